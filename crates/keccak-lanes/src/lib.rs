@@ -1,0 +1,1 @@
+//! keccak-lanes (being written).

@@ -1,0 +1,1 @@
+//! p2p-identity (being written).

@@ -1,0 +1,1 @@
+//! p2p-mux (being written).

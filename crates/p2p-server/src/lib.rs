@@ -1,0 +1,1 @@
+//! p2p-server (being written).

@@ -1,0 +1,1 @@
+//! rlp-codec (being written).

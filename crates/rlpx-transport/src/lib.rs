@@ -1,0 +1,1 @@
+//! rlpx-transport (being written).

@@ -1,0 +1,1 @@
+//! whisper-pow (being written).
