@@ -1,0 +1,237 @@
+//! One RLP item, viewed where it lies in the input.
+
+use alloy_rlp::Header;
+
+use crate::{BufMut, Encodable, Error, ErrorKind, List, Uint, uint};
+
+/// One RLP item (a byte string or a list), borrowed from the input.
+///
+/// Its header has been read: the length is canonical and its bytes are all there. What a list
+/// contains has not been looked at yet. `Copy`, four words.
+///
+/// An item [encodes](Encodable) to exactly the bytes it was parsed from, so an unread part of a
+/// message can be passed on.
+///
+/// ```
+/// use rlp_codec::{ErrorKind, Item};
+///
+/// let item = Item::parse(&[0xc4, 0x83, b'd', b'o', b'g'])?;
+/// assert!(item.is_list());
+/// let dog = item.items()?.item()?;
+/// assert_eq!(dog.bytes()?, b"dog");
+/// assert_eq!((dog.offset(), dog.raw()), (1, &[0x83, b'd', b'o', b'g'][..]));
+/// assert_eq!(dog.uint::<u16>().unwrap_err(), ErrorKind::Overflow.at(1));
+/// # Ok::<_, rlp_codec::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item<'a> {
+    raw: &'a [u8],
+    payload: &'a [u8],
+    offset: usize,
+    is_list: bool,
+}
+
+impl<'a> Item<'a> {
+    /// The item that is the whole of `input`.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, its length is not canonical, or bytes follow it.
+    pub fn parse(input: &'a [u8]) -> Result<Self, Error> {
+        let (item, rest) = Self::parse_prefix(input)?;
+        if rest.is_empty() { Ok(item) } else { Err(ErrorKind::TrailingBytes.at(item.raw.len())) }
+    }
+
+    /// The item at the start of `input`, and the bytes after it.
+    ///
+    /// # Errors
+    ///
+    /// If there is none or its length is not canonical.
+    pub fn parse_prefix(input: &'a [u8]) -> Result<(Self, &'a [u8]), Error> {
+        Self::parse_at(input, 0)
+    }
+
+    /// As [`parse_prefix`](Self::parse_prefix), for an `input` that begins at the byte `offset` of
+    /// the whole.
+    pub(crate) fn parse_at(input: &'a [u8], offset: usize) -> Result<(Self, &'a [u8]), Error> {
+        let mut after_header = input;
+        let header =
+            Header::decode(&mut after_header).map_err(|error| header_fault(error).at(offset))?;
+        let Some((payload, rest)) = after_header.split_at_checked(header.payload_length) else {
+            return Err(ErrorKind::Truncated.at(offset));
+        };
+        let raw = &input[..input.len() - rest.len()];
+        Ok((Self { raw, payload, offset, is_list: header.list }, rest))
+    }
+
+    /// The item as it was written: header and content.
+    #[must_use]
+    pub const fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// What is inside: the bytes of a string, or the encoded elements of a list one after another.
+    #[must_use]
+    pub const fn payload(&self) -> &'a [u8] {
+        self.payload
+    }
+
+    /// Where the item begins in the whole input.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Whether this is a list rather than a byte string.
+    #[must_use]
+    pub const fn is_list(&self) -> bool {
+        self.is_list
+    }
+
+    /// An error of this `kind` that points at this item: for rules that only the caller knows.
+    #[must_use]
+    pub const fn error(&self, kind: ErrorKind) -> Error {
+        kind.at(self.offset)
+    }
+
+    /// The byte string.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExpectedBytes`] for a list.
+    pub fn bytes(&self) -> Result<&'a [u8], Error> {
+        if self.is_list { Err(self.error(ErrorKind::ExpectedBytes)) } else { Ok(self.payload) }
+    }
+
+    /// A byte string of exactly `N` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::WrongLength`].
+    pub fn array<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let bytes = self.bytes()?;
+        bytes
+            .try_into()
+            .map_err(|_| self.error(ErrorKind::WrongLength { expected: N, actual: bytes.len() }))
+    }
+
+    /// An unsigned integer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::LeadingZero`] (zero is the empty
+    /// string), [`ErrorKind::Overflow`].
+    pub fn uint<T: Uint>(&self) -> Result<T, Error> {
+        uint::uint(self.bytes()?).map_err(|kind| self.error(kind))
+    }
+
+    /// An unsigned integer of any size, as its big-endian digits without a leading zero. Zero has
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::LeadingZero`].
+    pub fn digits(&self) -> Result<&'a [u8], Error> {
+        uint::digits(self.bytes()?).map_err(|kind| self.error(kind))
+    }
+
+    /// An unsigned integer below 2^(8N), big-endian and padded with zeros on the left.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::LeadingZero`],
+    /// [`ErrorKind::Overflow`].
+    pub fn padded<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let digits = self.digits()?;
+        let mut padded = [0; N];
+        let start = N.checked_sub(digits.len()).ok_or(self.error(ErrorKind::Overflow))?;
+        padded[start..].copy_from_slice(digits);
+        Ok(padded)
+    }
+
+    /// A boolean: the integer 0 or 1.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::NotBool`].
+    pub fn bool(&self) -> Result<bool, Error> {
+        match self.bytes()? {
+            [] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(self.error(ErrorKind::NotBool)),
+        }
+    }
+
+    /// A UTF-8 string.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::NotUtf8`].
+    pub fn str(&self) -> Result<&'a str, Error> {
+        core::str::from_utf8(self.bytes()?).map_err(|_| self.error(ErrorKind::NotUtf8))
+    }
+
+    /// The elements of a list, to be read one by one. Nothing says that all must be read: end with
+    /// [`List::finish`] where no more are allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExpectedList`] for a byte string.
+    pub fn items(&self) -> Result<List<'a>, Error> {
+        if !self.is_list {
+            return Err(self.error(ErrorKind::ExpectedList));
+        }
+        Ok(List::new(self.payload, self.offset + (self.raw.len() - self.payload.len())))
+    }
+
+    /// Reads a list with `read`, which must read all its elements.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExpectedList`] for a byte string, whatever `read` says, and
+    /// [`ErrorKind::ExtraItem`] if `read` leaves elements.
+    pub fn list<T, E: From<Error>>(
+        &self,
+        read: impl FnOnce(&mut List<'a>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut items = self.items()?;
+        let value = read(&mut items)?;
+        items.finish()?;
+        Ok(value)
+    }
+
+    /// Reads a list with `read`, which may leave elements: those that a later version of the
+    /// protocol added (EIP-8). What is left is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ExpectedList`] for a byte string, and whatever `read` says.
+    pub fn open_list<T, E: From<Error>>(
+        &self,
+        read: impl FnOnce(&mut List<'a>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        read(&mut self.items()?)
+    }
+}
+
+impl Encodable for Item<'_> {
+    fn encode(&self, out: &mut dyn BufMut) {
+        out.put_slice(self.raw);
+    }
+
+    fn length(&self) -> usize {
+        self.raw.len()
+    }
+}
+
+/// What is wrong with a header. alloy has one word for a leading zero in an integer and in a
+/// length; here it can only be a length, as can what is too big for a `usize`.
+const fn header_fault(error: alloy_rlp::Error) -> ErrorKind {
+    use alloy_rlp::Error as E;
+    match error {
+        E::NonCanonicalSingleByte => ErrorKind::NonCanonicalByte,
+        E::LeadingZero | E::NonCanonicalSize => ErrorKind::NonCanonicalSize,
+        // Too long for a `usize` is longer than any input, too.
+        _ => ErrorKind::Truncated,
+    }
+}
