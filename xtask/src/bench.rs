@@ -1,0 +1,100 @@
+//! Benchmarks: several interleaved passes over criterion, and one line for each case.
+//!
+//! A machine's speed drifts while it is measured. So every benchmark of the layers asked for runs once before any runs
+//! a second time, and a ratio divides two benchmarks of the same pass.
+
+mod cases;
+mod passes;
+mod report;
+
+use crate::{
+    command::{Args, Command, Failure},
+    workspace::Workspace,
+};
+use cases::{CASES, Case};
+use report::Summary;
+
+pub(crate) const COMMAND: Command = Command {
+    name: "bench",
+    usage: "[LAYER] [--json] [--passes N]",
+    about: "run the benchmarks of one layer, or all, in N interleaved passes (at least and by default 5);\n\
+            prints a table, or with --json one object a line",
+    run,
+};
+
+/// Fewer passes say nothing about the spread.
+const FEWEST_PASSES: u32 = 5;
+
+fn run(args: &[String]) -> Result<(), Failure> {
+    let mut args = Args::new(args);
+    let json = args.flag("--json");
+    let passes = args.number("--passes", FEWEST_PASSES)?;
+    let wanted = args.rest(1)?;
+    if passes < FEWEST_PASSES {
+        return Err(Failure::new(format!(
+            "at least {FEWEST_PASSES} passes are needed, not {passes}"
+        )));
+    }
+    let workspace = Workspace::read()?;
+    let layers = layers(wanted.first().map(String::as_str))?;
+    let samples = passes::run(&workspace, &layers, passes)?;
+    let chosen = CASES.iter().filter(|case| layers.contains(&case.layer()));
+    let summaries = chosen.map(|case| summarise(case, &samples)).collect::<Result<Vec<_>, _>>()?;
+    print!("{}", if json { report::json(&summaries) } else { report::table(&summaries) });
+    Ok(())
+}
+
+/// The layer called `wanted`, or all of them in the order of the cases.
+fn layers(wanted: Option<&str>) -> Result<Vec<&'static str>, Failure> {
+    let mut layers: Vec<&'static str> = CASES.iter().map(Case::layer).collect();
+    layers.dedup();
+    let Some(wanted) = wanted else { return Ok(layers) };
+    if !layers.contains(&wanted) {
+        return Err(Failure::new(format!(
+            "there is no layer `{wanted}`; there are: {}",
+            layers.join(", ")
+        )));
+    }
+    layers.retain(|layer| *layer == wanted);
+    Ok(layers)
+}
+
+fn summarise(case: &Case, samples: &[passes::Pass]) -> Result<Summary, Failure> {
+    let values = samples.iter().map(|pass| case.value(pass)).collect::<Result<Vec<_>, _>>()?;
+    Summary::new(case.name, case.unit, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CASES, layers};
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn every_layer_is_a_benchmark_and_every_benchmark_a_layer() {
+        let mut layers = layers(None).unwrap();
+        layers.sort_unstable();
+        let mut benches = Workspace::read().unwrap().package("benches").unwrap().benches.clone();
+        benches.sort_unstable();
+        assert_eq!(
+            layers, benches,
+            "the cases of a layer stand together, and each layer has a file in benches/"
+        );
+    }
+
+    #[test]
+    fn case_names_are_unique() {
+        for (index, case) in CASES.iter().enumerate() {
+            assert!(
+                CASES[..index].iter().all(|other| other.name != case.name),
+                "{} twice",
+                case.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_layer_is_chosen_by_name() {
+        assert_eq!(layers(Some("rlpx")).unwrap(), ["rlpx"]);
+        assert!(layers(Some("rlpxx")).unwrap_err().to_string().contains("rlpx"));
+    }
+}

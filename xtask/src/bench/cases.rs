@@ -1,0 +1,119 @@
+//! The cases: what is reported, and which benchmark each figure comes from.
+//!
+//! A new case is a benchmark in the layer's file under `benches/` and one line here. The part of its name before the
+//! dot is the layer. A benchmark is named as criterion names it, `GROUP/FUNCTION`.
+
+use super::passes::Pass;
+use crate::command::Failure;
+
+/// One reported figure.
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) unit: &'static str,
+    source: Source,
+}
+
+/// Where a figure comes from.
+enum Source {
+    /// The time of one iteration of `of`, in units of so many nanoseconds.
+    Time { of: &'static str, unit_ns: f64 },
+    /// How often `of` happens in a second, divided by `scale`.
+    Rate { of: &'static str, scale: f64 },
+    /// The speed of `of` over the speed of `than`: above 1, `of` is the faster.
+    Speed { of: &'static str, than: &'static str },
+    /// What the benchmark measured and printed by itself (see the crate `benches`), under the case's own name.
+    Printed,
+}
+
+const fn ns(name: &'static str, of: &'static str) -> Case {
+    Case { name, unit: "ns", source: Source::Time { of, unit_ns: 1.0 } }
+}
+
+const fn us(name: &'static str, of: &'static str) -> Case {
+    Case { name, unit: "us", source: Source::Time { of, unit_ns: 1e3 } }
+}
+
+const fn millions_a_second(name: &'static str, of: &'static str) -> Case {
+    Case { name, unit: "M/s", source: Source::Rate { of, scale: 1e6 } }
+}
+
+const fn speed(name: &'static str, of: &'static str, than: &'static str) -> Case {
+    Case { name, unit: "ratio", source: Source::Speed { of, than } }
+}
+
+const fn printed(name: &'static str, unit: &'static str) -> Case {
+    Case { name, unit, source: Source::Printed }
+}
+
+/// Every case, layer by layer.
+pub(super) const CASES: &[Case] = &[
+    speed("keccak.one_64k_vs_sha3", "keccak/one_64k", "keccak/sha3_64k"),
+    ns("keccak.one_64b_ns", "keccak/one_64b"),
+    speed("rlp.envelope_decode_vs_alloy", "rlp/envelope_decode", "rlp/envelope_decode_alloy"),
+    speed("rlp.envelope_encode_vs_alloy", "rlp/envelope_encode", "rlp/envelope_encode_alloy"),
+    ns("rlp.integers_1000_decode_ns", "rlp/integers_1000_decode"),
+    us("identity.ecdh_us", "identity/ecdh"),
+    us("identity.sign_us", "identity/sign"),
+    us("identity.recover_us", "identity/recover"),
+    us("identity.ecies_seal_us", "identity/ecies_seal"),
+    us("identity.ecies_open_us", "identity/ecies_open"),
+    speed("rlpx.seal_64k_vs_keccak", "rlpx/seal_64k", "rlpx/keccak_64k"),
+    speed("rlpx.open_64k_vs_keccak", "rlpx/open_64k", "rlpx/keccak_64k"),
+    ns("rlpx.seal_64b_ns", "rlpx/seal_64b"),
+    ns("rlpx.open_64b_ns", "rlpx/open_64b"),
+    us("rlpx.handshake_us", "rlpx/handshake"),
+    ns("mux.channel_64b_ns", "mux/channel_64b"),
+    us("server.connect_us", "server/connect"),
+    us("envelope.seal_symmetric_us", "envelope/seal_symmetric"),
+    us("envelope.open_symmetric_us", "envelope/open_symmetric"),
+    us("envelope.open_asymmetric_us", "envelope/open_asymmetric"),
+    ns("envelope.decode_256b_ns", "envelope/decode_256b"),
+    millions_a_second("pow.geth_256b_mhs", "pow/geth_256b"),
+    millions_a_second("pow.geth_4k_mhs", "pow/geth_4k"),
+    millions_a_second("pow.eip627_256b_mhs", "pow/eip627_256b"),
+    millions_a_second("pow.eip627_4k_mhs", "pow/eip627_4k"),
+    ns("pow.verify_256b_ns", "pow/verify_256b"),
+    us("whisper.trial_decrypt_us", "whisper/trial_decrypt"),
+    printed("whisper.hop_p50_ms", "ms"),
+    printed("whisper.hop_p99_ms", "ms"),
+];
+
+impl Case {
+    /// The layer that the case belongs to.
+    pub(super) fn layer(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(layer, _)| layer)
+    }
+
+    /// The figure in one pass.
+    pub(super) fn value(&self, pass: &Pass) -> Result<f64, Failure> {
+        Ok(match self.source {
+            Source::Time { of, unit_ns } => pass.nanoseconds(of)? / unit_ns,
+            Source::Rate { of, scale } => 1e9 / pass.nanoseconds(of)? / scale,
+            Source::Speed { of, than } => pass.nanoseconds(than)? / pass.nanoseconds(of)?,
+            Source::Printed => pass.printed(self.name)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{millions_a_second, printed, speed, us};
+    use crate::bench::passes::Pass;
+
+    #[test]
+    fn figures_come_from_their_benchmarks() {
+        let pass = Pass::new(&[("a/fast", 500.0), ("a/slow", 2000.0)], &[("a.share", 0.25)]);
+        assert!((us("a.us", "a/slow").value(&pass).unwrap() - 2.0).abs() < 1e-9);
+        assert!((millions_a_second("a.mhs", "a/fast").value(&pass).unwrap() - 2.0).abs() < 1e-9);
+        assert!((speed("a.ratio", "a/fast", "a/slow").value(&pass).unwrap() - 4.0).abs() < 1e-9);
+        assert!((printed("a.share", "share").value(&pass).unwrap() - 0.25).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_missing_benchmark_is_named() {
+        let pass = Pass::new(&[("a/fast", 500.0)], &[]);
+        let failure = speed("a.ratio", "a/fast", "a/gone").value(&pass).unwrap_err().to_string();
+        assert!(failure.contains("a/gone"), "{failure}");
+        assert!(printed("a.gone", "ms").value(&pass).unwrap_err().to_string().contains("a.gone"));
+    }
+}

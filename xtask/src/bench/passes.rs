@@ -1,0 +1,206 @@
+//! Running the benchmarks: all layers once, then all again.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use crate::{
+    command::Failure,
+    process::{self, cargo, program},
+    workspace::{Workspace, root},
+};
+
+/// Short runs: the passes together are the sample, criterion's own statistics only steady each one.
+const CRITERION: &[&str] = &[
+    "--bench",
+    "--noplot",
+    "--warm-up-time=0.3",
+    "--measurement-time=0.8",
+    "--sample-size=10",
+    "--nresamples=1000",
+];
+
+/// A benchmark's line of its own begins with this word, then name and value.
+const PRINTED: &str = "measured ";
+
+/// The figures of one pass.
+#[derive(Default)]
+pub(super) struct Pass {
+    /// Nanoseconds an iteration, by criterion's name.
+    times: BTreeMap<String, f64>,
+    /// What benchmarks printed, by case.
+    printed: BTreeMap<String, f64>,
+}
+
+impl Pass {
+    #[cfg(test)]
+    pub(super) fn new(times: &[(&str, f64)], printed: &[(&str, f64)]) -> Self {
+        let owned = |pairs: &[(&str, f64)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+        };
+        Self { times: owned(times), printed: owned(printed) }
+    }
+
+    /// The median time of one iteration of the benchmark `name`.
+    pub(super) fn nanoseconds(&self, name: &str) -> Result<f64, Failure> {
+        let found = self.times.get(name).copied();
+        found.ok_or_else(|| {
+            Failure::new(format!("no benchmark `{name}` has run, but a case needs it"))
+        })
+    }
+
+    /// The value that a benchmark printed for the case `name`.
+    pub(super) fn printed(&self, name: &str) -> Result<f64, Failure> {
+        let found = self.printed.get(name).copied();
+        found.ok_or_else(|| {
+            Failure::new(format!("no benchmark has printed `{PRINTED}{name} VALUE`"))
+        })
+    }
+}
+
+/// Builds the layers' benchmarks, then runs each of them once in each pass.
+pub(super) fn run(
+    workspace: &Workspace,
+    layers: &[&str],
+    passes: u32,
+) -> Result<Vec<Pass>, Failure> {
+    eprintln!("building the benchmarks of {}", layers.join(", "));
+    let known = &workspace.package("benches")?.benches;
+    if let Some(layer) = layers.iter().find(|layer| !known.iter().any(|bench| bench == *layer)) {
+        return Err(Failure::new(format!("there is no benchmark `{layer}` in benches/")));
+    }
+    let binaries = layers.iter().map(|layer| build(layer)).collect::<Result<Vec<_>, _>>()?;
+    let results = workspace.target_dir.join("xtask-bench");
+    let mut samples = Vec::new();
+    for number in 1..=passes {
+        let home = results.join(format!("pass-{number}"));
+        if home.exists() {
+            fs::remove_dir_all(&home).map_err(|error| unreadable(&home, &error))?;
+        }
+        let mut pass = Pass::default();
+        for (layer, binary) in layers.iter().zip(&binaries) {
+            eprintln!("pass {number} of {passes}: {layer}");
+            let mut bench = program(&binary.to_string_lossy(), root(), CRITERION);
+            let text = process::output(bench.env("CRITERION_HOME", &home))?;
+            pass.printed.extend(printed_lines(&text));
+        }
+        collect(&home, &mut pass.times)?;
+        samples.push(pass);
+    }
+    Ok(samples)
+}
+
+/// Builds one layer's benchmark and says where it is.
+fn build(layer: &str) -> Result<PathBuf, Failure> {
+    let args = [
+        "bench",
+        "--quiet",
+        "--package",
+        "benches",
+        "--bench",
+        layer,
+        "--no-run",
+        "--message-format=json",
+    ];
+    let messages = process::output(&mut cargo(&args))?;
+    executable(&messages, layer)
+        .ok_or_else(|| Failure::new(format!("cargo built no benchmark `{layer}`")))
+}
+
+/// The executable of the target `name` among cargo's messages.
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    let built =
+        |message: &Value| message["target"]["name"] == name && message["executable"].is_string();
+    let mut messages = messages.lines().filter_map(|line| serde_json::from_str(line).ok());
+    let found = messages.rfind(built)?;
+    found["executable"].as_str().map(PathBuf::from)
+}
+
+fn printed_lines(text: &str) -> impl Iterator<Item = (String, f64)> {
+    text.lines().filter_map(|line| {
+        let (name, value) = line.strip_prefix(PRINTED)?.split_once(' ')?;
+        Some((name.to_owned(), value.trim().parse().ok()?))
+    })
+}
+
+/// Reads every result that criterion left below `dir`.
+fn collect(dir: &Path, times: &mut BTreeMap<String, f64>) -> Result<(), Failure> {
+    let estimates = dir.join("new").join("estimates.json");
+    if estimates.is_file() {
+        let id = id(&read(&dir.join("new").join("benchmark.json"))?)?;
+        times.insert(id, median(&read(&estimates)?)?);
+        return Ok(());
+    }
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
+    for entry in entries {
+        let path = entry.map_err(|error| unreadable(dir, &error))?.path();
+        if path.is_dir() {
+            collect(&path, times)?;
+        }
+    }
+    Ok(())
+}
+
+/// The benchmark's name in criterion's `benchmark.json`.
+fn id(text: &str) -> Result<String, Failure> {
+    let json: Value = serde_json::from_str(text).unwrap_or_default();
+    let id = json["full_id"].as_str().map(str::to_owned);
+    id.ok_or_else(|| Failure::new("criterion's benchmark.json has no `full_id`"))
+}
+
+/// The median in criterion's `estimates.json`, in nanoseconds.
+fn median(text: &str) -> Result<f64, Failure> {
+    let json: Value = serde_json::from_str(text).unwrap_or_default();
+    let estimate = json["median"]["point_estimate"].as_f64();
+    estimate.ok_or_else(|| Failure::new("criterion's estimates.json has no median"))
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| unreadable(file, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("{} cannot be used: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Path, executable, id, median, printed_lines};
+
+    #[test]
+    fn criterions_files_are_understood() {
+        assert_eq!(id(r#"{"group_id":"rlp","full_id":"rlp/decode"}"#).unwrap(), "rlp/decode");
+        let estimates = r#"{"mean":{"point_estimate":9.0},"median":{"point_estimate":7.5}}"#;
+        assert!((median(estimates).unwrap() - 7.5).abs() < 1e-9);
+        assert!(median("{}").is_err());
+        assert!(id("nonsense").is_err());
+    }
+
+    #[test]
+    fn cargo_says_where_the_benchmark_is() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"rlp"},"executable":null}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"rlp"},"executable":"/t/rlp-1"}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"rlpx"},"executable":"/t/rlpx-1"}"#,
+            "\n",
+        );
+        assert_eq!(executable(messages, "rlp").as_deref(), Some(Path::new("/t/rlp-1")));
+        assert_eq!(executable(messages, "mux"), None);
+    }
+
+    #[test]
+    fn only_whole_lines_of_figures_count() {
+        let text =
+            "Benchmarking x\nmeasured whisper.hop_p50_ms 0.25\nmeasured broken\nmeasured y z\n";
+        assert_eq!(
+            printed_lines(text).collect::<Vec<_>>(),
+            [("whisper.hop_p50_ms".to_owned(), 0.25)]
+        );
+    }
+}

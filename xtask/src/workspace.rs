@@ -1,0 +1,129 @@
+//! The workspace as cargo sees it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::{command::Failure, process};
+
+/// The root of the workspace: this program is built inside it, one level below.
+pub(crate) fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here)
+}
+
+/// What `cargo metadata` says about the workspace's own packages.
+pub(crate) struct Workspace {
+    pub(crate) target_dir: PathBuf,
+    pub(crate) packages: Vec<Package>,
+}
+
+/// One package of the workspace.
+#[derive(Debug, Clone)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    /// Whether it is one of the crates that are released.
+    pub(crate) published: bool,
+    pub(crate) manifest: PathBuf,
+    /// Binaries by name: the fuzz targets.
+    pub(crate) binaries: Vec<String>,
+    /// Benchmarks by name: the layers.
+    pub(crate) benches: Vec<String>,
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+/// One line of a package's manifest.
+#[derive(Debug, Clone)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    /// In `[dev-dependencies]`: of the tests alone.
+    pub(crate) dev: bool,
+    pub(crate) default_features: bool,
+    pub(crate) features: Vec<String>,
+}
+
+impl Workspace {
+    /// Reads the workspace; touches no network.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        let mut cargo =
+            process::cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+        let text = process::output(&mut cargo)?;
+        let json: Value = serde_json::from_str(&text)
+            .map_err(|error| Failure::new(format!("cargo metadata printed no JSON: {error}")))?;
+        Ok(Self {
+            target_dir: PathBuf::from(text_of(&json, "target_directory")),
+            packages: list_of(&json, "packages").map(Package::from_json).collect(),
+        })
+    }
+
+    /// The package called `name`.
+    pub(crate) fn package(&self, name: &str) -> Result<&Package, Failure> {
+        let found = self.packages.iter().find(|package| package.name == name);
+        found.ok_or_else(|| Failure::new(format!("the workspace has no package `{name}`")))
+    }
+
+    /// The crates that are released, by name.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &str> {
+        self.packages
+            .iter()
+            .filter(|package| package.published)
+            .map(|package| package.name.as_str())
+    }
+}
+
+impl Package {
+    fn from_json(json: &Value) -> Self {
+        let targets = |kind: &str| {
+            list_of(json, "targets")
+                .filter(|target| list_of(target, "kind").any(|found| found == kind))
+                .map(|target| text_of(target, "name"))
+                .collect()
+        };
+        Self {
+            name: text_of(json, "name"),
+            // `publish = false` is an empty list of registries; everything else is null or names some.
+            published: json["publish"].as_array().is_none_or(|registries| !registries.is_empty()),
+            manifest: PathBuf::from(text_of(json, "manifest_path")),
+            binaries: targets("bin"),
+            benches: targets("bench"),
+            dependencies: list_of(json, "dependencies").map(Dependency::from_json).collect(),
+        }
+    }
+}
+
+impl Dependency {
+    fn from_json(json: &Value) -> Self {
+        Self {
+            name: text_of(json, "name"),
+            dev: json["kind"] == "dev",
+            default_features: json["uses_default_features"] != false,
+            features: list_of(json, "features")
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+        }
+    }
+}
+
+fn text_of(json: &Value, key: &str) -> String {
+    json[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn list_of<'a>(json: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    json[key].as_array().into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Workspace;
+
+    #[test]
+    fn the_workspace_can_be_read() {
+        let workspace = Workspace::read().unwrap();
+        assert!(workspace.published().any(|name| name == "rlp-codec"));
+        assert!(workspace.published().all(|name| name != "xtask"));
+        let pow = workspace.package("whisper-pow").unwrap();
+        assert!(pow.dependencies.iter().any(|dependency| dependency.name == "whisper-envelope"));
+        assert!(workspace.package("no-such-crate").is_err());
+    }
+}
