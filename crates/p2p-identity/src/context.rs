@@ -1,0 +1,30 @@
+//! The one libsecp256k1 context of the process.
+
+use std::sync::LazyLock;
+
+use secp256k1::{All, Secp256k1};
+
+/// Making a context takes longer than a signature, so there is one, and it never changes after it
+/// is made. It is blinded once, not per operation: blinding costs as much as a multiplication and
+/// guards only against somebody who measures this very process.
+static CONTEXT: LazyLock<Secp256k1<All>> = LazyLock::new(|| {
+    #[cfg_attr(not(feature = "std"), expect(unused_mut, reason = "only blinding changes it"))]
+    let mut context = Secp256k1::new();
+    #[cfg(feature = "std")]
+    {
+        use rand_core::{OsRng, TryRngCore};
+        use zeroize::Zeroizing;
+
+        let mut seed = Zeroizing::new([0; 32]);
+        // A system without randomness gives an unblinded context, which computes the same.
+        if OsRng.try_fill_bytes(&mut *seed).is_ok() {
+            context.seeded_randomize(&seed);
+        }
+    }
+    context
+});
+
+/// The context for every operation on the curve.
+pub(crate) fn context() -> &'static Secp256k1<All> {
+    &CONTEXT
+}

@@ -1,0 +1,71 @@
+//! The public half of a key: a point known to be on the curve.
+
+use core::fmt;
+
+use crate::{KeyError, NodeId};
+
+/// A secp256k1 public key. Whoever holds one holds a point that is on the curve.
+///
+/// ```
+/// use p2p_identity::{KeyError, NodeId, PublicKey};
+///
+/// let made_up = NodeId([1; 64]);
+/// assert_eq!(PublicKey::from_id(&made_up), Err(KeyError::NotOnCurve));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PublicKey(secp256k1::PublicKey);
+
+impl PublicKey {
+    pub(crate) const fn from_point(point: secp256k1::PublicKey) -> Self {
+        Self(point)
+    }
+
+    pub(crate) const fn point(&self) -> &secp256k1::PublicKey {
+        &self.0
+    }
+
+    /// Reads the uncompressed form: `0x04`, then x and y, 32 bytes each and big-endian.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotUncompressed`] for any other first byte (the hybrid forms `0x06` and `0x07`
+    /// too), [`KeyError::NotOnCurve`].
+    pub fn from_uncompressed(bytes: &[u8; 65]) -> Result<Self, KeyError> {
+        if bytes[0] != 0x04 {
+            return Err(KeyError::NotUncompressed);
+        }
+        secp256k1::PublicKey::from_byte_array_uncompressed(bytes)
+            .map(Self)
+            .map_err(|_| KeyError::NotOnCurve)
+    }
+
+    /// The key of the node with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotOnCurve`]: an id is 64 bytes that anybody can make up.
+    pub fn from_id(id: &NodeId) -> Result<Self, KeyError> {
+        let mut bytes = [0x04; 65];
+        bytes[1..].copy_from_slice(&id.0);
+        Self::from_uncompressed(&bytes)
+    }
+
+    /// The uncompressed form: `0x04`, x, y.
+    #[must_use]
+    pub fn to_uncompressed(&self) -> [u8; 65] {
+        self.0.serialize_uncompressed()
+    }
+
+    /// The id of the node that has the secret half: x and y.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        let [_, id @ ..] = self.to_uncompressed();
+        NodeId(id)
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", self.id().short())
+    }
+}
