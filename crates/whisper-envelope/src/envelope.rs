@@ -1,0 +1,191 @@
+//! A sealed envelope, as it travels from node to node.
+
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
+
+use bytes::Bytes;
+use keccak_lanes::{Digest, keccak256};
+
+use crate::{Bloom, Dialect, EnvelopeError, Topic, Unsealed};
+
+/// A sealed envelope: what nodes store and pass on without being able to read it.
+///
+/// It keeps the bytes it was [decoded](Self::decode) from and is passed on as exactly those, never
+/// encoded again. Its hash, by which the whole network knows it, is computed once.
+///
+/// Nothing about it is verified but its shape. Expiry, time to live and topic are the sender's claims;
+/// its proof of work is for `whisper-pow` to judge; what is inside, for whoever has the key.
+///
+/// Two envelopes are equal if their hashes are. A clone shares the bytes.
+///
+/// ```
+/// use whisper_envelope::{Dialect, Envelope, Topic, Unsealed};
+///
+/// let sealed = Unsealed::v6(1_700_000_050, 50, Topic(*b"news"), b"encrypted").seal(42);
+/// let received = Envelope::decode(Dialect::V6, sealed.raw().clone())?;
+/// assert_eq!(received.hash(), sealed.hash());
+/// assert_eq!((received.topic(), received.nonce()), (Topic(*b"news"), 42));
+/// assert_eq!(received.sent(), Some(1_700_000_000));
+/// # Ok::<_, whisper_envelope::EnvelopeError>(())
+/// ```
+#[derive(Clone)]
+pub struct Envelope {
+    unsealed: Unsealed,
+    nonce: u64,
+    raw: Bytes,
+    hash: Digest,
+}
+
+impl Envelope {
+    /// `unsealed` must be what `raw` says but for the nonce.
+    pub(crate) fn new(unsealed: Unsealed, nonce: u64, raw: Bytes) -> Self {
+        let hash = keccak256(&raw);
+        Self { unsealed, nonce, raw, hash }
+    }
+
+    /// Reads an envelope that is the whole of `raw`.
+    ///
+    /// `raw` is kept, not copied. If it is a slice of a larger packet, all of that stays in memory
+    /// as long as the envelope does; see [`detached`](Self::detached).
+    ///
+    /// Costs one pass over the field headers and one Keccak-256 over `raw`; allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it has not exactly the fields of the `dialect`, each canonical and of the right length.
+    pub fn decode(dialect: Dialect, raw: Bytes) -> Result<Self, EnvelopeError> {
+        let (unsealed, nonce) = rlp_codec::decode_list(&raw, |list| {
+            let start = list.offset();
+            let mut fields = (dialect.differences().decode)(list)?;
+            fields.data = fields.data.start - start..fields.data.end - start;
+            let body = raw.slice(start..list.offset());
+            Ok::<_, EnvelopeError>((Unsealed { dialect, fields, body }, list.uint()?))
+        })?;
+        Ok(Self::new(unsealed, nonce, raw))
+    }
+
+    /// The same envelope in memory of its own, exactly as large as it is.
+    ///
+    /// For an envelope that is to be kept for long and came in a packet with others: otherwise a
+    /// peer could make one small envelope hold on to a large packet.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let raw = Bytes::copy_from_slice(&self.raw);
+        // The body ends where the nonce begins, and begins where the list's header ends.
+        let end = raw.len() - rlp_codec::Encodable::length(&self.nonce);
+        let body = raw.slice(end - self.unsealed.body.len()..end);
+        let unsealed = Unsealed { body, ..self.unsealed.clone() };
+        Self { unsealed, raw, ..*self }
+    }
+
+    /// All but the nonce.
+    #[must_use]
+    pub const fn unsealed(&self) -> &Unsealed {
+        &self.unsealed
+    }
+
+    /// The nonce that the sender found by proof of work.
+    #[must_use]
+    pub const fn nonce(&self) -> u64 {
+        self.nonce
+    }
+
+    /// Keccak-256 of the bytes: the envelope's id.
+    #[must_use]
+    pub const fn hash(&self) -> &Digest {
+        &self.hash
+    }
+
+    /// The envelope as RLP, exactly as it came.
+    #[must_use]
+    pub const fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    /// See [`Unsealed::dialect`].
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.unsealed.dialect()
+    }
+
+    /// See [`Unsealed::version`].
+    #[must_use]
+    pub const fn version(&self) -> u32 {
+        self.unsealed.version()
+    }
+
+    /// See [`Unsealed::expiry`].
+    #[must_use]
+    pub const fn expiry(&self) -> u32 {
+        self.unsealed.expiry()
+    }
+
+    /// See [`Unsealed::ttl`].
+    #[must_use]
+    pub const fn ttl(&self) -> u32 {
+        self.unsealed.ttl()
+    }
+
+    /// See [`Unsealed::sent`].
+    #[must_use]
+    pub const fn sent(&self) -> Option<u32> {
+        self.unsealed.sent()
+    }
+
+    /// See [`Unsealed::topic`].
+    #[must_use]
+    pub const fn topic(&self) -> Topic {
+        self.unsealed.topic()
+    }
+
+    /// See [`Unsealed::bloom`].
+    #[must_use]
+    pub const fn bloom(&self) -> Bloom {
+        self.unsealed.bloom()
+    }
+
+    /// See [`Unsealed::aes_nonce`].
+    #[must_use]
+    pub const fn aes_nonce(&self) -> Option<&[u8; 12]> {
+        self.unsealed.aes_nonce()
+    }
+
+    /// See [`Unsealed::data`].
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        self.unsealed.data()
+    }
+
+    /// See [`Unsealed::size`].
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.unsealed.size()
+    }
+}
+
+impl PartialEq for Envelope {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+impl Eq for Envelope {}
+
+impl Hash for Envelope {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
+    }
+}
+
+/// The hash and the fields, but not the bytes of the data, which may be large.
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("hash", &hex::encode(self.hash))
+            .field("nonce", &self.nonce)
+            .field("unsealed", &self.unsealed)
+            .finish_non_exhaustive()
+    }
+}
