@@ -9,7 +9,8 @@ use crate::{Decodable, Error, ErrorKind, Item, Uint, decode};
 /// method of [`Item`] of the same name, and fail as those do. After an error the position is
 /// unspecified.
 ///
-/// It is also an [`Iterator`] over items that are not decoded, which ends after the first error.
+/// It is also an [`Iterator`] over items that are not decoded. It ends after the first error (a loop
+/// that skips errors ends, too), but the list then still counts as not read to its end.
 ///
 /// ```
 /// use rlp_codec::{Item, encode_list};
@@ -27,12 +28,14 @@ use crate::{Decodable, Error, ErrorKind, Item, Uint, decode};
 pub struct List<'a> {
     rest: &'a [u8],
     offset: usize,
+    /// Whether iteration has met an error: where the next element would begin is unknown.
+    failed: bool,
 }
 
 impl<'a> List<'a> {
     /// The elements encoded in `rest`, which begins at the byte `offset` of the whole input.
     pub(crate) const fn new(rest: &'a [u8], offset: usize) -> Self {
-        Self { rest, offset }
+        Self { rest, offset, failed: false }
     }
 
     /// Whether all elements have been read.
@@ -190,12 +193,11 @@ impl<'a> Iterator for List<'a> {
     type Item = Result<Item<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.optional().transpose();
-        if let Some(Err(_)) = next {
-            // Where the next element would begin is unknown: end here, or a caller that skips
-            // errors would see this one for ever.
-            self.rest = &[];
+        if self.failed {
+            return None;
         }
+        let next = self.optional().transpose();
+        self.failed = matches!(next, Some(Err(_)));
         next
     }
 }

@@ -1,0 +1,92 @@
+//! Known answers, and the promises of a running state.
+
+use keccak_lanes::{Keccak256, keccak256};
+use proptest::prelude::*;
+
+/// The bytes 0, 1, … 250, 0, 1, … as many as asked for.
+fn pattern(length: usize) -> Vec<u8> {
+    (0u8..=250).cycle().take(length).collect()
+}
+
+#[test]
+fn known_answers() {
+    let cases: [(&[u8], &str); 2] = [
+        (b"", "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"),
+        (b"abc", "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"),
+    ];
+    for (input, digest) in cases {
+        assert_eq!(hex::encode(keccak256(input)), digest);
+    }
+}
+
+/// A block is 136 bytes: padding shares the last one, fills it, or needs another. The answers are of
+/// a Keccak written from the specification in another language.
+#[test]
+fn known_answers_around_the_block_length() {
+    let cases = [
+        (134, "861e165162f806cd361c4421a48f205820ddf4deb02db9f041f48e179ddada97"),
+        (135, "cbdfd9dee5faad3818d6b06f95a219fd290b0e1706f6a82e5a595b9ce9faca62"),
+        (136, "7ce759f1ab7f9ce437719970c26b0a66ff11fe3e38e17df89cf5d29c7d7f807e"),
+        (137, "ac73d4fae68b8453f764007c1a20ce95994187861f0c3227a3a8e99a73a3b1db"),
+        (271, "27eceb59ebc3dc8a04a5b135be641591a7278540e4556a2ba9f408194e666ec3"),
+        (272, "8e2476e65823b24d96ebe239f2c1534cdf763e689e2410c3b1cb0c74e6177bfc"),
+        (273, "3f02f134370e4debb95140ef49ddd3aed8c65ff1ed83a43f1b269421f179c5f9"),
+        (1000, "af692982e84a5a9688359025660a7857cd28ee7c8d867cfa1677baf2e6d1f63b"),
+    ];
+    for (length, digest) in cases {
+        assert_eq!(hex::encode(keccak256(&pattern(length))), digest, "{length} bytes");
+    }
+}
+
+/// EIP-778's example record: the public key and the node id made of it.
+#[test]
+fn the_node_id_of_eip_778() {
+    let key = "ca634cae0d49acb401d8a4c6b6fe8c55b70d115bf400769cc1400f3258cd3138\
+               7574077f301b421bc84df7266c44e9e6d569fc56be00812904767bf5ccd1fc7f";
+    let id = "a448f24c6d18e575453db13171562b71999873db5b286df957af199ec94617f7";
+    assert_eq!(hex::encode(keccak256(&hex::decode(key).unwrap())), id);
+}
+
+/// The state of a MAC is as good as its key.
+#[test]
+fn debug_shows_nothing_of_the_state() {
+    let empty = format!("{:?}", Keccak256::new());
+    assert_eq!(format!("{:?}", Keccak256::new().chain(b"secret")), empty);
+}
+
+/// Pieces of a message, often of about a block.
+fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let length = prop_oneof![0..20usize, 130..140usize, 0..600usize];
+    let piece = length.prop_flat_map(|length| prop::collection::vec(any::<u8>(), length));
+    prop::collection::vec(piece, 0..6)
+}
+
+proptest! {
+    #[test]
+    fn only_the_concatenation_counts(pieces in pieces()) {
+        let mut state = Keccak256::new();
+        pieces.iter().for_each(|piece| state.update(piece));
+        prop_assert_eq!(state.finalize(), keccak256(&pieces.concat()));
+    }
+
+    #[test]
+    fn a_look_disturbs_nothing(pieces in pieces()) {
+        let mut state = Keccak256::new();
+        for seen in 0..pieces.len() {
+            state.update(&pieces[seen]);
+            let digest = keccak256(&pieces[..=seen].concat());
+            prop_assert_eq!(state.digest(), digest);
+            prop_assert_eq!(state.digest(), digest);
+        }
+    }
+
+    #[test]
+    fn a_clone_goes_its_own_way(common: Vec<u8>, one: Vec<u8>, other: Vec<u8>) {
+        let mut first = Keccak256::new().chain(&common);
+        let mut second = first.clone();
+        first.update(&one);
+        second.update(&other);
+        prop_assert_eq!(first.finalize(), keccak256(&[&common[..], &one].concat()));
+        prop_assert_eq!(second.finalize(), keccak256(&[&common[..], &other].concat()));
+    }
+}

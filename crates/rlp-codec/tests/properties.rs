@@ -1,0 +1,140 @@
+//! What holds for every value and every input.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod tree;
+
+use alloy_rlp::{Decodable, Encodable, decode_exact};
+use proptest::prelude::*;
+use rlp_codec::{BigEndian, Error, Item, List, decode, encode};
+use tree::Tree;
+
+/// Trees of up to 5 levels, with strings and lists on both sides of the 55-byte limit.
+fn tree() -> impl Strategy<Value = Tree> {
+    let bytes = prop_oneof![
+        3 => prop::collection::vec(any::<u8>(), 0..4),
+        1 => prop::collection::vec(any::<u8>(), 50..60),
+        1 => prop::collection::vec(any::<u8>(), 250..260),
+    ];
+    bytes
+        .prop_map(Tree::Bytes)
+        .prop_recursive(5, 40, 6, |tree| prop::collection::vec(tree, 0..6).prop_map(Tree::List))
+}
+
+/// Bytes that are RLP, nearly RLP, or anything.
+fn input() -> impl Strategy<Value = Vec<u8>> {
+    let nearly = (tree(), any::<prop::sample::Index>(), any::<u8>(), any::<bool>()).prop_map(
+        |(tree, at, byte, cut)| {
+            let mut bytes = encode(&tree);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if cut {
+                bytes.truncate(at + 1);
+            }
+            bytes
+        },
+    );
+    prop_oneof![prop::collection::vec(any::<u8>(), 0..80), nearly, small()]
+}
+
+/// What an integer, a boolean or a short array may be confused with.
+fn small() -> impl Strategy<Value = Vec<u8>> {
+    let header = prop_oneof![0x00..=0x02u8, 0x7e..=0x92u8, 0xb7..=0xb9u8, 0xc0..=0xc2u8];
+    let content = prop_oneof![Just(0x00), Just(0x01), Just(0x7f), Just(0x80), any::<u8>()];
+    (header, prop::collection::vec(content, 0..20), any::<bool>()).prop_map(
+        |(header, mut content, fit)| {
+            if fit && (0x80..=0x92).contains(&header) {
+                content.resize(usize::from(header - 0x80), 0x05);
+            }
+            content.insert(0, header);
+            content
+        },
+    )
+}
+
+/// Asserts that the view and alloy take the same inputs for the same values.
+fn agree<'a, T: Decodable + PartialEq + std::fmt::Debug>(
+    input: &'a [u8],
+    read: impl FnOnce(Item<'a>) -> Result<T, Error>,
+) {
+    let ours = Item::parse(input).and_then(read);
+    let theirs = decode_exact::<T>(input).ok();
+    assert_eq!(ours.ok(), theirs, "{input:02x?}");
+    assert_eq!(decode::<T>(input).ok(), theirs, "{input:02x?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn a_value_decodes_to_itself(tree in tree()) {
+        let bytes = encode(&tree);
+        prop_assert_eq!(bytes.len(), tree.length());
+        prop_assert_eq!(Tree::parse(&bytes), Ok(tree));
+    }
+
+    /// No input panics, and each value has one encoding only: what is taken encodes to itself.
+    #[test]
+    fn an_input_is_canonical_or_refused(input in input()) {
+        match Tree::parse(&input) {
+            Ok(tree) => prop_assert_eq!(encode(&tree), input),
+            Err(error) => prop_assert!(error.offset <= input.len()),
+        }
+    }
+
+    /// Reading some elements as something they may not be must not panic either.
+    #[test]
+    fn no_reader_panics(input in input()) {
+        if let Ok((item, _)) = Item::parse_prefix(&input) {
+            let _ = (item.uint::<u8>(), item.padded::<3>(), item.bool(), item.str());
+            let _ = item.open_list(|list| Ok::<_, Error>((list.array::<2>()?, list.uint::<usize>()?)));
+            let _ = item.list(|list| list.decode::<Vec<u16>>());
+            let count = item.items().map_or(0, Iterator::count);
+            prop_assert!(count <= input.len());
+        }
+    }
+
+    /// An error in a part points at the same byte as in the whole.
+    #[test]
+    fn offsets_count_from_the_start_of_the_input(tree in tree(), before: Vec<u8>) {
+        let list = encode(&Tree::List(vec![Tree::Bytes(before), tree]));
+        let element = Item::parse(&list).unwrap().items().unwrap().nth(1).unwrap().unwrap();
+        prop_assert!(list[element.offset()..].starts_with(element.raw()));
+        prop_assert!(list.ends_with(element.payload()));
+    }
+
+    #[test]
+    fn integers_agree_with_alloy(input in prop_oneof![small(), input()]) {
+        agree::<u8>(&input, |item| item.uint());
+        agree::<u16>(&input, |item| item.uint());
+        agree::<u32>(&input, |item| item.uint());
+        agree::<u64>(&input, |item| item.uint());
+        agree::<u128>(&input, |item| item.uint());
+        agree::<usize>(&input, |item| item.uint());
+    }
+
+    #[test]
+    fn other_types_agree_with_alloy(input in prop_oneof![small(), input()]) {
+        agree::<bool>(&input, |item| item.bool());
+        agree::<[u8; 1]>(&input, |item| item.array());
+        agree::<[u8; 4]>(&input, |item| item.array());
+        agree::<String>(&input, |item| item.str().map(String::from));
+        agree::<alloy_rlp::Bytes>(&input, |item| item.bytes().map(|b| b.to_vec().into()));
+        agree::<Vec<u16>>(&input, |item| {
+            item.list(|list: &mut List<'_>| list.map(|item| item?.uint()).collect())
+        });
+        agree::<Vec<Vec<bool>>>(&input, |item| {
+            item.items()?.map(|item| item?.items()?.map(|item| item?.bool()).collect()).collect()
+        });
+    }
+
+    #[test]
+    fn integers_of_any_size_lose_their_leading_zeros(number: u128, zeros in 0..20usize) {
+        let mut wide = vec![0; zeros];
+        wide.extend_from_slice(&number.to_be_bytes());
+        let bytes = encode(&BigEndian(&wide));
+        prop_assert_eq!(bytes.len(), BigEndian(&wide).length());
+        prop_assert_eq!(&bytes, &encode(&number));
+        prop_assert_eq!(Item::parse(&bytes).unwrap().padded::<16>(), Ok(number.to_be_bytes()));
+    }
+}
