@@ -28,6 +28,8 @@ pub struct Ciphertext {
 
 impl Ciphertext {
     /// Encrypts for all who have `key`. `nonce` must be new for each message: draw it at random.
+    ///
+    /// What AES-GCM cannot encrypt, a plaintext over 64 GiB, becomes data that nobody can open.
     #[must_use]
     pub fn symmetric(
         dialect: Dialect,
@@ -35,7 +37,6 @@ impl Ciphertext {
         nonce: AesNonce,
         plaintext: &[u8],
     ) -> Self {
-        // The only failure of AES-GCM is a plaintext of 64 GiB; the tag would not open.
         let data = Aes256Gcm::new(key.as_bytes().into())
             .encrypt((&nonce).into(), plaintext)
             .unwrap_or_default();
@@ -86,9 +87,12 @@ pub(crate) fn random_nonce(rng: &mut (impl CryptoRng + ?Sized)) -> AesNonce {
 pub(crate) struct Carriage {
     /// Puts what AES-GCM gave, and its nonce, where they belong.
     put: fn(Dialect, Vec<u8>, AesNonce) -> Ciphertext,
-    /// Finds them again: AES-GCM ciphertext with its tag, and nonce.
-    take: fn(&Unsealed) -> Result<(&[u8], AesNonce), OpenError>,
+    /// Finds them again.
+    take: fn(&Unsealed) -> Result<Gcm<'_>, OpenError>,
 }
+
+/// AES-GCM's ciphertext with its tag, and the nonce.
+type Gcm<'a> = (&'a [u8], AesNonce);
 
 /// shh/5: a field of its own.
 pub(crate) static IN_FIELD: Carriage = Carriage {

@@ -95,7 +95,7 @@ impl Envelope {
     pub fn open_symmetric(&self, key: &SymmetricKey) -> Result<Message, OpenError> {
         self.check_version()?;
         let plaintext = crypto::open_symmetric(self.unsealed(), key)?;
-        Message::parse(self.dialect(), plaintext.into())
+        Message::parse(self.dialect(), &plaintext.into())
     }
 
     /// Opens an envelope for the one who has `key`.
@@ -109,7 +109,7 @@ impl Envelope {
     pub fn open_asymmetric(&self, key: &SecretKey) -> Result<Message, OpenError> {
         self.check_version()?;
         let plaintext = crypto::open_asymmetric(self.unsealed(), key)?;
-        Message::parse(self.dialect(), plaintext.into())
+        Message::parse(self.dialect(), &plaintext.into())
     }
 
     const fn check_version(&self) -> Result<(), OpenError> {
@@ -129,8 +129,8 @@ impl Message {
     /// # Errors
     ///
     /// The variants of [`OpenError`] from [`OpenError::Empty`] on.
-    pub fn parse(dialect: Dialect, plaintext: Bytes) -> Result<Self, OpenError> {
-        let (spans, signature) = dialect.differences().layout.parse(&plaintext)?;
+    pub fn parse(dialect: Dialect, plaintext: &Bytes) -> Result<Self, OpenError> {
+        let (spans, signature) = dialect.differences().layout.parse(plaintext)?;
         let signature = signature.copied();
         let signer = match &signature {
             None => None,

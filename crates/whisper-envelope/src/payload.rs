@@ -28,10 +28,13 @@ pub(crate) struct Layout {
     /// payload and signature. `None` where there shall not even be a length of it.
     pub(crate) automatic: fn(usize, usize) -> Option<usize>,
     /// The plaintext up to the signature, with flags that do not speak of one yet.
-    write: fn(&[u8], Option<&[u8]>) -> Result<Vec<u8>, DraftError>,
+    write: Write,
     /// Finds both in a plaintext that is not empty and whose signature has been cut off.
     read: fn(&[u8]) -> Result<Spans, OpenError>,
 }
+
+/// From payload and padding to a plaintext.
+type Write = fn(&[u8], Option<&[u8]>) -> Result<Vec<u8>, DraftError>;
 
 /// Where the parts of a message stand in its plaintext.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,0 +1,249 @@
+//! Sealing on several threads, awaited by asynchronous code.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use thiserror::Error;
+use tokio::sync::{Semaphore, oneshot};
+use whisper_envelope::{Envelope, Unsealed};
+
+use crate::{Found, Rule, Search, Task, Work, WorkError, search};
+
+/// How many nonces a thread takes at once. The nonces of all threads stay close together and small,
+/// which makes for short envelopes.
+const BLOCK: u64 = 4096;
+
+/// How many envelopes one miner seals at a time. More wait for their turn, first come first served.
+const AT_ONCE: usize = 4;
+
+/// Seals envelopes on threads of its own, so that asynchronous code can await it.
+///
+/// Threads exist only while something is being sealed. A clone shares the turns: however many
+/// envelopes are to be sealed, four times the number of threads is all that ever runs.
+///
+/// ```
+/// use std::time::Duration;
+/// use whisper_envelope::{Topic, Unsealed};
+/// use whisper_pow::{Miner, Rule, Target, Work};
+///
+/// # let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+/// # runtime.block_on(async {
+/// let unsealed = Unsealed::v6(1_700_000_050, 50, Topic(*b"news"), &[7; 280]);
+/// let asked = Work::new(0.2).ok_or("not an amount of work")?;
+/// let sealed = Miner::new()
+///     .seal(&unsealed, Rule::EIP_627, Target::AtLeast(asked), Duration::from_secs(60))
+///     .await?;
+/// assert!(sealed.work >= asked);
+/// assert_eq!(whisper_pow::work(Rule::EIP_627, &sealed.envelope), Ok(sealed.work));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Miner {
+    threads: NonZeroUsize,
+    turns: Arc<Semaphore>,
+}
+
+/// When to be content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// With the first nonce that shows this much work. [`Work::ZERO`] is content with nonce 0.
+    AtLeast(Work),
+    /// With the best that can be found until the time is up.
+    Best,
+}
+
+/// A sealed envelope, and what it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The envelope.
+    pub envelope: Envelope,
+    /// The work it shows under the rule it was sealed under.
+    pub work: Work,
+    /// How many nonces were tried, on all threads together.
+    pub hashes: u64,
+}
+
+/// Why an envelope could not be sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SealError {
+    /// It has no work under any nonce.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    /// Not even a hash of zero bits alone would show the work asked for.
+    #[error("no nonce can show this much work")]
+    Unreachable,
+    /// The time was up before the work asked for was reached.
+    #[error("out of time after {hashes} nonces, the best of which shows work of {best}")]
+    OutOfTime {
+        /// The most work that was found.
+        best: Work,
+        /// How many nonces were tried, on all threads together.
+        hashes: u64,
+    },
+    /// The system did not let us start a thread.
+    #[error("no thread could be started")]
+    NoThread,
+}
+
+impl Default for Miner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Miner {
+    /// A miner that uses all cores.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_threads(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// A miner that uses this many threads for each envelope. With one thread it tries the nonces in
+    /// order from 0, so that the same task gives the same envelope.
+    #[must_use]
+    pub fn with_threads(threads: NonZeroUsize) -> Self {
+        Self { threads, turns: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// How many threads it uses for each envelope.
+    #[must_use]
+    pub const fn threads(&self) -> NonZeroUsize {
+        self.threads
+    }
+
+    /// Finds a nonce for `unsealed` under `rule`.
+    ///
+    /// Begins when it is polled and its turn has come, and takes at most the time `within` from then
+    /// on. Dropping the future ends the search: its threads are gone within a few milliseconds.
+    /// Needs no particular runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError`].
+    pub async fn seal(
+        &self,
+        unsealed: &Unsealed,
+        rule: Rule,
+        target: Target,
+        within: Duration,
+    ) -> Result<Sealed, SealError> {
+        let task = Task::new(rule, unsealed)?;
+        let enough = match target {
+            Target::AtLeast(work) => task.bits_for(work).ok_or(SealError::Unreachable)?,
+            Target::Best => u32::MAX,
+        };
+        // Fails only for a semaphore that was closed, which this one never is.
+        let _turn = self.turns.acquire().await;
+        let cancelled = CancelOnDrop::default();
+        let hunt = Hunt {
+            task,
+            enough,
+            deadline: Instant::now().checked_add(within),
+            next_block: AtomicU64::new(0),
+            stop: Arc::clone(&cancelled.0),
+        };
+        let (search, task) = hunt.start(self.threads).await?;
+        let found = search.best.ok_or(SealError::NoThread)?;
+        let work = task.work(found.nonce);
+        match target {
+            Target::AtLeast(_) if found.zeros < enough => {
+                Err(SealError::OutOfTime { best: work, hashes: search.hashes })
+            }
+            _ => {
+                let envelope = task.unsealed().seal(found.nonce);
+                Ok(Sealed { envelope, work, hashes: search.hashes })
+            }
+        }
+    }
+}
+
+/// Tells the threads to stop, when the future that awaits them is dropped.
+#[derive(Default)]
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// One search on several threads.
+struct Hunt {
+    task: Task,
+    enough: u32,
+    /// `None` is never.
+    deadline: Option<Instant>,
+    /// The first block of nonces that no thread has taken.
+    next_block: AtomicU64,
+    /// Set by the thread that found enough, or when nobody waits any more.
+    stop: Arc<AtomicBool>,
+}
+
+impl Hunt {
+    /// Starts the threads. One of them is the first among equals: it outlives the others, and tells.
+    async fn start(self, threads: NonZeroUsize) -> Result<(Search, Task), SealError> {
+        let (tell, told) = oneshot::channel();
+        thread::Builder::new()
+            .name("whisper-pow".into())
+            .spawn(move || {
+                let search = self.run(threads.get() - 1);
+                // Nobody listens any more if the future was dropped.
+                let _ = tell.send((search, self.task));
+            })
+            .map_err(|_| SealError::NoThread)?;
+        told.await.map_err(|_| SealError::NoThread)
+    }
+
+    /// Searches on this thread and as many `others` as can be started, and waits for them all.
+    fn run(&self, others: usize) -> Search {
+        thread::scope(|scope| {
+            let others: Vec<_> = (0..others)
+                .map_while(|_| {
+                    let thread = thread::Builder::new().name("whisper-pow".into());
+                    thread.spawn_scoped(scope, || self.work()).ok()
+                })
+                .collect();
+            let mine = self.work();
+            others.into_iter().filter_map(|other| other.join().ok()).fold(mine, better)
+        })
+    }
+
+    /// One thread: takes block after block until there is no more to do.
+    fn work(&self) -> Search {
+        let mut all = Search { best: None, hashes: 0 };
+        while let Some(start) = self.next_block.fetch_add(1, Relaxed).checked_mul(BLOCK) {
+            let block = start..=start + (BLOCK - 1);
+            let search = search(&self.task, block, self.enough, || self.is_over());
+            all = better(all, search);
+            if all.best.is_some_and(|best| best.zeros >= self.enough) {
+                self.stop.store(true, Relaxed);
+            }
+            if self.is_over() {
+                break;
+            }
+        }
+        all
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop.load(Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+/// Two searches as one: the better of their nonces, the smaller one where they are equal.
+fn better(one: Search, other: Search) -> Search {
+    let worth = |found: &Found| (found.zeros, std::cmp::Reverse(found.nonce));
+    Search {
+        best: one.best.into_iter().chain(other.best).max_by_key(worth),
+        hashes: one.hashes + other.hashes,
+    }
+}

@@ -1,0 +1,68 @@
+//! The hash of a nonce, with all that comes before the nonce absorbed once.
+
+use keccak_lanes::{Digest, Keccak256};
+use whisper_envelope::Unsealed;
+
+use crate::{Preimage, Zeros};
+
+/// Keccak-256 in the state in which only the nonce is missing.
+#[derive(Clone, Debug)]
+pub(crate) struct Midstate {
+    absorbed: Keccak256,
+    zeros: Zeros,
+}
+
+impl Midstate {
+    pub(crate) fn new(preimage: Preimage, zeros: Zeros, unsealed: &Unsealed) -> Self {
+        let rlp = unsealed.preimage();
+        let plain = Keccak256::new().chain(rlp.header()).chain(rlp.body());
+        let absorbed = match preimage {
+            Preimage::Plain => plain,
+            Preimage::Hashed => Keccak256::new().chain(&plain.finalize()).chain(&[0; 24]),
+        };
+        Self { absorbed, zeros }
+    }
+
+    /// How many zero bits count in the hash of `nonce`: 0 to 256.
+    pub(crate) fn zeros(&self, nonce: u64) -> u32 {
+        let hash = self.absorbed.clone().chain(&nonce.to_be_bytes()).finalize();
+        match self.zeros {
+            Zeros::Leading => leading_zeros(&hash),
+            Zeros::Trailing => trailing_zeros(&hash),
+        }
+    }
+}
+
+fn leading_zeros(hash: &Digest) -> u32 {
+    let (high, low) = halves(hash);
+    if high == 0 { 128 + low.leading_zeros() } else { high.leading_zeros() }
+}
+
+fn trailing_zeros(hash: &Digest) -> u32 {
+    let (high, low) = halves(hash);
+    if low == 0 { 128 + high.trailing_zeros() } else { low.trailing_zeros() }
+}
+
+/// The hash as a number of 256 bits, in two halves.
+fn halves(hash: &Digest) -> (u128, u128) {
+    let (mut high, mut low) = ([0; 16], [0; 16]);
+    high.copy_from_slice(&hash[..16]);
+    low.copy_from_slice(&hash[16..]);
+    (u128::from_be_bytes(high), u128::from_be_bytes(low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_at_both_ends() {
+        let mut hash = [0; 32];
+        assert_eq!((leading_zeros(&hash), trailing_zeros(&hash)), (256, 256));
+        hash[3] = 0b0001_0100;
+        assert_eq!((leading_zeros(&hash), trailing_zeros(&hash)), (27, 226));
+        hash[31] = 0b1000_0000;
+        assert_eq!((leading_zeros(&hash), trailing_zeros(&hash)), (27, 7));
+        assert_eq!((leading_zeros(&[0xff; 32]), trailing_zeros(&[0xff; 32])), (0, 0));
+    }
+}

@@ -1,0 +1,109 @@
+//! The search for a nonce, on one thread and without a clock.
+
+use std::ops::RangeInclusive;
+
+use crate::Task;
+
+/// How many nonces are tried between two looks at whether to stop: some tenths of a millisecond.
+const STEP: u64 = 256;
+
+/// What a [`search`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// The best of the nonces that were tried, the first of them where several are. `None` only if
+    /// there were none to try.
+    pub best: Option<Found>,
+    /// How many nonces were tried.
+    pub hashes: u64,
+}
+
+/// A nonce, and how good it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The nonce.
+    pub nonce: u64,
+    /// How many zero bits count in its hash.
+    pub zeros: u32,
+}
+
+/// Tries `nonces` in ascending order until one has `enough` zero bits, `stop` says so, or there are
+/// no more.
+///
+/// `stop` is asked after every 256 nonces, so a few are always tried. The result depends on nothing
+/// else: the same search finds the same nonce.
+///
+/// ```
+/// use whisper_envelope::{Topic, Unsealed};
+/// use whisper_pow::{Rule, Task, search};
+///
+/// let unsealed = Unsealed::v6(1_700_000_050, 50, Topic(*b"news"), &[7; 280]);
+/// let task = Task::new(Rule::GETH_1_8, &unsealed)?;
+/// let found = search(&task, 0..=u64::MAX, 10, || false).best.ok_or("no nonces")?;
+/// assert!(found.zeros >= 10);
+/// assert_eq!(task.zeros(found.nonce), found.zeros);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+pub fn search(
+    task: &Task,
+    nonces: RangeInclusive<u64>,
+    enough: u32,
+    mut stop: impl FnMut() -> bool,
+) -> Search {
+    let mut search = Search { best: None, hashes: 0 };
+    for nonce in nonces {
+        let zeros = task.zeros(nonce);
+        search.hashes += 1;
+        if search.best.is_none_or(|best| zeros > best.zeros) {
+            search.best = Some(Found { nonce, zeros });
+            if zeros >= enough {
+                break;
+            }
+        }
+        if search.hashes.is_multiple_of(STEP) && stop() {
+            break;
+        }
+    }
+    search
+}
+
+#[cfg(test)]
+mod tests {
+    use whisper_envelope::{Topic, Unsealed};
+
+    use super::*;
+    use crate::Rule;
+
+    fn task() -> Task {
+        let unsealed = Unsealed::v6(1_700_000_050, 50, Topic(*b"news"), &[7; 100]);
+        Task::new(Rule::EIP_627, &unsealed).unwrap()
+    }
+
+    #[test]
+    fn empty_range_finds_nothing() {
+        let nothing = Search { best: None, hashes: 0 };
+        #[expect(clippy::reversed_empty_ranges, reason = "that is the point")]
+        let search = search(&task(), 1..=0, 0, || false);
+        assert_eq!(search, nothing);
+    }
+
+    #[test]
+    fn stops_when_told_with_the_best_so_far() {
+        let search = search(&task(), 0..=u64::MAX, 257, || true);
+        assert_eq!(search.hashes, STEP);
+        let best = (0..STEP).map(|nonce| task().zeros(nonce)).max();
+        assert_eq!(search.best.map(|found| found.zeros), best);
+    }
+
+    #[test]
+    fn ends_at_the_last_nonce_there_is() {
+        let search = search(&task(), u64::MAX - 9..=u64::MAX, 257, || false);
+        assert_eq!(search.hashes, 10);
+    }
+
+    #[test]
+    fn takes_the_first_that_is_enough() {
+        let found = search(&task(), 0..=u64::MAX, 8, || false).best.unwrap();
+        let first = (0..).find(|&nonce| task().zeros(nonce) >= 8);
+        assert_eq!(Some(found.nonce), first);
+    }
+}

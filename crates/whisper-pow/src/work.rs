@@ -1,0 +1,134 @@
+//! How much work an envelope shows.
+
+use std::{cmp::Ordering, fmt};
+
+use thiserror::Error;
+use whisper_envelope::Envelope;
+
+use crate::{Rule, Task};
+
+/// An amount of work, as `2^bits / size / time to live`: what a byte cost per second of its life.
+///
+/// Never infinite, never not-a-number, never negative, and so in a total order. Computed with the
+/// same operations in the same order as go-ethereum, so that the two agree to the last bit.
+///
+/// ```
+/// use whisper_pow::Work;
+///
+/// let asked = Work::new(0.2).ok_or("not an amount of work")?;
+/// assert!(asked > Work::ZERO);
+/// assert_eq!(asked.get(), 0.2);
+/// assert_eq!(Work::new(f64::INFINITY), None);
+/// # Ok::<_, &str>(())
+/// ```
+#[derive(Clone, Copy, Default, PartialEq)]
+pub struct Work(f64);
+
+/// Why an envelope has no work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum WorkError {
+    /// Its time to live is 0, and its work would be infinite. go-ethereum lets such envelopes past
+    /// any requirement; nobody should.
+    #[error("time to live of 0 seconds")]
+    ZeroTtl,
+}
+
+impl Work {
+    /// None at all.
+    pub const ZERO: Self = Self(0.0);
+
+    /// This amount, or `None` if it is negative, infinite or not a number.
+    #[must_use]
+    pub fn new(amount: f64) -> Option<Self> {
+        // Adding zero makes -0 into 0.
+        (amount.is_finite() && amount >= 0.0).then_some(Self(amount + 0.0))
+    }
+
+    /// The amount.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+
+    /// The work of `zeros` zero bits, 256 at most. Neither `size` nor `ttl` may be 0.
+    pub(crate) fn of(zeros: u32, size: usize, ttl: u32) -> Self {
+        // go-ethereum's order: each division rounds once.
+        Self(power_of_two(zeros) / size as f64 / f64::from(ttl))
+    }
+}
+
+/// Exactly `2^exponent`, for 1023 at most.
+const fn power_of_two(exponent: u32) -> f64 {
+    f64::from_bits((1023 + exponent as u64) << 52)
+}
+
+impl Eq for Work {}
+
+impl PartialOrd for Work {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Work {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Work({})", self.0)
+    }
+}
+
+/// The work that an envelope shows under a rule.
+///
+/// Costs one or two Keccak-256 over the envelope (one more block under the rules with the hashed
+/// preimage), so do it once, and outside of any lock.
+///
+/// # Errors
+///
+/// [`WorkError`].
+pub fn work(rule: Rule, envelope: &Envelope) -> Result<Work, WorkError> {
+    work_with_ttl(rule, envelope, envelope.ttl())
+}
+
+/// The work that an envelope would show if it lived for `ttl` seconds.
+///
+/// An envelope that claims to have been sent in the future (within the tolerance for clocks) lives
+/// for longer than it says, and its work is counted accordingly: with
+/// `ttl + (sent - now + 1)`, added without overflow.
+///
+/// # Errors
+///
+/// [`WorkError`], about the `ttl` given.
+pub fn work_with_ttl(rule: Rule, envelope: &Envelope, ttl: u32) -> Result<Work, WorkError> {
+    Ok(Task::with_ttl(rule, envelope.unsealed(), ttl)?.work(envelope.nonce()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_that_are_none() {
+        for amount in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.1] {
+            assert_eq!(Work::new(amount), None, "{amount}");
+        }
+        assert_eq!(Work::new(-0.0), Some(Work::ZERO));
+        assert_eq!(Work::new(-0.0).cmp(&Some(Work::ZERO)), Ordering::Equal);
+    }
+
+    #[test]
+    fn the_largest_work_is_finite() {
+        assert_eq!(Work::of(256, 1, 1).get(), 2f64.powi(256));
+        assert!(Work::of(0, usize::MAX, u32::MAX) > Work::ZERO);
+    }
+}
