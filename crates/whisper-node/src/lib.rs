@@ -1,1 +1,85 @@
-//! whisper-node (being written).
+//! A Whisper node: encrypted publish and subscribe by topic, over devp2p.
+//!
+//! [`Whisper`] is the whole of it without a socket: the pool of live envelopes, the peers they are relayed to, the
+//! keys and filters of the applications. It hands a server the sub-protocol "shh" ([`Whisper::protocol`]) and an
+//! application a few calls: [`post`](Whisper::post), [`subscribe`](Whisper::subscribe), [`watch`](Whisper::watch).
+//!
+//! The path of an envelope: `session` (one peer's packets, in the forms of `wire`) → `admission` (times, size, bloom,
+//! work) → `pool` and `peer`, both inside `relay` (whom to send it to, in which order) → `delivery` (`queue`, `filter`,
+//! `mailbox`). A new envelope goes on at once: there is no tick, and nothing is ever searched for by looking at all
+//! of the pool. Everything is bounded, and every refusal has a counter in [`Stats`].
+//!
+//! What is not here: connections and finding peers (`p2p-server`), the format of envelopes (`whisper-envelope`), the
+//! proof of work (`whisper-pow`).
+//!
+//! Two nodes, without a network:
+//!
+//! ```
+//! use p2p_mux::{Channel, identity::SecretKey};
+//! use whisper_node::{FilterKey, FilterSpec, Post, Recipient, Settings, Topic, Whisper};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (here, there) = (Whisper::new(Settings::default()), Whisper::new(Settings::default()));
+//! let (near, far) = Channel::pipe();
+//! let id = || SecretKey::random(&mut rand::rng()).id();
+//! tokio::spawn(here.attach(id(), near));
+//! tokio::spawn(there.attach(id(), far));
+//!
+//! let password = there.keys().symmetric_from_password("swordfish");
+//! let mut watch = there.watch(FilterSpec::new(FilterKey::Symmetric(password)).topic(Topic(*b"chat")))?;
+//!
+//! let password = here.keys().symmetric_from_password("swordfish");
+//! here.post(Post {
+//!     topic: Topic(*b"chat"),
+//!     payload: b"hello".to_vec(),
+//!     ..Post::new(Recipient::Symmetric(password))
+//! })
+//! .await?;
+//!
+//! let received = watch.next().await.expect("the node runs");
+//! assert_eq!(received.message.payload, &b"hello"[..]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod admission;
+mod delivery;
+mod fault;
+mod filter;
+mod hub;
+mod id;
+mod keys;
+mod known;
+mod lock;
+mod mailbox;
+mod peer;
+mod pool;
+mod post;
+mod queue;
+mod received;
+mod relay;
+pub mod rpc;
+mod session;
+mod settings;
+mod stats;
+mod watch;
+mod whisper;
+mod wire;
+
+pub use admission::{Rejection, SYNC_ALLOWANCE, Verdict};
+pub use filter::{FilterError, FilterKey, FilterSpec};
+pub use id::{FilterId, KeyId, ParseIdError};
+pub use keys::Keys;
+pub use post::{Post, PostError, Recipient};
+pub use received::Received;
+pub use settings::{Bounds, Clock, MAX_MESSAGE_SIZE, Settings};
+pub use stats::{
+    DeliveryStats, EnvelopeStats, FaultStats, RejectedStats, RelayStats, SessionStats, Stats,
+};
+pub use watch::Watch;
+pub use whisper::{Info, NoSuchPeer, SettingError, Whisper};
+#[doc(no_inline)]
+pub use whisper_envelope::{Bloom, Envelope, Message, Topic};
+#[doc(no_inline)]
+pub use whisper_pow::Policy;

@@ -1,0 +1,157 @@
+//! From the queues to the mailboxes: the workers that open envelopes, off the sessions' tasks.
+
+use std::sync::{Arc, RwLock};
+
+use tokio::{
+    task::yield_now,
+    time::{Instant, timeout_at},
+};
+use whisper_envelope::{Envelope, Message, OpenError};
+
+use crate::{
+    filter::{Filter, Filters, SameKey},
+    id::FilterId,
+    lock::{read, write},
+    mailbox::Put,
+    queue::{Arrival, Queue},
+    settings::Settings,
+    stats::Counters,
+};
+
+/// After how many trials a worker lets other tasks run.
+const TRIALS: usize = 16;
+
+/// The filters, and the queues of envelopes that may be for them.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    filters: RwLock<Filters>,
+    queue: Queue,
+    counters: Arc<Counters>,
+}
+
+impl Delivery {
+    pub(crate) fn new(settings: &Settings, counters: Arc<Counters>) -> Self {
+        Self {
+            filters: RwLock::default(),
+            queue: Queue::new(settings.message_queue, settings.direct_queue),
+            counters,
+        }
+    }
+
+    /// Queues an envelope if a filter may want it. A full queue drops it, counted.
+    pub(crate) fn offer(&self, arrival: Arrival) {
+        if !read(&self.filters).has_topic(arrival.envelope.topic()) {
+            return;
+        }
+        let direct = arrival.direct;
+        if !self.queue.push(arrival) {
+            let counters = &self.counters.delivery;
+            if direct { &counters.direct_queue_full } else { &counters.message_queue_full }.one();
+        }
+    }
+
+    /// Waits until the message queue has room, but not longer than that: relaying must not depend on opening.
+    pub(crate) async fn room(&self, deadline: Instant) {
+        let _ = timeout_at(deadline, self.queue.room()).await;
+    }
+
+    pub(crate) fn filters(&self) -> &RwLock<Filters> {
+        &self.filters
+    }
+
+    /// Removes a filter and ends its mailbox; false if there was none of this id.
+    pub(crate) fn remove(&self, id: &FilterId) -> bool {
+        let removed = write(&self.filters).remove(id);
+        if let Some(filter) = &removed {
+            filter.mailbox.close();
+        }
+        removed.is_some()
+    }
+
+    /// Ends the workers and all filters.
+    pub(crate) fn close(&self) {
+        self.queue.close();
+        let filters: Vec<_> = write(&self.filters).drain().collect();
+        filters.iter().for_each(|filter| filter.mailbox.close());
+    }
+
+    /// A worker: opens what is in the queues until [`close`](Self::close).
+    pub(crate) async fn run(self: Arc<Self>) {
+        while let Some(arrival) = self.queue.pop().await {
+            let candidates = read(&self.filters).candidates(arrival.envelope.topic());
+            self.deliver(&arrival, candidates).await;
+            yield_now().await;
+        }
+    }
+
+    /// Tries one key after the other until one opens the envelope.
+    async fn deliver(&self, arrival: &Arrival, candidates: Vec<SameKey>) {
+        let admits = |filter: &Arc<Filter>| filter.admits(arrival.work, arrival.direct);
+        let mut tried = false;
+        for (trial, same_key) in candidates.iter().enumerate() {
+            if trial % TRIALS == TRIALS - 1 {
+                yield_now().await;
+            }
+            let Some(filter) = same_key.iter().find(|filter| admits(filter)) else { continue };
+            tried = true;
+            match open(filter, &arrival.envelope) {
+                Opened::Message(message) => {
+                    self.counters.delivery.opened.one();
+                    let filters = same_key.iter().filter(|filter| admits(filter));
+                    return self.store(arrival, &message, filters);
+                }
+                Opened::Malformed => return self.counters.delivery.malformed.one(),
+                Opened::NotForUs => {}
+            }
+        }
+        if tried {
+            self.counters.delivery.not_opened.one();
+        } else {
+            self.counters.delivery.not_matching.one();
+        }
+    }
+
+    fn store<'a>(&self, arrival: &Arrival, message: &Message, filters: impl Iterator<Item = &'a Arc<Filter>>) {
+        let counters = &self.counters.delivery;
+        let mut received = None;
+        for filter in filters {
+            if !filter.wants(message) {
+                counters.not_matching.one();
+                continue;
+            }
+            let received = received.get_or_insert_with(|| {
+                Arc::new(filter.received(&arrival.envelope, arrival.work, arrival.direct, message.clone()))
+            });
+            match filter.mailbox.put(Arc::clone(received)) {
+                Put::Stored { dropped } => {
+                    counters.delivered.one();
+                    counters.mailbox_full.add(dropped);
+                }
+                Put::Repeated => counters.repeated.one(),
+                Put::TooLarge => counters.mailbox_full.one(),
+            }
+        }
+    }
+}
+
+/// What a trial with one key brought.
+enum Opened {
+    Message(Message),
+    /// The key opened it, so it was made by somebody who has the key; but there is nonsense inside.
+    Malformed,
+    NotForUs,
+}
+
+fn open(filter: &Filter, envelope: &Envelope) -> Opened {
+    match filter.open(envelope) {
+        Ok(message) => Opened::Message(message),
+        Err(
+            OpenError::WrongKey
+            | OpenError::NewerVersion { .. }
+            | OpenError::NotSymmetric
+            | OpenError::NotAsymmetric
+            | OpenError::DataTooShort { .. },
+        ) => Opened::NotForUs,
+        Err(_) => Opened::Malformed,
+    }
+}

@@ -1,0 +1,84 @@
+//! Names of keys and filters: 32 random bytes, printed as 64 lower-case hexadecimal digits.
+//!
+//! go-ethereum hands such ids to its JSON-RPC clients, who pass them around as strings; an id is a name, not a secret,
+//! but it cannot be guessed either, so that one application does not stumble upon another's filter.
+
+use std::{fmt, str::FromStr};
+
+use rand::RngCore as _;
+
+/// The text is not 64 lower-case hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an id is 64 lower-case hexadecimal digits")]
+pub struct ParseIdError;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; 32]);
+
+        impl $name {
+            /// A fresh id from the operating system's random source.
+            pub(crate) fn random() -> Self {
+                let mut bytes = [0; 32];
+                rand::rng().fill_bytes(&mut bytes);
+                Self(bytes)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                if text.bytes().any(|digit| digit.is_ascii_uppercase()) {
+                    return Err(ParseIdError); // ids are compared as strings by their owners
+                }
+                let mut bytes = [0; 32];
+                hex::decode_to_slice(text, &mut bytes).map_err(|_| ParseIdError)?;
+                Ok(Self(bytes))
+            }
+        }
+    };
+}
+
+id! {
+    /// The name of a key pair or of a symmetric key in [`Keys`](crate::Keys).
+    KeyId
+}
+
+id! {
+    /// The name of a filter, as [`Whisper::subscribe`](crate::Whisper::subscribe) returns it.
+    FilterId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_what_it_parses() {
+        let id = KeyId::random();
+        assert_eq!(id.to_string().len(), 64);
+        assert_eq!(id.to_string().parse::<KeyId>().unwrap(), id);
+    }
+
+    #[test]
+    fn refuses_what_is_not_an_id() {
+        for text in ["", "00", "0x00", &"A".repeat(64), &"g".repeat(64), &"0".repeat(63), &"0".repeat(66)] {
+            assert_eq!(text.parse::<FilterId>(), Err(ParseIdError), "{text}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Where the messages of one filter wait to be fetched: bounded, the oldest gives way.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use tokio::sync::Notify;
+
+use crate::{lock::lock, received::Received, settings::Bounds};
+
+/// What became of a message that was put into a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// It is in; so many older ones had to go.
+    Stored { dropped: usize },
+    /// It is in already.
+    Repeated,
+    /// It alone is more than the mailbox holds.
+    TooLarge,
+}
+
+#[derive(Debug, Default)]
+struct Contents {
+    messages: VecDeque<Arc<Received>>,
+    hashes: HashSet<[u8; 32]>,
+    bytes: usize,
+    closed: bool,
+}
+
+/// A mailbox. Shared by the workers that fill it and whoever empties it.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    contents: Mutex<Contents>,
+    arrived: Notify,
+    bounds: Bounds,
+}
+
+impl Mailbox {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { contents: Mutex::default(), arrived: Notify::new(), bounds }
+    }
+
+    /// Puts a message in; the oldest ones make room for it.
+    pub(crate) fn put(&self, message: Arc<Received>) -> Put {
+        let size = message.size();
+        if size > self.bounds.bytes || self.bounds.items == 0 {
+            return Put::TooLarge;
+        }
+        let mut contents = lock(&self.contents);
+        if !contents.hashes.insert(message.hash) {
+            return Put::Repeated;
+        }
+        let mut dropped = 0;
+        while contents.messages.len() >= self.bounds.items || contents.bytes + size > self.bounds.bytes {
+            if contents.take().is_none() {
+                break;
+            }
+            dropped += 1;
+        }
+        contents.bytes += size;
+        contents.messages.push_back(message);
+        drop(contents);
+        self.arrived.notify_one();
+        Put::Stored { dropped }
+    }
+
+    /// Takes all messages out, the oldest first.
+    pub(crate) fn drain(&self) -> Vec<Arc<Received>> {
+        let mut contents = lock(&self.contents);
+        contents.bytes = 0;
+        contents.hashes.clear();
+        contents.messages.drain(..).collect()
+    }
+
+    /// Waits for the next message and takes it out; `None` when the mailbox is closed and empty. To be called by one
+    /// task at a time.
+    pub(crate) async fn next(&self) -> Option<Arc<Received>> {
+        loop {
+            {
+                let mut contents = lock(&self.contents);
+                if let Some(message) = contents.take() {
+                    return Some(message);
+                }
+                if contents.closed {
+                    return None;
+                }
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    /// Nothing will arrive any more.
+    pub(crate) fn close(&self) {
+        lock(&self.contents).closed = true;
+        self.arrived.notify_one();
+    }
+}
+
+impl Contents {
+    fn take(&mut self) -> Option<Arc<Received>> {
+        let message = self.messages.pop_front()?;
+        self.hashes.remove(&message.hash);
+        self.bytes -= message.size();
+        Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests;

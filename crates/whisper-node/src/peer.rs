@@ -1,0 +1,170 @@
+//! What the node knows of one peer and has still to send it.
+
+use std::collections::BTreeSet;
+
+use whisper_envelope::{Bloom, Envelope};
+use whisper_pow::Work;
+
+use crate::{
+    known::Known,
+    pool::{Pool, Ticket},
+};
+
+/// The largest packet that any peer takes for sure. go-ethereum compares the whole packet to its limit on a message,
+/// 1 MiB unless its operator changed it, and cuts the connection beyond; a little room is left for the list's header.
+pub(crate) const PACKET_LIMIT: usize = 1024 * 1024 - 16;
+
+/// A bundle is closed at this size, so that an envelope with more work that arrives meanwhile does not wait long, and
+/// other sub-protocols of the connection neither. A single envelope may exceed it, up to [`PACKET_LIMIT`].
+const BUNDLE_TARGET: usize = 64 * 1024;
+
+/// How many tickets wait for one peer at most. Beyond it the peer is sent what it missed straight from the pool.
+const PENDING_LIMIT: usize = 4096;
+
+/// How many tickets are looked at in one go, so that nobody else waits long for the lock.
+const LOOKS: usize = 512;
+
+/// What a peer says of itself in its status.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Status {
+    /// The least work of the envelopes it wants.
+    pub(crate) min_work: Work,
+    /// The topics it wants.
+    pub(crate) bloom: Bloom,
+    /// Whether it is a light client, which does not relay.
+    pub(crate) light: bool,
+}
+
+/// What a look at a peer's pending envelopes brought.
+#[derive(Debug, Default)]
+pub(crate) struct Bundle {
+    /// Highest work first; together below the peer's packet limit.
+    pub(crate) envelopes: Vec<Envelope>,
+    /// How many were skipped for good because one alone is beyond the limit.
+    pub(crate) oversized: u64,
+    /// There may be more to send.
+    pub(crate) more: bool,
+}
+
+/// A connected peer, without its connection.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// What it wants, as it said last.
+    status: Status,
+    known: Known,
+    /// New envelopes that it is to be sent, highest work first.
+    pending: BTreeSet<Ticket>,
+    /// Where there is something: at or below this ticket, envelopes in the pool may have been neither sent nor queued.
+    /// A peer that has just come starts at the top.
+    behind: Option<Ticket>,
+    deferred: u64,
+}
+
+impl Peer {
+    /// A peer that has just come, and that wants what is still alive.
+    pub(crate) fn new(status: Status) -> Self {
+        Self {
+            status,
+            known: Known::default(),
+            pending: BTreeSet::new(),
+            behind: Some(Ticket::FIRST),
+            deferred: 0,
+        }
+    }
+
+    pub(crate) fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// How often an envelope was put off because too many were pending.
+    pub(crate) fn deferred(&self) -> u64 {
+        self.deferred
+    }
+
+    /// The peer changed the work it demands. If that is less than before, it is sent what it did not want so far.
+    pub(crate) fn handle_min_work(&mut self, min_work: Work) {
+        if min_work < self.status.min_work {
+            self.behind = Some(Ticket::FIRST);
+        }
+        self.status.min_work = min_work;
+    }
+
+    /// The peer changed its bloom. If that is not narrower than before, it is sent what it did not want so far.
+    pub(crate) fn handle_bloom(&mut self, bloom: Bloom) {
+        if !self.status.bloom.contains(&bloom) {
+            self.behind = Some(Ticket::FIRST);
+        }
+        self.status.bloom = bloom;
+    }
+
+    /// The peer sent an envelope that is in the pool already.
+    pub(crate) fn handle_known(&mut self, ticket: Ticket) {
+        self.known.set(ticket.slot(), true);
+    }
+
+    /// The envelope came into the pool. `from_it`: this peer brought it. Returns whether there is something to send.
+    pub(crate) fn handle_new(&mut self, ticket: Ticket, envelope: &Envelope, work: Work, from_it: bool) -> bool {
+        self.known.set(ticket.slot(), from_it);
+        if from_it || !self.wants(envelope, work) {
+            return false;
+        }
+        self.pending.insert(ticket);
+        if self.pending.len() > PENDING_LIMIT {
+            // The lowest goes back to where it can be found: the pool.
+            self.behind = self.behind.max(self.pending.pop_first());
+            self.deferred += 1;
+        }
+        true
+    }
+
+    /// Takes the next bundle, highest work first. Nothing in it is given out a second time.
+    pub(crate) fn take_bundle(&mut self, now: u32, pool: &Pool) -> Bundle {
+        let mut bundle = Bundle::default();
+        let mut bytes = 0;
+        for _ in 0..LOOKS {
+            let Some(ticket) = self.peek(pool) else { return bundle };
+            if let Some((envelope, work)) = pool.get(ticket)
+                && envelope.expiry() >= now
+                && !self.known.contains(ticket.slot())
+                && self.wants(envelope, work)
+            {
+                let size = envelope.raw().len();
+                if size > PACKET_LIMIT {
+                    bundle.oversized += 1;
+                } else if bytes > 0 && bytes + size > BUNDLE_TARGET {
+                    break;
+                } else {
+                    bytes += size;
+                    bundle.envelopes.push(envelope.clone());
+                }
+                self.known.set(ticket.slot(), true);
+            }
+            self.skip(pool, ticket);
+        }
+        bundle.more = true;
+        bundle
+    }
+
+    /// The next ticket in the order of work, from what is pending and from what is still in the pool.
+    fn peek(&self, pool: &Pool) -> Option<Ticket> {
+        let from_pool = self.behind.and_then(|behind| pool.at_or_below(behind));
+        self.pending.last().copied().max(from_pool)
+    }
+
+    fn skip(&mut self, pool: &Pool, ticket: Ticket) {
+        self.pending.remove(&ticket);
+        if self.behind.is_some_and(|behind| behind >= ticket) {
+            self.behind = pool.below(ticket);
+        }
+    }
+
+    /// go-ethereum writes the bits of a bloom over each other where two fall into one byte, and so do the blooms of its
+    /// peers. The test is made with that form: its bits are a subset of the correct ones, so it finds both.
+    fn wants(&self, envelope: &Envelope, work: Work) -> bool {
+        work >= self.status.min_work
+            && self.status.bloom.contains(&Bloom::of_overwriting(envelope.topic()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

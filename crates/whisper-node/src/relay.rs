@@ -1,0 +1,217 @@
+//! The pool and the peers that share it: one pure machine, without sockets, tasks or a clock.
+//!
+//! A new envelope is pushed to the peers that want it at once; there is no tick and no scan. Bundles are taken out
+//! with [`Relay::poll_transmit`], one peer at a time, by that peer's session.
+
+use whisper_envelope::{Bloom, Envelope};
+use whisper_pow::Work;
+
+use crate::{
+    admission::{Rejection, Requirements, Verdict},
+    peer::{Peer, Status},
+    pool::{Admitted, Pool},
+    settings::Settings,
+    stats::RelayStats,
+};
+
+/// The place of a connected peer in the relay. Used again after the peer has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Seat(usize);
+
+/// What is to be sent to a peer next.
+#[derive(Debug)]
+pub(crate) enum Transmit {
+    /// The node's requirement changed.
+    MinWork(Work),
+    /// The node's bloom changed.
+    Bloom(Bloom),
+    /// Envelopes, highest work first, together below the peer's packet limit.
+    Envelopes(Vec<Envelope>),
+    /// Nothing was found yet: ask again soon, and let others have the machine meanwhile.
+    Again,
+    /// Nothing to do until [`Relay::poll_wake`] names the peer.
+    Idle,
+}
+
+/// A peer and what it was told of this node.
+#[derive(Debug)]
+struct Seated {
+    peer: Peer,
+    told: Status,
+    idle: bool,
+}
+
+/// The pool, the peers, and what the node requires.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pool: Pool,
+    requirements: Requirements,
+    seats: Vec<Option<Seated>>,
+    wakes: Vec<Seat>,
+    stats: RelayStats,
+}
+
+impl Relay {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            pool: Pool::new(settings.pool_bytes),
+            requirements: Requirements::new(settings),
+            seats: Vec::new(),
+            wakes: Vec::new(),
+            stats: RelayStats::default(),
+        }
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn requirements(&self) -> &Requirements {
+        &self.requirements
+    }
+
+    /// What this node says of itself to a new peer.
+    pub(crate) fn status(&self) -> Status {
+        Status { min_work: self.requirements.min_work(), bloom: *self.requirements.bloom(), light: false }
+    }
+
+    pub(crate) fn stats(&self) -> RelayStats {
+        let deferred = self.seats.iter().flatten().map(|seated| seated.peer.deferred()).sum::<u64>();
+        RelayStats {
+            deferred: self.stats.deferred + deferred,
+            expired: self.pool.expired(),
+            evicted: self.pool.evicted(),
+            ..self.stats
+        }
+    }
+
+    /// Seats a peer after the exchange of status packets. `told`: what this node said in its own.
+    pub(crate) fn join(&mut self, theirs: Status, told: Status) -> Seat {
+        let seated = Some(Seated { peer: Peer::new(theirs), told, idle: false });
+        if let Some(index) = self.seats.iter().position(Option::is_none) {
+            self.seats[index] = seated;
+            return Seat(index);
+        }
+        self.seats.push(seated);
+        Seat(self.seats.len() - 1)
+    }
+
+    /// The peer is gone, and what was pending for it.
+    pub(crate) fn leave(&mut self, seat: Seat) {
+        if let Some(seated) = self.seats.get_mut(seat.0).and_then(Option::take) {
+            self.stats.deferred += seated.peer.deferred();
+        }
+        self.wakes.retain(|woken| *woken != seat);
+    }
+
+    /// What the peer said of itself last.
+    pub(crate) fn peer_status(&self, seat: Seat) -> Option<&Status> {
+        Some(self.seats.get(seat.0)?.as_ref()?.peer.status())
+    }
+
+    /// Whether the envelope with this hash is pooled; if so, the peer that sent it need not be sent it.
+    pub(crate) fn handle_known(&mut self, from: Option<Seat>, hash: &[u8; 32]) -> bool {
+        let Some(ticket) = self.pool.find(hash) else { return false };
+        if let Some(peer) = from.and_then(|seat| self.peer_mut(seat)) {
+            peer.handle_known(ticket);
+        }
+        true
+    }
+
+    /// Takes in an envelope that met the [`Requirements`], and offers it to all peers but the one it came from.
+    pub(crate) fn admit(&mut self, now: u32, from: Option<Seat>, envelope: &Envelope, work: Work) -> Verdict {
+        let ticket = match self.pool.admit(now, envelope.clone(), work) {
+            Admitted::New(ticket) => ticket,
+            Admitted::Known(ticket) => {
+                if let Some(peer) = from.and_then(|seat| self.peer_mut(seat)) {
+                    peer.handle_known(ticket);
+                }
+                return Verdict::Known;
+            }
+            Admitted::Full => return Verdict::Rejected(Rejection::PoolFull),
+        };
+        for (index, seated) in self.seats.iter_mut().enumerate() {
+            let Some(seated) = seated else { continue };
+            let seat = Seat(index);
+            if seated.peer.handle_new(ticket, envelope, work, from == Some(seat)) {
+                wake(&mut self.wakes, seat, seated);
+            }
+        }
+        Verdict::New
+    }
+
+    /// The peer announced another work requirement.
+    pub(crate) fn handle_min_work(&mut self, seat: Seat, min_work: Work) {
+        self.change(seat, |peer| peer.handle_min_work(min_work));
+    }
+
+    /// The peer announced another bloom.
+    pub(crate) fn handle_bloom(&mut self, seat: Seat, bloom: Bloom) {
+        self.change(seat, |peer| peer.handle_bloom(bloom));
+    }
+
+    /// Changes what this node requires and tells all peers.
+    pub(crate) fn require(&mut self, change: impl FnOnce(&mut Requirements)) {
+        change(&mut self.requirements);
+        for (index, seated) in self.seats.iter_mut().enumerate() {
+            if let Some(seated) = seated {
+                wake(&mut self.wakes, Seat(index), seated);
+            }
+        }
+    }
+
+    /// Removes expired envelopes; returns when the next one expires.
+    pub(crate) fn handle_timeout(&mut self, now: u32) -> Option<u32> {
+        self.pool.expire(now);
+        self.pool.next_expiry()
+    }
+
+    /// A peer that was idle and has something to send now.
+    pub(crate) fn poll_wake(&mut self) -> Option<Seat> {
+        self.wakes.pop()
+    }
+
+    /// What to send to this peer next.
+    pub(crate) fn poll_transmit(&mut self, now: u32, seat: Seat) -> Transmit {
+        let ours = self.status();
+        let Some(seated) = self.seats.get_mut(seat.0).and_then(Option::as_mut) else { return Transmit::Idle };
+        if seated.told.min_work != ours.min_work {
+            seated.told.min_work = ours.min_work;
+            return Transmit::MinWork(ours.min_work);
+        }
+        if seated.told.bloom != ours.bloom {
+            seated.told.bloom = ours.bloom;
+            return Transmit::Bloom(ours.bloom);
+        }
+        let bundle = seated.peer.take_bundle(now, &self.pool);
+        self.stats.oversized += bundle.oversized;
+        if !bundle.envelopes.is_empty() {
+            self.stats.sent += bundle.envelopes.len() as u64;
+            self.stats.bundles += 1;
+            return Transmit::Envelopes(bundle.envelopes);
+        }
+        seated.idle = !bundle.more;
+        if bundle.more { Transmit::Again } else { Transmit::Idle }
+    }
+
+    fn peer_mut(&mut self, seat: Seat) -> Option<&mut Peer> {
+        Some(&mut self.seats.get_mut(seat.0)?.as_mut()?.peer)
+    }
+
+    fn change(&mut self, seat: Seat, change: impl FnOnce(&mut Peer)) {
+        if let Some(seated) = self.seats.get_mut(seat.0).and_then(Option::as_mut) {
+            change(&mut seated.peer);
+            wake(&mut self.wakes, seat, seated);
+        }
+    }
+}
+
+fn wake(wakes: &mut Vec<Seat>, seat: Seat, seated: &mut Seated) {
+    if seated.idle {
+        seated.idle = false;
+        wakes.push(seat);
+    }
+}
+
+#[cfg(test)]
+mod tests;

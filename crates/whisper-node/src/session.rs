@@ -1,0 +1,181 @@
+//! One peer's session: the exchange of status, then packets in and bundles out, each half as fast as it can go.
+//!
+//! It is the `run` function of the sub-protocol "shh". A breach of the protocol ends this session and its connection
+//! with "subprotocol error"; everything else that is wrong with what a peer sends is counted and passed over.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use p2p_identity::NodeId;
+use p2p_mux::{Channel, Exit, Message, Receiver, SendError, Sender};
+use tokio::{
+    sync::Notify,
+    task::yield_now,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    fault::Fault,
+    hub::Hub,
+    peer::Status,
+    relay::{Seat, Transmit},
+    settings::MAX_MESSAGE_SIZE,
+    wire::{self, Kind, Wire},
+};
+
+/// How many envelopes are decoded and checked before other tasks get their turn.
+const BATCH: usize = 128;
+
+/// How long a packet waits at most for room in the message queue. Well below the time after which the connection closes
+/// the slot of a sub-protocol that does not take its messages.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The largest packet that is read. Generous: go-ethereum puts all it has into one packet, whatever its size, and a
+/// node that comes back after a while should get it.
+const MAX_PACKET: usize = MAX_MESSAGE_SIZE as usize;
+
+/// What the session keeps hold of.
+struct Session {
+    hub: Arc<Hub>,
+    wire: &'static Wire,
+    id: NodeId,
+    sender: Sender,
+    wake: Arc<Notify>,
+}
+
+/// Runs a session until the channel closes, the node stops, or the peer breaks the protocol.
+pub(crate) async fn run(hub: Arc<Hub>, wire: &'static Wire, id: NodeId, channel: Channel) -> Result<(), Exit> {
+    let stop = hub.stop.clone();
+    hub.counters.sessions.opened.one();
+    let (sender, receiver) = channel.split();
+    let session = Session { wire, id, sender, wake: Arc::default(), hub: Arc::clone(&hub) };
+    let ended = stop.run_until_cancelled(session.talk(receiver)).await.unwrap_or(Ok(()));
+    hub.counters.sessions.ended.one();
+    match ended {
+        Ok(()) | Err(Ended::Send(SendError::Closed)) => Ok(()),
+        Err(Ended::Send(error)) => Err(error.into()),
+        Err(Ended::Fault(fault)) => {
+            hub.counters.faults.count(&fault);
+            tracing::debug!(peer = %id, %fault, "whisper session cut");
+            Err(Exit::from(&fault))
+        }
+    }
+}
+
+/// Why a session ended before its channel was seen to close.
+enum Ended {
+    Fault(Fault),
+    Send(SendError),
+}
+
+impl From<Fault> for Ended {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Session {
+    async fn talk(&self, mut receiver: Receiver) -> Result<(), Ended> {
+        let ours = self.hub.status();
+        self.send(Kind::Status, (self.wire.encode_status)(&ours)).await?;
+        let limit = self.hub.settings.status_timeout;
+        let Some(theirs) = timeout(limit, self.read_status(&mut receiver)).await.map_err(|_| Fault::StatusTimeout)?? else {
+            return Ok(());
+        };
+        let seated = self.hub.join(self.id, theirs, ours, self.sender.clone(), Arc::clone(&self.wake));
+        self.hub.counters.sessions.established.one();
+        tokio::select! {
+            ended = self.read(seated.seat(), &mut receiver) => ended,
+            ended = self.write(seated.seat()) => ended,
+        }
+    }
+
+    /// The first packet has to be a status; `None` if the channel closed before it.
+    async fn read_status(&self, receiver: &mut Receiver) -> Result<Option<Status>, Fault> {
+        let Some(message) = receiver.recv().await else { return Ok(None) };
+        if self.wire.kind(message.code) != Some(Kind::Status) {
+            return Err(Fault::NotStatus { code: message.code });
+        }
+        (self.wire.decode_status)(&message.payload).map(Some)
+    }
+
+    async fn read(&self, seat: Seat, receiver: &mut Receiver) -> Result<(), Ended> {
+        while let Some(message) = receiver.recv().await {
+            if message.payload.len() > MAX_PACKET {
+                return Err(Fault::PacketTooLarge { length: message.payload.len(), limit: MAX_PACKET }.into());
+            }
+            self.handle_packet(seat, message).await?;
+        }
+        Ok(())
+    }
+
+    async fn handle_packet(&self, seat: Seat, Message { code, payload }: Message) -> Result<(), Fault> {
+        let counters = &self.hub.counters.sessions;
+        match self.wire.kind(code) {
+            Some(Kind::Envelopes) => self.handle_envelopes(seat, code, payload).await?,
+            Some(Kind::MinWork) => self.hub.handle_min_work(seat, wire::decode_min_work(code, &payload)?),
+            Some(Kind::Bloom) => self.hub.handle_bloom(seat, wire::decode_bloom(code, &payload)?),
+            Some(Kind::Direct) if self.hub.is_trusted(&self.id) => self.handle_direct(code, &payload)?,
+            Some(Kind::Direct) => counters.direct_untrusted.one(),
+            Some(Kind::Request) => counters.requests_ignored.one(),
+            Some(Kind::Status) => counters.second_status.one(),
+            None => counters.unknown_code.one(),
+        }
+        Ok(())
+    }
+
+    /// The well-formed envelopes before a malformed one count; what comes after it does not.
+    async fn handle_envelopes(&self, seat: Seat, code: u64, payload: Bytes) -> Result<(), Fault> {
+        let malformed = |error| Fault::MalformedPacket { code, error };
+        let mut envelopes = (self.wire.envelopes)(&payload).map_err(malformed)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.hub.delivery.room(deadline).await;
+            let mut fault = None;
+            let decode = |envelope: Result<_, _>| envelope.map_err(|error| fault = Some(error)).ok();
+            let batch: Vec<_> = envelopes.by_ref().map_while(decode).take(BATCH).collect();
+            let is_last = batch.len() < BATCH;
+            self.hub.receive(seat, batch);
+            if let Some(error) = fault {
+                return Err(Fault::MalformedEnvelope(error));
+            }
+            if is_last {
+                return Ok(());
+            }
+            yield_now().await;
+        }
+    }
+
+    fn handle_direct(&self, code: u64, payload: &Bytes) -> Result<(), Fault> {
+        let malformed = |error| Fault::MalformedPacket { code, error };
+        for envelope in self.wire.direct(payload).map_err(malformed)? {
+            self.hub.receive_direct(&envelope.map_err(Fault::MalformedEnvelope)?);
+        }
+        Ok(())
+    }
+
+    /// Woken by what is pending for this peer; the highest work goes first.
+    async fn write(&self, seat: Seat) -> Result<(), Ended> {
+        loop {
+            match self.hub.poll_transmit(seat) {
+                Transmit::MinWork(min_work) => self.send(Kind::MinWork, wire::encode_min_work(min_work)).await?,
+                Transmit::Bloom(bloom) => self.send(Kind::Bloom, wire::encode_bloom(&bloom)).await?,
+                Transmit::Envelopes(envelopes) => {
+                    for packet in (self.wire.encode_envelopes)(&envelopes) {
+                        self.send(Kind::Envelopes, packet).await?;
+                    }
+                }
+                Transmit::Again => yield_now().await,
+                Transmit::Idle => self.wake.notified().await,
+            }
+        }
+    }
+
+    /// Sends nothing where the dialect has no such packet.
+    async fn send(&self, kind: Kind, payload: Bytes) -> Result<(), Ended> {
+        if let Some(code) = self.wire.code(kind) {
+            self.sender.send_raw(code, payload).await.map_err(Ended::Send)?;
+        }
+        Ok(())
+    }
+}

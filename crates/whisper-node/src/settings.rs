@@ -1,0 +1,118 @@
+//! What an operator can choose about the node's Whisper, with defaults that suit a node of a private network.
+
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    sync::Arc,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use whisper_envelope::Bloom;
+use whisper_pow::{Policy, Work};
+
+/// The largest [`Settings::max_message_size`], and the largest packet that is read from a peer, in bytes.
+pub const MAX_MESSAGE_SIZE: u32 = 10 * 1024 * 1024;
+
+/// Bounds of a queue: it is full as soon as one of the two is reached.
+///
+/// Both are needed: a bound in items lets a peer fill the memory with large ones, a bound in bytes lets it fill the
+/// memory with the bookkeeping of small ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many items the queue holds at most.
+    pub items: usize,
+    /// How many bytes of content it holds at most.
+    pub bytes: usize,
+}
+
+/// Where the node gets the time from, in seconds since 1970 (UTC).
+///
+/// Whisper's time is whole seconds in 32 bits. The default is the system's clock; a simulation gives its own.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> u32 + Send + Sync>);
+
+impl Clock {
+    /// A clock that asks `now` each time.
+    pub fn new(now: impl Fn() -> u32 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The system's clock. Before 1970 it reads 0, after 2106 it stands still.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::new(|| {
+            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Seconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> u32 {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&self.now()).finish()
+    }
+}
+
+/// Settings of [`Whisper`](crate::Whisper). All have defaults; change single fields of [`Settings::default`].
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The work an envelope needs to be taken into the pool, under any of the policy's rules. Default 0.2, as in
+    /// go-ethereum. Announced to the peers. What is no amount of work (negative, infinite, not a number) counts as 0.
+    pub min_work: f64,
+    /// The largest envelope that is pooled or posted, in bytes (20 + its sealed data, as go-ethereum counts). Default
+    /// 1 MiB, at most [`MAX_MESSAGE_SIZE`].
+    pub max_message_size: u32,
+    /// The topics that the node wants to be sent. Default: all of them.
+    pub bloom: Bloom,
+    /// Under which rule own envelopes are sealed and under which rules foreign ones are accepted. Default: sealed under
+    /// one of them, accepted under both the go-ethereum 1.8 and the EIP-627 rule.
+    pub policy: Policy,
+    /// The pool's budget in bytes, bookkeeping included. When it is full, the lowest work goes out first. Default
+    /// 256 MiB.
+    pub pool_bytes: usize,
+    /// The message queue: broadcast envelopes that wait to be opened for the filters. Default 16 384 items, 64 MiB.
+    pub message_queue: Bounds,
+    /// The p2p queue: direct messages of trusted peers that wait to be opened. Default 1024 items, 16 MiB.
+    pub direct_queue: Bounds,
+    /// The mailbox of one filter. When it is full, the oldest message is dropped and counted. Default 1024 messages,
+    /// 16 MiB.
+    pub mailbox: Bounds,
+    /// How many tasks open envelopes. Default: as many as there are cores, at most 8.
+    pub workers: usize,
+    /// How long a peer may take to send its status. Default 5 s.
+    pub status_timeout: Duration,
+    /// The time. Default: the system's clock.
+    pub clock: Clock,
+}
+
+impl Settings {
+    pub(crate) fn min_work(&self) -> Work {
+        Work::new(self.min_work).unwrap_or_default()
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const MIB: usize = 1024 * 1024;
+        Self {
+            min_work: 0.2,
+            max_message_size: 1024 * 1024,
+            bloom: Bloom::FULL,
+            policy: Policy::default(),
+            pool_bytes: 256 * MIB,
+            message_queue: Bounds { items: 16_384, bytes: 64 * MIB },
+            direct_queue: Bounds { items: 1024, bytes: 16 * MIB },
+            mailbox: Bounds { items: 1024, bytes: 16 * MIB },
+            workers: thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8),
+            status_timeout: Duration::from_secs(5),
+            clock: Clock::system(),
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! The handle of the node's Whisper, for the program, the JSON-RPC and whoever embeds the node.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use p2p_identity::NodeId;
+use p2p_mux::{Channel, Exit, Protocol};
+use tokio::time::Instant;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+use whisper_envelope::{Bloom, Envelope};
+use whisper_pow::{Miner, Work};
+
+use crate::{
+    admission::Verdict,
+    filter::{Filter, FilterError, FilterSpec},
+    id::FilterId,
+    keys::Keys,
+    lock::{read, write},
+    mailbox::Mailbox,
+    hub::Hub,
+    post::{Post, PostError},
+    received::Received,
+    session,
+    settings::{MAX_MESSAGE_SIZE, Settings},
+    stats::Stats,
+    watch::Watch,
+    wire::{self, Kind},
+};
+
+/// How long a post waits at most for room in the message queue. What finds none is relayed all the same.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The node's whole Whisper: pool, peers, keys, filters. A handle; clones are the same node.
+///
+/// It starts its tasks on the Tokio runtime it is made in and ends them with [`stop`](Self::stop), or when the last
+/// handle is gone. It has no socket: [`protocol`](Self::protocol) is given to a server, or [`attach`](Self::attach) a
+/// channel of one's own.
+#[derive(Debug, Clone)]
+pub struct Whisper(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    hub: Arc<Hub>,
+    keys: Keys,
+    miner: Miner,
+    tasks: TaskTracker,
+    /// The tasks end when the last handle is dropped.
+    _stop: DropGuard,
+}
+
+/// The node in figures, as `shh_info` gives them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Info {
+    /// Bytes that the pool takes, bookkeeping included.
+    pub memory: usize,
+    /// Envelopes in the pool.
+    pub messages: usize,
+    /// The work the node requires.
+    pub min_pow: f64,
+    /// The largest envelope the node takes, in bytes.
+    pub max_message_size: u32,
+}
+
+/// A setting that the node cannot take. The texts are go-ethereum's.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingError {
+    /// A work requirement that is no number, infinite or negative.
+    #[error("invalid PoW: {0}")]
+    InvalidPow(f64),
+    /// A message size beyond [`MAX_MESSAGE_SIZE`].
+    #[error("message size too large [{0}>{MAX_MESSAGE_SIZE}]")]
+    MessageSizeTooLarge(u32),
+}
+
+/// No peer of this id is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Could not find peer with ID: {0}")]
+pub struct NoSuchPeer(pub NodeId);
+
+impl Whisper {
+    /// Starts the node's Whisper.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let workers = settings.workers.max(1);
+        let hub = Arc::new(Hub::new(settings, stop.clone()));
+        for _ in 0..workers {
+            tasks.spawn(Arc::clone(&hub.delivery).run());
+        }
+        let (timer, stopped) = (Arc::clone(&hub).expire(), stop.clone());
+        tasks.spawn(async move { stopped.run_until_cancelled(timer).await });
+        let delivery = Arc::clone(&hub.delivery);
+        let stopped = stop.clone();
+        tasks.spawn(async move {
+            stopped.cancelled().await;
+            delivery.close();
+        });
+        let shared =
+            Shared { hub, keys: Keys::default(), miner: Miner::default(), tasks, _stop: stop.drop_guard() };
+        Self(Arc::new(shared))
+    }
+
+    /// The sub-protocol "shh" of version 6, for a server. It keeps the node alive.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        let wire = &wire::V6;
+        let (sessions, node, peers) = (self.clone(), self.clone(), self.clone());
+        Protocol::new("shh", wire.version, wire.length, move |peer, channel| sessions.attach(peer.id(), channel))
+            .node_info(move || node.node_info())
+            .peer_info(move |id| peers.peer_info(id))
+    }
+
+    /// Runs a session with the peer `id` over a channel of any kind, until that closes, the node stops or the peer
+    /// breaks the protocol. The session runs in the future returned.
+    pub fn attach(&self, id: NodeId, channel: Channel) -> impl Future<Output = Result<(), Exit>> + Send + use<> {
+        let session = session::run(Arc::clone(&self.0.hub), &wire::V6, id, channel);
+        self.0.tasks.track_future(session)
+    }
+
+    /// The keys that the node holds for its applications.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    /// The node in figures.
+    #[must_use]
+    pub fn info(&self) -> Info {
+        self.0.hub.with_relay(|relay| Info {
+            memory: relay.pool().bytes(),
+            messages: relay.pool().len(),
+            min_pow: relay.requirements().min_work().get(),
+            max_message_size: relay.requirements().max_message_size(),
+        })
+    }
+
+    /// Changes the work that envelopes need, and tells the peers. For 10 s more, the old value is accepted too.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::InvalidPow`], and nothing is changed.
+    pub fn set_min_work(&self, min_work: f64) -> Result<(), SettingError> {
+        let min_work = Work::new(min_work).ok_or(SettingError::InvalidPow(min_work))?;
+        self.0.hub.require(|now, requirements| requirements.set_min_work(now, min_work));
+        Ok(())
+    }
+
+    /// Changes the largest envelope that the node takes. Peers are not told: the protocol has no words for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::MessageSizeTooLarge`], and nothing is changed.
+    pub fn set_max_message_size(&self, size: u32) -> Result<(), SettingError> {
+        if size > MAX_MESSAGE_SIZE {
+            return Err(SettingError::MessageSizeTooLarge(size));
+        }
+        self.0.hub.require(|_, requirements| requirements.set_max_message_size(size));
+        Ok(())
+    }
+
+    /// Changes the topics that the node wants to be sent, and tells the peers. For 10 s more, what the old bloom asked
+    /// for is accepted too.
+    pub fn set_bloom(&self, bloom: Bloom) {
+        self.0.hub.require(|now, requirements| requirements.set_bloom(now, bloom));
+    }
+
+    /// Trusts a connected peer: its direct messages are taken, without regard to their work and age. go-ethereum
+    /// forgets the mark when the connection ends; here it holds until the node stops.
+    ///
+    /// # Errors
+    ///
+    /// If no such peer is connected.
+    pub fn mark_trusted(&self, id: &NodeId) -> Result<(), NoSuchPeer> {
+        self.0.hub.link(id).ok_or(NoSuchPeer(*id))?;
+        self.0.hub.trust(*id);
+        Ok(())
+    }
+
+    /// Encrypts a message, does its proof of work, and sends it: to the pool, and so to all peers and to the filters
+    /// here; or to [`Post::target_peer`] alone. Returns the envelope's hash.
+    ///
+    /// The work is done on threads of its own. Dropping the future stops it.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError`], and nothing is sent.
+    pub async fn post(&self, post: Post) -> Result<[u8; 32], PostError> {
+        let hub = &self.0.hub;
+        let unsealed = post.encrypt(hub.settings.clock.now(), &self.0.keys)?;
+        let (min_work, max_message_size) = self.limits();
+        if unsealed.size() as u64 > u64::from(max_message_size) {
+            return Err(PostError::TooLarge { hash: *unsealed.seal(0).hash() });
+        }
+        if post.target_peer.is_none() && post.pow_target < min_work {
+            return Err(PostError::PowTooLow);
+        }
+        let envelope = post.seal(unsealed, hub.settings.policy.seal, &self.0.miner).await?;
+        let hash = *envelope.hash();
+        match post.target_peer {
+            Some(id) => self.send_direct(id, &envelope).await?,
+            None => {
+                hub.delivery.room(Instant::now() + PATIENCE).await;
+                if let Verdict::Rejected(rejection) = hub.inject(envelope) {
+                    return Err(PostError::Rejected(rejection));
+                }
+            }
+        }
+        Ok(hash)
+    }
+
+    /// Takes an envelope that was sealed elsewhere, as if it had been posted here. It has to meet all that is required
+    /// of an envelope from the network, but for the bloom.
+    #[must_use]
+    pub fn inject(&self, envelope: Envelope) -> Verdict {
+        self.0.hub.inject(envelope)
+    }
+
+    /// Makes a filter whose messages wait in a mailbox until [`messages`](Self::messages) fetches them.
+    ///
+    /// # Errors
+    ///
+    /// If its key does not exist.
+    pub fn subscribe(&self, spec: FilterSpec) -> Result<FilterId, FilterError> {
+        Ok(self.insert(spec)?.0)
+    }
+
+    /// Makes a filter whose messages are waited for. It ends when the [`Watch`] is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If its key does not exist.
+    pub fn watch(&self, spec: FilterSpec) -> Result<Watch, FilterError> {
+        let (id, filter) = self.insert(spec)?;
+        Ok(Watch::new(id, filter, Arc::clone(&self.0.hub.delivery)))
+    }
+
+    /// Removes a filter and its mailbox; false if there was none of this id.
+    pub fn unsubscribe(&self, id: &FilterId) -> bool {
+        self.0.hub.delivery.remove(id)
+    }
+
+    /// Takes all messages out of a filter's mailbox, the oldest first. `None` if there is no such filter.
+    #[must_use]
+    pub fn messages(&self, id: &FilterId) -> Option<Vec<Arc<Received>>> {
+        read(self.0.hub.delivery.filters()).get(id).map(|filter| filter.mailbox.drain())
+    }
+
+    /// All messages in the pool that match a filter, also those that came before it was made; the mailbox stays as it
+    /// is. `None` if there is no such filter. Opens every pooled envelope of the filter's topics: expensive.
+    #[must_use]
+    pub fn all_messages(&self, id: &FilterId) -> Option<Vec<Received>> {
+        let filter = read(self.0.hub.delivery.filters()).get(id).cloned()?;
+        let candidates: Vec<_> = self.0.hub.with_relay(|relay| {
+            let of_topic = relay.pool().iter().filter(|(envelope, _)| filter.has_topic(envelope.topic()));
+            of_topic.map(|(envelope, work)| (envelope.clone(), work.get())).collect()
+        });
+        let open = |(envelope, work): &(Envelope, f64)| {
+            let message = filter.open(envelope).ok().filter(|message| filter.wants(message))?;
+            Some(filter.received(envelope, *work, false, message))
+        };
+        Some(candidates.iter().filter(|(_, work)| filter.admits(*work, false)).filter_map(open).collect())
+    }
+
+    /// All counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.0.hub.stats()
+    }
+
+    /// Ends the sessions, the filters and the tasks, and waits for them.
+    pub async fn stop(&self) {
+        self.0.hub.stop.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    fn insert(&self, spec: FilterSpec) -> Result<(FilterId, Arc<Filter>), FilterError> {
+        let mailbox = Mailbox::new(self.0.hub.settings.mailbox);
+        let filter = Arc::new(Filter::new(spec, &self.0.keys, mailbox)?);
+        let id = write(self.0.hub.delivery.filters()).insert(Arc::clone(&filter));
+        if self.0.hub.stop.is_cancelled() {
+            filter.mailbox.close(); // the others were closed when the node stopped
+        }
+        Ok((id, filter))
+    }
+
+    async fn send_direct(&self, id: NodeId, envelope: &Envelope) -> Result<(), PostError> {
+        let hub = &self.0.hub;
+        let link = hub.link(&id).ok_or(PostError::NoSuchPeer(id))?;
+        let code = wire::V6.code(Kind::Direct).ok_or(PostError::NoSuchPeer(id))?;
+        link.sender.send_raw(code, envelope.raw().clone()).await.map_err(|_| PostError::NoSuchPeer(id))?;
+        hub.counters.sessions.direct_sent.one();
+        Ok(())
+    }
+
+    fn limits(&self) -> (f64, u32) {
+        let info = self.info();
+        (info.min_pow, info.max_message_size)
+    }
+
+    /// What `admin_nodeInfo` says of the protocol, with go-ethereum's names.
+    fn node_info(&self) -> String {
+        let (min_work, max_message_size) = self.limits();
+        serde_json::json!({ "maxMessageSize": max_message_size, "minimumPoW": min_work, "version": "6.0" }).to_string()
+    }
+
+    /// What `admin_peers` says of the protocol. go-ethereum has nothing but "unknown" to say.
+    fn peer_info(&self, id: &NodeId) -> Option<String> {
+        let status = self.0.hub.peer_status(id)?;
+        let info = serde_json::json!({
+            "bloom": format!("0x{}", hex::encode(status.bloom.0)),
+            "light": status.light,
+            "pow": status.min_work.get(),
+            "trusted": self.0.hub.is_trusted(id),
+            "version": wire::V6.version,
+        });
+        Some(info.to_string())
+    }
+}

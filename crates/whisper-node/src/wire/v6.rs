@@ -1,0 +1,80 @@
+//! shh/6, as go-ethereum and its kin speak it.
+
+use bytes::{Bytes, BytesMut};
+use p2p_mux::rlp::{self, Header, Item, List};
+use whisper_envelope::{Bloom, Dialect, Envelope};
+use whisper_pow::Work;
+
+use super::{Envelopes, Kind, Rest, Wire, bloom_from_bytes, min_work_from_bits};
+use crate::{fault::Fault, peer::Status};
+
+const VERSION: u64 = 6;
+
+/// The table of shh/6.
+pub(crate) static V6: Wire = Wire {
+    dialect: Dialect::V6,
+    version: VERSION,
+    length: 128,
+    codes: &[
+        (0, Kind::Status),
+        (1, Kind::Envelopes),
+        (2, Kind::MinWork),
+        (3, Kind::Bloom),
+        (126, Kind::Request),
+        (127, Kind::Direct),
+    ],
+    encode_status,
+    decode_status,
+    encode_envelopes,
+    envelopes,
+};
+
+/// `[6, bits of the work requirement, bloom, light client]`; the bloom of a node that wants everything is empty.
+fn encode_status(status: &Status) -> Bytes {
+    let bloom = if status.bloom == Bloom::FULL { &[][..] } else { &status.bloom.0[..] };
+    let mut out = BytesMut::new();
+    rlp::encode_list(&mut out, &[&VERSION, &status.min_work.get().to_bits(), &bloom, &status.light]);
+    out.freeze()
+}
+
+/// Only the version is mandatory. As in go-ethereum, what is missing or of another type than expected has its default
+/// (no work required, every topic, no light client), and so has all that follows it; further elements are ignored.
+fn decode_status(payload: &[u8]) -> Result<Status, Fault> {
+    let (packet, _) = Item::parse_prefix(payload).map_err(Fault::MalformedStatus)?;
+    let mut list = packet.items().map_err(Fault::MalformedStatus)?;
+    let theirs = list.uint().map_err(Fault::MalformedStatus)?;
+    if theirs != VERSION {
+        return Err(Fault::WrongVersion { theirs, ours: VERSION });
+    }
+    let mut status = Status { min_work: Work::ZERO, bloom: Bloom::FULL, light: false };
+    let Some(bits) = next(&mut list).and_then(|item| item.uint().ok()) else { return Ok(status) };
+    status.min_work = min_work_from_bits(bits)?;
+    let Some(bloom) = next(&mut list).and_then(|item| item.bytes().ok()) else { return Ok(status) };
+    if !bloom.is_empty() {
+        status.bloom = bloom_from_bytes(bloom)?;
+    }
+    status.light = next(&mut list).and_then(|item| item.bool().ok()).unwrap_or(false);
+    Ok(status)
+}
+
+fn next<'a>(list: &mut List<'a>) -> Option<Item<'a>> {
+    list.optional().ok().flatten()
+}
+
+/// One list of all envelopes, each as it was received.
+fn encode_envelopes(envelopes: &[Envelope]) -> Vec<Bytes> {
+    let payload_length = envelopes.iter().map(|envelope| envelope.raw().len()).sum();
+    let header = Header { list: true, payload_length };
+    let mut out = BytesMut::with_capacity(header.length_with_payload());
+    header.encode(&mut out);
+    for envelope in envelopes {
+        out.extend_from_slice(envelope.raw());
+    }
+    vec![out.freeze()]
+}
+
+/// Bytes after the list are ignored, as by go-ethereum.
+fn envelopes(payload: &Bytes) -> Result<Envelopes<'_>, rlp::Error> {
+    let (packet, _) = Item::parse_prefix(payload)?;
+    Ok(Envelopes { dialect: Dialect::V6, payload, rest: Rest::List(packet.items()?) })
+}
