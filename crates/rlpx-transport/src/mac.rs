@@ -1,0 +1,81 @@
+//! The running MAC of one direction (RLPx, "MAC").
+
+use aes::Aes256Enc;
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use keccak_lanes::Keccak256;
+use subtle::ConstantTimeEq;
+
+/// How many bytes of a digest go on the wire, and into the next step.
+pub(crate) const TAG_SIZE: usize = 16;
+
+/// The MAC of a header or a body.
+///
+/// Not comparable with `==`, which would stop at the first wrong byte and so tell a forger how far
+/// it came.
+#[derive(Clone, Copy)]
+pub(crate) struct Tag([u8; TAG_SIZE]);
+
+impl Tag {
+    pub(crate) const fn bytes(&self) -> &[u8; TAG_SIZE] {
+        &self.0
+    }
+
+    /// Whether the peer sent this very tag, in constant time.
+    #[must_use]
+    pub(crate) fn matches(&self, received: &[u8]) -> bool {
+        self.0.ct_eq(received).into()
+    }
+}
+
+/// A Keccak-256 state that has absorbed everything sent in one direction so far.
+pub(crate) struct Mac {
+    state: Keccak256,
+    cipher: Aes256Enc,
+    /// The first half of the state's digest. Each step begins with it, and it is the tag that the
+    /// step before ended with: so three digests a frame are enough.
+    tag: Tag,
+}
+
+impl Mac {
+    /// Goes on from `state`, which has absorbed the nonce and the handshake packet.
+    pub(crate) fn new(secret: &[u8; 32], state: Keccak256) -> Self {
+        let tag = peek(&state);
+        Self { state, cipher: Aes256Enc::new(secret.into()), tag }
+    }
+
+    /// The tag of an encrypted frame header.
+    pub(crate) fn header(&mut self, header: &[u8; 16]) -> Tag {
+        self.step(header)
+    }
+
+    /// The tag of an encrypted frame body, padding included.
+    pub(crate) fn body(&mut self, body: &[u8]) -> Tag {
+        self.state.update(body);
+        self.tag = peek(&self.state);
+        let seed = self.tag;
+        self.step(&seed.0)
+    }
+
+    fn step(&mut self, input: &[u8; TAG_SIZE]) -> Tag {
+        let mut seed = self.tag.0.into();
+        self.cipher.encrypt_block(&mut seed);
+        for (byte, with) in seed.iter_mut().zip(input) {
+            *byte ^= with;
+        }
+        self.state.update(&seed);
+        self.tag = peek(&self.state);
+        self.tag
+    }
+
+    /// The whole digest of what has been absorbed, as the vectors give it.
+    #[cfg(test)]
+    pub(crate) fn digest(&self) -> keccak_lanes::Digest {
+        self.state.digest()
+    }
+}
+
+fn peek(state: &Keccak256) -> Tag {
+    let mut tag = [0; TAG_SIZE];
+    tag.copy_from_slice(&state.digest()[..TAG_SIZE]);
+    Tag(tag)
+}
