@@ -55,7 +55,8 @@ pub struct Miner {
 /// When to be content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// With the first nonce that shows this much work. [`Work::ZERO`] is content with nonce 0.
+    /// With a nonce that shows this much work, and usually hardly more. [`Work::ZERO`] is content
+    /// with nonce 0, and starts no thread.
     AtLeast(Work),
     /// With the best that can be found until the time is up.
     Best,
@@ -89,7 +90,7 @@ pub enum SealError {
         /// How many nonces were tried, on all threads together.
         hashes: u64,
     },
-    /// The system did not let us start a thread.
+    /// The system did not let us start a thread, or ended it.
     #[error("no thread could be started")]
     NoThread,
 }
@@ -141,6 +142,9 @@ impl Miner {
             Target::AtLeast(work) => task.bits_for(work).ok_or(SealError::Unreachable)?,
             Target::Best => u32::MAX,
         };
+        if enough == 0 {
+            return Ok(Sealed { envelope: unsealed.seal(0), work: task.work(0), hashes: 1 });
+        }
         // Fails only for a semaphore that was closed, which this one never is.
         let _turn = self.turns.acquire().await;
         let cancelled = CancelOnDrop::default();
