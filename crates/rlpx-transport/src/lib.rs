@@ -47,9 +47,9 @@
 //!
 //! # What a hostile peer can do
 //!
-//! Hold a connection until the deadline; make us do four multiplications on the curve (five with
-//! the old plain handshake) and one signature recovery; nothing before the packet is complete.
-//! A handshake packet is at most [`MAX_HANDSHAKE_SIZE`] bytes. A frame is checked against the
+//! Hold a connection until the deadline, and once make us do four multiplications on the curve, two
+//! key generations and a signature recovery (some 0.3 ms), if it knows our node id; nothing before
+//! the packet is complete. A handshake packet is at most [`MAX_HANDSHAKE_SIZE`] bytes. A frame is checked against the
 //! limit as soon as its header is there, and no buffer grows faster than what has arrived. A
 //! compressed payload is inflated only if the length that it declares is within the limit and
 //! within what so many compressed bytes can possibly hold.
@@ -77,6 +77,8 @@ mod session;
 mod snappy;
 #[cfg(feature = "tokio")]
 mod stream;
+#[cfg(test)]
+mod vectors;
 
 pub use error::{FrameError, HandshakeError, SnappyError};
 pub use frame::{MAX_FRAME_SIZE, MAX_PAYLOAD};

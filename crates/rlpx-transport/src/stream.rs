@@ -220,11 +220,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> futures_sink::Sink<Message> for Stream<
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
-        Stream::poll_flush(&mut self, cx)
+        Self::poll_flush(&mut self, cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
-        Stream::poll_close(&mut self, cx)
+        Self::poll_close(&mut self, cx)
     }
 }
 

@@ -39,19 +39,19 @@ use crate::{HandshakeError, Session};
 /// ```
 #[must_use]
 pub struct Initiator {
-    local: SecretKey,
-    remote: PublicKey,
-    fresh: Fresh,
-    auth: Vec<u8>,
-    reader: Reader,
+    pub(super) local: SecretKey,
+    pub(super) remote: PublicKey,
+    pub(super) fresh: Fresh,
+    pub(super) auth: Vec<u8>,
+    pub(super) reader: Reader,
 }
 
 impl Initiator {
     /// Begins a handshake with the node whose key is `remote`. The bytes are the auth packet, to be
     /// sent at once: some 400 to 600 bytes, in the form of EIP-8.
     ///
-    /// Costs three multiplications on the curve, two of them key generations' size, and a
-    /// signature. `rng` gives the ephemeral keys, the nonce and the length of the padding: with a
+    /// Costs two key generations, two multiplications on the curve and a signature; the ack then
+    /// costs two multiplications. `rng` gives the ephemeral keys, the nonce and the length of the padding: with a
     /// generator that can be guessed, so can the connection.
     pub fn start(
         local: &SecretKey,
@@ -85,7 +85,7 @@ impl Initiator {
         })
     }
 
-    fn secrets(&self, ack: &Packet<Ack>) -> Secrets {
+    pub(super) fn secrets(&self, ack: &Packet<Ack>) -> Secrets {
         let shared = self.fresh.key.ecdh(&ack.body.ephemeral);
         Secrets::derive(&shared, &self.fresh.nonce, &ack.body.nonce)
     }

@@ -79,7 +79,7 @@ impl Sealer {
     }
 
     /// Fills in the header and the tags of a `frame` whose body has `size` bytes.
-    fn encrypt(&mut self, size: usize, frame: &mut [u8]) {
+    pub(super) fn encrypt(&mut self, size: usize, frame: &mut [u8]) {
         let (head, rest) = frame.split_at_mut(SEALED_HEADER_SIZE);
         let mut header = frame::header(size);
         self.cipher.apply_keystream(&mut header);
@@ -94,6 +94,11 @@ impl Sealer {
     #[cfg(test)]
     pub(crate) const fn mac(&self) -> &Mac {
         &self.mac
+    }
+
+    #[cfg(test)]
+    pub(super) const fn mac_mut(&mut self) -> &mut Mac {
+        &mut self.mac
     }
 }
 
