@@ -1,0 +1,113 @@
+//! How much may wait in a queue: a bound in bytes and in items.
+
+/// What a message costs beside its payload: the memory of the queue itself, so that empty messages
+/// are not free.
+const OVERHEAD: usize = 64;
+
+/// What a payload of `length` bytes costs in a queue that holds `capacity`. Never more than all of
+/// it: a message larger than the queue takes the whole queue rather than never being sent.
+pub(crate) const fn charge(length: usize, capacity: usize) -> usize {
+    let cost = length.saturating_add(OVERHEAD);
+    if cost < capacity { cost } else { capacity }
+}
+
+/// The most that may wait somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes, each message counted as its payload and 64 bytes more.
+    pub bytes: usize,
+    /// Messages.
+    pub items: usize,
+}
+
+/// What was taken out of a queue, or is in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Bytes, counted as in [`Limits`].
+    pub bytes: usize,
+    /// Messages.
+    pub items: usize,
+}
+
+/// What waits, and how much may.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    limits: Limits,
+    used: Load,
+}
+
+impl Budget {
+    pub(crate) const fn new(limits: Limits) -> Self {
+        Self { limits, used: Load { bytes: 0, items: 0 } }
+    }
+
+    /// Takes room for a payload of `length` bytes, if there is any.
+    pub(crate) const fn admit(&mut self, length: usize) -> bool {
+        let cost = charge(length, self.limits.bytes);
+        if self.used.items >= self.limits.items || self.used.bytes + cost > self.limits.bytes {
+            return false;
+        }
+        self.used.bytes += cost;
+        self.used.items += 1;
+        true
+    }
+
+    /// What one message of `length` bytes gives back when it is taken out.
+    pub(crate) const fn load_of(&self, length: usize) -> Load {
+        Load { bytes: charge(length, self.limits.bytes), items: 1 }
+    }
+
+    /// Gives room back. More than was taken is a mistake of the caller and counts as all of it.
+    pub(crate) const fn release(&mut self, freed: Load) {
+        self.used.bytes = self.used.bytes.saturating_sub(freed.bytes);
+        self.used.items = self.used.items.saturating_sub(freed.items);
+    }
+
+    /// What waits now.
+    pub(crate) const fn used(&self) -> Load {
+        self.used
+    }
+
+    /// Whether at most half of the room is taken.
+    pub(crate) const fn is_relaxed(&self) -> bool {
+        self.used.bytes <= self.limits.bytes / 2 && self.used.items <= self.limits.items / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { bytes: 1000, items: 3 };
+
+    #[test]
+    fn both_bounds_hold() {
+        let mut budget = Budget::new(LIMITS);
+        assert!((0..3).all(|_| budget.admit(0)), "three items");
+        assert!(!budget.admit(0), "the fourth item");
+        budget.release(budget.load_of(0));
+        assert!(!budget.admit(1000 - 3 * OVERHEAD + 1), "one byte too many");
+        assert!(budget.admit(1000 - 3 * OVERHEAD));
+        assert_eq!(budget.used(), Load { bytes: 1000, items: 3 });
+    }
+
+    #[test]
+    fn a_message_larger_than_the_budget_passes_alone() {
+        let mut budget = Budget::new(LIMITS);
+        assert!(budget.admit(1 << 24));
+        assert!(!budget.admit(0));
+        budget.release(budget.load_of(1 << 24));
+        assert_eq!(budget.used(), Load::default());
+        assert!(budget.admit(0));
+        assert!(!budget.admit(1 << 24), "not beside another");
+    }
+
+    #[test]
+    fn never_negative() {
+        let mut budget = Budget::new(LIMITS);
+        assert!(budget.admit(5));
+        budget.release(Load { bytes: usize::MAX, items: usize::MAX });
+        assert_eq!(budget.used(), Load::default());
+        assert!(budget.is_relaxed());
+    }
+}

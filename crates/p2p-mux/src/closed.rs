@@ -1,0 +1,78 @@
+//! How a connection ended, and who is to blame.
+
+use rlpx_transport::FrameError;
+use thiserror::Error;
+
+use crate::Reason;
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Closed {
+    /// The peer ended it.
+    #[error("by the peer: {0}")]
+    ByPeer(Reason),
+    /// We ended it: the owner, a sub-protocol, the last one returning, or the peer's silence.
+    #[error("by us: {0}")]
+    ByUs(Reason),
+    /// The peer broke the protocol, so we ended it.
+    #[error("the peer broke the protocol: {0}")]
+    Fault(#[from] Fault),
+    /// The network failed.
+    #[error("the connection was lost: {0}")]
+    Lost(#[from] Lost),
+}
+
+impl Closed {
+    /// The reason that went over the wire, from either end; `None` if the network failed.
+    #[must_use]
+    pub const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::ByPeer(reason) | Self::ByUs(reason) => Some(*reason),
+            Self::Fault(fault) => Some(fault.reason()),
+            Self::Lost(_) => None,
+        }
+    }
+}
+
+/// What a peer did that the protocol forbids.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A frame with a bad MAC, too long, or with a body that is not what it should be.
+    #[error("{0}")]
+    Frame(#[from] FrameError),
+    /// A message whose id belongs neither to the base protocol nor to a shared sub-protocol.
+    #[error("message id {code:#x} is outside of every shared sub-protocol")]
+    UnknownCode {
+        /// The id on the wire.
+        code: u64,
+    },
+    /// More pings than any node has a use for.
+    #[error("ping flood")]
+    PingFlood,
+}
+
+impl Fault {
+    /// What the peer is told.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        Reason::ProtocolBreach
+    }
+}
+
+/// How the network failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Lost {
+    /// The peer closed the connection without a word.
+    #[error("closed without a reason")]
+    Eof,
+    /// The operating system says so.
+    #[error("{0}")]
+    Io(std::io::ErrorKind),
+    /// The network took nothing for [`Config::write_limit`](crate::Config::write_limit): the peer
+    /// does not read.
+    #[error("nothing could be written for too long")]
+    WriteStalled,
+}

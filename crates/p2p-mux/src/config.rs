@@ -1,0 +1,59 @@
+//! The limits of a connection.
+
+use std::time::Duration;
+
+use rlpx_transport::{MAX_FRAME_SIZE, MAX_PAYLOAD};
+
+/// The longest payload that can be sent, in bytes: a frame holds 2^24 - 1 bytes, and the code of
+/// the message takes up to 9 of them.
+///
+/// Beyond 14 MB there is no promise: where Snappy is on, a payload that it cannot make smaller may
+/// then be too long, and is dropped ([`Drops::too_large`](crate::Drops::too_large)).
+pub const MAX_MESSAGE: usize = MAX_FRAME_SIZE - 9;
+
+/// How long a connection waits for what.
+///
+/// A plain value; take the defaults and change what differs:
+///
+/// ```
+/// use std::time::Duration;
+/// use p2p_mux::Config;
+///
+/// let config = Config { stall_limit: Duration::from_secs(1), ..Config::default() };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How long the exchange of Hello may take in all. Default 5 s.
+    pub hello_limit: Duration,
+    /// How often the peer is pinged. Default 15 s, half of what go-ethereum's read limit allows.
+    pub ping_every: Duration,
+    /// How long the peer may go without completing a frame. Default 30 s. A frame counts when it
+    /// has arrived whole, so this is also the longest that one frame may take.
+    pub silence_limit: Duration,
+    /// How long the network may take nothing of what waits to be written. Default 20 s.
+    pub write_limit: Duration,
+    /// How long reading may stand still because one sub-protocol does not take its messages, before
+    /// its [`Overload`](crate::Overload) rule applies. Default 5 s. Keep it well below
+    /// `silence_limit` of the peer.
+    pub stall_limit: Duration,
+    /// How long the end of a connection may take: telling the peer why, and waiting for the
+    /// sub-protocols to return. What is not done by then is dropped. Default 2 s.
+    pub farewell: Duration,
+    /// The longest payload that is taken from the peer, in bytes, before and after decompression.
+    /// Default [`MAX_PAYLOAD`], all that fits into a frame.
+    pub max_message: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            hello_limit: Duration::from_secs(5),
+            ping_every: Duration::from_secs(15),
+            silence_limit: Duration::from_secs(30),
+            write_limit: Duration::from_secs(20),
+            stall_limit: Duration::from_secs(5),
+            farewell: Duration::from_secs(2),
+            max_message: MAX_PAYLOAD,
+        }
+    }
+}

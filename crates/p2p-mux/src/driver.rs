@@ -1,0 +1,323 @@
+//! The task of one connection: moves bytes and messages in and out of the machine.
+//!
+//! It is written as one poll function instead of a `select!`: each pass moves what can be moved in
+//! both directions, so that neither reading nor writing waits for the other or has to win a draw.
+
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use bytes::{Buf, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::{Sleep, sleep_until, timeout_at},
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::{
+    Closed, Config, Connection, Ending, Event, Lost, Message, Reason, SlotId,
+    farewell::farewell,
+    outbox::Outbox,
+    ports::{Exited, Ports},
+};
+
+/// Nothing more is sealed while so much waits to be written: the fair order of the slots is decided
+/// when a message is sealed, so this is also how long a message can be held up after that.
+const HIGH_WATER: usize = 64 * 1024;
+
+/// How much is read at once: little on a quiet connection, so that a thousand of them are cheap.
+const READ_MIN: usize = 2 * 1024;
+const READ_MAX: usize = 128 * 1024;
+
+/// One connection and everything that it touches.
+pub(crate) struct Driver<Io> {
+    io: Io,
+    machine: Connection,
+    input: BytesMut,
+    read_size: usize,
+    output: Output,
+    ports: Ports,
+    outbox: Arc<Outbox>,
+    outgoing: Vec<(SlotId, Message)>,
+    timer: Timer,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    config: Config,
+}
+
+/// Sealed bytes on their way out.
+#[derive(Default)]
+struct Output {
+    bytes: BytesMut,
+    flushing: bool,
+    /// When to give up, unless some bytes move.
+    deadline: Option<Instant>,
+    /// Writing has failed; reading may still tell why the peer closed the connection.
+    failed: bool,
+}
+
+/// One timer for all deadlines. It may ring too early, never too late.
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    armed: Option<Instant>,
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
+    /// Must be called within a tokio runtime. `input` is what was read and not yet opened.
+    pub(crate) fn new(
+        io: Io,
+        machine: Connection,
+        input: BytesMut,
+        (ports, outbox): (Ports, Arc<Outbox>),
+        stop: CancellationToken,
+        config: Config,
+    ) -> Self {
+        Self {
+            io,
+            machine,
+            input,
+            read_size: READ_MIN,
+            output: Output::default(),
+            ports,
+            outbox,
+            outgoing: Vec::new(),
+            timer: Timer { sleep: Box::pin(sleep_until(now().into())), armed: None },
+            stop: Box::pin(stop.cancelled_owned()),
+            config,
+        }
+    }
+
+    /// Runs the connection to its end, and its sub-protocols with it.
+    pub(crate) async fn run(mut self) -> Closed {
+        loop {
+            let now = now();
+            self.take_outgoing();
+            self.deliver(now);
+            self.seal();
+            if let Some(closed) = self.machine.closed() {
+                let closed = closed.clone();
+                self.part(&closed).await;
+                return closed;
+            }
+            poll_fn(|cx| self.poll_progress(cx)).await;
+        }
+    }
+
+    /// From the senders into the machine.
+    fn take_outgoing(&mut self) {
+        let disconnect = self.outbox.take(&mut self.outgoing);
+        for (slot, message) in self.outgoing.drain(..) {
+            // It was checked, and took its place in the budget, before it came here: it can only be
+            // refused by a slot that has just ended.
+            let _ = self.machine.send(slot, message);
+        }
+        if let Some(reason) = disconnect {
+            self.machine.close(reason);
+        }
+    }
+
+    /// From the input through the machine to the slots.
+    fn deliver(&mut self, now: Instant) {
+        loop {
+            while let Some(event) = self.machine.poll_event(now, &mut self.input) {
+                match event {
+                    Event::Evicted { slot } => self.ports.evict(slot),
+                    Event::Message { slot, message } => match self.ports.deliver(slot, message) {
+                        Ok(freed) => self.machine.release(slot, freed),
+                        Err(message) => self.machine.discard(slot, &message),
+                    },
+                }
+            }
+            let Some(slot) = self.machine.held() else { return };
+            let freed = self.ports.collect(slot);
+            if freed.items == 0 {
+                return;
+            }
+            self.machine.release(slot, freed);
+        }
+    }
+
+    /// From the machine into the output.
+    fn seal(&mut self) {
+        while self.output.bytes.len() < HIGH_WATER && !self.output.failed {
+            let Some(sent) = self.machine.poll_transmit(&mut self.output.bytes) else { return };
+            if let Some(slot) = sent.slot {
+                self.ports.grant(slot, sent.freed);
+            }
+        }
+    }
+
+    /// Moves what can be moved. Ready if anything happened.
+    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut progress = self.outbox.poll_ring(cx).is_ready();
+        progress |= self.poll_write(cx);
+        progress |= self.poll_read(cx);
+        progress |= self.poll_exits(cx);
+        progress |= self.poll_timer(cx);
+        if self.stop.as_mut().poll(cx).is_ready() {
+            self.machine.close(Reason::Quitting);
+            progress = true;
+        }
+        if progress { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
+        match self.output.poll(&mut self.io, cx) {
+            Poll::Pending => {
+                if !self.output.bytes.is_empty() {
+                    let limit = self.config.write_limit;
+                    self.output.deadline.get_or_insert_with(|| now() + limit);
+                }
+                false
+            }
+            Poll::Ready(moved) => {
+                self.output.deadline = None;
+                moved
+            }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.machine.is_reading() {
+            return false;
+        }
+        self.input.reserve(self.read_size);
+        let room = self.input.capacity() - self.input.len();
+        let read = match pin!(self.io.read_buf(&mut self.input)).poll(cx) {
+            Poll::Pending => return false,
+            Poll::Ready(read) => read,
+        };
+        match read {
+            Ok(0) => self.machine.handle_lost(Lost::Eof),
+            Ok(length) if length == room => self.read_size = (self.read_size * 2).min(READ_MAX),
+            Ok(_) => {}
+            Err(error) => self.machine.handle_lost(Lost::Io(error.kind())),
+        }
+        true
+    }
+
+    fn poll_exits(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut exits = false;
+        while let Poll::Ready((slot, exited)) = self.ports.poll_exit(cx) {
+            // Its last words were left before it ended.
+            self.take_outgoing();
+            let ending = match exited {
+                Exited::Ended(ending) => ending,
+                Exited::Disconnect(reason) => {
+                    self.machine.close(reason);
+                    Ending::Failed
+                }
+            };
+            self.machine.end_slot(now(), slot, ending);
+            self.ports.close(slot);
+            exits = true;
+        }
+        exits
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let due = self.machine.poll_timeout().into_iter().chain(self.output.deadline).min();
+        let Some(due) = due else { return false };
+        if !self.timer.poll(due, cx) {
+            return false;
+        }
+        let now = now();
+        if self.output.deadline.is_some_and(|deadline| deadline <= now) {
+            self.machine.handle_lost(Lost::WriteStalled);
+        }
+        self.machine.handle_timeout(now);
+        self.relax();
+        true
+    }
+
+    /// Gives back the buffers of a connection that has become quiet.
+    fn relax(&mut self) {
+        self.read_size = READ_MIN;
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        if self.output.bytes.is_empty() {
+            self.output.bytes = BytesMut::new();
+            self.outgoing = Vec::new();
+        }
+    }
+
+    /// Tells the peer and the sub-protocols that it is over, within [`Config::farewell`].
+    async fn part(mut self, closed: &Closed) {
+        let deadline = now() + self.config.farewell;
+        self.ports.close_all();
+        let words = async {
+            match closed {
+                // It is gone already.
+                Closed::Lost(_) => {}
+                // It is about to go, and waits for nothing but our hanging up.
+                Closed::ByPeer(_) => drop(self.io.shutdown().await),
+                _ if self.output.failed => {}
+                _ => farewell(&mut self.io, &self.output.bytes).await,
+            }
+        };
+        // Each has the whole time, and the peer does not wait for the sub-protocols.
+        let peer = timeout_at(deadline.into(), words);
+        let slots = timeout_at(deadline.into(), self.ports.join());
+        let _ = tokio::join!(peer, slots);
+        self.ports.shutdown().await;
+    }
+}
+
+impl Output {
+    /// Writes what there is. Ready if nothing is left to do; then, whether anything was done.
+    fn poll(&mut self, io: &mut (impl AsyncWrite + Unpin), cx: &mut Context<'_>) -> Poll<bool> {
+        let mut moved = false;
+        while !self.bytes.is_empty() && !self.failed {
+            match Pin::new(&mut *io).poll_write(cx, &self.bytes) {
+                Poll::Ready(Ok(written @ 1..)) => {
+                    self.bytes.advance(written);
+                    self.flushing = true;
+                    self.deadline = None;
+                    moved = true;
+                }
+                Poll::Ready(Ok(0) | Err(_)) => self.fail(),
+                Poll::Pending => return if moved { Poll::Ready(true) } else { Poll::Pending },
+            }
+        }
+        if self.flushing {
+            match Pin::new(io).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.flushing = false,
+                Poll::Ready(Err(_)) => self.fail(),
+                Poll::Pending => {}
+            }
+        }
+        Poll::Ready(moved)
+    }
+
+    fn fail(&mut self) {
+        self.failed = true;
+        self.flushing = false;
+        self.bytes = BytesMut::new();
+    }
+}
+
+impl Timer {
+    /// Whether `due` may have come.
+    fn poll(&mut self, due: Instant, cx: &mut Context<'_>) -> bool {
+        // Deadlines mostly move away, with every frame that arrives; then the timer is left to ring
+        // early, which is cheaper than winding it up each time.
+        if self.armed.is_none_or(|armed| due < armed) {
+            self.sleep.as_mut().reset(due.into());
+            self.armed = Some(due);
+        }
+        let rung = self.sleep.as_mut().poll(cx).is_ready();
+        if rung {
+            self.armed = None;
+        }
+        rung
+    }
+}
+
+/// The clock of the runtime, which a test can stop.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

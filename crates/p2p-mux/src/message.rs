@@ -1,0 +1,77 @@
+//! One message of a sub-protocol.
+
+use core::fmt;
+
+use bytes::Bytes;
+use rlp_codec::Decodable;
+use thiserror::Error;
+
+use crate::MAX_MESSAGE;
+
+/// A message of a sub-protocol: a code and a payload, which is RLP by custom.
+///
+/// `Debug` shows the size of the payload, not its bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its number within the sub-protocol, from 0. Where it lies on the wire is not shown.
+    pub code: u64,
+    /// Its body.
+    pub payload: Bytes,
+}
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The slot, or the whole connection, has ended.
+    #[error("the channel is closed")]
+    Closed,
+    /// As much as may wait to be sent does so already. Only for those who do not wait.
+    #[error("too much waits to be sent")]
+    Full,
+    /// The sub-protocol has no such code: a mistake of the caller.
+    #[error("code {code} of a sub-protocol with {length} codes")]
+    NoSuchCode {
+        /// The code.
+        code: u64,
+        /// How many there are.
+        length: u64,
+    },
+    /// The payload is longer than [`MAX_MESSAGE`]: a mistake of the caller.
+    #[error("payload of {length} bytes")]
+    TooLarge {
+        /// The bytes in the payload.
+        length: usize,
+    },
+}
+
+impl Message {
+    /// The payload, all of it, as RLP.
+    ///
+    /// # Errors
+    ///
+    /// If it is not the canonical encoding of a `T`.
+    pub fn decode<T: Decodable>(&self) -> Result<T, rlp_codec::Error> {
+        rlp_codec::decode(&self.payload)
+    }
+
+    /// Whether a sub-protocol of `length` codes can send this.
+    pub(crate) const fn check(&self, length: u64) -> Result<(), SendError> {
+        if self.code >= length {
+            return Err(SendError::NoSuchCode { code: self.code, length });
+        }
+        if self.payload.len() > MAX_MESSAGE {
+            return Err(SendError::TooLarge { length: self.payload.len() });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("code", &self.code)
+            .field("payload", &format_args!("{} bytes", self.payload.len()))
+            .finish()
+    }
+}

@@ -1,0 +1,174 @@
+//! The sub-protocols of one connection as its driver sees them: tasks, and queues to them.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::{AbortHandle, JoinSet},
+};
+
+use crate::{
+    Channel, Ending, Exit, Limits, Load, Message, Peer, Protocol, Reason, Shared, SlotId,
+    budget::charge,
+    channel::{Credit, Line, Target},
+    outbox::{Freed, Outbox},
+};
+
+/// The running sub-protocols. Dropping it cancels their tasks and closes their channels.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    outbox: Arc<Outbox>,
+    ports: Vec<Port>,
+    tasks: JoinSet<Result<(), Exit>>,
+}
+
+#[derive(Debug)]
+struct Port {
+    /// `None` once the slot has ended.
+    queue: Option<mpsc::Sender<Message>>,
+    freed: Arc<Freed>,
+    permits: Arc<Semaphore>,
+    task: AbortHandle,
+}
+
+/// How a sub-protocol's task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exited {
+    /// It ended by itself, this way.
+    Ended(Ending),
+    /// It wants the connection to end.
+    Disconnect(Reason),
+}
+
+impl Ports {
+    /// Starts a task for each sub-protocol. Must be called within a tokio runtime.
+    pub(crate) fn open(outbox: Arc<Outbox>, slots: &[(Shared, Protocol)], peer: &Peer) -> Self {
+        let mut tasks = JoinSet::new();
+        let ports = slots
+            .iter()
+            .enumerate()
+            .map(|(index, (_, protocol))| {
+                Port::open(SlotId(index), protocol, peer.clone(), &outbox, &mut tasks)
+            })
+            .collect();
+        Self { outbox, ports, tasks }
+    }
+
+    /// Hands a message to a slot, and collects what the slot has taken since the last time. The
+    /// message comes back if nobody listens.
+    pub(crate) fn deliver(&self, slot: SlotId, message: Message) -> Result<Load, Message> {
+        let port = &self.ports[slot.0];
+        match &port.queue {
+            Some(queue) => {
+                queue.try_send(message).map_err(mpsc::error::TrySendError::into_inner)?
+            }
+            None => return Err(message),
+        }
+        Ok(port.freed.collect())
+    }
+
+    /// What the slot has taken since the last time; if it takes more, the bell is rung.
+    pub(crate) fn collect(&self, slot: SlotId) -> Load {
+        let freed = &self.ports[slot.0].freed;
+        freed.want();
+        freed.collect()
+    }
+
+    /// A message of the slot has been sent.
+    pub(crate) fn grant(&self, slot: SlotId, bytes: usize) {
+        self.ports[slot.0].permits.add_permits(bytes);
+    }
+
+    /// Closes a slot: its task gets no more messages and can send none.
+    pub(crate) fn close(&mut self, slot: SlotId) {
+        self.ports[slot.0].close();
+    }
+
+    /// Closes a slot whose task does not even take its messages, and cancels the task.
+    pub(crate) fn evict(&mut self, slot: SlotId) {
+        self.ports[slot.0].close();
+        self.ports[slot.0].task.abort();
+    }
+
+    /// Closes all slots: every task gets what has arrived, and then `None`.
+    pub(crate) fn close_all(&mut self) {
+        self.outbox.close();
+        self.ports.iter_mut().for_each(Port::close);
+    }
+
+    /// A task that has ended since the last time. Those that were cancelled are not mentioned.
+    pub(crate) fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<(SlotId, Exited)> {
+        while let Poll::Ready(Some(joined)) = self.tasks.poll_join_next_with_id(cx) {
+            let (task, exited) = match joined {
+                Ok((task, Ok(()))) => (task, Exited::Ended(Ending::Returned)),
+                Ok((task, Err(Exit::Disconnect(reason)))) => (task, Exited::Disconnect(reason)),
+                Ok((task, Err(exit))) => {
+                    tracing::debug!(%exit, "a sub-protocol gave up");
+                    (task, Exited::Ended(Ending::Failed))
+                }
+                Err(error) if error.is_panic() => (error.id(), Exited::Ended(Ending::Panicked)),
+                Err(_) => continue,
+            };
+            if let Some(index) = self.ports.iter().position(|port| port.task.id() == task) {
+                return Poll::Ready((SlotId(index), exited));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Waits until every task has ended.
+    pub(crate) async fn join(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Cancels every task and waits until it is gone.
+    pub(crate) async fn shutdown(&mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+impl Drop for Ports {
+    fn drop(&mut self) {
+        self.close_all();
+    }
+}
+
+impl Port {
+    fn open(
+        slot: SlotId,
+        protocol: &Protocol,
+        peer: Peer,
+        outbox: &Arc<Outbox>,
+        tasks: &mut JoinSet<Result<(), Exit>>,
+    ) -> Self {
+        let Limits { bytes, items } = protocol.terms().inbound;
+        let (queue, arrivals) = mpsc::channel(items.clamp(1, Semaphore::MAX_PERMITS));
+        let freed = Arc::new(Freed::default());
+        let capacity = protocol.terms().outbound;
+        let permits = Arc::new(Semaphore::new(charge(capacity, capacity)));
+        let line = Line {
+            version: protocol.capability().version,
+            length: protocol.length(),
+            permits: Arc::clone(&permits),
+            capacity,
+            target: Target::Connection { outbox: Arc::clone(outbox), slot },
+        };
+        let credit = Credit::Connection {
+            freed: Arc::clone(&freed),
+            outbox: Arc::clone(outbox),
+            capacity: bytes,
+        };
+        let channel = Channel::new(Arc::new(line), arrivals, credit);
+        let protocol = protocol.clone();
+        let task = tasks.spawn(async move { protocol.run(peer, channel).await });
+        Self { queue: Some(queue), freed, permits, task }
+    }
+
+    fn close(&mut self) {
+        self.queue = None;
+        self.permits.close();
+    }
+}

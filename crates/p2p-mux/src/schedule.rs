@@ -1,0 +1,246 @@
+//! Who sends next: deficit round robin in bytes over the slots, base messages before all.
+//!
+//! Shares are counted in bytes and not in messages, or a slot of large messages would push aside
+//! one of small ones. Each lane in turn may send [`QUANTUM`] bytes times its weight; what it does
+//! not use up because the next message is too large it keeps for the next round, as long as it has
+//! something to send (Shreedhar and Varghese, "Efficient Fair Queuing Using Deficit Round Robin").
+
+use std::collections::VecDeque;
+
+use crate::{Message, SlotId, budget::charge};
+
+/// What a lane of weight 1 may send in one turn, in bytes.
+const QUANTUM: usize = 16 * 1024;
+
+/// How many base messages may wait. There is no use for more: they are pongs to a peer that does
+/// not read.
+const MAX_BASE: usize = 16;
+
+/// What waits to be sent on one connection.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    base: VecDeque<Message>,
+    lanes: Vec<Lane>,
+    /// Messages in all lanes.
+    queued: usize,
+    /// Whose turn it is.
+    turn: usize,
+    /// Whether that lane has got its quantum for this turn.
+    topped_up: bool,
+}
+
+#[derive(Debug)]
+struct Lane {
+    queue: VecDeque<Message>,
+    bytes: usize,
+    capacity: usize,
+    quantum: usize,
+    credit: usize,
+}
+
+/// What [`Schedule::next`] chose.
+#[derive(Debug)]
+pub(crate) struct Next {
+    /// `None` for a base message.
+    pub(crate) slot: Option<SlotId>,
+    /// What it had cost in its lane.
+    pub(crate) charge: usize,
+    pub(crate) message: Message,
+}
+
+impl Schedule {
+    /// Lanes of the given weight and capacity in bytes.
+    pub(crate) fn new(lanes: impl IntoIterator<Item = (u32, usize)>) -> Self {
+        let lane = |(weight, capacity): (u32, usize)| Lane {
+            queue: VecDeque::new(),
+            bytes: 0,
+            capacity,
+            quantum: QUANTUM.saturating_mul(usize::try_from(weight.max(1)).unwrap_or(usize::MAX)),
+            credit: 0,
+        };
+        Self {
+            base: VecDeque::new(),
+            lanes: lanes.into_iter().map(lane).collect(),
+            queued: 0,
+            turn: 0,
+            topped_up: false,
+        }
+    }
+
+    /// Queues a base message. `false` if too many wait already.
+    pub(crate) fn push_base(&mut self, message: Message) -> bool {
+        let room = self.base.len() < MAX_BASE;
+        if room {
+            self.base.push_back(message);
+        }
+        room
+    }
+
+    /// Queues the base message after which nothing is sent, in place of all others.
+    pub(crate) fn push_last_word(&mut self, message: Message) {
+        self.base.clear();
+        self.base.push_back(message);
+    }
+
+    /// Queues a message of a slot. `false` if its lane is full.
+    pub(crate) fn push(&mut self, slot: SlotId, message: Message) -> bool {
+        let lane = &mut self.lanes[slot.0];
+        let cost = charge(message.payload.len(), lane.capacity);
+        if lane.bytes + cost > lane.capacity {
+            return false;
+        }
+        lane.bytes += cost;
+        lane.queue.push_back(message);
+        self.queued += 1;
+        true
+    }
+
+    /// The next message to be sent.
+    pub(crate) fn next(&mut self) -> Option<Next> {
+        if let Some(message) = self.base.pop_front() {
+            return Some(Next { slot: None, charge: 0, message });
+        }
+        if self.queued == 0 {
+            return None;
+        }
+        loop {
+            if let Some(next) = self.next_of_turn() {
+                return Some(next);
+            }
+            self.turn = (self.turn + 1) % self.lanes.len();
+            self.topped_up = false;
+        }
+    }
+
+    fn next_of_turn(&mut self) -> Option<Next> {
+        let lane = &mut self.lanes[self.turn];
+        let Some(head) = lane.queue.front() else {
+            lane.credit = 0;
+            return None;
+        };
+        if !self.topped_up {
+            lane.credit = lane.credit.saturating_add(lane.quantum);
+            self.topped_up = true;
+        }
+        lane.credit = lane.credit.checked_sub(head.payload.len().max(1))?;
+        let message = lane.queue.pop_front()?;
+        let charge = charge(message.payload.len(), lane.capacity);
+        lane.bytes -= charge;
+        self.queued -= 1;
+        Some(Next { slot: Some(SlotId(self.turn)), charge, message })
+    }
+
+    /// Whether no slot's message waits.
+    pub(crate) const fn is_drained(&self) -> bool {
+        self.queued == 0
+    }
+
+    /// Whether nothing waits at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queued == 0 && self.base.is_empty()
+    }
+
+    /// What waits in a lane, in bytes.
+    pub(crate) fn waiting(&self, slot: SlotId) -> usize {
+        self.lanes[slot.0].bytes
+    }
+
+    /// Throws away what the slots wanted to send; how many messages of each.
+    pub(crate) fn clear(&mut self) -> impl Iterator<Item = (SlotId, usize)> + '_ {
+        self.queued = 0;
+        self.lanes.iter_mut().enumerate().map(|(index, lane)| {
+            let dropped = lane.queue.len();
+            lane.queue = VecDeque::new();
+            lane.bytes = 0;
+            (SlotId(index), dropped)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn message(length: usize) -> Message {
+        Message { code: 0, payload: Bytes::from(vec![0; length]) }
+    }
+
+    /// Bytes sent by each lane while all have always something to send.
+    fn shares(lanes: &[(u32, usize)], total: usize) -> Vec<usize> {
+        let mut schedule = Schedule::new(lanes.iter().map(|&(weight, _)| (weight, 1 << 20)));
+        let mut sent = vec![0; lanes.len()];
+        while sent.iter().sum::<usize>() < total {
+            for (index, &(_, length)) in lanes.iter().enumerate() {
+                while schedule.push(SlotId(index), message(length)) {}
+            }
+            let next = schedule.next().unwrap();
+            sent[next.slot.unwrap().0] += next.message.payload.len();
+        }
+        sent
+    }
+
+    fn ratio(shares: &[usize]) -> f64 {
+        shares[0] as f64 / shares[1] as f64
+    }
+
+    #[test]
+    fn equal_weights_get_equal_bytes_whatever_the_size_of_messages() {
+        let equal = ratio(&shares(&[(1, 40_000), (1, 500)], 40_000_000));
+        assert!((0.95..=1.05).contains(&equal), "{equal}");
+        let equal = ratio(&shares(&[(1, 900_000), (1, 3)], 40_000_000));
+        assert!((0.9..=1.1).contains(&equal), "{equal}");
+    }
+
+    #[test]
+    fn weights_are_shares() {
+        let three = ratio(&shares(&[(3, 500), (1, 40_000)], 40_000_000));
+        assert!((2.85..=3.15).contains(&three), "{three}");
+        let none = ratio(&shares(&[(0, 500), (1, 500)], 4_000_000));
+        assert!((0.95..=1.05).contains(&none), "a weight of 0 starves nobody: {none}");
+    }
+
+    #[test]
+    fn a_small_message_waits_for_one_turn_of_each_other_lane_at_most() {
+        let mut schedule = Schedule::new([(1, 1 << 20); 3]);
+        for _ in 0..100 {
+            assert!(schedule.push(SlotId(0), message(1000)));
+            assert!(schedule.push(SlotId(2), message(1000)));
+        }
+        assert_eq!(schedule.next().unwrap().slot, Some(SlotId(0)));
+        assert!(schedule.push(SlotId(1), message(10)));
+        let before = std::iter::from_fn(|| schedule.next())
+            .take_while(|next| next.slot != Some(SlotId(1)))
+            .count();
+        assert!(before <= 2 * QUANTUM / 1000, "{before} messages first");
+    }
+
+    #[test]
+    fn each_lane_keeps_its_order_and_its_bound() {
+        let mut schedule = Schedule::new([(1, 1000)]);
+        let mut code = 0;
+        while schedule.push(SlotId(0), Message { code, payload: Bytes::new() }) {
+            code += 1;
+        }
+        assert_eq!(code, 1000 / 64);
+        for expected in 0..code {
+            assert_eq!(schedule.next().unwrap().message.code, expected);
+        }
+        assert!(schedule.is_empty());
+        assert!(schedule.push(SlotId(0), message(1 << 20)), "larger than the lane, but alone");
+        assert!(!schedule.push(SlotId(0), message(0)));
+        assert_eq!(schedule.next().unwrap().charge, 1000);
+        assert_eq!(schedule.waiting(SlotId(0)), 0);
+    }
+
+    #[test]
+    fn base_messages_go_first_and_are_few() {
+        let mut schedule = Schedule::new([(1, 1000)]);
+        assert!(schedule.push(SlotId(0), message(1)));
+        assert_eq!((0..100).filter(|_| schedule.push_base(message(1))).count(), MAX_BASE);
+        assert!((0..MAX_BASE).all(|_| schedule.next().unwrap().slot.is_none()));
+        assert_eq!(schedule.next().unwrap().slot, Some(SlotId(0)));
+        assert!(schedule.next().is_none());
+    }
+}

@@ -1,0 +1,119 @@
+//! A sub-protocol's place on one connection: what it may take, and what becomes of it.
+
+use crate::{
+    Reason, Shared,
+    budget::{Budget, Limits},
+};
+
+/// Which slot of a connection: its place among the shared sub-protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotId(pub(crate) usize);
+
+impl SlotId {
+    /// The place in the list that [`negotiate`](crate::negotiate) gave.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// What happens when a sub-protocol has not taken its messages for
+/// [`Config::stall_limit`](crate::Config::stall_limit) and more arrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overload {
+    /// Its slot closes; the connection and the other slots go on.
+    #[default]
+    CloseSlot,
+    /// What does not fit is dropped and counted, until half of the budget is free again.
+    DropNewest,
+    /// The whole connection ends with [`Reason::Subprotocol`].
+    Disconnect,
+}
+
+/// What happens to the connection when a sub-protocol's task has ended, however it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnExit {
+    /// Its slot closes; the connection ends with the last one.
+    #[default]
+    Close,
+    /// The whole connection ends with this reason: the classic behaviour of devp2p.
+    Disconnect(Reason),
+}
+
+/// How a slot came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The sub-protocol returned.
+    Returned,
+    /// It returned an error.
+    Failed,
+    /// It panicked.
+    Panicked,
+    /// It did not take its messages ([`Overload::CloseSlot`]).
+    Overloaded,
+}
+
+/// What a sub-protocol may take of each connection it runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Its share of the bytes sent, against the weights of the others. Default 1; 0 counts as 1.
+    pub weight: u32,
+    /// How much may have arrived without being taken. Default 2 MiB and 1024 messages. A message
+    /// larger than that is still let in when nothing else waits.
+    pub inbound: Limits,
+    /// How many bytes may wait to be sent. Default 1 MiB.
+    pub outbound: usize,
+    /// What happens when it does not take its messages.
+    pub overload: Overload,
+    /// What its end means for the connection.
+    pub on_exit: OnExit,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            weight: 1,
+            inbound: Limits { bytes: 2 << 20, items: 1024 },
+            outbound: 1 << 20,
+            overload: Overload::default(),
+            on_exit: OnExit::default(),
+        }
+    }
+}
+
+/// What the connection keeps about one slot.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
+    pub(crate) terms: Terms,
+    pub(crate) inbound: Budget,
+    /// `None` while it runs.
+    pub(crate) ended: Option<Ending>,
+    /// Under [`Overload::DropNewest`]: full for so long that nobody waits for it any more.
+    pub(crate) overloaded: bool,
+}
+
+impl Slot {
+    pub(crate) const fn new(shared: &Shared, terms: Terms) -> Self {
+        Self {
+            offset: shared.offset,
+            length: shared.length,
+            terms,
+            inbound: Budget::new(terms.inbound),
+            ended: None,
+            overloaded: false,
+        }
+    }
+
+    pub(crate) const fn is_open(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// Whether the message id `code` is one of this slot's.
+    pub(crate) const fn owns(&self, code: u64) -> bool {
+        code >= self.offset && code - self.offset < self.length
+    }
+}

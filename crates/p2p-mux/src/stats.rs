@@ -1,0 +1,225 @@
+//! What happened on a connection, in numbers.
+//!
+//! The connection counts in [`Meters`], which it alone writes; a [`Stats`] is a copy that anybody
+//! may take at any time. Neither needs a lock.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use crate::{Capability, Ending, Shared};
+
+/// The counters of one connection, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Pings that arrived.
+    pub pings_in: u64,
+    /// Pongs that arrived.
+    pub pongs_in: u64,
+    /// Pongs that were not sent because too many waited for a peer that does not read.
+    pub pongs_dropped: u64,
+    /// Base messages without a meaning, ignored.
+    pub base_ignored: u64,
+    /// How often reading stood still because a slot was full.
+    pub stalls: u64,
+    /// The round trip of the last ping that was answered.
+    pub round_trip: Option<Duration>,
+    /// The slots, in the order of the shared capabilities.
+    pub slots: Vec<SlotStats>,
+}
+
+/// The counters of one slot, at one moment. Bytes are payload, decompressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SlotStats {
+    /// Which sub-protocol.
+    pub capability: Capability,
+    /// Messages that arrived, dropped ones included.
+    pub messages_in: u64,
+    /// Bytes that arrived, dropped ones included.
+    pub bytes_in: u64,
+    /// Messages that were sent.
+    pub messages_out: u64,
+    /// Bytes that were sent.
+    pub bytes_out: u64,
+    /// Bytes that arrived and have not been taken, as far as the connection has noticed.
+    pub queued_in: u64,
+    /// Bytes that wait to be sent, as the budget counts them.
+    pub queued_out: u64,
+    /// Messages that went nowhere.
+    pub drops: Drops,
+    /// How its tasks ended.
+    pub exits: Exits,
+}
+
+/// Messages of a slot that went nowhere, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drops {
+    /// Arrived after the slot had closed, or when nobody listened any more.
+    pub closed: u64,
+    /// Arrived while the slot was full.
+    pub overload: u64,
+    /// Not sent because the connection ended.
+    pub unsent: u64,
+    /// Not sent because not even compressed did it fit into a frame.
+    pub too_large: u64,
+}
+
+/// How often a sub-protocol ended, by the way it did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exits {
+    /// It returned.
+    pub returned: u64,
+    /// It returned an error.
+    pub failed: u64,
+    /// It panicked.
+    pub panicked: u64,
+    /// Its slot was closed because it did not take its messages.
+    pub overloaded: u64,
+}
+
+/// A number with one writer and any number of readers.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, more: usize) {
+        // One writer: a load and a store, without the price of a locked addition.
+        let more = u64::try_from(more).unwrap_or(u64::MAX);
+        self.set(self.get().saturating_add(more));
+    }
+
+    pub(crate) fn increment(&self) {
+        self.add(1);
+    }
+
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// The live counters of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Meters {
+    pub(crate) pings_in: Counter,
+    pub(crate) pongs_in: Counter,
+    pub(crate) pongs_dropped: Counter,
+    pub(crate) base_ignored: Counter,
+    pub(crate) stalls: Counter,
+    /// Nanoseconds; 0 for not measured.
+    round_trip: Counter,
+    pub(crate) slots: Vec<SlotMeter>,
+}
+
+/// The live counters of a slot; as in [`SlotStats`].
+#[derive(Debug)]
+pub(crate) struct SlotMeter {
+    capability: Capability,
+    pub(crate) messages_in: Counter,
+    pub(crate) bytes_in: Counter,
+    pub(crate) messages_out: Counter,
+    pub(crate) bytes_out: Counter,
+    pub(crate) drops: DropMeter,
+    pub(crate) queued_in: Counter,
+    pub(crate) queued_out: Counter,
+    exits: ExitMeter,
+}
+
+/// As [`Drops`].
+#[derive(Debug, Default)]
+pub(crate) struct DropMeter {
+    pub(crate) closed: Counter,
+    pub(crate) overload: Counter,
+    pub(crate) unsent: Counter,
+    pub(crate) too_large: Counter,
+}
+
+/// As [`Exits`].
+#[derive(Debug, Default)]
+struct ExitMeter {
+    returned: Counter,
+    failed: Counter,
+    panicked: Counter,
+    overloaded: Counter,
+}
+
+impl Meters {
+    pub(crate) fn new<'a>(shared: impl IntoIterator<Item = &'a Shared>) -> Self {
+        let slots = shared.into_iter().map(|shared| SlotMeter::new(&shared.capability)).collect();
+        Self { slots, ..Self::default() }
+    }
+
+    pub(crate) fn set_round_trip(&self, round_trip: Duration) {
+        self.round_trip.set(u64::try_from(round_trip.as_nanos()).unwrap_or(u64::MAX).max(1));
+    }
+
+    pub(crate) fn snapshot(&self) -> Stats {
+        Stats {
+            pings_in: self.pings_in.get(),
+            pongs_in: self.pongs_in.get(),
+            pongs_dropped: self.pongs_dropped.get(),
+            base_ignored: self.base_ignored.get(),
+            stalls: self.stalls.get(),
+            round_trip: Some(self.round_trip.get())
+                .filter(|&nanos| nanos != 0)
+                .map(Duration::from_nanos),
+            slots: self.slots.iter().map(SlotMeter::snapshot).collect(),
+        }
+    }
+}
+
+impl SlotMeter {
+    fn new(capability: &Capability) -> Self {
+        Self {
+            capability: capability.clone(),
+            messages_in: Counter::default(),
+            bytes_in: Counter::default(),
+            messages_out: Counter::default(),
+            bytes_out: Counter::default(),
+            drops: DropMeter::default(),
+            queued_in: Counter::default(),
+            queued_out: Counter::default(),
+            exits: ExitMeter::default(),
+        }
+    }
+
+    pub(crate) fn ended(&self, ending: Ending) {
+        match ending {
+            Ending::Returned => self.exits.returned.increment(),
+            Ending::Failed => self.exits.failed.increment(),
+            Ending::Panicked => self.exits.panicked.increment(),
+            Ending::Overloaded => self.exits.overloaded.increment(),
+        }
+    }
+
+    fn snapshot(&self) -> SlotStats {
+        SlotStats {
+            capability: self.capability.clone(),
+            messages_in: self.messages_in.get(),
+            bytes_in: self.bytes_in.get(),
+            messages_out: self.messages_out.get(),
+            bytes_out: self.bytes_out.get(),
+            queued_in: self.queued_in.get(),
+            queued_out: self.queued_out.get(),
+            drops: Drops {
+                closed: self.drops.closed.get(),
+                overload: self.drops.overload.get(),
+                unsent: self.drops.unsent.get(),
+                too_large: self.drops.too_large.get(),
+            },
+            exits: Exits {
+                returned: self.exits.returned.get(),
+                failed: self.exits.failed.get(),
+                panicked: self.exits.panicked.get(),
+                overloaded: self.exits.overloaded.get(),
+            },
+        }
+    }
+}
