@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use secp256k1::{All, Secp256k1};
 
-/// Making a context takes longer than a signature, so there is one, and it never changes after it
-/// is made. It is blinded once, not per operation: blinding costs as much as a multiplication and
-/// guards only against somebody who measures this very process.
+/// There is one because it holds nothing of anybody: it never changes after it is made. It is blinded
+/// once, not per operation: each blinding costs a multiplication on the curve, and it only guards
+/// against somebody who can measure this very process.
 static CONTEXT: LazyLock<Secp256k1<All>> = LazyLock::new(|| {
     #[cfg_attr(not(feature = "std"), expect(unused_mut, reason = "only blinding changes it"))]
     let mut context = Secp256k1::new();

@@ -104,12 +104,8 @@ impl SecretKey {
             loaded => return loaded,
         }
         let key = Self::random(rng);
-        let mut digits = Zeroizing::new([0; 65]);
-        digits[64] = b'\n';
-        // Cannot fail: 64 digits for 32 bytes.
-        let encoded = hex::encode_to_slice(*key.to_bytes(), &mut digits[..64]);
-        debug_assert!(encoded.is_ok());
-        match create(path, &*digits, rng.next_u64()) {
+        let digits = Zeroizing::new(hex::encode(*key.to_bytes()));
+        match create(path, &digits, rng.next_u64()) {
             Ok(()) => Ok(key),
             // Somebody else was faster: theirs is the key.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(path),
@@ -126,25 +122,27 @@ fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(content)
 }
 
-/// Makes the file at `path` with this content, whole or not at all; fails with `AlreadyExists` if it
+/// Makes the file at `path` with this one line, whole or not at all; fails with `AlreadyExists` if it
 /// is there. `unique` tells apart the temporary files of several processes.
-fn create(path: &Path, content: &[u8], unique: u64) -> io::Result<()> {
+fn create(path: &Path, line: &str, unique: u64) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{unique:016x}.tmp"));
     let temporary = path.with_file_name(name);
-    let created = write_new(&temporary, content).and_then(|()| publish(&temporary, path));
+    let created = write_new(&temporary, line).and_then(|()| publish(&temporary, path));
     // Whatever happened, the key must not lie around under a second name.
     let _ = fs::remove_file(&temporary);
     created
 }
 
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+fn write_new(path: &Path, line: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(content)?;
+    // In two pieces: joining them would leave a copy of the key in memory.
+    file.write_all(line.as_bytes())?;
+    file.write_all(b"\n")?;
     file.sync_all()
 }
 

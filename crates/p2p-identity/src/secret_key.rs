@@ -34,8 +34,8 @@ pub enum KeyError {
 
 /// A secp256k1 secret key, with its public key.
 ///
-/// Wiped when it is dropped. Two keys are compared by their public halves. Making one costs one
-/// multiplication on the curve (some 20 µs), which is then never done again.
+/// Wiped when it is dropped. Two keys are compared by their public halves. Making one costs a
+/// multiplication on the curve, for the public half, which is then never done again.
 ///
 /// ```
 /// use p2p_identity::SecretKey;

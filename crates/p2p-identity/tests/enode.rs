@@ -1,0 +1,200 @@
+//! Enode URLs: what is read, what is written, and what each wrong one is told.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::net::{IpAddr, SocketAddr};
+
+use p2p_identity::{Enode, EnodeError, HexError, Host, NodeId, SecretKey};
+use proptest::prelude::*;
+
+const ID: &str = "ca634cae0d49acb401d8a4c6b6fe8c55b70d115bf400769cc1400f3258cd3138\
+                  7574077f301b421bc84df7266c44e9e6d569fc56be00812904767bf5ccd1fc7f";
+
+/// The URL of a known id with this after the `@`.
+fn url(address: &str) -> String {
+    format!("enode://{ID}@{address}")
+}
+
+fn parse(address: &str) -> Result<Enode, EnodeError> {
+    url(address).parse()
+}
+
+#[test]
+fn addresses_of_each_kind() {
+    let cases: [(&str, Host, u16, u16); 8] = [
+        ("10.3.58.6:30303", ip("10.3.58.6"), 30303, 30303),
+        ("10.3.58.6:30303?discport=30301", ip("10.3.58.6"), 30303, 30301),
+        ("[::]:30303", ip("::"), 30303, 30303),
+        ("[2001:db8::1]:1?discport=65535", ip("2001:db8::1"), 1, 65535),
+        // What a node prints that has no discovery, and a boot node that has nothing else.
+        ("127.0.0.1:31302?discport=0", ip("127.0.0.1"), 31302, 0),
+        ("127.0.0.1:0?discport=30301", ip("127.0.0.1"), 0, 30301),
+        ("boot.example.org:30303", name("boot.example.org"), 30303, 30303),
+        ("node_1:30303", name("node_1"), 30303, 30303),
+    ];
+    for (address, host, tcp, udp) in cases {
+        let enode = parse(address).unwrap();
+        assert_eq!(enode, Enode { id: ID.parse().unwrap(), host, tcp, udp });
+        assert_eq!(enode.to_string(), url(address));
+    }
+}
+
+fn ip(text: &str) -> Host {
+    Host::Ip(text.parse().unwrap())
+}
+
+fn name(text: &str) -> Host {
+    Host::Name(text.into())
+}
+
+/// What is read in several forms is written in one.
+#[test]
+fn other_spellings() {
+    let plain: Enode = url("10.0.0.7:30303").parse().unwrap();
+    for text in [
+        url("10.0.0.7:30303?discport=30303"),
+        url("[::ffff:10.0.0.7]:30303"),
+        url("10.0.0.7:030303"),
+        url("10.0.0.7:30303").replace("enode", "ENODE"),
+        format!("enode://{}@10.0.0.7:30303", ID.to_uppercase()),
+        format!("enode://0x{ID}@10.0.0.7:30303"),
+    ] {
+        assert_eq!(text.parse(), Ok(plain.clone()), "{text}");
+    }
+    assert_eq!(parse("Boot.Example.ORG:1"), parse("boot.example.org:1"));
+    let mapped: SocketAddr = "[::ffff:10.0.0.7]:30303".parse().unwrap();
+    assert_eq!(Enode::new(plain.id, mapped), plain);
+    assert_eq!(plain.socket_addr(), Some("10.0.0.7:30303".parse().unwrap()));
+}
+
+#[test]
+fn texts_that_are_no_enode_url() {
+    let error = |text: &str| text.parse::<Enode>().unwrap_err();
+    assert_eq!(error(""), EnodeError::Scheme);
+    assert_eq!(error("enode:/"), EnodeError::Scheme);
+    assert_eq!(error("http://example.org"), EnodeError::Scheme);
+    assert_eq!(error(&url("10.0.0.7:1").replace("enode://", "")), EnodeError::Scheme);
+    assert_eq!(error(&format!(" {}", url("10.0.0.7:1"))), EnodeError::Scheme);
+    assert_eq!(error("eeeeeeeé//"), EnodeError::Scheme);
+    assert_eq!(error("enr:-IS4QHCYrYZbAKWCBRlAy5zzaDZXJBGkcnh4MHcBFZntXNFr"), EnodeError::Record);
+    assert_eq!(error(ID), EnodeError::BareId);
+    assert_eq!(error(&format!("0x{ID}")), EnodeError::BareId);
+    assert_eq!(error(&format!("enode://{ID}")), EnodeError::NoAddress);
+}
+
+#[test]
+fn ids_that_no_node_can_have() {
+    let error = |id: &str| format!("enode://{id}@10.0.0.7:1").parse::<Enode>().unwrap_err();
+    let short = HexError::Length { expected: 128, actual: 127 };
+    assert_eq!(error(&ID[..127]), EnodeError::Id(short));
+    assert_eq!(error(""), EnodeError::Id(HexError::Length { expected: 128, actual: 0 }));
+    assert_eq!(error(&format!("{}g", &ID[..127])), EnodeError::Id(HexError::Digit { at: 127 }));
+    assert_eq!(error(&"11".repeat(64)), EnodeError::NotOnCurve);
+    // The short id of Kademlia's table is of another kind.
+    let hashed = EnodeError::Id(HexError::Length { expected: 128, actual: 64 });
+    assert_eq!(error(&ID[..64]), hashed);
+}
+
+#[test]
+fn hosts_that_are_none() {
+    for host in [
+        "",
+        "[",
+        "[]",
+        "[::1",
+        "::1",
+        "2001:db8::1",
+        "[10.0.0.7]",
+        "[fe80::1%eth0]",
+        "[::1]x",
+        "256.0.0.1",
+        "10.0.0",
+        "1",
+        "-a.org",
+        "a-.org",
+        "a..org",
+        ".org",
+        "a b",
+        "a/b",
+        "a@b",
+        "bücher.example",
+        "[g::1]",
+        "[boot.example.org]",
+    ] {
+        assert_eq!(parse(&format!("{host}:30303")), Err(EnodeError::Host), "{host}");
+    }
+    let label = "a".repeat(63);
+    assert!(parse(&format!("{label}.org:1")).is_ok());
+    assert_eq!(parse(&format!("a{label}.org:1")), Err(EnodeError::Host));
+    let long = [label.as_str(); 4].join(".");
+    assert_eq!(parse(&format!("{long}:1")), Err(EnodeError::Host));
+    assert!(parse(&format!("{}:1", &long[2..])).is_ok());
+}
+
+#[test]
+fn ports_that_are_none() {
+    for (address, error) in [
+        ("10.0.0.7", EnodeError::NoPort),
+        ("[::1]", EnodeError::NoPort),
+        ("10.0.0.7?discport=1", EnodeError::NoPort),
+        ("10.0.0.7:", EnodeError::Port),
+        ("10.0.0.7:65536", EnodeError::Port),
+        ("10.0.0.7:+1", EnodeError::Port),
+        ("10.0.0.7:-1", EnodeError::Port),
+        ("10.0.0.7: 1", EnodeError::Port),
+        ("10.0.0.7:1 ", EnodeError::Port),
+        ("10.0.0.7:0x10", EnodeError::Port),
+        ("10.0.0.7:1/", EnodeError::Port),
+        ("10.0.0.7:99999999999999999999", EnodeError::Port),
+        ("10.0.0.7:1?discport=", EnodeError::DiscoveryPort),
+        ("10.0.0.7:1?discport=65536", EnodeError::DiscoveryPort),
+        ("10.0.0.7:1?discport=+1", EnodeError::DiscoveryPort),
+        ("10.0.0.7:1?discport=1&discport=2", EnodeError::DiscoveryPort),
+        ("10.0.0.7:1?", EnodeError::Parameter),
+        ("10.0.0.7:1?DISCPORT=1", EnodeError::Parameter),
+        ("10.0.0.7:1?port=1", EnodeError::Parameter),
+    ] {
+        assert_eq!(parse(address), Err(error), "{address}");
+    }
+}
+
+#[test]
+fn enodes_are_strings_in_json() {
+    let enode = parse("[2001:db8::1]:30303?discport=30301").unwrap();
+    let json = serde_json::to_string(&enode).unwrap();
+    assert_eq!(json, format!("\"{enode}\""));
+    assert_eq!(serde_json::from_str::<Enode>(&json).unwrap(), enode);
+    // The reader of a configuration is told what is wrong, not only that something is.
+    let error = serde_json::from_str::<Enode>(&format!("\"{ID}\"")).unwrap_err().to_string();
+    assert!(error.contains("enode://<id>@<host>:<port>"), "{error}");
+}
+
+fn host() -> impl Strategy<Value = Host> {
+    prop_oneof![
+        any::<IpAddr>().prop_map(|address| Host::Ip(address.to_canonical())),
+        "([a-z0-9]([a-z0-9_-]{0,5}[a-z0-9])?\\.){0,3}[a-z]{1,5}\\.?".prop_map(Host::Name),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn a_url_reads_as_it_is_written(
+        secret in 1..u64::MAX, host in host(), tcp: u16, udp: u16, same: bool,
+    ) {
+        let mut bytes = [0; 32];
+        bytes[24..].copy_from_slice(&secret.to_be_bytes());
+        let id: NodeId = SecretKey::from_bytes(&bytes).unwrap().id();
+        let enode = Enode { id, host, tcp, udp: if same { tcp } else { udp } };
+        prop_assert_eq!(enode.to_string().parse(), Ok(enode));
+    }
+
+    #[test]
+    fn no_text_panics(text in "\\PC*", address in "[\\[\\]:@?.0-9a-z=é%]{0,20}") {
+        prop_assert!(text.parse::<Enode>().is_err());
+        if let Ok(enode) = parse(&address) {
+            prop_assert_eq!(enode.to_string().parse(), Ok(enode));
+        }
+    }
+}
