@@ -96,7 +96,10 @@ where
         let mut input = BytesMut::new();
         loop {
             receive(&mut io, &mut input).await?;
-            machine = match machine.handle(&mut input, &mut rand::rng())? {
+            // On a line of its own: the generator is tied to its thread, and must not be alive at
+            // the next await.
+            let step = machine.handle(&mut input, &mut rand::rng())?;
+            machine = match step {
                 Step::NeedMore(machine) => machine,
                 Step::Done(accepted) => {
                     send(&mut io, &accepted.ack).await?;
