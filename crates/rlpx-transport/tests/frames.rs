@@ -1,5 +1,7 @@
 //! Frames in pieces, changed, too large, and compressed by an enemy.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
 mod common;
 
 use bytes::{Bytes, BytesMut};

@@ -1,6 +1,7 @@
 //! The stream over tokio's I/O: deadlines, ends, and what a dropped future leaves.
 
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod common;
 

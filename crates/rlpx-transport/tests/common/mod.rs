@@ -1,5 +1,6 @@
 //! Two ends that know each other, from a seed.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 #![allow(dead_code, unreachable_pub, reason = "no test file uses all of it")]
 
 use bytes::BytesMut;
