@@ -1,0 +1,22 @@
+//! What the bodies share: fixed keys, fixed randomness, and choices taken from the input.
+
+use p2p_identity::SecretKey;
+use rand::{SeedableRng as _, rngs::StdRng};
+
+/// The key number `number`. The same in every run, so that a finding repeats.
+pub(crate) fn key(number: u8) -> SecretKey {
+    SecretKey::from_bytes(&[number; 32]).unwrap_or_else(|error| panic!("key {number}: {error}"))
+}
+
+/// A random source that is the same in every run.
+pub(crate) fn rng() -> StdRng {
+    StdRng::seed_from_u64(0x5eed)
+}
+
+/// A place below `end`, chosen by the input: the fuzzer learns which bytes move it.
+pub(crate) fn place(data: &[u8], end: usize) -> usize {
+    let sum = data
+        .iter()
+        .fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+    sum % end.max(1)
+}

@@ -1,0 +1,188 @@
+//! One connection: its Hello, its Disconnect, and the whole machine under a peer that sends anything.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use p2p_mux::{
+    Capability, Config, Connection, Ending, Event, Hello, Limits, Message, Offer, Reason, SlotId,
+    Terms,
+};
+use rlpx_transport::Sealer;
+
+use crate::rlpx::sessions;
+
+/// What decodes, encoded by us, decodes to the same; and it is never more than a Hello may be.
+pub fn hello(data: &[u8]) {
+    let Ok(hello) = Hello::decode(data) else { return };
+    let encoded = hello.encode();
+    if encoded.len() <= p2p_mux::MAX_HELLO {
+        assert_eq!(Hello::decode(&encoded), Ok(hello.clone()));
+    }
+    let offers: Vec<Offer> = ["echo/1", "shh/5", "shh/6"].iter().map(|name| offer(name)).collect();
+    let shared = p2p_mux::negotiate(&offers, &hello.capabilities);
+    let mut next = 16;
+    for slot in &shared {
+        assert_eq!(slot.offset, next, "the ranges follow one another");
+        assert!(hello.capabilities.contains(&slot.capability));
+        next += slot.length;
+    }
+    assert!(shared.windows(2).all(|pair| pair[0].capability.name < pair[1].capability.name));
+}
+
+fn offer(name: &str) -> Offer {
+    let (name, version) = name.split_once('/').unwrap_or_default();
+    let version = version.parse().unwrap_or_default();
+    Offer { capability: Capability::new(name, version), length: 8, terms: terms() }
+}
+
+/// Any payload of a Disconnect is some reason, and what we would pass on is one that everybody knows.
+pub fn reason(data: &[u8]) {
+    let reason = Reason::decode(data);
+    assert!(reason.code() <= 16);
+    let sent = Reason::decode(&reason.encode());
+    assert_eq!(sent.code(), reason.code());
+    if !matches!(reason, Reason::Unknown(_) | Reason::Unreadable) {
+        assert_eq!(sent, reason);
+    }
+}
+
+/// Small budgets, so that a short input fills them.
+fn terms() -> Terms {
+    Terms { inbound: Limits { bytes: BUDGET, items: 4 }, outbound: 512, ..Terms::default() }
+}
+
+const BUDGET: usize = 256;
+
+/// What a message weighs on its slot's budget.
+fn cost(message: &Message) -> usize {
+    (message.payload.len() + 64).min(BUDGET)
+}
+
+/// The input is a list of things to do: by the peer, by the slots, by the clock. Whatever their order, what is
+/// delivered is for an open slot and in its range, the budget holds, and after the end nothing happens any more.
+pub fn connection(data: &[u8]) {
+    let (near, far) = sessions();
+    let offers = [offer("echo/1"), offer("shh/6")];
+    let remote: Vec<Capability> = offers.iter().map(|offer| offer.capability.clone()).collect();
+    let slots: Vec<_> =
+        p2p_mux::negotiate(&offers, &remote).into_iter().map(|shared| (shared, terms())).collect();
+    let now = Instant::now();
+    let mut run = Run {
+        connection: Connection::new(near, &slots, &Config::default(), now),
+        peer: far.sealer,
+        input: BytesMut::new(),
+        now,
+        waiting: vec![Vec::new(); slots.len()],
+        ended: vec![false; slots.len()],
+        ids: vec![None; slots.len()],
+    };
+    let mut script = data;
+    while let Some((step, rest)) = script.split_first() {
+        let (argument, rest) = rest.split_at(rest.len().min(usize::from(*step >> 4)));
+        script = rest;
+        run.step(*step & 0xf, argument);
+        run.check();
+    }
+}
+
+/// A connection, the peer's end of its wire, and what we believe about its slots.
+struct Run {
+    connection: Connection,
+    peer: Sealer,
+    input: BytesMut,
+    now: Instant,
+    /// What each slot was given and has not taken.
+    waiting: Vec<Vec<Message>>,
+    ended: Vec<bool>,
+    /// A slot's name, once we were told.
+    ids: Vec<Option<SlotId>>,
+}
+
+impl Run {
+    fn step(&mut self, step: u8, argument: &[u8]) {
+        let first = argument.first().copied().unwrap_or_default();
+        let slot = usize::from(first) % self.waiting.len();
+        match step {
+            // A message for any code, below and beyond the slots.
+            0..=5 => self.peer_says(u64::from(first), argument),
+            // One that fills the budget.
+            6 => self.peer_says(16 + u64::from(first % 16), &[first; 300]),
+            // Bytes that nobody sealed.
+            7 => self.input.extend_from_slice(argument),
+            8 => self.take(slot),
+            9 => self.say(slot, u64::from(first), argument),
+            10 => self.end(slot, first),
+            11 => self.pass(Duration::from_millis(u64::from(first) * 100)),
+            12 if first == 0 => self.connection.close(Reason::Requested),
+            _ => {}
+        }
+        self.poll();
+    }
+
+    fn peer_says(&mut self, code: u64, payload: &[u8]) {
+        let sealed = self.peer.seal(code, payload, &mut self.input);
+        sealed.unwrap_or_else(|error| panic!("it fits, but {error}"));
+    }
+
+    fn poll(&mut self) {
+        while let Some(event) = self.connection.poll_event(self.now, &mut self.input) {
+            match event {
+                Event::Message { slot, message } => {
+                    let index = slot.index();
+                    assert!(!self.ended[index], "a message for a slot that has ended");
+                    assert!(message.code < 8, "a code of another slot");
+                    self.ids[index] = Some(slot);
+                    self.waiting[index].push(message);
+                }
+                Event::Evicted { slot } => {
+                    self.ended[slot.index()] = true;
+                    self.waiting[slot.index()].clear();
+                }
+                other => panic!("an event that this body does not know: {other:?}"),
+            }
+        }
+        let mut out = BytesMut::new();
+        while self.connection.poll_transmit(&mut out).is_some() {}
+        assert!(self.connection.is_flushed());
+    }
+
+    fn take(&mut self, slot: usize) {
+        let (Some(id), Some(message)) = (self.ids[slot], self.waiting[slot].pop()) else { return };
+        self.connection.release(id, p2p_mux::Load { bytes: cost(&message), items: 1 });
+    }
+
+    fn say(&mut self, slot: usize, code: u64, payload: &[u8]) {
+        let Some(id) = self.ids[slot] else { return };
+        let sent =
+            self.connection.send(id, Message { code, payload: Bytes::copy_from_slice(payload) });
+        if self.ended[slot] || self.connection.closed().is_some() || code >= 8 {
+            assert!(sent.is_err());
+        }
+    }
+
+    fn end(&mut self, slot: usize, how: u8) {
+        let Some(id) = self.ids[slot] else { return };
+        let ending = [Ending::Returned, Ending::Failed, Ending::Panicked][usize::from(how / 2) % 3];
+        self.connection.end_slot(self.now, id, ending);
+        self.ended[slot] = true;
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.connection.handle_timeout(self.now);
+    }
+
+    fn check(&self) {
+        for (index, waiting) in self.waiting.iter().enumerate() {
+            let bytes: usize = waiting.iter().map(cost).sum();
+            assert!(
+                waiting.len() <= 4 && bytes <= BUDGET,
+                "slot {index} was given more than its budget"
+            );
+        }
+        assert_eq!(self.connection.poll_timeout().is_none(), self.connection.closed().is_some());
+        if self.connection.closed().is_some() {
+            assert!(!self.connection.is_reading());
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! RLP: the zero-copy view against an encoder written here, which shares nothing with the crate.
+
+use rlp_codec::{Encodable, Error, Item};
+
+/// A whole item, owned.
+enum Tree {
+    Bytes(Vec<u8>),
+    List(Vec<Self>),
+}
+
+/// Whatever parses covers exactly the bytes it says it does; what validates has one encoding only, its own.
+pub fn rlp_item(data: &[u8]) {
+    match Item::parse_prefix(data) {
+        Ok((item, rest)) => {
+            assert_eq!([item.raw(), rest].concat(), data);
+            assert_eq!(rlp_codec::encode(&item), item.raw());
+            assert_eq!(item.offset(), 0);
+            assert_eq!(Item::parse(data).is_ok(), rest.is_empty());
+            whole(item);
+        }
+        Err(error) => assert_inside(error, data),
+    }
+}
+
+fn whole(item: Item<'_>) {
+    match item.validate() {
+        Ok(()) => {
+            let tree = tree(item).unwrap_or_else(|error| panic!("validated, but {error}"));
+            assert_eq!(encode(&tree), item.raw());
+        }
+        Err(error) => assert_inside(error, item.raw()),
+    }
+}
+
+fn tree(item: Item<'_>) -> Result<Tree, Error> {
+    if !item.is_list() {
+        return Ok(Tree::Bytes(item.bytes()?.to_vec()));
+    }
+    Ok(Tree::List(item.items()?.map(|item| tree(item?)).collect::<Result<_, _>>()?))
+}
+
+/// RLP as the Yellow Paper's appendix B defines it, in the plainest way.
+fn encode(tree: &Tree) -> Vec<u8> {
+    let (body, offset) = match tree {
+        Tree::Bytes(bytes) if bytes.len() == 1 && bytes[0] < 0x80 => return bytes.clone(),
+        Tree::Bytes(bytes) => (bytes.clone(), 0x80),
+        Tree::List(items) => (items.iter().flat_map(encode).collect(), 0xc0),
+    };
+    let length: Vec<u8> =
+        body.len().to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+    let mut out = if body.len() < 56 {
+        vec![offset + low_byte(body.len())]
+    } else {
+        vec![offset + 55 + low_byte(length.len())]
+    };
+    if body.len() >= 56 {
+        out.extend(length);
+    }
+    out.extend(body);
+    out
+}
+
+fn low_byte(small: usize) -> u8 {
+    u8::try_from(small).unwrap_or_else(|_| panic!("{small} is a small length"))
+}
+
+/// The bytes read as each type: what decodes encodes to the same bytes. The bytes as a value: what is encoded decodes
+/// to the same value.
+pub fn rlp_roundtrip(data: &[u8]) {
+    same_bytes::<u8>(data);
+    same_bytes::<u64>(data);
+    same_bytes::<u128>(data);
+    same_bytes::<bool>(data);
+    same_bytes::<[u8; 32]>(data);
+    same_bytes::<Vec<u64>>(data);
+    same_bytes::<Vec<String>>(data);
+
+    let numbers: Vec<u64> = data
+        .chunks(5)
+        .map(|chunk| chunk.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+        .collect();
+    let mut out = Vec::new();
+    rlp_codec::encode_list(&mut out, &[&data, &numbers, &data.len()]);
+    let decoded = rlp_codec::decode_list(&out, |list| {
+        let bytes = list.bytes()?.to_vec();
+        let numbers =
+            list.items()?.map(|number| number?.uint()).collect::<Result<Vec<u64>, Error>>()?;
+        Ok::<_, Error>((bytes, numbers, list.uint::<usize>()?))
+    });
+    assert_eq!(decoded, Ok((data.to_vec(), numbers, data.len())));
+    // An open list takes elements that a strict one refuses.
+    let first = rlp_codec::decode_open_list(&out, |list| list.bytes().map(<[u8]>::to_vec));
+    assert_eq!(first, Ok::<_, Error>(data.to_vec()));
+    assert!(rlp_codec::decode_list(&out, |list| list.bytes().map(<[u8]>::to_vec)).is_err());
+}
+
+fn same_bytes<T: Encodable + rlp_codec::Decodable>(data: &[u8]) {
+    match rlp_codec::decode::<T>(data) {
+        Ok(value) => assert_eq!(rlp_codec::encode(&value), data),
+        Err(error) => assert_inside(error, data),
+    }
+}
+
+/// An error points at a byte of the input, or just behind it.
+fn assert_inside(error: Error, data: &[u8]) {
+    assert!(error.offset <= data.len(), "{error} in {} bytes", data.len());
+}
