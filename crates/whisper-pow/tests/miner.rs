@@ -1,0 +1,164 @@
+//! Sealing on threads: what comes out, that it ends, and that nothing is left behind.
+#![cfg(feature = "miner")]
+
+use std::{
+    future::Future as _,
+    num::NonZeroUsize,
+    pin::pin,
+    task::{Context, Waker},
+    time::{Duration, Instant},
+};
+
+use whisper_envelope::{Topic, Unsealed};
+use whisper_pow::{Miner, Rule, SealError, Target, Task, Work, WorkError, search, work};
+
+const RULES: [Rule; 4] = [Rule::GETH_1_8, Rule::EIP_627, Rule::PARITY, Rule::NIM];
+const FOREVER: Duration = Duration::MAX;
+
+fn unsealed() -> Unsealed {
+    Unsealed::v6(1_700_000_050, 50, Topic(*b"news"), &[7; 280])
+}
+
+fn miner(threads: usize) -> Miner {
+    Miner::with_threads(NonZeroUsize::new(threads).unwrap())
+}
+
+fn at_least(work: f64) -> Target {
+    Target::AtLeast(Work::new(work).unwrap())
+}
+
+/// Threads of miners in this process that have not ended.
+#[cfg(target_os = "linux")]
+fn threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")));
+    // A thread may end between being listed and being asked its name.
+    names.filter(|name| name.as_deref().is_ok_and(|name| name == "whisper-pow\n")).count()
+}
+
+/// Waits until no thread of any miner is left.
+#[cfg(target_os = "linux")]
+fn wait_until_no_thread_is_left() {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while threads() > 0 {
+        assert!(Instant::now() < deadline, "threads of a miner are left");
+        std::thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn sealed_under_every_rule() {
+    for rule in RULES {
+        for threads in [1, 3] {
+            let sealed =
+                miner(threads).seal(&unsealed(), rule, at_least(0.2), FOREVER).await.unwrap();
+            assert_eq!(work(rule, &sealed.envelope), Ok(sealed.work));
+            assert!(sealed.work.get() >= 0.2);
+            assert_eq!(sealed.envelope.unsealed(), &unsealed());
+            assert!(sealed.hashes > 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_thread_always_finds_the_same() {
+    let task = Task::new(Rule::EIP_627, &unsealed()).unwrap();
+    let bits = task.bits_for(Work::new(0.5).unwrap()).unwrap();
+    let expected = search(&task, 0..=u64::MAX, bits, || false).best.unwrap().nonce;
+    for _ in 0..3 {
+        let sealed =
+            miner(1).seal(&unsealed(), Rule::EIP_627, at_least(0.5), FOREVER).await.unwrap();
+        assert_eq!(sealed.envelope.nonce(), expected);
+        assert_eq!(sealed.hashes, expected + 1);
+    }
+}
+
+#[tokio::test]
+async fn no_work_takes_no_time() {
+    let sealed = miner(2)
+        .seal(&unsealed(), Rule::EIP_627, Target::AtLeast(Work::ZERO), Duration::ZERO)
+        .await
+        .unwrap();
+    assert_eq!((sealed.envelope.nonce(), sealed.hashes), (0, 1));
+}
+
+#[tokio::test]
+async fn the_best_within_the_time() {
+    let within = Duration::from_millis(20);
+    let started = Instant::now();
+    let sealed = miner(2).seal(&unsealed(), Rule::GETH_1_8, Target::Best, within).await.unwrap();
+    assert!(started.elapsed() >= within);
+    assert_eq!(work(Rule::GETH_1_8, &sealed.envelope), Ok(sealed.work));
+    // The best of so many is not worse than the best of the first few.
+    let task = Task::new(Rule::GETH_1_8, &unsealed()).unwrap();
+    let first = (0..256).map(|nonce| task.work(nonce)).max().unwrap();
+    assert!(sealed.work >= first && sealed.hashes >= 256);
+    // Even without any time there is a best.
+    let none = miner(1).seal(&unsealed(), Rule::GETH_1_8, Target::Best, Duration::ZERO).await;
+    assert_eq!(none.unwrap().work, first);
+}
+
+#[tokio::test]
+async fn out_of_time_says_how_far_it_came() {
+    let error = miner(2)
+        .seal(&unsealed(), Rule::EIP_627, at_least(1e30), Duration::from_millis(10))
+        .await
+        .unwrap_err();
+    let SealError::OutOfTime { best, hashes } = error else { panic!("{error}") };
+    assert!(best > Work::ZERO && hashes >= 256);
+}
+
+#[tokio::test]
+async fn asked_for_the_impossible() {
+    let seal = |unsealed, target| async move {
+        miner(1).seal(&unsealed, Rule::EIP_627, target, FOREVER).await.unwrap_err()
+    };
+    assert_eq!(seal(unsealed(), at_least(f64::MAX)).await, SealError::Unreachable);
+    let no_ttl = Unsealed::v6(1_700_000_050, 0, Topic(*b"news"), b"data");
+    let zero_ttl = SealError::Work(WorkError::ZeroTtl);
+    assert_eq!(seal(no_ttl.clone(), Target::Best).await, zero_ttl);
+    assert_eq!(seal(no_ttl, Target::AtLeast(Work::ZERO)).await, zero_ttl);
+}
+
+#[tokio::test]
+async fn the_runtime_goes_on_meanwhile() {
+    // One thread for everything asynchronous: were it blocked, the ticks would not come.
+    let miner = miner(1);
+    let unsealed = unsealed();
+    let mut sealing = pin!(miner.seal(&unsealed, Rule::EIP_627, Target::Best, FOREVER));
+    for _ in 0..5 {
+        tokio::select! {
+            _ = &mut sealing => panic!("sealed for ever, and ended"),
+            () = tokio::time::sleep(Duration::from_millis(1)) => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_than_may_run_at_once_get_their_turn() {
+    let miner = miner(1);
+    let seals = (0..12u8).map(|i| {
+        let miner = miner.clone();
+        tokio::spawn(async move {
+            let unsealed = Unsealed::v6(1_700_000_050, 50, Topic([i; 4]), &[i; 280]);
+            miner.seal(&unsealed, Rule::EIP_627, at_least(0.05), FOREVER).await
+        })
+    });
+    for seal in seals.collect::<Vec<_>>() {
+        assert!(seal.await.unwrap().unwrap().work.get() >= 0.05);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn dropping_the_future_ends_its_threads() {
+    let miner = miner(3);
+    let unsealed = unsealed();
+    {
+        let mut sealing = pin!(miner.seal(&unsealed, Rule::EIP_627, Target::Best, FOREVER));
+        // No runtime at all: the first poll starts the threads.
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(sealing.as_mut().poll(&mut context).is_pending());
+    }
+    wait_until_no_thread_is_left();
+}
