@@ -1,1 +1,119 @@
-//! p2p-server (being written).
+//! A devp2p node: it listens, dials, keeps its peers, and runs any number of sub-protocols on each connection.
+//!
+//! Give [`Config`] a key, an address and your sub-protocols, and [`Server::start`] does the rest: it accepts and dials,
+//! proves identities, agrees on sub-protocols, redials static peers for ever, holds to its limits, and says what
+//! happens ([`Events`]), what it counted ([`Stats`]) and what it will do next ([`Server::next_action`]).
+//!
+//! ```
+//! use p2p_server::{Config, Event, Server, identity::SecretKey, mux::{Exit, Protocol}};
+//! use tokio::sync::mpsc;
+//!
+//! const PING: u64 = 0;
+//! const PONG: u64 = 1;
+//!
+//! /// A sub-protocol: greets each peer with a number, sends back every number it gets.
+//! fn echo(heard: mpsc::Sender<u64>) -> Protocol {
+//!     Protocol::new("echo", 1 /* version */, 2 /* number of codes */, move |_peer, mut channel| {
+//!         let heard = heard.clone();
+//!         async move {
+//!             channel.send(PING, &42u64).await?;
+//!             while let Some(message) = channel.recv().await {
+//!                 match message.code {
+//!                     PING => channel.send(PONG, &message.decode::<u64>()?).await?,
+//!                     PONG => drop(heard.send(message.decode()?).await),
+//!                     code => return Err(Exit::unexpected(code)),
+//!                 }
+//!             }
+//!             Ok(()) // recv() == None: the connection is over
+//!         }
+//!     })
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (heard, mut numbers) = mpsc::channel(1);
+//! let (alice, bob) = (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
+//!
+//! let bob = Server::start(Config::new(bob).listen("127.0.0.1:0").protocol(echo(heard.clone()))).await?;
+//! let alice = Server::start(Config::new(alice).protocol(echo(heard)).static_node(bob.enode())).await?;
+//! let mut events = bob.events();
+//!
+//! assert_eq!(numbers.recv().await, Some(42));
+//! alice.stop().await;
+//! while let Some(event) = events.next().await {
+//!     if let Event::Dropped { id, .. } = event {
+//!         assert_eq!(id, alice.id());
+//!         break;
+//!     }
+//! }
+//! bob.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it is built
+//!
+//! Two machines without sockets, clock or chance decide everything: [`Dialer`] whom to dial and when, [`Slots`] who may
+//! stay. Around them a task accepts on each address, one dials, and each connection has its own. An inbound connection
+//! passes these gates, and what is turned away at each has its counter:
+//!
+//! 1. the address is in the allowed networks ([`NetRestrict`]), else the socket is closed at once;
+//! 2. the handshakes in progress are within their limit, else the oldest gives way;
+//! 3. the handshake proves a key within 5 s;
+//! 4. that key is not our own, not connected already, and there is room, else it is told the reason instead of a Hello;
+//! 5. the Hello exchange finds a common sub-protocol in time;
+//! 6. gate 4 once more, since others have come in the meantime. Now it has its place.
+//!
+//! Outbound connections take the same way from gate 3 on. Where two nodes dial each other at the same moment, the
+//! connection dialled by the node with the smaller id stays on both ends; no sub-protocol sees two connections with one
+//! peer at once.
+//!
+//! # What a hostile peer can do
+//!
+//! Open sockets: they cost a task and a file descriptor each until the handshake is done, at most
+//! [`Limits::max_pending`] of them. Take a place under an identity made up for the purpose: at most
+//! [`Limits::max_peers`], fewer where the node finds peers itself; static and trusted peers always get in. Choose its
+//! client name and capabilities, which are shown as they are. It cannot hold up a stop, the dialling, or another
+//! connection.
+//!
+//! # What is not here
+//!
+//! What happens on one connection is [`p2p_mux`]'s. Finding nodes, mapping ports on a gateway ([`Nat`] knows the
+//! spellings), ban lists and a database of nodes are not in this version.
+//!
+//! # Features
+//!
+//! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise; the first two as geth's `admin_nodeInfo`
+//!   and `admin_peers` show them.
+
+mod config;
+mod describe;
+mod dial;
+mod error;
+mod events;
+mod half_open;
+mod inbound;
+mod info;
+mod listen;
+mod nat;
+mod outbound;
+mod place;
+mod restrict;
+mod server;
+mod shared;
+mod slots;
+mod stats;
+
+#[doc(no_inline)]
+pub use p2p_mux::{self as mux, identity, rlp, transport};
+
+pub use config::{Config, Dialling, Nodes};
+pub use dial::{Backoff, Dialer, Kind, NextAction, Why};
+pub use error::{DialError, StartError};
+pub use events::{Event, Events};
+pub use info::{Json, Network, NodeInfo, PeerInfo, Ports};
+pub use nat::{Nat, NatError};
+pub use restrict::{NetRestrict, NetRestrictError};
+pub use server::Server;
+pub use slots::{Admission, Direction, Limits, Refusal, Slots};
+pub use stats::{Refused, Stats};

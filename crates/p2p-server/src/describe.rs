@@ -1,0 +1,105 @@
+//! Draws up what the node says about itself and its peers.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
+
+use p2p_mux::{
+    Capability, Peer, Protocol,
+    identity::{Enode, Host, NodeId},
+};
+
+use crate::{
+    config::Config,
+    info::{Json, Network, NodeInfo, PeerInfo, Ports},
+    shared::{Live, Shared, State},
+};
+
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// The node's URL: see [`Server::enode`](crate::Server::enode).
+pub(crate) fn own_enode(config: &Config, addrs: &[SocketAddr]) -> Enode {
+    let bound = addrs.first().copied().unwrap_or(NOWHERE);
+    let ip = match config.nat.external_ip() {
+        Some(ip) => ip,
+        None if bound.ip().is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        None => bound.ip(),
+    };
+    // No discovery, so no UDP port.
+    Enode { id: config.key.id(), host: Host::Ip(ip), tcp: bound.port(), udp: 0 }
+}
+
+/// This node.
+pub(crate) fn node_info(shared: &Shared, enode: &Enode, addrs: &[SocketAddr]) -> NodeInfo {
+    let mut protocols = BTreeMap::new();
+    for protocol in &shared.local.protocols {
+        let told = protocol.describe_node().map_or_else(|| Json::word("unknown"), Json::new);
+        protocols.entry(protocol.capability().name.clone()).or_insert(told);
+    }
+    NodeInfo {
+        id: digest_hex(&enode.id),
+        name: shared.local.client.clone(),
+        enode: enode.to_string(),
+        enr: String::new(),
+        ip: match &enode.host {
+            Host::Ip(ip) => ip.to_string(),
+            Host::Name(name) => name.clone(),
+        },
+        ports: Ports { discovery: enode.udp, listener: enode.tcp },
+        listen_addr: addrs.first().map(SocketAddr::to_string).unwrap_or_default(),
+        protocols,
+    }
+}
+
+/// All peers, ordered by [`PeerInfo::id`].
+pub(crate) fn peers(shared: &Shared) -> Vec<PeerInfo> {
+    let state = shared.state();
+    let mut peers: Vec<_> =
+        state.live.values().map(|live| (peer_info(&state, live), live.peer.clone())).collect();
+    drop(state);
+    peers.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+    let finish = |(mut info, peer): (PeerInfo, Peer)| {
+        // Outside the lock, since this runs code of the sub-protocols.
+        info.protocols = peer_protocols(&shared.local.protocols, &peer);
+        info
+    };
+    peers.into_iter().map(finish).collect()
+}
+
+fn peer_info(state: &State, live: &Live) -> PeerInfo {
+    let peer = &live.peer;
+    let id = peer.id();
+    PeerInfo {
+        enode: live.enode.to_string(),
+        id: digest_hex(&id),
+        name: peer.client().to_owned(),
+        caps: peer.capabilities().iter().map(ToString::to_string).collect(),
+        network: Network {
+            local_address: peer.local_addr().unwrap_or(NOWHERE),
+            remote_address: peer.remote_addr().unwrap_or(NOWHERE),
+            inbound: peer.is_inbound(),
+            trusted: state.slots.is_trusted(&id),
+            is_static: state.slots.is_static(&id),
+        },
+        protocols: BTreeMap::new(),
+        node_id: id,
+    }
+}
+
+fn peer_protocols(protocols: &[Protocol], peer: &Peer) -> BTreeMap<String, Json> {
+    let tell = |capability: &Capability| {
+        let told = protocols
+            .iter()
+            .find(|protocol| protocol.capability() == capability)
+            .and_then(|protocol| protocol.describe_peer(&peer.id()))
+            .map_or_else(|| Json::word("unknown"), Json::new);
+        (capability.name.clone(), told)
+    };
+    peer.shared().iter().map(tell).collect()
+}
+
+/// The node's address in the Kademlia sense, as geth prints ids.
+fn digest_hex(id: &NodeId) -> String {
+    id.hash().iter().map(|byte| format!("{byte:02x}")).collect()
+}

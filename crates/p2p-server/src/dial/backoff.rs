@@ -1,0 +1,49 @@
+//! How long to wait before the next attempt.
+
+use std::time::Duration;
+
+/// Waiting times between attempts to reach one node: doubled after each failure, capped, spread by chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// The wait after the first failure, or after a steady connection was lost. Default 1 s.
+    pub first: Duration,
+    /// No wait is longer. Default 60 s.
+    pub cap: Duration,
+    /// A connection that lasted this long counts as a success: the next wait is [`Backoff::first`] again. A shorter one
+    /// counts as a failure, else a node that accepts and hangs up at once would be dialled without pause. Default 10 s.
+    pub steady: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(1), cap: Duration::from_secs(60), steady: Duration::from_secs(10) }
+    }
+}
+
+impl Backoff {
+    /// The wait after `failures` earlier failures in a row: `first * 2^failures` up to the cap, of which the upper half
+    /// is left to chance (`jitter`, 0 to 1; what lies outside is clamped), so that nodes which lost the same peer at the
+    /// same moment do not come back at the same moment.
+    #[must_use]
+    pub fn delay(&self, failures: u32, jitter: f64) -> Duration {
+        let factor = 1u32.checked_shl(failures).unwrap_or(u32::MAX);
+        let full = self.first.saturating_mul(factor).min(self.cap);
+        let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 1.0 };
+        full.mul_f64(0.5 + 0.5 * jitter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_up_to_the_cap() {
+        let backoff = Backoff::default();
+        let waits: Vec<u64> = (0..8).map(|failures| backoff.delay(failures, 1.0).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(backoff.delay(0, 0.0), Duration::from_millis(500));
+        assert_eq!(backoff.delay(u32::MAX, 1.0), backoff.cap);
+        assert_eq!(backoff.delay(u32::MAX, f64::NAN), backoff.cap);
+    }
+}

@@ -1,0 +1,74 @@
+//! What can go wrong with a server and with an attempt to reach a node.
+
+use std::{io, net::SocketAddr};
+
+use p2p_mux::{Capability, GreetError, transport::ConnectError};
+
+use crate::{nat::Nat, slots::Refusal};
+
+/// Why a server did not start. Nothing is left running.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A listen address is not of the form `IP:port`, `name:port` or `:port`, or its name does not resolve.
+    #[error("{given:?} is not an address to listen on")]
+    BadAddress {
+        /// The text as given.
+        given: String,
+        /// What the resolver said.
+        #[source]
+        source: io::Error,
+    },
+    /// Another socket listens there.
+    #[error("address {addr} is already in use")]
+    AddressInUse {
+        /// The address.
+        addr: SocketAddr,
+    },
+    /// Listening failed for another cause: a port below 1024 without the right, an address of no interface.
+    #[error("cannot listen on {addr}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// This build cannot ask a gateway for a mapping yet. `none` and `extip:IP` work.
+    #[error("--nat {0} is not yet supported by this build; use none or extip:IP")]
+    NatUnsupported(Nat),
+    /// The Hello of this node would be longer than anyone accepts ([`MAX_HELLO`](p2p_mux::MAX_HELLO)): its name is too
+    /// long, or it has too many sub-protocols.
+    #[error("the Hello message would have {bytes} bytes; shorten the name or announce fewer sub-protocols")]
+    HelloTooLong {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// Two sub-protocols have the same name and version.
+    #[error("sub-protocol {0} is registered twice")]
+    DuplicateProtocol(Capability),
+}
+
+/// Why an attempt to reach a node ended without a peer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialError {
+    /// The host name does not resolve (now; it is resolved anew for each attempt).
+    #[error("the host name does not resolve")]
+    Resolve(#[source] io::Error),
+    /// The TCP connection could not be opened; the last of several addresses is reported.
+    #[error("cannot connect")]
+    Connect(#[source] io::Error),
+    /// Resolving and connecting took longer than [`Dialling::timeout`](crate::Dialling::timeout).
+    #[error("no connection in time")]
+    Timeout,
+    /// The encrypted handshake failed: junk, silence, another key than the enode says.
+    #[error("the handshake failed")]
+    Handshake(#[source] ConnectError),
+    /// The Hello exchange failed: the peer refused us, or shares no sub-protocol.
+    #[error("the Hello exchange failed")]
+    Greet(#[source] GreetError),
+    /// We refused it ourselves.
+    #[error("refused by this node: {0}")]
+    Refused(Refusal),
+}

@@ -1,0 +1,113 @@
+//! What the node says about itself and its peers, in the shape of geth's `admin_nodeInfo` and `admin_peers`.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use p2p_mux::identity::NodeId;
+
+/// This node, as `admin_nodeInfo` shows it: the same fields in the same order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[non_exhaustive]
+pub struct NodeInfo {
+    /// Keccak-256 of the public key, 64 hex digits.
+    pub id: String,
+    /// What the node calls itself.
+    pub name: String,
+    /// The enode URL to give to others.
+    pub enode: String,
+    /// The signed node record. Empty: this build publishes none.
+    pub enr: String,
+    /// The address in the enode URL.
+    pub ip: String,
+    /// The ports in the enode URL.
+    pub ports: Ports,
+    /// The first address the node listens on; empty where it does not listen.
+    pub listen_addr: String,
+    /// Each sub-protocol's own words, by name.
+    pub protocols: BTreeMap<String, Json>,
+}
+
+/// The ports of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Ports {
+    /// UDP, for discovery; 0 where the node does not take part.
+    pub discovery: u16,
+    /// TCP; 0 where the node does not listen.
+    pub listener: u16,
+}
+
+/// A connected peer, as `admin_peers` shows it: the same fields in the same order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct PeerInfo {
+    /// Its enode URL: as dialled, or with the socket's address where it dialled us (not a port one could dial).
+    pub enode: String,
+    /// Keccak-256 of its public key, 64 hex digits.
+    pub id: String,
+    /// What it calls itself. Chosen by the peer.
+    pub name: String,
+    /// The sub-protocols it offers, `name/version`. Chosen by the peer.
+    pub caps: Vec<String>,
+    /// The connection.
+    pub network: Network,
+    /// The state of each sub-protocol that runs with it, by name.
+    pub protocols: BTreeMap<String, Json>,
+    /// Its public key, which is how this crate names it. Not part of the JSON.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub node_id: NodeId,
+}
+
+/// The connection with a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[non_exhaustive]
+pub struct Network {
+    /// Our end of the socket.
+    pub local_address: SocketAddr,
+    /// Their end of the socket.
+    pub remote_address: SocketAddr,
+    /// Whether they dialled us.
+    pub inbound: bool,
+    /// Whether the node is trusted.
+    pub trusted: bool,
+    /// Whether the node is static.
+    #[cfg_attr(feature = "serde", serde(rename = "static"))]
+    pub is_static: bool,
+}
+
+/// A JSON document made by a sub-protocol, embedded as it is where the whole is serialised as JSON.
+///
+/// One that is not valid JSON appears as a JSON string with that text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Json(String);
+
+impl Json {
+    /// Wraps the text of a document.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// A JSON string, from a word without characters to escape.
+    pub(crate) fn word(word: &'static str) -> Self {
+        Self(format!("\"{word}\""))
+    }
+
+    /// The text of the document.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Json {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serde_json::from_str::<&serde_json::value::RawValue>(&self.0) {
+            Ok(document) => document.serialize(serializer),
+            Err(_) => serializer.serialize_str(&self.0),
+        }
+    }
+}

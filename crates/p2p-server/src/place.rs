@@ -1,0 +1,173 @@
+//! From a finished handshake to a place among the peers, and the stay there. The same for both directions.
+
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
+
+use p2p_mux::{
+    Closed, GreetError, Greeted, Origin, Reason, greet,
+    identity::{Enode, NodeId},
+    refuse,
+    transport::Stream,
+};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    events::Event,
+    shared::{Live, Shared, State, now},
+    slots::{Direction, Refusal},
+};
+
+/// Where a connection comes from.
+pub(crate) struct Arrival {
+    pub(crate) direction: Direction,
+    pub(crate) local_addr: SocketAddr,
+    pub(crate) remote_addr: SocketAddr,
+    pub(crate) enode: Enode,
+}
+
+/// Why a connection with a proven identity did not become a peer.
+pub(crate) enum Rejected {
+    Greet(GreetError),
+    Refused(Refusal),
+}
+
+/// Asks whether the peer may stay, exchanges Hello, asks again and takes the place. A peer that is refused is told why.
+///
+/// Taking the place is the last step: when the future is dropped before it is ready, nothing was taken.
+pub(crate) async fn take(
+    shared: &Arc<Shared>,
+    stream: Stream<TcpStream>,
+    arrival: Arrival,
+) -> Result<Place, Rejected> {
+    let verdict = shared.state().check(shared, &arrival);
+    if let Err(refusal) = verdict {
+        refuse(stream, refusal.reason()).await;
+        return Err(Rejected::Refused(refusal));
+    }
+    let greeted = greet(stream, &shared.local, &shared.connection).await.map_err(Rejected::Greet)?;
+    match settle(shared, greeted, arrival) {
+        Ok(place) => Ok(place),
+        Err((greeted, refusal)) => {
+            greeted.refuse(refusal.reason()).await;
+            Err(Rejected::Refused(refusal))
+        }
+    }
+}
+
+impl State {
+    /// Whether the connection may stay as things stand.
+    fn check(&self, shared: &Shared, arrival: &Arrival) -> Result<(), Refusal> {
+        let id = &arrival.enode.id;
+        if shared.quit.is_cancelled() {
+            Err(Refusal::Stopping)
+        } else if arrival.direction == Direction::Outbound && self.dialer.get(id).is_none() {
+            Err(Refusal::Unwanted)
+        } else {
+            self.slots.check(id, arrival.direction)
+        }
+    }
+}
+
+/// Takes the place, in one step under the lock.
+fn settle(
+    shared: &Arc<Shared>,
+    greeted: Greeted<TcpStream>,
+    arrival: Arrival,
+) -> Result<Place, (Greeted<TcpStream>, Refusal)> {
+    let id = arrival.enode.id;
+    let mut state = shared.state();
+    let admission = match state.check(shared, &arrival).and_then(|()| state.slots.admit(id, arrival.direction)) {
+        Ok(admission) => admission,
+        Err(refusal) => return Err((greeted, refusal)),
+    };
+    let origin = Origin {
+        remote_addr: Some(arrival.remote_addr),
+        local_addr: Some(arrival.local_addr),
+        inbound: arrival.direction == Direction::Inbound,
+        is_static: state.slots.is_static(&id),
+        trusted: state.slots.is_trusted(&id),
+    };
+    let (peer, run) = greeted.run(origin, shared.quit.child_token());
+    let ended = CancellationToken::new();
+    let live =
+        Live { peer: peer.clone(), enode: arrival.enode, ended: ended.clone() };
+    let replaced = state.live.insert(id, live);
+    state.dialer.handle_connected(id, arrival.direction == Direction::Outbound, now());
+    drop(state);
+    let added = Event::Added {
+        id,
+        direction: arrival.direction,
+        remote_addr: arrival.remote_addr,
+        client: peer.client().to_owned(),
+    };
+    let seat = Seat { shared: Arc::clone(shared), id, number: admission.number, ended, closed: None };
+    Ok(Place { seat, replaced, added, run: Box::pin(run) })
+}
+
+/// A place among the peers, with the connection that has it.
+pub(crate) struct Place {
+    seat: Seat,
+    replaced: Option<Live>,
+    added: Event,
+    run: Pin<Box<dyn Future<Output = Closed> + Send>>,
+}
+
+impl Place {
+    /// Runs the connection to its end.
+    pub(crate) async fn stay(self) {
+        let Self { mut seat, replaced, added, run } = self;
+        let shared = Arc::clone(&seat.shared);
+        if let Some(replaced) = replaced {
+            // No sub-protocol ever sees two connections with the same peer at once.
+            replaced.peer.disconnect(Reason::AlreadyConnected);
+            tokio::select! {
+                () = replaced.ended.cancelled() => {}
+                () = shared.kill.cancelled() => return,
+            }
+        }
+        seat.announce(added);
+        seat.closed = Some(tokio::select! {
+            closed = run => closed,
+            () = shared.kill.cancelled() => Closed::ByUs(Reason::Quitting),
+        });
+    }
+}
+
+/// Gives the place back when it is dropped, whatever the cause.
+struct Seat {
+    shared: Arc<Shared>,
+    id: NodeId,
+    number: u64,
+    ended: CancellationToken,
+    /// How the connection ended; only an announced peer has that.
+    closed: Option<Closed>,
+}
+
+impl Seat {
+    fn announce(&mut self, added: Event) {
+        tracing::debug!(id = %self.id, "peer added");
+        // What is said if the connection ends in no other way: its task was dropped with the runtime.
+        self.closed = Some(Closed::ByUs(Reason::Quitting));
+        let mut state = self.shared.state();
+        state.stats.added += 1;
+        state.emit(added);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        if state.slots.release(&self.id, self.number) {
+            state.live.remove(&self.id);
+            state.dialer.handle_disconnected(&self.id, now(), rand::random());
+        }
+        if let Some(closed) = self.closed.take() {
+            tracing::debug!(id = %self.id, %closed, "peer dropped");
+            state.stats.dropped += 1;
+            state.emit(Event::Dropped { id: self.id, closed });
+        }
+        drop(state);
+        self.ended.cancel();
+        self.shared.replan.notify_one();
+    }
+}

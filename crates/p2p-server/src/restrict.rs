@@ -1,0 +1,98 @@
+//! Which addresses the node talks to at all (geth's `--netrestrict`).
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use ipnet::IpNet;
+
+/// A list of networks; only addresses inside one of them are accepted or dialled.
+///
+/// Text form: CIDR networks separated by commas, `10.0.0.0/8,fd00::/8`. An IPv4 address that arrives on an IPv6 socket
+/// (`::ffff:10.1.2.3`) counts as the IPv4 address it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NetRestrict(Vec<IpNet>);
+
+impl NetRestrict {
+    /// Allows the networks given. An empty list allows nothing.
+    pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
+        Self(networks.into_iter().collect())
+    }
+
+    /// Whether `ip` lies in one of the networks.
+    #[must_use]
+    pub fn allows(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        self.0.iter().any(|network| network.contains(&ip))
+    }
+
+    /// The networks, in the order given.
+    #[must_use]
+    pub fn networks(&self) -> &[IpNet] {
+        &self.0
+    }
+}
+
+impl fmt::Display for NetRestrict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, network) in self.0.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            write!(f, "{comma}{network}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An entry of a network list is not in CIDR form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("entry {position} ({entry:?}) is not a network in CIDR form such as 10.0.0.0/8")]
+pub struct NetRestrictError {
+    /// The place in the list, counted from 1.
+    pub position: usize,
+    /// The entry as given.
+    pub entry: String,
+}
+
+impl FromStr for NetRestrict {
+    type Err = NetRestrictError;
+
+    /// Reads a comma-separated list; blanks around an entry and empty entries are ignored, as in geth.
+    fn from_str(text: &str) -> Result<Self, NetRestrictError> {
+        let mut networks = Vec::new();
+        for (i, entry) in text.split(',').map(str::trim).enumerate().filter(|(_, entry)| !entry.is_empty()) {
+            let network = entry.parse().map_err(|_| NetRestrictError { position: i + 1, entry: entry.to_owned() })?;
+            networks.push(network);
+        }
+        Ok(Self(networks))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_listed_networks_pass() {
+        let list: NetRestrict = "10.0.0.0/8, fd00::/8,".parse().unwrap();
+        assert!(list.allows(ip("10.255.0.1")));
+        assert!(list.allows(ip("::ffff:10.1.2.3")), "an IPv4 address on an IPv6 socket");
+        assert!(list.allows(ip("fd12::1")));
+        assert!(!list.allows(ip("11.0.0.1")));
+        assert!(!list.allows(ip("2001:db8::1")));
+        assert_eq!(list.to_string(), "10.0.0.0/8,fd00::/8");
+    }
+
+    #[test]
+    fn an_empty_list_allows_nothing() {
+        assert!(!NetRestrict::default().allows(ip("127.0.0.1")));
+    }
+
+    #[test]
+    fn a_bad_entry_is_named() {
+        let error = "10.0.0.0/8,10.0.0.1/33".parse::<NetRestrict>().unwrap_err();
+        assert_eq!((error.position, error.entry.as_str()), (2, "10.0.0.1/33"));
+        assert!("localhost".parse::<NetRestrict>().is_err());
+    }
+}

@@ -1,0 +1,155 @@
+//! What the handle and the tasks of a server have in common.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use p2p_mux::{
+    Local, Peer,
+    identity::{Enode, NodeId, SecretKey},
+};
+use tokio::sync::{Notify, broadcast};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::{Config, Dialling},
+    dial::{Dialer, Kind},
+    error::DialError,
+    events::Event,
+    half_open::HalfOpen,
+    restrict::NetRestrict,
+    slots::{Refusal, Slots},
+    stats::Stats,
+};
+
+/// The clock of the runtime, which a test can stop.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// The fixed part of a server, and the lock around the rest.
+pub(crate) struct Shared {
+    pub(crate) key: SecretKey,
+    pub(crate) local: Local,
+    pub(crate) connection: p2p_mux::Config,
+    pub(crate) dialling: Dialling,
+    pub(crate) net_restrict: Option<NetRestrict>,
+    /// Wakes the dialling task after a change of its plan.
+    pub(crate) replan: Notify,
+    /// The server stops: no new connections, a farewell to the live ones.
+    pub(crate) quit: CancellationToken,
+    /// The farewell took too long: drop what is left.
+    pub(crate) kill: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    state: Mutex<State>,
+}
+
+/// What changes. Never locked across an `.await`, nor while code of a sub-protocol runs.
+pub(crate) struct State {
+    pub(crate) dialer: Dialer,
+    pub(crate) slots: Slots,
+    pub(crate) half_open: HalfOpen,
+    pub(crate) live: HashMap<NodeId, Live>,
+    pub(crate) stats: Stats,
+    /// None once the server has stopped, which ends the subscriptions.
+    pub(crate) events: Option<broadcast::Sender<Event>>,
+}
+
+/// A connected peer.
+pub(crate) struct Live {
+    pub(crate) peer: Peer,
+    pub(crate) enode: Enode,
+    /// Cancelled when the connection and its sub-protocols have ended.
+    pub(crate) ended: CancellationToken,
+}
+
+impl Shared {
+    /// The state of a server at its start. `port` is what the node's Hello says it listens on, 0 for none.
+    pub(crate) fn new(config: Config, port: u16) -> Self {
+        let id = config.key.id();
+        let state = State::new(&config, id);
+        Self {
+            key: config.key,
+            local: Local { client: config.name, protocols: config.protocols, port, id },
+            connection: config.connection,
+            dialling: config.dialling,
+            net_restrict: config.net_restrict,
+            replan: Notify::new(),
+            quit: CancellationToken::new(),
+            kill: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that runs under the lock can leave half a change behind.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the operator allows this address.
+    pub(crate) fn allows(&self, addr: SocketAddr) -> bool {
+        self.net_restrict.as_ref().is_none_or(|networks| networks.allows(addr.ip()))
+    }
+
+    /// An attempt to reach a node ended without a connection.
+    pub(crate) fn dial_failed(&self, id: NodeId, cause: DialError) {
+        tracing::debug!(%id, %cause, "dial failed");
+        let mut state = self.state();
+        state.stats.dials_failed += 1;
+        if let DialError::Refused(refusal) = &cause {
+            state.stats.refused.count(*refusal);
+        }
+        state.dialer.handle_failed(&id, now(), rand::random());
+        state.emit(Event::DialFailed { id, cause: Arc::new(cause) });
+        drop(state);
+        self.replan.notify_one();
+    }
+
+    /// An inbound connection of a known node was refused.
+    pub(crate) fn refused(&self, id: NodeId, remote_addr: SocketAddr, refusal: Refusal) {
+        tracing::debug!(%id, %remote_addr, %refusal, "connection refused");
+        let mut state = self.state();
+        state.stats.refused.count(refusal);
+        state.emit(Event::Refused { id, remote_addr, refusal });
+    }
+}
+
+impl State {
+    fn new(config: &Config, id: NodeId) -> Self {
+        let now = now();
+        let mut dialer = Dialer::new(config.dialling.backoff, config.limits.max_pending.max(1));
+        let mut slots = Slots::new(id, config.limits, config.finds_peers());
+        for enode in config.nodes.statics.iter().filter(|enode| enode.id != id) {
+            slots.set_static(enode.id, true);
+            dialer.add(enode.clone(), Kind::Static, now);
+        }
+        if config.finds_peers() {
+            for enode in config.nodes.boot.iter().filter(|enode| enode.id != id) {
+                dialer.add(enode.clone(), Kind::Boot, now);
+            }
+        }
+        for enode in &config.nodes.trusted {
+            slots.set_trusted(enode.id, true);
+        }
+        Self {
+            dialer,
+            slots,
+            half_open: HalfOpen::new(config.limits.max_pending),
+            live: HashMap::new(),
+            stats: Stats::default(),
+            events: Some(broadcast::Sender::new(config.event_buffer.max(1))),
+        }
+    }
+
+    /// Tells the subscribers, if there are any.
+    pub(crate) fn emit(&self, event: Event) {
+        if let Some(events) = &self.events {
+            // An error only says that nobody listens.
+            let _ = events.send(event);
+        }
+    }
+}

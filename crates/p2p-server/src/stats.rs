@@ -1,0 +1,81 @@
+//! What the server counted since it started. Plain numbers; naming them for a metrics system is for those above.
+
+use crate::slots::Refusal;
+
+/// Counters of one server, each since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[non_exhaustive]
+pub struct Stats {
+    /// Sockets accepted, whatever became of them.
+    pub accepted: u64,
+    /// Times that accepting a socket failed (out of file descriptors, most often); the listener goes on.
+    pub accept_errors: u64,
+    /// Inbound connections that failed in the handshake: junk, silence, a wrong key.
+    pub inbound_failed: u64,
+    /// Attempts to reach a node.
+    pub dials: u64,
+    /// Attempts that ended without a connection, for whatever cause.
+    pub dials_failed: u64,
+    /// Peers added, inbound and outbound together.
+    pub added: u64,
+    /// Peers dropped, by either end or the network.
+    pub dropped: u64,
+    /// Connections that were refused, by reason.
+    pub refused: Refused,
+}
+
+/// Refused connections in either direction, a counter for each [`Refusal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[non_exhaustive]
+pub struct Refused {
+    /// [`Refusal::Restricted`].
+    pub restricted: u64,
+    /// [`Refusal::TooManyPending`].
+    pub too_many_pending: u64,
+    /// [`Refusal::SelfConnect`].
+    pub self_connect: u64,
+    /// [`Refusal::AlreadyConnected`].
+    pub already_connected: u64,
+    /// [`Refusal::TooManyPeers`].
+    pub too_many_peers: u64,
+    /// [`Refusal::TooManyInbound`].
+    pub too_many_inbound: u64,
+    /// [`Refusal::TooManyDialled`].
+    pub too_many_dialled: u64,
+    /// [`Refusal::Unwanted`].
+    pub unwanted: u64,
+    /// [`Refusal::Stopping`].
+    pub stopping: u64,
+}
+
+impl Refused {
+    pub(crate) fn count(&mut self, refusal: Refusal) {
+        *match refusal {
+            Refusal::Restricted => &mut self.restricted,
+            Refusal::TooManyPending => &mut self.too_many_pending,
+            Refusal::SelfConnect => &mut self.self_connect,
+            Refusal::AlreadyConnected => &mut self.already_connected,
+            Refusal::TooManyPeers => &mut self.too_many_peers,
+            Refusal::TooManyInbound => &mut self.too_many_inbound,
+            Refusal::TooManyDialled => &mut self.too_many_dialled,
+            Refusal::Unwanted => &mut self.unwanted,
+            Refusal::Stopping => &mut self.stopping,
+        } += 1;
+    }
+
+    /// All of them together.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.restricted
+            + self.too_many_pending
+            + self.self_connect
+            + self.already_connected
+            + self.too_many_peers
+            + self.too_many_inbound
+            + self.too_many_dialled
+            + self.unwanted
+            + self.stopping
+    }
+}

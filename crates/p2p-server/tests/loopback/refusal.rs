@@ -1,0 +1,107 @@
+//! Who may not stay, that it is told why, and that it is counted.
+
+use p2p_server::{
+    DialError, Event, NetRestrict, Refusal,
+    identity::NodeId,
+    mux::{GreetError, Reason},
+};
+use tokio::{io::AsyncReadExt, net::TcpStream};
+
+use crate::support::{added, addr, config, dial, id, key, pair, soon, start, until};
+
+/// The reason the server at the other end gave.
+fn told(error: &GreetError) -> Option<Reason> {
+    match error {
+        GreetError::Refused(reason) => Some(*reason),
+        _ => None,
+    }
+}
+
+async fn refused(events: &mut p2p_server::Events) -> (NodeId, Refusal) {
+    until(events, |event| match event {
+        Event::Refused { id, refusal, .. } => Some((*id, *refusal)),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn beyond_the_limit_peers_are_refused_unless_trusted() {
+    let (a, b) = pair(config(1), config(2).max_peers(1)).await;
+    let mut events = b.events();
+    let c = start(config(3)).await;
+    let mut c_events = c.events();
+    c.add_peer(b.enode());
+    assert_eq!(refused(&mut events).await, (c.id(), Refusal::TooManyPeers));
+    let reason = until(&mut c_events, |event| match event {
+        Event::DialFailed { cause, .. } => match &**cause {
+            DialError::Greet(error) => Some(told(error)),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(reason.await, Some(Reason::TooManyPeers));
+    assert!(b.stats().refused.too_many_peers >= 1);
+    assert_eq!(b.peer_count(), 1);
+
+    assert!(b.add_trusted(c.id()));
+    added(&mut events, c.id()).await;
+    assert_eq!(b.peer_count(), 2);
+    assert_eq!(a.peer_count(), 1);
+}
+
+#[tokio::test]
+async fn a_second_connection_of_the_same_dialler_is_refused() {
+    let b = start(config(2)).await;
+    let mut events = b.events();
+    let client = key(9);
+    let first = dial(&client, &b.enode()).await.unwrap();
+    added(&mut events, client.id()).await;
+    let error = dial(&client, &b.enode()).await.err().unwrap();
+    assert_eq!(told(&error), Some(Reason::AlreadyConnected));
+    assert_eq!(refused(&mut events).await, (client.id(), Refusal::AlreadyConnected));
+    assert_eq!((b.peer_count(), b.stats().refused.already_connected), (1, 1));
+    drop(first);
+}
+
+#[tokio::test]
+async fn a_node_does_not_connect_with_itself() {
+    let a = start(config(1)).await;
+    let mut events = a.events();
+    a.add_peer(a.enode());
+    assert_eq!((a.next_action(&a.id()), a.stats().refused.self_connect), (None, 1));
+    // Someone with the same key, which is what our own dial under another address would look like.
+    let error = dial(&key(1), &a.enode()).await.err().unwrap();
+    assert_eq!(told(&error), Some(Reason::SelfConnect));
+    assert_eq!(refused(&mut events).await, (a.id(), Refusal::SelfConnect));
+    assert_eq!((a.peer_count(), a.stats().refused.self_connect), (0, 2));
+}
+
+#[tokio::test]
+async fn addresses_outside_the_allowed_networks_are_neither_accepted_nor_dialled() {
+    let elsewhere: NetRestrict = "203.0.113.0/24".parse().unwrap();
+    let closed = start(config(1).net_restrict(elsewhere)).await;
+    let open = start(config(2)).await;
+    let mut socket = TcpStream::connect(addr(&closed)).await.unwrap();
+    // Hung up at once, without waiting for a handshake; reset or not is up to the system.
+    let read = soon(socket.read(&mut [0; 1])).await;
+    assert!(matches!(read, Ok(0) | Err(_)));
+    assert_eq!((closed.stats().accepted, closed.stats().refused.restricted), (1, 1));
+
+    let mut events = closed.events();
+    closed.add_peer(open.enode());
+    until(&mut events, |event| match event {
+        Event::DialFailed { cause, .. } => {
+            matches!(**cause, DialError::Refused(Refusal::Restricted)).then_some(())
+        }
+        _ => None,
+    })
+    .await;
+    assert_eq!(open.stats().accepted, 0);
+    assert!(closed.stats().refused.restricted >= 2);
+
+    let loopback = start(config(3).net_restrict("127.0.0.0/8".parse().unwrap())).await;
+    let mut events = loopback.events();
+    open.add_peer(loopback.enode());
+    added(&mut events, id(2)).await;
+}

@@ -1,0 +1,76 @@
+//! Two nodes that dial each other at the same moment.
+
+use p2p_server::{Direction, Event, Server};
+
+use crate::support::{config, echo, soon, start};
+
+const ROUNDS: u8 = 40;
+
+/// What one end has seen.
+struct End {
+    server: Server,
+    events: p2p_server::Events,
+    outbound: u64,
+}
+
+impl End {
+    async fn step(&mut self) {
+        if let Event::Added { direction: Direction::Outbound, .. } = self.events.next().await.unwrap() {
+            self.outbound += 1;
+        }
+    }
+
+    /// Whether every dial has ended, as a peer or as a failure.
+    fn is_done(&self) -> bool {
+        let stats = self.server.stats();
+        stats.dials >= 1 && stats.dials == stats.dials_failed + self.outbound
+    }
+}
+
+#[tokio::test]
+async fn exactly_one_connection_survives() {
+    let mut met = 0;
+    for round in 0..ROUNDS {
+        let (echo_a, mut heard_a) = echo(1);
+        let (echo_b, mut heard_b) = echo(2);
+        // Other keys each time, so that either end is the one with the smaller id.
+        let a = start(config(2 * round + 1).protocol(echo_a)).await;
+        let b = start(config(2 * round + 2).protocol(echo_b)).await;
+        let mut ends = [&a, &b].map(|server| End { server: server.clone(), events: server.events(), outbound: 0 });
+        a.add_peer(b.enode());
+        b.add_peer(a.enode());
+        let [end_a, end_b] = &mut ends;
+        soon(async {
+            // Over when no dial is open and each end holds the other end of the same socket.
+            while !(end_a.is_done() && end_b.is_done() && same_connection(&a, &b)) {
+                tokio::select! {
+                    () = end_a.step() => {}
+                    () = end_b.step() => {}
+                }
+            }
+        })
+        .await;
+        met += u32::from(a.stats().dials > 0 && b.stats().dials > 0);
+        // It is alive: both protocols got their answer on it (and perhaps one more on the one that gave way).
+        assert!(soon(heard_a.recv()).await.is_some());
+        assert!(soon(heard_b.recv()).await.is_some());
+        let lived: Vec<u64> = [&a, &b].iter().map(|server| server.stats().added - server.stats().dropped).collect();
+        assert_eq!(lived, [1, 1]);
+        a.stop().await;
+        b.stop().await;
+    }
+    assert!(met > 0, "they never dialled at the same moment");
+}
+
+/// Whether the only peer of each is the other, over the same socket.
+fn same_connection(a: &Server, b: &Server) -> bool {
+    match (a.peers().as_slice(), b.peers().as_slice()) {
+        ([to_b], [to_a]) => {
+            to_b.network.local_address == to_a.network.remote_address
+                && to_b.network.remote_address == to_a.network.local_address
+                && a.stats().added - a.stats().dropped == 1
+                && b.stats().added - b.stats().dropped == 1
+        }
+        _ => false,
+    }
+}

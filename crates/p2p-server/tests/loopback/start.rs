@@ -1,0 +1,48 @@
+//! What keeps a server from starting.
+
+use p2p_server::{Config, Nat, Server, StartError};
+
+use crate::support::{addr, config, key, quiet, start};
+
+#[tokio::test]
+async fn an_address_in_use_is_named() {
+    let a = start(config(1)).await;
+    let taken = addr(&a);
+    let error = Server::start(Config::new(key(2)).listen("127.0.0.1:0").listen(taken)).await.unwrap_err();
+    assert!(matches!(error, StartError::AddressInUse { addr } if addr == taken));
+    assert_eq!(error.to_string(), format!("address {taken} is already in use"));
+}
+
+#[tokio::test]
+async fn what_is_no_address_is_named() {
+    for bad in ["127.0.0.1", "127.0.0.1:70000", ":x", "does-not-exist.invalid:1"] {
+        let error = Server::start(Config::new(key(1)).listen(bad)).await.unwrap_err();
+        assert!(matches!(&error, StartError::BadAddress { given, .. } if given == bad), "{bad}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn what_this_build_cannot_do_is_said_at_once() {
+    let error = Server::start(config(1).nat(Nat::Any)).await.unwrap_err();
+    assert!(matches!(error, StartError::NatUnsupported(Nat::Any)));
+    let error = Server::start(config(1).protocol(quiet())).await.unwrap_err();
+    assert_eq!(error.to_string(), "sub-protocol quiet/1 is registered twice");
+}
+
+#[tokio::test]
+async fn several_addresses_and_all_of_them() {
+    let a = start(config(1).listen("127.0.0.1:0")).await;
+    assert_eq!(a.listen_addrs().len(), 2);
+    let b = start(Config::new(key(2)).listen(":0")).await;
+    assert!(b.listen_addrs()[0].ip().is_unspecified());
+    assert_eq!(b.enode().socket_addr().unwrap().to_string(), format!("127.0.0.1:{}", addr(&b).port()));
+    let deaf = start(Config::new(key(3))).await;
+    assert_eq!((deaf.listen_addr(), deaf.enode().tcp), (None, 0));
+}
+
+#[tokio::test]
+async fn the_address_the_operator_knows_is_shown() {
+    let a = start(config(1).nat("extip:203.0.113.7".parse().unwrap())).await;
+    let port = addr(&a).port();
+    assert_eq!(a.enode().to_string(), format!("enode://{}@203.0.113.7:{port}?discport=0", a.id()));
+}
