@@ -70,3 +70,41 @@ impl Inflater {
 pub(crate) fn bound(size: usize) -> usize {
     max_compress_len(size)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_that_the_bytes_cannot_hold_gets_no_memory() {
+        let mut inflater = Inflater::default();
+        // 60 000 bytes declared, two elements there.
+        let claim = [0xe0, 0xd4, 0x03, 0x00, 0xaa, 0xfe, 0x01, 0x00];
+        assert_eq!(decompress_len(&claim), Ok(60_000));
+        assert_eq!(inflater.inflate(&claim, 60_000), Err(SnappyError::Corrupt));
+        assert_eq!(inflater.buffer.capacity(), 0);
+    }
+
+    #[test]
+    fn a_claim_beyond_the_limit_gets_no_memory() {
+        let mut compressed = BytesMut::new();
+        Deflater::new().deflate(&[0xaa; 60_000], &mut compressed);
+        let mut inflater = Inflater::default();
+        let refused = SnappyError::Oversized { declared: 60_000, limit: 59_999 };
+        assert_eq!(inflater.inflate(&compressed, 59_999), Err(refused));
+        assert_eq!(inflater.buffer.capacity(), 0);
+        assert_eq!(inflater.inflate(&compressed, 60_000).unwrap(), vec![0xaa; 60_000]);
+    }
+
+    #[test]
+    fn large_payloads_do_not_stay() {
+        let (mut deflater, mut inflater) = (Deflater::new(), Inflater::default());
+        for size in [POOLED, POOLED + 1, 1 << 20] {
+            let mut compressed = BytesMut::new();
+            deflater.deflate(&vec![0xaa; size], &mut compressed);
+            assert_eq!(inflater.inflate(&compressed, 1 << 20).unwrap(), vec![0xaa; size]);
+        }
+        inflater.buffer.reserve(1);
+        assert!(inflater.buffer.capacity() <= POOLED);
+    }
+}
