@@ -1,0 +1,46 @@
+//! JSON-RPC over HTTP and WebSocket, as go-ethereum 1.8 serves it, so that its clients (web3.js 1.x, web3.py) need no
+//! change.
+//!
+//! The namespaces are `shh` (Whisper), `admin`, `net`, `web3` and `rpc`; each transport serves only those it was
+//! given ([`HttpConfig::api`], [`WsConfig::api`]). Field names and their order, hexadecimal forms, which fields are
+//! left out, error codes and error texts are go-ethereum's. Where its JSON-RPC is older than the specification
+//! (batches, ids, unreadable JSON), this follows the specification; the differences are listed in `RPC.md` of this
+//! crate.
+//!
+//! What is not here: IPC, TLS, tokens. Until then a server that is reachable from elsewhere belongs behind a proxy
+//! that has them: whoever may call `shh` can read the node's keys, whoever may call `admin` controls the node.
+//!
+//! # What a hostile client or web page can do
+//!
+//! Little: requests, batches, connections, subscriptions and what waits to be sent are bounded ([`Limits`]); nothing
+//! is parsed recursively; a web page is told from a program by the `Host` and `Origin` headers and refused unless its
+//! name was allowed. Reasons and counts of refusals are in [`RpcStats`].
+
+mod admin;
+mod arguments;
+mod calls;
+mod config;
+mod cors;
+mod enode;
+mod error;
+mod gate;
+mod guard;
+mod hex;
+mod json;
+mod modules;
+mod namespace;
+mod net;
+mod origins;
+mod refusal;
+mod serve;
+mod shh;
+mod start_error;
+mod subscription_id;
+mod vhosts;
+mod web3;
+
+pub use config::{HttpConfig, Limits, RpcConfig, WsConfig};
+pub use namespace::{Namespace, UnknownNamespace};
+pub use refusal::RpcStats;
+pub use serve::{RpcServer, serve};
+pub use start_error::{RpcError, Transport};

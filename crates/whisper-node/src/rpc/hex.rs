@@ -1,0 +1,138 @@
+//! The hexadecimal forms of go-ethereum's JSON: byte strings and quantities.
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use zeroize::Zeroize;
+
+use super::json::{FromJson, Unfit};
+
+/// A byte string: `0x` and two digits a byte, of any length; the empty one is `0x`.
+///
+/// Read without regard to case; an empty JSON string is taken for no bytes, as go-ethereum does.
+/// Zeroized on drop, because keys travel in it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct HexBytes(pub(super) Vec<u8>);
+
+impl HexBytes {
+    /// The bytes.
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether there are none: an omitted field and an empty one are the same to go-ethereum.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The bytes as an array, if there are exactly `N`.
+    pub(super) fn array<const N: usize>(&self) -> Option<[u8; N]> {
+        self.0.as_slice().try_into().ok()
+    }
+
+    /// Takes the bytes out.
+    pub(super) fn into_vec(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+
+    fn parse(text: &str) -> Result<Self, Unfit> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        let digits =
+            text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).ok_or(Unfit::HexPrefix)?;
+        match hex::decode(digits) {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(hex::FromHexError::OddLength) => Err(Unfit::HexOddLength),
+            Err(_) => Err(Unfit::HexDigit),
+        }
+    }
+}
+
+/// Bytes may be a key: only their number is shown.
+impl std::fmt::Debug for HexBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HexBytes({} bytes)", self.0.len())
+    }
+}
+
+impl Drop for HexBytes {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for HexBytes {
+    fn from(bytes: [u8; N]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl From<&[u8]> for HexBytes {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl FromJson for HexBytes {
+    fn from_json(json: &RawValue) -> Result<Self, Unfit> {
+        Self::parse(&String::from_json(json)?)
+    }
+}
+
+impl Serialize for HexBytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("0x{}", hex::encode(&self.0)))
+    }
+}
+
+/// A number in go-ethereum's quantity form: `0x` and digits without leading zeros; zero is `0x0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Quantity(pub(super) usize);
+
+impl Serialize for Quantity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:#x}", self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<HexBytes, Unfit> {
+        HexBytes::from_json(serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn bytes_are_read_in_either_case_and_written_in_lower() {
+        let bytes = read("\"0XaBcD\"").unwrap();
+        assert_eq!(bytes.as_slice(), [0xab, 0xcd]);
+        assert_eq!(serde_json::to_string(&bytes).unwrap(), "\"0xabcd\"");
+        assert_eq!(serde_json::to_string(&HexBytes::default()).unwrap(), "\"0x\"");
+    }
+
+    #[test]
+    fn empty_text_is_no_bytes() {
+        assert!(read("\"\"").unwrap().is_empty());
+        assert!(read("\"0x\"").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_digits_is_named() {
+        assert_eq!(read("\"ab\"").unwrap_err(), Unfit::HexPrefix);
+        assert_eq!(read("\"0xabc\"").unwrap_err(), Unfit::HexOddLength);
+        assert_eq!(read("\"0xzz\"").unwrap_err(), Unfit::HexDigit);
+        assert!(matches!(read("5").unwrap_err(), Unfit::Kind { .. }));
+    }
+
+    #[test]
+    fn quantities_have_no_leading_zeros() {
+        assert_eq!(serde_json::to_string(&Quantity(0)).unwrap(), "\"0x0\"");
+        assert_eq!(serde_json::to_string(&Quantity(26)).unwrap(), "\"0x1a\"");
+    }
+
+    #[test]
+    fn debug_does_not_show_the_bytes() {
+        assert_eq!(format!("{:?}", HexBytes(vec![7; 32])), "HexBytes(32 bytes)");
+    }
+}

@@ -1,0 +1,92 @@
+//! A whole node on loopback: peer to peer, Whisper, and JSON-RPC on free ports.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use p2p_identity::{Enode, SecretKey};
+use p2p_server::Server;
+use serde_json::{Value, json};
+use whisper_node::rpc::{HttpConfig, Limits, Namespace, RpcConfig, RpcServer, WsConfig, serve};
+use whisper_node::{Settings, Whisper};
+
+use super::http::Request;
+use super::ws::WsClient;
+
+pub struct Node {
+    pub server: Server,
+    pub whisper: Whisper,
+    pub rpc: RpcServer,
+}
+
+/// Any free port of this machine.
+pub const FREE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Every namespace, on free ports.
+pub fn config() -> RpcConfig {
+    let api = Namespace::ALL.to_vec();
+    RpcConfig {
+        http: Some(HttpConfig { addr: FREE, api: api.clone(), ..HttpConfig::default() }),
+        ws: Some(WsConfig { addr: FREE, api, ..WsConfig::default() }),
+        limits: Limits::default(),
+        ..RpcConfig::default()
+    }
+}
+
+impl Node {
+    pub async fn start() -> Self {
+        Self::start_with(config()).await
+    }
+
+    pub async fn start_with(config: RpcConfig) -> Self {
+        let whisper = Whisper::new(Settings::default());
+        let server = p2p_server::Config::new(SecretKey::random(&mut rand::rng()))
+            .name("whisper-node/v0.1.0/test")
+            .listen(FREE)
+            .protocol(whisper.protocol());
+        let server = Server::start(server).await.unwrap();
+        let rpc = serve(config, whisper.clone(), server.clone()).await.unwrap();
+        Self { server, whisper, rpc }
+    }
+
+    pub fn http(&self) -> SocketAddr {
+        self.rpc.http_addr().unwrap()
+    }
+
+    pub fn ws(&self) -> SocketAddr {
+        self.rpc.ws_addr().unwrap()
+    }
+
+    /// Its enode URL, as another node on this machine dials it.
+    pub fn enode(&self) -> Enode {
+        Enode::new(self.server.id(), self.server.listen_addr().unwrap())
+    }
+
+    /// Calls a method over HTTP; the whole response.
+    pub async fn call(&self, method: &str, params: Value) -> Value {
+        let body = request(method, params);
+        let response = Request::json(body).send(self.http()).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        serde_json::from_str(&response.body).unwrap()
+    }
+
+    /// Calls a method that succeeds; its result.
+    pub async fn result(&self, method: &str, params: Value) -> Value {
+        let response = self.call(method, params).await;
+        response.get("result").unwrap_or_else(|| panic!("{method}: {response}")).clone()
+    }
+
+    /// A WebSocket connection to it.
+    pub async fn connect(&self) -> WsClient {
+        WsClient::connect(self.ws()).await
+    }
+
+    pub async fn stop(self) {
+        self.rpc.stop().await;
+        self.whisper.stop().await;
+        self.server.stop().await;
+    }
+}
+
+/// The text of a request with the id 1.
+pub fn request(method: &str, params: Value) -> String {
+    json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
+}

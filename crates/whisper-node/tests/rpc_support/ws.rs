@@ -1,0 +1,76 @@
+//! A WebSocket client that sends what it is told.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use jsonrpsee::client_transport::ws::{Url, WsHandshakeError, WsTransportClientBuilder};
+use jsonrpsee::core::client::{ReceivedMessage, TransportReceiverT as _, TransportSenderT as _};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Longer than any answer takes, shorter than a test may.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One connection. It reads one message ahead, and no more; dropping it drops the connection.
+pub struct WsClient {
+    outgoing: mpsc::Sender<String>,
+    incoming: mpsc::Receiver<String>,
+    _tasks: JoinSet<()>,
+}
+
+impl WsClient {
+    pub async fn connect(addr: SocketAddr) -> Self {
+        Self::connect_from(addr, None).await.unwrap()
+    }
+
+    /// Connects as a page from `origin` would.
+    pub async fn connect_from(
+        addr: SocketAddr,
+        origin: Option<&str>,
+    ) -> Result<Self, WsHandshakeError> {
+        let mut headers = http::HeaderMap::new();
+        if let Some(origin) = origin {
+            headers.insert(http::header::ORIGIN, origin.parse().unwrap());
+        }
+        let url = Url::parse(&format!("ws://{addr}")).unwrap();
+        let builder = WsTransportClientBuilder::default().set_headers(headers);
+        let (mut sender, mut receiver) = builder.build(url).await?;
+        let (outgoing, mut to_send) = mpsc::channel(1);
+        let (received, incoming) = mpsc::channel(1);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            while let Some(text) = to_send.recv().await {
+                sender.send(text).await.unwrap();
+            }
+        });
+        tasks.spawn(async move {
+            while let Ok(message) = receiver.receive().await {
+                let text = match message {
+                    ReceivedMessage::Text(text) => text,
+                    ReceivedMessage::Bytes(bytes) => String::from_utf8(bytes).unwrap(),
+                    ReceivedMessage::Pong => continue,
+                };
+                if received.send(text).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { outgoing, incoming, _tasks: tasks })
+    }
+
+    pub async fn send(&mut self, text: impl Into<String>) {
+        self.outgoing.send(text.into()).await.unwrap();
+    }
+
+    /// The next message; `None` when the server has closed the connection.
+    pub async fn next(&mut self) -> Option<String> {
+        timeout(PATIENCE, self.incoming.recv()).await.expect("a message in time")
+    }
+
+    /// Sends a request and returns the next message, which is the response where nothing is subscribed.
+    pub async fn ask(&mut self, text: impl Into<String>) -> String {
+        self.send(text).await;
+        self.next().await.expect("a response")
+    }
+}
