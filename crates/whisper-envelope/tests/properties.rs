@@ -1,5 +1,6 @@
 //! What holds for every envelope and every message, and that no bytes are too strange.
 #![cfg(feature = "crypto")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use bytes::Bytes;
 use proptest::prelude::*;

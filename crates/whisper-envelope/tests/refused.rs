@@ -1,5 +1,6 @@
 //! Bad input, one test for each kind: a typed error, never a panic.
 #![cfg(feature = "crypto")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use bytes::Bytes;
 use p2p_identity::SecretKey;

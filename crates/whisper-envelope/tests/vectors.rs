@@ -1,5 +1,6 @@
 //! Envelopes, blooms and password keys that go-ethereum 1.8.27 and 1.9.6 made, byte for byte.
 #![cfg(feature = "crypto")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use bytes::Bytes;
 use rand::{SeedableRng as _, rngs::StdRng};

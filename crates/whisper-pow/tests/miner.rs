@@ -1,5 +1,6 @@
 //! Sealing on threads: what comes out, that it ends, and that nothing is left behind.
 #![cfg(feature = "miner")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::{
     future::Future as _,

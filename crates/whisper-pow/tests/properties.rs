@@ -1,4 +1,5 @@
 //! What holds for every envelope under every rule.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use keccak_lanes::keccak256;
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
 //! Envelopes that go-ethereum 1.8.27 and 1.9.6 sealed, and the work that they see in them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use serde_json::Value;
 use whisper_envelope::{Dialect, Envelope};
