@@ -1,25 +1,30 @@
-//! Which envelopes this node takes: time windows, size, bloom, work; and the tolerance after a change of these.
+//! Which envelopes this node takes: time windows, size, bloom, work; and the tolerance after a
+//! change of these.
 //!
-//! The rules are go-ethereum's, which every Whisper node follows, but for what happens to the peer: go-ethereum cuts
-//! the connection for most of them. Here an envelope that is refused is refused and counted, and the peer stays:
+//! The rules are go-ethereum's, which every Whisper node follows, but for what happens to the peer:
+//! go-ethereum cuts the connection for most of them. Here an envelope that is refused is refused
+//! and counted, and the peer stays:
 //!
-//! - a skewed clock is the operator's mistake, not an attack, and cutting him off does not set his clock;
-//! - go-ethereum 1.8 and 1.9 compute work by different rules and nothing on the wire says which, so "too little work"
-//!   is often a misunderstanding; two honest nodes would cut each other off for ever.
+//! - a skewed clock is the operator's mistake, not an attack, and cutting him off does not set his
+//!   clock;
+//! - go-ethereum 1.8 and 1.9 compute work by different rules and nothing on the wire says which, so
+//!   "too little work" is often a misunderstanding; two honest nodes would cut each other off for
+//!   ever.
 //!
-//! What a peer gains by sending refused envelopes is that this node spends a hash or two on each, which is less than
-//! the bytes cost him.
+//! What a peer gains by sending refused envelopes is that this node spends a hash or two on each,
+//! which is less than the bytes cost him.
 
 use whisper_envelope::{Bloom, Envelope};
 use whisper_pow::{Policy, Work, WorkError};
 
 use crate::settings::{MAX_MESSAGE_SIZE, Settings};
 
-/// How far ahead of this node's clock an envelope may have been sent, and how long the old requirement is still
-/// accepted after a change, in seconds (go-ethereum's `SyncAllowance`).
+/// How far ahead of this node's clock an envelope may have been sent, and how long the old
+/// requirement is still accepted after a change, in seconds (go-ethereum's `SyncAllowance`).
 pub const SYNC_ALLOWANCE: u32 = 10;
 
-/// Why an envelope was not taken into the pool. Each has a counter in [`RejectedStats`](crate::RejectedStats).
+/// Why an envelope was not taken into the pool. Each has a counter in
+/// [`RejectedStats`](crate::RejectedStats).
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -38,7 +43,8 @@ pub enum Rejection {
     /// Expired at most twice the [`SYNC_ALLOWANCE`] ago: happens to the honest.
     #[error("expired")]
     Expired,
-    /// Expired longer ago than that: the sender's clock or this node's is wrong, or somebody replays.
+    /// Expired longer ago than that: the sender's clock or this node's is wrong, or somebody
+    /// replays.
     #[error("expired long ago")]
     VeryOld,
     /// Larger than [`Settings::max_message_size`].
@@ -68,7 +74,8 @@ pub enum Rejection {
 /// What [`Whisper::inject`](crate::Whisper::inject) made of an envelope.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
-    /// It was taken into the pool, is on its way to the peers and, where a filter may match, to be opened.
+    /// It was taken into the pool, is on its way to the peers and, where a filter may match, to be
+    /// opened.
     New,
     /// It is in the pool already.
     Known,
@@ -79,7 +86,8 @@ pub enum Verdict {
 /// Who brought an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// This node: the bloom does not apply, for it says what the node wants to be sent, not what it may send.
+    /// This node: the bloom does not apply, for it says what the node wants to be sent, not what it
+    /// may send.
     Local,
     /// A peer.
     Remote,
@@ -151,7 +159,8 @@ impl Requirements {
         self.max_message_size = size;
     }
 
-    /// All checks but the pool's own. Returns the envelope's work: the most that one of the accepted rules finds.
+    /// All checks but the pool's own. Returns the envelope's work: the most that one of the
+    /// accepted rules finds.
     ///
     /// The cheap checks come first; the work, which costs a hash for each rule, last.
     pub(crate) fn check(
@@ -166,7 +175,8 @@ impl Requirements {
         if origin == Origin::Remote {
             self.check_bloom(now, envelope)?;
         }
-        let work = policy.work_with_ttl(envelope, ttl).map_err(|WorkError::ZeroTtl| Rejection::ZeroTtl)?;
+        let work =
+            policy.work_with_ttl(envelope, ttl).map_err(|WorkError::ZeroTtl| Rejection::ZeroTtl)?;
         let required = self.min_work.accepted(now, Work::min);
         if work < required { Err(Rejection::LowWork { work, required }) } else { Ok(work) }
     }
@@ -180,16 +190,21 @@ impl Requirements {
         Ok(())
     }
 
-    /// The envelope's bloom is taken in go-ethereum's form, whose bits are a subset of the correct one's: a peer that
-    /// computes it that way must not be refused what it rightly sent.
+    /// The envelope's bloom is taken in go-ethereum's form, whose bits are a subset of the correct
+    /// one's: a peer that computes it that way must not be refused what it rightly sent.
     fn check_bloom(&self, now: u32, envelope: &Envelope) -> Result<(), Rejection> {
         let accepted = self.bloom.accepted(now, Bloom::union);
-        if accepted.contains(&Bloom::of_overwriting(envelope.topic())) { Ok(()) } else { Err(Rejection::OutsideBloom) }
+        if accepted.contains(&Bloom::of_overwriting(envelope.topic())) {
+            Ok(())
+        } else {
+            Err(Rejection::OutsideBloom)
+        }
     }
 }
 
-/// Checks the time windows and returns the time to live that the work is to be computed with: that of an envelope
-/// slightly from the future is prolonged by what it is ahead, so that dating ahead does not save work.
+/// Checks the time windows and returns the time to live that the work is to be computed with: that
+/// of an envelope slightly from the future is prolonged by what it is ahead, so that dating ahead
+/// does not save work.
 fn check_time(now: u32, envelope: &Envelope) -> Result<u32, Rejection> {
     if envelope.ttl() == 0 {
         return Err(Rejection::ZeroTtl);
@@ -201,7 +216,11 @@ fn check_time(now: u32, envelope: &Envelope) -> Result<u32, Rejection> {
     }
     if envelope.expiry() < now {
         let late = now - envelope.expiry();
-        return Err(if late > 2 * SYNC_ALLOWANCE { Rejection::VeryOld } else { Rejection::Expired });
+        return Err(if late > 2 * SYNC_ALLOWANCE {
+            Rejection::VeryOld
+        } else {
+            Rejection::Expired
+        });
     }
     let early = if ahead > 0 { ahead + 1 } else { 0 };
     Ok(envelope.ttl().saturating_add(early))

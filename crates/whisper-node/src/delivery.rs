@@ -50,7 +50,8 @@ impl Delivery {
         }
     }
 
-    /// Waits until the message queue has room, but not longer than that: relaying must not depend on opening.
+    /// Waits until the message queue has room, but not longer than that: relaying must not depend
+    /// on opening.
     pub(crate) async fn room(&self, deadline: Instant) {
         let _ = timeout_at(deadline, self.queue.room()).await;
     }
@@ -111,7 +112,12 @@ impl Delivery {
         }
     }
 
-    fn store<'a>(&self, arrival: &Arrival, message: &Message, filters: impl Iterator<Item = &'a Arc<Filter>>) {
+    fn store<'a>(
+        &self,
+        arrival: &Arrival,
+        message: &Message,
+        filters: impl Iterator<Item = &'a Arc<Filter>>,
+    ) {
         let counters = &self.counters.delivery;
         let mut received = None;
         for filter in filters {
@@ -120,7 +126,12 @@ impl Delivery {
                 continue;
             }
             let received = received.get_or_insert_with(|| {
-                Arc::new(filter.received(&arrival.envelope, arrival.work, arrival.direct, message.clone()))
+                Arc::new(filter.received(
+                    &arrival.envelope,
+                    arrival.work,
+                    arrival.direct,
+                    message.clone(),
+                ))
             });
             match filter.mailbox.put(Arc::clone(received)) {
                 Put::Stored { dropped } => {

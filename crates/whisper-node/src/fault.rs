@@ -3,8 +3,9 @@
 use p2p_mux::{Exit, Reason, rlp};
 use whisper_envelope::EnvelopeError;
 
-/// A breach of the Whisper protocol by a peer. Its session ends, the connection with it, and the peer is told
-/// "subprotocol error" (0x10), as by go-ethereum. Each has a counter in [`FaultStats`](crate::FaultStats).
+/// A breach of the Whisper protocol by a peer. Its session ends, the connection with it, and the
+/// peer is told "subprotocol error" (0x10), as by go-ethereum. Each has a counter in
+/// [`FaultStats`](crate::FaultStats).
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("the first packet was of code {code}, not a status")]
@@ -28,7 +29,8 @@ pub(crate) enum Fault {
 }
 
 impl From<&Fault> for Exit {
-    /// All of them are a malformed or impossible packet, and the peer hears the one reason there is for that.
+    /// All of them are a malformed or impossible packet, and the peer hears the one reason there is
+    /// for that.
     fn from(_: &Fault) -> Self {
         Self::Disconnect(Reason::Subprotocol)
     }

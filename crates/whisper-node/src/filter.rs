@@ -1,7 +1,9 @@
-//! Filters: which messages an application wants, and the index that finds the filters of an envelope.
+//! Filters: which messages an application wants, and the index that finds the filters of an
+//! envelope.
 //!
-//! A filter is found by topic first. Those on one topic that share a key are tried together: an envelope opens with
-//! one key only, so the work is one trial for each distinct key, however many filters there are.
+//! A filter is found by topic first. Those on one topic that share a key are tried together: an
+//! envelope opens with one key only, so the work is one trial for each distinct key, however many
+//! filters there are.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -36,7 +38,8 @@ pub struct FilterSpec {
     pub key: FilterKey,
     /// Only messages that are signed with this key.
     pub signer: Option<PublicKey>,
-    /// Only envelopes of one of these topics; empty: of any. Without topics every envelope of the network is tried.
+    /// Only envelopes of one of these topics; empty: of any. Without topics every envelope of the
+    /// network is tried.
     pub topics: Vec<Topic>,
     /// Only envelopes with at least this work.
     pub min_work: f64,
@@ -99,7 +102,9 @@ impl Opener {
         let hash = Keccak256::new();
         match self {
             Self::Symmetric(key) => hash.chain(b"symmetric").chain(key.as_bytes()).finalize(),
-            Self::Private(pair) => hash.chain(b"private").chain(&pair.1.to_uncompressed()).finalize(),
+            Self::Private(pair) => {
+                hash.chain(b"private").chain(&pair.1.to_uncompressed()).finalize()
+            }
         }
     }
 }
@@ -113,7 +118,11 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    pub(crate) fn new(spec: FilterSpec, keys: &Keys, mailbox: Mailbox) -> Result<Self, FilterError> {
+    pub(crate) fn new(
+        spec: FilterSpec,
+        keys: &Keys,
+        mailbox: Mailbox,
+    ) -> Result<Self, FilterError> {
         let opener = Opener::new(spec.key, keys)?;
         Ok(Self { fingerprint: opener.fingerprint(), opener, spec, mailbox })
     }
@@ -142,7 +151,13 @@ impl Filter {
     }
 
     /// The message with what its envelope says.
-    pub(crate) fn received(&self, envelope: &Envelope, work: f64, direct: bool, message: Message) -> Received {
+    pub(crate) fn received(
+        &self,
+        envelope: &Envelope,
+        work: f64,
+        direct: bool,
+        message: Message,
+    ) -> Received {
         let recipient = match &self.opener {
             Opener::Symmetric(_) => None,
             Opener::Private(pair) => Some(pair.1),
@@ -185,7 +200,12 @@ impl Filters {
     pub(crate) fn insert(&mut self, filter: Arc<Filter>) -> FilterId {
         let id = FilterId::random();
         for topic in topics(&filter) {
-            self.by_topic.entry(topic).or_default().entry(filter.fingerprint).or_default().push(Arc::clone(&filter));
+            self.by_topic
+                .entry(topic)
+                .or_default()
+                .entry(filter.fingerprint)
+                .or_default()
+                .push(Arc::clone(&filter));
         }
         if filter.spec.topics.is_empty() {
             self.any_topic.entry(filter.fingerprint).or_default().push(Arc::clone(&filter));

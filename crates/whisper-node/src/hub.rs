@@ -1,7 +1,8 @@
-//! What the sessions, the API and the timer share: the relay behind one lock, and everything around it.
+//! What the sessions, the API and the timer share: the relay behind one lock, and everything around
+//! it.
 //!
-//! The lock is held for the relay's arithmetic alone. Decoding, hashing and work are done before it is taken, sending
-//! and opening after it is released.
+//! The lock is held for the relay's arithmetic alone. Decoding, hashing and work are done before it
+//! is taken, sending and opening after it is released.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -100,15 +101,16 @@ impl Hub {
 
     /// Takes an envelope made here.
     pub(crate) fn inject(&self, envelope: Envelope) -> Verdict {
-        let verdict = self.take(None, Origin::Local, vec![envelope]).pop().unwrap_or(Verdict::Known);
+        let verdict =
+            self.take(None, Origin::Local, vec![envelope]).pop().unwrap_or(Verdict::Known);
         if verdict == Verdict::New {
             self.counters.envelopes.posted.one();
         }
         verdict
     }
 
-    /// Takes a direct message of a trusted peer: the network's rules do not apply, but for the limit on size, and it
-    /// goes nowhere but to the filters that allow it.
+    /// Takes a direct message of a trusted peer: the network's rules do not apply, but for the
+    /// limit on size, and it goes nowhere but to the filters that allow it.
     pub(crate) fn receive_direct(&self, envelope: &Envelope) {
         let counters = &self.counters.sessions;
         counters.direct_received.one();
@@ -119,8 +121,14 @@ impl Hub {
         self.delivery.offer(Arrival { envelope: envelope.detached(), work, direct: true });
     }
 
-    /// The path of every envelope: is it known, is it acceptable, into the pool, on to peers and filters.
-    fn take(&self, from: Option<Seat>, origin: Origin, mut envelopes: Vec<Envelope>) -> Vec<Verdict> {
+    /// The path of every envelope: is it known, is it acceptable, into the pool, on to peers and
+    /// filters.
+    fn take(
+        &self,
+        from: Option<Seat>,
+        origin: Origin,
+        mut envelopes: Vec<Envelope>,
+    ) -> Vec<Verdict> {
         let now = self.settings.clock.now();
         let arrived = envelopes.len();
         let requirements = {
@@ -143,7 +151,12 @@ impl Hub {
     }
 
     /// Into the pool, and what is new there on to the peers and the filters.
-    fn admit(&self, now: u32, from: Option<Seat>, mut accepted: Vec<(Envelope, Work)>) -> Vec<Verdict> {
+    fn admit(
+        &self,
+        now: u32,
+        from: Option<Seat>,
+        mut accepted: Vec<(Envelope, Work)>,
+    ) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(accepted.len());
         self.with_wakes(|relay| {
             let was_empty = relay.pool().len() == 0;
@@ -195,7 +208,8 @@ impl Hub {
 
     /// What a connected peer said of itself last.
     pub(crate) fn peer_status(&self, id: &NodeId) -> Option<Status> {
-        let seat = lock(&self.links).iter().find(|(_, link)| link.id == *id).map(|(seat, _)| *seat)?;
+        let seat =
+            lock(&self.links).iter().find(|(_, link)| link.id == *id).map(|(seat, _)| *seat)?;
         self.with_relay(|relay| relay.peer_status(seat).copied())
     }
 
@@ -207,10 +221,12 @@ impl Hub {
         lock(&self.trusted).contains(id)
     }
 
-    /// Removes envelopes as they expire: sleeps until the earliest expiry, and while the pool is empty.
+    /// Removes envelopes as they expire: sleeps until the earliest expiry, and while the pool is
+    /// empty.
     ///
-    /// An envelope that arrives later with an earlier expiry does not wake it; until the sleep ends it takes up room,
-    /// but is sent to nobody, and room that is needed is made without this timer. So sleeps are short.
+    /// An envelope that arrives later with an earlier expiry does not wake it; until the sleep ends
+    /// it takes up room, but is sent to nobody, and room that is needed is made without this timer.
+    /// So sleeps are short.
     pub(crate) async fn expire(self: Arc<Self>) {
         const LONGEST: u32 = 5;
         loop {

@@ -1,7 +1,8 @@
 //! Names of keys and filters: 32 random bytes, printed as 64 lower-case hexadecimal digits.
 //!
-//! go-ethereum hands such ids to its JSON-RPC clients, who pass them around as strings; an id is a name, not a secret,
-//! but it cannot be guessed either, so that one application does not stumble upon another's filter.
+//! go-ethereum hands such ids to its JSON-RPC clients, who pass them around as strings; an id is a
+//! name, not a secret, but it cannot be guessed either, so that one application does not stumble
+//! upon another's filter.
 
 use std::{fmt, str::FromStr};
 
@@ -77,7 +78,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_an_id() {
-        for text in ["", "00", "0x00", &"A".repeat(64), &"g".repeat(64), &"0".repeat(63), &"0".repeat(66)] {
+        for text in
+            ["", "00", "0x00", &"A".repeat(64), &"g".repeat(64), &"0".repeat(63), &"0".repeat(66)]
+        {
             assert_eq!(text.parse::<FilterId>(), Err(ParseIdError), "{text}");
         }
     }

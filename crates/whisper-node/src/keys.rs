@@ -1,4 +1,5 @@
-//! The keys that the node holds for its applications, by id. In memory only: they are gone when the node stops.
+//! The keys that the node holds for its applications, by id. In memory only: they are gone when the
+//! node stops.
 
 use std::{collections::HashMap, fmt, sync::RwLock};
 
@@ -12,8 +13,9 @@ use crate::{
 
 /// Key pairs and symmetric keys, each named by a random [`KeyId`].
 ///
-/// As in go-ethereum, the same key added twice, or derived twice from one password, gets two ids, and the two kinds
-/// have names of their own. Secrets are wiped from memory when they are deleted and are never shown by `Debug`.
+/// As in go-ethereum, the same key added twice, or derived twice from one password, gets two ids,
+/// and the two kinds have names of their own. Secrets are wiped from memory when they are deleted
+/// and are never shown by `Debug`.
 ///
 /// ```
 /// let keys = whisper_node::Keys::default();
@@ -61,7 +63,8 @@ impl Keys {
         read(&self.pairs).get(id).map(SecretKey::public_key)
     }
 
-    /// Forgets a key pair; false if there was none of this name. Filters made with it keep their copy.
+    /// Forgets a key pair; false if there was none of this name. Filters made with it keep their
+    /// copy.
     pub fn delete_key_pair(&self, id: &KeyId) -> bool {
         write(&self.pairs).remove(id).is_some()
     }
@@ -80,10 +83,11 @@ impl Keys {
         id
     }
 
-    /// Derives a symmetric key from a password, as go-ethereum does: everybody who knows the password gets the same
-    /// key. There is no salt, so it is only as strong as the password.
+    /// Derives a symmetric key from a password, as go-ethereum does: everybody who knows the
+    /// password gets the same key. There is no salt, so it is only as strong as the password.
     ///
-    /// Takes some ten milliseconds of a processor, and no lock meanwhile: from async code call it in a blocking task.
+    /// Takes some ten milliseconds of a processor, and no lock meanwhile: from async code call it
+    /// in a blocking task.
     #[must_use]
     pub fn symmetric_from_password(&self, password: &str) -> KeyId {
         self.add_symmetric(SymmetricKey::from_password(password.as_bytes()))
@@ -101,7 +105,8 @@ impl Keys {
         read(&self.symmetric).get(id).cloned()
     }
 
-    /// Forgets a symmetric key; false if there was none of this name. Filters made with it keep their copy.
+    /// Forgets a symmetric key; false if there was none of this name. Filters made with it keep
+    /// their copy.
     pub fn delete_symmetric(&self, id: &KeyId) -> bool {
         write(&self.symmetric).remove(id).is_some()
     }

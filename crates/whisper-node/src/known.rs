@@ -2,8 +2,8 @@
 
 /// A set of the pool's slots.
 ///
-/// It grows with the pool's highest slot and needs no bound of its own. A slot's bit is written anew when the slot is
-/// filled again, so nothing has to be cleared when envelopes leave the pool.
+/// It grows with the pool's highest slot and needs no bound of its own. A slot's bit is written
+/// anew when the slot is filled again, so nothing has to be cleared when envelopes leave the pool.
 #[derive(Debug, Default)]
 pub(crate) struct Known(Vec<u64>);
 

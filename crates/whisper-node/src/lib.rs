@@ -1,16 +1,18 @@
 //! A Whisper node: encrypted publish and subscribe by topic, over devp2p.
 //!
-//! [`Whisper`] is the whole of it without a socket: the pool of live envelopes, the peers they are relayed to, the
-//! keys and filters of the applications. It hands a server the sub-protocol "shh" ([`Whisper::protocol`]) and an
-//! application a few calls: [`post`](Whisper::post), [`subscribe`](Whisper::subscribe), [`watch`](Whisper::watch).
+//! [`Whisper`] is the whole of it without a socket: the pool of live envelopes, the peers they are
+//! relayed to, the keys and filters of the applications. It hands a server the sub-protocol "shh"
+//! ([`Whisper::protocol`]) and an application a few calls: [`post`](Whisper::post),
+//! [`subscribe`](Whisper::subscribe), [`watch`](Whisper::watch).
 //!
-//! The path of an envelope: `session` (one peer's packets, in the forms of `wire`) → `admission` (times, size, bloom,
-//! work) → `pool` and `peer`, both inside `relay` (whom to send it to, in which order) → `delivery` (`queue`, `filter`,
-//! `mailbox`). A new envelope goes on at once: there is no tick, and nothing is ever searched for by looking at all
-//! of the pool. Everything is bounded, and every refusal has a counter in [`Stats`].
+//! The path of an envelope: `session` (one peer's packets, in the forms of `wire`) → `admission`
+//! (times, size, bloom, work) → `pool` and `peer`, both inside `relay` (whom to send it to, in
+//! which order) → `delivery` (`queue`, `filter`, `mailbox`). A new envelope goes on at once: there
+//! is no tick, and nothing is ever searched for by looking at all of the pool. Everything is
+//! bounded, and every refusal has a counter in [`Stats`].
 //!
-//! What is not here: connections and finding peers (`p2p-server`), the format of envelopes (`whisper-envelope`), the
-//! proof of work (`whisper-pow`).
+//! What is not here: connections and finding peers (`p2p-server`), the format of envelopes
+//! (`whisper-envelope`), the proof of work (`whisper-pow`).
 //!
 //! Two nodes, without a network:
 //!
@@ -53,6 +55,7 @@ mod keys;
 mod known;
 mod lock;
 mod mailbox;
+mod node;
 mod peer;
 mod pool;
 mod post;
@@ -63,6 +66,8 @@ pub mod rpc;
 mod session;
 mod settings;
 mod stats;
+#[cfg(test)]
+mod testing;
 mod watch;
 mod whisper;
 mod wire;
@@ -71,6 +76,7 @@ pub use admission::{Rejection, SYNC_ALLOWANCE, Verdict};
 pub use filter::{FilterError, FilterKey, FilterSpec};
 pub use id::{FilterId, KeyId, ParseIdError};
 pub use keys::Keys;
+pub use node::{Node, NodeConfig, NodeError};
 pub use post::{Post, PostError, Recipient};
 pub use received::Received;
 pub use settings::{Bounds, Clock, MAX_MESSAGE_SIZE, Settings};

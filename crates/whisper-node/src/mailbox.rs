@@ -52,7 +52,9 @@ impl Mailbox {
             return Put::Repeated;
         }
         let mut dropped = 0;
-        while contents.messages.len() >= self.bounds.items || contents.bytes + size > self.bounds.bytes {
+        while contents.messages.len() >= self.bounds.items
+            || contents.bytes + size > self.bounds.bytes
+        {
             if contents.take().is_none() {
                 break;
             }
@@ -73,8 +75,8 @@ impl Mailbox {
         contents.messages.drain(..).collect()
     }
 
-    /// Waits for the next message and takes it out; `None` when the mailbox is closed and empty. To be called by one
-    /// task at a time.
+    /// Waits for the next message and takes it out; `None` when the mailbox is closed and empty. To
+    /// be called by one task at a time.
     pub(crate) async fn next(&self) -> Option<Arc<Received>> {
         loop {
             {

@@ -10,15 +10,18 @@ use crate::{
     pool::{Pool, Ticket},
 };
 
-/// The largest packet that any peer takes for sure. go-ethereum compares the whole packet to its limit on a message,
-/// 1 MiB unless its operator changed it, and cuts the connection beyond; a little room is left for the list's header.
+/// The largest packet that any peer takes for sure. go-ethereum compares the whole packet to its
+/// limit on a message, 1 MiB unless its operator changed it, and cuts the connection beyond; a
+/// little room is left for the list's header.
 pub(crate) const PACKET_LIMIT: usize = 1024 * 1024 - 16;
 
-/// A bundle is closed at this size, so that an envelope with more work that arrives meanwhile does not wait long, and
-/// other sub-protocols of the connection neither. A single envelope may exceed it, up to [`PACKET_LIMIT`].
+/// A bundle is closed at this size, so that an envelope with more work that arrives meanwhile does
+/// not wait long, and other sub-protocols of the connection neither. A single envelope may exceed
+/// it, up to [`PACKET_LIMIT`].
 const BUNDLE_TARGET: usize = 64 * 1024;
 
-/// How many tickets wait for one peer at most. Beyond it the peer is sent what it missed straight from the pool.
+/// How many tickets wait for one peer at most. Beyond it the peer is sent what it missed straight
+/// from the pool.
 const PENDING_LIMIT: usize = 4096;
 
 /// How many tickets are looked at in one go, so that nobody else waits long for the lock.
@@ -54,8 +57,8 @@ pub(crate) struct Peer {
     known: Known,
     /// New envelopes that it is to be sent, highest work first.
     pending: BTreeSet<Ticket>,
-    /// Where there is something: at or below this ticket, envelopes in the pool may have been neither sent nor queued.
-    /// A peer that has just come starts at the top.
+    /// Where there is something: at or below this ticket, envelopes in the pool may have been
+    /// neither sent nor queued. A peer that has just come starts at the top.
     behind: Option<Ticket>,
     deferred: u64,
 }
@@ -81,7 +84,8 @@ impl Peer {
         self.deferred
     }
 
-    /// The peer changed the work it demands. If that is less than before, it is sent what it did not want so far.
+    /// The peer changed the work it demands. If that is less than before, it is sent what it did
+    /// not want so far.
     pub(crate) fn handle_min_work(&mut self, min_work: Work) {
         if min_work < self.status.min_work {
             self.behind = Some(Ticket::FIRST);
@@ -89,7 +93,8 @@ impl Peer {
         self.status.min_work = min_work;
     }
 
-    /// The peer changed its bloom. If that is not narrower than before, it is sent what it did not want so far.
+    /// The peer changed its bloom. If that is not narrower than before, it is sent what it did not
+    /// want so far.
     pub(crate) fn handle_bloom(&mut self, bloom: Bloom) {
         if !self.status.bloom.contains(&bloom) {
             self.behind = Some(Ticket::FIRST);
@@ -102,8 +107,15 @@ impl Peer {
         self.known.set(ticket.slot(), true);
     }
 
-    /// The envelope came into the pool. `from_it`: this peer brought it. Returns whether there is something to send.
-    pub(crate) fn handle_new(&mut self, ticket: Ticket, envelope: &Envelope, work: Work, from_it: bool) -> bool {
+    /// The envelope came into the pool. `from_it`: this peer brought it. Returns whether there is
+    /// something to send.
+    pub(crate) fn handle_new(
+        &mut self,
+        ticket: Ticket,
+        envelope: &Envelope,
+        work: Work,
+        from_it: bool,
+    ) -> bool {
         self.known.set(ticket.slot(), from_it);
         if from_it || !self.wants(envelope, work) {
             return false;
@@ -145,7 +157,8 @@ impl Peer {
         bundle
     }
 
-    /// The next ticket in the order of work, from what is pending and from what is still in the pool.
+    /// The next ticket in the order of work, from what is pending and from what is still in the
+    /// pool.
     fn peek(&self, pool: &Pool) -> Option<Ticket> {
         let from_pool = self.behind.and_then(|behind| pool.at_or_below(behind));
         self.pending.last().copied().max(from_pool)
@@ -158,13 +171,11 @@ impl Peer {
         }
     }
 
-    /// go-ethereum writes the bits of a bloom over each other where two fall into one byte, and so do the blooms of its
-    /// peers. The test is made with that form: its bits are a subset of the correct ones, so it finds both.
+    /// go-ethereum writes the bits of a bloom over each other where two fall into one byte, and so
+    /// do the blooms of its peers. The test is made with that form: its bits are a subset of the
+    /// correct ones, so it finds both.
     fn wants(&self, envelope: &Envelope, work: Work) -> bool {
         work >= self.status.min_work
             && self.status.bloom.contains(&Bloom::of_overwriting(envelope.topic()))
     }
 }
-
-#[cfg(test)]
-mod tests;

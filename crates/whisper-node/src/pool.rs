@@ -1,8 +1,9 @@
-//! The pool of live envelopes: bounded in bytes, ordered by work, emptied at expiry without ever being scanned.
+//! The pool of live envelopes: bounded in bytes, ordered by work, emptied at expiry without ever
+//! being scanned.
 //!
-//! Envelopes sit in numbered slots, so that the orders by work and by expiry, and each peer's set of known envelopes,
-//! hold small numbers rather than hashes. The pool checks nothing but its own budget: what may come in is decided by
-//! [`admission`](crate::admission) before.
+//! Envelopes sit in numbered slots, so that the orders by work and by expiry, and each peer's set
+//! of known envelopes, hold small numbers rather than hashes. The pool checks nothing but its own
+//! budget: what may come in is decided by [`admission`](crate::admission) before.
 
 use std::{
     cmp::Reverse,
@@ -12,11 +13,12 @@ use std::{
 use whisper_envelope::Envelope;
 use whisper_pow::Work;
 
-/// What the bookkeeping of one envelope is taken to cost, so that a flood of tiny envelopes is bounded as well.
+/// What the bookkeeping of one envelope is taken to cost, so that a flood of tiny envelopes is
+/// bounded as well.
 const OVERHEAD: usize = 256;
 
-/// The place of an envelope in the pool's order, and a proof of which envelope is meant: slots are used again, tickets
-/// are not. The greater ticket is sent first: more work, then earlier arrival.
+/// The place of an envelope in the pool's order, and a proof of which envelope is meant: slots are
+/// used again, tickets are not. The greater ticket is sent first: more work, then earlier arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket {
     /// The bits of a float that is not negative order as the float does.
@@ -165,7 +167,8 @@ impl Pool {
         self.evicted
     }
 
-    /// Evicts envelopes of less work, lowest first, until `cost` more bytes fit; evicts nothing if that cannot be.
+    /// Evicts envelopes of less work, lowest first, until `cost` more bytes fit; evicts nothing if
+    /// that cannot be.
     fn make_room(&mut self, cost: usize, work: Work) -> bool {
         let Some(allowed) = self.budget.checked_sub(cost) else { return false };
         let mut bytes = self.bytes;

@@ -3,7 +3,9 @@
 use std::{fmt, time::Duration};
 
 use p2p_identity::{NodeId, PublicKey, SecretKey};
-use whisper_envelope::{Dialect, Draft, DraftError, Envelope, Padding, SymmetricKey, Topic, Unsealed};
+use whisper_envelope::{
+    Dialect, Draft, DraftError, Envelope, Padding, SymmetricKey, Topic, Unsealed,
+};
 use whisper_pow::{Miner, Rule, SealError, Target, Work};
 
 use crate::{admission::Rejection, id::KeyId, keys::Keys};
@@ -42,16 +44,18 @@ pub struct Post {
     pub ttl: u32,
     /// What it says.
     pub payload: Vec<u8>,
-    /// What hides the length of the payload; `None`, the default: random bytes up to a multiple of 256.
+    /// What hides the length of the payload; `None`, the default: random bytes up to a multiple of
+    /// 256.
     pub padding: Option<Vec<u8>>,
-    /// The work to be done. At least what the node requires ([`Settings::min_work`](crate::Settings::min_work)), unless
-    /// it goes to a [`target_peer`](Self::target_peer). 0 means none at all; below 0: as much as can be done in
+    /// The work to be done. At least what the node requires
+    /// ([`Settings::min_work`](crate::Settings::min_work)), unless it goes to a
+    /// [`target_peer`](Self::target_peer). 0 means none at all; below 0: as much as can be done in
     /// [`pow_time`](Self::pow_time). Default 0.2.
     pub pow_target: f64,
     /// How long the proof of work may take. Default 5 s.
     pub pow_time: Duration,
-    /// Send it to this peer alone, as a direct message, which the peer takes only if it trusts this node. It is not
-    /// pooled, not relayed and not delivered here.
+    /// Send it to this peer alone, as a direct message, which the peer takes only if it trusts this
+    /// node. It is not pooled, not relayed and not delivered here.
     pub target_peer: Option<NodeId>,
 }
 
@@ -103,14 +107,15 @@ pub enum PostError {
     /// The message cannot be made into an envelope.
     #[error(transparent)]
     Draft(#[from] DraftError),
-    /// The envelope is larger than the node's limit. Found out before any work is done; the hash is that of the
-    /// envelope without work.
+    /// The envelope is larger than the node's limit. Found out before any work is done; the hash is
+    /// that of the envelope without work.
     #[error("huge messages are not allowed [{}]", hex::encode(.hash))]
     TooLarge {
         /// What the envelope would be called.
         hash: [u8; 32],
     },
-    /// The work asked for is less than what the node itself takes, and the message is for everybody.
+    /// The work asked for is less than what the node itself takes, and the message is for
+    /// everybody.
     #[error("message rejected, PoW too low")]
     PowTooLow,
     /// The work asked for is no number.
@@ -150,8 +155,12 @@ impl Secrets {
         };
         let to = match &post.to {
             Recipient::Asymmetric(key) => ToKey::Asymmetric(*key),
-            Recipient::Symmetric(_) if post.topic == Topic([0; 4]) => return Err(PostError::NoTopic),
-            Recipient::Symmetric(id) => ToKey::Symmetric(keys.symmetric(id).ok_or(PostError::NoSuchSymmetricKey)?),
+            Recipient::Symmetric(_) if post.topic == Topic([0; 4]) => {
+                return Err(PostError::NoTopic);
+            }
+            Recipient::Symmetric(id) => {
+                ToKey::Symmetric(keys.symmetric(id).ok_or(PostError::NoSuchSymmetricKey)?)
+            }
         };
         Ok(Self { to, sign })
     }
@@ -169,8 +178,10 @@ impl Post {
             ToKey::Asymmetric(key) => whisper_envelope::Recipient::Asymmetric(key),
         };
         let ttl = if self.ttl == 0 { Draft::DEFAULT_TTL } else { self.ttl };
-        let mut draft =
-            Draft::new(Dialect::V6, to, self.sent(now)).ttl(ttl).topic(self.topic).payload(&self.payload);
+        let mut draft = Draft::new(Dialect::V6, to, self.sent(now))
+            .ttl(ttl)
+            .topic(self.topic)
+            .payload(&self.payload);
         if let Some(padding) = &self.padding {
             draft = draft.padding(Padding::Explicit(padding));
         }
@@ -181,13 +192,20 @@ impl Post {
     }
 
     /// Does the work. Dropping the future stops it.
-    pub(crate) async fn seal(&self, unsealed: Unsealed, rule: Rule, miner: &Miner) -> Result<Envelope, PostError> {
+    pub(crate) async fn seal(
+        &self,
+        unsealed: Unsealed,
+        rule: Rule,
+        miner: &Miner,
+    ) -> Result<Envelope, PostError> {
         let target = if self.pow_target == 0.0 {
             return Ok(unsealed.seal(0));
         } else if self.pow_target < 0.0 {
             Target::Best
         } else {
-            Target::AtLeast(Work::new(self.pow_target).ok_or(PostError::InvalidPow(self.pow_target))?)
+            Target::AtLeast(
+                Work::new(self.pow_target).ok_or(PostError::InvalidPow(self.pow_target))?,
+            )
         };
         match miner.seal(&unsealed, rule, target, self.pow_time).await {
             Ok(sealed) => Ok(sealed.envelope),

@@ -1,7 +1,7 @@
 //! The two queues between the sessions and the workers that open envelopes: broadcast, and direct.
 //!
-//! Both are bounded. A session waits for room before it reads on, for a while; what does not fit then is dropped and
-//! counted, so that slow opening never holds up the relay for long.
+//! Both are bounded. A session waits for room before it reads on, for a while; what does not fit
+//! then is dropped and counted, so that slow opening never holds up the relay for long.
 
 use std::{
     collections::VecDeque,
@@ -90,7 +90,8 @@ impl Queue {
         pushed
     }
 
-    /// Takes the next arrival, direct ones first; waits for one. `None` after [`close`](Self::close).
+    /// Takes the next arrival, direct ones first; waits for one. `None` after
+    /// [`close`](Self::close).
     pub(crate) async fn pop(&self) -> Option<Arrival> {
         loop {
             if self.closed.load(Ordering::Acquire) {

@@ -17,7 +17,8 @@ pub struct Received {
     pub work: f64,
     /// Seconds it lives.
     pub ttl: u32,
-    /// When it was sent, in seconds since 1970: its expiry less its time to live. The sender's word.
+    /// When it was sent, in seconds since 1970: its expiry less its time to live. The sender's
+    /// word.
     pub sent: u32,
     /// Its topic.
     pub topic: Topic,

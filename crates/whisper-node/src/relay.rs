@@ -1,7 +1,7 @@
 //! The pool and the peers that share it: one pure machine, without sockets, tasks or a clock.
 //!
-//! A new envelope is pushed to the peers that want it at once; there is no tick and no scan. Bundles are taken out
-//! with [`Relay::poll_transmit`], one peer at a time, by that peer's session.
+//! A new envelope is pushed to the peers that want it at once; there is no tick and no scan.
+//! Bundles are taken out with [`Relay::poll_transmit`], one peer at a time, by that peer's session.
 
 use whisper_envelope::{Bloom, Envelope};
 use whisper_pow::Work;
@@ -72,11 +72,16 @@ impl Relay {
 
     /// What this node says of itself to a new peer.
     pub(crate) fn status(&self) -> Status {
-        Status { min_work: self.requirements.min_work(), bloom: *self.requirements.bloom(), light: false }
+        Status {
+            min_work: self.requirements.min_work(),
+            bloom: *self.requirements.bloom(),
+            light: false,
+        }
     }
 
     pub(crate) fn stats(&self) -> RelayStats {
-        let deferred = self.seats.iter().flatten().map(|seated| seated.peer.deferred()).sum::<u64>();
+        let deferred =
+            self.seats.iter().flatten().map(|seated| seated.peer.deferred()).sum::<u64>();
         RelayStats {
             deferred: self.stats.deferred + deferred,
             expired: self.pool.expired(),
@@ -109,7 +114,8 @@ impl Relay {
         Some(self.seats.get(seat.0)?.as_ref()?.peer.status())
     }
 
-    /// Whether the envelope with this hash is pooled; if so, the peer that sent it need not be sent it.
+    /// Whether the envelope with this hash is pooled; if so, the peer that sent it need not be sent
+    /// it.
     pub(crate) fn handle_known(&mut self, from: Option<Seat>, hash: &[u8; 32]) -> bool {
         let Some(ticket) = self.pool.find(hash) else { return false };
         if let Some(peer) = from.and_then(|seat| self.peer_mut(seat)) {
@@ -118,8 +124,15 @@ impl Relay {
         true
     }
 
-    /// Takes in an envelope that met the [`Requirements`], and offers it to all peers but the one it came from.
-    pub(crate) fn admit(&mut self, now: u32, from: Option<Seat>, envelope: &Envelope, work: Work) -> Verdict {
+    /// Takes in an envelope that met the [`Requirements`], and offers it to all peers but the one
+    /// it came from.
+    pub(crate) fn admit(
+        &mut self,
+        now: u32,
+        from: Option<Seat>,
+        envelope: &Envelope,
+        work: Work,
+    ) -> Verdict {
         let ticket = match self.pool.admit(now, envelope.clone(), work) {
             Admitted::New(ticket) => ticket,
             Admitted::Known(ticket) => {
@@ -174,7 +187,9 @@ impl Relay {
     /// What to send to this peer next.
     pub(crate) fn poll_transmit(&mut self, now: u32, seat: Seat) -> Transmit {
         let ours = self.status();
-        let Some(seated) = self.seats.get_mut(seat.0).and_then(Option::as_mut) else { return Transmit::Idle };
+        let Some(seated) = self.seats.get_mut(seat.0).and_then(Option::as_mut) else {
+            return Transmit::Idle;
+        };
         if seated.told.min_work != ours.min_work {
             seated.told.min_work = ours.min_work;
             return Transmit::MinWork(ours.min_work);

@@ -1,7 +1,9 @@
-//! One peer's session: the exchange of status, then packets in and bundles out, each half as fast as it can go.
+//! One peer's session: the exchange of status, then packets in and bundles out, each half as fast
+//! as it can go.
 //!
-//! It is the `run` function of the sub-protocol "shh". A breach of the protocol ends this session and its connection
-//! with "subprotocol error"; everything else that is wrong with what a peer sends is counted and passed over.
+//! It is the `run` function of the sub-protocol "shh". A breach of the protocol ends this session
+//! and its connection with "subprotocol error"; everything else that is wrong with what a peer
+//! sends is counted and passed over.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,12 +28,12 @@ use crate::{
 /// How many envelopes are decoded and checked before other tasks get their turn.
 const BATCH: usize = 128;
 
-/// How long a packet waits at most for room in the message queue. Well below the time after which the connection closes
-/// the slot of a sub-protocol that does not take its messages.
+/// How long a packet waits at most for room in the message queue. Well below the time after which
+/// the connection closes the slot of a sub-protocol that does not take its messages.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The largest packet that is read. Generous: go-ethereum puts all it has into one packet, whatever its size, and a
-/// node that comes back after a while should get it.
+/// The largest packet that is read. Generous: go-ethereum puts all it has into one packet, whatever
+/// its size, and a node that comes back after a while should get it.
 const MAX_PACKET: usize = MAX_MESSAGE_SIZE as usize;
 
 /// What the session keeps hold of.
@@ -44,7 +46,12 @@ struct Session {
 }
 
 /// Runs a session until the channel closes, the node stops, or the peer breaks the protocol.
-pub(crate) async fn run(hub: Arc<Hub>, wire: &'static Wire, id: NodeId, channel: Channel) -> Result<(), Exit> {
+pub(crate) async fn run(
+    hub: Arc<Hub>,
+    wire: &'static Wire,
+    id: NodeId,
+    channel: Channel,
+) -> Result<(), Exit> {
     let stop = hub.stop.clone();
     hub.counters.sessions.opened.one();
     let (sender, receiver) = channel.split();
@@ -79,10 +86,14 @@ impl Session {
         let ours = self.hub.status();
         self.send(Kind::Status, (self.wire.encode_status)(&ours)).await?;
         let limit = self.hub.settings.status_timeout;
-        let Some(theirs) = timeout(limit, self.read_status(&mut receiver)).await.map_err(|_| Fault::StatusTimeout)?? else {
+        let Some(theirs) = timeout(limit, self.read_status(&mut receiver))
+            .await
+            .map_err(|_| Fault::StatusTimeout)??
+        else {
             return Ok(());
         };
-        let seated = self.hub.join(self.id, theirs, ours, self.sender.clone(), Arc::clone(&self.wake));
+        let seated =
+            self.hub.join(self.id, theirs, ours, self.sender.clone(), Arc::clone(&self.wake));
         self.hub.counters.sessions.established.one();
         tokio::select! {
             ended = self.read(seated.seat(), &mut receiver) => ended,
@@ -102,20 +113,32 @@ impl Session {
     async fn read(&self, seat: Seat, receiver: &mut Receiver) -> Result<(), Ended> {
         while let Some(message) = receiver.recv().await {
             if message.payload.len() > MAX_PACKET {
-                return Err(Fault::PacketTooLarge { length: message.payload.len(), limit: MAX_PACKET }.into());
+                return Err(Fault::PacketTooLarge {
+                    length: message.payload.len(),
+                    limit: MAX_PACKET,
+                }
+                .into());
             }
             self.handle_packet(seat, message).await?;
         }
         Ok(())
     }
 
-    async fn handle_packet(&self, seat: Seat, Message { code, payload }: Message) -> Result<(), Fault> {
+    async fn handle_packet(
+        &self,
+        seat: Seat,
+        Message { code, payload }: Message,
+    ) -> Result<(), Fault> {
         let counters = &self.hub.counters.sessions;
         match self.wire.kind(code) {
             Some(Kind::Envelopes) => self.handle_envelopes(seat, code, payload).await?,
-            Some(Kind::MinWork) => self.hub.handle_min_work(seat, wire::decode_min_work(code, &payload)?),
+            Some(Kind::MinWork) => {
+                self.hub.handle_min_work(seat, wire::decode_min_work(code, &payload)?)
+            }
             Some(Kind::Bloom) => self.hub.handle_bloom(seat, wire::decode_bloom(code, &payload)?),
-            Some(Kind::Direct) if self.hub.is_trusted(&self.id) => self.handle_direct(code, &payload)?,
+            Some(Kind::Direct) if self.hub.is_trusted(&self.id) => {
+                self.handle_direct(code, &payload)?
+            }
             Some(Kind::Direct) => counters.direct_untrusted.one(),
             Some(Kind::Request) => counters.requests_ignored.one(),
             Some(Kind::Status) => counters.second_status.one(),
@@ -132,7 +155,8 @@ impl Session {
         loop {
             self.hub.delivery.room(deadline).await;
             let mut fault = None;
-            let decode = |envelope: Result<_, _>| envelope.map_err(|error| fault = Some(error)).ok();
+            let decode =
+                |envelope: Result<_, _>| envelope.map_err(|error| fault = Some(error)).ok();
             let batch: Vec<_> = envelopes.by_ref().map_while(decode).take(BATCH).collect();
             let is_last = batch.len() < BATCH;
             self.hub.receive(seat, batch);
@@ -158,8 +182,12 @@ impl Session {
     async fn write(&self, seat: Seat) -> Result<(), Ended> {
         loop {
             match self.hub.poll_transmit(seat) {
-                Transmit::MinWork(min_work) => self.send(Kind::MinWork, wire::encode_min_work(min_work)).await?,
-                Transmit::Bloom(bloom) => self.send(Kind::Bloom, wire::encode_bloom(&bloom)).await?,
+                Transmit::MinWork(min_work) => {
+                    self.send(Kind::MinWork, wire::encode_min_work(min_work)).await?
+                }
+                Transmit::Bloom(bloom) => {
+                    self.send(Kind::Bloom, wire::encode_bloom(&bloom)).await?
+                }
                 Transmit::Envelopes(envelopes) => {
                     for packet in (self.wire.encode_envelopes)(&envelopes) {
                         self.send(Kind::Envelopes, packet).await?;

@@ -1,4 +1,5 @@
-//! What an operator can choose about the node's Whisper, with defaults that suit a node of a private network.
+//! What an operator can choose about the node's Whisper, with defaults that suit a node of a
+//! private network.
 
 use std::{
     fmt,
@@ -11,13 +12,14 @@ use std::{
 use whisper_envelope::Bloom;
 use whisper_pow::{Policy, Work};
 
-/// The largest [`Settings::max_message_size`], and the largest packet that is read from a peer, in bytes.
+/// The largest [`Settings::max_message_size`], and the largest packet that is read from a peer, in
+/// bytes.
 pub const MAX_MESSAGE_SIZE: u32 = 10 * 1024 * 1024;
 
 /// Bounds of a queue: it is full as soon as one of the two is reached.
 ///
-/// Both are needed: a bound in items lets a peer fill the memory with large ones, a bound in bytes lets it fill the
-/// memory with the bookkeeping of small ones.
+/// Both are needed: a bound in items lets a peer fill the memory with large ones, a bound in bytes
+/// lets it fill the memory with the bookkeeping of small ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// How many items the queue holds at most.
@@ -28,7 +30,8 @@ pub struct Bounds {
 
 /// Where the node gets the time from, in seconds since 1970 (UTC).
 ///
-/// Whisper's time is whole seconds in 32 bits. The default is the system's clock; a simulation gives its own.
+/// Whisper's time is whole seconds in 32 bits. The default is the system's clock; a simulation
+/// gives its own.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> u32 + Send + Sync>);
 
@@ -60,29 +63,34 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Settings of [`Whisper`](crate::Whisper). All have defaults; change single fields of [`Settings::default`].
+/// Settings of [`Whisper`](crate::Whisper). All have defaults; change single fields of
+/// [`Settings::default`].
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The work an envelope needs to be taken into the pool, under any of the policy's rules. Default 0.2, as in
-    /// go-ethereum. Announced to the peers. What is no amount of work (negative, infinite, not a number) counts as 0.
+    /// The work an envelope needs to be taken into the pool, under any of the policy's rules.
+    /// Default 0.2, as in go-ethereum. Announced to the peers. What is no amount of work (negative,
+    /// infinite, not a number) counts as 0.
     pub min_work: f64,
-    /// The largest envelope that is pooled or posted, in bytes (20 + its sealed data, as go-ethereum counts). Default
-    /// 1 MiB, at most [`MAX_MESSAGE_SIZE`].
+    /// The largest envelope that is pooled or posted, in bytes (20 + its sealed data, as
+    /// go-ethereum counts). Default 1 MiB, at most [`MAX_MESSAGE_SIZE`].
     pub max_message_size: u32,
     /// The topics that the node wants to be sent. Default: all of them.
     pub bloom: Bloom,
-    /// Under which rule own envelopes are sealed and under which rules foreign ones are accepted. Default: sealed under
-    /// one of them, accepted under both the go-ethereum 1.8 and the EIP-627 rule.
+    /// Under which rule own envelopes are sealed and under which rules foreign ones are accepted.
+    /// Default: sealed under one of them, accepted under both the go-ethereum 1.8 and the EIP-627
+    /// rule.
     pub policy: Policy,
-    /// The pool's budget in bytes, bookkeeping included. When it is full, the lowest work goes out first. Default
-    /// 256 MiB.
+    /// The pool's budget in bytes, bookkeeping included. When it is full, the lowest work goes out
+    /// first. Default 256 MiB.
     pub pool_bytes: usize,
-    /// The message queue: broadcast envelopes that wait to be opened for the filters. Default 16 384 items, 64 MiB.
+    /// The message queue: broadcast envelopes that wait to be opened for the filters. Default 16
+    /// 384 items, 64 MiB.
     pub message_queue: Bounds,
-    /// The p2p queue: direct messages of trusted peers that wait to be opened. Default 1024 items, 16 MiB.
-    pub direct_queue: Bounds,
-    /// The mailbox of one filter. When it is full, the oldest message is dropped and counted. Default 1024 messages,
+    /// The p2p queue: direct messages of trusted peers that wait to be opened. Default 1024 items,
     /// 16 MiB.
+    pub direct_queue: Bounds,
+    /// The mailbox of one filter. When it is full, the oldest message is dropped and counted.
+    /// Default 1024 messages, 16 MiB.
     pub mailbox: Bounds,
     /// How many tasks open envelopes. Default: as many as there are cores, at most 8.
     pub workers: usize,

@@ -178,7 +178,8 @@ counters! {
         opened,
         /// Envelopes that some filter's topics matched but no filter's key opened.
         not_opened,
-        /// Envelopes that a key opened and whose content was malformed. Only a holder of the key can make those.
+        /// Envelopes that a key opened and whose content was malformed. Only a holder of the key
+        /// can make those.
         malformed,
         /// Messages that a filter's key opened and its signer or minimum work refused.
         not_matching,
@@ -199,7 +200,8 @@ pub struct RelayStats {
     pub sent: u64,
     /// Bundles they went in.
     pub bundles: u64,
-    /// Envelopes put off because a peer's pending queue was full. They are sent later if they are still alive then.
+    /// Envelopes put off because a peer's pending queue was full. They are sent later if they are
+    /// still alive then.
     pub deferred: u64,
     /// Envelopes not sent because one alone exceeds what a peer takes in one packet.
     pub oversized: u64,

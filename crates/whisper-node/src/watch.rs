@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::{delivery::Delivery, filter::Filter, id::FilterId, received::Received};
 
-/// A filter whose messages are waited for, made by [`Whisper::watch`](crate::Whisper::watch). It ends when dropped.
+/// A filter whose messages are waited for, made by [`Whisper::watch`](crate::Whisper::watch). It
+/// ends when dropped.
 ///
-/// Between two calls of [`next`](Self::next), messages wait in a bounded mailbox: who is too slow loses the oldest,
-/// counted in [`DeliveryStats::mailbox_full`](crate::DeliveryStats::mailbox_full).
+/// Between two calls of [`next`](Self::next), messages wait in a bounded mailbox: who is too slow
+/// loses the oldest, counted in
+/// [`DeliveryStats::mailbox_full`](crate::DeliveryStats::mailbox_full).
 #[derive(Debug)]
 pub struct Watch {
     id: FilterId,
@@ -26,8 +28,8 @@ impl Watch {
         self.id
     }
 
-    /// Waits for the next message; `None` when the node has stopped and all messages are taken. Dropping the future
-    /// loses nothing.
+    /// Waits for the next message; `None` when the node has stopped and all messages are taken.
+    /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Arc<Received>> {
         self.filter.mailbox.next().await
     }

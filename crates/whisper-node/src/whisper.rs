@@ -15,11 +15,11 @@ use whisper_pow::{Miner, Work};
 use crate::{
     admission::Verdict,
     filter::{Filter, FilterError, FilterSpec},
+    hub::Hub,
     id::FilterId,
     keys::Keys,
     lock::{read, write},
     mailbox::Mailbox,
-    hub::Hub,
     post::{Post, PostError},
     received::Received,
     session,
@@ -29,14 +29,15 @@ use crate::{
     wire::{self, Kind},
 };
 
-/// How long a post waits at most for room in the message queue. What finds none is relayed all the same.
+/// How long a post waits at most for room in the message queue. What finds none is relayed all the
+/// same.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The node's whole Whisper: pool, peers, keys, filters. A handle; clones are the same node.
 ///
-/// It starts its tasks on the Tokio runtime it is made in and ends them with [`stop`](Self::stop), or when the last
-/// handle is gone. It has no socket: [`protocol`](Self::protocol) is given to a server, or [`attach`](Self::attach) a
-/// channel of one's own.
+/// It starts its tasks on the Tokio runtime it is made in and ends them with [`stop`](Self::stop),
+/// or when the last handle is gone. It has no socket: [`protocol`](Self::protocol) is given to a
+/// server, or [`attach`](Self::attach) a channel of one's own.
 #[derive(Debug, Clone)]
 pub struct Whisper(Arc<Shared>);
 
@@ -103,8 +104,13 @@ impl Whisper {
             stopped.cancelled().await;
             delivery.close();
         });
-        let shared =
-            Shared { hub, keys: Keys::default(), miner: Miner::default(), tasks, _stop: stop.drop_guard() };
+        let shared = Shared {
+            hub,
+            keys: Keys::default(),
+            miner: Miner::default(),
+            tasks,
+            _stop: stop.drop_guard(),
+        };
         Self(Arc::new(shared))
     }
 
@@ -113,14 +119,20 @@ impl Whisper {
     pub fn protocol(&self) -> Protocol {
         let wire = &wire::V6;
         let (sessions, node, peers) = (self.clone(), self.clone(), self.clone());
-        Protocol::new("shh", wire.version, wire.length, move |peer, channel| sessions.attach(peer.id(), channel))
-            .node_info(move || node.node_info())
-            .peer_info(move |id| peers.peer_info(id))
+        Protocol::new("shh", wire.version, wire.length, move |peer, channel| {
+            sessions.attach(peer.id(), channel)
+        })
+        .node_info(move || node.node_info())
+        .peer_info(move |id| peers.peer_info(id))
     }
 
-    /// Runs a session with the peer `id` over a channel of any kind, until that closes, the node stops or the peer
-    /// breaks the protocol. The session runs in the future returned.
-    pub fn attach(&self, id: NodeId, channel: Channel) -> impl Future<Output = Result<(), Exit>> + Send + use<> {
+    /// Runs a session with the peer `id` over a channel of any kind, until that closes, the node
+    /// stops or the peer breaks the protocol. The session runs in the future returned.
+    pub fn attach(
+        &self,
+        id: NodeId,
+        channel: Channel,
+    ) -> impl Future<Output = Result<(), Exit>> + Send + use<> {
         let session = session::run(Arc::clone(&self.0.hub), &wire::V6, id, channel);
         self.0.tasks.track_future(session)
     }
@@ -142,7 +154,8 @@ impl Whisper {
         })
     }
 
-    /// Changes the work that envelopes need, and tells the peers. For 10 s more, the old value is accepted too.
+    /// Changes the work that envelopes need, and tells the peers. For 10 s more, the old value is
+    /// accepted too.
     ///
     /// # Errors
     ///
@@ -153,7 +166,8 @@ impl Whisper {
         Ok(())
     }
 
-    /// Changes the largest envelope that the node takes. Peers are not told: the protocol has no words for it.
+    /// Changes the largest envelope that the node takes. Peers are not told: the protocol has no
+    /// words for it.
     ///
     /// # Errors
     ///
@@ -166,14 +180,15 @@ impl Whisper {
         Ok(())
     }
 
-    /// Changes the topics that the node wants to be sent, and tells the peers. For 10 s more, what the old bloom asked
-    /// for is accepted too.
+    /// Changes the topics that the node wants to be sent, and tells the peers. For 10 s more, what
+    /// the old bloom asked for is accepted too.
     pub fn set_bloom(&self, bloom: Bloom) {
         self.0.hub.require(|now, requirements| requirements.set_bloom(now, bloom));
     }
 
-    /// Trusts a connected peer: its direct messages are taken, without regard to their work and age. go-ethereum
-    /// forgets the mark when the connection ends; here it holds until the node stops.
+    /// Trusts a connected peer: its direct messages are taken, without regard to their work and
+    /// age. go-ethereum forgets the mark when the connection ends; here it holds until the node
+    /// stops.
     ///
     /// # Errors
     ///
@@ -184,8 +199,8 @@ impl Whisper {
         Ok(())
     }
 
-    /// Encrypts a message, does its proof of work, and sends it: to the pool, and so to all peers and to the filters
-    /// here; or to [`Post::target_peer`] alone. Returns the envelope's hash.
+    /// Encrypts a message, does its proof of work, and sends it: to the pool, and so to all peers
+    /// and to the filters here; or to [`Post::target_peer`] alone. Returns the envelope's hash.
     ///
     /// The work is done on threads of its own. Dropping the future stops it.
     ///
@@ -216,14 +231,15 @@ impl Whisper {
         Ok(hash)
     }
 
-    /// Takes an envelope that was sealed elsewhere, as if it had been posted here. It has to meet all that is required
-    /// of an envelope from the network, but for the bloom.
+    /// Takes an envelope that was sealed elsewhere, as if it had been posted here. It has to meet
+    /// all that is required of an envelope from the network, but for the bloom.
     #[must_use]
     pub fn inject(&self, envelope: Envelope) -> Verdict {
         self.0.hub.inject(envelope)
     }
 
-    /// Makes a filter whose messages wait in a mailbox until [`messages`](Self::messages) fetches them.
+    /// Makes a filter whose messages wait in a mailbox until [`messages`](Self::messages) fetches
+    /// them.
     ///
     /// # Errors
     ///
@@ -247,26 +263,35 @@ impl Whisper {
         self.0.hub.delivery.remove(id)
     }
 
-    /// Takes all messages out of a filter's mailbox, the oldest first. `None` if there is no such filter.
+    /// Takes all messages out of a filter's mailbox, the oldest first. `None` if there is no such
+    /// filter.
     #[must_use]
     pub fn messages(&self, id: &FilterId) -> Option<Vec<Arc<Received>>> {
         read(self.0.hub.delivery.filters()).get(id).map(|filter| filter.mailbox.drain())
     }
 
-    /// All messages in the pool that match a filter, also those that came before it was made; the mailbox stays as it
-    /// is. `None` if there is no such filter. Opens every pooled envelope of the filter's topics: expensive.
+    /// All messages in the pool that match a filter, also those that came before it was made; the
+    /// mailbox stays as it is. `None` if there is no such filter. Opens every pooled envelope of
+    /// the filter's topics: expensive.
     #[must_use]
     pub fn all_messages(&self, id: &FilterId) -> Option<Vec<Received>> {
         let filter = read(self.0.hub.delivery.filters()).get(id).cloned()?;
         let candidates: Vec<_> = self.0.hub.with_relay(|relay| {
-            let of_topic = relay.pool().iter().filter(|(envelope, _)| filter.has_topic(envelope.topic()));
+            let of_topic =
+                relay.pool().iter().filter(|(envelope, _)| filter.has_topic(envelope.topic()));
             of_topic.map(|(envelope, work)| (envelope.clone(), work.get())).collect()
         });
         let open = |(envelope, work): &(Envelope, f64)| {
             let message = filter.open(envelope).ok().filter(|message| filter.wants(message))?;
             Some(filter.received(envelope, *work, false, message))
         };
-        Some(candidates.iter().filter(|(_, work)| filter.admits(*work, false)).filter_map(open).collect())
+        Some(
+            candidates
+                .iter()
+                .filter(|(_, work)| filter.admits(*work, false))
+                .filter_map(open)
+                .collect(),
+        )
     }
 
     /// All counters.
@@ -296,7 +321,10 @@ impl Whisper {
         let hub = &self.0.hub;
         let link = hub.link(&id).ok_or(PostError::NoSuchPeer(id))?;
         let code = wire::V6.code(Kind::Direct).ok_or(PostError::NoSuchPeer(id))?;
-        link.sender.send_raw(code, envelope.raw().clone()).await.map_err(|_| PostError::NoSuchPeer(id))?;
+        link.sender
+            .send_raw(code, envelope.raw().clone())
+            .await
+            .map_err(|_| PostError::NoSuchPeer(id))?;
         hub.counters.sessions.direct_sent.one();
         Ok(())
     }

@@ -1,7 +1,8 @@
-//! Packets on the wire: what the dialects of Whisper have in common, and the table in which they differ.
+//! Packets on the wire: what the dialects of Whisper have in common, and the table in which they
+//! differ.
 //!
-//! A dialect is one constant of type [`Wire`]; nothing outside this module asks for a version. Source: EIP-627 and the
-//! behaviour of go-ethereum 1.8 and 1.9.
+//! A dialect is one constant of type [`Wire`]; nothing outside this module asks for a version.
+//! Source: EIP-627 and the behaviour of go-ethereum 1.8 and 1.9.
 
 use bytes::Bytes;
 use p2p_mux::rlp::{self, Item, List};
@@ -45,7 +46,8 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// What a code stands for; `None` for codes that this node does not know, which are to be ignored.
+    /// What a code stands for; `None` for codes that this node does not know, which are to be
+    /// ignored.
     pub(crate) fn kind(&self, code: u64) -> Option<Kind> {
         self.codes.iter().find(|(known, _)| *known == code).map(|(_, kind)| *kind)
     }
@@ -55,8 +57,8 @@ impl Wire {
         self.codes.iter().find(|(_, known)| *known == kind).map(|(code, _)| *code)
     }
 
-    /// The envelopes of a direct message: one alone, as EIP-627 and go-ethereum have it, or a list of them, as Status
-    /// sends more than one.
+    /// The envelopes of a direct message: one alone, as EIP-627 and go-ethereum have it, or a list
+    /// of them, as Status sends more than one.
     pub(crate) fn direct<'a>(&self, payload: &'a Bytes) -> Result<Envelopes<'a>, rlp::Error> {
         let (packet, _) = Item::parse_prefix(payload)?;
         let is_batch = match packet.items()?.optional()? {
@@ -74,7 +76,8 @@ enum Rest<'a> {
     One(Option<Item<'a>>),
 }
 
-/// The envelopes of one packet, decoded one by one: a malformed one does not take away those before it.
+/// The envelopes of one packet, decoded one by one: a malformed one does not take away those before
+/// it.
 #[derive(Debug)]
 pub(crate) struct Envelopes<'a> {
     dialect: Dialect,
@@ -91,7 +94,8 @@ impl Iterator for Envelopes<'_> {
             Rest::List(list) => list.next()?,
             Rest::One(item) => Ok(item.take()?),
         };
-        let decode = |item: Item<'_>| Envelope::decode(self.dialect, self.payload.slice_ref(item.raw()));
+        let decode =
+            |item: Item<'_>| Envelope::decode(self.dialect, self.payload.slice_ref(item.raw()));
         Some(item.map_err(EnvelopeError::from).and_then(decode))
     }
 }

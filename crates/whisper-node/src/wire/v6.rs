@@ -29,16 +29,21 @@ pub(crate) static V6: Wire = Wire {
     envelopes,
 };
 
-/// `[6, bits of the work requirement, bloom, light client]`; the bloom of a node that wants everything is empty.
+/// `[6, bits of the work requirement, bloom, light client]`; the bloom of a node that wants
+/// everything is empty.
 fn encode_status(status: &Status) -> Bytes {
     let bloom = if status.bloom == Bloom::FULL { &[][..] } else { &status.bloom.0[..] };
     let mut out = BytesMut::new();
-    rlp::encode_list(&mut out, &[&VERSION, &status.min_work.get().to_bits(), &bloom, &status.light]);
+    rlp::encode_list(
+        &mut out,
+        &[&VERSION, &status.min_work.get().to_bits(), &bloom, &status.light],
+    );
     out.freeze()
 }
 
-/// Only the version is mandatory. As in go-ethereum, what is missing or of another type than expected has its default
-/// (no work required, every topic, no light client), and so has all that follows it; further elements are ignored.
+/// Only the version is mandatory. As in go-ethereum, what is missing or of another type than
+/// expected has its default (no work required, every topic, no light client), and so has all that
+/// follows it; further elements are ignored.
 fn decode_status(payload: &[u8]) -> Result<Status, Fault> {
     let (packet, _) = Item::parse_prefix(payload).map_err(Fault::MalformedStatus)?;
     let mut list = packet.items().map_err(Fault::MalformedStatus)?;

@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use whisper_envelope::{Message, Topic};
+
+use super::*;
+
+fn message(number: u8, size: usize) -> Arc<Received> {
+    let payload = Bytes::from(vec![0; size]);
+    Arc::new(Received {
+        message: Message { payload, padding: Bytes::new(), signature: None, signer: None },
+        hash: [number; 32],
+        work: 0.0,
+        ttl: 50,
+        sent: 0,
+        topic: Topic(*b"test"),
+        recipient: None,
+        direct: false,
+    })
+}
+
+fn numbers(mailbox: &Mailbox) -> Vec<u8> {
+    mailbox.drain().iter().map(|message| message.hash[0]).collect()
+}
+
+#[test]
+fn the_oldest_gives_way() {
+    let mailbox = Mailbox::new(Bounds { items: 3, bytes: usize::MAX });
+    for number in 0..3 {
+        assert_eq!(mailbox.put(message(number, 0)), Put::Stored { dropped: 0 });
+    }
+    assert_eq!(mailbox.put(message(3, 0)), Put::Stored { dropped: 1 });
+    assert_eq!(numbers(&mailbox), [1, 2, 3]);
+    assert_eq!(numbers(&mailbox), [0; 0], "fetched once");
+}
+
+#[test]
+fn bytes_are_bounded() {
+    let size = message(0, 1000).size();
+    let mailbox = Mailbox::new(Bounds { items: usize::MAX, bytes: 3 * size });
+    for number in 0..3 {
+        mailbox.put(message(number, 1000));
+    }
+    assert_eq!(mailbox.put(message(3, 1001)), Put::Stored { dropped: 2 });
+    assert_eq!(mailbox.put(message(4, 3 * size)), Put::TooLarge);
+    assert_eq!(numbers(&mailbox), [2, 3]);
+}
+
+#[test]
+fn what_waits_already_is_not_stored_again() {
+    let mailbox = Mailbox::new(Bounds { items: 2, bytes: usize::MAX });
+    mailbox.put(message(1, 0));
+    assert_eq!(mailbox.put(message(1, 0)), Put::Repeated);
+    mailbox.put(message(2, 0));
+    mailbox.put(message(3, 0));
+    assert_eq!(mailbox.put(message(1, 0)), Put::Stored { dropped: 1 }, "dropped, so forgotten");
+}
+
+#[tokio::test(start_paused = true)]
+async fn next_waits_and_ends() {
+    let mailbox = Arc::new(Mailbox::new(Bounds { items: 9, bytes: usize::MAX }));
+    let waits = tokio::time::timeout(Duration::from_secs(1), mailbox.next()).await;
+    assert!(waits.is_err(), "nothing there yet");
+    let waiting = tokio::spawn({
+        let mailbox = Arc::clone(&mailbox);
+        async move { mailbox.next().await }
+    });
+    tokio::task::yield_now().await;
+    mailbox.put(message(1, 0));
+    mailbox.put(message(2, 0));
+    assert_eq!(waiting.await.unwrap().unwrap().hash[0], 1);
+    mailbox.close();
+    assert_eq!(mailbox.next().await.unwrap().hash[0], 2, "what is there is still given out");
+    assert!(mailbox.next().await.is_none());
+}

@@ -1,0 +1,137 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{NOW, envelope, envelope_of_size, envelope_until, work};
+
+fn pool() -> Pool {
+    Pool::new(usize::MAX)
+}
+
+fn admit(pool: &mut Pool, number: u64, amount: f64) -> Admitted {
+    pool.admit(NOW, envelope(number), work(amount))
+}
+
+fn hashes(pool: &Pool) -> Vec<[u8; 32]> {
+    pool.iter().map(|(envelope, _)| *envelope.hash()).collect()
+}
+
+#[test]
+fn knows_what_it_holds() {
+    let mut pool = pool();
+    let Admitted::New(ticket) = admit(&mut pool, 1, 1.0) else { panic!("refused") };
+    assert_eq!(admit(&mut pool, 1, 1.0), Admitted::Known(ticket));
+    assert_eq!(pool.get(ticket), Some((&envelope(1), work(1.0))));
+    assert_eq!(pool.len(), 1);
+}
+
+#[test]
+fn expires_to_the_second() {
+    let mut pool = pool();
+    for (expiry, number) in [(NOW + 2, 1), (NOW + 1, 2), (NOW + 2, 3)] {
+        pool.admit(NOW, envelope_until(expiry, number), work(1.0));
+    }
+    assert_eq!(pool.next_expiry(), Some(NOW + 1));
+    pool.expire(NOW + 1);
+    assert_eq!(pool.len(), 3, "alive until the end of its second");
+    pool.expire(NOW + 2);
+    assert_eq!((pool.len(), pool.next_expiry()), (2, Some(NOW + 2)));
+    pool.expire(NOW + 3);
+    assert_eq!((pool.len(), pool.next_expiry(), pool.bytes()), (0, None, 0));
+    assert_eq!(pool.expired(), 3);
+}
+
+#[test]
+fn highest_work_first_and_the_older_of_equals() {
+    let mut pool = pool();
+    for (number, amount) in [(1, 1.0), (2, 3.0), (3, 2.0), (4, 3.0)] {
+        admit(&mut pool, number, amount);
+    }
+    let expected: Vec<_> = [2, 4, 3, 1].map(|number| *envelope(number).hash()).into();
+    assert_eq!(hashes(&pool), expected);
+}
+
+#[test]
+fn a_ticket_dies_with_its_envelope() {
+    let mut pool = pool();
+    let Admitted::New(old) = pool.admit(NOW, envelope_until(NOW, 1), work(1.0)) else { panic!() };
+    let Admitted::New(new) = pool.admit(NOW + 1, envelope(2), work(1.0)) else { panic!() };
+    assert_eq!(old.slot(), new.slot(), "the slot is used again");
+    assert!(pool.get(old).is_none() && pool.get(new).is_some());
+}
+
+#[test]
+fn a_full_pool_takes_only_what_has_more_work() {
+    let size = cost(&envelope(0));
+    let mut pool = Pool::new(2 * size);
+    admit(&mut pool, 1, 1.0);
+    admit(&mut pool, 2, 2.0);
+    assert_eq!(admit(&mut pool, 3, 1.0), Admitted::Full, "not for an equal");
+    assert!(matches!(admit(&mut pool, 4, 1.5), Admitted::New(_)));
+    let expected: Vec<_> = [2, 4].map(|number| *envelope(number).hash()).into();
+    assert_eq!((hashes(&pool), pool.evicted()), (expected, 1));
+}
+
+#[test]
+fn nothing_is_evicted_in_vain() {
+    let mut pool = Pool::new(4 * cost(&envelope(0)));
+    for (number, amount) in [(1, 1.0), (2, 5.0), (3, 1.0), (4, 1.0)] {
+        admit(&mut pool, number, amount);
+    }
+    let large = envelope_of_size(64 + 3 * cost(&envelope(0)), 9);
+    assert_eq!(pool.admit(NOW, large, work(4.0)), Admitted::Full, "it would need all four");
+    assert_eq!((pool.len(), pool.evicted()), (4, 0));
+    assert_eq!(pool.admit(NOW, envelope_of_size(10_000, 9), work(9.0)), Admitted::Full);
+}
+
+/// The pool as it is meant: a list, searched each time.
+#[derive(Default)]
+struct Naive(Vec<(Envelope, Work)>);
+
+impl Naive {
+    fn admit(&mut self, now: u32, budget: usize, envelope: Envelope, work: Work) {
+        if self.0.iter().any(|(known, _)| *known == envelope) {
+            return;
+        }
+        self.0.retain(|(envelope, _)| envelope.expiry() >= now);
+        let mut rest = self.0.clone();
+        while rest.iter().map(|(it, _)| cost(it)).sum::<usize>() + cost(&envelope) > budget {
+            // The first of the least: of equals the one that came last.
+            let lowest = (0..rest.len()).rev().min_by_key(|index| rest[*index].1);
+            match lowest {
+                Some(lowest) if rest[lowest].1 < work => rest.remove(lowest),
+                _ => return,
+            };
+        }
+        rest.push((envelope, work));
+        self.0 = rest;
+    }
+
+    fn hashes(&self) -> Vec<[u8; 32]> {
+        let mut sorted: Vec<_> = self.0.iter().collect();
+        sorted.sort_by_key(|(_, work)| Reverse(*work));
+        sorted.iter().map(|(envelope, _)| *envelope.hash()).collect()
+    }
+}
+
+proptest! {
+    #[test]
+    fn is_a_bounded_sorted_list(
+        arrivals in prop::collection::vec((0_u32..3, 0_u32..20, 0_u64..12, 0_usize..400, 0_u8..6), 1..80)
+    ) {
+        const BUDGET: usize = 3000;
+        let (mut pool, mut naive, mut now) = (Pool::new(BUDGET), Naive::default(), NOW);
+        for (passed, lives, number, size, amount) in arrivals {
+            now += passed;
+            let topic = whisper_envelope::Topic(*b"prop");
+            let unsealed = whisper_envelope::Unsealed::v6(now + lives, 50, topic, &vec![0; size]);
+            let (envelope, work) = (unsealed.seal(number), work(amount.into()));
+            pool.admit(now, envelope.clone(), work);
+            naive.admit(now, BUDGET, envelope, work);
+            prop_assert!(pool.bytes() <= BUDGET);
+            prop_assert_eq!(hashes(&pool), naive.hashes());
+            prop_assert_eq!(pool.bytes(), naive.0.iter().map(|(it, _)| cost(it)).sum::<usize>());
+            let first = naive.0.iter().map(|(envelope, _)| envelope.expiry()).min();
+            prop_assert_eq!(pool.next_expiry(), first);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+use std::collections::HashSet;
+
+use super::*;
+use crate::testing::{eager, envelope, work};
+
+/// Payloads as go-ethereum 1.8.27 sends them.
+fn vectors() -> Vec<serde_json::Value> {
+    let text = include_str!("../../tests/vectors/whisper-control-messages.json");
+    let mut vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+    vectors["messages"].as_array_mut().map(std::mem::take).unwrap()
+}
+
+fn vectors_of(what: &str) -> Vec<(Vec<u8>, serde_json::Value)> {
+    let matching =
+        vectors().into_iter().filter(|it| it["what"].as_str().unwrap().starts_with(what));
+    matching.map(|it| (hex::decode(it["payload"].as_str().unwrap()).unwrap(), it)).collect()
+}
+
+#[test]
+fn status_as_go_ethereum_sends_it() {
+    let statuses = vectors_of("v6 status");
+    assert_eq!(statuses.len(), 9);
+    for (payload, vector) in statuses {
+        let status = (V6.decode_status)(&payload).unwrap();
+        assert_eq!(status.min_work, work(vector["pow"].as_f64().unwrap()));
+        let what = vector["what"].as_str().unwrap();
+        assert_eq!(status.light, what.contains("light client"), "{what}");
+        assert_eq!(status.bloom == Bloom::FULL, !what.contains("narrow"), "{what}");
+        if !what.contains("full bloom") {
+            assert_eq!((V6.encode_status)(&status), payload, "{what}");
+        }
+    }
+}
+
+#[test]
+fn requirement_and_bloom_as_go_ethereum_sends_them() {
+    let requirements = vectors_of("v6 pow requirement");
+    assert_eq!(requirements.len(), 7);
+    for (payload, vector) in requirements {
+        let min_work = decode_min_work(2, &payload).unwrap();
+        assert_eq!(min_work, work(vector["pow"].as_f64().unwrap()));
+        assert_eq!(encode_min_work(min_work), payload);
+    }
+    let (payload, vector) = vectors_of("v6 bloom exchange").remove(0);
+    let bloom = decode_bloom(3, &payload).unwrap();
+    assert_eq!(hex::encode(bloom.0), vector["bloom"].as_str().unwrap());
+    assert_eq!(encode_bloom(&bloom), payload);
+}
+
+#[test]
+fn only_the_version_of_a_status_is_mandatory() {
+    let with_work = Status { min_work: work(0.2), ..eager() };
+    let accepted = [
+        ("c106", eager(), "version alone"),
+        ("ca06883fc999999999999a", with_work, "and work"),
+        ("cb06883fc999999999999a80", with_work, "and no bloom"),
+        ("cd06883fc999999999999a80c005", with_work, "light client is a list, one more element"),
+        ("ce06883fc999999999999a80800102", with_work, "status-im's extensions"),
+        ("c206c0", eager(), "work is a list"),
+        ("cb06883fc999999999999ac0", with_work, "bloom is a list"),
+        ("c106ff", eager(), "bytes after it"),
+    ];
+    for (payload, expected, what) in accepted {
+        assert_eq!((V6.decode_status)(&hex::decode(payload).unwrap()), Ok(expected), "{what}");
+    }
+}
+
+#[test]
+fn refused_statuses() {
+    let status = |payload: &str| (V6.decode_status)(&hex::decode(payload).unwrap());
+    for payload in ["06", "c0", "", "c2", "c1c0"] {
+        assert!(matches!(status(payload), Err(Fault::MalformedStatus(_))), "{payload}");
+    }
+    assert_eq!(status("c105"), Err(Fault::WrongVersion { theirs: 5, ours: 6 }));
+    for (bits, what) in
+        [("7ff8000000000000", "NaN"), ("7ff0000000000000", "infinite"), ("bff0000000000000", "-1")]
+    {
+        assert_eq!(status(&format!("ca0688{bits}")), Err(Fault::BadWork), "{what}");
+        let payload = hex::decode(format!("88{bits}")).unwrap();
+        assert_eq!(decode_min_work(2, &payload), Err(Fault::BadWork), "{what}");
+    }
+    assert_eq!(status("cb06883fc999999999999a01"), Err(Fault::BadBloom { length: 1 }));
+}
+
+#[test]
+fn refused_requirements_and_blooms() {
+    for payload in ["", "c0", "c101", "89010000000000000000", "00"] {
+        let payload = hex::decode(payload).unwrap();
+        let refused = decode_min_work(2, &payload);
+        assert!(matches!(refused, Err(Fault::MalformedPacket { code: 2, .. })), "{payload:?}");
+    }
+    assert_eq!(decode_bloom(3, &[0x80]), Err(Fault::BadBloom { length: 0 }));
+    let mut short = vec![0xb8, 63];
+    short.resize(65, 0);
+    assert_eq!(decode_bloom(3, &short), Err(Fault::BadBloom { length: 63 }));
+    assert!(matches!(decode_bloom(3, &[0xc0]), Err(Fault::MalformedPacket { code: 3, .. })));
+}
+
+#[test]
+fn a_bundle_is_one_list() {
+    let sent: Vec<_> = (0..100).map(envelope).collect();
+    let packets = (V6.encode_envelopes)(&sent);
+    let [packet] = packets.as_slice() else { panic!("{} packets", packets.len()) };
+    let read: Result<Vec<_>, _> = (V6.envelopes)(packet).unwrap().collect();
+    assert_eq!(read.unwrap(), sent);
+    assert_eq!((V6.encode_envelopes)(&[]), [Bytes::from_static(&[0xc0])]);
+}
+
+#[test]
+fn a_malformed_envelope_leaves_those_before_it() {
+    let good = envelope(1);
+    let mut packet = vec![0xf8, u8::try_from(good.raw().len() + 1).unwrap()];
+    packet.extend_from_slice(good.raw());
+    packet.push(0x05);
+    let packet = Bytes::from(packet);
+    let mut envelopes = (V6.envelopes)(&packet).unwrap();
+    assert_eq!(envelopes.next(), Some(Ok(good)));
+    assert!(matches!(envelopes.next(), Some(Err(_))));
+}
+
+#[test]
+fn a_bundle_that_is_no_list_is_refused() {
+    for packet in [&[][..], &[0x05], &[0xc1], &[0xf9, 0xff, 0xff]] {
+        assert!((V6.envelopes)(&Bytes::copy_from_slice(packet)).is_err(), "{packet:?}");
+    }
+}
+
+#[test]
+fn a_direct_message_is_one_envelope_or_a_list() {
+    let sent: Vec<_> = (0..3).map(envelope).collect();
+    let read = |packet: &Bytes| V6.direct(packet).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+    assert_eq!(read(sent[0].raw()), sent[..1]);
+    assert_eq!(read(&(V6.encode_envelopes)(&sent)[0]), sent);
+    assert_eq!(read(&Bytes::from_static(&[0xc0])), []);
+    assert!(V6.direct(&Bytes::from_static(&[0x05])).is_err());
+}
+
+#[test]
+fn codes_and_kinds_are_a_table() {
+    let codes: HashSet<_> = V6.codes.iter().map(|(code, _)| code).collect();
+    assert_eq!(codes.len(), V6.codes.len());
+    for (code, kind) in V6.codes {
+        assert_eq!((V6.kind(*code), V6.code(*kind)), (Some(*kind), Some(*code)));
+        assert!(*code < V6.length);
+    }
+    for unknown in [4, 11, 12, 20, 123, 125, 128, u64::MAX] {
+        assert_eq!(V6.kind(unknown), None, "{unknown}");
+    }
+}
