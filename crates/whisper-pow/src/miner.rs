@@ -56,7 +56,7 @@ pub struct Miner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// With a nonce that shows this much work, and usually hardly more. [`Work::ZERO`] is content
-    /// with nonce 0, and starts no thread.
+    /// with nonce 0.
     AtLeast(Work),
     /// With the best that can be found until the time is up.
     Best,
@@ -125,7 +125,7 @@ impl Miner {
     ///
     /// Begins when it is polled and its turn has come, and takes at most the time `within` from then
     /// on. Dropping the future ends the search: its threads are gone within a few milliseconds.
-    /// Needs no particular runtime.
+    /// Needs no particular runtime, and hashes nothing on the thread that polls.
     ///
     /// # Errors
     ///
@@ -137,36 +137,20 @@ impl Miner {
         target: Target,
         within: Duration,
     ) -> Result<Sealed, SealError> {
-        let task = Task::new(rule, unsealed)?;
-        let enough = match target {
-            Target::AtLeast(work) => task.bits_for(work).ok_or(SealError::Unreachable)?,
-            Target::Best => u32::MAX,
-        };
-        if enough == 0 {
-            return Ok(Sealed { envelope: unsealed.seal(0), work: task.work(0), hashes: 1 });
-        }
         // Fails only for a semaphore that was closed, which this one never is.
         let _turn = self.turns.acquire().await;
         let cancelled = CancelOnDrop::default();
-        let hunt = Hunt {
-            task,
-            enough,
-            deadline: Instant::now().checked_add(within),
-            next_block: AtomicU64::new(0),
-            stop: Arc::clone(&cancelled.0),
-        };
-        let (search, task) = hunt.start(self.threads).await?;
-        let found = search.best.ok_or(SealError::NoThread)?;
-        let work = task.work(found.nonce);
-        match target {
-            Target::AtLeast(_) if found.zeros < enough => {
-                Err(SealError::OutOfTime { best: work, hashes: search.hashes })
-            }
-            _ => {
-                let envelope = task.unsealed().seal(found.nonce);
-                Ok(Sealed { envelope, work, hashes: search.hashes })
-            }
-        }
+        let stop = Arc::clone(&cancelled.0);
+        let deadline = Instant::now().checked_add(within);
+        let (unsealed, threads) = (unsealed.clone(), self.threads);
+        let (tell, told) = oneshot::channel();
+        thread()
+            .spawn(move || {
+                // Nobody listens any more if the future was dropped.
+                let _ = tell.send(seal(&unsealed, rule, target, deadline, threads, &stop));
+            })
+            .map_err(|_| SealError::NoThread)?;
+        told.await.map_err(|_| SealError::NoThread)?
     }
 }
 
@@ -180,41 +164,54 @@ impl Drop for CancelOnDrop {
     }
 }
 
+fn thread() -> thread::Builder {
+    thread::Builder::new().name("whisper-pow".into())
+}
+
+/// Seals on this thread and, while it lasts, on `threads - 1` more.
+fn seal(
+    unsealed: &Unsealed,
+    rule: Rule,
+    target: Target,
+    deadline: Option<Instant>,
+    threads: NonZeroUsize,
+    stop: &AtomicBool,
+) -> Result<Sealed, SealError> {
+    let task = Task::new(rule, unsealed)?;
+    let enough = match target {
+        Target::AtLeast(work) => task.bits_for(work).ok_or(SealError::Unreachable)?,
+        Target::Best => u32::MAX,
+    };
+    let hunt = Hunt { task: &task, enough, deadline, next_block: AtomicU64::new(0), stop };
+    // Where any nonce will do, the first one does.
+    let others = if enough == 0 { 0 } else { threads.get() - 1 };
+    let Search { best, hashes } = hunt.run(others);
+    let found = best.ok_or(SealError::NoThread)?;
+    let work = task.work(found.nonce);
+    if matches!(target, Target::AtLeast(_)) && found.zeros < enough {
+        return Err(SealError::OutOfTime { best: work, hashes });
+    }
+    Ok(Sealed { envelope: unsealed.seal(found.nonce), work, hashes })
+}
+
 /// One search on several threads.
-struct Hunt {
-    task: Task,
+struct Hunt<'a> {
+    task: &'a Task,
     enough: u32,
     /// `None` is never.
     deadline: Option<Instant>,
     /// The first block of nonces that no thread has taken.
     next_block: AtomicU64,
     /// Set by the thread that found enough, or when nobody waits any more.
-    stop: Arc<AtomicBool>,
+    stop: &'a AtomicBool,
 }
 
-impl Hunt {
-    /// Starts the threads. One of them is the first among equals: it outlives the others, and tells.
-    async fn start(self, threads: NonZeroUsize) -> Result<(Search, Task), SealError> {
-        let (tell, told) = oneshot::channel();
-        thread::Builder::new()
-            .name("whisper-pow".into())
-            .spawn(move || {
-                let search = self.run(threads.get() - 1);
-                // Nobody listens any more if the future was dropped.
-                let _ = tell.send((search, self.task));
-            })
-            .map_err(|_| SealError::NoThread)?;
-        told.await.map_err(|_| SealError::NoThread)
-    }
-
+impl Hunt<'_> {
     /// Searches on this thread and as many `others` as can be started, and waits for them all.
     fn run(&self, others: usize) -> Search {
         thread::scope(|scope| {
             let others: Vec<_> = (0..others)
-                .map_while(|_| {
-                    let thread = thread::Builder::new().name("whisper-pow".into());
-                    thread.spawn_scoped(scope, || self.work()).ok()
-                })
+                .map_while(|_| thread().spawn_scoped(scope, || self.work()).ok())
                 .collect();
             let mine = self.work();
             others.into_iter().filter_map(|other| other.join().ok()).fold(mine, better)
@@ -226,8 +223,7 @@ impl Hunt {
         let mut all = Search { best: None, hashes: 0 };
         while let Some(start) = self.next_block.fetch_add(1, Relaxed).checked_mul(BLOCK) {
             let block = start..=start + (BLOCK - 1);
-            let search = search(&self.task, block, self.enough, || self.is_over());
-            all = better(all, search);
+            all = better(all, search(self.task, block, self.enough, || self.is_over()));
             if all.best.is_some_and(|best| best.zeros >= self.enough) {
                 self.stop.store(true, Relaxed);
             }
