@@ -5,17 +5,10 @@ use crate::{
     budget::{Budget, Limits},
 };
 
-/// Which slot of a connection: its place among the shared sub-protocols.
+/// Which slot of a connection: its place in the list that [`negotiate`](crate::negotiate) gave. One
+/// that does not exist is treated as one that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SlotId(pub(crate) usize);
-
-impl SlotId {
-    /// The place in the list that [`negotiate`](crate::negotiate) gave.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0
-    }
-}
+pub struct SlotId(pub usize);
 
 /// What happens when a sub-protocol has not taken its messages for
 /// [`Config::stall_limit`](crate::Config::stall_limit) and more arrive.

@@ -1,0 +1,255 @@
+//! Hello: vectors, and every way in which an exchange of it goes wrong.
+
+mod common;
+
+use common::{SECOND, hello_of, idle, key, local, say_hello, streams};
+use p2p_mux::{
+    Capability, Config, GreetError, Hello, HelloError, Lost, MAX_HELLO, Protocol, Reason, base,
+    greet,
+    identity::NodeId,
+    rlp::{ErrorKind, encode_list},
+    transport::{FrameError, Stream},
+};
+use proptest::prelude::*;
+use serde_json::Value;
+use tokio::io::DuplexStream;
+
+fn vectors() -> Value {
+    serde_json::from_str(include_str!("vectors/hello.json")).unwrap()
+}
+
+fn bytes(value: &Value) -> Vec<u8> {
+    hex::decode(value.as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn the_hello_of_eip_8_with_a_later_version_and_more_elements() {
+    let hello = Hello::decode(&bytes(&vectors()["eip8"]["hello_v22_extra"])).unwrap();
+    assert_eq!(hello.version, 55);
+    assert_eq!(hello.client, "kneth/v0.91/plan9");
+    assert_eq!(hello.capabilities, [Capability::new("eth", 61), Capability::new("mork", 0x16)]);
+    assert_eq!(hello.port, 9999);
+    assert!(hello.id.to_string().starts_with("fda1cff674c90c9a"), "{}", hello.id);
+    assert_eq!(hello.check(&hello.id), Ok(()));
+    assert!(hello.has_snappy());
+}
+
+#[test]
+fn the_hellos_of_geth_byte_for_byte() {
+    for (end, client, capabilities) in [
+        ("initiator", "vec/initiator", vec![Capability::new("eth", 63), Capability::new("shh", 6)]),
+        ("recipient", "vec/recipient", vec![Capability::new("shh", 5), Capability::new("shh", 6)]),
+    ] {
+        let vector = &vectors()["geth"][end];
+        let hello = Hello::decode(&bytes(&vector["hello"])).unwrap();
+        assert_eq!(hello.client, client);
+        assert_eq!(hello.capabilities, capabilities);
+        assert_eq!(hello.id.0.as_slice(), bytes(&vector["id"]));
+        assert_eq!(hello.encode(), bytes(&vector["hello"]));
+    }
+}
+
+#[test]
+fn a_hello_says_each_capability_once_and_in_order() {
+    let names = [idle("shh", 6), idle("eth", 63), idle("shh", 5), idle("shh", 6)];
+    let said: Vec<_> = hello_of(&names).capabilities.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["eth/63", "shh/5", "shh/6"]);
+}
+
+#[test]
+fn a_port_beyond_any_is_ignored_but_nothing_else_is() {
+    let id = key(2).id();
+    let none: Vec<Capability> = vec![];
+    let mut out = Vec::new();
+    encode_list(&mut out, &[&5u8, &"x", &none, &70_000u32, &id]);
+    assert_eq!(Hello::decode(&out).unwrap().port, 0);
+    let mut out = Vec::new();
+    encode_list(&mut out, &[&5u8, &"x", &none, &0u8, &[7u8; 63].as_slice()]);
+    assert!(matches!(Hello::decode(&out), Err(HelloError::Malformed(_))));
+}
+
+proptest! {
+    #[test]
+    fn what_is_said_is_heard(
+        version in any::<u64>(),
+        client in "\\PC{0,40}",
+        capabilities in proptest::collection::vec(("[a-z]{0,12}", any::<u64>()), 0..8),
+        port in any::<u16>(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let capabilities =
+            capabilities.into_iter().map(|(name, version)| Capability::new(name, version)).collect();
+        let hello = Hello { version, client, capabilities, port, id: key(1).id() };
+        let wire = hello.encode();
+        prop_assert_eq!(Hello::decode(&wire), Ok(hello));
+        prop_assert!(Hello::decode(&wire[..cut.index(wire.len())]).is_err());
+    }
+
+    #[test]
+    fn any_bytes_are_a_hello_or_none(wire in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Hello::decode(&wire);
+    }
+}
+
+/// What the greeting of node 1, which has shh/6, comes to with a raw peer that does `act`.
+async fn outcome<F>(act: F) -> (Result<Vec<Capability>, GreetError>, Stream<DuplexStream>)
+where
+    F: AsyncFnOnce(&mut Stream<DuplexStream>),
+{
+    let (stream, mut raw) = streams(64 * 1024).await;
+    let here = local(1, &[idle("shh", 6)]);
+    let config = Config::default();
+    let (greeted, ()) = tokio::join!(greet(stream, &here, &config), async {
+        act(&mut raw).await;
+        raw.flush().await.unwrap();
+    });
+    (greeted.map(|greeted| greeted.shared().to_vec()), raw)
+}
+
+/// What a raw peer is told after our Hello, with Snappy on or not.
+async fn told(raw: &mut Stream<DuplexStream>, snappy: bool) -> Reason {
+    common::hear_hello(raw).await;
+    if snappy {
+        raw.enable_snappy();
+    }
+    let last = raw.read().await.unwrap().expect("a Disconnect");
+    assert_eq!(last.code, base::DISCONNECT);
+    Reason::decode(&last.payload)
+}
+
+fn peer_hello() -> Hello {
+    hello_of(&[idle("shh", 6)])
+}
+
+/// Greets a peer whose Hello is `payload`; the error, and what the peer was told.
+async fn refusal(payload: Vec<u8>, snappy: bool) -> (GreetError, Reason) {
+    let (stream, mut raw) = streams(64 * 1024).await;
+    let here = local(1, &[idle("shh", 6)]);
+    let config = Config::default();
+    let (greeted, reason) = tokio::join!(greet(stream, &here, &config), async {
+        raw.write(base::HELLO, &payload).await.unwrap();
+        raw.flush().await.unwrap();
+        let reason = told(&mut raw, snappy).await;
+        raw.close().await.unwrap();
+        reason
+    });
+    let error = greeted.map(|_| ()).unwrap_err();
+    assert_eq!(error.reason(), Some(reason));
+    (error, reason)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_truncated_hello_is_a_breach() {
+    let whole = peer_hello().encode();
+    let (error, reason) = refusal(whole[..whole.len() - 1].to_vec(), false).await;
+    assert!(
+        matches!(error, GreetError::Hello(HelloError::Malformed(e)) if e.kind == ErrorKind::Truncated)
+    );
+    assert_eq!(reason, Reason::ProtocolBreach);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_oversized_hello_is_not_even_read() {
+    let long = Hello { client: "x".repeat(MAX_HELLO), ..peer_hello() };
+    let (error, reason) = refusal(long.encode(), false).await;
+    assert!(matches!(error, GreetError::Frame(FrameError::Oversized { .. })), "{error}");
+    assert_eq!(reason, Reason::ProtocolBreach);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hello_of_somebody_else_is_refused() {
+    let other = Hello { id: key(3).id(), ..peer_hello() };
+    let (error, reason) = refusal(other.encode(), true).await;
+    assert_eq!(error, GreetError::Hello(HelloError::Identity(key(3).id())));
+    assert_eq!(reason, Reason::UnexpectedIdentity);
+    let nobody = Hello { id: NodeId([0; 64]), ..peer_hello() };
+    let (error, reason) = refusal(nobody.encode(), true).await;
+    assert_eq!(error, GreetError::Hello(HelloError::NullIdentity));
+    assert_eq!(reason, Reason::NullIdentity);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_in_common_is_useless() {
+    let other = Hello { capabilities: vec![Capability::new("eth", 63)], ..peer_hello() };
+    let (error, reason) = refusal(other.encode(), true).await;
+    assert_eq!(error, GreetError::Useless(other.capabilities));
+    assert_eq!(reason, Reason::UselessPeer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_versions_are_spoken_down_to_four_and_without_snappy() {
+    let (error, reason) = refusal(Hello { version: 3, ..peer_hello() }.encode(), false).await;
+    assert_eq!(error, GreetError::Hello(HelloError::Version(3)));
+    assert_eq!(reason, Reason::IncompatibleVersion);
+
+    let four = Hello { version: 4, ..peer_hello() };
+    let (greeted, mut raw) = outcome(async |raw| say_hello(raw, &four).await).await;
+    assert_eq!(greeted, Ok(vec![Capability::new("shh", 6)]));
+    common::hear_hello(&mut raw).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnect_instead_of_hello_is_heard_compressed_or_not() {
+    for payload in [&[0xc1, 0x04][..], &[0x04], &[0x02, 0x04, 0xc1, 0x04]] {
+        let (greeted, _) =
+            outcome(async |raw| raw.write(base::DISCONNECT, payload).await.unwrap()).await;
+        assert_eq!(greeted, Err(GreetError::Refused(Reason::TooManyPeers)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_message_instead_of_hello_is_a_breach() {
+    let (greeted, mut raw) = outcome(async |raw| raw.write(0x10, b"early").await.unwrap()).await;
+    assert_eq!(greeted, Err(GreetError::Unexpected { code: 0x10 }));
+    assert_eq!(told(&mut raw, false).await, Reason::ProtocolBreach);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_nothing_has_five_seconds() {
+    let started = tokio::time::Instant::now();
+    let (greeted, _raw) = outcome(async |_| {}).await;
+    assert_eq!(greeted, Err(GreetError::Timeout));
+    assert_eq!(started.elapsed(), 5 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hangs_up_is_lost() {
+    let (greeted, _raw) = outcome(async |raw| raw.close().await.unwrap()).await;
+    assert_eq!(greeted, Err(GreetError::Lost(Lost::Eof)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_before_hello_reaches_the_other_end() {
+    let (stream, other) = streams(256).await;
+    let there = local(2, &[idle("shh", 6)]);
+    let config = Config::default();
+    let ((), greeted) =
+        tokio::join!(p2p_mux::refuse(stream, Reason::TooManyPeers), greet(other, &there, &config));
+    assert_eq!(greeted.map(|_| ()), Err(GreetError::Refused(Reason::TooManyPeers)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_bounded_in_time() {
+    let (stream, _silent) = streams(16).await;
+    let started = tokio::time::Instant::now();
+    p2p_mux::refuse(stream, Reason::TooManyPeers).await;
+    assert_eq!(started.elapsed(), 2 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_much_to_announce_is_our_own_mistake() {
+    let many: Vec<Protocol> = (0..400).map(|version| idle("shh", version)).collect();
+    let (stream, _other) = streams(1024).await;
+    let greeted = greet(stream, &local(1, &many), &Config::default()).await;
+    assert!(matches!(greeted.map(|_| ()), Err(GreetError::OwnHello(2049..))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_ends_that_both_write_first_do_not_block_each_other() {
+    let (a, b) = streams(16).await;
+    let (here, there) = (local(1, &[idle("a", 1)]), local(2, &[idle("a", 1)]));
+    let config = Config::default();
+    let (a, b) = tokio::join!(greet(a, &here, &config), greet(b, &there, &config));
+    assert_eq!(a.unwrap().hello(), &there.hello());
+    assert_eq!(b.unwrap().hello(), &here.hello());
+}
