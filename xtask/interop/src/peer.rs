@@ -1,0 +1,82 @@
+//! The JavaScript peer: a process that takes commands and tells events, a line of JSON each.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
+
+use crate::{Failure, scripts, within};
+
+/// A devp2p node of ethereumjs (`peer.mjs`). Ends when it is dropped.
+pub(crate) struct Peer {
+    commands: ChildStdin,
+    events: Lines<BufReader<ChildStdout>>,
+    /// Events that were told before anybody waited for them.
+    early: Vec<Value>,
+    _process: Child,
+}
+
+impl Peer {
+    pub(crate) fn start() -> Result<Self, Failure> {
+        let mut process = Command::new("node")
+            .arg("peer.mjs")
+            .current_dir(scripts())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("node peer.mjs could not be started: {error}"))?;
+        let commands = process.stdin.take().ok_or("the peer has no stdin")?;
+        let events = process.stdout.take().ok_or("the peer has no stdout")?;
+        Ok(Self {
+            commands,
+            events: BufReader::new(events).lines(),
+            early: Vec::new(),
+            _process: process,
+        })
+    }
+
+    /// Gives a command; the script knows which there are.
+    pub(crate) async fn tell(&mut self, command: Value) -> Result<(), Failure> {
+        Ok(self.commands.write_all(format!("{command}\n").as_bytes()).await?)
+    }
+
+    /// The next event called `name`. Others are kept, in order, for whoever waits for them; an error is a failure.
+    pub(crate) async fn hear(&mut self, name: &str) -> Result<Value, Failure> {
+        if let Some(index) = self.early.iter().position(|event| event["event"] == name) {
+            return Ok(self.early.remove(index));
+        }
+        let what = format!("`{name}` from the JavaScript peer");
+        within(&what, self.read_until(name)).await?
+    }
+
+    async fn read_until(&mut self, name: &str) -> Result<Value, Failure> {
+        while let Some(line) = self.events.next_line().await? {
+            let event: Value = serde_json::from_str(&line)?;
+            if event["event"] == "error" {
+                return Err(format!(
+                    "the JavaScript peer failed while `{name}` was awaited: {event}"
+                )
+                .into());
+            }
+            if event["event"] == name {
+                return Ok(event);
+            }
+            self.early.push(event);
+        }
+        Err(format!("the JavaScript peer ended before it told `{name}`").into())
+    }
+}
+
+/// The text under `key` in an event.
+pub(crate) fn text<'a>(event: &'a Value, key: &str) -> Result<&'a str, Failure> {
+    event[key].as_str().ok_or_else(|| format!("no text `{key}` in {event}").into())
+}
+
+/// The bytes under `key` in an event, which are hex.
+pub(crate) fn bytes(event: &Value, key: &str) -> Result<Vec<u8>, Failure> {
+    Ok(hex::decode(text(event, key)?)?)
+}

@@ -1,0 +1,76 @@
+//! The real program, started as an operator would start it.
+
+use std::{path::PathBuf, process::Stdio};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+
+use crate::{Failure, within};
+
+/// `whisper-node run` with a data directory of its own and free ports. Killed when it is dropped.
+pub(crate) struct Program {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    _datadir: TempDir,
+}
+
+impl Program {
+    pub(crate) fn start() -> Result<Self, Failure> {
+        let datadir = TempDir::new()?;
+        let binary = binary()?;
+        let mut process = Command::new(&binary)
+            .args(["run", "--addr", "127.0.0.1", "--port", "0", "--nodiscover"])
+            .args(["--http.port", "0", "--ws.port", "0", "--verbosity", "2", "--datadir"])
+            .arg(datadir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("{} could not be started: {error}", binary.display()))?;
+        let stdout = process.stdout.take().ok_or("the program has no stdout")?;
+        Ok(Self { process, lines: BufReader::new(stdout).lines(), _datadir: datadir })
+    }
+
+    /// The first URL of that scheme that the program prints.
+    pub(crate) async fn url(&mut self, scheme: &str) -> Result<String, Failure> {
+        within(&format!("an address with {scheme} from whisper-node"), self.find(scheme)).await?
+    }
+
+    async fn find(&mut self, scheme: &str) -> Result<String, Failure> {
+        while let Some(line) = self.lines.next_line().await? {
+            if let Some(at) = line.find(scheme) {
+                let url = line[at..].split_whitespace().next().unwrap_or_default();
+                return Ok(url.to_owned());
+            }
+        }
+        Err(format!("whisper-node ended before it printed an address with {scheme}").into())
+    }
+
+    /// Asks the program to end, as Ctrl-C does, and waits for a good end.
+    pub(crate) async fn interrupt(mut self) -> Result<(), Failure> {
+        let id = self.process.id().ok_or("whisper-node has ended by itself")?;
+        let sent = Command::new("kill").args(["-INT", &id.to_string()]).status().await?;
+        if !sent.success() {
+            return Err(format!("kill ended with {sent}").into());
+        }
+        let status = within("the end of whisper-node after Ctrl-C", self.process.wait()).await??;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("after Ctrl-C whisper-node ended with {status}").into())
+        }
+    }
+}
+
+/// The program stands beside this one: both were built into the same folder.
+fn binary() -> Result<PathBuf, Failure> {
+    let here = std::env::current_exe()?;
+    let binary = here.with_file_name(format!("whisper-node{}", std::env::consts::EXE_SUFFIX));
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    Err(format!("{} is not there; `cargo xtask interop` builds it", binary.display()).into())
+}
