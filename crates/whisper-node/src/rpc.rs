@@ -32,6 +32,7 @@ mod namespace;
 mod net;
 mod origins;
 mod refusal;
+mod request_id;
 mod serve;
 mod shh;
 mod start_error;

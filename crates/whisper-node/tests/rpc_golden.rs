@@ -22,18 +22,18 @@ const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         name: "bad-id-object",
-        body: r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}"#,
-        why: "where the id cannot be read it is null",
+        body: r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"invalid request id"}}"#,
+        why: "readable JSON that is no request is -32600; an id that cannot be read is null",
     },
     Difference {
         name: "bad-id-bool",
-        body: r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}"#,
-        why: "where the id cannot be read it is null",
+        body: r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"invalid request id"}}"#,
+        why: "readable JSON that is no request is -32600; an id that cannot be read is null",
     },
     Difference {
         name: "id-float",
-        body: r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}"#,
-        why: "numbers as ids should have no fraction; ours have none",
+        body: r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"invalid request id"}}"#,
+        why: "a number as an id should have no fraction; we take none that has",
     },
     Difference {
         name: "jsonrpc-missing",

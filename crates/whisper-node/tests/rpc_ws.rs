@@ -2,10 +2,22 @@
 
 mod rpc_support;
 
+use std::net::SocketAddr;
+
 use rpc_support::json::Json;
 use rpc_support::node::{Node, request};
 use rpc_support::ws::WsClient;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use whisper_node::{Bounds, Post, Recipient, Settings, Topic};
+
+/// A node that wants no work.
+async fn start() -> Node {
+    let node = Node::start().await;
+    node.whisper.set_min_work(0.0).unwrap();
+    node
+}
 
 /// A symmetric key that both ends make from a password.
 async fn key(node: &Node) -> Value {
@@ -16,10 +28,11 @@ fn subscribe(key: &Value) -> String {
     request("shh_subscribe", json!(["messages", { "symKeyID": key, "topics": ["0x63686174"] }]))
 }
 
+/// Posts without any work.
 async fn post(node: &Node, key: &Value, payload: &str) -> Value {
     let message = json!({
         "symKeyID": key, "topic": "0x63686174", "payload": payload,
-        "ttl": 20, "powTime": 5, "powTarget": 0.2,
+        "ttl": 20, "powTarget": 0,
     });
     node.result("shh_post", json!([message])).await
 }
@@ -39,7 +52,7 @@ async fn notification(client: &mut WsClient) -> Value {
 
 #[tokio::test]
 async fn a_message_is_pushed_to_its_subscribers() {
-    let node = Node::start().await;
+    let node = start().await;
     let key = key(&node).await;
     let (mut first, mut second) = (node.connect().await, node.connect().await);
     let (one, two) = (subscribed(&mut first, &key).await, subscribed(&mut second, &key).await);
@@ -56,7 +69,7 @@ async fn a_message_is_pushed_to_its_subscribers() {
 
 #[tokio::test]
 async fn a_message_of_another_node_is_pushed() {
-    let (near, far) = (Node::start().await, Node::start().await);
+    let (near, far) = (start().await, start().await);
     let mut client = far.connect().await;
     let id = subscribed(&mut client, &key(&far).await).await;
     assert_eq!(near.result("admin_addPeer", json!([far.enode().to_string()])).await, true);
@@ -67,7 +80,7 @@ async fn a_message_of_another_node_is_pushed() {
 
 #[tokio::test]
 async fn the_notification_has_the_form_of_go_ethereum() {
-    let node = Node::start().await;
+    let node = start().await;
     let key = key(&node).await;
     let mut client = node.connect().await;
     subscribed(&mut client, &key).await;
@@ -85,7 +98,7 @@ async fn the_notification_has_the_form_of_go_ethereum() {
 
 #[tokio::test]
 async fn an_unsubscribed_client_hears_no_more() {
-    let node = Node::start().await;
+    let node = start().await;
     let key = key(&node).await;
     let (mut client, mut other) = (node.connect().await, node.connect().await);
     let id = subscribed(&mut client, &key).await;
@@ -104,7 +117,7 @@ async fn an_unsubscribed_client_hears_no_more() {
 
 #[tokio::test]
 async fn a_subscription_in_a_batch_is_refused() {
-    let node = Node::start().await;
+    let node = start().await;
     let key = key(&node).await;
     let mut client = node.connect().await;
     let version = request("shh_version", json!([]));
@@ -114,18 +127,52 @@ async fn a_subscription_in_a_batch_is_refused() {
     assert_eq!(answer[1]["result"], "6.0");
 }
 
+/// A client that subscribes and then reads nothing: the text of its frame goes out masked with zeros.
+async fn idle(addr: SocketAddr, subscribe: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(addr).await.unwrap();
+    let upgrade = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    let length = u16::try_from(subscribe.len()).unwrap().to_be_bytes();
+    let frame = [&[0x81, 0xfe], &length[..], &[0; 4], subscribe.as_bytes()].concat();
+    stream.write_all(&frame).await.unwrap();
+    // The answers to both, and nothing after them.
+    let mut heard = String::new();
+    while !heard.contains("\"result\"") {
+        let mut some = [0; 512];
+        let length = stream.read(&mut some).await.unwrap();
+        assert_ne!(length, 0, "{heard}");
+        heard += &String::from_utf8_lossy(&some[..length]);
+    }
+    stream
+}
+
 #[tokio::test]
-async fn a_client_that_does_not_read_holds_up_nobody() {
-    let node = Node::start().await;
+async fn a_client_that_does_not_read_loses_messages_and_holds_up_nobody() {
+    let mut config = rpc_support::node::config();
+    config.limits.outbox = 2;
+    let mailbox = Bounds { items: 4, bytes: 1_000_000 };
+    let node =
+        Node::start_from(config, Settings { min_work: 0.0, mailbox, ..Settings::default() }).await;
     let key = key(&node).await;
-    let (mut idle, mut client) = (node.connect().await, node.connect().await);
-    subscribed(&mut idle, &key).await;
+    let mut client = node.connect().await;
     subscribed(&mut client, &key).await;
-    // Much more than the idle client's socket and outbox hold.
-    let payload = format!("0x{}", "00".repeat(100_000));
-    for _ in 0..100 {
-        let hash = post(&node, &key, &payload).await;
-        assert_eq!(notification(&mut client).await["result"]["hash"], hash);
+    let idle = idle(node.ws(), &subscribe(&key)).await;
+    let post = Post {
+        topic: Topic(*b"chat"),
+        payload: vec![0; 20_000],
+        pow_target: 0.0,
+        ..Post::new(Recipient::Symmetric(key.as_str().unwrap().parse().unwrap()))
+    };
+    let mut posted = 0;
+    while node.whisper.stats().delivery.mailbox_full == 0 {
+        posted += 1;
+        assert!(posted < 2000, "whatever waits for the idle client is bounded");
+        let hash = node.whisper.post(post.clone()).await.unwrap();
+        let pushed = notification(&mut client).await;
+        assert_eq!(pushed["result"]["hash"], format!("0x{}", hex::encode(hash)));
     }
     assert_eq!(node.result("shh_version", json!([])).await, "6.0");
     drop(idle);

@@ -23,7 +23,8 @@ pub(super) fn module(server: Server, datadir: &Path) -> Result<RpcModule<()>, Re
     module.register_method("admin_nodeInfo", |_, admin, _| {
         Ok::<_, CallError>(admin.server.node_info())
     })?;
-    module.register_method("admin_peers", |_, admin, _| Ok::<_, CallError>(admin.server.peers()))?;
+    module
+        .register_method("admin_peers", |_, admin, _| Ok::<_, CallError>(admin.server.peers()))?;
     module.register_method("admin_datadir", |_, admin, _| {
         Ok::<_, CallError>(admin.datadir.to_string_lossy().into_owned())
     })?;

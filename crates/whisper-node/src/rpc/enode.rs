@@ -98,7 +98,8 @@ mod tests {
     #[test]
     fn a_node_is_named_by_its_url_or_its_id() {
         let id: NodeId = ID.parse().unwrap();
-        for name in [ID.to_owned(), format!("enode://{ID}"), format!("enode://{ID}@10.0.0.1:30303")] {
+        for name in [ID.to_owned(), format!("enode://{ID}"), format!("enode://{ID}@10.0.0.1:30303")]
+        {
             assert_eq!(node_id(&name), Ok(id), "{name}");
         }
         assert!(node_id(&"1".repeat(128)).is_err(), "not a point on the curve");

@@ -15,12 +15,14 @@ use tower::{Layer, Service};
 
 use super::calls::NoReply;
 use super::refusal::{Counters, Refusal};
+use super::request_id;
 
 /// How long a request's body may take to arrive, go-ethereum's read timeout.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The media types that stand for JSON-RPC.
-const MEDIA_TYPES: [&str; 3] = ["application/json", "application/json-rpc", "application/jsonrequest"];
+const MEDIA_TYPES: [&str; 3] =
+    ["application/json", "application/json-rpc", "application/jsonrequest"];
 
 /// Puts a [`Gate`] before the HTTP server of `jsonrpsee`.
 #[derive(Clone)]
@@ -89,6 +91,10 @@ where
             Ok(body) => body,
             Err(refusal) => return Ok(self.counters.refuse(refusal)),
         };
+        if let Err(fault) = request_id::check(&body) {
+            self.counters.count_call(true);
+            return Ok(fault.response());
+        }
         // Already judged here, and more kindly: the server behind knows fewer spellings of it.
         head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let body = HttpBody::new(http_body_util::Full::new(body));
@@ -185,7 +191,11 @@ mod tests {
     fn only_posts_of_json_are_calls() {
         let kinds = ["application/json", "Application/JSON; charset=utf-8", "application/json-rpc"];
         for kind in kinds {
-            assert_eq!(verdict(Method::POST, &[(header::CONTENT_TYPE, kind)]), Verdict::Call, "{kind}");
+            assert_eq!(
+                verdict(Method::POST, &[(header::CONTENT_TYPE, kind)]),
+                Verdict::Call,
+                "{kind}"
+            );
         }
         for kind in ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx"] {
             let refused = Verdict::Refuse(Refusal::ContentType);
@@ -200,7 +210,8 @@ mod tests {
 
     #[test]
     fn a_length_over_the_limit_is_refused_unread() {
-        let headers = [(header::CONTENT_TYPE, "application/json"), (header::CONTENT_LENGTH, "1001")];
+        let headers =
+            [(header::CONTENT_TYPE, "application/json"), (header::CONTENT_LENGTH, "1001")];
         let refused = Verdict::Refuse(Refusal::TooLarge { length: 1001, limit: 1000 });
         assert_eq!(verdict(Method::POST, &headers), refused);
     }

@@ -1,5 +1,6 @@
 //! The hexadecimal forms of go-ethereum's JSON: byte strings and quantities.
 
+use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroize;
@@ -81,7 +82,11 @@ impl FromJson for HexBytes {
 
 impl Serialize for HexBytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("0x{}", hex::encode(&self.0)))
+        // Digit by digit, as `hex::encode` does it, is slow for payloads of a megabyte.
+        let mut text = vec![0; 2 + 2 * self.0.len()];
+        text[..2].copy_from_slice(b"0x");
+        hex::encode_to_slice(&self.0, &mut text[2..]).map_err(S::Error::custom)?;
+        serializer.serialize_str(std::str::from_utf8(&text).map_err(S::Error::custom)?)
     }
 }
 

@@ -117,8 +117,7 @@ impl FromJson for f64 {
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(json: &RawValue) -> Result<Self, Unfit> {
         expect(json, "a list")?;
-        let items: Vec<&RawValue> =
-            serde_json::from_str(json.get()).map_err(|_| Unfit::Escape)?;
+        let items: Vec<&RawValue> = serde_json::from_str(json.get()).map_err(|_| Unfit::Escape)?;
         let read = |(index, item)| {
             T::from_json(item).map_err(|unfit| Unfit::Item { index, unfit: Box::new(unfit) })
         };

@@ -13,7 +13,10 @@ struct Net {
 }
 
 /// The methods of `net`.
-pub(super) fn module(server: Server, network_id: u64) -> Result<RpcModule<()>, RegisterMethodError> {
+pub(super) fn module(
+    server: Server,
+    network_id: u64,
+) -> Result<RpcModule<()>, RegisterMethodError> {
     let mut module = RpcModule::new(Net { server, network_id });
     module.register_method("net_version", |_, net, _| {
         Ok::<_, CallError>(net.network_id.to_string())

@@ -91,7 +91,9 @@ mod tests {
     #[test]
     fn by_default_only_pages_of_this_machine_connect() {
         let origins = origins(&[]);
-        for origin in ["http://localhost", "http://localhost:3000", "https://127.0.0.1", "http://[::1]:80"] {
+        for origin in
+            ["http://localhost", "http://localhost:3000", "https://127.0.0.1", "http://[::1]:80"]
+        {
             assert!(origins.allows(origin), "{origin}");
         }
         for origin in ["http://example.com", "http://localhost.evil", "null", ""] {

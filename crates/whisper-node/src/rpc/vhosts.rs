@@ -23,7 +23,8 @@ pub(super) struct VirtualHosts {
 impl VirtualHosts {
     /// The names as configured; `*` is any.
     pub(super) fn new(names: &[String]) -> Self {
-        let names: BTreeSet<_> = names.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
+        let names: BTreeSet<_> =
+            names.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
         Self { any: names.contains("*"), names }
     }
 
@@ -72,7 +73,8 @@ mod tests {
     #[test]
     fn known_names_and_addresses_pass() {
         let hosts = hosts(&["localhost", "Node.Example"]);
-        let allowed = ["localhost", "LOCALHOST:8545", "node.example", "10.1.2.3", "[::1]:8545", "::1"];
+        let allowed =
+            ["localhost", "LOCALHOST:8545", "node.example", "10.1.2.3", "[::1]:8545", "::1"];
         for host in allowed {
             assert!(hosts.allows(host), "{host}");
         }

@@ -7,7 +7,7 @@ use crate::rpc_support::json::Json;
 
 /// Compares the text of an answer with the expected one.
 pub fn check(exchange: &Exchange, expected: &str, answer: &str) -> Result<(), String> {
-    let (expected, answer) = (Json::parse(expected), Json::parse(answer));
+    let (expected, answer) = (Json::parse(expected), Json::read(answer)?);
     compare(exchange, "", &expected, &answer).map_err(|fault| format!("{fault} in {answer:?}"))
 }
 
@@ -62,7 +62,9 @@ fn compare_fields(
 fn compare_texts(expected: &str, answer: &str) -> Result<(), String> {
     let argument = expected.split_inclusive(": ").next().unwrap_or_default();
     let same = match argument.starts_with("invalid argument ") {
-        true => answer.starts_with(argument) && !answer.contains("json:") && !answer.contains("Go "),
+        true => {
+            answer.starts_with(argument) && !answer.contains("json:") && !answer.contains("Go ")
+        }
         false => expected == answer,
     };
     same.then_some(()).ok_or_else(|| format!("want the text {expected:?}"))

@@ -16,7 +16,11 @@ pub enum Json {
 
 impl Json {
     pub fn parse(text: &str) -> Self {
-        serde_json::from_str(text).unwrap_or_else(|error| panic!("no JSON ({error}): {text:?}"))
+        Self::read(text).unwrap()
+    }
+
+    pub fn read(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| format!("no JSON ({error}): {text:?}"))
     }
 
     /// The field or item at the end of a path of names and indexes, separated by dots.
@@ -26,7 +30,9 @@ impl Json {
 
     pub fn step(&self, step: &str) -> Option<&Self> {
         match self {
-            Self::Object(fields) => fields.iter().find(|(name, _)| name == step).map(|(_, json)| json),
+            Self::Object(fields) => {
+                fields.iter().find(|(name, _)| name == step).map(|(_, json)| json)
+            }
             Self::List(items) => items.get(step.parse::<usize>().ok()?),
             _ => None,
         }

@@ -37,7 +37,11 @@ impl Node {
     }
 
     pub async fn start_with(config: RpcConfig) -> Self {
-        let whisper = Whisper::new(Settings::default());
+        Self::start_from(config, Settings::default()).await
+    }
+
+    pub async fn start_from(config: RpcConfig, settings: Settings) -> Self {
+        let whisper = Whisper::new(settings);
         let server = p2p_server::Config::new(SecretKey::random(&mut rand::rng()))
             .name("whisper-node/v0.1.0/test")
             .listen(FREE)

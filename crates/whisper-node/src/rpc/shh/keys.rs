@@ -74,7 +74,9 @@ fn register_symmetric(module: &mut RpcModule<Shh>) -> Result<(), RegisterMethodE
         Ok::<_, CallError>(HexBytes::from(key.as_bytes().as_slice()))
     })?;
     module.register_method("shh_deleteSymKey", |params, shh, _| {
-        Ok::<_, CallError>(id(&params)?.1.is_some_and(|id| shh.whisper.keys().delete_symmetric(&id)))
+        Ok::<_, CallError>(
+            id(&params)?.1.is_some_and(|id| shh.whisper.keys().delete_symmetric(&id)),
+        )
     })?;
     Ok(())
 }

@@ -27,7 +27,9 @@ pub(super) fn register(module: &mut RpcModule<Shh>) -> Result<(), RegisterMethod
         let id = filter_id(&params)?;
         let messages = id.and_then(|id| shh.whisper.messages(&id));
         let messages = messages.ok_or(CallError::NoSuchFilter)?;
-        Ok::<_, CallError>(messages.iter().map(|received| MessageJson::from(&**received)).collect::<Vec<_>>())
+        Ok::<_, CallError>(
+            messages.iter().map(|received| MessageJson::from(&**received)).collect::<Vec<_>>(),
+        )
     })?;
     module.register_method("shh_deleteMessageFilter", |params, shh, _| {
         match filter_id(&params)?.is_some_and(|id| shh.whisper.unsubscribe(&id)) {
@@ -54,9 +56,7 @@ fn to_post(message: NewMessage) -> Result<Post, CallError> {
     let to = match (message.sym_key_id.as_str(), &message.pub_key) {
         (id, key) if id.is_empty() == key.is_empty() => return Err(CallError::KeyChoice),
         ("", key) => Recipient::Asymmetric(public_key(key).ok_or(CallError::InvalidPublicKey)?),
-        (id, _) => {
-            Recipient::Symmetric(id.parse().map_err(|_| PostError::NoSuchSymmetricKey)?)
-        }
+        (id, _) => Recipient::Symmetric(id.parse().map_err(|_| PostError::NoSuchSymmetricKey)?),
     };
     let sign = match message.sig.as_str() {
         "" => None,
