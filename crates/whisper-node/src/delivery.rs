@@ -1,6 +1,9 @@
 //! From the queues to the mailboxes: the workers that open envelopes, off the sessions' tasks.
 
-use std::sync::{Arc, RwLock};
+use std::{
+    sync::{Arc, RwLock},
+    time::Duration,
+};
 
 use tokio::{
     task::yield_now,
@@ -17,6 +20,10 @@ use crate::{
     settings::Settings,
     stats::Counters,
 };
+
+/// How long a packet or a post waits at most for room in the message queue. Well below the time
+/// after which a connection closes the slot of a sub-protocol that does not take its messages.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// After how many trials a worker lets other tasks run.
 const TRIALS: usize = 16;

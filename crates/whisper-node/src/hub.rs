@@ -13,7 +13,7 @@ use std::{
 
 use p2p_identity::NodeId;
 use p2p_mux::Sender;
-use tokio::{sync::Notify, time::sleep};
+use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 use whisper_envelope::{Bloom, Envelope};
 use whisper_pow::Work;
@@ -47,7 +47,7 @@ pub(crate) struct Hub {
     relay: Mutex<Relay>,
     links: Mutex<HashMap<Seat, Link>>,
     trusted: Mutex<HashSet<NodeId>>,
-    /// Rung when the pool was empty and is not any more.
+    /// Rung when something is to expire earlier than all before.
     timer: Notify,
 }
 
@@ -159,13 +159,14 @@ impl Hub {
     ) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(accepted.len());
         self.with_wakes(|relay| {
-            let was_empty = relay.pool().len() == 0;
+            let before = relay.pool().next_expiry();
             accepted.retain(|(envelope, work)| {
                 let verdict = relay.admit(now, from, envelope, *work);
                 verdicts.push(verdict);
                 verdict == Verdict::New
             });
-            if was_empty && !accepted.is_empty() {
+            let after = relay.pool().next_expiry();
+            if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
                 self.timer.notify_one();
             }
         });
@@ -221,24 +222,20 @@ impl Hub {
         lock(&self.trusted).contains(id)
     }
 
-    /// Removes envelopes as they expire: sleeps until the earliest expiry, and while the pool is
-    /// empty.
-    ///
-    /// An envelope that arrives later with an earlier expiry does not wake it; until the sleep ends
-    /// it takes up room, but is sent to nobody, and room that is needed is made without this timer.
-    /// So sleeps are short.
+    /// Removes envelopes as they expire: sleeps until the earliest expiry, or until an earlier one
+    /// comes in. Not for long, though: the clock may be set meanwhile.
     pub(crate) async fn expire(self: Arc<Self>) {
-        const LONGEST: u32 = 5;
+        const LONGEST: u32 = 60;
         loop {
             let now = self.settings.clock.now();
             let next = lock(&self.relay).handle_timeout(now);
-            match next {
-                None => self.timer.notified().await,
-                Some(expiry) => {
-                    let wait = expiry.saturating_sub(now).saturating_add(1).min(LONGEST);
-                    sleep(Duration::from_secs(u64::from(wait))).await;
-                }
-            }
+            let Some(expiry) = next else {
+                self.timer.notified().await;
+                continue;
+            };
+            let wait = expiry.saturating_sub(now).saturating_add(1).min(LONGEST);
+            // Whichever of the two it was, look again.
+            let _ = timeout(Duration::from_secs(wait.into()), self.timer.notified()).await;
         }
     }
 

@@ -47,6 +47,7 @@
 
 mod admission;
 mod delivery;
+mod describe;
 mod fault;
 mod filter;
 mod hub;

@@ -5,7 +5,7 @@
 //! and its connection with "subprotocol error"; everything else that is wrong with what a peer
 //! sends is counted and passed over.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
 use p2p_identity::NodeId;
@@ -15,22 +15,24 @@ use tokio::{
     task::yield_now,
     time::{Instant, timeout},
 };
+use whisper_envelope::{Envelope, EnvelopeError};
 
 use crate::{
+    delivery::PATIENCE,
     fault::Fault,
     hub::Hub,
     peer::Status,
     relay::{Seat, Transmit},
     settings::MAX_MESSAGE_SIZE,
-    wire::{self, Kind, Wire},
+    stats::Count,
+    wire::{self, Envelopes, Kind, Wire},
 };
 
 /// How many envelopes are decoded and checked before other tasks get their turn.
 const BATCH: usize = 128;
 
-/// How long a packet waits at most for room in the message queue. Well below the time after which
-/// the connection closes the slot of a sub-protocol that does not take its messages.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How many bytes of envelopes, where these are large. One alone may be larger.
+const BATCH_BYTES: usize = 128 * 1024;
 
 /// The largest packet that is read. Generous: go-ethereum puts all it has into one packet, whatever
 /// its size, and a node that comes back after a while should get it.
@@ -54,10 +56,10 @@ pub(crate) async fn run(
 ) -> Result<(), Exit> {
     let stop = hub.stop.clone();
     hub.counters.sessions.opened.one();
+    let _ended = CountOnDrop(&hub.counters.sessions.ended);
     let (sender, receiver) = channel.split();
     let session = Session { wire, id, sender, wake: Arc::default(), hub: Arc::clone(&hub) };
     let ended = stop.run_until_cancelled(session.talk(receiver)).await.unwrap_or(Ok(()));
-    hub.counters.sessions.ended.one();
     match ended {
         Ok(()) | Err(Ended::Send(SendError::Closed)) => Ok(()),
         Err(Ended::Send(error)) => Err(error.into()),
@@ -133,11 +135,11 @@ impl Session {
         match self.wire.kind(code) {
             Some(Kind::Envelopes) => self.handle_envelopes(seat, code, payload).await?,
             Some(Kind::MinWork) => {
-                self.hub.handle_min_work(seat, wire::decode_min_work(code, &payload)?)
+                self.hub.handle_min_work(seat, wire::decode_min_work(code, &payload)?);
             }
             Some(Kind::Bloom) => self.hub.handle_bloom(seat, wire::decode_bloom(code, &payload)?),
             Some(Kind::Direct) if self.hub.is_trusted(&self.id) => {
-                self.handle_direct(code, &payload)?
+                self.handle_direct(code, &payload)?;
             }
             Some(Kind::Direct) => counters.direct_untrusted.one(),
             Some(Kind::Request) => counters.requests_ignored.one(),
@@ -154,17 +156,10 @@ impl Session {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.hub.delivery.room(deadline).await;
-            let mut fault = None;
-            let decode =
-                |envelope: Result<_, _>| envelope.map_err(|error| fault = Some(error)).ok();
-            let batch: Vec<_> = envelopes.by_ref().map_while(decode).take(BATCH).collect();
-            let is_last = batch.len() < BATCH;
+            let (batch, rest) = next_batch(&mut envelopes);
             self.hub.receive(seat, batch);
-            if let Some(error) = fault {
-                return Err(Fault::MalformedEnvelope(error));
-            }
-            if is_last {
-                return Ok(());
+            if let ControlFlow::Break(end) = rest {
+                return end.map_err(Fault::MalformedEnvelope);
             }
             yield_now().await;
         }
@@ -183,10 +178,10 @@ impl Session {
         loop {
             match self.hub.poll_transmit(seat) {
                 Transmit::MinWork(min_work) => {
-                    self.send(Kind::MinWork, wire::encode_min_work(min_work)).await?
+                    self.send(Kind::MinWork, wire::encode_min_work(min_work)).await?;
                 }
                 Transmit::Bloom(bloom) => {
-                    self.send(Kind::Bloom, wire::encode_bloom(&bloom)).await?
+                    self.send(Kind::Bloom, wire::encode_bloom(&bloom)).await?;
                 }
                 Transmit::Envelopes(envelopes) => {
                     for packet in (self.wire.encode_envelopes)(&envelopes) {
@@ -205,5 +200,32 @@ impl Session {
             self.sender.send_raw(code, payload).await.map_err(Ended::Send)?;
         }
         Ok(())
+    }
+}
+
+/// Decodes the next few envelopes. Breaks where they end, or at a malformed one.
+fn next_batch(
+    envelopes: &mut Envelopes<'_>,
+) -> (Vec<Envelope>, ControlFlow<Result<(), EnvelopeError>>) {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while batch.len() < BATCH && bytes < BATCH_BYTES {
+        match envelopes.next() {
+            Some(Ok(envelope)) => {
+                bytes += envelope.raw().len();
+                batch.push(envelope);
+            }
+            Some(Err(error)) => return (batch, ControlFlow::Break(Err(error))),
+            None => return (batch, ControlFlow::Break(Ok(()))),
+        }
+    }
+    (batch, ControlFlow::Continue(()))
+}
+
+/// Counts when a session is over, also when its future is dropped.
+struct CountOnDrop<'a>(&'a Count);
+
+impl Drop for CountOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.one();
     }
 }

@@ -1,6 +1,6 @@
 //! The handle of the node's Whisper, for the program, the JSON-RPC and whoever embeds the node.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
 use p2p_identity::NodeId;
 use p2p_mux::{Channel, Exit, Protocol};
@@ -14,6 +14,8 @@ use whisper_pow::{Miner, Work};
 
 use crate::{
     admission::Verdict,
+    delivery::PATIENCE,
+    describe,
     filter::{Filter, FilterError, FilterSpec},
     hub::Hub,
     id::FilterId,
@@ -28,10 +30,6 @@ use crate::{
     watch::Watch,
     wire::{self, Kind},
 };
-
-/// How long a post waits at most for room in the message queue. What finds none is relayed all the
-/// same.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The node's whole Whisper: pool, peers, keys, filters. A handle; clones are the same node.
 ///
@@ -122,8 +120,8 @@ impl Whisper {
         Protocol::new("shh", wire.version, wire.length, move |peer, channel| {
             sessions.attach(peer.id(), channel)
         })
-        .node_info(move || node.node_info())
-        .peer_info(move |id| peers.peer_info(id))
+        .node_info(move || describe::node(&node.0.hub))
+        .peer_info(move |id| describe::peer(&peers.0.hub, id))
     }
 
     /// Runs a session with the peer `id` over a channel of any kind, until that closes, the node
@@ -332,24 +330,5 @@ impl Whisper {
     fn limits(&self) -> (f64, u32) {
         let info = self.info();
         (info.min_pow, info.max_message_size)
-    }
-
-    /// What `admin_nodeInfo` says of the protocol, with go-ethereum's names.
-    fn node_info(&self) -> String {
-        let (min_work, max_message_size) = self.limits();
-        serde_json::json!({ "maxMessageSize": max_message_size, "minimumPoW": min_work, "version": "6.0" }).to_string()
-    }
-
-    /// What `admin_peers` says of the protocol. go-ethereum has nothing but "unknown" to say.
-    fn peer_info(&self, id: &NodeId) -> Option<String> {
-        let status = self.0.hub.peer_status(id)?;
-        let info = serde_json::json!({
-            "bloom": format!("0x{}", hex::encode(status.bloom.0)),
-            "light": status.light,
-            "pow": status.min_work.get(),
-            "trusted": self.0.hub.is_trusted(id),
-            "version": wire::V6.version,
-        });
-        Some(info.to_string())
     }
 }

@@ -1,6 +1,7 @@
 //! A post whose future is dropped stops working. In a program of its own, to count its threads.
 
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
     future::{Future as _, poll_fn},

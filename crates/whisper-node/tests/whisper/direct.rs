@@ -5,7 +5,7 @@ use crate::support::{
     watch,
 };
 use p2p_mux::{Exit, Reason};
-use whisper_envelope::{Ciphertext, Dialect, Draft};
+use whisper_envelope::{Dialect, Draft};
 use whisper_node::{Envelope, FilterSpec, Post, PostError, Settings, Whisper};
 
 /// An envelope that expired a day ago.
@@ -115,26 +115,4 @@ async fn posted_to_one_peer() {
 
     let stranger = random_id();
     assert_eq!(a.post(direct(stranger)).await, Err(PostError::NoSuchPeer(stranger)));
-}
-
-/// `03 01` crashes go-ethereum: a length of three bytes, of which there is one.
-#[tokio::test]
-async fn a_plaintext_that_is_nonsense_is_counted() {
-    let node = node();
-    let secret = p2p_identity::SecretKey::random(&mut rand::rng());
-    let public = secret.public_key();
-    let key = node.keys().add_private_key(secret);
-    let mut watch =
-        node.watch(FilterSpec::new(whisper_node::FilterKey::Private(key)).topic(TOPIC)).unwrap();
-    let to = whisper_envelope::Recipient::Asymmetric(&public);
-    let peer = RawPeer::greeted(&node).await;
-    for plaintext in [&[0x03, 0x01][..], &[], &[0x01], &[0x01, 0x02, 0xaa], &[0x04; 70]] {
-        let sealed = Ciphertext::asymmetric(Dialect::V6, &public, plaintext, &mut rand::rng());
-        let draft = Draft::new(Dialect::V6, to, NOW).topic(TOPIC);
-        peer.send_envelopes(&[&draft.enclose(&sealed).unwrap().seal(0)]).await;
-    }
-    let good = Draft::new(Dialect::V6, to, NOW).topic(TOPIC).payload(b"good");
-    peer.send_envelopes(&[&good.encrypt(&mut rand::rng()).unwrap().seal(0)]).await;
-    assert_eq!(next(&mut watch).await, b"good");
-    assert_eq!(node.stats().delivery.malformed, 5);
 }

@@ -1,7 +1,10 @@
 //! Filters by each criterion, and their mailboxes.
 
-use crate::support::{self, TOPIC, envelope, next, node, post, settings, spec, unsealed, watch};
+use crate::support::{
+    self, NOW, RawPeer, TOPIC, envelope, next, node, post, settings, spec, unsealed, watch,
+};
 use p2p_identity::SecretKey;
+use whisper_envelope::{Ciphertext, Dialect, Draft};
 use whisper_node::{
     Bounds, FilterId, FilterKey, FilterSpec, Post, Recipient, Settings, Topic, Verdict, Whisper,
 };
@@ -160,4 +163,25 @@ async fn what_nobody_can_open_is_counted() {
     node.post(post(&node, b"for others")).await.unwrap();
     assert_eq!(payloads(&node, &id).await, [[0; 0]; 0]);
     assert_eq!(node.stats().delivery.not_opened, 1);
+}
+
+/// `03 01` crashes go-ethereum: a length of three bytes, of which there is one.
+#[tokio::test]
+async fn a_plaintext_that_is_nonsense_is_counted() {
+    let node = node();
+    let secret = SecretKey::random(&mut rand::rng());
+    let public = secret.public_key();
+    let key = node.keys().add_private_key(secret);
+    let mut watch = node.watch(FilterSpec::new(FilterKey::Private(key)).topic(TOPIC)).unwrap();
+    let to = whisper_envelope::Recipient::Asymmetric(&public);
+    let peer = RawPeer::greeted(&node).await;
+    for plaintext in [&[0x03, 0x01][..], &[], &[0x01], &[0x01, 0x02, 0xaa], &[0x04; 70]] {
+        let sealed = Ciphertext::asymmetric(Dialect::V6, &public, plaintext, &mut rand::rng());
+        let draft = Draft::new(Dialect::V6, to, NOW).topic(TOPIC);
+        peer.send_envelopes(&[&draft.enclose(&sealed).unwrap().seal(0)]).await;
+    }
+    let good = Draft::new(Dialect::V6, to, NOW).topic(TOPIC).payload(b"good");
+    peer.send_envelopes(&[&good.encrypt(&mut rand::rng()).unwrap().seal(0)]).await;
+    assert_eq!(next(&mut watch).await, b"good");
+    assert_eq!(node.stats().delivery.malformed, 5);
 }

@@ -1,5 +1,7 @@
 //! The node's Whisper without a network: nodes joined by pipes, and peers driven by hand.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod direct;
 mod filtering;
 mod hostile;

@@ -1,0 +1,131 @@
+//! Two nodes over real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+
+use p2p_identity::SecretKey;
+use p2p_mux::{Closed, Protocol, Reason};
+use p2p_server::{Config, Event, Events, Server};
+use whisper_node::{
+    FilterKey, FilterSpec, KeyId, Post, Recipient, Settings, Topic, Watch, Whisper,
+};
+
+const TOPIC: Topic = Topic(*b"test");
+
+struct Node {
+    whisper: Whisper,
+    server: Server,
+    key: KeyId,
+}
+
+fn config() -> Config {
+    Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0")
+}
+
+impl Node {
+    async fn start(to: Option<&Self>) -> Self {
+        let whisper = Whisper::new(Settings { min_work: 0.0, ..Settings::default() });
+        let mut config = config().protocol(whisper.protocol());
+        if let Some(to) = to {
+            config = config.static_node(to.server.enode());
+        }
+        let server = Server::start(config).await.unwrap();
+        let key = whisper.keys().symmetric_from_password("loopback");
+        Self { whisper, server, key }
+    }
+
+    fn watch(&self) -> Watch {
+        let spec = FilterSpec::new(FilterKey::Symmetric(self.key)).topic(TOPIC);
+        self.whisper.watch(spec).unwrap()
+    }
+
+    async fn post(&self, payload: &str) {
+        let post = Post {
+            topic: TOPIC,
+            payload: payload.into(),
+            pow_target: 0.0,
+            ..Post::new(Recipient::Symmetric(self.key))
+        };
+        self.whisper.post(post).await.unwrap();
+    }
+
+    async fn stop(self) {
+        self.server.stop().await;
+        self.whisper.stop().await;
+    }
+}
+
+async fn next(watch: &mut Watch) -> String {
+    let received = watch.next().await.unwrap();
+    String::from_utf8(received.message.payload.to_vec()).unwrap()
+}
+
+/// How the next connection ends.
+async fn dropped(events: &mut Events) -> Closed {
+    loop {
+        if let Event::Dropped { closed, .. } = events.next().await.unwrap() {
+            return closed;
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_hundred_messages_none_lost_and_none_twice() {
+    const MESSAGES: usize = 200;
+    let a = Node::start(None).await;
+    let mut at_a = a.watch();
+    // Half of them are posted before there is anybody to send them to.
+    for number in 0..MESSAGES / 2 {
+        a.post(&format!("a{number}")).await;
+    }
+    let b = Node::start(Some(&a)).await;
+    let mut at_b = b.watch();
+    for number in MESSAGES / 2..MESSAGES {
+        let (by_a, by_b) = (format!("a{number}"), format!("b{number}"));
+        tokio::join!(a.post(&by_a), b.post(&by_b));
+    }
+    let from_a = (0..MESSAGES).map(|number| format!("a{number}"));
+    let from_b = (MESSAGES / 2..MESSAGES).map(|number| format!("b{number}"));
+    let expected: BTreeSet<_> = from_a.chain(from_b).collect();
+    for watch in [&mut at_a, &mut at_b] {
+        let mut received = BTreeSet::new();
+        while received.len() < expected.len() {
+            let payload = next(watch).await;
+            assert!(received.insert(payload.clone()), "{payload} twice");
+        }
+        assert_eq!(received, expected);
+    }
+    for node in [&a, &b] {
+        let stats = node.whisper.stats();
+        assert_eq!(stats.envelopes.new, expected.len() as u64);
+        assert_eq!(stats.delivery.delivered, expected.len() as u64);
+        assert_eq!(stats.relay.sent + stats.envelopes.received, expected.len() as u64);
+    }
+    b.stop().await;
+    a.stop().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_nonsense_is_told_why_it_is_cut_off() {
+    let a = Node::start(None).await;
+    let b = Node::start(Some(&a)).await;
+    let mut at_b = b.watch();
+    let rogue = Protocol::new("shh", 6, 128, |_, mut channel| async move {
+        channel.send_raw(0, vec![0xc1, 0x06]).await?;
+        channel.send_raw(1, vec![0x05]).await?;
+        while channel.recv().await.is_some() {}
+        Ok(())
+    });
+    let config = config().protocol(rogue).static_node(a.server.enode());
+    let rogue = Server::start(config).await.unwrap();
+    let closed = dropped(&mut rogue.events()).await;
+    assert_eq!(closed, Closed::ByPeer(Reason::Subprotocol));
+    assert!(a.whisper.stats().faults.malformed_packet > 0);
+    rogue.stop().await;
+
+    a.post("still here").await;
+    assert_eq!(next(&mut at_b).await, "still here");
+    b.stop().await;
+    a.stop().await;
+}
