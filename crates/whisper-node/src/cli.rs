@@ -1,0 +1,106 @@
+//! The command line: what the words mean, and which command they start.
+
+mod demo;
+mod failure;
+mod flags;
+mod run;
+mod verbosity;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use failure::Failure;
+use flags::Flags;
+
+/// A Whisper node: encrypted publish and subscribe over devp2p, driven through JSON-RPC.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node until Ctrl-C (what happens when no command is named)
+    Run(Box<Flags>),
+    /// Start three nodes in a line, send one message through, and show the time of each hop
+    Demo,
+}
+
+impl Cli {
+    /// Does what was asked for. An error is what the operator is told, its causes after it.
+    pub(crate) async fn execute(self) -> Result<(), Failure> {
+        match self.command {
+            None => run::run(self.flags).await,
+            Some(Command::Run(flags)) => run::run(*flags).await,
+            Some(Command::Demo) => demo::run().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_work_with_and_without_the_word_run() {
+        for words in [&["whisper-node", "--port", "7"][..], &["whisper-node", "run", "--port", "7"]]
+        {
+            let flags = match Cli::try_parse_from(words).unwrap() {
+                Cli { command: Some(Command::Run(flags)), .. } => *flags,
+                Cli { command: None, flags } => flags,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(flags.network.port, 7);
+        }
+    }
+
+    #[test]
+    fn both_servers_are_on_unless_told_off() {
+        let flags = |words: &[&str]| Cli::try_parse_from(words).unwrap().flags.rpc;
+        assert!(flags(&["whisper-node"]).http && flags(&["whisper-node"]).ws);
+        assert!(flags(&["whisper-node", "--http", "--ws"]).http);
+        assert!(!flags(&["whisper-node", "--http=false"]).http);
+        assert!(!flags(&["whisper-node", "--ws=false"]).ws);
+    }
+
+    #[test]
+    fn lists_are_split_at_commas_and_checked() {
+        let id = p2p_identity::SecretKey::random(&mut rand::rng()).id();
+        let nodes = format!("enode://{id}@127.0.0.1:30303,enode://{id}@[::1]:30304");
+        match Cli::try_parse_from([
+            "whisper-node",
+            "--staticnodes",
+            &nodes,
+            "--netrestrict",
+            "10.0.0.0/8,127.0.0.0/8",
+        ]) {
+            Ok(cli) => {
+                assert_eq!(cli.flags.network.staticnodes.len(), 2);
+                assert_eq!(cli.flags.network.netrestrict.unwrap().networks().len(), 2);
+            }
+            Err(error) => panic!("{error}"),
+        }
+        for bad in [
+            ["--staticnodes", "enode://12@1.2.3.4:5"],
+            ["--netrestrict", "10.0.0.0"],
+            ["--nat", "sideways"],
+            ["--verbosity", "6"],
+        ] {
+            assert!(
+                Cli::try_parse_from([&["whisper-node"], &bad[..]].concat()).is_err(),
+                "{bad:?}"
+            );
+        }
+    }
+}

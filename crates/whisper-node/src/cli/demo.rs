@@ -1,0 +1,124 @@
+//! `whisper-node demo`: a line of three nodes over real sockets, and one message along it.
+
+use std::time::Duration;
+
+use p2p_identity::SecretKey;
+use p2p_server::{Config, Event, Events};
+use tokio::time::{Instant, timeout};
+use whisper_node::rpc::RpcConfig;
+use whisper_node::{FilterKey, FilterSpec, KeyId, Node, NodeConfig, Post, Recipient, Topic, Watch};
+
+use super::failure::Failure;
+
+/// How long each step may take. All together take about a second on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+const NAMES: [&str; 3] = ["anna", "bert", "carl"];
+const TOPIC: Topic = Topic(*b"demo");
+const PASSWORD: &str = "a word that anna, bert and carl share";
+const TEXT: &str = "hello from the other end";
+
+/// Starts three nodes, sends one message from the first to the last, and prints when each of them had it.
+pub(crate) async fn run() -> Result<(), Failure> {
+    println!("Three nodes in this process, each with a key, a port and peers of its own:");
+    let start = Instant::now();
+    let nodes = line().await?;
+    for (node, name) in nodes.iter().zip(NAMES) {
+        println!("  {name}  {}", shortened(&node.server.enode().to_string()));
+    }
+    println!("  anna ── bert ── carl: connected, shh/6 agreed  {:>10}", millis(start.elapsed()));
+    println!("  (anna and carl have no connection; bert relays)");
+    let told = tell(&nodes).await;
+    for node in nodes {
+        node.stop().await;
+    }
+    told
+}
+
+/// Posts on the first node and waits for the message on the two others.
+async fn tell(nodes: &[Node; 3]) -> Result<(), Failure> {
+    let [anna, bert, carl] = nodes;
+    let (key, _) = watch(anna)?;
+    let post = Post { topic: TOPIC, payload: TEXT.into(), ..Post::new(Recipient::Symmetric(key)) };
+    println!("\nanna posts {TEXT:?}, encrypted, with a proof of work of {}:", post.pow_target);
+    // Each on a task of its own, so that the time is taken when the message is there.
+    let heard = [bert, carl].map(|node| watch(node).map(|(_, watch)| tokio::spawn(heard(watch))));
+    let start = Instant::now();
+    let hash = anna.whisper.post(post).await.map_err(|_| Failure::Demo("anna could not post"))?;
+    let sealed = Instant::now();
+    println!(
+        "  anna  has found the proof of work {:>12}   envelope 0x{}…",
+        millis(sealed - start),
+        hex::encode(&hash[..4])
+    );
+    let mut before = sealed;
+    for (heard, line) in heard
+        .into_iter()
+        .zip(["bert  has it, and passed it on  ", "carl  opens it                 "])
+    {
+        let at = heard?.await.map_err(|_| Failure::Demo("a task ended"))??;
+        println!("  {line} {:>13}", format!("+{}", millis(at.saturating_duration_since(before))));
+        before = at;
+    }
+    println!("\nTry it yourself: `whisper-node --help`, and the README.");
+    Ok(())
+}
+
+/// A filter for the message, and the key that it shares with the other nodes.
+fn watch(node: &Node) -> Result<(KeyId, Watch), Failure> {
+    let key = node.whisper.keys().symmetric_from_password(PASSWORD);
+    let spec = FilterSpec::new(FilterKey::Symmetric(key)).topic(TOPIC);
+    let watch = node.whisper.watch(spec).map_err(|_| Failure::Demo("a key vanished"))?;
+    Ok((key, watch))
+}
+
+/// Waits until the message is there, and says when that was.
+async fn heard(mut watch: Watch) -> Result<Instant, Failure> {
+    let received = timeout(PATIENCE, watch.next()).await.ok().flatten();
+    let now = Instant::now();
+    match received {
+        Some(received) if received.message.payload == TEXT.as_bytes() => Ok(now),
+        Some(_) => Err(Failure::Demo("another message arrived")),
+        None => Err(Failure::Demo("the message did not arrive")),
+    }
+}
+
+/// Three nodes, each connected to the next.
+async fn line() -> Result<[Node; 3], Failure> {
+    let config = |name: &str| {
+        let key = SecretKey::random(&mut rand::rng());
+        Config::new(key).name(format!("demo/{name}")).listen("127.0.0.1:0")
+    };
+    let start = |server: Config| {
+        let rpc = RpcConfig { http: None, ws: None, ..RpcConfig::default() };
+        Node::start(NodeConfig { rpc, ..NodeConfig::new(server) })
+    };
+    let carl = start(config(NAMES[2])).await?;
+    let bert = start(config(NAMES[1]).static_node(carl.server.enode())).await?;
+    let mut at_bert = bert.server.events();
+    let anna = start(config(NAMES[0]).static_node(bert.server.enode())).await?;
+    let both = async {
+        while bert.server.peer_count() < 2 {
+            added(&mut at_bert).await?;
+        }
+        Ok::<_, Failure>(())
+    };
+    timeout(PATIENCE, both).await.map_err(|_| Failure::Demo("the nodes did not connect"))??;
+    Ok([anna, bert, carl])
+}
+
+/// Waits until something happens to the peers of a node.
+async fn added(events: &mut Events) -> Result<Event, Failure> {
+    events.next().await.ok_or(Failure::Demo("a node stopped"))
+}
+
+/// An enode URL as short as it can be told from others.
+fn shortened(enode: &str) -> String {
+    match enode.split_once('@') {
+        Some((id, address)) => format!("{}…@{address}", id.chars().take(16).collect::<String>()),
+        None => enode.to_owned(),
+    }
+}
+
+fn millis(duration: Duration) -> String {
+    format!("{:.2} ms", duration.as_secs_f64() * 1e3)
+}

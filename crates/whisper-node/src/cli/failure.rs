@@ -1,0 +1,72 @@
+//! What the operator reads when the program cannot go on.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use p2p_identity::{KeyError, KeyFileError};
+use p2p_server::StartError;
+use whisper_node::NodeError;
+
+/// Why the program ends early. One line, the causes after it, and where a flag can mend it, its name.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// There is nowhere to keep the node key.
+    #[error("no home directory is known: say where to keep the node key with --datadir")]
+    NoHome,
+    /// The data directory cannot be made.
+    #[error("data directory {} (--datadir) cannot be made", path.display())]
+    DataDir { path: PathBuf, source: io::Error },
+    /// The key file.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The key on the command line.
+    #[error("--nodekeyhex is not a key")]
+    KeyHex(#[source] KeyError),
+    /// `--shh.pow`, which has to be a number that can be compared.
+    #[error("--shh.pow {0} is not a proof of work: a number from 0 up is wanted")]
+    MinPow(f64),
+    /// `--shh.maxmessagesize`.
+    #[error("--shh.maxmessagesize {0} is too large: at most {1} bytes")]
+    MaxMessageSize(u32, u32),
+    /// The node did not start.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The system gives no signals: the node could not be stopped in good order.
+    #[error("cannot listen for Ctrl-C")]
+    Signals(#[source] io::Error),
+    /// The demonstration did not come to its end.
+    #[error("the demonstration failed: {0}")]
+    Demo(&'static str),
+}
+
+impl Failure {
+    /// The flag that would mend it, where the error itself does not name one.
+    fn flag(&self) -> Option<&'static str> {
+        match self {
+            Self::Node(NodeError::Server(StartError::AddressInUse { .. })) => {
+                Some("choose another port with --port")
+            }
+            Self::Node(NodeError::Server(
+                StartError::Listen { .. } | StartError::BadAddress { .. },
+            )) => Some("see --addr and --port"),
+            _ => None,
+        }
+    }
+
+    /// The failure, its causes, and its remedy, on one line.
+    pub(crate) fn report(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            line.push_str(": ");
+            line.push_str(&error.to_string());
+            cause = error.source();
+        }
+        if let Some(flag) = self.flag() {
+            line.push_str("; ");
+            line.push_str(flag);
+        }
+        line
+    }
+}

@@ -1,0 +1,156 @@
+//! The flags of `whisper-node run`, under the names go-ethereum gave them.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+use p2p_identity::Enode;
+use p2p_server::{Nat, NetRestrict};
+use whisper_node::rpc::Namespace;
+
+use super::verbosity::Verbosity;
+
+/// Everything an operator can say on the command line. Names and defaults are go-ethereum's; the
+/// two exceptions are that HTTP and WebSocket are on (loopback only) and that `--nat` is `none`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Flags {
+    /// Folder for the node key and everything else that outlives a run [default: ~/.whisper-node]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) datadir: Option<PathBuf>,
+
+    /// How much to log: 0 silent, 1 error, 2 warn, 3 info, 4 debug, 5 trace
+    #[arg(long, value_name = "0-5", default_value_t)]
+    pub(crate) verbosity: Verbosity,
+
+    #[command(flatten)]
+    pub(crate) network: NetworkFlags,
+
+    #[command(flatten)]
+    pub(crate) rpc: RpcFlags,
+
+    /// Lowest proof of work that this node accepts from others
+    #[arg(long = "shh.pow", value_name = "POW", default_value_t = 0.2, help_heading = "Whisper")]
+    pub(crate) shh_pow: f64,
+
+    /// Largest envelope that this node accepts, in bytes
+    #[arg(long = "shh.maxmessagesize", value_name = "BYTES", default_value_t = 1024 * 1024, help_heading = "Whisper")]
+    pub(crate) shh_max_message_size: u32,
+}
+
+/// Who this node is and whom it talks to.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetworkFlags {
+    /// TCP port for peers; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 30303)]
+    pub(crate) port: u16,
+
+    /// Address to listen on for peers
+    #[arg(long, value_name = "IP", default_value = "0.0.0.0")]
+    pub(crate) addr: IpAddr,
+
+    /// File with the node key, 64 hex digits [default: nodekey in the data directory, made on first start]
+    #[arg(long, value_name = "FILE", conflicts_with = "nodekeyhex")]
+    pub(crate) nodekey: Option<PathBuf>,
+
+    /// The node key itself, 64 hex digits (for tests: other users of the machine can read it)
+    #[arg(long, value_name = "HEX")]
+    pub(crate) nodekeyhex: Option<String>,
+
+    /// A word of your own in the node's name, as peers see it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) identity: Option<String>,
+
+    /// Most peers at a time
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) maxpeers: usize,
+
+    /// Most connections that have not finished their handshake
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) maxpendpeers: usize,
+
+    /// How peers reach this node from outside: none | extip:IP
+    #[arg(long, value_name = "NAT", default_value = "none")]
+    pub(crate) nat: Nat,
+
+    /// Talk only to these networks, comma-separated CIDR masks
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) netrestrict: Option<NetRestrict>,
+
+    /// Do not search for peers (this version has no discovery yet: nodes are found by --bootnodes,
+    /// --staticnodes and admin_addPeer)
+    #[arg(long)]
+    pub(crate) nodiscover: bool,
+
+    /// Enode URLs to try at start, comma-separated
+    #[arg(long, value_name = "ENODE", value_delimiter = ',')]
+    pub(crate) bootnodes: Vec<Enode>,
+
+    /// Enode URLs to stay connected to, comma-separated
+    #[arg(long, value_name = "ENODE", value_delimiter = ',')]
+    pub(crate) staticnodes: Vec<Enode>,
+}
+
+/// Where and to whom JSON-RPC is served.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "JSON-RPC")]
+pub(crate) struct RpcFlags {
+    /// Serve JSON-RPC over HTTP (--http=false turns it off)
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) http: bool,
+
+    /// Address of the HTTP server
+    #[arg(long = "http.addr", value_name = "IP", default_value = "127.0.0.1")]
+    pub(crate) http_addr: IpAddr,
+
+    /// Port of the HTTP server; 0 takes a free one
+    #[arg(long = "http.port", value_name = "PORT", default_value_t = 8545)]
+    pub(crate) http_port: u16,
+
+    /// Namespaces served over HTTP, comma-separated
+    #[arg(
+        long = "http.api",
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "admin,net,shh,web3"
+    )]
+    pub(crate) http_api: Vec<Namespace>,
+
+    /// Origins that browsers may call from, comma-separated, or *
+    #[arg(long = "http.corsdomain", value_name = "ORIGINS", value_delimiter = ',')]
+    pub(crate) http_corsdomain: Vec<String>,
+
+    /// Host names that requests may be addressed to, comma-separated, or *
+    #[arg(
+        long = "http.vhosts",
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "localhost"
+    )]
+    pub(crate) http_vhosts: Vec<String>,
+
+    /// Serve JSON-RPC over WebSocket (--ws=false turns it off)
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) ws: bool,
+
+    /// Address of the WebSocket server
+    #[arg(long = "ws.addr", value_name = "IP", default_value = "127.0.0.1")]
+    pub(crate) ws_addr: IpAddr,
+
+    /// Port of the WebSocket server; 0 takes a free one
+    #[arg(long = "ws.port", value_name = "PORT", default_value_t = 8546)]
+    pub(crate) ws_port: u16,
+
+    /// Namespaces served over WebSocket, comma-separated
+    #[arg(
+        long = "ws.api",
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "admin,net,shh,web3"
+    )]
+    pub(crate) ws_api: Vec<Namespace>,
+
+    /// Origins that browsers may connect from, comma-separated, or *
+    #[arg(long = "ws.origins", value_name = "ORIGINS", value_delimiter = ',')]
+    pub(crate) ws_origins: Vec<String>,
+}

@@ -1,0 +1,137 @@
+//! `whisper-node run`: from flags to a running node, and back down.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use p2p_identity::SecretKey;
+use tokio::signal;
+use whisper_node::rpc::{HttpConfig, RpcConfig, WsConfig};
+use whisper_node::{MAX_MESSAGE_SIZE, Node, NodeConfig, Settings};
+
+use super::failure::Failure;
+use super::flags::{Flags, NetworkFlags, RpcFlags};
+use super::verbosity::Verbosity;
+
+/// Runs a node until Ctrl-C (or, on Unix, SIGTERM).
+pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
+    log_to_stderr(flags.verbosity);
+    let node = Node::start(node_config(flags)?).await?;
+    println!("{}", banner(&node));
+    stop_signal().await.map_err(Failure::Signals)?;
+    println!("stopping");
+    node.stop().await;
+    Ok(())
+}
+
+/// Logs go to stderr, so that stdout is the addresses alone and a script can read them.
+fn log_to_stderr(verbosity: Verbosity) {
+    tracing_subscriber::fmt()
+        .with_max_level(verbosity.level())
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+}
+
+/// What a script or a person needs to reach the node, one `name  value` a line.
+fn banner(node: &Node) -> String {
+    let or_off = |scheme: &str, addr: Option<SocketAddr>| match addr {
+        Some(addr) => format!("{scheme}://{addr}"),
+        None => "off".to_owned(),
+    };
+    format!(
+        "enode      {}\nHTTP       {}\nWebSocket  {}\nCtrl-C stops the node.",
+        node.server.enode(),
+        or_off("http", node.rpc().http_addr()),
+        or_off("ws", node.rpc().ws_addr()),
+    )
+}
+
+#[cfg(unix)]
+async fn stop_signal() -> io::Result<()> {
+    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() -> io::Result<()> {
+    signal::ctrl_c().await
+}
+
+/// The node that the flags describe. Reads the node key, and makes the data directory and the key where needed.
+fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
+    let datadir = match flags.datadir {
+        Some(datadir) => datadir,
+        None => std::env::home_dir().ok_or(Failure::NoHome)?.join(".whisper-node"),
+    };
+    fs::create_dir_all(&datadir)
+        .map_err(|source| Failure::DataDir { path: datadir.clone(), source })?;
+    let whisper = whisper_settings(flags.shh_pow, flags.shh_max_message_size)?;
+    let key = node_key(&flags.network, &datadir)?;
+    Ok(NodeConfig {
+        server: server_config(key, flags.network),
+        whisper,
+        rpc: rpc_config(flags.rpc, datadir),
+    })
+}
+
+fn whisper_settings(min_work: f64, max_message_size: u32) -> Result<Settings, Failure> {
+    if !(min_work.is_finite() && min_work >= 0.0) {
+        return Err(Failure::MinPow(min_work));
+    }
+    if max_message_size > MAX_MESSAGE_SIZE {
+        return Err(Failure::MaxMessageSize(max_message_size, MAX_MESSAGE_SIZE));
+    }
+    Ok(Settings { min_work, max_message_size, ..Settings::default() })
+}
+
+fn node_key(flags: &NetworkFlags, datadir: &Path) -> Result<SecretKey, Failure> {
+    match (&flags.nodekeyhex, &flags.nodekey) {
+        (Some(hex), _) => SecretKey::from_hex(hex).map_err(Failure::KeyHex),
+        (None, Some(file)) => Ok(SecretKey::load(file)?),
+        (None, None) => Ok(SecretKey::load_or_create(datadir.join("nodekey"), &mut rand::rng())?),
+    }
+}
+
+/// The node's name as peers and `web3_clientVersion` show it, in the form that go-ethereum uses.
+fn client_name(identity: Option<&str>) -> String {
+    let version = concat!("v", env!("CARGO_PKG_VERSION"));
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    match identity {
+        Some(identity) => format!("WhisperNode/{identity}/{version}/{os}-{arch}"),
+        None => format!("WhisperNode/{version}/{os}-{arch}"),
+    }
+}
+
+fn server_config(key: SecretKey, flags: NetworkFlags) -> p2p_server::Config {
+    let mut config = p2p_server::Config::new(key)
+        .name(client_name(flags.identity.as_deref()))
+        .listen(SocketAddr::new(flags.addr, flags.port))
+        .max_peers(flags.maxpeers)
+        .max_pending(flags.maxpendpeers)
+        .discover(!flags.nodiscover)
+        .nat(flags.nat);
+    config.nodes.boot = flags.bootnodes;
+    config.nodes.statics = flags.staticnodes;
+    config.net_restrict = flags.netrestrict;
+    config
+}
+
+fn rpc_config(flags: RpcFlags, datadir: PathBuf) -> RpcConfig {
+    let http = flags.http.then(|| HttpConfig {
+        addr: SocketAddr::new(flags.http_addr, flags.http_port),
+        api: flags.http_api,
+        cors: flags.http_corsdomain,
+        vhosts: flags.http_vhosts,
+    });
+    let ws = flags.ws.then(|| WsConfig {
+        addr: SocketAddr::new(flags.ws_addr, flags.ws_port),
+        api: flags.ws_api,
+        origins: flags.ws_origins,
+    });
+    RpcConfig { http, ws, datadir, ..RpcConfig::default() }
+}

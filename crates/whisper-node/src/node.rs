@@ -1,0 +1,91 @@
+//! A whole node: Whisper, the peers it is spoken with, and JSON-RPC in front of it.
+
+use p2p_server::{Server, StartError};
+
+use crate::{
+    Settings, Whisper,
+    rpc::{self, RpcConfig, RpcError, RpcServer},
+};
+
+/// What a node is made of. Each part has a default of its own; only the key must be given, in
+/// [`p2p_server::Config::new`].
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// The network. "shh" is added to its protocols when the node starts.
+    pub server: p2p_server::Config,
+    /// Whisper itself.
+    pub whisper: Settings,
+    /// Where JSON-RPC is served.
+    pub rpc: RpcConfig,
+}
+
+impl NodeConfig {
+    /// A node with this network and the defaults of everything else.
+    #[must_use]
+    pub fn new(server: p2p_server::Config) -> Self {
+        Self { server, whisper: Settings::default(), rpc: RpcConfig::default() }
+    }
+}
+
+/// A running node. [`Node::stop`] ends it in good order; dropping it ends it too, in the background.
+#[derive(Debug)]
+pub struct Node {
+    /// Whisper: keys, filters, messages.
+    pub whisper: Whisper,
+    /// The peers.
+    pub server: Server,
+    rpc: RpcServer,
+}
+
+/// Why a node did not start. Nothing is left running.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The network.
+    #[error(transparent)]
+    Server(#[from] StartError),
+    /// JSON-RPC.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+}
+
+impl Node {
+    /// Starts Whisper, then the network, then JSON-RPC. Must be called within a tokio runtime with its IO and time
+    /// drivers on.
+    ///
+    /// # Errors
+    ///
+    /// A port that is taken, an address that is none, a NAT mechanism that is not there yet; what was started before
+    /// is stopped again.
+    pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
+        let whisper = Whisper::new(config.whisper);
+        let server = match Server::start(config.server.protocol(whisper.protocol())).await {
+            Ok(server) => server,
+            Err(error) => {
+                whisper.stop().await;
+                return Err(error.into());
+            }
+        };
+        match rpc::serve(config.rpc, whisper.clone(), server.clone()).await {
+            Ok(rpc) => Ok(Self { whisper, server, rpc }),
+            Err(error) => {
+                server.stop().await;
+                whisper.stop().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The JSON-RPC servers: where they listen, what they counted.
+    #[must_use]
+    pub fn rpc(&self) -> &RpcServer {
+        &self.rpc
+    }
+
+    /// Stops answering clients and talking to peers, both at once: each has a limit of its own (2 s and 2.25 s), which
+    /// no client and no peer can stretch.
+    pub async fn stop(self) {
+        tokio::join!(self.rpc.stop(), self.server.stop());
+        self.whisper.stop().await;
+    }
+}
