@@ -1,1 +1,61 @@
-//! being written
+//! What the benchmarks of the layers share. They stand beside this folder, one file a layer, and `cargo xtask bench`
+//! runs them in interleaved passes and makes the table; its list of cases says which figure comes from which of them.
+//!
+//! Inputs are random but the same in every run, so that passes compare, and incompressible, so that Snappy has nothing
+//! to win.
+
+use rand::{RngCore as _, SeedableRng as _, rngs::StdRng};
+
+/// The random source of a benchmark: the same numbers in every run.
+#[must_use]
+pub fn rng() -> StdRng {
+    StdRng::seed_from_u64(0x5eed)
+}
+
+/// That many bytes that look random and are the same in every run.
+#[must_use]
+pub fn bytes(count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    rng().fill_bytes(&mut bytes);
+    bytes
+}
+
+/// Reports a figure that is no time per iteration, under the name of its case: a percentile, a share, bytes.
+#[expect(clippy::print_stdout, reason = "the line is what `cargo xtask bench` reads")]
+pub fn measured(case: &str, value: f64) {
+    println!("measured {case} {value}");
+}
+
+/// The value below which the share `at` of the `values` lies, 0 for none.
+#[must_use]
+pub fn percentile(values: &mut [f64], at: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index into the values, rounded up and kept in range"
+    )]
+    let rank = ((values.len() as f64 * at).ceil() as usize).clamp(1, values.len().max(1));
+    values.get(rank - 1).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, percentile};
+
+    #[test]
+    fn percentiles_are_values_that_occurred() {
+        let mut values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert!((percentile(&mut values, 0.5) - 100.0).abs() < 1e-9);
+        assert!((percentile(&mut values, 0.99) - 198.0).abs() < 1e-9);
+        assert!((percentile(&mut values, 1.0) - 200.0).abs() < 1e-9);
+        assert!(percentile(&mut [], 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn inputs_repeat() {
+        assert_eq!(bytes(100), bytes(100));
+        assert_ne!(bytes(100)[..50], bytes(100)[50..]);
+    }
+}
