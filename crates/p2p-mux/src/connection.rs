@@ -145,6 +145,13 @@ impl Connection {
         self.held.as_ref().map(|held| held.slot)
     }
 
+    /// Whether messages for the slot are held or dropped because its budget is full: then
+    /// [`release`](Self::release) is urgent.
+    #[must_use]
+    pub fn is_full(&self, slot: SlotId) -> bool {
+        self.held() == Some(slot) || self.slots.get(slot.0).is_some_and(|state| state.overloaded)
+    }
+
     /// Whether bytes from the peer are of use now.
     #[must_use]
     pub const fn is_reading(&self) -> bool {

@@ -121,6 +121,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     /// From the input through the machine to the slots.
     fn deliver(&mut self, now: Instant) {
+        self.relieve();
         loop {
             while let Some(event) = self.machine.poll_event(now, &mut self.input) {
                 match event {
@@ -131,13 +132,24 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                     },
                 }
             }
-            let Some(slot) = self.machine.held() else { return };
-            let freed = self.ports.collect(slot);
-            if freed.items == 0 {
+            if !self.relieve() {
                 return;
             }
-            self.machine.release(slot, freed);
         }
+    }
+
+    /// Tells the machine what the full slots have taken, and asks them to ring the bell when they
+    /// take more. Whether it was anything.
+    fn relieve(&mut self) -> bool {
+        let mut relieved = false;
+        for slot in self.ports.slots() {
+            if self.machine.is_full(slot) {
+                let freed = self.ports.collect(slot);
+                self.machine.release(slot, freed);
+                relieved |= freed.items > 0;
+            }
+        }
+        relieved
     }
 
     /// From the machine into the output.

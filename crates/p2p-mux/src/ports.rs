@@ -57,6 +57,10 @@ impl Ports {
         Self { outbox, ports, tasks }
     }
 
+    pub(crate) fn slots(&self) -> impl Iterator<Item = SlotId> + use<> {
+        (0..self.ports.len()).map(SlotId)
+    }
+
     /// Hands a message to a slot, and collects what the slot has taken since the last time. The
     /// message comes back if nobody listens.
     pub(crate) fn deliver(&self, slot: SlotId, message: Message) -> Result<Load, Message> {
