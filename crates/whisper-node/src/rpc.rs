@@ -7,6 +7,27 @@
 //! (batches, ids, unreadable JSON), this follows the specification; the differences are listed in `RPC.md` of this
 //! crate.
 //!
+//! ```
+//! use p2p_server::{Config, Server};
+//! use whisper_node::rpc::{HttpConfig, RpcConfig, serve};
+//! use whisper_node::{Settings, Whisper};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let whisper = Whisper::new(Settings::default());
+//! let key = p2p_identity::SecretKey::random(&mut rand::rng());
+//! let server = Server::start(Config::new(key).protocol(whisper.protocol())).await?;
+//!
+//! // HTTP only, on any free port of this machine.
+//! let http = HttpConfig { addr: "127.0.0.1:0".parse()?, ..HttpConfig::default() };
+//! let config = RpcConfig { http: Some(http), ws: None, ..RpcConfig::default() };
+//! let rpc = serve(config, whisper, server).await?;
+//! println!("http://{}", rpc.http_addr().expect("it is served"));
+//! rpc.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! What is not here: IPC, TLS, tokens. Until then a server that is reachable from elsewhere belongs behind a proxy
 //! that has them: whoever may call `shh` can read the node's keys, whoever may call `admin` controls the node.
 //!

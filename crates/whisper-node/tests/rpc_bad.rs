@@ -1,5 +1,6 @@
 //! What clients get wrong, by mistake or on purpose: every request is answered with a typed error or refused, and the
 //! node keeps serving.
+#![allow(clippy::unwrap_used, reason = "a test says what broke by panicking")]
 
 mod rpc_support;
 

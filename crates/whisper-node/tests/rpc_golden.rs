@@ -2,6 +2,7 @@
 //!
 //! `golden/README.md` says what the files hold. Every file is replayed or listed in [`SKIPPED`]; every difference is
 //! listed in [`DIFFERENCES`] with its reason. In objects the order of the fields is compared, too.
+#![allow(clippy::unwrap_used, reason = "a test says what broke by panicking")]
 
 mod rpc_replay;
 mod rpc_support;

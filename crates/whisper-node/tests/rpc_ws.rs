@@ -1,4 +1,5 @@
 //! Subscriptions over WebSocket: pushed as messages arrive, bounded, and gone with their connection.
+#![allow(clippy::unwrap_used, reason = "a test says what broke by panicking")]
 
 mod rpc_support;
 

@@ -58,6 +58,7 @@ impl Refusal {
 
 /// How often the servers answered, failed and refused since they started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RpcStats {
     /// Calls answered, notifications included.
     pub calls: u64,

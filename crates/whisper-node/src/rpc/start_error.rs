@@ -8,6 +8,7 @@ use jsonrpsee::core::RegisterMethodError;
 
 /// A way for clients to reach the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Transport {
     /// JSON-RPC over HTTP.
     Http,

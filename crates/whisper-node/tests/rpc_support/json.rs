@@ -10,8 +10,8 @@ pub enum Json {
     Bool(bool),
     Number(f64),
     String(String),
-    List(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Json {

@@ -91,6 +91,7 @@ impl Node {
 }
 
 /// The text of a request with the id 1.
+#[expect(clippy::needless_pass_by_value, reason = "the parameters are written in place")]
 pub fn request(method: &str, params: Value) -> String {
     json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
 }
