@@ -3,6 +3,7 @@
 mod demo;
 mod failure;
 mod flags;
+mod journal;
 mod run;
 mod verbosity;
 

@@ -1,6 +1,6 @@
 //! A whole node: Whisper, the peers it is spoken with, and JSON-RPC in front of it.
 
-use p2p_server::{Server, StartError};
+use p2p_server::{Events, Server, StartError};
 
 use crate::{
     Settings, Whisper,
@@ -34,6 +34,8 @@ pub struct Node {
     pub whisper: Whisper,
     /// The peers.
     pub server: Server,
+    /// What has happened to the peers, from the start. More can be had from [`Server::events`].
+    pub events: Events,
     rpc: RpcServer,
 }
 
@@ -66,8 +68,9 @@ impl Node {
                 return Err(error.into());
             }
         };
+        let events = server.events();
         match rpc::serve(config.rpc, whisper.clone(), server.clone()).await {
-            Ok(rpc) => Ok(Self { whisper, server, rpc }),
+            Ok(rpc) => Ok(Self { whisper, server, events, rpc }),
             Err(error) => {
                 server.stop().await;
                 whisper.stop().await;

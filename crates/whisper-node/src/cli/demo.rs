@@ -93,12 +93,11 @@ async fn line() -> Result<[Node; 3], Failure> {
         Node::start(NodeConfig { rpc, ..NodeConfig::new(server) })
     };
     let carl = start(config(NAMES[2])).await?;
-    let bert = start(config(NAMES[1]).static_node(carl.server.enode())).await?;
-    let mut at_bert = bert.server.events();
+    let mut bert = start(config(NAMES[1]).static_node(carl.server.enode())).await?;
     let anna = start(config(NAMES[0]).static_node(bert.server.enode())).await?;
     let both = async {
         while bert.server.peer_count() < 2 {
-            added(&mut at_bert).await?;
+            added(&mut bert.events).await?;
         }
         Ok::<_, Failure>(())
     };

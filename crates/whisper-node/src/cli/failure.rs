@@ -56,17 +56,22 @@ impl Failure {
 
     /// The failure, its causes, and its remedy, on one line.
     pub(crate) fn report(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            line.push_str(": ");
-            line.push_str(&error.to_string());
-            cause = error.source();
+        let line = with_causes(self);
+        match self.flag() {
+            Some(flag) => format!("{line}; {flag}"),
+            None => line,
         }
-        if let Some(flag) = self.flag() {
-            line.push_str("; ");
-            line.push_str(flag);
-        }
-        line
     }
+}
+
+/// An error and its causes on one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
 }

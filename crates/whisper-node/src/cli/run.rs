@@ -12,14 +12,18 @@ use whisper_node::{MAX_MESSAGE_SIZE, Node, NodeConfig, Settings};
 
 use super::failure::Failure;
 use super::flags::{Flags, NetworkFlags, RpcFlags};
+use super::journal;
 use super::verbosity::Verbosity;
 
 /// Runs a node until Ctrl-C (or, on Unix, SIGTERM).
 pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
     log_to_stderr(flags.verbosity);
-    let node = Node::start(node_config(flags)?).await?;
+    let mut node = Node::start(node_config(flags)?).await?;
     println!("{}", banner(&node));
-    stop_signal().await.map_err(Failure::Signals)?;
+    tokio::select! {
+        stopped = stop_signal() => stopped.map_err(Failure::Signals)?,
+        () = journal::keep(&mut node.events) => {}
+    }
     println!("stopping");
     node.stop().await;
     Ok(())
