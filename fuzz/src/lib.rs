@@ -10,12 +10,14 @@ mod identity;
 mod mux;
 mod rlp;
 mod rlpx;
+mod session;
 
 pub use envelope::{envelope_v5, envelope_v6, open, payload_v5, payload_v6};
 pub use identity::{ecies_open, enode};
 pub use mux::{connection, hello, reason};
 pub use rlp::{rlp_item, rlp_roundtrip};
 pub use rlpx::{ack, auth, frame, snappy};
+pub use session::shh_packet;
 
 /// A body: any bytes in, a panic if a property does not hold.
 pub type Body = fn(&[u8]);
@@ -38,4 +40,5 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("payload_v5", payload_v5),
     ("payload_v6", payload_v6),
     ("open", open),
+    ("shh_packet", shh_packet),
 ];

@@ -74,7 +74,6 @@ pub fn connection(data: &[u8]) {
         now,
         waiting: vec![Vec::new(); slots.len()],
         ended: vec![false; slots.len()],
-        ids: vec![None; slots.len()],
     };
     let mut script = data;
     while let Some((step, rest)) = script.split_first() {
@@ -94,8 +93,6 @@ struct Run {
     /// What each slot was given and has not taken.
     waiting: Vec<Vec<Message>>,
     ended: Vec<bool>,
-    /// A slot's name, once we were told.
-    ids: Vec<Option<SlotId>>,
 }
 
 impl Run {
@@ -128,15 +125,14 @@ impl Run {
         while let Some(event) = self.connection.poll_event(self.now, &mut self.input) {
             match event {
                 Event::Message { slot, message } => {
-                    let index = slot.index();
+                    let SlotId(index) = slot;
                     assert!(!self.ended[index], "a message for a slot that has ended");
                     assert!(message.code < 8, "a code of another slot");
-                    self.ids[index] = Some(slot);
                     self.waiting[index].push(message);
                 }
                 Event::Evicted { slot } => {
-                    self.ended[slot.index()] = true;
-                    self.waiting[slot.index()].clear();
+                    self.ended[slot.0] = true;
+                    self.waiting[slot.0].clear();
                 }
                 other => panic!("an event that this body does not know: {other:?}"),
             }
@@ -147,23 +143,22 @@ impl Run {
     }
 
     fn take(&mut self, slot: usize) {
-        let (Some(id), Some(message)) = (self.ids[slot], self.waiting[slot].pop()) else { return };
-        self.connection.release(id, p2p_mux::Load { bytes: cost(&message), items: 1 });
+        let Some(message) = self.waiting[slot].pop() else { return };
+        self.connection.release(SlotId(slot), p2p_mux::Load { bytes: cost(&message), items: 1 });
     }
 
     fn say(&mut self, slot: usize, code: u64, payload: &[u8]) {
-        let Some(id) = self.ids[slot] else { return };
-        let sent =
-            self.connection.send(id, Message { code, payload: Bytes::copy_from_slice(payload) });
+        let sent = self
+            .connection
+            .send(SlotId(slot), Message { code, payload: Bytes::copy_from_slice(payload) });
         if self.ended[slot] || self.connection.closed().is_some() || code >= 8 {
             assert!(sent.is_err());
         }
     }
 
     fn end(&mut self, slot: usize, how: u8) {
-        let Some(id) = self.ids[slot] else { return };
         let ending = [Ending::Returned, Ending::Failed, Ending::Panicked][usize::from(how / 2) % 3];
-        self.connection.end_slot(self.now, id, ending);
+        self.connection.end_slot(self.now, SlotId(slot), ending);
         self.ended[slot] = true;
     }
 

@@ -1,0 +1,108 @@
+//! A whole Whisper session: a peer that sends anything, a node, and a second peer that gets what the node passes on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use p2p_mux::{Channel, Message, Receiver, Sender};
+use rlp_codec::{Error, Item};
+use tokio::{join, runtime::Builder, time::timeout};
+use whisper_node::{Clock, Settings, Whisper};
+
+use crate::fixture;
+
+/// A time at which the envelopes of the corpus are alive.
+const NOW: u32 = 1_700_000_010;
+
+/// A small pool, so that it fills.
+const POOL: usize = 64 * 1024;
+
+/// The status of a node that wants everything: version 6, no work, an empty bloom.
+const STATUS: &[u8] = &[0xc3, 0x06, 0x80, 0x80];
+
+/// The input is a list of packets: a byte of code, two of length, the payload. Whatever they are, the session ends when
+/// the peer hangs up, the pool keeps to its budget, and what goes on to the other peer are bytes that came in.
+pub fn shh_packet(data: &[u8]) {
+    let runtime = Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.unwrap_or_else(|error| panic!("a runtime: {error}"));
+    let limit = Duration::from_secs(20);
+    let done = runtime.block_on(async { timeout(limit, run(data)).await });
+    assert!(done.is_ok(), "the session did not end");
+}
+
+async fn run(data: &[u8]) {
+    let packets = packets(data);
+    let clock = Clock::new(|| NOW);
+    let whisper = Whisper::new(Settings {
+        min_work: 0.0,
+        workers: 1,
+        pool_bytes: POOL,
+        clock,
+        ..Settings::default()
+    });
+    let (stranger, at_stranger) = Channel::pipe();
+    let (friend, at_friend) = Channel::pipe();
+    let (to_node, from_node) = at_stranger.split();
+    let (to_friend, from_friend) = at_friend.split();
+
+    let strangers_session = whisper.attach(fixture::key(1).id(), stranger);
+    let friends_session = whisper.attach(fixture::key(2).id(), friend);
+    let talk = async {
+        let (ended, ()) = join!(strangers_session, say(to_node, packets.clone()));
+        let _reason = ended;
+        let info = whisper.info();
+        assert!(info.memory <= POOL, "{} bytes in the pool", info.memory);
+        whisper.stop().await;
+    };
+    let greeting = say_and_stay(&to_friend);
+    let (_, (), replies, relayed, _) =
+        join!(greeting, talk, listen(from_node), listen(from_friend), friends_session);
+
+    let status_first = |messages: &[Message]| messages.first().is_none_or(|first| first.code == 0);
+    assert!(status_first(&replies) && status_first(&relayed));
+    for envelope in relayed.iter().filter(|message| message.code == 1).flat_map(envelopes) {
+        let came_in = packets
+            .iter()
+            .any(|(_, payload)| payload.windows(envelope.len()).any(|part| part == envelope));
+        assert!(came_in, "the node passed on what nobody sent: {envelope:02x?}");
+    }
+}
+
+fn packets(mut data: &[u8]) -> Vec<(u64, Bytes)> {
+    let mut packets = Vec::new();
+    while let [code, high, low, rest @ ..] = data {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(rest.len());
+        let (payload, rest) = rest.split_at(length);
+        packets.push((u64::from(*code), Bytes::copy_from_slice(payload)));
+        data = rest;
+    }
+    packets
+}
+
+async fn say(to_node: Sender, packets: Vec<(u64, Bytes)>) {
+    for (code, payload) in packets {
+        if to_node.send_raw(code, payload).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn say_and_stay(to_node: &Sender) {
+    // It fails only if the node has ended, which the rest finds out.
+    let _ = to_node.send_raw(0, STATUS).await;
+}
+
+async fn listen(mut from_node: Receiver) -> Vec<Message> {
+    let mut messages = Vec::new();
+    while let Some(message) = from_node.recv().await {
+        messages.push(message);
+    }
+    messages
+}
+
+/// The envelopes in a packet that our node sent.
+fn envelopes(packet: &Message) -> Vec<Vec<u8>> {
+    let list = Item::parse(&packet.payload).and_then(|item| item.items());
+    let envelopes = list
+        .and_then(|list| list.map(|item| Ok(item?.raw().to_vec())).collect::<Result<_, Error>>());
+    envelopes.unwrap_or_else(|error| panic!("our own packet: {error}"))
+}
