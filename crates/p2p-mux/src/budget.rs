@@ -37,7 +37,11 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub(crate) const fn new(limits: Limits) -> Self {
+    /// With room for one message at least.
+    pub(crate) const fn new(mut limits: Limits) -> Self {
+        if limits.items == 0 {
+            limits.items = 1;
+        }
         Self { limits, used: Load { bytes: 0, items: 0 } }
     }
 

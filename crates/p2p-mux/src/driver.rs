@@ -14,7 +14,7 @@ use std::{
 use bytes::{Buf, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    time::{Sleep, sleep_until, timeout_at},
+    time::{Sleep, sleep_until, timeout, timeout_at},
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -275,7 +275,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let peer = timeout_at(deadline.into(), words);
         let slots = timeout_at(deadline.into(), self.ports.join());
         let _ = tokio::join!(peer, slots);
-        self.ports.shutdown().await;
+        // Cancelling is at once, unless a task blocks its thread: that one is left behind.
+        let _ = timeout(self.config.farewell, self.ports.shutdown()).await;
     }
 }
 

@@ -1,4 +1,85 @@
 //! One encrypted devp2p connection, many isolated sub-protocols on it.
+//!
+//! A sub-protocol is a name, a version, a number of message codes and an async function; see
+//! [`Protocol`]. Two nodes that have connected over RLPx ([`transport`]) exchange Hello
+//! ([`greet`]), find out which sub-protocols both have, and run each of them in a task of its own
+//! ([`Greeted::run`]). What one of them does, the others do not feel:
+//!
+//! - **It ends alone.** When its function returns, fails or panics, its slot closes; the
+//!   connection and the other slots go on. What still arrives for it is dropped and counted. With
+//!   the last slot the connection ends, or before if a protocol wants it so ([`OnExit`],
+//!   [`Exit::Disconnect`]).
+//! - **It is bounded.** What has arrived and was not taken, and what waits to be sent, is limited
+//!   for each slot, in bytes and in messages ([`Terms`]). RLPx has no window per sub-protocol:
+//!   while one is full, nothing is read for the others either. That is bounded in time
+//!   ([`Config::stall_limit`]), and then its [`Overload`] rule applies. A sub-protocol that is
+//!   slow, but not stuck, slows down its neighbours on this connection.
+//! - **It gets its share.** Who sends next is decided by deficit round robin in bytes, with a weight
+//!   for each protocol, and the messages of the connection itself go first. A message is one
+//!   frame, so a small one waits at most for one large one of each neighbour, and for what is
+//!   sealed already (64 KiB).
+//!
+//! Reading never waits for writing. Whatever is dropped, refused or closed has a reason in
+//! [`Closed`], [`GreetError`] or [`SendError`], and a counter in [`Stats`].
+//!
+//! # A sub-protocol
+//!
+//! Twenty lines, and a test of them without a network:
+//!
+//! ```
+//! use p2p_mux::{Channel, Exit, Peer, Protocol, identity::{NodeId, SecretKey}};
+//! use tokio::sync::mpsc;
+//!
+//! const PING: u64 = 0;
+//! const PONG: u64 = 1;
+//!
+//! fn echo(heard: mpsc::Sender<(NodeId, u64)>) -> Protocol {
+//!     Protocol::new("echo", 1, 2, move |peer, mut channel| {
+//!         let heard = heard.clone();
+//!         async move {
+//!             channel.send(PING, &7u64).await?;
+//!             while let Some(message) = channel.recv().await {
+//!                 match message.code {
+//!                     PING => channel.send(PONG, &message.decode::<u64>()?).await?,
+//!                     PONG => heard.send((peer.id(), message.decode()?)).await?,
+//!                     code => return Err(Exit::unexpected(code)),
+//!                 }
+//!             }
+//!             Ok(()) // the connection is over
+//!         }
+//!     })
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let (heard, mut hear) = mpsc::channel(1);
+//! let peer = Peer::detached(SecretKey::random(&mut rand::rng()).id());
+//! let (here, there) = Channel::pipe();
+//! for end in [here, there] {
+//!     let (echo, peer) = (echo(heard.clone()), peer.clone());
+//!     tokio::spawn(async move { echo.run(peer, end).await });
+//! }
+//! assert_eq!(hear.recv().await, Some((peer.id(), 7)));
+//! # }
+//! ```
+//!
+//! `examples/echo.rs` runs the same over TCP.
+//!
+//! # Without tokio
+//!
+//! [`Connection`] is the same connection as a pure machine, for those with I/O of their own and for
+//! simulations: bytes in, [`Event`]s out; messages in, bytes out; time is an argument. [`Hello`]
+//! and [`negotiate`] come before it. Everything else here is the feature `tokio`.
+//!
+//! # What is not here
+//!
+//! Who to connect to, and how many peers to have (the floor above, `p2p-server`); how bytes are
+//! encrypted ([`transport`]); what any sub-protocol says. Messages are not cut into pieces, and a
+//! sub-protocol that has ended is not started again on the same connection.
+//!
+//! # Features
+//!
+//! - `tokio` (default): everything but the machine.
 
 #[doc(no_inline)]
 pub use p2p_identity as identity;

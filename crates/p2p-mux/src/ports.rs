@@ -12,7 +12,6 @@ use tokio::{
 
 use crate::{
     Channel, Ending, Exit, Limits, Load, Message, Peer, Protocol, Reason, Shared, SlotId,
-    budget::charge,
     channel::{Credit, Line, Target},
     outbox::{Freed, Outbox},
 };
@@ -65,12 +64,8 @@ impl Ports {
     /// message comes back if nobody listens.
     pub(crate) fn deliver(&self, slot: SlotId, message: Message) -> Result<Load, Message> {
         let port = &self.ports[slot.0];
-        match &port.queue {
-            Some(queue) => {
-                queue.try_send(message).map_err(mpsc::error::TrySendError::into_inner)?
-            }
-            None => return Err(message),
-        }
+        let Some(queue) = &port.queue else { return Err(message) };
+        queue.try_send(message).map_err(mpsc::error::TrySendError::into_inner)?;
         Ok(port.freed.collect())
     }
 
@@ -151,8 +146,8 @@ impl Port {
         let Limits { bytes, items } = protocol.terms().inbound;
         let (queue, arrivals) = mpsc::channel(items.clamp(1, Semaphore::MAX_PERMITS));
         let freed = Arc::new(Freed::default());
-        let capacity = protocol.terms().outbound;
-        let permits = Arc::new(Semaphore::new(charge(capacity, capacity)));
+        let capacity = protocol.terms().outbound_capacity();
+        let permits = Arc::new(Semaphore::new(capacity));
         let line = Line {
             version: protocol.capability().version,
             length: protocol.length(),

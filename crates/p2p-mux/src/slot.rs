@@ -56,7 +56,9 @@ pub struct Terms {
     /// How much may have arrived without being taken. Default 2 MiB and 1024 messages. A message
     /// larger than that is still let in when nothing else waits.
     pub inbound: Limits,
-    /// How many bytes may wait to be sent. Default 1 MiB.
+    /// How many bytes may wait to be sent, each message counted as its payload and 64 bytes.
+    /// Default 1 MiB, at most 256 MiB. A message larger than that is still taken when nothing else
+    /// waits.
     pub outbound: usize,
     /// What happens when it does not take its messages.
     pub overload: Overload,
@@ -72,6 +74,20 @@ impl Default for Terms {
             outbound: 1 << 20,
             overload: Overload::default(),
             on_exit: OnExit::default(),
+        }
+    }
+}
+
+/// Where the permits for bytes that wait to be sent must end; far beyond any use.
+const MAX_OUTBOUND: usize = 1 << 28;
+
+impl Terms {
+    /// [`outbound`](Self::outbound), so that at least one message can wait.
+    pub(crate) const fn outbound_capacity(&self) -> usize {
+        match self.outbound {
+            0 => 1,
+            bytes if bytes > MAX_OUTBOUND => MAX_OUTBOUND,
+            bytes => bytes,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Hello: vectors, and every way in which an exchange of it goes wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod common;
 
 use common::{SECOND, hello_of, idle, key, local, say_hello, streams};

@@ -1,5 +1,7 @@
 //! The machine alone: two of them in one thread, or one and a raw peer, on a clock of our own.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod common;
 
 use std::{collections::VecDeque, time::Instant};

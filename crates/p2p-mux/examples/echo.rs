@@ -1,0 +1,84 @@
+//! A sub-protocol of about twenty lines, between two nodes in one process over loopback TCP.
+//!
+//! `cargo run -p p2p-mux --example echo`
+
+use std::error::Error;
+
+use p2p_mux::{
+    Config, Exit, Local, Origin, Protocol, greet,
+    identity::{NodeId, SecretKey},
+    transport::{HANDSHAKE_LIMIT, accept, connect},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+use tokio_util::sync::CancellationToken;
+
+// ---- the sub-protocol
+
+const PING: u64 = 0;
+const PONG: u64 = 1;
+
+/// Sends a ping, answers pings, and reports who answered with what.
+fn echo(heard: mpsc::Sender<(NodeId, u64)>) -> Protocol {
+    Protocol::new("echo", 1, 2, move |peer, mut channel| {
+        let heard = heard.clone();
+        async move {
+            channel.send(PING, &7u64).await?;
+            while let Some(message) = channel.recv().await {
+                match message.code {
+                    PING => channel.send(PONG, &message.decode::<u64>()?).await?,
+                    PONG => heard.send((peer.id(), message.decode()?)).await?,
+                    code => return Err(Exit::unexpected(code)),
+                }
+            }
+            Ok(())
+        }
+    })
+}
+
+// ---- two nodes that run it; p2p-server does this part for many peers
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let (alice, bob) = (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
+    let (heard, mut hear) = mpsc::channel(2);
+    let local = |key: &SecretKey| Local {
+        client: "echo/0.1".into(),
+        protocols: vec![echo(heard.clone())],
+        port: 0,
+        id: key.id(),
+    };
+    let (at_alice, at_bob) = (local(&alice), local(&bob));
+    let (config, stop) = (Config::default(), CancellationToken::new());
+
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let bobs_side = async {
+        let (socket, _) = listener.accept().await?;
+        let stream = accept(socket, &bob, HANDSHAKE_LIMIT).await?;
+        Ok::<_, Box<dyn Error>>(greet(stream, &at_bob, &config).await?)
+    };
+    let alices_side = async {
+        let socket = TcpStream::connect(address).await?;
+        let stream = connect(socket, &alice, &bob.id(), HANDSHAKE_LIMIT).await?;
+        Ok::<_, Box<dyn Error>>(greet(stream, &at_alice, &config).await?)
+    };
+    let (bobs_side, alices_side) = tokio::try_join!(bobs_side, alices_side)?;
+
+    let lives = [bobs_side, alices_side].map(|side| {
+        let (peer, life) = side.run(Origin::default(), stop.clone());
+        println!("connected to {:?}, running {:?}", peer.id(), peer.shared());
+        tokio::spawn(life)
+    });
+    for _ in 0..2 {
+        let (id, number) = hear.recv().await.ok_or("both nodes are gone")?;
+        println!("{id:?} answered {number}");
+    }
+    stop.cancel();
+    for life in lives {
+        println!("closed {}", life.await?);
+    }
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! The receiving half of a connection: from bytes to messages for the slots.
+
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use rlpx_transport::{FrameError, Message as Frame};
+
+use super::Connection;
+use crate::{
+    Closed, Ending, Fault, Load, Message, Overload, Reason, SlotId,
+    base::{self, Base},
+};
+
+/// Payloads up to this size are copied out of the buffer in which they arrived, so that a small
+/// message which nobody takes does not keep a large buffer alive. Next to the MAC over the same
+/// bytes the copy costs nothing.
+const COPY_LIMIT: usize = 16 * 1024;
+
+/// What the peer's bytes, or the passing of time, mean for the slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A message for a slot. It weighs on the slot's budget until
+    /// [`Connection::release`] is told that it was taken.
+    Message {
+        /// The slot.
+        slot: SlotId,
+        /// The message, with the slot's own code.
+        message: Message,
+    },
+    /// A slot was closed because it did not take its messages ([`Overload::CloseSlot`]).
+    Evicted {
+        /// The slot.
+        slot: SlotId,
+    },
+}
+
+/// The message that did not fit into its slot's budget: nothing is read while it waits.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) slot: SlotId,
+    pub(super) message: Message,
+    pub(super) until: Instant,
+}
+
+impl Connection {
+    /// What the bytes in `input` mean, one event at a time; whole frames are taken off its front.
+    ///
+    /// `None` if `input` has no whole frame, a message is [held](Self::held), or the connection has
+    /// [closed](Self::closed).
+    pub fn poll_event(&mut self, now: Instant, input: &mut BytesMut) -> Option<Event> {
+        if let Some(slot) = self.evicted.take() {
+            return Some(Event::Evicted { slot });
+        }
+        if let Some(held) = self.held.take() {
+            match self.retry(now, held) {
+                Some(event) => return Some(event),
+                None if self.held.is_some() => return None,
+                None => {}
+            }
+        }
+        while self.closed.is_none() && self.held.is_none() {
+            match self.opener.open(input) {
+                Ok(Some(frame)) => {
+                    if let Some(event) = self.handle_frame(now, frame) {
+                        return Some(event);
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => self.handle_bad_frame(error),
+            }
+        }
+        None
+    }
+
+    /// The slot whose budget is full, so that a message for it is held and nothing is read.
+    #[must_use]
+    pub fn held(&self) -> Option<SlotId> {
+        self.held.as_ref().map(|held| held.slot)
+    }
+
+    /// Whether messages for the slot are held or dropped because its budget is full: then
+    /// [`release`](Self::release) is urgent.
+    #[must_use]
+    pub fn is_full(&self, slot: SlotId) -> bool {
+        self.held() == Some(slot) || self.slots.get(slot.0).is_some_and(|state| state.overloaded)
+    }
+
+    /// Whether bytes from the peer are of use now.
+    #[must_use]
+    pub const fn is_reading(&self) -> bool {
+        self.held.is_none() && self.closed.is_none()
+    }
+
+    /// The owner of the slot took messages out: their room is free again.
+    pub fn release(&mut self, slot: SlotId, freed: Load) {
+        let Some(state) = self.slots.get_mut(slot.0) else { return };
+        state.inbound.release(freed);
+        if state.inbound.is_relaxed() {
+            state.overloaded = false;
+        }
+        self.meter_inbound(slot);
+    }
+
+    /// Nobody listens at the slot any more: the message of that event was dropped.
+    pub fn discard(&mut self, slot: SlotId, message: &Message) {
+        let Some(state) = self.slots.get(slot.0) else { return };
+        let freed = state.inbound.load_of(message.payload.len());
+        self.meters.slots[slot.0].drops.closed.increment();
+        self.release(slot, freed);
+    }
+
+    fn handle_frame(&mut self, now: Instant, frame: Frame) -> Option<Event> {
+        self.liveness.heard(now);
+        if frame.code < base::LENGTH {
+            self.handle_base(now, Base::decode(frame.code, &frame.payload));
+            return None;
+        }
+        let Some(index) = self.slots.iter().position(|slot| slot.owns(frame.code)) else {
+            self.handle_fault(Fault::UnknownCode { code: frame.code });
+            return None;
+        };
+        let meter = &self.meters.slots[index];
+        meter.messages_in.increment();
+        meter.bytes_in.add(frame.payload.len());
+        let code = frame.code - self.slots[index].offset;
+        let message = Message { code, payload: detached(frame.payload) };
+        self.deliver(now, SlotId(index), message)
+    }
+
+    fn deliver(&mut self, now: Instant, slot: SlotId, message: Message) -> Option<Event> {
+        let state = &mut self.slots[slot.0];
+        let drops = &self.meters.slots[slot.0].drops;
+        if !state.is_open() {
+            drops.closed.increment();
+        } else if state.overloaded {
+            drops.overload.increment();
+        } else if state.inbound.admit(message.payload.len()) {
+            self.meter_inbound(slot);
+            return Some(Event::Message { slot, message });
+        } else {
+            self.meters.stalls.increment();
+            self.held = Some(Held { slot, message, until: now + self.config.stall_limit });
+        }
+        None
+    }
+
+    fn retry(&mut self, now: Instant, held: Held) -> Option<Event> {
+        let state = &mut self.slots[held.slot.0];
+        if !state.inbound.admit(held.message.payload.len()) {
+            self.held = Some(held);
+            return None;
+        }
+        self.liveness.heard(now);
+        self.meter_inbound(held.slot);
+        Some(Event::Message { slot: held.slot, message: held.message })
+    }
+
+    pub(super) fn handle_overload(&mut self, now: Instant, held: &Held) {
+        self.liveness.heard(now);
+        self.meters.slots[held.slot.0].drops.overload.increment();
+        let state = &mut self.slots[held.slot.0];
+        match state.terms.overload {
+            Overload::DropNewest => state.overloaded = true,
+            Overload::Disconnect => self.close(Reason::Subprotocol),
+            Overload::CloseSlot => {
+                self.evicted = Some(held.slot);
+                self.end_slot(now, held.slot, Ending::Overloaded);
+            }
+        }
+    }
+
+    fn handle_base(&mut self, now: Instant, message: Base) {
+        match message {
+            Base::Disconnect(reason) => self.finish(Closed::ByPeer(reason), None),
+            Base::Ping => {
+                self.meters.pings_in.increment();
+                if !self.liveness.handle_ping(now) {
+                    self.handle_fault(Fault::PingFlood);
+                } else if !self.push_base(base::PONG, base::EMPTY_LIST) {
+                    self.meters.pongs_dropped.increment();
+                }
+            }
+            Base::Pong => {
+                self.meters.pongs_in.increment();
+                if let Some(round_trip) = self.liveness.handle_pong(now) {
+                    self.meters.set_round_trip(round_trip);
+                }
+            }
+            Base::Other => self.meters.base_ignored.increment(),
+        }
+    }
+
+    fn handle_bad_frame(&mut self, error: FrameError) {
+        match error {
+            // A Disconnect that crossed our Hello: the peer did not compress yet.
+            FrameError::Snappy { message, .. } if message.code == base::DISCONNECT => {
+                let reason = Reason::decode(&message.payload);
+                self.finish(Closed::ByPeer(reason), None);
+            }
+            error => self.handle_fault(error.into()),
+        }
+    }
+
+    fn handle_fault(&mut self, fault: Fault) {
+        let reason = fault.reason();
+        self.finish(Closed::Fault(fault), Some(reason));
+    }
+
+    fn meter_inbound(&self, slot: SlotId) {
+        let waiting = self.slots[slot.0].inbound.used().bytes;
+        self.meters.slots[slot.0].queued_in.set(waiting as u64);
+    }
+}
+
+/// `payload`, in a buffer of its own if it is small.
+fn detached(payload: Bytes) -> Bytes {
+    if payload.len() <= COPY_LIMIT { Bytes::copy_from_slice(&payload) } else { payload }
+}
