@@ -18,10 +18,11 @@ use super::verbosity::Verbosity;
 /// Runs a node until Ctrl-C (or, on Unix, SIGTERM).
 pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
     log_to_stderr(flags.verbosity);
+    let stop = stop_signal().map_err(Failure::Signals)?;
     let mut node = Node::start(node_config(flags)?).await?;
     println!("{}", banner(&node));
     tokio::select! {
-        stopped = stop_signal() => stopped.map_err(Failure::Signals)?,
+        () = stop => {}
         () = journal::keep(&mut node.events) => {}
     }
     println!("stopping");
@@ -52,18 +53,27 @@ fn banner(node: &Node) -> String {
     )
 }
 
+/// Waits for the wish to stop. The wish is heard from the call on, not from the first poll.
 #[cfg(unix)]
-async fn stop_signal() -> io::Result<()> {
-    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
-#[cfg(not(unix))]
-async fn stop_signal() -> io::Result<()> {
-    signal::ctrl_c().await
+/// Waits for the wish to stop. The wish is heard from the call on, not from the first poll.
+#[cfg(windows)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }
 
 /// The node that the flags describe. Reads the node key, and makes the data directory and the key where needed.

@@ -1,0 +1,162 @@
+//! The program as an operator meets it: what it prints, how it stops, what it says when it cannot start.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::{fs, net::TcpListener};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_whisper-node");
+
+/// A running node, killed when the test is over.
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already where the test came to its end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A node on free ports, with its data in `datadir`.
+fn command(datadir: &Path) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(["--datadir"]).arg(datadir);
+    command.args([
+        "--addr",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--http.port",
+        "0",
+        "--ws.port",
+        "0",
+        "--verbosity",
+        "1",
+    ]);
+    command
+}
+
+impl Running {
+    fn start(datadir: &Path, more: &[&str]) -> Self {
+        let mut child = command(datadir).args(more).stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout }
+    }
+
+    /// The value that the banner gives to `name`.
+    fn value(&mut self, name: &str) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.strip_prefix(name).unwrap_or_else(|| panic!("no {name} in {line:?}")).trim().to_owned()
+    }
+
+    /// Sends the signal, and waits for the end: the rest of the output, and whether it was a success.
+    fn signal(mut self, signal: &str) -> (String, bool) {
+        let sent =
+            Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        (rest, self.child.wait().unwrap().success())
+    }
+}
+
+/// What a node that cannot start says.
+fn failure(datadir: &Path, more: &[&str]) -> String {
+    let Output { status, stdout, stderr } = command(datadir).args(more).output().unwrap();
+    assert!(!status.success());
+    assert!(stdout.is_empty(), "{}", String::from_utf8_lossy(&stdout));
+    String::from_utf8(stderr).unwrap()
+}
+
+#[test]
+fn it_prints_its_addresses_keeps_its_key_and_stops_when_asked() {
+    let datadir = tempfile::tempdir().unwrap();
+    let mut ids = Vec::new();
+    for signal in ["-INT", "-TERM"] {
+        let mut node = Running::start(datadir.path(), &[]);
+        let enode = node.value("enode");
+        ids.push(enode.split_once('@').unwrap().0.to_owned());
+        assert!(enode.starts_with("enode://") && enode.contains("@127.0.0.1:"), "{enode}");
+        assert!(node.value("HTTP").starts_with("http://127.0.0.1:"));
+        assert!(node.value("WebSocket").starts_with("ws://127.0.0.1:"));
+        let (rest, success) = node.signal(signal);
+        assert!(success && rest.ends_with("stopping\n"), "{rest:?}");
+    }
+    assert_eq!(ids[0], ids[1], "the key was kept");
+    let key = fs::metadata(datadir.path().join("nodekey")).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn servers_that_are_off_are_said_to_be_off() {
+    let datadir = tempfile::tempdir().unwrap();
+    let mut node = Running::start(datadir.path(), &["--http=false", "--ws=false"]);
+    node.value("enode");
+    assert_eq!((node.value("HTTP"), node.value("WebSocket")), ("off".to_owned(), "off".to_owned()));
+    assert!(node.signal("-INT").1);
+}
+
+#[test]
+fn a_port_that_is_taken_is_an_error_that_names_the_flag() {
+    let datadir = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for flag in ["--port", "--http.port", "--ws.port"] {
+        // A flag given twice would be refused, so this one replaces the 0 of the others.
+        let others = ["--port", "--http.port", "--ws.port"].iter().filter(|other| **other != flag);
+        let mut command = Command::new(PROGRAM);
+        command.arg("--datadir").arg(datadir.path()).args([
+            "--addr",
+            "127.0.0.1",
+            "--verbosity",
+            "1",
+            flag,
+            &port,
+        ]);
+        for other in others {
+            command.args([other, "0"]);
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(flag) && said.contains(&port), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn what_cannot_work_is_said_in_one_line() {
+    let datadir = tempfile::tempdir().unwrap();
+    let not_a_key = datadir.path().join("bad");
+    fs::write(&not_a_key, "xyz").unwrap();
+    let not_a_key = not_a_key.to_str().unwrap();
+    let zero = "0".repeat(64);
+    for (flags, word) in [
+        (&["--nodekey", not_a_key][..], "does not contain a key"),
+        (&["--nodekey", "/nonexistent/key"], "no key file /nonexistent/key"),
+        (&["--nodekeyhex", &zero], "--nodekeyhex"),
+        (&["--nat", "upnp"], "--nat upnp"),
+        (&["--shh.pow=-1"], "--shh.pow"),
+        (&["--shh.pow", "NaN"], "--shh.pow"),
+        (&["--shh.maxmessagesize", "10485761"], "--shh.maxmessagesize"),
+        (&["--http.corsdomain", "a\u{7f}b"], "--http.corsdomain"),
+    ] {
+        let said = failure(datadir.path(), flags);
+        assert!(said.contains(word) && said.lines().count() == 1, "{flags:?}: {said}");
+    }
+    let said = failure(Path::new("/dev/null/x"), &[]);
+    assert!(said.contains("--datadir"), "{said}");
+}
+
+#[test]
+fn the_demonstration_comes_to_its_end() {
+    let output = Command::new(PROGRAM).arg("demo").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.contains("carl  opens it"), "{said}");
+}
