@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use p2p_identity::SecretKey;
 use tokio::signal;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt};
 use whisper_node::rpc::{HttpConfig, RpcConfig, WsConfig};
 use whisper_node::{MAX_MESSAGE_SIZE, Node, NodeConfig, Settings};
 
@@ -32,11 +35,8 @@ pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
 
 /// Logs go to stderr, so that stdout is the addresses alone and a script can read them.
 fn log_to_stderr(verbosity: Verbosity) {
-    tracing_subscriber::fmt()
-        .with_max_level(verbosity.level())
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    let lines = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
+    tracing_subscriber::registry().with(lines.with_filter(verbosity.targets())).init();
 }
 
 /// What a script or a person needs to reach the node, one `name  value` a line.

@@ -3,15 +3,25 @@
 use std::fmt;
 use std::str::FromStr;
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// 0 (silent) to 5 (trace); 3 (info) unless told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verbosity(u8);
 
+/// The JSON-RPC libraries log whole requests and answers at the trace level, and those hold private keys.
+const TALKATIVE: [&str; 4] = ["hyper", "jsonrpsee", "soketto", "tower"];
+
 impl Verbosity {
+    /// What is logged at this level, by whom: libraries that would log secrets never go beyond debug.
+    pub(crate) fn targets(self) -> Targets {
+        let quiet = self.level().min(LevelFilter::DEBUG);
+        let talkative = TALKATIVE.map(|library| (library, quiet));
+        Targets::new().with_default(self.level()).with_targets(talkative)
+    }
+
     /// The level that `tracing` knows it by.
-    pub(crate) fn level(self) -> LevelFilter {
+    fn level(self) -> LevelFilter {
         match self.0 {
             0 => LevelFilter::OFF,
             1 => LevelFilter::ERROR,
@@ -53,7 +63,25 @@ impl FromStr for Verbosity {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
+
+    #[test]
+    fn no_level_logs_the_requests_with_their_keys() {
+        let targets = Verbosity(5).targets();
+        assert!(targets.would_enable("p2p_mux::driver", &Level::TRACE));
+        for library in [
+            "jsonrpsee_server::transport::http",
+            "jsonrpsee-server",
+            "hyper::proto",
+            "soketto::connection",
+        ] {
+            assert!(!targets.would_enable(library, &Level::TRACE), "{library}");
+            assert!(targets.would_enable(library, &Level::DEBUG), "{library}");
+        }
+        assert!(!Verbosity(1).targets().would_enable("jsonrpsee_server", &Level::DEBUG));
+    }
 
     #[test]
     fn levels_follow_geths_scale() {
