@@ -37,7 +37,12 @@ pub struct Dialling {
 
 impl Default for Dialling {
     fn default() -> Self {
-        Self { enabled: true, discover: true, timeout: Duration::from_secs(15), backoff: Backoff::default() }
+        Self {
+            enabled: true,
+            discover: true,
+            timeout: Duration::from_secs(15),
+            backoff: Backoff::default(),
+        }
     }
 }
 

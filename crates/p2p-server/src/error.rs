@@ -39,7 +39,9 @@ pub enum StartError {
     NatUnsupported(Nat),
     /// The Hello of this node would be longer than anyone accepts ([`MAX_HELLO`](p2p_mux::MAX_HELLO)): its name is too
     /// long, or it has too many sub-protocols.
-    #[error("the Hello message would have {bytes} bytes; shorten the name or announce fewer sub-protocols")]
+    #[error(
+        "the Hello message would have {bytes} bytes; shorten the name or announce fewer sub-protocols"
+    )]
     HelloTooLong {
         /// Its length in bytes.
         bytes: usize,

@@ -55,7 +55,11 @@ enum Failure {
     Refused(NodeId, Refusal),
 }
 
-async fn arrive(shared: &Arc<Shared>, socket: TcpStream, remote_addr: SocketAddr) -> Result<Place, Failure> {
+async fn arrive(
+    shared: &Arc<Shared>,
+    socket: TcpStream,
+    remote_addr: SocketAddr,
+) -> Result<Place, Failure> {
     let failed = |error: &dyn fmt::Display| {
         tracing::debug!(%remote_addr, %error, "inbound connection failed");
         Failure::Handshake
@@ -63,7 +67,8 @@ async fn arrive(shared: &Arc<Shared>, socket: TcpStream, remote_addr: SocketAddr
     // Small messages are answers someone waits for.
     socket.set_nodelay(true).map_err(|error| failed(&error))?;
     let local_addr = socket.local_addr().map_err(|error| failed(&error))?;
-    let stream = accept(socket, &shared.key, HANDSHAKE_LIMIT).await.map_err(|error| failed(&error))?;
+    let stream =
+        accept(socket, &shared.key, HANDSHAKE_LIMIT).await.map_err(|error| failed(&error))?;
     let id = stream.remote();
     let enode = Enode::new(id, remote_addr);
     let arrival = Arrival { direction: Direction::Inbound, local_addr, remote_addr, enode };

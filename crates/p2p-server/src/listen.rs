@@ -17,7 +17,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Opens one socket for `given`, see [`Config::listen`](crate::Config::listen); tells where it is bound.
 pub(crate) async fn bind(given: &str) -> Result<(TcpListener, SocketAddr), StartError> {
     if let Some(port) = given.strip_prefix(':') {
-        let port = port.parse().map_err(|_| bad_address(given, io::ErrorKind::InvalidInput.into()))?;
+        let port =
+            port.parse().map_err(|_| bad_address(given, io::ErrorKind::InvalidInput.into()))?;
         // An IPv6 socket takes IPv4 as well, but not every host has IPv6.
         return match bind_at((Ipv6Addr::UNSPECIFIED, port).into()).await {
             Err(StartError::Listen { .. }) => bind_at((Ipv4Addr::UNSPECIFIED, port).into()).await,

@@ -64,8 +64,9 @@ async fn reach(shared: &Arc<Shared>, enode: Enode) -> Result<Place, DialError> {
     // Small messages are answers someone waits for.
     socket.set_nodelay(true).map_err(DialError::Connect)?;
     let local_addr = socket.local_addr().map_err(DialError::Connect)?;
-    let stream =
-        connect(socket, &shared.key, &enode.id, HANDSHAKE_LIMIT).await.map_err(DialError::Handshake)?;
+    let stream = connect(socket, &shared.key, &enode.id, HANDSHAKE_LIMIT)
+        .await
+        .map_err(DialError::Handshake)?;
     let arrival = Arrival { direction: Direction::Outbound, local_addr, remote_addr, enode };
     place::take(shared, stream, arrival).await.map_err(|rejected| match rejected {
         Rejected::Greet(error) => DialError::Greet(error),

@@ -44,7 +44,8 @@ pub(crate) async fn take(
         refuse(stream, refusal.reason()).await;
         return Err(Rejected::Refused(refusal));
     }
-    let greeted = greet(stream, &shared.local, &shared.connection).await.map_err(Rejected::Greet)?;
+    let greeted =
+        greet(stream, &shared.local, &shared.connection).await.map_err(Rejected::Greet)?;
     match settle(shared, greeted, arrival) {
         Ok(place) => Ok(place),
         Err((greeted, refusal)) => {
@@ -76,10 +77,12 @@ fn settle(
 ) -> Result<Place, (Greeted<TcpStream>, Refusal)> {
     let id = arrival.enode.id;
     let mut state = shared.state();
-    let admission = match state.check(shared, &arrival).and_then(|()| state.slots.admit(id, arrival.direction)) {
-        Ok(admission) => admission,
-        Err(refusal) => return Err((greeted, refusal)),
-    };
+    let admission =
+        match state.check(shared, &arrival).and_then(|()| state.slots.admit(id, arrival.direction))
+        {
+            Ok(admission) => admission,
+            Err(refusal) => return Err((greeted, refusal)),
+        };
     let origin = Origin {
         remote_addr: Some(arrival.remote_addr),
         local_addr: Some(arrival.local_addr),
@@ -89,8 +92,7 @@ fn settle(
     };
     let (peer, run) = greeted.run(origin, shared.quit.child_token());
     let ended = CancellationToken::new();
-    let live =
-        Live { peer: peer.clone(), enode: arrival.enode, ended: ended.clone() };
+    let live = Live { peer: peer.clone(), enode: arrival.enode, ended: ended.clone() };
     let replaced = state.live.insert(id, live);
     state.dialer.handle_connected(id, arrival.direction == Direction::Outbound, now());
     drop(state);
@@ -100,7 +102,8 @@ fn settle(
         remote_addr: arrival.remote_addr,
         client: peer.client().to_owned(),
     };
-    let seat = Seat { shared: Arc::clone(shared), id, number: admission.number, ended, closed: None };
+    let seat =
+        Seat { shared: Arc::clone(shared), id, number: admission.number, ended, closed: None };
     Ok(Place { seat, replaced, added, run: Box::pin(run) })
 }
 

@@ -57,8 +57,12 @@ impl FromStr for NetRestrict {
     /// Reads a comma-separated list; blanks around an entry and empty entries are ignored, as in geth.
     fn from_str(text: &str) -> Result<Self, NetRestrictError> {
         let mut networks = Vec::new();
-        for (i, entry) in text.split(',').map(str::trim).enumerate().filter(|(_, entry)| !entry.is_empty()) {
-            let network = entry.parse().map_err(|_| NetRestrictError { position: i + 1, entry: entry.to_owned() })?;
+        for (i, entry) in
+            text.split(',').map(str::trim).enumerate().filter(|(_, entry)| !entry.is_empty())
+        {
+            let network = entry
+                .parse()
+                .map_err(|_| NetRestrictError { position: i + 1, entry: entry.to_owned() })?;
             networks.push(network);
         }
         Ok(Self(networks))

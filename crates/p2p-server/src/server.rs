@@ -1,12 +1,6 @@
 //! The handle of a running server.
 
-use std::{
-    collections::HashSet,
-    fmt,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use p2p_mux::{
     MAX_HELLO, Peer, Reason,
@@ -209,7 +203,10 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("enode", &self.enode).field("addrs", &self.addrs).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("enode", &self.enode)
+            .field("addrs", &self.addrs)
+            .finish_non_exhaustive()
     }
 }
 

@@ -16,7 +16,11 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { first: Duration::from_secs(1), cap: Duration::from_secs(60), steady: Duration::from_secs(10) }
+        Self {
+            first: Duration::from_secs(1),
+            cap: Duration::from_secs(60),
+            steady: Duration::from_secs(10),
+        }
     }
 }
 
@@ -40,7 +44,8 @@ mod tests {
     #[test]
     fn doubles_up_to_the_cap() {
         let backoff = Backoff::default();
-        let waits: Vec<u64> = (0..8).map(|failures| backoff.delay(failures, 1.0).as_secs()).collect();
+        let waits: Vec<u64> =
+            (0..8).map(|failures| backoff.delay(failures, 1.0).as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(backoff.delay(0, 0.0), Duration::from_millis(500));
         assert_eq!(backoff.delay(u32::MAX, 1.0), backoff.cap);

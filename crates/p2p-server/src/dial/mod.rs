@@ -198,7 +198,9 @@ impl Dialer {
         self.candidates
             .iter()
             .filter(|(id, candidate)| {
-                !self.dialling.contains_key(*id) && !self.connected.contains_key(*id) && self.wants(candidate)
+                !self.dialling.contains_key(*id)
+                    && !self.connected.contains_key(*id)
+                    && self.wants(candidate)
             })
             .map(|(id, candidate)| (candidate.due, *id))
             .min()

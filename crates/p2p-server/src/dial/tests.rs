@@ -11,8 +11,11 @@ use proptest::prelude::*;
 
 use super::{Backoff, Dialer, Kind, NextAction, Why};
 
-const BACKOFF: Backoff =
-    Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(60), steady: Duration::from_secs(10) };
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    cap: Duration::from_secs(60),
+    steady: Duration::from_secs(10),
+};
 
 fn id(n: u8) -> NodeId {
     NodeId([n; 64])
@@ -38,13 +41,19 @@ fn dialer(nodes: &[u8], max_active: usize, now: Instant) -> Dialer {
 fn waits_longer_after_each_failure_and_starts_over_after_a_steady_connection() {
     let mut now = Instant::now();
     let mut dialer = dialer(&[1], 4, now);
-    assert_eq!(dialer.next_action(&id(1)), Some(NextAction::Dial { at: now, failures: 0, why: Why::New }));
+    assert_eq!(
+        dialer.next_action(&id(1)),
+        Some(NextAction::Dial { at: now, failures: 0, why: Why::New })
+    );
     for (failures, wait) in [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 32), (7, 60), (8, 60)] {
         assert_eq!(dialer.poll_dial(now), Some(enode(1)));
         assert_eq!(dialer.next_action(&id(1)), Some(NextAction::Dialling { since: now }));
         dialer.handle_failed(&id(1), now, 1.0);
         let at = now + seconds(wait);
-        assert_eq!(dialer.next_action(&id(1)), Some(NextAction::Dial { at, failures, why: Why::Failed }));
+        assert_eq!(
+            dialer.next_action(&id(1)),
+            Some(NextAction::Dial { at, failures, why: Why::Failed })
+        );
         assert_eq!(dialer.poll_dial(at - Duration::from_millis(1)), None);
         assert_eq!(dialer.poll_timeout(), Some(at));
         now = at;
@@ -56,7 +65,10 @@ fn waits_longer_after_each_failure_and_starts_over_after_a_steady_connection() {
     now += BACKOFF.steady;
     dialer.handle_disconnected(&id(1), now, 1.0);
     let at = now + BACKOFF.first;
-    assert_eq!(dialer.next_action(&id(1)), Some(NextAction::Dial { at, failures: 1, why: Why::Lost }));
+    assert_eq!(
+        dialer.next_action(&id(1)),
+        Some(NextAction::Dial { at, failures: 1, why: Why::Lost })
+    );
 }
 
 #[test]
@@ -81,7 +93,11 @@ fn no_more_attempts_at_once_than_allowed_and_the_longest_wait_goes_first() {
     assert!(dialer.poll_dial(now).is_some());
     assert!(dialer.poll_dial(now).is_some());
     assert_eq!(dialer.poll_dial(now), None);
-    assert_eq!((dialer.poll_timeout(), dialer.active()), (None, 2), "nothing to wait for but an attempt's end");
+    assert_eq!(
+        (dialer.poll_timeout(), dialer.active()),
+        (None, 2),
+        "nothing to wait for but an attempt's end"
+    );
     dialer.handle_failed(&id(1), now, 0.0);
     assert_eq!(dialer.poll_dial(now), Some(enode(3)));
 }
@@ -120,7 +136,11 @@ fn a_new_address_is_tried_at_once() {
     assert!(dialer.poll_dial(now).is_some());
     dialer.handle_failed(&id(1), now, 1.0);
     dialer.add(enode(1), Kind::Static, now);
-    assert_eq!(dialer.poll_timeout(), Some(now + seconds(1)), "the same address again changes nothing");
+    assert_eq!(
+        dialer.poll_timeout(),
+        Some(now + seconds(1)),
+        "the same address again changes nothing"
+    );
     let moved = Enode::new(id(1), SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
     dialer.add(moved.clone(), Kind::Static, now);
     assert_eq!(dialer.poll_dial(now), Some(moved));
@@ -151,7 +171,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0u64..90_000).prop_map(Step::Wait),
-        (any::<usize>(), any::<bool>()).prop_map(|(pick, succeeds)| Step::Dialled { pick, succeeds }),
+        (any::<usize>(), any::<bool>())
+            .prop_map(|(pick, succeeds)| Step::Dialled { pick, succeeds }),
         (0u8..6).prop_map(Step::Inbound),
         (0u8..6).prop_map(Step::Lost),
         (0u8..6).prop_map(Step::Remove),

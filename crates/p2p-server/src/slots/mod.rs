@@ -85,9 +85,10 @@ impl Refusal {
         match self {
             Self::SelfConnect => Reason::SelfConnect,
             Self::AlreadyConnected => Reason::AlreadyConnected,
-            Self::TooManyPending | Self::TooManyPeers | Self::TooManyInbound | Self::TooManyDialled => {
-                Reason::TooManyPeers
-            }
+            Self::TooManyPending
+            | Self::TooManyPeers
+            | Self::TooManyInbound
+            | Self::TooManyDialled => Reason::TooManyPeers,
             Self::Restricted | Self::Unwanted => Reason::Requested,
             Self::Stopping => Reason::Quitting,
         }
@@ -237,13 +238,18 @@ impl Slots {
         if !self.split {
             return Ok(());
         }
-        let taken =
-            self.slots.iter().filter(|(id, slot)| slot.direction == direction && !self.is_privileged(id)).count();
+        let taken = self
+            .slots
+            .iter()
+            .filter(|(id, slot)| slot.direction == direction && !self.is_privileged(id))
+            .count();
         match direction {
             Direction::Inbound if taken >= self.limits.max_peers - self.limits.reserved() => {
                 Err(Refusal::TooManyInbound)
             }
-            Direction::Outbound if taken >= self.limits.max_dialled() => Err(Refusal::TooManyDialled),
+            Direction::Outbound if taken >= self.limits.max_dialled() => {
+                Err(Refusal::TooManyDialled)
+            }
             _ => Ok(()),
         }
     }

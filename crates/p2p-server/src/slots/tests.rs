@@ -54,7 +54,11 @@ fn places_are_split_between_those_we_dial_and_those_who_dial_us() {
     for n in 0..4 {
         inbound_only.admit(id(n), Inbound).unwrap();
     }
-    assert_eq!(inbound_only.admit(id(4), Inbound), Err(Refusal::TooManyInbound), "two are kept for our dials");
+    assert_eq!(
+        inbound_only.admit(id(4), Inbound),
+        Err(Refusal::TooManyInbound),
+        "two are kept for our dials"
+    );
     inbound_only.set_static(id(4), true);
     inbound_only.admit(id(4), Inbound).unwrap();
     inbound_only.admit(id(5), Outbound).unwrap();
@@ -82,7 +86,11 @@ fn self_and_a_second_connection_of_the_same_dialler_are_refused_even_when_full()
     slots.admit(id(1), Inbound).unwrap();
     assert_eq!(slots.admit(id(100), Outbound), Err(Refusal::SelfConnect));
     assert_eq!(slots.admit(id(1), Inbound), Err(Refusal::AlreadyConnected));
-    assert_eq!(slots.admit(id(1), Outbound), Err(Refusal::AlreadyConnected), "1 < 100: theirs stays");
+    assert_eq!(
+        slots.admit(id(1), Outbound),
+        Err(Refusal::AlreadyConnected),
+        "1 < 100: theirs stays"
+    );
 }
 
 #[test]

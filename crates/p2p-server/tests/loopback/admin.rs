@@ -41,7 +41,10 @@ async fn node_info_has_the_shape_of_geth() {
     let a = start(config(1).protocol(talkative())).await;
     let info = a.node_info();
     let text = serde_json::to_string(&info).unwrap();
-    assert_eq!(keys(&text), ["id", "name", "enode", "enr", "ip", "ports", "listenAddr", "protocols"]);
+    assert_eq!(
+        keys(&text),
+        ["id", "name", "enode", "enr", "ip", "ports", "listenAddr", "protocols"]
+    );
     let listen = addr(&a);
     let hash: String = a.id().hash().iter().map(|byte| format!("{byte:02x}")).collect();
     let expected = json!({
@@ -55,7 +58,10 @@ async fn node_info_has_the_shape_of_geth() {
         "protocols": {"quiet": "unknown", "talk": {"version": "1.0", "minimumPoW": 0.2}},
     });
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
-    assert!(text.contains(r#""talk":{"version":"1.0","minimumPoW":0.2}"#), "as the protocol wrote it");
+    assert!(
+        text.contains(r#""talk":{"version":"1.0","minimumPoW":0.2}"#),
+        "as the protocol wrote it"
+    );
     assert_eq!(serde_json::to_value(&info).unwrap(), expected);
 }
 

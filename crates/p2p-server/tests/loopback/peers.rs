@@ -43,23 +43,23 @@ async fn two_nodes_connect_talk_and_part() {
 
 #[tokio::test]
 async fn a_static_peer_is_dialled_again_when_it_comes_back() {
-    let (a, b) = pair(config(1), config(2)).await;
+    let (a, mut b) = pair(config(1), config(2)).await;
     let mut events = a.events();
     let port = addr(&b);
     for _ in 0..3 {
         b.stop().await;
         dropped(&mut events, id(2)).await;
         until(&mut events, |event| match event {
-            Event::DialFailed { cause, .. } => matches!(**cause, DialError::Connect(_)).then_some(()),
+            Event::DialFailed { cause, .. } => {
+                matches!(**cause, DialError::Connect(_)).then_some(())
+            }
             _ => None,
         })
         .await;
         let mut again = config(2);
         again.listen = vec![port.to_string()];
-        let b = start(again).await;
+        b = start(again).await;
         added(&mut events, id(2)).await;
-        b.stop().await;
-        dropped(&mut events, id(2)).await;
     }
     assert!(a.stats().dials >= 4);
     a.stop().await;

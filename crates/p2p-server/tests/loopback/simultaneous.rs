@@ -15,7 +15,9 @@ struct End {
 
 impl End {
     async fn step(&mut self) {
-        if let Event::Added { direction: Direction::Outbound, .. } = self.events.next().await.unwrap() {
+        if let Event::Added { direction: Direction::Outbound, .. } =
+            self.events.next().await.unwrap()
+        {
             self.outbound += 1;
         }
     }
@@ -36,7 +38,11 @@ async fn exactly_one_connection_survives() {
         // Other keys each time, so that either end is the one with the smaller id.
         let a = start(config(2 * round + 1).protocol(echo_a)).await;
         let b = start(config(2 * round + 2).protocol(echo_b)).await;
-        let mut ends = [&a, &b].map(|server| End { server: server.clone(), events: server.events(), outbound: 0 });
+        let mut ends = [&a, &b].map(|server| End {
+            server: server.clone(),
+            events: server.events(),
+            outbound: 0,
+        });
         a.add_peer(b.enode());
         b.add_peer(a.enode());
         let [end_a, end_b] = &mut ends;
@@ -54,7 +60,8 @@ async fn exactly_one_connection_survives() {
         // It is alive: both protocols got their answer on it (and perhaps one more on the one that gave way).
         assert!(soon(heard_a.recv()).await.is_some());
         assert!(soon(heard_b.recv()).await.is_some());
-        let lived: Vec<u64> = [&a, &b].iter().map(|server| server.stats().added - server.stats().dropped).collect();
+        let lived: Vec<u64> =
+            [&a, &b].iter().map(|server| server.stats().added - server.stats().dropped).collect();
         assert_eq!(lived, [1, 1]);
         a.stop().await;
         b.stop().await;

@@ -8,7 +8,8 @@ use crate::support::{addr, config, key, quiet, start};
 async fn an_address_in_use_is_named() {
     let a = start(config(1)).await;
     let taken = addr(&a);
-    let error = Server::start(Config::new(key(2)).listen("127.0.0.1:0").listen(taken)).await.unwrap_err();
+    let error =
+        Server::start(Config::new(key(2)).listen("127.0.0.1:0").listen(taken)).await.unwrap_err();
     assert!(matches!(error, StartError::AddressInUse { addr } if addr == taken));
     assert_eq!(error.to_string(), format!("address {taken} is already in use"));
 }
@@ -17,7 +18,10 @@ async fn an_address_in_use_is_named() {
 async fn what_is_no_address_is_named() {
     for bad in ["127.0.0.1", "127.0.0.1:70000", ":x", "does-not-exist.invalid:1"] {
         let error = Server::start(Config::new(key(1)).listen(bad)).await.unwrap_err();
-        assert!(matches!(&error, StartError::BadAddress { given, .. } if given == bad), "{bad}: {error}");
+        assert!(
+            matches!(&error, StartError::BadAddress { given, .. } if given == bad),
+            "{bad}: {error}"
+        );
     }
 }
 
@@ -35,7 +39,10 @@ async fn several_addresses_and_all_of_them() {
     assert_eq!(a.listen_addrs().len(), 2);
     let b = start(Config::new(key(2)).listen(":0")).await;
     assert!(b.listen_addrs()[0].ip().is_unspecified());
-    assert_eq!(b.enode().socket_addr().unwrap().to_string(), format!("127.0.0.1:{}", addr(&b).port()));
+    assert_eq!(
+        b.enode().socket_addr().unwrap().to_string(),
+        format!("127.0.0.1:{}", addr(&b).port())
+    );
     let deaf = start(Config::new(key(3))).await;
     assert_eq!((deaf.listen_addr(), deaf.enode().tcp), (None, 0));
 }

@@ -14,8 +14,11 @@ pub(crate) const PING: u64 = 0;
 pub(crate) const PONG: u64 = 1;
 
 /// Redials fast, and takes any connection for a success.
-pub(crate) const QUICK: Backoff =
-    Backoff { first: Duration::from_millis(5), cap: Duration::from_millis(50), steady: Duration::ZERO };
+pub(crate) const QUICK: Backoff = Backoff {
+    first: Duration::from_millis(5),
+    cap: Duration::from_millis(50),
+    steady: Duration::ZERO,
+};
 
 pub(crate) fn key(n: u8) -> SecretKey {
     SecretKey::from_bytes(&[n; 32]).unwrap()
@@ -55,7 +58,11 @@ pub(crate) fn echo(number: u64) -> (Protocol, mpsc::Receiver<(NodeId, u64)>) {
 
 /// A node on a free port of loopback, with the quiet protocol.
 pub(crate) fn config(n: u8) -> Config {
-    Config::new(key(n)).name(format!("node-{n}")).listen("127.0.0.1:0").protocol(quiet()).backoff(QUICK)
+    Config::new(key(n))
+        .name(format!("node-{n}"))
+        .listen("127.0.0.1:0")
+        .protocol(quiet())
+        .backoff(QUICK)
 }
 
 pub(crate) async fn start(config: Config) -> Server {
@@ -85,7 +92,10 @@ pub(crate) async fn until<T>(events: &mut Events, mut pick: impl FnMut(&Event) -
 }
 
 pub(crate) async fn added(events: &mut Events, id: NodeId) {
-    until(events, |event| matches!(event, Event::Added { id: peer, .. } if *peer == id).then_some(())).await;
+    until(events, |event| {
+        matches!(event, Event::Added { id: peer, .. } if *peer == id).then_some(())
+    })
+    .await;
 }
 
 pub(crate) async fn dropped(events: &mut Events, id: NodeId) -> mux::Closed {
@@ -112,7 +122,10 @@ pub(crate) fn local(key: &SecretKey, protocol: Protocol) -> Local {
 }
 
 /// Dials as a client without a server, up to the exchange of Hello.
-pub(crate) async fn dial(key: &SecretKey, enode: &Enode) -> Result<Greeted<TcpStream>, mux::GreetError> {
+pub(crate) async fn dial(
+    key: &SecretKey,
+    enode: &Enode,
+) -> Result<Greeted<TcpStream>, mux::GreetError> {
     let socket = TcpStream::connect(enode.socket_addr().unwrap()).await.unwrap();
     let stream = connect(socket, key, &enode.id, HANDSHAKE_LIMIT).await.unwrap();
     greet(stream, &local(key, quiet()), &mux::Config::default()).await
