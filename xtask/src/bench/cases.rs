@@ -107,7 +107,9 @@ mod tests {
     fn figures_come_from_their_benchmarks() {
         let pass = Pass::new(&[("a/fast", 500.0), ("a/slow", 2000.0)], &[("a.share", 0.25)]);
         assert!((us("a.us", "a/slow").value(&pass).unwrap() - 2.0).abs() < 1e-9);
-        assert!((millions_a_second("a.mhs", "a/fast", 3.0).value(&pass).unwrap() - 6.0).abs() < 1e-9);
+        assert!(
+            (millions_a_second("a.mhs", "a/fast", 3.0).value(&pass).unwrap() - 6.0).abs() < 1e-9
+        );
         assert!((speed("a.ratio", "a/fast", "a/slow").value(&pass).unwrap() - 4.0).abs() < 1e-9);
         assert!((printed("a.share", "share").value(&pass).unwrap() - 0.25).abs() < 1e-9);
     }
