@@ -129,7 +129,7 @@ pub(crate) struct Requirements {
 impl Requirements {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
-            min_work: Tolerant::new(settings.min_work()),
+            min_work: Tolerant::new(settings.required_work()),
             bloom: Tolerant::new(settings.bloom),
             max_message_size: settings.max_message_size.min(MAX_MESSAGE_SIZE),
         }

@@ -28,8 +28,8 @@
 //! tokio::spawn(here.attach(id(), near));
 //! tokio::spawn(there.attach(id(), far));
 //!
-//! let password = there.keys().symmetric_from_password("swordfish");
-//! let mut watch = there.watch(FilterSpec::new(FilterKey::Symmetric(password)).topic(Topic(*b"chat")))?;
+//! let password = FilterKey::Symmetric(there.keys().symmetric_from_password("swordfish"));
+//! let mut watch = there.watch(FilterSpec::new(password).topic(Topic(*b"chat")))?;
 //!
 //! let password = here.keys().symmetric_from_password("swordfish");
 //! here.post(Post {

@@ -122,7 +122,10 @@ pub enum PostError {
     #[error("invalid PoW: {0}")]
     InvalidPow(f64),
     /// The work asked for was not reached in time.
-    #[error("failed to reach the PoW target, specified pow time ({} seconds) was insufficient", .0.as_secs())]
+    #[error(
+        "failed to reach the PoW target, specified pow time ({} seconds) was insufficient",
+        .0.as_secs()
+    )]
     PowTimeTooShort(Duration),
     /// The search for the proof of work could not be made.
     #[error("failed to seal the message: {0}")]

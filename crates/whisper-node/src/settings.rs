@@ -101,7 +101,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn min_work(&self) -> Work {
+    pub(crate) fn required_work(&self) -> Work {
         Work::new(self.min_work).unwrap_or_default()
     }
 }

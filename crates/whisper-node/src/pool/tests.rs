@@ -116,7 +116,10 @@ impl Naive {
 proptest! {
     #[test]
     fn is_a_bounded_sorted_list(
-        arrivals in prop::collection::vec((0_u32..3, 0_u32..20, 0_u64..12, 0_usize..400, 0_u8..6), 1..80)
+        arrivals in prop::collection::vec(
+            (0_u32..3, 0_u32..20, 0_u64..12, 0_usize..400, 0_u8..6),
+            1..80,
+        )
     ) {
         const BUDGET: usize = 3000;
         let (mut pool, mut naive, mut now) = (Pool::new(BUDGET), Naive::default(), NOW);

@@ -146,6 +146,7 @@ fn a_peer_that_does_not_read_is_put_off_and_misses_nothing() {
     const MANY: u64 = 6000;
     let mut relay = relay();
     let seat = join(&mut relay, eager());
+    assert_eq!(nonces(&mut relay, seat), [0; 0], "it has caught up");
     for number in 0..MANY {
         admit(&mut relay, None, number, (number % 100) as f64);
     }

@@ -12,12 +12,14 @@ async fn a_message_is_delivered_once_there_and_here() {
     let (mut at_a, mut at_b) = (watch(&a), watch(&b));
     join(&a, &b);
     let hash = a.post(post(&a, b"first")).await.unwrap();
-    a.post(post(&a, b"second")).await.unwrap();
     for watch in [&mut at_a, &mut at_b] {
         let first = watch.next().await.unwrap();
         assert_eq!((&first.message.payload[..], first.hash), (&b"first"[..], hash));
         assert_eq!((first.ttl, first.sent, first.topic), (50, support::NOW, support::TOPIC));
         assert_eq!((first.recipient, first.signer(), first.direct), (None, None, false));
+    }
+    a.post(post(&a, b"second")).await.unwrap();
+    for watch in [&mut at_a, &mut at_b] {
         assert_eq!(next(watch).await, b"second", "the first not twice");
     }
     let stats = b.stats();
@@ -145,6 +147,36 @@ async fn a_peer_is_told_only_what_it_wants() {
     let envelope = envelope(b"wanted");
     assert_eq!(node.inject(envelope.clone()), Verdict::New);
     assert_eq!(peer.receive().await, (1, bundle([&envelope.raw()[..]])));
+}
+
+#[tokio::test]
+async fn a_bundle_of_many_envelopes_is_taken_as_a_whole() {
+    let node = Whisper::new(Settings { workers: 1, ..settings() });
+    let mut watch = watch(&node);
+    let peer = RawPeer::greeted(&node).await;
+    // Small ones, a multiple of what is checked at once; then large ones.
+    for (count, size) in [(512_usize, 2), (10, 100_000)] {
+        let payload = |number: usize| [&number.to_be_bytes()[..], &vec![0; size]].concat();
+        let envelopes: Vec<_> = (0..count).map(|number| envelope(&payload(number))).collect();
+        peer.send_envelopes(&envelopes.iter().collect::<Vec<_>>()).await;
+        for envelope in &envelopes {
+            assert_eq!(watch.next().await.unwrap().hash, *envelope.hash());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_envelope_does_not_keep_alive_the_packet_it_came_in() {
+    let node = node();
+    let peer = RawPeer::greeted(&node).await;
+    let (wanted, refused) = (envelope(b"kept"), support::unsealed(&[0; 60_000]).seal(0));
+    node.set_max_message_size(1000).unwrap();
+    let packet = bundle([&refused.raw()[..], &wanted.raw()[..]]);
+    peer.channel.send_raw(1, packet.clone()).await.unwrap();
+    while node.info().messages == 0 || !packet.is_unique() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.stats().rejected.too_large, 1);
 }
 
 #[tokio::test]
