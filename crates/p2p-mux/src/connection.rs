@@ -203,8 +203,8 @@ impl Connection {
 
     /// The counters themselves.
     #[cfg(feature = "tokio")]
-    pub(crate) fn meters(&self) -> Arc<Meters> {
-        Arc::clone(&self.meters)
+    pub(crate) const fn meters(&self) -> &Arc<Meters> {
+        &self.meters
     }
 
     /// The only way to the end. Queued messages go nowhere; the last word, if any, is sent.

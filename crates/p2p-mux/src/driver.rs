@@ -111,8 +111,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let disconnect = self.outbox.take(&mut self.outgoing);
         for (slot, message) in self.outgoing.drain(..) {
             // It was checked, and took its place in the budget, before it came here: it can only be
-            // refused by a slot that has just ended.
-            let _ = self.machine.send(slot, message);
+            // refused because the slot or the connection has just ended.
+            if self.machine.send(slot, message).is_err() {
+                self.machine.meters().slots[slot.0].drops.unsent.increment();
+            }
         }
         if let Some(reason) = disconnect {
             self.machine.close(reason);
@@ -261,6 +263,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     async fn part(mut self, closed: &Closed) {
         let deadline = now() + self.config.farewell;
         self.ports.close_all();
+        self.take_outgoing();
         let words = async {
             match closed {
                 // It is gone already.

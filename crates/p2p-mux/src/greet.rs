@@ -223,7 +223,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Greeted<Io> {
             slots.iter().map(|(shared, protocol)| (shared.clone(), *protocol.terms())).collect();
         let machine = Connection::new(session, &terms, &config, Instant::now().into_std());
         let outbox = Arc::new(Outbox::default());
-        let meters = machine.meters();
+        let meters = Arc::clone(machine.meters());
         let peer = Peer::new(hello, capabilities, origin, Arc::clone(&outbox), meters);
         let handle = peer.clone();
         let life = async move {

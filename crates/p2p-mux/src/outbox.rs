@@ -56,11 +56,9 @@ impl Outbox {
         waiting.disconnect
     }
 
-    /// Nothing is accepted any more.
+    /// Nothing is accepted any more. What waits can still be taken.
     pub(crate) fn close(&self) {
-        let mut waiting = self.lock();
-        waiting.closed = true;
-        waiting.messages = Vec::new();
+        self.lock().closed = true;
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -104,10 +104,7 @@ impl Ports {
             let (task, exited) = match joined {
                 Ok((task, Ok(()))) => (task, Exited::Ended(Ending::Returned)),
                 Ok((task, Err(Exit::Disconnect(reason)))) => (task, Exited::Disconnect(reason)),
-                Ok((task, Err(exit))) => {
-                    tracing::debug!(%exit, "a sub-protocol gave up");
-                    (task, Exited::Ended(Ending::Failed))
-                }
+                Ok((task, Err(_))) => (task, Exited::Ended(Ending::Failed)),
                 Err(error) if error.is_panic() => (error.id(), Exited::Ended(Ending::Panicked)),
                 Err(_) => continue,
             };
@@ -162,7 +159,14 @@ impl Port {
         };
         let channel = Channel::new(Arc::new(line), arrivals, credit);
         let protocol = protocol.clone();
-        let task = tasks.spawn(async move { protocol.run(peer, channel).await });
+        let task = tasks.spawn(async move {
+            let id = peer.id();
+            let end = protocol.run(peer, channel).await;
+            if let Err(exit) = &end {
+                tracing::debug!(peer = ?id, protocol = %protocol.capability(), %exit, "gave up");
+            }
+            end
+        });
         Self { queue: Some(queue), freed, permits, task }
     }
 

@@ -186,10 +186,11 @@ async fn stopping_is_bounded_against_a_peer_that_never_reads_and_a_task_that_nev
     let hello = hello_of(std::slice::from_ref(&stubborn));
     let (here, _raw) = connect_raw(&[stubborn], &hello, Config::default()).await;
     tokio::time::sleep(SECOND).await;
-    let asked = Instant::now();
+    let (asked, peer) = (Instant::now(), here.peer.clone());
     here.stop.cancel();
     assert_eq!(here.closed().await, Closed::ByUs(Reason::Quitting));
     assert_eq!(asked.elapsed(), 2 * SECOND);
+    assert_ne!(peer.stats().slots[0].drops.unsent, 0, "what was not sent is counted");
 }
 
 #[tokio::test(start_paused = true)]
