@@ -1,6 +1,11 @@
 //! From a finished handshake to a place among the peers, and the stay there. The same for both directions.
 
-use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, MutexGuard},
+};
 
 use p2p_mux::{
     Closed, GreetError, Greeted, Origin, Reason, greet,
@@ -14,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     events::Event,
     shared::{Live, Shared, State, now},
-    slots::{Direction, Refusal},
+    slots::{Admission, Direction, Refusal},
 };
 
 /// Where a connection comes from.
@@ -46,13 +51,15 @@ pub(crate) async fn take(
     }
     let greeted =
         greet(stream, &shared.local, &shared.connection).await.map_err(Rejected::Greet)?;
-    match settle(shared, greeted, arrival) {
-        Ok(place) => Ok(place),
-        Err((greeted, refusal)) => {
-            greeted.refuse(refusal.reason()).await;
-            Err(Rejected::Refused(refusal))
+    let refusal = {
+        let mut state = shared.state();
+        match state.admit(shared, &arrival) {
+            Ok(admission) => return Ok(settle(shared, state, admission, greeted, arrival)),
+            Err(refusal) => refusal,
         }
-    }
+    };
+    greeted.refuse(refusal.reason()).await;
+    Err(Rejected::Refused(refusal))
 }
 
 impl State {
@@ -67,22 +74,23 @@ impl State {
             self.slots.check(id, arrival.direction)
         }
     }
+
+    /// The same, and takes the place.
+    fn admit(&mut self, shared: &Shared, arrival: &Arrival) -> Result<Admission, Refusal> {
+        self.check(shared, arrival)?;
+        self.slots.admit(arrival.enode.id, arrival.direction)
+    }
 }
 
-/// Takes the place, in one step under the lock.
+/// Makes a peer of the connection that was admitted, before anyone else sees the state.
 fn settle(
     shared: &Arc<Shared>,
+    mut state: MutexGuard<'_, State>,
+    admission: Admission,
     greeted: Greeted<TcpStream>,
     arrival: Arrival,
-) -> Result<Place, (Greeted<TcpStream>, Refusal)> {
+) -> Place {
     let id = arrival.enode.id;
-    let mut state = shared.state();
-    let admission =
-        match state.check(shared, &arrival).and_then(|()| state.slots.admit(id, arrival.direction))
-        {
-            Ok(admission) => admission,
-            Err(refusal) => return Err((greeted, refusal)),
-        };
     let origin = Origin {
         remote_addr: Some(arrival.remote_addr),
         local_addr: Some(arrival.local_addr),
@@ -104,7 +112,7 @@ fn settle(
     };
     let seat =
         Seat { shared: Arc::clone(shared), id, number: admission.number, ended, closed: None };
-    Ok(Place { seat, replaced, added, run: Box::pin(run) })
+    Place { seat, replaced, added, run: Box::pin(run) }
 }
 
 /// A place among the peers, with the connection that has it.

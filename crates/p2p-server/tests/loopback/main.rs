@@ -1,5 +1,8 @@
 //! Servers over real sockets on loopback. Nothing here sleeps: every test waits for what must happen.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[cfg(feature = "serde")]
 mod admin;
 mod hostile;
 mod peers;
