@@ -1,91 +1,24 @@
-//! The machine alone: two of them in one thread, or one and a raw peer, on a clock of our own.
+//! The machine alone: one end and a raw peer, on a clock of our own.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;
 
-use std::{collections::VecDeque, time::Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use common::{SECOND, sessions};
-use p2p_mux::{
-    Capability, Closed, Config, Connection, Ending, Event, Fault, Limits, Load, Message, Offer,
-    OnExit, Overload, Reason, SendError, Shared, SlotId, Terms, base, negotiate,
-    transport::{FrameError, Opener, Sealer},
+use common::{
+    SECOND,
+    ends::{End, Raw, machine_and_raw, message, slots},
+    sessions,
 };
-use proptest::prelude::*;
+use p2p_mux::{
+    Closed, Config, Connection, Ending, Event, Fault, Limits, Load, OnExit, Overload, Reason,
+    SendError, SlotId, Terms, base, transport::FrameError,
+};
 
 const A: SlotId = SlotId(0);
 const B: SlotId = SlotId(1);
-
-/// Slots `a/1`, `b/1`, ... of 8 codes each, on these terms: ids from 16, 24, ...
-fn slots(terms: &[Terms]) -> Vec<(Shared, Terms)> {
-    let offer = |(name, &terms): (u8, &Terms)| Offer {
-        capability: Capability::new(char::from(name), 1),
-        length: 8,
-        terms,
-    };
-    let offers: Vec<Offer> = (b'a'..=b'z').zip(terms).map(offer).collect();
-    let all: Vec<_> = offers.iter().map(|offer| offer.capability.clone()).collect();
-    negotiate(&offers, &all).into_iter().zip(terms.iter().copied()).collect()
-}
-
-fn message(code: u64, payload: impl Into<Bytes>) -> Message {
-    Message { code, payload: payload.into() }
-}
-
-/// One end: a machine and the bytes that have come for it.
-struct End {
-    machine: Connection,
-    input: BytesMut,
-}
-
-impl End {
-    fn events(&mut self, now: Instant) -> Vec<Event> {
-        std::iter::from_fn(|| self.machine.poll_event(now, &mut self.input)).collect()
-    }
-
-    /// The messages that come out for a slot; there must be no other event.
-    fn messages(&mut self, now: Instant) -> Vec<(SlotId, Message)> {
-        let message = |event| match event {
-            Event::Message { slot, message } => (slot, message),
-            other => panic!("{other:?}"),
-        };
-        self.events(now).into_iter().map(message).collect()
-    }
-
-    fn transmit(&mut self) -> BytesMut {
-        let mut out = BytesMut::new();
-        while self.machine.poll_transmit(&mut out).is_some() {}
-        out
-    }
-}
-
-/// The other end as bare frames.
-struct Raw {
-    sealer: Sealer,
-    opener: Opener,
-}
-
-impl Raw {
-    fn says(&mut self, end: &mut End, code: u64, payload: &[u8]) {
-        self.sealer.seal(code, payload, &mut end.input).unwrap();
-    }
-
-    /// Everything that the end has to say.
-    fn hears(&mut self, end: &mut End) -> Vec<(u64, Bytes)> {
-        let mut wire = end.transmit();
-        std::iter::from_fn(|| self.opener.open(&mut wire).unwrap())
-            .map(|message| (message.code, message.payload))
-            .collect()
-    }
-}
-
-fn machine_and_raw(terms: &[Terms], now: Instant) -> (End, Raw) {
-    let (a, b) = sessions();
-    let machine = Connection::new(a, &slots(terms), &Config::default(), now);
-    (End { machine, input: BytesMut::new() }, Raw { sealer: b.sealer, opener: b.opener })
-}
 
 /// A machine whose slot `a` takes two messages and slot `b` many; `a` has got its two, and a third
 /// is held.
@@ -375,164 +308,4 @@ fn what_cannot_be_sent_is_refused_with_a_reason() {
     assert_eq!(end.machine.send(A, message(0, "x")), Ok(()));
     assert_eq!(end.machine.send(A, message(0, "x")), Err(SendError::Full));
     assert_eq!(end.machine.send(B, message(0, "")), Err(SendError::Closed), "no such slot");
-}
-
-/// What one of two ends does next.
-#[derive(Clone, Debug)]
-enum Step {
-    Send {
-        slot: usize,
-        length: usize,
-    },
-    /// Moves this many bytes from here to there.
-    Move(usize),
-    Take {
-        slot: usize,
-    },
-    EndSlot {
-        slot: usize,
-    },
-    Wait(u64),
-}
-
-fn step() -> impl Strategy<Value = (bool, Step)> {
-    let step = prop_oneof![
-        6 => (0..3usize, 0..600usize).prop_map(|(slot, length)| Step::Send { slot, length }),
-        8 => (1..700usize).prop_map(Step::Move),
-        4 => (0..3usize).prop_map(|slot| Step::Take { slot }),
-        1 => (0..3usize).prop_map(|slot| Step::EndSlot { slot }),
-        1 => (0..4000u64).prop_map(Step::Wait),
-    ];
-    (any::<bool>(), step)
-}
-
-/// One end with everything that the property has to know about it.
-struct Side {
-    end: End,
-    wire: BytesMut,
-    /// What was sent and has not arrived, by slot.
-    under_way: [VecDeque<Message>; 3],
-    /// What has arrived and was not taken, by slot.
-    arrived: [Vec<Message>; 3],
-    open: [bool; 3],
-    sent: u64,
-}
-
-impl Side {
-    fn new(session: p2p_mux::transport::Session, now: Instant) -> Self {
-        let terms = Terms {
-            inbound: Limits { bytes: 1500, items: 4 },
-            outbound: 1500,
-            overload: Overload::DropNewest,
-            ..Terms::default()
-        };
-        let machine = Connection::new(session, &slots(&[terms; 3]), &Config::default(), now);
-        Self {
-            end: End { machine, input: BytesMut::new() },
-            wire: BytesMut::new(),
-            under_way: Default::default(),
-            arrived: Default::default(),
-            open: [true; 3],
-            sent: 0,
-        }
-    }
-
-    fn send(&mut self, slot: usize, length: usize) {
-        self.sent += 1;
-        let mut payload = vec![0xaa; length + 8];
-        payload[..8].copy_from_slice(&self.sent.to_be_bytes());
-        let message = message(self.sent % 8, payload);
-        if self.end.machine.send(SlotId(slot), message.clone()).is_ok() {
-            self.under_way[slot].push_back(message);
-        }
-    }
-
-    fn take(&mut self, slot: usize) {
-        let taken = self.arrived[slot].len();
-        let bytes = self.arrived[slot].drain(..).map(|message| message.payload.len() + 64).sum();
-        self.end.machine.release(SlotId(slot), Load { bytes, items: taken });
-    }
-
-    /// Lets in what has come from `other`, and checks that it is what was sent, in order; a slot
-    /// that drops may miss some.
-    fn receive(&mut self, other: &mut Self, now: Instant) {
-        for event in self.end.events(now) {
-            let Event::Message { slot, message } = event else { panic!("{event:?}") };
-            assert!(self.open[slot.0], "a message for a closed slot");
-            let sent = &mut other.under_way[slot.0];
-            let place = sent.iter().position(|sent| *sent == message).expect("was sent, once");
-            sent.drain(..=place);
-            self.arrived[slot.0].push(message);
-            assert!(self.arrived[slot.0].len() <= 4, "more than the budget");
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn two_ends_agree_whatever_they_do_and_however_the_bytes_are_cut(
-        steps in proptest::collection::vec(step(), 0..200)
-    ) {
-        let mut now = Instant::now();
-        let (a, b) = sessions();
-        let (mut a, mut b) = (Side::new(a, now), Side::new(b, now));
-        for (first, step) in steps {
-            let (this, other) = if first { (&mut a, &mut b) } else { (&mut b, &mut a) };
-            match step {
-                Step::Send { slot, length } => this.send(slot, length),
-                Step::Move(most) => {
-                    while this.wire.len() < most
-                        && this.end.machine.poll_transmit(&mut this.wire).is_some() {}
-                    let moved = this.wire.split_to(most.min(this.wire.len()));
-                    other.end.input.extend_from_slice(&moved);
-                    other.receive(this, now);
-                }
-                Step::Take { slot } => {
-                    this.take(slot);
-                    this.receive(other, now);
-                }
-                Step::EndSlot { slot } => {
-                    this.open[slot] = false;
-                    this.end.machine.end_slot(now, SlotId(slot), Ending::Returned);
-                }
-                Step::Wait(millis) => {
-                    now += std::time::Duration::from_millis(millis);
-                    this.end.machine.handle_timeout(now);
-                    other.end.machine.handle_timeout(now);
-                    this.receive(other, now);
-                    other.receive(this, now);
-                }
-            }
-            for side in [&a, &b] {
-                let blamed = matches!(side.end.machine.closed(), Some(Closed::Fault(_)));
-                prop_assert!(!blamed, "{:?}", side.end.machine.closed());
-                for slot in side.end.machine.stats().slots {
-                    prop_assert!(slot.queued_in <= 1500 && slot.queued_out <= 1500);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let now = Instant::now();
-        let (mut end, _) = machine_and_raw(&[Terms::default()], now);
-        end.input.extend_from_slice(&bytes);
-        end.events(now);
-    }
-
-    #[test]
-    fn sound_frames_of_arbitrary_content_never_panic(
-        frames in proptest::collection::vec((0..40u64, proptest::collection::vec(any::<u8>(), 0..20)), 0..30)
-    ) {
-        let now = Instant::now();
-        let (mut end, mut raw) = machine_and_raw(&[Terms::default(); 2], now);
-        for (code, payload) in frames {
-            raw.says(&mut end, code, &payload);
-        }
-        end.events(now);
-        raw.hears(&mut end);
-    }
 }
