@@ -134,7 +134,10 @@ impl Peer {
         let mut bundle = Bundle::default();
         let mut bytes = 0;
         for _ in 0..LOOKS {
-            let Some(ticket) = self.peek(pool) else { return bundle };
+            let Some(ticket) = self.peek(pool) else {
+                self.behind = None;
+                return bundle;
+            };
             if let Some((envelope, work)) = pool.get(ticket)
                 && envelope.expiry() >= now
                 && !self.known.contains(ticket.slot())
