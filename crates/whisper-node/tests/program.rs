@@ -1,5 +1,6 @@
 //! The program as an operator meets it: what it prints, how it stops, what it says when it cannot start.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;

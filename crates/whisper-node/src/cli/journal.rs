@@ -13,7 +13,7 @@ pub(crate) async fn keep(events: &mut Events) {
                 tracing::info!(peer = ?id, ?direction, %remote_addr, ?client, "peer connected");
             }
             Event::Dropped { id, closed } => {
-                tracing::info!(peer = ?id, "peer gone: {closed}")
+                tracing::info!(peer = ?id, "peer gone: {closed}");
             }
             Event::DialFailed { id, cause } => {
                 tracing::warn!(peer = ?id, "cannot reach a node: {}", with_causes(&*cause));
@@ -22,7 +22,7 @@ pub(crate) async fn keep(events: &mut Events) {
                 tracing::info!(peer = ?id, %remote_addr, "connection refused: {refusal}");
             }
             Event::Missed(events) => {
-                tracing::warn!("{events} events about peers came too fast to be logged")
+                tracing::warn!("{events} events about peers came too fast to be logged");
             }
             _ => {}
         }
