@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::{
     Load, Message, SendError, SlotId,
     budget::charge,
-    outbox::{Freed, Outbox},
+    outbox::{Freed, Outbox, Outgoing},
 };
 
 /// One sub-protocol's messages from and to one peer.
@@ -52,7 +52,7 @@ pub(crate) struct Line {
 /// Where messages go.
 #[derive(Debug)]
 pub(crate) enum Target {
-    Connection { outbox: Arc<Outbox>, slot: SlotId },
+    Connection { outbox: Arc<Outbox>, slot: SlotId, run: u64 },
     Pipe(mpsc::Sender<Message>),
 }
 
@@ -193,7 +193,9 @@ impl Line {
 
     fn push(&self, message: Message) -> Result<(), SendError> {
         match &self.target {
-            Target::Connection { outbox, slot } => outbox.push(*slot, message),
+            Target::Connection { outbox, slot, run } => {
+                outbox.push(Outgoing { slot: *slot, run: *run, message })
+            }
             // Every message in there holds permits, and there are places for all that can.
             Target::Pipe(queue) => queue.try_send(message).map_err(|_| SendError::Closed),
         }

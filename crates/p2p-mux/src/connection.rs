@@ -44,6 +44,8 @@ pub struct Connection {
     held: Option<Held>,
     /// A slot that was closed by its overload rule, to be told to the owner.
     evicted: Option<SlotId>,
+    /// When the first of the slots that rest opens again.
+    next_reopening: Option<Instant>,
     closed: Option<Closed>,
     meters: Arc<Meters>,
 }
@@ -72,13 +74,14 @@ impl Connection {
             sealer: session.sealer,
             opener: session.opener,
             config: *config,
-            slots: slots.iter().map(|(shared, terms)| Slot::new(shared, *terms)).collect(),
+            slots: slots.iter().map(|(shared, terms)| Slot::new(shared, *terms, now)).collect(),
             schedule: Schedule::new(
                 slots.iter().map(|(_, terms)| (terms.weight, terms.outbound_capacity())),
             ),
             liveness: Liveness::new(config, now),
             held: None,
             evicted: None,
+            next_reopening: None,
             closed: None,
             meters: Arc::new(Meters::new(slots.iter().map(|(shared, _)| shared))),
         }
@@ -105,13 +108,16 @@ impl Connection {
     }
 
     /// The sub-protocol of the slot has ended. What it had queued is still sent; what still arrives
-    /// for it is dropped. With the last one, or if its terms say so, the connection ends.
+    /// for it is dropped. With the last one, or if its terms say so, the connection ends; or, if
+    /// they say that, the slot opens again later ([`Event::Reopened`]).
     pub fn end_slot(&mut self, now: Instant, slot: SlotId, ending: Ending) {
         let Some(state) = self.slots.get_mut(slot.0).filter(|state| state.is_open()) else {
             return;
         };
-        state.ended = Some(ending);
+        state.end(now, ending);
+        self.next_reopening = self.next_reopening.into_iter().chain(state.reopens).min();
         self.meters.slots[slot.0].ended(ending);
+        self.meters.slots[slot.0].queued_in.set(0);
         if let OnExit::Disconnect(reason) = state.terms.on_exit {
             self.close(reason);
         }
@@ -175,10 +181,12 @@ impl Connection {
             return None;
         }
         let liveness = self.liveness.poll_timeout(self.held.is_some());
-        Some(self.held.as_ref().map_or(liveness, |held| held.until.min(liveness)))
+        let held = self.held.as_ref().map(|held| held.until);
+        held.into_iter().chain(self.next_reopening).chain([liveness]).min()
     }
 
-    /// Does what is due at `now`; too early or too late does no harm.
+    /// Does what is due at `now`; too early or too late does no harm. Then ask for events: that a
+    /// slot opens again is one.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.closed.is_some() {
             return;
@@ -193,6 +201,13 @@ impl Connection {
                 self.push_base(base::PING, base::EMPTY_LIST);
             }
         }
+    }
+
+    /// What waits to be sent for a slot, in bytes as [`Terms::outbound`] counts them. What a
+    /// sub-protocol left behind weighs on the one that takes its place.
+    #[must_use]
+    pub fn waiting(&self, slot: SlotId) -> usize {
+        if slot.0 < self.slots.len() { self.schedule.waiting(slot) } else { 0 }
     }
 
     /// The counters, as they are now.
@@ -214,6 +229,7 @@ impl Connection {
         }
         self.closed = Some(closed);
         self.held = None;
+        self.next_reopening = None;
         for (slot, unsent) in self.schedule.clear() {
             self.meters.slots[slot.0].drops.unsent.add(unsent);
             self.meters.slots[slot.0].queued_out.set(0);
@@ -223,7 +239,8 @@ impl Connection {
         }
     }
 
-    /// Ends the connection when no slot is open and all that they wanted to say is said.
+    /// Ends the connection when no slot is open, or will be, and all that they wanted to say is
+    /// said.
     fn close_if_useless(&mut self) {
         if !self.schedule.is_drained() {
             return;
@@ -232,6 +249,7 @@ impl Connection {
         for slot in &self.slots {
             match slot.ended {
                 None => return,
+                Some(_) if slot.reopens.is_some() => return,
                 Some(Ending::Returned) => {}
                 Some(_) => reason = Reason::Subprotocol,
             }

@@ -19,9 +19,9 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{
-    Closed, Config, Connection, Ending, Event, Lost, Message, Reason, SlotId,
+    Closed, Config, Connection, Ending, Event, Lost, Reason,
     farewell::farewell,
-    outbox::Outbox,
+    outbox::{Outbox, Outgoing},
     ports::{Exited, Ports},
 };
 
@@ -42,7 +42,7 @@ pub(crate) struct Driver<Io> {
     output: Output,
     ports: Ports,
     outbox: Arc<Outbox>,
-    outgoing: Vec<(SlotId, Message)>,
+    outgoing: Vec<Outgoing>,
     timer: Timer,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     config: Config,
@@ -109,10 +109,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// From the senders into the machine.
     fn take_outgoing(&mut self) {
         let disconnect = self.outbox.take(&mut self.outgoing);
-        for (slot, message) in self.outgoing.drain(..) {
+        for Outgoing { slot, run, message } in self.outgoing.drain(..) {
             // It was checked, and took its place in the budget, before it came here: it can only be
             // refused because the slot or the connection has just ended.
-            if self.machine.send(slot, message).is_err() {
+            if !self.ports.is_current(slot, run) || self.machine.send(slot, message).is_err() {
                 self.machine.meters().slots[slot.0].drops.unsent.increment();
             }
         }
@@ -128,6 +128,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             while let Some(event) = self.machine.poll_event(now, &mut self.input) {
                 match event {
                     Event::Evicted { slot } => self.ports.evict(slot),
+                    Event::Reopened { slot } => {
+                        self.ports.reopen(slot, self.machine.waiting(slot));
+                    }
                     Event::Message { slot, message } => match self.ports.deliver(slot, message) {
                         Ok(freed) => self.machine.release(slot, freed),
                         Err(message) => self.machine.discard(slot, &message),

@@ -8,7 +8,8 @@
 //! - **It ends alone.** When its function returns, fails or panics, its slot closes; the
 //!   connection and the other slots go on. What still arrives for it is dropped and counted. With
 //!   the last slot the connection ends, or before if a protocol wants it so ([`OnExit`],
-//!   [`Exit::Disconnect`]).
+//!   [`Exit::Disconnect`]). One that should go on is started again after a rest
+//!   ([`OnExit::Restart`]).
 //! - **It is bounded.** What has arrived and was not taken, and what waits to be sent, is limited
 //!   for each slot, in bytes and in messages ([`Terms`]). RLPx has no window per sub-protocol:
 //!   while one is full, nothing is read for the others either. That is bounded in time
@@ -74,8 +75,7 @@
 //! # What is not here
 //!
 //! Who to connect to, and how many peers to have (the floor above, `p2p-server`); how bytes are
-//! encrypted ([`transport`]); what any sub-protocol says. Messages are not cut into pieces, and a
-//! sub-protocol that has ended is not started again on the same connection.
+//! encrypted ([`transport`]); what any sub-protocol says. Messages are not cut into pieces.
 //!
 //! # Features
 //!
@@ -118,6 +118,7 @@ mod ports;
 #[cfg(feature = "tokio")]
 mod protocol;
 mod reason;
+mod restart;
 mod schedule;
 mod slot;
 mod stats;
@@ -130,6 +131,7 @@ pub use connection::{Connection, Event, Sent};
 pub use hello::{Hello, HelloError, LOWEST_P2P_VERSION, MAX_HELLO, P2P_VERSION};
 pub use message::{Message, SendError};
 pub use reason::Reason;
+pub use restart::Restart;
 pub use slot::{Ending, OnExit, Overload, SlotId, Terms};
 pub use stats::{Drops, Exits, SlotStats, Stats};
 

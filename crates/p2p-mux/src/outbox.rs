@@ -23,20 +23,29 @@ pub(crate) struct Outbox {
     rung: AtomicBool,
 }
 
+/// A message on its way from a sender to the machine.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) slot: SlotId,
+    /// Which run of the sub-protocol said it.
+    pub(crate) run: u64,
+    pub(crate) message: Message,
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
-    messages: Vec<(SlotId, Message)>,
+    messages: Vec<Outgoing>,
     disconnect: Option<Reason>,
     closed: bool,
 }
 
 impl Outbox {
-    pub(crate) fn push(&self, slot: SlotId, message: Message) -> Result<(), SendError> {
+    pub(crate) fn push(&self, outgoing: Outgoing) -> Result<(), SendError> {
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(SendError::Closed);
         }
-        waiting.messages.push((slot, message));
+        waiting.messages.push(outgoing);
         drop(waiting);
         self.ring();
         Ok(())
@@ -50,7 +59,7 @@ impl Outbox {
 
     /// Moves everything that waits into `messages`, which must be empty, and says whether the end
     /// was asked for.
-    pub(crate) fn take(&self, messages: &mut Vec<(SlotId, Message)>) -> Option<Reason> {
+    pub(crate) fn take(&self, messages: &mut Vec<Outgoing>) -> Option<Reason> {
         let mut waiting = self.lock();
         std::mem::swap(messages, &mut waiting.messages);
         waiting.disconnect

@@ -20,12 +20,16 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Ports {
     outbox: Arc<Outbox>,
+    peer: Peer,
     ports: Vec<Port>,
     tasks: JoinSet<Result<(), Exit>>,
 }
 
 #[derive(Debug)]
 struct Port {
+    protocol: Protocol,
+    /// How often it was started again. Senders of an earlier run are not listened to.
+    run: u64,
     /// `None` once the slot has ended.
     queue: Option<mpsc::Sender<Message>>,
     freed: Arc<Freed>,
@@ -50,10 +54,26 @@ impl Ports {
             .iter()
             .enumerate()
             .map(|(index, (_, protocol))| {
-                Port::open(SlotId(index), protocol, peer.clone(), &outbox, &mut tasks)
+                let line = (SlotId(index), 0, protocol.terms().outbound_capacity());
+                Port::open(protocol.clone(), peer.clone(), line, &outbox, &mut tasks)
             })
             .collect();
-        Self { outbox, ports, tasks }
+        Self { outbox, peer: peer.clone(), ports, tasks }
+    }
+
+    /// Starts the sub-protocol of a slot anew, while `waiting` bytes of what it said before wait to
+    /// be sent.
+    pub(crate) fn reopen(&mut self, slot: SlotId, waiting: usize) {
+        let Port { protocol, run, .. } = &self.ports[slot.0];
+        let room = protocol.terms().outbound_capacity().saturating_sub(waiting);
+        let line = (slot, run + 1, room);
+        self.ports[slot.0] =
+            Port::open(protocol.clone(), self.peer.clone(), line, &self.outbox, &mut self.tasks);
+    }
+
+    /// Whether that is the run which goes on now.
+    pub(crate) fn is_current(&self, slot: SlotId, run: u64) -> bool {
+        self.ports[slot.0].run == run
     }
 
     pub(crate) fn slots(&self) -> impl Iterator<Item = SlotId> + use<> {
@@ -134,9 +154,9 @@ impl Drop for Ports {
 
 impl Port {
     fn open(
-        slot: SlotId,
-        protocol: &Protocol,
+        protocol: Protocol,
         peer: Peer,
+        (slot, run, room): (SlotId, u64, usize),
         outbox: &Arc<Outbox>,
         tasks: &mut JoinSet<Result<(), Exit>>,
     ) -> Self {
@@ -144,13 +164,13 @@ impl Port {
         let (queue, arrivals) = mpsc::channel(items.clamp(1, Semaphore::MAX_PERMITS));
         let freed = Arc::new(Freed::default());
         let capacity = protocol.terms().outbound_capacity();
-        let permits = Arc::new(Semaphore::new(capacity));
+        let permits = Arc::new(Semaphore::new(room));
         let line = Line {
             version: protocol.capability().version,
             length: protocol.length(),
             permits: Arc::clone(&permits),
             capacity,
-            target: Target::Connection { outbox: Arc::clone(outbox), slot },
+            target: Target::Connection { outbox: Arc::clone(outbox), slot, run },
         };
         let credit = Credit::Connection {
             freed: Arc::clone(&freed),
@@ -158,16 +178,16 @@ impl Port {
             capacity: bytes,
         };
         let channel = Channel::new(Arc::new(line), arrivals, credit);
-        let protocol = protocol.clone();
+        let running = protocol.clone();
         let task = tasks.spawn(async move {
             let id = peer.id();
-            let end = protocol.run(peer, channel).await;
+            let end = running.run(peer, channel).await;
             if let Err(exit) = &end {
-                tracing::debug!(peer = ?id, protocol = %protocol.capability(), %exit, "gave up");
+                tracing::debug!(peer = ?id, protocol = %running.capability(), %exit, "gave up");
             }
             end
         });
-        Self { queue: Some(queue), freed, permits, task }
+        Self { protocol, run, queue: Some(queue), freed, permits, task }
     }
 
     fn close(&mut self) {

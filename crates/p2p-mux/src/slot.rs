@@ -1,8 +1,11 @@
 //! A sub-protocol's place on one connection: what it may take, and what becomes of it.
 
+use std::time::Instant;
+
 use crate::{
-    Reason, Shared,
+    Reason, Restart, Shared,
     budget::{Budget, Limits},
+    restart::Backoff,
 };
 
 /// Which slot of a connection: its place in the list that [`negotiate`](crate::negotiate) gave. One
@@ -32,6 +35,14 @@ pub enum OnExit {
     Close,
     /// The whole connection ends with this reason: the classic behaviour of devp2p.
     Disconnect(Reason),
+    /// Its slot closes and, after a rest, opens again with a new task and a new channel. The
+    /// connection does not end meanwhile, even if no other slot is open.
+    ///
+    /// What it had queued before it ended is still sent. What had arrived and was not taken, and
+    /// what arrives while it rests, is dropped, the latter counted in
+    /// [`Drops::closed`](crate::Drops::closed). The other end is not told, as RLPx has no words for
+    /// it: this is for sub-protocols whose conversation can be taken up at any message.
+    Restart(Restart),
 }
 
 /// How a slot came to its end.
@@ -101,20 +112,43 @@ pub(crate) struct Slot {
     pub(crate) inbound: Budget,
     /// `None` while it runs.
     pub(crate) ended: Option<Ending>,
+    pub(crate) backoff: Backoff,
+    /// When a slot that has ended opens again, if it does.
+    pub(crate) reopens: Option<Instant>,
     /// Under [`Overload::DropNewest`]: full for so long that nobody waits for it any more.
     pub(crate) overloaded: bool,
 }
 
 impl Slot {
-    pub(crate) const fn new(shared: &Shared, terms: Terms) -> Self {
+    pub(crate) const fn new(shared: &Shared, terms: Terms, now: Instant) -> Self {
         Self {
             offset: shared.offset,
             length: shared.length,
             terms,
             inbound: Budget::new(terms.inbound),
             ended: None,
+            backoff: Backoff::new(now),
+            reopens: None,
             overloaded: false,
         }
+    }
+
+    /// Its task has ended.
+    pub(crate) fn end(&mut self, now: Instant, ending: Ending) {
+        self.ended = Some(ending);
+        if let OnExit::Restart(restart) = &self.terms.on_exit {
+            // A moment that the clock cannot tell never comes.
+            self.reopens = now.checked_add(self.backoff.handle_end(now, restart));
+        }
+    }
+
+    /// A new task begins, with nothing in its channel.
+    pub(crate) const fn reopen(&mut self, now: Instant) {
+        self.ended = None;
+        self.reopens = None;
+        self.overloaded = false;
+        self.inbound = Budget::new(self.terms.inbound);
+        self.backoff.handle_start(now);
     }
 
     pub(crate) const fn is_open(&self) -> bool {

@@ -51,6 +51,8 @@ pub struct SlotStats {
     pub drops: Drops,
     /// How its tasks ended.
     pub exits: Exits,
+    /// How often it was started again ([`OnExit::Restart`](crate::OnExit::Restart)).
+    pub restarts: u64,
 }
 
 /// Messages of a slot that went nowhere, by reason.
@@ -129,6 +131,7 @@ pub(crate) struct SlotMeter {
     pub(crate) drops: DropMeter,
     pub(crate) queued_in: Counter,
     pub(crate) queued_out: Counter,
+    pub(crate) restarts: Counter,
     exits: ExitMeter,
 }
 
@@ -186,6 +189,7 @@ impl SlotMeter {
             drops: DropMeter::default(),
             queued_in: Counter::default(),
             queued_out: Counter::default(),
+            restarts: Counter::default(),
             exits: ExitMeter::default(),
         }
     }
@@ -220,6 +224,7 @@ impl SlotMeter {
                 panicked: self.exits.panicked.get(),
                 overloaded: self.exits.overloaded.get(),
             },
+            restarts: self.restarts.get(),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::Connection;
 use crate::{
     Closed, Ending, Fault, Load, Message, Overload, Reason, SlotId,
     base::{self, Base},
+    slot::Slot,
 };
 
 /// Payloads up to this size are copied out of the buffer in which they arrived, so that a small
@@ -33,6 +34,12 @@ pub enum Event {
         /// The slot.
         slot: SlotId,
     },
+    /// A slot that had ended is open again ([`OnExit::Restart`](crate::OnExit::Restart)), its
+    /// inbound budget unused: start its sub-protocol anew.
+    Reopened {
+        /// The slot.
+        slot: SlotId,
+    },
 }
 
 /// The message that did not fit into its slot's budget: nothing is read while it waits.
@@ -51,6 +58,11 @@ impl Connection {
     pub fn poll_event(&mut self, now: Instant, input: &mut BytesMut) -> Option<Event> {
         if let Some(slot) = self.evicted.take() {
             return Some(Event::Evicted { slot });
+        }
+        if self.next_reopening.is_some_and(|due| due <= now)
+            && let Some(slot) = self.reopen(now)
+        {
+            return Some(Event::Reopened { slot });
         }
         if let Some(held) = self.held.take() {
             match self.retry(now, held) {
@@ -94,7 +106,9 @@ impl Connection {
 
     /// The owner of the slot took messages out: their room is free again.
     pub fn release(&mut self, slot: SlotId, freed: Load) {
-        let Some(state) = self.slots.get_mut(slot.0) else { return };
+        let Some(state) = self.slots.get_mut(slot.0).filter(|state| state.is_open()) else {
+            return;
+        };
         state.inbound.release(freed);
         if state.inbound.is_relaxed() {
             state.overloaded = false;
@@ -108,6 +122,16 @@ impl Connection {
         let freed = state.inbound.load_of(message.payload.len());
         self.meters.slots[slot.0].drops.closed.increment();
         self.release(slot, freed);
+    }
+
+    /// Opens the first slot that is due.
+    fn reopen(&mut self, now: Instant) -> Option<SlotId> {
+        let due = |slot: &Slot| slot.reopens.is_some_and(|due| due <= now);
+        let index = self.slots.iter().position(due)?;
+        self.slots[index].reopen(now);
+        self.next_reopening = self.slots.iter().filter_map(|slot| slot.reopens).min();
+        self.meters.slots[index].restarts.increment();
+        Some(SlotId(index))
     }
 
     fn handle_frame(&mut self, now: Instant, frame: Frame) -> Option<Event> {

@@ -1,0 +1,257 @@
+//! A sub-protocol that ends is started again, and its neighbours do not notice.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use common::{
+    Held, SECOND, connect, connect_over,
+    ends::{machine_and_raw, message},
+    handed_out, idle,
+};
+use p2p_mux::{
+    Config, Ending, Event, Exit, Limits, OnExit, Overload, Protocol, Reason, Restart, SendError,
+    SlotId, Terms,
+};
+
+const A: SlotId = SlotId(0);
+const B: SlotId = SlotId(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// Always after so long.
+fn always_after(delay: Duration) -> OnExit {
+    OnExit::Restart(Restart { first: delay, factor: 1, cap: delay, healthy: Duration::MAX })
+}
+
+fn restarted() -> Terms {
+    Terms { on_exit: always_after(SECOND), ..Terms::default() }
+}
+
+#[test]
+fn a_slot_opens_again_when_its_rest_is_over_and_drops_what_comes_meanwhile() {
+    let now = Instant::now();
+    let (mut end, mut raw) = machine_and_raw(&[restarted(), Terms::default()], now);
+    end.machine.send(A, message(1, "last words")).unwrap();
+    end.machine.end_slot(now, A, Ending::Panicked);
+    assert_eq!(end.machine.send(A, message(1, "")), Err(SendError::Closed));
+    assert_eq!(raw.hears(&mut end), [(17, "last words".into())]);
+    assert_eq!(end.machine.poll_timeout(), Some(now + SECOND));
+    raw.says(&mut end, 16, b"while it rests");
+    raw.says(&mut end, 24, b"for the other");
+    assert_eq!(end.messages(now), [(B, message(0, "for the other"))]);
+
+    let due = now + SECOND;
+    end.machine.handle_timeout(due);
+    raw.says(&mut end, 18, b"it is back");
+    let back = Event::Message { slot: A, message: message(2, "it is back") };
+    assert_eq!(end.events(due), [Event::Reopened { slot: A }, back]);
+    end.machine.send(A, message(3, "yes")).unwrap();
+    assert_eq!(raw.hears(&mut end), [(19, "yes".into())]);
+    let stats = &end.machine.stats().slots[0];
+    assert_eq!((stats.restarts, stats.exits.panicked, stats.drops.closed), (1, 1, 1));
+}
+
+#[test]
+fn the_connection_does_not_end_while_its_last_slot_rests() {
+    let now = Instant::now();
+    let (mut end, _) = machine_and_raw(&[restarted(), Terms::default()], now);
+    end.machine.end_slot(now, B, Ending::Returned);
+    end.machine.end_slot(now, A, Ending::Returned);
+    assert_eq!(end.machine.closed(), None);
+    end.machine.close(Reason::Quitting);
+    assert_eq!(end.machine.poll_timeout(), None);
+    assert!(end.events(now + 2 * SECOND).is_empty(), "after the end nothing starts");
+}
+
+#[test]
+fn a_new_run_has_its_whole_inbound_budget_and_what_is_left_of_the_outbound() {
+    let now = Instant::now();
+    let inbound = Limits { bytes: 1000, items: 2 };
+    let terms = Terms { inbound, overload: Overload::DropNewest, outbound: 200, ..restarted() };
+    let (mut end, mut raw) = machine_and_raw(&[terms], now);
+    end.machine.send(A, message(0, "left behind")).unwrap();
+    for _ in 0..3 {
+        raw.says(&mut end, 16, b"x");
+    }
+    assert_eq!(end.messages(now).len(), 2);
+    assert_eq!(end.machine.held(), Some(A));
+    end.machine.end_slot(now, A, Ending::Failed);
+    assert!(end.machine.is_reading(), "what was held for it is dropped");
+
+    let due = now + SECOND;
+    for _ in 0..2 {
+        raw.says(&mut end, 16, b"y");
+    }
+    assert_eq!(end.events(due).len(), 3, "the opening and two messages");
+    assert_eq!(end.machine.waiting(A), 75);
+    assert_eq!(end.machine.send(A, message(0, Bytes::from(vec![0; 100]))), Err(SendError::Full));
+    end.machine.send(A, message(0, Bytes::from(vec![0; 50]))).unwrap();
+}
+
+/// Counts up, once in five milliseconds, and checks that the other end does too.
+fn counter(name: &'static str, sent: Arc<AtomicU64>, heard: Arc<AtomicU64>) -> Protocol {
+    Protocol::new(name, 1, 1, move |_, channel| {
+        let (sent, heard) = (sent.clone(), heard.clone());
+        let (sender, mut receiver) = channel.split();
+        async move {
+            let speak = async {
+                loop {
+                    sender.send(0, &sent.load(Relaxed)).await?;
+                    sent.fetch_add(1, Relaxed);
+                    tokio::time::sleep(5 * MILLISECOND).await;
+                }
+            };
+            let listen = async {
+                while let Some(message) = receiver.recv().await {
+                    let next = heard.fetch_add(1, Relaxed);
+                    assert_eq!(message.decode::<u64>(), Ok(next), "lost or out of order");
+                }
+                Ok::<(), Exit>(())
+            };
+            tokio::select! { end = speak => end, end = listen => end }
+        }
+    })
+}
+
+/// Ends at the first message that it hears: by returning, by an error, by a panic in turn.
+fn mayfly() -> Protocol {
+    let runs = AtomicU64::new(0);
+    Protocol::new("mayfly", 1, 1, move |_, mut channel| {
+        let run = runs.fetch_add(1, Relaxed);
+        async move {
+            channel.send(0, "I live").await?;
+            channel.recv().await;
+            match run % 3 {
+                0 => Ok(()),
+                1 => Err(Exit::unexpected(run)),
+                _ => panic!("on purpose, in a test"),
+            }
+        }
+    })
+    .on_exit(always_after(MILLISECOND))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_ends_of_one_are_not_noticed_by_the_other_seven() {
+    const NAMES: [&str; 7] = ["a", "b", "c", "d", "x", "y", "z"];
+    let counts: [_; 28] = std::array::from_fn(|_| Arc::new(AtomicU64::new(0)));
+    let counters = |here: usize| -> Vec<_> {
+        let counter = |(at, name)| {
+            let of: &[_; 4] = counts[4 * at..].first_chunk().unwrap();
+            counter(name, of[here].clone(), of[2 + here].clone())
+        };
+        NAMES.into_iter().enumerate().map(counter).collect()
+    };
+    let hunter = Protocol::new("mayfly", 1, 1, |_, channel| async move {
+        // What it says is not taken; a receiver that is gone stalls nobody.
+        let (sender, _) = channel.split();
+        loop {
+            sender.send(0, "die").await?;
+            tokio::time::sleep(MILLISECOND).await;
+        }
+    });
+    let (mut here, mut there) = (counters(0), counters(1));
+    here.push(mayfly());
+    there.push(hunter);
+    let (here, there) = connect(&here, &there).await;
+    let mayfly = here.peer.shared().iter().position(|shared| shared.name == "mayfly").unwrap();
+    let of_mayfly = || here.peer.stats().slots[mayfly].clone();
+    while of_mayfly().restarts < 1000 {
+        tokio::time::sleep(MILLISECOND).await;
+    }
+    let exits = of_mayfly().exits;
+    assert!([exits.returned, exits.failed, exits.panicked].iter().all(|&each| each >= 333));
+    assert!(!here.peer.is_closed() && !there.peer.is_closed(), "no reconnect");
+    for end in [&here, &there] {
+        for (slot, shared) in end.peer.stats().slots.iter().zip(end.peer.shared()) {
+            if shared.name != "mayfly" {
+                assert_eq!(slot.exits.failed + slot.exits.panicked, 0, "{shared}");
+                assert_eq!((slot.drops, slot.restarts), (p2p_mux::Drops::default(), 0), "{shared}");
+            }
+        }
+    }
+    // Of each neighbour all that was sent has arrived, but for what is on its way now.
+    tokio::time::sleep(2 * MILLISECOND).await;
+    for of in counts.chunks(4) {
+        let [sent_here, sent_there, heard_here, heard_there] =
+            [0, 1, 2, 3].map(|index| of[index].load(Relaxed));
+        assert!(sent_here > 100 && sent_there > 100);
+        assert!(heard_here.abs_diff(sent_there) <= 1, "{heard_here} of {sent_there}");
+        assert!(heard_there.abs_diff(sent_here) <= 1, "{heard_there} of {sent_here}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn senders_of_an_earlier_run_are_not_mistaken_for_the_new_one() {
+    let (flaky, mut given) = handed_out("flaky");
+    let (steady, mut given_there) = handed_out("flaky");
+    let flaky = flaky.outbound(10_000).on_exit(always_after(SECOND));
+    let (_here, _there) = connect(&[flaky], &[steady]).await;
+    let mut other = given_there.recv().await.unwrap();
+    let Held { channel, end } = given.recv().await.unwrap();
+    let old = channel.sender();
+    old.send(1, "first run").await.unwrap();
+    drop((channel, end));
+    let new = given.recv().await.unwrap();
+    assert_eq!(old.send(2, "a ghost").await, Err(SendError::Closed));
+    assert!(old.is_closed());
+    new.channel.send(3, "second run").await.unwrap();
+    let codes =
+        [other.channel.recv().await.unwrap().code, other.channel.recv().await.unwrap().code];
+    assert_eq!(codes, [1, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_leaves_a_full_queue_behind_loses_nothing_and_neither_does_the_next() {
+    let (heard, mut hear) = tokio::sync::mpsc::channel(1000);
+    let runs = AtomicU8::new(0);
+    let talker = Protocol::new("talk", 1, 1, move |_, channel| {
+        let run = runs.fetch_add(1, Relaxed);
+        async move {
+            if run == 5 {
+                std::future::pending::<()>().await;
+            }
+            for number in 10 * run..10 * run + 10 {
+                channel.send(0, [number; 900].as_slice()).await?;
+            }
+            Ok(())
+        }
+    });
+    let talker = talker.outbound(4000).on_exit(always_after(MILLISECOND));
+    let listener = Protocol::new("talk", 1, 1, move |_, mut channel| {
+        let heard = heard.clone();
+        async move {
+            while let Some(message) = channel.recv().await {
+                // Slower than the other speaks, over a pipe that holds less than a message.
+                tokio::time::sleep(3 * MILLISECOND).await;
+                heard.send(message.payload.last().copied()).await?;
+            }
+            Ok(())
+        }
+    });
+    let listener = listener.inbound(2000, 2);
+    let (here, _there) = connect_over(512, &[talker], &[listener], Config::default()).await;
+    for number in 0..50 {
+        assert_eq!(hear.recv().await, Some(Some(number)));
+    }
+    assert_eq!(here.peer.stats().slots[0].drops.unsent, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protocol_that_asks_for_the_end_of_the_connection_gets_it() {
+    let resolute =
+        Protocol::new("bad", 1, 8, |_, _| async { Err(Exit::Disconnect(Reason::Subprotocol)) });
+    let resolute = resolute.on_exit(always_after(SECOND));
+    let (here, there) = connect(&[resolute], &[idle("bad", 1)]).await;
+    assert_eq!(here.closed().await.reason(), Some(Reason::Subprotocol));
+    assert_eq!(there.closed().await.reason(), Some(Reason::Subprotocol));
+}
