@@ -64,13 +64,15 @@
 //! # }
 //! ```
 //!
-//! `examples/echo.rs` runs the same over TCP.
+//! `examples/echo.rs` runs the same over TCP, and `examples/two_teams.rs` has one that crashes every
+//! second beside one that measures.
 //!
 //! # Without tokio
 //!
 //! [`Connection`] is the same connection as a pure machine, for those with I/O of their own and for
 //! simulations: bytes in, [`Event`]s out; messages in, bytes out; time is an argument. [`Hello`]
-//! and [`negotiate`] come before it. Everything else here is the feature `tokio`.
+//! and [`negotiate`] come before it; `examples/bring_your_own_io.rs` does it all over blocking
+//! sockets. Everything else here is the feature `tokio`.
 //!
 //! # What is not here
 //!
