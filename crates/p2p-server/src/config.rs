@@ -25,11 +25,12 @@ pub struct Nodes {
 pub struct Dialling {
     /// Whether to dial at all. Default true (geth's `NoDial` is false).
     pub enabled: bool,
-    /// Whether the node looks for peers by itself, which for this build means: whether it dials its boot nodes. Off, it
-    /// dials only static nodes and keeps no places free for peers it would find. Default true (geth's `--nodiscover`
-    /// turns it off).
+    /// Whether the node looks for peers by itself, which for this build means: whether it dials its
+    /// boot nodes. Off, it dials only static nodes and keeps no places free for peers it would
+    /// find. Default true (geth's `--nodiscover` turns it off).
     pub discover: bool,
-    /// The longest that resolving the name and opening the TCP connection may take together. Default 15 s.
+    /// The longest that resolving the name and opening the TCP connection may take together.
+    /// Default 15 s.
     pub timeout: Duration,
     /// The waits between attempts at the same node.
     pub backoff: Backoff,
@@ -46,8 +47,9 @@ impl Default for Dialling {
     }
 }
 
-/// Everything a server is told before it starts. Made by [`Config::new`], refined by the setters, which take and return
-/// it; the fields are public for whoever prefers them. The defaults are those of go-ethereum where it has them.
+/// Everything a server is told before it starts. Made by [`Config::new`], refined by the setters,
+/// which take and return it; the fields are public for whoever prefers them. The defaults are those
+/// of go-ethereum where it has them.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
@@ -55,8 +57,8 @@ pub struct Config {
     pub key: SecretKey,
     /// What the node calls itself in its Hello. Default: this crate, its version and the platform.
     pub name: String,
-    /// Where to listen, in the text form `IP:port` or `name:port` (a missing host means all addresses, port 0 a free
-    /// one). Default: nowhere.
+    /// Where to listen, in the text form `IP:port` or `name:port` (a missing host means all
+    /// addresses, port 0 a free one). Default: nowhere.
     pub listen: Vec<String>,
     /// The sub-protocols to run. Default: none, and then every peer is refused as useless.
     pub protocols: Vec<Protocol>,
@@ -102,8 +104,9 @@ impl Config {
         self
     }
 
-    /// Adds an address to listen on: a `SocketAddr`, or text such as `"0.0.0.0:30303"`, `"[::]:30303"`, `":30303"`.
-    /// It is read when the server starts, so a bad one is an error there.
+    /// Adds an address to listen on: a `SocketAddr`, or text such as `"0.0.0.0:30303"`,
+    /// `"[::]:30303"`, `":30303"`. It is read when the server starts, so a bad one is an error
+    /// there.
     #[must_use]
     pub fn listen(mut self, addr: impl fmt::Display) -> Self {
         self.listen.push(addr.to_string());

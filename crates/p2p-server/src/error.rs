@@ -10,7 +10,8 @@ use crate::{nat::Nat, slots::Refusal};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A listen address is not of the form `IP:port`, `name:port` or `:port`, or its name does not resolve.
+    /// A listen address is not of the form `IP:port`, `name:port` or `:port`, or its name does not
+    /// resolve.
     #[error("{given:?} is not an address to listen on")]
     BadAddress {
         /// The text as given.
@@ -25,7 +26,8 @@ pub enum StartError {
         /// The address.
         addr: SocketAddr,
     },
-    /// Listening failed for another cause: a port below 1024 without the right, an address of no interface.
+    /// Listening failed for another cause: a port below 1024 without the right, an address of no
+    /// interface.
     #[error("cannot listen on {addr}")]
     Listen {
         /// The address.
@@ -37,11 +39,9 @@ pub enum StartError {
     /// This build cannot ask a gateway for a mapping yet. `none` and `extip:IP` work.
     #[error("--nat {0} is not yet supported by this build; use none or extip:IP")]
     NatUnsupported(Nat),
-    /// The Hello of this node would be longer than anyone accepts ([`MAX_HELLO`](p2p_mux::MAX_HELLO)): its name is too
-    /// long, or it has too many sub-protocols.
-    #[error(
-        "the Hello message would have {bytes} bytes; shorten the name or announce fewer sub-protocols"
-    )]
+    /// The Hello of this node would be longer than anyone accepts
+    /// ([`MAX_HELLO`](p2p_mux::MAX_HELLO)): its name is too long, or it has too many sub-protocols.
+    #[error("the Hello would have {bytes} bytes; shorten the name or announce fewer sub-protocols")]
     HelloTooLong {
         /// Its length in bytes.
         bytes: usize,

@@ -12,8 +12,9 @@ use crate::{
 
 /// Something that happened to a peer, in the order in which the server decided it.
 ///
-/// What is refused before the other end has proved its identity is only counted (see [`Stats`](crate::Stats)):
-/// otherwise anyone who can open sockets could push these events out of the buffer.
+/// What is refused before the other end has proved its identity is only counted (see
+/// [`Stats`](crate::Stats)): otherwise anyone who can open sockets could push these events out of
+/// the buffer.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
@@ -25,7 +26,8 @@ pub enum Event {
         direction: Direction,
         /// The other end of the socket.
         remote_addr: SocketAddr,
-        /// What it calls itself. Chosen by the peer: do not trust it, and escape it before printing.
+        /// What it calls itself. Chosen by the peer: do not trust it, and escape it before
+        /// printing.
         client: String,
     },
     /// A peer is no longer connected, and its sub-protocols have ended.
@@ -52,15 +54,16 @@ pub enum Event {
         /// Why not.
         refusal: Refusal,
     },
-    /// The subscriber was too slow: so many events were lost for it, the oldest ones. The next are complete again.
+    /// The subscriber was too slow: so many events were lost for it, the oldest ones. The next are
+    /// complete again.
     Missed(u64),
 }
 
 /// A subscription to the events of a server, from the moment it was made. Made by
 /// [`Server::events`](crate::Server::events).
 ///
-/// The buffer is bounded ([`Config::event_buffer`](crate::Config::event_buffer)); a subscriber that falls behind never
-/// holds up the server, it gets an [`Event::Missed`].
+/// The buffer is bounded ([`Config::event_buffer`](crate::Config::event_buffer)); a subscriber that
+/// falls behind never holds up the server, it gets an [`Event::Missed`].
 #[derive(Debug)]
 pub struct Events(Option<broadcast::Receiver<Event>>);
 
@@ -69,7 +72,8 @@ impl Events {
         Self(receiver)
     }
 
-    /// The next event; `None` once the server has stopped and all events are read. Dropping the future loses nothing.
+    /// The next event; `None` once the server has stopped and all events are read. Dropping the
+    /// future loses nothing.
     pub async fn next(&mut self) -> Option<Event> {
         match self.0.as_mut()?.recv().await {
             Ok(event) => Some(event),

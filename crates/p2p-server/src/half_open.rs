@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 /// The handshakes in progress, oldest first.
 ///
-/// When there are too many, the oldest gives way to the newest: an honest handshake takes a few round trips and is long
-/// done, one that only holds its place is not. Refusing the newest instead would let a few silent sockets lock all
-/// others out.
+/// When there are too many, the oldest gives way to the newest: an honest handshake takes a few
+/// round trips and is long done, one that only holds its place is not. Refusing the newest instead
+/// would let a few silent sockets lock all others out.
 #[derive(Debug)]
 pub(crate) struct HalfOpen {
     limit: usize,
@@ -21,7 +21,8 @@ impl HalfOpen {
         Self { limit: limit.max(1), entries: VecDeque::new(), last: 0 }
     }
 
-    /// Enters a handshake, which must end when `token` is cancelled. Answers its number for [`HalfOpen::remove`].
+    /// Enters a handshake, which must end when `token` is cancelled. Answers its number for
+    /// [`HalfOpen::remove`].
     pub(crate) fn insert(&mut self, token: CancellationToken) -> u64 {
         while self.entries.len() >= self.limit {
             if let Some((_, oldest)) = self.entries.pop_front() {

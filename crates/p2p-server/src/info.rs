@@ -1,4 +1,5 @@
-//! What the node says about itself and its peers, in the shape of geth's `admin_nodeInfo` and `admin_peers`.
+//! What the node says about itself and its peers, in the shape of geth's `admin_nodeInfo` and
+//! `admin_peers`.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -43,7 +44,8 @@ pub struct Ports {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct PeerInfo {
-    /// Its enode URL: as dialled, or with the socket's address where it dialled us (not a port one could dial).
+    /// Its enode URL: as dialled, or with the socket's address where it dialled us (not a port one
+    /// could dial).
     pub enode: String,
     /// Keccak-256 of its public key, 64 hex digits.
     pub id: String,

@@ -1,8 +1,10 @@
-//! A devp2p node: it listens, dials, keeps its peers, and runs any number of sub-protocols on each connection.
+//! A devp2p node: it listens, dials, keeps its peers, and runs any number of sub-protocols on each
+//! connection.
 //!
-//! Give [`Config`] a key, an address and your sub-protocols, and [`Server::start`] does the rest: it accepts and dials,
-//! proves identities, agrees on sub-protocols, redials static peers for ever, holds to its limits, and says what
-//! happens ([`Events`]), what it counted ([`Stats`]) and what it will do next ([`Server::next_action`]).
+//! Give [`Config`] a key, an address and your sub-protocols, and [`Server::start`] does the rest:
+//! it accepts and dials, proves identities, agrees on sub-protocols, redials static peers for ever,
+//! holds to its limits, and says what happens ([`Events`]), what it counted ([`Stats`]) and what it
+//! will do next ([`Server::next_action`]).
 //!
 //! ```
 //! use p2p_server::{Config, Event, Server, identity::SecretKey, mux::{Exit, Protocol}};
@@ -34,8 +36,10 @@
 //! let (heard, mut numbers) = mpsc::channel(1);
 //! let (alice, bob) = (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
 //!
-//! let bob = Server::start(Config::new(bob).listen("127.0.0.1:0").protocol(echo(heard.clone()))).await?;
-//! let alice = Server::start(Config::new(alice).protocol(echo(heard)).static_node(bob.enode())).await?;
+//! let listens = Config::new(bob).listen("127.0.0.1:0").protocol(echo(heard.clone()));
+//! let bob = Server::start(listens).await?;
+//! let dials = Config::new(alice).protocol(echo(heard)).static_node(bob.enode());
+//! let alice = Server::start(dials).await?;
 //! let mut events = bob.events();
 //!
 //! assert_eq!(numbers.recv().await, Some(42));
@@ -53,38 +57,40 @@
 //!
 //! # How it is built
 //!
-//! Two machines without sockets, clock or chance decide everything: [`Dialer`] whom to dial and when, [`Slots`] who may
-//! stay. Around them a task accepts on each address, one dials, and each connection has its own. An inbound connection
-//! passes these gates, and what is turned away at each has its counter:
+//! Two machines without sockets, clock or chance decide everything: [`Dialer`] whom to dial and
+//! when, [`Slots`] who may stay. Around them a task accepts on each address, one dials, and each
+//! connection has its own. An inbound connection passes these gates, and what is turned away at
+//! each has its counter:
 //!
 //! 1. the address is in the allowed networks ([`NetRestrict`]), else the socket is closed at once;
 //! 2. the handshakes in progress are within their limit, else the oldest gives way;
 //! 3. the handshake proves a key within 5 s;
-//! 4. that key is not our own, not connected already, and there is room, else it is told the reason instead of a Hello;
+//! 4. that key is not our own, not connected already, and there is room, else it is told the reason
+//!    instead of a Hello;
 //! 5. the Hello exchange finds a common sub-protocol in time;
 //! 6. gate 4 once more, since others have come in the meantime. Now it has its place.
 //!
-//! Outbound connections take the same way from gate 3 on. Where two nodes dial each other at the same moment, the
-//! connection dialled by the node with the smaller id stays on both ends; no sub-protocol sees two connections with one
-//! peer at once.
+//! Outbound connections take the same way from gate 3 on. Where two nodes dial each other at the
+//! same moment, the connection dialled by the node with the smaller id stays on both ends; no
+//! sub-protocol sees two connections with one peer at once.
 //!
 //! # What a hostile peer can do
 //!
 //! Open sockets: they cost a task and a file descriptor each until the handshake is done, at most
 //! [`Limits::max_pending`] of them. Take a place under an identity made up for the purpose: at most
-//! [`Limits::max_peers`], fewer where the node finds peers itself; static and trusted peers always get in. Choose its
-//! client name and capabilities, which are shown as they are. It cannot hold up a stop, the dialling, or another
-//! connection.
+//! [`Limits::max_peers`], fewer where the node finds peers itself; static and trusted peers always
+//! get in. Choose its client name and capabilities, which are shown as they are. It cannot hold up
+//! a stop, the dialling, or another connection.
 //!
 //! # What is not here
 //!
-//! What happens on one connection is [`p2p_mux`]'s. Finding nodes, mapping ports on a gateway ([`Nat`] knows the
-//! spellings), ban lists and a database of nodes are not in this version.
+//! What happens on one connection is [`p2p_mux`]'s. Finding nodes, mapping ports on a gateway
+//! ([`Nat`] knows the spellings), ban lists and a database of nodes are not in this version.
 //!
 //! # Features
 //!
-//! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise; the first two as geth's `admin_nodeInfo`
-//!   and `admin_peers` show them.
+//! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise; the first two as geth's
+//!   `admin_nodeInfo` and `admin_peers` show them.
 
 mod config;
 mod describe;

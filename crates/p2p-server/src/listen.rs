@@ -11,10 +11,12 @@ use tokio::net::{TcpListener, lookup_host};
 
 use crate::{error::StartError, inbound, shared::Shared};
 
-/// The pause after the system refused to accept, mostly for want of file descriptors: they come back with time.
+/// The pause after the system refused to accept, mostly for want of file descriptors: they come
+/// back with time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Opens one socket for `given`, see [`Config::listen`](crate::Config::listen); tells where it is bound.
+/// Opens one socket for `given`, see [`Config::listen`](crate::Config::listen); tells where it is
+/// bound.
 pub(crate) async fn bind(given: &str) -> Result<(TcpListener, SocketAddr), StartError> {
     if let Some(port) = given.strip_prefix(':') {
         let port =

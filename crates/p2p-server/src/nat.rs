@@ -1,7 +1,8 @@
 //! How the node learns the address under which others reach it.
 //!
-//! The spellings are those of geth's `--nat`. This build knows what needs no gateway: `none` and `extip:IP`.
-//! The others are understood, so that a configuration can be checked, and refused when the server starts.
+//! The spellings are those of geth's `--nat`. This build knows what needs no gateway: `none` and
+//! `extip:IP`. The others are understood, so that a configuration can be checked, and refused when
+//! the server starts.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -14,11 +15,13 @@ pub enum Nat {
     None,
     /// The operator forwards the port and knows the address (`extip:IP`).
     ExtIp(IpAddr),
-    /// Whatever gateway answers first (`any`; geth also says `auto` and `on`). Not yet supported by this build.
+    /// Whatever gateway answers first (`any`; geth also says `auto` and `on`). Not yet supported by
+    /// this build.
     Any,
     /// An UPnP gateway (`upnp`). Not yet supported by this build.
     Upnp,
-    /// A NAT-PMP gateway, found automatically or given (`pmp`, `pmp:IP`). Not yet supported by this build.
+    /// A NAT-PMP gateway, found automatically or given (`pmp`, `pmp:IP`). Not yet supported by this
+    /// build.
     Pmp(Option<IpAddr>),
 }
 

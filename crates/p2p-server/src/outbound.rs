@@ -1,4 +1,5 @@
-//! Reaching out: the task that follows the dialling plan, and each attempt from the name to the end of the connection.
+//! Reaching out: the task that follows the dialling plan, and each attempt from the name to the end
+//! of the connection.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Instant};
 
@@ -74,7 +75,8 @@ async fn reach(shared: &Arc<Shared>, enode: Enode) -> Result<Place, DialError> {
     })
 }
 
-/// Opens the first of the node's addresses that answers. A name is looked up anew each time: the peer may have moved.
+/// Opens the first of the node's addresses that answers. A name is looked up anew each time: the
+/// peer may have moved.
 async fn open(shared: &Shared, enode: &Enode) -> Result<(TcpStream, SocketAddr), DialError> {
     let addrs = resolve(enode).await.map_err(DialError::Resolve)?;
     // An address that swallows everything must leave time for the next one.

@@ -1,4 +1,5 @@
-//! From a finished handshake to a place among the peers, and the stay there. The same for both directions.
+//! From a finished handshake to a place among the peers, and the stay there. The same for both
+//! directions.
 
 use std::{
     future::Future,
@@ -36,9 +37,11 @@ pub(crate) enum Rejected {
     Refused(Refusal),
 }
 
-/// Asks whether the peer may stay, exchanges Hello, asks again and takes the place. A peer that is refused is told why.
+/// Asks whether the peer may stay, exchanges Hello, asks again and takes the place. A peer that is
+/// refused is told why.
 ///
-/// Taking the place is the last step: when the future is dropped before it is ready, nothing was taken.
+/// Taking the place is the last step: when the future is dropped before it is ready, nothing was
+/// taken.
 pub(crate) async fn take(
     shared: &Arc<Shared>,
     stream: Stream<TcpStream>,
@@ -157,7 +160,8 @@ struct Seat {
 impl Seat {
     fn announce(&mut self, added: Event) {
         tracing::debug!(id = %self.id, "peer added");
-        // What is said if the connection ends in no other way: its task was dropped with the runtime.
+        // What is said if the connection ends in no other way: its task was dropped with the
+        // runtime.
         self.closed = Some(Closed::ByUs(Reason::Quitting));
         let mut state = self.shared.state();
         state.stats.added += 1;

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 /// A list of networks; only addresses inside one of them are accepted or dialled.
 ///
-/// Text form: CIDR networks separated by commas, `10.0.0.0/8,fd00::/8`. An IPv4 address that arrives on an IPv6 socket
-/// (`::ffff:10.1.2.3`) counts as the IPv4 address it is.
+/// Text form: CIDR networks separated by commas, `10.0.0.0/8,fd00::/8`. An IPv4 address that
+/// arrives on an IPv6 socket (`::ffff:10.1.2.3`) counts as the IPv4 address it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NetRestrict(Vec<IpNet>);
 
@@ -54,7 +54,8 @@ pub struct NetRestrictError {
 impl FromStr for NetRestrict {
     type Err = NetRestrictError;
 
-    /// Reads a comma-separated list; blanks around an entry and empty entries are ignored, as in geth.
+    /// Reads a comma-separated list; blanks around an entry and empty entries are ignored, as in
+    /// geth.
     fn from_str(text: &str) -> Result<Self, NetRestrictError> {
         let mut networks = Vec::new();
         for (i, entry) in

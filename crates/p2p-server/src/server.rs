@@ -22,13 +22,14 @@ use crate::{
     stats::Stats,
 };
 
-/// How much longer than one connection's farewell [`Server::stop`] waits before it drops what is left.
+/// How much longer than one connection's farewell [`Server::stop`] waits before it drops what is
+/// left.
 const STOP_MARGIN: Duration = Duration::from_millis(250);
 
 /// A running server: it listens, dials, and runs the sub-protocols with every peer. Cheap to clone.
 ///
-/// [`Server::stop`] ends it in good order. When the last handle is dropped it stops as well, in the background; a
-/// sub-protocol that owns a handle therefore keeps its server running.
+/// [`Server::stop`] ends it in good order. When the last handle is dropped it stops as well, in the
+/// background; a sub-protocol that owns a handle therefore keeps its server running.
 #[derive(Clone)]
 pub struct Server {
     shared: Arc<Shared>,
@@ -38,12 +39,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the listening sockets and starts the tasks. Must be called within a tokio runtime with its IO and time
-    /// drivers on.
+    /// Opens the listening sockets and starts the tasks. Must be called within a tokio runtime with
+    /// its IO and time drivers on.
     ///
     /// # Errors
-    /// An address that is bad or taken, a NAT mechanism this build does not have, a sub-protocol registered twice.
-    /// Nothing is left running then.
+    /// An address that is bad or taken, a NAT mechanism this build does not have, a sub-protocol
+    /// registered twice. Nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         check(&config)?;
         let (mut listeners, mut addrs) = (Vec::new(), Vec::new());
@@ -76,8 +77,8 @@ impl Server {
         self.enode.id
     }
 
-    /// The node's URL, to give to others. Its address is the external one where it is known, else the first one
-    /// listened on, else (listening on all addresses, or on none) `127.0.0.1`.
+    /// The node's URL, to give to others. Its address is the external one where it is known, else
+    /// the first one listened on, else (listening on all addresses, or on none) `127.0.0.1`.
     #[must_use]
     pub fn enode(&self) -> Enode {
         Enode::clone(&self.enode)
@@ -113,9 +114,9 @@ impl Server {
         self.shared.state().live.get(id).map(|live| live.peer.clone())
     }
 
-    /// Makes a node static: it is dialled now and for ever after. Returns at once; follow [`Server::events`] or ask
-    /// [`Server::next_action`] for what becomes of it. A node that is connected already is only marked. The node itself
-    /// is ignored (and counted as refused).
+    /// Makes a node static: it is dialled now and for ever after. Returns at once; follow
+    /// [`Server::events`] or ask [`Server::next_action`] for what becomes of it. A node that is
+    /// connected already is only marked. The node itself is ignored (and counted as refused).
     pub fn add_peer(&self, enode: Enode) {
         let mut state = self.shared.state();
         if enode.id == self.enode.id {
@@ -128,8 +129,8 @@ impl Server {
         self.shared.replan.notify_one();
     }
 
-    /// Forgets a static or boot node and closes the connection with it, if there is one. The peer may dial us again.
-    /// Says whether there was anything to do.
+    /// Forgets a static or boot node and closes the connection with it, if there is one. The peer
+    /// may dial us again. Says whether there was anything to do.
     pub fn remove_peer(&self, id: &NodeId) -> bool {
         let mut state = self.shared.state();
         state.slots.set_static(*id, false);
@@ -147,7 +148,8 @@ impl Server {
         self.set_trusted(id, true)
     }
 
-    /// Takes [`Server::add_trusted`] back; a live connection stays. Says whether the node was trusted.
+    /// Takes [`Server::add_trusted`] back; a live connection stays. Says whether the node was
+    /// trusted.
     pub fn remove_trusted(&self, id: &NodeId) -> bool {
         self.set_trusted(*id, false)
     }
@@ -184,11 +186,12 @@ impl Server {
         self.shared.state().stats
     }
 
-    /// Stops: no more accepting and dialling, a Disconnect ("quitting") to every peer, then the end of every task.
+    /// Stops: no more accepting and dialling, a Disconnect ("quitting") to every peer, then the end
+    /// of every task.
     ///
-    /// A peer that does not read cannot hold this up for longer than
-    /// [`p2p_mux::Config::farewell`] and a little; after that its connection is dropped. Returns when the last task has
-    /// ended and the event streams are closed. May be called again, and by several at once.
+    /// A peer that does not read cannot hold this up for longer than [`p2p_mux::Config::farewell`]
+    /// and a little; after that its connection is dropped. Returns when the last task has ended and
+    /// the event streams are closed. May be called again, and by several at once.
     pub async fn stop(&self) {
         self.shared.quit.cancel();
         self.shared.tasks.close();

@@ -67,7 +67,8 @@ pub(crate) struct Live {
 }
 
 impl Shared {
-    /// The state of a server at its start. `port` is what the node's Hello says it listens on, 0 for none.
+    /// The state of a server at its start. `port` is what the node's Hello says it listens on, 0
+    /// for none.
     pub(crate) fn new(config: Config, port: u16) -> Self {
         let id = config.key.id();
         let state = State::new(&config, id);

@@ -1,4 +1,5 @@
-//! What the server counted since it started. Plain numbers; naming them for a metrics system is for those above.
+//! What the server counted since it started. Plain numbers; naming them for a metrics system is for
+//! those above.
 
 use crate::slots::Refusal;
 
@@ -9,7 +10,8 @@ use crate::slots::Refusal;
 pub struct Stats {
     /// Sockets accepted, whatever became of them.
     pub accepted: u64,
-    /// Times that accepting a socket failed (out of file descriptors, most often); the listener goes on.
+    /// Times that accepting a socket failed (out of file descriptors, most often); the listener
+    /// goes on.
     pub accept_errors: u64,
     /// Inbound connections that failed in the handshake: junk, silence, a wrong key.
     pub inbound_failed: u64,

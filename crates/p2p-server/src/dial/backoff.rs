@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-/// Waiting times between attempts to reach one node: doubled after each failure, capped, spread by chance.
+/// Waiting times between attempts to reach one node: doubled after each failure, capped, spread by
+/// chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     /// The wait after the first failure, or after a steady connection was lost. Default 1 s.
     pub first: Duration,
     /// No wait is longer. Default 60 s.
     pub cap: Duration,
-    /// A connection that lasted this long counts as a success: the next wait is [`Backoff::first`] again. A shorter one
-    /// counts as a failure, else a node that accepts and hangs up at once would be dialled without pause. Default 10 s.
+    /// A connection that lasted this long counts as a success: the next wait is [`Backoff::first`]
+    /// again. A shorter one counts as a failure, else a node that accepts and hangs up at once
+    /// would be dialled without pause. Default 10 s.
     pub steady: Duration,
 }
 
@@ -25,9 +27,9 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The wait after `failures` earlier failures in a row: `first * 2^failures` up to the cap, of which the upper half
-    /// is left to chance (`jitter`, 0 to 1; what lies outside is clamped), so that nodes which lost the same peer at the
-    /// same moment do not come back at the same moment.
+    /// The wait after `failures` earlier failures in a row: `first * 2^failures` up to the cap, of
+    /// which the upper half is left to chance (`jitter`, 0 to 1; what lies outside is clamped), so
+    /// that nodes which lost the same peer at the same moment do not come back at the same moment.
     #[must_use]
     pub fn delay(&self, failures: u32, jitter: f64) -> Duration {
         let factor = 1u32.checked_shl(failures).unwrap_or(u32::MAX);

@@ -1,8 +1,9 @@
 //! Who to dial, and when: a value with `now`, without sockets, clock or chance.
 //!
-//! A node is dialled when it is due, not connected and not being dialled, and while fewer than `max_active` attempts
-//! run. Every attempt that [`Dialer::poll_dial`] hands out must end in exactly one of [`Dialer::handle_connected`] with
-//! `dialled` and [`Dialer::handle_failed`]; until then the node is not handed out again, whatever else happens to it.
+//! A node is dialled when it is due, not connected and not being dialled, and while fewer than
+//! `max_active` attempts run. Every attempt that [`Dialer::poll_dial`] hands out must end in
+//! exactly one of [`Dialer::handle_connected`] with `dialled` and [`Dialer::handle_failed`]; until
+//! then the node is not handed out again, whatever else happens to it.
 
 mod backoff;
 #[cfg(test)]
@@ -38,7 +39,8 @@ pub enum Why {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NextAction {
-    /// Dial it at that time (or as soon after as an attempt is free), after so many failures in a row.
+    /// Dial it at that time (or as soon after as an attempt is free), after so many failures in a
+    /// row.
     Dial {
         /// Not before.
         at: Instant,
@@ -81,7 +83,8 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// An empty plan. At most `max_active` attempts run at once (0 means that nothing is ever dialled).
+    /// An empty plan. At most `max_active` attempts run at once (0 means that nothing is ever
+    /// dialled).
     #[must_use]
     pub fn new(backoff: Backoff, max_active: usize) -> Self {
         Self {
@@ -93,8 +96,8 @@ impl Dialer {
         }
     }
 
-    /// Adds a node, due at once. One that is there already keeps its waiting time, unless its address changed; a boot
-    /// node can become static this way, a static node never a boot node.
+    /// Adds a node, due at once. One that is there already keeps its waiting time, unless its
+    /// address changed; a boot node can become static this way, a static node never a boot node.
     pub fn add(&mut self, enode: Enode, kind: Kind, now: Instant) {
         match self.candidates.get_mut(&enode.id) {
             Some(known) => {
@@ -110,12 +113,14 @@ impl Dialer {
         }
     }
 
-    /// Forgets a node. An attempt that runs goes on, and is not repeated. Says whether the node was known.
+    /// Forgets a node. An attempt that runs goes on, and is not repeated. Says whether the node was
+    /// known.
     pub fn remove(&mut self, id: &NodeId) -> bool {
         self.candidates.remove(id).is_some()
     }
 
-    /// The next node to dial now, if any: the one that waited longest. It counts as being dialled from here on.
+    /// The next node to dial now, if any: the one that waited longest. It counts as being dialled
+    /// from here on.
     pub fn poll_dial(&mut self, now: Instant) -> Option<Enode> {
         let (due, id) = self.earliest()?;
         if due > now {
@@ -131,7 +136,8 @@ impl Dialer {
         self.earliest().map(|(due, _)| due)
     }
 
-    /// The node is connected now; `dialled` says whether by an attempt of this dialer, which ends with it.
+    /// The node is connected now; `dialled` says whether by an attempt of this dialer, which ends
+    /// with it.
     pub fn handle_connected(&mut self, id: NodeId, dialled: bool, now: Instant) {
         if dialled {
             self.dialling.remove(&id);
@@ -190,7 +196,8 @@ impl Dialer {
         candidate.kind == Kind::Static || self.connected.is_empty()
     }
 
-    /// The candidate that comes next. A scan: the plan holds what an operator lists, not what a network has.
+    /// The candidate that comes next. A scan: the plan holds what an operator lists, not what a
+    /// network has.
     fn earliest(&self) -> Option<(Instant, NodeId)> {
         if self.dialling.len() >= self.max_active {
             return None;

@@ -1,11 +1,13 @@
 //! Who may stay: a value without sockets or clock.
 //!
-//! A connection is asked about twice: once when the handshake has told who is at the other end ([`Slots::check`]), so
-//! that a refusal costs little, and once when the Hello exchange is done ([`Slots::admit`]), which takes the place.
+//! A connection is asked about twice: once when the handshake has told who is at the other end
+//! ([`Slots::check`]), so that a refusal costs little, and once when the Hello exchange is done
+//! ([`Slots::admit`]), which takes the place.
 //!
-//! When two nodes dial each other at the same moment there are two connections between them, and each end sees them in
-//! an order of its own. **The one dialled by the node with the smaller id stays**: it takes the place of the other,
-//! never the other way round, so both ends keep the same one. A second connection dialled by the same node is refused.
+//! When two nodes dial each other at the same moment there are two connections between them, and
+//! each end sees them in an order of its own. **The one dialled by the node with the smaller id
+//! stays**: it takes the place of the other, never the other way round, so both ends keep the same
+//! one. A second connection dialled by the same node is refused.
 
 #[cfg(test)]
 mod tests;
@@ -21,8 +23,8 @@ pub struct Limits {
     pub max_peers: usize,
     /// Handshakes in progress: so many inbound, and as many dials. At least 1. Default 50.
     pub max_pending: usize,
-    /// One in so many peers may be dialled by us on our own account (neither static nor trusted), at least one; the
-    /// rest of the places is for those who dial us. 0 counts as 1. Default 3.
+    /// One in so many peers may be dialled by us on our own account (neither static nor trusted),
+    /// at least one; the rest of the places is for those who dial us. 0 counts as 1. Default 3.
     pub dial_ratio: usize,
 }
 
@@ -133,8 +135,8 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// No peer yet. `split` says whether the node finds peers by itself, so that places must be kept for them; without
-    /// it all places are open to inbound peers.
+    /// No peer yet. `split` says whether the node finds peers by itself, so that places must be
+    /// kept for them; without it all places are open to inbound peers.
     #[must_use]
     pub fn new(local: NodeId, limits: Limits, split: bool) -> Self {
         Self {
@@ -196,14 +198,14 @@ impl Slots {
         self.slots.is_empty()
     }
 
-    /// Marks a node as trusted, or takes the mark away; a live peer keeps its place either way. Says whether that
-    /// changed anything.
+    /// Marks a node as trusted, or takes the mark away; a live peer keeps its place either way.
+    /// Says whether that changed anything.
     pub fn set_trusted(&mut self, id: NodeId, trusted: bool) -> bool {
         if trusted { self.trusted.insert(id) } else { self.trusted.remove(&id) }
     }
 
-    /// Marks a node as static, or takes the mark away; a live peer keeps its place either way. Says whether that
-    /// changed anything.
+    /// Marks a node as static, or takes the mark away; a live peer keeps its place either way. Says
+    /// whether that changed anything.
     pub fn set_static(&mut self, id: NodeId, is_static: bool) -> bool {
         if is_static { self.statics.insert(id) } else { self.statics.remove(&id) }
     }
@@ -220,7 +222,8 @@ impl Slots {
         self.statics.contains(id)
     }
 
-    /// Whether, of two connections with `id` dialled from either end, the one of this direction stays.
+    /// Whether, of two connections with `id` dialled from either end, the one of this direction
+    /// stays.
     fn prefers(&self, id: &NodeId, direction: Direction) -> bool {
         match direction {
             Direction::Inbound => *id < self.local,

@@ -102,14 +102,16 @@ fn each_refusal_tells_the_other_end_why() {
     assert_eq!(Refusal::Stopping.reason(), Reason::Quitting);
 }
 
-/// One end's steps with one connection: it asks, then takes the place, and later may be told that the other end closed.
+/// One end's steps with one connection: it asks, then takes the place, and later may be told that
+/// the other end closed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Step {
     Check,
     Admit,
 }
 
-/// Plays one order of the four steps of two connections at one end; says which direction holds the place at the end.
+/// Plays one order of the four steps of two connections at one end; says which direction holds the
+/// place at the end.
 fn survivor(local: NodeId, remote: NodeId, order: &[(Direction, Step)]) -> Option<Direction> {
     let mut slots = Slots::new(local, Limits { max_peers: 1, ..Limits::default() }, false);
     let mut refused = Vec::new();

@@ -1,4 +1,5 @@
-//! The JSON of `admin_nodeInfo` and `admin_peers`: field names, order and types as go-ethereum answers.
+//! The JSON of `admin_nodeInfo` and `admin_peers`: field names, order and types as go-ethereum
+//! answers.
 
 use p2p_server::mux::Protocol;
 use serde_json::{Value, json};

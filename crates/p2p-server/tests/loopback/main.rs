@@ -1,4 +1,5 @@
-//! Servers over real sockets on loopback. Nothing here sleeps: every test waits for what must happen.
+//! Servers over real sockets on loopback. Nothing here sleeps: every test waits for what must
+//! happen.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

@@ -56,8 +56,9 @@ async fn meet(first_key: u8) {
         b.add_peer(a.enode());
         let [end_a, end_b] = &mut ends;
         soon(async {
-            // Over when no dial is open and each end holds the other end of the same socket. The ends are not looked
-            // at in one moment: connected before, no dial can begin in between; connected after, none has changed it.
+            // Over when no dial is open and each end holds the other end of the same socket. The
+            // ends are not looked at in one moment: connected before, no dial can begin in between;
+            // connected after, none has changed it.
             while !(same_connection(&a, &b)
                 && end_a.is_done()
                 && end_b.is_done()

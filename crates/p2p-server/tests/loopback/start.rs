@@ -31,6 +31,8 @@ async fn what_this_build_cannot_do_is_said_at_once() {
     assert!(matches!(error, StartError::NatUnsupported(Nat::Any)));
     let error = Server::start(config(1).protocol(quiet())).await.unwrap_err();
     assert_eq!(error.to_string(), "sub-protocol quiet/1 is registered twice");
+    let error = Server::start(config(1).name("n".repeat(2048))).await.unwrap_err();
+    assert!(matches!(error, StartError::HelloTooLong { bytes } if bytes > 2048));
 }
 
 #[tokio::test]

@@ -36,7 +36,8 @@ pub(crate) fn quiet() -> Protocol {
     })
 }
 
-/// Sends a ping with `number` to each new peer, answers pings with the number plus one, and tells what came back.
+/// Sends a ping with `number` to each new peer, answers pings with the number plus one, and tells
+/// what came back.
 pub(crate) fn echo(number: u64) -> (Protocol, mpsc::Receiver<(NodeId, u64)>) {
     let (heard, answers) = mpsc::channel(256);
     let protocol = Protocol::new("echo", 1, 2, move |peer, mut channel| {
