@@ -52,11 +52,17 @@ pub struct Connection {
 
 /// What [`Connection::poll_transmit`] has sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Sent {
     /// Whose message it was; `None` for one of the base protocol.
     pub slot: Option<SlotId>,
     /// How much room it leaves in the slot's outbound queue.
     pub freed: usize,
+    /// Its code, within the sub-protocol or the base protocol.
+    pub code: u64,
+    /// The bytes of its payload; `None` if not even compressed did it fit into a frame, so that it
+    /// was dropped.
+    pub length: Option<usize>,
 }
 
 impl Connection {
@@ -152,20 +158,20 @@ impl Connection {
             // A base message has at most two bytes: it fits.
             let sealed = self.sealer.seal(message.code, &message.payload, out);
             debug_assert!(sealed.is_ok(), "{sealed:?}");
-            return Some(Sent { slot: None, freed: 0 });
+            let length = Some(message.payload.len());
+            return Some(Sent { slot: None, freed: 0, code: message.code, length });
         };
         let meter = &self.meters.slots[id.0];
         let code = self.slots[id.0].offset + message.code;
-        match self.sealer.seal(code, &message.payload, out) {
-            Ok(()) => {
-                meter.messages_out.increment();
-                meter.bytes_out.add(message.payload.len());
-            }
-            Err(_) => meter.drops.too_large.increment(),
+        let sealed = self.sealer.seal(code, &message.payload, out);
+        let length = sealed.ok().map(|()| message.payload.len());
+        match length {
+            Some(length) => meter.sent(message.code, length),
+            None => meter.drops.too_large.increment(),
         }
         self.meter_outbound(id);
         self.close_if_useless();
-        Some(Sent { slot, freed: charge })
+        Some(Sent { slot, freed: charge, code: message.code, length })
     }
 
     /// Whether there is nothing to seal.

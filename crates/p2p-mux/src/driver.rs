@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{
-    Closed, Config, Connection, Ending, Event, Lost, Reason,
+    Closed, Config, Connection, Direction, Ending, Event, Lost, Message, Reason, SlotId,
     farewell::farewell,
     outbox::{Outbox, Outgoing},
     ports::{Exited, Ports},
@@ -131,15 +131,29 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                     Event::Reopened { slot } => {
                         self.ports.reopen(slot, self.machine.waiting(slot));
                     }
-                    Event::Message { slot, message } => match self.ports.deliver(slot, message) {
-                        Ok(freed) => self.machine.release(slot, freed),
-                        Err(message) => self.machine.discard(slot, &message),
-                    },
+                    Event::Message { slot, message } => self.hand_over(slot, message),
                 }
             }
             if !self.relieve() {
                 return;
             }
+        }
+    }
+
+    fn hand_over(&mut self, slot: SlotId, message: Message) {
+        let (code, length) = (message.code, message.payload.len());
+        match self.ports.deliver(slot, message) {
+            Ok(freed) => {
+                self.machine.release(slot, freed);
+                self.observe(slot, Direction::In, code, length);
+            }
+            Err(message) => self.machine.discard(slot, &message),
+        }
+    }
+
+    fn observe(&self, slot: SlotId, direction: Direction, code: u64, length: usize) {
+        if !self.ports.observe(slot, direction, code, length) {
+            self.machine.meters().slots[slot.0].unobserved.increment();
         }
     }
 
@@ -163,6 +177,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             let Some(sent) = self.machine.poll_transmit(&mut self.output.bytes) else { return };
             if let Some(slot) = sent.slot {
                 self.ports.grant(slot, sent.freed);
+                if let Some(length) = sent.length {
+                    self.observe(slot, Direction::Out, sent.code, length);
+                }
             }
         }
     }

@@ -124,6 +124,8 @@ mod restart;
 mod schedule;
 mod slot;
 mod stats;
+#[cfg(feature = "tokio")]
+mod traffic;
 
 pub use budget::{Limits, Load};
 pub use capability::{Capability, Offer, Shared, negotiate};
@@ -135,7 +137,7 @@ pub use message::{Message, SendError};
 pub use reason::Reason;
 pub use restart::Restart;
 pub use slot::{Ending, OnExit, Overload, SlotId, Terms};
-pub use stats::{Drops, Exits, SlotStats, Stats};
+pub use stats::{CodeStats, Drops, Exits, SlotStats, Stats};
 
 #[cfg(feature = "tokio")]
 pub use channel::{Channel, Receiver, Sender};
@@ -147,3 +149,5 @@ pub use greet::{GreetError, Greeted, Local, greet, refuse};
 pub use peer::{Origin, Peer};
 #[cfg(feature = "tokio")]
 pub use protocol::Protocol;
+#[cfg(feature = "tokio")]
+pub use traffic::{Direction, Traffic};

@@ -11,7 +11,8 @@ use tokio::{
 };
 
 use crate::{
-    Channel, Ending, Exit, Limits, Load, Message, Peer, Protocol, Reason, Shared, SlotId,
+    Channel, Direction, Ending, Exit, Limits, Load, Message, Peer, Protocol, Reason, Shared,
+    SlotId, Traffic,
     channel::{Credit, Line, Target},
     outbox::{Freed, Outbox},
 };
@@ -94,6 +95,19 @@ impl Ports {
         let freed = &self.ports[slot.0].freed;
         freed.want();
         freed.collect()
+    }
+
+    /// Tells the observer of a slot, if it has one, of a message. `false` if it missed that.
+    pub(crate) fn observe(
+        &self,
+        slot: SlotId,
+        direction: Direction,
+        code: u64,
+        length: usize,
+    ) -> bool {
+        let Some(observer) = self.ports[slot.0].protocol.observer() else { return true };
+        let told = observer.try_send(Traffic { peer: self.peer.id(), direction, code, length });
+        !matches!(told, Err(mpsc::error::TrySendError::Full(_)))
     }
 
     /// A message of the slot has been sent.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use p2p_identity::NodeId;
+use tokio::sync::mpsc;
 
-use crate::{Capability, Channel, Exit, Limits, Offer, OnExit, Overload, Peer, Terms};
+use crate::{Capability, Channel, Exit, Limits, Offer, OnExit, Overload, Peer, Terms, Traffic};
 
 /// A sub-protocol that can run on every connection on which the other end has it too.
 ///
@@ -17,6 +18,7 @@ pub struct Protocol {
     run: Arc<Run>,
     node_info: Option<Arc<NodeInfo>>,
     peer_info: Option<Arc<PeerInfo>>,
+    observer: Option<mpsc::Sender<Traffic>>,
 }
 
 type Run = dyn Fn(Peer, Channel) -> BoxFuture<'static, Result<(), Exit>> + Send + Sync;
@@ -46,6 +48,7 @@ impl Protocol {
             run: Arc::new(move |peer, channel| Box::pin(run(peer, channel))),
             node_info: None,
             peer_info: None,
+            observer: None,
         }
     }
 
@@ -103,6 +106,17 @@ impl Protocol {
         self
     }
 
+    /// Puts an event into `observer` for each message that is handed to this sub-protocol or sealed
+    /// for the wire, on every connection. Off by default, and then it costs nothing.
+    ///
+    /// Nobody waits for the observer: what its queue has no room for is missed, and counted in
+    /// [`SlotStats::unobserved`](crate::SlotStats::unobserved). A receiver that is gone is ignored.
+    #[must_use]
+    pub fn observe(mut self, observer: mpsc::Sender<Traffic>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
     /// Name and version.
     #[must_use]
     pub const fn capability(&self) -> &Capability {
@@ -137,6 +151,10 @@ impl Protocol {
     #[must_use]
     pub fn describe_peer(&self, peer: &NodeId) -> Option<String> {
         self.peer_info.as_ref().and_then(|info| info(peer))
+    }
+
+    pub(crate) const fn observer(&self) -> Option<&mpsc::Sender<Traffic>> {
+        self.observer.as_ref()
     }
 
     /// Runs it on `channel`; a connection does this by itself, a test with

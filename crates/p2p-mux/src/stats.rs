@@ -10,6 +10,10 @@ use std::{
 
 use crate::{Capability, Ending, Shared};
 
+/// How many codes of a slot are counted one by one: a bound on what a connection costs, 8 KiB for
+/// each slot.
+const MAX_CODES: usize = 256;
+
 /// The counters of one connection, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -43,6 +47,9 @@ pub struct SlotStats {
     pub messages_out: u64,
     /// Bytes that were sent.
     pub bytes_out: u64,
+    /// The same for each code that has been in use, in order of the codes. Of a sub-protocol with
+    /// more than 256 codes only the first 256 are told apart.
+    pub codes: Vec<CodeStats>,
     /// Bytes that arrived and have not been taken, as far as the connection has noticed.
     pub queued_in: u64,
     /// Bytes that wait to be sent, as the budget counts them.
@@ -53,6 +60,24 @@ pub struct SlotStats {
     pub exits: Exits,
     /// How often it was started again ([`OnExit::Restart`](crate::OnExit::Restart)).
     pub restarts: u64,
+    /// Events that its observer (`Protocol::observe`) had no room for.
+    pub unobserved: u64,
+}
+
+/// The counters of one code of a slot, at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CodeStats {
+    /// The code, within the sub-protocol.
+    pub code: u64,
+    /// Messages that arrived, dropped ones included.
+    pub messages_in: u64,
+    /// Bytes that arrived, dropped ones included.
+    pub bytes_in: u64,
+    /// Messages that were sent.
+    pub messages_out: u64,
+    /// Bytes that were sent.
+    pub bytes_out: u64,
 }
 
 /// Messages of a slot that went nowhere, by reason.
@@ -124,15 +149,25 @@ pub(crate) struct Meters {
 #[derive(Debug)]
 pub(crate) struct SlotMeter {
     capability: Capability,
-    pub(crate) messages_in: Counter,
-    pub(crate) bytes_in: Counter,
-    pub(crate) messages_out: Counter,
-    pub(crate) bytes_out: Counter,
+    total: CodeMeter,
+    /// By code.
+    codes: Box<[CodeMeter]>,
     pub(crate) drops: DropMeter,
     pub(crate) queued_in: Counter,
     pub(crate) queued_out: Counter,
     pub(crate) restarts: Counter,
+    #[cfg(feature = "tokio")]
+    pub(crate) unobserved: Counter,
     exits: ExitMeter,
+}
+
+/// As [`CodeStats`].
+#[derive(Debug, Default)]
+struct CodeMeter {
+    messages_in: Counter,
+    bytes_in: Counter,
+    messages_out: Counter,
+    bytes_out: Counter,
 }
 
 /// As [`Drops`].
@@ -155,7 +190,7 @@ struct ExitMeter {
 
 impl Meters {
     pub(crate) fn new<'a>(shared: impl IntoIterator<Item = &'a Shared>) -> Self {
-        let slots = shared.into_iter().map(|shared| SlotMeter::new(&shared.capability)).collect();
+        let slots = shared.into_iter().map(SlotMeter::new).collect();
         Self { slots, ..Self::default() }
     }
 
@@ -179,17 +214,18 @@ impl Meters {
 }
 
 impl SlotMeter {
-    fn new(capability: &Capability) -> Self {
+    fn new(shared: &Shared) -> Self {
+        let codes = usize::try_from(shared.length).map_or(MAX_CODES, |codes| codes.min(MAX_CODES));
         Self {
-            capability: capability.clone(),
-            messages_in: Counter::default(),
-            bytes_in: Counter::default(),
-            messages_out: Counter::default(),
-            bytes_out: Counter::default(),
+            capability: shared.capability.clone(),
+            total: CodeMeter::default(),
+            codes: (0..codes).map(|_| CodeMeter::default()).collect(),
             drops: DropMeter::default(),
             queued_in: Counter::default(),
             queued_out: Counter::default(),
             restarts: Counter::default(),
+            #[cfg(feature = "tokio")]
+            unobserved: Counter::default(),
             exits: ExitMeter::default(),
         }
     }
@@ -203,13 +239,36 @@ impl SlotMeter {
         }
     }
 
+    /// A message arrived.
+    pub(crate) fn received(&self, code: u64, length: usize) {
+        for meter in [Some(&self.total), self.code(code)].into_iter().flatten() {
+            meter.messages_in.increment();
+            meter.bytes_in.add(length);
+        }
+    }
+
+    /// A message was sent.
+    pub(crate) fn sent(&self, code: u64, length: usize) {
+        for meter in [Some(&self.total), self.code(code)].into_iter().flatten() {
+            meter.messages_out.increment();
+            meter.bytes_out.add(length);
+        }
+    }
+
+    fn code(&self, code: u64) -> Option<&CodeMeter> {
+        self.codes.get(usize::try_from(code).ok()?)
+    }
+
     fn snapshot(&self) -> SlotStats {
+        let total = self.total.snapshot(0);
+        let used = |code: &CodeStats| code.messages_in > 0 || code.messages_out > 0;
         SlotStats {
             capability: self.capability.clone(),
-            messages_in: self.messages_in.get(),
-            bytes_in: self.bytes_in.get(),
-            messages_out: self.messages_out.get(),
-            bytes_out: self.bytes_out.get(),
+            messages_in: total.messages_in,
+            bytes_in: total.bytes_in,
+            messages_out: total.messages_out,
+            bytes_out: total.bytes_out,
+            codes: (0..).zip(&self.codes).map(|(n, code)| code.snapshot(n)).filter(used).collect(),
             queued_in: self.queued_in.get(),
             queued_out: self.queued_out.get(),
             drops: Drops {
@@ -225,6 +284,22 @@ impl SlotMeter {
                 overloaded: self.exits.overloaded.get(),
             },
             restarts: self.restarts.get(),
+            #[cfg(feature = "tokio")]
+            unobserved: self.unobserved.get(),
+            #[cfg(not(feature = "tokio"))]
+            unobserved: 0,
+        }
+    }
+}
+
+impl CodeMeter {
+    fn snapshot(&self, code: u64) -> CodeStats {
+        CodeStats {
+            code,
+            messages_in: self.messages_in.get(),
+            bytes_in: self.bytes_in.get(),
+            messages_out: self.messages_out.get(),
+            bytes_out: self.bytes_out.get(),
         }
     }
 }

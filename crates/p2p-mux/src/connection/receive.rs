@@ -144,10 +144,8 @@ impl Connection {
             self.handle_fault(Fault::UnknownCode { code: frame.code });
             return None;
         };
-        let meter = &self.meters.slots[index];
-        meter.messages_in.increment();
-        meter.bytes_in.add(frame.payload.len());
         let code = frame.code - self.slots[index].offset;
+        self.meters.slots[index].received(code, frame.payload.len());
         let message = Message { code, payload: detached(frame.payload) };
         self.deliver(now, SlotId(index), message)
     }
