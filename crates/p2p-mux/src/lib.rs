@@ -67,6 +67,9 @@
 //! `examples/echo.rs` runs the same over TCP, and `examples/two_teams.rs` has one that crashes every
 //! second beside one that measures.
 //!
+//! Messages can also be values of an enum ([`Vocabulary`], [`Typed`]), and questions be matched with
+//! their answers ([`requests`]).
+//!
 //! # Without tokio
 //!
 //! [`Connection`] is the same connection as a pure machine, for those with I/O of their own and for
@@ -113,6 +116,7 @@ mod message;
 mod outbox;
 #[cfg(feature = "tokio")]
 mod peer;
+mod pending;
 #[cfg(feature = "tokio")]
 mod pipe;
 #[cfg(feature = "tokio")]
@@ -120,12 +124,17 @@ mod ports;
 #[cfg(feature = "tokio")]
 mod protocol;
 mod reason;
+#[cfg(feature = "tokio")]
+mod requests;
 mod restart;
 mod schedule;
 mod slot;
 mod stats;
 #[cfg(feature = "tokio")]
 mod traffic;
+#[cfg(feature = "tokio")]
+mod typed;
+mod vocabulary;
 
 pub use budget::{Limits, Load};
 pub use capability::{Capability, Offer, Shared, negotiate};
@@ -134,10 +143,12 @@ pub use config::{Config, MAX_MESSAGE};
 pub use connection::{Connection, Event, Sent};
 pub use hello::{Hello, HelloError, LOWEST_P2P_VERSION, MAX_HELLO, P2P_VERSION};
 pub use message::{Message, SendError};
+pub use pending::{Matched, Pending};
 pub use reason::Reason;
 pub use restart::Restart;
 pub use slot::{Ending, OnExit, Overload, SlotId, Terms};
 pub use stats::{CodeStats, Drops, Exits, SlotStats, Stats};
+pub use vocabulary::{Unreadable, Vocabulary};
 
 #[cfg(feature = "tokio")]
 pub use channel::{Channel, Receiver, Sender};
@@ -150,4 +161,8 @@ pub use peer::{Origin, Peer};
 #[cfg(feature = "tokio")]
 pub use protocol::Protocol;
 #[cfg(feature = "tokio")]
+pub use requests::{Answers, RequestError, Requests, requests};
+#[cfg(feature = "tokio")]
 pub use traffic::{Direction, Traffic};
+#[cfg(feature = "tokio")]
+pub use typed::{Typed, TypedReceiver, TypedSender};

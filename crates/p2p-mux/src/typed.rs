@@ -1,0 +1,183 @@
+//! A channel of typed messages.
+
+use core::{fmt, marker::PhantomData};
+
+use crate::{
+    Channel, Exit, Message, Peer, Protocol, Receiver, SendError, Sender, Unreadable, Vocabulary,
+};
+
+/// A [`Channel`] whose messages are values of `M`.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use p2p_mux::{Unreadable, rlp};
+/// use p2p_mux::{Channel, Protocol, Typed, Vocabulary};
+///
+/// struct Count(u64);
+///
+/// impl Vocabulary for Count {
+///     // ...
+/// #   const LENGTH: u64 = 1;
+/// #   fn encode(&self) -> (u64, Bytes) { (0, rlp::encode(&self.0).into()) }
+/// #   fn decode(code: u64, payload: &[u8]) -> Result<Self, Unreadable> {
+/// #       if code == 0 { Ok(Self(rlp::decode(payload)?)) } else { Err(Unreadable::Code(code)) }
+/// #   }
+/// }
+///
+/// let counter = Protocol::typed("count", 1, |_peer, mut channel: Typed<Count>| async move {
+///     while let Some(Count(number)) = channel.recv().await? {
+///         channel.send(&Count(number + 1)).await?;
+///     }
+///     Ok(())
+/// });
+/// assert_eq!(counter.length(), 1);
+/// ```
+pub struct Typed<M> {
+    channel: Channel,
+    messages: PhantomData<fn(M) -> M>,
+}
+
+/// The sending half of a [`Typed`]. Cheap to clone.
+pub struct TypedSender<M> {
+    sender: Sender,
+    messages: PhantomData<fn(M)>,
+}
+
+/// The receiving half of a [`Typed`].
+pub struct TypedReceiver<M> {
+    receiver: Receiver,
+    messages: PhantomData<fn() -> M>,
+}
+
+impl Protocol {
+    /// As [`new`](Self::new), for a sub-protocol whose messages are values of `M`.
+    #[must_use]
+    pub fn typed<M, F, Fut>(name: &'static str, version: u64, run: F) -> Self
+    where
+        M: Vocabulary + 'static,
+        F: Fn(Peer, Typed<M>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Exit>> + Send + 'static,
+    {
+        Self::new(name, version, M::LENGTH, move |peer, channel| run(peer, Typed::new(channel)))
+    }
+}
+
+impl<M: Vocabulary> Typed<M> {
+    /// `channel`, speaking `M`.
+    #[must_use]
+    pub const fn new(channel: Channel) -> Self {
+        Self { channel, messages: PhantomData }
+    }
+
+    /// The next message of the peer; `None` at the end, as in [`Channel::recv`]. Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`]: that message is gone; the channel can still be used.
+    pub async fn recv(&mut self) -> Result<Option<M>, Unreadable> {
+        read(self.channel.recv().await)
+    }
+
+    /// Sends `message` once there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`].
+    pub async fn send(&self, message: &M) -> Result<(), SendError> {
+        let (code, payload) = message.encode();
+        self.channel.send_raw(code, payload).await
+    }
+
+    /// Another sender to the same peer.
+    #[must_use]
+    pub fn sender(&self) -> TypedSender<M> {
+        TypedSender { sender: self.channel.sender(), messages: PhantomData }
+    }
+
+    /// The two halves, for two tasks; see [`Channel::split`].
+    #[must_use]
+    pub fn split(self) -> (TypedSender<M>, TypedReceiver<M>) {
+        let (sender, receiver) = self.channel.split();
+        let sender = TypedSender { sender, messages: PhantomData };
+        (sender, TypedReceiver { receiver, messages: PhantomData })
+    }
+
+    /// The version of the sub-protocol that both ends agreed on.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.channel.version()
+    }
+}
+
+impl<M: Vocabulary> TypedSender<M> {
+    /// Sends `message` once there is room for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`].
+    pub async fn send(&self, message: &M) -> Result<(), SendError> {
+        let (code, payload) = message.encode();
+        self.sender.send_raw(code, payload).await
+    }
+
+    /// Sends `message` if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`].
+    pub fn try_send(&self, message: &M) -> Result<(), SendError> {
+        let (code, payload) = message.encode();
+        self.sender.try_send_raw(code, payload)
+    }
+}
+
+impl<M: Vocabulary> TypedReceiver<M> {
+    /// As [`Typed::recv`].
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`].
+    pub async fn recv(&mut self) -> Result<Option<M>, Unreadable> {
+        read(self.receiver.recv().await)
+    }
+}
+
+fn read<M: Vocabulary>(message: Option<Message>) -> Result<Option<M>, Unreadable> {
+    message.map(|message| M::decode(message.code, &message.payload)).transpose()
+}
+
+/// So that `?` works on receiving.
+impl From<Unreadable> for Exit {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::Code(code) => Self::UnexpectedCode(code),
+            Unreadable::Payload(error) => Self::Decode(error),
+        }
+    }
+}
+
+// By hand, as nothing here needs an `M` that can do the same.
+
+impl<M> Clone for TypedSender<M> {
+    fn clone(&self) -> Self {
+        Self { sender: self.sender.clone(), messages: PhantomData }
+    }
+}
+
+impl<M> fmt::Debug for Typed<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Typed").field(&self.channel).finish()
+    }
+}
+
+impl<M> fmt::Debug for TypedSender<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TypedSender").field(&self.sender).finish()
+    }
+}
+
+impl<M> fmt::Debug for TypedReceiver<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TypedReceiver").field(&self.receiver).finish()
+    }
+}
