@@ -255,3 +255,33 @@ async fn a_protocol_that_asks_for_the_end_of_the_connection_gets_it() {
     assert_eq!(here.closed().await.reason(), Some(Reason::Subprotocol));
     assert_eq!(there.closed().await.reason(), Some(Reason::Subprotocol));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_does_not_take_its_messages_is_replaced_by_one_that_may() {
+    let (bad, mut given) = handed_out("bad");
+    let (flood, mut given_there) = handed_out("bad");
+    let bad = bad.inbound(10_000, 8).on_exit(always_after(SECOND));
+    let (here, _there) = connect(&[bad], &[flood]).await;
+    let first = given.recv().await.unwrap();
+    let there = given_there.recv().await.unwrap();
+    let flood = there.channel.sender();
+    tokio::spawn(async move {
+        for number in 0..u64::MAX {
+            if flood.send(0, &number).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(100 * MILLISECOND).await;
+        }
+    });
+    let started = tokio::time::Instant::now();
+    let mut second = given.recv().await.unwrap();
+    assert!(started.elapsed() >= 6 * SECOND, "the stall limit and a rest");
+    let next = second.channel.recv().await.unwrap().decode::<u64>().unwrap();
+    for number in next + 1..next + 50 {
+        assert_eq!(second.channel.recv().await.unwrap().decode::<u64>(), Ok(number));
+    }
+    let slot = &here.peer.stats().slots[0];
+    assert_eq!((slot.exits.overloaded, slot.exits.returned, slot.restarts), (1, 0, 1));
+    assert_eq!(slot.drops.overload + slot.drops.closed, next - 8, "all that is missing is counted");
+    drop((first, there.end));
+}
