@@ -43,7 +43,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
 
 /// Replays every committed corpus through its target on the stable toolchain.
 pub(crate) fn replay() -> Result<(), Failure> {
-    process::run(&mut cargo(&["test", "--package", "fuzz"]))
+    process::run(&mut cargo(&["test", "--workspace", "--test", "replay"]))
 }
 
 fn require_tools() -> Result<(), Failure> {

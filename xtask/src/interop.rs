@@ -3,7 +3,7 @@
 use crate::{
     command::{Args, Command, Failure},
     process::{self, cargo, program},
-    workspace::root,
+    workspace::{Workspace, root},
 };
 
 pub(crate) const COMMAND: Command = Command {
@@ -12,12 +12,12 @@ pub(crate) const COMMAND: Command = Command {
     about: "let @ethereumjs/devp2p and web3 talk to our node; needs node and npm",
     run: |args| {
         Args::new(args).rest(0)?;
-        run()
+        run(&Workspace::read()?)
     },
 };
 
 /// Installs the clients as locked, builds the node, and runs every conversation.
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     let here = root().join("xtask").join("interop");
     for tool in ["node", "npm"] {
         if !process::works(&mut program(tool, &here, &["--version"])) {
@@ -30,6 +30,9 @@ pub(crate) fn run() -> Result<(), Failure> {
         &here,
         &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
     ))?;
-    process::run(&mut cargo(&["build", "--package", "whisper-node", "--package", "interop"]))?;
-    process::run(&mut cargo(&["run", "--quiet", "--package", "interop"]))
+    process::run(&mut cargo(&["build", "--workspace", "--bins"]))?;
+    // Not `cargo run`, which would select one package and so build its dependencies with other features.
+    let name = format!("interop{}", std::env::consts::EXE_SUFFIX);
+    let interop = workspace.target_dir.join("debug").join(name);
+    process::run(&mut std::process::Command::new(interop))
 }
