@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use p2p_mux::{
-    Capability, Config, Connection, Ending, Event, Hello, Limits, Message, Offer, Reason, SlotId,
-    Terms,
+    Capability, Config, Connection, Ending, Event, Hello, Limits, Message, Offer, OnExit, Reason,
+    Restart, SlotId, Terms,
 };
 use rlpx_transport::Sealer;
 
@@ -53,6 +53,11 @@ fn terms() -> Terms {
 
 const BUDGET: usize = 256;
 
+/// The same, for a sub-protocol that is started again when it has ended.
+fn restarted() -> Terms {
+    Terms { on_exit: OnExit::Restart(Restart::default()), ..terms() }
+}
+
 /// What a message weighs on its slot's budget.
 fn cost(message: &Message) -> usize {
     (message.payload.len() + 64).min(BUDGET)
@@ -65,7 +70,7 @@ pub fn connection(data: &[u8]) {
     let offers = [offer("echo/1"), offer("shh/6")];
     let remote: Vec<Capability> = offers.iter().map(|offer| offer.capability.clone()).collect();
     let slots: Vec<_> =
-        p2p_mux::negotiate(&offers, &remote).into_iter().map(|shared| (shared, terms())).collect();
+        p2p_mux::negotiate(&offers, &remote).into_iter().zip([terms(), restarted()]).collect();
     let now = Instant::now();
     let mut run = Run {
         connection: Connection::new(near, &slots, &Config::default(), now),
@@ -132,6 +137,11 @@ impl Run {
                 }
                 Event::Evicted { slot } => {
                     self.ended[slot.0] = true;
+                    self.waiting[slot.0].clear();
+                }
+                Event::Reopened { slot } => {
+                    assert!(self.ended[slot.0], "a slot opens that was open");
+                    self.ended[slot.0] = false;
                     self.waiting[slot.0].clear();
                 }
                 other => panic!("an event that this body does not know: {other:?}"),
