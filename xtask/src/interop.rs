@@ -30,7 +30,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
         &here,
         &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
     ))?;
-    process::run(&mut cargo(&["build", "--workspace", "--bins"]))?;
+    // With the examples come the features of the tests, so that what those have built is used again.
+    process::run(&mut cargo(&["build", "--workspace", "--bins", "--examples"]))?;
     // Not `cargo run`, which would select one package and so build its dependencies with other features.
     let name = format!("interop{}", std::env::consts::EXE_SUFFIX);
     let interop = workspace.target_dir.join("debug").join(name);
