@@ -107,6 +107,7 @@ const commands = {
   },
 }
 
+// The library does not say which port the system chose; its server does.
 rlpx.listen(0, '127.0.0.1', () => {
   tell('listening', { id: hex(rlpx.id), port: rlpx._server.address().port })
 })
