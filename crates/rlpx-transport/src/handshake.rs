@@ -4,15 +4,15 @@ mod initiator;
 mod message;
 mod packet;
 mod recipient;
+mod source;
+mod stock;
 #[cfg(test)]
 mod tests;
-
-use p2p_identity::SecretKey;
-use rand_core::CryptoRng;
 
 pub use initiator::Initiator;
 pub use packet::MAX_HANDSHAKE_SIZE;
 pub use recipient::{Accepted, Recipient};
+pub use stock::{Stock, StockSize};
 
 /// A number used once, from which each end's share of the secrets comes.
 pub(crate) type Nonce = [u8; 32];
@@ -26,19 +26,4 @@ pub enum Step<S, T> {
     NeedMore(S),
     /// The step is done.
     Done(T),
-}
-
-/// What an end makes anew for every handshake. Whoever had it could read the connection later on.
-struct Fresh {
-    key: SecretKey,
-    nonce: Nonce,
-}
-
-impl Fresh {
-    fn random(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
-        let key = SecretKey::random(rng);
-        let mut nonce = [0; 32];
-        rng.fill_bytes(&mut nonce);
-        Self { key, nonce }
-    }
 }

@@ -5,6 +5,8 @@
 //!
 //! - [`Initiator`] and [`Recipient`] are the two ends of the handshake (RLPx, "Initial Handshake";
 //!   EIP-8). Each step consumes the machine, so nothing can be done twice or too early.
+//! - A [`Stock`] makes handshakes cheaper: ephemeral keys made ahead, and the static–static secret of
+//!   peers that are known. It is optional.
 //! - A finished handshake is a [`Session`]: a [`Sealer`] for what is sent and an [`Opener`] for
 //!   what is received. The two are independent: reading never waits for writing. Both work in the
 //!   caller's buffers.
@@ -49,10 +51,10 @@
 //!
 //! Hold a connection until the deadline, and once make us do four multiplications on the curve, two
 //! key generations and a signature recovery (some 0.3 ms), if it knows our node id; nothing before
-//! the packet is complete. A handshake packet is at most [`MAX_HANDSHAKE_SIZE`] bytes. A frame is checked against the
-//! limit as soon as its header is there, and no buffer grows faster than what has arrived. A
-//! compressed payload is inflated only if the length that it declares is within the limit and
-//! within what so many compressed bytes can possibly hold.
+//! the packet is complete. A handshake packet is at most [`MAX_HANDSHAKE_SIZE`] bytes. A frame is
+//! checked against the limit as soon as its header is there, and no buffer grows faster than what
+//! has arrived. A compressed payload is inflated only if the length that it declares is within the
+//! limit and within what so many compressed bytes can possibly hold.
 //!
 //! Whatever is wrong with a handshake, the peer learns nothing but that the connection ends: no
 //! byte is sent. The precise cause is in [`HandshakeError`], for us.
@@ -65,7 +67,7 @@
 //!
 //! # Features
 //!
-//! - `tokio` (default): [`Stream`], [`connect`], [`accept`].
+//! - `tokio` (default): [`Stream`], [`connect`], [`accept`], [`connect_with`], [`accept_with`].
 
 mod error;
 mod frame;
@@ -82,8 +84,11 @@ mod vectors;
 
 pub use error::{FrameError, HandshakeError, SnappyError};
 pub use frame::{MAX_FRAME_SIZE, MAX_PAYLOAD};
-pub use handshake::{Accepted, Initiator, MAX_HANDSHAKE_SIZE, Recipient, Step};
+pub use handshake::{Accepted, Initiator, MAX_HANDSHAKE_SIZE, Recipient, Step, Stock, StockSize};
 pub use message::Message;
 pub use session::{Opener, Sealer, Session};
 #[cfg(feature = "tokio")]
-pub use stream::{ConnectError, HANDSHAKE_LIMIT, Parts, Stream, StreamError, accept, connect};
+pub use stream::{
+    ConnectError, HANDSHAKE_LIMIT, Parts, Stream, StreamError, accept, accept_with, connect,
+    connect_with,
+};

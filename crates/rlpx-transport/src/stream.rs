@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::{FrameError, Message, Session};
 
-pub use connect::{ConnectError, HANDSHAKE_LIMIT, accept, connect};
+pub use connect::{ConnectError, HANDSHAKE_LIMIT, accept, accept_with, connect, connect_with};
 
 /// While more than this is sealed and not written, [`Stream::write`] waits.
 const HIGH_WATER: usize = 64 * 1024;

@@ -8,7 +8,8 @@ use rand_core::CryptoRng;
 
 use super::message::{Ack, Auth};
 use super::packet::{self, Packet, Reader};
-use super::{Fresh, Step};
+use super::source::{Fresh, Source};
+use super::{Step, Stock};
 use crate::secrets::{Half, Secrets};
 use crate::{HandshakeError, Session};
 
@@ -51,15 +52,34 @@ impl Initiator {
     /// sent at once: some 400 to 600 bytes, in the form of EIP-8.
     ///
     /// Costs two key generations, two multiplications on the curve and a signature; the ack then
-    /// costs two multiplications. `rng` gives the ephemeral keys, the nonce and the length of the padding: with a
-    /// generator that can be guessed, so can the connection.
+    /// costs two multiplications. `rng` gives the ephemeral keys, the nonce and the length of the
+    /// padding: with a generator that can be guessed, so can the connection.
     pub fn start(
         local: &SecretKey,
         remote: &PublicKey,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> (Self, Vec<u8>) {
-        let fresh = Fresh::random(rng);
-        let auth = packet::seal(remote, Auth::new(local, remote, &fresh).to_rlp(), rng);
+        Self::begin(local, remote, &mut Source { stock: None, rng })
+    }
+
+    /// [`start`](Self::start) by the node that `stock` belongs to, with what the stock has: without
+    /// the key generations if there are keys, with one multiplication less if `remote` is known.
+    pub fn start_with(
+        stock: &Stock,
+        remote: &PublicKey,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> (Self, Vec<u8>) {
+        Self::begin(stock.local(), remote, &mut Source { stock: Some(stock), rng })
+    }
+
+    fn begin<R: CryptoRng + ?Sized>(
+        local: &SecretKey,
+        remote: &PublicKey,
+        source: &mut Source<'_, R>,
+    ) -> (Self, Vec<u8>) {
+        let fresh = source.fresh();
+        let auth = Auth::new(local, source.static_secret(local, remote), &fresh);
+        let auth = packet::seal(remote, auth.to_rlp(), source);
         let (local, remote) = (local.clone(), *remote);
         (Self { local, remote, fresh, auth: auth.clone(), reader: Reader::default() }, auth)
     }

@@ -5,7 +5,8 @@ use p2p_identity::{NodeId, PublicKey, SecretKey, Signature, ecies};
 use rlp_codec::{decode_open_list, encode_list};
 use zeroize::Zeroizing;
 
-use super::{Fresh, Nonce};
+use super::Nonce;
+use super::source::Fresh;
 use crate::HandshakeError;
 
 /// The version that we write. What a peer writes is ignored: a higher one promises to be
@@ -42,21 +43,26 @@ pub(super) struct Auth {
 }
 
 impl Auth {
-    pub(super) fn new(local: &SecretKey, remote: &PublicKey, fresh: &Fresh) -> Self {
+    /// By the node whose key is `local`; `secret` is that of the two static keys.
+    pub(super) fn new(local: &SecretKey, secret: Zeroizing<[u8; 32]>, fresh: &Fresh) -> Self {
         Self {
-            signature: fresh.key.sign(&challenge(local, remote, &fresh.nonce)),
+            signature: fresh.key.sign(&challenge(secret, &fresh.nonce)),
             key: local.public_key(),
             nonce: fresh.nonce,
             ephemeral_hash: None,
         }
     }
 
-    /// The initiator's ephemeral key, as the recipient with the key `local` finds it.
+    /// The initiator's ephemeral key, as the recipient finds it; `secret` is that of the two static
+    /// keys.
     ///
     /// Some key can be recovered from nearly every signature. If it is not the initiator's, the
     /// two ends come to different secrets, and the first frame is refused.
-    pub(super) fn ephemeral(&self, local: &SecretKey) -> Result<PublicKey, HandshakeError> {
-        let ephemeral = self.signature.recover(&challenge(local, &self.key, &self.nonce))?;
+    pub(super) fn ephemeral(
+        &self,
+        secret: Zeroizing<[u8; 32]>,
+    ) -> Result<PublicKey, HandshakeError> {
+        let ephemeral = self.signature.recover(&challenge(secret, &self.nonce))?;
         if self.ephemeral_hash.is_some_and(|hash| hash != ephemeral.id().hash()) {
             return Err(HandshakeError::EphemeralKey);
         }
@@ -138,12 +144,11 @@ impl Body for Ack {
 }
 
 /// What the initiator signs: the secret of the two static keys, hidden by the initiator's nonce.
-fn challenge(local: &SecretKey, remote: &PublicKey, nonce: &Nonce) -> Zeroizing<[u8; 32]> {
-    let mut challenge = local.ecdh(remote);
-    for (byte, with) in challenge.iter_mut().zip(nonce) {
+fn challenge(mut secret: Zeroizing<[u8; 32]>, nonce: &Nonce) -> Zeroizing<[u8; 32]> {
+    for (byte, with) in secret.iter_mut().zip(nonce) {
         *byte ^= with;
     }
-    challenge
+    secret
 }
 
 /// The fields of a plain message, one after another.

@@ -5,6 +5,7 @@ use p2p_identity::{PublicKey, SecretKey, ecies};
 use rand_core::CryptoRng;
 
 use super::message::Body;
+use super::source::Source;
 use crate::HandshakeError;
 
 /// The most that the size in front of an EIP-8 handshake packet may say, in bytes. Packets in use
@@ -81,15 +82,14 @@ impl Reader {
 ///
 /// It is padded with 100 to 299 zero bytes: enough to be longer than any plain packet, and of a
 /// size that does not tell what is inside.
-pub(super) fn seal(
+pub(super) fn seal<R: CryptoRng + ?Sized>(
     to: &PublicKey,
     mut rlp: Vec<u8>,
-    rng: &mut (impl CryptoRng + ?Sized),
+    source: &mut Source<'_, R>,
 ) -> Vec<u8> {
-    let padding = 100 + rng.next_u32() % 200;
-    rlp.resize(rlp.len() + padding as usize, 0);
+    rlp.resize(rlp.len() + source.padding(), 0);
     let prefix = prefix(&rlp);
-    let sealed = ecies::seal(to, &rlp, &prefix, rng);
+    let sealed = source.seal(to, &rlp, &prefix);
     [&prefix[..], &sealed].concat()
 }
 

@@ -8,7 +8,8 @@ use rand_core::CryptoRng;
 
 use super::message::{Ack, Auth};
 use super::packet::{self, Form, Packet, Reader};
-use super::{Fresh, Step};
+use super::source::{Fresh, Source};
+use super::{Step, Stock};
 use crate::secrets::{Half, Secrets};
 use crate::{HandshakeError, Session};
 
@@ -16,6 +17,7 @@ use crate::{HandshakeError, Session};
 #[must_use]
 pub struct Recipient {
     local: SecretKey,
+    stock: Option<Stock>,
     reader: Reader,
 }
 
@@ -33,7 +35,14 @@ pub struct Accepted {
 impl Recipient {
     /// Waits for auth with the node key `local`. Costs nothing yet.
     pub fn new(local: &SecretKey) -> Self {
-        Self { local: local.clone(), reader: Reader::default() }
+        Self { local: local.clone(), stock: None, reader: Reader::default() }
+    }
+
+    /// [`new`](Self::new) for the node that `stock` belongs to. The answer is made with what the
+    /// stock has by then.
+    pub fn with_stock(stock: &Stock) -> Self {
+        let local = stock.local().clone();
+        Self { local, stock: Some(stock.clone()), reader: Reader::default() }
     }
 
     /// Looks for the auth packet at the front of `input`, takes it away, and answers it.
@@ -41,7 +50,7 @@ impl Recipient {
     /// `rng` as in [`Initiator::start`](crate::Initiator::start). Costs nothing until the packet is
     /// complete; then one multiplication on the curve for a packet that was not sealed for us (two
     /// where it could be of either form), and four, two key generations and a signature recovery
-    /// for one that was.
+    /// for one that was; less with a [`Stock`].
     ///
     /// An auth packet can be replayed: the session then names a node that is not there, and the
     /// first frame is refused. So believe in [`Session::remote`] only after the first frame.
@@ -58,9 +67,11 @@ impl Recipient {
         let Some(auth) = self.reader.read::<Auth>(&self.local, input)? else {
             return Ok(Step::NeedMore(self));
         };
-        let ephemeral = auth.body.ephemeral(&self.local)?;
-        let fresh = Fresh::random(rng);
-        let ack = seal(&Ack::new(&fresh), &auth, rng);
+        let mut source = Source { stock: self.stock.as_ref(), rng };
+        let secret = source.static_secret(&self.local, &auth.body.key);
+        let ephemeral = auth.body.ephemeral(secret)?;
+        let fresh = source.fresh();
+        let ack = seal(&Ack::new(&fresh), &auth, &mut source);
         let session = secrets(&fresh, &auth.body, &ephemeral).session(
             auth.body.key.id(),
             &Half { nonce: &fresh.nonce, packet: &ack },
@@ -77,11 +88,15 @@ impl fmt::Debug for Recipient {
 }
 
 /// The packet with `ack`, in the form of the `auth` that it answers.
-fn seal(ack: &Ack, auth: &Packet<Auth>, rng: &mut (impl CryptoRng + ?Sized)) -> Vec<u8> {
+fn seal<R: CryptoRng + ?Sized>(
+    ack: &Ack,
+    auth: &Packet<Auth>,
+    source: &mut Source<'_, R>,
+) -> Vec<u8> {
     let to = &auth.body.key;
     match auth.form {
-        Form::Plain => p2p_identity::ecies::seal(to, &ack.to_plain(), &[], rng),
-        Form::Eip8 => packet::seal(to, ack.to_rlp(), rng),
+        Form::Plain => source.seal(to, &ack.to_plain(), &[]),
+        Form::Eip8 => packet::seal(to, ack.to_rlp(), source),
     }
 }
 

@@ -5,7 +5,8 @@ use p2p_identity::ecies;
 
 use super::message::{Ack, Auth, Body};
 use super::packet::{self, Form, Packet, Reader};
-use super::{Fresh, Initiator, Recipient, Step, recipient};
+use super::source::Fresh;
+use super::{Initiator, Recipient, Step, recipient};
 use crate::secrets::{Half, Secrets};
 use crate::vectors::Vectors;
 use crate::{FrameError, Session};
@@ -23,7 +24,7 @@ fn eip8_initiator(vectors: &Vectors, auth: &str) -> Initiator {
         local: vectors.key("handshake/static_key_a"),
         remote: vectors.key("handshake/static_key_b").public_key(),
         fresh: Fresh {
-            key: vectors.key("handshake/ephemeral_key_a"),
+            key: Box::new(vectors.key("handshake/ephemeral_key_a")),
             nonce: vectors.array("handshake/nonce_a"),
         },
         auth: vectors.bytes(auth),
@@ -52,7 +53,8 @@ fn every_auth_of_eip8_is_read() {
         assert_eq!(auth.body.key, vectors.key("handshake/static_key_a").public_key());
         assert_eq!(auth.body.nonce, vectors.array("handshake/nonce_a"));
         let ephemeral = vectors.key("handshake/ephemeral_key_a").public_key();
-        assert_eq!(auth.body.ephemeral(&b), Ok(ephemeral), "{name}");
+        let secret = b.ecdh(&auth.body.key);
+        assert_eq!(auth.body.ephemeral(secret), Ok(ephemeral), "{name}");
     }
 }
 
@@ -80,10 +82,14 @@ fn the_secrets_of_eip8_come_out_at_both_ends() {
 
     let auth: Packet<Auth> = read(&b, &vectors.bytes("packets/auth2_eip8"));
     let fresh = Fresh {
-        key: vectors.key("handshake/ephemeral_key_b"),
+        key: Box::new(vectors.key("handshake/ephemeral_key_b")),
         nonce: vectors.array("handshake/nonce_b"),
     };
-    let secrets = recipient::secrets(&fresh, &auth.body, &auth.body.ephemeral(&b).unwrap());
+    let secrets = recipient::secrets(
+        &fresh,
+        &auth.body,
+        &auth.body.ephemeral(b.ecdh(&auth.body.key)).unwrap(),
+    );
     assert_eq!((*secrets.aes, *secrets.mac), (aes, mac));
 
     let mut at_b = secrets.session(
@@ -152,12 +158,16 @@ fn the_packets_of_geth_are_reproduced() {
     let vectors = Vectors::geth();
     let initiator = vectors.key("initiator_static");
     let recipient = vectors.key("recipient_static");
-    let auth =
-        Fresh { key: vectors.key("initiator_ephemeral"), nonce: vectors.array("initiator_nonce") };
-    let auth = Auth::new(&initiator, &recipient.public_key(), &auth);
+    let auth = Fresh {
+        key: Box::new(vectors.key("initiator_ephemeral")),
+        nonce: vectors.array("initiator_nonce"),
+    };
+    let auth = Auth::new(&initiator, initiator.ecdh(&recipient.public_key()), &auth);
     assert_eq!(auth.signature.to_bytes(), vectors.array("auth_signature"));
-    let ack =
-        Fresh { key: vectors.key("recipient_ephemeral"), nonce: vectors.array("recipient_nonce") };
+    let ack = Fresh {
+        key: Box::new(vectors.key("recipient_ephemeral")),
+        nonce: vectors.array("recipient_nonce"),
+    };
     let ack = Ack::new(&ack);
 
     for (name, rlp, to) in [("auth", auth.to_rlp(), recipient), ("ack", ack.to_rlp(), initiator)] {
@@ -197,17 +207,19 @@ fn the_secrets_of_geth_come_out_at_both_ends() {
         local: vectors.key("initiator_static"),
         remote: vectors.key("recipient_static").public_key(),
         fresh: Fresh {
-            key: vectors.key("initiator_ephemeral"),
+            key: Box::new(vectors.key("initiator_ephemeral")),
             nonce: vectors.array("initiator_nonce"),
         },
         auth: vectors.bytes("auth"),
         reader: Reader::default(),
     };
     let local = vectors.key("recipient_static");
-    let fresh =
-        Fresh { key: vectors.key("recipient_ephemeral"), nonce: vectors.array("recipient_nonce") };
+    let fresh = Fresh {
+        key: Box::new(vectors.key("recipient_ephemeral")),
+        nonce: vectors.array("recipient_nonce"),
+    };
     let auth: Packet<Auth> = read(&local, &vectors.bytes("auth"));
-    let ephemeral = auth.body.ephemeral(&local).unwrap();
+    let ephemeral = auth.body.ephemeral(local.ecdh(&auth.body.key)).unwrap();
     assert_eq!(ephemeral.id().0, vectors.array("initiator_ephemeral_pub"));
     assert_eq!(*fresh.key.ecdh(&ephemeral), vectors.array("ephemeral_shared_secret"));
     let at_recipient = recipient::secrets(&fresh, &auth.body, &ephemeral);

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::Stream;
-use crate::{HandshakeError, Initiator, Recipient, Session, Step};
+use crate::{HandshakeError, Initiator, Recipient, Session, Step, Stock};
 
 /// How long go-ethereum gives the handshake, and a good default: 5 s.
 pub const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
@@ -52,7 +52,7 @@ pub enum ConnectError {
 ///
 /// See [`ConnectError`]. `io` is dropped with it.
 pub async fn connect<Io>(
-    mut io: Io,
+    io: Io,
     local: &SecretKey,
     remote: &NodeId,
     limit: Duration,
@@ -61,8 +61,73 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let remote = remote.public_key().map_err(ConnectError::RemoteKey)?;
+    // Each a statement: the generator is tied to its thread, and must not be alive at an await.
+    let started = Initiator::start(local, &remote, &mut rand::rng());
+    initiate(io, started, limit).await
+}
+
+/// [`connect`] by the node that `stock` belongs to, with what the stock has.
+///
+/// # Errors
+///
+/// See [`ConnectError`]. `io` is dropped with it.
+pub async fn connect_with<Io>(
+    io: Io,
+    stock: &Stock,
+    remote: &NodeId,
+    limit: Duration,
+) -> Result<Stream<Io>, ConnectError>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    let remote = remote.public_key().map_err(ConnectError::RemoteKey)?;
+    let started = Initiator::start_with(stock, &remote, &mut rand::rng());
+    initiate(io, started, limit).await
+}
+
+/// Waits for a handshake on `io` and answers it with the node key `local`, in at most `limit` for
+/// everything. [`Stream::remote`] then tells who it is.
+///
+/// # Errors
+///
+/// See [`ConnectError`]. `io` is dropped with it.
+pub async fn accept<Io>(
+    io: Io,
+    local: &SecretKey,
+    limit: Duration,
+) -> Result<Stream<Io>, ConnectError>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    answer(io, Recipient::new(local), limit).await
+}
+
+/// [`accept`] by the node that `stock` belongs to, with what the stock has.
+///
+/// # Errors
+///
+/// See [`ConnectError`]. `io` is dropped with it.
+pub async fn accept_with<Io>(
+    io: Io,
+    stock: &Stock,
+    limit: Duration,
+) -> Result<Stream<Io>, ConnectError>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    answer(io, Recipient::with_stock(stock), limit).await
+}
+
+/// Sends auth and waits for ack.
+async fn initiate<Io>(
+    mut io: Io,
+    (mut machine, auth): (Initiator, Vec<u8>),
+    limit: Duration,
+) -> Result<Stream<Io>, ConnectError>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
     let handshake = async {
-        let (mut machine, auth) = Initiator::start(local, &remote, &mut rand::rng());
         send(&mut io, &auth).await?;
         let mut input = BytesMut::new();
         loop {
@@ -77,22 +142,16 @@ where
     Ok(Stream::new(io, session, input))
 }
 
-/// Waits for a handshake on `io` and answers it with the node key `local`, in at most `limit` for
-/// everything. [`Stream::remote`] then tells who it is.
-///
-/// # Errors
-///
-/// See [`ConnectError`]. `io` is dropped with it.
-pub async fn accept<Io>(
+/// Waits for auth and sends ack.
+async fn answer<Io>(
     mut io: Io,
-    local: &SecretKey,
+    mut machine: Recipient,
     limit: Duration,
 ) -> Result<Stream<Io>, ConnectError>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let handshake = async {
-        let mut machine = Recipient::new(local);
         let mut input = BytesMut::new();
         loop {
             receive(&mut io, &mut input).await?;
