@@ -19,17 +19,37 @@
 //! assert_eq!(mac.finalize(), keccak256(b"headerbody"));
 //! ```
 //!
+//! # At the speed of the machine
+//!
+//! The permutation is ours, and there is one [`Kernel`] for each set of instructions that helps it,
+//! chosen at run time: on a processor with AVX-512VL one state runs at about one and a half times the
+//! speed of the best scalar code.
+//!
 //! # What is not here
 //!
 //! SHA3-256, SHAKE and the other members of the family; keyed constructions (the RLPx MAC adds its
 //! own AES step, in `rlpx-transport`); reading files.
 //!
+//! # Unsafe code
+//!
+//! The vector instructions need it, and it is confined to the modules below `arch`. Code for a set of
+//! instructions can only be reached with a value that proves that the processor has it.
+//!
 //! # Features
 //!
-//! - `std` (default): for now without effect. The crate needs neither `std` nor `alloc`.
+//! - `std` (default): asks the processor at run time what it can do. Without it the crate needs
+//!   neither `std` nor `alloc`, and uses what the build targets.
 
 #![no_std]
 
+#[cfg(feature = "std")]
+extern crate std;
+
+mod arch;
+mod kernel;
+mod lanes;
+mod permutation;
 mod sponge;
 
+pub use kernel::Kernel;
 pub use sponge::{Digest, Keccak256, keccak256};

@@ -2,10 +2,16 @@
 
 use core::fmt;
 
-use sha3::Digest as _;
+use crate::{Kernel, arch::wipe::wipe, permutation::State};
 
 /// What Keccak-256 gives: 32 bytes, in the order in which they go on the wire.
 pub type Digest = [u8; 32];
+
+/// How many bytes a permutation absorbs: 1600 bits less twice the 256 of the digest.
+pub(crate) const RATE: usize = 136;
+
+/// What a permutation absorbs.
+pub(crate) type Block = [u8; RATE];
 
 /// A running Keccak-256: absorb with [`update`](Self::update), look with [`digest`](Self::digest),
 /// end with [`finalize`](Self::finalize).
@@ -14,22 +20,51 @@ pub type Digest = [u8; 32];
 /// and runs no permutation. The state is wiped when it is dropped and never shown by `Debug`,
 /// because in RLPx it is as good as the MAC secret.
 ///
-/// There is no limit on the input, and no operation can fail.
-#[derive(Clone, Default)]
+/// There is no limit on the input, and no operation can fail or allocates.
+#[derive(Clone)]
 pub struct Keccak256 {
-    state: sha3::Keccak256,
+    /// What has been absorbed, the bytes of an unfinished block already added.
+    state: State,
+    /// How many bytes of the unfinished block there are, less than [`RATE`].
+    filled: usize,
+    kernel: Kernel,
 }
 
 impl Keccak256 {
     /// A state that has absorbed nothing.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_kernel(Kernel::best())
+    }
+
+    /// The same, with a kernel of one's choice.
+    #[must_use]
+    pub const fn with_kernel(kernel: Kernel) -> Self {
+        Self { state: [0; 25], filled: 0, kernel }
     }
 
     /// Absorbs `data`. Only the concatenation of all updates counts, not where they were cut.
+    ///
+    /// Costs a permutation for every 136 bytes.
     pub fn update(&mut self, data: &[u8]) {
-        self.state.update(data);
+        let mut data = data;
+        if self.filled > 0 {
+            let (head, tail) = data.split_at(data.len().min(RATE - self.filled));
+            xor_bytes(&mut self.state, self.filled, head);
+            self.filled += head.len();
+            if self.filled < RATE {
+                return;
+            }
+            // The block is in the state already.
+            self.kernel.absorb(&mut self.state, &[[0; RATE]]);
+            data = tail;
+        }
+        let (blocks, rest) = data.as_chunks();
+        if !blocks.is_empty() {
+            self.kernel.absorb(&mut self.state, blocks);
+        }
+        xor_bytes(&mut self.state, 0, rest);
+        self.filled = rest.len();
     }
 
     /// [`update`](Self::update) by value, for hashing several pieces in one expression.
@@ -55,8 +90,23 @@ impl Keccak256 {
 
     /// The digest of everything absorbed, consuming the state.
     #[must_use]
-    pub fn finalize(self) -> Digest {
-        self.state.finalize().into()
+    pub fn finalize(mut self) -> Digest {
+        xor_bytes(&mut self.state, self.filled, &[0x01]);
+        xor_bytes(&mut self.state, RATE - 1, &[0x80]);
+        self.kernel.absorb(&mut self.state, &[[0; RATE]]);
+        digest(&self.state)
+    }
+}
+
+impl Default for Keccak256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Keccak256 {
+    fn drop(&mut self) {
+        wipe(&mut self.state);
     }
 }
 
@@ -75,4 +125,40 @@ impl fmt::Debug for Keccak256 {
 #[must_use]
 pub fn keccak256(data: &[u8]) -> Digest {
     Keccak256::new().chain(data).finalize()
+}
+
+/// The word of that index in a block.
+#[inline(always)]
+pub(crate) fn word(block: &Block, index: usize) -> u64 {
+    block.as_chunks().0.get(index).map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// Adds a whole block to a state.
+#[inline(always)]
+pub(crate) fn xor_block(state: &mut State, block: &Block) {
+    for (index, lane) in state.iter_mut().enumerate().take(RATE / 8) {
+        *lane ^= word(block, index);
+    }
+}
+
+/// Adds bytes to a state from the byte `at` on. They must not reach beyond its end.
+fn xor_bytes(state: &mut State, at: usize, bytes: &[u8]) {
+    let (mut at, mut bytes) = (at, bytes);
+    while !bytes.is_empty() {
+        let within = at % 8;
+        let (head, tail) = bytes.split_at(bytes.len().min(8 - within));
+        let mut word = [0; 8];
+        word[within..within + head.len()].copy_from_slice(head);
+        state[at / 8] ^= u64::from_le_bytes(word);
+        (at, bytes) = (at + head.len(), tail);
+    }
+}
+
+/// The first words of a state as bytes.
+fn digest(state: &State) -> Digest {
+    let mut digest = [0; 32];
+    for (bytes, word) in digest.as_chunks_mut().0.iter_mut().zip(state) {
+        *bytes = word.to_le_bytes();
+    }
+    digest
 }

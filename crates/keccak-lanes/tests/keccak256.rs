@@ -1,7 +1,23 @@
-//! Known answers, and the promises of a running state.
+//! Known answers, the `sha3` crate as the oracle, and the promises of a running state, for every kernel
+//! that this machine can run.
 
-use keccak_lanes::{Keccak256, keccak256};
+use keccak_lanes::{Digest, Keccak256, Kernel, keccak256};
 use proptest::prelude::*;
+
+/// The same digest from another hand.
+fn oracle(data: &[u8]) -> Digest {
+    <sha3::Keccak256 as sha3::Digest>::digest(data).into()
+}
+
+/// The digest from each kernel, in as many updates as there are pieces.
+fn digests(pieces: &[&[u8]]) -> Vec<(Kernel, Digest)> {
+    let digest = |kernel| {
+        let mut state = Keccak256::with_kernel(kernel);
+        pieces.iter().for_each(|piece| state.update(piece));
+        (kernel, state.finalize())
+    };
+    Kernel::available().map(digest).collect()
+}
 
 /// The bytes 0, 1, … 250, 0, 1, … as many as asked for.
 fn pattern(length: usize) -> Vec<u8> {
@@ -14,8 +30,11 @@ fn known_answers() {
         (b"", "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"),
         (b"abc", "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"),
     ];
-    for (input, digest) in cases {
-        assert_eq!(hex::encode(keccak256(input)), digest);
+    for (input, answer) in cases {
+        assert_eq!(hex::encode(keccak256(input)), answer);
+        for (kernel, digest) in digests(&[input]) {
+            assert_eq!(hex::encode(digest), answer, "{kernel}");
+        }
     }
 }
 
@@ -33,8 +52,31 @@ fn known_answers_around_the_block_length() {
         (273, "3f02f134370e4debb95140ef49ddd3aed8c65ff1ed83a43f1b269421f179c5f9"),
         (1000, "af692982e84a5a9688359025660a7857cd28ee7c8d867cfa1677baf2e6d1f63b"),
     ];
-    for (length, digest) in cases {
-        assert_eq!(hex::encode(keccak256(&pattern(length))), digest, "{length} bytes");
+    for (length, answer) in cases {
+        for (kernel, digest) in digests(&[&pattern(length)]) {
+            assert_eq!(hex::encode(digest), answer, "{kernel}, {length} bytes");
+        }
+    }
+}
+
+#[test]
+fn every_kernel_agrees_with_the_oracle_at_every_length() {
+    let input = pattern(600);
+    for length in 0..=600 {
+        let expected = oracle(&input[..length]);
+        for (kernel, digest) in digests(&[&input[..length]]) {
+            assert_eq!(digest, expected, "{kernel}, {length} bytes");
+        }
+    }
+}
+
+/// One byte at a time, so that every byte of the state is the start of an update once.
+#[test]
+fn every_kernel_takes_single_bytes() {
+    let input = pattern(300);
+    let bytes: Vec<&[u8]> = input.chunks(1).collect();
+    for (kernel, digest) in digests(&bytes) {
+        assert_eq!(digest, oracle(&input), "{kernel}");
     }
 }
 
@@ -64,9 +106,19 @@ fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
 proptest! {
     #[test]
     fn only_the_concatenation_counts(pieces in pieces()) {
-        let mut state = Keccak256::new();
-        pieces.iter().for_each(|piece| state.update(piece));
-        prop_assert_eq!(state.finalize(), keccak256(&pieces.concat()));
+        let expected = oracle(&pieces.concat());
+        let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+        for (kernel, digest) in digests(&pieces) {
+            prop_assert_eq!(digest, expected, "{}", kernel);
+        }
+    }
+
+    #[test]
+    fn every_kernel_agrees_with_the_oracle(data in prop::collection::vec(any::<u8>(), 0..5000)) {
+        let expected = oracle(&data);
+        for (kernel, digest) in digests(&[&data]) {
+            prop_assert_eq!(digest, expected, "{}", kernel);
+        }
     }
 
     #[test]
@@ -74,7 +126,7 @@ proptest! {
         let mut state = Keccak256::new();
         for seen in 0..pieces.len() {
             state.update(&pieces[seen]);
-            let digest = keccak256(&pieces[..=seen].concat());
+            let digest = oracle(&pieces[..=seen].concat());
             prop_assert_eq!(state.digest(), digest);
             prop_assert_eq!(state.digest(), digest);
         }
@@ -86,7 +138,7 @@ proptest! {
         let mut second = first.clone();
         first.update(&one);
         second.update(&other);
-        prop_assert_eq!(first.finalize(), keccak256(&[&common[..], &one].concat()));
-        prop_assert_eq!(second.finalize(), keccak256(&[&common[..], &other].concat()));
+        prop_assert_eq!(first.finalize(), oracle(&[&common[..], &one].concat()));
+        prop_assert_eq!(second.finalize(), oracle(&[&common[..], &other].concat()));
     }
 }

@@ -21,6 +21,8 @@ enum Source {
     Rate { of: &'static str, each: f64 },
     /// The speed of `of` over the speed of `than`: above 1, `of` is the faster.
     Speed { of: &'static str, than: &'static str },
+    /// The same over the fastest of several.
+    SpeedOverBest { of: &'static str, than: &'static [&'static str] },
     /// What the benchmark measured and printed by itself (see the crate `benches`), under the case's own name.
     Printed,
 }
@@ -41,6 +43,14 @@ const fn speed(name: &'static str, of: &'static str, than: &'static str) -> Case
     Case { name, unit: "ratio", source: Source::Speed { of, than } }
 }
 
+const fn speed_over_best(
+    name: &'static str,
+    of: &'static str,
+    than: &'static [&'static str],
+) -> Case {
+    Case { name, unit: "ratio", source: Source::SpeedOverBest { of, than } }
+}
+
 const fn printed(name: &'static str, unit: &'static str) -> Case {
     Case { name, unit, source: Source::Printed }
 }
@@ -51,6 +61,13 @@ const NONCES: f64 = 4096.0;
 /// Every case, layer by layer.
 pub(super) const CASES: &[Case] = &[
     speed("keccak.one_64k_vs_sha3", "keccak/one_64k", "keccak/sha3_64k"),
+    speed("keccak.portable_vs_sha3", "keccak/portable_64k", "keccak/sha3_64k"),
+    speed("keccak.avx512vl_vs_scalar", "keccak/avx512vl_64k", "keccak/portable_64k"),
+    speed_over_best(
+        "keccak.vs_best_crate",
+        "keccak/one_64k",
+        &["keccak/sha3_64k", "keccak/keccak_asm_64k", "keccak/tiny_keccak_64k"],
+    ),
     ns("keccak.one_64b_ns", "keccak/one_64b"),
     speed("rlp.envelope_decode_vs_alloy", "rlp/envelope_decode", "rlp/envelope_decode_alloy"),
     speed("rlp.envelope_encode_vs_alloy", "rlp/envelope_encode", "rlp/envelope_encode_alloy"),
@@ -93,6 +110,11 @@ impl Case {
             Source::Time { of, unit_ns } => pass.nanoseconds(of)? / unit_ns,
             Source::Rate { of, each } => 1e3 * each / pass.nanoseconds(of)?,
             Source::Speed { of, than } => pass.nanoseconds(than)? / pass.nanoseconds(of)?,
+            Source::SpeedOverBest { of, than } => {
+                let rivals = than.iter().map(|name| pass.nanoseconds(name));
+                let best = rivals.collect::<Result<Vec<_>, _>>()?.into_iter().reduce(f64::min);
+                best.unwrap_or(f64::NAN) / pass.nanoseconds(of)?
+            }
             Source::Printed => pass.printed(self.name)?,
         })
     }
@@ -100,17 +122,23 @@ impl Case {
 
 #[cfg(test)]
 mod tests {
-    use super::{millions_a_second, printed, speed, us};
+    use super::{millions_a_second, printed, speed, speed_over_best, us};
     use crate::bench::passes::Pass;
 
     #[test]
     fn figures_come_from_their_benchmarks() {
-        let pass = Pass::new(&[("a/fast", 500.0), ("a/slow", 2000.0)], &[("a.share", 0.25)]);
+        let pass = Pass::new(
+            &[("a/fast", 500.0), ("a/middle", 1000.0), ("a/slow", 2000.0)],
+            &[("a.share", 0.25)],
+        );
         assert!((us("a.us", "a/slow").value(&pass).unwrap() - 2.0).abs() < 1e-9);
         assert!(
             (millions_a_second("a.mhs", "a/fast", 3.0).value(&pass).unwrap() - 6.0).abs() < 1e-9
         );
         assert!((speed("a.ratio", "a/fast", "a/slow").value(&pass).unwrap() - 4.0).abs() < 1e-9);
+        let than = &["a/slow", "a/middle"];
+        let best = speed_over_best("a.best", "a/fast", than).value(&pass).unwrap();
+        assert!((best - 2.0).abs() < 1e-9);
         assert!((printed("a.share", "share").value(&pass).unwrap() - 0.25).abs() < 1e-9);
     }
 

@@ -1,0 +1,151 @@
+//! Which instructions do the work: chosen once, when the first hash asks.
+
+use core::fmt;
+
+#[cfg(target_arch = "x86_64")]
+use crate::arch::{avx2::Avx2, avx512::Avx512};
+use crate::{arch::portable, permutation::State, sponge::Block};
+
+/// A set of instructions that this processor has, and the code that uses it.
+///
+/// | name | one state | many states |
+/// |---|---|---|
+/// | `avx512` | AVX-512VL, two rows a vector | 8 side by side |
+/// | `avx2` | plain words with BMI1 and BMI2 | 4 side by side |
+/// | `portable` | plain words | one after the other |
+///
+/// All give the same digests. A value exists only for a kernel that can run here, so there is nothing
+/// that could go wrong in using one.
+///
+/// # Which one is used
+///
+/// [`Kernel::best`], the fastest that the processor can run. With the feature `std` the processor is
+/// asked; without it, the build decides (`-C target-feature` or `-C target-cpu`). A build with
+/// `RUSTFLAGS='--cfg keccak_lanes_force="portable"'` (or `"avx2"`, `"avx512"`) uses that kernel
+/// instead where the processor can run it, and the portable one where it cannot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Kernel(Instructions);
+
+/// The proofs that the processor has them are inside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Instructions {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+/// The name of the kernel that the build asks for.
+const FORCED: Option<&str> = if cfg!(keccak_lanes_force = "portable") {
+    Some("portable")
+} else if cfg!(keccak_lanes_force = "avx2") {
+    Some("avx2")
+} else if cfg!(keccak_lanes_force = "avx512") {
+    Some("avx512")
+} else {
+    None
+};
+
+impl Kernel {
+    /// The one that runs everywhere.
+    pub const PORTABLE: Self = Self(Instructions::Portable);
+
+    /// The kernel of everything that is not told which: the fastest, or the one that the build forces.
+    ///
+    /// Takes a nanosecond or two: the standard library asks the processor once and keeps the answer in
+    /// an atomic.
+    #[must_use]
+    pub fn best() -> Self {
+        let wanted = |kernel: &Self| FORCED.is_none_or(|name| kernel.name() == name);
+        Self::candidates().into_iter().flatten().find(wanted).unwrap_or(Self::PORTABLE)
+    }
+
+    /// All kernels that this processor can run, the fastest first and [`Kernel::PORTABLE`] last,
+    /// whatever the build forces. For tests, and for comparing speeds.
+    ///
+    /// ```
+    /// use keccak_lanes::{Kernel, Keccak256, keccak256};
+    ///
+    /// for kernel in Kernel::available() {
+    ///     let digest = Keccak256::with_kernel(kernel).chain(b"abc").finalize();
+    ///     assert_eq!(digest, keccak256(b"abc"), "{kernel}");
+    /// }
+    /// ```
+    pub fn available() -> impl Iterator<Item = Self> {
+        Self::candidates().into_iter().flatten()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn candidates() -> [Option<Self>; 3] {
+        let avx512 = Avx512::detect().map(Instructions::Avx512);
+        let avx2 = Avx2::detect().map(Instructions::Avx2);
+        [avx512.map(Self), avx2.map(Self), Some(Self::PORTABLE)]
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn candidates() -> [Option<Self>; 1] {
+        [Some(Self::PORTABLE)]
+    }
+
+    /// Its name: `portable`, `avx2` or `avx512`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            Instructions::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512(_) => "avx512",
+        }
+    }
+
+    /// Absorbs whole blocks into one state.
+    pub(crate) fn absorb(self, state: &mut State, blocks: &[Block]) {
+        match self.0 {
+            Instructions::Portable => portable::absorb(state, blocks),
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2(avx2) => avx2.absorb(state, blocks),
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512(avx512) => avx512.absorb(state, blocks),
+        }
+    }
+}
+
+impl Default for Kernel {
+    /// [`Kernel::best`].
+    fn default() -> Self {
+        Self::best()
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kernel({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FORCED, Kernel};
+
+    #[test]
+    fn the_portable_kernel_is_always_there_and_last() {
+        assert_eq!(Kernel::available().last(), Some(Kernel::PORTABLE));
+    }
+
+    #[test]
+    fn the_best_is_the_first_unless_the_build_forces_another() {
+        let best = Kernel::best();
+        match FORCED {
+            None => assert_eq!(Some(best), Kernel::available().next()),
+            Some(name) => assert!(best.name() == name || best == Kernel::PORTABLE),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Keccak-f\[1600\], written once for any number of states side by side (FIPS 202, section 3).
+//!
+//! The word at column `x` and row `y` has the index `x + 5 * y`.
+
+use crate::lanes::Lanes;
+
+/// How many words a state has.
+pub(crate) const WORDS: usize = 25;
+
+/// How many rounds the permutation has.
+pub(crate) const ROUNDS: usize = 24;
+
+/// A state as it lies in memory between permutations.
+pub(crate) type State = [u64; WORDS];
+
+/// What ι adds to the first word, round by round.
+pub(crate) const ROUND_CONSTANTS: [u64; ROUNDS] = [
+    0x0000_0000_0000_0001,
+    0x0000_0000_0000_8082,
+    0x8000_0000_0000_808a,
+    0x8000_0000_8000_8000,
+    0x0000_0000_0000_808b,
+    0x0000_0000_8000_0001,
+    0x8000_0000_8000_8081,
+    0x8000_0000_0000_8009,
+    0x0000_0000_0000_008a,
+    0x0000_0000_0000_0088,
+    0x0000_0000_8000_8009,
+    0x0000_0000_8000_000a,
+    0x0000_0000_8000_808b,
+    0x8000_0000_0000_008b,
+    0x8000_0000_0000_8089,
+    0x8000_0000_0000_8003,
+    0x8000_0000_0000_8002,
+    0x8000_0000_0000_0080,
+    0x0000_0000_0000_800a,
+    0x8000_0000_8000_000a,
+    0x8000_0000_8000_8081,
+    0x8000_0000_0000_8080,
+    0x0000_0000_8000_0001,
+    0x8000_0000_8000_8008,
+];
+
+/// By how many bits ρ rotates each word to the left.
+pub(crate) const ROTATIONS: [u32; WORDS] = [
+    0, 1, 62, 28, 27, //
+    36, 44, 6, 55, 20, //
+    3, 10, 43, 25, 39, //
+    41, 45, 15, 21, 8, //
+    18, 2, 61, 56, 14,
+];
+
+/// All rounds.
+#[inline(always)]
+pub(crate) fn permute<V: Lanes>(proof: V::Proof, state: &mut [V; WORDS]) {
+    for constant in ROUND_CONSTANTS {
+        round(state, V::splat(proof, constant));
+    }
+}
+
+/// One round: θ, ρ and π, χ, ι.
+#[inline(always)]
+pub(crate) fn round<V: Lanes>(state: &mut [V; WORDS], constant: V) {
+    let parities = parities(state);
+    let moved = theta_rho_pi(state, &parities);
+    chi(&moved, state);
+    state[0] = state[0].xor(constant);
+}
+
+/// The parity of each column, the first half of θ.
+#[inline(always)]
+pub(crate) fn parities<V: Lanes>(a: &[V; WORDS]) -> [V; 5] {
+    macro_rules! parity {
+        ($($x:literal)*) => { [$( a[$x].xor3(a[$x + 5], a[$x + 10]).xor3(a[$x + 15], a[$x + 20]) ),*] };
+    }
+    parity!(0 1 2 3 4)
+}
+
+/// The second half of θ, ρ and π: adds to each word the parities of the columns beside it, rotates
+/// it, and moves it to its new place.
+#[inline(always)]
+pub(crate) fn theta_rho_pi<V: Lanes>(a: &[V; WORDS], c: &[V; 5]) -> [V; WORDS] {
+    let rotated = [
+        c[0].rotate::<1, 63>(),
+        c[1].rotate::<1, 63>(),
+        c[2].rotate::<1, 63>(),
+        c[3].rotate::<1, 63>(),
+        c[4].rotate::<1, 63>(),
+    ];
+    // The word that comes to lie at (x, y) is from column x + 3y and row x, so this is π read backwards.
+    macro_rules! from {
+        ($($index:literal << $left:literal)*) => { [$( {
+            const X: usize = $index % 5;
+            const LEFT: i32 = $left;
+            const { assert!(ROTATIONS[$index] == $left) };
+            let word = a[$index].xor3(c[(X + 4) % 5], rotated[(X + 1) % 5]);
+            if LEFT == 0 { word } else { word.rotate::<LEFT, { (64 - LEFT) % 64 }>() }
+        } ),*] };
+    }
+    from!(
+        0 << 0   6 << 44  12 << 43  18 << 21  24 << 14
+        3 << 28  9 << 20  10 << 3   16 << 45  22 << 61
+        1 << 1   7 << 6   13 << 25  19 << 8   20 << 18
+        4 << 27  5 << 36  11 << 10  17 << 15  23 << 56
+        2 << 62  8 << 55  14 << 39  15 << 41  21 << 2
+    )
+}
+
+/// χ: combines each word with the two to the right of it.
+#[inline(always)]
+pub(crate) fn chi<V: Lanes>(b: &[V; WORDS], a: &mut [V; WORDS]) {
+    for y in [0, 5, 10, 15, 20] {
+        for x in 0..5 {
+            a[y + x] = b[y + x].chi(b[y + (x + 1) % 5], b[y + (x + 2) % 5]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{State, permute};
+
+    /// The permutation of nothing but zeros, as the Keccak team published it.
+    #[test]
+    fn of_the_empty_state() {
+        let mut state: State = [0; 25];
+        permute((), &mut state);
+        assert_eq!(state[0], 0xf125_8f79_40e1_dde7);
+        assert_eq!(state[24], 0xeaf1_ff7b_5cec_a249);
+    }
+}
