@@ -13,9 +13,14 @@
 //! an unpacking within 128 bits takes one cycle where one across 256 or 512 bits takes four or five.
 //! Vectors of five words, a row each, were tried and are slower for that reason.
 
-use core::arch::x86_64::{
-    __m128i, _mm_cvtsi128_si64, _mm_rol_epi64, _mm_rolv_epi64, _mm_set_epi64x, _mm_shuffle_epi32,
-    _mm_ternarylogic_epi64, _mm_unpackhi_epi64, _mm_unpacklo_epi64, _mm_xor_si128,
+// An array made with `from_fn` is unrolled early enough to stay in registers; a loop over `0..5` is not.
+use core::{
+    arch::x86_64::{
+        __m128i, _mm_cvtsi128_si64, _mm_rol_epi64, _mm_rolv_epi64, _mm_set_epi64x,
+        _mm_shuffle_epi32, _mm_ternarylogic_epi64, _mm_unpackhi_epi64, _mm_unpacklo_epi64,
+        _mm_xor_si128,
+    },
+    array::from_fn,
 };
 
 use crate::{
@@ -77,21 +82,18 @@ fn round(state: Columns, constant: u64) -> Columns {
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl")]
 fn theta_rho(state: Columns) -> Columns {
-    let Columns { mut upper, mut middle, mut last } = state;
-    let mut parity = last;
-    let mut rotated = last;
-    for x in 0..5 {
+    let Columns { upper, middle, last } = state;
+    let parity: [__m128i; 5] = from_fn(|x| {
         let both = xor(upper[x], middle[x]);
-        parity[x] = xor3(both, _mm_shuffle_epi32::<SWAP>(both), last[x]);
-        rotated[x] = _mm_rol_epi64::<1>(parity[x]);
+        xor3(both, _mm_shuffle_epi32::<SWAP>(both), last[x])
+    });
+    let rotated: [__m128i; 5] = from_fn(|x| _mm_rol_epi64::<1>(parity[x]));
+    let beside = |x: usize, word| xor3(word, parity[(x + 4) % 5], rotated[(x + 1) % 5]);
+    Columns {
+        upper: from_fn(|x| _mm_rolv_epi64(beside(x, upper[x]), rotations(x, 0, 1))),
+        middle: from_fn(|x| _mm_rolv_epi64(beside(x, middle[x]), rotations(x, 2, 3))),
+        last: from_fn(|x| _mm_rolv_epi64(beside(x, last[x]), rotations(x, 4, 4))),
     }
-    for x in 0..5 {
-        let (left, right) = (parity[(x + 4) % 5], rotated[(x + 1) % 5]);
-        upper[x] = _mm_rolv_epi64(xor3(upper[x], left, right), rotations(x, 0, 1));
-        middle[x] = _mm_rolv_epi64(xor3(middle[x], left, right), rotations(x, 2, 3));
-        last[x] = _mm_rolv_epi64(xor3(last[x], left, right), rotations(x, 4, 4));
-    }
-    Columns { upper, middle, last }
 }
 
 /// Swaps the halves of a vector.
@@ -100,11 +102,7 @@ const SWAP: i32 = 0b01_00_11_10;
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl")]
 fn chi(row: [__m128i; 5]) -> [__m128i; 5] {
-    let mut new = row;
-    for x in 0..5 {
-        new[x] = _mm_ternarylogic_epi64::<CHI>(row[x], row[(x + 1) % 5], row[(x + 2) % 5]);
-    }
-    new
+    from_fn(|x| _mm_ternarylogic_epi64::<CHI>(row[x], row[(x + 1) % 5], row[(x + 2) % 5]))
 }
 
 #[inline]
@@ -136,14 +134,11 @@ fn pair(low: u64, high: u64) -> __m128i {
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl")]
 fn load(state: &State) -> Columns {
-    let nothing = [pair(0, 0); 5];
-    let mut columns = Columns { upper: nothing, middle: nothing, last: nothing };
-    for x in 0..5 {
-        columns.upper[x] = pair(state[x], state[x + 5]);
-        columns.middle[x] = pair(state[x + 10], state[x + 15]);
-        columns.last[x] = pair(state[x + 20], state[x + 20]);
+    Columns {
+        upper: from_fn(|x| pair(state[x], state[x + 5])),
+        middle: from_fn(|x| pair(state[x + 10], state[x + 15])),
+        last: from_fn(|x| pair(state[x + 20], state[x + 20])),
     }
-    columns
 }
 
 #[inline]
