@@ -20,6 +20,9 @@ pub const MAX_PAYLOAD: usize = MAX_FRAME_SIZE;
 pub(crate) const HEADER_SIZE: usize = 16;
 /// The header and its tag.
 pub(crate) const SEALED_HEADER_SIZE: usize = HEADER_SIZE + TAG_SIZE;
+/// A body is encrypted and hashed in pieces of so many bytes, so that the second finds in the
+/// processor's first cache what the first has just touched.
+pub(crate) const PIECE: usize = 8 * 1024;
 /// The most that a message code takes: a `u64` with its RLP header.
 pub(crate) const MAX_CODE_SIZE: usize = 9;
 

@@ -48,9 +48,13 @@ impl Mac {
         self.step(header)
     }
 
-    /// The tag of an encrypted frame body, padding included.
-    pub(crate) fn body(&mut self, body: &[u8]) -> Tag {
-        self.state.update(body);
+    /// Takes in a piece of an encrypted frame body, padding included.
+    pub(crate) fn absorb(&mut self, piece: &[u8]) {
+        self.state.update(piece);
+    }
+
+    /// The tag of the frame body whose pieces were absorbed since its header.
+    pub(crate) fn body(&mut self) -> Tag {
         self.tag = peek(&self.state);
         let seed = self.tag;
         self.step(&seed.0)

@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use rlp_codec::Item;
 
 use crate::frame::{
-    self, HEADER_SIZE, MAX_CODE_SIZE, MAX_FRAME_SIZE, MAX_PAYLOAD, SEALED_HEADER_SIZE,
+    self, HEADER_SIZE, MAX_CODE_SIZE, MAX_FRAME_SIZE, MAX_PAYLOAD, PIECE, SEALED_HEADER_SIZE,
 };
 use crate::mac::Mac;
 use crate::secrets::FrameCipher;
@@ -150,10 +150,14 @@ impl Opener {
     /// The message in a body of `size` bytes, given with its padding and tag.
     fn body(&mut self, mut sealed: BytesMut, size: usize) -> Result<Message, FrameError> {
         let (body, tag) = sealed.split_at_mut(frame::padded(size));
-        if !self.mac.body(body).matches(tag) {
+        // What is decrypted here before its tag is checked is dropped with the buffer if it is wrong.
+        for piece in body.chunks_mut(PIECE) {
+            self.mac.absorb(piece);
+            self.cipher.apply_keystream(piece);
+        }
+        if !self.mac.body().matches(tag) {
             return Err(FrameError::BodyMac);
         }
-        self.cipher.apply_keystream(body);
         let mut payload = sealed.freeze();
         payload.truncate(size);
         let code = take_code(&mut payload)?;

@@ -8,7 +8,7 @@ use rlp_codec::Encodable;
 
 use crate::FrameError;
 use crate::frame::{
-    self, HEADER_SIZE, MAX_CODE_SIZE, MAX_FRAME_SIZE, MAX_PAYLOAD, SEALED_HEADER_SIZE,
+    self, HEADER_SIZE, MAX_CODE_SIZE, MAX_FRAME_SIZE, MAX_PAYLOAD, PIECE, SEALED_HEADER_SIZE,
 };
 use crate::mac::{Mac, TAG_SIZE};
 use crate::secrets::FrameCipher;
@@ -87,8 +87,11 @@ impl Sealer {
         head[HEADER_SIZE..].copy_from_slice(self.mac.header(&header).bytes());
 
         let (body, tag) = rest.split_at_mut(rest.len() - TAG_SIZE);
-        self.cipher.apply_keystream(body);
-        tag.copy_from_slice(self.mac.body(body).bytes());
+        for piece in body.chunks_mut(PIECE) {
+            self.cipher.apply_keystream(piece);
+            self.mac.absorb(piece);
+        }
+        tag.copy_from_slice(self.mac.body().bytes());
     }
 
     #[cfg(test)]
