@@ -56,6 +56,18 @@ impl Budget {
         true
     }
 
+    /// Takes more room for a message that was admitted with `from` bytes and is to have `to`, if
+    /// there is any. A message that is alone here always has it, however large.
+    pub(crate) const fn grow(&mut self, from: usize, to: usize) -> bool {
+        let capacity = self.limits.bytes;
+        let cost = charge(to, capacity).saturating_sub(charge(from, capacity));
+        if self.used.bytes + cost > capacity {
+            return false;
+        }
+        self.used.bytes += cost;
+        true
+    }
+
     /// What one message of `length` bytes gives back when it is taken out.
     pub(crate) const fn load_of(&self, length: usize) -> Load {
         Load { bytes: charge(length, self.limits.bytes), items: 1 }
@@ -104,6 +116,20 @@ mod tests {
         assert_eq!(budget.used(), Load::default());
         assert!(budget.admit(0));
         assert!(!budget.admit(1 << 24), "not beside another");
+    }
+
+    #[test]
+    fn a_message_that_grows_weighs_what_it_has() {
+        let mut budget = Budget::new(LIMITS);
+        assert!(budget.admit(100) && budget.admit(200));
+        assert!(budget.grow(200, 500));
+        assert_eq!(budget.used(), Load { bytes: 600 + 2 * OVERHEAD, items: 2 });
+        assert!(!budget.grow(500, 900), "beside another");
+        budget.release(budget.load_of(100));
+        assert!(budget.grow(500, 900) && budget.grow(900, 1 << 24), "alone it may have any size");
+        assert_eq!(budget.used(), Load { bytes: 1000, items: 1 });
+        budget.release(budget.load_of(1 << 24));
+        assert_eq!(budget.used(), Load::default());
     }
 
     #[test]

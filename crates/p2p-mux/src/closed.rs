@@ -3,7 +3,7 @@
 use rlpx_transport::FrameError;
 use thiserror::Error;
 
-use crate::Reason;
+use crate::{ChunkError, Reason};
 
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -51,6 +51,9 @@ pub enum Fault {
     /// More pings than any node has a use for.
     #[error("ping flood")]
     PingFlood,
+    /// A piece of a message, or something in the middle of one, that `chunk/1` forbids.
+    #[error("chunk/1: {0}")]
+    Chunk(#[from] ChunkError),
 }
 
 impl Fault {

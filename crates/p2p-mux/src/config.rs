@@ -7,11 +7,12 @@ use rlpx_transport::{MAX_FRAME_SIZE, MAX_PAYLOAD};
 /// The longest payload that can be sent, in bytes: a frame holds 2^24 - 1 bytes, and the code of
 /// the message takes up to 9 of them.
 ///
-/// Beyond 14 MB there is no promise: where Snappy is on, a payload that it cannot make smaller may
-/// then be too long, and is dropped ([`Drops::too_large`](crate::Drops::too_large)).
+/// Beyond 14 MB there is no promise towards a peer that has Snappy and not `chunk/1`: a payload that
+/// Snappy cannot make smaller may then be too long, and is dropped
+/// ([`Drops::too_large`](crate::Drops::too_large)). In pieces it fits.
 pub const MAX_MESSAGE: usize = MAX_FRAME_SIZE - 9;
 
-/// How long a connection waits for what.
+/// How long a connection waits for what, and what it can do.
 ///
 /// A plain value; take the defaults and change what differs:
 ///
@@ -42,6 +43,9 @@ pub struct Config {
     /// The longest payload that is taken from the peer, in bytes, before and after decompression.
     /// Default [`MAX_PAYLOAD`], all that fits into a frame.
     pub max_message: usize,
+    /// Whether to announce `chunk/1`, so that large messages go in pieces where the other end has it
+    /// too. Default `true`.
+    pub chunk: bool,
 }
 
 impl Default for Config {
@@ -54,6 +58,7 @@ impl Default for Config {
             stall_limit: Duration::from_secs(5),
             farewell: Duration::from_secs(2),
             max_message: MAX_PAYLOAD,
+            chunk: true,
         }
     }
 }

@@ -1,21 +1,22 @@
 //! One connection after Hello, as a pure machine.
 
+mod reassemble;
 mod receive;
 
 use std::{sync::Arc, time::Instant};
 
 use bytes::{Bytes, BytesMut};
-use rlpx_transport::{Opener, Sealer, Session};
+use rlpx_transport::{FrameError, Session};
 
 use crate::{
-    Closed, Config, Ending, Lost, Message, OnExit, Reason, SendError, Shared, SlotId, Stats, Terms,
-    base,
+    Chunks, Closed, Config, Ending, Lost, Message, OnExit, Reason, SendError, Shared, SlotId,
+    Stats, Terms, base,
     liveness::{Due, Liveness},
     schedule::{Next, Schedule},
     slot::Slot,
     stats::Meters,
 };
-use receive::Held;
+use receive::{Arrival, Held};
 
 pub use receive::Event;
 
@@ -35,8 +36,7 @@ pub use receive::Event;
 /// connection. It cannot make anything wait to be sent but a few pongs.
 #[derive(Debug)]
 pub struct Connection {
-    sealer: Sealer,
-    opener: Opener,
+    session: Session,
     config: Config,
     slots: Vec<Slot>,
     schedule: Schedule,
@@ -56,12 +56,12 @@ pub struct Connection {
 pub struct Sent {
     /// Whose message it was; `None` for one of the base protocol.
     pub slot: Option<SlotId>,
-    /// How much room it leaves in the slot's outbound queue.
+    /// How much room it leaves in the slot's outbound queue; for a message in pieces, with the last.
     pub freed: usize,
     /// Its code, within the sub-protocol or the base protocol.
     pub code: u64,
-    /// The bytes of its payload; `None` if not even compressed did it fit into a frame, so that it
-    /// was dropped.
+    /// The bytes of its payload, once all of them are sealed. `None` for a piece that is not the
+    /// last, and if not even compressed did it fit into a frame, so that it was dropped.
     pub length: Option<usize>,
 }
 
@@ -77,8 +77,7 @@ impl Connection {
     ) -> Self {
         session.opener.set_limit(config.max_message);
         Self {
-            sealer: session.sealer,
-            opener: session.opener,
+            session,
             config: *config,
             slots: slots.iter().map(|(shared, terms)| Slot::new(shared, *terms, now)).collect(),
             schedule: Schedule::new(
@@ -91,6 +90,14 @@ impl Connection {
             closed: None,
             meters: Arc::new(Meters::new(slots.iter().map(|(shared, _)| shared))),
         }
+    }
+
+    /// Sends large messages in pieces, and takes those of the peer, where both ends have `chunk/1`.
+    /// To be called before anything else.
+    #[must_use]
+    pub fn with_chunks(mut self, chunks: Option<Chunks>) -> Self {
+        self.schedule.set_chunks(chunks);
+        self
     }
 
     /// Queues a message of a slot.
@@ -120,17 +127,22 @@ impl Connection {
         let Some(state) = self.slots.get_mut(slot.0).filter(|state| state.is_open()) else {
             return;
         };
+        let unfinished = state.discard_unfinished();
         state.end(now, ending);
         self.next_reopening = self.next_reopening.into_iter().chain(state.reopens).min();
-        self.meters.slots[slot.0].ended(ending);
-        self.meters.slots[slot.0].queued_in.set(0);
+        let meter = &self.meters.slots[slot.0];
+        meter.ended(ending);
+        meter.queued_in.set(0);
+        meter.drops.closed.add(usize::from(unfinished));
         if let OnExit::Disconnect(reason) = state.terms.on_exit {
             self.close(reason);
         }
-        if self.held() == Some(slot) {
-            self.held = None;
+        if let Some(held) = self.held.take_if(|held| held.slot == slot) {
             self.liveness.heard(now);
-            self.meters.slots[slot.0].drops.closed.increment();
+            match held.arrival {
+                Arrival::Message(_) => self.meters.slots[slot.0].drops.closed.increment(),
+                Arrival::Data(data) => self.pass_over(slot, &data),
+            }
         }
         self.close_if_useless();
     }
@@ -153,25 +165,43 @@ impl Connection {
 
     /// Seals the next message and appends it to `out`. `None` if there is none.
     pub fn poll_transmit(&mut self, out: &mut BytesMut) -> Option<Sent> {
-        let Next { slot, charge, message } = self.schedule.next()?;
+        let next = self.schedule.next()?;
+        let Next { slot, charge: freed, code, length, .. } = next;
         let Some(id) = slot else {
             // A base message has at most two bytes: it fits.
-            let sealed = self.sealer.seal(message.code, &message.payload, out);
+            let sealed = self.session.sealer.seal(code, &next.data, out);
             debug_assert!(sealed.is_ok(), "{sealed:?}");
-            let length = Some(message.payload.len());
-            return Some(Sent { slot: None, freed: 0, code: message.code, length });
+            return Some(Sent { slot, freed, code, length: Some(length) });
         };
+        let sealed = self.seal(id, &next, out);
         let meter = &self.meters.slots[id.0];
-        let code = self.slots[id.0].offset + message.code;
-        let sealed = self.sealer.seal(code, &message.payload, out);
-        let length = sealed.ok().map(|()| message.payload.len());
-        match length {
-            Some(length) => meter.sent(message.code, length),
-            None => meter.drops.too_large.increment(),
-        }
+        let length = match sealed {
+            Err(_) => {
+                meter.drops.too_large.increment();
+                None
+            }
+            Ok(()) if !next.is_last() => None,
+            Ok(()) => {
+                meter.sent(code, length);
+                Some(length)
+            }
+        };
         self.meter_outbound(id);
         self.close_if_useless();
-        Some(Sent { slot, freed: charge, code: message.code, length })
+        Some(Sent { slot, freed, code, length })
+    }
+
+    /// Seals a message of a slot, or a piece of one.
+    fn seal(&mut self, slot: SlotId, next: &Next, out: &mut BytesMut) -> Result<(), FrameError> {
+        let id = self.slots[slot.0].offset + next.code;
+        match self.schedule.chunks().filter(|_| next.is_piece()) {
+            None => self.session.sealer.seal(id, &next.data, out),
+            Some(chunks) => {
+                self.meters.slots[slot.0].pieces_out.increment();
+                let (id, payload) = chunks.encode(id, &next.data, next.start, next.length);
+                self.session.sealer.seal(id, &payload, out)
+            }
+        }
     }
 
     /// Whether there is nothing to seal.
@@ -239,6 +269,9 @@ impl Connection {
         for (slot, unsent) in self.schedule.clear() {
             self.meters.slots[slot.0].drops.unsent.add(unsent);
             self.meters.slots[slot.0].queued_out.set(0);
+        }
+        for (slot, meter) in self.slots.iter_mut().zip(&self.meters.slots) {
+            meter.drops.unfinished.add(usize::from(slot.discard_unfinished()));
         }
         if let Some(reason) = last_word {
             self.schedule.push_last_word(base_message(base::DISCONNECT, reason.encode()));

@@ -13,9 +13,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Capability, Closed, Config, Connection, Hello, HelloError, Lost, MAX_HELLO, Offer, Origin,
-    P2P_VERSION, Peer, Protocol, Reason, Shared, Terms, base, driver::Driver, farewell::farewell,
-    negotiate, outbox::Outbox, ports::Ports,
+    Capability, Chunks, Closed, Config, Connection, Hello, HelloError, Lost, MAX_HELLO, Offer,
+    Origin, P2P_VERSION, Peer, Protocol, Reason, Shared, Terms, base, driver::Driver,
+    farewell::farewell, negotiate, outbox::Outbox, ports::Ports,
 };
 
 /// How long telling a peer that it is not wanted may take.
@@ -44,7 +44,15 @@ pub struct Greeted<Io> {
     hello: Hello,
     capabilities: Vec<Capability>,
     slots: Vec<(Shared, Protocol)>,
+    chunks: Option<Chunks>,
     config: Config,
+}
+
+/// What both ends have.
+struct Agreed {
+    hello: Hello,
+    slots: Vec<(Shared, Protocol)>,
+    chunks: Option<Chunks>,
 }
 
 /// Why there was no connection.
@@ -90,17 +98,30 @@ struct Wire<Io> {
 }
 
 impl Local {
-    /// The Hello that this end sends: capabilities sorted, each once.
+    /// The Hello that this end sends: capabilities sorted, each once, with `chunk/1` among them if
+    /// [`Config::chunk`] says so and there is no sub-protocol of that name.
     #[must_use]
-    pub fn hello(&self) -> Hello {
-        let capabilities: BTreeSet<_> = self.protocols.iter().map(Protocol::capability).collect();
+    pub fn hello(&self, config: &Config) -> Hello {
+        let offers = self.offers(config).into_iter();
+        let capabilities: BTreeSet<_> = offers.map(|offer| offer.capability).collect();
         Hello {
             version: P2P_VERSION,
             client: self.client.clone(),
-            capabilities: capabilities.into_iter().cloned().collect(),
+            capabilities: capabilities.into_iter().collect(),
             port: self.port,
             id: self.id,
         }
+    }
+
+    /// The sub-protocols, and `chunk/1` behind them.
+    fn offers(&self, config: &Config) -> Vec<Offer> {
+        let mut offers: Vec<Offer> =
+            self.protocols.iter().map(|local| local.offer().clone()).collect();
+        let replaced = |offer: &Offer| Chunks::is_replaced_by(&offer.capability);
+        if config.chunk && !offers.iter().any(replaced) {
+            offers.push(Chunks::offer());
+        }
+        offers
     }
 }
 
@@ -137,15 +158,15 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let mut wire = Wire::new(stream);
-    let agreed = match timeout(config.hello_limit, wire.exchange(&local.hello())).await {
-        Ok(Ok(hello)) => agree(hello, &wire.session.remote, local),
+    let agreed = match timeout(config.hello_limit, wire.exchange(&local.hello(config))).await {
+        Ok(Ok(hello)) => agree(hello, &wire.session.remote, local, config),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(GreetError::Timeout),
     };
     match agreed {
-        Ok((hello, slots)) => {
+        Ok(Agreed { hello, slots, chunks }) => {
             let capabilities = slots.iter().map(|(shared, _)| shared.capability.clone()).collect();
-            Ok(Greeted { wire, hello, capabilities, slots, config: *config })
+            Ok(Greeted { wire, hello, capabilities, slots, chunks, config: *config })
         }
         Err(error) => {
             if let Some(reason) = error.reason() {
@@ -170,10 +191,14 @@ fn agree(
     hello: Hello,
     remote: &NodeId,
     local: &Local,
-) -> Result<(Hello, Vec<(Shared, Protocol)>), GreetError> {
+    config: &Config,
+) -> Result<Agreed, GreetError> {
     hello.check(remote)?;
-    let offers: Vec<Offer> = local.protocols.iter().map(|local| local.offer().clone()).collect();
-    let shared = negotiate(&offers, &hello.capabilities);
+    let offers = local.offers(config);
+    let mut shared = negotiate(&offers, &hello.capabilities);
+    // Ours is the last offer, and there is no slot behind it.
+    let chunks =
+        if offers.len() > local.protocols.len() { Chunks::take(&mut shared) } else { None };
     if shared.is_empty() {
         return Err(GreetError::Useless(hello.capabilities));
     }
@@ -181,7 +206,8 @@ fn agree(
         let protocol = local.protocols[shared.offer].clone();
         (shared, protocol)
     };
-    Ok((hello, shared.into_iter().map(with_protocol).collect()))
+    let slots = shared.into_iter().map(with_protocol).collect();
+    Ok(Agreed { hello, slots, chunks })
 }
 
 impl<Io> Greeted<Io> {
@@ -217,11 +243,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Greeted<Io> {
         origin: Origin,
         stop: CancellationToken,
     ) -> (Peer, impl Future<Output = Closed> + use<Io>) {
-        let Self { wire, hello, capabilities, slots, config } = self;
+        let Self { wire, hello, capabilities, slots, chunks, config } = self;
         let Wire { io, session, input, .. } = wire;
         let terms: Vec<(Shared, Terms)> =
             slots.iter().map(|(shared, protocol)| (shared.clone(), *protocol.terms())).collect();
-        let machine = Connection::new(session, &terms, &config, Instant::now().into_std());
+        let machine = Connection::new(session, &terms, &config, Instant::now().into_std())
+            .with_chunks(chunks);
         let outbox = Arc::new(Outbox::default());
         let meters = Arc::clone(machine.meters());
         let peer = Peer::new(hello, capabilities, origin, Arc::clone(&outbox), meters);

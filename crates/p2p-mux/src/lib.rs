@@ -16,9 +16,10 @@
 //!   ([`Config::stall_limit`]), and then its [`Overload`] rule applies. A sub-protocol that is
 //!   slow, but not stuck, slows down its neighbours on this connection.
 //! - **It gets its share.** Who sends next is decided by deficit round robin in bytes, with a weight
-//!   for each protocol, and the messages of the connection itself go first. A message is one
-//!   frame, so a small one waits at most for one large one of each neighbour, and for what is
-//!   sealed already (64 KiB).
+//!   for each protocol, and the messages of the connection itself go first. Towards another node
+//!   with this crate large messages go in pieces ([`Chunks`], `CHUNK.md`), so a small one waits at
+//!   most for one piece of each neighbour, and for what is sealed already (64 KiB). Towards
+//!   everybody else a message is one frame, and it waits for one large one of each.
 //!
 //! Reading never waits for writing. Whatever is dropped, refused or closed has a reason in
 //! [`Closed`], [`GreetError`] or [`SendError`], and a counter in [`Stats`].
@@ -80,7 +81,7 @@
 //! # What is not here
 //!
 //! Who to connect to, and how many peers to have (the floor above, `p2p-server`); how bytes are
-//! encrypted ([`transport`]); what any sub-protocol says. Messages are not cut into pieces.
+//! encrypted ([`transport`]); what any sub-protocol says.
 //!
 //! # Features
 //!
@@ -93,11 +94,13 @@ pub use rlp_codec as rlp;
 #[doc(no_inline)]
 pub use rlpx_transport as transport;
 
+mod assembly;
 pub mod base;
 mod budget;
 mod capability;
 #[cfg(feature = "tokio")]
 mod channel;
+mod chunk;
 mod closed;
 mod config;
 mod connection;
@@ -138,6 +141,7 @@ mod vocabulary;
 
 pub use budget::{Limits, Load};
 pub use capability::{Capability, Offer, Shared, negotiate};
+pub use chunk::{ChunkError, Chunks};
 pub use closed::{Closed, Fault, Lost};
 pub use config::{Config, MAX_MESSAGE};
 pub use connection::{Connection, Event, Sent};

@@ -4,10 +4,20 @@
 //! one of small ones. Each lane in turn may send [`QUANTUM`] bytes times its weight; what it does
 //! not use up because the next message is too large it keeps for the next round, as long as it has
 //! something to send (Shreedhar and Varghese, "Efficient Fair Queuing Using Deficit Round Robin").
+//!
+//! Where the other end can put them together again, large messages go in pieces
+//! ([`chunk`](crate::chunk)), and others may go between two of them; those of the same lane stay
+//! behind.
 
 use std::collections::VecDeque;
 
-use crate::{Message, SlotId, budget::charge};
+use bytes::Bytes;
+
+use crate::{
+    Message, SlotId,
+    budget::charge,
+    chunk::{Chunks, PIECE, PLAIN},
+};
 
 /// What a lane of weight 1 may send in one turn, in bytes.
 const QUANTUM: usize = 16 * 1024;
@@ -27,6 +37,8 @@ pub(crate) struct Schedule {
     turn: usize,
     /// Whether that lane has got its quantum for this turn.
     topped_up: bool,
+    /// Where both ends have it, large messages are cut.
+    chunks: Option<Chunks>,
 }
 
 #[derive(Debug)]
@@ -36,6 +48,8 @@ struct Lane {
     capacity: usize,
     quantum: usize,
     credit: usize,
+    /// How much of the first message has gone, in pieces.
+    gone: usize,
 }
 
 /// What [`Schedule::next`] chose.
@@ -43,9 +57,15 @@ struct Lane {
 pub(crate) struct Next {
     /// `None` for a base message.
     pub(crate) slot: Option<SlotId>,
-    /// What it had cost in its lane.
+    /// The room in its lane that is free again: none before the last piece.
     pub(crate) charge: usize,
-    pub(crate) message: Message,
+    pub(crate) code: u64,
+    /// Of the payload, what is to go now.
+    pub(crate) data: Bytes,
+    /// Where in the message that begins.
+    pub(crate) start: usize,
+    /// The length of the whole payload.
+    pub(crate) length: usize,
 }
 
 impl Schedule {
@@ -57,6 +77,7 @@ impl Schedule {
             capacity,
             quantum: QUANTUM.saturating_mul(usize::try_from(weight.max(1)).unwrap_or(usize::MAX)),
             credit: 0,
+            gone: 0,
         };
         Self {
             base: VecDeque::new(),
@@ -64,7 +85,18 @@ impl Schedule {
             queued: 0,
             turn: 0,
             topped_up: false,
+            chunks: None,
         }
+    }
+
+    /// Whether large messages go in pieces, and with which ids.
+    pub(crate) const fn set_chunks(&mut self, chunks: Option<Chunks>) {
+        self.chunks = chunks;
+    }
+
+    /// What pieces are sent with, if they are.
+    pub(crate) const fn chunks(&self) -> Option<Chunks> {
+        self.chunks
     }
 
     /// Queues a base message. `false` if too many wait already.
@@ -98,7 +130,7 @@ impl Schedule {
     /// The next message to be sent.
     pub(crate) fn next(&mut self) -> Option<Next> {
         if let Some(message) = self.base.pop_front() {
-            return Some(Next { slot: None, charge: 0, message });
+            return Some(Next::whole(None, 0, message));
         }
         if self.queued == 0 {
             return None;
@@ -113,6 +145,7 @@ impl Schedule {
     }
 
     fn next_of_turn(&mut self) -> Option<Next> {
+        let slot = Some(SlotId(self.turn));
         let lane = &mut self.lanes[self.turn];
         let Some(head) = lane.queue.front() else {
             lane.credit = 0;
@@ -122,12 +155,22 @@ impl Schedule {
             lane.credit = lane.credit.saturating_add(lane.quantum);
             self.topped_up = true;
         }
-        lane.credit = lane.credit.checked_sub(head.payload.len().max(1))?;
+        let (length, start) = (head.payload.len(), lane.gone);
+        let cut = self.chunks.is_some() && length > PLAIN;
+        let end = if cut { length.min(start + PIECE) } else { length };
+        lane.credit = lane.credit.checked_sub((end - start).max(1))?;
+        if end < length {
+            lane.gone = end;
+            let (code, data) = (head.code, head.payload.slice(start..end));
+            return Some(Next { slot, charge: 0, code, data, start, length });
+        }
+        lane.gone = 0;
         let message = lane.queue.pop_front()?;
-        let charge = charge(message.payload.len(), lane.capacity);
+        let charge = charge(length, lane.capacity);
         lane.bytes -= charge;
         self.queued -= 1;
-        Some(Next { slot: Some(SlotId(self.turn)), charge, message })
+        let whole = Next::whole(slot, charge, message);
+        Some(Next { data: whole.data.slice(start..), start, ..whole })
     }
 
     /// Whether no slot's message waits.
@@ -152,15 +195,31 @@ impl Schedule {
             let dropped = lane.queue.len();
             lane.queue = VecDeque::new();
             lane.bytes = 0;
+            lane.gone = 0;
             (SlotId(index), dropped)
         })
     }
 }
 
+impl Next {
+    fn whole(slot: Option<SlotId>, charge: usize, message: Message) -> Self {
+        let Message { code, payload } = message;
+        Self { slot, charge, code, start: 0, length: payload.len(), data: payload }
+    }
+
+    /// Whether it is a part of a message.
+    pub(crate) const fn is_piece(&self) -> bool {
+        self.data.len() < self.length
+    }
+
+    /// Whether nothing of the message is left.
+    pub(crate) const fn is_last(&self) -> bool {
+        self.start + self.data.len() == self.length
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
     fn message(length: usize) -> Message {
@@ -177,7 +236,7 @@ mod tests {
                 while schedule.push(SlotId(index), message.clone()) {}
             }
             let next = schedule.next().unwrap();
-            sent[next.slot.unwrap().0] += next.message.payload.len();
+            sent[next.slot.unwrap().0] += next.data.len();
         }
         sent
     }
@@ -226,13 +285,35 @@ mod tests {
         }
         assert_eq!(code, 1000 / 64);
         for expected in 0..code {
-            assert_eq!(schedule.next().unwrap().message.code, expected);
+            assert_eq!(schedule.next().unwrap().code, expected);
         }
         assert!(schedule.is_empty());
         assert!(schedule.push(SlotId(0), message(1 << 20)), "larger than the lane, but alone");
         assert!(!schedule.push(SlotId(0), message(0)));
         assert_eq!(schedule.next().unwrap().charge, 1000);
         assert_eq!(schedule.waiting(SlotId(0)), 0);
+    }
+
+    #[test]
+    fn a_cut_message_lets_others_between_and_keeps_its_lane_in_order() {
+        let mut schedule = Schedule::new([(1, 1 << 20); 2]);
+        schedule.set_chunks(Some(Chunks::at(16)));
+        assert!(schedule.push(SlotId(0), message(10 * PIECE + 1)));
+        assert!(schedule.push(SlotId(0), Message { code: 1, payload: Bytes::new() }));
+        let full = schedule.waiting(SlotId(0));
+        let begin = schedule.next().unwrap();
+        assert!(begin.is_piece() && !begin.is_last() && begin.start == 0 && begin.charge == 0);
+        assert!(schedule.push(SlotId(1), message(1)));
+        assert!(schedule.push_base(message(1)));
+        assert_eq!(schedule.next().unwrap().slot, None);
+        let first: Vec<_> = std::iter::from_fn(|| schedule.next()).take(2).collect();
+        assert!(first.iter().any(|next| next.slot == Some(SlotId(1))), "one piece first at most");
+        assert_eq!(schedule.waiting(SlotId(0)), full, "its room is free when it is gone");
+        let rest: Vec<_> = std::iter::from_fn(|| schedule.next()).collect();
+        let last = &rest[rest.len() - 2];
+        assert_eq!((last.start, last.data.len(), last.is_last()), (10 * PIECE, 1, true));
+        assert_eq!((last.charge, rest.last().unwrap().code), (10 * PIECE + 65, 1));
+        assert!(schedule.is_empty() && schedule.waiting(SlotId(0)) == 0);
     }
 
     #[test]

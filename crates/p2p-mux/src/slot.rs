@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::{
     Reason, Restart, Shared,
+    assembly::Assembly,
     budget::{Budget, Limits},
     restart::Backoff,
 };
@@ -110,6 +111,8 @@ pub(crate) struct Slot {
     pub(crate) length: u64,
     pub(crate) terms: Terms,
     pub(crate) inbound: Budget,
+    /// The message that arrives in pieces, if one does.
+    pub(crate) assembly: Option<Assembly>,
     /// `None` while it runs.
     pub(crate) ended: Option<Ending>,
     pub(crate) backoff: Backoff,
@@ -126,6 +129,7 @@ impl Slot {
             length: shared.length,
             terms,
             inbound: Budget::new(terms.inbound),
+            assembly: None,
             ended: None,
             backoff: Backoff::new(now),
             reopens: None,
@@ -133,9 +137,10 @@ impl Slot {
         }
     }
 
-    /// Its task has ended.
+    /// Its task has ended, and what it did not take is gone.
     pub(crate) fn end(&mut self, now: Instant, ending: Ending) {
         self.ended = Some(ending);
+        self.inbound = Budget::new(self.terms.inbound);
         if let OnExit::Restart(restart) = &self.terms.on_exit {
             // A moment that the clock cannot tell never comes.
             self.reopens = now.checked_add(self.backoff.handle_end(now, restart));
@@ -147,8 +152,17 @@ impl Slot {
         self.ended = None;
         self.reopens = None;
         self.overloaded = false;
-        self.inbound = Budget::new(self.terms.inbound);
         self.backoff.handle_start(now);
+    }
+
+    /// Drops what it has of an unfinished message. Whether there was anything that was still kept.
+    pub(crate) fn discard_unfinished(&mut self) -> bool {
+        self.assembly.as_mut().is_some_and(|unfinished| unfinished.discard(&mut self.inbound))
+    }
+
+    /// Adds `data` to the unfinished message, if there is room for them or it is dropped.
+    pub(crate) fn add(&mut self, data: &[u8]) -> bool {
+        self.assembly.as_mut().is_none_or(|unfinished| unfinished.add(data, &mut self.inbound))
     }
 
     pub(crate) const fn is_open(&self) -> bool {

@@ -47,6 +47,11 @@ pub struct SlotStats {
     pub messages_out: u64,
     /// Bytes that were sent.
     pub bytes_out: u64,
+    /// Pieces of large messages that arrived (`chunk/1`). The messages themselves are counted above
+    /// when they are whole.
+    pub pieces_in: u64,
+    /// Pieces of large messages that were sent.
+    pub pieces_out: u64,
     /// The same for each code that has been in use, in order of the codes. Of a sub-protocol with
     /// more than 256 codes only the first 256 are told apart.
     pub codes: Vec<CodeStats>,
@@ -92,6 +97,8 @@ pub struct Drops {
     pub unsent: u64,
     /// Not sent because not even compressed did it fit into a frame.
     pub too_large: u64,
+    /// Arrived in part only: the peer gave it up, or the connection ended.
+    pub unfinished: u64,
 }
 
 /// How often a sub-protocol ended, by the way it did.
@@ -153,6 +160,8 @@ pub(crate) struct SlotMeter {
     /// By code.
     codes: Box<[CodeMeter]>,
     pub(crate) drops: DropMeter,
+    pub(crate) pieces_in: Counter,
+    pub(crate) pieces_out: Counter,
     pub(crate) queued_in: Counter,
     pub(crate) queued_out: Counter,
     pub(crate) restarts: Counter,
@@ -177,6 +186,7 @@ pub(crate) struct DropMeter {
     pub(crate) overload: Counter,
     pub(crate) unsent: Counter,
     pub(crate) too_large: Counter,
+    pub(crate) unfinished: Counter,
 }
 
 /// As [`Exits`].
@@ -221,6 +231,8 @@ impl SlotMeter {
             total: CodeMeter::default(),
             codes: (0..codes).map(|_| CodeMeter::default()).collect(),
             drops: DropMeter::default(),
+            pieces_in: Counter::default(),
+            pieces_out: Counter::default(),
             queued_in: Counter::default(),
             queued_out: Counter::default(),
             restarts: Counter::default(),
@@ -268,6 +280,8 @@ impl SlotMeter {
             bytes_in: total.bytes_in,
             messages_out: total.messages_out,
             bytes_out: total.bytes_out,
+            pieces_in: self.pieces_in.get(),
+            pieces_out: self.pieces_out.get(),
             codes: (0..).zip(&self.codes).map(|(n, code)| code.snapshot(n)).filter(used).collect(),
             queued_in: self.queued_in.get(),
             queued_out: self.queued_out.get(),
@@ -276,6 +290,7 @@ impl SlotMeter {
                 overload: self.drops.overload.get(),
                 unsent: self.drops.unsent.get(),
                 too_large: self.drops.too_large.get(),
+                unfinished: self.drops.unfinished.get(),
             },
             exits: Exits {
                 returned: self.exits.returned.get(),

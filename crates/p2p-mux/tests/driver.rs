@@ -64,7 +64,7 @@ async fn of_several_versions_the_highest_common_one_runs() {
         let running: Vec<_> = end.peer.shared().iter().map(ToString::to_string).collect();
         assert_eq!(running, ["echo/2", "other/1"]);
     }
-    assert_eq!(a.peer.capabilities().len(), 4, "all that was announced");
+    assert_eq!(a.peer.capabilities().len(), 5, "all that was announced, and chunk/1");
     assert_eq!((a.peer.client(), a.peer.id()), ("node-2/test", common::key(2).id()));
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{SECOND, hello_of, idle, key, local, say_hello, streams};
+use common::{SECOND, handed_out, hello_of, idle, key, local, run, say_hello, streams};
 use p2p_mux::{
     Capability, Config, GreetError, Hello, HelloError, Lost, MAX_HELLO, Protocol, Reason, base,
     greet,
@@ -56,6 +56,58 @@ fn a_hello_says_each_capability_once_and_in_order() {
     let names = [idle("shh", 6), idle("eth", 63), idle("shh", 5), idle("shh", 6)];
     let said: Vec<_> = hello_of(&names).capabilities.iter().map(ToString::to_string).collect();
     assert_eq!(said, ["eth/63", "shh/5", "shh/6"]);
+}
+
+#[test]
+fn a_hello_says_chunk_1_unless_it_must_not() {
+    let said = |names: &[Protocol], chunk| {
+        let config = Config { chunk, ..Config::default() };
+        let capabilities = local(1, names).hello(&config).capabilities;
+        capabilities.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&[idle("shh", 6), idle("bzz", 1)], true), ["bzz/1", "chunk/1", "shh/6"]);
+    assert_eq!(said(&[idle("shh", 6)], false), ["shh/6"]);
+    // A sub-protocol of that name takes its place.
+    assert_eq!(said(&[idle("chunk", 3)], true), ["chunk/3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn chunk_1_alone_is_nothing_in_common() {
+    let (a, b) = streams(1024).await;
+    let (here, there) = (local(1, &[idle("shh", 6)]), local(2, &[idle("eth", 63)]));
+    let config = Config::default();
+    let (a, b) = tokio::join!(greet(a, &here, &config), greet(b, &there, &config));
+    for end in [a, b] {
+        let error = end.map(|_| ()).unwrap_err();
+        assert!(matches!(error, GreetError::Useless(_)), "{error}");
+        assert_eq!(error.reason(), Some(Reason::UselessPeer));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn chunk_1_is_agreed_by_both_or_not_at_all_and_never_shows() {
+    for both in [[true, true], [true, false], [false, true], [false, false]] {
+        let (mut zeds, other) = (handed_out("zed"), handed_out("zed"));
+        let (a, b) = streams(1024).await;
+        let (here, there) = (local(1, &[zeds.0]), local(2, &[other.0]));
+        let [ours, theirs] = both.map(|chunk| Config { chunk, ..Config::default() });
+        let (a, b) = tokio::join!(greet(a, &here, &ours), greet(b, &there, &theirs));
+        let (a, b) = (run(a.unwrap()), run(b.unwrap()));
+        assert_eq!(a.peer.shared(), [Capability::new("zed", 1)]);
+        let (mut there, mut taken) = (other.1, Vec::new());
+        let (from, mut to) = (zeds.1.recv().await.unwrap(), there.recv().await.unwrap());
+        for length in [1, 200_000, 2] {
+            from.channel.send_raw(5, vec![3; length]).await.unwrap();
+        }
+        for _ in 0..3 {
+            let message = to.channel.recv().await.unwrap();
+            taken.push((message.code, message.payload.len()));
+        }
+        assert_eq!(taken, [(5, 1), (5, 200_000), (5, 2)]);
+        let pieces = if both == [true, true] { 13 } else { 0 };
+        let (a, b) = (a.peer.stats().slots.remove(0), b.peer.stats().slots.remove(0));
+        assert_eq!((a.pieces_out, b.pieces_in, b.messages_in), (pieces, pieces, 3));
+    }
 }
 
 #[test]
@@ -252,6 +304,6 @@ async fn two_ends_that_both_write_first_do_not_block_each_other() {
     let (here, there) = (local(1, &[idle("a", 1)]), local(2, &[idle("a", 1)]));
     let config = Config::default();
     let (a, b) = tokio::join!(greet(a, &here, &config), greet(b, &there, &config));
-    assert_eq!(a.unwrap().hello(), &there.hello());
-    assert_eq!(b.unwrap().hello(), &here.hello());
+    assert_eq!(a.unwrap().hello(), &there.hello(&config));
+    assert_eq!(b.unwrap().hello(), &here.hello(&config));
 }

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use bytes::BytesMut;
 use common::{
-    ends::{End, machine_and_raw, message, slots},
+    ends::{End, chunks, machine_and_raw, message, slots},
     sessions,
 };
 use p2p_mux::{
@@ -37,7 +37,9 @@ enum Step {
 fn step() -> impl Strategy<Value = (bool, Step)> {
     let step = prop_oneof![
         6 => (0..3usize, 0..600usize).prop_map(|(slot, length)| Step::Send { slot, length }),
+        2 => (0..3usize, 30_000..70_000usize).prop_map(|(slot, length)| Step::Send { slot, length }),
         8 => (1..700usize).prop_map(Step::Move),
+        6 => (1..40_000usize).prop_map(Step::Move),
         4 => (0..3usize).prop_map(|slot| Step::Take { slot }),
         1 => (0..3usize).prop_map(|slot| Step::EndSlot { slot }),
         1 => (0..4000u64).prop_map(Step::Wait),
@@ -58,14 +60,16 @@ struct Side {
 }
 
 impl Side {
-    fn new(session: p2p_mux::transport::Session, now: Instant) -> Self {
+    fn new(session: p2p_mux::transport::Session, chunked: bool, now: Instant) -> Self {
         let terms = Terms {
             inbound: Limits { bytes: 1500, items: 4 },
             outbound: 1500,
             overload: Overload::DropNewest,
             ..Terms::default()
         };
-        let machine = Connection::new(session, &slots(&[terms; 3]), &Config::default(), now);
+        let slots = slots(&[terms; 3]);
+        let machine = Connection::new(session, &slots, &Config::default(), now)
+            .with_chunks(chunks(&slots).filter(|_| chunked));
         Self {
             end: End { machine, input: BytesMut::new() },
             wire: BytesMut::new(),
@@ -112,11 +116,11 @@ proptest! {
 
     #[test]
     fn two_ends_agree_whatever_they_do_and_however_the_bytes_are_cut(
-        steps in proptest::collection::vec(step(), 0..200)
+        chunked in any::<bool>(), steps in proptest::collection::vec(step(), 0..200)
     ) {
         let mut now = Instant::now();
         let (a, b) = sessions();
-        let (mut a, mut b) = (Side::new(a, now), Side::new(b, now));
+        let (mut a, mut b) = (Side::new(a, chunked, now), Side::new(b, chunked, now));
         for (first, step) in steps {
             let (this, other) = if first { (&mut a, &mut b) } else { (&mut b, &mut a) };
             match step {

@@ -56,7 +56,7 @@ impl Server {
         let enode = describe::own_enode(&config, &addrs);
         let dials = config.dialling.enabled;
         let shared = Arc::new(Shared::new(config, enode.tcp));
-        let bytes = shared.local.hello().encode().len();
+        let bytes = shared.local.hello(&shared.connection).encode().len();
         if bytes > MAX_HELLO {
             return Err(StartError::HelloTooLong { bytes });
         }

@@ -7,7 +7,7 @@ use rlpx_transport::{FrameError, Message as Frame};
 
 use super::Connection;
 use crate::{
-    Closed, Ending, Fault, Load, Message, Overload, Reason, SlotId,
+    ChunkError, Closed, Ending, Fault, Load, Message, Overload, Reason, SlotId,
     base::{self, Base},
     slot::Slot,
 };
@@ -42,12 +42,20 @@ pub enum Event {
     },
 }
 
-/// The message that did not fit into its slot's budget: nothing is read while it waits.
+/// What did not fit into its slot's budget: nothing is read while it waits.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) slot: SlotId,
-    pub(super) message: Message,
+    pub(super) arrival: Arrival,
     pub(super) until: Instant,
+}
+
+/// What arrives for a slot.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    Message(Message),
+    /// The next bytes of the unfinished message of the slot.
+    Data(Bytes),
 }
 
 impl Connection {
@@ -72,7 +80,7 @@ impl Connection {
             }
         }
         while self.closed.is_none() && self.held.is_none() {
-            match self.opener.open(input) {
+            match self.session.opener.open(input) {
                 Ok(Some(frame)) => {
                     if let Some(event) = self.handle_frame(now, frame) {
                         return Some(event);
@@ -140,14 +148,26 @@ impl Connection {
             self.handle_base(now, Base::decode(frame.code, &frame.payload));
             return None;
         }
-        let Some(index) = self.slots.iter().position(|slot| slot.owns(frame.code)) else {
+        if let Some(code) = self.schedule.chunks().and_then(|chunks| chunks.code(frame.code)) {
+            return self.handle_chunk(now, code, &frame.payload);
+        }
+        let Some((slot, code)) = self.owner(frame.code) else {
             self.handle_fault(Fault::UnknownCode { code: frame.code });
             return None;
         };
-        let code = frame.code - self.slots[index].offset;
-        self.meters.slots[index].received(code, frame.payload.len());
+        if self.slots[slot.0].assembly.is_some() {
+            self.handle_fault(ChunkError::Unfinished { id: frame.code }.into());
+            return None;
+        }
+        self.meters.slots[slot.0].received(code, frame.payload.len());
         let message = Message { code, payload: detached(frame.payload) };
-        self.deliver(now, SlotId(index), message)
+        self.deliver(now, slot, message)
+    }
+
+    /// The slot to which the message `id` belongs, and its code there.
+    pub(super) fn owner(&self, id: u64) -> Option<(SlotId, u64)> {
+        let index = self.slots.iter().position(|slot| slot.owns(id))?;
+        Some((SlotId(index), id - self.slots[index].offset))
     }
 
     fn deliver(&mut self, now: Instant, slot: SlotId, message: Message) -> Option<Event> {
@@ -161,26 +181,43 @@ impl Connection {
             self.meter_inbound(slot);
             return Some(Event::Message { slot, message });
         } else {
-            self.meters.stalls.increment();
-            self.held = Some(Held { slot, message, until: now + self.config.stall_limit });
+            self.hold(now, slot, Arrival::Message(message));
         }
         None
     }
 
+    pub(super) fn hold(&mut self, now: Instant, slot: SlotId, arrival: Arrival) {
+        self.meters.stalls.increment();
+        self.held = Some(Held { slot, arrival, until: now + self.config.stall_limit });
+    }
+
     fn retry(&mut self, now: Instant, held: Held) -> Option<Event> {
-        let state = &mut self.slots[held.slot.0];
-        if !state.inbound.admit(held.message.payload.len()) {
+        let slot = held.slot;
+        let state = &mut self.slots[slot.0];
+        let fits = match &held.arrival {
+            Arrival::Message(message) => state.inbound.admit(message.payload.len()),
+            Arrival::Data(data) => state.add(data),
+        };
+        if !fits {
             self.held = Some(held);
             return None;
         }
         self.liveness.heard(now);
-        self.meter_inbound(held.slot);
-        Some(Event::Message { slot: held.slot, message: held.message })
+        self.meter_inbound(slot);
+        match held.arrival {
+            Arrival::Message(message) => Some(Event::Message { slot, message }),
+            Arrival::Data(_) => self.complete(slot),
+        }
     }
 
     pub(super) fn handle_overload(&mut self, now: Instant, held: &Held) {
         self.liveness.heard(now);
         self.meters.slots[held.slot.0].drops.overload.increment();
+        if let Arrival::Data(data) = &held.arrival {
+            self.slots[held.slot.0].discard_unfinished();
+            self.meter_inbound(held.slot);
+            self.pass_over(held.slot, data);
+        }
         let state = &mut self.slots[held.slot.0];
         match state.terms.overload {
             Overload::DropNewest => state.overloaded = true,
@@ -224,12 +261,12 @@ impl Connection {
         }
     }
 
-    fn handle_fault(&mut self, fault: Fault) {
+    pub(super) fn handle_fault(&mut self, fault: Fault) {
         let reason = fault.reason();
         self.finish(Closed::Fault(fault), Some(reason));
     }
 
-    fn meter_inbound(&self, slot: SlotId) {
+    pub(super) fn meter_inbound(&self, slot: SlotId) {
         let waiting = self.slots[slot.0].inbound.used().bytes;
         self.meters.slots[slot.0].queued_in.set(waiting as u64);
     }

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use p2p_mux::{
-    Capability, Config, Connection, Event, Message, Offer, Shared, SlotId, Terms, negotiate,
+    Capability, Chunks, Config, Connection, Event, Message, Offer, Shared, SlotId, Terms,
+    negotiate,
     transport::{Opener, Sealer},
 };
 
@@ -77,4 +78,28 @@ pub fn machine_and_raw(terms: &[Terms], now: Instant) -> (End, Raw) {
     let (a, b) = sessions();
     let machine = Connection::new(a, &slots(terms), &Config::default(), now);
     (End { machine, input: BytesMut::new() }, Raw { sealer: b.sealer, opener: b.opener })
+}
+
+/// Where `chunk/1` is among `slots`: behind `a/1`, `b/1` and `c/1`, before `d/1`.
+pub fn chunks(slots: &[(Shared, Terms)]) -> Option<Chunks> {
+    let lower = slots.iter().filter(|(shared, _)| *shared.capability.name < *"chunk");
+    let offer = |(shared, terms): &(Shared, Terms)| Offer {
+        capability: shared.capability.clone(),
+        length: shared.length,
+        terms: *terms,
+    };
+    let offers: Vec<Offer> = lower.map(offer).chain([Chunks::offer()]).collect();
+    let all: Vec<_> = offers.iter().map(|offer| offer.capability.clone()).collect();
+    Chunks::take(&mut negotiate(&offers, &all))
+}
+
+/// Two ends with at most three slots and `chunk/1` behind them, each on its own terms.
+pub fn chunked(here: &[Terms], there: &[Terms], now: Instant) -> (End, End) {
+    let (a, b) = sessions();
+    let end = |session, terms| {
+        let slots = slots(terms);
+        let machine = Connection::new(session, &slots, &Config::default(), now);
+        End { machine: machine.with_chunks(chunks(&slots)), input: BytesMut::new() }
+    };
+    (end(a, here), end(b, there))
 }

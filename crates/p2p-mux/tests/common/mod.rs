@@ -132,7 +132,7 @@ pub async fn hear_hello(raw: &mut Stream<DuplexStream>) -> Hello {
 
 /// What node 2 says that can do what `protocols` can.
 pub fn hello_of(protocols: &[Protocol]) -> Hello {
-    local(2, protocols).hello()
+    local(2, protocols).hello(&Config { chunk: false, ..Config::default() })
 }
 
 /// A running sub-protocol in the hands of a test.

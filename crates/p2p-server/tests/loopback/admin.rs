@@ -77,7 +77,7 @@ async fn peer_info_has_the_shape_of_geth() {
         "enode": b.enode().to_string(),
         "id": hash,
         "name": "node-2",
-        "caps": ["quiet/1", "talk/1"],
+        "caps": ["chunk/1", "quiet/1", "talk/1"],
         "network": {
             "localAddress": outbound.network.local_address.to_string(),
             "remoteAddress": addr(&b).to_string(),
