@@ -4,6 +4,7 @@
 //! over its committed corpus on stable, so that no finding comes back. A new target is a function here, a line in
 //! [`TARGETS`], a file in `fuzz_targets/` with its entry in the manifest, and a few seeds in `corpus/`.
 
+mod chunk;
 mod envelope;
 mod fixture;
 mod identity;
@@ -12,6 +13,7 @@ mod rlp;
 mod rlpx;
 mod session;
 
+pub use chunk::chunk;
 pub use envelope::{envelope_v5, envelope_v6, open, payload_v5, payload_v6};
 pub use identity::{ecies_open, enode};
 pub use mux::{connection, hello, reason};
@@ -35,6 +37,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("hello", hello),
     ("reason", reason),
     ("connection", connection),
+    ("chunk", chunk),
     ("envelope_v5", envelope_v5),
     ("envelope_v6", envelope_v6),
     ("payload_v5", payload_v5),

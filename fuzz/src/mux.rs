@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use p2p_mux::{
-    Capability, Config, Connection, Ending, Event, Hello, Limits, Message, Offer, OnExit, Reason,
-    Restart, SlotId, Terms,
+    Capability, Chunks, Config, Connection, Ending, Event, Hello, Limits, Message, Offer, OnExit,
+    Reason, Restart, SlotId, Terms,
 };
 use rlpx_transport::Sealer;
 
@@ -53,6 +53,34 @@ fn terms() -> Terms {
 
 const BUDGET: usize = 256;
 
+/// More than goes in one piece.
+const LARGE: usize = 40_000;
+
+/// The first id of `chunk/1`, beside `echo` and `shh`, which follow it.
+const BEGIN: u64 = 16;
+
+/// An id of the two slots, or just below or beyond.
+fn id(byte: u8) -> u64 {
+    18 + u64::from(byte % 18)
+}
+
+/// `[id, length, data]`
+fn begin(argument: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let (id, rest) = (id(argument.first().copied().unwrap_or_default()), argument.get(1..));
+    let (length, data) = rest.unwrap_or_default().split_first().unwrap_or((&0, &[]));
+    rlp_codec::encode_list(&mut out, &[&id, &(u64::from(*length) * 2), &data]);
+    out
+}
+
+/// `[id, data]`
+fn more(argument: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let (id, data) = argument.split_first().unwrap_or((&0, &[]));
+    rlp_codec::encode_list(&mut out, &[&self::id(*id), &data]);
+    out
+}
+
 /// The same, for a sub-protocol that is started again when it has ended.
 fn restarted() -> Terms {
     Terms { on_exit: OnExit::Restart(Restart::default()), ..terms() }
@@ -65,15 +93,25 @@ fn cost(message: &Message) -> usize {
 
 /// The input is a list of things to do: by the peer, by the slots, by the clock. Whatever their order, what is
 /// delivered is for an open slot and in its range, the budget holds, and after the end nothing happens any more.
+/// Once with `chunk/1`, once without.
 pub fn connection(data: &[u8]) {
+    for chunked in [false, true] {
+        follow(data, chunked);
+    }
+}
+
+fn follow(data: &[u8], chunked: bool) {
     let (near, far) = sessions();
-    let offers = [offer("echo/1"), offer("shh/6")];
+    let mut offers = vec![offer("echo/1"), offer("shh/6")];
+    offers.extend(chunked.then(Chunks::offer));
     let remote: Vec<Capability> = offers.iter().map(|offer| offer.capability.clone()).collect();
-    let slots: Vec<_> =
-        p2p_mux::negotiate(&offers, &remote).into_iter().zip([terms(), restarted()]).collect();
+    let mut shared = p2p_mux::negotiate(&offers, &remote);
+    let chunks = Chunks::take(&mut shared);
+    assert_eq!(chunks.is_some(), chunked);
+    let slots: Vec<_> = shared.into_iter().zip([terms(), restarted()]).collect();
     let now = Instant::now();
     let mut run = Run {
-        connection: Connection::new(near, &slots, &Config::default(), now),
+        connection: Connection::new(near, &slots, &Config::default(), now).with_chunks(chunks),
         peer: far.sealer,
         input: BytesMut::new(),
         now,
@@ -116,7 +154,12 @@ impl Run {
             10 => self.end(slot, first),
             11 => self.pass(Duration::from_millis(u64::from(first) * 100)),
             12 if first == 0 => self.connection.close(Reason::Requested),
-            _ => {}
+            // One that goes in pieces where it can.
+            12 => self.say(slot, u64::from(first % 8), &[first; LARGE]),
+            // A message in pieces, if these are the ids of chunk/1: it begins, goes on, is given up.
+            13 => self.peer_says(BEGIN, &begin(argument)),
+            14 => self.peer_says(BEGIN + 1, &more(argument)),
+            _ => self.peer_says(BEGIN + 2, &rlp_codec::encode(&vec![id(first)])),
         }
         self.poll();
     }
@@ -184,6 +227,9 @@ impl Run {
                 waiting.len() <= 4 && bytes <= BUDGET,
                 "slot {index} was given more than its budget"
             );
+        }
+        for slot in self.connection.stats().slots {
+            assert!(slot.queued_in <= BUDGET as u64, "what has arrived in part counts");
         }
         assert_eq!(self.connection.poll_timeout().is_none(), self.connection.closed().is_some());
         if self.connection.closed().is_some() {

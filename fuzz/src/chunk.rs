@@ -1,0 +1,155 @@
+//! Messages in pieces (`chunk/1`), against a model that puts them together in the simplest way.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use bytes::BytesMut;
+use p2p_mux::{
+    Capability, Chunks, Config, Connection, Event, Limits, Message, Offer, SlotId, Terms,
+};
+use rlp_codec::{Encodable, encode_list};
+use rlpx_transport::Sealer;
+
+use crate::rlpx::sessions;
+
+/// The ids: `chunk/1` has 16 to 18, `echo/1` 19 to 21, `shh/6` 22 to 24.
+const CHUNK: u64 = 16;
+const ECHO: u64 = 19;
+const LENGTH: u64 = 3;
+
+/// The unfinished message of each slot: its id, its length, and what there is of it.
+type Model = BTreeMap<u64, (u64, u64, Vec<u8>)>;
+
+/// The input is a list of messages of a peer: pieces, whole messages, and in the end anything as a piece. What the
+/// slots get is what the model says, and the connection ends where it finds something out of place.
+pub fn chunk(data: &[u8]) {
+    let (near, far) = sessions();
+    let (mut connection, mut peer) = (connection(near), far.sealer);
+    let mut model = Model::new();
+    let (now, mut input) = (Instant::now(), BytesMut::new());
+    let mut script = data;
+    while let Some((&step, rest)) = script.split_first() {
+        let (argument, rest) = rest.split_at(rest.len().min(usize::from(step >> 3)));
+        script = rest;
+        let Some(expected) = says(step & 7, argument, &mut model, &mut peer, &mut input) else {
+            // Anything: there is nothing to expect but that it is survived.
+            while connection.poll_event(now, &mut input).is_some() {}
+            return;
+        };
+        let heard = std::iter::from_fn(|| connection.poll_event(now, &mut input)).next();
+        let heard = heard.map(|event| match event {
+            Event::Message { slot, message } => {
+                connection.discard(slot, &message);
+                (ECHO + slot.0 as u64 * LENGTH + message.code, message.payload.to_vec())
+            }
+            other => panic!("nothing else happens here: {other:?}"),
+        });
+        assert_eq!(connection.closed().is_some(), expected.is_err(), "{:?}", connection.closed());
+        let Ok(expected) = expected else { return };
+        assert_eq!(heard, expected);
+        for (slot, stats) in connection.stats().slots.iter().enumerate() {
+            let of_model = model.get(&(slot as u64)).map_or(0, |(_, _, has)| has.len() + 64);
+            assert_eq!(stats.queued_in, of_model as u64);
+        }
+    }
+    let large = vec![7; 100_000];
+    let sent = connection.send(SlotId(1), Message { code: 0, payload: large.into() });
+    assert_eq!(sent.is_ok(), connection.closed().is_none());
+    while connection.poll_transmit(&mut input).is_some() {}
+}
+
+fn connection(session: rlpx_transport::Session) -> Connection {
+    let terms = Terms { inbound: Limits { bytes: 1 << 20, items: 4 }, ..Terms::default() };
+    let offer = |(name, version)| Offer {
+        capability: Capability::new(name, version),
+        length: LENGTH,
+        terms,
+    };
+    let offers = [offer(("echo", 1)), offer(("shh", 6)), Chunks::offer()];
+    let remote: Vec<Capability> = offers.iter().map(|offer| offer.capability.clone()).collect();
+    let mut shared = p2p_mux::negotiate(&offers, &remote);
+    let chunks = Chunks::take(&mut shared);
+    let slots: Vec<_> = shared.into_iter().map(|shared| (shared, terms)).collect();
+    Connection::new(session, &slots, &Config::default(), Instant::now()).with_chunks(chunks)
+}
+
+/// A message with its id.
+type Heard = (u64, Vec<u8>);
+
+/// The peer says something: what must come of it, or that it is a breach; `None` if it may be anything.
+fn says(
+    step: u8,
+    argument: &[u8],
+    model: &mut Model,
+    peer: &mut Sealer,
+    input: &mut BytesMut,
+) -> Option<Result<Option<Heard>, ()>> {
+    let (first, rest) = argument.split_first().unwrap_or((&0, &[]));
+    // One below the slots, six in them, one beyond.
+    let id = ECHO - 1 + u64::from(first % 8);
+    let slot = (id.checked_sub(ECHO).map(|code| code / LENGTH)).filter(|&slot| slot < 2);
+    let mut seal = |id: u64, payload: &[u8]| {
+        peer.seal(id, payload, input).unwrap_or_else(|error| panic!("it fits, but {error}"));
+    };
+    match step {
+        0 | 1 => {
+            let (length, data) = rest.split_first().unwrap_or((&0, &[]));
+            seal(CHUNK, &list(&[&id, length, &data]));
+            Some(begins(model, slot.ok_or(()), (id, u64::from(*length)), data))
+        }
+        2..=4 => {
+            seal(CHUNK + 1, &list(&[&id, &rest]));
+            Some(goes_on(model, slot.ok_or(()), id, rest))
+        }
+        5 => {
+            seal(CHUNK + 2, &list(&[&id]));
+            let unfinished = slot.and_then(|slot| model.remove(&slot));
+            Some(unfinished.filter(|(begun, ..)| *begun == id).map(|_| None).ok_or(()))
+        }
+        // The id below the slots is an empty list where a piece should be.
+        6 => {
+            seal(id, rest);
+            let fits = slot.filter(|slot| !model.contains_key(slot));
+            Some(fits.map(|_| Some((id, rest.to_vec()))).ok_or(()))
+        }
+        _ => {
+            seal(CHUNK + u64::from(first % 3), rest);
+            None
+        }
+    }
+}
+
+fn begins(
+    model: &mut Model,
+    slot: Result<u64, ()>,
+    (id, length): (u64, u64),
+    data: &[u8],
+) -> Result<Option<Heard>, ()> {
+    let in_place = !data.is_empty() && (data.len() as u64) < length;
+    let replaced = model.insert(slot?, (id, length, data.to_vec()));
+    if in_place && replaced.is_none() { Ok(None) } else { Err(()) }
+}
+
+fn goes_on(
+    model: &mut Model,
+    slot: Result<u64, ()>,
+    id: u64,
+    data: &[u8],
+) -> Result<Option<Heard>, ()> {
+    let slot = slot?;
+    let (begun, length, has) = model.get_mut(&slot).ok_or(())?;
+    has.extend_from_slice(data);
+    let size = has.len() as u64;
+    if *begun != id || data.is_empty() || size > *length {
+        return Err(());
+    }
+    if size < *length {
+        return Ok(None);
+    }
+    Ok(model.remove(&slot).map(|(id, _, has)| (id, has)))
+}
+
+fn list(items: &[&dyn Encodable]) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_list(&mut out, items);
+    out
+}
