@@ -1,0 +1,169 @@
+//! What one sub-protocol feels of another on the same connection.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use p2p_mux::{Channel, Config};
+use tokio::{
+    runtime::Runtime,
+    sync::mpsc,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::wire::{Pair, pair};
+
+/// How many small messages are timed in one pass, and how often they are sent.
+const PINGS: usize = 250;
+const EVERY: Duration = Duration::from_millis(10);
+/// Those at the start, before the flood is at its height.
+const WARM_UP: usize = 25;
+
+/// The codes of the sub-protocols.
+const FLOOD: u64 = 0;
+const PING: u64 = 1;
+const PONG: u64 = 2;
+
+/// Messages of 8 MiB without a pause, beside one of 100 bytes every 10 ms and back: how long that takes.
+pub(crate) fn ping_beside_flood(runtime: &Runtime) {
+    let plain = Config { chunk: false, ..Config::default() };
+    runtime.block_on(async {
+        report("idle", apart(Config::default(), false).await);
+        report("beside_flood_chunked", apart(Config::default(), true).await);
+        report("beside_flood_plain", apart(plain, true).await);
+        report("beside_flood_fifo", in_one_queue(plain).await);
+    });
+}
+
+fn report(name: &str, mut millis: Vec<f64>) {
+    for (share, at) in [("p50", 0.5), ("p99", 0.99)] {
+        let value = benches::percentile(&mut millis, at);
+        benches::measured(&format!("mux.ping_{share}_ms_{name}"), value);
+    }
+}
+
+/// The two as two sub-protocols.
+async fn apart(config: Config, flooded: bool) -> Vec<f64> {
+    let Pair { mut near, mut far, mut tasks } = pair(&[("flood", 1), ("ping", 1)], config).await;
+    let (ping_far, mut flood_far) = (far.remove(1), far.remove(0));
+    let (ping_near, flood_near) = (near.remove(1), near.remove(0));
+    if flooded {
+        tasks.spawn(async move { flood(&flood_near.sender()).await });
+        tasks.spawn(async move { while flood_far.recv().await.is_some() {} });
+    }
+    tasks.spawn(answer(ping_far));
+    let (sender, mut receiver) = ping_near.split();
+    let (pongs, heard) = mpsc::channel(PINGS);
+    tasks.spawn(async move {
+        while let Some(pong) = receiver.recv().await {
+            note(&pongs, &pong.payload).await;
+        }
+    });
+    let times = ping(sender, heard).await;
+    tasks.shutdown().await;
+    times
+}
+
+/// The two as one sub-protocol: what it says goes out in the order in which it is said.
+async fn in_one_queue(config: Config) -> Vec<f64> {
+    let Pair { mut near, mut far, mut tasks } = pair(&[("all", 1)], config).await;
+    tasks.spawn(answer(far.remove(0)));
+    let (sender, mut receiver) = near.remove(0).split();
+    let flooder = sender.clone();
+    tasks.spawn(async move { flood(&flooder).await });
+    let (pongs, heard) = mpsc::channel(PINGS);
+    tasks.spawn(async move {
+        while let Some(pong) = receiver.recv().await {
+            note(&pongs, &pong.payload).await;
+        }
+    });
+    let times = ping(sender, heard).await;
+    tasks.shutdown().await;
+    times
+}
+
+async fn flood(sender: &p2p_mux::Sender) {
+    let large = Bytes::from(benches::bytes(8 << 20));
+    while sender.send_raw(FLOOD, large.clone()).await.is_ok() {}
+}
+
+/// Sends every ping back, and drops all else.
+async fn answer(mut channel: Channel) {
+    while let Some(message) = channel.recv().await {
+        if message.code == PING && channel.send_raw(PONG, message.payload).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// That the answer to a ping has come, and when.
+async fn note(pongs: &mpsc::Sender<(usize, Instant)>, payload: &[u8]) {
+    let number = payload.first_chunk().map_or(0, |number| usize::from_be_bytes(*number));
+    // Nobody listens any more: the measurement is over.
+    let _ = pongs.send((number, Instant::now())).await;
+}
+
+/// Says a hundred things a second and times each, however many are under way.
+async fn ping(sender: p2p_mux::Sender, mut heard: mpsc::Receiver<(usize, Instant)>) -> Vec<f64> {
+    let (moments, mut said) = mpsc::channel(PINGS);
+    let talk = async move {
+        let mut clock = interval(EVERY);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for number in 0..PINGS {
+            clock.tick().await;
+            let mut payload = [0x5a; 100];
+            payload[..size_of::<usize>()].copy_from_slice(&number.to_be_bytes());
+            moments.send(Instant::now()).await.expect("the other half listens");
+            let sent = sender.send_raw(PING, payload.to_vec()).await;
+            sent.expect("the connection stands");
+        }
+    };
+    let listen = async {
+        let mut times = Vec::new();
+        for expected in 0..PINGS {
+            let (number, at) = heard.recv().await.expect("the connection stands");
+            let sent = said.recv().await.expect("it was said before it was heard");
+            assert_eq!(number, expected, "in order");
+            times.push((at - sent).as_secs_f64() * 1e3);
+        }
+        times.split_off(WARM_UP)
+    };
+    tokio::join!(talk, listen).1
+}
+
+/// Two sub-protocols that always have something to say, in messages of 500 bytes and of 40 kB: the bytes of the first
+/// over those of the second, with equal weights and with three to one.
+pub(crate) fn shares(runtime: &Runtime) {
+    for (case, weight) in [("mux.equal_bytes_ratio", 1), ("mux.weighted_bytes_ratio", 3)] {
+        benches::measured(case, runtime.block_on(share_of(weight)));
+    }
+}
+
+async fn share_of(weight: u32) -> f64 {
+    let protocols = [("large", 1), ("small", weight)];
+    let Pair { near, far, mut tasks } = pair(&protocols, Config::default()).await;
+    for (channel, size) in near.into_iter().zip([40_000, 500]) {
+        let payload = Bytes::from(benches::bytes(size));
+        tasks.spawn(async move {
+            while channel.send_raw(FLOOD, payload.clone()).await.is_ok() {}
+            std::future::pending().await
+        });
+    }
+    let mut counts = Vec::new();
+    for mut channel in far {
+        let (count, counted) = tokio::sync::watch::channel(0.0);
+        counts.push(counted);
+        tasks.spawn(async move {
+            while let Some(message) = channel.recv().await {
+                count.send_modify(|bytes| *bytes += message.payload.len() as f64);
+            }
+            std::future::pending().await
+        });
+    }
+    let now = || counts.iter().map(|count| *count.borrow()).collect::<Vec<f64>>();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = now();
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let after = now();
+    tasks.shutdown().await;
+    (after[1] - before[1]) / (after[0] - before[0])
+}
