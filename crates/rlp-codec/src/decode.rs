@@ -17,6 +17,7 @@ use crate::{Decodable, Error, ErrorKind, Item, List};
 /// assert_eq!(decode::<u64>(&[0x82, 0x04, 0x00]), Ok(1024));
 /// assert_eq!(decode::<u64>(&[0x05, 0x05]), Err(ErrorKind::TrailingBytes.at(1)));
 /// ```
+#[inline]
 pub fn decode<T: Decodable>(input: &[u8]) -> Result<T, Error> {
     let mut rest = input;
     let decoded = T::decode(&mut rest);
@@ -31,6 +32,7 @@ pub fn decode<T: Decodable>(input: &[u8]) -> Result<T, Error> {
 ///
 /// If `input` is no list or bytes follow it, whatever `read` says, and
 /// [`ErrorKind::ExtraItem`] if `read` leaves elements.
+#[inline]
 pub fn decode_list<'a, T, E: From<Error>>(
     input: &'a [u8],
     read: impl FnOnce(&mut List<'a>) -> Result<T, E>,
@@ -54,6 +56,7 @@ pub fn decode_list<'a, T, E: From<Error>>(
 /// let sum = decode_open_list(&input, |list| Ok::<_, Error>(list.uint::<u8>()? + list.uint::<u8>()?));
 /// assert_eq!(sum, Ok(3));
 /// ```
+#[inline]
 pub fn decode_open_list<'a, T, E: From<Error>>(
     input: &'a [u8],
     read: impl FnOnce(&mut List<'a>) -> Result<T, E>,

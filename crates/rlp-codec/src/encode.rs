@@ -15,6 +15,7 @@ use crate::{BufMut, Encodable};
 /// assert_eq!(rlp_codec::encode("dog"), [0x83, b'd', b'o', b'g']);
 /// assert_eq!(rlp_codec::encode(&1024u64), [0x82, 0x04, 0x00]);
 /// ```
+#[inline]
 #[must_use]
 pub fn encode(value: &(impl Encodable + ?Sized)) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.length());
@@ -36,6 +37,7 @@ pub fn encode(value: &(impl Encodable + ?Sized)) -> Vec<u8> {
 /// }
 /// assert_eq!(out, [0xc6, 7, 0x84, b'n', b'a', b'm', b'e']);
 /// ```
+#[inline]
 pub fn encode_list(out: &mut dyn BufMut, items: &[&dyn Encodable]) {
     Header { list: true, payload_length: payload_length(items) }.encode(out);
     for item in items {
@@ -44,11 +46,13 @@ pub fn encode_list(out: &mut dyn BufMut, items: &[&dyn Encodable]) {
 }
 
 /// How many bytes [`encode_list`] appends for these `items`.
+#[inline]
 #[must_use]
 pub fn list_length(items: &[&dyn Encodable]) -> usize {
     Header { list: true, payload_length: payload_length(items) }.length_with_payload()
 }
 
+#[inline]
 fn payload_length(items: &[&dyn Encodable]) -> usize {
     items.iter().map(|item| item.length()).sum()
 }
@@ -69,10 +73,12 @@ fn payload_length(items: &[&dyn Encodable]) -> usize {
 pub struct Raw<'a>(pub &'a [u8]);
 
 impl Encodable for Raw<'_> {
+    #[inline]
     fn encode(&self, out: &mut dyn BufMut) {
         out.put_slice(self.0);
     }
 
+    #[inline]
     fn length(&self) -> usize {
         self.0.len()
     }
@@ -96,6 +102,7 @@ impl Encodable for Raw<'_> {
 pub struct BigEndian<'a>(pub &'a [u8]);
 
 impl BigEndian<'_> {
+    #[inline]
     fn digits(&self) -> &[u8] {
         let zeros = self.0.iter().take_while(|&&byte| byte == 0).count();
         &self.0[zeros..]
@@ -103,10 +110,12 @@ impl BigEndian<'_> {
 }
 
 impl Encodable for BigEndian<'_> {
+    #[inline]
     fn encode(&self, out: &mut dyn BufMut) {
         self.digits().encode(out);
     }
 
+    #[inline]
     fn length(&self) -> usize {
         self.digits().length()
     }

@@ -63,10 +63,16 @@ pub enum ErrorKind {
     /// A boolean is neither `0x80` (false) nor `0x01` (true).
     #[error("neither true nor false")]
     NotBool,
-    /// Lists are nested deeper than [`MAX_DEPTH`](crate::MAX_DEPTH). Only
-    /// [`Item::validate`](crate::Item::validate) looks that deep.
+    /// Lists are nested deeper than [`MAX_DEPTH`](crate::MAX_DEPTH), or than the limit given. Only
+    /// what goes through all of an item looks that deep: [`Item::validate`](crate::Item::validate).
     #[error("lists nested too deep")]
     TooDeep,
+    /// More items than the limit given to [`Item::parse_within`](crate::Item::parse_within).
+    #[error("more items than are allowed")]
+    TooManyItems,
+    /// More bytes than the limit given to [`Item::parse_within`](crate::Item::parse_within).
+    #[error("more bytes than are allowed")]
+    TooLong,
     /// The value is sound RLP, but the type's own [`Decodable`](crate::Decodable) refused it.
     #[error("{0}")]
     Refused(&'static str),
@@ -74,6 +80,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// This kind of fault at the byte `offset`.
+    #[inline]
     #[must_use]
     pub const fn at(self, offset: usize) -> Error {
         Error { kind: self, offset }
@@ -82,6 +89,7 @@ impl ErrorKind {
 
 impl Error {
     /// The same fault in an input that begins `base` bytes into a larger one.
+    #[inline]
     #[must_use]
     pub const fn shifted(self, base: usize) -> Self {
         Self { kind: self.kind, offset: self.offset.saturating_add(base) }
@@ -126,6 +134,8 @@ impl From<Error> for alloy_rlp::Error {
             ErrorKind::NotUtf8 => Self::Custom("not UTF-8"),
             ErrorKind::NotBool => Self::Custom("neither true nor false"),
             ErrorKind::TooDeep => Self::Custom("lists nested too deep"),
+            ErrorKind::TooManyItems => Self::Custom("too many items"),
+            ErrorKind::TooLong => Self::Custom("too many bytes"),
             ErrorKind::Refused(reason) => Self::Custom(reason),
         }
     }

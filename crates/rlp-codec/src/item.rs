@@ -1,8 +1,6 @@
 //! One RLP item, viewed where it lies in the input.
 
-use alloy_rlp::Header;
-
-use crate::{BufMut, Encodable, Error, ErrorKind, List, Uint, uint};
+use crate::{BufMut, Encodable, Error, ErrorKind, List, Uint, header, uint};
 
 /// One RLP item (a byte string or a list), borrowed from the input.
 ///
@@ -26,8 +24,9 @@ use crate::{BufMut, Encodable, Error, ErrorKind, List, Uint, uint};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item<'a> {
     raw: &'a [u8],
-    payload: &'a [u8],
     offset: usize,
+    /// Bytes of the header, at most all of `raw`.
+    header: u8,
     is_list: bool,
 }
 
@@ -37,6 +36,7 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// If there is none, its length is not canonical, or bytes follow it.
+    #[inline]
     pub fn parse(input: &'a [u8]) -> Result<Self, Error> {
         let (item, rest) = Self::parse_prefix(input)?;
         if rest.is_empty() { Ok(item) } else { Err(ErrorKind::TrailingBytes.at(item.raw.len())) }
@@ -47,48 +47,50 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// If there is none or its length is not canonical.
+    #[inline]
     pub fn parse_prefix(input: &'a [u8]) -> Result<(Self, &'a [u8]), Error> {
         Self::parse_at(input, 0)
     }
 
     /// As [`parse_prefix`](Self::parse_prefix), for an `input` that begins at the byte `offset` of
     /// the whole.
+    #[inline]
     pub(crate) fn parse_at(input: &'a [u8], offset: usize) -> Result<(Self, &'a [u8]), Error> {
-        let mut after_header = input;
-        let header =
-            Header::decode(&mut after_header).map_err(|error| header_fault(error).at(offset))?;
-        let Some((payload, rest)) = after_header.split_at_checked(header.payload_length) else {
-            return Err(ErrorKind::Truncated.at(offset));
-        };
-        let raw = &input[..input.len() - rest.len()];
-        Ok((Self { raw, payload, offset, is_list: header.list }, rest))
+        let extent = header::parse(input).map_err(|kind| kind.at(offset))?;
+        let (raw, rest) = input.split_at(usize::from(extent.header) + extent.payload);
+        Ok((Self { raw, offset, header: extent.header, is_list: extent.is_list }, rest))
     }
 
     /// The item as it was written: header and content.
+    #[inline]
     #[must_use]
     pub const fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
     /// What is inside: the bytes of a string, or the encoded elements of a list one after another.
+    #[inline]
     #[must_use]
     pub const fn payload(&self) -> &'a [u8] {
-        self.payload
+        self.raw.split_at(self.header as usize).1
     }
 
     /// Where the item begins in the whole input.
+    #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
     }
 
     /// Whether this is a list rather than a byte string.
+    #[inline]
     #[must_use]
     pub const fn is_list(&self) -> bool {
         self.is_list
     }
 
     /// An error of this `kind` that points at this item: for rules that only the caller knows.
+    #[inline]
     #[must_use]
     pub const fn error(&self, kind: ErrorKind) -> Error {
         kind.at(self.offset)
@@ -99,8 +101,9 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::ExpectedBytes`] for a list.
+    #[inline]
     pub fn bytes(&self) -> Result<&'a [u8], Error> {
-        if self.is_list { Err(self.error(ErrorKind::ExpectedBytes)) } else { Ok(self.payload) }
+        if self.is_list { Err(self.error(ErrorKind::ExpectedBytes)) } else { Ok(self.payload()) }
     }
 
     /// A byte string of exactly `N` bytes.
@@ -108,6 +111,7 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::WrongLength`].
+    #[inline]
     pub fn array<const N: usize>(&self) -> Result<[u8; N], Error> {
         let bytes = self.bytes()?;
         bytes
@@ -121,6 +125,7 @@ impl<'a> Item<'a> {
     ///
     /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::LeadingZero`] (zero is the empty
     /// string), [`ErrorKind::Overflow`].
+    #[inline]
     pub fn uint<T: Uint>(&self) -> Result<T, Error> {
         uint::uint(self.bytes()?).map_err(|kind| self.error(kind))
     }
@@ -131,6 +136,7 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::LeadingZero`].
+    #[inline]
     pub fn digits(&self) -> Result<&'a [u8], Error> {
         uint::digits(self.bytes()?).map_err(|kind| self.error(kind))
     }
@@ -141,6 +147,7 @@ impl<'a> Item<'a> {
     ///
     /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::LeadingZero`],
     /// [`ErrorKind::Overflow`].
+    #[inline]
     pub fn padded<const N: usize>(&self) -> Result<[u8; N], Error> {
         let digits = self.digits()?;
         let mut padded = [0; N];
@@ -154,6 +161,7 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::NotBool`].
+    #[inline]
     pub fn bool(&self) -> Result<bool, Error> {
         match self.bytes()? {
             [] => Ok(false),
@@ -167,6 +175,7 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::ExpectedBytes`] for a list, [`ErrorKind::NotUtf8`].
+    #[inline]
     pub fn str(&self) -> Result<&'a str, Error> {
         core::str::from_utf8(self.bytes()?).map_err(|_| self.error(ErrorKind::NotUtf8))
     }
@@ -177,11 +186,12 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::ExpectedList`] for a byte string.
+    #[inline]
     pub fn items(&self) -> Result<List<'a>, Error> {
         if !self.is_list {
             return Err(self.error(ErrorKind::ExpectedList));
         }
-        Ok(List::new(self.payload, self.offset + (self.raw.len() - self.payload.len())))
+        Ok(List::new(self.payload(), self.offset + usize::from(self.header)))
     }
 
     /// Reads a list with `read`, which must read all its elements.
@@ -190,6 +200,7 @@ impl<'a> Item<'a> {
     ///
     /// [`ErrorKind::ExpectedList`] for a byte string, whatever `read` says, and
     /// [`ErrorKind::ExtraItem`] if `read` leaves elements.
+    #[inline]
     pub fn list<T, E: From<Error>>(
         &self,
         read: impl FnOnce(&mut List<'a>) -> Result<T, E>,
@@ -206,6 +217,7 @@ impl<'a> Item<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::ExpectedList`] for a byte string, and whatever `read` says.
+    #[inline]
     pub fn open_list<T, E: From<Error>>(
         &self,
         read: impl FnOnce(&mut List<'a>) -> Result<T, E>,
@@ -221,17 +233,5 @@ impl Encodable for Item<'_> {
 
     fn length(&self) -> usize {
         self.raw.len()
-    }
-}
-
-/// What is wrong with a header. alloy has one word for a leading zero in an integer and in a
-/// length; here it can only be a length, as can what is too big for a `usize`.
-const fn header_fault(error: alloy_rlp::Error) -> ErrorKind {
-    use alloy_rlp::Error as E;
-    match error {
-        E::NonCanonicalSingleByte => ErrorKind::NonCanonicalByte,
-        E::LeadingZero | E::NonCanonicalSize => ErrorKind::NonCanonicalSize,
-        // Too long for a `usize` is longer than any input, too.
-        _ => ErrorKind::Truncated,
     }
 }

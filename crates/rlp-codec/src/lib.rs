@@ -1,7 +1,7 @@
 //! Strict RLP (Recursive Length Prefix, Ethereum's serialisation) on top of [`alloy_rlp`].
 //!
-//! Encoding is alloy's: [`Encodable`], the derive macros, and [`encode_list`] for lists of mixed
-//! types. Decoding adds what a network node needs and alloy does not give:
+//! Encoding is alloy's: [`Encodable`], the derive macros, and for lists of mixed types [`Fields`] and
+//! [`encode_list`]. Decoding adds what a network node needs and alloy does not give:
 //!
 //! - **a zero-copy view**: [`Item`] is one item where it lies in the input, [`List`] a cursor over
 //!   the items of a list; nothing is copied, nothing allocated;
@@ -33,17 +33,20 @@
 //! assert_eq!(parse(&out).unwrap_err().to_string(), "integer with a leading zero at byte 5");
 //! ```
 //!
+//! - **text for people** and back, for logs, tests and tools ([`text::dump`], [`text::parse`]).
+//!
 //! # Hostile input
 //!
-//! No function here panics, recurses, or allocates by a length that the input merely claims; each
-//! costs at most a walk over the bytes it is given. Parsing is lazy: an [`Item`] that is a list has
-//! a sound outer length, its elements are checked when they are visited. [`Item::validate`] checks
-//! all of them at once, to a bounded depth, for bytes that are kept or passed on unread.
+//! No function here panics, recurses without a bound, or allocates by a length that the input merely
+//! claims; each costs at most a walk over the bytes it is given. Parsing is lazy: an [`Item`] that is
+//! a list has a sound outer length, its elements are checked when they are visited.
+//! [`Item::validate`] checks all of them at once, to a bounded depth, for bytes that are kept or
+//! passed on unread; [`Item::parse_within`] does so under [`Limits`] of bytes, items and depth.
 //!
 //! # What is not here
 //!
-//! The meaning of any message; streaming (a message is whole before it is decoded); the
-//! human-readable form; signed integers and floats, which RLP does not have.
+//! The meaning of any message; streaming (a message is whole before it is decoded); signed integers
+//! and floats, which RLP does not have.
 //!
 //! # Features
 //!
@@ -57,10 +60,15 @@ extern crate alloc;
 mod decode;
 mod encode;
 mod error;
+mod fields;
+mod header;
 mod item;
+mod limits;
 mod list;
+pub mod text;
 mod uint;
 mod validate;
+mod walk;
 
 #[doc(no_inline)]
 pub use alloy_rlp::{
@@ -71,7 +79,8 @@ pub use alloy_rlp::{
 pub use decode::{decode, decode_list, decode_open_list};
 pub use encode::{BigEndian, Raw, encode, encode_list, list_length};
 pub use error::{Error, ErrorKind};
+pub use fields::Fields;
 pub use item::Item;
+pub use limits::{Limits, MAX_DEPTH};
 pub use list::List;
 pub use uint::Uint;
-pub use validate::MAX_DEPTH;

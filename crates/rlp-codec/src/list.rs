@@ -1,6 +1,8 @@
 //! A cursor over the elements of one RLP list.
 
-use crate::{Decodable, Error, ErrorKind, Item, Uint, decode};
+use alloc::vec::Vec;
+
+use crate::{Decodable, Error, ErrorKind, Item, Uint, decode, header, uint};
 
 /// The elements of a list that have not been read yet: a cursor, borrowed from the input.
 ///
@@ -34,23 +36,27 @@ pub struct List<'a> {
 
 impl<'a> List<'a> {
     /// The elements encoded in `rest`, which begins at the byte `offset` of the whole input.
+    #[inline]
     pub(crate) const fn new(rest: &'a [u8], offset: usize) -> Self {
         Self { rest, offset, failed: false }
     }
 
     /// Whether all elements have been read.
+    #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// The encoded elements that have not been read.
+    #[inline]
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
     /// Where the next element begins (or would begin) in the whole input.
+    #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
@@ -62,6 +68,7 @@ impl<'a> List<'a> {
     ///
     /// [`ErrorKind::MissingItem`] at the end of the list, or what is wrong with the element's
     /// header.
+    #[inline]
     pub fn item(&mut self) -> Result<Item<'a>, Error> {
         self.optional()?.ok_or(ErrorKind::MissingItem.at(self.offset))
     }
@@ -72,6 +79,7 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// What is wrong with the element's header.
+    #[inline]
     pub fn optional(&mut self) -> Result<Option<Item<'a>>, Error> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -87,6 +95,7 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item).
+    #[inline]
     pub fn raw(&mut self) -> Result<&'a [u8], Error> {
         Ok(self.item()?.raw())
     }
@@ -96,6 +105,7 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item) and [`Item::bytes`].
+    #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], Error> {
         self.item()?.bytes()
     }
@@ -105,7 +115,19 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item) and [`Item::array`].
+    #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        // Of most lengths the header is one known byte.
+        if N > 1
+            && N <= header::SHORT
+            && let Some((&first, rest)) = self.rest.split_first()
+            && usize::from(first) == 0x80 + N
+            && let Some((array, rest)) = rest.split_first_chunk()
+        {
+            self.offset += 1 + N;
+            self.rest = rest;
+            return Ok(*array);
+        }
         self.item()?.array()
     }
 
@@ -114,7 +136,20 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item) and [`Item::uint`].
+    #[inline]
     pub fn uint<T: Uint>(&mut self) -> Result<T, Error> {
+        let Some((value, rest)) = uint::short(self.rest) else {
+            return self.uint_by_item();
+        };
+        self.offset += self.rest.len() - rest.len();
+        self.rest = rest;
+        Ok(value)
+    }
+
+    /// The long way, apart so that the short one is small enough to be inlined.
+    #[cold]
+    #[inline(never)]
+    fn uint_by_item<T: Uint>(&mut self) -> Result<T, Error> {
         self.item()?.uint()
     }
 
@@ -123,6 +158,7 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item) and [`Item::bool`].
+    #[inline]
     pub fn bool(&mut self) -> Result<bool, Error> {
         self.item()?.bool()
     }
@@ -132,8 +168,39 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item) and [`Item::str`].
+    #[inline]
     pub fn str(&mut self) -> Result<&'a str, Error> {
         self.item()?.str()
+    }
+
+    /// All elements that are left, each read with `read`.
+    ///
+    /// The vector grows with what was read, never by what the input claims.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `read` says, and [`ErrorKind::ExtraItem`] if it does not read anything.
+    ///
+    /// ```
+    /// use rlp_codec::{Error, List, decode_list};
+    ///
+    /// let numbers = decode_list(&[0xc3, 7, 8, 9], |list| list.each(List::uint::<u16>));
+    /// assert_eq!(numbers, Ok::<_, Error>(vec![7, 8, 9]));
+    /// ```
+    #[inline]
+    pub fn each<T, E: From<Error>>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<T, E>,
+    ) -> Result<Vec<T>, E> {
+        let mut values = Vec::new();
+        while !self.rest.is_empty() {
+            let before = self.offset;
+            values.push(read(self)?);
+            if self.offset == before {
+                return Err(ErrorKind::ExtraItem.at(before).into());
+            }
+        }
+        Ok(values)
     }
 
     /// The elements of the next element, see [`Item::items`].
@@ -141,6 +208,7 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item) and [`Item::items`].
+    #[inline]
     pub fn items(&mut self) -> Result<Self, Error> {
         self.item()?.items()
     }
@@ -150,6 +218,7 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item) and [`Item::list`].
+    #[inline]
     pub fn list<T, E: From<Error>>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, E>,
@@ -162,6 +231,7 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item) and [`Item::open_list`].
+    #[inline]
     pub fn open_list<T, E: From<Error>>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, E>,
@@ -174,6 +244,7 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item), and what the type says.
+    #[inline]
     pub fn decode<T: Decodable>(&mut self) -> Result<T, Error> {
         let item = self.item()?;
         decode(item.raw()).map_err(|error| error.shifted(item.offset()))
@@ -184,6 +255,7 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::ExtraItem`] if one is left, whether it is well formed or not.
+    #[inline]
     pub const fn finish(self) -> Result<(), Error> {
         if self.rest.is_empty() { Ok(()) } else { Err(ErrorKind::ExtraItem.at(self.offset)) }
     }
@@ -192,6 +264,7 @@ impl<'a> List<'a> {
 impl<'a> Iterator for List<'a> {
     type Item = Result<Item<'a>, Error>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
             return None;

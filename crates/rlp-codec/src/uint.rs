@@ -5,8 +5,15 @@ use crate::ErrorKind;
 mod sealed {
     #[expect(unnameable_types, reason = "so that only this crate can implement `Uint`")]
     pub trait Sealed: Sized {
-        /// The value of `digits`, big-endian and without a leading zero; `None` if it does not fit.
-        fn from_digits(digits: &[u8]) -> Option<Self>;
+        /// Bytes of the type.
+        const SIZE: usize;
+        /// The value of `digits`, big-endian: at most [`SIZE`](Self::SIZE) of them.
+        fn from_digits(digits: &[u8]) -> Self;
+        /// The value of the first `digits` (at least one) of `bytes`, if so many bytes as the type
+        /// has are there.
+        fn from_start(bytes: &[u8], digits: usize) -> Option<Self>;
+        /// The value of a single digit.
+        fn from_digit(digit: u8) -> Self;
     }
 }
 
@@ -20,25 +27,98 @@ pub trait Uint: sealed::Sealed {}
 macro_rules! uint {
     ($($type:ty),+) => {$(
         impl sealed::Sealed for $type {
-            fn from_digits(digits: &[u8]) -> Option<Self> {
-                let mut be = [0; size_of::<$type>()];
-                let start = be.len().checked_sub(digits.len())?;
-                be[start..].copy_from_slice(digits);
-                Some(Self::from_be_bytes(be))
+            const SIZE: usize = size_of::<Self>();
+
+            #[inline]
+            #[allow(clippy::cast_possible_truncation, reason = "that many digits fit the type")]
+            fn from_digits(digits: &[u8]) -> Self {
+                word(digits) as Self
+            }
+
+            #[inline]
+            fn from_start(bytes: &[u8], digits: usize) -> Option<Self> {
+                let bytes = bytes.first_chunk()?;
+                Some(Self::from_be_bytes(*bytes) >> (8 * (Self::SIZE - digits)))
+            }
+
+            #[inline]
+            fn from_digit(digit: u8) -> Self {
+                Self::from(digit)
             }
         }
         impl Uint for $type {}
     )+};
 }
 
-uint!(u8, u16, u32, u64, u128, usize);
+uint!(u8, u16, u32, u64, usize);
+
+impl sealed::Sealed for u128 {
+    const SIZE: usize = size_of::<Self>();
+
+    #[inline]
+    fn from_digits(digits: &[u8]) -> Self {
+        let (high, low) = digits.split_at(digits.len().saturating_sub(8));
+        Self::from(word(high)) << 64 | Self::from(word(low))
+    }
+
+    #[inline]
+    fn from_start(bytes: &[u8], digits: usize) -> Option<Self> {
+        let bytes = bytes.first_chunk()?;
+        Some(Self::from_be_bytes(*bytes) >> (8 * (Self::SIZE - digits)))
+    }
+
+    #[inline]
+    fn from_digit(digit: u8) -> Self {
+        Self::from(digit)
+    }
+}
+impl Uint for u128 {}
+
+/// The value of up to 8 digits, without a loop: two overlapping words of a fixed size hold them all.
+#[inline]
+fn word(digits: &[u8]) -> u64 {
+    if let (Some(first), Some(last)) = (digits.first_chunk(), digits.last_chunk()) {
+        let shift = 8 * (digits.len() - 4);
+        return u64::from(u32::from_be_bytes(*first)) << shift
+            | u64::from(u32::from_be_bytes(*last));
+    }
+    digits.iter().fold(0, |number, &digit| number << 8 | u64::from(digit))
+}
 
 /// `payload` as the digits of an integer, if they are canonical.
+#[inline]
 pub(crate) fn digits(payload: &[u8]) -> Result<&[u8], ErrorKind> {
     if payload.first() == Some(&0) { Err(ErrorKind::LeadingZero) } else { Ok(payload) }
 }
 
 /// `payload` as an integer of type `T`.
+#[inline]
 pub(crate) fn uint<T: Uint>(payload: &[u8]) -> Result<T, ErrorKind> {
-    T::from_digits(digits(payload)?).ok_or(ErrorKind::Overflow)
+    let digits = digits(payload)?;
+    if digits.len() > T::SIZE { Err(ErrorKind::Overflow) } else { Ok(T::from_digits(digits)) }
+}
+
+/// The integer at the start of `input` and the bytes after it, if it is short and sound. All else is
+/// for the way through [`Item`](crate::Item), which says what is wrong.
+#[inline]
+pub(crate) fn short<T: Uint>(input: &[u8]) -> Option<(T, &[u8])> {
+    let (&first, rest) = input.split_first()?;
+    if first < 0x80 {
+        return (first != 0).then_some((T::from_digit(first), rest));
+    }
+    let count = usize::from(first - 0x80);
+    if count == 0 {
+        return Some((T::from_digit(0), rest));
+    }
+    if count > T::SIZE {
+        return None;
+    }
+    let (digits, after) = rest.split_at_checked(count)?;
+    // A zero in front is not canonical, and of a single byte no header must have been there.
+    let least = if count == 1 { 0x80 } else { 0x01 };
+    if digits[0] < least {
+        return None;
+    }
+    let value = T::from_start(rest, count).unwrap_or_else(|| T::from_digits(digits));
+    Some((value, after))
 }

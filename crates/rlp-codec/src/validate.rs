@@ -1,19 +1,33 @@
 //! A look at everything inside an item, for bytes that are kept or passed on without being read.
 
-use crate::{Error, ErrorKind, Item, List};
+use crate::{Error, ErrorKind, Item, Limits, walk::walk};
 
-/// How deep [`Item::validate`] lets lists nest. No devp2p or Whisper message nests deeper than 4.
-pub const MAX_DEPTH: usize = 32;
+impl<'a> Item<'a> {
+    /// The item that is the whole of `input`, with everything inside it checked as by
+    /// [`validate`](Self::validate) and within `limits`.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse) and [`validate`](Self::validate);
+    /// [`ErrorKind::TooLong`], before anything is looked at; [`ErrorKind::TooManyItems`] at the first
+    /// item too many; [`ErrorKind::TooDeep`] at the first list too deep.
+    pub fn parse_within(input: &'a [u8], limits: Limits) -> Result<Self, Error> {
+        if input.len() > limits.bytes {
+            return Err(ErrorKind::TooLong.at(limits.bytes));
+        }
+        let item = Self::parse(input)?;
+        walk(item, limits, |_| ())?;
+        Ok(item)
+    }
 
-impl Item<'_> {
     /// Checks that everything inside this item is canonical RLP, however deep.
     ///
     /// One walk over the bytes with a stack of fixed size; nothing is allocated.
     ///
     /// # Errors
     ///
-    /// The first fault found, or [`ErrorKind::TooDeep`] at a list that has [`MAX_DEPTH`] lists
-    /// around it.
+    /// The first fault found, or [`ErrorKind::TooDeep`] at a list that has
+    /// [`MAX_DEPTH`](crate::MAX_DEPTH) lists around it.
     ///
     /// ```
     /// use rlp_codec::{ErrorKind, Item};
@@ -24,24 +38,6 @@ impl Item<'_> {
     /// # Ok::<_, rlp_codec::Error>(())
     /// ```
     pub fn validate(&self) -> Result<(), Error> {
-        if !self.is_list() {
-            return Ok(());
-        }
-        // The unread rest of each list around the current position, the innermost last.
-        let mut open: [List<'_>; MAX_DEPTH] = core::array::from_fn(|_| List::new(&[], 0));
-        open[0] = self.items()?;
-        let mut depth = 1;
-        while depth > 0 {
-            match open[depth - 1].optional()? {
-                None => depth -= 1,
-                Some(item) if item.is_list() => {
-                    let slot = open.get_mut(depth).ok_or(item.error(ErrorKind::TooDeep))?;
-                    *slot = item.items()?;
-                    depth += 1;
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(())
+        walk(*self, Limits::default(), |_| ())
     }
 }

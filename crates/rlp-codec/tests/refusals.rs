@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use rlp_codec::{
-    Decodable, Encodable, Error, ErrorKind, Item, MAX_DEPTH, RlpDecodable, RlpEncodable, decode,
-    decode_list, decode_open_list, encode,
+    Decodable, Encodable, Error, ErrorKind, Item, Limits, MAX_DEPTH, RlpDecodable, RlpEncodable,
+    decode, decode_list, decode_open_list, encode,
 };
 
 #[test]
@@ -237,4 +237,36 @@ fn an_item_is_passed_on_unread() {
     let item = Item::parse(&input).unwrap().items().unwrap().item().unwrap();
     assert_eq!(encode(&item), inner);
     assert_eq!(item.length(), inner.len());
+}
+
+#[test]
+fn limits_are_what_they_say() {
+    // [1, [2, "dog"], []]
+    let input = [0xc8, 0x01, 0xc5, 0x02, 0x83, b'd', b'o', b'g', 0xc0];
+    let all = Limits { bytes: 9, items: 6, depth: 2 };
+    assert_eq!(Item::parse_within(&input, all), Item::parse(&input));
+    for (limits, refused) in [
+        (Limits { bytes: 8, ..all }, ErrorKind::TooLong.at(8)),
+        (Limits { items: 5, ..all }, ErrorKind::TooManyItems.at(8)),
+        (Limits { items: 0, ..all }, ErrorKind::TooManyItems.at(0)),
+        (Limits { depth: 1, ..all }, ErrorKind::TooDeep.at(2)),
+        (Limits { depth: 0, ..all }, ErrorKind::TooDeep.at(0)),
+    ] {
+        assert_eq!(Item::parse_within(&input, limits), Err(refused), "{limits:?}");
+    }
+    assert!(Item::parse_within(&[0x05], Limits { depth: 0, ..all }).is_ok());
+    // No limit lets more through than can be walked.
+    let limits = Limits { depth: usize::MAX, ..Limits::default() };
+    let error = Item::parse_within(&nested(MAX_DEPTH + 1), limits).unwrap_err();
+    assert_eq!(error, ErrorKind::TooDeep.at(MAX_DEPTH));
+}
+
+/// A reader that takes nothing would be asked for ever.
+#[test]
+fn each_element_is_read_by_who_reads_each() {
+    let read = |input: &[u8]| decode_list(input, |list| list.each(rlp_codec::List::uint::<u8>));
+    assert_eq!(read(&[0xc0]), Ok::<_, Error>(vec![]));
+    assert_eq!(read(&[0xc2, 1, 0]), Err(ErrorKind::LeadingZero.at(2)));
+    let idle = decode_list(&[0xc2, 1, 2], |list| list.each(|_| Ok::<_, Error>(())));
+    assert_eq!(idle, Err(ErrorKind::ExtraItem.at(1)));
 }

@@ -1,5 +1,6 @@
 //! Any RLP value, decoded through the crate's public face.
 
+use proptest::prelude::*;
 use rlp_codec::{BufMut, Encodable, Error, Item, List, encode_list, list_length};
 
 /// A byte string, or a list of trees.
@@ -44,4 +45,17 @@ impl Encodable for Tree {
             Self::List(trees) => list_length(&Self::elements(trees)),
         }
     }
+}
+
+/// Trees of up to 5 levels, with strings and lists on both sides of the 55-byte limit.
+#[allow(dead_code, reason = "not every test makes its own")]
+pub(crate) fn tree() -> impl Strategy<Value = Tree> {
+    let bytes = prop_oneof![
+        3 => prop::collection::vec(any::<u8>(), 0..4),
+        1 => prop::collection::vec(any::<u8>(), 50..60),
+        1 => prop::collection::vec(any::<u8>(), 250..260),
+    ];
+    bytes
+        .prop_map(Tree::Bytes)
+        .prop_recursive(5, 40, 6, |tree| prop::collection::vec(tree, 0..6).prop_map(Tree::List))
 }
