@@ -1,4 +1,4 @@
-//! Who a node is: its secp256k1 key, its id, its `enode://` address, and what it can do with the
+//! Who a node is: its secp256k1 key, its id, its `enode://` address, its signed record (ENR), and what it can do with the
 //! key — sign so that the signer can be recovered, and open what was sealed to it (ECIES).
 //!
 //! RLPx, discovery and Whisper all stand on the same keys and the same box, so they are here once.
@@ -33,14 +33,16 @@
 //! # What is not here
 //!
 //! Sockets, name resolution (a host name in an enode URL stays a name until somebody dials it),
-//! protocols, encrypted key stores, node records (ENR).
+//! protocols, encrypted key stores.
 //!
 //! # Features
 //!
 //! - `std` (default): the curve's context is blinded once with randomness of the operating system.
 //!   Without it the context is not blinded (all results are the same), and no system random source
 //!   is linked.
-//! - `serde` (default): [`NodeId`] and [`Enode`] as strings.
+//! - `record` (default): [`Record`], signed node records. Brings the crate `enr` and the system's random
+//!   source along.
+//! - `serde` (default): [`NodeId`], [`Enode`] and [`Record`] as strings.
 
 mod context;
 pub mod ecies;
@@ -50,6 +52,8 @@ mod host;
 mod id;
 mod key_file;
 mod public_key;
+#[cfg(feature = "record")]
+mod record;
 mod secret_key;
 #[cfg(feature = "serde")]
 mod serde_text;
@@ -61,5 +65,7 @@ pub use host::Host;
 pub use id::NodeId;
 pub use key_file::KeyFileError;
 pub use public_key::PublicKey;
+#[cfg(feature = "record")]
+pub use record::{Content, MAX_RECORD, Record, RecordError};
 pub use secret_key::{KeyError, SecretKey};
 pub use signature::{Signature, SignatureError};

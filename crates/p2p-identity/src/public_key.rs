@@ -50,6 +50,23 @@ impl PublicKey {
         Self::from_uncompressed(&bytes)
     }
 
+    /// Reads the compressed form: `0x02` or `0x03`, then x.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotOnCurve`], also for any other first byte.
+    pub fn from_compressed(bytes: &[u8; 33]) -> Result<Self, KeyError> {
+        secp256k1::PublicKey::from_byte_array_compressed(bytes)
+            .map(Self)
+            .map_err(|_| KeyError::NotOnCurve)
+    }
+
+    /// The compressed form: `0x02` for an even y and `0x03` for an odd one, then x.
+    #[must_use]
+    pub fn to_compressed(&self) -> [u8; 33] {
+        self.0.serialize()
+    }
+
     /// The uncompressed form: `0x04`, x, y.
     #[must_use]
     pub fn to_uncompressed(&self) -> [u8; 65] {

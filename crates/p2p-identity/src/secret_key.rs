@@ -93,6 +93,11 @@ impl SecretKey {
         Zeroizing::new(self.scalar.secret_bytes())
     }
 
+    #[cfg(feature = "record")]
+    pub(crate) const fn scalar(&self) -> &secp256k1::SecretKey {
+        &self.scalar
+    }
+
     /// The public half.
     #[must_use]
     pub const fn public_key(&self) -> PublicKey {

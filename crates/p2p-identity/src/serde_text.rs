@@ -1,4 +1,4 @@
-//! Ids and enode URLs in JSON and TOML: the strings that people write.
+//! Ids, enode URLs and records in JSON and TOML: the strings that people write.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -7,6 +7,8 @@ use core::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+#[cfg(feature = "record")]
+use crate::Record;
 use crate::{Enode, NodeId};
 
 /// Takes a string and parses it.
@@ -42,3 +44,5 @@ macro_rules! as_text {
 
 as_text!(NodeId, "a node id of 128 hexadecimal digits");
 as_text!(Enode, "an enode URL");
+#[cfg(feature = "record")]
+as_text!(Record, "a node record (enr:)");

@@ -40,11 +40,6 @@ fn small() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// Fewer under miri, which is a thousand times slower.
-fn cases() -> u32 {
-    if cfg!(miri) { 8 } else { 512 }
-}
-
 /// Asserts that the view and alloy take the same inputs for the same values.
 fn agree<'a, T: Decodable + PartialEq + std::fmt::Debug>(
     input: &'a [u8],
@@ -57,7 +52,7 @@ fn agree<'a, T: Decodable + PartialEq + std::fmt::Debug>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(tree::config())]
 
     #[test]
     fn a_value_decodes_to_itself(tree in tree()) {

@@ -11,11 +11,6 @@ use rlp_codec::{
 };
 use tree::{Tree, tree};
 
-/// Fewer under miri, which is a thousand times slower.
-fn cases() -> u32 {
-    if cfg!(miri) { 8 } else { 512 }
-}
-
 #[test]
 fn each_kind_has_its_form() {
     for (bytes, text) in [
@@ -111,7 +106,7 @@ fn what_is_not_canonical_has_no_text() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(tree::config())]
 
     #[test]
     fn a_text_reads_as_what_it_was_made_of(tree in tree()) {

@@ -59,3 +59,12 @@ pub(crate) fn tree() -> impl Strategy<Value = Tree> {
         .prop_map(Tree::Bytes)
         .prop_recursive(5, 40, 6, |tree| prop::collection::vec(tree, 0..6).prop_map(Tree::List))
 }
+
+/// Few cases under miri, which is a thousand times slower and has no file system to keep failures in.
+#[allow(dead_code, reason = "not every test has properties")]
+pub(crate) fn config() -> ProptestConfig {
+    if cfg!(miri) {
+        return ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4) };
+    }
+    ProptestConfig::with_cases(512)
+}

@@ -1,0 +1,258 @@
+//! Node records: the vector of EIP-778, what is written and read again, and what is refused.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::net::IpAddr;
+
+use p2p_identity::{Content, Enode, MAX_RECORD, Record, RecordError, SecretKey};
+use proptest::prelude::*;
+use rlp_codec::{Encodable, ErrorKind, Raw, encode, encode_list};
+use serde_json::Value;
+
+fn key(number: u8) -> SecretKey {
+    SecretKey::from_bytes(&[number; 32]).unwrap()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn the_example_of_eip_778() {
+    let vector: Value = serde_json::from_str(include_str!("vectors/enr.json")).unwrap();
+    let text = vector["text"].as_str().unwrap();
+    let key = SecretKey::from_hex(vector["private_key"].as_str().unwrap()).unwrap();
+
+    let record: Record = text.parse().unwrap();
+    assert_eq!(record.to_string(), text);
+    assert_eq!(record.public_key(), key.public_key());
+    assert_eq!(hex::encode(record.id().hash()), vector["node_id"].as_str().unwrap());
+    assert_eq!(record.sequence(), vector["seq"].as_u64().unwrap());
+    assert_eq!(record.ip().map(IpAddr::V4), Some(ip(vector["ip"].as_str().unwrap())));
+    assert_eq!(record.udp().map(u64::from), vector["udp"].as_u64());
+    assert_eq!(
+        (record.tcp(), record.ip6(), record.tcp6(), record.udp6()),
+        (None, None, None, None)
+    );
+
+    // The same content signed by us is the same but for the signature, which has chance in it.
+    let ours = Record::sign(&key, 1, &Content::new().ip(ip("127.0.0.1")).udp(30303)).unwrap();
+    assert_eq!(ours.content(), record.content());
+    assert_eq!(ours.encode()[68..], record.encode()[68..]);
+    assert_eq!(Record::decode(&ours.encode()), Ok(ours));
+}
+
+#[test]
+fn every_field_is_read_as_it_was_set() {
+    let content = Content::new()
+        .ip(ip("10.0.0.7"))
+        .ip(ip("2001:db8::1"))
+        .tcp(1)
+        .udp(2)
+        .tcp6(3)
+        .udp6(65535)
+        .set("cap", &vec![vec!["shh", "6"]])
+        .set("gone", &1u8)
+        .without("gone")
+        .set("id", &"v5")
+        .set("secp256k1", &[0u8; 33]);
+    let record = Record::sign(&key(7), 9, &content).unwrap();
+    let record = record.to_string().parse::<Record>().unwrap();
+    assert_eq!(record.id(), key(7).id());
+    assert_eq!(record.sequence(), 9);
+    assert_eq!((record.ip(), record.ip6()), ("10.0.0.7".parse().ok(), "2001:db8::1".parse().ok()));
+    assert_eq!((record.tcp(), record.udp()), (Some(1), Some(2)));
+    assert_eq!((record.tcp6(), record.udp6()), (Some(3), Some(65535)));
+    assert_eq!(record.get("cap"), Some(vec![vec!["shh".to_owned(), "6".to_owned()]]));
+    assert_eq!(record.raw("tcp6"), Some(&[3u8][..]));
+    assert_eq!(record.get::<u8>("gone"), None);
+    assert_eq!(record.get::<u8>("udp6"), None, "it does not fit");
+    assert_eq!(record.get::<String>("id").as_deref(), Some("v4"), "the signature's business");
+    assert_eq!(record.content(), content);
+    assert_eq!(format!("{record:?}"), format!("Record(of {}…, 9)", &key(7).id().to_string()[..8]));
+}
+
+#[test]
+fn a_change_raises_the_sequence() {
+    let first = Record::sign(&key(7), 5, &Content::new().tcp(1)).unwrap();
+    let same = first.update(&key(7), &Content::new().tcp(1)).unwrap();
+    assert_eq!(same, first);
+    let changed = first.update(&key(7), &Content::new().tcp(2)).unwrap();
+    assert_eq!((changed.sequence(), changed.tcp()), (6, Some(2)));
+
+    let foreign = first.update(&key(8), &Content::new().tcp(2));
+    assert_eq!(foreign, Err(RecordError::ForeignKey));
+    let last = Record::sign(&key(7), u64::MAX, &Content::new()).unwrap();
+    assert_eq!(last.update(&key(7), &Content::new().tcp(2)), Err(RecordError::LastSequence));
+}
+
+#[test]
+fn records_and_enode_urls() {
+    let url = |content: Content| {
+        Record::sign(&key(7), 1, &content).unwrap().enode().map(|enode| {
+            assert_eq!(enode.id, key(7).id());
+            enode.to_string().split_once('@').unwrap().1.to_owned()
+        })
+    };
+    let four = Content::new().ip(ip("10.0.0.7"));
+    let six = Content::new().ip(ip("2001:db8::1"));
+    assert_eq!(url(four.clone().tcp(1).udp(2)).as_deref(), Some("10.0.0.7:1?discport=2"));
+    assert_eq!(url(four.clone().udp(2)).as_deref(), Some("10.0.0.7:0?discport=2"));
+    assert_eq!(url(four.clone().tcp(1)).as_deref(), Some("10.0.0.7:1?discport=0"));
+    assert_eq!(url(six.clone().tcp(1).udp(1)).as_deref(), Some("[2001:db8::1]:1"));
+    assert_eq!(
+        url(six.clone().tcp(1).udp(1).tcp6(3)).as_deref(),
+        Some("[2001:db8::1]:3?discport=1")
+    );
+    // IPv4 comes first, with its own ports.
+    let both = four.clone().ip(ip("2001:db8::1")).tcp(1).udp(1).tcp6(3);
+    assert_eq!(url(both).as_deref(), Some("10.0.0.7:1"));
+    assert_eq!(url(four), None);
+    assert_eq!(url(Content::new().tcp(1)), None);
+
+    for text in ["10.0.0.7:1?discport=2", "[2001:db8::1]:1", "10.0.0.7:1?discport=0"] {
+        let enode: Enode = format!("enode://{}@{text}", key(7).id()).parse().unwrap();
+        assert_eq!(url(Content::of(&enode)).as_deref(), Some(text));
+    }
+    let named: Enode = format!("enode://{}@example.org:1", key(7).id()).parse().unwrap();
+    assert_eq!(Content::of(&named), Content::new());
+}
+
+/// A list as a record is one, whoever signed it.
+fn forged(signature: &[u8], sequence: u64, pairs: &[(&str, &[u8])]) -> Vec<u8> {
+    let values: Vec<Raw<'_>> = pairs.iter().map(|(_, value)| Raw(value)).collect();
+    let mut items: Vec<&dyn Encodable> = vec![&signature, &sequence];
+    for ((name, _), value) in pairs.iter().zip(&values) {
+        items.push(name);
+        items.push(value);
+    }
+    let mut out = Vec::new();
+    encode_list(&mut out, &items);
+    out
+}
+
+#[test]
+fn bytes_that_are_no_record() {
+    let (v4, point) = (encode("v4"), encode(&key(7).public_key().to_compressed()));
+    let signature = [1; 64];
+    let refused =
+        |pairs: &[(&str, &[u8])]| Record::decode(&forged(&signature, 1, pairs)).unwrap_err();
+    let id: (&str, &[u8]) = ("id", &v4);
+    let point: (&str, &[u8]) = ("secp256k1", &point);
+
+    assert_eq!(refused(&[id, point]), RecordError::Signature);
+    assert_eq!(refused(&[]), RecordError::Scheme);
+    assert_eq!(refused(&[point]), RecordError::Scheme);
+    assert_eq!(refused(&[("id", &encode("v5")), point]), RecordError::Scheme);
+    assert_eq!(refused(&[id]), RecordError::NoKey);
+    let off_the_curve = encode(&[5u8; 33]);
+    assert_eq!(refused(&[id, ("secp256k1", &off_the_curve)]), RecordError::NotOnCurve);
+    assert_eq!(refused(&[point, id]), RecordError::Order { offset: 113 });
+    assert_eq!(refused(&[id, id, point]), RecordError::Order { offset: 75 });
+
+    let rlp = |kind: ErrorKind, offset| RecordError::Rlp(kind.at(offset));
+    let wrong = |expected, actual| ErrorKind::WrongLength { expected, actual };
+    assert_eq!(refused(&[id, ("ip", &[0x83, 10, 0, 0])]), rlp(wrong(4, 3), 78));
+    assert_eq!(refused(&[("ip6", &[0x84, 10, 0, 0, 7])]), rlp(wrong(16, 4), 73));
+    assert_eq!(refused(&[("tcp", &[0x83, 1, 0, 0])]), rlp(ErrorKind::Overflow, 73));
+    assert_eq!(refused(&[("udp6", &[0x00])]), rlp(ErrorKind::LeadingZero, 74));
+    assert_eq!(refused(&[("a", &[])]), rlp(ErrorKind::MissingItem, 70));
+    assert_eq!(Record::decode(&[]), Err(rlp(ErrorKind::Truncated, 0)));
+    assert_eq!(Record::decode(&[0x80]), Err(rlp(ErrorKind::ExpectedList, 0)));
+    let short = forged(&[1; 63], 1, &[id, point]);
+    assert_eq!(Record::decode(&short), Err(rlp(wrong(64, 63), 2)));
+
+    let mut trailing = Record::sign(&key(7), 1, &Content::new()).unwrap().encode();
+    let length = trailing.len();
+    trailing.push(0);
+    assert_eq!(Record::decode(&trailing), Err(rlp(ErrorKind::TrailingBytes, length)));
+}
+
+#[test]
+fn a_record_is_bounded() {
+    let fill = |len: usize| Content::new().set("x", &vec![7u8; len].as_slice());
+    let longest = (0..MAX_RECORD)
+        .filter_map(|len| Record::sign(&key(7), 1, &fill(len)).ok())
+        .map(|record| record.encode().len())
+        .max();
+    assert!(longest.is_some_and(|longest| (290..=MAX_RECORD).contains(&longest)), "{longest:?}");
+    let too_long = Record::sign(&key(7), 1, &fill(300));
+    assert_eq!(too_long, Err(RecordError::TooLong { len: 424 }));
+
+    let long = forged(&[1; 64], 1, &[("x", &encode(&[7u8; 230][..]))]);
+    assert_eq!(Record::decode(&long), Err(RecordError::TooLong { len: long.len() }));
+    let text = format!("enr:{}", "A".repeat(1 << 20));
+    assert!(matches!(text.parse::<Record>(), Err(RecordError::TooLong { .. })));
+}
+
+#[test]
+fn texts_that_are_no_record() {
+    let text = Record::sign(&key(7), 1, &Content::new().tcp(1)).unwrap().to_string();
+    for (changed, error) in [
+        (text.replace("enr:", ""), RecordError::Prefix),
+        (text.replace("enr:", "ENR:"), RecordError::Prefix),
+        (format!(" {text}"), RecordError::Prefix),
+        (String::new(), RecordError::Prefix),
+        (format!("{text}="), RecordError::Base64),
+        (format!("{text} "), RecordError::Base64),
+        ("enr:+/+/".to_owned(), RecordError::Base64),
+        ("enr:".to_owned(), RecordError::Rlp(ErrorKind::Truncated.at(0))),
+    ] {
+        assert_eq!(changed.parse::<Record>(), Err(error), "{changed}");
+    }
+    let json = serde_json::to_string(&text.parse::<Record>().unwrap()).unwrap();
+    assert_eq!(json, format!("\"{text}\""));
+    assert_eq!(serde_json::from_str::<Record>(&json).unwrap().to_string(), text);
+}
+
+#[test]
+fn a_record_in_a_list() {
+    let record = Record::sign(&key(7), 1, &Content::new().tcp(1)).unwrap();
+    let mut out = Vec::new();
+    encode_list(&mut out, &[&5u8, &record]);
+    let read = rlp_codec::decode_list(&out, |list| {
+        Ok::<_, rlp_codec::Error>((list.uint::<u8>()?, list.decode::<Record>()?))
+    });
+    assert_eq!(read, Ok((5, record)));
+}
+
+fn content() -> impl Strategy<Value = Content> {
+    let name = prop_oneof!["[a-z]{1,6}", Just("ip7".to_owned())];
+    let value = prop::collection::vec(any::<u8>(), 0..20);
+    let others = prop::collection::vec((name, value), 0..4);
+    (any::<IpAddr>(), any::<u16>(), any::<u16>(), others).prop_map(|(ip, tcp, udp, others)| {
+        let known = ["ip", "tcp", "udp", "id"];
+        let others = others.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+        others.fold(Content::new().ip(ip).tcp(tcp).udp6(udp), |content, (name, value)| {
+            content.set(name, value.as_slice())
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_record_reads_as_it_is_written(sequence: u64, content in content()) {
+        let record = Record::sign(&key(7), sequence, &content).unwrap();
+        let bytes = record.encode();
+        prop_assert_eq!(Record::decode(&bytes), Ok(record.clone()));
+        prop_assert_eq!(record.to_string().parse(), Ok(record.clone()));
+        prop_assert_eq!((record.sequence(), record.content()), (sequence, content));
+        prop_assert_eq!(Record::decode(&bytes).unwrap().encode(), bytes);
+    }
+
+    #[test]
+    fn not_one_bit_can_be_changed(content in content(), at: prop::sample::Index, bit in 0..8u32) {
+        let mut bytes = Record::sign(&key(7), 1, &content).unwrap().encode();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        prop_assert!(Record::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn no_input_panics(bytes in prop::collection::vec(any::<u8>(), 0..120), text in "enr:[A-Za-z0-9_-]{0,80}") {
+        prop_assert!(Record::decode(&bytes).is_err());
+        prop_assert!(text.parse::<Record>().is_err());
+    }
+}
