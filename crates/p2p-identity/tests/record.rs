@@ -100,10 +100,7 @@ fn records_and_enode_urls() {
     assert_eq!(url(four.clone().udp(2)).as_deref(), Some("10.0.0.7:0?discport=2"));
     assert_eq!(url(four.clone().tcp(1)).as_deref(), Some("10.0.0.7:1?discport=0"));
     assert_eq!(url(six.clone().tcp(1).udp(1)).as_deref(), Some("[2001:db8::1]:1"));
-    assert_eq!(
-        url(six.clone().tcp(1).udp(1).tcp6(3)).as_deref(),
-        Some("[2001:db8::1]:3?discport=1")
-    );
+    assert_eq!(url(six.tcp(1).udp(1).tcp6(3)).as_deref(), Some("[2001:db8::1]:3?discport=1"));
     // IPv4 comes first, with its own ports.
     let both = four.clone().ip(ip("2001:db8::1")).tcp(1).udp(1).tcp6(3);
     assert_eq!(url(both).as_deref(), Some("10.0.0.7:1"));

@@ -3,8 +3,10 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::SystemTime,
 };
 
+use p2p_identity::{Content, Record};
 use p2p_mux::{
     Capability, Peer, Protocol,
     identity::{Enode, Host, NodeId},
@@ -41,7 +43,9 @@ pub(crate) fn node_info(shared: &Shared, enode: &Enode, addrs: &[SocketAddr]) ->
         id: digest_hex(&enode.id),
         name: shared.local.client.clone(),
         enode: enode.to_string(),
-        enr: String::new(),
+        enr: own_record(shared, enode)
+            .map(|record| format!("0x{}", hex(&record.encode())))
+            .unwrap_or_default(),
         ip: match &enode.host {
             Host::Ip(ip) => ip.to_string(),
             Host::Name(name) => name.clone(),
@@ -50,6 +54,31 @@ pub(crate) fn node_info(shared: &Shared, enode: &Enode, addrs: &[SocketAddr]) ->
         listen_addr: addrs.first().map(SocketAddr::to_string).unwrap_or_default(),
         protocols,
     }
+}
+
+/// The node's signed record: where it is, and what it speaks as far as there is room. Of a higher
+/// sequence number than the one before when either has changed.
+fn own_record(shared: &Shared, enode: &Enode) -> Option<Record> {
+    let here = Content::of(enode);
+    let capabilities: Vec<_> =
+        shared.local.protocols.iter().map(|protocol| protocol.capability().clone()).collect();
+    let full = here.clone().set("cap", &capabilities);
+
+    let mut state = shared.state();
+    let last = state.record.take();
+    let make = |content: &Content| match &last {
+        Some(last) => last.update(&shared.key, content),
+        None => Record::sign(&shared.key, first_sequence(), content),
+    };
+    // An address and two ports always fit.
+    state.record = make(&full).or_else(|_| make(&here)).ok().or(last);
+    state.record.clone()
+}
+
+/// The milliseconds since 1970: higher than in any run before, with nothing to be remembered.
+fn first_sequence() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or_default()
 }
 
 /// All peers, ordered by [`PeerInfo::id`].
@@ -101,5 +130,9 @@ fn peer_protocols(protocols: &[Protocol], peer: &Peer) -> BTreeMap<String, Json>
 
 /// The node's address in the Kademlia sense, as geth prints ids.
 fn digest_hex(id: &NodeId) -> String {
-    id.hash().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&id.hash())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -16,7 +16,7 @@ pub struct NodeInfo {
     pub name: String,
     /// The enode URL to give to others.
     pub enode: String,
-    /// The signed node record. Empty: this build publishes none.
+    /// The signed node record (EIP-778), RLP in hexadecimal as go-ethereum 1.8 shows it.
     pub enr: String,
     /// The address in the enode URL.
     pub ip: String,

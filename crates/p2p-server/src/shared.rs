@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use p2p_identity::Record;
 use p2p_mux::{
     Local, Peer,
     identity::{Enode, NodeId, SecretKey},
@@ -54,6 +55,8 @@ pub(crate) struct State {
     pub(crate) half_open: HalfOpen,
     pub(crate) live: HashMap<NodeId, Live>,
     pub(crate) stats: Stats,
+    /// The node's own record, once somebody has asked for it.
+    pub(crate) record: Option<Record>,
     /// None once the server has stopped, which ends the subscriptions.
     pub(crate) events: Option<broadcast::Sender<Event>>,
 }
@@ -142,6 +145,7 @@ impl State {
             half_open: HalfOpen::new(config.limits.max_pending),
             live: HashMap::new(),
             stats: Stats::default(),
+            record: None,
             events: Some(broadcast::Sender::new(config.event_buffer.max(1))),
         }
     }

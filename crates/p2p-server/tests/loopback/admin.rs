@@ -1,7 +1,8 @@
 //! The JSON of `admin_nodeInfo` and `admin_peers`: field names, order and types as go-ethereum
 //! answers.
 
-use p2p_server::mux::Protocol;
+use p2p_identity::Record;
+use p2p_server::mux::{Capability, Protocol, rlp};
 use serde_json::{Value, json};
 
 use crate::support::{addr, config, pair, start};
@@ -52,7 +53,7 @@ async fn node_info_has_the_shape_of_geth() {
         "id": hash,
         "name": "node-1",
         "enode": format!("enode://{}@{listen}?discport=0", a.id()),
-        "enr": "",
+        "enr": info.enr,
         "ip": "127.0.0.1",
         "ports": {"discovery": 0, "listener": listen.port()},
         "listenAddr": listen.to_string(),
@@ -64,6 +65,22 @@ async fn node_info_has_the_shape_of_geth() {
         "as the protocol wrote it"
     );
     assert_eq!(serde_json::to_value(&info).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn the_record_says_what_the_node_says() {
+    let a = start(config(1).protocol(talkative())).await;
+    let record = |text: &str| {
+        let digits = text.strip_prefix("0x").unwrap();
+        let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+        Record::decode(&(0..digits.len()).step_by(2).map(byte).collect::<Vec<u8>>()).unwrap()
+    };
+    let first = record(&a.node_info().enr);
+    assert_eq!(first.enode(), Some(a.enode()));
+    let capability = |name: &str| Capability::new(name, 1);
+    let spoken = rlp::encode(&vec![capability("quiet"), capability("talk")]);
+    assert_eq!(first.raw("cap"), Some(spoken.as_slice()));
+    assert_eq!(record(&a.node_info().enr), first, "nothing has changed");
 }
 
 #[tokio::test]
