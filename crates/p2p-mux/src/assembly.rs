@@ -40,6 +40,11 @@ impl Assembly {
         self.length - self.arrived
     }
 
+    /// Memory that is taken for what will arrive, beside what has.
+    pub(crate) fn spare(&self) -> usize {
+        self.kept.as_ref().map_or(0, |kept| kept.capacity() - kept.len())
+    }
+
     /// Adds the next `data`, no more than is missing, if there is room for them in the `budget` or
     /// they are dropped anyway.
     pub(crate) fn add(&mut self, data: &[u8], budget: &mut Budget) -> bool {

@@ -7,8 +7,13 @@ const OVERHEAD: usize = 64;
 /// What a payload of `length` bytes costs in a queue that holds `capacity`. Never more than all of
 /// it: a message larger than the queue takes the whole queue rather than never being sent.
 pub(crate) const fn charge(length: usize, capacity: usize) -> usize {
-    let cost = length.saturating_add(OVERHEAD);
+    let cost = weight(length);
     if cost < capacity { cost } else { capacity }
+}
+
+/// What a payload of `length` bytes weighs in memory.
+pub(crate) const fn weight(length: usize) -> usize {
+    length.saturating_add(OVERHEAD)
 }
 
 /// The most that may wait somewhere.
@@ -34,6 +39,8 @@ pub struct Load {
 pub(crate) struct Budget {
     limits: Limits,
     used: Load,
+    /// What the message that is in there alone weighs beyond the limit.
+    excess: usize,
 }
 
 impl Budget {
@@ -42,7 +49,7 @@ impl Budget {
         if limits.items == 0 {
             limits.items = 1;
         }
-        Self { limits, used: Load { bytes: 0, items: 0 } }
+        Self { limits, used: Load { bytes: 0, items: 0 }, excess: 0 }
     }
 
     /// Takes room for a payload of `length` bytes, if there is any.
@@ -53,6 +60,7 @@ impl Budget {
         }
         self.used.bytes += cost;
         self.used.items += 1;
+        self.excess = weight(length) - cost;
         true
     }
 
@@ -65,6 +73,7 @@ impl Budget {
             return false;
         }
         self.used.bytes += cost;
+        self.excess = weight(to) - charge(to, capacity);
         true
     }
 
@@ -77,6 +86,20 @@ impl Budget {
     pub(crate) const fn release(&mut self, freed: Load) {
         self.used.bytes = self.used.bytes.saturating_sub(freed.bytes);
         self.used.items = self.used.items.saturating_sub(freed.items);
+        if self.used.items == 0 {
+            self.excess = 0;
+        }
+    }
+
+    /// What waits now, as it weighs in memory.
+    pub(crate) const fn weight(&self) -> usize {
+        self.used.bytes + self.excess
+    }
+
+    /// Forgets what waits.
+    pub(crate) const fn clear(&mut self) {
+        self.used = Load { bytes: 0, items: 0 };
+        self.excess = 0;
     }
 
     /// What waits now.

@@ -11,7 +11,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     Load, Message, SendError, SlotId,
-    budget::charge,
+    account::Purse,
+    budget::{charge, weight},
     outbox::{Freed, Outbox, Outgoing},
 };
 
@@ -52,7 +53,7 @@ pub(crate) struct Line {
 /// Where messages go.
 #[derive(Debug)]
 pub(crate) enum Target {
-    Connection { outbox: Arc<Outbox>, slot: SlotId, run: u64 },
+    Connection { outbox: Arc<Outbox>, purse: Arc<Purse>, slot: SlotId, run: u64 },
     Pipe(mpsc::Sender<Message>),
 }
 
@@ -115,7 +116,8 @@ impl Channel {
 }
 
 impl Sender {
-    /// Sends `body`, encoded as RLP, once there is room for it in the slot's outbound queue.
+    /// Sends `body`, encoded as RLP, once there is room for it in the slot's outbound queue, and in
+    /// the memory that the connection shares with others ([`Memory`](crate::Memory)).
     ///
     /// Being queued is not being received: the connection may end before.
     ///
@@ -134,6 +136,7 @@ impl Sender {
     pub async fn send_raw(&self, code: u64, payload: impl Into<Bytes>) -> Result<(), SendError> {
         let message = Message { code, payload: payload.into() };
         message.check(self.0.length)?;
+        self.0.wait_for_memory().await;
         let permits = self.0.permits.acquire_many(self.0.charge(&message)).await;
         permits.map_err(|_| SendError::Closed)?.forget();
         self.0.push(message)
@@ -147,6 +150,9 @@ impl Sender {
     pub fn try_send_raw(&self, code: u64, payload: impl Into<Bytes>) -> Result<(), SendError> {
         let message = Message { code, payload: payload.into() };
         message.check(self.0.length)?;
+        if self.0.is_over() {
+            return Err(SendError::Full);
+        }
         match self.0.permits.try_acquire_many(self.0.charge(&message)) {
             Ok(permits) => permits.forget(),
             Err(_) if self.is_closed() => return Err(SendError::Closed),
@@ -191,10 +197,31 @@ impl Line {
         u32::try_from(charge(message.payload.len(), self.capacity)).unwrap_or(u32::MAX)
     }
 
+    /// Whether memory is short and the connection has more than its share, in which case nothing
+    /// more is taken; not once the slot has ended.
+    fn is_over(&self) -> bool {
+        match &self.target {
+            Target::Connection { purse, .. } => purse.is_over() && !self.permits.is_closed(),
+            Target::Pipe(_) => false,
+        }
+    }
+
+    async fn wait_for_memory(&self) {
+        if let Target::Connection { outbox, .. } = &self.target {
+            outbox.wait_for_memory(|| self.is_over()).await;
+        }
+    }
+
     fn push(&self, message: Message) -> Result<(), SendError> {
         match &self.target {
-            Target::Connection { outbox, slot, run } => {
-                outbox.push(Outgoing { slot: *slot, run: *run, message })
+            Target::Connection { outbox, purse, slot, run } => {
+                let weight = weight(message.payload.len());
+                purse.charge(weight);
+                let pushed = outbox.push(Outgoing { slot: *slot, run: *run, message });
+                if pushed.is_err() {
+                    purse.release(weight);
+                }
+                pushed
             }
             // Every message in there holds permits, and there are places for all that can.
             Target::Pipe(queue) => queue.try_send(message).map_err(|_| SendError::Closed),

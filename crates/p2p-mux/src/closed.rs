@@ -15,6 +15,15 @@ pub enum Closed {
     /// We ended it: the owner, a sub-protocol, the last one returning, or the peer's silence.
     #[error("by us: {0}")]
     ByUs(Reason),
+    /// We ended it because memory was short, and of all connections this one held the most beyond
+    /// its share ([`Memory`](crate::Memory)).
+    #[error("it held {held} bytes while memory was short, and {share} were its share")]
+    Overdrawn {
+        /// What it held, in bytes.
+        held: usize,
+        /// What it could have held in any case.
+        share: usize,
+    },
     /// The peer broke the protocol, so we ended it.
     #[error("the peer broke the protocol: {0}")]
     Fault(#[from] Fault),
@@ -23,12 +32,16 @@ pub enum Closed {
     Lost(#[from] Lost),
 }
 
+/// What a peer is told that holds too much memory: there is no room for it.
+pub(crate) const OVERDRAWN: Reason = Reason::TooManyPeers;
+
 impl Closed {
     /// The reason that went over the wire, from either end; `None` if the network failed.
     #[must_use]
     pub const fn reason(&self) -> Option<Reason> {
         match self {
             Self::ByPeer(reason) | Self::ByUs(reason) => Some(*reason),
+            Self::Overdrawn { .. } => Some(OVERDRAWN),
             Self::Fault(fault) => Some(fault.reason()),
             Self::Lost(_) => None,
         }

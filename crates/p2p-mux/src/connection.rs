@@ -1,21 +1,24 @@
 //! One connection after Hello, as a pure machine.
 
+mod holding;
 mod reassemble;
 mod receive;
 
-use std::{sync::Arc, time::Instant};
+use std::{sync::Arc, task::Waker, time::Instant};
 
 use bytes::{Bytes, BytesMut};
 use rlpx_transport::{FrameError, Session};
 
 use crate::{
-    Chunks, Closed, Config, Ending, Lost, Message, OnExit, Reason, SendError, Shared, SlotId,
-    Stats, Terms, base,
+    Chunks, Closed, Config, Ending, Lost, Memory, Message, OnExit, Reason, SendError, Shared,
+    SlotId, Stats, Terms, base,
+    budget::weight,
     liveness::{Due, Liveness},
     schedule::{Next, Schedule},
     slot::Slot,
     stats::Meters,
 };
+use holding::Holding;
 use receive::{Arrival, Held};
 
 pub use receive::Event;
@@ -48,6 +51,7 @@ pub struct Connection {
     next_reopening: Option<Instant>,
     closed: Option<Closed>,
     meters: Arc<Meters>,
+    holding: Holding,
 }
 
 /// What [`Connection::poll_transmit`] has sealed.
@@ -69,7 +73,19 @@ impl Connection {
     /// A connection on which Hello has been exchanged, with Snappy switched on in `session` where
     /// both ends have it. `slots` is what [`negotiate`](crate::negotiate) gave, each with its terms.
     #[must_use]
-    pub fn new(
+    pub fn new(session: Session, slots: &[(Shared, Terms)], config: &Config, now: Instant) -> Self {
+        let alone = (&Memory::unlimited(), Waker::noop().clone());
+        Self::within(alone, session, slots, config, now)
+    }
+
+    /// As [`new`](Self::new), for a connection that shares `memory` with others.
+    ///
+    /// The waker is woken, from the thread of another connection, when the rule of [`Memory`]
+    /// applies to this one or does not any more: then ask for events. Without one
+    /// ([`Waker::noop`]) ask now and then.
+    #[must_use]
+    pub fn within(
+        (memory, bell): (&Memory, Waker),
         mut session: Session,
         slots: &[(Shared, Terms)],
         config: &Config,
@@ -89,6 +105,7 @@ impl Connection {
             next_reopening: None,
             closed: None,
             meters: Arc::new(Meters::new(slots.iter().map(|(shared, _)| shared))),
+            holding: Holding::new(memory, bell),
         }
     }
 
@@ -106,6 +123,17 @@ impl Connection {
     ///
     /// [`SendError`]: nothing was queued.
     pub fn send(&mut self, slot: SlotId, message: Message) -> Result<(), SendError> {
+        if self.holding.is_over() {
+            return Err(SendError::Full);
+        }
+        let weight = weight(message.payload.len());
+        self.queue(slot, message)?;
+        self.holding.charge(weight);
+        Ok(())
+    }
+
+    /// As [`send`](Self::send), of a message that has been charged to the memory.
+    pub(crate) fn queue(&mut self, slot: SlotId, message: Message) -> Result<(), SendError> {
         let Some(state) = self.slots.get(slot.0).filter(|state| state.is_open()) else {
             return Err(SendError::Closed);
         };
@@ -130,14 +158,16 @@ impl Connection {
         let unfinished = state.discard_unfinished();
         state.end(now, ending);
         self.next_reopening = self.next_reopening.into_iter().chain(state.reopens).min();
+        let on_exit = state.terms.on_exit;
         let meter = &self.meters.slots[slot.0];
         meter.ended(ending);
-        meter.queued_in.set(0);
         meter.drops.closed.add(usize::from(unfinished));
-        if let OnExit::Disconnect(reason) = state.terms.on_exit {
+        self.count_inbound(slot);
+        if let OnExit::Disconnect(reason) = on_exit {
             self.close(reason);
         }
         if let Some(held) = self.held.take_if(|held| held.slot == slot) {
+            self.holding.release(held.weight());
             self.liveness.heard(now);
             match held.arrival {
                 Arrival::Message(_) => self.meters.slots[slot.0].drops.closed.increment(),
@@ -165,7 +195,9 @@ impl Connection {
 
     /// Seals the next message and appends it to `out`. `None` if there is none.
     pub fn poll_transmit(&mut self, out: &mut BytesMut) -> Option<Sent> {
+        let before = self.schedule.weight();
         let next = self.schedule.next()?;
+        self.holding.release(before - self.schedule.weight());
         let Next { slot, charge: freed, code, length, .. } = next;
         let Some(id) = slot else {
             // A base message has at most two bytes: it fits.
@@ -216,21 +248,24 @@ impl Connection {
         if self.closed.is_some() {
             return None;
         }
-        let liveness = self.liveness.poll_timeout(self.held.is_some());
+        let liveness = self.liveness.poll_timeout(self.is_deaf());
         let held = self.held.as_ref().map(|held| held.until);
-        held.into_iter().chain(self.next_reopening).chain([liveness]).min()
+        let memory = self.holding.poll_timeout();
+        held.into_iter().chain(self.next_reopening).chain(memory).chain([liveness]).min()
     }
 
     /// Does what is due at `now`; too early or too late does no harm. Then ask for events: that a
     /// slot opens again is one.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.keep_to_memory(now);
         if self.closed.is_some() {
             return;
         }
         if let Some(held) = self.held.take_if(|held| held.until <= now) {
+            self.holding.release(held.weight());
             self.handle_overload(now, &held);
         }
-        match self.liveness.handle_timeout(now, self.held.is_some()) {
+        match self.liveness.handle_timeout(now, self.is_deaf()) {
             Due::Nothing => {}
             Due::Silence => self.close(Reason::PingTimeout),
             Due::Ping => {
@@ -264,14 +299,17 @@ impl Connection {
             return;
         }
         self.closed = Some(closed);
-        self.held = None;
+        self.holding.release(self.held.take().map_or(0, |held| held.weight()));
+        self.holding.release(self.schedule.weight());
         self.next_reopening = None;
         for (slot, unsent) in self.schedule.clear() {
             self.meters.slots[slot.0].drops.unsent.add(unsent);
             self.meters.slots[slot.0].queued_out.set(0);
         }
-        for (slot, meter) in self.slots.iter_mut().zip(&self.meters.slots) {
-            meter.drops.unfinished.add(usize::from(slot.discard_unfinished()));
+        for slot in (0..self.slots.len()).map(SlotId) {
+            let unfinished = self.slots[slot.0].discard_unfinished();
+            self.meters.slots[slot.0].drops.unfinished.add(usize::from(unfinished));
+            self.count_inbound(slot);
         }
         if let Some(reason) = last_word {
             self.schedule.push_last_word(base_message(base::DISCONNECT, reason.encode()));

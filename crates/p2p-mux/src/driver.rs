@@ -20,6 +20,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{
     Closed, Config, Connection, Direction, Ending, Event, Lost, Message, Reason, SlotId,
+    budget::weight,
     farewell::farewell,
     outbox::{Outbox, Outgoing},
     ports::{Exited, Ports},
@@ -97,6 +98,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             self.take_outgoing();
             self.deliver(now);
             self.seal();
+            self.keep_to_memory();
             if let Some(closed) = self.machine.closed() {
                 let closed = closed.clone();
                 self.part(&closed).await;
@@ -112,7 +114,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         for Outgoing { slot, run, message } in self.outgoing.drain(..) {
             // It was checked, and took its place in the budget, before it came here: it can only be
             // refused because the slot or the connection has just ended.
-            if !self.ports.is_current(slot, run) || self.machine.send(slot, message).is_err() {
+            let weight = weight(message.payload.len());
+            if !self.ports.is_current(slot, run) || self.machine.queue(slot, message).is_err() {
+                self.machine.purse().release(weight);
                 self.machine.meters().slots[slot.0].drops.unsent.increment();
             }
         }
@@ -173,7 +177,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     /// From the machine into the output.
     fn seal(&mut self) {
-        while self.output.bytes.len() < HIGH_WATER && !self.output.failed {
+        let high_water =
+            self.machine.scarce().map_or(HIGH_WATER, |share| HIGH_WATER.min(share / 8));
+        while self.output.bytes.len() < high_water.max(1) && !self.output.failed {
             let Some(sent) = self.machine.poll_transmit(&mut self.output.bytes) else { return };
             if let Some(slot) = sent.slot {
                 self.ports.grant(slot, sent.freed);
@@ -218,7 +224,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if !self.machine.is_reading() {
             return false;
         }
-        self.input.reserve(self.read_size);
+        let scarce = self.machine.scarce().map(|share| (share / 8).max(READ_MIN));
+        self.input.reserve(scarce.map_or(self.read_size, |most| self.read_size.min(most)));
         let room = self.input.capacity() - self.input.len();
         let read = match pin!(self.io.read_buf(&mut self.input)).poll(cx) {
             Poll::Pending => return false,
@@ -267,6 +274,18 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         true
     }
 
+    /// Tells what the buffers hold; small ones will do while memory is short. Then lets those who
+    /// wait for memory look again.
+    fn keep_to_memory(&mut self) {
+        if self.machine.scarce().is_some() {
+            self.relax();
+        }
+        self.machine.set_buffers(self.input.capacity() + self.output.bytes.capacity());
+        if !self.machine.is_waiting_for_memory() {
+            self.outbox.relieve();
+        }
+    }
+
     /// Gives back the buffers of a connection that has become quiet.
     fn relax(&mut self) {
         self.read_size = READ_MIN;
@@ -283,6 +302,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     async fn part(mut self, closed: &Closed) {
         let deadline = now() + self.config.farewell;
         self.ports.close_all();
+        if let Closed::Overdrawn { .. } = closed {
+            // Others wait for what is in the queues, now.
+            let _ = timeout(self.config.farewell, self.ports.shutdown()).await;
+            self.input = BytesMut::new();
+            self.machine.set_buffers(self.output.bytes.capacity());
+        }
         self.take_outgoing();
         let words = async {
             match closed {

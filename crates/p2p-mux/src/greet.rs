@@ -1,6 +1,6 @@
 //! The exchange of Hello, by which a transport stream becomes a connection.
 
-use std::{collections::BTreeSet, future::pending, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::pending, sync::Arc, task::Waker, time::Duration};
 
 use bytes::BytesMut;
 use p2p_identity::NodeId;
@@ -13,8 +13,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Capability, Chunks, Closed, Config, Connection, Hello, HelloError, Lost, MAX_HELLO, Offer,
-    Origin, P2P_VERSION, Peer, Protocol, Reason, Shared, Terms, base, driver::Driver,
+    Capability, Chunks, Closed, Config, Connection, Hello, HelloError, Lost, MAX_HELLO, Memory,
+    Offer, Origin, P2P_VERSION, Peer, Protocol, Reason, Shared, Terms, base, driver::Driver,
     farewell::farewell, negotiate, outbox::Outbox, ports::Ports,
 };
 
@@ -46,6 +46,7 @@ pub struct Greeted<Io> {
     slots: Vec<(Shared, Protocol)>,
     chunks: Option<Chunks>,
     config: Config,
+    memory: Memory,
 }
 
 /// What both ends have.
@@ -166,7 +167,8 @@ where
     match agreed {
         Ok(Agreed { hello, slots, chunks }) => {
             let capabilities = slots.iter().map(|(shared, _)| shared.capability.clone()).collect();
-            Ok(Greeted { wire, hello, capabilities, slots, chunks, config: *config })
+            let memory = Memory::unlimited();
+            Ok(Greeted { wire, hello, capabilities, slots, chunks, config: *config, memory })
         }
         Err(error) => {
             if let Some(reason) = error.reason() {
@@ -217,6 +219,14 @@ impl<Io> Greeted<Io> {
         &self.hello
     }
 
+    /// Makes the connection share `memory` with others; without this it has its own, without a
+    /// bound.
+    #[must_use]
+    pub fn within(mut self, memory: &Memory) -> Self {
+        self.memory = memory.clone();
+        self
+    }
+
     /// What both ends have, in the order of the message ids: never nothing.
     #[must_use]
     pub fn shared(&self) -> &[Capability] {
@@ -243,18 +253,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Greeted<Io> {
         origin: Origin,
         stop: CancellationToken,
     ) -> (Peer, impl Future<Output = Closed> + use<Io>) {
-        let Self { wire, hello, capabilities, slots, chunks, config } = self;
+        let Self { wire, hello, capabilities, slots, chunks, config, memory } = self;
         let Wire { io, session, input, .. } = wire;
         let terms: Vec<(Shared, Terms)> =
             slots.iter().map(|(shared, protocol)| (shared.clone(), *protocol.terms())).collect();
-        let machine = Connection::new(session, &terms, &config, Instant::now().into_std())
-            .with_chunks(chunks);
         let outbox = Arc::new(Outbox::default());
+        let shared = (&memory, Waker::from(Arc::clone(&outbox)));
+        let now = Instant::now().into_std();
+        let machine = Connection::within(shared, session, &terms, &config, now).with_chunks(chunks);
         let meters = Arc::clone(machine.meters());
         let peer = Peer::new(hello, capabilities, origin, Arc::clone(&outbox), meters);
         let handle = peer.clone();
         let life = async move {
-            let ports = Ports::open(Arc::clone(&outbox), &slots, &peer);
+            let purse = Arc::clone(machine.purse());
+            let ports = Ports::open((Arc::clone(&outbox), purse), &slots, &peer);
             Driver::new(io, machine, input, (ports, outbox), stop, config).run().await
         };
         (handle, life)

@@ -94,6 +94,7 @@ pub use rlp_codec as rlp;
 #[doc(no_inline)]
 pub use rlpx_transport as transport;
 
+mod account;
 mod assembly;
 pub mod base;
 mod budget;
@@ -114,6 +115,7 @@ mod farewell;
 mod greet;
 mod hello;
 mod liveness;
+mod memory;
 mod message;
 #[cfg(feature = "tokio")]
 mod outbox;
@@ -146,6 +148,7 @@ pub use closed::{Closed, Fault, Lost};
 pub use config::{Config, MAX_MESSAGE};
 pub use connection::{Connection, Event, Sent};
 pub use hello::{Hello, HelloError, LOWEST_P2P_VERSION, MAX_HELLO, P2P_VERSION};
+pub use memory::{Memory, MemoryStats};
 pub use message::{Message, SendError};
 pub use pending::{Matched, Pending};
 pub use reason::Reason;

@@ -2,13 +2,14 @@
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Wake},
 };
 
 use futures_util::task::AtomicWaker;
+use tokio::sync::Notify;
 
 use crate::{Load, Message, Reason, SendError, SlotId};
 
@@ -21,6 +22,10 @@ pub(crate) struct Outbox {
     waiting: Mutex<Waiting>,
     driver: AtomicWaker,
     rung: AtomicBool,
+    /// Where senders wait while memory is short.
+    relief: Notify,
+    /// Whether any do.
+    pressed: AtomicBool,
 }
 
 /// A message on its way from a sender to the machine.
@@ -74,6 +79,28 @@ impl Outbox {
         self.lock().closed
     }
 
+    /// Waits, while memory is short and the connection has more than its share (`is_over`), until
+    /// that or the sender's slot has ended.
+    pub(crate) async fn wait_for_memory(&self, is_over: impl Fn() -> bool) {
+        while is_over() {
+            let relieved = self.relief.notified();
+            tokio::pin!(relieved);
+            relieved.as_mut().enable();
+            self.pressed.store(true, SeqCst);
+            // Looked at once more: it may have ended before there was anybody to tell.
+            if is_over() {
+                relieved.await;
+            }
+        }
+    }
+
+    /// Lets the senders that wait for memory look again.
+    pub(crate) fn relieve(&self) {
+        if self.pressed.swap(false, SeqCst) {
+            self.relief.notify_waiters();
+        }
+    }
+
     pub(crate) fn ring(&self) {
         self.rung.store(true, SeqCst);
         self.driver.wake();
@@ -88,6 +115,17 @@ impl Outbox {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Plain data: whoever panicked has left it whole.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The bell as others see it who have to wake the driver.
+impl Wake for Outbox {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring();
     }
 }
 

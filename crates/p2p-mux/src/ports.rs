@@ -13,6 +13,7 @@ use tokio::{
 use crate::{
     Channel, Direction, Ending, Exit, Limits, Load, Message, Peer, Protocol, Reason, Shared,
     SlotId, Traffic,
+    account::Purse,
     channel::{Credit, Line, Target},
     outbox::{Freed, Outbox},
 };
@@ -21,6 +22,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Ports {
     outbox: Arc<Outbox>,
+    /// What the senders' messages are charged to.
+    purse: Arc<Purse>,
     peer: Peer,
     ports: Vec<Port>,
     tasks: JoinSet<Result<(), Exit>>,
@@ -49,17 +52,19 @@ pub(crate) enum Exited {
 
 impl Ports {
     /// Starts a task for each sub-protocol. Must be called within a tokio runtime.
-    pub(crate) fn open(outbox: Arc<Outbox>, slots: &[(Shared, Protocol)], peer: &Peer) -> Self {
-        let mut tasks = JoinSet::new();
-        let ports = slots
-            .iter()
-            .enumerate()
-            .map(|(index, (_, protocol))| {
-                let line = (SlotId(index), 0, protocol.terms().outbound_capacity());
-                Port::open(protocol.clone(), peer.clone(), line, &outbox, &mut tasks)
-            })
-            .collect();
-        Self { outbox, peer: peer.clone(), ports, tasks }
+    pub(crate) fn open(
+        (outbox, purse): (Arc<Outbox>, Arc<Purse>),
+        slots: &[(Shared, Protocol)],
+        peer: &Peer,
+    ) -> Self {
+        let mut ports =
+            Self { outbox, purse, peer: peer.clone(), ports: Vec::new(), tasks: JoinSet::new() };
+        for (index, (_, protocol)) in slots.iter().enumerate() {
+            let line = (SlotId(index), 0, protocol.terms().outbound_capacity());
+            let port = ports.start(protocol.clone(), line);
+            ports.ports.push(port);
+        }
+        ports
     }
 
     /// Starts the sub-protocol of a slot anew, while `waiting` bytes of what it said before wait to
@@ -68,8 +73,44 @@ impl Ports {
         let Port { protocol, run, .. } = &self.ports[slot.0];
         let room = protocol.terms().outbound_capacity().saturating_sub(waiting);
         let line = (slot, run + 1, room);
-        self.ports[slot.0] =
-            Port::open(protocol.clone(), self.peer.clone(), line, &self.outbox, &mut self.tasks);
+        self.ports[slot.0] = self.start(protocol.clone(), line);
+    }
+
+    /// Starts the task of a slot: which run it is, and how many bytes it may leave to be sent now.
+    fn start(&mut self, protocol: Protocol, (slot, run, room): (SlotId, u64, usize)) -> Port {
+        let Limits { bytes, items } = protocol.terms().inbound;
+        let (queue, arrivals) = mpsc::channel(items.clamp(1, Semaphore::MAX_PERMITS));
+        let freed = Arc::new(Freed::default());
+        let capacity = protocol.terms().outbound_capacity();
+        let permits = Arc::new(Semaphore::new(room));
+        let line = Line {
+            version: protocol.capability().version,
+            length: protocol.length(),
+            permits: Arc::clone(&permits),
+            capacity,
+            target: Target::Connection {
+                outbox: Arc::clone(&self.outbox),
+                purse: Arc::clone(&self.purse),
+                slot,
+                run,
+            },
+        };
+        let credit = Credit::Connection {
+            freed: Arc::clone(&freed),
+            outbox: Arc::clone(&self.outbox),
+            capacity: bytes,
+        };
+        let channel = Channel::new(Arc::new(line), arrivals, credit);
+        let (running, peer) = (protocol.clone(), self.peer.clone());
+        let task = self.tasks.spawn(async move {
+            let id = peer.id();
+            let end = running.run(peer, channel).await;
+            if let Err(exit) = &end {
+                tracing::debug!(peer = ?id, protocol = %running.capability(), %exit, "gave up");
+            }
+            end
+        });
+        Port { protocol, run, queue: Some(queue), freed, permits, task }
     }
 
     /// Whether that is the run which goes on now.
@@ -118,11 +159,12 @@ impl Ports {
     /// Closes a slot: its task gets no more messages and can send none.
     pub(crate) fn close(&mut self, slot: SlotId) {
         self.ports[slot.0].close();
+        self.outbox.relieve();
     }
 
     /// Closes a slot whose task does not even take its messages, and cancels the task.
     pub(crate) fn evict(&mut self, slot: SlotId) {
-        self.ports[slot.0].close();
+        self.close(slot);
         self.ports[slot.0].task.abort();
     }
 
@@ -130,6 +172,7 @@ impl Ports {
     pub(crate) fn close_all(&mut self) {
         self.outbox.close();
         self.ports.iter_mut().for_each(Port::close);
+        self.outbox.relieve();
     }
 
     /// A task that has ended since the last time. Those that were cancelled are not mentioned.
@@ -167,43 +210,6 @@ impl Drop for Ports {
 }
 
 impl Port {
-    fn open(
-        protocol: Protocol,
-        peer: Peer,
-        (slot, run, room): (SlotId, u64, usize),
-        outbox: &Arc<Outbox>,
-        tasks: &mut JoinSet<Result<(), Exit>>,
-    ) -> Self {
-        let Limits { bytes, items } = protocol.terms().inbound;
-        let (queue, arrivals) = mpsc::channel(items.clamp(1, Semaphore::MAX_PERMITS));
-        let freed = Arc::new(Freed::default());
-        let capacity = protocol.terms().outbound_capacity();
-        let permits = Arc::new(Semaphore::new(room));
-        let line = Line {
-            version: protocol.capability().version,
-            length: protocol.length(),
-            permits: Arc::clone(&permits),
-            capacity,
-            target: Target::Connection { outbox: Arc::clone(outbox), slot, run },
-        };
-        let credit = Credit::Connection {
-            freed: Arc::clone(&freed),
-            outbox: Arc::clone(outbox),
-            capacity: bytes,
-        };
-        let channel = Channel::new(Arc::new(line), arrivals, credit);
-        let running = protocol.clone();
-        let task = tasks.spawn(async move {
-            let id = peer.id();
-            let end = running.run(peer, channel).await;
-            if let Err(exit) = &end {
-                tracing::debug!(peer = ?id, protocol = %running.capability(), %exit, "gave up");
-            }
-            end
-        });
-        Self { protocol, run, queue: Some(queue), freed, permits, task }
-    }
-
     fn close(&mut self) {
         self.queue = None;
         self.permits.close();

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::{
     Message, SlotId,
-    budget::charge,
+    budget::{charge, weight},
     chunk::{Chunks, PIECE, PLAIN},
 };
 
@@ -33,6 +33,8 @@ pub(crate) struct Schedule {
     lanes: Vec<Lane>,
     /// Messages in all lanes.
     queued: usize,
+    /// What they weigh in memory.
+    weight: usize,
     /// Whose turn it is.
     turn: usize,
     /// Whether that lane has got its quantum for this turn.
@@ -83,6 +85,7 @@ impl Schedule {
             base: VecDeque::new(),
             lanes: lanes.into_iter().map(lane).collect(),
             queued: 0,
+            weight: 0,
             turn: 0,
             topped_up: false,
             chunks: None,
@@ -122,6 +125,7 @@ impl Schedule {
             return false;
         }
         lane.bytes += cost;
+        self.weight += weight(message.payload.len());
         lane.queue.push_back(message);
         self.queued += 1;
         true
@@ -169,6 +173,7 @@ impl Schedule {
         let charge = charge(length, lane.capacity);
         lane.bytes -= charge;
         self.queued -= 1;
+        self.weight -= weight(length);
         let whole = Next::whole(slot, charge, message);
         Some(Next { data: whole.data.slice(start..), start, ..whole })
     }
@@ -183,6 +188,11 @@ impl Schedule {
         self.queued == 0 && self.base.is_empty()
     }
 
+    /// What waits in all lanes, as it weighs in memory.
+    pub(crate) const fn weight(&self) -> usize {
+        self.weight
+    }
+
     /// What waits in a lane, in bytes.
     pub(crate) fn waiting(&self, slot: SlotId) -> usize {
         self.lanes[slot.0].bytes
@@ -191,6 +201,7 @@ impl Schedule {
     /// Throws away what the slots wanted to send; how many messages of each.
     pub(crate) fn clear(&mut self) -> impl Iterator<Item = (SlotId, usize)> + '_ {
         self.queued = 0;
+        self.weight = 0;
         self.lanes.iter_mut().enumerate().map(|(index, lane)| {
             let dropped = lane.queue.len();
             lane.queue = VecDeque::new();

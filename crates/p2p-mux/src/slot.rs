@@ -111,6 +111,8 @@ pub(crate) struct Slot {
     pub(crate) length: u64,
     pub(crate) terms: Terms,
     pub(crate) inbound: Budget,
+    /// What the connection's memory has been told that this slot holds.
+    pub(crate) counted: usize,
     /// The message that arrives in pieces, if one does.
     pub(crate) assembly: Option<Assembly>,
     /// `None` while it runs.
@@ -129,6 +131,7 @@ impl Slot {
             length: shared.length,
             terms,
             inbound: Budget::new(terms.inbound),
+            counted: 0,
             assembly: None,
             ended: None,
             backoff: Backoff::new(now),
@@ -163,6 +166,11 @@ impl Slot {
     /// Adds `data` to the unfinished message, if there is room for them or it is dropped.
     pub(crate) fn add(&mut self, data: &[u8]) -> bool {
         self.assembly.as_mut().is_none_or(|unfinished| unfinished.add(data, &mut self.inbound))
+    }
+
+    /// What has arrived and was not taken, as it weighs in memory.
+    pub(crate) fn weight(&self) -> usize {
+        self.inbound.weight() + self.assembly.as_ref().map_or(0, Assembly::spare)
     }
 
     pub(crate) const fn is_open(&self) -> bool {

@@ -27,6 +27,9 @@ pub struct Stats {
     pub base_ignored: u64,
     /// How often reading stood still because a slot was full.
     pub stalls: u64,
+    /// How often the connection had to wait because memory was short and it had more than its share
+    /// ([`Memory`](crate::Memory)).
+    pub memory_waits: u64,
     /// The round trip of the last ping that was answered.
     pub round_trip: Option<Duration>,
     /// The slots, in the order of the shared capabilities.
@@ -93,6 +96,9 @@ pub struct Drops {
     pub closed: u64,
     /// Arrived while the slot was full.
     pub overload: u64,
+    /// Had arrived when the connection was ended for want of memory
+    /// ([`Closed::Overdrawn`](crate::Closed::Overdrawn)).
+    pub memory: u64,
     /// Not sent because the connection ended.
     pub unsent: u64,
     /// Not sent because not even compressed did it fit into a frame.
@@ -147,6 +153,7 @@ pub(crate) struct Meters {
     pub(crate) pongs_dropped: Counter,
     pub(crate) base_ignored: Counter,
     pub(crate) stalls: Counter,
+    pub(crate) memory_waits: Counter,
     /// Nanoseconds; 0 for not measured.
     round_trip: Counter,
     pub(crate) slots: Vec<SlotMeter>,
@@ -184,6 +191,7 @@ struct CodeMeter {
 pub(crate) struct DropMeter {
     pub(crate) closed: Counter,
     pub(crate) overload: Counter,
+    pub(crate) memory: Counter,
     pub(crate) unsent: Counter,
     pub(crate) too_large: Counter,
     pub(crate) unfinished: Counter,
@@ -215,6 +223,7 @@ impl Meters {
             pongs_dropped: self.pongs_dropped.get(),
             base_ignored: self.base_ignored.get(),
             stalls: self.stalls.get(),
+            memory_waits: self.memory_waits.get(),
             round_trip: Some(self.round_trip.get())
                 .filter(|&nanos| nanos != 0)
                 .map(Duration::from_nanos),
@@ -288,6 +297,7 @@ impl SlotMeter {
             drops: Drops {
                 closed: self.drops.closed.get(),
                 overload: self.drops.overload.get(),
+                memory: self.drops.memory.get(),
                 unsent: self.drops.unsent.get(),
                 too_large: self.drops.too_large.get(),
                 unfinished: self.drops.unfinished.get(),

@@ -4,10 +4,8 @@
 
 mod common;
 
-use bytes::Bytes;
 use common::{End, Held, SECOND, connect, connect_over, connect_raw, handed_out, hello_of, idle};
 use p2p_mux::{Closed, Config, Exit, OnExit, Overload, Protocol, Reason, SendError, SlotStats};
-use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::{sync::mpsc, time::Instant};
 
 /// Two connected nodes, each with the sub-protocols `bad` and `good` in the hands of the test.
@@ -251,8 +249,7 @@ async fn a_flooding_slot_lets_the_others_in_between() {
     let (_here, mut raw) = connect_raw(&[bad, good], &hello, Config::default()).await;
     let (bad, good) = (bad_given.recv().await.unwrap(), good_given.recv().await.unwrap());
     let flood = bad.channel.sender();
-    // Random bytes, which Snappy leaves as long as they are.
-    let noise: Bytes = StdRng::seed_from_u64(1).random_iter::<u8>().take(4000).collect();
+    let noise = common::noise(4000);
     tokio::spawn(async move { while flood.send_raw(0, noise.clone()).await.is_ok() {} });
     for _ in 0..20 {
         for _ in 0..20 {

@@ -44,7 +44,7 @@ impl Connection {
             }
         };
         if self.slots[slot.0].add(&data) {
-            self.meter_inbound(slot);
+            self.count_inbound(slot);
             return Ok(self.complete(slot));
         }
         // A copy of its own: the buffer behind it may be larger.
@@ -91,7 +91,7 @@ impl Connection {
             self.meters.slots[slot.0].drops.unfinished.increment();
         }
         state.assembly = None;
-        self.meter_inbound(slot);
+        self.count_inbound(slot);
     }
 
     /// The unfinished message of a slot is dropped already: these are its next bytes.
@@ -106,6 +106,7 @@ impl Connection {
     pub(super) fn complete(&mut self, slot: SlotId) -> Option<Event> {
         let whole = self.slots[slot.0].assembly.take_if(|assembly| assembly.missing() == 0)?;
         self.meters.slots[slot.0].received(whole.code(), whole.length());
+        self.count_inbound(slot);
         whole.into_message().map(|message| Event::Message { slot, message })
     }
 }

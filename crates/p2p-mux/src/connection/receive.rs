@@ -9,6 +9,7 @@ use super::Connection;
 use crate::{
     ChunkError, Closed, Ending, Fault, Load, Message, Overload, Reason, SlotId,
     base::{self, Base},
+    budget::weight,
     slot::Slot,
 };
 
@@ -58,12 +59,23 @@ pub(super) enum Arrival {
     Data(Bytes),
 }
 
+impl Held {
+    /// What it weighs in memory.
+    pub(super) fn weight(&self) -> usize {
+        match &self.arrival {
+            Arrival::Message(message) => weight(message.payload.len()),
+            Arrival::Data(data) => weight(data.len()),
+        }
+    }
+}
+
 impl Connection {
     /// What the bytes in `input` mean, one event at a time; whole frames are taken off its front.
     ///
     /// `None` if `input` has no whole frame, a message is [held](Self::held), or the connection has
     /// [closed](Self::closed).
     pub fn poll_event(&mut self, now: Instant, input: &mut BytesMut) -> Option<Event> {
+        self.keep_to_memory(now);
         if let Some(slot) = self.evicted.take() {
             return Some(Event::Evicted { slot });
         }
@@ -79,7 +91,7 @@ impl Connection {
                 None => {}
             }
         }
-        while self.closed.is_none() && self.held.is_none() {
+        while self.closed.is_none() && self.held.is_none() && self.may_unpack() {
             match self.session.opener.open(input) {
                 Ok(Some(frame)) => {
                     if let Some(event) = self.handle_frame(now, frame) {
@@ -99,17 +111,24 @@ impl Connection {
         self.held.as_ref().map(|held| held.slot)
     }
 
-    /// Whether messages for the slot are held or dropped because its budget is full: then
-    /// [`release`](Self::release) is urgent.
+    /// Whether messages for the slot are held or dropped because its budget is full, or wait
+    /// because memory is short: then [`release`](Self::release) is urgent.
     #[must_use]
     pub fn is_full(&self, slot: SlotId) -> bool {
-        self.held() == Some(slot) || self.slots.get(slot.0).is_some_and(|state| state.overloaded)
+        let Some(state) = self.slots.get(slot.0) else { return false };
+        let awaited = self.is_waiting_for_memory() && state.inbound.used().items > 0;
+        self.held() == Some(slot) || state.overloaded || awaited
     }
 
     /// Whether bytes from the peer are of use now.
     #[must_use]
     pub const fn is_reading(&self) -> bool {
-        self.held.is_none() && self.closed.is_none()
+        !self.is_deaf() && self.closed.is_none()
+    }
+
+    /// Whether nothing is read, so that the peer cannot be blamed for its silence.
+    pub(super) const fn is_deaf(&self) -> bool {
+        self.held.is_some() || self.is_waiting_for_memory()
     }
 
     /// The owner of the slot took messages out: their room is free again.
@@ -121,7 +140,7 @@ impl Connection {
         if state.inbound.is_relaxed() {
             state.overloaded = false;
         }
-        self.meter_inbound(slot);
+        self.count_inbound(slot);
     }
 
     /// Nobody listens at the slot any more: the message of that event was dropped.
@@ -178,7 +197,7 @@ impl Connection {
         } else if state.overloaded {
             drops.overload.increment();
         } else if state.inbound.admit(message.payload.len()) {
-            self.meter_inbound(slot);
+            self.count_inbound(slot);
             return Some(Event::Message { slot, message });
         } else {
             self.hold(now, slot, Arrival::Message(message));
@@ -188,7 +207,9 @@ impl Connection {
 
     pub(super) fn hold(&mut self, now: Instant, slot: SlotId, arrival: Arrival) {
         self.meters.stalls.increment();
-        self.held = Some(Held { slot, arrival, until: now + self.config.stall_limit });
+        let held = Held { slot, arrival, until: now + self.config.stall_limit };
+        self.holding.charge(held.weight());
+        self.held = Some(held);
     }
 
     fn retry(&mut self, now: Instant, held: Held) -> Option<Event> {
@@ -202,8 +223,9 @@ impl Connection {
             self.held = Some(held);
             return None;
         }
+        self.holding.release(held.weight());
         self.liveness.heard(now);
-        self.meter_inbound(slot);
+        self.count_inbound(slot);
         match held.arrival {
             Arrival::Message(message) => Some(Event::Message { slot, message }),
             Arrival::Data(_) => self.complete(slot),
@@ -215,7 +237,7 @@ impl Connection {
         self.meters.slots[held.slot.0].drops.overload.increment();
         if let Arrival::Data(data) = &held.arrival {
             self.slots[held.slot.0].discard_unfinished();
-            self.meter_inbound(held.slot);
+            self.count_inbound(held.slot);
             self.pass_over(held.slot, data);
         }
         let state = &mut self.slots[held.slot.0];
@@ -266,9 +288,14 @@ impl Connection {
         self.finish(Closed::Fault(fault), Some(reason));
     }
 
-    pub(super) fn meter_inbound(&self, slot: SlotId) {
-        let waiting = self.slots[slot.0].inbound.used().bytes;
-        self.meters.slots[slot.0].queued_in.set(waiting as u64);
+    /// Tells the memory and the counters what has arrived for the slot and was not taken, or not
+    /// all of it has arrived. To be called after each change of that.
+    pub(super) fn count_inbound(&mut self, slot: SlotId) {
+        let state = &mut self.slots[slot.0];
+        let weight = state.weight();
+        self.holding.adjust(state.counted, weight);
+        state.counted = weight;
+        self.meters.slots[slot.0].queued_in.set(state.inbound.used().bytes as u64);
     }
 }
 

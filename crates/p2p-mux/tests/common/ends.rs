@@ -1,10 +1,10 @@
 //! Ends of a connection that are machines, without tasks.
 
-use std::time::Instant;
+use std::{task::Waker, time::Instant};
 
 use bytes::{Bytes, BytesMut};
 use p2p_mux::{
-    Capability, Chunks, Config, Connection, Event, Message, Offer, Shared, SlotId, Terms,
+    Capability, Chunks, Config, Connection, Event, Memory, Message, Offer, Shared, SlotId, Terms,
     negotiate,
     transport::{Opener, Sealer},
 };
@@ -102,4 +102,12 @@ pub fn chunked(here: &[Terms], there: &[Terms], now: Instant) -> (End, End) {
         End { machine: machine.with_chunks(chunks(&slots)), input: BytesMut::new() }
     };
     (end(a, here), end(b, there))
+}
+
+/// A machine and a raw peer, with a budget that it shares with others.
+pub fn machine_within(memory: &Memory, terms: &[Terms], now: Instant) -> (End, Raw) {
+    let (a, b) = sessions();
+    let shared = (memory, Waker::noop().clone());
+    let machine = Connection::within(shared, a, &slots(terms), &Config::default(), now);
+    (End { machine, input: BytesMut::new() }, Raw { sealer: b.sealer, opener: b.opener })
 }

@@ -6,13 +6,13 @@ pub mod ends;
 
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use p2p_mux::{
-    Channel, Closed, Config, Exit, Greeted, Hello, Local, Origin, Peer, Protocol, base,
+    Channel, Closed, Config, Exit, Greeted, Hello, Local, Memory, Origin, Peer, Protocol, base,
     identity::SecretKey,
     transport::{self, HANDSHAKE_LIMIT, Initiator, Recipient, Session, Step, Stream},
 };
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::{
     io::DuplexStream,
     sync::{mpsc, oneshot},
@@ -96,6 +96,17 @@ pub async fn connect_over(
     (run(a), run(b))
 }
 
+/// The same over a pipe of 64 KiB with default limits, where the connection of the first has its part
+/// in `memory`.
+pub async fn connect_within(memory: &Memory, here: &[Protocol], there: &[Protocol]) -> (End, End) {
+    let (a, b) = streams(64 * 1024).await;
+    let (here, there) = (local(1, here), local(2, there));
+    let config = Config::default();
+    let (a, b) =
+        tokio::join!(p2p_mux::greet(a, &here, &config), p2p_mux::greet(b, &there, &config));
+    (run(a.unwrap().within(memory)), run(b.unwrap()))
+}
+
 /// Two nodes connected over a pipe of 64 KiB, with default limits.
 pub async fn connect(here: &[Protocol], there: &[Protocol]) -> (End, End) {
     connect_over(64 * 1024, here, there, Config::default()).await
@@ -103,6 +114,16 @@ pub async fn connect(here: &[Protocol], there: &[Protocol]) -> (End, End) {
 
 /// Node 1 with these sub-protocols, connected to a raw peer that is node 2 and has said `hello`.
 pub async fn connect_raw(
+    here: &[Protocol],
+    hello: &Hello,
+    config: Config,
+) -> (End, Stream<DuplexStream>) {
+    connect_raw_within(&Memory::unlimited(), here, hello, config).await
+}
+
+/// The same, where the connection has its part in `memory`.
+pub async fn connect_raw_within(
+    memory: &Memory,
     here: &[Protocol],
     hello: &Hello,
     config: Config,
@@ -116,7 +137,12 @@ pub async fn connect_raw(
                 raw.enable_snappy();
             }
         },);
-    (run(a), raw)
+    (run(a.within(memory)), raw)
+}
+
+/// That many bytes that Snappy cannot make fewer.
+pub fn noise(length: usize) -> Bytes {
+    StdRng::seed_from_u64(1).random_iter::<u8>().take(length).collect()
 }
 
 pub async fn say_hello(raw: &mut Stream<DuplexStream>, hello: &Hello) {
