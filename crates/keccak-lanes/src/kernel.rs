@@ -4,7 +4,14 @@ use core::fmt;
 
 #[cfg(target_arch = "x86_64")]
 use crate::arch::{avx2::Avx2, avx512::Avx512};
-use crate::{arch::portable, permutation::State, sponge::Block};
+use crate::{
+    Digest, Zeros,
+    arch::portable,
+    batch::{Left, one_by_one},
+    permutation::State,
+    scan::Template,
+    sponge::Block,
+};
 
 /// A set of instructions that this processor has, and the code that uses it.
 ///
@@ -88,6 +95,18 @@ impl Kernel {
         [Some(Self::PORTABLE)]
     }
 
+    /// How many states it works on side by side.
+    #[must_use]
+    pub const fn lanes(self) -> usize {
+        match self.0 {
+            Instructions::Portable => 1,
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2(_) => 4,
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512(_) => 8,
+        }
+    }
+
     /// Its name: `portable`, `avx2` or `avx512`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -108,6 +127,41 @@ impl Kernel {
             Instructions::Avx2(avx2) => avx2.absorb(state, blocks),
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx512(avx512) => avx512.absorb(state, blocks),
+        }
+    }
+
+    /// The first of these nonces with these zeros, of which it looks at 64.
+    pub(crate) fn scan(
+        self,
+        template: &Template,
+        zeros: Zeros,
+        start: u64,
+        count: u64,
+    ) -> Option<u64> {
+        match self.0 {
+            Instructions::Portable => portable::scan(template, zeros, start, count),
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2(avx2) => avx2.scan(template, zeros, start, count),
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512(avx512) => avx512.scan(template, zeros, start, count),
+        }
+    }
+
+    /// Hashes messages side by side until at most one is left.
+    pub(crate) fn batch<'a>(
+        self,
+        messages: &[&'a [u8]],
+        digests: &mut [Digest],
+    ) -> Option<Left<'a>> {
+        match self.0 {
+            Instructions::Portable => {
+                one_by_one(self, messages, digests);
+                None
+            }
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2(avx2) => avx2.batch(messages, digests),
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512(avx512) => avx512.batch(messages, digests),
         }
     }
 }

@@ -46,10 +46,15 @@
 extern crate std;
 
 mod arch;
+mod batch;
 mod kernel;
 mod lanes;
 mod permutation;
+mod scan;
+mod search;
 mod sponge;
 
+pub use batch::{keccak256_batch, keccak256_batch_with};
 pub use kernel::Kernel;
+pub use search::{Search, Zeros};
 pub use sponge::{Digest, Keccak256, keccak256};

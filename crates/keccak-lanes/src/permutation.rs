@@ -53,8 +53,14 @@ pub(crate) const ROTATIONS: [u32; WORDS] = [
 /// All rounds.
 #[inline(always)]
 pub(crate) fn permute<V: Lanes>(proof: V::Proof, state: &mut [V; WORDS]) {
-    for constant in ROUND_CONSTANTS {
-        round(state, V::splat(proof, constant));
+    rounds(proof, state, 0, ROUNDS);
+}
+
+/// The rounds from `first` to before `end`.
+#[inline(always)]
+pub(crate) fn rounds<V: Lanes>(proof: V::Proof, state: &mut [V; WORDS], first: usize, end: usize) {
+    for constant in &ROUND_CONSTANTS[first..end] {
+        round(state, V::splat(proof, *constant));
     }
 }
 
@@ -63,7 +69,7 @@ pub(crate) fn permute<V: Lanes>(proof: V::Proof, state: &mut [V; WORDS]) {
 pub(crate) fn round<V: Lanes>(state: &mut [V; WORDS], constant: V) {
     let parities = parities(state);
     let moved = theta_rho_pi(state, &parities);
-    chi(&moved, state);
+    *state = chi(&moved);
     state[0] = state[0].xor(constant);
 }
 
@@ -108,17 +114,43 @@ pub(crate) fn theta_rho_pi<V: Lanes>(a: &[V; WORDS], c: &[V; 5]) -> [V; WORDS] {
 
 /// χ: combines each word with the two to the right of it.
 #[inline(always)]
-pub(crate) fn chi<V: Lanes>(b: &[V; WORDS], a: &mut [V; WORDS]) {
-    for y in [0, 5, 10, 15, 20] {
-        for x in 0..5 {
-            a[y + x] = b[y + x].chi(b[y + (x + 1) % 5], b[y + (x + 2) % 5]);
-        }
+pub(crate) fn chi<V: Lanes>(b: &[V; WORDS]) -> [V; WORDS] {
+    // Spelled out: a loop would be unrolled too late for the words to be in registers.
+    macro_rules! rows {
+        ($($y:literal)*) => { [$(
+            b[$y].chi(b[$y + 1], b[$y + 2]),
+            b[$y + 1].chi(b[$y + 2], b[$y + 3]),
+            b[$y + 2].chi(b[$y + 3], b[$y + 4]),
+            b[$y + 3].chi(b[$y + 4], b[$y]),
+            b[$y + 4].chi(b[$y], b[$y + 1]),
+        )*] };
     }
+    rows!(0 5 10 15 20)
+}
+
+/// The last round, of which only the first word of the state is wanted.
+#[inline(always)]
+pub(crate) fn last_round_word_0<V: Lanes>(proof: V::Proof, a: &[V; WORDS]) -> V {
+    let c = parities(a);
+    let b0 = a[0].xor3(c[4], c[1].rotate::<1, 63>());
+    let b1 = a[6].xor3(c[0], c[2].rotate::<1, 63>()).rotate::<44, 20>();
+    let b2 = a[12].xor3(c[1], c[3].rotate::<1, 63>()).rotate::<43, 21>();
+    b0.chi(b1, b2).xor(V::splat(proof, ROUND_CONSTANTS[ROUNDS - 1]))
+}
+
+/// The last round, of which only the word of index 3 is wanted, the last of a digest.
+#[inline(always)]
+pub(crate) fn last_round_word_3<V: Lanes>(a: &[V; WORDS]) -> V {
+    let c = parities(a);
+    let b0 = a[0].xor3(c[4], c[1].rotate::<1, 63>());
+    let b3 = a[18].xor3(c[2], c[4].rotate::<1, 63>()).rotate::<21, 43>();
+    let b4 = a[24].xor3(c[3], c[0].rotate::<1, 63>()).rotate::<14, 50>();
+    b3.chi(b4, b0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{State, permute};
+    use super::{ROUNDS, State, last_round_word_0, last_round_word_3, permute, rounds};
 
     /// The permutation of nothing but zeros, as the Keccak team published it.
     #[test]
@@ -127,5 +159,14 @@ mod tests {
         permute((), &mut state);
         assert_eq!(state[0], 0xf125_8f79_40e1_dde7);
         assert_eq!(state[24], 0xeaf1_ff7b_5cec_a249);
+    }
+
+    #[test]
+    fn a_last_round_cut_short_gives_the_same_words() {
+        let mut state: State = core::array::from_fn(|index| index as u64);
+        rounds((), &mut state, 0, ROUNDS - 1);
+        let (word_0, word_3) = (last_round_word_0((), &state), last_round_word_3(&state));
+        rounds((), &mut state, ROUNDS - 1, ROUNDS);
+        assert_eq!((word_0, word_3), (state[0], state[3]));
     }
 }

@@ -40,7 +40,23 @@ impl Keccak256 {
     /// The same, with a kernel of one's choice.
     #[must_use]
     pub const fn with_kernel(kernel: Kernel) -> Self {
-        Self { state: [0; 25], filled: 0, kernel }
+        Self::resume([0; 25], kernel)
+    }
+
+    /// A state that has absorbed whole blocks.
+    pub(crate) const fn resume(state: State, kernel: Kernel) -> Self {
+        Self { state, filled: 0, kernel }
+    }
+
+    /// The state with the bytes of the unfinished block added, and how many there are.
+    pub(crate) const fn parts(&self) -> (&State, usize) {
+        (&self.state, self.filled)
+    }
+
+    /// The kernel that it uses.
+    #[must_use]
+    pub const fn kernel(&self) -> Kernel {
+        self.kernel
     }
 
     /// Absorbs `data`. Only the concatenation of all updates counts, not where they were cut.
@@ -94,7 +110,7 @@ impl Keccak256 {
         xor_bytes(&mut self.state, self.filled, &[0x01]);
         xor_bytes(&mut self.state, RATE - 1, &[0x80]);
         self.kernel.absorb(&mut self.state, &[[0; RATE]]);
-        digest(&self.state)
+        digest_of(&self.state)
     }
 }
 
@@ -133,6 +149,16 @@ pub(crate) fn word(block: &Block, index: usize) -> u64 {
     block.as_chunks().0.get(index).map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
+/// The last block of a message that ends with `rest`, shorter than a block.
+#[inline(always)]
+pub(crate) fn padded(rest: &[u8]) -> Block {
+    let mut block = [0; RATE];
+    block[..rest.len()].copy_from_slice(rest);
+    block[rest.len()] = 0x01;
+    block[RATE - 1] |= 0x80;
+    block
+}
+
 /// Adds a whole block to a state.
 #[inline(always)]
 pub(crate) fn xor_block(state: &mut State, block: &Block) {
@@ -155,7 +181,7 @@ fn xor_bytes(state: &mut State, at: usize, bytes: &[u8]) {
 }
 
 /// The first words of a state as bytes.
-fn digest(state: &State) -> Digest {
+pub(crate) fn digest_of(state: &State) -> Digest {
     let mut digest = [0; 32];
     for (bytes, word) in digest.as_chunks_mut().0.iter_mut().zip(state) {
         *bytes = word.to_le_bytes();

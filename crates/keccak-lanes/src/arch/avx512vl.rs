@@ -29,8 +29,8 @@ use crate::{
 };
 
 /// Truth tables of `vpternlogq`.
-const XOR3: i32 = 0x96;
-const CHI: i32 = 0xd2;
+pub(super) const XOR3: i32 = 0x96;
+pub(super) const CHI: i32 = 0xd2;
 
 /// The state, column by column.
 #[derive(Clone, Copy)]

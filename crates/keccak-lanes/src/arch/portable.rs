@@ -1,7 +1,9 @@
 //! One state in plain words, on any processor.
 
 use crate::{
+    Zeros,
     permutation::{State, permute},
+    scan::{self, Template},
     sponge::{Block, xor_block},
 };
 
@@ -20,4 +22,9 @@ pub(super) fn absorb_inline(state: &mut State, blocks: &[Block]) {
         permute((), &mut words);
     }
     *state = words;
+}
+
+/// The first of these nonces with these zeros.
+pub(crate) fn scan(template: &Template, zeros: Zeros, start: u64, count: u64) -> Option<u64> {
+    scan::scan::<u64>((), template, zeros, start, count)
 }
