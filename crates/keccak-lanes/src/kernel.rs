@@ -9,7 +9,7 @@ use crate::{
     arch::portable,
     batch::{Left, one_by_one},
     permutation::State,
-    scan::Template,
+    scan::Run,
     sponge::Block,
 };
 
@@ -130,20 +130,14 @@ impl Kernel {
         }
     }
 
-    /// The first of these nonces with these zeros, of which it looks at 64.
-    pub(crate) fn scan(
-        self,
-        template: &Template,
-        zeros: Zeros,
-        start: u64,
-        count: u64,
-    ) -> Option<u64> {
+    /// The first nonce of a run with these zeros, of which it looks at 64, from `first` to `last`.
+    pub(crate) fn scan(self, run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
         match self.0 {
-            Instructions::Portable => portable::scan(template, zeros, start, count),
+            Instructions::Portable => portable::scan(run, zeros, first, last),
             #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2(avx2) => avx2.scan(template, zeros, start, count),
+            Instructions::Avx2(avx2) => avx2.scan(run, zeros, first, last),
             #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512(avx512) => avx512.scan(template, zeros, start, count),
+            Instructions::Avx512(avx512) => avx512.scan(run, zeros, first, last),
         }
     }
 

@@ -59,7 +59,13 @@ pub(crate) fn permute<V: Lanes>(proof: V::Proof, state: &mut [V; WORDS]) {
 /// The rounds from `first` to before `end`.
 #[inline(always)]
 pub(crate) fn rounds<V: Lanes>(proof: V::Proof, state: &mut [V; WORDS], first: usize, end: usize) {
-    for constant in &ROUND_CONSTANTS[first..end] {
+    // Two at a time: what a round leaves in other registers than it found it in, the next one puts back.
+    let (pairs, odd) = ROUND_CONSTANTS[first..end].as_chunks::<2>();
+    for [one, next] in pairs {
+        round(state, V::splat(proof, *one));
+        round(state, V::splat(proof, *next));
+    }
+    for constant in odd {
         round(state, V::splat(proof, *constant));
     }
 }
@@ -76,10 +82,10 @@ pub(crate) fn round<V: Lanes>(state: &mut [V; WORDS], constant: V) {
 /// The parity of each column, the first half of θ.
 #[inline(always)]
 pub(crate) fn parities<V: Lanes>(a: &[V; WORDS]) -> [V; 5] {
-    macro_rules! parity {
-        ($($x:literal)*) => { [$( a[$x].xor3(a[$x + 5], a[$x + 10]).xor3(a[$x + 15], a[$x + 20]) ),*] };
+    macro_rules! columns {
+        ($($x:literal)*) => { [$( V::parity([a[$x], a[$x + 5], a[$x + 10], a[$x + 15], a[$x + 20]]) ),*] };
     }
-    parity!(0 1 2 3 4)
+    columns!(0 1 2 3 4)
 }
 
 /// The second half of θ, ρ and π: adds to each word the parities of the columns beside it, rotates
@@ -117,15 +123,12 @@ pub(crate) fn theta_rho_pi<V: Lanes>(a: &[V; WORDS], c: &[V; 5]) -> [V; WORDS] {
 pub(crate) fn chi<V: Lanes>(b: &[V; WORDS]) -> [V; WORDS] {
     // Spelled out: a loop would be unrolled too late for the words to be in registers.
     macro_rules! rows {
-        ($($y:literal)*) => { [$(
-            b[$y].chi(b[$y + 1], b[$y + 2]),
-            b[$y + 1].chi(b[$y + 2], b[$y + 3]),
-            b[$y + 2].chi(b[$y + 3], b[$y + 4]),
-            b[$y + 3].chi(b[$y + 4], b[$y]),
-            b[$y + 4].chi(b[$y], b[$y + 1]),
-        )*] };
+        ($($row:ident $y:literal)*) => { {
+            $( let $row = V::chi_row([b[$y], b[$y + 1], b[$y + 2], b[$y + 3], b[$y + 4]]); )*
+            [$( $row[0], $row[1], $row[2], $row[3], $row[4] ),*]
+        } };
     }
-    rows!(0 5 10 15 20)
+    rows!(first 0 second 5 third 10 fourth 15 fifth 20)
 }
 
 /// The last round, of which only the first word of the state is wanted.

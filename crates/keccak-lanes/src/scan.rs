@@ -2,164 +2,144 @@
 
 use crate::{
     Zeros,
-    lanes::{Lanes, MOST},
+    lanes::Lanes,
     permutation::{
         ROTATIONS, ROUND_CONSTANTS, ROUNDS, State, chi, last_round_word_0, last_round_word_3,
-        parities, rounds, theta_rho_pi,
+        parities, permute, rounds, theta_rho_pi,
     },
     sponge::RATE,
 };
 
-/// The first permutation that a nonce goes through, prepared as far as it does not depend on the nonce.
+/// A run of nonces that differ in one word of the state alone, prepared as far as they are the same.
 ///
-/// In the first round a nonce of 8 bytes changes one word of the state, or two neighbours. θ carries
-/// each of them to the columns beside it, which makes 11 words; everything else stands before the nonce
-/// is known. θ, ρ and π are linear, so that what the nonce changes can be added after them.
+/// A nonce of 8 bytes lies in one word, or in two that are neighbours. Where it lies in two, only the
+/// second one changes from nonce to nonce, until all its bytes have been through; and where that one is
+/// in the next block, the first block is the same for the whole run.
+///
+/// In the first round, θ carries the word that differs to the columns beside it, which makes 11 words;
+/// all others stand before the nonce is known. θ, ρ and π are linear, so that what the nonce changes can be
+/// added after them.
 #[derive(Clone, Debug)]
-pub(crate) struct Template {
-    /// The state of nonce 0 after θ, ρ and π of the first round.
+pub(crate) struct Run {
+    /// The state after θ, ρ and π of the first round, for a nonce with nothing in the word that differs.
     moved: State,
-    /// By how many bits the nonce is shifted within its word.
+    /// Where that word gets to.
+    spread: [Term; 11],
+    /// By how many bits to shift a nonce, its first byte lowest, so that the bytes in that word remain.
     shift: u32,
-    /// What its first bytes change.
-    low: Spread,
-    /// What the bytes beyond that word change, where there are any in the same block.
-    high: Option<Spread>,
-    /// Where the end of the nonce or the padding is in another block: the first word of that block, for
-    /// nonce 0.
-    second: Option<u64>,
+    /// Whether the padding has a block to itself.
+    another: bool,
 }
 
-/// Where one word of a state gets to in the linear part of a round.
-#[derive(Clone, Debug)]
-struct Spread([Term; 11]);
-
-/// The word, rotated by `rotation`, is added to the word with the index `to`.
+/// The word that differs, rotated by `rotation`, is added to the word with the index `to`.
 #[derive(Clone, Copy, Debug)]
 struct Term {
     to: usize,
     rotation: u32,
-    /// Whether something else has been added to that word before.
-    again: bool,
 }
+
+/// How many bits so many bytes are.
+const BITS: [u32; 8] = [0, 8, 16, 24, 32, 40, 48, 56];
 
 /// The padding's last bit, in the last word of a block.
 const LAST_BIT: u64 = 1 << 63;
 
-impl Template {
-    /// For a nonce behind `filled` bytes of the block that has been added to `state`.
-    pub(crate) fn new(mut state: State, filled: usize) -> Self {
-        let (word, within) = (filled / 8, filled % 8);
-        let end = filled + 8;
-        let fits = end < RATE;
-        if fits {
-            state[end / 8] ^= 1 << (8 * (end % 8));
+impl Run {
+    /// The run that `nonce` is in, behind `filled` bytes of the block that has been added to `state`, and
+    /// the last nonce of the run.
+    pub(crate) fn with(nonce: u64, mut state: State, filled: usize) -> (Self, u64) {
+        let (within, end) = (filled % 8, filled + 8);
+        let bytes = nonce.swap_bytes();
+        let (differs, shift) = if within == 0 {
+            (filled / 8, 0)
+        } else {
+            state[filled / 8] ^= bytes << BITS[within];
+            (end / 8, 64 - BITS[within])
+        };
+        let another = end == RATE;
+        let differs = if differs == RATE / 8 { 0 } else { differs };
+        if end > RATE {
+            permute((), &mut state);
+        }
+        if !another {
+            state[end % RATE / 8] ^= 1 << BITS[end % 8];
             state[RATE / 8 - 1] ^= LAST_BIT;
         }
-        let (low, mut high) = (Spread::of(word), Spread::of(word + 1));
-        for term in &mut high.0 {
-            term.again = low.0.iter().any(|before| before.to == term.to);
-        }
-        Self {
-            moved: theta_rho_pi(&state, &parities(&state)),
-            shift: [0, 8, 16, 24, 32, 40, 48, 56][within],
-            low,
-            high: (fits && within > 0).then_some(high),
-            second: (!fits).then(|| 1 << (8 * (end - RATE))),
-        }
+        let moved = theta_rho_pi(&state, &parities(&state));
+        (Self { moved, spread: spread(differs), shift, another }, nonce | u64::MAX >> shift)
     }
 }
 
-impl Spread {
-    /// Where the word of this index gets to.
-    fn of(word: usize) -> Self {
-        let (column, mut terms) = (word % 5, [Term::from(word, 0); 11]);
-        let (right, left) = ((column + 1) % 5, (column + 4) % 5);
-        for (row, pair) in terms.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-            *pair = [Term::from(5 * row + right, 0), Term::from(5 * row + left, 1)];
-        }
-        Self(terms)
+/// Where the word of this index gets to in the linear part of a round.
+fn spread(word: usize) -> [Term; 11] {
+    let (column, mut terms) = (word % 5, [Term::from(word, 0); 11]);
+    let (right, left) = ((column + 1) % 5, (column + 4) % 5);
+    for (row, pair) in terms.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+        *pair = [Term::from(5 * row + right, 0), Term::from(5 * row + left, 1)];
     }
-
-    /// Adds a word of each state to the words that it gets to: to what they are without it, unless
-    /// something has been added to them before.
-    #[inline(always)]
-    fn add<V: Lanes>(&self, word: V, without: &[V; 25], moved: &mut [V; 25]) {
-        for Term { to, rotation, again } in self.0 {
-            let before = if again { moved[to] } else { without[to] };
-            moved[to] = before.xor(word.rotate_by(rotation));
-        }
-    }
+    terms
 }
 
 impl Term {
     /// Where ρ and π bring the word of this index, after θ has rotated it.
     fn from(index: usize, theta: u32) -> Self {
         let (x, y) = (index % 5, index / 5);
-        Self {
-            to: y + 5 * ((2 * x + 3 * y) % 5),
-            rotation: (ROTATIONS[index] + theta) % 64,
-            again: false,
-        }
+        Self { to: y + 5 * ((2 * x + 3 * y) % 5), rotation: (ROTATIONS[index] + theta) % 64 }
     }
 }
 
-/// Which of the `count` nonces from `start` on is the first with these zeros; more than 64 of them are
-/// not looked at.
+/// The first nonce with these zeros, of those from `first` to `last` within the run; more than 64 zeros
+/// are not looked at.
 #[inline(always)]
 pub(crate) fn scan<V: Lanes>(
     proof: V::Proof,
-    template: &Template,
+    run: &Run,
     zeros: Zeros,
-    start: u64,
-    count: u64,
+    first: u64,
+    last: u64,
 ) -> Option<u64> {
-    let mut fixed = [V::splat(proof, 0); 25];
-    for (fixed, word) in fixed.iter_mut().zip(&template.moved) {
-        *fixed = V::splat(proof, *word);
+    // As many as five bits can count, so that no index is out of bounds.
+    let mut moved = [V::splat(proof, 0); 32];
+    for (moved, word) in moved.iter_mut().zip(&run.moved) {
+        *moved = V::splat(proof, *word);
     }
-    let mut moved = fixed;
-    let mask = zeros.mask();
-    let mut done = 0;
-    while done < count {
-        let (low, high) = nonces(template.shift, start.wrapping_add(done));
-        template.low.add(V::load(proof, &low), &fixed, &mut moved);
-        if let Some(spread) = &template.high {
-            spread.add(V::load(proof, &high), &fixed, &mut moved);
+    let fixed = moved;
+    // Vectors begin at multiples of their length, so that within one no addition carries.
+    let lanes = V::load(proof, &[0, 1, 2, 3, 4, 5, 6, 7].map(|n: u64| n.swap_bytes() >> run.shift));
+    let (mut base, mut skipped) = (first & !(V::COUNT as u64 - 1), u32::MAX);
+    skipped <<= first - base;
+    loop {
+        let differs = V::splat(proof, base.swap_bytes() >> run.shift).xor(lanes);
+        for Term { to, rotation } in run.spread {
+            moved[to & 31] = fixed[to & 31].xor(differs.rotate_by(rotation));
         }
-        let mut state = chi(&moved);
-        state[0] = state[0].xor(V::splat(proof, ROUND_CONSTANTS[0]));
-        if let Some(word) = template.second {
-            rounds(proof, &mut state, 1, ROUNDS);
-            let word = V::splat(proof, word).xor(V::load(proof, &high));
-            state[0] = state[0].xor(word);
-            state[RATE / 8 - 1] = state[RATE / 8 - 1].xor(V::splat(proof, LAST_BIT));
-            rounds(proof, &mut state, 0, 1);
+        let word = finish(proof, moved.first_chunk()?, run.another, zeros);
+        let hits = word.without(zeros.mask()) & skipped;
+        if hits != 0 {
+            let nonce = base + u64::from(hits.trailing_zeros());
+            return (nonce <= last).then_some(nonce);
         }
-        rounds(proof, &mut state, 1, ROUNDS - 1);
-        let word = match zeros {
-            Zeros::Leading(_) => last_round_word_0(proof, &state),
-            Zeros::Trailing(_) => last_round_word_3(&state),
-        };
-        let hits = u64::from(word.without(mask).trailing_zeros());
-        if hits < (V::COUNT as u64).min(count - done) {
-            return Some(start.wrapping_add(done + hits));
+        if last - base < V::COUNT as u64 {
+            return None;
         }
-        done += V::COUNT as u64;
+        (base, skipped) = (base + V::COUNT as u64, u32::MAX);
     }
-    None
 }
 
-/// The bytes of as many nonces as any vector takes, in the words that they lie in: those in the first
-/// word, and those beyond.
+/// From χ of the first round to the one word of the digest that is looked at.
 #[inline(always)]
-fn nonces(shift: u32, first: u64) -> ([u64; MOST], [u64; MOST]) {
-    let (mut low, mut high) = ([0; MOST], [0; MOST]);
-    for lane in 0..MOST {
-        // Big-endian as a number, so that the first byte is the lowest of a word.
-        let nonce = first.wrapping_add(lane as u64).swap_bytes();
-        low[lane] = nonce << shift;
-        high[lane] = (nonce >> 1) >> (63 - shift);
+fn finish<V: Lanes>(proof: V::Proof, moved: &[V; 25], another: bool, zeros: Zeros) -> V {
+    let mut state = chi(moved);
+    state[0] = state[0].xor(V::splat(proof, ROUND_CONSTANTS[0]));
+    if another {
+        rounds(proof, &mut state, 1, ROUNDS);
+        state[0] = state[0].xor(V::splat(proof, 1));
+        state[RATE / 8 - 1] = state[RATE / 8 - 1].xor(V::splat(proof, LAST_BIT));
+        rounds(proof, &mut state, 0, 1);
     }
-    (low, high)
+    rounds(proof, &mut state, 1, ROUNDS - 1);
+    match zeros {
+        Zeros::Leading(_) => last_round_word_0(proof, &state),
+        Zeros::Trailing(_) => last_round_word_3(&state),
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
     batch::{self, Left},
     lanes::{Lanes, MOST},
     permutation::State,
-    scan::{self, Template},
+    scan::{self, Run},
     sponge::Block,
 };
 
@@ -34,16 +34,10 @@ impl Avx2 {
         // SAFETY: `self` exists only where the instructions do.
         unsafe { absorb(state, blocks) }
     }
-    /// The first of these nonces with these zeros.
-    pub(crate) fn scan(
-        self,
-        template: &Template,
-        zeros: Zeros,
-        start: u64,
-        count: u64,
-    ) -> Option<u64> {
+    /// The first nonce of a run with these zeros.
+    pub(crate) fn scan(self, run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
         // SAFETY: `self` exists only where the instructions do.
-        unsafe { scan(self, template, zeros, start, count) }
+        unsafe { scan(self, run, zeros, first, last) }
     }
 
     /// Hashes messages side by side until at most one is left.
@@ -58,8 +52,8 @@ impl Avx2 {
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
-fn scan(proof: Avx2, template: &Template, zeros: Zeros, start: u64, count: u64) -> Option<u64> {
-    scan::scan::<Words>(proof, template, zeros, start, count)
+fn scan(proof: Avx2, run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
+    scan::scan::<Words>(proof, run, zeros, first, last)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]

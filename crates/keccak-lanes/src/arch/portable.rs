@@ -3,7 +3,7 @@
 use crate::{
     Zeros,
     permutation::{State, permute},
-    scan::{self, Template},
+    scan::{self, Run},
     sponge::{Block, xor_block},
 };
 
@@ -24,7 +24,7 @@ pub(super) fn absorb_inline(state: &mut State, blocks: &[Block]) {
     *state = words;
 }
 
-/// The first of these nonces with these zeros.
-pub(crate) fn scan(template: &Template, zeros: Zeros, start: u64, count: u64) -> Option<u64> {
-    scan::scan::<u64>((), template, zeros, start, count)
+/// The first nonce of a run with these zeros.
+pub(crate) fn scan(run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
+    scan::scan::<u64>((), run, zeros, first, last)
 }
