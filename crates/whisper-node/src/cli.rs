@@ -1,9 +1,12 @@
 //! The command line: what the words mean, and which command they start.
 
 mod demo;
+mod envelope;
 mod failure;
 mod flags;
+mod input;
 mod journal;
+mod rlp;
 mod run;
 mod verbosity;
 
@@ -29,6 +32,12 @@ enum Command {
     Run(Box<Flags>),
     /// Start three nodes in a line, send one message through, and show the time of each hop
     Demo,
+    /// Look at envelopes, open and make them, without a network
+    #[command(subcommand)]
+    Envelope(envelope::Command),
+    /// RLP in a form that people read, and back
+    #[command(subcommand)]
+    Rlp(rlp::Rlp),
 }
 
 impl Cli {
@@ -38,6 +47,8 @@ impl Cli {
             None => run::run(self.flags).await,
             Some(Command::Run(flags)) => run::run(*flags).await,
             Some(Command::Demo) => demo::run().await,
+            Some(Command::Envelope(command)) => envelope::run(command).await,
+            Some(Command::Rlp(command)) => rlp::run(command),
         }
     }
 }

@@ -4,9 +4,12 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use p2p_identity::{KeyError, KeyFileError};
+use p2p_identity::{HexError, KeyError, KeyFileError};
+use p2p_mux::rlp;
 use p2p_server::StartError;
+use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
+use whisper_pow::SealError;
 
 /// Why the program ends early. One line, the causes after it, and where a flag can mend it, its name.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +38,48 @@ pub(crate) enum Failure {
     /// The system gives no signals: the node could not be stopped in good order.
     #[error("cannot listen for Ctrl-C")]
     Signals(#[source] io::Error),
+    /// Standard input, where a command reads what it was not given as an argument.
+    #[error("standard input cannot be read")]
+    Input(#[source] io::Error),
+    /// Standard output.
+    #[error("the output cannot be written")]
+    Output(#[source] io::Error),
+    /// An input that should be bytes.
+    #[error("the input is not hexadecimal")]
+    Hex(#[source] hex::FromHexError),
+    /// Bytes that are not RLP.
+    #[error("the input is not canonical RLP")]
+    Rlp(#[from] rlp::Error),
+    /// A text that is not RLP in the form for people.
+    #[error("the input is not RLP in readable form")]
+    RlpText(#[from] rlp::text::TextError),
+    /// Bytes that are not an envelope.
+    #[error("the input is no envelope (see --dialect)")]
+    Envelope(#[from] EnvelopeError),
+    /// An envelope that stays closed.
+    #[error("the envelope does not open")]
+    Open(#[from] OpenError),
+    /// `--sym-key`.
+    #[error("--sym-key is not a key of 64 hexadecimal digits")]
+    SymmetricKey(#[source] hex::FromHexError),
+    /// `--key`, `--sign` or a point of `--pub-key`.
+    #[error("not a key")]
+    Key(#[source] KeyError),
+    /// `--pub-key`.
+    #[error("--pub-key is not a public key")]
+    PublicKey(#[source] HexError),
+    /// `--pow-target`, which has to be a number that can be compared.
+    #[error("--pow-target {0} is not a proof of work: a number from 0 up is wanted")]
+    PowTarget(f64),
+    /// `--pow-time`.
+    #[error("--pow-time {0} is not a time in seconds")]
+    PowTime(f64),
+    /// A message that cannot be made into an envelope.
+    #[error("no envelope can be made of this")]
+    Draft(#[from] DraftError),
+    /// The proof of work did not come to its end.
+    #[error("the envelope is not sealed")]
+    Seal(#[from] SealError),
     /// The demonstration did not come to its end.
     #[error("the demonstration failed: {0}")]
     Demo(&'static str),
