@@ -22,7 +22,7 @@ pub(crate) const HEADER_SIZE: usize = 16;
 pub(crate) const SEALED_HEADER_SIZE: usize = HEADER_SIZE + TAG_SIZE;
 /// A body is encrypted and hashed in pieces of so many bytes, so that the second finds in the
 /// processor's first cache what the first has just touched.
-pub(crate) const PIECE: usize = 8 * 1024;
+pub(crate) const PIECE: usize = 16 * 1024;
 /// The most that a message code takes: a `u64` with its RLP header.
 pub(crate) const MAX_CODE_SIZE: usize = 9;
 
