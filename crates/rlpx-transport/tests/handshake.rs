@@ -124,15 +124,19 @@ fn the_padding_varies_within_its_bounds() {
     assert!(sizes.len() > 50, "{sizes:?}");
 }
 
+/// A packet with so much behind it that a size that was changed is not waited for.
+fn followed(mut packet: Vec<u8>) -> Vec<u8> {
+    packet.resize(packet.len() + MAX_HANDSHAKE_SIZE, 0);
+    packet
+}
+
 #[test]
 fn no_bit_of_auth_can_be_flipped() {
     let (_, auth) = start();
     for bit in 0..auth.len() * 8 {
         let mut changed = auth.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
-        // A larger size makes the recipient wait, and its caller's deadline ends that.
-        let refused = matches!(answer(&changed), Err(_) | Ok(Step::NeedMore(_)));
-        assert!(refused, "bit {bit}");
+        assert!(answer(&followed(changed)).is_err(), "bit {bit}");
     }
 }
 
@@ -144,8 +148,7 @@ fn no_bit_of_ack_can_be_flipped() {
     for bit in 0..ack.len() * 8 {
         let mut changed = ack.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
-        let refused = matches!(finish(&changed), Err(_) | Ok(Step::NeedMore(_)));
-        assert!(refused, "bit {bit}");
+        assert!(finish(&followed(changed)).is_err(), "bit {bit}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! The handshakes of EIP-8 and of go-ethereum, with their keys and nonces.
 
 use bytes::BytesMut;
-use p2p_identity::ecies;
+use p2p_identity::{SecretKey, ecies};
+use proptest::prelude::*;
 
 use super::message::{Ack, Auth, Body};
 use super::packet::{self, Form, Packet, Reader};
@@ -9,9 +10,9 @@ use super::source::Fresh;
 use super::{Initiator, Recipient, Step, recipient};
 use crate::secrets::{Half, Secrets};
 use crate::vectors::Vectors;
-use crate::{FrameError, Session};
+use crate::{FrameError, MAX_HANDSHAKE_SIZE, Session};
 
-fn read<T: Body>(key: &p2p_identity::SecretKey, packet: &[u8]) -> Packet<T> {
+fn read<T: Body>(key: &SecretKey, packet: &[u8]) -> Packet<T> {
     let mut input = BytesMut::from(packet);
     let packet = Reader::default().read(key, &mut input).unwrap().unwrap();
     assert!(input.is_empty());
@@ -150,6 +151,46 @@ fn a_plain_auth_with_the_hash_of_another_ephemeral_key_is_refused() {
     let packet = ecies::seal(&b.public_key(), &plain, &[], &mut rand::rng());
     let refused = Recipient::new(&b).handle(&mut BytesMut::from(&packet[..]), &mut rand::rng());
     assert_eq!(refused.unwrap_err(), crate::HandshakeError::EphemeralKey);
+}
+
+/// Whatever follows: a changed packet is neither plain nor the beginning of a longer one.
+#[test]
+fn no_bit_of_a_plain_packet_can_be_flipped() {
+    fn refuse<T: Body>(key: &SecretKey, packet: &[u8]) {
+        let mut followed = packet.to_vec();
+        followed.resize(packet.len() + MAX_HANDSHAKE_SIZE, 0);
+        for bit in 0..packet.len() * 8 {
+            let mut input = BytesMut::from(&followed[..]);
+            input[bit / 8] ^= 1 << (bit % 8);
+            assert!(Reader::default().read::<T>(key, &mut input).is_err(), "bit {bit}");
+        }
+    }
+    let vectors = Vectors::eip8();
+    refuse::<Auth>(&vectors.key("handshake/static_key_b"), &vectors.bytes("packets/auth1_plain"));
+    refuse::<Ack>(&vectors.key("handshake/static_key_a"), &vectors.bytes("packets/ack1_plain"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// What is written is read as it was, and written again as it was.
+    #[test]
+    fn messages_survive_their_encoding(keys in any::<[u8; 2]>(), nonce in any::<[u8; 32]>()) {
+        let [key, local] =
+            keys.map(|byte| SecretKey::from_bytes(&[byte.clamp(1, 254); 32]).unwrap());
+        let fresh = Fresh { key: Box::new(key), nonce };
+        let auth = Auth::new(&local, local.ecdh(&local.public_key()), &fresh);
+        let read = Auth::from_rlp(&auth.to_rlp()).unwrap();
+        prop_assert_eq!((read.signature, read.key, read.nonce), (auth.signature, auth.key, nonce));
+        prop_assert_eq!(read.to_rlp(), auth.to_rlp());
+
+        let ack = Ack::new(&fresh);
+        for read in [Ack::from_rlp(&ack.to_rlp()), Ack::from_plain(&ack.to_plain())] {
+            let read = read.unwrap();
+            prop_assert_eq!((read.ephemeral, read.nonce), (ack.ephemeral, nonce));
+            prop_assert_eq!((read.to_rlp(), read.to_plain()), (ack.to_rlp(), ack.to_plain()));
+        }
+    }
 }
 
 /// The packets of go-ethereum, byte for byte, from their keys, nonces and ivs.
