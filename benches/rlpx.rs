@@ -1,24 +1,39 @@
-//! RLPx: the handshake, and frames against the hash that bounds them (the MAC is one Keccak over the same bytes).
+//! RLPx: the handshake against the curve operations that bound it, frames against the hash that bounds them (the MAC is
+//! one Keccak over the same bytes), and a whole connection over loopback.
 
-use std::time::{Duration, Instant};
+use std::{
+    hint::black_box,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use bytes::BytesMut;
-use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use p2p_identity::SecretKey;
-use rlpx_transport::{Initiator, Recipient, Session, Step};
+use rlpx_transport::{
+    HANDSHAKE_LIMIT, Initiator, Recipient, Session, Step, Stock, StockSize, Stream, accept, connect,
+};
+use secp256k1::{Message, Secp256k1, ecdh::shared_secret_point};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
+};
 
-/// Frames that are sealed ahead of a measured run of opening.
-const AHEAD: u64 = 64;
+/// Frames that are sealed ahead of a measured run of opening: so many, or so many bytes.
+const AHEAD: (u64, usize) = (64, 4 << 20);
 
 /// A whole handshake in memory: the work of both ends.
 fn shake(near: &SecretKey, far: &SecretKey) -> Option<(Session, Session)> {
-    let mut rng = rand::rng();
-    let (initiator, auth) = Initiator::start(near, &far.public_key(), &mut rng);
-    let recipient = Recipient::new(far);
-    let Step::Done(accepted) = recipient.handle(&mut BytesMut::from(&auth[..]), &mut rng).ok()?
-    else {
-        return None;
-    };
+    let rng = &mut rand::rng();
+    finish(Initiator::start(near, &far.public_key(), rng), Recipient::new(far))
+}
+
+fn finish(
+    (initiator, auth): (Initiator, Vec<u8>),
+    recipient: Recipient,
+) -> Option<(Session, Session)> {
+    let accepted = recipient.handle(&mut BytesMut::from(&auth[..]), &mut rand::rng()).ok()?;
+    let Step::Done(accepted) = accepted else { return None };
     let Step::Done(session) = initiator.handle(&mut BytesMut::from(&accepted.ack[..])).ok()? else {
         return None;
     };
@@ -35,23 +50,69 @@ fn handshake(criterion: &mut Criterion) {
     let (near, far) = (SecretKey::random(&mut rng), SecretKey::random(&mut rng));
     let mut group = criterion.benchmark_group("rlpx");
     group.bench_function("handshake", |bencher| bencher.iter(|| shake(&near, &far)));
+    group.bench_function("primitives", primitives);
+
+    let size = StockSize { keys: 2, peers: 1 };
+    let (at_near, at_far) = (Stock::new(&near, size), Stock::new(&far, size));
+    at_near.learn(&far.public_key());
+    at_far.learn(&near.public_key());
+    group.bench_function("handshake_known", |bencher| {
+        bencher.iter_batched(
+            || (at_near.refill(2, &mut rand::rng()), at_far.refill(2, &mut rand::rng())),
+            |_| {
+                let rng = &mut rand::rng();
+                let started = Initiator::start_with(&at_near, &far.public_key(), rng);
+                finish(started, Recipient::with_stock(&at_far)).expect("a good handshake")
+            },
+            BatchSize::PerIteration,
+        );
+    });
+}
+
+/// What both ends of a handshake do on the curve, and nothing else: a signature and its recovery, and at each end two
+/// new keys and four multiplications.
+fn primitives(bencher: &mut Bencher<'_>) {
+    let context = Secp256k1::new();
+    let secret = secp256k1::SecretKey::from_byte_array(&[7; 32]).expect("a key");
+    let public =
+        secp256k1::SecretKey::from_byte_array(&[9; 32]).expect("a key").public_key(&context);
+    let message = Message::from_digest([3; 32]);
+    bencher.iter(|| {
+        for _ in 0..4 {
+            black_box(black_box(&secret).public_key(&context));
+        }
+        for _ in 0..8 {
+            black_box(shared_secret_point(black_box(&public), &secret));
+        }
+        let signature = context.sign_ecdsa_recoverable(black_box(&message), &secret);
+        context.recover_ecdsa(&message, black_box(&signature))
+    });
 }
 
 fn frames(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rlpx");
-    for (size, name) in [(64, "64b"), (64 * 1024, "64k")] {
+    for (size, name) in [(64, "64b"), (64 * 1024, "64k"), (1024 * 1024, "1m")] {
         let payload = benches::bytes(size);
         group.throughput(Throughput::Bytes(size as u64));
-        group.bench_function(format!("seal_{name}"), |bencher| seal(bencher, &payload));
-        group.bench_function(format!("open_{name}"), |bencher| open(bencher, &payload));
+        group.bench_function(format!("seal_{name}"), |bencher| seal(bencher, &payload, false));
         group.bench_function(format!("keccak_{name}"), |bencher| {
             bencher.iter(|| keccak_lanes::keccak256(&payload));
+        });
+        group.bench_function(format!("open_{name}"), |bencher| open(bencher, &payload, false));
+        group.bench_function(format!("seal_{name}_snappy"), |bencher| {
+            seal(bencher, &payload, true);
+        });
+        group.bench_function(format!("open_{name}_snappy"), |bencher| {
+            open(bencher, &payload, true);
         });
     }
 }
 
-fn seal(bencher: &mut Bencher<'_>, payload: &[u8]) {
+fn seal(bencher: &mut Bencher<'_>, payload: &[u8], snappy: bool) {
     let (mut near, _) = sessions();
+    if snappy {
+        near.sealer.enable_snappy();
+    }
     let mut wire = BytesMut::with_capacity(2 * payload.len() + 256);
     bencher.iter(|| {
         wire.clear();
@@ -60,14 +121,19 @@ fn seal(bencher: &mut Bencher<'_>, payload: &[u8]) {
 }
 
 /// Frames open only once and in order, so a run of them is sealed first, untimed.
-fn open(bencher: &mut Bencher<'_>, payload: &[u8]) {
+fn open(bencher: &mut Bencher<'_>, payload: &[u8], snappy: bool) {
     let (mut near, mut far) = sessions();
+    if snappy {
+        near.sealer.enable_snappy();
+        far.opener.enable_snappy();
+    }
+    let ahead = AHEAD.0.min((AHEAD.1 / payload.len()) as u64);
     let mut wire = BytesMut::new();
     bencher.iter_custom(|iterations| {
         let mut spent = Duration::ZERO;
         let mut left = iterations;
         while left > 0 {
-            let run = left.min(AHEAD);
+            let run = left.min(ahead);
             left -= run;
             for _ in 0..run {
                 near.sealer.seal(16, payload, &mut wire).expect("it fits a frame");
@@ -84,5 +150,61 @@ fn open(bencher: &mut Bencher<'_>, payload: &[u8]) {
     });
 }
 
-criterion_group!(benches, handshake, frames);
+/// One direction of a connection over loopback, with both ends on one thread.
+fn tcp(criterion: &mut Criterion) {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut group = criterion.benchmark_group("rlpx");
+    for (size, name) in [(64, "64b"), (1024, "1k"), (64 * 1024, "64k"), (1024 * 1024, "1m")] {
+        let payload = benches::bytes(size);
+        group.throughput(Throughput::Bytes(size as u64));
+        group.bench_function(format!("tcp_{name}"), |bencher| {
+            stream(bencher, &runtime, &payload);
+        });
+    }
+}
+
+/// The time from the first message to the arrival of the last.
+fn stream(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &[u8]) {
+    let (mut near, mut far) = runtime.block_on(connected());
+    bencher.iter_custom(|messages| {
+        runtime.block_on(async {
+            let clock = Instant::now();
+            let sending = async {
+                for _ in 0..messages {
+                    near.write(16, payload).await.expect("the connection stands");
+                }
+                near.flush().await.expect("the connection stands");
+            };
+            let receiving = async {
+                for _ in 0..messages {
+                    let message = far.read().await.expect("the connection stands");
+                    assert_eq!(message.expect("a message").payload.len(), payload.len());
+                }
+            };
+            tokio::join!(sending, receiving);
+            clock.elapsed()
+        })
+    });
+}
+
+async fn connected() -> (Stream<TcpStream>, Stream<TcpStream>) {
+    let mut rng = benches::rng();
+    let (near, far) = (SecretKey::random(&mut rng), SecretKey::random(&mut rng));
+    let id = far.id();
+    let listener =
+        TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
+    let addr = listener.local_addr().expect("it listens");
+    let dialling = async {
+        let io = TcpStream::connect(addr).await.expect("an answer");
+        io.set_nodelay(true).expect("a socket");
+        connect(io, &near, &id, HANDSHAKE_LIMIT).await.expect("a handshake")
+    };
+    let listening = async {
+        let (io, _) = listener.accept().await.expect("a call");
+        accept(io, &far, HANDSHAKE_LIMIT).await.expect("a handshake")
+    };
+    tokio::join!(dialling, listening)
+}
+
+criterion_group!(benches, handshake, frames, tcp);
 criterion_main!(benches);

@@ -39,6 +39,15 @@ const fn millions_a_second(name: &'static str, of: &'static str, each: f64) -> C
     Case { name, unit: "M/s", source: Source::Rate { of, each } }
 }
 
+const fn megabytes_a_second(name: &'static str, of: &'static str, bytes: f64) -> Case {
+    Case { name, unit: "MB/s", source: Source::Rate { of, each: bytes } }
+}
+
+/// How many times as long as `than` it takes: below 1, `of` is the faster.
+const fn times(name: &'static str, of: &'static str, than: &'static str) -> Case {
+    Case { name, unit: "times", source: Source::Speed { of: than, than: of } }
+}
+
 const fn speed(name: &'static str, of: &'static str, than: &'static str) -> Case {
     Case { name, unit: "ratio", source: Source::Speed { of, than } }
 }
@@ -98,7 +107,17 @@ pub(super) const CASES: &[Case] = &[
     speed("rlpx.open_64k_vs_keccak", "rlpx/open_64k", "rlpx/keccak_64k"),
     ns("rlpx.seal_64b_ns", "rlpx/seal_64b"),
     ns("rlpx.open_64b_ns", "rlpx/open_64b"),
+    speed("rlpx.seal_64k_snappy_vs_keccak", "rlpx/seal_64k_snappy", "rlpx/keccak_64k"),
+    speed("rlpx.open_64k_snappy_vs_keccak", "rlpx/open_64k_snappy", "rlpx/keccak_64k"),
+    speed("rlpx.seal_1m_vs_keccak", "rlpx/seal_1m", "rlpx/keccak_1m"),
+    speed("rlpx.open_1m_vs_keccak", "rlpx/open_1m", "rlpx/keccak_1m"),
+    megabytes_a_second("rlpx.tcp_64b_mbs", "rlpx/tcp_64b", 64.0),
+    megabytes_a_second("rlpx.tcp_1k_mbs", "rlpx/tcp_1k", 1024.0),
+    megabytes_a_second("rlpx.tcp_64k_mbs", "rlpx/tcp_64k", 65536.0),
+    megabytes_a_second("rlpx.tcp_1m_mbs", "rlpx/tcp_1m", 1_048_576.0),
+    times("rlpx.handshake_vs_primitives", "rlpx/handshake", "rlpx/primitives"),
     us("rlpx.handshake_us", "rlpx/handshake"),
+    us("rlpx.handshake_known_us", "rlpx/handshake_known"),
     ns("mux.channel_64b_ns", "mux/channel_64b"),
     ns("mux.channel_1k_ns", "mux/channel_1k"),
     speed("mux.channel_64b_vs_transport", "mux/channel_64b", "mux/transport_64b"),
