@@ -1,6 +1,6 @@
-//! Enode URLs and the ECIES box.
+//! Enode URLs, node records and the ECIES box.
 
-use p2p_identity::{Enode, SecretKey, ecies};
+use p2p_identity::{Content, Enode, MAX_RECORD, Record, SecretKey, ecies};
 
 use crate::fixture;
 
@@ -15,6 +15,47 @@ pub fn enode(data: &[u8]) {
         Ok(enode.id),
         "an id is a point on the curve"
     );
+}
+
+/// A record, as bytes and as text: what is taken is written the same. The bytes as values of a record of our own: it
+/// is read again, and with one bit changed it is not.
+pub fn enr(data: &[u8]) {
+    if let Ok(record) = Record::decode(data) {
+        assert_eq!(record.encode(), data);
+        known(&record);
+    }
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(record) = text.parse::<Record>()
+    {
+        known(&record);
+    }
+    let key = fixture::key(1);
+    let content = data.chunks(9).fold(Content::new(), |content, chunk| {
+        let (name, value) = chunk.split_at(chunk.len() / 2);
+        // A name that has a form of its own would need a value of that form.
+        let name = [b"x-", name].concat();
+        content.set(name, value)
+    });
+    match Record::sign(&key, 7, &content) {
+        Ok(record) => {
+            assert_eq!(record.content(), content);
+            known(&record);
+            let mut changed = record.encode();
+            let bit = fixture::place(data, 8 * changed.len());
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(Record::decode(&changed).is_err(), "bit {bit}");
+        }
+        Err(error) => assert!(data.len() > 40, "{error}"),
+    }
+}
+
+/// What holds for every record.
+fn known(record: &Record) {
+    let bytes = record.encode();
+    assert!(bytes.len() <= MAX_RECORD);
+    assert_eq!(Record::decode(&bytes).as_ref(), Ok(record));
+    assert_eq!(record.to_string().parse().as_ref(), Ok(record));
+    assert!(record.enode().is_none_or(|enode| enode.id == record.id()));
 }
 
 /// Foreign bytes do not open; our own do, and not when a single bit is changed.

@@ -15,9 +15,9 @@ mod session;
 
 pub use chunk::chunk;
 pub use envelope::{envelope_v5, envelope_v6, open, payload_v5, payload_v6};
-pub use identity::{ecies_open, enode};
+pub use identity::{ecies_open, enode, enr};
 pub use mux::{connection, hello, reason};
-pub use rlp::{rlp_item, rlp_roundtrip};
+pub use rlp::{rlp_item, rlp_roundtrip, rlp_text};
 pub use rlpx::{ack, auth, frame, snappy};
 pub use session::shh_packet;
 
@@ -28,7 +28,9 @@ pub type Body = fn(&[u8]);
 pub const TARGETS: &[(&str, Body)] = &[
     ("rlp_item", rlp_item),
     ("rlp_roundtrip", rlp_roundtrip),
+    ("rlp_text", rlp_text),
     ("enode", enode),
+    ("enr", enr),
     ("ecies_open", ecies_open),
     ("auth", auth),
     ("ack", ack),

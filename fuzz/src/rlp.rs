@@ -1,6 +1,6 @@
 //! RLP: the zero-copy view against an encoder written here, which shares nothing with the crate.
 
-use rlp_codec::{Encodable, Error, Item};
+use rlp_codec::{Encodable, Error, Item, Limits, text};
 
 /// A whole item, owned.
 enum Tree {
@@ -92,6 +92,26 @@ pub fn rlp_roundtrip(data: &[u8]) {
     let first = rlp_codec::decode_open_list(&out, |list| list.bytes().map(<[u8]>::to_vec));
     assert_eq!(first, Ok::<_, Error>(data.to_vec()));
     assert!(rlp_codec::decode_list(&out, |list| list.bytes().map(<[u8]>::to_vec)).is_err());
+}
+
+/// The form for people: what has a text is read back from it, and what is read has one text.
+pub fn rlp_text(data: &[u8]) {
+    match text::dump(data) {
+        Ok(dumped) => assert_eq!(text::parse(&dumped).as_deref(), Ok(data)),
+        Err(error) => {
+            assert_inside(error, data);
+            assert_eq!(Item::parse_within(data, Limits::default()), Err(error));
+        }
+    }
+    let Ok(written) = std::str::from_utf8(data) else { return };
+    match text::parse(written) {
+        Ok(bytes) => {
+            let dumped =
+                text::dump(&bytes).unwrap_or_else(|error| panic!("we encoded it, but {error}"));
+            assert_eq!(text::parse(&dumped), Ok(bytes));
+        }
+        Err(error) => assert!(error.offset <= data.len(), "{error}"),
+    }
 }
 
 fn same_bytes<T: Encodable + rlp_codec::Decodable>(data: &[u8]) {
