@@ -1,6 +1,7 @@
 //! The one test command: every check of the project, step by step, up to the first that fails.
 
 mod steps;
+mod targets;
 
 use std::time::Instant;
 

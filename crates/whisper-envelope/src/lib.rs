@@ -49,6 +49,11 @@
 //!
 //! - `crypto` (default): drafts, keys, opening. Without it the crate is the shape of an envelope
 //!   alone, which is all that a relay needs.
+//! - `std` (default): the context of the curve is blinded with the system's randomness.
+//!
+//! For `wasm32-unknown-unknown` turn off the default features: the shape builds as it is; `crypto`
+//! needs a clang that knows the target, for libsecp256k1. Randomness is a parameter everywhere, so the
+//! browser's can be given.
 
 // Without the feature the links to what it brings lead nowhere.
 #![cfg_attr(not(feature = "crypto"), expect(rustdoc::broken_intra_doc_links))]

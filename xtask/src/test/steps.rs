@@ -5,6 +5,7 @@
 
 use std::process::Command;
 
+use super::targets;
 use crate::{
     architecture,
     command::Failure,
@@ -39,6 +40,11 @@ pub(super) const STEPS: &[Step] = &[
         here(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])
     }),
     step("alone", "each crate builds by itself, with and without its default features", each_alone),
+    step(
+        "wasm",
+        "what a browser can use compiles for it, where the target can be added",
+        targets::wasm,
+    ),
     step("tests", "unit, property and integration tests of all crates", |_| {
         here(&["test", "--workspace", "--lib", "--bins", "--tests"])
     }),
