@@ -6,10 +6,9 @@ use std::{
     time::SystemTime,
 };
 
-use p2p_identity::{Content, Record};
 use p2p_mux::{
     Capability, Peer, Protocol,
-    identity::{Enode, Host, NodeId},
+    identity::{Content, Enode, Host, NodeId, Record},
 };
 
 use crate::{

@@ -7,10 +7,9 @@ use std::{
     time::Instant,
 };
 
-use p2p_identity::Record;
 use p2p_mux::{
     Local, Peer,
-    identity::{Enode, NodeId, SecretKey},
+    identity::{Enode, NodeId, Record, SecretKey},
 };
 use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

@@ -1,8 +1,7 @@
 //! The JSON of `admin_nodeInfo` and `admin_peers`: field names, order and types as go-ethereum
 //! answers.
 
-use p2p_identity::Record;
-use p2p_server::mux::{Capability, Protocol, rlp};
+use p2p_server::mux::{Capability, Protocol, identity::Record, rlp};
 use serde_json::{Value, json};
 
 use crate::support::{addr, config, pair, start};
