@@ -152,9 +152,16 @@ impl Connection {
     /// for it is dropped. With the last one, or if its terms say so, the connection ends; or, if
     /// they say that, the slot opens again later ([`Event::Reopened`]).
     pub fn end_slot(&mut self, now: Instant, slot: SlotId, ending: Ending) {
-        let Some(state) = self.slots.get_mut(slot.0).filter(|state| state.is_open()) else {
+        let Some(state) = self.slots.get_mut(slot.0) else { return };
+        if !state.is_open() {
+            // One that rests can still be removed.
+            if ending == Ending::Removed && state.reopens.take().is_some() {
+                self.meters.slots[slot.0].ended(ending);
+                self.next_reopening = self.slots.iter().filter_map(|slot| slot.reopens).min();
+                self.close_if_useless();
+            }
             return;
-        };
+        }
         let unfinished = state.discard_unfinished();
         state.end(now, ending);
         self.next_reopening = self.next_reopening.into_iter().chain(state.reopens).min();
@@ -163,7 +170,9 @@ impl Connection {
         meter.ended(ending);
         meter.drops.closed.add(usize::from(unfinished));
         self.count_inbound(slot);
-        if let OnExit::Disconnect(reason) = on_exit {
+        if let OnExit::Disconnect(reason) = on_exit
+            && ending != Ending::Removed
+        {
             self.close(reason);
         }
         if let Some(held) = self.held.take_if(|held| held.slot == slot) {
@@ -328,6 +337,8 @@ impl Connection {
                 None => return,
                 Some(_) if slot.reopens.is_some() => return,
                 Some(Ending::Returned) => {}
+                Some(Ending::Removed) if reason == Reason::Quitting => reason = Reason::UselessPeer,
+                Some(Ending::Removed) => {}
                 Some(_) => reason = Reason::Subprotocol,
             }
         }

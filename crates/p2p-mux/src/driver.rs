@@ -110,7 +110,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     /// From the senders into the machine.
     fn take_outgoing(&mut self) {
-        let disconnect = self.outbox.take(&mut self.outgoing);
+        let wishes = self.outbox.take(&mut self.outgoing);
         for Outgoing { slot, run, message } in self.outgoing.drain(..) {
             // It was checked, and took its place in the budget, before it came here: it can only be
             // refused because the slot or the connection has just ended.
@@ -120,7 +120,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 self.machine.meters().slots[slot.0].drops.unsent.increment();
             }
         }
-        if let Some(reason) = disconnect {
+        for slot in wishes.removed {
+            self.machine.end_slot(now(), slot, Ending::Removed);
+            self.ports.retire(slot, now() + self.config.farewell);
+        }
+        if let Some(reason) = wishes.disconnect {
             self.machine.close(reason);
         }
     }
@@ -248,7 +252,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             let ending = match exited {
                 Exited::Ended(ending) => ending,
                 Exited::Disconnect(reason) => {
-                    self.machine.close(reason);
+                    // One that was removed has no say any more.
+                    if self.machine.is_open(slot) {
+                        self.machine.close(reason);
+                    }
                     Ending::Failed
                 }
             };
@@ -260,7 +267,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let due = self.machine.poll_timeout().into_iter().chain(self.output.deadline).min();
+        let others = self.output.deadline.into_iter().chain(self.ports.poll_timeout());
+        let due = self.machine.poll_timeout().into_iter().chain(others).min();
         let Some(due) = due else { return false };
         if !self.timer.poll(due, cx) {
             return false;
@@ -270,6 +278,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             self.machine.handle_lost(Lost::WriteStalled);
         }
         self.machine.handle_timeout(now);
+        self.ports.handle_timeout(now);
         self.relax();
         true
     }

@@ -40,8 +40,17 @@ pub(crate) struct Outgoing {
 #[derive(Debug, Default)]
 struct Waiting {
     messages: Vec<Outgoing>,
-    disconnect: Option<Reason>,
+    wishes: Wishes,
     closed: bool,
+}
+
+/// What the owner of the connection wants of it.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes {
+    /// That it ends.
+    pub(crate) disconnect: Option<Reason>,
+    /// That these slots end.
+    pub(crate) removed: Vec<SlotId>,
 }
 
 impl Outbox {
@@ -58,16 +67,22 @@ impl Outbox {
 
     /// Asks for the end of the connection. The first reason counts.
     pub(crate) fn disconnect(&self, reason: Reason) {
-        self.lock().disconnect.get_or_insert(reason);
+        self.lock().wishes.disconnect.get_or_insert(reason);
         self.ring();
     }
 
-    /// Moves everything that waits into `messages`, which must be empty, and says whether the end
-    /// was asked for.
-    pub(crate) fn take(&self, messages: &mut Vec<Outgoing>) -> Option<Reason> {
+    /// Asks for the end of a slot.
+    pub(crate) fn remove(&self, slot: SlotId) {
+        self.lock().wishes.removed.push(slot);
+        self.ring();
+    }
+
+    /// Moves everything that waits into `messages`, which must be empty, and says what else is
+    /// wanted.
+    pub(crate) fn take(&self, messages: &mut Vec<Outgoing>) -> Wishes {
         let mut waiting = self.lock();
         std::mem::swap(messages, &mut waiting.messages);
-        waiting.disconnect
+        std::mem::take(&mut waiting.wishes)
     }
 
     /// Nothing is accepted any more. What waits can still be taken.

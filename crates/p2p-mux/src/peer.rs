@@ -11,7 +11,7 @@ use std::{
 
 use p2p_identity::NodeId;
 
-use crate::{Capability, Hello, P2P_VERSION, Reason, Stats, outbox::Outbox, stats::Meters};
+use crate::{Capability, Hello, P2P_VERSION, Reason, SlotId, Stats, outbox::Outbox, stats::Meters};
 
 /// A handle of one live connection. Cheap to clone; it does not keep the connection open.
 #[derive(Clone)]
@@ -129,6 +129,19 @@ impl Peer {
     /// Ends the connection, with all its sub-protocols; the peer is told `reason`. Returns at once.
     pub fn disconnect(&self, reason: Reason) {
         self.0.outbox.disconnect(reason);
+    }
+
+    /// Removes a sub-protocol from this connection, which goes on unless it was the last: its slot
+    /// closes, its task gets what has arrived, then `None`, and is cancelled if it has not returned
+    /// after [`Config::farewell`](crate::Config::farewell). What the peer still sends to it is
+    /// dropped; the peer is not told, as RLPx has no words for it, and there is no way back. Returns
+    /// at once: whether the connection was made with this sub-protocol.
+    pub fn remove(&self, capability: &Capability) -> bool {
+        let place = self.0.shared.iter().position(|shared| shared == capability);
+        if let Some(index) = place {
+            self.0.outbox.remove(SlotId(index));
+        }
+        place.is_some()
     }
 
     /// Whether the connection has ended.

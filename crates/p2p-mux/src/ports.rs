@@ -3,6 +3,7 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use tokio::{
@@ -26,6 +27,8 @@ pub(crate) struct Ports {
     purse: Arc<Purse>,
     peer: Peer,
     ports: Vec<Port>,
+    /// Tasks of slots that were removed, and when they are cancelled.
+    retired: Vec<(Instant, AbortHandle)>,
     tasks: JoinSet<Result<(), Exit>>,
 }
 
@@ -57,8 +60,14 @@ impl Ports {
         slots: &[(Shared, Protocol)],
         peer: &Peer,
     ) -> Self {
-        let mut ports =
-            Self { outbox, purse, peer: peer.clone(), ports: Vec::new(), tasks: JoinSet::new() };
+        let mut ports = Self {
+            outbox,
+            purse,
+            peer: peer.clone(),
+            ports: Vec::new(),
+            retired: Vec::new(),
+            tasks: JoinSet::new(),
+        };
         for (index, (_, protocol)) in slots.iter().enumerate() {
             let line = (SlotId(index), 0, protocol.terms().outbound_capacity());
             let port = ports.start(protocol.clone(), line);
@@ -166,6 +175,29 @@ impl Ports {
     pub(crate) fn evict(&mut self, slot: SlotId) {
         self.close(slot);
         self.ports[slot.0].task.abort();
+    }
+
+    /// Closes a slot for good: its task gets what has arrived, then `None`, and is cancelled if it
+    /// has not returned by `deadline`.
+    pub(crate) fn retire(&mut self, slot: SlotId, deadline: Instant) {
+        self.close(slot);
+        self.retired.push((deadline, self.ports[slot.0].task.clone()));
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.retired.iter().map(|(deadline, _)| *deadline).min()
+    }
+
+    /// Cancels the retired tasks whose time is over.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.retired.retain(|(deadline, task)| {
+            let over = *deadline <= now;
+            if over {
+                task.abort();
+            }
+            !over
+        });
     }
 
     /// Closes all slots: every task gets what has arrived, and then `None`.

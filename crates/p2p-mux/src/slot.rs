@@ -58,6 +58,9 @@ pub enum Ending {
     Panicked,
     /// It did not take its messages ([`Overload::CloseSlot`]).
     Overloaded,
+    /// The owner removed it from the connection: whatever its terms say, it does not start again,
+    /// and the connection ends only if it was the last.
+    Removed,
 }
 
 /// What a sub-protocol may take of each connection it runs on.
@@ -144,7 +147,9 @@ impl Slot {
     pub(crate) fn end(&mut self, now: Instant, ending: Ending) {
         self.ended = Some(ending);
         self.inbound = Budget::new(self.terms.inbound);
-        if let OnExit::Restart(restart) = &self.terms.on_exit {
+        if ending == Ending::Removed {
+            self.reopens = None;
+        } else if let OnExit::Restart(restart) = &self.terms.on_exit {
             // A moment that the clock cannot tell never comes.
             self.reopens = now.checked_add(self.backoff.handle_end(now, restart));
         }

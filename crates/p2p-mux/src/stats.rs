@@ -119,6 +119,8 @@ pub struct Exits {
     pub panicked: u64,
     /// Its slot was closed because it did not take its messages.
     pub overloaded: u64,
+    /// It was removed from the connection.
+    pub removed: u64,
 }
 
 /// A number with one writer and any number of readers.
@@ -204,6 +206,7 @@ struct ExitMeter {
     failed: Counter,
     panicked: Counter,
     overloaded: Counter,
+    removed: Counter,
 }
 
 impl Meters {
@@ -257,6 +260,7 @@ impl SlotMeter {
             Ending::Failed => self.exits.failed.increment(),
             Ending::Panicked => self.exits.panicked.increment(),
             Ending::Overloaded => self.exits.overloaded.increment(),
+            Ending::Removed => self.exits.removed.increment(),
         }
     }
 
@@ -307,6 +311,7 @@ impl SlotMeter {
                 failed: self.exits.failed.get(),
                 panicked: self.exits.panicked.get(),
                 overloaded: self.exits.overloaded.get(),
+                removed: self.exits.removed.get(),
             },
             restarts: self.restarts.get(),
             #[cfg(feature = "tokio")]

@@ -16,6 +16,7 @@ use p2p_mux::{
     SendError, SlotId, Terms, base,
 };
 use proptest::prelude::*;
+use tokio::sync::mpsc;
 
 const A: SlotId = SlotId(0);
 const KIB: usize = 1024;
@@ -348,5 +349,53 @@ fn echo() -> Protocol {
             channel.send_raw(message.code, message.payload).await?;
         }
         Ok::<_, Exit>(())
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn peers_that_flood_and_read_nothing_keep_within_the_budget_and_honest_ones_are_served() {
+    const BUDGET: usize = 2 << 20;
+    const HOSTILE: u64 = 20;
+    let memory = Memory::new(BUDGET);
+    let (heard, mut hear) = mpsc::channel(64);
+    for _ in 0..HOSTILE {
+        tokio::spawn(floods_and_reads_nothing(memory.clone()));
+    }
+    let (_here, _there) = connect_within(&memory, &[echo()], &[asker(heard)]).await;
+    for number in 0..150u64 {
+        assert_eq!(hear.recv().await, Some(number));
+        let used = memory.stats().used;
+        assert!(used <= BUDGET + BUDGET / 10, "{used} bytes at question {number}");
+    }
+    let stats = memory.stats();
+    assert!(stats.cut > HOSTILE, "{stats:?}");
+}
+
+/// A peer of an echo that sends as fast as it can, reads nothing, and comes again when it is cut.
+async fn floods_and_reads_nothing(memory: Memory) {
+    let hello = hello_of(&[echo()]);
+    let payload = common::noise(4 * KIB);
+    loop {
+        let (here, config) = ([echo()], Config::default());
+        let connected = connect_raw_within(&memory, &here, &hello, config);
+        let (_here, mut raw) = connected.await;
+        while raw.write(16, &payload).await.is_ok() && raw.flush().await.is_ok() {}
+        tokio::time::sleep(SECOND).await;
+    }
+}
+
+/// Asks an echo one number after the other, ten a second, and tells what came back.
+fn asker(heard: mpsc::Sender<u64>) -> Protocol {
+    Protocol::new("echo", 1, 8, move |_, mut channel| {
+        let heard = heard.clone();
+        async move {
+            for number in 0u64.. {
+                tokio::time::sleep(SECOND / 10).await;
+                channel.send(0, &number).await?;
+                let Some(answer) = channel.recv().await else { break };
+                heard.send(answer.decode()?).await?;
+            }
+            Ok(())
+        }
     })
 }

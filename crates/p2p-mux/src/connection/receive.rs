@@ -120,6 +120,12 @@ impl Connection {
         self.held() == Some(slot) || state.overloaded || awaited
     }
 
+    /// Whether the slot is open: it has neither ended nor does it rest.
+    #[must_use]
+    pub fn is_open(&self, slot: SlotId) -> bool {
+        self.slots.get(slot.0).is_some_and(Slot::is_open)
+    }
+
     /// Whether bytes from the peer are of use now.
     #[must_use]
     pub const fn is_reading(&self) -> bool {
