@@ -47,6 +47,9 @@ impl Default for Dialling {
     }
 }
 
+/// Room for 50 peers of which some have a large message under way in each direction.
+const DEFAULT_MEMORY: usize = 256 << 20;
+
 /// Everything a server is told before it starts. Made by [`Config::new`], refined by the setters,
 /// which take and return it; the fields are public for whoever prefers them. The defaults are those
 /// of go-ethereum where it has them.
@@ -74,6 +77,11 @@ pub struct Config {
     pub nat: Nat,
     /// The settings of each connection.
     pub connection: p2p_mux::Config,
+    /// The most that all connections together may hold in messages and buffers, in bytes; what
+    /// happens when that is not enough, says [`Memory`](p2p_mux::Memory). Handshakes in progress are
+    /// not counted, there are few ([`Limits::max_pending`]) and they are small. Default 256 MiB;
+    /// less than 128 KiB for each peer is too little.
+    pub memory: usize,
     /// Events kept for a subscriber that falls behind, at least 1. Default 1024.
     pub event_buffer: usize,
 }
@@ -93,6 +101,7 @@ impl Config {
             net_restrict: None,
             nat: Nat::None,
             connection: p2p_mux::Config::default(),
+            memory: DEFAULT_MEMORY,
             event_buffer: 1024,
         }
     }
@@ -208,6 +217,13 @@ impl Config {
     #[must_use]
     pub fn connection(mut self, connection: p2p_mux::Config) -> Self {
         self.connection = connection;
+        self
+    }
+
+    /// Sets the most that all connections together may hold, in bytes.
+    #[must_use]
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
         self
     }
 

@@ -33,14 +33,16 @@ pub(crate) fn own_enode(config: &Config, addrs: &[SocketAddr]) -> Enode {
 
 /// This node.
 pub(crate) fn node_info(shared: &Shared, enode: &Enode, addrs: &[SocketAddr]) -> NodeInfo {
+    let local = shared.state().local.clone();
     let mut protocols = BTreeMap::new();
-    for protocol in &shared.local.protocols {
+    // Outside the lock, since this runs code of the sub-protocols.
+    for protocol in &local.protocols {
         let told = protocol.describe_node().map_or_else(|| Json::word("unknown"), Json::new);
         protocols.entry(protocol.capability().name.clone()).or_insert(told);
     }
     NodeInfo {
         id: digest_hex(&enode.id),
-        name: shared.local.client.clone(),
+        name: local.client,
         enode: enode.to_string(),
         enr: own_record(shared, enode)
             .map(|record| format!("0x{}", hex(&record.encode())))
@@ -58,12 +60,11 @@ pub(crate) fn node_info(shared: &Shared, enode: &Enode, addrs: &[SocketAddr]) ->
 /// The node's signed record: where it is, and what it speaks as far as there is room. Of a higher
 /// sequence number than the one before when either has changed.
 fn own_record(shared: &Shared, enode: &Enode) -> Option<Record> {
+    let mut state = shared.state();
     let here = Content::of(enode);
     let capabilities: Vec<_> =
-        shared.local.protocols.iter().map(|protocol| protocol.capability().clone()).collect();
+        state.local.protocols.iter().map(|protocol| protocol.capability().clone()).collect();
     let full = here.clone().set("cap", &capabilities);
-
-    let mut state = shared.state();
     let last = state.record.take();
     let make = |content: &Content| match &last {
         Some(last) => last.update(&shared.key, content),
@@ -85,11 +86,12 @@ pub(crate) fn peers(shared: &Shared) -> Vec<PeerInfo> {
     let state = shared.state();
     let mut peers: Vec<_> =
         state.live.values().map(|live| (peer_info(&state, live), live.peer.clone())).collect();
+    let protocols = state.local.protocols.clone();
     drop(state);
     peers.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
     let finish = |(mut info, peer): (PeerInfo, Peer)| {
         // Outside the lock, since this runs code of the sub-protocols.
-        info.protocols = peer_protocols(&shared.local.protocols, &peer);
+        info.protocols = peer_protocols(&protocols, &peer);
         info
     };
     peers.into_iter().map(finish).collect()

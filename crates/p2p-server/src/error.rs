@@ -51,6 +51,27 @@ pub enum StartError {
     DuplicateProtocol(Capability),
 }
 
+/// Why the sub-protocols of a running server were left as they are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// The server has one with this name and version.
+    #[error("sub-protocol {0} is registered already")]
+    Duplicate(Capability),
+    /// The server has none with this name and version.
+    #[error("sub-protocol {0} is not registered")]
+    Unknown(Capability),
+    /// With it the Hello of this node would be longer than anyone accepts
+    /// ([`MAX_HELLO`](p2p_mux::MAX_HELLO)).
+    #[error("with sub-protocol {capability} the Hello would have {bytes} bytes")]
+    HelloTooLong {
+        /// The sub-protocol.
+        capability: Capability,
+        /// The length in bytes.
+        bytes: usize,
+    },
+}
+
 /// Why an attempt to reach a node ended without a peer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -74,10 +74,18 @@
 //! same moment, the connection dialled by the node with the smaller id stays on both ends; no
 //! sub-protocol sees two connections with one peer at once.
 //!
+//! # Sub-protocols that come and go
+//!
+//! [`Server::add_protocol`] and [`Server::remove_protocol`] change what a running server runs. What
+//! two nodes have in common is settled once, when they exchange Hello: RLPx has no words to do it
+//! again. So a new sub-protocol runs with peers that connect from then on, and one that is removed
+//! stops everywhere at once while the connections stay.
+//!
 //! # What a hostile peer can do
 //!
 //! Open sockets: they cost a task and a file descriptor each until the handshake is done, at most
-//! [`Limits::max_pending`] of them. Take a place under an identity made up for the purpose: at most
+//! [`Limits::max_pending`] of them. Fill the memory of its connection up to its share of
+//! [`Config::memory`], and more while others leave it; then it waits or goes. Take a place under an identity made up for the purpose: at most
 //! [`Limits::max_peers`], fewer where the node finds peers itself; static and trusted peers always
 //! get in. Choose its client name and capabilities, which are shown as they are. It cannot hold up
 //! a stop, the dialling, or another connection.
@@ -104,6 +112,7 @@ mod listen;
 mod nat;
 mod outbound;
 mod place;
+mod protocols;
 mod restrict;
 mod server;
 mod shared;
@@ -115,11 +124,11 @@ pub use p2p_mux::{self as mux, identity, rlp, transport};
 
 pub use config::{Config, Dialling, Nodes};
 pub use dial::{Backoff, Dialer, Kind, NextAction, Why};
-pub use error::{DialError, StartError};
+pub use error::{DialError, ProtocolError, StartError};
 pub use events::{Event, Events};
 pub use info::{Json, Network, NodeInfo, PeerInfo, Ports};
 pub use nat::{Nat, NatError};
 pub use restrict::{NetRestrict, NetRestrictError};
 pub use server::Server;
 pub use slots::{Admission, Direction, Limits, Refusal, Slots};
-pub use stats::{Refused, Stats};
+pub use stats::{MemoryUse, Refused, Stats};

@@ -52,8 +52,8 @@ pub(crate) async fn take(
         refuse(stream, refusal.reason()).await;
         return Err(Rejected::Refused(refusal));
     }
-    let greeted =
-        greet(stream, &shared.local, &shared.connection).await.map_err(Rejected::Greet)?;
+    let local = shared.state().local.clone();
+    let greeted = greet(stream, &local, &shared.connection).await.map_err(Rejected::Greet)?;
     let refusal = {
         let mut state = shared.state();
         match state.admit(shared, &arrival) {
@@ -101,7 +101,13 @@ fn settle(
         is_static: state.slots.is_static(&id),
         trusted: state.slots.is_trusted(&id),
     };
-    let (peer, run) = greeted.run(origin, shared.quit.child_token());
+    let (peer, run) = greeted.within(&shared.memory).run(origin, shared.quit.child_token());
+    for capability in peer.shared() {
+        // It was removed while the Hello was under way.
+        if !state.runs(capability) {
+            peer.remove(capability);
+        }
+    }
     let ended = CancellationToken::new();
     let live = Live { peer: peer.clone(), enode: arrival.enode, ended: ended.clone() };
     let replaced = state.live.insert(id, live);

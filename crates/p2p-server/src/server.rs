@@ -32,7 +32,7 @@ const STOP_MARGIN: Duration = Duration::from_millis(250);
 /// background; a sub-protocol that owns a handle therefore keeps its server running.
 #[derive(Clone)]
 pub struct Server {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     addrs: Arc<[SocketAddr]>,
     enode: Arc<Enode>,
     _last: Arc<DropGuard>,
@@ -56,7 +56,7 @@ impl Server {
         let enode = describe::own_enode(&config, &addrs);
         let dials = config.dialling.enabled;
         let shared = Arc::new(Shared::new(config, enode.tcp));
-        let bytes = shared.local.hello(&shared.connection).encode().len();
+        let bytes = shared.state().local.hello(&shared.connection).encode().len();
         if bytes > MAX_HELLO {
             return Err(StartError::HelloTooLong { bytes });
         }
@@ -183,7 +183,8 @@ impl Server {
     /// What was counted so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.shared.state().stats
+        let memory = self.shared.memory.stats().into();
+        Stats { memory, ..self.shared.state().stats }
     }
 
     /// Stops: no more accepting and dialling, a Disconnect ("quitting") to every peer, then the end

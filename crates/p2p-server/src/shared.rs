@@ -8,7 +8,7 @@ use std::{
 };
 
 use p2p_mux::{
-    Local, Peer,
+    Capability, Local, Memory, Peer,
     identity::{Enode, NodeId, Record, SecretKey},
 };
 use tokio::sync::{Notify, broadcast};
@@ -33,8 +33,9 @@ pub(crate) fn now() -> Instant {
 /// The fixed part of a server, and the lock around the rest.
 pub(crate) struct Shared {
     pub(crate) key: SecretKey,
-    pub(crate) local: Local,
     pub(crate) connection: p2p_mux::Config,
+    /// What all connections together may hold.
+    pub(crate) memory: Memory,
     pub(crate) dialling: Dialling,
     pub(crate) net_restrict: Option<NetRestrict>,
     /// Wakes the dialling task after a change of its plan.
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
 
 /// What changes. Never locked across an `.await`, nor while code of a sub-protocol runs.
 pub(crate) struct State {
+    /// What the node says in its Hello from now on, and what it runs.
+    pub(crate) local: Local,
     pub(crate) dialer: Dialer,
     pub(crate) slots: Slots,
     pub(crate) half_open: HalfOpen,
@@ -73,11 +76,11 @@ impl Shared {
     /// for none.
     pub(crate) fn new(config: Config, port: u16) -> Self {
         let id = config.key.id();
-        let state = State::new(&config, id);
+        let state = State::new(&config, id, port);
         Self {
             key: config.key,
-            local: Local { client: config.name, protocols: config.protocols, port, id },
             connection: config.connection,
+            memory: Memory::new(config.memory),
             dialling: config.dialling,
             net_restrict: config.net_restrict,
             replan: Notify::new(),
@@ -122,7 +125,7 @@ impl Shared {
 }
 
 impl State {
-    fn new(config: &Config, id: NodeId) -> Self {
+    fn new(config: &Config, id: NodeId, port: u16) -> Self {
         let now = now();
         let mut dialer = Dialer::new(config.dialling.backoff, config.limits.max_pending.max(1));
         let mut slots = Slots::new(id, config.limits, config.finds_peers());
@@ -138,7 +141,9 @@ impl State {
         for enode in &config.nodes.trusted {
             slots.set_trusted(enode.id, true);
         }
+        let (client, protocols) = (config.name.clone(), config.protocols.clone());
         Self {
+            local: Local { client, protocols, port, id },
             dialer,
             slots,
             half_open: HalfOpen::new(config.limits.max_pending),
@@ -147,6 +152,11 @@ impl State {
             record: None,
             events: Some(broadcast::Sender::new(config.event_buffer.max(1))),
         }
+    }
+
+    /// Whether the node has that sub-protocol.
+    pub(crate) fn runs(&self, capability: &Capability) -> bool {
+        self.local.protocols.iter().any(|protocol| protocol.capability() == capability)
     }
 
     /// Tells the subscribers, if there are any.

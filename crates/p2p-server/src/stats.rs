@@ -1,6 +1,8 @@
 //! What the server counted since it started. Plain numbers; naming them for a metrics system is for
 //! those above.
 
+use p2p_mux::MemoryStats;
+
 use crate::slots::Refusal;
 
 /// Counters of one server, each since its start.
@@ -25,6 +27,31 @@ pub struct Stats {
     pub dropped: u64,
     /// Connections that were refused, by reason.
     pub refused: Refused,
+    /// The memory of all connections.
+    pub memory: MemoryUse,
+}
+
+/// What the connections hold together, and how often that was too much; see
+/// [`Memory`](p2p_mux::Memory) for the rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[non_exhaustive]
+pub struct MemoryUse {
+    /// The most they may hold, in bytes ([`Config::memory`](crate::Config::memory)).
+    pub limit: usize,
+    /// What they hold now, in bytes.
+    pub used: usize,
+    /// How often memory became short.
+    pub shortages: u64,
+    /// Peers that were disconnected because they held the most.
+    pub cut: u64,
+}
+
+impl From<MemoryStats> for MemoryUse {
+    fn from(stats: MemoryStats) -> Self {
+        let MemoryStats { limit, used, shortages, cut, .. } = stats;
+        Self { limit, used, shortages, cut }
+    }
 }
 
 /// Refused connections in either direction, a counter for each [`Refusal`].

@@ -7,6 +7,7 @@
 mod admin;
 mod hostile;
 mod peers;
+mod protocols;
 mod refusal;
 mod simultaneous;
 mod start;

@@ -69,6 +69,11 @@ pub(crate) struct NetworkFlags {
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub(crate) maxpendpeers: usize,
 
+    /// Most megabytes that messages and buffers of all peers take together; when that is not enough,
+    /// the peer that holds the most is disconnected
+    #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) memory: u32,
+
     /// How peers reach this node from outside: none | extip:IP
     #[arg(long, value_name = "NAT", default_value = "none")]
     pub(crate) nat: Nat,

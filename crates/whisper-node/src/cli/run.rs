@@ -127,6 +127,7 @@ fn server_config(key: SecretKey, flags: NetworkFlags) -> p2p_server::Config {
         .listen(SocketAddr::new(flags.addr, flags.port))
         .max_peers(flags.maxpeers)
         .max_pending(flags.maxpendpeers)
+        .memory(usize::try_from(flags.memory).unwrap_or(usize::MAX).saturating_mul(1 << 20))
         .discover(!flags.nodiscover)
         .nat(flags.nat);
     config.nodes.boot = flags.bootnodes;

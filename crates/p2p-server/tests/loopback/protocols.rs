@@ -1,0 +1,138 @@
+//! Sub-protocols added to and removed from running servers.
+
+use std::time::Duration;
+
+use p2p_server::{
+    ProtocolError, Server,
+    mux::{Capability, Closed, Protocol, Reason},
+};
+use tokio::sync::mpsc;
+
+use crate::support::{added, config, dropped, echo, pair, quiet, soon};
+
+fn shared(server: &Server, with: &Server) -> Vec<String> {
+    server.peer(&with.id()).unwrap().shared().iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn a_new_sub_protocol_runs_with_those_that_connect_from_then_on() {
+    let (a, b) = pair(config(1), config(2)).await;
+    let (echo_a, mut heard_a) = echo(10);
+    let (echo_b, _heard_b) = echo(20);
+    a.add_protocol(echo_a).unwrap();
+    b.add_protocol(echo_b).unwrap();
+    assert_eq!(a.protocols(), [Capability::new("quiet", 1), Capability::new("echo", 1)]);
+    assert_eq!((shared(&a, &b), shared(&b, &a)), (vec!["quiet/1".into()], vec!["quiet/1".into()]));
+    assert!(a.node_info().protocols.contains_key("echo"));
+
+    // The connection that stands is as it was; the next one has it.
+    let mut events = a.events();
+    a.peer(&b.id()).unwrap().disconnect(Reason::Requested);
+    dropped(&mut events, b.id()).await;
+    added(&mut events, b.id()).await;
+    assert_eq!(shared(&a, &b), ["echo/1", "quiet/1"]);
+    assert_eq!(soon(heard_a.recv()).await, Some((b.id(), 11)));
+}
+
+/// A sub-protocol that tells when it has ended, and keeps its peer as long as it may.
+fn watched(ended: mpsc::Sender<()>) -> Protocol {
+    Protocol::new("watched", 1, 1, move |_peer, mut channel| {
+        let ended = ended.clone();
+        async move {
+            while channel.recv().await.is_some() {}
+            ended.send(()).await?;
+            Ok(())
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_removed_sub_protocol_ends_and_the_connection_stays() {
+    let (ended, mut end) = mpsc::channel(4);
+    let watched = watched(ended);
+    let both = |n| config(n).protocol(watched.clone());
+    let (a, b) = pair(both(1), both(2)).await;
+    assert_eq!(shared(&a, &b), ["quiet/1", "watched/1"]);
+    let capability = Capability::new("watched", 1);
+    a.remove_protocol(&capability).unwrap();
+    soon(end.recv()).await.unwrap();
+    // Its own end does not know of it, and its slot stays; both keep the connection.
+    let peer = a.peer(&b.id()).unwrap();
+    soon(async {
+        while peer.stats().slots[1].exits.removed == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(!peer.is_closed() && !b.peer(&a.id()).unwrap().is_closed());
+    assert_eq!(a.protocols(), [Capability::new("quiet", 1)]);
+    assert!(!a.node_info().protocols.contains_key("watched"));
+    assert_eq!(a.remove_protocol(&capability), Err(ProtocolError::Unknown(capability)));
+
+    // A peer that comes now is not offered it.
+    let mut events = a.events();
+    peer.disconnect(Reason::Requested);
+    dropped(&mut events, b.id()).await;
+    added(&mut events, b.id()).await;
+    assert_eq!(shared(&a, &b), ["quiet/1"]);
+}
+
+#[tokio::test]
+async fn a_connection_ends_with_the_removal_of_its_last_sub_protocol() {
+    let (a, b) = pair(config(1), config(2)).await;
+    let (mut at_a, mut at_b) = (a.events(), b.events());
+    a.remove_protocol(&Capability::new("quiet", 1)).unwrap();
+    let closed = dropped(&mut at_a, b.id()).await;
+    assert!(matches!(closed, Closed::ByUs(Reason::UselessPeer)), "{closed:?}");
+    let closed = dropped(&mut at_b, a.id()).await;
+    assert!(matches!(closed, Closed::ByPeer(Reason::UselessPeer)), "{closed:?}");
+}
+
+/// Tells when it is dropped.
+struct Guard(mpsc::Sender<()>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.try_send(()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_does_not_heed_its_removal_is_cancelled() {
+    let (tell, mut gone) = mpsc::channel(4);
+    let deaf = Protocol::new("deaf", 1, 1, move |_peer, channel| {
+        let guard = Guard(tell.clone());
+        async move {
+            let _held = (guard, channel);
+            std::future::pending().await
+        }
+    });
+    let mut connection = p2p_server::mux::Config::default();
+    connection.farewell = Duration::from_millis(20);
+    let both = |n| config(n).connection(connection).protocol(deaf.clone());
+    let (a, b) = pair(both(1), both(2)).await;
+    for server in [&a, &b] {
+        server.remove_protocol(&Capability::new("deaf", 1)).unwrap();
+    }
+    soon(gone.recv()).await.unwrap();
+    soon(gone.recv()).await.unwrap();
+    assert_eq!((a.peer_count(), b.peer_count()), (1, 1));
+}
+
+#[tokio::test]
+async fn what_cannot_be_added_is_refused_and_changes_nothing() {
+    let (a, _b) = pair(config(1), config(2)).await;
+    let refused = a.add_protocol(quiet());
+    assert_eq!(refused, Err(ProtocolError::Duplicate(Capability::new("quiet", 1))));
+    let mut last = Ok(());
+    for version in 1..1000 {
+        let next = Protocol::new("a-name-that-takes-room", version, 1, |_, _| async { Ok(()) });
+        last = a.add_protocol(next);
+        if last.is_err() {
+            break;
+        }
+    }
+    assert!(matches!(last, Err(ProtocolError::HelloTooLong { bytes, .. }) if bytes > 2048));
+    assert!(a.protocols().len() > 50);
+    assert_eq!(a.peer_count(), 1);
+}
