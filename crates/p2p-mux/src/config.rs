@@ -34,8 +34,9 @@ pub struct Config {
     /// How long the network may take nothing of what waits to be written. Default 20 s.
     pub write_limit: Duration,
     /// How long reading may stand still because one sub-protocol does not take its messages, before
-    /// its [`Overload`](crate::Overload) rule applies. Default 5 s. Keep it well below
-    /// `silence_limit` of the peer.
+    /// its [`Overload`](crate::Overload) rule applies. Where it has neighbours, that is in all: a
+    /// twentieth of the time that passes is given back, and stalls below a fiftieth of the limit are
+    /// not counted. Default 5 s. Keep it well below `silence_limit` of the peer.
     pub stall_limit: Duration,
     /// How long the end of a connection may take: telling the peer why, and waiting for the
     /// sub-protocols to return. What is not done by then is dropped. Default 2 s.

@@ -13,8 +13,8 @@
 //! - **It is bounded.** What has arrived and was not taken, and what waits to be sent, is limited
 //!   for each slot, in bytes and in messages ([`Terms`]). RLPx has no window per sub-protocol:
 //!   while one is full, nothing is read for the others either. That is bounded in time
-//!   ([`Config::stall_limit`]), and then its [`Overload`] rule applies. A sub-protocol that is
-//!   slow, but not stuck, slows down its neighbours on this connection.
+//!   ([`Config::stall_limit`]), and then its [`Overload`] rule applies. See below what that means
+//!   for one that is slow.
 //! - **It gets its share.** Who sends next is decided by deficit round robin in bytes, with a weight
 //!   for each protocol, and the messages of the connection itself go first. Towards another node
 //!   with this crate large messages go in pieces ([`Chunks`], `CHUNK.md`), so a small one waits at
@@ -119,6 +119,7 @@ mod memory;
 mod message;
 #[cfg(feature = "tokio")]
 mod outbox;
+mod patience;
 #[cfg(feature = "tokio")]
 mod peer;
 mod pending;

@@ -6,6 +6,7 @@ use crate::{
     Reason, Restart, Shared,
     assembly::Assembly,
     budget::{Budget, Limits},
+    patience::Patience,
     restart::Backoff,
 };
 
@@ -121,6 +122,7 @@ pub(crate) struct Slot {
     /// `None` while it runs.
     pub(crate) ended: Option<Ending>,
     pub(crate) backoff: Backoff,
+    pub(crate) patience: Patience,
     /// When a slot that has ended opens again, if it does.
     pub(crate) reopens: Option<Instant>,
     /// Under [`Overload::DropNewest`]: full for so long that nobody waits for it any more.
@@ -138,6 +140,7 @@ impl Slot {
             assembly: None,
             ended: None,
             backoff: Backoff::new(now),
+            patience: Patience::new(now),
             reopens: None,
             overloaded: false,
         }

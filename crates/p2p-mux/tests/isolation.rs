@@ -208,7 +208,7 @@ async fn a_slow_reader_gets_everything_in_order() {
         }
     });
     for number in 0..200 {
-        tokio::time::sleep(SECOND).await;
+        tokio::time::sleep(SECOND / 20).await;
         assert_eq!(pair.bad.0.channel.recv().await.unwrap().decode::<u64>(), Ok(number));
     }
     assert_eq!(pair.bad_stats().drops.overload, 0);
@@ -268,4 +268,119 @@ async fn a_flooding_slot_lets_the_others_in_between() {
         // and what the raw end has read ahead; not the 1 MiB that wait in the slot's queue.
         assert!(flooded < 256 * 1024, "{flooded} bytes of the flood went first");
     }
+}
+
+/// How much of a second's worth of messages the good sub-protocol got through in each second, while
+/// the bad one is flooded by its peer and does `bad_does`.
+async fn seconds_of_good(
+    change: impl FnOnce(Protocol) -> Protocol,
+    bad_does: impl AsyncFnOnce(Held) + 'static,
+) -> Vec<u32> {
+    const RATE: u32 = 100;
+    let Pair { here: _here, there: _there, bad, good } = pair(Config::default(), change).await;
+    let flood = bad.1.channel.sender();
+    let local = tokio::task::LocalSet::new();
+    local.spawn_local(bad_does(bad.0));
+    local.spawn_local(async move {
+        while flood.send(0, [7u8; 1000].as_slice()).await.is_ok() {
+            tokio::time::sleep(SECOND / 50).await;
+        }
+    });
+    let (from, mut to) = (good.1.channel.sender(), good.0.channel);
+    local.spawn_local(async move {
+        while from.send(0, "tick").await.is_ok() {
+            tokio::time::sleep(SECOND / RATE).await;
+        }
+    });
+    let counted = local.run_until(async move {
+        let start = Instant::now();
+        let mut seconds = vec![0; 120];
+        while let Some(message) = to.recv().await {
+            assert_eq!(message.decode::<String>(), Ok("tick".into()));
+            match seconds.get_mut(usize::try_from(start.elapsed().as_secs()).unwrap()) {
+                Some(second) => *second += 1,
+                None => break,
+            }
+        }
+        seconds
+    });
+    counted.await
+}
+
+/// The others lose the stall limit once, and at most a twentieth of the time after that.
+fn assert_lost_once(seconds: &[u32]) {
+    let idle = seconds.iter().filter(|&&ticks| ticks < 90).count();
+    let allowed = 5 + 2 + seconds.len() / 20;
+    assert!(idle <= allowed, "{idle} seconds were disturbed: {seconds:?}");
+    let all: u32 = seconds.iter().sum();
+    // What was held up comes later, as the sender has not stopped.
+    assert!(all >= 100 * (120 - 5) * 95 / 100, "{all} ticks in all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_never_reads_costs_the_others_one_stall_and_no_throughput_after() {
+    for overload in [Overload::CloseSlot, Overload::DropNewest] {
+        let change = |bad: Protocol| bad.inbound(10_000, 8).on_overload(overload);
+        let never = async |held: Held| {
+            let _held = held;
+            std::future::pending().await
+        };
+        let seconds = seconds_of_good(change, never).await;
+        assert_lost_once(&seconds);
+        let after = &seconds[7..];
+        assert!(after.iter().all(|&ticks| ticks >= 95), "undisturbed for the rest: {seconds:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_crawls_does_not_stall_the_others_again_and_again() {
+    for overload in [Overload::CloseSlot, Overload::DropNewest] {
+        let change = |bad: Protocol| bad.inbound(10_000, 8).on_overload(overload);
+        let crawl = async |mut held: Held| {
+            while held.channel.recv().await.is_some() {
+                tokio::time::sleep(SECOND * 2).await;
+            }
+        };
+        assert_lost_once(&seconds_of_good(change, crawl).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_started_again_does_not_stall_the_others_again_and_again() {
+    let (good, mut good_here) = handed_out("good");
+    let (other_good, mut good_there) = handed_out("good");
+    let deaf = Protocol::new("bad", 1, 8, |_, channel| async move {
+        let _channel = channel;
+        std::future::pending().await
+    });
+    let deaf = deaf.inbound(10_000, 8).on_exit(OnExit::Restart(p2p_mux::Restart::default()));
+    let flood = Protocol::new("bad", 1, 8, |_, channel| async move {
+        loop {
+            channel.send(0, [7u8; 1000].as_slice()).await?;
+            tokio::time::sleep(SECOND / 50).await;
+        }
+    });
+    let config = Config::default();
+    let (here, _there) = connect_over(16 * 1024, &[deaf, good], &[flood, other_good], config).await;
+    let (mut to, from) = (good_here.recv().await.unwrap(), good_there.recv().await.unwrap());
+    let mut longest = std::time::Duration::ZERO;
+    let mut stalled = std::time::Duration::ZERO;
+    let sender = from.channel.sender();
+    tokio::spawn(async move {
+        while sender.send(0, "tick").await.is_ok() {
+            tokio::time::sleep(SECOND / 100).await;
+        }
+    });
+    let start = Instant::now();
+    while start.elapsed() < 300 * SECOND {
+        let waited = Instant::now();
+        to.channel.recv().await.unwrap();
+        let gap = waited.elapsed();
+        longest = longest.max(gap);
+        stalled += gap.saturating_sub(SECOND / 50);
+    }
+    assert!(longest <= 5 * SECOND + SECOND / 10, "{longest:?}");
+    assert!(stalled <= 5 * SECOND + 300 * SECOND / 20, "{stalled:?}");
+    assert!(here.peer.stats().slots[0].exits.overloaded > 3, "it was started again, and closed");
+    drop(from);
 }

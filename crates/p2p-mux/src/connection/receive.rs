@@ -48,6 +48,7 @@ pub enum Event {
 pub(super) struct Held {
     pub(super) slot: SlotId,
     pub(super) arrival: Arrival,
+    pub(super) since: Instant,
     pub(super) until: Instant,
 }
 
@@ -213,9 +214,28 @@ impl Connection {
 
     pub(super) fn hold(&mut self, now: Instant, slot: SlotId, arrival: Arrival) {
         self.meters.stalls.increment();
-        let held = Held { slot, arrival, until: now + self.config.stall_limit };
+        let limit = self.config.stall_limit;
+        let patience = match self.is_alone(slot) {
+            true => limit,
+            false => self.slots[slot.0].patience.left(now, limit),
+        };
+        let held = Held { slot, arrival, since: now, until: now + patience };
         self.holding.charge(held.weight());
         self.held = Some(held);
+    }
+
+    /// Whether no other slot is open, so that this one can hold up nobody.
+    fn is_alone(&self, slot: SlotId) -> bool {
+        self.slots.iter().enumerate().all(|(index, other)| index == slot.0 || !other.is_open())
+    }
+
+    /// What was held is not any more: that was a stall.
+    fn end_stall(&mut self, now: Instant, held: &Held) {
+        self.liveness.heard(now);
+        if !self.is_alone(held.slot) {
+            let stalled = now.saturating_duration_since(held.since);
+            self.slots[held.slot.0].patience.spend(now, stalled, self.config.stall_limit);
+        }
     }
 
     fn retry(&mut self, now: Instant, held: Held) -> Option<Event> {
@@ -230,7 +250,7 @@ impl Connection {
             return None;
         }
         self.holding.release(held.weight());
-        self.liveness.heard(now);
+        self.end_stall(now, &held);
         self.count_inbound(slot);
         match held.arrival {
             Arrival::Message(message) => Some(Event::Message { slot, message }),
@@ -239,7 +259,7 @@ impl Connection {
     }
 
     pub(super) fn handle_overload(&mut self, now: Instant, held: &Held) {
-        self.liveness.heard(now);
+        self.end_stall(now, held);
         self.meters.slots[held.slot.0].drops.overload.increment();
         if let Arrival::Data(data) = &held.arrival {
             self.slots[held.slot.0].discard_unfinished();
