@@ -9,6 +9,12 @@ use proptest::prelude::*;
 use rlp_codec::{Encodable, ErrorKind, Raw, encode, encode_list};
 use serde_json::Value;
 
+const GETH_RECORD: &str = "f8a2b840188ff93d9b09239ac87679183b9ece94947e2bbd940807f54d2affca29c9455854c7dbd0\
+    e9787bdc057964937036358c5149b30f2977a6864900bc8435bd6f3f0583636170d2c5836574683e\
+    c5836574683fc58373686806826964827634826970847f00000189736563703235366b31a1031063\
+    87f2614054090588a5a5151d1d62dce4c08df3cf9fa8a2c2fb086eb80bb983746370827a45837564\
+    70827a45";
+
 fn key(number: u8) -> SecretKey {
     SecretKey::from_bytes(&[number; 32]).unwrap()
 }
@@ -40,6 +46,17 @@ fn the_example_of_eip_778() {
     assert_eq!(ours.content(), record.content());
     assert_eq!(ours.encode()[68..], record.encode()[68..]);
     assert_eq!(Record::decode(&ours.encode()), Ok(ours));
+}
+
+/// What go-ethereum 1.8.27 said of itself in `admin_nodeInfo`.
+#[test]
+fn a_record_of_geth() {
+    let record = Record::decode(&hex::decode(GETH_RECORD).unwrap()).unwrap();
+    let id = "106387f2614054090588a5a5151d1d62dce4c08df3cf9fa8a2c2fb086eb80bb9\
+              71a484fab1d8d307034d1f5417ea654ddcdb0e21029876a36c03b377b2e7ca95";
+    assert_eq!(record.enode().unwrap().to_string(), format!("enode://{id}@127.0.0.1:31301"));
+    assert!(record.raw("cap").is_some_and(|cap| cap.ends_with(b"\x83shh\x06")));
+    assert_eq!(hex::encode(record.encode()), GETH_RECORD);
 }
 
 #[test]

@@ -70,6 +70,7 @@ mod error;
 mod key;
 #[cfg(feature = "crypto")]
 mod message;
+mod partial_topic;
 #[cfg(feature = "crypto")]
 mod payload;
 mod topic;
@@ -80,6 +81,7 @@ pub use bloom::{Bloom, BloomError};
 pub use dialect::Dialect;
 pub use envelope::Envelope;
 pub use error::EnvelopeError;
+pub use partial_topic::{PartialTopic, PartialTopicError};
 pub use topic::{Topic, TopicError};
 pub use unsealed::{Unsealed, UnsealedRlp};
 
