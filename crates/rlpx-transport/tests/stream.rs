@@ -13,7 +13,8 @@ use futures_util::{SinkExt, StreamExt};
 use p2p_identity::{KeyError, NodeId};
 use rlpx_transport::{
     ConnectError, FrameError, HANDSHAKE_LIMIT, HandshakeError, Initiator, MAX_PAYLOAD, Message,
-    Parts, Recipient, Stream, StreamError, accept, connect,
+    Parts, Recipient, Stock, StockSize, Stream, StreamError, accept, accept_with, connect,
+    connect_with,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, timeout};
@@ -59,6 +60,38 @@ async fn both_ends_know_each_other_and_talk() {
         let (answered, end) = tokio::try_join!(talk, answer).unwrap();
         assert_eq!((answered, end), (Some(message(17, b"")), None));
     }
+}
+
+#[tokio::test]
+async fn a_stock_at_either_end_makes_no_difference_to_the_other() {
+    let filled = |byte| {
+        let stock = Stock::new(&key(byte), StockSize::default());
+        stock.refill(usize::MAX, &mut rng(byte.into()));
+        stock
+    };
+    let (near, far, id) = (filled(1), filled(2), key(2).id());
+    let (here, there) = duplex(4096);
+    let (mut a, mut b) = tokio::try_join!(
+        connect_with(here, &near, &id, HANDSHAKE_LIMIT),
+        accept_with(there, &far, HANDSHAKE_LIMIT)
+    )
+    .unwrap();
+    assert_eq!((a.remote(), b.remote()), (key(2).id(), key(1).id()));
+    assert_eq!((near.keys(), far.keys()), (30, 30));
+    a.write(1, b"from stock").await.unwrap();
+    a.flush().await.unwrap();
+    assert_eq!(b.read().await.unwrap(), Some(message(1, b"from stock")));
+
+    let ((here, there), far) = (duplex(4096), key(2));
+    tokio::try_join!(
+        connect_with(here, &near, &id, HANDSHAKE_LIMIT),
+        accept(there, &far, HANDSHAKE_LIMIT)
+    )
+    .unwrap();
+    let ((here, _there), nobody) = (duplex(4096), NodeId([0x11; 64]));
+    let refused = connect_with(here, &near, &nobody, HANDSHAKE_LIMIT).await;
+    assert!(matches!(refused, Err(ConnectError::RemoteKey(KeyError::NotOnCurve))));
+    assert_eq!(near.keys(), 28, "nothing was begun");
 }
 
 #[tokio::test]

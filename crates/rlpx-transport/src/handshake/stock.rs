@@ -30,7 +30,7 @@ impl Default for StockSize {
 /// static–static secret of peers that it knows. Optional; a handle, whose clones share one stock.
 ///
 /// With both, an end is spared two key generations and one of its four multiplications on the curve
-/// (a quarter of its time). Whoever owns the stock fills it when there is nothing else to do:
+/// (a third of its time). Whoever owns the stock fills it when there is nothing else to do:
 /// nothing happens by itself, and a handshake that finds it empty makes what it needs.
 ///
 /// ```
