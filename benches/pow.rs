@@ -1,7 +1,12 @@
-//! Proof of work: the search on one core under both rules, and what checking an envelope costs.
+//! Proof of work: the search on one core with each kernel, under both rules, next to the crates one would take
+//! instead and to what the processor allows; and what checking an envelope costs.
+
+use std::{hint::black_box, thread, time::Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use whisper_envelope::{Topic, Unsealed};
+use keccak_lanes::{Keccak256, Kernel, Search, Zeros, calibration::ternary_logic};
+use tiny_keccak::Hasher as _;
+use whisper_envelope::{Envelope, Topic, Unsealed};
 use whisper_pow::{Policy, Rule, Task, search};
 
 /// Nonces in one iteration; the list of cases knows it too.
@@ -9,6 +14,9 @@ const NONCES: u64 = 4096;
 
 /// More zero bits than will be found: the search tries every nonce.
 const NEVER: u32 = 250;
+
+/// What is hashed before the nonce under the rule of go-ethereum 1.8: a hash and 24 zeros.
+const PREFIX: [u8; 56] = [7; 56];
 
 /// An envelope of that many bytes of data.
 fn unsealed(data: usize) -> Unsealed {
@@ -27,14 +35,107 @@ fn rates(criterion: &mut Criterion) {
     }
 }
 
-fn verify(criterion: &mut Criterion) {
-    let policy = Policy::default();
-    let envelope = unsealed(256).seal(12_345);
-    assert!(policy.work(&envelope).is_ok());
-    let mut group = criterion.benchmark_group("pow");
-    // Under every rule that the node accepts, as it does for each envelope that arrives.
-    group.bench_function("verify_256b", |bencher| bencher.iter(|| policy.work(&envelope)));
+/// The kernel of that name, or on a machine that cannot run it, said aloud, the best that it can.
+fn kernel(name: &str) -> Kernel {
+    Kernel::available().find(|kernel| kernel.name() == name).unwrap_or_else(|| {
+        let best = Kernel::best();
+        eprintln!("this machine cannot run the kernel {name}; its figures are of {best}");
+        best
+    })
 }
 
-criterion_group!(benches, rates, verify);
+/// The kernels alone.
+fn kernels(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("pow");
+    for name in ["avx512", "avx2", "portable"] {
+        let prefix = Keccak256::with_kernel(kernel(name)).chain(&PREFIX);
+        let search = Search::after(&prefix);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| search.find(Zeros::Leading(NEVER), 0, NONCES));
+        });
+    }
+}
+
+/// One nonce after the other, from a midstate, with the crates one would take instead.
+fn crates(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("pow");
+    group.bench_function("sha3", |bencher| {
+        use sha3::Digest as _;
+        let midstate = sha3::Keccak256::new_with_prefix(PREFIX);
+        bencher.iter(|| {
+            for nonce in 0..NONCES {
+                black_box(midstate.clone().chain_update(nonce.to_be_bytes()).finalize());
+            }
+        });
+    });
+    group.bench_function("keccak_asm", |bencher| {
+        use keccak_asm::Digest as _;
+        let midstate = keccak_asm::Keccak256::new_with_prefix(PREFIX);
+        bencher.iter(|| {
+            for nonce in 0..NONCES {
+                black_box(midstate.clone().chain_update(nonce.to_be_bytes()).finalize());
+            }
+        });
+    });
+    group.bench_function("tiny_keccak", |bencher| {
+        let mut midstate = tiny_keccak::Keccak::v256();
+        midstate.update(&PREFIX);
+        bencher.iter(|| {
+            for nonce in 0..NONCES {
+                let (mut keccak, mut digest) = (midstate.clone(), [0; 32]);
+                keccak.update(&nonce.to_be_bytes());
+                keccak.finalize(&mut digest);
+                black_box(digest);
+            }
+        });
+    });
+}
+
+/// What the ports for 512-bit operations allow, if a round is 90 of them and all are as fast as the ternary
+/// logic: as many of those as `NONCES` hashes are made of. Where there is no AVX-512 there is no such bound, and the
+/// search itself stands in.
+fn bound(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("pow");
+    if ternary_logic(1) {
+        let operations = NONCES / 8 * 24 * 90;
+        group.bench_function("bound", |bencher| bencher.iter(|| ternary_logic(operations)));
+        return;
+    }
+    eprintln!("this machine has no AVX-512: `pow.avx512_vs_bound` says nothing");
+    let search = Search::after(&Keccak256::new().chain(&PREFIX));
+    group.bench_function("bound", |bencher| {
+        bencher.iter(|| search.find(Zeros::Leading(NEVER), 0, NONCES));
+    });
+}
+
+/// How much more two threads do than one: both do the same, at the same time.
+fn threads(_: &mut Criterion) {
+    const ROUNDS: usize = 15;
+    let search = Search::after(&Keccak256::new().chain(&PREFIX));
+    let work = || black_box(search.find(Zeros::Leading(NEVER), 0, NONCES * 64));
+    let took = |threads: usize| {
+        let start = Instant::now();
+        thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+        start.elapsed().as_secs_f64()
+    };
+    let mut gains: Vec<f64> = (0..ROUNDS).map(|_| 2.0 * took(1) / took(2)).collect();
+    benches::measured("pow.two_threads_vs_one", benches::percentile(&mut gains, 0.5));
+}
+
+fn verify(criterion: &mut Criterion) {
+    let policy = Policy::default();
+    let envelopes: Vec<Envelope> = (0..64).map(|nonce| unsealed(256).seal(nonce)).collect();
+    let all: Vec<(&Envelope, u32)> =
+        envelopes.iter().map(|envelope| (envelope, envelope.ttl())).collect();
+    let mut group = criterion.benchmark_group("pow");
+    // Under every rule that the node accepts, as it does for each envelope that arrives.
+    group.bench_function("verify_256b", |bencher| bencher.iter(|| policy.work(&envelopes[0])));
+    for count in [8, 64] {
+        group.bench_function(format!("verify_256b_batch{count}"), |bencher| {
+            bencher.iter(|| policy.works(&all[..count]));
+        });
+    }
+}
+
+criterion_group!(benches, rates, kernels, crates, bound, threads, verify);
 criterion_main!(benches);

@@ -47,14 +47,19 @@
 //!
 //! - `std` (default): asks the processor at run time what it can do. Without it the crate needs
 //!   neither `std` nor `alloc`, and uses what the build targets.
+//! - `calibration`: for benchmarks, a loop of nothing but one instruction to compare the kernels with.
 
 #![no_std]
+// What works on several states at once is left over where the only kernel is the portable one.
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 
 #[cfg(feature = "std")]
 extern crate std;
 
 mod arch;
 mod batch;
+#[cfg(feature = "calibration")]
+pub mod calibration;
 mod kernel;
 mod lanes;
 mod permutation;

@@ -6,6 +6,7 @@ mod failure;
 mod flags;
 mod input;
 mod journal;
+mod pow;
 mod rlp;
 mod run;
 mod verbosity;
@@ -38,6 +39,9 @@ enum Command {
     /// RLP in a form that people read, and back
     #[command(subcommand)]
     Rlp(rlp::Rlp),
+    /// About the proof of work
+    #[command(subcommand)]
+    Pow(pow::Pow),
 }
 
 impl Cli {
@@ -49,6 +53,7 @@ impl Cli {
             Some(Command::Demo) => demo::run().await,
             Some(Command::Envelope(command)) => envelope::run(command).await,
             Some(Command::Rlp(command)) => rlp::run(command),
+            Some(Command::Pow(pow)) => pow.run(),
         }
     }
 }

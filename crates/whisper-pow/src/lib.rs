@@ -8,8 +8,10 @@
 //! |---|---|
 //! | [`work`] | what an envelope shows under one rule; to the last bit what go-ethereum says |
 //! | [`Policy::work`] | the best under all rules that are accepted |
-//! | [`Task`], [`search`] | one envelope under one rule; trying nonces, on one thread, without a clock |
-//! | [`Miner`] | sealing on all cores, awaited, with a time limit |
+//! | [`works`], [`Policy::works`] | the same for many envelopes, hashed side by side |
+//! | [`Task`], [`search`] | one envelope under a rule, or several; trying nonces, on one thread, without a clock |
+//! | [`Miner`], [`Meter`] | sealing on all cores, awaited, with a time limit; how far it has come |
+//! | [`Rate`], [`Estimate`] | how fast this machine is, and what that means for a task |
 //!
 //! ```
 //! use whisper_envelope::{Topic, Unsealed};
@@ -38,29 +40,39 @@
 //!
 //! # What is not here
 //!
-//! How much work a node asks for, and of whom (`whisper-node`). Many hashes side by side: they will
-//! come with the kernels of `keccak-lanes`.
+//! How much work a node asks for, and of whom (`whisper-node`). The hashing itself, many nonces or
+//! envelopes side by side: `keccak-lanes`.
 //!
 //! # Features
 //!
-//! - `miner` (default): the [`Miner`], with threads and a clock. Without it this crate is arithmetic
+//! - `miner` (default): the [`Miner`] and the [`Rate`], with threads and a clock. Without it this crate is arithmetic
 //!   alone.
 
 // Without the feature the links to what it brings lead nowhere.
 #![cfg_attr(not(feature = "miner"), expect(rustdoc::broken_intra_doc_links))]
 
+mod bulk;
+#[cfg(feature = "miner")]
+mod meter;
 #[cfg(feature = "miner")]
 mod miner;
 mod policy;
 mod preimage;
+#[cfg(feature = "miner")]
+mod rate;
 mod rule;
 mod seal;
 mod task;
 mod work;
 
+pub use bulk::works;
+#[cfg(feature = "miner")]
+pub use meter::{Meter, Progress};
 #[cfg(feature = "miner")]
 pub use miner::{Miner, SealError, Sealed, Target};
 pub use policy::Policy;
+#[cfg(feature = "miner")]
+pub use rate::{Estimate, Rate};
 pub use rule::{Preimage, Rule, Size, Zeros};
 pub use seal::{Found, Search, search};
 pub use task::Task;

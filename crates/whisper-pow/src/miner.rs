@@ -14,11 +14,7 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, oneshot};
 use whisper_envelope::{Envelope, Unsealed};
 
-use crate::{Found, Rule, Search, Task, Work, WorkError, search};
-
-/// How many nonces a thread takes at once. The nonces of all threads stay close together and small,
-/// which makes for short envelopes.
-const BLOCK: u64 = 4096;
+use crate::{Found, Meter, Rule, Search, Task, Work, WorkError, seal::STEP};
 
 /// How many envelopes one miner seals at a time. More wait for their turn, first come first served.
 const AT_ONCE: usize = 4;
@@ -137,17 +133,51 @@ impl Miner {
         target: Target,
         within: Duration,
     ) -> Result<Sealed, SealError> {
+        self.seal_task(&Task::new(rule, unsealed)?, target, within, &Meter::new()).await
+    }
+
+    /// [`seal`](Self::seal) for a task of one rule or several, with a meter that shows how far it has come.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use whisper_envelope::{Topic, Unsealed};
+    /// use whisper_pow::{Meter, Miner, Rule, Target, Task};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+    /// # runtime.block_on(async {
+    /// let unsealed = Unsealed::v6(1_700_000_050, 50, Topic(*b"news"), &[7; 280]);
+    /// let task = Task::new(Rule::GETH_1_8, &unsealed)?;
+    /// let meter = Meter::new();
+    /// let within = Duration::from_millis(5);
+    /// let sealed = Miner::new().seal_task(&task, Target::Best, within, &meter).await?;
+    /// assert_eq!(meter.progress().best, sealed.work);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SealError`].
+    pub async fn seal_task(
+        &self,
+        task: &Task,
+        target: Target,
+        within: Duration,
+        meter: &Meter,
+    ) -> Result<Sealed, SealError> {
         // Fails only for a semaphore that was closed, which this one never is.
         let _turn = self.turns.acquire().await;
         let cancelled = CancelOnDrop::default();
         let stop = Arc::clone(&cancelled.0);
         let deadline = Instant::now().checked_add(within);
-        let (unsealed, threads) = (unsealed.clone(), self.threads);
+        let (task, meter, threads) = (task.clone(), meter.clone(), self.threads);
         let (tell, told) = oneshot::channel();
         thread()
             .spawn(move || {
+                let limits = Limits { deadline, threads, stop: &stop };
                 // Nobody listens any more if the future was dropped.
-                let _ = tell.send(seal(&unsealed, rule, target, deadline, threads, &stop));
+                let _ = tell.send(seal(&task, target, &limits, &meter));
             })
             .map_err(|_| SealError::NoThread)?;
         told.await.map_err(|_| SealError::NoThread)?
@@ -168,42 +198,50 @@ fn thread() -> thread::Builder {
     thread::Builder::new().name("whisper-pow".into())
 }
 
-/// Seals on this thread and, while it lasts, on `threads - 1` more.
-fn seal(
-    unsealed: &Unsealed,
-    rule: Rule,
-    target: Target,
+/// What bounds a search from outside.
+struct Limits<'a> {
+    /// `None` is never.
     deadline: Option<Instant>,
     threads: NonZeroUsize,
-    stop: &AtomicBool,
+    /// Set by the thread that found enough, or when nobody waits any more.
+    stop: &'a AtomicBool,
+}
+
+/// Seals on this thread and, while it lasts, on more.
+fn seal(
+    task: &Task,
+    target: Target,
+    limits: &Limits<'_>,
+    meter: &Meter,
 ) -> Result<Sealed, SealError> {
-    let task = Task::new(rule, unsealed)?;
     let enough = match target {
-        Target::AtLeast(work) => task.bits_for(work).ok_or(SealError::Unreachable)?,
-        Target::Best => u32::MAX,
+        Target::AtLeast(work) => Some(task.bits_for(work).ok_or(SealError::Unreachable)?),
+        Target::Best => None,
     };
-    let hunt = Hunt { task: &task, enough, deadline, next_block: AtomicU64::new(0), stop };
+    meter.begin(enough.map(|bits| task.expected_hashes(bits)));
+    let hunt =
+        Hunt { task, enough: enough.unwrap_or(u32::MAX), limits, meter, next: AtomicU64::new(0) };
     // Where any nonce will do, the first one does.
-    let others = if enough == 0 { 0 } else { threads.get() - 1 };
-    let Search { best, hashes } = hunt.run(others);
-    let found = best.ok_or(SealError::NoThread)?;
-    let work = task.work(found.nonce);
-    if matches!(target, Target::AtLeast(_)) && found.zeros < enough {
+    let others = if enough == Some(0) { 0 } else { limits.threads.get() - 1 };
+    let search = hunt.run(others);
+    meter.end();
+    let found = search.best.ok_or(SealError::NoThread)?;
+    let (work, hashes) = (task.work(found.nonce), search.hashes);
+    if enough.is_some_and(|enough| found.zeros < enough) {
         return Err(SealError::OutOfTime { best: work, hashes });
     }
-    Ok(Sealed { envelope: unsealed.seal(found.nonce), work, hashes })
+    Ok(Sealed { envelope: task.unsealed().seal(found.nonce), work, hashes })
 }
 
 /// One search on several threads.
 struct Hunt<'a> {
     task: &'a Task,
     enough: u32,
-    /// `None` is never.
-    deadline: Option<Instant>,
-    /// The first block of nonces that no thread has taken.
-    next_block: AtomicU64,
-    /// Set by the thread that found enough, or when nobody waits any more.
-    stop: &'a AtomicBool,
+    limits: &'a Limits<'a>,
+    meter: &'a Meter,
+    /// The first block of nonces that no thread has taken. The nonces of all threads stay close together
+    /// and small, which makes for short envelopes.
+    next: AtomicU64,
 }
 
 impl Hunt<'_> {
@@ -220,12 +258,16 @@ impl Hunt<'_> {
 
     /// One thread: takes block after block until there is no more to do.
     fn work(&self) -> Search {
-        let mut all = Search { best: None, hashes: 0 };
-        while let Some(start) = self.next_block.fetch_add(1, Relaxed).checked_mul(BLOCK) {
-            let block = start..=start + (BLOCK - 1);
-            all = better(all, search(self.task, block, self.enough, || self.is_over()));
-            if all.best.is_some_and(|best| best.zeros >= self.enough) {
-                self.stop.store(true, Relaxed);
+        let mut all = Search::NOTHING;
+        while let Some(start) = self.next.fetch_add(1, Relaxed).checked_mul(STEP) {
+            let before = all;
+            all.step(self.task, start, STEP, self.enough);
+            self.meter.tried(all.hashes - before.hashes);
+            if let Some(best) = all.best.filter(|_| all.best != before.best) {
+                self.meter.found(self.task.work(best.nonce));
+            }
+            if all.is_enough(self.enough) {
+                self.limits.stop.store(true, Relaxed);
             }
             if self.is_over() {
                 break;
@@ -235,7 +277,8 @@ impl Hunt<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.stop.load(Relaxed) || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        let late = || self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        self.limits.stop.load(Relaxed) || late()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The hash of a nonce, with all that comes before the nonce absorbed once.
 
-use keccak_lanes::{Digest, Keccak256};
+use keccak_lanes::{Digest, Keccak256, Search};
 use whisper_envelope::Unsealed;
 
 use crate::{Preimage, Zeros};
@@ -8,27 +8,46 @@ use crate::{Preimage, Zeros};
 /// Keccak-256 in the state in which only the nonce is missing.
 #[derive(Clone, Debug)]
 pub(crate) struct Midstate {
-    absorbed: Keccak256,
+    search: Search,
     zeros: Zeros,
 }
 
 impl Midstate {
     pub(crate) fn new(preimage: Preimage, zeros: Zeros, unsealed: &Unsealed) -> Self {
-        let rlp = unsealed.preimage();
-        let plain = Keccak256::new().chain(rlp.header()).chain(rlp.body());
-        let absorbed = match preimage {
-            Preimage::Plain => plain,
-            Preimage::Hashed => Keccak256::new().chain(&plain.finalize()).chain(&[0; 24]),
-        };
-        Self { absorbed, zeros }
+        Self { search: Search::after(&before_nonce(preimage, unsealed)), zeros }
     }
 
     /// How many zero bits count in the hash of `nonce`: 0 to 256.
     pub(crate) fn zeros(&self, nonce: u64) -> u32 {
-        let hash = self.absorbed.clone().chain(&nonce.to_be_bytes()).finalize();
-        match self.zeros {
-            Zeros::Leading => leading_zeros(&hash),
-            Zeros::Trailing => trailing_zeros(&hash),
+        self.zeros.count(&self.search.digest(nonce))
+    }
+
+    /// The first of `count` nonces from `start` on in whose hash at least `enough` zero bits count.
+    pub(crate) fn find(&self, enough: u32, start: u64, count: u64) -> Option<u64> {
+        let zeros = match self.zeros {
+            Zeros::Leading => keccak_lanes::Zeros::Leading(enough),
+            Zeros::Trailing => keccak_lanes::Zeros::Trailing(enough),
+        };
+        self.search.find(zeros, start, count)
+    }
+}
+
+/// The state that has absorbed what comes before the nonce.
+pub(crate) fn before_nonce(preimage: Preimage, unsealed: &Unsealed) -> Keccak256 {
+    let rlp = unsealed.preimage();
+    let plain = Keccak256::new().chain(rlp.header()).chain(rlp.body());
+    match preimage {
+        Preimage::Plain => plain,
+        Preimage::Hashed => Keccak256::new().chain(&plain.finalize()).chain(&[0; 24]),
+    }
+}
+
+impl Zeros {
+    /// How many zero bits of a hash count: 0 to 256.
+    pub(crate) fn count(self, hash: &Digest) -> u32 {
+        match self {
+            Self::Leading => leading_zeros(hash),
+            Self::Trailing => trailing_zeros(hash),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 
 use crate::Task;
 
-/// How many nonces are tried between two looks at whether to stop: some tenths of a millisecond.
-const STEP: u64 = 256;
+/// How many nonces are tried between two looks at whether to stop: some tens of microseconds with the
+/// fastest kernel, at most two milliseconds with the slowest.
+pub(crate) const STEP: u64 = 1024;
 
 /// What a [`search`] came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Found {
 /// Tries `nonces` in ascending order until one has `enough` zero bits, `stop` says so, or there are
 /// no more.
 ///
-/// `stop` is asked after every 256 nonces, so a few are always tried. The result depends on nothing
+/// `stop` is asked after every 1024 nonces, so a few are always tried. The result depends on nothing
 /// else: the same search finds the same nonce.
 ///
 /// ```
@@ -49,21 +50,43 @@ pub fn search(
     enough: u32,
     mut stop: impl FnMut() -> bool,
 ) -> Search {
-    let mut search = Search { best: None, hashes: 0 };
-    for nonce in nonces {
-        let zeros = task.zeros(nonce);
-        search.hashes += 1;
-        if search.best.is_none_or(|best| zeros > best.zeros) {
-            search.best = Some(Found { nonce, zeros });
-            if zeros >= enough {
-                break;
-            }
-        }
-        if search.hashes.is_multiple_of(STEP) && stop() {
+    let mut search = Search::NOTHING;
+    let (mut start, last) = nonces.into_inner();
+    while start <= last {
+        let count = (last - start).min(STEP - 1) + 1;
+        search.step(task, start, count, enough);
+        if search.is_enough(enough) || start + (count - 1) == last || stop() {
             break;
         }
+        start += count;
     }
     search
+}
+
+impl Search {
+    /// A search that has tried nothing.
+    pub(crate) const NOTHING: Self = Self { best: None, hashes: 0 };
+
+    /// Whether a nonce with so many zero bits has been found.
+    pub(crate) fn is_enough(&self, enough: u32) -> bool {
+        self.best.is_some_and(|best| best.zeros >= enough)
+    }
+
+    /// Tries `count` nonces from `start` on, for a better one than the best so far, until one is enough.
+    pub(crate) fn step(&mut self, task: &Task, start: u64, count: u64, enough: u32) {
+        let mut tried = 0;
+        while tried < count {
+            let better = self.best.map_or(0, |best| best.zeros + 1);
+            let Some(nonce) = task.find(better, start + tried, count - tried) else { break };
+            self.best = Some(Found { nonce, zeros: task.zeros(nonce) });
+            tried = nonce - start + 1;
+            if self.is_enough(enough) {
+                self.hashes += tried;
+                return;
+            }
+        }
+        self.hashes += count;
+    }
 }
 
 #[cfg(test)]

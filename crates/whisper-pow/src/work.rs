@@ -2,10 +2,11 @@
 
 use std::{cmp::Ordering, fmt};
 
+use keccak_lanes::Digest;
 use thiserror::Error;
-use whisper_envelope::Envelope;
+use whisper_envelope::{Envelope, Unsealed};
 
-use crate::{Rule, Task};
+use crate::{Rule, Size, preimage::before_nonce};
 
 /// An amount of work, as `2^bits / size / time to live`: what a byte cost per second of its life.
 ///
@@ -110,7 +111,38 @@ pub fn work(rule: Rule, envelope: &Envelope) -> Result<Work, WorkError> {
 ///
 /// [`WorkError`], about the `ttl` given.
 pub fn work_with_ttl(rule: Rule, envelope: &Envelope, ttl: u32) -> Result<Work, WorkError> {
-    Ok(Task::with_ttl(rule, envelope.unsealed(), ttl)?.work(envelope.nonce()))
+    if ttl == 0 {
+        return Err(WorkError::ZeroTtl);
+    }
+    let hash = before_nonce(rule.preimage, envelope.unsealed());
+    rule.work_of(&hash.chain(&envelope.nonce().to_be_bytes()).finalize(), envelope, ttl)
+}
+
+impl Rule {
+    /// The work of an envelope that has this hash.
+    pub(crate) fn work_of(
+        self,
+        hash: &Digest,
+        envelope: &Envelope,
+        ttl: u32,
+    ) -> Result<Work, WorkError> {
+        if ttl == 0 {
+            return Err(WorkError::ZeroTtl);
+        }
+        let size = self.size.of(envelope.unsealed(), envelope.nonce());
+        Ok(Work::of(self.zeros.count(hash), size, ttl))
+    }
+}
+
+impl Size {
+    /// The size of an envelope with this nonce.
+    pub(crate) fn of(self, unsealed: &Unsealed, nonce: u64) -> usize {
+        match self {
+            Self::Fields => unsealed.size(),
+            Self::UnsealedRlp => unsealed.preimage().len(),
+            Self::SealedRlp => unsealed.sealed_len(nonce),
+        }
+    }
 }
 
 #[cfg(test)]

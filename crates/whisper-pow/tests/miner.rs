@@ -11,7 +11,9 @@ use std::{
 };
 
 use whisper_envelope::{Topic, Unsealed};
-use whisper_pow::{Miner, Rule, SealError, Target, Task, Work, WorkError, search, work};
+use whisper_pow::{
+    Meter, Miner, Rate, Rule, SealError, Target, Task, Work, WorkError, search, work,
+};
 
 const RULES: [Rule; 4] = [Rule::GETH_1_8, Rule::EIP_627, Rule::PARITY, Rule::NIM];
 const FOREVER: Duration = Duration::MAX;
@@ -92,11 +94,52 @@ async fn the_best_within_the_time() {
     assert_eq!(work(Rule::GETH_1_8, &sealed.envelope), Ok(sealed.work));
     // The best of so many is not worse than the best of the first few.
     let task = Task::new(Rule::GETH_1_8, &unsealed()).unwrap();
-    let first = (0..256).map(|nonce| task.work(nonce)).max().unwrap();
-    assert!(sealed.work >= first && sealed.hashes >= 256);
+    let first = (0..1024).map(|nonce| task.work(nonce)).max().unwrap();
+    assert!(sealed.work >= first && sealed.hashes >= 1024);
     // Even without any time there is a best.
     let none = miner(1).seal(&unsealed(), Rule::GETH_1_8, Target::Best, Duration::ZERO).await;
     assert_eq!(none.unwrap().work, first);
+}
+
+#[tokio::test]
+async fn a_meter_shows_how_far_it_came() {
+    let task = Task::new(Rule::EIP_627, &unsealed()).unwrap();
+    let asked = Work::new(0.5).unwrap();
+    let meter = Meter::new();
+    let before = meter.progress();
+    assert_eq!((before.hashes, before.best, before.expected), (0, Work::ZERO, None));
+    assert_eq!(before.elapsed, Duration::ZERO);
+    let target = Target::AtLeast(asked);
+    let sealed = miner(2).seal_task(&task, target, FOREVER, &meter.clone()).await.unwrap();
+    let after = meter.progress();
+    assert_eq!((after.hashes, after.best), (sealed.hashes, sealed.work));
+    assert!(after.rate > 0.0 && after.expected > Some(Duration::ZERO));
+    // It has stopped with the search.
+    assert_eq!(meter.progress(), after);
+}
+
+#[tokio::test]
+async fn sealed_under_two_rules_at_once() {
+    let task = Task::new(Rule::EIP_627, &unsealed()).unwrap().and(Rule::GETH_1_8);
+    let asked = Work::new(0.01).unwrap();
+    let target = Target::AtLeast(asked);
+    let sealed = miner(2).seal_task(&task, target, FOREVER, &Meter::new()).await.unwrap();
+    assert!(work(Rule::EIP_627, &sealed.envelope).unwrap() >= asked);
+    assert!(work(Rule::GETH_1_8, &sealed.envelope).unwrap() >= asked);
+}
+
+#[test]
+fn an_estimate_before_anything_is_done() {
+    let task = Task::new(Rule::EIP_627, &unsealed()).unwrap();
+    let rate = Rate { per_second: 1e6, ..Rate::measure(Duration::ZERO) };
+    let bits = task.bits_for(Work::new(0.2).unwrap()).unwrap();
+    let cost = rate.estimate(&task, Work::new(0.2).unwrap(), 2).unwrap();
+    assert_eq!(cost.hashes, 2f64.powi(bits.try_into().unwrap()));
+    assert_eq!(cost.time, Duration::from_secs_f64(cost.hashes / 2e6));
+    assert_eq!(rate.estimate(&task, Work::new(f64::MAX).unwrap(), 1), None);
+    // Longer than any clock can say.
+    let for_ever = rate.estimate(&task, Work::new(1e70).unwrap(), 1).unwrap();
+    assert_eq!(for_ever.time, Duration::MAX);
 }
 
 #[tokio::test]
@@ -106,7 +149,7 @@ async fn out_of_time_says_how_far_it_came() {
         .await
         .unwrap_err();
     let SealError::OutOfTime { best, hashes } = error else { panic!("{error}") };
-    assert!(best > Work::ZERO && hashes >= 256);
+    assert!(best > Work::ZERO && hashes >= 1024);
 }
 
 #[tokio::test]

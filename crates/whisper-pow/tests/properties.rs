@@ -5,7 +5,7 @@ use keccak_lanes::keccak256;
 use proptest::prelude::*;
 use whisper_envelope::{Envelope, Topic, Unsealed};
 use whisper_pow::{
-    Policy, Preimage, Rule, Size, Task, Work, WorkError, Zeros, search, work, work_with_ttl,
+    Policy, Preimage, Rule, Size, Task, Work, WorkError, Zeros, search, work, work_with_ttl, works,
 };
 
 const NAMED: [Rule; 4] = [Rule::GETH_1_8, Rule::EIP_627, Rule::PARITY, Rule::NIM];
@@ -101,6 +101,41 @@ proptest! {
     }
 
     #[test]
+    fn many_envelopes_at_once_show_the_same_work(
+        envelopes in prop::collection::vec((unsealed(), any::<u64>(), 0..100u32), 0..20),
+        rule in rules(),
+    ) {
+        let envelopes: Vec<(Envelope, u32)> =
+            envelopes.iter().map(|(unsealed, nonce, ttl)| (unsealed.seal(*nonce), *ttl)).collect();
+        let borrowed: Vec<(&Envelope, u32)> =
+            envelopes.iter().map(|(envelope, ttl)| (envelope, *ttl)).collect();
+        let one_by_one = borrowed.iter().map(|(envelope, ttl)| work_with_ttl(rule, envelope, *ttl));
+        prop_assert_eq!(works(rule, &borrowed), one_by_one.collect::<Vec<_>>());
+        let policy = Policy { accept: vec![rule, Rule::GETH_1_8, Rule::NIM], ..Policy::default() };
+        let one_by_one =
+            borrowed.iter().map(|(envelope, ttl)| policy.work_with_ttl(envelope, *ttl));
+        prop_assert_eq!(policy.works(&borrowed), one_by_one.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_nonce_for_two_rules_is_good_under_both(unsealed in unsealed(), bits in 1..6u32) {
+        let task = Task::new(Rule::PARITY, &unsealed).unwrap().and(Rule::GETH_1_8);
+        let asked = task.work(0).max(Work::new(f64::MIN_POSITIVE).unwrap());
+        let found = search(&task, 0..=u64::MAX, bits, || false).best.unwrap();
+        let envelope = unsealed.seal(found.nonce);
+        let each = [Rule::PARITY, Rule::GETH_1_8].map(|rule| work(rule, &envelope).unwrap());
+        prop_assert!(task.zeros(found.nonce) >= bits);
+        prop_assert!(each.iter().all(|work| *work >= task.work(found.nonce)));
+        // No earlier nonce would have done.
+        let single = [Rule::PARITY, Rule::GETH_1_8].map(|rule| Task::new(rule, &unsealed).unwrap());
+        let good = |nonce: &u64| single.iter().all(|task| task.zeros(*nonce) >= bits);
+        prop_assert_eq!((0..).find(good), Some(found.nonce));
+        // As many bits as the stricter of the two needs.
+        let strictest = single.iter().map(|task| task.bits_for(asked).unwrap()).max();
+        prop_assert_eq!(task.bits_for(asked), strictest);
+    }
+
+    #[test]
     fn no_time_to_live_no_work(rule in rules(), nonce: u64) {
         let envelope = Unsealed::v6(1_700_000_000, 0, Topic(*b"news"), b"data").seal(nonce);
         prop_assert_eq!(work(rule, &envelope), Err(WorkError::ZeroTtl));
@@ -116,6 +151,17 @@ fn a_policy_without_rules_sees_no_work() {
     let policy = Policy { accept: vec![], ..Policy::default() };
     assert_eq!(policy.work(&envelope), Ok(Work::ZERO));
     assert_eq!(policy.work_with_ttl(&envelope, 0), Err(WorkError::ZeroTtl));
+}
+
+/// Rules that look at the same hash cost no more together; others multiply.
+#[test]
+fn what_several_rules_cost() {
+    let unsealed = Unsealed::v6(1_700_000_000, 50, Topic(*b"news"), b"data");
+    let one = Task::new(Rule::EIP_627, &unsealed).unwrap();
+    assert_eq!(one.expected_hashes(12), 4096.0);
+    let same = one.and(Rule::PARITY).and(Rule::NIM);
+    assert_eq!(same.expected_hashes(12), 4096.0);
+    assert_eq!(same.and(Rule::GETH_1_8).expected_hashes(12), 4096.0 * 4096.0);
 }
 
 #[test]

@@ -31,6 +31,11 @@ const fn ns(name: &'static str, of: &'static str) -> Case {
     Case { name, unit: "ns", source: Source::Time { of, unit_ns: 1.0 } }
 }
 
+/// Of something that happens `each` times in one iteration.
+const fn ns_each(name: &'static str, of: &'static str, each: f64) -> Case {
+    Case { name, unit: "ns", source: Source::Time { of, unit_ns: each } }
+}
+
 const fn us(name: &'static str, of: &'static str) -> Case {
     Case { name, unit: "us", source: Source::Time { of, unit_ns: 1e3 } }
 }
@@ -142,7 +147,25 @@ pub(super) const CASES: &[Case] = &[
     millions_a_second("pow.geth_4k_mhs", "pow/geth_4k", NONCES),
     millions_a_second("pow.eip627_256b_mhs", "pow/eip627_256b", NONCES),
     millions_a_second("pow.eip627_4k_mhs", "pow/eip627_4k", NONCES),
+    speed_over_best(
+        "pow.avx512_vs_best_scalar",
+        "pow/avx512",
+        &["pow/sha3", "pow/keccak_asm", "pow/tiny_keccak"],
+    ),
+    speed("pow.avx512_vs_keccak_asm", "pow/avx512", "pow/keccak_asm"),
+    speed("pow.avx512_vs_bound", "pow/avx512", "pow/bound"),
+    speed_over_best(
+        "pow.avx2_vs_best_scalar",
+        "pow/avx2",
+        &["pow/sha3", "pow/keccak_asm", "pow/tiny_keccak"],
+    ),
+    printed("pow.two_threads_vs_one", "ratio"),
+    speed("pow.rate_4k_vs_256", "pow/eip627_4k", "pow/eip627_256b"),
+    millions_a_second("pow.avx512_mhs", "pow/avx512", NONCES),
+    millions_a_second("pow.portable_mhs", "pow/portable", NONCES),
     ns("pow.verify_256b_ns", "pow/verify_256b"),
+    ns_each("pow.verify_256b_batch8_ns", "pow/verify_256b_batch8", 8.0),
+    ns_each("pow.verify_256b_batch64_ns", "pow/verify_256b_batch64", 64.0),
     us("whisper.inject_us", "whisper/inject"),
     printed("whisper.hop_p50_ms", "ms"),
     printed("whisper.hop_p99_ms", "ms"),

@@ -37,6 +37,15 @@ impl Avx512 {
         // SAFETY: `self` exists only where the instructions do.
         unsafe { avx512vl::absorb(state, blocks) }
     }
+    /// Runs at least `count` instructions that do not wait for each other.
+    #[cfg(feature = "calibration")]
+    pub(crate) fn ternary_logic(self, count: u64) {
+        for _ in 0..count.div_ceil(12 * 16) {
+            // SAFETY: `self` exists only where the instructions do.
+            unsafe { ternary_logic() }
+        }
+    }
+
     /// The first nonce of a run with these zeros.
     pub(crate) fn scan(self, run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
         // SAFETY: `self` exists only where the instructions do.
@@ -200,4 +209,43 @@ fn chi_row(a: __m512i, b: __m512i, mut c: __m512i, mut d: __m512i, mut e: __m512
         );
     }
     [new_a, new_b, c, d, e]
+}
+
+/// 16 times 12 instructions that do not wait for each other.
+#[cfg(feature = "calibration")]
+#[target_feature(enable = "avx512f")]
+fn ternary_logic() {
+    // SAFETY: registers alone are read and written, all that are written are declared, with instructions of
+    // AVX-512F.
+    unsafe {
+        asm!(
+            ".rept 16",
+            "vpternlogq zmm0, zmm16, zmm17, 0x96",
+            "vpternlogq zmm1, zmm16, zmm17, 0x96",
+            "vpternlogq zmm2, zmm16, zmm17, 0x96",
+            "vpternlogq zmm3, zmm16, zmm17, 0x96",
+            "vpternlogq zmm4, zmm16, zmm17, 0x96",
+            "vpternlogq zmm5, zmm16, zmm17, 0x96",
+            "vpternlogq zmm6, zmm16, zmm17, 0x96",
+            "vpternlogq zmm7, zmm16, zmm17, 0x96",
+            "vpternlogq zmm8, zmm16, zmm17, 0x96",
+            "vpternlogq zmm9, zmm16, zmm17, 0x96",
+            "vpternlogq zmm10, zmm16, zmm17, 0x96",
+            "vpternlogq zmm11, zmm16, zmm17, 0x96",
+            ".endr",
+            out("zmm0") _,
+            out("zmm1") _,
+            out("zmm2") _,
+            out("zmm3") _,
+            out("zmm4") _,
+            out("zmm5") _,
+            out("zmm6") _,
+            out("zmm7") _,
+            out("zmm8") _,
+            out("zmm9") _,
+            out("zmm10") _,
+            out("zmm11") _,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
 }
