@@ -97,6 +97,10 @@ impl Opener {
     /// place and copies nothing: the payload of the message is a part of `input`'s buffer, unless
     /// it was inflated. Call it until it gives `None`, then read more.
     ///
+    /// As long as messages are dropped before more is read, their memory is used again, and none
+    /// is asked for. An exception are payloads above 64 KiB that were inflated, and frames for
+    /// which [`reserve`](Self::reserve) has to make more room than it leaves to an empty buffer.
+    ///
     /// # Errors
     ///
     /// See [`FrameError`]. All of them are the fault of the peer, or of whoever stands between.
