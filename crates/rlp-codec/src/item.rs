@@ -56,9 +56,10 @@ impl<'a> Item<'a> {
     /// the whole.
     #[inline]
     pub(crate) fn parse_at(input: &'a [u8], offset: usize) -> Result<(Self, &'a [u8]), Error> {
-        let extent = header::parse(input).map_err(|kind| kind.at(offset))?;
-        let (raw, rest) = input.split_at(usize::from(extent.header) + extent.payload);
-        Ok((Self { raw, offset, header: extent.header, is_list: extent.is_list }, rest))
+        let header::Parts { is_list, header, rest, .. } =
+            header::parse(input).map_err(|kind| kind.at(offset))?;
+        let raw = &input[..input.len() - rest.len()];
+        Ok((Self { raw, offset, header, is_list }, rest))
     }
 
     /// The item as it was written: header and content.

@@ -2,7 +2,11 @@
 
 use alloc::vec::Vec;
 
-use crate::{Decodable, Error, ErrorKind, Item, Uint, decode, header, uint};
+use crate::{
+    Decodable, Error, ErrorKind, Item, Uint, decode,
+    header::{self, Parts},
+    uint,
+};
 
 /// The elements of a list that have not been read yet: a cursor, borrowed from the input.
 ///
@@ -107,7 +111,21 @@ impl<'a> List<'a> {
     /// As [`item`](Self::item) and [`Item::bytes`].
     #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], Error> {
-        self.item()?.bytes()
+        let offset = self.offset;
+        let parts = self.take()?;
+        if parts.is_list { Err(ErrorKind::ExpectedBytes.at(offset)) } else { Ok(parts.payload) }
+    }
+
+    /// The next element in parts: for what need not make an [`Item`] of it.
+    #[inline]
+    fn take(&mut self) -> Result<Parts<'a>, Error> {
+        if self.rest.is_empty() {
+            return Err(ErrorKind::MissingItem.at(self.offset));
+        }
+        let parts = header::parse(self.rest).map_err(|kind| kind.at(self.offset))?;
+        self.offset += usize::from(parts.header) + parts.payload.len();
+        self.rest = parts.rest;
+        Ok(parts)
     }
 
     /// The next element, see [`Item::array`].
@@ -128,7 +146,10 @@ impl<'a> List<'a> {
             self.rest = rest;
             return Ok(*array);
         }
-        self.item()?.array()
+        let offset = self.offset;
+        let bytes = self.bytes()?;
+        let wrong = ErrorKind::WrongLength { expected: N, actual: bytes.len() };
+        bytes.try_into().map_err(|_| wrong.at(offset))
     }
 
     /// The next element, see [`Item::uint`].
@@ -170,7 +191,8 @@ impl<'a> List<'a> {
     /// As [`item`](Self::item) and [`Item::str`].
     #[inline]
     pub fn str(&mut self) -> Result<&'a str, Error> {
-        self.item()?.str()
+        let offset = self.offset;
+        core::str::from_utf8(self.bytes()?).map_err(|_| ErrorKind::NotUtf8.at(offset))
     }
 
     /// All elements that are left, each read with `read`.
@@ -210,7 +232,12 @@ impl<'a> List<'a> {
     /// As [`item`](Self::item) and [`Item::items`].
     #[inline]
     pub fn items(&mut self) -> Result<Self, Error> {
-        self.item()?.items()
+        let offset = self.offset;
+        let parts = self.take()?;
+        if !parts.is_list {
+            return Err(ErrorKind::ExpectedList.at(offset));
+        }
+        Ok(Self::new(parts.payload, offset + usize::from(parts.header)))
     }
 
     /// The next element, see [`Item::list`].
@@ -223,7 +250,10 @@ impl<'a> List<'a> {
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.item()?.list(read)
+        let mut items = self.items()?;
+        let value = read(&mut items)?;
+        items.finish()?;
+        Ok(value)
     }
 
     /// The next element, see [`Item::open_list`].
