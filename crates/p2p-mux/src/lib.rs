@@ -71,6 +71,34 @@
 //! Messages can also be values of an enum ([`Vocabulary`], [`Typed`]), and questions be matched with
 //! their answers ([`requests`]).
 //!
+//! # Isolation
+//!
+//! What a team can rely on whose sub-protocol shares a connection with others, whatever these do:
+//!
+//! - **Its slot is its own.** That another returns, fails, panics, does not take its messages, is
+//!   started again or [removed](Peer::remove) neither closes the connection (unless that one's terms
+//!   ask for it) nor loses, duplicates or reorders any of its messages.
+//! - **Sending.** In each round every slot that has something to say may send 16 KiB times its
+//!   weight. What it waits for is at most one message of each other slot, or one piece of 16 KiB
+//!   where both ends have `chunk/1`, and what is sealed already.
+//! - **Receiving.** All the time for which one slot keeps the others from receiving is limited:
+//!   [`Config::stall_limit`] once, and a twentieth of the rest.
+//! - **Memory.** What one slot can make the node hold is limited by its [`Terms`], and what all
+//!   connections can by a [`Memory`]. A connection within its share of that is always served.
+//!
+//! And what cannot be had, because RLPx has no window for each sub-protocol:
+//!
+//! - While a slot is full, nothing is read for the others: that is the stall above. Stalls of less
+//!   than a fiftieth of the limit are not counted, as a sender that is a little too fast has to be
+//!   slowed down somehow: a sub-protocol that is always full, but takes its messages ten times a
+//!   second, slows its neighbours down to that. One with much to receive should ask for it in
+//!   [portions](requests).
+//! - The sub-protocols of a connection are settled when it begins. One that is added later needs a
+//!   new connection; for one that is removed, messages may still come, and are dropped.
+//! - The other end has budgets of its own: if it stops reading, everybody waits, up to
+//!   [`Config::write_limit`].
+//! - A task that blocks its thread blocks the others on that thread.
+//!
 //! # Without tokio
 //!
 //! [`Connection`] is the same connection as a pure machine, for those with I/O of their own and for

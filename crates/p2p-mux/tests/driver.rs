@@ -135,6 +135,29 @@ async fn two_ends_that_flood_each_other_do_not_lock_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_peer_says_is_heard_while_it_does_not_read() {
+    let (protocol, mut given) = handed_out("a");
+    let hello = hello_of(std::slice::from_ref(&protocol));
+    let (_here, mut raw) = connect_raw(&[protocol], &hello, Config::default()).await;
+    let held = given.recv().await.unwrap();
+    let (sender, mut receiver) = held.channel.split();
+    let flood =
+        tokio::spawn(
+            async move { while sender.send_raw(0, common::noise(30_000)).await.is_ok() {} },
+        );
+    // Time only passes when all queues towards the peer are full.
+    tokio::time::sleep(SECOND).await;
+    for number in 0..100u8 {
+        raw.write(17, &[number]).await.unwrap();
+        raw.flush().await.unwrap();
+        let message = receiver.recv().await.unwrap();
+        assert_eq!((message.code, &message.payload[..]), (1, &[number][..]));
+    }
+    assert!(!flood.is_finished(), "it waits still");
+    drop(held.end);
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_ends_that_do_not_read_are_cut_by_a_timer() {
     let deaf = || {
         Protocol::new("deaf", 1, 1, |_, channel| async move {
