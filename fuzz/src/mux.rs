@@ -1,11 +1,14 @@
 //! One connection: its Hello, its Disconnect, and the whole machine under a peer that sends anything.
 
-use std::time::{Duration, Instant};
+use std::{
+    task::Waker,
+    time::{Duration, Instant},
+};
 
 use bytes::{Bytes, BytesMut};
 use p2p_mux::{
-    Capability, Chunks, Config, Connection, Ending, Event, Hello, Limits, Message, Offer, OnExit,
-    Reason, Restart, SlotId, Terms,
+    Capability, Chunks, Config, Connection, Ending, Event, Hello, Limits, Memory, Message, Offer,
+    OnExit, Reason, Restart, SlotId, Terms,
 };
 use rlpx_transport::Sealer;
 
@@ -53,6 +56,12 @@ fn terms() -> Terms {
 
 const BUDGET: usize = 256;
 
+/// Memory for everything that an input can do.
+const PLENTY: usize = 16 << 20;
+
+/// A little more than a connection costs by itself.
+const SCARCE: usize = 28 * 1024;
+
 /// More than goes in one piece.
 const LARGE: usize = 40_000;
 
@@ -93,14 +102,17 @@ fn cost(message: &Message) -> usize {
 
 /// The input is a list of things to do: by the peer, by the slots, by the clock. Whatever their order, what is
 /// delivered is for an open slot and in its range, the budget holds, and after the end nothing happens any more.
-/// Once with `chunk/1`, once without.
+/// Once with `chunk/1`, once without, and once with so little memory that there is hardly enough for one message. In the
+/// end all memory has been given back.
 pub fn connection(data: &[u8]) {
-    for chunked in [false, true] {
-        follow(data, chunked);
+    for (chunked, limit) in [(false, PLENTY), (true, PLENTY), (true, SCARCE)] {
+        let memory = Memory::new(limit);
+        follow(data, chunked, &memory);
+        assert_eq!((memory.stats().used, memory.stats().connections), (0, 0));
     }
 }
 
-fn follow(data: &[u8], chunked: bool) {
+fn follow(data: &[u8], chunked: bool, memory: &Memory) {
     let (near, far) = sessions();
     let mut offers = vec![offer("echo/1"), offer("shh/6")];
     offers.extend(chunked.then(Chunks::offer));
@@ -110,8 +122,11 @@ fn follow(data: &[u8], chunked: bool) {
     assert_eq!(chunks.is_some(), chunked);
     let slots: Vec<_> = shared.into_iter().zip([terms(), restarted()]).collect();
     let now = Instant::now();
+    let shared = (memory, Waker::noop().clone());
+    let connection = Connection::within(shared, near, &slots, &Config::default(), now);
     let mut run = Run {
-        connection: Connection::new(near, &slots, &Config::default(), now).with_chunks(chunks),
+        connection: connection.with_chunks(chunks),
+        memory: memory.clone(),
         peer: far.sealer,
         input: BytesMut::new(),
         now,
@@ -130,6 +145,7 @@ fn follow(data: &[u8], chunked: bool) {
 /// A connection, the peer's end of its wire, and what we believe about its slots.
 struct Run {
     connection: Connection,
+    memory: Memory,
     peer: Sealer,
     input: BytesMut,
     now: Instant,
@@ -170,6 +186,7 @@ impl Run {
     }
 
     fn poll(&mut self) {
+        self.connection.set_buffers(self.input.len());
         while let Some(event) = self.connection.poll_event(self.now, &mut self.input) {
             match event {
                 Event::Message { slot, message } => {
@@ -210,7 +227,9 @@ impl Run {
     }
 
     fn end(&mut self, slot: usize, how: u8) {
-        let ending = [Ending::Returned, Ending::Failed, Ending::Panicked][usize::from(how / 2) % 3];
+        const ENDINGS: [Ending; 4] =
+            [Ending::Returned, Ending::Failed, Ending::Panicked, Ending::Removed];
+        let ending = ENDINGS[usize::from(how / 2) % 4];
         self.connection.end_slot(self.now, SlotId(slot), ending);
         self.ended[slot] = true;
     }
@@ -234,6 +253,11 @@ impl Run {
         assert_eq!(self.connection.poll_timeout().is_none(), self.connection.closed().is_some());
         if self.connection.closed().is_some() {
             assert!(!self.connection.is_reading());
+            return;
         }
+        let waiting: usize = self.waiting.iter().flatten().map(|m| m.payload.len() + 64).sum();
+        let stats = self.memory.stats();
+        assert!(waiting <= stats.used, "{waiting} bytes wait, and {} are counted", stats.used);
+        assert!(stats.used <= stats.limit, "whoever goes beyond the limit goes");
     }
 }
