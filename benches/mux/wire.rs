@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use p2p_identity::SecretKey;
 use p2p_mux::{Channel, Config, Local, Origin, Protocol, greet};
+use p2p_server::{RECEIVE_BUFFER, prepare};
 use rlpx_transport::{HANDSHAKE_LIMIT, Stream, accept, connect};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -64,7 +65,7 @@ async fn sockets() -> (TcpStream, TcpStream, SecretKey, SecretKey) {
     let (near_io, far_io) = tokio::join!(TcpStream::connect(addr), listener.accept());
     let (near_io, (far_io, _)) = (near_io.expect("an answer"), far_io.expect("a call"));
     for io in [&near_io, &far_io] {
-        io.set_nodelay(true).expect("a socket");
+        prepare(io, Some(RECEIVE_BUFFER)).expect("a socket");
     }
     (near_io, far_io, near, far)
 }

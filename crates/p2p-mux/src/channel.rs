@@ -137,8 +137,16 @@ impl Sender {
         let message = Message { code, payload: payload.into() };
         message.check(self.0.length)?;
         self.0.wait_for_memory().await;
-        let permits = self.0.permits.acquire_many(self.0.charge(&message)).await;
-        permits.map_err(|_| SendError::Closed)?.forget();
+        let cost = self.0.charge(&message);
+        // Where there is room it is taken at once. Waiting for it, even if not for long, would have
+        // the runtime put the task back after so many messages, small or large, and a sub-protocol
+        // of small ones would not get its share of the bytes.
+        if let Ok(permits) = self.0.permits.try_acquire_many(cost) {
+            permits.forget();
+        } else {
+            let permits = self.0.permits.acquire_many(cost).await;
+            permits.map_err(|_| SendError::Closed)?.forget();
+        }
         self.0.push(message)
     }
 

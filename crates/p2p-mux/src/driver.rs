@@ -14,6 +14,7 @@ use std::{
 use bytes::{Buf, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    task::yield_now,
     time::{Sleep, sleep_until, timeout, timeout_at},
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -97,7 +98,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             let now = now();
             self.take_outgoing();
             self.deliver(now);
-            self.seal();
+            let sealed = self.seal();
             self.keep_to_memory();
             if let Some(closed) = self.machine.closed() {
                 let closed = closed.clone();
@@ -105,6 +106,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 return closed;
             }
             poll_fn(|cx| self.poll_progress(cx)).await;
+            if sealed {
+                // Who was granted room must get to fill it, or the shares of the slots would be
+                // decided by who sends the larger messages.
+                yield_now().await;
+            }
         }
     }
 
@@ -179,12 +185,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         relieved
     }
 
-    /// From the machine into the output.
-    fn seal(&mut self) {
+    /// From the machine into the output. Whether there was anything.
+    fn seal(&mut self) -> bool {
+        let mut sealed = false;
         let high_water =
             self.machine.scarce().map_or(HIGH_WATER, |share| HIGH_WATER.min(share / 8));
         while self.output.bytes.len() < high_water.max(1) && !self.output.failed {
-            let Some(sent) = self.machine.poll_transmit(&mut self.output.bytes) else { return };
+            let Some(sent) = self.machine.poll_transmit(&mut self.output.bytes) else { break };
+            sealed = true;
             if let Some(slot) = sent.slot {
                 self.ports.grant(slot, sent.freed);
                 if let Some(length) = sent.length {
@@ -192,6 +200,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 }
             }
         }
+        sealed
     }
 
     /// Moves what can be moved. Ready if anything happened.

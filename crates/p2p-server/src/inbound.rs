@@ -13,6 +13,7 @@ use crate::{
     place::{self, Arrival, Place, Rejected},
     shared::Shared,
     slots::{Direction, Refusal},
+    socket::prepare_or_log,
 };
 
 /// Starts the task of a socket just accepted, unless its address is not allowed.
@@ -64,8 +65,7 @@ async fn arrive(
         tracing::debug!(%remote_addr, %error, "inbound connection failed");
         Failure::Handshake
     };
-    // Small messages are answers someone waits for.
-    socket.set_nodelay(true).map_err(|error| failed(&error))?;
+    prepare_or_log(&socket, shared.receive_buffer);
     let local_addr = socket.local_addr().map_err(|error| failed(&error))?;
     let stream =
         accept(socket, &shared.key, HANDSHAKE_LIMIT).await.map_err(|error| failed(&error))?;

@@ -117,6 +117,7 @@ mod restrict;
 mod server;
 mod shared;
 mod slots;
+mod socket;
 mod stats;
 
 #[doc(no_inline)]
@@ -131,4 +132,5 @@ pub use nat::{Nat, NatError};
 pub use restrict::{NetRestrict, NetRestrictError};
 pub use server::Server;
 pub use slots::{Admission, Direction, Limits, Refusal, Slots};
+pub use socket::{RECEIVE_BUFFER, prepare};
 pub use stats::{MemoryUse, Refused, Stats};

@@ -17,6 +17,7 @@ use crate::{
     place::{self, Arrival, Place, Rejected},
     shared::{Shared, now},
     slots::{Direction, Refusal},
+    socket::prepare_or_log,
 };
 
 /// Follows the plan until the server stops.
@@ -62,8 +63,7 @@ async fn attempt(shared: Arc<Shared>, enode: Enode) {
 async fn reach(shared: &Arc<Shared>, enode: Enode) -> Result<Place, DialError> {
     let opened = time::timeout(shared.dialling.timeout, open(shared, &enode)).await;
     let (socket, remote_addr) = opened.map_err(|_| DialError::Timeout)??;
-    // Small messages are answers someone waits for.
-    socket.set_nodelay(true).map_err(DialError::Connect)?;
+    prepare_or_log(&socket, shared.receive_buffer);
     let local_addr = socket.local_addr().map_err(DialError::Connect)?;
     let stream = connect(socket, &shared.key, &enode.id, HANDSHAKE_LIMIT)
         .await

@@ -36,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) connection: p2p_mux::Config,
     /// What all connections together may hold.
     pub(crate) memory: Memory,
+    pub(crate) receive_buffer: Option<usize>,
     pub(crate) dialling: Dialling,
     pub(crate) net_restrict: Option<NetRestrict>,
     /// Wakes the dialling task after a change of its plan.
@@ -81,6 +82,7 @@ impl Shared {
             key: config.key,
             connection: config.connection,
             memory: Memory::new(config.memory),
+            receive_buffer: config.receive_buffer,
             dialling: config.dialling,
             net_restrict: config.net_restrict,
             replan: Notify::new(),
