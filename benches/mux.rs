@@ -1,6 +1,10 @@
 //! One connection with sub-protocols on it, over loopback: `Channel::send` on one node to `Channel::recv` on another,
 //! next to the bare transport; and what sub-protocols feel of each other.
 
+#[path = "mux/deaf.rs"]
+mod deaf;
+#[path = "mux/hostile.rs"]
+mod hostile;
 #[path = "mux/neighbours.rs"]
 mod neighbours;
 #[path = "mux/wire.rs"]
@@ -70,6 +74,7 @@ fn transport(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &Bytes) {
 }
 
 fn throughput(criterion: &mut Criterion) {
+    hostile::be_the_node();
     let runtime = Runtime::new().expect("a runtime");
     let mut group = criterion.benchmark_group("mux");
     for (size, name) in SIZES {
@@ -88,6 +93,8 @@ fn isolation(_: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     neighbours::ping_beside_flood(&runtime);
     neighbours::shares(&runtime);
+    deaf::throughput_share(&runtime);
+    hostile::resident_memory(&runtime);
 }
 
 criterion_group!(benches, throughput, isolation);

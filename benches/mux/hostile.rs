@@ -1,0 +1,209 @@
+//! A node with 500 peers that send as fast as they can and read nothing: what it takes of the memory of the machine.
+//!
+//! The node is a process of its own, this same program started again, so that the memory of its peers is not counted.
+
+use std::{
+    env, fs,
+    io::{BufRead as _, BufReader, Read as _},
+    net::SocketAddr,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use p2p_identity::{NodeId, SecretKey};
+use p2p_mux::{Config, Local, Memory, Origin, Protocol, base, greet};
+use rlpx_transport::{HANDSHAKE_LIMIT, accept, connect};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
+    sync::mpsc,
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Set for the process that is the node.
+const NODE: &str = "BENCH_MUX_HOSTILE_NODE";
+
+/// The budget of the node, a quarter of what a server has by default.
+const BUDGET: usize = 64 << 20;
+
+const HOSTILE: usize = 500;
+
+/// How long it lasts, three times the time after which a connection is cut.
+const LASTS: Duration = Duration::from_secs(15);
+
+/// The most that the node was seen to take, in bytes.
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+/// How often the honest peer asks.
+const EVERY: Duration = Duration::from_millis(20);
+
+/// Reports what the resident memory of the node has grown by at most, over its budget, since it listens; and how long
+/// the honest peer among the others waits for an answer.
+pub(crate) fn resident_memory(runtime: &Runtime) {
+    let program = env::current_exe().expect("this program");
+    let mut node = Command::new(program)
+        .env(NODE, "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this program again");
+    let mut said = BufReader::new(node.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("the node says where it listens");
+    let addr = line.trim().parse().expect("an address");
+    let mut waits = runtime.block_on(attack(addr));
+    drop(node.stdin.take());
+    line.clear();
+    said.read_to_string(&mut line).expect("the node says what it took");
+    node.wait().expect("the node ends");
+    let grown: f64 = line.trim().parse().expect("a number of bytes");
+    benches::measured("mux.hostile_500_rss_vs_budget", grown / budget());
+    benches::measured("mux.hostile_500_honest_p50_ms", benches::percentile(&mut waits, 0.5));
+    benches::measured("mux.hostile_500_honest_p99_ms", benches::percentile(&mut waits, 0.99));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share")]
+const fn budget() -> f64 {
+    BUDGET as f64
+}
+
+/// The node's key, which its peers know.
+fn key() -> SecretKey {
+    SecretKey::random(&mut benches::rng())
+}
+
+/// All peers for as long as it lasts. How long the honest one waited for each answer, in milliseconds.
+async fn attack(addr: SocketAddr) -> Vec<f64> {
+    let mut tasks = JoinSet::new();
+    let payload = Bytes::from(benches::bytes(16 * 1024));
+    let id = key().id();
+    let (waits, mut waited) = mpsc::channel(1024);
+    tasks.spawn(ask(addr, id, waits));
+    waited.recv().await.expect("the honest peer is connected, before the others come");
+    for _ in 0..HOSTILE {
+        let payload = payload.clone();
+        tasks.spawn(async move {
+            loop {
+                flood(addr, &id, &payload).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+    }
+    let mut millis = Vec::new();
+    let end = tokio::time::sleep(LASTS);
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => return millis,
+            wait = waited.recv() => millis.push(wait.expect("the honest peer stays connected")),
+        }
+    }
+}
+
+/// A peer that sends without end and reads nothing, until it is cut.
+async fn flood(addr: SocketAddr, id: &NodeId, payload: &Bytes) -> Option<()> {
+    let key = SecretKey::random(&mut rand::rng());
+    let io = TcpStream::connect(addr).await.ok()?;
+    let mut stream = connect(io, &key, id, HANDSHAKE_LIMIT).await.ok()?;
+    let hello = local(&key, Protocol::new("echo", 1, 1, |_, _| async { Ok(()) }));
+    stream.write(base::HELLO, &hello.hello(&Config::default()).encode()).await.ok()?;
+    stream.flush().await.ok()?;
+    stream.read().await.ok()??;
+    stream.enable_snappy();
+    let first = 16 + if Config::default().chunk { p2p_mux::Chunks::offer().length } else { 0 };
+    while stream.write(first, payload).await.is_ok() && stream.flush().await.is_ok() {}
+    Some(())
+}
+
+/// An honest peer: asks again and again, and waits for the answer.
+async fn ask(addr: SocketAddr, id: NodeId, waits: mpsc::Sender<f64>) {
+    let key = SecretKey::random(&mut rand::rng());
+    let protocol = Protocol::new("echo", 1, 1, move |_, mut channel| {
+        let waits = waits.clone();
+        async move {
+            loop {
+                let asked = Instant::now();
+                channel.send(0, "question").await?;
+                if channel.recv().await.is_none() {
+                    return Ok(());
+                }
+                waits.send(asked.elapsed().as_secs_f64() * 1e3).await?;
+                tokio::time::sleep(EVERY).await;
+            }
+        }
+    });
+    let io = TcpStream::connect(addr).await.expect("the node listens");
+    let stream = connect(io, &key, &id, HANDSHAKE_LIMIT).await.expect("a handshake");
+    let local = local(&key, protocol);
+    let greeted = greet(stream, &local, &Config::default()).await.expect("a protocol in common");
+    drop(local);
+    let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
+    life.await;
+}
+
+fn local(key: &SecretKey, protocol: Protocol) -> Local {
+    Local { client: "bench".into(), protocols: vec![protocol], port: 0, id: key.id() }
+}
+
+/// Is the node, if that is what this process was started for, and then does not return.
+pub(crate) fn be_the_node() {
+    if env::var_os(NODE).is_some() {
+        Runtime::new().expect("a runtime").block_on(node());
+        std::process::exit(0);
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the process that started this one reads it")]
+async fn node() {
+    let memory = Memory::new(BUDGET);
+    let listener =
+        TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
+    println!("{}", listener.local_addr().expect("it listens"));
+    let start = resident();
+    std::thread::spawn(|| {
+        loop {
+            MOST.fetch_max(resident(), Relaxed);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    let serving = tokio::spawn(serve(listener, memory));
+    // Until the other process has seen enough.
+    let wait = || std::io::stdin().read_to_end(&mut Vec::new());
+    let waited = tokio::task::spawn_blocking(wait).await.expect("it can wait");
+    waited.expect("a pipe");
+    serving.abort();
+    println!("{}", MOST.load(Relaxed).saturating_sub(start));
+}
+
+async fn serve(listener: TcpListener, memory: Memory) {
+    let echo = Protocol::new("echo", 1, 1, |_, mut channel| async move {
+        while let Some(message) = channel.recv().await {
+            channel.send_raw(message.code, message.payload).await?;
+        }
+        Ok(())
+    });
+    loop {
+        let (io, _) = listener.accept().await.expect("a call");
+        let (memory, echo) = (memory.clone(), echo.clone());
+        tokio::spawn(async move {
+            let key = key();
+            let stream = accept(io, &key, HANDSHAKE_LIMIT).await.ok()?;
+            let local = local(&key, echo);
+            let greeted = greet(stream, &local, &Config::default()).await.ok()?;
+            let greeted = greeted.within(&memory);
+            let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
+            Some(life.await)
+        });
+    }
+}
+
+/// The resident memory of this process in bytes: Linux alone says it in this way.
+fn resident() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse().ok());
+    kilobytes.map_or(0, |kilobytes: usize| kilobytes * 1024)
+}
