@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 /// Set for the process that is the node.
 const NODE: &str = "BENCH_MUX_HOSTILE_NODE";
 
-/// The budget of the node, a quarter of what a server has by default.
-const BUDGET: usize = 64 << 20;
+/// The budget of the node: what a server has by default.
+const BUDGET: usize = 256 << 20;
 
 const HOSTILE: usize = 500;
 

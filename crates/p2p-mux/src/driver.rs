@@ -31,6 +31,10 @@ use crate::{
 /// when a message is sealed, so this is also how long a message can be held up after that.
 const HIGH_WATER: usize = 64 * 1024;
 
+/// What a connection has beside its machine and its buffers: the tables of Snappy, the buffer in which
+/// it inflates, the tasks.
+const TABLES: usize = 48 * 1024;
+
 /// How much is read at once: little on a quiet connection, so that a thousand of them are cheap.
 const READ_MIN: usize = 2 * 1024;
 const READ_MAX: usize = 128 * 1024;
@@ -298,7 +302,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if self.machine.scarce().is_some() {
             self.relax();
         }
-        self.machine.set_buffers(self.input.capacity() + self.output.bytes.capacity());
+        let buffers = self.input.capacity() + self.output.bytes.capacity();
+        self.machine.set_buffers(TABLES + buffers);
         if !self.machine.is_waiting_for_memory() {
             self.outbox.relieve();
         }

@@ -18,8 +18,9 @@ use crate::account::{Account, Purse};
 ///
 /// Counted is what a peer can make grow: messages that have arrived and were not taken, inflated;
 /// messages that wait to be sent; the buffers of the network, in which a frame that is under way
-/// lies as far as it has arrived; and a fixed 16 KiB for each connection itself. Not counted is what a
-/// sub-protocol keeps of the messages that it has taken.
+/// lies as far as it has arrived; and a fixed 64 KiB for each connection itself (16 KiB for a bare
+/// [`Connection`](crate::Connection)). Not counted is what a sub-protocol keeps of the messages that
+/// it has taken.
 ///
 /// # Who gives way
 ///

@@ -354,7 +354,7 @@ fn echo() -> Protocol {
 
 #[tokio::test(start_paused = true)]
 async fn peers_that_flood_and_read_nothing_keep_within_the_budget_and_honest_ones_are_served() {
-    const BUDGET: usize = 2 << 20;
+    const BUDGET: usize = 4 << 20;
     const HOSTILE: u64 = 20;
     let memory = Memory::new(BUDGET);
     let (heard, mut hear) = mpsc::channel(64);
