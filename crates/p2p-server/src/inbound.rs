@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use p2p_mux::{
     identity::{Enode, NodeId},
-    transport::{HANDSHAKE_LIMIT, accept},
+    transport::{HANDSHAKE_LIMIT, accept_with},
 };
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -67,8 +67,9 @@ async fn arrive(
     };
     prepare_or_log(&socket, shared.receive_buffer);
     let local_addr = socket.local_addr().map_err(|error| failed(&error))?;
-    let stream =
-        accept(socket, &shared.key, HANDSHAKE_LIMIT).await.map_err(|error| failed(&error))?;
+    let stream = accept_with(socket, &shared.stock, HANDSHAKE_LIMIT)
+        .await
+        .map_err(|error| failed(&error))?;
     let id = stream.remote();
     let enode = Enode::new(id, remote_addr);
     let arrival = Arrival { direction: Direction::Inbound, local_addr, remote_addr, enode };

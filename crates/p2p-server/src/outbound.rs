@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Instant};
 
 use p2p_mux::{
     identity::{Enode, Host},
-    transport::{HANDSHAKE_LIMIT, connect},
+    transport::{HANDSHAKE_LIMIT, connect_with},
 };
 use tokio::{
     net::{TcpStream, lookup_host},
@@ -22,6 +22,7 @@ use crate::{
 
 /// Follows the plan until the server stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
+    shared.prepare_handshakes(usize::MAX);
     loop {
         let timeout = start_due(&shared);
         let sleep = async {
@@ -61,11 +62,15 @@ async fn attempt(shared: Arc<Shared>, enode: Enode) {
 }
 
 async fn reach(shared: &Arc<Shared>, enode: Enode) -> Result<Place, DialError> {
+    if let Ok(key) = enode.id.public_key() {
+        // Nodes that are dialled are few and chosen by the operator, and are dialled again.
+        shared.stock.learn(&key);
+    }
     let opened = time::timeout(shared.dialling.timeout, open(shared, &enode)).await;
     let (socket, remote_addr) = opened.map_err(|_| DialError::Timeout)??;
     prepare_or_log(&socket, shared.receive_buffer);
     let local_addr = socket.local_addr().map_err(DialError::Connect)?;
-    let stream = connect(socket, &shared.key, &enode.id, HANDSHAKE_LIMIT)
+    let stream = connect_with(socket, &shared.stock, &enode.id, HANDSHAKE_LIMIT)
         .await
         .map_err(DialError::Handshake)?;
     let arrival = Arrival { direction: Direction::Outbound, local_addr, remote_addr, enode };

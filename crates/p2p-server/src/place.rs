@@ -146,6 +146,8 @@ impl Place {
             }
         }
         seat.announce(added);
+        // What its handshake has taken, and as much for one that failed.
+        shared.prepare_handshakes(4);
         seat.closed = Some(tokio::select! {
             closed = run => closed,
             () = shared.kill.cancelled() => Closed::ByUs(Reason::Quitting),

@@ -10,6 +10,7 @@ use std::{
 use p2p_mux::{
     Capability, Local, Memory, Peer,
     identity::{Enode, NodeId, Record, SecretKey},
+    transport::{Stock, StockSize},
 };
 use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -33,6 +34,8 @@ pub(crate) fn now() -> Instant {
 /// The fixed part of a server, and the lock around the rest.
 pub(crate) struct Shared {
     pub(crate) key: SecretKey,
+    /// Work of the handshakes to come, done ahead.
+    pub(crate) stock: Stock,
     pub(crate) connection: p2p_mux::Config,
     /// What all connections together may hold.
     pub(crate) memory: Memory,
@@ -79,6 +82,7 @@ impl Shared {
         let id = config.key.id();
         let state = State::new(&config, id, port);
         Self {
+            stock: Stock::new(&config.key, StockSize::default()),
             key: config.key,
             connection: config.connection,
             memory: Memory::new(config.memory),
@@ -96,6 +100,11 @@ impl Shared {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // Nothing that runs under the lock can leave half a change behind.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes up to `most` ephemeral keys for handshakes to come, while nobody waits for them.
+    pub(crate) fn prepare_handshakes(&self, most: usize) {
+        self.stock.refill(most, &mut rand::rng());
     }
 
     /// Whether the operator allows this address.
