@@ -10,7 +10,7 @@ use crate::FrameError;
 use crate::frame::{
     self, HEADER_SIZE, MAX_CODE_SIZE, MAX_FRAME_SIZE, MAX_PAYLOAD, PIECE, SEALED_HEADER_SIZE,
 };
-use crate::mac::{Mac, TAG_SIZE};
+use crate::mac::Mac;
 use crate::secrets::FrameCipher;
 use crate::snappy::{self, Deflater};
 
@@ -58,17 +58,17 @@ impl Sealer {
         out.reserve(self.room(payload.len()));
         out.put_bytes(0, SEALED_HEADER_SIZE);
         code.encode(out);
-        match &mut self.deflater {
-            None => out.extend_from_slice(payload),
-            Some(deflater) => deflater.deflate(payload, out),
+        let mut rest = payload;
+        if let Some(deflater) = &mut self.deflater {
+            deflater.deflate(payload, out);
+            rest = &[];
         }
-        let size = out.len() - start - SEALED_HEADER_SIZE;
+        let size = out.len() - start - SEALED_HEADER_SIZE + rest.len();
         if size > MAX_FRAME_SIZE {
             out.truncate(start);
             return too_large(size, MAX_FRAME_SIZE);
         }
-        out.put_bytes(0, frame::sealed(size) - size);
-        self.encrypt(size, &mut out[start..]);
+        self.encrypt(start, size, rest, out);
         Ok(())
     }
 
@@ -78,20 +78,41 @@ impl Sealer {
         SEALED_HEADER_SIZE + frame::sealed(MAX_CODE_SIZE + size)
     }
 
-    /// Fills in the header and the tags of a `frame` whose body has `size` bytes.
-    pub(super) fn encrypt(&mut self, size: usize, frame: &mut [u8]) {
-        let (head, rest) = frame.split_at_mut(SEALED_HEADER_SIZE);
+    /// Makes a frame of what `out` holds from `start` on, room for the header and then the beginning
+    /// of a body of `size` bytes, and of the `rest` of that body.
+    ///
+    /// The rest is copied piece by piece, too: each byte comes into the first cache once.
+    pub(super) fn encrypt(
+        &mut self,
+        start: usize,
+        size: usize,
+        mut rest: &[u8],
+        out: &mut BytesMut,
+    ) {
         let mut header = frame::header(size);
         self.cipher.apply_keystream(&mut header);
-        head[..HEADER_SIZE].copy_from_slice(&header);
-        head[HEADER_SIZE..].copy_from_slice(self.mac.header(&header).bytes());
+        let mut done = start + SEALED_HEADER_SIZE;
+        out[start..start + HEADER_SIZE].copy_from_slice(&header);
+        out[start + HEADER_SIZE..done].copy_from_slice(self.mac.header(&header).bytes());
 
-        let (body, tag) = rest.split_at_mut(rest.len() - TAG_SIZE);
-        for piece in body.chunks_mut(PIECE) {
-            self.cipher.apply_keystream(piece);
-            self.mac.absorb(piece);
+        loop {
+            let room = PIECE.saturating_sub(out.len() - done);
+            let (piece, left) = rest.split_at(rest.len().min(room));
+            out.extend_from_slice(piece);
+            rest = left;
+            if rest.is_empty() {
+                out.put_bytes(0, frame::padded(size) - size);
+            }
+            for piece in out[done..].chunks_mut(PIECE) {
+                self.cipher.apply_keystream(piece);
+                self.mac.absorb(piece);
+            }
+            done = out.len();
+            if rest.is_empty() {
+                break;
+            }
         }
-        tag.copy_from_slice(self.mac.body().bytes());
+        out.extend_from_slice(self.mac.body().bytes());
     }
 
     #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The frames of go-ethereum, and frames that no sealer makes.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use rlp_codec::ErrorKind;
 
 use super::{Opener, Sealer, Session};
-use crate::frame::{self, SEALED_HEADER_SIZE};
+use crate::frame::SEALED_HEADER_SIZE;
 use crate::secrets::{Half, Secrets};
 use crate::vectors::Vectors;
 use crate::{FrameError, Message};
@@ -76,9 +76,7 @@ fn pair() -> (Sealer, Opener) {
 /// A sound frame around any body, also one that [`Sealer::seal`] would not make.
 fn framed(sealer: &mut Sealer, body: &[u8]) -> BytesMut {
     let mut out = BytesMut::zeroed(SEALED_HEADER_SIZE);
-    out.put_slice(body);
-    out.put_bytes(0, frame::sealed(body.len()) - body.len());
-    sealer.encrypt(body.len(), &mut out);
+    sealer.encrypt(0, body.len(), body, &mut out);
     out
 }
 
