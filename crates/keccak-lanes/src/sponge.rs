@@ -65,14 +65,15 @@ impl Keccak256 {
     pub fn update(&mut self, data: &[u8]) {
         let mut data = data;
         if self.filled > 0 {
-            let (head, tail) = data.split_at(data.len().min(RATE - self.filled));
-            xor_bytes(&mut self.state, self.filled, head);
-            self.filled += head.len();
-            if self.filled < RATE {
+            let Some((head, tail)) = data.split_at_checked(RATE - self.filled) else {
+                xor_bytes(&mut self.state, self.filled, data);
+                self.filled += data.len();
                 return;
-            }
-            // The block is in the state already.
-            self.kernel.absorb(&mut self.state, &[[0; RATE]]);
+            };
+            // The beginning of the block is in the state already.
+            let mut block = [0; RATE];
+            block[self.filled..].copy_from_slice(head);
+            self.kernel.absorb(&mut self.state, &[block]);
             data = tail;
         }
         let (blocks, rest) = data.as_chunks();

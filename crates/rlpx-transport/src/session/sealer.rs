@@ -68,7 +68,7 @@ impl Sealer {
             out.truncate(start);
             return too_large(size, MAX_FRAME_SIZE);
         }
-        self.encrypt(start, size, rest, out);
+        self.frame(start, size, rest, out);
         Ok(())
     }
 
@@ -80,39 +80,43 @@ impl Sealer {
 
     /// Makes a frame of what `out` holds from `start` on, room for the header and then the beginning
     /// of a body of `size` bytes, and of the `rest` of that body.
-    ///
-    /// The rest is copied piece by piece, too: each byte comes into the first cache once.
-    pub(super) fn encrypt(
-        &mut self,
-        start: usize,
-        size: usize,
-        mut rest: &[u8],
-        out: &mut BytesMut,
-    ) {
+    pub(super) fn frame(&mut self, start: usize, size: usize, rest: &[u8], out: &mut BytesMut) {
         let mut header = frame::header(size);
         self.cipher.apply_keystream(&mut header);
-        let mut done = start + SEALED_HEADER_SIZE;
+        let body = start + SEALED_HEADER_SIZE;
         out[start..start + HEADER_SIZE].copy_from_slice(&header);
-        out[start + HEADER_SIZE..done].copy_from_slice(self.mac.header(&header).bytes());
+        out[start + HEADER_SIZE..body].copy_from_slice(self.mac.header(&header).bytes());
 
-        loop {
-            let room = PIECE.saturating_sub(out.len() - done);
-            let (piece, left) = rest.split_at(rest.len().min(room));
-            out.extend_from_slice(piece);
-            rest = left;
-            if rest.is_empty() {
-                out.put_bytes(0, frame::padded(size) - size);
+        // A small body is one piece, padding and all.
+        let room = PIECE.saturating_sub(out.len() - body);
+        let (first, rest) = rest.split_at(rest.len().min(room));
+        out.extend_from_slice(first);
+        let padding = frame::padded(size) - size;
+        if rest.is_empty() {
+            out.put_bytes(0, padding);
+        }
+        self.encrypt(&mut out[body..]);
+        if !rest.is_empty() {
+            // Encrypted from where it lies to where it goes, without a copy in between.
+            for piece in rest.chunks(PIECE) {
+                let at = out.len();
+                out.put_bytes(0, piece.len());
+                self.cipher.apply_keystream_b2b(piece, &mut out[at..]);
+                self.mac.absorb(&out[at..]);
             }
-            for piece in out[done..].chunks_mut(PIECE) {
-                self.cipher.apply_keystream(piece);
-                self.mac.absorb(piece);
-            }
-            done = out.len();
-            if rest.is_empty() {
-                break;
-            }
+            let at = out.len();
+            out.put_bytes(0, padding);
+            self.encrypt(&mut out[at..]);
         }
         out.extend_from_slice(self.mac.body().bytes());
+    }
+
+    /// Encrypts and hashes a part of a body.
+    fn encrypt(&mut self, part: &mut [u8]) {
+        for piece in part.chunks_mut(PIECE) {
+            self.cipher.apply_keystream(piece);
+            self.mac.absorb(piece);
+        }
     }
 
     #[cfg(test)]

@@ -76,7 +76,7 @@ fn pair() -> (Sealer, Opener) {
 /// A sound frame around any body, also one that [`Sealer::seal`] would not make.
 fn framed(sealer: &mut Sealer, body: &[u8]) -> BytesMut {
     let mut out = BytesMut::zeroed(SEALED_HEADER_SIZE);
-    sealer.encrypt(0, body.len(), body, &mut out);
+    sealer.frame(0, body.len(), body, &mut out);
     out
 }
 
