@@ -145,7 +145,7 @@ async fn share_of(weight: u32) -> f64 {
         let payload = Bytes::from(benches::bytes(size));
         tasks.spawn(async move {
             while channel.send_raw(FLOOD, payload.clone()).await.is_ok() {}
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
     }
     let mut counts = Vec::new();
@@ -156,7 +156,7 @@ async fn share_of(weight: u32) -> f64 {
             while let Some(message) = channel.recv().await {
                 count.send_modify(|bytes| *bytes += message.payload.len() as f64);
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
     }
     let now = || counts.iter().map(|count| *count.borrow()).collect::<Vec<f64>>();

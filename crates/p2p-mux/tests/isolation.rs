@@ -323,7 +323,7 @@ async fn a_reader_that_never_reads_costs_the_others_one_stall_and_no_throughput_
         let change = |bad: Protocol| bad.inbound(10_000, 8).on_overload(overload);
         let never = async |held: Held| {
             let _held = held;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         let seconds = seconds_of_good(change, never).await;
         assert_lost_once(&seconds);

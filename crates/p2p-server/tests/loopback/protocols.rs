@@ -107,8 +107,8 @@ async fn a_task_that_does_not_heed_its_removal_is_cancelled() {
             std::future::pending().await
         }
     });
-    let mut connection = p2p_server::mux::Config::default();
-    connection.farewell = Duration::from_millis(20);
+    let connection =
+        p2p_server::mux::Config { farewell: Duration::from_millis(20), ..Default::default() };
     let both = |n| config(n).connection(connection).protocol(deaf.clone());
     let (a, b) = pair(both(1), both(2)).await;
     for server in [&a, &b] {
