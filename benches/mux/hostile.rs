@@ -158,7 +158,7 @@ pub(crate) fn be_the_node() {
 
 #[expect(clippy::print_stdout, reason = "the process that started this one reads it")]
 async fn node() {
-    let memory = Memory::new(BUDGET);
+    let memory = Memory::resident(BUDGET);
     let listener =
         TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
     println!("{}", listener.local_addr().expect("it listens"));

@@ -45,7 +45,7 @@ pub struct Memory(Arc<Pool>);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryStats {
-    /// The most that may be taken, in bytes.
+    /// The most that may be counted, in bytes.
     pub limit: usize,
     /// What is taken now, in bytes, rounded up to 8 KiB for each connection.
     pub used: usize,
@@ -65,6 +65,14 @@ impl Memory {
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self(Arc::new(Pool { limit, ..Pool::default() }))
+    }
+
+    /// A budget for `bytes` of the machine's memory: an eighth of it is set aside for what the
+    /// allocator keeps between the pieces, the rest is the [`limit`](MemoryStats::limit) of what is
+    /// counted.
+    #[must_use]
+    pub fn resident(bytes: usize) -> Self {
+        Self::new(bytes - bytes / 8)
     }
 
     /// No bound: only counts.

@@ -399,3 +399,8 @@ fn asker(heard: mpsc::Sender<u64>) -> Protocol {
         }
     })
 }
+
+#[test]
+fn a_budget_of_resident_memory_leaves_room_for_the_allocator() {
+    assert_eq!(Memory::resident(256 << 20).stats().limit, 224 << 20);
+}

@@ -79,8 +79,9 @@ pub struct Config {
     pub nat: Nat,
     /// The settings of each connection.
     pub connection: p2p_mux::Config,
-    /// The most that all connections together may hold in messages and buffers, in bytes; what
-    /// happens when that is not enough, says [`Memory`](p2p_mux::Memory). Handshakes in progress are
+    /// The most that all connections together may make the node hold in messages and buffers, in
+    /// bytes, with what the allocator needs for it ([`Memory::resident`](p2p_mux::Memory)); there it
+    /// is also said what happens when that is not enough. Handshakes in progress are
     /// not counted, there are few ([`Limits::max_pending`]) and they are small. Default 256 MiB;
     /// less than 128 KiB for each peer is too little.
     pub memory: usize,

@@ -85,7 +85,7 @@ impl Shared {
             stock: Stock::new(&config.key, StockSize::default()),
             key: config.key,
             connection: config.connection,
-            memory: Memory::new(config.memory),
+            memory: Memory::resident(config.memory),
             receive_buffer: config.receive_buffer,
             dialling: config.dialling,
             net_restrict: config.net_restrict,
