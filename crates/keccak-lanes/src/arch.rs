@@ -26,3 +26,55 @@ macro_rules! has {
 }
 #[cfg(target_arch = "x86_64")]
 use has;
+
+/// What a proof runs on `Words`, the lanes of its module, with these instructions switched on.
+#[cfg(target_arch = "x86_64")]
+macro_rules! side_by_side {
+    ($proof:ident, $features:literal) => {
+        impl $proof {
+            /// The first nonce of a run with these zeros.
+            pub(crate) fn scan(
+                self,
+                run: &$crate::scan::Run,
+                zeros: $crate::Zeros,
+                first: u64,
+                last: u64,
+            ) -> Option<u64> {
+                // SAFETY: `self` exists only where the instructions do.
+                unsafe { scan(self, run, zeros, first, last) }
+            }
+
+            /// Hashes messages side by side until at most one is left.
+            pub(crate) fn batch<'a>(
+                self,
+                messages: &[&'a [u8]],
+                digests: &mut [$crate::Digest],
+            ) -> Option<$crate::batch::Left<'a>> {
+                // SAFETY: `self` exists only where the instructions do.
+                unsafe { batch(self, messages, digests) }
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        fn scan(
+            proof: $proof,
+            run: &$crate::scan::Run,
+            zeros: $crate::Zeros,
+            first: u64,
+            last: u64,
+        ) -> Option<u64> {
+            $crate::scan::scan::<Words>(proof, run, zeros, first, last)
+        }
+
+        #[target_feature(enable = $features)]
+        fn batch<'a>(
+            proof: $proof,
+            messages: &[&'a [u8]],
+            digests: &mut [$crate::Digest],
+        ) -> Option<$crate::batch::Left<'a>> {
+            $crate::batch::side_by_side::<Words>(proof, messages, digests)
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+use side_by_side;

@@ -9,13 +9,10 @@ use core::arch::x86_64::{
     _mm256_xor_si256,
 };
 
-use super::{has, portable};
+use super::{has, portable, side_by_side};
 use crate::{
-    Digest, Zeros,
-    batch::{self, Left},
     lanes::{Lanes, MOST},
     permutation::State,
-    scan::{self, Run},
     sponge::Block,
 };
 
@@ -34,32 +31,9 @@ impl Avx2 {
         // SAFETY: `self` exists only where the instructions do.
         unsafe { absorb(state, blocks) }
     }
-    /// The first nonce of a run with these zeros.
-    pub(crate) fn scan(self, run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
-        // SAFETY: `self` exists only where the instructions do.
-        unsafe { scan(self, run, zeros, first, last) }
-    }
-
-    /// Hashes messages side by side until at most one is left.
-    pub(crate) fn batch<'a>(
-        self,
-        messages: &[&'a [u8]],
-        digests: &mut [Digest],
-    ) -> Option<Left<'a>> {
-        // SAFETY: `self` exists only where the instructions do.
-        unsafe { batch(self, messages, digests) }
-    }
 }
 
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-fn scan(proof: Avx2, run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
-    scan::scan::<Words>(proof, run, zeros, first, last)
-}
-
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-fn batch<'a>(proof: Avx2, messages: &[&'a [u8]], digests: &mut [Digest]) -> Option<Left<'a>> {
-    batch::side_by_side::<Words>(proof, messages, digests)
-}
+side_by_side!(Avx2, "avx2,bmi1,bmi2");
 
 /// A word of each of 4 states. Made only from a proof.
 #[derive(Clone, Copy)]

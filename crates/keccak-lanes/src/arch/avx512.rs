@@ -11,14 +11,11 @@ use core::arch::{
 
 use super::{
     avx512vl::{self, CHI, XOR3},
-    has,
+    has, side_by_side,
 };
 use crate::{
-    Digest, Zeros,
-    batch::{self, Left},
     lanes::{Lanes, MOST},
     permutation::State,
-    scan::{self, Run},
     sponge::Block,
 };
 
@@ -37,6 +34,7 @@ impl Avx512 {
         // SAFETY: `self` exists only where the instructions do.
         unsafe { avx512vl::absorb(state, blocks) }
     }
+
     /// Runs at least `count` instructions that do not wait for each other.
     #[cfg(feature = "calibration")]
     pub(crate) fn ternary_logic(self, count: u64) {
@@ -45,33 +43,9 @@ impl Avx512 {
             unsafe { ternary_logic() }
         }
     }
-
-    /// The first nonce of a run with these zeros.
-    pub(crate) fn scan(self, run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
-        // SAFETY: `self` exists only where the instructions do.
-        unsafe { scan(self, run, zeros, first, last) }
-    }
-
-    /// Hashes messages side by side until at most one is left.
-    pub(crate) fn batch<'a>(
-        self,
-        messages: &[&'a [u8]],
-        digests: &mut [Digest],
-    ) -> Option<Left<'a>> {
-        // SAFETY: `self` exists only where the instructions do.
-        unsafe { batch(self, messages, digests) }
-    }
 }
 
-#[target_feature(enable = "avx512f,avx512vl")]
-fn scan(proof: Avx512, run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
-    scan::scan::<Words>(proof, run, zeros, first, last)
-}
-
-#[target_feature(enable = "avx512f,avx512vl")]
-fn batch<'a>(proof: Avx512, messages: &[&'a [u8]], digests: &mut [Digest]) -> Option<Left<'a>> {
-    batch::side_by_side::<Words>(proof, messages, digests)
-}
+side_by_side!(Avx512, "avx512f,avx512vl");
 
 /// A word of each of 8 states. Made only from a proof.
 #[derive(Clone, Copy)]
