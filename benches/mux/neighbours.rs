@@ -7,6 +7,7 @@ use p2p_mux::{Channel, Config};
 use tokio::{
     runtime::Runtime,
     sync::mpsc,
+    task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
 
@@ -51,13 +52,8 @@ async fn apart(config: Config, flooded: bool) -> Vec<f64> {
         tasks.spawn(async move { while flood_far.recv().await.is_some() {} });
     }
     tasks.spawn(answer(ping_far));
-    let (sender, mut receiver) = ping_near.split();
-    let (pongs, heard) = mpsc::channel(PINGS);
-    tasks.spawn(async move {
-        while let Some(pong) = receiver.recv().await {
-            note(&pongs, &pong.payload).await;
-        }
-    });
+    let (sender, receiver) = ping_near.split();
+    let heard = listen(&mut tasks, receiver);
     let times = ping(sender, heard).await;
     tasks.shutdown().await;
     times
@@ -67,15 +63,10 @@ async fn apart(config: Config, flooded: bool) -> Vec<f64> {
 async fn in_one_queue(config: Config) -> Vec<f64> {
     let Pair { mut near, mut far, mut tasks } = pair(&[("all", 1)], config).await;
     tasks.spawn(answer(far.remove(0)));
-    let (sender, mut receiver) = near.remove(0).split();
+    let (sender, receiver) = near.remove(0).split();
     let flooder = sender.clone();
     tasks.spawn(async move { flood(&flooder).await });
-    let (pongs, heard) = mpsc::channel(PINGS);
-    tasks.spawn(async move {
-        while let Some(pong) = receiver.recv().await {
-            note(&pongs, &pong.payload).await;
-        }
-    });
+    let heard = listen(&mut tasks, receiver);
     let times = ping(sender, heard).await;
     tasks.shutdown().await;
     times
@@ -93,6 +84,20 @@ async fn answer(mut channel: Channel) {
             return;
         }
     }
+}
+
+/// Notes every pong that comes.
+fn listen(
+    tasks: &mut JoinSet<()>,
+    mut receiver: p2p_mux::Receiver,
+) -> mpsc::Receiver<(usize, Instant)> {
+    let (pongs, heard) = mpsc::channel(PINGS);
+    tasks.spawn(async move {
+        while let Some(pong) = receiver.recv().await {
+            note(&pongs, &pong.payload).await;
+        }
+    });
+    heard
 }
 
 /// That the answer to a ping has come, and when.

@@ -25,14 +25,14 @@ mod sealed {
 pub trait Uint: sealed::Sealed {}
 
 macro_rules! uint {
-    ($($type:ty),+) => {$(
+    ($value:ident: $($type:ty),+) => {$(
         impl sealed::Sealed for $type {
             const SIZE: usize = size_of::<Self>();
 
             #[inline]
             #[allow(clippy::cast_possible_truncation, reason = "that many digits fit the type")]
             fn from_digits(digits: &[u8]) -> Self {
-                word(digits) as Self
+                $value(digits) as Self
             }
 
             #[inline]
@@ -50,29 +50,15 @@ macro_rules! uint {
     )+};
 }
 
-uint!(u8, u16, u32, u64, usize);
+uint!(word: u8, u16, u32, u64, usize);
+uint!(long: u128);
 
-impl sealed::Sealed for u128 {
-    const SIZE: usize = size_of::<Self>();
-
-    #[inline]
-    fn from_digits(digits: &[u8]) -> Self {
-        let (high, low) = digits.split_at(digits.len().saturating_sub(8));
-        Self::from(word(high)) << 64 | Self::from(word(low))
-    }
-
-    #[inline]
-    fn from_start(bytes: &[u8], digits: usize) -> Option<Self> {
-        let bytes = bytes.first_chunk()?;
-        Some(Self::from_be_bytes(*bytes) >> (8 * (Self::SIZE - digits)))
-    }
-
-    #[inline]
-    fn from_digit(digit: u8) -> Self {
-        Self::from(digit)
-    }
+/// The value of up to 16 digits.
+#[inline]
+fn long(digits: &[u8]) -> u128 {
+    let (high, low) = digits.split_at(digits.len().saturating_sub(8));
+    u128::from(word(high)) << 64 | u128::from(word(low))
 }
-impl Uint for u128 {}
 
 /// The value of up to 8 digits, without a loop: two overlapping words of a fixed size hold them all.
 #[inline]
