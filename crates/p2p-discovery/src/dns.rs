@@ -1,0 +1,20 @@
+//! Signed lists of nodes in the DNS (EIP-1459).
+//!
+//! A list is a tree of TXT records below a DNS name: a [`Root`] signed by the list's key, under it
+//! branches, and as leaves node records and links to other lists ([`Entry`]). Each entry stands under
+//! the name that its own hash gives it ([`Label`]), so who trusts the key ([`Link`]) trusts the list,
+//! whatever servers are on the way: they can withhold it, and nothing else.
+//!
+//! [`Tree`] makes a list.
+
+mod entry;
+mod label;
+mod link;
+mod root;
+mod tree;
+
+pub use entry::{Entry, EntryError, MAX_TEXT};
+pub use label::Label;
+pub use link::{Link, LinkError};
+pub use root::{Root, RootError};
+pub use tree::Tree;
