@@ -3,7 +3,7 @@
 use keccak_lanes::{Digest, keccak256_batch};
 use whisper_envelope::Envelope;
 
-use crate::{Policy, Preimage, Rule, Work, WorkError};
+use crate::{Policy, Preimage, Proof, Rule, Work, WorkError};
 
 /// The work that each of many envelopes would show if it lived for so many seconds, see
 /// [`work_with_ttl`](crate::work_with_ttl).
@@ -24,8 +24,8 @@ use crate::{Policy, Preimage, Rule, Work, WorkError};
 /// ```
 #[must_use]
 pub fn works(rule: Rule, envelopes: &[(&Envelope, u32)]) -> Vec<Result<Work, WorkError>> {
-    let hashes = hashes(rule.preimage, envelopes);
-    let all = envelopes.iter().zip(&hashes);
+    let hashes = Hashes::of(envelopes, |preimage| preimage == rule.preimage);
+    let all = envelopes.iter().zip(hashes.all(rule.preimage));
     all.map(|(&(envelope, ttl), hash)| rule.work_of(hash, envelope, ttl)).collect()
 }
 
@@ -34,51 +34,69 @@ impl Policy {
     /// many seconds: [`work_with_ttl`](Self::work_with_ttl), but hashed side by side as by [`works`].
     #[must_use]
     pub fn works(&self, envelopes: &[(&Envelope, u32)]) -> Vec<Result<Work, WorkError>> {
-        // Each hash once, whatever the number of rules that look at it.
-        let of = |preimage| {
-            let wanted = self.accept.iter().any(|rule| rule.preimage == preimage);
-            if wanted { hashes(preimage, envelopes) } else { Vec::new() }
+        let proofs = self.proofs(envelopes);
+        proofs.into_iter().map(|proof| Ok(self.best(&proof?))).collect()
+    }
+
+    /// The [`proof`](Self::proof) of each of many envelopes, hashed side by side as by [`works`].
+    #[must_use]
+    pub fn proofs(&self, envelopes: &[(&Envelope, u32)]) -> Vec<Result<Proof, WorkError>> {
+        let hashes = Hashes::of(envelopes, |preimage| self.hashes(preimage));
+        let of = |(index, &(envelope, ttl)): (usize, &(&Envelope, u32))| {
+            let of = |preimage| hashes.all(preimage).get(index);
+            Proof::new(envelope, ttl, of(Preimage::Plain), of(Preimage::Hashed))
         };
-        let (plain, hashed) = (of(Preimage::Plain), of(Preimage::Hashed));
-        let most = |index: usize, envelope, ttl| {
-            self.accept.iter().try_fold(Work::ZERO, |most, rule| {
-                let hashes = match rule.preimage {
-                    Preimage::Plain => &plain,
-                    Preimage::Hashed => &hashed,
-                };
-                Ok(most.max(rule.work_of(&hashes[index], envelope, ttl)?))
-            })
-        };
-        let indexed = envelopes.iter().enumerate();
-        indexed
-            .map(|(index, &(envelope, ttl))| match ttl {
-                0 => Err(WorkError::ZeroTtl),
-                _ => most(index, envelope, ttl),
-            })
-            .collect()
+        envelopes.iter().enumerate().map(of).collect()
     }
 }
 
-/// What the zero bits are counted in, of each envelope.
-fn hashes(preimage: Preimage, envelopes: &[(&Envelope, u32)]) -> Vec<Digest> {
-    let mut bytes = Vec::new();
+/// What the zero bits are counted in, of each envelope; empty for a preimage that nobody asked for.
+struct Hashes {
+    plain: Vec<Digest>,
+    hashed: Vec<Digest>,
+}
+
+impl Hashes {
+    /// Both kinds in one go, so that the lanes are filled even by a few envelopes.
+    fn of(envelopes: &[(&Envelope, u32)], wanted: impl Fn(Preimage) -> bool) -> Self {
+        const NONCE: usize = size_of::<u64>();
+        let (plain, hashed) = (wanted(Preimage::Plain), wanted(Preimage::Hashed));
+        let (bytes, ends) = preimages(envelopes);
+        let mut messages = Vec::with_capacity(2 * ends.len());
+        let starts = || [0].into_iter().chain(ends.iter().copied()).zip(&ends);
+        if plain {
+            messages.extend(starts().map(|(start, end)| &bytes[start..*end]));
+        }
+        if hashed {
+            messages.extend(starts().map(|(start, end)| &bytes[start..*end - NONCE]));
+        }
+        let mut plain_digests = batch(&messages);
+        let hashed_digests = plain_digests.split_off(if plain { ends.len() } else { 0 });
+        let hashed = if hashed { with_nonces(&hashed_digests, envelopes) } else { hashed_digests };
+        Self { plain: plain_digests, hashed }
+    }
+
+    fn all(&self, preimage: Preimage) -> &[Digest] {
+        match preimage {
+            Preimage::Plain => &self.plain,
+            Preimage::Hashed => &self.hashed,
+        }
+    }
+}
+
+/// The plain preimages of all envelopes one after another, and where each ends.
+fn preimages(envelopes: &[(&Envelope, u32)]) -> (Vec<u8>, Vec<usize>) {
+    let total = envelopes.iter().map(|(envelope, _)| envelope.raw().len() + 16).sum();
+    let mut bytes = Vec::with_capacity(total);
     let mut ends = Vec::with_capacity(envelopes.len());
     for (envelope, _) in envelopes {
         let rlp = envelope.unsealed().preimage();
         bytes.extend_from_slice(rlp.header());
         bytes.extend_from_slice(rlp.body());
-        if preimage == Preimage::Plain {
-            bytes.extend_from_slice(&envelope.nonce().to_be_bytes());
-        }
+        bytes.extend_from_slice(&envelope.nonce().to_be_bytes());
         ends.push(bytes.len());
     }
-    let starts = [0].into_iter().chain(ends.iter().copied());
-    let messages: Vec<&[u8]> = starts.zip(&ends).map(|(start, end)| &bytes[start..*end]).collect();
-    let digests = batch(&messages);
-    match preimage {
-        Preimage::Plain => digests,
-        Preimage::Hashed => with_nonces(&digests, envelopes),
-    }
+    (bytes, ends)
 }
 
 /// The hashes of hashes, each followed by its envelope's nonce as a number of 256 bits.

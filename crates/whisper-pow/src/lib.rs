@@ -9,6 +9,7 @@
 //! | [`work`] | what an envelope shows under one rule; to the last bit what go-ethereum says |
 //! | [`Policy::work`] | the best under all rules that are accepted |
 //! | [`works`], [`Policy::works`] | the same for many envelopes, hashed side by side |
+//! | [`Proof`], [`Policy::proofs`] | what the hashes show, in 16 bytes: the work under any rule, to be kept |
 //! | [`Task`], [`search`] | one envelope under a rule, or several; trying nonces, on one thread, without a clock |
 //! | [`Miner`], [`Meter`] | sealing on all cores, awaited, with a time limit; how far it has come |
 //! | [`Rate`], [`Estimate`] | how fast this machine is, and what that means for a task |
@@ -58,6 +59,7 @@ mod meter;
 mod miner;
 mod policy;
 mod preimage;
+mod proof;
 #[cfg(feature = "miner")]
 mod rate;
 mod rule;
@@ -71,6 +73,7 @@ pub use meter::{Meter, Progress};
 #[cfg(feature = "miner")]
 pub use miner::{Miner, SealError, Sealed, Target};
 pub use policy::Policy;
+pub use proof::Proof;
 #[cfg(feature = "miner")]
 pub use rate::{Estimate, Rate};
 pub use rule::{Preimage, Rule, Size, Zeros};

@@ -115,6 +115,24 @@ proptest! {
         let one_by_one =
             borrowed.iter().map(|(envelope, ttl)| policy.work_with_ttl(envelope, *ttl));
         prop_assert_eq!(policy.works(&borrowed), one_by_one.collect::<Vec<_>>());
+        let proofs = borrowed.iter().map(|(envelope, ttl)| policy.proof(envelope, *ttl));
+        prop_assert_eq!(policy.proofs(&borrowed), proofs.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_proof_tells_the_work_under_every_rule(
+        unsealed in unsealed(),
+        nonce: u64,
+        ttl in 1..=u32::MAX,
+        rule in rules(),
+    ) {
+        let envelope = unsealed.seal(nonce);
+        let proof = Policy::default().proof(&envelope, ttl).unwrap();
+        prop_assert_eq!(proof.work(rule), Some(work_with_ttl(rule, &envelope, ttl).unwrap()));
+        let policy = Policy { accept: vec![Rule::NIM], ..Policy::default() };
+        let proof = policy.proof(&envelope, ttl).unwrap();
+        prop_assert_eq!(proof.work(rule).is_some(), rule.preimage == Preimage::Plain);
+        prop_assert_eq!(policy.best(&proof), policy.work_with_ttl(&envelope, ttl).unwrap());
     }
 
     #[test]
