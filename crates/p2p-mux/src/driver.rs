@@ -106,6 +106,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             self.keep_to_memory();
             if let Some(closed) = self.machine.closed() {
                 let closed = closed.clone();
+                self.outbox.end(closed.clone());
                 self.part(&closed).await;
                 return closed;
             }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     task::{Context, Poll, Wake},
@@ -11,7 +11,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use crate::{Load, Message, Reason, SendError, SlotId};
+use crate::{Closed, Load, Message, Reason, SendError, SlotId};
 
 /// The place where senders leave messages, and a bell that wakes the driver.
 ///
@@ -26,6 +26,7 @@ pub(crate) struct Outbox {
     relief: Notify,
     /// Whether any do.
     pressed: AtomicBool,
+    ended: OnceLock<Closed>,
 }
 
 /// A message on its way from a sender to the machine.
@@ -88,6 +89,15 @@ impl Outbox {
     /// Nothing is accepted any more. What waits can still be taken.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
+    }
+
+    /// How the connection ended, to be told before its slots close. The first word counts.
+    pub(crate) fn end(&self, closed: Closed) {
+        let _ = self.ended.set(closed);
+    }
+
+    pub(crate) fn ended(&self) -> Option<&Closed> {
+        self.ended.get()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -11,7 +11,9 @@ use std::{
 
 use p2p_identity::NodeId;
 
-use crate::{Capability, Hello, P2P_VERSION, Reason, SlotId, Stats, outbox::Outbox, stats::Meters};
+use crate::{
+    Capability, Closed, Hello, P2P_VERSION, Reason, SlotId, Stats, outbox::Outbox, stats::Meters,
+};
 
 /// A handle of one live connection. Cheap to clone; it does not keep the connection open.
 #[derive(Clone)]
@@ -148,6 +150,14 @@ impl Peer {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.outbox.is_closed()
+    }
+
+    /// How the connection ended, and who is to blame; `None` while it runs, and where its task was
+    /// dropped. Known by the time at which a sub-protocol sees its channel closed, so that it can
+    /// tell a peer that cut it off from a slot that ended alone.
+    #[must_use]
+    pub fn closed(&self) -> Option<&Closed> {
+        self.0.outbox.ended()
     }
 
     /// The connection's counters, as they are now.

@@ -339,6 +339,17 @@ async fn the_owner_can_end_a_connection_with_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sub_protocol_learns_how_the_connection_ended_when_its_channel_closes() {
+    let (protocol, mut given) = handed_out("a");
+    let (here, there) = connect(&[protocol], &[idle("a", 1)]).await;
+    let mut held = given.recv().await.unwrap();
+    assert_eq!(here.peer.closed(), None);
+    there.peer.disconnect(Reason::Subprotocol);
+    assert!(held.channel.recv().await.is_none());
+    assert_eq!(here.peer.closed(), Some(&Closed::ByPeer(Reason::Subprotocol)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_greeted_peer_can_still_be_refused() {
     let (a, b) = streams(64 * 1024).await;
     let (here, there) = (local(1, &[idle("a", 1)]), local(2, &[idle("a", 1)]));
