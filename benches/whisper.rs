@@ -27,7 +27,7 @@ impl Node {
     async fn start(knows: Option<&Self>) -> Self {
         let whisper = Whisper::new(settings());
         let mut config = Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0");
-        config = config.protocol(whisper.protocol());
+        config = config.protocols(whisper.protocols());
         if let Some(other) = knows {
             config = config.static_node(other.server.enode());
         }

@@ -138,6 +138,13 @@ impl Config {
         self
     }
 
+    /// Adds several sub-protocols, such as all versions of one.
+    #[must_use]
+    pub fn protocols(mut self, protocols: impl IntoIterator<Item = Protocol>) -> Self {
+        self.protocols.extend(protocols);
+        self
+    }
+
     /// Sets [`Limits::max_peers`].
     #[must_use]
     pub fn max_peers(mut self, peers: usize) -> Self {

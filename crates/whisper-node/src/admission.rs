@@ -14,10 +14,13 @@
 //! What a peer gains by sending refused envelopes is that this node spends a hash or two on each,
 //! which is less than the bytes cost him.
 
-use whisper_envelope::{Bloom, Envelope};
+use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::{Policy, Work, WorkError};
 
-use crate::settings::{MAX_MESSAGE_SIZE, Settings};
+use crate::{
+    settings::{MAX_MESSAGE_SIZE, Settings},
+    wire::{Kind, Wire},
+};
 
 /// How far ahead of this node's clock an envelope may have been sent, and how long the old
 /// requirement is still accepted after a change, in seconds (go-ethereum's `SyncAllowance`).
@@ -124,14 +127,20 @@ pub(crate) struct Requirements {
     min_work: Tolerant<Work>,
     bloom: Tolerant<Bloom>,
     max_message_size: u32,
+    /// Whether the dialect has words for topics.
+    has_blooms: bool,
 }
 
 impl Requirements {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    /// What the settings require of envelopes of this dialect. Of topics everything is wanted where
+    /// the dialect has no words to say otherwise.
+    pub(crate) fn new(dialect: Dialect, settings: &Settings) -> Self {
+        let has_blooms = Wire::of(dialect).code(Kind::Bloom).is_some();
         Self {
             min_work: Tolerant::new(settings.required_work()),
-            bloom: Tolerant::new(settings.bloom),
+            bloom: Tolerant::new(if has_blooms { settings.bloom } else { Bloom::FULL }),
             max_message_size: settings.max_message_size.min(MAX_MESSAGE_SIZE),
+            has_blooms,
         }
     }
 
@@ -151,8 +160,11 @@ impl Requirements {
         self.min_work.set(now, min_work, Work::min);
     }
 
+    /// Changes nothing where peers cannot be told.
     pub(crate) fn set_bloom(&mut self, now: u32, bloom: Bloom) {
-        self.bloom.set(now, bloom, Bloom::union);
+        if self.has_blooms {
+            self.bloom.set(now, bloom, Bloom::union);
+        }
     }
 
     pub(crate) fn set_max_message_size(&mut self, size: u32) {

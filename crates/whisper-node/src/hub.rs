@@ -1,13 +1,13 @@
-//! What the sessions, the API and the timer share: the relay behind one lock, and everything around
-//! it.
+//! What the sessions, the API and the timer share: a relay for each dialect, each behind a lock of
+//! its own, and everything around them.
 //!
-//! The lock is held for the relay's arithmetic alone. Decoding, hashing and work are done before it
+//! A lock is held for the relay's arithmetic alone. Decoding, hashing and work are done before it
 //! is taken, sending and opening after it is released.
 
 use std::{
     collections::{HashMap, HashSet},
     iter,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -15,18 +15,21 @@ use p2p_identity::NodeId;
 use p2p_mux::Sender;
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
-use whisper_envelope::{Bloom, Envelope};
-use whisper_pow::Work;
+use whisper_envelope::{Bloom, Dialect, Envelope};
+use whisper_pow::{Policy, Work};
 
 use crate::{
     admission::{Origin, Requirements, Verdict},
+    by_dialect::ByDialect,
     delivery::Delivery,
     lock::lock,
     peer::Status,
     queue::Arrival,
     relay::{Relay, Seat, Transmit},
+    remote::Remote,
     settings::Settings,
-    stats::{Counters, Stats},
+    stats::{Counters, RelayStats, Stats},
+    wire::{self, Wire},
 };
 
 /// How to reach a seated peer.
@@ -44,7 +47,9 @@ pub(crate) struct Hub {
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) stop: CancellationToken,
-    relay: Mutex<Relay>,
+    /// Envelopes do not translate between dialects.
+    relays: ByDialect<Mutex<Relay>>,
+    policies: ByDialect<Policy>,
     links: Mutex<HashMap<Seat, Link>>,
     trusted: Mutex<HashSet<NodeId>>,
     /// Rung when something is to expire earlier than all before.
@@ -58,7 +63,8 @@ impl Hub {
             delivery: Arc::new(Delivery::new(&settings, Arc::clone(&counters))),
             counters,
             stop,
-            relay: Mutex::new(Relay::new(&settings)),
+            relays: ByDialect::new(|dialect| Mutex::new(Relay::new(dialect, &settings))),
+            policies: ByDialect::new(|dialect| Wire::of(dialect).policy(&settings.policy)),
             links: Mutex::default(),
             trusted: Mutex::default(),
             timer: Notify::new(),
@@ -66,43 +72,59 @@ impl Hub {
         }
     }
 
-    /// Reads from the relay.
-    pub(crate) fn with_relay<T>(&self, read: impl FnOnce(&Relay) -> T) -> T {
-        read(&lock(&self.relay))
+    /// Reads from the relay of a dialect.
+    pub(crate) fn with_relay<T>(&self, dialect: Dialect, read: impl FnOnce(&Relay) -> T) -> T {
+        read(&self.relay(dialect))
     }
 
-    pub(crate) fn status(&self) -> Status {
-        self.with_relay(Relay::status)
+    /// Reads from the relays of all dialects, that of the newest first.
+    pub(crate) fn with_relays<T>(&self, read: impl Fn(&Relay) -> T) -> Vec<T> {
+        self.relays.iter().map(|relay| read(&lock(relay))).collect()
+    }
+
+    fn relay(&self, dialect: Dialect) -> MutexGuard<'_, Relay> {
+        lock(self.relays.get(dialect))
+    }
+
+    /// Which rules of work hold in a dialect.
+    pub(crate) fn policy(&self, dialect: Dialect) -> &Policy {
+        self.policies.get(dialect)
+    }
+
+    pub(crate) fn status(&self, dialect: Dialect) -> Status {
+        self.with_relay(dialect, Relay::status)
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.counters.snapshot(self.with_relay(Relay::stats))
+        let relays = self.with_relays(Relay::stats);
+        self.counters.snapshot(relays.into_iter().fold(RelayStats::default(), RelayStats::plus))
     }
 
     /// Seats a peer until the returned guard is dropped.
     pub(crate) fn join(
         self: &Arc<Self>,
-        id: NodeId,
+        remote: &Remote,
         theirs: Status,
         ours: Status,
         sender: Sender,
         wake: Arc<Notify>,
     ) -> Seated {
-        let seat = lock(&self.relay).join(theirs, ours);
-        lock(&self.links).insert(seat, Link { id, sender, wake });
+        let seat = self.relay(remote.dialect).join(theirs, ours);
+        lock(&self.links).insert(seat, Link { id: remote.id, sender, wake });
         Seated { hub: Arc::clone(self), seat }
     }
 
     /// Takes a batch of envelopes from a peer.
     pub(crate) fn receive(&self, from: Seat, envelopes: Vec<Envelope>) {
         self.counters.envelopes.received.add(envelopes.len());
-        self.take(Some(from), Origin::Remote, envelopes);
+        self.take(from.dialect(), Some(from), Origin::Remote, envelopes);
     }
 
     /// Takes an envelope made here.
     pub(crate) fn inject(&self, envelope: Envelope) -> Verdict {
+        let dialect = envelope.dialect();
         let verdict =
-            self.take(None, Origin::Local, vec![envelope]).pop().unwrap_or(Verdict::Known);
+            self.take(dialect, None, Origin::Local, vec![envelope]).pop().unwrap_or(Verdict::Known);
         if verdict == Verdict::New {
             self.counters.envelopes.posted.one();
         }
@@ -114,10 +136,11 @@ impl Hub {
     pub(crate) fn receive_direct(&self, envelope: &Envelope) {
         let counters = &self.counters.sessions;
         counters.direct_received.one();
-        if self.with_relay(|relay| relay.requirements().check_size(envelope)).is_err() {
+        let dialect = envelope.dialect();
+        if self.with_relay(dialect, |relay| relay.requirements().check_size(envelope)).is_err() {
             return counters.direct_too_large.one();
         }
-        let work = self.settings.policy.work(envelope).unwrap_or_default().get();
+        let work = self.policy(dialect).work(envelope).unwrap_or_default().get();
         self.delivery.offer(Arrival { envelope: envelope.detached(), work, direct: true });
     }
 
@@ -125,6 +148,7 @@ impl Hub {
     /// filters.
     fn take(
         &self,
+        dialect: Dialect,
         from: Option<Seat>,
         origin: Origin,
         mut envelopes: Vec<Envelope>,
@@ -132,20 +156,20 @@ impl Hub {
         let now = self.settings.clock.now();
         let arrived = envelopes.len();
         let requirements = {
-            let mut relay = lock(&self.relay);
+            let mut relay = self.relay(dialect);
             envelopes.retain(|envelope| !relay.handle_known(from, envelope.hash()));
             relay.requirements().clone()
         };
         let mut verdicts = vec![Verdict::Known; arrived - envelopes.len()];
         let mut accepted = Vec::with_capacity(envelopes.len());
         for envelope in envelopes {
-            match requirements.check(now, &self.settings.policy, &envelope, origin) {
+            match requirements.check(now, self.policy(dialect), &envelope, origin) {
                 // Detached: a small envelope must not keep the large packet alive that it came in.
                 Ok(work) => accepted.push((envelope.detached(), work)),
                 Err(rejection) => verdicts.push(Verdict::Rejected(rejection)),
             }
         }
-        verdicts.extend(self.admit(now, from, accepted));
+        verdicts.extend(self.admit(now, dialect, from, accepted));
         verdicts.iter().for_each(|verdict| self.count(verdict));
         verdicts
     }
@@ -154,11 +178,12 @@ impl Hub {
     fn admit(
         &self,
         now: u32,
+        dialect: Dialect,
         from: Option<Seat>,
         mut accepted: Vec<(Envelope, Work)>,
     ) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(accepted.len());
-        self.with_wakes(|relay| {
+        self.with_wakes(dialect, |relay| {
             let before = relay.pool().next_expiry();
             accepted.retain(|(envelope, work)| {
                 let verdict = relay.admit(now, from, envelope, *work);
@@ -185,33 +210,38 @@ impl Hub {
     }
 
     pub(crate) fn handle_min_work(&self, seat: Seat, min_work: Work) {
-        self.with_wakes(|relay| relay.handle_min_work(seat, min_work));
+        self.with_wakes(seat.dialect(), |relay| relay.handle_min_work(seat, min_work));
     }
 
     pub(crate) fn handle_bloom(&self, seat: Seat, bloom: Bloom) {
-        self.with_wakes(|relay| relay.handle_bloom(seat, bloom));
+        self.with_wakes(seat.dialect(), |relay| relay.handle_bloom(seat, bloom));
     }
 
-    /// Changes what the node requires; the sessions tell their peers.
-    pub(crate) fn require(&self, change: impl FnOnce(u32, &mut Requirements)) {
+    /// Changes what the node requires, in all dialects; the sessions tell their peers.
+    pub(crate) fn require(&self, change: impl Fn(u32, &mut Requirements)) {
         let now = self.settings.clock.now();
-        self.with_wakes(|relay| relay.require(|requirements| change(now, requirements)));
+        for wire in wire::ALL {
+            self.with_wakes(wire.dialect, |relay| {
+                relay.require(|requirements| change(now, requirements));
+            });
+        }
     }
 
     pub(crate) fn poll_transmit(&self, seat: Seat) -> Transmit {
-        lock(&self.relay).poll_transmit(self.settings.clock.now(), seat)
+        self.relay(seat.dialect()).poll_transmit(self.settings.clock.now(), seat)
     }
 
-    /// The way to a connected peer.
-    pub(crate) fn link(&self, id: &NodeId) -> Option<Link> {
-        lock(&self.links).values().find(|link| link.id == *id).cloned()
+    /// The seat of a connected peer, and the way to it.
+    pub(crate) fn link(&self, id: &NodeId) -> Option<(Seat, Link)> {
+        let links = lock(&self.links);
+        links.iter().find(|(_, link)| link.id == *id).map(|(seat, link)| (*seat, link.clone()))
     }
 
-    /// What a connected peer said of itself last.
-    pub(crate) fn peer_status(&self, id: &NodeId) -> Option<Status> {
-        let seat =
-            lock(&self.links).iter().find(|(_, link)| link.id == *id).map(|(seat, _)| *seat)?;
-        self.with_relay(|relay| relay.peer_status(seat).copied())
+    /// What a connected peer said of itself last, and the dialect it speaks.
+    pub(crate) fn peer_status(&self, id: &NodeId) -> Option<(Dialect, Status)> {
+        let (seat, _) = self.link(id)?;
+        let dialect = seat.dialect();
+        self.with_relay(dialect, |relay| Some((dialect, *relay.peer_status(seat)?)))
     }
 
     pub(crate) fn trust(&self, id: NodeId) {
@@ -228,7 +258,8 @@ impl Hub {
         const LONGEST: u32 = 60;
         loop {
             let now = self.settings.clock.now();
-            let next = lock(&self.relay).handle_timeout(now);
+            let times = self.relays.iter().map(|relay| lock(relay).handle_timeout(now));
+            let next = times.flatten().min();
             let Some(expiry) = next else {
                 self.timer.notified().await;
                 continue;
@@ -239,11 +270,11 @@ impl Hub {
         }
     }
 
-    /// Changes the relay, and wakes the sessions that have something to send afterwards.
-    fn with_wakes(&self, change: impl FnOnce(&mut Relay)) {
+    /// Changes a relay, and wakes the sessions that have something to send afterwards.
+    fn with_wakes(&self, dialect: Dialect, change: impl FnOnce(&mut Relay)) {
         let mut seats = Vec::new();
         {
-            let mut relay = lock(&self.relay);
+            let mut relay = self.relay(dialect);
             change(&mut relay);
             seats.extend(iter::from_fn(|| relay.poll_wake()));
         }
@@ -271,6 +302,6 @@ impl Drop for Seated {
     fn drop(&mut self) {
         // In this order: a seat is given to another only when nothing of this peer is left on it.
         lock(&self.hub.links).remove(&self.seat);
-        lock(&self.hub.relay).leave(self.seat);
+        self.hub.relay(self.seat.dialect()).leave(self.seat);
     }
 }

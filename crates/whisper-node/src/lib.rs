@@ -1,8 +1,8 @@
 //! A Whisper node: encrypted publish and subscribe by topic, over devp2p.
 //!
 //! [`Whisper`] is the whole of it without a socket: the pool of live envelopes, the peers they are
-//! relayed to, the keys and filters of the applications. It hands a server the sub-protocol "shh"
-//! ([`Whisper::protocol`]) and an application a few calls: [`post`](Whisper::post),
+//! relayed to, the keys and filters of the applications. It hands a server the sub-protocol "shh" in
+//! its two versions ([`Whisper::protocols`]) and an application a few calls: [`post`](Whisper::post),
 //! [`subscribe`](Whisper::subscribe), [`watch`](Whisper::watch).
 //!
 //! The path of an envelope: `session` (one peer's packets, in the forms of `wire`) → `admission`
@@ -46,6 +46,7 @@
 //! ```
 
 mod admission;
+mod by_dialect;
 mod delivery;
 mod describe;
 mod fault;
@@ -63,6 +64,7 @@ mod post;
 mod queue;
 mod received;
 mod relay;
+mod remote;
 pub mod rpc;
 mod session;
 mod settings;
@@ -80,6 +82,7 @@ pub use keys::Keys;
 pub use node::{Node, NodeConfig, NodeError};
 pub use post::{Post, PostError, Recipient};
 pub use received::Received;
+pub use remote::Remote;
 pub use settings::{Bounds, Clock, MAX_MESSAGE_SIZE, Settings};
 pub use stats::{
     DeliveryStats, EnvelopeStats, FaultStats, RejectedStats, RelayStats, SessionStats, Stats,
@@ -87,6 +90,6 @@ pub use stats::{
 pub use watch::Watch;
 pub use whisper::{Info, NoSuchPeer, SettingError, Whisper};
 #[doc(no_inline)]
-pub use whisper_envelope::{Bloom, Envelope, Message, Topic};
+pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, Topic};
 #[doc(no_inline)]
 pub use whisper_pow::Policy;

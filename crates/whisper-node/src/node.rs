@@ -61,7 +61,7 @@ impl Node {
     /// is stopped again.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let whisper = Whisper::new(config.whisper);
-        let server = match Server::start(config.server.protocol(whisper.protocol())).await {
+        let server = match Server::start(config.server.protocols(whisper.protocols())).await {
             Ok(server) => server,
             Err(error) => {
                 whisper.stop().await;

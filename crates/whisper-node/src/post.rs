@@ -34,6 +34,8 @@ pub enum Recipient {
 /// ```
 #[derive(Clone, PartialEq)]
 pub struct Post {
+    /// Which nodes it is for: an envelope stays in its dialect. Default shh/6.
+    pub dialect: Dialect,
     /// Who shall be able to read it.
     pub to: Recipient,
     /// The key pair that signs it; default none.
@@ -64,6 +66,7 @@ impl Post {
     #[must_use]
     pub fn new(to: Recipient) -> Self {
         Self {
+            dialect: Dialect::V6,
             to,
             sign: None,
             topic: Topic([0; 4]),
@@ -81,6 +84,7 @@ impl Post {
 impl fmt::Debug for Post {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Post")
+            .field("dialect", &self.dialect)
             .field("to", &self.to)
             .field("topic", &self.topic)
             .field("ttl", &self.ttl)
@@ -133,6 +137,14 @@ pub enum PostError {
     /// The target peer is not connected, or its connection ended.
     #[error("Could not find peer with ID: {0}")]
     NoSuchPeer(NodeId),
+    /// The target peer is connected and speaks another dialect.
+    #[error("peer with ID {id} does not speak shh/{}", .dialect.version())]
+    OtherDialect {
+        /// The peer.
+        id: NodeId,
+        /// The dialect of the message.
+        dialect: Dialect,
+    },
     /// The node does not take its own envelope.
     #[error("failed to add envelope: {0}")]
     Rejected(Rejection),
@@ -181,7 +193,7 @@ impl Post {
             ToKey::Asymmetric(key) => whisper_envelope::Recipient::Asymmetric(key),
         };
         let ttl = if self.ttl == 0 { Draft::DEFAULT_TTL } else { self.ttl };
-        let mut draft = Draft::new(Dialect::V6, to, self.sent(now))
+        let mut draft = Draft::new(self.dialect, to, self.sent(now))
             .ttl(ttl)
             .topic(self.topic)
             .payload(&self.payload);

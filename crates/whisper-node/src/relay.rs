@@ -3,7 +3,7 @@
 //! A new envelope is pushed to the peers that want it at once; there is no tick and no scan.
 //! Bundles are taken out with [`Relay::poll_transmit`], one peer at a time, by that peer's session.
 
-use whisper_envelope::{Bloom, Envelope};
+use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::Work;
 
 use crate::{
@@ -14,9 +14,19 @@ use crate::{
     stats::RelayStats,
 };
 
-/// The place of a connected peer in the relay. Used again after the peer has left.
+/// The place of a connected peer in the relay of its dialect. Used again after the peer has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Seat(usize);
+pub(crate) struct Seat {
+    dialect: Dialect,
+    index: usize,
+}
+
+impl Seat {
+    /// The dialect that the peer speaks.
+    pub(crate) fn dialect(self) -> Dialect {
+        self.dialect
+    }
+}
 
 /// What is to be sent to a peer next.
 #[derive(Debug)]
@@ -41,9 +51,10 @@ struct Seated {
     idle: bool,
 }
 
-/// The pool, the peers, and what the node requires.
+/// The pool of one dialect, the peers that speak it, and what the node requires.
 #[derive(Debug)]
 pub(crate) struct Relay {
+    dialect: Dialect,
     pool: Pool,
     requirements: Requirements,
     seats: Vec<Option<Seated>>,
@@ -52,10 +63,11 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(dialect: Dialect, settings: &Settings) -> Self {
         Self {
+            dialect,
             pool: Pool::new(settings.pool_bytes),
-            requirements: Requirements::new(settings),
+            requirements: Requirements::new(dialect, settings),
             seats: Vec::new(),
             wakes: Vec::new(),
             stats: RelayStats::default(),
@@ -95,15 +107,19 @@ impl Relay {
         let seated = Some(Seated { peer: Peer::new(theirs), told, idle: false });
         if let Some(index) = self.seats.iter().position(Option::is_none) {
             self.seats[index] = seated;
-            return Seat(index);
+            return self.seat(index);
         }
         self.seats.push(seated);
-        Seat(self.seats.len() - 1)
+        self.seat(self.seats.len() - 1)
+    }
+
+    fn seat(&self, index: usize) -> Seat {
+        Seat { dialect: self.dialect, index }
     }
 
     /// The peer is gone, and what was pending for it.
     pub(crate) fn leave(&mut self, seat: Seat) {
-        if let Some(seated) = self.seats.get_mut(seat.0).and_then(Option::take) {
+        if let Some(seated) = self.seats.get_mut(seat.index).and_then(Option::take) {
             self.stats.deferred += seated.peer.deferred();
         }
         self.wakes.retain(|woken| *woken != seat);
@@ -111,7 +127,7 @@ impl Relay {
 
     /// What the peer said of itself last.
     pub(crate) fn peer_status(&self, seat: Seat) -> Option<&Status> {
-        Some(self.seats.get(seat.0)?.as_ref()?.peer.status())
+        Some(self.seats.get(seat.index)?.as_ref()?.peer.status())
     }
 
     /// Whether the envelope with this hash is pooled; if so, the peer that sent it need not be sent
@@ -145,7 +161,7 @@ impl Relay {
         };
         for (index, seated) in self.seats.iter_mut().enumerate() {
             let Some(seated) = seated else { continue };
-            let seat = Seat(index);
+            let seat = Seat { dialect: self.dialect, index };
             if seated.peer.handle_new(ticket, envelope, work, from == Some(seat)) {
                 wake(&mut self.wakes, seat, seated);
             }
@@ -168,7 +184,7 @@ impl Relay {
         change(&mut self.requirements);
         for (index, seated) in self.seats.iter_mut().enumerate() {
             if let Some(seated) = seated {
-                wake(&mut self.wakes, Seat(index), seated);
+                wake(&mut self.wakes, Seat { dialect: self.dialect, index }, seated);
             }
         }
     }
@@ -187,7 +203,7 @@ impl Relay {
     /// What to send to this peer next.
     pub(crate) fn poll_transmit(&mut self, now: u32, seat: Seat) -> Transmit {
         let ours = self.status();
-        let Some(seated) = self.seats.get_mut(seat.0).and_then(Option::as_mut) else {
+        let Some(seated) = self.seats.get_mut(seat.index).and_then(Option::as_mut) else {
             return Transmit::Idle;
         };
         if seated.told.min_work != ours.min_work {
@@ -210,11 +226,11 @@ impl Relay {
     }
 
     fn peer_mut(&mut self, seat: Seat) -> Option<&mut Peer> {
-        Some(&mut self.seats.get_mut(seat.0)?.as_mut()?.peer)
+        Some(&mut self.seats.get_mut(seat.index)?.as_mut()?.peer)
     }
 
     fn change(&mut self, seat: Seat, change: impl FnOnce(&mut Peer)) {
-        if let Some(seated) = self.seats.get_mut(seat.0).and_then(Option::as_mut) {
+        if let Some(seated) = self.seats.get_mut(seat.index).and_then(Option::as_mut) {
             change(&mut seated.peer);
             wake(&mut self.wakes, seat, seated);
         }

@@ -16,7 +16,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let whisper = Whisper::new(Settings::default());
 //! let key = p2p_identity::SecretKey::random(&mut rand::rng());
-//! let server = Server::start(Config::new(key).protocol(whisper.protocol())).await?;
+//! let server = Server::start(Config::new(key).protocols(whisper.protocols())).await?;
 //!
 //! // HTTP only, on any free port of this machine.
 //! let http = HttpConfig { addr: "127.0.0.1:0".parse()?, ..HttpConfig::default() };

@@ -8,7 +8,6 @@
 use std::{ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
-use p2p_identity::NodeId;
 use p2p_mux::{Channel, Exit, Message, Receiver, SendError, Sender};
 use tokio::{
     sync::Notify,
@@ -23,6 +22,7 @@ use crate::{
     hub::Hub,
     peer::Status,
     relay::{Seat, Transmit},
+    remote::Remote,
     settings::MAX_MESSAGE_SIZE,
     stats::Count,
     wire::{self, Envelopes, Kind, Wire},
@@ -42,23 +42,19 @@ const MAX_PACKET: usize = MAX_MESSAGE_SIZE as usize;
 struct Session {
     hub: Arc<Hub>,
     wire: &'static Wire,
-    id: NodeId,
+    remote: Remote,
     sender: Sender,
     wake: Arc<Notify>,
 }
 
 /// Runs a session until the channel closes, the node stops, or the peer breaks the protocol.
-pub(crate) async fn run(
-    hub: Arc<Hub>,
-    wire: &'static Wire,
-    id: NodeId,
-    channel: Channel,
-) -> Result<(), Exit> {
+pub(crate) async fn run(hub: Arc<Hub>, remote: Remote, channel: Channel) -> Result<(), Exit> {
     let stop = hub.stop.clone();
     hub.counters.sessions.opened.one();
     let _ended = CountOnDrop(&hub.counters.sessions.ended);
     let (sender, receiver) = channel.split();
-    let session = Session { wire, id, sender, wake: Arc::default(), hub: Arc::clone(&hub) };
+    let (wire, id) = (Wire::of(remote.dialect), remote.id);
+    let session = Session { wire, remote, sender, wake: Arc::default(), hub: Arc::clone(&hub) };
     let ended = stop.run_until_cancelled(session.talk(receiver)).await.unwrap_or(Ok(()));
     match ended {
         Ok(()) | Err(Ended::Send(SendError::Closed)) => Ok(()),
@@ -85,7 +81,7 @@ impl From<Fault> for Ended {
 
 impl Session {
     async fn talk(&self, mut receiver: Receiver) -> Result<(), Ended> {
-        let ours = self.hub.status();
+        let ours = self.hub.status(self.wire.dialect);
         self.send(Kind::Status, (self.wire.encode_status)(&ours)).await?;
         let limit = self.hub.settings.status_timeout;
         let Some(theirs) = timeout(limit, self.read_status(&mut receiver))
@@ -95,7 +91,7 @@ impl Session {
             return Ok(());
         };
         let seated =
-            self.hub.join(self.id, theirs, ours, self.sender.clone(), Arc::clone(&self.wake));
+            self.hub.join(&self.remote, theirs, ours, self.sender.clone(), Arc::clone(&self.wake));
         self.hub.counters.sessions.established.one();
         tokio::select! {
             ended = self.read(seated.seat(), &mut receiver) => ended,
@@ -138,7 +134,7 @@ impl Session {
                 self.hub.handle_min_work(seat, wire::decode_min_work(code, &payload)?);
             }
             Some(Kind::Bloom) => self.hub.handle_bloom(seat, wire::decode_bloom(code, &payload)?),
-            Some(Kind::Direct) if self.hub.is_trusted(&self.id) => {
+            Some(Kind::Direct) if self.hub.is_trusted(&self.remote.id) => {
                 self.handle_direct(code, &payload)?;
             }
             Some(Kind::Direct) => counters.direct_untrusted.one(),

@@ -78,10 +78,10 @@ pub struct Settings {
     pub bloom: Bloom,
     /// Under which rule own envelopes are sealed and under which rules foreign ones are accepted.
     /// Default: sealed under one of them, accepted under both the go-ethereum 1.8 and the EIP-627
-    /// rule.
+    /// rule. For shh/6: in shh/5 there is but the go-ethereum 1.8 rule.
     pub policy: Policy,
-    /// The pool's budget in bytes, bookkeeping included. When it is full, the lowest work goes out
-    /// first. Default 256 MiB.
+    /// The budget of each pool in bytes, bookkeeping included; there is one pool for each dialect. When
+    /// one is full, the lowest work goes out first. Default 256 MiB.
     pub pool_bytes: usize,
     /// The message queue: broadcast envelopes that wait to be opened for the filters. Default 16
     /// 384 items, 64 MiB.

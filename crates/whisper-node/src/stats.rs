@@ -211,6 +211,20 @@ pub struct RelayStats {
     pub evicted: u64,
 }
 
+impl RelayStats {
+    /// Those of two relays together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            bundles: self.bundles + other.bundles,
+            deferred: self.deferred + other.deferred,
+            oversized: self.oversized + other.oversized,
+            expired: self.expired + other.expired,
+            evicted: self.evicted + other.evicted,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) envelopes: EnvelopeCounters,

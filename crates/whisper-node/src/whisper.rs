@@ -9,7 +9,7 @@ use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
-use whisper_envelope::{Bloom, Envelope};
+use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::{Miner, Work};
 
 use crate::{
@@ -24,17 +24,18 @@ use crate::{
     mailbox::Mailbox,
     post::{Post, PostError},
     received::Received,
+    remote::Remote,
     session,
     settings::{MAX_MESSAGE_SIZE, Settings},
     stats::Stats,
     watch::Watch,
-    wire::{self, Kind},
+    wire::{self, Kind, Wire},
 };
 
 /// The node's whole Whisper: pool, peers, keys, filters. A handle; clones are the same node.
 ///
 /// It starts its tasks on the Tokio runtime it is made in and ends them with [`stop`](Self::stop),
-/// or when the last handle is gone. It has no socket: [`protocol`](Self::protocol) is given to a
+/// or when the last handle is gone. It has no socket: [`protocols`](Self::protocols) are given to a
 /// server, or [`attach`](Self::attach) a channel of one's own.
 #[derive(Debug, Clone)]
 pub struct Whisper(Arc<Shared>);
@@ -112,26 +113,28 @@ impl Whisper {
         Self(Arc::new(shared))
     }
 
-    /// The sub-protocol "shh" of version 6, for a server. It keeps the node alive.
+    /// The sub-protocols shh/6 and shh/5, for a server; of the two, a connection runs the highest
+    /// that the peer has too. They keep the node alive.
     #[must_use]
-    pub fn protocol(&self) -> Protocol {
-        let wire = &wire::V6;
-        let (sessions, node, peers) = (self.clone(), self.clone(), self.clone());
-        Protocol::new("shh", wire.version, wire.length, move |peer, channel| {
-            sessions.attach(peer.id(), channel)
+    pub fn protocols(&self) -> [Protocol; 2] {
+        wire::ALL.map(|wire| {
+            let (sessions, node, peers) = (self.clone(), self.clone(), self.clone());
+            Protocol::new("shh", wire.version, wire.length, move |peer, channel| {
+                sessions.attach(Remote::of(wire.dialect, &peer), channel)
+            })
+            .node_info(move || describe::node(&node.0.hub))
+            .peer_info(move |id| describe::peer(&peers.0.hub, id))
         })
-        .node_info(move || describe::node(&node.0.hub))
-        .peer_info(move |id| describe::peer(&peers.0.hub, id))
     }
 
-    /// Runs a session with the peer `id` over a channel of any kind, until that closes, the node
-    /// stops or the peer breaks the protocol. The session runs in the future returned.
-    pub fn attach(
+    /// Runs a session with a peer over a channel of any kind, until that closes, the node stops or
+    /// the peer breaks the protocol. The session runs in the future returned.
+    pub fn attach<R: Into<Remote>>(
         &self,
-        id: NodeId,
+        remote: R,
         channel: Channel,
-    ) -> impl Future<Output = Result<(), Exit>> + Send + use<> {
-        let session = session::run(Arc::clone(&self.0.hub), &wire::V6, id, channel);
+    ) -> impl Future<Output = Result<(), Exit>> + Send + use<R> {
+        let session = session::run(Arc::clone(&self.0.hub), remote.into(), channel);
         self.0.tasks.track_future(session)
     }
 
@@ -144,9 +147,12 @@ impl Whisper {
     /// The node in figures.
     #[must_use]
     pub fn info(&self) -> Info {
-        self.0.hub.with_relay(|relay| Info {
-            memory: relay.pool().bytes(),
-            messages: relay.pool().len(),
+        let hub = &self.0.hub;
+        let pools = hub.with_relays(|relay| (relay.pool().bytes(), relay.pool().len()));
+        // The same in all dialects.
+        hub.with_relay(Dialect::V6, |relay| Info {
+            memory: pools.iter().map(|(bytes, _)| bytes).sum(),
+            messages: pools.iter().map(|(_, envelopes)| envelopes).sum(),
             min_pow: relay.requirements().min_work().get(),
             max_message_size: relay.requirements().max_message_size(),
         })
@@ -215,7 +221,7 @@ impl Whisper {
         if post.target_peer.is_none() && post.pow_target < min_work {
             return Err(PostError::PowTooLow);
         }
-        let envelope = post.seal(unsealed, hub.settings.policy.seal, &self.0.miner).await?;
+        let envelope = post.seal(unsealed, hub.policy(post.dialect).seal, &self.0.miner).await?;
         let hash = *envelope.hash();
         match post.target_peer {
             Some(id) => self.send_direct(id, &envelope).await?,
@@ -274,10 +280,10 @@ impl Whisper {
     #[must_use]
     pub fn all_messages(&self, id: &FilterId) -> Option<Vec<Received>> {
         let filter = read(self.0.hub.delivery.filters()).get(id).cloned()?;
-        let candidates: Vec<_> = self.0.hub.with_relay(|relay| {
+        let candidates = self.0.hub.with_relays(|relay| {
             let of_topic =
                 relay.pool().iter().filter(|(envelope, _)| filter.has_topic(envelope.topic()));
-            of_topic.map(|(envelope, work)| (envelope.clone(), work.get())).collect()
+            of_topic.map(|(envelope, work)| (envelope.clone(), work.get())).collect::<Vec<_>>()
         });
         let open = |(envelope, work): &(Envelope, f64)| {
             let message = filter.open(envelope).ok().filter(|message| filter.wants(message))?;
@@ -286,6 +292,7 @@ impl Whisper {
         Some(
             candidates
                 .iter()
+                .flatten()
                 .filter(|(_, work)| filter.admits(*work, false))
                 .filter_map(open)
                 .collect(),
@@ -317,8 +324,12 @@ impl Whisper {
 
     async fn send_direct(&self, id: NodeId, envelope: &Envelope) -> Result<(), PostError> {
         let hub = &self.0.hub;
-        let link = hub.link(&id).ok_or(PostError::NoSuchPeer(id))?;
-        let code = wire::V6.code(Kind::Direct).ok_or(PostError::NoSuchPeer(id))?;
+        let (seat, link) = hub.link(&id).ok_or(PostError::NoSuchPeer(id))?;
+        let dialect = envelope.dialect();
+        if seat.dialect() != dialect {
+            return Err(PostError::OtherDialect { id, dialect });
+        }
+        let code = Wire::of(dialect).code(Kind::Direct).ok_or(PostError::NoSuchPeer(id))?;
         link.sender
             .send_raw(code, envelope.raw().clone())
             .await

@@ -7,13 +7,18 @@
 use bytes::Bytes;
 use p2p_mux::rlp::{self, Item, List};
 use whisper_envelope::{Bloom, Dialect, Envelope, EnvelopeError};
-use whisper_pow::Work;
+use whisper_pow::{Policy, Rule, Work};
 
 use crate::{fault::Fault, peer::Status};
 
+mod v5;
 mod v6;
 
+pub(crate) use v5::V5;
 pub(crate) use v6::V6;
+
+/// All dialects, the newest first.
+pub(crate) static ALL: [&Wire; 2] = [&V6, &V5];
 
 /// What a packet is for, in every dialect that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub(crate) struct Wire {
     /// How many message codes the capability reserves.
     pub(crate) length: u64,
     pub(crate) codes: &'static [(u64, Kind)],
+    /// The rule by which all of its nodes compute work, where there is but one.
+    pub(crate) rule: Option<Rule>,
     pub(crate) encode_status: fn(&Status) -> Bytes,
     pub(crate) decode_status: fn(&[u8]) -> Result<Status, Fault>,
     /// Packets for these envelopes: one list of all of them, or one each.
@@ -46,6 +53,22 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
+    /// The table of a dialect.
+    pub(crate) fn of(dialect: Dialect) -> &'static Self {
+        match dialect {
+            Dialect::V5 => &V5,
+            Dialect::V6 => &V6,
+        }
+    }
+
+    /// Which rules of work hold in this dialect, where the node's choice is `policy`.
+    pub(crate) fn policy(&self, policy: &Policy) -> Policy {
+        match self.rule {
+            Some(rule) => Policy { seal: rule, accept: vec![rule] },
+            None => policy.clone(),
+        }
+    }
+
     /// What a code stands for; `None` for codes that this node does not know, which are to be
     /// ignored.
     pub(crate) fn kind(&self, code: u64) -> Option<Kind> {

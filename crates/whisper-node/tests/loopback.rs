@@ -8,7 +8,7 @@ use p2p_identity::SecretKey;
 use p2p_mux::{Closed, Protocol, Reason};
 use p2p_server::{Config, Event, Events, Server};
 use whisper_node::{
-    FilterKey, FilterSpec, KeyId, Post, Recipient, Settings, Topic, Watch, Whisper,
+    Dialect, FilterKey, FilterSpec, KeyId, Post, Recipient, Settings, Topic, Watch, Whisper,
 };
 
 const TOPIC: Topic = Topic(*b"test");
@@ -25,8 +25,16 @@ fn config() -> Config {
 
 impl Node {
     async fn start(to: Option<&Self>) -> Self {
+        Self::speaking(&Whisper::protocols, to).await
+    }
+
+    /// A node that has only some versions of Whisper.
+    async fn speaking<P: AsRef<[Protocol]>>(
+        protocols: &dyn Fn(&Whisper) -> P,
+        to: Option<&Self>,
+    ) -> Self {
         let whisper = Whisper::new(Settings { min_work: 0.0, ..Settings::default() });
-        let mut config = config().protocol(whisper.protocol());
+        let mut config = config().protocols(protocols(&whisper).as_ref().to_vec());
         if let Some(to) = to {
             config = config.static_node(to.server.enode());
         }
@@ -41,7 +49,12 @@ impl Node {
     }
 
     async fn post(&self, payload: &str) {
+        self.post_in(Dialect::V6, payload).await;
+    }
+
+    async fn post_in(&self, dialect: Dialect, payload: &str) {
         let post = Post {
+            dialect,
             topic: TOPIC,
             payload: payload.into(),
             pow_target: 0.0,
@@ -104,6 +117,26 @@ async fn two_hundred_messages_none_lost_and_none_twice() {
     }
     b.stop().await;
     a.stop().await;
+}
+
+#[tokio::test]
+async fn the_highest_version_that_both_have_runs() {
+    let both = Node::start(None).await;
+    let old: &dyn Fn(&Whisper) -> [Protocol; 1] = &|whisper| [whisper.protocols()[1].clone()];
+    for (peer, version, dialect) in [
+        (Node::start(Some(&both)).await, 6, Dialect::V6),
+        (Node::speaking(old, Some(&both)).await, 5, Dialect::V5),
+    ] {
+        let mut watch = peer.watch();
+        both.post_in(dialect, "hello").await;
+        assert_eq!(next(&mut watch).await, "hello");
+        let peers = both.server.peers();
+        let shh = &peers.iter().find(|it| it.node_id == peer.server.enode().id).unwrap().protocols;
+        let shh: serde_json::Value = serde_json::from_str(shh["shh"].as_str()).unwrap();
+        assert_eq!(shh["version"], version);
+        peer.stop().await;
+    }
+    both.stop().await;
 }
 
 #[tokio::test]

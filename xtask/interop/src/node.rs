@@ -44,7 +44,7 @@ impl Node {
         let config = Config::new(SecretKey::random(&mut rand::rng()))
             .name(NAME)
             .listen("127.0.0.1:0")
-            .protocol(whisper.protocol())
+            .protocols(whisper.protocols())
             .protocol(echo(heard));
         let server = Server::start(config).await?;
         let events = server.events();

@@ -5,7 +5,7 @@ use super::*;
 use crate::testing::{NOW, envelope, envelope_about, work};
 
 fn requirements(min_work: f64) -> Requirements {
-    Requirements::new(&Settings { min_work, ..Settings::default() })
+    Requirements::new(Dialect::V6, &Settings { min_work, ..Settings::default() })
 }
 
 fn check(requirements: &Requirements, now: u32, envelope: &Envelope) -> Result<Work, Rejection> {

@@ -9,7 +9,8 @@ use crate::{
 };
 
 fn relay() -> Relay {
-    Relay::new(&Settings { min_work: 0.0, pool_bytes: usize::MAX, ..Settings::default() })
+    let settings = Settings { min_work: 0.0, pool_bytes: usize::MAX, ..Settings::default() };
+    Relay::new(Dialect::V6, &settings)
 }
 
 fn join(relay: &mut Relay, theirs: Status) -> Seat {
@@ -224,7 +225,7 @@ fn seats_are_used_again() {
 
 #[test]
 fn a_full_pool_refuses() {
-    let mut relay = Relay::new(&Settings { pool_bytes: 10, ..Settings::default() });
+    let mut relay = Relay::new(Dialect::V6, &Settings { pool_bytes: 10, ..Settings::default() });
     let verdict = admit(&mut relay, None, 1, 1.0);
     assert_eq!(verdict, Verdict::Rejected(Rejection::PoolFull));
 }

@@ -136,12 +136,29 @@ fn a_direct_message_is_one_envelope_or_a_list() {
 }
 
 #[test]
+fn the_status_of_v5_is_the_version_alone() {
+    let (status, _) = vectors_of("v5 status").remove(0);
+    assert_eq!((V5.decode_status)(&status), Ok(eager()));
+    assert_eq!((V5.encode_status)(&eager()), status);
+    assert_eq!((V5.decode_status)(&[0x05, 0xff]), Ok(eager()), "bytes after it");
+    for payload in [&[][..], &[0xc1, 0x05], &[0x00], &[0x85]] {
+        assert!(matches!((V5.decode_status)(payload), Err(Fault::MalformedStatus(_))));
+    }
+    let wrong = Fault::WrongVersion { theirs: 6, ours: 5 };
+    assert_eq!((V5.decode_status)(&[0x06]), Err(wrong));
+}
+
+#[test]
 fn codes_and_kinds_are_a_table() {
-    let codes: HashSet<_> = V6.codes.iter().map(|(code, _)| code).collect();
-    assert_eq!(codes.len(), V6.codes.len());
-    for (code, kind) in V6.codes {
-        assert_eq!((V6.kind(*code), V6.code(*kind)), (Some(*kind), Some(*code)));
-        assert!(*code < V6.length);
+    for wire in ALL {
+        let codes: HashSet<_> = wire.codes.iter().map(|(code, _)| code).collect();
+        assert_eq!(codes.len(), wire.codes.len());
+        for (code, kind) in wire.codes {
+            assert_eq!((wire.kind(*code), wire.code(*kind)), (Some(*kind), Some(*code)));
+            assert!(*code < wire.length);
+        }
+        assert_eq!(wire.version, wire.dialect.version());
+        assert!(std::ptr::eq(Wire::of(wire.dialect), wire));
     }
     for unknown in [4, 11, 12, 20, 123, 125, 128, u64::MAX] {
         assert_eq!(V6.kind(unknown), None, "{unknown}");

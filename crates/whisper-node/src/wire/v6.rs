@@ -23,6 +23,7 @@ pub(crate) static V6: Wire = Wire {
         (126, Kind::Request),
         (127, Kind::Direct),
     ],
+    rule: None,
     encode_status,
     decode_status,
     encode_envelopes,

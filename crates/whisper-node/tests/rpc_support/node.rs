@@ -45,7 +45,7 @@ impl Node {
         let server = p2p_server::Config::new(SecretKey::random(&mut rand::rng()))
             .name("whisper-node/v0.1.0/test")
             .listen(FREE)
-            .protocol(whisper.protocol());
+            .protocols(whisper.protocols());
         let server = Server::start(server).await.unwrap();
         let rpc = serve(config, whisper.clone(), server.clone()).await.unwrap();
         Self { server, whisper, rpc }

@@ -8,4 +8,5 @@ mod hostile;
 mod posting;
 mod rejections;
 mod support;
+mod two_dialects;
 mod two_nodes;

@@ -11,7 +11,8 @@ use p2p_mux::{Channel, Exit, rlp::Header};
 use tokio::task::JoinHandle;
 use whisper_envelope::{Dialect, Draft, SymmetricKey, Unsealed};
 use whisper_node::{
-    Clock, Envelope, FilterKey, FilterSpec, KeyId, Post, Recipient, Settings, Topic, Watch, Whisper,
+    Clock, Envelope, FilterKey, FilterSpec, KeyId, Post, Recipient, Remote, Settings, Topic, Watch,
+    Whisper,
 };
 
 /// The present of the tests.
@@ -66,9 +67,18 @@ pub(crate) struct Joined {
 
 /// Joins two nodes; `ids[0]` is what `a` calls `b`.
 pub(crate) fn join(a: &Whisper, b: &Whisper) -> Joined {
+    join_in(Dialect::V6, a, b)
+}
+
+/// Joins two nodes, which speak this dialect with each other.
+pub(crate) fn join_in(dialect: Dialect, a: &Whisper, b: &Whisper) -> Joined {
     let (near, far) = Channel::pipe();
     let ids = [random_id(), random_id()];
-    let sessions = [tokio::spawn(a.attach(ids[0], near)), tokio::spawn(b.attach(ids[1], far))];
+    let remotes = ids.map(|id| Remote::new(dialect, id));
+    let sessions = [
+        tokio::spawn(a.attach(remotes[0].clone(), near)),
+        tokio::spawn(b.attach(remotes[1].clone(), far)),
+    ];
     Joined { ids, sessions }
 }
 
@@ -99,8 +109,13 @@ pub(crate) async fn next(watch: &mut Watch) -> Vec<u8> {
 
 /// An encrypted message with the key of the tests, to be sealed.
 pub(crate) fn unsealed(payload: &[u8]) -> Unsealed {
+    unsealed_in(Dialect::V6, payload)
+}
+
+/// The same in that dialect.
+pub(crate) fn unsealed_in(dialect: Dialect, payload: &[u8]) -> Unsealed {
     let key = key();
-    Draft::new(Dialect::V6, whisper_envelope::Recipient::Symmetric(&key), NOW)
+    Draft::new(dialect, whisper_envelope::Recipient::Symmetric(&key), NOW)
         .topic(TOPIC)
         .payload(payload)
         .encrypt(&mut rand::rng())
@@ -131,17 +146,31 @@ pub(crate) struct RawPeer {
 impl RawPeer {
     /// Without a status.
     pub(crate) fn new(node: &Whisper) -> Self {
+        Self::who_is(node, random_id().into())
+    }
+
+    /// Without a status.
+    pub(crate) fn who_is(node: &Whisper, remote: Remote) -> Self {
         let (channel, far) = Channel::pipe();
-        let id = random_id();
-        Self { id, channel, session: tokio::spawn(node.attach(id, far)) }
+        let id = remote.id;
+        Self { id, channel, session: tokio::spawn(node.attach(remote, far)) }
     }
 
     /// After the exchange of status.
     pub(crate) async fn greeted(node: &Whisper) -> Self {
-        let mut peer = Self::new(node);
-        peer.send(0, &[0xc1, 0x06]).await;
-        assert_eq!(peer.receive().await.0, 0, "the node's status");
-        peer
+        Self::new(node).after(&[0xc1, 0x06]).await
+    }
+
+    /// Of shh/5, after the exchange of status.
+    pub(crate) async fn greeted_in_v5(node: &Whisper) -> Self {
+        Self::who_is(node, Remote::new(Dialect::V5, random_id())).after(&[0x05]).await
+    }
+
+    /// After it sent this status.
+    pub(crate) async fn after(mut self, status: &[u8]) -> Self {
+        self.send(0, status).await;
+        assert_eq!(self.receive().await.0, 0, "the node's status");
+        self
     }
 
     pub(crate) async fn send(&self, code: u64, payload: &[u8]) {

@@ -14,7 +14,9 @@ use super::super::error::CallError;
 use super::super::hex::HexBytes;
 use super::Shh;
 use super::types::{Criteria, MessageJson, NewMessage};
-use crate::{FilterError, FilterId, FilterKey, FilterSpec, Post, PostError, Received, Recipient};
+use crate::{
+    Dialect, FilterError, FilterId, FilterKey, FilterSpec, Post, PostError, Received, Recipient,
+};
 
 pub(super) fn register(module: &mut RpcModule<Shh>) -> Result<(), RegisterMethodError> {
     module.register_async_method("shh_post", |params, shh, _| post(params, shh))?;
@@ -67,6 +69,7 @@ fn to_post(message: NewMessage) -> Result<Post, CallError> {
         url => Some(node_id(url).map_err(CallError::TargetPeer)?),
     };
     Ok(Post {
+        dialect: Dialect::V6,
         to,
         sign,
         topic: message.topic,
