@@ -5,6 +5,7 @@
 //! [`TARGETS`], a file in `fuzz_targets/` with its entry in the manifest, and a few seeds in `corpus/`.
 
 mod chunk;
+mod discovery;
 mod envelope;
 mod fixture;
 mod identity;
@@ -14,6 +15,7 @@ mod rlpx;
 mod session;
 
 pub use chunk::chunk;
+pub use discovery::dns_entry;
 pub use envelope::{envelope_v5, envelope_v6, open, payload_v5, payload_v6};
 pub use identity::{ecies_open, enode, enr};
 pub use mux::{connection, hello, reason};
@@ -31,6 +33,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("rlp_text", rlp_text),
     ("enode", enode),
     ("enr", enr),
+    ("dns_entry", dns_entry),
     ("ecies_open", ecies_open),
     ("auth", auth),
     ("ack", ack),

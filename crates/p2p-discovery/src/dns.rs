@@ -5,16 +5,23 @@
 //! the name that its own hash gives it ([`Label`]), so who trusts the key ([`Link`]) trusts the list,
 //! whatever servers are on the way: they can withhold it, and nothing else.
 //!
-//! [`Tree`] makes a list.
+//! [`Tree`] makes a list, [`Client`] reads lists: a machine that names the questions and takes the
+//! answers. With the feature `dns`, `Lists` puts a DNS resolver under it.
 
+mod client;
 mod entry;
 mod label;
 mod link;
+#[cfg(feature = "dns")]
+mod lists;
 mod root;
 mod tree;
 
+pub use client::{Client, ClientConfig, ClientStats, Progress, Query};
 pub use entry::{Entry, EntryError, MAX_TEXT};
 pub use label::Label;
 pub use link::{Link, LinkError};
+#[cfg(feature = "dns")]
+pub use lists::{Lists, ListsError, Servers};
 pub use root::{Root, RootError};
 pub use tree::Tree;

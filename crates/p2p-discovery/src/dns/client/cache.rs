@@ -1,0 +1,54 @@
+//! Entries that were read before: when a list changes, most of its entries stay.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::dns::{entry::Entry, label::Label};
+
+/// Entries by name, the first in leaves first.
+#[derive(Debug)]
+pub(super) struct Cache {
+    limit: usize,
+    entries: HashMap<Label, Entry>,
+    order: VecDeque<Label>,
+}
+
+impl Cache {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, entries: HashMap::new(), order: VecDeque::new() }
+    }
+
+    pub(super) fn get(&self, label: &Label) -> Option<Entry> {
+        self.entries.get(label).cloned()
+    }
+
+    pub(super) fn insert(&mut self, label: Label, entry: Entry) {
+        if self.limit == 0 || self.entries.insert(label, entry).is_some() {
+            return;
+        }
+        self.order.push_back(label);
+        if self.order.len() > self.limit
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.entries.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_gives_way() {
+        let mut cache = Cache::new(2);
+        let labels = ["a", "b", "c"].map(Label::of);
+        for label in labels {
+            cache.insert(label, Entry::Branch(vec![label]));
+            cache.insert(label, Entry::Branch(vec![label]));
+        }
+        assert_eq!(labels.map(|label| cache.get(&label).is_some()), [false, true, true]);
+        let mut none = Cache::new(0);
+        none.insert(labels[0], Entry::Branch(Vec::new()));
+        assert_eq!(none.get(&labels[0]), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! Finding nodes: the texts of lists in the DNS.
+
+use std::time::Instant;
+
+use p2p_discovery::dns::{Client, ClientConfig, Entry, Label, Link, MAX_TEXT, Root};
+use rand::{SeedableRng as _, rngs::StdRng};
+
+use crate::fixture;
+
+/// Every text of a DNS list: what is taken is written the same, and has the name of its own hash. Then the bytes as
+/// answers to a client, whatever it asks: it stays within its limits.
+pub fn dns_entry(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(root) = text.parse::<Root>() {
+        assert_eq!(root.to_string(), text);
+    }
+    if let Ok(entry) = text.parse::<Entry>() {
+        assert!(text.len() <= MAX_TEXT);
+        let printed = entry.to_string();
+        assert_eq!(printed.parse().as_ref(), Ok(&entry));
+        // The name in a link is brought into one form.
+        assert!(printed == text || matches!(entry, Entry::Link(_)), "{text}");
+        assert!(Label::of(&printed).names(&printed));
+    }
+    answers(text);
+}
+
+/// A client whose list's key we have, so that it believes us.
+fn answers(text: &str) {
+    let (key, now) = (fixture::key(1), Instant::now());
+    let config = ClientConfig { lists: 4, entries: 32, burst: 64, ..ClientConfig::default() };
+    let mut client = Client::new(config);
+    let mut rng = StdRng::seed_from_u64(1);
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.first().map_or(Label::of(""), |line| Label::of(line));
+    let link = Link::new(key.public_key(), "a.example").expect("a name");
+    client.add(link, now);
+    let root = Root::sign(&key, first, Label::of(""), 1).to_string();
+    while let Some(query) = client.poll_query(now, &mut rng) {
+        match query.name.as_str() {
+            "a.example" => client.handle_answer(query.number, &[&root], now),
+            _ => client.handle_answer(query.number, &lines, now),
+        }
+        while client.poll_record().is_some() {}
+    }
+    let progress = client.progress();
+    assert!(progress.lists <= 4 && progress.entries <= 4 * 2 * 32, "{progress:?}");
+}
