@@ -6,9 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use keccak_lanes::{Digest, keccak256};
+use keccak_lanes::Digest;
 
-use crate::{Bloom, Dialect, EnvelopeError, Topic, Unsealed};
+use crate::{Bloom, Dialect, EnvelopeError, Topic, Unhashed, Unsealed};
 
 /// A sealed envelope: what nodes store and pass on without being able to read it.
 ///
@@ -39,9 +39,8 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// `unsealed` must be what `raw` says but for the nonce.
-    pub(crate) fn new(unsealed: Unsealed, nonce: u64, raw: Bytes) -> Self {
-        let hash = keccak256(&raw);
+    /// `hash` must be that of the raw bytes.
+    pub(crate) fn new(Unhashed { unsealed, nonce, raw }: Unhashed, hash: Digest) -> Self {
         Self { unsealed, nonce, raw, hash }
     }
 
@@ -50,20 +49,14 @@ impl Envelope {
     /// `raw` is kept, not copied. If it is a slice of a larger packet, all of that stays in memory
     /// as long as the envelope does; see [`detached`](Self::detached).
     ///
-    /// Costs one pass over the field headers and one Keccak-256 over `raw`; allocates nothing.
+    /// Costs one pass over the field headers and one Keccak-256 over `raw`; allocates nothing. For
+    /// many envelopes see [`Unhashed`].
     ///
     /// # Errors
     ///
     /// If it has not exactly the fields of the `dialect`, each canonical and of the right length.
     pub fn decode(dialect: Dialect, raw: Bytes) -> Result<Self, EnvelopeError> {
-        let (unsealed, nonce) = rlp_codec::decode_list(&raw, |list| {
-            let start = list.offset();
-            let mut fields = (dialect.differences().decode)(list)?;
-            fields.data = fields.data.start - start..fields.data.end - start;
-            let body = raw.slice(start..list.offset());
-            Ok::<_, EnvelopeError>((Unsealed { dialect, fields, body }, list.uint()?))
-        })?;
-        Ok(Self::new(unsealed, nonce, raw))
+        Unhashed::decode(dialect, raw).map(Unhashed::hash)
     }
 
     /// The same envelope in memory of its own, exactly as large as it is.

@@ -74,6 +74,7 @@ mod partial_topic;
 #[cfg(feature = "crypto")]
 mod payload;
 mod topic;
+mod unhashed;
 mod unsealed;
 mod wire;
 
@@ -83,6 +84,7 @@ pub use envelope::Envelope;
 pub use error::EnvelopeError;
 pub use partial_topic::{PartialTopic, PartialTopicError};
 pub use topic::{Topic, TopicError};
+pub use unhashed::Unhashed;
 pub use unsealed::{Unsealed, UnsealedRlp};
 
 #[cfg(feature = "crypto")]

@@ -5,7 +5,7 @@ use std::{fmt, ops::Range};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use rlp_codec::{Encodable as _, Header, Item};
 
-use crate::{Bloom, Dialect, Envelope, Topic};
+use crate::{Bloom, Dialect, Envelope, Topic, Unhashed};
 
 /// An envelope that lacks its nonce.
 ///
@@ -136,7 +136,7 @@ impl Unsealed {
         nonce.encode(&mut raw);
         let raw = raw.freeze();
         let body = raw.slice(start..start + self.body.len());
-        Envelope::new(Self { body, ..self.clone() }, nonce, raw)
+        Unhashed { unsealed: Self { body, ..self.clone() }, nonce, raw }.hash()
     }
 }
 

@@ -15,7 +15,7 @@
 //! which is less than the bytes cost him.
 
 use whisper_envelope::{Bloom, Dialect, Envelope};
-use whisper_pow::{Policy, Work, WorkError};
+use whisper_pow::{Policy, Proof, Work, WorkError};
 
 use crate::{
     settings::{MAX_MESSAGE_SIZE, Settings},
@@ -96,6 +96,15 @@ pub(crate) enum Origin {
     Remote,
 }
 
+/// The proof of work of an envelope that is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Proven {
+    /// The most that one of the accepted rules finds.
+    pub(crate) work: Work,
+    /// From which the work under each rule can be told.
+    pub(crate) proof: Proof,
+}
+
 /// A value that was changed lately: peers that have not heard of it yet go by the one before.
 #[derive(Debug, Clone, Copy)]
 struct Tolerant<T> {
@@ -171,26 +180,49 @@ impl Requirements {
         self.max_message_size = size;
     }
 
-    /// All checks but the pool's own. Returns the envelope's work: the most that one of the
-    /// accepted rules finds.
-    ///
-    /// The cheap checks come first; the work, which costs a hash for each rule, last.
+    /// All checks but the pool's own, of many envelopes: the cheap ones first, then the work of what
+    /// is left, all hashed side by side.
     pub(crate) fn check(
         &self,
         now: u32,
         policy: &Policy,
+        envelopes: &[Envelope],
+        origin: Origin,
+    ) -> Vec<Result<Proven, Rejection>> {
+        let required = self.min_work.accepted(now, Work::min);
+        let lives = envelopes.iter().map(|envelope| self.check_fields(now, envelope, origin));
+        let lives: Vec<Result<u32, Rejection>> = lives.collect();
+        let acceptable = envelopes.iter().zip(&lives);
+        let acceptable: Vec<(&Envelope, u32)> =
+            acceptable.filter_map(|(envelope, ttl)| Some((envelope, ttl.ok()?))).collect();
+        let mut proofs = policy.proofs(&acceptable).into_iter();
+        let mut check_work = || {
+            let proof = proofs.next().ok_or(Rejection::ZeroTtl)?;
+            let proof = proof.map_err(|WorkError::ZeroTtl| Rejection::ZeroTtl)?;
+            let work = policy.best(&proof);
+            let enough = work >= required;
+            if enough {
+                Ok(Proven { work, proof })
+            } else {
+                Err(Rejection::LowWork { work, required })
+            }
+        };
+        lives.into_iter().map(|ttl| ttl.and_then(|_| check_work())).collect()
+    }
+
+    /// The checks that need no hash. Returns the time to live that the work is to be computed with.
+    fn check_fields(
+        &self,
+        now: u32,
         envelope: &Envelope,
         origin: Origin,
-    ) -> Result<Work, Rejection> {
+    ) -> Result<u32, Rejection> {
         let ttl = check_time(now, envelope)?;
         self.check_size(envelope)?;
         if origin == Origin::Remote {
             self.check_bloom(now, envelope)?;
         }
-        let work =
-            policy.work_with_ttl(envelope, ttl).map_err(|WorkError::ZeroTtl| Rejection::ZeroTtl)?;
-        let required = self.min_work.accepted(now, Work::min);
-        if work < required { Err(Rejection::LowWork { work, required }) } else { Ok(work) }
+        Ok(ttl)
     }
 
     /// The limit on size alone, which direct messages have to keep as well.

@@ -10,6 +10,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use whisper_envelope::{Envelope, Message, OpenError};
+use whisper_pow::Work;
 
 use crate::{
     filter::{Filter, Filters, SameKey},
@@ -47,13 +48,32 @@ impl Delivery {
 
     /// Queues an envelope if a filter may want it. A full queue drops it, counted.
     pub(crate) fn offer(&self, arrival: Arrival) {
-        if !read(&self.filters).has_topic(arrival.envelope.topic()) {
-            return;
+        if read(&self.filters).has_topic(arrival.envelope.topic()) {
+            self.queue_up(arrival);
         }
+    }
+
+    fn queue_up(&self, arrival: Arrival) {
         let direct = arrival.direct;
         if !self.queue.push(arrival) {
             let counters = &self.counters.delivery;
             if direct { &counters.direct_queue_full } else { &counters.message_queue_full }.one();
+        }
+    }
+
+    /// Queues those of many new envelopes that a filter may want, in memory of their own: a small
+    /// envelope must not keep the large packet alive that it came in.
+    pub(crate) fn offer_new(&self, new: Vec<(&Envelope, Work)>) {
+        let wanted: Vec<_> = {
+            let filters = read(&self.filters);
+            new.into_iter().filter(|(envelope, _)| filters.has_topic(envelope.topic())).collect()
+        };
+        for (envelope, work) in wanted {
+            self.queue_up(Arrival {
+                envelope: envelope.detached(),
+                work: work.get(),
+                direct: false,
+            });
         }
     }
 

@@ -19,7 +19,7 @@ use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::{Policy, Work};
 
 use crate::{
-    admission::{Origin, Requirements, Verdict},
+    admission::{Origin, Proven, Rejection, Requirements, Verdict},
     by_dialect::ByDialect,
     delivery::Delivery,
     lock::lock,
@@ -145,31 +145,28 @@ impl Hub {
     }
 
     /// The path of every envelope: is it known, is it acceptable, into the pool, on to peers and
-    /// filters.
+    /// filters. One verdict for each, in order.
     fn take(
         &self,
         dialect: Dialect,
         from: Option<Seat>,
         origin: Origin,
-        mut envelopes: Vec<Envelope>,
+        envelopes: Vec<Envelope>,
     ) -> Vec<Verdict> {
         let now = self.settings.clock.now();
-        let arrived = envelopes.len();
-        let requirements = {
+        let mut fresh = Vec::with_capacity(envelopes.len());
+        let (known, requirements): (Vec<bool>, _) = {
             let mut relay = self.relay(dialect);
-            envelopes.retain(|envelope| !relay.handle_known(from, envelope.hash()));
-            relay.requirements().clone()
+            let known = envelopes.iter().map(|envelope| relay.handle_known(from, envelope));
+            (known.collect(), relay.requirements().clone())
         };
-        let mut verdicts = vec![Verdict::Known; arrived - envelopes.len()];
-        let mut accepted = Vec::with_capacity(envelopes.len());
-        for envelope in envelopes {
-            match requirements.check(now, self.policy(dialect), &envelope, origin) {
-                // Detached: a small envelope must not keep the large packet alive that it came in.
-                Ok(work) => accepted.push((envelope.detached(), work)),
-                Err(rejection) => verdicts.push(Verdict::Rejected(rejection)),
-            }
-        }
-        verdicts.extend(self.admit(now, dialect, from, accepted));
+        fresh
+            .extend(envelopes.into_iter().zip(&known).filter(|(_, known)| !**known).map(|it| it.0));
+        let checked = requirements.check(now, self.policy(dialect), &fresh, origin);
+        let mut admitted = self.admit(now, dialect, from, &fresh, checked).into_iter();
+        let verdict = |known| if known { None } else { admitted.next() };
+        let verdicts: Vec<Verdict> =
+            known.into_iter().map(verdict).map(|it| it.unwrap_or(Verdict::Known)).collect();
         verdicts.iter().for_each(|verdict| self.count(verdict));
         verdicts
     }
@@ -180,24 +177,32 @@ impl Hub {
         now: u32,
         dialect: Dialect,
         from: Option<Seat>,
-        mut accepted: Vec<(Envelope, Work)>,
+        envelopes: &[Envelope],
+        checked: Vec<Result<Proven, Rejection>>,
     ) -> Vec<Verdict> {
-        let mut verdicts = Vec::with_capacity(accepted.len());
+        if envelopes.is_empty() {
+            return Vec::new();
+        }
+        let mut verdicts = Vec::with_capacity(envelopes.len());
+        let mut new = Vec::new();
         self.with_wakes(dialect, |relay| {
             let before = relay.pool().next_expiry();
-            accepted.retain(|(envelope, work)| {
-                let verdict = relay.admit(now, from, envelope, *work);
+            for (envelope, checked) in envelopes.iter().zip(checked) {
+                let verdict = match checked {
+                    Ok(proven) => relay.admit(now, from, envelope, proven),
+                    Err(rejection) => Verdict::Rejected(rejection),
+                };
                 verdicts.push(verdict);
-                verdict == Verdict::New
-            });
+                if let (Verdict::New, Ok(proven)) = (verdict, checked) {
+                    new.push((envelope, proven.work));
+                }
+            }
             let after = relay.pool().next_expiry();
             if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
                 self.timer.notify_one();
             }
         });
-        for (envelope, work) in accepted {
-            self.delivery.offer(Arrival { envelope, work: work.get(), direct: false });
-        }
+        self.delivery.offer_new(new);
         verdicts
     }
 

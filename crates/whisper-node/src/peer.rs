@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use whisper_envelope::{Bloom, Envelope};
+use whisper_envelope::{Bloom, Topic};
 use whisper_pow::Work;
 
 use crate::{
     known::Known,
-    pool::{Pool, Ticket},
+    pool::{Entry, Pool, Ticket},
+    wire::Packed,
 };
 
 /// The largest packet that any peer takes for sure. go-ethereum compares the whole packet to its
@@ -42,7 +43,7 @@ pub(crate) struct Status {
 #[derive(Debug, Default)]
 pub(crate) struct Bundle {
     /// Highest work first; together below the peer's packet limit.
-    pub(crate) envelopes: Vec<Envelope>,
+    pub(crate) envelopes: Packed,
     /// How many were skipped for good because one alone is beyond the limit.
     pub(crate) oversized: u64,
     /// There may be more to send.
@@ -107,17 +108,17 @@ impl Peer {
         self.known.set(ticket.slot(), true);
     }
 
-    /// The envelope came into the pool. `from_it`: this peer brought it. Returns whether there is
-    /// something to send.
+    /// The envelope came into the pool; `sample` is its bloom as [`sample_of`] makes it, the same for
+    /// all peers. `from_it`: this peer brought it. Returns whether there is something to send.
     pub(crate) fn handle_new(
         &mut self,
         ticket: Ticket,
-        envelope: &Envelope,
-        work: Work,
+        entry: &Entry,
+        sample: &Bloom,
         from_it: bool,
     ) -> bool {
         self.known.set(ticket.slot(), from_it);
-        if from_it || !self.wants(envelope, work) {
+        if from_it || !self.wants(entry, sample) {
             return false;
         }
         self.pending.insert(ticket);
@@ -132,25 +133,25 @@ impl Peer {
     /// Takes the next bundle, highest work first. Nothing in it is given out a second time.
     pub(crate) fn take_bundle(&mut self, now: u32, pool: &Pool) -> Bundle {
         let mut bundle = Bundle::default();
-        let mut bytes = 0;
+        let waiting = self.pending.len();
         for _ in 0..LOOKS {
             let Some(ticket) = self.peek(pool) else {
                 self.behind = None;
                 return bundle;
             };
-            if let Some((envelope, work)) = pool.get(ticket)
-                && envelope.expiry() >= now
+            if let Some(entry) = pool.get(ticket)
+                && entry.expiry() >= now
                 && !self.known.contains(ticket.slot())
-                && self.wants(envelope, work)
+                && self.wants(entry, &sample_of(entry.topic()))
             {
-                let size = envelope.raw().len();
+                let (bytes, size) = (bundle.envelopes.bytes(), entry.raw().len());
                 if size > PACKET_LIMIT {
                     bundle.oversized += 1;
                 } else if bytes > 0 && bytes + size > BUNDLE_TARGET {
                     break;
                 } else {
-                    bytes += size;
-                    bundle.envelopes.push(envelope.clone());
+                    let expected = waiting.saturating_mul(size).min(BUNDLE_TARGET);
+                    bundle.envelopes.push(entry.raw(), expected);
                 }
                 self.known.set(ticket.slot(), true);
             }
@@ -174,11 +175,14 @@ impl Peer {
         }
     }
 
-    /// go-ethereum writes the bits of a bloom over each other where two fall into one byte, and so
-    /// do the blooms of its peers. The test is made with that form: its bits are a subset of the
-    /// correct ones, so it finds both.
-    fn wants(&self, envelope: &Envelope, work: Work) -> bool {
-        work >= self.status.min_work
-            && self.status.bloom.contains(&Bloom::of_overwriting(envelope.topic()))
+    fn wants(&self, entry: &Entry, sample: &Bloom) -> bool {
+        entry.work() >= self.status.min_work && self.status.bloom.contains(sample)
     }
+}
+
+/// The bloom of an envelope that peers' blooms are held against. go-ethereum writes the bits of a
+/// bloom over each other where two fall into one byte, and so do the blooms of its peers. The test
+/// is made with that form: its bits are a subset of the correct ones, so it finds both.
+pub(crate) fn sample_of(topic: Topic) -> Bloom {
+    Bloom::of_overwriting(topic)
 }

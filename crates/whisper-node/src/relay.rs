@@ -7,11 +7,12 @@ use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::Work;
 
 use crate::{
-    admission::{Rejection, Requirements, Verdict},
-    peer::{Peer, Status},
+    admission::{Proven, Rejection, Requirements, Verdict},
+    peer::{Peer, Status, sample_of},
     pool::{Admitted, Pool},
     settings::Settings,
     stats::RelayStats,
+    wire::Packed,
 };
 
 /// The place of a connected peer in the relay of its dialect. Used again after the peer has left.
@@ -36,7 +37,7 @@ pub(crate) enum Transmit {
     /// The node's bloom changed.
     Bloom(Bloom),
     /// Envelopes, highest work first, together below the peer's packet limit.
-    Envelopes(Vec<Envelope>),
+    Envelopes(Packed),
     /// Nothing was found yet: ask again soon, and let others have the machine meanwhile.
     Again,
     /// Nothing to do until [`Relay::poll_wake`] names the peer.
@@ -72,6 +73,10 @@ impl Relay {
             wakes: Vec::new(),
             stats: RelayStats::default(),
         }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -130,10 +135,9 @@ impl Relay {
         Some(self.seats.get(seat.index)?.as_ref()?.peer.status())
     }
 
-    /// Whether the envelope with this hash is pooled; if so, the peer that sent it need not be sent
-    /// it.
-    pub(crate) fn handle_known(&mut self, from: Option<Seat>, hash: &[u8; 32]) -> bool {
-        let Some(ticket) = self.pool.find(hash) else { return false };
+    /// Whether the envelope is pooled; if so, the peer that sent it need not be sent it.
+    pub(crate) fn handle_known(&mut self, from: Option<Seat>, envelope: &Envelope) -> bool {
+        let Some(ticket) = self.pool.find_same(envelope) else { return false };
         if let Some(peer) = from.and_then(|seat| self.peer_mut(seat)) {
             peer.handle_known(ticket);
         }
@@ -147,9 +151,10 @@ impl Relay {
         now: u32,
         from: Option<Seat>,
         envelope: &Envelope,
-        work: Work,
+        proven: Proven,
     ) -> Verdict {
-        let ticket = match self.pool.admit(now, envelope.clone(), work) {
+        let number = from.and_then(|seat| u32::try_from(seat.index).ok());
+        let ticket = match self.pool.admit(now, envelope, proven, number) {
             Admitted::New(ticket) => ticket,
             Admitted::Known(ticket) => {
                 if let Some(peer) = from.and_then(|seat| self.peer_mut(seat)) {
@@ -159,11 +164,14 @@ impl Relay {
             }
             Admitted::Full => return Verdict::Rejected(Rejection::PoolFull),
         };
-        for (index, seated) in self.seats.iter_mut().enumerate() {
-            let Some(seated) = seated else { continue };
-            let seat = Seat { dialect: self.dialect, index };
-            if seated.peer.handle_new(ticket, envelope, work, from == Some(seat)) {
-                wake(&mut self.wakes, seat, seated);
+        if let Some(entry) = self.pool.get(ticket) {
+            let sample = sample_of(entry.topic());
+            for (index, seated) in self.seats.iter_mut().enumerate() {
+                let Some(seated) = seated else { continue };
+                let seat = Seat { dialect: self.dialect, index };
+                if seated.peer.handle_new(ticket, entry, &sample, from == Some(seat)) {
+                    wake(&mut self.wakes, seat, seated);
+                }
             }
         }
         Verdict::New

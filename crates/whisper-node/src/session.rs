@@ -14,7 +14,7 @@ use tokio::{
     task::yield_now,
     time::{Instant, timeout},
 };
-use whisper_envelope::{Envelope, EnvelopeError};
+use whisper_envelope::{Envelope, EnvelopeError, Unhashed};
 
 use crate::{
     delivery::PATIENCE,
@@ -164,7 +164,7 @@ impl Session {
     fn handle_direct(&self, code: u64, payload: &Bytes) -> Result<(), Fault> {
         let malformed = |error| Fault::MalformedPacket { code, error };
         for envelope in self.wire.direct(payload).map_err(malformed)? {
-            self.hub.receive_direct(&envelope.map_err(Fault::MalformedEnvelope)?);
+            self.hub.receive_direct(&envelope.map_err(Fault::MalformedEnvelope)?.hash());
         }
         Ok(())
     }
@@ -180,7 +180,7 @@ impl Session {
                     self.send(Kind::Bloom, wire::encode_bloom(&bloom)).await?;
                 }
                 Transmit::Envelopes(envelopes) => {
-                    for packet in (self.wire.encode_envelopes)(&envelopes) {
+                    for packet in (self.wire.encode_envelopes)(envelopes) {
                         self.send(Kind::Envelopes, packet).await?;
                     }
                 }
@@ -199,22 +199,26 @@ impl Session {
     }
 }
 
-/// Decodes the next few envelopes. Breaks where they end, or at a malformed one.
+/// Decodes the next few envelopes, and hashes them together. Breaks where they end, or at a
+/// malformed one.
 fn next_batch(
     envelopes: &mut Envelopes<'_>,
 ) -> (Vec<Envelope>, ControlFlow<Result<(), EnvelopeError>>) {
     let (mut batch, mut bytes) = (Vec::new(), 0);
-    while batch.len() < BATCH && bytes < BATCH_BYTES {
+    let rest = loop {
+        if batch.len() >= BATCH || bytes >= BATCH_BYTES {
+            break ControlFlow::Continue(());
+        }
         match envelopes.next() {
             Some(Ok(envelope)) => {
                 bytes += envelope.raw().len();
                 batch.push(envelope);
             }
-            Some(Err(error)) => return (batch, ControlFlow::Break(Err(error))),
-            None => return (batch, ControlFlow::Break(Ok(()))),
+            Some(Err(error)) => break ControlFlow::Break(Err(error)),
+            None => break ControlFlow::Break(Ok(())),
         }
-    }
-    (batch, ControlFlow::Continue(()))
+    };
+    (Unhashed::hash_all(batch), rest)
 }
 
 /// Counts when a session is over, also when its future is dropped.

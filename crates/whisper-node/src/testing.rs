@@ -1,9 +1,9 @@
 //! Envelopes for tests of the machines, whose content does not matter.
 
 use whisper_envelope::{Bloom, Envelope, Topic, Unsealed};
-use whisper_pow::Work;
+use whisper_pow::{Policy, Work};
 
-use crate::peer::Status;
+use crate::{admission::Proven, peer::Status};
 
 /// The present of the tests.
 pub(crate) const NOW: u32 = 1_700_000_000;
@@ -26,6 +26,12 @@ pub(crate) fn envelope_about(topic: Topic, number: u64) -> Envelope {
 /// A live envelope with so many bytes of data.
 pub(crate) fn envelope_of_size(size: usize, number: u64) -> Envelope {
     Unsealed::v6(NOW + 50, 50, Topic(*b"test"), &vec![0; size]).seal(number)
+}
+
+/// As much work as is said, whatever the hashes of an envelope show.
+pub(crate) fn proven(amount: f64) -> Proven {
+    let proof = Policy::default().proof(&envelope(0), 50).unwrap();
+    Proven { work: work(amount), proof }
 }
 
 pub(crate) fn work(amount: f64) -> Work {

@@ -2,6 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
+use bytes::Bytes;
 use p2p_identity::NodeId;
 use p2p_mux::{Channel, Exit, Protocol};
 use tokio::time::Instant;
@@ -22,6 +23,7 @@ use crate::{
     keys::Keys,
     lock::{read, write},
     mailbox::Mailbox,
+    pool::Entry,
     post::{Post, PostError},
     received::Received,
     remote::Remote,
@@ -281,22 +283,19 @@ impl Whisper {
     pub fn all_messages(&self, id: &FilterId) -> Option<Vec<Received>> {
         let filter = read(self.0.hub.delivery.filters()).get(id).cloned()?;
         let candidates = self.0.hub.with_relays(|relay| {
-            let of_topic =
-                relay.pool().iter().filter(|(envelope, _)| filter.has_topic(envelope.topic()));
-            of_topic.map(|(envelope, work)| (envelope.clone(), work.get())).collect::<Vec<_>>()
+            let entries = relay.pool().iter().filter(|entry| filter.has_topic(entry.topic()));
+            let entries = entries.filter(|entry| filter.admits(entry.work().get(), false));
+            let copy = |entry: &Entry| {
+                (relay.dialect(), Bytes::copy_from_slice(entry.raw()), entry.work().get())
+            };
+            entries.map(copy).collect::<Vec<_>>()
         });
-        let open = |(envelope, work): &(Envelope, f64)| {
-            let message = filter.open(envelope).ok().filter(|message| filter.wants(message))?;
-            Some(filter.received(envelope, *work, false, message))
+        let open = |(dialect, raw, work)| {
+            let envelope = Envelope::decode(dialect, raw).ok()?;
+            let message = filter.open(&envelope).ok().filter(|message| filter.wants(message))?;
+            Some(filter.received(&envelope, work, false, message))
         };
-        Some(
-            candidates
-                .iter()
-                .flatten()
-                .filter(|(_, work)| filter.admits(*work, false))
-                .filter_map(open)
-                .collect(),
-        )
+        Some(candidates.into_iter().flatten().filter_map(open).collect())
     }
 
     /// All counters.

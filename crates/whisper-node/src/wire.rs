@@ -6,14 +6,16 @@
 
 use bytes::Bytes;
 use p2p_mux::rlp::{self, Item, List};
-use whisper_envelope::{Bloom, Dialect, Envelope, EnvelopeError};
+use whisper_envelope::{Bloom, Dialect, EnvelopeError, Unhashed};
 use whisper_pow::{Policy, Rule, Work};
 
 use crate::{fault::Fault, peer::Status};
 
+mod packed;
 mod v5;
 mod v6;
 
+pub(crate) use packed::Packed;
 pub(crate) use v5::V5;
 pub(crate) use v6::V6;
 
@@ -47,7 +49,7 @@ pub(crate) struct Wire {
     pub(crate) encode_status: fn(&Status) -> Bytes,
     pub(crate) decode_status: fn(&[u8]) -> Result<Status, Fault>,
     /// Packets for these envelopes: one list of all of them, or one each.
-    pub(crate) encode_envelopes: fn(&[Envelope]) -> Vec<Bytes>,
+    pub(crate) encode_envelopes: fn(Packed) -> Vec<Bytes>,
     /// The envelopes of one packet of kind [`Kind::Envelopes`].
     pub(crate) envelopes: fn(&Bytes) -> Result<Envelopes<'_>, rlp::Error>,
 }
@@ -100,7 +102,7 @@ enum Rest<'a> {
 }
 
 /// The envelopes of one packet, decoded one by one: a malformed one does not take away those before
-/// it.
+/// it. They are hashed later, together.
 #[derive(Debug)]
 pub(crate) struct Envelopes<'a> {
     dialect: Dialect,
@@ -109,7 +111,7 @@ pub(crate) struct Envelopes<'a> {
 }
 
 impl Iterator for Envelopes<'_> {
-    type Item = Result<Envelope, EnvelopeError>;
+    type Item = Result<Unhashed, EnvelopeError>;
 
     /// The envelope shares the packet's buffer: whoever keeps it must detach it.
     fn next(&mut self) -> Option<Self::Item> {
@@ -118,7 +120,7 @@ impl Iterator for Envelopes<'_> {
             Rest::One(item) => Ok(item.take()?),
         };
         let decode =
-            |item: Item<'_>| Envelope::decode(self.dialect, self.payload.slice_ref(item.raw()));
+            |item: Item<'_>| Unhashed::decode(self.dialect, self.payload.slice_ref(item.raw()));
         Some(item.map_err(EnvelopeError::from).and_then(decode))
     }
 }

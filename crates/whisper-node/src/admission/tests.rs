@@ -9,7 +9,9 @@ fn requirements(min_work: f64) -> Requirements {
 }
 
 fn check(requirements: &Requirements, now: u32, envelope: &Envelope) -> Result<Work, Rejection> {
-    requirements.check(now, &Policy::default(), envelope, Origin::Remote)
+    let one = std::slice::from_ref(envelope);
+    let mut checked = requirements.check(now, &Policy::default(), one, Origin::Remote);
+    checked.pop().unwrap().map(|proven| proven.work)
 }
 
 #[test]
@@ -89,8 +91,9 @@ fn the_old_bloom_is_accepted_for_ten_seconds() {
     assert_eq!(check(&requirements, NOW + 11, &envelope(old)), Err(Rejection::OutsideBloom));
     assert!(check(&requirements, NOW + 11, &envelope(new)).is_ok());
 
-    let local = requirements.check(NOW + 11, &Policy::default(), &envelope(old), Origin::Local);
-    assert!(local.is_ok(), "the bloom does not say what may be sent");
+    let mine = [envelope(old)];
+    let local = requirements.check(NOW + 11, &Policy::default(), &mine, Origin::Local);
+    assert!(local[0].is_ok(), "the bloom does not say what may be sent");
 }
 
 #[test]

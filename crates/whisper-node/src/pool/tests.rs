@@ -1,18 +1,21 @@
+use std::cmp::Reverse;
+
 use proptest::prelude::*;
+use whisper_pow::Work;
 
 use super::*;
-use crate::testing::{NOW, envelope, envelope_of_size, envelope_until, work};
+use crate::testing::{NOW, envelope, envelope_of_size, envelope_until, proven, work};
 
 fn pool() -> Pool {
     Pool::new(usize::MAX)
 }
 
 fn admit(pool: &mut Pool, number: u64, amount: f64) -> Admitted {
-    pool.admit(NOW, envelope(number), work(amount))
+    pool.admit(NOW, &envelope(number), proven(amount), None)
 }
 
 fn hashes(pool: &Pool) -> Vec<[u8; 32]> {
-    pool.iter().map(|(envelope, _)| *envelope.hash()).collect()
+    pool.iter().map(Entry::hash).collect()
 }
 
 #[test]
@@ -20,15 +23,29 @@ fn knows_what_it_holds() {
     let mut pool = pool();
     let Admitted::New(ticket) = admit(&mut pool, 1, 1.0) else { panic!("refused") };
     assert_eq!(admit(&mut pool, 1, 1.0), Admitted::Known(ticket));
-    assert_eq!(pool.get(ticket), Some((&envelope(1), work(1.0))));
-    assert_eq!(pool.len(), 1);
+    let entry = pool.get(ticket).unwrap();
+    assert_eq!((entry.raw(), entry.hash()), (envelope(1).raw().as_ref(), *envelope(1).hash()));
+    assert_eq!((entry.work(), *entry.proof()), (proven(1.0).work, proven(1.0).proof));
+    assert_eq!(pool.find(envelope(1).hash()), Some(ticket));
+    assert_eq!((pool.find(envelope(2).hash()), pool.len()), (None, 1));
+}
+
+#[test]
+fn remembers_when_it_came_and_from_where() {
+    let mut pool = pool();
+    for (number, now, from) in [(1, NOW + 5, Some(7)), (2, NOW, None)] {
+        let admitted = pool.admit(now, &envelope(number), proven(1.0), from);
+        let Admitted::New(ticket) = admitted else { panic!("refused") };
+        let entry = pool.get(ticket).unwrap();
+        assert_eq!((entry.from(), entry.arrived()), (from, NOW + 5), "time does not go back");
+    }
 }
 
 #[test]
 fn expires_to_the_second() {
     let mut pool = pool();
     for (expiry, number) in [(NOW + 2, 1), (NOW + 1, 2), (NOW + 2, 3)] {
-        pool.admit(NOW, envelope_until(expiry, number), work(1.0));
+        pool.admit(NOW, &envelope_until(expiry, number), proven(1.0), None);
     }
     assert_eq!(pool.next_expiry(), Some(NOW + 1));
     pool.expire(NOW + 1);
@@ -53,15 +70,17 @@ fn highest_work_first_and_the_older_of_equals() {
 #[test]
 fn a_ticket_dies_with_its_envelope() {
     let mut pool = pool();
-    let Admitted::New(old) = pool.admit(NOW, envelope_until(NOW, 1), work(1.0)) else { panic!() };
-    let Admitted::New(new) = pool.admit(NOW + 1, envelope(2), work(1.0)) else { panic!() };
+    let Admitted::New(old) = pool.admit(NOW, &envelope_until(NOW, 1), proven(1.0), None) else {
+        panic!()
+    };
+    let Admitted::New(new) = pool.admit(NOW + 1, &envelope(2), proven(1.0), None) else { panic!() };
     assert_eq!(old.slot(), new.slot(), "the slot is used again");
     assert!(pool.get(old).is_none() && pool.get(new).is_some());
 }
 
 #[test]
 fn a_full_pool_takes_only_what_has_more_work() {
-    let size = cost(&envelope(0));
+    let size = cost(envelope(0).raw());
     let mut pool = Pool::new(2 * size);
     admit(&mut pool, 1, 1.0);
     admit(&mut pool, 2, 2.0);
@@ -73,14 +92,18 @@ fn a_full_pool_takes_only_what_has_more_work() {
 
 #[test]
 fn nothing_is_evicted_in_vain() {
-    let mut pool = Pool::new(4 * cost(&envelope(0)));
+    let mut pool = Pool::new(4 * cost(envelope(0).raw()));
     for (number, amount) in [(1, 1.0), (2, 5.0), (3, 1.0), (4, 1.0)] {
         admit(&mut pool, number, amount);
     }
-    let large = envelope_of_size(64 + 3 * cost(&envelope(0)), 9);
-    assert_eq!(pool.admit(NOW, large, work(4.0)), Admitted::Full, "it would need all four");
+    let large = envelope_of_size(64 + 3 * cost(envelope(0).raw()), 9);
+    assert_eq!(
+        pool.admit(NOW, &large, proven(4.0), None),
+        Admitted::Full,
+        "it would need all four"
+    );
     assert_eq!((pool.len(), pool.evicted()), (4, 0));
-    assert_eq!(pool.admit(NOW, envelope_of_size(10_000, 9), work(9.0)), Admitted::Full);
+    assert_eq!(pool.admit(NOW, &envelope_of_size(10_000, 9), proven(9.0), None), Admitted::Full);
 }
 
 /// The pool as it is meant: a list, searched each time.
@@ -94,7 +117,9 @@ impl Naive {
         }
         self.0.retain(|(envelope, _)| envelope.expiry() >= now);
         let mut rest = self.0.clone();
-        while rest.iter().map(|(it, _)| cost(it)).sum::<usize>() + cost(&envelope) > budget {
+        while rest.iter().map(|(it, _)| cost(it.raw())).sum::<usize>() + cost(envelope.raw())
+            > budget
+        {
             // The first of the least: of equals the one that came last.
             let lowest = (0..rest.len()).rev().min_by_key(|index| rest[*index].1);
             match lowest {
@@ -128,11 +153,11 @@ proptest! {
             let topic = whisper_envelope::Topic(*b"prop");
             let unsealed = whisper_envelope::Unsealed::v6(now + lives, 50, topic, &vec![0; size]);
             let (envelope, work) = (unsealed.seal(number), work(amount.into()));
-            pool.admit(now, envelope.clone(), work);
+            pool.admit(now, &envelope, Proven { work, ..proven(0.0) }, None);
             naive.admit(now, BUDGET, envelope, work);
             prop_assert!(pool.bytes() <= BUDGET);
             prop_assert_eq!(hashes(&pool), naive.hashes());
-            prop_assert_eq!(pool.bytes(), naive.0.iter().map(|(it, _)| cost(it)).sum::<usize>());
+            prop_assert_eq!(pool.bytes(), naive.0.iter().map(|(it, _)| cost(it.raw())).sum::<usize>());
             let first = naive.0.iter().map(|(envelope, _)| envelope.expiry()).min();
             prop_assert_eq!(pool.next_expiry(), first);
         }

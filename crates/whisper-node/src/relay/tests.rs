@@ -5,7 +5,9 @@ use whisper_envelope::Topic;
 use super::*;
 use crate::{
     peer::PACKET_LIMIT,
-    testing::{NOW, eager, envelope, envelope_about, envelope_of_size, envelope_until, work},
+    testing::{
+        NOW, eager, envelope, envelope_about, envelope_of_size, envelope_until, proven, work,
+    },
 };
 
 fn relay() -> Relay {
@@ -19,7 +21,12 @@ fn join(relay: &mut Relay, theirs: Status) -> Seat {
 }
 
 fn admit(relay: &mut Relay, from: Option<Seat>, number: u64, amount: f64) -> Verdict {
-    relay.admit(NOW, from, &envelope(number), work(amount))
+    relay.admit(NOW, from, &envelope(number), proven(amount))
+}
+
+fn unpacked(bundle: Packed) -> Vec<Envelope> {
+    let raws = bundle.into_each().into_iter();
+    raws.map(|raw| Envelope::decode(Dialect::V6, raw).unwrap()).collect()
 }
 
 /// All bundles that a peer is sent until it is idle.
@@ -27,7 +34,7 @@ fn bundles(relay: &mut Relay, seat: Seat) -> Vec<Vec<Envelope>> {
     let mut bundles = Vec::new();
     loop {
         match relay.poll_transmit(NOW, seat) {
-            Transmit::Envelopes(bundle) => bundles.push(bundle),
+            Transmit::Envelopes(bundle) => bundles.push(unpacked(bundle)),
             Transmit::Again => {}
             Transmit::Idle => return bundles,
             other => panic!("not asked for: {other:?}"),
@@ -57,9 +64,9 @@ fn late_joiners_get_what_is_alive_highest_work_first() {
     for (number, amount) in [(1, 1.0), (2, 3.0), (3, 2.0)] {
         admit(&mut relay, None, number, amount);
     }
-    relay.admit(NOW - 5, None, &envelope_until(NOW - 1, 4), work(9.0));
+    relay.admit(NOW - 5, None, &envelope_until(NOW - 1, 4), proven(9.0));
     let seat = join(&mut relay, eager());
-    assert!(relay.handle_known(Some(seat), envelope(3).hash()), "the peer has this one already");
+    assert!(relay.handle_known(Some(seat), &envelope(3)), "the peer has this one already");
     assert_eq!(nonces(&mut relay, seat), [2, 1]);
 }
 
@@ -71,6 +78,7 @@ fn what_comes_while_a_late_joiner_catches_up_is_sent_once_in_order() {
     }
     let seat = join(&mut relay, eager());
     let Transmit::Envelopes(first) = relay.poll_transmit(NOW, seat) else { panic!("nothing") };
+    let first = unpacked(first);
     admit(&mut relay, None, 5000, 1e6);
     admit(&mut relay, None, 5001, 0.5);
     let rest = nonces(&mut relay, seat);
@@ -85,7 +93,7 @@ fn bundles_stay_below_the_limit() {
     let seat = join(&mut relay, eager());
     let sizes = [10, 30_000, 40_000, 64 * 1024, 500_000, PACKET_LIMIT - 64, 100, 100];
     for (number, size) in (0..).zip(sizes) {
-        relay.admit(NOW, None, &envelope_of_size(size, number), work(1.0));
+        relay.admit(NOW, None, &envelope_of_size(size, number), proven(1.0));
     }
     let bundles = bundles(&mut relay, seat);
     assert_eq!(bundles.concat().len(), sizes.len());
@@ -99,7 +107,7 @@ fn bundles_stay_below_the_limit() {
 fn what_fits_into_no_packet_is_not_sent_and_counted() {
     let mut relay = relay();
     let seat = join(&mut relay, eager());
-    relay.admit(NOW, None, &envelope_of_size(PACKET_LIMIT, 1), work(2.0));
+    relay.admit(NOW, None, &envelope_of_size(PACKET_LIMIT, 1), proven(2.0));
     admit(&mut relay, None, 2, 1.0);
     assert_eq!(nonces(&mut relay, seat), [2]);
     assert_eq!(relay.stats().oversized, 1);
@@ -126,7 +134,7 @@ fn a_peer_gets_the_topics_of_its_bloom_and_the_rest_when_it_asks() {
     let mut relay = relay();
     let seat = join(&mut relay, Status { bloom: Bloom::of(first), ..eager() });
     for (topic, number) in [(first, 1), (second, 2)] {
-        relay.admit(NOW, None, &envelope_about(topic, number), work(1.0));
+        relay.admit(NOW, None, &envelope_about(topic, number), proven(1.0));
     }
     assert_eq!(nonces(&mut relay, seat), [1]);
     relay.handle_bloom(seat, Bloom::of(second));
@@ -138,7 +146,7 @@ fn a_bloom_as_go_ethereum_writes_it_is_served() {
     let topic = Topic([0, 1, 2, 0]);
     let mut relay = relay();
     let seat = join(&mut relay, Status { bloom: Bloom::of_overwriting(topic), ..eager() });
-    relay.admit(NOW, None, &envelope_about(topic, 1), work(1.0));
+    relay.admit(NOW, None, &envelope_about(topic, 1), proven(1.0));
     assert_eq!(nonces(&mut relay, seat), [1]);
 }
 
@@ -162,7 +170,7 @@ fn a_peer_that_does_not_read_is_put_off_and_misses_nothing() {
 fn a_slot_used_again_is_not_taken_for_known() {
     let mut relay = relay();
     let seat = join(&mut relay, eager());
-    relay.admit(NOW - 9, Some(seat), &envelope_until(NOW - 1, 1), work(1.0));
+    relay.admit(NOW - 9, Some(seat), &envelope_until(NOW - 1, 1), proven(1.0));
     assert_eq!(relay.handle_timeout(NOW), None);
     admit(&mut relay, None, 2, 1.0);
     assert_eq!(nonces(&mut relay, seat), [2]);
@@ -172,7 +180,7 @@ fn a_slot_used_again_is_not_taken_for_known() {
 fn an_envelope_that_expired_in_the_queue_is_not_sent() {
     let mut relay = relay();
     let seat = join(&mut relay, eager());
-    relay.admit(NOW - 9, None, &envelope_until(NOW - 1, 1), work(1.0));
+    relay.admit(NOW - 9, None, &envelope_until(NOW - 1, 1), proven(1.0));
     assert_eq!(nonces(&mut relay, seat), [0; 0]);
 }
 

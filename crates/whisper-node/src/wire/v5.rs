@@ -5,10 +5,10 @@
 
 use bytes::Bytes;
 use p2p_mux::rlp::{self, Item};
-use whisper_envelope::{Bloom, Dialect, Envelope};
+use whisper_envelope::{Bloom, Dialect};
 use whisper_pow::{Rule, Work};
 
-use super::{Envelopes, Kind, Rest, Wire};
+use super::{Envelopes, Kind, Packed, Rest, Wire};
 use crate::{fault::Fault, peer::Status};
 
 const VERSION: u64 = 5;
@@ -22,7 +22,8 @@ pub(crate) static V5: Wire = Wire {
     rule: Some(Rule::GETH_1_8),
     encode_status,
     decode_status,
-    encode_envelopes,
+    // One packet for each envelope.
+    encode_envelopes: Packed::into_each,
     envelopes,
 };
 
@@ -39,11 +40,6 @@ fn decode_status(payload: &[u8]) -> Result<Status, Fault> {
         return Err(Fault::WrongVersion { theirs, ours: VERSION });
     }
     Ok(Status { min_work: Work::ZERO, bloom: Bloom::FULL, light: false })
-}
-
-/// One packet for each envelope.
-fn encode_envelopes(envelopes: &[Envelope]) -> Vec<Bytes> {
-    envelopes.iter().map(|envelope| envelope.raw().clone()).collect()
 }
 
 /// One envelope, bare. Bytes after it are ignored, as by go-ethereum.

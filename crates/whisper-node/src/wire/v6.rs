@@ -1,8 +1,8 @@
 //! shh/6, as go-ethereum and its kin speak it.
 
 use bytes::{Bytes, BytesMut};
-use p2p_mux::rlp::{self, Header, Item, List};
-use whisper_envelope::{Bloom, Dialect, Envelope};
+use p2p_mux::rlp::{self, Item, List};
+use whisper_envelope::{Bloom, Dialect};
 use whisper_pow::Work;
 
 use super::{Envelopes, Kind, Rest, Wire, bloom_from_bytes, min_work_from_bits};
@@ -26,7 +26,8 @@ pub(crate) static V6: Wire = Wire {
     rule: None,
     encode_status,
     decode_status,
-    encode_envelopes,
+    // One list of all envelopes.
+    encode_envelopes: |envelopes| vec![envelopes.into_list()],
     envelopes,
 };
 
@@ -65,18 +66,6 @@ fn decode_status(payload: &[u8]) -> Result<Status, Fault> {
 
 fn next<'a>(list: &mut List<'a>) -> Option<Item<'a>> {
     list.optional().ok().flatten()
-}
-
-/// One list of all envelopes, each as it was received.
-fn encode_envelopes(envelopes: &[Envelope]) -> Vec<Bytes> {
-    let payload_length = envelopes.iter().map(|envelope| envelope.raw().len()).sum();
-    let header = Header { list: true, payload_length };
-    let mut out = BytesMut::with_capacity(header.length_with_payload());
-    header.encode(&mut out);
-    for envelope in envelopes {
-        out.extend_from_slice(envelope.raw());
-    }
-    vec![out.freeze()]
 }
 
 /// Bytes after the list are ignored, as by go-ethereum.

@@ -1,0 +1,80 @@
+//! An envelope that was read but not hashed yet, so that many can be hashed side by side.
+
+use std::fmt;
+
+use bytes::Bytes;
+use keccak_lanes::{keccak256, keccak256_batch};
+
+use crate::{Dialect, Envelope, EnvelopeError, Unsealed};
+
+/// An envelope whose hash is not known yet.
+///
+/// Hashing is most of what reading an envelope costs, and many hashes at once cost a fraction of as
+/// many one after the other: who gets a packet of envelopes reads them all and hashes them together.
+///
+/// ```
+/// use whisper_envelope::{Dialect, Envelope, Topic, Unhashed, Unsealed};
+///
+/// let sealed = [1, 2].map(|nonce| Unsealed::v6(1_700_000_050, 50, Topic(*b"news"), b"..").seal(nonce));
+/// let read: Result<Vec<_>, _> =
+///     sealed.iter().map(|it| Unhashed::decode(Dialect::V6, it.raw().clone())).collect();
+/// assert_eq!(Unhashed::hash_all(read?), sealed);
+/// # Ok::<_, whisper_envelope::EnvelopeError>(())
+/// ```
+#[derive(Clone)]
+pub struct Unhashed {
+    /// What `raw` says but for the nonce.
+    pub(crate) unsealed: Unsealed,
+    pub(crate) nonce: u64,
+    pub(crate) raw: Bytes,
+}
+
+impl Unhashed {
+    /// Reads an envelope that is the whole of `raw`, as [`Envelope::decode`] does. Costs one pass
+    /// over the field headers; allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it has not exactly the fields of the `dialect`, each canonical and of the right length.
+    pub fn decode(dialect: Dialect, raw: Bytes) -> Result<Self, EnvelopeError> {
+        let (unsealed, nonce) = rlp_codec::decode_list(&raw, |list| {
+            let start = list.offset();
+            let mut fields = (dialect.differences().decode)(list)?;
+            fields.data = fields.data.start - start..fields.data.end - start;
+            let body = raw.slice(start..list.offset());
+            Ok::<_, EnvelopeError>((Unsealed { dialect, fields, body }, list.uint()?))
+        })?;
+        Ok(Self { unsealed, nonce, raw })
+    }
+
+    /// The envelope as RLP, exactly as it came.
+    #[must_use]
+    pub const fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    /// The envelope, hashed by itself.
+    #[must_use]
+    pub fn hash(self) -> Envelope {
+        let hash = keccak256(&self.raw);
+        Envelope::new(self, hash)
+    }
+
+    /// The envelopes, in the same order, hashed side by side.
+    #[must_use]
+    pub fn hash_all(unhashed: Vec<Self>) -> Vec<Envelope> {
+        let mut hashes = vec![[0; 32]; unhashed.len()];
+        let raws: Vec<&[u8]> = unhashed.iter().map(|it| it.raw.as_ref()).collect();
+        keccak256_batch(&raws, &mut hashes);
+        unhashed.into_iter().zip(hashes).map(|(it, hash)| Envelope::new(it, hash)).collect()
+    }
+}
+
+impl fmt::Debug for Unhashed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unhashed")
+            .field("nonce", &self.nonce)
+            .field("unsealed", &self.unsealed)
+            .finish_non_exhaustive()
+    }
+}
