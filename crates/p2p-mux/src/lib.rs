@@ -164,6 +164,7 @@ mod restart;
 mod schedule;
 mod slot;
 mod stats;
+mod sum;
 #[cfg(feature = "tokio")]
 mod traffic;
 #[cfg(feature = "tokio")]

@@ -2,6 +2,9 @@
 //!
 //! The connection counts in [`Meters`], which it alone writes; a [`Stats`] is a copy that anybody
 //! may take at any time. Neither needs a lock.
+//!
+//! The structs of the copy are exhaustive on purpose: who gives every counter a name, as a metrics
+//! system wants it, learns from the compiler that there is a new one.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -38,7 +41,6 @@ pub struct Stats {
 
 /// The counters of one slot, at one moment. Bytes are payload, decompressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct SlotStats {
     /// Which sub-protocol.
     pub capability: Capability,
@@ -74,7 +76,6 @@ pub struct SlotStats {
 
 /// The counters of one code of a slot, at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct CodeStats {
     /// The code, within the sub-protocol.
     pub code: u64,
@@ -90,7 +91,6 @@ pub struct CodeStats {
 
 /// Messages of a slot that went nowhere, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Drops {
     /// Arrived after the slot had closed, or when nobody listened any more.
     pub closed: u64,
@@ -109,7 +109,6 @@ pub struct Drops {
 
 /// How often a sub-protocol ended, by the way it did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Exits {
     /// It returned.
     pub returned: u64,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use p2p_mux::{
-    Closed, GreetError, Greeted, Origin, Reason, greet,
+    Closed, GreetError, Greeted, Origin, Peer, Reason, greet,
     identity::{Enode, NodeId},
     refuse,
     transport::Stream,
@@ -119,8 +119,8 @@ fn settle(
         remote_addr: arrival.remote_addr,
         client: peer.client().to_owned(),
     };
-    let seat =
-        Seat { shared: Arc::clone(shared), id, number: admission.number, ended, closed: None };
+    let (shared, number) = (Arc::clone(shared), admission.number);
+    let seat = Seat { shared, id, number, peer, ended, closed: None };
     Place { seat, replaced, added, run: Box::pin(run) }
 }
 
@@ -160,6 +160,7 @@ struct Seat {
     shared: Arc<Shared>,
     id: NodeId,
     number: u64,
+    peer: Peer,
     ended: CancellationToken,
     /// How the connection ended; only an announced peer has that.
     closed: Option<Closed>,
@@ -179,7 +180,10 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        let mut stats = self.peer.stats();
+        stats.forget_queues();
         let mut state = self.shared.state();
+        state.past.absorb(&stats);
         if state.slots.release(&self.id, self.number) {
             state.live.remove(&self.id);
             state.dialer.handle_disconnected(&self.id, now(), rand::random());

@@ -187,6 +187,19 @@ impl Server {
         Stats { memory, ..self.shared.state().stats }
     }
 
+    /// What all connections counted together, those included that have ended. It only grows, but for
+    /// what is queued; while one connection takes the place of another with the same peer, what the
+    /// one before counted may be missing for a moment.
+    #[must_use]
+    pub fn traffic(&self) -> p2p_mux::Stats {
+        let state = self.shared.state();
+        let mut sum = state.past.clone();
+        let live: Vec<_> = state.live.values().map(|live| live.peer.clone()).collect();
+        drop(state);
+        live.iter().for_each(|peer| sum.absorb(&peer.stats()));
+        sum
+    }
+
     /// Stops: no more accepting and dialling, a Disconnect ("quitting") to every peer, then the end
     /// of every task.
     ///

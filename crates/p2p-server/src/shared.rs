@@ -61,6 +61,8 @@ pub(crate) struct State {
     pub(crate) half_open: HalfOpen,
     pub(crate) live: HashMap<NodeId, Live>,
     pub(crate) stats: Stats,
+    /// What the connections counted that have ended.
+    pub(crate) past: p2p_mux::Stats,
     /// The node's own record, once somebody has asked for it.
     pub(crate) record: Option<Record>,
     /// None once the server has stopped, which ends the subscriptions.
@@ -160,6 +162,7 @@ impl State {
             half_open: HalfOpen::new(config.limits.max_pending),
             live: HashMap::new(),
             stats: Stats::default(),
+            past: p2p_mux::Stats::default(),
             record: None,
             events: Some(broadcast::Sender::new(config.event_buffer.max(1))),
         }

@@ -1,5 +1,6 @@
 //! What the server counted since it started. Plain numbers; naming them for a metrics system is for
-//! those above.
+//! those above. The structs are exhaustive on purpose: who names every counter learns from the
+//! compiler that there is a new one.
 
 use p2p_mux::MemoryStats;
 
@@ -8,7 +9,6 @@ use crate::slots::Refusal;
 /// Counters of one server, each since its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
-#[non_exhaustive]
 pub struct Stats {
     /// Sockets accepted, whatever became of them.
     pub accepted: u64,
@@ -35,7 +35,6 @@ pub struct Stats {
 /// [`Memory`](p2p_mux::Memory) for the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
-#[non_exhaustive]
 pub struct MemoryUse {
     /// The most they may hold, in bytes ([`Config::memory`](crate::Config::memory)).
     pub limit: usize,
@@ -57,7 +56,6 @@ impl From<MemoryStats> for MemoryUse {
 /// Refused connections in either direction, a counter for each [`Refusal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
-#[non_exhaustive]
 pub struct Refused {
     /// [`Refusal::Restricted`].
     pub restricted: u64,

@@ -57,6 +57,7 @@ mod keys;
 mod known;
 mod lock;
 mod mailbox;
+pub mod metrics;
 mod node;
 mod peer;
 mod pool;

@@ -1,9 +1,12 @@
 //! A whole node: Whisper, the peers it is spoken with, and JSON-RPC in front of it.
 
+use std::net::SocketAddr;
+
 use p2p_server::{Events, Server, StartError};
 
 use crate::{
     Settings, Whisper,
+    metrics::{self, MetricsError, MetricsServer, Sources},
     rpc::{self, RpcConfig, RpcError, RpcServer},
 };
 
@@ -17,13 +20,15 @@ pub struct NodeConfig {
     pub whisper: Settings,
     /// Where JSON-RPC is served.
     pub rpc: RpcConfig,
+    /// Where the metrics are served for Prometheus; `None`, the default, does not serve them.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl NodeConfig {
     /// A node with this network and the defaults of everything else.
     #[must_use]
     pub fn new(server: p2p_server::Config) -> Self {
-        Self { server, whisper: Settings::default(), rpc: RpcConfig::default() }
+        Self { server, whisper: Settings::default(), rpc: RpcConfig::default(), metrics: None }
     }
 }
 
@@ -37,6 +42,7 @@ pub struct Node {
     /// What has happened to the peers, from the start. More can be had from [`Server::events`].
     pub events: Events,
     rpc: RpcServer,
+    metrics: Option<MetricsServer>,
 }
 
 /// Why a node did not start. Nothing is left running.
@@ -49,11 +55,14 @@ pub enum NodeError {
     /// JSON-RPC.
     #[error(transparent)]
     Rpc(#[from] RpcError),
+    /// The metrics.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
 }
 
 impl Node {
-    /// Starts Whisper, then the network, then JSON-RPC. Must be called within a tokio runtime with its IO and time
-    /// drivers on.
+    /// Starts Whisper, then the network, then JSON-RPC and the metrics. Must be called within a tokio runtime with its
+    /// IO and time drivers on.
     ///
     /// # Errors
     ///
@@ -69,14 +78,20 @@ impl Node {
             }
         };
         let events = server.events();
-        match rpc::serve(config.rpc, whisper.clone(), server.clone()).await {
-            Ok(rpc) => Ok(Self { whisper, server, events, rpc }),
+        match serve(config.rpc, config.metrics, &whisper, &server).await {
+            Ok((rpc, metrics)) => Ok(Self { whisper, server, events, rpc, metrics }),
             Err(error) => {
                 server.stop().await;
                 whisper.stop().await;
-                Err(error.into())
+                Err(error)
             }
         }
+    }
+
+    /// Where the metrics are served, if they are.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsServer::addr)
     }
 
     /// The JSON-RPC servers: where they listen, what they counted.
@@ -88,7 +103,29 @@ impl Node {
     /// Stops answering clients and talking to peers, both at once: each has a limit of its own (2 s and 2.25 s), which
     /// no client and no peer can stretch.
     pub async fn stop(self) {
+        if let Some(metrics) = self.metrics {
+            metrics.stop().await;
+        }
         tokio::join!(self.rpc.stop(), self.server.stop());
         self.whisper.stop().await;
+    }
+}
+
+/// What others may ask of the node, over HTTP and WebSocket.
+async fn serve(
+    rpc: RpcConfig,
+    metrics: Option<SocketAddr>,
+    whisper: &Whisper,
+    server: &Server,
+) -> Result<(RpcServer, Option<MetricsServer>), NodeError> {
+    let rpc = rpc::serve(rpc, whisper.clone(), server.clone()).await?;
+    let Some(address) = metrics else { return Ok((rpc, None)) };
+    let sources = Sources { whisper: whisper.clone(), server: server.clone(), rpc: rpc.meter() };
+    match metrics::serve(address, sources).await {
+        Ok(metrics) => Ok((rpc, Some(metrics))),
+        Err(error) => {
+            rpc.stop().await;
+            Err(error.into())
+        }
     }
 }

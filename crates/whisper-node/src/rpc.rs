@@ -64,5 +64,6 @@ mod web3;
 pub use config::{HttpConfig, Limits, RpcConfig, WsConfig};
 pub use namespace::{Namespace, UnknownNamespace};
 pub use refusal::RpcStats;
-pub use serve::{RpcServer, serve};
+pub use serve::{RpcMeter, RpcServer, serve};
 pub use start_error::{RpcError, Transport};
+pub(crate) use vhosts::VirtualHosts;

@@ -28,6 +28,9 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) rpc: RpcFlags,
 
+    #[command(flatten)]
+    pub(crate) metrics: MetricsFlags,
+
     /// Lowest proof of work that this node accepts from others
     #[arg(long = "shh.pow", value_name = "POW", default_value_t = 0.2, help_heading = "Whisper")]
     pub(crate) shh_pow: f64,
@@ -158,4 +161,21 @@ pub(crate) struct RpcFlags {
     /// Origins that browsers may connect from, comma-separated, or *
     #[arg(long = "ws.origins", value_name = "ORIGINS", value_delimiter = ',')]
     pub(crate) ws_origins: Vec<String>,
+}
+
+/// Whether and where the node's figures are served.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Metrics")]
+pub(crate) struct MetricsFlags {
+    /// Serve the node's counters to Prometheus, at /metrics
+    #[arg(long)]
+    pub(crate) metrics: bool,
+
+    /// Address of the metrics server
+    #[arg(long = "metrics.addr", value_name = "IP", default_value = "127.0.0.1")]
+    pub(crate) metrics_addr: IpAddr,
+
+    /// Port of the metrics server; 0 takes a free one
+    #[arg(long = "metrics.port", value_name = "PORT", default_value_t = 6060)]
+    pub(crate) metrics_port: u16,
 }

@@ -46,10 +46,11 @@ fn banner(node: &Node) -> String {
         None => "off".to_owned(),
     };
     format!(
-        "enode      {}\nHTTP       {}\nWebSocket  {}\nCtrl-C stops the node.",
+        "enode      {}\nHTTP       {}\nWebSocket  {}\nmetrics    {}\nCtrl-C stops the node.",
         node.server.enode(),
         or_off("http", node.rpc().http_addr()),
         or_off("ws", node.rpc().ws_addr()),
+        or_off("http", node.metrics_addr()),
     )
 }
 
@@ -86,10 +87,15 @@ fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
         .map_err(|source| Failure::DataDir { path: datadir.clone(), source })?;
     let whisper = whisper_settings(flags.shh_pow, flags.shh_max_message_size)?;
     let key = node_key(&flags.network, &datadir)?;
+    let metrics = flags
+        .metrics
+        .metrics
+        .then(|| SocketAddr::new(flags.metrics.metrics_addr, flags.metrics.metrics_port));
     Ok(NodeConfig {
         server: server_config(key, flags.network),
         whisper,
         rpc: rpc_config(flags.rpc, datadir),
+        metrics,
     })
 }
 

@@ -87,6 +87,12 @@ impl RpcServer {
         self.counters.read()
     }
 
+    /// The same for somebody who has not the servers.
+    #[must_use]
+    pub fn meter(&self) -> RpcMeter {
+        RpcMeter(Arc::clone(&self.counters))
+    }
+
     /// Stops listening, gives up what is being sealed, lets other answers finish, and returns after two seconds at
     /// most, however clients behave.
     pub async fn stop(self) {
@@ -107,6 +113,18 @@ impl RpcServer {
 impl Drop for RpcServer {
     fn drop(&mut self) {
         self.stop.cancel();
+    }
+}
+
+/// Reads what the JSON-RPC servers count. It does not keep them running.
+#[derive(Clone, Debug)]
+pub struct RpcMeter(Arc<Counters>);
+
+impl RpcMeter {
+    /// As [`RpcServer::stats`].
+    #[must_use]
+    pub fn stats(&self) -> RpcStats {
+        self.0.read()
     }
 }
 

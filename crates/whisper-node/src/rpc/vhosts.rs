@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use http::header;
+use http::{Request, header};
 use jsonrpsee::server::HttpRequest;
 
 use super::guard::Rule;
@@ -15,17 +15,28 @@ use super::refusal::Refusal;
 
 /// The names that are answered.
 #[derive(Clone, Debug)]
-pub(super) struct VirtualHosts {
+pub(crate) struct VirtualHosts {
     any: bool,
     names: BTreeSet<String>,
 }
 
 impl VirtualHosts {
     /// The names as configured; `*` is any.
-    pub(super) fn new(names: &[String]) -> Self {
+    pub(crate) fn new(names: &[String]) -> Self {
         let names: BTreeSet<_> =
             names.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
         Self { any: names.contains("*"), names }
+    }
+
+    /// Whether a request is answered.
+    pub(crate) fn allow<B>(&self, request: &Request<B>) -> bool {
+        let authority = request.uri().authority().map(http::uri::Authority::as_str);
+        let host = match request.headers().get(header::HOST) {
+            Some(host) => host.to_str().ok().map(Some),
+            None => Some(authority),
+        };
+        // No browser leaves the header out, so its absence is no sign of one.
+        host.is_some_and(|host| host.is_none_or(|host| self.allows(host)))
     }
 
     /// Whether a `Host` header is answered: a known name, or an IP address, which cannot be rebound.
@@ -49,16 +60,7 @@ fn without_port(host: &str) -> &str {
 
 impl Rule for VirtualHosts {
     fn check(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        let authority = request.uri().authority().map(http::uri::Authority::as_str);
-        let host = match request.headers().get(header::HOST) {
-            Some(host) => Some(host.to_str().map_err(|_| Refusal::Host)?),
-            None => authority,
-        };
-        // No browser leaves the header out, so its absence is no sign of one.
-        match host {
-            Some(host) if !self.allows(host) => Err(Refusal::Host),
-            _ => Ok(()),
-        }
+        if self.allow(request) { Ok(()) } else { Err(Refusal::Host) }
     }
 }
 

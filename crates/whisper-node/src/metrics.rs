@@ -1,0 +1,234 @@
+//! The node's counters under the names that Prometheus knows them by, and the port where it fetches
+//! them.
+//!
+//! Everything below only counts; this is the one place that gives names. Each struct of counters is
+//! taken apart field by field, so that one which is added and not named here is an error of the
+//! compiler. Counters end in `_total`; what has no such end is a value of the moment.
+
+mod exposition;
+mod serve;
+
+use p2p_mux::{CodeStats, Drops, Exits, SlotStats};
+use p2p_server::{MemoryUse, Refused, Server};
+
+use crate::{
+    DeliveryStats, EnvelopeStats, FaultStats, Info, RejectedStats, RelayStats, SessionStats, Stats,
+    Whisper,
+    metrics::exposition::{Exposition, counter, gauge},
+    rpc::{RpcMeter, RpcStats},
+};
+
+pub use serve::{MetricsError, MetricsServer, serve};
+
+/// Where the figures come from.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// Whisper.
+    pub whisper: Whisper,
+    /// The peers.
+    pub server: Server,
+    /// JSON-RPC.
+    pub rpc: RpcMeter,
+}
+
+impl Sources {
+    /// All figures of this moment, in Prometheus' text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut out = Exposition::default();
+        info(&mut out, self.whisper.info());
+        whisper(&mut out, &self.whisper.stats());
+        server(&mut out, self.server.stats(), self.server.peer_count());
+        connections(&mut out, &self.server.traffic());
+        rpc(&mut out, self.rpc.stats());
+        out.finish()
+    }
+}
+
+/// A sample for each field of a struct of counters, the field's name as the last label's value. The
+/// pattern names every field, so that none can be left out.
+macro_rules! fields {
+    ($out:expr, $name:literal, $help:literal, $labels:expr, $label:literal,
+     $stats:expr => $type:ident { $($field:ident),* $(,)? }) => {
+        let $type { $($field),* } = $stats;
+        let family = counter($name, $help);
+        let labels: &[(&str, &str)] = &$labels;
+        $($out.sample(&family, &[labels, &[($label, stringify!($field))]].concat(), $field as f64);)*
+    };
+}
+
+fn info(out: &mut Exposition, info: Info) {
+    let Info { memory, messages, min_pow, max_message_size } = info;
+    out.value(&gauge("whisper_pool_bytes", "Memory of the pool"), memory as f64);
+    out.value(&gauge("whisper_pool_envelopes", "Envelopes in the pool"), messages as f64);
+    out.value(&gauge("whisper_min_pow", "Work that an envelope needs"), min_pow);
+    let family = gauge("whisper_max_message_bytes", "The largest envelope that is taken");
+    out.value(&family, max_message_size.into());
+}
+
+fn whisper(out: &mut Exposition, stats: &Stats) {
+    let Stats { envelopes, rejected, relay, sessions, faults, delivery } = *stats;
+    fields!(out, "whisper_envelopes_total", "Envelopes by what became of them on arrival",
+        [], "event", envelopes => EnvelopeStats { received, new, known, posted });
+    fields!(out, "whisper_envelopes_rejected_total", "Envelopes not taken into the pool",
+    [], "reason", rejected => RejectedStats {
+        zero_ttl, ttl_beyond_expiry, from_the_future, expired, very_old, too_large, low_work,
+        outside_bloom, pool_full,
+    });
+    fields!(out, "whisper_relay_total", "What the relay and the pool did",
+        [], "event", relay => RelayStats { sent, bundles, deferred, oversized, expired, evicted });
+    fields!(out, "whisper_sessions_total", "Sessions, and packets put aside",
+    [], "event", sessions => SessionStats {
+        opened, established, ended, unknown_code, second_status, requests_ignored,
+        direct_untrusted, direct_too_large, direct_received, direct_sent,
+    });
+    fields!(out, "whisper_faults_total", "Sessions cut for a breach of the protocol",
+    [], "reason", faults => FaultStats {
+        not_status, status_timeout, malformed_status, wrong_version, bad_work, bad_bloom,
+        malformed_packet, malformed_envelope, packet_too_large,
+    });
+    fields!(out, "whisper_delivery_total", "Opening of envelopes and delivery to mailboxes",
+    [], "event", delivery => DeliveryStats {
+        message_queue_full, direct_queue_full, opened, not_opened, malformed, not_matching,
+        delivered, repeated, mailbox_full,
+    });
+}
+
+fn server(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) {
+    let p2p_server::Stats {
+        accepted,
+        accept_errors,
+        inbound_failed,
+        dials,
+        dials_failed,
+        added,
+        dropped,
+        refused,
+        memory,
+    } = stats;
+    out.value(&gauge("p2p_peers", "Connected peers"), peers as f64);
+    for (family, value) in [
+        (counter("p2p_accepted_total", "Sockets accepted"), accepted),
+        (counter("p2p_accept_errors_total", "Sockets that could not be accepted"), accept_errors),
+        (counter("p2p_inbound_failed_total", "Inbound handshakes that failed"), inbound_failed),
+        (counter("p2p_dials_total", "Attempts to reach a node"), dials),
+        (counter("p2p_dials_failed_total", "Attempts without a connection"), dials_failed),
+        (counter("p2p_peers_added_total", "Peers added"), added),
+        (counter("p2p_peers_dropped_total", "Peers dropped"), dropped),
+    ] {
+        out.value(&family, value as f64);
+    }
+    fields!(out, "p2p_refused_total", "Connections refused", [], "reason", refused => Refused {
+        restricted, too_many_pending, self_connect, already_connected, too_many_peers,
+        too_many_inbound, too_many_dialled, unwanted, stopping,
+    });
+    let MemoryUse { limit, used, shortages, cut } = memory;
+    out.value(&gauge("p2p_memory_bytes", "What all connections hold"), used as f64);
+    out.value(&gauge("p2p_memory_limit_bytes", "The most they may hold"), limit as f64);
+    let family = counter("p2p_memory_shortages_total", "How often memory became short");
+    out.value(&family, shortages as f64);
+    out.value(&counter("p2p_memory_cut_total", "Peers cut for holding the most"), cut as f64);
+}
+
+/// All connections together.
+fn connections(out: &mut Exposition, stats: &p2p_mux::Stats) {
+    let p2p_mux::Stats {
+        pings_in,
+        pongs_in,
+        pongs_dropped,
+        base_ignored,
+        stalls,
+        memory_waits,
+        round_trip: _, // of one connection; a sum has none
+        slots,
+    } = stats;
+    for (family, value) in [
+        (counter("p2p_pings_received_total", "Pings that arrived"), pings_in),
+        (counter("p2p_pongs_received_total", "Pongs that arrived"), pongs_in),
+        (counter("p2p_pongs_dropped_total", "Pongs that a peer did not read"), pongs_dropped),
+        (counter("p2p_base_ignored_total", "Base messages without a meaning"), base_ignored),
+        (counter("p2p_stalls_total", "Stops of reading because a slot was full"), stalls),
+        (counter("p2p_memory_waits_total", "Waits because memory was short"), memory_waits),
+    ] {
+        out.value(&family, *value as f64);
+    }
+    slots.iter().for_each(|stats| slot(out, stats));
+}
+
+/// The numbers of one sub-protocol; the label `protocol` is its name and version.
+fn slot(out: &mut Exposition, stats: &SlotStats) {
+    let SlotStats {
+        capability,
+        messages_in,
+        bytes_in,
+        messages_out,
+        bytes_out,
+        pieces_in,
+        pieces_out,
+        codes,
+        queued_in,
+        queued_out,
+        drops,
+        exits,
+        restarts,
+        unobserved,
+    } = stats;
+    let protocol = capability.to_string();
+    let of = ("protocol", &protocol[..]);
+    for (family, received, sent) in [
+        (counter("p2p_messages_total", "Messages"), messages_in, messages_out),
+        (counter("p2p_bytes_total", "Payload, decompressed"), bytes_in, bytes_out),
+        (counter("p2p_pieces_total", "Pieces of large messages"), pieces_in, pieces_out),
+        (gauge("p2p_queued_bytes", "Bytes that wait in queues"), queued_in, queued_out),
+    ] {
+        out.sample(&family, &[of, ("direction", "in")], *received as f64);
+        out.sample(&family, &[of, ("direction", "out")], *sent as f64);
+    }
+    codes.iter().for_each(|stats| code(out, &protocol, stats));
+    fields!(out, "p2p_dropped_total", "Messages that went nowhere", [of], "reason",
+        *drops => Drops { closed, overload, memory, unsent, too_large, unfinished });
+    fields!(out, "p2p_exits_total", "How tasks of sub-protocols ended", [of], "cause",
+        *exits => Exits { returned, failed, panicked, overloaded, removed });
+    out.sample(&counter("p2p_restarts_total", "Tasks started again"), &[of], *restarts as f64);
+    let family = counter("p2p_unobserved_total", "Events that an observer had no room for");
+    out.sample(&family, &[of], *unobserved as f64);
+}
+
+fn code(out: &mut Exposition, protocol: &str, stats: &CodeStats) {
+    let CodeStats { code, messages_in, bytes_in, messages_out, bytes_out } = *stats;
+    let code = code.to_string();
+    let of = [("protocol", protocol), ("code", &code)];
+    for (family, received, sent) in [
+        (counter("p2p_code_messages_total", "Messages of one code"), messages_in, messages_out),
+        (counter("p2p_code_bytes_total", "Payload of one code"), bytes_in, bytes_out),
+    ] {
+        out.sample(&family, &[of[0], of[1], ("direction", "in")], received as f64);
+        out.sample(&family, &[of[0], of[1], ("direction", "out")], sent as f64);
+    }
+}
+
+fn rpc(out: &mut Exposition, stats: RpcStats) {
+    let RpcStats {
+        calls,
+        errors,
+        in_progress,
+        refused_host,
+        refused_origin,
+        refused_form,
+        refused_size,
+        refused_body,
+    } = stats;
+    out.value(&counter("rpc_calls_total", "Calls answered"), calls as f64);
+    out.value(&counter("rpc_errors_total", "Calls answered with an error"), errors as f64);
+    out.value(&gauge("rpc_in_progress", "Calls being answered"), in_progress as f64);
+    for (reason, value) in [
+        ("host", refused_host),
+        ("origin", refused_origin),
+        ("form", refused_form),
+        ("size", refused_size),
+        ("body", refused_body),
+    ] {
+        let family = counter("rpc_refused_total", "Requests refused before any JSON was read");
+        out.sample(&family, &[("reason", reason)], value as f64);
+    }
+}

@@ -1,0 +1,169 @@
+//! The metrics as Prometheus meets them: a running program, scraped over a socket.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use p2p_identity::SecretKey;
+use p2p_mux::Protocol;
+use p2p_server::{Config, Event, Server};
+use whisper_node::metrics::Sources;
+use whisper_node::rpc::{self, RpcConfig};
+use whisper_node::{Settings, Whisper};
+
+/// A running node, killed when the test is over.
+struct Running {
+    child: Child,
+    http: String,
+    metrics: String,
+    /// Kept open: the program prints to it until it ends.
+    _stdout: Lines<BufReader<ChildStdout>>,
+    _datadir: tempfile::TempDir,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    fn start(more: &[&str]) -> Self {
+        let datadir = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_whisper-node"))
+            .arg("--datadir")
+            .arg(datadir.path())
+            .args(["--addr", "127.0.0.1", "--port", "0", "--http.port", "0", "--ws.port", "0"])
+            .args(["--verbosity", "1"])
+            .args(more)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut value = |name: &str| {
+            let line = lines.next().unwrap().unwrap();
+            let value = line.strip_prefix(name).unwrap_or_else(|| panic!("no {name}: {line}"));
+            value.trim().trim_start_matches("http://").to_owned()
+        };
+        value("enode");
+        let http = value("HTTP");
+        value("WebSocket");
+        let metrics = value("metrics");
+        Self { child, http, metrics, _stdout: lines, _datadir: datadir }
+    }
+
+    /// The status line and the body of the answer to `request`, which is sent as it is.
+    fn raw(addr: &str, request: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.lines().next().unwrap().to_owned(), body.to_owned())
+    }
+
+    fn get(&self, path: &str) -> (String, String) {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        Self::raw(&self.metrics, &request)
+    }
+
+    /// Every sample by its name and labels.
+    fn scrape(&self) -> BTreeMap<String, f64> {
+        let (status, body) = self.get("/metrics");
+        assert_eq!(status, "HTTP/1.1 200 OK");
+        let samples = body.lines().filter(|line| !line.starts_with('#'));
+        let parse = |line: &str| {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            (name.to_owned(), value.parse().unwrap())
+        };
+        samples.map(parse).collect()
+    }
+
+    fn call(&self, method: &str, params: &str) -> String {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let (status, body) = Self::raw(&self.http, &request);
+        assert_eq!(status, "HTTP/1.1 200 OK", "{body}");
+        let (_, rest) = body.split_once("\"result\":\"").unwrap_or_else(|| panic!("{body}"));
+        rest.split_once('"').unwrap().0.to_owned()
+    }
+}
+
+#[test]
+fn figures_move_with_what_they_count() {
+    let node = Running::start(&["--metrics", "--metrics.port", "0", "--shh.pow", "0"]);
+    let before = node.scrape();
+    for name in ["whisper_pool_envelopes", "rpc_calls_total", "p2p_peers"] {
+        assert_eq!(before[name], 0.0, "{name}");
+    }
+    assert_eq!(before[r#"whisper_envelopes_total{event="posted"}"#], 0.0);
+
+    let key = node.call("shh_newSymKey", "[]");
+    let post = format!(
+        r#"[{{"symKeyID":"{key}","topic":"0x5a4ea131","ttl":50,"powTime":1,"powTarget":0,"payload":"0x00"}}]"#
+    );
+    node.call("shh_post", &post);
+
+    let after = node.scrape();
+    assert_eq!(after["rpc_calls_total"], 2.0);
+    assert_eq!(after["whisper_pool_envelopes"], 1.0);
+    assert_eq!(after[r#"whisper_envelopes_total{event="posted"}"#], 1.0);
+    assert!(after["whisper_pool_bytes"] > 256.0);
+}
+
+#[tokio::test]
+async fn what_a_connection_counted_stays_when_it_has_ended() {
+    let whisper = Whisper::new(Settings { min_work: 0.0, ..Settings::default() });
+    let config = || Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0");
+    let server = Server::start(config().protocols(whisper.protocols())).await.unwrap();
+    let mut events = server.events();
+    let rpc = RpcConfig { http: None, ws: None, ..RpcConfig::default() };
+    let rpc = rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
+    let sources = Sources { whisper: whisper.clone(), server: server.clone(), rpc: rpc.meter() };
+
+    // It waits for the node's status, and goes.
+    let brief = Protocol::new("shh", 6, 128, |_, mut channel| async move {
+        channel.recv().await;
+        Ok(())
+    });
+    let peer = config().protocol(brief).static_node(server.enode());
+    let peer = Server::start(peer).await.unwrap();
+    while !matches!(events.next().await.unwrap(), Event::Dropped { .. }) {}
+    peer.stop().await;
+    let text = sources.render();
+    let sent = r#"p2p_code_messages_total{protocol="shh/6",code="0",direction="out"}"#;
+    let sent = text.lines().find_map(|line| line.strip_prefix(sent)).unwrap();
+    assert!(sent.trim().parse::<u64>().unwrap() > 0, "the status");
+    assert!(text.contains("\np2p_peers_dropped_total "), "{text}");
+    rpc.stop().await;
+    server.stop().await;
+    whisper.stop().await;
+}
+
+#[test]
+fn what_is_no_scrape_is_refused() {
+    let node = Running::start(&["--metrics", "--metrics.port", "0"]);
+    assert_eq!(node.get("/debug/metrics/prometheus").0, "HTTP/1.1 200 OK");
+    assert_eq!(node.get("/").0, "HTTP/1.1 404 Not Found");
+    let ask = |request: &str| Running::raw(&node.metrics, request).0;
+    let rebound = "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    assert_eq!(ask(rebound), "HTTP/1.1 403 Forbidden");
+    let post = "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(ask(post), "HTTP/1.1 405 Method Not Allowed");
+    let long =
+        format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(99_999));
+    assert_eq!(ask(&long), "HTTP/1.1 431 Request Header Fields Too Large");
+}
+
+#[test]
+fn nothing_is_served_unless_asked_for() {
+    assert_eq!(Running::start(&[]).metrics, "off");
+}
