@@ -10,6 +10,7 @@ mod envelope;
 mod fixture;
 mod identity;
 mod mux;
+mod packet;
 mod rlp;
 mod rlpx;
 mod session;
@@ -19,6 +20,7 @@ pub use discovery::dns_entry;
 pub use envelope::{envelope_v5, envelope_v6, open, payload_v5, payload_v6};
 pub use identity::{ecies_open, enode, enr};
 pub use mux::{connection, hello, reason};
+pub use packet::packet;
 pub use rlp::{rlp_item, rlp_roundtrip, rlp_text};
 pub use rlpx::{ack, auth, frame, snappy};
 pub use session::shh_packet;
@@ -48,5 +50,6 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("payload_v5", payload_v5),
     ("payload_v6", payload_v6),
     ("open", open),
+    ("packet", packet),
     ("shh_packet", shh_packet),
 ];

@@ -32,8 +32,12 @@ pub(crate) fn peer(hub: &Hub, id: &NodeId) -> Option<String> {
     let (dialect, status) = hub.peer_status(id)?;
     let info = json!({
         "bloom": format!("0x{}", status.bloom),
+        "confirmations": status.confirmations,
         "light": status.light,
         "pow": status.min_work.get(),
+        "rateLimits": status.rates.map(|rates| {
+            json!({ "ip": rates.per_ip, "peer": rates.per_peer, "topic": rates.per_topic })
+        }),
         "trusted": hub.is_trusted(id),
         "version": Wire::of(dialect).version,
     });

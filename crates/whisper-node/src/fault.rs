@@ -12,6 +12,9 @@ pub(crate) enum Fault {
     NotStatus { code: u64 },
     #[error("no status in time")]
     StatusTimeout,
+    /// All that Parity ever says: it does not tell its version, nor anything that follows from one.
+    #[error("an empty status, as of Parity")]
+    EmptyStatus,
     #[error("malformed status: {0}")]
     MalformedStatus(rlp::Error),
     #[error("status of version {theirs}, agreed on {ours}")]

@@ -23,12 +23,13 @@ use crate::{
     by_dialect::ByDialect,
     delivery::Delivery,
     lock::lock,
-    peer::Status,
+    packet::{Rates, RefusedEnvelope},
     queue::Arrival,
     relay::{Relay, Seat, Transmit},
     remote::Remote,
     settings::Settings,
     stats::{Counters, RelayStats, Stats},
+    status::Status,
     wire::{self, Wire},
 };
 
@@ -91,8 +92,10 @@ impl Hub {
         self.policies.get(dialect)
     }
 
+    /// What this node says of itself to a new peer.
     pub(crate) fn status(&self, dialect: Dialect) -> Status {
-        self.with_relay(dialect, Relay::status)
+        let confirmations = self.settings.confirmations;
+        Status { confirmations, ..self.with_relay(dialect, Relay::status) }
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -220,6 +223,26 @@ impl Hub {
 
     pub(crate) fn handle_bloom(&self, seat: Seat, bloom: Bloom) {
         self.with_wakes(seat.dialect(), |relay| relay.handle_bloom(seat, bloom));
+    }
+
+    pub(crate) fn handle_rates(&self, seat: Seat, rates: Rates) {
+        self.with_wakes(seat.dialect(), |relay| relay.handle_rates(seat, rates));
+    }
+
+    /// A peer acknowledged that it took these envelopes. The one place where all of that arrives.
+    pub(crate) fn handle_acknowledged(&self, peer: &NodeId, envelopes: &[[u8; 32]]) {
+        self.counters.extensions.acks.one();
+        tracing::trace!(%peer, envelopes = envelopes.len(), "bundle acknowledged");
+    }
+
+    /// A peer said that it refused an envelope which it had been sent. The one place where all of that
+    /// arrives.
+    pub(crate) fn handle_refused(&self, peer: &NodeId, refused: &RefusedEnvelope) {
+        self.counters.extensions.refused.one();
+        if refused.may_be_the_clock() {
+            self.counters.extensions.refused_for_the_clock.one();
+        }
+        tracing::debug!(%peer, code = refused.code, text = ?refused.text, "envelope refused");
     }
 
     /// Changes what the node requires, in all dialects; the sessions tell their peers.

@@ -59,6 +59,7 @@ mod lock;
 mod mailbox;
 pub mod metrics;
 mod node;
+pub mod packet;
 mod peer;
 mod pool;
 mod post;
@@ -70,8 +71,10 @@ pub mod rpc;
 mod session;
 mod settings;
 mod stats;
+mod status;
 #[cfg(test)]
 mod testing;
+mod unconfirmed;
 mod watch;
 mod whisper;
 mod wire;
@@ -86,7 +89,8 @@ pub use received::Received;
 pub use remote::Remote;
 pub use settings::{Bounds, Clock, MAX_MESSAGE_SIZE, Settings};
 pub use stats::{
-    DeliveryStats, EnvelopeStats, FaultStats, RejectedStats, RelayStats, SessionStats, Stats,
+    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, RejectedStats, RelayStats,
+    SessionStats, Stats,
 };
 pub use watch::Watch;
 pub use whisper::{Info, NoSuchPeer, SettingError, Whisper};

@@ -12,8 +12,8 @@ use p2p_mux::{CodeStats, Drops, Exits, SlotStats};
 use p2p_server::{MemoryUse, Refused, Server};
 
 use crate::{
-    DeliveryStats, EnvelopeStats, FaultStats, Info, RejectedStats, RelayStats, SessionStats, Stats,
-    Whisper,
+    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, Info, RejectedStats, RelayStats,
+    SessionStats, Stats, Whisper,
     metrics::exposition::{Exposition, counter, gauge},
     rpc::{RpcMeter, RpcStats},
 };
@@ -67,7 +67,7 @@ fn info(out: &mut Exposition, info: Info) {
 }
 
 fn whisper(out: &mut Exposition, stats: &Stats) {
-    let Stats { envelopes, rejected, relay, sessions, faults, delivery } = *stats;
+    let Stats { envelopes, rejected, relay, sessions, extensions, faults, delivery } = *stats;
     fields!(out, "whisper_envelopes_total", "Envelopes by what became of them on arrival",
         [], "event", envelopes => EnvelopeStats { received, new, known, posted });
     fields!(out, "whisper_envelopes_rejected_total", "Envelopes not taken into the pool",
@@ -82,9 +82,14 @@ fn whisper(out: &mut Exposition, stats: &Stats) {
         opened, established, ended, unknown_code, second_status, requests_ignored,
         direct_untrusted, direct_too_large, direct_received, direct_sent,
     });
+    fields!(out, "whisper_extensions_total", "Packets beyond EIP-627",
+    [], "event", extensions => ExtensionStats {
+        acks, refused, refused_for_the_clock, unexpected, acks_unsent, rates,
+        sync_requests_ignored, sync_responses_ignored, completions_ignored, malformed,
+    });
     fields!(out, "whisper_faults_total", "Sessions cut for a breach of the protocol",
     [], "reason", faults => FaultStats {
-        not_status, status_timeout, malformed_status, wrong_version, bad_work, bad_bloom,
+        not_status, status_timeout, empty_status, malformed_status, wrong_version, bad_work, bad_bloom,
         malformed_packet, malformed_envelope, packet_too_large,
     });
     fields!(out, "whisper_delivery_total", "Opening of envelopes and delivery to mailboxes",

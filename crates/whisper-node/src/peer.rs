@@ -7,7 +7,9 @@ use whisper_pow::Work;
 
 use crate::{
     known::Known,
+    packet::Rates,
     pool::{Entry, Pool, Ticket},
+    status::Status,
     wire::Packed,
 };
 
@@ -27,17 +29,6 @@ const PENDING_LIMIT: usize = 4096;
 
 /// How many tickets are looked at in one go, so that nobody else waits long for the lock.
 const LOOKS: usize = 512;
-
-/// What a peer says of itself in its status.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Status {
-    /// The least work of the envelopes it wants.
-    pub(crate) min_work: Work,
-    /// The topics it wants.
-    pub(crate) bloom: Bloom,
-    /// Whether it is a light client, which does not relay.
-    pub(crate) light: bool,
-}
 
 /// What a look at a peer's pending envelopes brought.
 #[derive(Debug, Default)]
@@ -101,6 +92,11 @@ impl Peer {
             self.behind = Some(Ticket::FIRST);
         }
         self.status.bloom = bloom;
+    }
+
+    /// The peer changed how much it takes.
+    pub(crate) fn handle_rates(&mut self, rates: Rates) {
+        self.status.rates = Some(rates);
     }
 
     /// The peer sent an envelope that is in the pool already.

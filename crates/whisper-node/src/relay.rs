@@ -8,10 +8,12 @@ use whisper_pow::Work;
 
 use crate::{
     admission::{Proven, Rejection, Requirements, Verdict},
-    peer::{Peer, Status, sample_of},
+    packet::Rates,
+    peer::{Peer, sample_of},
     pool::{Admitted, Pool},
     settings::Settings,
     stats::RelayStats,
+    status::Status,
     wire::Packed,
 };
 
@@ -92,7 +94,7 @@ impl Relay {
         Status {
             min_work: self.requirements.min_work(),
             bloom: *self.requirements.bloom(),
-            light: false,
+            ..Status::default()
         }
     }
 
@@ -185,6 +187,11 @@ impl Relay {
     /// The peer announced another bloom.
     pub(crate) fn handle_bloom(&mut self, seat: Seat, bloom: Bloom) {
         self.change(seat, |peer| peer.handle_bloom(bloom));
+    }
+
+    /// The peer announced how much it takes.
+    pub(crate) fn handle_rates(&mut self, seat: Seat, rates: Rates) {
+        self.change(seat, |peer| peer.handle_rates(rates));
     }
 
     /// Changes what this node requires and tells all peers.

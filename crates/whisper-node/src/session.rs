@@ -5,7 +5,10 @@
 //! and its connection with "subprotocol error"; everything else that is wrong with what a peer
 //! sends is counted and passed over.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Mutex},
+};
 
 use bytes::Bytes;
 use p2p_mux::{Channel, Exit, Message, Receiver, SendError, Sender};
@@ -20,13 +23,16 @@ use crate::{
     delivery::PATIENCE,
     fault::Fault,
     hub::Hub,
-    peer::Status,
     relay::{Seat, Transmit},
     remote::Remote,
     settings::MAX_MESSAGE_SIZE,
     stats::Count,
+    status::Status,
+    unconfirmed::Unconfirmed,
     wire::{self, Envelopes, Kind, Wire},
 };
+
+mod extensions;
 
 /// How many envelopes are decoded and checked before other tasks get their turn.
 const BATCH: usize = 128;
@@ -45,6 +51,8 @@ struct Session {
     remote: Remote,
     sender: Sender,
     wake: Arc<Notify>,
+    /// What it was sent and has still to acknowledge.
+    unconfirmed: Mutex<Unconfirmed>,
 }
 
 /// Runs a session until the channel closes, the node stops, or the peer breaks the protocol.
@@ -54,7 +62,14 @@ pub(crate) async fn run(hub: Arc<Hub>, remote: Remote, channel: Channel) -> Resu
     let _ended = CountOnDrop(&hub.counters.sessions.ended);
     let (sender, receiver) = channel.split();
     let (wire, id) = (Wire::of(remote.dialect), remote.id);
-    let session = Session { wire, remote, sender, wake: Arc::default(), hub: Arc::clone(&hub) };
+    let session = Session {
+        hub: Arc::clone(&hub),
+        wire,
+        remote,
+        sender,
+        wake: Arc::default(),
+        unconfirmed: Mutex::default(),
+    };
     let ended = stop.run_until_cancelled(session.talk(receiver)).await.unwrap_or(Ok(()));
     match ended {
         Ok(()) | Err(Ended::Send(SendError::Closed)) => Ok(()),
@@ -94,8 +109,8 @@ impl Session {
             self.hub.join(&self.remote, theirs, ours, self.sender.clone(), Arc::clone(&self.wake));
         self.hub.counters.sessions.established.one();
         tokio::select! {
-            ended = self.read(seated.seat(), &mut receiver) => ended,
-            ended = self.write(seated.seat()) => ended,
+            ended = self.read(seated.seat(), &theirs, &mut receiver) => ended,
+            ended = self.write(seated.seat(), theirs.confirmations && ours.confirmations) => ended,
         }
     }
 
@@ -108,7 +123,12 @@ impl Session {
         (self.wire.decode_status)(&message.payload).map(Some)
     }
 
-    async fn read(&self, seat: Seat, receiver: &mut Receiver) -> Result<(), Ended> {
+    async fn read(
+        &self,
+        seat: Seat,
+        theirs: &Status,
+        receiver: &mut Receiver,
+    ) -> Result<(), Ended> {
         while let Some(message) = receiver.recv().await {
             if message.payload.len() > MAX_PACKET {
                 return Err(Fault::PacketTooLarge {
@@ -117,7 +137,13 @@ impl Session {
                 }
                 .into());
             }
+            let is_bundle = self.wire.kind(message.code) == Some(Kind::Envelopes);
+            let to_acknowledge =
+                (theirs.confirmations && is_bundle).then(|| message.payload.clone());
             self.handle_packet(seat, message).await?;
+            if let Some(bundle) = to_acknowledge {
+                self.acknowledge(&bundle);
+            }
         }
         Ok(())
     }
@@ -138,8 +164,8 @@ impl Session {
                 self.handle_direct(code, &payload)?;
             }
             Some(Kind::Direct) => counters.direct_untrusted.one(),
-            Some(Kind::Request) => counters.requests_ignored.one(),
             Some(Kind::Status) => counters.second_status.one(),
+            Some(kind) => self.handle_extension(seat, kind, &payload),
             None => counters.unknown_code.one(),
         }
         Ok(())
@@ -170,7 +196,8 @@ impl Session {
     }
 
     /// Woken by what is pending for this peer; the highest work goes first.
-    async fn write(&self, seat: Seat) -> Result<(), Ended> {
+    /// `confirmed`: the peer acknowledges its bundles.
+    async fn write(&self, seat: Seat, confirmed: bool) -> Result<(), Ended> {
         loop {
             match self.hub.poll_transmit(seat) {
                 Transmit::MinWork(min_work) => {
@@ -180,7 +207,11 @@ impl Session {
                     self.send(Kind::Bloom, wire::encode_bloom(&bloom)).await?;
                 }
                 Transmit::Envelopes(envelopes) => {
+                    let hashes = if confirmed { envelopes.hashes() } else { Vec::new() };
                     for packet in (self.wire.encode_envelopes)(envelopes) {
+                        if confirmed {
+                            self.expect_ack(&packet, hashes.clone());
+                        }
                         self.send(Kind::Envelopes, packet).await?;
                     }
                 }

@@ -94,6 +94,11 @@ pub struct Settings {
     pub mailbox: Bounds,
     /// How many tasks open envelopes. Default: as many as there are cores, at most 8.
     pub workers: usize,
+    /// Whether to ask the peers to acknowledge what they are sent, as nodes of status-im can: what
+    /// they refuse, they say, and delivery receipts rest on their word. Costs a hash of every bundle
+    /// and a packet for each at both ends. Default off: the status is go-ethereum's. A peer that asks
+    /// for it is always served.
+    pub confirmations: bool,
     /// How long a peer may take to send its status. Default 5 s.
     pub status_timeout: Duration,
     /// The time. Default: the system's clock.
@@ -119,6 +124,7 @@ impl Default for Settings {
             direct_queue: Bounds { items: 1024, bytes: 16 * MIB },
             mailbox: Bounds { items: 1024, bytes: 16 * MIB },
             workers: thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8),
+            confirmations: false,
             status_timeout: Duration::from_secs(5),
             clock: Clock::system(),
         }

@@ -127,12 +127,40 @@ counters! {
 }
 
 counters! {
+    /// Packets beyond EIP-627: see [`packet`](crate::packet).
+    ExtensionCounters => ExtensionStats {
+        /// Bundles that peers acknowledged.
+        acks,
+        /// Envelopes that peers said they refused.
+        refused,
+        /// Among these, those with a code that stands for a clock which differs, in some release.
+        refused_for_the_clock,
+        /// Acknowledgements of bundles, and answers to them, that the peer was not sent, or long ago.
+        unexpected,
+        /// Acknowledgements that were not sent, for want of room in what waits to be sent.
+        acks_unsent,
+        /// Rate limits that peers announced after their status.
+        rates,
+        /// Requests of mail servers to copy from this node, which is none.
+        sync_requests_ignored,
+        /// Answers to such, which this node did not ask for.
+        sync_responses_ignored,
+        /// Answers of mail servers, which this node did not ask for.
+        completions_ignored,
+        /// Packets of all these kinds that were malformed, and requests to a mail server.
+        malformed,
+    }
+}
+
+counters! {
     /// Sessions cut by this node, one counter for each kind of breach of the protocol.
     FaultCounters => FaultStats {
         /// The first packet was not a status.
         not_status,
         /// No status in time.
         status_timeout,
+        /// A status that says nothing, as Parity's.
+        empty_status,
         /// A status that is not a list with a version.
         malformed_status,
         /// A status of another version than the one agreed on.
@@ -155,6 +183,7 @@ impl FaultCounters {
         match fault {
             Fault::NotStatus { .. } => &self.not_status,
             Fault::StatusTimeout => &self.status_timeout,
+            Fault::EmptyStatus => &self.empty_status,
             Fault::MalformedStatus(_) => &self.malformed_status,
             Fault::WrongVersion { .. } => &self.wrong_version,
             Fault::BadWork => &self.bad_work,
@@ -230,6 +259,7 @@ pub(crate) struct Counters {
     pub(crate) envelopes: EnvelopeCounters,
     pub(crate) rejected: RejectedCounters,
     pub(crate) sessions: SessionCounters,
+    pub(crate) extensions: ExtensionCounters,
     pub(crate) faults: FaultCounters,
     pub(crate) delivery: DeliveryCounters,
 }
@@ -241,6 +271,7 @@ impl Counters {
             rejected: self.rejected.snapshot(),
             relay,
             sessions: self.sessions.snapshot(),
+            extensions: self.extensions.snapshot(),
             faults: self.faults.snapshot(),
             delivery: self.delivery.snapshot(),
         }
@@ -259,6 +290,8 @@ pub struct Stats {
     pub relay: RelayStats,
     /// Sessions, and packets put aside.
     pub sessions: SessionStats,
+    /// Packets beyond EIP-627.
+    pub extensions: ExtensionStats,
     /// Sessions cut by this node, by reason.
     pub faults: FaultStats,
     /// Opening and delivery.

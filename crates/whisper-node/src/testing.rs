@@ -1,9 +1,9 @@
 //! Envelopes for tests of the machines, whose content does not matter.
 
-use whisper_envelope::{Bloom, Envelope, Topic, Unsealed};
+use whisper_envelope::{Envelope, Topic, Unsealed};
 use whisper_pow::{Policy, Work};
 
-use crate::{admission::Proven, peer::Status};
+use crate::{admission::Proven, status::Status};
 
 /// The present of the tests.
 pub(crate) const NOW: u32 = 1_700_000_000;
@@ -40,5 +40,5 @@ pub(crate) fn work(amount: f64) -> Work {
 
 /// A peer that wants everything.
 pub(crate) fn eager() -> Status {
-    Status { min_work: Work::ZERO, bloom: Bloom::FULL, light: false }
+    Status::default()
 }

@@ -9,7 +9,7 @@ use p2p_mux::rlp::{self, Item, List};
 use whisper_envelope::{Bloom, Dialect, EnvelopeError, Unhashed};
 use whisper_pow::{Policy, Rule, Work};
 
-use crate::{fault::Fault, peer::Status};
+use crate::{fault::Fault, status::Status};
 
 mod packed;
 mod v5;
@@ -29,6 +29,13 @@ pub(crate) enum Kind {
     Envelopes,
     MinWork,
     Bloom,
+    Ack,
+    Response,
+    Rates,
+    SyncRequest,
+    SyncResponse,
+    /// From a mail server.
+    Completion,
     /// For a mail server.
     Request,
     /// From a trusted peer to this node alone.

@@ -1,6 +1,9 @@
 //! Envelopes on their way out.
 
+use std::ops::Range;
+
 use bytes::{BufMut as _, Bytes, BytesMut};
+use keccak_lanes::keccak256;
 use p2p_mux::rlp::Header;
 
 /// What is left free before the first envelope: a list's header is put there when all are in, and
@@ -42,6 +45,16 @@ impl Packed {
         self.ends.is_empty()
     }
 
+    /// The ids of all of them. Computed each time.
+    pub(crate) fn hashes(&self) -> Vec<[u8; 32]> {
+        self.spans().map(|span| keccak256(&self.buffer[span])).collect()
+    }
+
+    fn spans(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = [HEADROOM].into_iter().chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| start..*end)
+    }
+
     /// One list of all of them.
     pub(crate) fn into_list(mut self) -> Bytes {
         if self.is_empty() {
@@ -58,9 +71,9 @@ impl Packed {
 
     /// Each by itself.
     pub(crate) fn into_each(self) -> Vec<Bytes> {
+        let spans: Vec<_> = self.spans().collect();
         let buffer = self.buffer.freeze();
-        let starts = [HEADROOM].into_iter().chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| buffer.slice(start..*end)).collect()
+        spans.into_iter().map(|span| buffer.slice(span)).collect()
     }
 }
 
@@ -97,6 +110,7 @@ mod tests {
         let raws = [vec![1; 300], vec![2; 10], vec![3; 1000]];
         let packed = packed(&raws);
         assert_eq!((packed.len(), packed.bytes()), (3, 1310));
+        assert_eq!(packed.hashes(), raws.each_ref().map(|raw| keccak256(raw)));
         assert_eq!(packed.into_each(), raws);
         assert_eq!(Packed::default().into_each().len(), 0);
     }

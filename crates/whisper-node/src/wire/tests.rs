@@ -3,7 +3,10 @@ use std::collections::HashSet;
 use whisper_envelope::{Envelope, Unhashed};
 
 use super::*;
-use crate::testing::{eager, envelope, work};
+use crate::{
+    packet::Rates,
+    testing::{eager, envelope, work},
+};
 
 /// Payloads as go-ethereum 1.8.27 sends them.
 fn vectors() -> Vec<serde_json::Value> {
@@ -52,12 +55,19 @@ fn requirement_and_bloom_as_go_ethereum_sends_them() {
 #[test]
 fn only_the_version_of_a_status_is_mandatory() {
     let with_work = Status { min_work: work(0.2), ..eager() };
+    let confirming = Status { confirmations: true, ..with_work };
+    let rates = Some(Rates { per_ip: 1, per_peer: 2, per_topic: 3 });
+    let limiting = Status { rates, ..confirming };
     let accepted = [
         ("c106", eager(), "version alone"),
         ("ca06883fc999999999999a", with_work, "and work"),
         ("cb06883fc999999999999a80", with_work, "and no bloom"),
         ("cd06883fc999999999999a80c005", with_work, "light client is a list, one more element"),
-        ("ce06883fc999999999999a80800102", with_work, "status-im's extensions"),
+        ("ce06883fc999999999999a80800102", confirming, "rate limits are no list"),
+        ("d106883fc999999999999a808001c3010203", limiting, "status-im's extensions"),
+        ("d206883fc999999999999a808001c301020304", limiting, "and one more element"),
+        ("d006883fc999999999999a808001c20102", confirming, "a rate limit is missing"),
+        ("d106883fc999999999999a808005c3010203", with_work, "confirmations are no boolean"),
         ("c206c0", eager(), "work is a list"),
         ("cb06883fc999999999999ac0", with_work, "bloom is a list"),
         ("c106ff", eager(), "bytes after it"),
@@ -68,9 +78,26 @@ fn only_the_version_of_a_status_is_mandatory() {
 }
 
 #[test]
+fn extensions_are_written_where_there_are_any() {
+    let plain = Status { min_work: work(0.2), ..eager() };
+    let confirming = Status { confirmations: true, ..plain };
+    let limiting = Status { rates: Some(Rates { per_peer: 2, ..Rates::default() }), ..plain };
+    for (status, expected) in [
+        (plain, "cc06883fc999999999999a8080"),
+        (confirming, "cd06883fc999999999999a808001"),
+        (limiting, "d106883fc999999999999a808080c3800280"),
+    ] {
+        let written = (V6.encode_status)(&status);
+        assert_eq!(hex::encode(&written), expected);
+        assert_eq!((V6.decode_status)(&written), Ok(status));
+    }
+}
+
+#[test]
 fn refused_statuses() {
     let status = |payload: &str| (V6.decode_status)(&hex::decode(payload).unwrap());
-    for payload in ["06", "c0", "", "c2", "c1c0"] {
+    assert_eq!(status("c0"), Err(Fault::EmptyStatus), "Parity's");
+    for payload in ["06", "", "c2", "c1c0"] {
         assert!(matches!(status(payload), Err(Fault::MalformedStatus(_))), "{payload}");
     }
     assert_eq!(status("c105"), Err(Fault::WrongVersion { theirs: 5, ours: 6 }));
@@ -171,7 +198,7 @@ fn codes_and_kinds_are_a_table() {
         assert_eq!(wire.version, wire.dialect.version());
         assert!(std::ptr::eq(Wire::of(wire.dialect), wire));
     }
-    for unknown in [4, 11, 12, 20, 123, 125, 128, u64::MAX] {
+    for unknown in [4, 10, 13, 21, 122, 128, u64::MAX] {
         assert_eq!(V6.kind(unknown), None, "{unknown}");
     }
 }

@@ -5,11 +5,11 @@
 
 use bytes::Bytes;
 use p2p_mux::rlp::{self, Item};
-use whisper_envelope::{Bloom, Dialect};
-use whisper_pow::{Rule, Work};
+use whisper_envelope::Dialect;
+use whisper_pow::Rule;
 
 use super::{Envelopes, Kind, Packed, Rest, Wire};
-use crate::{fault::Fault, peer::Status};
+use crate::{fault::Fault, status::Status};
 
 const VERSION: u64 = 5;
 
@@ -39,7 +39,7 @@ fn decode_status(payload: &[u8]) -> Result<Status, Fault> {
     if theirs != VERSION {
         return Err(Fault::WrongVersion { theirs, ours: VERSION });
     }
-    Ok(Status { min_work: Work::ZERO, bloom: Bloom::FULL, light: false })
+    Ok(Status::default())
 }
 
 /// One envelope, bare. Bytes after it are ignored, as by go-ethereum.

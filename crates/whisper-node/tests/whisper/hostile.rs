@@ -43,9 +43,15 @@ async fn the_first_packet_is_not_a_status() {
 
 #[tokio::test]
 async fn malformed_status() {
-    for payload in [&[][..], &[0x06], &[0xc0], &[0xff; 20]] {
+    for payload in [&[][..], &[0x06], &[0xc1, 0xc0], &[0xff; 20]] {
         assert_eq!(turned_away(0, payload).await.malformed_status, 1, "{payload:?}");
     }
+}
+
+#[tokio::test]
+async fn the_empty_status_of_parity_has_a_reason_of_its_own() {
+    let faults = turned_away(0, &[0xc0]).await;
+    assert_eq!((faults.empty_status, faults.malformed_status), (1, 0));
 }
 
 #[tokio::test]
@@ -131,11 +137,11 @@ async fn what_has_no_meaning_is_ignored_and_counted() {
     let node = node();
     let mut watch = watch(&node);
     let peer = RawPeer::greeted(&node).await;
-    for code in [4, 11, 12, 20, 123, 125] {
+    for code in [4, 10, 13, 21, 122, 99] {
         peer.send(code, &[0xde, 0xad]).await;
     }
     peer.send(0, &[0xff]).await; // a second status, whatever it says
-    peer.send(126, &[0xff]).await; // a request to a mail server
+    peer.send(126, envelope(b"").raw()).await; // a request to a mail server
     peer.send(127, &[0xff]).await; // a direct message, not trusted
     peer.send_envelopes(&[&envelope(b"good")]).await;
     assert_eq!(next(&mut watch).await, b"good");

@@ -215,7 +215,7 @@ async fn direct_messages_and_requests_have_codes_of_their_own_in_v5() {
     let mut at_far = far.watch(spec).unwrap();
     let joined = join_in(Dialect::V5, &node, &far);
     let mut peer = RawPeer::greeted_in_v5(&node).await;
-    peer.send(3, &[0xff]).await;
+    peer.send(3, old(b"a request").raw()).await;
     peer.send(2, &[0xff]).await;
     for code in [4, 63, 11, 126, 127] {
         peer.send(code, &[0xff]).await;

@@ -1,0 +1,88 @@
+//! The packets beyond EIP-627: acknowledgements, and what is for mail servers.
+//!
+//! None of them ends a session, whatever it says: they are extensions, and who does not know them is
+//! to ignore them.
+
+use bytes::Bytes;
+
+use super::Session;
+use crate::{
+    lock::lock,
+    packet::{Ack, Completion, PacketError, Rates, Request, Response, SyncRequest, SyncResponse},
+    relay::Seat,
+    wire::Kind,
+};
+
+impl Session {
+    /// A packet of an extension. One that is malformed is counted and ignored.
+    pub(super) fn handle_extension(&self, seat: Seat, kind: Kind, payload: &Bytes) {
+        if let Err(error) = self.try_extension(seat, kind, payload) {
+            self.hub.counters.extensions.malformed.one();
+            tracing::debug!(peer = %self.remote.id, ?kind, %error, "malformed packet ignored");
+        }
+    }
+
+    fn try_extension(&self, seat: Seat, kind: Kind, payload: &Bytes) -> Result<(), PacketError> {
+        let counters = &self.hub.counters.extensions;
+        match kind {
+            Kind::Ack => self.handle_ack(Ack::decode(payload)?),
+            Kind::Response => self.handle_response(&Response::decode(payload)?),
+            Kind::Rates => {
+                self.hub.handle_rates(seat, Rates::decode(payload)?);
+                counters.rates.one();
+            }
+            Kind::SyncRequest => {
+                SyncRequest::decode(payload)?;
+                counters.sync_requests_ignored.one();
+            }
+            Kind::SyncResponse => {
+                SyncResponse::decode(payload)?;
+                counters.sync_responses_ignored.one();
+            }
+            Kind::Completion => {
+                Completion::decode(payload)?;
+                counters.completions_ignored.one();
+            }
+            Kind::Request => {
+                Request::decode(self.wire.dialect, payload)?;
+                self.hub.counters.sessions.requests_ignored.one();
+            }
+            Kind::Status | Kind::Envelopes | Kind::MinWork | Kind::Bloom | Kind::Direct => {}
+        }
+        Ok(())
+    }
+
+    fn handle_ack(&self, ack: Ack) {
+        match lock(&self.unconfirmed).handle_ack(&ack.0) {
+            Some(envelopes) => self.hub.handle_acknowledged(&self.remote.id, &envelopes),
+            None => self.hub.counters.extensions.unexpected.one(),
+        }
+    }
+
+    /// What a peer says of a bundle comes before it acknowledges it.
+    fn handle_response(&self, response: &Response) {
+        let mut unconfirmed = lock(&self.unconfirmed);
+        if !unconfirmed.contains(&response.bundle) {
+            return self.hub.counters.extensions.unexpected.one();
+        }
+        for refused in &response.refused {
+            if unconfirmed.handle_refused(&response.bundle, &refused.hash) {
+                self.hub.handle_refused(&self.remote.id, refused);
+            }
+        }
+    }
+
+    /// Remembers a bundle that is about to be sent, to a peer that will acknowledge it.
+    pub(super) fn expect_ack(&self, bundle: &Bytes, envelopes: Vec<[u8; 32]>) {
+        lock(&self.unconfirmed).handle_sent(Ack::of(bundle).0, envelopes);
+    }
+
+    /// Acknowledges a bundle, if there is room for that in what waits to be sent: who reads must not
+    /// wait for who writes.
+    pub(super) fn acknowledge(&self, bundle: &Bytes) {
+        let Some(code) = self.wire.code(Kind::Ack) else { return };
+        if self.sender.try_send_raw(code, Ack::of(bundle).encode()).is_err() {
+            self.hub.counters.extensions.acks_unsent.one();
+        }
+    }
+}
