@@ -8,7 +8,11 @@ use p2p_mux::{
 };
 
 use crate::{
-    dial::Backoff, nat::Nat, restrict::NetRestrict, slots::Limits, socket::RECEIVE_BUFFER,
+    dial::{AGAIN, Backoff},
+    nat::Nat,
+    restrict::NetRestrict,
+    slots::Limits,
+    socket::RECEIVE_BUFFER,
 };
 
 /// The nodes a server knows from the start.
@@ -34,8 +38,11 @@ pub struct Dialling {
     /// The longest that resolving the name and opening the TCP connection may take together.
     /// Default 15 s.
     pub timeout: Duration,
-    /// The waits between attempts at the same node.
+    /// The waits between attempts at the same static or boot node.
     pub backoff: Backoff,
+    /// How long a found node that was tried, or has left, is not dialled again. Default 35 s, as in
+    /// go-ethereum: it refuses a second connection from one address within 30 s.
+    pub again: Duration,
 }
 
 impl Default for Dialling {
@@ -45,6 +52,7 @@ impl Default for Dialling {
             discover: true,
             timeout: Duration::from_secs(15),
             backoff: Backoff::default(),
+            again: AGAIN,
         }
     }
 }
@@ -205,6 +213,13 @@ impl Config {
     #[must_use]
     pub fn dial_timeout(mut self, timeout: Duration) -> Self {
         self.dialling.timeout = timeout;
+        self
+    }
+
+    /// Sets [`Dialling::again`].
+    #[must_use]
+    pub fn dial_again(mut self, after: Duration) -> Self {
+        self.dialling.again = after;
         self
     }
 

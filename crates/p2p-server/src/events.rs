@@ -6,6 +6,7 @@ use p2p_mux::{Closed, identity::NodeId};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::{
+    dial::Kind,
     error::DialError,
     slots::{Direction, Refusal},
 };
@@ -37,11 +38,13 @@ pub enum Event {
         /// Who ended it, and why.
         closed: Closed,
     },
-    /// An attempt to reach a node failed. A static node is tried again; see
+    /// An attempt to reach a node failed. A static node is tried again, a found one is not; see
     /// [`Server::next_action`](crate::Server::next_action).
     DialFailed {
         /// The node.
         id: NodeId,
+        /// What it was dialled as; `None` if it was removed in the meantime.
+        kind: Option<Kind>,
         /// Why.
         cause: Arc<DialError>,
     },

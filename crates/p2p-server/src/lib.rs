@@ -100,6 +100,7 @@
 //! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise; the first two as geth's
 //!   `admin_nodeInfo` and `admin_peers` show them.
 
+mod candidates;
 mod config;
 mod describe;
 mod dial;
@@ -124,7 +125,7 @@ mod stats;
 pub use p2p_mux::{self as mux, identity, rlp, transport};
 
 pub use config::{Config, Dialling, Nodes};
-pub use dial::{Backoff, Dialer, Kind, NextAction, Why};
+pub use dial::{Backoff, Declined, Dialer, Kind, NextAction, Why};
 pub use error::{DialError, ProtocolError, StartError};
 pub use events::{Event, Events};
 pub use info::{Json, Network, NodeInfo, PeerInfo, Ports};
@@ -133,4 +134,4 @@ pub use restrict::{NetRestrict, NetRestrictError};
 pub use server::Server;
 pub use slots::{Admission, Direction, Limits, Refusal, Slots};
 pub use socket::{RECEIVE_BUFFER, prepare};
-pub use stats::{MemoryUse, Refused, Stats};
+pub use stats::{Found, MemoryUse, Refused, Stats};

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use crate::{
+    dial::Kind,
     error::DialError,
     place::{self, Arrival, Place, Rejected},
     shared::{Shared, now},
@@ -62,8 +63,11 @@ async fn attempt(shared: Arc<Shared>, enode: Enode) {
 }
 
 async fn reach(shared: &Arc<Shared>, enode: Enode) -> Result<Place, DialError> {
-    if let Ok(key) = enode.id.public_key() {
-        // Nodes that are dialled are few and chosen by the operator, and are dialled again.
+    let found = shared.state().dialer.get(&enode.id).is_none_or(|(_, kind)| kind == Kind::Found);
+    if let Ok(key) = enode.id.public_key()
+        && !found
+    {
+        // The others are few and chosen by the operator, and are dialled again.
         shared.stock.learn(&key);
     }
     let opened = time::timeout(shared.dialling.timeout, open(shared, &enode)).await;

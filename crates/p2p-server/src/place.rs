@@ -195,6 +195,6 @@ impl Drop for Seat {
         }
         drop(state);
         self.ended.cancel();
-        self.shared.replan.notify_one();
+        self.shared.replan();
     }
 }

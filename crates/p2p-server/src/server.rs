@@ -126,7 +126,7 @@ impl Server {
         state.slots.set_static(enode.id, true);
         state.dialer.add(enode, Kind::Static, now());
         drop(state);
-        self.shared.replan.notify_one();
+        self.shared.replan();
     }
 
     /// Forgets a static or boot node and closes the connection with it, if there is one. The peer

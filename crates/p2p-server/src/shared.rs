@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) net_restrict: Option<NetRestrict>,
     /// Wakes the dialling task after a change of its plan.
     pub(crate) replan: Notify,
+    /// Wakes those who wait for room: an attempt ended, or a peer left.
+    pub(crate) changed: Notify,
     /// The server stops: no new connections, a farewell to the live ones.
     pub(crate) quit: CancellationToken,
     /// The farewell took too long: drop what is left.
@@ -92,6 +94,7 @@ impl Shared {
             dialling: config.dialling,
             net_restrict: config.net_restrict,
             replan: Notify::new(),
+            changed: Notify::new(),
             quit: CancellationToken::new(),
             kill: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -109,6 +112,12 @@ impl Shared {
         self.stock.refill(most, &mut rand::rng());
     }
 
+    /// Attempts and peers are not what they were.
+    pub(crate) fn replan(&self) {
+        self.replan.notify_one();
+        self.changed.notify_waiters();
+    }
+
     /// Whether the operator allows this address.
     pub(crate) fn allows(&self, addr: SocketAddr) -> bool {
         self.net_restrict.as_ref().is_none_or(|networks| networks.allows(addr.ip()))
@@ -122,10 +131,11 @@ impl Shared {
         if let DialError::Refused(refusal) = &cause {
             state.stats.refused.count(*refusal);
         }
+        let kind = state.dialer.get(&id).map(|(_, kind)| kind);
         state.dialer.handle_failed(&id, now(), rand::random());
-        state.emit(Event::DialFailed { id, cause: Arc::new(cause) });
+        state.emit(Event::DialFailed { id, kind, cause: Arc::new(cause) });
         drop(state);
-        self.replan.notify_one();
+        self.replan();
     }
 
     /// An inbound connection of a known node was refused.
@@ -140,14 +150,17 @@ impl Shared {
 impl State {
     fn new(config: &Config, id: NodeId, port: u16) -> Self {
         let now = now();
-        let mut dialer = Dialer::new(config.dialling.backoff, config.limits.max_pending.max(1));
+        let mut dialer = Dialer::new(config.dialling.backoff, config.limits.max_pending.max(1))
+            .again(config.dialling.again);
         let mut slots = Slots::new(id, config.limits, config.finds_peers());
         for enode in config.nodes.statics.iter().filter(|enode| enode.id != id) {
             slots.set_static(enode.id, true);
             dialer.add(enode.clone(), Kind::Static, now);
         }
         if config.finds_peers() {
-            for enode in config.nodes.boot.iter().filter(|enode| enode.id != id) {
+            // A boot node without a TCP port only answers discovery.
+            let dialled = |enode: &&Enode| enode.id != id && enode.tcp != 0;
+            for enode in config.nodes.boot.iter().filter(dialled) {
                 dialer.add(enode.clone(), Kind::Boot, now);
             }
         }

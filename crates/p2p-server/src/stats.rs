@@ -25,10 +25,30 @@ pub struct Stats {
     pub added: u64,
     /// Peers dropped, by either end or the network.
     pub dropped: u64,
+    /// Nodes that were found, and what became of them.
+    pub found: Found,
     /// Connections that were refused, by reason.
     pub refused: Refused,
     /// The memory of all connections.
     pub memory: MemoryUse,
+}
+
+/// Nodes that a source named ([`Server::add_candidates`](crate::Server::add_candidates)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+pub struct Found {
+    /// All of them.
+    pub seen: u64,
+    /// Taken into the dialling plan, for one attempt each.
+    pub taken: u64,
+    /// Passed over: connected, being dialled, in the plan, or this node itself.
+    pub known: u64,
+    /// Passed over: tried or left lately ([`Dialling::again`](crate::Dialling::again)).
+    pub recent: u64,
+    /// Passed over: no TCP port.
+    pub no_port: u64,
+    /// Passed over: outside the networks that the operator allows.
+    pub restricted: u64,
 }
 
 /// What the connections hold together, and how often that was too much; see

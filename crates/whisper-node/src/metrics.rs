@@ -9,7 +9,7 @@ mod exposition;
 mod serve;
 
 use p2p_mux::{CodeStats, Drops, Exits, SlotStats};
-use p2p_server::{MemoryUse, Refused, Server};
+use p2p_server::{Found, MemoryUse, Refused, Server};
 
 use crate::{
     DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, Info, RejectedStats, RelayStats,
@@ -108,6 +108,7 @@ fn server(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) {
         dials_failed,
         added,
         dropped,
+        found,
         refused,
         memory,
     } = stats;
@@ -123,6 +124,9 @@ fn server(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) {
     ] {
         out.value(&family, value as f64);
     }
+    fields!(out, "p2p_found_total", "Nodes that a source named", [], "event", found => Found {
+        seen, taken, known, recent, no_port, restricted,
+    });
     fields!(out, "p2p_refused_total", "Connections refused", [], "reason", refused => Refused {
         restricted, too_many_pending, self_connect, already_connected, too_many_peers,
         too_many_inbound, too_many_dialled, unwanted, stopping,

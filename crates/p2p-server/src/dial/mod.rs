@@ -1,23 +1,32 @@
 //! Who to dial, and when: a value with `now`, without sockets, clock or chance.
 //!
 //! A node is dialled when it is due, not connected and not being dialled, and while fewer than
-//! `max_active` attempts run. Every attempt that [`Dialer::poll_dial`] hands out must end in
+//! `max_active` attempts run. Static nodes are dialled for ever; a node that was found is tried once,
+//! and after that must be found again. Every attempt that [`Dialer::poll_dial`] hands out must end in
 //! exactly one of [`Dialer::handle_connected`] with `dialled` and [`Dialer::handle_failed`]; until
 //! then the node is not handed out again, whatever else happens to it.
 
 mod backoff;
+mod history;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, time::Instant};
+use std::{
+    cmp::Reverse,
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use p2p_mux::identity::{Enode, NodeId};
 
 pub use backoff::Backoff;
+use history::History;
 
 /// Why a node is dialled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// A node that was found, by discovery or in a list: one attempt.
+    Found,
     /// An entry point, dialled only while the node has no peer at all.
     Boot,
     /// A node that the operator wants connected, dialled for ever.
@@ -33,6 +42,21 @@ pub enum Why {
     Failed,
     /// The connection was lost.
     Lost,
+}
+
+/// Why a found node is not dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Declined {
+    /// It is connected, being dialled, or in the plan already.
+    #[error("known already")]
+    Known,
+    /// It was tried or left lately.
+    #[error("tried lately")]
+    Recent,
+    /// It does not listen on TCP.
+    #[error("no TCP port")]
+    NoPort,
 }
 
 /// What the dialer will do about a node.
@@ -80,7 +104,12 @@ pub struct Dialer {
     candidates: HashMap<NodeId, Candidate>,
     dialling: HashMap<NodeId, Instant>,
     connected: HashMap<NodeId, Instant>,
+    tried: History,
 }
+
+/// The default of [`Dialer::again`]: go-ethereum's, a little over the 30 s for which it refuses a
+/// second connection from one address.
+pub(crate) const AGAIN: Duration = Duration::from_secs(35);
 
 impl Dialer {
     /// An empty plan. At most `max_active` attempts run at once (0 means that nothing is ever
@@ -93,11 +122,52 @@ impl Dialer {
             candidates: HashMap::new(),
             dialling: HashMap::new(),
             connected: HashMap::new(),
+            tried: History::new(AGAIN),
         }
     }
 
+    /// Sets for how long a found node that was tried, or lost, is not dialled again. Default 35 s.
+    #[must_use]
+    pub fn again(mut self, after: Duration) -> Self {
+        self.tried.keep = after;
+        self
+    }
+
+    /// Adds a node that was found, due at once, for one attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`Declined`]; nothing has changed then.
+    pub fn offer(&mut self, enode: Enode, now: Instant) -> Result<(), Declined> {
+        let id = &enode.id;
+        let known = self.candidates.contains_key(id)
+            || self.connected.contains_key(id)
+            || self.dialling.contains_key(id);
+        if enode.tcp == 0 {
+            Err(Declined::NoPort)
+        } else if known {
+            Err(Declined::Known)
+        } else if self.tried.contains(id, now) {
+            Err(Declined::Recent)
+        } else {
+            self.add(enode, Kind::Found, now);
+            Ok(())
+        }
+    }
+
+    /// How many found nodes wait for their attempt or are being dialled.
+    #[must_use]
+    pub fn found(&self) -> usize {
+        self.candidates
+            .iter()
+            .filter(|(id, candidate)| {
+                candidate.kind == Kind::Found && !self.connected.contains_key(*id)
+            })
+            .count()
+    }
+
     /// Adds a node, due at once. One that is there already keeps its waiting time, unless its
-    /// address changed; a boot node can become static this way, a static node never a boot node.
+    /// address changed; a node can become of a higher [`Kind`] this way, never of a lower.
     pub fn add(&mut self, enode: Enode, kind: Kind, now: Instant) {
         match self.candidates.get_mut(&enode.id) {
             Some(known) => {
@@ -119,13 +189,13 @@ impl Dialer {
         self.candidates.remove(id).is_some()
     }
 
-    /// The next node to dial now, if any: the one that waited longest. It counts as being dialled
-    /// from here on.
+    /// The next node to dial now, if any: of the highest [`Kind`] the one that waited longest. It
+    /// counts as being dialled from here on.
     pub fn poll_dial(&mut self, now: Instant) -> Option<Enode> {
-        let (due, id) = self.earliest()?;
-        if due > now {
-            return None;
-        }
+        let due = self.open().filter(|(_, candidate)| candidate.due <= now);
+        let first =
+            due.min_by_key(|(id, candidate)| (Reverse(candidate.kind), candidate.due, **id));
+        let id = *first?.0;
         self.dialling.insert(id, now);
         self.candidates.get(&id).map(|candidate| candidate.enode.clone())
     }
@@ -133,7 +203,7 @@ impl Dialer {
     /// When [`Dialer::poll_dial`] will have something to say, if nothing else is reported before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.earliest().map(|(due, _)| due)
+        self.open().map(|(_, candidate)| candidate.due).min()
     }
 
     /// The node is connected now; `dialled` says whether by an attempt of this dialer, which ends
@@ -148,6 +218,9 @@ impl Dialer {
     /// The node is no longer connected. `jitter` as in [`Backoff::delay`].
     pub fn handle_disconnected(&mut self, id: &NodeId, now: Instant, jitter: f64) {
         let Some(since) = self.connected.remove(id) else { return };
+        if self.retire(id, now) {
+            return;
+        }
         let Some(candidate) = self.candidates.get_mut(id) else { return };
         if now.saturating_duration_since(since) >= self.backoff.steady {
             candidate.failures = 0;
@@ -158,6 +231,10 @@ impl Dialer {
     /// An attempt ended without a connection. `jitter` as in [`Backoff::delay`].
     pub fn handle_failed(&mut self, id: &NodeId, now: Instant, jitter: f64) {
         if self.dialling.remove(id).is_none() {
+            return;
+        }
+        // Connected from the other end in the meantime: then its chance is not over.
+        if !self.connected.contains_key(id) && self.retire(id, now) {
             return;
         }
         if let Some(candidate) = self.candidates.get_mut(id) {
@@ -193,24 +270,29 @@ impl Dialer {
     }
 
     fn wants(&self, candidate: &Candidate) -> bool {
-        candidate.kind == Kind::Static || self.connected.is_empty()
+        candidate.kind != Kind::Boot || self.connected.is_empty()
     }
 
-    /// The candidate that comes next. A scan: the plan holds what an operator lists, not what a
-    /// network has.
-    fn earliest(&self) -> Option<(Instant, NodeId)> {
-        if self.dialling.len() >= self.max_active {
-            return None;
+    /// The nodes that may be dialled, now or later. A scan: the plan holds what an operator lists and
+    /// what there is room for, not what a network has.
+    fn open(&self) -> impl Iterator<Item = (&NodeId, &Candidate)> {
+        let full = self.dialling.len() >= self.max_active;
+        self.candidates.iter().filter(move |(id, candidate)| {
+            !full
+                && !self.dialling.contains_key(*id)
+                && !self.connected.contains_key(*id)
+                && self.wants(candidate)
+        })
+    }
+
+    /// A found node had its chance. Says whether it was one.
+    fn retire(&mut self, id: &NodeId, now: Instant) -> bool {
+        let found = self.candidates.get(id).is_some_and(|known| known.kind == Kind::Found);
+        if found {
+            self.candidates.remove(id);
+            self.tried.insert(*id, now);
         }
-        self.candidates
-            .iter()
-            .filter(|(id, candidate)| {
-                !self.dialling.contains_key(*id)
-                    && !self.connected.contains_key(*id)
-                    && self.wants(candidate)
-            })
-            .map(|(id, candidate)| (candidate.due, *id))
-            .min()
+        found
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use p2p_mux::identity::{Enode, NodeId};
 use proptest::prelude::*;
 
-use super::{Backoff, Dialer, Kind, NextAction, Why};
+use super::{AGAIN, Backoff, Declined, Dialer, Kind, NextAction, Why};
 
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_secs(1),
@@ -155,6 +155,50 @@ fn an_inbound_connection_also_stops_the_dialling() {
     assert_eq!(dialer.active(), 1, "the attempt has its own end");
     dialer.handle_failed(&id(1), now, 0.0);
     assert_eq!((dialer.active(), dialer.poll_timeout()), (0, None));
+}
+
+#[test]
+fn a_found_node_is_tried_once_and_must_be_found_again_later() {
+    let mut now = Instant::now();
+    let mut dialer = Dialer::new(BACKOFF, 4);
+    assert_eq!(dialer.offer(enode(1), now), Ok(()));
+    assert_eq!((dialer.offer(enode(1), now), dialer.found()), (Err(Declined::Known), 1));
+    assert_eq!(dialer.poll_dial(now), Some(enode(1)));
+    assert_eq!((dialer.offer(enode(1), now), dialer.found()), (Err(Declined::Known), 1));
+    dialer.handle_failed(&id(1), now, 0.0);
+    assert_eq!((dialer.poll_timeout(), dialer.found()), (None, 0));
+    assert_eq!(dialer.offer(enode(1), now), Err(Declined::Recent));
+    now += AGAIN;
+    assert_eq!(dialer.offer(enode(1), now), Ok(()));
+    assert_eq!(dialer.poll_dial(now), Some(enode(1)));
+    dialer.handle_connected(id(1), true, now);
+    assert_eq!((dialer.offer(enode(1), now), dialer.found()), (Err(Declined::Known), 0));
+    now += AGAIN;
+    dialer.handle_disconnected(&id(1), now, 0.0);
+    assert_eq!((dialer.next_action(&id(1)), dialer.poll_timeout()), (None, None));
+    assert_eq!(dialer.offer(enode(1), now), Err(Declined::Recent), "it has just left");
+    assert_eq!(dialer.offer(Enode { tcp: 0, ..enode(2) }, now), Err(Declined::NoPort));
+}
+
+#[test]
+fn static_nodes_go_before_found_ones_and_a_found_one_can_become_static() {
+    let start = Instant::now();
+    let mut dialer = Dialer::new(BACKOFF, 1);
+    assert_eq!(dialer.offer(enode(1), start), Ok(()));
+    assert_eq!(dialer.offer(enode(3), start), Ok(()));
+    let now = start + seconds(9);
+    dialer.add(enode(2), Kind::Static, now);
+    assert_eq!(dialer.poll_dial(now), Some(enode(2)), "it waited less");
+    dialer.handle_failed(&id(2), now, 1.0);
+    assert_eq!(dialer.poll_dial(now), Some(enode(1)));
+    dialer.add(enode(1), Kind::Static, now);
+    dialer.handle_failed(&id(1), now, 1.0);
+    assert!(matches!(dialer.next_action(&id(1)), Some(NextAction::Dial { .. })));
+    assert_eq!(dialer.poll_dial(now), Some(enode(3)));
+    // While it is dialled it connects from the other end, and the attempt comes to nothing.
+    dialer.handle_connected(id(3), false, now);
+    dialer.handle_failed(&id(3), now, 1.0);
+    assert!(matches!(dialer.next_action(&id(3)), Some(NextAction::Connected { .. })));
 }
 
 /// One thing that happens to the plan.

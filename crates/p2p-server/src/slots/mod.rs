@@ -186,6 +186,19 @@ impl Slots {
         holds
     }
 
+    /// Keeps places free from now on for peers that we dial on our own account.
+    pub fn split(&mut self) {
+        self.split = true;
+    }
+
+    /// How many more peers we may dial on our own account: the dial ratio, and the places there are.
+    #[must_use]
+    pub fn dial_room(&self) -> usize {
+        let dialled = self.taken(Direction::Outbound);
+        let free = self.limits.max_peers.saturating_sub(self.slots.len());
+        free.min(self.limits.max_dialled().saturating_sub(dialled))
+    }
+
     /// How many places are taken.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -241,11 +254,7 @@ impl Slots {
         if !self.split {
             return Ok(());
         }
-        let taken = self
-            .slots
-            .iter()
-            .filter(|(id, slot)| slot.direction == direction && !self.is_privileged(id))
-            .count();
+        let taken = self.taken(direction);
         match direction {
             Direction::Inbound if taken >= self.limits.max_peers - self.limits.reserved() => {
                 Err(Refusal::TooManyInbound)
@@ -255,6 +264,13 @@ impl Slots {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How many places of peers without privilege are taken in one direction.
+    fn taken(&self, direction: Direction) -> usize {
+        let counts =
+            |(id, slot): &(&NodeId, &Slot)| slot.direction == direction && !self.is_privileged(id);
+        self.slots.iter().filter(counts).count()
     }
 
     fn is_privileged(&self, id: &NodeId) -> bool {

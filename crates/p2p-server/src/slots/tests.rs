@@ -102,6 +102,27 @@ fn each_refusal_tells_the_other_end_why() {
     assert_eq!(Refusal::Stopping.reason(), Reason::Quitting);
 }
 
+#[test]
+fn room_for_dialled_peers_follows_ratio_places_and_privilege() {
+    let limits = Limits { max_peers: 6, dial_ratio: 2, ..Limits::default() };
+    let mut slots = Slots::new(id(0), limits, true);
+    assert_eq!(slots.dial_room(), 3);
+    slots.set_static(id(1), true);
+    let privileged = slots.admit(id(1), Outbound).unwrap();
+    assert_eq!(slots.dial_room(), 3, "a static peer is not on our own account");
+    slots.admit(id(2), Outbound).unwrap();
+    slots.admit(id(3), Inbound).unwrap();
+    assert_eq!(slots.dial_room(), 2);
+    slots.admit(id(4), Inbound).unwrap();
+    slots.set_trusted(id(5), true);
+    slots.admit(id(5), Inbound).unwrap();
+    assert_eq!(slots.dial_room(), 1, "one place is left");
+    assert!(slots.release(&id(1), privileged.number));
+    assert_eq!(slots.dial_room(), 2);
+    let none = Slots::new(id(0), Limits { max_peers: 0, ..limits }, true);
+    assert_eq!(none.dial_room(), 0);
+}
+
 /// One end's steps with one connection: it asks, then takes the place, and later may be told that
 /// the other end closed.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "serde")]
 mod admin;
+mod candidates;
 mod hostile;
 mod peers;
 mod protocols;

@@ -88,7 +88,7 @@ async fn a_name_that_does_not_resolve_and_a_wrong_key_are_told_apart() {
     assert!(a.remove_peer(&b.id()));
     a.add_peer(Enode { id: id(3), ..b.enode() });
     until(&mut events, |event| match event {
-        Event::DialFailed { id: dialled, cause } if *dialled == id(3) => {
+        Event::DialFailed { id: dialled, cause, .. } if *dialled == id(3) => {
             matches!(**cause, DialError::Handshake(_)).then_some(())
         }
         _ => None,

@@ -1,6 +1,6 @@
 //! What happens to the peers, told to the operator: "nothing arrived and nothing says why" must not happen.
 
-use p2p_server::{Event, Events};
+use p2p_server::{Event, Events, Kind};
 
 use super::failure::with_causes;
 
@@ -15,7 +15,11 @@ pub(crate) async fn keep(events: &mut Events) {
             Event::Dropped { id, closed } => {
                 tracing::info!(peer = ?id, "peer gone: {closed}");
             }
-            Event::DialFailed { id, cause } => {
+            // Many of the nodes that are found are gone, or full.
+            Event::DialFailed { id, kind: Some(Kind::Found), cause } => {
+                tracing::debug!(peer = ?id, "cannot reach a node that was found: {}", with_causes(&*cause));
+            }
+            Event::DialFailed { id, cause, .. } => {
                 tracing::warn!(peer = ?id, "cannot reach a node: {}", with_causes(&*cause));
             }
             Event::Refused { id, remote_addr, refusal } => {
