@@ -1,0 +1,180 @@
+//! Several machines in one thread, on virtual time.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use p2p_identity::{Content, NodeId, Record, SecretKey};
+
+use super::*;
+use crate::DropReason;
+use crate::v4::{Endpoint, FindNode, Packet};
+
+const UNIX: u64 = 1_700_000_000;
+
+/// Machines at addresses, and the time.
+struct World {
+    start: Instant,
+    now: Instant,
+    nodes: BTreeMap<SocketAddr, Discovery>,
+    events: BTreeMap<SocketAddr, Vec<Event>>,
+    /// Datagrams to these addresses get lost.
+    deaf: Vec<SocketAddr>,
+    /// By how many seconds the clock of a node is ahead.
+    ahead: BTreeMap<SocketAddr, i64>,
+}
+
+fn key(number: u8) -> SecretKey {
+    SecretKey::from_bytes(&[number; 32]).unwrap()
+}
+
+/// Nodes are in networks of their own.
+fn address(number: u8) -> SocketAddr {
+    SocketAddr::from(([number, 1, 1, 1], 30303))
+}
+
+fn node(number: u8) -> Node {
+    Node::new(key(number).id(), Endpoint::new(address(number), 30303))
+}
+
+impl World {
+    fn new() -> Self {
+        let start = Instant::now();
+        Self {
+            start,
+            now: start,
+            nodes: BTreeMap::new(),
+            events: BTreeMap::new(),
+            deaf: Vec::new(),
+            ahead: BTreeMap::new(),
+        }
+    }
+
+    /// With nodes of these numbers.
+    fn of(numbers: impl IntoIterator<Item = u8>, config: &Config) -> Self {
+        let mut world = Self::new();
+        for number in numbers {
+            world.add(number, config.clone());
+        }
+        world
+    }
+
+    fn add(&mut self, number: u8, config: Config) {
+        let content = Content::new().tcp(30303);
+        let record = Record::sign(&key(number), 1, &content).unwrap();
+        let made = Discovery::new(self.now, config, key(number), &record, [number; 32]).unwrap();
+        self.nodes.insert(address(number), made);
+    }
+
+    fn unix(&self, at: &SocketAddr) -> u64 {
+        let passed = (self.now - self.start).as_secs();
+        let ahead = self.ahead.get(at).copied().unwrap_or(0);
+        UNIX.saturating_add(passed).saturating_add_signed(ahead)
+    }
+
+    /// Lets a node do something.
+    fn tell<T>(&mut self, number: u8, act: impl FnOnce(&mut Discovery, Instant, u64) -> T) -> T {
+        let unix = self.unix(&address(number));
+        act(self.nodes.get_mut(&address(number)).unwrap(), self.now, unix)
+    }
+
+    /// Delivers all there is, at once, and again what comes of it.
+    fn deliver(&mut self) {
+        let mut datagrams: VecDeque<(SocketAddr, SocketAddr, Bytes)> = VecDeque::new();
+        loop {
+            for (at, node) in &mut self.nodes {
+                datagrams.extend(
+                    std::iter::from_fn(|| node.poll_transmit()).map(|(to, b)| (*at, to, b)),
+                );
+                let events = std::iter::from_fn(|| node.poll_event());
+                self.events.entry(*at).or_default().extend(events);
+            }
+            let Some((from, to, bytes)) = datagrams.pop_front() else { return };
+            assert!(bytes.len() <= 1280);
+            let unix = self.unix(&to);
+            if let Some(node) = self.nodes.get_mut(&to).filter(|_| !self.deaf.contains(&to)) {
+                node.handle_datagram(self.now, unix, from, &bytes);
+            }
+        }
+    }
+
+    /// Lets so much time pass.
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.deliver();
+        while let Some(next) = self.nodes.values().filter_map(Discovery::poll_timeout).min() {
+            if next > end {
+                break;
+            }
+            self.now = self.now.max(next);
+            let due: Vec<SocketAddr> = self.nodes.keys().copied().collect();
+            for at in due {
+                let unix = self.unix(&at);
+                let node = self.nodes.get_mut(&at).unwrap();
+                if node.poll_timeout().is_some_and(|due| due <= self.now) {
+                    node.handle_timeout(self.now, unix);
+                }
+            }
+            self.deliver();
+        }
+        self.now = end;
+    }
+
+    fn seconds(&mut self, seconds: u64) {
+        self.run(Duration::from_secs(seconds));
+    }
+
+    fn node(&self, number: u8) -> &Discovery {
+        &self.nodes[&address(number)]
+    }
+
+    /// What node `number` has reported since it was last asked.
+    fn events(&mut self, number: u8) -> Vec<Event> {
+        self.deliver();
+        self.events.remove(&address(number)).unwrap_or_default()
+    }
+
+    fn knows(&self, number: u8, other: u8) -> bool {
+        self.node(number).node(&key(other).id()).is_some()
+    }
+
+    fn drops(&self, number: u8, reason: DropReason) -> u64 {
+        self.node(number).stats().drops.of(reason)
+    }
+
+    /// A datagram by node `from` that its machine did not send.
+    fn forge(&mut self, from: u8, to: u8, packet: &Packet) {
+        let bytes = packet.seal(&key(from)).unwrap().bytes;
+        self.tell(to, |node, now, unix| node.handle_datagram(now, unix, address(from), &bytes));
+    }
+}
+
+#[test]
+fn two_nodes_bond() {
+    let mut world = World::of([1, 2], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.seconds(1);
+    assert!(world.knows(1, 2) && world.knows(2, 1));
+    assert!(world.events(1).contains(&Event::Found(node(2))));
+    assert!(world.events(2).contains(&Event::Found(node(1))));
+}
+
+#[test]
+fn nobody_gets_nodes_without_a_proof() {
+    let mut world = World::of([1, 2, 3], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.seconds(1);
+    let (sent, looked_at) = {
+        let stats = world.node(1).stats();
+        (stats.datagrams_out, stats.recoveries)
+    };
+    let find = FindNode { target: NodeId([1; 64]), expiration: UNIX + 20 };
+    world.forge(3, 1, &Packet::FindNode(find));
+    assert_eq!(world.node(1).stats().datagrams_out, sent);
+    assert_eq!(world.drops(1, DropReason::NoProof), 1);
+    assert_eq!(world.node(1).stats().recoveries, looked_at, "not even the signature was looked at");
+    world.forge(2, 1, &Packet::FindNode(find));
+    assert_eq!(world.node(1).stats().datagrams_out, sent + 1);
+}

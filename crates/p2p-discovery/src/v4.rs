@@ -1,0 +1,15 @@
+//! What discv4 says on the wire: six packets, each signed, each in one datagram.
+
+mod datagram;
+mod endpoint;
+mod error;
+mod kind;
+mod packet;
+
+pub use datagram::{Datagram, MAX_DATAGRAM, Sealed};
+pub use endpoint::{Endpoint, Neighbour};
+pub use error::PacketError;
+pub use kind::Kind;
+pub use packet::{
+    EnrRequest, EnrResponse, FindNode, MAX_PER_PACKET, Neighbours, Packet, Ping, Pong,
+};
