@@ -6,7 +6,7 @@ use bytes::Bytes;
 use p2p_mux::{Channel, Message, Receiver, Sender};
 use rlp_codec::{Error, Item};
 use tokio::{join, runtime::Builder, time::timeout};
-use whisper_node::{Clock, Dialect, Remote, Settings, Whisper};
+use whisper_node::{Clock, Dialect, FilterSettings, Remote, Settings, Whisper};
 
 use crate::fixture;
 
@@ -40,7 +40,7 @@ async fn run(dialect: Dialect, data: &[u8]) {
     let clock = Clock::new(|| NOW);
     let whisper = Whisper::new(Settings {
         min_work: 0.0,
-        workers: 1,
+        filters: FilterSettings { workers: 1, ..FilterSettings::default() },
         pool_bytes: POOL,
         clock,
         ..Settings::default()

@@ -18,6 +18,7 @@ use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::{Policy, Proof, Work, WorkError};
 
 use crate::{
+    interest::TopicCount,
     settings::{MAX_MESSAGE_SIZE, Settings},
     wire::{Kind, Wire},
 };
@@ -145,9 +146,10 @@ impl Requirements {
     /// the dialect has no words to say otherwise.
     pub(crate) fn new(dialect: Dialect, settings: &Settings) -> Self {
         let has_blooms = Wire::of(dialect).code(Kind::Bloom).is_some();
+        let bloom = settings.interest.bloom(&TopicCount::default());
         Self {
             min_work: Tolerant::new(settings.required_work()),
-            bloom: Tolerant::new(if has_blooms { settings.bloom } else { Bloom::FULL }),
+            bloom: Tolerant::new(if has_blooms { bloom } else { Bloom::FULL }),
             max_message_size: settings.max_message_size.min(MAX_MESSAGE_SIZE),
             has_blooms,
         }

@@ -1,19 +1,22 @@
 //! From the queues to the mailboxes: the workers that open envelopes, off the sessions' tasks.
 
 use std::{
+    pin::pin,
     sync::{Arc, RwLock},
     time::Duration,
 };
 
 use tokio::{
+    sync::Notify,
     task::yield_now,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 use whisper_envelope::{Envelope, Message, OpenError};
 use whisper_pow::Work;
 
 use crate::{
-    filter::{Filter, Filters, SameKey},
+    filter::Filter,
+    filters::{Filters, SameKey},
     id::FilterId,
     lock::{read, write},
     mailbox::Put,
@@ -35,14 +38,22 @@ pub(crate) struct Delivery {
     filters: RwLock<Filters>,
     queue: Queue,
     counters: Arc<Counters>,
+    /// After how long filters end whose messages nobody asks for.
+    idle: Option<Duration>,
+    started: Instant,
+    /// Rung when there is a new filter.
+    inserted: Notify,
 }
 
 impl Delivery {
     pub(crate) fn new(settings: &Settings, counters: Arc<Counters>) -> Self {
         Self {
             filters: RwLock::default(),
-            queue: Queue::new(settings.message_queue, settings.direct_queue),
+            queue: Queue::new(settings.queues.broadcast, settings.queues.direct),
             counters,
+            idle: settings.filters.idle,
+            started: Instant::now(),
+            inserted: Notify::new(),
         }
     }
 
@@ -83,8 +94,30 @@ impl Delivery {
         let _ = timeout_at(deadline, self.queue.room()).await;
     }
 
+    /// How many arrivals wait to be opened, in the message queue and in the p2p queue.
+    pub(crate) fn waiting(&self) -> [usize; 2] {
+        self.queue.waiting()
+    }
+
     pub(crate) fn filters(&self) -> &RwLock<Filters> {
         &self.filters
+    }
+
+    /// Adds a filter. `lasting`: it does not end by being idle.
+    pub(crate) fn insert(&self, filter: Arc<Filter>, lasting: bool) -> FilterId {
+        let now = self.now();
+        filter.touch(now);
+        let idle = self.idle.filter(|_| !lasting);
+        let id = write(&self.filters).insert(filter, idle.map(|idle| now + idle));
+        self.inserted.notify_one();
+        id
+    }
+
+    /// The filter of this id, whose messages somebody asks for.
+    pub(crate) fn ask(&self, id: &FilterId) -> Option<Arc<Filter>> {
+        let filter = read(&self.filters).get(id).cloned()?;
+        filter.touch(self.now());
+        Some(filter)
     }
 
     /// Removes a filter and ends its mailbox; false if there was none of this id.
@@ -96,10 +129,35 @@ impl Delivery {
         removed.is_some()
     }
 
+    /// Waits until filters have been idle for too long, and removes them. For ever where none ends
+    /// that way.
+    pub(crate) async fn remove_idle(&self) {
+        loop {
+            let mut inserted = pin!(self.inserted.notified());
+            inserted.as_mut().enable(); // before the look, so that no wake is missed
+            let next = read(&self.filters).next_timeout();
+            let Some((next, idle)) = next.zip(self.idle) else {
+                inserted.await;
+                continue;
+            };
+            sleep_until(self.started + next).await;
+            let removed = write(&self.filters).handle_timeout(self.now(), idle);
+            removed.iter().for_each(|filter| filter.mailbox.close());
+            if !removed.is_empty() {
+                return self.counters.delivery.idle_filters.add(removed.len());
+            }
+        }
+    }
+
+    /// How long the node has been there.
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// Ends the workers and all filters.
     pub(crate) fn close(&self) {
         self.queue.close();
-        let filters: Vec<_> = write(&self.filters).drain().collect();
+        let filters = write(&self.filters).drain();
         filters.iter().for_each(|filter| filter.mailbox.close());
     }
 

@@ -1,26 +1,16 @@
-//! Filters: which messages an application wants, and the index that finds the filters of an
-//! envelope.
-//!
-//! A filter is found by topic first. Those on one topic that share a key are tried together: an
-//! envelope opens with one key only, so the work is one trial for each distinct key, however many
-//! filters there are.
+//! A filter: which messages an application wants.
 
 use std::{
-    collections::{HashMap, HashSet},
     fmt,
-    sync::Arc,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use keccak_lanes::Keccak256;
 use p2p_identity::{PublicKey, SecretKey};
-use whisper_envelope::{Envelope, Message, OpenError, SymmetricKey, Topic};
+use whisper_envelope::{Envelope, Message, OpenError, PartialTopic, SymmetricKey, Topic};
 
-use crate::{
-    id::{FilterId, KeyId},
-    keys::Keys,
-    mailbox::Mailbox,
-    received::Received,
-};
+use crate::{id::KeyId, keys::Keys, mailbox::Mailbox, received::Received};
 
 /// Which key a filter opens envelopes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +28,12 @@ pub struct FilterSpec {
     pub key: FilterKey,
     /// Only messages that are signed with this key.
     pub signer: Option<PublicKey>,
-    /// Only envelopes of one of these topics; empty: of any. Without topics every envelope of the
-    /// network is tried.
-    pub topics: Vec<Topic>,
-    /// Only envelopes with at least this work.
+    /// Only envelopes whose topic begins with one of these; a whole [`Topic`] is one, too. Empty: of
+    /// any topic, and every envelope of the network is tried.
+    pub topics: Vec<PartialTopic>,
+    /// Only envelopes with at least this work. Direct messages are measured as well: it is the work
+    /// of whoever sealed the envelope, however long ago. (go-ethereum does not compute it for these,
+    /// so that there a filter with a minimum never gets any.)
     pub min_work: f64,
     /// Whether direct messages of trusted peers are wanted, too.
     pub allow_p2p: bool,
@@ -56,8 +48,8 @@ impl FilterSpec {
 
     /// Only envelopes of this topic, or of one that was named before.
     #[must_use]
-    pub fn topic(mut self, topic: Topic) -> Self {
-        self.topics.push(topic);
+    pub fn topic(mut self, topic: impl Into<PartialTopic>) -> Self {
+        self.topics.push(topic.into());
         self
     }
 }
@@ -82,7 +74,7 @@ enum Opener {
 }
 
 /// Tells keys apart without showing them.
-type Fingerprint = [u8; 32];
+pub(crate) type Fingerprint = [u8; 32];
 
 impl Opener {
     fn new(key: FilterKey, keys: &Keys) -> Result<Self, FilterError> {
@@ -115,6 +107,8 @@ pub(crate) struct Filter {
     fingerprint: Fingerprint,
     spec: FilterSpec,
     pub(crate) mailbox: Mailbox,
+    /// When its messages were asked for last, in milliseconds of the node's life.
+    asked: AtomicU64,
 }
 
 impl Filter {
@@ -124,7 +118,32 @@ impl Filter {
         mailbox: Mailbox,
     ) -> Result<Self, FilterError> {
         let opener = Opener::new(spec.key, keys)?;
-        Ok(Self { fingerprint: opener.fingerprint(), opener, spec, mailbox })
+        let fingerprint = opener.fingerprint();
+        Ok(Self { fingerprint, opener, spec, mailbox, asked: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// The topics it is for, each once and none that another of them contains; empty: any topic.
+    pub(crate) fn topics(&self) -> Vec<PartialTopic> {
+        let mut topics = self.spec.topics.clone();
+        topics.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+        // A beginning sorts before all that begin with it.
+        topics.dedup_by(|next, kept| next.as_bytes().starts_with(kept.as_bytes()));
+        topics
+    }
+
+    /// Its messages are asked for.
+    pub(crate) fn touch(&self, now: Duration) {
+        let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        self.asked.fetch_max(millis, Ordering::Relaxed);
+    }
+
+    /// When its messages were asked for last.
+    pub(crate) fn asked(&self) -> Duration {
+        Duration::from_millis(self.asked.load(Ordering::Relaxed))
     }
 
     /// Whether the envelope is one to be tried, as far as that can be seen from outside.
@@ -134,7 +153,8 @@ impl Filter {
 
     /// Whether the filter is for envelopes of this topic.
     pub(crate) fn has_topic(&self, topic: Topic) -> bool {
-        self.spec.topics.is_empty() || self.spec.topics.contains(&topic)
+        let topics = &self.spec.topics;
+        topics.is_empty() || topics.iter().any(|wanted| wanted.matches(topic))
     }
 
     /// Whether the message inside is one that is wanted.
@@ -180,95 +200,3 @@ impl fmt::Debug for Filter {
         f.debug_struct("Filter").field("spec", &self.spec).finish_non_exhaustive()
     }
 }
-
-/// Filters that share a key.
-pub(crate) type SameKey = Vec<Arc<Filter>>;
-
-/// Filters on one topic, by key.
-type ByKey = HashMap<Fingerprint, SameKey>;
-
-/// All filters of the node, found by id and by topic.
-#[derive(Debug, Default)]
-pub(crate) struct Filters {
-    by_id: HashMap<FilterId, Arc<Filter>>,
-    by_topic: HashMap<Topic, ByKey>,
-    any_topic: ByKey,
-}
-
-impl Filters {
-    /// Adds a filter under a new id.
-    pub(crate) fn insert(&mut self, filter: Arc<Filter>) -> FilterId {
-        let id = FilterId::random();
-        for topic in topics(&filter) {
-            self.by_topic
-                .entry(topic)
-                .or_default()
-                .entry(filter.fingerprint)
-                .or_default()
-                .push(Arc::clone(&filter));
-        }
-        if filter.spec.topics.is_empty() {
-            self.any_topic.entry(filter.fingerprint).or_default().push(Arc::clone(&filter));
-        }
-        self.by_id.insert(id, filter);
-        id
-    }
-
-    /// Takes a filter out; its index entries shrink with it.
-    pub(crate) fn remove(&mut self, id: &FilterId) -> Option<Arc<Filter>> {
-        let filter = self.by_id.remove(id)?;
-        for topic in topics(&filter) {
-            if let Some(by_key) = self.by_topic.get_mut(&topic) {
-                forget(by_key, &filter);
-                if by_key.is_empty() {
-                    self.by_topic.remove(&topic);
-                }
-            }
-        }
-        forget(&mut self.any_topic, &filter);
-        Some(filter)
-    }
-
-    /// The filter of this id.
-    pub(crate) fn get(&self, id: &FilterId) -> Option<&Arc<Filter>> {
-        self.by_id.get(id)
-    }
-
-    /// Whether any filter may want envelopes of this topic.
-    pub(crate) fn has_topic(&self, topic: Topic) -> bool {
-        !self.any_topic.is_empty() || self.by_topic.contains_key(&topic)
-    }
-
-    /// The filters that are to be tried, those with the same key together.
-    pub(crate) fn candidates(&self, topic: Topic) -> Vec<SameKey> {
-        let mut by_key = self.by_topic.get(&topic).cloned().unwrap_or_default();
-        for (key, filters) in &self.any_topic {
-            by_key.entry(*key).or_default().extend_from_slice(filters);
-        }
-        by_key.into_values().collect()
-    }
-
-    /// Takes all filters out.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Arc<Filter>> {
-        self.by_topic.clear();
-        self.any_topic.clear();
-        self.by_id.drain().map(|(_, filter)| filter)
-    }
-}
-
-/// The topics of a filter, each once, even if its owner named one twice.
-fn topics(filter: &Filter) -> HashSet<Topic> {
-    filter.spec.topics.iter().copied().collect()
-}
-
-fn forget(by_key: &mut ByKey, filter: &Arc<Filter>) {
-    if let Some(same_key) = by_key.get_mut(&filter.fingerprint) {
-        same_key.retain(|other| !Arc::ptr_eq(other, filter));
-        if same_key.is_empty() {
-            by_key.remove(&filter.fingerprint);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

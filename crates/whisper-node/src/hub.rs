@@ -22,7 +22,10 @@ use crate::{
     admission::{Origin, Proven, Rejection, Requirements, Verdict},
     by_dialect::ByDialect,
     delivery::Delivery,
-    lock::lock,
+    filter::Filter,
+    id::FilterId,
+    interest::Interest,
+    lock::{lock, read},
     packet::{Rates, RefusedEnvelope},
     queue::Arrival,
     relay::{Relay, Seat, Transmit},
@@ -53,6 +56,7 @@ pub(crate) struct Hub {
     policies: ByDialect<Policy>,
     links: Mutex<HashMap<Seat, Link>>,
     trusted: Mutex<HashSet<NodeId>>,
+    interest: Mutex<Interest>,
     /// Rung when something is to expire earlier than all before.
     timer: Notify,
 }
@@ -68,6 +72,7 @@ impl Hub {
             policies: ByDialect::new(|dialect| Wire::of(dialect).policy(&settings.policy)),
             links: Mutex::default(),
             trusted: Mutex::default(),
+            interest: Mutex::new(settings.interest),
             timer: Notify::new(),
             settings,
         }
@@ -251,6 +256,46 @@ impl Hub {
         for wire in wire::ALL {
             self.with_wakes(wire.dialect, |relay| {
                 relay.require(|requirements| change(now, requirements));
+            });
+        }
+    }
+
+    /// Adds a filter; the bloom follows.
+    pub(crate) fn insert_filter(&self, filter: Arc<Filter>, lasting: bool) -> FilterId {
+        let id = self.delivery.insert(filter, lasting);
+        self.follow_filters();
+        id
+    }
+
+    /// Removes a filter; the bloom follows. False if there was none of this id.
+    pub(crate) fn remove_filter(&self, id: &FilterId) -> bool {
+        let removed = self.delivery.remove(id);
+        self.follow_filters();
+        removed
+    }
+
+    /// Removes filters that nobody asks for their messages, for ever.
+    pub(crate) async fn remove_idle_filters(self: Arc<Self>) {
+        loop {
+            self.delivery.remove_idle().await;
+            self.follow_filters();
+        }
+    }
+
+    /// Changes which topics the node asks its peers for.
+    pub(crate) fn set_interest(&self, interest: Interest) {
+        *lock(&self.interest) = interest;
+        self.follow_filters();
+    }
+
+    /// Announces the bloom that the interest and the filters make, if it is another than before.
+    /// Both are looked at inside the lock, so that of two changes at once the last one counts.
+    fn follow_filters(&self) {
+        let now = self.settings.clock.now();
+        for wire in wire::ALL {
+            self.with_wakes(wire.dialect, |relay| {
+                let bloom = lock(&self.interest).bloom(read(self.delivery.filters()).wanted());
+                relay.set_bloom(now, bloom);
             });
         }
     }

@@ -51,8 +51,10 @@ mod delivery;
 mod describe;
 mod fault;
 mod filter;
+mod filters;
 mod hub;
 mod id;
+mod interest;
 mod keys;
 mod known;
 mod lock;
@@ -82,12 +84,13 @@ mod wire;
 pub use admission::{Rejection, SYNC_ALLOWANCE, Verdict};
 pub use filter::{FilterError, FilterKey, FilterSpec};
 pub use id::{FilterId, KeyId, ParseIdError};
+pub use interest::Interest;
 pub use keys::Keys;
 pub use node::{Node, NodeConfig, NodeError};
 pub use post::{Post, PostError, Recipient};
 pub use received::Received;
 pub use remote::Remote;
-pub use settings::{Bounds, Clock, MAX_MESSAGE_SIZE, Settings};
+pub use settings::{Bounds, Clock, FilterSettings, MAX_MESSAGE_SIZE, Queues, Settings};
 pub use stats::{
     DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, RejectedStats, RelayStats,
     SessionStats, Stats,
@@ -95,6 +98,6 @@ pub use stats::{
 pub use watch::Watch;
 pub use whisper::{Info, NoSuchPeer, SettingError, Whisper};
 #[doc(no_inline)]
-pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, Topic};
+pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, Topic};
 #[doc(no_inline)]
 pub use whisper_pow::Policy;

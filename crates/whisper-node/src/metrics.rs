@@ -58,12 +58,16 @@ macro_rules! fields {
 }
 
 fn info(out: &mut Exposition, info: Info) {
-    let Info { memory, messages, min_pow, max_message_size } = info;
+    let Info { memory, messages, min_pow, max_message_size, filters, queued, queued_direct } = info;
     out.value(&gauge("whisper_pool_bytes", "Memory of the pool"), memory as f64);
     out.value(&gauge("whisper_pool_envelopes", "Envelopes in the pool"), messages as f64);
     out.value(&gauge("whisper_min_pow", "Work that an envelope needs"), min_pow);
     let family = gauge("whisper_max_message_bytes", "The largest envelope that is taken");
     out.value(&family, max_message_size.into());
+    out.value(&gauge("whisper_filters", "Filters in use"), filters as f64);
+    let family = gauge("whisper_queued_envelopes", "Envelopes that wait to be opened");
+    out.sample(&family, &[("queue", "message")], queued as f64);
+    out.sample(&family, &[("queue", "p2p")], queued_direct as f64);
 }
 
 fn whisper(out: &mut Exposition, stats: &Stats) {
@@ -95,7 +99,7 @@ fn whisper(out: &mut Exposition, stats: &Stats) {
     fields!(out, "whisper_delivery_total", "Opening of envelopes and delivery to mailboxes",
     [], "event", delivery => DeliveryStats {
         message_queue_full, direct_queue_full, opened, not_opened, malformed, not_matching,
-        delivered, repeated, mailbox_full,
+        delivered, repeated, mailbox_full, idle_filters,
     });
 }
 

@@ -1,14 +1,15 @@
 //! The two queues between the sessions and the workers that open envelopes: broadcast, and direct.
 //!
 //! Both are bounded. A session waits for room before it reads on, for a while; what does not fit
-//! then is dropped and counted, so that slow opening never holds up the relay for long.
+//! then is dropped and counted, so that slow opening never holds up the relay for long. Direct
+//! messages go first, but not always: a flood of them leaves the others a part of the workers.
 
 use std::{
     collections::VecDeque,
     pin::pin,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -16,6 +17,9 @@ use tokio::sync::Notify;
 use whisper_envelope::Envelope;
 
 use crate::{lock::lock, settings::Bounds};
+
+/// Of so many turns one is the message queue's, whatever is in the other.
+const TURNS: usize = 4;
 
 /// An envelope that waits to be opened.
 #[derive(Debug, Clone)]
@@ -65,6 +69,7 @@ pub(crate) struct Queue {
     direct: Mutex<Bounded>,
     arrived: Notify,
     room: Notify,
+    turn: AtomicUsize,
     closed: AtomicBool,
 }
 
@@ -75,6 +80,7 @@ impl Queue {
             direct: Mutex::new(Bounded::new(direct)),
             arrived: Notify::new(),
             room: Notify::new(),
+            turn: AtomicUsize::new(1),
             closed: AtomicBool::new(false),
         }
     }
@@ -90,7 +96,7 @@ impl Queue {
         pushed
     }
 
-    /// Takes the next arrival, direct ones first; waits for one. `None` after
+    /// Takes the next arrival, direct ones first three times of four; waits for one. `None` after
     /// [`close`](Self::close).
     pub(crate) async fn pop(&self) -> Option<Arrival> {
         loop {
@@ -98,13 +104,26 @@ impl Queue {
                 self.arrived.notify_one(); // the next worker
                 return None;
             }
-            let direct = lock(&self.direct).pop();
-            if let Some(arrival) = direct.or_else(|| lock(&self.broadcast).pop()) {
+            if let Some(arrival) = self.take() {
                 self.room.notify_waiters();
                 return Some(arrival);
             }
             self.arrived.notified().await;
         }
+    }
+
+    fn take(&self) -> Option<Arrival> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let queues = match turn % TURNS {
+            0 => [&self.broadcast, &self.direct],
+            _ => [&self.direct, &self.broadcast],
+        };
+        queues.into_iter().find_map(|queue| lock(queue).pop())
+    }
+
+    /// How many arrivals wait in the message queue and in the p2p queue.
+    pub(crate) fn waiting(&self) -> [usize; 2] {
+        [&self.broadcast, &self.direct].map(|queue| lock(queue).arrivals.len())
     }
 
     /// Waits until the message queue has room.

@@ -204,6 +204,13 @@ impl Relay {
         }
     }
 
+    /// Changes the topics that this node wants, and tells all peers if they are others than before.
+    pub(crate) fn set_bloom(&mut self, now: u32, bloom: Bloom) {
+        if *self.requirements.bloom() != bloom {
+            self.require(|requirements| requirements.set_bloom(now, bloom));
+        }
+    }
+
     /// Removes expired envelopes; returns when the next one expires.
     pub(crate) fn handle_timeout(&mut self, now: u32) -> Option<u32> {
         self.pool.expire(now);

@@ -9,8 +9,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use whisper_envelope::Bloom;
 use whisper_pow::{Policy, Work};
+
+use crate::interest::Interest;
 
 /// The largest [`Settings::max_message_size`], and the largest packet that is read from a peer, in
 /// bytes.
@@ -26,6 +27,34 @@ pub struct Bounds {
     pub items: usize,
     /// How many bytes of content it holds at most.
     pub bytes: usize,
+}
+
+/// The two queues between the sessions and those who open envelopes. One that is full takes nothing
+/// more: what does not fit is not opened here, and counted; it is relayed all the same. None can
+/// hold up the other for long: while both have something, direct messages go first three times of
+/// four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queues {
+    /// The message queue, of broadcast envelopes. Before something is dropped, the peer that brings
+    /// it waits up to a second for room. Default 16 384 items, 64 MiB.
+    pub broadcast: Bounds,
+    /// The p2p queue, of direct messages of trusted peers. Default 1024 items, 16 MiB.
+    pub direct: Bounds,
+}
+
+/// Filters, and who opens envelopes for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterSettings {
+    /// The mailbox of one filter. When it is full, the oldest message is dropped and counted.
+    /// Default 1024 messages, 16 MiB.
+    pub mailbox: Bounds,
+    /// How many tasks open envelopes. Default: as many as there are cores, at most 8.
+    pub workers: usize,
+    /// After how long without a call of [`Whisper::messages`](crate::Whisper::messages) a filter
+    /// made by [`Whisper::subscribe`](crate::Whisper::subscribe) is removed, its mailbox with it, and
+    /// counted; a [`Watch`](crate::Watch) ends when it is dropped. Default `None`: never, as in
+    /// go-ethereum.
+    pub idle: Option<Duration>,
 }
 
 /// Where the node gets the time from, in seconds since 1970 (UTC).
@@ -74,8 +103,8 @@ pub struct Settings {
     /// The largest envelope that is pooled or posted, in bytes (20 + its sealed data, as
     /// go-ethereum counts). Default 1 MiB, at most [`MAX_MESSAGE_SIZE`].
     pub max_message_size: u32,
-    /// The topics that the node wants to be sent. Default: all of them.
-    pub bloom: Bloom,
+    /// The topics that the node wants to be sent. Default: all of them, as in go-ethereum.
+    pub interest: Interest,
     /// Under which rule own envelopes are sealed and under which rules foreign ones are accepted.
     /// Default: sealed under one of them, accepted under both the go-ethereum 1.8 and the EIP-627
     /// rule. For shh/6: in shh/5 there is but the go-ethereum 1.8 rule.
@@ -83,17 +112,10 @@ pub struct Settings {
     /// The budget of each pool in bytes, bookkeeping included; there is one pool for each dialect. When
     /// one is full, the lowest work goes out first. Default 256 MiB.
     pub pool_bytes: usize,
-    /// The message queue: broadcast envelopes that wait to be opened for the filters. Default 16
-    /// 384 items, 64 MiB.
-    pub message_queue: Bounds,
-    /// The p2p queue: direct messages of trusted peers that wait to be opened. Default 1024 items,
-    /// 16 MiB.
-    pub direct_queue: Bounds,
-    /// The mailbox of one filter. When it is full, the oldest message is dropped and counted.
-    /// Default 1024 messages, 16 MiB.
-    pub mailbox: Bounds,
-    /// How many tasks open envelopes. Default: as many as there are cores, at most 8.
-    pub workers: usize,
+    /// The queues of envelopes that wait to be opened.
+    pub queues: Queues,
+    /// Filters, and who opens envelopes for them.
+    pub filters: FilterSettings,
     /// Whether to ask the peers to acknowledge what they are sent, as nodes of status-im can: what
     /// they refuse, they say, and delivery receipts rest on their word. Costs a hash of every bundle
     /// and a packet for each at both ends. Default off: the status is go-ethereum's. A peer that asks
@@ -111,22 +133,40 @@ impl Settings {
     }
 }
 
+const MIB: usize = 1024 * 1024;
+
 impl Default for Settings {
     fn default() -> Self {
-        const MIB: usize = 1024 * 1024;
         Self {
             min_work: 0.2,
             max_message_size: 1024 * 1024,
-            bloom: Bloom::FULL,
+            interest: Interest::default(),
             policy: Policy::default(),
             pool_bytes: 256 * MIB,
-            message_queue: Bounds { items: 16_384, bytes: 64 * MIB },
-            direct_queue: Bounds { items: 1024, bytes: 16 * MIB },
-            mailbox: Bounds { items: 1024, bytes: 16 * MIB },
-            workers: thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8),
+            queues: Queues::default(),
+            filters: FilterSettings::default(),
             confirmations: false,
             status_timeout: Duration::from_secs(5),
             clock: Clock::system(),
+        }
+    }
+}
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self {
+            broadcast: Bounds { items: 16_384, bytes: 64 * MIB },
+            direct: Bounds { items: 1024, bytes: 16 * MIB },
+        }
+    }
+}
+
+impl Default for FilterSettings {
+    fn default() -> Self {
+        Self {
+            mailbox: Bounds { items: 1024, bytes: 16 * MIB },
+            workers: thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8),
+            idle: None,
         }
     }
 }

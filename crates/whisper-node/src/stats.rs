@@ -218,6 +218,8 @@ counters! {
         repeated,
         /// Messages dropped from full mailboxes, the oldest first.
         mailbox_full,
+        /// Filters removed because nobody asked for their messages.
+        idle_filters,
     }
 }
 

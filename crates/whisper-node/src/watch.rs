@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{delivery::Delivery, filter::Filter, id::FilterId, received::Received};
+use crate::{filter::Filter, hub::Hub, id::FilterId, received::Received};
 
 /// A filter whose messages are waited for, made by [`Whisper::watch`](crate::Whisper::watch). It
 /// ends when dropped.
@@ -14,12 +14,12 @@ use crate::{delivery::Delivery, filter::Filter, id::FilterId, received::Received
 pub struct Watch {
     id: FilterId,
     filter: Arc<Filter>,
-    delivery: Arc<Delivery>,
+    hub: Arc<Hub>,
 }
 
 impl Watch {
-    pub(crate) fn new(id: FilterId, filter: Arc<Filter>, delivery: Arc<Delivery>) -> Self {
-        Self { id, filter, delivery }
+    pub(crate) fn new(id: FilterId, filter: Arc<Filter>, hub: Arc<Hub>) -> Self {
+        Self { id, filter, hub }
     }
 
     /// The id of the filter.
@@ -37,6 +37,6 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.delivery.remove(&self.id);
+        self.hub.remove_filter(&self.id);
     }
 }

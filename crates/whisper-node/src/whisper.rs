@@ -20,8 +20,9 @@ use crate::{
     filter::{Filter, FilterError, FilterSpec},
     hub::Hub,
     id::FilterId,
+    interest::Interest,
     keys::Keys,
-    lock::{read, write},
+    lock::read,
     mailbox::Mailbox,
     pool::Entry,
     post::{Post, PostError},
@@ -63,6 +64,12 @@ pub struct Info {
     pub min_pow: f64,
     /// The largest envelope the node takes, in bytes.
     pub max_message_size: u32,
+    /// Filters in use.
+    pub filters: usize,
+    /// Envelopes in the message queue, which wait to be opened.
+    pub queued: usize,
+    /// Direct messages in the p2p queue.
+    pub queued_direct: usize,
 }
 
 /// A setting that the node cannot take. The texts are go-ethereum's.
@@ -92,13 +99,15 @@ impl Whisper {
     pub fn new(settings: Settings) -> Self {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let workers = settings.workers.max(1);
+        let workers = settings.filters.workers.max(1);
         let hub = Arc::new(Hub::new(settings, stop.clone()));
         for _ in 0..workers {
             tasks.spawn(Arc::clone(&hub.delivery).run());
         }
         let (timer, stopped) = (Arc::clone(&hub).expire(), stop.clone());
         tasks.spawn(async move { stopped.run_until_cancelled(timer).await });
+        let (idle, stopped) = (Arc::clone(&hub).remove_idle_filters(), stop.clone());
+        tasks.spawn(async move { stopped.run_until_cancelled(idle).await });
         let delivery = Arc::clone(&hub.delivery);
         let stopped = stop.clone();
         tasks.spawn(async move {
@@ -151,12 +160,17 @@ impl Whisper {
     pub fn info(&self) -> Info {
         let hub = &self.0.hub;
         let pools = hub.with_relays(|relay| (relay.pool().bytes(), relay.pool().len()));
+        let filters = read(hub.delivery.filters()).len();
+        let [queued, queued_direct] = hub.delivery.waiting();
         // The same in all dialects.
         hub.with_relay(Dialect::V6, |relay| Info {
             memory: pools.iter().map(|(bytes, _)| bytes).sum(),
             messages: pools.iter().map(|(_, envelopes)| envelopes).sum(),
             min_pow: relay.requirements().min_work().get(),
             max_message_size: relay.requirements().max_message_size(),
+            filters,
+            queued,
+            queued_direct,
         })
     }
 
@@ -186,10 +200,22 @@ impl Whisper {
         Ok(())
     }
 
-    /// Changes the topics that the node wants to be sent, and tells the peers. For 10 s more, what
-    /// the old bloom asked for is accepted too.
+    /// Changes the topics that the node wants to be sent, besides those of its filters, and tells the
+    /// peers: [`Interest::Topics`] of this bloom. For 10 s more, what the old bloom asked for is
+    /// accepted too.
     pub fn set_bloom(&self, bloom: Bloom) {
-        self.0.hub.require(|now, requirements| requirements.set_bloom(now, bloom));
+        self.set_interest(Interest::Topics(bloom));
+    }
+
+    /// Changes what makes the bloom that the node announces.
+    pub fn set_interest(&self, interest: Interest) {
+        self.0.hub.set_interest(interest);
+    }
+
+    /// The topics that the node wants to be sent, as it announces them in shh/6.
+    #[must_use]
+    pub fn bloom(&self) -> Bloom {
+        self.0.hub.with_relay(Dialect::V6, |relay| *relay.requirements().bloom())
     }
 
     /// Trusts a connected peer: its direct messages are taken, without regard to their work and
@@ -251,7 +277,7 @@ impl Whisper {
     ///
     /// If its key does not exist.
     pub fn subscribe(&self, spec: FilterSpec) -> Result<FilterId, FilterError> {
-        Ok(self.insert(spec)?.0)
+        Ok(self.insert(spec, false)?.0)
     }
 
     /// Makes a filter whose messages are waited for. It ends when the [`Watch`] is dropped.
@@ -260,20 +286,20 @@ impl Whisper {
     ///
     /// If its key does not exist.
     pub fn watch(&self, spec: FilterSpec) -> Result<Watch, FilterError> {
-        let (id, filter) = self.insert(spec)?;
-        Ok(Watch::new(id, filter, Arc::clone(&self.0.hub.delivery)))
+        let (id, filter) = self.insert(spec, true)?;
+        Ok(Watch::new(id, filter, Arc::clone(&self.0.hub)))
     }
 
     /// Removes a filter and its mailbox; false if there was none of this id.
     pub fn unsubscribe(&self, id: &FilterId) -> bool {
-        self.0.hub.delivery.remove(id)
+        self.0.hub.remove_filter(id)
     }
 
     /// Takes all messages out of a filter's mailbox, the oldest first. `None` if there is no such
     /// filter.
     #[must_use]
     pub fn messages(&self, id: &FilterId) -> Option<Vec<Arc<Received>>> {
-        read(self.0.hub.delivery.filters()).get(id).map(|filter| filter.mailbox.drain())
+        Some(self.0.hub.delivery.ask(id)?.mailbox.drain())
     }
 
     /// All messages in the pool that match a filter, also those that came before it was made; the
@@ -281,7 +307,7 @@ impl Whisper {
     /// the filter's topics: expensive.
     #[must_use]
     pub fn all_messages(&self, id: &FilterId) -> Option<Vec<Received>> {
-        let filter = read(self.0.hub.delivery.filters()).get(id).cloned()?;
+        let filter = self.0.hub.delivery.ask(id)?;
         let candidates = self.0.hub.with_relays(|relay| {
             let entries = relay.pool().iter().filter(|entry| filter.has_topic(entry.topic()));
             let entries = entries.filter(|entry| filter.admits(entry.work().get(), false));
@@ -311,10 +337,14 @@ impl Whisper {
         self.0.tasks.wait().await;
     }
 
-    fn insert(&self, spec: FilterSpec) -> Result<(FilterId, Arc<Filter>), FilterError> {
-        let mailbox = Mailbox::new(self.0.hub.settings.mailbox);
+    fn insert(
+        &self,
+        spec: FilterSpec,
+        lasting: bool,
+    ) -> Result<(FilterId, Arc<Filter>), FilterError> {
+        let mailbox = Mailbox::new(self.0.hub.settings.filters.mailbox);
         let filter = Arc::new(Filter::new(spec, &self.0.keys, mailbox)?);
-        let id = write(self.0.hub.delivery.filters()).insert(Arc::clone(&filter));
+        let id = self.0.hub.insert_filter(Arc::clone(&filter), lasting);
         if self.0.hub.stop.is_cancelled() {
             filter.mailbox.close(); // the others were closed when the node stopped
         }

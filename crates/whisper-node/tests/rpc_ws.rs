@@ -11,7 +11,7 @@ use rpc_support::ws::WsClient;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use whisper_node::{Bounds, Post, Recipient, Settings, Topic};
+use whisper_node::{Bounds, FilterSettings, Post, Recipient, Settings, Topic};
 
 /// A node that wants no work.
 async fn start() -> Node {
@@ -155,8 +155,9 @@ async fn a_client_that_does_not_read_loses_messages_and_holds_up_nobody() {
     let mut config = rpc_support::node::config();
     config.limits.outbox = 2;
     let mailbox = Bounds { items: 4, bytes: 1_000_000 };
-    let node =
-        Node::start_from(config, Settings { min_work: 0.0, mailbox, ..Settings::default() }).await;
+    let filters = FilterSettings { mailbox, ..FilterSettings::default() };
+    let settings = Settings { min_work: 0.0, filters, ..Settings::default() };
+    let node = Node::start_from(config, settings).await;
     let key = key(&node).await;
     let mut client = node.connect().await;
     subscribed(&mut client, &key).await;

@@ -22,6 +22,26 @@ async fn direct_messages_go_first() {
     assert_eq!((pop(&queue).await, pop(&queue).await), (Some(2), Some(1)));
 }
 
+#[tokio::test]
+async fn a_flood_of_either_leaves_the_other_its_turns() {
+    let bounds = Bounds { items: 99, bytes: usize::MAX };
+    for flood in [true, false] {
+        let queue = Queue::new(bounds, bounds);
+        for number in 0..50 {
+            assert!(queue.push(arrival(number, flood)));
+        }
+        assert!(queue.push(arrival(99, !flood)) && queue.push(arrival(98, !flood)));
+        assert_eq!(queue.waiting(), if flood { [2, 50] } else { [50, 2] });
+        let mut turns = Vec::new();
+        for turn in 0..8 {
+            if pop(&queue).await >= Some(98) {
+                turns.push(turn);
+            }
+        }
+        assert_eq!(turns, if flood { [3, 7] } else { [0, 1] });
+    }
+}
+
 #[test]
 fn each_queue_has_bounds_of_its_own() {
     let queue = Queue::new(BOUNDS, BOUNDS);

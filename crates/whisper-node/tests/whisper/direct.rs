@@ -6,7 +6,7 @@ use crate::support::{
 };
 use p2p_mux::{Exit, Reason};
 use whisper_envelope::{Dialect, Draft};
-use whisper_node::{Envelope, FilterSpec, Post, PostError, Settings, Whisper};
+use whisper_node::{Envelope, FilterSpec, Policy, Post, PostError, Settings, Whisper};
 
 /// An envelope that expired a day ago.
 fn old(payload: &[u8]) -> Envelope {
@@ -42,6 +42,22 @@ async fn a_trusted_peer_reaches_the_filters_that_allow_it() {
     assert_eq!(node.messages(&forbidding).unwrap(), []);
     assert_eq!((node.info().messages, bystander.stats().envelopes.received), (0, 0));
     assert_eq!(node.stats().sessions.direct_received, 3);
+}
+
+#[tokio::test]
+async fn its_work_is_measured_as_that_of_any_other() {
+    let node = demanding();
+    let sealed = old(b"worked for");
+    let work = Policy::default().work(&sealed).unwrap().get();
+    let watching = |min_work| node.watch(FilterSpec { min_work, ..allowing(&node) }).unwrap();
+    let (mut fits, mut all) = (watching(work), watching(0.0));
+    let demands = node.subscribe(FilterSpec { min_work: work * 1.01, ..allowing(&node) }).unwrap();
+    let peer = RawPeer::greeted(&node).await;
+    node.mark_trusted(&peer.id).unwrap();
+    peer.send(127, sealed.raw()).await;
+    assert_eq!(fits.next().await.unwrap().work, work);
+    assert_eq!(next(&mut all).await, b"worked for");
+    assert_eq!(node.messages(&demands).unwrap(), []);
 }
 
 #[tokio::test]

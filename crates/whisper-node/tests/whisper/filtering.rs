@@ -1,12 +1,17 @@
 //! Filters by each criterion, and their mailboxes.
 
+use std::time::Duration;
+
 use crate::support::{
-    self, NOW, RawPeer, TOPIC, envelope, next, node, post, settings, spec, unsealed, watch,
+    self, HandClock, NOW, RawPeer, TOPIC, envelope, next, node, post, settings, spec, unsealed,
+    watch,
 };
 use p2p_identity::SecretKey;
+use tokio::time::sleep;
 use whisper_envelope::{Ciphertext, Dialect, Draft};
 use whisper_node::{
-    Bounds, FilterId, FilterKey, FilterSpec, Post, Recipient, Settings, Topic, Verdict, Whisper,
+    Bloom, Bounds, FilterId, FilterKey, FilterSettings, FilterSpec, Interest, PartialTopic, Post,
+    Queues, Recipient, Settings, Topic, Verdict, Whisper,
 };
 use whisper_pow::Policy;
 
@@ -22,9 +27,13 @@ async fn payloads(node: &Whisper, id: &FilterId) -> Vec<Vec<u8>> {
     messages.iter().map(|received| received.message.payload.to_vec()).collect()
 }
 
+fn one_worker() -> FilterSettings {
+    FilterSettings { workers: 1, ..FilterSettings::default() }
+}
+
 /// One worker, so that messages are opened in the order in which they came.
 fn in_order() -> Settings {
-    Settings { workers: 1, ..settings() }
+    Settings { filters: one_worker(), ..settings() }
 }
 
 #[tokio::test]
@@ -32,7 +41,8 @@ async fn by_topic_and_key() {
     let node = Whisper::new(in_order());
     let key = node.keys().add_symmetric(support::key());
     let of = |key, topics: &[Topic]| {
-        let spec = FilterSpec { topics: topics.to_vec(), ..FilterSpec::new(key) };
+        let topics = topics.iter().map(|topic| PartialTopic::from(*topic)).collect();
+        let spec = FilterSpec { topics, ..FilterSpec::new(key) };
         node.subscribe(spec).unwrap()
     };
     let key = FilterKey::Symmetric(key);
@@ -92,7 +102,8 @@ async fn by_work() {
 #[tokio::test]
 async fn a_mailbox_drops_the_oldest_and_counts() {
     let mailbox = Bounds { items: 2, bytes: usize::MAX };
-    let node = Whisper::new(Settings { mailbox, ..in_order() });
+    let filters = FilterSettings { mailbox, ..one_worker() };
+    let node = Whisper::new(Settings { filters, ..settings() });
     let id = node.subscribe(spec(&node)).unwrap();
     for payload in [b"1", b"2", b"3", b"4"] {
         node.post(post(&node, payload)).await.unwrap();
@@ -106,8 +117,9 @@ async fn a_mailbox_drops_the_oldest_and_counts() {
 
 #[tokio::test]
 async fn a_full_message_queue_drops_and_counts() {
-    let message_queue = Bounds { items: 3, bytes: usize::MAX };
-    let node = Whisper::new(Settings { message_queue, ..in_order() });
+    let broadcast = Bounds { items: 3, bytes: usize::MAX };
+    let queues = Queues { broadcast, ..Queues::default() };
+    let node = Whisper::new(Settings { queues, ..in_order() });
     let mut watch = watch(&node);
     // No worker gets to run between these on a runtime with one thread.
     for number in 0..5 {
@@ -184,4 +196,89 @@ async fn a_plaintext_that_is_nonsense_is_counted() {
     peer.send_envelopes(&[&good.encrypt(&mut rand::rng()).unwrap().seal(0)]).await;
     assert_eq!(next(&mut watch).await, b"good");
     assert_eq!(node.stats().delivery.malformed, 5);
+}
+
+#[tokio::test]
+async fn by_the_beginning_of_a_topic() {
+    let node = Whisper::new(in_order());
+    let key = FilterKey::Symmetric(node.keys().add_symmetric(support::key()));
+    let of = |topic: &[u8]| FilterSpec::new(key).topic(PartialTopic::new(topic).unwrap());
+    let ids = [&b"t"[..], b"tes", b"test", b"e"].map(|topic| node.subscribe(of(topic)).unwrap());
+    node.post(post(&node, b"here")).await.unwrap();
+    node.post(Post { topic: Topic(*b"else"), ..post(&node, b"else") }).await.unwrap();
+    for (id, expected) in ids.iter().zip([&b"here"[..], b"here", b"here", b"else"]) {
+        assert_eq!(payloads(&node, id).await, [expected]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_that_nobody_asks_ends_and_one_that_is_asked_does_not() {
+    let idle = Some(Duration::from_secs(60));
+    let filters = FilterSettings { idle, ..one_worker() };
+    let node = Whisper::new(Settings { filters, ..settings() });
+    let [asked, forgotten] = [0; 2].map(|_| node.subscribe(spec(&node)).unwrap());
+    let mut watched = watch(&node);
+    for _ in 0..5 {
+        sleep(Duration::from_secs(59)).await;
+        assert!(node.messages(&asked).is_some());
+    }
+    assert!(node.messages(&forgotten).is_none());
+    assert_eq!((node.stats().delivery.idle_filters, node.info().filters), (1, 2));
+    node.post(post(&node, b"still")).await.unwrap();
+    assert_eq!(next(&mut watched).await, b"still");
+}
+
+/// The next bloom that the node announces to this peer.
+async fn announced(peer: &mut RawPeer) -> Bloom {
+    let (code, payload) = peer.receive().await;
+    assert_eq!((code, payload.len()), (3, 66));
+    Bloom(payload[2..].try_into().unwrap())
+}
+
+#[tokio::test]
+async fn the_bloom_follows_the_filters_both_ways_and_is_announced() {
+    let node = Whisper::new(Settings { interest: Interest::Filters, ..settings() });
+    assert_eq!(node.bloom(), Bloom::EMPTY);
+    let mut peer = RawPeer::greeted(&node).await;
+    let other = Topic(*b"else");
+    let (here, both) = (Bloom::of(TOPIC), Bloom::of(TOPIC).union(Bloom::of(other)));
+    let watched = watch(&node);
+    assert_eq!(announced(&mut peer).await, here);
+    let elsewhere =
+        node.subscribe(FilterSpec { topics: vec![other.into()], ..spec(&node) }).unwrap();
+    assert_eq!(announced(&mut peer).await, both);
+    let again = node.subscribe(spec(&node)).unwrap(); // asks for nothing new
+    let any = node.subscribe(FilterSpec { topics: Vec::new(), ..spec(&node) }).unwrap();
+    assert_eq!(announced(&mut peer).await, Bloom::FULL);
+    assert!(node.unsubscribe(&any));
+    assert_eq!(announced(&mut peer).await, both);
+    drop(watched); // another filter still wants this topic
+    assert!(node.unsubscribe(&elsewhere));
+    assert_eq!(announced(&mut peer).await, here);
+    assert!(node.unsubscribe(&again));
+    assert_eq!(announced(&mut peer).await, Bloom::EMPTY);
+    // Set by hand, it is what it was set to, and what the filters want besides.
+    node.set_bloom(Bloom::of(other));
+    assert_eq!(announced(&mut peer).await, Bloom::of(other));
+    let _watched = watch(&node);
+    assert_eq!(announced(&mut peer).await, both);
+}
+
+#[tokio::test]
+async fn what_the_bloom_asked_for_before_is_taken_for_ten_seconds_more() {
+    let clock = HandClock::new();
+    let interest = Interest::Filters;
+    let node = Whisper::new(Settings { interest, clock: clock.clock(), ..settings() });
+    let id = node.subscribe(spec(&node)).unwrap();
+    clock.advance(11);
+    assert!(node.unsubscribe(&id));
+    let peer = RawPeer::greeted(&node).await;
+    for (number, seconds, outside) in [(0, 10, 0), (1, 1, 1)] {
+        clock.advance(seconds);
+        peer.send_envelopes(&[&envelope(&[number])]).await;
+        while node.stats().envelopes.received < u64::from(number) + 1 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(node.stats().rejected.outside_bloom, outside, "{number}");
+    }
 }

@@ -4,7 +4,9 @@ use crate::support::{
     self, NOW, RawPeer, TOPIC, bundle, envelope, next, node, settings, unsealed, watch,
 };
 use whisper_envelope::Unsealed;
-use whisper_node::{Bloom, Envelope, RejectedStats, Rejection, Settings, Topic, Verdict, Whisper};
+use whisper_node::{
+    Bloom, Envelope, Interest, RejectedStats, Rejection, Settings, Topic, Verdict, Whisper,
+};
 use whisper_pow::{Policy, Rule};
 
 /// An envelope of these times, that nobody can open.
@@ -60,7 +62,8 @@ async fn too_large() {
 
 #[tokio::test]
 async fn outside_the_bloom() {
-    let node = Whisper::new(Settings { bloom: Bloom::of(TOPIC), ..settings() });
+    let node =
+        Whisper::new(Settings { interest: Interest::Topics(Bloom::of(TOPIC)), ..settings() });
     let elsewhere = Unsealed::v6(NOW + 50, 50, Topic([1, 2, 3, 0]), &[0; 64]).seal(0);
     assert_eq!(refused(&node, &elsewhere).await.outside_bloom, 1);
     assert_eq!(node.inject(elsewhere), Verdict::New, "but it may be sent from here");

@@ -8,8 +8,8 @@ use p2p_identity::SecretKey;
 use p2p_mux::{Exit, Reason};
 use whisper_envelope::Unsealed;
 use whisper_node::{
-    Bloom, Dialect, Envelope, FilterKey, FilterSpec, Post, PostError, Recipient, Remote, Settings,
-    Topic, Verdict, Whisper,
+    Bloom, Dialect, Envelope, FilterKey, FilterSpec, Interest, Post, PostError, Recipient, Remote,
+    Settings, Topic, Verdict, Whisper,
 };
 use whisper_pow::{Rule, Work};
 
@@ -116,7 +116,8 @@ async fn the_status_of_v5_is_a_bare_5() {
 
 #[tokio::test]
 async fn v5_has_no_words_for_requirements() {
-    let node = Whisper::new(Settings { bloom: Bloom::of(Topic([1, 2, 3, 0])), ..settings() });
+    let interest = Interest::Topics(Bloom::of(Topic([1, 2, 3, 0])));
+    let node = Whisper::new(Settings { interest, ..settings() });
     let mut peer = RawPeer::greeted_in_v5(&node).await;
     node.set_min_work(1e-9).unwrap();
     node.set_bloom(Bloom::EMPTY);

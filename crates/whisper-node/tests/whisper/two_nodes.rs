@@ -4,7 +4,9 @@ use crate::support::{
     self, HandClock, RawPeer, bundle, envelope, join, next, node, post, settings, watch,
 };
 use p2p_identity::SecretKey;
-use whisper_node::{FilterKey, FilterSpec, Post, Recipient, Settings, Topic, Verdict, Whisper};
+use whisper_node::{
+    FilterKey, FilterSettings, FilterSpec, Post, Recipient, Settings, Topic, Verdict, Whisper,
+};
 
 #[tokio::test]
 async fn a_message_is_delivered_once_there_and_here() {
@@ -151,7 +153,8 @@ async fn a_peer_is_told_only_what_it_wants() {
 
 #[tokio::test]
 async fn a_bundle_of_many_envelopes_is_taken_as_a_whole() {
-    let node = Whisper::new(Settings { workers: 1, ..settings() });
+    let filters = FilterSettings { workers: 1, ..FilterSettings::default() };
+    let node = Whisper::new(Settings { filters, ..settings() });
     let mut watch = watch(&node);
     let peer = RawPeer::greeted(&node).await;
     // Small ones, a multiple of what is checked at once; then large ones.

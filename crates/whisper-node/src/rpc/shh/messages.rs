@@ -100,7 +100,7 @@ pub(super) fn filter_spec(criteria: Criteria) -> Result<FilterSpec, CallError> {
     Ok(FilterSpec {
         key,
         signer,
-        topics: criteria.topics,
+        topics: criteria.topics.into_iter().map(Into::into).collect(),
         min_work: criteria.min_pow,
         allow_p2p: criteria.allow_p2p,
     })

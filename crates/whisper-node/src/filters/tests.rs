@@ -1,19 +1,32 @@
+use whisper_envelope::SymmetricKey;
+
 use super::*;
-use crate::settings::Bounds;
+use crate::{
+    filter::{FilterError, FilterKey, FilterSpec},
+    id::KeyId,
+    keys::Keys,
+    mailbox::Mailbox,
+    settings::Bounds,
+};
 
 fn mailbox() -> Mailbox {
     Mailbox::new(Bounds { items: 9, bytes: usize::MAX })
 }
 
-fn insert(filters: &mut Filters, keys: &Keys, key: KeyId, topics: &[&[u8; 4]]) -> FilterId {
-    let topics = topics.iter().map(|topic| Topic(**topic)).collect();
+fn filter(keys: &Keys, key: KeyId, topics: &[&[u8]]) -> Arc<Filter> {
+    let topics = topics.iter().map(|bytes| PartialTopic::new(bytes).unwrap()).collect();
     let spec = FilterSpec { topics, ..FilterSpec::new(FilterKey::Symmetric(key)) };
-    filters.insert(Arc::new(Filter::new(spec, keys, mailbox()).unwrap()))
+    Arc::new(Filter::new(spec, keys, mailbox()).unwrap())
+}
+
+fn insert(filters: &mut Filters, keys: &Keys, key: KeyId, topics: &[&[u8]]) -> FilterId {
+    filters.insert(filter(keys, key, topics), None)
 }
 
 /// How many filters share each of the keys to be tried, sorted.
 fn candidates(filters: &Filters, topic: &[u8; 4]) -> Vec<usize> {
-    let mut sizes: Vec<_> = filters.candidates(Topic(*topic)).iter().map(Vec::len).collect();
+    let mut sizes: Vec<_> =
+        filters.candidates(Topic(*topic)).iter().map(|same| same.len()).collect();
     sizes.sort_unstable();
     sizes
 }
@@ -74,4 +87,44 @@ fn a_filter_needs_a_key_that_exists() {
     assert_eq!(error(FilterKey::Private(symmetric)), FilterError::NoSuchKeyPair);
     assert_eq!(FilterError::NoSuchSymmetricKey.to_string(), "non-existent key ID");
     assert_eq!(FilterError::NoSuchKeyPair.to_string(), "invalid id");
+}
+
+#[test]
+fn the_beginning_of_a_topic_finds_the_filter_once() {
+    let (mut filters, keys) = (Filters::default(), Keys::default());
+    let (one, other) = (keys.new_symmetric(), keys.new_symmetric());
+    let whole = insert(&mut filters, &keys, one, &[b"abcd", b"ab", b"abc"]);
+    insert(&mut filters, &keys, one, &[b"abc"]);
+    insert(&mut filters, &keys, other, &[b"a"]);
+    for (topic, found) in
+        [(b"abcd", &[1, 2][..]), (b"abzz", &[1, 1]), (b"azzz", &[1]), (b"zzzz", &[])]
+    {
+        assert_eq!(candidates(&filters, topic), found, "{topic:?}");
+        assert_eq!(filters.has_topic(Topic(*topic)), !found.is_empty(), "{topic:?}");
+    }
+    filters.remove(&whole);
+    assert_eq!(candidates(&filters, b"abcd"), [1, 1]);
+    assert_eq!(candidates(&filters, b"abzz"), [1]);
+}
+
+#[test]
+fn idle_filters_end_and_those_that_are_asked_stay() {
+    let second = Duration::from_secs;
+    let (mut filters, keys) = (Filters::default(), Keys::default());
+    let key = keys.new_symmetric();
+    let idle = second(60);
+    let [asked, forgotten, removed] =
+        [0; 3].map(|_| filters.insert(filter(&keys, key, &[b"aaaa"]), Some(idle)));
+    let for_ever = filters.insert(filter(&keys, key, &[b"aaaa"]), None);
+    filters.remove(&removed);
+    filters.get(&asked).unwrap().touch(second(50));
+    assert_eq!(filters.next_timeout(), Some(second(60)));
+    assert_eq!(filters.handle_timeout(second(59), idle).len(), 0);
+    assert_eq!(filters.handle_timeout(second(60), idle).len(), 1);
+    assert!(filters.get(&forgotten).is_none() && filters.get(&asked).is_some());
+    assert_eq!(filters.next_timeout(), Some(second(110)));
+    assert_eq!(filters.handle_timeout(second(110), idle).len(), 1);
+    assert_eq!((filters.next_timeout(), filters.len()), (None, 1));
+    assert!(filters.get(&for_ever).is_some());
+    assert_eq!(candidates(&filters, b"aaaa"), [1]);
 }
