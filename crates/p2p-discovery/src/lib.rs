@@ -8,7 +8,8 @@
 //!
 //! [`Discovery`] is a pure machine, without socket, clock, task or random source. A driver reads
 //! datagrams from one UDP socket and hands them in, sends what the machine gives out, and wakes it
-//! up when it wants to be.
+//! up when it wants to be. With the feature `tokio` (default), `Discv4` is that driver: a node on
+//! a socket, in one task, with a handle that others ask.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -80,6 +81,8 @@ mod clock;
 mod config;
 mod contact;
 mod discovery;
+#[cfg(feature = "tokio")]
+mod discv4;
 mod distance;
 pub mod dns;
 mod event;
@@ -96,6 +99,8 @@ pub mod v4;
 
 pub use config::{Config, GateLimits, NetworkId};
 pub use discovery::Discovery;
+#[cfg(feature = "tokio")]
+pub use discv4::{AskError, BindError, Candidates, Discv4, SocketStats};
 pub use distance::log_distance;
 pub use event::{Busy, Drift, Event, LookupId, Outcome, Unanswered};
 pub use node::Node;
