@@ -36,6 +36,9 @@ use crate::{
     wire::{self, Wire},
 };
 
+/// How many envelopes are taken in one go, so that nobody else waits long for the lock.
+pub(crate) const BATCH: usize = 128;
+
 /// How to reach a seated peer.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
@@ -123,20 +126,21 @@ impl Hub {
     }
 
     /// Takes a batch of envelopes from a peer.
-    pub(crate) fn receive(&self, from: Seat, envelopes: Vec<Envelope>) {
+    pub(crate) fn receive(&self, from: Seat, envelopes: &[Envelope]) {
         self.counters.envelopes.received.add(envelopes.len());
         self.take(from.dialect(), Some(from), Origin::Remote, envelopes);
     }
 
-    /// Takes an envelope made here.
-    pub(crate) fn inject(&self, envelope: Envelope) -> Verdict {
-        let dialect = envelope.dialect();
-        let verdict =
-            self.take(dialect, None, Origin::Local, vec![envelope]).pop().unwrap_or(Verdict::Known);
-        if verdict == Verdict::New {
-            self.counters.envelopes.posted.one();
-        }
-        verdict
+    /// Takes envelopes made here.
+    pub(crate) fn inject(&self, envelopes: &[Envelope]) -> Vec<Verdict> {
+        let of_one_dialect = envelopes.chunk_by(|one, next| one.dialect() == next.dialect());
+        let batches = of_one_dialect.flat_map(|envelopes| envelopes.chunks(BATCH));
+        let verdicts: Vec<Verdict> = batches
+            .flat_map(|batch| self.take(batch[0].dialect(), None, Origin::Local, batch))
+            .collect();
+        let new = verdicts.iter().filter(|verdict| **verdict == Verdict::New);
+        self.counters.envelopes.posted.add(new.count());
+        verdicts
     }
 
     /// Takes a direct message of a trusted peer: the network's rules do not apply, but for the
@@ -159,17 +163,16 @@ impl Hub {
         dialect: Dialect,
         from: Option<Seat>,
         origin: Origin,
-        envelopes: Vec<Envelope>,
+        envelopes: &[Envelope],
     ) -> Vec<Verdict> {
         let now = self.settings.clock.now();
-        let mut fresh = Vec::with_capacity(envelopes.len());
         let (known, requirements): (Vec<bool>, _) = {
             let mut relay = self.relay(dialect);
             let known = envelopes.iter().map(|envelope| relay.handle_known(from, envelope));
             (known.collect(), relay.requirements().clone())
         };
-        fresh
-            .extend(envelopes.into_iter().zip(&known).filter(|(_, known)| !**known).map(|it| it.0));
+        let fresh = envelopes.iter().zip(&known).filter(|(_, known)| !**known);
+        let fresh: Vec<&Envelope> = fresh.map(|(envelope, _)| envelope).collect();
         let checked = requirements.check(now, self.policy(dialect), &fresh, origin);
         let mut admitted = self.admit(now, dialect, from, &fresh, checked).into_iter();
         let verdict = |known| if known { None } else { admitted.next() };
@@ -185,7 +188,7 @@ impl Hub {
         now: u32,
         dialect: Dialect,
         from: Option<Seat>,
-        envelopes: &[Envelope],
+        envelopes: &[&Envelope],
         checked: Vec<Result<Proven, Rejection>>,
     ) -> Vec<Verdict> {
         if envelopes.is_empty() {
@@ -195,7 +198,7 @@ impl Hub {
         let mut new = Vec::new();
         self.with_wakes(dialect, |relay| {
             let before = relay.pool().next_expiry();
-            for (envelope, checked) in envelopes.iter().zip(checked) {
+            for (&envelope, checked) in envelopes.iter().zip(checked) {
                 let verdict = match checked {
                     Ok(proven) => relay.admit(now, from, envelope, proven),
                     Err(rejection) => Verdict::Rejected(rejection),

@@ -22,7 +22,7 @@ use whisper_envelope::{Envelope, EnvelopeError, Unhashed};
 use crate::{
     delivery::PATIENCE,
     fault::Fault,
-    hub::Hub,
+    hub::{BATCH, Hub},
     relay::{Seat, Transmit},
     remote::Remote,
     settings::MAX_MESSAGE_SIZE,
@@ -34,10 +34,8 @@ use crate::{
 
 mod extensions;
 
-/// How many envelopes are decoded and checked before other tasks get their turn.
-const BATCH: usize = 128;
-
-/// How many bytes of envelopes, where these are large. One alone may be larger.
+/// How many bytes of envelopes are decoded and checked before other tasks get their turn, where
+/// these are large: else [`BATCH`] of them. One alone may be larger.
 const BATCH_BYTES: usize = 128 * 1024;
 
 /// The largest packet that is read. Generous: go-ethereum puts all it has into one packet, whatever
@@ -179,7 +177,7 @@ impl Session {
         loop {
             self.hub.delivery.room(deadline).await;
             let (batch, rest) = next_batch(&mut envelopes);
-            self.hub.receive(seat, batch);
+            self.hub.receive(seat, &batch);
             if let ControlFlow::Break(end) = rest {
                 return end.map_err(Fault::MalformedEnvelope);
             }

@@ -1,6 +1,6 @@
 //! The handle of the node's Whisper, for the program, the JSON-RPC and whoever embeds the node.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, slice, sync::Arc};
 
 use bytes::Bytes;
 use p2p_identity::NodeId;
@@ -255,7 +255,7 @@ impl Whisper {
             Some(id) => self.send_direct(id, &envelope).await?,
             None => {
                 hub.delivery.room(Instant::now() + PATIENCE).await;
-                if let Verdict::Rejected(rejection) = hub.inject(envelope) {
+                if let Verdict::Rejected(rejection) = self.inject(envelope) {
                     return Err(PostError::Rejected(rejection));
                 }
             }
@@ -267,7 +267,15 @@ impl Whisper {
     /// all that is required of an envelope from the network, but for the bloom.
     #[must_use]
     pub fn inject(&self, envelope: Envelope) -> Verdict {
-        self.0.hub.inject(envelope)
+        self.inject_all(slice::from_ref(&envelope)).pop().unwrap_or(Verdict::Known)
+    }
+
+    /// Takes many envelopes that were sealed elsewhere, in their order, as [`inject`](Self::inject)
+    /// takes one; together they cost a fraction of as many alone, because they are hashed side by
+    /// side. Blocks for about a microsecond each: mind the other tasks of the thread.
+    #[must_use]
+    pub fn inject_all(&self, envelopes: &[Envelope]) -> Vec<Verdict> {
+        self.0.hub.inject(envelopes)
     }
 
     /// Makes a filter whose messages wait in a mailbox until [`messages`](Self::messages) fetches

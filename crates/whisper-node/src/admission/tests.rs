@@ -9,8 +9,7 @@ fn requirements(min_work: f64) -> Requirements {
 }
 
 fn check(requirements: &Requirements, now: u32, envelope: &Envelope) -> Result<Work, Rejection> {
-    let one = std::slice::from_ref(envelope);
-    let mut checked = requirements.check(now, &Policy::default(), one, Origin::Remote);
+    let mut checked = requirements.check(now, &Policy::default(), &[envelope], Origin::Remote);
     checked.pop().unwrap().map(|proven| proven.work)
 }
 
@@ -91,8 +90,8 @@ fn the_old_bloom_is_accepted_for_ten_seconds() {
     assert_eq!(check(&requirements, NOW + 11, &envelope(old)), Err(Rejection::OutsideBloom));
     assert!(check(&requirements, NOW + 11, &envelope(new)).is_ok());
 
-    let mine = [envelope(old)];
-    let local = requirements.check(NOW + 11, &Policy::default(), &mine, Origin::Local);
+    let mine = envelope(old);
+    let local = requirements.check(NOW + 11, &Policy::default(), &[&mine], Origin::Local);
     assert!(local[0].is_ok(), "the bloom does not say what may be sent");
 }
 
