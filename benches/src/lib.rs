@@ -26,6 +26,14 @@ pub fn measured(case: &str, value: f64) {
     println!("measured {case} {value}");
 }
 
+/// Whether these cases are asked for: the command line names none, or a part of one of them.
+#[must_use]
+pub fn wanted(cases: &str) -> bool {
+    let mut named =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    named.peek().is_none() || named.any(|part| cases.contains(&part))
+}
+
 /// The value below which the share `at` of the `values` lies, 0 for none.
 #[must_use]
 pub fn percentile(values: &mut [f64], at: f64) -> f64 {

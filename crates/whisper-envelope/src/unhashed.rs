@@ -53,6 +53,12 @@ impl Unhashed {
         &self.raw
     }
 
+    /// The nonce that the sender found by proof of work.
+    #[must_use]
+    pub const fn nonce(&self) -> u64 {
+        self.nonce
+    }
+
     /// The envelope, hashed by itself.
     #[must_use]
     pub fn hash(self) -> Envelope {

@@ -1,0 +1,54 @@
+//! From a post on one node to its delivery on another, next to it or three hops away.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+use whisper_envelope::SymmetricKey;
+use whisper_node::Verdict;
+
+use crate::node::{Node, message, runtime};
+
+/// Messages of which the percentiles are taken.
+const MESSAGES: u64 = 200;
+
+/// What a message may take before it counts as lost.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One hop, and a line A-B-C-D.
+pub(crate) fn latency() {
+    for (nodes, name) in [(2, "hop"), (4, "line3")] {
+        let mut times = runtime().block_on(line(nodes));
+        for (percentile, at) in [("p50", 0.5), ("p99", 0.99)] {
+            let case = format!("whisper.{name}_{percentile}_ms");
+            benches::measured(&case, benches::percentile(&mut times, at));
+        }
+    }
+}
+
+/// Milliseconds from posting on the first to delivery on the last, message after message.
+async fn line(length: usize) -> Vec<f64> {
+    let mut nodes: Vec<Node> = Vec::new();
+    for _ in 0..length {
+        nodes.push(Node::start(nodes.last()).await);
+    }
+    let key = SymmetricKey::random(&mut rand::rng());
+    let (near, mut watch) = (&nodes[0], nodes[length - 1].watch(&key));
+    // The first message waits for the connections; it is not counted.
+    let mut times = Vec::new();
+    for number in 0..=MESSAGES {
+        let envelope = message(&key, number);
+        let hash = *envelope.hash();
+        let clock = Instant::now();
+        assert_eq!(near.whisper.inject(envelope), Verdict::New);
+        let received = timeout(PATIENCE, watch.next())
+            .await
+            .expect("no message is lost")
+            .expect("the node runs");
+        times.push(clock.elapsed().as_secs_f64() * 1e3);
+        assert_eq!(received.hash, hash, "in order, and none twice");
+    }
+    for node in nodes {
+        node.stop().await;
+    }
+    times.split_off(1)
+}

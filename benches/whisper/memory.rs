@@ -1,0 +1,87 @@
+//! What the pool takes: bytes of the heap for each envelope beyond its own, and for each envelope
+//! and peer.
+//!
+//! Counted by the allocator, on one thread: what was asked for and not given back. What the
+//! system's allocator rounds up (some 14 bytes for each envelope) is not in it.
+
+use allocation_counter::measure;
+use bytes::Bytes;
+use p2p_mux::{Channel, identity::SecretKey};
+use tokio::task::yield_now;
+use whisper_envelope::Dialect;
+use whisper_node::{Remote, Settings, Whisper};
+
+use crate::node::{envelopes, one_thread, settings};
+
+const PEERS: usize = 50;
+
+/// How many are injected before other tasks get their turn.
+const BATCH: usize = 1024;
+
+/// Reports the bytes for each envelope with a million and with 100 000 of them, and for each
+/// envelope and peer with 50 peers and 100 000.
+pub(crate) fn bytes() {
+    benches::measured("whisper.pool_overhead_bytes", overhead(1_000_000));
+    benches::measured("whisper.pool_overhead_100k_bytes", overhead(100_000));
+    benches::measured("whisper.pool_bytes_per_peer", per_peer(100_000));
+}
+
+fn node() -> Whisper {
+    Whisper::new(Settings { pool_bytes: usize::MAX, ..settings() })
+}
+
+fn fill(node: &Whisper, count: u64) -> usize {
+    let mut all = envelopes(count, 600);
+    let mut own = 0;
+    loop {
+        let batch: Vec<_> = all.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return own;
+        }
+        own += batch.iter().map(|envelope| envelope.raw().len()).sum::<usize>();
+        assert_eq!(node.inject_all(&batch).len(), batch.len());
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes")]
+fn overhead(count: u64) -> f64 {
+    let runtime = one_thread();
+    let _inside = runtime.enter();
+    let node = node();
+    let mut own = 0;
+    let taken = measure(|| own = fill(&node, count)).bytes_current;
+    assert_eq!(node.info().messages as u64, count);
+    (taken as f64 - own as f64) / count as f64
+}
+
+/// With peers that have been sent everything.
+#[expect(clippy::cast_precision_loss, reason = "bytes")]
+fn per_peer(count: u64) -> f64 {
+    let runtime = one_thread();
+    let inside = runtime.enter();
+    let node = node();
+    fill(&node, count);
+    let mut channels = Vec::new();
+    drop(inside);
+    let taken = measure(|| {
+        runtime.block_on(async {
+            for _ in 0..PEERS {
+                channels.push(tokio::spawn(peer(node.clone())));
+            }
+            while node.stats().relay.sent < count * PEERS as u64 {
+                yield_now().await;
+            }
+        });
+    });
+    taken.bytes_current as f64 / (count as f64 * PEERS as f64)
+}
+
+/// Takes what it is sent.
+async fn peer(node: Whisper) {
+    let (near, mut far) = Channel::pipe();
+    let id = SecretKey::random(&mut rand::rng()).id();
+    let session = tokio::spawn(node.attach(Remote::new(Dialect::V6, id), near));
+    far.send_raw(0, Bytes::from_static(&[0xc1, 0x06])).await.expect("the node runs");
+    while far.recv().await.is_some() {}
+    session.abort();
+}

@@ -1,0 +1,49 @@
+//! How many envelopes a second go from one node to another.
+
+use std::time::{Duration, Instant};
+
+use tokio::{runtime::Runtime, task::yield_now, time::sleep};
+use whisper_node::Verdict;
+
+use crate::node::{Node, envelopes, one_thread, runtime};
+
+/// As many as go-ethereum and libp2p were measured with.
+const ENVELOPES: u64 = 20_000;
+
+/// How many are injected before other tasks get their turn.
+const BATCH: usize = 256;
+
+/// With a thread for each core, and with everything on one.
+pub(crate) fn envelopes_per_second() {
+    for (case, runtime) in [
+        ("whisper.throughput_eps", runtime as fn() -> Runtime),
+        ("whisper.throughput_one_core_eps", one_thread),
+    ] {
+        let seconds = runtime().block_on(transfer());
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        benches::measured(case, ENVELOPES as f64 / seconds);
+    }
+}
+
+/// Seconds from the first that A is given until B has all.
+async fn transfer() -> f64 {
+    let far = Node::start(None).await;
+    let near = Node::start(Some(&far)).await;
+    while far.whisper.stats().sessions.established == 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    let all: Vec<_> = envelopes(ENVELOPES, 50).collect();
+    let clock = Instant::now();
+    for batch in all.chunks(BATCH) {
+        let verdicts = near.whisper.inject_all(batch);
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::New));
+        yield_now().await;
+    }
+    while (far.whisper.info().messages as u64) < ENVELOPES {
+        sleep(Duration::from_micros(500)).await;
+    }
+    let seconds = clock.elapsed().as_secs_f64();
+    near.stop().await;
+    far.stop().await;
+    seconds
+}
