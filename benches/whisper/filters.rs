@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio::{task::yield_now, time::timeout};
 use whisper_envelope::SymmetricKey;
-use whisper_node::{FilterKey, FilterSpec, Keys, Settings, Topic, Verdict, Watch, Whisper};
+use whisper_node::{
+    FilterKey, FilterSettings, FilterSpec, Keys, Settings, Topic, Verdict, Watch, Whisper,
+};
 
 use crate::node::{TOPIC, message, one_thread, settings};
 
@@ -39,7 +41,10 @@ pub(crate) fn times() {
 /// Microseconds from a post to its delivery, with so many filters, each with a key of its own.
 fn median(filters: u32, on_topic: u32) -> f64 {
     one_thread().block_on(async {
-        let node = Whisper::new(Settings { workers: 1, ..settings() });
+        let node = Whisper::new(Settings {
+            filters: FilterSettings { workers: 1, ..Default::default() },
+            ..settings()
+        });
         let key = SymmetricKey::random(&mut rand::rng());
         let mut watch = watch(&node, node.keys().add_symmetric(key.clone()), TOPIC);
         let others: Vec<Watch> =

@@ -4,6 +4,11 @@
 //! Counted by the allocator, on one thread: what was asked for and not given back. What the
 //! system's allocator rounds up (some 14 bytes for each envelope) is not in it.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
 use allocation_counter::measure;
 use bytes::Bytes;
 use p2p_mux::{Channel, identity::SecretKey};
@@ -58,17 +63,19 @@ fn overhead(count: u64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "bytes")]
 fn per_peer(count: u64) -> f64 {
     let runtime = one_thread();
-    let inside = runtime.enter();
-    let node = node();
-    fill(&node, count);
-    let mut channels = Vec::new();
-    drop(inside);
+    let (node, own) = {
+        let _inside = runtime.enter();
+        let node = node();
+        let own = fill(&node, count);
+        (node, own)
+    };
+    let received = Arc::new(AtomicUsize::new(0));
     let taken = measure(|| {
         runtime.block_on(async {
             for _ in 0..PEERS {
-                channels.push(tokio::spawn(peer(node.clone())));
+                tokio::spawn(peer(node.clone(), Arc::clone(&received)));
             }
-            while node.stats().relay.sent < count * PEERS as u64 {
+            while received.load(Relaxed) < own * PEERS {
                 yield_now().await;
             }
         });
@@ -76,12 +83,14 @@ fn per_peer(count: u64) -> f64 {
     taken.bytes_current as f64 / (count as f64 * PEERS as f64)
 }
 
-/// Takes what it is sent.
-async fn peer(node: Whisper) {
+/// Takes what it is sent, and counts the bytes.
+async fn peer(node: Whisper, received: Arc<AtomicUsize>) {
     let (near, mut far) = Channel::pipe();
     let id = SecretKey::random(&mut rand::rng()).id();
     let session = tokio::spawn(node.attach(Remote::new(Dialect::V6, id), near));
     far.send_raw(0, Bytes::from_static(&[0xc1, 0x06])).await.expect("the node runs");
-    while far.recv().await.is_some() {}
+    while let Some(packet) = far.recv().await {
+        received.fetch_add(packet.payload.len(), Relaxed);
+    }
     session.abort();
 }

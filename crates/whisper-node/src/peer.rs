@@ -19,9 +19,10 @@ use crate::{
 pub(crate) const PACKET_LIMIT: usize = 1024 * 1024 - 16;
 
 /// A bundle is closed at this size, so that an envelope with more work that arrives meanwhile does
-/// not wait long, and other sub-protocols of the connection neither. A single envelope may exceed
-/// it, up to [`PACKET_LIMIT`].
-const BUNDLE_TARGET: usize = 64 * 1024;
+/// not wait long, and other sub-protocols of the connection neither. With the list's header it is
+/// just what `chunk/1` sends in one piece, so that nothing has to be put together at the other end.
+/// A single envelope may exceed it, up to [`PACKET_LIMIT`].
+const BUNDLE_TARGET: usize = 32 * 1024 - 16;
 
 /// How many tickets wait for one peer at most. Beyond it the peer is sent what it missed straight
 /// from the pool.

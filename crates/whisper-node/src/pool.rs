@@ -19,8 +19,10 @@ use whisper_envelope::Envelope;
 use crate::admission::Proven;
 
 mod entry;
+mod slots;
 
 pub(crate) use entry::{Entry, Rank, Ticket};
+use slots::Slots;
 
 /// What the bookkeeping of one envelope is taken to cost, so that a flood of tiny envelopes is
 /// bounded as well.
@@ -38,8 +40,7 @@ pub(crate) enum Admitted {
 /// The live envelopes of one dialect.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    slots: Vec<Option<Entry>>,
-    free: Vec<u32>,
+    slots: Slots,
     by_hash: HashTable<u32>,
     /// Where an envelope stands in the table is nobody's choice but the pool's.
     places: RandomState,
@@ -56,8 +57,7 @@ impl Pool {
     /// An empty pool that never holds more than `budget` bytes, bookkeeping included.
     pub(crate) fn new(budget: usize) -> Self {
         Self {
-            slots: Vec::new(),
-            free: Vec::new(),
+            slots: Slots::default(),
             by_hash: HashTable::new(),
             places: RandomState::new(),
             by_work: BTreeMap::new(),
@@ -88,15 +88,15 @@ impl Pool {
         if !self.make_room(cost, rank) {
             return Admitted::Full;
         }
-        let Some(slot) = self.take_slot() else { return Admitted::Full };
         let place = self.place(envelope.hash());
+        let entry = Entry::new(envelope, rank, proven.proof, place, from);
+        let Some(slot) = self.slots.put(entry) else { return Admitted::Full };
         self.bytes += cost;
         self.by_work.insert(rank, slot);
         self.by_expiry.insert((envelope.expiry(), slot));
-        self.slots[slot as usize] = Some(Entry::new(envelope, rank, proven.proof, place, from));
         let slots = &self.slots;
         self.by_hash.insert_unique(spread(place), slot, |slot| {
-            slots[*slot as usize].as_ref().map_or(0, |entry| spread(entry.place()))
+            slots.get(*slot).map_or(0, |entry| spread(entry.place()))
         });
         Admitted::New(Ticket { rank, slot })
     }
@@ -116,15 +116,15 @@ impl Pool {
     fn find_by(&self, hash: &[u8; 32], is_it: impl Fn(&Entry) -> bool) -> Option<Ticket> {
         let place = self.place(hash);
         let found = self.by_hash.find(spread(place), |slot| {
-            self.entry(*slot).is_some_and(|entry| entry.place() == place && is_it(entry))
+            self.slots.get(*slot).is_some_and(|entry| entry.place() == place && is_it(entry))
         });
         let slot = *found?;
-        Some(Ticket { rank: self.entry(slot)?.rank(), slot })
+        Some(Ticket { rank: self.slots.get(slot)?.rank(), slot })
     }
 
     /// The envelope a ticket was given for, while it is in the pool.
     pub(crate) fn get(&self, ticket: Ticket) -> Option<&Entry> {
-        self.entry(ticket.slot).filter(|entry| entry.rank() == ticket.rank)
+        self.slots.get(ticket.slot).filter(|entry| entry.rank() == ticket.rank)
     }
 
     /// The greatest ticket of the pool that is not above this one.
@@ -139,7 +139,7 @@ impl Pool {
 
     /// All live envelopes, highest work first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.by_work.values().rev().filter_map(|slot| self.entry(*slot))
+        self.by_work.values().rev().filter_map(|slot| self.slots.get(*slot))
     }
 
     /// Removes what expired before `now`; costs nothing when nothing did.
@@ -178,10 +178,6 @@ impl Pool {
         self.evicted
     }
 
-    fn entry(&self, slot: u32) -> Option<&Entry> {
-        self.slots.get(slot as usize)?.as_ref()
-    }
-
     /// The number of the next arrival: the second it falls in above, a count below. Only grows,
     /// also if the clock is set back.
     fn arrival(&mut self, now: u32) -> u64 {
@@ -199,7 +195,7 @@ impl Pool {
             if bytes <= allowed {
                 break;
             }
-            let Some(entry) = self.entry(*slot) else { continue };
+            let Some(entry) = self.slots.get(*slot) else { continue };
             if lowest.work() >= rank.work() {
                 return false;
             }
@@ -213,24 +209,14 @@ impl Pool {
         bytes <= allowed
     }
 
-    fn take_slot(&mut self) -> Option<u32> {
-        if let Some(slot) = self.free.pop() {
-            return Some(slot);
-        }
-        let slot = u32::try_from(self.slots.len()).ok()?;
-        self.slots.push(None);
-        Some(slot)
-    }
-
     fn remove(&mut self, slot: u32) {
-        let Some(entry) = self.slots[slot as usize].take() else { return };
+        let Some(entry) = self.slots.take(slot) else { return };
         if let Ok(found) = self.by_hash.find_entry(spread(entry.place()), |other| *other == slot) {
             found.remove();
         }
         self.by_work.remove(&entry.rank());
         self.by_expiry.remove(&(entry.expiry(), slot));
         self.bytes -= cost(entry.raw());
-        self.free.push(slot);
     }
 
     /// Half of what says where in the table an envelope is: the other half is made of it.

@@ -1,6 +1,6 @@
 //! The handle of the node's Whisper, for the program, the JSON-RPC and whoever embeds the node.
 
-use std::{future::Future, slice, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
 use p2p_identity::NodeId;
@@ -267,7 +267,7 @@ impl Whisper {
     /// all that is required of an envelope from the network, but for the bloom.
     #[must_use]
     pub fn inject(&self, envelope: Envelope) -> Verdict {
-        self.inject_all(slice::from_ref(&envelope)).pop().unwrap_or(Verdict::Known)
+        self.inject_all(&[envelope]).pop().unwrap_or(Verdict::Known)
     }
 
     /// Takes many envelopes that were sealed elsewhere, in their order, as [`inject`](Self::inject)

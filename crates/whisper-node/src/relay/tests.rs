@@ -99,7 +99,7 @@ fn bundles_stay_below_the_limit() {
     assert_eq!(bundles.concat().len(), sizes.len());
     for bundle in &bundles {
         let bytes: usize = bundle.iter().map(|envelope| envelope.raw().len()).sum();
-        assert!(bytes <= PACKET_LIMIT && (bytes <= 64 * 1024 || bundle.len() == 1), "{bytes}");
+        assert!(bytes <= PACKET_LIMIT && (bytes <= 32 * 1024 - 16 || bundle.len() == 1), "{bytes}");
     }
 }
 
