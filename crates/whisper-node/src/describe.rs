@@ -3,8 +3,10 @@
 use p2p_identity::NodeId;
 use serde_json::json;
 use whisper_envelope::Dialect;
+use whisper_pow::Rule;
 
 use crate::{
+    gauge::Gauge,
     hub::Hub,
     wire::{self, Wire},
 };
@@ -29,12 +31,13 @@ pub(crate) fn node(hub: &Hub) -> String {
 /// For `admin_peers`; `None` before the exchange of status. (go-ethereum has nothing to say but
 /// "unknown".)
 pub(crate) fn peer(hub: &Hub, id: &NodeId) -> Option<String> {
-    let (dialect, status) = hub.peer_status(id)?;
+    let (dialect, status, gauge) = hub.peer_status(id)?;
     let info = json!({
         "bloom": format!("0x{}", status.bloom),
         "confirmations": status.confirmations,
         "light": status.light,
         "pow": status.min_work.get(),
+        "powRule": rule_name(&gauge),
         "rateLimits": status.rates.map(|rates| {
             json!({ "ip": rates.per_ip, "peer": rates.per_peer, "topic": rates.per_topic })
         }),
@@ -42,4 +45,17 @@ pub(crate) fn peer(hub: &Hub, id: &NodeId) -> Option<String> {
         "version": Wire::of(dialect).version,
     });
     Some(info.to_string())
+}
+
+/// By which rule a peer counts work, in a word.
+fn rule_name(gauge: &Gauge) -> &'static str {
+    match gauge.rule() {
+        Some(Rule::GETH_1_8) => "geth-1.8",
+        Some(Rule::EIP_627) => "eip-627",
+        Some(Rule::PARITY) => "parity",
+        Some(Rule::NIM) => "nim-eth",
+        Some(_) => "other",
+        None if gauge.is_sure() => "any",
+        None => "unknown",
+    }
 }

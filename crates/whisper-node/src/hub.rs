@@ -16,13 +16,14 @@ use p2p_mux::Sender;
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 use whisper_envelope::{Bloom, Dialect, Envelope};
-use whisper_pow::{Policy, Work};
+use whisper_pow::{Policy, Rule, Work};
 
 use crate::{
     admission::{Origin, Proven, Rejection, Requirements, Verdict},
     by_dialect::ByDialect,
     delivery::Delivery,
     filter::Filter,
+    gauge::Gauge,
     id::FilterId,
     interest::Interest,
     lock::{lock, read},
@@ -30,6 +31,7 @@ use crate::{
     queue::Arrival,
     relay::{Relay, Seat, Transmit},
     remote::Remote,
+    rules::{Learned, PeerRule, Sealing},
     settings::Settings,
     stats::{Counters, RelayStats, Stats},
     status::Status,
@@ -60,6 +62,7 @@ pub(crate) struct Hub {
     links: Mutex<HashMap<Seat, Link>>,
     trusted: Mutex<HashSet<NodeId>>,
     interest: Mutex<Interest>,
+    learned: Mutex<Learned>,
     /// Rung when something is to expire earlier than all before.
     timer: Notify,
 }
@@ -72,10 +75,11 @@ impl Hub {
             counters,
             stop,
             relays: ByDialect::new(|dialect| Mutex::new(Relay::new(dialect, &settings))),
-            policies: ByDialect::new(|dialect| Wire::of(dialect).policy(&settings.policy)),
+            policies: ByDialect::new(|dialect| Wire::of(dialect).policy(&settings.rules.policy)),
             links: Mutex::default(),
             trusted: Mutex::default(),
             interest: Mutex::new(settings.interest),
+            learned: Mutex::default(),
             timer: Notify::new(),
             settings,
         }
@@ -120,9 +124,53 @@ impl Hub {
         sender: Sender,
         wake: Arc<Notify>,
     ) -> Seated {
-        let seat = self.relay(remote.dialect).join(theirs, ours);
+        let gauge = self.gauge(remote);
+        let seat = self.relay(remote.dialect).join(theirs, ours, gauge);
         lock(&self.links).insert(seat, Link { id: remote.id, sender, wake });
         Seated { hub: Arc::clone(self), seat }
+    }
+
+    /// By which rule a peer counts work: as the operator says, as its name says, or as was learned.
+    fn gauge(&self, remote: &Remote) -> Gauge {
+        if Wire::of(remote.dialect).rule.is_some() {
+            return Gauge::ANY;
+        }
+        let rules = &self.settings.rules;
+        let named = || match PeerRule::of_client(&remote.client) {
+            PeerRule::Unknown => rules.otherwise,
+            named => named,
+        };
+        match rules.peers.get(&remote.id).copied().unwrap_or_else(named) {
+            PeerRule::Any => Gauge::ANY,
+            PeerRule::Only(rule) => Gauge::only(rule),
+            PeerRule::Unknown => Gauge::learning(lock(&self.learned).get(&remote.id)),
+        }
+    }
+
+    /// A peer left over something that it was sent. If that tells by which rule it counts work, it is
+    /// remembered for the next time.
+    pub(crate) fn handle_cut(&self, seat: Seat, remote: &Remote) {
+        let now = self.settings.clock.now();
+        let gauge = self.with_relay(seat.dialect(), |relay| relay.peer_gauge(seat).copied());
+        if let Some(rule) = gauge.and_then(|gauge| gauge.learn(now)) {
+            lock(&self.learned).insert(remote.id, rule);
+            self.counters.work.learned.one();
+            tracing::info!(peer = %remote.id, ?rule, "peer left over work; its rule was learned");
+        }
+    }
+
+    /// The rules that an envelope made here is to satisfy; the first of them in any case.
+    pub(crate) fn seal_rules(&self, dialect: Dialect) -> Vec<Rule> {
+        let policy = self.policy(dialect);
+        let mut rules = vec![policy.seal];
+        match self.settings.rules.seal {
+            Sealing::Own => {}
+            Sealing::All => rules.extend(&policy.accept),
+            Sealing::Peers => self.with_relay(dialect, |relay| rules.extend(relay.peer_rules())),
+        }
+        let mut seen = HashSet::new();
+        rules.retain(|rule| seen.insert(*rule));
+        rules
     }
 
     /// Takes a batch of envelopes from a peer.
@@ -313,11 +361,13 @@ impl Hub {
         links.iter().find(|(_, link)| link.id == *id).map(|(seat, link)| (*seat, link.clone()))
     }
 
-    /// What a connected peer said of itself last, and the dialect it speaks.
-    pub(crate) fn peer_status(&self, id: &NodeId) -> Option<(Dialect, Status)> {
+    /// What a connected peer said of itself last, the dialect it speaks, and how it counts work.
+    pub(crate) fn peer_status(&self, id: &NodeId) -> Option<(Dialect, Status, Gauge)> {
         let (seat, _) = self.link(id)?;
         let dialect = seat.dialect();
-        self.with_relay(dialect, |relay| Some((dialect, *relay.peer_status(seat)?)))
+        self.with_relay(dialect, |relay| {
+            Some((dialect, *relay.peer_status(seat)?, *relay.peer_gauge(seat)?))
+        })
     }
 
     pub(crate) fn trust(&self, id: NodeId) {

@@ -52,6 +52,7 @@ mod describe;
 mod fault;
 mod filter;
 mod filters;
+mod gauge;
 mod hub;
 mod id;
 mod interest;
@@ -70,6 +71,7 @@ mod received;
 mod relay;
 mod remote;
 pub mod rpc;
+mod rules;
 mod session;
 mod settings;
 mod stats;
@@ -90,10 +92,11 @@ pub use node::{Node, NodeConfig, NodeError};
 pub use post::{Post, PostError, Recipient};
 pub use received::Received;
 pub use remote::Remote;
+pub use rules::{PeerRule, Rules, Sealing};
 pub use settings::{Bounds, Clock, FilterSettings, MAX_MESSAGE_SIZE, Queues, Settings};
 pub use stats::{
     DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, RejectedStats, RelayStats,
-    SessionStats, Stats,
+    SessionStats, Stats, WorkStats,
 };
 pub use watch::Watch;
 pub use whisper::{Info, NoSuchPeer, SettingError, Whisper};

@@ -13,7 +13,7 @@ use p2p_server::{Found, MemoryUse, Refused, Server};
 
 use crate::{
     DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, Info, RejectedStats, RelayStats,
-    SessionStats, Stats, Whisper,
+    SessionStats, Stats, Whisper, WorkStats,
     metrics::exposition::{Exposition, counter, gauge},
     rpc::{RpcMeter, RpcStats},
 };
@@ -71,7 +71,7 @@ fn info(out: &mut Exposition, info: Info) {
 }
 
 fn whisper(out: &mut Exposition, stats: &Stats) {
-    let Stats { envelopes, rejected, relay, sessions, extensions, faults, delivery } = *stats;
+    let Stats { envelopes, rejected, relay, sessions, work, extensions, faults, delivery } = *stats;
     fields!(out, "whisper_envelopes_total", "Envelopes by what became of them on arrival",
         [], "event", envelopes => EnvelopeStats { received, new, known, posted });
     fields!(out, "whisper_envelopes_rejected_total", "Envelopes not taken into the pool",
@@ -86,6 +86,8 @@ fn whisper(out: &mut Exposition, stats: &Stats) {
         opened, established, ended, unknown_code, second_status, requests_ignored,
         direct_untrusted, direct_too_large, direct_received, direct_sent,
     });
+    fields!(out, "whisper_work_total", "Work under the rules of others",
+        [], "event", work => WorkStats { learned, sealed_for_all, sealed_for_one });
     fields!(out, "whisper_extensions_total", "Packets beyond EIP-627",
     [], "event", extensions => ExtensionStats {
         acks, refused, refused_for_the_clock, unexpected, acks_unsent, rates,

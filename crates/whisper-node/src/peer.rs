@@ -6,6 +6,7 @@ use whisper_envelope::{Bloom, Topic};
 use whisper_pow::Work;
 
 use crate::{
+    gauge::Gauge,
     known::Known,
     packet::Rates,
     pool::{Entry, Pool, Ticket},
@@ -54,22 +55,29 @@ pub(crate) struct Peer {
     /// neither sent nor queued. A peer that has just come starts at the top.
     behind: Option<Ticket>,
     deferred: u64,
+    gauge: Gauge,
 }
 
 impl Peer {
     /// A peer that has just come, and that wants what is still alive.
-    pub(crate) fn new(status: Status) -> Self {
+    pub(crate) fn new(status: Status, gauge: Gauge) -> Self {
         Self {
             status,
             known: Known::default(),
             pending: BTreeSet::new(),
             behind: Some(Ticket::FIRST),
             deferred: 0,
+            gauge,
         }
     }
 
     pub(crate) fn status(&self) -> &Status {
         &self.status
+    }
+
+    /// By which rule it counts work.
+    pub(crate) fn gauge(&self) -> &Gauge {
+        &self.gauge
     }
 
     /// How often an envelope was put off because too many were pending.
@@ -149,6 +157,7 @@ impl Peer {
                 } else {
                     let expected = waiting.saturating_mul(size).min(BUNDLE_TARGET);
                     bundle.envelopes.push(entry.raw(), expected);
+                    self.gauge.handle_sent(now, entry.proof(), self.status.min_work);
                 }
                 self.known.set(ticket.slot(), true);
             }
@@ -173,7 +182,7 @@ impl Peer {
     }
 
     fn wants(&self, entry: &Entry, sample: &Bloom) -> bool {
-        entry.work() >= self.status.min_work && self.status.bloom.contains(sample)
+        self.gauge.work(entry) >= self.status.min_work && self.status.bloom.contains(sample)
     }
 }
 

@@ -4,10 +4,11 @@
 //! Bundles are taken out with [`Relay::poll_transmit`], one peer at a time, by that peer's session.
 
 use whisper_envelope::{Bloom, Dialect, Envelope};
-use whisper_pow::Work;
+use whisper_pow::{Rule, Work};
 
 use crate::{
     admission::{Proven, Rejection, Requirements, Verdict},
+    gauge::Gauge,
     packet::Rates,
     peer::{Peer, sample_of},
     pool::{Admitted, Pool},
@@ -110,8 +111,8 @@ impl Relay {
     }
 
     /// Seats a peer after the exchange of status packets. `told`: what this node said in its own.
-    pub(crate) fn join(&mut self, theirs: Status, told: Status) -> Seat {
-        let seated = Some(Seated { peer: Peer::new(theirs), told, idle: false });
+    pub(crate) fn join(&mut self, theirs: Status, told: Status, gauge: Gauge) -> Seat {
+        let seated = Some(Seated { peer: Peer::new(theirs, gauge), told, idle: false });
         if let Some(index) = self.seats.iter().position(Option::is_none) {
             self.seats[index] = seated;
             return self.seat(index);
@@ -135,6 +136,18 @@ impl Relay {
     /// What the peer said of itself last.
     pub(crate) fn peer_status(&self, seat: Seat) -> Option<&Status> {
         Some(self.seats.get(seat.index)?.as_ref()?.peer.status())
+    }
+
+    /// By which rule the peer counts work.
+    pub(crate) fn peer_gauge(&self, seat: Seat) -> Option<&Gauge> {
+        Some(self.seats.get(seat.index)?.as_ref()?.peer.gauge())
+    }
+
+    /// The rules of the peers that require work, as far as is known.
+    pub(crate) fn peer_rules(&self) -> impl Iterator<Item = Rule> {
+        let peers = self.seats.iter().flatten().map(|seated| &seated.peer);
+        let demanding = peers.filter(|peer| peer.status().min_work > Work::ZERO);
+        demanding.filter_map(|peer| peer.gauge().rule())
     }
 
     /// Whether the envelope is pooled; if so, the peer that sent it need not be sent it.

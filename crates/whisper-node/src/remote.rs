@@ -1,7 +1,7 @@
 //! Who is at the other end of a session.
 
 use p2p_identity::NodeId;
-use p2p_mux::Peer;
+use p2p_mux::{Closed, Peer};
 use whisper_envelope::Dialect;
 
 /// Who is at the other end of a session, as far as that is known before a word of Whisper is said.
@@ -13,26 +13,44 @@ use whisper_envelope::Dialect;
 /// use whisper_node::{Dialect, Remote};
 ///
 /// let id = SecretKey::random(&mut rand::rng()).id();
-/// assert_eq!(Remote::from(id), Remote::new(Dialect::V6, id));
+/// assert_eq!(Remote::from(id).dialect, Dialect::V6);
+/// let remote = Remote::new(Dialect::V6, id).client("Geth/v1.8.27-stable/linux-amd64/go1.11.5");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Remote {
     /// The id that it proved to have.
     pub id: NodeId,
     /// The dialect that was agreed on.
     pub dialect: Dialect,
+    /// What it calls itself: anybody's words. Empty if it was not asked.
+    pub client: String,
+    /// Where the session runs on a connection.
+    connection: Option<Peer>,
 }
 
 impl Remote {
     /// A peer of which nothing else is known.
     #[must_use]
     pub fn new(dialect: Dialect, id: NodeId) -> Self {
-        Self { id, dialect }
+        Self { id, dialect, client: String::new(), connection: None }
+    }
+
+    /// Sets [`client`](Self::client).
+    #[must_use]
+    pub fn client(mut self, name: impl Into<String>) -> Self {
+        self.client = name.into();
+        self
     }
 
     /// The other end of a connection.
-    pub(crate) fn of(dialect: Dialect, peer: &Peer) -> Self {
-        Self::new(dialect, peer.id())
+    pub(crate) fn of(dialect: Dialect, peer: Peer) -> Self {
+        let remote = Self::new(dialect, peer.id()).client(peer.client());
+        Self { connection: Some(peer), ..remote }
+    }
+
+    /// How the connection ended; `None` while it runs, and where there is none.
+    pub(crate) fn closed(&self) -> Option<&Closed> {
+        self.connection.as_ref()?.closed()
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use p2p_mux::{Channel, Exit, Message, Receiver, SendError, Sender};
+use p2p_mux::{Channel, Closed, Exit, Message, Reason, Receiver, SendError, Sender};
 use tokio::{
     sync::Notify,
     task::yield_now,
@@ -106,10 +106,14 @@ impl Session {
         let seated =
             self.hub.join(&self.remote, theirs, ours, self.sender.clone(), Arc::clone(&self.wake));
         self.hub.counters.sessions.established.one();
-        tokio::select! {
+        let ended = tokio::select! {
             ended = self.read(seated.seat(), &theirs, &mut receiver) => ended,
             ended = self.write(seated.seat(), theirs.confirmations && ours.confirmations) => ended,
+        };
+        if let Some(Closed::ByPeer(Reason::Subprotocol)) = self.remote.closed() {
+            self.hub.handle_cut(seated.seat(), &self.remote);
         }
+        ended
     }
 
     /// The first packet has to be a status; `None` if the channel closed before it.

@@ -9,9 +9,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use whisper_pow::{Policy, Work};
+use whisper_pow::Work;
 
-use crate::interest::Interest;
+use crate::{interest::Interest, rules::Rules};
 
 /// The largest [`Settings::max_message_size`], and the largest packet that is read from a peer, in
 /// bytes.
@@ -96,7 +96,7 @@ impl fmt::Debug for Clock {
 /// [`Settings::default`].
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The work an envelope needs to be taken into the pool, under any of the policy's rules.
+    /// The work an envelope needs to be taken into the pool, under any of the rules that are accepted.
     /// Default 0.2, as in go-ethereum. Announced to the peers. What is no amount of work (negative,
     /// infinite, not a number) counts as 0.
     pub min_work: f64,
@@ -105,10 +105,8 @@ pub struct Settings {
     pub max_message_size: u32,
     /// The topics that the node wants to be sent. Default: all of them, as in go-ethereum.
     pub interest: Interest,
-    /// Under which rule own envelopes are sealed and under which rules foreign ones are accepted.
-    /// Default: sealed under one of them, accepted under both the go-ethereum 1.8 and the EIP-627
-    /// rule. For shh/6: in shh/5 there is but the go-ethereum 1.8 rule.
-    pub policy: Policy,
+    /// By which rules work is done and counted, here and by the peers.
+    pub rules: Rules,
     /// The budget of each pool in bytes, bookkeeping included; there is one pool for each dialect. When
     /// one is full, the lowest work goes out first. Default 256 MiB.
     pub pool_bytes: usize,
@@ -141,7 +139,7 @@ impl Default for Settings {
             min_work: 0.2,
             max_message_size: 1024 * 1024,
             interest: Interest::default(),
-            policy: Policy::default(),
+            rules: Rules::default(),
             pool_bytes: 256 * MIB,
             queues: Queues::default(),
             filters: FilterSettings::default(),

@@ -127,6 +127,18 @@ counters! {
 }
 
 counters! {
+    /// Work under the rules of others.
+    WorkCounters => WorkStats {
+        /// Peers whose rule was learned from their leaving.
+        learned,
+        /// Posts sealed so that they satisfy several rules.
+        sealed_for_all,
+        /// Posts that should have been, for which there was not enough time.
+        sealed_for_one,
+    }
+}
+
+counters! {
     /// Packets beyond EIP-627: see [`packet`](crate::packet).
     ExtensionCounters => ExtensionStats {
         /// Bundles that peers acknowledged.
@@ -261,6 +273,7 @@ pub(crate) struct Counters {
     pub(crate) envelopes: EnvelopeCounters,
     pub(crate) rejected: RejectedCounters,
     pub(crate) sessions: SessionCounters,
+    pub(crate) work: WorkCounters,
     pub(crate) extensions: ExtensionCounters,
     pub(crate) faults: FaultCounters,
     pub(crate) delivery: DeliveryCounters,
@@ -273,6 +286,7 @@ impl Counters {
             rejected: self.rejected.snapshot(),
             relay,
             sessions: self.sessions.snapshot(),
+            work: self.work.snapshot(),
             extensions: self.extensions.snapshot(),
             faults: self.faults.snapshot(),
             delivery: self.delivery.snapshot(),
@@ -292,6 +306,8 @@ pub struct Stats {
     pub relay: RelayStats,
     /// Sessions, and packets put aside.
     pub sessions: SessionStats,
+    /// Work under the rules of others.
+    pub work: WorkStats,
     /// Packets beyond EIP-627.
     pub extensions: ExtensionStats,
     /// Sessions cut by this node, by reason.

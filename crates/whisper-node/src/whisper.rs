@@ -131,7 +131,7 @@ impl Whisper {
         wire::ALL.map(|wire| {
             let (sessions, node, peers) = (self.clone(), self.clone(), self.clone());
             Protocol::new("shh", wire.version, wire.length, move |peer, channel| {
-                sessions.attach(Remote::of(wire.dialect, &peer), channel)
+                sessions.attach(Remote::of(wire.dialect, peer), channel)
             })
             .node_info(move || describe::node(&node.0.hub))
             .peer_info(move |id| describe::peer(&peers.0.hub, id))
@@ -249,7 +249,8 @@ impl Whisper {
         if post.target_peer.is_none() && post.pow_target < min_work {
             return Err(PostError::PowTooLow);
         }
-        let envelope = post.seal(unsealed, hub.policy(post.dialect).seal, &self.0.miner).await?;
+        let rules = hub.seal_rules(post.dialect);
+        let envelope = post.seal(unsealed, &rules, &self.0.miner, &hub.counters.work).await?;
         let hash = *envelope.hash();
         match post.target_peer {
             Some(id) => self.send_direct(id, &envelope).await?,

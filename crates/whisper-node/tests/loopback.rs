@@ -5,11 +5,15 @@
 use std::collections::BTreeSet;
 
 use p2p_identity::SecretKey;
-use p2p_mux::{Closed, Protocol, Reason};
+use p2p_mux::{Closed, Exit, Protocol, Reason, rlp::Item};
 use p2p_server::{Config, Event, Events, Server};
+use tokio::sync::mpsc;
+use whisper_envelope::Unsealed;
 use whisper_node::{
-    Dialect, FilterKey, FilterSpec, KeyId, Post, Recipient, Settings, Topic, Watch, Whisper,
+    Clock, Dialect, Envelope, FilterKey, FilterSpec, KeyId, Post, Recipient, Settings, Topic,
+    Verdict, Watch, Whisper,
 };
+use whisper_pow::{Rule, work};
 
 const TOPIC: Topic = Topic(*b"test");
 
@@ -137,6 +141,65 @@ async fn the_highest_version_that_both_have_runs() {
         peer.stop().await;
     }
     both.stop().await;
+}
+
+/// Goes by the rule of go-ethereum 1.8 and does not say so; it leaves over what has too little work by
+/// that, and tells what else it was sent.
+fn strict(read: mpsc::UnboundedSender<[u8; 32]>) -> Protocol {
+    Protocol::new("shh", 6, 128, move |_, mut channel| {
+        let read = read.clone();
+        async move {
+            channel.send_raw(0, hex::decode("cc06883f60624dd2f1a9fc8080").unwrap()).await?;
+            while let Some(message) = channel.recv().await {
+                let bundle = Item::parse(&message.payload).unwrap();
+                for item in bundle.items().into_iter().flatten().filter(|_| message.code == 1) {
+                    let raw = message.payload.slice_ref(item.unwrap().raw());
+                    let envelope = Envelope::decode(Dialect::V6, raw).unwrap();
+                    if work(Rule::GETH_1_8, &envelope).unwrap().get() < 0.002 {
+                        return Err(Exit::Disconnect(Reason::Subprotocol));
+                    }
+                    read.send(*envelope.hash()).unwrap();
+                }
+            }
+            Ok(())
+        }
+    })
+}
+
+/// An envelope with enough work by one rule and too little by the other.
+fn only_under(rule: Rule, other: Rule) -> Envelope {
+    let draft = Unsealed::v6(Clock::system().now() + 50, 50, TOPIC, &[7; 256]);
+    let enough = |rule, it: &_| work(rule, it).unwrap().get() >= 0.002;
+    let mut sealed = (0..).map(|nonce| draft.seal(nonce));
+    sealed.find(|it| enough(rule, it) && !enough(other, it)).unwrap()
+}
+
+#[tokio::test]
+async fn the_rule_of_a_peer_is_learned_from_its_leaving() {
+    let a = Node::start(None).await;
+    let for_new = only_under(Rule::EIP_627, Rule::GETH_1_8);
+    let for_old = only_under(Rule::GETH_1_8, Rule::EIP_627);
+    assert_eq!(a.whisper.inject(for_new), Verdict::New);
+    let key = SecretKey::random(&mut rand::rng());
+    let (read, mut was_read) = mpsc::unbounded_channel();
+    let connect = || {
+        let config = Config::new(key.clone()).listen("127.0.0.1:0").name("somebody/v1");
+        config.protocol(strict(read.clone())).static_node(a.server.enode())
+    };
+    let peer = Server::start(connect()).await.unwrap();
+    let closed = dropped(&mut peer.events()).await;
+    assert_eq!(closed, Closed::ByUs(Reason::Subprotocol), "the first time it is not known");
+    peer.stop().await;
+    while a.whisper.stats().work.learned == 0 {
+        tokio::task::yield_now().await;
+    }
+
+    let peer = Server::start(connect()).await.unwrap();
+    assert_eq!(a.whisper.inject(for_old.clone()), Verdict::New);
+    assert_eq!(was_read.recv().await, Some(*for_old.hash()));
+    assert_eq!(peer.peer_count(), 1, "the second time it is");
+    peer.stop().await;
+    a.stop().await;
 }
 
 #[tokio::test]

@@ -11,3 +11,4 @@ mod rejections;
 mod support;
 mod two_dialects;
 mod two_nodes;
+mod two_worlds;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::{self, NOW, TOPIC, node, post, settings, watch};
 use p2p_identity::SecretKey;
 use whisper_node::{
-    Clock, Post, PostError, Recipient, Rejection, SettingError, Settings, Topic, Whisper,
+    Clock, Post, PostError, Recipient, Rejection, Rules, SettingError, Settings, Topic, Whisper,
 };
 use whisper_pow::{Policy, Rule};
 
@@ -59,7 +59,8 @@ async fn asymmetric_messages_need_no_topic() {
 async fn the_work_asked_for_is_done_under_the_chosen_rule() {
     for rule in [Rule::EIP_627, Rule::GETH_1_8] {
         let policy = Policy { seal: rule, accept: vec![rule] };
-        let node = Whisper::new(Settings { min_work: 0.2, policy, ..settings() });
+        let rules = Rules { policy, ..Rules::default() };
+        let node = Whisper::new(Settings { min_work: 0.2, rules, ..settings() });
         let mut watch = watch(&node);
         node.post(Post { pow_target: 0.5, ttl: 0, ..post(&node, b"x") }).await.unwrap();
         let received = watch.next().await.unwrap();
