@@ -2,12 +2,24 @@
 
 use core::time::Duration;
 
+use p2p_identity::Record;
+
+use crate::local::is_of;
+
 /// The number of a network of one's own: nodes whose records name another one, or none, are not
 /// part of it.
 ///
 /// In the record it is the integer under the key `net`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NetworkId(pub u64);
+
+impl NetworkId {
+    /// Whether the record says that its node belongs to this network.
+    #[must_use]
+    pub fn is_of(self, record: &Record) -> bool {
+        is_of(record, self)
+    }
+}
 
 /// What can be chosen. The defaults suit a node in the open network.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,8 @@ use p2p_mux::{
     identity::{Enode, SecretKey},
 };
 
+#[cfg(feature = "discovery")]
+use crate::discovery::DiscoveryConfig;
 use crate::{
     dial::{AGAIN, Backoff},
     nat::Nat,
@@ -31,9 +33,9 @@ pub struct Nodes {
 pub struct Dialling {
     /// Whether to dial at all. Default true (geth's `NoDial` is false).
     pub enabled: bool,
-    /// Whether the node looks for peers by itself, which for this build means: whether it dials its
-    /// boot nodes. Off, it dials only static nodes and keeps no places free for peers it would
-    /// find. Default true (geth's `--nodiscover` turns it off).
+    /// Whether the node looks for peers by itself: whether it dials its boot nodes, and takes part in
+    /// discovery where that is configured. Off, it dials only static nodes and keeps no places free
+    /// for peers it would find. Default true (geth's `--nodiscover` turns it off).
     pub discover: bool,
     /// The longest that resolving the name and opening the TCP connection may take together.
     /// Default 15 s.
@@ -81,6 +83,10 @@ pub struct Config {
     pub limits: Limits,
     /// How to reach others.
     pub dialling: Dialling,
+    /// How to find nodes. Default: not at all, only those that are named are dialled. Has no effect
+    /// unless [`Dialling::discover`] is on.
+    #[cfg(feature = "discovery")]
+    pub discovery: Option<DiscoveryConfig>,
     /// The only networks to talk to. Default: no restriction.
     pub net_restrict: Option<NetRestrict>,
     /// Where the external address comes from. Default: [`Nat::None`].
@@ -114,6 +120,8 @@ impl Config {
             nodes: Nodes::default(),
             limits: Limits::default(),
             dialling: Dialling::default(),
+            #[cfg(feature = "discovery")]
+            discovery: None,
             net_restrict: None,
             nat: Nat::None,
             connection: p2p_mux::Config::default(),
@@ -230,6 +238,14 @@ impl Config {
         self
     }
 
+    /// Finds nodes, and can be found.
+    #[cfg(feature = "discovery")]
+    #[must_use]
+    pub fn discovery(mut self, discovery: DiscoveryConfig) -> Self {
+        self.discovery = Some(discovery);
+        self
+    }
+
     /// Talks only to addresses in these networks.
     #[must_use]
     pub fn net_restrict(mut self, networks: NetRestrict) -> Self {
@@ -274,7 +290,20 @@ impl Config {
 
     /// Whether the node looks for peers by itself.
     pub(crate) fn finds_peers(&self) -> bool {
-        self.dialling.enabled && self.dialling.discover && !self.nodes.boot.is_empty()
+        let knows_where = !self.nodes.boot.is_empty() || self.discovers();
+        self.dialling.enabled && self.dialling.discover && knows_where
+    }
+
+    /// Whether discovery runs.
+    #[cfg(feature = "discovery")]
+    pub(crate) fn discovers(&self) -> bool {
+        self.dialling.discover && self.discovery.is_some()
+    }
+
+    /// Whether discovery runs.
+    #[cfg(not(feature = "discovery"))]
+    pub(crate) const fn discovers(&self) -> bool {
+        false
     }
 }
 

@@ -19,7 +19,8 @@ use crate::{
 
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
-/// The node's URL: see [`Server::enode`](crate::Server::enode).
+/// The node's URL at the start: see [`Server::enode`](crate::Server::enode). Without discovery, which
+/// has a UDP port.
 pub(crate) fn own_enode(config: &Config, addrs: &[SocketAddr]) -> Enode {
     let bound = addrs.first().copied().unwrap_or(NOWHERE);
     let ip = match config.nat.external_ip() {
@@ -27,7 +28,6 @@ pub(crate) fn own_enode(config: &Config, addrs: &[SocketAddr]) -> Enode {
         None if bound.ip().is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         None => bound.ip(),
     };
-    // No discovery, so no UDP port.
     Enode { id: config.key.id(), host: Host::Ip(ip), tcp: bound.port(), udp: 0 }
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn node_info(shared: &Shared, enode: &Enode, addrs: &[SocketAddr]) ->
         id: digest_hex(&enode.id),
         name: local.client,
         enode: enode.to_string(),
-        enr: own_record(shared, enode)
+        enr: record(shared, enode)
             .map(|record| format!("0x{}", hex(&record.encode())))
             .unwrap_or_default(),
         ip: match &enode.host {
@@ -57,14 +57,21 @@ pub(crate) fn node_info(shared: &Shared, enode: &Enode, addrs: &[SocketAddr]) ->
     }
 }
 
-/// The node's signed record: where it is, and what it speaks as far as there is room. Of a higher
+/// The node's signed record: that of discovery where there is one.
+fn record(shared: &Shared, enode: &Enode) -> Option<Record> {
+    #[cfg(feature = "discovery")]
+    if let Some(discv4) = shared.discovery.get() {
+        return Some(discv4.record());
+    }
+    own_record(shared, enode)
+}
+
+/// The node's own record where nobody else keeps it: where it is, and what it speaks as far as there is room. Of a higher
 /// sequence number than the one before when either has changed.
 fn own_record(shared: &Shared, enode: &Enode) -> Option<Record> {
     let mut state = shared.state();
     let here = Content::of(enode);
-    let capabilities: Vec<_> =
-        state.local.protocols.iter().map(|protocol| protocol.capability().clone()).collect();
-    let full = here.clone().set("cap", &capabilities);
+    let full = here.clone().set("cap", &capabilities(&state.local.protocols));
     let last = state.record.take();
     let make = |content: &Content| match &last {
         Some(last) => last.update(&shared.key, content),
@@ -75,8 +82,13 @@ fn own_record(shared: &Shared, enode: &Enode) -> Option<Record> {
     state.record.clone()
 }
 
+/// The value of a record's `cap`, as go-ethereum has it.
+pub(crate) fn capabilities(protocols: &[Protocol]) -> Vec<Capability> {
+    protocols.iter().map(|protocol| protocol.capability().clone()).collect()
+}
+
 /// The milliseconds since 1970: higher than in any run before, with nothing to be remembered.
-fn first_sequence() -> u64 {
+pub(crate) fn first_sequence() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or_default()
 }

@@ -46,6 +46,14 @@ pub enum StartError {
         /// Its length in bytes.
         bytes: usize,
     },
+    /// Discovery does not start: its UDP port is taken, most often.
+    #[cfg(feature = "discovery")]
+    #[error(transparent)]
+    Discovery(#[from] p2p_discovery::BindError),
+    /// The lists in the DNS cannot be read at all.
+    #[cfg(feature = "dns")]
+    #[error(transparent)]
+    Lists(#[from] p2p_discovery::dns::ListsError),
     /// Two sub-protocols have the same name and version.
     #[error("sub-protocol {0} is registered twice")]
     DuplicateProtocol(Capability),

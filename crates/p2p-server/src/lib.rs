@@ -92,11 +92,15 @@
 //!
 //! # What is not here
 //!
-//! What happens on one connection is [`p2p_mux`]'s. Finding nodes, mapping ports on a gateway
-//! ([`Nat`] knows the spellings), ban lists and a database of nodes are not in this version.
+//! What happens on one connection is [`p2p_mux`]'s, how nodes find each other `p2p-discovery`'s.
+//! Mapping ports on a gateway ([`Nat`] knows the spellings), ban lists and a database of nodes are not
+//! in this version.
 //!
 //! # Features
 //!
+//! - `discovery`: the node takes part in discv4 and dials whom it finds ([`Config::discovery`]). Any
+//!   other source of nodes can be added without it ([`Server::add_candidates`]).
+//! - `dns`: with it, nodes from signed lists in the DNS.
 //! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise; the first two as geth's
 //!   `admin_nodeInfo` and `admin_peers` show them.
 
@@ -104,6 +108,11 @@ mod candidates;
 mod config;
 mod describe;
 mod dial;
+#[cfg(feature = "discovery")]
+mod discovery;
+#[cfg(not(feature = "discovery"))]
+#[path = "no_discovery.rs"]
+mod discovery;
 mod error;
 mod events;
 mod half_open;
@@ -126,10 +135,15 @@ pub use p2p_mux::{self as mux, identity, rlp, transport};
 
 pub use config::{Config, Dialling, Nodes};
 pub use dial::{Backoff, Declined, Dialer, Kind, NextAction, Why};
+#[cfg(feature = "discovery")]
+pub use discovery::DiscoveryConfig;
 pub use error::{DialError, ProtocolError, StartError};
 pub use events::{Event, Events};
 pub use info::{Json, Network, NodeInfo, PeerInfo, Ports};
 pub use nat::{Nat, NatError};
+#[cfg(feature = "discovery")]
+#[doc(no_inline)]
+pub use p2p_discovery;
 pub use restrict::{NetRestrict, NetRestrictError};
 pub use server::Server;
 pub use slots::{Admission, Direction, Limits, Refusal, Slots};

@@ -27,6 +27,8 @@ impl Server {
             return Err(ProtocolError::HelloTooLong { capability, bytes });
         }
         state.local = local;
+        drop(state);
+        self.shared.tell_capabilities();
         Ok(())
     }
 
@@ -49,6 +51,7 @@ impl Server {
         let _removed = registered.remove(place.ok_or_else(unknown)?);
         let peers: Vec<Peer> = state.live.values().map(|live| live.peer.clone()).collect();
         drop(state);
+        self.shared.tell_capabilities();
         for peer in peers {
             peer.remove(capability);
         }

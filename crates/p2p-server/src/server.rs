@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     describe,
     dial::{Kind, NextAction},
+    discovery::Discovery,
     error::StartError,
     events::Events,
     info::{NodeInfo, PeerInfo},
@@ -54,6 +55,7 @@ impl Server {
             addrs.push(addr);
         }
         let enode = describe::own_enode(&config, &addrs);
+        let discovery = Discovery::prepare(&config, &enode, &addrs).await?;
         let dials = config.dialling.enabled;
         let shared = Arc::new(Shared::new(config, enode.tcp));
         let bytes = shared.state().local.hello(&shared.connection).encode().len();
@@ -66,9 +68,11 @@ impl Server {
         if dials {
             shared.tasks.spawn(outbound::run(Arc::clone(&shared)));
         }
-        tracing::info!(%enode, "server started");
         let last = Arc::new(shared.quit.clone().drop_guard());
-        Ok(Self { shared, addrs: addrs.into(), enode: Arc::new(enode), _last: last })
+        let server = Self { shared, addrs: addrs.into(), enode: Arc::new(enode), _last: last };
+        discovery.start(&server);
+        tracing::info!(enode = %server.enode(), "server started");
+        Ok(server)
     }
 
     /// The node's id.
@@ -77,11 +81,12 @@ impl Server {
         self.enode.id
     }
 
-    /// The node's URL, to give to others. Its address is the external one where it is known, else
-    /// the first one listened on, else (listening on all addresses, or on none) `127.0.0.1`.
+    /// The node's URL, to give to others. Its address is the external one where it is known (the
+    /// operator says so, or most peers in discovery), else the first one listened on, else (listening
+    /// on all addresses, or on none) `127.0.0.1`.
     #[must_use]
     pub fn enode(&self) -> Enode {
-        Enode::clone(&self.enode)
+        self.shared.seen_as(&self.enode)
     }
 
     /// The first address listened on, with the port that the system chose where 0 was asked for.
@@ -171,7 +176,7 @@ impl Server {
     /// What the node says about itself.
     #[must_use]
     pub fn node_info(&self) -> NodeInfo {
-        describe::node_info(&self.shared, &self.enode, &self.addrs)
+        describe::node_info(&self.shared, &self.enode(), &self.addrs)
     }
 
     /// Subscribes to what happens from now on. Ends at once on a server that has stopped.
@@ -208,6 +213,7 @@ impl Server {
     /// the event streams are closed. May be called again, and by several at once.
     pub async fn stop(&self) {
         self.shared.quit.cancel();
+        self.shared.stop_discovery().await;
         self.shared.tasks.close();
         let limit = self.shared.connection.farewell + STOP_MARGIN;
         if time::timeout(limit, self.shared.tasks.wait()).await.is_err() {

@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) receive_buffer: Option<usize>,
     pub(crate) dialling: Dialling,
     pub(crate) net_restrict: Option<NetRestrict>,
+    #[cfg(feature = "discovery")]
+    pub(crate) discovery: std::sync::OnceLock<p2p_discovery::Discv4>,
     /// Wakes the dialling task after a change of its plan.
     pub(crate) replan: Notify,
     /// Wakes those who wait for room: an attempt ended, or a peer left.
@@ -93,6 +95,8 @@ impl Shared {
             receive_buffer: config.receive_buffer,
             dialling: config.dialling,
             net_restrict: config.net_restrict,
+            #[cfg(feature = "discovery")]
+            discovery: std::sync::OnceLock::new(),
             replan: Notify::new(),
             changed: Notify::new(),
             quit: CancellationToken::new(),

@@ -1,7 +1,13 @@
 //! The task that reads lists: [`Client`] over a DNS resolver.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Instant,
+};
 
+use futures_core::Stream;
 use hickory_resolver::{
     TokioResolver,
     config::{NameServerConfig, ResolverConfig, ResolverOpts},
@@ -107,6 +113,15 @@ impl Lists {
     #[must_use]
     pub fn stats(&self) -> ClientStats {
         self.state.borrow().1
+    }
+}
+
+/// As [`Lists::next`].
+impl Stream for Lists {
+    type Item = Record;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Record>> {
+        self.records.poll_recv(context)
     }
 }
 

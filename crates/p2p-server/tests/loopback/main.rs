@@ -6,6 +6,8 @@
 #[cfg(feature = "serde")]
 mod admin;
 mod candidates;
+#[cfg(feature = "discovery")]
+mod discovery;
 mod hostile;
 mod peers;
 mod protocols;

@@ -1,0 +1,280 @@
+//! Finding nodes: discv4 beside the listening socket, lists in the DNS, and what follows from them for
+//! the node's own URL and record.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use futures_util::StreamExt as _;
+use p2p_discovery::{Discv4, NetworkId};
+use p2p_mux::identity::{Content, Enode, Record, SecretKey};
+use tokio::{net::UdpSocket, time};
+
+use crate::{
+    config::Config,
+    describe::{capabilities, first_sequence},
+    error::StartError,
+    server::Server,
+    shared::Shared,
+};
+
+/// How long after a boot node's name did not resolve it is looked up again.
+const NAME_AGAIN: Duration = Duration::from_secs(30);
+
+/// How a server finds nodes. The defaults suit a node in the open network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DiscoveryConfig {
+    /// Whether to take part in discv4, over UDP. Default true.
+    pub v4: bool,
+    /// Where the UDP socket is bound. Default: the first address listened on, with the same port.
+    pub addr: Option<SocketAddr>,
+    /// The settings of discv4, and the id of a network of one's own, which also holds for the lists.
+    pub config: p2p_discovery::Config,
+    /// Lists in the DNS to take nodes from.
+    #[cfg(feature = "dns")]
+    pub lists: Vec<p2p_discovery::dns::Link>,
+    /// How the lists are read.
+    #[cfg(feature = "dns")]
+    pub reading: p2p_discovery::dns::ClientConfig,
+    /// Which DNS servers are asked. Default: those of the system.
+    #[cfg(feature = "dns")]
+    pub servers: p2p_discovery::dns::Servers,
+}
+
+impl Default for DiscoveryConfig {
+    fn default() -> Self {
+        Self {
+            v4: true,
+            addr: None,
+            config: p2p_discovery::Config::default(),
+            #[cfg(feature = "dns")]
+            lists: Vec::new(),
+            #[cfg(feature = "dns")]
+            reading: p2p_discovery::dns::ClientConfig::default(),
+            #[cfg(feature = "dns")]
+            servers: p2p_discovery::dns::Servers::default(),
+        }
+    }
+}
+
+impl DiscoveryConfig {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets whether to take part in discv4.
+    #[must_use]
+    pub const fn v4(mut self, v4: bool) -> Self {
+        self.v4 = v4;
+        self
+    }
+
+    /// Sets where the UDP socket is bound.
+    #[must_use]
+    pub const fn addr(mut self, addr: SocketAddr) -> Self {
+        self.addr = Some(addr);
+        self
+    }
+
+    /// Belongs to a network of one's own: nodes of others are neither dialled nor passed on.
+    #[must_use]
+    pub const fn network(mut self, id: NetworkId) -> Self {
+        self.config.network = Some(id);
+        self
+    }
+
+    /// Takes nodes from this list too.
+    #[cfg(feature = "dns")]
+    #[must_use]
+    pub fn list(mut self, link: p2p_discovery::dns::Link) -> Self {
+        self.lists.push(link);
+        self
+    }
+}
+
+/// What is ready to start with the server.
+pub(crate) struct Discovery {
+    discv4: Option<Discv4>,
+    boot: Vec<Enode>,
+    #[cfg(feature = "dns")]
+    lists: Option<p2p_discovery::dns::Lists>,
+    #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "of the lists"))]
+    network: Option<NetworkId>,
+}
+
+impl Discovery {
+    /// Opens the socket, so that nothing else has to be undone if that fails.
+    pub(crate) async fn prepare(
+        config: &Config,
+        enode: &Enode,
+        addrs: &[SocketAddr],
+    ) -> Result<Self, StartError> {
+        let wanted = config.discovery.as_ref().filter(|_| config.discovers());
+        let discv4 = match wanted {
+            Some(wanted) if wanted.v4 => Some(open(config, wanted, enode, addrs).await?),
+            _ => None,
+        };
+        #[cfg(feature = "dns")]
+        let lists = match wanted {
+            Some(wanted) if !wanted.lists.is_empty() => Some(p2p_discovery::dns::Lists::start(
+                wanted.reading,
+                &wanted.servers,
+                wanted.lists.iter().cloned(),
+            )?),
+            _ => None,
+        };
+        Ok(Self {
+            discv4,
+            boot: config.nodes.boot.clone(),
+            #[cfg(feature = "dns")]
+            lists,
+            network: wanted.and_then(|wanted| wanted.config.network),
+        })
+    }
+
+    /// Goes to work.
+    pub(crate) fn start(self, server: &Server) {
+        let shared = &server.shared;
+        #[cfg(feature = "dns")]
+        if let Some(lists) = self.lists {
+            server.add_candidates(listed(lists, self.network, self.discv4.clone()));
+        }
+        if let Some(discv4) = self.discv4 {
+            server.add_candidates(discv4.candidates().map(|node| node.enode()));
+            let boot = self.boot.into_iter().filter(|enode| enode.udp != 0).collect();
+            let knock = knock(discv4.clone(), boot);
+            shared.tasks.spawn(shared.quit.clone().run_until_cancelled_owned(knock));
+            // Set once, here.
+            let _ = shared.discovery.set(discv4);
+        }
+    }
+}
+
+async fn open(
+    config: &Config,
+    wanted: &DiscoveryConfig,
+    enode: &Enode,
+    addrs: &[SocketAddr],
+) -> Result<Discv4, StartError> {
+    let beside = addrs.first().copied();
+    let anywhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    let addr = wanted.addr.or(beside).unwrap_or(anywhere);
+    let bind = async |addr| {
+        UdpSocket::bind(addr)
+            .await
+            .map_err(|source| p2p_discovery::BindError::Bind { addr, source })
+    };
+    // Where any TCP port would do, so does any UDP port.
+    let any = wanted.addr.is_none() && config.listen.first().is_some_and(|at| at.ends_with(":0"));
+    let socket = match bind(addr).await {
+        Err(_) if any => bind(SocketAddr::new(addr.ip(), 0)).await?,
+        opened => opened?,
+    };
+    let record = first_record(&config.key, config, enode, beside)?;
+    let follows = config.nat.external_ip().is_none();
+    let settings = wanted.config.clone().follow_peers(wanted.config.follow_peers && follows);
+    Ok(Discv4::on(settings, config.key.clone(), &record, socket)?)
+}
+
+/// The record before anybody else has said anything. An address of which only we think that it is ours
+/// is left out: others see better.
+fn first_record(
+    key: &SecretKey,
+    config: &Config,
+    enode: &Enode,
+    bound: Option<SocketAddr>,
+) -> Result<Record, p2p_discovery::BindError> {
+    let known =
+        config.nat.external_ip().is_some() || bound.is_some_and(|at| !at.ip().is_unspecified());
+    let mut here = Content::of(enode).without("udp");
+    if !known {
+        here = here.without("ip").without("ip6");
+    }
+    let full = here.clone().set("cap", &capabilities(&config.protocols));
+    let sequence = first_sequence();
+    // An address and a port always fit.
+    Record::sign(key, sequence, &full)
+        .or_else(|_| Record::sign(key, sequence, &here))
+        .map_err(p2p_discovery::BindError::Record)
+}
+
+/// Makes the boot nodes known, those whose names do not resolve as soon as they do.
+async fn knock(discv4: Discv4, mut boot: Vec<Enode>) {
+    while !boot.is_empty() {
+        let mut left = Vec::new();
+        for enode in boot {
+            if let Err(error) = discv4.add_boot_node(&enode).await {
+                tracing::warn!(%enode, %error, "a boot node cannot be asked now");
+                left.push(enode);
+            }
+        }
+        boot = left;
+        if !boot.is_empty() {
+            time::sleep(NAME_AGAIN).await;
+        }
+    }
+}
+
+/// The nodes of lists that belong to our network. Discv4 gets to know them, too.
+#[cfg(feature = "dns")]
+fn listed(
+    lists: p2p_discovery::dns::Lists,
+    network: Option<NetworkId>,
+    discv4: Option<Discv4>,
+) -> impl futures_core::Stream<Item = Enode> + Send + 'static {
+    lists.filter_map(move |record| {
+        let discv4 = discv4.clone();
+        async move {
+            if network.is_some_and(|network| !network.is_of(&record)) {
+                return None;
+            }
+            let enode = record.enode()?;
+            if let Some((discv4, node)) = discv4.zip(p2p_discovery::Node::of(&enode))
+                && enode.udp != 0
+            {
+                // Where there is no room for it now, it comes again.
+                let _ = discv4.add_seeds([node]).await;
+            }
+            Some(enode)
+        }
+    })
+}
+
+impl Server {
+    /// The running discv4, to ask it: where [`Config::discovery`](crate::Config::discovery) is set
+    /// and discovery is on.
+    #[must_use]
+    pub fn discv4(&self) -> Option<&Discv4> {
+        self.shared.discovery.get()
+    }
+}
+
+impl Shared {
+    /// The node's URL with what discovery knows: its port, and the address that others see.
+    pub(crate) fn seen_as(&self, enode: &Enode) -> Enode {
+        let Some(discv4) = self.discovery.get() else { return enode.clone() };
+        let record = discv4.record();
+        record.enode().unwrap_or_else(|| Enode {
+            udp: record.udp().or(record.udp6()).unwrap_or_default(),
+            ..enode.clone()
+        })
+    }
+
+    /// The sub-protocols are not what they were: the record says so.
+    pub(crate) fn tell_capabilities(self: &Arc<Self>) {
+        let Some(discv4) = self.discovery.get().cloned() else { return };
+        let shared = Arc::clone(self);
+        self.tasks.spawn(self.quit.clone().run_until_cancelled_owned(async move {
+            let now = capabilities(&shared.state().local.protocols);
+            // Where they have no room, the record says what it said.
+            let _ = discv4.update_record(move |content| content.set("cap", &now)).await;
+        }));
+    }
+
+    pub(crate) async fn stop_discovery(&self) {
+        if let Some(discv4) = self.discovery.get() {
+            discv4.stop().await;
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Nodes that know only one other find each other and connect.
+
+use std::{collections::HashSet, time::Duration};
+
+use p2p_server::{
+    Config, DiscoveryConfig, Server, StartError,
+    identity::{Content, NodeId, Record},
+    p2p_discovery::{self, Discv4, NetworkId},
+};
+
+use crate::support::{addr, config, id, key, quiet, soon, start};
+
+fn finds(n: u8) -> Config {
+    config(n).discovery(DiscoveryConfig::new())
+}
+
+async fn until_connected(server: &Server, peers: &[NodeId]) {
+    let mut events = server.events();
+    let wanted: HashSet<&NodeId> = peers.iter().collect();
+    soon(async {
+        loop {
+            if wanted.iter().all(|id| server.peer(id).is_some()) {
+                return;
+            }
+            events.next().await.expect("the server stopped");
+        }
+    })
+    .await;
+}
+
+/// A boot node that only answers discovery.
+async fn boot(n: u8, config: p2p_discovery::Config) -> Discv4 {
+    let record = Record::sign(&key(n), 1, &Content::new()).unwrap();
+    Discv4::start(config, key(n), &record, "127.0.0.1:0".parse().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn three_nodes_that_know_one_boot_node_connect() {
+    let boot = boot(9, p2p_discovery::Config::new()).await;
+    let mut servers = Vec::new();
+    for n in 1..=3 {
+        servers.push(start(finds(n).boot_node(boot.enode())).await);
+    }
+    let ids: Vec<NodeId> = servers.iter().map(Server::id).collect();
+    for server in &servers {
+        let others: Vec<NodeId> = ids.iter().copied().filter(|id| *id != server.id()).collect();
+        until_connected(server, &others).await;
+    }
+    for server in servers {
+        soon(server.stop()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_can_be_the_boot_node() {
+    let first = start(finds(1)).await;
+    let second = start(finds(2).boot_node(first.enode())).await;
+    let third = start(finds(3).boot_node(first.enode())).await;
+    until_connected(&third, &[id(1), id(2)]).await;
+    until_connected(&second, &[id(1), id(3)]).await;
+}
+
+#[tokio::test]
+async fn networks_do_not_mix() {
+    let boot = boot(9, p2p_discovery::Config::new()).await;
+    let of = |n, network| {
+        let discovery = DiscoveryConfig::new().network(NetworkId(network));
+        config(n).discovery(discovery).boot_node(boot.enode())
+    };
+    let first = start(of(1, 7)).await;
+    let ours = start(of(2, 7).boot_node(first.enode())).await;
+    let theirs = start(of(3, 8).boot_node(first.enode())).await;
+    until_connected(&ours, &[id(1)]).await;
+    let discv4 = theirs.discv4().unwrap();
+    // It knows where we are and that we are there, and still does not connect by itself.
+    soon(discv4.ping(&ours.enode())).await.unwrap();
+    soon(discv4.lookup(id(2))).await.unwrap();
+    assert!(theirs.stats().found.taken == 0 && ours.peer(&id(3)).is_none());
+}
+
+#[tokio::test]
+async fn what_the_node_says_of_itself_has_the_discovery_port() {
+    let node = start(finds(1)).await;
+    let enode = node.enode();
+    let port = node.discv4().unwrap().local_addr().port();
+    assert_eq!((enode.udp, enode.tcp), (port, addr(&node).port()));
+    let info = node.node_info();
+    assert_eq!((info.ports.discovery, info.ports.listener), (enode.udp, enode.tcp));
+    assert_eq!(info.enode, enode.to_string());
+    let record = node.discv4().unwrap().record();
+    assert_eq!(record.enode(), Some(enode));
+
+    // A sub-protocol that comes is in the record, of a higher sequence number.
+    let mut changes = node.discv4().unwrap().record_changes();
+    let capability = quiet().capability().clone();
+    node.remove_protocol(&capability).unwrap();
+    soon(changes.changed()).await.unwrap();
+    let changed = node.discv4().unwrap().record();
+    assert!(changed.sequence() > record.sequence() && changed.raw("cap") == Some(&[0xc0]));
+}
+
+#[tokio::test]
+async fn an_address_that_is_known_is_in_the_record_and_one_that_is_not_is_left_out() {
+    let known = start(finds(1).nat("extip:203.0.113.7".parse().unwrap())).await;
+    let record = known.discv4().unwrap().record();
+    assert_eq!(record.ip(), Some([203, 0, 113, 7].into()));
+    let mut anywhere = finds(2);
+    anywhere.listen = vec!["0.0.0.0:0".to_owned()];
+    let anywhere = start(anywhere).await;
+    assert_eq!(anywhere.discv4().unwrap().record().ip(), None);
+    let enode = anywhere.enode();
+    assert_eq!(enode.to_string().split('@').nth(1).unwrap().split(':').next(), Some("127.0.0.1"));
+    assert_ne!(enode.udp, 0);
+}
+
+#[tokio::test]
+async fn without_discovery_there_is_no_socket_and_a_taken_port_is_an_error() {
+    let off = start(finds(1).discover(false)).await;
+    assert!(off.discv4().is_none() && off.enode().udp == 0);
+    let on = start(finds(2)).await;
+    let taken = on.discv4().unwrap().local_addr();
+    let config = config(3).discovery(DiscoveryConfig::new().addr(taken));
+    assert!(matches!(Server::start(config).await, Err(StartError::Discovery(_))));
+    let enode = on.enode();
+    soon(on.stop()).await;
+    let gone = soon(tokio::time::timeout(Duration::from_secs(20), async {
+        tokio::net::UdpSocket::bind(taken).await.is_ok()
+    }));
+    assert_eq!((gone.await, enode.udp), (Ok(true), taken.port()));
+}
