@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     MalformedStatus(rlp::Error),
     #[error("status of version {theirs}, agreed on {ours}")]
     WrongVersion { theirs: u64, ours: u64 },
+    #[error("both ends are light clients, which is of no use to either")]
+    BothLight,
     #[error("a work requirement that is no number, infinite or negative")]
     BadWork,
     #[error("a bloom of {length} bytes instead of 64")]

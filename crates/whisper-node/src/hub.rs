@@ -311,6 +311,13 @@ impl Hub {
         }
     }
 
+    /// Makes the node a light client, or one that relays.
+    pub(crate) fn set_light(&self, light: bool) {
+        for wire in wire::ALL {
+            self.with_wakes(wire.dialect, |relay| relay.set_light(light));
+        }
+    }
+
     /// Adds a filter; the bloom follows.
     pub(crate) fn insert_filter(&self, filter: Arc<Filter>, lasting: bool) -> FilterId {
         let id = self.delivery.insert(filter, lasting);

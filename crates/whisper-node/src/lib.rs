@@ -70,6 +70,7 @@ mod queue;
 mod received;
 mod relay;
 mod remote;
+mod rescan;
 pub mod rpc;
 mod rules;
 mod session;
@@ -93,7 +94,9 @@ pub use post::{Post, PostError, Recipient};
 pub use received::Received;
 pub use remote::Remote;
 pub use rules::{PeerRule, Rules, Sealing};
-pub use settings::{Bounds, Clock, FilterSettings, MAX_MESSAGE_SIZE, Queues, Settings};
+pub use settings::{
+    Bounds, Clock, FilterSettings, MAX_MESSAGE_SIZE, PeerSettings, Queues, Settings,
+};
 pub use stats::{
     DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, RejectedStats, RelayStats,
     SessionStats, Stats, WorkStats,

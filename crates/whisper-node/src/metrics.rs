@@ -58,12 +58,15 @@ macro_rules! fields {
 }
 
 fn info(out: &mut Exposition, info: Info) {
-    let Info { memory, messages, min_pow, max_message_size, filters, queued, queued_direct } = info;
+    let Info { memory, messages, min_pow, max_message_size, filters, queued, queued_direct, light } =
+        info;
     out.value(&gauge("whisper_pool_bytes", "Memory of the pool"), memory as f64);
     out.value(&gauge("whisper_pool_envelopes", "Envelopes in the pool"), messages as f64);
     out.value(&gauge("whisper_min_pow", "Work that an envelope needs"), min_pow);
     let family = gauge("whisper_max_message_bytes", "The largest envelope that is taken");
     out.value(&family, max_message_size.into());
+    let family = gauge("whisper_light_client", "1 if the node does not relay");
+    out.value(&family, f64::from(u8::from(light)));
     out.value(&gauge("whisper_filters", "Filters in use"), filters as f64);
     let family = gauge("whisper_queued_envelopes", "Envelopes that wait to be opened");
     out.sample(&family, &[("queue", "message")], queued as f64);
@@ -95,7 +98,7 @@ fn whisper(out: &mut Exposition, stats: &Stats) {
     });
     fields!(out, "whisper_faults_total", "Sessions cut for a breach of the protocol",
     [], "reason", faults => FaultStats {
-        not_status, status_timeout, empty_status, malformed_status, wrong_version, bad_work, bad_bloom,
+        not_status, status_timeout, empty_status, malformed_status, wrong_version, both_light, bad_work, bad_bloom,
         malformed_packet, malformed_envelope, packet_too_large,
     });
     fields!(out, "whisper_delivery_total", "Opening of envelopes and delivery to mailboxes",

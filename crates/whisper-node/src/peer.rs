@@ -10,6 +10,7 @@ use crate::{
     known::Known,
     packet::Rates,
     pool::{Entry, Pool, Ticket},
+    rescan::Rescan,
     status::Status,
     wire::Packed,
 };
@@ -41,6 +42,8 @@ pub(crate) struct Bundle {
     pub(crate) oversized: u64,
     /// There may be more to send.
     pub(crate) more: bool,
+    /// There will be more to look at after so many seconds.
+    pub(crate) later: Option<u32>,
 }
 
 /// A connected peer, without its connection.
@@ -54,6 +57,7 @@ pub(crate) struct Peer {
     /// Where there is something: at or below this ticket, envelopes in the pool may have been
     /// neither sent nor queued. A peer that has just come starts at the top.
     behind: Option<Ticket>,
+    rescan: Rescan,
     deferred: u64,
     gauge: Gauge,
 }
@@ -66,6 +70,7 @@ impl Peer {
             known: Known::default(),
             pending: BTreeSet::new(),
             behind: Some(Ticket::FIRST),
+            rescan: Rescan::default(),
             deferred: 0,
             gauge,
         }
@@ -89,7 +94,7 @@ impl Peer {
     /// not want so far.
     pub(crate) fn handle_min_work(&mut self, min_work: Work) {
         if min_work < self.status.min_work {
-            self.behind = Some(Ticket::FIRST);
+            self.rescan.want();
         }
         self.status.min_work = min_work;
     }
@@ -98,9 +103,14 @@ impl Peer {
     /// want so far.
     pub(crate) fn handle_bloom(&mut self, bloom: Bloom) {
         if !self.status.bloom.contains(&bloom) {
-            self.behind = Some(Ticket::FIRST);
+            self.rescan.want();
         }
         self.status.bloom = bloom;
+    }
+
+    /// The node relays again: the peer is sent what it was not sent so far.
+    pub(crate) fn start_over(&mut self) {
+        self.behind = Some(Ticket::FIRST);
     }
 
     /// The peer changed how much it takes.
@@ -135,9 +145,18 @@ impl Peer {
         true
     }
 
+    /// The envelope came into the pool, and is not to be sent as things are.
+    pub(crate) fn handle_withheld(&mut self, ticket: Ticket, from_it: bool) {
+        self.known.set(ticket.slot(), from_it);
+    }
+
     /// Takes the next bundle, highest work first. Nothing in it is given out a second time.
-    pub(crate) fn take_bundle(&mut self, now: u32, pool: &Pool) -> Bundle {
-        let mut bundle = Bundle::default();
+    /// `own`: only of what was made here.
+    pub(crate) fn take_bundle(&mut self, now: u32, pool: &Pool, own: bool) -> Bundle {
+        if self.rescan.take(now) {
+            self.behind = Some(Ticket::FIRST);
+        }
+        let mut bundle = Bundle { later: self.rescan.wait(now), ..Bundle::default() };
         let waiting = self.pending.len();
         for _ in 0..LOOKS {
             let Some(ticket) = self.peek(pool) else {
@@ -146,6 +165,7 @@ impl Peer {
             };
             if let Some(entry) = pool.get(ticket)
                 && entry.expiry() >= now
+                && (!own || entry.from().is_none())
                 && !self.known.contains(ticket.slot())
                 && self.wants(entry, &sample_of(entry.topic()))
             {

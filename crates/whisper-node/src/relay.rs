@@ -43,6 +43,8 @@ pub(crate) enum Transmit {
     Envelopes(Packed),
     /// Nothing was found yet: ask again soon, and let others have the machine meanwhile.
     Again,
+    /// As [`Idle`](Self::Idle), but for so many seconds at most.
+    Later(u32),
     /// Nothing to do until [`Relay::poll_wake`] names the peer.
     Idle,
 }
@@ -63,6 +65,8 @@ pub(crate) struct Relay {
     requirements: Requirements,
     seats: Vec<Option<Seated>>,
     wakes: Vec<Seat>,
+    /// Nothing that others made is sent.
+    light: bool,
     stats: RelayStats,
 }
 
@@ -74,6 +78,7 @@ impl Relay {
             requirements: Requirements::new(dialect, settings),
             seats: Vec::new(),
             wakes: Vec::new(),
+            light: settings.light,
             stats: RelayStats::default(),
         }
     }
@@ -95,6 +100,7 @@ impl Relay {
         Status {
             min_work: self.requirements.min_work(),
             bloom: *self.requirements.bloom(),
+            light: self.light,
             ..Status::default()
         }
     }
@@ -179,12 +185,16 @@ impl Relay {
             }
             Admitted::Full => return Verdict::Rejected(Rejection::PoolFull),
         };
+        let offered = !self.light || from.is_none();
         if let Some(entry) = self.pool.get(ticket) {
             let sample = sample_of(entry.topic());
             for (index, seated) in self.seats.iter_mut().enumerate() {
                 let Some(seated) = seated else { continue };
                 let seat = Seat { dialect: self.dialect, index };
-                if seated.peer.handle_new(ticket, entry, &sample, from == Some(seat)) {
+                let from_it = from == Some(seat);
+                if !offered {
+                    seated.peer.handle_withheld(ticket, from_it);
+                } else if seated.peer.handle_new(ticket, entry, &sample, from_it) {
                     wake(&mut self.wakes, seat, seated);
                 }
             }
@@ -224,6 +234,24 @@ impl Relay {
         }
     }
 
+    /// Whether the node is a light client, which sends nothing but what was made here.
+    pub(crate) fn is_light(&self) -> bool {
+        self.light
+    }
+
+    /// Makes the node a light client, or one that relays: then everybody is sent what is alive. There
+    /// are no words to tell the peers that it is another than when they met.
+    pub(crate) fn set_light(&mut self, light: bool) {
+        let relays_again = self.light && !light;
+        self.light = light;
+        for (index, seated) in self.seats.iter_mut().enumerate() {
+            if relays_again && let Some(seated) = seated {
+                seated.peer.start_over();
+                wake(&mut self.wakes, Seat { dialect: self.dialect, index }, seated);
+            }
+        }
+    }
+
     /// Removes expired envelopes; returns when the next one expires.
     pub(crate) fn handle_timeout(&mut self, now: u32) -> Option<u32> {
         self.pool.expire(now);
@@ -249,7 +277,7 @@ impl Relay {
             seated.told.bloom = ours.bloom;
             return Transmit::Bloom(ours.bloom);
         }
-        let bundle = seated.peer.take_bundle(now, &self.pool);
+        let bundle = seated.peer.take_bundle(now, &self.pool, self.light);
         self.stats.oversized += bundle.oversized;
         if !bundle.envelopes.is_empty() {
             self.stats.sent += bundle.envelopes.len() as u64;
@@ -257,7 +285,11 @@ impl Relay {
             return Transmit::Envelopes(bundle.envelopes);
         }
         seated.idle = !bundle.more;
-        if bundle.more { Transmit::Again } else { Transmit::Idle }
+        match bundle.later {
+            _ if bundle.more => Transmit::Again,
+            Some(seconds) => Transmit::Later(seconds),
+            None => Transmit::Idle,
+        }
     }
 
     fn peer_mut(&mut self, seat: Seat) -> Option<&mut Peer> {

@@ -8,6 +8,7 @@
 use std::{
     ops::ControlFlow,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -96,13 +97,16 @@ impl Session {
     async fn talk(&self, mut receiver: Receiver) -> Result<(), Ended> {
         let ours = self.hub.status(self.wire.dialect);
         self.send(Kind::Status, (self.wire.encode_status)(&ours)).await?;
-        let limit = self.hub.settings.status_timeout;
+        let limit = self.hub.settings.peers.status_timeout;
         let Some(theirs) = timeout(limit, self.read_status(&mut receiver))
             .await
             .map_err(|_| Fault::StatusTimeout)??
         else {
             return Ok(());
         };
+        if ours.light && theirs.light && self.hub.settings.peers.restrict_light {
+            return Err(Fault::BothLight.into());
+        }
         let seated =
             self.hub.join(&self.remote, theirs, ours, self.sender.clone(), Arc::clone(&self.wake));
         self.hub.counters.sessions.established.one();
@@ -218,6 +222,11 @@ impl Session {
                     }
                 }
                 Transmit::Again => yield_now().await,
+                Transmit::Later(seconds) => {
+                    let longest = Duration::from_secs(seconds.max(1).into());
+                    // Whichever of the two it was, look again.
+                    let _ = timeout(longest, self.wake.notified()).await;
+                }
                 Transmit::Idle => self.wake.notified().await,
             }
         }

@@ -57,6 +57,16 @@ pub struct FilterSettings {
     pub idle: Option<Duration>,
 }
 
+/// What peers may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerSettings {
+    /// How long a peer may take to send its status. Default 5 s.
+    pub status_timeout: Duration,
+    /// Whether a peer that is a light client is refused while this node is one: neither would relay
+    /// anything to the other. Default false, as in go-ethereum.
+    pub restrict_light: bool,
+}
+
 /// Where the node gets the time from, in seconds since 1970 (UTC).
 ///
 /// Whisper's time is whole seconds in 32 bits. The default is the system's clock; a simulation
@@ -119,8 +129,11 @@ pub struct Settings {
     /// and a packet for each at both ends. Default off: the status is go-ethereum's. A peer that asks
     /// for it is always served.
     pub confirmations: bool,
-    /// How long a peer may take to send its status. Default 5 s.
-    pub status_timeout: Duration,
+    /// What peers may do.
+    pub peers: PeerSettings,
+    /// Whether the node is a light client: it sends what is posted here, relays nothing, and says so
+    /// in its status. Default false. ([`Whisper::set_light`](crate::Whisper::set_light) changes it.)
+    pub light: bool,
     /// The time. Default: the system's clock.
     pub clock: Clock,
 }
@@ -144,7 +157,8 @@ impl Default for Settings {
             queues: Queues::default(),
             filters: FilterSettings::default(),
             confirmations: false,
-            status_timeout: Duration::from_secs(5),
+            peers: PeerSettings::default(),
+            light: false,
             clock: Clock::system(),
         }
     }
@@ -166,5 +180,11 @@ impl Default for FilterSettings {
             workers: thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8),
             idle: None,
         }
+    }
+}
+
+impl Default for PeerSettings {
+    fn default() -> Self {
+        Self { status_timeout: Duration::from_secs(5), restrict_light: false }
     }
 }

@@ -177,6 +177,8 @@ counters! {
         malformed_status,
         /// A status of another version than the one agreed on.
         wrong_version,
+        /// Both ends were light clients, and the node is to refuse that.
+        both_light,
         /// A work requirement that is no number, infinite or negative.
         bad_work,
         /// A bloom of another length than 64 bytes.
@@ -198,6 +200,7 @@ impl FaultCounters {
             Fault::EmptyStatus => &self.empty_status,
             Fault::MalformedStatus(_) => &self.malformed_status,
             Fault::WrongVersion { .. } => &self.wrong_version,
+            Fault::BothLight => &self.both_light,
             Fault::BadWork => &self.bad_work,
             Fault::BadBloom { .. } => &self.bad_bloom,
             Fault::MalformedPacket { .. } => &self.malformed_packet,

@@ -70,6 +70,8 @@ pub struct Info {
     pub queued: usize,
     /// Direct messages in the p2p queue.
     pub queued_direct: usize,
+    /// Whether the node is a light client.
+    pub light: bool,
 }
 
 /// A setting that the node cannot take. The texts are go-ethereum's.
@@ -171,6 +173,7 @@ impl Whisper {
             filters,
             queued,
             queued_direct,
+            light: relay.is_light(),
         })
     }
 
@@ -216,6 +219,13 @@ impl Whisper {
     #[must_use]
     pub fn bloom(&self) -> Bloom {
         self.0.hub.with_relay(Dialect::V6, |relay| *relay.requirements().bloom())
+    }
+
+    /// Makes the node a light client, which sends what is posted here and relays nothing, or makes it
+    /// relay again what is still alive. New peers are told; to those that are connected nobody can
+    /// say it.
+    pub fn set_light(&self, light: bool) {
+        self.0.hub.set_light(light);
     }
 
     /// Trusts a connected peer: its direct messages are taken, without regard to their work and

@@ -86,8 +86,6 @@ const DIFFERENCES: &[Difference] = &[
 /// Exchanges that are not replayed: the beginning of their names, and why.
 const SKIPPED: &[(&str, &str)] = &[
     ("ipc-", "IPC is not served yet"),
-    ("shh_makeLightClient", "light clients are not supported yet"),
-    ("shh_cancelLightClient", "light clients are not supported yet"),
     ("ws-admin-subscribe", "peer events are not served yet"),
     ("ws-admin-unsubscribe", "peer events are not served yet"),
 ];
@@ -133,5 +131,5 @@ fn every_recorded_exchange_is_accounted_for() {
     }
     let replayed = exchanges.iter().filter(|exchange| !is_skipped(exchange));
     assert!(replayed.clone().all(|exchange| exchange.transport != Transport::Ipc));
-    assert_eq!(replayed.count(), 163);
+    assert_eq!(replayed.count(), 165);
 }

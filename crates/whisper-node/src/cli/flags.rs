@@ -31,13 +31,37 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) metrics: MetricsFlags,
 
+    #[command(flatten)]
+    pub(crate) whisper: WhisperFlags,
+}
+
+/// What this node takes and does in Whisper.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Whisper")]
+pub(crate) struct WhisperFlags {
     /// Lowest proof of work that this node accepts from others
-    #[arg(long = "shh.pow", value_name = "POW", default_value_t = 0.2, help_heading = "Whisper")]
+    #[arg(long = "shh.pow", value_name = "POW", default_value_t = 0.2)]
     pub(crate) shh_pow: f64,
 
     /// Largest envelope that this node accepts, in bytes
-    #[arg(long = "shh.maxmessagesize", value_name = "BYTES", default_value_t = 1024 * 1024, help_heading = "Whisper")]
+    #[arg(long = "shh.maxmessagesize", value_name = "BYTES", default_value_t = 1024 * 1024)]
     pub(crate) shh_max_message_size: u32,
+
+    /// Relay nothing: send only what is posted here
+    #[arg(long = "shh.light")]
+    pub(crate) shh_light: bool,
+
+    /// Refuse light clients while this node is one
+    #[arg(long = "shh.restrict-light")]
+    pub(crate) shh_restrict_light: bool,
+
+    /// Ask peers only for the topics of this node's filters, not for everything
+    #[arg(long = "shh.filtered")]
+    pub(crate) shh_filtered: bool,
+
+    /// Remove filters whose messages nobody fetches for so many seconds [default: never]
+    #[arg(long = "shh.filteridle", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) shh_filter_idle: Option<u32>,
 }
 
 /// Who this node is and whom it talks to.

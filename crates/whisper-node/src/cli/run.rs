@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use p2p_identity::SecretKey;
 use tokio::signal;
@@ -11,10 +12,12 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt};
 use whisper_node::rpc::{HttpConfig, RpcConfig, WsConfig};
-use whisper_node::{MAX_MESSAGE_SIZE, Node, NodeConfig, Settings};
+use whisper_node::{
+    FilterSettings, Interest, MAX_MESSAGE_SIZE, Node, NodeConfig, PeerSettings, Settings,
+};
 
 use super::failure::Failure;
-use super::flags::{Flags, NetworkFlags, RpcFlags};
+use super::flags::{Flags, NetworkFlags, RpcFlags, WhisperFlags};
 use super::journal;
 use super::verbosity::Verbosity;
 
@@ -85,7 +88,7 @@ fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
     };
     fs::create_dir_all(&datadir)
         .map_err(|source| Failure::DataDir { path: datadir.clone(), source })?;
-    let whisper = whisper_settings(flags.shh_pow, flags.shh_max_message_size)?;
+    let whisper = whisper_settings(&flags.whisper)?;
     let key = node_key(&flags.network, &datadir)?;
     let metrics = flags
         .metrics
@@ -99,14 +102,25 @@ fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
     })
 }
 
-fn whisper_settings(min_work: f64, max_message_size: u32) -> Result<Settings, Failure> {
+fn whisper_settings(flags: &WhisperFlags) -> Result<Settings, Failure> {
+    let (min_work, max_message_size) = (flags.shh_pow, flags.shh_max_message_size);
     if !(min_work.is_finite() && min_work >= 0.0) {
         return Err(Failure::MinPow(min_work));
     }
     if max_message_size > MAX_MESSAGE_SIZE {
         return Err(Failure::MaxMessageSize(max_message_size, MAX_MESSAGE_SIZE));
     }
-    Ok(Settings { min_work, max_message_size, ..Settings::default() })
+    let defaults = Settings::default();
+    let idle = flags.shh_filter_idle.map(|seconds| Duration::from_secs(seconds.into()));
+    Ok(Settings {
+        min_work,
+        max_message_size,
+        light: flags.shh_light,
+        interest: if flags.shh_filtered { Interest::Filters } else { defaults.interest },
+        filters: FilterSettings { idle, ..defaults.filters },
+        peers: PeerSettings { restrict_light: flags.shh_restrict_light, ..defaults.peers },
+        ..Settings::default()
+    })
 }
 
 fn node_key(flags: &NetworkFlags, datadir: &Path) -> Result<SecretKey, Failure> {

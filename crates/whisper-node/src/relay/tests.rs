@@ -142,6 +142,27 @@ fn a_peer_gets_the_topics_of_its_bloom_and_the_rest_when_it_asks() {
 }
 
 #[test]
+fn a_peer_that_changes_its_mind_without_end_waits_and_misses_nothing() {
+    let mut relay = relay();
+    let seat = join(&mut relay, Status { bloom: Bloom::EMPTY, ..eager() });
+    admit(&mut relay, None, 1, 1.0);
+    let toggle = |relay: &mut Relay, now| {
+        relay.handle_bloom(seat, Bloom::of(Topic(*b"else")));
+        relay.handle_bloom(seat, Bloom::EMPTY);
+        relay.poll_transmit(now, seat)
+    };
+    let looks = (0..99).take_while(|_| !matches!(toggle(&mut relay, NOW), Transmit::Later(_)));
+    assert!(looks.count() < 10);
+    assert!(matches!(relay.poll_transmit(NOW, seat), Transmit::Later(1..)));
+    relay.handle_bloom(seat, Bloom::FULL);
+    let Transmit::Later(seconds) = relay.poll_transmit(NOW, seat) else { panic!("at once") };
+    let Transmit::Envelopes(bundle) = relay.poll_transmit(NOW + seconds, seat) else {
+        panic!("not even after {seconds} s")
+    };
+    assert_eq!(unpacked(bundle).len(), 1);
+}
+
+#[test]
 fn a_bloom_as_go_ethereum_writes_it_is_served() {
     let topic = Topic([0, 1, 2, 0]);
     let mut relay = relay();

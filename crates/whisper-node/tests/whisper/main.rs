@@ -6,6 +6,7 @@ mod direct;
 mod extensions;
 mod filtering;
 mod hostile;
+mod light;
 mod posting;
 mod rejections;
 mod support;

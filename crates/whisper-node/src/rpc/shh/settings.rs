@@ -21,6 +21,12 @@ pub(super) fn register(module: &mut RpcModule<Shh>) -> Result<(), RegisterMethod
     module.register_method("shh_setMaxMessageSize", |p, shh, _| set_max_message_size(&p, shh))?;
     module.register_method("shh_setMinPoW", |p, shh, _| set_min_work(&p, shh))?;
     module.register_method("shh_setBloomFilter", |p, shh, _| set_bloom(&p, shh))?;
+    module.register_method("shh_makeLightClient", |_, shh, _| {
+        Ok::<_, CallError>(set_light(shh, true))
+    })?;
+    module.register_method("shh_cancelLightClient", |_, shh, _| {
+        Ok::<_, CallError>(set_light(shh, false))
+    })?;
     module.register_method("shh_markTrustedPeer", |p, shh, _| mark_trusted(&p, shh))?;
     Ok(())
 }
@@ -45,6 +51,12 @@ fn set_min_work(params: &Params<'_>, shh: &Shh) -> Result<bool, CallError> {
     let work = Arguments::of(params, 1)?.required()?;
     shh.whisper.set_min_work(work)?;
     Ok(true)
+}
+
+/// True says that it is done.
+fn set_light(shh: &Shh, light: bool) -> bool {
+    shh.whisper.set_light(light);
+    true
 }
 
 fn set_bloom(params: &Params<'_>, shh: &Shh) -> Result<bool, CallError> {
