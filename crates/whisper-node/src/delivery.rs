@@ -15,13 +15,15 @@ use whisper_envelope::{Envelope, Message, OpenError};
 use whisper_pow::Work;
 
 use crate::{
+    drops::Occurrence,
     filter::Filter,
     filters::{Filters, SameKey},
     id::FilterId,
     lock::{read, write},
     mailbox::Put,
     queue::{Arrival, Queue},
-    settings::Settings,
+    reason::Reason,
+    settings::{Clock, Settings},
     stats::Counters,
 };
 
@@ -43,6 +45,7 @@ pub(crate) struct Delivery {
     started: Instant,
     /// Rung when there is a new filter.
     inserted: Notify,
+    clock: Clock,
 }
 
 impl Delivery {
@@ -54,6 +57,7 @@ impl Delivery {
             idle: settings.filters.idle,
             started: Instant::now(),
             inserted: Notify::new(),
+            clock: settings.clock.clone(),
         }
     }
 
@@ -65,10 +69,10 @@ impl Delivery {
     }
 
     fn queue_up(&self, arrival: Arrival) {
-        let direct = arrival.direct;
+        let (direct, hash) = (arrival.direct, *arrival.envelope.hash());
         if !self.queue.push(arrival) {
-            let counters = &self.counters.delivery;
-            if direct { &counters.direct_queue_full } else { &counters.message_queue_full }.one();
+            let full = if direct { Reason::DirectQueueFull } else { Reason::MessageQueueFull };
+            self.note(full, &hash);
         }
     }
 
@@ -186,15 +190,14 @@ impl Delivery {
                     let filters = same_key.iter().filter(|filter| admits(filter));
                     return self.store(arrival, &message, filters);
                 }
-                Opened::Malformed => return self.counters.delivery.malformed.one(),
+                Opened::Malformed => {
+                    return self.note(Reason::Malformed, arrival.envelope.hash());
+                }
                 Opened::NotForUs => {}
             }
         }
-        if tried {
-            self.counters.delivery.not_opened.one();
-        } else {
-            self.counters.delivery.not_matching.one();
-        }
+        let reason = if tried { Reason::NotOpened } else { Reason::NotMatching };
+        self.note(reason, arrival.envelope.hash());
     }
 
     fn store<'a>(
@@ -203,11 +206,10 @@ impl Delivery {
         message: &Message,
         filters: impl Iterator<Item = &'a Arc<Filter>>,
     ) {
-        let counters = &self.counters.delivery;
         let mut received = None;
         for filter in filters {
             if !filter.wants(message) {
-                counters.not_matching.one();
+                self.note(Reason::NotMatching, arrival.envelope.hash());
                 continue;
             }
             let received = received.get_or_insert_with(|| {
@@ -220,13 +222,17 @@ impl Delivery {
             });
             match filter.mailbox.put(Arc::clone(received)) {
                 Put::Stored { dropped } => {
-                    counters.delivered.one();
-                    counters.mailbox_full.add(dropped);
+                    self.counters.delivery.delivered.one();
+                    dropped.iter().for_each(|oldest| self.note(Reason::MailboxFull, oldest));
                 }
-                Put::Repeated => counters.repeated.one(),
-                Put::TooLarge => counters.mailbox_full.one(),
+                Put::Repeated => self.note(Reason::Repeated, arrival.envelope.hash()),
+                Put::TooLarge => self.note(Reason::MailboxFull, arrival.envelope.hash()),
             }
         }
+    }
+
+    fn note(&self, reason: Reason, envelope: &[u8; 32]) {
+        self.counters.drops.note(reason, Occurrence::at(self.clock.now()).of(envelope));
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     admission::{Origin, Proven, Rejection, Requirements, Verdict},
     by_dialect::ByDialect,
     delivery::Delivery,
+    drops::Occurrence,
     filter::Filter,
     gauge::Gauge,
     id::FilterId,
@@ -29,6 +30,7 @@ use crate::{
     lock::{lock, read},
     packet::{Rates, RefusedEnvelope},
     queue::Arrival,
+    reason::Reason,
     relay::{Relay, Seat, Transmit},
     remote::Remote,
     rules::{Learned, PeerRule, Sealing},
@@ -125,7 +127,7 @@ impl Hub {
         wake: Arc<Notify>,
     ) -> Seated {
         let gauge = self.gauge(remote);
-        let seat = self.relay(remote.dialect).join(theirs, ours, gauge);
+        let seat = self.relay(remote.dialect).join(remote.id, theirs, ours, gauge);
         lock(&self.links).insert(seat, Link { id: remote.id, sender, wake });
         Seated { hub: Arc::clone(self), seat }
     }
@@ -193,12 +195,15 @@ impl Hub {
 
     /// Takes a direct message of a trusted peer: the network's rules do not apply, but for the
     /// limit on size, and it goes nowhere but to the filters that allow it.
-    pub(crate) fn receive_direct(&self, envelope: &Envelope) {
-        let counters = &self.counters.sessions;
-        counters.direct_received.one();
+    pub(crate) fn receive_direct(&self, from: NodeId, envelope: &Envelope) {
+        self.counters.sessions.direct_received.one();
         let dialect = envelope.dialect();
         if self.with_relay(dialect, |relay| relay.requirements().check_size(envelope)).is_err() {
-            return counters.direct_too_large.one();
+            let now = Occurrence::at(self.settings.clock.now());
+            return self
+                .counters
+                .drops
+                .note(Reason::DirectTooLarge, now.by(from).of(envelope.hash()));
         }
         let work = self.policy(dialect).work(envelope).unwrap_or_default().get();
         self.delivery.offer(Arrival { envelope: envelope.detached(), work, direct: true });
@@ -262,6 +267,7 @@ impl Hub {
             }
         });
         self.delivery.offer_new(new);
+        self.note_refused(now, from, envelopes, &verdicts);
         verdicts
     }
 
@@ -269,7 +275,7 @@ impl Hub {
         match verdict {
             Verdict::New => self.counters.envelopes.new.one(),
             Verdict::Known => self.counters.envelopes.known.one(),
-            Verdict::Rejected(rejection) => self.counters.rejected.count(rejection),
+            Verdict::Rejected(_) => {} // with its reason
         }
     }
 
@@ -359,13 +365,24 @@ impl Hub {
     }
 
     pub(crate) fn poll_transmit(&self, seat: Seat) -> Transmit {
-        self.relay(seat.dialect()).poll_transmit(self.settings.clock.now(), seat)
+        let now = self.settings.clock.now();
+        let (transmit, unsent) = {
+            let mut relay = self.relay(seat.dialect());
+            (relay.poll_transmit(now, seat), relay.take_unsent())
+        };
+        self.note_unsent(now, &unsent);
+        transmit
     }
 
     /// The seat of a connected peer, and the way to it.
     pub(crate) fn link(&self, id: &NodeId) -> Option<(Seat, Link)> {
         let links = lock(&self.links);
         links.iter().find(|(_, link)| link.id == *id).map(|(seat, link)| (*seat, link.clone()))
+    }
+
+    /// Who sits there.
+    pub(crate) fn seated(&self, seat: Seat) -> Option<NodeId> {
+        lock(&self.links).get(&seat).map(|link| link.id)
     }
 
     /// What a connected peer said of itself last, the dialect it speaks, and how it counts work.
@@ -391,8 +408,12 @@ impl Hub {
         const LONGEST: u32 = 60;
         loop {
             let now = self.settings.clock.now();
-            let times = self.relays.iter().map(|relay| lock(relay).handle_timeout(now));
-            let next = times.flatten().min();
+            let next = wire::ALL.iter().filter_map(|wire| {
+                let mut next = None;
+                self.with_wakes(wire.dialect, |relay| next = relay.handle_timeout(now));
+                next
+            });
+            let next = next.min();
             let Some(expiry) = next else {
                 self.timer.notified().await;
                 continue;
@@ -406,11 +427,13 @@ impl Hub {
     /// Changes a relay, and wakes the sessions that have something to send afterwards.
     fn with_wakes(&self, dialect: Dialect, change: impl FnOnce(&mut Relay)) {
         let mut seats = Vec::new();
-        {
+        let lost = {
             let mut relay = self.relay(dialect);
             change(&mut relay);
             seats.extend(iter::from_fn(|| relay.poll_wake()));
-        }
+            relay.take_lost()
+        };
+        self.handle_lost(&lost);
         if !seats.is_empty() {
             let links = lock(&self.links);
             seats.iter().filter_map(|seat| links.get(seat)).for_each(|link| link.wake.notify_one());

@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 use crate::{lock::lock, received::Received, settings::Bounds};
 
 /// What became of a message that was put into a mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Put {
-    /// It is in; so many older ones had to go.
-    Stored { dropped: usize },
+    /// It is in; these older ones had to go.
+    Stored { dropped: Vec<[u8; 32]> },
     /// It is in already.
     Repeated,
     /// It alone is more than the mailbox holds.
@@ -51,14 +51,12 @@ impl Mailbox {
         if !contents.hashes.insert(message.hash) {
             return Put::Repeated;
         }
-        let mut dropped = 0;
+        let mut dropped = Vec::new();
         while contents.messages.len() >= self.bounds.items
             || contents.bytes + size > self.bounds.bytes
         {
-            if contents.take().is_none() {
-                break;
-            }
-            dropped += 1;
+            let Some(oldest) = contents.take() else { break };
+            dropped.push(oldest.hash);
         }
         contents.bytes += size;
         contents.messages.push_back(message);

@@ -38,8 +38,8 @@ const LOOKS: usize = 512;
 pub(crate) struct Bundle {
     /// Highest work first; together below the peer's packet limit.
     pub(crate) envelopes: Packed,
-    /// How many were skipped for good because one alone is beyond the limit.
-    pub(crate) oversized: u64,
+    /// The hashes of those that were skipped for good because one alone is beyond the limit.
+    pub(crate) oversized: Vec<[u8; 32]>,
     /// There may be more to send.
     pub(crate) more: bool,
     /// There will be more to look at after so many seconds.
@@ -171,7 +171,7 @@ impl Peer {
             {
                 let (bytes, size) = (bundle.envelopes.bytes(), entry.raw().len());
                 if size > PACKET_LIMIT {
-                    bundle.oversized += 1;
+                    bundle.oversized.push(entry.hash());
                 } else if bytes > 0 && bytes + size > BUNDLE_TARGET {
                     break;
                 } else {

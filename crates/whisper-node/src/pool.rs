@@ -16,7 +16,10 @@ use std::{
 use hashbrown::HashTable;
 use whisper_envelope::Envelope;
 
-use crate::admission::Proven;
+use crate::{
+    admission::Proven,
+    history::{Gone, History, Lost},
+};
 
 mod entry;
 mod slots;
@@ -51,6 +54,7 @@ pub(crate) struct Pool {
     last: u64,
     expired: u64,
     evicted: u64,
+    history: History,
 }
 
 impl Pool {
@@ -67,6 +71,7 @@ impl Pool {
             last: 0,
             expired: 0,
             evicted: 0,
+            history: History::default(),
         }
     }
 
@@ -85,7 +90,7 @@ impl Pool {
         self.expire(now);
         let cost = cost(envelope.raw());
         let rank = Rank::new(proven.work, self.arrival(now));
-        if !self.make_room(cost, rank) {
+        if !self.make_room(now, cost, rank) {
             return Admitted::Full;
         }
         let place = self.place(envelope.hash());
@@ -148,7 +153,7 @@ impl Pool {
             if expiry >= now {
                 break;
             }
-            self.remove(slot);
+            self.remove(slot, now, false);
             self.expired += 1;
         }
     }
@@ -156,6 +161,23 @@ impl Pool {
     /// The second after which something expires.
     pub(crate) fn next_expiry(&self) -> Option<u32> {
         self.by_expiry.first().map(|(expiry, _)| *expiry)
+    }
+
+    /// What left the pool since the last time this was asked, to be noted: all that was evicted, and
+    /// some of what expired.
+    pub(crate) fn take_lost(&mut self) -> Vec<Lost> {
+        self.history.take_unread()
+    }
+
+    /// When this envelope left the pool, and where it came from, while that is remembered.
+    #[allow(dead_code, reason = "the explanations of an envelope ask")]
+    pub(crate) fn gone(&self, hash: &[u8; 32]) -> Option<&Gone> {
+        self.history.find(self.place(hash))
+    }
+
+    /// The number of the latest arrival, as in [`Source`](crate::history::Source).
+    pub(crate) fn last_arrival(&self) -> u64 {
+        self.last
     }
 
     /// How many envelopes are in the pool.
@@ -187,7 +209,7 @@ impl Pool {
 
     /// Evicts envelopes of less work, lowest first and of equals the latest, until `cost` more bytes
     /// fit; evicts nothing if that cannot be.
-    fn make_room(&mut self, cost: usize, rank: Rank) -> bool {
+    fn make_room(&mut self, now: u32, cost: usize, rank: Rank) -> bool {
         let Some(allowed) = self.budget.checked_sub(cost) else { return false };
         let mut bytes = self.bytes;
         let mut victims = Vec::new();
@@ -204,13 +226,15 @@ impl Pool {
         }
         self.evicted += victims.len() as u64;
         for slot in victims {
-            self.remove(slot);
+            self.remove(slot, now, true);
         }
         bytes <= allowed
     }
 
-    fn remove(&mut self, slot: u32) {
+    fn remove(&mut self, slot: u32, now: u32, evicted: bool) {
         let Some(entry) = self.slots.take(slot) else { return };
+        let gone = Gone { place: entry.place(), source: entry.source(), at: now, evicted };
+        self.history.push(gone, || entry.hash());
         if let Ok(found) = self.by_hash.find_entry(spread(entry.place()), |other| *other == slot) {
             found.remove();
         }

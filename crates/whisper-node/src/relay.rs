@@ -3,12 +3,16 @@
 //! A new envelope is pushed to the peers that want it at once; there is no tick and no scan.
 //! Bundles are taken out with [`Relay::poll_transmit`], one peer at a time, by that peer's session.
 
+use std::collections::VecDeque;
+
+use p2p_identity::NodeId;
 use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::{Rule, Work};
 
 use crate::{
     admission::{Proven, Rejection, Requirements, Verdict},
     gauge::Gauge,
+    history::{Lost, Source},
     packet::Rates,
     peer::{Peer, sample_of},
     pool::{Admitted, Pool},
@@ -49,12 +53,47 @@ pub(crate) enum Transmit {
     Idle,
 }
 
+/// How many stays are remembered after they ended.
+const DEPARTED: usize = 1024;
+
+/// How many envelopes that could not be sent wait to be asked for.
+const UNSENT: usize = 64;
+
+/// An envelope that a peer will not be sent, because it alone is beyond what any peer takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unsent {
+    pub(crate) hash: [u8; 32],
+    pub(crate) to: NodeId,
+}
+
+/// Who sat on a seat, and which arrivals fell into that time.
+#[derive(Debug, Clone, Copy)]
+#[allow(dead_code, reason = "the explanations of an envelope ask")]
+struct Stay {
+    id: NodeId,
+    index: usize,
+    after: u64,
+    until: u64,
+}
+
+#[allow(dead_code, reason = "the explanations of an envelope ask")]
+impl Stay {
+    fn covers(&self, source: Source) -> bool {
+        source.from.is_some_and(|from| from as usize == self.index)
+            && self.after < source.arrival
+            && source.arrival <= self.until
+    }
+}
+
 /// A peer and what it was told of this node.
 #[derive(Debug)]
 struct Seated {
     peer: Peer,
     told: Status,
     idle: bool,
+    id: NodeId,
+    /// The last arrival before it came.
+    after: u64,
 }
 
 /// The pool of one dialect, the peers that speak it, and what the node requires.
@@ -67,6 +106,9 @@ pub(crate) struct Relay {
     wakes: Vec<Seat>,
     /// Nothing that others made is sent.
     light: bool,
+    /// Who left last, so that it is known later who brought an envelope.
+    departed: VecDeque<Stay>,
+    unsent: Vec<Unsent>,
     stats: RelayStats,
 }
 
@@ -79,6 +121,8 @@ impl Relay {
             seats: Vec::new(),
             wakes: Vec::new(),
             light: settings.light,
+            departed: VecDeque::new(),
+            unsent: Vec::new(),
             stats: RelayStats::default(),
         }
     }
@@ -117,8 +161,10 @@ impl Relay {
     }
 
     /// Seats a peer after the exchange of status packets. `told`: what this node said in its own.
-    pub(crate) fn join(&mut self, theirs: Status, told: Status, gauge: Gauge) -> Seat {
-        let seated = Some(Seated { peer: Peer::new(theirs, gauge), told, idle: false });
+    pub(crate) fn join(&mut self, id: NodeId, theirs: Status, told: Status, gauge: Gauge) -> Seat {
+        let after = self.pool.last_arrival();
+        let peer = Peer::new(theirs, gauge);
+        let seated = Some(Seated { peer, told, idle: false, id, after });
         if let Some(index) = self.seats.iter().position(Option::is_none) {
             self.seats[index] = seated;
             return self.seat(index);
@@ -135,6 +181,11 @@ impl Relay {
     pub(crate) fn leave(&mut self, seat: Seat) {
         if let Some(seated) = self.seats.get_mut(seat.index).and_then(Option::take) {
             self.stats.deferred += seated.peer.deferred();
+            if self.departed.len() >= DEPARTED {
+                self.departed.pop_front();
+            }
+            let (id, after, until) = (seated.id, seated.after, self.pool.last_arrival());
+            self.departed.push_back(Stay { id, index: seat.index, after, until });
         }
         self.wakes.retain(|woken| *woken != seat);
     }
@@ -263,6 +314,18 @@ impl Relay {
         self.wakes.pop()
     }
 
+    /// What left the pool since the last time this was asked: all that was evicted, and some of what
+    /// expired.
+    pub(crate) fn take_lost(&mut self) -> Vec<Lost> {
+        self.pool.take_lost()
+    }
+
+    /// Which envelopes were skipped for good since the last time this was asked, or the first few
+    /// of many.
+    pub(crate) fn take_unsent(&mut self) -> Vec<Unsent> {
+        std::mem::take(&mut self.unsent)
+    }
+
     /// What to send to this peer next.
     pub(crate) fn poll_transmit(&mut self, now: u32, seat: Seat) -> Transmit {
         let ours = self.status();
@@ -278,7 +341,12 @@ impl Relay {
             return Transmit::Bloom(ours.bloom);
         }
         let bundle = seated.peer.take_bundle(now, &self.pool, self.light);
-        self.stats.oversized += bundle.oversized;
+        if !bundle.oversized.is_empty() {
+            self.stats.oversized += bundle.oversized.len() as u64;
+            let room = UNSENT.saturating_sub(self.unsent.len());
+            let unsent = bundle.oversized.iter().take(room);
+            self.unsent.extend(unsent.map(|hash| Unsent { hash: *hash, to: seated.id }));
+        }
         if !bundle.envelopes.is_empty() {
             self.stats.sent += bundle.envelopes.len() as u64;
             self.stats.bundles += 1;

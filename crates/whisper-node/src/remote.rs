@@ -1,7 +1,7 @@
 //! Who is at the other end of a session.
 
 use p2p_identity::NodeId;
-use p2p_mux::{Closed, Peer};
+use p2p_mux::{Closed, Peer, Reason};
 use whisper_envelope::Dialect;
 
 /// Who is at the other end of a session, as far as that is known before a word of Whisper is said.
@@ -48,9 +48,11 @@ impl Remote {
         Self { connection: Some(peer), ..remote }
     }
 
-    /// How the connection ended; `None` while it runs, and where there is none.
-    pub(crate) fn closed(&self) -> Option<&Closed> {
-        self.connection.as_ref()?.closed()
+    /// Whether the peer ended the connection over something that it was sent: as far as its reason
+    /// tells, which does not say what it was.
+    pub(crate) fn has_cut_us(&self) -> bool {
+        let closed = self.connection.as_ref().and_then(Peer::closed);
+        matches!(closed, Some(Closed::ByPeer(Reason::Subprotocol)))
     }
 }
 

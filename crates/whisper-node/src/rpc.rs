@@ -1,7 +1,7 @@
 //! JSON-RPC over HTTP and WebSocket, as go-ethereum 1.8 serves it, so that its clients (web3.js 1.x, web3.py) need no
 //! change.
 //!
-//! The namespaces are `shh` (Whisper), `admin`, `net`, `web3` and `rpc`; each transport serves only those it was
+//! The namespaces are `shh` (Whisper), `admin`, `debug`, `net`, `web3` and `rpc`; each transport serves only those it was
 //! given ([`HttpConfig::api`], [`WsConfig::api`]). Field names and their order, hexadecimal forms, which fields are
 //! left out, error codes and error texts are go-ethereum's. Where its JSON-RPC is older than the specification
 //! (batches, ids, unreadable JSON), this follows the specification; the differences are listed in `RPC.md` of this
@@ -42,6 +42,7 @@ mod arguments;
 mod calls;
 mod config;
 mod cors;
+mod debug;
 mod enode;
 mod error;
 mod gate;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use p2p_mux::{Channel, Closed, Exit, Message, Reason, Receiver, SendError, Sender};
+use p2p_mux::{Channel, Exit, Message, Receiver, SendError, Sender};
 use tokio::{
     sync::Notify,
     task::yield_now,
@@ -22,12 +22,13 @@ use whisper_envelope::{Envelope, EnvelopeError, Unhashed};
 
 use crate::{
     delivery::PATIENCE,
+    drops::Count,
     fault::Fault,
     hub::{BATCH, Hub},
+    reason::Reason,
     relay::{Seat, Transmit},
     remote::Remote,
     settings::MAX_MESSAGE_SIZE,
-    stats::Count,
     status::Status,
     unconfirmed::Unconfirmed,
     wire::{self, Envelopes, Kind, Wire},
@@ -74,7 +75,7 @@ pub(crate) async fn run(hub: Arc<Hub>, remote: Remote, channel: Channel) -> Resu
         Ok(()) | Err(Ended::Send(SendError::Closed)) => Ok(()),
         Err(Ended::Send(error)) => Err(error.into()),
         Err(Ended::Fault(fault)) => {
-            hub.counters.faults.count(&fault);
+            hub.note(Reason::from(&fault), id);
             tracing::debug!(peer = %id, %fault, "whisper session cut");
             Err(Exit::from(&fault))
         }
@@ -114,7 +115,7 @@ impl Session {
             ended = self.read(seated.seat(), &theirs, &mut receiver) => ended,
             ended = self.write(seated.seat(), theirs.confirmations && ours.confirmations) => ended,
         };
-        if let Some(Closed::ByPeer(Reason::Subprotocol)) = self.remote.closed() {
+        if self.remote.has_cut_us() {
             self.hub.handle_cut(seated.seat(), &self.remote);
         }
         ended
@@ -159,7 +160,6 @@ impl Session {
         seat: Seat,
         Message { code, payload }: Message,
     ) -> Result<(), Fault> {
-        let counters = &self.hub.counters.sessions;
         match self.wire.kind(code) {
             Some(Kind::Envelopes) => self.handle_envelopes(seat, code, payload).await?,
             Some(Kind::MinWork) => {
@@ -169,10 +169,10 @@ impl Session {
             Some(Kind::Direct) if self.hub.is_trusted(&self.remote.id) => {
                 self.handle_direct(code, &payload)?;
             }
-            Some(Kind::Direct) => counters.direct_untrusted.one(),
-            Some(Kind::Status) => counters.second_status.one(),
+            Some(Kind::Direct) => self.note(Reason::DirectUntrusted),
+            Some(Kind::Status) => self.note(Reason::SecondStatus),
             Some(kind) => self.handle_extension(seat, kind, &payload),
-            None => counters.unknown_code.one(),
+            None => self.note(Reason::UnknownCode),
         }
         Ok(())
     }
@@ -196,7 +196,10 @@ impl Session {
     fn handle_direct(&self, code: u64, payload: &Bytes) -> Result<(), Fault> {
         let malformed = |error| Fault::MalformedPacket { code, error };
         for envelope in self.wire.direct(payload).map_err(malformed)? {
-            self.hub.receive_direct(&envelope.map_err(Fault::MalformedEnvelope)?.hash());
+            self.hub.receive_direct(
+                self.remote.id,
+                &envelope.map_err(Fault::MalformedEnvelope)?.hash(),
+            );
         }
         Ok(())
     }
@@ -230,6 +233,11 @@ impl Session {
                 Transmit::Idle => self.wake.notified().await,
             }
         }
+    }
+
+    /// Something of this peer was put aside.
+    fn note(&self, reason: Reason) {
+        self.hub.note(reason, self.remote.id);
     }
 
     /// Sends nothing where the dialect has no such packet.

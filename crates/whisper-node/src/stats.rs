@@ -3,45 +3,41 @@
 //! The live side is atomic and private; [`Stats`] is a plain copy of it, taken by
 //! [`Whisper::stats`](crate::Whisper::stats). Counters only grow and start at zero with the node.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use serde::Serialize;
 
-use crate::{admission::Rejection, fault::Fault};
+use crate::{
+    drops::{Count, Drops},
+    reason::Reason,
+};
 
-/// One counter. Relaxed: a counter orders nothing.
-#[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU64);
-
-impl Count {
-    pub(crate) fn one(&self) {
-        self.add(1);
-    }
-
-    pub(crate) fn add(&self, n: usize) {
-        self.0.fetch_add(n as u64, Ordering::Relaxed);
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
+/// Counts what happens, and shows it beside what did not: `drops` are counted elsewhere, with their
+/// reasons.
 macro_rules! counters {
-    ($(#[$doc:meta])* $live:ident => $shown:ident { $($(#[$field_doc:meta])* $field:ident,)* }) => {
+    ($(#[$doc:meta])* $live:ident => $shown:ident {
+        $($(#[$count_doc:meta])* $count:ident,)*
+    } drops {
+        $($(#[$drop_doc:meta])* $drop:ident: $reason:ident,)*
+    }) => {
         #[derive(Debug, Default)]
-        pub(crate) struct $live { $(pub(crate) $field: Count,)* }
+        pub(crate) struct $live { $(pub(crate) $count: Count,)* }
 
         impl $live {
-            fn snapshot(&self) -> $shown {
-                $shown { $($field: self.$field.get(),)* }
+            #[allow(unused_variables, reason = "there are groups in which nothing is dropped")]
+            fn snapshot(&self, drops: &Drops) -> $shown {
+                $shown {
+                    $($count: self.$count.get(),)*
+                    $($drop: drops.count(Reason::$reason),)*
+                }
             }
         }
 
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
         #[non_exhaustive]
-        pub struct $shown { $($(#[$field_doc])* pub $field: u64,)* }
+        pub struct $shown {
+            $($(#[$count_doc])* pub $count: u64,)*
+            $($(#[$drop_doc])* pub $drop: u64,)*
+        }
     };
 }
 
@@ -56,47 +52,30 @@ counters! {
         known,
         /// Posted or injected here, among `new`.
         posted,
-    }
+    } drops {}
 }
 
 counters! {
     /// Envelopes refused, one counter for each [`Rejection`].
-    RejectedCounters => RejectedStats {
+    RejectedCounters => RejectedStats {} drops {
         /// [`Rejection::ZeroTtl`].
-        zero_ttl,
+        zero_ttl: ZeroTtl,
         /// [`Rejection::TtlBeyondExpiry`].
-        ttl_beyond_expiry,
+        ttl_beyond_expiry: TtlBeyondExpiry,
         /// [`Rejection::FromTheFuture`].
-        from_the_future,
+        from_the_future: FromTheFuture,
         /// [`Rejection::Expired`].
-        expired,
+        expired: Expired,
         /// [`Rejection::VeryOld`].
-        very_old,
+        very_old: VeryOld,
         /// [`Rejection::TooLarge`].
-        too_large,
+        too_large: TooLarge,
         /// [`Rejection::LowWork`].
-        low_work,
+        low_work: LowWork,
         /// [`Rejection::OutsideBloom`].
-        outside_bloom,
+        outside_bloom: OutsideBloom,
         /// [`Rejection::PoolFull`].
-        pool_full,
-    }
-}
-
-impl RejectedCounters {
-    pub(crate) fn count(&self, rejection: &Rejection) {
-        match rejection {
-            Rejection::ZeroTtl => &self.zero_ttl,
-            Rejection::TtlBeyondExpiry => &self.ttl_beyond_expiry,
-            Rejection::FromTheFuture { .. } => &self.from_the_future,
-            Rejection::Expired => &self.expired,
-            Rejection::VeryOld => &self.very_old,
-            Rejection::TooLarge { .. } => &self.too_large,
-            Rejection::LowWork { .. } => &self.low_work,
-            Rejection::OutsideBloom => &self.outside_bloom,
-            Rejection::PoolFull => &self.pool_full,
-        }
-        .one();
+        pool_full: PoolFull,
     }
 }
 
@@ -109,20 +88,21 @@ counters! {
         established,
         /// Sessions that ended, for whatever reason.
         ended,
-        /// Packets of a code this node does not know.
-        unknown_code,
-        /// Status packets after the first.
-        second_status,
-        /// Requests to a mail server, which this node is not.
-        requests_ignored,
-        /// Direct messages from peers that are not trusted.
-        direct_untrusted,
-        /// Direct messages from trusted peers that were larger than the node's limit.
-        direct_too_large,
         /// Direct messages taken from trusted peers.
         direct_received,
         /// Direct messages sent.
         direct_sent,
+    } drops {
+        /// Packets of a code this node does not know.
+        unknown_code: UnknownCode,
+        /// Status packets after the first.
+        second_status: SecondStatus,
+        /// Requests to a mail server, which this node is not.
+        requests_ignored: RequestIgnored,
+        /// Direct messages from peers that are not trusted.
+        direct_untrusted: DirectUntrusted,
+        /// Direct messages from trusted peers that were larger than the node's limit.
+        direct_too_large: DirectTooLarge,
     }
 }
 
@@ -135,7 +115,7 @@ counters! {
         sealed_for_all,
         /// Posts that should have been, for which there was not enough time.
         sealed_for_one,
-    }
+    } drops {}
 }
 
 counters! {
@@ -147,94 +127,77 @@ counters! {
         refused,
         /// Among these, those with a code that stands for a clock which differs, in some release.
         refused_for_the_clock,
-        /// Acknowledgements of bundles, and answers to them, that the peer was not sent, or long ago.
-        unexpected,
-        /// Acknowledgements that were not sent, for want of room in what waits to be sent.
-        acks_unsent,
         /// Rate limits that peers announced after their status.
         rates,
+    } drops {
+        /// Acknowledgements of bundles, and answers to them, that the peer was not sent, or long ago.
+        unexpected: Unexpected,
+        /// Acknowledgements that were not sent, for want of room in what waits to be sent.
+        acks_unsent: AckUnsent,
         /// Requests of mail servers to copy from this node, which is none.
-        sync_requests_ignored,
+        sync_requests_ignored: SyncRequestIgnored,
         /// Answers to such, which this node did not ask for.
-        sync_responses_ignored,
+        sync_responses_ignored: SyncResponseIgnored,
         /// Answers of mail servers, which this node did not ask for.
-        completions_ignored,
+        completions_ignored: CompletionIgnored,
         /// Packets of all these kinds that were malformed, and requests to a mail server.
-        malformed,
+        malformed: MalformedExtension,
     }
 }
 
 counters! {
     /// Sessions cut by this node, one counter for each kind of breach of the protocol.
-    FaultCounters => FaultStats {
+    FaultCounters => FaultStats {} drops {
         /// The first packet was not a status.
-        not_status,
+        not_status: NotStatus,
         /// No status in time.
-        status_timeout,
+        status_timeout: StatusTimeout,
         /// A status that says nothing, as Parity's.
-        empty_status,
+        empty_status: EmptyStatus,
         /// A status that is not a list with a version.
-        malformed_status,
+        malformed_status: MalformedStatus,
         /// A status of another version than the one agreed on.
-        wrong_version,
+        wrong_version: WrongVersion,
         /// Both ends were light clients, and the node is to refuse that.
-        both_light,
+        both_light: BothLight,
         /// A work requirement that is no number, infinite or negative.
-        bad_work,
+        bad_work: BadWork,
         /// A bloom of another length than 64 bytes.
-        bad_bloom,
+        bad_bloom: BadBloom,
         /// A packet whose body is not the one its code demands.
-        malformed_packet,
+        malformed_packet: MalformedPacket,
         /// A bundle with a malformed envelope.
-        malformed_envelope,
+        malformed_envelope: MalformedEnvelope,
         /// A packet beyond [`MAX_MESSAGE_SIZE`](crate::MAX_MESSAGE_SIZE).
-        packet_too_large,
-    }
-}
-
-impl FaultCounters {
-    pub(crate) fn count(&self, fault: &Fault) {
-        match fault {
-            Fault::NotStatus { .. } => &self.not_status,
-            Fault::StatusTimeout => &self.status_timeout,
-            Fault::EmptyStatus => &self.empty_status,
-            Fault::MalformedStatus(_) => &self.malformed_status,
-            Fault::WrongVersion { .. } => &self.wrong_version,
-            Fault::BothLight => &self.both_light,
-            Fault::BadWork => &self.bad_work,
-            Fault::BadBloom { .. } => &self.bad_bloom,
-            Fault::MalformedPacket { .. } => &self.malformed_packet,
-            Fault::MalformedEnvelope(_) => &self.malformed_envelope,
-            Fault::PacketTooLarge { .. } => &self.packet_too_large,
-        }
-        .one();
+        packet_too_large: PacketTooLarge,
     }
 }
 
 counters! {
     /// Opening of envelopes and delivery to mailboxes.
     DeliveryCounters => DeliveryStats {
-        /// Broadcast envelopes dropped because the message queue was full.
-        message_queue_full,
-        /// Direct messages dropped because the p2p queue was full.
-        direct_queue_full,
         /// Envelopes opened by the key of some filter.
         opened,
-        /// Envelopes that some filter's topics matched but no filter's key opened.
-        not_opened,
-        /// Envelopes that a key opened and whose content was malformed. Only a holder of the key
-        /// can make those.
-        malformed,
-        /// Messages that a filter's key opened and its signer or minimum work refused.
-        not_matching,
         /// Messages put into mailboxes, one for each filter.
         delivered,
-        /// Messages that lay in the mailbox already.
-        repeated,
-        /// Messages dropped from full mailboxes, the oldest first.
-        mailbox_full,
         /// Filters removed because nobody asked for their messages.
         idle_filters,
+    } drops {
+        /// Broadcast envelopes dropped because the message queue was full.
+        message_queue_full: MessageQueueFull,
+        /// Direct messages dropped because the p2p queue was full.
+        direct_queue_full: DirectQueueFull,
+        /// Envelopes that some filter's topics matched but no filter's key opened.
+        not_opened: NotOpened,
+        /// Envelopes that a key opened and whose content was malformed. Only a holder of the key
+        /// can make those.
+        malformed: Malformed,
+        /// Messages that a filter's key opened and its signer or minimum work refused.
+        not_matching: NotMatching,
+        /// Messages that lay in the mailbox already.
+        repeated: Repeated,
+        /// Messages dropped from full mailboxes, the oldest first.
+        mailbox_full: MailboxFull,
     }
 }
 
@@ -280,19 +243,21 @@ pub(crate) struct Counters {
     pub(crate) extensions: ExtensionCounters,
     pub(crate) faults: FaultCounters,
     pub(crate) delivery: DeliveryCounters,
+    pub(crate) drops: Drops,
 }
 
 impl Counters {
     pub(crate) fn snapshot(&self, relay: RelayStats) -> Stats {
+        let drops = &self.drops;
         Stats {
-            envelopes: self.envelopes.snapshot(),
-            rejected: self.rejected.snapshot(),
+            envelopes: self.envelopes.snapshot(drops),
+            rejected: self.rejected.snapshot(drops),
             relay,
-            sessions: self.sessions.snapshot(),
-            work: self.work.snapshot(),
-            extensions: self.extensions.snapshot(),
-            faults: self.faults.snapshot(),
-            delivery: self.delivery.snapshot(),
+            sessions: self.sessions.snapshot(drops),
+            work: self.work.snapshot(drops),
+            extensions: self.extensions.snapshot(drops),
+            faults: self.faults.snapshot(drops),
+            delivery: self.delivery.snapshot(drops),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     admission::Verdict,
     delivery::PATIENCE,
     describe,
+    drops::Dropped,
     filter::{Filter, FilterError, FilterSpec},
     hub::Hub,
     id::FilterId,
@@ -347,6 +348,13 @@ impl Whisper {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.0.hub.stats()
+    }
+
+    /// Why anything was dropped, refused or cut since the start: every reason there is, how often,
+    /// and its last occurrences.
+    #[must_use]
+    pub fn drops(&self) -> Vec<Dropped> {
+        self.0.hub.drops()
     }
 
     /// Ends the sessions, the filters and the tasks, and waits for them.

@@ -6,6 +6,8 @@ use keccak_lanes::keccak256;
 use whisper_envelope::{Envelope, Topic};
 use whisper_pow::{Proof, Work};
 
+use crate::history::Source;
+
 /// The place of an envelope in the pool's order. The greater is sent first: more work, then earlier
 /// arrival. No two envelopes ever have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +65,6 @@ pub(crate) struct Entry {
 /// Made here rather than brought by a peer.
 const HERE: u32 = u32::MAX;
 
-#[allow(dead_code, reason = "the explanations of an envelope and the peers' rules ask")]
 impl Entry {
     /// Copies the bytes: a small envelope must not keep the large packet alive that it came in.
     pub(super) fn new(
@@ -121,15 +122,10 @@ impl Entry {
         self.topic
     }
 
-    /// The number of the seat of the peer that brought it; `None` if it was made here. Another peer
-    /// may sit there by now.
-    pub(crate) fn from(&self) -> Option<u32> {
-        (self.from != HERE).then_some(self.from)
-    }
-
-    /// The second of its arrival.
-    pub(crate) fn arrived(&self) -> u32 {
-        u32::try_from(self.rank.arrival.0 >> 32).unwrap_or(u32::MAX)
+    /// Who brought it, and when. Another peer may sit on that seat by now.
+    pub(crate) fn source(&self) -> Source {
+        let from = (self.from != HERE).then_some(self.from);
+        Source { from, arrival: self.rank.arrival.0 }
     }
 }
 

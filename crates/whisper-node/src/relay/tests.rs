@@ -17,7 +17,7 @@ fn relay() -> Relay {
 
 fn join(relay: &mut Relay, theirs: Status) -> Seat {
     let ours = relay.status();
-    relay.join(theirs, ours, Gauge::ANY)
+    relay.join(NodeId([0; 64]), theirs, ours, Gauge::ANY)
 }
 
 fn admit(relay: &mut Relay, from: Option<Seat>, number: u64, amount: f64) -> Verdict {
@@ -236,7 +236,7 @@ fn changes_are_told_to_peers_that_have_not_heard_of_them() {
     assert!(matches!(relay.poll_transmit(NOW, seat), Transmit::Idle));
 
     let knows = relay.status();
-    let seat = relay.join(eager(), knows, Gauge::ANY);
+    let seat = relay.join(NodeId([0; 64]), eager(), knows, Gauge::ANY);
     assert!(matches!(relay.poll_transmit(NOW, seat), Transmit::Idle));
 }
 

@@ -9,6 +9,8 @@ use std::str::FromStr;
 pub enum Namespace {
     /// The node and its peers. Who may call these controls the node.
     Admin,
+    /// What the node dropped and why. It names peers and envelopes.
+    Debug,
     /// The network as the node sees it.
     Net,
     /// What is served; always is.
@@ -21,7 +23,7 @@ pub enum Namespace {
 
 /// A name that is no namespace of this node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown API namespace {name:?}, want some of admin, net, rpc, shh, web3")]
+#[error("unknown API namespace {name:?}, want some of admin, debug, net, rpc, shh, web3")]
 pub struct UnknownNamespace {
     /// The name as given.
     pub name: String,
@@ -29,9 +31,10 @@ pub struct UnknownNamespace {
 
 impl Namespace {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Admin, Self::Net, Self::Rpc, Self::Shh, Self::Web3];
+    pub const ALL: [Self; 6] =
+        [Self::Admin, Self::Debug, Self::Net, Self::Rpc, Self::Shh, Self::Web3];
 
-    /// What is served unless told otherwise: everything that does not control the node.
+    /// What is served unless told otherwise: everything that neither controls the node nor looks into it.
     pub const DEFAULT: [Self; 3] = [Self::Net, Self::Shh, Self::Web3];
 
     /// Its name.
@@ -39,6 +42,7 @@ impl Namespace {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Admin => "admin",
+            Self::Debug => "debug",
             Self::Net => "net",
             Self::Rpc => "rpc",
             Self::Shh => "shh",
@@ -80,8 +84,9 @@ mod tests {
     }
 
     #[test]
-    fn what_controls_the_node_is_not_served_by_default() {
+    fn what_controls_the_node_or_looks_into_it_is_not_served_by_default() {
         assert!(!Namespace::DEFAULT.contains(&Namespace::Admin));
+        assert!(!Namespace::DEFAULT.contains(&Namespace::Debug));
     }
 
     #[test]

@@ -24,7 +24,7 @@ use super::refusal::{Counters, RpcStats};
 use super::start_error::{RpcError, Transport};
 use super::subscription_id::RandomId;
 use super::vhosts::VirtualHosts;
-use super::{admin, net, shh, web3};
+use super::{admin, debug, net, shh, web3};
 use crate::Whisper;
 
 /// How long [`RpcServer::stop`] waits for answers in progress.
@@ -146,6 +146,7 @@ impl Node {
             }
             let module = match namespace {
                 Namespace::Admin => admin::module(self.server.clone(), &self.config.datadir)?,
+                Namespace::Debug => debug::module(self.whisper.clone())?,
                 Namespace::Net => net::module(self.server.clone(), self.config.network_id)?,
                 Namespace::Rpc => super::modules::module(api)?,
                 Namespace::Shh => shh::module(self.whisper.clone(), self.stop.clone())?,

@@ -9,6 +9,7 @@ use super::Session;
 use crate::{
     lock::lock,
     packet::{Ack, Completion, PacketError, Rates, Request, Response, SyncRequest, SyncResponse},
+    reason::Reason,
     relay::Seat,
     wire::Kind,
 };
@@ -17,35 +18,34 @@ impl Session {
     /// A packet of an extension. One that is malformed is counted and ignored.
     pub(super) fn handle_extension(&self, seat: Seat, kind: Kind, payload: &Bytes) {
         if let Err(error) = self.try_extension(seat, kind, payload) {
-            self.hub.counters.extensions.malformed.one();
+            self.note(Reason::MalformedExtension);
             tracing::debug!(peer = %self.remote.id, ?kind, %error, "malformed packet ignored");
         }
     }
 
     fn try_extension(&self, seat: Seat, kind: Kind, payload: &Bytes) -> Result<(), PacketError> {
-        let counters = &self.hub.counters.extensions;
         match kind {
             Kind::Ack => self.handle_ack(Ack::decode(payload)?),
             Kind::Response => self.handle_response(&Response::decode(payload)?),
             Kind::Rates => {
                 self.hub.handle_rates(seat, Rates::decode(payload)?);
-                counters.rates.one();
+                self.hub.counters.extensions.rates.one();
             }
             Kind::SyncRequest => {
                 SyncRequest::decode(payload)?;
-                counters.sync_requests_ignored.one();
+                self.note(Reason::SyncRequestIgnored);
             }
             Kind::SyncResponse => {
                 SyncResponse::decode(payload)?;
-                counters.sync_responses_ignored.one();
+                self.note(Reason::SyncResponseIgnored);
             }
             Kind::Completion => {
                 Completion::decode(payload)?;
-                counters.completions_ignored.one();
+                self.note(Reason::CompletionIgnored);
             }
             Kind::Request => {
                 Request::decode(self.wire.dialect, payload)?;
-                self.hub.counters.sessions.requests_ignored.one();
+                self.note(Reason::RequestIgnored);
             }
             Kind::Status | Kind::Envelopes | Kind::MinWork | Kind::Bloom | Kind::Direct => {}
         }
@@ -55,7 +55,7 @@ impl Session {
     fn handle_ack(&self, ack: Ack) {
         match lock(&self.unconfirmed).handle_ack(&ack.0) {
             Some(envelopes) => self.hub.handle_acknowledged(&self.remote.id, &envelopes),
-            None => self.hub.counters.extensions.unexpected.one(),
+            None => self.note(Reason::Unexpected),
         }
     }
 
@@ -63,7 +63,7 @@ impl Session {
     fn handle_response(&self, response: &Response) {
         let mut unconfirmed = lock(&self.unconfirmed);
         if !unconfirmed.contains(&response.bundle) {
-            return self.hub.counters.extensions.unexpected.one();
+            return self.note(Reason::Unexpected);
         }
         for refused in &response.refused {
             if unconfirmed.handle_refused(&response.bundle, &refused.hash) {
@@ -82,7 +82,7 @@ impl Session {
     pub(super) fn acknowledge(&self, bundle: &Bytes) {
         let Some(code) = self.wire.code(Kind::Ack) else { return };
         if self.sender.try_send_raw(code, Ack::of(bundle).encode()).is_err() {
-            self.hub.counters.extensions.acks_unsent.one();
+            self.note(Reason::AckUnsent);
         }
     }
 }

@@ -8,6 +8,7 @@ mod filtering;
 mod hostile;
 mod light;
 mod posting;
+mod reasons;
 mod rejections;
 mod support;
 mod two_dialects;
