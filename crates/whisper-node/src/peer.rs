@@ -165,7 +165,7 @@ impl Peer {
             };
             if let Some(entry) = pool.get(ticket)
                 && entry.expiry() >= now
-                && (!own || entry.from().is_none())
+                && (!own || entry.is_own())
                 && !self.known.contains(ticket.slot())
                 && self.wants(entry, &sample_of(entry.topic()))
             {

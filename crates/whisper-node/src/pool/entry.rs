@@ -122,9 +122,14 @@ impl Entry {
         self.topic
     }
 
+    /// Whether it was made here.
+    pub(crate) fn is_own(&self) -> bool {
+        self.from == HERE
+    }
+
     /// Who brought it, and when. Another peer may sit on that seat by now.
     pub(crate) fn source(&self) -> Source {
-        let from = (self.from != HERE).then_some(self.from);
+        let from = (!self.is_own()).then_some(self.from);
         Source { from, arrival: self.rank.arrival.0 }
     }
 }
