@@ -16,7 +16,7 @@ use p2p_mux::Sender;
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 use whisper_envelope::{Bloom, Dialect, Envelope};
-use whisper_pow::{Policy, Rule, Work};
+use whisper_pow::{Policy, Work};
 
 use crate::{
     admission::{Origin, Proven, Rejection, Requirements, Verdict},
@@ -33,7 +33,7 @@ use crate::{
     reason::Reason,
     relay::{Relay, Seat, Transmit},
     remote::Remote,
-    rules::{Learned, PeerRule, Sealing},
+    rules::Learned,
     settings::Settings,
     stats::{Counters, RelayStats, Stats},
     status::Status,
@@ -64,7 +64,7 @@ pub(crate) struct Hub {
     links: Mutex<HashMap<Seat, Link>>,
     trusted: Mutex<HashSet<NodeId>>,
     interest: Mutex<Interest>,
-    learned: Mutex<Learned>,
+    pub(crate) learned: Mutex<Learned>,
     /// Rung when something is to expire earlier than all before.
     timer: Notify,
 }
@@ -132,53 +132,10 @@ impl Hub {
         Seated { hub: Arc::clone(self), seat }
     }
 
-    /// By which rule a peer counts work: as the operator says, as its name says, or as was learned.
-    fn gauge(&self, remote: &Remote) -> Gauge {
-        if Wire::of(remote.dialect).rule.is_some() {
-            return Gauge::ANY;
-        }
-        let rules = &self.settings.rules;
-        let named = || match PeerRule::of_client(&remote.client) {
-            PeerRule::Unknown => rules.otherwise,
-            named => named,
-        };
-        match rules.peers.get(&remote.id).copied().unwrap_or_else(named) {
-            PeerRule::Any => Gauge::ANY,
-            PeerRule::Only(rule) => Gauge::only(rule),
-            PeerRule::Unknown => Gauge::learning(lock(&self.learned).get(&remote.id)),
-        }
-    }
-
-    /// A peer left over something that it was sent. If that tells by which rule it counts work, it is
-    /// remembered for the next time.
-    pub(crate) fn handle_cut(&self, seat: Seat, remote: &Remote) {
-        let now = self.settings.clock.now();
-        let gauge = self.with_relay(seat.dialect(), |relay| relay.peer_gauge(seat).copied());
-        if let Some(rule) = gauge.and_then(|gauge| gauge.learn(now)) {
-            lock(&self.learned).insert(remote.id, rule);
-            self.counters.work.learned.one();
-            tracing::info!(peer = %remote.id, ?rule, "peer left over work; its rule was learned");
-        }
-    }
-
-    /// The rules that an envelope made here is to satisfy; the first of them in any case.
-    pub(crate) fn seal_rules(&self, dialect: Dialect) -> Vec<Rule> {
-        let policy = self.policy(dialect);
-        let mut rules = vec![policy.seal];
-        match self.settings.rules.seal {
-            Sealing::Own => {}
-            Sealing::All => rules.extend(&policy.accept),
-            Sealing::Peers => self.with_relay(dialect, |relay| rules.extend(relay.peer_rules())),
-        }
-        let mut seen = HashSet::new();
-        rules.retain(|rule| seen.insert(*rule));
-        rules
-    }
-
-    /// Takes a batch of envelopes from a peer.
-    pub(crate) fn receive(&self, from: Seat, envelopes: &[Envelope]) {
+    /// Takes a batch of envelopes from a peer. One verdict for each, in order.
+    pub(crate) fn receive(&self, from: Seat, envelopes: &[Envelope]) -> Vec<Verdict> {
         self.counters.envelopes.received.add(envelopes.len());
-        self.take(from.dialect(), Some(from), Origin::Remote, envelopes);
+        self.take(from.dialect(), Some(from), Origin::Remote, envelopes)
     }
 
     /// Takes envelopes made here.

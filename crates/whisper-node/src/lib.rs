@@ -54,6 +54,7 @@ mod fault;
 mod filter;
 mod filters;
 mod gauge;
+mod gauging;
 mod history;
 mod hub;
 mod id;

@@ -36,6 +36,8 @@ use crate::{
 
 mod extensions;
 
+use extensions::{MAX_ANSWERED, Refused};
+
 /// How many bytes of envelopes are decoded and checked before other tasks get their turn, where
 /// these are large: else [`BATCH`] of them. One alone may be larger.
 const BATCH_BYTES: usize = 128 * 1024;
@@ -144,13 +146,7 @@ impl Session {
                 }
                 .into());
             }
-            let is_bundle = self.wire.kind(message.code) == Some(Kind::Envelopes);
-            let to_acknowledge =
-                (theirs.confirmations && is_bundle).then(|| message.payload.clone());
-            self.handle_packet(seat, message).await?;
-            if let Some(bundle) = to_acknowledge {
-                self.acknowledge(&bundle);
-            }
+            self.handle_packet(seat, theirs, message).await?;
         }
         Ok(())
     }
@@ -158,10 +154,16 @@ impl Session {
     async fn handle_packet(
         &self,
         seat: Seat,
+        theirs: &Status,
         Message { code, payload }: Message,
     ) -> Result<(), Fault> {
         match self.wire.kind(code) {
-            Some(Kind::Envelopes) => self.handle_envelopes(seat, code, payload).await?,
+            Some(Kind::Envelopes) => {
+                let refused = self.handle_envelopes(seat, code, &payload).await?;
+                if theirs.confirmations {
+                    self.acknowledge(&payload, refused);
+                }
+            }
             Some(Kind::MinWork) => {
                 self.hub.handle_min_work(seat, wire::decode_min_work(code, &payload)?);
             }
@@ -177,17 +179,26 @@ impl Session {
         Ok(())
     }
 
-    /// The well-formed envelopes before a malformed one count; what comes after it does not.
-    async fn handle_envelopes(&self, seat: Seat, code: u64, payload: Bytes) -> Result<(), Fault> {
+    /// The well-formed envelopes before a malformed one count; what comes after it does not. Gives
+    /// what was refused of them, as far as that is worth an answer.
+    async fn handle_envelopes(
+        &self,
+        seat: Seat,
+        code: u64,
+        payload: &Bytes,
+    ) -> Result<Vec<Refused>, Fault> {
         let malformed = |error| Fault::MalformedPacket { code, error };
-        let mut envelopes = (self.wire.envelopes)(&payload).map_err(malformed)?;
+        let mut envelopes = (self.wire.envelopes)(payload).map_err(malformed)?;
+        let mut refused = Vec::new();
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.hub.delivery.room(deadline).await;
             let (batch, rest) = next_batch(&mut envelopes);
-            self.hub.receive(seat, &batch);
+            let verdicts = self.hub.receive(seat, &batch);
+            let room = MAX_ANSWERED.saturating_sub(refused.len());
+            refused.extend(extensions::refused(&batch, &verdicts).take(room));
             if let ControlFlow::Break(end) = rest {
-                return end.map_err(Fault::MalformedEnvelope);
+                return end.map(|()| refused).map_err(Fault::MalformedEnvelope);
             }
             yield_now().await;
         }

@@ -4,11 +4,16 @@
 //! to ignore them.
 
 use bytes::Bytes;
+use whisper_envelope::Envelope;
 
 use super::Session;
 use crate::{
+    admission::{Rejection, Verdict},
     lock::lock,
-    packet::{Ack, Completion, PacketError, Rates, Request, Response, SyncRequest, SyncResponse},
+    packet::{
+        Ack, Completion, PacketError, Rates, RefusedEnvelope, Request, Response, SyncRequest,
+        SyncResponse,
+    },
     reason::Reason,
     relay::Seat,
     wire::Kind,
@@ -77,12 +82,52 @@ impl Session {
         lock(&self.unconfirmed).handle_sent(Ack::of(bundle).0, envelopes);
     }
 
-    /// Acknowledges a bundle, if there is room for that in what waits to be sent: who reads must not
-    /// wait for who writes.
-    pub(super) fn acknowledge(&self, bundle: &Bytes) {
-        let Some(code) = self.wire.code(Kind::Ack) else { return };
-        if self.sender.try_send_raw(code, Ack::of(bundle).encode()).is_err() {
+    /// Acknowledges a bundle, and says before that what was refused of it, if there is room for that in
+    /// what waits to be sent: who reads must not wait for who writes.
+    pub(super) fn acknowledge(&self, bundle: &Bytes, refused: Vec<Refused>) {
+        let ack = Ack::of(bundle);
+        if !refused.is_empty() {
+            let refused = refused.iter().map(Refused::answer).collect();
+            self.answer(Kind::Response, Response { bundle: ack.0, refused }.encode());
+        }
+        self.answer(Kind::Ack, ack.encode());
+    }
+
+    fn answer(&self, kind: Kind, payload: Bytes) {
+        let Some(code) = self.wire.code(kind) else { return };
+        if self.sender.try_send_raw(code, payload).is_err() {
             self.note(Reason::AckUnsent);
         }
     }
+}
+
+/// How many of a bundle's refused envelopes the peer is told of.
+pub(super) const MAX_ANSWERED: usize = 256;
+
+/// An envelope of a peer that was not taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refused {
+    hash: [u8; 32],
+    why: Rejection,
+}
+
+impl Refused {
+    fn answer(&self) -> RefusedEnvelope {
+        let code = match self.why {
+            Rejection::TtlBeyondExpiry
+            | Rejection::FromTheFuture { .. }
+            | Rejection::Expired
+            | Rejection::VeryOld => RefusedEnvelope::CLOCK,
+            _ => RefusedEnvelope::OTHER,
+        };
+        RefusedEnvelope { hash: self.hash, code, text: self.why.to_string() }
+    }
+}
+
+/// What was refused of a batch of envelopes.
+pub(super) fn refused(batch: &[Envelope], verdicts: &[Verdict]) -> impl Iterator<Item = Refused> {
+    batch.iter().zip(verdicts).filter_map(|(envelope, verdict)| match *verdict {
+        Verdict::Rejected(why) => Some(Refused { hash: *envelope.hash(), why }),
+        Verdict::New | Verdict::Known => None,
+    })
 }

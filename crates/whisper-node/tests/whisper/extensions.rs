@@ -1,7 +1,10 @@
 //! What nodes of status-im added to shh/6: acknowledgements, rate limits, and packets for mail servers.
 
-use crate::support::{RawPeer, bundle, envelope, join, next, node, post, settings, watch};
+use crate::support::{
+    NOW, RawPeer, TOPIC, bundle, envelope, join, next, node, post, settings, watch,
+};
 use bytes::Bytes;
+use whisper_envelope::Unsealed;
 use whisper_node::{
     Bloom, ExtensionStats, Settings, Whisper,
     packet::{
@@ -37,6 +40,52 @@ async fn a_peer_that_asks_for_it_gets_its_bundles_acknowledged() {
     // An empty one, and one whose envelopes are all known or refused, are acknowledged as well.
     peer.send(1, &[0xc0]).await;
     assert_eq!(peer.receive().await, (11, Ack::of(&[0xc0]).encode()));
+}
+
+#[tokio::test]
+async fn before_that_it_is_told_what_was_refused_and_why() {
+    let node = node();
+    let mut peer = RawPeer::new(&node).after(&CONFIRMING).await;
+    let late = Unsealed::v6(NOW - 21, 50, TOPIC, &[0; 64]).seal(0);
+    let without_end = Unsealed::v6(NOW + 50, 0, TOPIC, &[0; 64]).seal(0);
+    let good = envelope(b"good");
+    let packet = bundle([&late, &good, &without_end].map(|envelope| &envelope.raw()[..]));
+    peer.send(1, &packet).await;
+    let (code, answer) = peer.receive().await;
+    assert_eq!(code, 12);
+    let answer = Response::decode(&answer).unwrap();
+    assert_eq!(answer.bundle, Ack::of(&packet).0);
+    let told: Vec<_> =
+        answer.refused.iter().map(|it| (it.hash, it.code, it.text.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (*late.hash(), RefusedEnvelope::CLOCK, "expired long ago"),
+            (*without_end.hash(), RefusedEnvelope::OTHER, "time to live is zero"),
+        ]
+    );
+    assert_eq!(peer.receive().await, (11, Ack::of(&packet).encode()));
+
+    // A peer that sends very many hears of the first of them.
+    let many: Vec<_> =
+        (0..300).map(|nonce| Unsealed::v6(NOW - 21, 50, TOPIC, &[0; 64]).seal(nonce)).collect();
+    peer.send_envelopes(&many.iter().collect::<Vec<_>>()).await;
+    let (code, answer) = peer.receive().await;
+    assert_eq!((code, Response::decode(&answer).unwrap().refused.len()), (12, 256));
+    assert_eq!(peer.receive().await.0, 11);
+}
+
+#[tokio::test]
+async fn two_nodes_tell_each_other_what_they_refuse() {
+    let sender = confirming();
+    let demanding = Whisper::new(Settings { confirmations: true, ..settings() });
+    demanding.set_max_message_size(100).unwrap(); // which the protocol has no words for
+    join(&sender, &demanding);
+    sender.post(post(&sender, b"too large")).await.unwrap();
+    while sender.stats().extensions.refused == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(sender.stats().extensions.refused_for_the_clock, 0);
 }
 
 #[tokio::test]
