@@ -161,7 +161,7 @@ impl Session {
             Some(Kind::Envelopes) => {
                 let refused = self.handle_envelopes(seat, code, &payload).await?;
                 if theirs.confirmations {
-                    self.acknowledge(&payload, refused);
+                    self.acknowledge(&payload, &refused);
                 }
             }
             Some(Kind::MinWork) => {

@@ -84,7 +84,7 @@ impl Session {
 
     /// Acknowledges a bundle, and says before that what was refused of it, if there is room for that in
     /// what waits to be sent: who reads must not wait for who writes.
-    pub(super) fn acknowledge(&self, bundle: &Bytes, refused: Vec<Refused>) {
+    pub(super) fn acknowledge(&self, bundle: &Bytes, refused: &[Refused]) {
         let ack = Ack::of(bundle);
         if !refused.is_empty() {
             let refused = refused.iter().map(Refused::answer).collect();
