@@ -6,6 +6,7 @@
 
 mod chunk;
 mod discovery;
+mod discv4;
 mod envelope;
 mod fixture;
 mod identity;
@@ -17,6 +18,7 @@ mod session;
 
 pub use chunk::chunk;
 pub use discovery::dns_entry;
+pub use discv4::{discv4_machine, discv4_packet};
 pub use envelope::{envelope_v5, envelope_v6, open, payload_v5, payload_v6};
 pub use identity::{ecies_open, enode, enr};
 pub use mux::{connection, hello, reason};
@@ -36,6 +38,8 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("enode", enode),
     ("enr", enr),
     ("dns_entry", dns_entry),
+    ("discv4_packet", discv4_packet),
+    ("discv4_machine", discv4_machine),
     ("ecies_open", ecies_open),
     ("auth", auth),
     ("ack", ack),
