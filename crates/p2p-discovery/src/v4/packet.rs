@@ -131,8 +131,9 @@ impl Packet {
         }
     }
 
-    /// Appends the body: one list.
-    pub(super) fn encode_body(&self, out: &mut dyn BufMut) {
+    /// Appends the body: one list, neither hashed nor signed. [`seal`](Self::seal) does all that a packet
+    /// needs to be sent.
+    pub fn encode_body(&self, out: &mut dyn BufMut) {
         match self {
             Self::Ping(ping) => match ping.enr_seq {
                 Some(seq) => {

@@ -1,0 +1,217 @@
+//! Proofs in both directions, answers that come and answers that do not.
+
+use p2p_identity::NodeId;
+
+use super::*;
+use crate::v4::{EnrRequest, FindNode, Kind, Ping, Pong};
+use crate::{Drift, Unanswered};
+
+#[test]
+fn two_nodes_bond() {
+    let mut world = World::of([1, 2], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.seconds(1);
+    assert!(world.knows(1, 2) && world.knows(2, 1));
+    assert!(world.events(1).contains(&Event::Found(node(2))));
+    assert!(world.events(2).contains(&Event::Found(node(1))));
+}
+
+#[test]
+fn nobody_gets_nodes_or_a_record_without_a_proof() {
+    let mut world = World::of([1, 2, 3], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.seconds(1);
+    let before = world.node(1).stats().clone();
+    let find = Packet::FindNode(FindNode { target: NodeId([1; 64]), expiration: UNIX + 20 });
+    let request = Packet::EnrRequest(EnrRequest { expiration: UNIX + 20 });
+    world.forge(3, 1, &find);
+    world.forge(3, 1, &request);
+    let after = world.node(1).stats();
+    assert_eq!(after.datagrams_out, before.datagrams_out);
+    assert_eq!(after.recoveries, before.recoveries, "not even the signatures were looked at");
+    assert_eq!(world.drops(1, DropReason::NoProof), 2);
+    world.forge(2, 1, &find);
+    world.forge(2, 1, &request);
+    assert_eq!(world.node(1).stats().datagrams_out, before.datagrams_out + 2);
+    // A proof is for twelve hours, if the node is not asked again meanwhile.
+    world.deaf = vec![address(1), address(2)];
+    world.seconds(12 * 3600);
+    let expiration = UNIX + 13 * 3600;
+    world.forge(2, 1, &Packet::EnrRequest(EnrRequest { expiration }));
+    assert_eq!(world.drops(1, DropReason::NoProof), 3);
+}
+
+#[test]
+fn a_node_that_does_not_know_us_has_half_a_second_to_ping_us() {
+    let mut world = World::of([1], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    let ping = |machine: &mut Discovery| {
+        let datagram = machine.poll_transmit().unwrap().1;
+        *Datagram::parse(&datagram).unwrap().hash()
+    };
+    let hash = world.tell(1, |one, _, _| ping(one));
+    let to = Endpoint::new(address(1), 0);
+    let pong = Pong { to, ping: hash, expiration: UNIX + 20, enr_seq: None };
+    world.forge(2, 1, &Packet::Pong(pong));
+    // It is the first node, so our own id is looked for with it; but it has not pinged us.
+    world.tell(1, |one, now, unix| one.handle_timeout(now, unix));
+    assert_eq!(world.tell(1, |one, _, _| sent(one)), []);
+    world.now += Duration::from_millis(500);
+    let packets = world.tell(1, |one, now, unix| {
+        one.handle_timeout(now, unix);
+        sent(one)
+    });
+    let [Packet::FindNode(find)] = &packets[..] else { panic!("{packets:?}") };
+    assert_eq!((find.target, find.expiration), (key(1).id(), UNIX + 20));
+}
+
+#[test]
+fn a_node_that_pings_us_is_asked_at_once() {
+    let mut world = World::of([1, 2], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.run(Duration::from_millis(1));
+    assert!(world.node(1).stats().packets_out[Kind::FindNode.index()] > 0);
+}
+
+#[test]
+fn answers_must_answer() {
+    let mut world = World::of([1], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    let datagram = world.tell(1, |one, _, _| one.poll_transmit().unwrap().1);
+    let hash = *Datagram::parse(&datagram).unwrap().hash();
+    let to = Endpoint::new(address(1), 0);
+    let pong = |ping| Packet::Pong(Pong { to, ping, expiration: UNIX + 20, enr_seq: None });
+    world.forge(2, 1, &pong([7; 32]));
+    world.forge(3, 1, &pong(hash));
+    assert_eq!(world.drops(1, DropReason::Unsolicited), 2, "another hash, another address");
+    assert_eq!(world.node(1).stats().recoveries, 0);
+    let bytes = pong(hash).seal(&key(3)).unwrap().bytes;
+    world.tell(1, |one, now, unix| one.handle_datagram(now, unix, address(2), &bytes));
+    assert_eq!(world.drops(1, DropReason::WrongSigner), 1);
+    world.forge(2, 1, &pong(hash));
+    assert!(world.knows(1, 2));
+    world.forge(2, 1, &pong(hash));
+    assert_eq!(world.drops(1, DropReason::Unsolicited), 3, "once is enough");
+}
+
+#[test]
+fn what_is_expired_is_not_answered() {
+    let mut world = World::of([1], &Config::new());
+    let endpoint = Endpoint::new(address(2), 30303);
+    let ping =
+        |expiration| Packet::Ping(Ping { from: endpoint, to: endpoint, expiration, enr_seq: None });
+    world.forge(2, 1, &ping(UNIX - 1));
+    assert_eq!(world.tell(1, |one, _, _| sent(one)), []);
+    assert_eq!(world.drops(1, DropReason::Expired), 1);
+    world.forge(2, 1, &ping(UNIX));
+    let packets = world.tell(1, |one, _, _| sent(one));
+    assert!(packets.iter().all(|packet| packet.expiration() == Some(UNIX + 20)), "{packets:?}");
+    assert_eq!(packets.iter().map(Packet::kind).collect::<Vec<_>>(), [Kind::Pong, Kind::Ping]);
+}
+
+#[test]
+fn a_wrong_clock_is_noticed() {
+    let mut world = World::of(1..=6, &Config::new());
+    world.ahead.insert(address(1), 100);
+    for other in 2..=6 {
+        world.tell(1, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
+    }
+    world.seconds(10);
+    let drifts = world.events(1).into_iter().filter(|event| matches!(event, Event::ClockDrift(_)));
+    let ahead = Drift::Ahead(Duration::from_secs(100));
+    assert_eq!(drifts.collect::<Vec<_>>(), [Event::ClockDrift(ahead)]);
+    assert!(!world.events(2).iter().any(|event| matches!(event, Event::ClockDrift(_))));
+}
+
+#[test]
+fn a_node_that_is_gone_is_lost_after_three_pings() {
+    let mut world = World::of([1, 2], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.seconds(60);
+    world.events(1);
+    let gone = world.nodes.remove(&address(2)).unwrap();
+    world.seconds(400);
+    assert!(!world.knows(1, 2));
+    assert_eq!(world.events(1), [Event::Lost(key(2).id())]);
+    assert_eq!(world.node(1).stats().timeouts, 3);
+    // It is back, and nobody but itself knows.
+    world.nodes.insert(address(2), gone);
+    world.tell(2, |two, now, unix| two.ping(now, unix, node(1))).unwrap();
+    world.seconds(1);
+    assert!(world.knows(1, 2));
+    assert!(world.events(1).contains(&Event::Found(node(2))));
+}
+
+#[test]
+fn boot_nodes_are_tried_until_one_is_there() {
+    let mut world = World::of([1, 2], &Config::new());
+    world.deaf.push(address(2));
+    world.tell(1, |one, now, unix| one.add_boot_node(now, unix, node(2))).unwrap();
+    world.seconds(300);
+    let pings = world.node(1).stats().packets_out[Kind::Ping.index()];
+    assert!((15..40).contains(&pings), "{pings}");
+    world.deaf.clear();
+    world.seconds(61);
+    assert!(world.knows(1, 2) && world.knows(2, 1));
+}
+
+#[test]
+fn wishes_are_fulfilled_or_not() {
+    let mut world = World::of([1, 2], &Config::new());
+    for other in [2, 3] {
+        world.tell(1, |one, now, unix| one.ping(now, unix, node(other))).unwrap();
+        world.tell(1, |one, now, unix| one.request_record(now, unix, node(other))).unwrap();
+    }
+    world.seconds(10);
+    let record = world.node(2).record().clone();
+    let (two, three) = (key(2).id(), key(3).id());
+    let events = world.events(1);
+    for event in [
+        Event::PingFinished(two, Ok(Duration::ZERO)),
+        Event::RecordFinished(two, Ok(record)),
+        Event::PingFinished(three, Err(Unanswered::Silent)),
+        Event::RecordFinished(three, Err(Unanswered::Silent)),
+    ] {
+        assert!(events.contains(&event), "{event:?} in {events:?}");
+    }
+}
+
+#[test]
+fn the_record_follows_what_peers_see() {
+    let mut world = World::of(1..=5, &Config::new());
+    for other in 2..=5 {
+        world.tell(1, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
+    }
+    world.seconds(5);
+    let record = world.node(1).record().clone();
+    assert_eq!(
+        (record.ip(), record.udp(), record.tcp()),
+        (Some([1, 1, 1, 1].into()), Some(30303), Some(30303))
+    );
+    assert_eq!(record.sequence(), 2);
+    let events = world.events(1);
+    assert!(events.contains(&Event::SeenAt(address(1))));
+    assert!(events.contains(&Event::RecordChanged(record)));
+}
+
+#[test]
+fn lookups_find_everybody_in_a_small_network() {
+    let mut world = World::of(1..=60, &Config::new());
+    for number in 2..=60 {
+        world.tell(number, |node_, now, unix| node_.add_boot_node(now, unix, node(1))).unwrap();
+        world.run(Duration::from_millis(100));
+    }
+    world.seconds(60);
+    for (seeker, sought) in [(2, 60), (60, 2), (30, 31), (59, 1)] {
+        let target = key(sought).id();
+        let lookup = world.tell(seeker, |one, now, unix| one.lookup(now, unix, target)).unwrap();
+        world.seconds(10);
+        let finished = world.events(seeker).into_iter().find_map(|event| match event {
+            Event::LookupFinished(id, outcome) if id == lookup => Some(outcome),
+            _ => None,
+        });
+        let outcome = finished.unwrap();
+        assert_eq!(outcome.nodes[0].id, target, "the nearest to itself");
+        assert_eq!((outcome.nodes.len(), outcome.silent), (16, 0));
+    }
+}

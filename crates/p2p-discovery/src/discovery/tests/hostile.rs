@@ -1,0 +1,123 @@
+//! What others may send.
+
+use p2p_identity::NodeId;
+
+use super::*;
+use crate::GateLimits;
+use crate::v4::{Kind, Neighbour, Neighbours, Ping};
+
+fn ping(from: u8, number: u64) -> Packet {
+    let endpoint = Endpoint::new(address(from), 30303);
+    Packet::Ping(Ping {
+        from: endpoint,
+        to: endpoint,
+        expiration: UNIX + 100 + number,
+        enr_seq: None,
+    })
+}
+
+#[test]
+fn a_forged_address_gets_a_pong_for_each_ping_and_three_pings() {
+    let mut world = World::of([1], &Config::new());
+    let mut bytes_in = 0;
+    for number in 0..5 {
+        bytes_in += ping(2, number).seal(&key(2)).unwrap().bytes.len();
+        world.forge(2, 1, &ping(2, number));
+    }
+    world.seconds(60);
+    let stats = world.node(1).stats();
+    assert_eq!(stats.packets_out[Kind::Pong.index()], 5);
+    assert_eq!(stats.packets_out[Kind::Ping.index()], 3);
+    assert!(stats.bytes_out < 2 * bytes_in as u64, "{} for {bytes_in}", stats.bytes_out);
+    assert!(!world.knows(1, 2));
+}
+
+#[test]
+fn one_address_may_ask_so_often_and_no_oftener() {
+    let gate = GateLimits { per_second: 10, burst: 20, ..GateLimits::default() };
+    let mut world = World::of([1], &Config::new().gate(gate));
+    for number in 0..100 {
+        world.forge(2, 1, &ping(2, number));
+    }
+    assert_eq!(world.drops(1, DropReason::AddressRate), 80);
+    assert_eq!(world.node(1).stats().recoveries, 20);
+}
+
+#[test]
+fn signatures_of_strangers_are_rationed_and_friends_are_not_starved() {
+    let gate = GateLimits { strangers_per_tick: 5, ..GateLimits::default() };
+    let mut world = World::of([1, 2], &Config::new().gate(gate));
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.seconds(1);
+    for other in 3..=100 {
+        world.forge(other, 1, &ping(other, 0));
+    }
+    assert_eq!(world.drops(1, DropReason::StrangerRate), 93);
+    let pongs = world.node(1).stats().packets_out[Kind::Pong.index()];
+    world.forge(2, 1, &ping(2, 0));
+    assert_eq!(world.node(1).stats().packets_out[Kind::Pong.index()], pongs + 1);
+    world.tell(1, |one, now, unix| one.ping(now, unix, node(2))).unwrap();
+    world.run(Duration::from_millis(10));
+    assert!(world.events(1).contains(&Event::PingFinished(key(2).id(), Ok(Duration::ZERO))));
+}
+
+#[test]
+fn our_own_packets_are_not_for_us() {
+    let mut world = World::of([1], &Config::new());
+    let bytes = ping(2, 0).seal(&key(1)).unwrap().bytes;
+    world.tell(1, |one, now, unix| one.handle_datagram(now, unix, address(2), &bytes));
+    assert_eq!(world.drops(1, DropReason::Own), 1);
+    assert_eq!(world.tell(1, |one, _, _| sent(one)), []);
+    let own = world.tell(1, |one, now, unix| one.add_seed(now, unix, node(1)));
+    assert!(own.is_err());
+}
+
+#[test]
+fn hearsay_of_the_local_network_is_not_believed() {
+    let mut world = World::of([1, 2], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.seconds(1);
+    // Node 1 asks node 2, which answers with a trap before its machine does.
+    world.deaf.push(address(2));
+    world.tell(1, |one, now, unix| one.lookup(now, unix, NodeId([9; 64]))).unwrap();
+    world.deliver();
+    let trap = |ip: [u8; 4], udp| Neighbour {
+        id: NodeId([ip[3]; 64]),
+        endpoint: Endpoint::new((ip, udp).into(), 80),
+    };
+    let nodes = vec![
+        trap([10, 0, 0, 1], 30303),
+        trap([127, 0, 0, 2], 30303),
+        trap([5, 5, 5, 3], 53),
+        trap([0, 0, 0, 4], 30303),
+        trap([5, 5, 5, 5], 30303),
+    ];
+    let expiration = UNIX + 100;
+    world.forge(2, 1, &Packet::Neighbours(Neighbours { nodes, expiration }));
+    assert_eq!(world.drops(1, DropReason::Hearsay), 4);
+    // The one that is left is pinged, once the answer counts as complete.
+    let to: Vec<SocketAddr> = world.tell(1, |one, now, unix| {
+        one.handle_timeout(now + Duration::from_millis(200), unix);
+        std::iter::from_fn(|| one.poll_transmit()).map(|(to, _)| to).collect()
+    });
+    assert_eq!(to, [SocketAddr::from(([5, 5, 5, 5], 30303))]);
+}
+
+#[test]
+fn many_small_answers_are_no_more_than_one_large() {
+    let mut world = World::of([1, 2], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.seconds(1);
+    world.deaf.push(address(2));
+    world.tell(1, |one, now, unix| one.lookup(now, unix, NodeId([9; 64]))).unwrap();
+    world.deliver();
+    let piece = |number: u8| {
+        let endpoint = Endpoint::new(address(number), 30303);
+        let nodes = vec![Neighbour { id: key(number).id(), endpoint }; 12];
+        Packet::Neighbours(Neighbours { nodes, expiration: UNIX + 100 })
+    };
+    for number in 10..20 {
+        world.forge(2, 1, &piece(number));
+    }
+    assert_eq!(world.drops(1, DropReason::Unsolicited), 8, "16 nodes came with the second");
+}

@@ -1,0 +1,75 @@
+//! Networks of one's own.
+
+use p2p_identity::NodeId;
+
+use super::*;
+use crate::NetworkId;
+use crate::v4::{FindNode, Kind};
+
+/// Nodes 1 to 3 are in network 7, node 4 is in network 8, node 5 in none; all are told of all.
+fn world() -> World {
+    let mut world = World::of([1, 2, 3], &Config::new().network(NetworkId(7)));
+    world.add(4, Config::new().network(NetworkId(8)));
+    world.add(5, Config::new());
+    for number in 1..=5 {
+        for other in (1..=5).filter(|other| *other != number) {
+            world.tell(number, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
+        }
+    }
+    world.seconds(30);
+    world
+}
+
+#[test]
+fn a_network_keeps_to_itself() {
+    let mut world = world();
+    for (number, others) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {
+        let known: Vec<NodeId> = world.node(number).nodes().map(|node| node.id).collect();
+        assert_eq!(known.len(), 2);
+        assert!(others.iter().all(|other| known.contains(&key(*other).id())));
+        let is_found =
+            |event: &Event| matches!(event, Event::Found(node) if !known.contains(&node.id));
+        assert!(!world.events(number).iter().any(is_found), "others are not reported");
+        assert!(world.drops(number, DropReason::NotOurNetwork) > 0);
+    }
+    assert_eq!(world.node(4).nodes().count(), 0, "the only one of its network");
+    let member = world.node(1).node(&key(2).id()).unwrap();
+    assert_eq!(member.record.as_ref(), Some(world.node(2).record()));
+}
+
+#[test]
+fn who_has_no_network_id_takes_all_as_ever() {
+    let world = world();
+    assert_eq!(world.node(5).nodes().count(), 4);
+    assert_eq!(world.node(5).stats().packets_out[Kind::EnrRequest.index()], 0);
+}
+
+#[test]
+fn others_get_no_nodes() {
+    let mut world = world();
+    let expiration = UNIX + 100;
+    let answers = |world: &World| world.node(1).stats().packets_out[Kind::Neighbours.index()];
+    let before = answers(&world);
+    for other in [4, 5] {
+        world.forge(other, 1, &Packet::FindNode(FindNode { target: NodeId([1; 64]), expiration }));
+    }
+    assert_eq!(answers(&world), before);
+    assert!(world.drops(1, DropReason::Foreign) >= 2);
+    world.forge(2, 1, &Packet::FindNode(FindNode { target: NodeId([1; 64]), expiration }));
+    assert_eq!(answers(&world), before + 1);
+}
+
+#[test]
+fn a_node_that_leaves_the_network_is_let_go() {
+    let mut world = world();
+    // The same node with another configuration; its record is newer than the one it had.
+    let record = world.node(2).record().clone();
+    let config = Config::new().network(NetworkId(8));
+    let moved = Discovery::new(world.now, config, key(2), &record, [2; 32]).unwrap();
+    assert!(moved.record().sequence() > record.sequence());
+    world.nodes.insert(address(2), moved);
+    world.events(1);
+    world.seconds(400);
+    assert!(!world.knows(1, 2) && world.knows(1, 3));
+    assert!(world.events(1).contains(&Event::Lost(key(2).id())));
+}
