@@ -1,0 +1,57 @@
+//! A network that finds itself, and what floods and strangers do to one of its nodes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod eclipse;
+mod flood;
+mod network;
+
+use std::time::Duration;
+
+use network::{Network, Plan, Report, simulate};
+
+const PLAN: Plan = Plan {
+    nodes: 150,
+    loss: 0.05,
+    churn: 0.2,
+    time: Duration::from_secs(600),
+    lookups: 300,
+    seed: 1,
+};
+
+fn assert_found(report: Report) {
+    println!("{report:?}");
+    assert!(report.found_share >= 0.99, "{report:?}");
+    assert!(report.rounds_p50 <= 4.0, "{report:?}");
+}
+
+#[test]
+fn nodes_that_know_one_find_all_others() {
+    assert_found(simulate(PLAN));
+}
+
+/// As many nodes as are asked for, without optimisation a matter of minutes; `cargo xtask bench discovery`
+/// does it in less than one.
+#[test]
+#[ignore = "takes minutes"]
+fn a_thousand_nodes_that_know_one_find_all_others() {
+    assert_found(simulate(Plan { nodes: 1000, lookups: 1000, ..PLAN }));
+}
+
+/// To be run with `--release`, on many cores.
+#[test]
+#[ignore = "takes a quarter of an hour"]
+fn ten_thousand_nodes_that_know_one_find_all_others() {
+    assert_found(simulate(Plan { nodes: 10_000, lookups: 1000, ..PLAN }));
+}
+
+#[test]
+fn a_flood_stops_nobody_from_finding_others() {
+    let mut network = Network::new(Plan { nodes: 40, churn: 0.0, ..PLAN });
+    network.run(Duration::from_secs(60));
+    let flood = flood::flood(&mut network, 7, 50_000, 4);
+    println!("{flood:?}");
+    assert!(flood.found_share >= 1.0, "{flood:?}");
+    assert!(flood.recoveries_per_second <= 1500.0, "{flood:?}");
+    assert!(flood.amplification <= 0.1, "{flood:?}");
+}
