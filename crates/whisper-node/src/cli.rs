@@ -1,14 +1,20 @@
 //! The command line: what the words mean, and which command they start.
 
+mod bootnode;
 mod demo;
+mod discover;
 mod envelope;
 mod failure;
 mod flags;
 mod input;
 mod journal;
+mod key;
+mod node_url;
 mod pow;
+mod progress;
 mod rlp;
 mod run;
+mod stop;
 mod verbosity;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +37,11 @@ pub(crate) struct Cli {
 enum Command {
     /// Run a node until Ctrl-C (what happens when no command is named)
     Run(Box<Flags>),
+    /// Run a boot node until Ctrl-C: it answers discovery, so that others find each other, and does nothing else
+    Bootnode(bootnode::Bootnode),
+    /// Ask nodes and the network: ping, resolve, lookup, crawl, listen, and lists in the DNS
+    #[command(subcommand)]
+    Discover(discover::Command),
     /// Start three nodes in a line, send one message through, and show the time of each hop
     Demo,
     /// Look at envelopes, open and make them, without a network
@@ -50,6 +61,8 @@ impl Cli {
         match self.command {
             None => run::run(self.flags).await,
             Some(Command::Run(flags)) => run::run(*flags).await,
+            Some(Command::Bootnode(bootnode)) => bootnode.run().await,
+            Some(Command::Discover(command)) => discover::run(command).await,
             Some(Command::Demo) => demo::run().await,
             Some(Command::Envelope(command)) => envelope::run(command).await,
             Some(Command::Rlp(command)) => rlp::run(command),

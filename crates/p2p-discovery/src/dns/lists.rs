@@ -103,6 +103,12 @@ impl Lists {
         }
     }
 
+    /// Follows what [`Lists::progress`] and [`Lists::stats`] say.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<(Progress, ClientStats)> {
+        self.state.clone()
+    }
+
     /// How far it is.
     #[must_use]
     pub fn progress(&self) -> Progress {
@@ -172,7 +178,6 @@ impl Reader {
             while let Some(query) = self.client.poll_query(now(), &mut OsRng.unwrap_err()) {
                 self.answers.spawn(ask(self.resolver.clone(), query));
             }
-            self.tell.send_replace((self.client.progress(), self.client.stats()));
             if let Some(record) = self.client.poll_record() {
                 // Found in what is remembered, while looking for a question.
                 if self.records.send(record).await.is_err() {
@@ -180,6 +185,8 @@ impl Reader {
                 }
                 continue;
             }
+            // All that was found has been handed on: who reads that all is done has all.
+            self.tell.send_replace((self.client.progress(), self.client.stats()));
             let timeout = self.client.poll_timeout(now());
             tokio::select! {
                 Some(Ok((number, texts))) = self.answers.join_next() => self.hand_in(number, texts),

@@ -4,9 +4,11 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use p2p_identity::{HexError, KeyError, KeyFileError};
+use p2p_identity::{HexError, KeyError, KeyFileError, RecordError};
 use p2p_mux::rlp;
 use p2p_server::StartError;
+use p2p_server::p2p_discovery::dns::{LinkError, ListsError};
+use p2p_server::p2p_discovery::{AskError, BindError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
 use whisper_pow::SealError;
@@ -80,6 +82,30 @@ pub(crate) enum Failure {
     /// The proof of work did not come to its end.
     #[error("the envelope is not sealed")]
     Seal(#[from] SealError),
+    /// Discovery did not start.
+    #[error(transparent)]
+    Discovery(#[from] BindError),
+    /// A node, or the network, gave no answer.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// Nobody to ask.
+    #[error("none of the boot nodes answers (--bootnodes)")]
+    NoBootNode,
+    /// A list in the DNS cannot be read.
+    #[error(transparent)]
+    Lists(#[from] ListsError),
+    /// `--domain`.
+    #[error("--domain")]
+    Domain(#[source] LinkError),
+    /// A line that should be a node record.
+    #[error("line {line} is not a node record")]
+    RecordLine { line: usize, source: RecordError },
+    /// A list that is not there, or is signed by another key.
+    #[error("no list signed by that key is there")]
+    NoList,
+    /// The own record.
+    #[error("the node's record cannot be made")]
+    OwnRecord(#[source] RecordError),
     /// The demonstration did not come to its end.
     #[error("the demonstration failed: {0}")]
     Demo(&'static str),
@@ -95,6 +121,10 @@ impl Failure {
             Self::Node(NodeError::Server(
                 StartError::Listen { .. } | StartError::BadAddress { .. },
             )) => Some("see --addr and --port"),
+            Self::Node(NodeError::Server(StartError::Discovery(_))) => {
+                Some("choose another port with --discovery.port, or --nodiscover")
+            }
+            Self::Discovery(_) => Some("see --addr and --port"),
             _ => None,
         }
     }

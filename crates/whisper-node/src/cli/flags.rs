@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 use p2p_identity::Enode;
+use p2p_server::p2p_discovery::dns::Link;
 use p2p_server::{Nat, NetRestrict};
 use whisper_node::rpc::Namespace;
 
+use super::key::KeyFlags;
+use super::node_url::node_url;
 use super::verbosity::Verbosity;
 
 /// Everything an operator can say on the command line. Names and defaults are go-ethereum's; the
@@ -76,13 +79,8 @@ pub(crate) struct NetworkFlags {
     #[arg(long, value_name = "IP", default_value = "0.0.0.0")]
     pub(crate) addr: IpAddr,
 
-    /// File with the node key, 64 hex digits [default: nodekey in the data directory, made on first start]
-    #[arg(long, value_name = "FILE", conflicts_with = "nodekeyhex")]
-    pub(crate) nodekey: Option<PathBuf>,
-
-    /// The node key itself, 64 hex digits (for tests: other users of the machine can read it)
-    #[arg(long, value_name = "HEX")]
-    pub(crate) nodekeyhex: Option<String>,
+    #[command(flatten)]
+    pub(crate) key: KeyFlags,
 
     /// A word of your own in the node's name, as peers see it
     #[arg(long, value_name = "NAME")]
@@ -109,17 +107,34 @@ pub(crate) struct NetworkFlags {
     #[arg(long, value_name = "CIDR")]
     pub(crate) netrestrict: Option<NetRestrict>,
 
-    /// Do not search for peers (this version has no discovery yet: nodes are found by --bootnodes,
-    /// --staticnodes and admin_addPeer)
+    /// Do not search for peers and do not be found: only --staticnodes and admin_addPeer bring any
     #[arg(long)]
     pub(crate) nodiscover: bool,
 
-    /// Enode URLs to try at start, comma-separated
-    #[arg(long, value_name = "ENODE", value_delimiter = ',')]
+    /// Take part in discovery over UDP, discv4 (--discovery.v4=false turns it off)
+    #[arg(long = "discovery.v4", alias = "v4disc", value_name = "BOOL", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) discovery_v4: bool,
+
+    /// UDP port for discovery [default: the same as --port]
+    #[arg(long = "discovery.port", value_name = "PORT")]
+    pub(crate) discovery_port: Option<u16>,
+
+    /// Lists of nodes in the DNS to search, comma-separated enrtree:// URLs
+    #[arg(long = "discovery.dns", value_name = "ENRTREE", value_delimiter = ',')]
+    pub(crate) discovery_dns: Vec<Link>,
+
+    /// A network of your own: nodes that are found and do not name the same number are neither dialled
+    /// nor passed on
+    #[arg(long, value_name = "N")]
+    pub(crate) networkid: Option<u64>,
+
+    /// Nodes to ask for others, and to connect to while there is no peer: comma-separated enode URLs or
+    /// records (enr:)
+    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
     pub(crate) bootnodes: Vec<Enode>,
 
-    /// Enode URLs to stay connected to, comma-separated
-    #[arg(long, value_name = "ENODE", value_delimiter = ',')]
+    /// Nodes to stay connected to: comma-separated enode URLs or records (enr:)
+    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
     pub(crate) staticnodes: Vec<Enode>,
 }
 

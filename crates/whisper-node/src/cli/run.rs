@@ -1,16 +1,13 @@
 //! `whisper-node run`: from flags to a running node, and back down.
 
 use std::fs;
-use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use p2p_identity::SecretKey;
-use tokio::signal;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, fmt};
+use p2p_server::DiscoveryConfig;
+use p2p_server::p2p_discovery::NetworkId;
 use whisper_node::rpc::{HttpConfig, RpcConfig, WsConfig};
 use whisper_node::{
     FilterSettings, Interest, MAX_MESSAGE_SIZE, Node, NodeConfig, PeerSettings, Settings,
@@ -19,11 +16,11 @@ use whisper_node::{
 use super::failure::Failure;
 use super::flags::{Flags, NetworkFlags, RpcFlags, WhisperFlags};
 use super::journal;
-use super::verbosity::Verbosity;
+use super::stop::stop_signal;
 
 /// Runs a node until Ctrl-C (or, on Unix, SIGTERM).
 pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
-    log_to_stderr(flags.verbosity);
+    flags.verbosity.log_to_stderr();
     let stop = stop_signal().map_err(Failure::Signals)?;
     let mut node = Node::start(node_config(flags)?).await?;
     println!("{}", banner(&node));
@@ -34,12 +31,6 @@ pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
     println!("stopping");
     node.stop().await;
     Ok(())
-}
-
-/// Logs go to stderr, so that stdout is the addresses alone and a script can read them.
-fn log_to_stderr(verbosity: Verbosity) {
-    let lines = fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
-    tracing_subscriber::registry().with(lines.with_filter(verbosity.targets())).init();
 }
 
 /// What a script or a person needs to reach the node, one `name  value` a line.
@@ -57,39 +48,22 @@ fn banner(node: &Node) -> String {
     )
 }
 
-/// Waits for the wish to stop. The wish is heard from the call on, not from the first poll.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Waits for the wish to stop. The wish is heard from the call on, not from the first poll.
-#[cfg(windows)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal::windows::ctrl_c()?;
-    Ok(async move {
-        interrupt.recv().await;
-    })
-}
-
-/// The node that the flags describe. Reads the node key, and makes the data directory and the key where needed.
-fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
-    let datadir = match flags.datadir {
+/// The data directory, made where it is not there.
+pub(super) fn data_dir(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let datadir = match given {
         Some(datadir) => datadir,
         None => std::env::home_dir().ok_or(Failure::NoHome)?.join(".whisper-node"),
     };
     fs::create_dir_all(&datadir)
         .map_err(|source| Failure::DataDir { path: datadir.clone(), source })?;
+    Ok(datadir)
+}
+
+/// The node that the flags describe. Reads the node key, and makes the data directory and the key where needed.
+fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
+    let datadir = data_dir(flags.datadir)?;
     let whisper = whisper_settings(&flags.whisper)?;
-    let key = node_key(&flags.network, &datadir)?;
+    let key = flags.network.key.read(&datadir.join("nodekey"))?;
     let metrics = flags
         .metrics
         .metrics
@@ -123,14 +97,6 @@ fn whisper_settings(flags: &WhisperFlags) -> Result<Settings, Failure> {
     })
 }
 
-fn node_key(flags: &NetworkFlags, datadir: &Path) -> Result<SecretKey, Failure> {
-    match (&flags.nodekeyhex, &flags.nodekey) {
-        (Some(hex), _) => SecretKey::from_hex(hex).map_err(Failure::KeyHex),
-        (None, Some(file)) => Ok(SecretKey::load(file)?),
-        (None, None) => Ok(SecretKey::load_or_create(datadir.join("nodekey"), &mut rand::rng())?),
-    }
-}
-
 /// The node's name as peers and `web3_clientVersion` show it, in the form that go-ethereum uses.
 fn client_name(identity: Option<&str>) -> String {
     let version = concat!("v", env!("CARGO_PKG_VERSION"));
@@ -149,10 +115,20 @@ fn server_config(key: SecretKey, flags: NetworkFlags) -> p2p_server::Config {
         .max_pending(flags.maxpendpeers)
         .memory(usize::try_from(flags.memory).unwrap_or(usize::MAX).saturating_mul(1 << 20))
         .discover(!flags.nodiscover)
+        .discovery(discovery_config(&flags))
         .nat(flags.nat);
     config.nodes.boot = flags.bootnodes;
     config.nodes.statics = flags.staticnodes;
     config.net_restrict = flags.netrestrict;
+    config
+}
+
+/// How nodes are found, unless `--nodiscover` says that they are not.
+fn discovery_config(flags: &NetworkFlags) -> DiscoveryConfig {
+    let mut config = DiscoveryConfig::new().v4(flags.discovery_v4);
+    config.addr = flags.discovery_port.map(|port| SocketAddr::new(flags.addr, port));
+    config.config.network = flags.networkid.map(NetworkId);
+    config.lists.clone_from(&flags.discovery_dns);
     config
 }
 

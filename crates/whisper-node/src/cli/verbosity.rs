@@ -1,9 +1,13 @@
 //! go-ethereum's scale of log levels.
 
 use std::fmt;
+use std::io::{self, IsTerminal as _};
 use std::str::FromStr;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt::layer};
 
 /// 0 (silent) to 5 (trace); 3 (info) unless told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +17,12 @@ pub(crate) struct Verbosity(u8);
 const TALKATIVE: [&str; 4] = ["hyper", "jsonrpsee", "soketto", "tower"];
 
 impl Verbosity {
+    /// Logs go to stderr, so that stdout is the results alone and a script can read them.
+    pub(super) fn log_to_stderr(self) {
+        let lines = layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
+        tracing_subscriber::registry().with(lines.with_filter(self.targets())).init();
+    }
+
     /// What is logged at this level, by whom: libraries that would log secrets never go beyond debug.
     pub(crate) fn targets(self) -> Targets {
         let quiet = self.level().min(LevelFilter::DEBUG);

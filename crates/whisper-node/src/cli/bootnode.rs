@@ -1,0 +1,121 @@
+//! `whisper-node bootnode`: answers discovery, and nothing else.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use clap::Args;
+use p2p_identity::{Content, Enode, Record};
+use p2p_server::p2p_discovery::{Config, Discv4, Event, NetworkId};
+use p2p_server::{Nat, StartError};
+use whisper_node::NodeError;
+
+use super::failure::{Failure, with_causes};
+use super::input;
+use super::key::KeyFlags;
+use super::node_url::node_url;
+use super::run::data_dir;
+use super::stop::stop_signal;
+use super::verbosity::Verbosity;
+
+/// What a boot node is told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Bootnode {
+    /// UDP port; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 30301)]
+    port: u16,
+
+    /// Address to listen on
+    #[arg(long, value_name = "IP", default_value = "0.0.0.0")]
+    addr: IpAddr,
+
+    #[command(flatten)]
+    key: KeyFlags,
+
+    /// Folder for the key, which is kept in the file bootkey [default: ~/.whisper-node]
+    #[arg(long, value_name = "DIR")]
+    datadir: Option<PathBuf>,
+
+    /// How others reach this node from outside: none | extip:IP
+    #[arg(long, value_name = "NAT", default_value = "none")]
+    nat: Nat,
+
+    /// A network of your own: only nodes that name the same number are passed on
+    #[arg(long, value_name = "N")]
+    networkid: Option<u64>,
+
+    /// Other boot nodes, comma-separated enode URLs or records (enr:)
+    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
+    bootnodes: Vec<Enode>,
+
+    /// How much to log: 0 silent, 1 error, 2 warn, 3 info, 4 debug, 5 trace
+    #[arg(long, value_name = "0-5", default_value_t)]
+    verbosity: Verbosity,
+}
+
+impl Bootnode {
+    /// Runs until Ctrl-C (or, on Unix, SIGTERM).
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        self.verbosity.log_to_stderr();
+        let stop = stop_signal().map_err(Failure::Signals)?;
+        let discv4 = self.start().await?;
+        input::print(&format!(
+            "enode      {}\nrecord     {}\nCtrl-C stops the node.",
+            discv4.enode(),
+            discv4.record()
+        ))?;
+        for enode in &self.bootnodes {
+            if let Err(error) = discv4.add_boot_node(enode).await {
+                tracing::warn!(%enode, "a boot node cannot be asked: {}", with_causes(&error));
+            }
+        }
+        tokio::select! {
+            () = stop => {}
+            () = keep(&discv4) => {}
+        }
+        input::print("stopping")?;
+        discv4.stop().await;
+        Ok(())
+    }
+
+    async fn start(&self) -> Result<Discv4, Failure> {
+        if !self.nat.is_supported() {
+            return Err(NodeError::from(StartError::NatUnsupported(self.nat)).into());
+        }
+        let datadir = || data_dir(self.datadir.clone());
+        let key = match (&self.key.nodekey, &self.key.nodekeyhex) {
+            (None, None) => self.key.read(&datadir()?.join("bootkey"))?,
+            _ => self.key.read_or_random()?,
+        };
+        let outside = self.nat.external_ip();
+        let content = outside.into_iter().fold(Content::new(), Content::ip);
+        let record = Record::sign(&key, sequence(), &content).map_err(Failure::OwnRecord)?;
+        let mut config = Config::new().follow_peers(outside.is_none());
+        config.network = self.networkid.map(NetworkId);
+        let addr = SocketAddr::new(self.addr, self.port);
+        Ok(Discv4::start(config, key, &record, addr).await?)
+    }
+}
+
+/// The milliseconds since 1970: higher than in any run before, with nothing to be remembered.
+pub(super) fn sequence() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or_default()
+}
+
+/// Logs what happens.
+async fn keep(discv4: &Discv4) {
+    let mut events = discv4.events();
+    loop {
+        match events.recv().await {
+            Ok(Event::Found(node)) => tracing::info!("found {}", node.enode()),
+            Ok(Event::Lost(id)) => tracing::info!(node = ?id, "gone"),
+            Ok(Event::SeenAt(addr)) => tracing::info!("most nodes see this one at {addr}"),
+            Ok(_) => {}
+            Err(tokio::sync::broadcast::error::RecvError::Lagged(events)) => {
+                tracing::warn!("{events} events came too fast to be logged");
+            }
+            Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}

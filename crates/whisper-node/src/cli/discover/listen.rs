@@ -1,0 +1,49 @@
+//! `discover listen`.
+
+use clap::Args;
+use p2p_server::p2p_discovery::{Discv4, Drift, Event};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::party::Party;
+use crate::cli::failure::Failure;
+use crate::cli::input;
+use crate::cli::stop::stop_signal;
+
+#[derive(Args, Debug)]
+pub(crate) struct Listen {
+    #[command(flatten)]
+    party: Party,
+}
+
+impl Listen {
+    /// Prints a line for each thing that happens.
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let stop = stop_signal().map_err(Failure::Signals)?;
+        let discv4 = self.party.join().await?;
+        input::print(&format!("listening  {}", discv4.enode()))?;
+        tokio::select! {
+            () = stop => {}
+            told = tell(&discv4) => told?,
+        }
+        discv4.stop().await;
+        Ok(())
+    }
+}
+
+async fn tell(discv4: &Discv4) -> Result<(), Failure> {
+    let mut events = discv4.events();
+    loop {
+        let line = match events.recv().await {
+            Ok(Event::Found(node)) => format!("found      {}", node.enode()),
+            Ok(Event::Lost(id)) => format!("lost       {id}"),
+            Ok(Event::SeenAt(addr)) => format!("seen at    {addr}"),
+            Ok(Event::RecordChanged(record)) => format!("record     {record}"),
+            Ok(Event::ClockDrift(Drift::Ahead(by))) => format!("clock      ahead by {by:?}"),
+            Ok(Event::ClockDrift(Drift::Behind(by))) => format!("clock      behind by {by:?}"),
+            Ok(_) => continue,
+            Err(RecvError::Lagged(events)) => format!("missed     {events} events"),
+            Err(RecvError::Closed) => return Ok(()),
+        };
+        input::print(&line)?;
+    }
+}

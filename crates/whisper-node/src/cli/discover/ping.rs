@@ -1,0 +1,60 @@
+//! `discover ping`.
+
+use std::time::Duration;
+
+use clap::Args;
+use p2p_identity::Enode;
+
+use super::party::Socket;
+use crate::cli::failure::{Failure, with_causes};
+use crate::cli::input;
+use crate::cli::node_url::node_url;
+
+/// The wait between two pings.
+const PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Args, Debug)]
+pub(crate) struct Ping {
+    /// The node: enode URL or record (enr:)
+    #[arg(value_name = "NODE", value_parser = node_url)]
+    node: Enode,
+
+    /// How many pings, a second apart
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    count: u32,
+
+    #[command(flatten)]
+    socket: Socket,
+}
+
+impl Ping {
+    /// A failure if no ping was answered.
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let discv4 = self.socket.open().await?;
+        let mut last = None;
+        let mut answered = 0;
+        for number in 1..=self.count {
+            if number > 1 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            match discv4.ping(&self.node).await {
+                Ok(took) => {
+                    answered += 1;
+                    let millis = took.as_secs_f64() * 1e3;
+                    input::print(&format!("pong {number} after {millis:.2} ms"))?;
+                }
+                Err(error) => {
+                    if self.count > 1 {
+                        input::print(&format!("ping {number}: {}", with_causes(&error)))?;
+                    }
+                    last = Some(error);
+                }
+            }
+        }
+        discv4.stop().await;
+        match last {
+            Some(error) if answered == 0 => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}

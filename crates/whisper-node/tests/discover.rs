@@ -1,0 +1,205 @@
+//! The discovery tools as an operator meets them: a boot node, nodes that find each other through it, and questions.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_whisper-node");
+
+/// A program that runs until the test is over.
+struct Running {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already where the test came to its end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child =
+            Command::new(PROGRAM).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout }
+    }
+
+    /// The value of the next line, which must have this name.
+    fn value(&mut self, name: &str) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.strip_prefix(name).unwrap_or_else(|| panic!("no {name} in {line:?}")).trim().to_owned()
+    }
+
+    fn signal(mut self, signal: &str) -> (String, bool) {
+        let sent =
+            Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        (rest, self.child.wait().unwrap().success())
+    }
+}
+
+/// A boot node on a free port of loopback: itself, its URL and its record.
+fn boot_node(datadir: &tempfile::TempDir) -> (Running, String, String) {
+    let datadir = datadir.path().to_str().unwrap();
+    let words = ["bootnode", "--addr", "127.0.0.1", "--port", "0", "--verbosity", "1"];
+    let mut boot = Running::start(&[&words[..], &["--datadir", datadir]].concat());
+    let enode = boot.value("enode");
+    let record = boot.value("record");
+    (boot, enode, record)
+}
+
+fn discover(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(PROGRAM)
+        .arg("discover")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What a command prints that does well.
+fn said(arguments: &[&str], input: &str) -> String {
+    let Output { status, stdout, stderr } = discover(arguments, input);
+    assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+/// What a command complains of that does not.
+fn complaint(arguments: &[&str], input: &str) -> String {
+    let Output { status, stdout, stderr } = discover(arguments, input);
+    assert!(!status.success() && stdout.is_empty(), "{arguments:?}");
+    String::from_utf8(stderr).unwrap()
+}
+
+#[test]
+fn a_boot_node_keeps_its_key_answers_and_stops() {
+    let datadir = tempfile::tempdir().unwrap();
+    let (boot, enode, record) = boot_node(&datadir);
+    assert!(enode.contains("@127.0.0.1:0?discport="), "{enode}");
+    assert!(said(&["ping", &enode], "").starts_with("pong 1 after "));
+    assert!(said(&["ping", &record], "").starts_with("pong 1 after "));
+    let resolved = said(&["resolve", &enode], "");
+    assert_eq!(resolved.lines().next(), Some(&record[..]));
+    assert!(resolved.contains(&format!("enode      {enode}")), "{resolved}");
+    // By its id alone, through itself.
+    let id = enode["enode://".len()..].split('@').next().unwrap();
+    assert_eq!(said(&["resolve", id, "--bootnodes", &enode], ""), resolved);
+    let (rest, success) = boot.signal("-INT");
+    assert!(success && rest.ends_with("stopping\n"), "{rest:?}");
+    let (_again, same, _) = boot_node(&datadir);
+    assert!(same.contains(id), "the key was kept");
+}
+
+#[test]
+fn nodes_that_know_one_boot_node_find_each_other_and_connect() {
+    let datadirs: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let (_boot, enode, _) = boot_node(&datadirs[0]);
+    let start = |datadir: &tempfile::TempDir| {
+        let mut node = Running::start(&[
+            "--datadir",
+            datadir.path().to_str().unwrap(),
+            "--addr=127.0.0.1",
+            "--port=0",
+            "--http.port=0",
+            "--ws=false",
+            "--verbosity=1",
+            "--bootnodes",
+            &enode,
+        ]);
+        let enode = node.value("enode");
+        (node.value("HTTP"), enode, node)
+    };
+    let (first, second) = (start(&datadirs[1]), start(&datadirs[2]));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    for (url, ..) in [&first, &second] {
+        while !peer_count(url).contains("\"0x1\"") {
+            assert!(Instant::now() < deadline, "they do not find each other");
+        }
+    }
+    let found = said(&["crawl", "--bootnodes", &enode], "");
+    let mut found: Vec<&str> = found.lines().collect();
+    let mut all = [&enode[..], &first.1, &second.1];
+    found.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(found, all);
+    let nearest = said(&["lookup", &second.1, "--bootnodes", &enode], "");
+    assert_eq!(nearest.lines().next(), Some(&second.1[..]));
+
+    // The nodes' records, and a list of them.
+    let records = said(&["crawl", "--records", "--bootnodes", &enode], "");
+    assert_eq!(records.lines().filter(|line| line.starts_with("enr:")).count(), 3);
+    let key = datadirs[0].path().join("bootkey");
+    let key = key.to_str().unwrap();
+    let sign = ["dns", "sign", "--key", key, "--domain", "nodes.example.org", "--seq", "7"];
+    let zone = said(&sign, &format!("# a comment\n\n{records}"));
+    assert!(zone.starts_with("; enrtree://") && zone.contains("$ORIGIN nodes.example.org."));
+    assert!(zone.contains(" 60     IN TXT \"enrtree-root:v1 e="), "{zone}");
+    let leaves = zone.lines().filter(|line| line.contains("IN TXT \"enr:")).count();
+    assert_eq!((leaves, zone.lines().count()), (3, 2 + 1 + 1 + 3 + 1));
+}
+
+/// The answer to `net_peerCount`.
+fn peer_count(url: &str) -> String {
+    let host = url.strip_prefix("http://").unwrap();
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"net_peerCount"}"#;
+    let mut socket = TcpStream::connect(host).unwrap();
+    write!(
+        socket,
+        "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+         Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn listening_tells_whom_it_meets() {
+    let datadir = tempfile::tempdir().unwrap();
+    let (_boot, enode, _) = boot_node(&datadir);
+    let mut listen =
+        Running::start(&["discover", "listen", "--addr", "127.0.0.1", "--bootnodes", &enode]);
+    assert!(listen.value("listening").starts_with("enode://"));
+    assert_eq!(listen.value("found"), enode);
+    assert!(listen.signal("-TERM").1);
+}
+
+#[test]
+fn what_cannot_be_found_is_said_in_one_line() {
+    let datadir = tempfile::tempdir().unwrap();
+    let (boot, enode, _) = boot_node(&datadir);
+    let key = datadir.path().join("bootkey");
+    let key = key.to_str().unwrap();
+    assert!(boot.signal("-TERM").1);
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap().to_string();
+    let list = "enrtree://AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2@a.example";
+    let sign = |domain| ["dns", "sign", "--key", key, "--seq", "1", "--domain", domain];
+    for (words, input, about) in [
+        (&["ping", &enode][..], "", "no answer to a ping"),
+        (&["lookup", "--bootnodes", &enode], "", "--bootnodes"),
+        (&["crawl"], "", "--bootnodes"),
+        (&["dns", "fetch", list, "--server", &silent, "--time", "1"], "", "no list"),
+        (&sign("a..b"), "", "--domain"),
+        (&sign("a.b"), "\nenr:x\n", "line 2"),
+    ] {
+        let said = complaint(words, input);
+        assert!(said.contains(about) && said.lines().count() == 1, "{words:?}: {said}");
+    }
+}
