@@ -47,6 +47,7 @@
 
 mod admission;
 mod by_dialect;
+mod delivered;
 mod delivery;
 mod describe;
 mod drops;

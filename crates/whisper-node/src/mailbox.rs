@@ -7,14 +7,14 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{lock::lock, received::Received, settings::Bounds};
+use crate::{delivered::Delivered, lock::lock, received::Received, settings::Bounds};
 
 /// What became of a message that was put into a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Put {
     /// It is in; these older ones had to go.
     Stored { dropped: Vec<[u8; 32]> },
-    /// It is in already.
+    /// It is in already, or was.
     Repeated,
     /// It alone is more than the mailbox holds.
     TooLarge,
@@ -24,6 +24,9 @@ pub(crate) enum Put {
 struct Contents {
     messages: VecDeque<Arc<Received>>,
     hashes: HashSet<[u8; 32]>,
+    /// Broadcast ones, also after they were taken out. A direct message is sent again because
+    /// somebody asked for it.
+    delivered: Delivered,
     bytes: usize,
     closed: bool,
 }
@@ -48,9 +51,10 @@ impl Mailbox {
             return Put::TooLarge;
         }
         let mut contents = lock(&self.contents);
-        if !contents.hashes.insert(message.hash) {
+        if contents.hashes.contains(&message.hash) || !contents.is_new(&message) {
             return Put::Repeated;
         }
+        contents.hashes.insert(message.hash);
         let mut dropped = Vec::new();
         while contents.messages.len() >= self.bounds.items
             || contents.bytes + size > self.bounds.bytes
@@ -98,6 +102,10 @@ impl Mailbox {
 }
 
 impl Contents {
+    fn is_new(&mut self, message: &Received) -> bool {
+        message.direct || self.delivered.insert(message.expiry(), message.hash)
+    }
+
     fn take(&mut self) -> Option<Arc<Received>> {
         let message = self.messages.pop_front()?;
         self.hashes.remove(&message.hash);

@@ -35,6 +35,11 @@ impl Received {
         self.message.signer.as_ref()
     }
 
+    /// When its envelope expires, in seconds since 1970.
+    pub(crate) fn expiry(&self) -> u32 {
+        self.sent.saturating_add(self.ttl)
+    }
+
     /// What it takes in memory, about.
     pub(crate) fn size(&self) -> usize {
         self.message.payload.len() + self.message.padding.len() + OVERHEAD

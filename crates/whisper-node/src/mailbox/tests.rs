@@ -40,6 +40,19 @@ fn the_oldest_gives_way() {
 }
 
 #[test]
+fn a_broadcast_message_comes_once_and_a_direct_one_as_often_as_it_is_sent() {
+    let mailbox = Mailbox::new(Bounds { items: 3, bytes: usize::MAX });
+    let direct = Arc::new(Received { direct: true, ..Received::clone(&message(2, 0)) });
+    let stored = Put::Stored { dropped: vec![] };
+    for (message, again) in [(message(1, 0), Put::Repeated), (direct, stored.clone())] {
+        assert_eq!(mailbox.put(Arc::clone(&message)), stored);
+        assert_eq!(mailbox.put(Arc::clone(&message)), Put::Repeated, "it waits");
+        mailbox.drain();
+        assert_eq!(mailbox.put(message), again, "it was fetched");
+    }
+}
+
+#[test]
 fn bytes_are_bounded() {
     let size = message(0, 1000).size();
     let mailbox = Mailbox::new(Bounds { items: usize::MAX, bytes: 3 * size });
@@ -52,13 +65,19 @@ fn bytes_are_bounded() {
 }
 
 #[test]
-fn what_waits_already_is_not_stored_again() {
-    let mailbox = Mailbox::new(Bounds { items: 2, bytes: usize::MAX });
-    mailbox.put(message(1, 0));
-    assert_eq!(mailbox.put(message(1, 0)), Put::Repeated);
-    mailbox.put(message(2, 0));
-    mailbox.put(message(3, 0));
-    assert_eq!(dropped(mailbox.put(message(1, 0))), [2], "the first was dropped, so forgotten");
+fn what_was_dropped_does_not_come_again_unless_directly() {
+    let stored = Put::Stored { dropped: vec![[2; 32]] };
+    for (direct, again) in [(false, Put::Repeated), (true, stored)] {
+        let mailbox = Mailbox::new(Bounds { items: 2, bytes: usize::MAX });
+        let put = |number| {
+            let message = Received { direct, ..Received::clone(&message(number, 0)) };
+            mailbox.put(Arc::new(message))
+        };
+        for number in 1..=3 {
+            put(number);
+        }
+        assert_eq!(put(1), again);
+    }
 }
 
 #[tokio::test(start_paused = true)]

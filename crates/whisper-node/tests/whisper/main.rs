@@ -5,6 +5,7 @@
 mod direct;
 mod extensions;
 mod filtering;
+mod flood;
 mod hostile;
 mod light;
 mod observed;
@@ -12,6 +13,7 @@ mod posting;
 mod quirks;
 mod reasons;
 mod rejections;
+mod simulation;
 mod support;
 mod two_dialects;
 mod two_nodes;
