@@ -13,6 +13,7 @@ mod node_url;
 mod pow;
 mod progress;
 mod rlp;
+mod rules;
 mod run;
 mod stop;
 mod verbosity;

@@ -33,13 +33,14 @@ impl Hub {
         }
     }
 
-    /// A peer left over something that it was sent. If that tells by which rule it counts work, it is
-    /// remembered for the next time.
-    pub(crate) fn handle_cut(&self, seat: Seat, remote: &Remote) {
+    /// A peer left, perhaps over something that it was sent. If that tells by which rule it counts
+    /// work, it is remembered for the next time.
+    pub(crate) fn handle_left(&self, seat: Seat, remote: &Remote) {
         let now = self.settings.clock.now();
         let gauge = self.with_relay(seat.dialect(), |relay| relay.peer_gauge(seat).copied());
-        if let Some(rule) = gauge.and_then(|gauge| gauge.learn(now)) {
-            lock(&self.learned).insert(remote.id, rule);
+        if let Some(rule) = gauge.and_then(|gauge| gauge.learn(now))
+            && lock(&self.learned).insert(remote.id, rule, remote.has_cut_us())
+        {
             self.counters.work.learned.one();
             tracing::info!(peer = %remote.id, ?rule, "peer left over work; its rule was learned");
         }

@@ -54,6 +54,13 @@ impl Remote {
         let closed = self.connection.as_ref().and_then(Peer::closed);
         matches!(closed, Some(Closed::ByPeer(Reason::Subprotocol)))
     }
+
+    /// Whether the connection broke without a word. A peer's reason is lost where it hung up over bytes
+    /// that it had not read yet.
+    pub(crate) fn has_vanished(&self) -> bool {
+        let closed = self.connection.as_ref().and_then(Peer::closed);
+        matches!(closed, Some(Closed::Lost(_)))
+    }
 }
 
 impl From<NodeId> for Remote {

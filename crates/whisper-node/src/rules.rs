@@ -62,7 +62,7 @@ impl PeerRule {
             },
             "Parity" | "Parity-Ethereum" => Self::Only(Rule::PARITY),
             "nim-eth-p2p" | "nimbus" => Self::Only(Rule::NIM),
-            "whisper-node" => Self::Any,
+            "WhisperNode" | "whisper-node" => Self::Any,
             _ => Self::Unknown,
         }
     }
@@ -97,24 +97,42 @@ const MAX_LEARNED: usize = 4096;
 /// What was learned of peers. When there are too many, the first is forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Learned {
-    rules: HashMap<NodeId, Rule>,
+    lessons: HashMap<NodeId, Lesson>,
     order: VecDeque<NodeId>,
 }
 
+/// What was learned of one peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Lesson {
+    rule: Rule,
+    sure: bool,
+}
+
 impl Learned {
+    /// The rule that a peer goes by, if that is sure enough.
     pub(crate) fn get(&self, id: &NodeId) -> Option<Rule> {
-        self.rules.get(id).copied()
+        self.lessons.get(id).filter(|lesson| lesson.sure).map(|lesson| lesson.rule)
     }
 
-    pub(crate) fn insert(&mut self, id: NodeId, rule: Rule) {
-        if self.rules.insert(id, rule).is_none() {
+    /// A peer left, and by what it was sent it goes by `rule`. `said_why`: it gave that as its reason.
+    /// That may be lost on the way, but a peer may also vanish for many reasons: it takes two times
+    /// then. Whether it is sure now.
+    pub(crate) fn insert(&mut self, id: NodeId, rule: Rule, said_why: bool) -> bool {
+        let before = self.lessons.get(&id).copied();
+        if before.is_some_and(|before| before.sure && before.rule != rule) && !said_why {
+            return false; // that counts for more
+        }
+        let sure = said_why || before.is_some_and(|before| before.rule == rule);
+        self.lessons.insert(id, Lesson { rule, sure });
+        if before.is_none() {
             self.order.push_back(id);
         }
         if self.order.len() > MAX_LEARNED
             && let Some(first) = self.order.pop_front()
         {
-            self.rules.remove(&first);
+            self.lessons.remove(&first);
         }
+        sure
     }
 }
 
@@ -137,7 +155,8 @@ mod tests {
                 "Parity-Ethereum/v2.5.13-stable/x86_64-linux-gnu/rustc1.40",
                 PeerRule::Only(Rule::PARITY),
             ),
-            ("whisper-node/v0.1.0/linux-x86_64", PeerRule::Any),
+            ("WhisperNode/v0.1.0/linux-x86_64", PeerRule::Any),
+            ("WhisperNode/my own/v0.1.0/linux-x86_64", PeerRule::Any),
             ("Geth/linux", PeerRule::Unknown),
             ("Geth", PeerRule::Unknown),
             ("Gethsemane/v1.8.27", PeerRule::Unknown),
@@ -149,19 +168,35 @@ mod tests {
         }
     }
 
+    fn id(number: usize) -> NodeId {
+        let mut bytes = [0; 64];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        NodeId(bytes)
+    }
+
+    #[test]
+    fn who_vanishes_without_a_word_is_believed_the_second_time() {
+        let (old, new) = (Rule::GETH_1_8, Rule::EIP_627);
+        let mut learned = Learned::default();
+        assert!(!learned.insert(id(1), old, false));
+        assert_eq!(learned.get(&id(1)), None);
+        assert!(!learned.insert(id(1), new, false), "not the same");
+        assert!(learned.insert(id(1), new, false));
+        assert_eq!(learned.get(&id(1)), Some(new));
+        assert!(!learned.insert(id(1), old, false), "it vanished over something else");
+        assert_eq!(learned.get(&id(1)), Some(new));
+        assert!(learned.insert(id(1), old, true), "it says so itself");
+        assert_eq!(learned.get(&id(1)), Some(old));
+    }
+
     #[test]
     fn the_first_is_forgotten() {
-        let id = |number: usize| {
-            let mut bytes = [0; 64];
-            bytes[..8].copy_from_slice(&number.to_be_bytes());
-            NodeId(bytes)
-        };
         let mut learned = Learned::default();
         for number in 0..=MAX_LEARNED {
-            learned.insert(id(number), Rule::EIP_627);
-            learned.insert(id(number), Rule::GETH_1_8);
+            assert!(learned.insert(id(number), Rule::EIP_627, true));
+            assert!(learned.insert(id(number), Rule::GETH_1_8, true));
         }
-        assert_eq!((learned.rules.len(), learned.order.len()), (MAX_LEARNED, MAX_LEARNED));
+        assert_eq!((learned.lessons.len(), learned.order.len()), (MAX_LEARNED, MAX_LEARNED));
         assert_eq!(learned.get(&id(0)), None);
         assert_eq!(learned.get(&id(MAX_LEARNED)), Some(Rule::GETH_1_8));
     }

@@ -117,8 +117,8 @@ impl Session {
             ended = self.read(seated.seat(), &theirs, &mut receiver) => ended,
             ended = self.write(seated.seat(), theirs.confirmations && ours.confirmations) => ended,
         };
-        if self.remote.has_cut_us() {
-            self.hub.handle_cut(seated.seat(), &self.remote);
+        if self.remote.has_cut_us() || self.remote.has_vanished() {
+            self.hub.handle_left(seated.seat(), &self.remote);
         }
         ended
     }

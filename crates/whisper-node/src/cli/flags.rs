@@ -11,6 +11,7 @@ use whisper_node::rpc::Namespace;
 
 use super::key::KeyFlags;
 use super::node_url::node_url;
+use super::rules::{Assumed, SealFor};
 use super::verbosity::Verbosity;
 
 /// Everything an operator can say on the command line. Names and defaults are go-ethereum's; the
@@ -49,6 +50,20 @@ pub(crate) struct WhisperFlags {
     /// Largest envelope that this node accepts, in bytes
     #[arg(long = "shh.maxmessagesize", value_name = "BYTES", default_value_t = 1024 * 1024)]
     pub(crate) shh_max_message_size: u32,
+
+    /// Whose rules of work own messages are made to satisfy, besides this node's: those of the
+    /// connected peers, all that this node accepts, or nobody's
+    #[arg(long = "shh.seal", value_name = "WHOSE", default_value = "peers")]
+    pub(crate) shh_seal: SealFor,
+
+    /// How peers are taken to count work whose names do not say: it is learned when they leave, or
+    /// they count by any rule, or by that of go-ethereum 1.8 or since 1.9
+    #[arg(long = "shh.peerrule", value_name = "RULE", default_value = "learn")]
+    pub(crate) shh_peer_rule: Assumed,
+
+    /// Ask peers to acknowledge what they are sent, as nodes of status-im can
+    #[arg(long = "shh.confirmations")]
+    pub(crate) shh_confirmations: bool,
 
     /// Relay nothing: send only what is posted here
     #[arg(long = "shh.light")]

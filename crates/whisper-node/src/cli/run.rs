@@ -10,7 +10,7 @@ use p2p_server::DiscoveryConfig;
 use p2p_server::p2p_discovery::NetworkId;
 use whisper_node::rpc::{HttpConfig, RpcConfig, WsConfig};
 use whisper_node::{
-    FilterSettings, Interest, MAX_MESSAGE_SIZE, Node, NodeConfig, PeerSettings, Settings,
+    FilterSettings, Interest, MAX_MESSAGE_SIZE, Node, NodeConfig, PeerSettings, Rules, Settings,
 };
 
 use super::failure::Failure;
@@ -85,10 +85,14 @@ fn whisper_settings(flags: &WhisperFlags) -> Result<Settings, Failure> {
         return Err(Failure::MaxMessageSize(max_message_size, MAX_MESSAGE_SIZE));
     }
     let defaults = Settings::default();
+    let (seal, otherwise) = (flags.shh_seal.into(), flags.shh_peer_rule.into());
+    let rules = Rules { seal, otherwise, ..Rules::default() };
     let idle = flags.shh_filter_idle.map(|seconds| Duration::from_secs(seconds.into()));
     Ok(Settings {
         min_work,
         max_message_size,
+        rules,
+        confirmations: flags.shh_confirmations,
         light: flags.shh_light,
         interest: if flags.shh_filtered { Interest::Filters } else { defaults.interest },
         filters: FilterSettings { idle, ..defaults.filters },
