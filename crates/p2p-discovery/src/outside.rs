@@ -55,6 +55,9 @@ impl Outside {
 
     /// The address of that family that at least `quorum` voters, and more than half of them, agree
     /// on. The port is that of most of them: behind some routers each peer sees another one.
+    ///
+    /// Peers in the local network see another address than those outside. As soon as there are enough
+    /// of the latter, they alone decide, so that the two do not take turns.
     pub(crate) fn majority(
         &self,
         now: Instant,
@@ -63,7 +66,11 @@ impl Outside {
     ) -> Option<SocketAddr> {
         let votes = if is_ipv4 { &self.v4 } else { &self.v6 };
         let recent = votes.iter().filter(|vote| now.saturating_duration_since(vote.at) < VALID);
-        let addresses: Vec<SocketAddr> = recent.map(|vote| vote.address).collect();
+        let mut addresses: Vec<SocketAddr> = recent.map(|vote| vote.address).collect();
+        let is_public = |address: &SocketAddr| Reach::of(address.ip()) == Reach::Public;
+        if addresses.iter().filter(|address| is_public(address)).count() >= quorum {
+            addresses.retain(is_public);
+        }
         let (ip, for_ip) = most(addresses.iter().map(SocketAddr::ip))?;
         if for_ip < quorum.max(1) || 2 * for_ip <= addresses.len() {
             return None;
@@ -116,6 +123,20 @@ mod tests {
         let moved = [("5.5.5.5", here), ("5.5.5.5", there), ("6.6.6.6", there)];
         assert_eq!(majority(&moved).as_deref(), Some(there));
         assert_eq!(majority(&[("10.0.0.5", here), ("10.0.0.6", here)]).as_deref(), Some(here));
+    }
+
+    #[test]
+    fn peers_outside_know_better_than_those_in_the_local_network() {
+        let (outside, inside) = ("1.1.1.1:30303", "10.0.0.7:30303");
+        let all = [
+            ("10.0.0.1", inside),
+            ("10.0.0.2", inside),
+            ("10.0.0.3", inside),
+            ("5.5.5.5", outside),
+            ("6.6.6.6", outside),
+        ];
+        assert_eq!(majority(&all[..4]).as_deref(), Some(inside), "one is too few");
+        assert_eq!(majority(&all).as_deref(), Some(outside));
     }
 
     #[test]
