@@ -63,6 +63,7 @@ const PLAN: Plan = Plan {
     loss: 0.05,
     churn: 0.2,
     time: Duration::from_secs(600),
+    has_id: false,
     lookups: 1000,
     seed: 1,
 };

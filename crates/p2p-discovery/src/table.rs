@@ -296,6 +296,27 @@ mod tests {
         assert_eq!(insert(&mut table, node(9999, Ipv4Addr::new(1, 2, 4, 4))), Insert::Added);
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(32))]
+
+        /// Whatever comes, moves and goes, in whatever order.
+        #[test]
+        fn the_limits_hold_at_any_time(
+            steps in proptest::collection::vec((0..6u8, 0..300u32, 0..12u32), 1..600)
+        ) {
+            let mut table = table();
+            for (what, number, subnet) in steps {
+                let node = node(number, apart(subnet));
+                match what {
+                    0 => assert!(!table.remove(Instant::now(), &node.id) || table.get(&node.id).is_none()),
+                    1 => table.doubt(&node.id, apart(subnet).into()),
+                    _ => assert!(insert(&mut table, node) != Insert::Refused(DropReason::Own)),
+                }
+            }
+            check(&table);
+        }
+    }
+
     #[test]
     fn the_local_network_is_exempt() {
         let mut table = table();

@@ -15,6 +15,7 @@ const PLAN: Plan = Plan {
     loss: 0.05,
     churn: 0.2,
     time: Duration::from_secs(600),
+    has_id: false,
     lookups: 300,
     seed: 1,
 };
@@ -28,6 +29,11 @@ fn assert_found(report: Report) {
 #[test]
 fn nodes_that_know_one_find_all_others() {
     assert_found(simulate(PLAN));
+}
+
+#[test]
+fn nodes_of_a_network_with_an_id_find_each_other() {
+    assert_found(simulate(Plan { nodes: 60, has_id: true, lookups: 200, ..PLAN }));
 }
 
 /// As many nodes as are asked for, without optimisation a matter of minutes; `cargo xtask bench discovery`

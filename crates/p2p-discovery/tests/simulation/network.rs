@@ -20,7 +20,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use p2p_discovery::{Config, Discovery, Event, LookupId, Node, Outcome, Stats, v4::Endpoint};
+use p2p_discovery::{
+    Config, Discovery, Event, LookupId, NetworkId, Node, Outcome, Stats, v4::Endpoint,
+};
 use p2p_identity::{Content, NodeId, Record, SecretKey};
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
@@ -45,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) churn: f64,
     /// How long.
     pub(crate) time: Duration,
+    /// Whether it is a network of its own, with an id, so that all ask all for their records.
+    pub(crate) has_id: bool,
     /// How many lookups are done afterwards: by a random node, for another one.
     pub(crate) lookups: usize,
     /// Another seed is another network.
@@ -202,7 +206,7 @@ impl Network {
         for number in 0..plan.nodes {
             let begin =
                 if number == 0 { start } else { moment(&mut network.random, first, STARTED) };
-            network.add(plan.loss, begin);
+            network.add(plan, begin);
         }
         let leaving = (as_f64(plan.nodes as u64) * plan.churn).round();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative")]
@@ -213,13 +217,13 @@ impl Network {
             let end = moment(&mut network.random, STARTED, last);
             network.hosts[number].end = Some(end);
             let begin = moment(&mut network.random, STARTED, last);
-            network.add(plan.loss, begin);
+            network.add(plan, begin);
         }
         network
     }
 
     /// One more node, which knows the first one.
-    fn add(&mut self, loss: f64, begin: Instant) {
+    fn add(&mut self, plan: Plan, begin: Instant) {
         let number = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
         // Each has a subnet of its own.
         let address = SocketAddr::from((Ipv4Addr::from_bits(0x2000_0001 + (number << 8)), 30303));
@@ -227,8 +231,9 @@ impl Network {
         self.random.fill_bytes(&mut seed);
         let key = SecretKey::random(&mut StdRng::from_seed(seed));
         let record = Record::sign(&key, 1, &Content::new().tcp(30303)).expect("a short record");
-        let mut discovery =
-            Discovery::new(begin, Config::new(), key, &record, seed).expect("its own");
+        let config = Config::new();
+        let config = if plan.has_id { config.network(NetworkId(7)) } else { config };
+        let mut discovery = Discovery::new(begin, config, key, &record, seed).expect("its own");
         if let Some(first) = self.hosts.first() {
             let boot = Node::new(first.discovery.id(), Endpoint::new(first.address, 30303));
             let unix = UNIX + begin.saturating_duration_since(self.start).as_secs();
@@ -239,7 +244,7 @@ impl Network {
             discovery,
             address,
             random: StdRng::from_seed(seed),
-            loss,
+            loss: plan.loss,
             begin,
             end: None,
             inbox: BinaryHeap::new(),
