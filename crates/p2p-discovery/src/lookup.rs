@@ -1,12 +1,14 @@
 //! Looking for the nodes nearest to a target.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use keccak_lanes::Digest;
 use p2p_identity::NodeId;
 
+use crate::address::Subnet;
 use crate::bucket::BUCKET_SIZE;
 use crate::distance::distance;
+use crate::table::MAX_PER_SUBNET;
 use crate::{Node, Outcome};
 
 /// How many nodes are asked at the same time.
@@ -49,6 +51,9 @@ pub(crate) struct Lookup {
     candidates: Vec<Candidate>,
     /// All that were ever heard of: who has been thrown out does not come back.
     heard: HashSet<NodeId>,
+    /// How many of them were said to be in a subnet: nobody makes us ping a stranger's network with a
+    /// list of made up nodes, and nobody is all that is near a target.
+    subnets: HashMap<Subnet, usize>,
     running: usize,
     asked: u32,
     silent: u32,
@@ -66,6 +71,7 @@ impl Lookup {
             hash: target.hash(),
             candidates: Vec::new(),
             heard: HashSet::from([local]),
+            subnets: HashMap::new(),
             running: 0,
             asked: 0,
             silent: 0,
@@ -91,12 +97,17 @@ impl Lookup {
         Some(node)
     }
 
-    /// The node `by`, which was asked, tells of `nodes`. It may do so several times.
-    pub(crate) fn handle_nodes(&mut self, by: &NodeId, nodes: impl IntoIterator<Item = Node>) {
+    /// The node `by`, which was asked, tells of `nodes`. It may do so several times. Returns how many
+    /// were refused because there are too many of their subnet.
+    pub(crate) fn handle_nodes(
+        &mut self,
+        by: &NodeId,
+        nodes: impl IntoIterator<Item = Node>,
+    ) -> usize {
         let teller = self.candidates.iter().find(|candidate| candidate.node.id == *by);
         // It may have been pushed out by nearer ones meanwhile; then it is no use any more.
-        let Some(round) = teller.map(|candidate| candidate.round + 1) else { return };
-        self.hear(nodes, round);
+        let Some(round) = teller.map(|candidate| candidate.round + 1) else { return 0 };
+        self.hear(nodes, round)
     }
 
     /// The node that was asked has said all it has to say; or nothing, but is alive; or is gone. With
@@ -135,9 +146,14 @@ impl Lookup {
         self.candidates.iter_mut().take(BUCKET_SIZE)
     }
 
-    fn hear(&mut self, nodes: impl IntoIterator<Item = Node>, round: u32) {
+    fn hear(&mut self, nodes: impl IntoIterator<Item = Node>, round: u32) -> usize {
+        let mut refused = 0;
         for node in nodes {
             if !self.heard.insert(node.id) {
+                continue;
+            }
+            if !self.has_room_for(&node) {
+                refused += 1;
                 continue;
             }
             let distance = distance(&node.id.hash(), &self.hash);
@@ -149,6 +165,15 @@ impl Lookup {
             self.candidates.insert(place, candidate);
             self.candidates.truncate(MAX_CANDIDATES);
         }
+        refused
+    }
+
+    /// Whether there are not too many of the node's subnet yet. Counts it.
+    fn has_room_for(&mut self, node: &Node) -> bool {
+        let Some(subnet) = Subnet::of(node.endpoint.ip) else { return true };
+        let count = self.subnets.entry(subnet).or_default();
+        *count += 1;
+        *count <= MAX_PER_SUBNET
     }
 }
 
@@ -163,7 +188,7 @@ mod tests {
     fn node(number: u32) -> Node {
         let mut id = [0; 64];
         id[..4].copy_from_slice(&number.to_be_bytes());
-        let ip = Ipv4Addr::from_bits(0x0100_0000 + number).into();
+        let ip = Ipv4Addr::from_bits(0x0100_0000 + (number << 8)).into();
         Node::new(NodeId(id), Endpoint { ip, udp: 30303, tcp: 30303 })
     }
 
@@ -241,6 +266,22 @@ mod tests {
         }
         let found = lookup.finish();
         assert_eq!((found.asked, found.nodes.len()), (MAX_ASKED, 0));
+    }
+
+    #[test]
+    fn a_subnet_is_asked_ten_times_at_most() {
+        let mut lookup = Lookup::new(NodeId([1; 64]), NodeId([2; 64]), [node(0)]);
+        let asked = lookup.poll_ask().unwrap();
+        let in_one = |mut node: Node| {
+            node.endpoint.ip = [9, 9, 9, node.id.0[3]].into();
+            node
+        };
+        assert_eq!(lookup.handle_nodes(&asked.id, (1..=200).map(node).map(in_one)), 190);
+        lookup.handle_done(&asked, true, true);
+        while let Some(asked) = lookup.poll_ask() {
+            lookup.handle_done(&asked, false, false);
+        }
+        assert_eq!(lookup.finish().asked, 11);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub enum DropReason {
     StrangersFull,
     /// A node that one peer told of at an address that it may not tell of.
     Hearsay,
-    /// A node that has no place in the table because too many of its subnet are there.
+    /// A node that has no place in the table, or in a lookup, because too many of its subnet are there.
     Diversity,
     /// A node that is not of our network, or has no record that says so.
     NotOurNetwork,

@@ -136,6 +136,10 @@ impl Discovery {
             }
             return;
         }
+        // A ping from elsewhere may be an old one, sent again by somebody else. Only if the node is not
+        // any more where it was, it may have moved.
+        let known = self.table.get(&id).filter(|known| known.node.endpoint.ip != from.ip());
+        let node = known.map_or(node, |known| known.node.clone());
         if self.contacts.begin(at.now, node, Errand::Check, true) {
             self.advance(at, id);
         } else {
@@ -219,8 +223,10 @@ impl Discovery {
         for _ in hearsay {
             self.out.drop(DropReason::Hearsay);
         }
-        if let Some(lookup) = self.lookups.get_mut(&lookup) {
-            lookup.handle_nodes(&id, usable);
+        let lookup = self.lookups.get_mut(&lookup);
+        let refused = lookup.map_or(0, |lookup| lookup.handle_nodes(&id, usable));
+        for _ in 0..refused {
+            self.out.drop(DropReason::Diversity);
         }
         self.found(at, id, count);
         Ok(())

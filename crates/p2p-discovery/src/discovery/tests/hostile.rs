@@ -104,6 +104,38 @@ fn hearsay_of_the_local_network_is_not_believed() {
 }
 
 #[test]
+fn a_ping_sent_again_from_elsewhere_moves_nobody() {
+    let mut world = World::of([1, 2], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.seconds(1);
+    let again = ping(2, 0).seal(&key(2)).unwrap().bytes;
+    world.tell(1, |one, now, unix| one.handle_datagram(now, unix, address(66), &again));
+    let to = world.tell(1, |one, _, _| {
+        std::iter::from_fn(|| one.poll_transmit()).map(|(to, _)| to).collect::<Vec<_>>()
+    });
+    assert_eq!(to, [address(66), address(2)], "a pong there, and a ping where it is known to be");
+    world.seconds(10);
+    assert_eq!(world.node(1).node(&key(2).id()), Some(&node(2)));
+}
+
+#[test]
+fn a_node_that_moved_is_found_where_it_is() {
+    let mut world = World::of([1, 2], &Config::new());
+    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.seconds(1);
+    let moved = world.nodes.remove(&address(2)).unwrap();
+    world.nodes.insert(address(66), moved);
+    for _ in 0..2 {
+        let unix = UNIX + 60;
+        let two = world.nodes.get_mut(&address(66)).unwrap();
+        two.ping(world.now, unix, node(1)).unwrap();
+        world.seconds(3);
+    }
+    let found = world.node(1).node(&key(2).id()).unwrap();
+    assert_eq!(found.endpoint.udp_addr(), address(66));
+}
+
+#[test]
 fn many_small_answers_are_no_more_than_one_large() {
     let mut world = World::of([1, 2], &Config::new());
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
