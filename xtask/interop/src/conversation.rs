@@ -30,7 +30,7 @@ const TOPIC: Topic = Topic(*b"news");
 /// Connects, says everything there is to say in both directions, and parts.
 pub(crate) async fn hold(caller: Caller) -> Result<(), Failure> {
     let mut node = Node::start().await?;
-    let mut peer = Peer::start()?;
+    let mut peer = Peer::start("peer.mjs")?;
     connect(caller, &mut node, &mut peer).await?;
     statuses(&mut peer).await?;
     echoes(&mut node, &mut peer).await?;
@@ -67,7 +67,11 @@ async fn connect(caller: Caller, node: &mut Node, peer: &mut Peer) -> Result<(),
         &node.server.id().to_string().as_str(),
     )?;
     same("our name at the peer", &peer::text(&connected, "client")?, &NAME)?;
-    same("what we offer", &connected["capabilities"], &json!(["chunk/1", "echo/1", "shh/6"]))?;
+    same(
+        "what we offer",
+        &connected["capabilities"],
+        &json!(["chunk/1", "echo/1", "shh/5", "shh/6"]),
+    )?;
     same("what the peer runs", &connected["running"], &json!(["Echo", "Shh"]))?;
     let ours = node.server.peer(&id).ok_or("the peer is connected, but unknown")?;
     let shared: Vec<String> = ours.shared().iter().map(ToString::to_string).collect();

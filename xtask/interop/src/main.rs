@@ -1,9 +1,11 @@
-//! Clients written by others talk to our node: a devp2p peer of ethereumjs, and web3's package for Whisper.
+//! Clients written by others talk to our node: a devp2p peer and the discovery of ethereumjs, and web3's package for
+//! Whisper.
 //!
 //! Run by `cargo xtask interop`, which installs the clients and builds `whisper-node` first. Every wait has a limit, and
 //! says what it waited for when that is over.
 
 mod conversation;
+mod discovery;
 mod node;
 mod peer;
 mod program;
@@ -35,6 +37,8 @@ async fn all() -> Result<(), Failure> {
     conversation::hold(Caller::Theirs).await?;
     println!("our node dials @ethereumjs/devp2p:");
     conversation::hold(Caller::Ours).await?;
+    println!("@ethereumjs/devp2p and our nodes find each other:");
+    discovery::hold().await?;
     println!("web3 uses whisper-node over WebSocket:");
     web3::hold().await
 }

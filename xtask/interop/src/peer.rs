@@ -1,4 +1,4 @@
-//! The JavaScript peer: a process that takes commands and tells events, a line of JSON each.
+//! A JavaScript peer: a process that takes commands and tells events, a line of JSON each.
 
 use std::process::Stdio;
 
@@ -10,7 +10,8 @@ use tokio::{
 
 use crate::{Failure, scripts, within};
 
-/// A devp2p node of ethereumjs (`peer.mjs`). Ends when it is dropped.
+/// A script around a devp2p node of ethereumjs: `peer.mjs` for connections, `dpt.mjs` for discovery. Ends when it is
+/// dropped.
 pub(crate) struct Peer {
     commands: ChildStdin,
     events: Lines<BufReader<ChildStdout>>,
@@ -20,15 +21,15 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn start() -> Result<Self, Failure> {
+    pub(crate) fn start(script: &str) -> Result<Self, Failure> {
         let mut process = Command::new("node")
-            .arg("peer.mjs")
+            .arg(script)
             .current_dir(scripts())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("node peer.mjs could not be started: {error}"))?;
+            .map_err(|error| format!("node {script} could not be started: {error}"))?;
         let commands = process.stdin.take().ok_or("the peer has no stdin")?;
         let events = process.stdout.take().ok_or("the peer has no stdout")?;
         Ok(Self {
