@@ -56,25 +56,25 @@ counters! {
 }
 
 counters! {
-    /// Envelopes refused, one counter for each [`Rejection`].
+    /// Envelopes refused, one counter for each [`Rejection`](crate::Rejection).
     RejectedCounters => RejectedStats {} drops {
-        /// [`Rejection::ZeroTtl`].
+        /// [`Rejection::ZeroTtl`](crate::Rejection::ZeroTtl).
         zero_ttl: ZeroTtl,
-        /// [`Rejection::TtlBeyondExpiry`].
+        /// [`Rejection::TtlBeyondExpiry`](crate::Rejection::TtlBeyondExpiry).
         ttl_beyond_expiry: TtlBeyondExpiry,
-        /// [`Rejection::FromTheFuture`].
+        /// [`Rejection::FromTheFuture`](crate::Rejection::FromTheFuture).
         from_the_future: FromTheFuture,
-        /// [`Rejection::Expired`].
+        /// [`Rejection::Expired`](crate::Rejection::Expired).
         expired: Expired,
-        /// [`Rejection::VeryOld`].
+        /// [`Rejection::VeryOld`](crate::Rejection::VeryOld).
         very_old: VeryOld,
-        /// [`Rejection::TooLarge`].
+        /// [`Rejection::TooLarge`](crate::Rejection::TooLarge).
         too_large: TooLarge,
-        /// [`Rejection::LowWork`].
+        /// [`Rejection::LowWork`](crate::Rejection::LowWork).
         low_work: LowWork,
-        /// [`Rejection::OutsideBloom`].
+        /// [`Rejection::OutsideBloom`](crate::Rejection::OutsideBloom).
         outside_bloom: OutsideBloom,
-        /// [`Rejection::PoolFull`].
+        /// [`Rejection::PoolFull`](crate::Rejection::PoolFull).
         pool_full: PoolFull,
     }
 }

@@ -1,6 +1,6 @@
 //! The quirks of go-ethereum's Whisper that PROTOCOL.md lists in its §5, each by its number: what this
-//! node does where they do otherwise. Those of §8 are in `observed`; 5 (light clients) and 10 (codes of
-//! responses) are where those things are tested.
+//! node does where they do otherwise. Those of §8 are in `observed`; 10 (codes of responses) is with the packet;
+//! 8 is a race that cannot be.
 
 use std::time::Duration;
 
@@ -100,6 +100,18 @@ async fn quirk_5_4_the_work_of_a_direct_message_is_known_to_the_filter() {
     node.mark_trusted(&peer.id).unwrap();
     peer.send(127, envelope(b"direct").raw()).await;
     assert_eq!(next(&mut watch).await, b"direct");
+}
+
+#[tokio::test]
+async fn quirk_5_5_a_light_client_relays_nothing_and_gets_its_mail() {
+    let node = Whisper::new(Settings { light: true, ..settings() });
+    let mut watch = watch(&node); // a filter that does not ask for direct messages
+    let (sender, mut other) = (RawPeer::greeted(&node).await, RawPeer::greeted(&node).await);
+    sender.send_envelopes(&[&envelope(b"mail")]).await;
+    assert_eq!(next(&mut watch).await, b"mail");
+    let own = envelope(b"own");
+    assert_eq!(node.inject(own.clone()), Verdict::New);
+    assert_eq!(other.receive().await, (1, bundle([&own.raw()[..]])), "and nothing before it");
 }
 
 #[tokio::test]
