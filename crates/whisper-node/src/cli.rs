@@ -74,6 +74,8 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -93,6 +95,27 @@ mod tests {
                 other => panic!("{other:?}"),
             };
             assert_eq!(flags.network.port, 7);
+        }
+    }
+
+    #[test]
+    fn limits_are_read() {
+        let words = [
+            "whisper-node",
+            "--shh.peerrate",
+            "5",
+            "--shh.ipbytes",
+            "1000",
+            "--shh.unlimitednets",
+            "10.0.0.0/8",
+        ];
+        let rates = Cli::try_parse_from(words).unwrap().flags.whisper.rates;
+        assert_eq!(rates.shh_peer_rate.map(NonZeroU32::get), Some(5));
+        assert_eq!(rates.shh_ip_bytes.map(NonZeroU32::get), Some(1000));
+        assert_eq!((rates.shh_ip_rate, rates.shh_tolerance), (None, 100));
+        assert!(rates.shh_unlimited_nets.allows("10.1.2.3".parse().unwrap()));
+        for bad in [["--shh.peerrate", "0"], ["--shh.unlimited", "12"]] {
+            assert!(Cli::try_parse_from(["whisper-node", bad[0], bad[1]]).is_err(), "{bad:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     pin::pin,
-    sync::{Arc, RwLock},
+    sync::{Arc, Mutex, RwLock},
     time::Duration,
 };
 
@@ -11,7 +11,7 @@ use tokio::{
     task::yield_now,
     time::{Instant, sleep_until, timeout_at},
 };
-use whisper_envelope::{Envelope, Message, OpenError};
+use whisper_envelope::{Bloom, Envelope, Message, OpenError};
 use whisper_pow::Work;
 
 use crate::{
@@ -19,7 +19,8 @@ use crate::{
     filter::Filter,
     filters::{Filters, SameKey},
     id::FilterId,
-    lock::{read, write},
+    interest::Interest,
+    lock::{lock, read, write},
     mailbox::Put,
     queue::{Arrival, Queue},
     reason::Reason,
@@ -42,6 +43,7 @@ pub(crate) struct Delivery {
     counters: Arc<Counters>,
     /// After how long filters end whose messages nobody asks for.
     idle: Option<Duration>,
+    interest: Mutex<Interest>,
     started: Instant,
     /// Rung when there is a new filter.
     inserted: Notify,
@@ -55,6 +57,7 @@ impl Delivery {
             queue: Queue::new(settings.queues.broadcast, settings.queues.direct),
             counters,
             idle: settings.filters.idle,
+            interest: Mutex::new(settings.interest),
             started: Instant::now(),
             inserted: Notify::new(),
             clock: settings.clock.clone(),
@@ -107,6 +110,16 @@ impl Delivery {
         &self.filters
     }
 
+    /// Changes which topics the node asks its peers for.
+    pub(crate) fn set_interest(&self, interest: Interest) {
+        *lock(&self.interest) = interest;
+    }
+
+    /// The bloom that the interest and the filters make.
+    pub(crate) fn bloom(&self) -> Bloom {
+        lock(&self.interest).bloom(read(&self.filters).wanted())
+    }
+
     /// Adds a filter. `lasting`: it does not end by being idle.
     pub(crate) fn insert(&self, filter: Arc<Filter>, lasting: bool) -> FilterId {
         let now = self.now();
@@ -154,7 +167,7 @@ impl Delivery {
     }
 
     /// How long the node has been there.
-    fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         self.started.elapsed()
     }
 

@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     MalformedEnvelope(EnvelopeError),
     #[error("a packet of {length} bytes, at most {limit} are read")]
     PacketTooLarge { length: usize, limit: usize },
+    #[error("more beyond the limits than is tolerated")]
+    OverLimit,
 }
 
 impl From<&Fault> for Exit {

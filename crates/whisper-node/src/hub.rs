@@ -12,7 +12,6 @@ use std::{
 };
 
 use p2p_identity::NodeId;
-use p2p_mux::Sender;
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 use whisper_envelope::{Bloom, Dialect, Envelope};
@@ -25,9 +24,12 @@ use crate::{
     drops::Occurrence,
     filter::Filter,
     gauge::Gauge,
+    historic::Historic,
     id::FilterId,
     interest::Interest,
-    lock::{lock, read},
+    limit::{Excess, Limiter},
+    lock::lock,
+    outlet::Outlet,
     packet::{Rates, RefusedEnvelope},
     queue::Arrival,
     reason::Reason,
@@ -47,7 +49,7 @@ pub(crate) const BATCH: usize = 128;
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
     pub(crate) id: NodeId,
-    pub(crate) sender: Sender,
+    pub(crate) outlet: Arc<Outlet>,
     wake: Arc<Notify>,
 }
 
@@ -63,7 +65,9 @@ pub(crate) struct Hub {
     policies: ByDialect<Policy>,
     links: Mutex<HashMap<Seat, Link>>,
     trusted: Mutex<HashSet<NodeId>>,
-    interest: Mutex<Interest>,
+    limiter: Mutex<Limiter>,
+    /// Who reads requests for old envelopes.
+    pub(crate) historic: Historic,
     pub(crate) learned: Mutex<Learned>,
     /// Rung when something is to expire earlier than all before.
     timer: Notify,
@@ -80,7 +84,8 @@ impl Hub {
             policies: ByDialect::new(|dialect| Wire::of(dialect).policy(&settings.rules.policy)),
             links: Mutex::default(),
             trusted: Mutex::default(),
-            interest: Mutex::new(settings.interest),
+            limiter: Mutex::default(),
+            historic: Historic::default(),
             learned: Mutex::default(),
             timer: Notify::new(),
             settings,
@@ -109,7 +114,8 @@ impl Hub {
     /// What this node says of itself to a new peer.
     pub(crate) fn status(&self, dialect: Dialect) -> Status {
         let confirmations = self.settings.confirmations;
-        Status { confirmations, ..self.with_relay(dialect, Relay::status) }
+        let rates = self.settings.peers.rates.announced();
+        Status { confirmations, rates, ..self.with_relay(dialect, Relay::status) }
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -123,12 +129,12 @@ impl Hub {
         remote: &Remote,
         theirs: Status,
         ours: Status,
-        sender: Sender,
+        outlet: Arc<Outlet>,
         wake: Arc<Notify>,
     ) -> Seated {
         let gauge = self.gauge(remote);
         let seat = self.relay(remote.dialect).join(remote.id, theirs, ours, gauge);
-        lock(&self.links).insert(seat, Link { id: remote.id, sender, wake });
+        lock(&self.links).insert(seat, Link { id: remote.id, outlet, wake });
         Seated { hub: Arc::clone(self), seat }
     }
 
@@ -264,6 +270,13 @@ impl Hub {
         tracing::debug!(%peer, code = refused.code, text = ?refused.text, "envelope refused");
     }
 
+    /// A packet came in of a peer that is limited. An error says that it is beyond its limit.
+    pub(crate) fn handle_packet(&self, remote: &Remote, bytes: usize) -> Result<(), Excess> {
+        let limits = &self.settings.peers.rates;
+        let now = self.delivery.now();
+        lock(&self.limiter).handle_packet(now, limits, &remote.id, remote.ip, bytes)
+    }
+
     /// Changes what the node requires, in all dialects; the sessions tell their peers.
     pub(crate) fn require(&self, change: impl Fn(u32, &mut Requirements)) {
         let now = self.settings.clock.now();
@@ -305,7 +318,7 @@ impl Hub {
 
     /// Changes which topics the node asks its peers for.
     pub(crate) fn set_interest(&self, interest: Interest) {
-        *lock(&self.interest) = interest;
+        self.delivery.set_interest(interest);
         self.follow_filters();
     }
 
@@ -315,8 +328,7 @@ impl Hub {
         let now = self.settings.clock.now();
         for wire in wire::ALL {
             self.with_wakes(wire.dialect, |relay| {
-                let bloom = lock(&self.interest).bloom(read(self.delivery.filters()).wanted());
-                relay.set_bloom(now, bloom);
+                relay.set_bloom(now, self.delivery.bloom());
             });
         }
     }

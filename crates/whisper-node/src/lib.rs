@@ -56,17 +56,20 @@ mod filter;
 mod filters;
 mod gauge;
 mod gauging;
+mod historic;
 mod history;
 mod hub;
 mod id;
 mod interest;
 mod keys;
 mod known;
+mod limit;
 mod lock;
 mod mailbox;
 pub mod metrics;
 mod node;
 mod noting;
+mod outlet;
 pub mod packet;
 mod peer;
 mod pool;
@@ -93,9 +96,11 @@ mod wire;
 pub use admission::{Rejection, SYNC_ALLOWANCE, Verdict};
 pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
 pub use filter::{FilterError, FilterKey, FilterSpec};
+pub use historic::{DirectError, HistoricRequest, Requests};
 pub use id::{FilterId, KeyId, ParseIdError};
 pub use interest::Interest;
 pub use keys::Keys;
+pub use limit::{Rate, RateLimits};
 pub use node::{Node, NodeConfig, NodeError};
 pub use post::{Post, PostError, Recipient};
 pub use reason::Reason;
@@ -106,8 +111,8 @@ pub use settings::{
     Bounds, Clock, FilterSettings, MAX_MESSAGE_SIZE, PeerSettings, Queues, Settings,
 };
 pub use stats::{
-    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, RejectedStats, RelayStats,
-    SessionStats, Stats, WorkStats,
+    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, RejectedStats,
+    RelayStats, SessionStats, Stats, WorkStats,
 };
 pub use watch::Watch;
 pub use whisper::{Info, NoSuchPeer, SettingError, Whisper};

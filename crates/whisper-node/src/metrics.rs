@@ -12,8 +12,8 @@ use p2p_mux::{CodeStats, Drops, Exits, SlotStats};
 use p2p_server::{Found, MemoryUse, Refused, Server};
 
 use crate::{
-    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, Info, RejectedStats, RelayStats,
-    SessionStats, Stats, Whisper, WorkStats,
+    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, Info, LimitStats, RejectedStats,
+    RelayStats, SessionStats, Stats, Whisper, WorkStats,
     metrics::exposition::{Exposition, counter, gauge},
     rpc::{RpcMeter, RpcStats},
 };
@@ -74,7 +74,8 @@ fn info(out: &mut Exposition, info: Info) {
 }
 
 fn whisper(out: &mut Exposition, stats: &Stats) {
-    let Stats { envelopes, rejected, relay, sessions, work, extensions, faults, delivery } = *stats;
+    let Stats { envelopes, rejected, relay, sessions, limits, work, extensions, faults, delivery } =
+        *stats;
     fields!(out, "whisper_envelopes_total", "Envelopes by what became of them on arrival",
         [], "event", envelopes => EnvelopeStats { received, new, known, posted });
     fields!(out, "whisper_envelopes_rejected_total", "Envelopes not taken into the pool",
@@ -86,9 +87,11 @@ fn whisper(out: &mut Exposition, stats: &Stats) {
         [], "event", relay => RelayStats { sent, bundles, deferred, oversized, expired, evicted });
     fields!(out, "whisper_sessions_total", "Sessions, and packets put aside",
     [], "event", sessions => SessionStats {
-        opened, established, ended, unknown_code, second_status, requests_ignored,
+        opened, established, ended, unknown_code, second_status, requests_ignored, requests_full, requests_taken,
         direct_untrusted, direct_too_large, direct_received, direct_sent,
     });
+    fields!(out, "whisper_limits_total", "Limits on what peers send and are sent",
+    [], "event", limits => LimitStats { envelopes, spared, waits, over_peer, over_ip });
     fields!(out, "whisper_work_total", "Work under the rules of others",
         [], "event", work => WorkStats { learned, sealed_for_all, sealed_for_one });
     fields!(out, "whisper_extensions_total", "Packets beyond EIP-627",
@@ -99,7 +102,7 @@ fn whisper(out: &mut Exposition, stats: &Stats) {
     fields!(out, "whisper_faults_total", "Sessions cut for a breach of the protocol",
     [], "reason", faults => FaultStats {
         not_status, status_timeout, empty_status, malformed_status, wrong_version, both_light, bad_work, bad_bloom,
-        malformed_packet, malformed_envelope, packet_too_large,
+        malformed_packet, malformed_envelope, packet_too_large, over_limit,
     });
     fields!(out, "whisper_delivery_total", "Opening of envelopes and delivery to mailboxes",
     [], "event", delivery => DeliveryStats {

@@ -8,7 +8,9 @@ use whisper_envelope::{
 };
 use whisper_pow::{Meter, Miner, Rule, SealError, Target, Task, Work};
 
-use crate::{admission::Rejection, id::KeyId, keys::Keys, stats::WorkCounters};
+use crate::{
+    admission::Rejection, historic::DirectError, id::KeyId, keys::Keys, stats::WorkCounters,
+};
 
 /// Who shall be able to read a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +151,15 @@ pub enum PostError {
     /// The node does not take its own envelope.
     #[error("failed to add envelope: {0}")]
     Rejected(Rejection),
+}
+
+impl From<DirectError> for PostError {
+    fn from(error: DirectError) -> Self {
+        match error {
+            DirectError::NoSuchPeer(id) => Self::NoSuchPeer(id),
+            DirectError::OtherDialect { id, dialect } => Self::OtherDialect { id, dialect },
+        }
+    }
 }
 
 /// A [`Post`] with its keys looked up.

@@ -68,10 +68,18 @@ reasons! {
         SecondStatus = second_status,
         /// A request to a mail server, which this node is not.
         RequestIgnored = requests_ignored,
+        /// A request to the mail server that reads them here, which had too many already.
+        RequestsFull = requests_full,
         /// A direct message from a peer that is not trusted.
         DirectUntrusted = direct_untrusted,
         /// A direct message from a trusted peer that was larger than the node's limit.
         DirectTooLarge = direct_too_large,
+    }
+    limits {
+        /// A packet was dropped because its peer had sent as much as it may.
+        OverPeerLimit = over_peer,
+        /// A packet was dropped because the peers of its IP address had sent as much as they may.
+        OverIpLimit = over_ip,
     }
     extensions {
         /// An acknowledgement of a bundle, or an answer to one, that the peer was not sent, or long
@@ -111,6 +119,8 @@ reasons! {
         MalformedEnvelope = malformed_envelope,
         /// A packet beyond [`MAX_MESSAGE_SIZE`](crate::MAX_MESSAGE_SIZE).
         PacketTooLarge = packet_too_large,
+        /// More beyond the limits on what peers may send than is tolerated.
+        OverLimit = over_limit,
     }
     delivery {
         /// A broadcast envelope found the message queue full, and was not opened.
@@ -175,6 +185,7 @@ impl From<&Fault> for Reason {
             Fault::MalformedPacket { .. } => Self::MalformedPacket,
             Fault::MalformedEnvelope(_) => Self::MalformedEnvelope,
             Fault::PacketTooLarge { .. } => Self::PacketTooLarge,
+            Fault::OverLimit => Self::OverLimit,
         }
     }
 }

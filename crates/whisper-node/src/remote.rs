@@ -1,5 +1,7 @@
 //! Who is at the other end of a session.
 
+use std::net::IpAddr;
+
 use p2p_identity::NodeId;
 use p2p_mux::{Closed, Peer, Reason};
 use whisper_envelope::Dialect;
@@ -24,6 +26,8 @@ pub struct Remote {
     pub dialect: Dialect,
     /// What it calls itself: anybody's words. Empty if it was not asked.
     pub client: String,
+    /// Its IP address, by which it shares a limit with others; `None` where there is no such thing.
+    pub ip: Option<IpAddr>,
     /// Where the session runs on a connection.
     connection: Option<Peer>,
 }
@@ -32,7 +36,7 @@ impl Remote {
     /// A peer of which nothing else is known.
     #[must_use]
     pub fn new(dialect: Dialect, id: NodeId) -> Self {
-        Self { id, dialect, client: String::new(), connection: None }
+        Self { id, dialect, client: String::new(), ip: None, connection: None }
     }
 
     /// Sets [`client`](Self::client).
@@ -42,10 +46,18 @@ impl Remote {
         self
     }
 
+    /// Sets [`ip`](Self::ip).
+    #[must_use]
+    pub fn ip(mut self, ip: IpAddr) -> Self {
+        self.ip = Some(ip);
+        self
+    }
+
     /// The other end of a connection.
     pub(crate) fn of(dialect: Dialect, peer: Peer) -> Self {
         let remote = Self::new(dialect, peer.id()).client(peer.client());
-        Self { connection: Some(peer), ..remote }
+        let ip = peer.remote_addr().map(|addr| addr.ip());
+        Self { ip, connection: Some(peer), ..remote }
     }
 
     /// Whether the peer ended the connection over something that it was sent: as far as its reason

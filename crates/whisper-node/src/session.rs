@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use p2p_mux::{Channel, Exit, Message, Receiver, SendError, Sender};
+use p2p_mux::{Channel, Exit, Message, Receiver, SendError};
 use tokio::{
     sync::Notify,
     task::yield_now,
@@ -25,6 +25,7 @@ use crate::{
     drops::Count,
     fault::Fault,
     hub::{BATCH, Hub},
+    outlet::Outlet,
     reason::Reason,
     relay::{Seat, Transmit},
     remote::Remote,
@@ -35,6 +36,7 @@ use crate::{
 };
 
 mod extensions;
+mod limits;
 
 use extensions::{MAX_ANSWERED, Refused};
 
@@ -51,8 +53,10 @@ struct Session {
     hub: Arc<Hub>,
     wire: &'static Wire,
     remote: Remote,
-    sender: Sender,
+    outlet: Arc<Outlet>,
     wake: Arc<Notify>,
+    /// There are limits on what this peer may send.
+    limited: bool,
     /// What it was sent and has still to acknowledge.
     unconfirmed: Mutex<Unconfirmed>,
 }
@@ -67,8 +71,9 @@ pub(crate) async fn run(hub: Arc<Hub>, remote: Remote, channel: Channel) -> Resu
     let session = Session {
         hub: Arc::clone(&hub),
         wire,
+        limited: hub.settings.peers.rates.apply_to(&id, remote.ip),
         remote,
-        sender,
+        outlet: Arc::new(Outlet::new(sender)),
         wake: Arc::default(),
         unconfirmed: Mutex::default(),
     };
@@ -110,8 +115,11 @@ impl Session {
         if ours.light && theirs.light && self.hub.settings.peers.restrict_light {
             return Err(Fault::BothLight.into());
         }
-        let seated =
-            self.hub.join(&self.remote, theirs, ours, self.sender.clone(), Arc::clone(&self.wake));
+        if let Some(rates) = &theirs.rates {
+            self.outlet.set_rates(rates);
+        }
+        let (outlet, wake) = (Arc::clone(&self.outlet), Arc::clone(&self.wake));
+        let seated = self.hub.join(&self.remote, theirs, ours, outlet, wake);
         self.hub.counters.sessions.established.one();
         let ended = tokio::select! {
             ended = self.read(seated.seat(), &theirs, &mut receiver) => ended,
@@ -145,6 +153,9 @@ impl Session {
                     limit: MAX_PACKET,
                 }
                 .into());
+            }
+            if self.limited && !self.is_within_limits(&message)? {
+                continue;
             }
             self.handle_packet(seat, theirs, message).await?;
         }
@@ -219,6 +230,10 @@ impl Session {
     /// `confirmed`: the peer acknowledges its bundles.
     async fn write(&self, seat: Seat, confirmed: bool) -> Result<(), Ended> {
         loop {
+            // Before the bundle is made, so that what comes meanwhile goes in its place by work.
+            if self.outlet.room().await {
+                self.hub.counters.limits.waits.one();
+            }
             match self.hub.poll_transmit(seat) {
                 Transmit::MinWork(min_work) => {
                     self.send(Kind::MinWork, wire::encode_min_work(min_work)).await?;
@@ -254,7 +269,7 @@ impl Session {
     /// Sends nothing where the dialect has no such packet.
     async fn send(&self, kind: Kind, payload: Bytes) -> Result<(), Ended> {
         if let Some(code) = self.wire.code(kind) {
-            self.sender.send_raw(code, payload).await.map_err(Ended::Send)?;
+            self.outlet.send(code, payload).await.map_err(Ended::Send)?;
         }
         Ok(())
     }

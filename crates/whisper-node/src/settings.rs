@@ -11,7 +11,7 @@ use std::{
 
 use whisper_pow::Work;
 
-use crate::{interest::Interest, rules::Rules};
+use crate::{interest::Interest, limit::RateLimits, rules::Rules};
 
 /// The largest [`Settings::max_message_size`], and the largest packet that is read from a peer, in
 /// bytes.
@@ -65,6 +65,8 @@ pub struct PeerSettings {
     /// Whether a peer that is a light client is refused while this node is one: neither would relay
     /// anything to the other. Default false, as in go-ethereum.
     pub restrict_light: bool,
+    /// How much they may send per second.
+    pub rates: RateLimits,
 }
 
 /// Where the node gets the time from, in seconds since 1970 (UTC).
@@ -185,6 +187,10 @@ impl Default for FilterSettings {
 
 impl Default for PeerSettings {
     fn default() -> Self {
-        Self { status_timeout: Duration::from_secs(5), restrict_light: false }
+        Self {
+            status_timeout: Duration::from_secs(5),
+            restrict_light: false,
+            rates: RateLimits::default(),
+        }
     }
 }

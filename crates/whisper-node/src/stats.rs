@@ -92,6 +92,8 @@ counters! {
         direct_received,
         /// Direct messages sent.
         direct_sent,
+        /// Requests handed to the mail server that reads them here.
+        requests_taken,
     } drops {
         /// Packets of a code this node does not know.
         unknown_code: UnknownCode,
@@ -99,10 +101,29 @@ counters! {
         second_status: SecondStatus,
         /// Requests to a mail server, which this node is not.
         requests_ignored: RequestIgnored,
+        /// Requests to the mail server that reads them here, which had too many already.
+        requests_full: RequestsFull,
         /// Direct messages from peers that are not trusted.
         direct_untrusted: DirectUntrusted,
         /// Direct messages from trusted peers that were larger than the node's limit.
         direct_too_large: DirectTooLarge,
+    }
+}
+
+counters! {
+    /// Limits on what peers send, and on what they are sent: see [`RateLimits`](crate::RateLimits).
+    LimitCounters => LimitStats {
+        /// Well-formed envelopes in the packets that were dropped.
+        envelopes,
+        /// Packets beyond the limits that were read all the same: a peer's requirements, and the like.
+        spared,
+        /// How often this node waited because a peer wants to be sent no more.
+        waits,
+    } drops {
+        /// Packets dropped because their peer had sent as much as it may.
+        over_peer: OverPeerLimit,
+        /// Packets dropped because the peers of their IP address had sent as much as they may.
+        over_ip: OverIpLimit,
     }
 }
 
@@ -170,6 +191,8 @@ counters! {
         malformed_envelope: MalformedEnvelope,
         /// A packet beyond [`MAX_MESSAGE_SIZE`](crate::MAX_MESSAGE_SIZE).
         packet_too_large: PacketTooLarge,
+        /// More beyond the limits on what peers may send than is tolerated.
+        over_limit: OverLimit,
     }
 }
 
@@ -239,6 +262,7 @@ pub(crate) struct Counters {
     pub(crate) envelopes: EnvelopeCounters,
     pub(crate) rejected: RejectedCounters,
     pub(crate) sessions: SessionCounters,
+    pub(crate) limits: LimitCounters,
     pub(crate) work: WorkCounters,
     pub(crate) extensions: ExtensionCounters,
     pub(crate) faults: FaultCounters,
@@ -254,6 +278,7 @@ impl Counters {
             rejected: self.rejected.snapshot(drops),
             relay,
             sessions: self.sessions.snapshot(drops),
+            limits: self.limits.snapshot(drops),
             work: self.work.snapshot(drops),
             extensions: self.extensions.snapshot(drops),
             faults: self.faults.snapshot(drops),
@@ -274,6 +299,8 @@ pub struct Stats {
     pub relay: RelayStats,
     /// Sessions, and packets put aside.
     pub sessions: SessionStats,
+    /// Limits on what peers send and are sent.
+    pub limits: LimitStats,
     /// Work under the rules of others.
     pub work: WorkStats,
     /// Packets beyond EIP-627.

@@ -16,7 +16,7 @@ pub(crate) struct Status {
     pub(crate) light: bool,
     /// Whether it wants bundles to be acknowledged. An extension of status-im, as is all below.
     pub(crate) confirmations: bool,
-    /// How many envelopes it takes.
+    /// How many packets it takes.
     pub(crate) rates: Option<Rates>,
 }
 

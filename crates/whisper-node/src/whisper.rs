@@ -33,7 +33,7 @@ use crate::{
     settings::{MAX_MESSAGE_SIZE, Settings},
     stats::Stats,
     watch::Watch,
-    wire::{self, Kind, Wire},
+    wire,
 };
 
 /// The node's whole Whisper: pool, peers, keys, filters. A handle; clones are the same node.
@@ -264,7 +264,7 @@ impl Whisper {
         let envelope = post.seal(unsealed, &rules, &self.0.miner, &hub.counters.work).await?;
         let hash = *envelope.hash();
         match post.target_peer {
-            Some(id) => self.send_direct(id, &envelope).await?,
+            Some(id) => hub.send_direct(id, &envelope).await?,
             None => {
                 hub.delivery.room(Instant::now() + PATIENCE).await;
                 if let Verdict::Rejected(rejection) = self.inject(envelope) {
@@ -378,20 +378,8 @@ impl Whisper {
         Ok((id, filter))
     }
 
-    async fn send_direct(&self, id: NodeId, envelope: &Envelope) -> Result<(), PostError> {
-        let hub = &self.0.hub;
-        let (seat, link) = hub.link(&id).ok_or(PostError::NoSuchPeer(id))?;
-        let dialect = envelope.dialect();
-        if seat.dialect() != dialect {
-            return Err(PostError::OtherDialect { id, dialect });
-        }
-        let code = Wire::of(dialect).code(Kind::Direct).ok_or(PostError::NoSuchPeer(id))?;
-        link.sender
-            .send_raw(code, envelope.raw().clone())
-            .await
-            .map_err(|_| PostError::NoSuchPeer(id))?;
-        hub.counters.sessions.direct_sent.one();
-        Ok(())
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
     }
 
     fn limits(&self) -> (f64, u32) {

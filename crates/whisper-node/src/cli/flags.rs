@@ -1,10 +1,11 @@
 //! The flags of `whisper-node run`, under the names go-ethereum gave them.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
-use p2p_identity::Enode;
+use p2p_identity::{Enode, NodeId};
 use p2p_server::p2p_discovery::dns::Link;
 use p2p_server::{Nat, NetRestrict};
 use whisper_node::rpc::Namespace;
@@ -80,6 +81,9 @@ pub(crate) struct WhisperFlags {
     /// Remove filters whose messages nobody fetches for so many seconds [default: never]
     #[arg(long = "shh.filteridle", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) shh_filter_idle: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) rates: RateFlags,
 }
 
 /// Who this node is and whom it talks to.
@@ -215,6 +219,44 @@ pub(crate) struct RpcFlags {
     /// Origins that browsers may connect from, comma-separated, or *
     #[arg(long = "ws.origins", value_name = "ORIGINS", value_delimiter = ',')]
     pub(crate) ws_origins: Vec<String>,
+}
+
+/// How much peers may send.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Whisper: limits on peers")]
+pub(crate) struct RateFlags {
+    /// Most packets per second of one peer [default: no limit]
+    #[arg(long = "shh.peerrate", value_name = "N")]
+    pub(crate) shh_peer_rate: Option<NonZeroU32>,
+
+    /// Most bytes per second of one peer [default: no limit]
+    #[arg(long = "shh.peerbytes", value_name = "BYTES")]
+    pub(crate) shh_peer_bytes: Option<NonZeroU32>,
+
+    /// Most packets per second of all peers at one IP address [default: no limit]
+    #[arg(long = "shh.iprate", value_name = "N")]
+    pub(crate) shh_ip_rate: Option<NonZeroU32>,
+
+    /// Most bytes per second of all peers at one IP address [default: no limit]
+    #[arg(long = "shh.ipbytes", value_name = "BYTES")]
+    pub(crate) shh_ip_bytes: Option<NonZeroU32>,
+
+    /// Disconnect a peer after so many packets within a minute beyond these limits
+    #[arg(long = "shh.tolerance", value_name = "N", default_value_t = 100)]
+    pub(crate) shh_tolerance: u32,
+
+    /// Node ids without limits, comma-separated (128 hex digits each)
+    #[arg(long = "shh.unlimited", value_name = "IDS", value_delimiter = ',')]
+    pub(crate) shh_unlimited: Vec<NodeId>,
+
+    /// Networks without limits, comma-separated CIDR masks
+    #[arg(
+        long = "shh.unlimitednets",
+        value_name = "CIDR",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) shh_unlimited_nets: NetRestrict,
 }
 
 /// Whether and where the node's figures are served.

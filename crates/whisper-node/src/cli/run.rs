@@ -10,11 +10,12 @@ use p2p_server::DiscoveryConfig;
 use p2p_server::p2p_discovery::NetworkId;
 use whisper_node::rpc::{HttpConfig, RpcConfig, WsConfig};
 use whisper_node::{
-    FilterSettings, Interest, MAX_MESSAGE_SIZE, Node, NodeConfig, PeerSettings, Rules, Settings,
+    FilterSettings, Interest, MAX_MESSAGE_SIZE, Node, NodeConfig, PeerSettings, Rate, RateLimits,
+    Rules, Settings,
 };
 
 use super::failure::Failure;
-use super::flags::{Flags, NetworkFlags, RpcFlags, WhisperFlags};
+use super::flags::{Flags, NetworkFlags, RateFlags, RpcFlags, WhisperFlags};
 use super::journal;
 use super::stop::stop_signal;
 
@@ -96,9 +97,23 @@ fn whisper_settings(flags: &WhisperFlags) -> Result<Settings, Failure> {
         light: flags.shh_light,
         interest: if flags.shh_filtered { Interest::Filters } else { defaults.interest },
         filters: FilterSettings { idle, ..defaults.filters },
-        peers: PeerSettings { restrict_light: flags.shh_restrict_light, ..defaults.peers },
+        peers: PeerSettings {
+            restrict_light: flags.shh_restrict_light,
+            rates: rate_limits(&flags.rates),
+            ..defaults.peers
+        },
         ..Settings::default()
     })
+}
+
+fn rate_limits(flags: &RateFlags) -> RateLimits {
+    RateLimits {
+        peer: Rate { messages: flags.shh_peer_rate, bytes: flags.shh_peer_bytes },
+        ip: Rate { messages: flags.shh_ip_rate, bytes: flags.shh_ip_bytes },
+        tolerance: Some(flags.shh_tolerance),
+        exempt: flags.shh_unlimited.clone(),
+        exempt_networks: flags.shh_unlimited_nets.clone(),
+    }
 }
 
 /// The node's name as peers and `web3_clientVersion` show it, in the form that go-ethereum uses.

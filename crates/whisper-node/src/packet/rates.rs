@@ -5,8 +5,8 @@ use p2p_mux::rlp::{self, BufMut, Encodable, Item, List};
 
 use super::PacketError;
 
-/// How many envelopes per second a node takes; 0: no limit. What goes beyond, it refuses, and after a
-/// while it parts.
+/// How many packets per second a node takes, whatever is in them; 0: no limit. What goes beyond, it
+/// refuses, and after a while it parts.
 ///
 /// ```
 /// use whisper_node::packet::Rates;

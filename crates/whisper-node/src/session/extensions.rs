@@ -33,7 +33,9 @@ impl Session {
             Kind::Ack => self.handle_ack(Ack::decode(payload)?),
             Kind::Response => self.handle_response(&Response::decode(payload)?),
             Kind::Rates => {
-                self.hub.handle_rates(seat, Rates::decode(payload)?);
+                let rates = Rates::decode(payload)?;
+                self.outlet.set_rates(&rates);
+                self.hub.handle_rates(seat, rates);
                 self.hub.counters.extensions.rates.one();
             }
             Kind::SyncRequest => {
@@ -49,8 +51,8 @@ impl Session {
                 self.note(Reason::CompletionIgnored);
             }
             Kind::Request => {
-                Request::decode(self.wire.dialect, payload)?;
-                self.note(Reason::RequestIgnored);
+                let request = Request::decode(self.wire.dialect, payload)?;
+                self.hub.handle_request(self.remote.id, self.wire.dialect, request);
             }
             Kind::Status | Kind::Envelopes | Kind::MinWork | Kind::Bloom | Kind::Direct => {}
         }
@@ -95,7 +97,7 @@ impl Session {
 
     fn answer(&self, kind: Kind, payload: Bytes) {
         let Some(code) = self.wire.code(kind) else { return };
-        if self.sender.try_send_raw(code, payload).is_err() {
+        if self.outlet.try_send(code, payload).is_err() {
             self.note(Reason::AckUnsent);
         }
     }

@@ -2,16 +2,18 @@
 //! peer or the envelope that it was about.
 
 use crate::support::{
-    HandClock, NOW, RawPeer, TOPIC, bundle, envelope, node, settings, spec, unsealed,
+    HandClock, NOW, RawPeer, TOPIC, bundle, envelope, node, random_id, settings, spec, unsealed,
 };
+use std::num::NonZeroU32;
+
 use bytes::Bytes;
 use p2p_identity::SecretKey;
 use tokio::task::yield_now;
 use whisper_envelope::{Ciphertext, Dialect, Draft, Unsealed};
 use whisper_node::{
     Bloom, Bounds, Dropped, Envelope, FilterKey, FilterSettings, FilterSpec, Interest,
-    MAX_MESSAGE_SIZE, PeerSettings, Queues, Reason, Settings, Topic, Verdict, Whisper,
-    packet::SyncRequest,
+    MAX_MESSAGE_SIZE, PeerSettings, Queues, Rate, RateLimits, Reason, Remote, Settings, Topic,
+    Verdict, Whisper, packet::SyncRequest,
 };
 use whisper_pow::Policy;
 
@@ -142,6 +144,18 @@ async fn put_aside(reason: Reason) -> Whisper {
         "sessions.second_status" => after(node(), 0, &[0xc1, 0x06]).await,
         "sessions.requests_ignored" => after(node(), 126, envelope(b"request").raw()).await,
         "sessions.direct_untrusted" => after(node(), 127, envelope(b"direct").raw()).await,
+        "sessions.requests_full" => {
+            let node = node();
+            let _nobody_reads = node.requests(1);
+            let peer = RawPeer::greeted(&node).await;
+            peer.send(126, envelope(b"1").raw()).await;
+            peer.send(126, envelope(b"2").raw()).await;
+            drop(peer.channel);
+            let _ = peer.session.await.unwrap();
+            node
+        }
+        "limits.over_peer" => after_flood(limited(Some(1), None, Some(100))).await,
+        "limits.over_ip" => after_flood(limited(None, Some(1), Some(100))).await,
         "extensions.unexpected" => after(node(), 11, &hash_of_nothing()).await,
         "extensions.acks_unsent" => after_unread_acks().await,
         "extensions.sync_requests_ignored" => {
@@ -161,6 +175,26 @@ async fn put_aside(reason: Reason) -> Whisper {
         "extensions.malformed" => after(node(), 11, &[0xc0]).await,
         _ => left_behind(reason).await,
     }
+}
+
+/// A node with limits on packets per second.
+fn limited(peer: Option<u32>, ip: Option<u32>, tolerance: Option<u32>) -> Whisper {
+    let of = |most: Option<u32>| Rate { messages: most.and_then(NonZeroU32::new), bytes: None };
+    let rates = RateLimits { peer: of(peer), ip: of(ip), tolerance, ..RateLimits::default() };
+    let peers = PeerSettings { rates, ..PeerSettings::default() };
+    Whisper::new(Settings { peers, ..settings() })
+}
+
+/// A node that a peer has sent two packets at once.
+async fn after_flood(node: Whisper) -> Whisper {
+    let remote = Remote::from(random_id()).ip([10, 0, 0, 1].into());
+    let peer = RawPeer::who_is(&node, remote).after(&[0xc1, 0x06]).await;
+    for payload in [b"1", b"2"] {
+        peer.send_envelopes(&[&envelope(payload)]).await;
+    }
+    drop(peer.channel);
+    let _ = peer.session.await.unwrap(); // it may have been cut
+    node
 }
 
 /// A peer that stays, and says and reads nothing more.
@@ -206,6 +240,7 @@ async fn cut(reason: Reason) -> Whisper {
             let light = Whisper::new(Settings { light: true, peers, ..settings() });
             after_first(light, 0, &[0xc4, 0x06, 0x80, 0x80, 0x01]).await
         }
+        "faults.over_limit" => after_flood(limited(Some(1), None, Some(0))).await,
         "faults.bad_work" => after(node(), 2, &no_number).await,
         "faults.bad_bloom" => after(node(), 3, &[0x80]).await,
         "faults.malformed_packet" => after(node(), 1, &[0x05]).await,
