@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroU32};
 
 use p2p_identity::SecretKey;
 use p2p_mux::{Closed, Exit, Protocol, Reason, rlp::Item};
@@ -10,8 +10,8 @@ use p2p_server::{Config, Event, Events, Server};
 use tokio::sync::mpsc;
 use whisper_envelope::Unsealed;
 use whisper_node::{
-    Clock, Dialect, Envelope, FilterKey, FilterSpec, KeyId, Post, Recipient, Settings, Topic,
-    Verdict, Watch, Whisper,
+    Clock, Dialect, Envelope, FilterKey, FilterSpec, KeyId, PeerSettings, Post, Rate, RateLimits,
+    Recipient, Settings, Topic, Verdict, Watch, Whisper,
 };
 use whisper_pow::{Rule, work};
 
@@ -224,4 +224,29 @@ async fn a_peer_that_sends_nonsense_is_told_why_it_is_cut_off() {
     assert_eq!(next(&mut at_b).await, "still here");
     b.stop().await;
     a.stop().await;
+}
+
+#[tokio::test]
+async fn the_limit_of_an_address_knows_where_a_connection_comes_from() {
+    let rate = Rate { messages: NonZeroU32::new(1), bytes: None };
+    let rates = RateLimits { ip: rate, tolerance: None, ..RateLimits::default() };
+    let peers = PeerSettings { rates, ..PeerSettings::default() };
+    let whisper = Whisper::new(Settings { peers, ..Settings::default() });
+    let node = Server::start(config().protocols(whisper.protocols())).await.unwrap();
+    let many_packets = Protocol::new("shh", 6, 128, |_, mut channel| async move {
+        channel.send_raw(0, vec![0xc1, 0x06]).await?;
+        for _ in 0..50 {
+            channel.send_raw(1, vec![0xc0]).await?;
+        }
+        while channel.recv().await.is_some() {}
+        Ok(())
+    });
+    let peer = config().protocol(many_packets).static_node(node.enode());
+    let peer = Server::start(peer).await.unwrap();
+    while whisper.stats().limits.over_ip == 0 {
+        tokio::task::yield_now().await;
+    }
+    peer.stop().await;
+    node.stop().await;
+    whisper.stop().await;
 }

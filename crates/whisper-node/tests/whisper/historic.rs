@@ -105,3 +105,20 @@ async fn asking_is_trusting_and_needs_a_peer() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn shh_5_has_such_requests_too() {
+    let node = node();
+    let mut requests = node.requests(8);
+    let mut peer = RawPeer::greeted_in_v5(&node).await;
+    let sealed = unsealed_in(Dialect::V5, b"please").seal(0);
+    peer.send(3, sealed.raw()).await;
+    let request = requests.next().await.unwrap();
+    assert_eq!(request.dialect, Dialect::V5);
+    let answer = unsealed_in(Dialect::V5, b"here").seal(0);
+    request.answer(&answer).await.unwrap();
+    assert_eq!(peer.receive().await, (2, answer.raw().clone()));
+    let done = Completion::Done { request: [7; 32], last: None, cursor: None };
+    let no_words = DirectError::OtherDialect { id: peer.id, dialect: Dialect::V5 };
+    assert_eq!(request.complete(&done).await, Err(no_words));
+}
