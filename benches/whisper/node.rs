@@ -67,9 +67,18 @@ pub(crate) fn now() -> u32 {
 
 /// A message of 200 bytes about [`TOPIC`], encrypted.
 pub(crate) fn draft(key: &SymmetricKey) -> Unsealed {
+    draft_about(TOPIC, key)
+}
+
+fn draft_about(topic: Topic, key: &SymmetricKey) -> Unsealed {
     let payload = benches::bytes(200);
     let draft = Draft::new(Dialect::V6, Recipient::Symmetric(key), now());
-    draft.payload(&payload).topic(TOPIC).encrypt(&mut rand::rng()).expect("a good draft")
+    draft.payload(&payload).topic(topic).encrypt(&mut rand::rng()).expect("a good draft")
+}
+
+/// A sealed message about another topic.
+pub(crate) fn about(topic: Topic, key: &SymmetricKey, number: u64) -> Envelope {
+    draft_about(topic, key).seal(number)
 }
 
 /// A sealed message that no other is equal to.

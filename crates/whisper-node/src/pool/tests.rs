@@ -152,18 +152,38 @@ proptest! {
     ) {
         const BUDGET: usize = 3000;
         let (mut pool, mut naive, mut now) = (Pool::new(BUDGET), Naive::default(), NOW);
+        let mut tickets = vec![Ticket::FIRST];
         for (passed, lives, number, size, amount) in arrivals {
             now += passed;
             let topic = whisper_envelope::Topic(*b"prop");
             let unsealed = whisper_envelope::Unsealed::v6(now + lives, 50, topic, &vec![0; size]);
             let (envelope, work) = (unsealed.seal(number), work(amount.into()));
-            pool.admit(now, &envelope, Proven { work, ..proven(0.0) }, None);
+            let admitted = pool.admit(now, &envelope, Proven { work, ..proven(0.0) }, None);
+            if let Admitted::New(ticket) = admitted {
+                tickets.push(ticket);
+            }
             naive.admit(now, BUDGET, envelope, work);
             prop_assert!(pool.bytes() <= BUDGET);
             prop_assert_eq!(hashes(&pool), naive.hashes());
             prop_assert_eq!(pool.bytes(), naive.0.iter().map(|(it, _)| cost(it.raw())).sum::<usize>());
             let first = naive.0.iter().map(|(envelope, _)| envelope.expiry()).min();
             prop_assert_eq!(pool.next_expiry(), first);
+            let order = order(&pool);
+            let walked: Vec<_> = order.iter().map(|ticket| pool.get(*ticket).unwrap().hash()).collect();
+            prop_assert_eq!(walked, naive.hashes());
+            for ticket in &tickets {
+                let below = order.iter().find(|other| *other < ticket);
+                let at_or_below = order.iter().find(|other| *other <= ticket);
+                prop_assert_eq!(pool.below(*ticket), below.copied());
+                prop_assert_eq!(pool.at_or_below(*ticket), at_or_below.copied());
+                prop_assert_eq!(pool.get(*ticket).is_some(), order.contains(ticket));
+            }
         }
     }
+}
+
+/// All tickets of the pool, one after another.
+fn order(pool: &Pool) -> Vec<Ticket> {
+    let first = pool.at_or_below(Ticket::FIRST);
+    std::iter::successors(first, |ticket| pool.below(*ticket)).collect()
 }
