@@ -72,7 +72,13 @@
 //! # What is not here
 //!
 //! Connections and whom to dial. Proof that a node's TCP port is open, or that what a record says is
-//! true. The topic discovery of go-ethereum 1.8, and discv5.
+//! true. The topic discovery of go-ethereum 1.8.
+//!
+//! # Features
+//!
+//! - `tokio` (default): `Discv4`, discv4 on a socket.
+//! - `dns`: `dns::Lists`, lists followed through a DNS resolver.
+//! - `discv5`: `Discv5`, the other protocol, of the crate of that name, as one more source of nodes.
 
 mod address;
 mod bucket;
@@ -83,6 +89,8 @@ mod contact;
 mod discovery;
 #[cfg(feature = "tokio")]
 mod discv4;
+#[cfg(feature = "discv5")]
+mod discv5;
 mod distance;
 pub mod dns;
 mod event;
@@ -101,6 +109,8 @@ pub use config::{Config, GateLimits, NetworkId};
 pub use discovery::Discovery;
 #[cfg(feature = "tokio")]
 pub use discv4::{AskError, BindError, Candidates, Discv4, SocketStats};
+#[cfg(feature = "discv5")]
+pub use discv5::{Discv5, Discv5Error};
 pub use distance::log_distance;
 pub use event::{Busy, Drift, Event, LookupId, Outcome, Unanswered};
 pub use node::Node;

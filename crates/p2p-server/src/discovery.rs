@@ -29,6 +29,12 @@ pub struct DiscoveryConfig {
     pub addr: Option<SocketAddr>,
     /// The settings of discv4, and the id of a network of one's own, which also holds for the lists.
     pub config: p2p_discovery::Config,
+    /// Where discv5 has its UDP socket, which is another one than discv4's. Default: it does not run.
+    #[cfg(feature = "discv5")]
+    pub v5: Option<SocketAddr>,
+    /// The nodes that discv5 begins with.
+    #[cfg(feature = "discv5")]
+    pub v5_boot: Vec<Record>,
     /// Lists in the DNS to take nodes from.
     #[cfg(feature = "dns")]
     pub lists: Vec<p2p_discovery::dns::Link>,
@@ -46,6 +52,10 @@ impl Default for DiscoveryConfig {
             v4: true,
             addr: None,
             config: p2p_discovery::Config::default(),
+            #[cfg(feature = "discv5")]
+            v5: None,
+            #[cfg(feature = "discv5")]
+            v5_boot: Vec::new(),
             #[cfg(feature = "dns")]
             lists: Vec::new(),
             #[cfg(feature = "dns")]
@@ -97,6 +107,8 @@ impl DiscoveryConfig {
 pub(crate) struct Discovery {
     discv4: Option<Discv4>,
     boot: Vec<Enode>,
+    #[cfg(feature = "discv5")]
+    discv5: Option<p2p_discovery::Discv5>,
     #[cfg(feature = "dns")]
     lists: Option<p2p_discovery::dns::Lists>,
     #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "of the lists"))]
@@ -115,6 +127,11 @@ impl Discovery {
             Some(wanted) if wanted.v4 => Some(open(config, wanted, enode, addrs).await?),
             _ => None,
         };
+        #[cfg(feature = "discv5")]
+        let discv5 = match wanted {
+            Some(wanted) => open_v5(config, wanted, enode, addrs).await?,
+            None => None,
+        };
         #[cfg(feature = "dns")]
         let lists = match wanted {
             Some(wanted) if !wanted.lists.is_empty() => Some(p2p_discovery::dns::Lists::start(
@@ -127,6 +144,8 @@ impl Discovery {
         Ok(Self {
             discv4,
             boot: config.nodes.boot.clone(),
+            #[cfg(feature = "discv5")]
+            discv5,
             #[cfg(feature = "dns")]
             lists,
             network: wanted.and_then(|wanted| wanted.config.network),
@@ -139,6 +158,11 @@ impl Discovery {
         #[cfg(feature = "dns")]
         if let Some(lists) = self.lists {
             server.add_candidates(listed(lists, self.network, self.discv4.clone()));
+        }
+        #[cfg(feature = "discv5")]
+        if let Some(discv5) = self.discv5 {
+            let enodes = discv5.candidates().filter_map(async |record| record.enode());
+            server.add_candidates(enodes);
         }
         if let Some(discv4) = self.discv4 {
             server.add_candidates(discv4.candidates().map(|node| node.enode()));
@@ -175,6 +199,24 @@ async fn open(
     let follows = config.nat.external_ip().is_none();
     let settings = wanted.config.clone().follow_peers(wanted.config.follow_peers && follows);
     Ok(Discv4::on(settings, config.key.clone(), &record, socket)?)
+}
+
+/// Opens the socket of discv5, if there is to be one.
+#[cfg(feature = "discv5")]
+async fn open_v5(
+    config: &Config,
+    wanted: &DiscoveryConfig,
+    enode: &Enode,
+    addrs: &[SocketAddr],
+) -> Result<Option<p2p_discovery::Discv5>, StartError> {
+    let Some(addr) = wanted.v5 else { return Ok(None) };
+    let record = first_record(&config.key, config, enode, addrs.first().copied())?;
+    let network = wanted.config.network;
+    let discv5 = p2p_discovery::Discv5::start(network, &config.key, &record, addr).await?;
+    for record in &wanted.v5_boot {
+        discv5.add_boot_node(record)?;
+    }
+    Ok(Some(discv5))
 }
 
 /// The record before anybody else has said anything. An address of which only we think that it is ours

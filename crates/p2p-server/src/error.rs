@@ -50,6 +50,10 @@ pub enum StartError {
     #[cfg(feature = "discovery")]
     #[error(transparent)]
     Discovery(#[from] p2p_discovery::BindError),
+    /// Discv5 does not start.
+    #[cfg(feature = "discv5")]
+    #[error(transparent)]
+    Discv5(#[from] p2p_discovery::Discv5Error),
     /// The lists in the DNS cannot be read at all.
     #[cfg(feature = "dns")]
     #[error(transparent)]

@@ -100,6 +100,7 @@
 //!
 //! - `discovery`: the node takes part in discv4 and dials whom it finds ([`Config::discovery`]). Any
 //!   other source of nodes can be added without it ([`Server::add_candidates`]).
+//! - `discv5`: with it, nodes found by discv5, on a UDP socket of its own.
 //! - `dns`: with it, nodes from signed lists in the DNS.
 //! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise; the first two as geth's
 //!   `admin_nodeInfo` and `admin_peers` show them.

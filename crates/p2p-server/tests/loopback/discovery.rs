@@ -128,3 +128,21 @@ async fn without_discovery_there_is_no_socket_and_a_taken_port_is_an_error() {
     }));
     assert_eq!((gone.await, enode.udp), (Ok(true), taken.port()));
 }
+
+/// A boot node of discv5, and two servers that know only that one and have no discv4.
+#[cfg(feature = "discv5")]
+#[tokio::test]
+async fn discv5_feeds_the_same_dialler() {
+    let record = Record::sign(&key(9), 1, &Content::new()).unwrap();
+    let anywhere = "127.0.0.1:0".parse().unwrap();
+    let boot = p2p_discovery::Discv5::start(None, &key(9), &record, anywhere).await.unwrap();
+    let mut discovery = DiscoveryConfig::new().v4(false);
+    discovery.v5 = Some(anywhere);
+    discovery.v5_boot = vec![boot.record().unwrap()];
+    let first = start(config(1).discovery(discovery.clone())).await;
+    let second = start(config(2).discovery(discovery)).await;
+    until_connected(&first, &[id(2)]).await;
+    until_connected(&second, &[id(1)]).await;
+    assert!(first.discv4().is_none());
+    soon(first.stop()).await;
+}

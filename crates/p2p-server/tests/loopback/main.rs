@@ -9,6 +9,8 @@ mod candidates;
 #[cfg(feature = "discovery")]
 mod discovery;
 mod hostile;
+#[cfg(feature = "dns")]
+mod lists;
 mod peers;
 mod protocols;
 mod refusal;
