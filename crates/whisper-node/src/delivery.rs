@@ -11,12 +11,12 @@ use tokio::{
     task::yield_now,
     time::{Instant, sleep_until, timeout_at},
 };
-use whisper_envelope::{Bloom, Envelope, Message, OpenError};
+use whisper_envelope::{Bloom, Envelope, Message};
 use whisper_pow::Work;
 
 use crate::{
     drops::Occurrence,
-    filter::Filter,
+    filter::{Filter, Opened},
     filters::{Filters, SameKey},
     id::FilterId,
     interest::Interest,
@@ -104,6 +104,11 @@ impl Delivery {
     /// How many arrivals wait to be opened, in the message queue and in the p2p queue.
     pub(crate) fn waiting(&self) -> [usize; 2] {
         self.queue.waiting()
+    }
+
+    /// Whether an envelope waits in one of the queues. Looks at all that wait.
+    pub(crate) fn is_queued(&self, hash: &[u8; 32]) -> bool {
+        self.queue.holds(hash)
     }
 
     pub(crate) fn filters(&self) -> &RwLock<Filters> {
@@ -197,7 +202,7 @@ impl Delivery {
             }
             let Some(filter) = same_key.iter().find(|filter| admits(filter)) else { continue };
             tried = true;
-            match open(filter, &arrival.envelope) {
+            match filter.try_open(&arrival.envelope) {
                 Opened::Message(message) => {
                     self.counters.delivery.opened.one();
                     let filters = same_key.iter().filter(|filter| admits(filter));
@@ -246,27 +251,5 @@ impl Delivery {
 
     fn note(&self, reason: Reason, envelope: &[u8; 32]) {
         self.counters.drops.note(reason, Occurrence::at(self.clock.now()).of(envelope));
-    }
-}
-
-/// What a trial with one key brought.
-enum Opened {
-    Message(Message),
-    /// The key opened it, so it was made by somebody who has the key; but there is nonsense inside.
-    Malformed,
-    NotForUs,
-}
-
-fn open(filter: &Filter, envelope: &Envelope) -> Opened {
-    match filter.open(envelope) {
-        Ok(message) => Opened::Message(message),
-        Err(
-            OpenError::WrongKey
-            | OpenError::NewerVersion { .. }
-            | OpenError::NotSymmetric
-            | OpenError::NotAsymmetric
-            | OpenError::DataTooShort { .. },
-        ) => Opened::NotForUs,
-        Err(_) => Opened::Malformed,
     }
 }

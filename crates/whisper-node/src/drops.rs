@@ -123,6 +123,18 @@ impl Drops {
         };
         Reason::ALL.iter().map(dropped).collect()
     }
+
+    /// What was noted of an envelope and is still kept, in the order in which it happened.
+    pub(crate) fn about(&self, envelope: &[u8; 32]) -> Vec<(Reason, Occurrence)> {
+        let mut found = Vec::new();
+        for reason in Reason::ALL {
+            let last = lock(&self.0[*reason as usize].last);
+            let about = last.iter().filter(|drop| drop.envelope.as_ref() == Some(envelope));
+            found.extend(about.map(|drop| (*reason, *drop)));
+        }
+        found.sort_by_key(|(_, drop)| drop.at);
+        found
+    }
 }
 
 #[cfg(test)]
@@ -153,5 +165,16 @@ mod tests {
         let dropped = all.iter().find(|dropped| dropped.reason == Reason::Expired).unwrap();
         assert_eq!((dropped.count, dropped.last.len()), (101, DROP_SAMPLES));
         assert_eq!((dropped.last[0].at, dropped.last[DROP_SAMPLES - 1].at), (100, 37));
+    }
+
+    #[test]
+    fn what_befell_an_envelope_is_told_in_order() {
+        let drops = Drops::default();
+        drops.note(Reason::ZeroTtl, Occurrence::at(3).of(&[1; 32]));
+        drops.note(Reason::ZeroTtl, Occurrence::at(2).of(&[2; 32]));
+        drops.note(Reason::NotOpened, Occurrence::at(1).of(&[1; 32]));
+        let reasons: Vec<_> =
+            drops.about(&[1; 32]).into_iter().map(|(reason, drop)| (reason, drop.at)).collect();
+        assert_eq!(reasons, [(Reason::NotOpened, 1), (Reason::ZeroTtl, 3)]);
     }
 }

@@ -101,6 +101,14 @@ impl Opener {
     }
 }
 
+/// What a trial with one key brought.
+pub(crate) enum Opened {
+    Message(Message),
+    /// The key opened it, so it was made by somebody who has the key; but there is nonsense inside.
+    Malformed,
+    NotForUs,
+}
+
 /// A filter in use.
 pub(crate) struct Filter {
     opener: Opener,
@@ -109,6 +117,8 @@ pub(crate) struct Filter {
     pub(crate) mailbox: Mailbox,
     /// When its messages were asked for last, in milliseconds of the node's life.
     asked: AtomicU64,
+    /// When it was made, in seconds since 1970.
+    made: u32,
 }
 
 impl Filter {
@@ -119,7 +129,17 @@ impl Filter {
     ) -> Result<Self, FilterError> {
         let opener = Opener::new(spec.key, keys)?;
         let fingerprint = opener.fingerprint();
-        Ok(Self { fingerprint, opener, spec, mailbox, asked: AtomicU64::new(0) })
+        Ok(Self { fingerprint, opener, spec, mailbox, asked: AtomicU64::new(0), made: 0 })
+    }
+
+    /// Says when it was made.
+    pub(crate) fn made_at(self, made: u32) -> Self {
+        Self { made, ..self }
+    }
+
+    /// When it was made, in seconds since 1970.
+    pub(crate) fn made(&self) -> u32 {
+        self.made
     }
 
     pub(crate) fn fingerprint(&self) -> &Fingerprint {
@@ -167,6 +187,21 @@ impl Filter {
         match &self.opener {
             Opener::Symmetric(key) => envelope.open_symmetric(key),
             Opener::Private(pair) => envelope.open_asymmetric(&pair.0),
+        }
+    }
+
+    /// As [`open`](Self::open), told in the words of those who deliver.
+    pub(crate) fn try_open(&self, envelope: &Envelope) -> Opened {
+        match self.open(envelope) {
+            Ok(message) => Opened::Message(message),
+            Err(
+                OpenError::WrongKey
+                | OpenError::NewerVersion { .. }
+                | OpenError::NotSymmetric
+                | OpenError::NotAsymmetric
+                | OpenError::DataTooShort { .. },
+            ) => Opened::NotForUs,
+            Err(_) => Opened::Malformed,
         }
     }
 

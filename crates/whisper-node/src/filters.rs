@@ -112,6 +112,11 @@ impl Filters {
         self.by_id.get(id).map(|held| &held.filter)
     }
 
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&FilterId, &Arc<Filter>)> {
+        self.by_id.iter().map(|(id, held)| (id, &held.filter))
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()

@@ -22,7 +22,6 @@ pub(crate) struct Source {
 
 impl Source {
     /// The second of its arrival.
-    #[allow(dead_code, reason = "the explanations of an envelope ask")]
     pub(crate) fn second(self) -> u32 {
         u32::try_from(self.arrival >> 32).unwrap_or(u32::MAX)
     }
@@ -80,7 +79,6 @@ impl History {
     }
 
     /// The last time that this envelope left. Looks at all that is remembered.
-    #[allow(dead_code, reason = "the explanations of an envelope ask")]
     pub(crate) fn find(&self, place: u32) -> Option<&Gone> {
         self.gone.iter().rev().find(|gone| gone.place == place)
     }

@@ -33,12 +33,14 @@ use crate::{
     packet::{Rates, RefusedEnvelope},
     queue::Arrival,
     reason::Reason,
+    receipt::Refusal,
     relay::{Relay, Seat, Transmit},
     remote::Remote,
     rules::Learned,
     settings::Settings,
     stats::{Counters, RelayStats, Stats},
     status::Status,
+    tracker::Tracker,
     wire::{self, Wire},
 };
 
@@ -59,6 +61,7 @@ pub(crate) struct Hub {
     pub(crate) settings: Settings,
     pub(crate) delivery: Arc<Delivery>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) tracker: Arc<Tracker>,
     pub(crate) stop: CancellationToken,
     /// Envelopes do not translate between dialects.
     relays: ByDialect<Mutex<Relay>>,
@@ -78,6 +81,7 @@ impl Hub {
         let counters = Arc::new(Counters::default());
         Self {
             delivery: Arc::new(Delivery::new(&settings, Arc::clone(&counters))),
+            tracker: Arc::new(Tracker::new(settings.receipts, Arc::clone(&counters))),
             counters,
             stop,
             relays: ByDialect::new(|dialect| Mutex::new(Relay::new(dialect, &settings))),
@@ -102,6 +106,11 @@ impl Hub {
         self.relays.iter().map(|relay| read(&lock(relay))).collect()
     }
 
+    /// Asks the relays of all dialects, that of the newest first, until one has an answer.
+    pub(crate) fn find_in_relays<T>(&self, find: impl Fn(&Relay) -> Option<T>) -> Option<T> {
+        self.relays.iter().find_map(|relay| find(&lock(relay)))
+    }
+
     fn relay(&self, dialect: Dialect) -> MutexGuard<'_, Relay> {
         lock(self.relays.get(dialect))
     }
@@ -113,7 +122,7 @@ impl Hub {
 
     /// What this node says of itself to a new peer.
     pub(crate) fn status(&self, dialect: Dialect) -> Status {
-        let confirmations = self.settings.confirmations;
+        let confirmations = self.settings.receipts.confirmations;
         let rates = self.settings.peers.rates.announced();
         Status { confirmations, rates, ..self.with_relay(dialect, Relay::status) }
     }
@@ -135,7 +144,7 @@ impl Hub {
         let gauge = self.gauge(remote);
         let seat = self.relay(remote.dialect).join(remote.id, theirs, ours, gauge);
         lock(&self.links).insert(seat, Link { id: remote.id, outlet, wake });
-        Seated { hub: Arc::clone(self), seat }
+        Seated { hub: Arc::clone(self), seat, remote: remote.clone() }
     }
 
     /// Takes a batch of envelopes from a peer. One verdict for each, in order.
@@ -257,6 +266,7 @@ impl Hub {
     /// A peer acknowledged that it took these envelopes. The one place where all of that arrives.
     pub(crate) fn handle_acknowledged(&self, peer: &NodeId, envelopes: &[[u8; 32]]) {
         self.counters.extensions.acks.one();
+        self.tracker.handle_acknowledged(peer, envelopes);
         tracing::trace!(%peer, envelopes = envelopes.len(), "bundle acknowledged");
     }
 
@@ -268,6 +278,8 @@ impl Hub {
             self.counters.extensions.refused_for_the_clock.one();
         }
         tracing::debug!(%peer, code = refused.code, text = ?refused.text, "envelope refused");
+        let why = Refusal::Answered { code: refused.code, text: refused.text.clone() };
+        self.tracker.handle_refused(peer, &refused.hash, why);
     }
 
     /// A packet came in of a peer that is limited. An error says that it is beyond its limit.
@@ -377,6 +389,7 @@ impl Hub {
         const LONGEST: u32 = 60;
         loop {
             let now = self.settings.clock.now();
+            self.end_posts(now);
             let next = wire::ALL.iter().filter_map(|wire| {
                 let mut next = None;
                 self.with_wakes(wire.dialect, |relay| next = relay.handle_timeout(now));
@@ -410,11 +423,15 @@ impl Hub {
     }
 }
 
+/// What a peer says that ends the connection over something that it was sent.
+const CUT: Refusal = Refusal::Disconnected(p2p_mux::Reason::Subprotocol);
+
 /// A peer's seat, given up when this is dropped, however its session ended.
 #[derive(Debug)]
 pub(crate) struct Seated {
     hub: Arc<Hub>,
     seat: Seat,
+    remote: Remote,
 }
 
 impl Seated {
@@ -428,5 +445,7 @@ impl Drop for Seated {
         // In this order: a seat is given to another only when nothing of this peer is left on it.
         lock(&self.hub.links).remove(&self.seat);
         self.hub.relay(self.seat.dialect()).leave(self.seat);
+        let why = self.remote.has_cut_us().then_some(CUT);
+        self.hub.tracker.handle_left(&self.remote.id, why.as_ref());
     }
 }

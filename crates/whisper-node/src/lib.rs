@@ -51,6 +51,8 @@ mod delivered;
 mod delivery;
 mod describe;
 mod drops;
+mod explain;
+mod explanation;
 mod fault;
 mod filter;
 mod filters;
@@ -74,8 +76,11 @@ pub mod packet;
 mod peer;
 mod pool;
 mod post;
+mod posting;
 mod queue;
 mod reason;
+mod receipt;
+mod receipts;
 mod received;
 mod relay;
 mod remote;
@@ -88,6 +93,8 @@ mod stats;
 mod status;
 #[cfg(test)]
 mod testing;
+mod trace;
+mod tracker;
 mod unconfirmed;
 mod watch;
 mod whisper;
@@ -95,6 +102,8 @@ mod wire;
 
 pub use admission::{Rejection, SYNC_ALLOWANCE, Verdict};
 pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
+pub use explain::EXPLAINED_FILTERS;
+pub use explanation::{Explanation, FilterOutcome, FilterTrace, Pooled, Whereabouts};
 pub use filter::{FilterError, FilterKey, FilterSpec};
 pub use historic::{DirectError, HistoricRequest, Requests};
 pub use id::{FilterId, KeyId, ParseIdError};
@@ -102,8 +111,11 @@ pub use interest::Interest;
 pub use keys::Keys;
 pub use limit::{Rate, RateLimits};
 pub use node::{Node, NodeConfig, NodeError};
+pub use peer::NotSent;
 pub use post::{Post, PostError, Recipient};
 pub use reason::Reason;
+pub use receipt::{Ending, Nobody, Progress, Receipt, ReceiptState, Refusal, Unwanted};
+pub use receipts::ReceiptSettings;
 pub use received::Received;
 pub use remote::Remote;
 pub use rules::{PeerRule, Rules, Sealing};
@@ -111,9 +123,10 @@ pub use settings::{
     Bounds, Clock, FilterSettings, MAX_MESSAGE_SIZE, PeerSettings, Queues, Settings,
 };
 pub use stats::{
-    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, RejectedStats,
+    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, PostStats, RejectedStats,
     RelayStats, SessionStats, Stats, WorkStats,
 };
+pub use trace::{Bringer, PeerTrace};
 pub use watch::Watch;
 pub use whisper::{Info, NoSuchPeer, SettingError, Whisper};
 #[doc(no_inline)]

@@ -69,6 +69,11 @@ impl Mailbox {
         Put::Stored { dropped }
     }
 
+    /// Whether the message of this envelope waits here.
+    pub(crate) fn holds(&self, hash: &[u8; 32]) -> bool {
+        lock(&self.contents).hashes.contains(hash)
+    }
+
     /// Takes all messages out, the oldest first.
     pub(crate) fn drain(&self) -> Vec<Arc<Received>> {
         let mut contents = lock(&self.contents);

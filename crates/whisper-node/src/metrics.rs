@@ -12,8 +12,8 @@ use p2p_mux::{CodeStats, Drops, Exits, SlotStats};
 use p2p_server::{Found, MemoryUse, Refused, Server};
 
 use crate::{
-    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, Info, LimitStats, RejectedStats,
-    RelayStats, SessionStats, Stats, Whisper, WorkStats,
+    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, Info, LimitStats, PostStats,
+    RejectedStats, RelayStats, SessionStats, Stats, Whisper, WorkStats,
     metrics::exposition::{Exposition, counter, gauge},
     rpc::{RpcMeter, RpcStats},
 };
@@ -74,8 +74,18 @@ fn info(out: &mut Exposition, info: Info) {
 }
 
 fn whisper(out: &mut Exposition, stats: &Stats) {
-    let Stats { envelopes, rejected, relay, sessions, limits, work, extensions, faults, delivery } =
-        *stats;
+    let Stats {
+        envelopes,
+        rejected,
+        relay,
+        sessions,
+        limits,
+        work,
+        extensions,
+        faults,
+        delivery,
+        posts,
+    } = *stats;
     fields!(out, "whisper_envelopes_total", "Envelopes by what became of them on arrival",
         [], "event", envelopes => EnvelopeStats { received, new, known, posted });
     fields!(out, "whisper_envelopes_rejected_total", "Envelopes not taken into the pool",
@@ -85,6 +95,10 @@ fn whisper(out: &mut Exposition, stats: &Stats) {
     });
     fields!(out, "whisper_relay_total", "What the relay and the pool did",
         [], "event", relay => RelayStats { sent, bundles, deferred, oversized, expired, evicted });
+    fields!(out, "whisper_posts_total", "Posts by how they ended",
+    [], "ending", posts => PostStats {
+        delivered, refused, left, nobody, expired, evicted, untracked, stopped,
+    });
     fields!(out, "whisper_sessions_total", "Sessions, and packets put aside",
     [], "event", sessions => SessionStats {
         opened, established, ended, unknown_code, second_status, requests_ignored, requests_full, requests_taken,

@@ -52,11 +52,14 @@ impl Hub {
         }
     }
 
-    /// Notes what left the pool.
+    /// Notes what left the pool, and ends posts that were evicted.
     pub(crate) fn handle_lost(&self, lost: &[Lost]) {
         for lost in lost {
             let reason = if lost.evicted { Reason::Evicted } else { Reason::EndOfLife };
             self.counters.drops.note(reason, Occurrence::at(lost.at).of(&lost.hash));
+            if lost.evicted {
+                self.tracker.handle_evicted(&lost.hash);
+            }
         }
     }
 

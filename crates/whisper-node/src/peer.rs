@@ -7,7 +7,7 @@ use whisper_pow::Work;
 
 use crate::{
     gauge::Gauge,
-    known::Known,
+    known::{Known, Passed},
     packet::Rates,
     pool::{Entry, Pool, Ticket},
     rescan::Rescan,
@@ -38,12 +38,30 @@ const LOOKS: usize = 512;
 pub(crate) struct Bundle {
     /// Highest work first; together below the peer's packet limit.
     pub(crate) envelopes: Packed,
+    /// The hashes of those that were made here.
+    pub(crate) own: Vec<[u8; 32]>,
     /// The hashes of those that were skipped for good because one alone is beyond the limit.
     pub(crate) oversized: Vec<[u8; 32]>,
     /// There may be more to send.
     pub(crate) more: bool,
     /// There will be more to look at after so many seconds.
     pub(crate) later: Option<u32>,
+}
+
+/// Why a peer was not sent an envelope that is in the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotSent {
+    /// Its topic is outside of what the peer asks for.
+    OutsideBloom,
+    /// Its work is below what the peer demands, under the peer's rule as far as that is known.
+    LowWork,
+    /// It alone is more than any peer takes in one packet.
+    Oversized,
+    /// This node is a light client, which sends only what was made here.
+    LightClient,
+    /// Its turn has not come: others have more work, or the peer is slow to read.
+    Pending,
 }
 
 /// A connected peer, without its connection.
@@ -120,7 +138,7 @@ impl Peer {
 
     /// The peer sent an envelope that is in the pool already.
     pub(crate) fn handle_known(&mut self, ticket: Ticket) {
-        self.known.set(ticket.slot(), true);
+        self.known.add(ticket.slot(), Passed::RECEIVED);
     }
 
     /// The envelope came into the pool; `sample` is its bloom as [`sample_of`] makes it, the same for
@@ -132,7 +150,7 @@ impl Peer {
         sample: &Bloom,
         from_it: bool,
     ) -> bool {
-        self.known.set(ticket.slot(), from_it);
+        self.handle_withheld(ticket, from_it);
         if from_it || !self.wants(entry, sample) {
             return false;
         }
@@ -147,7 +165,8 @@ impl Peer {
 
     /// The envelope came into the pool, and is not to be sent as things are.
     pub(crate) fn handle_withheld(&mut self, ticket: Ticket, from_it: bool) {
-        self.known.set(ticket.slot(), from_it);
+        let passed = if from_it { Passed::RECEIVED } else { Passed::NOTHING };
+        self.known.set(ticket.slot(), passed);
     }
 
     /// Takes the next bundle, highest work first. Nothing in it is given out a second time.
@@ -177,9 +196,12 @@ impl Peer {
                 } else {
                     let expected = waiting.saturating_mul(size).min(BUNDLE_TARGET);
                     bundle.envelopes.push(entry.raw(), expected);
+                    if entry.is_own() {
+                        bundle.own.push(entry.hash());
+                    }
                     self.gauge.handle_sent(now, entry.proof(), self.status.min_work);
                 }
-                self.known.set(ticket.slot(), true);
+                self.known.set(ticket.slot(), Passed::SENT);
             }
             self.skip(pool, ticket);
         }
@@ -199,6 +221,31 @@ impl Peer {
         if self.behind.is_some_and(|behind| behind >= ticket) {
             self.behind = pool.below(ticket);
         }
+    }
+
+    /// What passed of a pooled envelope between this node and the peer, and if nothing did, why.
+    pub(crate) fn explain(
+        &self,
+        ticket: Ticket,
+        entry: &Entry,
+        sample: &Bloom,
+    ) -> (Passed, Option<NotSent>) {
+        let passed = self.known.get(ticket.slot());
+        // Those that are too large were marked, so that they are not looked at again.
+        if entry.raw().len() > PACKET_LIMIT && !passed.received {
+            return (Passed::NOTHING, Some(NotSent::Oversized));
+        }
+        if passed != Passed::NOTHING {
+            return (passed, None);
+        }
+        let not_sent = if !self.status.bloom.contains(sample) {
+            NotSent::OutsideBloom
+        } else if self.gauge.work(entry) < self.status.min_work {
+            NotSent::LowWork
+        } else {
+            NotSent::Pending
+        };
+        (passed, Some(not_sent))
     }
 
     fn wants(&self, entry: &Entry, sample: &Bloom) -> bool {

@@ -113,7 +113,6 @@ impl Pool {
 
     /// The ticket of the envelope with this hash. To be asked by people: hashes an envelope if it
     /// finds one.
-    #[allow(dead_code, reason = "the explanations of an envelope ask")]
     pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<Ticket> {
         self.find_by(hash, |entry| entry.hash() == *hash)
     }
@@ -170,7 +169,6 @@ impl Pool {
     }
 
     /// When this envelope left the pool, and where it came from, while that is remembered.
-    #[allow(dead_code, reason = "the explanations of an envelope ask")]
     pub(crate) fn gone(&self, hash: &[u8; 32]) -> Option<&Gone> {
         self.history.find(self.place(hash))
     }

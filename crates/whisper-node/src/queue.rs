@@ -96,6 +96,14 @@ impl Queue {
         pushed
     }
 
+    /// Whether an envelope waits in one of them. Looks at all that wait.
+    pub(crate) fn holds(&self, hash: &[u8; 32]) -> bool {
+        let holds = |queue: &Mutex<Bounded>| {
+            lock(queue).arrivals.iter().any(|arrival| arrival.envelope.hash() == hash)
+        };
+        holds(&self.direct) || holds(&self.broadcast)
+    }
+
     /// Takes the next arrival, direct ones first three times of four; waits for one. `None` after
     /// [`close`](Self::close).
     pub(crate) async fn pop(&self) -> Option<Arrival> {

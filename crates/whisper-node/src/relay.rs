@@ -43,8 +43,9 @@ pub(crate) enum Transmit {
     MinWork(Work),
     /// The node's bloom changed.
     Bloom(Bloom),
-    /// Envelopes, highest work first, together below the peer's packet limit.
-    Envelopes(Packed),
+    /// Envelopes, highest work first, together below the peer's packet limit; and the hashes of those
+    /// that were made here.
+    Envelopes(Packed, Vec<[u8; 32]>),
     /// Nothing was found yet: ask again soon, and let others have the machine meanwhile.
     Again,
     /// As [`Idle`](Self::Idle), but for so many seconds at most.
@@ -52,6 +53,8 @@ pub(crate) enum Transmit {
     /// Nothing to do until [`Relay::poll_wake`] names the peer.
     Idle,
 }
+
+mod tracing;
 
 /// How many stays are remembered after they ended.
 const DEPARTED: usize = 1024;
@@ -68,7 +71,6 @@ pub(crate) struct Unsent {
 
 /// Who sat on a seat, and which arrivals fell into that time.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "the explanations of an envelope ask")]
 struct Stay {
     id: NodeId,
     index: usize,
@@ -76,7 +78,6 @@ struct Stay {
     until: u64,
 }
 
-#[allow(dead_code, reason = "the explanations of an envelope ask")]
 impl Stay {
     fn covers(&self, source: Source) -> bool {
         source.from.is_some_and(|from| from as usize == self.index)
@@ -350,7 +351,7 @@ impl Relay {
         if !bundle.envelopes.is_empty() {
             self.stats.sent += bundle.envelopes.len() as u64;
             self.stats.bundles += 1;
-            return Transmit::Envelopes(bundle.envelopes);
+            return Transmit::Envelopes(bundle.envelopes, bundle.own);
         }
         seated.idle = !bundle.more;
         match bundle.later {

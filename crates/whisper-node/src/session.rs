@@ -241,7 +241,7 @@ impl Session {
                 Transmit::Bloom(bloom) => {
                     self.send(Kind::Bloom, wire::encode_bloom(&bloom)).await?;
                 }
-                Transmit::Envelopes(envelopes) => {
+                Transmit::Envelopes(envelopes, own) => {
                     let hashes = if confirmed { envelopes.hashes() } else { Vec::new() };
                     for packet in (self.wire.encode_envelopes)(envelopes) {
                         if confirmed {
@@ -249,6 +249,7 @@ impl Session {
                         }
                         self.send(Kind::Envelopes, packet).await?;
                     }
+                    self.hub.tracker.handle_handed(&self.remote.id, confirmed, &own);
                 }
                 Transmit::Again => yield_now().await,
                 Transmit::Later(seconds) => {

@@ -11,7 +11,7 @@ use std::{
 
 use whisper_pow::Work;
 
-use crate::{interest::Interest, limit::RateLimits, rules::Rules};
+use crate::{interest::Interest, limit::RateLimits, receipts::ReceiptSettings, rules::Rules};
 
 /// The largest [`Settings::max_message_size`], and the largest packet that is read from a peer, in
 /// bytes.
@@ -126,11 +126,8 @@ pub struct Settings {
     pub queues: Queues,
     /// Filters, and who opens envelopes for them.
     pub filters: FilterSettings,
-    /// Whether to ask the peers to acknowledge what they are sent, as nodes of status-im can: what
-    /// they refuse, they say, and delivery receipts rest on their word. Costs a hash of every bundle
-    /// and a packet for each at both ends. Default off: the status is go-ethereum's. A peer that asks
-    /// for it is always served.
-    pub confirmations: bool,
+    /// Delivery receipts: when a post counts as delivered.
+    pub receipts: ReceiptSettings,
     /// What peers may do.
     pub peers: PeerSettings,
     /// Whether the node is a light client: it sends what is posted here, relays nothing, and says so
@@ -158,7 +155,7 @@ impl Default for Settings {
             pool_bytes: 256 * MIB,
             queues: Queues::default(),
             filters: FilterSettings::default(),
-            confirmations: false,
+            receipts: ReceiptSettings::default(),
             peers: PeerSettings::default(),
             light: false,
             clock: Clock::system(),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     drops::{Count, Drops},
     reason::Reason,
+    receipt::Ending,
 };
 
 /// Counts what happens, and shows it beside what did not: `drops` are counted elsewhere, with their
@@ -197,6 +198,44 @@ counters! {
 }
 
 counters! {
+    /// Posts by how they ended ([`Ending`]).
+    PostCounters => PostStats {
+        /// [`Ending::Delivered`].
+        delivered,
+        /// [`Ending::Refused`].
+        refused,
+        /// [`Ending::Left`].
+        left,
+        /// [`Ending::Nobody`].
+        nobody,
+        /// [`Ending::Expired`].
+        expired,
+        /// [`Ending::Evicted`].
+        evicted,
+        /// [`Ending::Untracked`].
+        untracked,
+        /// [`Ending::Stopped`].
+        stopped,
+    } drops {}
+}
+
+impl PostCounters {
+    pub(crate) fn count(&self, ending: &Ending) {
+        match ending {
+            Ending::Delivered { .. } => &self.delivered,
+            Ending::Refused { .. } => &self.refused,
+            Ending::Left { .. } => &self.left,
+            Ending::Nobody(_) => &self.nobody,
+            Ending::Expired { .. } => &self.expired,
+            Ending::Evicted { .. } => &self.evicted,
+            Ending::Untracked => &self.untracked,
+            Ending::Stopped => &self.stopped,
+        }
+        .one();
+    }
+}
+
+counters! {
     /// Opening of envelopes and delivery to mailboxes.
     DeliveryCounters => DeliveryStats {
         /// Envelopes opened by the key of some filter.
@@ -267,6 +306,7 @@ pub(crate) struct Counters {
     pub(crate) extensions: ExtensionCounters,
     pub(crate) faults: FaultCounters,
     pub(crate) delivery: DeliveryCounters,
+    pub(crate) posts: PostCounters,
     pub(crate) drops: Drops,
 }
 
@@ -283,6 +323,7 @@ impl Counters {
             extensions: self.extensions.snapshot(drops),
             faults: self.faults.snapshot(drops),
             delivery: self.delivery.snapshot(drops),
+            posts: self.posts.snapshot(drops),
         }
     }
 }
@@ -309,4 +350,6 @@ pub struct Stats {
     pub faults: FaultStats,
     /// Opening and delivery.
     pub delivery: DeliveryStats,
+    /// Posts by how they ended.
+    pub posts: PostStats,
 }

@@ -18,6 +18,7 @@ use crate::{
     delivery::PATIENCE,
     describe,
     drops::Dropped,
+    explanation::Explanation,
     filter::{Filter, FilterError, FilterSpec},
     hub::Hub,
     id::FilterId,
@@ -27,6 +28,7 @@ use crate::{
     mailbox::Mailbox,
     pool::Entry,
     post::{Post, PostError},
+    receipt::Receipt,
     received::Received,
     remote::Remote,
     session,
@@ -111,11 +113,14 @@ impl Whisper {
         tasks.spawn(async move { stopped.run_until_cancelled(timer).await });
         let (idle, stopped) = (Arc::clone(&hub).remove_idle_filters(), stop.clone());
         tasks.spawn(async move { stopped.run_until_cancelled(idle).await });
-        let delivery = Arc::clone(&hub.delivery);
+        let (tracker, stopped) = (Arc::clone(&hub.tracker).run(), stop.clone());
+        tasks.spawn(async move { stopped.run_until_cancelled(tracker).await });
+        let (delivery, tracker) = (Arc::clone(&hub.delivery), Arc::clone(&hub.tracker));
         let stopped = stop.clone();
         tasks.spawn(async move {
             stopped.cancelled().await;
             delivery.close();
+            tracker.stop();
         });
         let shared = Shared {
             hub,
@@ -243,14 +248,15 @@ impl Whisper {
     }
 
     /// Encrypts a message, does its proof of work, and sends it: to the pool, and so to all peers
-    /// and to the filters here; or to [`Post::target_peer`] alone. Returns the envelope's hash.
+    /// and to the filters here; or to [`Post::target_peer`] alone. Returns a receipt,
+    /// which has the envelope's hash and tells what becomes of it.
     ///
     /// The work is done on threads of its own. Dropping the future stops it.
     ///
     /// # Errors
     ///
     /// [`PostError`], and nothing is sent.
-    pub async fn post(&self, post: Post) -> Result<[u8; 32], PostError> {
+    pub async fn post(&self, post: Post) -> Result<Receipt, PostError> {
         let hub = &self.0.hub;
         let unsealed = post.encrypt(hub.settings.clock.now(), &self.0.keys)?;
         let (min_work, max_message_size) = self.limits();
@@ -262,17 +268,27 @@ impl Whisper {
         }
         let rules = hub.seal_rules(post.dialect);
         let envelope = post.seal(unsealed, &rules, &self.0.miner, &hub.counters.work).await?;
-        let hash = *envelope.hash();
-        match post.target_peer {
-            Some(id) => hub.send_direct(id, &envelope).await?,
-            None => {
-                hub.delivery.room(Instant::now() + PATIENCE).await;
-                if let Verdict::Rejected(rejection) = self.inject(envelope) {
-                    return Err(PostError::Rejected(rejection));
-                }
-            }
+        if let Some(id) = post.target_peer {
+            return Ok(hub.post_direct(id, &envelope).await?);
         }
-        Ok(hash)
+        hub.delivery.room(Instant::now() + PATIENCE).await;
+        hub.publish(envelope).map_err(PostError::Rejected)
+    }
+
+    /// The receipt of an envelope that was posted here, while it is remembered
+    /// ([`ReceiptSettings::tracked`](crate::ReceiptSettings::tracked)).
+    #[must_use]
+    pub fn receipt(&self, hash: &[u8; 32]) -> Option<Receipt> {
+        self.0.hub.receipt(hash)
+    }
+
+    /// What happened to an envelope here: who brought it, who has it and who was not sent it and why,
+    /// what the filters made of it, whether it was refused. Costs a look at each peer and a trial of
+    /// each filter on its topic, of which there may be [`EXPLAINED_FILTERS`](crate::EXPLAINED_FILTERS)
+    /// at most; nothing is spent on it before.
+    #[must_use]
+    pub fn explain(&self, hash: &[u8; 32]) -> Explanation {
+        self.0.hub.explain(hash)
     }
 
     /// Takes an envelope that was sealed elsewhere, as if it had been posted here. It has to meet
@@ -370,7 +386,8 @@ impl Whisper {
         lasting: bool,
     ) -> Result<(FilterId, Arc<Filter>), FilterError> {
         let mailbox = Mailbox::new(self.0.hub.settings.filters.mailbox);
-        let filter = Arc::new(Filter::new(spec, &self.0.keys, mailbox)?);
+        let filter = Filter::new(spec, &self.0.keys, mailbox)?;
+        let filter = Arc::new(filter.made_at(self.0.hub.settings.clock.now()));
         let id = self.0.hub.insert_filter(Arc::clone(&filter), lasting);
         if self.0.hub.stop.is_cancelled() {
             filter.mailbox.close(); // the others were closed when the node stopped

@@ -174,7 +174,7 @@ async fn a_client_that_does_not_read_loses_messages_and_holds_up_nobody() {
         assert!(posted < 2000, "whatever waits for the idle client is bounded");
         let hash = node.whisper.post(post.clone()).await.unwrap();
         let pushed = notification(&mut client).await;
-        assert_eq!(pushed["result"]["hash"], format!("0x{}", hex::encode(hash)));
+        assert_eq!(pushed["result"]["hash"], format!("0x{}", hex::encode(hash.hash())));
     }
     assert_eq!(node.result("shh_version", json!([])).await, "6.0");
     drop(idle);

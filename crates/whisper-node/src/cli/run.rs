@@ -11,7 +11,7 @@ use p2p_server::p2p_discovery::NetworkId;
 use whisper_node::rpc::{HttpConfig, RpcConfig, WsConfig};
 use whisper_node::{
     FilterSettings, Interest, MAX_MESSAGE_SIZE, Node, NodeConfig, PeerSettings, Rate, RateLimits,
-    Rules, Settings,
+    ReceiptSettings, Rules, Settings,
 };
 
 use super::failure::Failure;
@@ -93,7 +93,10 @@ fn whisper_settings(flags: &WhisperFlags) -> Result<Settings, Failure> {
         min_work,
         max_message_size,
         rules,
-        confirmations: flags.shh_confirmations,
+        receipts: ReceiptSettings {
+            confirmations: flags.shh_confirmations,
+            ..ReceiptSettings::default()
+        },
         light: flags.shh_light,
         interest: if flags.shh_filtered { Interest::Filters } else { defaults.interest },
         filters: FilterSettings { idle, ..defaults.filters },

@@ -34,7 +34,7 @@ fn bundles(relay: &mut Relay, seat: Seat) -> Vec<Vec<Envelope>> {
     let mut bundles = Vec::new();
     loop {
         match relay.poll_transmit(NOW, seat) {
-            Transmit::Envelopes(bundle) => bundles.push(unpacked(bundle)),
+            Transmit::Envelopes(bundle, _) => bundles.push(unpacked(bundle)),
             Transmit::Again => {}
             Transmit::Idle => return bundles,
             other => panic!("not asked for: {other:?}"),
@@ -77,7 +77,7 @@ fn what_comes_while_a_late_joiner_catches_up_is_sent_once_in_order() {
         admit(&mut relay, None, number, 1.0 + number as f64);
     }
     let seat = join(&mut relay, eager());
-    let Transmit::Envelopes(first) = relay.poll_transmit(NOW, seat) else { panic!("nothing") };
+    let Transmit::Envelopes(first, _) = relay.poll_transmit(NOW, seat) else { panic!("nothing") };
     let first = unpacked(first);
     admit(&mut relay, None, 5000, 1e6);
     admit(&mut relay, None, 5001, 0.5);
@@ -156,7 +156,7 @@ fn a_peer_that_changes_its_mind_without_end_waits_and_misses_nothing() {
     assert!(matches!(relay.poll_transmit(NOW, seat), Transmit::Later(1..)));
     relay.handle_bloom(seat, Bloom::FULL);
     let Transmit::Later(seconds) = relay.poll_transmit(NOW, seat) else { panic!("at once") };
-    let Transmit::Envelopes(bundle) = relay.poll_transmit(NOW + seconds, seat) else {
+    let Transmit::Envelopes(bundle, _) = relay.poll_transmit(NOW + seconds, seat) else {
         panic!("not even after {seconds} s")
     };
     assert_eq!(unpacked(bundle).len(), 1);

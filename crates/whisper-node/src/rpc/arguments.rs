@@ -46,6 +46,18 @@ impl<'a> Arguments<'a> {
             _ => Err(CallError::MissingArgument { index }),
         }
     }
+
+    /// The next argument, which may be missing or null.
+    pub(super) fn optional<T: FromJson>(&mut self) -> Result<Option<T>, CallError> {
+        let index = self.next;
+        self.next += 1;
+        match self.items.get(index) {
+            Some(json) if !is_null(json) => {
+                T::from_json(json).map(Some).map_err(|unfit| CallError::Argument { index, unfit })
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -69,6 +69,8 @@ pub(super) enum CallError {
     // Messages and filters.
     #[error("invalid bloom filter size: {size}")]
     BloomSize { size: usize },
+    #[error("invalid hash size: {size}")]
+    HashSize { size: usize },
     #[error("filter not found")]
     NoSuchFilter,
     #[error("Unsubscribe: Invalid ID")]

@@ -1,7 +1,10 @@
 //! The namespace `shh`: Whisper.
 
+mod explain;
+mod explanation;
 mod keys;
 mod messages;
+mod receipt;
 mod settings;
 mod subscription;
 mod types;
@@ -28,6 +31,7 @@ pub(super) fn module(
     settings::register(&mut module)?;
     keys::register(&mut module)?;
     messages::register(&mut module)?;
+    explain::register(&mut module)?;
     subscription::register(&mut module)?;
     Ok(module.remove_context())
 }

@@ -119,7 +119,7 @@ async fn posted_to_one_peer() {
         tokio::task::yield_now().await;
     }
     let direct = |peer| Post { target_peer: Some(peer), ..post(&a, b"you alone") };
-    let hash = a.post(direct(joined.ids[0])).await.unwrap();
+    let hash = a.post(direct(joined.ids[0])).await.unwrap().hash();
     let received = at_b.next().await.unwrap();
     assert_eq!((&received.message.payload[..], received.hash), (&b"you alone"[..], hash));
     assert!(received.direct);

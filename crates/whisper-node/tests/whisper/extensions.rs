@@ -6,7 +6,7 @@ use crate::support::{
 use bytes::Bytes;
 use whisper_envelope::Unsealed;
 use whisper_node::{
-    Bloom, ExtensionStats, Settings, Whisper,
+    Bloom, ExtensionStats, ReceiptSettings, Settings, Whisper,
     packet::{
         Ack, Completion, Query, Rates, RefusedEnvelope, Request, Response, SyncRequest,
         SyncResponse,
@@ -17,7 +17,8 @@ use whisper_node::{
 const CONFIRMING: [u8; 6] = [0xc5, 0x06, 0x80, 0x80, 0x80, 0x01];
 
 fn confirming() -> Whisper {
-    Whisper::new(Settings { confirmations: true, ..settings() })
+    let receipts = ReceiptSettings { confirmations: true, ..ReceiptSettings::default() };
+    Whisper::new(Settings { receipts, ..settings() })
 }
 
 async fn settled(node: &Whisper, expected: ExtensionStats) {
@@ -78,7 +79,7 @@ async fn before_that_it_is_told_what_was_refused_and_why() {
 #[tokio::test]
 async fn two_nodes_tell_each_other_what_they_refuse() {
     let sender = confirming();
-    let demanding = Whisper::new(Settings { confirmations: true, ..settings() });
+    let demanding = confirming();
     demanding.set_max_message_size(100).unwrap(); // which the protocol has no words for
     join(&sender, &demanding);
     sender.post(post(&sender, b"too large")).await.unwrap();

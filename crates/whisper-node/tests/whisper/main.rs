@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod direct;
+mod explain;
 mod extensions;
 mod filtering;
 mod flood;
@@ -14,6 +15,7 @@ mod observed;
 mod posting;
 mod quirks;
 mod reasons;
+mod receipts;
 mod rejections;
 mod simulation;
 mod support;

@@ -13,7 +13,7 @@ async fn a_message_is_delivered_once_there_and_here() {
     let (a, b) = (node(), node());
     let (mut at_a, mut at_b) = (watch(&a), watch(&b));
     join(&a, &b);
-    let hash = a.post(post(&a, b"first")).await.unwrap();
+    let hash = a.post(post(&a, b"first")).await.unwrap().hash();
     for watch in [&mut at_a, &mut at_b] {
         let first = watch.next().await.unwrap();
         assert_eq!((&first.message.payload[..], first.hash), (&b"first"[..], hash));

@@ -111,7 +111,7 @@ async fn between_a_strict_1_8_and_a_strict_1_9_neither_is_lost_and_each_gets_wha
     source.send_envelopes(&[&for_both]).await;
     // What is posted here is sealed so that both take it.
     let own = Post { pow_target: REQUIRED, ..post(&node, b"own") };
-    let own = node.post(own).await.unwrap();
+    let own = node.post(own).await.unwrap().hash();
 
     for (peer, only) in [(old, for_old), (new, for_new)] {
         let (read, cut) = peer.read.await.unwrap();
@@ -179,7 +179,7 @@ async fn whose_rules_a_post_satisfies_is_a_choice() {
         let _peer = RawPeer::who_is(&node, remote).after(&status()).await;
         seated(&node, 1).await;
         let post = Post { pow_target: REQUIRED, ..post(&node, b"x") };
-        let hash = node.post(post).await.unwrap();
+        let hash = node.post(post).await.unwrap().hash();
         enough(&node, hash);
         assert_eq!(node.stats().work.sealed_for_all, sealed_for_all, "{seal:?} {client}");
     }

@@ -49,7 +49,7 @@ async fn post(params: Params<'static>, shh: Arc<Shh>) -> Result<HexBytes, CallEr
     let message: NewMessage = Arguments::of(&params, 1)?.required()?;
     let post = shh.whisper.post(to_post(message)?);
     match shh.stop.run_until_cancelled(post).await {
-        Some(hash) => Ok(hash?.into()),
+        Some(receipt) => Ok(receipt?.hash().into()),
         None => Err(CallError::Stopping),
     }
 }
