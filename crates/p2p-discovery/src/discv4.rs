@@ -24,7 +24,7 @@ use crate::{Config, Discovery, Event, Node, Outcome, Stats};
 
 pub use candidates::Candidates;
 pub use error::{AskError, BindError};
-use run::{Ask, Driver};
+use run::{Ask, Driver, Told};
 
 /// Wishes that wait for the task, which sees to them between datagrams.
 const WISHES: usize = 64;
@@ -66,6 +66,7 @@ pub struct Discv4 {
     wishes: mpsc::Sender<Ask>,
     events: broadcast::WeakSender<Event>,
     record: watch::Receiver<Record>,
+    stats: watch::Receiver<(Stats, SocketStats)>,
     tasks: TaskTracker,
     quit: CancellationToken,
     _last: Arc<DropGuard>,
@@ -113,14 +114,16 @@ impl Discv4 {
         let (wishes, asked) = mpsc::channel(WISHES);
         let events = broadcast::Sender::new(EVENTS);
         let (tell, record) = watch::channel(machine.record().clone());
+        let (count, stats) = watch::channel((machine.stats().clone(), SocketStats::default()));
         let (tasks, quit) = (TaskTracker::new(), CancellationToken::new());
         let weak = events.downgrade();
-        let driver = Driver::new(machine, socket, asked, events, tell);
+        let driver =
+            Driver::new(machine, socket, asked, events, Told { record: tell, stats: count });
         let ended = quit.clone();
         tasks.spawn(async move { ended.run_until_cancelled(driver.run()).await });
         tasks.close();
         let last = Arc::new(quit.clone().drop_guard());
-        Ok(Self { id, addr, wishes, events: weak, record, tasks, quit, _last: last })
+        Ok(Self { id, addr, wishes, events: weak, record, stats, tasks, quit, _last: last })
     }
 
     /// The node's id.
@@ -245,13 +248,10 @@ impl Discv4 {
         self.ask(Ask::Nodes).await
     }
 
-    /// What was counted: by the machine, and by the socket.
-    ///
-    /// # Errors
-    ///
-    /// [`AskError::Stopped`].
-    pub async fn stats(&self) -> Result<(Stats, SocketStats), AskError> {
-        self.ask(Ask::Stats).await
+    /// What was counted so far: by the machine, and by the socket.
+    #[must_use]
+    pub fn stats(&self) -> (Stats, SocketStats) {
+        self.stats.borrow().clone()
     }
 
     /// Changes what the own record says; its sequence rises if that is something new.

@@ -9,6 +9,7 @@ mod exposition;
 mod serve;
 
 use p2p_mux::{CodeStats, Drops, Exits, SlotStats};
+use p2p_server::p2p_discovery::{self, SocketStats, v4::Kind};
 use p2p_server::{Found, MemoryUse, Refused, Server};
 
 use crate::{
@@ -40,6 +41,10 @@ impl Sources {
         whisper(&mut out, &self.whisper.stats());
         server(&mut out, self.server.stats(), self.server.peer_count());
         connections(&mut out, &self.server.traffic());
+        if let Some(discv4) = self.server.discv4() {
+            let (stats, socket) = discv4.stats();
+            discovery(&mut out, &stats, socket);
+        }
         rpc(&mut out, self.rpc.stats());
         out.finish()
     }
@@ -163,6 +168,55 @@ fn server(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) {
     let family = counter("p2p_memory_shortages_total", "How often memory became short");
     out.value(&family, shortages as f64);
     out.value(&counter("p2p_memory_cut_total", "Peers cut for holding the most"), cut as f64);
+}
+
+/// Discovery: in and out by kind of packet, and every reason for which something went nowhere.
+fn discovery(out: &mut Exposition, stats: &p2p_discovery::Stats, socket: SocketStats) {
+    let p2p_discovery::Stats {
+        datagrams_in,
+        bytes_in,
+        datagrams_out,
+        bytes_out,
+        recoveries,
+        packets_in,
+        packets_out,
+        timeouts,
+        lookups,
+        drops,
+    } = stats;
+    for (family, received, sent) in [
+        (counter("discv4_datagrams_total", "Datagrams"), datagrams_in, datagrams_out),
+        (counter("discv4_bytes_total", "Bytes of datagrams"), bytes_in, bytes_out),
+    ] {
+        out.sample(&family, &[("direction", "in")], *received as f64);
+        out.sample(&family, &[("direction", "out")], *sent as f64);
+    }
+    let family = counter("discv4_packets_total", "Packets that were sound, by kind");
+    for (direction, counts) in [("in", packets_in), ("out", packets_out)] {
+        for (kind, count) in Kind::ALL.iter().zip(counts) {
+            let kind = format!("{kind:?}").to_lowercase();
+            out.sample(&family, &[("direction", direction), ("kind", &kind)], *count as f64);
+        }
+    }
+    for (family, value) in [
+        (counter("discv4_recoveries_total", "Signatures looked at"), *recoveries),
+        (counter("discv4_timeouts_total", "Requests that were not answered"), *timeouts),
+        (counter("discv4_lookups_total", "Lookups begun"), *lookups),
+        (
+            counter("discv4_receive_errors_total", "Times that reading failed"),
+            socket.receive_errors,
+        ),
+        (
+            counter("discv4_send_errors_total", "Datagrams that the system did not take"),
+            socket.send_errors,
+        ),
+    ] {
+        out.value(&family, value as f64);
+    }
+    let family = counter("discv4_dropped_total", "What went nowhere, by reason");
+    for (reason, count) in drops.iter() {
+        out.sample(&family, &[("reason", reason.name())], count as f64);
+    }
 }
 
 /// All connections together.

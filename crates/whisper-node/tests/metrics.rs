@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Lines, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use p2p_identity::SecretKey;
 use p2p_mux::Protocol;
@@ -84,6 +85,13 @@ impl Running {
     }
 
     fn call(&self, method: &str, params: &str) -> String {
+        let body = self.answer(method, params);
+        let (_, rest) = body.split_once("\"result\":\"").unwrap_or_else(|| panic!("{body}"));
+        rest.split_once('"').unwrap().0.to_owned()
+    }
+
+    /// The whole document that answers a call.
+    fn answer(&self, method: &str, params: &str) -> String {
         let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
         let request = format!(
             "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
@@ -92,8 +100,7 @@ impl Running {
         );
         let (status, body) = Self::raw(&self.http, &request);
         assert_eq!(status, "HTTP/1.1 200 OK", "{body}");
-        let (_, rest) = body.split_once("\"result\":\"").unwrap_or_else(|| panic!("{body}"));
-        rest.split_once('"').unwrap().0.to_owned()
+        body
     }
 }
 
@@ -146,6 +153,23 @@ async fn what_a_connection_counted_stays_when_it_has_ended() {
     rpc.stop().await;
     server.stop().await;
     whisper.stop().await;
+}
+
+#[test]
+fn junk_on_the_discovery_port_is_counted_with_its_reason() {
+    let node = Running::start(&["--metrics", "--metrics.port", "0"]);
+    let info = node.answer("admin_nodeInfo", "[]");
+    let port = info.split("\"discovery\":").nth(1).unwrap();
+    let port: u16 = port.split([',', '}']).next().unwrap().trim().parse().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let dropped = |node: &Running| node.scrape()[r#"discv4_dropped_total{reason="size"}"#];
+    assert_eq!(dropped(&node), 0.0);
+    socket.send_to(b"junk", ("127.0.0.1", port)).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while dropped(&node) == 0.0 {
+        assert!(Instant::now() < deadline, "it is not counted");
+    }
+    assert_eq!(node.scrape()[r#"discv4_datagrams_total{direction="in"}"#], 1.0);
 }
 
 #[test]

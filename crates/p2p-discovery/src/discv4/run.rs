@@ -37,7 +37,6 @@ pub(super) enum Ask {
     Lookup(Option<NodeId>, Done<Outcome>),
     Update(Change, Done<()>),
     Nodes(oneshot::Sender<Vec<Node>>),
-    Stats(oneshot::Sender<(Stats, SocketStats)>),
 }
 
 /// Who waits for the outcome of what.
@@ -56,8 +55,14 @@ pub(super) struct Driver {
     asked: mpsc::Receiver<Ask>,
     waiting: Waiting,
     events: broadcast::Sender<Event>,
-    record: watch::Sender<Record>,
+    told: Told,
     stats: SocketStats,
+}
+
+/// What handles can look at without asking.
+pub(super) struct Told {
+    pub(super) record: watch::Sender<Record>,
+    pub(super) stats: watch::Sender<(Stats, SocketStats)>,
 }
 
 impl Driver {
@@ -66,11 +71,11 @@ impl Driver {
         socket: UdpSocket,
         asked: mpsc::Receiver<Ask>,
         events: broadcast::Sender<Event>,
-        record: watch::Sender<Record>,
+        told: Told,
     ) -> Self {
         let maps = socket.local_addr().is_ok_and(|addr| addr.is_ipv6());
         let (waiting, stats) = (Waiting::default(), SocketStats::default());
-        Self { machine, socket, maps, asked, waiting, events, record, stats }
+        Self { machine, socket, maps, asked, waiting, events, told, stats }
     }
 
     /// Until nobody has a handle any more.
@@ -79,6 +84,8 @@ impl Driver {
         let mut buffer = [0; MAX_DATAGRAM + 1];
         loop {
             self.deliver().await;
+            // A few hundred bytes, against the system's work for a datagram.
+            self.told.stats.send_replace((self.machine.stats().clone(), self.stats));
             let timeout = self.machine.poll_timeout();
             tokio::select! {
                 wish = self.asked.recv() => match wish {
@@ -156,7 +163,6 @@ impl Driver {
             }
             // An error only says that nobody waits any more.
             Ask::Nodes(done) => drop(done.send(self.machine.nodes().cloned().collect())),
-            Ask::Stats(done) => drop(done.send((self.machine.stats().clone(), self.stats))),
         }
     }
 
@@ -199,7 +205,7 @@ impl Driver {
                 }
             }
             Event::RecordChanged(ref record) => {
-                self.record.send_replace(record.clone());
+                self.told.record.send_replace(record.clone());
             }
             Event::ClockDrift(drift) => {
                 tracing::warn!(?drift, "the clocks of this machine and of other nodes differ");
