@@ -10,8 +10,8 @@ use p2p_server::{Config, Event, Events, Server};
 use tokio::sync::mpsc;
 use whisper_envelope::Unsealed;
 use whisper_node::{
-    Clock, Dialect, Envelope, FilterKey, FilterSpec, KeyId, PeerSettings, Post, Rate, RateLimits,
-    Recipient, Settings, Topic, Verdict, Watch, Whisper,
+    Clock, Dialect, Ending, Envelope, FilterKey, FilterSpec, KeyId, PeerSettings, Post, PostError,
+    Rate, RateLimits, Recipient, Refusal, Settings, Topic, Verdict, Watch, Whisper,
 };
 use whisper_pow::{Rule, work};
 
@@ -223,6 +223,34 @@ async fn a_peer_that_sends_nonsense_is_told_why_it_is_cut_off() {
     a.post("still here").await;
     assert_eq!(next(&mut at_b).await, "still here");
     b.stop().await;
+    a.stop().await;
+}
+
+#[tokio::test]
+async fn a_post_over_which_a_peer_hangs_up_is_refused_with_its_reason() {
+    let a = Node::start(None).await;
+    let strict = Protocol::new("shh", 6, 128, |_, mut channel| async move {
+        channel.send_raw(0, vec![0xc1, 0x06]).await?;
+        while let Some(message) = channel.recv().await {
+            if message.code == 127 {
+                return Err(Exit::Disconnect(Reason::Subprotocol));
+            }
+        }
+        Ok(())
+    });
+    let peer =
+        Server::start(config().protocol(strict).static_node(a.server.enode())).await.unwrap();
+    let (id, to) = (peer.id(), Recipient::Symmetric(a.key));
+    let post = Post { topic: TOPIC, pow_target: 0.0, target_peer: Some(id), ..Post::new(to) };
+    let mut receipt = loop {
+        match a.whisper.post(post.clone()).await {
+            Err(PostError::NoSuchPeer(_)) => tokio::task::yield_now().await, // not seated yet
+            posted => break posted.unwrap(),
+        }
+    };
+    let why = Refusal::Disconnected(Reason::Subprotocol);
+    assert_eq!(receipt.ended().await, Ending::Refused { peer: id, why });
+    peer.stop().await;
     a.stop().await;
 }
 
