@@ -148,10 +148,10 @@ async fn from_us(
         pow_time: Duration::from_secs(20),
         ..Post::new(To::Symmetric(id))
     };
-    let hash = node.whisper.post(post).await?;
+    let receipt = node.whisper.post(post).await?;
     let event = peer.hear("envelope").await?;
     let envelope = Envelope::decode(Dialect::V6, peer::bytes(&event, "raw")?.into())?;
-    same("the hash at the peer", envelope.hash(), &hash)?;
+    same("the hash at the peer", envelope.hash(), &receipt.hash())?;
     let message = envelope.open_symmetric(key)?;
     same("the payload at the peer", &message.payload[..].as_ref(), &b"posted here".as_slice())?;
     done("a message posted on our node reaches the peer");
