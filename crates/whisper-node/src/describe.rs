@@ -41,7 +41,7 @@ pub(crate) fn peer(hub: &Hub, id: &NodeId) -> Option<String> {
         "rateLimits": status.rates.map(|rates| {
             json!({ "ip": rates.per_ip, "peer": rates.per_peer, "topic": rates.per_topic })
         }),
-        "trusted": hub.is_trusted(id),
+        "trusted": hub.peers.is_trusted(id),
         "version": Wire::of(dialect).version,
     });
     Some(info.to_string())

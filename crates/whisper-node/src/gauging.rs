@@ -8,7 +8,6 @@ use whisper_pow::Rule;
 use crate::{
     gauge::Gauge,
     hub::Hub,
-    lock::lock,
     relay::Seat,
     remote::Remote,
     rules::{PeerRule, Sealing},
@@ -29,7 +28,7 @@ impl Hub {
         match rules.peers.get(&remote.id).copied().unwrap_or_else(named) {
             PeerRule::Any => Gauge::ANY,
             PeerRule::Only(rule) => Gauge::only(rule),
-            PeerRule::Unknown => Gauge::learning(lock(&self.learned).get(&remote.id)),
+            PeerRule::Unknown => Gauge::learning(self.peers.learned(&remote.id)),
         }
     }
 
@@ -39,7 +38,7 @@ impl Hub {
         let now = self.settings.clock.now();
         let gauge = self.with_relay(seat.dialect(), |relay| relay.peer_gauge(seat).copied());
         if let Some(rule) = gauge.and_then(|gauge| gauge.learn(now))
-            && lock(&self.learned).insert(remote.id, rule, remote.has_cut_us())
+            && self.peers.learn(remote, rule)
         {
             self.counters.work.learned.one();
             tracing::info!(peer = %remote.id, ?rule, "peer left over work; its rule was learned");

@@ -146,7 +146,7 @@ impl Hub {
         kind: Kind,
         payload: Bytes,
     ) -> Result<(), DirectError> {
-        let (seat, link) = self.link(&id).ok_or(DirectError::NoSuchPeer(id))?;
+        let (seat, link) = self.peers.link(&id).ok_or(DirectError::NoSuchPeer(id))?;
         let code = Wire::of(dialect).code(kind).filter(|_| seat.dialect() == dialect);
         let code = code.ok_or(DirectError::OtherDialect { id, dialect })?;
         link.outlet.room().await;
@@ -178,12 +178,12 @@ impl Whisper {
         request: impl Into<Request>,
     ) -> Result<(), DirectError> {
         let (hub, request) = (self.hub(), request.into());
-        let (seat, _) = hub.link(&peer).ok_or(DirectError::NoSuchPeer(peer))?;
+        let (seat, _) = hub.peers.link(&peer).ok_or(DirectError::NoSuchPeer(peer))?;
         let dialect = match &request {
             Request::Sealed(envelope) => envelope.dialect(),
             Request::Open(_) => seat.dialect(),
         };
-        hub.trust(peer);
+        hub.peers.trust(peer);
         hub.send_to(peer, dialect, Kind::Request, request.encode()).await
     }
 }

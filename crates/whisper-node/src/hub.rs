@@ -5,7 +5,6 @@
 //! is taken, sending and opening after it is released.
 
 use std::{
-    collections::{HashMap, HashSet},
     iter,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -27,16 +26,16 @@ use crate::{
     historic::Historic,
     id::FilterId,
     interest::Interest,
-    limit::{Excess, Limiter},
+    limit::Excess,
     lock::lock,
     outlet::Outlet,
     packet::{Rates, RefusedEnvelope},
+    peers::{Link, Peers},
     queue::Arrival,
     reason::Reason,
     receipt::Refusal,
     relay::{Relay, Seat, Transmit},
     remote::Remote,
-    rules::Learned,
     settings::Settings,
     stats::{Counters, RelayStats, Stats},
     status::Status,
@@ -46,14 +45,6 @@ use crate::{
 
 /// How many envelopes are taken in one go, so that nobody else waits long for the lock.
 pub(crate) const BATCH: usize = 128;
-
-/// How to reach a seated peer.
-#[derive(Debug, Clone)]
-pub(crate) struct Link {
-    pub(crate) id: NodeId,
-    pub(crate) outlet: Arc<Outlet>,
-    wake: Arc<Notify>,
-}
 
 /// The node's Whisper, shared by all of its tasks.
 #[derive(Debug)]
@@ -66,12 +57,9 @@ pub(crate) struct Hub {
     /// Envelopes do not translate between dialects.
     relays: ByDialect<Mutex<Relay>>,
     policies: ByDialect<Policy>,
-    links: Mutex<HashMap<Seat, Link>>,
-    trusted: Mutex<HashSet<NodeId>>,
-    limiter: Mutex<Limiter>,
+    pub(crate) peers: Peers,
     /// Who reads requests for old envelopes.
     pub(crate) historic: Historic,
-    pub(crate) learned: Mutex<Learned>,
     /// Rung when something is to expire earlier than all before.
     timer: Notify,
 }
@@ -86,11 +74,8 @@ impl Hub {
             stop,
             relays: ByDialect::new(|dialect| Mutex::new(Relay::new(dialect, &settings))),
             policies: ByDialect::new(|dialect| Wire::of(dialect).policy(&settings.rules.policy)),
-            links: Mutex::default(),
-            trusted: Mutex::default(),
-            limiter: Mutex::default(),
+            peers: Peers::default(),
             historic: Historic::default(),
-            learned: Mutex::default(),
             timer: Notify::new(),
             settings,
         }
@@ -143,7 +128,7 @@ impl Hub {
     ) -> Seated {
         let gauge = self.gauge(remote);
         let seat = self.relay(remote.dialect).join(remote.id, theirs, ours, gauge);
-        lock(&self.links).insert(seat, Link { id: remote.id, outlet, wake });
+        self.peers.insert(seat, Link { id: remote.id, outlet, wake });
         Seated { hub: Arc::clone(self), seat, remote: remote.clone() }
     }
 
@@ -286,7 +271,7 @@ impl Hub {
     pub(crate) fn handle_packet(&self, remote: &Remote, bytes: usize) -> Result<(), Excess> {
         let limits = &self.settings.peers.rates;
         let now = self.delivery.now();
-        lock(&self.limiter).handle_packet(now, limits, &remote.id, remote.ip, bytes)
+        self.peers.handle_packet(now, limits, remote, bytes)
     }
 
     /// Changes what the node requires, in all dialects; the sessions tell their peers.
@@ -355,32 +340,13 @@ impl Hub {
         transmit
     }
 
-    /// The seat of a connected peer, and the way to it.
-    pub(crate) fn link(&self, id: &NodeId) -> Option<(Seat, Link)> {
-        let links = lock(&self.links);
-        links.iter().find(|(_, link)| link.id == *id).map(|(seat, link)| (*seat, link.clone()))
-    }
-
-    /// Who sits there.
-    pub(crate) fn seated(&self, seat: Seat) -> Option<NodeId> {
-        lock(&self.links).get(&seat).map(|link| link.id)
-    }
-
     /// What a connected peer said of itself last, the dialect it speaks, and how it counts work.
     pub(crate) fn peer_status(&self, id: &NodeId) -> Option<(Dialect, Status, Gauge)> {
-        let (seat, _) = self.link(id)?;
+        let (seat, _) = self.peers.link(id)?;
         let dialect = seat.dialect();
         self.with_relay(dialect, |relay| {
             Some((dialect, *relay.peer_status(seat)?, *relay.peer_gauge(seat)?))
         })
-    }
-
-    pub(crate) fn trust(&self, id: NodeId) {
-        lock(&self.trusted).insert(id);
-    }
-
-    pub(crate) fn is_trusted(&self, id: &NodeId) -> bool {
-        lock(&self.trusted).contains(id)
     }
 
     /// Removes envelopes as they expire: sleeps until the earliest expiry, or until an earlier one
@@ -416,10 +382,7 @@ impl Hub {
             relay.take_lost()
         };
         self.handle_lost(&lost);
-        if !seats.is_empty() {
-            let links = lock(&self.links);
-            seats.iter().filter_map(|seat| links.get(seat)).for_each(|link| link.wake.notify_one());
-        }
+        self.peers.wake(&seats);
     }
 }
 
@@ -443,7 +406,7 @@ impl Seated {
 impl Drop for Seated {
     fn drop(&mut self) {
         // In this order: a seat is given to another only when nothing of this peer is left on it.
-        lock(&self.hub.links).remove(&self.seat);
+        self.hub.peers.remove(self.seat);
         self.hub.relay(self.seat.dialect()).leave(self.seat);
         let why = self.remote.has_cut_us().then_some(CUT);
         self.hub.tracker.handle_left(&self.remote.id, why.as_ref());

@@ -74,6 +74,7 @@ mod noting;
 mod outlet;
 pub mod packet;
 mod peer;
+mod peers;
 mod pool;
 mod post;
 mod posting;

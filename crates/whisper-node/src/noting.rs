@@ -35,7 +35,7 @@ impl Hub {
         if refused.peek().is_none() {
             return;
         }
-        let peer = from.and_then(|seat| self.seated(seat));
+        let peer = from.and_then(|seat| self.peers.seated(seat));
         for (envelope, rejection) in refused {
             let occurrence = Occurrence {
                 rejection: Some(rejection),

@@ -179,7 +179,7 @@ impl Session {
                 self.hub.handle_min_work(seat, wire::decode_min_work(code, &payload)?);
             }
             Some(Kind::Bloom) => self.hub.handle_bloom(seat, wire::decode_bloom(code, &payload)?),
-            Some(Kind::Direct) if self.hub.is_trusted(&self.remote.id) => {
+            Some(Kind::Direct) if self.hub.peers.is_trusted(&self.remote.id) => {
                 self.handle_direct(code, &payload)?;
             }
             Some(Kind::Direct) => self.note(Reason::DirectUntrusted),

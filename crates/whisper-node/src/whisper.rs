@@ -242,8 +242,8 @@ impl Whisper {
     ///
     /// If no such peer is connected.
     pub fn mark_trusted(&self, id: &NodeId) -> Result<(), NoSuchPeer> {
-        self.0.hub.link(id).ok_or(NoSuchPeer(*id))?;
-        self.0.hub.trust(*id);
+        self.0.hub.peers.link(id).ok_or(NoSuchPeer(*id))?;
+        self.0.hub.peers.trust(*id);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ impl Session {
     /// costs little. Direct messages of trusted peers are not limited: that is what they are for.
     pub(super) fn is_within_limits(&self, message: &Message) -> Result<bool, Fault> {
         let kind = self.wire.kind(message.code);
-        if kind == Some(Kind::Direct) && self.hub.is_trusted(&self.remote.id) {
+        if kind == Some(Kind::Direct) && self.hub.peers.is_trusted(&self.remote.id) {
             return Ok(true);
         }
         let Err(excess) = self.hub.handle_packet(&self.remote, message.payload.len()) else {
