@@ -34,6 +34,12 @@ pub fn wanted(cases: &str) -> bool {
     named.peek().is_none() || named.any(|part| cases.contains(&part))
 }
 
+/// Whether figures are wanted, as `cargo bench` says. Else each benchmark is only to be seen to run.
+#[must_use]
+pub fn measuring() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
 /// The value below which the share `at` of the `values` lies, 0 for none.
 #[must_use]
 pub fn percentile(values: &mut [f64], at: f64) -> f64 {

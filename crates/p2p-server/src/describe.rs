@@ -60,7 +60,7 @@ pub(crate) fn node_info(shared: &Shared, enode: &Enode, addrs: &[SocketAddr]) ->
 /// The node's signed record: that of discovery where there is one.
 fn record(shared: &Shared, enode: &Enode) -> Option<Record> {
     #[cfg(feature = "discovery")]
-    if let Some(discv4) = shared.discovery.get() {
+    if let Some(discv4) = shared.discv4() {
         return Some(discv4.record());
     }
     own_record(shared, enode)

@@ -8,6 +8,8 @@ use p2p_discovery::{Discv4, NetworkId};
 use p2p_mux::identity::{Content, Enode, Record, SecretKey};
 use tokio::{net::UdpSocket, time};
 
+#[cfg(feature = "store")]
+use crate::store::{self, NodeStore};
 use crate::{
     config::Config,
     describe::{capabilities, first_sequence},
@@ -35,6 +37,10 @@ pub struct DiscoveryConfig {
     /// The nodes that discv5 begins with.
     #[cfg(feature = "discv5")]
     pub v5_boot: Vec<Record>,
+    /// The file in which the nodes of discv4 are written down, so that after a restart they are tried
+    /// first. It belongs to one running server. Default: none.
+    #[cfg(feature = "store")]
+    pub store: Option<std::path::PathBuf>,
     /// Lists in the DNS to take nodes from.
     #[cfg(feature = "dns")]
     pub lists: Vec<p2p_discovery::dns::Link>,
@@ -56,6 +62,8 @@ impl Default for DiscoveryConfig {
             v5: None,
             #[cfg(feature = "discv5")]
             v5_boot: Vec::new(),
+            #[cfg(feature = "store")]
+            store: None,
             #[cfg(feature = "dns")]
             lists: Vec::new(),
             #[cfg(feature = "dns")]
@@ -94,6 +102,14 @@ impl DiscoveryConfig {
         self
     }
 
+    /// Writes the nodes of discv4 down in this file, and begins with those that are in it.
+    #[cfg(feature = "store")]
+    #[must_use]
+    pub fn store(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.store = Some(path.into());
+        self
+    }
+
     /// Takes nodes from this list too.
     #[cfg(feature = "dns")]
     #[must_use]
@@ -103,10 +119,20 @@ impl DiscoveryConfig {
     }
 }
 
+/// What runs as long as the server does.
+#[derive(Debug)]
+pub(crate) struct Running {
+    discv4: Discv4,
+    #[cfg(feature = "store")]
+    store: Option<NodeStore>,
+}
+
 /// What is ready to start with the server.
 pub(crate) struct Discovery {
     discv4: Option<Discv4>,
     boot: Vec<Enode>,
+    #[cfg(feature = "store")]
+    store: Option<NodeStore>,
     #[cfg(feature = "discv5")]
     discv5: Option<p2p_discovery::Discv5>,
     #[cfg(feature = "dns")]
@@ -127,6 +153,11 @@ impl Discovery {
             Some(wanted) if wanted.v4 => Some(open(config, wanted, enode, addrs).await?),
             _ => None,
         };
+        #[cfg(feature = "store")]
+        let store = match wanted.and_then(|wanted| wanted.store.as_deref()) {
+            Some(path) if discv4.is_some() => Some(NodeStore::open(path)?),
+            _ => None,
+        };
         #[cfg(feature = "discv5")]
         let discv5 = match wanted {
             Some(wanted) => open_v5(config, wanted, enode, addrs).await?,
@@ -144,6 +175,8 @@ impl Discovery {
         Ok(Self {
             discv4,
             boot: config.nodes.boot.clone(),
+            #[cfg(feature = "store")]
+            store,
             #[cfg(feature = "discv5")]
             discv5,
             #[cfg(feature = "dns")]
@@ -169,8 +202,17 @@ impl Discovery {
             let boot = self.boot.into_iter().filter(|enode| enode.udp != 0).collect();
             let knock = knock(discv4.clone(), boot);
             shared.tasks.spawn(shared.quit.clone().run_until_cancelled_owned(knock));
+            #[cfg(feature = "store")]
+            if let Some(store) = self.store.clone() {
+                let keep = store::keep(discv4.clone(), store);
+                shared.tasks.spawn(shared.quit.clone().run_until_cancelled_owned(keep));
+            }
             // Set once, here.
-            let _ = shared.discovery.set(discv4);
+            let _ = shared.discovery.set(Running {
+                discv4,
+                #[cfg(feature = "store")]
+                store: self.store,
+            });
         }
     }
 }
@@ -288,14 +330,18 @@ impl Server {
     /// and discovery is on.
     #[must_use]
     pub fn discv4(&self) -> Option<&Discv4> {
-        self.shared.discovery.get()
+        self.shared.discv4()
     }
 }
 
 impl Shared {
+    pub(crate) fn discv4(&self) -> Option<&Discv4> {
+        self.discovery.get().map(|running| &running.discv4)
+    }
+
     /// The node's URL with what discovery knows: its port, and the address that others see.
     pub(crate) fn seen_as(&self, enode: &Enode) -> Enode {
-        let Some(discv4) = self.discovery.get() else { return enode.clone() };
+        let Some(discv4) = self.discv4() else { return enode.clone() };
         let record = discv4.record();
         record.enode().unwrap_or_else(|| Enode {
             udp: record.udp().or(record.udp6()).unwrap_or_default(),
@@ -305,7 +351,7 @@ impl Shared {
 
     /// The sub-protocols are not what they were: the record says so.
     pub(crate) fn tell_capabilities(self: &Arc<Self>) {
-        let Some(discv4) = self.discovery.get().cloned() else { return };
+        let Some(discv4) = self.discv4().cloned() else { return };
         let shared = Arc::clone(self);
         self.tasks.spawn(self.quit.clone().run_until_cancelled_owned(async move {
             let now = capabilities(&shared.state().local.protocols);
@@ -315,8 +361,11 @@ impl Shared {
     }
 
     pub(crate) async fn stop_discovery(&self) {
-        if let Some(discv4) = self.discovery.get() {
-            discv4.stop().await;
+        let Some(running) = self.discovery.get() else { return };
+        #[cfg(feature = "store")]
+        if let Some(store) = &running.store {
+            store::save(&running.discv4, store).await;
         }
+        running.discv4.stop().await;
     }
 }

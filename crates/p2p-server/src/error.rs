@@ -46,6 +46,11 @@ pub enum StartError {
         /// Its length in bytes.
         bytes: usize,
     },
+    /// The database of nodes does not open: another process has it, most often. One that is damaged
+    /// is no error, it is moved aside.
+    #[cfg(feature = "store")]
+    #[error(transparent)]
+    Store(#[from] crate::StoreError),
     /// Discovery does not start: its UDP port is taken, most often.
     #[cfg(feature = "discovery")]
     #[error(transparent)]

@@ -93,8 +93,8 @@
 //! # What is not here
 //!
 //! What happens on one connection is [`p2p_mux`]'s, how nodes find each other `p2p-discovery`'s.
-//! Mapping ports on a gateway ([`Nat`] knows the spellings), ban lists and a database of nodes are not
-//! in this version.
+//! Mapping ports on a gateway ([`Nat`] knows the spellings), and ban lists are not in this
+//! version.
 //!
 //! # Features
 //!
@@ -102,6 +102,7 @@
 //!   other source of nodes can be added without it ([`Server::add_candidates`]).
 //! - `discv5`: with it, nodes found by discv5, on a UDP socket of its own.
 //! - `dns`: with it, nodes from signed lists in the DNS.
+//! - `store`: with it, the nodes that discv4 met, on disk, to begin with after a restart.
 //! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise; the first two as geth's
 //!   `admin_nodeInfo` and `admin_peers` show them.
 
@@ -130,6 +131,8 @@ mod shared;
 mod slots;
 mod socket;
 mod stats;
+#[cfg(feature = "store")]
+mod store;
 
 #[doc(no_inline)]
 pub use p2p_mux::{self as mux, identity, rlp, transport};
@@ -150,3 +153,5 @@ pub use server::Server;
 pub use slots::{Admission, Direction, Limits, Refusal, Slots};
 pub use socket::{RECEIVE_BUFFER, prepare};
 pub use stats::{Found, MemoryUse, Refused, Stats};
+#[cfg(feature = "store")]
+pub use store::StoreError;

@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) dialling: Dialling,
     pub(crate) net_restrict: Option<NetRestrict>,
     #[cfg(feature = "discovery")]
-    pub(crate) discovery: std::sync::OnceLock<p2p_discovery::Discv4>,
+    pub(crate) discovery: std::sync::OnceLock<crate::discovery::Running>,
     /// Wakes the dialling task after a change of its plan.
     pub(crate) replan: Notify,
     /// Wakes those who wait for room: an attempt ended, or a peer left.

@@ -60,6 +60,26 @@ async fn a_server_can_be_the_boot_node() {
     until_connected(&second, &[id(1), id(3)]).await;
 }
 
+#[cfg(feature = "store")]
+#[tokio::test]
+async fn a_node_that_was_met_is_found_again_after_a_restart_without_a_boot_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nodes");
+    let keeps = |n| config(n).discovery(DiscoveryConfig::new().store(&file));
+    let there = start(finds(1)).await;
+    let before = start(keeps(2).boot_node(there.enode())).await;
+    until_connected(&before, &[id(1)]).await;
+    let second = Server::start(keeps(3)).await;
+    assert!(matches!(second, Err(StartError::Store(_))), "the file belongs to one server");
+    soon(before.stop()).await;
+    drop(before);
+
+    // Another key, so that the other one, which dials as well, does not know it.
+    let after = start(keeps(4)).await;
+    until_connected(&after, &[id(1)]).await;
+    soon(after.stop()).await;
+}
+
 #[tokio::test]
 async fn networks_do_not_mix() {
     let boot = boot(9, p2p_discovery::Config::new()).await;

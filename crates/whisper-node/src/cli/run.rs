@@ -70,7 +70,7 @@ fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
         .metrics
         .then(|| SocketAddr::new(flags.metrics.metrics_addr, flags.metrics.metrics_port));
     Ok(NodeConfig {
-        server: server_config(key, flags.network),
+        server: server_config(key, flags.network, datadir.join("nodes")),
         whisper,
         rpc: rpc_config(flags.rpc, datadir),
         metrics,
@@ -129,7 +129,8 @@ fn client_name(identity: Option<&str>) -> String {
     }
 }
 
-fn server_config(key: SecretKey, flags: NetworkFlags) -> p2p_server::Config {
+/// `nodes`: the file in which the nodes that were met are kept.
+fn server_config(key: SecretKey, flags: NetworkFlags, nodes: PathBuf) -> p2p_server::Config {
     let mut config = p2p_server::Config::new(key)
         .name(client_name(flags.identity.as_deref()))
         .listen(SocketAddr::new(flags.addr, flags.port))
@@ -137,7 +138,7 @@ fn server_config(key: SecretKey, flags: NetworkFlags) -> p2p_server::Config {
         .max_pending(flags.maxpendpeers)
         .memory(usize::try_from(flags.memory).unwrap_or(usize::MAX).saturating_mul(1 << 20))
         .discover(!flags.nodiscover)
-        .discovery(discovery_config(&flags))
+        .discovery(discovery_config(&flags).store(nodes))
         .nat(flags.nat);
     config.nodes.boot = flags.bootnodes;
     config.nodes.statics = flags.staticnodes;
