@@ -268,6 +268,22 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_was_cut_off_opens_whatever_is_left_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("nodes");
+        let store = NodeStore::open(&path).unwrap();
+        store.put(1, &(0..200).map(node).collect::<Vec<_>>()).unwrap();
+        drop(store);
+        let whole = fs::read(&path).unwrap();
+        for part in 1..32 {
+            fs::write(&path, &whole[..whole.len() * part / 32]).unwrap();
+            let store = NodeStore::open(&path).unwrap();
+            store.put(2, &[node(7)]).unwrap();
+            assert!(store.latest(2, 9).unwrap().contains(&node(7)), "{part}/32");
+        }
+    }
+
+    #[test]
     fn a_file_of_another_form_is_moved_aside() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("nodes");
