@@ -68,7 +68,14 @@ async fn a_node_that_was_met_is_found_again_after_a_restart_without_a_boot_node(
     let keeps = |n| config(n).discovery(DiscoveryConfig::new().store(&file));
     let there = start(finds(1)).await;
     let before = start(keeps(2).boot_node(there.enode())).await;
-    until_connected(&before, &[id(1)]).await;
+    let discv4 = before.discv4().unwrap();
+    let mut found = discv4.events();
+    soon(async {
+        while discv4.nodes().await.unwrap().iter().all(|node| node.id != id(1)) {
+            found.recv().await.unwrap();
+        }
+    })
+    .await;
     let second = Server::start(keeps(3)).await;
     assert!(matches!(second, Err(StartError::Store(_))), "the file belongs to one server");
     soon(before.stop()).await;
