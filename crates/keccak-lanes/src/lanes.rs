@@ -33,20 +33,6 @@ pub(crate) trait Lanes: Copy {
     /// `self ^ (!b & c)`
     fn chi(self, b: Self, c: Self) -> Self;
 
-    /// All words of a column together: exclusive or.
-    #[inline(always)]
-    fn parity(column: [Self; 5]) -> Self {
-        let [a, b, c, d, e] = column;
-        a.xor3(b, c).xor3(d, e)
-    }
-
-    /// [`chi`](Self::chi) of each word of a row and the two to the right of it.
-    #[inline(always)]
-    fn chi_row(row: [Self; 5]) -> [Self; 5] {
-        let [a, b, c, d, e] = row;
-        [a.chi(b, c), b.chi(c, d), c.chi(d, e), d.chi(e, a), e.chi(a, b)]
-    }
-
     /// Rotates every word to the left by `LEFT` bits. `RIGHT` is `64 - LEFT`, which a constant
     /// parameter cannot be computed from in stable Rust.
     fn rotate<const LEFT: i32, const RIGHT: i32>(self) -> Self;

@@ -83,7 +83,7 @@ pub(crate) fn round<V: Lanes>(state: &mut [V; WORDS], constant: V) {
 #[inline(always)]
 pub(crate) fn parities<V: Lanes>(a: &[V; WORDS]) -> [V; 5] {
     macro_rules! columns {
-        ($($x:literal)*) => { [$( V::parity([a[$x], a[$x + 5], a[$x + 10], a[$x + 15], a[$x + 20]]) ),*] };
+        ($($x:literal)*) => { [$( a[$x].xor3(a[$x + 5], a[$x + 10]).xor3(a[$x + 15], a[$x + 20]) ),*] };
     }
     columns!(0 1 2 3 4)
 }
@@ -123,12 +123,15 @@ pub(crate) fn theta_rho_pi<V: Lanes>(a: &[V; WORDS], c: &[V; 5]) -> [V; WORDS] {
 pub(crate) fn chi<V: Lanes>(b: &[V; WORDS]) -> [V; WORDS] {
     // Spelled out: a loop would be unrolled too late for the words to be in registers.
     macro_rules! rows {
-        ($($row:ident $y:literal)*) => { {
-            $( let $row = V::chi_row([b[$y], b[$y + 1], b[$y + 2], b[$y + 3], b[$y + 4]]); )*
-            [$( $row[0], $row[1], $row[2], $row[3], $row[4] ),*]
-        } };
+        ($($y:literal)*) => { [$(
+            b[$y].chi(b[$y + 1], b[$y + 2]),
+            b[$y + 1].chi(b[$y + 2], b[$y + 3]),
+            b[$y + 2].chi(b[$y + 3], b[$y + 4]),
+            b[$y + 3].chi(b[$y + 4], b[$y]),
+            b[$y + 4].chi(b[$y], b[$y + 1]),
+        )*] };
     }
-    rows!(first 0 second 5 third 10 fourth 15 fifth 20)
+    rows!(0 5 10 15 20)
 }
 
 /// The last round, of which only the first word of the state is wanted.
