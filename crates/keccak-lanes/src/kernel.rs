@@ -4,6 +4,8 @@ use core::fmt;
 
 #[cfg(target_arch = "x86_64")]
 use crate::arch::{avx2::Avx2, avx512::Avx512};
+#[cfg(target_arch = "aarch64")]
+use crate::arch::{neon::Neon, neon_sha3::NeonSha3};
 use crate::{
     Digest, Zeros,
     arch::portable,
@@ -19,6 +21,8 @@ use crate::{
 /// |---|---|---|
 /// | `avx512` | AVX-512VL, two rows a vector | 8 side by side |
 /// | `avx2` | plain words with BMI1 and BMI2 | 4 side by side |
+/// | `neon-sha3` | plain words | 2 side by side, with FEAT_SHA3 |
+/// | `neon` | plain words | 2 side by side |
 /// | `portable` | plain words | one after the other |
 ///
 /// All give the same digests. A value exists only for a kernel that can run here, so there is nothing
@@ -28,7 +32,7 @@ use crate::{
 ///
 /// [`Kernel::best`], the fastest that the processor can run. With the feature `std` the processor is
 /// asked; without it, the build decides (`-C target-feature` or `-C target-cpu`). A build with
-/// `RUSTFLAGS='--cfg keccak_lanes_force="portable"'` (or `"avx2"`, `"avx512"`) uses that kernel
+/// `RUSTFLAGS='--cfg keccak_lanes_force="portable"'` (or another name of the table) uses that kernel
 /// instead where the processor can run it, and the portable one where it cannot.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Kernel(Instructions);
@@ -41,6 +45,27 @@ pub(crate) enum Instructions {
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
+    #[cfg(target_arch = "aarch64")]
+    NeonSha3(NeonSha3),
+}
+
+/// The first expression for a kernel in plain words, the second for each with vectors, given its proof.
+macro_rules! dispatch {
+    ($kernel:expr, $portable:expr, $proof:ident => $vectors:expr) => {
+        match $kernel.0 {
+            Instructions::Portable => $portable,
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2($proof) => $vectors,
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512($proof) => $vectors,
+            #[cfg(target_arch = "aarch64")]
+            Instructions::Neon($proof) => $vectors,
+            #[cfg(target_arch = "aarch64")]
+            Instructions::NeonSha3($proof) => $vectors,
+        }
+    };
 }
 
 /// The name of the kernel that the build asks for.
@@ -50,6 +75,10 @@ const FORCED: Option<&str> = if cfg!(keccak_lanes_force = "portable") {
     Some("avx2")
 } else if cfg!(keccak_lanes_force = "avx512") {
     Some("avx512")
+} else if cfg!(keccak_lanes_force = "neon") {
+    Some("neon")
+} else if cfg!(keccak_lanes_force = "neon-sha3") {
+    Some("neon-sha3")
 } else {
     None
 };
@@ -90,7 +119,14 @@ impl Kernel {
         [avx512.map(Self), avx2.map(Self), Some(Self::PORTABLE)]
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    fn candidates() -> [Option<Self>; 3] {
+        let sha3 = NeonSha3::detect().map(Instructions::NeonSha3);
+        let neon = Neon::detect().map(Instructions::Neon);
+        [sha3.map(Self), neon.map(Self), Some(Self::PORTABLE)]
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     fn candidates() -> [Option<Self>; 1] {
         [Some(Self::PORTABLE)]
     }
@@ -98,47 +134,27 @@ impl Kernel {
     /// How many states it works on side by side.
     #[must_use]
     pub const fn lanes(self) -> usize {
-        match self.0 {
-            Instructions::Portable => 1,
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2(_) => 4,
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512(_) => 8,
-        }
+        dispatch!(self, 1, proof => proof.lanes())
     }
 
-    /// Its name: `portable`, `avx2` or `avx512`.
+    /// Its name, as in the table above.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self.0 {
-            Instructions::Portable => "portable",
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2(_) => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512(_) => "avx512",
-        }
+        dispatch!(self, "portable", proof => proof.name())
     }
 
     /// Absorbs whole blocks into one state.
     pub(crate) fn absorb(self, state: &mut State, blocks: &[Block]) {
-        match self.0 {
-            Instructions::Portable => portable::absorb(state, blocks),
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2(avx2) => avx2.absorb(state, blocks),
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512(avx512) => avx512.absorb(state, blocks),
-        }
+        dispatch!(self, portable::absorb(state, blocks), proof => proof.absorb(state, blocks));
     }
 
     /// The first nonce of a run with these zeros, of which it looks at 64, from `first` to `last`.
     pub(crate) fn scan(self, run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
-        match self.0 {
-            Instructions::Portable => portable::scan(run, zeros, first, last),
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2(avx2) => avx2.scan(run, zeros, first, last),
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512(avx512) => avx512.scan(run, zeros, first, last),
-        }
+        dispatch!(
+            self,
+            portable::scan(run, zeros, first, last),
+            proof => proof.scan(run, zeros, first, last)
+        )
     }
 
     /// Hashes messages side by side until at most one is left.
@@ -147,16 +163,14 @@ impl Kernel {
         messages: &[&'a [u8]],
         digests: &mut [Digest],
     ) -> Option<Left<'a>> {
-        match self.0 {
-            Instructions::Portable => {
+        dispatch!(
+            self,
+            {
                 one_by_one(self, messages, digests);
                 None
-            }
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2(avx2) => avx2.batch(messages, digests),
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512(avx512) => avx512.batch(messages, digests),
-        }
+            },
+            proof => proof.batch(messages, digests)
+        )
     }
 }
 

@@ -51,7 +51,7 @@
 
 #![no_std]
 // What works on several states at once is left over where the only kernel is the portable one.
-#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+#![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 
 #[cfg(feature = "std")]
 extern crate std;

@@ -106,7 +106,7 @@ pub(crate) fn theta_rho_pi<V: Lanes>(a: &[V; WORDS], c: &[V; 5]) -> [V; WORDS] {
             const LEFT: i32 = $left;
             const { assert!(ROTATIONS[$index] == $left) };
             let word = a[$index].xor3(c[(X + 4) % 5], rotated[(X + 1) % 5]);
-            if LEFT == 0 { word } else { word.rotate::<LEFT, { (64 - LEFT) % 64 }>() }
+            if LEFT == 0 { word } else { word.rotate::<LEFT, { 64 - LEFT }>() }
         } ),*] };
     }
     from!(

@@ -45,6 +45,11 @@ pub(super) const STEPS: &[Step] = &[
         "what a browser can use compiles for it, where the target can be added",
         targets::wasm,
     ),
+    step(
+        "aarch64",
+        "the code for NEON compiles, where the target can be added, and passes its tests, where it can be emulated",
+        targets::aarch64,
+    ),
     step("tests", "unit, property and integration tests of all crates", |_| {
         here(&["test", "--workspace", "--lib", "--bins", "--tests"])
     }),

@@ -33,7 +33,7 @@ impl Avx2 {
     }
 }
 
-side_by_side!(Avx2, "avx2,bmi1,bmi2");
+side_by_side!(Avx2, "avx2", "avx2,bmi1,bmi2");
 
 /// A word of each of 4 states. Made only from a proof.
 #[derive(Clone, Copy)]

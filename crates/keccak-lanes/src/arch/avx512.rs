@@ -42,7 +42,7 @@ impl Avx512 {
     }
 }
 
-side_by_side!(Avx512, "avx512f,avx512vl");
+side_by_side!(Avx512, "avx512", "avx512f,avx512vl");
 
 /// A word of each of 8 states. Made only from a proof.
 ///
