@@ -11,6 +11,7 @@ use crate::local::is_of;
 ///
 /// In the record it is the integer under the key `net`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NetworkId(pub u64);
 
 impl NetworkId {
@@ -23,6 +24,11 @@ impl NetworkId {
 
 /// What can be chosen. The defaults suit a node in the open network.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub struct Config {
     /// The network that the node belongs to. With an id, only nodes whose records name the same one
@@ -36,13 +42,16 @@ pub struct Config {
     /// being the majority. At least 1. Default 3.
     pub endpoint_votes: usize,
     /// How long an answer may take. Default 500 ms, as in go-ethereum.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub reply_limit: Duration,
     /// How often a packet is sent again before the node counts as gone: so many attempts in all. At
     /// least 1. Default 3.
     pub attempts: u8,
     /// Within this time every node in the table is asked whether it is still there. Default 5 min.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub check_period: Duration,
     /// How often nodes near a random target are looked for. Default 10 min.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub refresh_every: Duration,
     /// What is let in.
     pub gate: GateLimits,
@@ -119,6 +128,11 @@ impl Default for Config {
 /// rationed, per tick of 100 ms, and apart for three groups: a flood of one group starves none of the
 /// others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct GateLimits {
     /// Requests a second from one IP address (IPv6: from one /64). Default 32.
     pub per_second: u32,

@@ -79,6 +79,7 @@
 //! - `tokio` (default): `Discv4`, discv4 on a socket.
 //! - `dns`: `dns::Lists`, lists followed through a DNS resolver.
 //! - `discv5`: `Discv5`, the other protocol, of the crate of that name, as one more source of nodes.
+//! - `serde`: the settings can be kept in a file.
 
 mod address;
 mod bucket;

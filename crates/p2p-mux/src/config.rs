@@ -23,23 +23,34 @@ pub const MAX_MESSAGE: usize = MAX_FRAME_SIZE - 9;
 /// let config = Config { stall_limit: Duration::from_secs(1), ..Config::default() };
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct Config {
     /// How long the exchange of Hello may take in all. Default 5 s.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub hello_limit: Duration,
     /// How often the peer is pinged. Default 15 s, half of what go-ethereum's read limit allows.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub ping_every: Duration,
     /// How long the peer may go without completing a frame. Default 30 s. A frame counts when it
     /// has arrived whole, so this is also the longest that one frame may take.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub silence_limit: Duration,
     /// How long the network may take nothing of what waits to be written. Default 20 s.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub write_limit: Duration,
     /// How long reading may stand still because one sub-protocol does not take its messages, before
     /// its [`Overload`](crate::Overload) rule applies. Where it has neighbours, that is in all: a
     /// twentieth of the time that passes is given back, and stalls below a fiftieth of the limit are
     /// not counted. Default 5 s. Keep it well below `silence_limit` of the peer.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub stall_limit: Duration,
     /// How long the end of a connection may take: telling the peer why, and waiting for the
     /// sub-protocols to return. What is not done by then is dropped. Default 2 s.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub farewell: Duration,
     /// The longest payload that is taken from the peer, in bytes, before and after decompression.
     /// Default [`MAX_PAYLOAD`], all that fits into a frame.

@@ -114,6 +114,7 @@
 //! # Features
 //!
 //! - `tokio` (default): everything but the machine.
+//! - `serde`: [`Config`] can be kept in a file.
 
 #[doc(no_inline)]
 pub use p2p_identity as identity;

@@ -23,7 +23,7 @@ const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0
 /// has a UDP port.
 pub(crate) fn own_enode(config: &Config, addrs: &[SocketAddr]) -> Enode {
     let bound = addrs.first().copied().unwrap_or(NOWHERE);
-    let ip = match config.nat.external_ip() {
+    let ip = match config.settings.nat.external_ip() {
         Some(ip) => ip,
         None if bound.ip().is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         None => bound.ip(),

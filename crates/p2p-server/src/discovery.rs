@@ -23,6 +23,11 @@ const NAME_AGAIN: Duration = Duration::from_secs(30);
 
 /// How a server finds nodes. The defaults suit a node in the open network.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub struct DiscoveryConfig {
     /// Whether to take part in discv4, over UDP. Default true.
@@ -148,7 +153,7 @@ impl Discovery {
         enode: &Enode,
         addrs: &[SocketAddr],
     ) -> Result<Self, StartError> {
-        let wanted = config.discovery.as_ref().filter(|_| config.discovers());
+        let wanted = config.settings.discovery.as_ref().filter(|_| config.settings.discovers());
         let discv4 = match wanted {
             Some(wanted) if wanted.v4 => Some(open(config, wanted, enode, addrs).await?),
             _ => None,
@@ -174,7 +179,7 @@ impl Discovery {
         };
         Ok(Self {
             discv4,
-            boot: config.nodes.boot.clone(),
+            boot: config.settings.nodes.boot.clone(),
             #[cfg(feature = "store")]
             store,
             #[cfg(feature = "discv5")]
@@ -232,13 +237,14 @@ async fn open(
             .map_err(|source| p2p_discovery::BindError::Bind { addr, source })
     };
     // Where any TCP port would do, so does any UDP port.
-    let any = wanted.addr.is_none() && config.listen.first().is_some_and(|at| at.ends_with(":0"));
+    let any = wanted.addr.is_none()
+        && config.settings.listen.first().is_some_and(|at| at.ends_with(":0"));
     let socket = match bind(addr).await {
         Err(_) if any => bind(SocketAddr::new(addr.ip(), 0)).await?,
         opened => opened?,
     };
     let record = first_record(&config.key, config, enode, beside)?;
-    let follows = config.nat.external_ip().is_none();
+    let follows = config.settings.nat.external_ip().is_none();
     let settings = wanted.config.clone().follow_peers(wanted.config.follow_peers && follows);
     Ok(Discv4::on(settings, config.key.clone(), &record, socket)?)
 }
@@ -269,8 +275,8 @@ fn first_record(
     enode: &Enode,
     bound: Option<SocketAddr>,
 ) -> Result<Record, p2p_discovery::BindError> {
-    let known =
-        config.nat.external_ip().is_some() || bound.is_some_and(|at| !at.ip().is_unspecified());
+    let known = config.settings.nat.external_ip().is_some()
+        || bound.is_some_and(|at| !at.ip().is_unspecified());
     let mut here = Content::of(enode).without("udp");
     if !known {
         here = here.without("ip").without("ip6");
@@ -326,7 +332,7 @@ fn listed(
 }
 
 impl Server {
-    /// The running discv4, to ask it: where [`Config::discovery`](crate::Config::discovery) is set
+    /// The running discv4, to ask it: where [`Settings::discovery`](crate::Settings::discovery) is set
     /// and discovery is on.
     #[must_use]
     pub fn discv4(&self) -> Option<&Discv4> {

@@ -85,7 +85,7 @@
 //!
 //! Open sockets: they cost a task and a file descriptor each until the handshake is done, at most
 //! [`Limits::max_pending`] of them. Fill the memory of its connection up to its share of
-//! [`Config::memory`], and more while others leave it; then it waits or goes. Take a place under an identity made up for the purpose: at most
+//! [`Settings::memory`], and more while others leave it; then it waits or goes. Take a place under an identity made up for the purpose: at most
 //! [`Limits::max_peers`], fewer where the node finds peers itself; static and trusted peers always
 //! get in. Choose its client name and capabilities, which are shown as they are. It cannot hold up
 //! a stop, the dialling, or another connection.
@@ -98,13 +98,13 @@
 //!
 //! # Features
 //!
-//! - `discovery`: the node takes part in discv4 and dials whom it finds ([`Config::discovery`]). Any
+//! - `discovery`: the node takes part in discv4 and dials whom it finds ([`Settings::discovery`]). Any
 //!   other source of nodes can be added without it ([`Server::add_candidates`]).
 //! - `discv5`: with it, nodes found by discv5, on a UDP socket of its own.
 //! - `dns`: with it, nodes from signed lists in the DNS.
 //! - `store`: with it, the nodes that discv4 met, on disk, to begin with after a restart.
-//! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise; the first two as geth's
-//!   `admin_nodeInfo` and `admin_peers` show them.
+//! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise, the first two as geth's
+//!   `admin_nodeInfo` and `admin_peers` show them; [`Settings`] can be kept in a file.
 
 mod candidates;
 mod config;
@@ -126,7 +126,10 @@ mod outbound;
 mod place;
 mod protocols;
 mod restrict;
+#[cfg(feature = "serde")]
+mod serde_text;
 mod server;
+mod settings;
 mod shared;
 mod slots;
 mod socket;
@@ -137,7 +140,7 @@ mod store;
 #[doc(no_inline)]
 pub use p2p_mux::{self as mux, identity, rlp, transport};
 
-pub use config::{Config, Dialling, Nodes};
+pub use config::Config;
 pub use dial::{Backoff, Declined, Dialer, Kind, NextAction, Why};
 #[cfg(feature = "discovery")]
 pub use discovery::DiscoveryConfig;
@@ -150,6 +153,7 @@ pub use nat::{Nat, NatError};
 pub use p2p_discovery;
 pub use restrict::{NetRestrict, NetRestrictError};
 pub use server::Server;
+pub use settings::{Dialling, Nodes, Settings};
 pub use slots::{Admission, Direction, Limits, Refusal, Slots};
 pub use socket::{RECEIVE_BUFFER, prepare};
 pub use stats::{Found, MemoryUse, Refused, Stats};

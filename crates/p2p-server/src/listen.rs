@@ -15,7 +15,7 @@ use crate::{error::StartError, inbound, shared::Shared};
 /// back with time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Opens one socket for `given`, see [`Config::listen`](crate::Config::listen); tells where it is
+/// Opens one socket for `given`, see [`Settings::listen`](crate::Settings::listen); tells where it is
 /// bound.
 pub(crate) async fn bind(given: &str) -> Result<(TcpListener, SocketAddr), StartError> {
     if let Some(port) = given.strip_prefix(':') {

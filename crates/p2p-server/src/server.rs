@@ -49,14 +49,14 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         check(&config)?;
         let (mut listeners, mut addrs) = (Vec::new(), Vec::new());
-        for given in &config.listen {
+        for given in &config.settings.listen {
             let (listener, addr) = listen::bind(given).await?;
             listeners.push(listener);
             addrs.push(addr);
         }
         let enode = describe::own_enode(&config, &addrs);
         let discovery = Discovery::prepare(&config, &enode, &addrs).await?;
-        let dials = config.dialling.enabled;
+        let dials = config.settings.dialling.enabled;
         let shared = Arc::new(Shared::new(config, enode.tcp));
         let bytes = shared.state().local.hello(&shared.connection).encode().len();
         if bytes > MAX_HELLO {
@@ -235,8 +235,9 @@ impl fmt::Debug for Server {
 
 /// What can be wrong with a configuration before any socket is opened.
 fn check(config: &Config) -> Result<(), StartError> {
-    if !config.nat.is_supported() {
-        return Err(StartError::NatUnsupported(config.nat));
+    let nat = config.settings.nat;
+    if !nat.is_supported() {
+        return Err(StartError::NatUnsupported(nat));
     }
     let mut seen = HashSet::new();
     for protocol in &config.protocols {

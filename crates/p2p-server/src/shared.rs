@@ -16,12 +16,13 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    config::{Config, Dialling},
+    config::Config,
     dial::{Dialer, Kind},
     error::DialError,
     events::Event,
     half_open::HalfOpen,
     restrict::NetRestrict,
+    settings::Dialling,
     slots::{Refusal, Slots},
     stats::Stats,
 };
@@ -87,14 +88,15 @@ impl Shared {
     pub(crate) fn new(config: Config, port: u16) -> Self {
         let id = config.key.id();
         let state = State::new(&config, id, port);
+        let settings = config.settings;
         Self {
             stock: Stock::new(&config.key, StockSize::default()),
             key: config.key,
-            connection: config.connection,
-            memory: Memory::resident(config.memory),
-            receive_buffer: config.receive_buffer,
-            dialling: config.dialling,
-            net_restrict: config.net_restrict,
+            connection: settings.connection,
+            memory: Memory::resident(settings.memory),
+            receive_buffer: settings.receive_buffer,
+            dialling: settings.dialling,
+            net_restrict: settings.net_restrict,
             #[cfg(feature = "discovery")]
             discovery: std::sync::OnceLock::new(),
             replan: Notify::new(),
@@ -153,35 +155,35 @@ impl Shared {
 
 impl State {
     fn new(config: &Config, id: NodeId, port: u16) -> Self {
-        let now = now();
-        let mut dialer = Dialer::new(config.dialling.backoff, config.limits.max_pending.max(1))
-            .again(config.dialling.again);
-        let mut slots = Slots::new(id, config.limits, config.finds_peers());
-        for enode in config.nodes.statics.iter().filter(|enode| enode.id != id) {
+        let (settings, now) = (&config.settings, now());
+        let dialling = &settings.dialling;
+        let mut dialer = Dialer::new(dialling.backoff, settings.max_active()).again(dialling.again);
+        let mut slots = Slots::new(id, settings.limits, settings.finds_peers());
+        for enode in settings.nodes.statics.iter().filter(|enode| enode.id != id) {
             slots.set_static(enode.id, true);
             dialer.add(enode.clone(), Kind::Static, now);
         }
-        if config.finds_peers() {
+        if settings.finds_peers() {
             // A boot node without a TCP port only answers discovery.
             let dialled = |enode: &&Enode| enode.id != id && enode.tcp != 0;
-            for enode in config.nodes.boot.iter().filter(dialled) {
+            for enode in settings.nodes.boot.iter().filter(dialled) {
                 dialer.add(enode.clone(), Kind::Boot, now);
             }
         }
-        for enode in &config.nodes.trusted {
+        for enode in &settings.nodes.trusted {
             slots.set_trusted(enode.id, true);
         }
-        let (client, protocols) = (config.name.clone(), config.protocols.clone());
+        let (client, protocols) = (settings.name.clone(), config.protocols.clone());
         Self {
             local: Local { client, protocols, port, id },
             dialer,
             slots,
-            half_open: HalfOpen::new(config.limits.max_pending),
+            half_open: HalfOpen::new(settings.limits.max_pending),
             live: HashMap::new(),
             stats: Stats::default(),
             past: p2p_mux::Stats::default(),
             record: None,
-            events: Some(broadcast::Sender::new(config.event_buffer.max(1))),
+            events: Some(broadcast::Sender::new(settings.event_buffer.max(1))),
         }
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-/// The default of [`Config::receive_buffer`](crate::Config::receive_buffer), in bytes.
+/// The default of [`Settings::receive_buffer`](crate::Settings::receive_buffer), in bytes.
 pub const RECEIVE_BUFFER: usize = 128 * 1024;
 
 /// How many bytes may lie in the operating system that it cannot send yet. What has been handed to

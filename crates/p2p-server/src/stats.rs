@@ -56,7 +56,7 @@ pub struct Found {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct MemoryUse {
-    /// The most they may hold, in bytes ([`Config::memory`](crate::Config::memory)).
+    /// The most they may hold, in bytes ([`Settings::memory`](crate::Settings::memory)).
     pub limit: usize,
     /// What they hold now, in bytes.
     pub used: usize,

@@ -30,22 +30,32 @@ const ROOT_TEXTS: usize = 4;
 
 /// The limits of a [`Client`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct ClientConfig {
     /// The time between two questions. Default 333 ms, three a second.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub every: Duration,
     /// Questions that may follow each other at once after a pause. Default 10.
     pub burst: u32,
     /// Questions under way at a time. Default 4.
     pub in_flight: usize,
     /// How long a question may take. Default 5 s.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub timeout: Duration,
     /// How often a root is looked at. Default 30 minutes.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub recheck: Duration,
     /// How long a list is left alone after a question was not answered; doubled each time, up to
     /// `recheck`. Default 10 s.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub retry: Duration,
     /// How long after the beginning of one walk through the records the next begins, so that nodes
     /// are offered again. Default 1 minute.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub again: Duration,
     /// Lists followed, with those that others link to. Default 64.
     pub lists: usize,

@@ -34,6 +34,11 @@ const WAITING: usize = 16;
 
 /// Which DNS servers to ask.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Servers {
     /// Those of the operating system.
     #[default]

@@ -5,14 +5,22 @@ use std::time::Duration;
 /// Waiting times between attempts to reach one node: doubled after each failure, capped, spread by
 /// chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct Backoff {
     /// The wait after the first failure, or after a steady connection was lost. Default 1 s.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub first: Duration,
     /// No wait is longer. Default 60 s.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub cap: Duration,
     /// A connection that lasted this long counts as a success: the next wait is [`Backoff::first`]
     /// again. A shorter one counts as a failure, else a node that accepts and hangs up at once
     /// would be dialled without pause. Default 10 s.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub steady: Duration,
 }
 

@@ -18,6 +18,11 @@ use p2p_mux::{Reason, identity::NodeId};
 
 /// How many may stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct Limits {
     /// Connected peers. Trusted and static peers are admitted beyond it, and count. Default 50.
     pub max_peers: usize,

@@ -106,7 +106,7 @@ async fn a_found_node_that_does_not_answer_is_tried_once_and_again_later() {
     assert_eq!(node.next_action(&id(2)), None);
     // It comes back and is named until it is dialled.
     let mut again = config(2);
-    again.listen = vec![addr(&gone).to_string()];
+    again.settings.listen = vec![addr(&gone).to_string()];
     let _back = start(again).await;
     soon(async {
         while node.peer_count() == 0 {

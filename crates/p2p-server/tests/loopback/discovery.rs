@@ -132,7 +132,7 @@ async fn an_address_that_is_known_is_in_the_record_and_one_that_is_not_is_left_o
     let record = known.discv4().unwrap().record();
     assert_eq!(record.ip(), Some([203, 0, 113, 7].into()));
     let mut anywhere = finds(2);
-    anywhere.listen = vec!["0.0.0.0:0".to_owned()];
+    anywhere.settings.listen = vec!["0.0.0.0:0".to_owned()];
     let anywhere = start(anywhere).await;
     assert_eq!(anywhere.discv4().unwrap().record().ip(), None);
     let enode = anywhere.enode();

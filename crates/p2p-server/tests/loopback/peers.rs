@@ -57,7 +57,7 @@ async fn a_static_peer_is_dialled_again_when_it_comes_back() {
         })
         .await;
         let mut again = config(2);
-        again.listen = vec![port.to_string()];
+        again.settings.listen = vec![port.to_string()];
         b = start(again).await;
         added(&mut events, id(2)).await;
     }

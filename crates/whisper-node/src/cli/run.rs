@@ -140,9 +140,9 @@ fn server_config(key: SecretKey, flags: NetworkFlags, nodes: PathBuf) -> p2p_ser
         .discover(!flags.nodiscover)
         .discovery(discovery_config(&flags).store(nodes))
         .nat(flags.nat);
-    config.nodes.boot = flags.bootnodes;
-    config.nodes.statics = flags.staticnodes;
-    config.net_restrict = flags.netrestrict;
+    config.settings.nodes.boot = flags.bootnodes;
+    config.settings.nodes.statics = flags.staticnodes;
+    config.settings.net_restrict = flags.netrestrict;
     config
 }
 
