@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+/// No wait is longer, whatever the settings say.
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Nor is any shorter, so that settings of zero do not make a busy loop.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// Waiting times between attempts to reach one node: doubled after each failure, capped, spread by
 /// chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +20,7 @@ pub struct Backoff {
     /// The wait after the first failure, or after a steady connection was lost. Default 1 s.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub first: Duration,
-    /// No wait is longer. Default 60 s.
+    /// No wait is longer; more than a day counts as a day. Default 60 s.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub cap: Duration,
     /// A connection that lasted this long counts as a success: the next wait is [`Backoff::first`]
@@ -41,9 +47,9 @@ impl Backoff {
     #[must_use]
     pub fn delay(&self, failures: u32, jitter: f64) -> Duration {
         let factor = 1u32.checked_shl(failures).unwrap_or(u32::MAX);
-        let full = self.first.saturating_mul(factor).min(self.cap);
+        let full = self.first.saturating_mul(factor).min(self.cap).min(DAY);
         let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 1.0 };
-        full.mul_f64(0.5 + 0.5 * jitter)
+        full.mul_f64(0.5 + 0.5 * jitter).max(SHORTEST)
     }
 }
 
@@ -60,5 +66,8 @@ mod tests {
         assert_eq!(backoff.delay(0, 0.0), Duration::from_millis(500));
         assert_eq!(backoff.delay(u32::MAX, 1.0), backoff.cap);
         assert_eq!(backoff.delay(u32::MAX, f64::NAN), backoff.cap);
+        let (zero, endless) = (Duration::ZERO, Duration::MAX);
+        let odd = |first, cap| Backoff { first, cap, ..backoff }.delay(9, 0.0);
+        assert_eq!((odd(zero, zero), odd(endless, endless)), (SHORTEST, DAY / 2));
     }
 }

@@ -5,9 +5,21 @@
 //! and after that must be found again. Every attempt that [`Dialer::poll_dial`] hands out must end in
 //! exactly one of [`Dialer::handle_connected`] with `dialled` and [`Dialer::handle_failed`]; until
 //! then the node is not handed out again, whatever else happens to it.
+//!
+//! # What a static node can rely on
+//!
+//! At any time it is connected, being dialled, or due at a time that [`Dialer::next_action`] tells.
+//! That time is at most [`Backoff::cap`] after the last attempt began or the connection was lost. The
+//! attempt begins then if one is free: found nodes never take more than half of them, and where there
+//! are no more static nodes than the other half, no static node waits for another. So one that can be
+//! reached is connected within the cap and the time that an attempt takes; an attempt that takes
+//! longer than the cap is followed by the next at once.
 
+mod action;
 mod backoff;
 mod history;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -19,77 +31,15 @@ use std::{
 
 use p2p_mux::identity::{Enode, NodeId};
 
+pub use action::{Declined, Kind, NextAction, Why};
 pub use backoff::Backoff;
 use history::History;
-
-/// Why a node is dialled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A node that was found, by discovery or in a list: one attempt.
-    Found,
-    /// An entry point, dialled only while the node has no peer at all.
-    Boot,
-    /// A node that the operator wants connected, dialled for ever.
-    Static,
-}
-
-/// What led to the wait that a [`NextAction::Dial`] reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// Never tried since it was added, or added again with another address.
-    New,
-    /// The last attempt failed.
-    Failed,
-    /// The connection was lost.
-    Lost,
-}
-
-/// Why a found node is not dialled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum Declined {
-    /// It is connected, being dialled, or in the plan already.
-    #[error("known already")]
-    Known,
-    /// It was tried or left lately.
-    #[error("tried lately")]
-    Recent,
-    /// It does not listen on TCP.
-    #[error("no TCP port")]
-    NoPort,
-}
-
-/// What the dialer will do about a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NextAction {
-    /// Dial it at that time (or as soon after as an attempt is free), after so many failures in a
-    /// row.
-    Dial {
-        /// Not before.
-        at: Instant,
-        /// Failed attempts and short connections since the last success.
-        failures: u32,
-        /// What the wait is for.
-        why: Why,
-    },
-    /// An attempt is running.
-    Dialling {
-        /// When it began.
-        since: Instant,
-    },
-    /// Nothing: it is connected, whoever dialled.
-    Connected {
-        /// When the connection was made.
-        since: Instant,
-    },
-    /// Nothing: it is a boot node, and the node has peers.
-    Idle,
-}
 
 #[derive(Debug)]
 struct Candidate {
     enode: Enode,
+    /// Where it was seen instead, if that was not where it is said to be.
+    seen: Option<Enode>,
     kind: Kind,
     failures: u32,
     due: Instant,
@@ -113,7 +63,7 @@ pub(crate) const AGAIN: Duration = Duration::from_secs(35);
 
 impl Dialer {
     /// An empty plan. At most `max_active` attempts run at once (0 means that nothing is ever
-    /// dialled).
+    /// dialled), half of them, but at least one, of nodes that were found.
     #[must_use]
     pub fn new(backoff: Backoff, max_active: usize) -> Self {
         Self {
@@ -126,33 +76,50 @@ impl Dialer {
         }
     }
 
-    /// Sets for how long a found node that was tried, or lost, is not dialled again. Default 35 s.
+    /// Sets for how long a found node that was tried, or lost, is not dialled again. Default 35 s, at
+    /// most a day.
     #[must_use]
     pub fn again(mut self, after: Duration) -> Self {
-        self.tried.keep = after;
+        self.tried.keep = after.min(backoff::DAY);
         self
     }
 
     /// Adds a node that was found, due at once, for one attempt.
     ///
+    /// A static or boot node that is found where it is not said to be may have moved. From then on both
+    /// addresses are tried ([`Dialer::seen`]): whoever names addresses of others can lie, and costs no
+    /// more than that.
+    ///
     /// # Errors
     ///
-    /// [`Declined`]; nothing has changed then.
+    /// [`Declined`]; the plan is as it was then, but for what is said above.
     pub fn offer(&mut self, enode: Enode, now: Instant) -> Result<(), Declined> {
-        let id = &enode.id;
-        let known = self.candidates.contains_key(id)
-            || self.connected.contains_key(id)
-            || self.dialling.contains_key(id);
+        let id = enode.id;
         if enode.tcp == 0 {
-            Err(Declined::NoPort)
-        } else if known {
+            return Err(Declined::NoPort);
+        }
+        let busy = self.connected.contains_key(&id) || self.dialling.contains_key(&id);
+        if let Some(known) = self.candidates.get_mut(&id) {
+            if known.kind != Kind::Found && !self.connected.contains_key(&id) {
+                let elsewhere = (&enode.host, enode.tcp) != (&known.enode.host, known.enode.tcp);
+                known.seen = elsewhere.then_some(enode).or(known.seen.take());
+            }
             Err(Declined::Known)
-        } else if self.tried.contains(id, now) {
+        } else if busy {
+            Err(Declined::Known)
+        } else if self.tried.contains(&id, now) {
             Err(Declined::Recent)
         } else {
             self.add(enode, Kind::Found, now);
             Ok(())
         }
+    }
+
+    /// Where else a node of the plan was seen, for an attempt to try after the address that
+    /// [`Dialer::poll_dial`] answers.
+    #[must_use]
+    pub fn seen(&self, id: &NodeId) -> Option<&Enode> {
+        self.candidates.get(id)?.seen.as_ref()
     }
 
     /// How many found nodes wait for their attempt or are being dialled.
@@ -173,12 +140,11 @@ impl Dialer {
             Some(known) => {
                 known.kind = known.kind.max(kind);
                 if known.enode != enode {
-                    (known.enode, known.failures, known.due, known.why) = (enode, 0, now, Why::New);
+                    *known = Candidate::new(enode, known.kind, now);
                 }
             }
             None => {
-                let candidate = Candidate { enode, kind, failures: 0, due: now, why: Why::New };
-                self.candidates.insert(candidate.enode.id, candidate);
+                self.candidates.insert(enode.id, Candidate::new(enode, kind, now));
             }
         }
     }
@@ -225,24 +191,24 @@ impl Dialer {
         if now.saturating_duration_since(since) >= self.backoff.steady {
             candidate.failures = 0;
         }
-        candidate.postpone(&self.backoff, Why::Lost, now, jitter);
+        candidate.postpone(&self.backoff, Why::Lost, now, now, jitter);
     }
 
-    /// An attempt ended without a connection. `jitter` as in [`Backoff::delay`].
+    /// An attempt ended without a connection. `jitter` as in [`Backoff::delay`], which counts from the
+    /// beginning of the attempt.
     pub fn handle_failed(&mut self, id: &NodeId, now: Instant, jitter: f64) {
-        if self.dialling.remove(id).is_none() {
-            return;
-        }
+        let Some(began) = self.dialling.remove(id) else { return };
         // Connected from the other end in the meantime: then its chance is not over.
         if !self.connected.contains_key(id) && self.retire(id, now) {
             return;
         }
         if let Some(candidate) = self.candidates.get_mut(id) {
-            candidate.postpone(&self.backoff, Why::Failed, now, jitter);
+            candidate.postpone(&self.backoff, Why::Failed, began, now, jitter);
         }
     }
 
-    /// What will happen about a node and when; `None` for one that is not in the plan.
+    /// What will happen about a node and when; `None` for one that is not in the plan, never for a
+    /// static node.
     #[must_use]
     pub fn next_action(&self, id: &NodeId) -> Option<NextAction> {
         let candidate = self.candidates.get(id)?;
@@ -250,6 +216,8 @@ impl Dialer {
             NextAction::Connected { since }
         } else if let Some(&since) = self.dialling.get(id) {
             NextAction::Dialling { since }
+        } else if self.max_active == 0 {
+            NextAction::Never
         } else if self.wants(candidate) {
             NextAction::Dial { at: candidate.due, failures: candidate.failures, why: candidate.why }
         } else {
@@ -277,12 +245,19 @@ impl Dialer {
     /// what there is room for, not what a network has.
     fn open(&self) -> impl Iterator<Item = (&NodeId, &Candidate)> {
         let full = self.dialling.len() >= self.max_active;
+        let found_full = full || self.dialling_found() >= self.max_active.div_ceil(2);
         self.candidates.iter().filter(move |(id, candidate)| {
-            !full
+            !(if candidate.kind == Kind::Found { found_full } else { full })
                 && !self.dialling.contains_key(*id)
                 && !self.connected.contains_key(*id)
                 && self.wants(candidate)
         })
+    }
+
+    /// How many attempts are not for static or boot nodes.
+    fn dialling_found(&self) -> usize {
+        let found = |id: &&NodeId| self.get(id).is_none_or(|(_, kind)| kind == Kind::Found);
+        self.dialling.keys().filter(found).count()
     }
 
     /// A found node had its chance. Says whether it was one.
@@ -297,8 +272,13 @@ impl Dialer {
 }
 
 impl Candidate {
-    fn postpone(&mut self, backoff: &Backoff, why: Why, now: Instant, jitter: f64) {
-        self.due = now + backoff.delay(self.failures, jitter);
+    const fn new(enode: Enode, kind: Kind, due: Instant) -> Self {
+        Self { enode, seen: None, kind, failures: 0, due, why: Why::New }
+    }
+
+    /// Waits, counted from `since`.
+    fn postpone(&mut self, backoff: &Backoff, why: Why, since: Instant, now: Instant, jitter: f64) {
+        self.due = now.max(since + backoff.delay(self.failures, jitter));
         self.failures = self.failures.saturating_add(1);
         self.why = why;
     }

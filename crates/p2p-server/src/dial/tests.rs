@@ -147,6 +147,67 @@ fn a_new_address_is_tried_at_once() {
 }
 
 #[test]
+fn a_node_that_is_seen_elsewhere_is_dialled_there_too() {
+    let now = Instant::now();
+    let mut dialer = dialer(&[1], 4, now);
+    let moved = Enode::new(id(1), SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
+    assert_eq!(dialer.offer(enode(1), now), Err(Declined::Known));
+    assert_eq!(dialer.seen(&id(1)), None, "where it is said to be");
+    assert_eq!(dialer.offer(moved.clone(), now), Err(Declined::Known));
+    assert_eq!(dialer.offer(enode(1), now), Err(Declined::Known));
+    assert_eq!(dialer.seen(&id(1)), Some(&moved));
+    assert_eq!(dialer.poll_dial(now), Some(enode(1)), "still the one that was listed");
+    dialer.handle_failed(&id(1), now, 1.0);
+    assert_eq!(dialer.seen(&id(1)), Some(&moved));
+    dialer.add(moved, Kind::Static, now);
+    assert_eq!(dialer.seen(&id(1)), None, "the operator knows now");
+}
+
+#[test]
+fn the_wait_counts_from_the_beginning_of_an_attempt() {
+    let start = Instant::now();
+    let mut dialer = dialer(&[1], 4, start);
+    // Each attempt takes its 15 s to fail: until the wait is longer, the next one follows at once.
+    for (began, next) in [(0, 15), (15, 30), (30, 45), (45, 60), (60, 76), (76, 108), (108, 168)] {
+        let now = start + seconds(began);
+        assert_eq!(dialer.poll_dial(now), Some(enode(1)));
+        dialer.handle_failed(&id(1), now + seconds(15), 1.0);
+        assert_eq!(dialer.poll_timeout(), Some(start + seconds(next)));
+    }
+}
+
+#[test]
+fn found_nodes_leave_half_of_the_attempts_to_static_ones() {
+    let now = Instant::now();
+    let mut dialer = Dialer::new(BACKOFF, 5);
+    for n in 1..=5 {
+        assert_eq!(dialer.offer(enode(n), now), Ok(()));
+    }
+    let found = std::iter::from_fn(|| dialer.poll_dial(now)).count();
+    assert_eq!((found, dialer.poll_timeout()), (3, None));
+    for n in 6..=8 {
+        dialer.add(enode(n), Kind::Static, now);
+    }
+    assert_eq!(std::iter::from_fn(|| dialer.poll_dial(now)).count(), 2);
+    // A found node that is removed still has its attempt.
+    assert!(dialer.remove(&id(1)));
+    dialer.handle_failed(&id(6), now, 1.0);
+    dialer.handle_failed(&id(7), now, 1.0);
+    assert_eq!(dialer.poll_dial(now).map(|enode| enode.id), Some(id(8)));
+    assert_eq!(dialer.poll_dial(now), None);
+}
+
+#[test]
+fn a_node_that_does_not_dial_says_so() {
+    let now = Instant::now();
+    let mut dialer = dialer(&[1], 0, now);
+    assert_eq!(dialer.next_action(&id(1)), Some(NextAction::Never));
+    assert_eq!((dialer.poll_dial(now), dialer.poll_timeout()), (None, None));
+    dialer.handle_connected(id(1), false, now);
+    assert_eq!(dialer.next_action(&id(1)), Some(NextAction::Connected { since: now }));
+}
+
+#[test]
 fn an_inbound_connection_also_stops_the_dialling() {
     let now = Instant::now();
     let mut dialer = dialer(&[1], 4, now);

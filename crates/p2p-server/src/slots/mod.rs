@@ -10,6 +10,8 @@
 //! one. A second connection dialled by the same node is refused.
 
 #[cfg(test)]
+mod simultaneous;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};
