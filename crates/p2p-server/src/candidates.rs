@@ -1,7 +1,12 @@
 //! Nodes that were found: taken from where they come while there is room, handed to the dialling
 //! plan.
 
-use std::{future::poll_fn, pin::pin, sync::Arc};
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
 use futures_core::Stream;
 use p2p_mux::identity::{Enode, Host};
@@ -12,6 +17,32 @@ use crate::{
     server::Server,
     shared::{Shared, now},
 };
+
+type Nodes = Pin<Box<dyn Stream<Item = Enode> + Send>>;
+
+/// A source of nodes for a server that is still to start. Made by
+/// [`Config::candidates`](crate::Config::candidates).
+#[derive(Clone)]
+pub struct Source(Arc<dyn Fn() -> Nodes + Send + Sync>);
+
+impl Source {
+    pub(crate) fn new<Found>(open: impl Fn() -> Found + Send + Sync + 'static) -> Self
+    where
+        Found: Stream<Item = Enode> + Send + 'static,
+    {
+        Self(Arc::new(move || Box::pin(open())))
+    }
+
+    pub(crate) fn open(&self) -> Nodes {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
+}
 
 impl Server {
     /// Dials nodes from this source whenever there is room for peers that the node finds by itself

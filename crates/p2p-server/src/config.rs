@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use futures_core::Stream;
 use p2p_mux::{
     Protocol,
     identity::{Enode, SecretKey},
@@ -9,7 +10,10 @@ use p2p_mux::{
 
 #[cfg(feature = "discovery")]
 use crate::discovery::DiscoveryConfig;
-use crate::{dial::Backoff, nat::Nat, restrict::NetRestrict, settings::Settings};
+use crate::{
+    candidates::Source, dial::Backoff, nat::Nat, node_dialer::NodeDialer, restrict::NetRestrict,
+    settings::Settings,
+};
 
 /// Everything a server is told before it starts. Made by [`Config::new`], refined by the setters,
 /// which take and return it; the fields are public for whoever prefers them. The defaults are those
@@ -23,19 +27,47 @@ pub struct Config {
     pub protocols: Vec<Protocol>,
     /// All that can be kept in a file.
     pub settings: Settings,
+    /// Opens the streams to other nodes. Default: TCP.
+    pub node_dialer: Option<NodeDialer>,
+    /// Where found nodes come from, beside discovery. Default: from nowhere.
+    pub sources: Vec<Source>,
 }
 
 impl Config {
     /// A node with this key and all defaults: it neither listens nor knows anyone.
     #[must_use]
     pub fn new(key: SecretKey) -> Self {
-        Self { key, protocols: Vec::new(), settings: Settings::default() }
+        Self {
+            key,
+            protocols: Vec::new(),
+            settings: Settings::default(),
+            node_dialer: None,
+            sources: Vec::new(),
+        }
     }
 
     /// Sets all that can be kept in a file at once.
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// Opens the streams to other nodes in this way.
+    #[must_use]
+    pub fn node_dialer(mut self, dialer: NodeDialer) -> Self {
+        self.node_dialer = Some(dialer);
+        self
+    }
+
+    /// Dials nodes from this source, too, which `open` makes when the server starts; see
+    /// [`Server::add_candidates`](crate::Server::add_candidates).
+    #[must_use]
+    pub fn candidates<Found>(mut self, open: impl Fn() -> Found + Send + Sync + 'static) -> Self
+    where
+        Found: Stream<Item = Enode> + Send + 'static,
+    {
+        self.sources.push(Source::new(open));
         self
     }
 
@@ -209,6 +241,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("id", &self.key.id())
             .field("settings", &self.settings)
+            .field("node_dialer", &self.node_dialer)
             .finish_non_exhaustive()
     }
 }

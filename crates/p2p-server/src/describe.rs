@@ -15,9 +15,8 @@ use crate::{
     config::Config,
     info::{Json, Network, NodeInfo, PeerInfo, Ports},
     shared::{Live, Shared, State},
+    way::NOWHERE,
 };
-
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// The node's URL at the start: see [`Server::enode`](crate::Server::enode). Without discovery, which
 /// has a UDP port.

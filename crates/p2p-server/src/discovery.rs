@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use p2p_discovery::{Discv4, NetworkId};
-use p2p_mux::identity::{Content, Enode, Record, SecretKey};
+use p2p_mux::identity::{Content, Enode, NodeId, Record, SecretKey};
 use tokio::{net::UdpSocket, time};
 
 #[cfg(feature = "store")]
@@ -15,7 +15,7 @@ use crate::{
     describe::{capabilities, first_sequence},
     error::StartError,
     server::Server,
-    shared::Shared,
+    shared::{Shared, now},
 };
 
 /// How long after a boot node's name did not resolve it is looked up again.
@@ -363,6 +363,23 @@ impl Shared {
             let now = capabilities(&shared.state().local.protocols);
             // Where they have no room, the record says what it said.
             let _ = discv4.update_record(move |content| content.set("cap", &now)).await;
+        }));
+    }
+
+    /// Asks where a node is that does not answer where it is said to be: it may have moved.
+    pub(crate) fn look_for(self: &Arc<Self>, id: NodeId) {
+        let Some(discv4) = self.discv4().cloned() else { return };
+        let shared = Arc::clone(self);
+        self.tasks.spawn(self.quit.clone().run_until_cancelled_owned(async move {
+            // Nobody who could be asked knows it: it is asked again after some more failures.
+            let Ok(record) = discv4.resolve(id).await else { return };
+            let mut state = shared.state();
+            if let Some(enode) = record.enode()
+                && state.dialer.get(&id).is_some()
+            {
+                // It is in the plan, and so declined, but its address is noted.
+                let _ = state.dialer.offer(enode, now());
+            }
         }));
     }
 

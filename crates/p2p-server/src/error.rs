@@ -108,6 +108,9 @@ pub enum DialError {
     /// The Hello exchange failed: the peer refused us, or shares no sub-protocol.
     #[error("the Hello exchange failed")]
     Greet(#[source] GreetError),
+    /// The [`NodeDialer`](crate::NodeDialer) panicked.
+    #[error("the dialer panicked")]
+    Panicked,
     /// We refused it ourselves.
     #[error("refused by this node: {0}")]
     Refused(Refusal),

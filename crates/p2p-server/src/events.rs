@@ -25,7 +25,7 @@ pub enum Event {
         id: NodeId,
         /// Who dialled.
         direction: Direction,
-        /// The other end of the socket.
+        /// The other end of the socket, or `0.0.0.0:0` where it is not known.
         remote_addr: SocketAddr,
         /// What it calls itself. Chosen by the peer: do not trust it, and escape it before
         /// printing.

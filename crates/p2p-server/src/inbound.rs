@@ -6,18 +6,41 @@ use p2p_mux::{
     identity::{Enode, NodeId},
     transport::{HANDSHAKE_LIMIT, accept_with},
 };
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     place::{self, Arrival, Place, Rejected},
+    server::Server,
     shared::Shared,
     slots::{Direction, Refusal},
-    socket::prepare_or_log,
+    way::NOWHERE,
 };
 
-/// Starts the task of a socket just accepted, unless its address is not allowed.
-pub(crate) fn handle_accepted(shared: &Arc<Shared>, socket: TcpStream, remote_addr: SocketAddr) {
+impl Server {
+    /// Takes a stream that somebody opened to this node in a way of their own
+    /// ([`NodeDialer`](crate::NodeDialer)), as if it had come to an address listened on: the same
+    /// limits hold, and the same is counted. `remote_addr` is where it comes from as far as that
+    /// matters: what [`Settings::net_restrict`](crate::Settings::net_restrict) allows, and what
+    /// [`PeerInfo`](crate::PeerInfo) shows. Returns at once; on a server that has stopped the stream is
+    /// closed.
+    pub fn accept<Io>(&self, io: Io, remote_addr: SocketAddr)
+    where
+        Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        handle_accepted(&self.shared, io, NOWHERE, remote_addr);
+    }
+}
+
+/// Starts the task of a stream just accepted, unless its address is not allowed.
+pub(crate) fn handle_accepted<Io>(
+    shared: &Arc<Shared>,
+    io: Io,
+    local_addr: SocketAddr,
+    remote_addr: SocketAddr,
+) where
+    Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let mut state = shared.state();
     state.stats.accepted += 1;
     if !shared.allows(remote_addr) {
@@ -27,18 +50,19 @@ pub(crate) fn handle_accepted(shared: &Arc<Shared>, socket: TcpStream, remote_ad
     let token = shared.quit.child_token();
     let number = state.half_open.insert(token.clone());
     drop(state);
-    shared.tasks.spawn(run(Arc::clone(shared), socket, remote_addr, token, number));
+    let arrived = arrive(Arc::clone(shared), io, local_addr, remote_addr);
+    shared.tasks.spawn(run(Arc::clone(shared), arrived, remote_addr, token, number));
 }
 
 async fn run(
     shared: Arc<Shared>,
-    socket: TcpStream,
+    arrived: impl Future<Output = Result<Place, Failure>>,
     remote_addr: SocketAddr,
     token: CancellationToken,
     number: u64,
 ) {
     let arrived = tokio::select! {
-        arrived = arrive(&shared, socket, remote_addr) => Some(arrived),
+        arrived = arrived => Some(arrived),
         () = token.cancelled() => None,
     };
     shared.state().half_open.remove(number);
@@ -56,24 +80,25 @@ enum Failure {
     Refused(NodeId, Refusal),
 }
 
-async fn arrive(
-    shared: &Arc<Shared>,
-    socket: TcpStream,
+async fn arrive<Io>(
+    shared: Arc<Shared>,
+    io: Io,
+    local_addr: SocketAddr,
     remote_addr: SocketAddr,
-) -> Result<Place, Failure> {
+) -> Result<Place, Failure>
+where
+    Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let failed = |error: &dyn fmt::Display| {
         tracing::debug!(%remote_addr, %error, "inbound connection failed");
         Failure::Handshake
     };
-    prepare_or_log(&socket, shared.receive_buffer);
-    let local_addr = socket.local_addr().map_err(|error| failed(&error))?;
-    let stream = accept_with(socket, &shared.stock, HANDSHAKE_LIMIT)
-        .await
-        .map_err(|error| failed(&error))?;
+    let stream =
+        accept_with(io, &shared.stock, HANDSHAKE_LIMIT).await.map_err(|error| failed(&error))?;
     let id = stream.remote();
     let enode = Enode::new(id, remote_addr);
     let arrival = Arrival { direction: Direction::Inbound, local_addr, remote_addr, enode };
-    place::take(shared, stream, arrival).await.map_err(|rejected| match rejected {
+    place::take(&shared, stream, arrival).await.map_err(|rejected| match rejected {
         Rejected::Greet(error) => failed(&error),
         Rejected::Refused(refusal) => Failure::Refused(id, refusal),
     })

@@ -67,9 +67,10 @@ pub struct PeerInfo {
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 #[non_exhaustive]
 pub struct Network {
-    /// Our end of the socket.
+    /// Our end of the socket; `0.0.0.0:0` where it is not known, as behind a
+    /// [`NodeDialer`](crate::NodeDialer).
     pub local_address: SocketAddr,
-    /// Their end of the socket.
+    /// Their end of the socket, or `0.0.0.0:0`.
     pub remote_address: SocketAddr,
     /// Whether they dialled us.
     pub inbound: bool,

@@ -81,6 +81,15 @@
 //! again. So a new sub-protocol runs with peers that connect from then on, and one that is removed
 //! stops everywhere at once while the connections stay.
 //!
+//! # Streams and time of one's own
+//!
+//! A [`NodeDialer`] opens the streams to other nodes, [`Server::accept`] takes those that came in by
+//! other ways than the addresses listened on. With both, servers meet over anything that can be read
+//! and written, in a test in memory. All that a server waits for it waits for on the clock of the
+//! tokio runtime, which a test can stop (`tokio::time::pause`): an hour of redialling passes in a
+//! moment. The two machines take the time as an argument. Only what outlives a run goes by the time of
+//! day: the sequence number of the node's record, and the times in the database of nodes.
+//!
 //! # What a hostile peer can do
 //!
 //! Open sockets: they cost a task and a file descriptor each until the handshake is done, at most
@@ -122,6 +131,7 @@ mod inbound;
 mod info;
 mod listen;
 mod nat;
+mod node_dialer;
 mod outbound;
 mod place;
 mod protocols;
@@ -136,10 +146,12 @@ mod socket;
 mod stats;
 #[cfg(feature = "store")]
 mod store;
+mod way;
 
 #[doc(no_inline)]
 pub use p2p_mux::{self as mux, identity, rlp, transport};
 
+pub use candidates::Source;
 pub use config::Config;
 pub use dial::{Backoff, Declined, Dialer, Kind, NextAction, Why};
 #[cfg(feature = "discovery")]
@@ -148,6 +160,7 @@ pub use error::{DialError, ProtocolError, StartError};
 pub use events::{Event, Events};
 pub use info::{Json, Network, NodeInfo, PeerInfo, Ports};
 pub use nat::{Nat, NatError};
+pub use node_dialer::NodeDialer;
 #[cfg(feature = "discovery")]
 #[doc(no_inline)]
 pub use p2p_discovery;

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::net::{TcpListener, lookup_host};
 
-use crate::{error::StartError, inbound, shared::Shared};
+use crate::{error::StartError, inbound, shared::Shared, socket::prepare_or_log, way::NOWHERE};
 
 /// The pause after the system refused to accept, mostly for want of file descriptors: they come
 /// back with time.
@@ -54,7 +54,12 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((socket, addr)) => inbound::handle_accepted(&shared, socket, addr),
+            Ok((socket, addr)) => {
+                prepare_or_log(&socket, shared.receive_buffer);
+                // One that has no address of ours is gone already.
+                let local_addr = socket.local_addr().unwrap_or(NOWHERE);
+                inbound::handle_accepted(&shared, socket, local_addr, addr);
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 shared.state().stats.accept_errors += 1;

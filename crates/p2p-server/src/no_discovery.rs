@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use p2p_mux::identity::Enode;
+use p2p_mux::identity::{Enode, NodeId};
 
 use crate::{config::Config, error::StartError, server::Server, shared::Shared};
 
@@ -27,6 +27,8 @@ impl Shared {
     }
 
     pub(crate) fn tell_capabilities(self: &std::sync::Arc<Self>) {}
+
+    pub(crate) fn look_for(self: &std::sync::Arc<Self>, _: NodeId) {}
 
     pub(crate) async fn stop_discovery(&self) {}
 }

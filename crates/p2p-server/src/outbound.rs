@@ -1,24 +1,25 @@
 //! Reaching out: the task that follows the dialling plan, and each attempt from the name to the end
 //! of the connection.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use p2p_mux::{
-    identity::{Enode, Host},
+    identity::{Enode, NodeId},
     transport::{HANDSHAKE_LIMIT, connect_with},
 };
 use tokio::{
-    net::{TcpStream, lookup_host},
+    io::{AsyncRead, AsyncWrite},
     time,
 };
 
 use crate::{
-    dial::Kind,
+    dial::{Kind, NextAction},
     error::DialError,
     place::{self, Arrival, Place, Rejected},
     shared::{Shared, now},
     slots::{Direction, Refusal},
     socket::prepare_or_log,
+    way::{self, NOWHERE, Way},
 };
 
 /// Follows the plan until the server stops.
@@ -50,15 +51,52 @@ fn start_due(shared: &Arc<Shared>) -> Option<Instant> {
     state.dialer.poll_timeout()
 }
 
+/// An attempt that the plan counts as running. Whatever becomes of its task, the plan hears of its end:
+/// else the node would never be dialled again.
+struct Attempt {
+    shared: Arc<Shared>,
+    id: NodeId,
+    runs: bool,
+}
+
+impl Attempt {
+    /// The connection is made, and the plan knows that already.
+    fn succeed(mut self) {
+        self.runs = false;
+    }
+
+    fn fail(mut self, cause: DialError) {
+        self.runs = false;
+        self.shared.dial_failed(self.id, cause);
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.runs {
+            self.shared.dial_failed(self.id, DialError::Panicked);
+        }
+    }
+}
+
 async fn attempt(shared: Arc<Shared>, enode: Enode) {
     let id = enode.id;
+    let attempt = Attempt { shared: Arc::clone(&shared), id, runs: true };
     let reached = tokio::select! {
         reached = reach(&shared, enode) => reached,
         () = shared.quit.cancelled() => Err(DialError::Refused(Refusal::Stopping)),
     };
     match reached {
-        Ok(place) => place.stay().await,
-        Err(cause) => shared.dial_failed(id, cause),
+        Ok(place) => {
+            attempt.succeed();
+            place.stay().await;
+        }
+        Err(cause) => {
+            attempt.fail(cause);
+            if shared.is_lost(&id) {
+                shared.look_for(id);
+            }
+        }
     }
 }
 
@@ -70,11 +108,27 @@ async fn reach(shared: &Arc<Shared>, enode: Enode) -> Result<Place, DialError> {
         // The others are few and chosen by the operator, and are dialled again.
         shared.stock.learn(&key);
     }
-    let opened = time::timeout(shared.dialling.timeout, open(shared, &enode)).await;
-    let (socket, remote_addr) = opened.map_err(|_| DialError::Timeout)??;
-    prepare_or_log(&socket, shared.receive_buffer);
-    let local_addr = socket.local_addr().map_err(DialError::Connect)?;
-    let stream = connect_with(socket, &shared.stock, &enode.id, HANDSHAKE_LIMIT)
+    match way::open(shared, &enode).await? {
+        Way::Tcp(socket, remote_addr) => {
+            prepare_or_log(&socket, shared.receive_buffer);
+            let local_addr = socket.local_addr().map_err(DialError::Connect)?;
+            enter(shared, socket, enode, (local_addr, remote_addr)).await
+        }
+        Way::Own(io, remote_addr) => enter(shared, io, enode, (NOWHERE, remote_addr)).await,
+    }
+}
+
+/// From an open stream to a place among the peers. The addresses: ours and theirs.
+async fn enter<Io>(
+    shared: &Arc<Shared>,
+    io: Io,
+    enode: Enode,
+    (local_addr, remote_addr): (SocketAddr, SocketAddr),
+) -> Result<Place, DialError>
+where
+    Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let stream = connect_with(io, &shared.stock, &enode.id, HANDSHAKE_LIMIT)
         .await
         .map_err(DialError::Handshake)?;
     let arrival = Arrival { direction: Direction::Outbound, local_addr, remote_addr, enode };
@@ -84,30 +138,13 @@ async fn reach(shared: &Arc<Shared>, enode: Enode) -> Result<Place, DialError> {
     })
 }
 
-/// Opens the first of the node's addresses that answers. A name is looked up anew each time: the
-/// peer may have moved.
-async fn open(shared: &Shared, enode: &Enode) -> Result<(TcpStream, SocketAddr), DialError> {
-    let addrs = resolve(enode).await.map_err(DialError::Resolve)?;
-    // An address that swallows everything must leave time for the next one.
-    let share = shared.dialling.timeout / u32::try_from(addrs.len()).unwrap_or(u32::MAX).max(1);
-    let mut failure = DialError::Resolve(io::ErrorKind::NotFound.into());
-    for addr in addrs {
-        if !shared.allows(addr) {
-            failure = DialError::Refused(Refusal::Restricted);
-            continue;
-        }
-        match time::timeout(share, TcpStream::connect(addr)).await {
-            Ok(Ok(socket)) => return Ok((socket, addr)),
-            Ok(Err(error)) => failure = DialError::Connect(error),
-            Err(_) => failure = DialError::Timeout,
-        }
-    }
-    Err(failure)
-}
-
-async fn resolve(enode: &Enode) -> io::Result<Vec<SocketAddr>> {
-    match &enode.host {
-        Host::Ip(ip) => Ok(vec![SocketAddr::new(*ip, enode.tcp)]),
-        Host::Name(name) => Ok(lookup_host((name.as_str(), enode.tcp)).await?.collect()),
+impl Shared {
+    /// Whether discovery should be asked where the node is: after some failures in a row, and every
+    /// few from then on.
+    fn is_lost(&self, id: &NodeId) -> bool {
+        let state = self.state();
+        let listed = state.dialer.get(id).is_some_and(|(_, kind)| kind != Kind::Found);
+        let action = state.dialer.next_action(id);
+        listed && matches!(action, Some(NextAction::Dial { failures, .. }) if failures % 4 == 2)
     }
 }

@@ -14,7 +14,7 @@ use p2p_mux::{
     refuse,
     transport::Stream,
 };
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
 /// Where a connection comes from.
 pub(crate) struct Arrival {
     pub(crate) direction: Direction,
+    /// Nowhere (`0.0.0.0:0`) where it is not known; so the other.
     pub(crate) local_addr: SocketAddr,
     pub(crate) remote_addr: SocketAddr,
     pub(crate) enode: Enode,
@@ -42,11 +43,14 @@ pub(crate) enum Rejected {
 ///
 /// Taking the place is the last step: when the future is dropped before it is ready, nothing was
 /// taken.
-pub(crate) async fn take(
+pub(crate) async fn take<Io>(
     shared: &Arc<Shared>,
-    stream: Stream<TcpStream>,
+    stream: Stream<Io>,
     arrival: Arrival,
-) -> Result<Place, Rejected> {
+) -> Result<Place, Rejected>
+where
+    Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let verdict = shared.state().check(shared, &arrival);
     if let Err(refusal) = verdict {
         refuse(stream, refusal.reason()).await;
@@ -86,13 +90,16 @@ impl State {
 }
 
 /// Makes a peer of the connection that was admitted, before anyone else sees the state.
-fn settle(
+fn settle<Io>(
     shared: &Arc<Shared>,
     mut state: MutexGuard<'_, State>,
     admission: Admission,
-    greeted: Greeted<TcpStream>,
+    greeted: Greeted<Io>,
     arrival: Arrival,
-) -> Place {
+) -> Place
+where
+    Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let id = arrival.enode.id;
     let origin = Origin {
         remote_addr: Some(arrival.remote_addr),

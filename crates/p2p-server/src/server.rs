@@ -57,6 +57,7 @@ impl Server {
         let enode = describe::own_enode(&config, &addrs);
         let discovery = Discovery::prepare(&config, &enode, &addrs).await?;
         let dials = config.settings.dialling.enabled;
+        let sources = config.sources.clone();
         let shared = Arc::new(Shared::new(config, enode.tcp));
         let bytes = shared.state().local.hello(&shared.connection).encode().len();
         if bytes > MAX_HELLO {
@@ -71,6 +72,9 @@ impl Server {
         let last = Arc::new(shared.quit.clone().drop_guard());
         let server = Self { shared, addrs: addrs.into(), enode: Arc::new(enode), _last: last };
         discovery.start(&server);
+        for source in sources {
+            server.add_candidates(source.open());
+        }
         tracing::info!(enode = %server.enode(), "server started");
         Ok(server)
     }

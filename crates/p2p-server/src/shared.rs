@@ -9,7 +9,7 @@ use std::{
 
 use p2p_mux::{
     Capability, Local, Memory, Peer,
-    identity::{Enode, NodeId, Record, SecretKey},
+    identity::{Enode, Host, NodeId, Record, SecretKey},
     transport::{Stock, StockSize},
 };
 use tokio::sync::{Notify, broadcast};
@@ -21,6 +21,7 @@ use crate::{
     error::DialError,
     events::Event,
     half_open::HalfOpen,
+    node_dialer::NodeDialer,
     restrict::NetRestrict,
     settings::Dialling,
     slots::{Refusal, Slots},
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) memory: Memory,
     pub(crate) receive_buffer: Option<usize>,
     pub(crate) dialling: Dialling,
+    pub(crate) node_dialer: Option<NodeDialer>,
     pub(crate) net_restrict: Option<NetRestrict>,
     #[cfg(feature = "discovery")]
     pub(crate) discovery: std::sync::OnceLock<crate::discovery::Running>,
@@ -96,6 +98,7 @@ impl Shared {
             memory: Memory::resident(settings.memory),
             receive_buffer: settings.receive_buffer,
             dialling: settings.dialling,
+            node_dialer: config.node_dialer,
             net_restrict: settings.net_restrict,
             #[cfg(feature = "discovery")]
             discovery: std::sync::OnceLock::new(),
@@ -127,6 +130,15 @@ impl Shared {
     /// Whether the operator allows this address.
     pub(crate) fn allows(&self, addr: SocketAddr) -> bool {
         self.net_restrict.as_ref().is_none_or(|networks| networks.allows(addr.ip()))
+    }
+
+    /// Whether a stream to this host may be opened. A name has passed this node unresolved then, and
+    /// nobody knows where it leads.
+    pub(crate) fn allows_host(&self, host: &Host) -> bool {
+        match host {
+            Host::Ip(ip) => self.allows(SocketAddr::new(*ip, 0)),
+            Host::Name(_) => self.net_restrict.is_none(),
+        }
     }
 
     /// An attempt to reach a node ended without a connection.

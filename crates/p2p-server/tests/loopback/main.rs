@@ -11,6 +11,8 @@ mod discovery;
 mod hostile;
 #[cfg(feature = "dns")]
 mod lists;
+mod memory;
+mod own_streams;
 mod peers;
 mod protocols;
 mod refusal;

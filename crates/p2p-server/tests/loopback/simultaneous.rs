@@ -1,8 +1,16 @@
-//! Two nodes that dial each other at the same moment.
+//! Two nodes that dial each other at the same moment: over sockets, and over a network in memory whose
+//! words take a time of chance.
 
-use p2p_server::{Direction, Event, Server};
+use std::{env, time::Duration};
 
-use crate::support::{config, echo, soon, start};
+use p2p_server::{Direction, Event, Server, identity::SecretKey};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    memory::Net,
+    support::{config, echo, quiet, soon, start},
+};
 
 const ROUNDS: u8 = 40;
 
@@ -93,4 +101,64 @@ fn same_connection(a: &Server, b: &Server) -> bool {
         }
         _ => false,
     }
+}
+
+/// How many times they meet in memory; `P2P_SERVER_RUNS` says otherwise.
+const MEETINGS: u64 = 150;
+
+#[tokio::test(start_paused = true)]
+async fn exactly_one_connection_survives_whatever_the_delays() {
+    let runs = env::var("P2P_SERVER_RUNS").ok().and_then(|text| text.parse().ok());
+    let mut crossed = 0;
+    for round in 0..runs.unwrap_or(MEETINGS) {
+        crossed += u64::from(meet_in_memory(round).await > 1);
+    }
+    assert!(crossed > 0, "there never were two connections");
+}
+
+/// How many connections were begun.
+async fn meet_in_memory(round: u64) -> u64 {
+    let mut rng = StdRng::seed_from_u64(round);
+    let delay = 1 << rng.random_range(0..10);
+    let net = Net::new(round, delay);
+    let mut servers = Vec::new();
+    for _ in 0..2 {
+        let config = p2p_server::Config::new(SecretKey::random(&mut rng));
+        let server = start(config.protocol(quiet()).node_dialer(net.dialer())).await;
+        net.add(&server);
+        servers.push(server);
+    }
+    let dial = async |from: &Server, to: &Server, wait| {
+        sleep(Duration::from_millis(wait)).await;
+        from.add_peer(to.enode());
+    };
+    let waits = [rng.random_range(0..=delay), rng.random_range(0..=delay)];
+    tokio::join!(
+        dial(&servers[0], &servers[1], waits[0]),
+        dial(&servers[1], &servers[0], waits[1])
+    );
+    let settled = || net.open() == 1 && servers.iter().all(|server| server.peer_count() == 1);
+    // Longer than any attempt takes: nothing is under way any more.
+    let quiet_for = Duration::from_secs(20);
+    let met = timeout(Duration::from_secs(300), async {
+        while !settled() || !stays(quiet_for, settled).await {
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert!(met.await.is_ok(), "round {round}: {} connections are left", net.open());
+    for server in &servers {
+        server.stop().await;
+    }
+    net.begun()
+}
+
+/// Whether it is true for that long.
+async fn stays(span: Duration, what: impl Fn() -> bool) -> bool {
+    for _ in 0..20 {
+        sleep(span / 20).await;
+        if !what() {
+            return false;
+        }
+    }
+    true
 }
