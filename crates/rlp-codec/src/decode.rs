@@ -37,7 +37,10 @@ pub fn decode_list<'a, T, E: From<Error>>(
     input: &'a [u8],
     read: impl FnOnce(&mut List<'a>) -> Result<T, E>,
 ) -> Result<T, E> {
-    Item::parse(input)?.list(read)
+    let mut items = List::of(input)?;
+    let value = read(&mut items)?;
+    items.finish()?;
+    Ok(value)
 }
 
 /// Decodes the list at the start of `input` as EIP-8 asks for it: elements that `read` leaves and

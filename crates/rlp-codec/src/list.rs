@@ -2,11 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{
-    Decodable, Error, ErrorKind, Item, Uint, decode,
-    header::{self, Parts},
-    uint,
-};
+use crate::{Decodable, Error, ErrorKind, Item, Uint, decode, header, uint};
 
 /// The elements of a list that have not been read yet: a cursor, borrowed from the input.
 ///
@@ -33,7 +29,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct List<'a> {
     rest: &'a [u8],
-    offset: usize,
+    /// Where the list ends in the whole input: only `rest` moves from element to element.
+    end: usize,
     /// Whether iteration has met an error: where the next element would begin is unknown.
     failed: bool,
 }
@@ -42,7 +39,16 @@ impl<'a> List<'a> {
     /// The elements encoded in `rest`, which begins at the byte `offset` of the whole input.
     #[inline]
     pub(crate) const fn new(rest: &'a [u8], offset: usize) -> Self {
-        Self { rest, offset, failed: false }
+        Self { rest, end: offset + rest.len(), failed: false }
+    }
+
+    /// The elements of the list that is the whole of `input`.
+    #[inline]
+    pub(crate) fn of(input: &'a [u8]) -> Result<Self, Error> {
+        match header::list(input) {
+            Some((items, [])) => Ok(Self::new(items, input.len() - items.len())),
+            _ => Item::parse(input)?.items(),
+        }
     }
 
     /// Whether all elements have been read.
@@ -63,7 +69,7 @@ impl<'a> List<'a> {
     #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {
-        self.offset
+        self.end - self.rest.len()
     }
 
     /// The next element.
@@ -74,7 +80,7 @@ impl<'a> List<'a> {
     /// header.
     #[inline]
     pub fn item(&mut self) -> Result<Item<'a>, Error> {
-        self.optional()?.ok_or(ErrorKind::MissingItem.at(self.offset))
+        self.optional()?.ok_or(ErrorKind::MissingItem.at(self.end))
     }
 
     /// The next element, or `None` at the end of the list: for elements that came with a later
@@ -88,8 +94,7 @@ impl<'a> List<'a> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let (item, rest) = Item::parse_at(self.rest, self.offset)?;
-        self.offset += item.raw().len();
+        let (item, rest) = Item::parse_at(self.rest, self.offset())?;
         self.rest = rest;
         Ok(Some(item))
     }
@@ -109,23 +114,14 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item) and [`Item::bytes`].
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&mut self) -> Result<&'a [u8], Error> {
-        let offset = self.offset;
-        let parts = self.take()?;
-        if parts.is_list { Err(ErrorKind::ExpectedBytes.at(offset)) } else { Ok(parts.payload) }
-    }
-
-    /// The next element in parts: for what need not make an [`Item`] of it.
-    #[inline]
-    fn take(&mut self) -> Result<Parts<'a>, Error> {
-        if self.rest.is_empty() {
-            return Err(ErrorKind::MissingItem.at(self.offset));
-        }
-        let parts = header::parse(self.rest).map_err(|kind| kind.at(self.offset))?;
-        self.offset += usize::from(parts.header) + parts.payload.len();
-        self.rest = parts.rest;
-        Ok(parts)
+        let (bytes, rest) = match header::string(self.rest) {
+            Some(parts) => parts,
+            None => by_item(self.rest, self.offset(), |item| item.bytes())?,
+        };
+        self.rest = rest;
+        Ok(bytes)
     }
 
     /// The next element, see [`Item::array`].
@@ -142,11 +138,10 @@ impl<'a> List<'a> {
             && usize::from(first) == 0x80 + N
             && let Some((array, rest)) = rest.split_first_chunk()
         {
-            self.offset += 1 + N;
             self.rest = rest;
             return Ok(*array);
         }
-        let offset = self.offset;
+        let offset = self.offset();
         let bytes = self.bytes()?;
         let wrong = ErrorKind::WrongLength { expected: N, actual: bytes.len() };
         bytes.try_into().map_err(|_| wrong.at(offset))
@@ -159,19 +154,12 @@ impl<'a> List<'a> {
     /// As [`item`](Self::item) and [`Item::uint`].
     #[inline]
     pub fn uint<T: Uint>(&mut self) -> Result<T, Error> {
-        let Some((value, rest)) = uint::short(self.rest) else {
-            return self.uint_by_item();
+        let (value, rest) = match uint::short(self.rest) {
+            Some(parts) => parts,
+            None => by_item(self.rest, self.offset(), |item| item.uint())?,
         };
-        self.offset += self.rest.len() - rest.len();
         self.rest = rest;
         Ok(value)
-    }
-
-    /// The long way, apart so that the short one is small enough to be inlined.
-    #[cold]
-    #[inline(never)]
-    fn uint_by_item<T: Uint>(&mut self) -> Result<T, Error> {
-        self.item()?.uint()
     }
 
     /// The next element, see [`Item::bool`].
@@ -189,9 +177,9 @@ impl<'a> List<'a> {
     /// # Errors
     ///
     /// As [`item`](Self::item) and [`Item::str`].
-    #[inline]
+    #[inline(always)]
     pub fn str(&mut self) -> Result<&'a str, Error> {
-        let offset = self.offset;
+        let offset = self.offset();
         core::str::from_utf8(self.bytes()?).map_err(|_| ErrorKind::NotUtf8.at(offset))
     }
 
@@ -216,10 +204,10 @@ impl<'a> List<'a> {
     ) -> Result<Vec<T>, E> {
         let mut values = Vec::new();
         while !self.rest.is_empty() {
-            let before = self.offset;
+            let before = self.rest.len();
             values.push(read(self)?);
-            if self.offset == before {
-                return Err(ErrorKind::ExtraItem.at(before).into());
+            if self.rest.len() == before {
+                return Err(ErrorKind::ExtraItem.at(self.offset()).into());
             }
         }
         Ok(values)
@@ -232,12 +220,12 @@ impl<'a> List<'a> {
     /// As [`item`](Self::item) and [`Item::items`].
     #[inline]
     pub fn items(&mut self) -> Result<Self, Error> {
-        let offset = self.offset;
-        let parts = self.take()?;
-        if !parts.is_list {
-            return Err(ErrorKind::ExpectedList.at(offset));
-        }
-        Ok(Self::new(parts.payload, offset + usize::from(parts.header)))
+        let (items, rest) = match header::list(self.rest) {
+            Some((items, rest)) => (Self::new(items, self.end - rest.len() - items.len()), rest),
+            None => by_item(self.rest, self.offset(), |item| item.items())?,
+        };
+        self.rest = rest;
+        Ok(items)
     }
 
     /// The next element, see [`Item::list`].
@@ -266,7 +254,7 @@ impl<'a> List<'a> {
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.item()?.open_list(read)
+        read(&mut self.items()?)
     }
 
     /// The next element as any type that alloy can decode.
@@ -287,8 +275,26 @@ impl<'a> List<'a> {
     /// [`ErrorKind::ExtraItem`] if one is left, whether it is well formed or not.
     #[inline]
     pub const fn finish(self) -> Result<(), Error> {
-        if self.rest.is_empty() { Ok(()) } else { Err(ErrorKind::ExtraItem.at(self.offset)) }
+        if self.rest.is_empty() { Ok(()) } else { Err(ErrorKind::ExtraItem.at(self.offset())) }
     }
+}
+
+/// The long way to the element at the start of `rest`, which says what is wrong.
+///
+/// Apart, so that the short one is small enough to be inlined; and by value, so that a [`List`] that is read by short
+/// ways alone can be in registers.
+#[cold]
+#[inline(never)]
+fn by_item<'a, T>(
+    rest: &'a [u8],
+    offset: usize,
+    read: fn(Item<'a>) -> Result<T, Error>,
+) -> Result<(T, &'a [u8]), Error> {
+    if rest.is_empty() {
+        return Err(ErrorKind::MissingItem.at(offset));
+    }
+    let (item, rest) = Item::parse_at(rest, offset)?;
+    Ok((read(item)?, rest))
 }
 
 impl<'a> Iterator for List<'a> {

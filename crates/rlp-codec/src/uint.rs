@@ -93,18 +93,16 @@ pub(crate) fn short<T: Uint>(input: &[u8]) -> Option<(T, &[u8])> {
         return (first != 0).then_some((T::from_digit(first), rest));
     }
     let count = usize::from(first - 0x80);
-    if count == 0 {
-        return Some((T::from_digit(0), rest));
+    if count.wrapping_sub(1) >= T::SIZE {
+        return (count == 0).then_some((T::from_digit(0), rest));
     }
-    if count > T::SIZE {
-        return None;
-    }
-    let (digits, after) = rest.split_at_checked(count)?;
     // A zero in front is not canonical, and of a single byte no header must have been there.
     let least = if count == 1 { 0x80 } else { 0x01 };
-    if digits[0] < least {
+    if *rest.first()? < least {
         return None;
     }
-    let value = T::from_start(rest, count).unwrap_or_else(|| T::from_digits(digits));
-    Some((value, after))
+    match T::from_start(rest, count) {
+        Some(value) => Some((value, &rest[count..])),
+        None => rest.split_at_checked(count).map(|(digits, rest)| (T::from_digits(digits), rest)),
+    }
 }

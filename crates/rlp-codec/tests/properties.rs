@@ -6,7 +6,7 @@ mod tree;
 
 use alloy_rlp::{Decodable, Encodable, decode_exact};
 use proptest::prelude::*;
-use rlp_codec::{BigEndian, Error, Item, List, decode, encode};
+use rlp_codec::{BigEndian, Error, Item, List, Raw, decode, decode_list, encode, encode_list};
 use tree::{Tree, tree};
 
 /// Bytes that are RLP, nearly RLP, or anything.
@@ -38,6 +38,46 @@ fn small() -> impl Strategy<Value = Vec<u8>> {
             content
         },
     )
+}
+
+/// An item whose header has a length of its own, of the shortest form or not, and about as many bytes.
+fn long() -> impl Strategy<Value = Vec<u8>> {
+    let length = prop_oneof![0..60usize, 250..260usize, 65_530..65_540usize];
+    (any::<bool>(), 1..4usize, length, 0..3usize).prop_map(|(list, width, length, less)| {
+        let first = if list { 0xf7 } else { 0xb7 } + u8::try_from(width).unwrap();
+        let digits = length.to_be_bytes();
+        let content = vec![0x05; length.saturating_sub(less)];
+        [&[first], &digits[digits.len() - width..], &content].concat()
+    })
+}
+
+/// How far reading a whole input came.
+#[derive(Debug, PartialEq)]
+enum Whole {
+    /// To the elements, which are these, at that offset.
+    Read((Vec<u8>, usize)),
+    Refused(Error),
+}
+
+impl From<Error> for Whole {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Asserts that a shorthand of a list gives what the item gives, be it an error, and goes as far.
+fn shorthand<'a, T: PartialEq + std::fmt::Debug>(
+    input: &'a [u8],
+    short: impl FnOnce(&mut List<'a>) -> Result<T, Error>,
+    long: impl FnOnce(Item<'a>) -> Result<T, Error>,
+) {
+    let mut list = Item::parse(input).unwrap().items().unwrap();
+    let mut same = list.clone();
+    let (short, long) = (short(&mut list), same.item().and_then(long));
+    assert_eq!(short, long, "{input:02x?}");
+    if short.is_ok() {
+        assert_eq!((list.rest(), list.offset()), (same.rest(), same.offset()), "{input:02x?}");
+    }
 }
 
 /// Asserts that the view and alloy take the same inputs for the same values.
@@ -114,6 +154,26 @@ proptest! {
         agree::<Vec<Vec<bool>>>(&input, |item| {
             item.items()?.map(|item| item?.items()?.map(|item| item?.bool()).collect()).collect()
         });
+    }
+
+    /// Lists read strings, integers and lists by short ways, which know nothing of what is wrong.
+    #[test]
+    fn a_list_and_its_items_agree(element in prop_oneof![small(), long(), input()]) {
+        let mut input = Vec::new();
+        encode_list(&mut input, &[&Raw(&element)]);
+        shorthand(&input, List::bytes, |item| item.bytes());
+        shorthand(&input, List::str, |item| item.str());
+        shorthand(&input, List::uint::<u8>, |item| item.uint());
+        shorthand(&input, List::uint::<u64>, |item| item.uint());
+        shorthand(&input, List::uint::<u128>, |item| item.uint());
+        shorthand(&input, List::array::<4>, |item| item.array());
+        shorthand(&input, List::array::<64>, |item| item.array());
+        let place = |list: List<'_>| (list.rest().to_vec(), list.offset());
+        shorthand(&input, |list| list.items().map(place), |item| item.items().map(place));
+        // The same of a list that is the whole input; after an error of `read` nothing else is wrong.
+        let whole = decode_list(&element, |list| Err::<(), _>(Whole::Read(place(list.clone()))));
+        let items = Item::parse(&element).and_then(|item| item.items()).map(place);
+        prop_assert_eq!(whole, Err(items.map_or_else(Whole::Refused, Whole::Read)));
     }
 
     #[test]
