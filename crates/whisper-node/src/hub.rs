@@ -361,7 +361,7 @@ impl Hub {
                 self.with_wakes(wire.dialect, |relay| next = relay.handle_timeout(now));
                 next
             });
-            let next = next.min();
+            let next = next.chain(self.tracker.next_expiry()).min();
             let Some(expiry) = next else {
                 self.timer.notified().await;
                 continue;
@@ -370,6 +370,11 @@ impl Hub {
             // Whichever of the two it was, look again.
             let _ = timeout(Duration::from_secs(wait.into()), self.timer.notified()).await;
         }
+    }
+
+    /// Something may be due earlier than all before.
+    pub(crate) fn ring(&self) {
+        self.timer.notify_one();
     }
 
     /// Changes a relay, and wakes the sessions that have something to send afterwards.

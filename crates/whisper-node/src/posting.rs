@@ -34,11 +34,15 @@ impl Hub {
         envelope: &Envelope,
     ) -> Result<Receipt, DirectError> {
         let receipt = self.follow(envelope, true);
+        self.ring(); // it is in no pool that would tell when it expires
         if let Err(error) = self.send_direct(id, envelope).await {
             self.tracker.forget(envelope.hash());
             return Err(error);
         }
         self.tracker.handle_handed(&id, false, &[*envelope.hash()]);
+        if self.peers.link(&id).is_none() {
+            self.tracker.handle_left(&id, None); // it left before it was noted that it has it
+        }
         Ok(receipt)
     }
 

@@ -326,6 +326,11 @@ impl Receipts {
         }
     }
 
+    /// The second after which [`handle_clock`](Self::handle_clock) has something to end.
+    pub(crate) fn next_expiry(&self) -> Option<u32> {
+        self.by_expiry.first().map(|(expiry, _)| *expiry)
+    }
+
     /// The time that [`poll_timeout`](Self::poll_timeout) named has come.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         while let Some(&(until, serial)) = self.by_stay.first()

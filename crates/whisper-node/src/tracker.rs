@@ -166,6 +166,11 @@ impl Tracker {
         }
     }
 
+    /// The second after which an open post expires.
+    pub(crate) fn next_expiry(&self) -> Option<u32> {
+        lock(&self.tracked).receipts.next_expiry()
+    }
+
     /// Ends all posts that are open.
     pub(crate) fn stop(&self) {
         self.with(|tracked| tracked.receipts.stop());

@@ -152,6 +152,18 @@ async fn direct_messages_have_receipts_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_direct_message_of_which_nothing_is_heard_expires() {
+    let clock = HandClock::new();
+    let receipts = ReceiptSettings { stay: Duration::from_secs(3600), ..Default::default() };
+    let node = Whisper::new(Settings { receipts, clock: clock.clock(), ..settings() });
+    let peer = RawPeer::greeted(&node).await;
+    let direct = Post { target_peer: Some(peer.id), ..post(&node, b"unheard") };
+    let mut receipt = node.post(direct).await.unwrap();
+    clock.advance(51);
+    assert_eq!(receipt.ended().await, Ending::Expired { handed: 1, kept: 0 });
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_own_pool_gives_up_is_evicted() {
     let alone = node();
     let size = alone.post(post(&alone, b"one")).await.map(|_| alone.info().memory).unwrap();
