@@ -38,7 +38,8 @@ pub enum Rejection {
     /// The envelope would have been sent before 1970.
     #[error("time to live is longer than the time until expiry since 1970")]
     TtlBeyondExpiry,
-    /// Sent more than [`SYNC_ALLOWANCE`] seconds after this node's present.
+    /// Sent more than [`SYNC_ALLOWANCE`] seconds after this node's present. What a peer sends and is
+    /// not more than ten minutes ahead is kept, and taken when its time comes.
     #[error("sent {ahead} s from now")]
     FromTheFuture {
         /// Seconds by which it is ahead.

@@ -37,6 +37,7 @@ use crate::{
     relay::{Relay, Seat, Transmit},
     remote::Remote,
     settings::Settings,
+    skewing::Corrector,
     stats::{Counters, RelayStats, Stats},
     status::Status,
     tracker::Tracker,
@@ -58,6 +59,8 @@ pub(crate) struct Hub {
     relays: ByDialect<Mutex<Relay>>,
     policies: ByDialect<Policy>,
     pub(crate) peers: Peers,
+    /// Where the clock of the settings gets the time from.
+    pub(crate) corrector: Corrector,
     /// Who reads requests for old envelopes.
     pub(crate) historic: Historic,
     /// Rung when something is to expire earlier than all before.
@@ -67,6 +70,8 @@ pub(crate) struct Hub {
 impl Hub {
     pub(crate) fn new(settings: Settings, stop: CancellationToken) -> Self {
         let counters = Arc::new(Counters::default());
+        let corrector = Corrector::new(settings.clock.clone(), settings.peers.clock_correction);
+        let settings = Settings { clock: corrector.corrected(), ..settings };
         Self {
             delivery: Arc::new(Delivery::new(&settings, Arc::clone(&counters))),
             tracker: Arc::new(Tracker::new(settings.receipts, Arc::clone(&counters))),
@@ -75,6 +80,7 @@ impl Hub {
             relays: ByDialect::new(|dialect| Mutex::new(Relay::new(dialect, &settings))),
             policies: ByDialect::new(|dialect| Wire::of(dialect).policy(&settings.rules.policy)),
             peers: Peers::default(),
+            corrector,
             historic: Historic::default(),
             timer: Notify::new(),
             settings,
@@ -129,13 +135,22 @@ impl Hub {
         let gauge = self.gauge(remote);
         let seat = self.relay(remote.dialect).join(remote.id, theirs, ours, gauge);
         self.peers.insert(seat, Link { id: remote.id, outlet, wake });
+        self.compare_clocks(seat, remote);
         Seated { hub: Arc::clone(self), seat, remote: remote.clone() }
     }
 
     /// Takes a batch of envelopes from a peer. One verdict for each, in order.
     pub(crate) fn receive(&self, from: Seat, envelopes: &[Envelope]) -> Vec<Verdict> {
         self.counters.envelopes.received.add(envelopes.len());
+        self.look_at_clock(from, envelopes);
         self.take(from.dialect(), Some(from), Origin::Remote, envelopes)
+    }
+
+    /// Takes envelopes that a peer sent before their time, and whose time has come.
+    pub(crate) fn receive_due(&self, from: Seat, envelopes: &[Envelope]) {
+        let verdicts = self.take(from.dialect(), Some(from), Origin::Remote, envelopes);
+        let new = verdicts.iter().filter(|verdict| **verdict == Verdict::New);
+        self.counters.envelopes.late.add(new.count());
     }
 
     /// Takes envelopes made here.
@@ -412,6 +427,7 @@ impl Drop for Seated {
     fn drop(&mut self) {
         // In this order: a seat is given to another only when nothing of this peer is left on it.
         self.hub.peers.remove(self.seat);
+        self.hub.stop_comparing(self.seat);
         self.hub.relay(self.seat.dialect()).leave(self.seat);
         let why = self.remote.has_cut_us().then_some(CUT);
         self.hub.tracker.handle_left(&self.remote.id, why.as_ref());

@@ -5,8 +5,9 @@
 //! its two versions ([`Whisper::protocols`]) and an application a few calls: [`post`](Whisper::post),
 //! [`subscribe`](Whisper::subscribe), [`watch`](Whisper::watch).
 //!
-//! The path of an envelope: `session` (one peer's packets, in the forms of `wire`) → `admission`
-//! (times, size, bloom, work) → `pool` and `peer`, both inside `relay` (whom to send it to, in
+//! The path of an envelope: `session` (one peer's packets, in the forms of `wire`; what comes before
+//! its time waits there) → `admission` (times, by a clock that `skew` keeps with the peers'; size,
+//! bloom, work) → `pool` and `peer`, both inside `relay` (whom to send it to, in
 //! which order) → `delivery` (`queue`, `filter`, `mailbox`). A new envelope goes on at once: there
 //! is no tick, and nothing is ever searched for by looking at all of the pool. Everything is
 //! bounded, and every refusal has a counter in [`Stats`].
@@ -90,6 +91,8 @@ pub mod rpc;
 mod rules;
 mod session;
 mod settings;
+mod skew;
+mod skewing;
 mod stats;
 mod status;
 #[cfg(test)]

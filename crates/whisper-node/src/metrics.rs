@@ -63,8 +63,17 @@ macro_rules! fields {
 }
 
 fn info(out: &mut Exposition, info: Info) {
-    let Info { memory, messages, min_pow, max_message_size, filters, queued, queued_direct, light } =
-        info;
+    let Info {
+        memory,
+        messages,
+        min_pow,
+        max_message_size,
+        filters,
+        queued,
+        queued_direct,
+        light,
+        clock_correction,
+    } = info;
     out.value(&gauge("whisper_pool_bytes", "Memory of the pool"), memory as f64);
     out.value(&gauge("whisper_pool_envelopes", "Envelopes in the pool"), messages as f64);
     out.value(&gauge("whisper_min_pow", "Work that an envelope needs"), min_pow);
@@ -72,6 +81,8 @@ fn info(out: &mut Exposition, info: Info) {
     out.value(&family, max_message_size.into());
     let family = gauge("whisper_light_client", "1 if the node does not relay");
     out.value(&family, f64::from(u8::from(light)));
+    let family = gauge("whisper_clock_correction_seconds", "By how much the clock is corrected");
+    out.value(&family, clock_correction.into());
     out.value(&gauge("whisper_filters", "Filters in use"), filters as f64);
     let family = gauge("whisper_queued_envelopes", "Envelopes that wait to be opened");
     out.sample(&family, &[("queue", "message")], queued as f64);
@@ -92,7 +103,7 @@ fn whisper(out: &mut Exposition, stats: &Stats) {
         posts,
     } = *stats;
     fields!(out, "whisper_envelopes_total", "Envelopes by what became of them on arrival",
-        [], "event", envelopes => EnvelopeStats { received, new, known, posted });
+        [], "event", envelopes => EnvelopeStats { received, new, known, posted, early, late });
     fields!(out, "whisper_envelopes_rejected_total", "Envelopes not taken into the pool",
     [], "reason", rejected => RejectedStats {
         zero_ttl, ttl_beyond_expiry, from_the_future, expired, very_old, too_large, low_work,

@@ -28,6 +28,9 @@ pub struct Remote {
     pub client: String,
     /// Its IP address, by which it shares a limit with others; `None` where there is no such thing.
     pub ip: Option<IpAddr>,
+    /// Whether this node has chosen it, and not it this node. Only such peers are asked the time; see
+    /// [`PeerSettings::clock_correction`](crate::PeerSettings::clock_correction).
+    pub chosen: bool,
     /// Where the session runs on a connection.
     connection: Option<Peer>,
 }
@@ -36,7 +39,7 @@ impl Remote {
     /// A peer of which nothing else is known.
     #[must_use]
     pub fn new(dialect: Dialect, id: NodeId) -> Self {
-        Self { id, dialect, client: String::new(), ip: None, connection: None }
+        Self { id, dialect, client: String::new(), ip: None, chosen: false, connection: None }
     }
 
     /// Sets [`client`](Self::client).
@@ -53,9 +56,16 @@ impl Remote {
         self
     }
 
+    /// Sets [`chosen`](Self::chosen).
+    #[must_use]
+    pub fn chosen(mut self, chosen: bool) -> Self {
+        self.chosen = chosen;
+        self
+    }
+
     /// The other end of a connection.
     pub(crate) fn of(dialect: Dialect, peer: Peer) -> Self {
-        let remote = Self::new(dialect, peer.id()).client(peer.client());
+        let remote = Self::new(dialect, peer.id()).client(peer.client()).chosen(!peer.is_inbound());
         let ip = peer.remote_addr().map(|addr| addr.ip());
         Self { ip, connection: Some(peer), ..remote }
     }

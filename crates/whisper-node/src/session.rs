@@ -35,9 +35,11 @@ use crate::{
     wire::{self, Envelopes, Kind, Wire},
 };
 
+mod early;
 mod extensions;
 mod limits;
 
+use early::Early;
 use extensions::{MAX_ANSWERED, Refused};
 
 /// How many bytes of envelopes are decoded and checked before other tasks get their turn, where
@@ -59,6 +61,8 @@ struct Session {
     limited: bool,
     /// What it was sent and has still to acknowledge.
     unconfirmed: Mutex<Unconfirmed>,
+    /// What it sent before its time.
+    early: Mutex<Early>,
 }
 
 /// Runs a session until the channel closes, the node stops, or the peer breaks the protocol.
@@ -76,6 +80,7 @@ pub(crate) async fn run(hub: Arc<Hub>, remote: Remote, channel: Channel) -> Resu
         outlet: Arc::new(Outlet::new(sender)),
         wake: Arc::default(),
         unconfirmed: Mutex::default(),
+        early: Mutex::default(),
     };
     let ended = stop.run_until_cancelled(session.talk(receiver)).await.unwrap_or(Ok(()));
     match ended {
@@ -146,20 +151,24 @@ impl Session {
         theirs: &Status,
         receiver: &mut Receiver,
     ) -> Result<(), Ended> {
-        while let Some(message) = receiver.recv().await {
-            if message.payload.len() > MAX_PACKET {
-                return Err(Fault::PacketTooLarge {
-                    length: message.payload.len(),
-                    limit: MAX_PACKET,
+        loop {
+            let message = tokio::select! {
+                message = receiver.recv() => message,
+                () = self.due() => {
+                    self.handle_due(seat).await;
+                    continue;
                 }
-                .into());
+            };
+            let Some(message) = message else { return Ok(()) };
+            let length = message.payload.len();
+            if length > MAX_PACKET {
+                return Err(Fault::PacketTooLarge { length, limit: MAX_PACKET }.into());
             }
             if self.limited && !self.is_within_limits(&message)? {
                 continue;
             }
             self.handle_packet(seat, theirs, message).await?;
         }
-        Ok(())
     }
 
     async fn handle_packet(
@@ -206,6 +215,7 @@ impl Session {
             self.hub.delivery.room(deadline).await;
             let (batch, rest) = next_batch(&mut envelopes);
             let verdicts = self.hub.receive(seat, &batch);
+            self.keep_early(&batch, &verdicts);
             let room = MAX_ANSWERED.saturating_sub(refused.len());
             refused.extend(extensions::refused(&batch, &verdicts).take(room));
             if let ControlFlow::Break(end) = rest {

@@ -67,6 +67,14 @@ pub struct PeerSettings {
     pub restrict_light: bool,
     /// How much they may send per second.
     pub rates: RateLimits,
+    /// By how many seconds the node's clock is corrected at most, where it differs from those of its
+    /// peers; 0 is never. Default 600.
+    ///
+    /// What a peer passes on is alive by its clock. Where more than half of the peers that this node
+    /// has chosen, of at least three, pass on what cannot be alive by the own clock, that is wrong, and
+    /// the node goes by theirs, until they show that it is right. A clock by which envelopes are alive
+    /// when they come is left alone. Peers that came by themselves have no say.
+    pub clock_correction: u32,
 }
 
 /// Where the node gets the time from, in seconds since 1970 (UTC).
@@ -188,6 +196,7 @@ impl Default for PeerSettings {
             status_timeout: Duration::from_secs(5),
             restrict_light: false,
             rates: RateLimits::default(),
+            clock_correction: 600,
         }
     }
 }

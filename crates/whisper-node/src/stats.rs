@@ -53,6 +53,11 @@ counters! {
         known,
         /// Posted or injected here, among `new`.
         posted,
+        /// Refused as from the future ([`Rejection::FromTheFuture`](crate::Rejection::FromTheFuture)),
+        /// and kept until their time comes.
+        early,
+        /// Kept until their time had come, and new then; among `new`.
+        late,
     } drops {}
 }
 

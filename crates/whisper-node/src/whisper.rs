@@ -75,6 +75,9 @@ pub struct Info {
     pub queued_direct: usize,
     /// Whether the node is a light client.
     pub light: bool,
+    /// By how many seconds the clock is corrected, forward if positive
+    /// ([`PeerSettings::clock_correction`](crate::PeerSettings::clock_correction)).
+    pub clock_correction: i32,
 }
 
 /// A setting that the node cannot take. The texts are go-ethereum's.
@@ -180,6 +183,7 @@ impl Whisper {
             queued,
             queued_direct,
             light: relay.is_light(),
+            clock_correction: hub.corrector.correction(),
         })
     }
 

@@ -82,6 +82,10 @@ pub(crate) struct WhisperFlags {
     #[arg(long = "shh.filteridle", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) shh_filter_idle: Option<u32>,
 
+    /// Follow the clocks of most chosen peers, by so many seconds at most; 0 is never [default: 600]
+    #[arg(long = "shh.clockcorrection", value_name = "SECONDS")]
+    pub(crate) shh_clock_correction: Option<u32>,
+
     #[command(flatten)]
     pub(crate) rates: RateFlags,
 }

@@ -103,6 +103,7 @@ fn whisper_settings(flags: &WhisperFlags) -> Result<Settings, Failure> {
         peers: PeerSettings {
             restrict_light: flags.shh_restrict_light,
             rates: rate_limits(&flags.rates),
+            clock_correction: flags.shh_clock_correction.unwrap_or(defaults.peers.clock_correction),
             ..defaults.peers
         },
         ..Settings::default()

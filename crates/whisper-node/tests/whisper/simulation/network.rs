@@ -9,17 +9,17 @@ use p2p_mux::{Channel, Exit};
 use rand::{rngs::StdRng, seq::IteratorRandom as _};
 use tokio::{task::JoinHandle, time::Instant};
 use whisper_envelope::Dialect;
-use whisper_node::{Clock, FilterId, FilterSettings, Remote, Settings, Whisper};
+use whisper_node::{Clock, FilterId, FilterSettings, PeerSettings, Remote, Settings, Whisper};
 
+use super::Delivered;
 use crate::support::{NOW, random_id, settings, spec};
-
-pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// Well before the second is over, by which clocks tell the time.
 const MOMENT: Duration = Duration::from_millis(1);
 
 struct Node {
     whisper: Whisper,
+    /// Its own.
     clock: Clock,
     filter: FilterId,
 }
@@ -45,20 +45,31 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// Nodes whose clocks are so many seconds ahead of the true time.
-    pub(super) fn new(skews: &[i64]) -> Self {
+    /// Nodes whose clocks are so many seconds ahead of the true time. `corrects`: they correct them.
+    pub(super) fn new(skews: &[i64], corrects: bool) -> Self {
         let start = Instant::now();
         let node = |skew: &i64| {
             let skew = *skew;
             let clock =
                 Clock::new(move || true_time(start).checked_add_signed(skew_of(skew)).unwrap());
             let filters = FilterSettings { workers: 1, ..FilterSettings::default() };
-            let whisper = Whisper::new(Settings { clock: clock.clone(), filters, ..settings() });
+            let mut peers = PeerSettings::default();
+            if !corrects {
+                peers.clock_correction = 0;
+            }
+            let clock_of = clock.clone();
+            let whisper = Whisper::new(Settings { clock: clock_of, filters, peers, ..settings() });
             let filter = whisper.subscribe(spec(&whisper)).unwrap();
             Node { whisper, clock, filter }
         };
         let nodes = skews.iter().map(node).collect();
         Self { start, nodes, links: Vec::new(), connections: HashMap::new(), made: 0 }
+    }
+
+    /// Waits until the middle of a second: clocks change when it is over.
+    pub(super) async fn at(&self, second: u32) {
+        let middle = Duration::from_secs(second.into()) + Duration::from_millis(500);
+        tokio::time::sleep_until(self.start + middle).await;
     }
 
     /// The true time.
@@ -70,8 +81,10 @@ impl Network {
         &self.nodes[node].whisper
     }
 
-    pub(super) fn clock(&self, node: usize) -> &Clock {
-        &self.nodes[node].clock
+    /// What the time is for a node.
+    pub(super) fn clock(&self, node: usize) -> u32 {
+        let Node { whisper, clock, .. } = &self.nodes[node];
+        clock.now().checked_add_signed(whisper.info().clock_correction).unwrap()
     }
 
     pub(super) fn connections(&self) -> &[Link] {
@@ -104,7 +117,7 @@ impl Network {
     fn connect(&mut self, a: usize, b: usize) {
         let (near, far) = Channel::pipe();
         let session = |node: usize, channel| {
-            let remote = Remote::new(Dialect::V6, random_id());
+            let remote = Remote::new(Dialect::V6, random_id()).chosen(true);
             tokio::spawn(self.nodes[node].whisper.attach(remote, channel))
         };
         let connection = Connection([session(a, near), session(b, far)]);
@@ -130,11 +143,11 @@ impl Network {
         tokio::time::sleep(MOMENT).await;
     }
 
-    /// Takes what has come to the filters: how often, by node and envelope.
-    pub(super) fn collect(&self, delivered: &mut HashMap<(usize, [u8; 32]), u32>) {
+    /// Takes what has come to the filters in this second.
+    pub(super) fn collect(&self, second: u32, delivered: &mut Delivered) {
         for (number, node) in self.nodes.iter().enumerate() {
             for message in node.whisper.messages(&node.filter).unwrap() {
-                *delivered.entry((number, message.hash)).or_default() += 1;
+                delivered.entry((number, message.hash)).or_insert((0, second)).0 += 1;
             }
         }
     }

@@ -13,6 +13,8 @@ pub(super) struct Reach {
     reached: Vec<bool>,
     /// Over which connections it was offered.
     offered: HashSet<u64>,
+    /// Over which of them it came too early, and to whom.
+    early: Vec<(u64, usize)>,
 }
 
 impl Reach {
@@ -20,7 +22,8 @@ impl Reach {
         let mut reached = vec![false; nodes];
         reached[poster] = true;
         let sent = envelope.sent().unwrap().into();
-        Self { sent, expiry: envelope.expiry().into(), reached, offered: HashSet::new() }
+        let expiry = envelope.expiry().into();
+        Self { sent, expiry, reached, offered: HashSet::new(), early: Vec::new() }
     }
 
     pub(super) fn has(&self, node: usize) -> bool {
@@ -30,6 +33,13 @@ impl Reach {
     /// Goes on over the connections there are, as far as it gets at this second.
     pub(super) fn spread(&mut self, skews: &[i64], now: u32, connections: &[Link]) {
         let clock = |node: usize| i64::from(now) + skews[node];
+        let lasting: HashSet<u64> = connections.iter().map(|(.., number)| *number).collect();
+        self.early.retain(|(connection, to)| {
+            let due = clock(*to) >= self.sent;
+            let lasts = lasting.contains(connection);
+            self.reached[*to] |= due && lasts && clock(*to) <= self.expiry;
+            lasts && !due
+        });
         loop {
             let before = self.offered.len();
             for (a, b, connection) in connections {
@@ -39,9 +49,11 @@ impl Reach {
                     continue;
                 };
                 if self.offered.insert(*connection) {
-                    let admits = clock(to) <= self.expiry
-                        && clock(to) + i64::from(SYNC_ALLOWANCE) >= self.sent;
-                    self.reached[to] |= admits;
+                    let is_early = clock(to) + i64::from(SYNC_ALLOWANCE) < self.sent;
+                    if is_early {
+                        self.early.push((*connection, to));
+                    }
+                    self.reached[to] |= !is_early && clock(to) <= self.expiry;
                 }
             }
             if self.offered.len() == before {
