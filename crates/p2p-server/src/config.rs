@@ -11,8 +11,8 @@ use p2p_mux::{
 #[cfg(feature = "discovery")]
 use crate::discovery::DiscoveryConfig;
 use crate::{
-    candidates::Source, dial::Backoff, nat::Nat, node_dialer::NodeDialer, restrict::NetRestrict,
-    settings::Settings,
+    candidates::Source, dial::Backoff, nat::Nat, node_dialer::NodeDialer, proxy::Proxy,
+    restrict::NetRestrict, settings::Settings,
 };
 
 /// Everything a server is told before it starts. Made by [`Config::new`], refined by the setters,
@@ -175,6 +175,13 @@ impl Config {
     #[must_use]
     pub fn dial_again(mut self, after: Duration) -> Self {
         self.settings.dialling.again = after;
+        self
+    }
+
+    /// Sets [`Dialling::proxy`](crate::Dialling::proxy).
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.settings.dialling.proxy = Some(proxy);
         self
     }
 

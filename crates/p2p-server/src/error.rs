@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use p2p_mux::{Capability, GreetError, transport::ConnectError};
 
-use crate::{nat::Nat, slots::Refusal};
+use crate::{nat::Nat, proxy::ProxyError, slots::Refusal};
 
 /// Why a server did not start. Nothing is left running.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +99,9 @@ pub enum DialError {
     /// The TCP connection could not be opened; the last of several addresses is reported.
     #[error("cannot connect")]
     Connect(#[source] io::Error),
+    /// There was no way through the proxy.
+    #[error("no connection through the proxy")]
+    Proxy(#[source] ProxyError),
     /// Resolving and connecting took longer than [`Dialling::timeout`](crate::Dialling::timeout).
     #[error("no connection in time")]
     Timeout,

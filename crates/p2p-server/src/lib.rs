@@ -135,6 +135,7 @@ mod node_dialer;
 mod outbound;
 mod place;
 mod protocols;
+mod proxy;
 mod restrict;
 #[cfg(feature = "serde")]
 mod serde_text;
@@ -164,6 +165,7 @@ pub use node_dialer::NodeDialer;
 #[cfg(feature = "discovery")]
 #[doc(no_inline)]
 pub use p2p_discovery;
+pub use proxy::{Proxy, ProxyError, ProxyRefusal, ProxyUrlError};
 pub use restrict::{NetRestrict, NetRestrictError};
 pub use server::Server;
 pub use settings::{Dialling, Nodes, Settings};

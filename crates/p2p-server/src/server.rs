@@ -18,6 +18,7 @@ use crate::{
     events::Events,
     info::{NodeInfo, PeerInfo},
     listen, outbound,
+    settings::Settings,
     shared::{Shared, now},
     slots::Refusal,
     stats::Stats,
@@ -55,6 +56,7 @@ impl Server {
             addrs.push(addr);
         }
         let enode = describe::own_enode(&config, &addrs);
+        warn_of_leaks(&config.settings);
         let discovery = Discovery::prepare(&config, &enode, &addrs).await?;
         let dials = config.settings.dialling.enabled;
         let sources = config.sources.clone();
@@ -234,6 +236,17 @@ impl fmt::Debug for Server {
             .field("enode", &self.enode)
             .field("addrs", &self.addrs)
             .finish_non_exhaustive()
+    }
+}
+
+/// Says what does not go through the proxy, if there is one.
+fn warn_of_leaks(settings: &Settings) {
+    let proxy = settings.dialling.proxy.as_ref();
+    if let Some(proxy) = proxy.filter(|_| settings.discovers()) {
+        tracing::warn!(
+            %proxy,
+            "discovery does not go through the proxy: it shows this node's address to others over UDP"
+        );
     }
 }
 

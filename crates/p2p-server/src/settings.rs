@@ -10,6 +10,7 @@ use crate::discovery::DiscoveryConfig;
 use crate::{
     dial::{AGAIN, Backoff},
     nat::Nat,
+    proxy::Proxy,
     restrict::NetRestrict,
     slots::Limits,
     socket::RECEIVE_BUFFER,
@@ -108,6 +109,9 @@ pub struct Dialling {
     /// go-ethereum: it refuses a second connection from one address within 30 s.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub again: Duration,
+    /// The proxy that every outbound connection goes through, unless there is a
+    /// [`NodeDialer`](crate::NodeDialer). Default: none.
+    pub proxy: Option<Proxy>,
 }
 
 impl Default for Dialling {
@@ -119,6 +123,7 @@ impl Default for Dialling {
             timeout: Duration::from_secs(15),
             backoff: Backoff::default(),
             again: AGAIN,
+            proxy: None,
         }
     }
 }
@@ -198,7 +203,7 @@ mod tests {
             "listen": ["0.0.0.0:30303", "[::]:30303"],
             "nodes": { "statics": [url] },
             "limits": { "max_peers": 7 },
-            "dialling": { "timeout": "2s", "backoff": { "cap": "1m 30s" } },
+            "dialling": { "proxy": "socks5://a:b@[::1]:9", "timeout": "2s", "backoff": { "cap": "1m 30s" } },
             "net_restrict": "10.0.0.0/8,fd00::/8",
             "nat": "extip:203.0.113.7",
             "connection": { "stall_limit": "250ms" },

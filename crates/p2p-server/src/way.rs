@@ -22,7 +22,7 @@ pub(crate) const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSP
 
 /// A stream to a node.
 pub(crate) enum Way {
-    /// To that address.
+    /// To that address, perhaps through a proxy.
     Tcp(TcpStream, SocketAddr),
     /// Opened by the user of this crate; leads to the address of the node, if it has one.
     Own(Box<dyn Io>, SocketAddr),
@@ -57,22 +57,22 @@ async fn open_any(shared: &Shared, enode: &Enode, limit: Duration) -> Result<Way
 
 async fn open_one(shared: &Shared, place: Enode) -> Result<Way, DialError> {
     let addr = place.socket_addr().unwrap_or(NOWHERE);
-    match &shared.node_dialer {
-        Some(dialer) => {
-            dialer.open(place).await.map(|io| Way::Own(io, addr)).map_err(DialError::Connect)
-        }
-        None => {
-            let socket = TcpStream::connect(addr).await.map_err(DialError::Connect)?;
-            Ok(Way::Tcp(socket, addr))
-        }
+    if let Some(dialer) = &shared.node_dialer {
+        let opened = dialer.open(place).await;
+        return opened.map(|io| Way::Own(io, addr)).map_err(DialError::Connect);
     }
+    let socket = match &shared.dialling.proxy {
+        Some(proxy) => proxy.open(&place).await.map_err(DialError::Proxy)?,
+        None => TcpStream::connect(addr).await.map_err(DialError::Connect)?,
+    };
+    Ok(Way::Tcp(socket, addr))
 }
 
 /// Where to try. Names stay names where somebody else resolves them.
 async fn places(shared: &Shared, enode: &Enode) -> io::Result<Vec<Enode>> {
     let seen = shared.state().dialer.seen(&enode.id).cloned();
     let listed = [enode.clone()].into_iter().chain(seen);
-    if shared.node_dialer.is_some() {
+    if shared.node_dialer.is_some() || shared.dialling.proxy.is_some() {
         return Ok(listed.collect());
     }
     let (mut places, mut failure) = (Vec::new(), None);

@@ -143,6 +143,7 @@ fn what_cannot_work_is_said_in_one_line() {
         (&["--nodekey", "/nonexistent/key"], "no key file /nonexistent/key"),
         (&["--nodekeyhex", &zero], "--nodekeyhex"),
         (&["--nat", "upnp"], "--nat upnp"),
+        (&["--proxy", "socks5://me:hunter2@"], "--proxy: no host"),
         (&["--shh.pow=-1"], "--shh.pow"),
         (&["--shh.pow", "NaN"], "--shh.pow"),
         (&["--shh.maxmessagesize", "10485761"], "--shh.maxmessagesize"),
@@ -150,6 +151,7 @@ fn what_cannot_work_is_said_in_one_line() {
     ] {
         let said = failure(datadir.path(), flags);
         assert!(said.contains(word) && said.lines().count() == 1, "{flags:?}: {said}");
+        assert!(!said.contains("hunter2"), "{said}");
     }
     let said = failure(Path::new("/dev/null/x"), &[]);
     assert!(said.contains("--datadir"), "{said}");

@@ -15,6 +15,7 @@ mod memory;
 mod own_streams;
 mod peers;
 mod protocols;
+mod proxy;
 mod refusal;
 mod simultaneous;
 mod start;

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use p2p_identity::{HexError, KeyError, KeyFileError, RecordError};
 use p2p_mux::rlp;
-use p2p_server::StartError;
 use p2p_server::p2p_discovery::dns::{LinkError, ListsError};
 use p2p_server::p2p_discovery::{AskError, BindError};
+use p2p_server::{ProxyUrlError, StartError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
 use whisper_pow::SealError;
@@ -28,6 +28,9 @@ pub(crate) enum Failure {
     /// The key on the command line.
     #[error("--nodekeyhex is not a key")]
     KeyHex(#[source] KeyError),
+    /// `--proxy`.
+    #[error("--proxy")]
+    Proxy(#[source] ProxyUrlError),
     /// `--shh.pow`, which has to be a number that can be compared.
     #[error("--shh.pow {0} is not a proof of work: a number from 0 up is wanted")]
     MinPow(f64),

@@ -1,5 +1,6 @@
 //! The flags of `whisper-node run`, under the names go-ethereum gave them.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 use p2p_identity::{Enode, NodeId};
 use p2p_server::p2p_discovery::dns::Link;
-use p2p_server::{Nat, NetRestrict};
+use p2p_server::{Nat, NetRestrict, Proxy, ProxyUrlError};
 use whisper_node::rpc::Namespace;
 
 use super::key::KeyFlags;
@@ -126,6 +127,11 @@ pub(crate) struct NetworkFlags {
     #[arg(long, value_name = "NAT", default_value = "none")]
     pub(crate) nat: Nat,
 
+    /// SOCKS5 proxy for all connections to peers, socks5://[user:password@]host:port; it resolves their
+    /// names. Discovery does not go through it: see --nodiscover
+    #[arg(long, value_name = "URL", value_parser = proxy)]
+    pub(crate) proxy: Option<ProxyFlag>,
+
     /// Talk only to these networks, comma-separated CIDR masks
     #[arg(long, value_name = "CIDR")]
     pub(crate) netrestrict: Option<NetRestrict>,
@@ -159,6 +165,13 @@ pub(crate) struct NetworkFlags {
     /// Nodes to stay connected to: comma-separated enode URLs or records (enr:)
     #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
     pub(crate) staticnodes: Vec<Enode>,
+}
+
+/// A proxy, or why it is none: clap prints what it refuses, and that may be a password.
+pub(crate) type ProxyFlag = Result<Proxy, ProxyUrlError>;
+
+fn proxy(text: &str) -> Result<ProxyFlag, Infallible> {
+    Ok(text.parse())
 }
 
 /// Where and to whom JSON-RPC is served.

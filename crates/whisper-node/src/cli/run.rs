@@ -70,7 +70,7 @@ fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
         .metrics
         .then(|| SocketAddr::new(flags.metrics.metrics_addr, flags.metrics.metrics_port));
     Ok(NodeConfig {
-        server: server_config(key, flags.network, datadir.join("nodes")),
+        server: server_config(key, flags.network, datadir.join("nodes"))?,
         whisper,
         rpc: rpc_config(flags.rpc, datadir),
         metrics,
@@ -131,7 +131,11 @@ fn client_name(identity: Option<&str>) -> String {
 }
 
 /// `nodes`: the file in which the nodes that were met are kept.
-fn server_config(key: SecretKey, flags: NetworkFlags, nodes: PathBuf) -> p2p_server::Config {
+fn server_config(
+    key: SecretKey,
+    flags: NetworkFlags,
+    nodes: PathBuf,
+) -> Result<p2p_server::Config, Failure> {
     let mut config = p2p_server::Config::new(key)
         .name(client_name(flags.identity.as_deref()))
         .listen(SocketAddr::new(flags.addr, flags.port))
@@ -144,7 +148,8 @@ fn server_config(key: SecretKey, flags: NetworkFlags, nodes: PathBuf) -> p2p_ser
     config.settings.nodes.boot = flags.bootnodes;
     config.settings.nodes.statics = flags.staticnodes;
     config.settings.net_restrict = flags.netrestrict;
-    config
+    config.settings.dialling.proxy = flags.proxy.transpose().map_err(Failure::Proxy)?;
+    Ok(config)
 }
 
 /// How nodes are found, unless `--nodiscover` says that they are not.
