@@ -147,7 +147,7 @@ impl Ports {
         freed.collect()
     }
 
-    /// Tells the observer of a slot, if it has one, of a message. `false` if it missed that.
+    /// Tells the observers of a slot, if it has any, of a message. `false` if one missed that.
     pub(crate) fn observe(
         &self,
         slot: SlotId,
@@ -155,9 +155,12 @@ impl Ports {
         code: u64,
         length: usize,
     ) -> bool {
-        let Some(observer) = self.ports[slot.0].protocol.observer() else { return true };
-        let told = observer.try_send(Traffic { peer: self.peer.id(), direction, code, length });
-        !matches!(told, Err(mpsc::error::TrySendError::Full(_)))
+        let mut all = true;
+        for observer in self.ports[slot.0].protocol.observers() {
+            let told = observer.try_send(Traffic { peer: self.peer.id(), direction, code, length });
+            all &= !matches!(told, Err(mpsc::error::TrySendError::Full(_)));
+        }
+        all
     }
 
     /// A message of the slot has been sent.

@@ -18,7 +18,7 @@ pub struct Protocol {
     run: Arc<Run>,
     node_info: Option<Arc<NodeInfo>>,
     peer_info: Option<Arc<PeerInfo>>,
-    observer: Option<mpsc::Sender<Traffic>>,
+    observers: Vec<mpsc::Sender<Traffic>>,
 }
 
 type Run = dyn Fn(Peer, Channel) -> BoxFuture<'static, Result<(), Exit>> + Send + Sync;
@@ -48,7 +48,7 @@ impl Protocol {
             run: Arc::new(move |peer, channel| Box::pin(run(peer, channel))),
             node_info: None,
             peer_info: None,
-            observer: None,
+            observers: Vec::new(),
         }
     }
 
@@ -107,13 +107,14 @@ impl Protocol {
     }
 
     /// Puts an event into `observer` for each message that is handed to this sub-protocol or sealed
-    /// for the wire, on every connection. Off by default, and then it costs nothing.
+    /// for the wire, on every connection. Off by default, and then it costs nothing. One more observer
+    /// beside those that are there.
     ///
     /// Nobody waits for the observer: what its queue has no room for is missed, and counted in
     /// [`SlotStats::unobserved`](crate::SlotStats::unobserved). A receiver that is gone is ignored.
     #[must_use]
     pub fn observe(mut self, observer: mpsc::Sender<Traffic>) -> Self {
-        self.observer = Some(observer);
+        self.observers.push(observer);
         self
     }
 
@@ -153,8 +154,8 @@ impl Protocol {
         self.peer_info.as_ref().and_then(|info| info(peer))
     }
 
-    pub(crate) const fn observer(&self) -> Option<&mpsc::Sender<Traffic>> {
-        self.observer.as_ref()
+    pub(crate) fn observers(&self) -> &[mpsc::Sender<Traffic>] {
+        &self.observers
     }
 
     /// Runs it on `channel`; a connection does this by itself, a test with

@@ -56,9 +56,10 @@ fn a_sub_protocol_of_any_length_costs_a_bounded_amount_of_memory() {
 #[tokio::test(start_paused = true)]
 async fn an_observer_is_told_of_each_message_and_nobody_waits_for_it() {
     let (observer, mut observed) = mpsc::channel(2);
+    let (second, mut also) = mpsc::channel(9);
     let (here, mut given_here) = handed_out("seen");
     let (there, mut given_there) = handed_out("seen");
-    let (end, _other) = connect(&[here.observe(observer)], &[there]).await;
+    let (end, _other) = connect(&[here.observe(observer).observe(second)], &[there]).await;
     let (mut here, mut there) =
         (given_here.recv().await.unwrap(), given_there.recv().await.unwrap());
     here.channel.send_raw(1, vec![0; 10]).await.unwrap();
@@ -76,4 +77,6 @@ async fn an_observer_is_told_of_each_message_and_nobody_waits_for_it() {
         seen.push((traffic.direction, traffic.code, traffic.length));
     }
     assert_eq!(seen, [(Direction::Out, 1, 10), (Direction::In, 2, 20)]);
+    let codes: Vec<_> = std::iter::from_fn(|| also.try_recv().ok()).map(|seen| seen.code).collect();
+    assert_eq!(codes, [1, 2, 3], "another one is told for itself");
 }

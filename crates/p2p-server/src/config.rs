@@ -238,7 +238,15 @@ impl Config {
     /// Sets how many events are kept for a subscriber that falls behind.
     #[must_use]
     pub fn event_buffer(mut self, events: usize) -> Self {
-        self.settings.event_buffer = events;
+        self.settings.events.buffer = events;
+        self
+    }
+
+    /// Sets whether there is an event for each message
+    /// ([`EventSettings::messages`](crate::EventSettings::messages)).
+    #[must_use]
+    pub fn message_events(mut self, messages: bool) -> Self {
+        self.settings.events.messages = messages;
         self
     }
 }

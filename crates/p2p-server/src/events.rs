@@ -65,7 +65,7 @@ pub enum Event {
 /// A subscription to the events of a server, from the moment it was made. Made by
 /// [`Server::events`](crate::Server::events).
 ///
-/// The buffer is bounded ([`Settings::event_buffer`](crate::Settings::event_buffer)); a subscriber that
+/// The buffer is bounded ([`EventSettings::buffer`](crate::EventSettings::buffer)); a subscriber that
 /// falls behind never holds up the server, it gets an [`Event::Missed`].
 #[derive(Debug)]
 pub struct Events(Option<broadcast::Receiver<Event>>);

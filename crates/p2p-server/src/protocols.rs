@@ -16,6 +16,7 @@ impl Server {
     /// has changed.
     pub fn add_protocol(&self, protocol: Protocol) -> Result<(), ProtocolError> {
         let capability = protocol.capability().clone();
+        let protocol = self.shared.watched(protocol);
         let mut state = self.shared.state();
         if state.runs(&capability) {
             return Err(ProtocolError::Duplicate(capability));

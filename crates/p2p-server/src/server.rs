@@ -49,18 +49,16 @@ impl Server {
     /// registered twice. Nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         check(&config)?;
-        let (mut listeners, mut addrs) = (Vec::new(), Vec::new());
-        for given in &config.settings.listen {
-            let (listener, addr) = listen::bind(given).await?;
-            listeners.push(listener);
-            addrs.push(addr);
-        }
+        let (listeners, addrs) = listen::bind_all(&config.settings.listen).await?;
         let enode = describe::own_enode(&config, &addrs);
         warn_of_leaks(&config.settings);
         let discovery = Discovery::prepare(&config, &enode, &addrs).await?;
         let dials = config.settings.dialling.enabled;
         let sources = config.sources.clone();
         let shared = Arc::new(Shared::new(config, enode.tcp));
+        let protocols = shared.state().local.protocols.clone();
+        let watched = protocols.into_iter().map(|protocol| shared.watched(protocol)).collect();
+        shared.state().local.protocols = watched;
         let bytes = shared.state().local.hello(&shared.connection).encode().len();
         if bytes > MAX_HELLO {
             return Err(StartError::HelloTooLong { bytes });
@@ -226,7 +224,8 @@ impl Server {
             self.shared.kill.cancel();
             self.shared.tasks.wait().await;
         }
-        self.shared.state().events = None;
+        let mut state = self.shared.state();
+        (state.events, state.messages) = (None, None);
     }
 }
 

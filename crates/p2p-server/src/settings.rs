@@ -32,8 +32,9 @@ pub struct Settings {
     /// What the node calls itself in its Hello. Default: this crate, its version and the platform.
     pub name: String,
     /// Where to listen, any number of addresses, in the text form `IP:port` or `name:port`; port 0
-    /// takes a free one. `:port` is all addresses of IPv4 and IPv6, and so is `[::]:port`, unless an
-    /// IPv4 address is listed too: then each stands for its own family. Default: nowhere.
+    /// takes a free one. `:port` is all addresses of IPv4 and IPv6, and so is `[::]:port`, unless
+    /// an IPv4 address with that port is listed, too: then it is those of IPv6. The first one is what
+    /// the node says of itself. Default: nowhere.
     pub listen: Vec<String>,
     /// The nodes known from the start. Default: none.
     pub nodes: Nodes,
@@ -62,8 +63,31 @@ pub struct Settings {
     /// also what a peer far away can send: so many bytes in the time of a round trip. Default
     /// [`RECEIVE_BUFFER`](crate::RECEIVE_BUFFER), 128 KiB, 1.3 MB/s at 100 ms.
     pub receive_buffer: Option<usize>,
-    /// Events kept for a subscriber that falls behind, at least 1. Default 1024.
-    pub event_buffer: usize,
+    /// What subscribers are told.
+    pub events: EventSettings,
+}
+
+/// What a server tells those who subscribe to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
+pub struct EventSettings {
+    /// Events kept for a subscriber that falls behind, at least 1; as many messages where they are
+    /// on. Default 1024.
+    pub buffer: usize,
+    /// Whether there is an event for each message of a sub-protocol
+    /// ([`Server::messages`](crate::Server::messages)), which costs every message some time. Default
+    /// false (geth's `EnableMsgEvents`).
+    pub messages: bool,
+}
+
+impl Default for EventSettings {
+    fn default() -> Self {
+        Self { buffer: 1024, messages: false }
+    }
 }
 
 /// The nodes a server knows from the start.
@@ -146,7 +170,7 @@ impl Default for Settings {
             connection: p2p_mux::Config::default(),
             memory: DEFAULT_MEMORY,
             receive_buffer: Some(RECEIVE_BUFFER),
-            event_buffer: 1024,
+            events: EventSettings::default(),
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     error::DialError,
     events::Event,
     half_open::HalfOpen,
+    messages::MessageEvent,
     node_dialer::NodeDialer,
     restrict::NetRestrict,
     settings::Dialling,
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     /// What all connections together may hold.
     pub(crate) memory: Memory,
     pub(crate) receive_buffer: Option<usize>,
+    pub(crate) event_buffer: usize,
     pub(crate) dialling: Dialling,
     pub(crate) node_dialer: Option<NodeDialer>,
     pub(crate) net_restrict: Option<NetRestrict>,
@@ -74,6 +76,8 @@ pub(crate) struct State {
     pub(crate) record: Option<Record>,
     /// None once the server has stopped, which ends the subscriptions.
     pub(crate) events: Option<broadcast::Sender<Event>>,
+    /// So for the messages, which are not told unless the operator wants it.
+    pub(crate) messages: Option<broadcast::Sender<MessageEvent>>,
 }
 
 /// A connected peer.
@@ -97,6 +101,7 @@ impl Shared {
             connection: settings.connection,
             memory: Memory::resident(settings.memory),
             receive_buffer: settings.receive_buffer,
+            event_buffer: settings.events.buffer.max(1),
             dialling: settings.dialling,
             node_dialer: config.node_dialer,
             net_restrict: settings.net_restrict,
@@ -185,6 +190,7 @@ impl State {
         for enode in &settings.nodes.trusted {
             slots.set_trusted(enode.id, true);
         }
+        let buffer = settings.events.buffer.max(1);
         let (client, protocols) = (settings.name.clone(), config.protocols.clone());
         Self {
             local: Local { client, protocols, port, id },
@@ -195,7 +201,8 @@ impl State {
             stats: Stats::default(),
             past: p2p_mux::Stats::default(),
             record: None,
-            events: Some(broadcast::Sender::new(settings.event_buffer.max(1))),
+            events: Some(broadcast::Sender::new(buffer)),
+            messages: settings.events.messages.then(|| broadcast::Sender::new(buffer)),
         }
     }
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use p2p_server::{
-    ProtocolError, Server,
-    mux::{Capability, Closed, Protocol, Reason},
+    MessageEvent, ProtocolError, Server,
+    mux::{Capability, Closed, Direction, Protocol, Reason},
 };
 use tokio::sync::mpsc;
 
-use crate::support::{added, config, dropped, echo, pair, quiet, soon};
+use crate::support::{PING, PONG, added, config, dropped, echo, id, pair, quiet, soon, start};
 
 fn shared(server: &Server, with: &Server) -> Vec<String> {
     server.peer(&with.id()).unwrap().shared().iter().map(ToString::to_string).collect()
@@ -135,4 +135,53 @@ async fn what_cannot_be_added_is_refused_and_changes_nothing() {
     assert!(matches!(last, Err(ProtocolError::HelloTooLong { bytes, .. }) if bytes > 2048));
     assert!(a.protocols().len() > 50);
     assert_eq!(a.peer_count(), 1);
+}
+
+#[tokio::test]
+async fn every_message_is_an_event_for_those_who_want_that() {
+    let (of_a, _heard_a) = echo(10);
+    let (of_b, mut heard_b) = echo(20);
+    let watched = start(config(1).message_events(true).protocol(of_a)).await;
+    let other = start(config(2).protocol(of_b)).await;
+    assert!(soon(other.messages().next()).await.is_none(), "not switched on");
+    let mut messages = watched.messages();
+    other.add_peer(watched.enode());
+    assert!(soon(heard_b.recv()).await.is_some());
+    // A ping and its answer in each direction.
+    let mut seen = Vec::new();
+    while seen.len() < 4 {
+        match soon(messages.next()).await {
+            Some(MessageEvent::Message { capability, traffic }) => {
+                assert_eq!((capability.to_string().as_str(), traffic.peer), ("echo/1", id(2)));
+                seen.push((traffic.direction == Direction::In, traffic.code, traffic.length));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, [(false, PING, 1), (false, PONG, 1), (true, PING, 1), (true, PONG, 1)]);
+
+    // So for a sub-protocol that comes later.
+    let late = Protocol::new("late", 1, 1, |_peer, mut channel| async move {
+        channel.send(0, &0u64).await?;
+        while channel.recv().await.is_some() {}
+        Ok(())
+    });
+    watched.add_protocol(late.clone()).unwrap();
+    other.add_protocol(late).unwrap();
+    other.peer(&id(1)).unwrap().disconnect(Reason::Requested);
+    soon(async {
+        loop {
+            match messages.next().await {
+                Some(MessageEvent::Message { capability, .. }) if capability.name == "late" => {
+                    break;
+                }
+                Some(_) => {}
+                None => panic!("the server stopped"),
+            }
+        }
+    })
+    .await;
+    watched.stop().await;
+    while messages.next().await.is_some() {}
 }

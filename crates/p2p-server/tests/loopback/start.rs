@@ -1,8 +1,8 @@
 //! What keeps a server from starting.
 
-use p2p_server::{Config, Nat, Server, StartError};
+use p2p_server::{Config, Nat, Server, StartError, identity::Enode};
 
-use crate::support::{addr, config, key, quiet, start};
+use crate::support::{added, addr, config, key, quiet, start};
 
 #[tokio::test]
 async fn an_address_in_use_is_named() {
@@ -47,6 +47,32 @@ async fn several_addresses_and_all_of_them() {
     );
     let deaf = start(Config::new(key(3))).await;
     assert_eq!((deaf.listen_addr(), deaf.enode().tcp), (None, 0));
+}
+
+#[tokio::test]
+async fn a_node_is_reached_over_both_families_at_once() {
+    let a = start(config(1).listen("[::1]:0")).await;
+    let mut events = a.events();
+    let mut others = Vec::new();
+    for (number, at) in (2..).zip(a.listen_addrs()) {
+        let b = start(config(number)).await;
+        let mut b_events = b.events();
+        b.add_peer(Enode::new(a.id(), *at));
+        added(&mut events, b.id()).await;
+        added(&mut b_events, a.id()).await;
+        assert_eq!(b.peers()[0].network.remote_address, *at);
+        others.push(b);
+    }
+    assert!(a.listen_addrs()[0].is_ipv4() && a.listen_addrs()[1].is_ipv6());
+    assert_eq!(a.peer_count(), 2);
+
+    // One port, each family for itself: as much as an operator would write for 0.0.0.0 and [::].
+    let port = addr(&a).port();
+    a.stop().await;
+    let again = Config::new(key(1)).protocol(quiet());
+    let again =
+        start(again.listen(format!("127.0.0.1:{port}")).listen(format!("[::]:{port}"))).await;
+    assert_eq!(again.listen_addrs().len(), 2);
 }
 
 #[tokio::test]
