@@ -42,8 +42,8 @@ pub struct DiscoveryConfig {
     /// The nodes that discv5 begins with.
     #[cfg(feature = "discv5")]
     pub v5_boot: Vec<Record>,
-    /// The file in which the nodes of discv4 are written down, so that after a restart they are tried
-    /// first. It belongs to one running server. Default: none.
+    /// The file in which it is written down who was met, by discv4 or by dialling, so that after a
+    /// restart they are tried first. It belongs to one running server. Default: none.
     #[cfg(feature = "store")]
     pub store: Option<std::path::PathBuf>,
     /// Lists in the DNS to take nodes from.
@@ -107,7 +107,7 @@ impl DiscoveryConfig {
         self
     }
 
-    /// Writes the nodes of discv4 down in this file, and begins with those that are in it.
+    /// Writes down in this file who was met, and begins with those that are in it.
     #[cfg(feature = "store")]
     #[must_use]
     pub fn store(mut self, path: impl Into<std::path::PathBuf>) -> Self {
@@ -127,7 +127,7 @@ impl DiscoveryConfig {
 /// What runs as long as the server does.
 #[derive(Debug)]
 pub(crate) struct Running {
-    discv4: Discv4,
+    discv4: Option<Discv4>,
     #[cfg(feature = "store")]
     store: Option<NodeStore>,
 }
@@ -160,8 +160,8 @@ impl Discovery {
         };
         #[cfg(feature = "store")]
         let store = match wanted.and_then(|wanted| wanted.store.as_deref()) {
-            Some(path) if discv4.is_some() => Some(NodeStore::open(path)?),
-            _ => None,
+            Some(path) => Some(NodeStore::open(path)?),
+            None => None,
         };
         #[cfg(feature = "discv5")]
         let discv5 = match wanted {
@@ -202,23 +202,24 @@ impl Discovery {
             let enodes = discv5.candidates().filter_map(async |record| record.enode());
             server.add_candidates(enodes);
         }
-        if let Some(discv4) = self.discv4 {
+        #[cfg(feature = "store")]
+        if let Some(store) = &self.store {
+            server.add_candidates(store::seeds(store.clone(), self.discv4.clone()));
+            let keep = store::keep(self.discv4.clone(), store.clone());
+            shared.tasks.spawn(shared.quit.clone().run_until_cancelled_owned(keep));
+        }
+        if let Some(discv4) = &self.discv4 {
             server.add_candidates(discv4.candidates().map(|node| node.enode()));
             let boot = self.boot.into_iter().filter(|enode| enode.udp != 0).collect();
             let knock = knock(discv4.clone(), boot);
             shared.tasks.spawn(shared.quit.clone().run_until_cancelled_owned(knock));
-            #[cfg(feature = "store")]
-            if let Some(store) = self.store.clone() {
-                let keep = store::keep(discv4.clone(), store);
-                shared.tasks.spawn(shared.quit.clone().run_until_cancelled_owned(keep));
-            }
-            // Set once, here.
-            let _ = shared.discovery.set(Running {
-                discv4,
-                #[cfg(feature = "store")]
-                store: self.store,
-            });
         }
+        // Set once, here.
+        let _ = shared.discovery.set(Running {
+            discv4: self.discv4,
+            #[cfg(feature = "store")]
+            store: self.store,
+        });
     }
 }
 
@@ -342,7 +343,15 @@ impl Server {
 
 impl Shared {
     pub(crate) fn discv4(&self) -> Option<&Discv4> {
-        self.discovery.get().map(|running| &running.discv4)
+        self.discovery.get().and_then(|running| running.discv4.as_ref())
+    }
+
+    /// Writes down how a dial of that node has ended, where nodes are kept.
+    #[cfg(feature = "store")]
+    pub(crate) fn note_dial(&self, enode: &Enode, reached: bool) {
+        if let Some(store) = self.discovery.get().and_then(|running| running.store.as_ref()) {
+            store.note_now(enode, reached);
+        }
     }
 
     /// The node's URL with what discovery knows: its port, and the address that others see.
@@ -387,8 +396,10 @@ impl Shared {
         let Some(running) = self.discovery.get() else { return };
         #[cfg(feature = "store")]
         if let Some(store) = &running.store {
-            store::save(&running.discv4, store).await;
+            store::save(running.discv4.as_ref(), store).await;
         }
-        running.discv4.stop().await;
+        if let Some(discv4) = &running.discv4 {
+            discv4.stop().await;
+        }
     }
 }

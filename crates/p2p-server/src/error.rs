@@ -89,6 +89,14 @@ pub enum ProtocolError {
     },
 }
 
+impl DialError {
+    /// Whether it says that the node is not there, rather than that it, or we, did not want it.
+    #[cfg(feature = "store")]
+    pub(crate) const fn is_absence(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::Timeout | Self::Handshake(_))
+    }
+}
+
 /// Why an attempt to reach a node ended without a peer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -111,7 +111,7 @@
 //!   other source of nodes can be added without it ([`Server::add_candidates`]).
 //! - `discv5`: with it, nodes found by discv5, on a UDP socket of its own.
 //! - `dns`: with it, nodes from signed lists in the DNS.
-//! - `store`: with it, the nodes that discv4 met, on disk, to begin with after a restart.
+//! - `store`: with it, the nodes that were met or dialled, on disk, to begin with after a restart.
 //! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise, the first two as geth's
 //!   `admin_nodeInfo` and `admin_peers` show them; [`Settings`] can be kept in a file.
 

@@ -81,6 +81,8 @@ impl Drop for Attempt {
 
 async fn attempt(shared: Arc<Shared>, enode: Enode) {
     let id = enode.id;
+    #[cfg(feature = "store")]
+    let dialled = enode.clone();
     let attempt = Attempt { shared: Arc::clone(&shared), id, runs: true };
     let reached = tokio::select! {
         reached = reach(&shared, enode) => reached,
@@ -89,9 +91,15 @@ async fn attempt(shared: Arc<Shared>, enode: Enode) {
     match reached {
         Ok(place) => {
             attempt.succeed();
+            #[cfg(feature = "store")]
+            shared.note_dial(&dialled, true);
             place.stay().await;
         }
         Err(cause) => {
+            #[cfg(feature = "store")]
+            if cause.is_absence() {
+                shared.note_dial(&dialled, false);
+            }
             attempt.fail(cause);
             if shared.is_lost(&id) {
                 shared.look_for(id);

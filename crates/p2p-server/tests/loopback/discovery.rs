@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use p2p_server::{
     Config, DiscoveryConfig, Server, StartError,
-    identity::{Content, NodeId, Record},
+    identity::{Content, Enode, NodeId, Record},
     p2p_discovery::{self, Discv4, NetworkId},
 };
 
@@ -172,4 +172,34 @@ async fn discv5_feeds_the_same_dialler() {
     until_connected(&second, &[id(1)]).await;
     assert!(first.discv4().is_none());
     soon(first.stop()).await;
+}
+
+#[cfg(feature = "store")]
+#[tokio::test]
+async fn a_peer_that_was_dialled_is_dialled_again_after_a_restart_without_any_discovery() {
+    let dir = tempfile::tempdir().unwrap();
+    let keeps =
+        |n| config(n).discovery(DiscoveryConfig::new().v4(false).store(dir.path().join("nodes")));
+    let there = start(config(1)).await;
+    let before = start(keeps(2)).await;
+    before.add_peer(there.enode());
+    until_connected(&before, &[id(1)]).await;
+    soon(before.stop()).await;
+    drop(before);
+    let after = start(keeps(3)).await;
+    until_connected(&after, &[id(1)]).await;
+    assert_eq!(after.next_action(&id(1)).map(|_| after.stats().found.taken), Some(1));
+}
+
+#[tokio::test]
+async fn a_static_peer_that_has_moved_is_found_where_it_is() {
+    let boot = boot(9, p2p_discovery::Config::new()).await;
+    let moved = start(finds(1).boot_node(boot.enode())).await;
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // No room for nodes that are found: only what is asked for can help.
+    let listed = Enode { tcp: gone.port(), ..moved.enode() };
+    let node = start(finds(2).max_peers(0).boot_node(boot.enode()).static_node(listed)).await;
+    until_connected(&node, &[id(1)]).await;
+    assert_eq!(node.stats().found.taken, 0);
+    soon(node.stop()).await;
 }

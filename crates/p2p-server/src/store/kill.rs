@@ -1,0 +1,81 @@
+//! A process that is killed while it writes leaves a file that opens, with all that was acknowledged.
+//!
+//! The test runs itself as another process, which writes without end, and kills it (`SIGKILL` on Unix) at
+//! a moment of chance. `P2P_SERVER_KILLS` says how often.
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use rand::Rng as _;
+
+use super::{NodeStore, tests::node};
+
+const KILLS: u32 = 25;
+
+/// Says to the other process where to write.
+const WRITES_TO: &str = "P2P_SERVER_WRITES_TO";
+
+/// What the other process says after each write, with its number.
+const WRITTEN: &str = "written ";
+
+#[test]
+fn a_killed_writer_leaves_a_file_that_opens() {
+    if let Some(path) = env::var_os(WRITES_TO) {
+        return write_without_end(Path::new(&path));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nodes");
+    let kills = env::var("P2P_SERVER_KILLS").ok().and_then(|text| text.parse().ok());
+    let mut last = 0;
+    for kill in 0..kills.unwrap_or(KILLS) {
+        let written = kill_while_writing(&path);
+        let store = NodeStore::open(&path).unwrap();
+        let known = store.best(0, 1).unwrap();
+        assert!(known[0].success >= written && written > last, "{kill}: {known:?}, {written}");
+        last = known[0].success;
+    }
+    let files = std::fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(files, 1, "nothing was moved aside");
+}
+
+/// The last write that the process acknowledged before it was killed.
+fn kill_while_writing(path: &Path) -> u64 {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "store::kill::a_killed_writer_leaves_a_file_that_opens", "--nocapture"])
+        .env(WRITES_TO, path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut written = number(&said.next().unwrap().unwrap());
+    thread::sleep(Duration::from_micros(rand::rng().random_range(0..20_000)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    while let Some(Ok(line)) = said.next() {
+        written = number(&line).or(written);
+    }
+    written.unwrap()
+}
+
+/// A line may have been cut off.
+fn number(line: &str) -> Option<u64> {
+    line.strip_prefix(WRITTEN)?.strip_suffix('.')?.parse().ok()
+}
+
+fn write_without_end(path: &Path) {
+    let store = NodeStore::open(path).unwrap();
+    let first = store.best(0, 1).unwrap().first().map_or(1, |known| known.success + 1);
+    for number in first.. {
+        let some = u16::try_from(number % 500).unwrap();
+        store.note(&node(some), true, number);
+        store.put(number, &(some..some + 50).map(node).collect::<Vec<_>>()).unwrap();
+        eprintln!("{WRITTEN}{number}.");
+    }
+}

@@ -1,0 +1,121 @@
+//! The database on a disk of its own.
+
+use p2p_mux::identity::SecretKey;
+
+use super::*;
+
+pub(super) fn node(number: u16) -> Enode {
+    let mut key = [1; 32];
+    key[..2].copy_from_slice(&number.to_be_bytes());
+    let [high, low] = number.to_be_bytes();
+    let id = SecretKey::from_bytes(&key).unwrap().id();
+    Enode::new(id, ([10, 1, high, low], 30303).into())
+}
+
+fn latest(store: &NodeStore, oldest: u64, count: usize) -> Vec<Enode> {
+    store.best(oldest, count).unwrap().into_iter().map(|known| known.enode).collect()
+}
+
+#[test]
+fn what_was_put_is_there_after_a_restart_the_latest_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nodes");
+    let store = NodeStore::open(&path).unwrap();
+    store.put(100, &[node(1), node(2)]).unwrap();
+    store.put(200, &[node(2), node(3)]).unwrap();
+    drop(store);
+    let store = NodeStore::open(&path).unwrap();
+    assert_eq!(latest(&store, 0, 9), [node(2), node(3), node(1)]);
+    assert_eq!(latest(&store, 101, 9), [node(2), node(3)]);
+    assert_eq!(latest(&store, 0, 1), [node(2)]);
+}
+
+#[test]
+fn who_was_not_met_for_the_longest_time_makes_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = NodeStore::open(&dir.path().join("nodes")).unwrap();
+    let max = u16::try_from(MAX_NODES).unwrap();
+    store.put(1, &[node(0)]).unwrap();
+    store.put(2, &(1..=max).map(node).collect::<Vec<_>>()).unwrap();
+    let kept = latest(&store, 0, usize::MAX);
+    assert!(kept.len() == MAX_NODES && !kept.contains(&node(0)));
+}
+
+#[test]
+fn a_damaged_file_is_moved_aside_and_one_in_use_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nodes");
+    for number in 1..=2 {
+        let garbage = vec![0xa5; 10_000];
+        fs::write(&path, &garbage).unwrap();
+        let store = NodeStore::open(&path).unwrap();
+        assert!(latest(&store, 0, 9).is_empty());
+        let aside = dir.path().join(format!("nodes.damaged-{number}"));
+        assert_eq!(fs::read(aside).unwrap(), garbage);
+        let again = NodeStore::open(&path).unwrap_err();
+        assert!(matches!(*again.source, redb::Error::DatabaseAlreadyOpen), "{again:?}");
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_off_opens_whatever_is_left_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nodes");
+    let store = NodeStore::open(&path).unwrap();
+    store.put(1, &(0..200).map(node).collect::<Vec<_>>()).unwrap();
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    for part in 1..32 {
+        fs::write(&path, &whole[..whole.len() * part / 32]).unwrap();
+        let store = NodeStore::open(&path).unwrap();
+        store.put(2, &[node(7)]).unwrap();
+        assert!(latest(&store, 2, 9).contains(&node(7)), "{part}/32");
+    }
+}
+
+#[test]
+fn a_file_of_another_form_is_moved_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nodes");
+    let other = Database::create(&path).unwrap();
+    let transaction = other.begin_write().unwrap();
+    transaction.open_table(FORM).unwrap().insert("version", VERSION + 1).unwrap();
+    transaction.commit().unwrap();
+    drop(other);
+    assert!(latest(&NodeStore::open(&path).unwrap(), 0, 9).is_empty());
+    assert!(dir.path().join("nodes.damaged-1").exists());
+}
+
+#[test]
+fn dials_are_written_down_and_decide_who_is_tried_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nodes");
+    let store = NodeStore::open(&path).unwrap();
+    store.put(100, &(1..=4).map(node).collect::<Vec<_>>()).unwrap();
+    store.note(&node(2), true, 110);
+    store.note(&node(3), true, 120);
+    for failure in 1..=MANY_FAILURES {
+        store.note(&node(3), false, 120 + failure);
+    }
+    store.note(&node(4), false, 130);
+    store.note(&node(9), false, 130);
+    store.note(&node(7), true, 105);
+    store.put(140, &[]).unwrap();
+    drop(store);
+
+    let store = NodeStore::open(&path).unwrap();
+    assert_eq!(latest(&store, 0, 9), [node(2), node(7), node(1), node(4), node(3)]);
+    let known = store.best(0, 9).unwrap();
+    let of = |number| known.iter().find(|known| known.enode == node(number)).unwrap();
+    let times = |known: &Known| (known.seen, known.success, known.failure, known.failures);
+    assert_eq!(times(of(3)), (120, 120, 125, 5));
+    assert_eq!(times(of(4)), (100, 0, 130, 1));
+    assert_eq!(times(of(7)), (105, 105, 0, 0), "met over TCP alone");
+
+    // One success makes up for all.
+    store.note(&node(3), true, 150);
+    store.note(&Enode { host: p2p_mux::identity::Host::Name("a.b".into()), ..node(8) }, true, 150);
+    store.put(150, &[]).unwrap();
+    assert_eq!(store.best(0, 1).unwrap()[0].failures, 0);
+    assert_eq!(latest(&store, 0, 9).len(), 5, "a name is no address");
+}
