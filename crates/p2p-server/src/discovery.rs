@@ -347,8 +347,9 @@ impl Shared {
     }
 
     /// Writes down how a dial of that node has ended, where nodes are kept.
-    #[cfg(feature = "store")]
+    #[cfg_attr(not(feature = "store"), expect(unused_variables, reason = "of the store"))]
     pub(crate) fn note_dial(&self, enode: &Enode, reached: bool) {
+        #[cfg(feature = "store")]
         if let Some(store) = self.discovery.get().and_then(|running| running.store.as_ref()) {
             store.note_now(enode, reached);
         }

@@ -90,10 +90,17 @@ pub enum ProtocolError {
 }
 
 impl DialError {
-    /// Whether it says that the node is not there, rather than that it, or we, did not want it.
-    #[cfg(feature = "store")]
+    /// Whether it says that the node is not in that place, rather than that it, or we, did not want
+    /// it. A place that is not allowed counts as one where it is not.
     pub(crate) const fn is_absence(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Timeout | Self::Handshake(_))
+        matches!(
+            self,
+            Self::Connect(_)
+                | Self::Proxy(_)
+                | Self::Timeout
+                | Self::Handshake(_)
+                | Self::Refused(Refusal::Restricted)
+        )
     }
 }
 
@@ -110,7 +117,7 @@ pub enum DialError {
     /// There was no way through the proxy.
     #[error("no connection through the proxy")]
     Proxy(#[source] ProxyError),
-    /// Resolving and connecting took longer than [`Dialling::timeout`](crate::Dialling::timeout).
+    /// Resolving or connecting took longer than [`Dialling::timeout`](crate::Dialling::timeout).
     #[error("no connection in time")]
     Timeout,
     /// The encrypted handshake failed: junk, silence, another key than the enode says.

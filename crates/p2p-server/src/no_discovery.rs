@@ -28,6 +28,8 @@ impl Shared {
 
     pub(crate) fn tell_capabilities(self: &std::sync::Arc<Self>) {}
 
+    pub(crate) fn note_dial(&self, _: &Enode, _: bool) {}
+
     pub(crate) fn look_for(self: &std::sync::Arc<Self>, _: NodeId) {}
 
     pub(crate) async fn stop_discovery(&self) {}

@@ -1,7 +1,11 @@
 //! Reaching out: the task that follows the dialling plan, and each attempt from the name to the end
 //! of the connection.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use p2p_mux::{
     identity::{Enode, NodeId},
@@ -81,24 +85,20 @@ impl Drop for Attempt {
 
 async fn attempt(shared: Arc<Shared>, enode: Enode) {
     let id = enode.id;
-    #[cfg(feature = "store")]
-    let dialled = enode.clone();
     let attempt = Attempt { shared: Arc::clone(&shared), id, runs: true };
     let reached = tokio::select! {
-        reached = reach(&shared, enode) => reached,
+        reached = reach(&shared, &enode) => reached,
         () = shared.quit.cancelled() => Err(DialError::Refused(Refusal::Stopping)),
     };
     match reached {
-        Ok(place) => {
+        Ok((at, place)) => {
             attempt.succeed();
-            #[cfg(feature = "store")]
-            shared.note_dial(&dialled, true);
+            shared.note_dial(&at, true);
             place.stay().await;
         }
         Err(cause) => {
-            #[cfg(feature = "store")]
             if cause.is_absence() {
-                shared.note_dial(&dialled, false);
+                shared.note_dial(&enode, false);
             }
             attempt.fail(cause);
             if shared.is_lost(&id) {
@@ -108,7 +108,8 @@ async fn attempt(shared: Arc<Shared>, enode: Enode) {
     }
 }
 
-async fn reach(shared: &Arc<Shared>, enode: Enode) -> Result<Place, DialError> {
+/// Tries the places where the node may be, until one of them has it; answers where that was.
+async fn reach(shared: &Arc<Shared>, enode: &Enode) -> Result<(Enode, Place), DialError> {
     let found = shared.state().dialer.get(&enode.id).is_none_or(|(_, kind)| kind == Kind::Found);
     if let Ok(key) = enode.id.public_key()
         && !found
@@ -116,13 +117,32 @@ async fn reach(shared: &Arc<Shared>, enode: Enode) -> Result<Place, DialError> {
         // The others are few and chosen by the operator, and are dialled again.
         shared.stock.learn(&key);
     }
-    match way::open(shared, &enode).await? {
+    let (places, share) = way::places(shared, enode).await?;
+    let mut failure = DialError::Timeout;
+    for at in places {
+        match reach_at(shared, enode, at.clone(), share).await {
+            Ok(place) => return Ok((at, place)),
+            // Somebody else may have its address by now.
+            Err(cause) if cause.is_absence() => failure = cause,
+            Err(cause) => return Err(cause),
+        }
+    }
+    Err(failure)
+}
+
+async fn reach_at(
+    shared: &Arc<Shared>,
+    enode: &Enode,
+    at: Enode,
+    limit: Duration,
+) -> Result<Place, DialError> {
+    match way::open(shared, at, limit).await? {
         Way::Tcp(socket, remote_addr) => {
             prepare_or_log(&socket, shared.receive_buffer);
             let local_addr = socket.local_addr().map_err(DialError::Connect)?;
-            enter(shared, socket, enode, (local_addr, remote_addr)).await
+            enter(shared, socket, enode.clone(), (local_addr, remote_addr)).await
         }
-        Way::Own(io, remote_addr) => enter(shared, io, enode, (NOWHERE, remote_addr)).await,
+        Way::Own(io, remote_addr) => enter(shared, io, enode.clone(), (NOWHERE, remote_addr)).await,
     }
 }
 

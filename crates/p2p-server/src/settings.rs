@@ -123,8 +123,8 @@ pub struct Dialling {
     /// The most attempts at a time, at least 1; of these, found nodes get half. Default: as many as
     /// [`Limits::max_pending`], as in go-ethereum.
     pub max_active: Option<usize>,
-    /// The longest that resolving the name and opening the TCP connection may take together.
-    /// Default 15 s.
+    /// The longest that resolving the name may take, and the longest that opening the TCP connection
+    /// may take, of which each of the node's addresses gets its share. Default 15 s.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub timeout: Duration,
     /// The waits between attempts at the same static or boot node.

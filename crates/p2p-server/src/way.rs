@@ -1,4 +1,4 @@
-//! The way to a node: from its enode URL to an open stream.
+//! The way to a node: from its enode URL to the places where it may be, and to an open stream.
 
 use std::{
     io,
@@ -28,31 +28,12 @@ pub(crate) enum Way {
     Own(Box<dyn Io>, SocketAddr),
 }
 
-/// Opens a stream to the first of the node's addresses that answers: those that its name has now,
-/// since the peer may have moved, or the one that it is listed with, and after that the one where it
-/// was seen ([`Dialer::seen`](crate::Dialer::seen)).
-pub(crate) async fn open(shared: &Shared, enode: &Enode) -> Result<Way, DialError> {
-    let limit = shared.dialling.timeout;
-    time::timeout(limit, open_any(shared, enode, limit)).await.map_err(|_| DialError::Timeout)?
-}
-
-async fn open_any(shared: &Shared, enode: &Enode, limit: Duration) -> Result<Way, DialError> {
-    let places = places(shared, enode).await.map_err(DialError::Resolve)?;
-    // An address that swallows everything must leave time for the next one.
-    let share = limit / u32::try_from(places.len()).unwrap_or(u32::MAX).max(1);
-    let mut failure = DialError::Resolve(io::ErrorKind::NotFound.into());
-    for place in places {
-        if !shared.allows_host(&place.host) {
-            failure = DialError::Refused(Refusal::Restricted);
-            continue;
-        }
-        match time::timeout(share, open_one(shared, place)).await {
-            Ok(Ok(way)) => return Ok(way),
-            Ok(Err(error)) => failure = error,
-            Err(_) => failure = DialError::Timeout,
-        }
+/// Opens a stream to one of the [places] of a node.
+pub(crate) async fn open(shared: &Shared, place: Enode, limit: Duration) -> Result<Way, DialError> {
+    if !shared.allows_host(&place.host) {
+        return Err(DialError::Refused(Refusal::Restricted));
     }
-    Err(failure)
+    time::timeout(limit, open_one(shared, place)).await.map_err(|_| DialError::Timeout)?
 }
 
 async fn open_one(shared: &Shared, place: Enode) -> Result<Way, DialError> {
@@ -68,8 +49,22 @@ async fn open_one(shared: &Shared, place: Enode) -> Result<Way, DialError> {
     Ok(Way::Tcp(socket, addr))
 }
 
-/// Where to try. Names stay names where somebody else resolves them.
-async fn places(shared: &Shared, enode: &Enode) -> io::Result<Vec<Enode>> {
+/// Where to try, and how long in each place: the addresses that the node's name has now, since it may
+/// have moved, or the one that it is listed with, and after that the one where it was seen
+/// ([`Dialer::seen`](crate::Dialer::seen)). Names stay names where somebody else resolves them.
+pub(crate) async fn places(
+    shared: &Shared,
+    enode: &Enode,
+) -> Result<(Vec<Enode>, Duration), DialError> {
+    let limit = shared.dialling.timeout;
+    let places = time::timeout(limit, look_up(shared, enode)).await;
+    let places = places.map_err(|_| DialError::Timeout)?.map_err(DialError::Resolve)?;
+    // A place that swallows everything must leave time for the next one.
+    let share = limit / u32::try_from(places.len()).unwrap_or(u32::MAX).max(1);
+    Ok((places, share))
+}
+
+async fn look_up(shared: &Shared, enode: &Enode) -> io::Result<Vec<Enode>> {
     let seen = shared.state().dialer.seen(&enode.id).cloned();
     let listed = [enode.clone()].into_iter().chain(seen);
     if shared.node_dialer.is_some() || shared.dialling.proxy.is_some() {
@@ -84,8 +79,9 @@ async fn places(shared: &Shared, enode: &Enode) -> io::Result<Vec<Enode>> {
     }
     places.truncate(MAX_PLACES);
     match failure {
-        Some(error) if places.is_empty() => Err(error),
-        _ => Ok(places),
+        _ if !places.is_empty() => Ok(places),
+        Some(error) => Err(error),
+        None => Err(io::ErrorKind::NotFound.into()),
     }
 }
 

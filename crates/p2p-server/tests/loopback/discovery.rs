@@ -195,9 +195,10 @@ async fn a_peer_that_was_dialled_is_dialled_again_after_a_restart_without_any_di
 async fn a_static_peer_that_has_moved_is_found_where_it_is() {
     let boot = boot(9, p2p_discovery::Config::new()).await;
     let moved = start(finds(1).boot_node(boot.enode())).await;
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Another node has its address now.
+    let other = start(config(3)).await;
+    let listed = Enode { tcp: addr(&other).port(), ..moved.enode() };
     // No room for nodes that are found: only what is asked for can help.
-    let listed = Enode { tcp: gone.port(), ..moved.enode() };
     let node = start(finds(2).max_peers(0).boot_node(boot.enode()).static_node(listed)).await;
     until_connected(&node, &[id(1)]).await;
     assert_eq!(node.stats().found.taken, 0);

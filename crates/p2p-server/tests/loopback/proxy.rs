@@ -21,10 +21,9 @@ const HIDDEN: &str = "b.hidden.invalid";
 async fn proxy(login: &'static [u8], target: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
-    let login = Arc::new(login);
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(serve(client, Arc::clone(&login), target));
+            tokio::spawn(serve(client, login, target));
         }
     });
     at
@@ -32,7 +31,7 @@ async fn proxy(login: &'static [u8], target: SocketAddr) -> SocketAddr {
 
 async fn serve(
     mut client: TcpStream,
-    login: Arc<&[u8]>,
+    login: &'static [u8],
     target: SocketAddr,
 ) -> std::io::Result<()> {
     let mut methods = [0; 2];
@@ -45,7 +44,7 @@ async fn serve(
     client.write_all(&[5, 2]).await?;
     let mut said = vec![0; login.len()];
     client.read_exact(&mut said).await?;
-    if said != **login {
+    if said != login {
         return client.write_all(&[1, 1]).await;
     }
     client.write_all(&[1, 0]).await?;
@@ -117,12 +116,12 @@ async fn without_the_right_login_and_without_a_proxy_nothing_leaks_past_it() {
     {
         let a = start(config(number).proxy(through).static_node(b.enode())).await;
         let cause = cause(&mut a.events()).await;
-        let right = match (number, &*cause) {
+        let right = matches!(
+            (number, &*cause),
             (11, DialError::Proxy(ProxyError::LoginWanted))
-            | (12, DialError::Proxy(ProxyError::LoginRefused))
-            | (13, DialError::Proxy(ProxyError::Unreachable(_))) => true,
-            _ => false,
-        };
+                | (12, DialError::Proxy(ProxyError::LoginRefused))
+                | (13, DialError::Proxy(ProxyError::Unreachable(_)))
+        );
         assert!(right, "{number}: {cause:?}");
         a.stop().await;
     }
