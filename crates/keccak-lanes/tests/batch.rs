@@ -34,6 +34,12 @@ fn any_number_of_messages() {
     }
 }
 
+/// Few enough for an interpreter that looks for undefined behaviour.
+#[test]
+fn a_few_messages() {
+    compare(&[b"one", b"another", &[7; 150]]);
+}
+
 #[test]
 fn one_long_message_beside_short_ones() {
     let long = vec![3; 100_000];

@@ -290,3 +290,33 @@ fn better(one: Search, other: Search) -> Search {
         hashes: one.hashes + other.hashes,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use whisper_envelope::Topic;
+
+    use super::*;
+    use crate::search;
+
+    /// The blocks of the threads neither overlap nor leave a gap: as many nonces are tried as there are.
+    #[test]
+    fn threads_share_the_last_nonces() {
+        const BLOCKS: u64 = 7;
+        let unsealed = Unsealed::v6(1_700_000_050, 50, Topic(*b"news"), &[7; 100]);
+        let task = Task::new(Rule::GETH_1_8, &unsealed).unwrap();
+        let limits =
+            Limits { deadline: None, threads: NonZeroUsize::MIN, stop: &AtomicBool::new(false) };
+        let first = u64::MAX / STEP + 1 - BLOCKS;
+        let hunt = Hunt {
+            task: &task,
+            enough: u32::MAX,
+            limits: &limits,
+            meter: &Meter::new(),
+            next: AtomicU64::new(first),
+        };
+        let together = hunt.run(2);
+        assert_eq!(together, search(&task, first * STEP..=u64::MAX, u32::MAX, || false));
+        assert_eq!(together.hashes, BLOCKS * STEP);
+        assert_eq!(hunt.meter.progress().hashes, BLOCKS * STEP);
+    }
+}
