@@ -1,12 +1,29 @@
-// An application that uses a node through web3's package for Whisper, over WebSocket: keys, subscribe, post, receive.
-// It prints what it does, and ends with an error at the first thing that is not as go-ethereum would do it.
+// An application that uses a node through web3's package for Whisper, over HTTP or WebSocket: all that there is to do.
+// Its arguments are where the node serves one of them, and where a second node serves HTTP. It prints what it does, and
+// ends with an error at the first thing that is not as go-ethereum would do it.
 
 import assert from 'node:assert/strict'
 import Shh from 'web3-shh'
 
 const PATIENCE = 20_000
-const [url] = process.argv.slice(2)
-const shh = new Shh(url)
+const [url, other] = process.argv.slice(2)
+const transport = url.startsWith('ws') ? 'WebSocket' : 'HTTP'
+
+// A node, with those methods of its other namespaces that are needed here.
+const connect = (url) => {
+  const shh = new Shh(url)
+  shh.extend({
+    property: 'node',
+    methods: [
+      { name: 'addPeer', call: 'admin_addPeer', params: 1 },
+      { name: 'info', call: 'admin_nodeInfo' },
+      { name: 'peers', call: 'admin_peers' },
+    ],
+  })
+  return shh
+}
+const shh = connect(url)
+const far = connect(other)
 
 // Fails with the name of what is being waited for, instead of waiting for ever.
 const within = (what, promise) => {
@@ -18,7 +35,7 @@ const within = (what, promise) => {
 }
 const step = async (what, action) => {
   const result = await within(what, action())
-  console.log(`  web3: ${what}`)
+  console.log(`  web3 over ${transport}: ${what}`)
   return result
 }
 const utf8ToHex = (text) => `0x${Buffer.from(text, 'utf8').toString('hex')}`
@@ -40,6 +57,21 @@ const unsubscribe = (subscription) =>
   new Promise((resolve, reject) =>
     subscription.unsubscribe((error, answer) => (error ? reject(error) : resolve(answer))),
   )
+
+// Asks until the answer is something.
+const until = async (ask) => {
+  for (;;) {
+    const answer = await ask()
+    if (answer) return answer
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+// What a filter has, as soon as it has something.
+const collected = (node, filter) =>
+  until(async () => {
+    const messages = await node.getFilterMessages(filter)
+    return messages.length > 0 && messages
+  })
 
 const topic = '0xdeadbeef'
 const post = (fields) => shh.post({ ttl: 30, powTarget: 0.25, powTime: 5, topic, ...fields })
@@ -75,7 +107,7 @@ const keyPair = await step('key pairs are made, shown and deleted', async () => 
 })
 assert.match(keyPair.publicKey, /^0x04[0-9a-f]{128}$/)
 
-await step('a symmetric message reaches its subscriber', async () => {
+const symmetric = async () => {
   const { subscription, first } = await subscribe({ symKeyID, topics: [topic] })
   const hash = await post({ symKeyID, payload: utf8ToHex('symmetric') })
   assert.match(hash, /^0x[0-9a-f]{64}$/)
@@ -86,9 +118,9 @@ await step('a symmetric message reaches its subscriber', async () => {
   assert.equal(message.ttl, 30)
   assert.ok(message.pow >= 0.2, `work of ${message.pow}`)
   assert.equal(await unsubscribe(subscription), true)
-})
+}
 
-await step('a signed asymmetric message reaches its subscriber', async () => {
+const asymmetric = async () => {
   const { subscription, first } = await subscribe({ privateKeyID: keyPair.id, sig: keyPair.publicKey })
   await post({ pubKey: keyPair.publicKey, sig: keyPair.id, payload: utf8ToHex('asymmetric') })
   const message = await within('the asymmetric message', first)
@@ -96,19 +128,48 @@ await step('a signed asymmetric message reaches its subscriber', async () => {
   assert.equal(message.sig, keyPair.publicKey)
   assert.equal(message.recipientPublicKey, keyPair.publicKey)
   assert.equal(await unsubscribe(subscription), true)
-})
+}
+
+if (transport === 'WebSocket') {
+  await step('a symmetric message reaches its subscriber', symmetric)
+  await step('a signed asymmetric message reaches its subscriber', asymmetric)
+}
 
 await step('a polled filter has its message once', async () => {
   const filter = await shh.newMessageFilter({ symKeyID, topics: [topic] })
   const hash = await post({ symKeyID, payload: utf8ToHex('polled') })
-  let messages = []
-  while (messages.length === 0) {
-    messages = await shh.getFilterMessages(filter)
-    if (messages.length === 0) await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  const messages = await collected(shh, filter)
   assert.deepEqual(messages.map((message) => message.hash), [hash])
   assert.deepEqual(await shh.getFilterMessages(filter), [])
   assert.equal(await shh.deleteMessageFilter(filter), true)
+})
+
+await step('a signed and padded message reaches its filter, an unsigned one does not', async () => {
+  const filter = await shh.newMessageFilter({ privateKeyID: keyPair.id, sig: keyPair.publicKey })
+  const padding = utf8ToHex('padding')
+  await post({ pubKey: keyPair.publicKey, payload: utf8ToHex('unsigned') })
+  await post({ pubKey: keyPair.publicKey, sig: keyPair.id, payload: utf8ToHex('signed'), padding })
+  const messages = await collected(shh, filter)
+  assert.deepEqual(messages.map(({ payload, padding }) => [payload, padding]), [[utf8ToHex('signed'), padding]])
+  assert.equal(await shh.deleteMessageFilter(filter), true)
+})
+
+await step('messages between two nodes, to everybody and to one', async () => {
+  const [here, there] = await Promise.all([shh.node.info(), far.node.info()])
+  assert.equal(await shh.node.addPeer(there.enode), true)
+  await until(async () => (await shh.node.peers())[0]?.protocols.shh?.version === 6)
+  const keys = await Promise.all([shh, far].map((node) => node.generateSymKeyFromPassword('of both')))
+  const filter = await far.newMessageFilter({ symKeyID: keys[1], topics: [topic], allowP2P: true })
+  await post({ symKeyID: keys[0], payload: utf8ToHex('to everybody') })
+  assert.equal((await collected(far, filter))[0].payload, utf8ToHex('to everybody'))
+
+  await until(() => far.markTrustedPeer(here.enode).catch(() => false))
+  const direct = { symKeyID: keys[0], targetPeer: there.enode, powTarget: 0, powTime: 0 }
+  await post({ ...direct, payload: utf8ToHex('to one') })
+  const [message] = await collected(far, filter)
+  assert.equal(message.payload, utf8ToHex('to one'))
+  assert.ok(message.pow < 0.2, `work of ${message.pow}`)
+  await assert.rejects(post({ ...direct, payload: '0x00', targetPeer: 'nonsense' }), /target peer/)
 })
 
 await step('a mistake is an error, and the connection goes on', async () => {
@@ -117,4 +178,4 @@ await step('a mistake is an error, and the connection goes on', async () => {
   assert.equal(await shh.getVersion(), '6.0')
 })
 
-shh.currentProvider.disconnect(1000, 'done')
+if (transport === 'WebSocket') shh.currentProvider.disconnect(1000, 'done')

@@ -1,4 +1,6 @@
-//! Interoperability: clients written by others, installed with npm, against our node.
+//! Interoperability: clients written by others, installed with npm and pip, against our node.
+
+use std::path::{Path, PathBuf};
 
 use crate::{
     command::{Args, Command, Failure},
@@ -9,7 +11,7 @@ use crate::{
 pub(crate) const COMMAND: Command = Command {
     name: "interop",
     usage: "",
-    about: "let @ethereumjs/devp2p and web3 talk to our node; needs node and npm",
+    about: "let @ethereumjs/devp2p, web3 and web3.py talk to our node; needs node, npm and python3",
     run: |args| {
         Args::new(args).rest(0)?;
         run(&Workspace::read()?)
@@ -34,6 +36,34 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     process::run(&mut cargo(&["build", "--workspace", "--bins", "--examples"]))?;
     // Not `cargo run`, which would select one package and so build its dependencies with other features.
     let name = format!("interop{}", std::env::consts::EXE_SUFFIX);
-    let interop = workspace.target_dir.join("debug").join(name);
-    process::run(&mut std::process::Command::new(interop))
+    let mut interop = std::process::Command::new(workspace.target_dir.join("debug").join(name));
+    match python(workspace, &here)? {
+        Some(python) => interop.env(PYTHON, python),
+        None => interop.env_remove(PYTHON),
+    };
+    process::run(&mut interop)
+}
+
+/// Tells the conversations which Python has web3.py.
+const PYTHON: &str = "INTEROP_PYTHON";
+
+/// A Python with web3.py, in an environment of its own in the target directory; `None` where there is no Python, which
+/// is a failure in CI only.
+fn python(workspace: &Workspace, here: &Path) -> Result<Option<PathBuf>, Failure> {
+    if !process::works(&mut program("python3", here, &["--version"])) {
+        if std::env::var_os("CI").is_some() {
+            return Err(Failure::new("interoperability needs `python3` in the PATH"));
+        }
+        return Ok(None);
+    }
+    let environment = workspace.target_dir.join("interop-python");
+    let python = environment.join("bin").join("python");
+    if !python.is_file() {
+        process::run(program("python3", here, &["-m", "venv"]).arg("--clear").arg(&environment))?;
+    }
+    let mut pip = std::process::Command::new(&python);
+    pip.current_dir(here).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    pip.args(["--no-deps", "--only-binary", ":all:", "--requirement", "requirements.txt"]);
+    process::run(&mut pip)?;
+    Ok(Some(python))
 }

@@ -1,5 +1,5 @@
-//! Clients written by others talk to our node: a devp2p peer and the discovery of ethereumjs, and web3's package for
-//! Whisper.
+//! Clients written by others talk to our node: a devp2p peer and the discovery of ethereumjs, web3's package for
+//! Whisper, and web3.py.
 //!
 //! Run by `cargo xtask interop`, which installs the clients and builds `whisper-node` first. Every wait has a limit, and
 //! says what it waited for when that is over.
@@ -39,8 +39,18 @@ async fn all() -> Result<(), Failure> {
     conversation::hold(Caller::Ours).await?;
     println!("@ethereumjs/devp2p and our nodes find each other:");
     discovery::hold().await?;
-    println!("web3 uses whisper-node over WebSocket:");
-    web3::hold().await
+    println!("web3 uses whisper-node over HTTP and WebSocket:");
+    web3::javascript().await?;
+    match std::env::var_os("INTEROP_PYTHON") {
+        Some(python) => {
+            println!("web3.py uses whisper-node over HTTP and WebSocket:");
+            web3::python(&python).await
+        }
+        None => {
+            println!("web3.py: SKIPPED, for want of python3");
+            Ok(())
+        }
+    }
 }
 
 /// Where the scripts of the clients are.

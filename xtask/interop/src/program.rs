@@ -10,6 +10,9 @@ use tokio::{
 
 use crate::{Failure, within};
 
+/// The namespaces that an application and its operator need.
+const API: &str = "admin,net,shh,web3";
+
 /// `whisper-node run` with a data directory of its own and free ports. Killed when it is dropped.
 pub(crate) struct Program {
     process: Child,
@@ -23,7 +26,8 @@ impl Program {
         let binary = binary()?;
         let mut process = Command::new(&binary)
             .args(["run", "--addr", "127.0.0.1", "--port", "0", "--nodiscover"])
-            .args(["--http.port", "0", "--ws.port", "0", "--verbosity", "2", "--datadir"])
+            .args(["--http.port", "0", "--http.api", API, "--ws.port", "0", "--ws.api", API])
+            .args(["--verbosity", "2", "--datadir"])
             .arg(datadir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

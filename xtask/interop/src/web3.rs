@@ -1,35 +1,74 @@
-//! web3's package for Whisper against the real program, over WebSocket.
+//! Libraries for applications against the real program: web3's package for Whisper, and web3.py.
 
-use std::{process::Stdio, time::Duration};
+use std::{ffi::OsStr, process::Stdio, time::Duration};
 
 use tokio::{process::Command, time::timeout};
 
 use crate::{Failure, done, program::Program, scripts};
 
-/// The script has limits of its own for each step; this is for the case that it hangs altogether.
+/// The scripts have limits of their own for each step; this is for the case that one hangs altogether.
 const WHOLE_SCRIPT: Duration = Duration::from_secs(180);
 
-/// Starts the program, lets the script use it, and ends it with Ctrl-C.
-pub(crate) async fn hold() -> Result<(), Failure> {
-    let mut program = Program::start()?;
-    let url = program.url("ws://").await?;
-    let mut script = Command::new("node")
-        .args(["web3.mjs", &url])
+/// Two nodes: one that an application uses, and another for it to talk with. Its URLs are those of HTTP.
+struct Nodes {
+    near: Program,
+    far: Program,
+    far_http: String,
+}
+
+impl Nodes {
+    async fn start() -> Result<Self, Failure> {
+        let (near, mut far) = (Program::start()?, Program::start()?);
+        let far_http = far.url("http://").await?;
+        Ok(Self { near, far, far_http })
+    }
+
+    async fn stop(self) -> Result<(), Failure> {
+        self.near.interrupt().await?;
+        self.far.interrupt().await
+    }
+}
+
+/// Lets web3 use the program over HTTP and over WebSocket, and ends it with Ctrl-C.
+pub(crate) async fn javascript() -> Result<(), Failure> {
+    for scheme in ["http://", "ws://"] {
+        let mut nodes = Nodes::start().await?;
+        let url = nodes.near.url(scheme).await?;
+        run("node".as_ref(), &["web3.mjs", &url, &nodes.far_http]).await?;
+        nodes.stop().await?;
+    }
+    done("keys, filters, subscriptions, posts, direct messages, mistakes; Ctrl-C ends the program");
+    Ok(())
+}
+
+/// The same with web3.py, by the Python that has it.
+pub(crate) async fn python(python: &OsStr) -> Result<(), Failure> {
+    for (transport, scheme) in [("http", "http://"), ("ws", "ws://")] {
+        let mut nodes = Nodes::start().await?;
+        let url = nodes.near.url(scheme).await?;
+        run(python, &["whisper.py", transport, &url, &nodes.far_http]).await?;
+        nodes.stop().await?;
+    }
+    done("the same over each transport");
+    Ok(())
+}
+
+async fn run(interpreter: &OsStr, args: &[&str]) -> Result<(), Failure> {
+    let script = args.first().copied().unwrap_or_default();
+    let mut process = Command::new(interpreter)
+        .args(args)
         .current_dir(scripts())
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|error| format!("node web3.mjs could not be started: {error}"))?;
+        .map_err(|error| format!("{script} could not be started: {error}"))?;
     let limit = WHOLE_SCRIPT.as_secs();
-    let ended = timeout(WHOLE_SCRIPT, script.wait())
+    let ended = timeout(WHOLE_SCRIPT, process.wait())
         .await
-        .map_err(|_| format!("web3.mjs took over {limit} s"))?;
+        .map_err(|_| format!("{script} took over {limit} s"))?;
     let status = ended?;
-    if !status.success() {
-        return Err(format!("web3.mjs ended with {status} (see above)").into());
+    if status.success() {
+        return Ok(());
     }
-    done("keys, subscribe, post, receive");
-    program.interrupt().await?;
-    done("Ctrl-C ends the program");
-    Ok(())
+    Err(format!("{script} ended with {status} (see above)").into())
 }

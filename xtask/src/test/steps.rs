@@ -65,7 +65,7 @@ pub(super) const STEPS: &[Step] = &[
         here(&["test", "--workspace", "--bench", "*"])
     }),
     step("package", "every crate can be packaged for release", package),
-    step("interop", "clients of others, from npm, talk to our node", interop::run),
+    step("interop", "clients of others, from npm and PyPI, talk to our node", interop::run),
 ];
 
 fn here(args: &[&str]) -> Result<(), Failure> {
