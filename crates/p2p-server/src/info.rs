@@ -3,11 +3,18 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
+#[cfg(feature = "serde")]
+use p2p_mux::identity::Enode;
 use p2p_mux::identity::NodeId;
 
 /// This node, as `admin_nodeInfo` shows it: the same fields in the same order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct NodeInfo {
     /// Keccak-256 of the public key, 64 hex digits.
@@ -30,7 +37,8 @@ pub struct NodeInfo {
 
 /// The ports of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Ports {
     /// UDP, for discovery; 0 where the node does not take part.
@@ -42,6 +50,7 @@ pub struct Ports {
 /// A connected peer, as `admin_peers` shows it: the same fields in the same order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PeerInfo {
     /// Its enode URL: as dialled, or with the socket's address where it dialled us (not a port one
@@ -64,13 +73,20 @@ pub struct PeerInfo {
 
 /// The connection with a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(rename_all = "camelCase")
+)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Network {
     /// Our end of the socket; `0.0.0.0:0` where it is not known, as behind a
     /// [`NodeDialer`](crate::NodeDialer).
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub local_address: SocketAddr,
     /// Their end of the socket, or `0.0.0.0:0`.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub remote_address: SocketAddr,
     /// Whether they dialled us.
     pub inbound: bool,
@@ -102,6 +118,49 @@ impl Json {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Json {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Json".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        true.into()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Json {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let document = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
+        Ok(Self::new(document.get()))
+    }
+}
+
+/// The public key is read from the enode URL.
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for PeerInfo {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Fields {
+            enode: String,
+            id: String,
+            name: String,
+            caps: Vec<String>,
+            network: Network,
+            protocols: BTreeMap<String, Json>,
+        }
+        let Fields { enode, id, name, caps, network, protocols } =
+            Fields::deserialize(deserializer)?;
+        let node_id = enode.parse::<Enode>().map_err(serde::de::Error::custom)?.id;
+        Ok(Self { enode, id, name, caps, network, protocols, node_id })
     }
 }
 

@@ -13,6 +13,7 @@ mod node_url;
 mod pow;
 mod progress;
 mod rlp;
+mod rpc;
 mod rules;
 mod run;
 mod stop;
@@ -51,6 +52,9 @@ enum Command {
     /// RLP in a form that people read, and back
     #[command(subcommand)]
     Rlp(rlp::Rlp),
+    /// About the JSON-RPC
+    #[command(subcommand)]
+    Rpc(rpc::Rpc),
     /// About the proof of work
     #[command(subcommand)]
     Pow(pow::Pow),
@@ -67,6 +71,7 @@ impl Cli {
             Some(Command::Demo) => demo::run().await,
             Some(Command::Envelope(command)) => envelope::run(command).await,
             Some(Command::Rlp(command)) => rlp::run(command),
+            Some(Command::Rpc(rpc)) => rpc.run(),
             Some(Command::Pow(pow)) => pow.run(),
         }
     }

@@ -1,5 +1,7 @@
 //! What happened to an envelope here, as it is told.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use whisper_envelope::{Dialect, Topic};
 
 use crate::{
@@ -89,7 +91,8 @@ pub struct FilterTrace {
 }
 
 /// What a filter makes of an envelope of its topics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum FilterOutcome {
     /// It wants more work.

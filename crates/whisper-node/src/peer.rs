@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use whisper_envelope::{Bloom, Topic};
 use whisper_pow::Work;
 
@@ -49,18 +51,23 @@ pub(crate) struct Bundle {
 }
 
 /// Why a peer was not sent an envelope that is in the pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub enum NotSent {
     /// Its topic is outside of what the peer asks for.
+    #[serde(rename = "bloom")]
     OutsideBloom,
     /// Its work is below what the peer demands, under the peer's rule as far as that is known.
+    #[serde(rename = "work")]
     LowWork,
     /// It alone is more than any peer takes in one packet.
+    #[serde(rename = "size")]
     Oversized,
     /// This node is a light client, which sends only what was made here.
+    #[serde(rename = "light")]
     LightClient,
     /// Its turn has not come: others have more work, or the peer is slow to read.
+    #[serde(rename = "pending")]
     Pending,
 }
 

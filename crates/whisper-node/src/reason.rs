@@ -3,9 +3,10 @@
 //! Each reason belongs to a group of [`Stats`](crate::Stats) and is counted there under its name,
 //! and has its last occurrences in detail in [`Whisper::drops`](crate::Whisper::drops).
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use serde::{Serialize, Serializer};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{admission::Rejection, fault::Fault};
 
@@ -152,6 +153,29 @@ impl fmt::Display for Reason {
 impl Serialize for Reason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        let named = Self::ALL.iter().find(|reason| reason.name() == name);
+        named.copied().ok_or_else(|| D::Error::custom(format_args!("no reason is called {name:?}")))
+    }
+}
+
+impl JsonSchema for Reason {
+    fn schema_name() -> Cow<'static, str> {
+        "Reason".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = Self::ALL.iter().map(|reason| reason.name()).collect();
+        json_schema!({
+            "description": "Why something was dropped, refused or cut.",
+            "type": "string",
+            "enum": names,
+        })
     }
 }
 

@@ -38,11 +38,13 @@
 //! name was allowed. Reasons and counts of refusals are in [`RpcStats`].
 
 mod admin;
+mod api;
 mod arguments;
 mod calls;
 mod config;
 mod cors;
 mod debug;
+mod document;
 mod enode;
 mod error;
 mod gate;
@@ -53,16 +55,20 @@ mod modules;
 mod namespace;
 mod net;
 mod origins;
+mod push;
 mod refusal;
 mod request_id;
 mod serve;
 mod shh;
+mod signature;
 mod start_error;
 mod subscription_id;
+pub mod types;
 mod vhosts;
 mod web3;
 
 pub use config::{HttpConfig, Limits, RpcConfig, WsConfig};
+pub use document::document;
 pub use namespace::{Namespace, UnknownNamespace};
 pub use refusal::RpcStats;
 pub use serve::{RpcMeter, RpcServer, serve};

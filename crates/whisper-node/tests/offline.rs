@@ -53,6 +53,19 @@ fn rlp_there_and_back() {
 }
 
 #[test]
+fn the_document_of_the_methods_is_printed() {
+    let document: Value = serde_json::from_str(&printed(&["rpc", "discover"], "")).unwrap();
+    let names = |document: &Value| -> Vec<String> {
+        let methods = document["methods"].as_array().unwrap().iter();
+        methods.map(|method| method["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(names(&document).contains(&"shh_post".to_owned()));
+    let some: Value =
+        serde_json::from_str(&printed(&["rpc", "discover", "--api", "net,web3"], "")).unwrap();
+    assert!(names(&some).iter().all(|name| !name.starts_with("shh_")));
+}
+
+#[test]
 fn rlp_that_is_wrong_is_told_where() {
     for (args, word) in [
         (&["rlp", "dump", "c3c28105"][..], "single byte with a needless header at byte 2"),

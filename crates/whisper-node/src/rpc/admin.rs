@@ -2,57 +2,64 @@
 
 use std::path::{Path, PathBuf};
 
-use jsonrpsee::RpcModule;
-use jsonrpsee::core::RegisterMethodError;
 use p2p_server::Server;
 
-use super::arguments::Arguments;
+use super::api::Api;
 use super::enode::{enode, node_id};
 use super::error::CallError;
 
-struct Admin {
+/// What the methods are about.
+pub(super) struct Admin {
     server: Server,
     datadir: PathBuf,
 }
 
+impl Admin {
+    pub(super) fn new(server: Server, datadir: &Path) -> Self {
+        // An absolute path is what a client can use; where the current directory is gone, the given one must do.
+        let datadir = std::path::absolute(datadir).unwrap_or_else(|_| datadir.to_owned());
+        Self { server, datadir }
+    }
+}
+
 /// The methods of `admin`.
-pub(super) fn module(server: Server, datadir: &Path) -> Result<RpcModule<()>, RegisterMethodError> {
-    // An absolute path is what a client can use; where the current directory is gone, the given one must do.
-    let datadir = std::path::absolute(datadir).unwrap_or_else(|_| datadir.to_owned());
-    let mut module = RpcModule::new(Admin { server, datadir });
-    module.register_method("admin_nodeInfo", |_, admin, _| {
-        Ok::<_, CallError>(admin.server.node_info())
-    })?;
-    module
-        .register_method("admin_peers", |_, admin, _| Ok::<_, CallError>(admin.server.peers()))?;
-    module.register_method("admin_datadir", |_, admin, _| {
-        Ok::<_, CallError>(admin.datadir.to_string_lossy().into_owned())
-    })?;
-    peers(&mut module)?;
-    Ok(module.remove_context())
+pub(super) fn api() -> Api<Admin> {
+    let mut api = Api::new();
+    api.call("admin_nodeInfo", [], |admin: &Admin, ()| Ok(admin.server.node_info()))
+        .about("What the node says of itself.");
+    api.call("admin_peers", [], |admin, ()| Ok(admin.server.peers()))
+        .about("The peers that are connected.");
+    api.call("admin_datadir", [], |admin, ()| Ok(admin.datadir.to_string_lossy().into_owned()))
+        .about("Where the node keeps its files.");
+    peers(&mut api);
+    api
 }
 
 /// The methods that change who is a peer. All answer `true`, whether or not anything changed, as go-ethereum's do.
-fn peers(module: &mut RpcModule<Admin>) -> Result<(), RegisterMethodError> {
-    module.register_method("admin_addPeer", |params, admin, _| {
-        let url: String = Arguments::of(&params, 1)?.required()?;
+fn peers(api: &mut Api<Admin>) {
+    let unnamed = || enode("nonsense").err().map(CallError::Enode);
+    api.call("admin_addPeer", ["url"], |admin, (url,): (String,)| {
         admin.server.add_peer(enode(&url).map_err(CallError::Enode)?);
-        Ok::<_, CallError>(true)
-    })?;
-    module.register_method("admin_removePeer", |params, admin, _| {
-        let url: String = Arguments::of(&params, 1)?.required()?;
+        Ok(true)
+    })
+    .about("Connects with a node, now and whenever the connection is lost.")
+    .fails(unnamed());
+    api.call("admin_removePeer", ["url"], |admin, (url,): (String,)| {
         admin.server.remove_peer(&node_id(&url).map_err(CallError::Enode)?);
-        Ok::<_, CallError>(true)
-    })?;
-    module.register_method("admin_addTrustedPeer", |params, admin, _| {
-        let url: String = Arguments::of(&params, 1)?.required()?;
+        Ok(true)
+    })
+    .about("Disconnects a node, and does not connect with it again by itself.")
+    .fails(unnamed());
+    api.call("admin_addTrustedPeer", ["url"], |admin, (url,): (String,)| {
         admin.server.add_trusted(node_id(&url).map_err(CallError::Enode)?);
-        Ok::<_, CallError>(true)
-    })?;
-    module.register_method("admin_removeTrustedPeer", |params, admin, _| {
-        let url: String = Arguments::of(&params, 1)?.required()?;
+        Ok(true)
+    })
+    .about("Lets a node connect even where all places for peers are taken.")
+    .fails(unnamed());
+    api.call("admin_removeTrustedPeer", ["url"], |admin, (url,): (String,)| {
         admin.server.remove_trusted(&node_id(&url).map_err(CallError::Enode)?);
-        Ok::<_, CallError>(true)
-    })?;
-    Ok(())
+        Ok(true)
+    })
+    .about("Treats a node as any other again.")
+    .fails(unnamed());
 }

@@ -1,10 +1,12 @@
 //! The arguments of a call, by position.
 
 use jsonrpsee::types::Params;
+use schemars::JsonSchema;
 use serde_json::value::RawValue;
 
 use super::error::CallError;
 use super::json::{FromJson, is_null};
+use super::signature::Param;
 
 /// The list of a call's arguments, read from the front.
 ///
@@ -57,6 +59,98 @@ impl<'a> Arguments<'a> {
             }
             _ => Ok(None),
         }
+    }
+}
+
+/// The arguments of one method, by their types: a tuple.
+pub(super) trait Args: Sized + Send + 'static {
+    /// How many there are at most.
+    const COUNT: usize;
+    /// Their names, for the description.
+    type Names;
+
+    /// Reads them, all that are left.
+    fn next(arguments: &mut Arguments<'_>) -> Result<Self, CallError>;
+
+    /// What they look like.
+    fn params(names: Self::Names) -> Vec<Param>;
+
+    /// Reads them from the parameters of a call.
+    fn read(params: &Params<'_>) -> Result<Self, CallError> {
+        Self::next(&mut Arguments::of(params, Self::COUNT)?)
+    }
+}
+
+/// One argument.
+pub(super) trait Arg: Sized + Send + 'static {
+    /// Reads it.
+    fn next(arguments: &mut Arguments<'_>) -> Result<Self, CallError>;
+
+    /// What it looks like.
+    fn param(name: &'static str) -> Param;
+}
+
+impl<T: FromJson + JsonSchema + Send + 'static> Arg for T {
+    fn next(arguments: &mut Arguments<'_>) -> Result<Self, CallError> {
+        arguments.required()
+    }
+
+    fn param(name: &'static str) -> Param {
+        Param { name, required: true, schema: |schemas| schemas.subschema_for::<T>() }
+    }
+}
+
+impl<T: FromJson + JsonSchema + Send + 'static> Arg for Option<T> {
+    fn next(arguments: &mut Arguments<'_>) -> Result<Self, CallError> {
+        arguments.optional()
+    }
+
+    fn param(name: &'static str) -> Param {
+        Param { name, required: false, schema: |schemas| schemas.subschema_for::<T>() }
+    }
+}
+
+/// go-ethereum does not look at what it has no use for.
+impl Args for () {
+    const COUNT: usize = 0;
+    type Names = [&'static str; 0];
+
+    fn next(_: &mut Arguments<'_>) -> Result<Self, CallError> {
+        Ok(())
+    }
+
+    fn params([]: Self::Names) -> Vec<Param> {
+        Vec::new()
+    }
+
+    fn read(_: &Params<'_>) -> Result<Self, CallError> {
+        Ok(())
+    }
+}
+
+impl<A: Arg> Args for (A,) {
+    const COUNT: usize = 1;
+    type Names = [&'static str; 1];
+
+    fn next(arguments: &mut Arguments<'_>) -> Result<Self, CallError> {
+        Ok((A::next(arguments)?,))
+    }
+
+    fn params([a]: Self::Names) -> Vec<Param> {
+        vec![A::param(a)]
+    }
+}
+
+impl<A: Arg, B: Arg> Args for (A, B) {
+    const COUNT: usize = 2;
+    type Names = [&'static str; 2];
+
+    fn next(arguments: &mut Arguments<'_>) -> Result<Self, CallError> {
+        Ok((A::next(arguments)?, B::next(arguments)?))
+    }
+
+    fn params([a, b]: Self::Names) -> Vec<Param> {
+        vec![A::param(a), B::param(b)]
     }
 }
 

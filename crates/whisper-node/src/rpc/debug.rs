@@ -1,45 +1,50 @@
 //! The namespace `debug`: what the node dropped, refused or cut, and why. Not served unless asked for: it names
 //! peers and envelopes.
 
-use jsonrpsee::RpcModule;
-use jsonrpsee::core::RegisterMethodError;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::error::CallError;
+use super::api::Api;
 use super::hex::HexBytes;
 use crate::{Dropped, Occurrence, Reason, Whisper};
 
 /// The methods of `debug`.
-pub(super) fn module(whisper: Whisper) -> Result<RpcModule<()>, RegisterMethodError> {
-    let mut module = RpcModule::new(whisper);
-    module.register_method("debug_drops", |_, whisper, _| {
-        Ok::<_, CallError>(whisper.drops().into_iter().map(DroppedJson::from).collect::<Vec<_>>())
-    })?;
-    Ok(module.remove_context())
+pub(super) fn api() -> Api<Whisper> {
+    let mut api = Api::new();
+    api.call("debug_drops", [], |whisper: &Whisper, ()| {
+        Ok(whisper.drops().into_iter().map(DroppedJson::from).collect::<Vec<_>>())
+    })
+    .about("Every reason for which anything is dropped, refused or cut, how often it occurred, and its last times.");
+    api
 }
 
 /// A reason, how often it occurred since the node started, and the last times, the latest first.
-#[derive(Clone, Debug, Serialize)]
-struct DroppedJson {
-    reason: Reason,
-    count: u64,
-    last: Vec<OccurrenceJson>,
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Dropped")]
+pub struct DroppedJson {
+    /// The reason.
+    pub reason: Reason,
+    /// How often.
+    pub count: u64,
+    /// The last times.
+    pub last: Vec<OccurrenceJson>,
 }
 
 /// One time that it occurred. What does not apply is left out.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct OccurrenceJson {
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Occurrence")]
+pub struct OccurrenceJson {
     /// Seconds since 1970.
-    at: u32,
+    pub at: u32,
     /// The peer's id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    peer: Option<HexBytes>,
+    pub peer: Option<HexBytes>,
     /// The envelope's hash.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hash: Option<HexBytes>,
+    pub hash: Option<HexBytes>,
     /// The figures, where an envelope was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    pub detail: Option<String>,
 }
 
 impl From<Dropped> for DroppedJson {

@@ -87,7 +87,7 @@ pub(super) enum CallError {
 
 impl CallError {
     /// The code of JSON-RPC for this error.
-    fn code(&self) -> i32 {
+    pub(super) fn code(&self) -> i32 {
         match self {
             Self::NoSuchMethod { .. } => METHOD_NOT_FOUND_CODE,
             Self::NotAList

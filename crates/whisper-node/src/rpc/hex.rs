@@ -1,7 +1,11 @@
 //! The hexadecimal forms of go-ethereum's JSON: byte strings and quantities.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
 use serde::ser::Error as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use zeroize::Zeroize;
 
@@ -12,26 +16,30 @@ use super::json::{FromJson, Unfit};
 /// Read without regard to case; an empty JSON string is taken for no bytes, as go-ethereum does.
 /// Zeroized on drop, because keys travel in it.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct HexBytes(pub(super) Vec<u8>);
+pub struct HexBytes(Vec<u8>);
 
 impl HexBytes {
     /// The bytes.
-    pub(super) fn as_slice(&self) -> &[u8] {
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
         &self.0
     }
 
     /// Whether there are none: an omitted field and an empty one are the same to go-ethereum.
-    pub(super) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The bytes as an array, if there are exactly `N`.
-    pub(super) fn array<const N: usize>(&self) -> Option<[u8; N]> {
+    #[must_use]
+    pub fn array<const N: usize>(&self) -> Option<[u8; N]> {
         self.0.as_slice().try_into().ok()
     }
 
     /// Takes the bytes out.
-    pub(super) fn into_vec(mut self) -> Vec<u8> {
+    #[must_use]
+    pub fn into_vec(mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }
 
@@ -74,6 +82,12 @@ impl From<&[u8]> for HexBytes {
     }
 }
 
+impl From<Vec<u8>> for HexBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
 impl FromJson for HexBytes {
     fn from_json(json: &RawValue) -> Result<Self, Unfit> {
         Self::parse(&String::from_json(json)?)
@@ -90,13 +104,55 @@ impl Serialize for HexBytes {
     }
 }
 
+impl<'de> Deserialize<'de> for HexBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&Cow::<str>::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for HexBytes {
+    fn schema_name() -> Cow<'static, str> {
+        "HexBytes".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Bytes: 0x and two digits for each, as many as there are.",
+            "type": "string",
+            "pattern": "^(0[xX]([0-9a-fA-F]{2})*)?$",
+        })
+    }
+}
+
 /// A number in go-ethereum's quantity form: `0x` and digits without leading zeros; zero is `0x0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Quantity(pub(super) usize);
+pub struct Quantity(pub usize);
 
 impl Serialize for Quantity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{:#x}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let digits = text.strip_prefix("0x").ok_or(Unfit::HexPrefix).map_err(D::Error::custom)?;
+        usize::from_str_radix(digits, 16).map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Quantity {
+    fn schema_name() -> Cow<'static, str> {
+        "Quantity".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A whole number in hexadecimal, without leading zeros.",
+            "type": "string",
+            "pattern": "^0x(0|[1-9a-f][0-9a-f]*)$",
+        })
     }
 }
 
@@ -134,6 +190,7 @@ mod tests {
     fn quantities_have_no_leading_zeros() {
         assert_eq!(serde_json::to_string(&Quantity(0)).unwrap(), "\"0x0\"");
         assert_eq!(serde_json::to_string(&Quantity(26)).unwrap(), "\"0x1a\"");
+        assert_eq!(serde_json::from_str::<Quantity>("\"0x1a\"").unwrap(), Quantity(26));
     }
 
     #[test]

@@ -1,14 +1,32 @@
 //! The namespace `rpc`: what is served.
 
-use jsonrpsee::RpcModule;
-use jsonrpsee::core::RegisterMethodError;
+use std::collections::BTreeMap;
 
-use super::error::CallError;
+use serde_json::Value;
+
+use super::api::Api;
+use super::document::document;
 use super::namespace::Namespace;
 
-/// The methods of `rpc`, for a transport that serves `api`.
-pub(super) fn module(api: &[Namespace]) -> Result<RpcModule<()>, RegisterMethodError> {
-    let mut module = RpcModule::new(Namespace::versions(api));
-    module.register_method("rpc_modules", |_, versions, _| Ok::<_, CallError>(versions.clone()))?;
-    Ok(module.remove_context())
+/// What one transport serves.
+pub(super) struct Modules {
+    versions: BTreeMap<&'static str, &'static str>,
+    document: Value,
+}
+
+impl Modules {
+    /// Of a transport that serves `api`.
+    pub(super) fn new(api: &[Namespace]) -> Self {
+        Self { versions: Namespace::versions(api), document: document(api) }
+    }
+}
+
+/// The methods of `rpc`.
+pub(super) fn api() -> Api<Modules> {
+    let mut api = Api::new();
+    api.call("rpc_modules", [], |modules: &Modules, ()| Ok(modules.versions.clone()))
+        .about("The namespaces that are served here, with their versions.");
+    api.call("rpc_discover", [], |modules, ()| Ok(modules.document.clone()))
+        .about("The methods that are served here, as an OpenRPC document: this one.");
+    api
 }

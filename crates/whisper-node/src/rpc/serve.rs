@@ -13,18 +13,22 @@ use p2p_server::Server;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
+use super::admin::Admin;
 use super::calls::{CallsLayer, Served};
 use super::config::{HttpConfig, Limits, RpcConfig, WsConfig};
 use super::cors::cors;
 use super::gate::GateLayer;
 use super::guard::GuardLayer;
+use super::modules::Modules;
 use super::namespace::Namespace;
+use super::net::Net;
 use super::origins::Origins;
 use super::refusal::{Counters, RpcStats};
+use super::shh::Shh;
 use super::start_error::{RpcError, Transport};
 use super::subscription_id::RandomId;
 use super::vhosts::VirtualHosts;
-use super::{admin, debug, net, shh, web3};
+use super::{admin, debug, modules, net, shh, web3};
 use crate::Whisper;
 
 /// How long [`RpcServer::stop`] waits for answers in progress.
@@ -145,16 +149,28 @@ impl Node {
                 continue;
             }
             let module = match namespace {
-                Namespace::Admin => admin::module(self.server.clone(), &self.config.datadir)?,
-                Namespace::Debug => debug::module(self.whisper.clone())?,
-                Namespace::Net => net::module(self.server.clone(), self.config.network_id)?,
-                Namespace::Rpc => super::modules::module(api)?,
-                Namespace::Shh => shh::module(self.whisper.clone(), self.stop.clone())?,
-                Namespace::Web3 => web3::module(self.server.clone())?,
+                Namespace::Admin => admin::api().install(self.admin())?,
+                Namespace::Debug => debug::api().install(self.whisper.clone())?,
+                Namespace::Net => net::api().install(self.net())?,
+                Namespace::Rpc => modules::api().install(Modules::new(api))?,
+                Namespace::Shh => shh::api().install(self.shh())?,
+                Namespace::Web3 => web3::api().install(self.server.clone())?,
             };
             methods.merge(module)?;
         }
         Ok(methods)
+    }
+
+    fn admin(&self) -> Admin {
+        Admin::new(self.server.clone(), &self.config.datadir)
+    }
+
+    fn net(&self) -> Net {
+        Net { server: self.server.clone(), network_id: self.config.network_id }
+    }
+
+    fn shh(&self) -> Shh {
+        Shh { whisper: self.whisper.clone(), stop: self.stop.clone() }
     }
 
     /// What is around every call of a transport.

@@ -7,31 +7,34 @@ mod messages;
 mod receipt;
 mod settings;
 mod subscription;
+mod topic;
 mod types;
 
-use jsonrpsee::RpcModule;
-use jsonrpsee::core::RegisterMethodError;
 use tokio_util::sync::CancellationToken;
 
+pub use explanation::{
+    ArrivalJson, DropJson, ExplanationJson, FilterJson, Origin, PeerJson, Place, PooledJson,
+};
+pub use receipt::{NobodyJson, PostState, ReceiptJson};
+pub use types::{Criteria, InfoJson, MessageJson, NewMessage};
+
+use super::api::Api;
 use crate::Whisper;
 
 /// What the methods are about.
-struct Shh {
-    whisper: Whisper,
+pub(super) struct Shh {
+    pub(super) whisper: Whisper,
     /// Cancelled when the servers stop: a seal can take longer than anybody wants to wait for that.
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
 }
 
 /// The methods of `shh`.
-pub(super) fn module(
-    whisper: Whisper,
-    stop: CancellationToken,
-) -> Result<RpcModule<()>, RegisterMethodError> {
-    let mut module = RpcModule::new(Shh { whisper, stop });
-    settings::register(&mut module)?;
-    keys::register(&mut module)?;
-    messages::register(&mut module)?;
-    explain::register(&mut module)?;
-    subscription::register(&mut module)?;
-    Ok(module.remove_context())
+pub(super) fn api() -> Api<Shh> {
+    let mut api = Api::new();
+    settings::declare(&mut api);
+    keys::declare(&mut api);
+    messages::declare(&mut api);
+    explain::declare(&mut api);
+    subscription::declare(&mut api);
+    api
 }

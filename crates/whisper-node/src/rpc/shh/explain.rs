@@ -3,12 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonrpsee::RpcModule;
-use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::types::Params;
 use tokio::time::timeout;
 
-use super::super::arguments::Arguments;
+use super::super::api::Api;
 use super::super::error::CallError;
 use super::super::hex::HexBytes;
 use super::Shh;
@@ -18,25 +15,32 @@ use super::receipt::ReceiptJson;
 /// How many seconds a call waits for a post to end at most.
 const LONGEST: u32 = 600;
 
-pub(super) fn register(module: &mut RpcModule<Shh>) -> Result<(), RegisterMethodError> {
-    module.register_async_method("shh_receipt", |params, shh, _| receipt(params, shh))?;
+pub(super) fn declare(api: &mut Api<Shh>) {
+    let no_hash = || [CallError::HashSize { size: 31 }];
+    api.task("shh_receipt", ["hash", "seconds"], receipt)
+        .about(
+            "What becomes of a post, by the hash that shh_post answered; null if it is not remembered. Waits up to \
+             so many seconds, 600 at most, for the post to end.",
+        )
+        .fails(no_hash());
     // Filters are tried again: not on the threads that answer.
-    module.register_blocking_method("shh_explain", |params, shh, _| {
-        let hash = hash(&mut Arguments::of(&params, 1)?)?;
-        Ok::<_, CallError>(ExplanationJson::from(shh.whisper.explain(&hash)))
-    })?;
-    Ok(())
+    api.blocking("shh_explain", ["hash"], |shh, (hash,): (HexBytes,)| {
+        Ok(ExplanationJson::from(shh.whisper.explain(&whole(&hash)?)))
+    })
+    .about("What happened to an envelope here.")
+    .fails(no_hash());
 }
 
 /// What is known of a post: its hash, and the seconds to wait for it to end, none if left out. `null` if it is not
 /// remembered.
 ///
 /// The server drops this future when the client disconnects; the post goes on.
-async fn receipt(params: Params<'static>, shh: Arc<Shh>) -> Result<Option<ReceiptJson>, CallError> {
-    let mut arguments = Arguments::of(&params, 2)?;
-    let hash = hash(&mut arguments)?;
-    let seconds: u32 = arguments.optional()?.unwrap_or(0);
-    let Some(mut receipt) = shh.whisper.receipt(&hash) else { return Ok(None) };
+async fn receipt(
+    shh: Arc<Shh>,
+    (hash, seconds): (HexBytes, Option<u32>),
+) -> Result<Option<ReceiptJson>, CallError> {
+    let Some(mut receipt) = shh.whisper.receipt(&whole(&hash)?) else { return Ok(None) };
+    let seconds = seconds.unwrap_or(0);
     if seconds > 0 {
         let limit = Duration::from_secs(seconds.min(LONGEST).into());
         // Whether it ended, its state tells.
@@ -45,7 +49,6 @@ async fn receipt(params: Params<'static>, shh: Arc<Shh>) -> Result<Option<Receip
     Ok(Some(ReceiptJson::from(&receipt.state())))
 }
 
-fn hash(arguments: &mut Arguments<'_>) -> Result<[u8; 32], CallError> {
-    let bytes: HexBytes = arguments.required()?;
-    bytes.array().ok_or(CallError::HashSize { size: bytes.as_slice().len() })
+fn whole(hash: &HexBytes) -> Result<[u8; 32], CallError> {
+    hash.array().ok_or(CallError::HashSize { size: hash.as_slice().len() })
 }

@@ -1,99 +1,155 @@
 //! An explanation as JSON.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use whisper_envelope::Topic;
 
 use super::super::debug::OccurrenceJson;
 use super::super::hex::HexBytes;
 use super::receipt::ReceiptJson;
+use super::topic;
 use crate::{
-    Bringer, Dialect, Explanation, FilterOutcome, FilterTrace, NotSent, PeerTrace, Pooled, Reason,
+    Bringer, Explanation, FilterOutcome, FilterTrace, NotSent, PeerTrace, Pooled, Reason,
     Whereabouts,
 };
 
 /// What `shh_explain` answers. What does not apply is left out.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct ExplanationJson {
-    hash: HexBytes,
-    /// `unknown`, `pooled`, `expired` or `evicted`.
-    state: &'static str,
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Explanation")]
+pub struct ExplanationJson {
+    /// The envelope's.
+    pub hash: HexBytes,
+    /// Where it is.
+    pub state: Place,
     /// Where it came from, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
-    arrival: Option<ArrivalJson>,
+    pub arrival: Option<ArrivalJson>,
     /// When it left the pool, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
-    left: Option<u32>,
+    pub left: Option<u32>,
+    /// What the pool has to say of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pooled: Option<PooledJson>,
+    pub pooled: Option<PooledJson>,
     /// Every time that it was refused or dropped, in order.
-    drops: Vec<DropJson>,
+    pub drops: Vec<DropJson>,
+    /// What becomes of it, if it was posted here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    receipt: Option<ReceiptJson>,
+    pub receipt: Option<ReceiptJson>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct ArrivalJson {
-    /// Seconds since 1970.
-    at: u32,
-    /// `here`, `peer`, or `forgotten` of a peer that left too long ago.
-    from: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    peer: Option<HexBytes>,
-}
-
-#[derive(Clone, Debug, Serialize)]
+/// Where an envelope is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct PooledJson {
+pub enum Place {
+    /// It is not known, or forgotten.
+    Unknown,
+    /// In the pool.
+    Pooled,
+    /// It left the pool at the end of its life.
+    Expired,
+    /// It left the pool for others with more work.
+    Evicted,
+}
+
+/// Who brought an envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Origin {
+    /// It was posted here.
+    Here,
+    /// A peer.
+    Peer,
+    /// A peer that left too long ago.
+    Forgotten,
+}
+
+/// How an envelope came.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Arrival")]
+pub struct ArrivalJson {
+    /// Seconds since 1970.
+    pub at: u32,
+    /// From whom.
+    pub from: Origin,
+    /// The peer's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<HexBytes>,
+}
+
+/// An envelope in the pool.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Pooled")]
+pub struct PooledJson {
     /// `shh/5` or `shh/6`.
-    dialect: &'static str,
-    topic: HexBytes,
+    pub dialect: String,
+    /// What it is about.
+    #[serde(with = "topic")]
+    #[schemars(with = "HexBytes")]
+    pub topic: Topic,
     /// Bytes.
-    size: usize,
-    work: f64,
+    pub size: usize,
+    /// Under the rule that counts most.
+    pub work: f64,
     /// Seconds since 1970.
-    expiry: u32,
-    peers: Vec<PeerJson>,
+    pub expiry: u32,
+    /// For each peer, whether it has it.
+    pub peers: Vec<PeerJson>,
     /// Whether it waits to be opened.
-    queued: bool,
-    filters: Vec<FilterJson>,
+    pub queued: bool,
+    /// What filters on its topic make of it.
+    pub filters: Vec<FilterJson>,
     /// How many filters on its topic were not tried for this answer.
-    more_filters: usize,
+    pub more_filters: usize,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// A peer and an envelope.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct PeerJson {
-    peer: HexBytes,
-    sent: bool,
-    received: bool,
-    /// `bloom`, `work`, `size`, `light` or `pending`.
+#[schemars(rename = "PeerTrace")]
+pub struct PeerJson {
+    /// The peer's id.
+    pub peer: HexBytes,
+    /// Whether the peer was sent it.
+    pub sent: bool,
+    /// Whether it was received from the peer.
+    pub received: bool,
+    /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    not_sent: Option<&'static str>,
+    pub not_sent: Option<NotSent>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct FilterJson {
-    id: String,
-    /// `lowWork`, `notOpened`, `malformed`, `otherSigner`, `inMailbox`, `fetched` or `madeLater`.
-    outcome: &'static str,
+/// A filter and an envelope.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FilterTrace")]
+pub struct FilterJson {
+    /// The filter's id.
+    pub id: String,
+    /// What it made of the envelope.
+    pub outcome: FilterOutcome,
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct DropJson {
-    reason: Reason,
+/// Why something was refused or dropped, and when.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Drop")]
+pub struct DropJson {
+    /// Why.
+    pub reason: Reason,
+    /// When, and by whom.
     #[serde(flatten)]
-    occurrence: OccurrenceJson,
+    pub occurrence: OccurrenceJson,
 }
 
 impl From<Explanation> for ExplanationJson {
     fn from(explanation: Explanation) -> Self {
         let (state, arrival, left, pooled) = match explanation.whereabouts {
-            Whereabouts::Unknown => ("unknown", None, None, None),
+            Whereabouts::Unknown => (Place::Unknown, None, None, None),
             Whereabouts::Pooled(pooled) => {
                 let arrival = ArrivalJson::new(pooled.arrived, pooled.bringer);
-                ("pooled", Some(arrival), None, Some(PooledJson::from(*pooled)))
+                (Place::Pooled, Some(arrival), None, Some(PooledJson::from(*pooled)))
             }
             Whereabouts::Gone { bringer, arrived, left, evicted } => {
-                let state = if evicted { "evicted" } else { "expired" };
+                let state = if evicted { Place::Evicted } else { Place::Expired };
                 (state, Some(ArrivalJson::new(arrived, bringer)), Some(left), None)
             }
         };
@@ -116,9 +172,9 @@ impl From<Explanation> for ExplanationJson {
 impl ArrivalJson {
     fn new(at: u32, bringer: Bringer) -> Self {
         let (from, peer) = match bringer {
-            Bringer::Here => ("here", None),
-            Bringer::Peer(peer) => ("peer", Some(peer.0.into())),
-            Bringer::Forgotten => ("forgotten", None),
+            Bringer::Here => (Origin::Here, None),
+            Bringer::Peer(peer) => (Origin::Peer, Some(peer.0.into())),
+            Bringer::Forgotten => (Origin::Forgotten, None),
         };
         Self { at, from, peer }
     }
@@ -127,11 +183,8 @@ impl ArrivalJson {
 impl From<Pooled> for PooledJson {
     fn from(pooled: Pooled) -> Self {
         Self {
-            dialect: match pooled.dialect {
-                Dialect::V5 => "shh/5",
-                Dialect::V6 => "shh/6",
-            },
-            topic: pooled.topic.0.into(),
+            dialect: format!("shh/{}", pooled.dialect.version()),
+            topic: pooled.topic,
             size: pooled.size,
             work: pooled.work,
             expiry: pooled.expiry,
@@ -145,28 +198,17 @@ impl From<Pooled> for PooledJson {
 
 impl From<&PeerTrace> for PeerJson {
     fn from(trace: &PeerTrace) -> Self {
-        let not_sent = trace.not_sent.map(|not_sent| match not_sent {
-            NotSent::OutsideBloom => "bloom",
-            NotSent::LowWork => "work",
-            NotSent::Oversized => "size",
-            NotSent::LightClient => "light",
-            NotSent::Pending => "pending",
-        });
-        Self { peer: trace.peer.0.into(), sent: trace.sent, received: trace.received, not_sent }
+        Self {
+            peer: trace.peer.0.into(),
+            sent: trace.sent,
+            received: trace.received,
+            not_sent: trace.not_sent,
+        }
     }
 }
 
 impl From<&FilterTrace> for FilterJson {
     fn from(trace: &FilterTrace) -> Self {
-        let outcome = match trace.outcome {
-            FilterOutcome::LowWork => "lowWork",
-            FilterOutcome::NotOpened => "notOpened",
-            FilterOutcome::Malformed => "malformed",
-            FilterOutcome::OtherSigner => "otherSigner",
-            FilterOutcome::InMailbox => "inMailbox",
-            FilterOutcome::Fetched => "fetched",
-            FilterOutcome::MadeLater => "madeLater",
-        };
-        Self { id: trace.id.to_string(), outcome }
+        Self { id: trace.id.to_string(), outcome: trace.outcome }
     }
 }

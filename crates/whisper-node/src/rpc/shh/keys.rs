@@ -1,92 +1,95 @@
 //! Key pairs and symmetric keys, named by their ids.
 
-use jsonrpsee::RpcModule;
-use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::types::Params;
 use p2p_identity::{KeyError, SecretKey};
 use whisper_envelope::SymmetricKey;
 use zeroize::Zeroizing;
 
-use super::super::arguments::Arguments;
+use super::super::api::Api;
 use super::super::error::CallError;
 use super::super::hex::HexBytes;
 use super::Shh;
 use crate::KeyId;
 
-pub(super) fn register(module: &mut RpcModule<Shh>) -> Result<(), RegisterMethodError> {
-    register_pairs(module)?;
-    register_symmetric(module)
+pub(super) fn declare(api: &mut Api<Shh>) {
+    declare_pairs(api);
+    declare_symmetric(api);
 }
 
-fn register_pairs(module: &mut RpcModule<Shh>) -> Result<(), RegisterMethodError> {
-    module.register_method("shh_newKeyPair", |_, shh, _| {
-        Ok::<_, CallError>(shh.whisper.keys().new_key_pair().to_string())
-    })?;
-    module.register_method("shh_addPrivateKey", |params, shh, _| {
-        let key = secret_key(&Arguments::of(&params, 1)?.required()?)?;
-        Ok::<_, CallError>(shh.whisper.keys().add_private_key(key).to_string())
-    })?;
-    module.register_method("shh_hasKeyPair", |params, shh, _| {
-        Ok::<_, CallError>(id(&params)?.1.is_some_and(|id| shh.whisper.keys().has_key_pair(&id)))
-    })?;
-    module.register_method("shh_getPublicKey", |params, shh, _| {
-        let key = id(&params)?.1.and_then(|id| shh.whisper.keys().public_key(&id));
-        let key = key.ok_or(CallError::NoSuchKeyPair)?;
-        Ok::<_, CallError>(HexBytes::from(key.to_uncompressed()))
-    })?;
-    module.register_method("shh_getPrivateKey", |params, shh, _| {
-        let key = id(&params)?.1.and_then(|id| shh.whisper.keys().private_key(&id));
-        let key = key.ok_or(CallError::NoSuchKeyPair)?;
-        Ok::<_, CallError>(HexBytes::from(key.to_bytes().as_slice()))
-    })?;
-    module.register_method("shh_deleteKeyPair", |params, shh, _| {
-        let (name, id) = id(&params)?;
-        match id.is_some_and(|id| shh.whisper.keys().delete_key_pair(&id)) {
+fn declare_pairs(api: &mut Api<Shh>) {
+    api.call("shh_newKeyPair", [], |shh, ()| Ok(shh.whisper.keys().new_key_pair().to_string()))
+        .about("Makes a key pair, and answers its id.");
+    api.call("shh_addPrivateKey", ["key"], |shh, (key,): (HexBytes,)| {
+        Ok(shh.whisper.keys().add_private_key(secret_key(&key)?).to_string())
+    })
+    .about("Keeps a private key of 32 bytes, and answers the id of the pair.")
+    .fails([
+        CallError::PrivateKeySize,
+        CallError::PrivateKeyZero,
+        CallError::PrivateKeyTooLarge,
+    ]);
+    api.call("shh_hasKeyPair", ["id"], |shh, (name,): (String,)| {
+        Ok(id(&name).is_some_and(|id| shh.whisper.keys().has_key_pair(&id)))
+    })
+    .about("Whether there is a key pair of this id.");
+    api.call("shh_getPublicKey", ["id"], |shh, (name,): (String,)| {
+        let key = id(&name).and_then(|id| shh.whisper.keys().public_key(&id));
+        Ok(HexBytes::from(key.ok_or(CallError::NoSuchKeyPair)?.to_uncompressed()))
+    })
+    .about("The public key of a pair, uncompressed, 65 bytes.")
+    .fails([CallError::NoSuchKeyPair]);
+    api.call("shh_getPrivateKey", ["id"], |shh, (name,): (String,)| {
+        let key = id(&name).and_then(|id| shh.whisper.keys().private_key(&id));
+        Ok(HexBytes::from(key.ok_or(CallError::NoSuchKeyPair)?.to_bytes().as_slice()))
+    })
+    .about("The private key of a pair, 32 bytes.")
+    .fails([CallError::NoSuchKeyPair]);
+    api.call("shh_deleteKeyPair", ["id"], |shh, (name,): (String,)| {
+        match id(&name).is_some_and(|id| shh.whisper.keys().delete_key_pair(&id)) {
             true => Ok(true),
             false => Err(CallError::KeyPairNotFound { name }),
         }
-    })?;
-    Ok(())
+    })
+    .about("Forgets a key pair. Filters that were made with it go on.")
+    .fails([CallError::KeyPairNotFound { name: "00".repeat(32) }]);
 }
 
-fn register_symmetric(module: &mut RpcModule<Shh>) -> Result<(), RegisterMethodError> {
-    module.register_method("shh_newSymKey", |_, shh, _| {
-        Ok::<_, CallError>(shh.whisper.keys().new_symmetric().to_string())
-    })?;
-    module.register_method("shh_addSymKey", |params, shh, _| {
-        let bytes: HexBytes = Arguments::of(&params, 1)?.required()?;
+fn declare_symmetric(api: &mut Api<Shh>) {
+    api.call("shh_newSymKey", [], |shh, ()| Ok(shh.whisper.keys().new_symmetric().to_string()))
+        .about("Makes a symmetric key, and answers its id.");
+    api.call("shh_addSymKey", ["key"], |shh, (bytes,): (HexBytes,)| {
         let size = bytes.as_slice().len();
         let key = Zeroizing::new(bytes.array().ok_or(CallError::SymmetricKeySize { size })?);
         let key = SymmetricKey::from_bytes(*key);
-        Ok::<_, CallError>(shh.whisper.keys().add_symmetric(key).to_string())
-    })?;
+        Ok(shh.whisper.keys().add_symmetric(key).to_string())
+    })
+    .about("Keeps a symmetric key of 32 bytes, and answers its id.")
+    .fails([CallError::SymmetricKeySize { size: 31 }]);
     // Deriving a key is slow by design: not on the threads that answer.
-    module.register_blocking_method("shh_generateSymKeyFromPassword", |params, shh, _| {
-        let password = Zeroizing::new(Arguments::of(&params, 1)?.required::<String>()?);
-        Ok::<_, CallError>(shh.whisper.keys().symmetric_from_password(&password).to_string())
-    })?;
-    module.register_method("shh_hasSymKey", |params, shh, _| {
-        Ok::<_, CallError>(id(&params)?.1.is_some_and(|id| shh.whisper.keys().has_symmetric(&id)))
-    })?;
-    module.register_method("shh_getSymKey", |params, shh, _| {
-        let key = id(&params)?.1.and_then(|id| shh.whisper.keys().symmetric(&id));
+    api.blocking("shh_generateSymKeyFromPassword", ["password"], |shh, (password,): (String,)| {
+        let password = Zeroizing::new(password);
+        Ok(shh.whisper.keys().symmetric_from_password(&password).to_string())
+    })
+    .about("Keeps the symmetric key that belongs to a password, and answers its id.");
+    api.call("shh_hasSymKey", ["id"], |shh, (name,): (String,)| {
+        Ok(id(&name).is_some_and(|id| shh.whisper.keys().has_symmetric(&id)))
+    })
+    .about("Whether there is a symmetric key of this id.");
+    api.call("shh_getSymKey", ["id"], |shh, (name,): (String,)| {
+        let key = id(&name).and_then(|id| shh.whisper.keys().symmetric(&id));
         let key = key.ok_or(CallError::NoSuchSymmetricKey)?;
-        Ok::<_, CallError>(HexBytes::from(key.as_bytes().as_slice()))
-    })?;
-    module.register_method("shh_deleteSymKey", |params, shh, _| {
-        Ok::<_, CallError>(
-            id(&params)?.1.is_some_and(|id| shh.whisper.keys().delete_symmetric(&id)),
-        )
-    })?;
-    Ok(())
+        Ok(HexBytes::from(key.as_bytes().as_slice()))
+    })
+    .about("A symmetric key, 32 bytes.")
+    .fails([CallError::NoSuchSymmetricKey]);
+    api.call("shh_deleteSymKey", ["id"], |shh, (name,): (String,)| {
+        Ok(id(&name).is_some_and(|id| shh.whisper.keys().delete_symmetric(&id)))
+    })
+    .about("Forgets a symmetric key; whether there was one. Filters that were made with it go on.");
 }
 
-/// The only argument, the name of a key: as given, and as an id. What is not an id names no key, which is no other
-/// error than an id that does not.
-fn id(params: &Params<'_>) -> Result<(String, Option<KeyId>), CallError> {
-    let name: String = Arguments::of(params, 1)?.required()?;
-    let id = name.parse().ok();
-    Ok((name, id))
+/// The id of a key. What is not an id names no key, which is no other error than an id that does not.
+fn id(name: &str) -> Option<KeyId> {
+    name.parse().ok()
 }
 
 fn secret_key(bytes: &HexBytes) -> Result<SecretKey, CallError> {

@@ -3,12 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonrpsee::RpcModule;
-use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::types::Params;
-use p2p_identity::PublicKey;
+use p2p_identity::{NodeId, PublicKey};
 
-use super::super::arguments::Arguments;
+use super::super::api::Api;
 use super::super::enode::node_id;
 use super::super::error::CallError;
 use super::super::hex::HexBytes;
@@ -18,35 +15,62 @@ use crate::{
     Dialect, FilterError, FilterId, FilterKey, FilterSpec, Post, PostError, Received, Recipient,
 };
 
-pub(super) fn register(module: &mut RpcModule<Shh>) -> Result<(), RegisterMethodError> {
-    module.register_async_method("shh_post", |params, shh, _| post(params, shh))?;
-    module.register_method("shh_newMessageFilter", |params, shh, _| {
-        let criteria: Criteria = Arguments::of(&params, 1)?.required()?;
-        let id = shh.whisper.subscribe(filter_spec(criteria)?)?;
-        Ok::<_, CallError>(id.to_string())
-    })?;
-    module.register_method("shh_getFilterMessages", |params, shh, _| {
-        let id = filter_id(&params)?;
-        let messages = id.and_then(|id| shh.whisper.messages(&id));
-        let messages = messages.ok_or(CallError::NoSuchFilter)?;
-        Ok::<_, CallError>(
-            messages.iter().map(|received| MessageJson::from(&**received)).collect::<Vec<_>>(),
+pub(super) fn declare(api: &mut Api<Shh>) {
+    api.task("shh_post", ["message"], post)
+        .about(
+            "Encrypts a message, does the proof of work and sends it; answers the envelope's hash.",
         )
-    })?;
-    module.register_method("shh_deleteMessageFilter", |params, shh, _| {
-        match filter_id(&params)?.is_some_and(|id| shh.whisper.unsubscribe(&id)) {
+        .fails([CallError::KeyChoice, CallError::InvalidPublicKey, CallError::Stopping])
+        .fails(node_id("nonsense").err().map(CallError::TargetPeer))
+        .fails(
+            [
+                PostError::NoSuchSymmetricKey,
+                PostError::NoSuchSigningKey,
+                PostError::NoTopic,
+                PostError::TooLarge { hash: [0; 32] },
+                PostError::PowTooLow,
+                PostError::PowTimeTooShort(Duration::from_secs(1)),
+                PostError::NoSuchPeer(NodeId([0; 64])),
+                PostError::OtherDialect { id: NodeId([0; 64]), dialect: Dialect::V6 },
+            ]
+            .map(CallError::Post),
+        );
+    api.call("shh_newMessageFilter", ["criteria"], |shh, (criteria,): (Criteria,)| {
+        Ok(shh.whisper.subscribe(filter_spec(criteria)?)?.to_string())
+    })
+    .about("Collects messages that meet the criteria; answers the name of the filter.")
+    .fails(criteria_errors());
+    api.call("shh_getFilterMessages", ["id"], |shh, (id,): (String,)| {
+        let messages = filter_id(&id).and_then(|id| shh.whisper.messages(&id));
+        let messages = messages.ok_or(CallError::NoSuchFilter)?;
+        Ok(messages.iter().map(|received| MessageJson::from(&**received)).collect::<Vec<_>>())
+    })
+    .about("What a filter has collected since it was asked last.")
+    .fails([CallError::NoSuchFilter]);
+    api.call("shh_deleteMessageFilter", ["id"], |shh, (id,): (String,)| {
+        match filter_id(&id).is_some_and(|id| shh.whisper.unsubscribe(&id)) {
             true => Ok(true),
             false => Err(CallError::FilterNotDeleted),
         }
-    })?;
-    Ok(())
+    })
+    .about("Ends a filter.")
+    .fails([CallError::FilterNotDeleted]);
+}
+
+/// What can be wrong with criteria.
+pub(super) fn criteria_errors() -> [CallError; 4] {
+    [
+        CallError::KeyChoice,
+        FilterError::NoSuchSymmetricKey.into(),
+        FilterError::NoSuchKeyPair.into(),
+        CallError::InvalidSigningKey,
+    ]
 }
 
 /// Seals and posts a message; answers with the envelope's hash.
 ///
 /// The server drops this future when the client disconnects, which cancels the seal.
-async fn post(params: Params<'static>, shh: Arc<Shh>) -> Result<HexBytes, CallError> {
-    let message: NewMessage = Arguments::of(&params, 1)?.required()?;
+async fn post(shh: Arc<Shh>, (message,): (NewMessage,)) -> Result<HexBytes, CallError> {
     let post = shh.whisper.post(to_post(message)?);
     match shh.stop.run_until_cancelled(post).await {
         Some(receipt) => Ok(receipt?.hash().into()),
@@ -100,7 +124,7 @@ pub(super) fn filter_spec(criteria: Criteria) -> Result<FilterSpec, CallError> {
     Ok(FilterSpec {
         key,
         signer,
-        topics: criteria.topics.into_iter().map(Into::into).collect(),
+        topics: criteria.topics,
         min_work: criteria.min_pow,
         allow_p2p: criteria.allow_p2p,
     })
@@ -110,9 +134,8 @@ fn public_key(bytes: &HexBytes) -> Option<PublicKey> {
     PublicKey::from_uncompressed(&bytes.array()?).ok()
 }
 
-fn filter_id(params: &Params<'_>) -> Result<Option<FilterId>, CallError> {
-    let id: String = Arguments::of(params, 1)?.required()?;
-    Ok(id.parse().ok())
+fn filter_id(name: &str) -> Option<FilterId> {
+    name.parse().ok()
 }
 
 impl From<&Received> for MessageJson {
@@ -122,7 +145,7 @@ impl From<&Received> for MessageJson {
             sig: received.signer().map(key),
             ttl: received.ttl,
             timestamp: received.sent,
-            topic: received.topic.0.into(),
+            topic: received.topic,
             payload: received.message.payload.as_ref().into(),
             padding: received.message.padding.as_ref().into(),
             pow: received.work,

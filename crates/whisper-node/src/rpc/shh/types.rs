@@ -1,35 +1,41 @@
 //! The objects of the namespace `shh`: what is posted, what is asked for, what is received.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use whisper_envelope::Topic;
+use whisper_envelope::{PartialTopic, Topic};
 
 use super::super::hex::HexBytes;
 use super::super::json::{Fields, FromJson, Unfit};
+use super::topic;
 
 /// A message to be posted: the argument of `shh_post`. An absent field is empty or zero.
-#[derive(Debug)]
-pub(super) struct NewMessage {
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NewMessage {
     /// The symmetric key to encrypt with, by its id; this or `pub_key`.
-    pub(super) sym_key_id: String,
+    #[serde(rename = "symKeyID")]
+    pub sym_key_id: String,
     /// The public key to encrypt for, uncompressed, 65 bytes.
-    pub(super) pub_key: HexBytes,
+    pub pub_key: HexBytes,
     /// The key pair to sign with, by its id; empty: unsigned.
-    pub(super) sig: String,
+    pub sig: String,
     /// Seconds the envelope lives; 0 is the node's default.
-    pub(super) ttl: u32,
+    pub ttl: u32,
     /// Which recipients should try to open it. Must not be zero with a symmetric key.
-    pub(super) topic: Topic,
+    #[serde(with = "topic")]
+    #[schemars(with = "HexBytes")]
+    pub topic: Topic,
     /// The content.
-    pub(super) payload: HexBytes,
+    pub payload: HexBytes,
     /// Bytes to hide the content's length; empty: the node chooses.
-    pub(super) padding: HexBytes,
+    pub padding: HexBytes,
     /// Seconds to spend on the proof of work at most.
-    pub(super) pow_time: u32,
+    pub pow_time: u32,
     /// The work to reach.
-    pub(super) pow_target: f64,
+    pub pow_target: f64,
     /// A trusted peer to send it to directly, by enode URL; empty: to everybody.
-    pub(super) target_peer: String,
+    pub target_peer: String,
 }
 
 impl FromJson for NewMessage {
@@ -51,20 +57,26 @@ impl FromJson for NewMessage {
 }
 
 /// Which messages a filter or a subscription is for. An absent field is empty, zero or false.
-#[derive(Debug)]
-pub(super) struct Criteria {
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Criteria {
     /// The symmetric key to decrypt with, by its id; this or `private_key_id`.
-    pub(super) sym_key_id: String,
+    #[serde(rename = "symKeyID")]
+    pub sym_key_id: String,
     /// The key pair to decrypt with, by its id.
-    pub(super) private_key_id: String,
+    #[serde(rename = "privateKeyID")]
+    pub private_key_id: String,
     /// The public key that must have signed; empty: anybody or nobody.
-    pub(super) sig: HexBytes,
+    pub sig: HexBytes,
     /// The least work.
-    pub(super) min_pow: f64,
+    pub min_pow: f64,
     /// The topics; none are all.
-    pub(super) topics: Vec<Topic>,
+    #[serde(serialize_with = "topic::serialize_all")]
+    #[schemars(with = "Vec<HexBytes>")]
+    pub topics: Vec<PartialTopic>,
     /// Whether direct messages of trusted peers are wanted, too.
-    pub(super) allow_p2p: bool,
+    #[serde(rename = "allowP2P")]
+    pub allow_p2p: bool,
 }
 
 impl FromJson for Criteria {
@@ -75,7 +87,11 @@ impl FromJson for Criteria {
             private_key_id: fields.or_default("privateKeyID")?,
             sig: fields.or_default("sig")?,
             min_pow: fields.or_default("minPow")?,
-            topics: fields.or_default("topics")?,
+            topics: fields
+                .or_default::<Vec<Topic>>("topics")?
+                .into_iter()
+                .map(Into::into)
+                .collect(),
             allow_p2p: fields.or_default("allowP2P")?,
         })
     }
@@ -90,33 +106,52 @@ impl FromJson for Topic {
 
 /// A received message, with go-ethereum's fields in its order. Absent parts that are omitted rather than null: `sig`
 /// of an unsigned message, `recipientPublicKey` of a symmetric one.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct MessageJson {
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Message")]
+pub struct MessageJson {
+    /// The public key that signed it, uncompressed, 65 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) sig: Option<HexBytes>,
-    pub(super) ttl: u32,
-    pub(super) timestamp: u32,
-    pub(super) topic: HexBytes,
-    pub(super) payload: HexBytes,
-    pub(super) padding: HexBytes,
-    pub(super) pow: f64,
-    pub(super) hash: HexBytes,
+    pub sig: Option<HexBytes>,
+    /// How many seconds its envelope lives.
+    pub ttl: u32,
+    /// When it was sent, in seconds since 1970.
+    pub timestamp: u32,
+    /// What it is about.
+    #[serde(with = "topic")]
+    #[schemars(with = "HexBytes")]
+    pub topic: Topic,
+    /// The content.
+    pub payload: HexBytes,
+    /// The bytes that hid the length of the content.
+    pub padding: HexBytes,
+    /// The work of its envelope.
+    pub pow: f64,
+    /// The hash of its envelope.
+    pub hash: HexBytes,
+    /// The public key that it was encrypted for, uncompressed, 65 bytes.
     #[serde(rename = "recipientPublicKey", skip_serializing_if = "Option::is_none")]
-    pub(super) recipient_public_key: Option<HexBytes>,
+    pub recipient_public_key: Option<HexBytes>,
 }
 
 /// What `shh_info` answers.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct InfoJson {
-    pub(super) memory: usize,
-    pub(super) messages: usize,
-    pub(super) min_pow: f64,
-    pub(super) max_message_size: u32,
+#[schemars(rename = "Info")]
+pub struct InfoJson {
+    /// Bytes that the pool of envelopes takes.
+    pub memory: usize,
+    /// Envelopes in the pool.
+    pub messages: usize,
+    /// The least work of envelopes that are accepted.
+    pub min_pow: f64,
+    /// The size of the largest envelope that is accepted, in bytes.
+    pub max_message_size: u32,
 }
 
 #[cfg(test)]
 mod tests {
+    use schemars::schema_for;
+
     use super::*;
 
     fn read<T: FromJson>(json: &str) -> Result<T, Unfit> {
@@ -130,6 +165,39 @@ mod tests {
         assert_eq!((message.ttl, message.topic), (0, Topic([0; 4])));
         let criteria: Criteria = read("{\"topics\":null}").unwrap();
         assert!(criteria.topics.is_empty() && !criteria.allow_p2p);
+    }
+
+    /// A description may not name a field that is not read.
+    #[test]
+    fn every_field_that_is_described_is_read() {
+        fn check<T: FromJson + JsonSchema>() {
+            let schema = schema_for!(T);
+            for name in schema.get("properties").unwrap().as_object().unwrap().keys() {
+                // No field is an object.
+                let unfit = read::<T>(&format!("{{\"{name}\":{{}}}}")).err().unwrap().to_string();
+                assert!(unfit.starts_with(&format!("{name}: want ")), "{unfit}");
+            }
+        }
+        check::<NewMessage>();
+        check::<Criteria>();
+    }
+
+    #[test]
+    fn what_a_client_writes_is_what_is_read() {
+        let message = NewMessage {
+            sym_key_id: "key".to_owned(),
+            topic: Topic(*b"chat"),
+            payload: b"hello".to_vec().into(),
+            pow_target: 0.5,
+            ..NewMessage::default()
+        };
+        let read: NewMessage = self::read(&serde_json::to_string(&message).unwrap()).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{message:?}"));
+        assert_eq!(read.payload.as_slice(), b"hello");
+        let topics = vec![Topic(*b"chat").into()];
+        let criteria = Criteria { topics, allow_p2p: true, ..Criteria::default() };
+        let read: Criteria = self::read(&serde_json::to_string(&criteria).unwrap()).unwrap();
+        assert_eq!((read.topics, read.allow_p2p), (criteria.topics, true));
     }
 
     #[test]

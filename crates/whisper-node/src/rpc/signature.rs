@@ -1,0 +1,86 @@
+//! What a method is called with, what it answers and what it fails with.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use super::api::{Answer, Feed};
+use super::arguments::Args;
+use super::error::CallError;
+
+/// Makes the schema of a type.
+pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// A method as its clients see it.
+pub(super) struct Signature {
+    pub(super) name: &'static str,
+    /// What it does, in a sentence.
+    pub(super) about: &'static str,
+    pub(super) params: Vec<Param>,
+    pub(super) result: SchemaOf,
+    /// What it fails with beyond arguments that do not fit, each as it may occur.
+    pub(super) errors: Vec<CallError>,
+    /// What it pushes, if it subscribes.
+    pub(super) pushes: Option<Pushes>,
+}
+
+/// One parameter. They go by position.
+#[derive(Clone, Copy)]
+pub(super) struct Param {
+    pub(super) name: &'static str,
+    pub(super) required: bool,
+    pub(super) schema: SchemaOf,
+}
+
+/// The notifications that follow a subscription.
+#[derive(Clone, Copy)]
+pub(super) struct Pushes {
+    pub(super) feed: Feed,
+    pub(super) item: SchemaOf,
+}
+
+impl Signature {
+    /// A method that takes these arguments and answers that.
+    pub(super) fn of<A: Args, R: Answer>(name: &'static str, params: A::Names) -> Self {
+        Self {
+            name,
+            about: "",
+            params: A::params(params),
+            result: |schemas| schemas.subschema_for::<R>(),
+            errors: Vec::new(),
+            pushes: None,
+        }
+    }
+
+    /// Says what it does.
+    pub(super) fn about(&mut self, about: &'static str) -> &mut Self {
+        self.about = about;
+        self
+    }
+
+    /// Says what it fails with.
+    pub(super) fn fails(&mut self, errors: impl IntoIterator<Item = CallError>) -> &mut Self {
+        self.errors.extend(errors);
+        self
+    }
+
+    /// Says what it pushes.
+    pub(super) fn pushes<T: JsonSchema>(mut self, feed: Feed) -> Self {
+        self.pushes = Some(Pushes { feed, item: |schemas| schemas.subschema_for::<T>() });
+        self.errors.extend([
+            CallError::NotificationsUnsupported,
+            CallError::SubscriptionInBatch,
+            CallError::NoSuchMethod { name: feed.subscribe.replace("subscribe", "nonsense") },
+        ]);
+        self
+    }
+
+    /// Everything it fails with: first what arguments can be found unfit for.
+    pub(super) fn all_errors(&self) -> Vec<(i32, String)> {
+        let required = self.params.iter().position(|param| param.required);
+        let missing = required.map(|index| CallError::MissingArgument { index });
+        let surplus = CallError::TooManyArguments { at_most: self.params.len() };
+        let surplus = (!self.params.is_empty()).then_some(surplus);
+        let unfit = [missing, surplus].into_iter().flatten();
+        let all = unfit.map(|error| (error.code(), error.to_string()));
+        all.chain(self.errors.iter().map(|error| (error.code(), error.to_string()))).collect()
+    }
+}
