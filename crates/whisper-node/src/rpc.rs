@@ -41,6 +41,7 @@ mod admin;
 mod api;
 mod arguments;
 mod calls;
+pub mod client;
 mod config;
 mod cors;
 mod debug;
