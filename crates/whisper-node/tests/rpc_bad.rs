@@ -371,3 +371,19 @@ async fn a_taken_port_is_told_with_its_flag() {
     assert!(matches!(error, RpcError::AddressInUse { transport: Transport::Ws, .. }), "{error}");
     assert!(error.to_string().contains("--ws.port"), "{error}");
 }
+
+#[tokio::test]
+async fn an_unsound_id_over_websocket_is_a_notification() {
+    let node = Node::start().await;
+    let mut client = node.connect().await;
+    for (id, size) in [("true", 5000), ("1.5", 6000), ("{}", 7000)] {
+        let call = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"shh_setMaxMessageSize","params":[{size}]}}"#
+        );
+        client.send(call).await;
+        // The next answer is to the next request.
+        let answer: Value =
+            serde_json::from_str(&client.ask(request("shh_info", json!([]))).await).unwrap();
+        assert_eq!(answer["result"]["maxMessageSize"], size, "{id}");
+    }
+}

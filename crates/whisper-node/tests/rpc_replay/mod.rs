@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "a module of one test")]
 
 mod compare;
+mod difference;
 mod exchange;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+pub use difference::{Difference, differences};
 pub use exchange::{Exchange, Transport};
 
 use crate::rpc_support::http::{Request, Response};
