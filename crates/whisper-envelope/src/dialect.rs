@@ -8,12 +8,15 @@ use crate::{EnvelopeError, unsealed::Fields, wire};
 ///
 /// An envelope of one cannot be turned into one of the other without its key, because the fields
 /// that the proof of work covers differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// The default is the newer one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
     /// shh/5: seven fields, the AES nonce in one of its own, padding before the payload.
     V5,
     /// shh/6 (EIP-627): five fields, the AES nonce at the end of the data, padding after the
     /// payload.
+    #[default]
     V6,
 }
 

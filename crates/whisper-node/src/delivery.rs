@@ -194,7 +194,8 @@ impl Delivery {
 
     /// Tries one key after the other until one opens the envelope.
     async fn deliver(&self, arrival: &Arrival, candidates: Vec<SameKey>) {
-        let admits = |filter: &Arc<Filter>| filter.admits(arrival.work, arrival.direct);
+        let dialect = arrival.envelope.dialect();
+        let admits = |filter: &Arc<Filter>| filter.admits(dialect, arrival.work, arrival.direct);
         let mut tried = false;
         for (trial, same_key) in candidates.iter().enumerate() {
             if trial % TRIALS == TRIALS - 1 {

@@ -88,7 +88,10 @@ impl Delivery {
 }
 
 fn outcome(filter: &Filter, envelope: &Envelope, work: f64, arrived: u32) -> FilterOutcome {
-    if !filter.admits(work, false) {
+    if !filter.has_dialect(envelope.dialect()) {
+        return FilterOutcome::OtherDialect;
+    }
+    if !filter.admits(envelope.dialect(), work, false) {
         return FilterOutcome::LowWork;
     }
     match filter.try_open(envelope) {

@@ -95,6 +95,8 @@ pub struct FilterTrace {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum FilterOutcome {
+    /// It is for envelopes of the other dialect.
+    OtherDialect,
     /// It wants more work.
     LowWork,
     /// Its key does not open it.

@@ -8,7 +8,7 @@ use std::{
 
 use keccak_lanes::Keccak256;
 use p2p_identity::{PublicKey, SecretKey};
-use whisper_envelope::{Envelope, Message, OpenError, PartialTopic, SymmetricKey, Topic};
+use whisper_envelope::{Dialect, Envelope, Message, OpenError, PartialTopic, SymmetricKey, Topic};
 
 use crate::{id::KeyId, keys::Keys, mailbox::Mailbox, received::Received};
 
@@ -31,6 +31,8 @@ pub struct FilterSpec {
     /// Only envelopes whose topic begins with one of these; a whole [`Topic`] is one, too. Empty: of
     /// any topic, and every envelope of the network is tried.
     pub topics: Vec<PartialTopic>,
+    /// Only envelopes of this dialect; `None`: of both.
+    pub dialect: Option<Dialect>,
     /// Only envelopes with at least this work. Direct messages are measured as well: it is the work
     /// of whoever sealed the envelope, however long ago. (go-ethereum does not compute it for these,
     /// so that there a filter with a minimum never gets any.)
@@ -43,7 +45,14 @@ impl FilterSpec {
     /// Everything that opens with this key.
     #[must_use]
     pub fn new(key: FilterKey) -> Self {
-        Self { key, signer: None, topics: Vec::new(), min_work: 0.0, allow_p2p: false }
+        Self {
+            key,
+            signer: None,
+            topics: Vec::new(),
+            dialect: None,
+            min_work: 0.0,
+            allow_p2p: false,
+        }
     }
 
     /// Only envelopes of this topic, or of one that was named before.
@@ -167,8 +176,13 @@ impl Filter {
     }
 
     /// Whether the envelope is one to be tried, as far as that can be seen from outside.
-    pub(crate) fn admits(&self, work: f64, direct: bool) -> bool {
-        work >= self.spec.min_work && (!direct || self.spec.allow_p2p)
+    pub(crate) fn admits(&self, dialect: Dialect, work: f64, direct: bool) -> bool {
+        self.has_dialect(dialect) && work >= self.spec.min_work && (!direct || self.spec.allow_p2p)
+    }
+
+    /// Whether the filter is for envelopes of this dialect.
+    pub(crate) fn has_dialect(&self, dialect: Dialect) -> bool {
+        self.spec.dialect.is_none_or(|wanted| wanted == dialect)
     }
 
     /// Whether the filter is for envelopes of this topic.

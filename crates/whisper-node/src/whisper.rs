@@ -350,11 +350,11 @@ impl Whisper {
         let filter = self.0.hub.delivery.ask(id)?;
         let candidates = self.0.hub.with_relays(|relay| {
             let entries = relay.pool().iter().filter(|entry| filter.has_topic(entry.topic()));
-            let entries = entries.filter(|entry| filter.admits(entry.work().get(), false));
+            let admits = |entry: &&Entry| filter.admits(relay.dialect(), entry.work().get(), false);
             let copy = |entry: &Entry| {
                 (relay.dialect(), Bytes::copy_from_slice(entry.raw()), entry.work().get())
             };
-            entries.map(copy).collect::<Vec<_>>()
+            entries.filter(admits).map(copy).collect::<Vec<_>>()
         });
         let open = |(dialect, raw, work)| {
             let envelope = Envelope::decode(dialect, raw).ok()?;

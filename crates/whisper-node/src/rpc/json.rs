@@ -37,6 +37,9 @@ pub(super) enum Unfit {
     /// A topic of another length than four bytes.
     #[error("hex string has length {0}, want 8 for Topic")]
     TopicLength(usize),
+    /// The beginning of a topic of none or of more than four bytes.
+    #[error("hex string has length {0}, want 2, 4, 6 or 8 for the beginning of a Topic")]
+    PartialTopicLength(usize),
     /// A field of an object does not fit.
     #[error("{name}: {unfit}")]
     Field { name: &'static str, unfit: Box<Self> },
@@ -72,7 +75,11 @@ fn expect(json: &RawValue, want: &'static str) -> Result<(), Unfit> {
 /// The longest part of a number's text that an error repeats.
 const SHOWN: usize = 32;
 
-fn number<T: std::str::FromStr>(json: &RawValue, want: &'static str) -> Result<T, Unfit> {
+/// Reads a number; `want` says which, in an error.
+pub(super) fn number<T: std::str::FromStr>(
+    json: &RawValue,
+    want: &'static str,
+) -> Result<T, Unfit> {
     match kind_of(json) {
         "a number" => json
             .get()

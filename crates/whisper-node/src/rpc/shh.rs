@@ -1,5 +1,6 @@
 //! The namespace `shh`: Whisper.
 
+mod dialect;
 mod explain;
 mod explanation;
 mod keys;

@@ -3,10 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use p2p_identity::{Enode, SecretKey};
+use p2p_mux::Protocol;
 use p2p_server::Server;
 use serde_json::{Value, json};
 use whisper_node::rpc::{HttpConfig, Limits, Namespace, RpcConfig, RpcServer, WsConfig, serve};
-use whisper_node::{Settings, Whisper};
+use whisper_node::{Dialect, Settings, Whisper};
 
 use super::http::Request;
 use super::ws::WsClient;
@@ -43,10 +44,23 @@ impl Node {
 
     pub async fn start_from(config: RpcConfig, settings: Settings) -> Self {
         let whisper = Whisper::new(settings);
+        let protocols = whisper.protocols();
+        Self::start_whisper(config, whisper, Vec::from(protocols)).await
+    }
+
+    /// A node that speaks one dialect only.
+    pub async fn speaking(dialect: Dialect) -> Self {
+        let whisper = Whisper::new(Settings::default());
+        let [new, old] = whisper.protocols();
+        let protocol = if dialect == Dialect::V5 { old } else { new };
+        Self::start_whisper(config(), whisper, vec![protocol]).await
+    }
+
+    async fn start_whisper(config: RpcConfig, whisper: Whisper, protocols: Vec<Protocol>) -> Self {
         let server = p2p_server::Config::new(SecretKey::random(&mut rand::rng()))
             .name("whisper-node/v0.1.0/test")
             .listen(FREE)
-            .protocols(whisper.protocols());
+            .protocols(protocols);
         let server = Server::start(server).await.unwrap();
         let rpc = serve(config, whisper.clone(), server.clone()).await.unwrap();
         Self { server, whisper, rpc }

@@ -93,7 +93,7 @@ fn to_post(message: NewMessage) -> Result<Post, CallError> {
         url => Some(node_id(url).map_err(CallError::TargetPeer)?),
     };
     Ok(Post {
-        dialect: Dialect::V6,
+        dialect: message.dialect,
         to,
         sign,
         topic: message.topic,
@@ -125,6 +125,7 @@ pub(super) fn filter_spec(criteria: Criteria) -> Result<FilterSpec, CallError> {
         key,
         signer,
         topics: criteria.topics,
+        dialect: Some(criteria.dialect),
         min_work: criteria.min_pow,
         allow_p2p: criteria.allow_p2p,
     })

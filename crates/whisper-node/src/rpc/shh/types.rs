@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use whisper_envelope::{PartialTopic, Topic};
+use whisper_envelope::{Dialect, PartialTopic, Topic};
 
 use super::super::hex::HexBytes;
 use super::super::json::{Fields, FromJson, Unfit};
-use super::topic;
+use super::{dialect, topic};
 
 /// A message to be posted: the argument of `shh_post`. An absent field is empty or zero.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -36,6 +36,10 @@ pub struct NewMessage {
     pub pow_target: f64,
     /// A trusted peer to send it to directly, by enode URL; empty: to everybody.
     pub target_peer: String,
+    /// The version of Whisper: 5 reaches peers that speak shh/5, 6 those that speak shh/6. (Not in go-ethereum.)
+    #[serde(serialize_with = "dialect::serialize")]
+    #[schemars(schema_with = "dialect::schema")]
+    pub dialect: Dialect,
 }
 
 impl FromJson for NewMessage {
@@ -52,6 +56,7 @@ impl FromJson for NewMessage {
             pow_time: fields.or_default("powTime")?,
             pow_target: fields.or_default("powTarget")?,
             target_peer: fields.or_default("targetPeer")?,
+            dialect: fields.or_default("dialect")?,
         })
     }
 }
@@ -70,30 +75,52 @@ pub struct Criteria {
     pub sig: HexBytes,
     /// The least work.
     pub min_pow: f64,
-    /// The topics; none are all.
+    /// The topics; none are all. In shh/5 beginnings of topics, of 1 to 4 bytes, else whole ones.
     #[serde(serialize_with = "topic::serialize_all")]
     #[schemars(with = "Vec<HexBytes>")]
     pub topics: Vec<PartialTopic>,
     /// Whether direct messages of trusted peers are wanted, too.
     #[serde(rename = "allowP2P")]
     pub allow_p2p: bool,
+    /// The version of Whisper, 5 or 6: messages of the other are not for it. (Not in go-ethereum.)
+    #[serde(serialize_with = "dialect::serialize")]
+    #[schemars(schema_with = "dialect::schema")]
+    pub dialect: Dialect,
 }
 
 impl FromJson for Criteria {
     fn from_json(json: &RawValue) -> Result<Self, Unfit> {
         let fields = Fields::of(json)?;
+        let dialect = fields.or_default("dialect")?;
         Ok(Self {
             sym_key_id: fields.or_default("symKeyID")?,
             private_key_id: fields.or_default("privateKeyID")?,
             sig: fields.or_default("sig")?,
             min_pow: fields.or_default("minPow")?,
-            topics: fields
-                .or_default::<Vec<Topic>>("topics")?
-                .into_iter()
-                .map(Into::into)
-                .collect(),
+            topics: topics(&fields, dialect)?,
             allow_p2p: fields.or_default("allowP2P")?,
+            dialect,
         })
+    }
+}
+
+/// The topics of criteria: shh/5 knows beginnings of them, too.
+fn topics(fields: &Fields<'_>, dialect: Dialect) -> Result<Vec<PartialTopic>, Unfit> {
+    const NAME: &str = "topics";
+    match dialect {
+        Dialect::V5 => fields.or_default(NAME),
+        Dialect::V6 => {
+            let whole: Vec<Topic> = fields.or_default(NAME)?;
+            Ok(whole.into_iter().map(PartialTopic::from).collect())
+        }
+    }
+}
+
+impl FromJson for PartialTopic {
+    fn from_json(json: &RawValue) -> Result<Self, Unfit> {
+        let bytes = HexBytes::from_json(json)?;
+        let length = 2 * bytes.as_slice().len();
+        Self::new(bytes.as_slice()).map_err(|_| Unfit::PartialTopicLength(length))
     }
 }
 
