@@ -9,13 +9,14 @@ use std::{
 };
 
 use futures_core::Stream;
-use p2p_mux::identity::{Enode, Host};
+use p2p_mux::identity::Enode;
 use tokio::task::coop;
 
 use crate::{
     dial::Declined,
     server::Server,
     shared::{Shared, now},
+    slots::Refusal,
 };
 
 type Nodes = Pin<Box<dyn Stream<Item = Enode> + Send>>;
@@ -106,15 +107,15 @@ impl Shared {
 
     /// Puts a node that was found into the dialling plan, if it fits there.
     fn consider(&self, enode: Enode) {
-        let allowed = match enode.host {
-            Host::Ip(ip) => self.net_restrict.as_ref().is_none_or(|networks| networks.allows(ip)),
-            // It is looked at when it has been resolved.
-            Host::Name(_) => true,
-        };
         let mut state = self.state();
         state.stats.found.seen += 1;
-        if !allowed {
-            state.stats.found.restricted += 1;
+        if let Err(barred) = state.access.check_enode(&enode, now()) {
+            let found = &mut state.stats.found;
+            match barred.why {
+                Refusal::Banned => found.banned += 1,
+                Refusal::NotAllowed => found.not_allowed += 1,
+                _ => found.restricted += 1,
+            }
             return;
         }
         let verdict = if enode.id == state.local.id {

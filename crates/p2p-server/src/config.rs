@@ -5,14 +5,14 @@ use std::{fmt, time::Duration};
 use futures_core::Stream;
 use p2p_mux::{
     Protocol,
-    identity::{Enode, SecretKey},
+    identity::{Enode, NodeId, SecretKey},
 };
 
 #[cfg(feature = "discovery")]
 use crate::discovery::DiscoveryConfig;
 use crate::{
-    candidates::Source, dial::Backoff, nat::Nat, node_dialer::NodeDialer, proxy::Proxy,
-    restrict::NetRestrict, settings::Settings,
+    ban::Banned, candidates::Source, dial::Backoff, nat::Nat, node_dialer::NodeDialer,
+    proxy::Proxy, restrict::NetRestrict, settings::Settings, throttle::Inbound,
 };
 
 /// Everything a server is told before it starts. Made by [`Config::new`], refined by the setters,
@@ -204,6 +204,27 @@ impl Config {
     #[must_use]
     pub fn net_restrict(mut self, networks: NetRestrict) -> Self {
         self.settings.net_restrict = Some(networks);
+        self
+    }
+
+    /// Sets what those may do who dial us.
+    #[must_use]
+    pub fn inbound(mut self, inbound: Inbound) -> Self {
+        self.settings.inbound = inbound;
+        self
+    }
+
+    /// Adds a node to the only ones that may be peers.
+    #[must_use]
+    pub fn allow(mut self, id: NodeId) -> Self {
+        self.settings.allow.get_or_insert_default().push(id);
+        self
+    }
+
+    /// Bans a node or a network for ever.
+    #[must_use]
+    pub fn ban(mut self, banned: Banned) -> Self {
+        self.settings.bans.push(banned);
         self
     }
 

@@ -99,7 +99,7 @@ impl DialError {
                 | Self::Proxy(_)
                 | Self::Timeout
                 | Self::Handshake(_)
-                | Self::Refused(Refusal::Restricted)
+                | Self::Refused(Refusal::Restricted | Refusal::Banned)
         )
     }
 }

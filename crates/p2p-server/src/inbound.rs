@@ -1,18 +1,23 @@
 //! A connection that someone opened to us, from its socket to its end.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+};
 
 use p2p_mux::{
     identity::{Enode, NodeId},
     transport::{HANDSHAKE_LIMIT, accept_with},
 };
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
+    half_open::Ticket,
     place::{self, Arrival, Place, Rejected},
     server::Server,
-    shared::Shared,
+    shared::{Shared, State, now},
     slots::{Direction, Refusal},
     way::NOWHERE,
 };
@@ -43,48 +48,58 @@ pub(crate) fn handle_accepted<Io>(
 {
     let mut state = shared.state();
     state.stats.accepted += 1;
-    if !shared.allows(remote_addr) {
-        state.stats.refused.count(Refusal::Restricted);
+    if let Err(refusal) = state.knock(remote_addr.ip()) {
+        state.stats.refused.count(refusal);
         return;
     }
-    let token = shared.quit.child_token();
-    let number = state.half_open.insert(token.clone());
+    let ticket = state.half_open.insert(remote_addr.ip());
     drop(state);
-    let arrived = arrive(Arc::clone(shared), io, local_addr, remote_addr);
-    shared.tasks.spawn(run(Arc::clone(shared), arrived, remote_addr, token, number));
+    // What it takes to arrive is much, and is given back before the stay.
+    let arriving = arrive(Arc::clone(shared), io, (local_addr, remote_addr), ticket.number);
+    shared.tasks.spawn(run(Arc::clone(shared), Box::pin(arriving), remote_addr, ticket));
+}
+
+impl State {
+    /// Whether the address may try, before it costs anything.
+    fn knock(&mut self, ip: IpAddr) -> Result<(), Refusal> {
+        let now = now();
+        self.access.check_address(ip, now)?;
+        if self.throttle.admit(ip, now) { Ok(()) } else { Err(Refusal::Throttled) }
+    }
 }
 
 async fn run(
     shared: Arc<Shared>,
-    arrived: impl Future<Output = Result<Place, Failure>>,
+    arriving: Pin<Box<impl Future<Output = Result<Place, Failure>>>>,
     remote_addr: SocketAddr,
-    token: CancellationToken,
-    number: u64,
+    Ticket { number, evicted }: Ticket,
 ) {
     let arrived = tokio::select! {
-        arrived = arrived => Some(arrived),
-        () = token.cancelled() => None,
+        arrived = arriving => arrived,
+        Ok(refusal) = evicted => Err(Failure::Evicted(refusal)),
+        () = shared.quit.cancelled() => Err(Failure::Evicted(Refusal::Stopping)),
     };
     shared.state().half_open.remove(number);
     match arrived {
-        Some(Ok(place)) => place.stay().await,
-        Some(Err(Failure::Refused(id, refusal))) => shared.refused(id, remote_addr, refusal),
-        Some(Err(Failure::Handshake)) => shared.state().stats.inbound_failed += 1,
-        None if shared.quit.is_cancelled() => shared.state().stats.refused.count(Refusal::Stopping),
-        None => shared.state().stats.refused.count(Refusal::TooManyPending),
+        Ok(place) => place.stay().await,
+        Err(Failure::Refused(id, refusal)) => shared.refused(id, remote_addr, refusal),
+        Err(Failure::Handshake) => shared.state().stats.inbound_failed += 1,
+        Err(Failure::Evicted(refusal)) => shared.state().stats.refused.count(refusal),
     }
 }
 
 enum Failure {
     Handshake,
     Refused(NodeId, Refusal),
+    /// Before it was known who it is, or while that did not matter.
+    Evicted(Refusal),
 }
 
 async fn arrive<Io>(
     shared: Arc<Shared>,
     io: Io,
-    local_addr: SocketAddr,
-    remote_addr: SocketAddr,
+    (local_addr, remote_addr): (SocketAddr, SocketAddr),
+    number: u64,
 ) -> Result<Place, Failure>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -95,6 +110,7 @@ where
     };
     let stream =
         accept_with(io, &shared.stock, HANDSHAKE_LIMIT).await.map_err(|error| failed(&error))?;
+    shared.state().half_open.prove(number);
     let id = stream.remote();
     let enode = Enode::new(id, remote_addr);
     let arrival = Arrival { direction: Direction::Inbound, local_addr, remote_addr, enode };

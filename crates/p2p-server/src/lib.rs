@@ -62,17 +62,26 @@
 //! connection has its own. An inbound connection passes these gates, and what is turned away at
 //! each has its counter:
 //!
-//! 1. the address is in the allowed networks ([`NetRestrict`]), else the socket is closed at once;
-//! 2. the handshakes in progress are within their limit, else the oldest gives way;
+//! 1. the address is in the allowed networks ([`NetRestrict`]), not banned ([`Server::ban`]), and has
+//!    not connected a moment ago ([`Inbound`]), else the socket is closed at once;
+//! 2. the handshakes in progress are within their limits, of this address and in all, else the oldest
+//!    gives way, those first who have not proved a key;
 //! 3. the handshake proves a key within 5 s;
-//! 4. that key is not our own, not connected already, and there is room, else it is told the reason
-//!    instead of a Hello;
+//! 4. that key is allowed and not banned, not our own, not connected already, and there is room, else
+//!    it is told the reason instead of a Hello;
 //! 5. the Hello exchange finds a common sub-protocol in time;
 //! 6. gate 4 once more, since others have come in the meantime. Now it has its place.
 //!
 //! Outbound connections take the same way from gate 3 on. Where two nodes dial each other at the
 //! same moment, the connection dialled by the node with the smaller id stays on both ends; no
 //! sub-protocol sees two connections with one peer at once.
+//!
+//! # Who may be a peer
+//!
+//! The operator's rules, [`Access`], stand above all privileges: the networks to talk to, a list of the
+//! only nodes that may be peers, and bans of nodes and networks, for a time or for ever. All of them
+//! change at run time and hold at once: a peer that they exclude is gone within a second, is neither
+//! dialled nor accepted from then on, and [`Server::next_action`] says why, and until when.
 //!
 //! # Sub-protocols that come and go
 //!
@@ -93,8 +102,10 @@
 //! # What a hostile peer can do
 //!
 //! Open sockets: they cost a task and a file descriptor each until the handshake is done, at most
-//! [`Limits::max_pending`] of them. Fill the memory of its connection up to its share of
-//! [`Settings::memory`], and more while others leave it; then it waits or goes. Take a place under an identity made up for the purpose: at most
+//! [`Limits::max_pending`] of them, half from one address, and they push out each other rather than
+//! those who prove a key; from outside, one address connects once in 30 s ([`Inbound`]). Fill the
+//! memory of its connection up to its share of [`Settings::memory`], and more while others leave it;
+//! then it waits or goes. Take a place under an identity made up for the purpose: at most
 //! [`Limits::max_peers`], fewer where the node finds peers itself; static and trusted peers always
 //! get in. Choose its client name and capabilities, which are shown as they are. It cannot hold up
 //! a stop, the dialling, or another connection.
@@ -102,8 +113,8 @@
 //! # What is not here
 //!
 //! What happens on one connection is [`p2p_mux`]'s, how nodes find each other `p2p-discovery`'s.
-//! Mapping ports on a gateway ([`Nat`] knows the spellings), and ban lists are not in this
-//! version.
+//! Mapping ports on a gateway is not in this version ([`Nat`] knows the spellings). Bans are kept in
+//! memory: those that shall hold after a restart belong into the configuration ([`Config::ban`]).
 //!
 //! # Features
 //!
@@ -115,6 +126,8 @@
 //! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise, the first two as geth's
 //!   `admin_nodeInfo` and `admin_peers` show them; [`Settings`] can be kept in a file.
 
+mod access;
+mod ban;
 mod candidates;
 mod config;
 mod describe;
@@ -127,17 +140,21 @@ mod discovery;
 mod error;
 mod events;
 mod half_open;
+mod history;
 mod inbound;
 mod info;
+mod ledger;
 mod listen;
 mod messages;
 mod nat;
 mod node_dialer;
 mod outbound;
+mod outlook;
 mod place;
 mod protocols;
 mod proxy;
 mod restrict;
+mod rules;
 #[cfg(feature = "serde")]
 mod serde_text;
 mod server;
@@ -148,11 +165,14 @@ mod socket;
 mod stats;
 #[cfg(feature = "store")]
 mod store;
+mod throttle;
 mod way;
 
 #[doc(no_inline)]
 pub use p2p_mux::{self as mux, identity, rlp, transport};
 
+pub use access::{Access, Barred};
+pub use ban::{Ban, Banned, Bans};
 pub use candidates::Source;
 pub use config::Config;
 pub use dial::{Backoff, Declined, Dialer, Kind, NextAction, Why};
@@ -161,9 +181,11 @@ pub use discovery::DiscoveryConfig;
 pub use error::{DialError, ProtocolError, StartError};
 pub use events::{Event, Events};
 pub use info::{Json, Network, NodeInfo, PeerInfo, Ports};
+pub use ledger::Last;
 pub use messages::{MessageEvent, Messages};
 pub use nat::{Nat, NatError};
 pub use node_dialer::NodeDialer;
+pub use outlook::Outlook;
 #[cfg(feature = "discovery")]
 #[doc(no_inline)]
 pub use p2p_discovery;
@@ -176,3 +198,4 @@ pub use socket::{RECEIVE_BUFFER, prepare};
 pub use stats::{Found, MemoryUse, Refused, Stats};
 #[cfg(feature = "store")]
 pub use store::StoreError;
+pub use throttle::Inbound;

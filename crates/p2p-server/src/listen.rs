@@ -8,7 +8,10 @@ use std::{
 };
 
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpSocket, lookup_host};
+use tokio::{
+    net::{TcpListener, TcpSocket, lookup_host},
+    task::yield_now,
+};
 
 use crate::{error::StartError, inbound, shared::Shared, socket::prepare_or_log, way::NOWHERE};
 
@@ -111,6 +114,8 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
                 // One that has no address of ours is gone already.
                 let local_addr = socket.local_addr().unwrap_or(NOWHERE);
                 inbound::handle_accepted(&shared, socket, local_addr, addr);
+                // It must get to read what it was sent before a crowd behind it pushes it out.
+                yield_now().await;
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

@@ -20,7 +20,7 @@ use crate::{
     dial::{Kind, NextAction},
     error::DialError,
     place::{self, Arrival, Place, Rejected},
-    shared::{Shared, now},
+    shared::{Shared, State, now},
     slots::{Direction, Refusal},
     socket::prepare_or_log,
     way::{self, NOWHERE, Way},
@@ -48,11 +48,16 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 /// Starts the attempts that are due; answers when the next one is.
 fn start_due(shared: &Arc<Shared>) -> Option<Instant> {
     let mut state = shared.state();
-    while let Some(enode) = state.dialer.poll_dial(now()) {
-        state.stats.dials += 1;
+    let now = now();
+    state.access.bans.handle_timeout(now);
+    let State { access, dialer, stats, .. } = &mut *state;
+    let may = |enode: &Enode| access.check_enode(enode, now).is_ok();
+    while let Some(enode) = dialer.poll_dial_if(now, may) {
+        stats.dials += 1;
         shared.tasks.spawn(attempt(Arc::clone(shared), enode));
     }
-    state.dialer.poll_timeout()
+    let due = dialer.poll_timeout_if(may);
+    due.into_iter().chain(access.bans.poll_timeout()).min()
 }
 
 /// An attempt that the plan counts as running. Whatever becomes of its task, the plan hears of its end:
@@ -86,8 +91,10 @@ impl Drop for Attempt {
 async fn attempt(shared: Arc<Shared>, enode: Enode) {
     let id = enode.id;
     let attempt = Attempt { shared: Arc::clone(&shared), id, runs: true };
+    // What it takes to arrive is much, and is given back before the stay.
+    let reaching = Box::pin(reach(&shared, &enode));
     let reached = tokio::select! {
-        reached = reach(&shared, &enode) => reached,
+        reached = reaching => reached,
         () = shared.quit.cancelled() => Err(DialError::Refused(Refusal::Stopping)),
     };
     match reached {

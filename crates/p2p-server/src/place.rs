@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, MutexGuard},
+    time::Duration,
 };
 
 use p2p_mux::{
@@ -14,14 +15,22 @@ use p2p_mux::{
     refuse,
     transport::Stream,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     events::Event,
+    ledger::Ending,
     shared::{Live, Shared, State, now},
     slots::{Admission, Direction, Refusal},
 };
+
+/// How long a peer that must leave has to hear why, and its sub-protocols to return, before they are
+/// dropped: it shall be gone within a second, even if it does not read.
+const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 
 /// Where a connection comes from.
 pub(crate) struct Arrival {
@@ -78,6 +87,7 @@ impl State {
         } else if arrival.direction == Direction::Outbound && self.dialer.get(id).is_none() {
             Err(Refusal::Unwanted)
         } else {
+            self.access.check(id, arrival.remote_addr.ip(), now())?;
             self.slots.check(id, arrival.direction)
         }
     }
@@ -115,8 +125,13 @@ where
             peer.remove(capability);
         }
     }
-    let ended = CancellationToken::new();
-    let live = Live { peer: peer.clone(), enode: arrival.enode, ended: ended.clone() };
+    let (leave, ended) = (CancellationToken::new(), CancellationToken::new());
+    let live = Live {
+        peer: peer.clone(),
+        enode: arrival.enode,
+        leave: leave.clone(),
+        ended: ended.clone(),
+    };
     let replaced = state.live.insert(id, live);
     state.dialer.handle_connected(id, arrival.direction == Direction::Outbound, now());
     drop(state);
@@ -128,7 +143,7 @@ where
     };
     let (shared, number) = (Arc::clone(shared), admission.number);
     let seat = Seat { shared, id, number, peer, ended, closed: None };
-    Place { seat, replaced, added, run: Box::pin(run) }
+    Place { seat, replaced, added, leave, run: Box::pin(run) }
 }
 
 /// A place among the peers, with the connection that has it.
@@ -136,19 +151,21 @@ pub(crate) struct Place {
     seat: Seat,
     replaced: Option<Live>,
     added: Event,
+    leave: CancellationToken,
     run: Pin<Box<dyn Future<Output = Closed> + Send>>,
 }
 
 impl Place {
     /// Runs the connection to its end.
     pub(crate) async fn stay(self) {
-        let Self { mut seat, replaced, added, run } = self;
+        let Self { mut seat, replaced, added, leave, run } = self;
         let shared = Arc::clone(&seat.shared);
         if let Some(replaced) = replaced {
             // No sub-protocol ever sees two connections with the same peer at once.
             replaced.peer.disconnect(Reason::AlreadyConnected);
             tokio::select! {
                 () = replaced.ended.cancelled() => {}
+                () = leave.cancelled() => return,
                 () = shared.kill.cancelled() => return,
             }
         }
@@ -157,9 +174,16 @@ impl Place {
         shared.prepare_handshakes(4);
         seat.closed = Some(tokio::select! {
             closed = run => closed,
+            () = overdue(&leave) => Closed::ByUs(Reason::Requested),
             () = shared.kill.cancelled() => Closed::ByUs(Reason::Quitting),
         });
     }
+}
+
+/// Until a peer that must leave has had its moment.
+async fn overdue(leave: &CancellationToken) {
+    leave.cancelled().await;
+    sleep(LEAVE_LIMIT).await;
 }
 
 /// Gives the place back when it is dropped, whatever the cause.
@@ -198,6 +222,7 @@ impl Drop for Seat {
         if let Some(closed) = self.closed.take() {
             tracing::debug!(id = %self.id, %closed, "peer dropped");
             state.stats.dropped += 1;
+            state.ledger.note(self.id, Ending::Dropped(closed.clone()));
             state.emit(Event::Dropped { id: self.id, closed });
         }
         drop(state);

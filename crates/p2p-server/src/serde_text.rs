@@ -5,7 +5,7 @@ use serde::{
     ser::{Serialize, Serializer},
 };
 
-use crate::{Nat, NetRestrict};
+use crate::{Banned, Nat, NetRestrict};
 
 macro_rules! as_text {
     ($($type:ty),*) => {$(
@@ -23,4 +23,4 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(Nat, NetRestrict);
+as_text!(Banned, Nat, NetRestrict);

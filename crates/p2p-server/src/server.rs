@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use p2p_mux::{
-    MAX_HELLO, Peer, Reason,
+    MAX_HELLO, Peer,
     identity::{Enode, NodeId},
 };
 use tokio::time;
@@ -12,7 +12,7 @@ use tokio_util::sync::DropGuard;
 use crate::{
     config::Config,
     describe,
-    dial::{Kind, NextAction},
+    dial::Kind,
     discovery::Discovery,
     error::StartError,
     events::Events,
@@ -138,18 +138,13 @@ impl Server {
         self.shared.replan();
     }
 
-    /// Forgets a static or boot node and closes the connection with it, if there is one. The peer
-    /// may dial us again. Says whether there was anything to do.
+    /// Forgets a static or boot node and closes the connection with it, if there is one: within a
+    /// second, whether or not it reads why. The peer may dial us again. Says whether there was anything to do.
     pub fn remove_peer(&self, id: &NodeId) -> bool {
         let mut state = self.shared.state();
         state.slots.set_static(*id, false);
         let known = state.dialer.remove(id);
-        let live = state.live.get(id).map(|live| live.peer.clone());
-        drop(state);
-        if let Some(peer) = &live {
-            peer.disconnect(Reason::Requested);
-        }
-        known || live.is_some()
+        known | state.expel(id)
     }
 
     /// Admits the node from now on even when all places are taken. Says whether that is new.
@@ -169,12 +164,6 @@ impl Server {
             live.peer.set_trusted(trusted);
         }
         state.slots.set_trusted(id, trusted)
-    }
-
-    /// What the dialler will do about a static or boot node, and when; `None` for any other node.
-    #[must_use]
-    pub fn next_action(&self, id: &NodeId) -> Option<NextAction> {
-        self.shared.state().dialer.next_action(id)
     }
 
     /// What the node says about itself.

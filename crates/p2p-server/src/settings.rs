@@ -3,17 +3,20 @@
 
 use std::time::Duration;
 
-use p2p_mux::identity::Enode;
+use p2p_mux::identity::{Enode, NodeId};
 
 #[cfg(feature = "discovery")]
 use crate::discovery::DiscoveryConfig;
 use crate::{
+    access::Access,
+    ban::{Banned, Bans},
     dial::{AGAIN, Backoff},
     nat::Nat,
     proxy::Proxy,
     restrict::NetRestrict,
     slots::Limits,
     socket::RECEIVE_BUFFER,
+    throttle::Inbound,
 };
 
 /// The settings of a server. The defaults are those of go-ethereum where it has them: a node with
@@ -46,8 +49,14 @@ pub struct Settings {
     /// unless [`Dialling::discover`] is on.
     #[cfg(feature = "discovery")]
     pub discovery: Option<DiscoveryConfig>,
+    /// What those may do who dial us.
+    pub inbound: Inbound,
     /// The only networks to talk to. Default: no restriction.
     pub net_restrict: Option<NetRestrict>,
+    /// The only nodes that may be peers, static and trusted ones included. Default: all.
+    pub allow: Option<Vec<NodeId>>,
+    /// Who may never be a peer, static and trusted nodes included. Default: nobody.
+    pub bans: Vec<Banned>,
     /// Where the external address comes from. Default: [`Nat::None`].
     pub nat: Nat,
     /// The settings of each connection.
@@ -165,7 +174,10 @@ impl Default for Settings {
             dialling: Dialling::default(),
             #[cfg(feature = "discovery")]
             discovery: None,
+            inbound: Inbound::default(),
             net_restrict: None,
+            allow: None,
+            bans: Vec::new(),
             nat: Nat::None,
             connection: p2p_mux::Config::default(),
             memory: DEFAULT_MEMORY,
@@ -176,6 +188,14 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The rules at the start.
+    pub(crate) fn access(&self) -> Access {
+        let mut bans = Bans::new();
+        self.bans.iter().for_each(|banned| bans.ban(*banned, None));
+        let nodes = self.allow.as_ref().map(|ids| ids.iter().copied().collect());
+        Access { networks: self.net_restrict.clone(), nodes, bans }
+    }
+
     /// Whether the node looks for peers by itself.
     pub(crate) fn finds_peers(&self) -> bool {
         let knows_where = !self.nodes.boot.is_empty() || self.discovers();
@@ -228,7 +248,10 @@ mod tests {
             "nodes": { "statics": [url] },
             "limits": { "max_peers": 7 },
             "dialling": { "proxy": "socks5://a:b@[::1]:9", "timeout": "2s", "backoff": { "cap": "1m 30s" } },
+            "inbound": { "throttle": "1m", "max_pending_per_ip": 5 },
             "net_restrict": "10.0.0.0/8,fd00::/8",
+            "allow": [id],
+            "bans": [id, "10.9.0.0/16"],
             "nat": "extip:203.0.113.7",
             "connection": { "stall_limit": "250ms" },
         }))
@@ -236,6 +259,8 @@ mod tests {
         assert_eq!(read.nodes.statics[0].to_string(), url);
         assert_eq!((read.limits.max_peers, read.limits.dial_ratio), (7, 3));
         assert_eq!(read.dialling.timeout, Duration::from_secs(2));
+        assert_eq!(read.inbound.throttle, Some(Duration::from_secs(60)));
+        assert_eq!((read.allow.as_deref(), read.bans[0]), (Some(&[id][..]), Banned::Node(id)));
         assert_eq!(read.dialling.backoff.cap, Duration::from_secs(90));
         assert_eq!(read.connection.stall_limit, Duration::from_millis(250));
         assert_eq!(read.nat.to_string(), "extip:203.0.113.7");

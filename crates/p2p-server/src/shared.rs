@@ -16,17 +16,19 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    access::{Access, Barred},
     config::Config,
     dial::{Dialer, Kind},
     error::DialError,
     events::Event,
     half_open::HalfOpen,
+    ledger::{Ending, Ledger},
     messages::MessageEvent,
     node_dialer::NodeDialer,
-    restrict::NetRestrict,
     settings::Dialling,
     slots::{Refusal, Slots},
     stats::Stats,
+    throttle::Throttle,
 };
 
 /// The clock of the runtime, which a test can stop.
@@ -46,7 +48,6 @@ pub(crate) struct Shared {
     pub(crate) event_buffer: usize,
     pub(crate) dialling: Dialling,
     pub(crate) node_dialer: Option<NodeDialer>,
-    pub(crate) net_restrict: Option<NetRestrict>,
     #[cfg(feature = "discovery")]
     pub(crate) discovery: std::sync::OnceLock<crate::discovery::Running>,
     /// Wakes the dialling task after a change of its plan.
@@ -67,8 +68,11 @@ pub(crate) struct State {
     pub(crate) local: Local,
     pub(crate) dialer: Dialer,
     pub(crate) slots: Slots,
+    pub(crate) access: Access,
+    pub(crate) throttle: Throttle,
     pub(crate) half_open: HalfOpen,
     pub(crate) live: HashMap<NodeId, Live>,
+    pub(crate) ledger: Ledger,
     pub(crate) stats: Stats,
     /// What the connections counted that have ended.
     pub(crate) past: p2p_mux::Stats,
@@ -84,6 +88,8 @@ pub(crate) struct State {
 pub(crate) struct Live {
     pub(crate) peer: Peer,
     pub(crate) enode: Enode,
+    /// Cancelled when the peer must leave: it has a moment to be told why.
+    pub(crate) leave: CancellationToken,
     /// Cancelled when the connection and its sub-protocols have ended.
     pub(crate) ended: CancellationToken,
 }
@@ -104,7 +110,6 @@ impl Shared {
             event_buffer: settings.events.buffer.max(1),
             dialling: settings.dialling,
             node_dialer: config.node_dialer,
-            net_restrict: settings.net_restrict,
             #[cfg(feature = "discovery")]
             discovery: std::sync::OnceLock::new(),
             replan: Notify::new(),
@@ -132,17 +137,14 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    /// Whether the operator allows this address.
-    pub(crate) fn allows(&self, addr: SocketAddr) -> bool {
-        self.net_restrict.as_ref().is_none_or(|networks| networks.allows(addr.ip()))
-    }
-
     /// Whether a stream to this host may be opened. A name has passed this node unresolved then, and
     /// nobody knows where it leads.
-    pub(crate) fn allows_host(&self, host: &Host) -> bool {
+    pub(crate) fn check_host(&self, host: &Host) -> Result<(), Barred> {
+        let access = &self.state().access;
         match host {
-            Host::Ip(ip) => self.allows(SocketAddr::new(*ip, 0)),
-            Host::Name(_) => self.net_restrict.is_none(),
+            Host::Ip(ip) => access.check_address(*ip, now()),
+            Host::Name(_) if access.networks.is_none() => Ok(()),
+            Host::Name(_) => Err(Barred { why: Refusal::Restricted, until: None }),
         }
     }
 
@@ -156,7 +158,9 @@ impl Shared {
         }
         let kind = state.dialer.get(&id).map(|(_, kind)| kind);
         state.dialer.handle_failed(&id, now(), rand::random());
-        state.emit(Event::DialFailed { id, kind, cause: Arc::new(cause) });
+        let cause = Arc::new(cause);
+        state.ledger.note(id, Ending::DialFailed(Arc::clone(&cause)));
+        state.emit(Event::DialFailed { id, kind, cause });
         drop(state);
         self.replan();
     }
@@ -196,8 +200,14 @@ impl State {
             local: Local { client, protocols, port, id },
             dialer,
             slots,
-            half_open: HalfOpen::new(settings.limits.max_pending),
+            access: settings.access(),
+            throttle: Throttle::new(&settings.inbound),
+            half_open: HalfOpen::new(
+                settings.limits.max_pending,
+                settings.inbound.max_pending_per_ip,
+            ),
             live: HashMap::new(),
+            ledger: Ledger::default(),
             stats: Stats::default(),
             past: p2p_mux::Stats::default(),
             record: None,

@@ -25,6 +25,8 @@ pub struct Stats {
     pub added: u64,
     /// Peers dropped, by either end or the network.
     pub dropped: u64,
+    /// Of these, those that the operator removed, or a rule that was changed.
+    pub expelled: u64,
     /// Nodes that were found, and what became of them.
     pub found: Found,
     /// Connections that were refused, by reason.
@@ -49,6 +51,10 @@ pub struct Found {
     pub no_port: u64,
     /// Passed over: outside the networks that the operator allows.
     pub restricted: u64,
+    /// Passed over: banned.
+    pub banned: u64,
+    /// Passed over: not on the list of allowed nodes.
+    pub not_allowed: u64,
 }
 
 /// What the connections hold together, and how often that was too much; see
@@ -79,8 +85,16 @@ impl From<MemoryStats> for MemoryUse {
 pub struct Refused {
     /// [`Refusal::Restricted`].
     pub restricted: u64,
+    /// [`Refusal::Banned`].
+    pub banned: u64,
+    /// [`Refusal::NotAllowed`].
+    pub not_allowed: u64,
+    /// [`Refusal::Throttled`].
+    pub throttled: u64,
     /// [`Refusal::TooManyPending`].
     pub too_many_pending: u64,
+    /// [`Refusal::TooManyPendingPerIp`].
+    pub too_many_pending_per_ip: u64,
     /// [`Refusal::SelfConnect`].
     pub self_connect: u64,
     /// [`Refusal::AlreadyConnected`].
@@ -101,7 +115,11 @@ impl Refused {
     pub(crate) fn count(&mut self, refusal: Refusal) {
         *match refusal {
             Refusal::Restricted => &mut self.restricted,
+            Refusal::Banned => &mut self.banned,
+            Refusal::NotAllowed => &mut self.not_allowed,
+            Refusal::Throttled => &mut self.throttled,
             Refusal::TooManyPending => &mut self.too_many_pending,
+            Refusal::TooManyPendingPerIp => &mut self.too_many_pending_per_ip,
             Refusal::SelfConnect => &mut self.self_connect,
             Refusal::AlreadyConnected => &mut self.already_connected,
             Refusal::TooManyPeers => &mut self.too_many_peers,
@@ -116,7 +134,11 @@ impl Refused {
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.restricted
+            + self.banned
+            + self.not_allowed
+            + self.throttled
             + self.too_many_pending
+            + self.too_many_pending_per_ip
             + self.self_connect
             + self.already_connected
             + self.too_many_peers

@@ -12,7 +12,7 @@ use tokio::{
     time,
 };
 
-use crate::{error::DialError, node_dialer::Io, shared::Shared, slots::Refusal};
+use crate::{error::DialError, node_dialer::Io, shared::Shared};
 
 /// So many addresses of one node are tried in an attempt, each for its share of the time.
 const MAX_PLACES: usize = 8;
@@ -30,8 +30,8 @@ pub(crate) enum Way {
 
 /// Opens a stream to one of the [places] of a node.
 pub(crate) async fn open(shared: &Shared, place: Enode, limit: Duration) -> Result<Way, DialError> {
-    if !shared.allows_host(&place.host) {
-        return Err(DialError::Refused(Refusal::Restricted));
+    if let Err(barred) = shared.check_host(&place.host) {
+        return Err(DialError::Refused(barred.why));
     }
     time::timeout(limit, open_one(shared, place)).await.map_err(|_| DialError::Timeout)?
 }

@@ -150,6 +150,7 @@ fn server(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) {
         dials_failed,
         added,
         dropped,
+        expelled,
         found,
         refused,
         memory,
@@ -163,14 +164,16 @@ fn server(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) {
         (counter("p2p_dials_failed_total", "Attempts without a connection"), dials_failed),
         (counter("p2p_peers_added_total", "Peers added"), added),
         (counter("p2p_peers_dropped_total", "Peers dropped"), dropped),
+        (counter("p2p_peers_expelled_total", "Peers dropped by the operator's rules"), expelled),
     ] {
         out.value(&family, value as f64);
     }
     fields!(out, "p2p_found_total", "Nodes that a source named", [], "event", found => Found {
-        seen, taken, known, recent, no_port, restricted,
+        seen, taken, known, recent, no_port, restricted, banned, not_allowed,
     });
     fields!(out, "p2p_refused_total", "Connections refused", [], "reason", refused => Refused {
-        restricted, too_many_pending, self_connect, already_connected, too_many_peers,
+        restricted, banned, not_allowed, throttled, too_many_pending, too_many_pending_per_ip,
+        self_connect, already_connected, too_many_peers,
         too_many_inbound, too_many_dialled, unwanted, stopping,
     });
     let MemoryUse { limit, used, shortages, cut } = memory;

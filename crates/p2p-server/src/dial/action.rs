@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crate::access::Barred;
+
 /// Why a node is dialled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -67,4 +69,6 @@ pub enum NextAction {
     Idle,
     /// Nothing: this node does not dial.
     Never,
+    /// Nothing: the operator keeps it out, and the connection with it ends if there is one.
+    Barred(Barred),
 }

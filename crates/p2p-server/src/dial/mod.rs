@@ -17,7 +17,6 @@
 
 mod action;
 mod backoff;
-mod history;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -33,7 +32,8 @@ use p2p_mux::identity::{Enode, NodeId};
 
 pub use action::{Declined, Kind, NextAction, Why};
 pub use backoff::Backoff;
-use history::History;
+
+use crate::history::History;
 
 #[derive(Debug)]
 struct Candidate {
@@ -54,7 +54,7 @@ pub struct Dialer {
     candidates: HashMap<NodeId, Candidate>,
     dialling: HashMap<NodeId, Instant>,
     connected: HashMap<NodeId, Instant>,
-    tried: History,
+    tried: History<NodeId>,
 }
 
 /// The default of [`Dialer::again`]: go-ethereum's, a little over the 30 s for which it refuses a
@@ -158,7 +158,13 @@ impl Dialer {
     /// The next node to dial now, if any: of the highest [`Kind`] the one that waited longest. It
     /// counts as being dialled from here on.
     pub fn poll_dial(&mut self, now: Instant) -> Option<Enode> {
-        let due = self.open().filter(|(_, candidate)| candidate.due <= now);
+        self.poll_dial_if(now, |_| true)
+    }
+
+    /// As [`Dialer::poll_dial`], of those alone that may be dialled.
+    pub fn poll_dial_if(&mut self, now: Instant, may: impl Fn(&Enode) -> bool) -> Option<Enode> {
+        let due =
+            self.open().filter(|(_, candidate)| candidate.due <= now && may(&candidate.enode));
         let first =
             due.min_by_key(|(id, candidate)| (Reverse(candidate.kind), candidate.due, **id));
         let id = *first?.0;
@@ -169,7 +175,14 @@ impl Dialer {
     /// When [`Dialer::poll_dial`] will have something to say, if nothing else is reported before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.open().map(|(_, candidate)| candidate.due).min()
+        self.poll_timeout_if(|_| true)
+    }
+
+    /// The same for [`Dialer::poll_dial_if`], as long as the same ones may be dialled.
+    #[must_use]
+    pub fn poll_timeout_if(&self, may: impl Fn(&Enode) -> bool) -> Option<Instant> {
+        let open = self.open().filter(|(_, candidate)| may(&candidate.enode));
+        open.map(|(_, candidate)| candidate.due).min()
     }
 
     /// The node is connected now; `dialled` says whether by an attempt of this dialer, which ends
@@ -235,6 +248,11 @@ impl Dialer {
     #[must_use]
     pub fn get(&self, id: &NodeId) -> Option<(&Enode, Kind)> {
         self.candidates.get(id).map(|candidate| (&candidate.enode, candidate.kind))
+    }
+
+    /// The nodes of the plan.
+    pub fn nodes(&self) -> impl Iterator<Item = &Enode> {
+        self.candidates.values().map(|candidate| &candidate.enode)
     }
 
     fn wants(&self, candidate: &Candidate) -> bool {

@@ -61,9 +61,21 @@ pub enum Refusal {
     /// The address is outside the networks that the operator allows.
     #[error("the address is outside the allowed networks")]
     Restricted,
+    /// The operator has banned the node, or its address.
+    #[error("banned")]
+    Banned,
+    /// The operator has listed the nodes that may be peers, and it is not among them.
+    #[error("not on the list of allowed nodes")]
+    NotAllowed,
+    /// The address has connected a moment ago.
+    #[error("the address connects too often")]
+    Throttled,
     /// Too many handshakes in progress: an unfinished one gave way to a newer one.
     #[error("too many handshakes in progress")]
     TooManyPending,
+    /// The same, of one address.
+    #[error("too many handshakes in progress from one address")]
+    TooManyPendingPerIp,
     /// It is this node itself.
     #[error("it is this node itself")]
     SelfConnect,
@@ -95,10 +107,14 @@ impl Refusal {
             Self::SelfConnect => Reason::SelfConnect,
             Self::AlreadyConnected => Reason::AlreadyConnected,
             Self::TooManyPending
+            | Self::TooManyPendingPerIp
+            | Self::Throttled
             | Self::TooManyPeers
             | Self::TooManyInbound
             | Self::TooManyDialled => Reason::TooManyPeers,
-            Self::Restricted | Self::Unwanted => Reason::Requested,
+            Self::Restricted | Self::Banned | Self::NotAllowed | Self::Unwanted => {
+                Reason::Requested
+            }
             Self::Stopping => Reason::Quitting,
         }
     }

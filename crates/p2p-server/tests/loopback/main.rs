@@ -8,6 +8,7 @@ mod admin;
 mod candidates;
 #[cfg(feature = "discovery")]
 mod discovery;
+mod flood;
 mod hostile;
 #[cfg(feature = "dns")]
 mod lists;
@@ -17,6 +18,7 @@ mod peers;
 mod protocols;
 mod proxy;
 mod refusal;
+mod rules;
 mod simultaneous;
 mod start;
 mod stop;

@@ -1,8 +1,8 @@
 //! Who may not stay, that it is told why, and that it is counted.
 
 use p2p_server::{
-    DialError, Event, NetRestrict, Refusal,
-    identity::NodeId,
+    Barred, DialError, Event, NetRestrict, NextAction, Refusal,
+    identity::{Enode, Host, NodeId},
     mux::{GreetError, Reason},
 };
 use tokio::{io::AsyncReadExt, net::TcpStream};
@@ -88,8 +88,12 @@ async fn addresses_outside_the_allowed_networks_are_neither_accepted_nor_dialled
     assert!(matches!(read, Ok(0) | Err(_)));
     assert_eq!((closed.stats().accepted, closed.stats().refused.restricted), (1, 1));
 
-    let mut events = closed.events();
+    // It does not even try, and says so; a name it has to look up first.
     closed.add_peer(open.enode());
+    let barred = NextAction::Barred(Barred { why: Refusal::Restricted, until: None });
+    assert_eq!(closed.next_action(&open.id()), Some(barred));
+    let mut events = closed.events();
+    closed.add_peer(Enode { host: Host::Name("localhost".into()), ..open.enode() });
     until(&mut events, |event| match event {
         Event::DialFailed { cause, .. } => {
             matches!(**cause, DialError::Refused(Refusal::Restricted)).then_some(())

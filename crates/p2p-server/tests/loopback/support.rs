@@ -8,7 +8,11 @@ use p2p_server::{
     mux::{self, Exit, Greeted, Local, Protocol, greet},
     transport::{HANDSHAKE_LIMIT, connect},
 };
-use tokio::{net::TcpStream, sync::mpsc};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpSocket, TcpStream},
+    sync::mpsc,
+};
 
 pub(crate) const PING: u64 = 0;
 pub(crate) const PONG: u64 = 1;
@@ -117,6 +121,22 @@ pub(crate) async fn pair(a: Config, b: Config) -> (Server, Server) {
     (a, b)
 }
 
+/// A socket from that address of loopback. Linux has all of 127.0.0.0/8.
+pub(crate) async fn connect_from(ip: [u8; 4], to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((ip, 0)))?;
+    socket.connect(to).await
+}
+
+/// Until the other end has hung up, however it did that.
+pub(crate) async fn hung_up(socket: &mut TcpStream) {
+    soon(async {
+        let mut rest = [0; 1024];
+        while let Ok(1..) = socket.read(&mut rest).await {}
+    })
+    .await;
+}
+
 /// What a client without a server says in its Hello.
 pub(crate) fn local(key: &SecretKey, protocol: Protocol) -> Local {
     Local { client: "client".into(), protocols: vec![protocol], port: 0, id: key.id() }
@@ -128,6 +148,15 @@ pub(crate) async fn dial(
     enode: &Enode,
 ) -> Result<Greeted<TcpStream>, mux::GreetError> {
     let socket = TcpStream::connect(enode.socket_addr().unwrap()).await.unwrap();
+    greet_over(socket, key, enode).await
+}
+
+/// The same over a socket that is there.
+pub(crate) async fn greet_over(
+    socket: TcpStream,
+    key: &SecretKey,
+    enode: &Enode,
+) -> Result<Greeted<TcpStream>, mux::GreetError> {
     let stream = connect(socket, key, &enode.id, HANDSHAKE_LIMIT).await.unwrap();
     greet(stream, &local(key, quiet()), &mux::Config::default()).await
 }

@@ -1,0 +1,193 @@
+//! Who may be a peer at all: changed while the server runs, it reaches those who are peers, those who
+//! dial, and those who are dialled.
+
+use std::{future::pending, time::Duration};
+
+use p2p_server::{
+    Barred, Config, Event, Events, NextAction, Refusal, Server,
+    identity::NodeId,
+    mux::{self, Closed, GreetError, Protocol, Reason},
+};
+
+use crate::support::{
+    added, addr, config, connect_from, dial, dropped, hung_up, id, key, pair, soon, start, until,
+};
+
+/// Two nodes, each a static node of the other.
+async fn friends() -> (Server, Server, Events) {
+    let (a, b) = pair(config(1), config(2)).await;
+    b.add_peer(a.enode());
+    let events = a.events();
+    (a, b, events)
+}
+
+fn barred(server: &Server, id: NodeId) -> Option<Barred> {
+    match server.next_action(&id) {
+        Some(NextAction::Barred(barred)) => Some(barred),
+        _ => None,
+    }
+}
+
+async fn expelled(events: &mut Events, id: NodeId) {
+    let closed = dropped(events, id).await;
+    assert!(matches!(closed, Closed::ByUs(Reason::Requested)), "{closed:?}");
+}
+
+async fn refused(events: &mut Events, id: NodeId, why: Refusal) {
+    until(events, |event| match event {
+        Event::Refused { id: who, refusal, .. } => (*who == id && *refusal == why).then_some(()),
+        _ => None,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_banned_peer_is_gone_neither_dialled_nor_accepted_and_comes_back_after_the_ban() {
+    let (a, b, mut events) = friends().await;
+    let node = format!("enode://{}", b.id()).parse().unwrap();
+    a.ban(node, None);
+    expelled(&mut events, b.id()).await;
+    let forever = Barred { why: Refusal::Banned, until: None };
+    assert_eq!(barred(&a, b.id()), Some(forever));
+    // The other end dials again and again.
+    for _ in 0..3 {
+        refused(&mut events, b.id(), Refusal::Banned).await;
+    }
+    let stats = a.stats();
+    assert_eq!((stats.dials, stats.added, stats.expelled), (1, 1, 1), "not dialled since");
+    assert!(stats.refused.banned >= 3 && a.peer_count() == 0);
+    assert_eq!(a.bans().iter().map(|ban| ban.banned).collect::<Vec<_>>(), [node]);
+
+    assert!(a.unban(&node) && !a.unban(&node));
+    added(&mut events, b.id()).await;
+    assert_eq!(barred(&a, b.id()), None);
+}
+
+#[tokio::test]
+async fn a_ban_lapses_by_itself() {
+    let (a, b) = pair(config(1), config(2).dial(false)).await;
+    let mut events = a.events();
+    let node = b.id().to_string().parse().unwrap();
+    a.ban(node, Some(Duration::from_millis(200)));
+    let until = barred(&a, b.id()).unwrap().until;
+    assert!(until.is_some());
+    assert_eq!(a.bans()[0].until, until);
+    expelled(&mut events, b.id()).await;
+    // Nobody else could open the connection: the dialler has woken up for it.
+    added(&mut events, b.id()).await;
+    assert_eq!((a.bans().len(), barred(&a, b.id())), (0, None));
+}
+
+#[tokio::test]
+async fn a_banned_network_is_hung_up_on_before_it_says_anything() {
+    let (a, b, mut events) = friends().await;
+    a.ban("127.0.0.0/29".parse().unwrap(), None);
+    expelled(&mut events, b.id()).await;
+    assert_eq!(barred(&a, b.id()).unwrap().why, Refusal::Banned, "it is known where it is");
+    let before = a.stats();
+    hung_up(&mut connect_from([127, 0, 0, 1], addr(&a)).await.unwrap()).await;
+    let after = a.stats();
+    assert!(after.refused.banned > before.refused.banned);
+    assert_eq!((after.inbound_failed, after.dials), (before.inbound_failed, before.dials));
+    assert!(a.unban(&"127.0.0.7/29".parse().unwrap()));
+    added(&mut events, b.id()).await;
+}
+
+#[tokio::test]
+async fn a_list_of_allowed_nodes_reaches_peers_and_strangers() {
+    let (a, b, mut events) = friends().await;
+    let _c = start(config(3).static_node(a.enode())).await;
+    added(&mut events, id(3)).await;
+    assert_eq!((a.allow(id(3)), a.disallow(&id(3)), a.allowed()), (false, false, None));
+    a.set_allowed(Some(vec![id(3), id(4)]));
+    expelled(&mut events, b.id()).await;
+    assert_eq!((a.peer_count(), a.peer(&id(3)).is_some()), (1, true));
+    assert_eq!(barred(&a, b.id()), Some(Barred { why: Refusal::NotAllowed, until: None }));
+    refused(&mut events, b.id(), Refusal::NotAllowed).await;
+    assert!(a.stats().refused.not_allowed > 0);
+
+    assert!(a.allow(b.id()) && !a.allow(b.id()));
+    added(&mut events, b.id()).await;
+    assert!(a.disallow(&id(3)) && !a.disallow(&id(3)));
+    expelled(&mut events, id(3)).await;
+    a.set_allowed(None);
+    added(&mut events, id(3)).await;
+}
+
+#[tokio::test]
+async fn the_networks_to_talk_to_change_while_the_server_runs() {
+    let (a, b, mut events) = friends().await;
+    a.set_net_restrict(Some("10.0.0.0/8".parse().unwrap()));
+    expelled(&mut events, b.id()).await;
+    assert_eq!(barred(&a, b.id()).unwrap().why, Refusal::Restricted);
+    assert_eq!(a.net_restrict().unwrap().to_string(), "10.0.0.0/8");
+    hung_up(&mut connect_from([127, 0, 0, 1], addr(&a)).await.unwrap()).await;
+    a.set_net_restrict(Some("127.0.0.0/8".parse().unwrap()));
+    added(&mut events, b.id()).await;
+}
+
+#[tokio::test]
+async fn the_rules_can_be_there_from_the_start() {
+    let ban = |who: &str| config(1).ban(who.parse().unwrap());
+    let closed: [(Config, Refusal); 3] = [
+        (ban("127.0.0.1"), Refusal::Banned),
+        (ban(&id(9).to_string()), Refusal::Banned),
+        (config(1).allow(id(2)), Refusal::NotAllowed),
+    ];
+    for (config, why) in closed {
+        let a = start(config.static_node(start(self::config(9)).await.enode())).await;
+        assert_eq!(barred(&a, id(9)), Some(Barred { why, until: None }));
+        assert_eq!(a.stats().dials, 0);
+    }
+}
+
+/// A peer that reads nothing and a sub-protocol that heeds nothing, with all the time in the world to
+/// part: what cuts them is that they must be gone within a second.
+#[tokio::test]
+async fn whoever_must_leave_is_gone_even_if_it_does_not_listen() {
+    let deaf = Protocol::new("quiet", 1, 2, |_peer, channel| async move {
+        while channel.send_raw(0, vec![0; 1 << 20]).await.is_ok() {}
+        pending().await
+    });
+    let farewell = Duration::from_secs(3600);
+    let patient = mux::Config { farewell, write_limit: farewell, ..mux::Config::default() };
+    let mut config = config(1).connection(patient);
+    config.protocols = vec![deaf];
+    let a = start(config).await;
+    let mut events = a.events();
+    for banned in [false, true] {
+        let client = dial(&key(9), &a.enode()).await.unwrap();
+        added(&mut events, id(9)).await;
+        match banned {
+            false => assert!(a.remove_peer(&id(9))),
+            true => a.ban(id(9).to_string().parse().unwrap(), None),
+        }
+        expelled(&mut events, id(9)).await;
+        drop(client);
+    }
+    soon(async {
+        while a.peer_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(a.stats().expelled, 2);
+}
+
+#[tokio::test]
+async fn a_banned_node_does_not_get_in_however_often_it_tries() {
+    const TRIES: u64 = 300;
+    let a = start(config(1).ban(id(9).to_string().parse().unwrap())).await;
+    for _ in 0..TRIES {
+        let error = dial(&key(9), &a.enode()).await.err().unwrap();
+        assert!(matches!(error, GreetError::Refused(Reason::Requested)), "{error:?}");
+    }
+    // The last one is counted when it has been told.
+    soon(async {
+        while a.stats().refused.banned < TRIES {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!((a.stats().refused.banned, a.stats().added), (TRIES, 0));
+}
