@@ -5,7 +5,8 @@
 //! given ([`HttpConfig::api`], [`WsConfig::api`]). Field names and their order, hexadecimal forms, which fields are
 //! left out, error codes and error texts are go-ethereum's. Where its JSON-RPC is older than the specification
 //! (batches, ids, unreadable JSON), this follows the specification; the differences are listed in `RPC.md` of this
-//! crate.
+//! crate. Every method is declared once; from that come its registration and the OpenRPC [`document`], which
+//! `rpc_discover` answers. For programs in Rust there are typed calls in [`client`].
 //!
 //! ```
 //! use p2p_server::{Config, Server};
