@@ -25,6 +25,9 @@ use crate::{
 /// | `neon` | plain words | 2 side by side |
 /// | `portable` | plain words | one after the other |
 ///
+/// The two of NEON have run on an emulated processor only: what they compute is tested, how fast they are
+/// nobody has measured.
+///
 /// All give the same digests. A value exists only for a kernel that can run here, so there is nothing
 /// that could go wrong in using one.
 ///

@@ -15,6 +15,7 @@ const PLAIN: &[&[&str]] = &[
     &["--package", "rlp-codec"],
     &["--package", "keccak-lanes", "--no-default-features"],
     &["--package", "whisper-envelope", "--no-default-features"],
+    &["--package", "whisper-pow", "--no-default-features"],
 ];
 
 /// What has libsecp256k1 in it, and so needs a C compiler for the target.
