@@ -5,15 +5,17 @@
 
 use std::{
     future::poll_fn,
+    io,
+    mem::MaybeUninit,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
 use bytes::{Buf, BytesMut};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     task::yield_now,
     time::{Sleep, sleep_until, timeout, timeout_at},
 };
@@ -243,12 +245,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             return false;
         }
         let scarce = self.machine.scarce().map(|share| (share / 8).max(READ_MIN));
-        self.input.reserve(scarce.map_or(self.read_size, |most| self.read_size.min(most)));
-        let room = self.input.capacity() - self.input.len();
-        let read = match pin!(self.io.read_buf(&mut self.input)).poll(cx) {
-            Poll::Pending => return false,
-            Poll::Ready(read) => read,
+        let most = scarce.map_or(self.read_size, |most| self.read_size.min(most));
+        let quiet = self.input.is_empty() && most == READ_MIN;
+        let (read, room) = if quiet {
+            (self.poll_read_little(cx), READ_MIN)
+        } else {
+            self.input.reserve(most);
+            let room = self.input.capacity() - self.input.len();
+            (pin!(self.io.read_buf(&mut self.input)).poll(cx), room)
         };
+        let Poll::Ready(read) = read else { return false };
         match read {
             Ok(0) => self.machine.handle_lost(Lost::Eof),
             Ok(length) if length == room => self.read_size = (self.read_size * 2).min(READ_MAX),
@@ -256,6 +262,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             Err(error) => self.machine.handle_lost(Lost::Io(error.kind())),
         }
         true
+    }
+
+    /// Reads through the stack, so that a connection on which nothing comes keeps no buffer for it.
+    fn poll_read_little(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut little = [MaybeUninit::uninit(); READ_MIN];
+        let mut little = ReadBuf::uninit(&mut little);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut little))?;
+        self.input.extend_from_slice(little.filled());
+        Poll::Ready(Ok(little.filled().len()))
     }
 
     fn poll_exits(&mut self, cx: &mut Context<'_>) -> bool {
@@ -323,7 +338,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// Tells the peer and the sub-protocols that it is over, within [`Config::farewell`].
-    async fn part(mut self, closed: &Closed) {
+    async fn part(&mut self, closed: &Closed) {
         let deadline = now() + self.config.farewell;
         self.ports.close_all();
         if let Closed::Overdrawn { .. } = closed {
