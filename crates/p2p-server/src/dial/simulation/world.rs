@@ -192,7 +192,8 @@ impl World {
                 self.end(number);
             }
             4 => {
-                peer.at += 1;
+                // An attempt under way goes to where it was; from here on it can be reached again.
+                (peer.at, peer.open_since) = (peer.at + 1, None);
                 let at = peer.at;
                 self.end(number);
                 let wait = self.span(60_000);
