@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use p2p_mux::identity::NodeId;
+use p2p_mux::identity::{Enode, NodeId};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 use super::peer::{Answer, Connection, Peer};
@@ -48,7 +48,7 @@ enum Event {
     Closed { peer: usize, number: u64 },
     /// The operator, or discovery, learns where a peer is.
     Learn { peer: usize, at: u16 },
-    /// Discovery names a node.
+    /// Discovery names some nodes.
     Offer,
     /// The node itself begins anew.
     Restart,
@@ -62,6 +62,7 @@ pub(super) struct World {
     events: BTreeMap<(u64, u64), Event>,
     last: u64,
     backoff: Backoff,
+    longest_waits: bool,
     most: usize,
     /// How often the node has begun.
     life: u32,
@@ -84,6 +85,7 @@ impl World {
         let count = rng.random_range(1..=5u8);
         let peers: Vec<_> = (1..=count).map(|n| Peer::new(n, rng.random())).collect();
         let most = peers.len() * 2 + rng.random_range(0..3);
+        let longest_waits = rng.random();
         let (start, id) = (Instant::now(), NodeId([if rng.random() { 0 } else { 255 }; 64]));
         let mut world = Self {
             rng,
@@ -92,6 +94,7 @@ impl World {
             events: BTreeMap::new(),
             last: 0,
             backoff,
+            longest_waits,
             most,
             life: 0,
             dialer: Dialer::new(backoff, most),
@@ -136,7 +139,7 @@ impl World {
             Event::Fate(peer) => self.fate(peer),
             Event::Answer { peer, port, began, life } => self.answer(peer, port, began, life),
             Event::Failed { peer, life } if life == self.life => {
-                let (id, jitter) = (self.peers[peer].id, self.rng.random());
+                let (id, jitter) = (self.peers[peer].id, self.jitter());
                 self.dialer.handle_failed(&id, self.time(), jitter);
             }
             Event::Found { id, connects, life } if life == self.life => self.meet(id, connects),
@@ -257,7 +260,7 @@ impl World {
 
     fn lose(&mut self, id: NodeId, number: u64) {
         if self.slots.release(&id, number) {
-            let jitter = self.rng.random();
+            let jitter = self.jitter();
             self.dialer.handle_disconnected(&id, self.time(), jitter);
         }
     }
@@ -278,15 +281,17 @@ impl World {
         }
     }
 
-    /// Discovery names nodes without end; most of them do not answer.
+    /// Discovery names nodes, at times more than there are attempts; most of them do not answer.
     fn offer(&mut self) {
-        let wait = self.span(8_000);
+        let wait = self.span(20_000);
         self.after(wait, Event::Offer);
-        let mut id = [self.rng.random_range(100..200); 64];
-        id[1] = self.rng.random();
-        let there = ([10, 0, 0, 1], 30_303).into();
-        // Declined where it is known.
-        let _ = self.dialer.offer(p2p_mux::identity::Enode::new(NodeId(id), there), self.time());
+        for _ in 0..self.rng.random_range(0..=self.most) {
+            let mut id = [self.rng.random_range(100..200); 64];
+            id[1] = self.rng.random();
+            let enode = Enode::new(NodeId(id), ([10, 0, 0, 1], 30_303).into());
+            // Declined where it is known.
+            let _ = self.dialer.offer(enode, self.time());
+        }
     }
 
     fn meet(&mut self, id: NodeId, connects: bool) {
@@ -297,7 +302,7 @@ impl World {
             let wait = self.span(60_000);
             self.after(wait, Event::Left { id, number, life });
         } else {
-            let jitter = self.rng.random();
+            let jitter = self.jitter();
             self.dialer.handle_failed(&id, self.time(), jitter);
         }
     }
@@ -332,7 +337,8 @@ impl World {
                 Some(peer) => self.attempt(peer),
                 None => {
                     let (connects, life) = (self.rng.random_bool(0.2), self.life);
-                    let wait = if connects { 200 } else { self.rng.random_range(1..=TIMEOUT) };
+                    let silent = !connects && self.rng.random_bool(0.7);
+                    let wait = if silent { TIMEOUT } else { 200 };
                     self.after(wait, Event::Found { id: enode.id, connects, life });
                 }
             }
@@ -386,6 +392,11 @@ impl World {
             self.seen.waits += u64::from(next > since);
         }
         Ok(())
+    }
+
+    /// In half of the worlds every wait is as long as it can be.
+    fn jitter(&mut self) -> f64 {
+        if self.longest_waits { 1.0 } else { self.rng.random() }
     }
 
     /// A time of chance, that long in the mean.
