@@ -31,7 +31,7 @@
 //! | [`Search`] | one message that ends with a nonce, many nonces side by side |
 //!
 //! On a processor with AVX-512, one state runs at about 1.4 times the speed of the best scalar code, and
-//! a search at about ten times.
+//! a search at eight to ten times, which is as fast as its vector units can work.
 //!
 //! # What is not here
 //!
