@@ -266,6 +266,16 @@ impl Discv4 {
         self.ask(|done| Ask::Update(Box::new(change), done)).await?
     }
 
+    /// Whether the own record follows what the majority of peers sees as our IPv4 address: see
+    /// [`Discovery::follow_ipv4`].
+    ///
+    /// # Errors
+    ///
+    /// [`AskError::Stopped`].
+    pub async fn follow_ipv4(&self, follow: bool) -> Result<(), AskError> {
+        self.ask(|done| Ask::FollowIpv4(follow, done)).await?
+    }
+
     /// Subscribes to what happens from now on: nodes found and lost, the own address and record,
     /// clock drift. Who falls behind by 1024 events misses the oldest and is told so.
     #[must_use]

@@ -22,6 +22,8 @@ pub(crate) struct Local {
     outside: Outside,
     /// What the majority of peers said last: IPv4 and IPv6.
     seen: [Option<SocketAddr>; 2],
+    /// Whether somebody else knows our IPv4 address better than peers do.
+    ipv4_is_known: bool,
 }
 
 impl Local {
@@ -32,7 +34,8 @@ impl Local {
     ) -> Result<Self, RecordError> {
         let content = with_network(record.content(), config.network);
         let record = record.update(&key, &content)?;
-        Ok(Self { id: key.id(), key, record, outside: Outside::default(), seen: [None; 2] })
+        let (id, outside) = (key.id(), Outside::default());
+        Ok(Self { id, key, record, outside, seen: [None; 2], ipv4_is_known: false })
     }
 
     pub(crate) const fn id(&self) -> NodeId {
@@ -87,12 +90,24 @@ impl Local {
         let Some(seen) = seen.filter(|seen| *before != Some(*seen)) else { return Vec::new() };
         *before = Some(seen);
         let mut events = vec![Event::SeenAt(seen)];
-        if config.follow_peers {
-            let changed = self.update(config.network, |content| at(content, seen));
-            // A record that has no room for an address says the same as before.
-            events.extend(changed.ok().flatten().map(Event::RecordChanged));
-        }
+        events.extend(self.follow(config, seen).map(Event::RecordChanged));
         events
+    }
+
+    /// Whether the record follows peers in what they say of our IPv4 address; if it does again, what
+    /// they said last holds at once. Returns the new record if it is one.
+    pub(crate) fn follow_ipv4(&mut self, config: &Config, follow: bool) -> Option<Record> {
+        self.ipv4_is_known = !follow;
+        self.seen[0].and_then(|seen| self.follow(config, seen))
+    }
+
+    /// Puts into the record what peers see, unless something else counts more.
+    fn follow(&mut self, config: &Config, seen: SocketAddr) -> Option<Record> {
+        if !config.follow_peers || (seen.is_ipv4() && self.ipv4_is_known) {
+            return None;
+        }
+        // A record that has no room for an address says the same as before.
+        self.update(config.network, |content| at(content, seen)).ok().flatten()
     }
 }
 
@@ -171,6 +186,21 @@ mod tests {
         let seen = "1.2.3.4:40404".parse().unwrap();
         assert_eq!(hear(&mut local, &config, 3, "1.2.3.4:40404"), [Event::SeenAt(seen)]);
         assert_eq!(local.record().sequence(), 5);
+    }
+
+    #[test]
+    fn what_is_known_of_ipv4_counts_more_than_peers_as_long_as_it_is_known() {
+        let config = Config::new();
+        let mut local = local(&config);
+        assert_eq!(local.follow_ipv4(&config, false), None);
+        let events = hear(&mut local, &config, 3, "1.2.3.4:40404");
+        assert_eq!(events, [Event::SeenAt("1.2.3.4:40404".parse().unwrap())]);
+        assert_eq!(local.record().ip(), Some([10, 0, 0, 7].into()));
+        hear(&mut local, &config, 3, "[2606:4700::7]:50505");
+        assert_eq!(local.record().udp6(), Some(50505), "IPv6 is another matter");
+        let record = local.follow_ipv4(&config, true).expect("a new record");
+        assert_eq!((record.ip(), record.udp()), (Some([1, 2, 3, 4].into()), Some(40404)));
+        assert_eq!(local.follow_ipv4(&config, true), None, "nothing new");
     }
 
     #[test]

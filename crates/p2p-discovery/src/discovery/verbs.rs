@@ -107,6 +107,17 @@ impl Discovery {
         Ok(())
     }
 
+    /// Whether the own record follows what the majority of peers sees as our IPv4 address, as long as
+    /// [`Config::follow_peers`](crate::Config::follow_peers) is on. Switch it off while somebody
+    /// knows better, such as a gateway, and put what it says into the record
+    /// ([`update_record`](Self::update_record)). Switched on again, what peers said last is put there
+    /// at once. On at the start.
+    pub fn follow_ipv4(&mut self, follow: bool) {
+        if let Some(record) = self.local.follow_ipv4(&self.config, follow) {
+            self.out.tell(Event::RecordChanged(record));
+        }
+    }
+
     fn want(&mut self, at: Moment, node: Node, errand: Errand) -> Result<(), Busy> {
         let has_begun = self.begin(at, node, errand);
         if has_begun { Ok(()) } else { Err(Busy) }

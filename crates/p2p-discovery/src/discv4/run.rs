@@ -36,6 +36,7 @@ pub(super) enum Ask {
     /// `None` for a random target.
     Lookup(Option<NodeId>, Done<Outcome>),
     Update(Change, Done<()>),
+    FollowIpv4(bool, Done<()>),
     Nodes(oneshot::Sender<Vec<Node>>),
 }
 
@@ -160,6 +161,10 @@ impl Driver {
             }
             Ask::Update(change, done) => {
                 tell(done, self.machine.update_record(change).map_err(AskError::Record));
+            }
+            Ask::FollowIpv4(follow, done) => {
+                self.machine.follow_ipv4(follow);
+                tell(done, Ok(()));
             }
             // An error only says that nobody waits any more.
             Ask::Nodes(done) => drop(done.send(self.machine.nodes().cloned().collect())),
