@@ -11,6 +11,7 @@ mod envelope;
 mod fixture;
 mod identity;
 mod mux;
+mod nat;
 mod packet;
 mod rlp;
 mod rlpx;
@@ -22,6 +23,7 @@ pub use discv4::{discv4_machine, discv4_packet};
 pub use envelope::{envelope_v5, envelope_v6, open, payload_v5, payload_v6};
 pub use identity::{ecies_open, enode, enr};
 pub use mux::{connection, hello, reason};
+pub use nat::{natpmp, pcp};
 pub use packet::packet;
 pub use rlp::{rlp_item, rlp_roundtrip, rlp_text};
 pub use rlpx::{ack, auth, frame, snappy};
@@ -49,6 +51,8 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("reason", reason),
     ("connection", connection),
     ("chunk", chunk),
+    ("natpmp", natpmp),
+    ("pcp", pcp),
     ("envelope_v5", envelope_v5),
     ("envelope_v6", envelope_v6),
     ("payload_v5", payload_v5),

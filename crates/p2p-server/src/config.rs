@@ -31,6 +31,9 @@ pub struct Config {
     pub node_dialer: Option<NodeDialer>,
     /// Where found nodes come from, beside discovery. Default: from nowhere.
     pub sources: Vec<Source>,
+    /// How gateways are dealt with.
+    #[cfg(feature = "nat")]
+    pub(crate) terms: crate::nat::Terms,
 }
 
 impl Config {
@@ -43,6 +46,8 @@ impl Config {
             settings: Settings::default(),
             node_dialer: None,
             sources: Vec::new(),
+            #[cfg(feature = "nat")]
+            terms: crate::nat::Terms::default(),
         }
     }
 

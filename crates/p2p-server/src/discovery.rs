@@ -11,6 +11,7 @@ use tokio::{net::UdpSocket, time};
 #[cfg(feature = "store")]
 use crate::store::{self, NodeStore};
 use crate::{
+    bound::Bound,
     config::Config,
     describe::{capabilities, first_sequence},
     error::StartError,
@@ -128,6 +129,9 @@ impl DiscoveryConfig {
 #[derive(Debug)]
 pub(crate) struct Running {
     discv4: Option<Discv4>,
+    /// What the record says where nobody else knows better.
+    #[cfg_attr(not(feature = "nat"), expect(dead_code, reason = "of gateways"))]
+    bound: Bound,
     #[cfg(feature = "store")]
     store: Option<NodeStore>,
 }
@@ -135,6 +139,7 @@ pub(crate) struct Running {
 /// What is ready to start with the server.
 pub(crate) struct Discovery {
     discv4: Option<Discv4>,
+    bound: Bound,
     boot: Vec<Enode>,
     #[cfg(feature = "store")]
     store: Option<NodeStore>,
@@ -179,6 +184,7 @@ impl Discovery {
         };
         Ok(Self {
             discv4,
+            bound: Bound::of(enode, addrs.first().copied()),
             boot: config.settings.nodes.boot.clone(),
             #[cfg(feature = "store")]
             store,
@@ -217,6 +223,7 @@ impl Discovery {
         // Set once, here.
         let _ = shared.discovery.set(Running {
             discv4: self.discv4,
+            bound: self.bound,
             #[cfg(feature = "store")]
             store: self.store,
         });
@@ -357,12 +364,44 @@ impl Shared {
 
     /// The node's URL with what discovery knows: its port, and the address that others see.
     pub(crate) fn seen_as(&self, enode: &Enode) -> Enode {
-        let Some(discv4) = self.discv4() else { return enode.clone() };
+        let Some(discv4) = self.discv4() else { return self.outside(enode) };
         let record = discv4.record();
         record.enode().unwrap_or_else(|| Enode {
             udp: record.udp().or(record.udp6()).unwrap_or_default(),
             ..enode.clone()
         })
+    }
+
+    /// Where discv4 has its socket.
+    #[cfg(feature = "nat")]
+    pub(crate) fn discovery_addr(&self) -> Option<SocketAddr> {
+        self.discv4().map(Discv4::local_addr)
+    }
+
+    /// The record says where a gateway makes the node reachable, and does not follow peers as long as
+    /// that is known.
+    #[cfg(feature = "nat")]
+    pub(crate) async fn tell_external(&self, external: crate::nat::External) {
+        let Some(Running { discv4: Some(discv4), bound, .. }) = self.discovery.get() else {
+            return;
+        };
+        let known = external.ip.is_some();
+        let change = bound.with(external, discv4.local_addr().port());
+        let told = async {
+            if known {
+                discv4.follow_ipv4(false).await?;
+            }
+            discv4.update_record(change).await?;
+            if !known {
+                discv4.follow_ipv4(true).await?;
+            }
+            Ok::<_, p2p_discovery::AskError>(())
+        };
+        if let Err(error) = told.await
+            && !self.quit.is_cancelled()
+        {
+            tracing::warn!(%error, "the record does not say where the gateway lets others in");
+        }
     }
 
     /// The sub-protocols are not what they were: the record says so.

@@ -36,8 +36,8 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    /// This build cannot ask a gateway for a mapping yet. `none` and `extip:IP` work.
-    #[error("--nat {0} is not yet supported by this build; use none or extip:IP")]
+    /// This build cannot ask a gateway: it was made without the feature `nat`.
+    #[error("--nat {0} needs the feature nat, which this build does not have")]
     NatUnsupported(Nat),
     /// The Hello of this node would be longer than anyone accepts
     /// ([`MAX_HELLO`](p2p_mux::MAX_HELLO)): its name is too long, or it has too many sub-protocols.

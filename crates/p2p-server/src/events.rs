@@ -1,4 +1,4 @@
-//! What happens to the peers of a server, for whoever wants to follow it.
+//! What happens to the peers of a server and on its way outside, for whoever wants to follow it.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -8,10 +8,12 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use crate::{
     dial::Kind,
     error::DialError,
+    nat::NatEvent,
     slots::{Direction, Refusal},
 };
 
-/// Something that happened to a peer, in the order in which the server decided it.
+/// Something that happened to a peer, or to the node's own address, in the order in which the server
+/// decided it.
 ///
 /// What is refused before the other end has proved its identity is only counted (see
 /// [`Stats`](crate::Stats)): otherwise anyone who can open sockets could push these events out of
@@ -57,6 +59,8 @@ pub enum Event {
         /// Why not.
         refusal: Refusal,
     },
+    /// Something happened between the node and the gateway that it asks for mappings.
+    Nat(NatEvent),
     /// The subscriber was too slow: so many events were lost for it, the oldest ones. The next are
     /// complete again.
     Missed(u64),

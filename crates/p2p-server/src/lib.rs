@@ -113,8 +113,8 @@
 //! # What is not here
 //!
 //! What happens on one connection is [`p2p_mux`]'s, how nodes find each other `p2p-discovery`'s.
-//! Mapping ports on a gateway is not in this version ([`Nat`] knows the spellings). Bans are kept in
-//! memory: those that shall hold after a restart belong into the configuration ([`Config::ban`]).
+//! Ports are mapped for IPv4 only ([`Nat`]). Bans are kept in memory: those that shall hold after a
+//! restart belong into the configuration ([`Config::ban`]).
 //!
 //! # Features
 //!
@@ -122,12 +122,16 @@
 //!   other source of nodes can be added without it ([`Server::add_candidates`]).
 //! - `discv5`: with it, nodes found by discv5, on a UDP socket of its own.
 //! - `dns`: with it, nodes from signed lists in the DNS.
+//! - `nat`: a gateway is asked to let others through ([`Nat`]), by UPnP, NAT-PMP or PCP. It brings an
+//!   HTTP client with it.
 //! - `store`: with it, the nodes that were met or dialled, on disk, to begin with after a restart.
 //! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise, the first two as geth's
 //!   `admin_nodeInfo` and `admin_peers` show them; [`Settings`] can be kept in a file.
 
 mod access;
 mod ban;
+#[cfg(feature = "discovery")]
+mod bound;
 mod candidates;
 mod config;
 mod describe;
@@ -183,7 +187,9 @@ pub use events::{Event, Events};
 pub use info::{Json, Network, NodeInfo, PeerInfo, Ports};
 pub use ledger::Last;
 pub use messages::{MessageEvent, Messages};
-pub use nat::{Nat, NatError};
+pub use nat::{Mapping, Mechanism, Nat, NatError, NatEvent, NatFailure, NatStats, Transport};
+#[cfg(feature = "nat")]
+pub use nat::{natpmp, pcp};
 pub use node_dialer::NodeDialer;
 pub use outlook::Outlook;
 #[cfg(feature = "discovery")]

@@ -1,12 +1,66 @@
-//! How the node learns the address under which others reach it.
+//! How the node learns the address under which others reach it, and how a gateway is made to let them
+//! through.
 //!
-//! The spellings are those of geth's `--nat`. This build knows what needs no gateway: `none` and
-//! `extip:IP`. The others are understood, so that a configuration can be checked, and refused when
-//! the server starts.
+//! [`Nat`] has the spellings of geth's `--nat`. With the feature `nat`, a machine (`upkeep`) says what
+//! to ask a gateway and when, a task (`run`) asks it, in the way that the gateway speaks (`pmp`, `upnp`),
+//! and tells what comes of it. `natpmp` and `pcp` are the datagrams.
+//!
+//! Not here: IPv6, which needs no mapping, and whose firewalls we do not ask to open (PCP and UPnP can,
+//! with what they call pinholes); the announcements by multicast of gateways that have started anew,
+//! which are noticed when they are asked the next time.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+#[cfg(feature = "nat")]
+mod attempts;
+#[cfg(feature = "nat")]
+mod epoch;
+#[cfg(feature = "nat")]
+mod external;
+#[cfg(feature = "nat")]
+mod find;
+#[cfg(feature = "nat")]
+mod gateway;
+#[cfg(feature = "nat")]
+pub mod natpmp;
+#[cfg(feature = "nat")]
+pub mod pcp;
+#[cfg(feature = "nat")]
+mod pmp;
+mod report;
+#[cfg(feature = "nat")]
+mod route;
+#[cfg(feature = "nat")]
+mod run;
+#[cfg(feature = "nat")]
+mod terms;
+#[cfg(feature = "nat")]
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "nat")]
+mod upkeep;
+#[cfg(feature = "nat")]
+mod upnp;
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    str::FromStr,
+};
+
+#[cfg(feature = "nat")]
+pub(crate) use self::{external::External, run::start, terms::Terms};
+pub use report::{Mapping, Mechanism, NatEvent, NatFailure, NatStats, Transport};
 
 /// Where the external address of the node comes from. Default: [`Nat::None`].
+///
+/// What the operator says counts most, then what a gateway says, then what most peers in discovery
+/// see. All but [`Nat::None`] and [`Nat::ExtIp`] need the feature `nat`. The node then asks a gateway
+/// of the local network to pass on the ports on which it listens for IPv4, TCP and UDP, for 20 minutes
+/// at a time, asks again after half of that, and has the mappings removed when it stops. It starts
+/// without waiting for any of this, and tries again what fails ([`NatEvent`]).
+///
+/// Who answers first is believed, so another machine of the local network can pose as the gateway: it
+/// can make the node tell others a wrong address, and nothing else. Name the gateway (`pmp:IP`) where
+/// that is a danger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Nat {
@@ -15,14 +69,16 @@ pub enum Nat {
     None,
     /// The operator forwards the port and knows the address (`extip:IP`).
     ExtIp(IpAddr),
-    /// Whatever gateway answers first (`any`; geth also says `auto` and `on`). Not yet supported by
-    /// this build.
+    /// Whatever gateway answers first (`any`; geth also says `auto` and `on`): as [`Nat::Upnp`] and
+    /// [`Nat::Pmp`] side by side. One that refuses is spoken to in the other way the next time. A
+    /// machine that has a public address itself needs no mapping, and tells others that address.
     Any,
-    /// An UPnP gateway (`upnp`). Not yet supported by this build.
+    /// An UPnP gateway, searched for by multicast in the local network (`upnp`).
     Upnp,
-    /// A NAT-PMP gateway, found automatically or given (`pmp`, `pmp:IP`). Not yet supported by this
-    /// build.
-    Pmp(Option<IpAddr>),
+    /// A gateway that speaks NAT-PMP or, failing that, PCP (`pmp`, `pmp:IP`). Without an address it is
+    /// the default gateway of the system (on Linux), and side by side with it, as a guess, the first
+    /// address of each private network that this machine is in.
+    Pmp(Option<Ipv4Addr>),
 }
 
 impl Nat {
@@ -35,10 +91,17 @@ impl Nat {
         }
     }
 
-    /// Whether this build can do it.
+    /// Whether a gateway is asked.
     #[must_use]
-    pub const fn is_supported(&self) -> bool {
-        matches!(self, Self::None | Self::ExtIp(_))
+    pub const fn needs_gateway(&self) -> bool {
+        !matches!(self, Self::None | Self::ExtIp(_))
+    }
+}
+
+#[cfg(not(feature = "nat"))]
+impl crate::shared::Shared {
+    pub(crate) fn outside(&self, enode: &p2p_mux::identity::Enode) -> p2p_mux::identity::Enode {
+        enode.clone()
     }
 }
 
@@ -65,8 +128,8 @@ pub enum NatError {
     /// `extip` needs an address.
     #[error("extip needs an address, as in extip:203.0.113.7")]
     MissingIp,
-    /// What stands behind the colon is not an IP address.
-    #[error("not an IP address")]
+    /// What stands behind the colon is not an IP address, or a gateway's not one of IPv4.
+    #[error("not an IP address, or (behind pmp) not one of IPv4")]
     BadIp,
     /// This mechanism takes no address.
     #[error("this NAT mechanism takes no address")]
@@ -88,19 +151,23 @@ impl FromStr for Nat {
             "any" | "auto" | "on" => plain(Self::Any),
             "upnp" => plain(Self::Upnp),
             "extip" | "ip" => ip.map(Self::ExtIp).ok_or(NatError::MissingIp),
-            "pmp" | "natpmp" | "nat-pmp" => Ok(Self::Pmp(ip)),
+            "pmp" | "natpmp" | "nat-pmp" => match ip {
+                Some(IpAddr::V6(_)) => Err(NatError::BadIp),
+                Some(IpAddr::V4(ip)) => Ok(Self::Pmp(Some(ip))),
+                None => Ok(Self::Pmp(None)),
+            },
             _ => Err(NatError::Unknown),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+mod spellings {
     use super::*;
 
     #[test]
     fn reads_and_prints_the_spellings_of_geth() {
-        let v4: IpAddr = "203.0.113.7".parse().unwrap();
+        let v4: Ipv4Addr = "203.0.113.7".parse().unwrap();
         let v6: IpAddr = "2001:db8::1".parse().unwrap();
         for (text, nat) in [
             ("none", Nat::None),
@@ -108,7 +175,7 @@ mod tests {
             ("upnp", Nat::Upnp),
             ("pmp", Nat::Pmp(None)),
             ("pmp:203.0.113.7", Nat::Pmp(Some(v4))),
-            ("extip:203.0.113.7", Nat::ExtIp(v4)),
+            ("extip:203.0.113.7", Nat::ExtIp(v4.into())),
             ("extip:2001:db8::1", Nat::ExtIp(v6)),
         ] {
             assert_eq!(text.parse(), Ok(nat), "{text}");
@@ -116,7 +183,7 @@ mod tests {
         }
         assert_eq!("".parse(), Ok(Nat::None));
         assert_eq!("AUTO".parse(), Ok(Nat::Any));
-        assert_eq!("IP:203.0.113.7".parse(), Ok(Nat::ExtIp(v4)));
+        assert_eq!("IP:203.0.113.7".parse(), Ok(Nat::ExtIp(v4.into())));
     }
 
     #[test]
@@ -124,6 +191,7 @@ mod tests {
         assert_eq!("extip".parse::<Nat>(), Err(NatError::MissingIp));
         assert_eq!("extip:example.org".parse::<Nat>(), Err(NatError::BadIp));
         assert_eq!("upnp:203.0.113.7".parse::<Nat>(), Err(NatError::UnexpectedIp));
+        assert_eq!("pmp:2001:db8::1".parse::<Nat>(), Err(NatError::BadIp));
         assert_eq!("stun".parse::<Nat>(), Err(NatError::Unknown));
     }
 }

@@ -23,8 +23,16 @@ impl Discovery {
 
 impl Shared {
     pub(crate) fn seen_as(&self, enode: &Enode) -> Enode {
-        enode.clone()
+        self.outside(enode)
     }
+
+    #[cfg(feature = "nat")]
+    pub(crate) const fn discovery_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    #[cfg(feature = "nat")]
+    pub(crate) async fn tell_external(&self, _: crate::nat::External) {}
 
     pub(crate) fn tell_capabilities(self: &std::sync::Arc<Self>) {}
 

@@ -45,8 +45,8 @@ impl Server {
     /// its IO and time drivers on.
     ///
     /// # Errors
-    /// An address that is bad or taken, a NAT mechanism this build does not have, a sub-protocol
-    /// registered twice. Nothing is left running then.
+    /// An address that is bad or taken, a gateway to be asked by a build without the feature `nat`, a
+    /// sub-protocol registered twice. Nothing is left running then.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         check(&config)?;
         let (listeners, addrs) = listen::bind_all(&config.settings.listen).await?;
@@ -55,6 +55,8 @@ impl Server {
         let discovery = Discovery::prepare(&config, &enode, &addrs).await?;
         let dials = config.settings.dialling.enabled;
         let sources = config.sources.clone();
+        #[cfg(feature = "nat")]
+        let (nat, terms) = (config.settings.nat, config.terms.clone());
         let shared = Arc::new(Shared::new(config, enode.tcp));
         let protocols = shared.state().local.protocols.clone();
         let watched = protocols.into_iter().map(|protocol| shared.watched(protocol)).collect();
@@ -75,6 +77,8 @@ impl Server {
         for source in sources {
             server.add_candidates(source.open());
         }
+        #[cfg(feature = "nat")]
+        crate::nat::start(&server, nat, &terms);
         tracing::info!(enode = %server.enode(), "server started");
         Ok(server)
     }
@@ -86,8 +90,8 @@ impl Server {
     }
 
     /// The node's URL, to give to others. Its address is the external one where it is known (the
-    /// operator says so, or most peers in discovery), else the first one listened on, else (listening
-    /// on all addresses, or on none) `127.0.0.1`.
+    /// operator says so, or a gateway, or most peers in discovery), else the first one listened on,
+    /// else (listening on all addresses, or on none) `127.0.0.1`.
     #[must_use]
     pub fn enode(&self) -> Enode {
         self.shared.seen_as(&self.enode)
@@ -241,7 +245,7 @@ fn warn_of_leaks(settings: &Settings) {
 /// What can be wrong with a configuration before any socket is opened.
 fn check(config: &Config) -> Result<(), StartError> {
     let nat = config.settings.nat;
-    if !nat.is_supported() {
+    if cfg!(not(feature = "nat")) && nat.needs_gateway() {
         return Err(StartError::NatUnsupported(nat));
     }
     let mut seen = HashSet::new();

@@ -78,6 +78,9 @@ pub(crate) struct State {
     pub(crate) past: p2p_mux::Stats,
     /// The node's own record, once somebody has asked for it.
     pub(crate) record: Option<Record>,
+    /// Where a gateway makes the node reachable.
+    #[cfg(feature = "nat")]
+    pub(crate) external: crate::nat::External,
     /// None once the server has stopped, which ends the subscriptions.
     pub(crate) events: Option<broadcast::Sender<Event>>,
     /// So for the messages, which are not told unless the operator wants it.
@@ -211,6 +214,8 @@ impl State {
             stats: Stats::default(),
             past: p2p_mux::Stats::default(),
             record: None,
+            #[cfg(feature = "nat")]
+            external: crate::nat::External::default(),
             events: Some(broadcast::Sender::new(buffer)),
             messages: settings.events.messages.then(|| broadcast::Sender::new(buffer)),
         }

@@ -4,7 +4,7 @@
 
 use p2p_mux::MemoryStats;
 
-use crate::slots::Refusal;
+use crate::{nat::NatStats, slots::Refusal};
 
 /// Counters of one server, each since its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +33,8 @@ pub struct Stats {
     pub refused: Refused,
     /// The memory of all connections.
     pub memory: MemoryUse,
+    /// Gateways and mappings.
+    pub nat: NatStats,
 }
 
 /// Nodes that a source named ([`Server::add_candidates`](crate::Server::add_candidates)).

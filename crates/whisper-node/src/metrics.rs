@@ -10,7 +10,7 @@ mod serve;
 
 use p2p_mux::{CodeStats, Drops, Exits, SlotStats};
 use p2p_server::p2p_discovery::{self, SocketStats, v4::Kind};
-use p2p_server::{Found, MemoryUse, Refused, Server};
+use p2p_server::{Found, MemoryUse, NatStats, Refused, Server};
 
 use crate::{
     DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, Info, LimitStats, PostStats,
@@ -154,6 +154,7 @@ fn server(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) {
         found,
         refused,
         memory,
+        nat,
     } = stats;
     out.value(&gauge("p2p_peers", "Connected peers"), peers as f64);
     for (family, value) in [
@@ -175,6 +176,10 @@ fn server(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) {
         restricted, banned, not_allowed, throttled, too_many_pending, too_many_pending_per_ip,
         self_connect, already_connected, too_many_peers,
         too_many_inbound, too_many_dialled, unwanted, stopping,
+    });
+    fields!(out, "p2p_nat_total", "Gateways asked for mappings", [], "event", nat => NatStats {
+        found, mapped, refreshed, lost, removed, left, addresses, reboots, not_found, silent,
+        malformed, refused,
     });
     let MemoryUse { limit, used, shortages, cut } = memory;
     out.value(&gauge("p2p_memory_bytes", "What all connections hold"), used as f64);

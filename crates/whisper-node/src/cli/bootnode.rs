@@ -7,8 +7,7 @@ use std::time::SystemTime;
 use clap::Args;
 use p2p_identity::{Content, Enode, Record};
 use p2p_server::p2p_discovery::{Config, Discv4, Event, NetworkId};
-use p2p_server::{Nat, StartError};
-use whisper_node::NodeError;
+use p2p_server::{Nat, NatError};
 
 use super::failure::{Failure, with_causes};
 use super::input;
@@ -36,8 +35,9 @@ pub(crate) struct Bootnode {
     #[arg(long, value_name = "DIR")]
     datadir: Option<PathBuf>,
 
-    /// How others reach this node from outside: none | extip:IP
-    #[arg(long, value_name = "NAT", default_value = "none")]
+    /// How others reach this node from outside: none | extip:IP. It asks no router: forward its port
+    /// there
+    #[arg(long, value_name = "NAT", default_value = "none", value_parser = without_gateway)]
     nat: Nat,
 
     /// A network of your own: only nodes that name the same number are passed on
@@ -79,9 +79,6 @@ impl Bootnode {
     }
 
     async fn start(&self) -> Result<Discv4, Failure> {
-        if !self.nat.is_supported() {
-            return Err(NodeError::from(StartError::NatUnsupported(self.nat)).into());
-        }
         let datadir = || data_dir(self.datadir.clone());
         let key = match (&self.key.nodekey, &self.key.nodekeyhex) {
             (None, None) => self.key.read(&datadir()?.join("bootkey"))?,
@@ -95,6 +92,15 @@ impl Bootnode {
         let addr = SocketAddr::new(self.addr, self.port);
         Ok(Discv4::start(config, key, &record, addr).await?)
     }
+}
+
+/// Reads what needs no router: there is no server here that could ask one.
+fn without_gateway(text: &str) -> Result<Nat, String> {
+    let nat: Nat = text.parse().map_err(|error: NatError| error.to_string())?;
+    if nat.needs_gateway() {
+        return Err("a boot node asks no router; expected none or extip:IP".to_owned());
+    }
+    Ok(nat)
 }
 
 /// The milliseconds since 1970: higher than in any run before, with nothing to be remembered.

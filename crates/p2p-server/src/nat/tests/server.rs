@@ -1,0 +1,74 @@
+//! A server behind a gateway of a test, and waiting for what it tells.
+
+use std::{future::Future, time::Duration};
+
+use p2p_mux::identity::SecretKey;
+
+use crate::{
+    Backoff, Config, Event, Events, Mapping, NatEvent, NatFailure, Server, nat::terms::Terms,
+};
+
+/// Less time than in the world outside.
+pub(super) fn terms() -> Terms {
+    Terms {
+        min_refresh: Duration::from_millis(20),
+        check_every: Duration::from_millis(50),
+        backoff: Backoff {
+            first: Duration::from_millis(10),
+            cap: Duration::from_millis(100),
+            steady: Duration::ZERO,
+        },
+        first_wait: Duration::from_millis(100),
+        tries: 3,
+        search: Duration::from_secs(2),
+        request: Duration::from_secs(2),
+        // Nobody is there.
+        ssdp: "127.0.0.1:9".parse().unwrap(),
+        pmp_port: 9,
+        routes: "/nowhere".into(),
+        ..Terms::default()
+    }
+}
+
+/// A server on loopback, with events from its start on.
+pub(super) async fn start(nat: &str, terms: Terms, more: impl FnOnce(Config) -> Config) -> Server {
+    let key = SecretKey::random(&mut rand::rng());
+    let config = Config::new(key).listen("127.0.0.1:0").nat(nat.parse().unwrap());
+    let mut config = more(config);
+    config.terms = terms;
+    Server::start(config).await.unwrap()
+}
+
+/// The future's value; a test that waits for what never comes fails instead of hanging.
+pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), what).await.expect("it never happened")
+}
+
+/// The first event about gateways that `pick` takes.
+pub(super) async fn until<T>(events: &mut Events, pick: impl Fn(&NatEvent) -> Option<T>) -> T {
+    soon(async {
+        loop {
+            let event = events.next().await.expect("the server stopped");
+            if let Event::Nat(event) = &event
+                && let Some(picked) = pick(event)
+            {
+                return picked;
+            }
+        }
+    })
+    .await
+}
+
+pub(super) fn mapped(event: &NatEvent) -> Option<Mapping> {
+    match event {
+        NatEvent::Mapped(mapping) => Some(*mapping),
+        _ => None,
+    }
+}
+
+pub(super) fn failed(event: &NatEvent) -> Option<NatFailure> {
+    match event {
+        NatEvent::Failed(failure) => Some(*failure),
+        _ => None,
+    }
+}

@@ -1,0 +1,153 @@
+//! A server behind a gateway of UPnP, and behind one of either kind.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{
+    pmp_gateway::PmpGateway,
+    server::{failed, mapped, soon, start, terms, until},
+    upnp_gateway::{Http, UpnpGateway},
+};
+use crate::{
+    Mechanism, NatEvent, NatFailure,
+    nat::{route, terms::Terms},
+    pcp,
+};
+
+fn behind(gateway: &UpnpGateway) -> Terms {
+    Terms { ssdp: gateway.ssdp, ..terms() }
+}
+
+#[tokio::test]
+async fn a_mapping_is_made_refreshed_and_removed() {
+    let gateway = UpnpGateway::start().await;
+    let terms = Terms { lifetime: Duration::from_secs(2), ..behind(&gateway) };
+    let server = start("upnp", terms, |config| config).await;
+    let mut events = server.events();
+    let listens = server.listen_addr().unwrap();
+    let mapping = until(&mut events, mapped).await;
+    assert_eq!((mapping.external, mapping.by), (listens.port(), Mechanism::Upnp));
+    let enode = server.enode().to_string();
+    assert_eq!(
+        enode.split('@').nth(1).unwrap(),
+        format!("203.0.113.7:{}?discport=0", listens.port())
+    );
+    let state = gateway.until(|state| state.asked >= 2).await;
+    let key = ("TCP".to_owned(), listens.port());
+    assert_eq!(state.mappings.get(&key), Some(&(listens, 2)));
+    gateway.set(|state| state.ip = "203.0.113.8".parse().unwrap());
+    let address = |event: &NatEvent| matches!(event, NatEvent::Address { .. }).then_some(());
+    until(&mut events, address).await;
+    assert!(server.enode().to_string().contains("@203.0.113.8:"));
+    soon(server.stop()).await;
+    assert!(gateway.state.borrow().mappings.is_empty());
+    assert_eq!(server.stats().nat.removed, 1);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_and_a_lifetime_that_is_not_liked_give_way() {
+    let gateway = UpnpGateway::start().await;
+    gateway.set(|state| {
+        state.permanent = true;
+        // All that the system gives out: only what the node picks itself is free.
+        state.taken = (1..1 << 15).chain(32768..=60999).collect::<BTreeSet<u16>>();
+    });
+    let server = start("upnp", behind(&gateway), |config| config).await;
+    let mut events = server.events();
+    let mapping = until(&mut events, mapped).await;
+    assert_eq!(mapping.lifetime, None);
+    assert_ne!(mapping.external, mapping.internal);
+    assert_eq!(server.enode().tcp, mapping.external);
+    let state = gateway.state.borrow().clone();
+    assert_eq!(state.mappings.values().next(), Some(&(server.listen_addr().unwrap(), 0)));
+    soon(server.stop()).await;
+    assert!(gateway.state.borrow().mappings.is_empty(), "which would stay for ever");
+}
+
+#[tokio::test]
+async fn faults_say_why() {
+    let gateway = UpnpGateway::start().await;
+    gateway.set(|state| state.fault = Some(606));
+    let server = start("upnp", behind(&gateway), |config| config).await;
+    let mut events = server.events();
+    for (fault, why) in [
+        (606, NatFailure::NotAuthorized),
+        (718, NatFailure::PortTaken),
+        (501, NatFailure::Refused(501)),
+    ] {
+        gateway.set(|state| state.fault = Some(fault));
+        until(&mut events, |event| failed(event).filter(|failure| *failure == why)).await;
+    }
+    gateway.set(|state| state.fault = None);
+    until(&mut events, mapped).await;
+    soon(server.stop()).await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_describes_itself_with_junk_or_without_end_is_none_until_it_does_not() {
+    let gateway = UpnpGateway::start().await;
+    gateway.set(|state| state.description = Http::Endless);
+    let terms = Terms { search: Duration::from_millis(300), ..behind(&gateway) };
+    let server = start("upnp", terms, |config| config).await;
+    let mut events = server.events();
+    for http in [Http::Endless, Http::Flood, Http::Junk] {
+        gateway.set(|state| state.description = http);
+        assert_eq!(until(&mut events, failed).await, NatFailure::NotFound);
+    }
+    gateway.set(|state| state.description = Http::Sound);
+    until(&mut events, mapped).await;
+    soon(server.stop()).await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_answers_actions_with_junk_or_without_end_does_not_hold_up_anything() {
+    let gateway = UpnpGateway::start().await;
+    let terms = Terms { request: Duration::from_millis(500), ..behind(&gateway) };
+    let server = start("upnp", terms, |config| config).await;
+    let mut events = server.events();
+    until(&mut events, mapped).await;
+    for (http, why) in [
+        (Http::Endless, NatFailure::Silent),
+        (Http::Junk, NatFailure::Malformed),
+        (Http::Flood, NatFailure::Malformed),
+    ] {
+        gateway.set(|state| state.control = http);
+        until(&mut events, |event| failed(event).filter(|failure| *failure == why)).await;
+        gateway.set(|state| state.control = Http::Sound);
+    }
+    gateway.set(|state| state.control = Http::Endless);
+    soon(server.stop()).await;
+    assert_eq!(server.stats().nat.left, 1);
+}
+
+#[tokio::test]
+async fn of_two_gateways_the_one_that_allows_it_is_taken() {
+    let (pmp, upnp) = (PmpGateway::start().await, UpnpGateway::start().await);
+    let table = tempfile::NamedTempFile::new().unwrap();
+    let route = ("0.0.0.0", "127.0.0.1", "0.0.0.0", 100);
+    std::fs::write(table.path(), route::tests::table(&[route])).unwrap();
+    pmp.set(|state| state.refuses = Some(pcp::code::NOT_AUTHORIZED));
+    let routes = table.path().to_owned();
+    let terms = Terms { pmp_port: pmp.port, routes, ..behind(&upnp) };
+    let server = start("any", terms.clone(), |config| config).await;
+    let mut events = server.events();
+    assert_eq!(until(&mut events, mapped).await.by, Mechanism::Upnp);
+    soon(server.stop()).await;
+
+    upnp.set(|state| state.fault = Some(606));
+    pmp.set(|state| state.refuses = None);
+    let server = start("any", terms.clone(), |config| config).await;
+    let mut events = server.events();
+    assert_eq!(until(&mut events, mapped).await.by, Mechanism::NatPmp);
+    soon(server.stop()).await;
+
+    // By the table of routes alone, and with none at all.
+    let server = start("pmp", terms.clone(), |config| config).await;
+    let mut events = server.events();
+    assert_eq!(until(&mut events, mapped).await.by, Mechanism::NatPmp);
+    soon(server.stop()).await;
+    std::fs::write(table.path(), "").unwrap();
+    let server = start("pmp", terms, |config| config).await;
+    let mut events = server.events();
+    assert_eq!(until(&mut events, failed).await, NatFailure::NotFound);
+    soon(server.stop()).await;
+}
