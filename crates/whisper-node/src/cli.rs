@@ -154,6 +154,7 @@ mod tests {
             ["--staticnodes", "enode://12@1.2.3.4:5"],
             ["--netrestrict", "10.0.0.0"],
             ["--nat", "sideways"],
+            ["--nat", "pmp:::1"],
             ["--verbosity", "6"],
         ] {
             assert!(
@@ -161,5 +162,16 @@ mod tests {
                 "{bad:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_node_may_ask_a_router_and_a_boot_node_may_not() {
+        for nat in ["any", "upnp", "pmp", "pmp:127.0.0.1"] {
+            assert!(Cli::try_parse_from(["whisper-node", "--nat", nat]).is_ok(), "{nat}");
+            let boot = Cli::try_parse_from(["whisper-node", "bootnode", "--nat", nat]);
+            assert!(boot.is_err_and(|error| error.to_string().contains("asks no router")), "{nat}");
+        }
+        let boot = ["whisper-node", "bootnode", "--nat", "extip:203.0.113.7"];
+        assert!(Cli::try_parse_from(boot).is_ok());
     }
 }

@@ -142,7 +142,6 @@ fn what_cannot_work_is_said_in_one_line() {
         (&["--nodekey", not_a_key][..], "does not contain a key"),
         (&["--nodekey", "/nonexistent/key"], "no key file /nonexistent/key"),
         (&["--nodekeyhex", &zero], "--nodekeyhex"),
-        (&["--nat", "upnp"], "--nat upnp"),
         (&["--proxy", "socks5://me:hunter2@"], "--proxy: no host"),
         (&["--shh.pow=-1"], "--shh.pow"),
         (&["--shh.pow", "NaN"], "--shh.pow"),

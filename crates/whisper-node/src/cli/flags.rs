@@ -17,7 +17,8 @@ use super::rules::{Assumed, SealFor};
 use super::verbosity::Verbosity;
 
 /// Everything an operator can say on the command line. Names and defaults are go-ethereum's; the
-/// two exceptions are that HTTP and WebSocket are on (loopback only) and that `--nat` is `none`.
+/// two exceptions are that HTTP and WebSocket are on (loopback only) and that `--nat` is `none`:
+/// nothing is sent to a router unless the operator says so.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Flags {
     /// Folder for the node key and everything else that outlives a run [default: ~/.whisper-node]
@@ -123,8 +124,14 @@ pub(crate) struct NetworkFlags {
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) memory: u32,
 
-    /// How peers reach this node from outside: none | extip:IP
-    #[arg(long, value_name = "NAT", default_value = "none")]
+    /// How peers reach this node from outside: none | extip:IP | any | upnp | pmp[:IP]
+    ///
+    /// none: under the address it listens on, or the one that peers see. extip: the ports are
+    /// forwarded, and this is the address. any, upnp, pmp: the node asks the router of the local
+    /// network to forward the ports to it, by UPnP, by NAT-PMP or PCP (IP: the router; without it, the
+    /// default gateway), or by whatever answers first; behind a router at home, say --nat any. The
+    /// ports are given back when the node stops.
+    #[arg(long, value_name = "NAT", default_value = "none", verbatim_doc_comment)]
     pub(crate) nat: Nat,
 
     /// SOCKS5 proxy for all connections to peers, socks5://[user:password@]host:port; it resolves their
