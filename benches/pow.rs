@@ -1,13 +1,20 @@
 //! Proof of work: the search on one core with each kernel, under both rules, next to the crates one would take
 //! instead and to what the processor allows; and what checking an envelope costs.
 
-use std::{hint::black_box, thread, time::Instant};
+use std::{
+    fs,
+    future::Future as _,
+    hint::black_box,
+    task::{Context, Waker},
+    thread,
+    time::{Duration, Instant},
+};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use keccak_lanes::{Keccak256, Kernel, Search, Zeros, calibration::ternary_logic};
 use tiny_keccak::Hasher as _;
 use whisper_envelope::{Envelope, Topic, Unsealed};
-use whisper_pow::{Policy, Rule, Task, search};
+use whisper_pow::{Miner, Policy, Rule, Target, Task, search};
 
 /// Nonces in one iteration; the list of cases knows it too.
 const NONCES: u64 = 4096;
@@ -122,6 +129,34 @@ fn threads(_: &mut Criterion) {
     benches::measured("pow.two_threads_vs_one", benches::percentile(&mut gains, 0.5));
 }
 
+/// How long after the future was dropped the threads of a search are gone.
+fn cancel(_: &mut Criterion) {
+    const ROUNDS: usize = 100;
+    let (miner, unsealed) = (Miner::new(), unsealed(256));
+    let took = |_| {
+        let sealing = miner.seal(&unsealed, Rule::EIP_627, Target::Best, Duration::MAX);
+        let mut sealing = Box::pin(sealing);
+        // No runtime at all: the first poll starts the threads.
+        assert!(sealing.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        thread::sleep(Duration::from_millis(2));
+        let start = Instant::now();
+        drop(sealing);
+        while searching() > 0 {
+            thread::yield_now();
+        }
+        start.elapsed().as_secs_f64() * 1e3
+    };
+    let mut took: Vec<f64> = (0..ROUNDS).map(took).collect();
+    benches::measured("pow.cancel_p99_ms", benches::percentile(&mut took, 0.99));
+}
+
+/// Threads of miners in this process. Where the system does not list them there seem to be none.
+fn searching() -> usize {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let names = threads.map(|thread| fs::read_to_string(thread.path().join("comm")));
+    names.filter(|name| name.as_deref().is_ok_and(|name| name == "whisper-pow\n")).count()
+}
+
 fn verify(criterion: &mut Criterion) {
     let policy = Policy::default();
     let envelopes: Vec<Envelope> = (0..64).map(|nonce| unsealed(256).seal(nonce)).collect();
@@ -137,5 +172,5 @@ fn verify(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, rates, kernels, crates, bound, threads, verify);
+criterion_group!(benches, rates, kernels, crates, bound, threads, cancel, verify);
 criterion_main!(benches);

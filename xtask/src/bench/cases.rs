@@ -176,6 +176,7 @@ pub(super) const CASES: &[Case] = &[
         &["pow/sha3", "pow/keccak_asm", "pow/tiny_keccak"],
     ),
     printed("pow.two_threads_vs_one", "ratio"),
+    printed("pow.cancel_p99_ms", "ms"),
     speed("pow.rate_4k_vs_256", "pow/eip627_4k", "pow/eip627_256b"),
     millions_a_second("pow.avx512_mhs", "pow/avx512", NONCES),
     millions_a_second("pow.portable_mhs", "pow/portable", NONCES),
