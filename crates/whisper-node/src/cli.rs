@@ -150,7 +150,12 @@ mod tests {
             }
             Err(error) => panic!("{error}"),
         }
+        let who = ["whisper-node", "--allow", &id.to_string(), "--ban", "10.1.0.0/16,192.0.2.1"];
+        let who = Cli::try_parse_from(who).unwrap().flags.network.who;
+        assert_eq!((who.allow, who.ban.len()), (Some(vec![id]), 2));
         for bad in [
+            ["--allow", "10.0.0.0/8"],
+            ["--ban", "10.0.0.0/33"],
             ["--staticnodes", "enode://12@1.2.3.4:5"],
             ["--netrestrict", "10.0.0.0"],
             ["--nat", "sideways"],

@@ -11,6 +11,10 @@ use p2p_server::p2p_discovery::dns::Link;
 use p2p_server::{Nat, NetRestrict, Proxy, ProxyUrlError};
 use whisper_node::rpc::Namespace;
 
+mod who;
+
+pub(crate) use who::WhoFlags;
+
 use super::key::KeyFlags;
 use super::node_url::node_url;
 use super::rules::{Assumed, SealFor};
@@ -172,6 +176,9 @@ pub(crate) struct NetworkFlags {
     /// Nodes to stay connected to: comma-separated enode URLs or records (enr:)
     #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
     pub(crate) staticnodes: Vec<Enode>,
+
+    #[command(flatten)]
+    pub(crate) who: WhoFlags,
 }
 
 /// A proxy, or why it is none: clap prints what it refuses, and that may be a password.

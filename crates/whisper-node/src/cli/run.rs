@@ -15,7 +15,7 @@ use whisper_node::{
 };
 
 use super::failure::Failure;
-use super::flags::{Flags, NetworkFlags, RateFlags, RpcFlags, WhisperFlags};
+use super::flags::{Flags, NetworkFlags, RateFlags, RpcFlags, WhisperFlags, WhoFlags};
 use super::journal;
 use super::stop::stop_signal;
 
@@ -149,7 +149,21 @@ fn server_config(
     config.settings.nodes.statics = flags.staticnodes;
     config.settings.net_restrict = flags.netrestrict;
     config.settings.dialling.proxy = flags.proxy.transpose().map_err(Failure::Proxy)?;
+    admit(&mut config.settings, flags.who);
     Ok(config)
+}
+
+/// Who may be a peer.
+fn admit(settings: &mut p2p_server::Settings, flags: WhoFlags) {
+    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    settings.nodes.trusted = flags.trustednodes;
+    settings.limits.dial_ratio = size(flags.dialratio);
+    settings.dialling.enabled = !flags.nodial;
+    settings.allow = flags.allow;
+    settings.bans = flags.ban;
+    let throttle = Duration::from_secs(flags.throttle.into());
+    settings.inbound.throttle = (flags.throttle > 0).then_some(throttle);
+    settings.inbound.max_pending_per_ip = flags.maxpendperip.map(|most| size(most.get()));
 }
 
 /// How nodes are found, unless `--nodiscover` says that they are not.

@@ -1,8 +1,16 @@
 //! The namespace `admin`.
 
+mod moment;
+mod outlook;
+mod peer_events;
+mod rules;
+
 use std::path::{Path, PathBuf};
 
 use p2p_server::Server;
+
+pub use outlook::{EndingJson, NextJson, OutlookJson, PlannedJson};
+pub use rules::BanJson;
 
 use super::api::Api;
 use super::enode::{enode, node_id};
@@ -32,6 +40,9 @@ pub(super) fn api() -> Api<Admin> {
     api.call("admin_datadir", [], |admin, ()| Ok(admin.datadir.to_string_lossy().into_owned()))
         .about("Where the node keeps its files.");
     peers(&mut api);
+    rules::declare(&mut api);
+    outlook::declare(&mut api);
+    peer_events::declare(&mut api);
     api
 }
 

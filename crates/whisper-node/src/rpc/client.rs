@@ -50,8 +50,8 @@ use jsonrpsee::core::params::ArrayParams;
 use serde_json::Value;
 
 use super::types::{
-    Criteria, DroppedJson, ExplanationJson, HexBytes, InfoJson, MessageJson, NewMessage, NodeInfo,
-    PeerInfo, Quantity, ReceiptJson,
+    BanJson, Criteria, DroppedJson, ExplanationJson, HexBytes, InfoJson, MessageJson, NewMessage,
+    NodeInfo, OutlookJson, PeerInfo, Quantity, ReceiptJson,
 };
 
 /// Defines the calls of a namespace: each is the method's name, its parameters by position, and its answer.
@@ -168,6 +168,26 @@ calls! {
         add_trusted_peer = "admin_addTrustedPeer"(url: &str) -> bool;
         /// Treats a node as any other again.
         remove_trusted_peer = "admin_removeTrustedPeer"(url: &str) -> bool;
+        /// Bans a node (by URL or id), an IP address or a network (CIDR), for so long or for ever.
+        ban_peer = "admin_banPeer"(who: &str, seconds: Option<u32>) -> bool;
+        /// Takes a ban back; whether there was one.
+        unban_peer = "admin_unbanPeer"(who: &str) -> bool;
+        /// The bans that hold now.
+        bans = "admin_bans"() -> Vec<BanJson>;
+        /// Adds a node to those that alone may be peers; whether that changed anything.
+        allow_peer = "admin_allowPeer"(node: &str) -> bool;
+        /// Takes a node off those that alone may be peers; whether that changed anything.
+        disallow_peer = "admin_disallowPeer"(node: &str) -> bool;
+        /// The nodes that alone may be peers; `None` if all may.
+        allowed_peers = "admin_allowedPeers"() -> Option<Vec<String>>;
+        /// Says which nodes alone may be peers, or that all may.
+        set_allowed_peers = "admin_setAllowedPeers"(nodes: Option<&[String]>) -> bool;
+        /// The only networks that the node talks to; `None` if there is no limit.
+        net_restrict = "admin_netRestrict"() -> Option<String>;
+        /// Talks only to addresses in these networks, or to all.
+        set_net_restrict = "admin_setNetRestrict"(networks: Option<&str>) -> bool;
+        /// Every node that is dialled, connected or remembered.
+        dial_state = "admin_dialState"() -> Vec<OutlookJson>;
     }
 }
 

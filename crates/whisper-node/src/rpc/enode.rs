@@ -3,6 +3,7 @@
 use std::fmt;
 
 use p2p_identity::{Enode, EnodeError, HexError, NodeId};
+use p2p_server::Banned;
 
 /// What is wrong with the enode URL of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,16 @@ pub(super) fn node_id(url: &str) -> Result<NodeId, EnodeFault> {
     let id = id.map_err(|error| fault(EnodeError::Id(error)))?;
     id.public_key().map_err(|_| fault(EnodeError::NotOnCurve))?;
     Ok(id)
+}
+
+/// The id of a node as go-ethereum shows it: its hash, in hexadecimal.
+pub(super) fn hashed(id: &NodeId) -> String {
+    id.hash().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads whom a ban is for: a node as [`node_id`] does, an IP address, or a network in CIDR form.
+pub(super) fn banned(who: &str) -> Result<Banned, EnodeFault> {
+    who.parse().map_err(|error| EnodeFault::new(error, who))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::types::error::{
     CALL_EXECUTION_FAILED_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE,
 };
+use p2p_server::NetRestrictError;
 
 use super::enode::EnodeFault;
 use super::json::Unfit;
@@ -43,6 +44,8 @@ pub(super) enum CallError {
     NodeId(EnodeFault),
     #[error(transparent)]
     NoSuchPeer(#[from] NoSuchPeer),
+    #[error(transparent)]
+    NetRestrict(NetRestrictError),
 
     // Keys.
     #[error("specify either a symmetric or an asymmetric key")]
