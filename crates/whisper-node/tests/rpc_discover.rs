@@ -34,6 +34,7 @@ async fn every_method_reads_the_parameters_that_it_is_described_with() {
         let surplus = ask(&mut client, name, json!(vec!["x"; params.len() + 1])).await;
         let text = format!("too many arguments, want at most {}", params.len());
         assert_eq!(error_of(&surplus), (-32602, text.as_str()), "{name}");
+        assert!(method["errors"].as_array().unwrap().contains(&surplus["error"]), "{name}");
         if params[0]["required"] == false {
             continue;
         }

@@ -75,10 +75,13 @@ impl Signature {
 
     /// Everything it fails with: first what arguments can be found unfit for.
     pub(super) fn all_errors(&self) -> Vec<(i32, String)> {
+        // A subscription is first told what to.
+        let subject = usize::from(self.pushes.is_some());
         let required = self.params.iter().position(|param| param.required);
+        let required = if subject == 1 { Some(0) } else { required };
         let missing = required.map(|index| CallError::MissingArgument { index });
-        let surplus = CallError::TooManyArguments { at_most: self.params.len() };
-        let surplus = (!self.params.is_empty()).then_some(surplus);
+        let at_most = subject + self.params.len();
+        let surplus = (at_most > 0).then_some(CallError::TooManyArguments { at_most });
         let unfit = [missing, surplus].into_iter().flatten();
         let all = unfit.map(|error| (error.code(), error.to_string()));
         all.chain(self.errors.iter().map(|error| (error.code(), error.to_string()))).collect()
