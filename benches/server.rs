@@ -1,4 +1,8 @@
-//! Many connections: how long a new node takes until its first peer runs.
+//! Many connections: how long a new node takes until its first peer runs, and what a thousand peers that say nothing
+//! cost.
+
+#[path = "server/crowd.rs"]
+mod crowd;
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +11,17 @@ use p2p_mux::{Protocol, identity::SecretKey};
 use p2p_server::{Config, Event, Server};
 use tokio::runtime::Runtime;
 
-/// A node that runs a protocol which waits for the end.
-fn config() -> Config {
-    let protocol = Protocol::new("bench", 1, 1, |_, mut channel| async move {
+/// A protocol that says nothing and waits for the end.
+fn quiet() -> Protocol {
+    Protocol::new("bench", 1, 1, |_, mut channel| async move {
         while channel.recv().await.is_some() {}
         Ok(())
-    });
-    Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0").protocol(protocol)
+    })
+}
+
+/// A node that runs it.
+fn config() -> Config {
+    Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0").protocol(quiet())
 }
 
 /// Starts a node that knows one other, and waits until the two are connected.
@@ -31,6 +39,7 @@ async fn join(host: &Server) -> Duration {
 }
 
 fn connect(criterion: &mut Criterion) {
+    crowd::be_the_node();
     let runtime = Runtime::new().expect("a runtime");
     let host = runtime.block_on(Server::start(config())).expect("a free port");
     let mut group = criterion.benchmark_group("server");
@@ -49,5 +58,9 @@ fn connect(criterion: &mut Criterion) {
     runtime.block_on(host.stop());
 }
 
-criterion_group!(benches, connect);
+fn idle(_: &mut Criterion) {
+    crowd::measure(&Runtime::new().expect("a runtime"));
+}
+
+criterion_group!(benches, connect, idle);
 criterion_main!(benches);

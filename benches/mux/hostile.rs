@@ -3,7 +3,7 @@
 //! The node is a process of its own, this same program started again, so that the memory of its peers is not counted.
 
 use std::{
-    env, fs,
+    env,
     io::{BufRead as _, BufReader, Read as _},
     net::SocketAddr,
     process::{Command, Stdio},
@@ -162,10 +162,10 @@ async fn node() {
     let listener =
         TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
     println!("{}", listener.local_addr().expect("it listens"));
-    let start = resident();
+    let start = benches::resident();
     std::thread::spawn(|| {
         loop {
-            MOST.fetch_max(resident(), Relaxed);
+            MOST.fetch_max(benches::resident(), Relaxed);
             std::thread::sleep(Duration::from_millis(10));
         }
     });
@@ -198,12 +198,4 @@ async fn serve(listener: TcpListener, memory: Memory) {
             Some(life.await)
         });
     }
-}
-
-/// The resident memory of this process in bytes: Linux alone says it in this way.
-fn resident() -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse().ok());
-    kilobytes.map_or(0, |kilobytes: usize| kilobytes * 1024)
 }

@@ -40,6 +40,15 @@ pub fn measuring() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
+/// The resident memory of this process, in bytes. Linux alone says it in this way; 0 elsewhere.
+#[must_use]
+pub fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse().ok());
+    kilobytes.map_or(0, |kilobytes: usize| kilobytes * 1024)
+}
+
 /// The value below which the share `at` of the `values` lies, 0 for none.
 #[must_use]
 pub fn percentile(values: &mut [f64], at: f64) -> f64 {
