@@ -1,5 +1,6 @@
 //! The command line: what the words mean, and which command they start.
 
+mod access;
 mod bootnode;
 mod demo;
 mod discover;

@@ -28,6 +28,8 @@ struct Contents {
     /// somebody asked for it.
     delivered: Delivered,
     bytes: usize,
+    /// How many gave way.
+    lost: usize,
     closed: bool,
 }
 
@@ -64,8 +66,15 @@ impl Mailbox {
         }
         contents.bytes += size;
         contents.messages.push_back(message);
+        let before = contents.lost;
+        contents.lost += dropped.len();
+        let lost = contents.lost;
         drop(contents);
         self.arrived.notify_one();
+        // Of the first, and then each time that they have become about twice as many.
+        if lost > before && before.checked_ilog2() != lost.checked_ilog2() {
+            tracing::warn!(lost, "a client does not take its messages: the oldest are dropped");
+        }
         Put::Stored { dropped }
     }
 

@@ -322,9 +322,11 @@ fn rpc(out: &mut Exposition, stats: RpcStats) {
         in_progress,
         refused_host,
         refused_origin,
+        refused_token,
         refused_form,
         refused_size,
         refused_body,
+        turned_away,
     } = stats;
     out.value(&counter("rpc_calls_total", "Calls answered"), calls as f64);
     out.value(&counter("rpc_errors_total", "Calls answered with an error"), errors as f64);
@@ -332,11 +334,16 @@ fn rpc(out: &mut Exposition, stats: RpcStats) {
     for (reason, value) in [
         ("host", refused_host),
         ("origin", refused_origin),
+        ("token", refused_token),
         ("form", refused_form),
         ("size", refused_size),
         ("body", refused_body),
+        ("connections", turned_away),
     ] {
-        let family = counter("rpc_refused_total", "Requests refused before any JSON was read");
+        let family = counter(
+            "rpc_refused_total",
+            "Requests and connections refused before any JSON was read",
+        );
         out.sample(&family, &[("reason", reason)], value as f64);
     }
 }

@@ -1,4 +1,4 @@
-//! JSON-RPC over HTTP and WebSocket, as go-ethereum 1.8 serves it, so that its clients (web3.js 1.x, web3.py) need no
+//! JSON-RPC over HTTP, WebSocket and IPC, as go-ethereum 1.8 serves it, so that its clients (web3.js 1.x, web3.py) need no
 //! change.
 //!
 //! The namespaces are `shh` (Whisper), `admin`, `debug`, `net`, `web3` and `rpc`; each transport serves only those it was
@@ -29,13 +29,20 @@
 //! # }
 //! ```
 //!
-//! What is not here: IPC, TLS, tokens. Until then a server that is reachable from elsewhere belongs behind a proxy
-//! that has them: whoever may call `shh` can read the node's keys, whoever may call `admin` controls the node.
+//! The methods and the subscriptions are built with `jsonrpsee`; the transports are this module's own, over `hyper` and
+//! `tungstenite`, so that all of them have the same limits and deadlines, and can be started and stopped.
+//!
+//! # Who may call
+//!
+//! Whoever may call `shh` can read the node's keys (unless [`RpcConfig::key_export`] is off), whoever may call `admin`
+//! controls the node. HTTP and WebSocket listen on loopback unless told otherwise; a [`Token`] keeps out other programs
+//! and users, there and elsewhere, and [`Tls`] those who listen on the way. IPC is for the node's own user, by the mode
+//! of its socket, and serves everything.
 //!
 //! # What a hostile client or web page can do
 //!
-//! Little: requests, batches, connections, subscriptions and what waits to be sent are bounded ([`Limits`]); nothing
-//! is parsed recursively; a web page is told from a program by the `Host` and `Origin` headers and refused unless its
+//! Little: requests, batches, connections, subscriptions, what waits to be sent and the time that each step may take are
+//! bounded ([`Limits`]); nothing is parsed recursively; a web page is told from a program by the `Host` and `Origin` headers and refused unless its
 //! name was allowed. Reasons and counts of refusals are in [`RpcStats`].
 
 mod admin;
@@ -44,30 +51,42 @@ mod arguments;
 mod calls;
 pub mod client;
 mod config;
+mod control;
+mod conversation;
 mod cors;
 mod debug;
 mod document;
 mod enode;
 mod error;
-mod gate;
-mod guard;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hex;
+mod http;
+#[cfg(unix)]
+mod ipc;
 mod json;
+mod listening;
 mod modules;
 mod namespace;
 mod net;
 mod origins;
 mod push;
 mod refusal;
+mod request;
 mod request_id;
 mod serve;
 mod shh;
 mod signature;
 mod start_error;
 mod subscription_id;
+mod tls;
+mod token;
+mod transports;
 pub mod types;
+mod values;
 mod vhosts;
 mod web3;
+mod ws;
 
 pub use config::{HttpConfig, Limits, RpcConfig, WsConfig};
 pub use document::document;
@@ -75,4 +94,6 @@ pub use namespace::{Namespace, UnknownNamespace};
 pub use refusal::RpcStats;
 pub use serve::{RpcMeter, RpcServer, serve};
 pub use start_error::{RpcError, Transport};
+pub use tls::{Tls, TlsError};
+pub use token::{Token, TokenError};
 pub(crate) use vhosts::VirtualHosts;

@@ -53,6 +53,8 @@ impl Running {
         value("enode");
         let http = value("HTTP");
         value("WebSocket");
+        value("IPC");
+        value("access");
         let metrics = value("metrics");
         Self { child, http, metrics, _stdout: lines, _datadir: datadir }
     }

@@ -87,8 +87,13 @@ fn it_prints_its_addresses_keeps_its_key_and_stops_when_asked() {
         assert!(enode.starts_with("enode://") && enode.contains("@127.0.0.1:"), "{enode}");
         assert!(node.value("HTTP").starts_with("http://127.0.0.1:"));
         assert!(node.value("WebSocket").starts_with("ws://127.0.0.1:"));
+        let socket = datadir.path().join("whisper-node.ipc");
+        assert_eq!(node.value("IPC"), socket.display().to_string());
+        assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(node.value("access").ends_with("no token, no TLS"));
         let (rest, success) = node.signal(signal);
         assert!(success && rest.ends_with("stopping\n"), "{rest:?}");
+        assert!(!socket.exists());
     }
     assert_eq!(ids[0], ids[1], "the key was kept");
     let key = fs::metadata(datadir.path().join("nodekey")).unwrap();
@@ -98,9 +103,39 @@ fn it_prints_its_addresses_keeps_its_key_and_stops_when_asked() {
 #[test]
 fn servers_that_are_off_are_said_to_be_off() {
     let datadir = tempfile::tempdir().unwrap();
-    let mut node = Running::start(datadir.path(), &["--http=false", "--ws=false"]);
+    let mut node = Running::start(datadir.path(), &["--http=false", "--ws=false", "--ipcdisable"]);
     node.value("enode");
-    assert_eq!((node.value("HTTP"), node.value("WebSocket")), ("off".to_owned(), "off".to_owned()));
+    for server in ["HTTP", "WebSocket", "IPC"] {
+        assert_eq!(node.value(server), "off");
+    }
+    assert_eq!(node.value("access"), "nobody");
+    assert!(node.signal("-INT").1);
+}
+
+#[test]
+fn it_is_protected_as_it_says() {
+    let datadir = tempfile::tempdir().unwrap();
+    let tls = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls");
+    let file = |name: &str| tls.join(name).display().to_string();
+    let token = datadir.path().join("token");
+    let secured = ["--rpc.tls-cert", &file("cert.pem"), "--rpc.tls-key", &file("key.pem")];
+    let mut more = vec!["--rpc.token-file", token.to_str().unwrap(), "--ipcpath", "other.ipc"];
+    more.extend(secured);
+    let mut node = Running::start(datadir.path(), &more);
+    node.value("enode");
+    assert!(node.value("HTTP").starts_with("https://127.0.0.1:"));
+    assert!(node.value("WebSocket").starts_with("wss://127.0.0.1:"));
+    assert_eq!(node.value("IPC"), datadir.path().join("other.ipc").display().to_string());
+    assert!(node.value("access").ends_with(", token, TLS"));
+    assert_eq!(fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o600);
+
+    // Another node with the same socket, and files that do not do.
+    let (elsewhere, socket) = (tempfile::tempdir().unwrap(), datadir.path().join("other.ipc"));
+    let second = failure(elsewhere.path(), &["--ipcpath", socket.to_str().unwrap()]);
+    assert!(second.contains("another running node's"), "{second}");
+    let mismatch = ["--rpc.tls-cert", &file("cert.pem"), "--rpc.tls-key", &file("other-key.pem")];
+    let mismatch = failure(elsewhere.path(), &mismatch);
+    assert!(mismatch.contains("--rpc.tls-key"), "{mismatch}");
     assert!(node.signal("-INT").1);
 }
 

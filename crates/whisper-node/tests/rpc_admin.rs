@@ -5,6 +5,7 @@ mod rpc_support;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rpc_support::client::Client;
 use rpc_support::node::{Node, request};
 use rpc_support::ws::WsClient;
 use serde_json::{Value, json};

@@ -4,17 +4,13 @@
 
 mod rpc_support;
 
-use std::time::Duration;
-
+use rpc_support::client::Client;
 use rpc_support::http::Request;
-use rpc_support::node::{FREE, Node, config, request};
+use rpc_support::node::{FREE, Node, PATIENCE, config, in_progress, request};
 use rpc_support::ws::WsClient;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use whisper_node::rpc::{HttpConfig, Namespace, RpcConfig, RpcError, Transport, WsConfig, serve};
-
-/// Longer than anything here takes, much shorter than the proof of work that is given up.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An id that names nothing.
 const UNKNOWN: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -265,16 +261,6 @@ fn endless_post(key: &Value) -> String {
     request("shh_post", json!([post]))
 }
 
-/// Waits until so many calls are in progress.
-async fn in_progress(node: &Node, calls: u64) {
-    let reached = async {
-        while node.rpc.stats().in_progress != calls {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    timeout(PATIENCE, reached).await.expect("calls to begin or to be given up");
-}
-
 #[tokio::test]
 async fn a_seal_is_given_up_when_its_client_leaves() {
     let node = Node::start().await;
@@ -373,17 +359,16 @@ async fn a_taken_port_is_told_with_its_flag() {
 }
 
 #[tokio::test]
-async fn an_unsound_id_over_websocket_is_a_notification() {
+async fn an_unsound_id_over_websocket_is_refused() {
     let node = Node::start().await;
     let mut client = node.connect().await;
-    for (id, size) in [("true", 5000), ("1.5", 6000), ("{}", 7000)] {
+    let before = node.result("shh_info", json!([])).await;
+    for id in ["true", "1.5", "{}"] {
         let call = format!(
-            r#"{{"jsonrpc":"2.0","id":{id},"method":"shh_setMaxMessageSize","params":[{size}]}}"#
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"shh_setMaxMessageSize","params":[5000]}}"#
         );
-        client.send(call).await;
-        // The next answer is to the next request.
-        let answer: Value =
-            serde_json::from_str(&client.ask(request("shh_info", json!([]))).await).unwrap();
-        assert_eq!(answer["result"]["maxMessageSize"], size, "{id}");
+        let answer: Value = serde_json::from_str(&client.ask(call).await).unwrap();
+        assert_eq!(answer["error"]["code"], -32600, "{id}");
     }
+    assert_eq!(node.result("shh_info", json!([])).await, before);
 }

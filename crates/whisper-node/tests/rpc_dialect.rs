@@ -5,6 +5,7 @@ mod rpc_support;
 
 use std::time::Duration;
 
+use rpc_support::client::Client;
 use rpc_support::node::{Node, request};
 use serde_json::{Value, json};
 use tokio::time::timeout;

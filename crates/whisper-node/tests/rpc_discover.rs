@@ -3,6 +3,7 @@
 
 mod rpc_support;
 
+use rpc_support::client::Client;
 use rpc_support::node::{Node, config, request};
 use rpc_support::ws::WsClient;
 use serde_json::{Value, json};
@@ -26,6 +27,10 @@ async fn every_method_reads_the_parameters_that_it_is_described_with() {
     for method in document["methods"].as_array().unwrap() {
         let name = method["name"].as_str().unwrap();
         let params = method["params"].as_array().unwrap();
+        if name.starts_with("admin_stop") {
+            // What it was asked through.
+            continue;
+        }
         if params.is_empty() {
             let answer = ask(&mut client, name, json!([])).await;
             assert!(answer.get("result").is_some(), "{name}: {answer}");

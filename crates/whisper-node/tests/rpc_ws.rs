@@ -5,6 +5,7 @@ mod rpc_support;
 
 use std::net::SocketAddr;
 
+use rpc_support::client::Client;
 use rpc_support::json::Json;
 use rpc_support::node::{Node, request};
 use rpc_support::ws::WsClient;

@@ -11,6 +11,7 @@ use p2p_server::p2p_discovery::{AskError, BindError};
 use p2p_server::{ProxyUrlError, StartError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
+use whisper_node::rpc::{TlsError, TokenError};
 use whisper_pow::SealError;
 
 /// Why the program ends early. One line, the causes after it, and where a flag can mend it, its name.
@@ -37,6 +38,12 @@ pub(crate) enum Failure {
     /// `--shh.maxmessagesize`.
     #[error("--shh.maxmessagesize {0} is too large: at most {1} bytes")]
     MaxMessageSize(u32, u32),
+    /// `--rpc.token-file`.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// `--rpc.tls-cert` and `--rpc.tls-key`.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The node did not start.
     #[error(transparent)]
     Node(#[from] NodeError),

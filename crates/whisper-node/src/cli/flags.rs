@@ -1,5 +1,7 @@
 //! The flags of `whisper-node run`, under the names go-ethereum gave them.
 
+mod rpc;
+
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -9,7 +11,6 @@ use clap::{ArgAction, Args};
 use p2p_identity::{Enode, NodeId};
 use p2p_server::p2p_discovery::dns::Link;
 use p2p_server::{Nat, NetRestrict, Proxy, ProxyUrlError};
-use whisper_node::rpc::Namespace;
 
 mod who;
 
@@ -19,6 +20,7 @@ use super::key::KeyFlags;
 use super::node_url::node_url;
 use super::rules::{Assumed, SealFor};
 use super::verbosity::Verbosity;
+pub(crate) use rpc::RpcFlags;
 
 /// Everything an operator can say on the command line. Names and defaults are go-ethereum's; the
 /// two exceptions are that HTTP and WebSocket are on (loopback only) and that `--nat` is `none`:
@@ -91,6 +93,10 @@ pub(crate) struct WhisperFlags {
     /// Follow the clocks of most chosen peers, by so many seconds at most; 0 is never [default: 600]
     #[arg(long = "shh.clockcorrection", value_name = "SECONDS")]
     pub(crate) shh_clock_correction: Option<u32>,
+
+    /// Refuse to hand out the keys that the node holds (shh_getPrivateKey, shh_getSymKey)
+    #[arg(long = "shh.no-key-export")]
+    pub(crate) shh_no_key_export: bool,
 
     #[command(flatten)]
     pub(crate) rates: RateFlags,
@@ -186,70 +192,6 @@ pub(crate) type ProxyFlag = Result<Proxy, ProxyUrlError>;
 
 fn proxy(text: &str) -> Result<ProxyFlag, Infallible> {
     Ok(text.parse())
-}
-
-/// Where and to whom JSON-RPC is served.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "JSON-RPC")]
-pub(crate) struct RpcFlags {
-    /// Serve JSON-RPC over HTTP (--http=false turns it off)
-    #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) http: bool,
-
-    /// Address of the HTTP server
-    #[arg(long = "http.addr", value_name = "IP", default_value = "127.0.0.1")]
-    pub(crate) http_addr: IpAddr,
-
-    /// Port of the HTTP server; 0 takes a free one
-    #[arg(long = "http.port", value_name = "PORT", default_value_t = 8545)]
-    pub(crate) http_port: u16,
-
-    /// Namespaces served over HTTP, comma-separated
-    #[arg(
-        long = "http.api",
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "admin,net,shh,web3"
-    )]
-    pub(crate) http_api: Vec<Namespace>,
-
-    /// Origins that browsers may call from, comma-separated, or *
-    #[arg(long = "http.corsdomain", value_name = "ORIGINS", value_delimiter = ',')]
-    pub(crate) http_corsdomain: Vec<String>,
-
-    /// Host names that requests may be addressed to, comma-separated, or *
-    #[arg(
-        long = "http.vhosts",
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "localhost"
-    )]
-    pub(crate) http_vhosts: Vec<String>,
-
-    /// Serve JSON-RPC over WebSocket (--ws=false turns it off)
-    #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) ws: bool,
-
-    /// Address of the WebSocket server
-    #[arg(long = "ws.addr", value_name = "IP", default_value = "127.0.0.1")]
-    pub(crate) ws_addr: IpAddr,
-
-    /// Port of the WebSocket server; 0 takes a free one
-    #[arg(long = "ws.port", value_name = "PORT", default_value_t = 8546)]
-    pub(crate) ws_port: u16,
-
-    /// Namespaces served over WebSocket, comma-separated
-    #[arg(
-        long = "ws.api",
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "admin,net,shh,web3"
-    )]
-    pub(crate) ws_api: Vec<Namespace>,
-
-    /// Origins that browsers may connect from, comma-separated, or *
-    #[arg(long = "ws.origins", value_name = "ORIGINS", value_delimiter = ',')]
-    pub(crate) ws_origins: Vec<String>,
 }
 
 /// How much peers may send.

@@ -8,14 +8,15 @@ use std::time::Duration;
 use p2p_identity::SecretKey;
 use p2p_server::DiscoveryConfig;
 use p2p_server::p2p_discovery::NetworkId;
-use whisper_node::rpc::{HttpConfig, RpcConfig, WsConfig};
+use whisper_node::rpc::RpcConfig;
 use whisper_node::{
     FilterSettings, Interest, MAX_MESSAGE_SIZE, Node, NodeConfig, PeerSettings, Rate, RateLimits,
     ReceiptSettings, Rules, Settings,
 };
 
+use super::access::Access;
 use super::failure::Failure;
-use super::flags::{Flags, NetworkFlags, RateFlags, RpcFlags, WhisperFlags, WhoFlags};
+use super::flags::{Flags, NetworkFlags, RateFlags, WhisperFlags, WhoFlags};
 use super::journal;
 use super::stop::stop_signal;
 
@@ -23,8 +24,10 @@ use super::stop::stop_signal;
 pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
     flags.verbosity.log_to_stderr();
     let stop = stop_signal().map_err(Failure::Signals)?;
-    let mut node = Node::start(node_config(flags)?).await?;
-    println!("{}", banner(&node));
+    let config = node_config(flags)?;
+    let access = Access::of(&config.rpc);
+    let mut node = Node::start(config).await?;
+    println!("{}", banner(&node, &access));
     tokio::select! {
         () = stop => {}
         () = journal::keep(&mut node.events) => {}
@@ -34,18 +37,21 @@ pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a script or a person needs to reach the node, one `name  value` a line.
-fn banner(node: &Node) -> String {
-    let or_off = |scheme: &str, addr: Option<SocketAddr>| match addr {
-        Some(addr) => format!("{scheme}://{addr}"),
-        None => "off".to_owned(),
+/// What a script or a person needs to reach the node, one `name  value` a line. `access`: who may.
+fn banner(node: &Node, access: &Access) -> String {
+    let off = || "off".to_owned();
+    let url = |scheme: &str, addr: Option<SocketAddr>| {
+        addr.map_or_else(off, |addr| format!("{scheme}://{addr}"))
     };
+    let (rpc, (http, ws)) = (node.rpc(), access.schemes());
     format!(
-        "enode      {}\nHTTP       {}\nWebSocket  {}\nmetrics    {}\nCtrl-C stops the node.",
+        "enode      {}\nHTTP       {}\nWebSocket  {}\nIPC        {}\naccess     {access}\nmetrics    {}\n\
+         Ctrl-C stops the node.",
         node.server.enode(),
-        or_off("http", node.rpc().http_addr()),
-        or_off("ws", node.rpc().ws_addr()),
-        or_off("http", node.metrics_addr()),
+        url(http, rpc.http_addr()),
+        url(ws, rpc.ws_addr()),
+        rpc.ipc_path().map_or_else(off, |path| path.display().to_string()),
+        url("http", node.metrics_addr()),
     )
 }
 
@@ -72,7 +78,10 @@ fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
     Ok(NodeConfig {
         server: server_config(key, flags.network, datadir.join("nodes"))?,
         whisper,
-        rpc: rpc_config(flags.rpc, datadir),
+        rpc: RpcConfig {
+            key_export: !flags.whisper.shh_no_key_export,
+            ..flags.rpc.config(datadir)?
+        },
         metrics,
     })
 }
@@ -173,19 +182,4 @@ fn discovery_config(flags: &NetworkFlags) -> DiscoveryConfig {
     config.config.network = flags.networkid.map(NetworkId);
     config.lists.clone_from(&flags.discovery_dns);
     config
-}
-
-fn rpc_config(flags: RpcFlags, datadir: PathBuf) -> RpcConfig {
-    let http = flags.http.then(|| HttpConfig {
-        addr: SocketAddr::new(flags.http_addr, flags.http_port),
-        api: flags.http_api,
-        cors: flags.http_corsdomain,
-        vhosts: flags.http_vhosts,
-    });
-    let ws = flags.ws.then(|| WsConfig {
-        addr: SocketAddr::new(flags.ws_addr, flags.ws_port),
-        api: flags.ws_api,
-        origins: flags.ws_origins,
-    });
-    RpcConfig { http, ws, datadir, ..RpcConfig::default() }
 }

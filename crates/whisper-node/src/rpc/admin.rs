@@ -6,6 +6,7 @@ mod peer_events;
 mod rules;
 
 use std::path::{Path, PathBuf};
+use std::sync::Weak;
 
 use p2p_server::Server;
 
@@ -13,20 +14,24 @@ pub use outlook::{EndingJson, NextJson, OutlookJson, PlannedJson};
 pub use rules::BanJson;
 
 use super::api::Api;
+use super::control;
 use super::enode::{enode, node_id};
 use super::error::CallError;
+use super::transports::Transports;
 
 /// What the methods are about.
 pub(super) struct Admin {
     server: Server,
     datadir: PathBuf,
+    /// What is served. The methods do not keep it alive: it has them.
+    pub(super) transports: Weak<Transports>,
 }
 
 impl Admin {
-    pub(super) fn new(server: Server, datadir: &Path) -> Self {
+    pub(super) fn new(server: Server, datadir: &Path, transports: Weak<Transports>) -> Self {
         // An absolute path is what a client can use; where the current directory is gone, the given one must do.
         let datadir = std::path::absolute(datadir).unwrap_or_else(|_| datadir.to_owned());
-        Self { server, datadir }
+        Self { server, datadir, transports }
     }
 }
 
@@ -43,6 +48,7 @@ pub(super) fn api() -> Api<Admin> {
     rules::declare(&mut api);
     outlook::declare(&mut api);
     peer_events::declare(&mut api);
+    control::declare(&mut api);
     api
 }
 

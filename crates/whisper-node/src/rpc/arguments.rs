@@ -128,31 +128,28 @@ impl Args for () {
     }
 }
 
-impl<A: Arg> Args for (A,) {
-    const COUNT: usize = 1;
-    type Names = [&'static str; 1];
+/// As many arguments as there are names.
+macro_rules! args {
+    ($count:literal: $($Arg:ident $name:ident),+) => {
+        impl<$($Arg: Arg),+> Args for ($($Arg,)+) {
+            const COUNT: usize = $count;
+            type Names = [&'static str; $count];
 
-    fn next(arguments: &mut Arguments<'_>) -> Result<Self, CallError> {
-        Ok((A::next(arguments)?,))
-    }
+            fn next(arguments: &mut Arguments<'_>) -> Result<Self, CallError> {
+                Ok(($($Arg::next(arguments)?,)+))
+            }
 
-    fn params([a]: Self::Names) -> Vec<Param> {
-        vec![A::param(a)]
-    }
+            fn params([$($name),+]: Self::Names) -> Vec<Param> {
+                vec![$($Arg::param($name)),+]
+            }
+        }
+    };
 }
 
-impl<A: Arg, B: Arg> Args for (A, B) {
-    const COUNT: usize = 2;
-    type Names = [&'static str; 2];
-
-    fn next(arguments: &mut Arguments<'_>) -> Result<Self, CallError> {
-        Ok((A::next(arguments)?, B::next(arguments)?))
-    }
-
-    fn params([a, b]: Self::Names) -> Vec<Param> {
-        vec![A::param(a), B::param(b)]
-    }
-}
+args!(1: A a);
+args!(2: A a, B b);
+args!(4: A a, B b, C c, D d);
+args!(5: A a, B b, C c, D d, E e);
 
 #[cfg(test)]
 mod tests {

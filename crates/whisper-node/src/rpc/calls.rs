@@ -1,191 +1,200 @@
-//! What go-ethereum and the JSON-RPC specification want of calls beyond what `jsonrpsee` gives: the text of an
-//! unknown method's error, notifications that are carried out, and errors for subscriptions that are not there.
+//! Calls, from the bytes of a request to those of its answer, over whatever transport they come.
+//!
+//! The methods and subscriptions are `jsonrpsee`'s; what is around them is here, so that it is the same over HTTP,
+//! WebSocket and IPC: batches, notifications, the texts of go-ethereum's errors, the limits, the counts.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use jsonrpsee::server::middleware::rpc::{
-    Batch, BatchEntry, MethodResponse, Notification, Request, RpcServiceT,
+use jsonrpsee::core::server::{
+    BatchResponseBuilder, BoundedSubscriptions, ConnectionId, Extensions, MethodCallback,
+    MethodResponse, MethodSink, Methods, SubscriptionState,
 };
-use jsonrpsee::server::{BatchResponseBuilder, MethodCallback, Methods};
-use jsonrpsee::types::Id;
+use jsonrpsee::types::error::reject_too_many_subscriptions;
+use jsonrpsee::types::{ErrorCode, ErrorObject, Id, Params, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tower::Layer;
 
 use super::arguments::Arguments;
+use super::config::Limits;
 use super::error::CallError;
 use super::refusal::Counters;
-
-/// Marks, in a response's extensions, that there must be none: the call was a notification.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NoReply;
+use super::request::{Asked, Entry, Fault, parse};
+use super::subscription_id::RandomId;
 
 /// What the calls of one transport have in common.
-pub(super) struct Served {
+pub(super) struct Calls {
     /// The methods of the namespaces that the transport serves.
-    pub(super) methods: Methods,
-    /// Whether the transport can carry notifications to the client.
-    pub(super) push: bool,
-    /// The longest response, in bytes.
-    pub(super) response_limit: usize,
+    methods: Methods,
+    pub(super) limits: Limits,
     /// Counts every call.
     pub(super) counters: Arc<Counters>,
+    connections: AtomicUsize,
 }
 
-/// Puts [`Calls`] around the service of `jsonrpsee`.
-#[derive(Clone)]
-pub(super) struct CallsLayer(pub(super) Arc<Served>);
-
-impl<S> Layer<S> for CallsLayer {
-    type Service = Calls<S>;
-
-    fn layer(&self, inner: S) -> Calls<S> {
-        Calls { inner, served: Arc::clone(&self.0) }
-    }
+/// Who calls.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// The connection, whose subscriptions are its own.
+    pub(super) connection: ConnectionId,
+    /// The way to the client, where the transport can carry what it did not ask for.
+    pub(super) push: Option<Push>,
 }
 
-/// The calls of one connection.
-#[derive(Clone)]
-pub(super) struct Calls<S> {
-    inner: S,
-    served: Arc<Served>,
+/// The way to a client.
+#[derive(Clone, Debug)]
+pub(super) struct Push {
+    pub(super) outbox: MethodSink,
+    pub(super) subscriptions: BoundedSubscriptions,
 }
 
-/// What kind of method a call is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Plain,
-    Subscribe,
-    Unsubscribe,
+/// What a request is answered with.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// Nothing: it was a notification, or the answer to a subscription is on its way already.
+    Nothing,
+    Json(Box<RawValue>),
+    /// An error: on a stream of requests it is unknown where the next one begins.
+    Unreadable(Box<RawValue>),
 }
 
-impl Served {
-    fn kind_of(&self, method: &str) -> Result<Kind, CallError> {
-        let kind = match self.methods.method(method) {
-            None => return Err(CallError::NoSuchMethod { name: method.to_owned() }),
-            Some(MethodCallback::Subscription(_)) => Kind::Subscribe,
-            Some(MethodCallback::Unsubscription(_)) => Kind::Unsubscribe,
-            Some(_) => return Ok(Kind::Plain),
-        };
-        if self.push { Ok(kind) } else { Err(CallError::NotificationsUnsupported) }
+impl Calls {
+    pub(super) fn new(methods: Methods, limits: Limits, counters: Arc<Counters>) -> Self {
+        Self { methods, limits, counters, connections: AtomicUsize::new(0) }
     }
 
-    fn fail(&self, id: Id<'_>, error: CallError) -> MethodResponse {
-        self.counters.count_call(true);
-        MethodResponse::error(id, error)
+    /// A name for a connection that no other has.
+    pub(super) fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
     }
-}
 
-impl<S> Calls<S>
-where
-    S: RpcServiceT<MethodResponse = MethodResponse> + Sync,
-{
-    async fn answer(&self, request: Request<'_>) -> MethodResponse {
-        let _in_progress = self.served.counters.begin();
-        let (id, params) = (request.id().into_owned(), request.params.clone());
-        let kind = match self.served.kind_of(request.method_name()) {
-            Ok(kind) => kind,
-            Err(error) => return self.served.fail(id, error),
-        };
-        if kind == Kind::Unsubscribe
-            && let Err(error) = subscription_id(params.as_deref())
-        {
-            return self.served.fail(id, error);
+    /// Carries out a request, and answers it.
+    pub(super) async fn answer(&self, request: &[u8], caller: &Caller) -> Reply {
+        match parse(request, self.limits.batch) {
+            Ok(Asked::One(entry)) => match self.answer_one(entry, caller).await {
+                Some(response) if !response.is_subscription() => Reply::Json(response.into_json()),
+                _ => Reply::Nothing,
+            },
+            Ok(Asked::Batch(batch)) => self.answer_batch(batch, caller).await,
+            Err(fault) => self.refuse(fault),
         }
-        let response = self.inner.call(request).await;
-        if kind == Kind::Unsubscribe && !was_subscribed(&response) {
-            return self.served.fail(id, CallError::NoSuchSubscription);
-        }
-        self.served.counters.count_call(response.is_error());
-        response
     }
 
-    async fn answer_batch(&self, batch: Batch<'_>) -> MethodResponse {
-        let mut responses = BatchResponseBuilder::new_with_limit(self.served.response_limit);
-        let mut notified = false;
+    /// The answer to a request of which nothing is carried out.
+    pub(super) fn refuse(&self, fault: Fault) -> Reply {
+        let response = self.fail(Id::Null, ErrorObject::from(fault)).into_json();
+        match fault {
+            Fault::Unreadable | Fault::TooLarge { .. } => Reply::Unreadable(response),
+            _ => Reply::Json(response),
+        }
+    }
+
+    async fn answer_one(&self, entry: Entry<'_>, caller: &Caller) -> Option<MethodResponse> {
+        match entry {
+            Entry::Call(call) => Some(self.call(call, caller).await),
+            Entry::Notification(method, params) => {
+                self.carry_out(&method, params.as_deref(), caller).await;
+                None
+            }
+            Entry::Invalid(id) => Some(self.fail(id, ErrorCode::InvalidRequest)),
+        }
+    }
+
+    async fn answer_batch(&self, batch: Vec<Entry<'_>>, caller: &Caller) -> Reply {
+        let mut responses = BatchResponseBuilder::new_with_limit(self.response_limit());
         for entry in batch {
             let response = match entry {
-                Ok(BatchEntry::Call(request)) => self.answer_entry(request).await,
-                Ok(BatchEntry::Notification(notification)) => {
-                    notified = true;
-                    self.carry_out(notification).await;
-                    continue;
+                // The answer to a subscription goes its own way: it would come twice, in the batch's and outside.
+                Entry::Call(call) if caller.push.is_some() && self.is_subscription(&call) => {
+                    Some(self.fail(call.id, CallError::SubscriptionInBatch))
                 }
-                Err(error) => {
-                    let (error, id) = error.into_parts();
-                    MethodResponse::error(id, error)
-                }
+                entry => self.answer_one(entry, caller).await,
             };
+            let Some(response) = response else { continue };
             if let Err(too_large) = responses.append(response) {
-                return too_large;
+                return Reply::Json(too_large.into_json());
             }
         }
-        if responses.is_empty() && notified {
-            return no_reply();
+        match responses.is_empty() {
+            true => Reply::Nothing,
+            false => Reply::Json(MethodResponse::from_batch(responses.finish()).into_json()),
         }
-        MethodResponse::from_batch(responses.finish())
     }
 
-    /// As [`Self::answer`], except that the server sends the response to a subscription by itself, which
-    /// would then stand both inside and outside of the batch's.
-    async fn answer_entry(&self, request: Request<'_>) -> MethodResponse {
-        if matches!(self.served.kind_of(request.method_name()), Ok(Kind::Subscribe)) {
-            return self.served.fail(request.id(), CallError::SubscriptionInBatch);
+    async fn call(&self, call: Request<'_>, caller: &Caller) -> MethodResponse {
+        let _in_progress = self.counters.begin();
+        let id = call.id.clone();
+        match self.dispatch(call, caller).await {
+            Ok(response) => {
+                self.counters.count_call(response.is_error());
+                response
+            }
+            Err(error) => self.fail(id, error),
         }
-        self.answer(request).await
     }
 
     /// Does what a notification asks, and forgets the outcome.
-    async fn carry_out(&self, notification: Notification<'_>) {
-        let Notification { method, params, extensions, .. } = notification;
-        if !matches!(self.served.kind_of(&method), Ok(Kind::Plain)) {
-            return;
+    async fn carry_out(&self, method: &str, params: Option<&RawValue>, caller: &Caller) {
+        let callback = self.methods.method(method);
+        if matches!(callback, Some(MethodCallback::Sync(_) | MethodCallback::Async(_))) {
+            self.call(Request::borrowed(method, params, Id::Null), caller).await;
         }
-        let mut request = Request::borrowed(&method, params.as_deref(), Id::Null);
-        *request.extensions_mut() = extensions;
-        self.answer(request).await;
-    }
-}
-
-impl<S> RpcServiceT for Calls<S>
-where
-    S: RpcServiceT<MethodResponse = MethodResponse> + Clone + Send + Sync + 'static,
-{
-    type MethodResponse = MethodResponse;
-    type NotificationResponse = MethodResponse;
-    type BatchResponse = MethodResponse;
-
-    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let calls = self.clone();
-        async move { calls.answer(request).await }
     }
 
-    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let calls = self.clone();
-        async move { calls.answer_batch(batch).await }
-    }
-
-    fn notification<'a>(
+    async fn dispatch(
         &self,
-        notification: Notification<'a>,
-    ) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let calls = self.clone();
-        async move {
-            calls.carry_out(notification).await;
-            no_reply()
+        call: Request<'_>,
+        caller: &Caller,
+    ) -> Result<MethodResponse, CallError> {
+        let Request { id, method, params, .. } = call;
+        let text = params.as_deref().map(RawValue::get);
+        let (params, limit) = (Params::new(text), self.response_limit());
+        let push = || caller.push.as_ref().ok_or(CallError::NotificationsUnsupported);
+        let (connection, none) = (caller.connection, Extensions::new());
+        match self.methods.method(&method) {
+            None => Err(CallError::NoSuchMethod { name: method.into_owned() }),
+            Some(MethodCallback::Sync(answer)) => Ok(answer(id, params, limit, none)),
+            Some(MethodCallback::Async(answer)) => {
+                Ok(answer(id.into_owned(), params.into_owned(), connection, limit, none).await)
+            }
+            Some(MethodCallback::Subscription(subscribe)) => {
+                let Push { outbox, subscriptions } = push()?.clone();
+                let Some(subscription_permit) = subscriptions.acquire() else {
+                    let error = reject_too_many_subscriptions(subscriptions.max());
+                    return Ok(MethodResponse::error(id, error));
+                };
+                let state = SubscriptionState {
+                    conn_id: connection,
+                    id_provider: &RandomId,
+                    subscription_permit,
+                };
+                Ok(subscribe(id, params, outbox, state, none).await)
+            }
+            Some(MethodCallback::Unsubscription(unsubscribe)) => {
+                push()?;
+                // It must name a subscription, of whatever name.
+                Arguments::parse(text, 1)?.required::<String>()?;
+                let response = unsubscribe(id, params, connection, limit, none);
+                match was_subscribed(&response) {
+                    true => Ok(response),
+                    false => Err(CallError::NoSuchSubscription),
+                }
+            }
         }
     }
-}
 
-fn no_reply() -> MethodResponse {
-    let mut response = MethodResponse::notification();
-    response.extensions_mut().insert(NoReply);
-    response
-}
+    fn is_subscription(&self, call: &Request<'_>) -> bool {
+        matches!(self.methods.method(&call.method), Some(MethodCallback::Subscription(_)))
+    }
 
-/// Checks that an unsubscription names a subscription, of whatever name.
-fn subscription_id(params: Option<&RawValue>) -> Result<String, CallError> {
-    Arguments::parse(params.map(RawValue::get), 1)?.required()
+    fn fail<'a>(&self, id: Id<'_>, error: impl Into<ErrorObject<'a>>) -> MethodResponse {
+        self.counters.count_call(true);
+        MethodResponse::error(id, error)
+    }
+
+    fn response_limit(&self) -> usize {
+        usize::try_from(self.limits.response).unwrap_or(usize::MAX)
+    }
 }
 
 /// Whether the answer to an unsubscription is `true`.

@@ -188,6 +188,18 @@ calls! {
         set_net_restrict = "admin_setNetRestrict"(networks: Option<&str>) -> bool;
         /// Every node that is dialled, connected or remembered.
         dial_state = "admin_dialState"() -> Vec<OutlookJson>;
+        /// Serves HTTP; what is not said is as the node was configured. Lists have commas.
+        start_http = "admin_startHTTP"(host: Option<&str>, port: Option<u32>, cors: Option<&str>, apis: Option<&str>, vhosts: Option<&str>) -> bool;
+        /// Serves HTTP no more.
+        stop_http = "admin_stopHTTP"() -> bool;
+        /// As [`start_http`](Self::start_http), under the name that go-ethereum 1.8 has for it.
+        start_rpc = "admin_startRPC"(host: Option<&str>, port: Option<u32>, cors: Option<&str>, apis: Option<&str>, vhosts: Option<&str>) -> bool;
+        /// As [`stop_http`](Self::stop_http), under the name that go-ethereum 1.8 has for it.
+        stop_rpc = "admin_stopRPC"() -> bool;
+        /// Serves WebSocket; what is not said is as the node was configured. Lists have commas.
+        start_ws = "admin_startWS"(host: Option<&str>, port: Option<u32>, origins: Option<&str>, apis: Option<&str>) -> bool;
+        /// Serves WebSocket no more.
+        stop_ws = "admin_stopWS"() -> bool;
     }
 }
 

@@ -2,16 +2,30 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::namespace::Namespace;
+use super::tls::Tls;
+use super::token::Token;
 
-/// Everything the JSON-RPC servers need to know. The default serves HTTP and WebSocket on loopback.
+/// Everything the JSON-RPC servers need to know. The default serves HTTP and WebSocket on loopback, and no IPC.
 #[derive(Clone, Debug)]
 pub struct RpcConfig {
     /// JSON-RPC over HTTP; `None` does not serve it.
     pub http: Option<HttpConfig>,
     /// JSON-RPC over WebSocket; `None` does not serve it.
     pub ws: Option<WsConfig>,
+    /// JSON-RPC over a Unix socket, where there are such: its path (`--ipcpath`). All namespaces are served to
+    /// whoever is the node's user, and nobody else can connect. Default: `None`, which does not serve it.
+    pub ipc: Option<PathBuf>,
+    /// What clients of HTTP and WebSocket have to show (`--rpc.token-file`). Default: nothing.
+    pub token: Option<Token>,
+    /// The certificate that HTTP and WebSocket are served with (`--rpc.tls-cert`, `--rpc.tls-key`). Default: none,
+    /// which serves them in the clear.
+    pub tls: Option<Tls>,
+    /// Whether clients may read the keys that the node holds: `shh_getPrivateKey` and `shh_getSymKey`. Default: true;
+    /// `--shh.no-key-export` says false, over every transport.
+    pub key_export: bool,
     /// Bounds on what one request or connection may cost.
     pub limits: Limits,
     /// What `admin_datadir` answers. Default: the current directory.
@@ -25,6 +39,10 @@ impl Default for RpcConfig {
         Self {
             http: Some(HttpConfig::default()),
             ws: Some(WsConfig::default()),
+            ipc: None,
+            token: None,
+            tls: None,
+            key_export: true,
             limits: Limits::default(),
             datadir: PathBuf::from("."),
             network_id: 1,
@@ -89,13 +107,19 @@ pub struct Limits {
     pub response: u32,
     /// Calls in one batch. Default: 1000.
     pub batch: u32,
-    /// HTTP requests in progress, or WebSocket connections, at one time. Default: 256.
+    /// Connections at one time, idle ones included. Default: 256. More are hung up on, and counted.
     pub connections: u32,
-    /// Subscriptions of one WebSocket connection. Default: 256.
+    /// Requests of one connection that are answered side by side, over WebSocket and IPC. Default: 64. While they are
+    /// so many, no more is read.
+    pub pipelined: u32,
+    /// Subscriptions of one connection. Default: 256.
     pub subscriptions: u32,
-    /// Messages that wait for one WebSocket client to read. Default: 64. While they are this many, its
-    /// subscriptions hold back, and each then drops by its own rule.
+    /// Messages that wait for the client of one connection to read. Default: 64. While they are this many, answers
+    /// wait and subscriptions hold back, and each then drops by its own rule.
     pub outbox: u32,
+    /// How long a client may take over one step: sending the head of a request (the time before it included), sending
+    /// its body, taking what it is sent, answering a ping. Default: 30 seconds, as go-ethereum. Then it is hung up on.
+    pub patience: Duration,
 }
 
 impl Default for Limits {
@@ -105,8 +129,10 @@ impl Default for Limits {
             response: 32 * 1024 * 1024,
             batch: 1000,
             connections: 256,
+            pipelined: 64,
             subscriptions: 256,
             outbox: 64,
+            patience: Duration::from_secs(30),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderValue, Method};
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use super::start_error::RpcError;
 
@@ -15,7 +15,8 @@ pub(super) fn cors(origins: &[String]) -> Result<CorsLayer, RpcError> {
     }
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers(Any)
+        // Not `*`, which does not cover `Authorization`.
+        .allow_headers(AllowHeaders::mirror_request())
         .max_age(Duration::from_secs(600));
     if origins.iter().any(|origin| origin.trim() == "*") {
         return Ok(layer.allow_origin(Any));

@@ -119,8 +119,9 @@ impl Schemas {
 mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
+    use std::sync::Weak;
 
-    use jsonrpsee::server::Methods;
+    use jsonrpsee::core::server::Methods;
     use p2p_server::{Config, Server};
     use tokio_util::sync::CancellationToken;
 
@@ -157,11 +158,11 @@ mod tests {
         let (net, stop) = (Net { server: server.clone(), network_id: 1 }, CancellationToken::new());
         let mut registered = Methods::new();
         let all = [
-            admin::api().install(Admin::new(server.clone(), Path::new("."))),
+            admin::api().install(Admin::new(server.clone(), Path::new("."), Weak::new())),
             debug::api().install(whisper.clone()),
             net::api().install(net),
             modules::api().install(Modules::new(&Namespace::ALL)),
-            shh::api().install(Shh { whisper: whisper.clone(), stop }),
+            shh::api().install(Shh { whisper: whisper.clone(), stop, key_export: true }),
             web3::api().install(server.clone()),
         ];
         all.into_iter().for_each(|module| registered.merge(module.unwrap()).unwrap());

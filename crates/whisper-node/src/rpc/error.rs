@@ -1,5 +1,7 @@
 //! What a call can fail with, in go-ethereum's codes and words.
 
+use std::net::SocketAddr;
+
 use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::types::error::{
     CALL_EXECUTION_FAILED_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE,
@@ -8,6 +10,8 @@ use p2p_server::NetRestrictError;
 
 use super::enode::EnodeFault;
 use super::json::Unfit;
+use super::namespace::UnknownNamespace;
+use super::start_error::{RpcError, Transport};
 use crate::{FilterError, NoSuchPeer, PostError, SettingError};
 
 /// Why a call failed.
@@ -35,6 +39,20 @@ pub(super) enum CallError {
     #[error("subscriptions are not supported in a batch")]
     SubscriptionInBatch,
 
+    // Transports.
+    #[error("{transport} RPC already running on {at}")]
+    AlreadyServed { transport: Transport, at: SocketAddr },
+    #[error("{transport} RPC not running")]
+    NotServed { transport: Transport },
+    #[error("invalid port: {port}")]
+    Port { port: u32 },
+    #[error("invalid host: {host}")]
+    Host { host: String },
+    #[error(transparent)]
+    Namespace(#[from] UnknownNamespace),
+    #[error(transparent)]
+    Transport(#[from] RpcError),
+
     // Nodes.
     #[error("invalid enode: {0}")]
     Enode(EnodeFault),
@@ -48,6 +66,8 @@ pub(super) enum CallError {
     NetRestrict(NetRestrictError),
 
     // Keys.
+    #[error("this node does not hand out its keys (--shh.no-key-export)")]
+    KeyExport,
     #[error("specify either a symmetric or an asymmetric key")]
     KeyChoice,
     #[error("non-existent key ID")]

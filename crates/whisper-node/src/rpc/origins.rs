@@ -3,11 +3,7 @@
 //! Browsers do not apply their same-origin policy to WebSockets: any page may connect to any server. They do say in
 //! the `Origin` header where the page is from, and it is for the server to refuse. Programs send no such header.
 
-use http::header;
-use jsonrpsee::server::HttpRequest;
-
-use super::guard::Rule;
-use super::refusal::Refusal;
+use http::{HeaderValue, Request, header};
 
 /// The origins that may connect where none are configured: pages from this machine.
 const LOCAL: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
@@ -64,19 +60,17 @@ impl Origins {
         Self { any, patterns }
     }
 
+    /// Whether a request may connect.
+    pub(super) fn allow<B>(&self, request: &Request<B>) -> bool {
+        match request.headers().get(header::ORIGIN).map(HeaderValue::to_str) {
+            None => true,
+            Some(origin) => origin.is_ok_and(|origin| self.allows(origin)),
+        }
+    }
+
     fn allows(&self, origin: &str) -> bool {
         let origin = Pattern::parse(origin);
         self.any || self.patterns.iter().any(|pattern| pattern.matches(&origin))
-    }
-}
-
-impl Rule for Origins {
-    fn check(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        match request.headers().get(header::ORIGIN).map(header::HeaderValue::to_str) {
-            None => Ok(()),
-            Some(Ok(origin)) if self.allows(origin) => Ok(()),
-            Some(_) => Err(Refusal::Origin),
-        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::pin::pin;
 
 use futures_util::{Stream, StreamExt};
+use jsonrpsee::core::server::{PendingSubscriptionSink, SubscriptionSink};
 use jsonrpsee::core::to_json_raw_value;
-use jsonrpsee::server::{PendingSubscriptionSink, SubscriptionSink};
 use jsonrpsee::types::Params;
 use serde::Serialize;
 

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::{StatusCode, header};
-use jsonrpsee::server::{HttpBody, HttpResponse};
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::http::Answer;
 
 /// Why an HTTP request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,9 +15,18 @@ pub(super) enum Refusal {
     /// A web page from an origin that may not connect.
     #[error("origin not allowed")]
     Origin,
+    /// A client that does not show the token.
+    #[error("a bearer token is required")]
+    Token,
     /// Neither a POST nor a harmless question for life.
     #[error("method not allowed")]
     Method,
+    /// A WebSocket handshake where only HTTP is served.
+    #[error("WebSocket is not served at this port")]
+    Upgrade,
+    /// Anything else where only WebSocket is served.
+    #[error("this port serves WebSocket, and this is no handshake of version 13")]
+    Handshake,
     /// A body that a browser would send without asking first, or no JSON at all.
     #[error("invalid content type, only application/json is supported")]
     ContentType,
@@ -37,21 +47,26 @@ pub(super) enum Refusal {
 impl Refusal {
     fn status(self) -> StatusCode {
         match self {
-            Self::Host | Self::Origin => StatusCode::FORBIDDEN,
+            Self::Host | Self::Origin | Self::Upgrade => StatusCode::FORBIDDEN,
+            Self::Token => StatusCode::UNAUTHORIZED,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } | Self::Overflow { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
-            Self::Broken => StatusCode::BAD_REQUEST,
+            Self::Broken | Self::Handshake => StatusCode::BAD_REQUEST,
         }
     }
 
     /// The answer to the client: the reason as a line of text, as go-ethereum gives it.
-    pub(super) fn response(self) -> HttpResponse {
-        let mut response = HttpResponse::new(HttpBody::from(format!("{self}\n")));
+    pub(super) fn response(self) -> Answer {
+        let mut response = Response::new(format!("{self}\n").into());
         *response.status_mut() = self.status();
-        let text = header::HeaderValue::from_static("text/plain; charset=utf-8");
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, text);
+        if self == Self::Token {
+            let bearer = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+        }
         response
     }
 }
@@ -70,12 +85,16 @@ pub struct RpcStats {
     pub refused_host: u64,
     /// Connections refused for their `Origin` header.
     pub refused_origin: u64,
-    /// Requests refused for their HTTP method or content type.
+    /// Requests and connections refused for want of the right token.
+    pub refused_token: u64,
+    /// Requests refused for their HTTP method or content type, or because they are not of the port's protocol.
     pub refused_form: u64,
     /// Requests refused for their length.
     pub refused_size: u64,
     /// Requests whose body broke off or did not arrive in time.
     pub refused_body: u64,
+    /// Connections hung up on because there were as many as allowed ([`Limits::connections`](super::Limits)).
+    pub turned_away: u64,
 }
 
 /// A call in progress; dropped when it is answered or given up.
@@ -95,9 +114,11 @@ pub(super) struct Counters {
     in_progress: AtomicU64,
     host: AtomicU64,
     origin: AtomicU64,
+    token: AtomicU64,
     form: AtomicU64,
     size: AtomicU64,
     body: AtomicU64,
+    turned_away: AtomicU64,
 }
 
 impl Counters {
@@ -114,17 +135,28 @@ impl Counters {
     }
 
     /// Counts one refusal, and answers it.
-    pub(super) fn refuse(&self, refusal: Refusal) -> HttpResponse {
+    pub(super) fn refuse(&self, refusal: Refusal) -> Answer {
         tracing::debug!(reason = %refusal, "JSON-RPC request refused");
         let counter = match refusal {
             Refusal::Host => &self.host,
             Refusal::Origin => &self.origin,
-            Refusal::Method | Refusal::ContentType => &self.form,
+            Refusal::Token => &self.token,
+            Refusal::Method | Refusal::ContentType | Refusal::Upgrade | Refusal::Handshake => {
+                &self.form
+            }
             Refusal::TooLarge { .. } | Refusal::Overflow { .. } => &self.size,
             Refusal::Slow | Refusal::Broken => &self.body,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         refusal.response()
+    }
+
+    /// Counts a connection that was hung up on; the log tells of the first, the second, the fourth and so on.
+    pub(super) fn turn_away(&self, limit: usize) {
+        let times = self.turned_away.fetch_add(1, Ordering::Relaxed) + 1;
+        if times.is_power_of_two() {
+            tracing::warn!(limit, times, "too many JSON-RPC connections: one more is hung up on");
+        }
     }
 
     /// The counts so far.
@@ -136,9 +168,11 @@ impl Counters {
             in_progress: read(&self.in_progress),
             refused_host: read(&self.host),
             refused_origin: read(&self.origin),
+            refused_token: read(&self.token),
             refused_form: read(&self.form),
             refused_size: read(&self.size),
             refused_body: read(&self.body),
+            turned_away: read(&self.turned_away),
         }
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Shh {
     pub(super) whisper: Whisper,
     /// Cancelled when the servers stop: a seal can take longer than anybody wants to wait for that.
     pub(super) stop: CancellationToken,
+    /// Whether keys may be read.
+    pub(super) key_export: bool,
 }
 
 /// The methods of `shh`.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use jsonrpsee::core::RegisterMethodError;
 
@@ -55,6 +56,32 @@ pub enum RpcError {
         transport: Transport,
         /// Where.
         address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another node listens at the IPC socket.
+    #[error("{} is another running node's: choose another --ipcpath or --datadir, or --ipcdisable", path.display())]
+    IpcInUse {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A file lies where the IPC socket should be.
+    #[error("{} is in the way and no socket: choose another --ipcpath", path.display())]
+    IpcNotASocket {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The system's names of sockets are short: some hundred bytes.
+    #[error("{} cannot be the name of a socket, it is too long: choose a shorter --ipcpath", path.display())]
+    IpcPath {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The IPC socket cannot be made.
+    #[error("cannot listen at {} for JSON-RPC (--ipcpath)", path.display())]
+    IpcBind {
+        /// Where.
+        path: PathBuf,
         /// What the system says.
         source: io::Error,
     },

@@ -1,6 +1,6 @@
 //! Names of subscriptions.
 
-use jsonrpsee::server::IdProvider;
+use jsonrpsee::core::traits::IdProvider;
 use jsonrpsee::types::SubscriptionId;
 
 /// Names subscriptions as go-ethereum does: a random 128-bit number in hexadecimal, without leading zeros.

@@ -8,11 +8,6 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use http::{Request, header};
-use jsonrpsee::server::HttpRequest;
-
-use super::guard::Rule;
-use super::refusal::Refusal;
-
 /// The names that are answered.
 #[derive(Clone, Debug)]
 pub(crate) struct VirtualHosts {
@@ -55,12 +50,6 @@ fn without_port(host: &str) -> &str {
         // A second colon: a bare IPv6 address, which has no port to take off.
         Some((name, _)) if !name.contains(':') => name,
         _ => host,
-    }
-}
-
-impl Rule for VirtualHosts {
-    fn check(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        if self.allow(request) { Ok(()) } else { Err(Refusal::Host) }
     }
 }
 

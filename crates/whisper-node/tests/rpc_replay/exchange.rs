@@ -40,6 +40,8 @@ pub struct Exchange {
     pub shape: bool,
     #[serde(default)]
     pub loose: Vec<String>,
+    #[serde(default)]
+    pub closes_connection: bool,
 }
 
 /// Questions whose answer depends on what a peer or a worker has done meanwhile.

@@ -5,15 +5,19 @@ mod compare;
 mod difference;
 mod exchange;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 pub use difference::{Difference, differences};
-pub use exchange::{Exchange, Transport};
+pub use exchange::Exchange;
 
+use exchange::Transport;
+
+use crate::rpc_support::client::Client;
 use crate::rpc_support::http::{Request, Response};
+use crate::rpc_support::ipc::IpcClient;
 use crate::rpc_support::json::Json;
 use crate::rpc_support::node::Node;
 use crate::rpc_support::ws::WsClient;
@@ -21,20 +25,22 @@ use crate::rpc_support::ws::WsClient;
 /// How long what takes its time may take: a connection, a delivery.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Two nodes, what was said before, and a WebSocket connection to the first.
+/// Two nodes, what was said before, and two connections to the first over which messages go both ways.
 pub struct Replay {
     first: Node,
     second: Node,
-    ws: WsClient,
+    ws: Line<WsClient>,
+    ipc: Line<IpcClient>,
     saved: BTreeMap<String, String>,
 }
 
 impl Replay {
     pub async fn start() -> Self {
         let (first, second) = (Node::start().await, Node::start().await);
-        let ws = first.connect().await;
+        let ws = Line { client: first.connect().await, early: VecDeque::new() };
+        let ipc = Line { client: first.connect_ipc().await, early: VecDeque::new() };
         let saved = BTreeMap::from([("enodeB".to_owned(), second.enode().to_string())]);
-        Self { first, second, ws, saved }
+        Self { first, second, ws, ipc, saved }
     }
 
     pub async fn stop(self) {
@@ -46,9 +52,31 @@ impl Replay {
     pub async fn step(&mut self, exchange: &Exchange, instead: Option<&str>) -> Result<(), String> {
         match exchange.transport {
             Transport::Http => self.http_step(exchange, instead).await,
-            Transport::Ws => self.ws_step(exchange, instead).await,
-            Transport::Ipc => Err("IPC cannot be replayed".to_owned()),
+            Transport::Ws => {
+                let answer = self.ws.step(exchange, &self.saved).await?;
+                self.check(exchange, instead, &answer)
+            }
+            Transport::Ipc => {
+                let answer = self.ipc.step(exchange, &self.saved).await?;
+                self.check(exchange, instead, &answer)?;
+                if exchange.closes_connection {
+                    self.ipc.end().await?;
+                    self.ipc.client = self.first.connect_ipc().await;
+                }
+                Ok(())
+            }
         }
+    }
+
+    fn check(
+        &mut self,
+        exchange: &Exchange,
+        instead: Option<&str>,
+        answer: &str,
+    ) -> Result<(), String> {
+        compare::check(exchange, instead.unwrap_or(&exchange.response_raw), answer)?;
+        self.save(exchange, answer);
+        Ok(())
     }
 
     async fn http_step(
@@ -90,20 +118,46 @@ impl Replay {
         Request { method, path, headers, body }.send(node.http()).await
     }
 
-    async fn ws_step(&mut self, exchange: &Exchange, instead: Option<&str>) -> Result<(), String> {
-        if let Some(text) = exchange.request_text(&self.saved) {
-            self.ws.send(text).await;
-        }
-        let answer = self.ws.next().await.ok_or("the node closed the connection")?;
-        compare::check(exchange, instead.unwrap_or(&exchange.response_raw), &answer)?;
-        self.save(exchange, &answer);
-        Ok(())
-    }
-
     fn save(&mut self, exchange: &Exchange, answer: &str) {
         if let Some(name) = &exchange.save {
             self.saved.insert(name.clone(), Json::parse(answer).at("result").text());
         }
+    }
+}
+
+/// A connection, and what came over it before it was waited for: an answer and a notification overtake one another.
+struct Line<C> {
+    client: C,
+    early: VecDeque<String>,
+}
+
+impl<C: Client> Line<C> {
+    /// Sends the request, if there is one, and waits for a message of the expected kind.
+    async fn step(
+        &mut self,
+        exchange: &Exchange,
+        saved: &BTreeMap<String, String>,
+    ) -> Result<String, String> {
+        if let Some(text) = exchange.request_text(saved) {
+            self.client.send(text).await;
+        }
+        let is_pushed = |text: &str| text.contains("\"method\":");
+        let wanted = is_pushed(&exchange.response_raw);
+        if let Some(index) = self.early.iter().position(|text| is_pushed(text) == wanted) {
+            return Ok(self.early.remove(index).unwrap());
+        }
+        loop {
+            let text = self.client.next().await.ok_or("the node closed the connection")?;
+            if is_pushed(&text) == wanted {
+                return Ok(text);
+            }
+            self.early.push_back(text);
+        }
+    }
+
+    /// Checks that the node hangs up.
+    async fn end(&mut self) -> Result<(), String> {
+        self.client.next().await.map_or(Ok(()), |text| Err(format!("still there: {text}")))
     }
 }
 

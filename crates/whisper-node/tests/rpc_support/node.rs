@@ -1,11 +1,13 @@
 //! A whole node on loopback: peer to peer, Whisper, and JSON-RPC on free ports.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use p2p_identity::{Enode, SecretKey};
 use p2p_mux::Protocol;
 use p2p_server::Server;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use whisper_node::rpc::{HttpConfig, Limits, Namespace, RpcConfig, RpcServer, WsConfig, serve};
 use whisper_node::{Dialect, Settings, Whisper};
 
@@ -13,10 +15,15 @@ use super::http::Request;
 use super::ws::WsClient;
 
 pub struct Node {
+    /// Where its socket lies.
+    folder: TempDir,
     pub server: Server,
     pub whisper: Whisper,
     pub rpc: RpcServer,
 }
+
+/// Longer than anything takes that is waited for, much shorter than a proof of work that is given up.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Any free port of this machine.
 pub const FREE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -62,8 +69,10 @@ impl Node {
             .listen(FREE)
             .protocols(protocols);
         let server = Server::start(server).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let config = RpcConfig { ipc: cfg!(unix).then(|| folder.path().join("ipc")), ..config };
         let rpc = serve(config, whisper.clone(), server.clone()).await.unwrap();
-        Self { server, whisper, rpc }
+        Self { folder, server, whisper, rpc }
     }
 
     pub fn http(&self) -> SocketAddr {
@@ -93,6 +102,12 @@ impl Node {
         response.get("result").unwrap_or_else(|| panic!("{method}: {response}")).clone()
     }
 
+    /// A connection to its socket.
+    #[cfg(unix)]
+    pub async fn connect_ipc(&self) -> super::ipc::IpcClient {
+        super::ipc::IpcClient::connect(&self.rpc.ipc_path().unwrap()).await
+    }
+
     /// A WebSocket connection to it.
     pub async fn connect(&self) -> WsClient {
         WsClient::connect(self.ws()).await
@@ -102,6 +117,7 @@ impl Node {
         self.rpc.stop().await;
         self.whisper.stop().await;
         self.server.stop().await;
+        self.folder.close().unwrap();
     }
 }
 
@@ -109,4 +125,14 @@ impl Node {
 #[expect(clippy::needless_pass_by_value, reason = "the parameters are written in place")]
 pub fn request(method: &str, params: Value) -> String {
     json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
+}
+
+/// Waits until so many calls are in progress.
+pub async fn in_progress(node: &Node, calls: u64) {
+    let reached = async {
+        while node.rpc.stats().in_progress != calls {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reached).await.expect("calls to begin or to be given up");
 }

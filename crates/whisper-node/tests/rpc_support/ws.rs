@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::client::Client;
+
 /// Longer than any answer takes, shorter than a test may.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -58,19 +60,14 @@ impl WsClient {
         });
         Ok(Self { outgoing, incoming, _tasks: tasks })
     }
+}
 
-    pub async fn send(&mut self, text: impl Into<String>) {
-        self.outgoing.send(text.into()).await.unwrap();
+impl Client for WsClient {
+    async fn send(&mut self, text: String) {
+        self.outgoing.send(text).await.unwrap();
     }
 
-    /// The next message; `None` when the server has closed the connection.
-    pub async fn next(&mut self) -> Option<String> {
+    async fn next(&mut self) -> Option<String> {
         timeout(PATIENCE, self.incoming.recv()).await.expect("a message in time")
-    }
-
-    /// Sends a request and returns the next message, which is the response where nothing is subscribed.
-    pub async fn ask(&mut self, text: impl Into<String>) -> String {
-        self.send(text).await;
-        self.next().await.expect("a response")
     }
 }

@@ -38,11 +38,11 @@ fn declare_pairs(api: &mut Api<Shh>) {
     .about("The public key of a pair, uncompressed, 65 bytes.")
     .fails([CallError::NoSuchKeyPair]);
     api.call("shh_getPrivateKey", ["id"], |shh, (name,): (String,)| {
-        let key = id(&name).and_then(|id| shh.whisper.keys().private_key(&id));
+        let key = exported(shh, &name)?.and_then(|id| shh.whisper.keys().private_key(&id));
         Ok(HexBytes::from(key.ok_or(CallError::NoSuchKeyPair)?.to_bytes().as_slice()))
     })
     .about("The private key of a pair, 32 bytes.")
-    .fails([CallError::NoSuchKeyPair]);
+    .fails([CallError::NoSuchKeyPair, CallError::KeyExport]);
     api.call("shh_deleteKeyPair", ["id"], |shh, (name,): (String,)| {
         match id(&name).is_some_and(|id| shh.whisper.keys().delete_key_pair(&id)) {
             true => Ok(true),
@@ -75,12 +75,12 @@ fn declare_symmetric(api: &mut Api<Shh>) {
     })
     .about("Whether there is a symmetric key of this id.");
     api.call("shh_getSymKey", ["id"], |shh, (name,): (String,)| {
-        let key = id(&name).and_then(|id| shh.whisper.keys().symmetric(&id));
+        let key = exported(shh, &name)?.and_then(|id| shh.whisper.keys().symmetric(&id));
         let key = key.ok_or(CallError::NoSuchSymmetricKey)?;
         Ok(HexBytes::from(key.as_bytes().as_slice()))
     })
     .about("A symmetric key, 32 bytes.")
-    .fails([CallError::NoSuchSymmetricKey]);
+    .fails([CallError::NoSuchSymmetricKey, CallError::KeyExport]);
     api.call("shh_deleteSymKey", ["id"], |shh, (name,): (String,)| {
         Ok(id(&name).is_some_and(|id| shh.whisper.keys().delete_symmetric(&id)))
     })
@@ -90,6 +90,11 @@ fn declare_symmetric(api: &mut Api<Shh>) {
 /// The id of a key. What is not an id names no key, which is no other error than an id that does not.
 fn id(name: &str) -> Option<KeyId> {
     name.parse().ok()
+}
+
+/// The id of a key that is to be read, where that is allowed.
+fn exported(shh: &Shh, name: &str) -> Result<Option<KeyId>, CallError> {
+    if shh.key_export { Ok(id(name)) } else { Err(CallError::KeyExport) }
 }
 
 fn secret_key(bytes: &HexBytes) -> Result<SecretKey, CallError> {

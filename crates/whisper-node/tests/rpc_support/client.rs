@@ -1,0 +1,17 @@
+//! What connections have in common over which messages go both ways.
+#![allow(async_fn_in_trait, reason = "nothing here is spawned")]
+
+/// A connection to a node.
+pub trait Client {
+    /// Sends a request.
+    async fn send(&mut self, text: String);
+
+    /// The next message; `None` when the node has closed the connection.
+    async fn next(&mut self) -> Option<String>;
+
+    /// Sends a request and returns the next message, which is the response where nothing is subscribed.
+    async fn ask(&mut self, text: impl Into<String>) -> String {
+        self.send(text.into()).await;
+        self.next().await.expect("a response")
+    }
+}
