@@ -15,6 +15,7 @@ mod nat;
 mod packet;
 mod rlp;
 mod rlpx;
+mod rpc;
 mod session;
 
 pub use chunk::chunk;
@@ -27,6 +28,7 @@ pub use nat::{natpmp, pcp};
 pub use packet::packet;
 pub use rlp::{rlp_item, rlp_roundtrip, rlp_text};
 pub use rlpx::{ack, auth, frame, snappy};
+pub use rpc::{rpc_request, rpc_values};
 pub use session::shh_packet;
 
 /// A body: any bytes in, a panic if a property does not hold.
@@ -60,4 +62,6 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("open", open),
     ("packet", packet),
     ("shh_packet", shh_packet),
+    ("rpc_request", rpc_request),
+    ("rpc_values", rpc_values),
 ];

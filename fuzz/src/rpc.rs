@@ -1,0 +1,65 @@
+//! What clients of JSON-RPC send: requests, and the stream of them that comes over IPC.
+
+use serde_json::{Deserializer, Value, value::RawValue};
+use tokio::runtime::Builder;
+use whisper_node::rpc::fuzzing::{Answering, values};
+use whisper_node::{Settings, Whisper};
+
+/// The input is a request. Whatever it is, the answer is one response, or one for each call of a batch that wants one,
+/// each with a result or an error; and asking again does not break anything.
+pub fn rpc_request(data: &[u8]) {
+    let runtime = Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.unwrap_or_else(|error| panic!("a runtime: {error}"));
+    let _inside = runtime.enter();
+    let whisper = Whisper::new(Settings::default());
+    let answering = Answering::new(whisper).unwrap_or_else(|error| panic!("{error}"));
+    let Some(answer) = answering.answer(data) else {
+        let request: Value = serde_json::from_slice(data)
+            .unwrap_or_else(|error| panic!("no answer to what is no JSON ({error})"));
+        let is_note = |call: &Value| call.get("id").is_none();
+        assert!(
+            is_note(&request) || request.as_array().is_some_and(|calls| calls.iter().all(is_note)),
+            "no answer to a call: {request}"
+        );
+        return;
+    };
+    let answer: Value = serde_json::from_str(&answer)
+        .unwrap_or_else(|error| panic!("an answer that is no JSON ({error}): {answer}"));
+    match &answer {
+        Value::Array(responses) => {
+            assert!(!responses.is_empty(), "an empty list of responses");
+            responses.iter().for_each(check);
+        }
+        response => check(response),
+    }
+}
+
+fn check(response: &Value) {
+    assert_eq!(response["jsonrpc"], "2.0", "{response}");
+    assert!(response.get("id").is_some(), "{response}");
+    let error = response.get("error");
+    assert!(error.is_some() != response.get("result").is_some(), "{response}");
+    if let Some(error) = error {
+        assert!(error["code"].is_i64() && error["message"].is_string(), "{response}");
+    }
+}
+
+/// The most bytes of a value in the stream.
+const LIMIT: u32 = 256;
+
+/// The input is a byte that says how long the pieces are, and a stream. It is cut the same way in whatever pieces it
+/// comes, no value is longer than the limit, and what is JSON is cut as a parser of JSON cuts it.
+pub fn rpc_values(data: &[u8]) {
+    let Some((&piece, stream)) = data.split_first() else { return };
+    let whole = values(LIMIT, [stream]);
+    let pieces = values(LIMIT, stream.chunks(usize::from(piece).max(1)));
+    assert_eq!(whole, pieces);
+    let limit = usize::try_from(LIMIT).unwrap_or(usize::MAX);
+    for value in &whole.0 {
+        assert!(value.len() <= limit && matches!(value[0], b'{' | b'['), "{value:02x?}");
+    }
+    let parsed = Deserializer::from_slice(stream).into_iter::<&RawValue>();
+    for (value, cut) in parsed.map_while(Result::ok).zip(&whole.0) {
+        assert_eq!(value.get().as_bytes(), cut.as_slice());
+    }
+}
