@@ -209,6 +209,19 @@ pub(super) const CASES: &[Case] = &[
     printed("whisper.flood_vs_idle_p50", "ratio"),
     printed("whisper.flood_vs_idle_p99", "ratio"),
     printed("whisper.flood_pool_vs_budget", "ratio"),
+    printed("rpc.http_version_rps", "1/s"),
+    printed("rpc.http_version_p99_ms", "ms"),
+    printed("rpc.http_messages_rps", "1/s"),
+    printed("rpc.http_messages_p99_ms", "ms"),
+    printed("rpc.ws_version_rps", "1/s"),
+    printed("rpc.ws_version_p99_ms", "ms"),
+    printed("rpc.ws_messages_rps", "1/s"),
+    printed("rpc.ws_messages_p99_ms", "ms"),
+    printed("rpc.ipc_version_rps", "1/s"),
+    printed("rpc.ipc_version_p99_ms", "ms"),
+    printed("rpc.ipc_messages_rps", "1/s"),
+    printed("rpc.ipc_messages_p99_ms", "ms"),
+    printed("rpc.subscribers_1000_ms", "ms"),
 ];
 
 impl Case {
