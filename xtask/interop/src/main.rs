@@ -43,7 +43,7 @@ async fn all() -> Result<(), Failure> {
     web3::javascript().await?;
     match std::env::var_os("INTEROP_PYTHON") {
         Some(python) => {
-            println!("web3.py uses whisper-node over HTTP and WebSocket:");
+            println!("web3.py uses whisper-node over HTTP, WebSocket and IPC:");
             web3::python(&python).await
         }
         None => {

@@ -38,19 +38,18 @@ impl Program {
         Ok(Self { process, lines: BufReader::new(stdout).lines(), _datadir: datadir })
     }
 
-    /// The first URL of that scheme that the program prints.
-    pub(crate) async fn url(&mut self, scheme: &str) -> Result<String, Failure> {
-        within(&format!("an address with {scheme} from whisper-node"), self.find(scheme)).await?
+    /// Where the program serves this, as it prints: `HTTP`, `WebSocket` or `IPC`. To be asked in that order.
+    pub(crate) async fn address(&mut self, of: &str) -> Result<String, Failure> {
+        within(&format!("the address of {of} from whisper-node"), self.find(of)).await?
     }
 
-    async fn find(&mut self, scheme: &str) -> Result<String, Failure> {
+    async fn find(&mut self, of: &str) -> Result<String, Failure> {
         while let Some(line) = self.lines.next_line().await? {
-            if let Some(at) = line.find(scheme) {
-                let url = line[at..].split_whitespace().next().unwrap_or_default();
-                return Ok(url.to_owned());
+            if let Some(address) = line.strip_prefix(of) {
+                return Ok(address.trim().to_owned());
             }
         }
-        Err(format!("whisper-node ended before it printed an address with {scheme}").into())
+        Err(format!("whisper-node ended before it printed the address of {of}").into())
     }
 
     /// Asks the program to end, as Ctrl-C does, and waits for a good end.

@@ -19,7 +19,7 @@ struct Nodes {
 impl Nodes {
     async fn start() -> Result<Self, Failure> {
         let (near, mut far) = (Program::start()?, Program::start()?);
-        let far_http = far.url("http://").await?;
+        let far_http = far.address("HTTP").await?;
         Ok(Self { near, far, far_http })
     }
 
@@ -31,9 +31,9 @@ impl Nodes {
 
 /// Lets web3 use the program over HTTP and over WebSocket, and ends it with Ctrl-C.
 pub(crate) async fn javascript() -> Result<(), Failure> {
-    for scheme in ["http://", "ws://"] {
+    for transport in ["HTTP", "WebSocket"] {
         let mut nodes = Nodes::start().await?;
-        let url = nodes.near.url(scheme).await?;
+        let url = nodes.near.address(transport).await?;
         run("node".as_ref(), &["web3.mjs", &url, &nodes.far_http]).await?;
         nodes.stop().await?;
     }
@@ -43,10 +43,10 @@ pub(crate) async fn javascript() -> Result<(), Failure> {
 
 /// The same with web3.py, by the Python that has it.
 pub(crate) async fn python(python: &OsStr) -> Result<(), Failure> {
-    for (transport, scheme) in [("http", "http://"), ("ws", "ws://")] {
+    for (name, transport) in [("http", "HTTP"), ("ws", "WebSocket"), ("ipc", "IPC")] {
         let mut nodes = Nodes::start().await?;
-        let url = nodes.near.url(scheme).await?;
-        run(python, &["whisper.py", transport, &url, &nodes.far_http]).await?;
+        let address = nodes.near.address(transport).await?;
+        run(python, &["whisper.py", name, &address, &nodes.far_http]).await?;
         nodes.stop().await?;
     }
     done("the same over each transport");
