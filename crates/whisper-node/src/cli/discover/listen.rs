@@ -1,8 +1,8 @@
 //! `discover listen`.
 
 use clap::Args;
-use p2p_server::p2p_discovery::{Discv4, Drift, Event};
-use tokio::sync::broadcast::error::RecvError;
+use p2p_server::p2p_discovery::{Drift, Event};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::party::Party;
 use crate::cli::failure::Failure;
@@ -19,19 +19,18 @@ impl Listen {
     /// Prints a line for each thing that happens.
     pub(super) async fn run(self) -> Result<(), Failure> {
         let stop = stop_signal().map_err(Failure::Signals)?;
-        let discv4 = self.party.join().await?;
+        let (discv4, events) = self.party.join().await?;
         input::print(&format!("listening  {}", discv4.enode()))?;
         tokio::select! {
             () = stop => {}
-            told = tell(&discv4) => told?,
+            told = tell(events) => told?,
         }
         discv4.stop().await;
         Ok(())
     }
 }
 
-async fn tell(discv4: &Discv4) -> Result<(), Failure> {
-    let mut events = discv4.events();
+async fn tell(mut events: Receiver<Event>) -> Result<(), Failure> {
     loop {
         let line = match events.recv().await {
             Ok(Event::Found(node)) => format!("found      {}", node.enode()),

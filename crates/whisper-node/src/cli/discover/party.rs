@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use clap::Args;
 use p2p_identity::{Content, Enode, Record};
-use p2p_server::p2p_discovery::{Config, Discv4, NetworkId};
+use p2p_server::p2p_discovery::{Config, Discv4, Event, NetworkId};
+use tokio::sync::broadcast::Receiver;
 
 use crate::cli::bootnode::sequence;
 use crate::cli::failure::Failure;
@@ -54,18 +55,20 @@ impl Socket {
 }
 
 impl Party {
-    /// Opens the socket and makes the boot nodes known.
-    pub(super) async fn join(&self) -> Result<Discv4, Failure> {
+    /// Opens the socket and makes the boot nodes known. Whoever listens to the events given misses none: there is
+    /// nobody to hear of before that.
+    pub(super) async fn join(&self) -> Result<(Discv4, Receiver<Event>), Failure> {
         let discv4 = self.socket.open().await?;
+        let events = discv4.events();
         for enode in &self.bootnodes {
             discv4.add_boot_node(enode).await?;
         }
-        Ok(discv4)
+        Ok((discv4, events))
     }
 
     /// The same, and waits until one of them has answered: who looks for others needs one.
     pub(super) async fn enter(&self) -> Result<Discv4, Failure> {
-        let discv4 = self.join().await?;
+        let (discv4, _) = self.join().await?;
         for enode in &self.bootnodes {
             if discv4.ping(enode).await.is_ok() {
                 return Ok(discv4);

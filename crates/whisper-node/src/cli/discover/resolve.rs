@@ -39,7 +39,7 @@ impl Resolve {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (record, discv4) = match &self.node {
             Name::Url(enode) => {
-                let discv4 = self.party.join().await?;
+                let (discv4, _) = self.party.join().await?;
                 let record = match discv4.request_record(enode).await {
                     // It may have moved: others know.
                     Err(AskError::Unanswered(_)) => discv4.resolve(enode.id).await?,
