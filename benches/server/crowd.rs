@@ -8,20 +8,19 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use p2p_mux::{Config as Connection, Local, Origin, greet, identity::SecretKey};
+use p2p_mux::{Config as Connection, Greeted, Local, Origin, greet, identity::SecretKey};
 use p2p_server::{Config, Server};
 use rlpx_transport::{HANDSHAKE_LIMIT, connect};
-use tokio::{net::TcpStream, runtime::Runtime, sync::Semaphore, task::JoinSet};
+use tokio::{net::TcpStream, runtime::Runtime, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// Set for the process that is the node.
 const NODE: &str = "BENCH_SERVER_CROWD_NODE";
 
-/// As many connect at once, so that none is taken for one that only holds its place.
+/// As many connect at once.
 const AT_ONCE: usize = 16;
 
 /// Until the first pings are over, and what a connection needed to begin with is given back.
@@ -113,25 +112,28 @@ impl Node {
 
 /// Connects so many peers that say nothing. They stay as long as what is returned.
 async fn gather(addr: SocketAddr, peers: usize) -> JoinSet<()> {
-    let mut crowd = JoinSet::new();
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    for _ in 0..peers {
-        let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
-        crowd.spawn(async move {
-            let key = SecretKey::random(&mut rand::rng());
-            let io = TcpStream::connect(addr).await.expect("the node listens");
-            let stream = connect(io, &key, &node_key().id(), HANDSHAKE_LIMIT).await;
-            let stream = stream.expect("a handshake");
-            let (client, protocols) = ("bench".into(), vec![super::quiet()]);
-            let local = Local { client, protocols, port: 0, id: key.id() };
-            let greeted = greet(stream, &local, &Connection::default()).await;
-            let greeted = greeted.expect("a protocol in common");
-            drop((place, local));
-            let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
-            life.await;
-        });
+    let (mut arriving, mut crowd) = (JoinSet::new(), JoinSet::new());
+    let mut left = peers;
+    loop {
+        while left > 0 && arriving.len() < AT_ONCE {
+            arriving.spawn(arrive(addr));
+            left -= 1;
+        }
+        let Some(greeted) = arriving.join_next().await else { return crowd };
+        let greeted = greeted.expect("the node lets it in");
+        let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
+        crowd.spawn(async { drop(life.await) });
     }
-    crowd
+}
+
+/// One of them, up to Hello.
+async fn arrive(addr: SocketAddr) -> Greeted<TcpStream> {
+    let key = SecretKey::random(&mut rand::rng());
+    let io = TcpStream::connect(addr).await.expect("the node listens");
+    let stream = connect(io, &key, &node_key().id(), HANDSHAKE_LIMIT).await.expect("a handshake");
+    let (client, protocols) = ("bench".into(), vec![super::quiet()]);
+    let local = Local { client, protocols, port: 0, id: key.id() };
+    greet(stream, &local, &Connection::default()).await.expect("a protocol in common")
 }
 
 /// The node's key, which its peers know.
@@ -150,7 +152,9 @@ pub(crate) fn be_the_node() {
 
 #[expect(clippy::print_stdout, reason = "the process that started this one reads it")]
 async fn node(peers: usize) {
-    let config = Config::new(node_key()).max_peers(peers).listen("127.0.0.1:0");
+    // All come from one address: with the default, those whose Hello waits would be taken for idlers.
+    let config = Config::new(node_key()).max_peers(peers).max_pending(2 * peers);
+    let config = config.listen("127.0.0.1:0");
     let server = Server::start(config.protocol(super::quiet())).await.expect("a free port");
     println!("{}", server.listen_addr().expect("it listens"));
     let mut events = server.events();
