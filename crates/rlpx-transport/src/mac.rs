@@ -1,9 +1,10 @@
 //! The running MAC of one direction (RLPx, "MAC").
 
-use aes::Aes256Enc;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::cipher::BlockCipherEncrypt;
 use keccak_lanes::Keccak256;
 use subtle::ConstantTimeEq;
+
+use crate::secrets::Key;
 
 /// How many bytes of a digest go on the wire, and into the next step.
 pub(crate) const TAG_SIZE: usize = 16;
@@ -30,7 +31,7 @@ impl Tag {
 /// A Keccak-256 state that has absorbed everything sent in one direction so far.
 pub(crate) struct Mac {
     state: Keccak256,
-    cipher: Aes256Enc,
+    cipher: Key,
     /// The first half of the state's digest. Each step begins with it, and it is the tag that the
     /// step before ended with: so three digests a frame are enough.
     tag: Tag,
@@ -38,9 +39,9 @@ pub(crate) struct Mac {
 
 impl Mac {
     /// Goes on from `state`, which has absorbed the nonce and the handshake packet.
-    pub(crate) fn new(secret: &[u8; 32], state: Keccak256) -> Self {
+    pub(crate) fn new(cipher: Key, state: Keccak256) -> Self {
         let tag = peek(&state);
-        Self { state, cipher: Aes256Enc::new(secret.into()), tag }
+        Self { state, cipher, tag }
     }
 
     /// The tag of an encrypted frame header.

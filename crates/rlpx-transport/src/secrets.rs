@@ -1,8 +1,10 @@
 //! From the handshake's shared secret to a session (RLPx, "Initial Handshake").
 
+use std::sync::Arc;
+
 use aes::Aes256Enc;
-use aes::cipher::KeyIvInit;
-use ctr::Ctr64BE;
+use aes::cipher::{BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit};
+use ctr::{Ctr64BE, CtrCore};
 use keccak_lanes::Keccak256;
 use p2p_identity::NodeId;
 use zeroize::Zeroizing;
@@ -13,7 +15,28 @@ use crate::session::{Opener, Sealer, Session};
 
 /// AES-256-CTR over all frames of one direction, one keystream from the first header on. It counts
 /// from zero, so a counter of 64 bits, which is faster, is the same as one of 128 for 2^68 bytes.
-pub(crate) type FrameCipher = Ctr64BE<Aes256Enc>;
+pub(crate) type FrameCipher = Ctr64BE<Key>;
+
+/// An AES-256 key, expanded once for both directions: that takes 1 KiB.
+#[derive(Clone)]
+pub(crate) struct Key(Arc<Aes256Enc>);
+
+impl Key {
+    fn new(bytes: &[u8; 32]) -> Self {
+        Self(Arc::new(Aes256Enc::new(bytes.into())))
+    }
+}
+
+impl BlockSizeUser for Key {
+    type BlockSize = <Aes256Enc as BlockSizeUser>::BlockSize;
+}
+
+impl BlockCipherEncrypt for Key {
+    #[inline]
+    fn encrypt_with_backend(&self, f: impl BlockCipherEncClosure<BlockSize = Self::BlockSize>) {
+        self.0.encrypt_with_backend(f);
+    }
+}
 
 /// What one end contributed to the handshake.
 pub(crate) struct Half<'a> {
@@ -44,25 +67,26 @@ impl Secrets {
     /// The session of the end that sent `ours` and received `theirs`, in either role: a
     /// direction's MAC begins with the nonce of whoever receives in it.
     pub(crate) fn session(&self, remote: NodeId, ours: &Half<'_>, theirs: &Half<'_>) -> Session {
+        let (frames, tags) = (Key::new(&self.aes), Key::new(&self.mac));
+        // Both directions begin with the same keystream: the protocol is so. What protects the first
+        // bytes of one direction against the other is only that they are headers and Hellos, which
+        // are no secrets.
+        let cipher = |key| FrameCipher::from_core(CtrCore::inner_iv_init(key, &[0; 16].into()));
+        let sealing = Mac::new(tags.clone(), self.chain(theirs.nonce, ours.packet));
+        let opening = Mac::new(tags, self.chain(ours.nonce, theirs.packet));
         Session {
             remote,
-            sealer: Sealer::new(self.cipher(), self.chain(theirs.nonce, ours.packet)),
-            opener: Opener::new(self.cipher(), self.chain(ours.nonce, theirs.packet)),
+            sealer: Sealer::new(cipher(frames.clone()), sealing),
+            opener: Opener::new(cipher(frames), opening),
         }
     }
 
-    /// Both directions begin with the same keystream: the protocol is so. What protects the first
-    /// bytes of one direction against the other is only that they are headers and Hellos, which
-    /// are no secrets.
-    fn cipher(&self) -> FrameCipher {
-        FrameCipher::new((&*self.aes).into(), &[0; 16].into())
-    }
-
-    fn chain(&self, nonce: &Nonce, packet: &[u8]) -> Mac {
+    /// What a direction's MAC goes on from.
+    fn chain(&self, nonce: &Nonce, packet: &[u8]) -> Keccak256 {
         let mut start = self.mac.clone();
         for (byte, with) in start.iter_mut().zip(nonce) {
             *byte ^= with;
         }
-        Mac::new(&self.mac, Keccak256::new().chain(&*start).chain(packet))
+        Keccak256::new().chain(&*start).chain(packet)
     }
 }

@@ -12,7 +12,7 @@ pub use sealer::Sealer;
 
 /// A connection after its handshake.
 ///
-/// Take it apart freely: the two directions share nothing, and may live in different tasks.
+/// Take it apart freely: the two directions share nothing that changes, and may live in different tasks.
 #[derive(Debug)]
 pub struct Session {
     /// Who is at the other end. Proven only by the first frame that

@@ -1,5 +1,7 @@
 //! Snappy's block format on the payload of a message (RLPx, "Message Compression"; EIP-706).
 
+use std::cell::RefCell;
+
 use bytes::{Bytes, BytesMut};
 use snap::raw::{Decoder, Encoder, decompress_len, max_compress_len};
 
@@ -14,24 +16,23 @@ const MOST: (usize, usize) = (64, 3);
 /// a connection hold its size for ever.
 const POOLED: usize = 64 * 1024;
 
-/// The compressing half, for one direction. Holds 2 KiB of tables, 32 KiB more after the first
-/// large message.
-pub(crate) struct Deflater(Box<Encoder>);
+thread_local! {
+    /// The compressing half: 2 KiB of tables, 32 KiB more after the first large message. Nothing in
+    /// them outlives a message, so one for all connections of a thread will do.
+    static ENCODER: RefCell<Encoder> = RefCell::new(Encoder::new());
+}
 
-impl Deflater {
-    pub(crate) fn new() -> Self {
-        Self(Box::new(Encoder::new()))
-    }
-
-    /// Appends the compressed form of `payload`, which has at most
-    /// [`MAX_PAYLOAD`](crate::MAX_PAYLOAD) bytes, to `out`.
-    pub(crate) fn deflate(&mut self, payload: &[u8], out: &mut BytesMut) {
-        let start = out.len();
-        out.resize(start + max_compress_len(payload.len()), 0);
-        // It fails only above 4 GiB, or where the output is smaller than asked for above.
-        let size = self.0.compress(payload, &mut out[start..]).unwrap_or(0);
-        out.truncate(start + size);
-    }
+/// Appends the compressed form of `payload`, which has at most
+/// [`MAX_PAYLOAD`](crate::MAX_PAYLOAD) bytes, to `out`.
+pub(crate) fn deflate(payload: &[u8], out: &mut BytesMut) {
+    let start = out.len();
+    out.resize(start + max_compress_len(payload.len()), 0);
+    // It fails only above 4 GiB, or where the output is smaller than asked for above.
+    let compress = |encoder: &RefCell<Encoder>| {
+        encoder.borrow_mut().compress(payload, &mut out[start..]).unwrap_or(0)
+    };
+    let size = ENCODER.with(compress);
+    out.truncate(start + size);
 }
 
 /// The inflating half, for one direction.
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn a_claim_beyond_the_limit_gets_no_memory() {
         let mut compressed = BytesMut::new();
-        Deflater::new().deflate(&[0xaa; 60_000], &mut compressed);
+        deflate(&[0xaa; 60_000], &mut compressed);
         let mut inflater = Inflater::default();
         let refused = SnappyError::Oversized { declared: 60_000, limit: 59_999 };
         assert_eq!(inflater.inflate(&compressed, 59_999), Err(refused));
@@ -98,10 +99,10 @@ mod tests {
 
     #[test]
     fn large_payloads_do_not_stay() {
-        let (mut deflater, mut inflater) = (Deflater::new(), Inflater::default());
+        let mut inflater = Inflater::default();
         for size in [POOLED, POOLED + 1, 1 << 20] {
             let mut compressed = BytesMut::new();
-            deflater.deflate(&vec![0xaa; size], &mut compressed);
+            deflate(&vec![0xaa; size], &mut compressed);
             assert_eq!(inflater.inflate(&compressed, 1 << 20).unwrap(), vec![0xaa; size]);
         }
         inflater.buffer.reserve(1);

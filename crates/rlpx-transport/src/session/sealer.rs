@@ -12,25 +12,25 @@ use crate::frame::{
 };
 use crate::mac::Mac;
 use crate::secrets::FrameCipher;
-use crate::snappy::{self, Deflater};
+use crate::snappy::{self, deflate};
 
 /// Turns messages into frames, in the order in which they go on the wire.
 pub struct Sealer {
     cipher: FrameCipher,
     mac: Mac,
-    deflater: Option<Deflater>,
+    snappy: bool,
 }
 
 impl Sealer {
     pub(crate) const fn new(cipher: FrameCipher, mac: Mac) -> Self {
-        Self { cipher, mac, deflater: None }
+        Self { cipher, mac, snappy: false }
     }
 
     /// Compresses the payload of every message from now on. To be called when both Hellos are
     /// exchanged and the remote one has version 5 or higher (EIP-706); Hello itself is never
     /// compressed. There is no way back.
-    pub fn enable_snappy(&mut self) {
-        self.deflater.get_or_insert_with(Deflater::new);
+    pub const fn enable_snappy(&mut self) {
+        self.snappy = true;
     }
 
     /// Appends one frame with the message to `out`: the payload, one to nine bytes of code, and 48
@@ -59,8 +59,8 @@ impl Sealer {
         out.put_bytes(0, SEALED_HEADER_SIZE);
         code.encode(out);
         let mut rest = payload;
-        if let Some(deflater) = &mut self.deflater {
-            deflater.deflate(payload, out);
+        if self.snappy {
+            deflate(payload, out);
             rest = &[];
         }
         let size = out.len() - start - SEALED_HEADER_SIZE + rest.len();
@@ -74,7 +74,7 @@ impl Sealer {
 
     /// The most that a frame with a payload of `size` bytes takes while it is made.
     fn room(&self, size: usize) -> usize {
-        let size = if self.deflater.is_some() { snappy::bound(size) } else { size };
+        let size = if self.snappy { snappy::bound(size) } else { size };
         SEALED_HEADER_SIZE + frame::sealed(MAX_CODE_SIZE + size)
     }
 
@@ -132,6 +132,6 @@ impl Sealer {
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sealer").field("snappy", &self.deflater.is_some()).finish_non_exhaustive()
+        f.debug_struct("Sealer").field("snappy", &self.snappy).finish_non_exhaustive()
     }
 }
