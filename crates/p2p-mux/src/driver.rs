@@ -33,9 +33,9 @@ use crate::{
 /// when a message is sealed, so this is also how long a message can be held up after that.
 const HIGH_WATER: usize = 64 * 1024;
 
-/// What a connection has beside its machine and its buffers: the tables of Snappy, the buffer in which
-/// it inflates, the tasks.
-const TABLES: usize = 48 * 1024;
+/// What a connection has beside its machine and its buffers, if it is busy: the buffer in which it
+/// inflates, and what its sub-protocols' tasks have in hand.
+const BESIDE: usize = 48 * 1024;
 
 /// How much is read at once: little on a quiet connection, so that a thousand of them are cheap.
 const READ_MIN: usize = 2 * 1024;
@@ -44,7 +44,7 @@ const READ_MAX: usize = 128 * 1024;
 /// One connection and everything that it touches.
 pub(crate) struct Driver<Io> {
     io: Io,
-    machine: Connection,
+    machine: Box<Connection>,
     input: BytesMut,
     read_size: usize,
     output: Output,
@@ -75,15 +75,17 @@ struct Timer {
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// Must be called within a tokio runtime. `input` is what was read and not yet opened.
+    ///
+    /// In a box, as the future of a connection would else have a copy at each level of `async`.
     pub(crate) fn new(
         io: Io,
-        machine: Connection,
+        machine: Box<Connection>,
         input: BytesMut,
         (ports, outbox): (Ports, Arc<Outbox>),
         stop: CancellationToken,
         config: Config,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             io,
             machine,
             input,
@@ -95,11 +97,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             timer: Timer { sleep: Box::pin(sleep_until(now().into())), armed: None },
             stop: Box::pin(stop.cancelled_owned()),
             config,
-        }
+        })
     }
 
     /// Runs the connection to its end, and its sub-protocols with it.
-    pub(crate) async fn run(mut self) -> Closed {
+    pub(crate) async fn run(mut self: Box<Self>) -> Closed {
         loop {
             let now = now();
             self.take_outgoing();
@@ -109,7 +111,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             if let Some(closed) = self.machine.closed() {
                 let closed = closed.clone();
                 self.outbox.end(closed.clone());
-                self.part(&closed).await;
+                // It takes room only once it is needed.
+                Box::pin(self.part(&closed)).await;
                 return closed;
             }
             poll_fn(|cx| self.poll_progress(cx)).await;
@@ -319,7 +322,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             self.relax();
         }
         let buffers = self.input.capacity() + self.output.bytes.capacity();
-        self.machine.set_buffers(TABLES + buffers);
+        self.machine.set_buffers(BESIDE + buffers);
         if !self.machine.is_waiting_for_memory() {
             self.outbox.relieve();
         }

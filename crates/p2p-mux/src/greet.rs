@@ -261,6 +261,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Greeted<Io> {
         let shared = (&memory, Waker::from(Arc::clone(&outbox)));
         let now = Instant::now().into_std();
         let machine = Connection::within(shared, session, &terms, &config, now).with_chunks(chunks);
+        // The ciphers are large, and would be moved, and copied into futures, more than once.
+        let machine = Box::new(machine);
         let meters = Arc::clone(machine.meters());
         let peer = Peer::new(hello, capabilities, origin, Arc::clone(&outbox), meters);
         let handle = peer.clone();

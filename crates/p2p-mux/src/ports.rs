@@ -64,7 +64,7 @@ impl Ports {
             outbox,
             purse,
             peer: peer.clone(),
-            ports: Vec::new(),
+            ports: Vec::with_capacity(slots.len()),
             retired: Vec::new(),
             tasks: JoinSet::new(),
         };

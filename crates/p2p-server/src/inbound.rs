@@ -70,7 +70,7 @@ impl State {
 
 async fn run(
     shared: Arc<Shared>,
-    arriving: Pin<Box<impl Future<Output = Result<Place, Failure>>>>,
+    arriving: Pin<Box<impl Future<Output = Result<Box<Place>, Failure>>>>,
     remote_addr: SocketAddr,
     Ticket { number, evicted }: Ticket,
 ) {
@@ -100,7 +100,7 @@ async fn arrive<Io>(
     io: Io,
     (local_addr, remote_addr): (SocketAddr, SocketAddr),
     number: u64,
-) -> Result<Place, Failure>
+) -> Result<Box<Place>, Failure>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {

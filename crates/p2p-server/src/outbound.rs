@@ -116,7 +116,7 @@ async fn attempt(shared: Arc<Shared>, enode: Enode) {
 }
 
 /// Tries the places where the node may be, until one of them has it; answers where that was.
-async fn reach(shared: &Arc<Shared>, enode: &Enode) -> Result<(Enode, Place), DialError> {
+async fn reach(shared: &Arc<Shared>, enode: &Enode) -> Result<(Enode, Box<Place>), DialError> {
     let found = shared.state().dialer.get(&enode.id).is_none_or(|(_, kind)| kind == Kind::Found);
     if let Ok(key) = enode.id.public_key()
         && !found
@@ -142,7 +142,7 @@ async fn reach_at(
     enode: &Enode,
     at: Enode,
     limit: Duration,
-) -> Result<Place, DialError> {
+) -> Result<Box<Place>, DialError> {
     match way::open(shared, at, limit).await? {
         Way::Tcp(socket, remote_addr) => {
             prepare_or_log(&socket, shared.receive_buffer);
@@ -159,7 +159,7 @@ async fn enter<Io>(
     io: Io,
     enode: Enode,
     (local_addr, remote_addr): (SocketAddr, SocketAddr),
-) -> Result<Place, DialError>
+) -> Result<Box<Place>, DialError>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {

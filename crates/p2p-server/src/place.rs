@@ -56,7 +56,7 @@ pub(crate) async fn take<Io>(
     shared: &Arc<Shared>,
     stream: Stream<Io>,
     arrival: Arrival,
-) -> Result<Place, Rejected>
+) -> Result<Box<Place>, Rejected>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -106,7 +106,7 @@ fn settle<Io>(
     admission: Admission,
     greeted: Greeted<Io>,
     arrival: Arrival,
-) -> Place
+) -> Box<Place>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -143,7 +143,7 @@ where
     };
     let (shared, number) = (Arc::clone(shared), admission.number);
     let seat = Seat { shared, id, number, peer, ended, closed: None };
-    Place { seat, replaced, added, leave, run: Box::pin(run) }
+    Box::new(Place { seat, replaced, added, leave, run: Box::pin(run) })
 }
 
 /// A place among the peers, with the connection that has it.
@@ -157,8 +157,8 @@ pub(crate) struct Place {
 
 impl Place {
     /// Runs the connection to its end.
-    pub(crate) async fn stay(self) {
-        let Self { mut seat, replaced, added, leave, run } = self;
+    pub(crate) async fn stay(self: Box<Self>) {
+        let Self { mut seat, replaced, added, leave, run } = *self;
         let shared = Arc::clone(&seat.shared);
         if let Some(replaced) = replaced {
             // No sub-protocol ever sees two connections with the same peer at once.
