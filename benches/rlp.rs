@@ -81,13 +81,14 @@ fn encode_integers(numbers: &Vec<u64>, out: &mut Vec<u8>) {
     numbers.encode(out);
 }
 
-/// The four benchmarks of one type: `NAME_decode` and `NAME_encode` are ours, with `_alloy` the others.
+/// The four benchmarks of one type: `NAME_decode` and `NAME_encode` are ours, with `_alloy` the others. All four are
+/// called by their types, or the compiler could build one side into the loop and would have to call the other.
 fn compare<T: Debug + PartialEq + Encodable + Decodable>(
     criterion: &mut Criterion,
     name: &str,
     value: &T,
-    decode: fn(&[u8]) -> Result<T, Error>,
-    encode: fn(&T, &mut Vec<u8>),
+    decode: impl Fn(&[u8]) -> Result<T, Error>,
+    encode: impl Fn(&T, &mut Vec<u8>),
 ) {
     let mut raw = Vec::new();
     encode(value, &mut raw);

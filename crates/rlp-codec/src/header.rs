@@ -70,6 +70,23 @@ pub(crate) fn string(input: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
+/// The same for a string of `N` bytes, of most lengths: its header is known then, and read in one go.
+#[inline(always)]
+pub(crate) fn array<const N: usize>(input: &[u8]) -> Option<(&[u8; N], &[u8])> {
+    let (known, rest) = match N {
+        2..=SHORT => {
+            let (&first, rest) = input.split_first()?;
+            (usize::from(first) == 0x80 + N, rest)
+        }
+        56..=0xff => {
+            let (&[first, length], rest) = input.split_first_chunk()?;
+            (first == 0xb8 && usize::from(length) == N, rest)
+        }
+        _ => return None,
+    };
+    rest.split_first_chunk().filter(|_| known)
+}
+
 /// The same for a list.
 #[inline(always)]
 pub(crate) fn list(input: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -131,13 +131,7 @@ impl<'a> List<'a> {
     /// As [`item`](Self::item) and [`Item::array`].
     #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        // Of most lengths the header is one known byte.
-        if N > 1
-            && N <= header::SHORT
-            && let Some((&first, rest)) = self.rest.split_first()
-            && usize::from(first) == 0x80 + N
-            && let Some((array, rest)) = rest.split_first_chunk()
-        {
+        if let Some((array, rest)) = header::array(self.rest) {
             self.rest = rest;
             return Ok(*array);
         }
