@@ -11,6 +11,8 @@ use std::{
 use ipnet::IpNet;
 use p2p_mux::identity::{Enode, EnodeError, NodeId};
 
+use crate::restrict::canonical;
+
 /// Whom a ban is for.
 ///
 /// Text form: a node by its enode URL or its id, a network in CIDR form, or a single IP address.
@@ -19,8 +21,7 @@ use p2p_mux::identity::{Enode, EnodeError, NodeId};
 pub enum Banned {
     /// A node, wherever it is.
     Node(NodeId),
-    /// Every address in a network. The bits behind its prefix are 0, as [`Banned::network`] makes
-    /// them.
+    /// Every address in a network, as [`Banned::network`] makes it.
     Network(IpNet),
 }
 
@@ -44,10 +45,11 @@ pub struct Bans {
 }
 
 impl Banned {
-    /// The addresses of a network. The bits behind the prefix do not matter.
+    /// The addresses of a network. The bits behind the prefix do not matter, and one of IPv4 addresses
+    /// in the form of IPv6 (`::ffff:10.0.0.0/104`) is the IPv4 network that it is.
     #[must_use]
     pub fn network(network: IpNet) -> Self {
-        Self::Network(network.trunc())
+        Self::Network(canonical(network).trunc())
     }
 
     /// One address alone. An IPv4 address in the form of IPv6 (`::ffff:10.1.2.3`) is the IPv4
@@ -238,6 +240,8 @@ mod tests {
             assert_eq!(text.parse(), Ok(node), "{text}");
         }
         assert_eq!("10.1.2.3/8".parse::<Banned>().unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!("::ffff:10.1.2.3/104".parse::<Banned>().unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!("::ffff:0:0/95".parse::<Banned>().unwrap().to_string(), "::fffe:0:0/95");
         assert_eq!("10.1.2.3".parse::<Banned>().unwrap().to_string(), "10.1.2.3/32");
         assert_eq!("::1".parse::<Banned>().unwrap().to_string(), "::1/128");
         assert_eq!("somewhere".parse::<Banned>(), Err(EnodeError::Scheme));

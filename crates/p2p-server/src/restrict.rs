@@ -2,19 +2,20 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
 /// A list of networks; only addresses inside one of them are accepted or dialled.
 ///
 /// Text form: CIDR networks separated by commas, `10.0.0.0/8,fd00::/8`. An IPv4 address that
-/// arrives on an IPv6 socket (`::ffff:10.1.2.3`) counts as the IPv4 address it is.
+/// arrives on an IPv6 socket (`::ffff:10.1.2.3`) counts as the IPv4 address it is, and so does a
+/// network of such addresses (`::ffff:10.0.0.0/104`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NetRestrict(Vec<IpNet>);
 
 impl NetRestrict {
     /// Allows the networks given. An empty list allows nothing.
     pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
-        Self(networks.into_iter().collect())
+        Self(networks.into_iter().map(canonical).collect())
     }
 
     /// Whether `ip` lies in one of the networks.
@@ -28,6 +29,18 @@ impl NetRestrict {
     #[must_use]
     pub fn networks(&self) -> &[IpNet] {
         &self.0
+    }
+}
+
+/// The network, as one of IPv4 if its addresses are of that.
+pub(crate) fn canonical(network: IpNet) -> IpNet {
+    let v4 = |v6: Ipv6Net| {
+        let prefix = v6.prefix_len().checked_sub(96)?;
+        IpNet::new(v6.addr().to_ipv4_mapped()?.into(), prefix).ok()
+    };
+    match network {
+        IpNet::V6(v6) => v4(v6).unwrap_or(network),
+        IpNet::V4(_) => network,
     }
 }
 
@@ -66,7 +79,7 @@ impl FromStr for NetRestrict {
                 .map_err(|_| NetRestrictError { position: i + 1, entry: entry.to_owned() })?;
             networks.push(network);
         }
-        Ok(Self(networks))
+        Ok(Self::new(networks))
     }
 }
 
@@ -87,6 +100,8 @@ mod tests {
         assert!(!list.allows(ip("11.0.0.1")));
         assert!(!list.allows(ip("2001:db8::1")));
         assert_eq!(list.to_string(), "10.0.0.0/8,fd00::/8");
+        let mapped: NetRestrict = "::ffff:10.0.0.0/104".parse().unwrap();
+        assert!(mapped.allows(ip("10.255.0.1")) && !mapped.allows(ip("11.0.0.1")));
     }
 
     #[test]
