@@ -101,6 +101,25 @@ fn it_prints_its_addresses_keeps_its_key_and_stops_when_asked() {
 }
 
 #[test]
+#[cfg(target_os = "linux")] // elsewhere the host has one address of its own only
+fn it_listens_on_each_address_that_it_is_given() {
+    // A port that is free at both: the system chose it for one of them.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let datadir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.arg("--datadir").arg(datadir.path()).args(["--addr", "127.0.0.1,127.0.0.2"]);
+    command.args(["--port", &port, "--http=false", "--ws=false", "--verbosity", "1"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut node = Running { child, stdout };
+    assert!(node.value("enode").contains(&format!("@127.0.0.1:{port}")));
+    for addr in ["127.0.0.1", "127.0.0.2"] {
+        std::net::TcpStream::connect(format!("{addr}:{port}")).unwrap();
+    }
+    assert!(node.signal("-INT").1);
+}
+
+#[test]
 fn servers_that_are_off_are_said_to_be_off() {
     let datadir = tempfile::tempdir().unwrap();
     let mut node = Running::start(datadir.path(), &["--http=false", "--ws=false", "--ipcdisable"]);

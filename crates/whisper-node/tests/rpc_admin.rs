@@ -60,6 +60,31 @@ async fn peers_that_come_and_go_are_told_in_the_form_of_go_ethereum() {
 }
 
 #[tokio::test]
+async fn where_it_is_wanted_each_message_of_a_peer_is_told() {
+    let (node, other) = (Node::telling_messages().await, Node::start().await);
+    let mut client = subscribed(&node).await;
+    node.result("admin_addPeer", json!([other.enode().to_string()])).await;
+    assert_eq!(event(&mut client).await.1["type"], "add");
+    // Each end tells the other its status, message 0 of Whisper, at once.
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let (text, message) = event(&mut client).await;
+        if message["msg_code"] == 0 {
+            let start = format!(
+                r#"{{"type":{},"peer":{},"protocol":"shh","msg_code":0,"msg_size":"#,
+                message["type"],
+                hash(&other)
+            );
+            assert!(text.contains(&start), "{text}");
+            assert!(message["msg_size"].as_u64().unwrap() > 0, "{text}");
+            told.push(message["type"].as_str().unwrap().to_owned());
+        }
+    }
+    told.sort_unstable();
+    assert_eq!(told, ["msgrecv", "msgsend"]);
+}
+
+#[tokio::test]
 async fn a_banned_peer_is_gone_and_it_is_said_until_when() {
     let (node, other) = (Node::start().await, Node::start().await);
     let mut client = subscribed(&node).await;

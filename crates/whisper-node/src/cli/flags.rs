@@ -110,9 +110,9 @@ pub(crate) struct NetworkFlags {
     #[arg(long, value_name = "PORT", default_value_t = 30303)]
     pub(crate) port: u16,
 
-    /// Address to listen on for peers
-    #[arg(long, value_name = "IP", default_value = "0.0.0.0")]
-    pub(crate) addr: IpAddr,
+    /// Addresses to listen on for peers, IPv4 or IPv6, comma-separated. Discovery listens on the first
+    #[arg(long, value_name = "IP", value_delimiter = ',', default_value = "0.0.0.0")]
+    pub(crate) addr: Vec<IpAddr>,
 
     #[command(flatten)]
     pub(crate) key: KeyFlags,
@@ -133,6 +133,10 @@ pub(crate) struct NetworkFlags {
     /// the peer that holds the most is disconnected
     #[arg(long, value_name = "MB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) memory: u32,
+
+    /// Tell those who subscribe to peerEvents of each message, too; that costs every message some time
+    #[arg(long)]
+    pub(crate) msgevents: bool,
 
     /// How peers reach this node from outside: none | extip:IP | any | upnp | pmp[:IP]
     ///

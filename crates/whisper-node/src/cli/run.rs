@@ -147,13 +147,16 @@ fn server_config(
 ) -> Result<p2p_server::Config, Failure> {
     let mut config = p2p_server::Config::new(key)
         .name(client_name(flags.identity.as_deref()))
-        .listen(SocketAddr::new(flags.addr, flags.port))
         .max_peers(flags.maxpeers)
         .max_pending(flags.maxpendpeers)
         .memory(usize::try_from(flags.memory).unwrap_or(usize::MAX).saturating_mul(1 << 20))
         .discover(!flags.nodiscover)
         .discovery(discovery_config(&flags).store(nodes))
+        .message_events(flags.msgevents)
         .nat(flags.nat);
+    for addr in &flags.addr {
+        config = config.listen(SocketAddr::new(*addr, flags.port));
+    }
     config.settings.nodes.boot = flags.bootnodes;
     config.settings.nodes.statics = flags.staticnodes;
     config.settings.net_restrict = flags.netrestrict;
@@ -178,7 +181,8 @@ fn admit(settings: &mut p2p_server::Settings, flags: WhoFlags) {
 /// How nodes are found, unless `--nodiscover` says that they are not.
 fn discovery_config(flags: &NetworkFlags) -> DiscoveryConfig {
     let mut config = DiscoveryConfig::new().v4(flags.discovery_v4);
-    config.addr = flags.discovery_port.map(|port| SocketAddr::new(flags.addr, port));
+    let first = flags.addr.first().copied();
+    config.addr = flags.discovery_port.zip(first).map(|(port, addr)| SocketAddr::new(addr, port));
     config.config.network = flags.networkid.map(NetworkId);
     config.lists.clone_from(&flags.discovery_dns);
     config

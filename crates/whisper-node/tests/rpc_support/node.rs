@@ -40,6 +40,13 @@ pub fn config() -> RpcConfig {
     }
 }
 
+fn server_config(protocols: Vec<Protocol>) -> p2p_server::Config {
+    p2p_server::Config::new(SecretKey::random(&mut rand::rng()))
+        .name("whisper-node/v0.1.0/test")
+        .listen(FREE)
+        .protocols(protocols)
+}
+
 impl Node {
     pub async fn start() -> Self {
         Self::start_with(config()).await
@@ -63,11 +70,18 @@ impl Node {
         Self::start_whisper(config(), whisper, vec![protocol]).await
     }
 
+    /// A node whose peer events tell of each message, too.
+    pub async fn telling_messages() -> Self {
+        let whisper = Whisper::new(Settings::default());
+        let server = server_config(Vec::from(whisper.protocols())).message_events(true);
+        Self::start_on(server, config(), whisper).await
+    }
+
     async fn start_whisper(config: RpcConfig, whisper: Whisper, protocols: Vec<Protocol>) -> Self {
-        let server = p2p_server::Config::new(SecretKey::random(&mut rand::rng()))
-            .name("whisper-node/v0.1.0/test")
-            .listen(FREE)
-            .protocols(protocols);
+        Self::start_on(server_config(protocols), config, whisper).await
+    }
+
+    async fn start_on(server: p2p_server::Config, config: RpcConfig, whisper: Whisper) -> Self {
         let server = Server::start(server).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let config = RpcConfig { ipc: cfg!(unix).then(|| folder.path().join("ipc")), ..config };
