@@ -4,16 +4,16 @@
 
 mod rpc_support;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use rpc_support::client::Client;
 use rpc_support::http::Request;
 use rpc_support::node::{Node, PATIENCE, config, request};
+use rpc_support::ws::{WsClient, frame, upgraded};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use whisper_node::rpc::RpcConfig;
 
@@ -102,23 +102,6 @@ async fn a_body_that_does_not_come_is_refused() {
     serves(&node).await;
 }
 
-/// A WebSocket client with a small window, after the handshake.
-async fn upgraded(addr: SocketAddr) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(addr).await.unwrap();
-    let upgrade = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    stream.write_all(upgrade.as_bytes()).await.unwrap();
-    stream
-}
-
-/// A frame of text, masked with zeros.
-fn frame(text: &str) -> Vec<u8> {
-    let length = u16::try_from(text.len()).unwrap().to_be_bytes();
-    [&[0x81, 0xfe], &length[..], &[0; 4], text.as_bytes()].concat()
-}
-
 #[tokio::test]
 async fn a_websocket_client_that_does_not_answer_pings_is_hung_up_on() {
     let node = Node::start_with(impatient()).await;
@@ -135,8 +118,10 @@ async fn a_websocket_client_that_does_not_answer_pings_is_hung_up_on() {
 async fn a_websocket_client_that_only_answers_pings_stays() {
     let node = Node::start_with(impatient()).await;
     let mut client = node.connect().await;
-    // Longer than it could stay without.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // Longer than it could stay without: of those that do not answer, one after the other comes and goes.
+    for _ in 0..2 {
+        last_words(&mut upgraded(node.ws()).await).await;
+    }
     assert!(client.ask(request("shh_version", json!([]))).await.contains("6.0"));
 }
 
@@ -150,7 +135,7 @@ async fn a_websocket_client_that_never_reads_is_hung_up_on() {
     let flood = async { while stream.write_all(&calls).await.is_ok() {} };
     timeout(PATIENCE, flood).await.expect("the node to hang up");
     // Its place is free again, and was not before.
-    while rpc_support::ws::WsClient::connect_from(node.ws(), None).await.is_err() {}
+    while WsClient::connect_from(node.ws(), None).await.is_err() {}
     serves(&node).await;
 }
 
@@ -170,11 +155,11 @@ async fn more_connections_than_allowed_are_hung_up_on_and_counted() {
     }
     // A client that went away is noticed, and its place given to the next.
     let connect = async || loop {
-        if let Ok(client) = rpc_support::ws::WsClient::connect_from(node.ws(), None).await {
+        if let Ok(client) = WsClient::connect_from(node.ws(), None).await {
             return client;
         }
     };
     let (_first, mut second) = (connect().await, connect().await);
-    assert!(rpc_support::ws::WsClient::connect_from(node.ws(), None).await.is_err());
+    assert!(WsClient::connect_from(node.ws(), None).await.is_err());
     assert!(second.ask(request("shh_version", json!([]))).await.contains("6.0"));
 }

@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use rpc_support::client::Client;
 use rpc_support::json::Json;
 use rpc_support::node::{Node, request};
-use rpc_support::ws::WsClient;
+use rpc_support::ws::{WsClient, frame, upgraded};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use whisper_node::{Bounds, FilterSettings, Post, Recipient, Settings, Topic};
 
 /// A node that wants no work.
@@ -129,17 +129,10 @@ async fn a_subscription_in_a_batch_is_refused() {
     assert_eq!(answer[1]["result"], "6.0");
 }
 
-/// A client that subscribes and then reads nothing: the text of its frame goes out masked with zeros.
+/// A client that subscribes and then reads nothing.
 async fn idle(addr: SocketAddr, subscribe: &str) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(addr).await.unwrap();
-    let upgrade = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    stream.write_all(upgrade.as_bytes()).await.unwrap();
-    let length = u16::try_from(subscribe.len()).unwrap().to_be_bytes();
-    let frame = [&[0x81, 0xfe], &length[..], &[0; 4], subscribe.as_bytes()].concat();
-    stream.write_all(&frame).await.unwrap();
+    let mut stream = upgraded(addr).await;
+    stream.write_all(&frame(subscribe)).await.unwrap();
     // The answers to both, and nothing after them.
     let mut heard = String::new();
     while !heard.contains("\"result\"") {
