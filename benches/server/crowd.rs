@@ -176,7 +176,7 @@ async fn node(peers: usize) {
 }
 
 /// The processor time that this process's threads have taken, in seconds. Linux counts it to the nanosecond here; what
-/// it says of the whole process is a guess by ticks of 10 ms, and a peer's ping takes some microseconds.
+/// it says of the whole process is a guess by ticks of 10 ms, and a peer's ping takes some microseconds. 0 elsewhere.
 fn spent() -> f64 {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let taken = |thread: fs::DirEntry| {
