@@ -197,7 +197,9 @@ impl Dialer {
     /// The node is no longer connected. `jitter` as in [`Backoff::delay`].
     pub fn handle_disconnected(&mut self, id: &NodeId, now: Instant, jitter: f64) {
         let Some(since) = self.connected.remove(id) else { return };
-        if self.retire(id, now) {
+        // While an attempt of ours runs its chance is not over: the other end has given up the
+        // connection that it dialled for that one.
+        if !self.dialling.contains_key(id) && self.retire(id, now) {
             return;
         }
         let Some(candidate) = self.candidates.get_mut(id) else { return };

@@ -242,6 +242,28 @@ fn a_found_node_is_tried_once_and_must_be_found_again_later() {
 }
 
 #[test]
+fn a_found_node_that_hangs_up_for_our_own_attempt_keeps_it() {
+    let now = Instant::now();
+    for succeeds in [true, false] {
+        let mut dialer = Dialer::new(BACKOFF, 4);
+        assert_eq!(dialer.offer(enode(1), now), Ok(()));
+        assert_eq!(dialer.poll_dial(now), Some(enode(1)));
+        dialer.handle_connected(id(1), false, now);
+        dialer.handle_disconnected(&id(1), now, 0.0);
+        assert!(dialer.get(&id(1)).is_some(), "the attempt is still wanted");
+        if succeeds {
+            dialer.handle_connected(id(1), true, now);
+            assert_eq!(dialer.next_action(&id(1)), Some(NextAction::Connected { since: now }));
+            dialer.handle_disconnected(&id(1), now, 0.0);
+        } else {
+            dialer.handle_failed(&id(1), now, 0.0);
+        }
+        assert_eq!((dialer.next_action(&id(1)), dialer.active()), (None, 0));
+        assert_eq!(dialer.offer(enode(1), now), Err(Declined::Recent));
+    }
+}
+
+#[test]
 fn static_nodes_go_before_found_ones_and_a_found_one_can_become_static() {
     let start = Instant::now();
     let mut dialer = Dialer::new(BACKOFF, 1);

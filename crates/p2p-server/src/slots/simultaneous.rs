@@ -12,7 +12,7 @@ use std::{
 use p2p_mux::identity::{Enode, NodeId};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
-use super::{Direction, Limits, Slots};
+use super::{Admission, Direction, Limits, Refusal, Slots};
 use crate::dial::{Backoff, Dialer, Kind, NextAction};
 
 const ROUNDS: u64 = 10_000;
@@ -22,14 +22,16 @@ const LENGTH: u64 = 120_000;
 
 #[test]
 fn exactly_one_connection_survives_every_time() {
-    let mut crossed = 0;
-    for seed in 0..ROUNDS {
-        match Pair::new(seed).run() {
-            Ok(links) => crossed += u64::from(links > 1),
-            Err(fault) => panic!("round {seed}: {fault}"),
+    for kind in [Kind::Static, Kind::Found] {
+        let mut crossed = 0;
+        for seed in 0..ROUNDS {
+            match Pair::new(seed, kind).run() {
+                Ok(links) => crossed += u64::from(links > 1),
+                Err(fault) => panic!("round {seed} of {kind:?}: {fault}"),
+            }
         }
+        assert!(crossed > ROUNDS / 2, "they dialled each other at once {crossed} times only");
     }
-    assert!(crossed > ROUNDS / 2, "they dialled each other at once {crossed} times only");
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,21 @@ struct End {
     slots: Slots,
 }
 
+impl End {
+    /// What a server asks: the plan whether the node is still wanted, then the slots.
+    fn check(&self, other: &NodeId, direction: Direction) -> Result<(), Refusal> {
+        if direction == Direction::Outbound && self.dialer.get(other).is_none() {
+            return Err(Refusal::Unwanted);
+        }
+        self.slots.check(other, direction)
+    }
+
+    fn admit(&mut self, other: NodeId, direction: Direction) -> Result<Admission, Refusal> {
+        self.check(&other, direction)?;
+        self.slots.admit(other, direction)
+    }
+}
+
 struct Pair {
     rng: StdRng,
     start: Instant,
@@ -77,7 +94,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, kind: Kind) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let start = Instant::now();
         let ids = [(); 2].map(|()| {
@@ -91,8 +108,9 @@ impl Pair {
             let mut slots = Slots::new(ids[end], Limits::default(), false);
             let other = Enode::new(ids[1 - end], ([127, 0, 0, 1], 30_303).into());
             let begins = Duration::from_millis(rng.random_range(0..=delay));
-            dialer.add(other, Kind::Static, start + begins);
-            slots.set_static(ids[1 - end], true);
+            // One that was found has this attempt alone.
+            dialer.add(other, kind, start + begins);
+            slots.set_static(ids[1 - end], kind == Kind::Static);
             End { id: ids[end], dialer, slots }
         });
         let (links, words) = (Vec::new(), BTreeMap::new());
@@ -134,7 +152,8 @@ impl Pair {
         let whole = self.links.iter().filter(|link| link.stages.iter().all(live)).count();
         let connected = self.ends.iter().enumerate().all(|(end, this)| {
             let action = this.dialer.next_action(&self.ends[1 - end].id);
-            matches!(action, Some(NextAction::Connected { .. })) && this.slots.len() == 1
+            // A node that was found leaves the plan when its attempt fails before the other's arrives.
+            matches!(action, Some(NextAction::Connected { .. }) | None) && this.slots.len() == 1
         });
         if (lives, whole, connected) == (1, 1, true) {
             Ok(self.links.len())
@@ -162,7 +181,7 @@ impl Pair {
                 if word == Word::Auth {
                     self.say(link, end, Word::Ack);
                 }
-                match self.ends[end].slots.check(&other, direction) {
+                match self.ends[end].check(&other, direction) {
                     Ok(()) => {
                         self.links[link].stages[end] = Stage::Greeting;
                         self.say(link, end, Word::Hello);
@@ -170,7 +189,7 @@ impl Pair {
                     Err(_) => self.refuse(link, end),
                 }
             }
-            (Word::Hello, _) => match self.ends[end].slots.admit(other, direction) {
+            (Word::Hello, _) => match self.ends[end].admit(other, direction) {
                 Ok(admission) => {
                     self.links[link].stages[end] = Stage::Live(admission.number);
                     if let Some(number) = admission.replaces {
