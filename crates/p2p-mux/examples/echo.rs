@@ -67,8 +67,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let (bobs_side, alices_side) = tokio::try_join!(bobs_side, alices_side)?;
 
-    let lives = [bobs_side, alices_side].map(|side| {
-        let (peer, life) = side.run(Origin::default(), stop.clone());
+    let lives = [(bobs_side, true), (alices_side, false)].map(|(side, inbound)| {
+        let (peer, life) = side.run(Origin { inbound, ..Origin::default() }, stop.clone());
         println!("connected to {:?}, running {:?}", peer.id(), peer.shared());
         tokio::spawn(life)
     });

@@ -99,7 +99,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let (bobs_side, alices_side) = tokio::try_join!(bobs_side, alices_side)?;
     let ((_, bobs_life), (peer, alices_life)) = (
-        bobs_side.run(Origin::default(), stop.clone()),
+        bobs_side.run(Origin { inbound: true, ..Origin::default() }, stop.clone()),
         alices_side.run(Origin::default(), stop.clone()),
     );
     let lives = [tokio::spawn(bobs_life), tokio::spawn(alices_life)];

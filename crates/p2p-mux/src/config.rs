@@ -32,7 +32,10 @@ pub struct Config {
     /// How long the exchange of Hello may take in all. Default 5 s.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub hello_limit: Duration,
-    /// How often the peer is pinged. Default 15 s, half of what go-ethereum's read limit allows.
+    /// How long neither end pings until we do: a ping of the peer, and our answer, show that both are
+    /// there as well as one of ours. After one of ours the peer has up to a quarter of this time more
+    /// to take its turn, and so it has before the first where it called us. Default 15 s, half of what
+    /// go-ethereum's read limit allows.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub ping_every: Duration,
     /// How long the peer may go without completing a frame. Default 30 s. A frame counts when it

@@ -117,6 +117,16 @@ impl Connection {
         self
     }
 
+    /// Says whether the peer called us. Then the first ping is the peer's, and of two such ends only
+    /// one pings at a time; where nobody says so both do. To be called before anything else.
+    #[must_use]
+    pub fn with_origin(mut self, inbound: bool) -> Self {
+        if inbound {
+            self.liveness.second();
+        }
+        self
+    }
+
     /// Queues a message of a slot.
     ///
     /// # Errors

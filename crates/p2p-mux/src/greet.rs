@@ -260,7 +260,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Greeted<Io> {
         let outbox = Arc::new(Outbox::default());
         let shared = (&memory, Waker::from(Arc::clone(&outbox)));
         let now = Instant::now().into_std();
-        let machine = Connection::within(shared, session, &terms, &config, now).with_chunks(chunks);
+        let machine = Connection::within(shared, session, &terms, &config, now)
+            .with_chunks(chunks)
+            .with_origin(origin.inbound);
         // The ciphers are large, and would be moved, and copied into futures, more than once.
         let machine = Box::new(machine);
         let meters = Arc::clone(machine.meters());

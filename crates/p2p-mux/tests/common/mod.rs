@@ -74,10 +74,19 @@ impl End {
     }
 }
 
-/// Runs what has been greeted.
+/// Runs what has been greeted, at the end that called.
 pub fn run(greeted: Greeted<DuplexStream>) -> End {
+    run_from(Origin::default(), greeted)
+}
+
+/// The same at the end that was called.
+pub fn run_called(greeted: Greeted<DuplexStream>) -> End {
+    run_from(Origin { inbound: true, ..Origin::default() }, greeted)
+}
+
+fn run_from(origin: Origin, greeted: Greeted<DuplexStream>) -> End {
     let stop = CancellationToken::new();
-    let (peer, life) = greeted.run(Origin::default(), stop.clone());
+    let (peer, life) = greeted.run(origin, stop.clone());
     End { peer, stop, life: tokio::spawn(life) }
 }
 
@@ -93,7 +102,7 @@ pub async fn connect_over(
         tokio::join!(async { p2p_mux::greet(a, &local(1, here), &config).await.unwrap() }, async {
             p2p_mux::greet(b, &local(2, there), &config).await.unwrap()
         },);
-    (run(a), run(b))
+    (run(a), run_called(b))
 }
 
 /// The same over a pipe of 64 KiB with default limits, where the connection of the first has its part
@@ -104,7 +113,7 @@ pub async fn connect_within(memory: &Memory, here: &[Protocol], there: &[Protoco
     let config = Config::default();
     let (a, b) =
         tokio::join!(p2p_mux::greet(a, &here, &config), p2p_mux::greet(b, &there, &config));
-    (run(a.unwrap().within(memory)), run(b.unwrap()))
+    (run(a.unwrap().within(memory)), run_called(b.unwrap()))
 }
 
 /// Two nodes connected over a pipe of 64 KiB, with default limits.
