@@ -6,8 +6,8 @@
 use std::{fmt::Debug, hint::black_box};
 
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
+use benches::{in_turn, measured, wanted};
 use bytes::Bytes;
-use criterion::{Criterion, criterion_group, criterion_main};
 use rlp_codec::{Error, Fields, List, decode_list};
 
 /// The first message of every connection.
@@ -81,44 +81,46 @@ fn encode_integers(numbers: &Vec<u64>, out: &mut Vec<u8>) {
     numbers.encode(out);
 }
 
-/// The four benchmarks of one type: `NAME_decode` and `NAME_encode` are ours, with `_alloy` the others. All four are
+/// Both ways of one type, ours and alloy's in turn: how long ours takes, and how many times as fast it is. All four are
 /// called by their types, or the compiler could build one side into the loop and would have to call the other.
 fn compare<T: Debug + PartialEq + Encodable + Decodable>(
-    criterion: &mut Criterion,
     name: &str,
     value: &T,
     decode: impl Fn(&[u8]) -> Result<T, Error>,
     encode: impl Fn(&T, &mut Vec<u8>),
 ) {
+    if !wanted(&format!("rlp.{name}_decode rlp.{name}_encode")) {
+        return;
+    }
     let mut raw = Vec::new();
     encode(value, &mut raw);
     assert_eq!(raw, alloy_rlp::encode(value));
     assert_eq!(decode(&raw).as_ref(), Ok(value));
     assert_eq!(alloy_rlp::decode_exact::<T>(&raw).as_ref(), Ok(value));
 
-    let mut group = criterion.benchmark_group("rlp");
-    group.bench_function(format!("{name}_decode"), |bencher| {
-        bencher.iter(|| decode(black_box(&raw)));
-    });
-    group.bench_function(format!("{name}_decode_alloy"), |bencher| {
-        bencher.iter(|| alloy_rlp::decode_exact::<T>(black_box(&raw)));
-    });
-    let mut out = Vec::with_capacity(2 * raw.len());
-    group.bench_function(format!("{name}_encode"), |bencher| {
-        bencher.iter(|| {
+    let decoding = in_turn(
+        &mut (),
+        |()| drop(black_box(decode(black_box(&raw)))),
+        |()| drop(black_box(alloy_rlp::decode_exact::<T>(black_box(&raw)))),
+    );
+    let encoding = in_turn(
+        &mut Vec::with_capacity(raw.len()),
+        |out| {
             out.clear();
-            encode(black_box(value), &mut out);
-        });
-    });
-    group.bench_function(format!("{name}_encode_alloy"), |bencher| {
-        bencher.iter(|| {
+            encode(black_box(value), out);
+        },
+        |out| {
             out.clear();
-            black_box(value).encode(&mut out);
-        });
-    });
+            black_box(value).encode(out);
+        },
+    );
+    for (way, [ours, theirs]) in [("decode", decoding), ("encode", encoding)] {
+        measured(&format!("rlp.{name}_{way}_ns"), ours);
+        measured(&format!("rlp.{name}_{way}_vs_alloy"), theirs / ours);
+    }
 }
 
-fn hello(criterion: &mut Criterion) {
+fn hello() {
     let capability = |name: &str, version| Capability { name: name.to_owned(), version };
     let hello = Hello {
         version: 5,
@@ -127,20 +129,23 @@ fn hello(criterion: &mut Criterion) {
         port: 30303,
         id: [0xab; 64],
     };
-    compare(criterion, "hello", &hello, decode_hello, encode_hello);
+    compare("hello", &hello, decode_hello, encode_hello);
 }
 
-fn envelope(criterion: &mut Criterion) {
+fn envelope() {
     let data = Bytes::from(benches::bytes(1024));
     let envelope =
         Envelope { expiry: 1_700_000_000, ttl: 50, topic: *b"news", data, nonce: 123_456 };
-    compare(criterion, "envelope", &envelope, decode_envelope, encode_envelope);
+    compare("envelope", &envelope, decode_envelope, encode_envelope);
 }
 
-fn integers(criterion: &mut Criterion) {
+fn integers() {
     let numbers: Vec<u64> = (0..1000_u64).map(|number| number.pow(6)).collect();
-    compare(criterion, "integers_1000", &numbers, decode_integers, encode_integers);
+    compare("integers_1000", &numbers, decode_integers, encode_integers);
 }
 
-criterion_group!(benches, hello, envelope, integers);
-criterion_main!(benches);
+fn main() {
+    hello();
+    envelope();
+    integers();
+}

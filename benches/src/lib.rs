@@ -4,6 +4,8 @@
 //! Inputs are random but the same in every run, so that passes compare, and incompressible, so that Snappy has nothing
 //! to win.
 
+use std::time::{Duration, Instant};
+
 use rand::{RngCore as _, SeedableRng as _, rngs::StdRng};
 
 /// The random source of a benchmark: the same numbers in every run.
@@ -38,6 +40,39 @@ pub fn wanted(cases: &str) -> bool {
 #[must_use]
 pub fn measuring() -> bool {
     std::env::args().any(|argument| argument == "--bench")
+}
+
+/// So many blocks of each side.
+const ROUNDS: usize = 400;
+
+/// Long enough for the clock, short enough that what disturbs one block seldom disturbs many.
+const BLOCK: Duration = Duration::from_micros(50);
+
+/// What one call of each of two functions takes, in nanoseconds: of blocks of calls, a block of one and a block of the
+/// other in turn, the lower quartile. For two that are nearly as fast as each other, where one after the other would
+/// show how the machine's speed changed in the meantime. Both have `place` to work in, since where a buffer lies may
+/// count for more than what is written to it. Calls each once if no figures are wanted.
+pub fn in_turn<T>(place: &mut T, one: impl Fn(&mut T), other: impl Fn(&mut T)) -> [f64; 2] {
+    let mut block = |function: &dyn Fn(&mut T), calls| {
+        let clock = Instant::now();
+        for _ in 0..calls {
+            function(place);
+        }
+        clock.elapsed()
+    };
+    let mut calls = 1;
+    while measuring() && block(&one, calls).max(block(&other, calls)) < BLOCK {
+        calls *= 2;
+    }
+    let rounds = if measuring() { ROUNDS } else { 1 };
+    let mut took = [Vec::with_capacity(rounds), Vec::with_capacity(rounds)];
+    for _ in 0..rounds {
+        let blocks = [block(&one, calls), block(&other, calls)];
+        for (took, block) in took.iter_mut().zip(blocks) {
+            took.push(block.as_secs_f64() * 1e9 / f64::from(calls));
+        }
+    }
+    took.map(|mut took| percentile(&mut took, 0.25))
 }
 
 /// The resident memory of this process, in bytes. Linux alone says it in this way; 0 elsewhere.

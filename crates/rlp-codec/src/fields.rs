@@ -53,7 +53,7 @@ pub struct Fields<T>(pub T);
 macro_rules! fields {
     ($(($($field:ident),+);)+) => {$(
         impl<$($field: Encodable),+> Encodable for Fields<($($field,)+)> {
-            #[inline]
+            #[inline(always)]
             #[expect(non_snake_case, reason = "each field bears the name of its type")]
             fn encode(&self, out: &mut dyn BufMut) {
                 let Self(($($field,)+)) = self;
@@ -63,7 +63,7 @@ macro_rules! fields {
                 $($field.0.encode_with_length($field.1, out);)+
             }
 
-            #[inline]
+            #[inline(always)]
             #[expect(non_snake_case, reason = "each field bears the name of its type")]
             fn length(&self) -> usize {
                 let Self(($($field,)+)) = self;

@@ -179,7 +179,9 @@ impl<'a> List<'a> {
 
     /// All elements that are left, each read with `read`.
     ///
-    /// The vector grows with what was read, never by what the input claims.
+    /// The vector gets room at once for as many as there are if all are as long as the first, though
+    /// never for more than two bytes a byte that is left to read; from there on it grows with what is
+    /// read, not by what the input claims.
     ///
     /// # Errors
     ///
@@ -199,10 +201,15 @@ impl<'a> List<'a> {
         let mut values = Vec::new();
         while !self.rest.is_empty() {
             let before = self.rest.len();
-            values.push(read(self)?);
-            if self.rest.len() == before {
+            let value = read(self)?;
+            let length = before - self.rest.len();
+            if length == 0 {
                 return Err(ErrorKind::ExtraItem.at(self.offset()).into());
             }
+            if values.is_empty() {
+                values.reserve(1 + self.rest.len() / length.max(size_of::<T>() / 2));
+            }
+            values.push(value);
         }
         Ok(values)
     }

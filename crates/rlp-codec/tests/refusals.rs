@@ -270,3 +270,28 @@ fn each_element_is_read_by_who_reads_each() {
     let idle = decode_list(&[0xc2, 1, 2], |list| list.each(|_| Ok::<_, Error>(())));
     assert_eq!(idle, Err(ErrorKind::ExtraItem.at(1)));
 }
+
+/// Room for elements costs no more than twice the bytes that are there, whatever the first promises.
+#[test]
+fn room_for_each_element_is_made_at_once_and_bounded_by_the_input() {
+    let numbers: Vec<u64> = (0..1000).map(|number: u64| number.pow(6)).collect();
+    let raw = rlp_codec::encode(&numbers);
+    let mut room = Vec::new();
+    let read = decode_list(&raw, |list| {
+        let numbers = list.each(rlp_codec::List::uint::<u64>)?;
+        room.push(numbers.capacity());
+        Ok::<_, Error>(numbers)
+    });
+    assert_eq!(read, Ok(numbers));
+    assert!(room[0] >= 1000 && room[0] * 8 <= 2 * raw.len(), "{room:?}");
+
+    // A short one before a long one, and a long one before short ones.
+    let long = [7; 1000];
+    for (elements, most) in [([&[7][..], &long], 1 + 1003 / 8), ([&long, &[7]], 4)] {
+        let mut raw = Vec::new();
+        rlp_codec::encode_list(&mut raw, &[&elements[0], &elements[1]]);
+        let read = decode_list(&raw, |list| list.each(rlp_codec::List::bytes)).unwrap();
+        assert_eq!(read, elements);
+        assert!(read.capacity() <= most, "{}", read.capacity());
+    }
+}
