@@ -24,7 +24,7 @@ use crate::shared::now;
 /// How many datagrams that are no answer are read for one request.
 const MAX_JUNK: u32 = 64;
 
-/// What the own mappings are known by, in PCP. The same as long as the server runs.
+/// What the own mappings are known by, in PCP. The same whenever a node with that key runs.
 pub(crate) type Nonce = [u8; 12];
 
 /// A gateway, by its address.

@@ -6,12 +6,14 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use p2p_mux::identity::SecretKey;
 use tokio::time;
 
 use super::{
     Nat,
     find::{Finder, Found},
     gateway::{Gateway, Grant, Seen},
+    pmp::Nonce,
     report::{Mapping, NatEvent, NatFailure, NatStats, Transport},
     terms::Terms,
     upkeep::{Step, Upkeep},
@@ -32,11 +34,22 @@ pub(crate) fn start(server: &Server, nat: Nat, terms: &Terms) {
         tracing::info!("no port is mapped: the node listens nowhere for IPv4");
         return;
     };
-    let finder = Finder { nat, from: *first.ip(), nonce: rand::random(), terms: terms.clone() };
+    let nonce = nonce(&server.shared.key);
+    let finder = Finder { nat, from: *first.ip(), nonce, terms: terms.clone() };
     let upkeep = Upkeep::new(now(), terms, ports);
     let keeper =
         Keeper { shared: Arc::clone(&server.shared), finder, upkeep, gateway: None, told: None };
     server.shared.tasks.spawn(keeper.run());
+}
+
+/// By which a gateway of PCP knows the node's mappings. Nobody can guess it without the key, and the node
+/// says the same after a crash, when its old mappings are still there for nobody else to change.
+fn nonce(key: &SecretKey) -> Nonce {
+    // What others have signed is a hash, which this will never be.
+    let signature = key.sign(b"p2p-server: nonce of PCP mapping").to_bytes();
+    let mut nonce = Nonce::default();
+    nonce.copy_from_slice(&signature[..12]);
+    nonce
 }
 
 /// The ports to map: those that take IPv4.

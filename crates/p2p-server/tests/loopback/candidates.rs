@@ -40,6 +40,13 @@ fn source() -> (mpsc::UnboundedSender<Enode>, Source, Arc<AtomicUsize>) {
     (sender, Source { nodes, taken: Arc::clone(&taken) }, taken)
 }
 
+/// A source of one node.
+pub(crate) fn once(node: Enode) -> impl Stream<Item = Enode> {
+    let (nodes, source, _) = source();
+    nodes.send(node).unwrap();
+    source
+}
+
 async fn others(numbers: std::ops::Range<u8>) -> Vec<Server> {
     let mut others = Vec::new();
     for n in numbers {

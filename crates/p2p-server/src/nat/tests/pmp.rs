@@ -5,13 +5,13 @@ use std::{
     time::Duration,
 };
 
-use p2p_mux::identity::Host;
+use p2p_mux::identity::{Host, SecretKey};
 
 use super::{
     pmp_gateway::PmpGateway,
     server::{failed, mapped, soon, start, terms, until},
 };
-use crate::{Mechanism, NatEvent, NatFailure, Server, Transport, nat::terms::Terms, pcp};
+use crate::{Config, Mechanism, NatEvent, NatFailure, Server, Transport, nat::terms::Terms, pcp};
 
 const GATEWAY: &str = "pmp:127.0.0.1";
 
@@ -161,6 +161,37 @@ async fn a_gateway_of_pcp_alone_is_spoken_to_in_pcp() {
     let state = gateway.until(|state| !state.mappings.is_empty()).await;
     assert!(state.checked > 0 && state.mappings.values().all(|(_, _, nonce)| nonce.is_some()));
     soon(server.stop()).await;
+    gateway.until(|state| state.mappings.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_node_that_has_crashed_gets_its_mapping_of_pcp_again() {
+    let mut gateway = PmpGateway::start().await;
+    gateway.set(|state| state.pcp = true);
+    let key = SecretKey::random(&mut rand::rng());
+    let with_key = |config: Config| Config { key: key.clone(), ..config };
+    let crashed = start(GATEWAY, behind(&gateway), with_key).await;
+    let port = crashed.listen_addr().unwrap().port();
+    gateway.until(|state| state.mappings.len() == 1).await;
+    // It has no chance to take it back.
+    gateway.stop();
+    soon(crashed.stop()).await;
+    gateway.resume().await;
+    assert_eq!(gateway.state.borrow().mappings.len(), 1);
+
+    let there = |mut config: Config| {
+        config.settings.listen = vec![format!("127.0.0.1:{port}")];
+        config
+    };
+    let other = start(GATEWAY, behind(&gateway), there).await;
+    let refused = until(&mut other.events(), failed).await;
+    assert_eq!(refused, NatFailure::NotAuthorized, "of another node");
+    soon(other.stop()).await;
+
+    let again = start(GATEWAY, behind(&gateway), |config| with_key(there(config))).await;
+    assert_eq!(until(&mut again.events(), mapped).await.external, port);
+    assert_eq!(again.stats().nat.refused, 0);
+    soon(again.stop()).await;
     gateway.until(|state| state.mappings.is_empty()).await;
 }
 

@@ -70,6 +70,10 @@ impl State {
         if let Some(code) = self.refuses {
             return Err(code);
         }
+        // Nor may anybody else renew it.
+        if self.mappings.get(&key).is_some_and(|&(_, _, made)| made != nonce) {
+            return Err(pcp::code::NOT_AUTHORIZED);
+        }
         let external = self.ports.get(&internal).copied().unwrap_or(internal);
         let lifetime = self.grants.unwrap_or(lifetime);
         self.mappings.insert(key, (external, lifetime, nonce));

@@ -151,3 +151,28 @@ async fn of_two_gateways_the_one_that_allows_it_is_taken() {
     assert_eq!(until(&mut events, failed).await, NatFailure::NotFound);
     soon(server.stop()).await;
 }
+
+#[cfg(feature = "discovery")]
+#[tokio::test]
+async fn the_record_of_discovery_follows_the_gateway() {
+    let gateway = UpnpGateway::start().await;
+    let server =
+        start("upnp", behind(&gateway), |config| config.discovery(crate::DiscoveryConfig::new()))
+            .await;
+    let discv4 = server.discv4().unwrap().clone();
+    let (tcp, udp) = (server.listen_addr().unwrap(), discv4.local_addr());
+    let mut record = discv4.record_changes();
+    let state = gateway.until(|state| state.mappings.len() == 2).await;
+    for (transport, local) in [("TCP", tcp), ("UDP", udp)] {
+        let key = (transport.to_owned(), local.port());
+        assert_eq!(state.mappings.get(&key).map(|(to, _)| *to), Some(local), "{transport}");
+    }
+    let outside = |record: &crate::identity::Record| {
+        record.ip() == Some(std::net::Ipv4Addr::new(203, 0, 113, 7))
+            && (record.tcp(), record.udp()) == (Some(tcp.port()), Some(udp.port()))
+    };
+    let told = soon(record.wait_for(outside)).await.unwrap().clone();
+    assert_eq!(server.enode(), told.enode().unwrap());
+    soon(server.stop()).await;
+    assert!(gateway.state.borrow().mappings.is_empty());
+}
