@@ -2,57 +2,27 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod running;
+
+use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_whisper-node");
+use running::{PROGRAM, Running};
 
-/// A program that runs until the test is over.
-struct Running {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-}
+/// Of a network of its own: the port may be one that a node of another test still believes a friend's.
+const APART: [&str; 2] = ["--networkid", "7"];
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It has ended already where the test came to its end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child =
-            Command::new(PROGRAM).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout }
-    }
-
-    /// The value of the next line, which must have this name.
-    fn value(&mut self, name: &str) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        line.strip_prefix(name).unwrap_or_else(|| panic!("no {name} in {line:?}")).trim().to_owned()
-    }
-
-    fn signal(mut self, signal: &str) -> (String, bool) {
-        let sent =
-            Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        (rest, self.child.wait().unwrap().success())
-    }
+fn start(arguments: &[&str]) -> Running {
+    Running::start(Command::new(PROGRAM).args(arguments))
 }
 
 /// A boot node on a free port of loopback: itself, its URL and its record.
-fn boot_node(datadir: &tempfile::TempDir) -> (Running, String, String) {
+fn boot_node(datadir: &tempfile::TempDir, more: &[&str]) -> (Running, String, String) {
     let datadir = datadir.path().to_str().unwrap();
     let words = ["bootnode", "--addr", "127.0.0.1", "--port", "0", "--verbosity", "1"];
-    let mut boot = Running::start(&[&words[..], &["--datadir", datadir]].concat());
+    let mut boot = start(&[&words[..], &["--datadir", datadir], more].concat());
     let enode = boot.value("enode");
     let record = boot.value("record");
     (boot, enode, record)
@@ -88,7 +58,7 @@ fn complaint(arguments: &[&str], input: &str) -> String {
 #[test]
 fn a_boot_node_keeps_its_key_answers_and_stops() {
     let datadir = tempfile::tempdir().unwrap();
-    let (boot, enode, record) = boot_node(&datadir);
+    let (boot, enode, record) = boot_node(&datadir, &[]);
     assert!(enode.contains("@127.0.0.1:0?discport="), "{enode}");
     assert!(said(&["ping", &enode], "").starts_with("pong 1 after "));
     assert!(said(&["ping", &record], "").starts_with("pong 1 after "));
@@ -100,47 +70,44 @@ fn a_boot_node_keeps_its_key_answers_and_stops() {
     assert_eq!(said(&["resolve", id, "--bootnodes", &enode], ""), resolved);
     let (rest, success) = boot.signal("-INT");
     assert!(success && rest.ends_with("stopping\n"), "{rest:?}");
-    let (_again, same, _) = boot_node(&datadir);
+    let (_again, same, _) = boot_node(&datadir, &[]);
     assert!(same.contains(id), "the key was kept");
 }
 
 #[test]
 fn nodes_that_know_one_boot_node_find_each_other_and_connect() {
     let datadirs: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
-    let (_boot, enode, _) = boot_node(&datadirs[0]);
-    let start = |datadir: &tempfile::TempDir| {
-        let mut node = Running::start(&[
-            "--datadir",
-            datadir.path().to_str().unwrap(),
-            "--addr=127.0.0.1",
-            "--port=0",
-            "--http.port=0",
-            "--ws=false",
-            "--verbosity=1",
-            "--bootnodes",
-            &enode,
-        ]);
+    let (_boot, enode, _) = boot_node(&datadirs[0], &APART);
+    let network = [&APART[..], &["--bootnodes", &enode]].concat();
+    let node = |datadir: &tempfile::TempDir| {
+        let datadir = datadir.path().to_str().unwrap();
+        let words = ["--addr=127.0.0.1", "--port=0", "--http.port=0", "--ws=false"];
+        let rest = ["--verbosity=1", "--datadir", datadir];
+        let mut node = start(&[&words[..], &rest, &network].concat());
         let enode = node.value("enode");
         (node.value("HTTP"), enode, node)
     };
-    let (first, second) = (start(&datadirs[1]), start(&datadirs[2]));
+    let (first, second) = (node(&datadirs[1]), node(&datadirs[2]));
     let deadline = Instant::now() + Duration::from_secs(60);
     for (url, ..) in [&first, &second] {
         while !peer_count(url).contains("\"0x1\"") {
             assert!(Instant::now() < deadline, "they do not find each other");
         }
     }
-    let found = said(&["crawl", "--bootnodes", &enode], "");
+    let found = said(&[&["crawl"], &network[..]].concat(), "");
     let mut found: Vec<&str> = found.lines().collect();
     let mut all = [&enode[..], &first.1, &second.1];
     found.sort_unstable();
     all.sort_unstable();
     assert_eq!(found, all);
-    let nearest = said(&["lookup", &second.1, "--bootnodes", &enode], "");
+    let nearest = said(&[&["lookup", &second.1], &network[..]].concat(), "");
     assert_eq!(nearest.lines().next(), Some(&second.1[..]));
 
+    let elsewhere = complaint(&["crawl", "--networkid", "8", "--bootnodes", &enode], "");
+    assert!(elsewhere.contains("--networkid") && elsewhere.lines().count() == 1, "{elsewhere}");
+
     // The nodes' records, and a list of them.
-    let records = said(&["crawl", "--records", "--bootnodes", &enode], "");
+    let records = said(&[&["crawl", "--records"], &network[..]].concat(), "");
     assert_eq!(records.lines().filter(|line| line.starts_with("enr:")).count(), 3);
     let key = datadirs[0].path().join("bootkey");
     let key = key.to_str().unwrap();
@@ -172,9 +139,8 @@ fn peer_count(url: &str) -> String {
 #[test]
 fn listening_tells_whom_it_meets() {
     let datadir = tempfile::tempdir().unwrap();
-    let (_boot, enode, _) = boot_node(&datadir);
-    let mut listen =
-        Running::start(&["discover", "listen", "--addr", "127.0.0.1", "--bootnodes", &enode]);
+    let (_boot, enode, _) = boot_node(&datadir, &[]);
+    let mut listen = start(&["discover", "listen", "--addr", "127.0.0.1", "--bootnodes", &enode]);
     assert!(listen.value("listening").starts_with("enode://"));
     assert_eq!(listen.value("found"), enode);
     assert!(listen.signal("-TERM").1);
@@ -183,7 +149,7 @@ fn listening_tells_whom_it_meets() {
 #[test]
 fn what_cannot_be_found_is_said_in_one_line() {
     let datadir = tempfile::tempdir().unwrap();
-    let (boot, enode, _) = boot_node(&datadir);
+    let (boot, enode, _) = boot_node(&datadir, &[]);
     let key = datadir.path().join("bootkey");
     let key = key.to_str().unwrap();
     assert!(boot.signal("-TERM").1);

@@ -2,61 +2,49 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod running;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use p2p_identity::SecretKey;
 use p2p_mux::Protocol;
 use p2p_server::{Config, Event, Server};
+use running::{PROGRAM, Running};
 use whisper_node::metrics::Sources;
 use whisper_node::rpc::{self, RpcConfig};
 use whisper_node::{Settings, Whisper};
 
-/// A running node, killed when the test is over.
-struct Running {
-    child: Child,
+/// A running node.
+struct Node {
     http: String,
     metrics: String,
-    /// Kept open: the program prints to it until it ends.
-    _stdout: Lines<BufReader<ChildStdout>>,
+    _program: Running,
     _datadir: tempfile::TempDir,
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Running {
+impl Node {
     fn start(more: &[&str]) -> Self {
         let datadir = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_whisper-node"))
+        let mut command = Command::new(PROGRAM);
+        command
             .arg("--datadir")
             .arg(datadir.path())
             .args(["--addr", "127.0.0.1", "--port", "0", "--http.port", "0", "--ws.port", "0"])
             .args(["--verbosity", "1"])
-            .args(more)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut value = |name: &str| {
-            let line = lines.next().unwrap().unwrap();
-            let value = line.strip_prefix(name).unwrap_or_else(|| panic!("no {name}: {line}"));
-            value.trim().trim_start_matches("http://").to_owned()
-        };
+            .args(more);
+        let mut program = Running::start(&mut command);
+        let mut value = |name| program.value(name).trim_start_matches("http://").to_owned();
         value("enode");
         let http = value("HTTP");
         value("WebSocket");
         value("IPC");
         value("access");
         let metrics = value("metrics");
-        Self { child, http, metrics, _stdout: lines, _datadir: datadir }
+        Self { http, metrics, _program: program, _datadir: datadir }
     }
 
     /// The status line and the body of the answer to `request`, which is sent as it is.
@@ -108,7 +96,7 @@ impl Running {
 
 #[test]
 fn figures_move_with_what_they_count() {
-    let node = Running::start(&["--metrics", "--metrics.port", "0", "--shh.pow", "0"]);
+    let node = Node::start(&["--metrics", "--metrics.port", "0", "--shh.pow", "0"]);
     let before = node.scrape();
     for name in ["whisper_pool_envelopes", "rpc_calls_total", "p2p_peers"] {
         assert_eq!(before[name], 0.0, "{name}");
@@ -159,27 +147,29 @@ async fn what_a_connection_counted_stays_when_it_has_ended() {
 
 #[test]
 fn junk_on_the_discovery_port_is_counted_with_its_reason() {
-    let node = Running::start(&["--metrics", "--metrics.port", "0"]);
+    let node = Node::start(&["--metrics", "--metrics.port", "0"]);
     let info = node.answer("admin_nodeInfo", "[]");
     let port = info.split("\"discovery\":").nth(1).unwrap();
     let port: u16 = port.split([',', '}']).next().unwrap().trim().parse().unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let dropped = |node: &Running| node.scrape()[r#"discv4_dropped_total{reason="size"}"#];
+    let dropped = |node: &Node| node.scrape()[r#"discv4_dropped_total{reason="size"}"#];
     assert_eq!(dropped(&node), 0.0);
     socket.send_to(b"junk", ("127.0.0.1", port)).unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     while dropped(&node) == 0.0 {
         assert!(Instant::now() < deadline, "it is not counted");
     }
-    assert_eq!(node.scrape()[r#"discv4_datagrams_total{direction="in"}"#], 1.0);
+    // A stranger of another test may believe that somebody else has this port.
+    // Not always one: the port may be one that a node of another test still believes a friend's.
+    assert!(node.scrape()[r#"discv4_datagrams_total{direction="in"}"#] >= 1.0);
 }
 
 #[test]
 fn what_is_no_scrape_is_refused() {
-    let node = Running::start(&["--metrics", "--metrics.port", "0"]);
+    let node = Node::start(&["--metrics", "--metrics.port", "0"]);
     assert_eq!(node.get("/debug/metrics/prometheus").0, "HTTP/1.1 200 OK");
     assert_eq!(node.get("/").0, "HTTP/1.1 404 Not Found");
-    let ask = |request: &str| Running::raw(&node.metrics, request).0;
+    let ask = |request: &str| Node::raw(&node.metrics, request).0;
     let rebound = "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n";
     assert_eq!(ask(rebound), "HTTP/1.1 403 Forbidden");
     let post = "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
@@ -191,5 +181,5 @@ fn what_is_no_scrape_is_refused() {
 
 #[test]
 fn nothing_is_served_unless_asked_for() {
-    assert_eq!(Running::start(&[]).metrics, "off");
+    assert_eq!(Node::start(&[]).metrics, "off");
 }

@@ -2,27 +2,14 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::io::{BufRead, BufReader, Read};
+mod running;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::{fs, net::TcpListener};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_whisper-node");
-
-/// A running node, killed when the test is over.
-struct Running {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It has ended already where the test came to its end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use running::{PROGRAM, Running};
 
 /// A node on free ports, with its data in `datadir`.
 fn command(datadir: &Path) -> Command {
@@ -43,29 +30,8 @@ fn command(datadir: &Path) -> Command {
     command
 }
 
-impl Running {
-    fn start(datadir: &Path, more: &[&str]) -> Self {
-        let mut child = command(datadir).args(more).stdout(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout }
-    }
-
-    /// The value that the banner gives to `name`.
-    fn value(&mut self, name: &str) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        line.strip_prefix(name).unwrap_or_else(|| panic!("no {name} in {line:?}")).trim().to_owned()
-    }
-
-    /// Sends the signal, and waits for the end: the rest of the output, and whether it was a success.
-    fn signal(mut self, signal: &str) -> (String, bool) {
-        let sent =
-            Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        (rest, self.child.wait().unwrap().success())
-    }
+fn start(datadir: &Path, more: &[&str]) -> Running {
+    Running::start(command(datadir).args(more))
 }
 
 /// What a node that cannot start says.
@@ -81,7 +47,7 @@ fn it_prints_its_addresses_keeps_its_key_and_stops_when_asked() {
     let datadir = tempfile::tempdir().unwrap();
     let mut ids = Vec::new();
     for signal in ["-INT", "-TERM"] {
-        let mut node = Running::start(datadir.path(), &[]);
+        let mut node = start(datadir.path(), &[]);
         let enode = node.value("enode");
         ids.push(enode.split_once('@').unwrap().0.to_owned());
         assert!(enode.starts_with("enode://") && enode.contains("@127.0.0.1:"), "{enode}");
@@ -109,9 +75,7 @@ fn it_listens_on_each_address_that_it_is_given() {
     let mut command = Command::new(PROGRAM);
     command.arg("--datadir").arg(datadir.path()).args(["--addr", "127.0.0.1,127.0.0.2"]);
     command.args(["--port", &port, "--http=false", "--ws=false", "--verbosity", "1"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut node = Running { child, stdout };
+    let mut node = Running::start(&mut command);
     assert!(node.value("enode").contains(&format!("@127.0.0.1:{port}")));
     for addr in ["127.0.0.1", "127.0.0.2"] {
         std::net::TcpStream::connect(format!("{addr}:{port}")).unwrap();
@@ -122,7 +86,7 @@ fn it_listens_on_each_address_that_it_is_given() {
 #[test]
 fn servers_that_are_off_are_said_to_be_off() {
     let datadir = tempfile::tempdir().unwrap();
-    let mut node = Running::start(datadir.path(), &["--http=false", "--ws=false", "--ipcdisable"]);
+    let mut node = start(datadir.path(), &["--http=false", "--ws=false", "--ipcdisable"]);
     node.value("enode");
     for server in ["HTTP", "WebSocket", "IPC"] {
         assert_eq!(node.value(server), "off");
@@ -140,7 +104,7 @@ fn it_is_protected_as_it_says() {
     let secured = ["--rpc.tls-cert", &file("cert.pem"), "--rpc.tls-key", &file("key.pem")];
     let mut more = vec!["--rpc.token-file", token.to_str().unwrap(), "--ipcpath", "other.ipc"];
     more.extend(secured);
-    let mut node = Running::start(datadir.path(), &more);
+    let mut node = start(datadir.path(), &more);
     node.value("enode");
     assert!(node.value("HTTP").starts_with("https://127.0.0.1:"));
     assert!(node.value("WebSocket").starts_with("wss://127.0.0.1:"));

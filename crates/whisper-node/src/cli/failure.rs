@@ -101,6 +101,9 @@ pub(crate) enum Failure {
     /// Nobody to ask.
     #[error("none of the boot nodes answers (--bootnodes)")]
     NoBootNode,
+    /// Somebody to ask, but not about that network.
+    #[error("no boot node that answers is of the network (--networkid)")]
+    ForeignBootNode,
     /// A list in the DNS cannot be read.
     #[error(transparent)]
     Lists(#[from] ListsError),

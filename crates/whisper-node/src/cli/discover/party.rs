@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use clap::Args;
 use p2p_identity::{Content, Enode, Record};
-use p2p_server::p2p_discovery::{Config, Discv4, Event, NetworkId};
+use p2p_server::p2p_discovery::{AskError, Config, Discv4, Event, NetworkId, Unanswered};
 use tokio::sync::broadcast::Receiver;
 
 use crate::cli::bootnode::sequence;
@@ -66,14 +66,28 @@ impl Party {
         Ok((discv4, events))
     }
 
-    /// The same, and waits until one of them has answered: who looks for others needs one.
+    /// The same, and waits until one of them can be asked for others.
     pub(super) async fn enter(&self) -> Result<Discv4, Failure> {
         let (discv4, _) = self.join().await?;
+        let network = self.socket.networkid.map(NetworkId);
+        let mut failure = Failure::NoBootNode;
         for enode in &self.bootnodes {
-            if discv4.ping(enode).await.is_ok() {
+            let answers = match network {
+                None => discv4.ping(enode).await.is_ok(),
+                // It is nobody until its record says that it is of the network.
+                Some(network) => match discv4.request_record(enode).await {
+                    Ok(record) if network.is_of(&record) => true,
+                    Err(AskError::Unanswered(Unanswered::Silent)) => false,
+                    _ => {
+                        failure = Failure::ForeignBootNode;
+                        false
+                    }
+                },
+            };
+            if answers {
                 return Ok(discv4);
             }
         }
-        Err(Failure::NoBootNode)
+        Err(failure)
     }
 }
