@@ -67,8 +67,19 @@ fn describe(record: &Record) -> String {
     }
     for (name, value) in record.content().iter() {
         // What a peer chose is not printed as it is.
-        let name = name.escape_ascii();
-        lines.push(format!("{name:10} {}", input::hex(value)));
+        let value = understood(record, name).unwrap_or_else(|| input::hex(value));
+        lines.push(format!("{:10} {value}", name.escape_ascii().to_string()));
     }
     lines.join("\n")
+}
+
+/// The value of an entry whose meaning is known, if it is what it should be.
+fn understood(record: &Record, name: &[u8]) -> Option<String> {
+    match name {
+        b"ip" => record.ip().map(|ip| ip.to_string()),
+        b"ip6" => record.ip6().map(|ip| ip.to_string()),
+        b"tcp" | b"tcp6" | b"udp" | b"udp6" => record.get(name).map(|port: u16| port.to_string()),
+        b"net" => record.get(name).map(|network: u64| network.to_string()),
+        _ => None,
+    }
 }
