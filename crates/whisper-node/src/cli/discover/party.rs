@@ -77,11 +77,12 @@ impl Party {
                 // It is nobody until its record says that it is of the network.
                 Some(network) => match discv4.request_record(enode).await {
                     Ok(record) if network.is_of(&record) => true,
-                    Err(AskError::Unanswered(Unanswered::Silent)) => false,
-                    _ => {
+                    Ok(_)
+                    | Err(AskError::Unanswered(Unanswered::Refused | Unanswered::NotItsRecord)) => {
                         failure = Failure::ForeignBootNode;
                         false
                     }
+                    Err(_) => false,
                 },
             };
             if answers {
