@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use p2p_discovery::dns::{Client, ClientConfig, Entry, Label, Link, MAX_TEXT, Root};
+use p2p_discovery::dns::{
+    Label, Link, ListClient, ListClientConfig, MAX_ENTRY_LEN, Root, TreeEntry,
+};
 use rand::{SeedableRng as _, rngs::StdRng};
 
 use crate::fixture;
@@ -14,12 +16,12 @@ pub fn dns_entry(data: &[u8]) {
     if let Ok(root) = text.parse::<Root>() {
         assert_eq!(root.to_string(), text);
     }
-    if let Ok(entry) = text.parse::<Entry>() {
-        assert!(text.len() <= MAX_TEXT);
+    if let Ok(entry) = text.parse::<TreeEntry>() {
+        assert!(text.len() <= MAX_ENTRY_LEN);
         let printed = entry.to_string();
         assert_eq!(printed.parse().as_ref(), Ok(&entry));
         // The name in a link is brought into one form.
-        assert!(printed == text || matches!(entry, Entry::Link(_)), "{text}");
+        assert!(printed == text || matches!(entry, TreeEntry::Link(_)), "{text}");
         assert!(Label::of(&printed).names(&printed));
     }
     answers(text);
@@ -28,8 +30,13 @@ pub fn dns_entry(data: &[u8]) {
 /// A client whose list's key we have, so that it believes us.
 fn answers(text: &str) {
     let (key, now) = (fixture::key(1), Instant::now());
-    let config = ClientConfig { lists: 4, entries: 32, burst: 64, ..ClientConfig::default() };
-    let mut client = Client::new(config);
+    let config = ListClientConfig {
+        max_lists: 4,
+        max_entries: 32,
+        burst: 64,
+        ..ListClientConfig::default()
+    };
+    let mut client = ListClient::new(config);
     let mut rng = StdRng::seed_from_u64(1);
     let lines: Vec<&str> = text.lines().collect();
     let first = lines.first().map_or(Label::of(""), |line| Label::of(line));

@@ -7,7 +7,7 @@ use std::{
 
 use keccak_lanes::{Digest, keccak256};
 use p2p_discovery::{
-    Config, Discovery, NetworkId, Node,
+    Discovery, Discv4Config, NetworkId, Node,
     v4::{
         Datagram, Endpoint, EnrRequest, EnrResponse, FindNode, MAX_DATAGRAM, Neighbour, Neighbours,
         Packet, Ping, Pong,
@@ -94,8 +94,8 @@ impl Play {
     fn new(choice: u8) -> Self {
         let (now, key) = (Instant::now(), fixture::key(0xee));
         let config = match choice % 2 {
-            0 => Config::new(),
-            _ => Config::new().network(NetworkId(7)),
+            0 => Discv4Config::new(),
+            _ => Discv4Config::new().network(NetworkId(7)),
         };
         let record = Record::sign(&key, 1, &Content::new().tcp(30303)).expect("a short record");
         let machine = Discovery::new(now, config, key, &record, [7; 32]).expect("our own record");
@@ -234,7 +234,7 @@ fn record(by: u8, choice: u8) -> bytes::Bytes {
 
 #[cfg(test)]
 mod tests {
-    use p2p_discovery::v4::Kind;
+    use p2p_discovery::v4::PacketKind;
 
     use super::*;
 
@@ -249,6 +249,6 @@ mod tests {
             play.check();
         }
         assert!(play.machine.nodes().count() > 0, "{:?}", play.machine.stats());
-        assert!(play.machine.stats().packets_in[Kind::Pong as usize - 1] > 0);
+        assert!(play.machine.stats().packets_in[PacketKind::Pong as usize - 1] > 0);
     }
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::event::Drift;
+use crate::event::ClockOffset;
 
 /// How many statements are looked at.
 const SAMPLES: usize = 16;
@@ -43,7 +43,7 @@ impl Clock {
         unix: u64,
         ip: IpAddr,
         expiration: u64,
-    ) -> Option<Drift> {
+    ) -> Option<ClockOffset> {
         let left = expiration.saturating_sub(unix).min(i64::MAX as u64).cast_signed()
             - unix.saturating_sub(expiration).min(i64::MAX as u64).cast_signed();
         self.samples.retain(|(other, _)| *other != ip);
@@ -60,7 +60,7 @@ impl Clock {
     }
 
     /// What the middle one of the samples says: a minority of wrong clocks changes nothing.
-    fn drift(&self) -> Option<Drift> {
+    fn drift(&self) -> Option<ClockOffset> {
         if self.samples.len() < FEWEST {
             return None;
         }
@@ -68,8 +68,10 @@ impl Clock {
         left.sort_unstable();
         let seconds = |count: i64| Duration::from_secs(count.unsigned_abs());
         match left[left.len() / 2] {
-            middle if middle < 0 => Some(Drift::Ahead(seconds(SHORTEST.saturating_sub(middle)))),
-            middle if middle > LONGEST => Some(Drift::Behind(seconds(middle - SHORTEST))),
+            middle if middle < 0 => {
+                Some(ClockOffset::Ahead(seconds(SHORTEST.saturating_sub(middle))))
+            }
+            middle if middle > LONGEST => Some(ClockOffset::Behind(seconds(middle - SHORTEST))),
             _ => None,
         }
     }
@@ -83,7 +85,7 @@ mod tests {
 
     const UNIX: u64 = 1_700_000_000;
 
-    fn drifts(expirations: &[u64]) -> Vec<Option<Drift>> {
+    fn drifts(expirations: &[u64]) -> Vec<Option<ClockOffset>> {
         let (mut clock, now) = (Clock::default(), Instant::now());
         let samples = (1..).zip(expirations);
         let sample = |(ip, expiration): (u32, &u64)| {
@@ -101,9 +103,9 @@ mod tests {
 
     #[test]
     fn a_wrong_clock_is_reported_once() {
-        let ahead = Drift::Ahead(Duration::from_secs(120));
+        let ahead = ClockOffset::Ahead(Duration::from_secs(120));
         assert_eq!(drifts(&[UNIX - 100; 5]), [None, None, Some(ahead), None, None]);
-        let behind = Drift::Behind(Duration::from_secs(3600));
+        let behind = ClockOffset::Behind(Duration::from_secs(3600));
         assert_eq!(drifts(&[UNIX + 3620; 4]), [None, None, Some(behind), None]);
     }
 

@@ -30,7 +30,7 @@ impl NetworkId {
     serde(default, deny_unknown_fields)
 )]
 #[non_exhaustive]
-pub struct Config {
+pub struct Discv4Config {
     /// The network that the node belongs to. With an id, only nodes whose records name the same one
     /// are kept, reported, passed on and answered with nodes. Without, all are, and records are not
     /// asked for. Default none.
@@ -40,24 +40,24 @@ pub struct Config {
     pub follow_peers: bool,
     /// How many nodes of different networks must agree on our address before it is believed, beside
     /// being the majority. At least 1. Default 3.
-    pub endpoint_votes: usize,
+    pub min_endpoint_votes: usize,
     /// How long an answer may take. Default 500 ms, as in go-ethereum.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub reply_limit: Duration,
+    pub reply_timeout: Duration,
     /// How often a packet is sent again before the node counts as gone: so many attempts in all. At
     /// least 1. Default 3.
     pub attempts: u8,
     /// Within this time every node in the table is asked whether it is still there. Default 5 min.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub check_period: Duration,
+    pub check_interval: Duration,
     /// How often nodes near a random target are looked for. Default 10 min.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub refresh_every: Duration,
+    pub refresh_interval: Duration,
     /// What is let in.
-    pub gate: GateLimits,
+    pub limits: DatagramLimits,
 }
 
-impl Config {
+impl Discv4Config {
     /// The defaults.
     #[must_use]
     pub fn new() -> Self {
@@ -78,46 +78,46 @@ impl Config {
         self
     }
 
-    /// Sets [`endpoint_votes`](Self::endpoint_votes).
+    /// Sets [`min_endpoint_votes`](Self::min_endpoint_votes).
     #[must_use]
-    pub const fn endpoint_votes(mut self, votes: usize) -> Self {
-        self.endpoint_votes = votes;
+    pub const fn min_endpoint_votes(mut self, votes: usize) -> Self {
+        self.min_endpoint_votes = votes;
         self
     }
 
-    /// Sets [`check_period`](Self::check_period).
+    /// Sets [`check_interval`](Self::check_interval).
     #[must_use]
-    pub const fn check_period(mut self, period: Duration) -> Self {
-        self.check_period = period;
+    pub const fn check_interval(mut self, period: Duration) -> Self {
+        self.check_interval = period;
         self
     }
 
-    /// Sets [`refresh_every`](Self::refresh_every).
+    /// Sets [`refresh_interval`](Self::refresh_interval).
     #[must_use]
-    pub const fn refresh_every(mut self, period: Duration) -> Self {
-        self.refresh_every = period;
+    pub const fn refresh_interval(mut self, period: Duration) -> Self {
+        self.refresh_interval = period;
         self
     }
 
-    /// Sets [`gate`](Self::gate).
+    /// Sets [`limits`](Self::limits).
     #[must_use]
-    pub const fn gate(mut self, gate: GateLimits) -> Self {
-        self.gate = gate;
+    pub const fn limits(mut self, limits: DatagramLimits) -> Self {
+        self.limits = limits;
         self
     }
 }
 
-impl Default for Config {
+impl Default for Discv4Config {
     fn default() -> Self {
         Self {
             network: None,
             follow_peers: true,
-            endpoint_votes: 3,
-            reply_limit: Duration::from_millis(500),
+            min_endpoint_votes: 3,
+            reply_timeout: Duration::from_millis(500),
             attempts: 3,
-            check_period: Duration::from_secs(300),
-            refresh_every: Duration::from_secs(600),
-            gate: GateLimits::default(),
+            check_interval: Duration::from_secs(300),
+            refresh_interval: Duration::from_secs(600),
+            limits: DatagramLimits::default(),
         }
     }
 }
@@ -133,7 +133,7 @@ impl Default for Config {
     derive(serde::Serialize, serde::Deserialize),
     serde(default, deny_unknown_fields)
 )]
-pub struct GateLimits {
+pub struct DatagramLimits {
     /// Requests a second from one IP address (IPv6: from one /64). Default 32.
     pub per_second: u32,
     /// As many may come at once from an address that was quiet. Default 128.
@@ -147,7 +147,7 @@ pub struct GateLimits {
     pub replies_per_tick: u32,
 }
 
-impl Default for GateLimits {
+impl Default for DatagramLimits {
     fn default() -> Self {
         Self {
             per_second: 32,

@@ -23,7 +23,7 @@ use crate::lookup::Lookup;
 use crate::outbox::Outbox;
 use crate::proof::Proofs;
 use crate::table::Table;
-use crate::{Config, Event, LookupId, Node, Stats};
+use crate::{Discv4Config, Event, LookupId, Node, Stats};
 use upkeep::Upkeep;
 
 /// How long a packet of ours is valid, in seconds: as in go-ethereum.
@@ -56,7 +56,7 @@ impl Moment {
 /// expiration of packets depends on the latter.
 #[derive(Debug)]
 pub struct Discovery {
-    config: Config,
+    config: Discv4Config,
     local: Local,
     gate: Gate,
     table: Table,
@@ -82,14 +82,14 @@ impl Discovery {
     /// room for the network id.
     pub fn new(
         now: Instant,
-        config: Config,
+        config: Discv4Config,
         key: SecretKey,
         record: &Record,
         seed: [u8; 32],
     ) -> Result<Self, RecordError> {
         let local = Local::new(&config, key, record)?;
         Ok(Self {
-            gate: Gate::new(config.gate, now),
+            gate: Gate::new(config.limits, now),
             table: Table::new(local.id().hash()),
             proofs: Proofs::default(),
             contacts: Contacts::default(),

@@ -20,10 +20,10 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use crate::{Config, Discovery, Event, Node, Outcome, Stats};
+use crate::{Discovery, Discv4Config, Event, LookupOutcome, Node, Stats};
 
 pub use candidates::Candidates;
-pub use error::{AskError, BindError};
+pub use error::{Discv4Error, RequestError};
 use run::{Ask, Driver, Told};
 
 /// Wishes that wait for the task, which sees to them between datagrams.
@@ -38,7 +38,7 @@ const EVENTS: usize = 1024;
 /// [`Discv4::stop`] ends it; when the last handle is dropped it ends as well.
 ///
 /// ```
-/// use p2p_discovery::{Config, Discv4};
+/// use p2p_discovery::{Discv4Config, Discv4};
 /// use p2p_identity::{Content, Record, SecretKey};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -46,7 +46,7 @@ const EVENTS: usize = 1024;
 /// let start = async |key: SecretKey| {
 ///     let record = Record::sign(&key, 1, &Content::new().tcp(30303))?;
 ///     Ok::<_, Box<dyn std::error::Error>>(
-///         Discv4::start(Config::new(), key, &record, "127.0.0.1:0".parse()?).await?,
+///         Discv4::start(Discv4Config::new(), key, &record, "127.0.0.1:0".parse()?).await?,
 ///     )
 /// };
 /// let mut rng = rand::rng();
@@ -80,37 +80,38 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`BindError`].
+    /// [`Discv4Error`].
     pub async fn start(
-        config: Config,
+        config: Discv4Config,
         key: SecretKey,
         record: &Record,
         addr: SocketAddr,
-    ) -> Result<Self, BindError> {
+    ) -> Result<Self, Discv4Error> {
         let socket =
-            UdpSocket::bind(addr).await.map_err(|source| BindError::Bind { addr, source })?;
-        Self::on(config, key, record, socket)
+            UdpSocket::bind(addr).await.map_err(|source| Discv4Error::Bind { addr, source })?;
+        Self::with_socket(config, key, record, socket)
     }
 
     /// The same on a socket that is open already.
     ///
     /// # Errors
     ///
-    /// [`BindError`].
-    pub fn on(
-        config: Config,
+    /// [`Discv4Error`].
+    pub fn with_socket(
+        config: Discv4Config,
         key: SecretKey,
         record: &Record,
         socket: UdpSocket,
-    ) -> Result<Self, BindError> {
-        let addr = socket.local_addr().map_err(BindError::Socket)?;
+    ) -> Result<Self, Discv4Error> {
+        let addr = socket.local_addr().map_err(Discv4Error::Socket)?;
         let content = complete(record.content(), addr);
-        let record = record.update(&key, &content).map_err(BindError::Record)?;
+        let record = record.update(&key, &content).map_err(Discv4Error::Record)?;
         let mut seed = [0; 32];
-        OsRng.try_fill_bytes(&mut seed).map_err(|_| BindError::Randomness)?;
+        OsRng.try_fill_bytes(&mut seed).map_err(|_| Discv4Error::Randomness)?;
         let now = time::Instant::now().into_std();
         let id = key.id();
-        let machine = Discovery::new(now, config, key, &record, seed).map_err(BindError::Record)?;
+        let machine =
+            Discovery::new(now, config, key, &record, seed).map_err(Discv4Error::Record)?;
         let (wishes, asked) = mpsc::channel(WISHES);
         let events = broadcast::Sender::new(EVENTS);
         let (tell, record) = watch::channel(machine.record().clone());
@@ -168,8 +169,8 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`AskError`]: a name that does not resolve, too many boot nodes (64).
-    pub async fn add_boot_node(&self, enode: &Enode) -> Result<(), AskError> {
+    /// [`RequestError`]: a name that does not resolve, too many boot nodes (64).
+    pub async fn add_boot_node(&self, enode: &Enode) -> Result<(), RequestError> {
         let node = resolve(enode).await?;
         self.ask(|done| Ask::BootNode(node, done)).await?
     }
@@ -178,8 +179,11 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`AskError`]; those before were taken.
-    pub async fn add_seeds(&self, seeds: impl IntoIterator<Item = Node>) -> Result<(), AskError> {
+    /// [`RequestError`]; those before were taken.
+    pub async fn add_seeds(
+        &self,
+        seeds: impl IntoIterator<Item = Node>,
+    ) -> Result<(), RequestError> {
         for node in seeds {
             self.ask(|done| Ask::Seed(node, done)).await??;
         }
@@ -190,8 +194,8 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`AskError`].
-    pub async fn ping(&self, enode: &Enode) -> Result<Duration, AskError> {
+    /// [`RequestError`].
+    pub async fn ping(&self, enode: &Enode) -> Result<Duration, RequestError> {
         let node = resolve(enode).await?;
         self.ask(|done| Ask::Ping(node, done)).await?
     }
@@ -200,8 +204,8 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`AskError`].
-    pub async fn request_record(&self, enode: &Enode) -> Result<Record, AskError> {
+    /// [`RequestError`].
+    pub async fn request_record(&self, enode: &Enode) -> Result<Record, RequestError> {
         let node = resolve(enode).await?;
         self.ask(|done| Ask::Record(node, done)).await?
     }
@@ -210,8 +214,8 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`AskError::Busy`], [`AskError::Stopped`].
-    pub async fn lookup(&self, target: NodeId) -> Result<Outcome, AskError> {
+    /// [`RequestError::Busy`], [`RequestError::Stopped`].
+    pub async fn lookup(&self, target: NodeId) -> Result<LookupOutcome, RequestError> {
         self.ask(|done| Ask::Lookup(Some(target), done)).await?
     }
 
@@ -219,8 +223,8 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`AskError::Busy`], [`AskError::Stopped`].
-    pub async fn lookup_random(&self) -> Result<Outcome, AskError> {
+    /// [`RequestError::Busy`], [`RequestError::Stopped`].
+    pub async fn lookup_random(&self) -> Result<LookupOutcome, RequestError> {
         self.ask(|done| Ask::Lookup(None, done)).await?
     }
 
@@ -228,14 +232,14 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`AskError::NotFound`], or why the node that was found does not give its record.
-    pub async fn resolve(&self, id: NodeId) -> Result<Record, AskError> {
+    /// [`RequestError::NotFound`], or why the node that was found does not give its record.
+    pub async fn resolve(&self, id: NodeId) -> Result<Record, RequestError> {
         let known = self.nodes().await?.into_iter().find(|node| node.id == id);
         let found = match known {
             Some(node) => Some(node),
             None => self.lookup(id).await?.nodes.into_iter().find(|node| node.id == id),
         };
-        let node = found.ok_or(AskError::NotFound)?;
+        let node = found.ok_or(RequestError::NotFound)?;
         self.ask(|done| Ask::Record(node, done)).await?
     }
 
@@ -243,8 +247,8 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`AskError::Stopped`].
-    pub async fn nodes(&self) -> Result<Vec<Node>, AskError> {
+    /// [`RequestError::Stopped`].
+    pub async fn nodes(&self) -> Result<Vec<Node>, RequestError> {
         self.ask(Ask::Nodes).await
     }
 
@@ -258,11 +262,11 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`AskError::Record`]: then nothing has changed.
+    /// [`RequestError::Record`]: then nothing has changed.
     pub async fn update_record(
         &self,
         change: impl FnOnce(Content) -> Content + Send + 'static,
-    ) -> Result<(), AskError> {
+    ) -> Result<(), RequestError> {
         self.ask(|done| Ask::Update(Box::new(change), done)).await?
     }
 
@@ -271,8 +275,8 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`AskError::Stopped`].
-    pub async fn follow_ipv4(&self, follow: bool) -> Result<(), AskError> {
+    /// [`RequestError::Stopped`].
+    pub async fn follow_ipv4(&self, follow: bool) -> Result<(), RequestError> {
         self.ask(|done| Ask::FollowIpv4(follow, done)).await?
     }
 
@@ -298,10 +302,13 @@ impl Discv4 {
     }
 
     /// Hands a wish to the task and waits for what comes of it.
-    async fn ask<T>(&self, wish: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, AskError> {
+    async fn ask<T>(
+        &self,
+        wish: impl FnOnce(oneshot::Sender<T>) -> Ask,
+    ) -> Result<T, RequestError> {
         let (done, answer) = oneshot::channel();
-        self.wishes.send(wish(done)).await.map_err(|_| AskError::Stopped)?;
-        answer.await.map_err(|_| AskError::Stopped)
+        self.wishes.send(wish(done)).await.map_err(|_| RequestError::Stopped)?;
+        answer.await.map_err(|_| RequestError::Stopped)
     }
 }
 
@@ -339,13 +346,13 @@ fn complete(content: Content, addr: SocketAddr) -> Content {
 }
 
 /// The node of a URL, its name resolved.
-async fn resolve(enode: &Enode) -> Result<Node, AskError> {
-    if let Some(node) = Node::of(enode) {
+async fn resolve(enode: &Enode) -> Result<Node, RequestError> {
+    if let Some(node) = Node::from_enode(enode) {
         return Ok(node);
     }
-    let Host::Name(name) = &enode.host else { return Err(AskError::NotFound) };
-    let mut addrs = lookup_host((name.as_str(), enode.udp)).await.map_err(AskError::Name)?;
-    let addr = addrs.next().ok_or_else(|| AskError::Name(io::ErrorKind::NotFound.into()))?;
+    let Host::Name(name) = &enode.host else { return Err(RequestError::NotFound) };
+    let mut addrs = lookup_host((name.as_str(), enode.udp)).await.map_err(RequestError::Name)?;
+    let addr = addrs.next().ok_or_else(|| RequestError::Name(io::ErrorKind::NotFound.into()))?;
     let enode = Enode { tcp: enode.tcp, ..Enode::new(enode.id, addr) };
-    Node::of(&enode).ok_or(AskError::NotFound)
+    Node::from_enode(&enode).ok_or(RequestError::NotFound)
 }

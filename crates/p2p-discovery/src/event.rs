@@ -22,26 +22,26 @@ pub enum Event {
     /// A node of the table does not answer any more.
     Lost(NodeId),
     /// A lookup, asked for or of the machine's own account, is over.
-    LookupFinished(LookupId, Outcome),
+    LookupFinished(LookupId, LookupOutcome),
     /// A [`ping`](crate::Discovery::ping) was answered, after this time, or not.
-    PingFinished(NodeId, Result<Duration, Unanswered>),
+    PingFinished(NodeId, Result<Duration, NoAnswerError>),
     /// A [`request_record`](crate::Discovery::request_record) was answered, or not.
-    RecordFinished(NodeId, Result<Record, Unanswered>),
+    RecordFinished(NodeId, Result<Record, NoAnswerError>),
     /// Most peers see us at another address than before. If the own record follows them
-    /// ([`Config::follow_peers`](crate::Config::follow_peers)), a [`RecordChanged`](Self::RecordChanged)
+    /// ([`Discv4Config::follow_peers`](crate::Discv4Config::follow_peers)), a [`RecordChanged`](Self::RecordChanged)
     /// comes with it.
-    SeenAt(SocketAddr),
+    ExternalAddr(SocketAddr),
     /// The own record is another one, of a higher sequence number: keep it, so that the next start
     /// does not begin with an older one.
     RecordChanged(Record),
     /// Our clock and those of our peers differ so much that packets expire on the way. Reported
     /// when noticed, and at most once an hour.
-    ClockDrift(Drift),
+    ClockOffset(ClockOffset),
 }
 
 /// What a lookup has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct LookupOutcome {
     /// The nodes nearest to the target that are alive, nearest first, at most 16.
     pub nodes: Vec<Node>,
     /// How many questions in a row led to the nearest of them: each was asked of a node that the one
@@ -55,7 +55,7 @@ pub struct Outcome {
 
 /// How wrong a clock is, in whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drift {
+pub enum ClockOffset {
     /// Our clock is ahead of our peers' by at least so much: we take their packets for expired.
     Ahead(Duration),
     /// Our clock is behind by about so much: they take ours for expired.
@@ -65,7 +65,7 @@ pub enum Drift {
 /// Why a node gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Unanswered {
+pub enum NoAnswerError {
     /// It does not answer pings.
     #[error("no answer to a ping")]
     Silent,
@@ -74,10 +74,10 @@ pub enum Unanswered {
     Refused,
     /// It answers with a record that is not sound, or not its own.
     #[error("the answer is not a record of the node")]
-    NotItsRecord,
+    BadRecord,
 }
 
 /// The machine has as much to do as it can hold: try later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("too much in progress")]
-pub struct Busy;
+pub struct BusyError;

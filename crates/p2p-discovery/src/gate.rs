@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::time::Instant;
 
-use crate::{DropReason, GateLimits};
+use crate::{DatagramLimits, DropReason};
 
 /// How long a ration of signatures lasts.
 const TICK: Duration = Duration::from_millis(100);
@@ -31,7 +31,7 @@ pub(crate) enum Sender {
 /// Counts what comes in and refuses what is too much.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    limits: GateLimits,
+    limits: DatagramLimits,
     buckets: HashMap<IpAddr, Bucket>,
     /// Of all addresses for which there is no room.
     others: Bucket,
@@ -42,7 +42,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(limits: GateLimits, now: Instant) -> Self {
+    pub(crate) fn new(limits: DatagramLimits, now: Instant) -> Self {
         Self {
             limits,
             buckets: HashMap::new(),
@@ -114,20 +114,20 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn full(limits: &GateLimits, now: Instant) -> Self {
+    fn full(limits: &DatagramLimits, now: Instant) -> Self {
         Self { tokens: amount(limits.burst), filled: now }
     }
 
-    fn level(&self, limits: &GateLimits, now: Instant) -> f32 {
+    fn level(&self, limits: &DatagramLimits, now: Instant) -> f32 {
         let seconds = now.saturating_duration_since(self.filled).as_secs_f32();
         (self.tokens + seconds * amount(limits.per_second)).min(amount(limits.burst))
     }
 
-    fn is_full(&self, limits: &GateLimits, now: Instant) -> bool {
+    fn is_full(&self, limits: &DatagramLimits, now: Instant) -> bool {
         self.level(limits, now) >= amount(limits.burst)
     }
 
-    fn take(&mut self, limits: &GateLimits, now: Instant) -> bool {
+    fn take(&mut self, limits: &DatagramLimits, now: Instant) -> bool {
         let level = self.level(limits, now);
         let taken = level >= 1.0;
         // A clock that goes back fills nothing, and does not empty what is there either.
@@ -151,8 +151,12 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn gate(now: Instant) -> Gate {
-        let limits =
-            GateLimits { per_second: 2, burst: 4, strangers_per_tick: 3, ..GateLimits::default() };
+        let limits = DatagramLimits {
+            per_second: 2,
+            burst: 4,
+            strangers_per_tick: 3,
+            ..DatagramLimits::default()
+        };
         Gate::new(limits, now)
     }
 

@@ -14,7 +14,7 @@
 //! ```
 //! use std::time::{Duration, Instant};
 //!
-//! use p2p_discovery::{Config, Discovery, Event, Node, v4::Endpoint};
+//! use p2p_discovery::{Discv4Config, Discovery, Event, Node, v4::Endpoint};
 //! use p2p_identity::{Content, Record, SecretKey};
 //!
 //! let (mut now, unix) = (Instant::now(), 1_700_000_000);
@@ -22,7 +22,7 @@
 //!     let key = SecretKey::from_bytes(&[number; 32])?;
 //!     let record = Record::sign(&key, 1, &Content::new().tcp(30303))?;
 //!     let address = std::net::SocketAddr::from(([number, 1, 1, 1], 30303));
-//!     Ok::<_, Box<dyn std::error::Error>>((Discovery::new(now, Config::new(), key, &record, [number; 32])?, address))
+//!     Ok::<_, Box<dyn std::error::Error>>((Discovery::new(now, Discv4Config::new(), key, &record, [number; 32])?, address))
 //! };
 //! let ((mut alice, from), (mut bob, to)) = (make(1)?, make(2)?);
 //!
@@ -58,12 +58,12 @@
 //! - **Lookups** that ask three nodes at a time; one for itself at first, then some for random targets,
 //!   then as many as are wanted.
 //! - **The own record** ([`Discovery::record`]) follows the address that most peers see.
-//! - **A network of one's own** ([`Config::network`]): nodes whose records name another network, or
+//! - **A network of one's own** ([`Discv4Config::network`]): nodes whose records name another network, or
 //!   none, are neither kept nor reported, neither passed on nor answered with nodes.
 //!
 //! # What a hostile sender can do
 //!
-//! Cost us one hash a datagram, and as many signature recoveries as [`GateLimits`] allow. Unsolicited
+//! Cost us one hash a datagram, and as many signature recoveries as [`DatagramLimits`] allow. Unsolicited
 //! answers and requests from unproven addresses are dropped before their signature is looked at. To an
 //! unproven address goes nothing but one pong a ping (some 30 bytes longer than it) and pings of ours,
 //! at most three at a time for each node; so a forged sender address buys nobody much of a flood.
@@ -106,13 +106,13 @@ mod stats;
 mod table;
 pub mod v4;
 
-pub use config::{Config, GateLimits, NetworkId};
+pub use config::{DatagramLimits, Discv4Config, NetworkId};
 pub use discovery::Discovery;
 #[cfg(feature = "tokio")]
-pub use discv4::{AskError, BindError, Candidates, Discv4, SocketStats};
+pub use discv4::{Candidates, Discv4, Discv4Error, RequestError, SocketStats};
 #[cfg(feature = "discv5")]
 pub use discv5::{Discv5, Discv5Error};
 pub use distance::log_distance;
-pub use event::{Busy, Drift, Event, LookupId, Outcome, Unanswered};
+pub use event::{BusyError, ClockOffset, Event, LookupId, LookupOutcome, NoAnswerError};
 pub use node::Node;
 pub use stats::{DropReason, Drops, Stats};

@@ -7,8 +7,8 @@ use p2p_identity::{Content, NodeId, Record, RecordError, SecretKey};
 use rlp_codec::{BufMut, Encodable};
 
 use crate::outside::Outside;
-use crate::v4::{Endpoint, Packet, PacketError, Sealed};
-use crate::{Config, Event, NetworkId};
+use crate::v4::{Endpoint, Packet, PacketError, SealedPacket};
+use crate::{Discv4Config, Event, NetworkId};
 
 /// The key of the network's id in a record.
 const NET: &str = "net";
@@ -28,7 +28,7 @@ pub(crate) struct Local {
 
 impl Local {
     pub(crate) fn new(
-        config: &Config,
+        config: &Discv4Config,
         key: SecretKey,
         record: &Record,
     ) -> Result<Self, RecordError> {
@@ -50,13 +50,13 @@ impl Local {
     pub(crate) fn endpoint(&self) -> Endpoint {
         let unknown = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         let seen = self.seen[0].or(self.seen[1]).unwrap_or(unknown);
-        self.record.enode().and_then(|enode| crate::Node::of(&enode)).map_or_else(
+        self.record.enode().and_then(|enode| crate::Node::from_enode(&enode)).map_or_else(
             || Endpoint::new(seen, self.record.tcp().unwrap_or_default()),
             |node| node.endpoint,
         )
     }
 
-    pub(crate) fn seal(&self, packet: &Packet) -> Result<Sealed, PacketError> {
+    pub(crate) fn seal(&self, packet: &Packet) -> Result<SealedPacket, PacketError> {
         packet.seal(&self.key)
     }
 
@@ -79,30 +79,30 @@ impl Local {
     pub(crate) fn hear(
         &mut self,
         now: Instant,
-        config: &Config,
+        config: &Discv4Config,
         peer: IpAddr,
         address: SocketAddr,
     ) -> Vec<Event> {
         let is_ipv4 = address.is_ipv4();
         self.outside.vote(now, peer, address);
-        let seen = self.outside.majority(now, is_ipv4, config.endpoint_votes);
+        let seen = self.outside.majority(now, is_ipv4, config.min_endpoint_votes);
         let before = &mut self.seen[usize::from(!is_ipv4)];
         let Some(seen) = seen.filter(|seen| *before != Some(*seen)) else { return Vec::new() };
         *before = Some(seen);
-        let mut events = vec![Event::SeenAt(seen)];
+        let mut events = vec![Event::ExternalAddr(seen)];
         events.extend(self.follow(config, seen).map(Event::RecordChanged));
         events
     }
 
     /// Whether the record follows peers in what they say of our IPv4 address; if it does again, what
     /// they said last holds at once. Returns the new record if it is one.
-    pub(crate) fn follow_ipv4(&mut self, config: &Config, follow: bool) -> Option<Record> {
+    pub(crate) fn follow_ipv4(&mut self, config: &Discv4Config, follow: bool) -> Option<Record> {
         self.ipv4_is_known = !follow;
         self.seen[0].and_then(|seen| self.follow(config, seen))
     }
 
     /// Puts into the record what peers see, unless something else counts more.
-    fn follow(&mut self, config: &Config, seen: SocketAddr) -> Option<Record> {
+    fn follow(&mut self, config: &Discv4Config, seen: SocketAddr) -> Option<Record> {
         if !config.follow_peers || (seen.is_ipv4() && self.ipv4_is_known) {
             return None;
         }
@@ -144,7 +144,7 @@ impl Encodable for NetworkId {
 mod tests {
     use super::*;
 
-    fn local(config: &Config) -> Local {
+    fn local(config: &Discv4Config) -> Local {
         let key = SecretKey::from_bytes(&[7; 32]).unwrap();
         let content = Content::new().ip([10, 0, 0, 7].into()).tcp(30303).udp(30303);
         let record = Record::sign(&key, 5, &content).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     /// What follows when nodes at so many addresses say the same.
-    fn hear(local: &mut Local, config: &Config, peers: u8, address: &str) -> Vec<Event> {
+    fn hear(local: &mut Local, config: &Discv4Config, peers: u8, address: &str) -> Vec<Event> {
         let peers = (1..=peers).map(|number| IpAddr::from([number, 1, 1, 1]));
         let now = Instant::now();
         peers.flat_map(|peer| local.hear(now, config, peer, address.parse().unwrap())).collect()
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_record_follows_the_majority_and_its_sequence_rises() {
-        let config = Config::new();
+        let config = Discv4Config::new();
         let mut local = local(&config);
         assert_eq!(local.record().sequence(), 5);
         assert_eq!(hear(&mut local, &config, 2, "1.2.3.4:40404"), [], "two are no quorum");
@@ -172,7 +172,7 @@ mod tests {
         );
         assert_eq!(record.tcp(), Some(30303), "the rest stays");
         let seen = "1.2.3.4:40404".parse().unwrap();
-        assert_eq!(events, [Event::SeenAt(seen), Event::RecordChanged(record)]);
+        assert_eq!(events, [Event::ExternalAddr(seen), Event::RecordChanged(record)]);
         assert_eq!(hear(&mut local, &config, 9, "1.2.3.4:40404"), [], "nothing new");
         hear(&mut local, &config, 3, "[2606:4700::7]:50505");
         assert_eq!(local.record().udp6(), Some(50505));
@@ -181,20 +181,20 @@ mod tests {
 
     #[test]
     fn a_record_that_does_not_follow_stays() {
-        let config = Config::new().follow_peers(false);
+        let config = Discv4Config::new().follow_peers(false);
         let mut local = local(&config);
         let seen = "1.2.3.4:40404".parse().unwrap();
-        assert_eq!(hear(&mut local, &config, 3, "1.2.3.4:40404"), [Event::SeenAt(seen)]);
+        assert_eq!(hear(&mut local, &config, 3, "1.2.3.4:40404"), [Event::ExternalAddr(seen)]);
         assert_eq!(local.record().sequence(), 5);
     }
 
     #[test]
     fn what_is_known_of_ipv4_counts_more_than_peers_as_long_as_it_is_known() {
-        let config = Config::new();
+        let config = Discv4Config::new();
         let mut local = local(&config);
         assert_eq!(local.follow_ipv4(&config, false), None);
         let events = hear(&mut local, &config, 3, "1.2.3.4:40404");
-        assert_eq!(events, [Event::SeenAt("1.2.3.4:40404".parse().unwrap())]);
+        assert_eq!(events, [Event::ExternalAddr("1.2.3.4:40404".parse().unwrap())]);
         assert_eq!(local.record().ip(), Some([10, 0, 0, 7].into()));
         hear(&mut local, &config, 3, "[2606:4700::7]:50505");
         assert_eq!(local.record().udp6(), Some(50505), "IPv6 is another matter");
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_network_is_in_the_record() {
-        let config = Config::new().network(NetworkId(77));
+        let config = Discv4Config::new().network(NetworkId(77));
         let mut local = local(&config);
         assert_eq!(local.record().sequence(), 6);
         assert!(is_of(local.record(), NetworkId(77)) && !is_of(local.record(), NetworkId(7)));

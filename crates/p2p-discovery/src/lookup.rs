@@ -9,7 +9,7 @@ use crate::address::Subnet;
 use crate::bucket::BUCKET_SIZE;
 use crate::distance::distance;
 use crate::table::MAX_PER_SUBNET;
-use crate::{Node, Outcome};
+use crate::{LookupOutcome, Node};
 
 /// How many nodes are asked at the same time.
 const ALPHA: usize = 3;
@@ -131,10 +131,10 @@ impl Lookup {
     }
 
     /// What was found.
-    pub(crate) fn finish(self) -> Outcome {
+    pub(crate) fn finish(self) -> LookupOutcome {
         let alive = self.candidates.into_iter().filter(|candidate| candidate.state == State::Alive);
         let alive: Vec<Candidate> = alive.take(BUCKET_SIZE).collect();
-        Outcome {
+        LookupOutcome {
             rounds: alive.first().map_or(0, |nearest| nearest.round),
             nodes: alive.into_iter().map(|candidate| candidate.node).collect(),
             asked: self.asked,
@@ -202,7 +202,7 @@ mod tests {
 
     /// Runs a lookup in a network in which every node knows 16 others near any target out of every
     /// seventh; `gone` do not answer. Also returns the most that ran at once.
-    fn run(all: &[Node], gone: &[u32], target: NodeId) -> (Outcome, usize) {
+    fn run(all: &[Node], gone: &[u32], target: NodeId) -> (LookupOutcome, usize) {
         let gone: Vec<NodeId> = gone.iter().map(|number| node(*number).id).collect();
         let mut lookup = Lookup::new(target, NodeId([0xff; 64]), all.iter().step_by(50).cloned());
         let (mut asked, mut most) = (HashMap::new(), 0);
@@ -250,7 +250,7 @@ mod tests {
     fn nobody_known_is_an_empty_result() {
         let mut lookup = Lookup::new(NodeId([1; 64]), NodeId([2; 64]), []);
         assert!(lookup.is_finished() && lookup.poll_ask().is_none());
-        assert_eq!(lookup.finish(), Outcome::default());
+        assert_eq!(lookup.finish(), LookupOutcome::default());
     }
 
     #[test]

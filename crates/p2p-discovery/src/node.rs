@@ -15,7 +15,7 @@ pub struct Node {
     /// TCP port is what the node, or another one, says.
     pub endpoint: Endpoint,
     /// Its record, where it has been asked for: always in a network with an id
-    /// ([`Config::network`](crate::Config::network)), else only if it was requested.
+    /// ([`Discv4Config::network`](crate::Discv4Config::network)), else only if it was requested.
     pub record: Option<Record>,
 }
 
@@ -28,7 +28,7 @@ impl Node {
 
     /// The node of an enode URL, unless its host is a name that must be resolved first.
     #[must_use]
-    pub fn of(enode: &Enode) -> Option<Self> {
+    pub fn from_enode(enode: &Enode) -> Option<Self> {
         let Host::Ip(ip) = enode.host else { return None };
         let endpoint = Endpoint::new(SocketAddr::new(ip, enode.udp), enode.tcp);
         Some(Self::new(enode.id, endpoint))
@@ -43,7 +43,7 @@ impl Node {
 
     /// Keeps its record. Where that speaks of the proven address, it knows the TCP port best.
     pub(crate) fn learn(&mut self, record: &Record) {
-        if let Some(said) = record.enode().and_then(|enode| Self::of(&enode))
+        if let Some(said) = record.enode().and_then(|enode| Self::from_enode(&enode))
             && said.endpoint.ip == self.endpoint.ip
             && said.endpoint.tcp != 0
         {

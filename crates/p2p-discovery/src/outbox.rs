@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::v4::{Kind, Sealed};
+use crate::v4::{PacketKind, SealedPacket};
 use crate::{DropReason, Event, Stats};
 
 /// How many datagrams wait at most for a driver that does not take them.
@@ -23,7 +23,7 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn send(&mut self, to: SocketAddr, kind: Kind, packet: Sealed) {
+    pub(crate) fn send(&mut self, to: SocketAddr, kind: PacketKind, packet: SealedPacket) {
         if self.datagrams.len() >= MAX_DATAGRAMS {
             self.drop(DropReason::OutboxFull);
             return;

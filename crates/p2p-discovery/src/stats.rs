@@ -2,7 +2,7 @@
 
 use p2p_identity::SignatureError;
 
-use crate::v4::{Kind, PacketError};
+use crate::v4::{PacketError, PacketKind};
 
 /// Why a datagram, a node or an event went nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,7 +41,7 @@ pub enum DropReason {
     /// A stranger that could not be pinged back because too many others are.
     StrangersFull,
     /// A node that one peer told of at an address that it may not tell of.
-    Hearsay,
+    Unverified,
     /// A node that has no place in the table, or in a lookup, because too many of its subnet are there.
     Diversity,
     /// A node that is not of our network, or has no record that says so.
@@ -71,7 +71,7 @@ impl DropReason {
         Self::NoProof,
         Self::Foreign,
         Self::StrangersFull,
-        Self::Hearsay,
+        Self::Unverified,
         Self::Diversity,
         Self::NotOurNetwork,
         Self::OutboxFull,
@@ -98,7 +98,7 @@ impl DropReason {
             Self::NoProof => "no_proof",
             Self::Foreign => "foreign",
             Self::StrangersFull => "strangers_full",
-            Self::Hearsay => "hearsay",
+            Self::Unverified => "hearsay",
             Self::Diversity => "diversity",
             Self::NotOurNetwork => "not_our_network",
             Self::OutboxFull => "outbox_full",
@@ -138,10 +138,10 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Signatures that were looked at.
     pub recoveries: u64,
-    /// Packets that arrived and were taken, in the order of [`Kind::ALL`].
-    pub packets_in: [u64; Kind::ALL.len()],
-    /// Packets to be sent, in the order of [`Kind::ALL`].
-    pub packets_out: [u64; Kind::ALL.len()],
+    /// Packets that arrived and were taken, in the order of [`PacketKind::ALL`].
+    pub packets_in: [u64; PacketKind::ALL.len()],
+    /// Packets to be sent, in the order of [`PacketKind::ALL`].
+    pub packets_out: [u64; PacketKind::ALL.len()],
     /// Requests of ours that were not answered in time, one by one.
     pub timeouts: u64,
     /// Lookups that were begun.

@@ -6,10 +6,10 @@ mod error;
 mod kind;
 mod packet;
 
-pub use datagram::{Datagram, MAX_DATAGRAM, Sealed};
+pub use datagram::{Datagram, MAX_DATAGRAM, SealedPacket};
 pub use endpoint::{Endpoint, Neighbour};
 pub use error::PacketError;
-pub use kind::Kind;
+pub use kind::PacketKind;
 pub use packet::{
     EnrRequest, EnrResponse, FindNode, MAX_PER_PACKET, Neighbours, Packet, Ping, Pong,
 };

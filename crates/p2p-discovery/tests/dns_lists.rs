@@ -12,7 +12,7 @@ use hickory_resolver::proto::{
     op::{Message, MessageType, ResponseCode},
     rr::{RData, Record as Answer, RecordType, rdata::TXT},
 };
-use p2p_discovery::dns::{ClientConfig, Link, Lists, Servers, Tree};
+use p2p_discovery::dns::{Link, ListClientConfig, Lists, Servers, Tree};
 use p2p_identity::{Content, NodeId, Record, SecretKey};
 use tokio::net::UdpSocket;
 
@@ -78,8 +78,8 @@ fn ids(records: &[Record]) -> BTreeSet<NodeId> {
     records.iter().map(Record::id).collect()
 }
 
-fn quick() -> ClientConfig {
-    ClientConfig { every: Duration::from_micros(1), ..ClientConfig::default() }
+fn quick() -> ListClientConfig {
+    ListClientConfig { query_interval: Duration::from_micros(1), ..ListClientConfig::default() }
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_name_that_is_not_there_is_a_missing_root() {
 async fn a_server_that_is_not_there_is_a_question_without_answer() {
     let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let link = Link::new(key(1).public_key(), "a.example.org").unwrap();
-    let config = ClientConfig { timeout: Duration::from_millis(200), ..quick() };
+    let config = ListClientConfig { query_timeout: Duration::from_millis(200), ..quick() };
     let mut lists = Lists::start(config, &Servers::At(vec![gone]), [link]).unwrap();
     soon(async {
         while lists.stats().unanswered == 0 {

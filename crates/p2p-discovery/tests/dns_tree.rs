@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use p2p_discovery::dns::{Entry, Label, Link, Root, RootError, Tree};
+use p2p_discovery::dns::{Label, Link, Root, RootError, Tree, TreeEntry};
 use p2p_identity::{Content, PublicKey, Record, SecretKey};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -34,12 +34,12 @@ fn the_example_of_the_specification_is_read_and_made_again() {
         let text = text.as_str().unwrap();
         let label = Label::parse(name).unwrap();
         assert!(label.names(text) && label == Label::of(text));
-        let entry: Entry = text.parse().unwrap();
+        let entry: TreeEntry = text.parse().unwrap();
         assert_eq!(entry.to_string(), text);
         match entry {
-            Entry::Record(record) => records.push(record),
-            Entry::Link(link) => links.push(link),
-            Entry::Branch(labels) => assert_eq!(labels.len(), 3),
+            TreeEntry::Record(record) => records.push(record),
+            TreeEntry::Link(link) => links.push(link),
+            TreeEntry::Branch(labels) => assert_eq!(labels.len(), 3),
         }
     }
     let text = vectors["root"].as_str().unwrap();
@@ -64,14 +64,14 @@ fn hex(text: &str) -> Vec<u8> {
 }
 
 /// All leaves below a name; every entry is found and is what its name says.
-fn leaves(tree: &Tree, from: Label) -> Vec<Entry> {
+fn leaves(tree: &Tree, from: Label) -> Vec<TreeEntry> {
     let entries: BTreeMap<_, _> = tree.entries().collect();
     let (mut open, mut found) = (vec![from], Vec::new());
     while let Some(label) = open.pop() {
         let entry = entries[&label];
         assert!(label.names(&entry.to_string()));
         match entry {
-            Entry::Branch(labels) => {
+            TreeEntry::Branch(labels) => {
                 assert!(labels.len() <= 13);
                 open.extend(labels);
             }
@@ -95,7 +95,7 @@ proptest! {
         let ids = |records: &[Record]| -> HashSet<_> { records.iter().map(Record::id).collect() };
         let got: Vec<Record> = found
             .into_iter()
-            .filter_map(|entry| match entry { Entry::Record(record) => Some(record), _ => None })
+            .filter_map(|entry| match entry { TreeEntry::Record(record) => Some(record), _ => None })
             .collect();
         prop_assert_eq!(got.len(), records.len());
         prop_assert_eq!(ids(&got), ids(&records));
@@ -111,7 +111,9 @@ proptest! {
 #[test]
 fn of_two_records_of_a_node_the_newer_stays() {
     let tree = Tree::sign(&key(0), 1, [record(1, 5), record(1, 7), record(1, 6)], []);
-    let Entry::Record(only) = &leaves(&tree, tree.root().records)[0] else { panic!("no record") };
+    let TreeEntry::Record(only) = &leaves(&tree, tree.root().records)[0] else {
+        panic!("no record")
+    };
     assert_eq!(only.sequence(), 7);
 }
 

@@ -5,8 +5,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use p2p_discovery::v4::{
-    Datagram, Endpoint, EnrRequest, EnrResponse, FindNode, Kind, MAX_DATAGRAM, MAX_PER_PACKET,
-    Neighbour, Neighbours, Packet, PacketError, Ping, Pong,
+    Datagram, Endpoint, EnrRequest, EnrResponse, FindNode, MAX_DATAGRAM, MAX_PER_PACKET, Neighbour,
+    Neighbours, Packet, PacketError, PacketKind, Ping, Pong,
 };
 use p2p_identity::{Content, NodeId, Record, SecretKey};
 use proptest::prelude::*;
@@ -214,7 +214,7 @@ proptest! {
             *byte = kind;
         }
         if let Ok(datagram) = Datagram::parse(&bytes) {
-            prop_assert_eq!(Kind::from_byte(kind), Some(datagram.kind()));
+            prop_assert_eq!(PacketKind::from_byte(kind), Some(datagram.kind()));
             let _ = (datagram.check_hash(), datagram.packet(), datagram.signer());
         }
     }

@@ -36,7 +36,7 @@ pub struct DiscoveryConfig {
     /// Where the UDP socket is bound. Default: the first address listened on, with the same port.
     pub addr: Option<SocketAddr>,
     /// The settings of discv4, and the id of a network of one's own, which also holds for the lists.
-    pub config: p2p_discovery::Config,
+    pub config: p2p_discovery::Discv4Config,
     /// Where discv5 has its UDP socket, which is another one than discv4's. Default: it does not run.
     #[cfg(feature = "discv5")]
     pub v5: Option<SocketAddr>,
@@ -52,7 +52,7 @@ pub struct DiscoveryConfig {
     pub lists: Vec<p2p_discovery::dns::Link>,
     /// How the lists are read.
     #[cfg(feature = "dns")]
-    pub reading: p2p_discovery::dns::ClientConfig,
+    pub reading: p2p_discovery::dns::ListClientConfig,
     /// Which DNS servers are asked. Default: those of the system.
     #[cfg(feature = "dns")]
     pub servers: p2p_discovery::dns::Servers,
@@ -63,7 +63,7 @@ impl Default for DiscoveryConfig {
         Self {
             v4: true,
             addr: None,
-            config: p2p_discovery::Config::default(),
+            config: p2p_discovery::Discv4Config::default(),
             #[cfg(feature = "discv5")]
             v5: None,
             #[cfg(feature = "discv5")]
@@ -73,7 +73,7 @@ impl Default for DiscoveryConfig {
             #[cfg(feature = "dns")]
             lists: Vec::new(),
             #[cfg(feature = "dns")]
-            reading: p2p_discovery::dns::ClientConfig::default(),
+            reading: p2p_discovery::dns::ListClientConfig::default(),
             #[cfg(feature = "dns")]
             servers: p2p_discovery::dns::Servers::default(),
         }
@@ -242,7 +242,7 @@ async fn open(
     let bind = async |addr| {
         UdpSocket::bind(addr)
             .await
-            .map_err(|source| p2p_discovery::BindError::Bind { addr, source })
+            .map_err(|source| p2p_discovery::Discv4Error::Bind { addr, source })
     };
     // Where any TCP port would do, so does any UDP port.
     let any = wanted.addr.is_none()
@@ -254,7 +254,7 @@ async fn open(
     let record = first_record(&config.key, config, enode, beside)?;
     let follows = config.settings.nat.external_ip().is_none();
     let settings = wanted.config.clone().follow_peers(wanted.config.follow_peers && follows);
-    Ok(Discv4::on(settings, config.key.clone(), &record, socket)?)
+    Ok(Discv4::with_socket(settings, config.key.clone(), &record, socket)?)
 }
 
 /// Opens the socket of discv5, if there is to be one.
@@ -282,7 +282,7 @@ fn first_record(
     config: &Config,
     enode: &Enode,
     bound: Option<SocketAddr>,
-) -> Result<Record, p2p_discovery::BindError> {
+) -> Result<Record, p2p_discovery::Discv4Error> {
     let known = config.settings.nat.external_ip().is_some()
         || bound.is_some_and(|at| !at.ip().is_unspecified());
     let mut here = Content::of(enode).without("udp");
@@ -294,7 +294,7 @@ fn first_record(
     // An address and a port always fit.
     Record::sign(key, sequence, &full)
         .or_else(|_| Record::sign(key, sequence, &here))
-        .map_err(p2p_discovery::BindError::Record)
+        .map_err(p2p_discovery::Discv4Error::Record)
 }
 
 /// Makes the boot nodes known, those whose names do not resolve as soon as they do.
@@ -328,7 +328,7 @@ fn listed(
                 return None;
             }
             let enode = record.enode()?;
-            if let Some((discv4, node)) = discv4.zip(p2p_discovery::Node::of(&enode))
+            if let Some((discv4, node)) = discv4.zip(p2p_discovery::Node::from_enode(&enode))
                 && enode.udp != 0
             {
                 // Where there is no room for it now, it comes again.
@@ -395,7 +395,7 @@ impl Shared {
             if !known {
                 discv4.follow_ipv4(true).await?;
             }
-            Ok::<_, p2p_discovery::AskError>(())
+            Ok::<_, p2p_discovery::RequestError>(())
         };
         if let Err(error) = told.await
             && !self.quit.is_cancelled()

@@ -54,7 +54,7 @@ pub enum StartError {
     /// Discovery does not start: its UDP port is taken, most often.
     #[cfg(feature = "discovery")]
     #[error(transparent)]
-    Discovery(#[from] p2p_discovery::BindError),
+    Discovery(#[from] p2p_discovery::Discv4Error),
     /// Discv5 does not start.
     #[cfg(feature = "discv5")]
     #[error(transparent)]

@@ -295,14 +295,14 @@ mod tests {
         let list =
             "enrtree://AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2@nodes.example.org";
         let read: DiscoveryConfig = from_value(json!({
-            "config": { "network": 7, "reply_limit": "1s", "gate": { "burst": 9 } },
+            "config": { "network": 7, "reply_timeout": "1s", "limits": { "burst": 9 } },
             "lists": [list],
-            "reading": { "recheck": "1h" },
+            "reading": { "root_interval": "1h" },
             "servers": { "at": ["127.0.0.1:53"] },
             "store": "/var/lib/node/nodes",
         }))
         .unwrap();
-        assert_eq!((read.lists[0].to_string().as_str(), read.config.gate.burst), (list, 9));
+        assert_eq!((read.lists[0].to_string().as_str(), read.config.limits.burst), (list, 9));
         assert_eq!(from_value::<DiscoveryConfig>(to_value(&read).unwrap()).unwrap(), read);
         let unknown = from_value::<DiscoveryConfig>(json!({ "v6": true })).unwrap_err();
         assert!(unknown.to_string().starts_with("unknown field"));

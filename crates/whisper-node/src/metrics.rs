@@ -9,7 +9,7 @@ mod exposition;
 mod serve;
 
 use p2p_mux::{CodeStats, Drops, Exits, SlotStats};
-use p2p_server::p2p_discovery::{self, SocketStats, v4::Kind};
+use p2p_server::p2p_discovery::{self, SocketStats, v4::PacketKind};
 use p2p_server::{Found, MemoryUse, NatStats, Refused, Server};
 
 use crate::{
@@ -212,7 +212,7 @@ fn discovery(out: &mut Exposition, stats: &p2p_discovery::Stats, socket: SocketS
     }
     let family = counter("discv4_packets_total", "Packets that were sound, by kind");
     for (direction, counts) in [("in", packets_in), ("out", packets_out)] {
-        for (kind, count) in Kind::ALL.iter().zip(counts) {
+        for (kind, count) in PacketKind::ALL.iter().zip(counts) {
             let kind = format!("{kind:?}").to_lowercase();
             out.sample(&family, &[("direction", direction), ("kind", &kind)], *count as f64);
         }

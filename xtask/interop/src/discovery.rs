@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use p2p_server::{
     identity::{Content, Enode, NodeId, Record, SecretKey},
-    p2p_discovery::{Config, Discv4, Event},
+    p2p_discovery::{Discv4, Discv4Config, Event},
 };
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
@@ -16,7 +16,7 @@ async fn start(tcp: u16) -> Result<Discv4, Failure> {
     let key = SecretKey::random(&mut rand::rng());
     let record = Record::sign(&key, 1, &Content::new().tcp(tcp))?;
     let here = SocketAddr::from(([127, 0, 0, 1], 0));
-    Ok(Discv4::start(Config::new(), key, &record, here).await?)
+    Ok(Discv4::start(Discv4Config::new(), key, &record, here).await?)
 }
 
 /// Lets it find our nodes through one of them, and one of ours find the others through it.

@@ -11,7 +11,7 @@ use crate::local::is_of;
 use crate::proof::Membership;
 use crate::table::Insert;
 use crate::v4::{EnrRequest, FindNode, Packet, Ping};
-use crate::{DropReason, Event, LookupId, Node, Unanswered};
+use crate::{DropReason, Event, LookupId, NoAnswerError, Node};
 
 /// What is to be said next.
 enum Step {
@@ -83,7 +83,7 @@ impl Discovery {
             }
             Step::Find(lookup) => self.find(at, to.udp_addr(), lookup),
         };
-        let deadline = at.now + self.config.reply_limit;
+        let deadline = at.now + self.config.reply_timeout;
         if let Some(contact) = self.contacts.get_mut(&id) {
             contact.attempts = contact.attempts.saturating_add(1);
         }
@@ -148,7 +148,7 @@ impl Discovery {
             return self.finish_find(at, id, true);
         }
         // There may be a second packet, right behind.
-        let deadline = at.now + self.config.reply_limit * 2 / 5;
+        let deadline = at.now + self.config.reply_timeout * 2 / 5;
         self.contacts.wait(&id, Phase::Neighbours(Some(count)), deadline);
     }
 
@@ -179,7 +179,7 @@ impl Discovery {
             self.forget(at, id);
         }
         for errand in contact.errands {
-            self.fail(&contact.node, errand, Unanswered::Silent, false);
+            self.fail(&contact.node, errand, NoAnswerError::Silent, false);
         }
     }
 
@@ -190,7 +190,7 @@ impl Discovery {
         }
     }
 
-    fn fail(&mut self, node: &Node, errand: Errand, why: Unanswered, is_alive: bool) {
+    fn fail(&mut self, node: &Node, errand: Errand, why: NoAnswerError, is_alive: bool) {
         match errand {
             Errand::Ping => self.out.tell(Event::PingFinished(node.id, Err(why))),
             Errand::Record { is_asked: true } => {
@@ -238,7 +238,7 @@ impl Discovery {
     /// The node has answered a record request, with its record or with something else.
     pub(super) fn record_came(&mut self, at: Moment, id: NodeId, record: Option<Record>) {
         let Some(record) = record else {
-            return self.record_failed(at, id, Unanswered::NotItsRecord);
+            return self.record_failed(at, id, NoAnswerError::BadRecord);
         };
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         contact.node.learn(&record);
@@ -263,11 +263,11 @@ impl Discovery {
     }
 
     fn record_came_not(&mut self, at: Moment, id: NodeId) {
-        self.record_failed(at, id, Unanswered::Refused);
+        self.record_failed(at, id, NoAnswerError::Refused);
     }
 
     /// Without a record the node is of no network.
-    fn record_failed(&mut self, at: Moment, id: NodeId, why: Unanswered) {
+    fn record_failed(&mut self, at: Moment, id: NodeId, why: NoAnswerError) {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let node = contact.node.clone();
         for errand in contact.take_errands(|errand| matches!(errand, Errand::Record { .. })) {
@@ -298,7 +298,7 @@ impl Discovery {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let node = contact.node.clone();
         for errand in contact.take_errands(|errand| matches!(errand, Errand::Find(_))) {
-            self.fail(&node, errand, Unanswered::Refused, false);
+            self.fail(&node, errand, NoAnswerError::Refused, false);
         }
     }
 }

@@ -95,7 +95,7 @@ impl Discovery {
     fn compare_clocks(&mut self, at: Moment, from: SocketAddr, expiration: u64) {
         let drift = self.clock.sample(at.now, at.unix, from.ip(), expiration);
         if let Some(drift) = drift {
-            self.out.tell(Event::ClockDrift(drift));
+            self.out.tell(Event::ClockOffset(drift));
         }
     }
 
@@ -221,7 +221,7 @@ impl Discovery {
         let (usable, hearsay): (Vec<Node>, Vec<Node>) =
             nodes.into_iter().map(Node::from).partition(usable);
         for _ in hearsay {
-            self.out.drop(DropReason::Hearsay);
+            self.out.drop(DropReason::Unverified);
         }
         let lookup = self.lookups.get_mut(&lookup);
         let refused = lookup.map_or(0, |lookup| lookup.handle_nodes(&id, usable));

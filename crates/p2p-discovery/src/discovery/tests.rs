@@ -57,7 +57,7 @@ impl World {
     }
 
     /// With nodes of these numbers.
-    fn of(numbers: impl IntoIterator<Item = u8>, config: &Config) -> Self {
+    fn of(numbers: impl IntoIterator<Item = u8>, config: &Discv4Config) -> Self {
         let mut world = Self::new();
         for number in numbers {
             world.add(number, config.clone());
@@ -65,7 +65,7 @@ impl World {
         world
     }
 
-    fn add(&mut self, number: u8, config: Config) {
+    fn add(&mut self, number: u8, config: Discv4Config) {
         let content = Content::new().tcp(30303);
         let record = Record::sign(&key(number), 1, &content).unwrap();
         let made = Discovery::new(self.now, config, key(number), &record, [number; 32]).unwrap();

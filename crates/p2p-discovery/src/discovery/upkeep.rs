@@ -92,7 +92,7 @@ impl Discovery {
     /// When a node that answers now is to be asked again: not all at the same time.
     pub(super) fn next_check(&mut self, now: Instant) -> Instant {
         let jitter = f64::from(self.chance.digest()[0]) / 255.0;
-        now + self.config.check_period.mul_f64(0.5 + 0.5 * jitter)
+        now + self.config.check_interval.mul_f64(0.5 + 0.5 * jitter)
     }
 
     /// Asks all nodes whose time has come whether they are still there.
@@ -101,7 +101,7 @@ impl Discovery {
         while let Some(entry) = self.table.next_check().filter(|entry| is_due(&entry.check_at)) {
             let node = entry.node.clone();
             let later = self.next_check(at.now);
-            self.table.check_later(&node.id, later.max(at.now + self.config.reply_limit));
+            self.table.check_later(&node.id, later.max(at.now + self.config.reply_timeout));
             self.begin(at, node, Errand::Check);
         }
     }
@@ -128,7 +128,7 @@ impl Discovery {
         }
         let target = if is_first { self.local.id() } else { self.chance.target() };
         self.upkeep.left -= 1;
-        let wait = if self.upkeep.left > 0 { Duration::ZERO } else { self.config.refresh_every };
+        let wait = if self.upkeep.left > 0 { Duration::ZERO } else { self.config.refresh_interval };
         self.upkeep.next_round = Some(at.now + wait);
         self.upkeep.running = Some(self.begin_lookup(target));
     }

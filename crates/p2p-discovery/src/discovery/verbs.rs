@@ -7,7 +7,7 @@ use p2p_identity::{Content, NodeId, RecordError};
 use super::{Discovery, Moment};
 use crate::contact::Errand;
 use crate::proof::Membership;
-use crate::{Busy, Event, LookupId, Node};
+use crate::{BusyError, Event, LookupId, Node};
 
 /// How many lookups run at the same time.
 const MAX_LOOKUPS: usize = 32;
@@ -18,10 +18,10 @@ impl Discovery {
     ///
     /// # Errors
     ///
-    /// [`Busy`] if there are too many.
-    pub fn add_boot_node(&mut self, now: Instant, unix: u64, node: Node) -> Result<(), Busy> {
+    /// [`BusyError`] if there are too many.
+    pub fn add_boot_node(&mut self, now: Instant, unix: u64, node: Node) -> Result<(), BusyError> {
         if !self.upkeep.add_boot_node(node.clone()) {
-            return Err(Busy);
+            return Err(BusyError);
         }
         self.add_seed(now, unix, node)
     }
@@ -31,8 +31,8 @@ impl Discovery {
     ///
     /// # Errors
     ///
-    /// [`Busy`].
-    pub fn add_seed(&mut self, now: Instant, unix: u64, node: Node) -> Result<(), Busy> {
+    /// [`BusyError`].
+    pub fn add_seed(&mut self, now: Instant, unix: u64, node: Node) -> Result<(), BusyError> {
         self.want(Moment { now, unix }, node, Errand::Check)
     }
 
@@ -41,10 +41,15 @@ impl Discovery {
     ///
     /// # Errors
     ///
-    /// [`Busy`] if 32 lookups run.
-    pub fn lookup(&mut self, now: Instant, unix: u64, target: NodeId) -> Result<LookupId, Busy> {
+    /// [`BusyError`] if 32 lookups run.
+    pub fn lookup(
+        &mut self,
+        now: Instant,
+        unix: u64,
+        target: NodeId,
+    ) -> Result<LookupId, BusyError> {
         if self.lookups.len() >= MAX_LOOKUPS {
-            return Err(Busy);
+            return Err(BusyError);
         }
         let id = self.begin_lookup(target);
         self.pump(Moment { now, unix });
@@ -55,8 +60,8 @@ impl Discovery {
     ///
     /// # Errors
     ///
-    /// [`Busy`] if 32 lookups run.
-    pub fn lookup_random(&mut self, now: Instant, unix: u64) -> Result<LookupId, Busy> {
+    /// [`BusyError`] if 32 lookups run.
+    pub fn lookup_random(&mut self, now: Instant, unix: u64) -> Result<LookupId, BusyError> {
         let target = self.chance.target();
         self.lookup(now, unix, target)
     }
@@ -65,8 +70,8 @@ impl Discovery {
     ///
     /// # Errors
     ///
-    /// [`Busy`].
-    pub fn ping(&mut self, now: Instant, unix: u64, node: Node) -> Result<(), Busy> {
+    /// [`BusyError`].
+    pub fn ping(&mut self, now: Instant, unix: u64, node: Node) -> Result<(), BusyError> {
         self.want(Moment { now, unix }, node, Errand::Ping)
     }
 
@@ -74,8 +79,8 @@ impl Discovery {
     ///
     /// # Errors
     ///
-    /// [`Busy`].
-    pub fn request_record(&mut self, now: Instant, unix: u64, node: Node) -> Result<(), Busy> {
+    /// [`BusyError`].
+    pub fn request_record(&mut self, now: Instant, unix: u64, node: Node) -> Result<(), BusyError> {
         self.want(Moment { now, unix }, node, Errand::Record { is_asked: true })
     }
 
@@ -83,12 +88,12 @@ impl Discovery {
     /// than before; then [`Event::RecordChanged`] tells. The network id stays as it is configured.
     ///
     /// ```
-    /// # use p2p_discovery::{Config, Discovery};
+    /// # use p2p_discovery::{Discv4Config, Discovery};
     /// # use p2p_identity::{Content, Record, SecretKey};
     /// # let key = SecretKey::from_bytes(&[7; 32])?;
     /// # let record = Record::sign(&key, 1, &Content::new())?;
     /// # let now = std::time::Instant::now();
-    /// let mut discovery = Discovery::new(now, Config::new(), key, &record, [0; 32])?;
+    /// let mut discovery = Discovery::new(now, Discv4Config::new(), key, &record, [0; 32])?;
     /// discovery.update_record(|content| content.tcp(30303))?;
     /// assert_eq!((discovery.record().sequence(), discovery.record().tcp()), (2, Some(30303)));
     /// # Ok::<_, Box<dyn std::error::Error>>(())
@@ -108,7 +113,7 @@ impl Discovery {
     }
 
     /// Whether the own record follows what the majority of peers sees as our IPv4 address, as long as
-    /// [`Config::follow_peers`](crate::Config::follow_peers) is on. Switch it off while somebody
+    /// [`Discv4Config::follow_peers`](crate::Discv4Config::follow_peers) is on. Switch it off while somebody
     /// knows better, such as a gateway, and put what it says into the record
     /// ([`update_record`](Self::update_record)). Switched on again, what peers said last is put there
     /// at once. On at the start.
@@ -118,9 +123,9 @@ impl Discovery {
         }
     }
 
-    fn want(&mut self, at: Moment, node: Node, errand: Errand) -> Result<(), Busy> {
+    fn want(&mut self, at: Moment, node: Node, errand: Errand) -> Result<(), BusyError> {
         let has_begun = self.begin(at, node, errand);
-        if has_begun { Ok(()) } else { Err(Busy) }
+        if has_begun { Ok(()) } else { Err(BusyError) }
     }
 
     /// Begins an errand. `false` if there is no room for it, or no use in it.

@@ -5,12 +5,12 @@ use std::{io, net::SocketAddr};
 use p2p_identity::RecordError;
 use thiserror::Error;
 
-use crate::{Busy, Unanswered};
+use crate::{BusyError, NoAnswerError};
 
 /// Why discv4 does not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum BindError {
+pub enum Discv4Error {
     /// The address is taken, or not one of this machine.
     #[error("cannot open a UDP socket at {addr}")]
     Bind {
@@ -34,13 +34,13 @@ pub enum BindError {
 /// Why a wish did not come true.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum AskError {
+pub enum RequestError {
     /// Too much is in progress.
     #[error(transparent)]
-    Busy(#[from] Busy),
+    Busy(#[from] BusyError),
     /// The node did not answer.
     #[error(transparent)]
-    Unanswered(#[from] Unanswered),
+    NoAnswer(#[from] NoAnswerError),
     /// The host name in the URL does not resolve.
     #[error("the host name does not resolve")]
     Name(#[source] io::Error),

@@ -15,8 +15,8 @@ use tokio::{
     time,
 };
 
-use super::{AskError, SocketStats};
-use crate::{Discovery, Event, LookupId, Node, Outcome, Stats, v4::MAX_DATAGRAM};
+use super::{RequestError, SocketStats};
+use crate::{Discovery, Event, LookupId, LookupOutcome, Node, Stats, v4::MAX_DATAGRAM};
 
 /// Datagrams read before time and wishes have their turn again.
 const AT_ONCE: usize = 32;
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 32;
 /// The pause after the system refused to read: it must not become a loop.
 const PAUSE: Duration = Duration::from_millis(20);
 
-type Done<T> = oneshot::Sender<Result<T, AskError>>;
+type Done<T> = oneshot::Sender<Result<T, RequestError>>;
 type Change = Box<dyn FnOnce(Content) -> Content + Send>;
 
 /// A wish, and where its outcome goes.
@@ -34,7 +34,7 @@ pub(super) enum Ask {
     Ping(Node, Done<Duration>),
     Record(Node, Done<Record>),
     /// `None` for a random target.
-    Lookup(Option<NodeId>, Done<Outcome>),
+    Lookup(Option<NodeId>, Done<LookupOutcome>),
     Update(Change, Done<()>),
     FollowIpv4(bool, Done<()>),
     Nodes(oneshot::Sender<Vec<Node>>),
@@ -43,7 +43,7 @@ pub(super) enum Ask {
 /// Who waits for the outcome of what.
 #[derive(Default)]
 struct Waiting {
-    lookups: HashMap<LookupId, Done<Outcome>>,
+    lookups: HashMap<LookupId, Done<LookupOutcome>>,
     pings: HashMap<NodeId, Vec<Done<Duration>>>,
     records: HashMap<NodeId, Vec<Done<Record>>>,
 }
@@ -130,10 +130,10 @@ impl Driver {
         let (now, unix) = (now(), unix());
         match wish {
             Ask::BootNode(node, done) => {
-                tell(done, self.machine.add_boot_node(now, unix, node).map_err(AskError::Busy));
+                tell(done, self.machine.add_boot_node(now, unix, node).map_err(RequestError::Busy));
             }
             Ask::Seed(node, done) => {
-                tell(done, self.machine.add_seed(now, unix, node).map_err(AskError::Busy));
+                tell(done, self.machine.add_seed(now, unix, node).map_err(RequestError::Busy));
             }
             Ask::Ping(node, done) => {
                 let id = node.id;
@@ -160,7 +160,7 @@ impl Driver {
                 }
             }
             Ask::Update(change, done) => {
-                tell(done, self.machine.update_record(change).map_err(AskError::Record));
+                tell(done, self.machine.update_record(change).map_err(RequestError::Record));
             }
             Ask::FollowIpv4(follow, done) => {
                 self.machine.follow_ipv4(follow);
@@ -201,18 +201,18 @@ impl Driver {
             }
             Event::PingFinished(id, answer) => {
                 for done in self.waiting.pings.remove(&id).into_iter().flatten() {
-                    tell(done, answer.map_err(AskError::Unanswered));
+                    tell(done, answer.map_err(RequestError::NoAnswer));
                 }
             }
             Event::RecordFinished(id, ref answer) => {
                 for done in self.waiting.records.remove(&id).into_iter().flatten() {
-                    tell(done, answer.clone().map_err(AskError::Unanswered));
+                    tell(done, answer.clone().map_err(RequestError::NoAnswer));
                 }
             }
             Event::RecordChanged(ref record) => {
                 self.told.record.send_replace(record.clone());
             }
-            Event::ClockDrift(drift) => {
+            Event::ClockOffset(drift) => {
                 tracing::warn!(?drift, "the clocks of this machine and of other nodes differ");
             }
             _ => {}
@@ -223,7 +223,7 @@ impl Driver {
 }
 
 /// Tells who waits, if anybody still does.
-fn tell<T>(done: Done<T>, outcome: Result<T, AskError>) {
+fn tell<T>(done: Done<T>, outcome: Result<T, RequestError>) {
     let _ = done.send(outcome);
 }
 

@@ -13,13 +13,13 @@ fn key(n: u8) -> SecretKey {
     SecretKey::from_bytes(&[n; 32]).unwrap()
 }
 
-async fn start_with(n: u8, config: Config, addr: &str) -> Discv4 {
+async fn start_with(n: u8, config: Discv4Config, addr: &str) -> Discv4 {
     let record = Record::sign(&key(n), 1, &Content::new().tcp(30000 + u16::from(n))).unwrap();
     Discv4::start(config, key(n), &record, addr.parse().unwrap()).await.unwrap()
 }
 
 async fn start(n: u8) -> Discv4 {
-    start_with(n, Config::new(), "127.0.0.1:0").await
+    start_with(n, Discv4Config::new(), "127.0.0.1:0").await
 }
 
 /// The future's value; a test that waits for what never comes fails instead of hanging.
@@ -54,7 +54,7 @@ async fn nodes_that_know_one_find_each_other() {
     assert_eq!(outcome.nodes[0].id, a.id());
     let record = soon(b.resolve(a.id())).await.unwrap();
     assert_eq!(record, a.record());
-    assert!(matches!(soon(b.resolve(key(9).id())).await, Err(AskError::NotFound)));
+    assert!(matches!(soon(b.resolve(key(9).id())).await, Err(RequestError::NotFound)));
 }
 
 #[tokio::test]
@@ -65,11 +65,11 @@ async fn a_ping_takes_a_time_and_silence_ends() {
     assert!(soon(a.ping(&named.parse().unwrap())).await.is_ok(), "a name is resolved");
     let gone = b.enode();
     b.stop().await;
-    assert!(matches!(soon(a.ping(&gone)).await, Err(AskError::Unanswered(_))));
-    assert!(matches!(soon(b.ping(&a.enode())).await, Err(AskError::Stopped)));
+    assert!(matches!(soon(a.ping(&gone)).await, Err(RequestError::NoAnswer(_))));
+    assert!(matches!(soon(b.ping(&a.enode())).await, Err(RequestError::Stopped)));
     let nowhere: Enode =
         format!("enode://{}@does-not-exist.invalid:1", key(3).id()).parse().unwrap();
-    assert!(matches!(soon(a.ping(&nowhere)).await, Err(AskError::Name(_))));
+    assert!(matches!(soon(a.ping(&nowhere)).await, Err(RequestError::Name(_))));
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn the_record_has_the_port_of_the_socket_and_can_be_changed() {
     assert_eq!(soon(b.request_record(&a.enode())).await.unwrap(), a.record());
     let long = [0; 300];
     let too_long = a.update_record(move |content| content.set("x", long.as_slice())).await;
-    assert!(matches!(too_long, Err(AskError::Record(_))));
+    assert!(matches!(too_long, Err(RequestError::Record(_))));
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn candidates_are_nodes_that_are_alive_and_come_again() {
 
 #[tokio::test]
 async fn networks_do_not_mix() {
-    let config = |id| Config::new().network(NetworkId(id));
+    let config = |id| Discv4Config::new().network(NetworkId(id));
     let boot = start_with(1, config(7), "127.0.0.1:0").await;
     let ours = start_with(2, config(7), "127.0.0.1:0").await;
     let theirs = start_with(3, config(8), "127.0.0.1:0").await;
@@ -128,7 +128,7 @@ async fn a_socket_of_both_families_talks_to_each() {
     // Not every machine has IPv6.
     let Ok(both) = UdpSocket::bind("[::]:0").await else { return };
     let record = Record::sign(&key(1), 1, &Content::new()).unwrap();
-    let both = Discv4::on(Config::new(), key(1), &record, both).unwrap();
+    let both = Discv4::with_socket(Discv4Config::new(), key(1), &record, both).unwrap();
     let four = start(2).await;
     let port = both.local_addr().port();
     let at = |ip: &str| Enode::new(both.id(), SocketAddr::new(ip.parse().unwrap(), port));
@@ -136,7 +136,7 @@ async fn a_socket_of_both_families_talks_to_each() {
     assert!(soon(both.ping(&four.enode())).await.is_ok());
     if let Ok(socket) = UdpSocket::bind("[::1]:0").await {
         let record = Record::sign(&key(3), 1, &Content::new()).unwrap();
-        let six = Discv4::on(Config::new(), key(3), &record, socket).unwrap();
+        let six = Discv4::with_socket(Discv4Config::new(), key(3), &record, socket).unwrap();
         assert!(soon(six.ping(&at("::1"))).await.is_ok());
     }
 }
@@ -155,10 +155,11 @@ async fn junk_is_counted_and_an_address_that_is_taken_is_an_error() {
     })
     .await;
     let record = node.record();
-    let again = Discv4::start(Config::new(), key(1), &record, node.local_addr()).await;
-    assert!(matches!(again, Err(BindError::Bind { .. })));
-    let foreign = Discv4::start(Config::new(), key(2), &record, "127.0.0.1:0".parse().unwrap());
-    assert!(matches!(foreign.await, Err(BindError::Record(_))));
+    let again = Discv4::start(Discv4Config::new(), key(1), &record, node.local_addr()).await;
+    assert!(matches!(again, Err(Discv4Error::Bind { .. })));
+    let foreign =
+        Discv4::start(Discv4Config::new(), key(2), &record, "127.0.0.1:0".parse().unwrap());
+    assert!(matches!(foreign.await, Err(Discv4Error::Record(_))));
 }
 
 #[tokio::test]

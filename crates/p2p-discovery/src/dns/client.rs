@@ -18,73 +18,73 @@ use rand_core::RngCore;
 
 use self::{
     cache::Cache,
-    list::{Kind, List, Need},
+    list::{List, Need, TreeKind},
     pace::Pace,
 };
-use super::{entry::Entry, label::Label, link::Link, root::Root};
+use super::{entry::TreeEntry, label::Label, link::Link, root::Root};
 
-pub use stats::{ClientStats, Progress};
+pub use stats::{ListClientStats, ListProgress};
 
 /// Texts under one name that are tried as a root: each costs a signature recovery.
 const ROOT_TEXTS: usize = 4;
 
-/// The limits of a [`Client`].
+/// The limits of a [`ListClient`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
     serde(default, deny_unknown_fields)
 )]
-pub struct ClientConfig {
+pub struct ListClientConfig {
     /// The time between two questions. Default 333 ms, three a second.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub every: Duration,
+    pub query_interval: Duration,
     /// Questions that may follow each other at once after a pause. Default 10.
     pub burst: u32,
     /// Questions under way at a time. Default 4.
-    pub in_flight: usize,
+    pub max_in_flight: usize,
     /// How long a question may take. Default 5 s.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub timeout: Duration,
+    pub query_timeout: Duration,
     /// How often a root is looked at. Default 30 minutes.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub recheck: Duration,
+    pub root_interval: Duration,
     /// How long a list is left alone after a question was not answered; doubled each time, up to
-    /// `recheck`. Default 10 s.
+    /// `root_interval`. Default 10 s.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub retry: Duration,
+    pub retry_delay: Duration,
     /// How long after the beginning of one walk through the records the next begins, so that nodes
     /// are offered again. Default 1 minute.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub again: Duration,
+    pub walk_interval: Duration,
     /// Lists followed, with those that others link to. Default 64.
-    pub lists: usize,
+    pub max_lists: usize,
     /// Entries of one tree. Default 16 384: a signer must not be able to send us on an endless way.
-    pub entries: usize,
+    pub max_entries: usize,
     /// Entries remembered, of all lists together, at most 2 KiB each. Default 1024.
-    pub cache: usize,
+    pub max_cached: usize,
 }
 
-impl Default for ClientConfig {
+impl Default for ListClientConfig {
     fn default() -> Self {
         Self {
-            every: Duration::from_millis(333),
+            query_interval: Duration::from_millis(333),
             burst: 10,
-            in_flight: 4,
-            timeout: Duration::from_secs(5),
-            recheck: Duration::from_secs(30 * 60),
-            retry: Duration::from_secs(10),
-            again: Duration::from_secs(60),
-            lists: 64,
-            entries: 16_384,
-            cache: 1024,
+            max_in_flight: 4,
+            query_timeout: Duration::from_secs(5),
+            root_interval: Duration::from_secs(30 * 60),
+            retry_delay: Duration::from_secs(10),
+            walk_interval: Duration::from_secs(60),
+            max_lists: 64,
+            max_entries: 16_384,
+            max_cached: 1024,
         }
     }
 }
 
 /// A question: the TXT records of a DNS name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
+pub struct TxtQuery {
     /// What the answer is handed in with.
     pub number: u64,
     /// The name, without a dot at its end.
@@ -99,21 +99,21 @@ pub struct Query {
 ///
 /// Roots first, then links, then records in random order over all lists. A root is taken if the
 /// list's key signed it and its sequence is not below the one before; it is looked at again after
-/// [`ClientConfig::recheck`], and what it has kept of the old trees is not asked for again. Lists that
+/// [`ListClientConfig::root_interval`], and what it has kept of the old trees is not asked for again. Lists that
 /// link to each other are read once each, and forgotten when no list links to them any more.
 ///
-/// A hostile signer can only make us ask more questions, at the pace of [`ClientConfig`]; a hostile
+/// A hostile signer can only make us ask more questions, at the pace of [`ListClientConfig`]; a hostile
 /// server or resolver can only be silent.
 #[derive(Debug)]
-pub struct Client {
-    config: ClientConfig,
+pub struct ListClient {
+    config: ListClientConfig,
     pace: Pace,
     cache: Cache,
     lists: Vec<List>,
     asked: HashMap<u64, Asked>,
     next_number: u64,
     found: VecDeque<Record>,
-    stats: ClientStats,
+    stats: ListClientStats,
 }
 
 /// A question under way.
@@ -121,23 +121,23 @@ pub struct Client {
 struct Asked {
     link: Link,
     /// `None` for the root.
-    entry: Option<(Kind, Label)>,
+    entry: Option<(TreeKind, Label)>,
     until: Instant,
 }
 
-impl Client {
+impl ListClient {
     /// A client that follows no list yet.
     #[must_use]
-    pub fn new(config: ClientConfig) -> Self {
+    pub fn new(config: ListClientConfig) -> Self {
         Self {
-            pace: Pace::new(config.every, config.burst),
-            cache: Cache::new(config.cache),
+            pace: Pace::new(config.query_interval, config.burst),
+            cache: Cache::new(config.max_cached),
             config,
             lists: Vec::new(),
             asked: HashMap::new(),
             next_number: 0,
             found: VecDeque::new(),
-            stats: ClientStats::default(),
+            stats: ListClientStats::default(),
         }
     }
 
@@ -151,7 +151,7 @@ impl Client {
             known.pinned |= pinned;
             return true;
         }
-        let room = self.lists.len() < self.config.lists;
+        let room = self.lists.len() < self.config.max_lists;
         if room {
             self.lists.push(List::new(link, pinned, now));
         } else {
@@ -166,9 +166,9 @@ impl Client {
     }
 
     /// The next question, if one may be asked now and no record waits.
-    pub fn poll_query(&mut self, now: Instant, rng: &mut impl RngCore) -> Option<Query> {
+    pub fn poll_query(&mut self, now: Instant, rng: &mut impl RngCore) -> Option<TxtQuery> {
         self.give_up(now);
-        while self.found.is_empty() && self.asked.len() < self.config.in_flight {
+        while self.found.is_empty() && self.asked.len() < self.config.max_in_flight {
             for list in &mut self.lists {
                 list.begin_round(now, &self.config);
             }
@@ -181,8 +181,8 @@ impl Client {
                     return Some(self.ask(link, None, name, now));
                 }
                 Need::Root => return None,
-                Need::Links => Kind::Links,
-                Need::Records => Kind::Records,
+                Need::Links => TreeKind::Links,
+                Need::Records => TreeKind::Records,
             };
             let label = list.walk(kind)?.next(rng)?;
             if let Some(entry) = self.cache.get(&label) {
@@ -204,7 +204,7 @@ impl Client {
     #[must_use]
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let silence = self.asked.values().map(|asked| asked.until).min();
-        if self.asked.len() >= self.config.in_flight {
+        if self.asked.len() >= self.config.max_in_flight {
             return silence;
         }
         let due = self.lists.iter().filter_map(|list| list.due(now, &self.config)).min();
@@ -225,7 +225,7 @@ impl Client {
                     self.leave(index, kind, &label);
                     return;
                 };
-                if let Ok(entry) = text.parse::<Entry>() {
+                if let Ok(entry) = text.parse::<TreeEntry>() {
                     self.cache.insert(label, entry.clone());
                     self.enter(index, kind, &label, entry, now);
                 } else {
@@ -244,14 +244,14 @@ impl Client {
 
     /// What was counted.
     #[must_use]
-    pub const fn stats(&self) -> ClientStats {
+    pub const fn stats(&self) -> ListClientStats {
         self.stats
     }
 
     /// How far the walks under way are.
     #[must_use]
-    pub fn progress(&self) -> Progress {
-        let mut progress = Progress { lists: self.lists.len(), ..Progress::default() };
+    pub fn progress(&self) -> ListProgress {
+        let mut progress = ListProgress { lists: self.lists.len(), ..ListProgress::default() };
         for list in &self.lists {
             let rests = list.is_resting();
             progress.resting += usize::from(rests);
@@ -278,15 +278,15 @@ impl Client {
     fn ask(
         &mut self,
         link: Link,
-        entry: Option<(Kind, Label)>,
+        entry: Option<(TreeKind, Label)>,
         name: String,
         now: Instant,
-    ) -> Query {
+    ) -> TxtQuery {
         let number = self.next_number;
         self.next_number += 1;
         self.stats.queries += 1;
-        self.asked.insert(number, Asked { link, entry, until: now + self.config.timeout });
-        Query { number, name }
+        self.asked.insert(number, Asked { link, entry, until: now + self.config.query_timeout });
+        TxtQuery { number, name }
     }
 
     /// What to ask next: the most urgent need, of any of the lists that have it.
@@ -335,7 +335,7 @@ impl Client {
         }
     }
 
-    fn fail(&mut self, index: usize, entry: Option<(Kind, Label)>, now: Instant) {
+    fn fail(&mut self, index: usize, entry: Option<(TreeKind, Label)>, now: Instant) {
         self.stats.unanswered += 1;
         let list = &mut self.lists[index];
         list.handle_failure(now, &self.config);
@@ -356,7 +356,7 @@ impl Client {
         let newest = list.root.as_ref().map(|trees| trees.root.sequence);
         match sound {
             Some(root) if newest.is_none_or(|newest| root.sequence >= newest) => {
-                list.root_due = Some(now + self.config.recheck);
+                list.root_due = Some(now + self.config.root_interval);
                 list.handle_success();
                 list.enter(root, now);
             }
@@ -372,7 +372,14 @@ impl Client {
     }
 
     /// Takes an entry that has the name asked for.
-    fn enter(&mut self, index: usize, kind: Kind, label: &Label, entry: Entry, now: Instant) {
+    fn enter(
+        &mut self,
+        index: usize,
+        kind: TreeKind,
+        label: &Label,
+        entry: TreeEntry,
+        now: Instant,
+    ) {
         let list = &mut self.lists[index];
         let Some(walk) = list.walk(kind) else { return };
         if !walk.close(label) {
@@ -380,14 +387,14 @@ impl Client {
             return;
         }
         match (entry, kind) {
-            (Entry::Branch(labels), _) => {
-                self.stats.left_out += walk.extend(&labels, self.config.entries);
+            (TreeEntry::Branch(labels), _) => {
+                self.stats.left_out += walk.extend(&labels, self.config.max_entries);
             }
-            (Entry::Record(record), Kind::Records) => {
+            (TreeEntry::Record(record), TreeKind::Records) => {
                 self.stats.records += 1;
                 self.found.push_back(record);
             }
-            (Entry::Link(link), Kind::Links) => {
+            (TreeEntry::Link(link), TreeKind::Links) => {
                 list.found.push(link.clone());
                 self.follow(link, false, now);
             }
@@ -397,7 +404,7 @@ impl Client {
     }
 
     /// Goes on without an entry that cannot be had.
-    fn leave(&mut self, index: usize, kind: Kind, label: &Label) {
+    fn leave(&mut self, index: usize, kind: TreeKind, label: &Label) {
         if let Some(walk) = self.lists[index].walk(kind) {
             walk.close(label);
         }

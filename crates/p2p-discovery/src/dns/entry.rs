@@ -12,7 +12,7 @@ use super::{
 
 /// The most bytes that the text of an entry may have. EIP-1459 wants it to fit into a datagram of
 /// 512 bytes; some lists have more.
-pub const MAX_TEXT: usize = 2048;
+pub const MAX_ENTRY_LEN: usize = 2048;
 
 const BRANCH: &str = "enrtree-branch:";
 const RECORD: &str = "enr:";
@@ -22,7 +22,7 @@ const RECORD: &str = "enr:";
 /// `FromStr` reads and `Display` writes its text. Whoever holds one holds a sound one: the signature
 /// of a record has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum TreeEntry {
     /// The names of further entries, perhaps none.
     Branch(Vec<Label>),
     /// A node.
@@ -34,8 +34,8 @@ pub enum Entry {
 /// Why a text is not an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum EntryError {
-    /// Longer than [`MAX_TEXT`].
+pub enum TreeEntryError {
+    /// Longer than [`MAX_ENTRY_LEN`].
     #[error("a text of {len} bytes, more than 2048")]
     TooLong {
         /// How many bytes there were.
@@ -58,34 +58,35 @@ pub enum EntryError {
     Link(#[source] LinkError),
 }
 
-impl FromStr for Entry {
-    type Err = EntryError;
+impl FromStr for TreeEntry {
+    type Err = TreeEntryError;
 
-    fn from_str(text: &str) -> Result<Self, EntryError> {
-        if text.len() > MAX_TEXT {
-            return Err(EntryError::TooLong { len: text.len() });
+    fn from_str(text: &str) -> Result<Self, TreeEntryError> {
+        if text.len() > MAX_ENTRY_LEN {
+            return Err(TreeEntryError::TooLong { len: text.len() });
         }
         if let Some(labels) = text.strip_prefix(BRANCH) {
             branch(labels).map(Self::Branch)
         } else if text.starts_with(RECORD) {
-            text.parse().map(Self::Record).map_err(EntryError::Record)
+            text.parse().map(Self::Record).map_err(TreeEntryError::Record)
         } else if text.starts_with(link::SCHEME) {
-            text.parse().map(Self::Link).map_err(EntryError::Link)
+            text.parse().map(Self::Link).map_err(TreeEntryError::Link)
         } else {
-            Err(EntryError::Unknown)
+            Err(TreeEntryError::Unknown)
         }
     }
 }
 
-fn branch(labels: &str) -> Result<Vec<Label>, EntryError> {
+fn branch(labels: &str) -> Result<Vec<Label>, TreeEntryError> {
     if labels.is_empty() {
         return Ok(Vec::new());
     }
-    let read = |(i, letters)| Label::parse(letters).ok_or(EntryError::Label { position: i + 1 });
+    let read =
+        |(i, letters)| Label::parse(letters).ok_or(TreeEntryError::Label { position: i + 1 });
     labels.split(',').enumerate().map(read).collect()
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for TreeEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Branch(labels) => {
@@ -109,7 +110,7 @@ mod tests {
     fn branches_are_read_with_any_number_of_names() {
         let labels: Vec<Label> = ["a", "b", "c"].map(Label::of).to_vec();
         for count in 0..=3 {
-            let branch = Entry::Branch(labels[..count].to_vec());
+            let branch = TreeEntry::Branch(labels[..count].to_vec());
             assert_eq!(branch.to_string().parse(), Ok(branch));
         }
     }
@@ -119,16 +120,16 @@ mod tests {
         let label = Label::of("a");
         let long = format!("{BRANCH}{}", vec![label.to_string(); 100].join(","));
         for (text, error) in [
-            (String::new(), EntryError::Unknown),
-            ("v=spf1 -all".to_owned(), EntryError::Unknown),
-            ("enrtree-root:v1".to_owned(), EntryError::Unknown),
-            (format!("{BRANCH}{label},"), EntryError::Label { position: 2 }),
-            (format!("{BRANCH}{label}, {label}"), EntryError::Label { position: 2 }),
-            ("enr:!".to_owned(), EntryError::Record(RecordError::Base64)),
-            ("enrtree://x".to_owned(), EntryError::Link(LinkError::NoName)),
-            (long.clone(), EntryError::TooLong { len: long.len() }),
+            (String::new(), TreeEntryError::Unknown),
+            ("v=spf1 -all".to_owned(), TreeEntryError::Unknown),
+            ("enrtree-root:v1".to_owned(), TreeEntryError::Unknown),
+            (format!("{BRANCH}{label},"), TreeEntryError::Label { position: 2 }),
+            (format!("{BRANCH}{label}, {label}"), TreeEntryError::Label { position: 2 }),
+            ("enr:!".to_owned(), TreeEntryError::Record(RecordError::Base64)),
+            ("enrtree://x".to_owned(), TreeEntryError::Link(LinkError::NoName)),
+            (long.clone(), TreeEntryError::TooLong { len: long.len() }),
         ] {
-            assert_eq!(text.parse::<Entry>(), Err(error), "{text}");
+            assert_eq!(text.parse::<TreeEntry>(), Err(error), "{text}");
         }
     }
 }

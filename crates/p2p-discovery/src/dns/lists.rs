@@ -1,4 +1,4 @@
-//! The task that reads lists: [`Client`] over a DNS resolver.
+//! The task that reads lists: [`ListClient`] over a DNS resolver.
 
 use std::{
     net::SocketAddr,
@@ -25,7 +25,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    client::{Client, ClientConfig, ClientStats, Progress, Query},
+    client::{ListClient, ListClientConfig, ListClientStats, ListProgress, TxtQuery},
     link::Link,
 };
 
@@ -61,12 +61,12 @@ pub enum ListsError {
 
 /// Reads DNS lists in a task of its own, which ends when this is dropped.
 ///
-/// Bounded: [`ClientConfig`] limits pace, questions and memory, and while 16 records wait to be
+/// Bounded: [`ListClientConfig`] limits pace, questions and memory, and while 16 records wait to be
 /// taken nothing is asked.
 #[derive(Debug)]
 pub struct Lists {
     records: mpsc::Receiver<Record>,
-    state: watch::Receiver<(Progress, ClientStats)>,
+    state: watch::Receiver<(ListProgress, ListClientStats)>,
     _quit: DropGuard,
 }
 
@@ -77,13 +77,13 @@ impl Lists {
     ///
     /// [`ListsError`].
     pub fn start(
-        config: ClientConfig,
+        config: ListClientConfig,
         servers: &Servers,
         links: impl IntoIterator<Item = Link>,
     ) -> Result<Self, ListsError> {
         let resolver = resolver(servers, &config)?;
         let now = time::Instant::now().into_std();
-        let mut client = Client::new(config);
+        let mut client = ListClient::new(config);
         for link in links {
             client.add(link, now);
         }
@@ -95,7 +95,7 @@ impl Lists {
         Ok(Self { records, state, _quit: quit.drop_guard() })
     }
 
-    /// The next record. The same node comes again after [`ClientConfig::again`]; `None` never, unless
+    /// The next record. The same node comes again after [`ListClientConfig::walk_interval`]; `None` never, unless
     /// the runtime ends. May be cancelled.
     pub async fn next(&mut self) -> Option<Record> {
         self.records.recv().await
@@ -110,19 +110,19 @@ impl Lists {
 
     /// Follows what [`Lists::progress`] and [`Lists::stats`] say.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<(Progress, ClientStats)> {
+    pub fn watch(&self) -> watch::Receiver<(ListProgress, ListClientStats)> {
         self.state.clone()
     }
 
     /// How far it is.
     #[must_use]
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> ListProgress {
         self.state.borrow().0
     }
 
     /// What was counted.
     #[must_use]
-    pub fn stats(&self) -> ClientStats {
+    pub fn stats(&self) -> ListClientStats {
         self.state.borrow().1
     }
 }
@@ -136,7 +136,7 @@ impl Stream for Lists {
     }
 }
 
-fn resolver(servers: &Servers, config: &ClientConfig) -> Result<TokioResolver, ListsError> {
+fn resolver(servers: &Servers, config: &ListClientConfig) -> Result<TokioResolver, ListsError> {
     let mut builder = match servers {
         Servers::System => TokioResolver::builder_tokio().map_err(ListsError::System)?,
         Servers::At(addrs) => {
@@ -155,17 +155,17 @@ fn resolver(servers: &Servers, config: &ClientConfig) -> Result<TokioResolver, L
     // The machine repeats, remembers and gives up by its own rules.
     options.attempts = 1;
     options.cache_size = 0;
-    options.timeout = config.timeout;
+    options.timeout = config.query_timeout;
     options.edns0 = true;
     builder.build().map_err(ListsError::Resolver)
 }
 
 struct Reader {
-    client: Client,
+    client: ListClient,
     resolver: TokioResolver,
     answers: JoinSet<(u64, Option<Vec<String>>)>,
     records: mpsc::Sender<Record>,
-    tell: watch::Sender<(Progress, ClientStats)>,
+    tell: watch::Sender<(ListProgress, ListClientStats)>,
 }
 
 impl Reader {
@@ -222,7 +222,7 @@ async fn until(timeout: Option<Instant>) {
 }
 
 /// The texts under a name; none where there is no such name, `None` where nobody could say.
-async fn ask(resolver: TokioResolver, query: Query) -> (u64, Option<Vec<String>>) {
+async fn ask(resolver: TokioResolver, query: TxtQuery) -> (u64, Option<Vec<String>>) {
     // The dot at the end keeps the system's search domains away.
     let texts = match resolver.txt_lookup(format!("{}.", query.name)).await {
         Ok(lookup) => Some(

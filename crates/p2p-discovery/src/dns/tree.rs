@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map::Entry as Place};
 use p2p_identity::{PublicKey, Record, SecretKey};
 
 use super::{
-    entry::Entry,
+    entry::TreeEntry,
     label::Label,
     link::{Link, LinkError},
     root::Root,
@@ -39,7 +39,7 @@ const MAX_STRING: usize = 255;
 pub struct Tree {
     key: PublicKey,
     root: Root,
-    entries: BTreeMap<Label, Entry>,
+    entries: BTreeMap<Label, TreeEntry>,
 }
 
 impl Tree {
@@ -70,8 +70,8 @@ impl Tree {
         let by_name: BTreeMap<String, Link> =
             links.into_iter().map(|link| (link.to_string(), link)).collect();
         let mut entries = BTreeMap::new();
-        let records = grow(&mut entries, newest.into_values().map(Entry::Record).collect());
-        let links = grow(&mut entries, by_name.into_values().map(Entry::Link).collect());
+        let records = grow(&mut entries, newest.into_values().map(TreeEntry::Record).collect());
+        let links = grow(&mut entries, by_name.into_values().map(TreeEntry::Link).collect());
         let root = Root::sign(key, records, links, sequence);
         Self { key: key.public_key(), root, entries }
     }
@@ -92,7 +92,7 @@ impl Tree {
     }
 
     /// The entries below the root, by their names.
-    pub fn entries(&self) -> impl Iterator<Item = (&Label, &Entry)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&Label, &TreeEntry)> {
         self.entries.iter()
     }
 
@@ -115,7 +115,7 @@ impl Tree {
 }
 
 /// Puts a tree over the leaves and answers where it begins.
-fn grow(entries: &mut BTreeMap<Label, Entry>, mut level: Vec<Entry>) -> Label {
+fn grow(entries: &mut BTreeMap<Label, TreeEntry>, mut level: Vec<TreeEntry>) -> Label {
     loop {
         let mut labels: Vec<Label> = Vec::with_capacity(level.len());
         for entry in level {
@@ -125,14 +125,14 @@ fn grow(entries: &mut BTreeMap<Label, Entry>, mut level: Vec<Entry>) -> Label {
         }
         match labels[..] {
             [root] => return root,
-            [] => level = vec![Entry::Branch(Vec::new())],
+            [] => level = vec![TreeEntry::Branch(Vec::new())],
             _ => {
                 level = labels
                     .chunks(BRANCHING)
                     // A branch of one would only be a longer way.
                     .map(|names| match names {
-                        [only] => entries.remove(only).unwrap_or(Entry::Branch(names.to_vec())),
-                        _ => Entry::Branch(names.to_vec()),
+                        [only] => entries.remove(only).unwrap_or(TreeEntry::Branch(names.to_vec())),
+                        _ => TreeEntry::Branch(names.to_vec()),
                     })
                     .collect();
             }

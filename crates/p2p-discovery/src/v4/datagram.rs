@@ -4,7 +4,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use keccak_lanes::{Digest, keccak256};
 use p2p_identity::{NodeId, SecretKey, Signature};
 
-use super::{Kind, Packet, PacketError};
+use super::{Packet, PacketError, PacketKind};
 
 /// The most bytes that a datagram may have.
 pub const MAX_DATAGRAM: usize = 1280;
@@ -40,7 +40,7 @@ pub struct Datagram<'a> {
     /// What the hash covers: signature, kind, body.
     hashed: &'a [u8],
     signature: &'a [u8; SIGNATURE],
-    kind: Kind,
+    kind: PacketKind,
 }
 
 impl<'a> Datagram<'a> {
@@ -58,13 +58,13 @@ impl<'a> Datagram<'a> {
         let (hash, hashed) = bytes.split_first_chunk().ok_or(short)?;
         let (signature, signed) = hashed.split_first_chunk().ok_or(short)?;
         let [kind, _, ..] = *signed else { return Err(short) };
-        let kind = Kind::from_byte(kind).ok_or(PacketError::Kind(kind))?;
+        let kind = PacketKind::from_byte(kind).ok_or(PacketError::Kind(kind))?;
         Ok(Self { hash, hashed, signature, kind })
     }
 
     /// The kind that the datagram says it is of.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> PacketKind {
         self.kind
     }
 
@@ -106,7 +106,7 @@ impl<'a> Datagram<'a> {
 
 /// A packet ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
+pub struct SealedPacket {
     /// The whole datagram.
     pub bytes: Bytes,
     /// Its hash, by which the answer will refer to it.
@@ -120,7 +120,7 @@ impl Packet {
     ///
     /// [`PacketError::TooLong`] if it does not fit a datagram: only too many neighbours, or bytes
     /// that are no record, can make that.
-    pub fn seal(&self, key: &SecretKey) -> Result<Sealed, PacketError> {
+    pub fn seal(&self, key: &SecretKey) -> Result<SealedPacket, PacketError> {
         let mut bytes = BytesMut::with_capacity(256);
         bytes.put_bytes(0, HEAD - 1);
         bytes.put_u8(self.kind() as u8);
@@ -132,6 +132,6 @@ impl Packet {
         bytes[HASH..HEAD - 1].copy_from_slice(&signature.to_bytes());
         let hash = keccak256(&bytes[HASH..]);
         bytes[..HASH].copy_from_slice(&hash);
-        Ok(Sealed { bytes: bytes.freeze(), hash })
+        Ok(SealedPacket { bytes: bytes.freeze(), hash })
     }
 }

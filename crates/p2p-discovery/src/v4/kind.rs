@@ -2,7 +2,7 @@
 
 /// What a packet is for: the byte behind the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum PacketKind {
     /// Are you there? Proves to us, by its answer, that the endpoint is the node's.
     Ping = 1,
     /// The answer to a ping.
@@ -17,7 +17,7 @@ pub enum Kind {
     EnrResponse = 6,
 }
 
-impl Kind {
+impl PacketKind {
     /// All of them, in the order of their bytes.
     pub const ALL: [Self; 6] = [
         Self::Ping,

@@ -5,7 +5,7 @@ use keccak_lanes::Digest;
 use p2p_identity::{NodeId, Record, RecordError};
 use rlp_codec::{BufMut, Encodable, Error, Fields, List, Raw, decode_open_list};
 
-use super::{Endpoint, Kind, Neighbour};
+use super::{Endpoint, Neighbour, PacketKind};
 
 /// The version of discv4 that pings announce. Nobody looks at it (EIP-8).
 const VERSION: u64 = 4;
@@ -107,14 +107,14 @@ impl EnrResponse {
 impl Packet {
     /// Which of the six it is.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> PacketKind {
         match self {
-            Self::Ping(_) => Kind::Ping,
-            Self::Pong(_) => Kind::Pong,
-            Self::FindNode(_) => Kind::FindNode,
-            Self::Neighbours(_) => Kind::Neighbours,
-            Self::EnrRequest(_) => Kind::EnrRequest,
-            Self::EnrResponse(_) => Kind::EnrResponse,
+            Self::Ping(_) => PacketKind::Ping,
+            Self::Pong(_) => PacketKind::Pong,
+            Self::FindNode(_) => PacketKind::FindNode,
+            Self::Neighbours(_) => PacketKind::Neighbours,
+            Self::EnrRequest(_) => PacketKind::EnrRequest,
+            Self::EnrResponse(_) => PacketKind::EnrResponse,
         }
     }
 
@@ -156,21 +156,21 @@ impl Packet {
 
     /// Reads the body of a packet of this `kind`. As EIP-8 asks for, the version, further elements
     /// and bytes behind the list are ignored.
-    pub(super) fn decode_body(kind: Kind, body: &[u8]) -> Result<Self, Error> {
+    pub(super) fn decode_body(kind: PacketKind, body: &[u8]) -> Result<Self, Error> {
         decode_open_list(body, |list| {
             Ok(match kind {
-                Kind::Ping => Self::Ping(Ping::read(list)?),
-                Kind::Pong => Self::Pong(Pong::read(list)?),
-                Kind::FindNode => Self::FindNode(FindNode {
+                PacketKind::Ping => Self::Ping(Ping::read(list)?),
+                PacketKind::Pong => Self::Pong(Pong::read(list)?),
+                PacketKind::FindNode => Self::FindNode(FindNode {
                     target: NodeId(list.array()?),
                     expiration: list.uint()?,
                 }),
-                Kind::Neighbours => Self::Neighbours(Neighbours {
+                PacketKind::Neighbours => Self::Neighbours(Neighbours {
                     nodes: list.items()?.each(Neighbour::read)?,
                     expiration: list.uint()?,
                 }),
-                Kind::EnrRequest => Self::EnrRequest(EnrRequest { expiration: list.uint()? }),
-                Kind::EnrResponse => Self::EnrResponse(EnrResponse {
+                PacketKind::EnrRequest => Self::EnrRequest(EnrRequest { expiration: list.uint()? }),
+                PacketKind::EnrResponse => Self::EnrResponse(EnrResponse {
                     request: list.array()?,
                     rlp: Bytes::copy_from_slice(list.raw()?),
                 }),

@@ -21,7 +21,7 @@ use std::{
 };
 
 use p2p_discovery::{
-    Config, Discovery, Event, LookupId, NetworkId, Node, Outcome, Stats, v4::Endpoint,
+    Discovery, Discv4Config, Event, LookupId, LookupOutcome, NetworkId, Node, Stats, v4::Endpoint,
 };
 use p2p_identity::{Content, NodeId, Record, SecretKey};
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
@@ -93,7 +93,7 @@ pub(crate) fn simulate(plan: Plan) -> Report {
 }
 
 /// Whether the target is among the nodes.
-pub(crate) fn has_found(outcome: &Outcome, target: &NodeId) -> bool {
+pub(crate) fn has_found(outcome: &LookupOutcome, target: &NodeId) -> bool {
     outcome.nodes.iter().any(|node| node.id == *target)
 }
 
@@ -116,7 +116,7 @@ struct Host {
     end: Option<Instant>,
     inbox: BinaryHeap<Reverse<Arrival>>,
     outbox: Vec<(SocketAddr, Arrival)>,
-    outcomes: HashMap<LookupId, Outcome>,
+    outcomes: HashMap<LookupId, LookupOutcome>,
     sent: u64,
     /// The time that the machine has taken, in reality.
     spent: Duration,
@@ -231,7 +231,7 @@ impl Network {
         self.random.fill_bytes(&mut seed);
         let key = SecretKey::random(&mut StdRng::from_seed(seed));
         let record = Record::sign(&key, 1, &Content::new().tcp(30303)).expect("a short record");
-        let config = Config::new();
+        let config = Discv4Config::new();
         let config = if plan.has_id { config.network(NetworkId(7)) } else { config };
         let mut discovery = Discovery::new(begin, config, key, &record, seed).expect("its own");
         if let Some(first) = self.hosts.first() {
@@ -302,7 +302,7 @@ impl Network {
     }
 
     /// Lets random live nodes look for random other ones, and says what they have found.
-    pub(crate) fn look_up(&mut self, count: usize) -> Vec<(NodeId, Outcome)> {
+    pub(crate) fn look_up(&mut self, count: usize) -> Vec<(NodeId, LookupOutcome)> {
         let alive = self.alive();
         let mut found = Vec::new();
         while found.len() < count {
@@ -327,7 +327,10 @@ impl Network {
         (0..self.hosts.len()).filter(is_alive).collect()
     }
 
-    pub(crate) fn finish_lookup(&mut self, lookup: (usize, LookupId, NodeId)) -> (NodeId, Outcome) {
+    pub(crate) fn finish_lookup(
+        &mut self,
+        lookup: (usize, LookupId, NodeId),
+    ) -> (NodeId, LookupOutcome) {
         let (seeker, lookup, target) = lookup;
         (target, self.hosts[seeker].outcomes.remove(&lookup).unwrap_or_default())
     }

@@ -27,7 +27,7 @@ pub(crate) fn seeds(
     stream::once(async move {
         let seeds = read(store).await;
         if let Some(discv4) = discv4 {
-            for seed in seeds.iter().filter_map(|seed| Node::of(&seed.enode)) {
+            for seed in seeds.iter().filter_map(|seed| Node::from_enode(&seed.enode)) {
                 // Where there is no room for it, there is enough to begin with.
                 let _ = discv4.add_seeds([seed]).await;
             }

@@ -29,14 +29,14 @@ async fn until_connected(server: &Server, peers: &[NodeId]) {
 }
 
 /// A boot node that only answers discovery.
-async fn boot(n: u8, config: p2p_discovery::Config) -> Discv4 {
+async fn boot(n: u8, config: p2p_discovery::Discv4Config) -> Discv4 {
     let record = Record::sign(&key(n), 1, &Content::new()).unwrap();
     Discv4::start(config, key(n), &record, "127.0.0.1:0".parse().unwrap()).await.unwrap()
 }
 
 #[tokio::test]
 async fn three_nodes_that_know_one_boot_node_connect() {
-    let boot = boot(9, p2p_discovery::Config::new()).await;
+    let boot = boot(9, p2p_discovery::Discv4Config::new()).await;
     let mut servers = Vec::new();
     for n in 1..=3 {
         servers.push(start(finds(n).boot_node(boot.enode())).await);
@@ -89,7 +89,7 @@ async fn a_node_that_was_met_is_found_again_after_a_restart_without_a_boot_node(
 
 #[tokio::test]
 async fn networks_do_not_mix() {
-    let boot = boot(9, p2p_discovery::Config::new()).await;
+    let boot = boot(9, p2p_discovery::Discv4Config::new()).await;
     let of = |n, network| {
         let discovery = DiscoveryConfig::new().network(NetworkId(network));
         config(n).discovery(discovery).boot_node(boot.enode())
@@ -193,7 +193,7 @@ async fn a_peer_that_was_dialled_is_dialled_again_after_a_restart_without_any_di
 
 #[tokio::test]
 async fn a_static_peer_that_has_moved_is_found_where_it_is() {
-    let boot = boot(9, p2p_discovery::Config::new()).await;
+    let boot = boot(9, p2p_discovery::Discv4Config::new()).await;
     let moved = start(finds(1).boot_node(boot.enode())).await;
     // Another node has its address now.
     let other = start(config(3)).await;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 use p2p_identity::{Content, Enode, Record};
-use p2p_server::p2p_discovery::{Config, Discv4, Event, NetworkId};
+use p2p_server::p2p_discovery::{Discv4, Discv4Config, Event, NetworkId};
 use p2p_server::{Nat, NatError};
 
 use super::failure::{Failure, with_causes};
@@ -87,7 +87,7 @@ impl Bootnode {
         let outside = self.nat.external_ip();
         let content = outside.into_iter().fold(Content::new(), Content::ip);
         let record = Record::sign(&key, sequence(), &content).map_err(Failure::OwnRecord)?;
-        let mut config = Config::new().follow_peers(outside.is_none());
+        let mut config = Discv4Config::new().follow_peers(outside.is_none());
         config.network = self.networkid.map(NetworkId);
         let addr = SocketAddr::new(self.addr, self.port);
         Ok(Discv4::start(config, key, &record, addr).await?)
@@ -116,7 +116,7 @@ async fn keep(discv4: &Discv4) {
         match events.recv().await {
             Ok(Event::Found(node)) => tracing::info!("found {}", node.enode()),
             Ok(Event::Lost(id)) => tracing::info!(node = ?id, "gone"),
-            Ok(Event::SeenAt(addr)) => tracing::info!("most nodes see this one at {addr}"),
+            Ok(Event::ExternalAddr(addr)) => tracing::info!("most nodes see this one at {addr}"),
             Ok(_) => {}
             Err(tokio::sync::broadcast::error::RecvError::Lagged(events)) => {
                 tracing::warn!("{events} events came too fast to be logged");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use p2p_identity::{HexError, KeyError, KeyFileError, RecordError};
 use p2p_mux::rlp;
 use p2p_server::p2p_discovery::dns::{LinkError, ListsError};
-use p2p_server::p2p_discovery::{AskError, BindError};
+use p2p_server::p2p_discovery::{Discv4Error, RequestError};
 use p2p_server::{ProxyUrlError, StartError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
@@ -94,10 +94,10 @@ pub(crate) enum Failure {
     Seal(#[from] SealError),
     /// Discovery did not start.
     #[error(transparent)]
-    Discovery(#[from] BindError),
+    Discovery(#[from] Discv4Error),
     /// A node, or the network, gave no answer.
     #[error(transparent)]
-    Ask(#[from] AskError),
+    Ask(#[from] RequestError),
     /// Nobody to ask.
     #[error("none of the boot nodes answers (--bootnodes)")]
     NoBootNode,

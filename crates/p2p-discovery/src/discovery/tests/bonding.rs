@@ -3,12 +3,12 @@
 use p2p_identity::NodeId;
 
 use super::*;
-use crate::v4::{EnrRequest, FindNode, Kind, Ping, Pong};
-use crate::{Drift, Unanswered};
+use crate::v4::{EnrRequest, FindNode, PacketKind, Ping, Pong};
+use crate::{ClockOffset, NoAnswerError};
 
 #[test]
 fn two_nodes_bond() {
-    let mut world = World::of([1, 2], &Config::new());
+    let mut world = World::of([1, 2], &Discv4Config::new());
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     assert!(world.knows(1, 2) && world.knows(2, 1));
@@ -18,7 +18,7 @@ fn two_nodes_bond() {
 
 #[test]
 fn nobody_gets_nodes_or_a_record_without_a_proof() {
-    let mut world = World::of([1, 2, 3], &Config::new());
+    let mut world = World::of([1, 2, 3], &Discv4Config::new());
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     let before = world.node(1).stats().clone();
@@ -43,7 +43,7 @@ fn nobody_gets_nodes_or_a_record_without_a_proof() {
 
 #[test]
 fn a_node_that_does_not_know_us_has_half_a_second_to_ping_us() {
-    let mut world = World::of([1], &Config::new());
+    let mut world = World::of([1], &Discv4Config::new());
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     let ping = |machine: &mut Discovery| {
         let datagram = machine.poll_transmit().unwrap().1;
@@ -67,15 +67,15 @@ fn a_node_that_does_not_know_us_has_half_a_second_to_ping_us() {
 
 #[test]
 fn a_node_that_pings_us_is_asked_at_once() {
-    let mut world = World::of([1, 2], &Config::new());
+    let mut world = World::of([1, 2], &Discv4Config::new());
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.run(Duration::from_millis(1));
-    assert!(world.node(1).stats().packets_out[Kind::FindNode.index()] > 0);
+    assert!(world.node(1).stats().packets_out[PacketKind::FindNode.index()] > 0);
 }
 
 #[test]
 fn answers_must_answer() {
-    let mut world = World::of([1], &Config::new());
+    let mut world = World::of([1], &Discv4Config::new());
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     let datagram = world.tell(1, |one, _, _| one.poll_transmit().unwrap().1);
     let hash = *Datagram::parse(&datagram).unwrap().hash();
@@ -96,7 +96,7 @@ fn answers_must_answer() {
 
 #[test]
 fn what_is_expired_is_not_answered() {
-    let mut world = World::of([1], &Config::new());
+    let mut world = World::of([1], &Discv4Config::new());
     let endpoint = Endpoint::new(address(2), 30303);
     let ping =
         |expiration| Packet::Ping(Ping { from: endpoint, to: endpoint, expiration, enr_seq: None });
@@ -106,26 +106,29 @@ fn what_is_expired_is_not_answered() {
     world.forge(2, 1, &ping(UNIX));
     let packets = world.tell(1, |one, _, _| sent(one));
     assert!(packets.iter().all(|packet| packet.expiration() == Some(UNIX + 20)), "{packets:?}");
-    assert_eq!(packets.iter().map(Packet::kind).collect::<Vec<_>>(), [Kind::Pong, Kind::Ping]);
+    assert_eq!(
+        packets.iter().map(Packet::kind).collect::<Vec<_>>(),
+        [PacketKind::Pong, PacketKind::Ping]
+    );
 }
 
 #[test]
 fn a_wrong_clock_is_noticed() {
-    let mut world = World::of(1..=6, &Config::new());
+    let mut world = World::of(1..=6, &Discv4Config::new());
     world.ahead.insert(address(1), 100);
     for other in 2..=6 {
         world.tell(1, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
     }
     world.seconds(10);
-    let drifts = world.events(1).into_iter().filter(|event| matches!(event, Event::ClockDrift(_)));
-    let ahead = Drift::Ahead(Duration::from_secs(100));
-    assert_eq!(drifts.collect::<Vec<_>>(), [Event::ClockDrift(ahead)]);
-    assert!(!world.events(2).iter().any(|event| matches!(event, Event::ClockDrift(_))));
+    let drifts = world.events(1).into_iter().filter(|event| matches!(event, Event::ClockOffset(_)));
+    let ahead = ClockOffset::Ahead(Duration::from_secs(100));
+    assert_eq!(drifts.collect::<Vec<_>>(), [Event::ClockOffset(ahead)]);
+    assert!(!world.events(2).iter().any(|event| matches!(event, Event::ClockOffset(_))));
 }
 
 #[test]
 fn a_node_that_is_gone_is_lost_after_three_pings() {
-    let mut world = World::of([1, 2], &Config::new());
+    let mut world = World::of([1, 2], &Discv4Config::new());
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(60);
     world.events(1);
@@ -144,11 +147,11 @@ fn a_node_that_is_gone_is_lost_after_three_pings() {
 
 #[test]
 fn boot_nodes_are_tried_until_one_is_there() {
-    let mut world = World::of([1, 2], &Config::new());
+    let mut world = World::of([1, 2], &Discv4Config::new());
     world.deaf.push(address(2));
     world.tell(1, |one, now, unix| one.add_boot_node(now, unix, node(2))).unwrap();
     world.seconds(300);
-    let pings = world.node(1).stats().packets_out[Kind::Ping.index()];
+    let pings = world.node(1).stats().packets_out[PacketKind::Ping.index()];
     assert!((15..40).contains(&pings), "{pings}");
     world.deaf.clear();
     world.seconds(61);
@@ -157,7 +160,7 @@ fn boot_nodes_are_tried_until_one_is_there() {
 
 #[test]
 fn wishes_are_fulfilled_or_not() {
-    let mut world = World::of([1, 2], &Config::new());
+    let mut world = World::of([1, 2], &Discv4Config::new());
     for other in [2, 3] {
         world.tell(1, |one, now, unix| one.ping(now, unix, node(other))).unwrap();
         world.tell(1, |one, now, unix| one.request_record(now, unix, node(other))).unwrap();
@@ -169,8 +172,8 @@ fn wishes_are_fulfilled_or_not() {
     for event in [
         Event::PingFinished(two, Ok(Duration::ZERO)),
         Event::RecordFinished(two, Ok(record)),
-        Event::PingFinished(three, Err(Unanswered::Silent)),
-        Event::RecordFinished(three, Err(Unanswered::Silent)),
+        Event::PingFinished(three, Err(NoAnswerError::Silent)),
+        Event::RecordFinished(three, Err(NoAnswerError::Silent)),
     ] {
         assert!(events.contains(&event), "{event:?} in {events:?}");
     }
@@ -178,7 +181,7 @@ fn wishes_are_fulfilled_or_not() {
 
 #[test]
 fn the_record_follows_what_peers_see() {
-    let mut world = World::of(1..=5, &Config::new());
+    let mut world = World::of(1..=5, &Discv4Config::new());
     for other in 2..=5 {
         world.tell(1, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
     }
@@ -190,13 +193,13 @@ fn the_record_follows_what_peers_see() {
     );
     assert_eq!(record.sequence(), 2);
     let events = world.events(1);
-    assert!(events.contains(&Event::SeenAt(address(1))));
+    assert!(events.contains(&Event::ExternalAddr(address(1))));
     assert!(events.contains(&Event::RecordChanged(record)));
 }
 
 #[test]
 fn lookups_find_everybody_in_a_small_network() {
-    let mut world = World::of(1..=60, &Config::new());
+    let mut world = World::of(1..=60, &Discv4Config::new());
     for number in 2..=60 {
         world.tell(number, |node_, now, unix| node_.add_boot_node(now, unix, node(1))).unwrap();
         world.run(Duration::from_millis(100));

@@ -3,8 +3,8 @@
 use p2p_identity::NodeId;
 
 use super::*;
-use crate::GateLimits;
-use crate::v4::{Kind, Neighbour, Neighbours, Ping};
+use crate::DatagramLimits;
+use crate::v4::{Neighbour, Neighbours, PacketKind, Ping};
 
 fn ping(from: u8, number: u64) -> Packet {
     let endpoint = Endpoint::new(address(from), 30303);
@@ -18,7 +18,7 @@ fn ping(from: u8, number: u64) -> Packet {
 
 #[test]
 fn a_forged_address_gets_a_pong_for_each_ping_and_three_pings() {
-    let mut world = World::of([1], &Config::new());
+    let mut world = World::of([1], &Discv4Config::new());
     let mut bytes_in = 0;
     for number in 0..5 {
         bytes_in += ping(2, number).seal(&key(2)).unwrap().bytes.len();
@@ -26,16 +26,16 @@ fn a_forged_address_gets_a_pong_for_each_ping_and_three_pings() {
     }
     world.seconds(60);
     let stats = world.node(1).stats();
-    assert_eq!(stats.packets_out[Kind::Pong.index()], 5);
-    assert_eq!(stats.packets_out[Kind::Ping.index()], 3);
+    assert_eq!(stats.packets_out[PacketKind::Pong.index()], 5);
+    assert_eq!(stats.packets_out[PacketKind::Ping.index()], 3);
     assert!(stats.bytes_out < 2 * bytes_in as u64, "{} for {bytes_in}", stats.bytes_out);
     assert!(!world.knows(1, 2));
 }
 
 #[test]
 fn one_address_may_ask_so_often_and_no_oftener() {
-    let gate = GateLimits { per_second: 10, burst: 20, ..GateLimits::default() };
-    let mut world = World::of([1], &Config::new().gate(gate));
+    let limits = DatagramLimits { per_second: 10, burst: 20, ..DatagramLimits::default() };
+    let mut world = World::of([1], &Discv4Config::new().limits(limits));
     for number in 0..100 {
         world.forge(2, 1, &ping(2, number));
     }
@@ -45,17 +45,17 @@ fn one_address_may_ask_so_often_and_no_oftener() {
 
 #[test]
 fn signatures_of_strangers_are_rationed_and_friends_are_not_starved() {
-    let gate = GateLimits { strangers_per_tick: 5, ..GateLimits::default() };
-    let mut world = World::of([1, 2], &Config::new().gate(gate));
+    let limits = DatagramLimits { strangers_per_tick: 5, ..DatagramLimits::default() };
+    let mut world = World::of([1, 2], &Discv4Config::new().limits(limits));
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     for other in 3..=100 {
         world.forge(other, 1, &ping(other, 0));
     }
     assert_eq!(world.drops(1, DropReason::StrangerRate), 93);
-    let pongs = world.node(1).stats().packets_out[Kind::Pong.index()];
+    let pongs = world.node(1).stats().packets_out[PacketKind::Pong.index()];
     world.forge(2, 1, &ping(2, 0));
-    assert_eq!(world.node(1).stats().packets_out[Kind::Pong.index()], pongs + 1);
+    assert_eq!(world.node(1).stats().packets_out[PacketKind::Pong.index()], pongs + 1);
     world.tell(1, |one, now, unix| one.ping(now, unix, node(2))).unwrap();
     world.run(Duration::from_millis(10));
     assert!(world.events(1).contains(&Event::PingFinished(key(2).id(), Ok(Duration::ZERO))));
@@ -63,7 +63,7 @@ fn signatures_of_strangers_are_rationed_and_friends_are_not_starved() {
 
 #[test]
 fn our_own_packets_are_not_for_us() {
-    let mut world = World::of([1], &Config::new());
+    let mut world = World::of([1], &Discv4Config::new());
     let bytes = ping(2, 0).seal(&key(1)).unwrap().bytes;
     world.tell(1, |one, now, unix| one.handle_datagram(now, unix, address(2), &bytes));
     assert_eq!(world.drops(1, DropReason::Own), 1);
@@ -74,7 +74,7 @@ fn our_own_packets_are_not_for_us() {
 
 #[test]
 fn hearsay_of_the_local_network_is_not_believed() {
-    let mut world = World::of([1, 2], &Config::new());
+    let mut world = World::of([1, 2], &Discv4Config::new());
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     // Node 1 asks node 2, which answers with a trap before its machine does.
@@ -94,7 +94,7 @@ fn hearsay_of_the_local_network_is_not_believed() {
     ];
     let expiration = UNIX + 100;
     world.forge(2, 1, &Packet::Neighbours(Neighbours { nodes, expiration }));
-    assert_eq!(world.drops(1, DropReason::Hearsay), 4);
+    assert_eq!(world.drops(1, DropReason::Unverified), 4);
     // The one that is left is pinged, once the answer counts as complete.
     let to: Vec<SocketAddr> = world.tell(1, |one, now, unix| {
         one.handle_timeout(now + Duration::from_millis(200), unix);
@@ -105,7 +105,7 @@ fn hearsay_of_the_local_network_is_not_believed() {
 
 #[test]
 fn a_ping_sent_again_from_elsewhere_moves_nobody() {
-    let mut world = World::of([1, 2], &Config::new());
+    let mut world = World::of([1, 2], &Discv4Config::new());
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     let again = ping(2, 0).seal(&key(2)).unwrap().bytes;
@@ -120,7 +120,7 @@ fn a_ping_sent_again_from_elsewhere_moves_nobody() {
 
 #[test]
 fn a_node_that_moved_is_found_where_it_is() {
-    let mut world = World::of([1, 2], &Config::new());
+    let mut world = World::of([1, 2], &Discv4Config::new());
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     let moved = world.nodes.remove(&address(2)).unwrap();
@@ -137,7 +137,7 @@ fn a_node_that_moved_is_found_where_it_is() {
 
 #[test]
 fn many_small_answers_are_no_more_than_one_large() {
-    let mut world = World::of([1, 2], &Config::new());
+    let mut world = World::of([1, 2], &Discv4Config::new());
     world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     world.deaf.push(address(2));

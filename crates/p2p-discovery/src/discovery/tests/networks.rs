@@ -4,13 +4,13 @@ use p2p_identity::NodeId;
 
 use super::*;
 use crate::NetworkId;
-use crate::v4::{FindNode, Kind};
+use crate::v4::{FindNode, PacketKind};
 
 /// Nodes 1 to 3 are in network 7, node 4 is in network 8, node 5 in none; all are told of all.
 fn world() -> World {
-    let mut world = World::of([1, 2, 3], &Config::new().network(NetworkId(7)));
-    world.add(4, Config::new().network(NetworkId(8)));
-    world.add(5, Config::new());
+    let mut world = World::of([1, 2, 3], &Discv4Config::new().network(NetworkId(7)));
+    world.add(4, Discv4Config::new().network(NetworkId(8)));
+    world.add(5, Discv4Config::new());
     for number in 1..=5 {
         for other in (1..=5).filter(|other| *other != number) {
             world.tell(number, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
@@ -41,14 +41,14 @@ fn a_network_keeps_to_itself() {
 fn who_has_no_network_id_takes_all_as_ever() {
     let world = world();
     assert_eq!(world.node(5).nodes().count(), 4);
-    assert_eq!(world.node(5).stats().packets_out[Kind::EnrRequest.index()], 0);
+    assert_eq!(world.node(5).stats().packets_out[PacketKind::EnrRequest.index()], 0);
 }
 
 #[test]
 fn others_get_no_nodes() {
     let mut world = world();
     let expiration = UNIX + 100;
-    let answers = |world: &World| world.node(1).stats().packets_out[Kind::Neighbours.index()];
+    let answers = |world: &World| world.node(1).stats().packets_out[PacketKind::Neighbours.index()];
     let before = answers(&world);
     for other in [4, 5] {
         world.forge(other, 1, &Packet::FindNode(FindNode { target: NodeId([1; 64]), expiration }));
@@ -64,7 +64,7 @@ fn a_node_that_leaves_the_network_is_let_go() {
     let mut world = world();
     // The same node with another configuration; its record is newer than the one it had.
     let record = world.node(2).record().clone();
-    let config = Config::new().network(NetworkId(8));
+    let config = Discv4Config::new().network(NetworkId(8));
     let moved = Discovery::new(world.now, config, key(2), &record, [2; 32]).unwrap();
     assert!(moved.record().sequence() > record.sequence());
     world.nodes.insert(address(2), moved);

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::dns::{entry::Entry, label::Label};
+use crate::dns::{entry::TreeEntry, label::Label};
 
 /// Entries by name, the first in leaves first.
 #[derive(Debug)]
 pub(super) struct Cache {
     limit: usize,
-    entries: HashMap<Label, Entry>,
+    entries: HashMap<Label, TreeEntry>,
     order: VecDeque<Label>,
 }
 
@@ -17,11 +17,11 @@ impl Cache {
         Self { limit, entries: HashMap::new(), order: VecDeque::new() }
     }
 
-    pub(super) fn get(&self, label: &Label) -> Option<Entry> {
+    pub(super) fn get(&self, label: &Label) -> Option<TreeEntry> {
         self.entries.get(label).cloned()
     }
 
-    pub(super) fn insert(&mut self, label: Label, entry: Entry) {
+    pub(super) fn insert(&mut self, label: Label, entry: TreeEntry) {
         if self.limit == 0 || self.entries.insert(label, entry).is_some() {
             return;
         }
@@ -43,12 +43,12 @@ mod tests {
         let mut cache = Cache::new(2);
         let labels = ["a", "b", "c"].map(Label::of);
         for label in labels {
-            cache.insert(label, Entry::Branch(vec![label]));
-            cache.insert(label, Entry::Branch(vec![label]));
+            cache.insert(label, TreeEntry::Branch(vec![label]));
+            cache.insert(label, TreeEntry::Branch(vec![label]));
         }
         assert_eq!(labels.map(|label| cache.get(&label).is_some()), [false, true, true]);
         let mut none = Cache::new(0);
-        none.insert(labels[0], Entry::Branch(Vec::new()));
+        none.insert(labels[0], TreeEntry::Branch(Vec::new()));
         assert_eq!(none.get(&labels[0]), None);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ClientConfig, walk::Walk};
+use super::{ListClientConfig, walk::Walk};
 use crate::dns::{label::Label, link::Link, root::Root};
 
 /// One of the two trees of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TreeKind {
     Records,
     Links,
 }
@@ -59,11 +59,11 @@ impl List {
         }
     }
 
-    pub(super) fn walk(&mut self, kind: Kind) -> Option<&mut Walk> {
+    pub(super) fn walk(&mut self, kind: TreeKind) -> Option<&mut Walk> {
         let trees = self.root.as_mut()?;
         Some(match kind {
-            Kind::Records => &mut trees.records,
-            Kind::Links => &mut trees.links,
+            TreeKind::Records => &mut trees.records,
+            TreeKind::Links => &mut trees.links,
         })
     }
 
@@ -84,12 +84,12 @@ impl List {
     }
 
     /// When there will be something to ask, if nothing else happens.
-    pub(super) fn due(&self, now: Instant, config: &ClientConfig) -> Option<Instant> {
+    pub(super) fn due(&self, now: Instant, config: &ListClientConfig) -> Option<Instant> {
         let waits = |trees: &Trees| trees.links.waits() || trees.records.waits();
         let next = match &self.root {
             Some(trees) if waits(trees) => Some(now),
             Some(trees) if trees.records.is_done() => {
-                let round = trees.records.begun + config.again;
+                let round = trees.records.begun + config.walk_interval;
                 Some(self.root_due.map_or(round, |due| due.min(round)))
             }
             _ => self.root_due,
@@ -117,10 +117,10 @@ impl List {
     }
 
     /// Walks the records again when the last time is long enough ago.
-    pub(super) fn begin_round(&mut self, now: Instant, config: &ClientConfig) {
+    pub(super) fn begin_round(&mut self, now: Instant, config: &ListClientConfig) {
         if let Some(trees) = &mut self.root
             && trees.records.is_done()
-            && trees.records.begun + config.again <= now
+            && trees.records.begun + config.walk_interval <= now
         {
             trees.records = Walk::new(trees.records.root, now);
         }
@@ -132,9 +132,9 @@ impl List {
     }
 
     /// A question was not answered: the list is left alone for a time that doubles.
-    pub(super) fn handle_failure(&mut self, now: Instant, config: &ClientConfig) {
+    pub(super) fn handle_failure(&mut self, now: Instant, config: &ListClientConfig) {
         let factor = 1u32.checked_shl(self.failures).unwrap_or(u32::MAX);
-        let rest: Duration = config.retry.saturating_mul(factor).min(config.recheck);
+        let rest: Duration = config.retry_delay.saturating_mul(factor).min(config.root_interval);
         self.failures = self.failures.saturating_add(1);
         self.rest_until = Some(now + rest);
     }

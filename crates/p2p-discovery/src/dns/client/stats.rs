@@ -1,9 +1,9 @@
 //! What a client counted.
 
-/// Counters of a [`Client`](super::Client), each since it was made. What is dropped has a counter.
+/// Counters of a [`ListClient`](super::ListClient), each since it was made. What is dropped has a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct ClientStats {
+pub struct ListClientStats {
     /// Questions asked.
     pub queries: u64,
     /// Questions that were not answered: errors of the resolver, and silence.
@@ -22,16 +22,16 @@ pub struct ClientStats {
     pub missing: u64,
     /// Entries that have the right name and are not sound, or stand in the wrong tree.
     pub bad_entries: u64,
-    /// Names beyond [`ClientConfig::entries`](super::ClientConfig::entries).
+    /// Names beyond [`ListClientConfig::max_entries`](super::ListClientConfig::max_entries).
     pub left_out: u64,
-    /// Links beyond [`ClientConfig::lists`](super::ClientConfig::lists).
+    /// Links beyond [`ListClientConfig::max_lists`](super::ListClientConfig::max_lists).
     pub lists_left_out: u64,
 }
 
 /// How far a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct Progress {
+pub struct ListProgress {
     /// Lists followed.
     pub lists: usize,
     /// Lists that are left alone for a while because something failed.
@@ -44,7 +44,7 @@ pub struct Progress {
     pub open: usize,
 }
 
-impl Progress {
+impl ListProgress {
     /// Whether all that can be read now has been read.
     #[must_use]
     pub const fn is_done(&self) -> bool {

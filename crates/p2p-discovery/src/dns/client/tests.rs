@@ -22,17 +22,17 @@ fn records(range: std::ops::Range<u16>) -> Vec<Record> {
 struct World {
     zones: HashMap<String, Vec<String>>,
     asked: Vec<String>,
-    client: Client,
+    client: ListClient,
     now: Instant,
     rng: StdRng,
 }
 
 impl World {
-    fn new(config: ClientConfig) -> Self {
+    fn new(config: ListClientConfig) -> Self {
         Self {
             zones: HashMap::new(),
             asked: Vec::new(),
-            client: Client::new(config),
+            client: ListClient::new(config),
             now: Instant::now(),
             rng: StdRng::seed_from_u64(7),
         }
@@ -52,7 +52,7 @@ impl World {
         assert!(self.client.add(link.clone(), self.now));
     }
 
-    fn answer(&mut self, query: &Query) {
+    fn answer(&mut self, query: &TxtQuery) {
         self.asked.push(query.name.clone());
         let texts = self.zones.get(&query.name).cloned().unwrap_or_default();
         self.client.handle_answer(query.number, &texts, self.now);
@@ -85,8 +85,8 @@ impl World {
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// One walk only.
-fn once() -> ClientConfig {
-    ClientConfig { again: 1000 * MINUTE, ..ClientConfig::default() }
+fn once() -> ListClientConfig {
+    ListClientConfig { walk_interval: 1000 * MINUTE, ..ListClientConfig::default() }
 }
 
 fn ids(records: &[Record]) -> BTreeSet<NodeId> {
@@ -176,7 +176,7 @@ fn linked_lists_are_read_once_each_even_in_a_circle_and_forgotten_with_the_link(
 
 #[test]
 fn links_beyond_the_limit_are_counted_and_left_out() {
-    let mut world = World::new(ClientConfig { lists: 3, ..once() });
+    let mut world = World::new(ListClientConfig { max_lists: 3, ..once() });
     let links: Vec<Link> = (2..20)
         .map(|n| Link::new(key(n).public_key(), &format!("l{n}.example")).unwrap())
         .collect();
@@ -250,7 +250,8 @@ fn silence_is_waited_for_and_asked_again_later() {
 
 #[test]
 fn nodes_are_offered_again_from_memory() {
-    let mut world = World::new(ClientConfig { again: MINUTE, ..ClientConfig::default() });
+    let mut world =
+        World::new(ListClientConfig { walk_interval: MINUTE, ..ListClientConfig::default() });
     let link = world.publish(&Tree::sign(&key(1), 1, records(10..13), []), "a.example");
     world.follow(&link);
     assert_eq!(world.run(MINUTE - Duration::from_secs(1)).len(), 3);
@@ -261,7 +262,7 @@ fn nodes_are_offered_again_from_memory() {
 
 #[test]
 fn an_endless_tree_is_cut_off() {
-    let mut world = World::new(ClientConfig { entries: 40, ..once() });
+    let mut world = World::new(ListClientConfig { max_entries: 40, ..once() });
     let link = world.publish(&Tree::sign(&key(1), 1, records(10..100), []), "a.example");
     world.follow(&link);
     let found = world.run(MINUTE).len();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use p2p_identity::{Enode, NodeId};
-use p2p_server::p2p_discovery::{Discv4, Node, Outcome};
+use p2p_server::p2p_discovery::{Discv4, LookupOutcome, Node};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -77,7 +77,7 @@ impl Walk {
         progress: &Progress,
         print: bool,
     ) -> Result<(), Failure> {
-        let mut running: JoinSet<Outcome> = JoinSet::new();
+        let mut running: JoinSet<LookupOutcome> = JoinSet::new();
         while self.idle < IDLE_LOOKUPS {
             while running.len() < AT_ONCE {
                 let discv4 = discv4.clone();

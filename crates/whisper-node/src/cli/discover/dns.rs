@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use p2p_identity::{Record, SecretKey};
-use p2p_server::p2p_discovery::dns::{ClientConfig, Link, Lists, Servers, Tree};
+use p2p_server::p2p_discovery::dns::{Link, ListClientConfig, Lists, Servers, Tree};
 use tokio::time::{Instant, timeout_at};
 
 use crate::cli::failure::Failure;
@@ -111,11 +111,11 @@ impl Fetch {
     async fn run(self) -> Result<(), Failure> {
         let progress = Progress::new("fetch");
         let deadline = Instant::now() + Duration::from_secs(self.time);
-        let config = ClientConfig {
-            every: Duration::from_secs(1) / self.rate,
+        let config = ListClientConfig {
+            query_interval: Duration::from_secs(1) / self.rate,
             // Each record is wanted once.
-            again: Duration::from_secs(365 * 86_400),
-            ..ClientConfig::default()
+            walk_interval: Duration::from_secs(365 * 86_400),
+            ..ListClientConfig::default()
         };
         let servers =
             if self.server.is_empty() { Servers::System } else { Servers::At(self.server) };

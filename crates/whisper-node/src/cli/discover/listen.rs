@@ -1,7 +1,7 @@
 //! `discover listen`.
 
 use clap::Args;
-use p2p_server::p2p_discovery::{Drift, Event};
+use p2p_server::p2p_discovery::{ClockOffset, Event};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::party::Party;
@@ -35,10 +35,12 @@ async fn tell(mut events: Receiver<Event>) -> Result<(), Failure> {
         let line = match events.recv().await {
             Ok(Event::Found(node)) => format!("found      {}", node.enode()),
             Ok(Event::Lost(id)) => format!("lost       {id}"),
-            Ok(Event::SeenAt(addr)) => format!("seen at    {addr}"),
+            Ok(Event::ExternalAddr(addr)) => format!("seen at    {addr}"),
             Ok(Event::RecordChanged(record)) => format!("record     {record}"),
-            Ok(Event::ClockDrift(Drift::Ahead(by))) => format!("clock      ahead by {by:?}"),
-            Ok(Event::ClockDrift(Drift::Behind(by))) => format!("clock      behind by {by:?}"),
+            Ok(Event::ClockOffset(ClockOffset::Ahead(by))) => format!("clock      ahead by {by:?}"),
+            Ok(Event::ClockOffset(ClockOffset::Behind(by))) => {
+                format!("clock      behind by {by:?}")
+            }
             Ok(_) => continue,
             Err(RecvError::Lagged(events)) => format!("missed     {events} events"),
             Err(RecvError::Closed) => return Ok(()),

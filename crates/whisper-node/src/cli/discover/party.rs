@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use clap::Args;
 use p2p_identity::{Content, Enode, Record};
-use p2p_server::p2p_discovery::{AskError, Config, Discv4, Event, NetworkId, Unanswered};
+use p2p_server::p2p_discovery::{
+    Discv4, Discv4Config, Event, NetworkId, NoAnswerError, RequestError,
+};
 use tokio::sync::broadcast::Receiver;
 
 use crate::cli::bootnode::sequence;
@@ -47,7 +49,7 @@ impl Socket {
     pub(super) async fn open(&self) -> Result<Discv4, Failure> {
         let key = self.key.read_or_random()?;
         let record = Record::sign(&key, sequence(), &Content::new()).map_err(Failure::OwnRecord)?;
-        let mut config = Config::new();
+        let mut config = Discv4Config::new();
         config.network = self.networkid.map(NetworkId);
         let addr = SocketAddr::new(self.addr, self.port);
         Ok(Discv4::start(config, key, &record, addr).await?)
@@ -78,7 +80,9 @@ impl Party {
                 Some(network) => match discv4.request_record(enode).await {
                     Ok(record) if network.is_of(&record) => true,
                     Ok(_)
-                    | Err(AskError::Unanswered(Unanswered::Refused | Unanswered::NotItsRecord)) => {
+                    | Err(RequestError::NoAnswer(
+                        NoAnswerError::Refused | NoAnswerError::BadRecord,
+                    )) => {
                         failure = Failure::ForeignBootNode;
                         false
                     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use p2p_identity::{Enode, NodeId, Record};
-use p2p_server::p2p_discovery::AskError;
+use p2p_server::p2p_discovery::RequestError;
 
 use super::party::Party;
 use crate::cli::failure::Failure;
@@ -42,7 +42,7 @@ impl Resolve {
                 let (discv4, _) = self.party.join().await?;
                 let record = match discv4.request_record(enode).await {
                     // It may have moved: others know.
-                    Err(AskError::Unanswered(_)) => discv4.resolve(enode.id).await?,
+                    Err(RequestError::NoAnswer(_)) => discv4.resolve(enode.id).await?,
                     record => record?,
                 };
                 (record, discv4)
