@@ -5,6 +5,8 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::time::Instant;
 
+use p2p_identity::host_prefix;
+
 use crate::{DatagramLimits, DropReason};
 
 /// How long a ration of signatures lasts.
@@ -55,7 +57,7 @@ impl Gate {
 
     /// Whether one more request may come from `ip`.
     pub(crate) fn admit(&mut self, now: Instant, ip: IpAddr) -> Result<(), DropReason> {
-        let key = customer(ip);
+        let key = host_prefix(ip);
         if self.buckets.len() >= MAX_ADDRESSES && !self.buckets.contains_key(&key) {
             self.sweep(now);
         }
@@ -95,14 +97,6 @@ impl Gate {
         self.next_sweep = now + SWEEP_EVERY;
         let limits = &self.limits;
         self.buckets.retain(|_, bucket| !bucket.is_full(limits, now));
-    }
-}
-
-/// Whoever has an IPv6 address has at least 2^64 of them.
-fn customer(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() & !u128::from(u64::MAX)).into()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, net::IpAddr};
 
 use tokio::sync::oneshot;
 
-use crate::{slots::Refusal, throttle::owner};
+use crate::{p2p_identity::host_prefix, slots::Refusal};
 
 /// The handshakes in progress, oldest first.
 ///
@@ -48,7 +48,7 @@ impl HalfOpen {
 
     /// Enters a handshake with an address.
     pub(crate) fn insert(&mut self, ip: IpAddr) -> Ticket {
-        let owner = owner(ip);
+        let owner = host_prefix(ip);
         let beside = self.entries.iter().filter(|entry| entry.owner == owner).count();
         if beside >= self.per_address {
             self.evict(Refusal::TooManyPendingPerIp, |entry| entry.owner == owner);

@@ -2,9 +2,11 @@
 //! a connection before anybody has proved anything.
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     time::{Duration, Instant},
 };
+
+use p2p_identity::host_prefix;
 
 use crate::history::History;
 
@@ -57,23 +59,12 @@ impl Throttle {
         if !self.lan && is_lan(ip) {
             return true;
         }
-        let owner = owner(ip);
-        let admitted = !lately.contains(&owner, now);
+        let host = host_prefix(ip);
+        let admitted = !lately.contains(&host, now);
         if admitted {
-            lately.insert(owner, now);
+            lately.insert(host, now);
         }
         admitted
-    }
-}
-
-/// What stands for all addresses that one host can take: the address, or of IPv6 its /64.
-pub(crate) fn owner(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => {
-            let [a, b, c, d, ..] = ip.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        ip @ IpAddr::V4(_) => ip,
     }
 }
 

@@ -5,15 +5,9 @@
 //! nodes count and announce: packets of the sub-protocol, whatever is in them ("messages"); and
 //! bytes, so that a packet cannot be of any size.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    net::{IpAddr, Ipv6Addr},
-    num::NonZeroU32,
-    time::Duration,
-};
+use std::{collections::HashMap, hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
 
-use p2p_identity::NodeId;
+use p2p_identity::{NodeId, host_prefix};
 use p2p_server::NetRestrict;
 
 use crate::packet::Rates;
@@ -231,7 +225,7 @@ impl Limiter {
         bytes: usize,
     ) -> Result<(), Excess> {
         let peer = self.peers.of(now, *id);
-        let mut network = ip.map(|ip| self.ips.of(now, network(ip)));
+        let mut network = ip.map(|ip| self.ips.of(now, host_prefix(ip)));
         let whose = if !peer.has_room(now, &limits.peer) {
             Whose::Peer
         } else if network.as_ref().is_some_and(|account| !account.has_room(now, &limits.ip)) {
@@ -244,14 +238,6 @@ impl Limiter {
             return Ok(());
         };
         Err(Excess { whose, intolerable: peer.exceed(now, limits.tolerance) })
-    }
-}
-
-/// What counts as one address: of IPv6 the network that one customer is given.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
-        ip => ip,
     }
 }
 
