@@ -2,9 +2,10 @@
 
 use std::{collections::VecDeque, net::IpAddr};
 
+use p2p_mux::identity::host_prefix;
 use tokio::sync::oneshot;
 
-use crate::{p2p_identity::host_prefix, slots::Refusal};
+use crate::slots::Refusal;
 
 /// The handshakes in progress, oldest first.
 ///

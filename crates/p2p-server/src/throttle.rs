@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use p2p_identity::host_prefix;
+use p2p_mux::identity::host_prefix;
 
 use crate::history::History;
 
