@@ -1,23 +1,23 @@
-//! What kind of address an address is, and who may tell of it.
+//! Scopes of addresses, and which node may report which address.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::v4::Endpoint;
 
-/// Ports up to here belong to other programs: a node that is said to have one is a trap, made so
-/// that we send datagrams to somebody's server.
-const SYSTEM_PORTS: u16 = 1024;
+/// The highest port of system services. A reported node with such a port is not contacted: the report
+/// could make us send datagrams to a server of another protocol.
+const MAX_SYSTEM_PORT: u16 = 1024;
 
-/// From where an address can be reached.
+/// From where an address can be reached, from the nearest to the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reach {
-    /// From nowhere: unspecified, multicast, reserved, for documentation or measurements.
-    Nowhere,
+    /// From nowhere: unspecified, multicast, reserved, for documentation or benchmarks.
+    Unusable,
     /// From this machine.
     Loopback,
     /// From the local network.
     Local,
-    /// From everywhere.
+    /// From the whole internet.
     Public,
 }
 
@@ -33,8 +33,8 @@ impl Reach {
         match ip.octets() {
             [127, ..] => Self::Loopback,
             [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [169, 254, ..] => Self::Local,
-            [0 | 224.., ..] | [192, 0, 0 | 2, _] | [198, 18 | 19, ..] => Self::Nowhere,
-            [198, 51, 100, _] | [203, 0, 113, _] => Self::Nowhere,
+            [0 | 224.., ..] | [192, 0, 0 | 2, _] | [198, 18 | 19, ..] => Self::Unusable,
+            [198, 51, 100, _] | [203, 0, 113, _] => Self::Unusable,
             _ => Self::Public,
         }
     }
@@ -43,31 +43,33 @@ impl Reach {
         match ip.segments() {
             [0, 0, 0, 0, 0, 0, 0, 1] => Self::Loopback,
             [0xfc00..=0xfdff | 0xfe80..=0xfebf, ..] => Self::Local,
-            [0x2001, 0xdb8, ..] | [0x2001, 0 | 2, ..] => Self::Nowhere,
-            // All that is given out begins with the bits 001.
+            [0x2001, 0xdb8, ..] | [0x2001, 0 | 2, ..] => Self::Unusable,
+            // All allocated unicast addresses begin with the bits 001.
             [0x2000..=0x3fff, ..] => Self::Public,
-            _ => Self::Nowhere,
+            _ => Self::Unusable,
         }
     }
 }
 
-/// Whether a node at `teller` may tell us, or be told by us, that some node is at `endpoint`.
+/// Whether a node at `peer` may report a node at `endpoint` to us, and we to it.
 ///
-/// As go-ethereum has it: nobody from outside may point into our local network, nobody but a
-/// program on this machine at this machine, and nobody at the ports of other programs.
-pub(crate) fn may_relay(teller: IpAddr, endpoint: &Endpoint) -> bool {
-    let allowed = match (Reach::of(teller), Reach::of(endpoint.ip)) {
-        (_, Reach::Nowhere) => false,
-        (teller, Reach::Loopback) => teller == Reach::Loopback,
-        (teller, Reach::Local) => matches!(teller, Reach::Loopback | Reach::Local),
+/// The rules are those of go-ethereum: only a node in the local network may report an address in the
+/// local network, only one on this machine an address of this machine, and no node a port of a system
+/// service.
+pub(crate) fn may_relay(peer: IpAddr, endpoint: &Endpoint) -> bool {
+    let allowed = match (Reach::of(peer), Reach::of(endpoint.ip)) {
+        (_, Reach::Unusable) => false,
+        (peer, Reach::Loopback) => peer == Reach::Loopback,
+        (peer, Reach::Local) => matches!(peer, Reach::Loopback | Reach::Local),
         (_, Reach::Public) => true,
     };
-    allowed && endpoint.udp > SYSTEM_PORTS
+    allowed && endpoint.udp > MAX_SYSTEM_PORT
 }
 
-/// The network that an address belongs to, as far as one owner may have many addresses in it: the
-/// first 24 bits of an IPv4 address, and the first 48 of an IPv6 address, which is what a customer
-/// gets without asking.
+/// The network of an address in which one owner may have many addresses: the first 24 bits of an
+/// IPv4 address, the first 48 of an IPv6 address. A customer usually gets at most that much.
+///
+/// It is wider than [`host_prefix`](p2p_identity::host_prefix), which is for limits per host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Subnet {
     V4([u8; 3]),
@@ -75,8 +77,8 @@ pub(crate) enum Subnet {
 }
 
 impl Subnet {
-    /// `None` for an address of this machine or the local network: who is in there is trusted not
-    /// to make up nodes by the thousand, and a whole private network may be in one subnet.
+    /// `None` for addresses of this machine and of the local network. They have no limits per subnet:
+    /// a whole private network may be in one, and its owner is trusted.
     pub(crate) const fn of(ip: IpAddr) -> Option<Self> {
         if matches!(Reach::of(ip), Reach::Loopback | Reach::Local) {
             return None;
@@ -109,9 +111,9 @@ mod tests {
             (Reach::Local, ["10.1.2.3", "172.31.0.1", "fe80::1"]),
             (Reach::Local, ["192.168.1.1", "169.254.1.1", "fd00::1"]),
             (Reach::Public, ["1.1.1.1", "172.32.0.1", "2606:4700::1111"]),
-            (Reach::Nowhere, ["0.0.0.0", "224.0.0.1", "ff02::1"]),
-            (Reach::Nowhere, ["255.255.255.255", "203.0.113.5", "2001:db8::1"]),
-            (Reach::Nowhere, ["198.18.0.1", "192.0.2.1", "::"]),
+            (Reach::Unusable, ["0.0.0.0", "224.0.0.1", "ff02::1"]),
+            (Reach::Unusable, ["255.255.255.255", "203.0.113.5", "2001:db8::1"]),
+            (Reach::Unusable, ["198.18.0.1", "192.0.2.1", "::"]),
         ];
         for (reach, addresses) in reaches {
             for address in addresses {
@@ -121,9 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn nobody_points_further_in_than_he_is() {
-        let relay = |teller, told: &str, udp| {
-            may_relay(ip(teller), &Endpoint { ip: ip(told), udp, tcp: udp })
+    fn nodes_report_no_address_of_a_narrower_scope() {
+        let relay = |peer, reported: &str, udp| {
+            may_relay(ip(peer), &Endpoint { ip: ip(reported), udp, tcp: udp })
         };
         assert!(relay("1.1.1.1", "2.2.2.2", 30303));
         assert!(relay("10.0.0.1", "10.0.0.2", 30303));
@@ -133,12 +135,12 @@ mod tests {
         assert!(!relay("1.1.1.1", "10.0.0.1", 30303), "into the local network");
         assert!(!relay("10.0.0.1", "127.0.0.1", 30303), "into the machine");
         assert!(!relay("127.0.0.1", "0.0.0.0", 30303));
-        assert!(!relay("1.1.1.1", "2.2.2.2", 1024), "a port of somebody else");
+        assert!(!relay("1.1.1.1", "2.2.2.2", 1024), "a system port");
         assert!(relay("1.1.1.1", "2.2.2.2", 1025));
     }
 
     #[test]
-    fn neighbours_share_a_subnet_and_the_local_network_has_none() {
+    fn near_addresses_share_a_subnet_and_local_ones_have_none() {
         assert_eq!(Subnet::of(ip("1.2.3.4")), Subnet::of(ip("1.2.3.200")));
         assert_ne!(Subnet::of(ip("1.2.3.4")), Subnet::of(ip("1.2.4.4")));
         assert_eq!(Subnet::of(ip("2606:4700:1:2::1")), Subnet::of(ip("2606:4700:1:ffff::9")));

@@ -1,28 +1,10 @@
-//! How a node takes part in discovery.
+//! The configuration of discv4.
 
 use core::time::Duration;
 
-use p2p_identity::Record;
+use crate::network::NetworkId;
 
-use crate::local::is_of;
-
-/// The number of a network of one's own: nodes whose records name another one, or none, are not
-/// part of it.
-///
-/// In the record it is the integer under the key `net`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct NetworkId(pub u64);
-
-impl NetworkId {
-    /// Whether the record says that its node belongs to this network.
-    #[must_use]
-    pub fn is_of(self, record: &Record) -> bool {
-        is_of(record, self)
-    }
-}
-
-/// What can be chosen. The defaults suit a node in the open network.
+/// The configuration of discv4. The defaults suit a node in the public network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -31,29 +13,29 @@ impl NetworkId {
 )]
 #[non_exhaustive]
 pub struct Discv4Config {
-    /// The network that the node belongs to. With an id, only nodes whose records name the same one
-    /// are kept, reported, passed on and answered with nodes. Without, all are, and records are not
-    /// asked for. Default none.
+    /// The separate network of this node. If set, only nodes whose records name the same id are kept,
+    /// reported by events and to other nodes, and answered with neighbours. If not, all nodes are, and
+    /// their records are not requested. Default `None`.
     pub network: Option<NetworkId>,
-    /// Whether the own record follows what the majority of peers sees as our address. Switch it off
-    /// where the address is known for certain. Default on.
+    /// Whether the own record follows the external address that the majority of peers reports. Switch
+    /// it off if the address is known. Default `true`.
     pub follow_peers: bool,
-    /// How many nodes of different networks must agree on our address before it is believed, beside
-    /// being the majority. At least 1. Default 3.
+    /// Minimum number of nodes in different subnets that must report the same external address. They
+    /// must also be the majority. At least 1. Default 3.
     pub min_endpoint_votes: usize,
-    /// How long an answer may take. Default 500 ms, as in go-ethereum.
+    /// How long to wait for an answer. Default 500 ms, as in go-ethereum.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub reply_timeout: Duration,
-    /// How often a packet is sent again before the node counts as gone: so many attempts in all. At
-    /// least 1. Default 3.
+    /// How many times a request is sent before the node counts as gone. At least 1. Default 3.
     pub attempts: u8,
-    /// Within this time every node in the table is asked whether it is still there. Default 5 min.
+    /// Maximum time between two checks of a node in the table. The minimum is half of it. Default
+    /// 5 minutes.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub check_interval: Duration,
-    /// How often nodes near a random target are looked for. Default 10 min.
+    /// How often lookups refresh the table. Default 10 minutes.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub refresh_interval: Duration,
-    /// What is let in.
+    /// Limits on incoming datagrams.
     pub limits: DatagramLimits,
 }
 
@@ -122,11 +104,11 @@ impl Default for Discv4Config {
     }
 }
 
-/// How much is let in before it costs anything.
+/// Limits on incoming datagrams.
 ///
-/// To find out who signed a packet is a hundred times the work of all else, so that is what is
-/// rationed, per tick of 100 ms, and apart for three groups: a flood of one group starves none of the
-/// others.
+/// Recovering the signer of a packet costs a hundred times more than all other checks. Therefore it is
+/// limited per tick of 100 ms, separately for three classes of senders, so that a flood by one class
+/// does not affect the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -134,16 +116,15 @@ impl Default for Discv4Config {
     serde(default, deny_unknown_fields)
 )]
 pub struct DatagramLimits {
-    /// Requests a second from one IP address (IPv6: from one /64). Default 32.
+    /// Requests per second from one IPv4 address or one IPv6 /64. Default 32.
     pub per_second: u32,
-    /// As many may come at once from an address that was quiet. Default 128.
+    /// Requests that an address may send at once after a pause. Default 128.
     pub burst: u32,
-    /// Signatures looked at in a tick, of requests by addresses that have proven themselves.
-    /// Default 100.
+    /// Signature checks per tick for requests from addresses with an endpoint proof. Default 100.
     pub proven_per_tick: u32,
-    /// Of requests by all others. Default 100.
+    /// Signature checks per tick for requests from all other addresses. Default 100.
     pub strangers_per_tick: u32,
-    /// Of answers to what we asked. Default 400.
+    /// Signature checks per tick for answers to our requests. Default 400.
     pub replies_per_tick: u32,
 }
 

@@ -82,37 +82,29 @@
 //! - `serde`: the settings can be kept in a file.
 
 mod address;
-mod bucket;
-mod chance;
-mod clock;
 mod config;
-mod contact;
 mod discovery;
 #[cfg(feature = "tokio")]
 mod discv4;
 #[cfg(feature = "discv5")]
 mod discv5;
-mod distance;
 pub mod dns;
 mod event;
-mod gate;
-mod local;
-mod lookup;
+mod network;
 mod node;
-mod outbox;
-mod outside;
-mod proof;
 mod stats;
 mod table;
+mod token_bucket;
 pub mod v4;
 
-pub use config::{DatagramLimits, Discv4Config, NetworkId};
+pub use config::{DatagramLimits, Discv4Config};
 pub use discovery::Discovery;
 #[cfg(feature = "tokio")]
 pub use discv4::{Candidates, Discv4, Discv4Error, RequestError, SocketStats};
 #[cfg(feature = "discv5")]
 pub use discv5::{Discv5, Discv5Error};
-pub use distance::log_distance;
 pub use event::{BusyError, ClockOffset, Event, LookupId, LookupOutcome, NoAnswerError};
+pub use network::NetworkId;
 pub use node::Node;
 pub use stats::{DropReason, Drops, Stats};
+pub use table::log_distance;

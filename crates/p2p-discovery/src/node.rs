@@ -1,4 +1,4 @@
-//! A node that was found.
+//! A node and its endpoint.
 
 use core::net::SocketAddr;
 
@@ -6,27 +6,27 @@ use p2p_identity::{Enode, Host, NodeId, Record};
 
 use crate::v4::{Endpoint, Neighbour};
 
-/// A node and where it is.
+/// A node and its endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// Who.
+    /// The id of the node.
     pub id: NodeId,
-    /// Where. The address and the UDP port of a node that is reported to be there are proven; the
-    /// TCP port is what the node, or another one, says.
+    /// The endpoint. For nodes that the machine reports, the address and the UDP port are proven; the
+    /// TCP port is not.
     pub endpoint: Endpoint,
-    /// Its record, where it has been asked for: always in a network with an id
-    /// ([`Discv4Config::network`](crate::Discv4Config::network)), else only if it was requested.
+    /// The record of the node, if it was requested: in a network with an id
+    /// ([`Discv4Config::network`](crate::Discv4Config::network)) always, otherwise only for the user.
     pub record: Option<Record>,
 }
 
 impl Node {
-    /// The node with this id at this place, about which nothing else is known.
+    /// A node without a record.
     #[must_use]
     pub const fn new(id: NodeId, endpoint: Endpoint) -> Self {
         Self { id, endpoint, record: None }
     }
 
-    /// The node of an enode URL, unless its host is a name that must be resolved first.
+    /// The node of an enode URL. `None` if its host is a name, which must be resolved first.
     #[must_use]
     pub fn from_enode(enode: &Enode) -> Option<Self> {
         let Host::Ip(ip) = enode.host else { return None };
@@ -41,13 +41,13 @@ impl Node {
         Enode { udp, ..Enode::new(self.id, SocketAddr::new(ip, tcp)) }
     }
 
-    /// Keeps its record. Where that speaks of the proven address, it knows the TCP port best.
-    pub(crate) fn learn(&mut self, record: &Record) {
-        if let Some(said) = record.enode().and_then(|enode| Self::from_enode(&enode))
-            && said.endpoint.ip == self.endpoint.ip
-            && said.endpoint.tcp != 0
+    /// Sets the record. If it names the proven address, its TCP port is taken too.
+    pub(crate) fn set_record(&mut self, record: &Record) {
+        if let Some(named) = record.enode().and_then(|enode| Self::from_enode(&enode))
+            && named.endpoint.ip == self.endpoint.ip
+            && named.endpoint.tcp != 0
         {
-            self.endpoint.tcp = said.endpoint.tcp;
+            self.endpoint.tcp = named.endpoint.tcp;
         }
         self.record = Some(record.clone());
     }
@@ -58,7 +58,7 @@ impl Node {
 }
 
 impl From<Neighbour> for Node {
-    fn from(told: Neighbour) -> Self {
-        Self::new(told.id, told.endpoint)
+    fn from(neighbour: Neighbour) -> Self {
+        Self::new(neighbour.id, neighbour.endpoint)
     }
 }

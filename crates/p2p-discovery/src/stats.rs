@@ -1,59 +1,59 @@
-//! What happened, in numbers.
+//! Counters of the machine, and the reasons for drops.
 
 use p2p_identity::SignatureError;
 
 use crate::v4::{PacketError, PacketKind};
 
-/// Why a datagram, a node or an event went nowhere.
+/// Why a datagram, a node or an event was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// A datagram of a size that no packet has.
+    /// A datagram that is too short or too long for any packet.
     Size,
-    /// A datagram of a kind that discv4 does not have.
+    /// A datagram of an unknown kind.
     Kind,
     /// A datagram whose hash is wrong.
     Hash,
-    /// A packet whose body is not what its kind has.
+    /// A packet with a body that does not fit its kind.
     Body,
-    /// A packet that nobody signed.
+    /// A packet with an invalid signature.
     Signature,
-    /// A packet that we signed ourselves, come back.
+    /// A packet that this node has signed itself.
     Own,
-    /// A packet whose time is over.
+    /// An expired packet.
     Expired,
-    /// More requests from one address than it may make.
+    /// Too many requests from one address.
     AddressRate,
-    /// More requests by strangers than are looked at in a tick.
+    /// Too many requests in a tick from addresses without an endpoint proof.
     StrangerRate,
-    /// More requests by known addresses than are looked at in a tick.
+    /// Too many requests in a tick from addresses with an endpoint proof.
     ProvenRate,
-    /// More answers than are looked at in a tick.
+    /// Too many answers in a tick.
     ReplyRate,
-    /// An answer that nothing asked for, or that came too late.
+    /// An answer without a request, or after its timeout.
     Unsolicited,
-    /// An answer by another node than the one that was asked.
+    /// An answer by another node than the one asked.
     WrongSigner,
-    /// A request by a node that has not proven to be where it seems to be.
+    /// A request by a node without an endpoint proof.
     NoProof,
-    /// A request for nodes by a node of another network.
+    /// A request for neighbours by a node of another network.
     Foreign,
-    /// A stranger that could not be pinged back because too many others are.
+    /// An unknown node that was not pinged back, because too many others are.
     StrangersFull,
-    /// A node that one peer told of at an address that it may not tell of.
+    /// A node that a peer reported at an address that it may not report.
     Unverified,
-    /// A node that has no place in the table, or in a lookup, because too many of its subnet are there.
+    /// A node that was not added to the table or a lookup: there are too many of its subnet.
     Diversity,
-    /// A node that is not of our network, or has no record that says so.
+    /// A node that is not of our network, by its record or for lack of one.
     NotOurNetwork,
-    /// A datagram that was not sent because too many waited to be.
+    /// A datagram that was not sent, because the queue was full.
     OutboxFull,
-    /// An event that was not reported because too many waited to be.
+    /// An event that was not reported, because the queue was full.
     EventsFull,
 }
 
 impl DropReason {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 21] = [
         Self::Size,
         Self::Kind,
@@ -78,7 +78,7 @@ impl DropReason {
         Self::EventsFull,
     ];
 
-    /// A name for metrics and logs.
+    /// The name of the reason in metrics and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -125,32 +125,32 @@ impl From<SignatureError> for DropReason {
     }
 }
 
-/// The counters of a [`Discovery`](crate::Discovery) since it was made.
+/// The counters of a [`Discovery`](crate::Discovery) since its creation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Datagrams that arrived, dropped ones included.
+    /// Datagrams received, including those dropped.
     pub datagrams_in: u64,
-    /// Their bytes, without headers of UDP and IP.
+    /// Bytes of the received datagrams, without UDP and IP headers.
     pub bytes_in: u64,
-    /// Datagrams to be sent.
+    /// Datagrams sent.
     pub datagrams_out: u64,
-    /// Their bytes, without headers of UDP and IP.
+    /// Bytes of the sent datagrams, without UDP and IP headers.
     pub bytes_out: u64,
-    /// Signatures that were looked at.
+    /// Signatures checked.
     pub recoveries: u64,
-    /// Packets that arrived and were taken, in the order of [`PacketKind::ALL`].
+    /// Packets accepted, in the order of [`PacketKind::ALL`].
     pub packets_in: [u64; PacketKind::ALL.len()],
-    /// Packets to be sent, in the order of [`PacketKind::ALL`].
+    /// Packets sent, in the order of [`PacketKind::ALL`].
     pub packets_out: [u64; PacketKind::ALL.len()],
-    /// Requests of ours that were not answered in time, one by one.
+    /// Requests that were not answered in time, repetitions included.
     pub timeouts: u64,
-    /// Lookups that were begun.
+    /// Lookups begun.
     pub lookups: u64,
-    /// What went nowhere, by reason.
+    /// Drops by reason.
     pub drops: Drops,
 }
 
-/// How often something went nowhere, by reason.
+/// The number of drops for each reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drops([u64; DropReason::ALL.len()]);
 
@@ -159,13 +159,13 @@ impl Drops {
         self.0[reason as usize] += 1;
     }
 
-    /// For this reason.
+    /// The number of drops for this reason.
     #[must_use]
     pub const fn of(&self, reason: DropReason) -> u64 {
         self.0[reason as usize]
     }
 
-    /// Every reason with its number, also those with none.
+    /// All reasons with their numbers, zero included.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
         DropReason::ALL.into_iter().map(|reason| (reason, self.of(reason)))
     }
@@ -176,10 +176,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_has_its_place_and_name() {
-        for (place, reason) in DropReason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, place);
-            assert!(DropReason::ALL[..place].iter().all(|other| other.name() != reason.name()));
+    fn every_reason_has_its_own_index_and_name() {
+        for (index, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+            assert!(DropReason::ALL[..index].iter().all(|other| other.name() != reason.name()));
         }
         let mut drops = Drops::default();
         drops.count(DropReason::Hash);

@@ -1,41 +1,43 @@
-//! What the machine does of its own account: getting in, looking around, and asking whether nodes
-//! are still there.
+//! When the machine acts by itself: pinging boot nodes and refreshing the table.
 
 use core::time::Duration;
 use std::time::Instant;
 
-use super::{Discovery, Moment};
-use crate::contact::Errand;
-use crate::lookup::Lookup;
-use crate::{LookupId, Node};
-use p2p_identity::NodeId;
+use crate::event::LookupId;
+use crate::node::Node;
 
-/// How many boot nodes are remembered.
+/// Maximum number of boot nodes.
 const MAX_BOOT_NODES: usize = 64;
 
-/// While nobody is known, boot nodes are pinged after so long, and then ever less often.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The pause between two rounds of pings to the boot nodes while the table is empty. It doubles from
+/// the first value to the second.
+const FIRST_BOOT_INTERVAL: Duration = Duration::from_secs(2);
+const MAX_BOOT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A look around is so many lookups: first for this node itself, so that those near it learn of it,
-/// then for random targets.
-const LOOKUPS_A_ROUND: u8 = 4;
+/// Number of lookups in a refresh: the first for the own id, so that the nodes near this one learn of
+/// it, the others for random targets.
+const LOOKUPS_PER_REFRESH: u8 = 4;
 
-/// What is to be done when.
+/// What the next lookup of a refresh looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RefreshTarget {
+    OwnId,
+    Random,
+}
+
+/// Decides when boot nodes are pinged and when lookups refresh the table.
 #[derive(Debug)]
 pub(super) struct Upkeep {
     boot_nodes: Vec<Node>,
-    /// When boot nodes are pinged next, if nobody is known then.
+    /// When boot nodes are pinged next, if the table is empty then.
     next_boot: Instant,
-    boot_wait: Duration,
-    /// When to look around next; `None` while nobody is known.
-    next_round: Option<Instant>,
-    /// Lookups left in this round.
-    left: u8,
-    /// The one that runs.
+    boot_interval: Duration,
+    /// When the next lookup of a refresh begins; `None` while the table is empty.
+    next_lookup: Option<Instant>,
+    /// Lookups left in this refresh.
+    lookups_left: u8,
+    /// The lookup of a refresh that is running.
     running: Option<LookupId>,
-    /// The number of the next lookup.
-    number: u64,
 }
 
 impl Upkeep {
@@ -43,21 +45,20 @@ impl Upkeep {
         Self {
             boot_nodes: Vec::new(),
             next_boot: now,
-            boot_wait: FIRST_WAIT,
-            next_round: None,
-            left: 0,
+            boot_interval: FIRST_BOOT_INTERVAL,
+            next_lookup: None,
+            lookups_left: 0,
             running: None,
-            number: 0,
         }
     }
 
-    /// A node is in the table. If it is the first, there is somebody to ask now.
+    /// A node was added to the table or answered again. The first one starts a refresh.
     pub(super) fn handle_alive(&mut self, now: Instant) {
-        self.boot_wait = FIRST_WAIT;
-        self.next_round.get_or_insert(now);
+        self.boot_interval = FIRST_BOOT_INTERVAL;
+        self.next_lookup.get_or_insert(now);
     }
 
-    /// Remembers a boot node. `false` if there are too many.
+    /// Adds a boot node. Returns `false` if there are too many.
     pub(super) fn add_boot_node(&mut self, node: Node) -> bool {
         self.boot_nodes.retain(|known| known.id != node.id);
         let has_room = self.boot_nodes.len() < MAX_BOOT_NODES;
@@ -66,112 +67,94 @@ impl Upkeep {
         }
         has_room
     }
+
+    /// When there is something to do next.
+    pub(super) fn next_due(&self, has_nodes: bool) -> Option<Instant> {
+        let boot = (!has_nodes && !self.boot_nodes.is_empty()).then_some(self.next_boot);
+        let lookup = self.next_lookup.filter(|_| self.running.is_none());
+        boot.into_iter().chain(lookup).min()
+    }
+
+    /// The table is empty: returns the boot nodes if it is time to ping them.
+    pub(super) fn ping_boot_nodes(&mut self, now: Instant) -> Vec<Node> {
+        self.next_lookup = None;
+        self.lookups_left = 0;
+        if self.next_boot > now {
+            return Vec::new();
+        }
+        self.next_boot = now + self.boot_interval;
+        self.boot_interval = (self.boot_interval * 2).min(MAX_BOOT_INTERVAL);
+        self.boot_nodes.clone()
+    }
+
+    /// The table has nodes: returns what to look up if it is time for the next lookup.
+    pub(super) fn refresh(&mut self, now: Instant, interval: Duration) -> Option<RefreshTarget> {
+        if self.running.is_some() || self.next_lookup.is_none_or(|due| due > now) {
+            return None;
+        }
+        let is_first = self.lookups_left == 0;
+        if is_first {
+            self.lookups_left = LOOKUPS_PER_REFRESH;
+        }
+        self.lookups_left -= 1;
+        let pause = if self.lookups_left > 0 { Duration::ZERO } else { interval };
+        self.next_lookup = Some(now + pause);
+        Some(if is_first { RefreshTarget::OwnId } else { RefreshTarget::Random })
+    }
+
+    /// The lookup that [`refresh`](Self::refresh) asked for is running.
+    pub(super) const fn handle_lookup_begun(&mut self, id: LookupId) {
+        self.running = Some(id);
+    }
+
+    /// A lookup is over, one of a refresh or another one.
+    pub(super) fn handle_lookup_finished(&mut self, now: Instant, id: LookupId) {
+        if self.running == Some(id) {
+            self.running = None;
+            self.next_lookup = self.next_lookup.map(|due| due.max(now));
+        }
+    }
 }
 
-impl Discovery {
-    /// When [`keep_up`](Self::keep_up) has something to do, but for the checks.
-    pub(super) fn next_upkeep(&self) -> Option<Instant> {
-        let upkeep = &self.upkeep;
-        let is_lost = self.table.len() == 0 && !upkeep.boot_nodes.is_empty();
-        let round = upkeep.next_round.filter(|_| upkeep.running.is_none());
-        is_lost.then_some(upkeep.next_boot).into_iter().chain(round).min()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn a_refresh_is_one_lookup_for_the_own_id_and_three_random_ones() {
+        let now = Instant::now();
+        let mut upkeep = Upkeep::new(now);
+        assert_eq!(upkeep.refresh(now, INTERVAL), None, "the table is empty");
+        upkeep.handle_alive(now);
+        let mut targets = Vec::new();
+        while let Some(target) = upkeep.refresh(now, INTERVAL) {
+            upkeep.handle_lookup_begun(LookupId(7));
+            assert_eq!(upkeep.refresh(now, INTERVAL), None, "one lookup at a time");
+            upkeep.handle_lookup_finished(now, LookupId(8));
+            assert_eq!(upkeep.next_due(true), None, "another lookup changes nothing");
+            upkeep.handle_lookup_finished(now, LookupId(7));
+            targets.push(target);
+        }
+        let random = RefreshTarget::Random;
+        assert_eq!(targets, [RefreshTarget::OwnId, random, random, random]);
+        assert_eq!(upkeep.next_due(true), Some(now + INTERVAL));
     }
 
-    /// Does what is due.
-    pub(super) fn keep_up(&mut self, at: Moment) {
-        self.check_nodes(at);
-        if self.table.len() == 0 {
-            self.upkeep.next_round = None;
-            self.upkeep.left = 0;
-            self.knock(at);
-        } else if self.upkeep.next_round.is_some_and(|due| due <= at.now) {
-            self.look_around(at);
+    #[test]
+    fn boot_nodes_are_pinged_less_and_less_often() {
+        let start = Instant::now();
+        let mut upkeep = Upkeep::new(start);
+        let endpoint = crate::v4::Endpoint { ip: [1, 1, 1, 1].into(), udp: 30303, tcp: 0 };
+        assert!(upkeep.add_boot_node(Node::new(p2p_identity::NodeId([1; 64]), endpoint)));
+        let mut pauses = Vec::new();
+        for _ in 0..7 {
+            let due = upkeep.next_due(false).unwrap();
+            assert_eq!(upkeep.ping_boot_nodes(due).len(), 1);
+            assert_eq!(upkeep.ping_boot_nodes(due), [], "not due yet");
+            pauses.push((upkeep.next_due(false).unwrap() - due).as_secs());
         }
-    }
-
-    /// When a node that answers now is to be asked again: not all at the same time.
-    pub(super) fn next_check(&mut self, now: Instant) -> Instant {
-        let jitter = f64::from(self.chance.digest()[0]) / 255.0;
-        now + self.config.check_interval.mul_f64(0.5 + 0.5 * jitter)
-    }
-
-    /// Asks all nodes whose time has come whether they are still there.
-    fn check_nodes(&mut self, at: Moment) {
-        let is_due = |due: &Instant| *due <= at.now;
-        while let Some(entry) = self.table.next_check().filter(|entry| is_due(&entry.check_at)) {
-            let node = entry.node.clone();
-            let later = self.next_check(at.now);
-            self.table.check_later(&node.id, later.max(at.now + self.config.reply_timeout));
-            self.begin(at, node, Errand::Check);
-        }
-    }
-
-    /// Knocks at the boot nodes' doors.
-    fn knock(&mut self, at: Moment) {
-        if self.upkeep.next_boot > at.now {
-            return;
-        }
-        self.upkeep.next_boot = at.now + self.upkeep.boot_wait;
-        self.upkeep.boot_wait = (self.upkeep.boot_wait * 2).min(LONGEST_WAIT);
-        for node in self.upkeep.boot_nodes.clone() {
-            self.begin(at, node, Errand::Check);
-        }
-    }
-
-    fn look_around(&mut self, at: Moment) {
-        if self.upkeep.running.is_some() {
-            return;
-        }
-        let is_first = self.upkeep.left == 0;
-        if is_first {
-            self.upkeep.left = LOOKUPS_A_ROUND;
-        }
-        let target = if is_first { self.local.id() } else { self.chance.target() };
-        self.upkeep.left -= 1;
-        let wait = if self.upkeep.left > 0 { Duration::ZERO } else { self.config.refresh_interval };
-        self.upkeep.next_round = Some(at.now + wait);
-        self.upkeep.running = Some(self.begin_lookup(target));
-    }
-
-    pub(super) fn begin_lookup(&mut self, target: NodeId) -> LookupId {
-        let id = LookupId(self.upkeep.number);
-        self.upkeep.number += 1;
-        let known = self.table.nearest(&target.hash(), crate::bucket::BUCKET_SIZE, |_| true);
-        let lookup = Lookup::new(target, self.local.id(), known.into_iter().cloned());
-        self.lookups.insert(id, lookup);
-        self.out.stats.lookups += 1;
-        id
-    }
-
-    /// Lets lookups ask whom they may, and reports those that are over.
-    pub(super) fn pump(&mut self, at: Moment) {
-        let running: Vec<LookupId> = self.lookups.keys().copied().collect();
-        for id in running {
-            self.run_lookup(at, id);
-        }
-    }
-
-    fn run_lookup(&mut self, at: Moment, id: LookupId) {
-        loop {
-            let Some(lookup) = self.lookups.get_mut(&id) else { return };
-            let Some(node) = lookup.poll_ask() else { break };
-            if !self.begin(at, node.clone(), Errand::Find(id))
-                && let Some(lookup) = self.lookups.get_mut(&id)
-            {
-                lookup.handle_done(&node, false, false);
-            }
-        }
-        if self.lookups.get_mut(&id).is_some_and(Lookup::is_finished) {
-            self.finish_lookup(at, id);
-        }
-    }
-
-    fn finish_lookup(&mut self, at: Moment, id: LookupId) {
-        let Some(lookup) = self.lookups.remove(&id) else { return };
-        self.out.tell(crate::Event::LookupFinished(id, lookup.finish()));
-        if self.upkeep.running == Some(id) {
-            self.upkeep.running = None;
-            self.upkeep.next_round = self.upkeep.next_round.map(|due| due.max(at.now));
-        }
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60]);
     }
 }

@@ -2,7 +2,6 @@
 
 mod cache;
 mod list;
-mod pace;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -19,8 +18,9 @@ use rand_core::RngCore;
 use self::{
     cache::Cache,
     list::{List, Need, TreeKind},
-    pace::Pace,
 };
+use crate::token_bucket::{FillRate, TokenBucket};
+
 use super::{entry::TreeEntry, label::Label, link::Link, root::Root};
 
 pub use stats::{ListClientStats, ListProgress};
@@ -82,6 +82,13 @@ impl Default for ListClientConfig {
     }
 }
 
+impl ListClientConfig {
+    /// The rate of questions; at least one may be asked at once.
+    fn rate(&self) -> FillRate {
+        FillRate { interval: self.query_interval, burst: self.burst.max(1) }
+    }
+}
+
 /// A question: the TXT records of a DNS name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TxtQuery {
@@ -107,7 +114,7 @@ pub struct TxtQuery {
 #[derive(Debug)]
 pub struct ListClient {
     config: ListClientConfig,
-    pace: Pace,
+    pace: TokenBucket,
     cache: Cache,
     lists: Vec<List>,
     asked: HashMap<u64, Asked>,
@@ -130,7 +137,7 @@ impl ListClient {
     #[must_use]
     pub fn new(config: ListClientConfig) -> Self {
         Self {
-            pace: Pace::new(config.query_interval, config.burst),
+            pace: TokenBucket::default(),
             cache: Cache::new(config.max_cached),
             config,
             lists: Vec::new(),
@@ -168,6 +175,7 @@ impl ListClient {
     /// The next question, if one may be asked now and no record waits.
     pub fn poll_query(&mut self, now: Instant, rng: &mut impl RngCore) -> Option<TxtQuery> {
         self.give_up(now);
+        let rate = self.config.rate();
         while self.found.is_empty() && self.asked.len() < self.config.max_in_flight {
             for list in &mut self.lists {
                 list.begin_round(now, &self.config);
@@ -175,7 +183,7 @@ impl ListClient {
             let (index, need) = self.choose(now, rng)?;
             let list = &mut self.lists[index];
             let kind = match need {
-                Need::Root if self.pace.take(now) => {
+                Need::Root if self.pace.take(rate, now) => {
                     list.root_due = None;
                     let (link, name) = (list.link.clone(), list.link.domain().to_owned());
                     return Some(self.ask(link, None, name, now));
@@ -188,7 +196,7 @@ impl ListClient {
             if let Some(entry) = self.cache.get(&label) {
                 self.stats.cached += 1;
                 self.enter(index, kind, &label, entry, now);
-            } else if self.pace.take(now) {
+            } else if self.pace.take(rate, now) {
                 let (link, name) = (list.link.clone(), list.link.name_of(&label));
                 return Some(self.ask(link, Some((kind, label)), name, now));
             } else {
@@ -208,7 +216,10 @@ impl ListClient {
             return silence;
         }
         let due = self.lists.iter().filter_map(|list| list.due(now, &self.config)).min();
-        due.map(|due| due.max(self.pace.ready(now))).into_iter().chain(silence).min()
+        due.map(|due| due.max(self.pace.ready_at(self.config.rate(), now)))
+            .into_iter()
+            .chain(silence)
+            .min()
     }
 
     /// The texts of the TXT records of the name, each put together of its strings. None at all where

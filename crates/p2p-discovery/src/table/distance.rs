@@ -1,16 +1,16 @@
-//! How far nodes are from each other.
+//! Distances between node ids.
 
 use keccak_lanes::Digest;
 
-/// The distance between two hashes as a number: their exclusive or, big-endian.
+/// The distance between two hashes: their exclusive or, as a big-endian number.
 pub(crate) fn distance(a: &Digest, b: &Digest) -> Digest {
     core::array::from_fn(|index| a[index] ^ b[index])
 }
 
-/// The logarithm of the distance between two hashes of ids: 256 less the number of leading bits
-/// that they share. 0 only for equal ones.
+/// The logarithmic distance between two hashes of node ids: 256 minus the number of leading bits
+/// that they share. It is 0 only for equal hashes.
 ///
-/// Half of all nodes are at 256 from any given one, a quarter at 255, and so on.
+/// For any node, half of all others are at distance 256, a quarter at 255, and so on.
 ///
 /// ```
 /// use p2p_discovery::log_distance;
@@ -36,8 +36,8 @@ mod tests {
 
     /// Distances, buckets and comparisons of go-ethereum 1.8.27.
     #[test]
-    fn distances_are_those_of_go_ethereum() {
-        let text = include_str!("../tests/vectors/discv4-geth1.8.27.json");
+    fn distances_equal_those_of_go_ethereum() {
+        let text = include_str!("../../tests/vectors/discv4-geth1.8.27.json");
         let file: Value = serde_json::from_str(text).unwrap();
         for pair in file["distance"].as_array().unwrap() {
             let hash = |name: &str| -> Digest {

@@ -1,33 +1,72 @@
-//! Looking for the nodes nearest to a target.
+//! Lookups: finding the nodes nearest to a target.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keccak_lanes::Digest;
 use p2p_identity::NodeId;
 
 use crate::address::Subnet;
-use crate::bucket::BUCKET_SIZE;
-use crate::distance::distance;
-use crate::table::MAX_PER_SUBNET;
-use crate::{LookupOutcome, Node};
+use crate::event::{LookupId, LookupOutcome};
+use crate::node::Node;
+use crate::table::{BUCKET_SIZE, MAX_PER_SUBNET, distance};
 
-/// How many nodes are asked at the same time.
-const ALPHA: usize = 3;
+/// Maximum number of running lookups.
+const MAX_LOOKUPS: usize = 32;
 
-/// How many candidates are kept: those near the target, and some more for those that turn out to be
-/// gone.
+/// Number of nodes that a lookup asks in parallel (Kademlia's α).
+const PARALLEL_REQUESTS: usize = 3;
+
+/// Maximum number of candidates of a lookup: the nearest nodes, and spare ones for those that turn
+/// out to be gone.
 const MAX_CANDIDATES: usize = 4 * BUCKET_SIZE;
 
-/// How many nodes are asked at most. An honest network takes some 20; one that tells of ever nearer
-/// nodes that do not exist could go on for ever.
+/// Maximum number of nodes that a lookup asks. An honest network needs about 20. A network that
+/// invents ever nearer nodes would keep the lookup running otherwise.
 const MAX_ASKED: u32 = 100;
 
+/// The running lookups.
+#[derive(Debug, Default)]
+pub(super) struct Lookups {
+    running: BTreeMap<LookupId, Lookup>,
+    next_number: u64,
+}
+
+impl Lookups {
+    /// Whether the user may begin no further lookup.
+    pub(super) fn is_full(&self) -> bool {
+        self.running.len() >= MAX_LOOKUPS
+    }
+
+    pub(super) fn add(&mut self, lookup: Lookup) -> LookupId {
+        let id = LookupId(self.next_number);
+        self.next_number += 1;
+        self.running.insert(id, lookup);
+        id
+    }
+
+    pub(super) fn ids(&self) -> Vec<LookupId> {
+        self.running.keys().copied().collect()
+    }
+
+    pub(super) fn get_mut(&mut self, id: LookupId) -> Option<&mut Lookup> {
+        self.running.get_mut(&id)
+    }
+
+    /// Removes the lookup if it is finished, and returns its outcome.
+    pub(super) fn finish(&mut self, id: LookupId) -> Option<LookupOutcome> {
+        if self.running.get_mut(&id)?.is_finished() {
+            self.running.remove(&id).map(Lookup::finish)
+        } else {
+            None
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Not asked yet.
-    Heard,
+enum CandidateState {
+    NotAsked,
     Asked,
-    /// It is alive, and has answered or will not.
+    /// It is alive, and nothing more is expected from it.
     Alive,
     Gone,
 }
@@ -36,23 +75,23 @@ enum State {
 struct Candidate {
     distance: Digest,
     node: Node,
-    state: State,
-    /// Through how many answers we heard of it.
+    state: CandidateState,
+    /// The number of answers that led to it.
     round: u32,
 }
 
-/// An iterative lookup (Kademlia): ask the nearest known nodes for nearer ones, three at a time, until
-/// the 16 nearest have all been asked.
+/// An iterative lookup (Kademlia): asks the nearest known nodes for nearer ones, three in parallel,
+/// until the 16 nearest have been asked.
 #[derive(Debug)]
-pub(crate) struct Lookup {
+pub(super) struct Lookup {
     target: NodeId,
     hash: Digest,
-    /// The nearest first.
+    /// Nearest first.
     candidates: Vec<Candidate>,
-    /// All that were ever heard of: who has been thrown out does not come back.
-    heard: HashSet<NodeId>,
-    /// How many of them were said to be in a subnet: nobody makes us ping a stranger's network with a
-    /// list of made up nodes, and nobody is all that is near a target.
+    /// All nodes that were ever candidates, so that a removed one does not return.
+    seen: HashSet<NodeId>,
+    /// How many of them are in each subnet. The limit keeps a list of invented nodes from making us
+    /// ping another network, and one owner from being all that is near a target.
     subnets: HashMap<Subnet, usize>,
     running: usize,
     asked: u32,
@@ -60,8 +99,8 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    /// Begins with `known` nodes. `local` is not to be found.
-    pub(crate) fn new(
+    /// A lookup that begins with the nodes `known`. The node `local` is never a candidate.
+    pub(super) fn new(
         target: NodeId,
         local: NodeId,
         known: impl IntoIterator<Item = Node>,
@@ -70,69 +109,70 @@ impl Lookup {
             target,
             hash: target.hash(),
             candidates: Vec::new(),
-            heard: HashSet::from([local]),
+            seen: HashSet::from([local]),
             subnets: HashMap::new(),
             running: 0,
             asked: 0,
             silent: 0,
         };
-        lookup.hear(known, 0);
+        lookup.add_candidates(known, 0);
         lookup
     }
 
-    pub(crate) const fn target(&self) -> NodeId {
+    pub(super) const fn target(&self) -> NodeId {
         self.target
     }
 
-    /// The next node to ask, if one may be asked now.
-    pub(crate) fn poll_ask(&mut self) -> Option<Node> {
-        if self.running >= ALPHA || self.asked >= MAX_ASKED {
+    /// The next node to ask, if one is to be asked now.
+    pub(super) fn poll_ask(&mut self) -> Option<Node> {
+        if self.running >= PARALLEL_REQUESTS || self.asked >= MAX_ASKED {
             return None;
         }
-        let candidate = self.nearest_mut().find(|candidate| candidate.state == State::Heard)?;
-        candidate.state = State::Asked;
+        let not_asked = |candidate: &&mut Candidate| candidate.state == CandidateState::NotAsked;
+        let candidate = self.nearest_mut().find(not_asked)?;
+        candidate.state = CandidateState::Asked;
         let node = candidate.node.clone();
         self.running += 1;
         self.asked += 1;
         Some(node)
     }
 
-    /// The node `by`, which was asked, tells of `nodes`. It may do so several times. Returns how many
-    /// were refused because there are too many of their subnet.
-    pub(crate) fn handle_nodes(
+    /// Takes nodes from an answer of the node `from`, which may come in several packets. Returns how
+    /// many were refused because there are too many of their subnet.
+    pub(super) fn handle_nodes(
         &mut self,
-        by: &NodeId,
+        from: &NodeId,
         nodes: impl IntoIterator<Item = Node>,
     ) -> usize {
-        let teller = self.candidates.iter().find(|candidate| candidate.node.id == *by);
-        // It may have been pushed out by nearer ones meanwhile; then it is no use any more.
-        let Some(round) = teller.map(|candidate| candidate.round + 1) else { return 0 };
-        self.hear(nodes, round)
+        let asked = self.candidates.iter().find(|candidate| candidate.node.id == *from);
+        // If nearer nodes have pushed it out, its answer is of no more use.
+        let Some(round) = asked.map(|candidate| candidate.round + 1) else { return 0 };
+        self.add_candidates(nodes, round)
     }
 
-    /// The node that was asked has said all it has to say; or nothing, but is alive; or is gone. With
-    /// what is known of it by now.
-    pub(crate) fn handle_done(&mut self, node: &Node, is_alive: bool, has_answered: bool) {
+    /// Nothing more is expected from a node that was asked. `node` has the endpoint and record that
+    /// are known by now.
+    pub(super) fn handle_done(&mut self, node: &Node, is_alive: bool, has_answered: bool) {
         self.running = self.running.saturating_sub(1);
         self.silent += u32::from(!has_answered);
         let asked = self.candidates.iter_mut().find(|candidate| candidate.node.id == node.id);
         if let Some(candidate) = asked {
-            candidate.state = if is_alive { State::Alive } else { State::Gone };
+            candidate.state = if is_alive { CandidateState::Alive } else { CandidateState::Gone };
             candidate.node = node.clone();
         }
-        self.candidates.retain(|candidate| candidate.state != State::Gone);
+        self.candidates.retain(|candidate| candidate.state != CandidateState::Gone);
     }
 
-    /// Whether there is nobody left to ask, and nobody to wait for.
-    pub(crate) fn is_finished(&mut self) -> bool {
+    /// Whether no request is running and none is left to send.
+    fn is_finished(&mut self) -> bool {
         let exhausted = self.asked >= MAX_ASKED;
-        self.running == 0
-            && (exhausted || self.nearest_mut().all(|candidate| candidate.state == State::Alive))
+        let is_alive = |candidate: &mut Candidate| candidate.state == CandidateState::Alive;
+        self.running == 0 && (exhausted || self.nearest_mut().all(is_alive))
     }
 
-    /// What was found.
-    pub(crate) fn finish(self) -> LookupOutcome {
-        let alive = self.candidates.into_iter().filter(|candidate| candidate.state == State::Alive);
+    fn finish(self) -> LookupOutcome {
+        let is_alive = |candidate: &Candidate| candidate.state == CandidateState::Alive;
+        let alive = self.candidates.into_iter().filter(is_alive);
         let alive: Vec<Candidate> = alive.take(BUCKET_SIZE).collect();
         LookupOutcome {
             rounds: alive.first().map_or(0, |nearest| nearest.round),
@@ -146,30 +186,30 @@ impl Lookup {
         self.candidates.iter_mut().take(BUCKET_SIZE)
     }
 
-    fn hear(&mut self, nodes: impl IntoIterator<Item = Node>, round: u32) -> usize {
+    fn add_candidates(&mut self, nodes: impl IntoIterator<Item = Node>, round: u32) -> usize {
         let mut refused = 0;
         for node in nodes {
-            if !self.heard.insert(node.id) {
+            if !self.seen.insert(node.id) {
                 continue;
             }
-            if !self.has_room_for(&node) {
+            if !self.count_subnet(&node) {
                 refused += 1;
                 continue;
             }
             let distance = distance(&node.id.hash(), &self.hash);
-            let place = self.candidates.partition_point(|other| other.distance < distance);
-            if place >= MAX_CANDIDATES {
+            let index = self.candidates.partition_point(|other| other.distance < distance);
+            if index >= MAX_CANDIDATES {
                 continue;
             }
-            let candidate = Candidate { distance, node, state: State::Heard, round };
-            self.candidates.insert(place, candidate);
+            let candidate = Candidate { distance, node, state: CandidateState::NotAsked, round };
+            self.candidates.insert(index, candidate);
             self.candidates.truncate(MAX_CANDIDATES);
         }
         refused
     }
 
-    /// Whether there are not too many of the node's subnet yet. Counts it.
-    fn has_room_for(&mut self, node: &Node) -> bool {
+    /// Counts the subnet of the node. Returns `false` if there are too many of it.
+    fn count_subnet(&mut self, node: &Node) -> bool {
         let Some(subnet) = Subnet::of(node.endpoint.ip) else { return true };
         let count = self.subnets.entry(subnet).or_default();
         *count += 1;
@@ -200,8 +240,8 @@ mod tests {
         all
     }
 
-    /// Runs a lookup in a network in which every node knows 16 others near any target out of every
-    /// seventh; `gone` do not answer. Also returns the most that ran at once.
+    /// Runs a lookup in a network in which every node knows the 16 nearest of a third of all nodes.
+    /// The nodes `gone` do not answer. Also returns the maximum number of parallel requests.
     fn run(all: &[Node], gone: &[u32], target: NodeId) -> (LookupOutcome, usize) {
         let gone: Vec<NodeId> = gone.iter().map(|number| node(*number).id).collect();
         let mut lookup = Lookup::new(target, NodeId([0xff; 64]), all.iter().step_by(50).cloned());
@@ -211,7 +251,7 @@ mod tests {
                 assert!(asked.insert(node.id, node).is_none(), "asked twice");
                 most = most.max(lookup.running);
             }
-            let id = *asked.keys().min().expect("it waits for somebody");
+            let id = *asked.keys().min().expect("a request is running");
             let node = asked.remove(&id).unwrap();
             let answers = !gone.contains(&id);
             if answers {
@@ -225,18 +265,18 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_nodes_are_found_three_at_a_time() {
+    fn the_nearest_nodes_are_found_with_three_parallel_requests() {
         let all: Vec<Node> = (0..500).map(node).collect();
         for target in [NodeId([1; 64]), node(77).id, node(499).id] {
             let (found, most) = run(&all, &[], target);
             assert_eq!(found.nodes, nearest(&all, &target, 16));
-            assert_eq!((most, found.silent), (ALPHA, 0));
+            assert_eq!((most, found.silent), (PARALLEL_REQUESTS, 0));
             assert!((1..=4).contains(&found.rounds) && found.asked < 60, "{found:?}");
         }
     }
 
     #[test]
-    fn who_is_gone_is_left_out() {
+    fn nodes_that_are_gone_are_left_out() {
         let all: Vec<Node> = (0..500).map(node).collect();
         let target = node(77).id;
         let gone: Vec<u32> = (77..160).collect();
@@ -247,18 +287,18 @@ mod tests {
     }
 
     #[test]
-    fn nobody_known_is_an_empty_result() {
+    fn a_lookup_without_known_nodes_is_empty() {
         let mut lookup = Lookup::new(NodeId([1; 64]), NodeId([2; 64]), []);
         assert!(lookup.is_finished() && lookup.poll_ask().is_none());
         assert_eq!(lookup.finish(), LookupOutcome::default());
     }
 
     #[test]
-    fn a_network_that_makes_up_nodes_is_left_at_last() {
+    fn a_network_that_invents_nodes_cannot_keep_a_lookup_running() {
         let mut lookup = Lookup::new(NodeId([1; 64]), NodeId([2; 64]), [node(0)]);
         let mut number = 1;
         while !lookup.is_finished() {
-            let asked = lookup.poll_ask().expect("somebody to ask");
+            let asked = lookup.poll_ask().expect("a node to ask");
             lookup.handle_nodes(&asked.id, (number..number + 16).map(node));
             number += 16;
             lookup.handle_done(&asked, false, true);
@@ -269,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subnet_is_asked_ten_times_at_most() {
+    fn at_most_ten_nodes_of_a_subnet_are_asked() {
         let mut lookup = Lookup::new(NodeId([1; 64]), NodeId([2; 64]), [node(0)]);
         let asked = lookup.poll_ask().unwrap();
         let in_one = |mut node: Node| {
@@ -285,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn we_do_not_find_ourselves() {
+    fn a_lookup_does_not_find_this_node() {
         let local = node(5);
         let mut lookup = Lookup::new(local.id, local.id, [node(0), local.clone()]);
         let asked = lookup.poll_ask().unwrap();

@@ -1,29 +1,30 @@
-//! What the machine has to give: datagrams, events, numbers.
+//! The outputs of the machine: datagrams, events and counters.
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::event::Event;
+use crate::stats::{DropReason, Stats};
 use crate::v4::{PacketKind, SealedPacket};
-use crate::{DropReason, Event, Stats};
 
-/// How many datagrams wait at most for a driver that does not take them.
+/// Maximum number of queued datagrams.
 const MAX_DATAGRAMS: usize = 4096;
 
-/// How many events wait at most for somebody to take them.
+/// Maximum number of queued events.
 const MAX_EVENTS: usize = 4096;
 
-/// Datagrams to be sent and events to be told, both bounded, and the counters.
+/// Queues of datagrams and events, both bounded, and the counters.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(super) struct Outbox {
     datagrams: VecDeque<(SocketAddr, Bytes)>,
     events: VecDeque<Event>,
-    pub(crate) stats: Stats,
+    pub(super) stats: Stats,
 }
 
 impl Outbox {
-    pub(crate) fn send(&mut self, to: SocketAddr, kind: PacketKind, packet: SealedPacket) {
+    pub(super) fn push_datagram(&mut self, to: SocketAddr, kind: PacketKind, packet: SealedPacket) {
         if self.datagrams.len() >= MAX_DATAGRAMS {
             self.drop(DropReason::OutboxFull);
             return;
@@ -34,7 +35,7 @@ impl Outbox {
         self.datagrams.push_back((to, packet.bytes));
     }
 
-    pub(crate) fn tell(&mut self, event: Event) {
+    pub(super) fn push_event(&mut self, event: Event) {
         if self.events.len() >= MAX_EVENTS {
             self.drop(DropReason::EventsFull);
             return;
@@ -42,15 +43,16 @@ impl Outbox {
         self.events.push_back(event);
     }
 
-    pub(crate) const fn drop(&mut self, reason: DropReason) {
+    /// Counts a drop.
+    pub(super) const fn drop(&mut self, reason: DropReason) {
         self.stats.drops.count(reason);
     }
 
-    pub(crate) fn next_datagram(&mut self) -> Option<(SocketAddr, Bytes)> {
+    pub(super) fn next_datagram(&mut self) -> Option<(SocketAddr, Bytes)> {
         self.datagrams.pop_front()
     }
 
-    pub(crate) fn next_event(&mut self) -> Option<Event> {
+    pub(super) fn next_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 }

@@ -5,20 +5,21 @@ use core::fmt;
 use keccak_lanes::{Digest, keccak256};
 use p2p_identity::NodeId;
 
-/// A sequence of numbers that nobody can guess who does not know the seed: targets of lookups, and
-/// which entry is looked at next. The same seed gives the same sequence.
+/// A random sequence that is determined by a seed and unpredictable without it. Used for the targets
+/// of lookups and the jitter of checks.
 #[derive(Clone)]
-pub(crate) struct Chance {
+pub(super) struct SeededRng {
     seed: [u8; 32],
     drawn: u64,
 }
 
-impl Chance {
-    pub(crate) const fn new(seed: [u8; 32]) -> Self {
+impl SeededRng {
+    pub(super) const fn new(seed: [u8; 32]) -> Self {
         Self { seed, drawn: 0 }
     }
 
-    pub(crate) fn digest(&mut self) -> Digest {
+    /// The next 32 bytes.
+    pub(super) fn digest(&mut self) -> Digest {
         self.drawn += 1;
         let mut input = [0; 40];
         input[..32].copy_from_slice(&self.seed);
@@ -26,8 +27,8 @@ impl Chance {
         keccak256(&input)
     }
 
-    /// An id of nobody.
-    pub(crate) fn target(&mut self) -> NodeId {
+    /// A random id that belongs to no node.
+    pub(super) fn node_id(&mut self) -> NodeId {
         let mut id = [0; 64];
         id[..32].copy_from_slice(&self.digest());
         id[32..].copy_from_slice(&self.digest());
@@ -35,8 +36,8 @@ impl Chance {
     }
 }
 
-impl fmt::Debug for Chance {
+impl fmt::Debug for SeededRng {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chance").field("drawn", &self.drawn).finish_non_exhaustive()
+        f.debug_struct("SeededRng").field("drawn", &self.drawn).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Who has proven to be where.
+//! Endpoint proofs: which nodes have answered a ping at which address.
 
 use core::net::IpAddr;
 use core::time::Duration;
@@ -7,19 +7,19 @@ use std::time::Instant;
 
 use p2p_identity::NodeId;
 
-/// How long a proof of ours counts (discv4: the last 12 hours).
-const VALID: Duration = Duration::from_secs(12 * 60 * 60);
+/// How long a proof is valid (discv4: 12 hours).
+const PROOF_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// How many are remembered. Whoever is forgotten only has to answer a ping again.
+/// Maximum number of proofs. A node whose proof is dropped must answer a ping again.
 const MAX_PROOFS: usize = 16_384;
 
-/// How many nodes may be remembered at one IP address: more than any household or test machine has,
-/// and too few to push out all others.
+/// Maximum number of proofs at one IP address: more than a household or a test machine needs, and too
+/// few to evict the proofs of all others.
 const MAX_AT_ADDRESS: u32 = 1024;
 
-/// What a node has said of its network.
+/// The network of a node, by its record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Membership {
+pub(super) enum Membership {
     /// Its record has not been asked for.
     #[default]
     Unknown,
@@ -30,8 +30,8 @@ pub(crate) enum Membership {
 }
 
 impl Membership {
-    /// Whether a record of the sequence number `announced` could say something else.
-    pub(crate) fn is_outdated(self, announced: Option<u64>) -> bool {
+    /// Whether a record with the sequence number `announced` is newer than the one that was read.
+    pub(super) fn is_outdated(self, announced: Option<u64>) -> bool {
         match self {
             Self::Unknown => true,
             Self::Ours(known) | Self::Foreign(known) => announced.is_some_and(|seq| seq > known),
@@ -39,33 +39,33 @@ impl Membership {
     }
 }
 
-/// Who, and where.
-type Place = (NodeId, IpAddr);
+/// A node and its address.
+type NodeAddr = (NodeId, IpAddr);
 
 /// A node that has answered a ping.
 #[derive(Clone, Copy, Debug)]
-struct Answered {
+struct Proof {
     at: Instant,
     membership: Membership,
 }
 
 /// Endpoint proofs (discv4, "Endpoint Proof"), by node and IP address.
 ///
-/// The two directions are apart: anybody can ping us in the name of any address, but only who is there
-/// can answer.
+/// The two directions are separate: a ping can have a forged source address, but only a node at that
+/// address can answer ours.
 #[derive(Debug, Default)]
-pub(crate) struct Proofs {
-    /// Who has answered a ping of ours: it is there.
-    answered: HashMap<Place, Answered>,
-    /// Whose ping we answered: it knows that we are here, if it is there.
-    pinged: HashMap<Place, Instant>,
-    /// How many nodes have answered at an address.
+pub(super) struct EndpointProofs {
+    /// Nodes that have answered our ping.
+    answered: HashMap<NodeAddr, Proof>,
+    /// Nodes whose ping we answered, which have a proof of our endpoint.
+    pinged: HashMap<NodeAddr, Instant>,
+    /// Number of entries of `answered` per address.
     at: HashMap<IpAddr, u32>,
 }
 
-impl Proofs {
-    /// A ping of ours was answered. Returns whether the node had not been proven to be there before.
-    pub(crate) fn answered(&mut self, now: Instant, id: NodeId, ip: IpAddr) -> bool {
+impl EndpointProofs {
+    /// The node has answered our ping. Returns whether it had no valid proof before.
+    pub(super) fn record_pong(&mut self, now: Instant, id: NodeId, ip: IpAddr) -> bool {
         let is_new = !self.is_proven(now, &id, ip);
         if let Some(known) = self.answered.get_mut(&(id, ip)) {
             known.at = now;
@@ -75,27 +75,27 @@ impl Proofs {
             return is_new;
         }
         if self.answered.len() >= MAX_PROOFS {
-            forget_older_half(&mut self.answered, |proof| proof.at);
+            drop_older_half(&mut self.answered, |proof| proof.at);
             self.at.clear();
             for (_, ip) in self.answered.keys() {
                 *self.at.entry(*ip).or_default() += 1;
             }
         }
         *self.at.entry(ip).or_default() += 1;
-        self.answered.insert((id, ip), Answered { at: now, membership: Membership::Unknown });
+        self.answered.insert((id, ip), Proof { at: now, membership: Membership::Unknown });
         is_new
     }
 
-    /// We answered a ping.
-    pub(crate) fn pinged(&mut self, now: Instant, id: NodeId, ip: IpAddr) {
+    /// We have answered a ping of the node.
+    pub(super) fn record_ping(&mut self, now: Instant, id: NodeId, ip: IpAddr) {
         if self.pinged.len() >= MAX_PROOFS && !self.pinged.contains_key(&(id, ip)) {
-            forget_older_half(&mut self.pinged, |at| *at);
+            drop_older_half(&mut self.pinged, |at| *at);
         }
         self.pinged.insert((id, ip), now);
     }
 
-    /// The node does not answer any more.
-    pub(crate) fn revoke(&mut self, id: &NodeId, ip: IpAddr) {
+    /// The node no longer answers.
+    pub(super) fn revoke(&mut self, id: &NodeId, ip: IpAddr) {
         self.pinged.remove(&(*id, ip));
         if self.answered.remove(&(*id, ip)).is_none() {
             return;
@@ -108,39 +108,39 @@ impl Proofs {
         }
     }
 
-    /// The record of the node has been read, or is known to be none.
-    pub(crate) fn set_membership(&mut self, id: NodeId, ip: IpAddr, membership: Membership) {
+    /// The record of the node has been read, or it has none.
+    pub(super) fn set_membership(&mut self, id: NodeId, ip: IpAddr, membership: Membership) {
         if let Some(proof) = self.answered.get_mut(&(id, ip)) {
             proof.membership = membership;
         }
     }
 
-    pub(crate) fn membership(&self, id: &NodeId, ip: IpAddr) -> Membership {
+    pub(super) fn membership(&self, id: &NodeId, ip: IpAddr) -> Membership {
         self.answered.get(&(*id, ip)).map(|proof| proof.membership).unwrap_or_default()
     }
 
-    /// Whether the node has answered a ping from there lately.
-    pub(crate) fn is_proven(&self, now: Instant, id: &NodeId, ip: IpAddr) -> bool {
+    /// Whether the node has a valid proof at this address.
+    pub(super) fn is_proven(&self, now: Instant, id: &NodeId, ip: IpAddr) -> bool {
         self.answered.get(&(*id, ip)).is_some_and(|proof| is_recent(now, proof.at))
     }
 
-    /// Whether the node has pinged us from there lately, so that it knows us.
-    pub(crate) fn knows_us(&self, now: Instant, id: &NodeId, ip: IpAddr) -> bool {
+    /// Whether the node has a valid proof of our endpoint.
+    pub(super) fn knows_us(&self, now: Instant, id: &NodeId, ip: IpAddr) -> bool {
         self.pinged.get(&(*id, ip)).is_some_and(|at| is_recent(now, *at))
     }
 
-    /// Whether anybody at `ip` has answered: cheaper than to find out who it is.
-    pub(crate) fn any_at(&self, ip: IpAddr) -> bool {
+    /// Whether any node has a proof at `ip`. Cheap, since it needs no signature check.
+    pub(super) fn has_proof_at(&self, ip: IpAddr) -> bool {
         self.at.contains_key(&ip)
     }
 }
 
 fn is_recent(now: Instant, at: Instant) -> bool {
-    now.saturating_duration_since(at) < VALID
+    now.saturating_duration_since(at) < PROOF_LIFETIME
 }
 
-/// Halving makes what it costs, a walk over all, too rare to matter.
-fn forget_older_half<T>(all: &mut HashMap<Place, T>, when: impl Fn(&T) -> Instant) {
+/// Drops the older half. It walks over all entries, but halving makes that rare.
+fn drop_older_half<T>(all: &mut HashMap<NodeAddr, T>, when: impl Fn(&T) -> Instant) {
     let mut times: Vec<Instant> = all.values().map(&when).collect();
     let middle = times.len() / 2;
     let (_, limit, _) = times.select_nth_unstable(middle);
@@ -165,31 +165,34 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_is_of_one_node_at_one_address_for_twelve_hours() {
+    fn a_proof_holds_for_one_node_at_one_address_for_twelve_hours() {
         let start = Instant::now();
-        let mut proofs = Proofs::default();
-        assert!(!proofs.any_at(ip(1)));
-        assert!(proofs.answered(start, id(1), ip(1)), "for the first time");
-        assert!(!proofs.answered(start, id(1), ip(1)));
-        assert!(proofs.is_proven(start, &id(1), ip(1)) && proofs.any_at(ip(1)));
+        let mut proofs = EndpointProofs::default();
+        assert!(!proofs.has_proof_at(ip(1)));
+        assert!(proofs.record_pong(start, id(1), ip(1)), "the first proof");
+        assert!(!proofs.record_pong(start, id(1), ip(1)));
+        assert!(proofs.is_proven(start, &id(1), ip(1)) && proofs.has_proof_at(ip(1)));
         assert!(!proofs.is_proven(start, &id(2), ip(1)) && !proofs.is_proven(start, &id(1), ip(2)));
         assert!(!proofs.knows_us(start, &id(1), ip(1)), "the other direction is another proof");
-        proofs.pinged(start, id(1), ip(1));
-        let last = start + VALID - Duration::from_secs(1);
+        proofs.record_ping(start, id(1), ip(1));
+        let last = start + PROOF_LIFETIME - Duration::from_secs(1);
         assert!(proofs.is_proven(last, &id(1), ip(1)) && proofs.knows_us(last, &id(1), ip(1)));
-        assert!(!proofs.is_proven(start + VALID, &id(1), ip(1)));
-        assert!(proofs.answered(start + VALID, id(1), ip(1)), "again for the first time");
+        assert!(!proofs.is_proven(start + PROOF_LIFETIME, &id(1), ip(1)));
+        assert!(
+            proofs.record_pong(start + PROOF_LIFETIME, id(1), ip(1)),
+            "the old proof had expired"
+        );
         proofs.revoke(&id(1), ip(1));
-        assert!(!proofs.any_at(ip(1)));
+        assert!(!proofs.has_proof_at(ip(1)));
     }
 
     #[test]
-    fn memory_is_bounded_and_the_oldest_go_first() {
+    fn memory_is_bounded_and_the_oldest_proofs_are_evicted() {
         let start = Instant::now();
-        let mut proofs = Proofs::default();
+        let mut proofs = EndpointProofs::default();
         for number in 0..100_000 {
             let now = start + Duration::from_millis(number.into());
-            proofs.answered(now, id(number), ip(number));
+            proofs.record_pong(now, id(number), ip(number));
         }
         let end = start + Duration::from_secs(100);
         assert!(proofs.answered.len() <= MAX_PROOFS);
@@ -199,31 +202,31 @@ mod tests {
     }
 
     #[test]
-    fn pings_in_the_name_of_others_prove_nothing() {
+    fn pings_from_forged_addresses_prove_nothing() {
         let now = Instant::now();
-        let mut proofs = Proofs::default();
-        proofs.answered(now, id(0), ip(0));
+        let mut proofs = EndpointProofs::default();
+        proofs.record_pong(now, id(0), ip(0));
         for number in 1..100_000 {
-            proofs.pinged(now + Duration::from_millis(number.into()), id(number), ip(number));
+            proofs.record_ping(now + Duration::from_millis(number.into()), id(number), ip(number));
         }
-        assert!(proofs.pinged.len() <= MAX_PROOFS && !proofs.any_at(ip(99_999)));
-        assert!(proofs.is_proven(now, &id(0), ip(0)), "and push nobody out");
+        assert!(proofs.pinged.len() <= MAX_PROOFS && !proofs.has_proof_at(ip(99_999)));
+        assert!(proofs.is_proven(now, &id(0), ip(0)), "and evict no proof");
     }
 
     #[test]
-    fn one_address_does_not_push_out_the_others() {
+    fn one_address_cannot_evict_the_proofs_of_others() {
         let now = Instant::now();
-        let mut proofs = Proofs::default();
-        proofs.answered(now, id(0), ip(1));
+        let mut proofs = EndpointProofs::default();
+        proofs.record_pong(now, id(0), ip(1));
         for number in 1..100_000 {
-            proofs.answered(now, id(number), ip(2));
+            proofs.record_pong(now, id(number), ip(2));
         }
         assert_eq!(proofs.answered.len(), 1 + MAX_AT_ADDRESS as usize);
         assert!(proofs.is_proven(now, &id(0), ip(1)));
     }
 
     #[test]
-    fn a_newer_record_may_say_something_else() {
+    fn a_newer_record_outdates_the_membership() {
         assert!(Membership::Unknown.is_outdated(None));
         assert!(
             !Membership::Ours(4).is_outdated(Some(4)) && !Membership::Ours(4).is_outdated(None)
