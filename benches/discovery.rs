@@ -1,5 +1,5 @@
-//! Discovery: what a packet costs beside the operation on the curve that bounds it, what a flood costs, and a
-//! network of a thousand nodes that finds itself.
+//! Discovery: the cost of a packet next to that of its curve operation, the cost of a flood, and a simulated
+//! network of a thousand nodes.
 
 #[path = "../crates/p2p-discovery/tests/simulation/flood.rs"]
 mod flood;
@@ -14,7 +14,7 @@ use p2p_discovery::v4::{Datagram, Endpoint, Packet, Ping};
 use p2p_identity::SecretKey;
 use secp256k1::{Message, Secp256k1, ecdsa::RecoverableSignature};
 
-/// A ping, step by step; sign and recover next to libsecp256k1 alone.
+/// The steps of sending and receiving a ping; sign and recover next to libsecp256k1 alone.
 fn packet(criterion: &mut Criterion) {
     let key = SecretKey::random(&mut benches::rng());
     let endpoint = Endpoint { ip: [10, 0, 0, 7].into(), udp: 30303, tcp: 30303 };
@@ -68,7 +68,7 @@ const PLAN: Plan = Plan {
     seed: 1,
 };
 
-/// A node among a hundred, under 50 000 junk datagrams a second.
+/// One of a hundred nodes, under 50 000 junk datagrams per second.
 fn flooded(_: &mut Criterion) {
     let mut network = Network::new(Plan { nodes: 100, churn: 0.0, ..PLAN });
     network.run(Duration::from_secs(60));
@@ -78,7 +78,7 @@ fn flooded(_: &mut Criterion) {
     benches::measured("discovery.flood_50k_found_share", flood.found_share);
 }
 
-/// A thousand nodes, ten virtual minutes; a few of them where it is only to be seen that it runs.
+/// A thousand nodes for ten virtual minutes. Only a few nodes if the benchmark runs as a test.
 fn simulated(_: &mut Criterion) {
     if !benches::measuring() {
         let report = network::simulate(Plan { nodes: 30, lookups: 30, ..PLAN });

@@ -1,4 +1,4 @@
-//! Finding nodes: the texts of lists in the DNS.
+//! Node lists in the DNS: the texts of entries, and the client.
 
 use std::time::Instant;
 
@@ -9,8 +9,8 @@ use rand::{SeedableRng as _, rngs::StdRng};
 
 use crate::fixture;
 
-/// Every text of a DNS list: what is taken is written the same, and has the name of its own hash. Then the bytes as
-/// answers to a client, whatever it asks: it stays within its limits.
+/// Reads the bytes as a root and as an entry: a valid text is written unchanged and matches the label of its hash.
+/// Then gives the lines to a client as answers to all its queries: it keeps its limits.
 pub fn dns_entry(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(root) = text.parse::<Root>() {
@@ -20,14 +20,14 @@ pub fn dns_entry(data: &[u8]) {
         assert!(text.len() <= MAX_ENTRY_LEN);
         let printed = entry.to_string();
         assert_eq!(printed.parse().as_ref(), Ok(&entry));
-        // The name in a link is brought into one form.
+        // The name in a link is normalized.
         assert!(printed == text || matches!(entry, TreeEntry::Link(_)), "{text}");
         assert!(Label::of(&printed).names(&printed));
     }
     answers(text);
 }
 
-/// A client whose list's key we have, so that it believes us.
+/// Runs a client that follows a list signed by a key of ours.
 fn answers(text: &str) {
     let (key, now) = (fixture::key(1), Instant::now());
     let config = ListClientConfig {

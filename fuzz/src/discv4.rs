@@ -1,4 +1,4 @@
-//! discv4: packets, and the whole machine under any datagrams at any time.
+//! discv4: packets, and the whole machine with any datagrams at any time.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -20,35 +20,35 @@ use crate::fixture;
 /// Hash and signature.
 const HEAD: usize = 97;
 
-/// The bytes as a datagram, and as a kind and a body: what is read is written in one way, and read again as the
-/// same.
+/// Reads the bytes as a datagram, and as a kind with a body. A packet that was read is the same after writing and
+/// reading it again.
 pub fn discv4_packet(data: &[u8]) {
     if let Ok(datagram) = Datagram::parse(data) {
         let _ = (datagram.check_hash(), datagram.packet(), datagram.signer());
     }
     let bytes = [&[0; HEAD], data].concat();
     let Ok(packet) = Datagram::parse(&bytes).and_then(|datagram| datagram.packet()) else { return };
-    // A body of the largest size may have been written with less.
+    // A packet can be longer than the input: it was written in a shorter form.
     let Ok(sealed) = packet.seal(&fixture::key(1)) else { return };
     assert!(sealed.bytes.len() <= MAX_DATAGRAM);
-    let datagram = Datagram::parse(&sealed.bytes).expect("our own");
+    let datagram = Datagram::parse(&sealed.bytes).expect("our own datagram");
     assert_eq!(datagram.check_hash(), Ok(()));
     assert_eq!(datagram.packet().as_ref(), Ok(&packet));
     assert_eq!(datagram.signer(), Ok(fixture::key(1).id()));
 }
 
-/// A machine that is told what the bytes say: datagrams by any of several nodes, sound and unsound, answers to what it
-/// has asked, wishes, and a clock that leaps. It stays within its limits, sends only sound packets, and comes to rest.
+/// Runs a machine by a script: valid and invalid datagrams by several nodes, answers to its requests, requests of the
+/// user, and jumps of the clock. It keeps its limits, sends only valid packets, and its timers come to an end.
 pub fn discv4_machine(data: &[u8]) {
     let mut script = Script(data);
-    let mut play = Play::new(script.byte());
+    let mut run = MachineRun::new(script.byte());
     while !script.0.is_empty() {
-        play.step(&mut script);
-        play.check();
+        run.step(&mut script);
+        run.check();
     }
 }
 
-/// What is left of the input.
+/// The rest of the input.
 struct Script<'a>(&'a [u8]);
 
 impl<'a> Script<'a> {
@@ -70,18 +70,18 @@ impl<'a> Script<'a> {
     }
 }
 
-struct Play {
+struct MachineRun {
     machine: Discovery,
     now: Instant,
     unix: u64,
-    /// The hash of what the machine asked last, and of whom.
+    /// The hash of the last request of the machine, and its destination.
     asked: (Digest, SocketAddr),
 }
 
-/// One of the nodes that there are, each with a key and an address.
+/// One of 40 nodes, each with a key and an address.
 fn node(number: u8) -> (u8, SocketAddr) {
     let number = 1 + number % 40;
-    // Some in one subnet, some in the local network.
+    // Some are in one subnet, some in the local network.
     let ip = match number {
         1..=10 => Ipv4Addr::new(9, 9, 9, number),
         11..=15 => Ipv4Addr::new(10, 0, 0, number),
@@ -90,7 +90,7 @@ fn node(number: u8) -> (u8, SocketAddr) {
     (number, SocketAddr::from((ip, 30303)))
 }
 
-impl Play {
+impl MachineRun {
     fn new(choice: u8) -> Self {
         let (now, key) = (Instant::now(), fixture::key(0xee));
         let config = match choice % 2 {
@@ -99,8 +99,8 @@ impl Play {
         };
         let record = Record::sign(&key, 1, &Content::new().tcp(30303)).expect("a short record");
         let machine = Discovery::new(now, config, key, &record, [7; 32]).expect("our own record");
-        let nobody = SocketAddr::from(([0; 4], 0));
-        Self { machine, now, unix: 1_700_000_000, asked: ([0; 32], nobody) }
+        let unspecified = SocketAddr::from(([0; 4], 0));
+        Self { machine, now, unix: 1_700_000_000, asked: ([0; 32], unspecified) }
     }
 
     fn step(&mut self, script: &mut Script<'_>) {
@@ -112,7 +112,7 @@ impl Play {
             3 => self.unix = unix.wrapping_add_signed(i8::from_be_bytes(script.array()).into()),
             4 | 5 => {
                 self.now = self.machine.poll_timeout().map_or(now, |due| due.max(now));
-                self.rest();
+                self.run_timers();
             }
             6 => {
                 let (_, from) = node(script.byte());
@@ -126,18 +126,18 @@ impl Play {
                 let datagram = signed(by, kind, script.bytes(count));
                 self.machine.handle_datagram(now, unix, from, &datagram);
             }
-            wish @ 8..=11 => self.wish(wish, script.byte()),
+            request @ 8..=11 => self.request(request, script.byte()),
             12 => self.answer(script.byte()),
-            _ => self.say(script),
+            _ => self.send_request(script),
         }
     }
 
-    fn wish(&mut self, wish: u8, number: u8) {
+    fn request(&mut self, request: u8, number: u8) {
         let (now, unix) = (self.now, self.unix);
         let (by, at) = node(number);
         let some = Node::new(fixture::key(by).id(), Endpoint::new(at, 30303));
-        // Too many wishes are refused, which is as good.
-        let _ = match wish {
+        // Too many requests are refused.
+        let _ = match request {
             8 => self.machine.lookup(now, unix, some.id).map(drop),
             9 => self.machine.ping(now, unix, some),
             10 => self.machine.request_record(now, unix, some),
@@ -145,7 +145,7 @@ impl Play {
         };
     }
 
-    /// Answers what the machine asked last as the one who was asked, or nearly so.
+    /// Answers the last request of the machine as the node that was asked, correctly or nearly so.
     fn answer(&mut self, choice: u8) {
         let (hash, at) = self.asked;
         let Some(by) = (0..40).map(node).find(|(_, address)| *address == at) else { return };
@@ -161,8 +161,8 @@ impl Play {
         self.deliver(by, &packet);
     }
 
-    /// Says something sound that nobody asked for.
-    fn say(&mut self, script: &mut Script<'_>) {
+    /// Sends a valid request.
+    fn send_request(&mut self, script: &mut Script<'_>) {
         let by = node(script.byte());
         let endpoint = Endpoint::new(by.1, 30303);
         let expiration = self.unix.saturating_add(u64::from(script.byte()));
@@ -179,20 +179,20 @@ impl Play {
         self.machine.handle_datagram(self.now, self.unix, from, &sealed.bytes);
     }
 
-    /// Whoever waits for the time that the machine names must not wait in vain, or for ever.
-    fn rest(&mut self) {
+    /// Runs the timers that are due. They must come to an end.
+    fn run_timers(&mut self) {
         for _ in 0..64 {
             if self.machine.poll_timeout().is_none_or(|due| due > self.now) {
                 return;
             }
             self.machine.handle_timeout(self.now, self.unix);
         }
-        panic!("it does not come to rest");
+        panic!("the timers do not come to an end");
     }
 
     fn check(&mut self) {
         while let Some((to, bytes)) = self.machine.poll_transmit() {
-            let datagram = Datagram::parse(&bytes).expect("a sound datagram");
+            let datagram = Datagram::parse(&bytes).expect("a valid datagram");
             assert_eq!(datagram.check_hash(), Ok(()));
             assert!(datagram.packet().is_ok() && to.port() != 0);
             if !datagram.kind().is_reply() {
@@ -201,13 +201,13 @@ impl Play {
         }
         while self.machine.poll_event().is_some() {}
         assert!(self.machine.nodes().count() <= 272);
-        let crowd = |node: &&Node| node.endpoint.ip.to_string().starts_with("9.9.9.");
-        assert!(self.machine.nodes().filter(crowd).count() <= 10);
+        let in_subnet = |node: &&Node| node.endpoint.ip.to_string().starts_with("9.9.9.");
+        assert!(self.machine.nodes().filter(in_subnet).count() <= 10);
         assert!(self.machine.nodes().all(|node| node.id != self.machine.id()));
     }
 }
 
-/// Any body with a sound hash and signature around it.
+/// A datagram with any body, and a valid hash and signature.
 fn signed(by: u8, kind: u8, body: &[u8]) -> Vec<u8> {
     let signed = [&[kind], body].concat();
     let signature = fixture::key(by).sign(&keccak256(&signed)).to_bytes();
@@ -222,7 +222,7 @@ fn some_nodes(choice: u8) -> Vec<Neighbour> {
         .collect()
 }
 
-/// A record of that node in network 7 or 8; or not of that node, or none.
+/// A record of the node in network 7 or 8, a record of another node, or bytes that are not a record.
 fn record(by: u8, choice: u8) -> bytes::Bytes {
     let signer = if choice.is_multiple_of(5) { 3 } else { by };
     let content = Content::new().set("net", &(7 + u64::from(choice % 2)));
@@ -238,17 +238,17 @@ mod tests {
 
     use super::*;
 
-    /// The scripts of the corpus are of use only if a machine gets somewhere with them.
+    /// The scripts of the corpus are useful only if they bring nodes into the table.
     #[test]
-    fn a_script_makes_nodes_known() {
-        let mut play = Play::new(0);
+    fn a_script_brings_nodes_into_the_table() {
+        let mut run = MachineRun::new(0);
         let mut script = Script(include_bytes!("../corpus/discv4_machine/bonds"));
         script.byte();
         while !script.0.is_empty() {
-            play.step(&mut script);
-            play.check();
+            run.step(&mut script);
+            run.check();
         }
-        assert!(play.machine.nodes().count() > 0, "{:?}", play.machine.stats());
-        assert!(play.machine.stats().packets_in[PacketKind::Pong as usize - 1] > 0);
+        assert!(run.machine.nodes().count() > 0, "{:?}", run.machine.stats());
+        assert!(run.machine.stats().packets_in[PacketKind::Pong as usize - 1] > 0);
     }
 }

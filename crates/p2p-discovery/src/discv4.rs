@@ -1,4 +1,4 @@
-//! A running discv4: the handle. The task is in `run`.
+//! Discv4 on a socket: the handle. Its task is in `run`.
 
 mod candidates;
 mod error;
@@ -20,22 +20,26 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use crate::{Discovery, Discv4Config, Event, LookupOutcome, Node, Stats};
+use crate::config::Discv4Config;
+use crate::discovery::Discovery;
+use crate::event::{Event, LookupOutcome};
+use crate::node::Node;
+use crate::stats::Stats;
 
 pub use candidates::Candidates;
 pub use error::{Discv4Error, RequestError};
-use run::{Ask, Driver, Told};
+use run::{Command, Driver, Published};
 
-/// Wishes that wait for the task, which sees to them between datagrams.
-const WISHES: usize = 64;
+/// Maximum number of commands that wait for the task.
+const MAX_COMMANDS: usize = 64;
 
-/// Events kept for a subscriber that falls behind.
-const EVENTS: usize = 1024;
+/// Maximum number of events that wait for a subscriber.
+const MAX_EVENTS: usize = 1024;
 
-/// Discv4 on a UDP socket: the machine [`Discovery`] with a socket, a clock and randomness around it,
-/// in one task. Cheap to clone.
+/// Discv4 on a UDP socket: one task that drives the machine [`Discovery`]. This is a handle, cheap to
+/// clone.
 ///
-/// [`Discv4::stop`] ends it; when the last handle is dropped it ends as well.
+/// The task ends with [`Discv4::stop`], or when the last handle is dropped.
 ///
 /// ```
 /// use p2p_discovery::{Discv4Config, Discv4};
@@ -63,20 +67,21 @@ const EVENTS: usize = 1024;
 pub struct Discv4 {
     id: NodeId,
     addr: SocketAddr,
-    wishes: mpsc::Sender<Ask>,
+    commands: mpsc::Sender<Command>,
     events: broadcast::WeakSender<Event>,
     record: watch::Receiver<Record>,
     stats: watch::Receiver<(Stats, SocketStats)>,
     tasks: TaskTracker,
     quit: CancellationToken,
-    _last: Arc<DropGuard>,
+    _stop_on_drop: Arc<DropGuard>,
 }
 
 impl Discv4 {
-    /// Opens a socket at `addr` (port 0 for a free one) and takes part. `record` is what others get
-    /// to know; where it names no UDP port, that of the socket is put into it, and where it names no
-    /// address and the socket has one, that too. Must be called within a tokio runtime with its IO
-    /// and time drivers on.
+    /// Opens a socket at `addr` (port 0 for any free port) and starts the task.
+    ///
+    /// `record` is the record of this node. If it names no UDP port, the port of the socket is added;
+    /// if it names no address and the socket is bound to one, that address is added. Must be called
+    /// within a tokio runtime with the IO and time drivers enabled.
     ///
     /// # Errors
     ///
@@ -92,7 +97,7 @@ impl Discv4 {
         Self::with_socket(config, key, record, socket)
     }
 
-    /// The same on a socket that is open already.
+    /// Starts the task on an open socket; otherwise like [`start`](Self::start).
     ///
     /// # Errors
     ///
@@ -103,8 +108,8 @@ impl Discv4 {
         record: &Record,
         socket: UdpSocket,
     ) -> Result<Self, Discv4Error> {
-        let addr = socket.local_addr().map_err(Discv4Error::Socket)?;
-        let content = complete(record.content(), addr);
+        let addr = socket.local_addr().map_err(Discv4Error::LocalAddr)?;
+        let content = with_socket_addr(record.content(), addr);
         let record = record.update(&key, &content).map_err(Discv4Error::Record)?;
         let mut seed = [0; 32];
         OsRng.try_fill_bytes(&mut seed).map_err(|_| Discv4Error::Randomness)?;
@@ -112,127 +117,139 @@ impl Discv4 {
         let id = key.id();
         let machine =
             Discovery::new(now, config, key, &record, seed).map_err(Discv4Error::Record)?;
-        let (wishes, asked) = mpsc::channel(WISHES);
-        let events = broadcast::Sender::new(EVENTS);
-        let (tell, record) = watch::channel(machine.record().clone());
-        let (count, stats) = watch::channel((machine.stats().clone(), SocketStats::default()));
+        let (commands, received) = mpsc::channel(MAX_COMMANDS);
+        let events = broadcast::Sender::new(MAX_EVENTS);
+        let (publish_record, record) = watch::channel(machine.record().clone());
+        let (publish_stats, stats) =
+            watch::channel((machine.stats().clone(), SocketStats::default()));
         let (tasks, quit) = (TaskTracker::new(), CancellationToken::new());
         let weak = events.downgrade();
-        let driver =
-            Driver::new(machine, socket, asked, events, Told { record: tell, stats: count });
+        let published = Published { record: publish_record, stats: publish_stats };
+        let driver = Driver::new(machine, socket, received, events, published);
         let ended = quit.clone();
         tasks.spawn(async move { ended.run_until_cancelled(driver.run()).await });
         tasks.close();
-        let last = Arc::new(quit.clone().drop_guard());
-        Ok(Self { id, addr, wishes, events: weak, record, stats, tasks, quit, _last: last })
+        let stop_on_drop = Arc::new(quit.clone().drop_guard());
+        Ok(Self {
+            id,
+            addr,
+            commands,
+            events: weak,
+            record,
+            stats,
+            tasks,
+            quit,
+            _stop_on_drop: stop_on_drop,
+        })
     }
 
-    /// The node's id.
+    /// The id of this node.
     #[must_use]
     pub const fn id(&self) -> NodeId {
         self.id
     }
 
-    /// Where the socket is bound.
+    /// The local address of the socket.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The node's record as it is now.
+    /// The current record of this node.
     #[must_use]
     pub fn record(&self) -> Record {
         self.record.borrow().clone()
     }
 
-    /// Follows the node's record as it changes.
+    /// The record of this node, with notice of changes.
     #[must_use]
     pub fn record_changes(&self) -> watch::Receiver<Record> {
         self.record.clone()
     }
 
-    /// The URL that the record amounts to; while no address is known, that of the socket, or
-    /// `127.0.0.1` where it is bound to all.
+    /// The enode URL of this node, by its record. While the record has no address, the URL has that of
+    /// the socket, or `127.0.0.1` if the socket is bound to all addresses.
     #[must_use]
     pub fn enode(&self) -> Enode {
         let record = self.record();
         record.enode().unwrap_or_else(|| {
-            let mut here = self.addr;
-            if here.ip().is_unspecified() {
-                here.set_ip([127, 0, 0, 1].into());
+            let mut addr = self.addr;
+            if addr.ip().is_unspecified() {
+                addr.set_ip([127, 0, 0, 1].into());
             }
-            Enode { tcp: record.tcp().unwrap_or_default(), ..Enode::new(self.id, here) }
+            Enode { tcp: record.tcp().unwrap_or_default(), ..Enode::new(self.id, addr) }
         })
     }
 
-    /// Adds a node that is asked first, and again whenever nobody is known.
+    /// Adds a boot node: it is contacted now, and again whenever the table is empty.
     ///
     /// # Errors
     ///
-    /// [`RequestError`]: a name that does not resolve, too many boot nodes (64).
+    /// [`RequestError::Name`], and [`RequestError::Busy`] if there are 64 boot nodes.
     pub async fn add_boot_node(&self, enode: &Enode) -> Result<(), RequestError> {
         let node = resolve(enode).await?;
-        self.ask(|done| Ask::BootNode(node, done)).await?
+        self.ask(|done| Command::BootNode(node, done)).await?
     }
 
-    /// Tries nodes that were alive some time ago.
+    /// Contacts nodes that may be alive, for example those known from an earlier run.
     ///
     /// # Errors
     ///
-    /// [`RequestError`]; those before were taken.
+    /// [`RequestError`] for the first node that was not accepted; those before it are contacted.
     pub async fn add_seeds(
         &self,
         seeds: impl IntoIterator<Item = Node>,
     ) -> Result<(), RequestError> {
         for node in seeds {
-            self.ask(|done| Ask::Seed(node, done)).await??;
+            self.ask(|done| Command::Seed(node, done)).await??;
         }
         Ok(())
     }
 
-    /// Pings a node: how long the answer took.
+    /// Pings a node. Returns the time until its answer.
     ///
     /// # Errors
     ///
     /// [`RequestError`].
     pub async fn ping(&self, enode: &Enode) -> Result<Duration, RequestError> {
         let node = resolve(enode).await?;
-        self.ask(|done| Ask::Ping(node, done)).await?
+        self.ask(|done| Command::Ping(node, done)).await?
     }
 
-    /// Asks a node for its record (EIP-868).
+    /// Requests the record of a node (EIP-868).
     ///
     /// # Errors
     ///
     /// [`RequestError`].
     pub async fn request_record(&self, enode: &Enode) -> Result<Record, RequestError> {
         let node = resolve(enode).await?;
-        self.ask(|done| Ask::Record(node, done)).await?
+        self.ask(|done| Command::Record(node, done)).await?
     }
 
-    /// Looks for the nodes nearest to `target` in all the network.
+    /// Looks up the nodes nearest to `target` in the network.
     ///
     /// # Errors
     ///
     /// [`RequestError::Busy`], [`RequestError::Stopped`].
     pub async fn lookup(&self, target: NodeId) -> Result<LookupOutcome, RequestError> {
-        self.ask(|done| Ask::Lookup(Some(target), done)).await?
+        self.ask(|done| Command::Lookup(Some(target), done)).await?
     }
 
-    /// The same for a random target: what to do to meet more nodes.
+    /// A [`lookup`](Self::lookup) for a random target, to find more nodes.
     ///
     /// # Errors
     ///
     /// [`RequestError::Busy`], [`RequestError::Stopped`].
     pub async fn lookup_random(&self) -> Result<LookupOutcome, RequestError> {
-        self.ask(|done| Ask::Lookup(None, done)).await?
+        self.ask(|done| Command::Lookup(None, done)).await?
     }
 
-    /// Finds the newest record of a node: from itself where it was met or is found by a lookup.
+    /// Gets the newest record of a node from the node itself. If the node is not in the table, a lookup
+    /// searches for it.
     ///
     /// # Errors
     ///
-    /// [`RequestError::NotFound`], or why the node that was found does not give its record.
+    /// [`RequestError::NotFound`], or [`RequestError::NoAnswer`] if the node does not give its record.
     pub async fn resolve(&self, id: NodeId) -> Result<Record, RequestError> {
         let known = self.nodes().await?.into_iter().find(|node| node.id == id);
         let found = match known {
@@ -240,7 +257,7 @@ impl Discv4 {
             None => self.lookup(id).await?.nodes.into_iter().find(|node| node.id == id),
         };
         let node = found.ok_or(RequestError::NotFound)?;
-        self.ask(|done| Ask::Record(node, done)).await?
+        self.ask(|done| Command::Record(node, done)).await?
     }
 
     /// The nodes in the table, at most 272.
@@ -249,65 +266,65 @@ impl Discv4 {
     ///
     /// [`RequestError::Stopped`].
     pub async fn nodes(&self) -> Result<Vec<Node>, RequestError> {
-        self.ask(Ask::Nodes).await
+        self.ask(Command::Nodes).await
     }
 
-    /// What was counted so far: by the machine, and by the socket.
+    /// The counters of the machine and of the socket.
     #[must_use]
     pub fn stats(&self) -> (Stats, SocketStats) {
         self.stats.borrow().clone()
     }
 
-    /// Changes what the own record says; its sequence rises if that is something new.
+    /// Changes the own record. If its content changes, the sequence number rises.
     ///
     /// # Errors
     ///
-    /// [`RequestError::Record`]: then nothing has changed.
+    /// [`RequestError::Record`]; the record is then unchanged.
     pub async fn update_record(
         &self,
         change: impl FnOnce(Content) -> Content + Send + 'static,
     ) -> Result<(), RequestError> {
-        self.ask(|done| Ask::Update(Box::new(change), done)).await?
+        self.ask(|done| Command::Update(Box::new(change), done)).await?
     }
 
-    /// Whether the own record follows what the majority of peers sees as our IPv4 address: see
+    /// Sets whether the own record follows the IPv4 address that peers report: see
     /// [`Discovery::follow_ipv4`].
     ///
     /// # Errors
     ///
     /// [`RequestError::Stopped`].
     pub async fn follow_ipv4(&self, follow: bool) -> Result<(), RequestError> {
-        self.ask(|done| Ask::FollowIpv4(follow, done)).await?
+        self.ask(|done| Command::FollowIpv4(follow, done)).await?
     }
 
-    /// Subscribes to what happens from now on: nodes found and lost, the own address and record,
-    /// clock drift. Who falls behind by 1024 events misses the oldest and is told so.
+    /// Subscribes to all further events. A subscriber that falls behind by more than 1024 events misses
+    /// the oldest and gets an error that says so.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        // After the end, a channel that is closed.
+        // After the end of the task, the receiver of a closed channel.
         self.events.upgrade().unwrap_or_else(|| broadcast::Sender::new(1)).subscribe()
     }
 
-    /// Nodes that are alive, for as long as somebody takes them: those met, and those found by
-    /// lookups that are made for the purpose.
+    /// A stream of nodes that are alive: those found anyway, and the results of lookups that the stream
+    /// makes while it is polled.
     #[must_use]
     pub fn candidates(&self) -> Candidates {
         Candidates::new(self.clone())
     }
 
-    /// Ends the task and closes the socket.
+    /// Ends the task and closes the socket. Returns when both are done.
     pub async fn stop(&self) {
         self.quit.cancel();
         self.tasks.wait().await;
     }
 
-    /// Hands a wish to the task and waits for what comes of it.
+    /// Sends a command to the task and waits for the result.
     async fn ask<T>(
         &self,
-        wish: impl FnOnce(oneshot::Sender<T>) -> Ask,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, RequestError> {
         let (done, answer) = oneshot::channel();
-        self.wishes.send(wish(done)).await.map_err(|_| RequestError::Stopped)?;
+        self.commands.send(command(done)).await.map_err(|_| RequestError::Stopped)?;
         answer.await.map_err(|_| RequestError::Stopped)
     }
 }
@@ -321,18 +338,18 @@ impl fmt::Debug for Discv4 {
     }
 }
 
-/// What the socket counted.
+/// Counters of the socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SocketStats {
-    /// Times that reading failed; the task goes on.
+    /// Failed reads. The task continues after each.
     pub receive_errors: u64,
-    /// Datagrams that the system did not take: no route, a full buffer.
+    /// Failed writes, for example for lack of a route or because of a full buffer.
     pub send_errors: u64,
 }
 
-/// `content` with what the socket knows better than nobody.
-fn complete(content: Content, addr: SocketAddr) -> Content {
+/// Adds address and port of the socket to `content` where it names none.
+fn with_socket_addr(content: Content, addr: SocketAddr) -> Content {
     let names: Vec<Vec<u8>> = content.iter().map(|(name, _)| name.to_vec()).collect();
     let has = |name: &str| names.iter().any(|known| known == name.as_bytes());
     let mut content = content;
@@ -345,7 +362,7 @@ fn complete(content: Content, addr: SocketAddr) -> Content {
     content
 }
 
-/// The node of a URL, its name resolved.
+/// The node of an enode URL. Resolves its host name.
 async fn resolve(enode: &Enode) -> Result<Node, RequestError> {
     if let Some(node) = Node::from_enode(enode) {
         return Ok(node);

@@ -1,4 +1,4 @@
-//! Discv5, of the crate of that name, as one more source of nodes.
+//! Discv5 as a further source of nodes, by the crate `discv5`.
 
 #[cfg(test)]
 mod tests;
@@ -23,20 +23,20 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::NetworkId;
+use crate::network::{NetworkId, RECORD_KEY};
 
-/// The wait between two lookups while they bring new nodes, and the longest when they do not.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The pause between two lookups: it doubles from the first value to the second.
+const MIN_LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_LOOKUP_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Discv5 on a UDP socket of its own. Cheap to clone; it ends with [`Discv5::stop`], or when the last
-/// handle is dropped.
+/// Discv5 on its own UDP socket. This is a handle, cheap to clone. Discv5 stops with [`Discv5::stop`],
+/// or when the last handle is dropped.
 ///
-/// The protocol is the crate `discv5`'s. Here it is given a key, a socket and nodes to begin with, and
-/// is asked for random targets; its nodes come as records, checked by [`Record`]. It keeps nodes of all
-/// networks; of those only the ones of ours come out.
+/// The protocol is implemented by the crate `discv5`. This type looks up random targets and gives out
+/// the records that it finds, checked by [`Record`]. The library keeps nodes of all networks; only those
+/// of the own network are given out.
 ///
-/// It and discv4 do not share a socket: the record of each names its own UDP port.
+/// It does not share a socket with discv4: the record of each names its own UDP port.
 #[derive(Clone)]
 pub struct Discv5 {
     node: Arc<Mutex<::discv5::Discv5>>,
@@ -44,34 +44,36 @@ pub struct Discv5 {
     network: Option<NetworkId>,
 }
 
-/// Why discv5 does not start, or does not take a node.
+/// Discv5 could not be started, or does not accept a node.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Discv5Error {
-    /// The address is taken, or not one of this machine.
+    /// The address is in use, or is not an address of this machine.
     #[error("cannot open a UDP socket at {addr}")]
     Bind {
         /// The address.
         addr: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// The record is not of the key, or would be too long with port and network.
-    #[error("the node's record: {0}")]
+    /// The record was not signed by the key, has no room for port and network id, or is not valid.
+    #[error("cannot use the record of this node")]
     Record(#[source] RecordError),
-    /// The library does not take the node: no UDP address, or no room.
-    #[error("discv5 does not take the node: {0}")]
-    NotTaken(&'static str),
-    /// The library does not start, in its own words.
-    #[error("discv5 does not start: {0}")]
+    /// The library does not accept the key or the node. The text is its reason, for example that the
+    /// node has no UDP address.
+    #[error("discv5 does not accept the node: {0}")]
+    NotAccepted(&'static str),
+    /// The library could not be started. The text is its reason.
+    #[error("cannot start discv5: {0}")]
     Start(::discv5::Error),
 }
 
 impl Discv5 {
-    /// Opens a socket at `addr` (port 0 for a free one) and takes part. `record` is what others get to
-    /// know, with the socket's port and, where there is one, the id of the network; where it names no
-    /// address and the socket has one, that too.
+    /// Opens a socket at `addr` (port 0 for any free port) and starts discv5.
+    ///
+    /// `record` is the record of this node. The port of the socket and the network id, if any, are added
+    /// to it; if it names no address and the socket is bound to one, that address is added too.
     ///
     /// # Errors
     ///
@@ -86,43 +88,44 @@ impl Discv5 {
         let socket = UdpSocket::bind(addr).await.map_err(bind)?;
         let addr = socket.local_addr().map_err(bind)?;
         let record = own_record(network, key, record, addr)?;
-        let listen = sockets(socket);
+        let listen = listen_config(socket);
         let mut bytes = key.to_bytes();
         let key = CombinedKey::secp256k1_from_bytes(&mut *bytes)
-            .map_err(|_| Discv5Error::NotTaken("the key"))?;
+            .map_err(|_| Discv5Error::NotAccepted("invalid key"))?;
         let config = ConfigBuilder::new(listen).build();
         let mut node =
-            ::discv5::Discv5::new(enr(&record)?, key, config).map_err(Discv5Error::NotTaken)?;
+            ::discv5::Discv5::new(enr(&record)?, key, config).map_err(Discv5Error::NotAccepted)?;
         node.start().await.map_err(Discv5Error::Start)?;
         Ok(Self { node: Arc::new(Mutex::new(node)), addr, network })
     }
 
-    /// Where the socket is bound.
+    /// The local address of the socket.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The node's record as it is now; the library puts the address into it that most peers see.
+    /// The current record of this node. The library updates its address to the one that most peers
+    /// report.
     ///
     /// # Errors
     ///
-    /// [`Discv5Error::Record`]: the library has made one that is not sound.
+    /// [`Discv5Error::Record`] if the library has made an invalid record.
     pub fn record(&self) -> Result<Record, Discv5Error> {
         record_of(&self.node().local_enr()).map_err(Discv5Error::Record)
     }
 
-    /// Adds a node to begin with.
+    /// Adds a boot node.
     ///
     /// # Errors
     ///
-    /// [`Discv5Error::NotTaken`].
+    /// [`Discv5Error::NotAccepted`].
     pub fn add_boot_node(&self, record: &Record) -> Result<(), Discv5Error> {
-        self.node().add_enr(enr(record)?).map_err(Discv5Error::NotTaken)
+        self.node().add_enr(enr(record)?).map_err(Discv5Error::NotAccepted)
     }
 
-    /// The nodes of our network near a random target, at most 16. None where nobody is known; `None`
-    /// when discv5 has stopped.
+    /// Looks up a random target. Returns the nodes of our network nearest to it, at most 16; `None` if
+    /// discv5 has stopped.
     pub async fn lookup_random(&self) -> Option<Vec<Record>> {
         let lookup = self.node().find_node(NodeId::random());
         let ours = |record: &Record| self.network.is_none_or(|network| network.is_of(record));
@@ -130,15 +133,14 @@ impl Discv5 {
         Some(found.iter().filter_map(|enr| record_of(enr).ok()).filter(ours).collect())
     }
 
-    /// Nodes, for as long as somebody takes them. As with discv4's, nothing is asked while the stream is
-    /// not polled, and lookups come ever less often, from one a second to one in 30 s. The same node
-    /// comes again and again; the stream ends when discv5 stops.
+    /// A stream of nodes. While it is polled, it makes lookups, from one per second to one in 30 s. A
+    /// node may appear several times. The stream ends when discv5 stops.
     pub fn candidates(&self) -> impl Stream<Item = Record> + Send + 'static {
         let search = Search {
             discv5: self.clone(),
             found: VecDeque::new(),
             next: Instant::now(),
-            wait: FIRST_WAIT,
+            interval: MIN_LOOKUP_INTERVAL,
         };
         stream::unfold(search, |mut search| async move {
             let record = search.next().await?;
@@ -146,13 +148,13 @@ impl Discv5 {
         })
     }
 
-    /// Ends the tasks and closes the socket, soon after.
+    /// Stops discv5. Its tasks end and the socket is closed shortly after.
     pub fn stop(&self) {
         self.node().shutdown();
     }
 
     fn node(&self) -> MutexGuard<'_, ::discv5::Discv5> {
-        // Locked for single calls of the library alone.
+        // The lock is held only for single calls of the library, so poisoning is ignored.
         self.node.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -167,7 +169,7 @@ struct Search {
     discv5: Discv5,
     found: VecDeque<Record>,
     next: Instant,
-    wait: Duration,
+    interval: Duration,
 }
 
 impl Search {
@@ -178,13 +180,13 @@ impl Search {
             }
             time::sleep_until(self.next).await;
             self.found.extend(self.discv5.lookup_random().await?);
-            self.next = Instant::now() + self.wait;
-            self.wait = (self.wait * 2).min(LONGEST_WAIT);
+            self.next = Instant::now() + self.interval;
+            self.interval = (self.interval * 2).min(MAX_LOOKUP_INTERVAL);
         }
     }
 }
 
-fn sockets(socket: UdpSocket) -> ListenConfig {
+fn listen_config(socket: UdpSocket) -> ListenConfig {
     let is_ipv4 = socket.local_addr().is_ok_and(|addr| addr.is_ipv4());
     let socket = Some(Arc::new(socket));
     if is_ipv4 {
@@ -209,14 +211,14 @@ fn own_record(
         content = content.ip(addr.ip());
     }
     if let Some(network) = network {
-        content = content.set("net", &network);
+        content = content.set(RECORD_KEY, &network);
     }
     record.update(key, &content).map_err(Discv5Error::Record)
 }
 
-/// As the library has it: another version of the same type, so it goes over the bytes.
+/// The record as a type of the library, which uses another version of `enr`. It is encoded and decoded.
 fn enr(record: &Record) -> Result<Enr, Discv5Error> {
-    Enr::decode(&mut &*record.encode()).map_err(|_| Discv5Error::NotTaken("the record"))
+    Enr::decode(&mut &*record.encode()).map_err(|_| Discv5Error::NotAccepted("invalid record"))
 }
 
 fn record_of(enr: &Enr) -> Result<Record, RecordError> {

@@ -1,12 +1,12 @@
 //! Signed lists of nodes in the DNS (EIP-1459).
 //!
-//! A list is a tree of TXT records below a DNS name: a [`Root`] signed by the list's key, under it
-//! branches, and as leaves node records and links to other lists ([`TreeEntry`]). Each entry stands under
-//! the name that its own hash gives it ([`Label`]), so who trusts the key ([`Link`]) trusts the list,
-//! whatever servers are on the way: they can withhold it, and nothing else.
+//! A list is a tree of TXT records below a DNS name. It has a [`Root`], which is signed by the key of the
+//! list, branches, and as leaves node records and links to other lists ([`TreeEntry`]). The DNS name of
+//! each entry is its own hash ([`Label`]). So a reader who trusts the key ([`Link`]) can trust the whole
+//! list: DNS servers can withhold it, but cannot forge it.
 //!
-//! [`Tree`] makes a list, [`ListClient`] reads lists: a machine that names the questions and takes the
-//! answers. With the feature `dns`, `Lists` puts a DNS resolver under it.
+//! [`Tree`] makes a list. [`ListClient`] reads lists: a machine that gives out DNS queries and takes the
+//! answers. With the feature `dns`, `Lists` runs it with a DNS resolver.
 
 mod client;
 mod entry;

@@ -2,7 +2,7 @@
 
 use p2p_identity::SignatureError;
 
-use crate::v4::{PacketError, PacketKind};
+use crate::v4::{DatagramError, PacketKind};
 
 /// Why a datagram, a node or an event was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -107,14 +107,14 @@ impl DropReason {
     }
 }
 
-impl From<PacketError> for DropReason {
-    fn from(error: PacketError) -> Self {
+impl From<DatagramError> for DropReason {
+    fn from(error: DatagramError) -> Self {
         match error {
-            PacketError::TooShort { .. } | PacketError::TooLong { .. } => Self::Size,
-            PacketError::Kind(_) => Self::Kind,
-            PacketError::Hash => Self::Hash,
-            PacketError::Body(_) => Self::Body,
-            PacketError::Signature(_) => Self::Signature,
+            DatagramError::TooShort { .. } | DatagramError::TooLong { .. } => Self::Size,
+            DatagramError::Kind(_) => Self::Kind,
+            DatagramError::Hash => Self::Hash,
+            DatagramError::Body(_) => Self::Body,
+            DatagramError::Signature(_) => Self::Signature,
         }
     }
 }

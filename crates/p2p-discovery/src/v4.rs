@@ -1,4 +1,4 @@
-//! What discv4 says on the wire: six packets, each signed, each in one datagram.
+//! The wire format of discv4: six kinds of packets, each signed and in one datagram.
 
 mod datagram;
 mod endpoint;
@@ -8,7 +8,7 @@ mod packet;
 
 pub use datagram::{Datagram, MAX_DATAGRAM, SealedPacket};
 pub use endpoint::{Endpoint, Neighbour};
-pub use error::PacketError;
+pub use error::DatagramError;
 pub use kind::PacketKind;
 pub use packet::{
     EnrRequest, EnrResponse, FindNode, MAX_PER_PACKET, Neighbours, Packet, Ping, Pong,

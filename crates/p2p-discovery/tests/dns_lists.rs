@@ -1,6 +1,6 @@
-//! Lists read over real sockets, from a DNS server of ours on loopback.
+//! Lists read over real sockets, from a DNS server on loopback.
 #![cfg(feature = "dns")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -20,14 +20,14 @@ fn key(n: u8) -> SecretKey {
     SecretKey::from_bytes(&[n; 32]).unwrap()
 }
 
-/// Records as long as they may be, which do not fit into one string of a TXT record.
+/// Records that do not fit one string of a TXT record.
 fn records(range: std::ops::Range<u8>) -> Vec<Record> {
     let filler = [0x55; 140];
     let content = Content::new().ip([10, 0, 0, 7].into()).tcp(30303).set("zz", filler.as_slice());
     range.map(|n| Record::sign(&key(n), 1, &content).unwrap()).collect()
 }
 
-/// TXT texts by name, in lower case and with the dot at the end.
+/// Texts of TXT records by name, in lower case with a dot at the end.
 type Zone = HashMap<String, String>;
 
 fn publish(zone: &mut Zone, tree: &Tree, domain: &str) -> Link {
@@ -70,8 +70,8 @@ fn answer(zone: &Zone, question: &Message) -> Message {
     answer
 }
 
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), what).await.expect("it never happened")
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("timeout")
 }
 
 fn ids(records: &[Record]) -> BTreeSet<NodeId> {
@@ -107,7 +107,7 @@ async fn two_linked_lists_are_read_from_a_server() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_not_there_is_a_missing_root() {
+async fn a_name_that_does_not_exist_is_a_missing_root() {
     let server = serve(Zone::new()).await;
     let link = Link::new(key(1).public_key(), "a.example.org").unwrap();
     let mut lists = Lists::start(quick(), &Servers::At(vec![server]), [link]).unwrap();
@@ -117,11 +117,11 @@ async fn a_name_that_is_not_there_is_a_missing_root() {
         }
     })
     .await;
-    assert_eq!((lists.progress().resting, lists.stats().unanswered), (1, 0));
+    assert_eq!((lists.progress().paused, lists.stats().unanswered), (1, 0));
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_a_question_without_answer() {
+async fn a_server_that_does_not_exist_is_an_unanswered_query() {
     let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let link = Link::new(key(1).public_key(), "a.example.org").unwrap();
     let config = ListClientConfig { query_timeout: Duration::from_millis(200), ..quick() };
@@ -132,5 +132,5 @@ async fn a_server_that_is_not_there_is_a_question_without_answer() {
         }
     })
     .await;
-    assert_eq!(lists.progress().resting, 1);
+    assert_eq!(lists.progress().paused, 1);
 }

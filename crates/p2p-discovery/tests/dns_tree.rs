@@ -1,5 +1,5 @@
-//! Lists in the DNS: the example of EIP-1459, and lists of any size.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+//! Making lists: the example of EIP-1459, and lists of any size.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -27,7 +27,7 @@ fn link(n: u16) -> Link {
 }
 
 #[test]
-fn the_example_of_the_specification_is_read_and_made_again() {
+fn the_example_of_the_specification_is_read_and_made() {
     let vectors = vectors();
     let (mut records, mut links) = (Vec::new(), Vec::new());
     for (name, text) in vectors["entries"].as_object().unwrap() {
@@ -45,8 +45,8 @@ fn the_example_of_the_specification_is_read_and_made_again() {
     let text = vectors["root"].as_str().unwrap();
     let root: Root = text.parse().unwrap();
     assert_eq!(root.to_string(), text);
-    // The key that the specification names beside its example of a URL is the one that signed; the
-    // URL itself has another.
+    // In the specification, the key next to the example URL has signed the root. The URL has another
+    // key.
     let mut point = [0; 65];
     point.copy_from_slice(&hex(vectors["url_key"].as_str().unwrap()));
     let signer = PublicKey::from_uncompressed(&point).unwrap();
@@ -63,7 +63,7 @@ fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
 }
 
-/// All leaves below a name; every entry is found and is what its name says.
+/// All leaves below a label. Asserts that every entry exists and matches its label.
 fn leaves(tree: &Tree, from: Label) -> Vec<TreeEntry> {
     let entries: BTreeMap<_, _> = tree.entries().collect();
     let (mut open, mut found) = (vec![from], Vec::new());
@@ -84,10 +84,10 @@ fn leaves(tree: &Tree, from: Label) -> Vec<TreeEntry> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// Whatever is put in can be reached from the root, once each, and nothing else is there; the
-    /// order makes no difference.
+    /// Exactly the given records and links can be reached from the root, once each. Their order has no
+    /// effect.
     #[test]
-    fn a_list_of_any_size_holds_what_was_put_in(count in 0u16..200, links in 0u16..30) {
+    fn a_list_of_any_size_has_exactly_the_given_leaves(count in 0u16..200, links in 0u16..30) {
         let records: Vec<Record> = (1..=count).map(|n| record(n, 1)).collect();
         let others: Vec<Link> = (1..=links).map(link).collect();
         let tree = Tree::sign(&key(0), 3, records.clone(), others.clone());
@@ -109,7 +109,7 @@ proptest! {
 }
 
 #[test]
-fn of_two_records_of_a_node_the_newer_stays() {
+fn of_several_records_of_a_node_the_newest_is_taken() {
     let tree = Tree::sign(&key(0), 1, [record(1, 5), record(1, 7), record(1, 6)], []);
     let TreeEntry::Record(only) = &leaves(&tree, tree.root().records)[0] else {
         panic!("no record")
@@ -118,7 +118,7 @@ fn of_two_records_of_a_node_the_newer_stays() {
 }
 
 #[test]
-fn a_zone_has_strings_that_the_dns_can_carry_and_that_are_the_texts() {
+fn the_strings_of_a_zone_are_short_enough_and_join_to_the_texts() {
     let filler = [0x55; 170];
     let content = Content::new().set("zz", filler.as_slice());
     let long = Record::sign(&key(1), 1, &content).unwrap();
@@ -128,7 +128,7 @@ fn a_zone_has_strings_that_the_dns_can_carry_and_that_are_the_texts() {
     for line in tree.zone(60, 86_400) {
         let (_, strings) = line.split_once(" IN TXT ").unwrap();
         let strings: Vec<&str> = strings.split(' ').map(|s| s.trim_matches('"')).collect();
-        // The root has spaces of its own and is short.
+        // The text of the root contains spaces and is a single string.
         let glue = if line.starts_with('@') { " " } else { "" };
         assert!(strings.iter().all(|string| string.len() <= 255));
         joined.insert(strings.join(glue));

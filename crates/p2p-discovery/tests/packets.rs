@@ -1,12 +1,12 @@
-//! Packets on the wire: the known ones, every other one, and what is none.
+//! Packets on the wire: known vectors, random packets and invalid ones.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![allow(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 
 use std::net::{IpAddr, SocketAddr};
 
 use p2p_discovery::v4::{
-    Datagram, Endpoint, EnrRequest, EnrResponse, FindNode, MAX_DATAGRAM, MAX_PER_PACKET, Neighbour,
-    Neighbours, Packet, PacketError, PacketKind, Ping, Pong,
+    Datagram, DatagramError, Endpoint, EnrRequest, EnrResponse, FindNode, MAX_DATAGRAM,
+    MAX_PER_PACKET, Neighbour, Neighbours, Packet, PacketKind, Ping, Pong,
 };
 use p2p_identity::{Content, NodeId, Record, SecretKey};
 use proptest::prelude::*;
@@ -23,8 +23,8 @@ fn key(number: u8) -> SecretKey {
     SecretKey::from_bytes(&[number; 32]).unwrap()
 }
 
-/// All steps of reading.
-fn open(bytes: &[u8]) -> Result<(Packet, NodeId), PacketError> {
+/// Does all steps of reading a datagram.
+fn open(bytes: &[u8]) -> Result<(Packet, NodeId), DatagramError> {
     let datagram = Datagram::parse(bytes)?;
     datagram.check_hash()?;
     Ok((datagram.packet()?, datagram.signer()?))
@@ -49,7 +49,7 @@ fn pings_of_eip_8() {
     let Packet::Ping(ping) = eip8("ping_v4_extra") else { panic!("no ping") };
     assert_eq!(ping.from, endpoint("127.0.0.1:3322", 5544));
     assert_eq!(ping.to, endpoint("[::1]:2222", 3333));
-    // The first of the extra elements stands where the sequence number stands since EIP-868.
+    // The first extra element is read as the sequence number of EIP-868.
     assert_eq!((ping.expiration, ping.enr_seq), (1_136_239_445, Some(1)));
 
     let Packet::Ping(ping) = eip8("ping_v555_extra") else { panic!("no ping") };
@@ -103,7 +103,7 @@ fn packets_of_go_ethereum() {
         let (packet, signer) = open(&raw).unwrap();
         assert_eq!(signer.to_string(), vector["node_pubkey"].as_str().unwrap(), "{name}");
 
-        // What has no extra elements comes out as go-ethereum wrote it: signatures are deterministic.
+        // Without extra elements, the encoding equals that of go-ethereum: signatures are deterministic.
         let key = SecretKey::from_hex(vector["private_key"].as_str().unwrap()).unwrap();
         let sealed = packet.seal(&key).unwrap();
         if name == "ping-version-555-extra-elements" {
@@ -116,7 +116,7 @@ fn packets_of_go_ethereum() {
 }
 
 #[test]
-fn a_record_goes_both_ways() {
+fn a_record_is_encoded_and_decoded() {
     let content = Content::new().ip([10, 0, 0, 7].into()).udp(30303).set("net", &7u64);
     let record = Record::sign(&key(1), 5, &content).unwrap();
     let response = EnrResponse { request: [9; 32], rlp: record.encode().into() };
@@ -136,25 +136,25 @@ fn the_largest_answers_fit_a_datagram() {
         |count| Packet::Neighbours(Neighbours { nodes: vec![node; count], expiration: u64::MAX });
     assert!(answer(MAX_PER_PACKET).seal(&key(1)).unwrap().bytes.len() <= MAX_DATAGRAM);
     let too_long = answer(MAX_PER_PACKET + 2).seal(&key(1));
-    assert!(matches!(too_long, Err(PacketError::TooLong { len }) if len > MAX_DATAGRAM));
+    assert!(matches!(too_long, Err(DatagramError::TooLong { len }) if len > MAX_DATAGRAM));
 }
 
 #[test]
-fn what_is_no_packet_is_refused_for_what_it_is() {
+fn an_invalid_packet_is_refused_with_its_cause() {
     let good = Packet::EnrRequest(EnrRequest { expiration: 7 }).seal(&key(1)).unwrap().bytes;
-    assert_eq!(open(&good[..98]), Err(PacketError::TooShort { len: 98 }));
-    assert_eq!(open(&[]), Err(PacketError::TooShort { len: 0 }));
-    assert_eq!(open(&[0; 1281]), Err(PacketError::TooLong { len: 1281 }));
+    assert_eq!(open(&good[..98]), Err(DatagramError::TooShort { len: 98 }));
+    assert_eq!(open(&[]), Err(DatagramError::TooShort { len: 0 }));
+    assert_eq!(open(&[0; 1281]), Err(DatagramError::TooLong { len: 1281 }));
     let changed = |at: usize| {
         let mut bytes = good.to_vec();
         bytes[at] ^= 0x40;
         open(&bytes)
     };
-    assert_eq!(changed(0), Err(PacketError::Hash), "the hash");
-    assert_eq!(changed(40), Err(PacketError::Hash), "the signature");
-    assert_eq!(changed(97), Err(PacketError::Kind(0x45)));
-    assert_eq!(changed(good.len() - 1), Err(PacketError::Hash), "the body");
-    // Whoever changes the hash, too, signed it not: it is somebody else's packet.
+    assert_eq!(changed(0), Err(DatagramError::Hash), "the hash");
+    assert_eq!(changed(40), Err(DatagramError::Hash), "the signature");
+    assert_eq!(changed(97), Err(DatagramError::Kind(0x45)));
+    assert_eq!(changed(good.len() - 1), Err(DatagramError::Hash), "the body");
+    // With a corrected hash, the signature gives another signer or none.
     let mut forged = good.to_vec();
     *forged.last_mut().unwrap() ^= 1;
     let hash = keccak_lanes::keccak256(&forged[32..]);
@@ -201,7 +201,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn what_is_sealed_is_opened(packet in any_packet(), number in 1..255u8) {
+    fn a_sealed_packet_is_opened(packet in any_packet(), number in 1..255u8) {
         let sealed = packet.seal(&key(number)).unwrap();
         let datagram = Datagram::parse(&sealed.bytes).unwrap();
         prop_assert_eq!((*datagram.hash(), datagram.kind()), (sealed.hash, packet.kind()));
@@ -209,7 +209,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_packet_or_an_error(kind in 0..8u8, mut bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn random_bytes_are_a_packet_or_an_error(kind in 0..8u8, mut bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         if let Some(byte) = bytes.get_mut(97) {
             *byte = kind;
         }

@@ -10,7 +10,7 @@ use crate::config::Discv4Config;
 use crate::event::Event;
 use crate::network::{NetworkId, RECORD_KEY};
 use crate::node::Node;
-use crate::v4::{Endpoint, Packet, PacketError, SealedPacket};
+use crate::v4::{DatagramError, Endpoint, Packet, SealedPacket};
 
 /// The key and record of this node, and the addresses that peers report.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl LocalNode {
         )
     }
 
-    pub(super) fn seal(&self, packet: &Packet) -> Result<SealedPacket, PacketError> {
+    pub(super) fn seal(&self, packet: &Packet) -> Result<SealedPacket, DatagramError> {
         packet.seal(&self.key)
     }
 

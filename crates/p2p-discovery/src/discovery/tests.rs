@@ -1,4 +1,4 @@
-//! Several machines in one thread, on virtual time.
+//! Several machines in one process, on virtual time.
 
 mod bonding;
 mod hostile;
@@ -13,20 +13,20 @@ use bytes::Bytes;
 use p2p_identity::{Content, Record, SecretKey};
 
 use super::*;
-use crate::DropReason;
+use crate::stats::DropReason;
 use crate::v4::{Datagram, Endpoint, Packet};
 
 const UNIX: u64 = 1_700_000_000;
 
-/// Machines at addresses, and the time.
+/// Machines with their addresses, and the time.
 struct World {
     start: Instant,
     now: Instant,
     nodes: BTreeMap<SocketAddr, Discovery>,
     events: BTreeMap<SocketAddr, Vec<Event>>,
-    /// Datagrams to these addresses get lost.
+    /// Datagrams to these addresses are lost.
     deaf: Vec<SocketAddr>,
-    /// By how many seconds the clock of a node is ahead.
+    /// Seconds by which the clock of a node is ahead.
     ahead: BTreeMap<SocketAddr, i64>,
 }
 
@@ -34,7 +34,7 @@ fn key(number: u8) -> SecretKey {
     SecretKey::from_bytes(&[number; 32]).unwrap()
 }
 
-/// Nodes are in networks of their own.
+/// Each node is in its own subnet.
 fn address(number: u8) -> SocketAddr {
     SocketAddr::from(([number, 1, 1, 1], 30303))
 }
@@ -56,7 +56,7 @@ impl World {
         }
     }
 
-    /// With nodes of these numbers.
+    /// A world with nodes of these numbers.
     fn of(numbers: impl IntoIterator<Item = u8>, config: &Discv4Config) -> Self {
         let mut world = Self::new();
         for number in numbers {
@@ -68,8 +68,8 @@ impl World {
     fn add(&mut self, number: u8, config: Discv4Config) {
         let content = Content::new().tcp(30303);
         let record = Record::sign(&key(number), 1, &content).unwrap();
-        let made = Discovery::new(self.now, config, key(number), &record, [number; 32]).unwrap();
-        self.nodes.insert(address(number), made);
+        let machine = Discovery::new(self.now, config, key(number), &record, [number; 32]).unwrap();
+        self.nodes.insert(address(number), machine);
     }
 
     fn unix(&self, at: &SocketAddr) -> u64 {
@@ -78,13 +78,13 @@ impl World {
         UNIX.saturating_add(passed).saturating_add_signed(ahead)
     }
 
-    /// Lets a node do something.
-    fn tell<T>(&mut self, number: u8, act: impl FnOnce(&mut Discovery, Instant, u64) -> T) -> T {
+    /// Calls a node with the current time.
+    fn call<T>(&mut self, number: u8, act: impl FnOnce(&mut Discovery, Instant, u64) -> T) -> T {
         let unix = self.unix(&address(number));
         act(self.nodes.get_mut(&address(number)).unwrap(), self.now, unix)
     }
 
-    /// Delivers all there is, at once, and again what comes of it.
+    /// Delivers all datagrams immediately, and those that are sent in answer.
     fn deliver(&mut self) {
         let mut datagrams: VecDeque<(SocketAddr, SocketAddr, Bytes)> = VecDeque::new();
         loop {
@@ -104,7 +104,7 @@ impl World {
         }
     }
 
-    /// Lets so much time pass.
+    /// Lets this time pass.
     fn run(&mut self, time: Duration) {
         let end = self.now + time;
         self.deliver();
@@ -134,7 +134,7 @@ impl World {
         &self.nodes[&address(number)]
     }
 
-    /// What node `number` has reported since it was last asked.
+    /// The events of node `number` since the last call.
     fn events(&mut self, number: u8) -> Vec<Event> {
         self.deliver();
         self.events.remove(&address(number)).unwrap_or_default()
@@ -148,14 +148,14 @@ impl World {
         self.node(number).stats().drops.of(reason)
     }
 
-    /// A datagram by node `from` that its machine did not send.
+    /// Delivers a datagram of node `from` that its machine did not send.
     fn forge(&mut self, from: u8, to: u8, packet: &Packet) {
         let bytes = packet.seal(&key(from)).unwrap().bytes;
-        self.tell(to, |node, now, unix| node.handle_datagram(now, unix, address(from), &bytes));
+        self.call(to, |node, now, unix| node.handle_datagram(now, unix, address(from), &bytes));
     }
 }
 
-/// What a machine sends, signed by whom it may be: only what it says counts.
+/// The packets that a machine has sent.
 fn sent(machine: &mut Discovery) -> Vec<Packet> {
     let datagrams = std::iter::from_fn(|| machine.poll_transmit());
     datagrams.map(|(_, bytes)| Datagram::parse(&bytes).unwrap().packet().unwrap()).collect()

@@ -1,4 +1,4 @@
-//! Nodes for whoever wants to connect to some.
+//! A stream of nodes to connect to.
 
 use std::{
     collections::VecDeque,
@@ -16,18 +16,19 @@ use tokio::{
 };
 
 use super::Discv4;
-use crate::{Event, Node};
+use crate::event::Event;
+use crate::node::Node;
 
-/// The wait between two lookups while they bring new nodes, and the longest when they do not.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The pause between two lookups: the first value while new nodes are found; it doubles up to the second
+/// while none are.
+const MIN_LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_LOOKUP_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A stream of nodes that are alive ([`Discv4::candidates`]). The same node may come again and again;
-/// the stream ends when discv4 stops.
+/// A stream of nodes that are alive ([`Discv4::candidates`]). A node may appear several times. The
+/// stream ends when discv4 stops.
 ///
-/// It costs nothing while it is not polled. While it is, it gives the nodes that are met, and makes
-/// lookups for random targets: at first one a second, and ever less often, down to one in 30 s, while
-/// nobody new is met.
+/// While it is polled, it makes lookups for random targets: one per second at first, down to one in
+/// 30 s while no new nodes are found. It does nothing while it is not polled.
 pub struct Candidates(Pin<Box<dyn Stream<Item = Node> + Send>>);
 
 impl Candidates {
@@ -37,7 +38,7 @@ impl Candidates {
             discv4,
             found: VecDeque::new(),
             next: Instant::now(),
-            wait: FIRST_WAIT,
+            interval: MIN_LOOKUP_INTERVAL,
         };
         Self(Box::pin(stream::unfold(search, |mut search| async move {
             let node = search.next().await?;
@@ -64,9 +65,9 @@ struct Search {
     discv4: Discv4,
     events: broadcast::Receiver<Event>,
     found: VecDeque<Node>,
-    /// When the next lookup may begin.
+    /// When the next lookup begins.
     next: Instant,
-    wait: Duration,
+    interval: Duration,
 }
 
 impl Search {
@@ -78,19 +79,19 @@ impl Search {
             tokio::select! {
                 event = self.events.recv() => match event {
                     Ok(Event::Found(node)) => {
-                        self.wait = FIRST_WAIT;
+                        self.interval = MIN_LOOKUP_INTERVAL;
                         return Some(node);
                     }
-                    // What was missed comes with the next lookup.
+                    // Nodes in missed events appear in later lookups.
                     Ok(_) | Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return None,
                 },
                 () = time::sleep_until(self.next) => {
-                    // One that cannot be made now is made later.
+                    // A failed lookup is followed by another one.
                     let outcome = self.discv4.lookup_random().await.unwrap_or_default();
                     self.found.extend(outcome.nodes);
-                    self.next = Instant::now() + self.wait;
-                    self.wait = (self.wait * 2).min(LONGEST_WAIT);
+                    self.next = Instant::now() + self.interval;
+                    self.interval = (self.interval * 2).min(MAX_LOOKUP_INTERVAL);
                 }
             }
         }

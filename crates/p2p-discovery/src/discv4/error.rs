@@ -1,54 +1,54 @@
-//! What can go wrong with a socket and with a wish.
+//! Errors of starting discv4 and of its requests.
 
 use std::{io, net::SocketAddr};
 
 use p2p_identity::RecordError;
 use thiserror::Error;
 
-use crate::{BusyError, NoAnswerError};
+use crate::event::{BusyError, NoAnswerError};
 
-/// Why discv4 does not start.
+/// Discv4 could not be started.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Discv4Error {
-    /// The address is taken, or not one of this machine.
+    /// The address is in use, or is not an address of this machine.
     #[error("cannot open a UDP socket at {addr}")]
     Bind {
         /// The address.
         addr: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// The system does not say where the socket is bound.
-    #[error("the UDP socket has no address")]
-    Socket(#[source] io::Error),
-    /// The record is not of the key, or would be too long with port and address.
-    #[error("the node's record: {0}")]
+    /// The local address of the socket is not known.
+    #[error("cannot read the local address of the UDP socket")]
+    LocalAddr(#[source] io::Error),
+    /// The record was not signed by the key, or has no room for port and address.
+    #[error("cannot use the record of this node")]
     Record(#[source] RecordError),
-    /// The system gave no random numbers.
-    #[error("the system gave no random numbers")]
+    /// The random source of the operating system failed.
+    #[error("the random source of the operating system failed")]
     Randomness,
 }
 
-/// Why a wish did not come true.
+/// A request of a [`Discv4`](crate::Discv4) handle failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// Too much is in progress.
+    /// Too many requests are in progress.
     #[error(transparent)]
     Busy(#[from] BusyError),
-    /// The node did not answer.
+    /// The node did not answer, or not with a valid record.
     #[error(transparent)]
     NoAnswer(#[from] NoAnswerError),
-    /// The host name in the URL does not resolve.
-    #[error("the host name does not resolve")]
+    /// The host name in the URL could not be resolved.
+    #[error("cannot resolve the host name")]
     Name(#[source] io::Error),
-    /// Nobody knows the node.
-    #[error("nobody knows the node")]
+    /// The lookup did not find the node.
+    #[error("the node was not found")]
     NotFound,
-    /// The record cannot be changed so.
-    #[error("the node's record: {0}")]
+    /// The change of the own record was refused.
+    #[error("cannot change the record of this node")]
     Record(#[source] RecordError),
     /// Discv4 has stopped.
     #[error("discovery has stopped")]

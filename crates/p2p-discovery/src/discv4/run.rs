@@ -1,5 +1,4 @@
-//! The task: moves datagrams, time and wishes into the machine, and what comes out of it to where it
-//! belongs.
+//! The task of discv4: passes datagrams, time and commands to the machine, and its output on.
 
 use std::{
     collections::HashMap,
@@ -16,52 +15,56 @@ use tokio::{
 };
 
 use super::{RequestError, SocketStats};
-use crate::{Discovery, Event, LookupId, LookupOutcome, Node, Stats, v4::MAX_DATAGRAM};
+use crate::discovery::Discovery;
+use crate::event::{Event, LookupId, LookupOutcome};
+use crate::node::Node;
+use crate::stats::Stats;
+use crate::v4::MAX_DATAGRAM;
 
-/// Datagrams read before time and wishes have their turn again.
-const AT_ONCE: usize = 32;
+/// Maximum number of datagrams read in a row, before timers and commands are handled.
+const MAX_READS: usize = 32;
 
-/// The pause after the system refused to read: it must not become a loop.
-const PAUSE: Duration = Duration::from_millis(20);
+/// The pause after a failed read, so that a persistent error does not become a busy loop.
+const READ_RETRY_DELAY: Duration = Duration::from_millis(20);
 
-type Done<T> = oneshot::Sender<Result<T, RequestError>>;
-type Change = Box<dyn FnOnce(Content) -> Content + Send>;
+type ResultSender<T> = oneshot::Sender<Result<T, RequestError>>;
+type RecordChange = Box<dyn FnOnce(Content) -> Content + Send>;
 
-/// A wish, and where its outcome goes.
-pub(super) enum Ask {
-    BootNode(Node, Done<()>),
-    Seed(Node, Done<()>),
-    Ping(Node, Done<Duration>),
-    Record(Node, Done<Record>),
+/// A command of a handle, with the sender for its result.
+pub(super) enum Command {
+    BootNode(Node, ResultSender<()>),
+    Seed(Node, ResultSender<()>),
+    Ping(Node, ResultSender<Duration>),
+    Record(Node, ResultSender<Record>),
     /// `None` for a random target.
-    Lookup(Option<NodeId>, Done<LookupOutcome>),
-    Update(Change, Done<()>),
-    FollowIpv4(bool, Done<()>),
+    Lookup(Option<NodeId>, ResultSender<LookupOutcome>),
+    Update(RecordChange, ResultSender<()>),
+    FollowIpv4(bool, ResultSender<()>),
     Nodes(oneshot::Sender<Vec<Node>>),
 }
 
-/// Who waits for the outcome of what.
+/// The senders for the results of requests in progress.
 #[derive(Default)]
-struct Waiting {
-    lookups: HashMap<LookupId, Done<LookupOutcome>>,
-    pings: HashMap<NodeId, Vec<Done<Duration>>>,
-    records: HashMap<NodeId, Vec<Done<Record>>>,
+struct PendingResults {
+    lookups: HashMap<LookupId, ResultSender<LookupOutcome>>,
+    pings: HashMap<NodeId, Vec<ResultSender<Duration>>>,
+    records: HashMap<NodeId, Vec<ResultSender<Record>>>,
 }
 
 pub(super) struct Driver {
     machine: Discovery,
     socket: UdpSocket,
-    /// Whether IPv4 addresses must be written as IPv6, for a socket of both.
-    maps: bool,
-    asked: mpsc::Receiver<Ask>,
-    waiting: Waiting,
+    /// Whether the socket takes IPv4 addresses in IPv6 form.
+    maps_ipv4: bool,
+    commands: mpsc::Receiver<Command>,
+    pending: PendingResults,
     events: broadcast::Sender<Event>,
-    told: Told,
+    published: Published,
     stats: SocketStats,
 }
 
-/// What handles can look at without asking.
-pub(super) struct Told {
+/// The values that handles read without a command.
+pub(super) struct Published {
     pub(super) record: watch::Sender<Record>,
     pub(super) stats: watch::Sender<(Stats, SocketStats)>,
 }
@@ -70,55 +73,55 @@ impl Driver {
     pub(super) fn new(
         machine: Discovery,
         socket: UdpSocket,
-        asked: mpsc::Receiver<Ask>,
+        commands: mpsc::Receiver<Command>,
         events: broadcast::Sender<Event>,
-        told: Told,
+        published: Published,
     ) -> Self {
-        let maps = socket.local_addr().is_ok_and(|addr| addr.is_ipv6());
-        let (waiting, stats) = (Waiting::default(), SocketStats::default());
-        Self { machine, socket, maps, asked, waiting, events, told, stats }
+        let maps_ipv4 = socket.local_addr().is_ok_and(|addr| addr.is_ipv6());
+        let (pending, stats) = (PendingResults::default(), SocketStats::default());
+        Self { machine, socket, maps_ipv4, commands, pending, events, published, stats }
     }
 
-    /// Until nobody has a handle any more.
+    /// Runs until all handles are dropped.
     pub(super) async fn run(mut self) {
-        // One byte more, so that a datagram that is too long is seen to be.
+        // One byte more than allowed, so that a longer datagram is recognized.
         let mut buffer = [0; MAX_DATAGRAM + 1];
         loop {
-            self.deliver().await;
-            // A few hundred bytes, against the system's work for a datagram.
-            self.told.stats.send_replace((self.machine.stats().clone(), self.stats));
+            self.flush().await;
+            // A copy of a few hundred bytes is cheap beside the system calls for a datagram.
+            self.published.stats.send_replace((self.machine.stats().clone(), self.stats));
             let timeout = self.machine.poll_timeout();
             tokio::select! {
-                wish = self.asked.recv() => match wish {
-                    Some(wish) => self.handle_wish(wish),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.handle_command(command),
                     None => return,
                 },
                 read = self.socket.recv_from(&mut buffer) => {
                     self.handle_read(&mut buffer, read).await;
                 }
-                () = until(timeout) => self.machine.handle_timeout(now(), unix()),
+                () = sleep_until(timeout) => self.machine.handle_timeout(now(), unix()),
             }
         }
     }
 
-    /// Takes a datagram, and those that came with it.
+    /// Handles a datagram and those that have already arrived after it.
     async fn handle_read(&mut self, buffer: &mut [u8], read: io::Result<(usize, SocketAddr)>) {
         let mut read = read;
-        for _ in 0..AT_ONCE {
+        for _ in 0..MAX_READS {
             match read {
                 Ok((len, from)) => {
                     let from = SocketAddr::new(from.ip().to_canonical(), from.port());
                     self.machine.handle_datagram(now(), unix(), from, &buffer[..len]);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // What a datagram of ours met on its way, on some systems.
+                // Some systems report here that a datagram of ours was refused.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                     self.stats.receive_errors += 1;
                 }
                 Err(error) => {
                     tracing::debug!(%error, "cannot read from the discovery socket");
                     self.stats.receive_errors += 1;
-                    time::sleep(PAUSE).await;
+                    time::sleep(READ_RETRY_DELAY).await;
                     return;
                 }
             }
@@ -126,68 +129,75 @@ impl Driver {
         }
     }
 
-    fn handle_wish(&mut self, wish: Ask) {
+    fn handle_command(&mut self, command: Command) {
         let (now, unix) = (now(), unix());
-        match wish {
-            Ask::BootNode(node, done) => {
-                tell(done, self.machine.add_boot_node(now, unix, node).map_err(RequestError::Busy));
+        match command {
+            Command::BootNode(node, done) => {
+                send_result(
+                    done,
+                    self.machine.add_boot_node(now, unix, node).map_err(RequestError::Busy),
+                );
             }
-            Ask::Seed(node, done) => {
-                tell(done, self.machine.add_seed(now, unix, node).map_err(RequestError::Busy));
+            Command::Seed(node, done) => {
+                send_result(
+                    done,
+                    self.machine.add_seed(now, unix, node).map_err(RequestError::Busy),
+                );
             }
-            Ask::Ping(node, done) => {
+            Command::Ping(node, done) => {
                 let id = node.id;
                 match self.machine.ping(now, unix, node) {
-                    Ok(()) => self.waiting.pings.entry(id).or_default().push(done),
-                    Err(busy) => tell(done, Err(busy.into())),
+                    Ok(()) => self.pending.pings.entry(id).or_default().push(done),
+                    Err(busy) => send_result(done, Err(busy.into())),
                 }
             }
-            Ask::Record(node, done) => {
+            Command::Record(node, done) => {
                 let id = node.id;
                 match self.machine.request_record(now, unix, node) {
-                    Ok(()) => self.waiting.records.entry(id).or_default().push(done),
-                    Err(busy) => tell(done, Err(busy.into())),
+                    Ok(()) => self.pending.records.entry(id).or_default().push(done),
+                    Err(busy) => send_result(done, Err(busy.into())),
                 }
             }
-            Ask::Lookup(target, done) => {
+            Command::Lookup(target, done) => {
                 let begun = match target {
                     Some(target) => self.machine.lookup(now, unix, target),
                     None => self.machine.lookup_random(now, unix),
                 };
                 match begun {
-                    Ok(id) => drop(self.waiting.lookups.insert(id, done)),
-                    Err(busy) => tell(done, Err(busy.into())),
+                    Ok(id) => drop(self.pending.lookups.insert(id, done)),
+                    Err(busy) => send_result(done, Err(busy.into())),
                 }
             }
-            Ask::Update(change, done) => {
-                tell(done, self.machine.update_record(change).map_err(RequestError::Record));
+            Command::Update(change, done) => {
+                send_result(done, self.machine.update_record(change).map_err(RequestError::Record));
             }
-            Ask::FollowIpv4(follow, done) => {
+            Command::FollowIpv4(follow, done) => {
                 self.machine.follow_ipv4(follow);
-                tell(done, Ok(()));
+                send_result(done, Ok(()));
             }
-            // An error only says that nobody waits any more.
-            Ask::Nodes(done) => drop(done.send(self.machine.nodes().cloned().collect())),
+            // Sending fails if the caller no longer waits.
+            Command::Nodes(done) => drop(done.send(self.machine.nodes().cloned().collect())),
         }
     }
 
-    /// Sends and tells all that the machine has.
-    async fn deliver(&mut self) {
+    /// Passes on all events and datagrams of the machine.
+    async fn flush(&mut self) {
         while let Some(event) = self.machine.poll_event() {
             self.handle_event(event);
         }
         while let Some((to, datagram)) = self.machine.poll_transmit() {
-            let to = SocketAddr::new(self.written(to.ip()), to.port());
+            let to = SocketAddr::new(self.socket_ip(to.ip()), to.port());
             if let Err(error) = self.socket.send_to(&datagram, to).await {
-                tracing::trace!(%to, %error, "a discovery packet could not be sent");
+                tracing::trace!(%to, %error, "cannot send a discovery packet");
                 self.stats.send_errors += 1;
             }
         }
     }
 
-    fn written(&self, ip: IpAddr) -> IpAddr {
+    /// The address in the form that the socket takes.
+    fn socket_ip(&self, ip: IpAddr) -> IpAddr {
         match ip {
-            IpAddr::V4(ip) if self.maps => ip.to_ipv6_mapped().into(),
+            IpAddr::V4(ip) if self.maps_ipv4 => ip.to_ipv6_mapped().into(),
             ip => ip,
         }
     }
@@ -195,39 +205,42 @@ impl Driver {
     fn handle_event(&mut self, event: Event) {
         match event {
             Event::LookupFinished(id, ref outcome) => {
-                if let Some(done) = self.waiting.lookups.remove(&id) {
-                    tell(done, Ok(outcome.clone()));
+                if let Some(done) = self.pending.lookups.remove(&id) {
+                    send_result(done, Ok(outcome.clone()));
                 }
             }
             Event::PingFinished(id, answer) => {
-                for done in self.waiting.pings.remove(&id).into_iter().flatten() {
-                    tell(done, answer.map_err(RequestError::NoAnswer));
+                for done in self.pending.pings.remove(&id).into_iter().flatten() {
+                    send_result(done, answer.map_err(RequestError::NoAnswer));
                 }
             }
             Event::RecordFinished(id, ref answer) => {
-                for done in self.waiting.records.remove(&id).into_iter().flatten() {
-                    tell(done, answer.clone().map_err(RequestError::NoAnswer));
+                for done in self.pending.records.remove(&id).into_iter().flatten() {
+                    send_result(done, answer.clone().map_err(RequestError::NoAnswer));
                 }
             }
             Event::RecordChanged(ref record) => {
-                self.told.record.send_replace(record.clone());
+                self.published.record.send_replace(record.clone());
             }
-            Event::ClockOffset(drift) => {
-                tracing::warn!(?drift, "the clocks of this machine and of other nodes differ");
+            Event::ClockOffset(offset) => {
+                tracing::warn!(
+                    ?offset,
+                    "the clock of this machine differs from those of other nodes"
+                );
             }
             _ => {}
         }
-        // An error only says that nobody listens.
+        // Sending fails if there is no subscriber.
         let _ = self.events.send(event);
     }
 }
 
-/// Tells who waits, if anybody still does.
-fn tell<T>(done: Done<T>, outcome: Result<T, RequestError>) {
-    let _ = done.send(outcome);
+/// Sends a result. Ignores that the caller may no longer wait.
+fn send_result<T>(done: ResultSender<T>, result: Result<T, RequestError>) {
+    let _ = done.send(result);
 }
 
-/// The clock of the runtime, which a test can stop.
+/// The clock of the runtime, which tests can pause.
 fn now() -> Instant {
     time::Instant::now().into_std()
 }
@@ -237,7 +250,7 @@ fn unix() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-async fn until(timeout: Option<Instant>) {
+async fn sleep_until(timeout: Option<Instant>) {
     match timeout {
         Some(at) => time::sleep_until(at.into()).await,
         None => std::future::pending().await,

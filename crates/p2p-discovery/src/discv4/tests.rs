@@ -1,4 +1,4 @@
-//! Nodes on loopback, each with a socket of its own.
+//! Nodes on loopback, each with its own socket.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use p2p_identity::{Content, Enode, NodeId, Record, SecretKey};
 use tokio::net::UdpSocket;
 
 use super::*;
-use crate::{Event, NetworkId};
+use crate::network::NetworkId;
 
 fn key(n: u8) -> SecretKey {
     SecretKey::from_bytes(&[n; 32]).unwrap()
@@ -22,9 +22,9 @@ async fn start(n: u8) -> Discv4 {
     start_with(n, Discv4Config::new(), "127.0.0.1:0").await
 }
 
-/// The future's value; a test that waits for what never comes fails instead of hanging.
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    time::timeout(Duration::from_secs(30), what).await.expect("it never happened")
+/// Waits for the future, but not forever: the test fails after 30 s.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    time::timeout(Duration::from_secs(30), future).await.expect("timeout")
 }
 
 async fn found(events: &mut broadcast::Receiver<Event>, id: NodeId) -> Node {
@@ -41,7 +41,7 @@ async fn found(events: &mut broadcast::Receiver<Event>, id: NodeId) -> Node {
 }
 
 #[tokio::test]
-async fn nodes_that_know_one_find_each_other() {
+async fn nodes_find_each_other_through_a_boot_node() {
     let boot = start(1).await;
     let (a, b) = (start(2).await, start(3).await);
     let (mut a_events, mut b_events) = (a.events(), b.events());
@@ -49,7 +49,7 @@ async fn nodes_that_know_one_find_each_other() {
     found(&mut a_events, boot.id()).await;
     b.add_boot_node(&boot.enode()).await.unwrap();
     let node = found(&mut b_events, a.id()).await;
-    assert_eq!(node.enode(), a.enode(), "with the TCP port of its own words");
+    assert_eq!(node.enode(), a.enode(), "with the TCP port of its pings");
     let outcome = soon(b.lookup(a.id())).await.unwrap();
     assert_eq!(outcome.nodes[0].id, a.id());
     let record = soon(b.resolve(a.id())).await.unwrap();
@@ -58,22 +58,22 @@ async fn nodes_that_know_one_find_each_other() {
 }
 
 #[tokio::test]
-async fn a_ping_takes_a_time_and_silence_ends() {
+async fn a_ping_is_answered_or_fails() {
     let (a, b) = (start(1).await, start(2).await);
     assert!(soon(a.ping(&b.enode())).await.is_ok());
     let named = format!("enode://{}@localhost:1?discport={}", b.id(), b.local_addr().port());
-    assert!(soon(a.ping(&named.parse().unwrap())).await.is_ok(), "a name is resolved");
+    assert!(soon(a.ping(&named.parse().unwrap())).await.is_ok(), "a host name is resolved");
     let gone = b.enode();
     b.stop().await;
     assert!(matches!(soon(a.ping(&gone)).await, Err(RequestError::NoAnswer(_))));
     assert!(matches!(soon(b.ping(&a.enode())).await, Err(RequestError::Stopped)));
-    let nowhere: Enode =
+    let unknown: Enode =
         format!("enode://{}@does-not-exist.invalid:1", key(3).id()).parse().unwrap();
-    assert!(matches!(soon(a.ping(&nowhere)).await, Err(RequestError::Name(_))));
+    assert!(matches!(soon(a.ping(&unknown)).await, Err(RequestError::Name(_))));
 }
 
 #[tokio::test]
-async fn the_record_has_the_port_of_the_socket_and_can_be_changed() {
+async fn the_record_has_the_port_of_the_socket_and_can_be_updated() {
     let (a, b) = (start(1).await, start(2).await);
     let record = a.record();
     assert_eq!(record.udp(), Some(a.local_addr().port()));
@@ -89,7 +89,7 @@ async fn the_record_has_the_port_of_the_socket_and_can_be_changed() {
 }
 
 #[tokio::test]
-async fn candidates_are_nodes_that_are_alive_and_come_again() {
+async fn candidates_are_live_nodes_and_repeat() {
     let boot = start(1).await;
     let (a, b) = (start(2).await, start(3).await);
     for node in [&a, &b] {
@@ -107,7 +107,7 @@ async fn candidates_are_nodes_that_are_alive_and_come_again() {
 }
 
 #[tokio::test]
-async fn networks_do_not_mix() {
+async fn separate_networks_do_not_mix() {
     let config = |id| Discv4Config::new().network(NetworkId(id));
     let boot = start_with(1, config(7), "127.0.0.1:0").await;
     let ours = start_with(2, config(7), "127.0.0.1:0").await;
@@ -124,7 +124,7 @@ async fn networks_do_not_mix() {
 }
 
 #[tokio::test]
-async fn a_socket_of_both_families_talks_to_each() {
+async fn a_dual_stack_socket_reaches_both_families() {
     // Not every machine has IPv6.
     let Ok(both) = UdpSocket::bind("[::]:0").await else { return };
     let record = Record::sign(&key(1), 1, &Content::new()).unwrap();
@@ -142,7 +142,7 @@ async fn a_socket_of_both_families_talks_to_each() {
 }
 
 #[tokio::test]
-async fn junk_is_counted_and_an_address_that_is_taken_is_an_error() {
+async fn junk_is_counted_and_an_address_in_use_is_an_error() {
     let node = start(1).await;
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     for len in [0, 1, 97, 98, 1280, 1281, 1500] {
@@ -163,7 +163,7 @@ async fn junk_is_counted_and_an_address_that_is_taken_is_an_error() {
 }
 
 #[tokio::test]
-async fn the_last_handle_ends_the_task() {
+async fn dropping_the_last_handle_ends_the_task() {
     let node = start(1).await;
     let (addr, mut events) = (node.local_addr(), node.events());
     drop(node);

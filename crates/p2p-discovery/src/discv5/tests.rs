@@ -18,21 +18,21 @@ async fn start(n: u8, network: Option<NetworkId>) -> Discv5 {
 
 type Records = Pin<Box<dyn Stream<Item = Record> + Send>>;
 
-/// The record of this node, when it comes.
+/// Waits for the record of this node.
 async fn until(candidates: &mut Records, id: NodeId) -> Record {
     let found = async {
         loop {
-            let record = candidates.next().await.expect("it has stopped");
+            let record = candidates.next().await.expect("discv5 has stopped");
             if record.id() == id {
                 return record;
             }
         }
     };
-    time::timeout(Duration::from_secs(60), found).await.expect("it never happened")
+    time::timeout(Duration::from_secs(60), found).await.expect("timeout")
 }
 
 #[tokio::test]
-async fn nodes_find_each_other_through_one_that_both_know() {
+async fn nodes_find_each_other_through_a_common_boot_node() {
     let (boot, a, b) = (start(1, None).await, start(2, None).await, start(3, None).await);
     let record = boot.record().unwrap();
     assert_eq!(record.udp(), Some(boot.local_addr().port()));
@@ -49,7 +49,7 @@ async fn nodes_find_each_other_through_one_that_both_know() {
 }
 
 #[tokio::test]
-async fn nodes_of_other_networks_do_not_come_out() {
+async fn nodes_of_other_networks_are_not_given_out() {
     let ours = Some(NetworkId(7));
     let (boot, theirs, node) =
         (start(1, ours).await, start(2, Some(NetworkId(8))).await, start(3, ours).await);
@@ -62,10 +62,10 @@ async fn nodes_of_other_networks_do_not_come_out() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_an_error() {
+async fn unusable_nodes_addresses_and_keys_are_errors() {
     let node = start(1, None).await;
     let record = Record::sign(&key(2), 1, &Content::new()).unwrap();
-    assert!(matches!(node.add_boot_node(&record), Err(Discv5Error::NotTaken(_))), "no address");
+    assert!(matches!(node.add_boot_node(&record), Err(Discv5Error::NotAccepted(_))), "no address");
     let taken = Discv5::start(None, &key(2), &record, node.local_addr()).await;
     assert!(matches!(taken, Err(Discv5Error::Bind { .. })));
     let foreign = Discv5::start(None, &key(3), &record, "127.0.0.1:0".parse().unwrap()).await;

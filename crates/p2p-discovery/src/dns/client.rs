@@ -1,6 +1,7 @@
-//! Reading lists: a machine that says which DNS names to ask for, and takes the answers.
+//! Reading lists: a machine that gives out DNS queries and takes the answers.
 
 mod cache;
+mod config;
 mod list;
 mod stats;
 #[cfg(test)]
@@ -9,7 +10,7 @@ mod walk;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use p2p_identity::Record;
@@ -17,119 +18,59 @@ use rand_core::RngCore;
 
 use self::{
     cache::Cache,
-    list::{List, Need, TreeKind},
+    list::{List, NextQuery, TreeKind},
 };
-use crate::token_bucket::{FillRate, TokenBucket};
+use crate::token_bucket::TokenBucket;
 
 use super::{entry::TreeEntry, label::Label, link::Link, root::Root};
 
+pub use config::ListClientConfig;
 pub use stats::{ListClientStats, ListProgress};
 
-/// Texts under one name that are tried as a root: each costs a signature recovery.
-const ROOT_TEXTS: usize = 4;
+/// Maximum number of texts of one answer that are checked as a root. Each costs a signature check.
+const MAX_ROOT_TEXTS: usize = 4;
 
-/// The limits of a [`ListClient`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(default, deny_unknown_fields)
-)]
-pub struct ListClientConfig {
-    /// The time between two questions. Default 333 ms, three a second.
-    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub query_interval: Duration,
-    /// Questions that may follow each other at once after a pause. Default 10.
-    pub burst: u32,
-    /// Questions under way at a time. Default 4.
-    pub max_in_flight: usize,
-    /// How long a question may take. Default 5 s.
-    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub query_timeout: Duration,
-    /// How often a root is looked at. Default 30 minutes.
-    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub root_interval: Duration,
-    /// How long a list is left alone after a question was not answered; doubled each time, up to
-    /// `root_interval`. Default 10 s.
-    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub retry_delay: Duration,
-    /// How long after the beginning of one walk through the records the next begins, so that nodes
-    /// are offered again. Default 1 minute.
-    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub walk_interval: Duration,
-    /// Lists followed, with those that others link to. Default 64.
-    pub max_lists: usize,
-    /// Entries of one tree. Default 16 384: a signer must not be able to send us on an endless way.
-    pub max_entries: usize,
-    /// Entries remembered, of all lists together, at most 2 KiB each. Default 1024.
-    pub max_cached: usize,
-}
-
-impl Default for ListClientConfig {
-    fn default() -> Self {
-        Self {
-            query_interval: Duration::from_millis(333),
-            burst: 10,
-            max_in_flight: 4,
-            query_timeout: Duration::from_secs(5),
-            root_interval: Duration::from_secs(30 * 60),
-            retry_delay: Duration::from_secs(10),
-            walk_interval: Duration::from_secs(60),
-            max_lists: 64,
-            max_entries: 16_384,
-            max_cached: 1024,
-        }
-    }
-}
-
-impl ListClientConfig {
-    /// The rate of questions; at least one may be asked at once.
-    fn rate(&self) -> FillRate {
-        FillRate { interval: self.query_interval, burst: self.burst.max(1) }
-    }
-}
-
-/// A question: the TXT records of a DNS name.
+/// A DNS query for the TXT records of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TxtQuery {
-    /// What the answer is handed in with.
+    /// The number to pass with the answer.
     pub number: u64,
-    /// The name, without a dot at its end.
+    /// The DNS name, without a dot at its end.
     pub name: String,
 }
 
-/// Reads DNS lists (EIP-1459): a machine without resolver, clock or chance.
+/// Reads lists (EIP-1459): a machine without resolver, clock or random source.
 ///
-/// It asks for as much as it is told to: each [`poll_query`](Self::poll_query) is one question, and
-/// none comes while a record waits to be taken. So a node that needs no peers asks nothing, and one
-/// that needs many does not exceed the pace.
+/// [`poll_query`](Self::poll_query) gives out one query at a time, and none while a found record waits
+/// to be taken. So a node that needs no peers sends no queries.
 ///
-/// Roots first, then links, then records in random order over all lists. A root is taken if the
-/// list's key signed it and its sequence is not below the one before; it is looked at again after
-/// [`ListClientConfig::root_interval`], and what it has kept of the old trees is not asked for again. Lists that
-/// link to each other are read once each, and forgotten when no list links to them any more.
+/// Roots are read first, then links, then records in random order over all lists. A root is accepted if
+/// it is signed by the key of the list and its sequence number is not lower than that of the known root.
+/// It is read again after [`ListClientConfig::root_interval`]; entries that have not changed are then not
+/// asked for again. Lists that link to each other are read once each. A list is dropped when no other
+/// list links to it any longer.
 ///
-/// A hostile signer can only make us ask more questions, at the pace of [`ListClientConfig`]; a hostile
-/// server or resolver can only be silent.
+/// A hostile signer can only make us send more queries, within the limits of [`ListClientConfig`]. A
+/// hostile DNS server can only withhold a list.
 #[derive(Debug)]
 pub struct ListClient {
     config: ListClientConfig,
     pace: TokenBucket,
     cache: Cache,
     lists: Vec<List>,
-    asked: HashMap<u64, Asked>,
+    pending: HashMap<u64, PendingQuery>,
     next_number: u64,
     found: VecDeque<Record>,
     stats: ListClientStats,
 }
 
-/// A question under way.
+/// A query in progress.
 #[derive(Debug)]
-struct Asked {
+struct PendingQuery {
     link: Link,
     /// `None` for the root.
     entry: Option<(TreeKind, Label)>,
-    until: Instant,
+    deadline: Instant,
 }
 
 impl ListClient {
@@ -141,61 +82,61 @@ impl ListClient {
             cache: Cache::new(config.max_cached),
             config,
             lists: Vec::new(),
-            asked: HashMap::new(),
+            pending: HashMap::new(),
             next_number: 0,
             found: VecDeque::new(),
             stats: ListClientStats::default(),
         }
     }
 
-    /// Follows a list from now on. Says whether there was room.
+    /// Follows a list. Returns `false` if there are too many.
     pub fn add(&mut self, link: Link, now: Instant) -> bool {
         self.follow(link, true, now)
     }
 
-    fn follow(&mut self, link: Link, pinned: bool, now: Instant) -> bool {
+    fn follow(&mut self, link: Link, is_pinned: bool, now: Instant) -> bool {
         if let Some(known) = self.lists.iter_mut().find(|list| list.link == link) {
-            known.pinned |= pinned;
+            known.is_pinned |= is_pinned;
             return true;
         }
         let room = self.lists.len() < self.config.max_lists;
         if room {
-            self.lists.push(List::new(link, pinned, now));
+            self.lists.push(List::new(link, is_pinned, now));
         } else {
-            self.stats.lists_left_out += 1;
+            self.stats.lists_dropped += 1;
         }
         room
     }
 
-    /// The next record found. The same node comes again with each walk.
+    /// The next record found. Each walk gives out a node again.
     pub fn poll_record(&mut self) -> Option<Record> {
         self.found.pop_front()
     }
 
-    /// The next question, if one may be asked now and no record waits.
+    /// The next query, if one may be sent now and no found record waits to be taken.
     pub fn poll_query(&mut self, now: Instant, rng: &mut impl RngCore) -> Option<TxtQuery> {
-        self.give_up(now);
+        self.expire_queries(now);
         let rate = self.config.rate();
-        while self.found.is_empty() && self.asked.len() < self.config.max_in_flight {
+        while self.found.is_empty() && self.pending.len() < self.config.max_in_flight {
             for list in &mut self.lists {
-                list.begin_round(now, &self.config);
+                list.begin_walk(now, &self.config);
             }
-            let (index, need) = self.choose(now, rng)?;
+            let (index, next) = self.choose(now, rng)?;
             let list = &mut self.lists[index];
-            let kind = match need {
-                Need::Root if self.pace.take(rate, now) => {
+            let kind = match next {
+                NextQuery::Root if self.pace.take(rate, now) => {
                     list.root_due = None;
                     let (link, name) = (list.link.clone(), list.link.domain().to_owned());
                     return Some(self.ask(link, None, name, now));
                 }
-                Need::Root => return None,
-                Need::Links => TreeKind::Links,
-                Need::Records => TreeKind::Records,
+                NextQuery::Root => return None,
+                NextQuery::Links => TreeKind::Links,
+                NextQuery::Records => TreeKind::Records,
             };
             let label = list.walk(kind)?.next(rng)?;
             if let Some(entry) = self.cache.get(&label) {
                 self.stats.cached += 1;
-                self.enter(index, kind, &label, entry, now);
+                self.handle_entry(index, kind, &label, entry, now);
             } else if self.pace.take(rate, now) {
                 let (link, name) = (list.link.clone(), list.link.name_of(&label));
                 return Some(self.ask(link, Some((kind, label)), name, now));
@@ -207,79 +148,78 @@ impl ListClient {
         None
     }
 
-    /// When [`poll_query`](Self::poll_query) may have something to say, if nothing is handed in
-    /// before.
+    /// When to call [`poll_query`](Self::poll_query) next, without further inputs.
     #[must_use]
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
-        let silence = self.asked.values().map(|asked| asked.until).min();
-        if self.asked.len() >= self.config.max_in_flight {
-            return silence;
+        let timeout = self.pending.values().map(|query| query.deadline).min();
+        if self.pending.len() >= self.config.max_in_flight {
+            return timeout;
         }
         let due = self.lists.iter().filter_map(|list| list.due(now, &self.config)).min();
         due.map(|due| due.max(self.pace.ready_at(self.config.rate(), now)))
             .into_iter()
-            .chain(silence)
+            .chain(timeout)
             .min()
     }
 
-    /// The texts of the TXT records of the name, each put together of its strings. None at all where
-    /// the name does not exist.
+    /// Takes the answer to a query: the texts of the TXT records of the name, the strings of each record
+    /// joined. Empty if the name does not exist.
     pub fn handle_answer(&mut self, number: u64, texts: &[impl AsRef<str>], now: Instant) {
-        let Some((index, asked)) = self.answered(number) else { return };
-        match asked.entry {
+        let Some((index, query)) = self.take_query(number) else { return };
+        match query.entry {
             None => self.handle_root(index, texts, now),
             Some((kind, label)) => {
                 self.lists[index].handle_success();
                 let text = texts.iter().map(AsRef::as_ref).find(|text| label.names(text));
                 let Some(text) = text else {
                     self.stats.missing += 1;
-                    self.leave(index, kind, &label);
+                    self.skip_entry(index, kind, &label);
                     return;
                 };
                 if let Ok(entry) = text.parse::<TreeEntry>() {
                     self.cache.insert(label, entry.clone());
-                    self.enter(index, kind, &label, entry, now);
+                    self.handle_entry(index, kind, &label, entry, now);
                 } else {
                     self.stats.bad_entries += 1;
-                    self.leave(index, kind, &label);
+                    self.skip_entry(index, kind, &label);
                 }
             }
         }
     }
 
-    /// The resolver could not answer.
+    /// The query has failed.
     pub fn handle_failure(&mut self, number: u64, now: Instant) {
-        let Some((index, asked)) = self.answered(number) else { return };
-        self.fail(index, asked.entry, now);
+        let Some((index, query)) = self.take_query(number) else { return };
+        self.fail(index, query.entry, now);
     }
 
-    /// What was counted.
+    /// The counters.
     #[must_use]
     pub const fn stats(&self) -> ListClientStats {
         self.stats
     }
 
-    /// How far the walks under way are.
+    /// How much of the lists has been read.
     #[must_use]
     pub fn progress(&self) -> ListProgress {
         let mut progress = ListProgress { lists: self.lists.len(), ..ListProgress::default() };
         for list in &self.lists {
-            let rests = list.is_resting();
-            progress.resting += usize::from(rests);
+            let is_paused = list.is_paused();
+            progress.paused += usize::from(is_paused);
             let Some(trees) = &list.root else {
-                progress.unread += usize::from(!rests);
+                progress.unread += usize::from(!is_paused);
                 continue;
             };
             for walk in [&trees.records, &trees.links] {
-                let (met, open) = walk.count();
-                progress.entries += met;
-                progress.open += if rests { 0 } else { open };
+                let (seen, open) = walk.count();
+                progress.entries += seen;
+                progress.open += if is_paused { 0 } else { open };
             }
         }
         progress
     }
 
-    /// The sequence of the root of a list, once it is known.
+    /// The sequence number of the root of a list, once it is known.
     #[must_use]
     pub fn sequence(&self, link: &Link) -> Option<u64> {
         let list = self.lists.iter().find(|list| list.link == *link)?;
@@ -296,23 +236,26 @@ impl ListClient {
         let number = self.next_number;
         self.next_number += 1;
         self.stats.queries += 1;
-        self.asked.insert(number, Asked { link, entry, until: now + self.config.query_timeout });
+        self.pending.insert(
+            number,
+            PendingQuery { link, entry, deadline: now + self.config.query_timeout },
+        );
         TxtQuery { number, name }
     }
 
-    /// What to ask next: the most urgent need, of any of the lists that have it.
-    fn choose(&self, now: Instant, rng: &mut impl RngCore) -> Option<(usize, Need)> {
-        let needs: Vec<(usize, Need)> = self
+    /// The list and kind of the next query: the most urgent kind, of a random list that needs it.
+    fn choose(&self, now: Instant, rng: &mut impl RngCore) -> Option<(usize, NextQuery)> {
+        let candidates: Vec<(usize, NextQuery)> = self
             .lists
             .iter()
             .enumerate()
-            .filter_map(|(index, list)| list.need(now).map(|need| (index, need)))
+            .filter_map(|(index, list)| list.next_query(now).map(|next| (index, next)))
             .collect();
-        let urgent = needs.iter().map(|(_, need)| *need).min()?;
+        let urgent = candidates.iter().map(|(_, next)| *next).min()?;
         let (mut count, mut chosen) = (0, None);
-        for (index, _) in needs.into_iter().filter(|(_, need)| *need == urgent) {
+        for (index, _) in candidates.into_iter().filter(|(_, next)| *next == urgent) {
             count += 1;
-            // Each of those that have it comes out with the same chance.
+            // Reservoir sampling: each list is chosen with the same probability.
             if rng.next_u64().is_multiple_of(count) {
                 chosen = Some((index, urgent));
             }
@@ -320,28 +263,28 @@ impl ListClient {
         chosen
     }
 
-    /// The question that this is the answer to, if its list is still followed.
-    fn answered(&mut self, number: u64) -> Option<(usize, Asked)> {
-        let asked = self.asked.remove(&number);
-        let place = asked.as_ref().and_then(|asked| self.place(&asked.link));
-        if place.is_none() {
+    /// Removes the query with this number. Returns it if its list is still followed.
+    fn take_query(&mut self, number: u64) -> Option<(usize, PendingQuery)> {
+        let query = self.pending.remove(&number);
+        let index = query.as_ref().and_then(|query| self.index_of(&query.link));
+        if index.is_none() {
             self.stats.late += 1;
         }
-        place.zip(asked)
+        index.zip(query)
     }
 
-    fn place(&self, link: &Link) -> Option<usize> {
+    fn index_of(&self, link: &Link) -> Option<usize> {
         self.lists.iter().position(|list| list.link == *link)
     }
 
-    fn give_up(&mut self, now: Instant) {
-        let silent: Vec<u64> = self
-            .asked
+    fn expire_queries(&mut self, now: Instant) {
+        let expired: Vec<u64> = self
+            .pending
             .iter()
-            .filter(|(_, asked)| asked.until <= now)
+            .filter(|(_, query)| query.deadline <= now)
             .map(|(number, _)| *number)
             .collect();
-        for number in silent {
+        for number in expired {
             self.handle_failure(number, now);
         }
     }
@@ -363,16 +306,16 @@ impl ListClient {
     fn handle_root(&mut self, index: usize, texts: &[impl AsRef<str>], now: Instant) {
         let list = &mut self.lists[index];
         let roots = texts.iter().filter_map(|text| text.as_ref().parse::<Root>().ok());
-        let sound = roots.take(ROOT_TEXTS).find(|root| root.verify(list.link.key()).is_ok());
+        let valid = roots.take(MAX_ROOT_TEXTS).find(|root| root.verify(list.link.key()).is_ok());
         let newest = list.root.as_ref().map(|trees| trees.root.sequence);
-        match sound {
+        match valid {
             Some(root) if newest.is_none_or(|newest| root.sequence >= newest) => {
                 list.root_due = Some(now + self.config.root_interval);
                 list.handle_success();
-                list.enter(root, now);
+                list.set_root(root, now);
             }
-            unfit => {
-                *match unfit {
+            refused => {
+                *match refused {
                     Some(_) => &mut self.stats.older_roots,
                     None => &mut self.stats.bad_roots,
                 } += 1;
@@ -382,8 +325,8 @@ impl ListClient {
         }
     }
 
-    /// Takes an entry that has the name asked for.
-    fn enter(
+    /// Takes an entry that matches its label.
+    fn handle_entry(
         &mut self,
         index: usize,
         kind: TreeKind,
@@ -394,12 +337,12 @@ impl ListClient {
         let list = &mut self.lists[index];
         let Some(walk) = list.walk(kind) else { return };
         if !walk.close(label) {
-            // The tree has changed in the meantime.
+            // The tree has changed since the query.
             return;
         }
         match (entry, kind) {
             (TreeEntry::Branch(labels), _) => {
-                self.stats.left_out += walk.extend(&labels, self.config.max_entries);
+                self.stats.entries_dropped += walk.extend(&labels, self.config.max_entries);
             }
             (TreeEntry::Record(record), TreeKind::Records) => {
                 self.stats.records += 1;
@@ -411,35 +354,37 @@ impl ListClient {
             }
             _ => self.stats.bad_entries += 1,
         }
-        self.finish(index);
+        self.update_links(index);
     }
 
-    /// Goes on without an entry that cannot be had.
-    fn leave(&mut self, index: usize, kind: TreeKind, label: &Label) {
+    /// Skips an entry that cannot be read.
+    fn skip_entry(&mut self, index: usize, kind: TreeKind, label: &Label) {
         if let Some(walk) = self.lists[index].walk(kind) {
             walk.close(label);
         }
-        self.finish(index);
+        self.update_links(index);
     }
 
-    /// When all links of a list are known, forgets the lists that nobody links to any more.
-    fn finish(&mut self, index: usize) {
+    /// Once all links of a list are known, removes the lists to which no list links any longer.
+    fn update_links(&mut self, index: usize) {
         let list = &mut self.lists[index];
         if list.root.as_ref().is_some_and(|trees| trees.links.is_done())
             && list.children != list.found
         {
             list.children.clone_from(&list.found);
-            self.sweep();
+            self.remove_unlinked();
         }
     }
 
-    fn sweep(&mut self) {
+    fn remove_unlinked(&mut self) {
         let mut reached: HashSet<&Link> = HashSet::new();
-        let mut open: Vec<&List> = self.lists.iter().filter(|list| list.pinned).collect();
+        let mut open: Vec<&List> = self.lists.iter().filter(|list| list.is_pinned).collect();
         while let Some(list) = open.pop() {
             if reached.insert(&list.link) {
                 let linked = list.children.iter().chain(&list.found);
-                open.extend(linked.filter_map(|link| self.place(link)).map(|at| &self.lists[at]));
+                open.extend(
+                    linked.filter_map(|link| self.index_of(link)).map(|at| &self.lists[at]),
+                );
             }
         }
         let reached: HashSet<Link> = reached.into_iter().cloned().collect();

@@ -1,4 +1,4 @@
-//! An entry below the root of a list: a branch, or one of the two kinds of leaves.
+//! An entry of a list below the root: a branch, or a leaf of one of two kinds.
 
 use std::{fmt, str::FromStr};
 
@@ -10,51 +10,51 @@ use super::{
     link::{self, Link, LinkError},
 };
 
-/// The most bytes that the text of an entry may have. EIP-1459 wants it to fit into a datagram of
-/// 512 bytes; some lists have more.
+/// Maximum size of the text of an entry in bytes. By EIP-1459 it must fit a datagram of 512 bytes, but
+/// some lists have longer ones.
 pub const MAX_ENTRY_LEN: usize = 2048;
 
 const BRANCH: &str = "enrtree-branch:";
 const RECORD: &str = "enr:";
 
-/// An entry below the root of a DNS list (EIP-1459).
+/// An entry of a list below the root (EIP-1459).
 ///
-/// `FromStr` reads and `Display` writes its text. Whoever holds one holds a sound one: the signature
-/// of a record has been checked.
+/// `FromStr` reads and `Display` writes its text. An entry is always valid: reading it checks the
+/// signature of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TreeEntry {
-    /// The names of further entries, perhaps none.
+    /// The labels of further entries. There may be none.
     Branch(Vec<Label>),
-    /// A node.
+    /// The record of a node.
     Record(Record),
-    /// Another list.
+    /// A link to another list.
     Link(Link),
 }
 
-/// Why a text is not an entry.
+/// A text is not a valid entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TreeEntryError {
     /// Longer than [`MAX_ENTRY_LEN`].
-    #[error("a text of {len} bytes, more than 2048")]
+    #[error("a text of {len} bytes is longer than {MAX_ENTRY_LEN}")]
     TooLong {
-        /// How many bytes there were.
+        /// The number of bytes.
         len: usize,
     },
-    /// It begins with nothing known.
+    /// The text begins with no known prefix.
     #[error("neither a branch, nor a node record, nor a link")]
     Unknown,
-    /// A name in a branch is not base32 of 12 to 32 bytes.
-    #[error("name {position} of the branch is not base32 of 12 to 32 bytes")]
+    /// A label in a branch is not base32 of 12 to 32 bytes.
+    #[error("label {position} of the branch is not base32 of 12 to 32 bytes")]
     Label {
-        /// Its place in the branch, counted from 1.
+        /// The position of the label in the branch, counted from 1.
         position: usize,
     },
-    /// A node record that is not sound.
-    #[error("node record: {0}")]
+    /// The node record is not valid.
+    #[error("invalid node record")]
     Record(#[source] RecordError),
-    /// A link that is none.
-    #[error("link: {0}")]
+    /// The link is not valid.
+    #[error("invalid link to another list")]
     Link(#[source] LinkError),
 }
 
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn branches_are_read_with_any_number_of_names() {
+    fn branches_have_any_number_of_labels() {
         let labels: Vec<Label> = ["a", "b", "c"].map(Label::of).to_vec();
         for count in 0..=3 {
             let branch = TreeEntry::Branch(labels[..count].to_vec());
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_entry_is_refused_with_the_cause() {
+    fn an_invalid_entry_is_refused_with_its_cause() {
         let label = Label::of("a");
         let long = format!("{BRANCH}{}", vec![label.to_string(); 100].join(","));
         for (text, error) in [

@@ -1,52 +1,52 @@
-//! The name of an entry: the beginning of its hash.
+//! The DNS label of an entry: the beginning of its hash.
 
 use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
 use keccak_lanes::keccak256;
 
-/// How many bytes of the Keccak-256 others may leave: fewer would make forgeries cheap.
-const MIN: usize = 12;
-/// How many bytes of the Keccak-256 a name has that is made here.
-const MADE: usize = 16;
-const MAX: usize = 32;
+/// Minimum number of hash bytes in a label that is read. Fewer would make forgeries cheap.
+const MIN_LEN: usize = 12;
+/// Number of hash bytes in a label that is made.
+const MADE_LEN: usize = 16;
+/// Maximum number of hash bytes: all of them.
+const MAX_LEN: usize = 32;
 
-/// The name of an entry of a DNS list: the first bytes of the Keccak-256 of its text, as a DNS label
-/// in base32 without padding.
+/// The DNS label of an entry: the first bytes of the Keccak-256 of its text, in base32 without padding.
 ///
-/// EIP-1459 calls the hash abbreviated and gives no length. Names made here have 16 bytes (26
-/// letters), as everybody's; read are names of 12 to 32 bytes.
+/// EIP-1459 does not say how long the abbreviated hash is. Labels made here have 16 bytes (26 letters),
+/// like those of all known implementations. Labels of 12 to 32 bytes can be read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Label {
-    bytes: [u8; MAX],
+    bytes: [u8; MAX_LEN],
     len: usize,
 }
 
 impl Label {
-    /// How many letters a name has that is made here.
+    /// Number of letters in a label that is made.
     pub const LETTERS: usize = 26;
 
-    /// The name of the entry with this text.
+    /// The label of the entry with this text.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let mut bytes = keccak256(text.as_bytes());
-        bytes[MADE..].fill(0);
-        Self { bytes, len: MADE }
+        bytes[MADE_LEN..].fill(0);
+        Self { bytes, len: MADE_LEN }
     }
 
-    /// Reads the letters; `None` if they are not base32 (capitals, no padding) of 12 to 32 bytes.
+    /// Reads a label. `None` if it is not base32 (capitals, no padding) of 12 to 32 bytes.
     #[must_use]
     pub fn parse(letters: &str) -> Option<Self> {
         let len = BASE32_NOPAD.decode_len(letters.len()).ok()?;
-        if !(MIN..=MAX).contains(&len) {
+        if !(MIN_LEN..=MAX_LEN).contains(&len) {
             return None;
         }
-        let mut bytes = [0; MAX];
+        let mut bytes = [0; MAX_LEN];
         BASE32_NOPAD.decode_mut(letters.as_bytes(), &mut bytes[..len]).ok()?;
         Some(Self { bytes, len })
     }
 
-    /// Whether this is the name of the entry with that text.
+    /// Whether this is the label of the entry with this text.
     #[must_use]
     pub fn names(&self, text: &str) -> bool {
         keccak256(text.as_bytes()).starts_with(&self.bytes[..self.len])
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_other_lengths_are_read_and_compared() {
+    fn labels_of_other_lengths_are_read_and_compared() {
         let text = "enrtree-branch:";
         let hash = keccak256(text.as_bytes());
         for len in [12, 16, 20, 32] {

@@ -1,4 +1,4 @@
-//! The address of a list: who signs it, and under which DNS name it is.
+//! The address of a list: its key and its DNS name.
 
 use std::{fmt, str::FromStr};
 
@@ -8,18 +8,18 @@ use thiserror::Error;
 
 use super::label::Label;
 
-/// What an address begins with.
+/// The beginning of the URL.
 pub(super) const SCHEME: &str = "enrtree://";
 
-/// The longest DNS name, in letters.
+/// Maximum length of a DNS name in letters.
 const MAX_NAME: usize = 253;
-/// What a name of an entry puts before the name of the list.
-const PREFIX: usize = Label::LETTERS + 1;
+/// The letters that the name of an entry has before the name of the list.
+const LABEL_PREFIX: usize = Label::LETTERS + 1;
 
-/// The address of a DNS list: `enrtree://`, the public key that signs it, `@`, its DNS name.
+/// The address of a list: `enrtree://`, the public key of its signer, `@`, its DNS name.
 ///
-/// The name is in lower case, without a dot at its end, and short enough for the names of entries
-/// before it.
+/// The name is in lower case, has no dot at its end, and is short enough for the labels of entries to be
+/// put before it.
 ///
 /// ```
 /// use p2p_discovery::dns::Link;
@@ -35,26 +35,26 @@ pub struct Link {
     domain: String,
 }
 
-/// Why a text is not the address of a list.
+/// A text is not the address of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LinkError {
-    /// It does not begin with `enrtree://`.
+    /// The text does not begin with `enrtree://`.
     #[error("the address of a list begins with enrtree://")]
     Scheme,
     /// There is no `@` between key and name.
-    #[error("no DNS name after the key: write enrtree://<key>@<name>")]
+    #[error("there is no DNS name after the key: the form is enrtree://<key>@<name>")]
     NoName,
     /// The key is not a point on the curve in base32 of 33 bytes (capitals, no padding).
     #[error("the key is not a public key in base32 (53 capitals and digits)")]
     Key,
-    /// What follows the `@` is not a DNS name, or too long to put names of entries before it.
+    /// The text after the `@` is not a DNS name, or is too long to put labels of entries before it.
     #[error("not a DNS name of at most 226 letters")]
     Name,
 }
 
 impl Link {
-    /// The list that `key` signs at `domain`.
+    /// The address of the list at `domain` that `key` signs.
     ///
     /// # Errors
     ///
@@ -64,19 +64,19 @@ impl Link {
         if is_name(&domain) { Ok(Self { key, domain }) } else { Err(LinkError::Name) }
     }
 
-    /// Who signs the list.
+    /// The public key that signs the list.
     #[must_use]
     pub const fn key(&self) -> &PublicKey {
         &self.key
     }
 
-    /// Where it is.
+    /// The DNS name of the list.
     #[must_use]
     pub fn domain(&self) -> &str {
         &self.domain
     }
 
-    /// The DNS name of one of its entries.
+    /// The DNS name of an entry of the list.
     #[must_use]
     pub fn name_of(&self, label: &Label) -> String {
         format!("{label}.{}", self.domain)
@@ -88,7 +88,7 @@ fn is_name(name: &str) -> bool {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
-    name.len() + PREFIX <= MAX_NAME && name.split('.').all(is_label)
+    name.len() + LABEL_PREFIX <= MAX_NAME && name.split('.').all(is_label)
 }
 
 impl FromStr for Link {
@@ -140,19 +140,19 @@ mod tests {
     const KEY: &str = "AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2";
 
     #[test]
-    fn the_name_is_brought_into_one_form() {
+    fn the_name_is_normalized() {
         let link: Link = format!("{SCHEME}{KEY}@Nodes.Example.ORG.").parse().unwrap();
         assert_eq!(link.to_string(), format!("{SCHEME}{KEY}@nodes.example.org"));
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_the_cause() {
+    fn an_invalid_address_is_refused_with_its_cause() {
         let long = format!("{KEY}@{}", ["a"; 114].join("."));
         for (rest, error) in [
             (KEY.to_owned(), LinkError::NoName),
             (format!("{}@a", &KEY[1..]), LinkError::Key),
             (format!("{}@a", KEY.to_lowercase()), LinkError::Key),
-            // A point that is not on the curve.
+            // The point is not on the curve.
             (format!("{}@a", "A".repeat(53)), LinkError::Key),
             (format!("{KEY}@"), LinkError::Name),
             (format!("{KEY}@a..b"), LinkError::Name),

@@ -1,4 +1,4 @@
-//! The task that reads lists: [`ListClient`] over a DNS resolver.
+//! A task that reads lists: [`ListClient`] with a DNS resolver.
 
 use std::{
     net::SocketAddr,
@@ -29,10 +29,10 @@ use super::{
     link::Link,
 };
 
-/// Records that wait to be taken: nothing more is asked for then.
-const WAITING: usize = 16;
+/// Maximum number of records that wait to be taken. No queries are sent while the queue is full.
+const MAX_QUEUED: usize = 16;
 
-/// Which DNS servers to ask.
+/// The DNS servers to ask.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(
     feature = "serde",
@@ -40,38 +40,39 @@ const WAITING: usize = 16;
     serde(rename_all = "lowercase")
 )]
 pub enum Servers {
-    /// Those of the operating system.
+    /// The servers that the operating system is configured with.
     #[default]
     System,
-    /// These, over UDP, and over TCP where an answer is too long.
+    /// These servers, over UDP; over TCP if an answer is too long.
     At(Vec<SocketAddr>),
 }
 
-/// Why lists cannot be read at all.
+/// The DNS resolver could not be set up.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ListsError {
-    /// The operating system names no DNS servers, or in a form that cannot be read.
-    #[error("the system's DNS servers are not known")]
+    /// The configuration of the operating system has no DNS servers, or could not be read.
+    #[error("cannot find the DNS servers of the operating system")]
     System(#[source] NetError),
-    /// The resolver could not be set up.
-    #[error("no DNS resolver")]
+    /// The resolver could not be created.
+    #[error("cannot create a DNS resolver")]
     Resolver(#[source] NetError),
 }
 
-/// Reads DNS lists in a task of its own, which ends when this is dropped.
+/// Reads lists in a task, which ends when this handle is dropped.
 ///
-/// Bounded: [`ListClientConfig`] limits pace, questions and memory, and while 16 records wait to be
-/// taken nothing is asked.
+/// [`ListClientConfig`] limits the rate of queries, their number and the memory. No queries are sent
+/// while 16 records wait to be taken.
 #[derive(Debug)]
 pub struct Lists {
     records: mpsc::Receiver<Record>,
     state: watch::Receiver<(ListProgress, ListClientStats)>,
-    _quit: DropGuard,
+    _stop_on_drop: DropGuard,
 }
 
 impl Lists {
-    /// Starts reading `links`. Must be called within a tokio runtime with its IO and time drivers on.
+    /// Starts reading the lists `links`. Must be called within a tokio runtime with the IO and time
+    /// drivers enabled.
     ///
     /// # Errors
     ///
@@ -87,40 +88,40 @@ impl Lists {
         for link in links {
             client.add(link, now);
         }
-        let (sender, records) = mpsc::channel(WAITING);
-        let (tell, state) = watch::channel((client.progress(), client.stats()));
+        let (sender, records) = mpsc::channel(MAX_QUEUED);
+        let (publish, state) = watch::channel((client.progress(), client.stats()));
         let quit = CancellationToken::new();
-        let reader = Reader { client, resolver, answers: JoinSet::new(), records: sender, tell };
+        let reader = Reader { client, resolver, answers: JoinSet::new(), records: sender, publish };
         tokio::spawn(quit.clone().run_until_cancelled_owned(reader.run()));
-        Ok(Self { records, state, _quit: quit.drop_guard() })
+        Ok(Self { records, state, _stop_on_drop: quit.drop_guard() })
     }
 
-    /// The next record. The same node comes again after [`ListClientConfig::walk_interval`]; `None` never, unless
-    /// the runtime ends. May be cancelled.
+    /// The next record. A node appears again after [`ListClientConfig::walk_interval`]. Returns `None`
+    /// only when the runtime shuts down. Cancel safe.
     pub async fn next(&mut self) -> Option<Record> {
         self.records.recv().await
     }
 
-    /// Waits until something has changed in what [`Lists::progress`] and [`Lists::stats`] say.
+    /// Waits until [`Lists::progress`] or [`Lists::stats`] changes.
     pub async fn changed(&mut self) {
         if self.state.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Follows what [`Lists::progress`] and [`Lists::stats`] say.
+    /// [`Lists::progress`] and [`Lists::stats`], with notice of changes.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<(ListProgress, ListClientStats)> {
         self.state.clone()
     }
 
-    /// How far it is.
+    /// How much of the lists has been read.
     #[must_use]
     pub fn progress(&self) -> ListProgress {
         self.state.borrow().0
     }
 
-    /// What was counted.
+    /// The counters.
     #[must_use]
     pub fn stats(&self) -> ListClientStats {
         self.state.borrow().1
@@ -152,7 +153,7 @@ fn resolver(servers: &Servers, config: &ListClientConfig) -> Result<TokioResolve
         }
     };
     let options: &mut ResolverOpts = builder.options_mut();
-    // The machine repeats, remembers and gives up by its own rules.
+    // The client has its own retries, cache and timeouts.
     options.attempts = 1;
     options.cache_size = 0;
     options.timeout = config.query_timeout;
@@ -165,15 +166,15 @@ struct Reader {
     resolver: TokioResolver,
     answers: JoinSet<(u64, Option<Vec<String>>)>,
     records: mpsc::Sender<Record>,
-    tell: watch::Sender<(ListProgress, ListClientStats)>,
+    publish: watch::Sender<(ListProgress, ListClientStats)>,
 }
 
 impl Reader {
     async fn run(mut self) {
         loop {
-            // What has been answered counts, however long we were kept from looking.
+            // Answers first: the timeouts of answered queries must not fire.
             while let Some(Ok((number, texts))) = self.answers.try_join_next() {
-                self.hand_in(number, texts);
+                self.handle_answer(number, texts);
             }
             while let Some(record) = self.client.poll_record() {
                 if self.records.send(record).await.is_err() {
@@ -184,24 +185,24 @@ impl Reader {
                 self.answers.spawn(ask(self.resolver.clone(), query));
             }
             if let Some(record) = self.client.poll_record() {
-                // Found in what is remembered, while looking for a question.
+                // `poll_query` has found it in the cache.
                 if self.records.send(record).await.is_err() {
                     return;
                 }
                 continue;
             }
             // All that was found has been handed on: who reads that all is done has all.
-            self.tell.send_replace((self.client.progress(), self.client.stats()));
+            self.publish.send_replace((self.client.progress(), self.client.stats()));
             let timeout = self.client.poll_timeout(now());
             tokio::select! {
-                Some(Ok((number, texts))) = self.answers.join_next() => self.hand_in(number, texts),
-                () = until(timeout) => {}
+                Some(Ok((number, texts))) = self.answers.join_next() => self.handle_answer(number, texts),
+                () = sleep_until(timeout) => {}
                 () = self.records.closed() => return,
             }
         }
     }
 
-    fn hand_in(&mut self, number: u64, texts: Option<Vec<String>>) {
+    fn handle_answer(&mut self, number: u64, texts: Option<Vec<String>>) {
         match texts {
             Some(texts) => self.client.handle_answer(number, &texts, now()),
             None => self.client.handle_failure(number, now()),
@@ -209,21 +210,21 @@ impl Reader {
     }
 }
 
-/// The clock of the runtime, which a test can stop.
+/// The clock of the runtime, which tests can pause.
 fn now() -> Instant {
     time::Instant::now().into_std()
 }
 
-async fn until(timeout: Option<Instant>) {
+async fn sleep_until(timeout: Option<Instant>) {
     match timeout {
         Some(at) => time::sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
 }
 
-/// The texts under a name; none where there is no such name, `None` where nobody could say.
+/// The TXT records of a name. Empty if the name does not exist, `None` if the query failed.
 async fn ask(resolver: TokioResolver, query: TxtQuery) -> (u64, Option<Vec<String>>) {
-    // The dot at the end keeps the system's search domains away.
+    // With the dot at the end, the resolver does not try search domains.
     let texts = match resolver.txt_lookup(format!("{}.", query.name)).await {
         Ok(lookup) => Some(
             lookup
@@ -237,7 +238,7 @@ async fn ask(resolver: TokioResolver, query: TxtQuery) -> (u64, Option<Vec<Strin
         ),
         Err(error) if error.is_no_records_found() => Some(Vec::new()),
         Err(error) => {
-            tracing::debug!(name = query.name, %error, "a DNS question was not answered");
+            tracing::debug!(name = query.name, %error, "a DNS query failed");
             None
         }
     };

@@ -1,4 +1,4 @@
-//! The root of a list: where its two trees begin, how new it is, and who says so.
+//! The root of a list: the labels of its two trees and its sequence number, signed.
 
 use std::{fmt, str::FromStr};
 
@@ -9,39 +9,39 @@ use thiserror::Error;
 
 use super::label::Label;
 
-/// What a root begins with.
+/// The beginning of the text of a root.
 pub(super) const PREFIX: &str = "enrtree-root:v1";
 
-/// The root entry of a DNS list, as its text says; [`Root::verify`] tells whether that is true.
+/// The root of a list, as read from its text. [`Root::verify`] checks the signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
-    /// Where the tree of the node records begins.
+    /// The label at which the tree of node records begins.
     pub records: Label,
-    /// Where the tree of the links to other lists begins.
+    /// The label at which the tree of links to other lists begins.
     pub links: Label,
-    /// Grows with each change of the list.
+    /// The sequence number. It rises with each change of the list.
     pub sequence: u64,
     signature: Signature,
 }
 
-/// Why a text is not the root of a list.
+/// A text is not the root of a list, or not of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RootError {
-    /// It is not of the form `enrtree-root:v1 e=<label> l=<label> seq=<number> sig=<base64>`.
+    /// The text does not have the form `enrtree-root:v1 e=<label> l=<label> seq=<number> sig=<base64>`.
     #[error("not of the form enrtree-root:v1 e=… l=… seq=… sig=…")]
     Form,
-    /// A name is not base32 of 12 to 32 bytes.
-    #[error("the name of an entry is not base32 of 12 to 32 bytes")]
+    /// A label is not base32 of 12 to 32 bytes.
+    #[error("a label is not base32 of 12 to 32 bytes")]
     Label,
-    /// The sequence is not a decimal number below 2^64 without sign or leading zeros.
-    #[error("the sequence is not a decimal number below 2^64")]
+    /// The sequence number is not a decimal number below 2^64 without sign and leading zeros.
+    #[error("the sequence number is not a decimal number below 2^64")]
     Sequence,
-    /// The signature is not 65 bytes in base64 of the URL alphabet, or none that is possible.
-    #[error("the signature is not one of 65 bytes in base64 (URL alphabet, no padding)")]
+    /// The signature is not 65 bytes in base64 with the URL alphabet, or has values out of range.
+    #[error("the signature is not 65 bytes in base64 (URL alphabet, no padding)")]
     Signature,
-    /// The root was signed by another key than the list's.
-    #[error("signed by another key")]
+    /// The root was not signed by the key of the list.
+    #[error("the root was signed by another key")]
     Signer,
 }
 
@@ -49,17 +49,17 @@ impl Root {
     /// Signs a root.
     #[must_use]
     pub fn sign(key: &SecretKey, records: Label, links: Label, sequence: u64) -> Self {
-        let signature = key.sign(&keccak256(said(&records, &links, sequence).as_bytes()));
+        let signature = key.sign(&keccak256(signed_text(&records, &links, sequence).as_bytes()));
         Self { records, links, sequence, signature }
     }
 
-    /// Whether `key` signed it. Costs a recovery, two multiplications on the curve.
+    /// Checks that `key` has signed the root. This costs a recovery of a public key.
     ///
     /// # Errors
     ///
     /// [`RootError::Signer`].
     pub fn verify(&self, key: &PublicKey) -> Result<(), RootError> {
-        let digest = keccak256(said(&self.records, &self.links, self.sequence).as_bytes());
+        let digest = keccak256(signed_text(&self.records, &self.links, self.sequence).as_bytes());
         match self.signature.recover(&digest) {
             Ok(signer) if signer == *key => Ok(()),
             _ => Err(RootError::Signer),
@@ -67,8 +67,8 @@ impl Root {
     }
 }
 
-/// What is signed.
-fn said(records: &Label, links: &Label, sequence: u64) -> String {
+/// The text that is signed.
+fn signed_text(records: &Label, links: &Label, sequence: u64) -> String {
     format!("{PREFIX} e={records} l={links} seq={sequence}")
 }
 
@@ -94,7 +94,7 @@ impl FromStr for Root {
     }
 }
 
-/// Only the form that is written, as the text is signed.
+/// Reads a number. Only the form that is written is valid, because the text is signed.
 fn decimal(digits: &str) -> Option<u64> {
     let number: u64 = digits.parse().ok()?;
     (number.to_string() == digits).then_some(number)
@@ -102,15 +102,14 @@ fn decimal(digits: &str) -> Option<u64> {
 
 fn signature(text: &str) -> Option<Signature> {
     let mut bytes = [0; 65];
-    // The decoder wants room for what a text of this length could be.
     let len = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
     (len == bytes.len()).then(|| Signature::from_bytes(&bytes).ok())?
 }
 
 impl fmt::Display for Root {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = said(&self.records, &self.links, self.sequence);
-        write!(f, "{said} sig={}", URL_SAFE_NO_PAD.encode(self.signature.to_bytes()))
+        let signed = signed_text(&self.records, &self.links, self.sequence);
+        write!(f, "{signed} sig={}", URL_SAFE_NO_PAD.encode(self.signature.to_bytes()))
     }
 }
 
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_signed_is_read_and_holds_for_its_signer_alone() {
+    fn a_root_is_valid_only_for_its_signer_and_unchanged() {
         let (key, root) = root();
         let read: Root = root.to_string().parse().unwrap();
         assert_eq!(read, root);
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused_with_the_cause() {
+    fn an_invalid_root_is_refused_with_its_cause() {
         let text = root().1.to_string();
         for (changed, error) in [
             (text.replace(":v1", ":v2"), RootError::Form),

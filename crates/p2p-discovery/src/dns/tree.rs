@@ -1,6 +1,6 @@
-//! Making a list: records and links become texts under names, signed at the root.
+//! Making a list from node records and links.
 
-use std::collections::{BTreeMap, btree_map::Entry as Place};
+use std::collections::{BTreeMap, btree_map::Entry as MapEntry};
 
 use p2p_identity::{PublicKey, Record, SecretKey};
 
@@ -11,14 +11,14 @@ use super::{
     root::Root,
 };
 
-/// How many names a branch has at most: with it a text stays below 370 bytes, and the answer of a
-/// DNS server below the 512 of a datagram.
-const BRANCHING: usize = 13;
+/// Maximum number of labels in a branch. It keeps the text below 370 bytes, and the answer of a DNS
+/// server below the 512 bytes of a datagram.
+const MAX_LABELS: usize = 13;
 
-/// The longest string inside a TXT record, in bytes (RFC 1035, 3.3).
+/// Maximum length of a string in a TXT record in bytes (RFC 1035, 3.3).
 const MAX_STRING: usize = 255;
 
-/// A signed list of nodes and of other lists, as TXT records (EIP-1459).
+/// A signed list of nodes and links to other lists, to be published as TXT records (EIP-1459).
 ///
 /// ```
 /// use p2p_discovery::dns::Tree;
@@ -29,7 +29,7 @@ const MAX_STRING: usize = 255;
 /// let record = Record::sign(&node, 1, &Content::new().ip("10.0.0.7".parse()?).tcp(30303))?;
 ///
 /// let tree = Tree::sign(&key, 1, [record], []);
-/// println!("give {} to others, and to the DNS:", tree.link("nodes.example.org")?);
+/// println!("the address of the list: {}", tree.link("nodes.example.org")?);
 /// for line in tree.zone(60, 86_400) {
 ///     println!("{line}");
 /// }
@@ -43,10 +43,10 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Makes the list and signs it. `sequence` must be higher than that of the list before.
+    /// Makes and signs a list. `sequence` must be higher than that of the previous version.
     ///
-    /// Of several records of one node the newest is taken. The order in which records and links are
-    /// given makes no difference.
+    /// If there are several records of one node, the newest is taken. The order of `records` and `links`
+    /// has no effect.
     #[must_use]
     pub fn sign(
         key: &SecretKey,
@@ -57,10 +57,10 @@ impl Tree {
         let mut newest: BTreeMap<[u8; 32], Record> = BTreeMap::new();
         for record in records {
             match newest.entry(record.id().hash()) {
-                Place::Vacant(place) => {
-                    place.insert(record);
+                MapEntry::Vacant(vacant) => {
+                    vacant.insert(record);
                 }
-                Place::Occupied(mut known) => {
+                MapEntry::Occupied(mut known) => {
                     if known.get().sequence() < record.sequence() {
                         known.insert(record);
                     }
@@ -70,19 +70,19 @@ impl Tree {
         let by_name: BTreeMap<String, Link> =
             links.into_iter().map(|link| (link.to_string(), link)).collect();
         let mut entries = BTreeMap::new();
-        let records = grow(&mut entries, newest.into_values().map(TreeEntry::Record).collect());
-        let links = grow(&mut entries, by_name.into_values().map(TreeEntry::Link).collect());
+        let records = build(&mut entries, newest.into_values().map(TreeEntry::Record).collect());
+        let links = build(&mut entries, by_name.into_values().map(TreeEntry::Link).collect());
         let root = Root::sign(key, records, links, sequence);
         Self { key: key.public_key(), root, entries }
     }
 
-    /// The root entry.
+    /// The root.
     #[must_use]
     pub const fn root(&self) -> &Root {
         &self.root
     }
 
-    /// The address of this list where it stands at `domain`.
+    /// The address of this list when it is published at `domain`.
     ///
     /// # Errors
     ///
@@ -91,21 +91,22 @@ impl Tree {
         Link::new(self.key, domain)
     }
 
-    /// The entries below the root, by their names.
+    /// The entries below the root with their labels.
     pub fn entries(&self) -> impl Iterator<Item = (&Label, &TreeEntry)> {
         self.entries.iter()
     }
 
-    /// All TXT records: the root under the list's own name (`None`), then each entry under its label
-    /// before that name.
+    /// The texts of all TXT records: first the root, whose DNS name is that of the list (`None`), then
+    /// each entry with the label to put before that name.
     pub fn texts(&self) -> impl Iterator<Item = (Option<Label>, String)> {
         let below = self.entries.iter().map(|(label, entry)| (Some(*label), entry.to_string()));
         std::iter::once((None, self.root.to_string())).chain(below)
     }
 
-    /// The lines of a zone file (RFC 1035, 5.1), names relative to that of the list. The root, which
-    /// changes, is kept for `root_ttl` seconds by those who ask, an entry, which does not, for
-    /// `entry_ttl`. A text that is too long for one string is cut into several.
+    /// The lines of a zone file (RFC 1035, 5.1), with names relative to that of the list.
+    ///
+    /// `root_ttl` and `entry_ttl` are the times in seconds for which DNS servers may cache the root,
+    /// which changes, and the entries, which do not. A text that is too long for one string is split.
     pub fn zone(&self, root_ttl: u32, entry_ttl: u32) -> impl Iterator<Item = String> {
         self.texts().map(move |(label, text)| match label {
             None => format!("{:26} {root_ttl:<6} IN TXT {}", "@", quote(&text)),
@@ -114,8 +115,8 @@ impl Tree {
     }
 }
 
-/// Puts a tree over the leaves and answers where it begins.
-fn grow(entries: &mut BTreeMap<Label, TreeEntry>, mut level: Vec<TreeEntry>) -> Label {
+/// Builds the branches above the leaves. Returns the label of the topmost entry.
+fn build(entries: &mut BTreeMap<Label, TreeEntry>, mut level: Vec<TreeEntry>) -> Label {
     loop {
         let mut labels: Vec<Label> = Vec::with_capacity(level.len());
         for entry in level {
@@ -128,11 +129,13 @@ fn grow(entries: &mut BTreeMap<Label, TreeEntry>, mut level: Vec<TreeEntry>) -> 
             [] => level = vec![TreeEntry::Branch(Vec::new())],
             _ => {
                 level = labels
-                    .chunks(BRANCHING)
-                    // A branch of one would only be a longer way.
-                    .map(|names| match names {
-                        [only] => entries.remove(only).unwrap_or(TreeEntry::Branch(names.to_vec())),
-                        _ => TreeEntry::Branch(names.to_vec()),
+                    .chunks(MAX_LABELS)
+                    // A branch with a single label would be useless.
+                    .map(|labels| match labels {
+                        [only] => {
+                            entries.remove(only).unwrap_or(TreeEntry::Branch(labels.to_vec()))
+                        }
+                        _ => TreeEntry::Branch(labels.to_vec()),
                     })
                     .collect();
             }
@@ -140,7 +143,7 @@ fn grow(entries: &mut BTreeMap<Label, TreeEntry>, mut level: Vec<TreeEntry>) -> 
     }
 }
 
-/// The text as strings of a zone file. Nothing in an entry needs an escape.
+/// The text as quoted strings of a zone file. Entries contain no characters to escape.
 fn quote(text: &str) -> String {
     let mut quoted = String::new();
     let mut rest = text;

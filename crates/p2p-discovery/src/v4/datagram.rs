@@ -1,25 +1,23 @@
-//! A packet with its hash and signature: what a datagram holds.
+//! A datagram: a packet with its hash and signature.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use keccak_lanes::{Digest, keccak256};
 use p2p_identity::{NodeId, SecretKey, Signature};
 
-use super::{Packet, PacketError, PacketKind};
+use super::{DatagramError, Packet, PacketKind};
 
-/// The most bytes that a datagram may have.
+/// Maximum size of a datagram in bytes.
 pub const MAX_DATAGRAM: usize = 1280;
 
 const HASH: usize = 32;
 const SIGNATURE: usize = 65;
-/// Hash, signature, kind.
+/// The bytes before the body: hash, signature, kind.
 const HEAD: usize = HASH + SIGNATURE + 1;
 
-/// A datagram as it arrived: `hash ‖ signature ‖ kind ‖ body`. Nothing of it has been checked but
-/// its size and that the kind is one of discv4.
+/// A received datagram: `hash ‖ signature ‖ kind ‖ body`. Only its size and kind have been checked.
 ///
-/// The rest is done step by step, the cheap before the costly, so that a receiver can drop a
-/// datagram for any reason in between:
-/// [`check_hash`](Self::check_hash), [`packet`](Self::packet), [`signer`](Self::signer).
+/// The other checks are separate methods, so that a receiver can drop a datagram before the costly
+/// ones: [`check_hash`](Self::check_hash), [`packet`](Self::packet), [`signer`](Self::signer).
 ///
 /// ```
 /// use p2p_discovery::v4::{Datagram, EnrRequest, Packet};
@@ -32,73 +30,73 @@ const HEAD: usize = HASH + SIGNATURE + 1;
 /// let datagram = Datagram::parse(&sealed.bytes)?;
 /// datagram.check_hash()?;
 /// assert_eq!((datagram.packet()?, datagram.signer()?), (packet, key.id()));
-/// # Ok::<_, p2p_discovery::v4::PacketError>(())
+/// # Ok::<_, p2p_discovery::v4::DatagramError>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
     hash: &'a Digest,
-    /// What the hash covers: signature, kind, body.
+    /// The bytes that the hash covers: signature, kind, body.
     hashed: &'a [u8],
     signature: &'a [u8; SIGNATURE],
     kind: PacketKind,
 }
 
 impl<'a> Datagram<'a> {
-    /// Looks at the size and the kind.
+    /// Checks the size and the kind.
     ///
     /// # Errors
     ///
-    /// [`PacketError::TooShort`], [`PacketError::TooLong`], [`PacketError::Kind`].
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, PacketError> {
+    /// [`DatagramError::TooShort`], [`DatagramError::TooLong`], [`DatagramError::Kind`].
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, DatagramError> {
         let len = bytes.len();
         if len > MAX_DATAGRAM {
-            return Err(PacketError::TooLong { len });
+            return Err(DatagramError::TooLong { len });
         }
-        let short = PacketError::TooShort { len };
+        let short = DatagramError::TooShort { len };
         let (hash, hashed) = bytes.split_first_chunk().ok_or(short)?;
         let (signature, signed) = hashed.split_first_chunk().ok_or(short)?;
         let [kind, _, ..] = *signed else { return Err(short) };
-        let kind = PacketKind::from_byte(kind).ok_or(PacketError::Kind(kind))?;
+        let kind = PacketKind::from_byte(kind).ok_or(DatagramError::Kind(kind))?;
         Ok(Self { hash, hashed, signature, kind })
     }
 
-    /// The kind that the datagram says it is of.
+    /// The kind of the packet.
     #[must_use]
     pub const fn kind(&self) -> PacketKind {
         self.kind
     }
 
-    /// The hash that the datagram says it has: by it a ping or a record request is answered.
+    /// The hash that the datagram carries, unchecked. The answer to a ping or a record request refers to
+    /// the request by it.
     #[must_use]
     pub const fn hash(&self) -> &'a Digest {
         self.hash
     }
 
-    /// Checks the hash: some 0.3 µs for a ping.
+    /// Checks the hash. Takes about 0.3 µs for a ping.
     ///
     /// # Errors
     ///
-    /// [`PacketError::Hash`].
-    pub fn check_hash(&self) -> Result<(), PacketError> {
-        if keccak256(self.hashed) == *self.hash { Ok(()) } else { Err(PacketError::Hash) }
+    /// [`DatagramError::Hash`].
+    pub fn check_hash(&self) -> Result<(), DatagramError> {
+        if keccak256(self.hashed) == *self.hash { Ok(()) } else { Err(DatagramError::Hash) }
     }
 
-    /// Reads the body: some 0.1 µs for a ping.
+    /// Decodes the body. Takes about 0.1 µs for a ping.
     ///
     /// # Errors
     ///
-    /// [`PacketError::Body`].
-    pub fn packet(&self) -> Result<Packet, PacketError> {
+    /// [`DatagramError::Body`].
+    pub fn packet(&self) -> Result<Packet, DatagramError> {
         Ok(Packet::decode_body(self.kind, &self.hashed[SIGNATURE + 1..])?)
     }
 
-    /// Who signed it: some 30 µs, whatever is in it.
+    /// Recovers the signer. Takes about 30 µs.
     ///
     /// # Errors
     ///
-    /// [`PacketError::Signature`]. Of a changed packet the signer is some unrelated key, not an
-    /// error.
-    pub fn signer(&self) -> Result<NodeId, PacketError> {
+    /// [`DatagramError::Signature`]. A changed packet usually gives no error but an unrelated key.
+    pub fn signer(&self) -> Result<NodeId, DatagramError> {
         let digest = keccak256(&self.hashed[SIGNATURE..]);
         Ok(Signature::from_bytes(self.signature)?.recover(&digest)?.id())
     }
@@ -109,24 +107,24 @@ impl<'a> Datagram<'a> {
 pub struct SealedPacket {
     /// The whole datagram.
     pub bytes: Bytes,
-    /// Its hash, by which the answer will refer to it.
+    /// Its hash, by which the answer refers to it.
     pub hash: Digest,
 }
 
 impl Packet {
-    /// Signs the packet.
+    /// Signs the packet and makes a datagram of it.
     ///
     /// # Errors
     ///
-    /// [`PacketError::TooLong`] if it does not fit a datagram: only too many neighbours, or bytes
-    /// that are no record, can make that.
-    pub fn seal(&self, key: &SecretKey) -> Result<SealedPacket, PacketError> {
+    /// [`DatagramError::TooLong`] if it does not fit a datagram, which is possible only with too many
+    /// neighbours, or with bytes in [`EnrResponse`](super::EnrResponse) that are not a record.
+    pub fn seal(&self, key: &SecretKey) -> Result<SealedPacket, DatagramError> {
         let mut bytes = BytesMut::with_capacity(256);
         bytes.put_bytes(0, HEAD - 1);
         bytes.put_u8(self.kind() as u8);
         self.encode_body(&mut bytes);
         if bytes.len() > MAX_DATAGRAM {
-            return Err(PacketError::TooLong { len: bytes.len() });
+            return Err(DatagramError::TooLong { len: bytes.len() });
         }
         let signature = key.sign(&keccak256(&bytes[HEAD - 1..]));
         bytes[HASH..HEAD - 1].copy_from_slice(&signature.to_bytes());

@@ -1,38 +1,38 @@
-//! Where a node is, as packets say it.
+//! Endpoints and neighbours as packets carry them.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use p2p_identity::NodeId;
 use rlp_codec::{BufMut, Encodable, Error, Fields, List};
 
-/// An IP address and the two ports of a node: `[ip, udp, tcp]` on the wire.
+/// The IP address and the two ports of a node: `[ip, udp, tcp]` on the wire.
 ///
-/// In a ping and a pong it is only what the sender believes. go-ethereum leaves `tcp` 0 where it
-/// does not know the port, and sends `0.0.0.0` or `127.0.0.1` where it does not know its address.
+/// In pings and pongs it is only what the sender believes. go-ethereum sends a `tcp` of 0 if it does
+/// not know the port, and `0.0.0.0` or `127.0.0.1` if it does not know its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    /// The address. An IPv4 address that was written as IPv6 is IPv4 here.
+    /// The address. An IPv4 address in IPv6 form is converted to IPv4.
     pub ip: IpAddr,
     /// The UDP port, for discovery.
     pub udp: u16,
-    /// The TCP port, for connections. 0 if unknown or none.
+    /// The TCP port, for connections. 0 if unknown or if there is none.
     pub tcp: u16,
 }
 
 impl Endpoint {
-    /// `address` for UDP, with the TCP port beside it.
+    /// The endpoint with the UDP address `address` and the TCP port `tcp`.
     #[must_use]
     pub const fn new(address: SocketAddr, tcp: u16) -> Self {
         Self { ip: address.ip().to_canonical(), udp: address.port(), tcp }
     }
 
-    /// Where datagrams go.
+    /// The address for datagrams.
     #[must_use]
     pub const fn udp_addr(&self) -> SocketAddr {
         SocketAddr::new(self.ip, self.udp)
     }
 
-    /// Where connections go.
+    /// The address for connections.
     #[must_use]
     pub const fn tcp_addr(&self) -> SocketAddr {
         SocketAddr::new(self.ip, self.tcp)
@@ -42,10 +42,10 @@ impl Endpoint {
         Fields((Ip(self.ip), self.udp, self.tcp))
     }
 
-    /// The three elements at the front of `list`.
+    /// Reads the first three elements of `list`.
     ///
-    /// An address of neither 4 nor 16 bytes is read as `0.0.0.0`: some nodes leave out what they do
-    /// not know.
+    /// An address of neither 4 nor 16 bytes is read as `0.0.0.0`: some nodes send an empty one if they
+    /// do not know it.
     pub(super) fn read(list: &mut List<'_>) -> Result<Self, Error> {
         let bytes = list.bytes()?;
         let ip = match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {
@@ -67,12 +67,12 @@ impl Encodable for Endpoint {
     }
 }
 
-/// A node that another one tells of: `[ip, udp, tcp, id]` on the wire.
+/// A node that another node reports: `[ip, udp, tcp, id]` on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Neighbour {
-    /// Who. Not known to be a point on the curve.
+    /// The id of the node. It may not be a point on the curve.
     pub id: NodeId,
-    /// Where, by hearsay.
+    /// The endpoint of the node, unverified.
     pub endpoint: Endpoint,
 }
 
@@ -99,7 +99,7 @@ impl Encodable for Neighbour {
     }
 }
 
-/// An address as its 4 or 16 bytes.
+/// An address, encoded as its 4 or 16 bytes.
 struct Ip(IpAddr);
 
 impl Encodable for Ip {

@@ -1,36 +1,36 @@
-//! Why a datagram is no packet.
+//! Errors of reading and making packets.
 
 use p2p_identity::SignatureError;
 use thiserror::Error;
 
 use super::MAX_DATAGRAM;
 
-/// Why bytes are not a packet, or a packet does not fit a datagram.
+/// Bytes are not a valid packet, or a packet does not fit a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum PacketError {
+pub enum DatagramError {
     /// Too few bytes for a hash, a signature, a kind and a list.
-    #[error("{len} bytes, too few for any packet")]
+    #[error("{len} bytes are too few for a packet")]
     TooShort {
-        /// How many there are.
+        /// The number of bytes.
         len: usize,
     },
     /// More bytes than a datagram may have.
-    #[error("{len} bytes, more than {MAX_DATAGRAM}")]
+    #[error("{len} bytes are more than the maximum of {MAX_DATAGRAM}")]
     TooLong {
-        /// How many there are, or would be.
+        /// The number of bytes.
         len: usize,
     },
-    /// The kind is none of discv4. The topic discovery of go-ethereum 1.8 has some that are.
-    #[error("packet of the unknown kind {0}")]
+    /// The kind is not one of discv4. It may be one of the topic discovery of go-ethereum 1.8.
+    #[error("unknown packet kind {0}")]
     Kind(u8),
-    /// The hash in front is not that of the rest: the datagram is damaged, or of another protocol.
+    /// The hash does not match the rest: the datagram is damaged, or of another protocol.
     #[error("wrong hash")]
     Hash,
-    /// The body is not the list that the kind has.
-    #[error("packet body: {0}")]
+    /// The body does not have the form of its kind.
+    #[error("invalid packet body")]
     Body(#[from] rlp_codec::Error),
-    /// The signature is of nobody.
-    #[error("packet signature: {0}")]
+    /// No public key can be recovered from the signature.
+    #[error("invalid packet signature")]
     Signature(#[from] SignatureError),
 }

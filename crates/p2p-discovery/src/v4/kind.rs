@@ -1,24 +1,24 @@
 //! The six kinds of packets.
 
-/// What a packet is for: the byte behind the signature.
+/// The kind of a packet: the byte after the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PacketKind {
-    /// Are you there? Proves to us, by its answer, that the endpoint is the node's.
+    /// Asks whether a node is alive. The answer proves the endpoint of that node.
     Ping = 1,
     /// The answer to a ping.
     Pong = 2,
-    /// Which nodes do you know near this target?
+    /// Asks for the known nodes nearest to a target.
     FindNode = 3,
-    /// The answer to a find-node, or a part of it.
+    /// The answer to a find-node packet, or a part of it.
     Neighbours = 4,
-    /// What is your record? (EIP-868)
+    /// Asks for the record of a node (EIP-868).
     EnrRequest = 5,
     /// The answer to a record request.
     EnrResponse = 6,
 }
 
 impl PacketKind {
-    /// All of them, in the order of their bytes.
+    /// All kinds, in the order of their bytes.
     pub const ALL: [Self; 6] = [
         Self::Ping,
         Self::Pong,
@@ -28,7 +28,7 @@ impl PacketKind {
         Self::EnrResponse,
     ];
 
-    /// The kind with this byte, if there is one.
+    /// The kind with this byte; `None` if it is unknown.
     #[must_use]
     pub const fn from_byte(byte: u8) -> Option<Self> {
         match byte {
@@ -42,13 +42,13 @@ impl PacketKind {
         }
     }
 
-    /// Whether it answers something that was asked: only then it is wanted.
+    /// Whether packets of this kind answer a request.
     #[must_use]
     pub const fn is_reply(self) -> bool {
         matches!(self, Self::Pong | Self::Neighbours | Self::EnrResponse)
     }
 
-    /// Its place in [`ALL`](Self::ALL).
+    /// The index in [`ALL`](Self::ALL).
     pub(crate) const fn index(self) -> usize {
         self as usize - 1
     }

@@ -7,40 +7,40 @@ use rlp_codec::{BufMut, Encodable, Error, Fields, List, Raw, decode_open_list};
 
 use super::{Endpoint, Neighbour, PacketKind};
 
-/// The version of discv4 that pings announce. Nobody looks at it (EIP-8).
+/// The version of discv4 in pings. Recipients ignore it (EIP-8).
 const VERSION: u64 = 4;
 
-/// How many nodes fit one datagram whatever their addresses are.
+/// Maximum number of neighbours that always fit one datagram.
 pub const MAX_PER_PACKET: usize = 12;
 
 /// One packet of discv4, without hash and signature.
 ///
-/// `expiration` is a UNIX time in seconds, after which the packet is to be ignored: a packet that
-/// somebody kept cannot be used later.
+/// `expiration` is a UNIX time in seconds, after which recipients ignore the packet. It keeps attackers
+/// from replaying old packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet {
-    /// Are you there?
+    /// Asks whether a node is alive.
     Ping(Ping),
-    /// Yes.
+    /// Answers a ping.
     Pong(Pong),
-    /// Whom do you know near this target?
+    /// Asks for the known nodes nearest to a target.
     FindNode(FindNode),
-    /// These.
+    /// Answers a find-node packet.
     Neighbours(Neighbours),
-    /// What is your record?
+    /// Asks for the record of a node.
     EnrRequest(EnrRequest),
-    /// This.
+    /// Answers a record request.
     EnrResponse(EnrResponse),
 }
 
 /// `[version, from, to, expiration, enr-seq?]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ping {
-    /// Where the sender believes to be. Only its TCP port is of use.
+    /// The endpoint of the sender, as it believes. Only the TCP port is used.
     pub from: Endpoint,
-    /// Where the sender believes the recipient to be.
+    /// The endpoint of the recipient, as the sender believes.
     pub to: Endpoint,
-    /// UNIX time.
+    /// UNIX time in seconds.
     pub expiration: u64,
     /// The sequence number of the sender's record, if it has one (EIP-868).
     pub enr_seq: Option<u64>,
@@ -49,11 +49,11 @@ pub struct Ping {
 /// `[to, ping-hash, expiration, enr-seq?]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pong {
-    /// Where the ping came from: how its sender looks from outside.
+    /// The source address of the ping: the external address of its sender.
     pub to: Endpoint,
-    /// The hash in front of the ping.
+    /// The hash of the ping that is answered.
     pub ping: Digest,
-    /// UNIX time.
+    /// UNIX time in seconds.
     pub expiration: u64,
     /// The sequence number of the sender's record, if it has one (EIP-868).
     pub enr_seq: Option<u64>,
@@ -62,50 +62,50 @@ pub struct Pong {
 /// `[target, expiration]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FindNode {
-    /// Any 64 bytes: nodes whose ids' hashes are near the hash of these are wanted.
+    /// Any 64 bytes. The answer has the nodes whose hashed ids are nearest to the hash of these bytes.
     pub target: NodeId,
-    /// UNIX time.
+    /// UNIX time in seconds.
     pub expiration: u64,
 }
 
 /// `[nodes, expiration]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighbours {
-    /// At most [`MAX_PER_PACKET`] if the packet is to fit a datagram whatever they are.
+    /// The nodes. Up to [`MAX_PER_PACKET`] always fit a datagram.
     pub nodes: Vec<Neighbour>,
-    /// UNIX time.
+    /// UNIX time in seconds.
     pub expiration: u64,
 }
 
 /// `[expiration]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnrRequest {
-    /// UNIX time.
+    /// UNIX time in seconds.
     pub expiration: u64,
 }
 
 /// `[request-hash, record]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnrResponse {
-    /// The hash in front of the request.
+    /// The hash of the request that is answered.
     pub request: Digest,
-    /// The record's RLP, not looked at: see [`record`](Self::record).
+    /// The RLP of the record, not checked: see [`record`](Self::record).
     pub rlp: Bytes,
 }
 
 impl EnrResponse {
-    /// The record.
+    /// Decodes the record. This checks a signature, so call it only for an answer to a request.
     ///
     /// # Errors
     ///
-    /// If it is none. Costs a signature check, so only an answer to what was asked should be read.
+    /// [`RecordError`] if the record is not valid.
     pub fn record(&self) -> Result<Record, RecordError> {
         Record::decode(&self.rlp)
     }
 }
 
 impl Packet {
-    /// Which of the six it is.
+    /// The kind of the packet.
     #[must_use]
     pub const fn kind(&self) -> PacketKind {
         match self {
@@ -118,7 +118,7 @@ impl Packet {
         }
     }
 
-    /// Until when the packet counts, in UNIX time. An [`EnrResponse`] does not say.
+    /// When the packet expires, in UNIX time. `None` for an [`EnrResponse`].
     #[must_use]
     pub const fn expiration(&self) -> Option<u64> {
         match self {
@@ -131,8 +131,7 @@ impl Packet {
         }
     }
 
-    /// Appends the body: one list, neither hashed nor signed. [`seal`](Self::seal) does all that a packet
-    /// needs to be sent.
+    /// Appends the body, which is one list. [`seal`](Self::seal) makes a whole datagram.
     pub fn encode_body(&self, out: &mut dyn BufMut) {
         match self {
             Self::Ping(ping) => match ping.enr_seq {
@@ -154,8 +153,8 @@ impl Packet {
         }
     }
 
-    /// Reads the body of a packet of this `kind`. As EIP-8 asks for, the version, further elements
-    /// and bytes behind the list are ignored.
+    /// Reads the body of a packet of this `kind`. By EIP-8, the version, further elements and bytes
+    /// after the list are ignored.
     pub(super) fn decode_body(kind: PacketKind, body: &[u8]) -> Result<Self, Error> {
         decode_open_list(body, |list| {
             Ok(match kind {
@@ -202,8 +201,8 @@ impl Pong {
     }
 }
 
-/// The sequence number at the end, if there is one. What stands there before EIP-868 was thought of
-/// (EIP-8's own test vectors have a list) is somebody's extra element, not an error.
+/// Reads the sequence number at the end, if there is one. Another element there is not an error: nodes
+/// without EIP-868 may send any extra element (the test vectors of EIP-8 have a list).
 fn enr_seq(list: &mut List<'_>) -> Option<u64> {
     list.item().and_then(|item| item.uint()).ok()
 }

@@ -1,4 +1,4 @@
-//! Ten thousand ids of one owner, who wants to be all that a node sees.
+//! An eclipse attack: one owner with ten thousand ids tries to fill the table of a node.
 
 use std::{
     collections::HashMap,
@@ -18,15 +18,15 @@ use super::network::{Network, Plan, has_found};
 const IDS: usize = 10_000;
 const ADDRESSES: usize = 8;
 
-/// Who plays by all rules of the protocol, ten thousand times.
-struct Owner {
+/// An attacker with many ids, all of which follow the protocol.
+struct Attacker {
     keys: Vec<SecretKey>,
     ids: Vec<NodeId>,
-    /// In how many subnets the addresses are.
+    /// The number of subnets of the addresses.
     subnets: usize,
 }
 
-impl Owner {
+impl Attacker {
     fn new(subnets: usize) -> Self {
         let mut random = StdRng::seed_from_u64(9);
         let keys: Vec<SecretKey> = (0..IDS).map(|_| SecretKey::random(&mut random)).collect();
@@ -39,7 +39,7 @@ impl Owner {
         Ipv4Addr::from_bits(0x6200_0001 + (subnet << 8) + host).into()
     }
 
-    /// Each id has a port of its own.
+    /// Each id has its own port.
     fn address(&self, number: usize) -> SocketAddr {
         SocketAddr::new(self.ip(number), u16::try_from(2000 + number).unwrap())
     }
@@ -48,7 +48,7 @@ impl Owner {
         (0..ADDRESSES).any(|number| self.ip(number) == ip)
     }
 
-    /// Somebody announces himself.
+    /// Pings the victim with one of the ids.
     fn ping(&self, network: &mut Network, victim: usize, number: usize) {
         let from = Endpoint::new(self.address(number), 30303);
         let to = Endpoint::new(network.address(victim), 30303);
@@ -66,7 +66,7 @@ impl Owner {
         network.deliver(victim, self.address(number), &bytes);
     }
 
-    /// Answers all that the victim has asked, and asks for its nodes.
+    /// Answers the requests of the victim, and asks it for neighbours.
     fn answer(&self, network: &mut Network, victim: usize) {
         for (to, from, bytes) in std::mem::take(&mut network.strays) {
             let number = usize::from(to.port()) - 2000;
@@ -92,8 +92,8 @@ impl Owner {
                         id: self.ids[other],
                         endpoint: Endpoint::new(self.address(other), 30303),
                     });
-                    let told = Neighbours { nodes: nodes.collect(), expiration };
-                    self.send(network, victim, number, &Packet::Neighbours(told));
+                    let packet = Neighbours { nodes: nodes.collect(), expiration };
+                    self.send(network, victim, number, &Packet::Neighbours(packet));
                 }
                 _ => {}
             }
@@ -101,12 +101,12 @@ impl Owner {
     }
 }
 
-/// How many nodes of the victim's table are hostile; and no bucket and no subnet has too many.
-fn hostile(network: &Network, victim: usize, owner: &Owner) -> usize {
+/// The number of hostile nodes in the table of the victim. Asserts the limits per bucket and subnet.
+fn hostile(network: &Network, victim: usize, attacker: &Attacker) -> usize {
     let machine = network.machine(victim);
     let (mut buckets, mut subnets) = (HashMap::new(), HashMap::new());
-    for node in machine.nodes().filter(|node| owner.is_at(node.endpoint.ip)) {
-        let IpAddr::V4(ip) = node.endpoint.ip else { unreachable!("there are no others") };
+    for node in machine.nodes().filter(|node| attacker.is_at(node.endpoint.ip)) {
+        let IpAddr::V4(ip) = node.endpoint.ip else { unreachable!("all addresses are IPv4") };
         let bucket = log_distance(&machine.id().hash(), &node.id.hash()).max(239);
         *buckets.entry((bucket, ip.octets()[2])).or_insert(0) += 1;
         *subnets.entry(ip.octets()[2]).or_insert(0) += 1;
@@ -116,39 +116,39 @@ fn hostile(network: &Network, victim: usize, owner: &Owner) -> usize {
     subnets.values().sum()
 }
 
-/// Attacks a node among 60 honest ones from addresses in so many subnets.
+/// Attacks a node among 60 honest ones, from addresses in this number of subnets.
 fn attack(subnets: usize) {
-    let (owner, victim) = (Owner::new(subnets), 7);
+    let (attacker, victim) = (Attacker::new(subnets), 7);
     let mut network = Network::new(Plan { nodes: 60, churn: 0.0, ..super::PLAN });
     network.run(Duration::from_secs(60));
     network.strays.clear();
     let before = network.machine(victim).nodes().count();
     let mut next = 0;
     let mut most = 0;
-    // Three a tick from each address is what the gate lets through.
+    // The rate limiter admits three requests per tick from each address.
     while next < IDS {
         for _ in 0..3 * ADDRESSES {
-            owner.ping(&mut network, victim, next % IDS);
+            attacker.ping(&mut network, victim, next % IDS);
             next += 1;
         }
         network.run(Duration::from_millis(100));
-        owner.answer(&mut network, victim);
-        most = most.max(hostile(&network, victim, &owner));
+        attacker.answer(&mut network, victim);
+        most = most.max(hostile(&network, victim, &attacker));
     }
     let drops = &network.stats(victim).drops;
-    assert!(drops.of(DropReason::Diversity) > 1000, "they tried: {drops:?}");
+    assert!(drops.of(DropReason::Diversity) > 1000, "the attacker tried: {drops:?}");
     assert!((1..=10 * subnets).contains(&most), "{most}");
     let honest =
-        network.machine(victim).nodes().filter(|node| !owner.is_at(node.endpoint.ip)).count();
+        network.machine(victim).nodes().filter(|node| !attacker.is_at(node.endpoint.ip)).count();
     assert!(honest + 4 >= before, "{honest} of {before} honest nodes are left");
 
-    let sought: Vec<usize> = network.alive().into_iter().filter(|place| *place != victim).collect();
+    let sought: Vec<usize> = network.alive().into_iter().filter(|index| *index != victim).collect();
     let mut lookups = Vec::new();
-    for place in sought.into_iter().take(20) {
-        lookups.push(network.begin_lookup(victim, place));
+    for index in sought.into_iter().take(20) {
+        lookups.push(network.begin_lookup(victim, index));
         for _ in 0..30 {
             network.run(Duration::from_millis(100));
-            owner.answer(&mut network, victim);
+            attacker.answer(&mut network, victim);
         }
     }
     network.run(Duration::from_secs(20));
@@ -159,11 +159,11 @@ fn attack(subnets: usize) {
 }
 
 #[test]
-fn ids_at_addresses_of_one_subnet_get_ten_places() {
+fn ids_in_one_subnet_get_at_most_ten_entries() {
     attack(1);
 }
 
 #[test]
-fn ids_at_addresses_of_eight_subnets_get_ten_places_for_each() {
+fn ids_in_eight_subnets_get_at_most_ten_entries_each() {
     attack(8);
 }

@@ -1,9 +1,9 @@
-//! A flood of junk at one node of a network.
+//! A flood of junk datagrams to one node of a network.
 
 #![allow(
     dead_code,
     clippy::unwrap_used,
-    reason = "tests and benchmarks use some of it each, and fail by panicking"
+    reason = "tests and benchmarks each use a part of it, and fail by panicking"
 )]
 
 use std::{
@@ -17,25 +17,25 @@ use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
 
 use super::network::{Network, UNIX};
 
-/// What a flood has come to.
+/// The effects of a flood.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flood {
-    /// The share of one core's time that the machine took, for the junk and its honest business.
+    /// The share of one core that the machine used, for junk and honest packets.
     pub(crate) core_share: f64,
-    /// The share of the lookups during the flood that found the node they looked for.
+    /// The share of the lookups during the flood that found their target.
     pub(crate) found_share: f64,
-    /// Signatures that were looked at, a second.
+    /// Signatures checked per second.
     pub(crate) recoveries_per_second: f64,
-    /// How many bytes the node sent for each byte of junk.
+    /// Bytes sent by the node per byte of junk.
     pub(crate) amplification: f64,
 }
 
-/// Sends `rate` junk datagrams a second to the node `victim`, for `seconds`, while it looks for another
-/// node each second.
+/// Sends `rate` junk datagrams per second to the node `victim` for `seconds`. Each second the victim
+/// begins a lookup of another node.
 pub(crate) fn flood(network: &mut Network, victim: usize, rate: usize, seconds: u32) -> Flood {
     let junk = Junk::new();
     let mut random = StdRng::seed_from_u64(7);
-    let alive: Vec<usize> = network.alive().into_iter().filter(|place| *place != victim).collect();
+    let alive: Vec<usize> = network.alive().into_iter().filter(|index| *index != victim).collect();
     let (before, spent_before) = (network.stats(victim), network.spent(victim));
     let (mut junk_bytes, mut lookups) = (0, Vec::new());
     for second in 0..seconds {
@@ -68,7 +68,7 @@ pub(crate) fn flood(network: &mut Network, victim: usize, rate: usize, seconds: 
     }
 }
 
-/// Datagrams that are junk, each in its own way, made once.
+/// Junk datagrams of several kinds, made in advance.
 struct Junk(Vec<Vec<u8>>);
 
 impl Junk {
@@ -83,7 +83,7 @@ impl Junk {
         let mut hash = [0; 32];
         random.fill_bytes(&mut hash);
         let packet = match number % 5 {
-            // As long as can be, and of a kind that there is.
+            // Of maximum length and a known kind.
             0 => {
                 let mut bytes = vec![0; MAX_DATAGRAM];
                 random.fill_bytes(&mut bytes);
@@ -93,7 +93,7 @@ impl Junk {
             1 => Packet::Pong(Pong { to: endpoint, ping: hash, expiration, enr_seq: None }),
             2 => Packet::FindNode(FindNode { target: NodeId([7; 64]), expiration }),
             3 => Packet::EnrRequest(EnrRequest { expiration }),
-            // What costs most: good pings, each by another node.
+            // The most costly kind: valid pings, each by another node.
             _ => Packet::Ping(Ping {
                 from: endpoint,
                 to: endpoint,
@@ -104,7 +104,7 @@ impl Junk {
         packet.seal(&SecretKey::random(random)).expect("a short packet").bytes.to_vec()
     }
 
-    /// One of them: half of all from made up addresses, the others from one of eight.
+    /// A random datagram: half of them from forged addresses, the others from one of eight.
     fn draw(&self, random: &mut StdRng) -> (SocketAddr, &[u8]) {
         let ip = if random.random() {
             random.random_range(0x4000_0000..0x6000_0000)

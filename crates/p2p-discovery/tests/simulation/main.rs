@@ -1,6 +1,6 @@
-//! A network that finds itself, and what floods and strangers do to one of its nodes.
+//! Simulated networks: nodes find each other, also under floods and eclipse attacks.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![allow(clippy::unwrap_used, reason = "tests and their helpers fail by panicking")]
 
 mod eclipse;
 mod flood;
@@ -27,7 +27,7 @@ fn assert_found(report: Report) {
 }
 
 #[test]
-fn nodes_that_know_one_find_all_others() {
+fn nodes_that_know_a_boot_node_find_all_others() {
     assert_found(simulate(PLAN));
 }
 
@@ -36,23 +36,22 @@ fn nodes_of_a_network_with_an_id_find_each_other() {
     assert_found(simulate(Plan { nodes: 60, has_id: true, lookups: 200, ..PLAN }));
 }
 
-/// As many nodes as are asked for, without optimisation a matter of minutes; `cargo xtask bench discovery`
-/// does it in less than one.
+/// Takes minutes without optimization. `cargo xtask bench discovery` runs it in less than one.
 #[test]
 #[ignore = "takes minutes"]
-fn a_thousand_nodes_that_know_one_find_all_others() {
+fn a_thousand_nodes_that_know_a_boot_node_find_all_others() {
     assert_found(simulate(Plan { nodes: 1000, lookups: 1000, ..PLAN }));
 }
 
-/// To be run with `--release`, on many cores.
+/// Run it with `--release`, on many cores.
 #[test]
 #[ignore = "takes a quarter of an hour"]
-fn ten_thousand_nodes_that_know_one_find_all_others() {
+fn ten_thousand_nodes_that_know_a_boot_node_find_all_others() {
     assert_found(simulate(Plan { nodes: 10_000, lookups: 1000, ..PLAN }));
 }
 
 #[test]
-fn a_flood_stops_nobody_from_finding_others() {
+fn a_flood_does_not_keep_a_node_from_finding_others() {
     let mut network = Network::new(Plan { nodes: 40, churn: 0.0, ..PLAN });
     network.run(Duration::from_secs(60));
     let flood = flood::flood(&mut network, 7, 50_000, 4);

@@ -1,14 +1,14 @@
-//! A network of machines in one process, on virtual time: with latency, loss and churn, the same in
-//! every run.
+//! A simulated network of machines in one process, on virtual time, with latency, loss and churn. Every
+//! run is the same.
 //!
-//! No datagram arrives sooner than [`FASTEST`], so for so long all nodes run independently of each
-//! other, on as many threads as there are; what they send is delivered afterwards, in the order of the
-//! nodes. The benchmarks use this file as well.
+//! No datagram arrives sooner than after [`MIN_LATENCY`]. So all nodes run independently for that time, on
+//! all threads; afterwards their datagrams are delivered in the order of the nodes. The benchmarks use
+//! this file too.
 
 #![allow(
     dead_code,
     clippy::unwrap_used,
-    reason = "tests and benchmarks use some of it each, and fail by panicking"
+    reason = "tests and benchmarks each use a part of it, and fail by panicking"
 )]
 
 use std::{
@@ -26,51 +26,51 @@ use p2p_discovery::{
 use p2p_identity::{Content, NodeId, Record, SecretKey};
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 
-/// One way, at least and at most.
-const FASTEST: Duration = Duration::from_millis(20);
-const SLOWEST: Duration = Duration::from_millis(120);
+/// The latency of a datagram, at least and at most.
+const MIN_LATENCY: Duration = Duration::from_millis(20);
+const MAX_LATENCY: Duration = Duration::from_millis(120);
 
 /// When all nodes have been started.
-const STARTED: Duration = Duration::from_secs(30);
+const START_PHASE: Duration = Duration::from_secs(30);
 
 /// UNIX time at the start.
 pub(crate) const UNIX: u64 = 1_700_000_000;
 
-/// What is simulated.
+/// The parameters of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    /// Nodes at the start, the boot node included.
+    /// Number of nodes at the start, the boot node included.
     pub(crate) nodes: usize,
-    /// The share of datagrams that get lost.
+    /// The share of datagrams that are lost.
     pub(crate) loss: f64,
-    /// The share of nodes that leave during the time, without a word. As many others come.
+    /// The share of nodes that leave without notice. The same number of new nodes joins.
     pub(crate) churn: f64,
-    /// How long.
+    /// The simulated time.
     pub(crate) time: Duration,
-    /// Whether it is a network of its own, with an id, so that all ask all for their records.
+    /// Whether the network has an id, so that nodes request each other's records.
     pub(crate) has_id: bool,
-    /// How many lookups are done afterwards: by a random node, for another one.
+    /// Number of lookups after that time, each by a random node for another one.
     pub(crate) lookups: usize,
-    /// Another seed is another network.
+    /// The seed of the random choices.
     pub(crate) seed: u64,
 }
 
-/// What came of it.
+/// The results of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Report {
-    /// The share of lookups for live nodes that found them.
+    /// The share of lookups that found their target.
     pub(crate) found_share: f64,
-    /// The median of the rounds that lookups took.
+    /// The median number of rounds of a lookup.
     pub(crate) rounds_p50: f64,
-    /// Datagrams that a node sent in a minute, before the lookups.
+    /// Datagrams sent per node and minute, before the lookups.
     pub(crate) datagrams_per_node_minute: f64,
-    /// Their bytes, without headers of UDP and IP.
+    /// Bytes of these datagrams, without UDP and IP headers.
     pub(crate) bytes_per_node_minute: f64,
-    /// Datagrams sent in all.
+    /// Datagrams sent in total.
     pub(crate) datagrams: u64,
 }
 
-/// Runs it.
+/// Runs a simulation.
 pub(crate) fn simulate(plan: Plan) -> Report {
     let mut network = Network::new(plan);
     network.run(plan.time);
@@ -97,30 +97,30 @@ pub(crate) fn has_found(outcome: &LookupOutcome, target: &NodeId) -> bool {
     outcome.nodes.iter().any(|node| node.id == *target)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+#[expect(clippy::cast_precision_loss, reason = "approximate figures")]
 fn as_f64(number: u64) -> f64 {
     number as f64
 }
 
-/// A datagram on its way: when it arrives, a number to tell it from others, where from, what.
+/// A datagram in transit: the time of arrival, a unique number, the source address, the bytes.
 type Arrival = (Instant, u64, SocketAddr, Vec<u8>);
 
-/// A machine and what belongs to it.
+/// A machine with its address, queues and timers.
 struct Host {
     discovery: Discovery,
     address: SocketAddr,
     random: StdRng,
     loss: f64,
-    /// From when to when.
+    /// When the node joins and leaves.
     begin: Instant,
     end: Option<Instant>,
     inbox: BinaryHeap<Reverse<Arrival>>,
     outbox: Vec<(SocketAddr, Arrival)>,
     outcomes: HashMap<LookupId, LookupOutcome>,
     sent: u64,
-    /// The time that the machine has taken, in reality.
+    /// The real time that the machine has used.
     spent: Duration,
-    /// When it has something to do.
+    /// When the machine has something to do next.
     next: Instant,
 }
 
@@ -133,7 +133,7 @@ impl Host {
         self.begin <= now && self.end.is_none_or(|end| end > now)
     }
 
-    /// Does all that is due before `until`.
+    /// Runs the machine until `until`.
     fn run(&mut self, start: Instant, until: Instant) {
         let until = self.end.unwrap_or(until).min(until);
         while self.next < until {
@@ -152,11 +152,11 @@ impl Host {
         }
     }
 
-    /// Takes what the machine has to give.
+    /// Takes the output of the machine.
     fn collect(&mut self, now: Instant) {
         while let Some((to, bytes)) = self.discovery.poll_transmit() {
             self.sent += 1;
-            let latency = self.random.random_range(FASTEST..SLOWEST);
+            let latency = self.random.random_range(MIN_LATENCY..MAX_LATENCY);
             if !self.random.random_bool(self.loss) {
                 let arrival = (now + latency, self.sent, self.address, bytes.to_vec());
                 self.outbox.push((to, arrival));
@@ -174,27 +174,27 @@ impl Host {
     }
 }
 
-/// All nodes that ever are, and the time.
+/// All nodes, including those that have left or have not joined yet, and the time.
 pub(crate) struct Network {
     start: Instant,
     now: Instant,
     hosts: Vec<Host>,
-    places: HashMap<SocketAddr, usize>,
+    indices: HashMap<SocketAddr, usize>,
     random: StdRng,
     threads: usize,
-    /// What was sent to addresses where no node of the network is: to, from, what.
+    /// Datagrams to addresses without a node: destination, source, bytes.
     pub(crate) strays: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
 }
 
 impl Network {
-    /// Nothing has happened yet.
+    /// A network at time zero.
     pub(crate) fn new(plan: Plan) -> Self {
         let start = Instant::now();
         let mut network = Self {
             start,
             now: start,
             hosts: Vec::new(),
-            places: HashMap::new(),
+            indices: HashMap::new(),
             random: StdRng::seed_from_u64(plan.seed),
             threads: thread::available_parallelism().map_or(1, NonZero::get),
             strays: Vec::new(),
@@ -205,7 +205,7 @@ impl Network {
         let (first, last) = (Duration::ZERO, plan.time);
         for number in 0..plan.nodes {
             let begin =
-                if number == 0 { start } else { moment(&mut network.random, first, STARTED) };
+                if number == 0 { start } else { moment(&mut network.random, first, START_PHASE) };
             network.add(plan, begin);
         }
         let leaving = (as_f64(plan.nodes as u64) * plan.churn).round();
@@ -214,18 +214,18 @@ impl Network {
         let mut numbers: Vec<usize> = (1..plan.nodes).collect();
         numbers.shuffle(&mut network.random);
         for number in numbers.into_iter().take(leaving) {
-            let end = moment(&mut network.random, STARTED, last);
+            let end = moment(&mut network.random, START_PHASE, last);
             network.hosts[number].end = Some(end);
-            let begin = moment(&mut network.random, STARTED, last);
+            let begin = moment(&mut network.random, START_PHASE, last);
             network.add(plan, begin);
         }
         network
     }
 
-    /// One more node, which knows the first one.
+    /// Adds a node that knows the first one.
     fn add(&mut self, plan: Plan, begin: Instant) {
         let number = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
-        // Each has a subnet of its own.
+        // Each node has its own subnet.
         let address = SocketAddr::from((Ipv4Addr::from_bits(0x2000_0001 + (number << 8)), 30303));
         let mut seed = [0; 32];
         self.random.fill_bytes(&mut seed);
@@ -233,13 +233,14 @@ impl Network {
         let record = Record::sign(&key, 1, &Content::new().tcp(30303)).expect("a short record");
         let config = Discv4Config::new();
         let config = if plan.has_id { config.network(NetworkId(7)) } else { config };
-        let mut discovery = Discovery::new(begin, config, key, &record, seed).expect("its own");
+        let mut discovery =
+            Discovery::new(begin, config, key, &record, seed).expect("the own record");
         if let Some(first) = self.hosts.first() {
             let boot = Node::new(first.discovery.id(), Endpoint::new(first.address, 30303));
             let unix = UNIX + begin.saturating_duration_since(self.start).as_secs();
-            discovery.add_boot_node(begin, unix, boot).expect("the only one");
+            discovery.add_boot_node(begin, unix, boot).expect("the only boot node");
         }
-        self.places.insert(address, self.hosts.len());
+        self.indices.insert(address, self.hosts.len());
         self.hosts.push(Host {
             discovery,
             address,
@@ -259,39 +260,39 @@ impl Network {
         }
     }
 
-    /// Lets so much time pass.
+    /// Lets this time pass.
     pub(crate) fn run(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
             let next = self.hosts.iter().map(|host| host.next).min().unwrap_or(end);
-            let until = (next.max(self.now) + FASTEST).min(end);
+            let until = (next.max(self.now) + MIN_LATENCY).min(end);
             self.step(until);
             self.now = until;
         }
     }
 
-    /// Runs all nodes until then, and hands around what they have sent.
+    /// Runs all nodes until `until` and delivers their datagrams.
     fn step(&mut self, until: Instant) {
         let start = self.start;
         let mut due: Vec<&mut Host> =
             self.hosts.iter_mut().filter(|host| host.next < until).collect();
-        let share = due.len().div_ceil(self.threads).max(8);
+        let chunk_len = due.len().div_ceil(self.threads).max(8);
         thread::scope(|scope| {
-            let mut shares = due.chunks_mut(share);
-            let own = shares.next();
-            for share in shares {
-                scope.spawn(move || share.iter_mut().for_each(|host| host.run(start, until)));
+            let mut chunks = due.chunks_mut(chunk_len);
+            let own = chunks.next();
+            for chunk in chunks {
+                scope.spawn(move || chunk.iter_mut().for_each(|host| host.run(start, until)));
             }
             own.into_iter().flatten().for_each(|host| host.run(start, until));
         });
         let sent: Vec<(SocketAddr, Arrival)> =
             due.iter_mut().flat_map(|host| host.outbox.drain(..)).collect();
         for (to, arrival) in sent {
-            let Some(place) = self.places.get(&to) else {
+            let Some(index) = self.indices.get(&to) else {
                 self.strays.push((to, arrival.2, arrival.3));
                 continue;
             };
-            let host = &mut self.hosts[*place];
+            let host = &mut self.hosts[*index];
             if host.is_alive(arrival.0) {
                 host.next = host.next.min(arrival.0);
                 host.inbox.push(Reverse(arrival));
@@ -301,7 +302,7 @@ impl Network {
         gone.for_each(|host| host.next = until + Duration::from_secs(1 << 30));
     }
 
-    /// Lets random live nodes look for random other ones, and says what they have found.
+    /// Runs `count` lookups of random live nodes by random others. Returns targets and outcomes.
     pub(crate) fn look_up(&mut self, count: usize) -> Vec<(NodeId, LookupOutcome)> {
         let alive = self.alive();
         let mut found = Vec::new();
@@ -321,9 +322,9 @@ impl Network {
         found
     }
 
-    /// The places of those who are alive.
+    /// The indices of the live nodes.
     pub(crate) fn alive(&self) -> Vec<usize> {
-        let is_alive = |place: &usize| self.hosts[*place].is_alive(self.now);
+        let is_alive = |index: &usize| self.hosts[*index].is_alive(self.now);
         (0..self.hosts.len()).filter(is_alive).collect()
     }
 
@@ -335,7 +336,7 @@ impl Network {
         (target, self.hosts[seeker].outcomes.remove(&lookup).unwrap_or_default())
     }
 
-    /// Lets one node look for another one.
+    /// Begins a lookup of node `sought` by node `seeker`.
     pub(crate) fn begin_lookup(
         &mut self,
         seeker: usize,
@@ -346,15 +347,15 @@ impl Network {
         let host = &mut self.hosts[seeker];
         let lookup = host.discovery.lookup(self.now, unix, target).expect("room for it");
         host.collect(self.now);
-        // What it has sent goes out with the next step.
+        // Its datagrams are delivered in the next step.
         host.next = self.now;
         (seeker, lookup, target)
     }
 
-    /// Hands a datagram to a node at once.
-    pub(crate) fn deliver(&mut self, place: usize, from: SocketAddr, bytes: &[u8]) {
+    /// Delivers a datagram to a node immediately.
+    pub(crate) fn deliver(&mut self, index: usize, from: SocketAddr, bytes: &[u8]) {
         let unix = self.unix();
-        let host = &mut self.hosts[place];
+        let host = &mut self.hosts[index];
         let begun = Instant::now();
         host.discovery.handle_datagram(self.now, unix, from, bytes);
         host.spent += begun.elapsed();
@@ -362,21 +363,21 @@ impl Network {
         host.next = host.next.min(self.now);
     }
 
-    pub(crate) fn machine(&self, place: usize) -> &Discovery {
-        &self.hosts[place].discovery
+    pub(crate) fn machine(&self, index: usize) -> &Discovery {
+        &self.hosts[index].discovery
     }
 
-    pub(crate) fn address(&self, place: usize) -> SocketAddr {
-        self.hosts[place].address
+    pub(crate) fn address(&self, index: usize) -> SocketAddr {
+        self.hosts[index].address
     }
 
-    pub(crate) fn stats(&self, place: usize) -> Stats {
-        self.hosts[place].discovery.stats().clone()
+    pub(crate) fn stats(&self, index: usize) -> Stats {
+        self.hosts[index].discovery.stats().clone()
     }
 
-    /// The time that a node has taken, in reality.
-    pub(crate) fn spent(&self, place: usize) -> Duration {
-        self.hosts[place].spent
+    /// The real time that a node has used.
+    pub(crate) fn spent(&self, index: usize) -> Duration {
+        self.hosts[index].spent
     }
 
     /// UNIX time.

@@ -1,15 +1,15 @@
-//! Proofs in both directions, answers that come and answers that do not.
+//! Endpoint proofs in both directions; requests with and without an answer.
 
 use p2p_identity::NodeId;
 
 use super::*;
+use crate::event::{ClockOffset, NoAnswerError};
 use crate::v4::{EnrRequest, FindNode, PacketKind, Ping, Pong};
-use crate::{ClockOffset, NoAnswerError};
 
 #[test]
-fn two_nodes_bond() {
+fn two_nodes_prove_their_endpoints() {
     let mut world = World::of([1, 2], &Discv4Config::new());
-    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     assert!(world.knows(1, 2) && world.knows(2, 1));
     assert!(world.events(1).contains(&Event::Found(node(2))));
@@ -17,9 +17,9 @@ fn two_nodes_bond() {
 }
 
 #[test]
-fn nobody_gets_nodes_or_a_record_without_a_proof() {
+fn nodes_and_records_require_an_endpoint_proof() {
     let mut world = World::of([1, 2, 3], &Discv4Config::new());
-    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     let before = world.node(1).stats().clone();
     let find = Packet::FindNode(FindNode { target: NodeId([1; 64]), expiration: UNIX + 20 });
@@ -28,12 +28,12 @@ fn nobody_gets_nodes_or_a_record_without_a_proof() {
     world.forge(3, 1, &request);
     let after = world.node(1).stats();
     assert_eq!(after.datagrams_out, before.datagrams_out);
-    assert_eq!(after.recoveries, before.recoveries, "not even the signatures were looked at");
+    assert_eq!(after.recoveries, before.recoveries, "no signature was checked");
     assert_eq!(world.drops(1, DropReason::NoProof), 2);
     world.forge(2, 1, &find);
     world.forge(2, 1, &request);
     assert_eq!(world.node(1).stats().datagrams_out, before.datagrams_out + 2);
-    // A proof is for twelve hours, if the node is not asked again meanwhile.
+    // A proof is valid for twelve hours if the node is not pinged again.
     world.deaf = vec![address(1), address(2)];
     world.seconds(12 * 3600);
     let expiration = UNIX + 13 * 3600;
@@ -42,22 +42,22 @@ fn nobody_gets_nodes_or_a_record_without_a_proof() {
 }
 
 #[test]
-fn a_node_that_does_not_know_us_has_half_a_second_to_ping_us() {
+fn a_node_that_does_not_know_us_gets_half_a_second_to_ping_us() {
     let mut world = World::of([1], &Discv4Config::new());
-    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     let ping = |machine: &mut Discovery| {
         let datagram = machine.poll_transmit().unwrap().1;
         *Datagram::parse(&datagram).unwrap().hash()
     };
-    let hash = world.tell(1, |one, _, _| ping(one));
+    let hash = world.call(1, |one, _, _| ping(one));
     let to = Endpoint::new(address(1), 0);
     let pong = Pong { to, ping: hash, expiration: UNIX + 20, enr_seq: None };
     world.forge(2, 1, &Packet::Pong(pong));
-    // It is the first node, so our own id is looked for with it; but it has not pinged us.
-    world.tell(1, |one, now, unix| one.handle_timeout(now, unix));
-    assert_eq!(world.tell(1, |one, _, _| sent(one)), []);
+    // It is the first node, so a lookup of our own id begins; but it has not pinged us yet.
+    world.call(1, |one, now, unix| one.handle_timeout(now, unix));
+    assert_eq!(world.call(1, |one, _, _| sent(one)), []);
     world.now += Duration::from_millis(500);
-    let packets = world.tell(1, |one, now, unix| {
+    let packets = world.call(1, |one, now, unix| {
         one.handle_timeout(now, unix);
         sent(one)
     });
@@ -66,18 +66,18 @@ fn a_node_that_does_not_know_us_has_half_a_second_to_ping_us() {
 }
 
 #[test]
-fn a_node_that_pings_us_is_asked_at_once() {
+fn a_node_that_pings_us_is_asked_immediately() {
     let mut world = World::of([1, 2], &Discv4Config::new());
-    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.run(Duration::from_millis(1));
     assert!(world.node(1).stats().packets_out[PacketKind::FindNode.index()] > 0);
 }
 
 #[test]
-fn answers_must_answer() {
+fn an_answer_must_match_the_request() {
     let mut world = World::of([1], &Discv4Config::new());
-    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
-    let datagram = world.tell(1, |one, _, _| one.poll_transmit().unwrap().1);
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    let datagram = world.call(1, |one, _, _| one.poll_transmit().unwrap().1);
     let hash = *Datagram::parse(&datagram).unwrap().hash();
     let to = Endpoint::new(address(1), 0);
     let pong = |ping| Packet::Pong(Pong { to, ping, expiration: UNIX + 20, enr_seq: None });
@@ -86,25 +86,25 @@ fn answers_must_answer() {
     assert_eq!(world.drops(1, DropReason::Unsolicited), 2, "another hash, another address");
     assert_eq!(world.node(1).stats().recoveries, 0);
     let bytes = pong(hash).seal(&key(3)).unwrap().bytes;
-    world.tell(1, |one, now, unix| one.handle_datagram(now, unix, address(2), &bytes));
+    world.call(1, |one, now, unix| one.handle_datagram(now, unix, address(2), &bytes));
     assert_eq!(world.drops(1, DropReason::WrongSigner), 1);
     world.forge(2, 1, &pong(hash));
     assert!(world.knows(1, 2));
     world.forge(2, 1, &pong(hash));
-    assert_eq!(world.drops(1, DropReason::Unsolicited), 3, "once is enough");
+    assert_eq!(world.drops(1, DropReason::Unsolicited), 3, "a second pong");
 }
 
 #[test]
-fn what_is_expired_is_not_answered() {
+fn expired_packets_are_not_answered() {
     let mut world = World::of([1], &Discv4Config::new());
     let endpoint = Endpoint::new(address(2), 30303);
     let ping =
         |expiration| Packet::Ping(Ping { from: endpoint, to: endpoint, expiration, enr_seq: None });
     world.forge(2, 1, &ping(UNIX - 1));
-    assert_eq!(world.tell(1, |one, _, _| sent(one)), []);
+    assert_eq!(world.call(1, |one, _, _| sent(one)), []);
     assert_eq!(world.drops(1, DropReason::Expired), 1);
     world.forge(2, 1, &ping(UNIX));
-    let packets = world.tell(1, |one, _, _| sent(one));
+    let packets = world.call(1, |one, _, _| sent(one));
     assert!(packets.iter().all(|packet| packet.expiration() == Some(UNIX + 20)), "{packets:?}");
     assert_eq!(
         packets.iter().map(Packet::kind).collect::<Vec<_>>(),
@@ -113,23 +113,24 @@ fn what_is_expired_is_not_answered() {
 }
 
 #[test]
-fn a_wrong_clock_is_noticed() {
+fn a_wrong_clock_is_reported() {
     let mut world = World::of(1..=6, &Discv4Config::new());
     world.ahead.insert(address(1), 100);
     for other in 2..=6 {
-        world.tell(1, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
+        world.call(1, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
     }
     world.seconds(10);
-    let drifts = world.events(1).into_iter().filter(|event| matches!(event, Event::ClockOffset(_)));
+    let offsets =
+        world.events(1).into_iter().filter(|event| matches!(event, Event::ClockOffset(_)));
     let ahead = ClockOffset::Ahead(Duration::from_secs(100));
-    assert_eq!(drifts.collect::<Vec<_>>(), [Event::ClockOffset(ahead)]);
+    assert_eq!(offsets.collect::<Vec<_>>(), [Event::ClockOffset(ahead)]);
     assert!(!world.events(2).iter().any(|event| matches!(event, Event::ClockOffset(_))));
 }
 
 #[test]
-fn a_node_that_is_gone_is_lost_after_three_pings() {
+fn a_node_is_lost_after_three_unanswered_pings() {
     let mut world = World::of([1, 2], &Discv4Config::new());
-    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(60);
     world.events(1);
     let gone = world.nodes.remove(&address(2)).unwrap();
@@ -137,19 +138,19 @@ fn a_node_that_is_gone_is_lost_after_three_pings() {
     assert!(!world.knows(1, 2));
     assert_eq!(world.events(1), [Event::Lost(key(2).id())]);
     assert_eq!(world.node(1).stats().timeouts, 3);
-    // It is back, and nobody but itself knows.
+    // The node is back and contacts us.
     world.nodes.insert(address(2), gone);
-    world.tell(2, |two, now, unix| two.ping(now, unix, node(1))).unwrap();
+    world.call(2, |two, now, unix| two.ping(now, unix, node(1))).unwrap();
     world.seconds(1);
     assert!(world.knows(1, 2));
     assert!(world.events(1).contains(&Event::Found(node(2))));
 }
 
 #[test]
-fn boot_nodes_are_tried_until_one_is_there() {
+fn boot_nodes_are_pinged_until_one_answers() {
     let mut world = World::of([1, 2], &Discv4Config::new());
     world.deaf.push(address(2));
-    world.tell(1, |one, now, unix| one.add_boot_node(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.add_boot_node(now, unix, node(2))).unwrap();
     world.seconds(300);
     let pings = world.node(1).stats().packets_out[PacketKind::Ping.index()];
     assert!((15..40).contains(&pings), "{pings}");
@@ -159,11 +160,11 @@ fn boot_nodes_are_tried_until_one_is_there() {
 }
 
 #[test]
-fn wishes_are_fulfilled_or_not() {
+fn requests_of_the_user_succeed_or_fail() {
     let mut world = World::of([1, 2], &Discv4Config::new());
     for other in [2, 3] {
-        world.tell(1, |one, now, unix| one.ping(now, unix, node(other))).unwrap();
-        world.tell(1, |one, now, unix| one.request_record(now, unix, node(other))).unwrap();
+        world.call(1, |one, now, unix| one.ping(now, unix, node(other))).unwrap();
+        world.call(1, |one, now, unix| one.request_record(now, unix, node(other))).unwrap();
     }
     world.seconds(10);
     let record = world.node(2).record().clone();
@@ -180,10 +181,10 @@ fn wishes_are_fulfilled_or_not() {
 }
 
 #[test]
-fn the_record_follows_what_peers_see() {
+fn the_record_follows_the_external_address() {
     let mut world = World::of(1..=5, &Discv4Config::new());
     for other in 2..=5 {
-        world.tell(1, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
+        world.call(1, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
     }
     world.seconds(5);
     let record = world.node(1).record().clone();
@@ -198,23 +199,23 @@ fn the_record_follows_what_peers_see() {
 }
 
 #[test]
-fn lookups_find_everybody_in_a_small_network() {
+fn lookups_find_all_nodes_of_a_small_network() {
     let mut world = World::of(1..=60, &Discv4Config::new());
     for number in 2..=60 {
-        world.tell(number, |node_, now, unix| node_.add_boot_node(now, unix, node(1))).unwrap();
+        world.call(number, |node_, now, unix| node_.add_boot_node(now, unix, node(1))).unwrap();
         world.run(Duration::from_millis(100));
     }
     world.seconds(60);
     for (seeker, sought) in [(2, 60), (60, 2), (30, 31), (59, 1)] {
         let target = key(sought).id();
-        let lookup = world.tell(seeker, |one, now, unix| one.lookup(now, unix, target)).unwrap();
+        let lookup = world.call(seeker, |one, now, unix| one.lookup(now, unix, target)).unwrap();
         world.seconds(10);
         let finished = world.events(seeker).into_iter().find_map(|event| match event {
             Event::LookupFinished(id, outcome) if id == lookup => Some(outcome),
             _ => None,
         });
         let outcome = finished.unwrap();
-        assert_eq!(outcome.nodes[0].id, target, "the nearest to itself");
+        assert_eq!(outcome.nodes[0].id, target, "a node is nearest to its own id");
         assert_eq!((outcome.nodes.len(), outcome.silent), (16, 0));
     }
 }

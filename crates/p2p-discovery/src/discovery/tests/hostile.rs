@@ -1,9 +1,9 @@
-//! What others may send.
+//! Hostile senders.
 
 use p2p_identity::NodeId;
 
 use super::*;
-use crate::DatagramLimits;
+use crate::config::DatagramLimits;
 use crate::v4::{Neighbour, Neighbours, PacketKind, Ping};
 
 fn ping(from: u8, number: u64) -> Packet {
@@ -33,7 +33,7 @@ fn a_forged_address_gets_a_pong_for_each_ping_and_three_pings() {
 }
 
 #[test]
-fn one_address_may_ask_so_often_and_no_oftener() {
+fn requests_from_one_address_are_limited() {
     let limits = DatagramLimits { per_second: 10, burst: 20, ..DatagramLimits::default() };
     let mut world = World::of([1], &Discv4Config::new().limits(limits));
     for number in 0..100 {
@@ -44,10 +44,10 @@ fn one_address_may_ask_so_often_and_no_oftener() {
 }
 
 #[test]
-fn signatures_of_strangers_are_rationed_and_friends_are_not_starved() {
+fn signature_checks_for_strangers_are_limited_and_others_are_not_affected() {
     let limits = DatagramLimits { strangers_per_tick: 5, ..DatagramLimits::default() };
     let mut world = World::of([1, 2], &Discv4Config::new().limits(limits));
-    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     for other in 3..=100 {
         world.forge(other, 1, &ping(other, 0));
@@ -56,47 +56,47 @@ fn signatures_of_strangers_are_rationed_and_friends_are_not_starved() {
     let pongs = world.node(1).stats().packets_out[PacketKind::Pong.index()];
     world.forge(2, 1, &ping(2, 0));
     assert_eq!(world.node(1).stats().packets_out[PacketKind::Pong.index()], pongs + 1);
-    world.tell(1, |one, now, unix| one.ping(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.ping(now, unix, node(2))).unwrap();
     world.run(Duration::from_millis(10));
     assert!(world.events(1).contains(&Event::PingFinished(key(2).id(), Ok(Duration::ZERO))));
 }
 
 #[test]
-fn our_own_packets_are_not_for_us() {
+fn own_packets_are_dropped() {
     let mut world = World::of([1], &Discv4Config::new());
     let bytes = ping(2, 0).seal(&key(1)).unwrap().bytes;
-    world.tell(1, |one, now, unix| one.handle_datagram(now, unix, address(2), &bytes));
+    world.call(1, |one, now, unix| one.handle_datagram(now, unix, address(2), &bytes));
     assert_eq!(world.drops(1, DropReason::Own), 1);
-    assert_eq!(world.tell(1, |one, _, _| sent(one)), []);
-    let own = world.tell(1, |one, now, unix| one.add_seed(now, unix, node(1)));
+    assert_eq!(world.call(1, |one, _, _| sent(one)), []);
+    let own = world.call(1, |one, now, unix| one.add_seed(now, unix, node(1)));
     assert!(own.is_err());
 }
 
 #[test]
-fn hearsay_of_the_local_network_is_not_believed() {
+fn reports_of_local_addresses_and_system_ports_are_dropped() {
     let mut world = World::of([1, 2], &Discv4Config::new());
-    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
-    // Node 1 asks node 2, which answers with a trap before its machine does.
+    // Node 1 asks node 2. A forged answer of node 2 arrives instead of its own.
     world.deaf.push(address(2));
-    world.tell(1, |one, now, unix| one.lookup(now, unix, NodeId([9; 64]))).unwrap();
+    world.call(1, |one, now, unix| one.lookup(now, unix, NodeId([9; 64]))).unwrap();
     world.deliver();
-    let trap = |ip: [u8; 4], udp| Neighbour {
+    let reported = |ip: [u8; 4], udp| Neighbour {
         id: NodeId([ip[3]; 64]),
         endpoint: Endpoint::new((ip, udp).into(), 80),
     };
     let nodes = vec![
-        trap([10, 0, 0, 1], 30303),
-        trap([127, 0, 0, 2], 30303),
-        trap([5, 5, 5, 3], 53),
-        trap([0, 0, 0, 4], 30303),
-        trap([5, 5, 5, 5], 30303),
+        reported([10, 0, 0, 1], 30303),
+        reported([127, 0, 0, 2], 30303),
+        reported([5, 5, 5, 3], 53),
+        reported([0, 0, 0, 4], 30303),
+        reported([5, 5, 5, 5], 30303),
     ];
     let expiration = UNIX + 100;
     world.forge(2, 1, &Packet::Neighbours(Neighbours { nodes, expiration }));
     assert_eq!(world.drops(1, DropReason::Unverified), 4);
-    // The one that is left is pinged, once the answer counts as complete.
-    let to: Vec<SocketAddr> = world.tell(1, |one, now, unix| {
+    // The remaining node is pinged once the answer counts as complete.
+    let to: Vec<SocketAddr> = world.call(1, |one, now, unix| {
         one.handle_timeout(now + Duration::from_millis(200), unix);
         std::iter::from_fn(|| one.poll_transmit()).map(|(to, _)| to).collect()
     });
@@ -104,24 +104,28 @@ fn hearsay_of_the_local_network_is_not_believed() {
 }
 
 #[test]
-fn a_ping_sent_again_from_elsewhere_moves_nobody() {
+fn a_replayed_ping_moves_no_node() {
     let mut world = World::of([1, 2], &Discv4Config::new());
-    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
-    let again = ping(2, 0).seal(&key(2)).unwrap().bytes;
-    world.tell(1, |one, now, unix| one.handle_datagram(now, unix, address(66), &again));
-    let to = world.tell(1, |one, _, _| {
+    let replayed = ping(2, 0).seal(&key(2)).unwrap().bytes;
+    world.call(1, |one, now, unix| one.handle_datagram(now, unix, address(66), &replayed));
+    let to = world.call(1, |one, _, _| {
         std::iter::from_fn(|| one.poll_transmit()).map(|(to, _)| to).collect::<Vec<_>>()
     });
-    assert_eq!(to, [address(66), address(2)], "a pong there, and a ping where it is known to be");
+    assert_eq!(
+        to,
+        [address(66), address(2)],
+        "a pong to the source, and a ping to the known address"
+    );
     world.seconds(10);
     assert_eq!(world.node(1).node(&key(2).id()), Some(&node(2)));
 }
 
 #[test]
-fn a_node_that_moved_is_found_where_it_is() {
+fn a_node_that_moved_is_found_at_its_new_address() {
     let mut world = World::of([1, 2], &Discv4Config::new());
-    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     let moved = world.nodes.remove(&address(2)).unwrap();
     world.nodes.insert(address(66), moved);
@@ -136,20 +140,20 @@ fn a_node_that_moved_is_found_where_it_is() {
 }
 
 #[test]
-fn many_small_answers_are_no_more_than_one_large() {
+fn an_answer_in_many_packets_has_no_more_nodes_than_allowed() {
     let mut world = World::of([1, 2], &Discv4Config::new());
-    world.tell(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
     world.seconds(1);
     world.deaf.push(address(2));
-    world.tell(1, |one, now, unix| one.lookup(now, unix, NodeId([9; 64]))).unwrap();
+    world.call(1, |one, now, unix| one.lookup(now, unix, NodeId([9; 64]))).unwrap();
     world.deliver();
-    let piece = |number: u8| {
+    let packet = |number: u8| {
         let endpoint = Endpoint::new(address(number), 30303);
         let nodes = vec![Neighbour { id: key(number).id(), endpoint }; 12];
         Packet::Neighbours(Neighbours { nodes, expiration: UNIX + 100 })
     };
     for number in 10..20 {
-        world.forge(2, 1, &piece(number));
+        world.forge(2, 1, &packet(number));
     }
-    assert_eq!(world.drops(1, DropReason::Unsolicited), 8, "16 nodes came with the second");
+    assert_eq!(world.drops(1, DropReason::Unsolicited), 8, "two packets had 16 nodes");
 }

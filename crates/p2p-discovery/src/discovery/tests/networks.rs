@@ -1,19 +1,19 @@
-//! Networks of one's own.
+//! Separate networks.
 
 use p2p_identity::NodeId;
 
 use super::*;
-use crate::NetworkId;
+use crate::network::NetworkId;
 use crate::v4::{FindNode, PacketKind};
 
-/// Nodes 1 to 3 are in network 7, node 4 is in network 8, node 5 in none; all are told of all.
+/// Nodes 1 to 3 are in network 7, node 4 is in network 8, node 5 in none. Each contacts all others.
 fn world() -> World {
     let mut world = World::of([1, 2, 3], &Discv4Config::new().network(NetworkId(7)));
     world.add(4, Discv4Config::new().network(NetworkId(8)));
     world.add(5, Discv4Config::new());
     for number in 1..=5 {
         for other in (1..=5).filter(|other| *other != number) {
-            world.tell(number, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
+            world.call(number, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
         }
     }
     world.seconds(30);
@@ -21,7 +21,7 @@ fn world() -> World {
 }
 
 #[test]
-fn a_network_keeps_to_itself() {
+fn a_network_keeps_only_its_own_nodes() {
     let mut world = world();
     for (number, others) in [(1, [2, 3]), (2, [1, 3]), (3, [1, 2])] {
         let known: Vec<NodeId> = world.node(number).nodes().map(|node| node.id).collect();
@@ -29,7 +29,7 @@ fn a_network_keeps_to_itself() {
         assert!(others.iter().all(|other| known.contains(&key(*other).id())));
         let is_found =
             |event: &Event| matches!(event, Event::Found(node) if !known.contains(&node.id));
-        assert!(!world.events(number).iter().any(is_found), "others are not reported");
+        assert!(!world.events(number).iter().any(is_found), "other nodes are not reported");
         assert!(world.drops(number, DropReason::NotOurNetwork) > 0);
     }
     assert_eq!(world.node(4).nodes().count(), 0, "the only one of its network");
@@ -38,14 +38,14 @@ fn a_network_keeps_to_itself() {
 }
 
 #[test]
-fn who_has_no_network_id_takes_all_as_ever() {
+fn a_node_without_network_id_keeps_all_nodes() {
     let world = world();
     assert_eq!(world.node(5).nodes().count(), 4);
     assert_eq!(world.node(5).stats().packets_out[PacketKind::EnrRequest.index()], 0);
 }
 
 #[test]
-fn others_get_no_nodes() {
+fn nodes_of_other_networks_get_no_neighbours() {
     let mut world = world();
     let expiration = UNIX + 100;
     let answers = |world: &World| world.node(1).stats().packets_out[PacketKind::Neighbours.index()];
@@ -60,7 +60,7 @@ fn others_get_no_nodes() {
 }
 
 #[test]
-fn a_node_that_leaves_the_network_is_let_go() {
+fn a_node_that_leaves_the_network_is_removed() {
     let mut world = world();
     // The same node with another configuration; its record is newer than the one it had.
     let record = world.node(2).record().clone();

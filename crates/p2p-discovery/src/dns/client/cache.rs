@@ -1,10 +1,10 @@
-//! Entries that were read before: when a list changes, most of its entries stay.
+//! A cache of entries. When a list changes, most of its entries stay the same.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::dns::{entry::TreeEntry, label::Label};
 
-/// Entries by name, the first in leaves first.
+/// Entries by label. If it is full, the entry that was added first is evicted.
 #[derive(Debug)]
 pub(super) struct Cache {
     limit: usize,
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_gives_way() {
+    fn the_oldest_entry_is_evicted() {
         let mut cache = Cache::new(2);
         let labels = ["a", "b", "c"].map(Label::of);
         for label in labels {

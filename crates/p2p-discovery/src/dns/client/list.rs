@@ -1,4 +1,4 @@
-//! What is known of one list.
+//! The state of one list.
 
 use std::time::{Duration, Instant};
 
@@ -12,24 +12,25 @@ pub(super) enum TreeKind {
     Links,
 }
 
-/// A list that is followed.
+/// A list that the client follows.
 #[derive(Debug)]
 pub(super) struct List {
     pub(super) link: Link,
-    /// Asked for by the owner, not only linked by another list.
-    pub(super) pinned: bool,
+    /// Added by the user, not only linked by another list.
+    pub(super) is_pinned: bool,
     pub(super) root: Option<Trees>,
-    /// The lists that it links to, as of the last whole walk; and those found by the one under way.
+    /// The lists that it links to, by the last complete walk.
     pub(super) children: Vec<Link>,
+    /// The links that the current walk has found.
     pub(super) found: Vec<Link>,
-    /// When the root is to be looked at, `None` while it is asked for.
+    /// When the root is read next; `None` while a query for it is in progress.
     pub(super) root_due: Option<Instant>,
-    /// Not before: something failed.
-    rest_until: Option<Instant>,
+    /// No queries before this time, because of a failure.
+    paused_until: Option<Instant>,
     failures: u32,
 }
 
-/// The root in force, and the ways through its trees.
+/// The current root, and the walks through its trees.
 #[derive(Debug)]
 pub(super) struct Trees {
     pub(super) root: Root,
@@ -37,24 +38,24 @@ pub(super) struct Trees {
     pub(super) links: Walk,
 }
 
-/// What is to be asked next about a list.
+/// What is to be asked next for a list, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Need {
+pub(super) enum NextQuery {
     Root,
     Links,
     Records,
 }
 
 impl List {
-    pub(super) fn new(link: Link, pinned: bool, now: Instant) -> Self {
+    pub(super) fn new(link: Link, is_pinned: bool, now: Instant) -> Self {
         Self {
             link,
-            pinned,
+            is_pinned,
             root: None,
             children: Vec::new(),
             found: Vec::new(),
             root_due: Some(now),
-            rest_until: None,
+            paused_until: None,
             failures: 0,
         }
     }
@@ -67,39 +68,39 @@ impl List {
         })
     }
 
-    /// What to ask now.
-    pub(super) fn need(&self, now: Instant) -> Option<Need> {
-        if self.rest_until.is_some_and(|until| until > now) {
+    /// What to ask now, if anything.
+    pub(super) fn next_query(&self, now: Instant) -> Option<NextQuery> {
+        if self.paused_until.is_some_and(|until| until > now) {
             return None;
         }
         if self.root_due.is_some_and(|due| due <= now) {
-            return Some(Need::Root);
+            return Some(NextQuery::Root);
         }
         let trees = self.root.as_ref()?;
-        match (trees.links.waits(), trees.records.waits()) {
-            (true, _) => Some(Need::Links),
-            (false, true) => Some(Need::Records),
+        match (trees.links.has_waiting(), trees.records.has_waiting()) {
+            (true, _) => Some(NextQuery::Links),
+            (false, true) => Some(NextQuery::Records),
             (false, false) => None,
         }
     }
 
-    /// When there will be something to ask, if nothing else happens.
+    /// When there is something to ask next, without further inputs.
     pub(super) fn due(&self, now: Instant, config: &ListClientConfig) -> Option<Instant> {
-        let waits = |trees: &Trees| trees.links.waits() || trees.records.waits();
+        let has_waiting = |trees: &Trees| trees.links.has_waiting() || trees.records.has_waiting();
         let next = match &self.root {
-            Some(trees) if waits(trees) => Some(now),
+            Some(trees) if has_waiting(trees) => Some(now),
             Some(trees) if trees.records.is_done() => {
-                let round = trees.records.begun + config.walk_interval;
-                Some(self.root_due.map_or(round, |due| due.min(round)))
+                let next_walk = trees.records.begun + config.walk_interval;
+                Some(self.root_due.map_or(next_walk, |due| due.min(next_walk)))
             }
             _ => self.root_due,
         };
-        next.map(|next| self.rest_until.map_or(next, |until| until.max(next)))
+        next.map(|next| self.paused_until.map_or(next, |until| until.max(next)))
     }
 
-    /// Takes a root that was verified and is not older than the one before. A tree that has changed
-    /// is walked anew.
-    pub(super) fn enter(&mut self, root: Root, now: Instant) {
+    /// Sets a verified root that is not older than the previous one. A new walk begins for each tree that
+    /// has changed.
+    pub(super) fn set_root(&mut self, root: Root, now: Instant) {
         let keep = |walk: Walk, label: Label| {
             if walk.root == label { walk } else { Walk::new(label, now) }
         };
@@ -116,8 +117,8 @@ impl List {
         });
     }
 
-    /// Walks the records again when the last time is long enough ago.
-    pub(super) fn begin_round(&mut self, now: Instant, config: &ListClientConfig) {
+    /// Begins the next walk through the records if it is due.
+    pub(super) fn begin_walk(&mut self, now: Instant, config: &ListClientConfig) {
         if let Some(trees) = &mut self.root
             && trees.records.is_done()
             && trees.records.begun + config.walk_interval <= now
@@ -126,20 +127,20 @@ impl List {
         }
     }
 
-    /// A question was answered well.
+    /// A query was answered.
     pub(super) fn handle_success(&mut self) {
-        (self.failures, self.rest_until) = (0, None);
+        (self.failures, self.paused_until) = (0, None);
     }
 
-    /// A question was not answered: the list is left alone for a time that doubles.
+    /// A query failed: the list pauses for a time that doubles with each failure.
     pub(super) fn handle_failure(&mut self, now: Instant, config: &ListClientConfig) {
         let factor = 1u32.checked_shl(self.failures).unwrap_or(u32::MAX);
-        let rest: Duration = config.retry_delay.saturating_mul(factor).min(config.root_interval);
+        let pause: Duration = config.retry_delay.saturating_mul(factor).min(config.root_interval);
         self.failures = self.failures.saturating_add(1);
-        self.rest_until = Some(now + rest);
+        self.paused_until = Some(now + pause);
     }
 
-    pub(super) fn is_resting(&self) -> bool {
+    pub(super) fn is_paused(&self) -> bool {
         self.failures > 0
     }
 }

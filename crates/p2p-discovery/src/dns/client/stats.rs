@@ -1,51 +1,51 @@
-//! What a client counted.
+//! Counters and progress of a client.
 
-/// Counters of a [`ListClient`](super::ListClient), each since it was made. What is dropped has a counter.
+/// The counters of a [`ListClient`](super::ListClient) since its creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ListClientStats {
-    /// Questions asked.
+    /// Queries sent.
     pub queries: u64,
-    /// Questions that were not answered: errors of the resolver, and silence.
+    /// Queries that failed or timed out.
     pub unanswered: u64,
-    /// Answers to questions that were given up before, or never asked.
+    /// Answers to queries that had timed out, or that were never sent.
     pub late: u64,
-    /// Node records found, the same one counted each time.
+    /// Node records found, repetitions included.
     pub records: u64,
-    /// Entries that were known already.
+    /// Entries taken from the cache.
     pub cached: u64,
-    /// Answers without a sound root signed by the list's key.
+    /// Answers without a valid root signed by the key of the list.
     pub bad_roots: u64,
-    /// Sound roots that are older than one seen before.
+    /// Valid roots that are older than the known one.
     pub older_roots: u64,
-    /// Answers without an entry that has the name asked for.
+    /// Answers without an entry that matches its label.
     pub missing: u64,
-    /// Entries that have the right name and are not sound, or stand in the wrong tree.
+    /// Entries that match their label but are not valid, or are in the wrong tree.
     pub bad_entries: u64,
-    /// Names beyond [`ListClientConfig::max_entries`](super::ListClientConfig::max_entries).
-    pub left_out: u64,
-    /// Links beyond [`ListClientConfig::max_lists`](super::ListClientConfig::max_lists).
-    pub lists_left_out: u64,
+    /// Labels dropped because of [`ListClientConfig::max_entries`](super::ListClientConfig::max_entries).
+    pub entries_dropped: u64,
+    /// Links dropped because of [`ListClientConfig::max_lists`](super::ListClientConfig::max_lists).
+    pub lists_dropped: u64,
 }
 
-/// How far a client is.
+/// How much of the lists a [`ListClient`](super::ListClient) has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ListProgress {
     /// Lists followed.
     pub lists: usize,
-    /// Lists that are left alone for a while because something failed.
-    pub resting: usize,
-    /// Lists of which the root is not known yet, without those that rest.
+    /// Lists that pause after a failure.
+    pub paused: usize,
+    /// Lists without a known root, except paused ones.
     pub unread: usize,
-    /// Entries met on the walks under way.
+    /// Entries found in the current walks.
     pub entries: usize,
-    /// Entries of them that are still to be answered, without those of lists that rest.
+    /// Entries that are still to be read, except those of paused lists.
     pub open: usize,
 }
 
 impl ListProgress {
-    /// Whether all that can be read now has been read.
+    /// Whether everything that can be read now has been read.
     #[must_use]
     pub const fn is_done(&self) -> bool {
         self.open == 0 && self.unread == 0

@@ -1,6 +1,9 @@
-//! The machine against a DNS of our own, on virtual time.
+//! The client with a simulated DNS, on virtual time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use p2p_identity::{Content, NodeId, SecretKey};
 use rand::{SeedableRng, rngs::StdRng};
@@ -18,7 +21,7 @@ fn records(range: std::ops::Range<u16>) -> Vec<Record> {
     range.map(|n| Record::sign(&key(n), 1, &Content::new().udp(n)).unwrap()).collect()
 }
 
-/// A DNS that answers at once, the client that asks it, and the time.
+/// A client, a DNS that answers its queries immediately, and the time.
 struct World {
     zones: HashMap<String, Vec<String>>,
     asked: Vec<String>,
@@ -38,7 +41,7 @@ impl World {
         }
     }
 
-    /// Puts a list into the DNS, beside what was there, and tells its address.
+    /// Adds a list to the DNS, and returns its address.
     fn publish(&mut self, tree: &Tree, domain: &str) -> Link {
         let link = tree.link(domain).unwrap();
         for (label, text) in tree.texts() {
@@ -58,7 +61,7 @@ impl World {
         self.client.handle_answer(query.number, &texts, self.now);
     }
 
-    /// Lets the client ask for so long, and answers; what it found.
+    /// Runs the client for this time, answers its queries, and returns the nodes that it found.
     fn run(&mut self, time: Duration) -> Vec<NodeId> {
         let (end, mut found) = (self.now + time, Vec::new());
         loop {
@@ -70,7 +73,7 @@ impl World {
             } else if self.client.found.is_empty() {
                 match self.client.poll_timeout(self.now) {
                     Some(at) if at <= end => {
-                        assert!(at > self.now, "the client spins");
+                        assert!(at > self.now, "the client is in a busy loop");
                         self.now = at;
                     }
                     _ => break,
@@ -84,7 +87,7 @@ impl World {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// One walk only.
+/// A configuration with a single walk.
 fn once() -> ListClientConfig {
     ListClientConfig { walk_interval: 1000 * MINUTE, ..ListClientConfig::default() }
 }
@@ -94,7 +97,7 @@ fn ids(records: &[Record]) -> BTreeSet<NodeId> {
 }
 
 #[test]
-fn a_list_is_read_whole_and_each_name_once_at_the_pace_asked_for() {
+fn a_list_is_read_completely_each_name_once_at_the_configured_rate() {
     let mut world = World::new(once());
     let nodes = records(10..60);
     let link = world.publish(&Tree::sign(&key(1), 1, nodes.clone(), []), "nodes.example.org");
@@ -112,11 +115,11 @@ fn a_list_is_read_whole_and_each_name_once_at_the_pace_asked_for() {
     slow.publish(&Tree::sign(&key(1), 1, nodes, []), "nodes.example.org");
     slow.follow(&link);
     slow.run(Duration::from_secs(1));
-    assert_eq!(slow.asked.len(), 10 + 3, "the burst, and three in the second after it");
+    assert_eq!(slow.asked.len(), 10 + 3, "the burst, and three in the next second");
 }
 
 #[test]
-fn nothing_is_asked_while_a_record_waits() {
+fn there_is_no_query_while_a_record_waits() {
     let mut world = World::new(once());
     let link = world.publish(&Tree::sign(&key(1), 1, records(10..12), []), "a.example");
     world.follow(&link);
@@ -130,7 +133,7 @@ fn nothing_is_asked_while_a_record_waits() {
 }
 
 #[test]
-fn a_new_root_takes_over_and_what_stayed_is_not_asked_for_again() {
+fn of_a_new_root_only_changed_entries_are_read() {
     let mut world = World::new(once());
     let nodes = records(10..40);
     let link = world.publish(&Tree::sign(&key(1), 1, nodes[..29].to_vec(), []), "a.example");
@@ -144,16 +147,16 @@ fn a_new_root_takes_over_and_what_stayed_is_not_asked_for_again() {
     // The root, the branch above the branches, the branches that changed, one leaf.
     assert!(world.asked.len() <= 6, "{:?}", world.asked);
 
-    // Somebody plays the old root back.
+    // An attacker replays the old root.
     world.publish(&Tree::sign(&key(1), 1, nodes[..29].to_vec(), []), "a.example");
     world.run(31 * MINUTE);
     assert_eq!(world.client.sequence(&link), Some(2));
     assert!(world.client.stats().older_roots > 0);
-    assert!(world.client.stats().older_roots < 20, "such a list is left alone for ever longer");
+    assert!(world.client.stats().older_roots < 20, "the pauses of such a list grow");
 }
 
 #[test]
-fn linked_lists_are_read_once_each_even_in_a_circle_and_forgotten_with_the_link() {
+fn linked_lists_are_read_once_each_even_in_a_circle_and_dropped_with_the_link() {
     let mut world = World::new(once());
     let tree = |n: u16, sequence, links: &[Link]| {
         Tree::sign(&key(n), sequence, records(n * 10..n * 10 + 3), links.iter().cloned())
@@ -171,11 +174,11 @@ fn linked_lists_are_read_once_each_even_in_a_circle_and_forgotten_with_the_link(
 
     world.publish(&tree(1, 2, &[]), "l1.example");
     world.run(31 * MINUTE);
-    assert_eq!(world.client.progress().lists, 1, "nobody who counts links them now");
+    assert_eq!(world.client.progress().lists, 1, "no reachable list links to them");
 }
 
 #[test]
-fn links_beyond_the_limit_are_counted_and_left_out() {
+fn links_beyond_the_limit_are_dropped_and_counted() {
     let mut world = World::new(ListClientConfig { max_lists: 3, ..once() });
     let links: Vec<Link> = (2..20)
         .map(|n| Link::new(key(n).public_key(), &format!("l{n}.example")).unwrap())
@@ -183,17 +186,17 @@ fn links_beyond_the_limit_are_counted_and_left_out() {
     let link = world.publish(&Tree::sign(&key(1), 1, [], links), "l1.example");
     world.follow(&link);
     world.run(MINUTE);
-    assert_eq!((world.client.progress().lists, world.client.stats().lists_left_out), (3, 16));
+    assert_eq!((world.client.progress().lists, world.client.stats().lists_dropped), (3, 16));
 }
 
 #[test]
-fn what_is_forged_missing_or_misplaced_is_left_out_and_counted() {
+fn forged_missing_and_misplaced_entries_are_skipped_and_counted() {
     let mut world = World::new(once());
     let nodes = records(10..13);
     let tree = Tree::sign(&key(1), 1, nodes.clone(), []);
     let link = world.publish(&tree, "a.example");
     let name = |record: &Record| link.name_of(&Label::of(&record.to_string()));
-    // Another record under the name of the first; the second is gone.
+    // The name of the first has another record; the second is missing.
     world.zones.insert(name(&nodes[0]), vec![records(99..100)[0].to_string()]);
     world.zones.remove(&name(&nodes[1]));
     world.follow(&link);
@@ -214,22 +217,22 @@ fn what_is_forged_missing_or_misplaced_is_left_out_and_counted() {
 }
 
 #[test]
-fn a_root_of_another_key_counts_for_nothing() {
+fn a_root_of_another_key_is_refused() {
     let mut world = World::new(once());
     world.publish(&Tree::sign(&key(2), 9, records(10..13), []), "a.example");
     let link = Link::new(key(1).public_key(), "a.example").unwrap();
     world.follow(&link);
     assert!(world.run(MINUTE).is_empty());
     assert_eq!(world.client.sequence(&link), None);
-    // After 0, 10 and 30 seconds; the next time would be at 70.
+    // At 0, 10 and 30 seconds; the next query would be at 70.
     assert_eq!(world.client.stats().bad_roots, 3);
-    // Once the right root is there, it is found.
+    // Once the DNS has the right root, it is accepted.
     world.publish(&Tree::sign(&key(1), 1, records(10..13), []), "a.example");
     assert_eq!(world.run(MINUTE).len(), 3);
 }
 
 #[test]
-fn silence_is_waited_for_and_asked_again_later() {
+fn a_query_without_answer_times_out_and_is_repeated() {
     let mut world = World::new(once());
     let link = world.publish(&Tree::sign(&key(1), 1, records(10..13), []), "a.example");
     world.follow(&link);
@@ -237,19 +240,19 @@ fn silence_is_waited_for_and_asked_again_later() {
     assert_eq!(world.client.poll_query(world.now, &mut world.rng), None);
     assert_eq!(world.client.poll_timeout(world.now), Some(world.now + Duration::from_secs(5)));
     world.now += Duration::from_secs(5);
-    assert_eq!(world.client.poll_query(world.now, &mut world.rng), None, "it rests");
+    assert_eq!(world.client.poll_query(world.now, &mut world.rng), None, "it pauses");
     assert_eq!(world.client.poll_timeout(world.now), Some(world.now + Duration::from_secs(10)));
-    assert!(world.client.progress().is_done(), "nothing to be had at the moment");
-    // The answer comes after all.
+    assert!(world.client.progress().is_done(), "nothing can be read now");
+    // A late answer.
     let texts = world.zones["a.example"].clone();
     world.client.handle_answer(query.number, &texts, world.now);
     assert_eq!((world.client.stats().unanswered, world.client.stats().late), (1, 1));
     assert_eq!(world.run(MINUTE).len(), 3);
-    assert!(!world.client.lists[0].is_resting());
+    assert!(!world.client.lists[0].is_paused());
 }
 
 #[test]
-fn nodes_are_offered_again_from_memory() {
+fn nodes_are_given_out_again_from_the_cache() {
     let mut world =
         World::new(ListClientConfig { walk_interval: MINUTE, ..ListClientConfig::default() });
     let link = world.publish(&Tree::sign(&key(1), 1, records(10..13), []), "a.example");
@@ -261,11 +264,11 @@ fn nodes_are_offered_again_from_memory() {
 }
 
 #[test]
-fn an_endless_tree_is_cut_off() {
+fn an_endless_tree_is_limited() {
     let mut world = World::new(ListClientConfig { max_entries: 40, ..once() });
     let link = world.publish(&Tree::sign(&key(1), 1, records(10..100), []), "a.example");
     world.follow(&link);
     let found = world.run(MINUTE).len();
     let stats = world.client.stats();
-    assert!((20..40).contains(&found) && stats.left_out > 0, "{found} {stats:?}");
+    assert!((20..40).contains(&found) && stats.entries_dropped > 0, "{found} {stats:?}");
 }

@@ -1,4 +1,4 @@
-//! One way through one tree: which names are still to be asked for.
+//! A walk through a tree: which labels are still to be asked for.
 
 use std::{collections::HashSet, time::Instant};
 
@@ -6,60 +6,60 @@ use rand_core::RngCore;
 
 use crate::dns::label::Label;
 
-/// A way through a tree in random order, each entry once.
+/// A walk through a tree in random order, each entry once.
 #[derive(Debug)]
 pub(super) struct Walk {
     pub(super) root: Label,
     pub(super) begun: Instant,
     waiting: Vec<Label>,
-    /// Asked for and not answered yet.
+    /// Labels that have been asked for and are not answered yet.
     open: HashSet<Label>,
-    /// Met before: entries may be named more than once.
-    met: HashSet<Label>,
+    /// All labels found so far: a tree may contain a label several times.
+    seen: HashSet<Label>,
 }
 
 impl Walk {
     pub(super) fn new(root: Label, now: Instant) -> Self {
-        let (open, met) = (HashSet::new(), HashSet::from([root]));
-        Self { root, begun: now, waiting: vec![root], open, met }
+        let (open, seen) = (HashSet::new(), HashSet::from([root]));
+        Self { root, begun: now, waiting: vec![root], open, seen }
     }
 
-    /// Any of the names that wait, which is open from now on.
+    /// Takes a random waiting label to ask for.
     pub(super) fn next(&mut self, rng: &mut impl RngCore) -> Option<Label> {
         let count = u64::try_from(self.waiting.len()).ok().filter(|count| *count > 0)?;
-        // What is uneven about this does not matter here.
-        let pick = usize::try_from(rng.next_u64() % count).ok()?;
-        let label = self.waiting.swap_remove(pick);
+        // The slight bias of the modulo does not matter.
+        let index = usize::try_from(rng.next_u64() % count).ok()?;
+        let label = self.waiting.swap_remove(index);
         self.open.insert(label);
         Some(label)
     }
 
-    /// The question about this name is over. Says whether it was one of this walk.
+    /// The query for this label is finished. Returns whether it belonged to this walk.
     pub(super) fn close(&mut self, label: &Label) -> bool {
         self.open.remove(label)
     }
 
-    /// The name was not answered, or could not be asked for: later.
+    /// The label was not answered, or could not be asked for. It is asked for later.
     pub(super) fn put_back(&mut self, label: Label) {
         if self.open.remove(&label) {
             self.waiting.push(label);
         }
     }
 
-    /// Takes the names of a branch; says how many are beyond `limit` and left out.
+    /// Adds the labels of a branch. Returns how many were dropped because of `limit`.
     pub(super) fn extend(&mut self, labels: &[Label], limit: usize) -> u64 {
-        let mut left_out = 0;
+        let mut dropped = 0;
         for label in labels {
-            if self.met.len() >= limit && !self.met.contains(label) {
-                left_out += 1;
-            } else if self.met.insert(*label) {
+            if self.seen.len() >= limit && !self.seen.contains(label) {
+                dropped += 1;
+            } else if self.seen.insert(*label) {
                 self.waiting.push(*label);
             }
         }
-        left_out
+        dropped
     }
 
-    pub(super) fn waits(&self) -> bool {
+    pub(super) fn has_waiting(&self) -> bool {
         !self.waiting.is_empty()
     }
 
@@ -67,8 +67,8 @@ impl Walk {
         self.waiting.is_empty() && self.open.is_empty()
     }
 
-    /// How many names were met, and how many of them are still to be answered.
+    /// The number of labels found so far, and of those that are not answered yet.
     pub(super) fn count(&self) -> (usize, usize) {
-        (self.met.len(), self.waiting.len() + self.open.len())
+        (self.seen.len(), self.waiting.len() + self.open.len())
     }
 }
