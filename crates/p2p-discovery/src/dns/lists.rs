@@ -191,7 +191,7 @@ impl Reader {
                 }
                 continue;
             }
-            // All that was found has been handed on: who reads that all is done has all.
+            // After the records: a reader that sees the end of the walks has received all of them.
             self.publish.send_replace((self.client.progress(), self.client.stats()));
             let timeout = self.client.poll_timeout(now());
             tokio::select! {
