@@ -4,13 +4,19 @@
 //! list of nodes that may be peers, and the bans. A rule stands above every privilege: a static or
 //! trusted node that is banned or not on the list is neither dialled nor accepted.
 
+pub(crate) mod ban;
+pub(crate) mod net_restrict;
+pub(crate) mod pending_handshakes;
+pub(crate) mod recent;
+pub(crate) mod throttle;
+
 use std::{collections::HashSet, net::IpAddr, time::Instant};
 
 use p2p_mux::identity::{Enode, Host, NodeId};
 
 use crate::{
-    ban::{Ban, Bans},
-    restrict::NetRestrict,
+    access::ban::{Ban, Bans},
+    access::net_restrict::NetRestrict,
     slots::Refusal,
 };
 
@@ -96,7 +102,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ban::Banned;
+    use crate::access::ban::Banned;
 
     fn id(n: u32) -> NodeId {
         let mut id = [0; 64];

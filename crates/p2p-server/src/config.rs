@@ -1,5 +1,10 @@
 //! What a server is told before it starts.
 
+pub(crate) mod node_dialer;
+pub(crate) mod settings;
+#[cfg(feature = "serde")]
+mod text;
+
 use std::{fmt, time::Duration};
 
 use futures_core::Stream;
@@ -11,8 +16,9 @@ use p2p_mux::{
 #[cfg(feature = "discovery")]
 use crate::discovery::DiscoveryConfig;
 use crate::{
-    ban::Banned, candidates::Source, dial::Backoff, nat::Nat, node_dialer::NodeDialer,
-    proxy::Proxy, restrict::NetRestrict, settings::Settings, throttle::Inbound,
+    access::ban::Banned, access::net_restrict::NetRestrict, access::throttle::Inbound,
+    config::node_dialer::NodeDialer, config::settings::Settings, dial::Backoff, nat::Nat,
+    proxy::Proxy, tasks::candidates::Source,
 };
 
 /// Everything a server is told before it starts. Made by [`Config::new`], refined by the setters,

@@ -129,79 +129,58 @@
 //!   `admin_nodeInfo` and `admin_peers` show them; [`Settings`] can be kept in a file.
 
 mod access;
-mod ban;
-#[cfg(feature = "discovery")]
-mod bound;
-mod candidates;
 mod config;
-mod describe;
+mod context;
 mod dial;
-#[cfg(feature = "discovery")]
-mod discovery;
-#[cfg(not(feature = "discovery"))]
-#[path = "no_discovery.rs"]
 mod discovery;
 mod error;
-mod events;
-mod half_open;
-mod history;
-mod inbound;
-mod info;
-mod ledger;
-mod listen;
-mod messages;
 mod nat;
-mod node_dialer;
-mod outbound;
-mod outlook;
-mod place;
-mod protocols;
+mod observed;
 mod proxy;
-mod restrict;
-mod rules;
-#[cfg(feature = "serde")]
-mod serde_text;
 mod server;
-mod settings;
-mod shared;
 mod slots;
-mod socket;
-mod stats;
 #[cfg(feature = "store")]
 mod store;
-mod throttle;
-mod way;
+mod tasks;
 
 #[doc(no_inline)]
 pub use p2p_mux::{self as mux, identity, rlp, transport};
 
-pub use access::{Access, Barred};
-pub use ban::{Ban, Banned, Bans};
-pub use candidates::Source;
-pub use config::Config;
+pub use access::{
+    Access, Barred,
+    ban::{Ban, Banned, Bans},
+    net_restrict::{NetRestrict, NetRestrictError},
+    throttle::Inbound,
+};
+pub use config::{
+    Config,
+    node_dialer::NodeDialer,
+    settings::{Dialling, EventSettings, Nodes, Settings},
+};
 pub use dial::{Backoff, Declined, Dialer, Kind, NextAction, Why};
 #[cfg(feature = "discovery")]
 pub use discovery::DiscoveryConfig;
 pub use error::{DialError, ProtocolError, StartError};
-pub use events::{Event, Events};
-pub use info::{Json, Network, NodeInfo, PeerInfo, Ports};
-pub use ledger::Last;
-pub use messages::{MessageEvent, Messages};
+#[cfg(feature = "fuzzing")]
+pub use nat::wire::{natpmp, pcp};
 pub use nat::{Mapping, Mechanism, Nat, NatError, NatEvent, NatFailure, NatStats, Transport};
-#[cfg(feature = "nat")]
-pub use nat::{natpmp, pcp};
-pub use node_dialer::NodeDialer;
-pub use outlook::Outlook;
+pub use observed::{
+    dial_state::Outlook,
+    events::{Event, Events},
+    last_outcomes::Last,
+    messages::{MessageEvent, Messages},
+    node_info::{Json, Network, NodeInfo, PeerInfo, Ports},
+    stats::{Found, MemoryUse, Refused, Stats},
+};
 #[cfg(feature = "discovery")]
 #[doc(no_inline)]
 pub use p2p_discovery;
 pub use proxy::{Proxy, ProxyError, ProxyRefusal, ProxyUrlError};
-pub use restrict::{NetRestrict, NetRestrictError};
 pub use server::Server;
-pub use settings::{Dialling, EventSettings, Nodes, Settings};
 pub use slots::{Admission, Direction, Limits, Refusal, Slots};
-pub use socket::{RECEIVE_BUFFER, prepare};
-pub use stats::{Found, MemoryUse, Refused, Stats};
 #[cfg(feature = "store")]
 pub use store::StoreError;
-pub use throttle::Inbound;
+pub use tasks::{
+    candidates::Source,
+    socket::{RECEIVE_BUFFER, prepare},
+};

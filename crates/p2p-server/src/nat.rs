@@ -14,24 +14,20 @@ mod attempts;
 #[cfg(feature = "nat")]
 mod epoch;
 #[cfg(feature = "nat")]
-mod external;
+mod external_addr;
 #[cfg(feature = "nat")]
 mod find;
 #[cfg(feature = "nat")]
 mod gateway;
 #[cfg(feature = "nat")]
-pub mod natpmp;
-#[cfg(feature = "nat")]
-pub mod pcp;
-#[cfg(feature = "nat")]
 mod pmp;
 mod report;
 #[cfg(feature = "nat")]
-mod route;
+mod routes;
 #[cfg(feature = "nat")]
-mod run;
+mod settings;
 #[cfg(feature = "nat")]
-mod terms;
+mod task;
 #[cfg(feature = "nat")]
 #[cfg(test)]
 mod tests;
@@ -39,6 +35,12 @@ mod tests;
 mod upkeep;
 #[cfg(feature = "nat")]
 mod upnp;
+#[cfg(feature = "nat")]
+#[cfg_attr(
+    not(feature = "fuzzing"),
+    expect(unreachable_pub, reason = "reachable for the fuzz targets only")
+)]
+pub(crate) mod wire;
 
 use std::{
     fmt,
@@ -47,7 +49,7 @@ use std::{
 };
 
 #[cfg(feature = "nat")]
-pub(crate) use self::{external::External, run::start, terms::Terms};
+pub(crate) use self::{external_addr::External, settings::Terms, task::start};
 pub use report::{Mapping, Mechanism, NatEvent, NatFailure, NatStats, Transport};
 
 /// Where the external address of the node comes from. Default: [`Nat::None`].
@@ -99,7 +101,7 @@ impl Nat {
 }
 
 #[cfg(not(feature = "nat"))]
-impl crate::shared::Shared {
+impl crate::context::Shared {
     pub(crate) fn outside(&self, enode: &p2p_mux::identity::Enode) -> p2p_mux::identity::Enode {
         enode.clone()
     }

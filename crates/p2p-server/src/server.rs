@@ -1,5 +1,9 @@
 //! The handle of a running server.
 
+mod access;
+pub(crate) mod describe;
+mod protocols;
+
 use std::{collections::HashSet, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use p2p_mux::{
@@ -11,17 +15,16 @@ use tokio_util::sync::DropGuard;
 
 use crate::{
     config::Config,
-    describe,
+    config::settings::Settings,
+    context::{Shared, now},
     dial::Kind,
     discovery::Discovery,
     error::StartError,
-    events::Events,
-    info::{NodeInfo, PeerInfo},
-    listen, outbound,
-    settings::Settings,
-    shared::{Shared, now},
+    observed::events::Events,
+    observed::node_info::{NodeInfo, PeerInfo},
+    observed::stats::Stats,
     slots::Refusal,
-    stats::Stats,
+    tasks::{listen, outbound},
 };
 
 /// How much longer than one connection's farewell [`Server::stop`] waits before it drops what is

@@ -9,8 +9,8 @@ use super::{
     gateway::{Gateway, Seen},
     pmp::{Nonce, Pmp},
     report::{Mechanism, NatFailure},
-    route::Gateways,
-    terms::Terms,
+    routes::Gateways,
+    settings::Terms,
     upnp::Upnp,
 };
 

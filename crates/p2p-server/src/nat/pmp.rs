@@ -15,11 +15,11 @@ use tokio::{net::UdpSocket, time};
 use super::{
     attempts::{Attempt, Attempts},
     gateway::{Grant, Seen, Wish},
-    natpmp, pcp,
     report::{Mechanism, NatFailure},
-    terms::Terms,
+    settings::Terms,
+    wire::{natpmp, pcp},
 };
-use crate::shared::now;
+use crate::context::now;
 
 /// How many datagrams that are no answer are read for one request.
 const MAX_JUNK: u32 = 64;

@@ -9,10 +9,10 @@ use std::{
 
 use super::{
     epoch::Epoch,
-    external::{External, is_reachable},
+    external_addr::{External, is_reachable},
     gateway::{Grant, Seen, Wish},
     report::{Mapping, Mechanism, NatEvent, NatFailure, NatStats, Transport},
-    terms::Terms,
+    settings::Terms,
 };
 
 /// After so many failures in a row the gateway counts as gone, and one is looked for anew.

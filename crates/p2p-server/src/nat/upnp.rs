@@ -20,8 +20,8 @@ use tokio::time;
 use super::{
     gateway::{Grant, Seen, Wish},
     report::{NatFailure, Transport},
-    route::own_address,
-    terms::Terms,
+    routes::own_address,
+    settings::Terms,
 };
 
 /// What the gateway shows its owner.

@@ -11,7 +11,10 @@ use super::{
     pmp_gateway::PmpGateway,
     server::{failed, mapped, soon, start, terms, until},
 };
-use crate::{Config, Mechanism, NatEvent, NatFailure, Server, Transport, nat::terms::Terms, pcp};
+use crate::{
+    Config, Mechanism, NatEvent, NatFailure, Server, Transport,
+    nat::{settings::Terms, wire::pcp},
+};
 
 const GATEWAY: &str = "pmp:127.0.0.1";
 

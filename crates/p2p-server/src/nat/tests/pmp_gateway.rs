@@ -9,7 +9,10 @@ use std::{
 use tokio::{net::UdpSocket, sync::watch, task::AbortHandle};
 
 use super::server::soon;
-use crate::{Transport, natpmp, pcp};
+use crate::{
+    Transport,
+    nat::wire::{natpmp, pcp},
+};
 
 /// Of PCP.
 type Nonce = Option<[u8; 12]>;

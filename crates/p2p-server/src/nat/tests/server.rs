@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use p2p_mux::identity::SecretKey;
 
 use crate::{
-    Backoff, Config, Event, Events, Mapping, NatEvent, NatFailure, Server, nat::terms::Terms,
+    Backoff, Config, Event, Events, Mapping, NatEvent, NatFailure, Server, nat::settings::Terms,
 };
 
 /// Less time than in the world outside.

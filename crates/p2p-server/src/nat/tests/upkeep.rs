@@ -9,7 +9,7 @@ use crate::{
     Mapping, Mechanism, NatEvent, NatFailure, Transport,
     nat::{
         gateway::{Grant, Seen, Wish},
-        terms::Terms,
+        settings::Terms,
         upkeep::{Step, Upkeep},
     },
 };

@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{
     Mechanism, NatEvent, NatFailure,
-    nat::{route, terms::Terms},
-    pcp,
+    nat::{routes, settings::Terms, wire::pcp},
 };
 
 fn behind(gateway: &UpnpGateway) -> Terms {
@@ -124,7 +123,7 @@ async fn of_two_gateways_the_one_that_allows_it_is_taken() {
     let (pmp, upnp) = (PmpGateway::start().await, UpnpGateway::start().await);
     let table = tempfile::NamedTempFile::new().unwrap();
     let route = ("0.0.0.0", "127.0.0.1", "0.0.0.0", 100);
-    std::fs::write(table.path(), route::tests::table(&[route])).unwrap();
+    std::fs::write(table.path(), routes::tests::table(&[route])).unwrap();
     pmp.set(|state| state.refuses = Some(pcp::code::NOT_AUTHORIZED));
     let routes = table.path().to_owned();
     let terms = Terms { pmp_port: pmp.port, routes, ..behind(&upnp) };

@@ -22,9 +22,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    events::Event,
-    ledger::Ending,
-    shared::{Live, Shared, State, now},
+    context::{Live, Shared, State, now},
+    observed::events::Event,
+    observed::last_outcomes::Ending,
     slots::{Admission, Direction, Refusal},
 };
 

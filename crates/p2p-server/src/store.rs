@@ -6,10 +6,10 @@
 //! since the last success. Times are seconds since 1970, 0 is never. A file that cannot be read is moved
 //! aside, and a new one begun: what is lost is a start without boot nodes.
 
+mod dial_outcomes;
 mod keep;
 #[cfg(test)]
 mod kill;
-mod outcome;
 #[cfg(test)]
 mod tests;
 
@@ -28,8 +28,8 @@ use redb::{
     WriteTransaction,
 };
 
+use dial_outcomes::Outcomes;
 pub(crate) use keep::{keep, save, seeds};
-use outcome::Outcomes;
 
 type Table<K, V> = redb::TableDefinition<'static, K, V>;
 

@@ -8,7 +8,7 @@ use std::{
 
 use p2p_mux::identity::host_prefix;
 
-use crate::history::History;
+use crate::access::recent::History;
 
 /// What those may do who dial us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

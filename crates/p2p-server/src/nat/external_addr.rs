@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use p2p_mux::identity::{Enode, Host};
 
 use super::report::Transport;
-use crate::shared::Shared;
+use crate::context::Shared;
 
 /// What a gateway says of where we are, as far as it is worth telling others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -14,12 +14,12 @@ use p2p_mux::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    half_open::Ticket,
-    place::{self, Arrival, Place, Rejected},
+    access::pending_handshakes::Ticket,
+    context::{Shared, State, now},
     server::Server,
-    shared::{Shared, State, now},
     slots::{Direction, Refusal},
-    way::NOWHERE,
+    tasks::admit::{self, Arrival, Place, Rejected},
+    tasks::open::NOWHERE,
 };
 
 impl Server {
@@ -114,7 +114,7 @@ where
     let id = stream.remote();
     let enode = Enode::new(id, remote_addr);
     let arrival = Arrival { direction: Direction::Inbound, local_addr, remote_addr, enode };
-    place::take(&shared, stream, arrival).await.map_err(|rejected| match rejected {
+    admit::take(&shared, stream, arrival).await.map_err(|rejected| match rejected {
         Rejected::Greet(error) => failed(&error),
         Rejected::Refused(refusal) => Failure::Refused(id, refusal),
     })

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use p2p_mux::identity::{Enode, NodeId};
 
-use crate::{config::Config, error::StartError, server::Server, shared::Shared};
+use crate::{config::Config, context::Shared, error::StartError, server::Server};
 
 /// No discovery.
 pub(crate) struct Discovery;

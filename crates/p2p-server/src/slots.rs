@@ -10,7 +10,7 @@
 //! one. A second connection dialled by the same node is refused.
 
 #[cfg(test)]
-mod simultaneous;
+mod crossed_dials;
 #[cfg(test)]
 mod tests;
 

@@ -12,7 +12,7 @@ use tokio::{
     time,
 };
 
-use crate::{error::DialError, node_dialer::Io, shared::Shared};
+use crate::{config::node_dialer::Io, context::Shared, error::DialError};
 
 /// So many addresses of one node are tried in an attempt, each for its share of the time.
 const MAX_PLACES: usize = 8;

@@ -13,9 +13,9 @@ use p2p_mux::identity::Enode;
 use tokio::task::coop;
 
 use crate::{
+    context::{Shared, now},
     dial::Declined,
     server::Server,
-    shared::{Shared, now},
     slots::Refusal,
 };
 

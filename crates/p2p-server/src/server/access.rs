@@ -6,10 +6,10 @@ use p2p_mux::{Reason, identity::NodeId};
 
 use crate::{
     access::Access,
-    ban::{Ban, Banned},
-    restrict::NetRestrict,
+    access::ban::{Ban, Banned},
+    access::net_restrict::NetRestrict,
+    context::{Live, State, now},
     server::Server,
-    shared::{Live, State, now},
 };
 
 /// Each of these holds from the moment it returns: for connections under way, for those to come, and

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use p2p_mux::identity::{Enode, NodeId};
 
 use crate::{
+    context::{State, now},
     dial::{Kind, NextAction},
-    ledger::Last,
+    observed::last_outcomes::Last,
     server::Server,
-    shared::{State, now},
 };
 
 /// A node as the dialling sees it.

@@ -13,9 +13,9 @@ use p2p_mux::{
 
 use crate::{
     config::Config,
-    info::{Json, Network, NodeInfo, PeerInfo, Ports},
-    shared::{Live, Shared, State},
-    way::NOWHERE,
+    context::{Live, Shared, State},
+    observed::node_info::{Json, Network, NodeInfo, PeerInfo, Ports},
+    tasks::open::NOWHERE,
 };
 
 /// The node's URL at the start: see [`Server::enode`](crate::Server::enode). Without discovery, which

@@ -15,13 +15,13 @@ use super::{
     gateway::{Gateway, Grant, Seen},
     pmp::Nonce,
     report::{Mapping, NatEvent, NatFailure, NatStats, Transport},
-    terms::Terms,
+    settings::Terms,
     upkeep::{Step, Upkeep},
 };
 use crate::{
-    events::Event,
+    context::{Shared, now},
+    observed::events::Event,
     server::Server,
-    shared::{Shared, now},
 };
 
 /// Starts the task, if the server needs one.

@@ -16,19 +16,19 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    access::pending_handshakes::HalfOpen,
+    access::throttle::Throttle,
     access::{Access, Barred},
     config::Config,
+    config::node_dialer::NodeDialer,
+    config::settings::Dialling,
     dial::{Dialer, Kind},
     error::DialError,
-    events::Event,
-    half_open::HalfOpen,
-    ledger::{Ending, Ledger},
-    messages::MessageEvent,
-    node_dialer::NodeDialer,
-    settings::Dialling,
+    observed::events::Event,
+    observed::last_outcomes::{Ending, Ledger},
+    observed::messages::MessageEvent,
+    observed::stats::Stats,
     slots::{Refusal, Slots},
-    stats::Stats,
-    throttle::Throttle,
 };
 
 /// The clock of the runtime, which a test can stop.

@@ -17,13 +17,13 @@ use tokio::{
 };
 
 use crate::{
+    context::{Shared, State, now},
     dial::{Kind, NextAction},
     error::DialError,
-    place::{self, Arrival, Place, Rejected},
-    shared::{Shared, State, now},
     slots::{Direction, Refusal},
-    socket::prepare_or_log,
-    way::{self, NOWHERE, Way},
+    tasks::admit::{self, Arrival, Place, Rejected},
+    tasks::open::{self, NOWHERE, Way},
+    tasks::socket::prepare_or_log,
 };
 
 /// Follows the plan until the server stops.
@@ -124,7 +124,7 @@ async fn reach(shared: &Arc<Shared>, enode: &Enode) -> Result<(Enode, Box<Place>
         // The others are few and chosen by the operator, and are dialled again.
         shared.stock.learn(&key);
     }
-    let (places, share) = way::places(shared, enode).await?;
+    let (places, share) = open::places(shared, enode).await?;
     let mut failure = DialError::Timeout;
     for at in places {
         match reach_at(shared, enode, at.clone(), share).await {
@@ -143,7 +143,7 @@ async fn reach_at(
     at: Enode,
     limit: Duration,
 ) -> Result<Box<Place>, DialError> {
-    match way::open(shared, at, limit).await? {
+    match open::open(shared, at, limit).await? {
         Way::Tcp(socket, remote_addr) => {
             prepare_or_log(&socket, shared.receive_buffer);
             let local_addr = socket.local_addr().map_err(DialError::Connect)?;
@@ -167,7 +167,7 @@ where
         .await
         .map_err(DialError::Handshake)?;
     let arrival = Arrival { direction: Direction::Outbound, local_addr, remote_addr, enode };
-    place::take(shared, stream, arrival).await.map_err(|rejected| match rejected {
+    admit::take(shared, stream, arrival).await.map_err(|rejected| match rejected {
         Rejected::Greet(error) => DialError::Greet(error),
         Rejected::Refused(refusal) => DialError::Refused(refusal),
     })

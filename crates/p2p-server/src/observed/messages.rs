@@ -8,7 +8,7 @@ use tokio::sync::{
     mpsc,
 };
 
-use crate::{server::Server, shared::Shared};
+use crate::{context::Shared, server::Server};
 
 /// A message that was handed to a sub-protocol of this node, or sealed for the wire: its sizes and
 /// ends, not its content.

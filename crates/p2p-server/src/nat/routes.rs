@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::external::is_reachable;
+use super::external_addr::is_reachable;
 
 /// How much of the routing table is read, in bytes. The default route comes first in it.
 const MAX_TABLE: u64 = 64 * 1024;
@@ -106,7 +106,7 @@ impl Route {
 /// The address of this machine from which it would send to `peer`. Nothing is sent.
 pub(crate) fn own_address(peer: Ipv4Addr) -> io::Result<Ipv4Addr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    socket.connect(SocketAddr::from((peer, super::natpmp::PORT)))?;
+    socket.connect(SocketAddr::from((peer, super::wire::natpmp::PORT)))?;
     match socket.local_addr()?.ip() {
         IpAddr::V4(ip) => Ok(ip),
         IpAddr::V6(_) => Err(io::ErrorKind::AddrNotAvailable.into()),

@@ -4,7 +4,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::report::Transport;
+use super::super::report::Transport;
 
 /// The UDP port on which gateways answer, for NAT-PMP and PCP alike.
 pub const PORT: u16 = 5351;
@@ -56,6 +56,7 @@ impl Request {
     }
 
     /// Reads a datagram; what follows its end is ignored. `None` if it is no request of NAT-PMP.
+    #[cfg(any(test, feature = "fuzzing"))]
     #[must_use]
     pub fn decode(datagram: &[u8]) -> Option<Self> {
         let (&[VERSION, opcode], rest) = datagram.split_first_chunk()? else { return None };
@@ -122,6 +123,7 @@ pub mod code {
 
 impl Answer {
     /// The datagram.
+    #[cfg(any(test, feature = "fuzzing"))]
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let (opcode, code) = match self.body {

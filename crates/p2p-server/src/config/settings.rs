@@ -9,14 +9,14 @@ use p2p_mux::identity::{Enode, NodeId};
 use crate::discovery::DiscoveryConfig;
 use crate::{
     access::Access,
-    ban::{Banned, Bans},
+    access::ban::{Banned, Bans},
+    access::net_restrict::NetRestrict,
+    access::throttle::Inbound,
     dial::{AGAIN, Backoff},
     nat::Nat,
     proxy::Proxy,
-    restrict::NetRestrict,
     slots::Limits,
-    socket::RECEIVE_BUFFER,
-    throttle::Inbound,
+    tasks::socket::RECEIVE_BUFFER,
 };
 
 /// The settings of a server. The defaults are those of go-ethereum where it has them: a node with

@@ -13,7 +13,10 @@ use tokio::{
     task::yield_now,
 };
 
-use crate::{error::StartError, inbound, shared::Shared, socket::prepare_or_log, way::NOWHERE};
+use crate::{
+    context::Shared, error::StartError, tasks::inbound, tasks::open::NOWHERE,
+    tasks::socket::prepare_or_log,
+};
 
 /// The pause after the system refused to accept, mostly for want of file descriptors: they come
 /// back with time.

@@ -33,7 +33,7 @@ use p2p_mux::identity::{Enode, NodeId};
 pub use action::{Declined, Kind, NextAction, Why};
 pub use backoff::Backoff;
 
-use crate::history::History;
+use crate::access::recent::History;
 
 #[derive(Debug)]
 struct Candidate {

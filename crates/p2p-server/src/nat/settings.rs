@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::natpmp;
+use super::wire::natpmp;
 use crate::dial::Backoff;
 
 /// The terms on which a node deals with gateways. They are not for an operator to choose; tests have

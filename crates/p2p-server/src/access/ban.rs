@@ -11,7 +11,7 @@ use std::{
 use ipnet::IpNet;
 use p2p_mux::identity::{Enode, EnodeError, NodeId};
 
-use crate::restrict::canonical;
+use crate::access::net_restrict::canonical;
 
 /// Whom a ban is for.
 ///

@@ -1,0 +1,4 @@
+//! The datagrams of NAT-PMP and PCP: codecs without sockets or clock.
+
+pub mod natpmp;
+pub mod pcp;
