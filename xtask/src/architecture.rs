@@ -1,169 +1,96 @@
-//! The floors of the house: which crate may stand on which.
+//! The rules of the architecture, and the check of the repository against them.
 //!
-//! The table below is the design; manifests are compared with it. `layout` looks at the files themselves.
+//! Each rule is a function from the files of the repository to its violations, in a file of its own. The check prints
+//! all violations of all rules.
 
-mod layout;
-#[cfg(test)]
-mod tests;
-
-use std::fmt;
+mod circles;
+mod documents;
+mod fields;
+mod floors;
+mod guide;
+mod impls;
+mod lengths;
+mod levels;
+mod manifests;
+mod modules;
+mod tree;
+mod unsafe_code;
+mod violation;
+mod words;
 
 use crate::{
     command::{Args, Command, Failure},
-    workspace::{Package, Workspace},
+    workspace::{Workspace, root},
 };
+pub(crate) use manifests::RELEASED_FILES;
+use tree::Tree;
+use violation::Violation;
 
 pub(crate) const COMMAND: Command = Command {
     name: "architecture",
     usage: "",
-    about: "check that dependencies point down only, files stay short, and unsafe code stays in keccak-lanes",
+    about: "check the rules of the architecture, such as: dependencies point down, files are short",
     run: |args| {
         Args::new(args).rest(0)?;
         check()
     },
 };
 
-/// A crate's place: its floor, and the crates of this workspace that it may depend on.
-struct Place {
+/// One rule about the files.
+struct Rule {
+    /// What holds if nothing breaks the rule.
     name: &'static str,
-    floor: u8,
-    below: &'static [&'static str],
+    check: fn(&Tree) -> Vec<Violation>,
 }
 
-const fn place(name: &'static str, floor: u8, below: &'static [&'static str]) -> Place {
-    Place { name, floor, below }
+const fn rule(name: &'static str, check: fn(&Tree) -> Vec<Violation>) -> Rule {
+    Rule { name, check }
 }
 
-/// The published crates, bottom up.
-const PLACES: &[Place] = &[
-    place("keccak-lanes", 0, &[]),
-    place("rlp-codec", 1, &[]),
-    place("p2p-identity", 1, &["rlp-codec", "keccak-lanes"]),
-    place("rlpx-transport", 2, &["rlp-codec", "p2p-identity", "keccak-lanes"]),
-    place("p2p-discovery", 2, &["rlp-codec", "p2p-identity", "keccak-lanes"]),
-    place("whisper-envelope", 2, &["rlp-codec", "p2p-identity", "keccak-lanes"]),
-    place("whisper-pow", 3, &["keccak-lanes", "whisper-envelope"]),
-    place("p2p-mux", 3, &["rlpx-transport", "rlp-codec", "p2p-identity", "keccak-lanes"]),
-    place("p2p-server", 4, &["p2p-mux", "p2p-discovery"]),
-    place(
-        "whisper-node",
-        5,
-        &[
-            "keccak-lanes",
-            "rlp-codec",
-            "p2p-identity",
-            "rlpx-transport",
-            "p2p-discovery",
-            "whisper-envelope",
-            "whisper-pow",
-            "p2p-mux",
-            "p2p-server",
-        ],
-    ),
+const RULES: &[Rule] = &[
+    rule("unsafe code is in keccak-lanes only", unsafe_code::violations),
+    rule("a level has at most 15 modules", levels::crowded),
+    rule("no file is named mod.rs", levels::mod_files),
+    rule("circles of imports are small", circles::violations),
+    rule("impl blocks of one type are close together", impls::violations),
+    rule("a type has at most 12 fields", fields::violations),
+    rule("files are short", lengths::files),
+    rule("functions are short", lengths::functions),
+    rule("cited documents are in the repository", documents::violations),
+    rule("files and functions named in guides are there", guide::violations),
+    rule("words are plain", words::violations),
 ];
 
-/// The one edge between two crates of one floor.
-const BESIDE: (&str, &str) = ("p2p-identity", "rlp-codec");
-
-/// The one edge that must leave default features, the cryptography, behind.
-const SHAPE_ONLY: (&str, &str) = ("whisper-pow", "whisper-envelope");
-
-/// What is wrong with one package or one of its dependencies.
-#[derive(Debug, PartialEq, Eq)]
-enum Violation {
-    /// A released crate that has no floor.
-    NoPlace { package: String },
-    /// The dependency is on a higher floor.
-    Up { from: String, to: String },
-    /// The dependency is on the same floor.
-    Beside { from: String, to: String },
-    /// The dependency is below, but the table does not name it.
-    NotInTable { from: String, to: String },
-    /// A released crate that depends on one that is not.
-    Unpublished { from: String, to: String },
-    /// Features that this edge must not switch on.
-    Features { from: String, to: String },
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoPlace { package } => {
-                write!(f, "{package} is published but has no floor in xtask/src/architecture.rs")
-            }
-            Self::Up { from, to } => write!(f, "{from} depends on {to}, which is above it"),
-            Self::Beside { from, to } => write!(f, "{from} depends on {to}, which is beside it"),
-            Self::NotInTable { from, to } => {
-                write!(f, "{from} depends on {to}, which the table does not allow")
-            }
-            Self::Unpublished { from, to } => {
-                write!(f, "{from} depends on {to}, which is not published")
-            }
-            Self::Features { from, to } => {
-                write!(
-                    f,
-                    "{from} may use {to} only without its default features and without cryptography"
-                )
-            }
-        }
-    }
-}
-
-/// Checks the workspace: its manifests, then its files.
+/// Checks the workspace: its manifests and its files.
+///
+/// # Errors
+///
+/// Something breaks a rule: all violations are printed. Or the files cannot be read.
 pub(crate) fn check() -> Result<(), Failure> {
     let workspace = Workspace::read()?;
-    let mut found: Vec<String> =
-        violations(&workspace.packages).iter().map(ToString::to_string).collect();
-    found.extend(layout::violations(&workspace)?);
-    if found.is_empty() {
-        let crates = workspace.published().count();
-        println!("  {crates} crates on their floors, no edge up or beside, no file over the limit");
-        return Ok(());
+    let tree = Tree::read(root())?;
+    let mut count =
+        report("crates use lower floors only", &floors::violations(&workspace.packages));
+    count += report("crates can be published", &manifests::violations(&workspace.packages)?);
+    for rule in RULES {
+        count += report(rule.name, &(rule.check)(&tree));
     }
-    Err(Failure::new(format!("the architecture is broken:\n  {}", found.join("\n  "))))
-}
-
-/// Everything in the manifests of `packages` that contradicts the table.
-fn violations(packages: &[Package]) -> Vec<Violation> {
-    packages
-        .iter()
-        .filter(|package| package.published)
-        .flat_map(|from| faults(from, packages))
-        .collect()
-}
-
-fn faults(package: &Package, packages: &[Package]) -> Vec<Violation> {
-    let Some(own) = find(&package.name) else {
-        return vec![Violation::NoPlace { package: package.name.clone() }];
-    };
-    let mut faults = Vec::new();
-    for dependency in &package.dependencies {
-        let Some(sibling) = packages.iter().find(|other| other.name == dependency.name) else {
-            continue;
-        };
-        let (from, to) = (package.name.clone(), dependency.name.clone());
-        let Some(other) = find(&sibling.name) else {
-            faults.push(Violation::Unpublished { from, to });
-            continue;
-        };
-        let edge = (own.name, other.name);
-        if other.floor > own.floor {
-            faults.push(Violation::Up { from, to });
-        } else if other.floor == own.floor && edge != BESIDE {
-            faults.push(Violation::Beside { from, to });
-        } else if dependency.dev {
-            // Tests may use anything below.
-        } else if !own.below.contains(&other.name) {
-            faults.push(Violation::NotInTable { from, to });
-        } else if edge == SHAPE_ONLY
-            && (dependency.default_features || !dependency.features.is_empty())
-        {
-            faults.push(Violation::Features { from, to });
-        }
+    match count {
+        0 => Ok(()),
+        1 => Err(Failure::new("one violation of the architecture (see above)")),
+        _ => Err(Failure::new(format!("{count} violations of the architecture (see above)"))),
     }
-    faults
 }
 
-fn find(name: &str) -> Option<&'static Place> {
-    PLACES.iter().find(|place| place.name == name)
+/// Prints how a rule went, and returns the number of its violations.
+fn report(rule: &str, violations: &[Violation]) -> usize {
+    if violations.is_empty() {
+        println!("  ok: {rule}");
+    } else {
+        println!("  BROKEN, {} times: {rule}", violations.len());
+    }
+    for violation in violations {
+        println!("    {violation}");
+    }
+    violations.len()
 }

@@ -42,6 +42,20 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     })
 }
 
+/// Runs `command` and returns what it printed as errors and warnings, which also goes to this terminal.
+pub(crate) fn warnings(command: &mut Command) -> Result<String, Failure> {
+    println!("  $ {}", line(command));
+    let output = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::inherit())
+        .output()
+        .map_err(|error| not_started(command, &error))?;
+    let warnings = String::from_utf8_lossy(&output.stderr).into_owned();
+    eprint!("{warnings}");
+    succeeded(command, output.status)?;
+    Ok(warnings)
+}
+
 /// Whether `command` starts and ends well. It shows nothing.
 pub(crate) fn works(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -29,7 +29,23 @@ pub(crate) struct Package {
     pub(crate) binaries: Vec<String>,
     /// Benchmarks by name: the layers.
     pub(crate) benches: Vec<String>,
+    /// Features by name, with `default` if there is one.
+    pub(crate) features: Vec<String>,
     pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) listing: Listing,
+}
+
+/// What a registry shows of a package. A text that is not there is empty.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listing {
+    pub(crate) description: String,
+    pub(crate) license: String,
+    pub(crate) keywords: Vec<String>,
+    pub(crate) categories: Vec<String>,
+    /// Path relative to the package.
+    pub(crate) readme: String,
+    /// Whether docs.rs builds the documentation with all features.
+    pub(crate) docs_with_all_features: bool,
 }
 
 /// One line of a package's manifest.
@@ -86,7 +102,26 @@ impl Package {
             manifest: PathBuf::from(text_of(json, "manifest_path")),
             binaries: targets("bin"),
             benches: targets("bench"),
+            features: json["features"].as_object().map(names).unwrap_or_default(),
             dependencies: list_of(json, "dependencies").map(Dependency::from_json).collect(),
+            listing: Listing::from_json(json),
+        }
+    }
+}
+
+fn names(features: &serde_json::Map<String, Value>) -> Vec<String> {
+    features.keys().cloned().collect()
+}
+
+impl Listing {
+    fn from_json(json: &Value) -> Self {
+        Self {
+            description: text_of(json, "description"),
+            license: text_of(json, "license"),
+            keywords: texts_of(json, "keywords"),
+            categories: texts_of(json, "categories"),
+            readme: text_of(json, "readme"),
+            docs_with_all_features: json["metadata"]["docs"]["rs"]["all-features"] == true,
         }
     }
 }
@@ -97,16 +132,17 @@ impl Dependency {
             name: text_of(json, "name"),
             dev: json["kind"] == "dev",
             default_features: json["uses_default_features"] != false,
-            features: list_of(json, "features")
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
+            features: texts_of(json, "features"),
         }
     }
 }
 
 fn text_of(json: &Value, key: &str) -> String {
     json[key].as_str().unwrap_or_default().to_owned()
+}
+
+fn texts_of(json: &Value, key: &str) -> Vec<String> {
+    list_of(json, key).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn list_of<'a>(json: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {

@@ -72,24 +72,90 @@ fn here(args: &[&str]) -> Result<(), Failure> {
     run(&mut cargo(args))
 }
 
-/// Runs cargo as the steps need it: on a fresh machine nothing is compiled twice, so incremental state is waste.
 fn run(cargo: &mut Command) -> Result<(), Failure> {
+    process::run(prepare(cargo))
+}
+
+/// Turns incremental builds off in CI: on a fresh machine nothing is compiled twice.
+fn prepare(cargo: &mut Command) -> &mut Command {
     if std::env::var_os("CI").is_some() {
         cargo.env("CARGO_INCREMENTAL", "0");
     }
-    process::run(cargo)
+    cargo
 }
 
+/// Checks each published crate with its default features, without features, with each feature alone and with all.
+/// A warning fails: it often names code that only another feature needs.
 fn each_alone(workspace: &Workspace) -> Result<(), Failure> {
-    for name in workspace.published() {
-        here(&["check", "--quiet", "--package", name])?;
-        here(&["check", "--quiet", "--package", name, "--no-default-features"])?;
+    for package in workspace.packages.iter().filter(|package| package.published) {
+        for features in selections(&package.features) {
+            let mut check = cargo(&["check", "--quiet", "--package", &package.name]);
+            let warnings = process::warnings(prepare(check.args(&features)))?;
+            if !warnings.is_empty() {
+                let features = features.join(" ");
+                return Err(Failure::new(format!("{} warns with {features}", package.name)));
+            }
+        }
     }
     Ok(())
 }
 
-/// Builds no crate a second time (`--no-verify`): that each builds alone was checked before. The step is about what
-/// goes into the package, not about what is committed, so that it can be run while working (`--allow-dirty`).
-fn package(_: &Workspace) -> Result<(), Failure> {
-    here(&["package", "--workspace", "--quiet", "--no-verify", "--allow-dirty"])
+/// The arguments that select features: each selection that a user may make of one feature, none or all.
+fn selections(features: &[String]) -> Vec<Vec<&str>> {
+    let mut selections = vec![vec!["--no-default-features"]];
+    let named = features.iter().filter(|feature| *feature != "default");
+    selections.extend(named.map(|feature| vec!["--no-default-features", "--features", feature]));
+    if !features.is_empty() {
+        selections.extend([vec![], vec!["--all-features"]]);
+    }
+    selections
+}
+
+/// Packages each crate for release and builds it from its archive. The step is about what the archives hold, not about
+/// what is committed, so that it can be run while working (`--allow-dirty`).
+fn package(workspace: &Workspace) -> Result<(), Failure> {
+    for name in workspace.published() {
+        let mut list = cargo(&["package", "--list", "--allow-dirty", "--package", name]);
+        let list = process::output(&mut list)?;
+        if let Some(missing) = missing(&list) {
+            return Err(Failure::new(format!("the archive of {name} would not contain {missing}")));
+        }
+    }
+    here(&["package", "--workspace", "--quiet", "--allow-dirty"])
+}
+
+/// The first file that is not in the list of an archive, but belongs into each.
+fn missing(list: &str) -> Option<&'static str> {
+    architecture::RELEASED_FILES
+        .iter()
+        .copied()
+        .find(|name| !list.lines().any(|line| line == *name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{missing, selections};
+
+    #[test]
+    fn features_are_selected_each_alone() {
+        let features = ["default", "std", "tokio"].map(str::to_owned);
+        assert_eq!(
+            selections(&features).iter().map(|args| args.join(" ")).collect::<Vec<_>>(),
+            [
+                "--no-default-features",
+                "--no-default-features --features std",
+                "--no-default-features --features tokio",
+                "",
+                "--all-features"
+            ]
+        );
+        assert_eq!(selections(&[]), [["--no-default-features"]]);
+    }
+
+    #[test]
+    fn an_archive_without_a_licence_is_refused() {
+        let list = "CHANGELOG.md\nLICENSE-APACHE\nLICENSE-MIT\nREADME.md\nsrc/lib.rs\n";
+        assert_eq!(missing(list), None);
+        assert_eq!(missing(&list.replace("LICENSE-MIT", "src/LICENSE-MIT")), Some("LICENSE-MIT"));
+    }
 }

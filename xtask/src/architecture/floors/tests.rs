@@ -1,9 +1,9 @@
-//! The table against itself, against a made-up bad graph, and against the workspace as it is.
+//! The table against itself, and against workspaces that are made up.
 
 use std::path::PathBuf;
 
-use super::{BESIDE, PLACES, Violation, check, find, violations};
-use crate::workspace::{Dependency, Package};
+use super::{BESIDE, FLOORS, Fault, find};
+use crate::workspace::{Dependency, Listing, Package};
 
 fn package(name: &str, dependencies: &[Dependency]) -> Package {
     Package {
@@ -12,7 +12,9 @@ fn package(name: &str, dependencies: &[Dependency]) -> Package {
         manifest: PathBuf::new(),
         binaries: Vec::new(),
         benches: Vec::new(),
+        features: Vec::new(),
         dependencies: dependencies.to_vec(),
+        listing: Listing::default(),
     }
 }
 
@@ -20,13 +22,13 @@ fn on(name: &str) -> Dependency {
     Dependency { name: name.to_owned(), dev: false, default_features: false, features: Vec::new() }
 }
 
-/// Checks a workspace of all the places, where `package` has the given dependency.
-fn faults(from: &str, dependency: Dependency) -> Vec<Violation> {
+/// The faults of a workspace of all crates, where `from` has the given dependency.
+fn faults(from: &str, dependency: Dependency) -> Vec<Fault> {
     let mut packages = vec![package("benches", &[])];
-    packages.extend(PLACES.iter().map(|place| package(place.name, &[])));
+    packages.extend(FLOORS.iter().map(|standing| package(standing.name, &[])));
     packages.retain(|other| other.name != from);
     packages.push(package(from, &[dependency]));
-    violations(&packages)
+    super::faults(&packages)
 }
 
 fn names(from: &str, to: &str) -> (String, String) {
@@ -34,26 +36,21 @@ fn names(from: &str, to: &str) -> (String, String) {
 }
 
 #[test]
-fn the_workspace_stands() {
-    check().unwrap();
-}
-
-#[test]
 fn the_table_itself_points_down() {
-    for place in PLACES {
-        for below in place.below {
-            let other = find(below).unwrap_or_else(|| panic!("{below} has no place"));
-            let allowed = other.floor < place.floor || (place.name, other.name) == BESIDE;
-            assert!(allowed, "{} may not stand on {below}", place.name);
+    for standing in FLOORS {
+        for below in standing.may_use {
+            let other = find(below).unwrap_or_else(|| panic!("{below} has no floor"));
+            let allowed = other.floor < standing.floor || (standing.name, other.name) == BESIDE;
+            assert!(allowed, "{} may not use {below}", standing.name);
         }
     }
 }
 
 #[test]
 fn every_edge_of_the_table_is_accepted() {
-    for place in PLACES {
-        for below in place.below {
-            assert_eq!(faults(place.name, on(below)), [], "{} on {below}", place.name);
+    for standing in FLOORS {
+        for below in standing.may_use {
+            assert_eq!(faults(standing.name, on(below)), [], "{} on {below}", standing.name);
         }
     }
 }
@@ -61,34 +58,34 @@ fn every_edge_of_the_table_is_accepted() {
 #[test]
 fn an_edge_up_or_beside_is_refused() {
     let (from, to) = names("rlp-codec", "p2p-mux");
-    assert_eq!(faults("rlp-codec", on("p2p-mux")), [Violation::Up { from, to }]);
+    assert_eq!(faults("rlp-codec", on("p2p-mux")), [Fault::Up { from, to }]);
     let (from, to) = names("rlp-codec", "p2p-identity");
-    assert_eq!(faults("rlp-codec", on("p2p-identity")), [Violation::Beside { from, to }]);
+    assert_eq!(faults("rlp-codec", on("p2p-identity")), [Fault::Beside { from, to }]);
     let (from, to) = names("whisper-envelope", "rlpx-transport");
-    assert_eq!(faults("whisper-envelope", on("rlpx-transport")), [Violation::Beside { from, to }]);
+    assert_eq!(faults("whisper-envelope", on("rlpx-transport")), [Fault::Beside { from, to }]);
 }
 
 #[test]
 fn an_edge_down_must_be_in_the_table() {
     let (from, to) = names("p2p-server", "rlp-codec");
-    assert_eq!(faults("p2p-server", on("rlp-codec")), [Violation::NotInTable { from, to }]);
+    assert_eq!(faults("p2p-server", on("rlp-codec")), [Fault::NotInTable { from, to }]);
     let (from, to) = names("whisper-pow", "p2p-identity");
-    assert_eq!(faults("whisper-pow", on("p2p-identity")), [Violation::NotInTable { from, to }]);
+    assert_eq!(faults("whisper-pow", on("p2p-identity")), [Fault::NotInTable { from, to }]);
 }
 
 #[test]
-fn tests_may_look_down_but_not_up() {
+fn tests_may_use_lower_floors_but_not_higher_ones() {
     let dev = |name| Dependency { dev: true, ..on(name) };
     assert_eq!(faults("p2p-server", dev("rlp-codec")), []);
     let (from, to) = names("rlp-codec", "whisper-node");
-    assert_eq!(faults("rlp-codec", dev("whisper-node")), [Violation::Up { from, to }]);
+    assert_eq!(faults("rlp-codec", dev("whisper-node")), [Fault::Up { from, to }]);
 }
 
 #[test]
-fn proof_of_work_sees_the_shape_of_an_envelope_alone() {
+fn proof_of_work_uses_envelopes_without_cryptography() {
     let refused = || {
         let (from, to) = names("whisper-pow", "whisper-envelope");
-        [Violation::Features { from, to }]
+        [Fault::Features { from, to }]
     };
     let with_defaults = Dependency { default_features: true, ..on("whisper-envelope") };
     assert_eq!(faults("whisper-pow", with_defaults), refused());
@@ -97,14 +94,14 @@ fn proof_of_work_sees_the_shape_of_an_envelope_alone() {
 }
 
 #[test]
-fn a_new_crate_needs_a_floor_and_a_released_one_needs_released_ones() {
+fn a_published_crate_needs_a_floor_and_published_dependencies() {
     let packages = [package("whisper-toys", &[])];
-    assert_eq!(violations(&packages), [Violation::NoPlace { package: "whisper-toys".to_owned() }]);
+    assert_eq!(super::faults(&packages), [Fault::NoFloor { package: "whisper-toys".to_owned() }]);
     let (from, to) = names("p2p-mux", "benches");
-    assert_eq!(faults("p2p-mux", on("benches")), [Violation::Unpublished { from, to }]);
+    assert_eq!(faults("p2p-mux", on("benches")), [Fault::Unpublished { from, to }]);
 }
 
 #[test]
-fn crates_of_others_are_not_our_business() {
+fn crates_from_outside_the_workspace_are_allowed() {
     assert_eq!(faults("rlp-codec", on("alloy-rlp")), []);
 }

@@ -1,0 +1,150 @@
+//! The floors of the house: which crate may use which.
+//!
+//! The table below is the design; manifests are compared with it.
+
+#[cfg(test)]
+mod tests;
+
+use super::violation::Violation;
+use crate::workspace::Package;
+
+/// Where a crate stands: its floor, and the crates of this workspace that it may use.
+struct Standing {
+    name: &'static str,
+    floor: u8,
+    may_use: &'static [&'static str],
+}
+
+const fn on_floor(floor: u8, name: &'static str, may_use: &'static [&'static str]) -> Standing {
+    Standing { name, floor, may_use }
+}
+
+/// The published crates, lowest floor first.
+const FLOORS: &[Standing] = &[
+    on_floor(0, "keccak-lanes", &[]),
+    on_floor(1, "rlp-codec", &[]),
+    on_floor(1, "p2p-identity", &["rlp-codec", "keccak-lanes"]),
+    on_floor(2, "rlpx-transport", &["rlp-codec", "p2p-identity", "keccak-lanes"]),
+    on_floor(2, "p2p-discovery", &["rlp-codec", "p2p-identity", "keccak-lanes"]),
+    on_floor(2, "whisper-envelope", &["rlp-codec", "p2p-identity", "keccak-lanes"]),
+    on_floor(3, "whisper-pow", &["keccak-lanes", "whisper-envelope"]),
+    on_floor(3, "p2p-mux", &["rlpx-transport", "rlp-codec", "p2p-identity", "keccak-lanes"]),
+    on_floor(4, "p2p-server", &["p2p-mux", "p2p-discovery"]),
+    on_floor(
+        5,
+        "whisper-node",
+        &[
+            "keccak-lanes",
+            "rlp-codec",
+            "p2p-identity",
+            "rlpx-transport",
+            "p2p-discovery",
+            "whisper-envelope",
+            "whisper-pow",
+            "p2p-mux",
+            "p2p-server",
+        ],
+    ),
+];
+
+/// The one edge between two crates of one floor.
+const BESIDE: (&str, &str) = ("p2p-identity", "rlp-codec");
+
+/// The one edge without default features: the lower crate's cryptography is not used.
+const WITHOUT_FEATURES: (&str, &str) = ("whisper-pow", "whisper-envelope");
+
+/// What is wrong with one package or one of its dependencies.
+#[derive(Debug, PartialEq, Eq)]
+enum Fault {
+    /// A published crate that has no floor.
+    NoFloor { package: String },
+    /// The dependency is on a higher floor.
+    Up { from: String, to: String },
+    /// The dependency is on the same floor.
+    Beside { from: String, to: String },
+    /// The dependency is on a lower floor, but the table does not name it.
+    NotInTable { from: String, to: String },
+    /// A published crate that depends on one that is not.
+    Unpublished { from: String, to: String },
+    /// Features that this edge must not switch on.
+    Features { from: String, to: String },
+}
+
+impl From<Fault> for Violation {
+    fn from(fault: Fault) -> Self {
+        const TABLE: &str =
+            "add it to the table in xtask/src/architecture/floors.rs if it is right";
+        match fault {
+            Fault::NoFloor { package } => Self::new(package, "published, but has no floor", TABLE),
+            Fault::Up { from, to } => Self::new(
+                from,
+                format!("depends on {to}, which is above it"),
+                "turn the edge round",
+            ),
+            Fault::Beside { from, to } => Self::new(
+                from,
+                format!("depends on {to}, which is beside it"),
+                "move what both need below them",
+            ),
+            Fault::NotInTable { from, to } => {
+                Self::new(from, format!("depends on {to}, which the table does not allow"), TABLE)
+            }
+            Fault::Unpublished { from, to } => Self::new(
+                from,
+                format!("depends on {to}, which is not published"),
+                "move what it needs to a published crate",
+            ),
+            Fault::Features { from, to } => Self::new(
+                from,
+                format!("uses {to} with features"),
+                "set `default-features = false` and no features",
+            ),
+        }
+    }
+}
+
+/// Everything in the manifests of `packages` that contradicts the table.
+pub(super) fn violations(packages: &[Package]) -> Vec<Violation> {
+    faults(packages).into_iter().map(Violation::from).collect()
+}
+
+fn faults(packages: &[Package]) -> Vec<Fault> {
+    let published = packages.iter().filter(|package| package.published);
+    published.flat_map(|package| faults_of(package, packages)).collect()
+}
+
+fn faults_of(package: &Package, packages: &[Package]) -> Vec<Fault> {
+    let Some(own) = find(&package.name) else {
+        return vec![Fault::NoFloor { package: package.name.clone() }];
+    };
+    let mut faults = Vec::new();
+    for dependency in &package.dependencies {
+        let Some(sibling) = packages.iter().find(|other| other.name == dependency.name) else {
+            continue;
+        };
+        let (from, to) = (package.name.clone(), dependency.name.clone());
+        let Some(other) = find(&sibling.name) else {
+            faults.push(Fault::Unpublished { from, to });
+            continue;
+        };
+        let edge = (own.name, other.name);
+        if other.floor > own.floor {
+            faults.push(Fault::Up { from, to });
+        } else if other.floor == own.floor && edge != BESIDE {
+            faults.push(Fault::Beside { from, to });
+        } else if dependency.dev {
+            // Tests may use every lower floor.
+        } else if !own.may_use.contains(&other.name) {
+            faults.push(Fault::NotInTable { from, to });
+        } else if edge == WITHOUT_FEATURES
+            && (dependency.default_features || !dependency.features.is_empty())
+        {
+            faults.push(Fault::Features { from, to });
+        }
+    }
+    faults
+}
+
+fn find(name: &str) -> Option<&'static Standing> {
+    FLOORS.iter().find(|standing| standing.name == name)
+}

@@ -1,0 +1,119 @@
+//! Words that this project does not use, because plainer ones exist.
+
+use super::{tree::Tree, violation::Violation};
+
+/// The words and phrases, in lower case.
+const AVOIDED: &[&[&str]] = &[
+    &["nobody"],
+    &["whoever"],
+    &["somebody"],
+    &["anew"],
+    &["for", "ever"],
+    &["so", "many"],
+    &["for", "want", "of"],
+    &["goes", "by"],
+    &["words", "for"],
+];
+
+/// Where the words are looked for.
+const FOLDERS: &[&str] = &["crates/", "xtask/", "benches/", "fuzz/", "docs/"];
+
+/// The kinds of files in which a person writes.
+const EXTENSIONS: &[&str] = &["rs", "md", "toml", "mjs", "py"];
+
+/// The list itself.
+const LIST: &str = "xtask/src/architecture/words.rs";
+
+/// Every avoided word or phrase. A phrase may go over the end of a line, and a name of several words is read as words.
+pub(super) fn violations(tree: &Tree) -> Vec<Violation> {
+    let written = tree.files().filter(|file| {
+        FOLDERS.iter().any(|folder| file.name.starts_with(folder))
+            && EXTENSIONS.contains(&file.extension())
+            && file.name != LIST
+    });
+    written
+        .flat_map(|file| {
+            avoided(&file.text).into_iter().map(|(line, phrase)| {
+                Violation::new(
+                    format!("{}:{line}", file.name),
+                    format!("\"{phrase}\""),
+                    "say it in plain technical English",
+                )
+            })
+        })
+        .collect()
+}
+
+/// One word of a text.
+struct Word {
+    text: String,
+    line: usize,
+    /// Whether only blanks, comment signs or an underscore are between it and the word before.
+    follows: bool,
+}
+
+fn avoided(text: &str) -> Vec<(usize, String)> {
+    let words = words(text);
+    let phrase_at = |at: usize| {
+        AVOIDED.iter().find(|phrase| {
+            words.get(at..at + phrase.len()).is_some_and(|found| {
+                found.iter().zip(**phrase).all(|(word, expected)| word.text == *expected)
+                    && found[1..].iter().all(|word| word.follows)
+            })
+        })
+    };
+    (0..words.len()).filter_map(|at| Some((words[at].line, phrase_at(at)?.join(" ")))).collect()
+}
+
+/// The words of a text in lower case. `snake_case` and `CamelCase` are several words.
+fn words(text: &str) -> Vec<Word> {
+    let mut words = Vec::<Word>::new();
+    let (mut line, mut inside, mut follows, mut lower) = (1, false, false, false);
+    for letter in text.chars() {
+        if letter.is_alphabetic() {
+            let next_hump = letter.is_uppercase() && lower;
+            if !inside || next_hump {
+                words.push(Word { text: String::new(), line, follows: follows || next_hump });
+            }
+            if let Some(word) = words.last_mut() {
+                word.text.extend(letter.to_lowercase());
+            }
+            (inside, follows, lower) = (true, true, letter.is_lowercase());
+        } else {
+            (inside, lower) = (false, false);
+            follows &= letter.is_whitespace() || matches!(letter, '/' | '!' | '#' | '_');
+            line += usize::from(letter == '\n');
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tree, avoided, violations};
+    use crate::architecture::violation::texts;
+
+    #[test]
+    fn an_avoided_word_is_named_with_its_line() {
+        let tree = Tree::of(&[("crates/a/src/b.rs", "// Fine.\n// Nobody knows.\n")]);
+        let found = texts(&violations(&tree));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("crates/a/src/b.rs:2: \"nobody\""), "{}", found[0]);
+        assert!(violations(&Tree::of(&[("README.md", "nobody")])).is_empty());
+    }
+
+    #[test]
+    fn a_phrase_is_found_over_the_end_of_a_line() {
+        assert_eq!(avoided("/// It runs for\n/// ever."), [(1, "for ever".to_owned())]);
+        assert!(avoided("It waits for. Ever since").is_empty());
+        assert!(avoided("for every").is_empty());
+        assert_eq!(avoided("a for want of b").len(), 1);
+    }
+
+    #[test]
+    fn names_are_read_as_words() {
+        assert_eq!(avoided("fn for_nobody() {}").len(), 1);
+        assert_eq!(avoided("UnsentNobody").len(), 1);
+        assert!(avoided("renewed").is_empty());
+    }
+}
