@@ -44,6 +44,7 @@
 //!   source along.
 //! - `serde` (default): [`NodeId`], [`Enode`] and [`Record`] as strings.
 
+mod causes;
 mod context;
 pub mod ecies;
 mod enode;
@@ -60,6 +61,7 @@ mod secret_key;
 mod serde_text;
 mod signature;
 
+pub use causes::causes;
 pub use enode::{Enode, EnodeError};
 pub use hex_text::HexError;
 pub use host::Host;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::Args;
-use p2p_identity::{Content, Enode, Record};
+use p2p_identity::{Content, Enode, Record, causes};
 use p2p_server::p2p_discovery::{Discv4, Discv4Config, Event, NetworkId};
 use p2p_server::{Nat, NatError};
 
-use super::failure::{Failure, with_causes};
+use super::failure::Failure;
 use super::input;
 use super::key::KeyFlags;
 use super::node_url::node_url;
@@ -66,7 +66,7 @@ impl Bootnode {
         ))?;
         for enode in &self.bootnodes {
             if let Err(error) = discv4.add_boot_node(enode).await {
-                tracing::warn!(%enode, "a boot node cannot be asked: {}", with_causes(&error));
+                tracing::warn!(%enode, "a boot node cannot be asked: {}", causes(&error));
             }
         }
         tokio::select! {

@@ -1,10 +1,9 @@
 //! What the operator reads when the program cannot go on.
 
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use p2p_identity::{HexError, KeyError, KeyFileError, RecordError};
+use p2p_identity::{HexError, KeyError, KeyFileError, RecordError, causes};
 use p2p_mux::rlp;
 use p2p_server::p2p_discovery::dns::{LinkError, ListsError};
 use p2p_server::p2p_discovery::{Discv4Error, RequestError};
@@ -144,22 +143,10 @@ impl Failure {
 
     /// The failure, its causes, and its remedy, on one line.
     pub(crate) fn report(&self) -> String {
-        let line = with_causes(self);
+        let line = causes(self).to_string();
         match self.flag() {
             Some(flag) => format!("{line}; {flag}"),
             None => line,
         }
     }
-}
-
-/// An error and its causes on one line.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line
 }

@@ -1,8 +1,7 @@
 //! What happens to the peers, told to the operator: "nothing arrived and nothing says why" must not happen.
 
+use p2p_identity::causes;
 use p2p_server::{Event, Events, Kind};
-
-use super::failure::with_causes;
 
 /// Logs the events of a server until it stops.
 pub(crate) async fn keep(events: &mut Events) {
@@ -17,10 +16,10 @@ pub(crate) async fn keep(events: &mut Events) {
             }
             // Many of the nodes that are found are gone, or full.
             Event::DialFailed { id, kind: Some(Kind::Found), cause } => {
-                tracing::debug!(peer = ?id, "cannot reach a node that was found: {}", with_causes(&*cause));
+                tracing::debug!(peer = ?id, "cannot reach a node that was found: {}", causes(&*cause));
             }
             Event::DialFailed { id, cause, .. } => {
-                tracing::warn!(peer = ?id, "cannot reach a node: {}", with_causes(&*cause));
+                tracing::warn!(peer = ?id, "cannot reach a node: {}", causes(&*cause));
             }
             Event::Refused { id, remote_addr, refusal } => {
                 tracing::info!(peer = ?id, %remote_addr, "connection refused: {refusal}");

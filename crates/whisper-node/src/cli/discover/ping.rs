@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use p2p_identity::Enode;
+use p2p_identity::{Enode, causes};
 
 use super::party::Socket;
-use crate::cli::failure::{Failure, with_causes};
+use crate::cli::failure::Failure;
 use crate::cli::input;
 use crate::cli::node_url::node_url;
 
@@ -45,7 +45,7 @@ impl Ping {
                 }
                 Err(error) => {
                     if self.count > 1 {
-                        input::print(&format!("ping {number}: {}", with_causes(&error)))?;
+                        input::print(&format!("ping {number}: {}", causes(&error)))?;
                     }
                     last = Some(error);
                 }

@@ -1,9 +1,8 @@
 //! What the node knows and intends about each of its peers, and those that it would have.
 
-use std::error::Error;
-use std::iter::successors;
 use std::time::SystemTime;
 
+use p2p_identity::causes;
 use p2p_server::{Barred, Kind, NextAction, Outlook, Refusal, Why};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -114,7 +113,9 @@ impl From<Outlook> for OutlookJson {
                 _ => None,
             },
             last_drop: last.dropped.map(|(at, closed)| ending(at, closed.to_string())),
-            last_failure: last.dial_failed.map(|(at, cause)| ending(at, with_causes(&*cause))),
+            last_failure: last
+                .dial_failed
+                .map(|(at, cause)| ending(at, causes(&*cause).to_string())),
         }
     }
 }
@@ -146,12 +147,6 @@ fn step(action: NextAction) -> (NextJson, Option<u64>, Option<&'static str>) {
 /// Nothing will be done about a node that is not in the plan.
 const fn nothing(connected: bool) -> NextJson {
     if connected { NextJson::Stay } else { NextJson::None }
-}
-
-/// An error and its causes on one line.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let chain = successors(Some(error), |error| (**error).source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 const fn reason(why: Why) -> &'static str {
