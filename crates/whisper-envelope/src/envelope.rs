@@ -56,7 +56,7 @@ impl Envelope {
     ///
     /// If it has not exactly the fields of the `dialect`, each canonical and of the right length.
     pub fn decode(dialect: Dialect, raw: Bytes) -> Result<Self, EnvelopeError> {
-        Unhashed::decode(dialect, raw).map(Unhashed::hash)
+        Unhashed::decode(dialect, raw).map(Unhashed::into_envelope)
     }
 
     /// The same envelope in memory of its own, exactly as large as it is.

@@ -18,7 +18,7 @@ use crate::{Dialect, Envelope, EnvelopeError, Unsealed};
 /// let sealed = [1, 2].map(|nonce| Unsealed::v6(1_700_000_050, 50, Topic(*b"news"), b"..").seal(nonce));
 /// let read: Result<Vec<_>, _> =
 ///     sealed.iter().map(|it| Unhashed::decode(Dialect::V6, it.raw().clone())).collect();
-/// assert_eq!(Unhashed::hash_all(read?), sealed);
+/// assert_eq!(Unhashed::into_envelopes(read?), sealed);
 /// # Ok::<_, whisper_envelope::EnvelopeError>(())
 /// ```
 #[derive(Clone)]
@@ -61,14 +61,14 @@ impl Unhashed {
 
     /// The envelope, hashed by itself.
     #[must_use]
-    pub fn hash(self) -> Envelope {
+    pub fn into_envelope(self) -> Envelope {
         let hash = keccak256(&self.raw);
         Envelope::new(self, hash)
     }
 
     /// The envelopes, in the same order, hashed side by side.
     #[must_use]
-    pub fn hash_all(unhashed: Vec<Self>) -> Vec<Envelope> {
+    pub fn into_envelopes(unhashed: Vec<Self>) -> Vec<Envelope> {
         let mut hashes = vec![[0; 32]; unhashed.len()];
         let raws: Vec<&[u8]> = unhashed.iter().map(|it| it.raw.as_ref()).collect();
         keccak256_batch(&raws, &mut hashes);

@@ -136,7 +136,7 @@ impl Unsealed {
         nonce.encode(&mut raw);
         let raw = raw.freeze();
         let body = raw.slice(start..start + self.body.len());
-        Unhashed { unsealed: Self { body, ..self.clone() }, nonce, raw }.hash()
+        Unhashed { unsealed: Self { body, ..self.clone() }, nonce, raw }.into_envelope()
     }
 }
 

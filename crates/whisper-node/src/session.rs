@@ -230,7 +230,7 @@ impl Session {
         for envelope in self.wire.direct(payload).map_err(malformed)? {
             self.hub.receive_direct(
                 self.remote.id,
-                &envelope.map_err(Fault::MalformedEnvelope)?.hash(),
+                &envelope.map_err(Fault::MalformedEnvelope)?.into_envelope(),
             );
         }
         Ok(())
@@ -305,7 +305,7 @@ fn next_batch(
             None => break ControlFlow::Break(Ok(())),
         }
     };
-    (Unhashed::hash_all(batch), rest)
+    (Unhashed::into_envelopes(batch), rest)
 }
 
 /// Counts when a session is over, also when its future is dropped.

@@ -269,14 +269,14 @@ impl Hunt<'_> {
             if all.is_enough(self.enough) {
                 self.limits.stop.store(true, Relaxed);
             }
-            if self.is_over() {
+            if self.is_finished() {
                 break;
             }
         }
         all
     }
 
-    fn is_over(&self) -> bool {
+    fn is_finished(&self) -> bool {
         let late = || self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         self.limits.stop.load(Relaxed) || late()
     }
