@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use p2p_identity::{NodeId, SecretKey};
-use p2p_mux::{Config, Local, Memory, Origin, Protocol, base, greet};
+use p2p_mux::{Config, LocalNode, MemoryBudget, Origin, Protocol, base, exchange_hello};
 use rlpx_transport::{HANDSHAKE_LIMIT, accept, connect};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -138,14 +138,15 @@ async fn ask(addr: SocketAddr, id: NodeId, waits: mpsc::Sender<f64>) {
     let io = TcpStream::connect(addr).await.expect("the node listens");
     let stream = connect(io, &key, &id, HANDSHAKE_LIMIT).await.expect("a handshake");
     let local = local(&key, protocol);
-    let greeted = greet(stream, &local, &Config::default()).await.expect("a protocol in common");
+    let greeted =
+        exchange_hello(stream, &local, &Config::default()).await.expect("a protocol in common");
     drop(local);
     let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
     life.await;
 }
 
-fn local(key: &SecretKey, protocol: Protocol) -> Local {
-    Local { client: "bench".into(), protocols: vec![protocol], port: 0, id: key.id() }
+fn local(key: &SecretKey, protocol: Protocol) -> LocalNode {
+    LocalNode { client: "bench".into(), protocols: vec![protocol], port: 0, id: key.id() }
 }
 
 /// Is the node, if that is what this process was started for, and then does not return.
@@ -158,7 +159,7 @@ pub(crate) fn be_the_node() {
 
 #[expect(clippy::print_stdout, reason = "the process that started this one reads it")]
 async fn node() {
-    let memory = Memory::resident(BUDGET);
+    let memory = MemoryBudget::resident(BUDGET);
     let listener =
         TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
     println!("{}", listener.local_addr().expect("it listens"));
@@ -178,7 +179,7 @@ async fn node() {
     println!("{}", MOST.load(Relaxed).saturating_sub(start));
 }
 
-async fn serve(listener: TcpListener, memory: Memory) {
+async fn serve(listener: TcpListener, memory: MemoryBudget) {
     let echo = Protocol::new("echo", 1, 1, |_, mut channel| async move {
         while let Some(message) = channel.recv().await {
             channel.send_raw(message.code, message.payload).await?;
@@ -192,8 +193,8 @@ async fn serve(listener: TcpListener, memory: Memory) {
             let key = key();
             let stream = accept(io, &key, HANDSHAKE_LIMIT).await.ok()?;
             let local = local(&key, echo);
-            let greeted = greet(stream, &local, &Config::default()).await.ok()?;
-            let greeted = greeted.within(&memory);
+            let greeted = exchange_hello(stream, &local, &Config::default()).await.ok()?;
+            let greeted = greeted.with_memory(&memory);
             let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
             Some(life.await)
         });

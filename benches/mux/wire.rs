@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use p2p_identity::SecretKey;
-use p2p_mux::{Channel, Config, Local, Origin, Protocol, greet};
+use p2p_mux::{Channel, Config, LocalNode, Origin, Protocol, exchange_hello};
 use p2p_server::{RECEIVE_BUFFER, prepare};
 use rlpx_transport::{HANDSHAKE_LIMIT, Stream, accept, connect};
 use tokio::{
@@ -71,7 +71,7 @@ async fn sockets() -> (TcpStream, TcpStream, SecretKey, SecretKey) {
 }
 
 /// Sub-protocols that hand their channels out and live as long as the connection.
-fn local(key: &SecretKey, protocols: &[Wanted]) -> (Local, Vec<mpsc::Receiver<Channel>>) {
+fn local(key: &SecretKey, protocols: &[Wanted]) -> (LocalNode, Vec<mpsc::Receiver<Channel>>) {
     let (protocols, channels) = protocols
         .iter()
         .map(|&(name, weight)| {
@@ -87,7 +87,7 @@ fn local(key: &SecretKey, protocols: &[Wanted]) -> (Local, Vec<mpsc::Receiver<Ch
             (Protocol::new(name, 1, 3, run).weight(weight), take)
         })
         .unzip();
-    (Local { client: "bench".into(), protocols, port: 0, id: key.id() }, channels)
+    (LocalNode { client: "bench".into(), protocols, port: 0, id: key.id() }, channels)
 }
 
 async fn all(waiting: Vec<mpsc::Receiver<Channel>>) -> Vec<Channel> {
@@ -98,8 +98,8 @@ async fn all(waiting: Vec<mpsc::Receiver<Channel>>) -> Vec<Channel> {
     channels
 }
 
-async fn live(stream: Stream<TcpStream>, local: Local, config: Config) {
-    let greeted = greet(stream, &local, &config).await.expect("a protocol in common");
+async fn live(stream: Stream<TcpStream>, local: LocalNode, config: Config) {
+    let greeted = exchange_hello(stream, &local, &config).await.expect("a protocol in common");
     let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
     life.await;
 }

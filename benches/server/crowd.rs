@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use p2p_mux::{Config as Connection, Greeted, Local, Origin, greet, identity::SecretKey};
+use p2p_mux::{
+    Config as Connection, LocalNode, NegotiatedConnection, Origin, exchange_hello,
+    identity::SecretKey,
+};
 use p2p_server::{Config, Server};
 use rlpx_transport::{HANDSHAKE_LIMIT, connect};
 use tokio::{net::TcpStream, runtime::Runtime, task::JoinSet};
@@ -127,13 +130,13 @@ async fn gather(addr: SocketAddr, peers: usize) -> JoinSet<()> {
 }
 
 /// One of them, up to Hello.
-async fn arrive(addr: SocketAddr) -> Greeted<TcpStream> {
+async fn arrive(addr: SocketAddr) -> NegotiatedConnection<TcpStream> {
     let key = SecretKey::random(&mut rand::rng());
     let io = TcpStream::connect(addr).await.expect("the node listens");
     let stream = connect(io, &key, &node_key().id(), HANDSHAKE_LIMIT).await.expect("a handshake");
     let (client, protocols) = ("bench".into(), vec![super::quiet()]);
-    let local = Local { client, protocols, port: 0, id: key.id() };
-    greet(stream, &local, &Connection::default()).await.expect("a protocol in common")
+    let local = LocalNode { client, protocols, port: 0, id: key.id() };
+    exchange_hello(stream, &local, &Connection::default()).await.expect("a protocol in common")
 }
 
 /// The node's key, which its peers know.

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use p2p_identity::{Enode, SecretKey};
-use p2p_mux::{Channel, Config, Local, Message, Origin, Protocol, greet};
+use p2p_mux::{Channel, Config, LocalNode, Message, Origin, Protocol, exchange_hello};
 use rlp_codec::{Header, Item};
 use rlpx_transport::{HANDSHAKE_LIMIT, connect};
 use tokio::{net::TcpStream, sync::mpsc, task::AbortHandle};
@@ -40,8 +40,9 @@ impl RawPeer {
             }
         });
         let local =
-            Local { client: "bench".into(), protocols: vec![protocol], port: 0, id: key.id() };
-        let greeted = greet(stream, &local, &Config::default()).await.expect("shh in common");
+            LocalNode { client: "bench".into(), protocols: vec![protocol], port: 0, id: key.id() };
+        let greeted =
+            exchange_hello(stream, &local, &Config::default()).await.expect("shh in common");
         let connection = tokio::spawn(async move {
             let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
             life.await;

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Instant};
 
 use bytes::BytesMut;
 use p2p_mux::{
-    Capability, Chunks, Config, Connection, Event, Limits, Message, Offer, SlotId, Terms,
+    Capability, Chunks, Config, Connection, Event, Message, Offer, QueueLimits, SlotId,
+    SlotSettings,
 };
 use rlp_codec::{Encodable, encode_list};
 use rlpx_transport::Sealer;
@@ -58,17 +59,20 @@ pub fn chunk(data: &[u8]) {
 }
 
 fn connection(session: rlpx_transport::Session) -> Connection {
-    let terms = Terms { inbound: Limits { bytes: 1 << 20, items: 4 }, ..Terms::default() };
+    let settings = SlotSettings {
+        inbound: QueueLimits { bytes: 1 << 20, items: 4 },
+        ..SlotSettings::default()
+    };
     let offer = |(name, version)| Offer {
         capability: Capability::new(name, version),
         length: LENGTH,
-        terms,
+        settings,
     };
     let offers = [offer(("echo", 1)), offer(("shh", 6)), Chunks::offer()];
     let remote: Vec<Capability> = offers.iter().map(|offer| offer.capability.clone()).collect();
     let mut shared = p2p_mux::negotiate(&offers, &remote);
     let chunks = Chunks::take(&mut shared);
-    let slots: Vec<_> = shared.into_iter().map(|shared| (shared, terms)).collect();
+    let slots: Vec<_> = shared.into_iter().map(|shared| (shared, settings)).collect();
     Connection::new(session, &slots, &Config::default(), Instant::now()).with_chunks(chunks)
 }
 

@@ -7,8 +7,8 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use p2p_mux::{
-    Capability, Chunks, Config, Connection, Ending, Event, Hello, Limits, Memory, Message, Offer,
-    OnExit, Reason, Restart, SlotId, Terms,
+    Capability, Chunks, Config, Connection, DisconnectReason, Event, Hello, MemoryBudget, Message,
+    Offer, OnExit, QueueLimits, RestartSettings, SlotEndReason, SlotId, SlotSettings,
 };
 use rlpx_transport::Sealer;
 
@@ -35,28 +35,32 @@ pub fn hello(data: &[u8]) {
 fn offer(name: &str) -> Offer {
     let (name, version) = name.split_once('/').unwrap_or_default();
     let version = version.parse().unwrap_or_default();
-    Offer { capability: Capability::new(name, version), length: 8, terms: terms() }
+    Offer { capability: Capability::new(name, version), length: 8, settings: settings() }
 }
 
 /// Any payload of a Disconnect is some reason, and what we would pass on is one that everybody knows.
 pub fn reason(data: &[u8]) {
-    let reason = Reason::decode(data);
+    let reason = DisconnectReason::decode(data);
     assert!(reason.code() <= 16);
-    let sent = Reason::decode(&reason.encode());
+    let sent = DisconnectReason::decode(&reason.encode());
     assert_eq!(sent.code(), reason.code());
-    if !matches!(reason, Reason::Unknown(_) | Reason::Unreadable) {
+    if !matches!(reason, DisconnectReason::Unknown(_) | DisconnectReason::Unreadable) {
         assert_eq!(sent, reason);
     }
 }
 
 /// Small budgets, so that a short input fills them.
-fn terms() -> Terms {
-    Terms { inbound: Limits { bytes: BUDGET, items: 4 }, outbound: 512, ..Terms::default() }
+fn settings() -> SlotSettings {
+    SlotSettings {
+        inbound: QueueLimits { bytes: BUDGET, items: 4 },
+        outbound: 512,
+        ..SlotSettings::default()
+    }
 }
 
 const BUDGET: usize = 256;
 
-/// Memory for everything that an input can do.
+/// MemoryBudget for everything that an input can do.
 const PLENTY: usize = 16 << 20;
 
 /// A little more than a connection costs by itself.
@@ -91,8 +95,8 @@ fn more(argument: &[u8]) -> Vec<u8> {
 }
 
 /// The same, for a sub-protocol that is started again when it has ended.
-fn restarted() -> Terms {
-    Terms { on_exit: OnExit::Restart(Restart::default()), ..terms() }
+fn restarted() -> SlotSettings {
+    SlotSettings { on_exit: OnExit::Restart(RestartSettings::default()), ..settings() }
 }
 
 /// What a message weighs on its slot's budget.
@@ -106,13 +110,13 @@ fn cost(message: &Message) -> usize {
 /// end all memory has been given back.
 pub fn connection(data: &[u8]) {
     for (chunked, limit) in [(false, PLENTY), (true, PLENTY), (true, SCARCE)] {
-        let memory = Memory::new(limit);
+        let memory = MemoryBudget::new(limit);
         follow(data, chunked, &memory);
         assert_eq!((memory.stats().used, memory.stats().connections), (0, 0));
     }
 }
 
-fn follow(data: &[u8], chunked: bool, memory: &Memory) {
+fn follow(data: &[u8], chunked: bool, memory: &MemoryBudget) {
     let (near, far) = sessions();
     let mut offers = vec![offer("echo/1"), offer("shh/6")];
     offers.extend(chunked.then(Chunks::offer));
@@ -120,10 +124,10 @@ fn follow(data: &[u8], chunked: bool, memory: &Memory) {
     let mut shared = p2p_mux::negotiate(&offers, &remote);
     let chunks = Chunks::take(&mut shared);
     assert_eq!(chunks.is_some(), chunked);
-    let slots: Vec<_> = shared.into_iter().zip([terms(), restarted()]).collect();
+    let slots: Vec<_> = shared.into_iter().zip([settings(), restarted()]).collect();
     let now = Instant::now();
     let shared = (memory, Waker::noop().clone());
-    let connection = Connection::within(shared, near, &slots, &Config::default(), now);
+    let connection = Connection::with_memory(shared, near, &slots, &Config::default(), now);
     let mut run = Run {
         connection: connection.with_chunks(chunks),
         memory: memory.clone(),
@@ -145,7 +149,7 @@ fn follow(data: &[u8], chunked: bool, memory: &Memory) {
 /// A connection, the peer's end of its wire, and what we believe about its slots.
 struct Run {
     connection: Connection,
-    memory: Memory,
+    memory: MemoryBudget,
     peer: Sealer,
     input: BytesMut,
     now: Instant,
@@ -169,7 +173,7 @@ impl Run {
             9 => self.say(slot, u64::from(first), argument),
             10 => self.end(slot, first),
             11 => self.pass(Duration::from_millis(u64::from(first) * 100)),
-            12 if first == 0 => self.connection.close(Reason::Requested),
+            12 if first == 0 => self.connection.close(DisconnectReason::Requested),
             // One that goes in pieces where it can.
             12 => self.say(slot, u64::from(first % 8), &[first; LARGE]),
             // A message in pieces, if these are the ids of chunk/1: it begins, goes on, is given up.
@@ -214,7 +218,8 @@ impl Run {
 
     fn take(&mut self, slot: usize) {
         let Some(message) = self.waiting[slot].pop() else { return };
-        self.connection.release(SlotId(slot), p2p_mux::Load { bytes: cost(&message), items: 1 });
+        self.connection
+            .release(SlotId(slot), p2p_mux::QueueLoad { bytes: cost(&message), items: 1 });
     }
 
     fn say(&mut self, slot: usize, code: u64, payload: &[u8]) {
@@ -227,8 +232,12 @@ impl Run {
     }
 
     fn end(&mut self, slot: usize, how: u8) {
-        const ENDINGS: [Ending; 4] =
-            [Ending::Returned, Ending::Failed, Ending::Panicked, Ending::Removed];
+        const ENDINGS: [SlotEndReason; 4] = [
+            SlotEndReason::Returned,
+            SlotEndReason::Failed,
+            SlotEndReason::Panicked,
+            SlotEndReason::Removed,
+        ];
         let ending = ENDINGS[usize::from(how / 2) % 4];
         self.connection.end_slot(self.now, SlotId(slot), ending);
         self.ended[slot] = true;

@@ -12,8 +12,8 @@ use std::{
 };
 
 use p2p_mux::{
-    Capability, Config, Connection, Ending, Event, Hello, Load, Lost, MAX_HELLO, Message, Offer,
-    P2P_VERSION, SlotId, Terms, base,
+    Capability, Config, Connection, Event, Hello, LostReason, MAX_HELLO, Message, Offer,
+    P2P_VERSION, QueueLoad, SlotEndReason, SlotId, SlotSettings, base,
     identity::{NodeId, SecretKey},
     negotiate, rlp,
     transport::{Initiator, Recipient, Session, Step},
@@ -81,9 +81,14 @@ fn answer(wire: &mut Wire, key: &SecretKey) -> Result<Session, Failure> {
 
 // ---- second: they say Hello
 
-fn greet(wire: &mut Wire, mut session: Session, id: NodeId) -> Result<Connection, Failure> {
+fn exchange_hello(
+    wire: &mut Wire,
+    mut session: Session,
+    id: NodeId,
+) -> Result<Connection, Failure> {
     let capability = Capability::new("echo", 1);
-    let offer = Offer { capability: capability.clone(), length: 2, terms: Terms::default() };
+    let offer =
+        Offer { capability: capability.clone(), length: 2, settings: SlotSettings::default() };
     let ours = Hello {
         version: P2P_VERSION,
         client: "own-io/0.1".into(),
@@ -111,7 +116,8 @@ fn greet(wire: &mut Wire, mut session: Session, id: NodeId) -> Result<Connection
         session.opener.enable_snappy();
     }
     let shared = negotiate(&[offer], &theirs.capabilities);
-    let slots: Vec<_> = shared.into_iter().map(|shared| (shared, Terms::default())).collect();
+    let slots: Vec<_> =
+        shared.into_iter().map(|shared| (shared, SlotSettings::default())).collect();
     Ok(Connection::new(session, &slots, &Config::default(), Instant::now()))
 }
 
@@ -129,10 +135,10 @@ fn live(
             let Event::Message { slot, message } = event else { continue };
             // It is taken at once, so its room in the budget of the slot is free at once.
             let bytes = message.payload.len() + 64;
-            connection.release(slot, Load { bytes, items: 1 });
+            connection.release(slot, QueueLoad { bytes, items: 1 });
             match on_message(&message)? {
                 Some(answer) => connection.send(slot, answer)?,
-                None => connection.end_slot(Instant::now(), slot, Ending::Returned),
+                None => connection.end_slot(Instant::now(), slot, SlotEndReason::Returned),
             }
         }
         while connection.poll_transmit(&mut output).is_some() {}
@@ -145,7 +151,7 @@ fn live(
         match wire.read(connection.poll_timeout()) {
             Ok(true) => {}
             Ok(false) => connection.handle_timeout(Instant::now()),
-            Err(_) => connection.handle_lost(Lost::Eof),
+            Err(_) => connection.handle_lost(LostReason::Eof),
         }
     }
 }
@@ -163,14 +169,14 @@ fn main() -> Result<(), Failure> {
     let bobs_side = move || -> Result<(), Failure> {
         let mut wire = Wire { socket: listener.accept()?.0, input: BytesMut::new() };
         let session = answer(&mut wire, &bob)?;
-        let mut connection = greet(&mut wire, session, bob.id())?;
+        let mut connection = exchange_hello(&mut wire, session, bob.id())?;
         live(&mut wire, &mut connection, |ping| Ok(Some(number(1, ping.decode::<u64>()? + 1))))
     };
     let bobs_thread = thread::Builder::new().name("bob".into()).spawn(bobs_side)?;
 
     let mut wire = Wire { socket: TcpStream::connect(address)?, input: BytesMut::new() };
     let session = call(&mut wire, &alice, &bob_id)?;
-    let mut connection = greet(&mut wire, session, alice.id())?;
+    let mut connection = exchange_hello(&mut wire, session, alice.id())?;
     connection.send(ECHO, number(0, 0))?;
     live(&mut wire, &mut connection, |pong| {
         let heard = pong.decode::<u64>()?;

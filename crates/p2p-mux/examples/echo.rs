@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use p2p_mux::{
-    Config, Exit, Local, Origin, Protocol, greet,
+    Config, Exit, LocalNode, Origin, Protocol, exchange_hello,
     identity::{NodeId, SecretKey},
     transport::{HANDSHAKE_LIMIT, accept, connect},
 };
@@ -44,7 +44,7 @@ fn echo(heard: mpsc::Sender<(NodeId, u64)>) -> Protocol {
 async fn main() -> Result<(), Box<dyn Error>> {
     let (alice, bob) = (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
     let (heard, mut hear) = mpsc::channel(2);
-    let local = |key: &SecretKey| Local {
+    let local = |key: &SecretKey| LocalNode {
         client: "echo/0.1".into(),
         protocols: vec![echo(heard.clone())],
         port: 0,
@@ -58,12 +58,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let bobs_side = async {
         let (socket, _) = listener.accept().await?;
         let stream = accept(socket, &bob, HANDSHAKE_LIMIT).await?;
-        Ok::<_, Box<dyn Error>>(greet(stream, &at_bob, &config).await?)
+        Ok::<_, Box<dyn Error>>(exchange_hello(stream, &at_bob, &config).await?)
     };
     let alices_side = async {
         let socket = TcpStream::connect(address).await?;
         let stream = connect(socket, &alice, &bob.id(), HANDSHAKE_LIMIT).await?;
-        Ok::<_, Box<dyn Error>>(greet(stream, &at_alice, &config).await?)
+        Ok::<_, Box<dyn Error>>(exchange_hello(stream, &at_alice, &config).await?)
     };
     let (bobs_side, alices_side) = tokio::try_join!(bobs_side, alices_side)?;
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use p2p_mux::{
-    Config, Local, OnExit, Origin, Protocol, Restart, greet,
+    Config, LocalNode, OnExit, Origin, Protocol, RestartSettings, exchange_hello,
     identity::SecretKey,
     transport::{HANDSHAKE_LIMIT, accept, connect},
 };
@@ -23,7 +23,11 @@ use tokio_util::sync::CancellationToken;
 // ---- the first team's: a bug that comes out every second
 
 fn crasher() -> Protocol {
-    let restart = Restart { first: Duration::from_millis(100), factor: 1, ..Restart::default() };
+    let restart = RestartSettings {
+        first_delay: Duration::from_millis(100),
+        factor: 1,
+        ..RestartSettings::default()
+    };
     Protocol::new("crasher", 1, 1, |_, channel| async move {
         channel.send(0, "here I am again").await?;
         sleep(Duration::from_secs(1)).await;
@@ -73,7 +77,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let seconds = std::env::args().nth(1).map_or(Ok(3), |given| given.parse())?;
     let (report, mut reports) = mpsc::channel::<Duration>(1024);
     let (alice, bob) = (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
-    let local = |key: &SecretKey| Local {
+    let local = |key: &SecretKey| LocalNode {
         client: "two-teams/0.1".into(),
         protocols: vec![crasher(), prober(report.clone())],
         port: 0,
@@ -89,13 +93,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (socket, _) = listener.accept().await?;
         socket.set_nodelay(true)?;
         let stream = accept(socket, &bob, HANDSHAKE_LIMIT).await?;
-        Ok::<_, Box<dyn Error>>(greet(stream, &at_bob, &config).await?)
+        Ok::<_, Box<dyn Error>>(exchange_hello(stream, &at_bob, &config).await?)
     };
     let alices_side = async {
         let socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
         let stream = connect(socket, &alice, &bob.id(), HANDSHAKE_LIMIT).await?;
-        Ok::<_, Box<dyn Error>>(greet(stream, &at_alice, &config).await?)
+        Ok::<_, Box<dyn Error>>(exchange_hello(stream, &at_alice, &config).await?)
     };
     let (bobs_side, alices_side) = tokio::try_join!(bobs_side, alices_side)?;
     let ((_, bobs_life), (peer, alices_life)) = (

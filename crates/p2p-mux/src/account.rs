@@ -20,13 +20,13 @@ const GRAIN: usize = 8 * 1024;
 /// A connection's account. When it is dropped, everything goes back.
 #[derive(Debug)]
 pub(crate) struct Account {
-    purse: Arc<Purse>,
+    share: Arc<Share>,
     number: u64,
 }
 
 /// What the account and the senders of its connection have in common.
 #[derive(Debug)]
-pub(crate) struct Purse {
+pub(crate) struct Share {
     pool: Arc<Pool>,
     used: AtomicUsize,
     /// What the pool has granted, in whole grains. Written under the lock only.
@@ -34,37 +34,37 @@ pub(crate) struct Purse {
     /// Whether the account is open still.
     open: Mutex<bool>,
     condemned: AtomicBool,
-    bell: Waker,
+    waker: Waker,
 }
 
 impl Account {
-    pub(crate) fn open(pool: &Arc<Pool>, bell: Waker) -> Self {
-        let purse = Arc::new(Purse {
+    pub(crate) fn open(pool: &Arc<Pool>, waker: Waker) -> Self {
+        let share = Arc::new(Share {
             pool: Arc::clone(pool),
             used: AtomicUsize::new(0),
             granted: AtomicUsize::new(0),
             open: Mutex::new(true),
             condemned: AtomicBool::new(false),
-            bell,
+            waker,
         });
-        let number = pool.insert(Arc::clone(&purse));
-        purse.charge(FIXED);
-        Self { purse, number }
+        let number = pool.insert(Arc::clone(&share));
+        share.charge(FIXED);
+        Self { share, number }
     }
 
     /// The part of it that senders may use.
-    pub(crate) const fn purse(&self) -> &Arc<Purse> {
-        &self.purse
+    pub(crate) const fn share(&self) -> &Arc<Share> {
+        &self.share
     }
 
     /// So many bytes more are held.
     pub(crate) fn charge(&self, bytes: usize) {
-        self.purse.charge(bytes);
+        self.share.charge(bytes);
     }
 
     /// So many bytes are free again, which were charged before.
     pub(crate) fn release(&self, bytes: usize) {
-        self.purse.release(bytes);
+        self.share.release(bytes);
     }
 
     /// What was `before` is `after` now.
@@ -78,38 +78,38 @@ impl Account {
 
     /// Whether the connection has to end, at once.
     pub(crate) fn is_condemned(&self) -> bool {
-        self.purse.is_condemned()
+        self.share.is_condemned()
     }
 
     /// Whether memory is short and the connection has more than its share.
-    pub(crate) fn is_over(&self) -> bool {
-        self.purse.is_over()
+    pub(crate) fn exceeds_share(&self) -> bool {
+        self.share.exceeds_share()
     }
 
     /// The connection has waited long enough: it ends if nobody has more.
     pub(crate) fn condemn_if_largest(&self) -> bool {
-        self.purse.pool.condemn_if_largest(&self.purse)
+        self.share.pool.condemn_if_largest(&self.share)
     }
 
     /// What it holds, and what its share is, in bytes.
     pub(crate) fn standing(&self) -> (usize, usize) {
-        (self.purse.granted(), self.purse.pool.share())
+        (self.share.granted(), self.share.pool.fair_share())
     }
 
     /// What the share is, while memory is short.
     pub(crate) fn share_if_short(&self) -> Option<usize> {
-        self.purse.pool.is_short().then(|| self.purse.pool.share())
+        self.share.pool.is_short().then(|| self.share.pool.fair_share())
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        self.purse.close();
-        self.purse.pool.remove(self.number);
+        self.share.close();
+        self.share.pool.remove(self.number);
     }
 }
 
-impl Purse {
+impl Share {
     /// As [`Account::charge`].
     pub(crate) fn charge(&self, bytes: usize) {
         let used = self.used.fetch_add(bytes, SeqCst).saturating_add(bytes);
@@ -131,9 +131,9 @@ impl Purse {
         }
     }
 
-    /// As [`Account::is_over`].
-    pub(crate) fn is_over(&self) -> bool {
-        self.pool.is_short() && self.granted() > self.pool.share()
+    /// As [`Account::exceeds_share`].
+    pub(crate) fn exceeds_share(&self) -> bool {
+        self.pool.is_short() && self.granted() > self.pool.fair_share()
     }
 
     pub(crate) fn granted(&self) -> usize {
@@ -148,8 +148,8 @@ impl Purse {
         self.condemned.store(true, SeqCst);
     }
 
-    pub(crate) const fn bell(&self) -> &Waker {
-        &self.bell
+    pub(crate) const fn waker(&self) -> &Waker {
+        &self.waker
     }
 
     /// Makes what is granted what is needed.

@@ -40,7 +40,7 @@ impl Assembly {
         self.length - self.arrived
     }
 
-    /// Memory that is taken for what will arrive, beside what has.
+    /// MemoryBudget that is taken for what will arrive, beside what has.
     pub(crate) fn spare(&self) -> usize {
         self.kept.as_ref().map_or(0, |kept| kept.capacity() - kept.len())
     }
@@ -66,7 +66,7 @@ impl Assembly {
         fits
     }
 
-    /// Drops what has arrived and gives its room in the `budget` back. Whether it was still kept.
+    /// DropStats what has arrived and gives its room in the `budget` back. Whether it was still kept.
     pub(crate) fn discard(&mut self, budget: &mut Budget) -> bool {
         let Some(kept) = self.kept.take() else { return false };
         if !kept.is_empty() {

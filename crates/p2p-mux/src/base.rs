@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::Reason;
+use crate::DisconnectReason;
 
 /// Hello, the first message of each end.
 pub const HELLO: u64 = 0x00;
@@ -22,7 +22,7 @@ pub(crate) const EMPTY_LIST: Bytes = Bytes::from_static(&[0xc0]);
 /// A base message that arrives after Hello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Base {
-    Disconnect(Reason),
+    Disconnect(DisconnectReason),
     Ping,
     Pong,
     /// A second Hello, or one of the twelve codes without a meaning: ignored, as everybody does.
@@ -33,7 +33,7 @@ impl Base {
     /// Total: the bodies of Ping and Pong do not matter, and a Disconnect has always some reason.
     pub(crate) fn decode(code: u64, payload: &[u8]) -> Self {
         match code {
-            DISCONNECT => Self::Disconnect(Reason::decode(payload)),
+            DISCONNECT => Self::Disconnect(DisconnectReason::decode(payload)),
             PING => Self::Ping,
             PONG => Self::Pong,
             _ => Self::Other,

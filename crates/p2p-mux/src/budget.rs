@@ -18,7 +18,7 @@ pub(crate) const fn weight(length: usize) -> usize {
 
 /// The most that may wait somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct QueueLimits {
     /// Bytes, each message counted as its payload and 64 bytes more.
     pub bytes: usize,
     /// Messages.
@@ -27,8 +27,8 @@ pub struct Limits {
 
 /// What was taken out of a queue, or is in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Load {
-    /// Bytes, counted as in [`Limits`].
+pub struct QueueLoad {
+    /// Bytes, counted as in [`QueueLimits`].
     pub bytes: usize,
     /// Messages.
     pub items: usize,
@@ -37,19 +37,19 @@ pub struct Load {
 /// What waits, and how much may.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
-    limits: Limits,
-    used: Load,
+    limits: QueueLimits,
+    used: QueueLoad,
     /// What the message that is in there alone weighs beyond the limit.
     excess: usize,
 }
 
 impl Budget {
     /// With room for one message at least.
-    pub(crate) const fn new(mut limits: Limits) -> Self {
+    pub(crate) const fn new(mut limits: QueueLimits) -> Self {
         if limits.items == 0 {
             limits.items = 1;
         }
-        Self { limits, used: Load { bytes: 0, items: 0 }, excess: 0 }
+        Self { limits, used: QueueLoad { bytes: 0, items: 0 }, excess: 0 }
     }
 
     /// Takes room for a payload of `length` bytes, if there is any.
@@ -78,12 +78,12 @@ impl Budget {
     }
 
     /// What one message of `length` bytes gives back when it is taken out.
-    pub(crate) const fn load_of(&self, length: usize) -> Load {
-        Load { bytes: charge(length, self.limits.bytes), items: 1 }
+    pub(crate) const fn load_of(&self, length: usize) -> QueueLoad {
+        QueueLoad { bytes: charge(length, self.limits.bytes), items: 1 }
     }
 
     /// Gives room back. More than was taken is a mistake of the caller and counts as all of it.
-    pub(crate) const fn release(&mut self, freed: Load) {
+    pub(crate) const fn release(&mut self, freed: QueueLoad) {
         self.used.bytes = self.used.bytes.saturating_sub(freed.bytes);
         self.used.items = self.used.items.saturating_sub(freed.items);
         if self.used.items == 0 {
@@ -98,12 +98,12 @@ impl Budget {
 
     /// Forgets what waits.
     pub(crate) const fn clear(&mut self) {
-        self.used = Load { bytes: 0, items: 0 };
+        self.used = QueueLoad { bytes: 0, items: 0 };
         self.excess = 0;
     }
 
     /// What waits now.
-    pub(crate) const fn used(&self) -> Load {
+    pub(crate) const fn used(&self) -> QueueLoad {
         self.used
     }
 
@@ -117,7 +117,7 @@ impl Budget {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { bytes: 1000, items: 3 };
+    const LIMITS: QueueLimits = QueueLimits { bytes: 1000, items: 3 };
 
     #[test]
     fn both_bounds_hold() {
@@ -127,7 +127,7 @@ mod tests {
         budget.release(budget.load_of(0));
         assert!(!budget.admit(1000 - 3 * OVERHEAD + 1), "one byte too many");
         assert!(budget.admit(1000 - 3 * OVERHEAD));
-        assert_eq!(budget.used(), Load { bytes: 1000, items: 3 });
+        assert_eq!(budget.used(), QueueLoad { bytes: 1000, items: 3 });
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
         assert!(budget.admit(1 << 24));
         assert!(!budget.admit(0));
         budget.release(budget.load_of(1 << 24));
-        assert_eq!(budget.used(), Load::default());
+        assert_eq!(budget.used(), QueueLoad::default());
         assert!(budget.admit(0));
         assert!(!budget.admit(1 << 24), "not beside another");
     }
@@ -146,21 +146,21 @@ mod tests {
         let mut budget = Budget::new(LIMITS);
         assert!(budget.admit(100) && budget.admit(200));
         assert!(budget.grow(200, 500));
-        assert_eq!(budget.used(), Load { bytes: 600 + 2 * OVERHEAD, items: 2 });
+        assert_eq!(budget.used(), QueueLoad { bytes: 600 + 2 * OVERHEAD, items: 2 });
         assert!(!budget.grow(500, 900), "beside another");
         budget.release(budget.load_of(100));
         assert!(budget.grow(500, 900) && budget.grow(900, 1 << 24), "alone it may have any size");
-        assert_eq!(budget.used(), Load { bytes: 1000, items: 1 });
+        assert_eq!(budget.used(), QueueLoad { bytes: 1000, items: 1 });
         budget.release(budget.load_of(1 << 24));
-        assert_eq!(budget.used(), Load::default());
+        assert_eq!(budget.used(), QueueLoad::default());
     }
 
     #[test]
     fn never_negative() {
         let mut budget = Budget::new(LIMITS);
         assert!(budget.admit(5));
-        budget.release(Load { bytes: usize::MAX, items: usize::MAX });
-        assert_eq!(budget.used(), Load::default());
+        budget.release(QueueLoad { bytes: usize::MAX, items: usize::MAX });
+        assert_eq!(budget.used(), QueueLoad::default());
         assert!(budget.is_relaxed());
     }
 }

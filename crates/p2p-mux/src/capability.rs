@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rlp_codec::{BufMut, Encodable, Error, Item, encode_list, list_length};
 
-use crate::{base, slot::Terms};
+use crate::{base, slot::SlotSettings};
 
 /// The name and version of a sub-protocol, as announced in Hello: `shh/6`.
 ///
@@ -61,12 +61,12 @@ pub struct Offer {
     /// that is sorted after this one is out of step.
     pub length: u64,
     /// What it may take of the connection.
-    pub terms: Terms,
+    pub settings: SlotSettings,
 }
 
 /// A sub-protocol that both ends can run, with its place among the message ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shared {
+pub struct SharedCapability {
     /// Which of the local offers this is.
     pub offer: usize,
     /// Name and version.
@@ -84,7 +84,7 @@ pub struct Shared {
 /// Both ends come to the same result. A capability that is offered twice is taken once, the first
 /// time it is named. Hello bounds what a peer can make this cost: its capabilities fit into 2 KiB.
 #[must_use]
-pub fn negotiate(offers: &[Offer], remote: &[Capability]) -> Vec<Shared> {
+pub fn negotiate(offers: &[Offer], remote: &[Capability]) -> Vec<SharedCapability> {
     let mut highest: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, offer) in offers.iter().enumerate() {
         if !remote.contains(&offer.capability) {
@@ -102,7 +102,12 @@ pub fn negotiate(offers: &[Offer], remote: &[Capability]) -> Vec<Shared> {
             let Offer { capability, length, .. } = &offers[index];
             let offset = next;
             next = next.saturating_add(*length);
-            Shared { offer: index, capability: capability.clone(), offset, length: *length }
+            SharedCapability {
+                offer: index,
+                capability: capability.clone(),
+                offset,
+                length: *length,
+            }
         })
         .collect()
 }
@@ -118,7 +123,7 @@ mod tests {
             .map(|&(name, version, length)| Offer {
                 capability: Capability::new(name, version),
                 length,
-                terms: Terms::default(),
+                settings: SlotSettings::default(),
             })
             .collect()
     }
@@ -180,7 +185,7 @@ mod tests {
         let one = ("[abAB]{1,2}", 1..5u64).prop_map(|(name, version)| Offer {
             length: version * 7 + name.len() as u64,
             capability: Capability::new(name, version),
-            terms: Terms::default(),
+            settings: SlotSettings::default(),
         });
         proptest::collection::vec(one, 0..12)
     }
@@ -191,7 +196,7 @@ mod tests {
             let names = |offers: &[Offer]| -> Vec<_> { offers.iter().map(|o| o.capability.clone()).collect() };
             let ours = negotiate(&here, &names(&there));
             let theirs = negotiate(&there, &names(&here));
-            let seen = |shared: &[Shared]| -> Vec<_> {
+            let seen = |shared: &[SharedCapability]| -> Vec<_> {
                 shared.iter().map(|s| (s.capability.clone(), s.offset, s.length)).collect()
             };
             prop_assert_eq!(seen(&ours), seen(&theirs));

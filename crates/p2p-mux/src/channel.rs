@@ -10,8 +10,8 @@ use rlp_codec::Encodable;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
-    Load, Message, SendError, SlotId,
-    account::Purse,
+    Message, QueueLoad, SendError, SlotId,
+    account::Share,
     budget::{charge, weight},
     outbox::{Freed, Outbox, Outgoing},
 };
@@ -53,7 +53,7 @@ pub(crate) struct Line {
 /// Where messages go.
 #[derive(Debug)]
 pub(crate) enum Target {
-    Connection { outbox: Arc<Outbox>, purse: Arc<Purse>, slot: SlotId, run: u64 },
+    Connection { outbox: Arc<Outbox>, share: Arc<Share>, slot: SlotId, run: u64 },
     Pipe(mpsc::Sender<Message>),
 }
 
@@ -117,7 +117,7 @@ impl Channel {
 
 impl Sender {
     /// Sends `body`, encoded as RLP, once there is room for it in the slot's outbound queue, and in
-    /// the memory that the connection shares with others ([`Memory`](crate::Memory)).
+    /// the memory that the connection shares with others ([`MemoryBudget`](crate::MemoryBudget)).
     ///
     /// Being queued is not being received: the connection may end before.
     ///
@@ -158,7 +158,7 @@ impl Sender {
     pub fn try_send_raw(&self, code: u64, payload: impl Into<Bytes>) -> Result<(), SendError> {
         let message = Message { code, payload: payload.into() };
         message.check(self.0.length)?;
-        if self.0.is_over() {
+        if self.0.exceeds_share() {
             return Err(SendError::Full);
         }
         match self.0.permits.try_acquire_many(self.0.charge(&message)) {
@@ -207,27 +207,27 @@ impl Line {
 
     /// Whether memory is short and the connection has more than its share, in which case nothing
     /// more is taken; not once the slot has ended.
-    fn is_over(&self) -> bool {
+    fn exceeds_share(&self) -> bool {
         match &self.target {
-            Target::Connection { purse, .. } => purse.is_over() && !self.permits.is_closed(),
+            Target::Connection { share, .. } => share.exceeds_share() && !self.permits.is_closed(),
             Target::Pipe(_) => false,
         }
     }
 
     async fn wait_for_memory(&self) {
         if let Target::Connection { outbox, .. } = &self.target {
-            outbox.wait_for_memory(|| self.is_over()).await;
+            outbox.wait_for_memory(|| self.exceeds_share()).await;
         }
     }
 
     fn push(&self, message: Message) -> Result<(), SendError> {
         match &self.target {
-            Target::Connection { outbox, purse, slot, run } => {
+            Target::Connection { outbox, share, slot, run } => {
                 let weight = weight(message.payload.len());
-                purse.charge(weight);
+                share.charge(weight);
                 let pushed = outbox.push(Outgoing { slot: *slot, run: *run, message });
                 if pushed.is_err() {
-                    purse.release(weight);
+                    share.release(weight);
                 }
                 pushed
             }
@@ -242,7 +242,7 @@ impl Credit {
         let length = message.payload.len();
         match self {
             Self::Connection { freed, outbox, capacity } => {
-                freed.add(Load { bytes: charge(length, *capacity), items: 1 }, outbox);
+                freed.add(QueueLoad { bytes: charge(length, *capacity), items: 1 }, outbox);
             }
             Self::Pipe { permits, capacity } => permits.add_permits(charge(length, *capacity)),
         }

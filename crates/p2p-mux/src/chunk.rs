@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use rlp_codec::{List, decode_list, encode_list};
 use thiserror::Error;
 
-use crate::{Capability, Offer, Shared, Terms};
+use crate::{Capability, Offer, SharedCapability, SlotSettings};
 
 const NAME: &str = "chunk";
 const VERSION: u64 = 1;
@@ -28,7 +28,7 @@ const MAX_PAYLOAD: usize = 32 * 1024;
 
 /// The message ids of `chunk/1` on a connection whose two ends both have it.
 ///
-/// For those who drive a [`Connection`](crate::Connection) themselves; [`greet`](crate::greet) does
+/// For those who drive a [`Connection`](crate::Connection) themselves; [`exchange_hello`](crate::exchange_hello) does
 /// this by itself. Announce its [`capability`](Self::capability) and negotiate with its
 /// [`offer`](Self::offer) among the others; then [`take`](Self::take) it out of what is shared, as it
 /// is no slot, and give it to the connection ([`with_chunks`](crate::Connection::with_chunks)).
@@ -63,7 +63,7 @@ pub enum ChunkError {
     Empty,
     /// A piece of a message that is for no sub-protocol.
     #[error("a piece of a message for nobody, id {id:#x}")]
-    Nobody {
+    UnknownId {
         /// The message's id on the wire.
         id: u64,
     },
@@ -105,12 +105,12 @@ impl Chunks {
     /// What to add to the offers with which [`negotiate`](crate::negotiate) is called.
     #[must_use]
     pub fn offer() -> Offer {
-        Offer { capability: Self::capability(), length: LENGTH, terms: Terms::default() }
+        Offer { capability: Self::capability(), length: LENGTH, settings: SlotSettings::default() }
     }
 
     /// Takes it out of what is shared, if it is there: it has message ids, but is no slot.
     #[must_use]
-    pub fn take(shared: &mut Vec<Shared>) -> Option<Self> {
+    pub fn take(shared: &mut Vec<SharedCapability>) -> Option<Self> {
         let index = shared.iter().position(|shared| Self::is(&shared.capability))?;
         Some(Self { offset: shared.remove(index).offset })
     }

@@ -3,22 +3,22 @@
 use rlpx_transport::FrameError;
 use thiserror::Error;
 
-use crate::{ChunkError, Reason};
+use crate::{ChunkError, DisconnectReason};
 
 /// How a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Closed {
+pub enum CloseReason {
     /// The peer ended it.
     #[error("by the peer: {0}")]
-    ByPeer(Reason),
+    ByPeer(DisconnectReason),
     /// We ended it: the owner, a sub-protocol, the last one returning, or the peer's silence.
     #[error("by us: {0}")]
-    ByUs(Reason),
+    ByUs(DisconnectReason),
     /// We ended it because memory was short, and of all connections this one held the most beyond
-    /// its share ([`Memory`](crate::Memory)).
+    /// its share ([`MemoryBudget`](crate::MemoryBudget)).
     #[error("it held {held} bytes while memory was short, and {share} were its share")]
-    Overdrawn {
+    ExceededShare {
         /// What it held, in bytes.
         held: usize,
         /// What it could have held in any case.
@@ -26,23 +26,23 @@ pub enum Closed {
     },
     /// The peer broke the protocol, so we ended it.
     #[error("the peer broke the protocol: {0}")]
-    Fault(#[from] Fault),
+    Breach(#[from] ProtocolBreach),
     /// The network failed.
     #[error("the connection was lost: {0}")]
-    Lost(#[from] Lost),
+    Lost(#[from] LostReason),
 }
 
 /// What a peer is told that holds too much memory: there is no room for it.
-pub(crate) const OVERDRAWN: Reason = Reason::TooManyPeers;
+pub(crate) const EXCEEDED_SHARE_REASON: DisconnectReason = DisconnectReason::TooManyPeers;
 
-impl Closed {
+impl CloseReason {
     /// The reason that went over the wire, from either end; `None` if the network failed.
     #[must_use]
-    pub const fn reason(&self) -> Option<Reason> {
+    pub const fn reason(&self) -> Option<DisconnectReason> {
         match self {
             Self::ByPeer(reason) | Self::ByUs(reason) => Some(*reason),
-            Self::Overdrawn { .. } => Some(OVERDRAWN),
-            Self::Fault(fault) => Some(fault.reason()),
+            Self::ExceededShare { .. } => Some(EXCEEDED_SHARE_REASON),
+            Self::Breach(fault) => Some(fault.reason()),
             Self::Lost(_) => None,
         }
     }
@@ -51,7 +51,7 @@ impl Closed {
 /// What a peer did that the protocol forbids.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum ProtocolBreach {
     /// A frame with a bad MAC, too long, or with a body that is not what it should be.
     #[error("{0}")]
     Frame(#[from] FrameError),
@@ -69,18 +69,18 @@ pub enum Fault {
     Chunk(#[from] ChunkError),
 }
 
-impl Fault {
+impl ProtocolBreach {
     /// What the peer is told.
     #[must_use]
-    pub const fn reason(&self) -> Reason {
-        Reason::ProtocolBreach
+    pub const fn reason(&self) -> DisconnectReason {
+        DisconnectReason::ProtocolBreach
     }
 }
 
 /// How the network failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Lost {
+pub enum LostReason {
     /// The peer closed the connection without a word.
     #[error("closed without a reason")]
     Eof,

@@ -9,7 +9,7 @@ use rlpx_transport::{MAX_FRAME_SIZE, MAX_PAYLOAD};
 ///
 /// Beyond 14 MB there is no promise towards a peer that has Snappy and not `chunk/1`: a payload that
 /// Snappy cannot make smaller may then be too long, and is dropped
-/// ([`Drops::too_large`](crate::Drops::too_large)). In pieces it fits.
+/// ([`DropStats::too_large`](crate::DropStats::too_large)). In pieces it fits.
 pub const MAX_MESSAGE: usize = MAX_FRAME_SIZE - 9;
 
 /// How long a connection waits for what, and what it can do.
@@ -46,7 +46,7 @@ pub struct Config {
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub write_limit: Duration,
     /// How long reading may stand still because one sub-protocol does not take its messages, before
-    /// its [`Overload`](crate::Overload) rule applies. Where it has neighbours, that is in all: a
+    /// its [`OnOverload`](crate::OnOverload) rule applies. Where it has neighbours, that is in all: a
     /// twentieth of the time that passes is given back, and stalls below a fiftieth of the limit are
     /// not counted. Default 5 s. Keep it well below `silence_limit` of the peer.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]

@@ -10,8 +10,8 @@ use bytes::{Bytes, BytesMut};
 use rlpx_transport::{FrameError, Session};
 
 use crate::{
-    Chunks, Closed, Config, Ending, Lost, Memory, Message, OnExit, Reason, SendError, Shared,
-    SlotId, Stats, Terms, base,
+    Chunks, CloseReason, Config, ConnectionStats, DisconnectReason, LostReason, MemoryBudget,
+    Message, OnExit, SendError, SharedCapability, SlotEndReason, SlotId, SlotSettings, base,
     budget::weight,
     liveness::{Due, Liveness},
     schedule::{Next, Schedule},
@@ -49,7 +49,7 @@ pub struct Connection {
     evicted: Option<SlotId>,
     /// When the first of the slots that rest opens again.
     next_reopening: Option<Instant>,
-    closed: Option<Closed>,
+    closed: Option<CloseReason>,
     meters: Arc<Meters>,
     holding: Holding,
 }
@@ -57,7 +57,7 @@ pub struct Connection {
 /// What [`Connection::poll_transmit`] has sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Sent {
+pub struct Transmit {
     /// Whose message it was; `None` for one of the base protocol.
     pub slot: Option<SlotId>,
     /// How much room it leaves in the slot's outbound queue; for a message in pieces, with the last.
@@ -73,21 +73,26 @@ impl Connection {
     /// A connection on which Hello has been exchanged, with Snappy switched on in `session` where
     /// both ends have it. `slots` is what [`negotiate`](crate::negotiate) gave, each with its terms.
     #[must_use]
-    pub fn new(session: Session, slots: &[(Shared, Terms)], config: &Config, now: Instant) -> Self {
-        let alone = (&Memory::unlimited(), Waker::noop().clone());
-        Self::within(alone, session, slots, config, now)
+    pub fn new(
+        session: Session,
+        slots: &[(SharedCapability, SlotSettings)],
+        config: &Config,
+        now: Instant,
+    ) -> Self {
+        let alone = (&MemoryBudget::unlimited(), Waker::noop().clone());
+        Self::with_memory(alone, session, slots, config, now)
     }
 
     /// As [`new`](Self::new), for a connection that shares `memory` with others.
     ///
-    /// The waker is woken, from the thread of another connection, when the rule of [`Memory`]
+    /// The waker is woken, from the thread of another connection, when the rule of [`MemoryBudget`]
     /// applies to this one or does not any more: then ask for events. Without one
     /// ([`Waker::noop`]) ask now and then.
     #[must_use]
-    pub fn within(
-        (memory, bell): (&Memory, Waker),
+    pub fn with_memory(
+        (memory, waker): (&MemoryBudget, Waker),
         mut session: Session,
-        slots: &[(Shared, Terms)],
+        slots: &[(SharedCapability, SlotSettings)],
         config: &Config,
         now: Instant,
     ) -> Self {
@@ -95,9 +100,12 @@ impl Connection {
         Self {
             session,
             config: *config,
-            slots: slots.iter().map(|(shared, terms)| Slot::new(shared, *terms, now)).collect(),
+            slots: slots
+                .iter()
+                .map(|(shared, settings)| Slot::new(shared, *settings, now))
+                .collect(),
             schedule: Schedule::new(
-                slots.iter().map(|(_, terms)| (terms.weight, terms.outbound_capacity())),
+                slots.iter().map(|(_, settings)| (settings.weight, settings.outbound_capacity())),
             ),
             liveness: Liveness::new(config, now),
             held: None,
@@ -105,7 +113,7 @@ impl Connection {
             next_reopening: None,
             closed: None,
             meters: Arc::new(Meters::new(slots.iter().map(|(shared, _)| shared))),
-            holding: Holding::new(memory, bell),
+            holding: Holding::new(memory, waker),
         }
     }
 
@@ -133,7 +141,7 @@ impl Connection {
     ///
     /// [`SendError`]: nothing was queued.
     pub fn send(&mut self, slot: SlotId, message: Message) -> Result<(), SendError> {
-        if self.holding.is_over() {
+        if self.holding.exceeds_share() {
             return Err(SendError::Full);
         }
         let weight = weight(message.payload.len());
@@ -161,11 +169,11 @@ impl Connection {
     /// The sub-protocol of the slot has ended. What it had queued is still sent; what still arrives
     /// for it is dropped. With the last one, or if its terms say so, the connection ends; or, if
     /// they say that, the slot opens again later ([`Event::Reopened`]).
-    pub fn end_slot(&mut self, now: Instant, slot: SlotId, ending: Ending) {
+    pub fn end_slot(&mut self, now: Instant, slot: SlotId, ending: SlotEndReason) {
         let Some(state) = self.slots.get_mut(slot.0) else { return };
         if !state.is_open() {
             // One that rests can still be removed.
-            if ending == Ending::Removed && state.reopens.take().is_some() {
+            if ending == SlotEndReason::Removed && state.reopens.take().is_some() {
                 self.meters.slots[slot.0].ended(ending);
                 self.next_reopening = self.slots.iter().filter_map(|slot| slot.reopens).min();
                 self.close_if_useless();
@@ -175,13 +183,13 @@ impl Connection {
         let unfinished = state.discard_unfinished();
         state.end(now, ending);
         self.next_reopening = self.next_reopening.into_iter().chain(state.reopens).min();
-        let on_exit = state.terms.on_exit;
+        let on_exit = state.settings.on_exit;
         let meter = &self.meters.slots[slot.0];
         meter.ended(ending);
         meter.drops.closed.add(usize::from(unfinished));
         self.count_inbound(slot);
         if let OnExit::Disconnect(reason) = on_exit
-            && ending != Ending::Removed
+            && ending != SlotEndReason::Removed
         {
             self.close(reason);
         }
@@ -197,23 +205,23 @@ impl Connection {
     }
 
     /// Ends the connection: the peer is told `reason`. Nothing happens if it has ended already.
-    pub fn close(&mut self, reason: Reason) {
-        self.finish(Closed::ByUs(reason), Some(reason));
+    pub fn close(&mut self, reason: DisconnectReason) {
+        self.finish(CloseReason::ByUs(reason), Some(reason));
     }
 
     /// The network failed.
-    pub fn handle_lost(&mut self, lost: Lost) {
-        self.finish(Closed::Lost(lost), None);
+    pub fn handle_lost(&mut self, lost: LostReason) {
+        self.finish(CloseReason::Lost(lost), None);
     }
 
     /// How the connection ended, if it has.
     #[must_use]
-    pub const fn closed(&self) -> Option<&Closed> {
+    pub const fn closed(&self) -> Option<&CloseReason> {
         self.closed.as_ref()
     }
 
     /// Seals the next message and appends it to `out`. `None` if there is none.
-    pub fn poll_transmit(&mut self, out: &mut BytesMut) -> Option<Sent> {
+    pub fn poll_transmit(&mut self, out: &mut BytesMut) -> Option<Transmit> {
         let before = self.schedule.weight();
         let next = self.schedule.next()?;
         self.holding.release(before - self.schedule.weight());
@@ -222,7 +230,7 @@ impl Connection {
             // A base message has at most two bytes: it fits.
             let sealed = self.session.sealer.seal(code, &next.data, out);
             debug_assert!(sealed.is_ok(), "{sealed:?}");
-            return Some(Sent { slot, freed, code, length: Some(length) });
+            return Some(Transmit { slot, freed, code, length: Some(length) });
         };
         let sealed = self.seal(id, &next, out);
         let meter = &self.meters.slots[id.0];
@@ -239,7 +247,7 @@ impl Connection {
         };
         self.meter_outbound(id);
         self.close_if_useless();
-        Some(Sent { slot, freed, code, length })
+        Some(Transmit { slot, freed, code, length })
     }
 
     /// Seals a message of a slot, or a piece of one.
@@ -286,23 +294,23 @@ impl Connection {
         }
         match self.liveness.handle_timeout(now, self.is_deaf()) {
             Due::Nothing => {}
-            Due::Silence => self.close(Reason::PingTimeout),
+            Due::Silence => self.close(DisconnectReason::PingTimeout),
             Due::Ping => {
                 self.push_base(base::PING, base::EMPTY_LIST);
             }
         }
     }
 
-    /// What waits to be sent for a slot, in bytes as [`Terms::outbound`] counts them. What a
+    /// What waits to be sent for a slot, in bytes as [`SlotSettings::outbound`] counts them. What a
     /// sub-protocol left behind weighs on the one that takes its place.
     #[must_use]
-    pub fn waiting(&self, slot: SlotId) -> usize {
+    pub fn queued_out(&self, slot: SlotId) -> usize {
         if slot.0 < self.slots.len() { self.schedule.waiting(slot) } else { 0 }
     }
 
     /// The counters, as they are now.
     #[must_use]
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> ConnectionStats {
         self.meters.snapshot()
     }
 
@@ -313,7 +321,7 @@ impl Connection {
     }
 
     /// The only way to the end. Queued messages go nowhere; the last word, if any, is sent.
-    fn finish(&mut self, closed: Closed, last_word: Option<Reason>) {
+    fn finish(&mut self, closed: CloseReason, last_word: Option<DisconnectReason>) {
         if self.closed.is_some() {
             return;
         }
@@ -341,15 +349,17 @@ impl Connection {
         if !self.schedule.is_drained() {
             return;
         }
-        let mut reason = Reason::Quitting;
+        let mut reason = DisconnectReason::Quitting;
         for slot in &self.slots {
             match slot.ended {
                 None => return,
                 Some(_) if slot.reopens.is_some() => return,
-                Some(Ending::Returned) => {}
-                Some(Ending::Removed) if reason == Reason::Quitting => reason = Reason::UselessPeer,
-                Some(Ending::Removed) => {}
-                Some(_) => reason = Reason::Subprotocol,
+                Some(SlotEndReason::Returned) => {}
+                Some(SlotEndReason::Removed) if reason == DisconnectReason::Quitting => {
+                    reason = DisconnectReason::UselessPeer
+                }
+                Some(SlotEndReason::Removed) => {}
+                Some(_) => reason = DisconnectReason::Subprotocol,
             }
         }
         self.close(reason);

@@ -22,7 +22,8 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{
-    Closed, Config, Connection, Direction, Ending, Event, Lost, Message, Reason, SlotId,
+    CloseReason, Config, Connection, Direction, DisconnectReason, Event, LostReason, Message,
+    SlotEndReason, SlotId,
     budget::weight,
     farewell::farewell,
     outbox::{Outbox, Outgoing},
@@ -101,7 +102,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// Runs the connection to its end, and its sub-protocols with it.
-    pub(crate) async fn run(mut self: Box<Self>) -> Closed {
+    pub(crate) async fn run(mut self: Box<Self>) -> CloseReason {
         loop {
             let now = now();
             self.take_outgoing();
@@ -132,12 +133,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             // refused because the slot or the connection has just ended.
             let weight = weight(message.payload.len());
             if !self.ports.is_current(slot, run) || self.machine.queue(slot, message).is_err() {
-                self.machine.purse().release(weight);
+                self.machine.share().release(weight);
                 self.machine.meters().slots[slot.0].drops.unsent.increment();
             }
         }
         for slot in wishes.removed {
-            self.machine.end_slot(now(), slot, Ending::Removed);
+            self.machine.end_slot(now(), slot, SlotEndReason::Removed);
             self.ports.retire(slot, now() + self.config.farewell);
         }
         if let Some(reason) = wishes.disconnect {
@@ -153,7 +154,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 match event {
                     Event::Evicted { slot } => self.ports.evict(slot),
                     Event::Reopened { slot } => {
-                        self.ports.reopen(slot, self.machine.waiting(slot));
+                        self.ports.reopen(slot, self.machine.queued_out(slot));
                     }
                     Event::Message { slot, message } => self.hand_over(slot, message),
                 }
@@ -199,7 +200,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     fn seal(&mut self) -> bool {
         let mut sealed = false;
         let high_water =
-            self.machine.scarce().map_or(HIGH_WATER, |share| HIGH_WATER.min(share / 8));
+            self.machine.share_if_short().map_or(HIGH_WATER, |share| HIGH_WATER.min(share / 8));
         while self.output.bytes.len() < high_water.max(1) && !self.output.failed {
             let Some(sent) = self.machine.poll_transmit(&mut self.output.bytes) else { break };
             sealed = true;
@@ -215,13 +216,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     /// Moves what can be moved. Ready if anything happened.
     fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut progress = self.outbox.poll_ring(cx).is_ready();
+        let mut progress = self.outbox.poll_woken(cx).is_ready();
         progress |= self.poll_write(cx);
         progress |= self.poll_read(cx);
         progress |= self.poll_exits(cx);
         progress |= self.poll_timer(cx);
         if self.stop.as_mut().poll(cx).is_ready() {
-            self.machine.close(Reason::Quitting);
+            self.machine.close(DisconnectReason::Quitting);
             progress = true;
         }
         if progress { Poll::Ready(()) } else { Poll::Pending }
@@ -247,7 +248,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if !self.machine.is_reading() {
             return false;
         }
-        let scarce = self.machine.scarce().map(|share| (share / 8).max(READ_MIN));
+        let scarce = self.machine.share_if_short().map(|share| (share / 8).max(READ_MIN));
         let most = scarce.map_or(self.read_size, |most| self.read_size.min(most));
         let quiet = self.input.is_empty() && most == READ_MIN;
         let (read, room) = if quiet {
@@ -259,10 +260,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         };
         let Poll::Ready(read) = read else { return false };
         match read {
-            Ok(0) => self.machine.handle_lost(Lost::Eof),
+            Ok(0) => self.machine.handle_lost(LostReason::Eof),
             Ok(length) if length == room => self.read_size = (self.read_size * 2).min(READ_MAX),
             Ok(_) => {}
-            Err(error) => self.machine.handle_lost(Lost::Io(error.kind())),
+            Err(error) => self.machine.handle_lost(LostReason::Io(error.kind())),
         }
         true
     }
@@ -288,7 +289,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                     if self.machine.is_open(slot) {
                         self.machine.close(reason);
                     }
-                    Ending::Failed
+                    SlotEndReason::Failed
                 }
             };
             self.machine.end_slot(now(), slot, ending);
@@ -307,7 +308,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
         let now = now();
         if self.output.deadline.is_some_and(|deadline| deadline <= now) {
-            self.machine.handle_lost(Lost::WriteStalled);
+            self.machine.handle_lost(LostReason::WriteStalled);
         }
         self.machine.handle_timeout(now);
         self.ports.handle_timeout(now);
@@ -318,13 +319,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     /// Tells what the buffers hold; small ones will do while memory is short. Then lets those who
     /// wait for memory look again.
     fn keep_to_memory(&mut self) {
-        if self.machine.scarce().is_some() {
+        if self.machine.share_if_short().is_some() {
             self.relax();
         }
         let buffers = self.input.capacity() + self.output.bytes.capacity();
         self.machine.set_buffers(BESIDE + buffers);
         if !self.machine.is_waiting_for_memory() {
-            self.outbox.relieve();
+            self.outbox.wake_senders();
         }
     }
 
@@ -341,10 +342,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     /// Tells the peer and the sub-protocols that it is over, within [`Config::farewell`].
-    async fn part(&mut self, closed: &Closed) {
+    async fn part(&mut self, closed: &CloseReason) {
         let deadline = now() + self.config.farewell;
         self.ports.close_all();
-        if let Closed::Overdrawn { .. } = closed {
+        if let CloseReason::ExceededShare { .. } = closed {
             // Others wait for what is in the queues, now.
             let _ = timeout(self.config.farewell, self.ports.shutdown()).await;
             self.input = BytesMut::new();
@@ -354,9 +355,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let words = async {
             match closed {
                 // It is gone already.
-                Closed::Lost(_) => {}
+                CloseReason::Lost(_) => {}
                 // It is about to go, and waits for nothing but our hanging up.
-                Closed::ByPeer(_) => drop(self.io.shutdown().await),
+                CloseReason::ByPeer(_) => drop(self.io.shutdown().await),
                 _ if self.output.failed => {}
                 _ => farewell(&mut self.io, &self.output.bytes).await,
             }
@@ -412,11 +413,11 @@ impl Timer {
             self.sleep.as_mut().reset(due.into());
             self.armed = Some(due);
         }
-        let rung = self.sleep.as_mut().poll(cx).is_ready();
-        if rung {
+        let woken = self.sleep.as_mut().poll(cx).is_ready();
+        if woken {
             self.armed = None;
         }
-        rung
+        woken
     }
 }
 

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{Reason, SendError};
+use crate::{DisconnectReason, SendError};
 
 /// Why a sub-protocol ended. All but [`Disconnect`](Self::Disconnect) end its slot alone, unless
 /// its [`OnExit`](crate::OnExit) says otherwise.
@@ -23,7 +23,7 @@ pub enum Exit {
     Abandoned,
     /// The whole connection is to end, with all its sub-protocols, for this reason.
     #[error("disconnect: {0}")]
-    Disconnect(Reason),
+    Disconnect(DisconnectReason),
 }
 
 impl Exit {

@@ -4,13 +4,13 @@ use p2p_identity::NodeId;
 use rlp_codec::{Error, decode_open_list, encode_list};
 use thiserror::Error as ThisError;
 
-use crate::{Capability, Reason};
+use crate::{Capability, DisconnectReason};
 
 /// The version of the base protocol that this crate speaks: the one with Snappy (EIP-706).
 pub const P2P_VERSION: u64 = 5;
 
 /// The lowest version of the base protocol that is understood.
-pub const LOWEST_P2P_VERSION: u64 = 4;
+pub const MIN_P2P_VERSION: u64 = 4;
 
 /// The longest Hello that is read or written, in bytes; go-ethereum refuses longer ones too.
 pub const MAX_HELLO: usize = 2048;
@@ -56,12 +56,12 @@ pub enum HelloError {
 impl HelloError {
     /// What the peer is told.
     #[must_use]
-    pub const fn reason(&self) -> Reason {
+    pub const fn reason(&self) -> DisconnectReason {
         match self {
-            Self::TooLong(_) | Self::Malformed(_) => Reason::ProtocolBreach,
-            Self::Version(_) => Reason::IncompatibleVersion,
-            Self::NullIdentity => Reason::NullIdentity,
-            Self::Identity(_) => Reason::UnexpectedIdentity,
+            Self::TooLong(_) | Self::Malformed(_) => DisconnectReason::ProtocolBreach,
+            Self::Version(_) => DisconnectReason::IncompatibleVersion,
+            Self::NullIdentity => DisconnectReason::NullIdentity,
+            Self::Identity(_) => DisconnectReason::UnexpectedIdentity,
         }
     }
 }
@@ -106,7 +106,7 @@ impl Hello {
     ///
     /// [`HelloError::Version`], [`HelloError::NullIdentity`], [`HelloError::Identity`].
     pub fn check(&self, remote: &NodeId) -> Result<(), HelloError> {
-        if self.version < LOWEST_P2P_VERSION {
+        if self.version < MIN_P2P_VERSION {
             return Err(HelloError::Version(self.version));
         }
         if self.id.0 == [0; 64] {

@@ -2,8 +2,8 @@
 //!
 //! A sub-protocol is a name, a version, a number of message codes and an async function; see
 //! [`Protocol`]. Two nodes that have connected over RLPx ([`transport`]) exchange Hello
-//! ([`greet`]), find out which sub-protocols both have, and run each of them in a task of its own
-//! ([`Greeted::run`]). What one of them does, the others do not feel:
+//! ([`exchange_hello`]), find out which sub-protocols both have, and run each of them in a task of its own
+//! ([`NegotiatedConnection::run`]). What one of them does, the others do not feel:
 //!
 //! - **It ends alone.** When its function returns, fails or panics, its slot closes; the
 //!   connection and the other slots go on. What still arrives for it is dropped and counted. With
@@ -11,9 +11,9 @@
 //!   [`Exit::Disconnect`]). One that should go on is started again after a rest
 //!   ([`OnExit::Restart`]).
 //! - **It is bounded.** What has arrived and was not taken, and what waits to be sent, is limited
-//!   for each slot, in bytes and in messages ([`Terms`]). RLPx has no window per sub-protocol:
+//!   for each slot, in bytes and in messages ([`SlotSettings`]). RLPx has no window per sub-protocol:
 //!   while one is full, nothing is read for the others either. That is bounded in time
-//!   ([`Config::stall_limit`]), and then its [`Overload`] rule applies. See below what that means
+//!   ([`Config::stall_limit`]), and then its [`OnOverload`] rule applies. See below what that means
 //!   for one that is slow.
 //! - **It gets its share.** Who sends next is decided by deficit round robin in bytes, with a weight
 //!   for each protocol, and the messages of the connection itself go first. Towards another node
@@ -22,7 +22,7 @@
 //!   everybody else a message is one frame, and it waits for one large one of each.
 //!
 //! Reading never waits for writing. Whatever is dropped, refused or closed has a reason in
-//! [`Closed`], [`GreetError`] or [`SendError`], and a counter in [`Stats`].
+//! [`CloseReason`], [`HelloExchangeError`] or [`SendError`], and a counter in [`ConnectionStats`].
 //!
 //! # A sub-protocol
 //!
@@ -68,7 +68,7 @@
 //! `examples/echo.rs` runs the same over TCP, and `examples/two_teams.rs` has one that crashes every
 //! second beside one that measures.
 //!
-//! Messages can also be values of an enum ([`Vocabulary`], [`Typed`]), and questions be matched with
+//! Messages can also be values of an enum ([`TypedMessage`], [`TypedChannel`]), and questions be matched with
 //! their answers ([`requests`]).
 //!
 //! # Isolation
@@ -83,8 +83,8 @@
 //!   where both ends have `chunk/1`, and what is sealed already.
 //! - **Receiving.** All the time for which one slot keeps the others from receiving is limited:
 //!   [`Config::stall_limit`] once, and a twentieth of the rest.
-//! - **Memory.** What one slot can make the node hold is limited by its [`Terms`], and what all
-//!   connections can by a [`Memory`]. A connection within its share of that is always served.
+//! - **MemoryBudget.** What one slot can make the node hold is limited by its [`SlotSettings`], and what all
+//!   connections can by a [`MemoryBudget`]. A connection within its share of that is always served.
 //!
 //! And what cannot be had, because RLPx has no window for each sub-protocol:
 //!
@@ -140,9 +140,9 @@ mod driver;
 mod exit;
 #[cfg(feature = "tokio")]
 mod farewell;
-#[cfg(feature = "tokio")]
-mod greet;
 mod hello;
+#[cfg(feature = "tokio")]
+mod hello_exchange;
 mod liveness;
 mod memory;
 mod message;
@@ -172,35 +172,37 @@ mod traffic;
 mod typed;
 mod vocabulary;
 
-pub use budget::{Limits, Load};
-pub use capability::{Capability, Offer, Shared, negotiate};
+pub use budget::{QueueLimits, QueueLoad};
+pub use capability::{Capability, Offer, SharedCapability, negotiate};
 pub use chunk::{ChunkError, Chunks};
-pub use closed::{Closed, Fault, Lost};
+pub use closed::{CloseReason, LostReason, ProtocolBreach};
 pub use config::{Config, MAX_MESSAGE};
-pub use connection::{Connection, Event, Sent};
-pub use hello::{Hello, HelloError, LOWEST_P2P_VERSION, MAX_HELLO, P2P_VERSION};
-pub use memory::{Memory, MemoryStats};
+pub use connection::{Connection, Event, Transmit};
+pub use hello::{Hello, HelloError, MAX_HELLO, MIN_P2P_VERSION, P2P_VERSION};
+pub use memory::{MemoryBudget, MemoryStats};
 pub use message::{Message, SendError};
-pub use pending::{Matched, Pending};
-pub use reason::Reason;
-pub use restart::Restart;
-pub use slot::{Ending, OnExit, Overload, SlotId, Terms};
-pub use stats::{CodeStats, Drops, Exits, SlotStats, Stats};
-pub use vocabulary::{Unreadable, Vocabulary};
+pub use pending::{PendingRequests, ResponseMatch};
+pub use reason::DisconnectReason;
+pub use restart::RestartSettings;
+pub use slot::{OnExit, OnOverload, SlotEndReason, SlotId, SlotSettings};
+pub use stats::{CodeStats, ConnectionStats, DropStats, ExitStats, SlotStats};
+pub use vocabulary::{DecodeError, TypedMessage};
 
 #[cfg(feature = "tokio")]
 pub use channel::{Channel, Receiver, Sender};
 #[cfg(feature = "tokio")]
 pub use exit::Exit;
 #[cfg(feature = "tokio")]
-pub use greet::{GreetError, Greeted, Local, greet, refuse};
+pub use hello_exchange::{
+    HelloExchangeError, LocalNode, NegotiatedConnection, exchange_hello, refuse,
+};
 #[cfg(feature = "tokio")]
 pub use peer::{Origin, Peer};
 #[cfg(feature = "tokio")]
 pub use protocol::Protocol;
 #[cfg(feature = "tokio")]
-pub use requests::{Answers, RequestError, Requests, requests};
+pub use requests::{RequestError, Requests, Responses, requests};
 #[cfg(feature = "tokio")]
-pub use traffic::{Direction, Traffic};
+pub use traffic::{Direction, ObservedMessage};
 #[cfg(feature = "tokio")]
-pub use typed::{Typed, TypedReceiver, TypedSender};
+pub use typed::{TypedChannel, TypedReceiver, TypedSender};

@@ -12,7 +12,7 @@ use std::{
     task::Waker,
 };
 
-use crate::account::{Account, Purse};
+use crate::account::{Account, Share};
 
 /// A bound on the memory that connections take together. Cheap to clone: all clones are one budget.
 ///
@@ -26,22 +26,22 @@ use crate::account::{Account, Purse};
 ///
 /// Each connection has a fair share: three quarters of the limit, over the number of connections. As
 /// long as memory is plentiful it may have more, up to what the terms of its sub-protocols allow
-/// ([`Terms`](crate::Terms)). **A connection within its share is always served.** Of the others:
+/// ([`SlotSettings`](crate::SlotSettings)). **A connection within its share is always served.** Of the others:
 ///
 /// 1. When three quarters are taken, memory is short, until half is free again. Meanwhile each
 ///    connection that has more than its share waits: nothing is read from its peer, what has been
 ///    read is handed over one message at a time, its sub-protocols wait when they send.
 /// 2. Who has waited for [`Config::stall_limit`](crate::Config::stall_limit), still has more than
-///    its share and the most of all is disconnected ([`Closed::Overdrawn`](crate::Closed)), then
+///    its share and the most of all is disconnected ([`CloseReason::ExceededShare`](crate::CloseReason)), then
 ///    the next, until memory is not short any more.
 /// 3. Beyond the limit there is no waiting: who has the most is disconnected at once.
 ///
 /// So the limit can be exceeded only for as long as it takes to do that, by what each thread is
 /// just unpacking: one message.
 #[derive(Clone, Debug)]
-pub struct Memory(Arc<Pool>);
+pub struct MemoryBudget(Arc<Pool>);
 
-/// What a [`Memory`] holds and has counted, at one moment.
+/// What a [`MemoryBudget`] holds and has counted, at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryStats {
@@ -56,10 +56,10 @@ pub struct MemoryStats {
     /// How often it has become short.
     pub shortages: u64,
     /// Connections that were ended because they had the most.
-    pub cut: u64,
+    pub disconnected: u64,
 }
 
-impl Memory {
+impl MemoryBudget {
     /// A budget of `limit` bytes. A connection needs some 100 KiB to be of use: with less than that
     /// for each of the expected number, there will be fewer.
     #[must_use]
@@ -91,14 +91,14 @@ impl Memory {
             connections: pool.open.load(SeqCst),
             short: pool.is_short(),
             shortages: pool.shortages.load(Relaxed),
-            cut: pool.cut.load(Relaxed),
+            disconnected: pool.disconnected.load(Relaxed),
         }
     }
 
     /// An account for one connection. The bell rings when the rule wants something of it, or does
     /// not want it any more.
-    pub(crate) fn open(&self, bell: Waker) -> Account {
-        Account::open(&self.0, bell)
+    pub(crate) fn open(&self, waker: Waker) -> Account {
+        Account::open(&self.0, waker)
     }
 }
 
@@ -115,14 +115,14 @@ pub(crate) struct Pool {
     open: AtomicUsize,
     short: AtomicBool,
     shortages: AtomicU64,
-    cut: AtomicU64,
+    disconnected: AtomicU64,
     accounts: Mutex<Accounts>,
 }
 
 #[derive(Debug, Default)]
 struct Accounts {
     /// By age.
-    purses: BTreeMap<u64, Arc<Purse>>,
+    shares: BTreeMap<u64, Arc<Share>>,
     last: u64,
 }
 
@@ -132,7 +132,7 @@ impl Pool {
     }
 
     /// What each connection may have in any case.
-    pub(crate) fn share(&self) -> usize {
+    pub(crate) fn fair_share(&self) -> usize {
         self.high_water() / self.open.load(SeqCst).max(1)
     }
 
@@ -142,29 +142,29 @@ impl Pool {
     }
 
     /// A connection comes. Its number, for [`remove`](Self::remove).
-    pub(crate) fn insert(&self, purse: Arc<Purse>) -> u64 {
+    pub(crate) fn insert(&self, share: Arc<Share>) -> u64 {
         let mut accounts = self.lock();
         accounts.last += 1;
         let number = accounts.last;
-        accounts.purses.insert(number, purse);
-        self.open.store(accounts.purses.len(), SeqCst);
+        accounts.shares.insert(number, share);
+        self.open.store(accounts.shares.len(), SeqCst);
         drop(accounts);
         if self.is_short() {
             // The share is smaller now: some may have more than it who had not.
-            self.ring_above(self.share());
+            self.wake_above(self.fair_share());
         }
         number
     }
 
     /// A connection has gone, and given back what it had. Now the others' share is larger.
     pub(crate) fn remove(&self, number: u64) {
-        let share = self.share();
+        let fair_share = self.fair_share();
         let mut accounts = self.lock();
-        accounts.purses.remove(&number);
-        self.open.store(accounts.purses.len(), SeqCst);
+        accounts.shares.remove(&number);
+        self.open.store(accounts.shares.len(), SeqCst);
         drop(accounts);
         if self.is_short() {
-            self.ring_above(share);
+            self.wake_above(fair_share);
         }
     }
 
@@ -184,11 +184,11 @@ impl Pool {
         if used >= self.high_water() {
             if !self.short.swap(true, SeqCst) {
                 self.shortages.fetch_add(1, Relaxed);
-                self.ring_above(self.share());
+                self.wake_above(self.fair_share());
             }
             self.condemn_beyond_limit();
         } else if used <= self.limit / 2 && self.is_short() && self.short.swap(false, SeqCst) {
-            self.ring_above(self.share());
+            self.wake_above(self.fair_share());
         }
     }
 
@@ -198,49 +198,49 @@ impl Pool {
             return;
         }
         let accounts = self.lock();
-        let doomed = accounts.purses.values().filter(|purse| purse.is_condemned());
-        let doomed: usize = doomed.map(|purse| purse.granted()).sum();
+        let doomed = accounts.shares.values().filter(|share| share.is_condemned());
+        let doomed: usize = doomed.map(|share| share.granted()).sum();
         let mut beyond = self.used.load(SeqCst).saturating_sub(doomed).saturating_sub(self.limit);
-        let mut bells = Vec::new();
+        let mut wakers = Vec::new();
         while beyond > 0 {
             let Some(largest) = self.largest(&accounts) else { break };
             beyond = beyond.saturating_sub(largest.granted());
             self.condemn(largest);
-            bells.push(largest.bell().clone());
+            wakers.push(largest.waker().clone());
         }
         drop(accounts);
-        bells.iter().for_each(Waker::wake_by_ref);
+        wakers.iter().for_each(Waker::wake_by_ref);
     }
 
-    /// Condemns `purse` if memory is short and nobody has more.
-    pub(crate) fn condemn_if_largest(&self, purse: &Purse) -> bool {
+    /// Condemns `share` if memory is short and nobody has more.
+    pub(crate) fn condemn_if_largest(&self, share: &Share) -> bool {
         let accounts = self.lock();
         let largest = self.is_short()
-            && self.largest(&accounts).is_some_and(|largest| std::ptr::eq(&**largest, purse));
+            && self.largest(&accounts).is_some_and(|largest| std::ptr::eq(&**largest, share));
         if largest {
-            self.condemn(purse);
+            self.condemn(share);
         }
         largest
     }
 
-    fn condemn(&self, purse: &Purse) {
-        purse.condemn();
-        self.cut.fetch_add(1, Relaxed);
+    fn condemn(&self, share: &Share) {
+        share.condemn();
+        self.disconnected.fetch_add(1, Relaxed);
     }
 
     /// Who has the most and more than its share; of several the youngest.
-    fn largest<'a>(&self, accounts: &'a Accounts) -> Option<&'a Arc<Purse>> {
-        let share = self.share();
-        let over = |purse: &&Arc<Purse>| !purse.is_condemned() && purse.granted() > share;
-        accounts.purses.values().filter(over).max_by_key(|purse| purse.granted())
+    fn largest<'a>(&self, accounts: &'a Accounts) -> Option<&'a Arc<Share>> {
+        let fair = self.fair_share();
+        let over = |share: &&Arc<Share>| !share.is_condemned() && share.granted() > fair;
+        accounts.shares.values().filter(over).max_by_key(|share| share.granted())
     }
 
     /// Rings at all who have more than that.
-    fn ring_above(&self, bytes: usize) {
-        let above = |purse: &&Arc<Purse>| purse.granted() > bytes;
-        let bells: Vec<Waker> =
-            self.lock().purses.values().filter(above).map(|purse| purse.bell().clone()).collect();
-        bells.iter().for_each(Waker::wake_by_ref);
+    fn wake_above(&self, bytes: usize) {
+        let above = |share: &&Arc<Share>| share.granted() > bytes;
+        let wakers: Vec<Waker> =
+            self.lock().shares.values().filter(above).map(|share| share.waker().clone()).collect();
+        wakers.iter().for_each(Waker::wake_by_ref);
     }
 
     fn lock(&self) -> MutexGuard<'_, Accounts> {
@@ -261,46 +261,46 @@ mod tests {
 
     /// A bell that counts how often it was rung.
     #[derive(Default)]
-    struct Bell(AtomicUsize);
+    struct CountingWaker(AtomicUsize);
 
-    impl std::task::Wake for Bell {
+    impl std::task::Wake for CountingWaker {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, SeqCst);
         }
     }
 
-    fn open(memory: &Memory, held: usize) -> (Account, Arc<Bell>) {
-        let bell = Arc::new(Bell::default());
-        let account = memory.open(Waker::from(Arc::clone(&bell)));
+    fn open(memory: &MemoryBudget, held: usize) -> (Account, Arc<CountingWaker>) {
+        let waker = Arc::new(CountingWaker::default());
+        let account = memory.open(Waker::from(Arc::clone(&waker)));
         account.charge(held);
-        (account, bell)
+        (account, waker)
     }
 
     #[test]
     fn plenty_is_for_whoever_takes_it() {
-        let memory = Memory::new(1000 * KIB);
+        let memory = MemoryBudget::new(1000 * KIB);
         let (one, _) = open(&memory, 700 * KIB);
         let (other, _) = open(&memory, KIB);
         assert!(!memory.stats().short);
-        assert!(!one.is_over() && !other.is_over());
+        assert!(!one.exceeds_share() && !other.exceeds_share());
         assert_eq!(one.standing().1, 375 * KIB);
     }
 
     #[test]
     fn when_memory_is_short_who_has_more_than_its_share_waits() {
-        let memory = Memory::new(1000 * KIB);
-        let (hog, hog_bell) = open(&memory, 700 * KIB);
-        let (modest, modest_bell) = open(&memory, KIB);
+        let memory = MemoryBudget::new(1000 * KIB);
+        let (hog, hog_waker) = open(&memory, 700 * KIB);
+        let (modest, modest_waker) = open(&memory, KIB);
         modest.charge(100 * KIB);
         assert!(memory.stats().short);
-        assert!(hog.is_over() && !modest.is_over());
-        assert_eq!((hog_bell.0.load(SeqCst), modest_bell.0.load(SeqCst)), (1, 0));
+        assert!(hog.exceeds_share() && !modest.exceeds_share());
+        assert_eq!((hog_waker.0.load(SeqCst), modest_waker.0.load(SeqCst)), (1, 0));
         // It has less than it had, but there is not plenty yet.
         hog.release(250 * KIB);
-        assert!(hog.is_over() && memory.stats().short);
+        assert!(hog.exceeds_share() && memory.stats().short);
         modest.charge(200 * KIB);
         hog.release(100 * KIB);
-        assert!(!hog.is_over() && memory.stats().short, "it has not more than its share");
+        assert!(!hog.exceeds_share() && memory.stats().short, "it has not more than its share");
         modest.release(280 * KIB);
         assert!(!memory.stats().short);
         assert_eq!(memory.stats().shortages, 1);
@@ -308,29 +308,29 @@ mod tests {
 
     #[test]
     fn only_the_largest_beyond_its_share_can_be_cut_and_one_at_a_time() {
-        let memory = Memory::new(1000 * KIB);
+        let memory = MemoryBudget::new(1000 * KIB);
         let (large, _) = open(&memory, 340 * KIB);
-        let (larger, bell) = open(&memory, 350 * KIB);
+        let (larger, waker) = open(&memory, 350 * KIB);
         let (modest, _) = open(&memory, 30 * KIB);
         assert!(memory.stats().short);
         assert!(!large.condemn_if_largest() && !modest.condemn_if_largest());
         assert!(larger.condemn_if_largest());
         assert!(larger.is_condemned());
-        assert_eq!(memory.stats().cut, 1);
+        assert_eq!(memory.stats().disconnected, 1);
         assert!(large.condemn_if_largest(), "now it is the largest of those that stay");
         drop(larger);
         assert!(!modest.condemn_if_largest());
-        assert_eq!(bell.0.load(SeqCst), 1, "that memory had become short");
+        assert_eq!(waker.0.load(SeqCst), 1, "that memory had become short");
     }
 
     #[test]
     fn beyond_the_limit_the_largest_goes_at_once_and_no_more_than_must() {
-        let memory = Memory::new(1000 * KIB);
-        let (hog, bell) = open(&memory, 500 * KIB);
+        let memory = MemoryBudget::new(1000 * KIB);
+        let (hog, waker) = open(&memory, 500 * KIB);
         let (large, _) = open(&memory, 300 * KIB);
         let modest: Vec<_> = (0..3).map(|_| open(&memory, 60 * KIB).0).collect();
         assert!(hog.is_condemned());
-        assert!(bell.0.load(SeqCst) > 0);
+        assert!(waker.0.load(SeqCst) > 0);
         assert!(!large.is_condemned());
         modest[0].charge(20 * KIB);
         assert!(!large.is_condemned(), "what the first had will be enough");
@@ -341,27 +341,27 @@ mod tests {
 
     #[test]
     fn those_who_wait_are_told_when_the_share_has_grown() {
-        let memory = Memory::new(1000 * KIB);
-        let (one, bell) = open(&memory, 400 * KIB);
+        let memory = MemoryBudget::new(1000 * KIB);
+        let (one, waker) = open(&memory, 400 * KIB);
         let others: Vec<_> = (0..2).map(|_| open(&memory, 250 * KIB).0).collect();
-        assert!(one.is_over());
-        let before = bell.0.load(SeqCst);
+        assert!(one.exceeds_share());
+        let before = waker.0.load(SeqCst);
         drop(others);
-        assert!(bell.0.load(SeqCst) > before);
-        assert!(!one.is_over());
+        assert!(waker.0.load(SeqCst) > before);
+        assert!(!one.exceeds_share());
     }
 
     #[test]
     fn taking_and_giving_back_in_several_threads_ends_at_nothing() {
-        let memory = Memory::new(64 * KIB);
+        let memory = MemoryBudget::new(64 * KIB);
         let (account, _) = open(&memory, 0);
         std::thread::scope(|scope| {
             for step in [1, 700, 9000] {
-                let purse = Arc::clone(account.purse());
+                let share = Arc::clone(account.share());
                 scope.spawn(move || {
                     for _ in 0..2000 {
-                        purse.charge(step);
-                        purse.release(step);
+                        share.charge(step);
+                        share.release(step);
                     }
                 });
             }
@@ -396,7 +396,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_books_are_right_whatever_happens(steps in proptest::collection::vec(step(), 0..120)) {
-            let memory = Memory::new(200_000);
+            let memory = MemoryBudget::new(200_000);
             let mut accounts: Vec<(Account, usize)> = Vec::new();
             for step in steps {
                 let count = accounts.len().max(1);
@@ -424,7 +424,7 @@ mod tests {
                 for (one, held) in &accounts {
                     let granted = one.standing().0;
                     prop_assert!(granted >= *held && granted <= *held + 16 * KIB + 16 * KIB);
-                    prop_assert!(one.is_condemned() || !one.is_over() || stats.short);
+                    prop_assert!(one.is_condemned() || !one.exceeds_share() || stats.short);
                 }
                 // Beyond the limit so much is condemned that the rest is within.
                 let staying = accounts.iter().filter(|(one, _)| !one.is_condemned());

@@ -11,7 +11,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use crate::{Closed, Load, Message, Reason, SendError, SlotId};
+use crate::{CloseReason, DisconnectReason, Message, QueueLoad, SendError, SlotId};
 
 /// The place where senders leave messages, and a bell that wakes the driver.
 ///
@@ -21,12 +21,12 @@ use crate::{Closed, Load, Message, Reason, SendError, SlotId};
 pub(crate) struct Outbox {
     waiting: Mutex<Waiting>,
     driver: AtomicWaker,
-    rung: AtomicBool,
+    woken: AtomicBool,
     /// Where senders wait while memory is short.
     relief: Notify,
     /// Whether any do.
     pressed: AtomicBool,
-    ended: OnceLock<Closed>,
+    ended: OnceLock<CloseReason>,
 }
 
 /// A message on its way from a sender to the machine.
@@ -49,7 +49,7 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub(crate) struct Wishes {
     /// That it ends.
-    pub(crate) disconnect: Option<Reason>,
+    pub(crate) disconnect: Option<DisconnectReason>,
     /// That these slots end.
     pub(crate) removed: Vec<SlotId>,
 }
@@ -62,20 +62,20 @@ impl Outbox {
         }
         waiting.messages.push(outgoing);
         drop(waiting);
-        self.ring();
+        self.wake_driver();
         Ok(())
     }
 
     /// Asks for the end of the connection. The first reason counts.
-    pub(crate) fn disconnect(&self, reason: Reason) {
+    pub(crate) fn disconnect(&self, reason: DisconnectReason) {
         self.lock().wishes.disconnect.get_or_insert(reason);
-        self.ring();
+        self.wake_driver();
     }
 
     /// Asks for the end of a slot.
     pub(crate) fn remove(&self, slot: SlotId) {
         self.lock().wishes.removed.push(slot);
-        self.ring();
+        self.wake_driver();
     }
 
     /// Moves everything that waits into `messages`, which must be empty, and says what else is
@@ -92,11 +92,11 @@ impl Outbox {
     }
 
     /// How the connection ended, to be told before its slots close. The first word counts.
-    pub(crate) fn end(&self, closed: Closed) {
+    pub(crate) fn end(&self, closed: CloseReason) {
         let _ = self.ended.set(closed);
     }
 
-    pub(crate) fn ended(&self) -> Option<&Closed> {
+    pub(crate) fn ended(&self) -> Option<&CloseReason> {
         self.ended.get()
     }
 
@@ -104,37 +104,37 @@ impl Outbox {
         self.lock().closed
     }
 
-    /// Waits, while memory is short and the connection has more than its share (`is_over`), until
+    /// Waits, while memory is short and the connection has more than its share (`exceeds_share`), until
     /// that or the sender's slot has ended.
-    pub(crate) async fn wait_for_memory(&self, is_over: impl Fn() -> bool) {
-        while is_over() {
+    pub(crate) async fn wait_for_memory(&self, exceeds_share: impl Fn() -> bool) {
+        while exceeds_share() {
             let relieved = self.relief.notified();
             tokio::pin!(relieved);
             relieved.as_mut().enable();
             self.pressed.store(true, SeqCst);
             // Looked at once more: it may have ended before there was anybody to tell.
-            if is_over() {
+            if exceeds_share() {
                 relieved.await;
             }
         }
     }
 
     /// Lets the senders that wait for memory look again.
-    pub(crate) fn relieve(&self) {
+    pub(crate) fn wake_senders(&self) {
         if self.pressed.swap(false, SeqCst) {
             self.relief.notify_waiters();
         }
     }
 
-    pub(crate) fn ring(&self) {
-        self.rung.store(true, SeqCst);
+    pub(crate) fn wake_driver(&self) {
+        self.woken.store(true, SeqCst);
         self.driver.wake();
     }
 
     /// Ready when the bell has rung since the last time it was.
-    pub(crate) fn poll_ring(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_woken(&self, cx: &Context<'_>) -> Poll<()> {
         self.driver.register(cx.waker());
-        if self.rung.swap(false, SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+        if self.woken.swap(false, SeqCst) { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -146,11 +146,11 @@ impl Outbox {
 /// The bell as others see it who have to wake the driver.
 impl Wake for Outbox {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.wake_driver();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
+        self.wake_driver();
     }
 }
 
@@ -165,17 +165,17 @@ pub(crate) struct Freed {
 
 impl Freed {
     /// A message was taken. The bell is rung only if the driver waits for that.
-    pub(crate) fn add(&self, load: Load, outbox: &Outbox) {
+    pub(crate) fn add(&self, load: QueueLoad, outbox: &Outbox) {
         self.bytes.fetch_add(load.bytes, SeqCst);
         self.items.fetch_add(load.items, SeqCst);
         if self.wanted.swap(false, SeqCst) {
-            outbox.ring();
+            outbox.wake_driver();
         }
     }
 
     /// What was taken since the last time.
-    pub(crate) fn collect(&self) -> Load {
-        Load { bytes: self.bytes.swap(0, SeqCst), items: self.items.swap(0, SeqCst) }
+    pub(crate) fn collect(&self) -> QueueLoad {
+        QueueLoad { bytes: self.bytes.swap(0, SeqCst), items: self.items.swap(0, SeqCst) }
     }
 
     /// Asks for the bell at the next message that is taken. Collect after this, not before, or one

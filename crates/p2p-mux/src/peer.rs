@@ -12,7 +12,8 @@ use std::{
 use p2p_identity::NodeId;
 
 use crate::{
-    Capability, Closed, Hello, P2P_VERSION, Reason, SlotId, Stats, outbox::Outbox, stats::Meters,
+    Capability, CloseReason, ConnectionStats, DisconnectReason, Hello, P2P_VERSION, SlotId,
+    outbox::Outbox, stats::Meters,
 };
 
 /// A handle of one live connection. Cheap to clone; it does not keep the connection open.
@@ -129,7 +130,7 @@ impl Peer {
     }
 
     /// Ends the connection, with all its sub-protocols; the peer is told `reason`. Returns at once.
-    pub fn disconnect(&self, reason: Reason) {
+    pub fn disconnect(&self, reason: DisconnectReason) {
         self.0.outbox.disconnect(reason);
     }
 
@@ -156,13 +157,13 @@ impl Peer {
     /// dropped. Known by the time at which a sub-protocol sees its channel closed, so that it can
     /// tell a peer that cut it off from a slot that ended alone.
     #[must_use]
-    pub fn closed(&self) -> Option<&Closed> {
+    pub fn closed(&self) -> Option<&CloseReason> {
         self.0.outbox.ended()
     }
 
     /// The connection's counters, as they are now.
     #[must_use]
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> ConnectionStats {
         self.0.meters.snapshot()
     }
 }

@@ -12,9 +12,9 @@ use tokio::{
 };
 
 use crate::{
-    Channel, Direction, Ending, Exit, Limits, Load, Message, Peer, Protocol, Reason, Shared,
-    SlotId, Traffic,
-    account::Purse,
+    Channel, Direction, DisconnectReason, Exit, Message, ObservedMessage, Peer, Protocol,
+    QueueLimits, QueueLoad, SharedCapability, SlotEndReason, SlotId,
+    account::Share,
     channel::{Credit, Line, Target},
     outbox::{Freed, Outbox},
 };
@@ -24,7 +24,7 @@ use crate::{
 pub(crate) struct Ports {
     outbox: Arc<Outbox>,
     /// What the senders' messages are charged to.
-    purse: Arc<Purse>,
+    share: Arc<Share>,
     peer: Peer,
     ports: Vec<Port>,
     /// Tasks of slots that were removed, and when they are cancelled.
@@ -48,28 +48,28 @@ struct Port {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exited {
     /// It ended by itself, this way.
-    Ended(Ending),
+    Ended(SlotEndReason),
     /// It wants the connection to end.
-    Disconnect(Reason),
+    Disconnect(DisconnectReason),
 }
 
 impl Ports {
     /// Starts a task for each sub-protocol. Must be called within a tokio runtime.
     pub(crate) fn open(
-        (outbox, purse): (Arc<Outbox>, Arc<Purse>),
-        slots: &[(Shared, Protocol)],
+        (outbox, share): (Arc<Outbox>, Arc<Share>),
+        slots: &[(SharedCapability, Protocol)],
         peer: &Peer,
     ) -> Self {
         let mut ports = Self {
             outbox,
-            purse,
+            share,
             peer: peer.clone(),
             ports: Vec::with_capacity(slots.len()),
             retired: Vec::new(),
             tasks: JoinSet::new(),
         };
         for (index, (_, protocol)) in slots.iter().enumerate() {
-            let line = (SlotId(index), 0, protocol.terms().outbound_capacity());
+            let line = (SlotId(index), 0, protocol.settings().outbound_capacity());
             let port = ports.start(protocol.clone(), line);
             ports.ports.push(port);
         }
@@ -80,17 +80,17 @@ impl Ports {
     /// be sent.
     pub(crate) fn reopen(&mut self, slot: SlotId, waiting: usize) {
         let Port { protocol, run, .. } = &self.ports[slot.0];
-        let room = protocol.terms().outbound_capacity().saturating_sub(waiting);
+        let room = protocol.settings().outbound_capacity().saturating_sub(waiting);
         let line = (slot, run + 1, room);
         self.ports[slot.0] = self.start(protocol.clone(), line);
     }
 
     /// Starts the task of a slot: which run it is, and how many bytes it may leave to be sent now.
     fn start(&mut self, protocol: Protocol, (slot, run, room): (SlotId, u64, usize)) -> Port {
-        let Limits { bytes, items } = protocol.terms().inbound;
+        let QueueLimits { bytes, items } = protocol.settings().inbound;
         let (queue, arrivals) = mpsc::channel(items.clamp(1, Semaphore::MAX_PERMITS));
         let freed = Arc::new(Freed::default());
-        let capacity = protocol.terms().outbound_capacity();
+        let capacity = protocol.settings().outbound_capacity();
         let permits = Arc::new(Semaphore::new(room));
         let line = Line {
             version: protocol.capability().version,
@@ -99,7 +99,7 @@ impl Ports {
             capacity,
             target: Target::Connection {
                 outbox: Arc::clone(&self.outbox),
-                purse: Arc::clone(&self.purse),
+                share: Arc::clone(&self.share),
                 slot,
                 run,
             },
@@ -133,7 +133,7 @@ impl Ports {
 
     /// Hands a message to a slot, and collects what the slot has taken since the last time. The
     /// message comes back if nobody listens.
-    pub(crate) fn deliver(&self, slot: SlotId, message: Message) -> Result<Load, Message> {
+    pub(crate) fn deliver(&self, slot: SlotId, message: Message) -> Result<QueueLoad, Message> {
         let port = &self.ports[slot.0];
         let Some(queue) = &port.queue else { return Err(message) };
         queue.try_send(message).map_err(mpsc::error::TrySendError::into_inner)?;
@@ -141,7 +141,7 @@ impl Ports {
     }
 
     /// What the slot has taken since the last time; if it takes more, the bell is rung.
-    pub(crate) fn collect(&self, slot: SlotId) -> Load {
+    pub(crate) fn collect(&self, slot: SlotId) -> QueueLoad {
         let freed = &self.ports[slot.0].freed;
         freed.want();
         freed.collect()
@@ -157,7 +157,12 @@ impl Ports {
     ) -> bool {
         let mut all = true;
         for observer in self.ports[slot.0].protocol.observers() {
-            let told = observer.try_send(Traffic { peer: self.peer.id(), direction, code, length });
+            let told = observer.try_send(ObservedMessage {
+                peer: self.peer.id(),
+                direction,
+                code,
+                length,
+            });
             all &= !matches!(told, Err(mpsc::error::TrySendError::Full(_)));
         }
         all
@@ -171,7 +176,7 @@ impl Ports {
     /// Closes a slot: its task gets no more messages and can send none.
     pub(crate) fn close(&mut self, slot: SlotId) {
         self.ports[slot.0].close();
-        self.outbox.relieve();
+        self.outbox.wake_senders();
     }
 
     /// Closes a slot whose task does not even take its messages, and cancels the task.
@@ -207,17 +212,19 @@ impl Ports {
     pub(crate) fn close_all(&mut self) {
         self.outbox.close();
         self.ports.iter_mut().for_each(Port::close);
-        self.outbox.relieve();
+        self.outbox.wake_senders();
     }
 
     /// A task that has ended since the last time. Those that were cancelled are not mentioned.
     pub(crate) fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<(SlotId, Exited)> {
         while let Poll::Ready(Some(joined)) = self.tasks.poll_join_next_with_id(cx) {
             let (task, exited) = match joined {
-                Ok((task, Ok(()))) => (task, Exited::Ended(Ending::Returned)),
+                Ok((task, Ok(()))) => (task, Exited::Ended(SlotEndReason::Returned)),
                 Ok((task, Err(Exit::Disconnect(reason)))) => (task, Exited::Disconnect(reason)),
-                Ok((task, Err(_))) => (task, Exited::Ended(Ending::Failed)),
-                Err(error) if error.is_panic() => (error.id(), Exited::Ended(Ending::Panicked)),
+                Ok((task, Err(_))) => (task, Exited::Ended(SlotEndReason::Failed)),
+                Err(error) if error.is_panic() => {
+                    (error.id(), Exited::Ended(SlotEndReason::Panicked))
+                }
                 Err(_) => continue,
             };
             if let Some(index) = self.ports.iter().position(|port| port.task.id() == task) {

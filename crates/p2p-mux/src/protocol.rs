@@ -7,7 +7,10 @@ use futures_util::future::BoxFuture;
 use p2p_identity::NodeId;
 use tokio::sync::mpsc;
 
-use crate::{Capability, Channel, Exit, Limits, Offer, OnExit, Overload, Peer, Terms, Traffic};
+use crate::{
+    Capability, Channel, Exit, ObservedMessage, Offer, OnExit, OnOverload, Peer, QueueLimits,
+    SlotSettings,
+};
 
 /// A sub-protocol that can run on every connection on which the other end has it too.
 ///
@@ -18,7 +21,7 @@ pub struct Protocol {
     run: Arc<Run>,
     node_info: Option<Arc<NodeInfo>>,
     peer_info: Option<Arc<PeerInfo>>,
-    observers: Vec<mpsc::Sender<Traffic>>,
+    observers: Vec<mpsc::Sender<ObservedMessage>>,
 }
 
 type Run = dyn Fn(Peer, Channel) -> BoxFuture<'static, Result<(), Exit>> + Send + Sync;
@@ -44,7 +47,7 @@ impl Protocol {
     {
         let capability = Capability::new(name, version);
         Self {
-            offer: Offer { capability, length, terms: Terms::default() },
+            offer: Offer { capability, length, settings: SlotSettings::default() },
             run: Arc::new(move |peer, channel| Box::pin(run(peer, channel))),
             node_info: None,
             peer_info: None,
@@ -55,21 +58,21 @@ impl Protocol {
     /// Its share of the bytes sent on a connection, against the weights of the others. Default 1.
     #[must_use]
     pub const fn weight(mut self, weight: u32) -> Self {
-        self.offer.terms.weight = weight;
+        self.offer.settings.weight = weight;
         self
     }
 
     /// How much may have arrived without being taken. Default 2 MiB and 1024 messages.
     #[must_use]
     pub const fn inbound(mut self, bytes: usize, items: usize) -> Self {
-        self.offer.terms.inbound = Limits { bytes, items };
+        self.offer.settings.inbound = QueueLimits { bytes, items };
         self
     }
 
     /// How many bytes may wait to be sent before sending waits. Default 1 MiB.
     #[must_use]
     pub const fn outbound(mut self, bytes: usize) -> Self {
-        self.offer.terms.outbound = bytes;
+        self.offer.settings.outbound = bytes;
         self
     }
 
@@ -77,15 +80,15 @@ impl Protocol {
     /// one is full nothing is read for anybody, so this can be bounded (by
     /// [`Config::stall_limit`](crate::Config::stall_limit)) but not avoided.
     #[must_use]
-    pub const fn on_overload(mut self, overload: Overload) -> Self {
-        self.offer.terms.overload = overload;
+    pub const fn on_overload(mut self, overload: OnOverload) -> Self {
+        self.offer.settings.on_overload = overload;
         self
     }
 
     /// What its end means for the connection.
     #[must_use]
     pub const fn on_exit(mut self, on_exit: OnExit) -> Self {
-        self.offer.terms.on_exit = on_exit;
+        self.offer.settings.on_exit = on_exit;
         self
     }
 
@@ -113,7 +116,7 @@ impl Protocol {
     /// Nobody waits for the observer: what its queue has no room for is missed, and counted in
     /// [`SlotStats::unobserved`](crate::SlotStats::unobserved). A receiver that is gone is ignored.
     #[must_use]
-    pub fn observe(mut self, observer: mpsc::Sender<Traffic>) -> Self {
+    pub fn observe(mut self, observer: mpsc::Sender<ObservedMessage>) -> Self {
         self.observers.push(observer);
         self
     }
@@ -132,11 +135,11 @@ impl Protocol {
 
     /// What it may take of a connection.
     #[must_use]
-    pub const fn terms(&self) -> &Terms {
-        &self.offer.terms
+    pub const fn settings(&self) -> &SlotSettings {
+        &self.offer.settings
     }
 
-    /// Name, version, length and terms: what the pure [`Connection`](crate::Connection) needs.
+    /// Name, version, length and settings: what the pure [`Connection`](crate::Connection) needs.
     #[must_use]
     pub const fn offer(&self) -> &Offer {
         &self.offer
@@ -154,7 +157,7 @@ impl Protocol {
         self.peer_info.as_ref().and_then(|info| info(peer))
     }
 
-    pub(crate) fn observers(&self) -> &[mpsc::Sender<Traffic>] {
+    pub(crate) fn observers(&self) -> &[mpsc::Sender<ObservedMessage>] {
         &self.observers
     }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 /// read, and a number above 16 crashes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum DisconnectReason {
     /// 0x00: somebody asked for it; also what an empty Disconnect means.
     Requested,
     /// 0x01: the TCP connection failed.
@@ -45,7 +45,7 @@ pub enum Reason {
     Unreadable,
 }
 
-impl Reason {
+impl DisconnectReason {
     /// The reason with the number `code`, as it is counted in the specification.
     #[must_use]
     pub fn from_code(code: u64) -> Self {
@@ -158,7 +158,7 @@ fn snappy_literal(block: &[u8]) -> Option<&[u8]> {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Requested => "disconnect requested",
@@ -189,50 +189,50 @@ mod tests {
     #[test]
     fn assigned_numbers_survive_the_wire() {
         for code in ASSIGNED {
-            let reason = Reason::from_code(code.into());
+            let reason = DisconnectReason::from_code(code.into());
             assert_eq!(reason.code(), code);
-            assert_eq!(Reason::decode(&reason.encode()), reason);
+            assert_eq!(DisconnectReason::decode(&reason.encode()), reason);
         }
     }
 
     #[test]
     fn every_form_in_use_is_read() {
         for (wire, reason) in [
-            (&[0xc1, 0x04][..], Reason::TooManyPeers),
-            (&[0x04], Reason::TooManyPeers),
-            (&[0xc1, 0x80], Reason::Requested),
-            (&[0xc1, 0x00], Reason::Requested),
-            (&[0x80], Reason::Requested),
-            (&[0x00], Reason::Requested),
-            (&[0xc0], Reason::Requested),
-            (&[], Reason::Requested),
-            (&[0x82, 0xc1, 0x04], Reason::TooManyPeers),
-            (&[0x81, 0x04], Reason::TooManyPeers),
-            (&[0xc2, 0x81, 0x04], Reason::TooManyPeers),
-            (&[0xc3, 0x82, 0xc1, 0x04], Reason::TooManyPeers),
-            (&[0xc2, 0x04, 0x05], Reason::TooManyPeers),
-            (&[0x02, 0x04, 0xc1, 0x04], Reason::TooManyPeers),
-            (&[0x01, 0x00, 0x08], Reason::Quitting),
-            (&[0x01, 0x00, 0xc0], Reason::Requested),
+            (&[0xc1, 0x04][..], DisconnectReason::TooManyPeers),
+            (&[0x04], DisconnectReason::TooManyPeers),
+            (&[0xc1, 0x80], DisconnectReason::Requested),
+            (&[0xc1, 0x00], DisconnectReason::Requested),
+            (&[0x80], DisconnectReason::Requested),
+            (&[0x00], DisconnectReason::Requested),
+            (&[0xc0], DisconnectReason::Requested),
+            (&[], DisconnectReason::Requested),
+            (&[0x82, 0xc1, 0x04], DisconnectReason::TooManyPeers),
+            (&[0x81, 0x04], DisconnectReason::TooManyPeers),
+            (&[0xc2, 0x81, 0x04], DisconnectReason::TooManyPeers),
+            (&[0xc3, 0x82, 0xc1, 0x04], DisconnectReason::TooManyPeers),
+            (&[0xc2, 0x04, 0x05], DisconnectReason::TooManyPeers),
+            (&[0x02, 0x04, 0xc1, 0x04], DisconnectReason::TooManyPeers),
+            (&[0x01, 0x00, 0x08], DisconnectReason::Quitting),
+            (&[0x01, 0x00, 0xc0], DisconnectReason::Requested),
         ] {
-            assert_eq!(Reason::decode(wire), reason, "{wire:02x?}");
+            assert_eq!(DisconnectReason::decode(wire), reason, "{wire:02x?}");
         }
     }
 
     #[test]
     fn unassigned_numbers_are_read_but_not_passed_on() {
         for (wire, reason) in [
-            (&[0xc1, 0x11][..], Reason::Unknown(0x11)),
-            (&[0xc1, 0x0c], Reason::Unknown(0x0c)),
-            (&[0xc2, 0x81, 0xff], Reason::Unknown(255)),
-            (&[0xc3, 0x82, 0xff, 0xff], Reason::Unknown(255)),
-            (&[0x02, 0x04, 0xc1, 0xff], Reason::Unreadable),
-            (b"bye", Reason::Unreadable),
-            (&[0xc1, 0xc1], Reason::Unreadable),
-            (&[0xc2, 0x04], Reason::Unreadable),
-            (&[0xf8, 0x01, 0x04], Reason::Unreadable),
+            (&[0xc1, 0x11][..], DisconnectReason::Unknown(0x11)),
+            (&[0xc1, 0x0c], DisconnectReason::Unknown(0x0c)),
+            (&[0xc2, 0x81, 0xff], DisconnectReason::Unknown(255)),
+            (&[0xc3, 0x82, 0xff, 0xff], DisconnectReason::Unknown(255)),
+            (&[0x02, 0x04, 0xc1, 0xff], DisconnectReason::Unreadable),
+            (b"bye", DisconnectReason::Unreadable),
+            (&[0xc1, 0xc1], DisconnectReason::Unreadable),
+            (&[0xc2, 0x04], DisconnectReason::Unreadable),
+            (&[0xf8, 0x01, 0x04], DisconnectReason::Unreadable),
         ] {
-            assert_eq!(Reason::decode(wire), reason, "{wire:02x?}");
+            assert_eq!(DisconnectReason::decode(wire), reason, "{wire:02x?}");
             assert_eq!(reason.encode(), [0xc1, 0x80].as_slice());
         }
     }
@@ -240,7 +240,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_bytes_are_some_reason(wire in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
-            proptest::prop_assert!(Reason::decode(&wire).code() <= 16);
+            proptest::prop_assert!(DisconnectReason::decode(&wire).code() <= 16);
         }
     }
 }

@@ -11,20 +11,20 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{Matched, Pending, SendError};
+use crate::{PendingRequests, ResponseMatch, SendError};
 
 /// The side that asks. Cheap to clone, for as many tasks as there are.
 #[derive(Debug)]
-pub struct Requests<A>(Arc<Shared<A>>);
+pub struct Requests<A>(Arc<RequestTable<A>>);
 
 /// The side that hears the answers of type `A`: it belongs to the loop that receives. When it is
 /// dropped, and that loop has ended with it, every open question fails.
 #[derive(Debug)]
-pub struct Answers<A>(Arc<Shared<A>>);
+pub struct Responses<A>(Arc<RequestTable<A>>);
 
 #[derive(Debug)]
-struct Shared<A> {
-    pending: Mutex<Pending<oneshot::Sender<A>>>,
+struct RequestTable<A> {
+    pending: Mutex<PendingRequests<oneshot::Sender<A>>>,
     places: Semaphore,
 }
 
@@ -72,18 +72,18 @@ pub enum RequestError {
 /// });
 /// // Any other task.
 /// let ask = |id| async move { sender.send(ASK, &vec![id, 21]).await };
-/// assert_eq!(requests.ask(Duration::from_secs(5), ask).await, Ok(42));
+/// assert_eq!(requests.request(Duration::from_secs(5), ask).await, Ok(42));
 /// # Ok(())
 /// # }
 /// ```
 #[must_use]
-pub fn requests<A>(limit: usize) -> (Requests<A>, Answers<A>) {
+pub fn requests<A>(limit: usize) -> (Requests<A>, Responses<A>) {
     let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
-    let shared = Arc::new(Shared {
-        pending: Mutex::new(Pending::new(limit)),
+    let shared = Arc::new(RequestTable {
+        pending: Mutex::new(PendingRequests::new(limit)),
         places: Semaphore::new(limit),
     });
-    (Requests(Arc::clone(&shared)), Answers(shared))
+    (Requests(Arc::clone(&shared)), Responses(shared))
 }
 
 impl<A> Requests<A> {
@@ -91,30 +91,33 @@ impl<A> Requests<A> {
     /// includes waiting until few enough other questions are open, and sending.
     ///
     /// Dropping the future gives the question up, and its place is free at once. The peer is not
-    /// told, and may still answer ([`Matched::Late`]).
+    /// told, and may still answer ([`ResponseMatch::Late`]).
     ///
     /// # Errors
     ///
     /// [`RequestError`].
-    pub async fn ask<Sent>(
+    pub async fn request<SendFuture>(
         &self,
         within: Duration,
-        send: impl FnOnce(u64) -> Sent,
+        send: impl FnOnce(u64) -> SendFuture,
     ) -> Result<A, RequestError>
     where
-        Sent: Future<Output = Result<(), SendError>>,
+        SendFuture: Future<Output = Result<(), SendError>>,
     {
         timeout(within, self.exchange(send)).await.unwrap_or(Err(RequestError::TimedOut))
     }
 
-    async fn exchange<Sent>(&self, send: impl FnOnce(u64) -> Sent) -> Result<A, RequestError>
+    async fn exchange<SendFuture>(
+        &self,
+        send: impl FnOnce(u64) -> SendFuture,
+    ) -> Result<A, RequestError>
     where
-        Sent: Future<Output = Result<(), SendError>>,
+        SendFuture: Future<Output = Result<(), SendError>>,
     {
         let _place = self.0.places.acquire().await.map_err(|_| RequestError::Closed)?;
         let (give, take) = oneshot::channel();
         // There is a place, so what can fail this is only the end.
-        let id = self.0.lock().ask(give).map_err(|_| RequestError::Closed)?;
+        let id = self.0.lock().open(give).map_err(|_| RequestError::Closed)?;
         let _question = Question { shared: &self.0, id };
         send(id).await?;
         take.await.map_err(|_| RequestError::Closed)
@@ -127,30 +130,30 @@ impl<A> Requests<A> {
     }
 }
 
-impl<A> Answers<A> {
+impl<A> Responses<A> {
     /// The peer answered a question. What to do about an answer that nobody waits for, is for the
-    /// sub-protocol: [`Matched::Late`] happens to the honest, [`Matched::Unasked`] does not.
-    pub fn handle(&self, id: u64, answer: A) -> Matched<()> {
-        let matched = self.0.lock().handle_answer(id);
+    /// sub-protocol: [`ResponseMatch::Late`] happens to the honest, [`ResponseMatch::Unsolicited`] does not.
+    pub fn handle(&self, id: u64, answer: A) -> ResponseMatch<()> {
+        let matched = self.0.lock().handle_response(id);
         match matched {
-            Matched::Open(whose) => match whose.send(answer) {
-                Ok(()) => Matched::Open(()),
-                Err(_) => Matched::Late,
+            ResponseMatch::Open(whose) => match whose.send(answer) {
+                Ok(()) => ResponseMatch::Open(()),
+                Err(_) => ResponseMatch::Late,
             },
-            Matched::Late => Matched::Late,
-            Matched::Unasked => Matched::Unasked,
+            ResponseMatch::Late => ResponseMatch::Late,
+            ResponseMatch::Unsolicited => ResponseMatch::Unsolicited,
         }
     }
 }
 
-impl<A> Shared<A> {
-    fn lock(&self) -> MutexGuard<'_, Pending<oneshot::Sender<A>>> {
+impl<A> RequestTable<A> {
+    fn lock(&self) -> MutexGuard<'_, PendingRequests<oneshot::Sender<A>>> {
         // Plain data: whoever panicked has left it whole.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<A> Drop for Answers<A> {
+impl<A> Drop for Responses<A> {
     fn drop(&mut self) {
         self.0.places.close();
         self.0.lock().close();
@@ -165,13 +168,13 @@ impl<A> Clone for Requests<A> {
 
 /// A question as long as somebody waits for its answer.
 struct Question<'a, A> {
-    shared: &'a Shared<A>,
+    shared: &'a RequestTable<A>,
     id: u64,
 }
 
 impl<A> Drop for Question<'_, A> {
     fn drop(&mut self) {
-        self.shared.lock().give_up(self.id);
+        self.shared.lock().cancel(self.id);
     }
 }
 

@@ -12,35 +12,35 @@ const LEAST_DELAY: Duration = Duration::from_millis(1);
 ///
 /// ```
 /// use std::time::Duration;
-/// use p2p_mux::{OnExit, Restart};
+/// use p2p_mux::{OnExit, RestartSettings};
 ///
-/// let patient = Restart { first: Duration::from_secs(1), ..Restart::default() };
+/// let patient = RestartSettings { first_delay: Duration::from_secs(1), ..RestartSettings::default() };
 /// let on_exit = OnExit::Restart(patient);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Restart {
+pub struct RestartSettings {
     /// The delay after the first end. Default 100 ms; anything below 1 ms counts as 1 ms.
-    pub first: Duration,
+    pub first_delay: Duration,
     /// How many times as long each delay is as the one before. Default 2; 0 counts as 1.
     pub factor: u32,
     /// No delay is longer. Default 30 s.
-    pub cap: Duration,
+    pub max_delay: Duration,
     /// A run that lasts so long is a good one: the next delay is `first` again. Default 60 s.
-    pub healthy: Duration,
+    pub healthy_after: Duration,
 }
 
-impl Default for Restart {
+impl Default for RestartSettings {
     fn default() -> Self {
         Self {
-            first: Duration::from_millis(100),
+            first_delay: Duration::from_millis(100),
             factor: 2,
-            cap: Duration::from_secs(30),
-            healthy: Duration::from_secs(60),
+            max_delay: Duration::from_secs(30),
+            healthy_after: Duration::from_secs(60),
         }
     }
 }
 
-/// Where one slot stands among the delays of its [`Restart`].
+/// Where one slot stands among the delays of its [`RestartSettings`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
     /// When the present run began.
@@ -61,13 +61,13 @@ impl Backoff {
     }
 
     /// A run has ended. How long to wait before the next.
-    pub(crate) fn handle_end(&mut self, now: Instant, restart: &Restart) -> Duration {
-        let healthy = now.saturating_duration_since(self.started) >= restart.healthy;
+    pub(crate) fn handle_end(&mut self, now: Instant, restart: &RestartSettings) -> Duration {
+        let healthy = now.saturating_duration_since(self.started) >= restart.healthy_after;
         let delay = match self.last {
             Some(last) if !healthy => last.saturating_mul(restart.factor.max(1)),
-            _ => restart.first,
+            _ => restart.first_delay,
         };
-        let delay = delay.min(restart.cap).max(LEAST_DELAY);
+        let delay = delay.min(restart.max_delay).max(LEAST_DELAY);
         self.last = Some(delay);
         delay
     }
@@ -78,11 +78,15 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const RULE: Restart =
-        Restart { first: SECOND, factor: 3, cap: Duration::from_secs(20), healthy: SECOND };
+    const RULE: RestartSettings = RestartSettings {
+        first_delay: SECOND,
+        factor: 3,
+        max_delay: Duration::from_secs(20),
+        healthy_after: SECOND,
+    };
 
     /// The delays after runs of these lengths.
-    fn delays(rule: Restart, runs: &[Duration]) -> Vec<Duration> {
+    fn delays(rule: RestartSettings, runs: &[Duration]) -> Vec<Duration> {
         let mut now = Instant::now();
         let mut backoff = Backoff::new(now);
         let delay_after = |&run: &Duration| {
@@ -104,10 +108,14 @@ mod tests {
 
     #[test]
     fn no_rule_makes_it_spin_or_overflow() {
-        let zero = Restart { first: Duration::ZERO, factor: 0, ..RULE };
+        let zero = RestartSettings { first_delay: Duration::ZERO, factor: 0, ..RULE };
         assert_eq!(delays(zero, &[Duration::ZERO; 3]), [LEAST_DELAY; 3]);
-        let capless =
-            Restart { factor: u32::MAX, cap: Duration::MAX, healthy: Duration::MAX, ..RULE };
+        let capless = RestartSettings {
+            factor: u32::MAX,
+            max_delay: Duration::MAX,
+            healthy_after: Duration::MAX,
+            ..RULE
+        };
         let mut backoff = Backoff::new(Instant::now());
         for _ in 0..4 {
             backoff.handle_end(Instant::now(), &capless);

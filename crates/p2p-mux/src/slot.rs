@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use crate::{
-    Reason, Restart, Shared,
+    DisconnectReason, RestartSettings, SharedCapability,
     assembly::Assembly,
-    budget::{Budget, Limits},
+    budget::{Budget, QueueLimits},
     patience::Patience,
     restart::Backoff,
 };
@@ -18,13 +18,13 @@ pub struct SlotId(pub usize);
 /// What happens when a sub-protocol has not taken its messages for
 /// [`Config::stall_limit`](crate::Config::stall_limit) and more arrive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overload {
+pub enum OnOverload {
     /// Its slot closes; the connection and the other slots go on.
     #[default]
     CloseSlot,
     /// What does not fit is dropped and counted, until half of the budget is free again.
     DropNewest,
-    /// The whole connection ends with [`Reason::Subprotocol`].
+    /// The whole connection ends with [`DisconnectReason::Subprotocol`].
     Disconnect,
 }
 
@@ -36,28 +36,28 @@ pub enum OnExit {
     #[default]
     Close,
     /// The whole connection ends with this reason: the classic behaviour of devp2p.
-    Disconnect(Reason),
+    Disconnect(DisconnectReason),
     /// Its slot closes and, after a rest, opens again with a new task and a new channel. The
     /// connection does not end meanwhile, even if no other slot is open.
     ///
     /// What it had queued before it ended is still sent. What had arrived and was not taken, and
     /// what arrives while it rests, is dropped, the latter counted in
-    /// [`Drops::closed`](crate::Drops::closed). The other end is not told, as RLPx has no words for
+    /// [`DropStats::closed`](crate::DropStats::closed). The other end is not told, as RLPx has no words for
     /// it: this is for sub-protocols whose conversation can be taken up at any message.
-    Restart(Restart),
+    Restart(RestartSettings),
 }
 
 /// How a slot came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Ending {
+pub enum SlotEndReason {
     /// The sub-protocol returned.
     Returned,
     /// It returned an error.
     Failed,
     /// It panicked.
     Panicked,
-    /// It did not take its messages ([`Overload::CloseSlot`]).
+    /// It did not take its messages ([`OnOverload::CloseSlot`]).
     Overloaded,
     /// The owner removed it from the connection: whatever its terms say, it does not start again,
     /// and the connection ends only if it was the last.
@@ -66,29 +66,29 @@ pub enum Ending {
 
 /// What a sub-protocol may take of each connection it runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct SlotSettings {
     /// Its share of the bytes sent, against the weights of the others. Default 1; 0 counts as 1.
     pub weight: u32,
     /// How much may have arrived without being taken. Default 2 MiB and 1024 messages. A message
     /// larger than that is still let in when nothing else waits.
-    pub inbound: Limits,
+    pub inbound: QueueLimits,
     /// How many bytes may wait to be sent, each message counted as its payload and 64 bytes.
     /// Default 1 MiB, at most 256 MiB. A message larger than that is still taken when nothing else
     /// waits.
     pub outbound: usize,
     /// What happens when it does not take its messages.
-    pub overload: Overload,
+    pub on_overload: OnOverload,
     /// What its end means for the connection.
     pub on_exit: OnExit,
 }
 
-impl Default for Terms {
+impl Default for SlotSettings {
     fn default() -> Self {
         Self {
             weight: 1,
-            inbound: Limits { bytes: 2 << 20, items: 1024 },
+            inbound: QueueLimits { bytes: 2 << 20, items: 1024 },
             outbound: 1 << 20,
-            overload: Overload::default(),
+            on_overload: OnOverload::default(),
             on_exit: OnExit::default(),
         }
     }
@@ -97,7 +97,7 @@ impl Default for Terms {
 /// Where the permits for bytes that wait to be sent must end; far beyond any use.
 const MAX_OUTBOUND: usize = 1 << 28;
 
-impl Terms {
+impl SlotSettings {
     /// [`outbound`](Self::outbound), so that at least one message can wait.
     pub(crate) const fn outbound_capacity(&self) -> usize {
         match self.outbound {
@@ -113,29 +113,33 @@ impl Terms {
 pub(crate) struct Slot {
     pub(crate) offset: u64,
     pub(crate) length: u64,
-    pub(crate) terms: Terms,
+    pub(crate) settings: SlotSettings,
     pub(crate) inbound: Budget,
     /// What the connection's memory has been told that this slot holds.
     pub(crate) counted: usize,
     /// The message that arrives in pieces, if one does.
     pub(crate) assembly: Option<Assembly>,
     /// `None` while it runs.
-    pub(crate) ended: Option<Ending>,
+    pub(crate) ended: Option<SlotEndReason>,
     pub(crate) backoff: Backoff,
     pub(crate) patience: Patience,
     /// When a slot that has ended opens again, if it does.
     pub(crate) reopens: Option<Instant>,
-    /// Under [`Overload::DropNewest`]: full for so long that nobody waits for it any more.
+    /// Under [`OnOverload::DropNewest`]: full for so long that nobody waits for it any more.
     pub(crate) overloaded: bool,
 }
 
 impl Slot {
-    pub(crate) const fn new(shared: &Shared, terms: Terms, now: Instant) -> Self {
+    pub(crate) const fn new(
+        shared: &SharedCapability,
+        settings: SlotSettings,
+        now: Instant,
+    ) -> Self {
         Self {
             offset: shared.offset,
             length: shared.length,
-            terms,
-            inbound: Budget::new(terms.inbound),
+            settings,
+            inbound: Budget::new(settings.inbound),
             counted: 0,
             assembly: None,
             ended: None,
@@ -147,12 +151,12 @@ impl Slot {
     }
 
     /// Its task has ended, and what it did not take is gone.
-    pub(crate) fn end(&mut self, now: Instant, ending: Ending) {
+    pub(crate) fn end(&mut self, now: Instant, ending: SlotEndReason) {
         self.ended = Some(ending);
-        self.inbound = Budget::new(self.terms.inbound);
-        if ending == Ending::Removed {
+        self.inbound = Budget::new(self.settings.inbound);
+        if ending == SlotEndReason::Removed {
             self.reopens = None;
-        } else if let OnExit::Restart(restart) = &self.terms.on_exit {
+        } else if let OnExit::Restart(restart) = &self.settings.on_exit {
             // A moment that the clock cannot tell never comes.
             self.reopens = now.checked_add(self.backoff.handle_end(now, restart));
         }
@@ -166,7 +170,7 @@ impl Slot {
         self.backoff.handle_start(now);
     }
 
-    /// Drops what it has of an unfinished message. Whether there was anything that was still kept.
+    /// DropStats what it has of an unfinished message. Whether there was anything that was still kept.
     pub(crate) fn discard_unfinished(&mut self) -> bool {
         self.assembly.as_mut().is_some_and(|unfinished| unfinished.discard(&mut self.inbound))
     }

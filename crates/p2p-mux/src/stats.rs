@@ -1,6 +1,6 @@
 //! What happened on a connection, in numbers.
 //!
-//! The connection counts in [`Meters`], which it alone writes; a [`Stats`] is a copy that anybody
+//! The connection counts in [`Meters`], which it alone writes; a [`ConnectionStats`] is a copy that anybody
 //! may take at any time. Neither needs a lock.
 //!
 //! The structs of the copy are exhaustive on purpose: who gives every counter a name, as a metrics
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Capability, Ending, Shared};
+use crate::{Capability, SharedCapability, SlotEndReason};
 
 /// How many codes of a slot are counted one by one: a bound on what a connection costs, 8 KiB for
 /// each slot.
@@ -19,7 +19,7 @@ const MAX_CODES: usize = 256;
 
 /// The counters of one connection, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
+pub struct ConnectionStats {
     /// Pings that arrived.
     pub pings_in: u64,
     /// Pongs that arrived.
@@ -31,7 +31,7 @@ pub struct Stats {
     /// How often reading stood still because a slot was full.
     pub stalls: u64,
     /// How often the connection had to wait because memory was short and it had more than its share
-    /// ([`Memory`](crate::Memory)).
+    /// ([`MemoryBudget`](crate::MemoryBudget)).
     pub memory_waits: u64,
     /// The round trip of the last ping that was answered.
     pub round_trip: Option<Duration>,
@@ -65,9 +65,9 @@ pub struct SlotStats {
     /// Bytes that wait to be sent, as the budget counts them.
     pub queued_out: u64,
     /// Messages that went nowhere.
-    pub drops: Drops,
+    pub drops: DropStats,
     /// How its tasks ended.
-    pub exits: Exits,
+    pub exits: ExitStats,
     /// How often it was started again ([`OnExit::Restart`](crate::OnExit::Restart)).
     pub restarts: u64,
     /// Events that its observer (`Protocol::observe`) had no room for.
@@ -91,13 +91,13 @@ pub struct CodeStats {
 
 /// Messages of a slot that went nowhere, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drops {
+pub struct DropStats {
     /// Arrived after the slot had closed, or when nobody listened any more.
     pub closed: u64,
     /// Arrived while the slot was full.
     pub overload: u64,
     /// Had arrived when the connection was ended for want of memory
-    /// ([`Closed::Overdrawn`](crate::Closed::Overdrawn)).
+    /// ([`CloseReason::ExceededShare`](crate::CloseReason::ExceededShare)).
     pub memory: u64,
     /// Not sent because the connection ended.
     pub unsent: u64,
@@ -109,7 +109,7 @@ pub struct Drops {
 
 /// How often a sub-protocol ended, by the way it did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Exits {
+pub struct ExitStats {
     /// It returned.
     pub returned: u64,
     /// It returned an error.
@@ -187,7 +187,7 @@ struct CodeMeter {
     bytes_out: Counter,
 }
 
-/// As [`Drops`].
+/// As [`DropStats`].
 #[derive(Debug, Default)]
 pub(crate) struct DropMeter {
     pub(crate) closed: Counter,
@@ -198,7 +198,7 @@ pub(crate) struct DropMeter {
     pub(crate) unfinished: Counter,
 }
 
-/// As [`Exits`].
+/// As [`ExitStats`].
 #[derive(Debug, Default)]
 struct ExitMeter {
     returned: Counter,
@@ -209,7 +209,7 @@ struct ExitMeter {
 }
 
 impl Meters {
-    pub(crate) fn new<'a>(shared: impl IntoIterator<Item = &'a Shared>) -> Self {
+    pub(crate) fn new<'a>(shared: impl IntoIterator<Item = &'a SharedCapability>) -> Self {
         let slots = shared.into_iter().map(SlotMeter::new).collect();
         Self { slots, ..Self::default() }
     }
@@ -218,8 +218,8 @@ impl Meters {
         self.round_trip.set(u64::try_from(round_trip.as_nanos()).unwrap_or(u64::MAX).max(1));
     }
 
-    pub(crate) fn snapshot(&self) -> Stats {
-        Stats {
+    pub(crate) fn snapshot(&self) -> ConnectionStats {
+        ConnectionStats {
             pings_in: self.pings_in.get(),
             pongs_in: self.pongs_in.get(),
             pongs_dropped: self.pongs_dropped.get(),
@@ -235,7 +235,7 @@ impl Meters {
 }
 
 impl SlotMeter {
-    fn new(shared: &Shared) -> Self {
+    fn new(shared: &SharedCapability) -> Self {
         let codes = usize::try_from(shared.length).map_or(MAX_CODES, |codes| codes.min(MAX_CODES));
         Self {
             capability: shared.capability.clone(),
@@ -253,13 +253,13 @@ impl SlotMeter {
         }
     }
 
-    pub(crate) fn ended(&self, ending: Ending) {
+    pub(crate) fn ended(&self, ending: SlotEndReason) {
         match ending {
-            Ending::Returned => self.exits.returned.increment(),
-            Ending::Failed => self.exits.failed.increment(),
-            Ending::Panicked => self.exits.panicked.increment(),
-            Ending::Overloaded => self.exits.overloaded.increment(),
-            Ending::Removed => self.exits.removed.increment(),
+            SlotEndReason::Returned => self.exits.returned.increment(),
+            SlotEndReason::Failed => self.exits.failed.increment(),
+            SlotEndReason::Panicked => self.exits.panicked.increment(),
+            SlotEndReason::Overloaded => self.exits.overloaded.increment(),
+            SlotEndReason::Removed => self.exits.removed.increment(),
         }
     }
 
@@ -297,7 +297,7 @@ impl SlotMeter {
             codes: (0..).zip(&self.codes).map(|(n, code)| code.snapshot(n)).filter(used).collect(),
             queued_in: self.queued_in.get(),
             queued_out: self.queued_out.get(),
-            drops: Drops {
+            drops: DropStats {
                 closed: self.drops.closed.get(),
                 overload: self.drops.overload.get(),
                 memory: self.drops.memory.get(),
@@ -305,7 +305,7 @@ impl SlotMeter {
                 too_large: self.drops.too_large.get(),
                 unfinished: self.drops.unfinished.get(),
             },
-            exits: Exits {
+            exits: ExitStats {
                 returned: self.exits.returned.get(),
                 failed: self.exits.failed.get(),
                 panicked: self.exits.panicked.get(),

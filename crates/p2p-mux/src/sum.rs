@@ -1,11 +1,11 @@
 //! Many connections' counters in one.
 
-use crate::{CodeStats, Drops, Exits, SlotStats, Stats};
+use crate::{CodeStats, ConnectionStats, DropStats, ExitStats, SlotStats};
 
-impl Stats {
+impl ConnectionStats {
     /// Adds the counters of another connection, slot by slot: those of a sub-protocol that both have
     /// are added up, and others are taken over. The round trip, which is no counter, stays.
-    pub fn absorb(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         let Self {
             pings_in,
             pongs_in,
@@ -24,14 +24,14 @@ impl Stats {
         self.memory_waits += memory_waits;
         for slot in slots {
             match self.slots.iter_mut().find(|mine| mine.capability == slot.capability) {
-                Some(mine) => mine.absorb(slot),
+                Some(mine) => mine.add(slot),
                 None => self.slots.push(slot.clone()),
             }
         }
     }
 
     /// Forgets what waits in the queues: those of a connection that has ended are gone.
-    pub fn forget_queues(&mut self) {
+    pub fn clear_queues(&mut self) {
         for slot in &mut self.slots {
             (slot.queued_in, slot.queued_out) = (0, 0);
         }
@@ -39,7 +39,7 @@ impl Stats {
 }
 
 impl SlotStats {
-    fn absorb(&mut self, other: &Self) {
+    fn add(&mut self, other: &Self) {
         let Self {
             capability: _,
             messages_in,
@@ -65,8 +65,8 @@ impl SlotStats {
         codes.iter().for_each(|code| self.absorb_code(code));
         self.queued_in += queued_in;
         self.queued_out += queued_out;
-        self.drops.absorb(drops);
-        self.exits.absorb(exits);
+        self.drops.add(drops);
+        self.exits.add(exits);
         self.restarts += restarts;
         self.unobserved += unobserved;
     }
@@ -87,8 +87,8 @@ impl SlotStats {
     }
 }
 
-impl Drops {
-    fn absorb(&mut self, other: &Self) {
+impl DropStats {
+    fn add(&mut self, other: &Self) {
         let Self { closed, overload, memory, unsent, too_large, unfinished } = other;
         self.closed += closed;
         self.overload += overload;
@@ -99,8 +99,8 @@ impl Drops {
     }
 }
 
-impl Exits {
-    fn absorb(&mut self, other: &Self) {
+impl ExitStats {
+    fn add(&mut self, other: &Self) {
         let Self { returned, failed, panicked, overloaded, removed } = other;
         self.returned += returned;
         self.failed += failed;
@@ -129,8 +129,8 @@ mod tests {
             codes: codes.iter().map(code).collect(),
             queued_in: 5,
             queued_out: 6,
-            drops: Drops { closed: 1, ..Drops::default() },
-            exits: Exits { failed: 1, ..Exits::default() },
+            drops: DropStats { closed: 1, ..DropStats::default() },
+            exits: ExitStats { failed: 1, ..ExitStats::default() },
             restarts: 0,
             unobserved: 0,
         }
@@ -138,12 +138,16 @@ mod tests {
 
     #[test]
     fn connections_add_up_slot_by_slot_and_code_by_code() {
-        let mut sum = Stats { pings_in: 1, slots: vec![slot("a", &[0, 2])], ..Stats::default() };
-        sum.forget_queues();
-        sum.absorb(&Stats {
+        let mut sum = ConnectionStats {
+            pings_in: 1,
+            slots: vec![slot("a", &[0, 2])],
+            ..ConnectionStats::default()
+        };
+        sum.clear_queues();
+        sum.add(&ConnectionStats {
             pings_in: 2,
             slots: vec![slot("b", &[7]), slot("a", &[1, 2])],
-            ..Stats::default()
+            ..ConnectionStats::default()
         });
         assert_eq!(sum.pings_in, 3);
         let [a, b] = &sum.slots[..] else { panic!("{sum:?}") };

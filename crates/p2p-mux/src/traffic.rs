@@ -6,7 +6,7 @@ use p2p_identity::NodeId;
 /// [`Protocol::observe`](crate::Protocol::observe).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Traffic {
+pub struct ObservedMessage {
     /// The peer at the other end.
     pub peer: NodeId,
     /// Which way it went.

@@ -3,28 +3,28 @@
 use core::{fmt, marker::PhantomData};
 
 use crate::{
-    Channel, Exit, Message, Peer, Protocol, Receiver, SendError, Sender, Unreadable, Vocabulary,
+    Channel, DecodeError, Exit, Message, Peer, Protocol, Receiver, SendError, Sender, TypedMessage,
 };
 
 /// A [`Channel`] whose messages are values of `M`.
 ///
 /// ```
 /// # use bytes::Bytes;
-/// # use p2p_mux::{Unreadable, rlp};
-/// use p2p_mux::{Channel, Protocol, Typed, Vocabulary};
+/// # use p2p_mux::{DecodeError, rlp};
+/// use p2p_mux::{Channel, Protocol, TypedChannel, TypedMessage};
 ///
 /// struct Count(u64);
 ///
-/// impl Vocabulary for Count {
+/// impl TypedMessage for Count {
 ///     // ...
 /// #   const LENGTH: u64 = 1;
 /// #   fn encode(&self) -> (u64, Bytes) { (0, rlp::encode(&self.0).into()) }
-/// #   fn decode(code: u64, payload: &[u8]) -> Result<Self, Unreadable> {
-/// #       if code == 0 { Ok(Self(rlp::decode(payload)?)) } else { Err(Unreadable::Code(code)) }
+/// #   fn decode(code: u64, payload: &[u8]) -> Result<Self, DecodeError> {
+/// #       if code == 0 { Ok(Self(rlp::decode(payload)?)) } else { Err(DecodeError::UnknownCode(code)) }
 /// #   }
 /// }
 ///
-/// let counter = Protocol::typed("count", 1, |_peer, mut channel: Typed<Count>| async move {
+/// let counter = Protocol::typed("count", 1, |_peer, mut channel: TypedChannel<Count>| async move {
 ///     while let Some(Count(number)) = channel.recv().await? {
 ///         channel.send(&Count(number + 1)).await?;
 ///     }
@@ -32,18 +32,18 @@ use crate::{
 /// });
 /// assert_eq!(counter.length(), 1);
 /// ```
-pub struct Typed<M> {
+pub struct TypedChannel<M> {
     channel: Channel,
     messages: PhantomData<fn(M) -> M>,
 }
 
-/// The sending half of a [`Typed`]. Cheap to clone.
+/// The sending half of a [`TypedChannel`]. Cheap to clone.
 pub struct TypedSender<M> {
     sender: Sender,
     messages: PhantomData<fn(M)>,
 }
 
-/// The receiving half of a [`Typed`].
+/// The receiving half of a [`TypedChannel`].
 pub struct TypedReceiver<M> {
     receiver: Receiver,
     messages: PhantomData<fn() -> M>,
@@ -54,15 +54,17 @@ impl Protocol {
     #[must_use]
     pub fn typed<M, F, Fut>(name: &'static str, version: u64, run: F) -> Self
     where
-        M: Vocabulary + 'static,
-        F: Fn(Peer, Typed<M>) -> Fut + Send + Sync + 'static,
+        M: TypedMessage + 'static,
+        F: Fn(Peer, TypedChannel<M>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), Exit>> + Send + 'static,
     {
-        Self::new(name, version, M::LENGTH, move |peer, channel| run(peer, Typed::new(channel)))
+        Self::new(name, version, M::LENGTH, move |peer, channel| {
+            run(peer, TypedChannel::new(channel))
+        })
     }
 }
 
-impl<M: Vocabulary> Typed<M> {
+impl<M: TypedMessage> TypedChannel<M> {
     /// `channel`, speaking `M`.
     #[must_use]
     pub const fn new(channel: Channel) -> Self {
@@ -73,8 +75,8 @@ impl<M: Vocabulary> Typed<M> {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`]: that message is gone; the channel can still be used.
-    pub async fn recv(&mut self) -> Result<Option<M>, Unreadable> {
+    /// [`DecodeError`]: that message is gone; the channel can still be used.
+    pub async fn recv(&mut self) -> Result<Option<M>, DecodeError> {
         read(self.channel.recv().await)
     }
 
@@ -109,7 +111,7 @@ impl<M: Vocabulary> Typed<M> {
     }
 }
 
-impl<M: Vocabulary> TypedSender<M> {
+impl<M: TypedMessage> TypedSender<M> {
     /// Sends `message` once there is room for it.
     ///
     /// # Errors
@@ -131,27 +133,27 @@ impl<M: Vocabulary> TypedSender<M> {
     }
 }
 
-impl<M: Vocabulary> TypedReceiver<M> {
-    /// As [`Typed::recv`].
+impl<M: TypedMessage> TypedReceiver<M> {
+    /// As [`TypedChannel::recv`].
     ///
     /// # Errors
     ///
-    /// [`Unreadable`].
-    pub async fn recv(&mut self) -> Result<Option<M>, Unreadable> {
+    /// [`DecodeError`].
+    pub async fn recv(&mut self) -> Result<Option<M>, DecodeError> {
         read(self.receiver.recv().await)
     }
 }
 
-fn read<M: Vocabulary>(message: Option<Message>) -> Result<Option<M>, Unreadable> {
+fn read<M: TypedMessage>(message: Option<Message>) -> Result<Option<M>, DecodeError> {
     message.map(|message| M::decode(message.code, &message.payload)).transpose()
 }
 
 /// So that `?` works on receiving.
-impl From<Unreadable> for Exit {
-    fn from(unreadable: Unreadable) -> Self {
+impl From<DecodeError> for Exit {
+    fn from(unreadable: DecodeError) -> Self {
         match unreadable {
-            Unreadable::Code(code) => Self::UnexpectedCode(code),
-            Unreadable::Payload(error) => Self::Decode(error),
+            DecodeError::UnknownCode(code) => Self::UnexpectedCode(code),
+            DecodeError::Payload(error) => Self::Decode(error),
         }
     }
 }
@@ -164,9 +166,9 @@ impl<M> Clone for TypedSender<M> {
     }
 }
 
-impl<M> fmt::Debug for Typed<M> {
+impl<M> fmt::Debug for TypedChannel<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Typed").field(&self.channel).finish()
+        f.debug_tuple("TypedChannel").field(&self.channel).finish()
     }
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 ///
 /// ```
 /// use bytes::Bytes;
-/// use p2p_mux::{Unreadable, Vocabulary, rlp};
+/// use p2p_mux::{DecodeError, TypedMessage, rlp};
 ///
 /// #[derive(Debug, PartialEq)]
 /// enum Chat {
@@ -15,7 +15,7 @@ use thiserror::Error;
 ///     Line(String),
 /// }
 ///
-/// impl Vocabulary for Chat {
+/// impl TypedMessage for Chat {
 ///     const LENGTH: u64 = 2;
 ///
 ///     fn encode(&self) -> (u64, Bytes) {
@@ -25,20 +25,20 @@ use thiserror::Error;
 ///         }
 ///     }
 ///
-///     fn decode(code: u64, payload: &[u8]) -> Result<Self, Unreadable> {
+///     fn decode(code: u64, payload: &[u8]) -> Result<Self, DecodeError> {
 ///         match code {
 ///             0 => Ok(Self::Name(rlp::decode(payload)?)),
 ///             1 => Ok(Self::Line(rlp::decode(payload)?)),
-///             code => Err(Unreadable::Code(code)),
+///             code => Err(DecodeError::UnknownCode(code)),
 ///         }
 ///     }
 /// }
 ///
 /// let (code, payload) = Chat::Line("hello".into()).encode();
 /// assert_eq!(Chat::decode(code, &payload), Ok(Chat::Line("hello".into())));
-/// assert_eq!(Chat::decode(9, &payload), Err(Unreadable::Code(9)));
+/// assert_eq!(Chat::decode(9, &payload), Err(DecodeError::UnknownCode(9)));
 /// ```
-pub trait Vocabulary: Sized {
+pub trait TypedMessage: Sized {
     /// How many codes there are, used or not. Both ends must agree on it.
     const LENGTH: u64;
 
@@ -49,17 +49,17 @@ pub trait Vocabulary: Sized {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`]. The bytes are the peer's: anything may be in them.
-    fn decode(code: u64, payload: &[u8]) -> Result<Self, Unreadable>;
+    /// [`DecodeError`]. The bytes are the peer's: anything may be in them.
+    fn decode(code: u64, payload: &[u8]) -> Result<Self, DecodeError>;
 }
 
-/// A message of the peer that has no meaning in the [`Vocabulary`]: the peer's fault.
+/// A message of the peer that has no meaning in the [`TypedMessage`]: the peer's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Unreadable {
+pub enum DecodeError {
     /// There is no message with this code.
     #[error("no message has code {0}")]
-    Code(u64),
+    UnknownCode(u64),
     /// There is, but its payload is not what it should be.
     #[error("{0}")]
     Payload(#[from] rlp_codec::Error),

@@ -12,8 +12,8 @@ use common::{
     ends::{End, Raw, chunked, chunks, machine_and_raw, message},
 };
 use p2p_mux::{
-    ChunkError, Closed, Ending, Event, Fault, Limits, Load, Message, OnExit, Overload, Reason,
-    Restart, SlotId, SlotStats, Terms,
+    ChunkError, CloseReason, DisconnectReason, Event, Message, OnExit, OnOverload, ProtocolBreach,
+    QueueLimits, QueueLoad, RestartSettings, SlotEndReason, SlotId, SlotSettings, SlotStats,
     rlp::{Encodable, encode_list},
 };
 
@@ -48,17 +48,21 @@ fn more(id: u64, data: &[u8]) -> Vec<u8> {
 }
 
 /// A machine with the slots `a/1` on these terms and `b/1`, and `chunk/1`, before a raw peer.
-fn end_and_raw(a: Terms) -> (End, Raw, Instant) {
+fn end_and_raw(a: SlotSettings) -> (End, Raw, Instant) {
     let now = Instant::now();
-    let terms = [a, Terms::default()];
-    let (mut end, raw) = machine_and_raw(&terms, now);
-    let chunks = chunks(&common::ends::slots(&terms));
+    let settings = [a, SlotSettings::default()];
+    let (mut end, raw) = machine_and_raw(&settings, now);
+    let chunks = chunks(&common::ends::slots(&settings));
     end.machine = end.machine.with_chunks(chunks);
     (end, raw, now)
 }
 
-fn narrow(overload: Overload) -> Terms {
-    Terms { inbound: Limits { bytes: 1000, items: 4 }, overload, ..Terms::default() }
+fn narrow(on_overload: OnOverload) -> SlotSettings {
+    SlotSettings {
+        inbound: QueueLimits { bytes: 1000, items: 4 },
+        on_overload,
+        ..SlotSettings::default()
+    }
 }
 
 fn stats(end: &End, slot: SlotId) -> SlotStats {
@@ -66,8 +70,8 @@ fn stats(end: &End, slot: SlotId) -> SlotStats {
 }
 
 /// What the end answers to these messages of the peer: how it closes.
-fn fate_of(says: &[Said]) -> Option<Closed> {
-    let (mut end, mut raw, now) = end_and_raw(Terms::default());
+fn fate_of(says: &[Said]) -> Option<CloseReason> {
+    let (mut end, mut raw, now) = end_and_raw(SlotSettings::default());
     for (id, payload) in says {
         raw.says(&mut end, *id, payload);
     }
@@ -75,7 +79,7 @@ fn fate_of(says: &[Said]) -> Option<Closed> {
     let closed = end.machine.closed().cloned();
     if let Some(closed) = &closed {
         let last = raw.hears(&mut end).pop().unwrap();
-        assert_eq!((last.0, Reason::decode(&last.1)), (1, closed.reason().unwrap()));
+        assert_eq!((last.0, DisconnectReason::decode(&last.1)), (1, closed.reason().unwrap()));
     }
     closed
 }
@@ -83,8 +87,8 @@ fn fate_of(says: &[Said]) -> Option<Closed> {
 #[test]
 fn a_large_message_goes_in_pieces_with_others_between_and_its_own_behind() {
     let now = Instant::now();
-    let terms = [Terms::default(); 2];
-    let (mut here, mut there) = chunked(&terms, &terms, now);
+    let settings = [SlotSettings::default(); 2];
+    let (mut here, mut there) = chunked(&settings, &settings, now);
     let large = bytes(300_000);
     here.machine.send(A, message(3, large.clone())).unwrap();
     here.machine.send(A, message(4, "behind")).unwrap();
@@ -105,7 +109,7 @@ fn a_large_message_goes_in_pieces_with_others_between_and_its_own_behind() {
 
 #[test]
 fn what_is_not_large_goes_plain() {
-    let (mut end, mut raw, _) = end_and_raw(Terms::default());
+    let (mut end, mut raw, _) = end_and_raw(SlotSettings::default());
     end.machine.send(A, message(0, bytes(32 * 1024))).unwrap();
     let ids = |heard: Vec<(u64, Bytes)>| heard.iter().map(|&(id, _)| id).collect::<Vec<_>>();
     assert_eq!(ids(raw.hears(&mut end)), [IDS[0]]);
@@ -117,7 +121,7 @@ fn what_is_not_large_goes_plain() {
 
 #[test]
 fn the_wire_is_as_specified() {
-    let (mut end, mut raw, now) = end_and_raw(Terms::default());
+    let (mut end, mut raw, now) = end_and_raw(SlotSettings::default());
     let payload = bytes(70_000);
     end.machine.send(B, message(1, payload.clone())).unwrap();
     let heard = raw.hears(&mut end);
@@ -144,13 +148,13 @@ fn the_wire_is_as_specified() {
 #[test]
 fn without_chunk_1_nothing_is_cut_and_its_ids_belong_to_nobody() {
     let now = Instant::now();
-    let (mut end, mut raw) = machine_and_raw(&[Terms::default(); 2], now);
+    let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
     let large = bytes(100_000);
     end.machine.send(A, message(0, large.clone())).unwrap();
     assert_eq!(raw.hears(&mut end), [(16, large.into())]);
     raw.says(&mut end, BEGIN, &begin(16, 10, b"x"));
     end.events(now);
-    let unknown = Closed::Fault(Fault::UnknownCode { code: BEGIN });
+    let unknown = CloseReason::Breach(ProtocolBreach::UnknownCode { code: BEGIN });
     assert_eq!(end.machine.closed(), Some(&unknown));
 }
 
@@ -158,10 +162,10 @@ fn without_chunk_1_nothing_is_cut_and_its_ids_belong_to_nobody() {
 fn every_piece_that_is_out_of_place_is_a_breach() {
     let started = || (BEGIN, begin(17, 100, b"some"));
     let cases: [(ChunkError, Vec<Said>); 17] = [
-        (ChunkError::Nobody { id: 40 }, vec![(BEGIN, begin(40, 100, b"x"))]),
-        (ChunkError::Nobody { id: 1 }, vec![(BEGIN, begin(1, 100, b"x"))]),
-        (ChunkError::Nobody { id: 32 }, vec![(BEGIN, begin(32, 100, b"x"))]),
-        (ChunkError::Nobody { id: 40 }, vec![(MORE, more(40, b"x"))]),
+        (ChunkError::UnknownId { id: 40 }, vec![(BEGIN, begin(40, 100, b"x"))]),
+        (ChunkError::UnknownId { id: 1 }, vec![(BEGIN, begin(1, 100, b"x"))]),
+        (ChunkError::UnknownId { id: 32 }, vec![(BEGIN, begin(32, 100, b"x"))]),
+        (ChunkError::UnknownId { id: 40 }, vec![(MORE, more(40, b"x"))]),
         (ChunkError::Empty, vec![(BEGIN, begin(17, 100, b""))]),
         (ChunkError::Empty, vec![started(), (MORE, more(17, b""))]),
         (ChunkError::TooLong(32_775), vec![(BEGIN, begin(17, 1 << 20, &[1; 32 * 1024 - 4]))]),
@@ -180,7 +184,11 @@ fn every_piece_that_is_out_of_place_is_a_breach() {
         (ChunkError::Unfinished { id: 17 }, vec![started(), (17, b"whole".to_vec())]),
     ];
     for (error, says) in cases {
-        assert_eq!(fate_of(&says), Some(Closed::Fault(Fault::Chunk(error))), "{says:?}");
+        assert_eq!(
+            fate_of(&says),
+            Some(CloseReason::Breach(ProtocolBreach::Chunk(error))),
+            "{says:?}"
+        );
     }
     let tail = [begin(17, 100, b"some"), vec![0]].concat();
     let extra = list(&[&17u64, &"data", &1u64]);
@@ -188,7 +196,10 @@ fn every_piece_that_is_out_of_place_is_a_breach() {
         [(BEGIN, vec![]), (BEGIN, tail), (MORE, vec![0xc1]), (MORE, extra), (ABORT, vec![17])]
     {
         let fate = fate_of(&[started(), bad.clone()]);
-        let malformed = matches!(fate, Some(Closed::Fault(Fault::Chunk(ChunkError::Malformed(_)))));
+        let malformed = matches!(
+            fate,
+            Some(CloseReason::Breach(ProtocolBreach::Chunk(ChunkError::Malformed(_))))
+        );
         assert!(malformed, "{bad:?}: {fate:?}");
     }
     assert_eq!(fate_of(&[started(), (24, b"another slot".to_vec())]), None);
@@ -196,7 +207,7 @@ fn every_piece_that_is_out_of_place_is_a_breach() {
 
 #[test]
 fn a_claim_costs_nothing_and_what_has_arrived_weighs_on_the_slot() {
-    let (mut end, mut raw, now) = end_and_raw(narrow(Overload::CloseSlot));
+    let (mut end, mut raw, now) = end_and_raw(narrow(OnOverload::CloseSlot));
     raw.says(&mut end, BEGIN, &begin(16, 0xff_ffff, b"x"));
     assert!(end.messages(now).is_empty());
     assert_eq!(stats(&end, A).queued_in, 65);
@@ -211,7 +222,7 @@ fn a_claim_costs_nothing_and_what_has_arrived_weighs_on_the_slot() {
 
 /// The slot `a` has got a message of 600 bytes and not taken it, and `sent` bytes of 500 of the next;
 /// what came last is held.
-fn stalled(overload: Overload) -> (End, Raw, Instant) {
+fn stalled(overload: OnOverload) -> (End, Raw, Instant) {
     let (mut end, mut raw, now) = end_and_raw(narrow(overload));
     raw.says(&mut end, 16, &[1; 600]);
     raw.says(&mut end, BEGIN, &begin(17, 500, &[2; 200]));
@@ -224,19 +235,19 @@ fn stalled(overload: Overload) -> (End, Raw, Instant) {
 
 #[test]
 fn a_piece_that_does_not_fit_waits_for_what_the_slot_can_take() {
-    let (mut end, mut raw, now) = stalled(Overload::CloseSlot);
-    end.machine.release(A, Load { bytes: 664, items: 1 });
+    let (mut end, mut raw, now) = stalled(OnOverload::CloseSlot);
+    end.machine.release(A, QueueLoad { bytes: 664, items: 1 });
     assert_eq!(end.messages(now), [(B, message(0, "for b"))]);
     raw.says(&mut end, MORE, &more(17, &[2; 100]));
     assert_eq!(end.messages(now), [(A, message(1, vec![2; 500]))]);
-    end.machine.release(A, Load { bytes: 564, items: 1 });
+    end.machine.release(A, QueueLoad { bytes: 564, items: 1 });
     let a = stats(&end, A);
     assert_eq!((a.queued_in, a.drops.overload, end.machine.stats().stalls), (0, 0, 1));
 }
 
 #[test]
 fn a_slot_that_stays_full_in_the_middle_of_a_message_is_closed_alone() {
-    let (mut end, mut raw, now) = stalled(Overload::CloseSlot);
+    let (mut end, mut raw, now) = stalled(OnOverload::CloseSlot);
     let late = now + 5 * SECOND;
     end.machine.handle_timeout(late);
     let for_b = Event::Message { slot: B, message: message(0, "for b") };
@@ -258,7 +269,7 @@ fn a_slot_that_stays_full_in_the_middle_of_a_message_is_closed_alone() {
 
 #[test]
 fn a_slot_that_drops_loses_that_message_and_goes_on_with_the_next() {
-    let (mut end, mut raw, now) = stalled(Overload::DropNewest);
+    let (mut end, mut raw, now) = stalled(OnOverload::DropNewest);
     let late = now + 5 * SECOND;
     end.machine.handle_timeout(late);
     assert_eq!(end.messages(late), [(B, message(0, "for b"))]);
@@ -267,7 +278,7 @@ fn a_slot_that_drops_loses_that_message_and_goes_on_with_the_next() {
     // Still full: dropped from its first piece on.
     raw.says(&mut end, BEGIN, &begin(18, 40, &[3; 20]));
     assert!(end.messages(late).is_empty());
-    end.machine.release(A, Load { bytes: 664, items: 1 });
+    end.machine.release(A, QueueLoad { bytes: 664, items: 1 });
     raw.says(&mut end, MORE, &more(18, &[3; 20]));
     raw.says(&mut end, BEGIN, &begin(19, 40, &[4; 20]));
     raw.says(&mut end, MORE, &more(19, &[4; 20]));
@@ -278,16 +289,16 @@ fn a_slot_that_drops_loses_that_message_and_goes_on_with_the_next() {
 
 #[test]
 fn a_slot_may_ask_for_the_end_of_the_connection_instead() {
-    let (mut end, _, now) = stalled(Overload::Disconnect);
+    let (mut end, _, now) = stalled(OnOverload::Disconnect);
     end.machine.handle_timeout(now + 5 * SECOND);
-    assert_eq!(end.machine.closed(), Some(&Closed::ByUs(Reason::Subprotocol)));
+    assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::Subprotocol)));
     assert_eq!(stats(&end, A).drops.overload, 1);
 }
 
 #[test]
 fn a_slot_that_ends_while_its_piece_is_held_frees_the_connection() {
-    let (mut end, mut raw, now) = stalled(Overload::CloseSlot);
-    end.machine.end_slot(now, A, Ending::Failed);
+    let (mut end, mut raw, now) = stalled(OnOverload::CloseSlot);
+    end.machine.end_slot(now, A, SlotEndReason::Failed);
     assert_eq!(end.messages(now), [(B, message(0, "for b"))]);
     raw.says(&mut end, MORE, &more(17, &[2; 100]));
     raw.says(&mut end, 24, b"and on");
@@ -297,11 +308,12 @@ fn a_slot_that_ends_while_its_piece_is_held_frees_the_connection() {
 
 #[test]
 fn a_slot_that_starts_again_in_the_middle_of_a_message_gets_the_next() {
-    let restart = OnExit::Restart(Restart::default());
-    let (mut end, mut raw, now) = end_and_raw(Terms { on_exit: restart, ..Terms::default() });
+    let restart = OnExit::Restart(RestartSettings::default());
+    let (mut end, mut raw, now) =
+        end_and_raw(SlotSettings { on_exit: restart, ..SlotSettings::default() });
     raw.says(&mut end, BEGIN, &begin(17, 300, &[1; 100]));
     assert!(end.messages(now).is_empty());
-    end.machine.end_slot(now, A, Ending::Panicked);
+    end.machine.end_slot(now, A, SlotEndReason::Panicked);
     assert_eq!((stats(&end, A).drops.closed, stats(&end, A).queued_in), (1, 0));
     raw.says(&mut end, MORE, &more(17, &[1; 100]));
     assert!(end.messages(now).is_empty());
@@ -319,7 +331,7 @@ fn a_slot_that_starts_again_in_the_middle_of_a_message_gets_the_next() {
 
 #[test]
 fn a_message_that_is_given_up_is_dropped_and_the_next_is_taken() {
-    let (mut end, mut raw, now) = end_and_raw(Terms::default());
+    let (mut end, mut raw, now) = end_and_raw(SlotSettings::default());
     for _ in 0..3 {
         raw.says(&mut end, BEGIN, &begin(17, 300, &[1; 100]));
         raw.says(&mut end, ABORT, &list(&[&17u64]));
@@ -331,7 +343,7 @@ fn a_message_that_is_given_up_is_dropped_and_the_next_is_taken() {
     // Of one that is dropped already, it is not counted again.
     raw.says(&mut end, BEGIN, &begin(17, 300, &[1; 100]));
     end.events(now);
-    end.machine.end_slot(now, A, Ending::Returned);
+    end.machine.end_slot(now, A, SlotEndReason::Returned);
     raw.says(&mut end, ABORT, &list(&[&17u64]));
     end.events(now);
     assert_eq!((stats(&end, A).drops.unfinished, stats(&end, A).drops.closed), (3, 1));
@@ -341,30 +353,34 @@ fn a_message_that_is_given_up_is_dropped_and_the_next_is_taken() {
 #[test]
 fn a_sub_protocol_that_ends_has_said_what_it_began() {
     let now = Instant::now();
-    let terms = [Terms::default()];
-    let (mut here, mut there) = chunked(&terms, &terms, now);
+    let settings = [SlotSettings::default()];
+    let (mut here, mut there) = chunked(&settings, &settings, now);
     let large = bytes(200_000);
     here.machine.send(A, message(0, large.clone())).unwrap();
     here.machine.poll_transmit(&mut there.input).unwrap();
-    here.machine.end_slot(now, A, Ending::Returned);
+    here.machine.end_slot(now, A, SlotEndReason::Returned);
     assert_eq!(here.machine.closed(), None, "not before all is said");
     there.input.extend_from_slice(&here.transmit());
     assert_eq!(there.messages(now), [(A, message(0, large))]);
-    assert_eq!(here.machine.closed(), Some(&Closed::ByUs(Reason::Quitting)), "chunk/1 is no slot");
-    assert_eq!(there.machine.closed(), Some(&Closed::ByPeer(Reason::Quitting)));
+    assert_eq!(
+        here.machine.closed(),
+        Some(&CloseReason::ByUs(DisconnectReason::Quitting)),
+        "chunk/1 is no slot"
+    );
+    assert_eq!(there.machine.closed(), Some(&CloseReason::ByPeer(DisconnectReason::Quitting)));
 }
 
 #[test]
 fn the_end_of_the_connection_waits_for_no_piece() {
     let now = Instant::now();
-    let terms = [Terms::default()];
-    let (mut here, mut there) = chunked(&terms, &terms, now);
+    let settings = [SlotSettings::default()];
+    let (mut here, mut there) = chunked(&settings, &settings, now);
     here.machine.send(A, message(0, bytes(200_000))).unwrap();
     here.machine.poll_transmit(&mut there.input).unwrap();
-    here.machine.close(Reason::Requested);
+    here.machine.close(DisconnectReason::Requested);
     there.input.extend_from_slice(&here.transmit());
     assert!(there.events(now).is_empty());
-    assert_eq!(there.machine.closed(), Some(&Closed::ByPeer(Reason::Requested)));
+    assert_eq!(there.machine.closed(), Some(&CloseReason::ByPeer(DisconnectReason::Requested)));
     assert_eq!(stats(&here, A).drops.unsent, 1);
     assert_eq!((stats(&there, A).drops.unfinished, stats(&there, A).messages_in), (1, 0));
 }
@@ -372,8 +388,8 @@ fn the_end_of_the_connection_waits_for_no_piece() {
 #[test]
 fn two_large_messages_share_the_line() {
     let now = Instant::now();
-    let terms = [Terms::default(), Terms { weight: 3, ..Terms::default() }];
-    let (mut here, mut there) = chunked(&terms, &terms, now);
+    let settings = [SlotSettings::default(), SlotSettings { weight: 3, ..SlotSettings::default() }];
+    let (mut here, mut there) = chunked(&settings, &settings, now);
     here.machine.send(A, message(0, bytes(1_000_000))).unwrap();
     here.machine.send(B, message(0, bytes(1_000_000))).unwrap();
     let mut wire = BytesMut::new();
@@ -394,12 +410,12 @@ fn two_large_messages_share_the_line() {
 fn what_does_not_fit_a_frame_when_compressed_passes_in_pieces() {
     use rand::{Rng, SeedableRng, rngs::StdRng};
     let now = Instant::now();
-    let wide = Limits { bytes: 32 << 20, items: 4 };
-    let terms = [Terms { inbound: wide, ..Terms::default() }];
+    let wide = QueueLimits { bytes: 32 << 20, items: 4 };
+    let settings = [SlotSettings { inbound: wide, ..SlotSettings::default() }];
     let mut payload = vec![0; p2p_mux::MAX_MESSAGE];
     StdRng::seed_from_u64(7).fill(&mut payload[..]);
     let (a, b) = common::sessions();
-    let slots = common::ends::slots(&terms);
+    let slots = common::ends::slots(&settings);
     let end = |mut session: p2p_mux::transport::Session| {
         session.sealer.enable_snappy();
         session.opener.enable_snappy();

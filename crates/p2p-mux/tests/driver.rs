@@ -9,8 +9,8 @@ use common::{
     SECOND, connect, connect_over, connect_raw, handed_out, hello_of, idle, local, streams,
 };
 use p2p_mux::{
-    Closed, Config, Exit, Fault, Hello, Lost, Origin, Protocol, Reason, SendError, base,
-    transport::FrameError,
+    CloseReason, Config, DisconnectReason, Exit, Hello, LostReason, Origin, Protocol,
+    ProtocolBreach, SendError, base, transport::FrameError,
 };
 use tokio::{
     sync::mpsc,
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 const PING: u64 = 0;
 const PONG: u64 = 1;
 
-/// Answers pings, and says what it heard.
+/// Responses pings, and says what it heard.
 fn echo(version: u64, heard: mpsc::Sender<(u64, u64)>) -> Protocol {
     Protocol::new("echo", version, 2, move |_peer, mut channel| {
         let heard = heard.clone();
@@ -171,7 +171,8 @@ async fn two_ends_that_do_not_read_are_cut_by_a_timer() {
     let (here, there) = connect_over(1000, &[deaf()], &[deaf()], Config::default()).await;
     let (here, there) = (here.closed().await, there.closed().await);
     assert!(
-        here == Closed::ByUs(Reason::Subprotocol) || there == Closed::ByUs(Reason::Subprotocol)
+        here == CloseReason::ByUs(DisconnectReason::Subprotocol)
+            || there == CloseReason::ByUs(DisconnectReason::Subprotocol)
     );
     assert!(started.elapsed() < 10 * SECOND, "{:?}", started.elapsed());
 }
@@ -194,9 +195,9 @@ async fn stopping_is_orderly() {
     assert!(there.channel.recv().await.is_none());
     assert_eq!(there.channel.send(0, "").await, Err(SendError::Closed));
     drop((here, there));
-    assert_eq!(b.closed().await, Closed::ByPeer(Reason::Quitting));
+    assert_eq!(b.closed().await, CloseReason::ByPeer(DisconnectReason::Quitting));
     assert!(a.peer.is_closed());
-    assert_eq!(a.closed().await, Closed::ByUs(Reason::Quitting));
+    assert_eq!(a.closed().await, CloseReason::ByUs(DisconnectReason::Quitting));
     assert_eq!(asked.elapsed(), Duration::ZERO, "nobody was waited for");
 }
 
@@ -211,7 +212,7 @@ async fn stopping_is_bounded_against_a_peer_that_never_reads_and_a_task_that_nev
     tokio::time::sleep(SECOND).await;
     let (asked, peer) = (Instant::now(), here.peer.clone());
     here.stop.cancel();
-    assert_eq!(here.closed().await, Closed::ByUs(Reason::Quitting));
+    assert_eq!(here.closed().await, CloseReason::ByUs(DisconnectReason::Quitting));
     assert_eq!(asked.elapsed(), 2 * SECOND);
     assert_ne!(peer.stats().slots[0].drops.unsent, 0, "what was not sent is counted");
 }
@@ -226,7 +227,7 @@ async fn a_peer_that_never_reads_is_given_up() {
     let started = Instant::now();
     while held.channel.send_raw(0, vec![0; 30_000]).await.is_ok() {}
     drop(held);
-    assert_eq!(here.closed().await, Closed::Lost(Lost::WriteStalled));
+    assert_eq!(here.closed().await, CloseReason::Lost(LostReason::WriteStalled));
     assert_eq!(started.elapsed(), 20 * SECOND);
 }
 
@@ -239,11 +240,14 @@ async fn a_silent_peer_is_pinged_and_then_told() {
     assert_eq!((ping.code, &ping.payload[..]), (base::PING, &[0xc0][..]));
     assert_eq!(started.elapsed(), 15 * SECOND);
     let last = raw.read().await.unwrap().unwrap();
-    assert_eq!((last.code, Reason::decode(&last.payload)), (base::DISCONNECT, Reason::PingTimeout));
+    assert_eq!(
+        (last.code, DisconnectReason::decode(&last.payload)),
+        (base::DISCONNECT, DisconnectReason::PingTimeout)
+    );
     assert_eq!(started.elapsed(), 30 * SECOND);
     assert!(raw.read().await.unwrap().is_none());
     drop(raw);
-    assert_eq!(here.closed().await, Closed::ByUs(Reason::PingTimeout));
+    assert_eq!(here.closed().await, CloseReason::ByUs(DisconnectReason::PingTimeout));
 }
 
 #[tokio::test(start_paused = true)]
@@ -268,7 +272,7 @@ async fn a_ping_flood_ends_the_connection() {
     }
     raw.flush().await.unwrap();
     raw.close().await.unwrap();
-    assert_eq!(here.closed().await, Closed::Fault(Fault::PingFlood));
+    assert_eq!(here.closed().await, CloseReason::Breach(ProtocolBreach::PingFlood));
 }
 
 #[tokio::test(start_paused = true)]
@@ -279,9 +283,9 @@ async fn a_code_beyond_every_slot_ends_the_connection_with_a_reason() {
     raw.flush().await.unwrap();
     let last = raw.read().await.unwrap().unwrap();
     assert_eq!(last.code, base::DISCONNECT);
-    assert_eq!(Reason::decode(&last.payload), Reason::ProtocolBreach);
+    assert_eq!(DisconnectReason::decode(&last.payload), DisconnectReason::ProtocolBreach);
     drop(raw);
-    assert_eq!(here.closed().await, Closed::Fault(Fault::UnknownCode { code: 24 }));
+    assert_eq!(here.closed().await, CloseReason::Breach(ProtocolBreach::UnknownCode { code: 24 }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -291,7 +295,7 @@ async fn bad_snappy_ends_the_connection_with_a_reason() {
     let (stream, mut raw) = streams(64 * 1024).await;
     let here = local(1, &[idle("a", 1)]);
     let config = Config::default();
-    let (greeted, ()) = tokio::join!(p2p_mux::greet(stream, &here, &config), async {
+    let (greeted, ()) = tokio::join!(p2p_mux::exchange_hello(stream, &here, &config), async {
         common::say_hello(&mut raw, &hello).await;
         raw.write(16, &[0xff; 40]).await.unwrap();
         raw.flush().await.unwrap();
@@ -300,7 +304,8 @@ async fn bad_snappy_ends_the_connection_with_a_reason() {
     drop(raw.close().await);
     drop(raw);
     let closed = here.closed().await;
-    let snappy = matches!(closed, Closed::Fault(Fault::Frame(FrameError::Snappy { .. })));
+    let snappy =
+        matches!(closed, CloseReason::Breach(ProtocolBreach::Frame(FrameError::Snappy { .. })));
     assert!(snappy, "{closed:?}");
 }
 
@@ -311,7 +316,7 @@ async fn a_disconnect_that_crosses_hello_is_heard_compressed_or_not() {
         let (stream, mut raw) = streams(64 * 1024).await;
         let here = local(1, &[idle("a", 1)]);
         let config = Config::default();
-        let (greeted, ()) = tokio::join!(p2p_mux::greet(stream, &here, &config), async {
+        let (greeted, ()) = tokio::join!(p2p_mux::exchange_hello(stream, &here, &config), async {
             common::say_hello(&mut raw, &hello).await;
             if snappy {
                 raw.enable_snappy();
@@ -320,7 +325,11 @@ async fn a_disconnect_that_crosses_hello_is_heard_compressed_or_not() {
             raw.flush().await.unwrap();
         });
         let here = common::run(greeted.unwrap());
-        assert_eq!(here.closed().await, Closed::ByPeer(Reason::TooManyPeers), "snappy {snappy}");
+        assert_eq!(
+            here.closed().await,
+            CloseReason::ByPeer(DisconnectReason::TooManyPeers),
+            "snappy {snappy}"
+        );
     }
 }
 
@@ -329,16 +338,16 @@ async fn a_peer_that_vanishes_is_lost() {
     let hello = hello_of(&[idle("a", 1)]);
     let (here, raw) = connect_raw(&[idle("a", 1)], &hello, Config::default()).await;
     drop(raw);
-    assert_eq!(here.closed().await, Closed::Lost(Lost::Eof));
+    assert_eq!(here.closed().await, CloseReason::Lost(LostReason::Eof));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_owner_can_end_a_connection_with_a_reason() {
     let (here, there) = connect(&[idle("a", 1)], &[idle("a", 1)]).await;
-    here.peer.disconnect(Reason::Requested);
-    here.peer.disconnect(Reason::Quitting); // the first one counts
-    assert_eq!(there.closed().await, Closed::ByPeer(Reason::Requested));
-    assert_eq!(here.closed().await, Closed::ByUs(Reason::Requested));
+    here.peer.disconnect(DisconnectReason::Requested);
+    here.peer.disconnect(DisconnectReason::Quitting); // the first one counts
+    assert_eq!(there.closed().await, CloseReason::ByPeer(DisconnectReason::Requested));
+    assert_eq!(here.closed().await, CloseReason::ByUs(DisconnectReason::Requested));
 }
 
 #[tokio::test(start_paused = true)]
@@ -347,9 +356,9 @@ async fn a_sub_protocol_learns_how_the_connection_ended_when_its_channel_closes(
     let (here, there) = connect(&[protocol], &[idle("a", 1)]).await;
     let mut held = given.recv().await.unwrap();
     assert_eq!(here.peer.closed(), None);
-    there.peer.disconnect(Reason::Subprotocol);
+    there.peer.disconnect(DisconnectReason::Subprotocol);
     assert!(held.channel.recv().await.is_none());
-    assert_eq!(here.peer.closed(), Some(&Closed::ByPeer(Reason::Subprotocol)));
+    assert_eq!(here.peer.closed(), Some(&CloseReason::ByPeer(DisconnectReason::Subprotocol)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -357,11 +366,13 @@ async fn a_greeted_peer_can_still_be_refused() {
     let (a, b) = streams(64 * 1024).await;
     let (here, there) = (local(1, &[idle("a", 1)]), local(2, &[idle("a", 1)]));
     let config = Config::default();
-    let (a, b) =
-        tokio::join!(p2p_mux::greet(a, &here, &config), p2p_mux::greet(b, &there, &config));
+    let (a, b) = tokio::join!(
+        p2p_mux::exchange_hello(a, &here, &config),
+        p2p_mux::exchange_hello(b, &there, &config)
+    );
     let there = common::run_called(b.unwrap());
-    a.unwrap().refuse(Reason::AlreadyConnected).await;
-    assert_eq!(there.closed().await, Closed::ByPeer(Reason::AlreadyConnected));
+    a.unwrap().refuse(DisconnectReason::AlreadyConnected).await;
+    assert_eq!(there.closed().await, CloseReason::ByPeer(DisconnectReason::AlreadyConnected));
 }
 
 #[tokio::test(start_paused = true)]
@@ -370,8 +381,10 @@ async fn dropping_the_life_of_a_connection_ends_everything() {
     let (a, b) = streams(64 * 1024).await;
     let (here, there) = (local(1, &[protocol]), local(2, &[idle("a", 1)]));
     let config = Config::default();
-    let (a, b) =
-        tokio::join!(p2p_mux::greet(a, &here, &config), p2p_mux::greet(b, &there, &config));
+    let (a, b) = tokio::join!(
+        p2p_mux::exchange_hello(a, &here, &config),
+        p2p_mux::exchange_hello(b, &there, &config)
+    );
     let there = common::run_called(b.unwrap());
     let (peer, life) = a.unwrap().run(Origin::default(), CancellationToken::new());
     let running = timeout(SECOND, life).await;
@@ -380,7 +393,7 @@ async fn dropping_the_life_of_a_connection_ends_everything() {
     assert!(held.channel.recv().await.is_none());
     assert_eq!(held.channel.send(0, "").await, Err(SendError::Closed));
     assert!(peer.is_closed());
-    assert_eq!(there.closed().await, Closed::Lost(Lost::Eof));
+    assert_eq!(there.closed().await, CloseReason::Lost(LostReason::Eof));
 }
 
 #[tokio::test(start_paused = true)]
@@ -428,9 +441,9 @@ async fn an_unflushed_stream_loses_nothing() {
     let (here, there) = (local(1, &[idle("a", 1)]), local(2, &[idle("a", 1)]));
     let config = Config::default();
     let (_, heard) = tokio::join!(
-        timeout(SECOND, p2p_mux::greet(a, &here, &config)),
-        p2p_mux::greet(b, &there, &config)
+        timeout(SECOND, p2p_mux::exchange_hello(a, &here, &config)),
+        p2p_mux::exchange_hello(b, &there, &config)
     );
     let error = heard.map(|_| ()).unwrap_err();
-    assert_eq!(error, p2p_mux::GreetError::Refused(Reason::Quitting));
+    assert_eq!(error, p2p_mux::HelloExchangeError::Refused(DisconnectReason::Quitting));
 }

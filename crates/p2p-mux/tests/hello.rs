@@ -6,8 +6,8 @@ mod common;
 
 use common::{SECOND, handed_out, hello_of, idle, key, local, run, say_hello, streams};
 use p2p_mux::{
-    Capability, Config, GreetError, Hello, HelloError, Lost, MAX_HELLO, Protocol, Reason, base,
-    greet,
+    Capability, Config, DisconnectReason, Hello, HelloError, HelloExchangeError, LostReason,
+    MAX_HELLO, Protocol, base, exchange_hello,
     identity::NodeId,
     rlp::{ErrorKind, encode_list},
     transport::{FrameError, Stream},
@@ -76,11 +76,12 @@ async fn chunk_1_alone_is_nothing_in_common() {
     let (a, b) = streams(1024).await;
     let (here, there) = (local(1, &[idle("shh", 6)]), local(2, &[idle("eth", 63)]));
     let config = Config::default();
-    let (a, b) = tokio::join!(greet(a, &here, &config), greet(b, &there, &config));
+    let (a, b) =
+        tokio::join!(exchange_hello(a, &here, &config), exchange_hello(b, &there, &config));
     for end in [a, b] {
         let error = end.map(|_| ()).unwrap_err();
-        assert!(matches!(error, GreetError::Useless(_)), "{error}");
-        assert_eq!(error.reason(), Some(Reason::UselessPeer));
+        assert!(matches!(error, HelloExchangeError::Useless(_)), "{error}");
+        assert_eq!(error.reason(), Some(DisconnectReason::UselessPeer));
     }
 }
 
@@ -91,7 +92,8 @@ async fn chunk_1_is_agreed_by_both_or_not_at_all_and_never_shows() {
         let (a, b) = streams(1024).await;
         let (here, there) = (local(1, &[zeds.0]), local(2, &[other.0]));
         let [ours, theirs] = both.map(|chunk| Config { chunk, ..Config::default() });
-        let (a, b) = tokio::join!(greet(a, &here, &ours), greet(b, &there, &theirs));
+        let (a, b) =
+            tokio::join!(exchange_hello(a, &here, &ours), exchange_hello(b, &there, &theirs));
         let (a, b) = (run(a.unwrap()), run(b.unwrap()));
         assert_eq!(a.peer.shared(), [Capability::new("zed", 1)]);
         let (mut there, mut taken) = (other.1, Vec::new());
@@ -146,14 +148,14 @@ proptest! {
 }
 
 /// What the greeting of node 1, which has shh/6, comes to with a raw peer that does `act`.
-async fn outcome<F>(act: F) -> (Result<Vec<Capability>, GreetError>, Stream<DuplexStream>)
+async fn outcome<F>(act: F) -> (Result<Vec<Capability>, HelloExchangeError>, Stream<DuplexStream>)
 where
     F: AsyncFnOnce(&mut Stream<DuplexStream>),
 {
     let (stream, mut raw) = streams(64 * 1024).await;
     let here = local(1, &[idle("shh", 6)]);
     let config = Config::default();
-    let (greeted, ()) = tokio::join!(greet(stream, &here, &config), async {
+    let (greeted, ()) = tokio::join!(exchange_hello(stream, &here, &config), async {
         act(&mut raw).await;
         raw.flush().await.unwrap();
     });
@@ -161,14 +163,14 @@ where
 }
 
 /// What a raw peer is told after our Hello, with Snappy on or not.
-async fn told(raw: &mut Stream<DuplexStream>, snappy: bool) -> Reason {
+async fn told(raw: &mut Stream<DuplexStream>, snappy: bool) -> DisconnectReason {
     common::hear_hello(raw).await;
     if snappy {
         raw.enable_snappy();
     }
     let last = raw.read().await.unwrap().expect("a Disconnect");
     assert_eq!(last.code, base::DISCONNECT);
-    Reason::decode(&last.payload)
+    DisconnectReason::decode(&last.payload)
 }
 
 fn peer_hello() -> Hello {
@@ -176,11 +178,11 @@ fn peer_hello() -> Hello {
 }
 
 /// Greets a peer whose Hello is `payload`; the error, and what the peer was told.
-async fn refusal(payload: Vec<u8>, snappy: bool) -> (GreetError, Reason) {
+async fn refusal(payload: Vec<u8>, snappy: bool) -> (HelloExchangeError, DisconnectReason) {
     let (stream, mut raw) = streams(64 * 1024).await;
     let here = local(1, &[idle("shh", 6)]);
     let config = Config::default();
-    let (greeted, reason) = tokio::join!(greet(stream, &here, &config), async {
+    let (greeted, reason) = tokio::join!(exchange_hello(stream, &here, &config), async {
         raw.write(base::HELLO, &payload).await.unwrap();
         raw.flush().await.unwrap();
         let reason = told(&mut raw, snappy).await;
@@ -197,44 +199,44 @@ async fn a_truncated_hello_is_a_breach() {
     let whole = peer_hello().encode();
     let (error, reason) = refusal(whole[..whole.len() - 1].to_vec(), false).await;
     assert!(
-        matches!(error, GreetError::Hello(HelloError::Malformed(e)) if e.kind == ErrorKind::Truncated)
+        matches!(error, HelloExchangeError::Hello(HelloError::Malformed(e)) if e.kind == ErrorKind::Truncated)
     );
-    assert_eq!(reason, Reason::ProtocolBreach);
+    assert_eq!(reason, DisconnectReason::ProtocolBreach);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_oversized_hello_is_not_even_read() {
     let long = Hello { client: "x".repeat(MAX_HELLO), ..peer_hello() };
     let (error, reason) = refusal(long.encode(), false).await;
-    assert!(matches!(error, GreetError::Frame(FrameError::Oversized { .. })), "{error}");
-    assert_eq!(reason, Reason::ProtocolBreach);
+    assert!(matches!(error, HelloExchangeError::Frame(FrameError::Oversized { .. })), "{error}");
+    assert_eq!(reason, DisconnectReason::ProtocolBreach);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hello_of_somebody_else_is_refused() {
     let other = Hello { id: key(3).id(), ..peer_hello() };
     let (error, reason) = refusal(other.encode(), true).await;
-    assert_eq!(error, GreetError::Hello(HelloError::Identity(key(3).id())));
-    assert_eq!(reason, Reason::UnexpectedIdentity);
+    assert_eq!(error, HelloExchangeError::Hello(HelloError::Identity(key(3).id())));
+    assert_eq!(reason, DisconnectReason::UnexpectedIdentity);
     let nobody = Hello { id: NodeId([0; 64]), ..peer_hello() };
     let (error, reason) = refusal(nobody.encode(), true).await;
-    assert_eq!(error, GreetError::Hello(HelloError::NullIdentity));
-    assert_eq!(reason, Reason::NullIdentity);
+    assert_eq!(error, HelloExchangeError::Hello(HelloError::NullIdentity));
+    assert_eq!(reason, DisconnectReason::NullIdentity);
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_in_common_is_useless() {
     let other = Hello { capabilities: vec![Capability::new("eth", 63)], ..peer_hello() };
     let (error, reason) = refusal(other.encode(), true).await;
-    assert_eq!(error, GreetError::Useless(other.capabilities));
-    assert_eq!(reason, Reason::UselessPeer);
+    assert_eq!(error, HelloExchangeError::Useless(other.capabilities));
+    assert_eq!(reason, DisconnectReason::UselessPeer);
 }
 
 #[tokio::test(start_paused = true)]
 async fn old_versions_are_spoken_down_to_four_and_without_snappy() {
     let (error, reason) = refusal(Hello { version: 3, ..peer_hello() }.encode(), false).await;
-    assert_eq!(error, GreetError::Hello(HelloError::Version(3)));
-    assert_eq!(reason, Reason::IncompatibleVersion);
+    assert_eq!(error, HelloExchangeError::Hello(HelloError::Version(3)));
+    assert_eq!(reason, DisconnectReason::IncompatibleVersion);
 
     let four = Hello { version: 4, ..peer_hello() };
     let (greeted, mut raw) = outcome(async |raw| say_hello(raw, &four).await).await;
@@ -247,29 +249,29 @@ async fn a_disconnect_instead_of_hello_is_heard_compressed_or_not() {
     for payload in [&[0xc1, 0x04][..], &[0x04], &[0x02, 0x04, 0xc1, 0x04]] {
         let (greeted, _) =
             outcome(async |raw| raw.write(base::DISCONNECT, payload).await.unwrap()).await;
-        assert_eq!(greeted, Err(GreetError::Refused(Reason::TooManyPeers)));
+        assert_eq!(greeted, Err(HelloExchangeError::Refused(DisconnectReason::TooManyPeers)));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_message_instead_of_hello_is_a_breach() {
     let (greeted, mut raw) = outcome(async |raw| raw.write(0x10, b"early").await.unwrap()).await;
-    assert_eq!(greeted, Err(GreetError::Unexpected { code: 0x10 }));
-    assert_eq!(told(&mut raw, false).await, Reason::ProtocolBreach);
+    assert_eq!(greeted, Err(HelloExchangeError::Unexpected { code: 0x10 }));
+    assert_eq!(told(&mut raw, false).await, DisconnectReason::ProtocolBreach);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_says_nothing_has_five_seconds() {
     let started = tokio::time::Instant::now();
     let (greeted, _raw) = outcome(async |_| {}).await;
-    assert_eq!(greeted, Err(GreetError::Timeout));
+    assert_eq!(greeted, Err(HelloExchangeError::Timeout));
     assert_eq!(started.elapsed(), 5 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_hangs_up_is_lost() {
     let (greeted, _raw) = outcome(async |raw| raw.close().await.unwrap()).await;
-    assert_eq!(greeted, Err(GreetError::Lost(Lost::Eof)));
+    assert_eq!(greeted, Err(HelloExchangeError::Lost(LostReason::Eof)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -277,16 +279,21 @@ async fn a_refusal_before_hello_reaches_the_other_end() {
     let (stream, other) = streams(256).await;
     let there = local(2, &[idle("shh", 6)]);
     let config = Config::default();
-    let ((), greeted) =
-        tokio::join!(p2p_mux::refuse(stream, Reason::TooManyPeers), greet(other, &there, &config));
-    assert_eq!(greeted.map(|_| ()), Err(GreetError::Refused(Reason::TooManyPeers)));
+    let ((), greeted) = tokio::join!(
+        p2p_mux::refuse(stream, DisconnectReason::TooManyPeers),
+        exchange_hello(other, &there, &config)
+    );
+    assert_eq!(
+        greeted.map(|_| ()),
+        Err(HelloExchangeError::Refused(DisconnectReason::TooManyPeers))
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_bounded_in_time() {
     let (stream, _silent) = streams(16).await;
     let started = tokio::time::Instant::now();
-    p2p_mux::refuse(stream, Reason::TooManyPeers).await;
+    p2p_mux::refuse(stream, DisconnectReason::TooManyPeers).await;
     assert_eq!(started.elapsed(), 2 * SECOND);
 }
 
@@ -294,8 +301,8 @@ async fn a_refusal_is_bounded_in_time() {
 async fn too_much_to_announce_is_our_own_mistake() {
     let many: Vec<Protocol> = (0..400).map(|version| idle("shh", version)).collect();
     let (stream, _other) = streams(1024).await;
-    let greeted = greet(stream, &local(1, &many), &Config::default()).await;
-    assert!(matches!(greeted.map(|_| ()), Err(GreetError::OwnHello(2049..))));
+    let greeted = exchange_hello(stream, &local(1, &many), &Config::default()).await;
+    assert!(matches!(greeted.map(|_| ()), Err(HelloExchangeError::OwnHello(2049..))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -303,7 +310,8 @@ async fn two_ends_that_both_write_first_do_not_block_each_other() {
     let (a, b) = streams(16).await;
     let (here, there) = (local(1, &[idle("a", 1)]), local(2, &[idle("a", 1)]));
     let config = Config::default();
-    let (a, b) = tokio::join!(greet(a, &here, &config), greet(b, &there, &config));
+    let (a, b) =
+        tokio::join!(exchange_hello(a, &here, &config), exchange_hello(b, &there, &config));
     assert_eq!(a.unwrap().hello(), &there.hello(&config));
     assert_eq!(b.unwrap().hello(), &here.hello(&config));
 }

@@ -5,7 +5,9 @@
 mod common;
 
 use common::{End, Held, SECOND, connect, connect_over, connect_raw, handed_out, hello_of, idle};
-use p2p_mux::{Closed, Config, Exit, OnExit, Overload, Protocol, Reason, SendError, SlotStats};
+use p2p_mux::{
+    CloseReason, Config, DisconnectReason, Exit, OnExit, OnOverload, Protocol, SendError, SlotStats,
+};
 use tokio::{sync::mpsc, time::Instant};
 
 /// Two connected nodes, each with the sub-protocols `bad` and `good` in the hands of the test.
@@ -121,8 +123,8 @@ async fn what_is_said_before_the_end_arrives() {
     });
     let (here, there) = connect_over(512, &[talker], &[listener], Config::default()).await;
     // The only slot has ended, so the connection has; but not before all was said.
-    assert_eq!(here.closed().await, Closed::ByUs(Reason::Quitting));
-    assert_eq!(there.closed().await, Closed::ByPeer(Reason::Quitting));
+    assert_eq!(here.closed().await, CloseReason::ByUs(DisconnectReason::Quitting));
+    assert_eq!(there.closed().await, CloseReason::ByPeer(DisconnectReason::Quitting));
     for number in 0..1000 {
         assert_eq!(hear.recv().await, Some(number));
     }
@@ -131,22 +133,22 @@ async fn what_is_said_before_the_end_arrives() {
 #[tokio::test(start_paused = true)]
 async fn a_sub_protocol_may_end_the_whole_connection() {
     let mut pair = pair(Config::default(), |bad| bad).await;
-    let end = || Err(Exit::Disconnect(Reason::Subprotocol));
+    let end = || Err(Exit::Disconnect(DisconnectReason::Subprotocol));
     assert!(pair.bad.0.end.send(Box::new(end)).is_ok());
     assert!(pair.good.0.channel.recv().await.is_none());
     assert!(pair.good.1.channel.recv().await.is_none());
     drop((pair.bad.1, pair.good));
-    assert_eq!(pair.here.closed().await, Closed::ByUs(Reason::Subprotocol));
-    assert_eq!(pair.there.closed().await, Closed::ByPeer(Reason::Subprotocol));
+    assert_eq!(pair.here.closed().await, CloseReason::ByUs(DisconnectReason::Subprotocol));
+    assert_eq!(pair.there.closed().await, CloseReason::ByPeer(DisconnectReason::Subprotocol));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_classic_behaviour_is_to_be_had() {
-    let on_exit = OnExit::Disconnect(Reason::UselessPeer);
+    let on_exit = OnExit::Disconnect(DisconnectReason::UselessPeer);
     let pair = pair(Config::default(), |bad| bad.on_exit(on_exit)).await;
     drop(pair.bad.0);
-    assert_eq!(pair.here.closed().await, Closed::ByUs(Reason::UselessPeer));
-    assert_eq!(pair.there.closed().await, Closed::ByPeer(Reason::UselessPeer));
+    assert_eq!(pair.here.closed().await, CloseReason::ByUs(DisconnectReason::UselessPeer));
+    assert_eq!(pair.there.closed().await, CloseReason::ByPeer(DisconnectReason::UselessPeer));
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,7 +178,7 @@ async fn a_reader_that_stalls_loses_its_slot_and_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_drops_stalls_the_others_once() {
     let mut pair =
-        pair(Config::default(), |bad| bad.inbound(10_000, 8).on_overload(Overload::DropNewest))
+        pair(Config::default(), |bad| bad.inbound(10_000, 8).on_overload(OnOverload::DropNewest))
             .await;
     let flood = pair.bad.1.channel.sender();
     let sent = tokio::spawn(async move {
@@ -319,7 +321,7 @@ fn assert_lost_once(seconds: &[u32]) {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_never_reads_costs_the_others_one_stall_and_no_throughput_after() {
-    for overload in [Overload::CloseSlot, Overload::DropNewest] {
+    for overload in [OnOverload::CloseSlot, OnOverload::DropNewest] {
         let change = |bad: Protocol| bad.inbound(10_000, 8).on_overload(overload);
         let never = async |held: Held| {
             let _held = held;
@@ -334,7 +336,7 @@ async fn a_reader_that_never_reads_costs_the_others_one_stall_and_no_throughput_
 
 #[tokio::test(start_paused = true)]
 async fn one_that_crawls_does_not_stall_the_others_again_and_again() {
-    for overload in [Overload::CloseSlot, Overload::DropNewest] {
+    for overload in [OnOverload::CloseSlot, OnOverload::DropNewest] {
         let change = |bad: Protocol| bad.inbound(10_000, 8).on_overload(overload);
         let crawl = async |mut held: Held| {
             while held.channel.recv().await.is_some() {
@@ -353,7 +355,8 @@ async fn one_that_is_started_again_does_not_stall_the_others_again_and_again() {
         let _channel = channel;
         std::future::pending().await
     });
-    let deaf = deaf.inbound(10_000, 8).on_exit(OnExit::Restart(p2p_mux::Restart::default()));
+    let deaf =
+        deaf.inbound(10_000, 8).on_exit(OnExit::Restart(p2p_mux::RestartSettings::default()));
     let flood = Protocol::new("bad", 1, 8, |_, channel| async move {
         loop {
             channel.send(0, [7u8; 1000].as_slice()).await?;

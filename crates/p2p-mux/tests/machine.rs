@@ -13,8 +13,9 @@ use common::{
     sessions,
 };
 use p2p_mux::{
-    Closed, Config, Connection, Ending, Event, Fault, Limits, Load, OnExit, Overload, Reason,
-    SendError, SlotId, Terms, base, transport::FrameError,
+    CloseReason, Config, Connection, DisconnectReason, Event, OnExit, OnOverload, ProtocolBreach,
+    QueueLimits, QueueLoad, SendError, SlotEndReason, SlotId, SlotSettings, base,
+    transport::FrameError,
 };
 
 const A: SlotId = SlotId(0);
@@ -22,9 +23,13 @@ const B: SlotId = SlotId(1);
 
 /// A machine whose slot `a` takes two messages and slot `b` many; `a` has got its two, and a third
 /// is held.
-fn stalled(overload: Overload, now: Instant) -> (End, Raw) {
-    let narrow = Terms { inbound: Limits { bytes: 1000, items: 2 }, overload, ..Terms::default() };
-    let (mut end, mut raw) = machine_and_raw(&[narrow, Terms::default()], now);
+fn stalled(overload: OnOverload, now: Instant) -> (End, Raw) {
+    let narrow = SlotSettings {
+        inbound: QueueLimits { bytes: 1000, items: 2 },
+        on_overload: overload,
+        ..SlotSettings::default()
+    };
+    let (mut end, mut raw) = machine_and_raw(&[narrow, SlotSettings::default()], now);
     for code in 0..3 {
         raw.says(&mut end, 16 + code, b"for a");
     }
@@ -39,7 +44,7 @@ fn stalled(overload: Overload, now: Instant) -> (End, Raw) {
 #[test]
 fn codes_are_local_on_either_side_of_the_wire() {
     let now = Instant::now();
-    let (mut end, mut raw) = machine_and_raw(&[Terms::default(); 2], now);
+    let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
     end.machine.send(A, message(7, "a7")).unwrap();
     end.machine.send(B, message(0, "b0")).unwrap();
     assert_eq!(raw.hears(&mut end), [(23, "a7".into()), (24, "b0".into())]);
@@ -51,9 +56,9 @@ fn codes_are_local_on_either_side_of_the_wire() {
 #[test]
 fn a_full_slot_holds_one_message_until_there_is_room() {
     let now = Instant::now();
-    let (mut end, _raw) = stalled(Overload::CloseSlot, now);
+    let (mut end, _raw) = stalled(OnOverload::CloseSlot, now);
     assert!(end.events(now).is_empty());
-    end.machine.release(A, Load { bytes: 69, items: 1 });
+    end.machine.release(A, QueueLoad { bytes: 69, items: 1 });
     assert_eq!(end.messages(now), [(A, message(2, "for a")), (B, message(0, "for b"))]);
     let stats = end.machine.stats();
     assert_eq!((stats.stalls, stats.slots[0].messages_in, stats.slots[0].queued_in), (1, 3, 138));
@@ -63,7 +68,7 @@ fn a_full_slot_holds_one_message_until_there_is_room() {
 #[test]
 fn a_slot_that_stays_full_is_closed_alone() {
     let now = Instant::now();
-    let (mut end, mut raw) = stalled(Overload::CloseSlot, now);
+    let (mut end, mut raw) = stalled(OnOverload::CloseSlot, now);
     let late = now + 5 * SECOND;
     end.machine.handle_timeout(late - SECOND / 100);
     assert_eq!(end.machine.held(), Some(A), "not yet");
@@ -82,7 +87,7 @@ fn a_slot_that_stays_full_is_closed_alone() {
 #[test]
 fn a_slot_that_drops_stalls_the_others_only_once() {
     let now = Instant::now();
-    let (mut end, mut raw) = stalled(Overload::DropNewest, now);
+    let (mut end, mut raw) = stalled(OnOverload::DropNewest, now);
     let late = now + 5 * SECOND;
     end.machine.handle_timeout(late);
     for _ in 0..10 {
@@ -92,7 +97,7 @@ fn a_slot_that_drops_stalls_the_others_only_once() {
     assert_eq!(end.messages(late).len(), 11, "all of b's, at once");
     assert_eq!(end.machine.stats().slots[0].drops.overload, 11);
     // Only when half of its room is free again does it get messages.
-    end.machine.release(A, Load { bytes: 69, items: 1 });
+    end.machine.release(A, QueueLoad { bytes: 69, items: 1 });
     raw.says(&mut end, 17, b"again");
     assert_eq!(end.messages(late), [(A, message(1, "again"))]);
     assert_eq!(end.machine.stats().stalls, 1);
@@ -101,9 +106,9 @@ fn a_slot_that_drops_stalls_the_others_only_once() {
 #[test]
 fn a_slot_may_ask_to_end_the_connection_rather_than_lose_messages() {
     let now = Instant::now();
-    let (mut end, mut raw) = stalled(Overload::Disconnect, now);
+    let (mut end, mut raw) = stalled(OnOverload::Disconnect, now);
     end.machine.handle_timeout(now + 5 * SECOND);
-    assert_eq!(end.machine.closed(), Some(&Closed::ByUs(Reason::Subprotocol)));
+    assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::Subprotocol)));
     assert_eq!(raw.hears(&mut end), [(base::DISCONNECT, [0xc1, 0x10].as_slice().into())]);
 }
 
@@ -112,7 +117,8 @@ fn a_stall_is_not_the_silence_of_the_peer() {
     let now = Instant::now();
     let wait = Config { stall_limit: 100 * SECOND, ..Config::default() };
     let (a, mut b) = sessions();
-    let narrow = Terms { inbound: Limits { bytes: 1000, items: 1 }, ..Terms::default() };
+    let narrow =
+        SlotSettings { inbound: QueueLimits { bytes: 1000, items: 1 }, ..SlotSettings::default() };
     let machine = Connection::new(a, &slots(&[narrow]), &wait, now);
     let mut end = End { machine, input: BytesMut::new() };
     b.sealer.seal(16, b"", &mut end.input).unwrap();
@@ -120,38 +126,38 @@ fn a_stall_is_not_the_silence_of_the_peer() {
     assert_eq!(end.messages(now).len(), 1);
     end.machine.handle_timeout(now + 99 * SECOND);
     assert_eq!(end.machine.closed(), None);
-    end.machine.release(A, Load { bytes: 64, items: 1 });
+    end.machine.release(A, QueueLoad { bytes: 64, items: 1 });
     assert_eq!(end.messages(now + 99 * SECOND).len(), 1);
     end.machine.handle_timeout(now + 128 * SECOND);
     assert_eq!(end.machine.closed(), None);
     end.machine.handle_timeout(now + 129 * SECOND);
-    assert_eq!(end.machine.closed(), Some(&Closed::ByUs(Reason::PingTimeout)));
+    assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::PingTimeout)));
 }
 
 #[test]
 fn the_connection_ends_with_its_last_slot_and_what_it_had_to_say() {
     let now = Instant::now();
-    let (mut end, mut raw) = machine_and_raw(&[Terms::default(); 2], now);
-    end.machine.end_slot(now, B, Ending::Returned);
+    let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
+    end.machine.end_slot(now, B, SlotEndReason::Returned);
     assert_eq!(end.machine.closed(), None);
     end.machine.send(A, message(3, "last words")).unwrap();
-    end.machine.end_slot(now, A, Ending::Returned);
+    end.machine.end_slot(now, A, SlotEndReason::Returned);
     let said = raw.hears(&mut end);
     assert_eq!(said, [(19, "last words".into()), (base::DISCONNECT, [0xc1, 8].as_slice().into())]);
-    assert_eq!(end.machine.closed(), Some(&Closed::ByUs(Reason::Quitting)));
+    assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::Quitting)));
     assert!(end.machine.is_flushed());
     assert_eq!(end.machine.poll_timeout(), None);
 }
 
 #[test]
 fn the_last_slot_to_end_badly_gives_the_reason() {
-    for ending in [Ending::Failed, Ending::Panicked] {
+    for ending in [SlotEndReason::Failed, SlotEndReason::Panicked] {
         let now = Instant::now();
-        let (mut end, _) = machine_and_raw(&[Terms::default(); 2], now);
+        let (mut end, _) = machine_and_raw(&[SlotSettings::default(); 2], now);
         end.machine.end_slot(now, A, ending);
-        end.machine.end_slot(now, A, Ending::Returned); // counts once
-        end.machine.end_slot(now, B, Ending::Returned);
-        assert_eq!(end.machine.closed(), Some(&Closed::ByUs(Reason::Subprotocol)));
+        end.machine.end_slot(now, A, SlotEndReason::Returned); // counts once
+        end.machine.end_slot(now, B, SlotEndReason::Returned);
+        assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::Subprotocol)));
         let exits = end.machine.stats().slots[0].exits;
         assert_eq!((exits.returned, exits.failed + exits.panicked), (0, 1));
     }
@@ -160,12 +166,14 @@ fn the_last_slot_to_end_badly_gives_the_reason() {
 #[test]
 fn on_exit_disconnect_is_the_classic_behaviour() {
     let now = Instant::now();
-    let on_exit = OnExit::Disconnect(Reason::UselessPeer);
-    let (mut end, mut raw) =
-        machine_and_raw(&[Terms { on_exit, ..Terms::default() }, Terms::default()], now);
+    let on_exit = OnExit::Disconnect(DisconnectReason::UselessPeer);
+    let (mut end, mut raw) = machine_and_raw(
+        &[SlotSettings { on_exit, ..SlotSettings::default() }, SlotSettings::default()],
+        now,
+    );
     end.machine.send(B, message(0, "never sent")).unwrap();
-    end.machine.end_slot(now, A, Ending::Returned);
-    assert_eq!(end.machine.closed(), Some(&Closed::ByUs(Reason::UselessPeer)));
+    end.machine.end_slot(now, A, SlotEndReason::Returned);
+    assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::UselessPeer)));
     assert_eq!(raw.hears(&mut end), [(base::DISCONNECT, [0xc1, 3].as_slice().into())]);
     assert_eq!(end.machine.stats().slots[1].drops.unsent, 1);
     assert_eq!(end.machine.send(B, message(0, "")), Err(SendError::Closed));
@@ -175,13 +183,13 @@ fn on_exit_disconnect_is_the_classic_behaviour() {
 fn a_code_beyond_every_slot_is_a_fault_and_the_peer_is_told() {
     let now = Instant::now();
     for code in [32, 0xffff_ffff_ffff_ffff] {
-        let (mut end, mut raw) = machine_and_raw(&[Terms::default(); 2], now);
+        let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
         raw.says(&mut end, 31, b"the last one");
         raw.says(&mut end, code, b"one too far");
         raw.says(&mut end, 16, b"not heard any more");
         assert_eq!(end.messages(now), [(B, message(7, "the last one"))]);
-        let fault = Fault::UnknownCode { code };
-        assert_eq!(end.machine.closed(), Some(&Closed::Fault(fault)));
+        let fault = ProtocolBreach::UnknownCode { code };
+        assert_eq!(end.machine.closed(), Some(&CloseReason::Breach(fault)));
         assert_eq!(raw.hears(&mut end), [(base::DISCONNECT, [0xc1, 2].as_slice().into())]);
     }
 }
@@ -189,7 +197,7 @@ fn a_code_beyond_every_slot_is_a_fault_and_the_peer_is_told() {
 #[test]
 fn base_codes_without_a_meaning_are_ignored_and_counted() {
     let now = Instant::now();
-    let (mut end, mut raw) = machine_and_raw(&[Terms::default()], now);
+    let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default()], now);
     for code in [0, 4, 5, 15] {
         raw.says(&mut end, code, b"whatever");
     }
@@ -201,7 +209,7 @@ fn base_codes_without_a_meaning_are_ignored_and_counted() {
 #[test]
 fn pings_are_answered_asked_and_timed() {
     let now = Instant::now();
-    let (mut end, mut raw) = machine_and_raw(&[Terms::default()], now);
+    let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default()], now);
     raw.says(&mut end, base::PING, &[0xc0]);
     assert!(end.events(now).is_empty());
     assert_eq!(raw.hears(&mut end), [(base::PONG, [0xc0].as_slice().into())]);
@@ -219,14 +227,14 @@ fn pings_are_answered_asked_and_timed() {
 #[test]
 fn silence_ends_the_connection_after_half_a_minute() {
     let now = Instant::now();
-    let (mut end, mut raw) = machine_and_raw(&[Terms::default()], now);
+    let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default()], now);
     let mut clock = now;
     while end.machine.closed().is_none() {
         clock = end.machine.poll_timeout().unwrap();
         end.machine.handle_timeout(clock);
     }
     assert_eq!(clock, now + 30 * SECOND);
-    assert_eq!(end.machine.closed(), Some(&Closed::ByUs(Reason::PingTimeout)));
+    assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::PingTimeout)));
     let last = raw.hears(&mut end).pop();
     assert_eq!(last, Some((base::DISCONNECT, [0xc1, 0x0b].as_slice().into())));
 }
@@ -234,7 +242,7 @@ fn silence_ends_the_connection_after_half_a_minute() {
 #[test]
 fn a_ping_flood_is_a_fault_and_cannot_fill_the_memory_before() {
     let now = Instant::now();
-    let (mut end, mut raw) = machine_and_raw(&[Terms::default()], now);
+    let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default()], now);
     for _ in 0..64 {
         raw.says(&mut end, base::PING, &[0xc0]);
     }
@@ -244,7 +252,7 @@ fn a_ping_flood_is_a_fault_and_cannot_fill_the_memory_before() {
     assert_eq!(end.machine.stats().pongs_dropped, 48);
     raw.says(&mut end, base::PING, &[0xc0]);
     assert!(end.events(now).is_empty());
-    assert_eq!(end.machine.closed(), Some(&Closed::Fault(Fault::PingFlood)));
+    assert_eq!(end.machine.closed(), Some(&CloseReason::Breach(ProtocolBreach::PingFlood)));
 }
 
 #[test]
@@ -260,13 +268,17 @@ fn disconnect_in_every_encoding_with_and_without_snappy() {
             if snappy_there {
                 b.sealer.enable_snappy();
             }
-            let slots = slots(&[Terms::default()]);
+            let slots = slots(&[SlotSettings::default()]);
             let machine = Connection::new(a, &slots, &Config::default(), now);
             let mut end = End { machine, input: BytesMut::new() };
             b.sealer.seal(base::DISCONNECT, body, &mut end.input).unwrap();
             assert!(end.events(now).is_empty());
             let closed = end.machine.closed();
-            assert_eq!(closed, Some(&Closed::ByPeer(Reason::TooManyPeers)), "{body:02x?}");
+            assert_eq!(
+                closed,
+                Some(&CloseReason::ByPeer(DisconnectReason::TooManyPeers)),
+                "{body:02x?}"
+            );
             assert!(end.transmit().is_empty(), "nothing is left to say");
         }
     }
@@ -277,29 +289,35 @@ fn bad_snappy_and_bad_frames_are_faults() {
     let now = Instant::now();
     let (mut a, mut b) = sessions();
     a.opener.enable_snappy();
-    let machine = Connection::new(a, &slots(&[Terms::default()]), &Config::default(), now);
+    let machine = Connection::new(a, &slots(&[SlotSettings::default()]), &Config::default(), now);
     let mut end = End { machine, input: BytesMut::new() };
     b.sealer.seal(16, b"\xff\xff\xff\x7f bomb", &mut end.input).unwrap();
     assert!(end.events(now).is_empty());
     let closed = end.machine.closed();
     assert!(
-        matches!(closed, Some(Closed::Fault(Fault::Frame(FrameError::Snappy { .. })))),
+        matches!(
+            closed,
+            Some(CloseReason::Breach(ProtocolBreach::Frame(FrameError::Snappy { .. })))
+        ),
         "{closed:?}"
     );
 
-    let (mut end, mut raw) = machine_and_raw(&[Terms::default()], now);
+    let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default()], now);
     raw.says(&mut end, 16, b"to be broken");
     *end.input.last_mut().unwrap() ^= 1;
     assert!(end.events(now).is_empty());
-    assert_eq!(end.machine.closed(), Some(&Closed::Fault(Fault::Frame(FrameError::BodyMac))));
+    assert_eq!(
+        end.machine.closed(),
+        Some(&CloseReason::Breach(ProtocolBreach::Frame(FrameError::BodyMac)))
+    );
     assert_eq!(raw.hears(&mut end), [(base::DISCONNECT, [0xc1, 2].as_slice().into())]);
 }
 
 #[test]
 fn what_cannot_be_sent_is_refused_with_a_reason() {
     let now = Instant::now();
-    let terms = Terms { outbound: 100, ..Terms::default() };
-    let (mut end, _) = machine_and_raw(&[terms], now);
+    let settings = SlotSettings { outbound: 100, ..SlotSettings::default() };
+    let (mut end, _) = machine_and_raw(&[settings], now);
     let beyond = SendError::NoSuchCode { code: 8, length: 8 };
     assert_eq!(end.machine.send(A, message(8, "")), Err(beyond));
     let huge = Bytes::from(vec![0; p2p_mux::MAX_MESSAGE + 1]);

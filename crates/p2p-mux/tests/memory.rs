@@ -12,8 +12,8 @@ use common::{
     handed_out, hello_of, idle,
 };
 use p2p_mux::{
-    Closed, Config, Ending, Event, Exit, Limits, Load, Memory, Overload, Protocol, Reason,
-    SendError, SlotId, Terms, base,
+    CloseReason, Config, DisconnectReason, Event, Exit, MemoryBudget, OnOverload, Protocol,
+    QueueLimits, QueueLoad, SendError, SlotEndReason, SlotId, SlotSettings, base,
 };
 use proptest::prelude::*;
 use tokio::sync::mpsc;
@@ -26,10 +26,10 @@ const LARGE: usize = 32 * KIB + 64;
 
 /// Two connections that share 400 KiB. The first has been sent messages of 32 KiB, of which nobody
 /// takes any, until it was not allowed more.
-fn hog_and_neighbour(now: Instant) -> (Memory, (End, Raw), (End, Raw)) {
-    let memory = Memory::new(400 * KIB);
-    let (mut hog, mut its_peer) = machine_within(&memory, &[Terms::default()], now);
-    let neighbour = machine_within(&memory, &[Terms::default()], now);
+fn hog_and_neighbour(now: Instant) -> (MemoryBudget, (End, Raw), (End, Raw)) {
+    let memory = MemoryBudget::new(400 * KIB);
+    let (mut hog, mut its_peer) = machine_within(&memory, &[SlotSettings::default()], now);
+    let neighbour = machine_within(&memory, &[SlotSettings::default()], now);
     for _ in 0..20 {
         its_peer.says(&mut hog, 16, &[7; 32 * KIB]);
     }
@@ -57,7 +57,7 @@ fn who_has_more_than_its_share_waits_while_its_neighbour_is_served() {
     }
     assert!(neighbour.machine.is_reading() && !neighbour.machine.is_waiting_for_memory());
     // It takes its messages at last, and gets more.
-    hog.machine.release(A, Load { bytes: 9 * LARGE, items: 9 });
+    hog.machine.release(A, QueueLoad { bytes: 9 * LARGE, items: 9 });
     assert!(!memory.stats().short);
     assert_eq!(hog.messages(now).len(), 8);
     assert_eq!(hog.machine.closed(), None);
@@ -73,15 +73,18 @@ fn who_does_not_come_down_to_its_share_is_cut_after_the_stall_limit() {
     assert_eq!(hog.machine.closed(), None);
     hog.machine.handle_timeout(due);
     let closed = hog.machine.closed().cloned();
-    let Some(Closed::Overdrawn { held, share }) = closed else { panic!("{closed:?}") };
+    let Some(CloseReason::ExceededShare { held, share }) = closed else { panic!("{closed:?}") };
     assert!(held >= 9 * LARGE && share == 150 * KIB);
     let last = its_peer.hears(&mut hog).pop().unwrap();
-    assert_eq!((last.0, Reason::decode(&last.1)), (base::DISCONNECT, Reason::TooManyPeers));
+    assert_eq!(
+        (last.0, DisconnectReason::decode(&last.1)),
+        (base::DISCONNECT, DisconnectReason::TooManyPeers)
+    );
     assert_eq!(hog.machine.stats().slots[0].drops.memory, 9);
     // What it had is free at once, though the machine is still there.
     let stats = memory.stats();
     assert!(!stats.short && stats.used <= 48 * KIB, "{stats:?}");
-    assert_eq!((stats.cut, stats.shortages), (1, 1));
+    assert_eq!((stats.disconnected, stats.shortages), (1, 1));
     drop((hog, neighbour));
     assert_eq!(memory.stats().used, 0);
 }
@@ -89,9 +92,9 @@ fn who_does_not_come_down_to_its_share_is_cut_after_the_stall_limit() {
 #[test]
 fn of_several_only_as_many_as_must_are_cut_the_largest_first() {
     let now = Instant::now();
-    let memory = Memory::new(1000 * KIB);
+    let memory = MemoryBudget::new(1000 * KIB);
     let mut ends: Vec<_> =
-        (0..4).map(|_| machine_within(&memory, &[Terms::default()], now)).collect();
+        (0..4).map(|_| machine_within(&memory, &[SlotSettings::default()], now)).collect();
     // 320, 352 and 32 KiB, and the last one brings the budget to three quarters.
     for ((end, raw), count) in ends.iter_mut().zip([10, 11, 1]) {
         for _ in 0..count {
@@ -120,8 +123,8 @@ fn of_several_only_as_many_as_must_are_cut_the_largest_first() {
 fn who_takes_what_comes_is_served_however_little_there_is() {
     let now = Instant::now();
     // With a single message it has more than its share.
-    let memory = Memory::new(24 * KIB);
-    let (mut end, mut raw) = machine_within(&memory, &[Terms::default()], now);
+    let memory = MemoryBudget::new(24 * KIB);
+    let (mut end, mut raw) = machine_within(&memory, &[SlotSettings::default()], now);
     for number in 0..200u8 {
         raw.says(&mut end, 16, &[number; 100]);
     }
@@ -132,15 +135,15 @@ fn who_takes_what_comes_is_served_however_little_there_is() {
         assert_eq!(message.payload[0], u8::try_from(number).unwrap());
         assert!(end.events(now).is_empty(), "one at a time");
         assert!(end.machine.is_waiting_for_memory());
-        end.machine.release(slot, Load { bytes: 164, items: 1 });
+        end.machine.release(slot, QueueLoad { bytes: 164, items: 1 });
     }
 }
 
 #[test]
 fn a_message_under_way_is_charged_as_it_comes_and_not_as_it_claims() {
     let now = Instant::now();
-    let memory = Memory::new(64 << 20);
-    let (mut end, mut raw) = machine_within(&memory, &[Terms::default()], now);
+    let memory = MemoryBudget::new(64 << 20);
+    let (mut end, mut raw) = machine_within(&memory, &[SlotSettings::default()], now);
     let mut wire = bytes::BytesMut::new();
     raw.sealer.seal(16, &[0; 8 << 20], &mut wire).unwrap();
     for part in wire.chunks(256 * KIB) {
@@ -151,7 +154,7 @@ fn a_message_under_way_is_charged_as_it_comes_and_not_as_it_claims() {
         if end.events(now).len() == 1 {
             end.machine.set_buffers(0);
             assert!(memory.stats().used >= 8 << 20, "now it waits in the slot, beyond its budget");
-            end.machine.release(A, Load { bytes: 2 << 20, items: 1 });
+            end.machine.release(A, QueueLoad { bytes: 2 << 20, items: 1 });
             assert!(memory.stats().used <= 32 * KIB);
             return;
         }
@@ -194,15 +197,15 @@ struct Party {
 }
 
 impl Party {
-    fn new(memory: &Memory, now: Instant) -> Self {
-        let terms = |overload| Terms {
-            inbound: Limits { bytes: 30_000, items: 5 },
+    fn new(memory: &MemoryBudget, now: Instant) -> Self {
+        let settings = |on_overload| SlotSettings {
+            inbound: QueueLimits { bytes: 30_000, items: 5 },
             outbound: 10_000,
-            overload,
-            ..Terms::default()
+            on_overload,
+            ..SlotSettings::default()
         };
-        let terms = [terms(Overload::DropNewest), terms(Overload::CloseSlot)];
-        let (end, raw) = machine_within(memory, &terms, now);
+        let settings = [settings(OnOverload::DropNewest), settings(OnOverload::CloseSlot)];
+        let (end, raw) = machine_within(memory, &settings, now);
         Self { end, raw, waiting: Default::default() }
     }
 
@@ -221,7 +224,7 @@ impl Party {
     fn take(&mut self, slot: usize) {
         let waiting = std::mem::take(&mut self.waiting[slot]);
         let bytes = waiting.iter().map(|length| (length + 64).min(30_000)).sum();
-        self.end.machine.release(SlotId(slot), Load { bytes, items: waiting.len() });
+        self.end.machine.release(SlotId(slot), QueueLoad { bytes, items: waiting.len() });
     }
 
     /// What must be on the books, at least.
@@ -241,7 +244,7 @@ proptest! {
         steps in proptest::collection::vec(step(), 0..150)
     ) {
         let mut now = Instant::now();
-        let memory = Memory::new(150_000);
+        let memory = MemoryBudget::new(150_000);
         let mut parties: Vec<_> = (0..3).map(|_| Some(Party::new(&memory, now))).collect();
         for (party, step) in steps {
             let Some(this) = &mut parties[party] else { continue };
@@ -255,7 +258,7 @@ proptest! {
                 }
                 Step::Transmit => drop(this.end.transmit()),
                 Step::EndSlot { slot } => {
-                    this.end.machine.end_slot(now, SlotId(slot), Ending::Returned);
+                    this.end.machine.end_slot(now, SlotId(slot), SlotEndReason::Returned);
                     this.waiting[slot].clear();
                 }
                 Step::Buffers(bytes) => this.end.machine.set_buffers(bytes),
@@ -280,7 +283,7 @@ proptest! {
 
 #[tokio::test(start_paused = true)]
 async fn senders_wait_while_memory_is_short_and_go_on_when_it_is_not() {
-    let memory = Memory::new(256 * KIB);
+    let memory = MemoryBudget::new(256 * KIB);
     let (protocol, mut given) = handed_out("a");
     let hello = hello_of(std::slice::from_ref(&protocol));
     let (_here, mut raw) =
@@ -310,15 +313,15 @@ async fn senders_wait_while_memory_is_short_and_go_on_when_it_is_not() {
 }
 
 /// Somebody else's connection, on the books of which are so many bytes.
-fn memory_taken(memory: &Memory, bytes: usize) -> End {
-    let (mut end, _raw) = machine_within(memory, &[Terms::default()], Instant::now());
+fn memory_taken(memory: &MemoryBudget, bytes: usize) -> End {
+    let (mut end, _raw) = machine_within(memory, &[SlotSettings::default()], Instant::now());
     end.machine.set_buffers(bytes);
     end
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sub_protocol_that_does_not_take_its_messages_is_cut_for_memory_alone() {
-    let memory = Memory::new(600 * KIB);
+    let memory = MemoryBudget::new(600 * KIB);
     let (deaf, mut given) = handed_out("a");
     let (flood, mut flooding) = handed_out("a");
     let (here, there) = connect_within(&memory, &[deaf], &[flood]).await;
@@ -330,13 +333,13 @@ async fn a_sub_protocol_that_does_not_take_its_messages_is_cut_for_memory_alone(
         async move { while flooding.channel.send_raw(0, payload.clone()).await.is_ok() {} },
     );
     let closed = here.closed().await;
-    assert!(matches!(closed, Closed::Overdrawn { .. }), "{closed:?}");
-    assert_eq!(closed.reason(), Some(Reason::TooManyPeers));
+    assert!(matches!(closed, CloseReason::ExceededShare { .. }), "{closed:?}");
+    assert_eq!(closed.reason(), Some(DisconnectReason::TooManyPeers));
     assert!(start.elapsed() >= 5 * SECOND && start.elapsed() < 8 * SECOND);
-    assert_eq!(there.closed().await, Closed::ByPeer(Reason::TooManyPeers));
+    assert_eq!(there.closed().await, CloseReason::ByPeer(DisconnectReason::TooManyPeers));
     assert!(!good.peer.is_closed() && !quiet.peer.is_closed());
     let stats = memory.stats();
-    assert_eq!((stats.cut, stats.connections), (1, 1));
+    assert_eq!((stats.disconnected, stats.connections), (1, 1));
     drop(held);
     good.stop.cancel();
     good.closed().await;
@@ -356,7 +359,7 @@ fn echo() -> Protocol {
 async fn peers_that_flood_and_read_nothing_keep_within_the_budget_and_honest_ones_are_served() {
     const BUDGET: usize = 4 << 20;
     const HOSTILE: u64 = 20;
-    let memory = Memory::new(BUDGET);
+    let memory = MemoryBudget::new(BUDGET);
     let (heard, mut hear) = mpsc::channel(64);
     for _ in 0..HOSTILE {
         tokio::spawn(floods_and_reads_nothing(memory.clone()));
@@ -368,11 +371,11 @@ async fn peers_that_flood_and_read_nothing_keep_within_the_budget_and_honest_one
         assert!(used <= BUDGET + BUDGET / 10, "{used} bytes at question {number}");
     }
     let stats = memory.stats();
-    assert!(stats.cut > HOSTILE, "{stats:?}");
+    assert!(stats.disconnected > HOSTILE, "{stats:?}");
 }
 
 /// A peer of an echo that sends as fast as it can, reads nothing, and comes again when it is cut.
-async fn floods_and_reads_nothing(memory: Memory) {
+async fn floods_and_reads_nothing(memory: MemoryBudget) {
     let hello = hello_of(&[echo()]);
     let payload = common::noise(4 * KIB);
     loop {
@@ -402,5 +405,5 @@ fn asker(heard: mpsc::Sender<u64>) -> Protocol {
 
 #[test]
 fn a_budget_of_resident_memory_leaves_room_for_the_allocator() {
-    assert_eq!(Memory::resident(256 << 20).stats().limit, 224 << 20);
+    assert_eq!(MemoryBudget::resident(256 << 20).stats().limit, 224 << 20);
 }

@@ -12,7 +12,8 @@ use common::{
     sessions,
 };
 use p2p_mux::{
-    Closed, Config, Connection, Ending, Event, Limits, Load, Message, Overload, SlotId, Terms,
+    CloseReason, Config, Connection, Event, Message, OnOverload, QueueLimits, QueueLoad,
+    SlotEndReason, SlotId, SlotSettings,
 };
 use proptest::prelude::*;
 
@@ -61,13 +62,13 @@ struct Side {
 
 impl Side {
     fn new(session: p2p_mux::transport::Session, chunked: bool, now: Instant) -> Self {
-        let terms = Terms {
-            inbound: Limits { bytes: 1500, items: 4 },
+        let settings = SlotSettings {
+            inbound: QueueLimits { bytes: 1500, items: 4 },
             outbound: 1500,
-            overload: Overload::DropNewest,
-            ..Terms::default()
+            on_overload: OnOverload::DropNewest,
+            ..SlotSettings::default()
         };
-        let slots = slots(&[terms; 3]);
+        let slots = slots(&[settings; 3]);
         let machine = Connection::new(session, &slots, &Config::default(), now)
             .with_chunks(chunks(&slots).filter(|_| chunked));
         Self {
@@ -93,7 +94,7 @@ impl Side {
     fn take(&mut self, slot: usize) {
         let taken = self.arrived[slot].len();
         let bytes = self.arrived[slot].drain(..).map(|message| message.payload.len() + 64).sum();
-        self.end.machine.release(SlotId(slot), Load { bytes, items: taken });
+        self.end.machine.release(SlotId(slot), QueueLoad { bytes, items: taken });
     }
 
     /// Lets in what has come from `other`, and checks that it is what was sent, in order; a slot
@@ -138,7 +139,7 @@ proptest! {
                 }
                 Step::EndSlot { slot } => {
                     this.open[slot] = false;
-                    this.end.machine.end_slot(now, SlotId(slot), Ending::Returned);
+                    this.end.machine.end_slot(now, SlotId(slot), SlotEndReason::Returned);
                 }
                 Step::Wait(millis) => {
                     now += std::time::Duration::from_millis(millis);
@@ -149,7 +150,7 @@ proptest! {
                 }
             }
             for side in [&a, &b] {
-                let blamed = matches!(side.end.machine.closed(), Some(Closed::Fault(_)));
+                let blamed = matches!(side.end.machine.closed(), Some(CloseReason::Breach(_)));
                 prop_assert!(!blamed, "{:?}", side.end.machine.closed());
                 for slot in side.end.machine.stats().slots {
                     prop_assert!(slot.queued_in <= 1500 && slot.queued_out <= 1500);
@@ -161,7 +162,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let now = Instant::now();
-        let (mut end, _) = machine_and_raw(&[Terms::default()], now);
+        let (mut end, _) = machine_and_raw(&[SlotSettings::default()], now);
         end.input.extend_from_slice(&bytes);
         end.events(now);
     }
@@ -171,7 +172,7 @@ proptest! {
         frames in proptest::collection::vec((0..40u64, proptest::collection::vec(any::<u8>(), 0..20)), 0..30)
     ) {
         let now = Instant::now();
-        let (mut end, mut raw) = machine_and_raw(&[Terms::default(); 2], now);
+        let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
         for (code, payload) in frames {
             raw.says(&mut end, code, &payload);
         }

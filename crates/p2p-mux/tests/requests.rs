@@ -1,4 +1,4 @@
-//! Typed messages, and questions with answers, between two ends of a pipe on a stopped clock.
+//! TypedChannel messages, and questions with answers, between two ends of a pipe on a stopped clock.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::{SECOND, connect};
 use p2p_mux::{
-    Answers, Channel, Exit, Matched, Protocol, RequestError, Requests, SendError, Typed,
-    TypedSender, Unreadable, Vocabulary, requests, rlp,
+    Channel, DecodeError, Exit, Protocol, RequestError, Requests, ResponseMatch, Responses,
+    SendError, TypedChannel, TypedMessage, TypedSender, requests, rlp,
 };
 use tokio::{sync::mpsc, time::Instant};
 
@@ -22,7 +22,7 @@ enum Sum {
     Answer { id: u64, sum: u64 },
 }
 
-impl Vocabulary for Sum {
+impl TypedMessage for Sum {
     const LENGTH: u64 = 2;
 
     fn encode(&self) -> (u64, Bytes) {
@@ -32,9 +32,9 @@ impl Vocabulary for Sum {
         }
     }
 
-    fn decode(code: u64, payload: &[u8]) -> Result<Self, Unreadable> {
+    fn decode(code: u64, payload: &[u8]) -> Result<Self, DecodeError> {
         if code >= Self::LENGTH {
-            return Err(Unreadable::Code(code));
+            return Err(DecodeError::UnknownCode(code));
         }
         let pair = |list: &mut rlp::List<'_>| Ok((list.uint()?, list.uint()?));
         let (id, number) = rlp::decode_list::<_, rlp::Error>(payload, pair)?;
@@ -43,16 +43,16 @@ impl Vocabulary for Sum {
 }
 
 /// One end asks; the other is in the hands of the test.
-fn asking(limit: usize) -> (Requests<u64>, TypedSender<Sum>, Typed<Sum>) {
+fn asking(limit: usize) -> (Requests<u64>, TypedSender<Sum>, TypedChannel<Sum>) {
     let (here, there) = Channel::pipe();
     let (requests, answers) = requests(limit);
-    let (sender, mut receiver) = Typed::<Sum>::new(here).split();
+    let (sender, mut receiver) = TypedChannel::<Sum>::new(here).split();
     tokio::spawn(async move {
         while let Ok(Some(Sum::Answer { id, sum })) = receiver.recv().await {
             answers.handle(id, sum);
         }
     });
-    (requests, sender, Typed::new(there))
+    (requests, sender, TypedChannel::new(there))
 }
 
 /// Asks for the sum of a number and one.
@@ -62,10 +62,10 @@ async fn ask(
     number: u64,
 ) -> Result<u64, RequestError> {
     let send = |id| async move { sender.send(&Sum::Ask { id, number }).await };
-    requests.ask(LIMIT, send).await
+    requests.request(LIMIT, send).await
 }
 
-async fn asked(there: &mut Typed<Sum>) -> (u64, u64) {
+async fn asked(there: &mut TypedChannel<Sum>) -> (u64, u64) {
     match there.recv().await {
         Ok(Some(Sum::Ask { id, number })) => (id, number),
         other => panic!("{other:?}"),
@@ -145,18 +145,18 @@ async fn the_end_of_the_channel_is_the_end_of_every_question() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_was_never_asked_for_is_told_from_a_late_one() {
-    let (requests, answers): (Requests<u64>, Answers<u64>) = requests(1);
-    assert_eq!(answers.handle(0, 1), Matched::Unasked);
-    let failing = requests.ask(LIMIT, |_| async { Err(SendError::Full) }).await;
+    let (requests, answers): (Requests<u64>, Responses<u64>) = requests(1);
+    assert_eq!(answers.handle(0, 1), ResponseMatch::Unsolicited);
+    let failing = requests.request(LIMIT, |_| async { Err(SendError::Full) }).await;
     assert_eq!(failing, Err(RequestError::Send(SendError::Full)));
-    assert_eq!(answers.handle(0, 1), Matched::Late);
-    assert_eq!(answers.handle(1, 1), Matched::Unasked);
+    assert_eq!(answers.handle(0, 1), ResponseMatch::Late);
+    assert_eq!(answers.handle(1, 1), ResponseMatch::Unsolicited);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_typed_sub_protocol_runs_on_a_connection_and_what_cannot_be_read_ends_it() {
     let (ended, mut end) = mpsc::channel(1);
-    let typed = Protocol::typed("sum", 1, move |_, mut channel: Typed<Sum>| {
+    let typed = Protocol::typed("sum", 1, move |_, mut channel: TypedChannel<Sum>| {
         let ended = ended.clone();
         async move {
             loop {
@@ -189,11 +189,11 @@ async fn a_typed_sub_protocol_runs_on_a_connection_and_what_cannot_be_read_ends_
 #[tokio::test(start_paused = true)]
 async fn a_code_without_a_meaning_is_an_error_and_the_channel_goes_on() {
     let (here, there) = Channel::pipe();
-    let mut here = Typed::<Sum>::new(here);
+    let mut here = TypedChannel::<Sum>::new(here);
     let (_, payload) = Sum::Ask { id: 0, number: 0 }.encode();
     there.send_raw(2, payload).await.unwrap();
     there.send(1, &vec![1u64, 2]).await.unwrap();
-    assert_eq!(here.recv().await, Err(Unreadable::Code(2)));
+    assert_eq!(here.recv().await, Err(DecodeError::UnknownCode(2)));
     assert_eq!(here.recv().await, Ok(Some(Sum::Answer { id: 1, sum: 2 })));
     drop(there);
     assert_eq!(here.recv().await, Ok(None));

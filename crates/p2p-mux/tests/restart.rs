@@ -19,8 +19,8 @@ use common::{
     handed_out, idle,
 };
 use p2p_mux::{
-    Config, Ending, Event, Exit, Limits, OnExit, Overload, Protocol, Reason, Restart, SendError,
-    SlotId, Terms,
+    Config, DisconnectReason, Event, Exit, OnExit, OnOverload, Protocol, QueueLimits,
+    RestartSettings, SendError, SlotEndReason, SlotId, SlotSettings,
 };
 
 const A: SlotId = SlotId(0);
@@ -29,19 +29,24 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// Always after so long.
 fn always_after(delay: Duration) -> OnExit {
-    OnExit::Restart(Restart { first: delay, factor: 1, cap: delay, healthy: Duration::MAX })
+    OnExit::Restart(RestartSettings {
+        first_delay: delay,
+        factor: 1,
+        max_delay: delay,
+        healthy_after: Duration::MAX,
+    })
 }
 
-fn restarted() -> Terms {
-    Terms { on_exit: always_after(SECOND), ..Terms::default() }
+fn restarted() -> SlotSettings {
+    SlotSettings { on_exit: always_after(SECOND), ..SlotSettings::default() }
 }
 
 #[test]
 fn a_slot_opens_again_when_its_rest_is_over_and_drops_what_comes_meanwhile() {
     let now = Instant::now();
-    let (mut end, mut raw) = machine_and_raw(&[restarted(), Terms::default()], now);
+    let (mut end, mut raw) = machine_and_raw(&[restarted(), SlotSettings::default()], now);
     end.machine.send(A, message(1, "last words")).unwrap();
-    end.machine.end_slot(now, A, Ending::Panicked);
+    end.machine.end_slot(now, A, SlotEndReason::Panicked);
     assert_eq!(end.machine.send(A, message(1, "")), Err(SendError::Closed));
     assert_eq!(raw.hears(&mut end), [(17, "last words".into())]);
     assert_eq!(end.machine.poll_timeout(), Some(now + SECOND));
@@ -63,11 +68,11 @@ fn a_slot_opens_again_when_its_rest_is_over_and_drops_what_comes_meanwhile() {
 #[test]
 fn the_connection_does_not_end_while_its_last_slot_rests() {
     let now = Instant::now();
-    let (mut end, _) = machine_and_raw(&[restarted(), Terms::default()], now);
-    end.machine.end_slot(now, B, Ending::Returned);
-    end.machine.end_slot(now, A, Ending::Returned);
+    let (mut end, _) = machine_and_raw(&[restarted(), SlotSettings::default()], now);
+    end.machine.end_slot(now, B, SlotEndReason::Returned);
+    end.machine.end_slot(now, A, SlotEndReason::Returned);
     assert_eq!(end.machine.closed(), None);
-    end.machine.close(Reason::Quitting);
+    end.machine.close(DisconnectReason::Quitting);
     assert_eq!(end.machine.poll_timeout(), None);
     assert!(end.events(now + 2 * SECOND).is_empty(), "after the end nothing starts");
 }
@@ -75,16 +80,17 @@ fn the_connection_does_not_end_while_its_last_slot_rests() {
 #[test]
 fn a_new_run_has_its_whole_inbound_budget_and_what_is_left_of_the_outbound() {
     let now = Instant::now();
-    let inbound = Limits { bytes: 1000, items: 2 };
-    let terms = Terms { inbound, overload: Overload::DropNewest, outbound: 200, ..restarted() };
-    let (mut end, mut raw) = machine_and_raw(&[terms], now);
+    let inbound = QueueLimits { bytes: 1000, items: 2 };
+    let settings =
+        SlotSettings { inbound, on_overload: OnOverload::DropNewest, outbound: 200, ..restarted() };
+    let (mut end, mut raw) = machine_and_raw(&[settings], now);
     end.machine.send(A, message(0, "left behind")).unwrap();
     for _ in 0..3 {
         raw.says(&mut end, 16, b"x");
     }
     assert_eq!(end.messages(now).len(), 2);
     assert_eq!(end.machine.held(), Some(A));
-    end.machine.end_slot(now, A, Ending::Failed);
+    end.machine.end_slot(now, A, SlotEndReason::Failed);
     assert!(end.machine.is_reading(), "what was held for it is dropped");
 
     let due = now + SECOND;
@@ -92,7 +98,7 @@ fn a_new_run_has_its_whole_inbound_budget_and_what_is_left_of_the_outbound() {
         raw.says(&mut end, 16, b"y");
     }
     assert_eq!(end.events(due).len(), 3, "the opening and two messages");
-    assert_eq!(end.machine.waiting(A), 75);
+    assert_eq!(end.machine.queued_out(A), 75);
     assert_eq!(end.machine.send(A, message(0, Bytes::from(vec![0; 100]))), Err(SendError::Full));
     end.machine.send(A, message(0, Bytes::from(vec![0; 50]))).unwrap();
 }
@@ -175,7 +181,11 @@ async fn a_thousand_ends_of_one_are_not_noticed_by_the_other_seven() {
         for (slot, shared) in end.peer.stats().slots.iter().zip(end.peer.shared()) {
             if shared.name != "mayfly" {
                 assert_eq!(slot.exits.failed + slot.exits.panicked, 0, "{shared}");
-                assert_eq!((slot.drops, slot.restarts), (p2p_mux::Drops::default(), 0), "{shared}");
+                assert_eq!(
+                    (slot.drops, slot.restarts),
+                    (p2p_mux::DropStats::default(), 0),
+                    "{shared}"
+                );
             }
         }
     }
@@ -248,12 +258,13 @@ async fn a_run_that_leaves_a_full_queue_behind_loses_nothing_and_neither_does_th
 
 #[tokio::test(start_paused = true)]
 async fn a_protocol_that_asks_for_the_end_of_the_connection_gets_it() {
-    let resolute =
-        Protocol::new("bad", 1, 8, |_, _| async { Err(Exit::Disconnect(Reason::Subprotocol)) });
+    let resolute = Protocol::new("bad", 1, 8, |_, _| async {
+        Err(Exit::Disconnect(DisconnectReason::Subprotocol))
+    });
     let resolute = resolute.on_exit(always_after(SECOND));
     let (here, there) = connect(&[resolute], &[idle("bad", 1)]).await;
-    assert_eq!(here.closed().await.reason(), Some(Reason::Subprotocol));
-    assert_eq!(there.closed().await.reason(), Some(Reason::Subprotocol));
+    assert_eq!(here.closed().await.reason(), Some(DisconnectReason::Subprotocol));
+    assert_eq!(there.closed().await.reason(), Some(DisconnectReason::Subprotocol));
 }
 
 #[tokio::test(start_paused = true)]

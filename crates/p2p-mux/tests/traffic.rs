@@ -11,7 +11,7 @@ use common::{
     ends::{machine_and_raw, message},
     handed_out, key,
 };
-use p2p_mux::{Capability, Connection, Direction, Shared, SlotId, Terms};
+use p2p_mux::{Capability, Connection, Direction, SharedCapability, SlotId, SlotSettings};
 use tokio::sync::mpsc;
 
 const A: SlotId = SlotId(0);
@@ -19,7 +19,7 @@ const A: SlotId = SlotId(0);
 #[test]
 fn each_code_has_counters_of_its_own() {
     let now = Instant::now();
-    let (mut end, mut raw) = machine_and_raw(&[Terms::default(); 2], now);
+    let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
     end.machine.send(A, message(2, "four")).unwrap();
     end.machine.send(A, message(7, "")).unwrap();
     end.transmit();
@@ -42,8 +42,8 @@ fn a_sub_protocol_of_any_length_costs_a_bounded_amount_of_memory() {
     let now = Instant::now();
     let (session, _) = common::sessions();
     let capability = Capability::new("vast", 1);
-    let shared = Shared { offer: 0, capability, offset: 16, length: u64::MAX - 16 };
-    let slots = [(shared, Terms::default())];
+    let shared = SharedCapability { offer: 0, capability, offset: 16, length: u64::MAX - 16 };
+    let slots = [(shared, SlotSettings::default())];
     let mut machine = Connection::new(session, &slots, &p2p_mux::Config::default(), now);
     for code in [255, 256, u64::MAX - 17] {
         machine.send(A, message(code, "x")).unwrap();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use p2p_mux::{
-    Capability, Local, Memory, Peer,
+    Capability, LocalNode, MemoryBudget, Peer,
     identity::{Enode, Host, NodeId, Record, SecretKey},
     transport::{Stock, StockSize},
 };
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) stock: Stock,
     pub(crate) connection: p2p_mux::Config,
     /// What all connections together may hold.
-    pub(crate) memory: Memory,
+    pub(crate) memory: MemoryBudget,
     pub(crate) receive_buffer: Option<usize>,
     pub(crate) event_buffer: usize,
     pub(crate) dialling: Dialling,
@@ -65,7 +65,7 @@ pub(crate) struct Shared {
 /// What changes. Never locked across an `.await`, nor while code of a sub-protocol runs.
 pub(crate) struct State {
     /// What the node says in its Hello from now on, and what it runs.
-    pub(crate) local: Local,
+    pub(crate) local: LocalNode,
     pub(crate) dialer: Dialer,
     pub(crate) slots: Slots,
     pub(crate) access: Access,
@@ -75,7 +75,7 @@ pub(crate) struct State {
     pub(crate) ledger: Ledger,
     pub(crate) stats: Stats,
     /// What the connections counted that have ended.
-    pub(crate) past: p2p_mux::Stats,
+    pub(crate) past: p2p_mux::ConnectionStats,
     /// The node's own record, once somebody has asked for it.
     pub(crate) record: Option<Record>,
     /// Where a gateway makes the node reachable.
@@ -108,7 +108,7 @@ impl Shared {
             stock: Stock::new(&config.key, StockSize::default()),
             key: config.key,
             connection: settings.connection,
-            memory: Memory::resident(settings.memory),
+            memory: MemoryBudget::resident(settings.memory),
             receive_buffer: settings.receive_buffer,
             event_buffer: settings.events.buffer.max(1),
             dialling: settings.dialling,
@@ -200,7 +200,7 @@ impl State {
         let buffer = settings.events.buffer.max(1);
         let (client, protocols) = (settings.name.clone(), config.protocols.clone());
         Self {
-            local: Local { client, protocols, port, id },
+            local: LocalNode { client, protocols, port, id },
             dialer,
             slots,
             access: settings.access(),
@@ -212,7 +212,7 @@ impl State {
             live: HashMap::new(),
             ledger: Ledger::default(),
             stats: Stats::default(),
-            past: p2p_mux::Stats::default(),
+            past: p2p_mux::ConnectionStats::default(),
             record: None,
             #[cfg(feature = "nat")]
             external: crate::nat::External::default(),

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
-use p2p_mux::{Capability, GreetError, transport::ConnectError};
+use p2p_mux::{Capability, HelloExchangeError, transport::ConnectError};
 
 use crate::{nat::Nat, proxy::ProxyError, slots::Refusal};
 
@@ -125,7 +125,7 @@ pub enum DialError {
     Handshake(#[source] ConnectError),
     /// The Hello exchange failed: the peer refused us, or shares no sub-protocol.
     #[error("the Hello exchange failed")]
-    Greet(#[source] GreetError),
+    Greet(#[source] HelloExchangeError),
     /// The [`NodeDialer`](crate::NodeDialer) panicked.
     #[error("the dialer panicked")]
     Panicked,

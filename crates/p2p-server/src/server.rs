@@ -196,12 +196,12 @@ impl Server {
     /// what is queued; while one connection takes the place of another with the same peer, what the
     /// one before counted may be missing for a moment.
     #[must_use]
-    pub fn traffic(&self) -> p2p_mux::Stats {
+    pub fn traffic(&self) -> p2p_mux::ConnectionStats {
         let state = self.shared.state();
         let mut sum = state.past.clone();
         let live: Vec<_> = state.live.values().map(|live| live.peer.clone()).collect();
         drop(state);
-        live.iter().for_each(|peer| sum.absorb(&peer.stats()));
+        live.iter().for_each(|peer| sum.add(&peer.stats()));
         sum
     }
 

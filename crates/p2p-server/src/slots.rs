@@ -16,7 +16,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-use p2p_mux::{Reason, identity::NodeId};
+use p2p_mux::{DisconnectReason, identity::NodeId};
 
 /// How many may stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,20 +102,20 @@ pub enum Refusal {
 impl Refusal {
     /// What the other end is told.
     #[must_use]
-    pub const fn reason(self) -> Reason {
+    pub const fn reason(self) -> DisconnectReason {
         match self {
-            Self::SelfConnect => Reason::SelfConnect,
-            Self::AlreadyConnected => Reason::AlreadyConnected,
+            Self::SelfConnect => DisconnectReason::SelfConnect,
+            Self::AlreadyConnected => DisconnectReason::AlreadyConnected,
             Self::TooManyPending
             | Self::TooManyPendingPerIp
             | Self::Throttled
             | Self::TooManyPeers
             | Self::TooManyInbound
-            | Self::TooManyDialled => Reason::TooManyPeers,
+            | Self::TooManyDialled => DisconnectReason::TooManyPeers,
             Self::Restricted | Self::Banned | Self::NotAllowed | Self::Unwanted => {
-                Reason::Requested
+                DisconnectReason::Requested
             }
-            Self::Stopping => Reason::Quitting,
+            Self::Stopping => DisconnectReason::Quitting,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{fs, time::Duration};
 use p2p_server::{
     Config, Event, Server,
     identity::{Enode, SecretKey},
-    mux::{self, Local, Origin, Protocol, greet},
+    mux::{self, LocalNode, Origin, Protocol, exchange_hello},
     transport::{HANDSHAKE_LIMIT, connect},
 };
 use tokio::{net::TcpStream, runtime::Handle, task::JoinSet, time::timeout};
@@ -39,8 +39,9 @@ async fn peer(enode: Enode) {
     let key = SecretKey::random(&mut rand::rng());
     let socket = TcpStream::connect(enode.socket_addr().unwrap()).await.unwrap();
     let stream = connect(socket, &key, &enode.id, HANDSHAKE_LIMIT).await.unwrap();
-    let local = Local { client: "peer".into(), protocols: vec![quiet()], port: 0, id: key.id() };
-    let greeted = greet(stream, &local, &mux::Config::default()).await.unwrap();
+    let local =
+        LocalNode { client: "peer".into(), protocols: vec![quiet()], port: 0, id: key.id() };
+    let greeted = exchange_hello(stream, &local, &mux::Config::default()).await.unwrap();
     greeted.run(Origin::default(), CancellationToken::new()).1.await;
 }
 

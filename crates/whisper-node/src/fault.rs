@@ -1,6 +1,6 @@
 //! What a peer did that ends its session.
 
-use p2p_mux::{Exit, Reason, rlp};
+use p2p_mux::{DisconnectReason, Exit, rlp};
 use whisper_envelope::EnvelopeError;
 
 /// A breach of the Whisper protocol by a peer. Its session ends, the connection with it, and the
@@ -39,6 +39,6 @@ impl From<&Fault> for Exit {
     /// All of them are a malformed or impossible packet, and the peer hears the one reason there is
     /// for that.
     fn from(_: &Fault) -> Self {
-        Self::Disconnect(Reason::Subprotocol)
+        Self::Disconnect(DisconnectReason::Subprotocol)
     }
 }

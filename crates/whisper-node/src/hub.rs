@@ -407,7 +407,7 @@ impl Hub {
 }
 
 /// What a peer says that ends the connection over something that it was sent.
-const CUT: Refusal = Refusal::Disconnected(p2p_mux::Reason::Subprotocol);
+const CUT: Refusal = Refusal::Disconnected(p2p_mux::DisconnectReason::Subprotocol);
 
 /// A peer's seat, given up when this is dropped, however its session ended.
 #[derive(Debug)]

@@ -8,7 +8,7 @@
 mod exposition;
 mod serve;
 
-use p2p_mux::{CodeStats, Drops, Exits, SlotStats};
+use p2p_mux::{CodeStats, DropStats, ExitStats, SlotStats};
 use p2p_server::p2p_discovery::{self, SocketStats, v4::PacketKind};
 use p2p_server::{Found, MemoryUse, NatStats, Refused, Server};
 
@@ -239,8 +239,8 @@ fn discovery(out: &mut Exposition, stats: &p2p_discovery::Stats, socket: SocketS
 }
 
 /// All connections together.
-fn connections(out: &mut Exposition, stats: &p2p_mux::Stats) {
-    let p2p_mux::Stats {
+fn connections(out: &mut Exposition, stats: &p2p_mux::ConnectionStats) {
+    let p2p_mux::ConnectionStats {
         pings_in,
         pongs_in,
         pongs_dropped,
@@ -294,9 +294,9 @@ fn slot(out: &mut Exposition, stats: &SlotStats) {
     }
     codes.iter().for_each(|stats| code(out, &protocol, stats));
     fields!(out, "p2p_dropped_total", "Messages that went nowhere", [of], "reason",
-        *drops => Drops { closed, overload, memory, unsent, too_large, unfinished });
+        *drops => DropStats { closed, overload, memory, unsent, too_large, unfinished });
     fields!(out, "p2p_exits_total", "How tasks of sub-protocols ended", [of], "cause",
-        *exits => Exits { returned, failed, panicked, overloaded, removed });
+        *exits => ExitStats { returned, failed, panicked, overloaded, removed });
     out.sample(&counter("p2p_restarts_total", "Tasks started again"), &[of], *restarts as f64);
     let family = counter("p2p_unobserved_total", "Events that an observer had no room for");
     out.sample(&family, &[of], *unobserved as f64);

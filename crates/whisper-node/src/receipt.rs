@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use p2p_identity::NodeId;
-use p2p_mux::Reason;
+use p2p_mux::DisconnectReason;
 use tokio::sync::watch;
 
 use crate::hub::Hub;
@@ -67,7 +67,7 @@ pub enum Ending {
 pub enum Refusal {
     /// It ended the connection soon after, for this reason, as go-ethereum does with envelopes that
     /// do not meet its requirements.
-    Disconnected(Reason),
+    Disconnected(DisconnectReason),
     /// It answered so, as nodes of status-im do.
     Answered {
         /// The number it gave. What it means depends on the release: go by the text.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use p2p_identity::NodeId;
-use p2p_mux::{Closed, Peer, Reason};
+use p2p_mux::{CloseReason, DisconnectReason, Peer};
 use whisper_envelope::Dialect;
 
 /// Who is at the other end of a session, as far as that is known before a word of Whisper is said.
@@ -74,14 +74,14 @@ impl Remote {
     /// tells, which does not say what it was.
     pub(crate) fn has_cut_us(&self) -> bool {
         let closed = self.connection.as_ref().and_then(Peer::closed);
-        matches!(closed, Some(Closed::ByPeer(Reason::Subprotocol)))
+        matches!(closed, Some(CloseReason::ByPeer(DisconnectReason::Subprotocol)))
     }
 
     /// Whether the connection broke without a word. A peer's reason is lost where it hung up over bytes
     /// that it had not read yet.
     pub(crate) fn has_vanished(&self) -> bool {
         let closed = self.connection.as_ref().and_then(Peer::closed);
-        matches!(closed, Some(Closed::Lost(_)))
+        matches!(closed, Some(CloseReason::Lost(_)))
     }
 }
 

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, num::NonZeroU32};
 
 use p2p_identity::SecretKey;
-use p2p_mux::{Closed, Exit, Protocol, Reason, rlp::Item};
+use p2p_mux::{CloseReason, DisconnectReason, Exit, Protocol, rlp::Item};
 use p2p_server::{Config, Event, Events, Server};
 use tokio::sync::mpsc;
 use whisper_envelope::Unsealed;
@@ -79,7 +79,7 @@ async fn next(watch: &mut Watch) -> String {
 }
 
 /// How the next connection ends.
-async fn dropped(events: &mut Events) -> Closed {
+async fn dropped(events: &mut Events) -> CloseReason {
     loop {
         if let Event::Dropped { closed, .. } = events.next().await.unwrap() {
             return closed;
@@ -156,7 +156,7 @@ fn strict(read: mpsc::UnboundedSender<[u8; 32]>) -> Protocol {
                     let raw = message.payload.slice_ref(item.unwrap().raw());
                     let envelope = Envelope::decode(Dialect::V6, raw).unwrap();
                     if work(Rule::GETH_1_8, &envelope).unwrap().get() < 0.002 {
-                        return Err(Exit::Disconnect(Reason::Subprotocol));
+                        return Err(Exit::Disconnect(DisconnectReason::Subprotocol));
                     }
                     read.send(*envelope.hash()).unwrap();
                 }
@@ -188,7 +188,11 @@ async fn the_rule_of_a_peer_is_learned_from_its_leaving() {
     };
     let peer = Server::start(connect()).await.unwrap();
     let closed = dropped(&mut peer.events()).await;
-    assert_eq!(closed, Closed::ByUs(Reason::Subprotocol), "the first time it is not known");
+    assert_eq!(
+        closed,
+        CloseReason::ByUs(DisconnectReason::Subprotocol),
+        "the first time it is not known"
+    );
     peer.stop().await;
     while a.whisper.stats().work.learned == 0 {
         tokio::task::yield_now().await;
@@ -216,7 +220,7 @@ async fn a_peer_that_sends_nonsense_is_told_why_it_is_cut_off() {
     let config = config().protocol(rogue).static_node(a.server.enode());
     let rogue = Server::start(config).await.unwrap();
     let closed = dropped(&mut rogue.events()).await;
-    assert_eq!(closed, Closed::ByPeer(Reason::Subprotocol));
+    assert_eq!(closed, CloseReason::ByPeer(DisconnectReason::Subprotocol));
     assert!(a.whisper.stats().faults.malformed_packet > 0);
     rogue.stop().await;
 
@@ -233,7 +237,7 @@ async fn a_post_over_which_a_peer_hangs_up_is_refused_with_its_reason() {
         channel.send_raw(0, vec![0xc1, 0x06]).await?;
         while let Some(message) = channel.recv().await {
             if message.code == 127 {
-                return Err(Exit::Disconnect(Reason::Subprotocol));
+                return Err(Exit::Disconnect(DisconnectReason::Subprotocol));
             }
         }
         Ok(())
@@ -248,7 +252,7 @@ async fn a_post_over_which_a_peer_hangs_up_is_refused_with_its_reason() {
             posted => break posted.unwrap(),
         }
     };
-    let why = Refusal::Disconnected(Reason::Subprotocol);
+    let why = Refusal::Disconnected(DisconnectReason::Subprotocol);
     assert_eq!(receipt.ended().await, Ending::Refused { peer: id, why });
     peer.stop().await;
     a.stop().await;

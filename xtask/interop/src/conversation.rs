@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use p2p_mux::{
-    Closed, Reason,
+    CloseReason, DisconnectReason,
     identity::{Enode, Host, NodeId},
 };
 use serde_json::json;
@@ -161,7 +161,7 @@ async fn from_us(
 async fn part(node: &mut Node, peer: &mut Peer) -> Result<(), Failure> {
     peer.tell(json!({ "do": "leave" })).await?;
     match node.dropped().await? {
-        Closed::ByPeer(Reason::Quitting) => {}
+        CloseReason::ByPeer(DisconnectReason::Quitting) => {}
         other => {
             return Err(format!("the peer said it was quitting, we understood {other:?}").into());
         }

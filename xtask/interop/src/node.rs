@@ -64,7 +64,7 @@ impl Node {
     }
 
     /// Waits until a peer is gone, and says how it ended.
-    pub(crate) async fn dropped(&mut self) -> Result<p2p_mux::Closed, Failure> {
+    pub(crate) async fn dropped(&mut self) -> Result<p2p_mux::CloseReason, Failure> {
         match within("the end of the connection", self.events.next()).await? {
             Some(Event::Dropped { closed, .. }) => Ok(closed),
             other => Err(format!("instead of the end of the connection: {other:?}").into()),

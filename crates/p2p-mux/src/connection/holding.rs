@@ -8,9 +8,9 @@ use std::{
 
 use super::Connection;
 use crate::{
-    Closed, Memory, SlotId,
-    account::{Account, Purse},
-    closed::OVERDRAWN,
+    CloseReason, MemoryBudget, SlotId,
+    account::{Account, Share},
+    closed::EXCEEDED_SHARE_REASON,
 };
 
 /// What a connection holds of the shared memory.
@@ -39,8 +39,8 @@ struct Over {
 const STEP: usize = 2 * 1024;
 
 impl Holding {
-    pub(super) fn new(memory: &Memory, bell: Waker) -> Self {
-        Self { account: memory.open(bell), buffers: 0, over: None }
+    pub(super) fn new(memory: &MemoryBudget, waker: Waker) -> Self {
+        Self { account: memory.open(waker), buffers: 0, over: None }
     }
 
     /// So many bytes more are held.
@@ -59,8 +59,8 @@ impl Holding {
     }
 
     /// Whether memory is short and the connection has more than its share.
-    pub(super) fn is_over(&self) -> bool {
-        self.account.is_over()
+    pub(super) fn exceeds_share(&self) -> bool {
+        self.account.exceeds_share()
     }
 
     /// When to look again whether it still is.
@@ -90,7 +90,7 @@ impl Connection {
     /// What each connection may have in any case, in bytes, while memory is short; buffers should be
     /// small beside it. `None` while there is plenty.
     #[must_use]
-    pub fn scarce(&self) -> Option<usize> {
+    pub fn share_if_short(&self) -> Option<usize> {
         self.holding.account.share_if_short()
     }
 
@@ -105,8 +105,8 @@ impl Connection {
 
     /// The part of the account that senders may use.
     #[cfg(feature = "tokio")]
-    pub(crate) const fn purse(&self) -> &Arc<Purse> {
-        self.holding.account.purse()
+    pub(crate) const fn share(&self) -> &Arc<Share> {
+        self.holding.account.share()
     }
 
     /// Looks whether the rule of the shared memory applies to this connection.
@@ -116,7 +116,7 @@ impl Connection {
         }
         if self.holding.account.is_condemned() {
             self.overdraw();
-        } else if !self.holding.is_over() {
+        } else if !self.holding.exceeds_share() {
             if self.holding.over.take().is_some() {
                 self.liveness.heard(now);
             }
@@ -134,13 +134,14 @@ impl Connection {
     /// all that came before has been taken: then it gets on if it can, and grows by one message at
     /// most.
     pub(super) fn may_unpack(&self) -> bool {
-        !self.holding.is_over() || self.slots.iter().all(|slot| slot.inbound.used().items == 0)
+        !self.holding.exceeds_share()
+            || self.slots.iter().all(|slot| slot.inbound.used().items == 0)
     }
 
     /// Ends the connection, which has the most, and lets go of everything.
     fn overdraw(&mut self) {
         let (held, share) = self.holding.account.standing();
-        self.finish(Closed::Overdrawn { held, share }, Some(OVERDRAWN));
+        self.finish(CloseReason::ExceededShare { held, share }, Some(EXCEEDED_SHARE_REASON));
         for slot in (0..self.slots.len()).map(SlotId) {
             let inbound = &mut self.slots[slot.0].inbound;
             self.meters.slots[slot.0].drops.memory.add(inbound.used().items);

@@ -17,14 +17,14 @@ impl Connection {
     ) -> Option<Event> {
         let handled = Piece::decode(code, payload).and_then(|piece| self.handle_piece(now, piece));
         handled.unwrap_or_else(|error| {
-            self.handle_fault(error.into());
+            self.handle_breach(error.into());
             None
         })
     }
 
     fn handle_piece(&mut self, now: Instant, piece: Piece) -> Result<Option<Event>, ChunkError> {
         let id = piece.id();
-        let (slot, code) = self.owner(id).ok_or(ChunkError::Nobody { id })?;
+        let (slot, code) = self.owner(id).ok_or(ChunkError::UnknownId { id })?;
         self.meters.slots[slot.0].pieces_in.increment();
         let data = match piece {
             Piece::Begin { length, data, .. } => {

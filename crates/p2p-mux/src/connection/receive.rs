@@ -7,7 +7,8 @@ use rlpx_transport::{FrameError, Message as Frame};
 
 use super::Connection;
 use crate::{
-    ChunkError, Closed, Ending, Fault, Load, Message, Overload, Reason, SlotId,
+    ChunkError, CloseReason, DisconnectReason, Message, OnOverload, ProtocolBreach, QueueLoad,
+    SlotEndReason, SlotId,
     base::{self, Base},
     budget::weight,
     slot::Slot,
@@ -31,7 +32,7 @@ pub enum Event {
         /// The message, with the slot's own code.
         message: Message,
     },
-    /// A slot was closed because it did not take its messages ([`Overload::CloseSlot`]).
+    /// A slot was closed because it did not take its messages ([`OnOverload::CloseSlot`]).
     Evicted {
         /// The slot.
         slot: SlotId,
@@ -140,7 +141,7 @@ impl Connection {
     }
 
     /// The owner of the slot took messages out: their room is free again.
-    pub fn release(&mut self, slot: SlotId, freed: Load) {
+    pub fn release(&mut self, slot: SlotId, freed: QueueLoad) {
         let Some(state) = self.slots.get_mut(slot.0).filter(|state| state.is_open()) else {
             return;
         };
@@ -179,11 +180,11 @@ impl Connection {
             return self.handle_chunk(now, code, &frame.payload);
         }
         let Some((slot, code)) = self.owner(frame.code) else {
-            self.handle_fault(Fault::UnknownCode { code: frame.code });
+            self.handle_breach(ProtocolBreach::UnknownCode { code: frame.code });
             return None;
         };
         if self.slots[slot.0].assembly.is_some() {
-            self.handle_fault(ChunkError::Unfinished { id: frame.code }.into());
+            self.handle_breach(ChunkError::Unfinished { id: frame.code }.into());
             return None;
         }
         self.meters.slots[slot.0].received(code, frame.payload.len());
@@ -268,23 +269,23 @@ impl Connection {
             self.pass_over(held.slot, data);
         }
         let state = &mut self.slots[held.slot.0];
-        match state.terms.overload {
-            Overload::DropNewest => state.overloaded = true,
-            Overload::Disconnect => self.close(Reason::Subprotocol),
-            Overload::CloseSlot => {
+        match state.settings.on_overload {
+            OnOverload::DropNewest => state.overloaded = true,
+            OnOverload::Disconnect => self.close(DisconnectReason::Subprotocol),
+            OnOverload::CloseSlot => {
                 self.evicted = Some(held.slot);
-                self.end_slot(now, held.slot, Ending::Overloaded);
+                self.end_slot(now, held.slot, SlotEndReason::Overloaded);
             }
         }
     }
 
     fn handle_base(&mut self, now: Instant, message: Base) {
         match message {
-            Base::Disconnect(reason) => self.finish(Closed::ByPeer(reason), None),
+            Base::Disconnect(reason) => self.finish(CloseReason::ByPeer(reason), None),
             Base::Ping => {
                 self.meters.pings_in.increment();
                 if !self.liveness.handle_ping(now) {
-                    self.handle_fault(Fault::PingFlood);
+                    self.handle_breach(ProtocolBreach::PingFlood);
                 } else if !self.push_base(base::PONG, base::EMPTY_LIST) {
                     self.meters.pongs_dropped.increment();
                 }
@@ -303,16 +304,16 @@ impl Connection {
         match error {
             // A Disconnect that crossed our Hello: the peer did not compress yet.
             FrameError::Snappy { message, .. } if message.code == base::DISCONNECT => {
-                let reason = Reason::decode(&message.payload);
-                self.finish(Closed::ByPeer(reason), None);
+                let reason = DisconnectReason::decode(&message.payload);
+                self.finish(CloseReason::ByPeer(reason), None);
             }
-            error => self.handle_fault(error.into()),
+            error => self.handle_breach(error.into()),
         }
     }
 
-    pub(super) fn handle_fault(&mut self, fault: Fault) {
+    pub(super) fn handle_breach(&mut self, fault: ProtocolBreach) {
         let reason = fault.reason();
-        self.finish(Closed::Fault(fault), Some(reason));
+        self.finish(CloseReason::Breach(fault), Some(reason));
     }
 
     /// Tells the memory and the counters what has arrived for the slot and was not taken, or not

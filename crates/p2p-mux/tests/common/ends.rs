@@ -4,23 +4,23 @@ use std::{task::Waker, time::Instant};
 
 use bytes::{Bytes, BytesMut};
 use p2p_mux::{
-    Capability, Chunks, Config, Connection, Event, Memory, Message, Offer, Shared, SlotId, Terms,
-    negotiate,
+    Capability, Chunks, Config, Connection, Event, MemoryBudget, Message, Offer, SharedCapability,
+    SlotId, SlotSettings, negotiate,
     transport::{Opener, Sealer},
 };
 
 use super::sessions;
 
-/// Slots `a/1`, `b/1`, ... of 8 codes each, on these terms: ids from 16, 24, ...
-pub fn slots(terms: &[Terms]) -> Vec<(Shared, Terms)> {
-    let offer = |(name, &terms): (u8, &Terms)| Offer {
+/// Slots `a/1`, `b/1`, ... of 8 codes each, on these settings: ids from 16, 24, ...
+pub fn slots(settings: &[SlotSettings]) -> Vec<(SharedCapability, SlotSettings)> {
+    let offer = |(name, &settings): (u8, &SlotSettings)| Offer {
         capability: Capability::new(char::from(name), 1),
         length: 8,
-        terms,
+        settings,
     };
-    let offers: Vec<Offer> = (b'a'..=b'z').zip(terms).map(offer).collect();
+    let offers: Vec<Offer> = (b'a'..=b'z').zip(settings).map(offer).collect();
     let all: Vec<_> = offers.iter().map(|offer| offer.capability.clone()).collect();
-    negotiate(&offers, &all).into_iter().zip(terms.iter().copied()).collect()
+    negotiate(&offers, &all).into_iter().zip(settings.iter().copied()).collect()
 }
 
 pub fn message(code: u64, payload: impl Into<Bytes>) -> Message {
@@ -74,19 +74,19 @@ impl Raw {
     }
 }
 
-pub fn machine_and_raw(terms: &[Terms], now: Instant) -> (End, Raw) {
+pub fn machine_and_raw(settings: &[SlotSettings], now: Instant) -> (End, Raw) {
     let (a, b) = sessions();
-    let machine = Connection::new(a, &slots(terms), &Config::default(), now);
+    let machine = Connection::new(a, &slots(settings), &Config::default(), now);
     (End { machine, input: BytesMut::new() }, Raw { sealer: b.sealer, opener: b.opener })
 }
 
 /// Where `chunk/1` is among `slots`: behind `a/1`, `b/1` and `c/1`, before `d/1`.
-pub fn chunks(slots: &[(Shared, Terms)]) -> Option<Chunks> {
+pub fn chunks(slots: &[(SharedCapability, SlotSettings)]) -> Option<Chunks> {
     let lower = slots.iter().filter(|(shared, _)| *shared.capability.name < *"chunk");
-    let offer = |(shared, terms): &(Shared, Terms)| Offer {
+    let offer = |(shared, settings): &(SharedCapability, SlotSettings)| Offer {
         capability: shared.capability.clone(),
         length: shared.length,
-        terms: *terms,
+        settings: *settings,
     };
     let offers: Vec<Offer> = lower.map(offer).chain([Chunks::offer()]).collect();
     let all: Vec<_> = offers.iter().map(|offer| offer.capability.clone()).collect();
@@ -94,10 +94,10 @@ pub fn chunks(slots: &[(Shared, Terms)]) -> Option<Chunks> {
 }
 
 /// Two ends with at most three slots and `chunk/1` behind them, each on its own terms.
-pub fn chunked(here: &[Terms], there: &[Terms], now: Instant) -> (End, End) {
+pub fn chunked(here: &[SlotSettings], there: &[SlotSettings], now: Instant) -> (End, End) {
     let (a, b) = sessions();
-    let end = |session, terms| {
-        let slots = slots(terms);
+    let end = |session, settings| {
+        let slots = slots(settings);
         let machine = Connection::new(session, &slots, &Config::default(), now);
         End { machine: machine.with_chunks(chunks(&slots)), input: BytesMut::new() }
     };
@@ -105,9 +105,13 @@ pub fn chunked(here: &[Terms], there: &[Terms], now: Instant) -> (End, End) {
 }
 
 /// A machine and a raw peer, with a budget that it shares with others.
-pub fn machine_within(memory: &Memory, terms: &[Terms], now: Instant) -> (End, Raw) {
+pub fn machine_within(
+    memory: &MemoryBudget,
+    settings: &[SlotSettings],
+    now: Instant,
+) -> (End, Raw) {
     let (a, b) = sessions();
     let shared = (memory, Waker::noop().clone());
-    let machine = Connection::within(shared, a, &slots(terms), &Config::default(), now);
+    let machine = Connection::with_memory(shared, a, &slots(settings), &Config::default(), now);
     (End { machine, input: BytesMut::new() }, Raw { sealer: b.sealer, opener: b.opener })
 }

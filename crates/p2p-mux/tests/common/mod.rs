@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use p2p_mux::{
-    Channel, Closed, Config, Exit, Greeted, Hello, Local, Memory, Origin, Peer, Protocol, base,
+    Channel, CloseReason, Config, Exit, Hello, LocalNode, MemoryBudget, NegotiatedConnection,
+    Origin, Peer, Protocol, base,
     identity::SecretKey,
     transport::{self, HANDSHAKE_LIMIT, Initiator, Recipient, Session, Step, Stream},
 };
@@ -52,8 +53,8 @@ pub async fn streams(buffer: usize) -> (Stream<DuplexStream>, Stream<DuplexStrea
 }
 
 /// Node number `node` with these sub-protocols.
-pub fn local(node: u8, protocols: &[Protocol]) -> Local {
-    Local {
+pub fn local(node: u8, protocols: &[Protocol]) -> LocalNode {
+    LocalNode {
         client: format!("node-{node}/test"),
         protocols: protocols.to_vec(),
         port: 0,
@@ -65,26 +66,26 @@ pub fn local(node: u8, protocols: &[Protocol]) -> Local {
 pub struct End {
     pub peer: Peer,
     pub stop: CancellationToken,
-    pub life: JoinHandle<Closed>,
+    pub life: JoinHandle<CloseReason>,
 }
 
 impl End {
-    pub async fn closed(self) -> Closed {
+    pub async fn closed(self) -> CloseReason {
         self.life.await.unwrap()
     }
 }
 
 /// Runs what has been greeted, at the end that called.
-pub fn run(greeted: Greeted<DuplexStream>) -> End {
+pub fn run(greeted: NegotiatedConnection<DuplexStream>) -> End {
     run_from(Origin::default(), greeted)
 }
 
 /// The same at the end that was called.
-pub fn run_called(greeted: Greeted<DuplexStream>) -> End {
+pub fn run_called(greeted: NegotiatedConnection<DuplexStream>) -> End {
     run_from(Origin { inbound: true, ..Origin::default() }, greeted)
 }
 
-fn run_from(origin: Origin, greeted: Greeted<DuplexStream>) -> End {
+fn run_from(origin: Origin, greeted: NegotiatedConnection<DuplexStream>) -> End {
     let stop = CancellationToken::new();
     let (peer, life) = greeted.run(origin, stop.clone());
     End { peer, stop, life: tokio::spawn(life) }
@@ -98,22 +99,28 @@ pub async fn connect_over(
     config: Config,
 ) -> (End, End) {
     let (a, b) = streams(buffer).await;
-    let (a, b) =
-        tokio::join!(async { p2p_mux::greet(a, &local(1, here), &config).await.unwrap() }, async {
-            p2p_mux::greet(b, &local(2, there), &config).await.unwrap()
-        },);
+    let (a, b) = tokio::join!(
+        async { p2p_mux::exchange_hello(a, &local(1, here), &config).await.unwrap() },
+        async { p2p_mux::exchange_hello(b, &local(2, there), &config).await.unwrap() },
+    );
     (run(a), run_called(b))
 }
 
 /// The same over a pipe of 64 KiB with default limits, where the connection of the first has its part
 /// in `memory`.
-pub async fn connect_within(memory: &Memory, here: &[Protocol], there: &[Protocol]) -> (End, End) {
+pub async fn connect_within(
+    memory: &MemoryBudget,
+    here: &[Protocol],
+    there: &[Protocol],
+) -> (End, End) {
     let (a, b) = streams(64 * 1024).await;
     let (here, there) = (local(1, here), local(2, there));
     let config = Config::default();
-    let (a, b) =
-        tokio::join!(p2p_mux::greet(a, &here, &config), p2p_mux::greet(b, &there, &config));
-    (run(a.unwrap().within(memory)), run_called(b.unwrap()))
+    let (a, b) = tokio::join!(
+        p2p_mux::exchange_hello(a, &here, &config),
+        p2p_mux::exchange_hello(b, &there, &config)
+    );
+    (run(a.unwrap().with_memory(memory)), run_called(b.unwrap()))
 }
 
 /// Two nodes connected over a pipe of 64 KiB, with default limits.
@@ -127,26 +134,28 @@ pub async fn connect_raw(
     hello: &Hello,
     config: Config,
 ) -> (End, Stream<DuplexStream>) {
-    connect_raw_within(&Memory::unlimited(), here, hello, config).await
+    connect_raw_within(&MemoryBudget::unlimited(), here, hello, config).await
 }
 
 /// The same, where the connection has its part in `memory`.
 pub async fn connect_raw_within(
-    memory: &Memory,
+    memory: &MemoryBudget,
     here: &[Protocol],
     hello: &Hello,
     config: Config,
 ) -> (End, Stream<DuplexStream>) {
     let (a, mut raw) = streams(64 * 1024).await;
-    let (a, ()) =
-        tokio::join!(async { p2p_mux::greet(a, &local(1, here), &config).await.unwrap() }, async {
+    let (a, ()) = tokio::join!(
+        async { p2p_mux::exchange_hello(a, &local(1, here), &config).await.unwrap() },
+        async {
             say_hello(&mut raw, hello).await;
             hear_hello(&mut raw).await;
             if hello.has_snappy() {
                 raw.enable_snappy();
             }
-        },);
-    (run(a.within(memory)), raw)
+        },
+    );
+    (run(a.with_memory(memory)), raw)
 }
 
 /// That many bytes that Snappy cannot make fewer.

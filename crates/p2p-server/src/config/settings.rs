@@ -62,7 +62,7 @@ pub struct Settings {
     /// The settings of each connection.
     pub connection: p2p_mux::Config,
     /// The most that all connections together may make the node hold in messages and buffers, in
-    /// bytes, with what the allocator needs for it ([`Memory::resident`](p2p_mux::Memory)); there it
+    /// bytes, with what the allocator needs for it ([`Memory::resident`](p2p_mux::MemoryBudget)); there it
     /// is also said what happens when that is not enough. Handshakes in progress are
     /// not counted, there are few ([`Limits::max_pending`]) and they are small. Default 256 MiB;
     /// less than 128 KiB for each peer is too little.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use p2p_mux::{Closed, identity::NodeId};
+use p2p_mux::{CloseReason, identity::NodeId};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::{
@@ -38,7 +38,7 @@ pub enum Event {
         /// The peer.
         id: NodeId,
         /// Who ended it, and why.
-        closed: Closed,
+        closed: CloseReason,
     },
     /// An attempt to reach a node failed. A static node is tried again, a found one is not; see
     /// [`Server::next_action`](crate::Server::next_action).

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 
-use p2p_mux::{Closed, identity::NodeId};
+use p2p_mux::{CloseReason, identity::NodeId};
 
 use crate::error::DialError;
 
@@ -13,7 +13,7 @@ const REMEMBERED: usize = 1024;
 #[derive(Debug)]
 pub(crate) enum Ending {
     /// It was a peer, and was dropped: by whom, and why.
-    Dropped(Closed),
+    Dropped(CloseReason),
     /// It was dialled, and did not become one.
     DialFailed(Arc<DialError>),
 }
@@ -22,7 +22,7 @@ pub(crate) enum Ending {
 #[derive(Debug, Clone, Default)]
 pub struct Last {
     /// How its last connection ended.
-    pub dropped: Option<(SystemTime, Closed)>,
+    pub dropped: Option<(SystemTime, CloseReason)>,
     /// Why the last attempt to reach it failed.
     pub dial_failed: Option<(SystemTime, Arc<DialError>)>,
 }
@@ -60,7 +60,7 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use p2p_mux::Reason;
+    use p2p_mux::DisconnectReason;
 
     use super::*;
 
@@ -73,15 +73,15 @@ mod tests {
     #[test]
     fn the_last_of_each_kind_is_remembered_and_not_all_nodes() {
         let mut ledger = Ledger::default();
-        for reason in [Reason::TooManyPeers, Reason::Quitting] {
-            ledger.note(id(0), Ending::Dropped(Closed::ByPeer(reason)));
+        for reason in [DisconnectReason::TooManyPeers, DisconnectReason::Quitting] {
+            ledger.note(id(0), Ending::Dropped(CloseReason::ByPeer(reason)));
             ledger.note(id(0), Ending::DialFailed(Arc::new(DialError::Timeout)));
         }
         let last = ledger.last(&id(0));
-        assert_eq!(last.dropped.unwrap().1, Closed::ByPeer(Reason::Quitting));
+        assert_eq!(last.dropped.unwrap().1, CloseReason::ByPeer(DisconnectReason::Quitting));
         assert!(matches!(*last.dial_failed.unwrap().1, DialError::Timeout));
         for n in 1..=REMEMBERED {
-            ledger.note(id(n), Ending::Dropped(Closed::ByUs(Reason::Requested)));
+            ledger.note(id(n), Ending::Dropped(CloseReason::ByUs(DisconnectReason::Requested)));
         }
         assert!(ledger.last(&id(0)).dropped.is_none());
         assert_eq!((ledger.0.len(), ledger.nodes().next()), (REMEMBERED, Some(id(1))));

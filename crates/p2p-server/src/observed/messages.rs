@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use p2p_mux::{Capability, Protocol, Traffic};
+use p2p_mux::{Capability, ObservedMessage, Protocol};
 use tokio::sync::{
     broadcast::{self, error::RecvError},
     mpsc,
@@ -20,7 +20,7 @@ pub enum MessageEvent {
         /// The sub-protocol.
         capability: Capability,
         /// Which peer, which way, which code, how many bytes.
-        traffic: Traffic,
+        traffic: ObservedMessage,
     },
     /// The subscriber was too slow: so many were lost for it, the oldest ones. What came faster than
     /// the server could pass it on is not among them; it is counted in

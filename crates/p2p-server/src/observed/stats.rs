@@ -60,7 +60,7 @@ pub struct Found {
 }
 
 /// What the connections hold together, and how often that was too much; see
-/// [`Memory`](p2p_mux::Memory) for the rule.
+/// [`Memory`](p2p_mux::MemoryBudget) for the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct MemoryUse {
@@ -76,7 +76,7 @@ pub struct MemoryUse {
 
 impl From<MemoryStats> for MemoryUse {
     fn from(stats: MemoryStats) -> Self {
-        let MemoryStats { limit, used, shortages, cut, .. } = stats;
+        let MemoryStats { limit, used, shortages, disconnected: cut, .. } = stats;
         Self { limit, used, shortages, cut }
     }
 }

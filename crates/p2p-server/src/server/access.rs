@@ -2,7 +2,7 @@
 
 use std::{sync::MutexGuard, time::Duration};
 
-use p2p_mux::{Reason, identity::NodeId};
+use p2p_mux::{DisconnectReason, identity::NodeId};
 
 use crate::{
     access::Access,
@@ -121,7 +121,7 @@ impl State {
         let Some(live) = self.live.get(id) else { return false };
         if !live.leave.is_cancelled() {
             self.stats.expelled += 1;
-            live.peer.disconnect(Reason::Requested);
+            live.peer.disconnect(DisconnectReason::Requested);
             live.leave.cancel();
         }
         true

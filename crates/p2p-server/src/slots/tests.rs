@@ -1,6 +1,6 @@
 //! The rules, and two ends that see the same two connections in every possible order.
 
-use p2p_mux::{Reason, identity::NodeId};
+use p2p_mux::{DisconnectReason, identity::NodeId};
 
 use super::{Direction, Limits, Refusal, Slots};
 use Direction::{Inbound, Outbound};
@@ -95,11 +95,11 @@ fn self_and_a_second_connection_of_the_same_dialler_are_refused_even_when_full()
 
 #[test]
 fn each_refusal_tells_the_other_end_why() {
-    assert_eq!(Refusal::TooManyPeers.reason(), Reason::TooManyPeers);
-    assert_eq!(Refusal::TooManyInbound.reason(), Reason::TooManyPeers);
-    assert_eq!(Refusal::SelfConnect.reason(), Reason::SelfConnect);
-    assert_eq!(Refusal::AlreadyConnected.reason(), Reason::AlreadyConnected);
-    assert_eq!(Refusal::Stopping.reason(), Reason::Quitting);
+    assert_eq!(Refusal::TooManyPeers.reason(), DisconnectReason::TooManyPeers);
+    assert_eq!(Refusal::TooManyInbound.reason(), DisconnectReason::TooManyPeers);
+    assert_eq!(Refusal::SelfConnect.reason(), DisconnectReason::SelfConnect);
+    assert_eq!(Refusal::AlreadyConnected.reason(), DisconnectReason::AlreadyConnected);
+    assert_eq!(Refusal::Stopping.reason(), DisconnectReason::Quitting);
 }
 
 #[test]

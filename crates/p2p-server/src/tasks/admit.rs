@@ -10,7 +10,8 @@ use std::{
 };
 
 use p2p_mux::{
-    Closed, GreetError, Greeted, Origin, Peer, Reason, greet,
+    CloseReason, DisconnectReason, HelloExchangeError, NegotiatedConnection, Origin, Peer,
+    exchange_hello,
     identity::{Enode, NodeId},
     refuse,
     transport::Stream,
@@ -43,7 +44,7 @@ pub(crate) struct Arrival {
 
 /// Why a connection with a proven identity did not become a peer.
 pub(crate) enum Rejected {
-    Greet(GreetError),
+    Greet(HelloExchangeError),
     Refused(Refusal),
 }
 
@@ -66,7 +67,8 @@ where
         return Err(Rejected::Refused(refusal));
     }
     let local = shared.state().local.clone();
-    let greeted = greet(stream, &local, &shared.connection).await.map_err(Rejected::Greet)?;
+    let greeted =
+        exchange_hello(stream, &local, &shared.connection).await.map_err(Rejected::Greet)?;
     let refusal = {
         let mut state = shared.state();
         match state.admit(shared, &arrival) {
@@ -104,7 +106,7 @@ fn settle<Io>(
     shared: &Arc<Shared>,
     mut state: MutexGuard<'_, State>,
     admission: Admission,
-    greeted: Greeted<Io>,
+    greeted: NegotiatedConnection<Io>,
     arrival: Arrival,
 ) -> Box<Place>
 where
@@ -118,7 +120,7 @@ where
         is_static: state.slots.is_static(&id),
         trusted: state.slots.is_trusted(&id),
     };
-    let (peer, run) = greeted.within(&shared.memory).run(origin, shared.quit.child_token());
+    let (peer, run) = greeted.with_memory(&shared.memory).run(origin, shared.quit.child_token());
     for capability in peer.shared() {
         // It was removed while the Hello was under way.
         if !state.runs(capability) {
@@ -152,7 +154,7 @@ pub(crate) struct Place {
     replaced: Option<Live>,
     added: Event,
     leave: CancellationToken,
-    run: Pin<Box<dyn Future<Output = Closed> + Send>>,
+    run: Pin<Box<dyn Future<Output = CloseReason> + Send>>,
 }
 
 impl Place {
@@ -162,7 +164,7 @@ impl Place {
         let shared = Arc::clone(&seat.shared);
         if let Some(replaced) = replaced {
             // No sub-protocol ever sees two connections with the same peer at once.
-            replaced.peer.disconnect(Reason::AlreadyConnected);
+            replaced.peer.disconnect(DisconnectReason::AlreadyConnected);
             tokio::select! {
                 () = replaced.ended.cancelled() => {}
                 () = leave.cancelled() => return,
@@ -174,8 +176,8 @@ impl Place {
         shared.prepare_handshakes(4);
         seat.closed = Some(tokio::select! {
             closed = run => closed,
-            () = overdue(&leave) => Closed::ByUs(Reason::Requested),
-            () = shared.kill.cancelled() => Closed::ByUs(Reason::Quitting),
+            () = overdue(&leave) => CloseReason::ByUs(DisconnectReason::Requested),
+            () = shared.kill.cancelled() => CloseReason::ByUs(DisconnectReason::Quitting),
         });
     }
 }
@@ -194,7 +196,7 @@ struct Seat {
     peer: Peer,
     ended: CancellationToken,
     /// How the connection ended; only an announced peer has that.
-    closed: Option<Closed>,
+    closed: Option<CloseReason>,
 }
 
 impl Seat {
@@ -202,7 +204,7 @@ impl Seat {
         tracing::debug!(id = %self.id, "peer added");
         // What is said if the connection ends in no other way: its task was dropped with the
         // runtime.
-        self.closed = Some(Closed::ByUs(Reason::Quitting));
+        self.closed = Some(CloseReason::ByUs(DisconnectReason::Quitting));
         let mut state = self.shared.state();
         state.stats.added += 1;
         state.emit(added);
@@ -212,9 +214,9 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut stats = self.peer.stats();
-        stats.forget_queues();
+        stats.clear_queues();
         let mut state = self.shared.state();
-        state.past.absorb(&stats);
+        state.past.add(&stats);
         if state.slots.release(&self.id, self.number) {
             state.live.remove(&self.id);
             state.dialer.handle_disconnected(&self.id, now(), rand::random());

@@ -93,7 +93,7 @@ async fn knock(
     let limit = transport::HANDSHAKE_LIMIT;
     let stream = transport::connect(socket, &key(n), &server.id(), limit).await?;
     let local = crate::support::local(&key(n), quiet());
-    Ok(p2p_server::mux::greet(stream, &local, &p2p_server::mux::Config::default()).await?)
+    Ok(p2p_server::mux::exchange_hello(stream, &local, &p2p_server::mux::Config::default()).await?)
 }
 
 fn unwanted(stats: &Stats) -> u64 {

@@ -3,7 +3,7 @@
 use p2p_server::{
     DialError, Direction, Event, NextAction, Refusal,
     identity::{Enode, Host},
-    mux::{Closed, Reason},
+    mux::{CloseReason, DisconnectReason},
     transport::{HANDSHAKE_LIMIT, accept},
 };
 use tokio::net::TcpListener;
@@ -35,8 +35,14 @@ async fn two_nodes_connect_talk_and_part() {
     assert!(matches!(a.next_action(&b.id()), Some(NextAction::Connected { .. })));
 
     a.stop().await;
-    assert!(matches!(dropped(&mut a_events, b.id()).await, Closed::ByUs(Reason::Quitting)));
-    assert!(matches!(dropped(&mut b_events, a.id()).await, Closed::ByPeer(Reason::Quitting)));
+    assert!(matches!(
+        dropped(&mut a_events, b.id()).await,
+        CloseReason::ByUs(DisconnectReason::Quitting)
+    ));
+    assert!(matches!(
+        dropped(&mut b_events, a.id()).await,
+        CloseReason::ByPeer(DisconnectReason::Quitting)
+    ));
     assert_eq!(b.peer_count(), 0);
     b.stop().await;
 }
@@ -102,8 +108,14 @@ async fn a_removed_peer_is_told_so_and_not_dialled_again() {
     let (a, b) = pair(config(1), config(2)).await;
     let (mut a_events, mut b_events) = (a.events(), b.events());
     assert!(a.remove_peer(&b.id()));
-    assert!(matches!(dropped(&mut a_events, b.id()).await, Closed::ByUs(Reason::Requested)));
-    assert!(matches!(dropped(&mut b_events, a.id()).await, Closed::ByPeer(Reason::Requested)));
+    assert!(matches!(
+        dropped(&mut a_events, b.id()).await,
+        CloseReason::ByUs(DisconnectReason::Requested)
+    ));
+    assert!(matches!(
+        dropped(&mut b_events, a.id()).await,
+        CloseReason::ByPeer(DisconnectReason::Requested)
+    ));
     assert_eq!(a.next_action(&b.id()), None);
     assert!(!a.remove_peer(&b.id()));
 }

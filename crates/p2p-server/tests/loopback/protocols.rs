@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use p2p_server::{
     MessageEvent, ProtocolError, Server,
-    mux::{Capability, Closed, Direction, Protocol, Reason},
+    mux::{Capability, CloseReason, Direction, DisconnectReason, Protocol},
 };
 use tokio::sync::mpsc;
 
@@ -27,7 +27,7 @@ async fn a_new_sub_protocol_runs_with_those_that_connect_from_then_on() {
 
     // The connection that stands is as it was; the next one has it.
     let mut events = a.events();
-    a.peer(&b.id()).unwrap().disconnect(Reason::Requested);
+    a.peer(&b.id()).unwrap().disconnect(DisconnectReason::Requested);
     dropped(&mut events, b.id()).await;
     added(&mut events, b.id()).await;
     assert_eq!(shared(&a, &b), ["echo/1", "quiet/1"]);
@@ -71,7 +71,7 @@ async fn a_removed_sub_protocol_ends_and_the_connection_stays() {
 
     // A peer that comes now is not offered it.
     let mut events = a.events();
-    peer.disconnect(Reason::Requested);
+    peer.disconnect(DisconnectReason::Requested);
     dropped(&mut events, b.id()).await;
     added(&mut events, b.id()).await;
     assert_eq!(shared(&a, &b), ["quiet/1"]);
@@ -83,9 +83,9 @@ async fn a_connection_ends_with_the_removal_of_its_last_sub_protocol() {
     let (mut at_a, mut at_b) = (a.events(), b.events());
     a.remove_protocol(&Capability::new("quiet", 1)).unwrap();
     let closed = dropped(&mut at_a, b.id()).await;
-    assert!(matches!(closed, Closed::ByUs(Reason::UselessPeer)), "{closed:?}");
+    assert!(matches!(closed, CloseReason::ByUs(DisconnectReason::UselessPeer)), "{closed:?}");
     let closed = dropped(&mut at_b, a.id()).await;
-    assert!(matches!(closed, Closed::ByPeer(Reason::UselessPeer)), "{closed:?}");
+    assert!(matches!(closed, CloseReason::ByPeer(DisconnectReason::UselessPeer)), "{closed:?}");
 }
 
 /// Tells when it is dropped.
@@ -169,7 +169,7 @@ async fn every_message_is_an_event_for_those_who_want_that() {
     });
     watched.add_protocol(late.clone()).unwrap();
     other.add_protocol(late).unwrap();
-    other.peer(&id(1)).unwrap().disconnect(Reason::Requested);
+    other.peer(&id(1)).unwrap().disconnect(DisconnectReason::Requested);
     soon(async {
         loop {
             match messages.next().await {

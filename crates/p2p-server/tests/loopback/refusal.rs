@@ -3,16 +3,16 @@
 use p2p_server::{
     Barred, DialError, Event, NetRestrict, NextAction, Refusal,
     identity::{Enode, Host, NodeId},
-    mux::{GreetError, Reason},
+    mux::{DisconnectReason, HelloExchangeError},
 };
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use crate::support::{added, addr, config, dial, id, key, pair, soon, start, until};
 
 /// The reason the server at the other end gave.
-fn told(error: &GreetError) -> Option<Reason> {
+fn told(error: &HelloExchangeError) -> Option<DisconnectReason> {
     match error {
-        GreetError::Refused(reason) => Some(*reason),
+        HelloExchangeError::Refused(reason) => Some(*reason),
         _ => None,
     }
 }
@@ -40,7 +40,7 @@ async fn beyond_the_limit_peers_are_refused_unless_trusted() {
         },
         _ => None,
     });
-    assert_eq!(reason.await, Some(Reason::TooManyPeers));
+    assert_eq!(reason.await, Some(DisconnectReason::TooManyPeers));
     assert!(b.stats().refused.too_many_peers >= 1);
     assert_eq!(b.peer_count(), 1);
 
@@ -58,7 +58,7 @@ async fn a_second_connection_of_the_same_dialler_is_refused() {
     let first = dial(&client, &b.enode()).await.unwrap();
     added(&mut events, client.id()).await;
     let error = dial(&client, &b.enode()).await.err().unwrap();
-    assert_eq!(told(&error), Some(Reason::AlreadyConnected));
+    assert_eq!(told(&error), Some(DisconnectReason::AlreadyConnected));
     assert_eq!(refused(&mut events).await, (client.id(), Refusal::AlreadyConnected));
     assert_eq!((b.peer_count(), b.stats().refused.already_connected), (1, 1));
     drop(first);
@@ -72,7 +72,7 @@ async fn a_node_does_not_connect_with_itself() {
     assert_eq!((a.next_action(&a.id()), a.stats().refused.self_connect), (None, 1));
     // Someone with the same key, which is what our own dial under another address would look like.
     let error = dial(&key(1), &a.enode()).await.err().unwrap();
-    assert_eq!(told(&error), Some(Reason::SelfConnect));
+    assert_eq!(told(&error), Some(DisconnectReason::SelfConnect));
     assert_eq!(refused(&mut events).await, (a.id(), Refusal::SelfConnect));
     assert_eq!((a.peer_count(), a.stats().refused.self_connect), (0, 2));
 }

@@ -6,7 +6,7 @@ use std::{future::pending, time::Duration};
 use p2p_server::{
     Barred, Config, Event, Events, NextAction, Refusal, Server,
     identity::NodeId,
-    mux::{self, Closed, GreetError, Protocol, Reason},
+    mux::{self, CloseReason, DisconnectReason, HelloExchangeError, Protocol},
 };
 
 use crate::support::{
@@ -30,7 +30,7 @@ fn barred(server: &Server, id: NodeId) -> Option<Barred> {
 
 async fn expelled(events: &mut Events, id: NodeId) {
     let closed = dropped(events, id).await;
-    assert!(matches!(closed, Closed::ByUs(Reason::Requested)), "{closed:?}");
+    assert!(matches!(closed, CloseReason::ByUs(DisconnectReason::Requested)), "{closed:?}");
 }
 
 async fn refused(events: &mut Events, id: NodeId, why: Refusal) {
@@ -180,7 +180,10 @@ async fn a_banned_node_does_not_get_in_however_often_it_tries() {
     let a = start(config(1).ban(id(9).to_string().parse().unwrap())).await;
     for _ in 0..TRIES {
         let error = dial(&key(9), &a.enode()).await.err().unwrap();
-        assert!(matches!(error, GreetError::Refused(Reason::Requested)), "{error:?}");
+        assert!(
+            matches!(error, HelloExchangeError::Refused(DisconnectReason::Requested)),
+            "{error:?}"
+        );
     }
     // The last one is counted when it has been told.
     soon(async {

@@ -1,6 +1,6 @@
 //! Stopping, also with peers that make it hard.
 
-use p2p_server::mux::{Closed, Protocol, Reason};
+use p2p_server::mux::{CloseReason, DisconnectReason, Protocol};
 use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::support::{added, config, dial, dropped, id, key, pair, soon, start};
@@ -68,7 +68,10 @@ async fn the_last_handle_takes_the_server_with_it() {
     drop(a);
     assert_eq!(other.peer_count(), 1, "one handle is left");
     drop(other);
-    assert!(matches!(dropped(&mut events, id(1)).await, Closed::ByPeer(Reason::Quitting)));
+    assert!(matches!(
+        dropped(&mut events, id(1)).await,
+        CloseReason::ByPeer(DisconnectReason::Quitting)
+    ));
 }
 
 #[tokio::test]

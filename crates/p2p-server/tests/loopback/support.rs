@@ -5,7 +5,7 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 use p2p_server::{
     Backoff, Config, Event, Events, Server,
     identity::{Enode, NodeId, SecretKey},
-    mux::{self, Exit, Greeted, Local, Protocol, greet},
+    mux::{self, Exit, LocalNode, NegotiatedConnection, Protocol, exchange_hello},
     transport::{HANDSHAKE_LIMIT, connect},
 };
 use tokio::{
@@ -103,7 +103,7 @@ pub(crate) async fn added(events: &mut Events, id: NodeId) {
     .await;
 }
 
-pub(crate) async fn dropped(events: &mut Events, id: NodeId) -> mux::Closed {
+pub(crate) async fn dropped(events: &mut Events, id: NodeId) -> mux::CloseReason {
     until(events, |event| match event {
         Event::Dropped { id: peer, closed } if *peer == id => Some(closed.clone()),
         _ => None,
@@ -138,15 +138,15 @@ pub(crate) async fn hung_up(socket: &mut TcpStream) {
 }
 
 /// What a client without a server says in its Hello.
-pub(crate) fn local(key: &SecretKey, protocol: Protocol) -> Local {
-    Local { client: "client".into(), protocols: vec![protocol], port: 0, id: key.id() }
+pub(crate) fn local(key: &SecretKey, protocol: Protocol) -> LocalNode {
+    LocalNode { client: "client".into(), protocols: vec![protocol], port: 0, id: key.id() }
 }
 
 /// Dials as a client without a server, up to the exchange of Hello.
 pub(crate) async fn dial(
     key: &SecretKey,
     enode: &Enode,
-) -> Result<Greeted<TcpStream>, mux::GreetError> {
+) -> Result<NegotiatedConnection<TcpStream>, mux::HelloExchangeError> {
     let socket = TcpStream::connect(enode.socket_addr().unwrap()).await.unwrap();
     greet_over(socket, key, enode).await
 }
@@ -156,7 +156,7 @@ pub(crate) async fn greet_over(
     socket: TcpStream,
     key: &SecretKey,
     enode: &Enode,
-) -> Result<Greeted<TcpStream>, mux::GreetError> {
+) -> Result<NegotiatedConnection<TcpStream>, mux::HelloExchangeError> {
     let stream = connect(socket, key, &enode.id, HANDSHAKE_LIMIT).await.unwrap();
-    greet(stream, &local(key, quiet()), &mux::Config::default()).await
+    exchange_hello(stream, &local(key, quiet()), &mux::Config::default()).await
 }

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use p2p_identity::SecretKey;
-use p2p_mux::Reason;
+use p2p_mux::DisconnectReason;
 use proptest::prelude::*;
 
 use super::*;
@@ -40,7 +40,7 @@ fn nobody(_: &Hash) -> Nobody {
 }
 
 fn cut() -> Refusal {
-    Refusal::Disconnected(Reason::Subprotocol)
+    Refusal::Disconnected(DisconnectReason::Subprotocol)
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::support::{
     self, NOW, RawPeer, TOPIC, bundle, envelope, join, next, node, post, random_id, settings, spec,
     watch,
 };
-use p2p_mux::{Exit, Reason};
+use p2p_mux::{DisconnectReason, Exit};
 use whisper_envelope::{Dialect, Draft};
 use whisper_node::{Envelope, FilterSpec, Policy, Post, PostError, Settings, Whisper};
 
@@ -91,7 +91,10 @@ async fn a_malformed_direct_message_ends_the_session() {
         let peer = RawPeer::greeted(&node).await;
         node.mark_trusted(&peer.id).unwrap();
         peer.send(127, payload).await;
-        assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+        assert_eq!(
+            peer.session.await.unwrap(),
+            Err(Exit::Disconnect(DisconnectReason::Subprotocol))
+        );
         let faults = node.stats().faults;
         assert_eq!(faults.malformed_packet + faults.malformed_envelope, 1);
     }

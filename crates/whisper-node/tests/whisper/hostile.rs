@@ -2,7 +2,7 @@
 //! does.
 
 use crate::support::{RawPeer, bundle, envelope, join, next, node, post, watch};
-use p2p_mux::{Exit, Reason};
+use p2p_mux::{DisconnectReason, Exit};
 use whisper_node::{FaultStats, MAX_MESSAGE_SIZE, Whisper};
 
 /// Sends a packet after the exchange of status, and sees the session end for it. Meanwhile the
@@ -13,7 +13,7 @@ async fn cut(code: u64, payload: &[u8]) -> FaultStats {
     join(&node, &honest);
     let peer = RawPeer::greeted(&node).await;
     peer.send(code, payload).await;
-    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(DisconnectReason::Subprotocol)));
     serves(&node, &mut watch).await;
     node.stats().faults
 }
@@ -25,7 +25,7 @@ async fn turned_away(code: u64, payload: &[u8]) -> FaultStats {
     join(&node, &honest);
     let peer = RawPeer::new(&node);
     peer.send(code, payload).await;
-    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(DisconnectReason::Subprotocol)));
     serves(&node, &mut watch).await;
     node.stats().faults
 }
@@ -90,7 +90,7 @@ async fn a_malformed_envelope_after_a_good_one() {
     let peer = RawPeer::greeted(&node).await;
     let (before, after) = (envelope(b"before"), envelope(b"after"));
     peer.send(1, &bundle([&before.raw()[..], &[0xc1, 0x05], &after.raw()[..]])).await;
-    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(DisconnectReason::Subprotocol)));
     assert_eq!(next(&mut watch).await, b"before");
     let stats = node.stats();
     assert_eq!((stats.faults.malformed_envelope, stats.envelopes.new), (1, 1));
@@ -101,7 +101,7 @@ async fn a_packet_beyond_all_limits() {
     let (node, size) = (node(), MAX_MESSAGE_SIZE as usize + 1);
     let peer = RawPeer::greeted(&node).await;
     peer.send(1, &vec![0xc0; size]).await;
-    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(DisconnectReason::Subprotocol)));
     assert_eq!(node.stats().faults.packet_too_large, 1);
 }
 
@@ -110,7 +110,7 @@ async fn no_status_in_time() {
     let node = node();
     let peer = RawPeer::new(&node);
     let began = tokio::time::Instant::now();
-    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(DisconnectReason::Subprotocol)));
     assert_eq!(began.elapsed().as_secs(), 5);
     assert_eq!(node.stats().faults.status_timeout, 1);
 }

@@ -1,7 +1,7 @@
 //! Light clients: they say what they have to say, and relay nothing.
 
 use crate::support::{RawPeer, envelope, join, next, node, post, settings, spec, watch};
-use p2p_mux::{Exit, Reason};
+use p2p_mux::{DisconnectReason, Exit};
 use whisper_node::{PeerSettings, Settings, Verdict, Whisper};
 
 /// A status of a light client.
@@ -74,7 +74,10 @@ async fn two_light_clients_part_where_that_is_asked_for() {
         let peer = RawPeer::new(&node);
         peer.send(0, LIGHT).await;
         if refused {
-            assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+            assert_eq!(
+                peer.session.await.unwrap(),
+                Err(Exit::Disconnect(DisconnectReason::Subprotocol))
+            );
         } else {
             peer.send_envelopes(&[&envelope(b"hello")]).await;
             assert_eq!(next(&mut watch).await, b"hello");

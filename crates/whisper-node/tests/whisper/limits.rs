@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use crate::support::{
     self, RawPeer, bundle, envelope, join, next, node, post, random_id, settings, watch,
 };
-use p2p_mux::{Exit, Reason, rlp::Item};
+use p2p_mux::{DisconnectReason, Exit, rlp::Item};
 use tokio::time::{Instant, sleep};
 use whisper_node::{PeerSettings, Rate, RateLimits, Remote, Settings, Verdict, Whisper};
 
@@ -58,7 +58,7 @@ async fn who_does_not_stop_is_cut_off() {
     for _ in 0..7 {
         peer.send(1, &flood).await;
     }
-    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(DisconnectReason::Subprotocol)));
     let stats = node.stats();
     assert_eq!((stats.limits.over_peer, stats.faults.over_limit), (5, 1));
 }

@@ -6,7 +6,7 @@ use crate::support::{
     unsealed_in, watch,
 };
 use keccak_lanes::keccak256;
-use p2p_mux::{Exit, Reason};
+use p2p_mux::{DisconnectReason, Exit};
 use whisper_envelope::{
     Bloom, Ciphertext, Dialect, Draft, Padding, Recipient, SymmetricKey, Unsealed,
 };
@@ -25,7 +25,8 @@ async fn after(dialect: Dialect, status: &[u8], packet: Option<(u64, &[u8])>) ->
     drop(peer.channel);
     let ended = peer.session.await.unwrap();
     let faults = node.stats().faults;
-    let expected = if faults == FaultStats::default() { Ok(()) } else { Err(Reason::Subprotocol) };
+    let expected =
+        if faults == FaultStats::default() { Ok(()) } else { Err(DisconnectReason::Subprotocol) };
     assert_eq!(ended, expected.map_err(Exit::Disconnect));
     faults
 }

@@ -5,7 +5,7 @@ use crate::support::{
     watch,
 };
 use p2p_identity::SecretKey;
-use p2p_mux::{Exit, Reason};
+use p2p_mux::{DisconnectReason, Exit};
 use whisper_envelope::Unsealed;
 use whisper_node::{
     Bloom, Dialect, Envelope, FilterKey, FilterSpec, Interest, Post, PostError, Recipient, Remote,
@@ -106,10 +106,10 @@ async fn the_status_of_v5_is_a_bare_5() {
     let (code, status) = peer.receive().await;
     assert_eq!((code, &status[..]), (0, &[5][..]));
     peer.send(0, &[0xc1, 0x05]).await;
-    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(DisconnectReason::Subprotocol)));
     let peer = RawPeer::who_is(&node, Remote::new(Dialect::V5, random_id()));
     peer.send(0, &[0x06]).await;
-    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(DisconnectReason::Subprotocol)));
     let faults = node.stats().faults;
     assert_eq!((faults.malformed_status, faults.wrong_version), (1, 1));
 }
@@ -179,7 +179,7 @@ async fn quirk_8_7_each_side_cuts_the_other_form_of_a_messages_packet() {
     let node = node();
     let peer = RawPeer::greeted(&node).await;
     peer.send(1, new(b"bare").raw()).await;
-    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(DisconnectReason::Subprotocol)));
     assert_eq!(node.stats().faults.malformed_envelope, 1);
 }
 
@@ -187,7 +187,7 @@ async fn cut_in_v5(code: u64, payload: &[u8]) -> whisper_node::FaultStats {
     let node = node();
     let peer = RawPeer::greeted_in_v5(&node).await;
     peer.send(code, payload).await;
-    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(Reason::Subprotocol)));
+    assert_eq!(peer.session.await.unwrap(), Err(Exit::Disconnect(DisconnectReason::Subprotocol)));
     node.stats().faults
 }
 

@@ -13,9 +13,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Capability, Chunks, Closed, Config, Connection, Hello, HelloError, Lost, MAX_HELLO, Memory,
-    Offer, Origin, P2P_VERSION, Peer, Protocol, Reason, Shared, Terms, base, driver::Driver,
-    farewell::farewell, negotiate, outbox::Outbox, ports::Ports,
+    Capability, Chunks, CloseReason, Config, Connection, DisconnectReason, Hello, HelloError,
+    LostReason, MAX_HELLO, MemoryBudget, Offer, Origin, P2P_VERSION, Peer, Protocol,
+    SharedCapability, SlotSettings, base, driver::Driver, farewell::farewell, negotiate,
+    outbox::Outbox, ports::Ports,
 };
 
 /// How long telling a peer that it is not wanted may take.
@@ -23,7 +24,7 @@ const REFUSAL_LIMIT: Duration = Duration::from_secs(2);
 
 /// What this end says in Hello, and what it can run.
 #[derive(Clone, Debug)]
-pub struct Local {
+pub struct LocalNode {
     /// What the client calls itself, as `name/version/system`.
     pub client: String,
     /// The sub-protocols, any number of versions of each name.
@@ -39,33 +40,33 @@ pub struct Local {
 /// The owner looks at it and either [runs](Self::run) or [refuses](Self::refuse) it. Meanwhile no
 /// clock ticks, so do not take long.
 #[derive(Debug)]
-pub struct Greeted<Io> {
+pub struct NegotiatedConnection<Io> {
     wire: Wire<Io>,
     hello: Hello,
     capabilities: Vec<Capability>,
-    slots: Vec<(Shared, Protocol)>,
+    slots: Vec<(SharedCapability, Protocol)>,
     chunks: Option<Chunks>,
     config: Config,
-    memory: Memory,
+    memory: MemoryBudget,
 }
 
 /// What both ends have.
 struct Agreed {
     hello: Hello,
-    slots: Vec<(Shared, Protocol)>,
+    slots: Vec<(SharedCapability, Protocol)>,
     chunks: Option<Chunks>,
 }
 
 /// Why there was no connection.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum GreetError {
+pub enum HelloExchangeError {
     /// It took longer than [`Config::hello_limit`].
     #[error("no Hello in time")]
     Timeout,
     /// The peer sent a Disconnect in place of Hello.
     #[error("refused by the peer: {0}")]
-    Refused(Reason),
+    Refused(DisconnectReason),
     /// The first message was something else.
     #[error("message {code:#x} instead of Hello")]
     Unexpected {
@@ -83,7 +84,7 @@ pub enum GreetError {
     Frame(#[from] FrameError),
     /// The network failed.
     #[error("{0}")]
-    Lost(#[from] Lost),
+    Lost(#[from] LostReason),
     /// Our own Hello is longer than [`MAX_HELLO`], which nobody would accept: we announce too much.
     #[error("our own Hello has {0} bytes")]
     OwnHello(usize),
@@ -98,7 +99,7 @@ struct Wire<Io> {
     output: BytesMut,
 }
 
-impl Local {
+impl LocalNode {
     /// The Hello that this end sends: capabilities sorted, each once, with `chunk/1` among them if
     /// [`Config::chunk`] says so and there is no sub-protocol of that name.
     #[must_use]
@@ -126,14 +127,14 @@ impl Local {
     }
 }
 
-impl GreetError {
+impl HelloExchangeError {
     /// What the peer was told, if anything.
     #[must_use]
-    pub const fn reason(&self) -> Option<Reason> {
+    pub const fn reason(&self) -> Option<DisconnectReason> {
         match self {
             Self::Hello(error) => Some(error.reason()),
-            Self::Useless(_) => Some(Reason::UselessPeer),
-            Self::Unexpected { .. } | Self::Frame(_) => Some(Reason::ProtocolBreach),
+            Self::Useless(_) => Some(DisconnectReason::UselessPeer),
+            Self::Unexpected { .. } | Self::Frame(_) => Some(DisconnectReason::ProtocolBreach),
             Self::Timeout | Self::Refused(_) | Self::Lost(_) | Self::OwnHello(_) => None,
         }
     }
@@ -144,17 +145,17 @@ impl GreetError {
 ///
 /// # Errors
 ///
-/// [`GreetError`]. By then the peer has been told why, and the stream is closed; that takes at most
+/// [`HelloExchangeError`]. By then the peer has been told why, and the stream is closed; that takes at most
 /// 2 s more.
 ///
 /// # What a hostile peer can do
 ///
 /// Make us read a message of 2 KiB.
-pub async fn greet<Io>(
+pub async fn exchange_hello<Io>(
     stream: Stream<Io>,
-    local: &Local,
+    local: &LocalNode,
     config: &Config,
-) -> Result<Greeted<Io>, GreetError>
+) -> Result<NegotiatedConnection<Io>, HelloExchangeError>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
@@ -162,13 +163,21 @@ where
     let agreed = match timeout(config.hello_limit, wire.exchange(&local.hello(config))).await {
         Ok(Ok(hello)) => agree(hello, &wire.session.remote, local, config),
         Ok(Err(error)) => Err(error),
-        Err(_) => Err(GreetError::Timeout),
+        Err(_) => Err(HelloExchangeError::Timeout),
     };
     match agreed {
         Ok(Agreed { hello, slots, chunks }) => {
             let capabilities = slots.iter().map(|(shared, _)| shared.capability.clone()).collect();
-            let memory = Memory::unlimited();
-            Ok(Greeted { wire, hello, capabilities, slots, chunks, config: *config, memory })
+            let memory = MemoryBudget::unlimited();
+            Ok(NegotiatedConnection {
+                wire,
+                hello,
+                capabilities,
+                slots,
+                chunks,
+                config: *config,
+                memory,
+            })
         }
         Err(error) => {
             if let Some(reason) = error.reason() {
@@ -181,7 +190,7 @@ where
 
 /// Tells a peer that has shaken hands that it is not wanted, in place of Hello, and hangs up. Takes
 /// at most 2 s.
-pub async fn refuse<Io>(stream: Stream<Io>, reason: Reason)
+pub async fn refuse<Io>(stream: Stream<Io>, reason: DisconnectReason)
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
@@ -192,9 +201,9 @@ where
 fn agree(
     hello: Hello,
     remote: &NodeId,
-    local: &Local,
+    local: &LocalNode,
     config: &Config,
-) -> Result<Agreed, GreetError> {
+) -> Result<Agreed, HelloExchangeError> {
     hello.check(remote)?;
     let offers = local.offers(config);
     let mut shared = negotiate(&offers, &hello.capabilities);
@@ -202,9 +211,9 @@ fn agree(
     let chunks =
         if offers.len() > local.protocols.len() { Chunks::take(&mut shared) } else { None };
     if shared.is_empty() {
-        return Err(GreetError::Useless(hello.capabilities));
+        return Err(HelloExchangeError::Useless(hello.capabilities));
     }
-    let with_protocol = |shared: Shared| {
+    let with_protocol = |shared: SharedCapability| {
         let protocol = local.protocols[shared.offer].clone();
         (shared, protocol)
     };
@@ -212,7 +221,7 @@ fn agree(
     Ok(Agreed { hello, slots, chunks })
 }
 
-impl<Io> Greeted<Io> {
+impl<Io> NegotiatedConnection<Io> {
     /// What the peer said.
     #[must_use]
     pub const fn hello(&self) -> &Hello {
@@ -222,7 +231,7 @@ impl<Io> Greeted<Io> {
     /// Makes the connection share `memory` with others; without this it has its own, without a
     /// bound.
     #[must_use]
-    pub fn within(mut self, memory: &Memory) -> Self {
+    pub fn with_memory(mut self, memory: &MemoryBudget) -> Self {
         self.memory = memory.clone();
         self
     }
@@ -234,9 +243,9 @@ impl<Io> Greeted<Io> {
     }
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> Greeted<Io> {
+impl<Io: AsyncRead + AsyncWrite + Unpin> NegotiatedConnection<Io> {
     /// Tells the peer that it is not wanted after all, and hangs up. Takes at most 2 s.
-    pub async fn refuse(mut self, reason: Reason) {
+    pub async fn refuse(mut self, reason: DisconnectReason) {
         self.wire.refuse(reason).await;
     }
 
@@ -246,21 +255,21 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Greeted<Io> {
     /// them.
     ///
     /// Cancelling `stop` ends it in order: `recv()` gives `None`, the peer is told
-    /// [`Reason::Quitting`], and after [`Config::farewell`] whatever is not done is dropped. A peer
+    /// [`DisconnectReason::Quitting`], and after [`Config::farewell`] whatever is not done is dropped. A peer
     /// that does not read cannot make it take longer.
     pub fn run(
         self,
         origin: Origin,
         stop: CancellationToken,
-    ) -> (Peer, impl Future<Output = Closed> + use<Io>) {
+    ) -> (Peer, impl Future<Output = CloseReason> + use<Io>) {
         let Self { wire, hello, capabilities, slots, chunks, config, memory } = self;
         let Wire { io, session, input, .. } = wire;
-        let terms: Vec<(Shared, Terms)> =
-            slots.iter().map(|(shared, protocol)| (shared.clone(), *protocol.terms())).collect();
+        let settings: Vec<(SharedCapability, SlotSettings)> =
+            slots.iter().map(|(shared, protocol)| (shared.clone(), *protocol.settings())).collect();
         let outbox = Arc::new(Outbox::default());
         let shared = (&memory, Waker::from(Arc::clone(&outbox)));
         let now = Instant::now().into_std();
-        let machine = Connection::within(shared, session, &terms, &config, now)
+        let machine = Connection::with_memory(shared, session, &settings, &config, now)
             .with_chunks(chunks)
             .with_origin(origin.inbound);
         // The ciphers are large, and would be moved, and copied into futures, more than once.
@@ -269,8 +278,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Greeted<Io> {
         let peer = Peer::new(hello, capabilities, origin, Arc::clone(&outbox), meters);
         let handle = peer.clone();
         let life = async move {
-            let purse = Arc::clone(machine.purse());
-            let ports = Ports::open((Arc::clone(&outbox), purse), &slots, &peer);
+            let share = Arc::clone(machine.share());
+            let ports = Ports::open((Arc::clone(&outbox), share), &slots, &peer);
             Driver::new(io, machine, input, (ports, outbox), stop, config).run().await
         };
         (handle, life)
@@ -284,10 +293,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
     }
 
     /// Sends our Hello and reads theirs, neither waiting for the other.
-    async fn exchange(&mut self, hello: &Hello) -> Result<Hello, GreetError> {
+    async fn exchange(&mut self, hello: &Hello) -> Result<Hello, HelloExchangeError> {
         let payload = hello.encode();
         if payload.len() > MAX_HELLO {
-            return Err(GreetError::OwnHello(payload.len()));
+            return Err(HelloExchangeError::OwnHello(payload.len()));
         }
         self.session.opener.set_limit(MAX_HELLO);
         self.session.sealer.seal(base::HELLO, &payload, &mut self.output)?;
@@ -305,8 +314,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
         })?;
         let theirs = match first.code {
             base::HELLO => Hello::decode(&first.payload)?,
-            base::DISCONNECT => return Err(GreetError::Refused(Reason::decode(&first.payload))),
-            code => return Err(GreetError::Unexpected { code }),
+            base::DISCONNECT => {
+                return Err(HelloExchangeError::Refused(DisconnectReason::decode(&first.payload)));
+            }
+            code => return Err(HelloExchangeError::Unexpected { code }),
         };
         if theirs.has_snappy() {
             self.session.sealer.enable_snappy();
@@ -315,7 +326,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
         Ok(theirs)
     }
 
-    async fn refuse(&mut self, reason: Reason) {
+    async fn refuse(&mut self, reason: DisconnectReason) {
         let payload = reason.encode();
         if self.session.sealer.seal(base::DISCONNECT, &payload, &mut self.output).is_ok() {
             // A peer that takes too long has not been told: nothing can be done about that.
@@ -328,16 +339,16 @@ async fn first_message(
     reader: &mut (impl AsyncRead + Unpin),
     opener: &mut Opener,
     input: &mut BytesMut,
-) -> Result<Frame, GreetError> {
+) -> Result<Frame, HelloExchangeError> {
     loop {
         if let Some(frame) = opener.open(input)? {
             return Ok(frame);
         }
         input.reserve(MAX_HELLO);
         match reader.read_buf(input).await {
-            Ok(0) => return Err(Lost::Eof.into()),
+            Ok(0) => return Err(LostReason::Eof.into()),
             Ok(_) => {}
-            Err(error) => return Err(Lost::Io(error.kind()).into()),
+            Err(error) => return Err(LostReason::Io(error.kind()).into()),
         }
     }
 }
