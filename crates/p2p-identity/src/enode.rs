@@ -25,7 +25,7 @@ pub enum EnodeError {
     #[error("no address after the node id: write enode://<id>@<host>:<port>")]
     NoAddress,
     /// The id is not 128 hexadecimal digits.
-    #[error("node id: {0}")]
+    #[error("invalid node id")]
     Id(#[source] HexError),
     /// The id is not a point on the curve, so no node can have it.
     #[error("the node id is not a point on the curve")]

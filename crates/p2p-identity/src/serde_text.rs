@@ -9,12 +9,12 @@ use serde::ser::{Serialize, Serializer};
 
 #[cfg(feature = "record")]
 use crate::Record;
-use crate::{Enode, NodeId};
+use crate::{Enode, NodeId, causes};
 
 /// Takes a string and parses it.
 struct Text<T>(PhantomData<T>, &'static str);
 
-impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
+impl<T: FromStr<Err: core::error::Error + 'static>> Visitor<'_> for Text<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,7 +22,7 @@ impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(E::custom)
+        text.parse().map_err(|error: T::Err| E::custom(causes(&error)))
     }
 }
 

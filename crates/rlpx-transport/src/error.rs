@@ -29,16 +29,16 @@ pub enum HandshakeError {
     },
     /// The packet cannot be opened with our key: it was sealed for another (the peer expected
     /// another node here), it was changed on the way, or the peer does not speak RLPx.
-    #[error("handshake packet that cannot be opened: {0}")]
+    #[error("cannot open the handshake packet")]
     Sealed(#[from] EciesError),
     /// The packet could be opened, but is not the message that it should be.
-    #[error("handshake message: {0}")]
+    #[error("malformed handshake message")]
     Message(#[from] rlp_codec::Error),
     /// A key in the message is not a point on the curve.
-    #[error("key in a handshake message: {0}")]
+    #[error("invalid key in a handshake message")]
     Key(#[from] KeyError),
     /// No ephemeral key can be recovered from the signature in an auth message.
-    #[error("signature in a handshake message: {0}")]
+    #[error("invalid signature in a handshake message")]
     Signature(#[from] SignatureError),
     /// The ephemeral key in a plain auth message is not the one that signed it.
     #[error("the signature in a plain auth message is by another ephemeral key")]
@@ -77,12 +77,13 @@ pub enum FrameError {
         limit: usize,
     },
     /// The body does not begin with an RLP integer of at most 64 bits.
-    #[error("message code: {0}")]
-    Code(rlp_codec::Error),
+    #[error("invalid message code")]
+    Code(#[source] rlp_codec::Error),
     /// The payload should be compressed, but cannot be inflated.
-    #[error("message {code} with a payload that cannot be inflated: {cause}", code = message.code)]
+    #[error("cannot decompress the payload of message {}", message.code)]
     Snappy {
-        /// What is wrong with it.
+        /// What is wrong with the payload.
+        #[source]
         cause: SnappyError,
         /// The message with its payload as it came. A peer that says goodbye before it has seen
         /// our Hello does not compress yet: where the code is that of Disconnect, the payload may

@@ -54,7 +54,7 @@ pub struct Parts<Io> {
 #[non_exhaustive]
 pub enum StreamError {
     /// The connection below failed.
-    #[error("connection: {0}")]
+    #[error("the connection failed")]
     Io(#[from] io::Error),
     /// A frame was refused, or a message is too large to be sent (then the stream can go on).
     #[error(transparent)]

@@ -10,7 +10,7 @@ pub enum EnvelopeError {
     /// Not canonical RLP, a field missing or too many, a number too large for its field (time to
     /// live and expiry have 32 bits, the nonce 64), a topic that has not 4 bytes, or bytes after the
     /// envelope.
-    #[error("envelope: {0}")]
+    #[error("not the RLP of an envelope")]
     Rlp(#[from] rlp_codec::Error),
     /// shh/5: the version field has more than 4 bytes.
     #[error("envelope: version of {len} bytes, at most 4 allowed")]
@@ -24,4 +24,19 @@ pub enum EnvelopeError {
         /// How many it has.
         len: usize,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use core::error::Error as _;
+
+    use super::EnvelopeError;
+
+    /// The only variant that has a cause: a printed chain of causes must not repeat it.
+    #[test]
+    fn an_error_does_not_contain_its_cause() {
+        let error = EnvelopeError::Rlp(rlp_codec::ErrorKind::Truncated.at(0));
+        let cause = error.source().map(ToString::to_string).unwrap_or_default();
+        assert!(!cause.is_empty() && !error.to_string().contains(&cause), "{error}");
+    }
 }

@@ -1,5 +1,6 @@
 //! What a peer did that ends its session.
 
+use p2p_identity::causes;
 use p2p_mux::{DisconnectReason, Exit, rlp};
 use whisper_envelope::EnvelopeError;
 
@@ -27,7 +28,7 @@ pub(crate) enum Fault {
     BadBloom { length: usize },
     #[error("malformed packet of code {code}: {error}")]
     MalformedPacket { code: u64, error: rlp::Error },
-    #[error("malformed envelope: {0}")]
+    #[error("malformed envelope: {}", causes(.0))]
     MalformedEnvelope(EnvelopeError),
     #[error("a packet of {length} bytes, at most {limit} are read")]
     PacketTooLarge { length: usize, limit: usize },

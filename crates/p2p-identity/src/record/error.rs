@@ -14,7 +14,7 @@ pub enum RecordError {
         len: usize,
     },
     /// Not the RLP of a record; at which byte.
-    #[error("not the RLP of a record: {0}")]
+    #[error("not the RLP of a record")]
     Rlp(#[from] RlpError),
     /// The names are not in ascending order, or one is there twice; the name at this byte.
     #[error("the name at byte {offset} is not behind the one before it")]

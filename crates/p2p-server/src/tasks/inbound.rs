@@ -1,14 +1,14 @@
 //! A connection that someone opened to us, from its socket to its end.
 
 use std::{
-    fmt,
+    error::Error,
     net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::Arc,
 };
 
 use p2p_mux::{
-    identity::{Enode, NodeId},
+    identity::{Enode, NodeId, causes},
     transport::{HANDSHAKE_LIMIT, accept_with},
 };
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -104,8 +104,8 @@ async fn arrive<Io>(
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let failed = |error: &dyn fmt::Display| {
-        tracing::debug!(%remote_addr, %error, "inbound connection failed");
+    let failed = |error: &(dyn Error + 'static)| {
+        tracing::debug!(%remote_addr, error = %causes(error), "inbound connection failed");
         Failure::Handshake
     };
     let stream =

@@ -25,7 +25,7 @@ const READ: usize = 4 * 1024;
 pub enum ConnectError {
     /// Ours: the id of the node to connect to is not a point on the curve, so there is no such
     /// node. Nothing was sent.
-    #[error("no node has this id: {0}")]
+    #[error("no node can have this id")]
     RemoteKey(#[source] KeyError),
     /// The peer did not finish the handshake in time.
     #[error("the handshake took longer than {0:?}")]
@@ -35,7 +35,7 @@ pub enum ConnectError {
     #[error("the peer ended the connection in the handshake")]
     Closed,
     /// The connection below failed.
-    #[error("connection: {0}")]
+    #[error("the connection failed")]
     Io(#[from] io::Error),
     /// What the peer sent is not a handshake.
     #[error(transparent)]

@@ -1,16 +1,18 @@
 //! Nodes on the command line: enode URLs, and records in text form.
 
-use p2p_identity::{Enode, EnodeError, Record, RecordError};
+use p2p_identity::{Enode, EnodeError, Record, RecordError, causes};
 
-/// Why a word names no node that could be reached.
+/// Why an argument does not name a node and its address.
+///
+/// The text contains the causes, because the parser of the command line prints no causes.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NodeUrlError {
     /// Not an enode URL.
-    #[error(transparent)]
-    Enode(#[from] EnodeError),
-    /// A record that is not sound.
-    #[error(transparent)]
-    Record(#[from] RecordError),
+    #[error("{}", causes(.0))]
+    Enode(EnodeError),
+    /// An invalid record.
+    #[error("{}", causes(.0))]
+    Record(RecordError),
     /// A record without an address, or without a port.
     #[error("the record says no address and port")]
     NoAddress,
@@ -19,8 +21,11 @@ pub(crate) enum NodeUrlError {
 /// Reads `enode://…`, or `enr:…` with an address.
 pub(crate) fn node_url(text: &str) -> Result<Enode, NodeUrlError> {
     match text.parse::<Enode>() {
-        Err(EnodeError::Record) => text.parse::<Record>()?.enode().ok_or(NodeUrlError::NoAddress),
-        parsed => Ok(parsed?),
+        Err(EnodeError::Record) => {
+            let record: Record = text.parse().map_err(NodeUrlError::Record)?;
+            record.enode().ok_or(NodeUrlError::NoAddress)
+        }
+        parsed => parsed.map_err(NodeUrlError::Enode),
     }
 }
 
@@ -41,5 +46,7 @@ mod tests {
         assert_eq!(node_url(&record(Content::new())), Err(NodeUrlError::NoAddress));
         assert_eq!(node_url("enr:!"), Err(NodeUrlError::Record(RecordError::Base64)));
         assert_eq!(node_url("x"), Err(NodeUrlError::Enode(EnodeError::Scheme)));
+        let short = node_url("enode://12@10.0.0.7:1").unwrap_err().to_string();
+        assert_eq!(short, "invalid node id: 2 hexadecimal digits instead of 128");
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use p2p_identity::{Enode, EnodeError, NodeId};
 use p2p_server::Banned;
 
-use super::super::node_url::node_url;
+use super::super::node_url::{NodeUrlError, node_url};
 
 /// Who may be a peer, and how many of those that this node finds.
 #[derive(Args, Clone, Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct WhoFlags {
     pub(crate) allow: Option<Vec<NodeId>>,
 
     /// Nodes and networks that may not be peers, comma-separated ids, enode URLs, IP addresses or CIDR masks
-    #[arg(long, value_name = "WHO", value_delimiter = ',')]
+    #[arg(long, value_name = "WHO", value_delimiter = ',', value_parser = banned)]
     pub(crate) ban: Vec<Banned>,
 
     /// Seconds within which one address from outside the local networks may connect once; 0 does not count
@@ -42,12 +42,17 @@ pub(crate) struct WhoFlags {
     pub(crate) maxpendperip: Option<NonZeroU32>,
 }
 
-/// Reads the name of a node that only has to be told from others.
-fn node_id(text: &str) -> Result<NodeId, EnodeError> {
-    match text.parse()? {
+/// Reads a node id or an enode URL. The address is not needed.
+fn node_id(text: &str) -> Result<NodeId, NodeUrlError> {
+    match banned(text)? {
         Banned::Node(id) => Ok(id),
-        Banned::Network(_) => Err(EnodeError::Scheme),
+        Banned::Network(_) => Err(NodeUrlError::Enode(EnodeError::Scheme)),
     }
+}
+
+/// Reads a node id, an enode URL, an IP address or a network.
+fn banned(text: &str) -> Result<Banned, NodeUrlError> {
+    text.parse().map_err(NodeUrlError::Enode)
 }
 
 #[cfg(test)]
@@ -60,6 +65,6 @@ mod tests {
         for text in [id.to_string(), format!("enode://{id}@10.0.0.1:1")] {
             assert_eq!(node_id(&text), Ok(id));
         }
-        assert_eq!(node_id("10.0.0.0/8"), Err(EnodeError::Scheme));
+        assert_eq!(node_id("10.0.0.0/8"), Err(NodeUrlError::Enode(EnodeError::Scheme)));
     }
 }
