@@ -13,8 +13,8 @@ use p2p_server::{Config, Server};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
-use whisper_node::rpc::{HttpConfig, Limits, RpcConfig, RpcServer, WsConfig, serve};
-use whisper_node::{Post, Recipient, Settings, Topic, Whisper};
+use whisper_protocol::{Post, Recipient, Settings, Topic, Whisper};
+use whisper_rpc::{HttpConfig, Limits, RpcConfig, RpcServer, WsConfig, serve};
 
 use client::{Client, Transport};
 

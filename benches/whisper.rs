@@ -22,7 +22,7 @@ mod throughput;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 use whisper_envelope::SymmetricKey;
-use whisper_node::Whisper;
+use whisper_protocol::Whisper;
 
 fn printed(_: &mut Criterion) {
     if fanout::is_node() {

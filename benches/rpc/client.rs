@@ -5,7 +5,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
-use whisper_node::rpc::RpcServer;
+use whisper_rpc::RpcServer;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Transport {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::{task::yield_now, time::timeout};
 use whisper_envelope::SymmetricKey;
-use whisper_node::{
+use whisper_protocol::{
     FilterKey, FilterSettings, FilterSpec, Keys, Settings, Topic, Verdict, Watch, Whisper,
 };
 
@@ -99,7 +99,7 @@ fn other(node: &Whisper, number: u32, on_topic: bool) -> Watch {
     watch(node, key, if on_topic { TOPIC } else { Topic(number.to_be_bytes()) })
 }
 
-fn watch(node: &Whisper, key: whisper_node::KeyId, topic: Topic) -> Watch {
+fn watch(node: &Whisper, key: whisper_protocol::KeyId, topic: Topic) -> Watch {
     let spec = FilterSpec::new(FilterKey::Symmetric(key)).topic(topic);
     node.watch(spec).expect("the key is there")
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 use whisper_envelope::{Envelope, SymmetricKey, Unsealed};
-use whisper_node::{Settings, Verdict, Watch};
 use whisper_pow::{Rule, Task, search};
+use whisper_protocol::{Settings, Verdict, Watch};
 
 use crate::{
     node::{Node, draft, envelopes, runtime, settings},

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 use whisper_envelope::SymmetricKey;
-use whisper_node::Verdict;
+use whisper_protocol::Verdict;
 
 use crate::node::{Node, message, runtime};
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use p2p_mux::{Channel, identity::SecretKey};
 use tokio::task::yield_now;
 use whisper_envelope::Dialect;
-use whisper_node::{Remote, Settings, Whisper};
+use whisper_protocol::{Remote, Settings, Whisper};
 
 use crate::node::{envelopes, one_thread, settings};
 

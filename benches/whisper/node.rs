@@ -4,7 +4,7 @@ use p2p_mux::identity::SecretKey;
 use p2p_server::{Config, Server};
 use tokio::runtime::{Builder, Runtime};
 use whisper_envelope::{Dialect, Draft, Envelope, Recipient, SymmetricKey, Unsealed};
-use whisper_node::{Clock, FilterKey, FilterSpec, Settings, Topic, Watch, Whisper};
+use whisper_protocol::{Clock, FilterKey, FilterSpec, Settings, Topic, Watch, Whisper};
 
 /// The topic of messages that are waited for.
 pub(crate) const TOPIC: Topic = Topic(*b"news");

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::{runtime::Runtime, task::yield_now, time::sleep};
-use whisper_node::Verdict;
+use whisper_protocol::Verdict;
 
 use crate::node::{Node, envelopes, one_thread, runtime};
 

@@ -3,7 +3,7 @@
 use core::fmt::Debug;
 
 use bytes::Bytes;
-use whisper_node::{
+use whisper_protocol::{
     Dialect,
     packet::{Ack, Completion, PacketError, Rates, Request, Response, SyncRequest, SyncResponse},
 };

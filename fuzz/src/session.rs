@@ -6,7 +6,7 @@ use bytes::Bytes;
 use p2p_mux::{Channel, Message, Receiver, Sender};
 use rlp_codec::{Error, Item};
 use tokio::{join, runtime::Builder, time::timeout};
-use whisper_node::{Clock, Dialect, FilterSettings, Remote, Settings, Whisper};
+use whisper_protocol::{Clock, Dialect, FilterSettings, Remote, Settings, Whisper};
 
 use crate::fixture;
 

@@ -1,139 +1,23 @@
-//! A Whisper node: encrypted publish and subscribe by topic, over devp2p.
-//!
-//! [`Whisper`] is the whole of it without a socket: the pool of live envelopes, the peers they are
-//! relayed to, the keys and filters of the applications. It hands a server the sub-protocol "shh" in
-//! its two versions ([`Whisper::protocols`]) and an application a few calls: [`post`](Whisper::post),
-//! [`subscribe`](Whisper::subscribe), [`watch`](Whisper::watch).
-//!
-//! The path of an envelope: `session` (one peer's packets, in the forms of `wire`; what comes before
-//! its time waits there) → `admission` (times, by a clock that `skew` keeps with the peers'; size,
-//! bloom, work) → `pool` and `peer`, both inside `relay` (whom to send it to, in
-//! which order) → `delivery` (`queue`, `filter`, `mailbox`). A new envelope goes on at once: there
-//! is no tick, and nothing is ever searched for by looking at all of the pool. Everything is
-//! bounded, and every refusal has a counter in [`Stats`].
-//!
-//! What is not here: connections and finding peers (`p2p-server`), the format of envelopes
-//! (`whisper-envelope`), the proof of work (`whisper-pow`).
-//!
-//! Two nodes, without a network:
+//! The whole node in one value, for programs that embed it: Whisper, the peers, JSON-RPC, metrics.
 //!
 //! ```
-//! use p2p_mux::{Channel, identity::SecretKey};
-//! use whisper_node::{FilterKey, FilterSpec, Post, Recipient, Settings, Topic, Whisper};
+//! use p2p_identity::SecretKey;
+//! use whisper_node::{Node, NodeConfig, p2p_server::Config};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (here, there) = (Whisper::new(Settings::default()), Whisper::new(Settings::default()));
-//! let (near, far) = Channel::pipe();
-//! let id = || SecretKey::random(&mut rand::rng()).id();
-//! tokio::spawn(here.attach(id(), near));
-//! tokio::spawn(there.attach(id(), far));
-//!
-//! let password = FilterKey::Symmetric(there.keys().symmetric_from_password("swordfish"));
-//! let mut watch = there.watch(FilterSpec::new(password).topic(Topic(*b"chat")))?;
-//!
-//! let password = here.keys().symmetric_from_password("swordfish");
-//! here.post(Post {
-//!     topic: Topic(*b"chat"),
-//!     payload: b"hello".to_vec(),
-//!     ..Post::new(Recipient::Symmetric(password))
-//! })
-//! .await?;
-//!
-//! let received = watch.next().await.expect("the node runs");
-//! assert_eq!(received.message.payload, &b"hello"[..]);
+//! let mut config = NodeConfig::new(Config::new(SecretKey::random(&mut rand::rng())));
+//! config.rpc = whisper_node::whisper_rpc::RpcConfig { http: None, ws: None, ..Default::default() };
+//! let node = Node::start(config).await?;
+//! println!("{} keys", node.whisper.info().messages);
+//! node.stop().await;
 //! # Ok(())
 //! # }
 //! ```
 
-mod admission;
-mod by_dialect;
-mod delivered;
-mod delivery;
-mod describe;
-mod drops;
-mod explain;
-mod explanation;
-mod fault;
-mod filter;
-mod filters;
-mod gauge;
-mod gauging;
-mod historic;
-mod history;
-mod hub;
-mod id;
-mod interest;
-mod keys;
-mod known;
-mod limit;
-mod lock;
-mod mailbox;
 pub mod metrics;
 mod node;
-mod noting;
-mod outlet;
-pub mod packet;
-mod peer;
-mod peers;
-mod pool;
-mod post;
-mod posting;
-mod queue;
-mod reason;
-mod receipt;
-mod receipts;
-mod received;
-mod relay;
-mod remote;
-mod rescan;
-pub mod rpc;
-mod rules;
-mod session;
-mod settings;
-mod skew;
-mod skewing;
-mod stats;
-mod status;
-#[cfg(test)]
-mod testing;
-mod trace;
-mod tracker;
-mod unconfirmed;
-mod watch;
-mod whisper;
-mod wire;
 
-pub use admission::{Rejection, SYNC_ALLOWANCE, Verdict};
-pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
-pub use explain::EXPLAINED_FILTERS;
-pub use explanation::{Explanation, FilterOutcome, FilterTrace, Pooled, Whereabouts};
-pub use filter::{FilterError, FilterKey, FilterSpec};
-pub use historic::{DirectError, HistoricRequest, Requests};
-pub use id::{FilterId, KeyId, ParseIdError};
-pub use interest::Interest;
-pub use keys::Keys;
-pub use limit::{Rate, RateLimits};
 pub use node::{Node, NodeConfig, NodeError};
-pub use peer::NotSent;
-pub use post::{Post, PostError, Recipient};
-pub use reason::Reason;
-pub use receipt::{Ending, Nobody, Progress, Receipt, ReceiptState, Refusal, Unwanted};
-pub use receipts::ReceiptSettings;
-pub use received::Received;
-pub use remote::Remote;
-pub use rules::{PeerRule, Rules, Sealing};
-pub use settings::{
-    Bounds, Clock, FilterSettings, MAX_MESSAGE_SIZE, PeerSettings, Queues, Settings,
-};
-pub use stats::{
-    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, PostStats, RejectedStats,
-    RelayStats, SessionStats, Stats, WorkStats,
-};
-pub use trace::{Bringer, PeerTrace};
-pub use watch::Watch;
-pub use whisper::{Info, NoSuchPeer, SettingError, Whisper};
 #[doc(no_inline)]
-pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, Topic};
-#[doc(no_inline)]
-pub use whisper_pow::Policy;
+pub use {p2p_server, whisper_protocol, whisper_rpc};

@@ -12,12 +12,13 @@ use p2p_mux::{CodeStats, DropStats, ExitStats, SlotStats};
 use p2p_server::p2p_discovery::{self, SocketStats, v4::PacketKind};
 use p2p_server::{Found, MemoryUse, NatStats, Refused, Server};
 
-use crate::{
+use whisper_protocol::{
     DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, Info, LimitStats, PostStats,
     RejectedStats, RelayStats, SessionStats, Stats, Whisper, WorkStats,
-    metrics::exposition::{Exposition, counter, gauge},
-    rpc::{RpcMeter, RpcStats},
 };
+use whisper_rpc::{RpcMeter, RpcStats};
+
+use crate::metrics::exposition::{Exposition, counter, gauge};
 
 pub use serve::{MetricsError, MetricsServer, serve};
 

@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 
 use p2p_server::{Events, Server, StartError};
 
-use crate::{
-    Settings, Whisper,
-    metrics::{self, MetricsError, MetricsServer, Sources},
-    rpc::{self, RpcConfig, RpcError, RpcServer},
-};
+use whisper_protocol::{Settings, Whisper};
+use whisper_rpc::{RpcConfig, RpcError, RpcServer};
+
+use crate::metrics::{self, MetricsError, MetricsServer, Sources};
 
 /// What a node is made of. Each part has a default of its own; only the key must be given, in
 /// [`p2p_server::Config::new`].
@@ -118,7 +117,7 @@ async fn serve(
     whisper: &Whisper,
     server: &Server,
 ) -> Result<(RpcServer, Option<MetricsServer>), NodeError> {
-    let rpc = rpc::serve(rpc, whisper.clone(), server.clone()).await?;
+    let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await?;
     let Some(address) = metrics else { return Ok((rpc, None)) };
     let sources = Sources { whisper: whisper.clone(), server: server.clone(), rpc: rpc.meter() };
     match metrics::serve(address, sources).await {

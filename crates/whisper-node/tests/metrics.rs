@@ -15,8 +15,8 @@ use p2p_mux::Protocol;
 use p2p_server::{Config, Event, Server};
 use running::{PROGRAM, Running};
 use whisper_node::metrics::Sources;
-use whisper_node::rpc::{self, RpcConfig};
-use whisper_node::{Settings, Whisper};
+use whisper_protocol::{Settings, Whisper};
+use whisper_rpc::{self, RpcConfig};
 
 /// A running node.
 struct Node {

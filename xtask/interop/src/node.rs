@@ -7,7 +7,7 @@ use p2p_mux::{
 };
 use p2p_server::{Config, Event, Events, Server};
 use tokio::sync::mpsc;
-use whisper_node::{Settings, Whisper};
+use whisper_protocol::{Settings, Whisper};
 
 use crate::{Failure, within};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use whisper_node::rpc::{Namespace, RpcConfig};
+use whisper_rpc::{Namespace, RpcConfig};
 
 /// Who can call the node over HTTP and WebSocket, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]

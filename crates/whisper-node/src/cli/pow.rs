@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use whisper_envelope::{Topic, Unsealed};
-use whisper_node::Policy;
+use whisper_protocol::Policy;
 use whisper_pow::{Rate, Task, Work};
 
 use super::failure::Failure;

@@ -1,7 +1,7 @@
 //! `whisper-node rpc`: about the JSON-RPC, without a node.
 
 use clap::Subcommand;
-use whisper_node::rpc::{Namespace, document};
+use whisper_rpc::{Namespace, document};
 
 use super::failure::Failure;
 

@@ -1,7 +1,7 @@
 //! Rules of work, as they are named on the command line.
 
 use clap::ValueEnum;
-use whisper_node::{PeerRule, Sealing};
+use whisper_protocol::{PeerRule, Sealing};
 use whisper_pow::Rule;
 
 /// Whose rules own messages are made to satisfy.

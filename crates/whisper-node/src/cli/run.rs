@@ -8,8 +8,8 @@ use std::time::Duration;
 use p2p_identity::SecretKey;
 use p2p_server::DiscoveryConfig;
 use p2p_server::p2p_discovery::NetworkId;
-use whisper_node::rpc::RpcConfig;
-use whisper_node::{
+use whisper_rpc::RpcConfig;
+use whisper_protocol::{AddressFilter, 
     FilterSettings, Interest, MAX_MESSAGE_SIZE, Node, NodeConfig, PeerSettings, Rate, RateLimits,
     ReceiptSettings, Rules, Settings,
 };
@@ -125,7 +125,10 @@ fn rate_limits(flags: &RateFlags) -> RateLimits {
         ip: Rate { messages: flags.shh_ip_rate, bytes: flags.shh_ip_bytes },
         tolerance: Some(flags.shh_tolerance),
         exempt: flags.shh_unlimited.clone(),
-        exempt_networks: flags.shh_unlimited_nets.clone(),
+        exempt_addresses: {
+            let networks = flags.shh_unlimited_nets.clone();
+            AddressFilter::new(move |ip| networks.allows(ip))
+        },
     }
 }
 

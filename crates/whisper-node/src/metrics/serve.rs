@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::Sources;
-use crate::rpc::VirtualHosts;
+use whisper_rpc::VirtualHosts;
 
 /// Where the figures are: Prometheus' own habit, and go-ethereum's path.
 const PATHS: [&str; 2] = ["/metrics", "/debug/metrics/prometheus"];

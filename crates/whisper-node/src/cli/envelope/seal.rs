@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use p2p_identity::{NodeId, PublicKey, SecretKey};
 use whisper_envelope::{Dialect, Draft, Padding, Recipient, SymmetricKey, Topic};
-use whisper_node::Clock;
+use whisper_protocol::Clock;
 use whisper_pow::{Miner, Rule, Target, Work};
 
 use super::{Version, symmetric};

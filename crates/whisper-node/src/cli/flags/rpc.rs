@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args};
-use whisper_node::rpc::{HttpConfig, Namespace, RpcConfig, Tls, Token, WsConfig};
+use whisper_rpc::{HttpConfig, Namespace, RpcConfig, Tls, Token, WsConfig};
 
 use super::super::failure::Failure;
 

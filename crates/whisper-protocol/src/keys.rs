@@ -1,0 +1,163 @@
+//! The keys that the node holds for its applications, by id. In memory only: they are gone when the
+//! node stops.
+
+pub(crate) mod id;
+
+use std::{collections::HashMap, fmt, sync::RwLock};
+
+use p2p_identity::{PublicKey, SecretKey};
+use whisper_envelope::SymmetricKey;
+
+use crate::{
+    keys::id::KeyId,
+    lock::{read, write},
+};
+
+/// Key pairs and symmetric keys, each named by a random [`KeyId`].
+///
+/// As in go-ethereum, the same key added twice, or derived twice from one password, gets two ids,
+/// and the two kinds have names of their own. Secrets are wiped from memory when they are deleted
+/// and are never shown by `Debug`.
+///
+/// ```
+/// let keys = whisper_protocol::Keys::default();
+/// let id = keys.new_key_pair();
+/// assert_eq!(keys.public_key(&id), keys.private_key(&id).map(|key| key.public_key()));
+/// assert!(keys.delete_key_pair(&id));
+/// assert!(!keys.has_key_pair(&id));
+/// ```
+#[derive(Default)]
+pub struct Keys {
+    pairs: RwLock<HashMap<KeyId, SecretKey>>,
+    symmetric: RwLock<HashMap<KeyId, SymmetricKey>>,
+}
+
+impl Keys {
+    /// Makes a new key pair.
+    #[must_use]
+    pub fn new_key_pair(&self) -> KeyId {
+        self.add_private_key(SecretKey::random(&mut rand::rng()))
+    }
+
+    /// Keeps the key pair of this private key.
+    #[must_use]
+    pub fn add_private_key(&self, key: SecretKey) -> KeyId {
+        let id = KeyId::random();
+        write(&self.pairs).insert(id, key);
+        id
+    }
+
+    /// Whether there is a key pair of this name.
+    #[must_use]
+    pub fn has_key_pair(&self, id: &KeyId) -> bool {
+        read(&self.pairs).contains_key(id)
+    }
+
+    /// The private half of a key pair.
+    #[must_use]
+    pub fn private_key(&self, id: &KeyId) -> Option<SecretKey> {
+        read(&self.pairs).get(id).cloned()
+    }
+
+    /// The public half of a key pair.
+    #[must_use]
+    pub fn public_key(&self, id: &KeyId) -> Option<PublicKey> {
+        read(&self.pairs).get(id).map(SecretKey::public_key)
+    }
+
+    /// Forgets a key pair; false if there was none of this name. Filters made with it keep their
+    /// copy.
+    pub fn delete_key_pair(&self, id: &KeyId) -> bool {
+        write(&self.pairs).remove(id).is_some()
+    }
+
+    /// Makes a new symmetric key.
+    #[must_use]
+    pub fn new_symmetric(&self) -> KeyId {
+        self.add_symmetric(SymmetricKey::random(&mut rand::rng()))
+    }
+
+    /// Keeps this symmetric key.
+    #[must_use]
+    pub fn add_symmetric(&self, key: SymmetricKey) -> KeyId {
+        let id = KeyId::random();
+        write(&self.symmetric).insert(id, key);
+        id
+    }
+
+    /// Derives a symmetric key from a password, as go-ethereum does: everybody who knows the
+    /// password gets the same key. There is no salt, so it is only as strong as the password.
+    ///
+    /// Takes some ten milliseconds of a processor, and no lock meanwhile: from async code call it
+    /// in a blocking task.
+    #[must_use]
+    pub fn symmetric_from_password(&self, password: &str) -> KeyId {
+        self.add_symmetric(SymmetricKey::from_password(password.as_bytes()))
+    }
+
+    /// Whether there is a symmetric key of this name.
+    #[must_use]
+    pub fn has_symmetric(&self, id: &KeyId) -> bool {
+        read(&self.symmetric).contains_key(id)
+    }
+
+    /// A symmetric key.
+    #[must_use]
+    pub fn symmetric(&self, id: &KeyId) -> Option<SymmetricKey> {
+        read(&self.symmetric).get(id).cloned()
+    }
+
+    /// Forgets a symmetric key; false if there was none of this name. Filters made with it keep
+    /// their copy.
+    pub fn delete_symmetric(&self, id: &KeyId) -> bool {
+        write(&self.symmetric).remove(id).is_some()
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("key_pairs", &read(&self.pairs).len())
+            .field("symmetric", &read(&self.symmetric).len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key of the password "test", as go-ethereum 1.8.27 derives it.
+    const OF_TEST: &str = "a82a520aff70f7a989098376e48ec128f25f767085e84d7fb995a9815eebff0a";
+
+    #[test]
+    fn each_key_gets_its_own_id() {
+        let keys = Keys::default();
+        let first = keys.symmetric_from_password("test");
+        let second = keys.symmetric_from_password("test");
+        assert_ne!(first, second);
+        for id in [first, second] {
+            assert_eq!(hex::encode(keys.symmetric(&id).unwrap().as_bytes()), OF_TEST);
+        }
+        assert!(keys.delete_symmetric(&first));
+        assert!(keys.has_symmetric(&second), "the other copy stays");
+    }
+
+    #[test]
+    fn deleting_says_whether_there_was_something() {
+        let keys = Keys::default();
+        let (pair, symmetric) = (keys.new_key_pair(), keys.new_symmetric());
+        assert!(!keys.delete_key_pair(&symmetric), "the kinds have names of their own");
+        assert!(keys.delete_key_pair(&pair) && keys.delete_symmetric(&symmetric));
+        assert!(!keys.delete_key_pair(&pair) && !keys.delete_symmetric(&symmetric));
+        assert!(keys.private_key(&pair).is_none() && keys.symmetric(&symmetric).is_none());
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let keys = Keys::default();
+        let id = keys.symmetric_from_password("test");
+        let shown = format!("{keys:?}");
+        assert!(!shown.contains(&OF_TEST[..8]) && !shown.contains(&id.to_string()[..8]), "{shown}");
+    }
+}

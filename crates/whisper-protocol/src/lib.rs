@@ -1,0 +1,97 @@
+//! A Whisper node: encrypted publish and subscribe by topic, over devp2p.
+//!
+//! [`Whisper`] is the whole of it without a socket: the pool of live envelopes, the peers they are
+//! relayed to, the keys and filters of the applications. It hands a server the sub-protocol "shh" in
+//! its two versions ([`Whisper::protocols`]) and an application a few calls: [`post`](Whisper::post),
+//! [`subscribe`](Whisper::subscribe), [`watch`](Whisper::watch).
+//!
+//! The path of an envelope: `session` (one peer's packets, in the forms of `wire`; what comes before
+//! its time waits there) → `admission` (times, by a clock that `skew` keeps with the peers'; size,
+//! bloom, work) → `pool` and `peer`, both inside `relay` (whom to send it to, in
+//! which order) → `delivery` (`queue`, `filter`, `mailbox`). A new envelope goes on at once: there
+//! is no tick, and nothing is ever searched for by looking at all of the pool. Everything is
+//! bounded, and every refusal has a counter in [`Stats`].
+//!
+//! What is not here: connections and finding peers (`p2p-server`), the format of envelopes
+//! (`whisper-envelope`), the proof of work (`whisper-pow`).
+//!
+//! Two nodes, without a network:
+//!
+//! ```
+//! use p2p_mux::{Channel, identity::SecretKey};
+//! use whisper_protocol::{FilterKey, FilterSpec, Post, Recipient, Settings, Topic, Whisper};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (here, there) = (Whisper::new(Settings::default()), Whisper::new(Settings::default()));
+//! let (near, far) = Channel::pipe();
+//! let id = || SecretKey::random(&mut rand::rng()).id();
+//! tokio::spawn(here.attach(id(), near));
+//! tokio::spawn(there.attach(id(), far));
+//!
+//! let password = FilterKey::Symmetric(there.keys().symmetric_from_password("swordfish"));
+//! let mut watch = there.watch(FilterSpec::new(password).topic(Topic(*b"chat")))?;
+//!
+//! let password = here.keys().symmetric_from_password("swordfish");
+//! here.post(Post {
+//!     topic: Topic(*b"chat"),
+//!     payload: b"hello".to_vec(),
+//!     ..Post::new(Recipient::Symmetric(password))
+//! })
+//! .await?;
+//!
+//! let received = watch.next().await.expect("the node runs");
+//! assert_eq!(received.message.payload, &b"hello"[..]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod by_dialect;
+mod clock;
+mod delivery;
+mod drops;
+mod historic;
+mod hub;
+mod keys;
+mod lock;
+mod receipts;
+mod relay;
+mod session;
+mod settings;
+mod stats;
+mod whisper;
+mod wire;
+
+pub use wire::packet;
+pub use relay::admission::{Rejection, SYNC_ALLOWANCE, Verdict};
+pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
+pub use drops::explain::EXPLAINED_FILTERS;
+pub use drops::explanation::{Explanation, FilterOutcome, FilterTrace, Pooled, Whereabouts};
+pub use delivery::filter::{FilterError, FilterKey, FilterSpec};
+pub use historic::{DirectError, HistoricRequest, Requests};
+pub use keys::id::{FilterId, KeyId, ParseIdError};
+pub use delivery::interest::Interest;
+pub use keys::Keys;
+pub use session::limit::{AddressFilter, Rate, RateLimits};
+pub use relay::peer::NotSent;
+pub use receipts::post::{Post, PostError, Recipient};
+pub use drops::reason::Reason;
+pub use receipts::receipt::{Ending, Nobody, Progress, Receipt, ReceiptState, Refusal, Unwanted};
+pub use receipts::ReceiptSettings;
+pub use delivery::received::Received;
+pub use session::remote::Remote;
+pub use relay::rules::{PeerRule, Rules, Sealing};
+pub use settings::{
+    Bounds, Clock, FilterSettings, MAX_MESSAGE_SIZE, PeerSettings, Queues, Settings,
+};
+pub use stats::{
+    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, PostStats, RejectedStats,
+    RelayStats, SessionStats, Stats, WorkStats,
+};
+pub use drops::trace::{Bringer, PeerTrace};
+pub use delivery::watch::Watch;
+pub use whisper::{Info, NoSuchPeer, SettingError, Whisper};
+#[doc(no_inline)]
+pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, Topic};
+#[doc(no_inline)]
+pub use whisper_pow::Policy;

@@ -1,0 +1,37 @@
+//! The budget of the pool is memory, not a guess: what the pool counts, compared with what it asks the
+//! allocator for.
+
+use allocation_counter::measure;
+use tokio::runtime;
+use whisper_envelope::{Envelope, Topic, Unsealed};
+use whisper_protocol::{Clock, Settings, Whisper};
+
+const NOW: u32 = 1_700_000_000;
+
+/// Just so many that the table by hash has grown: when it costs most for each.
+const COUNT: u64 = 14_400;
+
+/// What allocators round up for each envelope, about.
+const ROUNDED: u64 = 14;
+
+/// Small, so that the bookkeeping is most of it.
+fn envelopes() -> Vec<Envelope> {
+    (0..COUNT)
+        .map(|number| Unsealed::v6(NOW + 50, 50, Topic([7; 4]), &[0; 16]).seal(number))
+        .collect()
+}
+
+#[test]
+fn what_the_pool_counts_is_what_it_takes() {
+    let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let _inside = runtime.enter();
+    let clock = Clock::new(|| NOW);
+    let node = Whisper::new(Settings { min_work: 0.0, clock, ..Settings::default() });
+    let envelopes = envelopes();
+    let taken = measure(|| drop(node.inject_all(&envelopes))).bytes_current;
+    let taken = u64::try_from(taken).expect("it takes something") + ROUNDED * COUNT;
+    let counted = node.info().memory as u64;
+    assert_eq!(node.info().messages as u64, COUNT);
+    assert!(taken <= counted, "{taken} bytes are taken, {counted} counted");
+    assert!(counted <= taken * 5 / 4, "{taken} bytes are taken, {counted} counted: in vain");
+}

@@ -1,0 +1,128 @@
+//! Every way in which an envelope is refused: counted, and no reason to part.
+
+use crate::support::{
+    self, NOW, RawPeer, TOPIC, bundle, envelope, next, node, settings, unsealed, watch,
+};
+use whisper_envelope::Unsealed;
+use whisper_protocol::{
+    Bloom, Envelope, Interest, RejectedStats, Rejection, Settings, Topic, Verdict, Whisper,
+};
+use whisper_pow::{Policy, Rule};
+
+/// An envelope of these times, that nobody can open.
+fn of_times(expiry: u32, ttl: u32) -> Envelope {
+    Unsealed::v6(expiry, ttl, TOPIC, &[0; 64]).seal(0)
+}
+
+/// Sends an envelope over a session, and then a good one to see that it goes on.
+async fn refused(node: &Whisper, envelope: &Envelope) -> RejectedStats {
+    let mut watch = watch(node);
+    let peer = RawPeer::greeted(node).await;
+    let before = node.stats().rejected;
+    assert_eq!(before, RejectedStats::default());
+    peer.send_envelopes(&[envelope]).await;
+    peer.send_envelopes(&[&support::envelope(b"good")]).await;
+    assert_eq!(next(&mut watch).await, b"good", "the session goes on");
+    assert!(!peer.session.is_finished());
+    node.stats().rejected
+}
+
+#[tokio::test]
+async fn time_to_live_of_zero() {
+    assert_eq!(refused(&node(), &of_times(NOW, 0)).await.zero_ttl, 1);
+}
+
+#[tokio::test]
+async fn time_to_live_beyond_expiry() {
+    assert_eq!(refused(&node(), &of_times(10, 11)).await.ttl_beyond_expiry, 1);
+}
+
+#[tokio::test]
+async fn from_the_future() {
+    assert_eq!(refused(&node(), &of_times(NOW + 61, 50)).await.from_the_future, 1);
+}
+
+#[tokio::test]
+async fn expired() {
+    assert_eq!(refused(&node(), &of_times(NOW - 20, 50)).await.expired, 1);
+}
+
+#[tokio::test]
+async fn very_old() {
+    assert_eq!(refused(&node(), &of_times(NOW - 21, 50)).await.very_old, 1);
+}
+
+#[tokio::test]
+async fn too_large() {
+    let node = node();
+    node.set_max_message_size(1000).unwrap();
+    let large = Unsealed::v6(NOW + 50, 50, TOPIC, &[0; 981]).seal(0);
+    assert_eq!(refused(&node, &large).await.too_large, 1);
+}
+
+#[tokio::test]
+async fn outside_the_bloom() {
+    let node =
+        Whisper::new(Settings { interest: Interest::Topics(Bloom::of(TOPIC)), ..settings() });
+    let elsewhere = Unsealed::v6(NOW + 50, 50, Topic([1, 2, 3, 0]), &[0; 64]).seal(0);
+    assert_eq!(refused(&node, &elsewhere).await.outside_bloom, 1);
+    assert_eq!(node.inject(elsewhere), Verdict::New, "but it may be sent from here");
+}
+
+#[tokio::test]
+async fn low_work() {
+    // Of 300 bytes and 50 seconds: 2^-13.9 for each zero bit less than none.
+    let node = Whisper::new(Settings { min_work: 0.001, ..settings() });
+    let mut watch = watch(&node);
+    let peer = RawPeer::greeted(&node).await;
+    let policy = Policy::default();
+    let works = |sealed: &Envelope| policy.work(sealed).unwrap().get() >= 0.001;
+    let draft = unsealed(b"enough");
+    let low = (0..).map(|nonce| draft.clone().seal(nonce)).find(|it| !works(it)).unwrap();
+    let high = (0..).map(|nonce| draft.clone().seal(nonce)).find(works).unwrap();
+    peer.send_envelopes(&[&low, &high]).await;
+    let received = watch.next().await.unwrap();
+    assert_eq!((received.hash, received.work), (*high.hash(), policy.work(&high).unwrap().get()));
+    assert_eq!(node.stats().rejected.low_work, 1);
+    assert!(!peer.session.is_finished(), "the rules differ, so it may be a misunderstanding");
+    assert!(matches!(node.inject(low), Verdict::Rejected(Rejection::LowWork { .. })));
+}
+
+#[tokio::test]
+async fn full_pool() {
+    let node = Whisper::new(Settings { pool_bytes: 100, ..settings() });
+    let peer = RawPeer::greeted(&node).await;
+    let first = envelope(b"does not fit");
+    assert_eq!(node.inject(first.clone()), Verdict::Rejected(Rejection::PoolFull));
+    peer.send_envelopes(&[&first]).await;
+    drop(peer.channel);
+    assert_eq!(peer.session.await.unwrap(), Ok(()));
+    assert_eq!((node.stats().rejected.pool_full, node.info().messages), (2, 0));
+}
+
+#[tokio::test]
+async fn work_under_either_rule_is_accepted() {
+    for rule in [Rule::GETH_1_8, Rule::EIP_627] {
+        let node = Whisper::new(Settings { min_work: 0.01, ..settings() });
+        let work = |envelope: &Envelope| whisper_pow::work(rule, envelope).unwrap().get();
+        let draft = unsealed(b"work");
+        let sealed = (0..).map(|nonce| draft.clone().seal(nonce)).find(|it| work(it) >= 0.01);
+        assert_eq!(node.inject(sealed.unwrap()), Verdict::New, "{rule:?}");
+    }
+}
+
+#[tokio::test]
+async fn known_ones_are_counted_and_not_delivered_again() {
+    let node = node();
+    let mut watch = watch(&node);
+    let peer = RawPeer::greeted(&node).await;
+    let once = envelope(b"once");
+    peer.send_envelopes(&[&once, &once]).await;
+    peer.send_envelopes(&[&once, &envelope(b"other")]).await;
+    peer.send(1, &bundle([])).await;
+    assert_eq!(next(&mut watch).await, b"once");
+    assert_eq!(next(&mut watch).await, b"other");
+    let stats = node.stats().envelopes;
+    assert_eq!((stats.received, stats.new, stats.known), (4, 2, 2));
+    assert_eq!(node.inject(once), Verdict::Known);
+}

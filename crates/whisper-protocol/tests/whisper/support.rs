@@ -1,0 +1,188 @@
+//! Nodes joined by pipes, and peers that are driven by hand.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use bytes::{Bytes, BytesMut};
+use p2p_identity::{NodeId, SecretKey};
+use p2p_mux::{Channel, Exit, rlp::Header};
+use tokio::task::JoinHandle;
+use whisper_envelope::{Dialect, Draft, SymmetricKey, Unsealed};
+use whisper_protocol::{
+    Clock, Envelope, FilterKey, FilterSpec, KeyId, Post, Recipient, Remote, Settings, Topic, Watch,
+    Whisper,
+};
+
+/// The present of the tests.
+pub(crate) const NOW: u32 = 1_700_000_000;
+
+/// The topic of the tests.
+pub(crate) const TOPIC: Topic = Topic(*b"test");
+
+/// The key of the tests.
+pub(crate) fn key() -> SymmetricKey {
+    SymmetricKey::from_bytes([7; 32])
+}
+
+/// A clock that stands until it is moved.
+#[derive(Clone)]
+pub(crate) struct HandClock(Arc<AtomicU32>);
+
+impl HandClock {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicU32::new(NOW)))
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.0);
+        Clock::new(move || now.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn advance(&self, seconds: u32) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+}
+
+/// Settings of a node that requires no work and whose clock stands.
+pub(crate) fn settings() -> Settings {
+    Settings { min_work: 0.0, clock: Clock::new(|| NOW), ..Settings::default() }
+}
+
+/// A node that requires no work and whose clock stands.
+pub(crate) fn node() -> Whisper {
+    Whisper::new(settings())
+}
+
+pub(crate) fn random_id() -> NodeId {
+    SecretKey::random(&mut rand::rng()).id()
+}
+
+/// What each of two joined nodes calls the other, and their sessions.
+pub(crate) struct Joined {
+    pub(crate) ids: [NodeId; 2],
+    pub(crate) sessions: [JoinHandle<Result<(), Exit>>; 2],
+}
+
+/// Joins two nodes; `ids[0]` is what `a` calls `b`.
+pub(crate) fn join(a: &Whisper, b: &Whisper) -> Joined {
+    join_in(Dialect::V6, a, b)
+}
+
+/// Joins two nodes, which speak this dialect with each other.
+pub(crate) fn join_in(dialect: Dialect, a: &Whisper, b: &Whisper) -> Joined {
+    let (near, far) = Channel::pipe();
+    let ids = [random_id(), random_id()];
+    let remotes = ids.map(|id| Remote::new(dialect, id));
+    let sessions = [
+        tokio::spawn(a.attach(remotes[0].clone(), near)),
+        tokio::spawn(b.attach(remotes[1].clone(), far)),
+    ];
+    Joined { ids, sessions }
+}
+
+/// The key of the tests, as a filter of this node.
+pub(crate) fn spec(node: &Whisper) -> FilterSpec {
+    FilterSpec::new(FilterKey::Symmetric(node.keys().add_symmetric(key()))).topic(TOPIC)
+}
+
+pub(crate) fn watch(node: &Whisper) -> Watch {
+    node.watch(spec(node)).unwrap()
+}
+
+/// A message with the key of the tests, without work.
+pub(crate) fn post(node: &Whisper, payload: &[u8]) -> Post {
+    let key: KeyId = node.keys().add_symmetric(key());
+    Post {
+        topic: TOPIC,
+        payload: payload.to_vec(),
+        pow_target: 0.0,
+        ..Post::new(Recipient::Symmetric(key))
+    }
+}
+
+/// The payload of the next message.
+pub(crate) async fn next(watch: &mut Watch) -> Vec<u8> {
+    watch.next().await.expect("the node runs").message.payload.to_vec()
+}
+
+/// An encrypted message with the key of the tests, to be sealed.
+pub(crate) fn unsealed(payload: &[u8]) -> Unsealed {
+    unsealed_in(Dialect::V6, payload)
+}
+
+/// The same in that dialect.
+pub(crate) fn unsealed_in(dialect: Dialect, payload: &[u8]) -> Unsealed {
+    let key = key();
+    Draft::new(dialect, whisper_envelope::Recipient::Symmetric(&key), NOW)
+        .topic(TOPIC)
+        .payload(payload)
+        .encrypt(&mut rand::rng())
+        .unwrap()
+}
+
+/// An envelope with the key of the tests, without work.
+pub(crate) fn envelope(payload: &[u8]) -> Envelope {
+    unsealed(payload).seal(0)
+}
+
+/// A "messages" packet.
+pub(crate) fn bundle<'a>(items: impl IntoIterator<Item = &'a [u8]>) -> Bytes {
+    let items = items.into_iter().collect::<Vec<_>>().concat();
+    let mut packet = BytesMut::new();
+    Header { list: true, payload_length: items.len() }.encode(&mut packet);
+    packet.extend_from_slice(&items);
+    packet.freeze()
+}
+
+/// A peer that is driven by hand, and the session that a node runs with it.
+pub(crate) struct RawPeer {
+    pub(crate) id: NodeId,
+    pub(crate) channel: Channel,
+    pub(crate) session: JoinHandle<Result<(), Exit>>,
+}
+
+impl RawPeer {
+    /// Without a status.
+    pub(crate) fn new(node: &Whisper) -> Self {
+        Self::who_is(node, random_id().into())
+    }
+
+    /// Without a status.
+    pub(crate) fn who_is(node: &Whisper, remote: Remote) -> Self {
+        let (channel, far) = Channel::pipe();
+        let id = remote.id;
+        Self { id, channel, session: tokio::spawn(node.attach(remote, far)) }
+    }
+
+    /// After the exchange of status.
+    pub(crate) async fn greeted(node: &Whisper) -> Self {
+        Self::new(node).after(&[0xc1, 0x06]).await
+    }
+
+    /// Of shh/5, after the exchange of status.
+    pub(crate) async fn greeted_in_v5(node: &Whisper) -> Self {
+        Self::who_is(node, Remote::new(Dialect::V5, random_id())).after(&[0x05]).await
+    }
+
+    /// After it sent this status.
+    pub(crate) async fn after(mut self, status: &[u8]) -> Self {
+        self.send(0, status).await;
+        assert_eq!(self.receive().await.0, 0, "the node's status");
+        self
+    }
+
+    pub(crate) async fn send(&self, code: u64, payload: &[u8]) {
+        self.channel.send_raw(code, payload.to_vec()).await.unwrap();
+    }
+
+    pub(crate) async fn send_envelopes(&self, envelopes: &[&Envelope]) {
+        self.send(1, &bundle(envelopes.iter().map(|envelope| &envelope.raw()[..]))).await;
+    }
+
+    pub(crate) async fn receive(&mut self) -> (u64, Bytes) {
+        let message = self.channel.recv().await.expect("the session runs");
+        (message.code, message.payload)
+    }
+}

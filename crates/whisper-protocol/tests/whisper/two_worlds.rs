@@ -1,0 +1,207 @@
+//! go-ethereum 1.8 and 1.9 count work by different rules, and each cuts off who sends it what has too
+//! little by its own. One node of ours keeps both.
+
+use std::collections::HashSet;
+
+use crate::support::{RawPeer, bundle, post, random_id, settings, unsealed};
+use bytes::Bytes;
+use p2p_mux::{Channel, rlp::Item};
+use tokio::task::JoinHandle;
+use whisper_protocol::{
+    Dialect, Envelope, PeerRule, Post, PostError, Remote, Rules, Sealing, Settings, Verdict,
+    Whisper,
+};
+use whisper_pow::{Policy, Rule, Task, Work, search, work};
+
+/// What the nodes of these tests require.
+const REQUIRED: f64 = 0.002;
+
+const OLD: &str = "Geth/v1.8.27-stable/linux-amd64/go1.19.8";
+const NEW: &str = "Geth/v1.9.6-stable-bd059680/linux-amd64/go1.13";
+
+fn demanding(rules: Rules) -> Whisper {
+    Whisper::new(Settings { min_work: REQUIRED, rules, ..settings() })
+}
+
+fn required() -> Work {
+    Work::new(REQUIRED).unwrap()
+}
+
+fn is_enough(rule: Rule, envelope: &Envelope) -> bool {
+    work(rule, envelope).unwrap() >= required()
+}
+
+/// An envelope with enough work under the one rule and too little under the other.
+fn under(rule: Rule, other: Rule) -> Envelope {
+    let draft = unsealed(b"for one world");
+    let sealed = (0..).map(|nonce| draft.seal(nonce));
+    sealed.into_iter().find(|it| is_enough(rule, it) && !is_enough(other, it)).unwrap()
+}
+
+fn under_both() -> Envelope {
+    let draft = unsealed(b"for both worlds");
+    let both = Task::new(Rule::EIP_627, &draft).unwrap().and(Rule::GETH_1_8);
+    let bits = both.bits_for(required()).unwrap();
+    draft.seal(search(&both, 0..=u64::MAX, bits, || false).best.unwrap().nonce)
+}
+
+/// The status of a node that requires work: `[6, the bits of 0.002, "", 0]`.
+fn status() -> Vec<u8> {
+    hex::decode("cc06883f60624dd2f1a9fc8080").unwrap()
+}
+
+fn envelopes(packet: &Bytes) -> Vec<Envelope> {
+    let list = Item::parse(packet).unwrap().items().unwrap();
+    list.map(|item| Envelope::decode(Dialect::V6, packet.slice_ref(item.unwrap().raw())).unwrap())
+        .collect()
+}
+
+/// A peer that goes by one rule, as go-ethereum does: it hangs up over the first envelope that has too
+/// little work by it. Gives what it was sent before, and whether it had to.
+struct Strict {
+    remote: Remote,
+    read: JoinHandle<(Vec<[u8; 32]>, bool)>,
+}
+
+impl Strict {
+    /// Connects; `until`: how many envelopes it waits for.
+    fn join(node: &Whisper, client: &str, rule: Rule, until: usize) -> Self {
+        let remote = Remote::new(Dialect::V6, random_id()).client(client);
+        let (near, mut far) = Channel::pipe();
+        tokio::spawn(node.attach(remote.clone(), near));
+        let read = tokio::spawn(async move {
+            far.send_raw(0, status()).await.unwrap();
+            let mut read = Vec::new();
+            while read.len() < until {
+                let Some(message) = far.recv().await else { break };
+                if message.code != 1 {
+                    continue;
+                }
+                for envelope in envelopes(&message.payload) {
+                    if !is_enough(rule, &envelope) {
+                        return (read, true);
+                    }
+                    read.push(*envelope.hash());
+                }
+            }
+            (read, false)
+        });
+        Self { remote, read }
+    }
+}
+
+async fn seated(node: &Whisper, peers: u64) {
+    while node.stats().sessions.established < peers {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn between_a_strict_1_8_and_a_strict_1_9_neither_is_lost_and_each_gets_what_it_may() {
+    let node = demanding(Rules::default());
+    let old = Strict::join(&node, OLD, Rule::GETH_1_8, 3);
+    let new = Strict::join(&node, NEW, Rule::EIP_627, 3);
+    let mut source = RawPeer::new(&node).after(&status()).await;
+    seated(&node, 3).await;
+
+    let (for_old, for_new) =
+        (under(Rule::GETH_1_8, Rule::EIP_627), under(Rule::EIP_627, Rule::GETH_1_8));
+    let for_both = under_both();
+    source.send_envelopes(&[&for_old, &for_new]).await;
+    source.send_envelopes(&[&for_both]).await;
+    // What is posted here is sealed so that both take it.
+    let own = Post { pow_target: REQUIRED, ..post(&node, b"own") };
+    let own = node.post(own).await.unwrap().hash();
+
+    for (peer, only) in [(old, for_old), (new, for_new)] {
+        let (read, cut) = peer.read.await.unwrap();
+        assert!(!cut, "{} hung up", peer.remote.client);
+        let expected = HashSet::from([*only.hash(), *for_both.hash(), own]);
+        assert_eq!(HashSet::from_iter(read), expected, "{}", peer.remote.client);
+    }
+    assert_eq!(node.stats().work.sealed_for_all, 1);
+    let (code, _) = source.receive().await;
+    assert_eq!(code, 1, "and the source the one that was posted here");
+}
+
+#[tokio::test]
+async fn late_joiners_get_what_satisfies_their_rule() {
+    let node = demanding(Rules::default());
+    let (for_old, for_new) =
+        (under(Rule::GETH_1_8, Rule::EIP_627), under(Rule::EIP_627, Rule::GETH_1_8));
+    for envelope in [&for_old, &for_new] {
+        assert_eq!(node.inject(envelope.clone()), Verdict::New);
+    }
+    for (client, rule, expected) in [(OLD, Rule::GETH_1_8, for_old), (NEW, Rule::EIP_627, for_new)]
+    {
+        let read = Strict::join(&node, client, rule, 1).read.await.unwrap();
+        assert_eq!(read, (vec![*expected.hash()], false), "{client}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_operator_says_counts_for_more_than_a_name() {
+    let named = Remote::new(Dialect::V6, random_id()).client(NEW);
+    let rule = PeerRule::Only(Rule::GETH_1_8);
+    let peers = [(named.id, rule)].into();
+    let node = demanding(Rules { peers, otherwise: rule, ..Rules::default() });
+    let nameless = Remote::new(Dialect::V6, random_id());
+    let [protocol, _] = node.protocols();
+    let for_old = under(Rule::GETH_1_8, Rule::EIP_627);
+    let for_new = under(Rule::EIP_627, Rule::GETH_1_8);
+    for remote in [named, nameless] {
+        let mut peer = RawPeer::who_is(&node, remote).after(&status()).await;
+        for envelope in [&for_new, &for_old] {
+            let _known_the_second_time = node.inject(envelope.clone());
+        }
+        assert_eq!(peer.receive().await, (1, bundle([&for_old.raw()[..]])));
+        let described = protocol.describe_peer(&peer.id).unwrap();
+        assert!(described.contains(r#""powRule":"geth-1.8""#), "{described}");
+    }
+}
+
+#[tokio::test]
+async fn whose_rules_a_post_satisfies_is_a_choice() {
+    let enough = |node: &Whisper, hash: [u8; 32]| {
+        let filter = node.subscribe(crate::support::spec(node)).unwrap();
+        let all = node.all_messages(&filter).unwrap();
+        assert!(all.iter().any(|received| received.hash == hash));
+    };
+    for (seal, client, sealed_for_all) in [
+        (Sealing::Peers, OLD, 1),
+        (Sealing::Peers, NEW, 0),
+        (Sealing::Peers, "somebody", 0),
+        (Sealing::All, NEW, 1),
+        (Sealing::Own, OLD, 0),
+    ] {
+        let node = demanding(Rules { seal, ..Rules::default() });
+        let remote = Remote::new(Dialect::V6, random_id()).client(client);
+        let _peer = RawPeer::who_is(&node, remote).after(&status()).await;
+        seated(&node, 1).await;
+        let post = Post { pow_target: REQUIRED, ..post(&node, b"x") };
+        let hash = node.post(post).await.unwrap().hash();
+        enough(&node, hash);
+        assert_eq!(node.stats().work.sealed_for_all, sealed_for_all, "{seal:?} {client}");
+    }
+}
+
+#[tokio::test]
+async fn a_post_that_cannot_satisfy_all_in_time_satisfies_the_first() {
+    let policy = Policy::default();
+    let node = demanding(Rules { seal: Sealing::All, policy, ..Rules::default() });
+    // 20 bits: soon found under the one, and not this year under both.
+    let post = Post {
+        pow_target: 40.0,
+        ttl: 50,
+        pow_time: std::time::Duration::from_millis(100),
+        ..post(&node, b"x")
+    };
+    let mut tries = 1;
+    while node.post(post.clone()).await == Err(PostError::PowTimeTooShort(post.pow_time)) {
+        tries += 1;
+    }
+    assert_eq!((node.info().messages, node.stats().work.sealed_for_one), (1, tries));
+    let easy = Post { pow_target: REQUIRED, pow_time: std::time::Duration::from_secs(60), ..post };
+    node.post(easy).await.unwrap();
+    assert_eq!(node.stats().work.sealed_for_all, 1);
+}

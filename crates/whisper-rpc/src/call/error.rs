@@ -1,0 +1,129 @@
+//! What a call can fail with, in go-ethereum's codes and words.
+
+use std::net::SocketAddr;
+
+use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee::types::error::{
+    CALL_EXECUTION_FAILED_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE,
+};
+use p2p_server::NetRestrictError;
+
+use crate::namespace::enode::EnodeFault;
+use crate::call::json::Unfit;
+use crate::namespace::UnknownNamespace;
+use crate::transport::start_error::{RpcError, Transport};
+use whisper_protocol::{FilterError, NoSuchPeer, PostError, SettingError};
+
+/// Why a call failed.
+///
+/// The texts are part of the interface: clients of go-ethereum compare them.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    // The call itself.
+    #[error("The method {name} does not exist/is not available")]
+    NoSuchMethod { name: String },
+    #[error("non-array args")]
+    NotAList,
+    #[error("too many arguments, want at most {at_most}")]
+    TooManyArguments { at_most: usize },
+    #[error("missing value for required argument {index}")]
+    MissingArgument { index: usize },
+    #[error("invalid argument {index}: {unfit}")]
+    Argument { index: usize, unfit: Unfit },
+
+    // Subscriptions.
+    #[error("notifications not supported")]
+    NotificationsUnsupported,
+    #[error("subscription not found")]
+    NoSuchSubscription,
+    #[error("subscriptions are not supported in a batch")]
+    SubscriptionInBatch,
+
+    // Transports.
+    #[error("{transport} RPC already running on {at}")]
+    AlreadyServed { transport: Transport, at: SocketAddr },
+    #[error("{transport} RPC not running")]
+    NotServed { transport: Transport },
+    #[error("invalid port: {port}")]
+    Port { port: u32 },
+    #[error("invalid host: {host}")]
+    Host { host: String },
+    #[error(transparent)]
+    Namespace(#[from] UnknownNamespace),
+    #[error(transparent)]
+    Transport(#[from] RpcError),
+
+    // Nodes.
+    #[error("invalid enode: {0}")]
+    Enode(EnodeFault),
+    #[error("failed to parse target peer: {0}")]
+    TargetPeer(EnodeFault),
+    #[error("{0}")]
+    NodeId(EnodeFault),
+    #[error(transparent)]
+    NoSuchPeer(#[from] NoSuchPeer),
+    #[error(transparent)]
+    NetRestrict(NetRestrictError),
+
+    // Keys.
+    #[error("this node does not hand out its keys (--shh.no-key-export)")]
+    KeyExport,
+    #[error("specify either a symmetric or an asymmetric key")]
+    KeyChoice,
+    #[error("non-existent key ID")]
+    NoSuchSymmetricKey,
+    #[error("invalid id")]
+    NoSuchKeyPair,
+    #[error("key pair {name} not found")]
+    KeyPairNotFound { name: String },
+    #[error("wrong key size: {size}")]
+    SymmetricKeySize { size: usize },
+    #[error("invalid length, need 256 bits")]
+    PrivateKeySize,
+    #[error("invalid private key, zero or negative")]
+    PrivateKeyZero,
+    #[error("invalid private key, >=N")]
+    PrivateKeyTooLarge,
+    #[error("invalid public key")]
+    InvalidPublicKey,
+    #[error("invalid signing public key")]
+    InvalidSigningKey,
+
+    // Messages and filters.
+    #[error("invalid bloom filter size: {size}")]
+    BloomSize { size: usize },
+    #[error("invalid hash size: {size}")]
+    HashSize { size: usize },
+    #[error("filter not found")]
+    NoSuchFilter,
+    #[error("Unsubscribe: Invalid ID")]
+    FilterNotDeleted,
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    #[error(transparent)]
+    Post(#[from] PostError),
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+impl CallError {
+    /// The code of JSON-RPC for this error.
+    pub(crate) fn code(&self) -> i32 {
+        match self {
+            Self::NoSuchMethod { .. } => METHOD_NOT_FOUND_CODE,
+            Self::NotAList
+            | Self::TooManyArguments { .. }
+            | Self::MissingArgument { .. }
+            | Self::Argument { .. } => INVALID_PARAMS_CODE,
+            _ => CALL_EXECUTION_FAILED_CODE,
+        }
+    }
+}
+
+impl From<CallError> for ErrorObjectOwned {
+    fn from(error: CallError) -> Self {
+        Self::owned(error.code(), error.to_string(), None::<()>)
+    }
+}

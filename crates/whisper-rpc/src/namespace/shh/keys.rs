@@ -1,0 +1,106 @@
+//! Key pairs and symmetric keys, named by their ids.
+
+use p2p_identity::{KeyError, SecretKey};
+use whisper_envelope::SymmetricKey;
+use zeroize::Zeroizing;
+
+use crate::declare::api::Api;
+use crate::call::error::CallError;
+use crate::call::hex::HexBytes;
+use super::Shh;
+use whisper_protocol::KeyId;
+
+pub(super) fn declare(api: &mut Api<Shh>) {
+    declare_pairs(api);
+    declare_symmetric(api);
+}
+
+fn declare_pairs(api: &mut Api<Shh>) {
+    api.call("shh_newKeyPair", [], |shh, ()| Ok(shh.whisper.keys().new_key_pair().to_string()))
+        .about("Makes a key pair, and answers its id.");
+    api.call("shh_addPrivateKey", ["key"], |shh, (key,): (HexBytes,)| {
+        Ok(shh.whisper.keys().add_private_key(secret_key(&key)?).to_string())
+    })
+    .about("Keeps a private key of 32 bytes, and answers the id of the pair.")
+    .fails([
+        CallError::PrivateKeySize,
+        CallError::PrivateKeyZero,
+        CallError::PrivateKeyTooLarge,
+    ]);
+    api.call("shh_hasKeyPair", ["id"], |shh, (name,): (String,)| {
+        Ok(id(&name).is_some_and(|id| shh.whisper.keys().has_key_pair(&id)))
+    })
+    .about("Whether there is a key pair of this id.");
+    api.call("shh_getPublicKey", ["id"], |shh, (name,): (String,)| {
+        let key = id(&name).and_then(|id| shh.whisper.keys().public_key(&id));
+        Ok(HexBytes::from(key.ok_or(CallError::NoSuchKeyPair)?.to_uncompressed()))
+    })
+    .about("The public key of a pair, uncompressed, 65 bytes.")
+    .fails([CallError::NoSuchKeyPair]);
+    api.call("shh_getPrivateKey", ["id"], |shh, (name,): (String,)| {
+        let key = exported(shh, &name)?.and_then(|id| shh.whisper.keys().private_key(&id));
+        Ok(HexBytes::from(key.ok_or(CallError::NoSuchKeyPair)?.to_bytes().as_slice()))
+    })
+    .about("The private key of a pair, 32 bytes.")
+    .fails([CallError::NoSuchKeyPair, CallError::KeyExport]);
+    api.call("shh_deleteKeyPair", ["id"], |shh, (name,): (String,)| {
+        match id(&name).is_some_and(|id| shh.whisper.keys().delete_key_pair(&id)) {
+            true => Ok(true),
+            false => Err(CallError::KeyPairNotFound { name }),
+        }
+    })
+    .about("Forgets a key pair. Filters that were made with it go on.")
+    .fails([CallError::KeyPairNotFound { name: "00".repeat(32) }]);
+}
+
+fn declare_symmetric(api: &mut Api<Shh>) {
+    api.call("shh_newSymKey", [], |shh, ()| Ok(shh.whisper.keys().new_symmetric().to_string()))
+        .about("Makes a symmetric key, and answers its id.");
+    api.call("shh_addSymKey", ["key"], |shh, (bytes,): (HexBytes,)| {
+        let size = bytes.as_slice().len();
+        let key = Zeroizing::new(bytes.array().ok_or(CallError::SymmetricKeySize { size })?);
+        let key = SymmetricKey::from_bytes(*key);
+        Ok(shh.whisper.keys().add_symmetric(key).to_string())
+    })
+    .about("Keeps a symmetric key of 32 bytes, and answers its id.")
+    .fails([CallError::SymmetricKeySize { size: 31 }]);
+    // Deriving a key is slow by design: not on the threads that answer.
+    api.blocking("shh_generateSymKeyFromPassword", ["password"], |shh, (password,): (String,)| {
+        let password = Zeroizing::new(password);
+        Ok(shh.whisper.keys().symmetric_from_password(&password).to_string())
+    })
+    .about("Keeps the symmetric key that belongs to a password, and answers its id.");
+    api.call("shh_hasSymKey", ["id"], |shh, (name,): (String,)| {
+        Ok(id(&name).is_some_and(|id| shh.whisper.keys().has_symmetric(&id)))
+    })
+    .about("Whether there is a symmetric key of this id.");
+    api.call("shh_getSymKey", ["id"], |shh, (name,): (String,)| {
+        let key = exported(shh, &name)?.and_then(|id| shh.whisper.keys().symmetric(&id));
+        let key = key.ok_or(CallError::NoSuchSymmetricKey)?;
+        Ok(HexBytes::from(key.as_bytes().as_slice()))
+    })
+    .about("A symmetric key, 32 bytes.")
+    .fails([CallError::NoSuchSymmetricKey, CallError::KeyExport]);
+    api.call("shh_deleteSymKey", ["id"], |shh, (name,): (String,)| {
+        Ok(id(&name).is_some_and(|id| shh.whisper.keys().delete_symmetric(&id)))
+    })
+    .about("Forgets a symmetric key; whether there was one. Filters that were made with it go on.");
+}
+
+/// The id of a key. What is not an id names no key, which is no other error than an id that does not.
+fn id(name: &str) -> Option<KeyId> {
+    name.parse().ok()
+}
+
+/// The id of a key that is to be read, where that is allowed.
+fn exported(shh: &Shh, name: &str) -> Result<Option<KeyId>, CallError> {
+    if shh.key_export { Ok(id(name)) } else { Err(CallError::KeyExport) }
+}
+
+fn secret_key(bytes: &HexBytes) -> Result<SecretKey, CallError> {
+    let key = Zeroizing::new(bytes.array().ok_or(CallError::PrivateKeySize)?);
+    SecretKey::from_bytes(&key).map_err(|error| match error {
+        KeyError::Zero => CallError::PrivateKeyZero,
+        _ => CallError::PrivateKeyTooLarge,
+    })
+}

@@ -1,0 +1,157 @@
+//! Posting, and filters that are asked for what they have collected.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use p2p_identity::{NodeId, PublicKey};
+
+use crate::declare::api::Api;
+use crate::namespace::enode::node_id;
+use crate::call::error::CallError;
+use crate::call::hex::HexBytes;
+use super::Shh;
+use super::types::{Criteria, MessageJson, NewMessage};
+use whisper_protocol::{
+    Dialect, FilterError, FilterId, FilterKey, FilterSpec, Post, PostError, Received, Recipient,
+};
+
+pub(super) fn declare(api: &mut Api<Shh>) {
+    api.task("shh_post", ["message"], post)
+        .about(
+            "Encrypts a message, does the proof of work and sends it; answers the envelope's hash.",
+        )
+        .fails([CallError::KeyChoice, CallError::InvalidPublicKey, CallError::Stopping])
+        .fails(node_id("nonsense").err().map(CallError::TargetPeer))
+        .fails(
+            [
+                PostError::NoSuchSymmetricKey,
+                PostError::NoSuchSigningKey,
+                PostError::NoTopic,
+                PostError::TooLarge { hash: [0; 32] },
+                PostError::PowTooLow,
+                PostError::PowTimeTooShort(Duration::from_secs(1)),
+                PostError::NoSuchPeer(NodeId([0; 64])),
+                PostError::OtherDialect { id: NodeId([0; 64]), dialect: Dialect::V6 },
+            ]
+            .map(CallError::Post),
+        );
+    api.call("shh_newMessageFilter", ["criteria"], |shh, (criteria,): (Criteria,)| {
+        Ok(shh.whisper.subscribe(filter_spec(criteria)?)?.to_string())
+    })
+    .about("Collects messages that meet the criteria; answers the name of the filter.")
+    .fails(criteria_errors());
+    api.call("shh_getFilterMessages", ["id"], |shh, (id,): (String,)| {
+        let messages = filter_id(&id).and_then(|id| shh.whisper.messages(&id));
+        let messages = messages.ok_or(CallError::NoSuchFilter)?;
+        Ok(messages.iter().map(|received| MessageJson::from(&**received)).collect::<Vec<_>>())
+    })
+    .about("What a filter has collected since it was asked last.")
+    .fails([CallError::NoSuchFilter]);
+    api.call("shh_deleteMessageFilter", ["id"], |shh, (id,): (String,)| {
+        match filter_id(&id).is_some_and(|id| shh.whisper.unsubscribe(&id)) {
+            true => Ok(true),
+            false => Err(CallError::FilterNotDeleted),
+        }
+    })
+    .about("Ends a filter.")
+    .fails([CallError::FilterNotDeleted]);
+}
+
+/// What can be wrong with criteria.
+pub(super) fn criteria_errors() -> [CallError; 4] {
+    [
+        CallError::KeyChoice,
+        FilterError::NoSuchSymmetricKey.into(),
+        FilterError::NoSuchKeyPair.into(),
+        CallError::InvalidSigningKey,
+    ]
+}
+
+/// Seals and posts a message; answers with the envelope's hash.
+///
+/// The server drops this future when the client disconnects, which cancels the seal.
+async fn post(shh: Arc<Shh>, (message,): (NewMessage,)) -> Result<HexBytes, CallError> {
+    let post = shh.whisper.post(to_post(message)?);
+    match shh.stop.run_until_cancelled(post).await {
+        Some(receipt) => Ok(receipt?.hash().into()),
+        None => Err(CallError::Stopping),
+    }
+}
+
+fn to_post(message: NewMessage) -> Result<Post, CallError> {
+    let to = match (message.sym_key_id.as_str(), &message.pub_key) {
+        (id, key) if id.is_empty() == key.is_empty() => return Err(CallError::KeyChoice),
+        ("", key) => Recipient::Asymmetric(public_key(key).ok_or(CallError::InvalidPublicKey)?),
+        (id, _) => Recipient::Symmetric(id.parse().map_err(|_| PostError::NoSuchSymmetricKey)?),
+    };
+    let sign = match message.sig.as_str() {
+        "" => None,
+        id => Some(id.parse().map_err(|_| PostError::NoSuchSigningKey)?),
+    };
+    let target_peer = match message.target_peer.as_str() {
+        "" => None,
+        url => Some(node_id(url).map_err(CallError::TargetPeer)?),
+    };
+    Ok(Post {
+        dialect: message.dialect,
+        to,
+        sign,
+        topic: message.topic,
+        ttl: message.ttl,
+        payload: message.payload.into_vec(),
+        padding: (!message.padding.is_empty()).then(|| message.padding.into_vec()),
+        pow_target: message.pow_target,
+        pow_time: Duration::from_secs(message.pow_time.into()),
+        target_peer,
+    })
+}
+
+/// What a filter or a subscription is for.
+pub(super) fn filter_spec(criteria: Criteria) -> Result<FilterSpec, CallError> {
+    let key = match (criteria.sym_key_id.as_str(), criteria.private_key_id.as_str()) {
+        (id, "") if !id.is_empty() => {
+            FilterKey::Symmetric(id.parse().map_err(|_| FilterError::NoSuchSymmetricKey)?)
+        }
+        ("", id) if !id.is_empty() => {
+            FilterKey::Private(id.parse().map_err(|_| FilterError::NoSuchKeyPair)?)
+        }
+        _ => return Err(CallError::KeyChoice),
+    };
+    let signer = match criteria.sig.is_empty() {
+        true => None,
+        false => Some(public_key(&criteria.sig).ok_or(CallError::InvalidSigningKey)?),
+    };
+    Ok(FilterSpec {
+        key,
+        signer,
+        topics: criteria.topics,
+        dialect: Some(criteria.dialect),
+        min_work: criteria.min_pow,
+        allow_p2p: criteria.allow_p2p,
+    })
+}
+
+fn public_key(bytes: &HexBytes) -> Option<PublicKey> {
+    PublicKey::from_uncompressed(&bytes.array()?).ok()
+}
+
+fn filter_id(name: &str) -> Option<FilterId> {
+    name.parse().ok()
+}
+
+impl From<&Received> for MessageJson {
+    fn from(received: &Received) -> Self {
+        let key = |key: &PublicKey| HexBytes::from(key.to_uncompressed());
+        Self {
+            sig: received.signer().map(key),
+            ttl: received.ttl,
+            timestamp: received.sent,
+            topic: received.topic,
+            payload: received.message.payload.as_ref().into(),
+            padding: received.message.padding.as_ref().into(),
+            pow: received.work,
+            hash: received.hash.into(),
+            recipient_public_key: received.recipient.as_ref().map(key),
+        }
+    }
+}

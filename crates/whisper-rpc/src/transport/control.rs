@@ -1,0 +1,116 @@
+//! The methods of `admin` that start and stop HTTP and WebSocket while the node runs, under the names of go-ethereum
+//! 1.8 and those it has had since 1.10.
+//!
+//! What an argument does not say is as the node was configured, or the default where it was not. The token and TLS
+//! apply to what is started here as to everything else.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use crate::namespace::admin::Admin;
+use crate::declare::api::Api;
+use crate::config::{HttpConfig, WsConfig};
+use crate::call::error::CallError;
+use crate::namespace::Namespace;
+use crate::transport::start_error::Transport;
+use crate::transport::transports::Transports;
+
+/// Host, port, origins of pages, namespaces and names in the `Host` header.
+type HttpArgs = (Option<String>, Option<u32>, Option<String>, Option<String>, Option<String>);
+
+/// Host, port, origins of pages and namespaces.
+type WsArgs = (Option<String>, Option<u32>, Option<String>, Option<String>);
+
+/// The methods that start and stop. All answer `true`.
+pub(crate) fn declare(api: &mut Api<Admin>) {
+    for name in ["admin_startHTTP", "admin_startRPC"] {
+        api.task(name, ["host", "port", "cors", "apis", "vhosts"], start_http)
+            .about("Serves HTTP; what is not said is as the node was configured.")
+            .fails(start_errors(Transport::Http));
+    }
+    for name in ["admin_stopHTTP", "admin_stopRPC"] {
+        api.task(name, [], |admin: Arc<Admin>, ()| async move {
+            running(&admin)?.stop_http().await.map(|()| true)
+        })
+        .about("Serves HTTP no more.")
+        .fails([CallError::NotServed { transport: Transport::Http }]);
+    }
+    api.task("admin_startWS", ["host", "port", "origins", "apis"], start_ws)
+        .about("Serves WebSocket; what is not said is as the node was configured.")
+        .fails(start_errors(Transport::Ws));
+    api.task("admin_stopWS", [], |admin: Arc<Admin>, ()| async move {
+        running(&admin)?.stop_ws().await.map(|()| true)
+    })
+    .about("Serves WebSocket no more.")
+    .fails([CallError::NotServed { transport: Transport::Ws }]);
+}
+
+fn start_errors(transport: Transport) -> [CallError; 3] {
+    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, 8545));
+    [
+        CallError::AlreadyServed { transport, at },
+        CallError::Port { port: 1 << 16 },
+        CallError::Host { host: "nowhere.invalid".to_owned() },
+    ]
+}
+
+fn running(admin: &Admin) -> Result<Arc<Transports>, CallError> {
+    admin.transports.upgrade().ok_or(CallError::Stopping)
+}
+
+async fn start_http(
+    admin: Arc<Admin>,
+    (host, port, cors, api, vhosts): HttpArgs,
+) -> Result<bool, CallError> {
+    let transports = running(&admin)?;
+    let configured = transports.config().http.clone().unwrap_or_default();
+    transports.start_http(&HttpConfig {
+        addr: address(host, port, configured.addr).await?,
+        cors: names(cors).unwrap_or(configured.cors),
+        api: namespaces(api)?.unwrap_or(configured.api),
+        vhosts: names(vhosts).unwrap_or(configured.vhosts),
+    })?;
+    Ok(true)
+}
+
+async fn start_ws(
+    admin: Arc<Admin>,
+    (host, port, origins, api): WsArgs,
+) -> Result<bool, CallError> {
+    let transports = running(&admin)?;
+    let configured = transports.config().ws.clone().unwrap_or_default();
+    transports.start_ws(&WsConfig {
+        addr: address(host, port, configured.addr).await?,
+        origins: names(origins).unwrap_or(configured.origins),
+        api: namespaces(api)?.unwrap_or(configured.api),
+    })?;
+    Ok(true)
+}
+
+/// Where to listen. The host may be a name, such as `localhost`.
+async fn address(
+    host: Option<String>,
+    port: Option<u32>,
+    configured: SocketAddr,
+) -> Result<SocketAddr, CallError> {
+    let port = match port {
+        None => configured.port(),
+        Some(port) => port.try_into().map_err(|_| CallError::Port { port })?,
+    };
+    let Some(host) = host else { return Ok(SocketAddr::new(configured.ip(), port)) };
+    let found = tokio::net::lookup_host((host.as_str(), port)).await.ok();
+    found.and_then(|mut found| found.next()).ok_or(CallError::Host { host })
+}
+
+/// The items of a list with commas; nothing is none.
+fn names(list: Option<String>) -> Option<Vec<String>> {
+    let items = |list: String| -> Vec<String> {
+        list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    };
+    list.map(items)
+}
+
+fn namespaces(list: Option<String>) -> Result<Option<Vec<Namespace>>, CallError> {
+    let Some(names) = names(list) else { return Ok(None) };
+    Ok(Some(names.iter().map(|name| name.parse()).collect::<Result<_, _>>()?))
+}
