@@ -2,8 +2,8 @@
 
 use serde_json::{Deserializer, Value, value::RawValue};
 use tokio::runtime::Builder;
-use whisper_rpc::fuzzing::{Answering, values};
 use whisper_protocol::{Settings, Whisper};
+use whisper_rpc::fuzzing::{Answering, values};
 
 /// The input is a request. Whatever it is, the answer is one response, or one for each call of a batch that wants one,
 /// each with a result or an error; and asking again does not break anything.

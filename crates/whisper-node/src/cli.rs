@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn lists_are_split_at_commas_and_checked() {
         let id = p2p_identity::SecretKey::random(&mut rand::rng()).id();
-        let nodes = format!("enode://{id}127.0.0.1:30303,enode://{id}[::1]:30304");
+        let nodes = format!("enode://{id}@127.0.0.1:30303,enode://{id}@[::1]:30304");
         match Cli::try_parse_from([
             "whisper-node",
             "--staticnodes",
@@ -157,7 +157,7 @@ mod tests {
         for bad in [
             ["--allow", "10.0.0.0/8"],
             ["--ban", "10.0.0.0/33"],
-            ["--staticnodes", "enode://121.2.3.4:5"],
+            ["--staticnodes", "enode://12@1.2.3.4:5"],
             ["--netrestrict", "10.0.0.0"],
             ["--nat", "sideways"],
             ["--nat", "pmp:::1"],

@@ -59,7 +59,7 @@ fn complaint(arguments: &[&str], input: &str) -> String {
 fn a_boot_node_keeps_its_key_answers_and_stops() {
     let datadir = tempfile::tempdir().unwrap();
     let (boot, enode, record) = boot_node(&datadir, &[]);
-    assert!(enode.contains("127.0.0.1:0?discport="), "{enode}");
+    assert!(enode.contains("@127.0.0.1:0?discport="), "{enode}");
     assert!(said(&["ping", &enode], "").starts_with("pong 1 after "));
     assert!(said(&["ping", &record], "").starts_with("pong 1 after "));
     let resolved = said(&["resolve", &enode], "");
@@ -71,7 +71,7 @@ fn a_boot_node_keeps_its_key_answers_and_stops() {
         assert!(resolved.lines().any(|said| said == line), "{line}: {resolved}");
     }
     // By its id alone, through itself.
-    let id = enode["enode://".len()..].split('').next().unwrap();
+    let id = enode["enode://".len()..].split('@').next().unwrap();
     assert_eq!(said(&["resolve", id, "--bootnodes", &enode], ""), resolved);
     let (rest, success) = boot.signal("-INT");
     assert!(success && rest.ends_with("stopping\n"), "{rest:?}");
@@ -160,7 +160,7 @@ fn what_cannot_be_found_is_said_in_one_line() {
     assert!(boot.signal("-TERM").1);
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap().to_string();
-    let list = "enrtree://AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2a.example";
+    let list = "enrtree://AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2@a.example";
     let sign = |domain| ["dns", "sign", "--key", key, "--seq", "1", "--domain", domain];
     for (words, input, about) in [
         (&["ping", &enode][..], "", "no answer to a ping"),

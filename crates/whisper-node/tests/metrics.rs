@@ -16,7 +16,7 @@ use p2p_server::{Config, Event, Server};
 use running::{PROGRAM, Running};
 use whisper_node::metrics::Sources;
 use whisper_protocol::{Settings, Whisper};
-use whisper_rpc::{self, RpcConfig};
+use whisper_rpc::RpcConfig;
 
 /// A running node.
 struct Node {
@@ -123,7 +123,7 @@ async fn what_a_connection_counted_stays_when_it_has_ended() {
     let server = Server::start(config().protocols(whisper.protocols())).await.unwrap();
     let mut events = server.events();
     let rpc = RpcConfig { http: None, ws: None, ..RpcConfig::default() };
-    let rpc = rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
+    let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
     let sources = Sources { whisper: whisper.clone(), server: server.clone(), rpc: rpc.meter() };
 
     // It waits for the node's status, and goes.

@@ -49,8 +49,8 @@ fn it_prints_its_addresses_keeps_its_key_and_stops_when_asked() {
     for signal in ["-INT", "-TERM"] {
         let mut node = start(datadir.path(), &[]);
         let enode = node.value("enode");
-        ids.push(enode.split_once('').unwrap().0.to_owned());
-        assert!(enode.starts_with("enode://") && enode.contains("127.0.0.1:"), "{enode}");
+        ids.push(enode.split_once('@').unwrap().0.to_owned());
+        assert!(enode.starts_with("enode://") && enode.contains("@127.0.0.1:"), "{enode}");
         assert!(node.value("HTTP").starts_with("http://127.0.0.1:"));
         assert!(node.value("WebSocket").starts_with("ws://127.0.0.1:"));
         let socket = datadir.path().join("whisper-node.ipc");
@@ -76,7 +76,7 @@ fn it_listens_on_each_address_that_it_is_given() {
     command.arg("--datadir").arg(datadir.path()).args(["--addr", "127.0.0.1,127.0.0.2"]);
     command.args(["--port", &port, "--http=false", "--ws=false", "--verbosity", "1"]);
     let mut node = Running::start(&mut command);
-    assert!(node.value("enode").contains(&format!("127.0.0.1:{port}")));
+    assert!(node.value("enode").contains(&format!("@127.0.0.1:{port}")));
     for addr in ["127.0.0.1", "127.0.0.2"] {
         std::net::TcpStream::connect(format!("{addr}:{port}")).unwrap();
     }
@@ -160,7 +160,7 @@ fn what_cannot_work_is_said_in_one_line() {
         (&["--nodekey", not_a_key][..], "does not contain a key"),
         (&["--nodekey", "/nonexistent/key"], "no key file /nonexistent/key"),
         (&["--nodekeyhex", &zero], "--nodekeyhex"),
-        (&["--proxy", "socks5://me:hunter2"], "--proxy: no host"),
+        (&["--proxy", "socks5://me:hunter2@"], "--proxy: no host"),
         (&["--shh.pow=-1"], "--shh.pow"),
         (&["--shh.pow", "NaN"], "--shh.pow"),
         (&["--shh.maxmessagesize", "10485761"], "--shh.maxmessagesize"),

@@ -25,15 +25,15 @@ use whisper_envelope::{Bloom, Envelope, Message};
 use whisper_pow::Work;
 
 use crate::{
-    drops::Occurrence,
     delivery::filter::{Filter, Opened},
     delivery::filters::{Filters, SameKey},
-    keys::id::FilterId,
     delivery::interest::Interest,
-    lock::{lock, read, write},
     delivery::mailbox::Put,
     delivery::queue::{Arrival, Queue},
+    drops::Occurrence,
     drops::reason::Reason,
+    keys::id::FilterId,
+    lock::{lock, read, write},
     settings::{Clock, Settings},
     stats::Counters,
 };

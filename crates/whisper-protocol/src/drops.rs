@@ -18,7 +18,7 @@ use std::{
 
 use p2p_identity::NodeId;
 
-use crate::{relay::admission::Rejection, lock::lock, drops::reason::Reason};
+use crate::{drops::reason::Reason, lock::lock, relay::admission::Rejection};
 
 /// How many occurrences of each reason are kept in detail.
 pub const DROP_SAMPLES: usize = 64;

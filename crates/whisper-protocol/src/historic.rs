@@ -12,11 +12,11 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use whisper_envelope::{Dialect, Envelope};
 
 use crate::{
+    drops::reason::Reason,
     hub::Hub,
     lock::lock,
-    wire::packet::{Completion, Request},
-    drops::reason::Reason,
     whisper::Whisper,
+    wire::packet::{Completion, Request},
     wire::{Kind, Wire},
 };
 

@@ -62,25 +62,26 @@ mod stats;
 mod whisper;
 mod wire;
 
-pub use wire::packet;
-pub use relay::admission::{Rejection, SYNC_ALLOWANCE, Verdict};
-pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
+pub use delivery::filter::{FilterError, FilterKey, FilterSpec};
+pub use delivery::interest::Interest;
+pub use delivery::received::Received;
+pub use delivery::watch::Watch;
 pub use drops::explain::EXPLAINED_FILTERS;
 pub use drops::explanation::{Explanation, FilterOutcome, FilterTrace, Pooled, Whereabouts};
-pub use delivery::filter::{FilterError, FilterKey, FilterSpec};
-pub use historic::{DirectError, HistoricRequest, Requests};
-pub use keys::id::{FilterId, KeyId, ParseIdError};
-pub use delivery::interest::Interest;
-pub use keys::Keys;
-pub use session::limit::{AddressFilter, Rate, RateLimits};
-pub use relay::peer::NotSent;
-pub use receipts::post::{Post, PostError, Recipient};
 pub use drops::reason::Reason;
-pub use receipts::receipt::{Ending, Nobody, Progress, Receipt, ReceiptState, Refusal, Unwanted};
+pub use drops::trace::{Bringer, PeerTrace};
+pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
+pub use historic::{DirectError, HistoricRequest, Requests};
+pub use keys::Keys;
+pub use keys::id::{FilterId, KeyId, ParseIdError};
 pub use receipts::ReceiptSettings;
-pub use delivery::received::Received;
-pub use session::remote::Remote;
+pub use receipts::post::{Post, PostError, Recipient};
+pub use receipts::receipt::{Ending, Nobody, Progress, Receipt, ReceiptState, Refusal, Unwanted};
+pub use relay::admission::{Rejection, SYNC_ALLOWANCE, Verdict};
+pub use relay::peer::NotSent;
 pub use relay::rules::{PeerRule, Rules, Sealing};
+pub use session::limit::{AddressFilter, Rate, RateLimits};
+pub use session::remote::Remote;
 pub use settings::{
     Bounds, Clock, FilterSettings, MAX_MESSAGE_SIZE, PeerSettings, Queues, Settings,
 };
@@ -88,10 +89,9 @@ pub use stats::{
     DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, PostStats, RejectedStats,
     RelayStats, SessionStats, Stats, WorkStats,
 };
-pub use drops::trace::{Bringer, PeerTrace};
-pub use delivery::watch::Watch;
 pub use whisper::{Info, NoSuchPeer, SettingError, Whisper};
 #[doc(no_inline)]
 pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, Topic};
 #[doc(no_inline)]
 pub use whisper_pow::Policy;
+pub use wire::packet;

@@ -20,16 +20,16 @@ use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::{Rule, Work};
 
 use crate::{
+    drops::history::{Lost, Source},
     relay::admission::{Proven, Rejection, Requirements, Verdict},
     relay::gauge::Gauge,
-    drops::history::{Lost, Source},
-    wire::packet::Rates,
     relay::peer::{Peer, sample_of},
     relay::pool::{Admitted, Pool},
     settings::Settings,
     stats::RelayStats,
-    wire::status::Status,
     wire::Packed,
+    wire::packet::Rates,
+    wire::status::Status,
 };
 
 /// The place of a connected peer in the relay of its dialect. Used again after the peer has left.

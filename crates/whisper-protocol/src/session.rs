@@ -28,15 +28,15 @@ use whisper_envelope::{Envelope, EnvelopeError, Unhashed};
 use crate::{
     delivery::PATIENCE,
     drops::Count,
-    wire::fault::Fault,
-    hub::{BATCH, Hub},
-    session::outlet::Outlet,
     drops::reason::Reason,
+    hub::{BATCH, Hub},
+    receipts::unconfirmed::Unconfirmed,
     relay::{Seat, Transmit},
+    session::outlet::Outlet,
     session::remote::Remote,
     settings::MAX_MESSAGE_SIZE,
+    wire::fault::Fault,
     wire::status::Status,
-    receipts::unconfirmed::Unconfirmed,
     wire::{self, Envelopes, Kind, Wire},
 };
 

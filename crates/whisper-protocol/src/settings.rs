@@ -11,7 +11,10 @@ use std::{
 
 use whisper_pow::Work;
 
-use crate::{delivery::interest::Interest, session::limit::RateLimits, receipts::ReceiptSettings, relay::rules::Rules};
+use crate::{
+    delivery::interest::Interest, receipts::ReceiptSettings, relay::rules::Rules,
+    session::limit::RateLimits,
+};
 
 /// The largest [`Settings::max_message_size`], and the largest packet that is read from a peer, in
 /// bytes.

@@ -6,8 +6,8 @@
 use serde::Serialize;
 
 use crate::{
-    drops::{Count, Drops},
     drops::reason::Reason,
+    drops::{Count, Drops},
     receipts::receipt::Ending,
 };
 
@@ -34,7 +34,6 @@ macro_rules! counters {
 
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-        #[non_exhaustive]
         pub struct $shown {
             $($(#[$count_doc])* pub $count: u64,)*
             $($(#[$drop_doc])* pub $drop: u64,)*
@@ -270,7 +269,6 @@ counters! {
 
 /// What the relay did. Kept by the pure machine itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct RelayStats {
     /// Envelopes handed to peers, each peer counted.
     pub sent: u64,
@@ -335,7 +333,6 @@ impl Counters {
 
 /// All counters of the node's Whisper at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct Stats {
     /// Envelopes by what became of them on arrival.
     pub envelopes: EnvelopeStats,

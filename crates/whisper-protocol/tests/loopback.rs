@@ -9,11 +9,11 @@ use p2p_mux::{CloseReason, DisconnectReason, Exit, Protocol, rlp::Item};
 use p2p_server::{Config, Event, Events, Server};
 use tokio::sync::mpsc;
 use whisper_envelope::Unsealed;
+use whisper_pow::{Rule, work};
 use whisper_protocol::{
     Clock, Dialect, Ending, Envelope, FilterKey, FilterSpec, KeyId, PeerSettings, Post, PostError,
     Rate, RateLimits, Recipient, Refusal, Settings, Topic, Verdict, Watch, Whisper,
 };
-use whisper_pow::{Rule, work};
 
 const TOPIC: Topic = Topic(*b"test");
 

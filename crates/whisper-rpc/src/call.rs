@@ -1,6 +1,5 @@
 //! One call: from the bytes of a request to the bytes of its answer.
 
-
 pub(crate) mod arguments;
 pub(crate) mod calls;
 pub(crate) mod error;

@@ -264,7 +264,7 @@ impl<C: SubscriptionClientT + Sync> ShhSubscriptions for C {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Namespace, declare::document};
+    use crate::{Namespace, document};
 
     #[test]
     fn every_method_can_be_called_with_its_parameters() {

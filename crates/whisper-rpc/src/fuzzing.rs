@@ -11,9 +11,9 @@ use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::calls::{Caller, Calls, Reply};
+use crate::call::values::Values;
 use crate::config::Limits;
 use crate::namespace::shh::{self, Shh};
-use crate::call::values::Values;
 use whisper_protocol::Whisper;
 
 /// The calls of `shh` that are answered at once, without transport and network.

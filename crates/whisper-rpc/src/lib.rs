@@ -56,10 +56,10 @@ mod serve;
 mod transport;
 pub mod types;
 
+pub use call::refusal::RpcStats;
 pub use config::{HttpConfig, Limits, RpcConfig, WsConfig};
 pub use declare::document::document;
 pub use namespace::{Namespace, UnknownNamespace};
-pub use call::refusal::RpcStats;
 pub use serve::{RpcMeter, RpcServer, serve};
 pub use transport::start_error::{RpcError, Transport};
 pub use transport::tls::{Tls, TlsError};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use p2p_server::Server;
 
-use crate::config::RpcConfig;
 use crate::call::refusal::{Counters, RpcStats};
+use crate::config::RpcConfig;
 use crate::transport::start_error::RpcError;
 use crate::transport::transports::Transports;
 use whisper_protocol::Whisper;

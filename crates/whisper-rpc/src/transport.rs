@@ -1,6 +1,5 @@
 //! How calls come in: HTTP, WebSocket and IPC.
 
-
 pub(crate) mod control;
 pub(crate) mod conversation;
 pub(crate) mod cors;

@@ -9,13 +9,13 @@ use jsonrpsee_http_client::HttpClientBuilder;
 use jsonrpsee_ws_client::WsClientBuilder;
 use rpc_support::node::{Node, config};
 use tokio::time::timeout;
+use whisper_protocol::{Reason, Topic};
 use whisper_rpc::Namespace;
 use whisper_rpc::client::{
     AdminClient, ClientT, DebugClient, Error, NetClient, RpcClient, ShhClient,
     ShhSubscriptions as _, Web3Client,
 };
 use whisper_rpc::types::{Criteria, HexBytes, NewMessage, Place, PostState, Quantity};
-use whisper_protocol::{Reason, Topic};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -5,10 +5,8 @@ mod rpc_support;
 
 use rpc_support::node::{FREE, Node, config};
 use serde_json::{Value, json};
-use whisper_protocol::{
-    ReceiptSettings, Settings,
-    rpc::{HttpConfig, Namespace, RpcConfig},
-};
+use whisper_protocol::{ReceiptSettings, Settings};
+use whisper_rpc::{HttpConfig, Namespace, RpcConfig};
 
 /// A node without peers that requires no work, and serves `debug` too.
 async fn node() -> Node {

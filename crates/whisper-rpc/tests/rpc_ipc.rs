@@ -12,8 +12,8 @@ use rpc_support::node::{Node, config, in_progress, request};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
-use whisper_rpc::{RpcConfig, RpcError, serve};
 use whisper_protocol::{Bounds, FilterSettings, Post, Recipient, Settings, Topic};
+use whisper_rpc::{RpcConfig, RpcError, serve};
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap()

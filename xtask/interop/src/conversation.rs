@@ -8,8 +8,10 @@ use p2p_mux::{
 };
 use serde_json::json;
 use whisper_envelope::{Dialect, Draft, Recipient, SymmetricKey};
-use whisper_protocol::{Clock, Envelope, FilterKey, FilterSpec, KeyId, Post, Recipient as To, Topic};
 use whisper_pow::{Miner, Rule, Target, Work};
+use whisper_protocol::{
+    Clock, Envelope, FilterKey, FilterSpec, KeyId, Post, Recipient as To, Topic,
+};
 
 use crate::{
     Failure, done,

@@ -32,6 +32,28 @@ const FLOORS: &[Standing] = &[
     on_floor(4, "p2p-server", &["p2p-mux", "p2p-discovery"]),
     on_floor(
         5,
+        "whisper-protocol",
+        &[
+            "keccak-lanes",
+            "p2p-identity",
+            "p2p-mux",
+            "whisper-envelope",
+            "whisper-pow",
+        ],
+    ),
+        5,
+        "whisper-rpc",
+        &[
+            "keccak-lanes",
+            "p2p-identity",
+            "p2p-mux",
+            "p2p-server",
+            "whisper-envelope",
+            "whisper-pow",
+            "whisper-protocol",
+        ],
+    ),
+        5,
         "whisper-node",
         &[
             "keccak-lanes",
@@ -43,6 +65,8 @@ const FLOORS: &[Standing] = &[
             "whisper-pow",
             "p2p-mux",
             "p2p-server",
+            "whisper-protocol",
+            "whisper-rpc",
         ],
     ),
 ];

@@ -6,11 +6,10 @@ use p2p_identity::SecretKey;
 use p2p_server::{Config, Event, Events};
 use tokio::time::{Instant, timeout};
 use whisper_envelope::{Dialect, Draft, Recipient, SymmetricKey};
-use whisper_rpc::RpcConfig;
-use whisper_protocol::{
-    Clock, Envelope, FilterKey, FilterSpec, Node, NodeConfig, Policy, Topic, Verdict, Watch,
-};
+use whisper_node::{Node, NodeConfig};
 use whisper_pow::{Miner, Target, Work};
+use whisper_protocol::{Clock, Envelope, FilterKey, FilterSpec, Policy, Topic, Verdict, Watch};
+use whisper_rpc::RpcConfig;
 
 use super::failure::Failure;
 
@@ -129,8 +128,8 @@ async fn added(events: &mut Events) -> Result<Event, Failure> {
 
 /// An enode URL as short as it can be told from others.
 fn shortened(enode: &str) -> String {
-    match enode.split_once('') {
-        Some((id, address)) => format!("{}…{address}", id.chars().take(16).collect::<String>()),
+    match enode.split_once('@') {
+        Some((id, address)) => format!("{}…@{address}", id.chars().take(16).collect::<String>()),
         None => enode.to_owned(),
     }
 }

@@ -10,8 +10,8 @@ use p2p_server::p2p_discovery::{Discv4Error, RequestError};
 use p2p_server::{ProxyUrlError, StartError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
-use whisper_rpc::{TlsError, TokenError};
 use whisper_pow::SealError;
+use whisper_rpc::{TlsError, TokenError};
 
 /// Why the program ends early. One line, the causes after it, and where a flag can mend it, its name.
 #[derive(Debug, thiserror::Error)]

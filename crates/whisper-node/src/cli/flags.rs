@@ -148,7 +148,7 @@ pub(crate) struct NetworkFlags {
     #[arg(long, value_name = "NAT", default_value = "none", verbatim_doc_comment)]
     pub(crate) nat: Nat,
 
-    /// SOCKS5 proxy for all connections to peers, socks5://[user:password]host:port; it resolves their
+    /// SOCKS5 proxy for all connections to peers, socks5://[user:password@]host:port; it resolves their
     /// names. Discovery does not go through it: see --nodiscover
     #[arg(long, value_name = "URL", value_parser = proxy)]
     pub(crate) proxy: Option<ProxyFlag>,

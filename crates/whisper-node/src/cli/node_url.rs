@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn a_node_is_named_by_url_or_record() {
         let key = SecretKey::from_bytes(&[7; 32]).unwrap();
-        let url = format!("enode://{}10.0.0.7:30303?discport=30301", key.id());
+        let url = format!("enode://{}@10.0.0.7:30303?discport=30301", key.id());
         let enode: Enode = url.parse().unwrap();
         assert_eq!(node_url(&url), Ok(enode.clone()));
         let record = |content| Record::sign(&key, 1, &content).unwrap().to_string();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use whisper_envelope::{Topic, Unsealed};
-use whisper_protocol::Policy;
 use whisper_pow::{Rate, Task, Work};
+use whisper_protocol::Policy;
 
 use super::failure::Failure;
 

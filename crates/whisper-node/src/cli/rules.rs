@@ -1,8 +1,8 @@
 //! Rules of work, as they are named on the command line.
 
 use clap::ValueEnum;
-use whisper_protocol::{PeerRule, Sealing};
 use whisper_pow::Rule;
+use whisper_protocol::{PeerRule, Sealing};
 
 /// Whose rules own messages are made to satisfy.
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -8,11 +8,12 @@ use std::time::Duration;
 use p2p_identity::SecretKey;
 use p2p_server::DiscoveryConfig;
 use p2p_server::p2p_discovery::NetworkId;
-use whisper_rpc::RpcConfig;
-use whisper_protocol::{AddressFilter, 
-    FilterSettings, Interest, MAX_MESSAGE_SIZE, Node, NodeConfig, PeerSettings, Rate, RateLimits,
+use whisper_node::{Node, NodeConfig};
+use whisper_protocol::{
+    AddressFilter, FilterSettings, Interest, MAX_MESSAGE_SIZE, PeerSettings, Rate, RateLimits,
     ReceiptSettings, Rules, Settings,
 };
+use whisper_rpc::RpcConfig;
 
 use super::access::Access;
 use super::failure::Failure;

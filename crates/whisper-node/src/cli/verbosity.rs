@@ -65,7 +65,7 @@ impl FromStr for Verbosity {
 
     fn from_str(text: &str) -> Result<Self, NotALevel> {
         match text.parse() {
-            Ok(level  0..=5) => Ok(Self(level)),
+            Ok(level @ 0..=5) => Ok(Self(level)),
             _ => Err(NotALevel),
         }
     }

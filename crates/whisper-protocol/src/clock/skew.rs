@@ -12,7 +12,7 @@
 
 use std::collections::HashMap;
 
-use crate::{relay::admission::SYNC_ALLOWANCE, relay::Seat};
+use crate::{relay::Seat, relay::admission::SYNC_ALLOWANCE};
 
 /// Of fewer peers nothing is believed.
 const FEWEST: usize = 3;
@@ -136,10 +136,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        relay::gauge::Gauge,
         relay::Relay,
-        settings::Settings,
+        relay::gauge::Gauge,
         relay::testing::{NOW, eager},
+        settings::Settings,
     };
 
     fn seats<const N: usize>() -> [Seat; N] {

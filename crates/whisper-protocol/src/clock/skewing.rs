@@ -7,7 +7,9 @@ use std::sync::{
 
 use whisper_envelope::Envelope;
 
-use crate::{hub::Hub, lock::lock, relay::Seat, session::remote::Remote, settings::Clock, clock::skew::Skew};
+use crate::{
+    clock::skew::Skew, hub::Hub, lock::lock, relay::Seat, session::remote::Remote, settings::Clock,
+};
 
 /// From which change on it is worth a line in the log, in seconds.
 const WORTH_TELLING: u32 = 10;

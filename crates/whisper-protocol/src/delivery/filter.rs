@@ -10,7 +10,9 @@ use keccak_lanes::Keccak256;
 use p2p_identity::{PublicKey, SecretKey};
 use whisper_envelope::{Dialect, Envelope, Message, OpenError, PartialTopic, SymmetricKey, Topic};
 
-use crate::{keys::id::KeyId, keys::Keys, delivery::mailbox::Mailbox, delivery::received::Received};
+use crate::{
+    delivery::mailbox::Mailbox, delivery::received::Received, keys::Keys, keys::id::KeyId,
+};
 
 /// Which key a filter opens envelopes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use whisper_envelope::{PartialTopic, Topic};
 
 use crate::{
     delivery::filter::{Filter, Fingerprint},
-    keys::id::FilterId,
     delivery::interest::TopicCount,
+    keys::id::FilterId,
 };
 
 /// Filters that share a key. Shared: whoever tries them needs no copy.

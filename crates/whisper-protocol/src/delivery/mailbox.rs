@@ -7,7 +7,9 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{delivery::delivered::Delivered, lock::lock, delivery::received::Received, settings::Bounds};
+use crate::{
+    delivery::delivered::Delivered, delivery::received::Received, lock::lock, settings::Bounds,
+};
 
 /// What became of a message that was put into a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]

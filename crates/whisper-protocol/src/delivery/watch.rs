@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{delivery::filter::Filter, hub::Hub, keys::id::FilterId, delivery::received::Received};
+use crate::{delivery::filter::Filter, delivery::received::Received, hub::Hub, keys::id::FilterId};
 
 /// A filter whose messages are waited for, made by [`Whisper::watch`](crate::Whisper::watch). It
 /// ends when dropped.

@@ -6,8 +6,8 @@ use whisper_envelope::Dialect;
 use whisper_pow::Rule;
 
 use crate::{
-    relay::gauge::Gauge,
     hub::Hub,
+    relay::gauge::Gauge,
     wire::{self, Wire},
 };
 

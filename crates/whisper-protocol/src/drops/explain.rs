@@ -7,12 +7,12 @@ use whisper_envelope::{Dialect, Envelope};
 
 use crate::{
     delivery::Delivery,
-    drops::explanation::{Explanation, FilterOutcome, FilterTrace, Pooled, Whereabouts},
     delivery::filter::{Filter, Opened},
+    drops::explanation::{Explanation, FilterOutcome, FilterTrace, Pooled, Whereabouts},
+    drops::trace::Trace,
     hub::Hub,
     lock::read,
     receipts::receipt::ReceiptState,
-    drops::trace::Trace,
 };
 
 /// How many filters are tried for one [`Explanation`]: each costs a decryption.

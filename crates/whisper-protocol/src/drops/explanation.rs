@@ -7,10 +7,10 @@ use whisper_envelope::{Dialect, Topic};
 
 use crate::{
     drops::Occurrence,
-    keys::id::FilterId,
     drops::reason::Reason,
-    receipts::receipt::ReceiptState,
     drops::trace::{Bringer, PeerTrace},
+    keys::id::FilterId,
+    receipts::receipt::ReceiptState,
 };
 
 /// What happened to an envelope here, made by [`Whisper::explain`](crate::Whisper::explain).

@@ -4,11 +4,11 @@ use p2p_identity::NodeId;
 use whisper_envelope::Envelope;
 
 use crate::{
-    relay::admission::Verdict,
-    drops::{Dropped, Occurrence},
     drops::history::Lost,
-    hub::Hub,
     drops::reason::Reason,
+    drops::{Dropped, Occurrence},
+    hub::Hub,
+    relay::admission::Verdict,
     relay::{Seat, Unsent},
     stats::Stats,
 };

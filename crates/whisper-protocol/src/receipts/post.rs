@@ -9,7 +9,8 @@ use whisper_envelope::{
 use whisper_pow::{Meter, Miner, Rule, SealError, Target, Task, Work};
 
 use crate::{
-    relay::admission::Rejection, historic::DirectError, keys::id::KeyId, keys::Keys, stats::WorkCounters,
+    historic::DirectError, keys::Keys, keys::id::KeyId, relay::admission::Rejection,
+    stats::WorkCounters,
 };
 
 /// Who shall be able to read a message.

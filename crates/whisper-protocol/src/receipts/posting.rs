@@ -6,10 +6,10 @@ use p2p_identity::NodeId;
 use whisper_envelope::Envelope;
 
 use crate::{
-    relay::admission::{Rejection, Verdict},
     historic::DirectError,
     hub::Hub,
     receipts::receipt::{Nobody, Receipt, ReceiptState},
+    relay::admission::{Rejection, Verdict},
 };
 
 impl Hub {

@@ -6,11 +6,11 @@ use whisper_envelope::Dialect;
 use whisper_pow::Rule;
 
 use crate::{
-    relay::gauge::Gauge,
     hub::Hub,
     relay::Seat,
-    session::remote::Remote,
+    relay::gauge::Gauge,
     relay::rules::{PeerRule, Sealing},
+    session::remote::Remote,
     wire::Wire,
 };
 

@@ -9,13 +9,13 @@ use whisper_envelope::{Bloom, Topic};
 use whisper_pow::Work;
 
 use crate::{
+    delivery::rescan::Rescan,
     relay::gauge::Gauge,
     relay::known::{Known, Passed},
-    wire::packet::Rates,
     relay::pool::{Entry, Pool, Ticket},
-    delivery::rescan::Rescan,
-    wire::status::Status,
     wire::Packed,
+    wire::packet::Rates,
+    wire::status::Status,
 };
 
 /// The largest packet that any peer takes for sure. go-ethereum compares the whole packet to its

@@ -17,8 +17,8 @@ use hashbrown::HashTable;
 use whisper_envelope::Envelope;
 
 use crate::{
-    relay::admission::Proven,
     drops::history::{Gone, History, Lost},
+    relay::admission::Proven,
 };
 
 mod entry;

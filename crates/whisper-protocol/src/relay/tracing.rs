@@ -3,10 +3,10 @@
 use super::{Relay, Seated};
 use crate::{
     drops::history::Source,
+    drops::trace::{Bringer, Past, PeerTrace, Trace},
+    receipts::receipt::{Nobody, Unwanted},
     relay::peer::{NotSent, sample_of},
     relay::pool::Ticket,
-    receipts::receipt::{Nobody, Unwanted},
-    drops::trace::{Bringer, Past, PeerTrace, Trace},
 };
 
 impl Relay {

@@ -16,11 +16,11 @@ use whisper_envelope::Envelope;
 
 use super::Session;
 use crate::{
-    relay::admission::{Rejection, Verdict},
     delivery::PATIENCE,
     hub::BATCH,
     lock::lock,
     relay::Seat,
+    relay::admission::{Rejection, Verdict},
 };
 
 /// Who is ahead by more seconds than this is not only inexact: what it sends is not waited for.

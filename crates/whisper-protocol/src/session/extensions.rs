@@ -8,15 +8,15 @@ use whisper_envelope::Envelope;
 
 use super::Session;
 use crate::{
-    relay::admission::{Rejection, Verdict},
+    drops::reason::Reason,
     lock::lock,
+    relay::Seat,
+    relay::admission::{Rejection, Verdict},
+    wire::Kind,
     wire::packet::{
         Ack, Completion, PacketError, Rates, RefusedEnvelope, Request, Response, SyncRequest,
         SyncResponse,
     },
-    drops::reason::Reason,
-    relay::Seat,
-    wire::Kind,
 };
 
 impl Session {

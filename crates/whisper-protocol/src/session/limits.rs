@@ -3,7 +3,7 @@
 use p2p_mux::Message;
 
 use super::Session;
-use crate::{wire::fault::Fault, session::limit::Whose, drops::reason::Reason, wire::Kind};
+use crate::{drops::reason::Reason, session::limit::Whose, wire::Kind, wire::fault::Fault};
 
 impl Session {
     /// Whether the packet is to be read. One that is beyond the limits is dropped; but not what a

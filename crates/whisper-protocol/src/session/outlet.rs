@@ -6,7 +6,7 @@ use bytes::Bytes;
 use p2p_mux::{SendError, Sender};
 use tokio::time::{Instant, sleep};
 
-use crate::{session::limit::Pace, lock::lock, wire::packet::Rates};
+use crate::{lock::lock, session::limit::Pace, wire::packet::Rates};
 
 /// The way to a peer, for its session and for direct messages.
 #[derive(Debug)]

@@ -15,12 +15,12 @@ use tokio::sync::Notify;
 use whisper_pow::Rule;
 
 use crate::{
-    session::limit::{Excess, Limiter, RateLimits},
     lock::lock,
-    session::outlet::Outlet,
     relay::Seat,
-    session::remote::Remote,
     relay::rules::Learned,
+    session::limit::{Excess, Limiter, RateLimits},
+    session::outlet::Outlet,
+    session::remote::Remote,
 };
 
 /// How to reach a seated peer.

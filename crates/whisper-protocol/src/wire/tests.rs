@@ -4,8 +4,8 @@ use whisper_envelope::{Envelope, Unhashed};
 
 use super::*;
 use crate::{
-    wire::packet::Rates,
     relay::testing::{eager, envelope, work},
+    wire::packet::Rates,
 };
 
 /// Payloads as go-ethereum 1.8.27 sends them.

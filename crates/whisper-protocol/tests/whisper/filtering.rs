@@ -9,11 +9,11 @@ use crate::support::{
 use p2p_identity::SecretKey;
 use tokio::time::sleep;
 use whisper_envelope::{Ciphertext, Dialect, Draft};
+use whisper_pow::Policy;
 use whisper_protocol::{
     Bloom, Bounds, FilterId, FilterKey, FilterSettings, FilterSpec, Interest, PartialTopic, Post,
     Queues, Recipient, Settings, Topic, Verdict, Whisper,
 };
-use whisper_pow::Policy;
 
 /// Waits until everything queued so far has been through the workers, and empties a mailbox.
 async fn payloads(node: &Whisper, id: &FilterId) -> Vec<Vec<u8>> {

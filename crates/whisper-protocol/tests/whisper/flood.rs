@@ -4,8 +4,8 @@ use crate::support::{
     HandClock, NOW, RawPeer, bundle, envelope, join, next, settings, unsealed, watch,
 };
 use whisper_envelope::Unsealed;
-use whisper_protocol::{Envelope, Settings, Topic, Verdict, Whisper};
 use whisper_pow::{Policy, Work};
+use whisper_protocol::{Envelope, Settings, Topic, Verdict, Whisper};
 
 const BUDGET: usize = 256 * 1024;
 

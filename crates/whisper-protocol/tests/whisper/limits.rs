@@ -7,7 +7,9 @@ use crate::support::{
 };
 use p2p_mux::{DisconnectReason, Exit, rlp::Item};
 use tokio::time::{Instant, sleep};
-use whisper_protocol::{AddressFilter, PeerSettings, Rate, RateLimits, Remote, Settings, Verdict, Whisper};
+use whisper_protocol::{
+    AddressFilter, PeerSettings, Rate, RateLimits, Remote, Settings, Verdict, Whisper,
+};
 
 const STATUS: &[u8] = &[0xc1, 0x06];
 
@@ -68,7 +70,9 @@ async fn peers_of_one_address_share_and_the_exempt_do_not() {
     let friend = random_id();
     let rates = RateLimits {
         exempt: vec![friend],
-        exempt_addresses: AddressFilter::new(|ip| matches!(ip, IpAddr::V4(ip) if ip.octets()[..2] == [10, 9])),
+        exempt_addresses: AddressFilter::new(
+            |ip| matches!(ip, IpAddr::V4(ip) if ip.octets()[..2] == [10, 9]),
+        ),
         ..limits(0, 2)
     };
     let node = limited(rates);

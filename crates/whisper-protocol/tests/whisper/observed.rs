@@ -10,8 +10,8 @@ use p2p_mux::{DisconnectReason, Exit};
 use whisper_envelope::{
     Bloom, Ciphertext, Dialect, Draft, Padding, Recipient, SymmetricKey, Unsealed,
 };
-use whisper_protocol::{Envelope, FaultStats, Remote, Settings, Topic, Verdict, Whisper};
 use whisper_pow::{Rule, Task, Work, work};
+use whisper_protocol::{Envelope, FaultStats, Remote, Settings, Topic, Verdict, Whisper};
 
 /// Connects a peer, lets it send, and gives what its session was cut for, if it was.
 async fn after(dialect: Dialect, status: &[u8], packet: Option<(u64, &[u8])>) -> FaultStats {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::support::{self, NOW, TOPIC, node, post, settings, watch};
 use p2p_identity::SecretKey;
+use whisper_pow::{Policy, Rule};
 use whisper_protocol::{
     Clock, Post, PostError, Recipient, Rejection, Rules, SettingError, Settings, Topic, Whisper,
 };
-use whisper_pow::{Policy, Rule};
 
 fn demanding(min_work: f64) -> Whisper {
     Whisper::new(Settings { min_work, ..settings() })
@@ -80,8 +80,9 @@ async fn a_negative_target_takes_all_of_its_time_and_is_dated_to_its_end() {
     let joined = support::join(&node, &other);
     node.post(support::post(&node, b"connected?")).await.unwrap();
     watch.next().await.unwrap();
-    let mut allowing =
-        other.watch(whisper_protocol::FilterSpec { allow_p2p: true, ..support::spec(&other) }).unwrap();
+    let mut allowing = other
+        .watch(whisper_protocol::FilterSpec { allow_p2p: true, ..support::spec(&other) })
+        .unwrap();
     while other.mark_trusted(&joined.ids[1]).is_err() {
         tokio::task::yield_now().await;
     }

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use p2p_identity::SecretKey;
 use tokio::task::yield_now;
 use whisper_envelope::{Ciphertext, Dialect, Draft, Unsealed};
+use whisper_pow::Policy;
 use whisper_protocol::{
     Bloom, Bounds, Dropped, Envelope, FilterKey, FilterSettings, FilterSpec, Interest,
     MAX_MESSAGE_SIZE, PeerSettings, Queues, Rate, RateLimits, Reason, Remote, Settings, Topic,
     Verdict, Whisper, packet::SyncRequest,
 };
-use whisper_pow::Policy;
 
 fn dropped(node: &Whisper, reason: Reason) -> Dropped {
     node.drops().into_iter().find(|dropped| dropped.reason == reason).expect("all are listed")

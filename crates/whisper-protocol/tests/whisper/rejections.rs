@@ -4,10 +4,10 @@ use crate::support::{
     self, NOW, RawPeer, TOPIC, bundle, envelope, next, node, settings, unsealed, watch,
 };
 use whisper_envelope::Unsealed;
+use whisper_pow::{Policy, Rule};
 use whisper_protocol::{
     Bloom, Envelope, Interest, RejectedStats, Rejection, Settings, Topic, Verdict, Whisper,
 };
-use whisper_pow::{Policy, Rule};
 
 /// An envelope of these times, that nobody can open.
 fn of_times(expiry: u32, ttl: u32) -> Envelope {

@@ -7,11 +7,11 @@ use crate::support::{
 use p2p_identity::SecretKey;
 use p2p_mux::{DisconnectReason, Exit};
 use whisper_envelope::Unsealed;
+use whisper_pow::{Rule, Work};
 use whisper_protocol::{
     Bloom, Dialect, Envelope, FilterKey, FilterSpec, Interest, Post, PostError, Recipient, Remote,
     Settings, Topic, Verdict, Whisper,
 };
-use whisper_pow::{Rule, Work};
 
 fn old(payload: &[u8]) -> Envelope {
     unsealed_in(Dialect::V5, payload).seal(0)

@@ -7,11 +7,11 @@ use crate::support::{RawPeer, bundle, post, random_id, settings, unsealed};
 use bytes::Bytes;
 use p2p_mux::{Channel, rlp::Item};
 use tokio::task::JoinHandle;
+use whisper_pow::{Policy, Rule, Task, Work, search, work};
 use whisper_protocol::{
     Dialect, Envelope, PeerRule, Post, PostError, Remote, Rules, Sealing, Settings, Verdict,
     Whisper,
 };
-use whisper_pow::{Policy, Rule, Task, Work, search, work};
 
 /// What the nodes of these tests require.
 const REQUIRED: f64 = 0.002;

@@ -16,11 +16,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::call::arguments::Arguments;
-use crate::config::Limits;
 use crate::call::error::CallError;
 use crate::call::refusal::Counters;
 use crate::call::request::{Asked, Entry, Fault, parse};
 use crate::call::subscription_id::RandomId;
+use crate::config::Limits;
 
 /// What the calls of one transport have in common.
 pub(crate) struct Calls {

@@ -8,9 +8,9 @@ use jsonrpsee::types::error::{
 };
 use p2p_server::NetRestrictError;
 
-use crate::namespace::enode::EnodeFault;
 use crate::call::json::Unfit;
 use crate::namespace::UnknownNamespace;
+use crate::namespace::enode::EnodeFault;
 use crate::transport::start_error::{RpcError, Transport};
 use whisper_protocol::{FilterError, NoSuchPeer, PostError, SettingError};
 

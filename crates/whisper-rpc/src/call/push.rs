@@ -8,9 +8,9 @@ use jsonrpsee::core::to_json_raw_value;
 use jsonrpsee::types::Params;
 use serde::Serialize;
 
-use crate::declare::api::Feed;
 use crate::call::arguments::{Args, Arguments};
 use crate::call::error::CallError;
+use crate::declare::api::Feed;
 
 /// Reads the arguments of a subscription: what to subscribe to, then its own.
 pub(crate) fn arguments<A: Args>(params: &Params<'_>, feed: Feed) -> Result<A, CallError> {

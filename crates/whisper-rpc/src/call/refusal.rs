@@ -73,7 +73,6 @@ impl Refusal {
 
 /// How often the servers answered, failed and refused since they started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct RpcStats {
     /// Calls answered, notifications included.
     pub calls: u64,

@@ -5,8 +5,8 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::namespace::Namespace;
 use crate::declare::signature::{Param, Signature};
+use crate::namespace::Namespace;
 use crate::namespace::{admin, debug, modules, net, shh, web3};
 
 /// The version of the OpenRPC specification.
@@ -126,7 +126,10 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::{namespace::admin::Admin, namespace::modules::Modules, namespace::net::Net, namespace::shh::Shh};
+    use crate::{
+        namespace::admin::Admin, namespace::modules::Modules, namespace::net::Net,
+        namespace::shh::Shh,
+    };
     use whisper_protocol::{Settings, Whisper};
 
     /// What `pick` finds in every method.

@@ -2,9 +2,9 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::declare::api::{Answer, Feed};
 use crate::call::arguments::Args;
 use crate::call::error::CallError;
+use crate::declare::api::{Answer, Feed};
 
 /// Makes the schema of a type.
 pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;

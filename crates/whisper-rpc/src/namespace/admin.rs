@@ -13,10 +13,10 @@ use p2p_server::Server;
 pub use outlook::{EndingJson, NextJson, OutlookJson, PlannedJson};
 pub use rules::BanJson;
 
-use crate::declare::api::Api;
-use crate::transport::control;
-use crate::namespace::enode::{enode, node_id};
 use crate::call::error::CallError;
+use crate::declare::api::Api;
+use crate::namespace::enode::{enode, node_id};
+use crate::transport::control;
 use crate::transport::transports::Transports;
 
 /// What the methods are about.

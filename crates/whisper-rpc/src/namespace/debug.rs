@@ -4,8 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::declare::api::Api;
 use crate::call::hex::HexBytes;
+use crate::declare::api::Api;
 use whisper_protocol::{Dropped, Occurrence, Reason, Whisper};
 
 /// The methods of `debug`.

@@ -2,8 +2,8 @@
 
 use p2p_server::Server;
 
-use crate::declare::api::Api;
 use crate::call::hex::Quantity;
+use crate::declare::api::Api;
 
 /// What the methods are about.
 pub(crate) struct Net {

@@ -3,8 +3,8 @@
 use keccak_lanes::keccak256;
 use p2p_server::Server;
 
-use crate::declare::api::Api;
 use crate::call::hex::HexBytes;
+use crate::declare::api::Api;
 
 /// The methods of `web3`.
 pub(crate) fn api() -> Api<Server> {

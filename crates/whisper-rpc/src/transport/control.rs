@@ -7,11 +7,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use crate::namespace::admin::Admin;
-use crate::declare::api::Api;
-use crate::config::{HttpConfig, WsConfig};
 use crate::call::error::CallError;
+use crate::config::{HttpConfig, WsConfig};
+use crate::declare::api::Api;
 use crate::namespace::Namespace;
+use crate::namespace::admin::Admin;
 use crate::transport::start_error::Transport;
 use crate::transport::transports::Transports;
 

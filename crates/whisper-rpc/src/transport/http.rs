@@ -20,9 +20,9 @@ use tower::{Layer, ServiceExt};
 use tower_http::cors::CorsLayer;
 
 use crate::call::calls::{Caller, Calls, Reply};
+use crate::call::refusal::Refusal;
 use crate::config::Limits;
 use crate::transport::listening::Guest;
-use crate::call::refusal::Refusal;
 use crate::transport::token::Token;
 use crate::transport::vhosts::VirtualHosts;
 

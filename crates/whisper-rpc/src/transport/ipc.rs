@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use path::SocketFile;
 
 use crate::call::calls::Calls;
-use crate::transport::conversation::{Manner, Outgoing, converse};
 use crate::call::request::Fault;
 use crate::call::values::{Error, Values};
+use crate::transport::conversation::{Manner, Outgoing, converse};
 
 /// A local client that ends is noticed without asking.
 const MANNER: Manner = Manner { ping: None, stream: true };

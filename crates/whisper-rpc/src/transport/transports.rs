@@ -14,24 +14,24 @@ use tokio_util::either::Either;
 use tokio_util::net::Listener;
 use tokio_util::sync::CancellationToken;
 
-use crate::namespace::admin::Admin;
 use crate::call::calls::Calls;
-use crate::config::{HttpConfig, Limits, RpcConfig, WsConfig};
-use crate::transport::cors::cors;
 use crate::call::error::CallError;
+use crate::call::refusal::Counters;
+use crate::config::{HttpConfig, Limits, RpcConfig, WsConfig};
+use crate::namespace::Namespace;
+use crate::namespace::admin::Admin;
+use crate::namespace::modules::Modules;
+use crate::namespace::net::Net;
+use crate::namespace::shh::Shh;
+use crate::namespace::{admin, debug, modules, net, shh, web3};
+use crate::transport::cors::cors;
 use crate::transport::http::Http;
 use crate::transport::listening::{Guest, Listening};
-use crate::namespace::modules::Modules;
-use crate::namespace::Namespace;
-use crate::namespace::net::Net;
 use crate::transport::origins::Origins;
-use crate::call::refusal::Counters;
-use crate::namespace::shh::Shh;
 use crate::transport::start_error::{RpcError, Transport};
 use crate::transport::tls::Tls;
 use crate::transport::vhosts::VirtualHosts;
 use crate::transport::ws::Ws;
-use crate::namespace::{admin, debug, modules, net, shh, web3};
 use whisper_protocol::Whisper;
 
 /// How long stopping waits for answers in progress.

@@ -21,13 +21,13 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::calls::Calls;
+use crate::call::refusal::Refusal;
+use crate::call::request::Fault;
 use crate::config::Limits;
 use crate::transport::conversation::{Manner, Outgoing, converse};
 use crate::transport::http::{Answer, drive};
 use crate::transport::listening::Guest;
 use crate::transport::origins::Origins;
-use crate::call::refusal::Refusal;
-use crate::call::request::Fault;
 use crate::transport::token::{self, Token};
 
 /// What a connection takes for its buffers while nothing is said.

@@ -8,8 +8,8 @@ use p2p_mux::Protocol;
 use p2p_server::Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use whisper_rpc::{HttpConfig, Limits, Namespace, RpcConfig, RpcServer, WsConfig, serve};
 use whisper_protocol::{Dialect, Settings, Whisper};
+use whisper_rpc::{HttpConfig, Limits, Namespace, RpcConfig, RpcServer, WsConfig, serve};
 
 use super::http::Request;
 use super::ws::WsClient;

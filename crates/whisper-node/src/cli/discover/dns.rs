@@ -56,7 +56,7 @@ pub(crate) struct Sign {
 
 #[derive(Args, Debug)]
 pub(crate) struct Fetch {
-    /// The list: enrtree://KEYNAME
+    /// The list: enrtree://KEY@NAME
     #[arg(value_name = "ENRTREE")]
     list: Link,
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use p2p_identity::{NodeId, PublicKey, SecretKey};
 use whisper_envelope::{Dialect, Draft, Padding, Recipient, SymmetricKey, Topic};
-use whisper_protocol::Clock;
 use whisper_pow::{Miner, Rule, Target, Work};
+use whisper_protocol::Clock;
 
 use super::{Version, symmetric};
 use crate::cli::failure::Failure;

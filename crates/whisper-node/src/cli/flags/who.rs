@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn a_node_is_named_by_its_id_or_its_url() {
         let id = p2p_identity::SecretKey::from_bytes(&[7; 32]).unwrap().id();
-        for text in [id.to_string(), format!("enode://{id}10.0.0.1:1")] {
+        for text in [id.to_string(), format!("enode://{id}@10.0.0.1:1")] {
             assert_eq!(node_id(&text), Ok(id));
         }
         assert_eq!(node_id("10.0.0.0/8"), Err(NodeUrlError::Enode(EnodeError::Scheme)));

@@ -3,9 +3,9 @@ use whisper_envelope::SymmetricKey;
 use super::*;
 use crate::{
     delivery::filter::{FilterError, FilterKey, FilterSpec},
-    keys::id::KeyId,
-    keys::Keys,
     delivery::mailbox::Mailbox,
+    keys::Keys,
+    keys::id::KeyId,
     settings::Bounds,
 };
 

@@ -104,7 +104,9 @@ fn the_exempt_have_no_limits() {
     let limits = RateLimits {
         ip: per_second(3, 0),
         exempt: vec![friend],
-        exempt_addresses: AddressFilter::new(|ip| matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 10)),
+        exempt_addresses: AddressFilter::new(
+            |ip| matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 10),
+        ),
         ..RateLimits::default()
     };
     assert!(limits.apply_to(&stranger, None) && limits.apply_to(&stranger, ip("11.0.0.1")));

@@ -7,10 +7,10 @@ use p2p_server::{Barred, Kind, NextAction, Outlook, Refusal, Why};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::declare::api::Api;
-use crate::namespace::enode::hashed;
 use super::Admin;
 use super::moment::{seconds, unix};
+use crate::declare::api::Api;
+use crate::namespace::enode::hashed;
 
 /// A node in `admin_dialState`. What does not apply is left out.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

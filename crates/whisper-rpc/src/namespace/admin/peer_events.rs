@@ -7,9 +7,9 @@ use p2p_server::{Event, Events, MessageEvent, Messages};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Admin;
 use crate::declare::api::{Api, Feed};
 use crate::namespace::enode::hashed;
-use super::Admin;
 
 /// The only thing to subscribe to here.
 const PEER_EVENTS: Feed = Feed {

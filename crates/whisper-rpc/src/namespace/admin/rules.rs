@@ -7,11 +7,11 @@ use p2p_server::{Ban, Banned, NetRestrict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::declare::api::Api;
-use crate::namespace::enode::{banned, enode, node_id};
-use crate::call::error::CallError;
 use super::Admin;
 use super::moment::unix;
+use crate::call::error::CallError;
+use crate::declare::api::Api;
+use crate::namespace::enode::{banned, enode, node_id};
 
 /// A ban.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

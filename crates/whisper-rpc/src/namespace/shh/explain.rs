@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::declare::api::Api;
-use crate::call::error::CallError;
-use crate::call::hex::HexBytes;
 use super::Shh;
 use super::explanation::ExplanationJson;
 use super::receipt::ReceiptJson;
+use crate::call::error::CallError;
+use crate::call::hex::HexBytes;
+use crate::declare::api::Api;
 
 /// How many seconds a call waits for a post to end at most.
 const LONGEST: u32 = 600;

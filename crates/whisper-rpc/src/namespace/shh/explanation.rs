@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use whisper_envelope::Topic;
 
-use crate::namespace::debug::OccurrenceJson;
-use crate::call::hex::HexBytes;
 use super::receipt::ReceiptJson;
 use super::topic;
+use crate::call::hex::HexBytes;
+use crate::namespace::debug::OccurrenceJson;
 use whisper_protocol::{
     Bringer, Explanation, FilterOutcome, FilterTrace, NotSent, PeerTrace, Pooled, Reason,
     Whereabouts,

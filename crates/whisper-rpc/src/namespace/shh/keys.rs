@@ -4,10 +4,10 @@ use p2p_identity::{KeyError, SecretKey};
 use whisper_envelope::SymmetricKey;
 use zeroize::Zeroizing;
 
-use crate::declare::api::Api;
+use super::Shh;
 use crate::call::error::CallError;
 use crate::call::hex::HexBytes;
-use super::Shh;
+use crate::declare::api::Api;
 use whisper_protocol::KeyId;
 
 pub(super) fn declare(api: &mut Api<Shh>) {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use p2p_identity::{NodeId, PublicKey};
 
-use crate::declare::api::Api;
-use crate::namespace::enode::node_id;
-use crate::call::error::CallError;
-use crate::call::hex::HexBytes;
 use super::Shh;
 use super::types::{Criteria, MessageJson, NewMessage};
+use crate::call::error::CallError;
+use crate::call::hex::HexBytes;
+use crate::declare::api::Api;
+use crate::namespace::enode::node_id;
 use whisper_protocol::{
     Dialect, FilterError, FilterId, FilterKey, FilterSpec, Post, PostError, Received, Recipient,
 };

@@ -3,12 +3,12 @@
 use p2p_identity::NodeId;
 use whisper_envelope::Bloom;
 
-use crate::declare::api::Api;
-use crate::namespace::enode::node_id;
-use crate::call::error::CallError;
-use crate::call::hex::HexBytes;
 use super::Shh;
 use super::types::InfoJson;
+use crate::call::error::CallError;
+use crate::call::hex::HexBytes;
+use crate::declare::api::Api;
+use crate::namespace::enode::node_id;
 use whisper_protocol::{MAX_MESSAGE_SIZE, NoSuchPeer, SettingError};
 
 /// The highest version of the protocol that the node speaks, as `shh_version` gives it.

@@ -2,10 +2,10 @@
 
 use futures_util::stream;
 
-use crate::declare::api::{Api, Feed};
 use super::Shh;
 use super::messages::{criteria_errors, filter_spec};
 use super::types::{Criteria, MessageJson};
+use crate::declare::api::{Api, Feed};
 
 /// The only thing to subscribe to here.
 const MESSAGES: Feed = Feed {

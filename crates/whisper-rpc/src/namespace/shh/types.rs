@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use whisper_envelope::{Dialect, PartialTopic, Topic};
 
+use super::{dialect, topic};
 use crate::call::hex::HexBytes;
 use crate::call::json::{Fields, FromJson, Unfit};
-use super::{dialect, topic};
 
 /// A message to be posted: the argument of `shh_post`. An absent field is empty or zero.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
