@@ -167,8 +167,7 @@ async fn rate_limits_of_a_peer_are_kept() {
     assert_eq!(limits(peer.id), (true.into(), expected));
     let changed = Rates { per_ip: 0, per_peer: 50, per_topic: 0 };
     peer.send(20, &changed.encode()).await;
-    let mut stats = ExtensionStats::default();
-    stats.rates = 1;
+    let stats = ExtensionStats { rates: 1, ..ExtensionStats::default() };
     settled(&node, stats).await;
     assert_eq!(limits(peer.id).1, serde_json::json!({ "ip": 0, "peer": 50, "topic": 0 }));
 }
@@ -210,8 +209,8 @@ async fn malformed_ones_are_ignored_and_counted() {
     }
     peer.send_envelopes(&[&envelope(b"good")]).await;
     assert_eq!(next(&mut watch).await, b"good");
-    let mut expected = ExtensionStats::default();
-    expected.malformed = 3 * codes.len() as u64;
+    let expected =
+        ExtensionStats { malformed: 3 * codes.len() as u64, ..ExtensionStats::default() };
     assert_eq!(node.stats().extensions, expected);
 }
 
