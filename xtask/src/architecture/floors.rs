@@ -33,15 +33,10 @@ const FLOORS: &[Standing] = &[
     on_floor(
         5,
         "whisper-protocol",
-        &[
-            "keccak-lanes",
-            "p2p-identity",
-            "p2p-mux",
-            "whisper-envelope",
-            "whisper-pow",
-        ],
+        &["keccak-lanes", "p2p-identity", "p2p-mux", "whisper-envelope", "whisper-pow"],
     ),
-        5,
+    on_floor(
+        6,
         "whisper-rpc",
         &[
             "keccak-lanes",
@@ -53,7 +48,8 @@ const FLOORS: &[Standing] = &[
             "whisper-protocol",
         ],
     ),
-        5,
+    on_floor(
+        7,
         "whisper-node",
         &[
             "keccak-lanes",
