@@ -356,7 +356,7 @@ impl Connection {
                 Some(_) if slot.reopens.is_some() => return,
                 Some(SlotEndReason::Returned) => {}
                 Some(SlotEndReason::Removed) if reason == DisconnectReason::Quitting => {
-                    reason = DisconnectReason::UselessPeer
+                    reason = DisconnectReason::UselessPeer;
                 }
                 Some(SlotEndReason::Removed) => {}
                 Some(_) => reason = DisconnectReason::Subprotocol,
