@@ -53,6 +53,7 @@ impl Account {
     }
 
     /// The part of it that senders may use.
+    #[cfg(feature = "tokio")]
     pub(crate) const fn share(&self) -> &Arc<Share> {
         &self.share
     }

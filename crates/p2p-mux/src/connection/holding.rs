@@ -1,17 +1,16 @@
 //! How a connection keeps to the memory that it shares with others.
 
+#[cfg(feature = "tokio")]
+use std::sync::Arc;
 use std::{
-    sync::Arc,
     task::Waker,
     time::{Duration, Instant},
 };
 
 use super::Connection;
-use crate::{
-    CloseReason, MemoryBudget, SlotId,
-    account::{Account, Share},
-    closed::EXCEEDED_SHARE_REASON,
-};
+#[cfg(feature = "tokio")]
+use crate::account::Share;
+use crate::{CloseReason, MemoryBudget, SlotId, account::Account, closed::EXCEEDED_SHARE_REASON};
 
 /// What a connection holds of the shared memory.
 ///
