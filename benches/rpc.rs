@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use whisper_protocol::{Post, Recipient, Settings, Topic, Whisper};
-use whisper_rpc::{HttpConfig, Limits, RpcConfig, RpcServer, WsConfig, serve};
+use whisper_rpc::{HttpSettings, RpcConfig, RpcLimits, RpcServer, WsSettings, serve};
 
 use client::{Client, Transport};
 
@@ -48,10 +48,10 @@ impl Node {
         let folder = tempfile::tempdir().expect("a folder");
         let free = "127.0.0.1:0".parse().expect("an address");
         let config = RpcConfig {
-            http: Some(HttpConfig { addr: free, ..HttpConfig::default() }),
-            ws: Some(WsConfig { addr: free, ..WsConfig::default() }),
+            http: Some(HttpSettings { addr: free, ..HttpSettings::default() }),
+            ws: Some(WsSettings { addr: free, ..WsSettings::default() }),
             ipc: Some(folder.path().join("ipc")),
-            limits: Limits { connections: 1024, ..Limits::default() },
+            limits: RpcLimits { connections: 1024, ..RpcLimits::default() },
             ..RpcConfig::default()
         };
         let rpc = serve(config, whisper.clone(), server.clone()).await.expect("free ports");

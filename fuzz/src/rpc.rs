@@ -3,7 +3,7 @@
 use serde_json::{Deserializer, Value, value::RawValue};
 use tokio::runtime::Builder;
 use whisper_protocol::{Settings, Whisper};
-use whisper_rpc::fuzzing::{Answering, values};
+use whisper_rpc::fuzzing::{OfflineRpc, split};
 
 /// The input is a request. Whatever it is, the answer is one response, or one for each call of a batch that wants one,
 /// each with a result or an error; and asking again does not break anything.
@@ -12,8 +12,8 @@ pub fn rpc_request(data: &[u8]) {
     let runtime = runtime.unwrap_or_else(|error| panic!("a runtime: {error}"));
     let _inside = runtime.enter();
     let whisper = Whisper::new(Settings::default());
-    let answering = Answering::new(whisper).unwrap_or_else(|error| panic!("{error}"));
-    let Some(answer) = answering.answer(data) else {
+    let rpc = OfflineRpc::new(whisper).unwrap_or_else(|error| panic!("{error}"));
+    let Some(answer) = rpc.answer(data) else {
         let request: Value = serde_json::from_slice(data)
             .unwrap_or_else(|error| panic!("no answer to what is no JSON ({error})"));
         let is_note = |call: &Value| call.get("id").is_none();
@@ -51,8 +51,8 @@ const LIMIT: u32 = 256;
 /// comes, no value is longer than the limit, and what is JSON is cut as a parser of JSON cuts it.
 pub fn rpc_values(data: &[u8]) {
     let Some((&piece, stream)) = data.split_first() else { return };
-    let whole = values(LIMIT, [stream]);
-    let pieces = values(LIMIT, stream.chunks(usize::from(piece).max(1)));
+    let whole = split(LIMIT, [stream]);
+    let pieces = split(LIMIT, stream.chunks(usize::from(piece).max(1)));
     assert_eq!(whole, pieces);
     let limit = usize::try_from(LIMIT).unwrap_or(usize::MAX);
     for value in &whole.0 {

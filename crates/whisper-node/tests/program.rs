@@ -115,7 +115,7 @@ fn it_is_protected_as_it_says() {
     // Another node with the same socket, and files that do not do.
     let (elsewhere, socket) = (tempfile::tempdir().unwrap(), datadir.path().join("other.ipc"));
     let second = failure(elsewhere.path(), &["--ipcpath", socket.to_str().unwrap()]);
-    assert!(second.contains("another running node's"), "{second}");
+    assert!(second.contains("another running node uses"), "{second}");
     let mismatch = ["--rpc.tls-cert", &file("cert.pem"), "--rpc.tls-key", &file("other-key.pem")];
     let mismatch = failure(elsewhere.path(), &mismatch);
     assert!(mismatch.contains("--rpc.tls-key"), "{mismatch}");

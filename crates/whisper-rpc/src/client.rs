@@ -1,25 +1,26 @@
-//! Typed calls for clients in Rust: traits that every client of `jsonrpsee` has, over HTTP, WebSocket or anything else.
+//! Typed calls for clients in Rust: traits that every client of `jsonrpsee` implements, over HTTP, WebSocket or any other
+//! transport.
 //!
-//! The types are the server's ([`types`](crate::types)), and the calls are checked against the server's document: none
-//! is missing, and all have its parameters. What the node answers with an error is [`Error::Call`], with go-ethereum's
-//! code and text.
+//! Client and server use the same [`types`](crate::types). A test compares the calls with the server's methods: each
+//! method is there, with all its parameters. If the node answers with an error, the result is [`Error::Call`] with the
+//! code and the text of go-ethereum.
 //!
-//! ```
+#![cfg_attr(feature = "server", doc = "```")]
+#![cfg_attr(not(feature = "server"), doc = "```ignore")]
 //! use jsonrpsee_ws_client::WsClientBuilder;
 //! use whisper_rpc::client::{ShhClient as _, ShhSubscriptions as _};
-//! use whisper_rpc::types::{Criteria, NewMessage};
-//! use whisper_protocol::Topic;
+//! use whisper_rpc::types::{Criteria, NewMessage, Topic};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # use whisper_rpc::{RpcConfig, WsConfig};
+//! # use whisper_rpc::{RpcConfig, WsSettings};
 //! # let key = p2p_identity::SecretKey::random(&mut rand::rng());
-//! # let ws = WsConfig { addr: "127.0.0.1:0".parse()?, ..WsConfig::default() };
+//! # let ws = WsSettings { addr: "127.0.0.1:0".parse()?, ..WsSettings::default() };
 //! # let rpc = RpcConfig { http: None, ws: Some(ws), ..RpcConfig::default() };
 //! # let whisper = whisper_protocol::Whisper::new(whisper_protocol::Settings::default());
 //! # let server = p2p_server::Server::start(p2p_server::Config::new(key).protocols(whisper.protocols())).await?;
 //! # let rpc = whisper_rpc::serve(rpc, whisper, server).await?;
-//! # let addr = rpc.ws_addr().expect("it is served");
+//! # let addr = rpc.ws_addr().expect("WebSocket is served");
 //! let client = WsClientBuilder::default().build(format!("ws://{addr}")).await?;
 //! let key = client.generate_sym_key_from_password("swordfish").await?;
 //! let topic = Topic(*b"chat");
@@ -50,11 +51,12 @@ use jsonrpsee::core::params::ArrayParams;
 use serde_json::Value;
 
 use crate::types::{
-    BanJson, Criteria, DroppedJson, ExplanationJson, HexBytes, InfoJson, MessageJson, NewMessage,
-    NodeInfo, OutlookJson, PeerInfo, Quantity, ReceiptJson,
+    BanJson, Criteria, DialStateJson, DroppedJson, ExplanationJson, HexBytes, InfoJson,
+    MessageJson, NewMessage, NodeInfoJson, PeerInfoJson, Quantity, ReceiptJson,
 };
 
-/// Defines the calls of a namespace: each is the method's name, its parameters by position, and its answer.
+/// Defines the calls of a namespace. Each has the name of the method, the parameters by position, and the type of the
+/// answer.
 macro_rules! calls {
     (
         $(#[$doc:meta])*
@@ -67,7 +69,7 @@ macro_rules! calls {
     ) => {
         $(#[$doc])*
         ///
-        /// All of the calls fail as the client fails, and with [`Error::Call`] where the node answers with an error.
+        /// A call fails with the errors of the client, and with [`Error::Call`] if the node answers with an error.
         pub trait $client: ClientT + Sync {
             $(
                 $(#[$about])*
@@ -88,7 +90,7 @@ macro_rules! calls {
         impl<C: ClientT + Sync> $client for C {}
 
         /// The methods and the names of their parameters.
-        #[cfg(test)]
+        #[cfg(all(test, feature = "server"))]
         const $table: &[(&str, &[&str])] = &[$(($method, &[$(stringify!($param)),*])),*];
     };
 }
@@ -96,57 +98,57 @@ macro_rules! calls {
 calls! {
     /// The namespace `shh`: Whisper.
     ShhClient, SHH {
-        /// The highest version of the protocol that the node speaks.
+        /// Returns the highest version of the protocol that the node speaks.
         version = "shh_version"() -> String;
-        /// The node in figures.
+        /// Returns the size of the pool and the limits on envelopes.
         info = "shh_info"() -> InfoJson;
-        /// Sets the size of the largest envelope that is accepted.
+        /// Sets the maximum size of an accepted envelope, in bytes.
         set_max_message_size = "shh_setMaxMessageSize"(bytes: u32) -> bool;
-        /// Sets the least work of envelopes that are accepted.
+        /// Sets the minimum work of an accepted envelope.
         set_min_pow = "shh_setMinPoW"(work: f64) -> bool;
-        /// Sets the topics that the node wants to be sent, as 64 bytes.
+        /// Sets the bloom filter of the topics that the node wants, 64 bytes.
         set_bloom_filter = "shh_setBloomFilter"(bloom: &HexBytes) -> bool;
-        /// Makes the node a light client.
+        /// Makes the node a light client, which relays nothing.
         make_light_client = "shh_makeLightClient"() -> bool;
-        /// Makes the node relay again.
+        /// Makes the node a full client again, which relays.
         cancel_light_client = "shh_cancelLightClient"() -> bool;
-        /// Lets a connected peer, an enode URL, send direct messages.
+        /// Makes a connected peer, given by its enode URL, trusted: it may send direct messages.
         mark_trusted_peer = "shh_markTrustedPeer"(url: &str) -> bool;
-        /// Makes a key pair, and answers its id.
+        /// Makes a key pair; returns its id.
         new_key_pair = "shh_newKeyPair"() -> String;
-        /// Keeps a private key of 32 bytes, and answers the id of the pair.
+        /// Stores a private key of 32 bytes; returns the id of the key pair.
         add_private_key = "shh_addPrivateKey"(key: &HexBytes) -> String;
-        /// Whether there is a key pair of this id.
+        /// Returns whether a key pair with this id is stored.
         has_key_pair = "shh_hasKeyPair"(id: &str) -> bool;
-        /// The public key of a pair, uncompressed, 65 bytes.
+        /// Returns the public key of a key pair, uncompressed, 65 bytes.
         get_public_key = "shh_getPublicKey"(id: &str) -> HexBytes;
-        /// The private key of a pair, 32 bytes.
+        /// Returns the private key of a key pair, 32 bytes.
         get_private_key = "shh_getPrivateKey"(id: &str) -> HexBytes;
-        /// Forgets a key pair.
+        /// Deletes a key pair.
         delete_key_pair = "shh_deleteKeyPair"(id: &str) -> bool;
-        /// Makes a symmetric key, and answers its id.
+        /// Makes a symmetric key; returns its id.
         new_sym_key = "shh_newSymKey"() -> String;
-        /// Keeps a symmetric key of 32 bytes, and answers its id.
+        /// Stores a symmetric key of 32 bytes; returns its id.
         add_sym_key = "shh_addSymKey"(key: &HexBytes) -> String;
-        /// Keeps the symmetric key that belongs to a password, and answers its id.
+        /// Derives a symmetric key from a password and stores it; returns its id.
         generate_sym_key_from_password = "shh_generateSymKeyFromPassword"(password: &str) -> String;
-        /// Whether there is a symmetric key of this id.
+        /// Returns whether a symmetric key with this id is stored.
         has_sym_key = "shh_hasSymKey"(id: &str) -> bool;
-        /// A symmetric key, 32 bytes.
+        /// Returns a symmetric key, 32 bytes.
         get_sym_key = "shh_getSymKey"(id: &str) -> HexBytes;
-        /// Forgets a symmetric key; whether there was one.
+        /// Deletes a symmetric key; returns whether it was stored.
         delete_sym_key = "shh_deleteSymKey"(id: &str) -> bool;
-        /// Encrypts a message, does the proof of work and sends it; answers the envelope's hash.
+        /// Encrypts a message, does the proof of work and sends it; returns the hash of the envelope.
         post = "shh_post"(message: &NewMessage) -> HexBytes;
-        /// Collects messages that meet the criteria; answers the name of the filter.
+        /// Makes a filter that collects messages that meet the criteria; returns its id.
         new_message_filter = "shh_newMessageFilter"(criteria: &Criteria) -> String;
-        /// What a filter has collected since it was asked last.
+        /// Returns the messages that a filter has collected since the last call.
         get_filter_messages = "shh_getFilterMessages"(id: &str) -> Vec<MessageJson>;
-        /// Ends a filter.
+        /// Deletes a filter.
         delete_message_filter = "shh_deleteMessageFilter"(id: &str) -> bool;
-        /// What becomes of a post; waits up to so many seconds for it to end.
+        /// Returns what became of a post. Waits at most `seconds` for it to end.
         receipt = "shh_receipt"(hash: &HexBytes, seconds: Option<u32>) -> Option<ReceiptJson>;
-        /// What happened to an envelope at the node.
+        /// Returns what happened to an envelope at the node.
         explain = "shh_explain"(hash: &HexBytes) -> ExplanationJson;
     }
 }
@@ -154,63 +156,63 @@ calls! {
 calls! {
     /// The namespace `admin`: the node and its peers.
     AdminClient, ADMIN {
-        /// What the node says of itself.
-        node_info = "admin_nodeInfo"() -> NodeInfo;
-        /// The peers that are connected.
-        peers = "admin_peers"() -> Vec<PeerInfo>;
-        /// Where the node keeps its files.
+        /// Returns what the node tells about itself.
+        node_info = "admin_nodeInfo"() -> NodeInfoJson;
+        /// Returns the connected peers.
+        peers = "admin_peers"() -> Vec<PeerInfoJson>;
+        /// Returns the data directory of the node.
         datadir = "admin_datadir"() -> String;
-        /// Connects with a node, now and whenever the connection is lost.
+        /// Connects to a node, and connects again whenever the connection is lost.
         add_peer = "admin_addPeer"(url: &str) -> bool;
-        /// Disconnects a node.
+        /// Disconnects a node, and no longer connects to it as a static node.
         remove_peer = "admin_removePeer"(url: &str) -> bool;
-        /// Lets a node connect even where all places for peers are taken.
+        /// Makes a node trusted: it is accepted even when all peer slots are taken.
         add_trusted_peer = "admin_addTrustedPeer"(url: &str) -> bool;
-        /// Treats a node as any other again.
+        /// Makes a node no longer trusted.
         remove_trusted_peer = "admin_removeTrustedPeer"(url: &str) -> bool;
-        /// Bans a node (by URL or id), an IP address or a network (CIDR), for so long or for ever.
+        /// Bans a node (by URL or id), an IP address or a network (CIDR), for a time or without end.
         ban_peer = "admin_banPeer"(who: &str, seconds: Option<u32>) -> bool;
-        /// Takes a ban back; whether there was one.
+        /// Removes a ban; returns whether there was one.
         unban_peer = "admin_unbanPeer"(who: &str) -> bool;
-        /// The bans that hold now.
+        /// Returns the current bans.
         bans = "admin_bans"() -> Vec<BanJson>;
-        /// Adds a node to those that alone may be peers; whether that changed anything.
+        /// Adds a node to the list of allowed nodes; returns whether that changed the list.
         allow_peer = "admin_allowPeer"(node: &str) -> bool;
-        /// Takes a node off those that alone may be peers; whether that changed anything.
+        /// Removes a node from the list of allowed nodes; returns whether that changed the list.
         disallow_peer = "admin_disallowPeer"(node: &str) -> bool;
-        /// The nodes that alone may be peers; `None` if all may.
+        /// Returns the list of allowed nodes; `None` if all nodes may be peers.
         allowed_peers = "admin_allowedPeers"() -> Option<Vec<String>>;
-        /// Says which nodes alone may be peers, or that all may.
+        /// Sets the list of allowed nodes (by URL or id); `None`: all nodes may be peers.
         set_allowed_peers = "admin_setAllowedPeers"(nodes: Option<&[String]>) -> bool;
-        /// The only networks that the node talks to; `None` if there is no limit.
+        /// Returns the only networks that the node talks to; `None` if there is no restriction.
         net_restrict = "admin_netRestrict"() -> Option<String>;
-        /// Talks only to addresses in these networks, or to all.
+        /// Sets the only networks that the node talks to (CIDR, comma-separated); `None`: all are permitted.
         set_net_restrict = "admin_setNetRestrict"(networks: Option<&str>) -> bool;
-        /// Every node that is dialled, connected or remembered.
-        dial_state = "admin_dialState"() -> Vec<OutlookJson>;
-        /// Serves HTTP; what is not said is as the node was configured. Lists have commas.
+        /// Returns every node that is dialed, connected or remembered, and what the node does next about it.
+        dial_state = "admin_dialState"() -> Vec<DialStateJson>;
+        /// Starts HTTP. Missing arguments are taken from the node's configuration. Lists are comma-separated.
         start_http = "admin_startHTTP"(host: Option<&str>, port: Option<u32>, cors: Option<&str>, apis: Option<&str>, vhosts: Option<&str>) -> bool;
-        /// Serves HTTP no more.
+        /// Stops HTTP.
         stop_http = "admin_stopHTTP"() -> bool;
-        /// As [`start_http`](Self::start_http), under the name that go-ethereum 1.8 has for it.
+        /// Like [`start_http`](Self::start_http), under the name in go-ethereum 1.8.
         start_rpc = "admin_startRPC"(host: Option<&str>, port: Option<u32>, cors: Option<&str>, apis: Option<&str>, vhosts: Option<&str>) -> bool;
-        /// As [`stop_http`](Self::stop_http), under the name that go-ethereum 1.8 has for it.
+        /// Like [`stop_http`](Self::stop_http), under the name in go-ethereum 1.8.
         stop_rpc = "admin_stopRPC"() -> bool;
-        /// Serves WebSocket; what is not said is as the node was configured. Lists have commas.
+        /// Starts WebSocket. Missing arguments are taken from the node's configuration. Lists are comma-separated.
         start_ws = "admin_startWS"(host: Option<&str>, port: Option<u32>, origins: Option<&str>, apis: Option<&str>) -> bool;
-        /// Serves WebSocket no more.
+        /// Stops WebSocket.
         stop_ws = "admin_stopWS"() -> bool;
     }
 }
 
 calls! {
-    /// The namespace `net`: the network as the node sees it.
+    /// The namespace `net`: the network id and the number of peers.
     NetClient, NET {
-        /// The number of the network, in decimal.
+        /// Returns the network id, in decimal.
         network_version = "net_version"() -> String;
-        /// How many peers are connected.
+        /// Returns the number of connected peers.
         peer_count = "net_peerCount"() -> Quantity;
-        /// Whether other nodes can connect with this one.
+        /// Returns whether the node listens for peers.
         listening = "net_listening"() -> bool;
     }
 }
@@ -218,34 +220,34 @@ calls! {
 calls! {
     /// The namespace `web3`.
     Web3Client, WEB3 {
-        /// What the node calls itself.
+        /// Returns the name and version of the node's program.
         client_version = "web3_clientVersion"() -> String;
-        /// The Keccak-256 of these bytes.
+        /// Returns the Keccak-256 hash of the bytes.
         sha3 = "web3_sha3"(data: &HexBytes) -> HexBytes;
     }
 }
 
 calls! {
-    /// The namespace `rpc`: what is served.
+    /// The namespace `rpc`: which methods are served.
     RpcClient, RPC {
-        /// The namespaces that are served, with their versions.
+        /// Returns the namespaces that are served, with their versions.
         modules = "rpc_modules"() -> BTreeMap<String, String>;
-        /// The methods that are served, as an OpenRPC document.
+        /// Returns the methods that are served, as an OpenRPC document.
         discover = "rpc_discover"() -> Value;
     }
 }
 
 calls! {
-    /// The namespace `debug`.
+    /// The namespace `debug`: what the node dropped, and why.
     DebugClient, DEBUG {
-        /// Every reason for which anything is dropped, refused or cut, and the last times.
+        /// Returns every reason for which something is dropped, refused or cut, and its last occurrences.
         drops = "debug_drops"() -> Vec<DroppedJson>;
     }
 }
 
-/// Subscriptions of the namespace `shh`, for clients that can be notified: not over HTTP.
+/// Subscriptions of the namespace `shh`. HTTP does not support them.
 pub trait ShhSubscriptions: SubscriptionClientT + Sync {
-    /// Messages that meet the criteria, as they arrive. It ends when it is dropped.
+    /// Subscribes to messages that meet the criteria. Dropping the result ends the subscription.
     fn messages(
         &self,
         criteria: &Criteria,
@@ -261,19 +263,19 @@ pub trait ShhSubscriptions: SubscriptionClientT + Sync {
 
 impl<C: SubscriptionClientT + Sync> ShhSubscriptions for C {}
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
-    use crate::{Namespace, document};
+    use crate::{Namespace, openrpc};
 
     #[test]
     fn every_method_can_be_called_with_its_parameters() {
         let tables = [SHH, ADMIN, NET, WEB3, RPC, DEBUG];
         let called: BTreeMap<_, _> = tables.into_iter().flatten().copied().collect();
-        let document = document(&Namespace::ALL);
+        let document = openrpc(&Namespace::ALL);
         let methods = document["methods"].as_array().unwrap().iter();
         let calls = methods.filter(|method| {
-            // What clients do by themselves.
+            // The client library calls these itself.
             let name = method["name"].as_str().unwrap();
             !name.ends_with("_subscribe") && !name.ends_with("_unsubscribe")
         });

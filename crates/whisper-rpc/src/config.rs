@@ -1,4 +1,4 @@
-//! What is served, where, to whom, and how much of it.
+//! Configuration of the JSON-RPC servers.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,63 +8,62 @@ use crate::namespace::Namespace;
 use crate::transport::tls::Tls;
 use crate::transport::token::Token;
 
-/// Everything the JSON-RPC servers need to know. The default serves HTTP and WebSocket on loopback, and no IPC.
+/// Configuration of the JSON-RPC servers. By default, HTTP and WebSocket are served on loopback, and IPC is not served.
 #[derive(Clone, Debug)]
 pub struct RpcConfig {
-    /// JSON-RPC over HTTP; `None` does not serve it.
-    pub http: Option<HttpConfig>,
-    /// JSON-RPC over WebSocket; `None` does not serve it.
-    pub ws: Option<WsConfig>,
-    /// JSON-RPC over a Unix socket, where there are such: its path (`--ipcpath`). All namespaces are served to
-    /// whoever is the node's user, and nobody else can connect. Default: `None`, which does not serve it.
+    /// JSON-RPC over HTTP; `None`: not served.
+    pub http: Option<HttpSettings>,
+    /// JSON-RPC over WebSocket; `None`: not served.
+    pub ws: Option<WsSettings>,
+    /// Path of the Unix socket for JSON-RPC over IPC. It serves all namespaces, and only the user that runs the node
+    /// can connect. Default: `None`, not served. On systems without Unix sockets it cannot be served.
     pub ipc: Option<PathBuf>,
-    /// What clients of HTTP and WebSocket have to show (`--rpc.token-file`). Default: nothing.
+    /// The token that clients of HTTP and WebSocket must send. Default: `None`, no token.
     pub token: Option<Token>,
-    /// The certificate that HTTP and WebSocket are served with (`--rpc.tls-cert`, `--rpc.tls-key`). Default: none,
-    /// which serves them in the clear.
+    /// The certificate for HTTP and WebSocket. Default: `None`, no encryption.
     pub tls: Option<Tls>,
-    /// Whether clients may read the keys that the node holds: `shh_getPrivateKey` and `shh_getSymKey`. Default: true;
-    /// `--shh.no-key-export` says false, over every transport.
+    /// Whether clients may read the keys that the node stores, with `shh_getPrivateKey` and `shh_getSymKey`. It applies
+    /// to all transports. Default: true.
     pub key_export: bool,
-    /// Bounds on what one request or connection may cost.
-    pub limits: Limits,
-    /// What `admin_datadir` answers. Default: the current directory.
+    /// Limits on requests and connections.
+    pub limits: RpcLimits,
+    /// The answer of `admin_datadir`. Default: the current directory.
     pub datadir: PathBuf,
-    /// What `net_version` answers. Default: 1, as go-ethereum.
+    /// The answer of `net_version`. Default: 1, as in go-ethereum.
     pub network_id: u64,
 }
 
 impl Default for RpcConfig {
     fn default() -> Self {
         Self {
-            http: Some(HttpConfig::default()),
-            ws: Some(WsConfig::default()),
+            http: Some(HttpSettings::default()),
+            ws: Some(WsSettings::default()),
             ipc: None,
             token: None,
             tls: None,
             key_export: true,
-            limits: Limits::default(),
+            limits: RpcLimits::default(),
             datadir: PathBuf::from("."),
             network_id: 1,
         }
     }
 }
 
-/// JSON-RPC over HTTP.
+/// Settings of JSON-RPC over HTTP.
 #[derive(Clone, Debug)]
-pub struct HttpConfig {
-    /// Where to listen (`--http.addr`, `--http.port`). Default: 127.0.0.1:8545. Port 0 takes any free one.
+pub struct HttpSettings {
+    /// The address to listen on. Port 0: any free port. Default: 127.0.0.1:8545.
     pub addr: SocketAddr,
-    /// The namespaces served (`--http.api`). Default: `shh`, `net`, `web3`. `rpc` is always served.
+    /// The served namespaces. `rpc` is always served. Default: `net`, `shh`, `web3`.
     pub api: Vec<Namespace>,
-    /// Origins of web pages that may read the answers (`--http.corsdomain`); `*` is any. Default: none.
+    /// The origins whose web pages may read answers (CORS); `*`: any origin. Default: none.
     pub cors: Vec<String>,
-    /// Names in the `Host` header that are answered (`--http.vhosts`); `*` is any. Default: `localhost`.
-    /// IP addresses always are: only a name can be rebound by a hostile DNS server.
+    /// The accepted names in the `Host` header; `*`: any name. IP addresses are always accepted, because only a name
+    /// can be rebound by a hostile DNS server. Default: `localhost`.
     pub vhosts: Vec<String>,
 }
 
-impl Default for HttpConfig {
+impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 8545)),
@@ -75,20 +74,20 @@ impl Default for HttpConfig {
     }
 }
 
-/// JSON-RPC over WebSocket.
+/// Settings of JSON-RPC over WebSocket.
 #[derive(Clone, Debug)]
-pub struct WsConfig {
-    /// Where to listen (`--ws.addr`, `--ws.port`). Default: 127.0.0.1:8546. Port 0 takes any free one.
+pub struct WsSettings {
+    /// The address to listen on. Port 0: any free port. Default: 127.0.0.1:8546.
     pub addr: SocketAddr,
-    /// The namespaces served (`--ws.api`). Default: `shh`, `net`, `web3`. `rpc` is always served.
+    /// The served namespaces. `rpc` is always served. Default: `net`, `shh`, `web3`.
     pub api: Vec<Namespace>,
-    /// Origins of web pages that may connect (`--ws.origins`), each `[scheme://]host[:port]`; what is left out may
-    /// be anything, and `*` is any origin. Default: empty, which is pages from this machine only.
-    /// Programs, which send no `Origin` header, may always connect.
+    /// The origins whose web pages may connect, each `[scheme://]host[:port]`. A missing part matches anything; `*`
+    /// matches any origin. Default: empty, which allows pages from this machine only. Programs, which send no `Origin`
+    /// header, can always connect.
     pub origins: Vec<String>,
 }
 
-impl Default for WsConfig {
+impl Default for WsSettings {
     fn default() -> Self {
         Self {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 8546)),
@@ -98,41 +97,42 @@ impl Default for WsConfig {
     }
 }
 
-/// Bounds on what one request or connection may cost, for each transport.
+/// Limits on requests and connections. They apply to each transport separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of one request, batch or not. Default: 512 KiB, go-ethereum's.
-    pub request: u32,
-    /// Bytes of one response. Default: 32 MiB. A larger one becomes an error.
-    pub response: u32,
-    /// Calls in one batch. Default: 1000.
-    pub batch: u32,
-    /// Connections at one time, idle ones included. Default: 256. More are hung up on, and counted.
+pub struct RpcLimits {
+    /// Maximum size of a request, batch or not, in bytes. Default: 512 KiB, as in go-ethereum.
+    pub request_bytes: u32,
+    /// Maximum size of a response, in bytes. A larger one is replaced by an error. Default: 32 MiB.
+    pub response_bytes: u32,
+    /// Maximum number of calls in a batch. Default: 1000.
+    pub batch_calls: u32,
+    /// Maximum number of connections, idle ones included. Further ones are closed and counted. Default: 256.
     pub connections: u32,
-    /// Requests of one connection that are answered side by side, over WebSocket and IPC. Default: 64. While they are
-    /// so many, no more is read.
-    pub pipelined: u32,
-    /// Subscriptions of one connection. Default: 256.
+    /// Maximum number of requests of one connection that are answered concurrently, over WebSocket and IPC. When it is
+    /// reached, nothing more is read from the connection. Default: 64.
+    pub concurrent_requests: u32,
+    /// Maximum number of subscriptions of one connection. Default: 256.
     pub subscriptions: u32,
-    /// Messages that wait for the client of one connection to read. Default: 64. While they are this many, answers
-    /// wait and subscriptions hold back, and each then drops by its own rule.
-    pub outbox: u32,
-    /// How long a client may take over one step: sending the head of a request (the time before it included), sending
-    /// its body, taking what it is sent, answering a ping. Default: 30 seconds, as go-ethereum. Then it is hung up on.
-    pub patience: Duration,
+    /// Maximum number of messages that are queued for one connection. When it is reached, answers wait, and
+    /// subscriptions drop messages by their own rules. Default: 64.
+    pub outbox_messages: u32,
+    /// Maximum time that a client may take for one step: the head of a request (including the idle time before it), the
+    /// body, reading what it is sent, answering a ping, the TLS handshake. Then the connection is closed. Default: 30
+    /// seconds, as in go-ethereum.
+    pub step_time: Duration,
 }
 
-impl Default for Limits {
+impl Default for RpcLimits {
     fn default() -> Self {
         Self {
-            request: 512 * 1024,
-            response: 32 * 1024 * 1024,
-            batch: 1000,
+            request_bytes: 512 * 1024,
+            response_bytes: 32 * 1024 * 1024,
+            batch_calls: 1000,
             connections: 256,
-            pipelined: 64,
+            concurrent_requests: 64,
             subscriptions: 256,
-            outbox: 64,
-            patience: Duration::from_secs(30),
+            outbox_messages: 64,
+            step_time: Duration::from_secs(30),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What the methods are: their declarations, and the OpenRPC document made of them.
+//! Declarations of methods, and the OpenRPC document that is made from them.
 
 pub(crate) mod api;
-pub(crate) mod document;
+pub(crate) mod openrpc;
 pub(crate) mod signature;

@@ -1,4 +1,4 @@
-//! A door for the fuzz targets of this workspace: what here reads the bytes of clients, and is private. No part of the
+//! Entry points for the fuzz targets of this workspace: private code that reads bytes of clients. Not part of the
 //! interface.
 
 use std::sync::Arc;
@@ -9,53 +9,55 @@ use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::ConnectionId;
 use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
-
-use crate::call::calls::{Caller, Calls, Reply};
-use crate::call::values::Values;
-use crate::config::Limits;
-use crate::namespace::shh::{self, Shh};
 use whisper_protocol::Whisper;
 
-/// The calls of `shh` that are answered at once, without transport and network.
-pub struct Answering {
-    calls: Calls,
+use crate::call::dispatch::{Caller, Dispatcher, Reply};
+use crate::call::splitter::ValueSplitter;
+use crate::config::RpcLimits;
+use crate::namespace::shh::{self, ShhContext};
+
+/// Answers calls of `shh` without a transport and a network. Methods that run on threads of their own are left out.
+pub struct OfflineRpc {
+    dispatcher: Dispatcher,
     caller: Caller,
 }
 
-impl Answering {
-    /// Those of this node.
+impl OfflineRpc {
+    /// Serves this Whisper node.
     ///
     /// # Errors
     ///
-    /// Two methods of one name.
+    /// Two methods have the same name.
     pub fn new(whisper: Whisper) -> Result<Self, RegisterMethodError> {
         let stop = CancellationToken::new();
-        let mut module = shh::api().install(Shh { whisper, stop, key_export: true })?;
-        // Answered on threads of their own, which would pile up.
+        let mut module = shh::api().install(ShhContext { whisper, stop, key_export: true })?;
+        // Their threads would accumulate.
         for name in ["shh_generateSymKeyFromPassword", "shh_explain"] {
             module.remove_method(name);
         }
-        let calls = Calls::new(module.into(), Limits::default(), Arc::default());
-        Ok(Self { calls, caller: Caller { connection: ConnectionId(0), push: None } })
+        let dispatcher = Dispatcher::new(module.into(), RpcLimits::default(), Arc::default());
+        Ok(Self { dispatcher, caller: Caller { connection: ConnectionId(0), push: None } })
     }
 
-    /// The answer to a request; `None` where there is to be none.
+    /// The answer to a request. `None` if it is not answered, or not answered at once.
     #[must_use]
     pub fn answer(&self, request: &[u8]) -> Option<String> {
-        match self.calls.answer(request, &self.caller).now_or_never()? {
+        match self.dispatcher.answer(request, &self.caller).now_or_never()? {
             Reply::Nothing => None,
             Reply::Json(json) | Reply::Unreadable(json) => Some(json.get().to_owned()),
         }
     }
 }
 
-/// The values of at most `limit` bytes that come in these pieces over IPC, and whether something else ended them.
-pub fn values<'a>(limit: u32, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
-    let (mut values, mut bytes, mut found) = (Values::new(limit), BytesMut::new(), Vec::new());
+/// Splits the bytes that arrive over IPC in these pieces into values of at most `limit` bytes. Returns the values, and
+/// whether an error ended them.
+pub fn split<'a>(limit: u32, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
+    let (mut splitter, mut bytes) = (ValueSplitter::new(limit), BytesMut::new());
+    let mut found = Vec::new();
     for piece in pieces {
         bytes.extend_from_slice(piece);
         loop {
-            match values.decode(&mut bytes) {
+            match splitter.decode(&mut bytes) {
                 Ok(Some(value)) => found.push(value.to_vec()),
                 Ok(None) => break,
                 Err(_) => return (found, true),

@@ -1,17 +1,18 @@
-//! JSON-RPC over HTTP, WebSocket and IPC, as go-ethereum 1.8 serves it, so that its clients (web3.js 1.x, web3.py) need no
-//! change.
+//! JSON-RPC over HTTP, WebSocket and IPC, compatible with go-ethereum 1.8, so that its clients (web3.js 1.x, web3.py)
+//! work unchanged.
 //!
-//! The namespaces are `shh` (Whisper), `admin`, `debug`, `net`, `web3` and `rpc`; each transport serves only those it was
-//! given ([`HttpConfig::api`], [`WsConfig::api`]). Field names and their order, hexadecimal forms, which fields are
-//! left out, error codes and error texts are go-ethereum's. Where its JSON-RPC is older than the specification
-//! (batches, ids, unreadable JSON), this follows the specification; the differences are listed in `RPC.md` of this
-//! crate. Every method is declared once; from that come its registration and the OpenRPC [`document`], which
-//! `rpc_discover` answers. For programs in Rust there are typed calls in [`client`].
+//! The namespaces are `shh` (Whisper), `admin`, `debug`, `net`, `web3` and `rpc`. For each transport the operator
+//! chooses which are served ([`HttpSettings::api`], [`WsSettings::api`]). Names and order of fields, hexadecimal forms,
+//! omitted fields, error codes and error texts are go-ethereum's. Where go-ethereum 1.8 deviates from the JSON-RPC
+//! specification (batches, ids, invalid JSON), this crate follows the specification; `RPC.md` in this crate lists the
+//! differences. Every method is declared once. Its registration and its description in the OpenRPC document
+//! ([`openrpc`]) are made from this declaration. Programs in Rust use the typed calls in [`client`].
 //!
-//! ```
+#![cfg_attr(feature = "server", doc = "```")]
+#![cfg_attr(not(feature = "server"), doc = "```ignore")]
 //! use p2p_server::{Config, Server};
-//! use whisper_rpc::{HttpConfig, RpcConfig, serve};
 //! use whisper_protocol::{Settings, Whisper};
+//! use whisper_rpc::{HttpSettings, RpcConfig, serve};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,48 +21,74 @@
 //! let server = Server::start(Config::new(key).protocols(whisper.protocols())).await?;
 //!
 //! // HTTP only, on any free port of this machine.
-//! let http = HttpConfig { addr: "127.0.0.1:0".parse()?, ..HttpConfig::default() };
+//! let http = HttpSettings { addr: "127.0.0.1:0".parse()?, ..HttpSettings::default() };
 //! let config = RpcConfig { http: Some(http), ws: None, ..RpcConfig::default() };
 //! let rpc = serve(config, whisper, server).await?;
-//! println!("http://{}", rpc.http_addr().expect("it is served"));
+//! println!("http://{}", rpc.http_addr().expect("HTTP is served"));
 //! rpc.stop().await;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The methods and the subscriptions are built with `jsonrpsee`; the transports are this module's own, over `hyper` and
-//! `tungstenite`, so that all of them have the same limits and deadlines, and can be started and stopped.
+//! `jsonrpsee` runs the methods and subscriptions. The transports are implemented here, on `hyper` and `tungstenite`, so
+//! that all of them have the same limits and deadlines, and can be started and stopped.
 //!
-//! # Who may call
+//! # Features
 //!
-//! Whoever may call `shh` can read the node's keys (unless [`RpcConfig::key_export`] is off), whoever may call `admin`
-//! controls the node. HTTP and WebSocket listen on loopback unless told otherwise; a [`Token`] keeps out other programs
-//! and users, there and elsewhere, and [`Tls`] those who listen on the way. IPC is for the node's own user, by the mode
-//! of its socket, and serves everything.
+//! - `server` (default): the servers.
+//! - `client` (default): the typed calls. Without `server`, no server is compiled.
+//! - `fuzzing`: entry points for the fuzz targets of this workspace. Not part of the interface.
 //!
-//! # What a hostile client or web page can do
+//! Without features there are only the [`types`] of arguments and answers.
 //!
-//! Little: requests, batches, connections, subscriptions, what waits to be sent and the time that each step may take are
-//! bounded ([`Limits`]); nothing is parsed recursively; a web page is told from a program by the `Host` and `Origin` headers and refused unless its
-//! name was allowed. Reasons and counts of refusals are in [`RpcStats`].
+//! # Access control
+//!
+//! A client that may call `shh` can read the node's Whisper keys, unless [`RpcConfig::key_export`] is off. A client that
+//! may call `admin` controls the node. By default, HTTP and WebSocket listen on loopback only. A [`Token`] excludes other
+//! programs and users, [`Tls`] protects against eavesdroppers. IPC serves all namespaces; the mode of its socket allows
+//! only the user that runs the node.
+//!
+//! # Hostile clients and web pages
+//!
+//! All resources are bounded ([`RpcLimits`]): size of requests, batches, number of connections and subscriptions, queued
+//! messages, and the time for each step. Parsing does not recurse. The `Host` and `Origin` headers tell web pages from
+//! programs; web pages are refused unless their name is allowed. [`RpcStats`] counts refusals by reason.
+#![cfg_attr(
+    not(feature = "server"),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the documentation is built with all features"
+    )
+)]
 
+#[cfg(feature = "server")]
 mod call;
+#[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "server")]
 mod config;
+#[cfg(feature = "server")]
 mod declare;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "server")]
 mod namespace;
-mod serve;
+#[cfg(feature = "server")]
+mod server;
+#[cfg(feature = "server")]
 mod transport;
 pub mod types;
 
-pub use call::refusal::RpcStats;
-pub use config::{HttpConfig, Limits, RpcConfig, WsConfig};
-pub use declare::document::document;
-pub use namespace::{Namespace, UnknownNamespace};
-pub use serve::{RpcMeter, RpcServer, serve};
-pub use transport::start_error::{RpcError, Transport};
-pub use transport::tls::{Tls, TlsError};
-pub use transport::token::{Token, TokenError};
-pub use transport::vhosts::VirtualHosts;
+#[cfg(feature = "server")]
+pub use {
+    call::stats::RpcStats,
+    config::{HttpSettings, RpcConfig, RpcLimits, WsSettings},
+    namespace::context::openrpc,
+    namespace::{Namespace, UnknownNamespace},
+    server::{RpcMeter, RpcServer, serve},
+    transport::error::{RpcError, Transport},
+    transport::tls::{Tls, TlsContent, TlsError},
+    transport::token::{Token, TokenError},
+    transport::vhosts::VirtualHosts,
+};

@@ -1,10 +1,11 @@
-//! The part of a method's name before the underscore, and which of them a transport serves.
+//! Namespaces: the part of a method's name before the underscore. Each transport serves some of them.
 
 pub(crate) mod admin;
+pub(crate) mod context;
 pub(crate) mod debug;
-pub(crate) mod enode;
-pub(crate) mod modules;
 pub(crate) mod net;
+pub(crate) mod node_name;
+pub(crate) mod rpc;
 pub(crate) mod shh;
 pub(crate) mod web3;
 
@@ -12,24 +13,24 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// A group of methods that is served, or not, as a whole.
+/// A group of methods. A transport serves either all of them or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Namespace {
-    /// The node and its peers. Who may call these controls the node.
+    /// The node and its peers. A client that may call these methods controls the node.
     Admin,
-    /// What the node dropped and why. It names peers and envelopes.
+    /// What the node dropped, and why. The answers name peers and envelopes.
     Debug,
-    /// The network as the node sees it.
+    /// The network id and the number of peers.
     Net,
-    /// What is served; always is.
+    /// Which methods are served. This namespace is always served.
     Rpc,
-    /// Whisper. Who may call these can read the keys held by the node.
+    /// Whisper. A client that may call these methods can read the node's Whisper keys.
     Shh,
-    /// The client's version, and a hash.
+    /// The version of the node's program, and a hash function.
     Web3,
 }
 
-/// A name that is no namespace of this node.
+/// The name of a namespace that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown API namespace {name:?}, want some of admin, debug, net, rpc, shh, web3")]
 pub struct UnknownNamespace {
@@ -38,14 +39,14 @@ pub struct UnknownNamespace {
 }
 
 impl Namespace {
-    /// All of them.
+    /// All namespaces.
     pub const ALL: [Self; 6] =
         [Self::Admin, Self::Debug, Self::Net, Self::Rpc, Self::Shh, Self::Web3];
 
-    /// What is served unless told otherwise: everything that neither controls the node nor looks into it.
+    /// The namespaces that are served by default: those that neither control the node nor show its inner state.
     pub const DEFAULT: [Self; 3] = [Self::Net, Self::Shh, Self::Web3];
 
-    /// Its name.
+    /// The name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,7 +59,7 @@ impl Namespace {
         }
     }
 
-    /// What `rpc_modules` answers: go-ethereum gives every namespace the version 1.0, and so its clients expect.
+    /// The answer of `rpc_modules`. Every namespace has the version 1.0, as in go-ethereum.
     pub(crate) fn versions(served: &[Self]) -> BTreeMap<&'static str, &'static str> {
         served.iter().chain(&[Self::Rpc]).map(|namespace| (namespace.name(), "1.0")).collect()
     }
@@ -74,8 +75,8 @@ impl FromStr for Namespace {
     type Err = UnknownNamespace;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let named = Self::ALL.into_iter().find(|namespace| namespace.name() == name.trim());
-        named.ok_or_else(|| UnknownNamespace { name: name.to_owned() })
+        let found = Self::ALL.into_iter().find(|namespace| namespace.name() == name.trim());
+        found.ok_or_else(|| UnknownNamespace { name: name.to_owned() })
     }
 }
 
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_namespace_is_found_by_its_name() {
+    fn every_namespace_is_parsed_from_its_name() {
         for namespace in Namespace::ALL {
             assert_eq!(namespace.name().parse(), Ok(namespace));
         }
@@ -92,13 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn what_controls_the_node_or_looks_into_it_is_not_served_by_default() {
+    fn admin_and_debug_are_not_served_by_default() {
         assert!(!Namespace::DEFAULT.contains(&Namespace::Admin));
         assert!(!Namespace::DEFAULT.contains(&Namespace::Debug));
     }
 
     #[test]
-    fn the_list_of_modules_always_names_itself() {
+    fn the_list_of_namespaces_always_contains_rpc() {
         let versions = Namespace::versions(&[Namespace::Shh, Namespace::Rpc]);
         assert_eq!(versions.into_keys().collect::<Vec<_>>(), ["rpc", "shh"]);
     }

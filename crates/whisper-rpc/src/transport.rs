@@ -1,14 +1,14 @@
-//! How calls come in: HTTP, WebSocket and IPC.
+//! Transports: HTTP, WebSocket and IPC.
 
-pub(crate) mod control;
-pub(crate) mod conversation;
+pub(crate) mod connection;
 pub(crate) mod cors;
+pub(crate) mod error;
 pub(crate) mod http;
 #[cfg(unix)]
 pub(crate) mod ipc;
-pub(crate) mod listening;
+pub(crate) mod listener;
 pub(crate) mod origins;
-pub(crate) mod start_error;
+pub(crate) mod refuse_reason;
 pub(crate) mod tls;
 pub(crate) mod token;
 pub(crate) mod transports;

@@ -1,11 +1,28 @@
-//! The objects of JSON-RPC: what is sent and what is answered. The server writes what a client reads, and the other way
-//! round.
+//! The objects of JSON-RPC: arguments and answers. Client and server use the same types.
+//!
+//! They are plain data. What makes them from the node's own values is part of the server.
 
-pub use crate::call::hex::{HexBytes, Quantity};
-pub use crate::namespace::admin::{BanJson, EndingJson, NextJson, OutlookJson, PlannedJson};
-pub use crate::namespace::debug::{DroppedJson, OccurrenceJson};
-pub use crate::namespace::shh::{
-    ArrivalJson, Criteria, DropJson, ExplanationJson, FilterJson, InfoJson, MessageJson,
-    NewMessage, NobodyJson, Origin, PeerJson, Place, PooledJson, PostState, ReceiptJson,
+pub(crate) mod access;
+pub(crate) mod dial_state;
+pub(crate) mod dialect;
+pub(crate) mod drops;
+pub(crate) mod explanation;
+pub(crate) mod hex;
+pub(crate) mod message;
+pub(crate) mod node_info;
+pub(crate) mod receipt;
+pub(crate) mod topic;
+
+pub use access::BanJson;
+pub use dial_state::{DialKindJson, DialStateJson, NextActionJson, OutcomeJson};
+pub use drops::{DroppedJson, OccurrenceJson};
+pub use explanation::{
+    ArrivalJson, DropJson, EnvelopeState, ExplanationJson, FilterOutcomeJson, FilterTraceJson,
+    NotSentJson, PeerTraceJson, PooledJson, SourceKind,
 };
-pub use p2p_server::{Json, Network, NodeInfo, PeerInfo, Ports};
+pub use hex::{HexBytes, HexBytesError, Quantity};
+pub use message::{Criteria, InfoJson, MessageJson, NewMessage};
+pub use node_info::{NetworkJson, NodeInfoJson, PeerInfoJson, PortsJson};
+pub use receipt::{PostState, ReceiptJson, UnsentReasonJson};
+#[doc(no_inline)]
+pub use whisper_envelope::{Dialect, PartialTopic, Topic};

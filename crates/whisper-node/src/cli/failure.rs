@@ -11,7 +11,7 @@ use p2p_server::{ProxyUrlError, StartError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
 use whisper_pow::SealError;
-use whisper_rpc::{TlsError, TokenError};
+use whisper_rpc::{RpcError, TlsContent, TlsError, TokenError, Transport};
 
 /// Why the program ends early. One line, the causes after it, and where a flag can mend it, its name.
 #[derive(Debug, thiserror::Error)]
@@ -124,18 +124,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The flag that would mend it, where the error itself does not name one.
-    fn flag(&self) -> Option<&'static str> {
+    /// Which flag the operator can change. Library errors name no flags.
+    fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Node(NodeError::Server(StartError::AddressInUse { .. })) => {
-                Some("choose another port with --port")
-            }
-            Self::Node(NodeError::Server(
-                StartError::Listen { .. } | StartError::BadAddress { .. },
-            )) => Some("see --addr and --port"),
-            Self::Node(NodeError::Server(StartError::Discovery(_))) => {
-                Some("choose another port with --discovery.port, or --nodiscover")
-            }
+            Self::Node(NodeError::Server(error)) => server_hint(error),
+            Self::Node(NodeError::Rpc(error)) => rpc_hint(error),
+            Self::Node(NodeError::Metrics(_)) => Some("see --metrics.addr and --metrics.port"),
+            Self::Token(_) => Some("see --rpc.token-file"),
+            Self::Tls(error) => Some(tls_hint(error)),
             Self::Discovery(_) => Some("see --addr and --port"),
             _ => None,
         }
@@ -144,9 +140,51 @@ impl Failure {
     /// The failure, its causes, and its remedy, on one line.
     pub(crate) fn report(&self) -> String {
         let line = causes(self).to_string();
-        match self.flag() {
-            Some(flag) => format!("{line}; {flag}"),
+        match self.hint() {
+            Some(hint) => format!("{line}; {hint}"),
             None => line,
         }
+    }
+}
+
+fn server_hint(error: &StartError) -> Option<&'static str> {
+    match error {
+        StartError::AddressInUse { .. } => Some("choose another port with --port"),
+        StartError::Listen { .. } | StartError::BadAddress { .. } => Some("see --addr and --port"),
+        StartError::Discovery(_) => Some(
+            "choose another port with --discovery.port, or turn discovery off with --nodiscover",
+        ),
+        _ => None,
+    }
+}
+
+fn rpc_hint(error: &RpcError) -> Option<&'static str> {
+    Some(match error {
+        RpcError::AddressInUse { transport: Transport::Http, .. } => {
+            "choose another port with --http.port"
+        }
+        RpcError::AddressInUse { transport: Transport::Ws, .. } => {
+            "choose another port with --ws.port"
+        }
+        RpcError::Bind { transport: Transport::Http, .. } => "see --http.addr and --http.port",
+        RpcError::Bind { transport: Transport::Ws, .. } => "see --ws.addr and --ws.port",
+        RpcError::IpcInUse { .. } => {
+            "choose another --ipcpath or --datadir, or turn IPC off with --ipcdisable"
+        }
+        RpcError::IpcNotASocket { .. } => "choose another --ipcpath",
+        RpcError::IpcPath { .. } => "choose a shorter --ipcpath",
+        RpcError::IpcBind { .. } => "see --ipcpath",
+        RpcError::CorsOrigin { .. } => "see --http.corsdomain",
+        _ => return None,
+    })
+}
+
+const fn tls_hint(error: &TlsError) -> &'static str {
+    match error {
+        TlsError::Read { content: TlsContent::Certificate, .. }
+        | TlsError::Pem { content: TlsContent::Certificate, .. } => "see --rpc.tls-cert",
+        TlsError::Read { content: TlsContent::PrivateKey, .. }
+        | TlsError::Pem { content: TlsContent::PrivateKey, .. } => "see --rpc.tls-key",
+        _ => "see --rpc.tls-cert and --rpc.tls-key",
     }
 }

@@ -1,7 +1,7 @@
 //! `whisper-node rpc`: about the JSON-RPC, without a node.
 
 use clap::Subcommand;
-use whisper_rpc::{Namespace, document};
+use whisper_rpc::{Namespace, openrpc};
 
 use super::failure::Failure;
 
@@ -19,7 +19,7 @@ impl Rpc {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let Self::Discover { api } = self;
         let api = if api.is_empty() { Namespace::ALL.to_vec() } else { api };
-        println!("{:#}", document(&api));
+        println!("{:#}", openrpc(&api));
         Ok(())
     }
 }

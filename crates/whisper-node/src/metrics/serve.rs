@@ -33,7 +33,7 @@ const HEAD_BYTES: usize = 16 * 1024;
 
 /// The metrics cannot be served.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen at {address} for metrics (--metrics.addr, --metrics.port)")]
+#[error("cannot listen at {address} for metrics")]
 pub struct MetricsError {
     /// Where.
     pub address: SocketAddr,

@@ -94,7 +94,6 @@ pub struct FilterTrace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "camelCase")]
-#[non_exhaustive]
 pub enum FilterOutcome {
     /// It is for envelopes of the other dialect.
     OtherDialect,

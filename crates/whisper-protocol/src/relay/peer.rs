@@ -54,7 +54,6 @@ pub(crate) struct Bundle {
 /// Why a peer was not sent an envelope that is in the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[non_exhaustive]
 pub enum NotSent {
     /// Its topic is outside of what the peer asks for.
     #[serde(rename = "bloom")]

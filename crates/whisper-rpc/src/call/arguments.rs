@@ -8,21 +8,21 @@ use crate::call::error::CallError;
 use crate::call::json::{FromJson, is_null};
 use crate::declare::signature::Param;
 
-/// The list of a call's arguments, read from the front.
+/// The arguments of a call, read from the first to the last.
 ///
-/// Missing parameters, `null` and `[]` are all "no arguments"; anything else that is not a list is refused.
+/// Missing parameters, `null` and `[]` all mean "no arguments". Any other value that is not a list is an error.
 pub(crate) struct Arguments<'a> {
     items: Vec<&'a RawValue>,
     next: usize,
 }
 
 impl<'a> Arguments<'a> {
-    /// Splits the parameters; more than `at_most` of them are an error.
+    /// Splits the parameters into arguments. More than `at_most` arguments are an error.
     pub(crate) fn of(params: &'a Params<'_>, at_most: usize) -> Result<Self, CallError> {
         Self::parse(params.as_str(), at_most)
     }
 
-    /// As [`Self::of`], from the text of the parameters.
+    /// Like [`Self::of`], from the text of the parameters.
     pub(crate) fn parse(text: Option<&'a str>, at_most: usize) -> Result<Self, CallError> {
         let items = match text {
             None | Some("null") => Vec::new(),
@@ -37,45 +37,45 @@ impl<'a> Arguments<'a> {
         Ok(Self { items, next: 0 })
     }
 
-    /// The next argument, which may not be missing.
+    /// Reads the next argument. It is an error if it is missing or null.
     pub(crate) fn required<T: FromJson>(&mut self) -> Result<T, CallError> {
         let index = self.next;
         self.next += 1;
         match self.items.get(index) {
             Some(json) if !is_null(json) => {
-                T::from_json(json).map_err(|unfit| CallError::Argument { index, unfit })
+                T::from_json(json).map_err(|error| CallError::Argument { index, error })
             }
             _ => Err(CallError::MissingArgument { index }),
         }
     }
 
-    /// The next argument, which may be missing or null.
+    /// Reads the next argument. `None` if it is missing or null.
     pub(crate) fn optional<T: FromJson>(&mut self) -> Result<Option<T>, CallError> {
         let index = self.next;
         self.next += 1;
         match self.items.get(index) {
             Some(json) if !is_null(json) => {
-                T::from_json(json).map(Some).map_err(|unfit| CallError::Argument { index, unfit })
+                T::from_json(json).map(Some).map_err(|error| CallError::Argument { index, error })
             }
             _ => Ok(None),
         }
     }
 }
 
-/// The arguments of one method, by their types: a tuple.
+/// The arguments of one method: a tuple of their types.
 pub(crate) trait Args: Sized + Send + 'static {
-    /// How many there are at most.
+    /// Maximum number of arguments.
     const COUNT: usize;
-    /// Their names, for the description.
+    /// The names of the arguments, for the OpenRPC document.
     type Names;
 
-    /// Reads them, all that are left.
+    /// Reads all remaining arguments.
     fn next(arguments: &mut Arguments<'_>) -> Result<Self, CallError>;
 
-    /// What they look like.
+    /// Describes the arguments.
     fn params(names: Self::Names) -> Vec<Param>;
 
-    /// Reads them from the parameters of a call.
+    /// Reads the arguments from the parameters of a call.
     fn read(params: &Params<'_>) -> Result<Self, CallError> {
         Self::next(&mut Arguments::of(params, Self::COUNT)?)
     }
@@ -83,10 +83,10 @@ pub(crate) trait Args: Sized + Send + 'static {
 
 /// One argument.
 pub(crate) trait Arg: Sized + Send + 'static {
-    /// Reads it.
+    /// Reads the argument.
     fn next(arguments: &mut Arguments<'_>) -> Result<Self, CallError>;
 
-    /// What it looks like.
+    /// Describes the argument.
     fn param(name: &'static str) -> Param;
 }
 
@@ -110,7 +110,7 @@ impl<T: FromJson + JsonSchema + Send + 'static> Arg for Option<T> {
     }
 }
 
-/// go-ethereum does not look at what it has no use for.
+/// Without parameters, all arguments are ignored, as in go-ethereum.
 impl Args for () {
     const COUNT: usize = 0;
     type Names = [&'static str; 0];
@@ -128,7 +128,7 @@ impl Args for () {
     }
 }
 
-/// As many arguments as there are names.
+/// Implements [`Args`] for a tuple of a given length.
 macro_rules! args {
     ($count:literal: $($Arg:ident $name:ident),+) => {
         impl<$($Arg: Arg),+> Args for ($($Arg,)+) {
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_null_and_empty_parameters_are_the_same() {
+    fn missing_null_and_empty_parameters_mean_no_arguments() {
         for text in [None, Some("null"), Some("[]"), Some("[null]")] {
             let error = Arguments::parse(text, 1).unwrap().required::<String>().unwrap_err();
             assert_eq!(error.to_string(), "missing value for required argument 0");
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_list_holds_arguments() {
+    fn arguments_must_be_a_list() {
         for text in ["{}", "\"x\"", "5", "true"] {
             let error = Arguments::parse(Some(text), 1).err().unwrap();
             assert_eq!(error.to_string(), "non-array args");
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfit_argument_is_found_by_its_index() {
+    fn an_invalid_argument_is_named_by_its_index() {
         let mut arguments = Arguments::parse(Some("[\"a\", 5]"), 2).unwrap();
         assert_eq!(arguments.required::<String>().unwrap(), "a");
         let error = arguments.required::<String>().unwrap_err();

@@ -1,4 +1,4 @@
-//! What a call can fail with, in go-ethereum's codes and words.
+//! Errors of calls, with go-ethereum's codes and texts.
 
 use std::net::SocketAddr;
 
@@ -8,15 +8,16 @@ use jsonrpsee::types::error::{
 };
 use p2p_server::NetRestrictError;
 
-use crate::call::json::Unfit;
+use crate::call::json::ValueError;
 use crate::namespace::UnknownNamespace;
-use crate::namespace::enode::EnodeFault;
-use crate::transport::start_error::{RpcError, Transport};
+use crate::namespace::node_name::NodeNameError;
+use crate::transport::error::{RpcError, Transport};
 use whisper_protocol::{FilterError, NoSuchPeer, PostError, SettingError};
 
 /// Why a call failed.
 ///
-/// The texts are part of the interface: clients of go-ethereum compare them.
+/// The texts are part of the interface: clients of go-ethereum compare them. A client gets one line of text, so a text
+/// contains its cause, and no variant returns a cause as its source.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
     // The call itself.
@@ -28,8 +29,8 @@ pub(crate) enum CallError {
     TooManyArguments { at_most: usize },
     #[error("missing value for required argument {index}")]
     MissingArgument { index: usize },
-    #[error("invalid argument {index}: {unfit}")]
-    Argument { index: usize, unfit: Unfit },
+    #[error("invalid argument {index}: {error}")]
+    Argument { index: usize, error: ValueError },
 
     // Subscriptions.
     #[error("notifications not supported")]
@@ -55,18 +56,18 @@ pub(crate) enum CallError {
 
     // Nodes.
     #[error("invalid enode: {0}")]
-    Enode(EnodeFault),
+    Enode(NodeNameError),
     #[error("failed to parse target peer: {0}")]
-    TargetPeer(EnodeFault),
+    TargetPeer(NodeNameError),
     #[error("{0}")]
-    NodeId(EnodeFault),
+    NodeId(NodeNameError),
     #[error(transparent)]
     NoSuchPeer(#[from] NoSuchPeer),
     #[error(transparent)]
     NetRestrict(NetRestrictError),
 
     // Keys.
-    #[error("this node does not hand out its keys (--shh.no-key-export)")]
+    #[error("this node does not export its keys")]
     KeyExport,
     #[error("specify either a symmetric or an asymmetric key")]
     KeyChoice,
@@ -109,7 +110,7 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
-    /// The code of JSON-RPC for this error.
+    /// The JSON-RPC code of this error.
     pub(crate) fn code(&self) -> i32 {
         match self {
             Self::NoSuchMethod { .. } => METHOD_NOT_FOUND_CODE,

@@ -1,54 +1,51 @@
-//! From the text of one JSON value to a typed one, with an error that tells a caller what to change.
+//! Reads typed values from JSON, with errors that tell a caller what to change.
 //!
-//! A value is classified by its first byte and then read by its type, so that the text of the error does not
-//! depend on the parser. Nothing recurses: an object or list is split into the raw texts of its members first.
+//! The first byte of a value says what kind it is, so the text of an error does not depend on the parser. There is no
+//! recursion: an object or a list is first split into the raw texts of its members.
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use crate::types::hex::{HexBytes, HexBytesError};
+
 /// A type that can be read from one JSON value.
 pub(crate) trait FromJson: Sized {
     /// Reads the value.
-    fn from_json(json: &RawValue) -> Result<Self, Unfit>;
+    fn from_json(json: &RawValue) -> Result<Self, ValueError>;
 }
 
-/// Why a JSON value does not fit.
+/// Why a JSON value cannot be read as the wanted type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unfit {
-    /// Another kind of value was wanted.
+pub(crate) enum ValueError {
+    /// The value is of another kind.
     #[error("want {want}, got {got}")]
     Kind { want: &'static str, got: &'static str },
-    /// A number outside the range of its type, or with a fraction where there may be none.
+    /// The number is out of range, or has a fraction where a whole number is wanted.
     #[error("want {want}, got {got}")]
     Number { want: &'static str, got: String },
-    /// Not a string after all: a bad escape or a lone surrogate.
+    /// A string with an invalid escape sequence, or with a lone surrogate.
     #[error("the string has a bad escape")]
     Escape,
-    /// Hexadecimal digits without the prefix.
-    #[error("hex string without 0x prefix")]
-    HexPrefix,
-    /// Half a byte.
-    #[error("hex string of odd length")]
-    HexOddLength,
-    /// A digit that is none.
-    #[error("invalid hex string")]
-    HexDigit,
-    /// A topic of another length than four bytes.
+    /// Not a byte string.
+    #[error(transparent)]
+    Hex(#[from] HexBytesError),
+    /// A topic that is not four bytes long.
     #[error("hex string has length {0}, want 8 for Topic")]
     TopicLength(usize),
-    /// The beginning of a topic of none or of more than four bytes.
+    /// The beginning of a topic that is not one to four bytes long.
     #[error("hex string has length {0}, want 2, 4, 6 or 8 for the beginning of a Topic")]
     PartialTopicLength(usize),
-    /// A field of an object does not fit.
-    #[error("{name}: {unfit}")]
-    Field { name: &'static str, unfit: Box<Self> },
-    /// An item of a list does not fit.
-    #[error("[{index}]: {unfit}")]
-    Item { index: usize, unfit: Box<Self> },
+    /// A field of an object cannot be read.
+    // The inner error is not a `#[source]`: a client gets one line of text, so this text contains it.
+    #[error("{name}: {error}")]
+    Field { name: &'static str, error: Box<Self> },
+    /// An item of a list cannot be read.
+    #[error("[{index}]: {error}")]
+    Item { index: usize, error: Box<Self> },
 }
 
-/// What a JSON value is called in an error.
+/// The name of a value's kind in errors.
 fn kind_of(json: &RawValue) -> &'static str {
     match json.get().as_bytes().first() {
         Some(b'"') => "a string",
@@ -60,73 +57,83 @@ fn kind_of(json: &RawValue) -> &'static str {
     }
 }
 
-/// Whether the value is `null`, which go-ethereum takes for "not given".
+/// Whether the value is `null`. go-ethereum treats it as "not given".
 pub(crate) fn is_null(json: &RawValue) -> bool {
     json.get() == "null"
 }
 
-fn expect(json: &RawValue, want: &'static str) -> Result<(), Unfit> {
+fn expect(json: &RawValue, want: &'static str) -> Result<(), ValueError> {
     match kind_of(json) {
         got if got == want => Ok(()),
-        got => Err(Unfit::Kind { want, got }),
+        got => Err(ValueError::Kind { want, got }),
     }
 }
 
-/// The longest part of a number's text that an error repeats.
-const SHOWN: usize = 32;
+/// Maximum number of characters of a number that an error repeats.
+const MAX_SHOWN_CHARS: usize = 32;
 
-/// Reads a number; `want` says which, in an error.
+/// Reads a number. `want` describes it in errors.
 pub(crate) fn number<T: std::str::FromStr>(
     json: &RawValue,
     want: &'static str,
-) -> Result<T, Unfit> {
+) -> Result<T, ValueError> {
     match kind_of(json) {
-        "a number" => json
-            .get()
-            .parse()
-            .map_err(|_| Unfit::Number { want, got: json.get().chars().take(SHOWN).collect() }),
-        got => Err(Unfit::Kind { want, got }),
+        "a number" => json.get().parse().map_err(|_| ValueError::Number {
+            want,
+            got: json.get().chars().take(MAX_SHOWN_CHARS).collect(),
+        }),
+        got => Err(ValueError::Kind { want, got }),
     }
 }
 
 impl FromJson for String {
-    fn from_json(json: &RawValue) -> Result<Self, Unfit> {
+    fn from_json(json: &RawValue) -> Result<Self, ValueError> {
         expect(json, "a string")?;
-        serde_json::from_str(json.get()).map_err(|_| Unfit::Escape)
+        serde_json::from_str(json.get()).map_err(|_| ValueError::Escape)
     }
 }
 
 impl FromJson for bool {
-    fn from_json(json: &RawValue) -> Result<Self, Unfit> {
+    fn from_json(json: &RawValue) -> Result<Self, ValueError> {
         expect(json, "a boolean")?;
         Ok(json.get() == "true")
     }
 }
 
 impl FromJson for u32 {
-    fn from_json(json: &RawValue) -> Result<Self, Unfit> {
+    fn from_json(json: &RawValue) -> Result<Self, ValueError> {
         number(json, "a whole number from 0 to 4294967295")
     }
 }
 
 impl FromJson for f64 {
-    fn from_json(json: &RawValue) -> Result<Self, Unfit> {
+    fn from_json(json: &RawValue) -> Result<Self, ValueError> {
         const WANT: &str = "a number of double precision";
         let value: Self = number(json, WANT)?;
         // Rust reads 1e400 as infinity; JSON has no such number.
         if value.is_finite() {
             return Ok(value);
         }
-        Err(Unfit::Number { want: WANT, got: json.get().chars().take(SHOWN).collect() })
+        Err(ValueError::Number {
+            want: WANT,
+            got: json.get().chars().take(MAX_SHOWN_CHARS).collect(),
+        })
+    }
+}
+
+impl FromJson for HexBytes {
+    fn from_json(json: &RawValue) -> Result<Self, ValueError> {
+        Ok(Self::parse(&String::from_json(json)?)?)
     }
 }
 
 impl<T: FromJson> FromJson for Vec<T> {
-    fn from_json(json: &RawValue) -> Result<Self, Unfit> {
+    fn from_json(json: &RawValue) -> Result<Self, ValueError> {
         expect(json, "a list")?;
-        let items: Vec<&RawValue> = serde_json::from_str(json.get()).map_err(|_| Unfit::Escape)?;
+        let items: Vec<&RawValue> =
+            serde_json::from_str(json.get()).map_err(|_| ValueError::Escape)?;
         let read = |(index, item)| {
-            T::from_json(item).map_err(|unfit| Unfit::Item { index, unfit: Box::new(unfit) })
+            T::from_json(item).map_err(|error| ValueError::Item { index, error: Box::new(error) })
         };
         items.into_iter().enumerate().map(read).collect()
     }
@@ -134,30 +141,33 @@ impl<T: FromJson> FromJson for Vec<T> {
 
 /// The fields of one JSON object, by name.
 ///
-/// Go's decoder, whose clients we serve, takes a name in any case where the exact one is absent, takes the last of
-/// several, ignores unknown ones, and takes `null` for absent. So does this.
+/// It follows Go's decoder: if the exact name is absent, upper and lower case are not distinguished; the last of several
+/// equal names counts; unknown names are ignored; `null` means absent.
 pub(crate) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
 
 impl<'a> Fields<'a> {
-    /// Splits an object into its fields, without reading their values.
-    pub(crate) fn of(json: &'a RawValue) -> Result<Self, Unfit> {
+    /// Splits an object into its fields. The values are not read yet.
+    pub(crate) fn of(json: &'a RawValue) -> Result<Self, ValueError> {
         expect(json, "an object")?;
-        serde_json::from_str(json.get()).map(Self).map_err(|_| Unfit::Escape)
+        serde_json::from_str(json.get()).map(Self).map_err(|_| ValueError::Escape)
     }
 
     /// The field `name`, or `None` where it is absent or null.
-    pub(crate) fn get<T: FromJson>(&self, name: &'static str) -> Result<Option<T>, Unfit> {
+    pub(crate) fn get<T: FromJson>(&self, name: &'static str) -> Result<Option<T>, ValueError> {
         let loose = || self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         match self.0.get(name).or_else(|| loose().map(|(_, value)| value)) {
             Some(json) if !is_null(json) => T::from_json(json)
                 .map(Some)
-                .map_err(|unfit| Unfit::Field { name, unfit: Box::new(unfit) }),
+                .map_err(|error| ValueError::Field { name, error: Box::new(error) }),
             _ => Ok(None),
         }
     }
 
     /// The field `name`, or its type's default.
-    pub(crate) fn or_default<T: FromJson + Default>(&self, name: &'static str) -> Result<T, Unfit> {
+    pub(crate) fn or_default<T: FromJson + Default>(
+        &self,
+        name: &'static str,
+    ) -> Result<T, ValueError> {
         Ok(self.get(name)?.unwrap_or_default())
     }
 }
@@ -166,16 +176,16 @@ impl<'a> Fields<'a> {
 mod tests {
     use super::*;
 
-    fn read<T: FromJson>(json: &str) -> Result<T, Unfit> {
+    fn read<T: FromJson>(json: &str) -> Result<T, ValueError> {
         T::from_json(serde_json::from_str(json).unwrap())
     }
 
     #[test]
     fn numbers_out_of_range_are_refused_with_their_text() {
         for text in ["-1", "0.5", "4294967296", "1e3"] {
-            let unfit = read::<u32>(text).unwrap_err();
+            let error = read::<u32>(text).unwrap_err();
             assert_eq!(
-                unfit.to_string(),
+                error.to_string(),
                 format!("want a whole number from 0 to 4294967295, got {text}")
             );
         }
@@ -198,9 +208,9 @@ mod tests {
     }
 
     #[test]
-    fn an_unfit_item_is_found_by_its_index() {
-        let unfit = read::<Vec<u32>>("[1, 2, \"3\"]").unwrap_err();
-        assert!(unfit.to_string().starts_with("[2]: want a whole number"));
+    fn an_invalid_item_is_named_by_its_index() {
+        let error = read::<Vec<u32>>("[1, 2, \"3\"]").unwrap_err();
+        assert!(error.to_string().starts_with("[2]: want a whole number"));
     }
 
     #[test]
@@ -211,8 +221,8 @@ mod tests {
         assert_eq!(fields.get::<u32>("a"), Ok(Some(2)));
         assert_eq!(fields.get::<u32>("b"), Ok(None));
         assert_eq!(fields.or_default::<u32>("d"), Ok(0));
-        let unfit = fields.get::<u32>("c").unwrap_err();
-        assert!(unfit.to_string().starts_with("c: want a whole number"), "{unfit}");
+        let error = fields.get::<u32>("c").unwrap_err();
+        assert!(error.to_string().starts_with("c: want a whole number"), "{error}");
     }
 
     #[test]

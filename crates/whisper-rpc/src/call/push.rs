@@ -1,4 +1,4 @@
-//! Subscriptions: what is pushed to a client as soon as it is there.
+//! Subscriptions: notifications are pushed to a client as soon as there is something to tell.
 
 use std::pin::pin;
 
@@ -10,20 +10,23 @@ use serde::Serialize;
 
 use crate::call::arguments::{Args, Arguments};
 use crate::call::error::CallError;
-use crate::declare::api::Feed;
+use crate::declare::signature::SubscriptionNames;
 
-/// Reads the arguments of a subscription: what to subscribe to, then its own.
-pub(crate) fn arguments<A: Args>(params: &Params<'_>, feed: Feed) -> Result<A, CallError> {
+/// Reads the arguments of a subscription. The first names what to subscribe to, the others are its own.
+pub(crate) fn arguments<A: Args>(
+    params: &Params<'_>,
+    names: SubscriptionNames,
+) -> Result<A, CallError> {
     let mut arguments = Arguments::of(params, 1 + A::COUNT)?;
     let what: String = arguments.required()?;
-    if what != feed.what {
-        let namespace = feed.subscribe.split('_').next().unwrap_or_default();
+    if what != names.what {
+        let namespace = names.subscribe.split('_').next().unwrap_or_default();
         return Err(CallError::NoSuchMethod { name: format!("{namespace}_{what}") });
     }
     A::next(&mut arguments)
 }
 
-/// Tells the client that it has subscribed, and hands on what comes; or why it has not.
+/// Answers the subscription request, and forwards the stream if it was opened.
 pub(crate) async fn answer<S>(pending: PendingSubscriptionSink, opened: Result<S, CallError>)
 where
     S: Stream<Item: Serialize>,
@@ -38,10 +41,10 @@ where
     }
 }
 
-/// Hands items on until the client unsubscribes or leaves, or the stream ends.
+/// Forwards items until the client unsubscribes or disconnects, or the stream ends.
 ///
-/// A client that does not read fills the outbox of its connection; then this waits, and the stream, which is bounded,
-/// drops by its own rule. Nothing else waits for either.
+/// A client that does not read fills the outbox of its connection. Then this waits, and the stream, which is bounded,
+/// drops items by its own rule. Nothing else waits for this client.
 async fn forward(stream: impl Stream<Item: Serialize>, sink: SubscriptionSink) {
     let mut stream = pin!(stream);
     loop {
@@ -52,9 +55,9 @@ async fn forward(stream: impl Stream<Item: Serialize>, sink: SubscriptionSink) {
         let Some(item) = item else { return };
         let json = match to_json_raw_value(&item) {
             Ok(json) => json,
-            // Every field can be written as JSON: nothing to hand on otherwise.
+            // Not expected: every field can be written as JSON.
             Err(error) => {
-                return tracing::error!(%error, "a notification could not be written as JSON");
+                return tracing::error!(%error, "cannot write a notification as JSON");
             }
         };
         if sink.send(json).await.is_err() {

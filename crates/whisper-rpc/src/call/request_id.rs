@@ -1,8 +1,8 @@
-//! Whether what stands for the id of a call is one.
+//! Checks the id of a call.
 //!
-//! A call whose id cannot be read (`true`, `{}`, `1.5`, two of them) looks like a notification to whoever reads calls
-//! with an id first and those without afterwards. It would be carried out, and its client would wait for an answer
-//! forever.
+//! The parser first tries to read a call with an id, then one without. A call whose id is invalid (`true`, `{}`, `1.5`,
+//! or given twice) would therefore be read as a notification: it would be carried out, and its client would wait for an
+//! answer that does not come.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use jsonrpsee::types::Id;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Whether an object has no id, or one that is one. What is no object is left to others.
-pub(crate) fn is_sound(call: &str) -> bool {
+/// Whether an object has no id or a valid one. True for anything that is not an object; the parser reports that.
+pub(crate) fn is_valid(call: &str) -> bool {
     serde_json::from_str::<Ids<'_>>(call).map_or(true, |ids| match (ids.count, ids.last) {
         (0, _) => true,
         (1, Some(id)) => serde_json::from_str::<Id<'_>>(id.get()).is_ok(),
@@ -19,7 +19,7 @@ pub(crate) fn is_sound(call: &str) -> bool {
     })
 }
 
-/// The fields `id` of an object.
+/// The `id` fields of an object.
 struct Ids<'a> {
     count: usize,
     last: Option<&'a RawValue>,
@@ -59,25 +59,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_whole_numbers_null_and_absence_are_sound() {
+    fn strings_whole_numbers_null_and_absence_are_valid() {
         for id in
             ["\"id\":1", "\"id\":\"a\"", "\"id\":null", "\"x\":0", "\"id\":18446744073709551615"]
         {
-            assert!(is_sound(&format!("{{{id}}}")), "{id}");
+            assert!(is_valid(&format!("{{{id}}}")), "{id}");
         }
     }
 
     #[test]
-    fn anything_else_is_not() {
+    fn other_values_are_invalid() {
         for id in ["true", "{}", "[]", "1.5", "-1", "18446744073709551616", "1,\"id\":2"] {
-            assert!(!is_sound(&format!("{{\"id\":{id}}}")), "{id}");
+            assert!(!is_valid(&format!("{{\"id\":{id}}}")), "{id}");
         }
     }
 
     #[test]
-    fn what_is_no_json_is_left_to_others() {
+    fn invalid_json_is_not_reported_here() {
         for text in ["", "{", "[", "[1,", "\"hello\"", "{\"id\":}"] {
-            assert!(is_sound(text), "{text}");
+            assert!(is_valid(text), "{text}");
         }
     }
 }

@@ -1,11 +1,12 @@
-//! Names of subscriptions.
+//! Ids of subscriptions.
 
 use jsonrpsee::core::traits::IdProvider;
 use jsonrpsee::types::SubscriptionId;
 
-/// Names subscriptions as go-ethereum does: a random 128-bit number in hexadecimal, without leading zeros.
+/// Makes ids like go-ethereum: a random 128-bit number in hexadecimal, without leading zeros.
 ///
-/// Random, so that a client cannot guess another's; only the connection that subscribed can unsubscribe anyway.
+/// They are random so that a client cannot guess the id of another client. In addition, only the connection that
+/// subscribed can unsubscribe.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RandomId;
 

@@ -1,8 +1,8 @@
-//! A namespace as the list of its methods.
+//! The methods of a namespace.
 //!
-//! Each method is declared once: its name, its parameters, what it answers and fails with, what it does. From that one
-//! declaration it is registered and described ([`document`](crate::document)), and its arguments are read by the very
-//! types that are described; so neither can say what the other does not.
+//! Each method is declared once: name, parameters, result, errors and summary. From this declaration it is registered
+//! and described ([`openrpc`](crate::openrpc)). Its arguments are read by the described types, so the description is
+//! always correct.
 
 use std::sync::Arc;
 
@@ -15,42 +15,24 @@ use serde::Serialize;
 use crate::call::arguments::Args;
 use crate::call::error::CallError;
 use crate::call::push;
-use crate::declare::signature::Signature;
+use crate::declare::signature::{MethodResult, Signature, SubscriptionNames};
 
-/// What a method can answer.
-pub(crate) trait Answer: Serialize + JsonSchema + Clone + Send + Sync + 'static {}
-
-impl<T: Serialize + JsonSchema + Clone + Send + Sync + 'static> Answer for T {}
-
-/// Puts one method into the module that serves it.
+/// Registers one method at the module that serves it.
 type Install<C> = Box<dyn FnOnce(&mut RpcModule<C>) -> Result<(), RegisterMethodError>>;
 
-/// The methods of a namespace that is about a `C`.
+/// The methods of a namespace. They work on a context of type `C`.
 pub(crate) struct Api<C> {
     methods: Vec<(Signature, Install<C>)>,
 }
 
-/// The names of a subscription: the three methods, and what is subscribed to.
-#[derive(Clone, Copy)]
-pub(crate) struct Feed {
-    /// The method that subscribes, whose first argument is `what`.
-    pub(crate) subscribe: &'static str,
-    /// What the notifications are called.
-    pub(crate) notification: &'static str,
-    /// The method that ends it.
-    pub(crate) unsubscribe: &'static str,
-    /// What is subscribed to.
-    pub(crate) what: &'static str,
-}
-
 impl<C: Send + Sync + 'static> Api<C> {
-    /// No method yet.
+    /// Creates an empty list of methods.
     pub(crate) fn new() -> Self {
         Self { methods: Vec::new() }
     }
 
     /// Declares a method that answers at once.
-    pub(crate) fn call<A: Args, R: Answer>(
+    pub(crate) fn call<A: Args, R: MethodResult>(
         &mut self,
         name: &'static str,
         params: A::Names,
@@ -63,8 +45,8 @@ impl<C: Send + Sync + 'static> Api<C> {
         })
     }
 
-    /// Declares a method that computes for long: it does so elsewhere than on the threads that answer.
-    pub(crate) fn blocking<A: Args, R: Answer>(
+    /// Declares a method that computes for a long time. It runs on a thread of its own.
+    pub(crate) fn blocking<A: Args, R: MethodResult>(
         &mut self,
         name: &'static str,
         params: A::Names,
@@ -81,7 +63,7 @@ impl<C: Send + Sync + 'static> Api<C> {
     }
 
     /// Declares a method that waits for something. Its future is dropped when the client disconnects.
-    pub(crate) fn task<A: Args, R: Answer, F>(
+    pub(crate) fn task<A: Args, R: MethodResult, F>(
         &mut self,
         name: &'static str,
         params: A::Names,
@@ -93,37 +75,37 @@ impl<C: Send + Sync + 'static> Api<C> {
         self.push(Signature::of::<A, R>(name, params), move |module| {
             module
                 .register_async_method(name, move |params, context, _| {
-                    let waiting = A::read(&params).map(|arguments| call(context, arguments));
-                    async move { waiting?.await }
+                    let future = A::read(&params).map(|arguments| call(context, arguments));
+                    async move { future?.await }
                 })
                 .map(drop)
         })
     }
 
-    /// Declares what can be subscribed to, one thing in a namespace. `open` makes the stream before the client is told
-    /// that it has subscribed: nothing is missed in between.
+    /// Declares a subscription; a namespace has at most one. `open` makes the stream before the client is told that it
+    /// has subscribed, so the client misses nothing in between.
     pub(crate) fn subscription<A: Args, S>(
         &mut self,
-        feed: Feed,
+        names: SubscriptionNames,
         params: A::Names,
         open: impl Fn(&C, A) -> Result<S, CallError> + Clone + Send + Sync + 'static,
     ) -> &mut Signature
     where
         S: Stream<Item: Serialize + JsonSchema + Send> + Send + 'static,
     {
-        let end = Signature::of::<(String,), bool>(feed.unsubscribe, ["subscription"]);
+        let end = Signature::of::<(String,), bool>(names.unsubscribe, ["subscription"]);
         self.push(end, |_| Ok(()))
             .about("Ends a subscription of this connection.")
             .fails([CallError::NotificationsUnsupported, CallError::NoSuchSubscription]);
-        let signature = Signature::of::<A, String>(feed.subscribe, params);
-        self.push(signature.pushes::<S::Item>(feed), move |module| {
+        let signature = Signature::of::<A, String>(names.subscribe, params);
+        self.push(signature.notifies::<S::Item>(names), move |module| {
             module
                 .register_subscription(
-                    feed.subscribe,
-                    feed.notification,
-                    feed.unsubscribe,
+                    names.subscribe,
+                    names.notification,
+                    names.unsubscribe,
                     move |params, pending, context, _| {
-                        let opened = push::arguments(&params, feed)
+                        let opened = push::arguments(&params, names)
                             .and_then(|arguments| open(&context, arguments));
                         push::answer(pending, opened)
                     },
@@ -142,7 +124,7 @@ impl<C: Send + Sync + 'static> Api<C> {
         &mut self.methods[index].0
     }
 
-    /// The module that serves the methods about this `context`.
+    /// Registers all methods, which then work on `context`.
     pub(crate) fn install(self, context: C) -> Result<RpcModule<()>, RegisterMethodError> {
         let mut module = RpcModule::new(context);
         for (_, install) in self.methods {
@@ -151,7 +133,7 @@ impl<C: Send + Sync + 'static> Api<C> {
         Ok(module.remove_context())
     }
 
-    /// What the methods look like, in the order of their declaration.
+    /// The signatures of the methods, in the order of their declaration.
     pub(crate) fn signatures(self) -> Vec<Signature> {
         self.methods.into_iter().map(|(signature, _)| signature).collect()
     }

@@ -1,28 +1,49 @@
-//! What a method is called with, what it answers and what it fails with.
+//! The signature of a method: parameters, result and errors.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
 
 use crate::call::arguments::Args;
 use crate::call::error::CallError;
-use crate::declare::api::{Answer, Feed};
 
 /// Makes the schema of a type.
 pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
+/// What a method can answer.
+pub(crate) trait MethodResult:
+    Serialize + JsonSchema + Clone + Send + Sync + 'static
+{
+}
+
+impl<T: Serialize + JsonSchema + Clone + Send + Sync + 'static> MethodResult for T {}
+
+/// The names of a subscription.
+#[derive(Clone, Copy)]
+pub(crate) struct SubscriptionNames {
+    /// The method that subscribes. Its first argument is `what`.
+    pub(crate) subscribe: &'static str,
+    /// The method name in the notifications.
+    pub(crate) notification: &'static str,
+    /// The method that unsubscribes.
+    pub(crate) unsubscribe: &'static str,
+    /// What is subscribed to.
+    pub(crate) what: &'static str,
+}
+
 /// A method as its clients see it.
 pub(crate) struct Signature {
     pub(crate) name: &'static str,
-    /// What it does, in a sentence.
+    /// What it does, in one sentence.
     pub(crate) about: &'static str,
     pub(crate) params: Vec<Param>,
     pub(crate) result: SchemaOf,
-    /// What it fails with beyond arguments that do not fit, each as it may occur.
+    /// Examples of its errors, other than those about its arguments.
     pub(crate) errors: Vec<CallError>,
-    /// What it pushes, if it subscribes.
-    pub(crate) pushes: Option<Pushes>,
+    /// The notifications that follow, if it subscribes.
+    pub(crate) notifications: Option<Notifications>,
 }
 
-/// One parameter. They go by position.
+/// One parameter. Arguments are matched to parameters by position.
 #[derive(Clone, Copy)]
 pub(crate) struct Param {
     pub(crate) name: &'static str,
@@ -30,60 +51,60 @@ pub(crate) struct Param {
     pub(crate) schema: SchemaOf,
 }
 
-/// The notifications that follow a subscription.
+/// The notifications of a subscription.
 #[derive(Clone, Copy)]
-pub(crate) struct Pushes {
-    pub(crate) feed: Feed,
+pub(crate) struct Notifications {
+    pub(crate) names: SubscriptionNames,
     pub(crate) item: SchemaOf,
 }
 
 impl Signature {
-    /// A method that takes these arguments and answers that.
-    pub(crate) fn of<A: Args, R: Answer>(name: &'static str, params: A::Names) -> Self {
+    /// The signature of a method with arguments `A` and result `R`.
+    pub(crate) fn of<A: Args, R: MethodResult>(name: &'static str, params: A::Names) -> Self {
         Self {
             name,
             about: "",
             params: A::params(params),
             result: |schemas| schemas.subschema_for::<R>(),
             errors: Vec::new(),
-            pushes: None,
+            notifications: None,
         }
     }
 
-    /// Says what it does.
+    /// Sets what it does.
     pub(crate) fn about(&mut self, about: &'static str) -> &mut Self {
         self.about = about;
         self
     }
 
-    /// Says what it fails with.
+    /// Adds examples of errors.
     pub(crate) fn fails(&mut self, errors: impl IntoIterator<Item = CallError>) -> &mut Self {
         self.errors.extend(errors);
         self
     }
 
-    /// Says what it pushes.
-    pub(crate) fn pushes<T: JsonSchema>(mut self, feed: Feed) -> Self {
-        self.pushes = Some(Pushes { feed, item: |schemas| schemas.subschema_for::<T>() });
+    /// Makes it a subscription with notifications of type `T`.
+    pub(crate) fn notifies<T: JsonSchema>(mut self, names: SubscriptionNames) -> Self {
+        let item: SchemaOf = |schemas| schemas.subschema_for::<T>();
+        self.notifications = Some(Notifications { names, item });
         self.errors.extend([
             CallError::NotificationsUnsupported,
             CallError::SubscriptionInBatch,
-            CallError::NoSuchMethod { name: feed.subscribe.replace("subscribe", "nonsense") },
+            CallError::NoSuchMethod { name: names.subscribe.replace("subscribe", "nonsense") },
         ]);
         self
     }
 
-    /// Everything it fails with: first what arguments can be found unfit for.
+    /// Code and text of all errors. Those about its arguments come first.
     pub(crate) fn all_errors(&self) -> Vec<(i32, String)> {
-        // A subscription is first told what to.
-        let subject = usize::from(self.pushes.is_some());
+        // The first argument of a subscription names what to subscribe to.
+        let subject = usize::from(self.notifications.is_some());
         let required = self.params.iter().position(|param| param.required);
         let required = if subject == 1 { Some(0) } else { required };
         let missing = required.map(|index| CallError::MissingArgument { index });
         let at_most = subject + self.params.len();
         let surplus = (at_most > 0).then_some(CallError::TooManyArguments { at_most });
-        let unfit = [missing, surplus].into_iter().flatten();
-        let all = unfit.map(|error| (error.code(), error.to_string()));
-        all.chain(self.errors.iter().map(|error| (error.code(), error.to_string()))).collect()
+        let all = missing.iter().chain(&surplus).chain(&self.errors);
+        all.map(|error| (error.code(), error.to_string())).collect()
     }
 }

@@ -1,82 +1,85 @@
-//! The namespace `admin`.
+//! The namespace `admin`: the node and its peers.
 
-mod moment;
-mod outlook;
+mod access;
+mod dial_state;
+mod node_info;
 mod peer_events;
-mod rules;
+mod transports;
+mod unix_time;
 
 use std::path::{Path, PathBuf};
 use std::sync::Weak;
 
 use p2p_server::Server;
 
-pub use outlook::{EndingJson, NextJson, OutlookJson, PlannedJson};
-pub use rules::BanJson;
-
 use crate::call::error::CallError;
 use crate::declare::api::Api;
-use crate::namespace::enode::{enode, node_id};
-use crate::transport::control;
+use crate::namespace::node_name::{enode, node_id};
 use crate::transport::transports::Transports;
+use crate::types::node_info::{NodeInfoJson, PeerInfoJson};
 
-/// What the methods are about.
-pub(crate) struct Admin {
+/// What the methods work on.
+pub(crate) struct AdminContext {
     server: Server,
     datadir: PathBuf,
-    /// What is served. The methods do not keep it alive: it has them.
-    pub(crate) transports: Weak<Transports>,
+    /// The transports to start and stop. They own the methods, so the methods do not keep them alive.
+    transports: Weak<Transports>,
 }
 
-impl Admin {
+impl AdminContext {
     pub(crate) fn new(server: Server, datadir: &Path, transports: Weak<Transports>) -> Self {
-        // An absolute path is what a client can use; where the current directory is gone, the given one must do.
+        // Clients need an absolute path. If the current directory was removed, the path stays relative.
         let datadir = std::path::absolute(datadir).unwrap_or_else(|_| datadir.to_owned());
         Self { server, datadir, transports }
     }
 }
 
 /// The methods of `admin`.
-pub(crate) fn api() -> Api<Admin> {
+pub(crate) fn api() -> Api<AdminContext> {
     let mut api = Api::new();
-    api.call("admin_nodeInfo", [], |admin: &Admin, ()| Ok(admin.server.node_info()))
-        .about("What the node says of itself.");
-    api.call("admin_peers", [], |admin, ()| Ok(admin.server.peers()))
-        .about("The peers that are connected.");
+    api.call("admin_nodeInfo", [], |admin: &AdminContext, ()| {
+        Ok(NodeInfoJson::from(admin.server.node_info()))
+    })
+    .about("Returns what the node tells about itself.");
+    api.call("admin_peers", [], |admin, ()| {
+        Ok(admin.server.peers().into_iter().map(PeerInfoJson::from).collect::<Vec<_>>())
+    })
+    .about("Returns the connected peers.");
     api.call("admin_datadir", [], |admin, ()| Ok(admin.datadir.to_string_lossy().into_owned()))
-        .about("Where the node keeps its files.");
+        .about("Returns the data directory.");
     peers(&mut api);
-    rules::declare(&mut api);
-    outlook::declare(&mut api);
+    access::declare(&mut api);
+    dial_state::declare(&mut api);
     peer_events::declare(&mut api);
-    control::declare(&mut api);
+    transports::declare(&mut api);
     api
 }
 
-/// The methods that change who is a peer. All answer `true`, whether or not anything changed, as go-ethereum's do.
-fn peers(api: &mut Api<Admin>) {
-    let unnamed = || enode("nonsense").err().map(CallError::Enode);
+/// Declares the methods that add and remove peers. Like go-ethereum's, they answer `true` even if nothing changed.
+fn peers(api: &mut Api<AdminContext>) {
+    let invalid = || enode("nonsense").err().map(CallError::Enode);
     api.call("admin_addPeer", ["url"], |admin, (url,): (String,)| {
         admin.server.add_peer(enode(&url).map_err(CallError::Enode)?);
         Ok(true)
     })
-    .about("Connects with a node, now and whenever the connection is lost.")
-    .fails(unnamed());
+    .about("Connects to a node, and connects again whenever the connection is lost.")
+    .fails(invalid());
     api.call("admin_removePeer", ["url"], |admin, (url,): (String,)| {
         admin.server.remove_peer(&node_id(&url).map_err(CallError::Enode)?);
         Ok(true)
     })
-    .about("Disconnects a node, and does not connect with it again by itself.")
-    .fails(unnamed());
+    .about("Disconnects a node, and no longer connects to it as a static node.")
+    .fails(invalid());
     api.call("admin_addTrustedPeer", ["url"], |admin, (url,): (String,)| {
         admin.server.add_trusted(node_id(&url).map_err(CallError::Enode)?);
         Ok(true)
     })
-    .about("Lets a node connect even where all places for peers are taken.")
-    .fails(unnamed());
+    .about("Makes a node trusted: it is accepted even when all peer slots are taken.")
+    .fails(invalid());
     api.call("admin_removeTrustedPeer", ["url"], |admin, (url,): (String,)| {
         admin.server.remove_trusted(&node_id(&url).map_err(CallError::Enode)?);
         Ok(true)
     })
-    .about("Treats a node as any other again.")
-    .fails(unnamed());
+    .about("Makes a node no longer trusted.")
+    .fails(invalid());
 }

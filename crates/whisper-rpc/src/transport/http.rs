@@ -1,4 +1,4 @@
-//! JSON-RPC over HTTP: what a request must look like, and the form of the response.
+//! JSON-RPC over HTTP: checks requests, and makes responses.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -19,46 +19,46 @@ use tokio_util::sync::CancellationToken;
 use tower::{Layer, ServiceExt};
 use tower_http::cors::CorsLayer;
 
-use crate::call::calls::{Caller, Calls, Reply};
-use crate::call::refusal::Refusal;
-use crate::config::Limits;
-use crate::transport::listening::Guest;
+use crate::call::dispatch::{Caller, Dispatcher, Reply};
+use crate::config::RpcLimits;
+use crate::transport::listener::ConnectionGuard;
+use crate::transport::refuse_reason::{HttpResponse, RefuseReason};
 use crate::transport::token::Token;
 use crate::transport::vhosts::VirtualHosts;
 
-/// The most bytes that the head of a request may have.
-const HEAD_BYTES: usize = 64 * 1024;
+/// Maximum size of the head of a request.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// The media types that stand for JSON-RPC.
+/// The media types of JSON-RPC.
 const MEDIA_TYPES: [&str; 3] =
     ["application/json", "application/json-rpc", "application/jsonrequest"];
 
-/// A response, whole.
-pub(crate) type Answer = Response<Full<Bytes>>;
-
-/// What the requests to one port have in common.
+/// Serves HTTP on one port.
 pub(crate) struct Http {
-    pub(crate) calls: Calls,
+    pub(crate) dispatcher: Dispatcher,
     pub(crate) vhosts: VirtualHosts,
     pub(crate) cors: CorsLayer,
-    /// What clients have to show, if anything.
+    /// The token that clients must send, if there is one.
     pub(crate) token: Option<Token>,
 }
 
 impl Http {
-    /// Serves one connection, request after request.
-    pub(crate) async fn serve<S>(self: Arc<Self>, stream: S, guest: Guest)
+    /// Serves the requests of one connection, one after the other.
+    pub(crate) async fn serve<S>(self: Arc<Self>, stream: S, guard: ConnectionGuard)
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let limits = self.calls.limits;
-        drive(stream, &limits, &guest.stop, move |request| Arc::clone(&self).respond(request))
+        let limits = self.dispatcher.limits;
+        drive(stream, &limits, &guard.stop, move |request| Arc::clone(&self).respond(request))
             .await;
     }
 
-    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    async fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<HttpResponse, Infallible> {
         if !self.vhosts.allow(&request) {
-            return Ok(self.calls.counters.refuse(Refusal::Host));
+            return Ok(self.refuse(RefuseReason::Host));
         }
         let cors = self.cors.clone();
         let answer = tower::service_fn(move |request| {
@@ -68,27 +68,31 @@ impl Http {
         cors.layer(answer).oneshot(request).await
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let limits = &self.calls.limits;
-        if self.token.as_ref().is_some_and(|token| !token.is_shown(request.headers())) {
-            return self.calls.counters.refuse(Refusal::Token);
+    async fn answer(&self, request: Request<Incoming>) -> HttpResponse {
+        let limits = &self.dispatcher.limits;
+        if self.token.as_ref().is_some_and(|token| !token.is_in_request(request.headers())) {
+            return self.refuse(RefuseReason::Token);
         }
-        match judge(&request, limits.request) {
-            Verdict::Alive => Response::default(),
-            Verdict::Refuse(refusal) => self.calls.counters.refuse(refusal),
-            Verdict::Call => match read(request.into_body(), limits).await {
+        match purpose(&request, limits.request_bytes) {
+            Ok(Purpose::HealthCheck) => Response::default(),
+            Ok(Purpose::Call) => match read(request.into_body(), limits).await {
                 Ok(body) => self.call(&body).await,
-                Err(refusal) => self.calls.counters.refuse(refusal),
+                Err(reason) => self.refuse(reason),
             },
+            Err(reason) => self.refuse(reason),
         }
     }
 
-    async fn call(&self, body: &[u8]) -> Answer {
-        let caller = Caller { connection: self.calls.next_connection(), push: None };
-        match self.calls.answer(body, &caller).await {
-            // JSON-RPC forbids an answer to a notification, HTTP demands one.
+    fn refuse(&self, reason: RefuseReason) -> HttpResponse {
+        reason.refuse(&self.dispatcher.counters)
+    }
+
+    async fn call(&self, body: &[u8]) -> HttpResponse {
+        let caller = Caller { connection: self.dispatcher.next_connection(), push: None };
+        match self.dispatcher.answer(body, &caller).await {
+            // JSON-RPC does not answer a notification, but HTTP needs a response.
             Reply::Nothing => Response::default(),
-            // Unreadable JSON is an error of JSON-RPC, which clients look for in the body of a 200.
+            // Clients expect an error of JSON-RPC in the body of a response with status 200.
             Reply::Json(json) | Reply::Unreadable(json) => {
                 let body = String::from(Box::<str>::from(json));
                 let mut response = Response::new(Full::new(body.into()));
@@ -100,29 +104,29 @@ impl Http {
     }
 }
 
-/// Speaks HTTP with one client to the end of the connection, and to a good one when the port is closed.
+/// Speaks HTTP with one client until the connection ends. When `stop` is cancelled, the current request is finished.
 ///
-/// The client may take [`Limits::patience`] over the head of a request, the time before it included, and as long over
-/// taking what it is sent.
+/// The client may take [`RpcLimits::step_time`] for the head of a request, including the idle time before it, and the same
+/// time for reading what it is sent.
 pub(crate) async fn drive<S, F>(
     stream: S,
-    limits: &Limits,
+    limits: &RpcLimits,
     stop: &CancellationToken,
     answer: impl Fn(Request<Incoming>) -> F,
 ) where
     S: AsyncRead + AsyncWrite + Send + 'static,
-    F: Future<Output = Result<Answer, Infallible>>,
+    F: Future<Output = Result<HttpResponse, Infallible>>,
 {
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(limits.patience));
+    stream.set_write_timeout(Some(limits.step_time));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.patience)
-        .max_header_size(HEAD_BYTES)
+        .header_read_timeout(limits.step_time)
+        .max_header_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(Box::pin(stream)), service_fn(answer))
         .with_upgrades();
     let mut connection = pin!(connection);
-    // An error is the client's: it went away, was too slow, or what it sent was no HTTP.
+    // An error is caused by the client: it disconnected, was too slow, or did not send HTTP.
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
@@ -131,61 +135,57 @@ pub(crate) async fn drive<S, F>(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "an HTTP connection ended");
+        tracing::debug!(%error, "an HTTP connection ended with an error");
     }
 }
 
-/// What is to be done with a request.
+/// What a request is for.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    /// Read its body and carry it out.
+enum Purpose {
+    /// A JSON-RPC request in its body.
     Call,
-    /// Say that the server lives: what load balancers ask, and go-ethereum answers, with an empty GET.
-    Alive,
-    Refuse(Refusal),
+    /// A check whether the server runs. Load balancers send an empty GET, which go-ethereum answers as well.
+    HealthCheck,
 }
 
-fn judge<B>(request: &Request<B>, limit: u32) -> Verdict {
+fn purpose<B>(request: &Request<B>, limit: u32) -> Result<Purpose, RefuseReason> {
     let headers = request.headers();
     match *request.method() {
-        Method::POST => match body_fault(headers, limit) {
-            None => Verdict::Call,
-            Some(refusal) => Verdict::Refuse(refusal),
-        },
-        Method::GET if headers.contains_key(header::UPGRADE) => Verdict::Refuse(Refusal::Upgrade),
-        Method::GET | Method::HEAD | Method::OPTIONS => Verdict::Alive,
-        _ => Verdict::Refuse(Refusal::Method),
+        Method::POST => check_body_headers(headers, limit).map(|()| Purpose::Call),
+        Method::GET if headers.contains_key(header::UPGRADE) => Err(RefuseReason::Upgrade),
+        Method::GET | Method::HEAD | Method::OPTIONS => Ok(Purpose::HealthCheck),
+        _ => Err(RefuseReason::Method),
     }
 }
 
-/// What the head of a POST request already says against its body.
-fn body_fault(headers: &HeaderMap, limit: u32) -> Option<Refusal> {
+/// Checks length and type of the body of a POST request, before the body is read.
+fn check_body_headers(headers: &HeaderMap, limit: u32) -> Result<(), RefuseReason> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let length = text(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
     if let Some(length) = length.filter(|&length| length > u64::from(limit)) {
-        return Some(Refusal::TooLarge { length, limit });
+        return Err(RefuseReason::TooLarge { length, limit });
     }
-    // A browser sends any other type across origins without asking; this one needs the CORS preflight.
+    // A browser sends some other types across origins without asking, but JSON needs a CORS preflight.
     let media_type = text(header::CONTENT_TYPE).unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
     let known = MEDIA_TYPES.iter().any(|known| media_type.eq_ignore_ascii_case(known));
-    (!known).then_some(Refusal::ContentType)
+    if known { Ok(()) } else { Err(RefuseReason::ContentType) }
 }
 
-/// Reads the whole body, within its bounds.
-async fn read<B>(body: B, limits: &Limits) -> Result<Bytes, Refusal>
+/// Reads the body, within the limits on size and time.
+async fn read<B>(body: B, limits: &RpcLimits) -> Result<Bytes, RefuseReason>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    let bytes = usize::try_from(limits.request).unwrap_or(usize::MAX);
-    match timeout(limits.patience, Limited::new(body, bytes).collect()).await {
+    let bytes = usize::try_from(limits.request_bytes).unwrap_or(usize::MAX);
+    match timeout(limits.step_time, Limited::new(body, bytes).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Refusal::Overflow { limit: limits.request })
+            Err(RefuseReason::Overflow { limit: limits.request_bytes })
         }
-        Ok(Err(_)) => Err(Refusal::Broken),
-        Err(_) => Err(Refusal::Slow),
+        Ok(Err(_)) => Err(RefuseReason::Broken),
+        Err(_) => Err(RefuseReason::Slow),
     }
 }
 
@@ -202,45 +202,48 @@ mod tests {
         request
     }
 
-    fn verdict(method: Method, headers: &[(header::HeaderName, &str)]) -> Verdict {
-        judge(&request(method, headers), 1000)
+    fn purpose(
+        method: Method,
+        headers: &[(header::HeaderName, &str)],
+    ) -> Result<Purpose, RefuseReason> {
+        super::purpose(&request(method, headers), 1000)
     }
 
     #[test]
-    fn only_posts_of_json_are_calls() {
+    fn only_a_post_of_json_is_a_call() {
         let kinds = ["application/json", "Application/JSON; charset=utf-8", "application/json-rpc"];
         for kind in kinds {
             assert_eq!(
-                verdict(Method::POST, &[(header::CONTENT_TYPE, kind)]),
-                Verdict::Call,
+                purpose(Method::POST, &[(header::CONTENT_TYPE, kind)]),
+                Ok(Purpose::Call),
                 "{kind}"
             );
         }
         for kind in ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx"] {
-            let refused = Verdict::Refuse(Refusal::ContentType);
-            assert_eq!(verdict(Method::POST, &[(header::CONTENT_TYPE, kind)]), refused, "{kind}");
+            let refused = Err(RefuseReason::ContentType);
+            assert_eq!(purpose(Method::POST, &[(header::CONTENT_TYPE, kind)]), refused, "{kind}");
         }
-        assert_eq!(verdict(Method::POST, &[]), Verdict::Refuse(Refusal::ContentType));
-        assert_eq!(verdict(Method::PUT, &[]), Verdict::Refuse(Refusal::Method));
-        assert_eq!(verdict(Method::DELETE, &[]), Verdict::Refuse(Refusal::Method));
-        assert_eq!(verdict(Method::GET, &[]), Verdict::Alive);
-        let upgrade = Verdict::Refuse(Refusal::Upgrade);
-        assert_eq!(verdict(Method::GET, &[(header::UPGRADE, "websocket")]), upgrade);
+        assert_eq!(purpose(Method::POST, &[]), Err(RefuseReason::ContentType));
+        assert_eq!(purpose(Method::PUT, &[]), Err(RefuseReason::Method));
+        assert_eq!(purpose(Method::DELETE, &[]), Err(RefuseReason::Method));
+        assert_eq!(purpose(Method::GET, &[]), Ok(Purpose::HealthCheck));
+        let upgrade = Err(RefuseReason::Upgrade);
+        assert_eq!(purpose(Method::GET, &[(header::UPGRADE, "websocket")]), upgrade);
     }
 
     #[test]
-    fn a_length_over_the_limit_is_refused_unread() {
+    fn a_length_above_the_limit_is_refused_before_reading() {
         let headers =
             [(header::CONTENT_TYPE, "application/json"), (header::CONTENT_LENGTH, "1001")];
-        let refused = Verdict::Refuse(Refusal::TooLarge { length: 1001, limit: 1000 });
-        assert_eq!(verdict(Method::POST, &headers), refused);
+        let refused = Err(RefuseReason::TooLarge { length: 1001, limit: 1000 });
+        assert_eq!(purpose(Method::POST, &headers), refused);
     }
 
     #[tokio::test]
-    async fn a_body_of_unknown_length_is_read_no_further_than_the_limit() {
-        let limits = Limits { request: 1000, ..Limits::default() };
+    async fn a_body_of_unknown_length_is_read_up_to_the_limit() {
+        let limits = RpcLimits { request_bytes: 1000, ..RpcLimits::default() };
         let body = |length| Full::new(Bytes::from(vec![b' '; length]));
-        assert_eq!(read(body(1001), &limits).await, Err(Refusal::Overflow { limit: 1000 }));
+        assert_eq!(read(body(1001), &limits).await, Err(RefuseReason::Overflow { limit: 1000 }));
         assert_eq!(read(body(1000), &limits).await.unwrap().len(), 1000);
     }
 }

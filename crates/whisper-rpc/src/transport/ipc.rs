@@ -1,6 +1,6 @@
-//! JSON-RPC over a Unix socket, for programs of the node's user on the same machine: all namespaces, no token.
+//! JSON-RPC over a Unix socket. Only the user that runs the node can connect. It serves all namespaces, without a token.
 
-mod path;
+mod socket_file;
 
 use futures_util::{Stream, StreamExt, sink};
 use tokio::io::{AsyncRead, AsyncWriteExt};
@@ -9,21 +9,21 @@ use tokio_io_timeout::TimeoutWriter;
 use tokio_util::codec::FramedRead;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use path::SocketFile;
+pub(crate) use socket_file::SocketFile;
 
-use crate::call::calls::Calls;
-use crate::call::request::Fault;
-use crate::call::values::{Error, Values};
-use crate::transport::conversation::{Manner, Outgoing, converse};
+use crate::call::dispatch::Dispatcher;
+use crate::call::request::RequestError;
+use crate::call::splitter::{SplitError, ValueSplitter};
+use crate::transport::connection::{ConnectionSettings, Outgoing, serve_requests};
 
-/// A local client that ends is noticed without asking.
-const MANNER: Manner = Manner { ping: None, stream: true };
+/// No pings: the system reports when a local client has ended.
+const SETTINGS: ConnectionSettings = ConnectionSettings { ping_interval: None, is_stream: true };
 
 /// Serves one client.
-pub(crate) async fn serve(stream: UnixStream, calls: &Calls, stop: &CancellationToken) {
+pub(crate) async fn serve(stream: UnixStream, dispatcher: &Dispatcher, stop: &CancellationToken) {
     let (reader, writer) = stream.into_split();
     let mut writer = TimeoutWriter::new(writer);
-    writer.set_timeout(Some(calls.limits.patience));
+    writer.set_timeout(Some(dispatcher.limits.step_time));
     let outgoing = sink::unfold(Box::pin(writer), |mut writer, outgoing| async move {
         if let Outgoing::Json(json) = outgoing {
             let mut line = String::from(Box::<str>::from(json));
@@ -32,20 +32,21 @@ pub(crate) async fn serve(stream: UnixStream, calls: &Calls, stop: &Cancellation
         }
         Ok::<_, std::io::Error>(writer)
     });
-    converse(calls, requests(reader, calls.limits.request), outgoing, MANNER, stop).await;
+    let incoming = requests(reader, dispatcher.limits.request_bytes);
+    serve_requests(dispatcher, incoming, outgoing, SETTINGS, stop).await;
 }
 
-/// The requests that come in; after a fault there are no more.
+/// The requests of the client. An error is the last item.
 fn requests(
     reader: impl AsyncRead + Unpin,
     limit: u32,
-) -> impl Stream<Item = Result<bytes::Bytes, Fault>> {
-    FramedRead::new(reader, Values::new(limit)).filter_map(|value| async {
+) -> impl Stream<Item = Result<bytes::Bytes, RequestError>> {
+    FramedRead::new(reader, ValueSplitter::new(limit)).filter_map(|value| async {
         match value {
             Ok(value) => Some(Ok(value)),
-            Err(Error::Fault(fault)) => Some(Err(fault)),
-            // The client is gone: the end follows.
-            Err(Error::Io(_)) => None,
+            Err(SplitError::Request(error)) => Some(Err(error)),
+            // The client has disconnected: the end of the stream follows.
+            Err(SplitError::Io(_)) => None,
         }
     })
 }

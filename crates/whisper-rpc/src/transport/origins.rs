@@ -1,21 +1,21 @@
 //! WebSocket origins: which web pages may connect.
 //!
-//! Browsers do not apply their same-origin policy to WebSockets: any page may connect to any server. They do say in
-//! the `Origin` header where the page is from, and it is for the server to refuse. Programs send no such header.
+//! Browsers do not apply their same-origin policy to WebSocket: any page may connect to any server. But they send the
+//! origin of the page in the `Origin` header, so that the server can refuse it. Programs do not send this header.
 
 use http::{HeaderValue, Request, header};
 
-/// The origins that may connect where none are configured: pages from this machine.
-const LOCAL: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+/// The allowed origins if none are configured: pages from this machine.
+const LOCAL_ORIGINS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// The origins that may connect.
+/// The allowed origins.
 #[derive(Clone, Debug)]
 pub(crate) struct Origins {
     any: bool,
     patterns: Vec<Pattern>,
 }
 
-/// `[scheme://]host[:port]`; what is left out may be anything.
+/// `[scheme://]host[:port]`. A missing part matches anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
     scheme: Option<String>,
@@ -32,7 +32,7 @@ impl Pattern {
         };
         let rest = rest.trim_end_matches('/');
         let (host, port) = match rest.rsplit_once(':') {
-            // The last colon of `[::1]` is not before a port.
+            // The last colon in `[::1]` does not separate a port.
             Some((host, port)) if !port.contains(']') => (host, Some(port.to_owned())),
             _ => (rest, None),
         };
@@ -50,17 +50,17 @@ impl Pattern {
 }
 
 impl Origins {
-    /// The origins as configured; `*` is any, and none are the pages of this machine.
+    /// Reads the configured origins. `*` allows any origin; an empty list allows [`LOCAL_ORIGINS`].
     pub(crate) fn new(origins: &[String]) -> Self {
         let any = origins.iter().any(|origin| origin.trim() == "*");
         let patterns = match origins {
-            [] => LOCAL.into_iter().map(Pattern::parse).collect(),
+            [] => LOCAL_ORIGINS.into_iter().map(Pattern::parse).collect(),
             _ => origins.iter().map(|origin| Pattern::parse(origin)).collect(),
         };
         Self { any, patterns }
     }
 
-    /// Whether a request may connect.
+    /// Whether the origin of a request is allowed.
     pub(crate) fn allow<B>(&self, request: &Request<B>) -> bool {
         match request.headers().get(header::ORIGIN).map(HeaderValue::to_str) {
             None => true,
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn by_default_only_pages_of_this_machine_connect() {
+    fn by_default_only_pages_of_this_machine_are_allowed() {
         let origins = origins(&[]);
         for origin in
             ["http://localhost", "http://localhost:3000", "https://127.0.0.1", "http://[::1]:80"]
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_pattern_leaves_out_may_be_anything() {
+    fn a_missing_part_of_a_pattern_matches_anything() {
         let origins = origins(&["https://app.example", "other.example:8080"]);
         assert!(origins.allows("https://APP.example:444"));
         assert!(!origins.allows("http://app.example"));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_lets_any_page_connect() {
+    fn a_star_allows_any_origin() {
         assert!(origins(&["*"]).allows("http://example.com"));
     }
 }

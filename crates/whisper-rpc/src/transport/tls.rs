@@ -1,4 +1,4 @@
-//! TLS in front of HTTP and WebSocket.
+//! TLS for HTTP and WebSocket.
 
 use std::fmt;
 use std::fs;
@@ -16,65 +16,80 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use zeroize::Zeroizing;
 
-use crate::config::Limits;
+use crate::config::RpcLimits;
 
-/// The certificate that HTTP and WebSocket are served with, and its key. TLS 1.2 and 1.3.
+/// A certificate and its key, for HTTP and WebSocket over TLS 1.2 and 1.3.
 #[derive(Clone)]
 pub struct Tls(TlsAcceptor);
 
-/// Why TLS cannot be served.
+/// Why a certificate and its key cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("{} cannot be read ({flag})", path.display())]
+    #[error("cannot read the {} file {}", content.name(), path.display())]
     Read {
-        /// The flag that names it.
-        flag: &'static str,
+        /// What the file should contain.
+        content: TlsContent,
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// A file is not PEM, or does not hold what it should.
-    #[error("{} does not hold {want} in PEM form ({flag})", path.display())]
+    /// A file is not in PEM form, or does not contain what it should.
+    #[error("{} does not contain a {} in PEM form", path.display(), content.name())]
     Pem {
-        /// The flag that names it.
-        flag: &'static str,
+        /// What the file should contain.
+        content: TlsContent,
         /// The file.
         path: PathBuf,
-        /// What it should hold.
-        want: &'static str,
         /// What is wrong.
         source: pem::Error,
     },
-    /// The key is not that of the first certificate.
-    #[error("the key (--rpc.tls-key) is not that of the first certificate (--rpc.tls-cert)")]
+    /// The key does not belong to the first certificate.
+    #[error("the private key does not belong to the first certificate")]
     Mismatch,
-    /// A certificate or key of a kind that cannot be used.
-    #[error("the certificate (--rpc.tls-cert) or its key (--rpc.tls-key) cannot be used")]
+    /// The certificate or the key is of an unsupported kind.
+    #[error("cannot use the certificate or its private key")]
     Unusable(#[source] rustls::Error),
 }
 
+/// What a file for TLS contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsContent {
+    /// The certificate, followed by the certificates of its issuers.
+    Certificate,
+    /// The private key of the certificate.
+    PrivateKey,
+}
+
+impl TlsContent {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::PrivateKey => "private key",
+        }
+    }
+}
+
 impl Tls {
-    /// Reads the certificate, followed by those that vouch for it, and its key (PKCS#8, PKCS#1 or SEC1), from two PEM
-    /// files. They are read once: a new certificate needs a new start.
+    /// Reads a certificate, followed by the certificates of its issuers, and its private key (PKCS#8, PKCS#1 or SEC1)
+    /// from two PEM files. Later changes of the files have no effect.
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, is not PEM or holds something else, and a key that is another certificate's.
+    /// A file cannot be read, is not in PEM form or contains something else, or the key belongs to another certificate.
     pub fn load(certificates: &Path, key: &Path) -> Result<Self, TlsError> {
-        const CERTIFICATES: (&str, &str) = ("--rpc.tls-cert", "a certificate");
-        const KEY: (&str, &str) = ("--rpc.tls-key", "a private key");
-        let chain = CertificateDer::pem_slice_iter(&read(CERTIFICATES.0, certificates)?)
+        use TlsContent::{Certificate, PrivateKey};
+        let chain = CertificateDer::pem_slice_iter(&read(Certificate, certificates)?)
             .collect::<Result<Vec<_>, _>>()
             .and_then(|chain| match chain.is_empty() {
                 true => Err(pem::Error::NoItemsFound),
                 false => Ok(chain),
             })
-            .map_err(|source| bad(CERTIFICATES, certificates, source))?;
-        let secret = PrivateKeyDer::from_pem_slice(&read(KEY.0, key)?)
-            .map_err(|source| bad(KEY, key, source))?;
+            .map_err(|source| not_pem(Certificate, certificates, source))?;
+        let secret = PrivateKeyDer::from_pem_slice(&read(PrivateKey, key)?)
+            .map_err(|source| not_pem(PrivateKey, key, source))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Unusable)?
@@ -88,35 +103,35 @@ impl Tls {
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
 
-    /// The handshake. `None`: the client broke it off, or took too long.
-    pub(crate) async fn accept<S>(&self, stream: S, limits: &Limits) -> Option<TlsStream<S>>
+    /// Does the handshake. `None` if it failed or took too long.
+    pub(crate) async fn accept<S>(&self, stream: S, limits: &RpcLimits) -> Option<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        match timeout(limits.patience, self.0.accept(stream)).await {
+        match timeout(limits.step_time, self.0.accept(stream)).await {
             Ok(Ok(stream)) => Some(stream),
             Ok(Err(error)) => {
-                tracing::debug!(%error, "no TLS with a JSON-RPC client");
+                tracing::debug!(%error, "the TLS handshake with a JSON-RPC client failed");
                 None
             }
             Err(_) => {
-                tracing::debug!("a JSON-RPC client took too long for its TLS handshake");
+                tracing::debug!("the TLS handshake with a JSON-RPC client took too long");
                 None
             }
         }
     }
 }
 
-fn read(flag: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
-    let failed = |source| TlsError::Read { flag, path: path.to_owned(), source };
+fn read(content: TlsContent, path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let failed = |source| TlsError::Read { content, path: path.to_owned(), source };
     fs::read(path).map(Zeroizing::new).map_err(failed)
 }
 
-fn bad((flag, want): (&'static str, &'static str), path: &Path, source: pem::Error) -> TlsError {
-    TlsError::Pem { flag, path: path.to_owned(), want, source }
+fn not_pem(content: TlsContent, path: &Path, source: pem::Error) -> TlsError {
+    TlsError::Pem { content, path: path.to_owned(), source }
 }
 
-/// The key is never shown.
+/// Does not show the key.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tls")

@@ -1,4 +1,4 @@
-//! A secret that clients of HTTP and WebSocket have to show.
+//! The bearer token of clients of HTTP and WebSocket.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -10,53 +10,53 @@ use http::{HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// The bytes of a token that is made here.
-const RANDOM: usize = 32;
+/// Number of random bytes in a generated token.
+const RANDOM_BYTES: usize = 32;
 
-/// How many characters a token has at least and at most: a short one can be guessed, a long one fits no header.
-const LENGTHS: std::ops::RangeInclusive<usize> = 16..=1024;
+/// Minimum and maximum length of a token. A shorter one could be guessed, a longer one does not fit into a header.
+const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 16..=1024;
 
-/// What comes before the token in a WebSocket's list of sub-protocols.
+/// The prefix of the token in a WebSocket's list of sub-protocols.
 const SUB_PROTOCOL: &str = "bearer.";
 
-/// A secret that clients of HTTP and WebSocket have to show.
+/// A secret that clients of HTTP and WebSocket must send.
 ///
-/// It travels in the header `Authorization: Bearer TOKEN`. The WebSockets of web pages cannot send that header: they
-/// may ask for the sub-protocol `bearer.TOKEN` instead. Not in the URL, which is logged and remembered in many places.
+/// It is sent in the header `Authorization: Bearer TOKEN`. Web pages cannot set this header for a WebSocket; they may ask
+/// for the sub-protocol `bearer.TOKEN` instead. It is not sent in the URL, because URLs are logged in many places.
 #[derive(Clone)]
 pub struct Token(Zeroizing<String>);
 
-/// Why there is no token.
+/// Why a token cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// The file is there and cannot be read, or is not text.
-    #[error("token file {} (--rpc.token-file) cannot be read", path.display())]
+    /// The file exists and cannot be read, or is not text.
+    #[error("cannot read the token file {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file is not there, and cannot be made.
-    #[error("token file {} (--rpc.token-file) cannot be written", path.display())]
+    /// The file does not exist and cannot be written.
+    #[error("cannot write the token file {}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// What should be a token is none.
+    /// The text is not a token.
     #[error(
-        "a token has from {} to {} letters, digits or characters of -._~+/=, on one line (--rpc.token-file)",
-        LENGTHS.start(),
-        LENGTHS.end()
+        "not a token: {} to {} letters, digits or characters of -._~+/= on one line are wanted",
+        TOKEN_CHARS.start(),
+        TOKEN_CHARS.end()
     )]
     Form,
 }
 
 impl Token {
-    /// A token of so many letters, digits or characters of `-._~+/=`: from 16 to 1024.
+    /// Makes a token of 16 to 1024 characters: letters, digits and `-._~+/=`.
     ///
     /// # Errors
     ///
@@ -64,19 +64,19 @@ impl Token {
     pub fn new(token: impl Into<String>) -> Result<Self, TokenError> {
         let token = Zeroizing::new(token.into());
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-        match LENGTHS.contains(&token.len()) && token.bytes().all(fits) {
+        match TOKEN_CHARS.contains(&token.len()) && token.bytes().all(fits) {
             true => Ok(Self(token)),
             false => Err(TokenError::Form),
         }
     }
 
-    /// Reads the token from the file at `path`, white space around it aside. Where there is no such file it is made,
-    /// for its owner's eyes only (mode 0600 on Unix), with a random token of 64 hexadecimal digits: the operator hands
-    /// the file to clients, and never has to think of a secret.
+    /// Reads the token from the file at `path`, without surrounding white space. If the file does not exist, it is written
+    /// with a random token of 64 hexadecimal digits, readable by its owner only (mode 0600 on Unix). The operator gives
+    /// the file to clients and does not have to choose a secret.
     ///
     /// # Errors
     ///
-    /// All of [`TokenError`]. A file that holds no token stays as it is.
+    /// All of [`TokenError`]. A file that does not contain a token is not changed.
     pub fn load_or_create(path: impl AsRef<Path>) -> Result<Self, TokenError> {
         let path = path.as_ref();
         match fs::read_to_string(path).map(Zeroizing::new) {
@@ -87,7 +87,7 @@ impl Token {
     }
 
     fn create(path: &Path) -> Result<Self, TokenError> {
-        let random = Zeroizing::new(rand::random::<[u8; RANDOM]>());
+        let random = Zeroizing::new(rand::random::<[u8; RANDOM_BYTES]>());
         let token = Self(Zeroizing::new(hex::encode(*random)));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -104,28 +104,28 @@ impl Token {
         }
     }
 
-    /// Whether a request shows the token.
-    pub(crate) fn is_shown(&self, headers: &HeaderMap) -> bool {
+    /// Whether a request carries the token.
+    pub(crate) fn is_in_request(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         shown.and_then(bearer).is_some_and(|shown| self.is(shown))
     }
 
-    /// Whether a WebSocket handshake shows the token, and the sub-protocol to answer it with, if it asks for some.
-    pub(crate) fn is_shown_by_page(&self, headers: &HeaderMap) -> bool {
+    /// Whether a WebSocket handshake carries the token in its list of sub-protocols.
+    pub(crate) fn is_in_sub_protocols(&self, headers: &HeaderMap) -> bool {
         sub_protocols(headers)
             .filter_map(|name| name.strip_prefix(SUB_PROTOCOL))
             .any(|shown| self.is(shown))
     }
 
-    /// In the same time, whether few or many of the characters are right.
+    /// Compares in constant time, so that the time does not tell how many characters are right.
     fn is(&self, shown: &str) -> bool {
         self.0.as_bytes().ct_eq(shown.as_bytes()).into()
     }
 }
 
-/// The sub-protocol to answer a handshake with: a page that asks for some hangs up where none is chosen. The first
-/// that is not a token, or else the one that is.
-pub(crate) fn chosen(headers: &HeaderMap) -> Option<HeaderValue> {
+/// The sub-protocol to accept in a handshake: the first that is not a token, or else the token. Browsers close the
+/// connection if a page asks for sub-protocols and none is accepted.
+pub(crate) fn accepted_sub_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
     let plain = sub_protocols(headers).find(|name| !name.starts_with(SUB_PROTOCOL));
     let name = plain.or_else(|| sub_protocols(headers).next())?;
     HeaderValue::from_str(name).ok()
@@ -137,13 +137,13 @@ fn sub_protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(',')).map(str::trim)
 }
 
-/// The token of an `Authorization` header, whose scheme is read without regard to case.
+/// The token of an `Authorization` header. Upper and lower case of the scheme are not distinguished.
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The token is never shown.
+/// Does not show the token.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token")
@@ -159,10 +159,10 @@ mod tests {
     }
 
     #[test]
-    fn only_the_whole_token_is_the_token() {
+    fn only_the_exact_token_is_accepted() {
         let token = Token::new("0123456789abcdef").unwrap();
         for shown in ["Bearer 0123456789abcdef", "bearer  0123456789abcdef "] {
-            assert!(token.is_shown(&headers(AUTHORIZATION, shown)), "{shown}");
+            assert!(token.is_in_request(&headers(AUTHORIZATION, shown)), "{shown}");
         }
         for other in [
             "",
@@ -174,27 +174,27 @@ mod tests {
             "Basic 0123456789abcdef",
             "0123456789abcdef",
         ] {
-            assert!(!token.is_shown(&headers(AUTHORIZATION, other)), "{other}");
+            assert!(!token.is_in_request(&headers(AUTHORIZATION, other)), "{other}");
         }
-        assert!(!token.is_shown(&HeaderMap::new()));
+        assert!(!token.is_in_request(&HeaderMap::new()));
     }
 
     #[test]
-    fn a_page_shows_it_as_a_sub_protocol() {
+    fn a_page_sends_the_token_as_a_sub_protocol() {
         let token = Token::new("0123456789abcdef").unwrap();
         let both = headers(SEC_WEBSOCKET_PROTOCOL, "bearer.0123456789abcdef, jsonrpc");
-        assert!(token.is_shown_by_page(&both));
-        assert_eq!(chosen(&both).unwrap(), "jsonrpc");
+        assert!(token.is_in_sub_protocols(&both));
+        assert_eq!(accepted_sub_protocol(&both).unwrap(), "jsonrpc");
         let alone = headers(SEC_WEBSOCKET_PROTOCOL, "bearer.0123456789abcdef");
-        assert!(token.is_shown_by_page(&alone));
-        assert_eq!(chosen(&alone).unwrap(), "bearer.0123456789abcdef");
-        assert!(!token.is_shown_by_page(&headers(SEC_WEBSOCKET_PROTOCOL, "0123456789abcdef")));
-        assert!(!token.is_shown_by_page(&HeaderMap::new()));
-        assert_eq!(chosen(&HeaderMap::new()), None);
+        assert!(token.is_in_sub_protocols(&alone));
+        assert_eq!(accepted_sub_protocol(&alone).unwrap(), "bearer.0123456789abcdef");
+        assert!(!token.is_in_sub_protocols(&headers(SEC_WEBSOCKET_PROTOCOL, "0123456789abcdef")));
+        assert!(!token.is_in_sub_protocols(&HeaderMap::new()));
+        assert_eq!(accepted_sub_protocol(&HeaderMap::new()), None);
     }
 
     #[test]
-    fn what_can_be_guessed_or_sent_in_no_header_is_no_token() {
+    fn a_text_that_is_too_short_or_has_other_characters_is_not_a_token() {
         for text in ["", "short", "0123456789abcde", "with space 0123456789", "0123456789\nabcdef"]
         {
             assert!(matches!(Token::new(text), Err(TokenError::Form)), "{text}");
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_made_and_then_kept() {
+    fn a_missing_file_is_written_once_and_then_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         let made = Token::load_or_create(&path).unwrap();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_does_not_show_it() {
+    fn debug_does_not_show_the_token() {
         assert_eq!(format!("{:?}", Token::new("0123456789abcdef").unwrap()), "Token");
     }
 }

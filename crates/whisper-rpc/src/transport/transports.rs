@@ -1,75 +1,73 @@
-//! Which transports are served, each with its own namespaces. HTTP and WebSocket come and go while the node runs.
+//! The transports that are served. HTTP and WebSocket can be started and stopped while the node runs.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::Methods;
-use p2p_server::Server;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
-use tokio_util::net::Listener;
+use tokio_util::net::Listener as Accept;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::calls::Calls;
+use crate::call::dispatch::Dispatcher;
 use crate::call::error::CallError;
-use crate::call::refusal::Counters;
-use crate::config::{HttpConfig, Limits, RpcConfig, WsConfig};
+use crate::call::stats::Counters;
+use crate::config::{HttpSettings, RpcConfig, RpcLimits, WsSettings};
 use crate::namespace::Namespace;
-use crate::namespace::admin::Admin;
-use crate::namespace::modules::Modules;
-use crate::namespace::net::Net;
-use crate::namespace::shh::Shh;
-use crate::namespace::{admin, debug, modules, net, shh, web3};
 use crate::transport::cors::cors;
+use crate::transport::error::{RpcError, Transport};
 use crate::transport::http::Http;
-use crate::transport::listening::{Guest, Listening};
+use crate::transport::listener::{ConnectionGuard, Listener};
 use crate::transport::origins::Origins;
-use crate::transport::start_error::{RpcError, Transport};
 use crate::transport::tls::Tls;
 use crate::transport::vhosts::VirtualHosts;
 use crate::transport::ws::Ws;
-use whisper_protocol::Whisper;
 
-/// How long stopping waits for answers in progress.
-const STOP_LIMIT: Duration = Duration::from_secs(2);
+/// Maximum time that stopping waits for answers in progress.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A connection over TCP, with TLS or without.
+/// A TCP connection, with or without TLS.
 type Stream = Either<TcpStream, TlsStream<TcpStream>>;
 
-/// What the methods are about, and the ways to them.
-#[derive(Debug)]
+/// Makes the methods of the given namespaces.
+type MakeMethods = Box<dyn Fn(&[Namespace]) -> Result<Methods, RegisterMethodError> + Send + Sync>;
+
+/// All transports, served or not.
 pub(crate) struct Transports {
-    /// Itself, for the methods that start and stop what they came through.
-    this: Weak<Self>,
-    whisper: Whisper,
-    server: Server,
     config: RpcConfig,
+    methods: MakeMethods,
     counters: Arc<Counters>,
     stop: CancellationToken,
-    http: Mutex<Option<Listening<SocketAddr>>>,
-    ws: Mutex<Option<Listening<SocketAddr>>>,
+    http: Mutex<Option<Listener<SocketAddr>>>,
+    ws: Mutex<Option<Listener<SocketAddr>>>,
     #[cfg(unix)]
-    ipc: Mutex<Option<Listening<Arc<crate::transport::ipc::SocketFile>>>>,
+    ipc: Mutex<Option<Listener<Arc<crate::transport::ipc::SocketFile>>>>,
+}
+
+impl fmt::Debug for Transports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transports").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl Transports {
-    /// Serves what is configured.
+    /// Starts the configured transports. `methods` gets a reference to them, for the methods that start and stop them.
     pub(crate) fn start(
         config: RpcConfig,
-        whisper: Whisper,
-        server: Server,
+        stop: CancellationToken,
+        methods: impl FnOnce(&Weak<Self>) -> MakeMethods,
     ) -> Result<Arc<Self>, RpcError> {
         let transports = Arc::new_cyclic(|this| Self {
-            this: this.clone(),
-            whisper,
-            server,
             config,
+            methods: methods(this),
             counters: Arc::default(),
-            stop: CancellationToken::new(),
+            stop,
             http: Mutex::default(),
             ws: Mutex::default(),
             #[cfg(unix)]
@@ -92,37 +90,37 @@ impl Transports {
         self.start_ipc()
     }
 
-    /// Serves HTTP, unless it is served already.
-    pub(crate) fn start_http(&self, config: &HttpConfig) -> Result<(), CallError> {
+    /// Starts HTTP. It is an error if it runs already.
+    pub(crate) fn start_http(&self, settings: &HttpSettings) -> Result<(), CallError> {
         let mut http = lock(&self.http);
         if let Some(running) = &*http {
             let at = running.addr();
             return Err(CallError::AlreadyServed { transport: Transport::Http, at });
         }
-        *http = Some(self.serve_http(config)?);
+        *http = Some(self.serve_http(settings)?);
         Ok(())
     }
 
-    /// As [`start_http`](Self::start_http).
-    pub(crate) fn start_ws(&self, config: &WsConfig) -> Result<(), CallError> {
+    /// Starts WebSocket. It is an error if it runs already.
+    pub(crate) fn start_ws(&self, settings: &WsSettings) -> Result<(), CallError> {
         let mut ws = lock(&self.ws);
         if let Some(running) = &*ws {
             let at = running.addr();
             return Err(CallError::AlreadyServed { transport: Transport::Ws, at });
         }
-        *ws = Some(self.serve_ws(config)?);
+        *ws = Some(self.serve_ws(settings)?);
         Ok(())
     }
 
-    /// Serves HTTP no more. The port is free when this returns; answers in progress, perhaps the one to this very
-    /// request, are finished.
+    /// Stops HTTP. When this returns, the port is free. Answers in progress, perhaps the one to this very call, are
+    /// finished in the background.
     pub(crate) async fn stop_http(&self) -> Result<(), CallError> {
         let http = lock(&self.http).take();
         http.ok_or(CallError::NotServed { transport: Transport::Http })?.close().await;
         Ok(())
     }
 
-    /// As [`stop_http`](Self::stop_http).
+    /// Stops WebSocket. See [`stop_http`](Self::stop_http).
     pub(crate) async fn stop_ws(&self) -> Result<(), CallError> {
         let ws = lock(&self.ws).take();
         ws.ok_or(CallError::NotServed { transport: Transport::Ws })?.close().await;
@@ -134,23 +132,23 @@ impl Transports {
     }
 
     pub(crate) fn http_addr(&self) -> Option<SocketAddr> {
-        lock(&self.http).as_ref().map(Listening::addr)
+        lock(&self.http).as_ref().map(Listener::addr)
     }
 
     pub(crate) fn ws_addr(&self) -> Option<SocketAddr> {
-        lock(&self.ws).as_ref().map(Listening::addr)
+        lock(&self.ws).as_ref().map(Listener::addr)
     }
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
 
-    /// Lets everything end, in the background.
+    /// Stops everything in the background.
     pub(crate) fn cancel(&self) {
         self.stop.cancel();
     }
 
-    /// Ends everything, after two seconds at most.
+    /// Stops everything. Takes at most [`STOP_TIMEOUT`].
     pub(crate) async fn stop(&self) {
         self.cancel();
         let tcp = [lock(&self.http).take(), lock(&self.ws).take()];
@@ -158,97 +156,65 @@ impl Transports {
         tokio::join!(futures_util::future::join_all(tcp), self.stop_ipc());
     }
 
-    /// The methods of the given namespaces.
-    fn methods(&self, api: &[Namespace]) -> Result<Methods, RpcError> {
-        let mut methods = Methods::new();
-        for namespace in Namespace::ALL {
-            if namespace != Namespace::Rpc && !api.contains(&namespace) {
-                continue;
-            }
-            let module = match namespace {
-                Namespace::Admin => admin::api().install(self.admin())?,
-                Namespace::Debug => debug::api().install(self.whisper.clone())?,
-                Namespace::Net => net::api().install(self.net())?,
-                Namespace::Rpc => modules::api().install(Modules::new(api))?,
-                Namespace::Shh => shh::api().install(self.shh())?,
-                Namespace::Web3 => web3::api().install(self.server.clone())?,
-            };
-            methods.merge(module)?;
-        }
-        Ok(methods)
+    fn dispatcher(&self, api: &[Namespace]) -> Result<Dispatcher, RpcError> {
+        let methods = (self.methods)(api)?;
+        Ok(Dispatcher::new(methods, self.config.limits, Arc::clone(&self.counters)))
     }
 
-    fn admin(&self) -> Admin {
-        Admin::new(self.server.clone(), &self.config.datadir, self.this.clone())
-    }
-
-    fn net(&self) -> Net {
-        Net { server: self.server.clone(), network_id: self.config.network_id }
-    }
-
-    fn shh(&self) -> Shh {
-        let (whisper, stop) = (self.whisper.clone(), self.stop.clone());
-        Shh { whisper, stop, key_export: self.config.key_export }
-    }
-
-    fn calls(&self, api: &[Namespace]) -> Result<Calls, RpcError> {
-        Ok(Calls::new(self.methods(api)?, self.config.limits, Arc::clone(&self.counters)))
-    }
-
-    fn serve_http(&self, config: &HttpConfig) -> Result<Listening<SocketAddr>, RpcError> {
+    fn serve_http(&self, settings: &HttpSettings) -> Result<Listener<SocketAddr>, RpcError> {
         let http = Arc::new(Http {
-            calls: self.calls(&config.api)?,
-            vhosts: VirtualHosts::new(&config.vhosts),
-            cors: cors(&config.cors)?,
+            dispatcher: self.dispatcher(&settings.api)?,
+            vhosts: VirtualHosts::new(&settings.vhosts),
+            cors: cors(&settings.cors)?,
             token: self.config.token.clone(),
         });
-        let serve = move |stream, guest| Arc::clone(&http).serve(stream, guest);
-        self.listen_tcp(Transport::Http, config.addr, serve)
+        let serve = move |stream, guard| Arc::clone(&http).serve(stream, guard);
+        self.listen_tcp(Transport::Http, settings.addr, serve)
     }
 
-    fn serve_ws(&self, config: &WsConfig) -> Result<Listening<SocketAddr>, RpcError> {
+    fn serve_ws(&self, settings: &WsSettings) -> Result<Listener<SocketAddr>, RpcError> {
         let ws = Arc::new(Ws {
-            calls: self.calls(&config.api)?,
-            origins: Origins::new(&config.origins),
+            dispatcher: self.dispatcher(&settings.api)?,
+            origins: Origins::new(&settings.origins),
             token: self.config.token.clone(),
         });
-        let serve = move |stream, guest| Arc::clone(&ws).serve(stream, guest);
-        self.listen_tcp(Transport::Ws, config.addr, serve)
+        let serve = move |stream, guard| Arc::clone(&ws).serve(stream, guard);
+        self.listen_tcp(Transport::Ws, settings.addr, serve)
     }
 
-    /// Listens at a port; clients come with TLS, if that is configured.
+    /// Listens on a TCP port, with TLS if configured.
     fn listen_tcp<F>(
         &self,
         transport: Transport,
         address: SocketAddr,
-        serve: impl Fn(Stream, Guest) -> F + Send + Sync + 'static,
-    ) -> Result<Listening<SocketAddr>, RpcError>
+        serve: impl Fn(Stream, ConnectionGuard) -> F + Send + Sync + 'static,
+    ) -> Result<Listener<SocketAddr>, RpcError>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let (listener, addr) = bind(transport, address)?;
-        self.warn_if_open(transport, addr);
+        self.warn_if_exposed(transport, addr);
         let (limits, tls) = (self.config.limits, self.config.tls.clone());
         let serve = Arc::new(serve);
-        Ok(self.listen(listener, addr, move |stream, guest| {
+        Ok(self.listen(listener, addr, move |stream, guard| {
             let (tls, serve) = (tls.clone(), Arc::clone(&serve));
             async move {
-                if let Some(stream) = secured(stream, tls.as_ref(), &limits).await {
-                    serve(stream, guest).await;
+                if let Some(stream) = secure(stream, tls.as_ref(), &limits).await {
+                    serve(stream, guard).await;
                 }
             }
         }))
     }
 
-    /// Tells the operator of a door that others can come to and that is not locked.
-    fn warn_if_open(&self, transport: Transport, addr: SocketAddr) {
+    /// Warns the operator if other machines can connect and there is no token or no TLS.
+    fn warn_if_exposed(&self, transport: Transport, addr: SocketAddr) {
         if addr.ip().is_loopback() {
             return;
         }
         if self.config.token.is_none() {
-            tracing::warn!(%addr, "JSON-RPC over {transport} is open to whoever reaches it: see --rpc.token-file");
+            tracing::warn!(%addr, "JSON-RPC over {transport} is reachable from other machines and asks for no token");
         } else if self.config.tls.is_none() {
-            tracing::warn!(%addr, "the token for JSON-RPC over {transport} can be read on its way: see --rpc.tls-cert");
+            tracing::warn!(%addr, "the token for JSON-RPC over {transport} is sent without encryption");
         }
     }
 
@@ -256,10 +222,10 @@ impl Transports {
         &self,
         listener: L,
         addr: A,
-        serve: impl Fn(L::Io, Guest) -> F + Send + 'static,
-    ) -> Listening<A>
+        serve: impl Fn(L::Io, ConnectionGuard) -> F + Send + 'static,
+    ) -> Listener<A>
     where
-        L: Listener + Send + 'static,
+        L: Accept + Send + 'static,
         L::Io: Send,
         L::Addr: Send,
         A: Clone,
@@ -267,14 +233,14 @@ impl Transports {
     {
         let counters = Arc::clone(&self.counters);
         let (limit, stop) = (self.config.limits.connections, self.stop.child_token());
-        Listening::start(listener, addr, limit, counters, stop, serve)
+        Listener::start(listener, addr, limit, counters, stop, serve)
     }
 }
 
 #[cfg(unix)]
 impl Transports {
     pub(crate) fn ipc_path(&self) -> Option<PathBuf> {
-        lock(&self.ipc).as_ref().map(|listening| listening.addr().path().to_owned())
+        lock(&self.ipc).as_ref().map(|listener| listener.addr().path().to_owned())
     }
 
     fn start_ipc(&self) -> Result<(), RpcError> {
@@ -282,19 +248,19 @@ impl Transports {
         let (file, listener) = crate::transport::ipc::SocketFile::bind(path)?;
         let listener = tokio::net::UnixListener::from_std(listener)
             .map_err(|source| RpcError::IpcBind { path: path.clone(), source })?;
-        let calls = Arc::new(self.calls(&Namespace::ALL)?);
-        let serve = move |stream, guest: Guest| {
-            let calls = Arc::clone(&calls);
-            async move { crate::transport::ipc::serve(stream, &calls, &guest.stop).await }
+        let dispatcher = Arc::new(self.dispatcher(&Namespace::ALL)?);
+        let serve = move |stream, guard: ConnectionGuard| {
+            let dispatcher = Arc::clone(&dispatcher);
+            async move { crate::transport::ipc::serve(stream, &dispatcher, &guard.stop).await }
         };
         *lock(&self.ipc) = Some(self.listen(listener, Arc::new(file), serve));
         Ok(())
     }
 
     async fn stop_ipc(&self) {
-        let listening = lock(&self.ipc).take();
-        if let Some(listening) = listening {
-            end(listening).await;
+        let listener = lock(&self.ipc).take();
+        if let Some(listener) = listener {
+            end(listener).await;
         }
     }
 }
@@ -318,12 +284,12 @@ impl Transports {
     async fn stop_ipc(&self) {}
 }
 
-/// Ends one transport: its clients have some time for their answers.
-async fn end<A: Clone>(mut listening: Listening<A>) {
-    listening.close().await;
-    if tokio::time::timeout(STOP_LIMIT, listening.finished()).await.is_err() {
-        tracing::warn!("JSON-RPC clients did not finish in time and are dropped");
-        listening.abandon();
+/// Stops one transport. Its clients have [`STOP_TIMEOUT`] to read their answers.
+async fn end<A: Clone>(mut listener: Listener<A>) {
+    listener.close().await;
+    if tokio::time::timeout(STOP_TIMEOUT, listener.finished()).await.is_err() {
+        tracing::warn!("JSON-RPC clients did not finish in time and are disconnected");
+        listener.abort();
     }
 }
 
@@ -337,11 +303,11 @@ fn bind(transport: Transport, address: SocketAddr) -> Result<(TcpListener, Socke
     bind().map_err(|error| RpcError::bind(transport, address, error))
 }
 
-/// The stream to speak HTTP over, after the TLS handshake where there is to be one.
-async fn secured(stream: TcpStream, tls: Option<&Tls>, limits: &Limits) -> Option<Stream> {
-    // Answers are written whole: nothing is gained by waiting for more.
+/// Prepares a connection for HTTP: without delay, and after the TLS handshake if configured.
+async fn secure(stream: TcpStream, tls: Option<&Tls>, limits: &RpcLimits) -> Option<Stream> {
+    // Each answer is written as a whole, so waiting for more data would only delay it.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection may be slow to answer");
+        tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
     }
     match tls {
         None => Some(Either::Left(stream)),
@@ -349,7 +315,7 @@ async fn secured(stream: TcpStream, tls: Option<&Tls>, limits: &Limits) -> Optio
     }
 }
 
-/// Poisoning is ignored: what is behind these locks is always consistent.
+/// Poisoning is ignored: the data behind these locks is always consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,15 +1,15 @@
-//! Virtual hosts: which names in the `Host` header are answered.
+//! Virtual hosts: which names in the `Host` header are accepted.
 //!
-//! A hostile web page cannot read another origin's answers, but its owner's DNS server can make the page's own name
-//! point at 127.0.0.1 and so make them the same origin ("DNS rebinding"). The `Host` header then carries that name,
-//! and is the only thing that gives the trick away.
+//! A web page cannot read answers of another origin. But its owner's DNS server can let the page's own name point to
+//! 127.0.0.1, so that the node seems to be the page's origin ("DNS rebinding"). Then the `Host` header contains that
+//! name, which is the only way to notice it.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use http::{Request, header};
 
-/// The host names for which a server answers.
+/// The accepted host names.
 #[derive(Clone, Debug)]
 pub struct VirtualHosts {
     any: bool,
@@ -17,7 +17,7 @@ pub struct VirtualHosts {
 }
 
 impl VirtualHosts {
-    /// The names as configured; `*` is any.
+    /// Reads the configured names. `*` accepts any name.
     #[must_use]
     pub fn new(names: &[String]) -> Self {
         let names: BTreeSet<_> =
@@ -25,7 +25,7 @@ impl VirtualHosts {
         Self { any: names.contains("*"), names }
     }
 
-    /// Whether a request is answered.
+    /// Whether the host of a request is accepted.
     #[must_use]
     pub fn allow<B>(&self, request: &Request<B>) -> bool {
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
@@ -33,24 +33,24 @@ impl VirtualHosts {
             Some(host) => host.to_str().ok().map(Some),
             None => Some(authority),
         };
-        // No browser leaves the header out, so its absence is no sign of one.
+        // Browsers always send the header, so a request without it is not from a web page.
         host.is_some_and(|host| host.is_none_or(|host| self.allows(host)))
     }
 
-    /// Whether a `Host` header is answered: a known name, or an IP address, which cannot be rebound.
+    /// Whether a host is accepted: a configured name, or an IP address, which cannot be rebound.
     fn allows(&self, host: &str) -> bool {
         let name = without_port(host).to_ascii_lowercase();
         self.any || name.parse::<IpAddr>().is_ok() || self.names.contains(&name)
     }
 }
 
-/// `host`, `host:port`, `[v6]`, `[v6]:port`: the host.
+/// The host in `host`, `host:port`, `[v6]` or `[v6]:port`.
 fn without_port(host: &str) -> &str {
     if let Some((address, _)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return address;
     }
     match host.rsplit_once(':') {
-        // A second colon: a bare IPv6 address, which has no port to take off.
+        // With a second colon it is a bare IPv6 address without a port.
         Some((name, _)) if !name.contains(':') => name,
         _ => host,
     }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn known_names_and_addresses_pass() {
+    fn configured_names_and_addresses_are_accepted() {
         let hosts = hosts(&["localhost", "Node.Example"]);
         let allowed =
             ["localhost", "LOCALHOST:8545", "node.example", "10.1.2.3", "[::1]:8545", "::1"];
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_lets_any_name_pass() {
+    fn a_star_accepts_any_name() {
         assert!(hosts(&["*"]).allows("example.com"));
     }
 }

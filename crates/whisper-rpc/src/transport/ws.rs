@@ -1,4 +1,4 @@
-//! JSON-RPC over WebSocket: the handshake over HTTP, then a conversation.
+//! JSON-RPC over WebSocket: the handshake over HTTP, then requests and notifications.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -20,78 +20,84 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::calls::Calls;
-use crate::call::refusal::Refusal;
-use crate::call::request::Fault;
-use crate::config::Limits;
-use crate::transport::conversation::{Manner, Outgoing, converse};
-use crate::transport::http::{Answer, drive};
-use crate::transport::listening::Guest;
+use crate::call::dispatch::Dispatcher;
+use crate::call::request::RequestError;
+use crate::config::RpcLimits;
+use crate::transport::connection::{ConnectionSettings, Outgoing, serve_requests};
+use crate::transport::http::drive;
+use crate::transport::listener::ConnectionGuard;
 use crate::transport::origins::Origins;
+use crate::transport::refuse_reason::{HttpResponse, RefuseReason};
 use crate::transport::token::{self, Token};
 
-/// What a connection takes for its buffers while nothing is said.
-const BUFFER: usize = 4096;
+/// Size of the read and write buffers of an idle connection.
+const BUFFER_BYTES: usize = 4096;
 
-/// What the connections to one port have in common.
+/// Serves WebSocket on one port.
 pub(crate) struct Ws {
-    pub(crate) calls: Calls,
+    pub(crate) dispatcher: Dispatcher,
     pub(crate) origins: Origins,
-    /// What clients have to show, if anything.
+    /// The token that clients must send, if there is one.
     pub(crate) token: Option<Token>,
 }
 
 impl Ws {
     /// Serves one connection.
-    pub(crate) async fn serve<S>(self: Arc<Self>, stream: S, guest: Guest)
+    pub(crate) async fn serve<S>(self: Arc<Self>, stream: S, guard: ConnectionGuard)
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let (limits, stop) = (self.calls.limits, guest.stop.clone());
+        let (limits, stop) = (self.dispatcher.limits, guard.stop.clone());
         drive(stream, &limits, &stop, move |request| {
-            ready(Ok(Arc::clone(&self).open(request, &guest)))
+            ready(Ok(Arc::clone(&self).accept(request, &guard)))
         })
         .await;
     }
 
-    /// Answers the handshake, and lets the conversation begin once the answer is sent.
-    fn open(self: Arc<Self>, mut request: Request<Incoming>, guest: &Guest) -> Answer {
+    /// Answers the handshake. The WebSocket is served after the answer is sent.
+    fn accept(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+        guard: &ConnectionGuard,
+    ) -> HttpResponse {
         let response = match self.check(&request) {
             Ok(response) => response,
-            Err(refusal) => return self.calls.counters.refuse(refusal),
+            Err(reason) => return reason.refuse(&self.dispatcher.counters),
         };
         let upgrade = hyper::upgrade::on(&mut request);
-        let stop = guest.stop.clone();
-        guest.stay(async move {
-            // An error says that the client is gone.
+        let stop = guard.stop.clone();
+        guard.spawn(async move {
+            // An error means that the client has disconnected.
             if let Ok(upgraded) = upgrade.await {
-                self.talk(upgraded, &stop).await;
+                self.serve_socket(upgraded, &stop).await;
             }
         });
         response
     }
 
-    fn check(&self, request: &Request<Incoming>) -> Result<Answer, Refusal> {
+    fn check(&self, request: &Request<Incoming>) -> Result<HttpResponse, RefuseReason> {
         if !self.origins.allow(request) {
-            return Err(Refusal::Origin);
+            return Err(RefuseReason::Origin);
         }
         let headers = request.headers();
-        let shows = |token: &Token| token.is_shown(headers) || token.is_shown_by_page(headers);
-        if self.token.as_ref().is_some_and(|token| !shows(token)) {
-            return Err(Refusal::Token);
+        let has =
+            |token: &Token| token.is_in_request(headers) || token.is_in_sub_protocols(headers);
+        if self.token.as_ref().is_some_and(|token| !has(token)) {
+            return Err(RefuseReason::Token);
         }
         let answer = create_response_with_body(request, Full::default);
-        let mut answer = answer.map_err(|_| Refusal::Handshake)?;
-        if let Some(chosen) = token::chosen(headers) {
-            answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, chosen);
+        let mut answer = answer.map_err(|_| RefuseReason::Handshake)?;
+        if let Some(accepted) = token::accepted_sub_protocol(headers) {
+            answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, accepted);
         }
         Ok(answer)
     }
 
-    async fn talk(&self, upgraded: Upgraded, stop: &CancellationToken) {
-        let limits = &self.calls.limits;
+    async fn serve_socket(&self, upgraded: Upgraded, stop: &CancellationToken) {
+        let limits = &self.dispatcher.limits;
         let socket = TokioIo::new(upgraded);
-        let socket = WebSocketStream::from_raw_socket(socket, Role::Server, Some(bounds(limits)));
+        let socket =
+            WebSocketStream::from_raw_socket(socket, Role::Server, Some(socket_config(limits)));
         let (outgoing, incoming) = socket.await.split();
         let outgoing = outgoing.with(|outgoing| {
             ready(Ok::<_, Error>(match outgoing {
@@ -99,42 +105,43 @@ impl Ws {
                 Outgoing::Ping => Message::Ping(Bytes::new()),
             }))
         });
-        let manner = Manner { ping: Some(limits.patience), stream: false };
-        let incoming = requests(incoming, 2 * limits.patience, limits.request);
-        converse(&self.calls, incoming, outgoing, manner, stop).await;
+        let settings =
+            ConnectionSettings { ping_interval: Some(limits.step_time), is_stream: false };
+        let incoming = requests(incoming, 2 * limits.step_time, limits.request_bytes);
+        serve_requests(&self.dispatcher, incoming, outgoing, settings, stop).await;
     }
 }
 
-fn bounds(limits: &Limits) -> WebSocketConfig {
-    let request = usize::try_from(limits.request).unwrap_or(usize::MAX);
+fn socket_config(limits: &RpcLimits) -> WebSocketConfig {
+    let request = usize::try_from(limits.request_bytes).unwrap_or(usize::MAX);
     WebSocketConfig::default()
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
         .max_message_size(Some(request))
         .max_frame_size(Some(request))
 }
 
-/// The requests that come in, until nothing is heard of the client for too long, not even an answer to a ping.
+/// The requests of the client. They end when nothing, not even the answer to a ping, arrives for `silence`.
 fn requests(
     messages: impl Stream<Item = Result<Message, Error>> + Unpin,
     silence: Duration,
     limit: u32,
-) -> impl Stream<Item = Result<Bytes, Fault>> {
+) -> impl Stream<Item = Result<Bytes, RequestError>> {
     stream::unfold(messages, move |mut messages| async move {
         loop {
             let request = match timeout(silence, messages.next()).await {
                 Ok(Some(Ok(Message::Text(text)))) => Ok(Bytes::from(text)),
                 Ok(Some(Ok(Message::Binary(bytes)))) => Ok(bytes),
-                // Signs of life.
+                // Pings and pongs.
                 Ok(Some(Ok(_))) => continue,
-                Ok(Some(Err(Error::Capacity(_)))) => Err(Fault::TooLarge { limit }),
+                Ok(Some(Err(Error::Capacity(_)))) => Err(RequestError::TooLarge { limit }),
                 Ok(Some(Err(error))) => {
-                    tracing::debug!(%error, "a WebSocket connection broke");
+                    tracing::debug!(%error, "a WebSocket connection failed");
                     return None;
                 }
                 Ok(None) => return None,
                 Err(_) => {
-                    tracing::debug!("a WebSocket client has fallen silent");
+                    tracing::debug!("a WebSocket client did not answer in time");
                     return None;
                 }
             };

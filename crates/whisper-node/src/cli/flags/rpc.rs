@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args};
-use whisper_rpc::{HttpConfig, Namespace, RpcConfig, Tls, Token, WsConfig};
+use whisper_rpc::{HttpSettings, Namespace, RpcConfig, Tls, Token, WsSettings};
 
 use super::super::failure::Failure;
 
@@ -102,13 +102,13 @@ impl RpcFlags {
             (Some(certificates), Some(key)) => Some(Tls::load(certificates, key)?),
             _ => None,
         };
-        let http = self.http.then(|| HttpConfig {
+        let http = self.http.then(|| HttpSettings {
             addr: SocketAddr::new(self.http_addr, self.http_port),
             api: self.http_api,
             cors: self.http_corsdomain,
             vhosts: self.http_vhosts,
         });
-        let ws = self.ws.then(|| WsConfig {
+        let ws = self.ws.then(|| WsSettings {
             addr: SocketAddr::new(self.ws_addr, self.ws_port),
             api: self.ws_api,
             origins: self.ws_origins,

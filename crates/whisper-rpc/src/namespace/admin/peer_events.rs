@@ -1,4 +1,4 @@
-//! What happens to the peers, pushed to a client as it happens: `admin_subscribe("peerEvents")`.
+//! Events of peers, pushed to clients: `admin_subscribe("peerEvents")`.
 
 use futures_util::stream;
 use p2p_identity::NodeId;
@@ -7,37 +7,38 @@ use p2p_server::{Event, Events, MessageEvent, Messages};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Admin;
-use crate::declare::api::{Api, Feed};
-use crate::namespace::enode::hashed;
+use super::AdminContext;
+use crate::declare::api::Api;
+use crate::declare::signature::SubscriptionNames;
+use crate::namespace::node_name::hashed_id;
 
-/// The only thing to subscribe to here.
-const PEER_EVENTS: Feed = Feed {
+/// The only subscription of this namespace.
+const PEER_EVENTS: SubscriptionNames = SubscriptionNames {
     subscribe: "admin_subscribe",
     notification: "admin_subscription",
     unsubscribe: "admin_unsubscribe",
     what: "peerEvents",
 };
 
-/// An event: the names, and the fields in the order, of go-ethereum's. What does not apply is left out.
+/// An event: go-ethereum's fields in its order. Fields that do not apply are left out.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "PeerEvent")]
 struct PeerEventJson {
     #[serde(rename = "type")]
     kind: &'static str,
-    /// The peer's id as in `admin_peers`.
+    /// The peer's id, as in `admin_peers`.
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<String>,
-    /// Who dropped the peer, and why; or that events were missed.
+    /// Which end dropped the peer, and why; or that events were missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// Of a message: the name of its sub-protocol.
+    /// Name of the sub-protocol of a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<String>,
-    /// Of a message: its code in the sub-protocol.
+    /// Code of a message in its sub-protocol.
     #[serde(skip_serializing_if = "Option::is_none")]
     msg_code: Option<u64>,
-    /// Of a message: the bytes of its payload.
+    /// Payload size of a message, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     msg_size: Option<usize>,
 }
@@ -48,7 +49,7 @@ impl PeerEventJson {
     }
 
     fn about(kind: &'static str, peer: &NodeId) -> Self {
-        Self { peer: Some(hashed(peer)), ..Self::new(kind) }
+        Self { peer: Some(hashed_id(peer)), ..Self::new(kind) }
     }
 
     fn missed(events: u64) -> Self {
@@ -56,8 +57,8 @@ impl PeerEventJson {
         Self { error, ..Self::new("missed") }
     }
 
-    /// What a client is told of an event, if anything.
-    fn of(event: &Event) -> Option<Self> {
+    /// The notification about an event, if clients are told about it.
+    fn of_event(event: &Event) -> Option<Self> {
         Some(match event {
             Event::Added { id, .. } => Self::about("add", id),
             Event::Dropped { id, closed } => {
@@ -68,7 +69,7 @@ impl PeerEventJson {
         })
     }
 
-    /// The same of a message.
+    /// The notification about a message.
     fn of_message(event: &MessageEvent) -> Option<Self> {
         Some(match event {
             MessageEvent::Message { capability, traffic } => {
@@ -89,25 +90,25 @@ impl PeerEventJson {
     }
 }
 
-/// What happens to the peers, and where the server was told to say so, each message of theirs.
+/// The events of peers, and of their messages if the server is configured to report them.
 struct PeerEvents {
     events: Events,
-    /// `None` once there are no more.
+    /// `None` after their end.
     messages: Option<Messages>,
 }
 
 impl PeerEvents {
-    /// What comes next for a client; `None` when the server has stopped.
+    /// The next notification. `None` when the server has stopped.
     async fn next(&mut self) -> Option<PeerEventJson> {
         loop {
             let Some(messages) = &mut self.messages else {
-                match PeerEventJson::of(&self.events.next().await?) {
+                match PeerEventJson::of_event(&self.events.next().await?) {
                     None => continue,
-                    told => return told,
+                    notification => return notification,
                 }
             };
-            let told = tokio::select! {
-                event = self.events.next() => PeerEventJson::of(&event?),
+            let notification = tokio::select! {
+                event = self.events.next() => PeerEventJson::of_event(&event?),
                 message = messages.next() => match message {
                     Some(message) => PeerEventJson::of_message(&message),
                     None => {
@@ -116,14 +117,14 @@ impl PeerEvents {
                     }
                 },
             };
-            if told.is_some() {
-                return told;
+            if notification.is_some() {
+                return notification;
             }
         }
     }
 }
 
-pub(super) fn declare(api: &mut Api<Admin>) {
+pub(super) fn declare(api: &mut Api<AdminContext>) {
     api.subscription(PEER_EVENTS, [], |admin, ()| {
         let events =
             PeerEvents { events: admin.server.events(), messages: Some(admin.server.messages()) };
@@ -132,7 +133,5 @@ pub(super) fn declare(api: &mut Api<Admin>) {
             Some((event, events))
         }))
     })
-    .about(
-        "Pushes what happens to the peers, as it happens; answers the name of the subscription.",
-    );
+    .about("Subscribes to events of peers; returns the id of the subscription.");
 }

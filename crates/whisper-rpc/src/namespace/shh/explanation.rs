@@ -1,160 +1,45 @@
-//! An explanation as JSON.
+//! `shh_explain`: what happened to an envelope at this node.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use whisper_envelope::Topic;
-
-use super::receipt::ReceiptJson;
-use super::topic;
-use crate::call::hex::HexBytes;
-use crate::namespace::debug::OccurrenceJson;
 use whisper_protocol::{
     Bringer, Explanation, FilterOutcome, FilterTrace, NotSent, PeerTrace, Pooled, Reason,
     Whereabouts,
 };
 
-/// What `shh_explain` answers. What does not apply is left out.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Explanation")]
-pub struct ExplanationJson {
-    /// The envelope's.
-    pub hash: HexBytes,
-    /// Where it is.
-    pub state: Place,
-    /// Where it came from, and when.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub arrival: Option<ArrivalJson>,
-    /// When it left the pool, in seconds since 1970.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub left: Option<u32>,
-    /// What the pool has to say of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pooled: Option<PooledJson>,
-    /// Every time that it was refused or dropped, in order.
-    pub drops: Vec<DropJson>,
-    /// What becomes of it, if it was posted here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub receipt: Option<ReceiptJson>,
-}
+use super::ShhContext;
+use super::receipt::{envelope_hash, hash_errors};
+use crate::declare::api::Api;
+use crate::types::drops::OccurrenceJson;
+use crate::types::explanation::{
+    ArrivalJson, DropJson, EnvelopeState, ExplanationJson, FilterOutcomeJson, FilterTraceJson,
+    NotSentJson, PeerTraceJson, PooledJson, SourceKind,
+};
+use crate::types::hex::HexBytes;
+use crate::types::receipt::ReceiptJson;
 
-/// Where an envelope is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Place {
-    /// It is not known, or forgotten.
-    Unknown,
-    /// In the pool.
-    Pooled,
-    /// It left the pool at the end of its life.
-    Expired,
-    /// It left the pool for others with more work.
-    Evicted,
-}
-
-/// Who brought an envelope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Origin {
-    /// It was posted here.
-    Here,
-    /// A peer.
-    Peer,
-    /// A peer that left too long ago.
-    Forgotten,
-}
-
-/// How an envelope came.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Arrival")]
-pub struct ArrivalJson {
-    /// Seconds since 1970.
-    pub at: u32,
-    /// From whom.
-    pub from: Origin,
-    /// The peer's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer: Option<HexBytes>,
-}
-
-/// An envelope in the pool.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Pooled")]
-pub struct PooledJson {
-    /// `shh/5` or `shh/6`.
-    pub dialect: String,
-    /// What it is about.
-    #[serde(with = "topic")]
-    #[schemars(with = "HexBytes")]
-    pub topic: Topic,
-    /// Bytes.
-    pub size: usize,
-    /// Under the rule that counts most.
-    pub work: f64,
-    /// Seconds since 1970.
-    pub expiry: u32,
-    /// For each peer, whether it has it.
-    pub peers: Vec<PeerJson>,
-    /// Whether it waits to be opened.
-    pub queued: bool,
-    /// What filters on its topic make of it.
-    pub filters: Vec<FilterJson>,
-    /// How many filters on its topic were not tried for this answer.
-    pub more_filters: usize,
-}
-
-/// A peer and an envelope.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "PeerTrace")]
-pub struct PeerJson {
-    /// The peer's id.
-    pub peer: HexBytes,
-    /// Whether the peer was sent it.
-    pub sent: bool,
-    /// Whether it was received from the peer.
-    pub received: bool,
-    /// Why not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_sent: Option<NotSent>,
-}
-
-/// A filter and an envelope.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "FilterTrace")]
-pub struct FilterJson {
-    /// The filter's id.
-    pub id: String,
-    /// What it made of the envelope.
-    pub outcome: FilterOutcome,
-}
-
-/// Why something was refused or dropped, and when.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Drop")]
-pub struct DropJson {
-    /// Why.
-    pub reason: Reason,
-    /// When, and by whom.
-    #[serde(flatten)]
-    pub occurrence: OccurrenceJson,
+pub(super) fn declare(api: &mut Api<ShhContext>) {
+    // It tries filters on the envelope, which takes time, so it runs on a thread of its own.
+    api.blocking("shh_explain", ["hash"], |shh, (hash,): (HexBytes,)| {
+        Ok(ExplanationJson::from(shh.whisper.explain(&envelope_hash(&hash)?)))
+    })
+    .about("Returns what happened to an envelope at this node.")
+    .fails(hash_errors());
 }
 
 impl From<Explanation> for ExplanationJson {
     fn from(explanation: Explanation) -> Self {
         let (state, arrival, left, pooled) = match explanation.whereabouts {
-            Whereabouts::Unknown => (Place::Unknown, None, None, None),
+            Whereabouts::Unknown => (EnvelopeState::Unknown, None, None, None),
             Whereabouts::Pooled(pooled) => {
-                let arrival = ArrivalJson::new(pooled.arrived, pooled.bringer);
-                (Place::Pooled, Some(arrival), None, Some(PooledJson::from(*pooled)))
+                let arrival = arrival(pooled.arrived, pooled.bringer);
+                (EnvelopeState::Pooled, Some(arrival), None, Some(PooledJson::from(*pooled)))
             }
             Whereabouts::Gone { bringer, arrived, left, evicted } => {
-                let state = if evicted { Place::Evicted } else { Place::Expired };
-                (state, Some(ArrivalJson::new(arrived, bringer)), Some(left), None)
+                let state = if evicted { EnvelopeState::Evicted } else { EnvelopeState::Expired };
+                (state, Some(arrival(arrived, bringer)), Some(left), None)
             }
         };
         let drop = |(reason, occurrence): &(Reason, _)| DropJson {
-            reason: *reason,
+            reason: reason.name().to_owned(),
             occurrence: OccurrenceJson::from(occurrence),
         };
         Self {
@@ -169,15 +54,13 @@ impl From<Explanation> for ExplanationJson {
     }
 }
 
-impl ArrivalJson {
-    fn new(at: u32, bringer: Bringer) -> Self {
-        let (from, peer) = match bringer {
-            Bringer::Here => (Origin::Here, None),
-            Bringer::Peer(peer) => (Origin::Peer, Some(peer.0.into())),
-            Bringer::Forgotten => (Origin::Forgotten, None),
-        };
-        Self { at, from, peer }
-    }
+fn arrival(at: u32, source: Bringer) -> ArrivalJson {
+    let (from, peer) = match source {
+        Bringer::Here => (SourceKind::Here, None),
+        Bringer::Peer(peer) => (SourceKind::Peer, Some(peer.0.into())),
+        Bringer::Forgotten => (SourceKind::Forgotten, None),
+    };
+    ArrivalJson { at, from, peer }
 }
 
 impl From<Pooled> for PooledJson {
@@ -188,27 +71,54 @@ impl From<Pooled> for PooledJson {
             size: pooled.size,
             work: pooled.work,
             expiry: pooled.expiry,
-            peers: pooled.peers.iter().map(PeerJson::from).collect(),
+            peers: pooled.peers.iter().map(PeerTraceJson::from).collect(),
             queued: pooled.queued,
-            filters: pooled.filters.iter().map(FilterJson::from).collect(),
+            filters: pooled.filters.iter().map(FilterTraceJson::from).collect(),
             more_filters: pooled.more_filters,
         }
     }
 }
 
-impl From<&PeerTrace> for PeerJson {
+impl From<&PeerTrace> for PeerTraceJson {
     fn from(trace: &PeerTrace) -> Self {
         Self {
             peer: trace.peer.0.into(),
             sent: trace.sent,
             received: trace.received,
-            not_sent: trace.not_sent,
+            not_sent: trace.not_sent.map(NotSentJson::from),
         }
     }
 }
 
-impl From<&FilterTrace> for FilterJson {
+impl From<NotSent> for NotSentJson {
+    fn from(reason: NotSent) -> Self {
+        match reason {
+            NotSent::OutsideBloom => Self::OutsideBloom,
+            NotSent::LowWork => Self::LowWork,
+            NotSent::Oversized => Self::Oversized,
+            NotSent::LightClient => Self::LightClient,
+            NotSent::Pending => Self::Pending,
+        }
+    }
+}
+
+impl From<&FilterTrace> for FilterTraceJson {
     fn from(trace: &FilterTrace) -> Self {
-        Self { id: trace.id.to_string(), outcome: trace.outcome }
+        Self { id: trace.id.to_string(), outcome: trace.outcome.into() }
+    }
+}
+
+impl From<FilterOutcome> for FilterOutcomeJson {
+    fn from(outcome: FilterOutcome) -> Self {
+        match outcome {
+            FilterOutcome::OtherDialect => Self::OtherDialect,
+            FilterOutcome::LowWork => Self::LowWork,
+            FilterOutcome::NotOpened => Self::NotOpened,
+            FilterOutcome::Malformed => Self::Malformed,
+            FilterOutcome::OtherSigner => Self::OtherSigner,
+            FilterOutcome::InMailbox => Self::InMailbox,
+            FilterOutcome::Fetched => Self::Fetched,
+            FilterOutcome::MadeLater => Self::MadeLater,
+        }
     }
 }

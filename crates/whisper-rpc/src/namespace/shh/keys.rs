@@ -1,27 +1,27 @@
-//! Key pairs and symmetric keys, named by their ids.
+//! Key pairs and symmetric keys. Each has an id.
 
 use p2p_identity::{KeyError, SecretKey};
 use whisper_envelope::SymmetricKey;
 use zeroize::Zeroizing;
 
-use super::Shh;
+use super::ShhContext;
 use crate::call::error::CallError;
-use crate::call::hex::HexBytes;
 use crate::declare::api::Api;
+use crate::types::hex::HexBytes;
 use whisper_protocol::KeyId;
 
-pub(super) fn declare(api: &mut Api<Shh>) {
+pub(super) fn declare(api: &mut Api<ShhContext>) {
     declare_pairs(api);
     declare_symmetric(api);
 }
 
-fn declare_pairs(api: &mut Api<Shh>) {
+fn declare_pairs(api: &mut Api<ShhContext>) {
     api.call("shh_newKeyPair", [], |shh, ()| Ok(shh.whisper.keys().new_key_pair().to_string()))
-        .about("Makes a key pair, and answers its id.");
+        .about("Makes a key pair; returns its id.");
     api.call("shh_addPrivateKey", ["key"], |shh, (key,): (HexBytes,)| {
         Ok(shh.whisper.keys().add_private_key(secret_key(&key)?).to_string())
     })
-    .about("Keeps a private key of 32 bytes, and answers the id of the pair.")
+    .about("Stores a private key of 32 bytes; returns the id of the key pair.")
     .fails([
         CallError::PrivateKeySize,
         CallError::PrivateKeyZero,
@@ -30,18 +30,18 @@ fn declare_pairs(api: &mut Api<Shh>) {
     api.call("shh_hasKeyPair", ["id"], |shh, (name,): (String,)| {
         Ok(id(&name).is_some_and(|id| shh.whisper.keys().has_key_pair(&id)))
     })
-    .about("Whether there is a key pair of this id.");
+    .about("Returns whether a key pair with this id is stored.");
     api.call("shh_getPublicKey", ["id"], |shh, (name,): (String,)| {
         let key = id(&name).and_then(|id| shh.whisper.keys().public_key(&id));
         Ok(HexBytes::from(key.ok_or(CallError::NoSuchKeyPair)?.to_uncompressed()))
     })
-    .about("The public key of a pair, uncompressed, 65 bytes.")
+    .about("Returns the public key of a key pair, uncompressed, 65 bytes.")
     .fails([CallError::NoSuchKeyPair]);
     api.call("shh_getPrivateKey", ["id"], |shh, (name,): (String,)| {
         let key = exported(shh, &name)?.and_then(|id| shh.whisper.keys().private_key(&id));
         Ok(HexBytes::from(key.ok_or(CallError::NoSuchKeyPair)?.to_bytes().as_slice()))
     })
-    .about("The private key of a pair, 32 bytes.")
+    .about("Returns the private key of a key pair, 32 bytes.")
     .fails([CallError::NoSuchKeyPair, CallError::KeyExport]);
     api.call("shh_deleteKeyPair", ["id"], |shh, (name,): (String,)| {
         match id(&name).is_some_and(|id| shh.whisper.keys().delete_key_pair(&id)) {
@@ -49,51 +49,51 @@ fn declare_pairs(api: &mut Api<Shh>) {
             false => Err(CallError::KeyPairNotFound { name }),
         }
     })
-    .about("Forgets a key pair. Filters that were made with it go on.")
+    .about("Deletes a key pair. Filters that were made with it keep working.")
     .fails([CallError::KeyPairNotFound { name: "00".repeat(32) }]);
 }
 
-fn declare_symmetric(api: &mut Api<Shh>) {
+fn declare_symmetric(api: &mut Api<ShhContext>) {
     api.call("shh_newSymKey", [], |shh, ()| Ok(shh.whisper.keys().new_symmetric().to_string()))
-        .about("Makes a symmetric key, and answers its id.");
+        .about("Makes a symmetric key; returns its id.");
     api.call("shh_addSymKey", ["key"], |shh, (bytes,): (HexBytes,)| {
         let size = bytes.as_slice().len();
         let key = Zeroizing::new(bytes.array().ok_or(CallError::SymmetricKeySize { size })?);
         let key = SymmetricKey::from_bytes(*key);
         Ok(shh.whisper.keys().add_symmetric(key).to_string())
     })
-    .about("Keeps a symmetric key of 32 bytes, and answers its id.")
+    .about("Stores a symmetric key of 32 bytes; returns its id.")
     .fails([CallError::SymmetricKeySize { size: 31 }]);
-    // Deriving a key is slow by design: not on the threads that answer.
+    // Deriving a key is slow by design, so it runs on a thread of its own.
     api.blocking("shh_generateSymKeyFromPassword", ["password"], |shh, (password,): (String,)| {
         let password = Zeroizing::new(password);
         Ok(shh.whisper.keys().symmetric_from_password(&password).to_string())
     })
-    .about("Keeps the symmetric key that belongs to a password, and answers its id.");
+    .about("Derives a symmetric key from a password and stores it; returns its id.");
     api.call("shh_hasSymKey", ["id"], |shh, (name,): (String,)| {
         Ok(id(&name).is_some_and(|id| shh.whisper.keys().has_symmetric(&id)))
     })
-    .about("Whether there is a symmetric key of this id.");
+    .about("Returns whether a symmetric key with this id is stored.");
     api.call("shh_getSymKey", ["id"], |shh, (name,): (String,)| {
         let key = exported(shh, &name)?.and_then(|id| shh.whisper.keys().symmetric(&id));
         let key = key.ok_or(CallError::NoSuchSymmetricKey)?;
         Ok(HexBytes::from(key.as_bytes().as_slice()))
     })
-    .about("A symmetric key, 32 bytes.")
+    .about("Returns a symmetric key, 32 bytes.")
     .fails([CallError::NoSuchSymmetricKey, CallError::KeyExport]);
     api.call("shh_deleteSymKey", ["id"], |shh, (name,): (String,)| {
         Ok(id(&name).is_some_and(|id| shh.whisper.keys().delete_symmetric(&id)))
     })
-    .about("Forgets a symmetric key; whether there was one. Filters that were made with it go on.");
+    .about("Deletes a symmetric key; returns whether it was stored. Filters that were made with it keep working.");
 }
 
-/// The id of a key. What is not an id names no key, which is no other error than an id that does not.
+/// The id of a key. An invalid id is treated like the id of a key that is not stored.
 fn id(name: &str) -> Option<KeyId> {
     name.parse().ok()
 }
 
-/// The id of a key that is to be read, where that is allowed.
-fn exported(shh: &Shh, name: &str) -> Result<Option<KeyId>, CallError> {
+/// The id of a key to export, if keys may be exported.
+fn exported(shh: &ShhContext, name: &str) -> Result<Option<KeyId>, CallError> {
     if shh.key_export { Ok(id(name)) } else { Err(CallError::KeyExport) }
 }
 

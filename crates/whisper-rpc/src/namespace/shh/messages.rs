@@ -1,24 +1,24 @@
-//! Posting, and filters that are asked for what they have collected.
+//! Posts, and filters that collect messages until a client fetches them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use p2p_identity::{NodeId, PublicKey};
 
-use super::Shh;
-use super::types::{Criteria, MessageJson, NewMessage};
+use super::ShhContext;
 use crate::call::error::CallError;
-use crate::call::hex::HexBytes;
 use crate::declare::api::Api;
-use crate::namespace::enode::node_id;
+use crate::namespace::node_name::node_id;
+use crate::types::hex::HexBytes;
+use crate::types::message::{Criteria, MessageJson, NewMessage};
 use whisper_protocol::{
     Dialect, FilterError, FilterId, FilterKey, FilterSpec, Post, PostError, Received, Recipient,
 };
 
-pub(super) fn declare(api: &mut Api<Shh>) {
+pub(super) fn declare(api: &mut Api<ShhContext>) {
     api.task("shh_post", ["message"], post)
         .about(
-            "Encrypts a message, does the proof of work and sends it; answers the envelope's hash.",
+            "Encrypts a message, does the proof of work and sends it; returns the hash of the envelope.",
         )
         .fails([CallError::KeyChoice, CallError::InvalidPublicKey, CallError::Stopping])
         .fails(node_id("nonsense").err().map(CallError::TargetPeer))
@@ -38,14 +38,14 @@ pub(super) fn declare(api: &mut Api<Shh>) {
     api.call("shh_newMessageFilter", ["criteria"], |shh, (criteria,): (Criteria,)| {
         Ok(shh.whisper.subscribe(filter_spec(criteria)?)?.to_string())
     })
-    .about("Collects messages that meet the criteria; answers the name of the filter.")
+    .about("Makes a filter that collects messages that meet the criteria; returns its id.")
     .fails(criteria_errors());
     api.call("shh_getFilterMessages", ["id"], |shh, (id,): (String,)| {
         let messages = filter_id(&id).and_then(|id| shh.whisper.messages(&id));
         let messages = messages.ok_or(CallError::NoSuchFilter)?;
         Ok(messages.iter().map(|received| MessageJson::from(&**received)).collect::<Vec<_>>())
     })
-    .about("What a filter has collected since it was asked last.")
+    .about("Returns the messages that a filter has collected since the last call.")
     .fails([CallError::NoSuchFilter]);
     api.call("shh_deleteMessageFilter", ["id"], |shh, (id,): (String,)| {
         match filter_id(&id).is_some_and(|id| shh.whisper.unsubscribe(&id)) {
@@ -53,11 +53,11 @@ pub(super) fn declare(api: &mut Api<Shh>) {
             false => Err(CallError::FilterNotDeleted),
         }
     })
-    .about("Ends a filter.")
+    .about("Deletes a filter.")
     .fails([CallError::FilterNotDeleted]);
 }
 
-/// What can be wrong with criteria.
+/// Examples of the errors about criteria.
 pub(super) fn criteria_errors() -> [CallError; 4] {
     [
         CallError::KeyChoice,
@@ -67,10 +67,10 @@ pub(super) fn criteria_errors() -> [CallError; 4] {
     ]
 }
 
-/// Seals and posts a message; answers with the envelope's hash.
+/// Seals and posts a message. Returns the hash of the envelope.
 ///
-/// The server drops this future when the client disconnects, which cancels the seal.
-async fn post(shh: Arc<Shh>, (message,): (NewMessage,)) -> Result<HexBytes, CallError> {
+/// This future is dropped when the client disconnects. That cancels the proof of work.
+async fn post(shh: Arc<ShhContext>, (message,): (NewMessage,)) -> Result<HexBytes, CallError> {
     let post = shh.whisper.post(to_post(message)?);
     match shh.stop.run_until_cancelled(post).await {
         Some(receipt) => Ok(receipt?.hash().into()),
@@ -106,7 +106,7 @@ fn to_post(message: NewMessage) -> Result<Post, CallError> {
     })
 }
 
-/// What a filter or a subscription is for.
+/// Converts the criteria of a filter or a subscription.
 pub(super) fn filter_spec(criteria: Criteria) -> Result<FilterSpec, CallError> {
     let key = match (criteria.sym_key_id.as_str(), criteria.private_key_id.as_str()) {
         (id, "") if !id.is_empty() => {

@@ -1,80 +1,59 @@
-//! A receipt as JSON.
+//! `shh_receipt`: what became of a post.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::call::hex::HexBytes;
+use tokio::time::timeout;
 use whisper_protocol::{Ending, Nobody, Progress, ReceiptState, Unwanted};
 
-/// What `shh_receipt` answers. What does not apply is left out.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Receipt")]
-pub struct ReceiptJson {
-    /// Whether the post is open, or how it ended.
-    pub state: PostState,
-    /// The peers it was handed to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub handed: Option<usize>,
-    /// How many of them kept it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kept: Option<usize>,
-    /// How many of those said so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub acknowledged: Option<usize>,
-    /// Who refused it last, or left.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer: Option<HexBytes>,
-    /// Why it was refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-    /// Why there is nobody to hand it to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nobody: Option<NobodyJson>,
+use super::ShhContext;
+use crate::call::error::CallError;
+use crate::declare::api::Api;
+use crate::types::hex::HexBytes;
+use crate::types::receipt::{PostState, ReceiptJson, UnsentReasonJson};
+
+/// Maximum time that a call waits for a post to end.
+const MAX_WAIT_SECS: u32 = 600;
+
+pub(super) fn declare(api: &mut Api<ShhContext>) {
+    api.task("shh_receipt", ["hash", "seconds"], receipt)
+        .about(
+            "Returns what became of a post, by the hash that shh_post returned; null if the node has forgotten it. \
+             Waits at most `seconds` (maximum: 600) for the post to end.",
+        )
+        .fails(hash_errors());
 }
 
-/// Whether a post is open, or how it ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum PostState {
-    /// It is open.
-    #[default]
-    Pending,
-    /// As many peers as asked for have kept it, or said so.
-    Delivered,
-    /// A peer refused it.
-    Refused,
-    /// The peer that it was for is gone.
-    Left,
-    /// It expired, and there was nobody to hand it to.
-    Nobody,
-    /// It expired before enough peers had kept it.
-    Expired,
-    /// It had to leave the pool for others with more work.
-    Evicted,
-    /// There are too many posts to follow this one.
-    Untracked,
-    /// The node stopped.
-    Stopped,
+/// What became of a post. Waits at most `seconds` for it to end; if absent, it does not wait.
+///
+/// This future is dropped when the client disconnects. That does not affect the post.
+async fn receipt(
+    shh: Arc<ShhContext>,
+    (hash, seconds): (HexBytes, Option<u32>),
+) -> Result<Option<ReceiptJson>, CallError> {
+    let Some(mut receipt) = shh.whisper.receipt(&envelope_hash(&hash)?) else { return Ok(None) };
+    let seconds = seconds.unwrap_or(0);
+    if seconds > 0 {
+        let limit = Duration::from_secs(seconds.min(MAX_WAIT_SECS).into());
+        // The result does not matter: the state tells whether the post has ended.
+        let _ = shh.stop.run_until_cancelled(timeout(limit, receipt.ended())).await;
+    }
+    Ok(Some(ReceiptJson::from(&receipt.state())))
 }
 
-/// How many peers are connected that were not handed it, by the reason; all zero: none is connected.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "Nobody")]
-pub struct NobodyJson {
-    /// Its topic is outside of their bloom.
-    pub bloom: usize,
-    /// They want more work.
-    pub work: usize,
-    /// It is larger than they take.
-    pub size: usize,
-    /// It waits to be sent to them.
-    pub pending: usize,
+/// Reads the hash of an envelope, 32 bytes.
+pub(super) fn envelope_hash(hash: &HexBytes) -> Result<[u8; 32], CallError> {
+    hash.array().ok_or(CallError::HashSize { size: hash.as_slice().len() })
 }
 
-impl From<Nobody> for NobodyJson {
-    fn from(nobody: Nobody) -> Self {
-        let Unwanted { bloom, work, size, pending } = match nobody {
+/// An example of the error about the hash of an envelope.
+pub(super) fn hash_errors() -> [CallError; 1] {
+    [CallError::HashSize { size: 31 }]
+}
+
+impl From<Nobody> for UnsentReasonJson {
+    fn from(reason: Nobody) -> Self {
+        let Unwanted { bloom, work, size, pending } = match reason {
             Nobody::NoPeers => Unwanted::default(),
             Nobody::Unwanted(unwanted) => unwanted,
         };
@@ -101,7 +80,7 @@ impl From<&Progress> for ReceiptJson {
             acknowledged: Some(progress.acknowledged),
             peer: refused.map(|(peer, _)| peer.0.into()),
             why: refused.map(|(_, why)| why.to_string()),
-            nobody: progress.nobody.map(NobodyJson::from),
+            unsent: progress.nobody.map(UnsentReasonJson::from),
         }
     }
 }
@@ -109,12 +88,8 @@ impl From<&Progress> for ReceiptJson {
 impl From<&Ending> for ReceiptJson {
     fn from(ending: &Ending) -> Self {
         let of = |state| Self { state, ..Self::default() };
-        let counted = |state, handed, kept| Self {
-            state,
-            handed: Some(handed),
-            kept: Some(kept),
-            ..Self::default()
-        };
+        let counted =
+            |state, handed, kept| Self { handed: Some(handed), kept: Some(kept), ..of(state) };
         match ending {
             Ending::Delivered { peers, acknowledged } => Self {
                 kept: Some(*peers),
@@ -127,8 +102,8 @@ impl From<&Ending> for ReceiptJson {
                 ..of(PostState::Refused)
             },
             Ending::Left { peer } => Self { peer: Some(peer.0.into()), ..of(PostState::Left) },
-            Ending::Nobody(nobody) => {
-                Self { nobody: Some((*nobody).into()), ..of(PostState::Nobody) }
+            Ending::Nobody(reason) => {
+                Self { unsent: Some((*reason).into()), ..of(PostState::Unsent) }
             }
             Ending::Expired { handed, kept } => counted(PostState::Expired, *handed, *kept),
             Ending::Evicted { handed, kept } => counted(PostState::Evicted, *handed, *kept),

@@ -1,21 +1,22 @@
-//! Subscriptions: messages pushed to a client as soon as they are opened.
+//! Subscriptions: messages are pushed to a client as soon as they are opened.
 
 use futures_util::stream;
 
-use super::Shh;
+use super::ShhContext;
 use super::messages::{criteria_errors, filter_spec};
-use super::types::{Criteria, MessageJson};
-use crate::declare::api::{Api, Feed};
+use crate::declare::api::Api;
+use crate::declare::signature::SubscriptionNames;
+use crate::types::message::{Criteria, MessageJson};
 
-/// The only thing to subscribe to here.
-const MESSAGES: Feed = Feed {
+/// The only subscription of this namespace.
+const MESSAGES: SubscriptionNames = SubscriptionNames {
     subscribe: "shh_subscribe",
     notification: "shh_subscription",
     unsubscribe: "shh_unsubscribe",
     what: "messages",
 };
 
-pub(super) fn declare(api: &mut Api<Shh>) {
+pub(super) fn declare(api: &mut Api<ShhContext>) {
     api.subscription(MESSAGES, ["criteria"], |shh, (criteria,): (Criteria,)| {
         let watch = shh.whisper.watch(filter_spec(criteria)?)?;
         Ok(stream::unfold(watch, |mut watch| async {
@@ -23,6 +24,6 @@ pub(super) fn declare(api: &mut Api<Shh>) {
             Some((MessageJson::from(&*received), watch))
         }))
     })
-    .about("Pushes messages that meet the criteria, as they arrive; answers the name of the subscription.")
+    .about("Subscribes to messages that meet the criteria; returns the id of the subscription.")
     .fails(criteria_errors());
 }

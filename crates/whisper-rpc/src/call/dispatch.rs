@@ -1,0 +1,209 @@
+//! Answers requests, independent of the transport.
+//!
+//! `jsonrpsee` runs the methods and subscriptions. What is common to HTTP, WebSocket and IPC is here: batches,
+//! notifications, go-ethereum's error texts, limits, counters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jsonrpsee::core::server::{
+    BatchResponseBuilder, BoundedSubscriptions, ConnectionId, Extensions, MethodCallback,
+    MethodResponse, MethodSink, Methods, SubscriptionState,
+};
+use jsonrpsee::types::error::reject_too_many_subscriptions;
+use jsonrpsee::types::{ErrorCode, ErrorObject, Id, Params, Request};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::call::arguments::Arguments;
+use crate::call::error::CallError;
+use crate::call::request::{ParsedRequest, RequestError, RequestItem, parse};
+use crate::call::stats::Counters;
+use crate::call::subscription_id::RandomId;
+use crate::config::RpcLimits;
+
+/// Answers the requests of one transport.
+pub(crate) struct Dispatcher {
+    /// The methods of the namespaces that the transport serves.
+    methods: Methods,
+    pub(crate) limits: RpcLimits,
+    pub(crate) counters: Arc<Counters>,
+    connections: AtomicUsize,
+}
+
+/// The client that calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The connection. Only it can end its subscriptions.
+    pub(crate) connection: ConnectionId,
+    /// Where notifications go; `None` if the transport does not carry them.
+    pub(crate) push: Option<PushSink>,
+}
+
+/// Where the notifications for one client go.
+#[derive(Clone, Debug)]
+pub(crate) struct PushSink {
+    pub(crate) outbox: MethodSink,
+    pub(crate) subscriptions: BoundedSubscriptions,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// No answer: it was a notification, or a subscription whose answer was sent already.
+    Nothing,
+    /// The answer.
+    Json(Box<RawValue>),
+    /// An error after which it is unknown where the next request of a stream begins.
+    Unreadable(Box<RawValue>),
+}
+
+impl Dispatcher {
+    pub(crate) fn new(methods: Methods, limits: RpcLimits, counters: Arc<Counters>) -> Self {
+        Self { methods, limits, counters, connections: AtomicUsize::new(0) }
+    }
+
+    /// A new id for a connection.
+    pub(crate) fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Carries out a request and returns the answer.
+    pub(crate) async fn answer(&self, request: &[u8], caller: &Caller) -> Reply {
+        match parse(request, self.limits.batch_calls) {
+            Ok(ParsedRequest::Single(item)) => match self.answer_one(item, caller).await {
+                Some(response) if !response.is_subscription() => Reply::Json(response.into_json()),
+                _ => Reply::Nothing,
+            },
+            Ok(ParsedRequest::Batch(batch)) => self.answer_batch(batch, caller).await,
+            Err(error) => self.refuse(error),
+        }
+    }
+
+    /// The answer to a request that is not carried out.
+    pub(crate) fn refuse(&self, error: RequestError) -> Reply {
+        let response = self.fail(Id::Null, ErrorObject::from(error)).into_json();
+        match error {
+            RequestError::Unreadable | RequestError::TooLarge { .. } => Reply::Unreadable(response),
+            _ => Reply::Json(response),
+        }
+    }
+
+    async fn answer_one(&self, item: RequestItem<'_>, caller: &Caller) -> Option<MethodResponse> {
+        match item {
+            RequestItem::Call(call) => Some(self.call(call, caller).await),
+            RequestItem::Notification(method, params) => {
+                self.carry_out(&method, params.as_deref(), caller).await;
+                None
+            }
+            RequestItem::Invalid(id) => Some(self.fail(id, ErrorCode::InvalidRequest)),
+        }
+    }
+
+    async fn answer_batch(&self, batch: Vec<RequestItem<'_>>, caller: &Caller) -> Reply {
+        let mut responses = BatchResponseBuilder::new_with_limit(self.response_limit());
+        for item in batch {
+            let response = match item {
+                // `jsonrpsee` sends the answer to a subscription itself, so it would be sent twice.
+                RequestItem::Call(call) if caller.push.is_some() && self.is_subscription(&call) => {
+                    Some(self.fail(call.id, CallError::SubscriptionInBatch))
+                }
+                item => self.answer_one(item, caller).await,
+            };
+            let Some(response) = response else { continue };
+            if let Err(too_large) = responses.append(response) {
+                return Reply::Json(too_large.into_json());
+            }
+        }
+        match responses.is_empty() {
+            true => Reply::Nothing,
+            false => Reply::Json(MethodResponse::from_batch(responses.finish()).into_json()),
+        }
+    }
+
+    async fn call(&self, call: Request<'_>, caller: &Caller) -> MethodResponse {
+        let _in_progress = self.counters.begin();
+        let id = call.id.clone();
+        match self.dispatch(call, caller).await {
+            Ok(response) => {
+                self.counters.count_call(response.is_error());
+                response
+            }
+            Err(error) => self.fail(id, error),
+        }
+    }
+
+    /// Carries out a notification and ignores the result.
+    async fn carry_out(&self, method: &str, params: Option<&RawValue>, caller: &Caller) {
+        let callback = self.methods.method(method);
+        if matches!(callback, Some(MethodCallback::Sync(_) | MethodCallback::Async(_))) {
+            self.call(Request::borrowed(method, params, Id::Null), caller).await;
+        }
+    }
+
+    async fn dispatch(
+        &self,
+        call: Request<'_>,
+        caller: &Caller,
+    ) -> Result<MethodResponse, CallError> {
+        let Request { id, method, params, .. } = call;
+        let text = params.as_deref().map(RawValue::get);
+        let (params, limit) = (Params::new(text), self.response_limit());
+        let push = || caller.push.as_ref().ok_or(CallError::NotificationsUnsupported);
+        let (connection, no_extensions) = (caller.connection, Extensions::new());
+        match self.methods.method(&method) {
+            None => Err(CallError::NoSuchMethod { name: method.into_owned() }),
+            Some(MethodCallback::Sync(call)) => Ok(call(id, params, limit, no_extensions)),
+            Some(MethodCallback::Async(call)) => {
+                Ok(call(id.into_owned(), params.into_owned(), connection, limit, no_extensions)
+                    .await)
+            }
+            Some(MethodCallback::Subscription(subscribe)) => {
+                let PushSink { outbox, subscriptions } = push()?.clone();
+                let Some(subscription_permit) = subscriptions.acquire() else {
+                    let error = reject_too_many_subscriptions(subscriptions.max());
+                    return Ok(MethodResponse::error(id, error));
+                };
+                let state = SubscriptionState {
+                    conn_id: connection,
+                    id_provider: &RandomId,
+                    subscription_permit,
+                };
+                Ok(subscribe(id, params, outbox, state, no_extensions).await)
+            }
+            Some(MethodCallback::Unsubscription(unsubscribe)) => {
+                push()?;
+                // The argument must be a string; whether it names a subscription is checked below.
+                Arguments::parse(text, 1)?.required::<String>()?;
+                let response = unsubscribe(id, params, connection, limit, no_extensions);
+                match was_subscribed(&response) {
+                    true => Ok(response),
+                    false => Err(CallError::NoSuchSubscription),
+                }
+            }
+        }
+    }
+
+    fn is_subscription(&self, call: &Request<'_>) -> bool {
+        matches!(self.methods.method(&call.method), Some(MethodCallback::Subscription(_)))
+    }
+
+    fn fail<'a>(&self, id: Id<'_>, error: impl Into<ErrorObject<'a>>) -> MethodResponse {
+        self.counters.count_call(true);
+        MethodResponse::error(id, error)
+    }
+
+    fn response_limit(&self) -> usize {
+        usize::try_from(self.limits.response_bytes).unwrap_or(usize::MAX)
+    }
+}
+
+/// Whether the answer to an unsubscribe call is `true`.
+fn was_subscribed(response: &MethodResponse) -> bool {
+    #[derive(Deserialize)]
+    struct Response {
+        #[serde(default)]
+        result: bool,
+    }
+    serde_json::from_str::<Response>(response.as_ref()).is_ok_and(|response| response.result)
+}

@@ -1,0 +1,92 @@
+//! `admin_dialState`: what the node knows about its peers and the nodes that it dials, and what it does next.
+
+use std::time::SystemTime;
+
+use p2p_identity::causes;
+use p2p_server::{Barred, Kind, NextAction, Outlook, Refusal, Why};
+
+use super::AdminContext;
+use super::unix_time::{of_instant, of_system_time};
+use crate::declare::api::Api;
+use crate::namespace::node_name::hashed_id;
+use crate::types::dial_state::{DialKindJson, DialStateJson, NextActionJson, OutcomeJson};
+
+pub(super) fn declare(api: &mut Api<AdminContext>) {
+    api.call("admin_dialState", [], |admin: &AdminContext, ()| {
+        Ok(admin.server.outlook().into_iter().map(DialStateJson::from).collect::<Vec<_>>())
+    })
+    .about("Returns every node that is dialed, connected or remembered: what the node does next, and how the last connection ended.");
+}
+
+impl From<Outlook> for DialStateJson {
+    fn from(state: Outlook) -> Self {
+        let Outlook { id, enode, kind, trusted, connected, next, last, .. } = state;
+        let outcome = |at: SystemTime, why: String| OutcomeJson { at: of_system_time(at), why };
+        let (action, at, why) = next.map_or_else(|| (unplanned(connected), None, None), describe);
+        Self {
+            enode: enode.map_or_else(|| format!("enode://{id}"), |enode| enode.to_string()),
+            id: hashed_id(&id),
+            kind: kind.map(DialKindJson::from),
+            trusted,
+            connected,
+            next: action,
+            at,
+            why: why.map(str::to_owned),
+            failures: match next {
+                Some(NextAction::Dial { failures, .. }) => Some(failures),
+                _ => None,
+            },
+            last_drop: last.dropped.map(|(at, closed)| outcome(at, closed.to_string())),
+            last_failure: last
+                .dial_failed
+                .map(|(at, cause)| outcome(at, causes(&*cause).to_string())),
+        }
+    }
+}
+
+impl From<Kind> for DialKindJson {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Found => Self::Found,
+            Kind::Boot => Self::Boot,
+            Kind::Static => Self::Static,
+        }
+    }
+}
+
+/// What the node does next, when, and why.
+fn describe(action: NextAction) -> (NextActionJson, Option<u64>, Option<&'static str>) {
+    match action {
+        NextAction::Dial { at, why, .. } => {
+            (NextActionJson::Dial, Some(of_instant(at)), Some(dial_reason(why)))
+        }
+        NextAction::Dialling { since } => (NextActionJson::Dialing, Some(of_instant(since)), None),
+        NextAction::Connected { since } => (NextActionJson::Stay, Some(of_instant(since)), None),
+        NextAction::Barred(Barred { why, until }) => {
+            (NextActionJson::Barred, until.map(of_instant), Some(bar_reason(why)))
+        }
+        NextAction::Idle => (NextActionJson::None, None, Some("there are peers")),
+        _ => (NextActionJson::None, None, Some("this node does not dial")),
+    }
+}
+
+/// What the node does about a node that it does not plan to dial.
+const fn unplanned(connected: bool) -> NextActionJson {
+    if connected { NextActionJson::Stay } else { NextActionJson::None }
+}
+
+const fn dial_reason(why: Why) -> &'static str {
+    match why {
+        Why::New => "new",
+        Why::Failed => "failed",
+        Why::Lost => "lost",
+    }
+}
+
+const fn bar_reason(why: Refusal) -> &'static str {
+    match why {
+        Refusal::Banned => "banned",
+        Refusal::NotAllowed => "not allowed",
+        _ => "outside of the permitted networks",
+    }
+}

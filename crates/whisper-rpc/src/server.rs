@@ -1,0 +1,97 @@
+//! The running JSON-RPC servers.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use p2p_server::Server;
+use tokio_util::sync::CancellationToken;
+use whisper_protocol::Whisper;
+
+use crate::call::stats::{Counters, RpcStats};
+use crate::config::RpcConfig;
+use crate::namespace::context::Context;
+use crate::transport::error::RpcError;
+use crate::transport::transports::Transports;
+
+/// Starts the JSON-RPC servers of a node, given by its Whisper and its peers.
+///
+/// # Errors
+///
+/// A port or a socket cannot be bound, or a CORS origin cannot be the value of a header. Then nothing is left running.
+pub async fn serve(
+    config: RpcConfig,
+    whisper: Whisper,
+    server: Server,
+) -> Result<RpcServer, RpcError> {
+    let stop = CancellationToken::new();
+    let (key_export, network_id) = (config.key_export, config.network_id);
+    let (datadir, stopped) = (config.datadir.clone(), stop.clone());
+    let transports = Transports::start(config, stop, |transports| {
+        let transports = transports.clone();
+        let context =
+            Context { whisper, server, transports, stop: stopped, key_export, datadir, network_id };
+        Box::new(move |api| context.methods(api))
+    });
+    transports.map(RpcServer)
+}
+
+/// The running JSON-RPC servers. Dropping it stops them in the background.
+#[derive(Debug)]
+pub struct RpcServer(Arc<Transports>);
+
+impl RpcServer {
+    /// The address of HTTP, with the actual port if the configured one was 0.
+    #[must_use]
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.0.http_addr()
+    }
+
+    /// The address of WebSocket, with the actual port if the configured one was 0.
+    #[must_use]
+    pub fn ws_addr(&self) -> Option<SocketAddr> {
+        self.0.ws_addr()
+    }
+
+    /// The path of the IPC socket.
+    #[must_use]
+    pub fn ipc_path(&self) -> Option<PathBuf> {
+        self.0.ipc_path()
+    }
+
+    /// Counters of the servers.
+    #[must_use]
+    pub fn stats(&self) -> RpcStats {
+        self.0.counters().read()
+    }
+
+    /// A handle that only reads the counters.
+    #[must_use]
+    pub fn meter(&self) -> RpcMeter {
+        RpcMeter(Arc::clone(self.0.counters()))
+    }
+
+    /// Stops listening, cancels proofs of work, and finishes the other answers. It takes at most two seconds, whatever
+    /// clients do.
+    pub async fn stop(self) {
+        self.0.stop().await;
+    }
+}
+
+impl Drop for RpcServer {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Reads the counters of the JSON-RPC servers. It does not keep the servers running.
+#[derive(Clone, Debug)]
+pub struct RpcMeter(Arc<Counters>);
+
+impl RpcMeter {
+    /// See [`RpcServer::stats`].
+    #[must_use]
+    pub fn stats(&self) -> RpcStats {
+        self.0.read()
+    }
+}

@@ -1,0 +1,147 @@
+//! A listening socket and its connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::net::Listener as Accept;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::call::stats::Counters;
+
+/// The pause after an accept error. The usual cause is a lack of file descriptors, so other connections must end first.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// A listening socket. Dropping it closes it and its connections in the background.
+#[derive(Debug)]
+pub(crate) struct Listener<A> {
+    addr: A,
+    stop: StopTokens,
+    accepting: JoinHandle<()>,
+    connections: TaskTracker,
+}
+
+/// The two ways to stop connections.
+#[derive(Clone, Debug)]
+struct StopTokens {
+    /// Answers in progress are finished.
+    graceful: CancellationToken,
+    /// Everything is cancelled.
+    immediate: CancellationToken,
+}
+
+/// Counts one connection as open as long as any clone exists.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionGuard {
+    /// Cancelled when the connection is to end after the answers in progress.
+    pub(crate) stop: CancellationToken,
+    immediate: CancellationToken,
+    connections: TaskTracker,
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl ConnectionGuard {
+    /// Continues the connection in another task, which holds this guard.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let guard = self.clone();
+        self.connections.spawn(async move {
+            // The block would otherwise capture one field only, and drop the permit.
+            let guard = guard;
+            guard.immediate.run_until_cancelled(task).await
+        });
+    }
+}
+
+impl<A: Clone> Listener<A> {
+    /// Accepts connections from `listener`, whose address is `addr`, and runs `serve` for each. At most `limit`
+    /// connections are open; further ones are closed and counted.
+    pub(crate) fn start<L, F>(
+        listener: L,
+        addr: A,
+        limit: u32,
+        counters: Arc<Counters>,
+        stop: CancellationToken,
+        serve: impl Fn(L::Io, ConnectionGuard) -> F + Send + 'static,
+    ) -> Self
+    where
+        L: Accept + Send + 'static,
+        L::Io: Send,
+        L::Addr: Send,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let connections = TaskTracker::new();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let limit = ConnectionLimit { permits: Arc::new(Semaphore::new(limit)), limit, counters };
+        let stop = StopTokens { graceful: stop, immediate: CancellationToken::new() };
+        let accept = accept(listener, limit, stop.clone(), connections.clone(), serve);
+        let accepting = tokio::spawn(accept);
+        Self { addr, stop, accepting, connections }
+    }
+
+    /// The address that it listens on.
+    pub(crate) fn addr(&self) -> A {
+        self.addr.clone()
+    }
+
+    /// Stops listening. When this returns, the address is free. Answers in progress are finished;
+    /// [`finished`](Self::finished) waits for them.
+    pub(crate) async fn close(&mut self) {
+        self.stop.graceful.cancel();
+        // An error means that the task panicked, which ends it as well.
+        let _ = (&mut self.accepting).await;
+    }
+
+    /// Waits until all connections have ended, after [`close`](Self::close).
+    pub(crate) async fn finished(&self) {
+        self.connections.close();
+        self.connections.wait().await;
+    }
+
+    /// Cancels all remaining connections.
+    pub(crate) fn abort(&self) {
+        self.stop.immediate.cancel();
+    }
+}
+
+/// Limits the number of open connections.
+struct ConnectionLimit {
+    permits: Arc<Semaphore>,
+    limit: usize,
+    counters: Arc<Counters>,
+}
+
+async fn accept<L, F>(
+    mut listener: L,
+    limit: ConnectionLimit,
+    stop: StopTokens,
+    connections: TaskTracker,
+    serve: impl Fn(L::Io, ConnectionGuard) -> F,
+) where
+    L: Accept,
+    F: Future<Output = ()> + Send + 'static,
+{
+    while let Some(accepted) = stop.graceful.run_until_cancelled(listener.accept()).await {
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a JSON-RPC connection");
+                stop.graceful.run_until_cancelled(sleep(ACCEPT_RETRY_DELAY)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = Arc::clone(&limit.permits).try_acquire_owned() else {
+            limit.counters.turn_away(limit.limit);
+            continue;
+        };
+        let guard = ConnectionGuard {
+            stop: stop.graceful.clone(),
+            immediate: stop.immediate.clone(),
+            connections: connections.clone(),
+            _permit: Arc::new(permit),
+        };
+        guard.spawn(serve(stream, guard.clone()));
+    }
+}

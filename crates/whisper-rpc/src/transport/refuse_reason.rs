@@ -1,0 +1,92 @@
+//! Why an HTTP request is refused before its JSON is read.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+
+use crate::call::stats::Counters;
+
+/// A complete HTTP response.
+pub(crate) type HttpResponse = Response<Full<Bytes>>;
+
+/// Why an HTTP request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RefuseReason {
+    /// The `Host` header is not served. A web page may have bound its own name to this machine.
+    #[error("invalid host specified")]
+    Host,
+    /// The web page is from an origin that may not connect.
+    #[error("origin not allowed")]
+    Origin,
+    /// The request does not carry the token.
+    #[error("a bearer token is required")]
+    Token,
+    /// The method is none of POST, GET, HEAD and OPTIONS.
+    #[error("method not allowed")]
+    Method,
+    /// A WebSocket handshake on a port that serves HTTP only.
+    #[error("WebSocket is not served at this port")]
+    Upgrade,
+    /// Not a WebSocket handshake, on a port that serves WebSocket only.
+    #[error("this port serves WebSocket, and this is no handshake of version 13")]
+    Handshake,
+    /// The content type is not JSON. Browsers send some other types across origins without a CORS preflight.
+    #[error("invalid content type, only application/json is supported")]
+    ContentType,
+    /// The `Content-Length` header is above the limit.
+    #[error("content length too large ({length}>{limit})")]
+    TooLarge { length: u64, limit: u32 },
+    /// The body has no length in advance, and was longer than the limit.
+    #[error("content too large (limit {limit})")]
+    Overflow { limit: u32 },
+    /// The body did not arrive in time.
+    #[error("request body did not arrive in time")]
+    Slow,
+    /// The body ended early.
+    #[error("request body could not be read")]
+    Broken,
+}
+
+impl RefuseReason {
+    /// Counts and logs the refusal, and returns the response for the client.
+    pub(crate) fn refuse(self, counters: &Counters) -> HttpResponse {
+        tracing::debug!(reason = %self, "JSON-RPC request refused");
+        let counter = match self {
+            Self::Host => &counters.host,
+            Self::Origin => &counters.origin,
+            Self::Token => &counters.token,
+            Self::Method | Self::ContentType | Self::Upgrade | Self::Handshake => &counters.form,
+            Self::TooLarge { .. } | Self::Overflow { .. } => &counters.size,
+            Self::Slow | Self::Broken => &counters.body,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.response()
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Host | Self::Origin | Self::Upgrade => StatusCode::FORBIDDEN,
+            Self::Token => StatusCode::UNAUTHORIZED,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge { .. } | Self::Overflow { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken | Self::Handshake => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The reason as one line of text, like go-ethereum.
+    fn response(self) -> HttpResponse {
+        let mut response = Response::new(format!("{self}\n").into());
+        *response.status_mut() = self.status();
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, text);
+        if self == Self::Token {
+            let bearer = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        response
+    }
+}

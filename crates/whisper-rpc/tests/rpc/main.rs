@@ -1,0 +1,20 @@
+//! Nodes with JSON-RPC on loopback, and clients that send exactly the bytes they are told to.
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
+
+mod access;
+mod admin;
+mod bad;
+mod client;
+mod dialect;
+mod discover;
+mod explain;
+#[cfg(unix)]
+mod golden;
+#[cfg(unix)]
+mod ipc;
+#[cfg(unix)]
+mod replay;
+mod slow;
+mod start;
+mod support;
+mod ws;
