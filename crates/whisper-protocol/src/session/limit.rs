@@ -47,7 +47,8 @@ impl Rate {
 pub struct AddressFilter(Option<Arc<dyn Fn(IpAddr) -> bool + Send + Sync>>);
 
 impl AddressFilter {
-    /// A filter that matches the addresses for which `test` returns true.
+    /// A filter that matches the addresses for which `test` returns true. `test` gets an IPv4 address that is
+    /// written in IPv6 (`::ffff:10.0.0.1`) as IPv4.
     pub fn new(test: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(test)))
     }
@@ -55,7 +56,7 @@ impl AddressFilter {
     /// Whether the filter matches this address.
     #[must_use]
     pub fn matches(&self, ip: IpAddr) -> bool {
-        self.0.as_ref().is_some_and(|test| test(ip))
+        self.0.as_ref().is_some_and(|test| test(ip.to_canonical()))
     }
 }
 
