@@ -1,7 +1,10 @@
-//! What a server is told before it starts.
+//! The configuration of a server.
 
-pub(crate) mod node_dialer;
-pub(crate) mod settings;
+#[cfg(feature = "discovery")]
+mod discovery;
+mod node_dialer;
+mod node_source;
+mod settings;
 #[cfg(feature = "serde")]
 mod text;
 
@@ -14,84 +17,92 @@ use p2p_mux::{
 };
 
 #[cfg(feature = "discovery")]
-use crate::discovery::DiscoveryConfig;
+pub use self::discovery::DiscoverySettings;
+pub(crate) use self::node_dialer::Io;
+pub use self::{
+    node_dialer::NodeDialer,
+    node_source::NodeSource,
+    settings::{
+        AccessSettings, ConnectionSettings, DEFAULT_RECEIVE_BUFFER, DialSettings, EventSettings,
+        NodeSettings, ServerSettings,
+    },
+};
 use crate::{
-    access::ban::Banned, access::net_restrict::NetRestrict, access::throttle::Inbound,
-    config::node_dialer::NodeDialer, config::settings::Settings, dial::Backoff, nat::Nat,
-    proxy::Proxy, tasks::candidates::Source,
+    access::{BanTarget, InboundSettings, NetRestrict},
+    dial::Backoff,
+    nat::Nat,
+    proxy::Proxy,
 };
 
-/// Everything a server is told before it starts. Made by [`Config::new`], refined by the setters,
-/// which take and return it; the fields are public for whoever prefers them. The defaults are those
-/// of go-ethereum where it has them.
+/// The whole configuration of a server. Made by [`Config::new`] and changed by its setters, which take
+/// and return it, or through its public fields. The defaults are those of go-ethereum where it has them.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
     /// The node's key: its identity.
     pub key: SecretKey,
-    /// The sub-protocols to run. Default: none, and then every peer is refused as useless.
+    /// The sub-protocols to run. Default: none; every peer is then refused as useless.
     pub protocols: Vec<Protocol>,
-    /// All that can be kept in a file.
-    pub settings: Settings,
+    /// The part that can be kept in a file.
+    pub settings: ServerSettings,
     /// Opens the streams to other nodes. Default: TCP.
     pub node_dialer: Option<NodeDialer>,
-    /// Where found nodes come from, beside discovery. Default: from nowhere.
-    pub sources: Vec<Source>,
-    /// How gateways are dealt with.
+    /// Sources of found nodes besides discovery. Default: none.
+    pub sources: Vec<NodeSource>,
+    /// How gateways are asked for mappings; changed by tests only.
     #[cfg(feature = "nat")]
-    pub(crate) terms: crate::nat::Terms,
+    pub(crate) gateway: crate::nat::GatewaySettings,
 }
 
 impl Config {
-    /// A node with this key and all defaults: it neither listens nor knows anyone.
+    /// A node with this key and all defaults: it does not listen and knows no other node.
     #[must_use]
     pub fn new(key: SecretKey) -> Self {
         Self {
             key,
             protocols: Vec::new(),
-            settings: Settings::default(),
+            settings: ServerSettings::default(),
             node_dialer: None,
             sources: Vec::new(),
             #[cfg(feature = "nat")]
-            terms: crate::nat::Terms::default(),
+            gateway: crate::nat::GatewaySettings::default(),
         }
     }
 
-    /// Sets all that can be kept in a file at once.
+    /// Sets everything that can be kept in a file.
     #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
+    pub fn settings(mut self, settings: ServerSettings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Opens the streams to other nodes in this way.
+    /// Sets what opens the streams to other nodes.
     #[must_use]
     pub fn node_dialer(mut self, dialer: NodeDialer) -> Self {
         self.node_dialer = Some(dialer);
         self
     }
 
-    /// Dials nodes from this source, too, which `open` makes when the server starts; see
+    /// Adds a source of found nodes, which `open` makes when the server starts; see
     /// [`Server::add_candidates`](crate::Server::add_candidates).
     #[must_use]
     pub fn candidates<Found>(mut self, open: impl Fn() -> Found + Send + Sync + 'static) -> Self
     where
         Found: Stream<Item = Enode> + Send + 'static,
     {
-        self.sources.push(Source::new(open));
+        self.sources.push(NodeSource::new(open));
         self
     }
 
-    /// Sets what the node calls itself.
+    /// Sets the client name that the node sends in its Hello.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = name.into();
         self
     }
 
-    /// Adds an address to listen on: a `SocketAddr`, or text such as `"0.0.0.0:30303"`,
-    /// `"[::]:30303"`, `":30303"`. It is read when the server starts, so a bad one is an error
-    /// there.
+    /// Adds an address to listen on: a `SocketAddr`, or a text such as `"0.0.0.0:30303"`,
+    /// `"[::]:30303"` or `":30303"`. It is parsed when the server starts; a bad one is a start error.
     #[must_use]
     pub fn listen(mut self, addr: impl fmt::Display) -> Self {
         self.settings.listen.push(addr.to_string());
@@ -154,88 +165,88 @@ impl Config {
         self
     }
 
-    /// Sets [`Dialling::enabled`](crate::Dialling::enabled).
+    /// Sets [`DialSettings::enabled`].
     #[must_use]
     pub fn dial(mut self, enabled: bool) -> Self {
-        self.settings.dialling.enabled = enabled;
+        self.settings.dialing.enabled = enabled;
         self
     }
 
-    /// Sets [`Dialling::discover`](crate::Dialling::discover).
+    /// Sets [`DialSettings::discover`].
     #[must_use]
     pub fn discover(mut self, discover: bool) -> Self {
-        self.settings.dialling.discover = discover;
+        self.settings.dialing.discover = discover;
         self
     }
 
-    /// Sets [`Dialling::max_active`](crate::Dialling::max_active).
+    /// Sets [`DialSettings::max_active`].
     #[must_use]
     pub fn max_active_dials(mut self, attempts: usize) -> Self {
-        self.settings.dialling.max_active = Some(attempts);
+        self.settings.dialing.max_active = Some(attempts);
         self
     }
 
-    /// Sets [`Dialling::timeout`](crate::Dialling::timeout).
+    /// Sets [`DialSettings::timeout`].
     #[must_use]
     pub fn dial_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.dialling.timeout = timeout;
+        self.settings.dialing.timeout = timeout;
         self
     }
 
-    /// Sets [`Dialling::again`](crate::Dialling::again).
+    /// Sets [`DialSettings::found_cooldown`].
     #[must_use]
-    pub fn dial_again(mut self, after: Duration) -> Self {
-        self.settings.dialling.again = after;
+    pub fn found_cooldown(mut self, cooldown: Duration) -> Self {
+        self.settings.dialing.found_cooldown = cooldown;
         self
     }
 
-    /// Sets [`Dialling::proxy`](crate::Dialling::proxy).
+    /// Sets [`DialSettings::proxy`].
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
-        self.settings.dialling.proxy = Some(proxy);
+        self.settings.dialing.proxy = Some(proxy);
         self
     }
 
-    /// Sets [`Dialling::backoff`](crate::Dialling::backoff).
+    /// Sets [`DialSettings::backoff`].
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.settings.dialling.backoff = backoff;
+        self.settings.dialing.backoff = backoff;
         self
     }
 
-    /// Finds nodes, and can be found.
+    /// Turns discovery on, with these settings.
     #[cfg(feature = "discovery")]
     #[must_use]
-    pub fn discovery(mut self, discovery: DiscoveryConfig) -> Self {
+    pub fn discovery(mut self, discovery: DiscoverySettings) -> Self {
         self.settings.discovery = Some(discovery);
         self
     }
 
-    /// Talks only to addresses in these networks.
+    /// Sets the only networks to talk to.
     #[must_use]
     pub fn net_restrict(mut self, networks: NetRestrict) -> Self {
-        self.settings.net_restrict = Some(networks);
+        self.settings.access.net_restrict = Some(networks);
         self
     }
 
-    /// Sets what those may do who dial us.
+    /// Sets the limits of inbound connections.
     #[must_use]
-    pub fn inbound(mut self, inbound: Inbound) -> Self {
+    pub fn inbound(mut self, inbound: InboundSettings) -> Self {
         self.settings.inbound = inbound;
         self
     }
 
-    /// Adds a node to the only ones that may be peers.
+    /// Adds a node to the list of allowed nodes; with such a list, no other node may be a peer.
     #[must_use]
     pub fn allow(mut self, id: NodeId) -> Self {
-        self.settings.allow.get_or_insert_default().push(id);
+        self.settings.access.allow.get_or_insert_default().push(id);
         self
     }
 
-    /// Bans a node or a network for ever.
+    /// Bans a node or a network, without an end.
     #[must_use]
-    pub fn ban(mut self, banned: Banned) -> Self {
-        self.settings.bans.push(banned);
+    pub fn ban(mut self, target: BanTarget) -> Self {
+        self.settings.access.bans.push(target);
         self
     }
 
@@ -246,36 +257,35 @@ impl Config {
         self
     }
 
-    /// Sets the settings of each connection.
+    /// Sets the configuration of each connection.
     #[must_use]
     pub fn connection(mut self, connection: p2p_mux::Config) -> Self {
-        self.settings.connection = connection;
+        self.settings.connection.config = connection;
         self
     }
 
-    /// Sets the most that all connections together may hold, in bytes.
+    /// Sets the memory budget of all connections together, in bytes.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
-        self.settings.memory = bytes;
+        self.settings.connection.memory = bytes;
         self
     }
 
-    /// Sets how many bytes of each connection wait in the operating system to be read.
+    /// Sets the receive buffer of each connection in the operating system, in bytes.
     #[must_use]
     pub fn receive_buffer(mut self, bytes: Option<usize>) -> Self {
-        self.settings.receive_buffer = bytes;
+        self.settings.connection.receive_buffer = bytes;
         self
     }
 
-    /// Sets how many events are kept for a subscriber that falls behind.
+    /// Sets the number of events that are kept for a slow subscriber.
     #[must_use]
     pub fn event_buffer(mut self, events: usize) -> Self {
         self.settings.events.buffer = events;
         self
     }
 
-    /// Sets whether there is an event for each message
-    /// ([`EventSettings::messages`](crate::EventSettings::messages)).
+    /// Sets [`EventSettings::messages`].
     #[must_use]
     pub fn message_events(mut self, messages: bool) -> Self {
         self.settings.events.messages = messages;

@@ -1,24 +1,22 @@
-//! Who to dial, and when: a value with `now`, without sockets, clock or chance.
+//! Which node to dial, and when: a value that takes the time and random numbers as parameters.
 //!
-//! A node is dialled when it is due, not connected and not being dialled, and while fewer than
-//! `max_active` attempts run. Static nodes are dialled for ever; a node that was found is tried once,
-//! and after that must be found again. Every attempt that [`Dialer::poll_dial`] hands out must end in
-//! exactly one of [`Dialer::handle_connected`] with `dialled` and [`Dialer::handle_failed`]; until
-//! then the node is not handed out again, whatever else happens to it.
+//! A node is dialed when it is due, neither connected nor being dialed, and fewer than `max_active`
+//! attempts run. Static nodes are dialed without end; a found node gets one attempt and must then be
+//! found again. Every attempt that [`Dialer::poll_dial`] returns must end in exactly one call of
+//! [`Dialer::handle_connected`] with `dialed`, or of [`Dialer::handle_failed`]. Until then the node is
+//! not returned again.
 //!
-//! # What a static node can rely on
+//! # What is guaranteed for a static node
 //!
-//! At any time it is connected, being dialled, or due at a time that [`Dialer::next_action`] tells.
+//! At any time it is connected, being dialed, or due at the time that [`Dialer::next_action`] returns.
 //! That time is at most [`Backoff::cap`] after the last attempt began or the connection was lost. The
-//! attempt begins then if one is free: found nodes never take more than half of them, and where there
-//! are no more static nodes than the other half, no static node waits for another. So one that can be
-//! reached is connected within the cap and the time that an attempt takes; an attempt that takes
-//! longer than the cap is followed by the next at once.
+//! attempt begins at that time if one is free: found nodes never take more than half of them, and if the
+//! other half is enough for all static nodes, no static node waits for another. So a reachable static
+//! node is connected within the cap plus the time that an attempt takes. An attempt that takes longer
+//! than the cap is followed by the next one at once.
 
 mod action;
 mod backoff;
-#[cfg(test)]
-mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -30,166 +28,163 @@ use std::{
 
 use p2p_mux::identity::{Enode, NodeId};
 
-pub use action::{Declined, Kind, NextAction, Why};
+pub use action::{DialReason, NextAction, NodeKind, OfferError};
 pub use backoff::Backoff;
 
-use crate::access::recent::History;
+use crate::access::Recent;
 
+/// A node of the plan.
 #[derive(Debug)]
-struct Candidate {
+struct PlannedNode {
     enode: Enode,
-    /// Where it was seen instead, if that was not where it is said to be.
-    seen: Option<Enode>,
-    kind: Kind,
+    /// Where discovery saw the node, if that is not the listed address.
+    seen_at: Option<Enode>,
+    kind: NodeKind,
     failures: u32,
     due: Instant,
-    why: Why,
+    reason: DialReason,
 }
 
-/// The dialling plan of one server.
+/// The dial plan of one server.
 #[derive(Debug)]
 pub struct Dialer {
     backoff: Backoff,
     max_active: usize,
-    candidates: HashMap<NodeId, Candidate>,
-    dialling: HashMap<NodeId, Instant>,
+    planned: HashMap<NodeId, PlannedNode>,
+    /// The attempts that run, and when each began.
+    dialing: HashMap<NodeId, Instant>,
     connected: HashMap<NodeId, Instant>,
-    tried: History<NodeId>,
+    /// Found nodes that were dialed or lost lately.
+    tried: Recent<NodeId>,
 }
 
-/// The default of [`Dialer::again`]: go-ethereum's, a little over the 30 s for which it refuses a
-/// second connection from one address.
-pub(crate) const AGAIN: Duration = Duration::from_secs(35);
-
 impl Dialer {
-    /// An empty plan. At most `max_active` attempts run at once (0 means that nothing is ever
-    /// dialled), half of them, but at least one, of nodes that were found.
+    /// The default of [`Dialer::found_cooldown`]: 35 s, as in go-ethereum, a little more than the 30 s in
+    /// which it refuses a second connection from one address.
+    pub const DEFAULT_FOUND_COOLDOWN: Duration = Duration::from_secs(35);
+
+    /// An empty plan. At most `max_active` attempts run at once (0: no node is ever dialed); at most half
+    /// of them, but at least one, are for found nodes.
     #[must_use]
     pub fn new(backoff: Backoff, max_active: usize) -> Self {
         Self {
             backoff,
             max_active,
-            candidates: HashMap::new(),
-            dialling: HashMap::new(),
+            planned: HashMap::new(),
+            dialing: HashMap::new(),
             connected: HashMap::new(),
-            tried: History::new(AGAIN),
+            tried: Recent::new(Self::DEFAULT_FOUND_COOLDOWN),
         }
     }
 
-    /// Sets for how long a found node that was tried, or lost, is not dialled again. Default 35 s, at
-    /// most a day.
+    /// Sets for how long a found node is not dialed again after an attempt or a lost connection. Default
+    /// [`Dialer::DEFAULT_FOUND_COOLDOWN`], at most one day.
     #[must_use]
-    pub fn again(mut self, after: Duration) -> Self {
-        self.tried.keep = after.min(backoff::DAY);
+    pub fn found_cooldown(mut self, cooldown: Duration) -> Self {
+        self.tried.set_keep(cooldown.min(backoff::DAY));
         self
     }
 
-    /// Adds a node that was found, due at once, for one attempt.
+    /// Adds a found node, due at once, for one attempt.
     ///
-    /// A static or boot node that is found where it is not said to be may have moved. From then on both
-    /// addresses are tried ([`Dialer::seen`]): whoever names addresses of others can lie, and costs no
-    /// more than that.
+    /// If a static or boot node is found at another address than the listed one, it may have moved. From
+    /// then on both addresses are tried ([`Dialer::seen_at`]). A false report costs no more than that.
     ///
     /// # Errors
     ///
-    /// [`Declined`]; the plan is as it was then, but for what is said above.
-    pub fn offer(&mut self, enode: Enode, now: Instant) -> Result<(), Declined> {
+    /// [`OfferError`]. The plan is unchanged, except for the address mentioned above.
+    pub fn offer(&mut self, enode: Enode, now: Instant) -> Result<(), OfferError> {
         let id = enode.id;
         if enode.tcp == 0 {
-            return Err(Declined::NoPort);
+            return Err(OfferError::NoPort);
         }
-        let busy = self.connected.contains_key(&id) || self.dialling.contains_key(&id);
-        if let Some(known) = self.candidates.get_mut(&id) {
-            if known.kind != Kind::Found && !self.connected.contains_key(&id) {
+        let busy = self.connected.contains_key(&id) || self.dialing.contains_key(&id);
+        if let Some(known) = self.planned.get_mut(&id) {
+            if known.kind != NodeKind::Found && !self.connected.contains_key(&id) {
                 let elsewhere = (&enode.host, enode.tcp) != (&known.enode.host, known.enode.tcp);
-                known.seen = elsewhere.then_some(enode).or(known.seen.take());
+                known.seen_at = elsewhere.then_some(enode).or(known.seen_at.take());
             }
-            Err(Declined::Known)
+            Err(OfferError::Known)
         } else if busy {
-            Err(Declined::Known)
+            Err(OfferError::Known)
         } else if self.tried.contains(&id, now) {
-            Err(Declined::Recent)
+            Err(OfferError::Recent)
         } else {
-            self.add(enode, Kind::Found, now);
+            self.add(enode, NodeKind::Found, now);
             Ok(())
         }
     }
 
-    /// Where else a node of the plan was seen, for an attempt to try after the address that
-    /// [`Dialer::poll_dial`] answers.
+    /// Where else a node of the plan was seen. An attempt tries this address after the one that
+    /// [`Dialer::poll_dial`] returns.
     #[must_use]
-    pub fn seen(&self, id: &NodeId) -> Option<&Enode> {
-        self.candidates.get(id)?.seen.as_ref()
+    pub fn seen_at(&self, id: &NodeId) -> Option<&Enode> {
+        self.planned.get(id)?.seen_at.as_ref()
     }
 
-    /// How many found nodes wait for their attempt or are being dialled.
+    /// Number of found nodes that wait for their attempt or are being dialed.
     #[must_use]
     pub fn found(&self) -> usize {
-        self.candidates
+        self.planned
             .iter()
-            .filter(|(id, candidate)| {
-                candidate.kind == Kind::Found && !self.connected.contains_key(*id)
-            })
+            .filter(|(id, node)| node.kind == NodeKind::Found && !self.connected.contains_key(*id))
             .count()
     }
 
-    /// Adds a node, due at once. One that is there already keeps its waiting time, unless its
-    /// address changed; a node can become of a higher [`Kind`] this way, never of a lower.
-    pub fn add(&mut self, enode: Enode, kind: Kind, now: Instant) {
-        match self.candidates.get_mut(&enode.id) {
+    /// Adds a node, due at once. A node that is already planned keeps its waiting time unless its
+    /// address changed; its [`NodeKind`] can be raised this way, never lowered.
+    pub fn add(&mut self, enode: Enode, kind: NodeKind, now: Instant) {
+        match self.planned.get_mut(&enode.id) {
             Some(known) => {
                 known.kind = known.kind.max(kind);
                 if known.enode != enode {
-                    *known = Candidate::new(enode, known.kind, now);
+                    *known = PlannedNode::new(enode, known.kind, now);
                 }
             }
             None => {
-                self.candidates.insert(enode.id, Candidate::new(enode, kind, now));
+                self.planned.insert(enode.id, PlannedNode::new(enode, kind, now));
             }
         }
     }
 
-    /// Forgets a node. An attempt that runs goes on, and is not repeated. Says whether the node was
-    /// known.
+    /// Removes a node from the plan. A running attempt goes on and is not repeated. Returns whether the
+    /// node was planned.
     pub fn remove(&mut self, id: &NodeId) -> bool {
-        self.candidates.remove(id).is_some()
+        self.planned.remove(id).is_some()
     }
 
-    /// The next node to dial now, if any: of the highest [`Kind`] the one that waited longest. It
-    /// counts as being dialled from here on.
+    /// The next node to dial now, if any: of the highest [`NodeKind`] the one that waited longest. From
+    /// then on it counts as being dialed.
     pub fn poll_dial(&mut self, now: Instant) -> Option<Enode> {
         self.poll_dial_if(now, |_| true)
     }
 
-    /// As [`Dialer::poll_dial`], of those alone that may be dialled.
+    /// As [`Dialer::poll_dial`], among the nodes for which `may` returns true.
     pub fn poll_dial_if(&mut self, now: Instant, may: impl Fn(&Enode) -> bool) -> Option<Enode> {
-        let due =
-            self.open().filter(|(_, candidate)| candidate.due <= now && may(&candidate.enode));
-        let first =
-            due.min_by_key(|(id, candidate)| (Reverse(candidate.kind), candidate.due, **id));
+        let due = self.open().filter(|(_, node)| node.due <= now && may(&node.enode));
+        let first = due.min_by_key(|(id, node)| (Reverse(node.kind), node.due, **id));
         let id = *first?.0;
-        self.dialling.insert(id, now);
-        self.candidates.get(&id).map(|candidate| candidate.enode.clone())
+        self.dialing.insert(id, now);
+        self.planned.get(&id).map(|node| node.enode.clone())
     }
 
-    /// When [`Dialer::poll_dial`] will have something to say, if nothing else is reported before.
+    /// When [`Dialer::poll_dial`] must be called again, if nothing else is reported before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.poll_timeout_if(|_| true)
     }
 
-    /// The same for [`Dialer::poll_dial_if`], as long as the same ones may be dialled.
+    /// As [`Dialer::poll_timeout`], for [`Dialer::poll_dial_if`] with the same `may`.
     #[must_use]
     pub fn poll_timeout_if(&self, may: impl Fn(&Enode) -> bool) -> Option<Instant> {
-        let open = self.open().filter(|(_, candidate)| may(&candidate.enode));
-        open.map(|(_, candidate)| candidate.due).min()
+        let open = self.open().filter(|(_, node)| may(&node.enode));
+        open.map(|(_, node)| node.due).min()
     }
 
-    /// The node is connected now; `dialled` says whether by an attempt of this dialer, which ends
-    /// with it.
-    pub fn handle_connected(&mut self, id: NodeId, dialled: bool, now: Instant) {
-        if dialled {
-            self.dialling.remove(&id);
+    /// The node is connected. `dialed`: by an attempt of this dialer, which ends with it.
+    pub fn handle_connected(&mut self, id: NodeId, dialed: bool, now: Instant) {
+        if dialed {
+            self.dialing.remove(&id);
         }
         self.connected.insert(id, now);
     }
@@ -197,109 +192,116 @@ impl Dialer {
     /// The node is no longer connected. `jitter` as in [`Backoff::delay`].
     pub fn handle_disconnected(&mut self, id: &NodeId, now: Instant, jitter: f64) {
         let Some(since) = self.connected.remove(id) else { return };
-        // While an attempt of ours runs its chance is not over: the other end has given up the
-        // connection that it dialled for that one.
-        if !self.dialling.contains_key(id) && self.retire(id, now) {
+        // A found node keeps its attempt while that attempt runs: the other end closed the connection
+        // that it had dialed in favor of ours.
+        if !self.dialing.contains_key(id) && self.retire(id, now) {
             return;
         }
-        let Some(candidate) = self.candidates.get_mut(id) else { return };
+        let Some(node) = self.planned.get_mut(id) else { return };
         if now.saturating_duration_since(since) >= self.backoff.steady {
-            candidate.failures = 0;
+            node.failures = 0;
         }
-        candidate.postpone(&self.backoff, Why::Lost, now, now, jitter);
+        node.postpone(&self.backoff, DialReason::Lost, now, now, jitter);
     }
 
-    /// An attempt ended without a connection. `jitter` as in [`Backoff::delay`], which counts from the
-    /// beginning of the attempt.
+    /// An attempt ended without a connection. `jitter` as in [`Backoff::delay`]; the delay is counted
+    /// from the beginning of the attempt.
     pub fn handle_failed(&mut self, id: &NodeId, now: Instant, jitter: f64) {
-        let Some(began) = self.dialling.remove(id) else { return };
-        // Connected from the other end in the meantime: then its chance is not over.
+        let Some(began) = self.dialing.remove(id) else { return };
+        // A found node that connected from the other end in the meantime stays planned.
         if !self.connected.contains_key(id) && self.retire(id, now) {
             return;
         }
-        if let Some(candidate) = self.candidates.get_mut(id) {
-            candidate.postpone(&self.backoff, Why::Failed, began, now, jitter);
+        if let Some(node) = self.planned.get_mut(id) {
+            node.postpone(&self.backoff, DialReason::Failed, began, now, jitter);
         }
     }
 
-    /// What will happen about a node and when; `None` for one that is not in the plan, never for a
-    /// static node.
+    /// What the dialer will do about a node, and when. `None` for a node that is not planned, so never
+    /// for a static node.
     #[must_use]
     pub fn next_action(&self, id: &NodeId) -> Option<NextAction> {
-        let candidate = self.candidates.get(id)?;
+        let node = self.planned.get(id)?;
         Some(if let Some(&since) = self.connected.get(id) {
             NextAction::Connected { since }
-        } else if let Some(&since) = self.dialling.get(id) {
-            NextAction::Dialling { since }
+        } else if let Some(&since) = self.dialing.get(id) {
+            NextAction::Dialing { since }
         } else if self.max_active == 0 {
             NextAction::Never
-        } else if self.wants(candidate) {
-            NextAction::Dial { at: candidate.due, failures: candidate.failures, why: candidate.why }
+        } else if self.wants(node) {
+            NextAction::Dial { at: node.due, failures: node.failures, reason: node.reason }
         } else {
             NextAction::Idle
         })
     }
 
-    /// How many attempts run.
+    /// Number of running attempts.
     #[must_use]
     pub fn active(&self) -> usize {
-        self.dialling.len()
+        self.dialing.len()
     }
 
-    /// The node as given to [`Dialer::add`], with its kind.
+    /// A planned node as given to [`Dialer::add`], with its kind.
     #[must_use]
-    pub fn get(&self, id: &NodeId) -> Option<(&Enode, Kind)> {
-        self.candidates.get(id).map(|candidate| (&candidate.enode, candidate.kind))
+    pub fn get(&self, id: &NodeId) -> Option<(&Enode, NodeKind)> {
+        self.planned.get(id).map(|node| (&node.enode, node.kind))
     }
 
-    /// The nodes of the plan.
+    /// The planned nodes.
     pub fn nodes(&self) -> impl Iterator<Item = &Enode> {
-        self.candidates.values().map(|candidate| &candidate.enode)
+        self.planned.values().map(|node| &node.enode)
     }
 
-    fn wants(&self, candidate: &Candidate) -> bool {
-        candidate.kind != Kind::Boot || self.connected.is_empty()
+    fn wants(&self, node: &PlannedNode) -> bool {
+        node.kind != NodeKind::Boot || self.connected.is_empty()
     }
 
-    /// The nodes that may be dialled, now or later. A scan: the plan holds what an operator lists and
-    /// what there is room for, not what a network has.
-    fn open(&self) -> impl Iterator<Item = (&NodeId, &Candidate)> {
-        let full = self.dialling.len() >= self.max_active;
-        let found_full = full || self.dialling_found() >= self.max_active.div_ceil(2);
-        self.candidates.iter().filter(move |(id, candidate)| {
-            !(if candidate.kind == Kind::Found { found_full } else { full })
-                && !self.dialling.contains_key(*id)
+    /// The nodes that may be dialed, now or later. This scans the plan, which is small: it holds listed
+    /// nodes, and found nodes only as far as there are free slots.
+    fn open(&self) -> impl Iterator<Item = (&NodeId, &PlannedNode)> {
+        let full = self.dialing.len() >= self.max_active;
+        let found_full = full || self.dialing_found() >= self.max_active.div_ceil(2);
+        self.planned.iter().filter(move |(id, node)| {
+            !(if node.kind == NodeKind::Found { found_full } else { full })
+                && !self.dialing.contains_key(*id)
                 && !self.connected.contains_key(*id)
-                && self.wants(candidate)
+                && self.wants(node)
         })
     }
 
-    /// How many attempts are not for static or boot nodes.
-    fn dialling_found(&self) -> usize {
-        let found = |id: &&NodeId| self.get(id).is_none_or(|(_, kind)| kind == Kind::Found);
-        self.dialling.keys().filter(found).count()
+    /// Number of running attempts that are for neither static nor boot nodes.
+    fn dialing_found(&self) -> usize {
+        let found = |id: &&NodeId| self.get(id).is_none_or(|(_, kind)| kind == NodeKind::Found);
+        self.dialing.keys().filter(found).count()
     }
 
-    /// A found node had its chance. Says whether it was one.
+    /// Removes a found node that has had its attempt. Returns whether it was a found node.
     fn retire(&mut self, id: &NodeId, now: Instant) -> bool {
-        let found = self.candidates.get(id).is_some_and(|known| known.kind == Kind::Found);
+        let found = self.planned.get(id).is_some_and(|known| known.kind == NodeKind::Found);
         if found {
-            self.candidates.remove(id);
+            self.planned.remove(id);
             self.tried.insert(*id, now);
         }
         found
     }
 }
 
-impl Candidate {
-    const fn new(enode: Enode, kind: Kind, due: Instant) -> Self {
-        Self { enode, seen: None, kind, failures: 0, due, why: Why::New }
+impl PlannedNode {
+    const fn new(enode: Enode, kind: NodeKind, due: Instant) -> Self {
+        Self { enode, seen_at: None, kind, failures: 0, due, reason: DialReason::New }
     }
 
-    /// Waits, counted from `since`.
-    fn postpone(&mut self, backoff: &Backoff, why: Why, since: Instant, now: Instant, jitter: f64) {
+    /// Sets the next due time: the backoff delay, counted from `since`.
+    fn postpone(
+        &mut self,
+        backoff: &Backoff,
+        reason: DialReason,
+        since: Instant,
+        now: Instant,
+        jitter: f64,
+    ) {
         self.due = now.max(since + backoff.delay(self.failures, jitter));
         self.failures = self.failures.saturating_add(1);
-        self.why = why;
+        self.reason = reason;
     }
 }

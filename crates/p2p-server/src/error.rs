@@ -1,10 +1,10 @@
-//! What can go wrong with a server and with an attempt to reach a node.
+//! Errors of a server and of attempts to reach a node.
 
 use std::{io, net::SocketAddr};
 
 use p2p_mux::{Capability, HelloExchangeError, transport::ConnectError};
 
-use crate::{nat::Nat, proxy::ProxyError, slots::Refusal};
+use crate::{access::RefuseReason, nat::Nat, proxy::ProxyError};
 
 /// Why a server did not start. Nothing is left running.
 #[derive(Debug, thiserror::Error)]
@@ -16,50 +16,50 @@ pub enum StartError {
     BadAddress {
         /// The text as given.
         given: String,
-        /// What the resolver said.
+        /// The error of the resolver.
         #[source]
         source: io::Error,
     },
-    /// Another socket listens there.
+    /// Another socket listens on the address.
     #[error("address {addr} is already in use")]
     AddressInUse {
         /// The address.
         addr: SocketAddr,
     },
-    /// Listening failed for another cause: a port below 1024 without the right, an address of no
-    /// interface.
+    /// Listening failed in another way: no permission for a port below 1024, or no interface with this
+    /// address.
     #[error("cannot listen on {addr}")]
     Listen {
         /// The address.
         addr: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// This build cannot ask a gateway: it was made without the feature `nat`.
-    #[error("--nat {0} needs the feature nat, which this build does not have")]
+    /// The external address is to come from a gateway, but this build has no feature `nat`.
+    #[error("cannot ask a gateway ({0}): this build does not have the feature nat")]
     NatUnsupported(Nat),
-    /// The Hello of this node would be longer than anyone accepts
+    /// The Hello of this node would be longer than other nodes accept
     /// ([`MAX_HELLO`](p2p_mux::MAX_HELLO)): its name is too long, or it has too many sub-protocols.
     #[error("the Hello would have {bytes} bytes; shorten the name or announce fewer sub-protocols")]
     HelloTooLong {
         /// Its length in bytes.
         bytes: usize,
     },
-    /// The database of nodes does not open: another process has it, most often. One that is damaged
-    /// is no error, it is moved aside.
+    /// The database of known nodes cannot be opened, usually because another process uses it. A damaged
+    /// one is not an error, it is moved aside.
     #[cfg(feature = "store")]
     #[error(transparent)]
-    Store(#[from] crate::StoreError),
-    /// Discovery does not start: its UDP port is taken, most often.
+    Store(#[from] crate::store::StoreError),
+    /// Discv4 cannot start, usually because its UDP port is in use.
     #[cfg(feature = "discovery")]
     #[error(transparent)]
     Discovery(#[from] p2p_discovery::Discv4Error),
-    /// Discv5 does not start.
+    /// Discv5 cannot start.
     #[cfg(feature = "discv5")]
     #[error(transparent)]
     Discv5(#[from] p2p_discovery::Discv5Error),
-    /// The lists in the DNS cannot be read at all.
+    /// The lists in the DNS cannot be read.
     #[cfg(feature = "dns")]
     #[error(transparent)]
     Lists(#[from] p2p_discovery::dns::ListsError),
@@ -68,17 +68,17 @@ pub enum StartError {
     DuplicateProtocol(Capability),
 }
 
-/// Why the sub-protocols of a running server were left as they are.
+/// Why the sub-protocols of a running server were not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// The server has one with this name and version.
+    /// A sub-protocol with this name and version is registered.
     #[error("sub-protocol {0} is registered already")]
     Duplicate(Capability),
-    /// The server has none with this name and version.
+    /// No sub-protocol with this name and version is registered.
     #[error("sub-protocol {0} is not registered")]
     Unknown(Capability),
-    /// With it the Hello of this node would be longer than anyone accepts
+    /// With this sub-protocol the Hello of this node would be longer than other nodes accept
     /// ([`MAX_HELLO`](p2p_mux::MAX_HELLO)).
     #[error("with sub-protocol {capability} the Hello would have {bytes} bytes")]
     HelloTooLong {
@@ -89,9 +89,40 @@ pub enum ProtocolError {
     },
 }
 
+/// Why an attempt to reach a node failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialError {
+    /// The host name does not resolve. It is resolved for each attempt.
+    #[error("the host name does not resolve")]
+    Resolve(#[source] io::Error),
+    /// The TCP connection could not be opened. If the node has several addresses, this is the last one.
+    #[error("cannot connect")]
+    Connect(#[source] io::Error),
+    /// The proxy did not connect.
+    #[error("no connection through the proxy")]
+    Proxy(#[source] ProxyError),
+    /// Resolving or connecting took longer than [`DialSettings::timeout`](crate::DialSettings::timeout).
+    #[error("no connection in time")]
+    Timeout,
+    /// The encrypted handshake failed: invalid data, silence, or another key than the one in the enode
+    /// URL.
+    #[error("the handshake failed")]
+    Handshake(#[source] ConnectError),
+    /// The Hello exchange failed: the peer refused this node, or has no sub-protocol in common.
+    #[error("the Hello exchange failed")]
+    Greet(#[source] HelloExchangeError),
+    /// The [`NodeDialer`](crate::NodeDialer) panicked.
+    #[error("the dialer panicked")]
+    Panicked,
+    /// This node refused the connection.
+    #[error("refused by this node")]
+    Refused(#[source] RefuseReason),
+}
+
 impl DialError {
-    /// Whether it says that the node is not in that place, rather than that it, or we, did not want
-    /// it. A place that is not allowed counts as one where it is not.
+    /// Whether it means that the node is not at this address, rather than that either end refused the
+    /// connection. An excluded address counts as one where the node is not.
     pub(crate) const fn is_absence(&self) -> bool {
         matches!(
             self,
@@ -99,37 +130,7 @@ impl DialError {
                 | Self::Proxy(_)
                 | Self::Timeout
                 | Self::Handshake(_)
-                | Self::Refused(Refusal::Restricted | Refusal::Banned)
+                | Self::Refused(RefuseReason::Restricted | RefuseReason::Banned)
         )
     }
-}
-
-/// Why an attempt to reach a node ended without a peer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DialError {
-    /// The host name does not resolve (now; it is resolved anew for each attempt).
-    #[error("the host name does not resolve")]
-    Resolve(#[source] io::Error),
-    /// The TCP connection could not be opened; the last of several addresses is reported.
-    #[error("cannot connect")]
-    Connect(#[source] io::Error),
-    /// There was no way through the proxy.
-    #[error("no connection through the proxy")]
-    Proxy(#[source] ProxyError),
-    /// Resolving or connecting took longer than [`Dialling::timeout`](crate::Dialling::timeout).
-    #[error("no connection in time")]
-    Timeout,
-    /// The encrypted handshake failed: junk, silence, another key than the enode says.
-    #[error("the handshake failed")]
-    Handshake(#[source] ConnectError),
-    /// The Hello exchange failed: the peer refused us, or shares no sub-protocol.
-    #[error("the Hello exchange failed")]
-    Greet(#[source] HelloExchangeError),
-    /// The [`NodeDialer`](crate::NodeDialer) panicked.
-    #[error("the dialer panicked")]
-    Panicked,
-    /// We refused it ourselves.
-    #[error("refused by this node: {0}")]
-    Refused(Refusal),
 }

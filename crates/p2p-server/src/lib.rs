@@ -73,7 +73,7 @@
 //! 6. gate 4 once more, since others have come in the meantime. Now it has its place.
 //!
 //! Outbound connections take the same way from gate 3 on. Where two nodes dial each other at the
-//! same moment, the connection dialled by the node with the smaller id stays on both ends; no
+//! same moment, the connection dialed by the node with the smaller id stays on both ends; no
 //! sub-protocol sees two connections with one peer at once.
 //!
 //! # Who may be a peer
@@ -81,7 +81,7 @@
 //! The operator's rules, [`Access`], stand above all privileges: the networks to talk to, a list of the
 //! only nodes that may be peers, and bans of nodes and networks, for a time or for ever. All of them
 //! change at run time and hold at once: a peer that they exclude is gone within a second, is neither
-//! dialled nor accepted from then on, and [`Server::next_action`] says why, and until when.
+//! dialed nor accepted from then on, and [`Server::next_action`] says why, and until when.
 //!
 //! # Sub-protocols that come and go
 //!
@@ -95,7 +95,7 @@
 //! A [`NodeDialer`] opens the streams to other nodes, [`Server::accept`] takes those that came in by
 //! other ways than the addresses listened on. With both, servers meet over anything that can be read
 //! and written, in a test in memory. All that a server waits for it waits for on the clock of the
-//! tokio runtime, which a test can stop (`tokio::time::pause`): an hour of redialling passes in a
+//! tokio runtime, which a test can stop (`tokio::time::pause`): an hour of redialing passes in a
 //! moment. The two machines take the time as an argument. Only what outlives a run goes by the time of
 //! day: the sequence number of the node's record, and the times in the database of nodes.
 //!
@@ -104,11 +104,11 @@
 //! Open sockets: they cost a task and a file descriptor each until the handshake is done, at most
 //! [`Limits::max_pending`] of them, half from one address, and they push out each other rather than
 //! those who prove a key; from outside, one address connects once in 30 s ([`Inbound`]). Fill the
-//! memory of its connection up to its share of [`Settings::memory`], and more while others leave it;
+//! memory of its connection up to its share of [`ServerSettings::memory`], and more while others leave it;
 //! then it waits or goes. Take a place under an identity made up for the purpose: at most
 //! [`Limits::max_peers`], fewer where the node finds peers itself; static and trusted peers always
 //! get in. Choose its client name and capabilities, which are shown as they are. It cannot hold up
-//! a stop, the dialling, or another connection.
+//! a stop, the dialing, or another connection.
 //!
 //! # What is not here
 //!
@@ -118,17 +118,18 @@
 //!
 //! # Features
 //!
-//! - `discovery`: the node takes part in discv4 and dials whom it finds ([`Settings::discovery`]). Any
+//! - `discovery`: the node takes part in discv4 and dials whom it finds ([`ServerSettings::discovery`]). Any
 //!   other source of nodes can be added without it ([`Server::add_candidates`]).
 //! - `discv5`: with it, nodes found by discv5, on a UDP socket of its own.
 //! - `dns`: with it, nodes from signed lists in the DNS.
 //! - `nat`: a gateway is asked to let others through ([`Nat`]), by UPnP, NAT-PMP or PCP. It brings an
 //!   HTTP client with it.
-//! - `store`: with it, the nodes that were met or dialled, on disk, to begin with after a restart.
+//! - `store`: with it, the nodes that were met or dialed, on disk, to begin with after a restart.
 //! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise, the first two as geth's
-//!   `admin_nodeInfo` and `admin_peers` show them; [`Settings`] can be kept in a file.
+//!   `admin_nodeInfo` and `admin_peers` show them; [`ServerSettings`] can be kept in a file.
 
 mod access;
+mod clock;
 mod config;
 mod context;
 mod dial;
@@ -136,6 +137,7 @@ mod discovery;
 mod error;
 mod nat;
 mod observed;
+mod peering;
 mod proxy;
 mod server;
 mod slots;
@@ -147,40 +149,32 @@ mod tasks;
 pub use p2p_mux::{self as mux, identity, rlp, transport};
 
 pub use access::{
-    Access, Barred,
-    ban::{Ban, Banned, Bans},
-    net_restrict::{NetRestrict, NetRestrictError},
-    throttle::Inbound,
+    Access, Ban, BanTarget, Bans, Exclusion, ExclusionReason, InboundSettings, NetRestrict,
+    NetRestrictError, RefuseReason,
 };
-pub use config::{
-    Config,
-    node_dialer::NodeDialer,
-    settings::{Dialling, EventSettings, Nodes, Settings},
-};
-pub use dial::{Backoff, Declined, Dialer, Kind, NextAction, Why};
 #[cfg(feature = "discovery")]
-pub use discovery::DiscoveryConfig;
+pub use config::DiscoverySettings;
+pub use config::{
+    AccessSettings, Config, ConnectionSettings, DEFAULT_RECEIVE_BUFFER, DialSettings,
+    EventSettings, NodeDialer, NodeSettings, NodeSource, ServerSettings,
+};
+pub use dial::{Backoff, DialReason, Dialer, NextAction, NodeKind, OfferError};
 pub use error::{DialError, ProtocolError, StartError};
 #[cfg(feature = "fuzzing")]
 pub use nat::wire::{natpmp, pcp};
-pub use nat::{Mapping, Mechanism, Nat, NatError, NatEvent, NatFailure, NatStats, Transport};
+pub use nat::{
+    Mapping, MappingError, Mechanism, Nat, NatEvent, NatParseError, NatStats, Transport,
+};
 pub use observed::{
-    dial_state::Outlook,
-    events::{Event, Events},
-    last_outcomes::Last,
-    messages::{MessageEvent, Messages},
-    node_info::{Json, Network, NodeInfo, PeerInfo, Ports},
-    stats::{Found, MemoryUse, Refused, Stats},
+    DialState, Event, Events, FoundStats, Json, LastOutcomes, MemoryUse, MessageEvent, Messages,
+    Network, NodeInfo, PeerInfo, Ports, RefuseStats, Stats,
 };
 #[cfg(feature = "discovery")]
 #[doc(no_inline)]
 pub use p2p_discovery;
-pub use proxy::{Proxy, ProxyError, ProxyRefusal, ProxyUrlError};
+pub use proxy::{Proxy, ProxyError, ProxyRefuseReason, ProxyUrlError};
 pub use server::Server;
-pub use slots::{Admission, Direction, Limits, Refusal, Slots};
+pub use slots::{Admission, Direction, Limits, Slots};
 #[cfg(feature = "store")]
 pub use store::StoreError;
-pub use tasks::{
-    candidates::Source,
-    socket::{RECEIVE_BUFFER, prepare},
-};
+pub use tasks::prepare_socket;

@@ -1,13 +1,11 @@
-//! How the node learns the address under which others reach it, and how a gateway is made to let them
-//! through.
+//! How a node learns its external address, and how it asks a gateway to map its ports.
 //!
-//! [`Nat`] has the spellings of geth's `--nat`. With the feature `nat`, a machine (`upkeep`) says what
-//! to ask a gateway and when, a task (`run`) asks it, in the way that the gateway speaks (`pmp`, `upnp`),
-//! and tells what comes of it. `natpmp` and `pcp` are the datagrams.
+//! [`Nat`] has the spellings of geth's setting of that name. With the feature `nat`, the machine in
+//! `upkeep` decides what to ask a gateway and when; `pmp` and `upnp` ask it over NAT-PMP, PCP or UPnP;
+//! `wire` has the datagrams. The task that drives them is `tasks::port_mapping`.
 //!
-//! Not here: IPv6, which needs no mapping, and whose firewalls we do not ask to open (PCP and UPnP can,
-//! with what they call pinholes); the announcements by multicast of gateways that have started anew,
-//! which are noticed when they are asked the next time.
+//! Not implemented: IPv6, which needs no mapping, and the pinholes in IPv6 firewalls that PCP and UPnP
+//! offer; multicast announcements of restarted gateways, which are noticed at the next request.
 
 #[cfg(feature = "nat")]
 mod attempts;
@@ -27,11 +25,6 @@ mod routes;
 #[cfg(feature = "nat")]
 mod settings;
 #[cfg(feature = "nat")]
-mod task;
-#[cfg(feature = "nat")]
-#[cfg(test)]
-mod tests;
-#[cfg(feature = "nat")]
 mod upkeep;
 #[cfg(feature = "nat")]
 mod upnp;
@@ -49,42 +42,53 @@ use std::{
 };
 
 #[cfg(feature = "nat")]
-pub(crate) use self::{external_addr::External, settings::Terms, task::start};
-pub use report::{Mapping, Mechanism, NatEvent, NatFailure, NatStats, Transport};
+pub(crate) use self::{
+    external_addr::ExternalAddr,
+    find::{Finder, Found},
+    gateway::{Gateway, GatewayStatus, GrantedMapping},
+    pmp::Nonce,
+    settings::GatewaySettings,
+    upkeep::{Upkeep, UpkeepStep},
+};
+pub use report::{Mapping, MappingError, Mechanism, NatEvent, NatStats, Transport};
+#[cfg(all(test, feature = "nat"))]
+pub(crate) use routes::tests as routes_tests;
 
 /// Where the external address of the node comes from. Default: [`Nat::None`].
 ///
-/// What the operator says counts most, then what a gateway says, then what most peers in discovery
-/// see. All but [`Nat::None`] and [`Nat::ExtIp`] need the feature `nat`. The node then asks a gateway
-/// of the local network to pass on the ports on which it listens for IPv4, TCP and UDP, for 20 minutes
-/// at a time, asks again after half of that, and has the mappings removed when it stops. It starts
-/// without waiting for any of this, and tries again what fails ([`NatEvent`]).
+/// The address that the operator sets has precedence over the one that a gateway reports, and that over
+/// the one that most peers in discovery see.
 ///
-/// Who answers first is believed, so another machine of the local network can pose as the gateway: it
-/// can make the node tell others a wrong address, and nothing else. Name the gateway (`pmp:IP`) where
-/// that is a danger.
+/// All variants but [`Nat::None`] and [`Nat::ExtIp`] need the feature `nat`. With them the node asks a
+/// gateway of the local network to map the ports on which it listens for IPv4, TCP and UDP, for 20 minutes;
+/// it renews a mapping after half of its lifetime, and removes it when it stops. It starts without waiting
+/// for the gateway, and retries what fails ([`NatEvent`]).
+///
+/// The first answer is trusted, so another machine of the local network can pose as the gateway. It can
+/// make the node announce a wrong address, and nothing else. Where that is a danger, name the gateway
+/// (`pmp:IP`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Nat {
-    /// No mapping: others reach the node under the address it listens on (`none`).
+    /// No mapping: the node is reached at the address it listens on (`none`).
     #[default]
     None,
     /// The operator forwards the port and knows the address (`extip:IP`).
     ExtIp(IpAddr),
-    /// Whatever gateway answers first (`any`; geth also says `auto` and `on`): as [`Nat::Upnp`] and
-    /// [`Nat::Pmp`] side by side. One that refuses is spoken to in the other way the next time. A
-    /// machine that has a public address itself needs no mapping, and tells others that address.
+    /// The first gateway that answers (`any`; geth also has `auto` and `on`), of both kinds
+    /// [`Nat::Upnp`] and [`Nat::Pmp`]. If it refuses, the other mechanism is preferred the next time. A
+    /// machine with a public address needs no mapping and announces that address.
     Any,
-    /// An UPnP gateway, searched for by multicast in the local network (`upnp`).
+    /// A UPnP gateway, found by multicast in the local network (`upnp`).
     Upnp,
-    /// A gateway that speaks NAT-PMP or, failing that, PCP (`pmp`, `pmp:IP`). Without an address it is
-    /// the default gateway of the system (on Linux), and side by side with it, as a guess, the first
-    /// address of each private network that this machine is in.
+    /// A gateway that supports NAT-PMP or PCP (`pmp`, `pmp:IP`). Without an address both the default
+    /// gateway of the system (on Linux) and the first address of each private network of this machine
+    /// are asked.
     Pmp(Option<Ipv4Addr>),
 }
 
 impl Nat {
-    /// The external address, where it is known without asking a gateway.
+    /// The external address, if it is known without asking a gateway.
     #[must_use]
     pub const fn external_ip(&self) -> Option<IpAddr> {
         match self {
@@ -97,13 +101,6 @@ impl Nat {
     #[must_use]
     pub const fn needs_gateway(&self) -> bool {
         !matches!(self, Self::None | Self::ExtIp(_))
-    }
-}
-
-#[cfg(not(feature = "nat"))]
-impl crate::context::Shared {
-    pub(crate) fn outside(&self, enode: &p2p_mux::identity::Enode) -> p2p_mux::identity::Enode {
-        enode.clone()
     }
 }
 
@@ -120,51 +117,53 @@ impl fmt::Display for Nat {
     }
 }
 
-/// A text is not one of the spellings of [`Nat`].
+/// A text is not a spelling of [`Nat`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NatError {
-    /// The word before the colon is none of `none, extip, any, upnp, pmp`.
+pub enum NatParseError {
+    /// The word before the colon is not one of `none`, `extip`, `any`, `upnp`, `pmp`.
     #[error("unknown NAT mechanism; expected none, extip:IP, any, upnp or pmp[:IP]")]
     Unknown,
-    /// `extip` needs an address.
+    /// `extip` without an address.
     #[error("extip needs an address, as in extip:203.0.113.7")]
     MissingIp,
-    /// What stands behind the colon is not an IP address, or a gateway's not one of IPv4.
-    #[error("not an IP address, or (behind pmp) not one of IPv4")]
+    /// The text behind the colon is not an IP address, or behind `pmp` not an IPv4 address.
+    #[error("not an IP address, or (behind pmp) not an IPv4 address")]
     BadIp,
-    /// This mechanism takes no address.
+    /// An address behind a mechanism that takes none.
     #[error("this NAT mechanism takes no address")]
     UnexpectedIp,
 }
 
 impl FromStr for Nat {
-    type Err = NatError;
+    type Err = NatParseError;
 
     /// Reads geth's spellings, in any letter case. The empty text is `none`.
-    fn from_str(text: &str) -> Result<Self, NatError> {
+    fn from_str(text: &str) -> Result<Self, NatParseError> {
         let (word, ip) = match text.split_once(':') {
-            Some((word, ip)) => (word, Some(ip.parse::<IpAddr>().map_err(|_| NatError::BadIp)?)),
+            Some((word, ip)) => {
+                (word, Some(ip.parse::<IpAddr>().map_err(|_| NatParseError::BadIp)?))
+            }
             None => (text, None),
         };
-        let plain = |nat| if ip.is_none() { Ok(nat) } else { Err(NatError::UnexpectedIp) };
+        let plain = |nat| if ip.is_none() { Ok(nat) } else { Err(NatParseError::UnexpectedIp) };
         match word.to_ascii_lowercase().as_str() {
             "" | "none" | "off" => plain(Self::None),
             "any" | "auto" | "on" => plain(Self::Any),
             "upnp" => plain(Self::Upnp),
-            "extip" | "ip" => ip.map(Self::ExtIp).ok_or(NatError::MissingIp),
+            "extip" | "ip" => ip.map(Self::ExtIp).ok_or(NatParseError::MissingIp),
             "pmp" | "natpmp" | "nat-pmp" => match ip {
-                Some(IpAddr::V6(_)) => Err(NatError::BadIp),
+                Some(IpAddr::V6(_)) => Err(NatParseError::BadIp),
                 Some(IpAddr::V4(ip)) => Ok(Self::Pmp(Some(ip))),
                 None => Ok(Self::Pmp(None)),
             },
-            _ => Err(NatError::Unknown),
+            _ => Err(NatParseError::Unknown),
         }
     }
 }
 
 #[cfg(test)]
-mod spellings {
+mod tests {
     use super::*;
 
     #[test]
@@ -189,11 +188,11 @@ mod spellings {
     }
 
     #[test]
-    fn refuses_what_is_none_of_them() {
-        assert_eq!("extip".parse::<Nat>(), Err(NatError::MissingIp));
-        assert_eq!("extip:example.org".parse::<Nat>(), Err(NatError::BadIp));
-        assert_eq!("upnp:203.0.113.7".parse::<Nat>(), Err(NatError::UnexpectedIp));
-        assert_eq!("pmp:2001:db8::1".parse::<Nat>(), Err(NatError::BadIp));
-        assert_eq!("stun".parse::<Nat>(), Err(NatError::Unknown));
+    fn other_texts_are_errors() {
+        assert_eq!("extip".parse::<Nat>(), Err(NatParseError::MissingIp));
+        assert_eq!("extip:example.org".parse::<Nat>(), Err(NatParseError::BadIp));
+        assert_eq!("upnp:203.0.113.7".parse::<Nat>(), Err(NatParseError::UnexpectedIp));
+        assert_eq!("pmp:2001:db8::1".parse::<Nat>(), Err(NatParseError::BadIp));
+        assert_eq!("stun".parse::<Nat>(), Err(NatParseError::Unknown));
     }
 }

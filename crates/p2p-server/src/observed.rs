@@ -1,8 +1,194 @@
-//! What is seen of a server: counters, events, the last outcomes, what it says about itself and its peers.
+//! What is observed of a server: counters, events and the last outcomes.
+//!
+//! [`Observed`] is a value without tasks or channels: a method whose report concerns the subscribers
+//! returns the [`Event`] to send to them.
 
-pub(crate) mod dial_state;
-pub(crate) mod events;
-pub(crate) mod last_outcomes;
-pub(crate) mod messages;
-pub(crate) mod node_info;
-pub(crate) mod stats;
+mod dial_state;
+mod event;
+mod last_outcomes;
+mod message_event;
+mod node_info;
+mod stats;
+
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+
+use p2p_mux::{CloseReason, identity::NodeId};
+
+use self::last_outcomes::{Outcome, OutcomeLog};
+pub use self::{
+    dial_state::DialState,
+    event::{Event, Events},
+    last_outcomes::LastOutcomes,
+    message_event::{MessageEvent, Messages},
+    node_info::{Json, Network, NodeInfo, PeerInfo, Ports},
+    stats::{FoundStats, MemoryUse, RefuseStats, Stats},
+};
+#[cfg(feature = "nat")]
+use crate::nat::NatStats;
+use crate::{
+    access::RefuseReason, dial::NodeKind, error::DialError, peering::NotAdded, slots::Direction,
+};
+
+/// The counters of one server and its last outcomes.
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    stats: Stats,
+    /// The counters of the connections that have ended.
+    ended: p2p_mux::ConnectionStats,
+    outcomes: OutcomeLog,
+}
+
+impl Observed {
+    /// A socket was accepted.
+    pub(crate) fn accepted(&mut self) {
+        self.stats.accepted += 1;
+    }
+
+    /// Accepting a socket failed.
+    pub(crate) fn accept_failed(&mut self) {
+        self.stats.accept_errors += 1;
+    }
+
+    /// An inbound connection failed in the handshake or the Hello exchange.
+    pub(crate) fn inbound_failed(&mut self) {
+        self.stats.inbound_failed += 1;
+    }
+
+    /// A connection was refused before the other end had proved its identity.
+    pub(crate) fn refused(&mut self, reason: RefuseReason) {
+        self.stats.refused.count(reason);
+    }
+
+    /// An inbound connection of a known node was refused.
+    pub(crate) fn peer_refused(
+        &mut self,
+        id: NodeId,
+        remote_addr: SocketAddr,
+        reason: RefuseReason,
+    ) -> Event {
+        self.stats.refused.count(reason);
+        Event::Refused { id, remote_addr, reason }
+    }
+
+    /// A found node was added to the dial plan, or not.
+    pub(crate) fn found(&mut self, added: Result<(), NotAdded>) {
+        self.stats.found.count(added);
+    }
+
+    /// An attempt to reach a node begins.
+    pub(crate) fn dial_started(&mut self) {
+        self.stats.dials += 1;
+    }
+
+    /// An attempt to reach a node failed.
+    pub(crate) fn dial_failed(
+        &mut self,
+        id: NodeId,
+        kind: Option<NodeKind>,
+        error: DialError,
+        at: SystemTime,
+    ) -> Event {
+        self.stats.dials_failed += 1;
+        if let DialError::Refused(reason) = &error {
+            self.stats.refused.count(*reason);
+        }
+        let error = Arc::new(error);
+        self.outcomes.record(id, Outcome::DialFailed(Arc::clone(&error)), at);
+        Event::DialFailed { id, kind, error }
+    }
+
+    /// A peer was added.
+    pub(crate) fn peer_added(
+        &mut self,
+        id: NodeId,
+        direction: Direction,
+        remote_addr: SocketAddr,
+        client: String,
+    ) -> Event {
+        self.stats.added += 1;
+        Event::Added { id, direction, remote_addr, client }
+    }
+
+    /// A peer must leave because of the operator.
+    pub(crate) fn peer_expelled(&mut self) {
+        self.stats.expelled += 1;
+    }
+
+    /// A peer was dropped.
+    pub(crate) fn peer_dropped(
+        &mut self,
+        id: NodeId,
+        closed: CloseReason,
+        at: SystemTime,
+    ) -> Event {
+        self.stats.dropped += 1;
+        self.outcomes.record(id, Outcome::Dropped(closed.clone()), at);
+        Event::Dropped { id, closed }
+    }
+
+    /// A connection has ended, whether or not it was announced as a peer.
+    pub(crate) fn connection_ended(&mut self, stats: &p2p_mux::ConnectionStats) {
+        self.ended.add(stats);
+    }
+
+    /// The counters of gateways and mappings.
+    #[cfg(feature = "nat")]
+    pub(crate) fn set_nat(&mut self, stats: NatStats) {
+        self.stats.nat = stats;
+    }
+
+    /// All counters, but for those of the memory.
+    pub(crate) const fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// The counters of the connections that have ended.
+    pub(crate) const fn ended(&self) -> &p2p_mux::ConnectionStats {
+        &self.ended
+    }
+
+    /// The last outcomes of a node.
+    pub(crate) fn last(&self, id: &NodeId) -> LastOutcomes {
+        self.outcomes.last(id)
+    }
+
+    /// The nodes with a known outcome; a node may occur more than once.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.outcomes.nodes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use p2p_mux::DisconnectReason;
+
+    use super::*;
+
+    #[test]
+    fn what_is_reported_is_counted_remembered_and_sent() {
+        let (id, at) = (NodeId([1; 64]), SystemTime::UNIX_EPOCH);
+        let addr = SocketAddr::from(([192, 0, 2, 1], 30_303));
+        let mut observed = Observed::default();
+
+        let event = observed.peer_added(id, Direction::Inbound, addr, "test".into());
+        assert!(matches!(event, Event::Added { id: added, .. } if added == id));
+        let closed = CloseReason::ByPeer(DisconnectReason::Quitting);
+        let event = observed.peer_dropped(id, closed.clone(), at);
+        assert!(matches!(event, Event::Dropped { closed: told, .. } if told == closed));
+
+        observed.dial_started();
+        let error = DialError::Refused(RefuseReason::Banned);
+        let event = observed.dial_failed(id, Some(NodeKind::Static), error, at);
+        assert!(matches!(event, Event::DialFailed { kind: Some(NodeKind::Static), .. }));
+        let event = observed.peer_refused(id, addr, RefuseReason::Banned);
+        assert!(matches!(event, Event::Refused { reason: RefuseReason::Banned, .. }));
+
+        let stats = observed.stats();
+        assert_eq!((stats.added, stats.dropped, stats.dials, stats.dials_failed), (1, 1, 1, 1));
+        assert_eq!(stats.refused.get(RefuseReason::Banned), 2, "outbound and inbound");
+        let last = observed.last(&id);
+        assert_eq!(last.dropped, Some((at, closed)));
+        assert_eq!(last.dial_failed.map(|(at, _)| at), Some(at));
+        assert_eq!(observed.nodes().collect::<Vec<_>>(), [id, id]);
+    }
+}

@@ -9,27 +9,28 @@ use percent_encoding::percent_decode_str;
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
-/// The port of a proxy whose URL has none.
+/// The port of a proxy if its URL has none.
 const DEFAULT_PORT: u16 = 1080;
 
-/// The longest user name and password, in bytes (RFC 1929).
+/// Maximum length of user name and password, in bytes each (RFC 1929).
 const MAX_LOGIN: usize = 255;
 
-/// A SOCKS5 proxy (RFC 1928) through which every outbound connection goes, with user name and password
-/// (RFC 1929) where it wants them.
+/// A SOCKS5 proxy (RFC 1928) for all outbound connections, optionally with user name and password
+/// (RFC 1929).
 ///
-/// The text form is a URL, `socks5://[user:password@]host[:port]`, whose user name and password may be
-/// percent-encoded; `socks5h` means the same. `Debug` and `Display` leave user name and password out;
-/// what is written to a file of settings has them.
+/// The text form is a URL, `socks5://[user:password@]host[:port]`; user name and password may be
+/// percent-encoded, and `socks5h` means the same. `Debug` and `Display` omit user name and password; a
+/// settings file contains them.
 ///
 /// # What goes through it
 ///
-/// Every connection that this node opens, and with it the names of nodes: the proxy resolves them.
-/// The name of the proxy itself is resolved by this node. **Discovery does not go through it**: it talks
-/// over UDP and asks the system's name servers, and so shows this node's address to others. Nor does
-/// asking a gateway for its address ([`Nat`](crate::Nat)), or what others open to an address that is
-/// listened on. A node that is to be known by the proxy alone runs without all three; the server warns
-/// at its start where discovery is on.
+/// Every connection that this node opens. Host names of nodes are resolved by the proxy; the host name of
+/// the proxy itself is resolved by this node.
+///
+/// **Discovery does not go through it**: it uses UDP and the system's name servers, and so shows this
+/// node's address to others. Requests to a gateway ([`Nat`](crate::Nat)) and inbound connections do not go
+/// through it either. To hide the address of a node, turn all three off. The server logs a warning at its
+/// start if discovery is on.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     host: String,
@@ -43,22 +44,22 @@ struct Login {
     password: Zeroizing<String>,
 }
 
-/// Why a text is not the URL of a [`Proxy`]. It never holds a part of the text, which may be a
+/// Why a text is not the URL of a [`Proxy`]. It never contains a part of the text, which may be a
 /// password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyUrlError {
-    /// It begins with neither `socks5://` nor `socks5h://`.
-    #[error("the URL of a proxy begins with socks5://")]
+    /// The URL begins with neither `socks5://` nor `socks5h://`.
+    #[error("the URL of a proxy must begin with socks5://")]
     Scheme,
-    /// No host, or something behind host and port.
-    #[error("no host: write socks5://[user:password@]host:port")]
+    /// No host, or text behind host and port.
+    #[error("not of the form socks5://[user:password@]host:port")]
     Host,
     /// The port is not a number from 1 to 65535.
     #[error("the port is not a number from 1 to 65535")]
     Port,
     /// User name or password is empty, longer than 255 bytes, or badly percent-encoded.
-    #[error("user name and password have 1 to 255 bytes each")]
+    #[error("user name and password must have 1 to 255 bytes each")]
     Login,
 }
 
@@ -66,53 +67,53 @@ pub enum ProxyUrlError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// The proxy itself cannot be reached.
+    /// The proxy cannot be reached.
     #[error("the proxy cannot be reached")]
     Unreachable(#[source] io::Error),
-    /// The proxy hung up before it had answered.
-    #[error("the proxy hung up")]
+    /// The proxy closed the connection before it had answered.
+    #[error("the proxy closed the connection")]
     Lost(#[source] io::Error),
-    /// What answers does not speak SOCKS5.
-    #[error("what answers is no SOCKS5 proxy")]
+    /// The answer is not SOCKS5.
+    #[error("not a SOCKS5 proxy")]
     NotSocks,
-    /// The proxy wants a user name and a password, or a way to log in that this node does not know.
-    #[error("the proxy wants a login")]
+    /// The proxy requires a user name and a password, or another method of authentication.
+    #[error("the proxy requires a login")]
     LoginWanted,
-    /// The proxy does not take the user name and the password.
-    #[error("the proxy does not take the user name and password")]
+    /// The proxy rejected the user name and the password.
+    #[error("the proxy rejected the user name and password")]
     LoginRefused,
-    /// The name of the node has more than 255 bytes.
-    #[error("the name of the node is too long for a proxy")]
+    /// The host name of the node has more than 255 bytes.
+    #[error("the host name of the node is too long for a proxy")]
     NameTooLong,
     /// The proxy did not connect to the node.
-    #[error("the proxy did not connect: {0}")]
-    Refused(ProxyRefusal),
+    #[error("the proxy did not connect")]
+    Refused(#[source] ProxyRefuseReason),
 }
 
-/// Why the proxy did not connect to the node, as it says itself (RFC 1928, section 6).
+/// The reason that a proxy gives for not connecting to the node (RFC 1928, section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ProxyRefusal {
-    /// No cause is given, or one that the specification does not know.
-    #[error("it failed")]
+pub enum ProxyRefuseReason {
+    /// A general failure, or an unknown code.
+    #[error("general failure")]
     Failure,
-    /// Its rules forbid it.
-    #[error("its rules forbid it")]
+    /// Not allowed by the rules of the proxy.
+    #[error("not allowed by the rules of the proxy")]
     Forbidden,
-    /// There is no way to the network of the node.
+    /// The network of the node is unreachable.
     #[error("network unreachable")]
     NetworkUnreachable,
-    /// There is no way to the node, or its name does not resolve.
+    /// The node is unreachable, or its host name does not resolve.
     #[error("host unreachable")]
     HostUnreachable,
-    /// Nobody listens there.
+    /// The node refused the connection.
     #[error("connection refused")]
     ConnectionRefused,
     /// The node did not answer in time.
     #[error("no answer in time")]
     TimedOut,
-    /// It opens no connections, or none to this kind of address.
-    #[error("it does not support that")]
+    /// The proxy does not support connections, or not to this type of address.
+    #[error("not supported by the proxy")]
     Unsupported,
 }
 
@@ -121,7 +122,7 @@ impl Proxy {
     pub(crate) async fn open(&self, node: &Enode) -> Result<TcpStream, ProxyError> {
         let socket = TcpStream::connect((self.host.as_str(), self.port)).await;
         let mut socket = socket.map_err(ProxyError::Unreachable)?;
-        // Its questions and answers are small, and each waits for the one before.
+        // The packets of SOCKS5 are small, and each waits for an answer.
         socket.set_nodelay(true).map_err(ProxyError::Unreachable)?;
         socks5::connect(&mut socket, &node.host, node.tcp, self.login.as_ref()).await?;
         Ok(socket)
@@ -146,11 +147,11 @@ impl FromStr for Proxy {
         let rest = text.strip_prefix("socks5://").or_else(|| text.strip_prefix("socks5h://"));
         let rest = rest.ok_or(ProxyUrlError::Scheme)?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let (login, place) = match rest.rsplit_once('@') {
-            Some((login, place)) => (Some(login.parse()?), place),
+        let (login, addr) = match rest.rsplit_once('@') {
+            Some((login, addr)) => (Some(login.parse()?), addr),
             None => (None, rest),
         };
-        let (host, port) = match place.strip_prefix('[') {
+        let (host, port) = match addr.strip_prefix('[') {
             Some(inside) => {
                 let (host, port) = inside.split_once(']').ok_or(ProxyUrlError::Host)?;
                 if host.parse::<std::net::Ipv6Addr>().is_err() {
@@ -158,7 +159,7 @@ impl FromStr for Proxy {
                 }
                 (host, if port.is_empty() { None } else { port.strip_prefix(':').or(Some("")) })
             }
-            None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+            None => addr.split_once(':').map_or((addr, None), |(host, port)| (host, Some(port))),
         };
         if host.is_empty() || host.contains(['/', '?', '#', ' ']) {
             return Err(ProxyUrlError::Host);
@@ -218,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_read_and_shown_without_its_password() {
+    fn a_url_is_parsed_and_displayed_without_its_password() {
         for (url, shown) in [
             ("socks5://127.0.0.1:9050", "socks5://127.0.0.1:9050"),
             ("socks5h://proxy.example", "socks5://proxy.example:1080"),
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_of_a_proxy_is_refused_with_the_cause() {
+    fn other_texts_are_errors() {
         let long = format!("socks5://a:{}@h", "x".repeat(256));
         for (url, error) in [
             ("http://h:1", ProxyUrlError::Scheme),
@@ -257,7 +258,7 @@ mod tests {
 
     #[cfg(feature = "serde")]
     #[test]
-    fn a_file_of_settings_keeps_the_password() {
+    fn a_settings_file_contains_the_password() {
         let proxy: Proxy = "socks5://a:b%3Ac@[::1]:9".parse().unwrap();
         let written = serde_json::to_value(&proxy).unwrap();
         assert_eq!(written, "socks5://a:b%3Ac@[::1]:9");

@@ -1,106 +1,122 @@
 //! The handle of a running server.
 
 mod access;
-pub(crate) mod describe;
+mod describe;
 mod protocols;
 
 use std::{collections::HashSet, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
+use futures_core::Stream;
 use p2p_mux::{
     MAX_HELLO, Peer,
     identity::{Enode, NodeId},
 };
-use tokio::time;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time,
+};
 use tokio_util::sync::DropGuard;
 
 use crate::{
-    config::Config,
-    config::settings::Settings,
-    context::{Shared, now},
-    dial::Kind,
-    discovery::Discovery,
+    clock::now,
+    config::{Config, ServerSettings},
+    context::Context,
+    dial::NextAction,
     error::StartError,
-    observed::events::Events,
-    observed::node_info::{NodeInfo, PeerInfo},
-    observed::stats::Stats,
-    slots::Refusal,
-    tasks::{listen, outbound},
+    observed::{DialState, Events, LastOutcomes, Messages, NodeInfo, PeerInfo, Stats},
+    tasks,
 };
 
-/// How much longer than one connection's farewell [`Server::stop`] waits before it drops what is
+/// Time that [`Server::stop`] waits longer than the farewell of one connection before it drops what is
 /// left.
 const STOP_MARGIN: Duration = Duration::from_millis(250);
 
 /// A running server: it listens, dials, and runs the sub-protocols with every peer. Cheap to clone.
 ///
-/// [`Server::stop`] ends it in good order. When the last handle is dropped it stops as well, in the
-/// background; a sub-protocol that owns a handle therefore keeps its server running.
+/// [`Server::stop`] stops it and waits for its end. It also stops, in the background, when the last handle
+/// is dropped; a sub-protocol that owns a handle keeps its server running.
 #[derive(Clone)]
 pub struct Server {
-    pub(crate) shared: Arc<Shared>,
+    context: Arc<Context>,
     addrs: Arc<[SocketAddr]>,
     enode: Arc<Enode>,
-    _last: Arc<DropGuard>,
+    _stop: Arc<DropGuard>,
 }
 
+/// Starting and stopping.
 impl Server {
-    /// Opens the listening sockets and starts the tasks. Must be called within a tokio runtime with
-    /// its IO and time drivers on.
+    /// Opens the listening sockets and starts the tasks. Must be called in a tokio runtime with the IO and
+    /// time drivers enabled.
     ///
     /// # Errors
-    /// An address that is bad or taken, a gateway to be asked by a build without the feature `nat`, a
-    /// sub-protocol registered twice. Nothing is left running then.
+    ///
+    /// [`StartError`]. Nothing is left running.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         check(&config)?;
-        let (listeners, addrs) = listen::bind_all(&config.settings.listen).await?;
-        let enode = describe::own_enode(&config, &addrs);
+        let (listeners, addrs) = tasks::bind_all(&config.settings.listen).await?;
+        let enode = describe::listen_enode(&config, &addrs);
         warn_of_leaks(&config.settings);
-        let discovery = Discovery::prepare(&config, &enode, &addrs).await?;
-        let dials = config.settings.dialling.enabled;
+        let discovery = tasks::discovery::prepare(&config, &enode, &addrs).await?;
+        let dials = config.settings.dialing.enabled;
         let sources = config.sources.clone();
         #[cfg(feature = "nat")]
-        let (nat, terms) = (config.settings.nat, config.terms.clone());
-        let shared = Arc::new(Shared::new(config, enode.tcp));
-        let protocols = shared.state().local.protocols.clone();
-        let watched = protocols.into_iter().map(|protocol| shared.watched(protocol)).collect();
-        shared.state().local.protocols = watched;
-        let bytes = shared.state().local.hello(&shared.connection).encode().len();
-        if bytes > MAX_HELLO {
-            return Err(StartError::HelloTooLong { bytes });
-        }
+        let (nat, gateway) = (config.settings.nat, config.gateway.clone());
+        let context = Arc::new(Context::new(config, discovery.discovery.clone(), enode.tcp));
+        observe_protocols(&context)?;
         for listener in listeners {
-            shared.tasks.spawn(listen::run(Arc::clone(&shared), listener));
+            context.lifecycle.spawn(tasks::accept_all(Arc::clone(&context), listener));
         }
         if dials {
-            shared.tasks.spawn(outbound::run(Arc::clone(&shared)));
+            context.lifecycle.spawn(tasks::follow_plan(Arc::clone(&context)));
         }
-        let last = Arc::new(shared.quit.clone().drop_guard());
-        let server = Self { shared, addrs: addrs.into(), enode: Arc::new(enode), _last: last };
-        discovery.start(&server);
+        let stop = Arc::new(context.lifecycle.stop_on_drop());
+        let server = Self { context, addrs: addrs.into(), enode: Arc::new(enode), _stop: stop };
+        discovery.start(&server.context);
         for source in sources {
             server.add_candidates(source.open());
         }
         #[cfg(feature = "nat")]
-        crate::nat::start(&server, nat, &terms);
+        tasks::port_mapping::start(&server.context, nat, &gateway, &server.addrs);
         tracing::info!(enode = %server.enode(), "server started");
         Ok(server)
     }
 
+    /// Stops: no more accepting and dialing, a Disconnect ("quitting") to every peer, then the end of every
+    /// task. Returns when the last task has ended and the event streams are closed. May be called several
+    /// times, also concurrently.
+    ///
+    /// A peer that does not read delays this by at most [`p2p_mux::Config::farewell`] and 250 ms; then its
+    /// connection is dropped.
+    pub async fn stop(&self) {
+        let lifecycle = &self.context.lifecycle;
+        lifecycle.stop();
+        self.context.discovery.stop().await;
+        let limit = self.context.connections.config.farewell + STOP_MARGIN;
+        if time::timeout(limit, lifecycle.ended()).await.is_err() {
+            lifecycle.kill();
+            lifecycle.ended().await;
+        }
+        self.context.state().subscribers.close();
+    }
+}
+
+/// The node.
+impl Server {
     /// The node's id.
     #[must_use]
     pub fn id(&self) -> NodeId {
         self.enode.id
     }
 
-    /// The node's URL, to give to others. Its address is the external one where it is known (the
-    /// operator says so, or a gateway, or most peers in discovery), else the first one listened on,
-    /// else (listening on all addresses, or on none) `127.0.0.1`.
+    /// The node's URL, to give to others. Its address is the external one if it is known: from the settings,
+    /// from a gateway, or from most peers in discovery. Otherwise it is the first address listened on; for a
+    /// node that listens on all addresses, or on none, `127.0.0.1`.
     #[must_use]
     pub fn enode(&self) -> Enode {
-        self.shared.seen_as(&self.enode)
+        self.context.enode(&self.enode)
     }
 
-    /// The first address listened on, with the port that the system chose where 0 was asked for.
+    /// The first address listened on, with the port that the system chose for port 0.
     #[must_use]
     pub fn listen_addr(&self) -> Option<SocketAddr> {
         self.addrs.first().copied()
@@ -112,116 +128,161 @@ impl Server {
         &self.addrs
     }
 
+    /// The description of the node.
+    #[must_use]
+    pub fn node_info(&self) -> NodeInfo {
+        describe::node_info(&self.context, &self.enode(), &self.addrs)
+    }
+
+    /// The running discv4, for requests of its own. `None` unless
+    /// [`ServerSettings::discovery`](crate::ServerSettings::discovery) is set and discovery is on.
+    #[cfg(feature = "discovery")]
+    #[must_use]
+    pub fn discv4(&self) -> Option<&p2p_discovery::Discv4> {
+        self.context.discovery.discv4.as_ref()
+    }
+
+    /// Accepts a stream that was opened to this node in a way of the caller's own
+    /// ([`NodeDialer`](crate::NodeDialer)), like one from a listening socket: the same limits and counters
+    /// apply. `remote_addr`: its other end, for the access rules and for [`PeerInfo`]. Returns at once. A
+    /// server that has stopped closes the stream.
+    pub fn accept<Io>(&self, io: Io, remote_addr: SocketAddr)
+    where
+        Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        tasks::accept(&self.context, io, tasks::UNSPECIFIED, remote_addr);
+    }
+}
+
+/// Peers, and nodes to dial.
+impl Server {
     /// The connected peers, ordered by [`PeerInfo::id`].
     #[must_use]
     pub fn peers(&self) -> Vec<PeerInfo> {
-        describe::peers(&self.shared)
+        describe::peers(&self.context)
     }
 
-    /// How many peers are connected.
+    /// Number of connected peers.
     #[must_use]
     pub fn peer_count(&self) -> usize {
-        self.shared.state().live.len()
+        self.context.state().peer_count()
     }
 
     /// The connection with a peer.
     #[must_use]
     pub fn peer(&self, id: &NodeId) -> Option<Peer> {
-        self.shared.state().live.get(id).map(|live| live.peer.clone())
+        self.context.state().peer(id).cloned()
     }
 
-    /// Makes a node static: it is dialled now and for ever after. Returns at once; follow
-    /// [`Server::events`] or ask [`Server::next_action`] for what becomes of it. A node that is
-    /// connected already is only marked. The node itself is ignored (and counted as refused).
+    /// Makes a node static: it is dialed at once, and again whenever it is not connected. Returns at once;
+    /// [`Server::events`] and [`Server::next_action`] report the result. If the node is connected, it is only
+    /// marked as static. This node itself is ignored, and counted as refused.
     pub fn add_peer(&self, enode: Enode) {
-        let mut state = self.shared.state();
-        if enode.id == self.enode.id {
-            state.stats.refused.count(Refusal::SelfConnect);
+        let mut state = self.context.state();
+        if let Err(reason) = state.peering.add_static(enode, now()) {
+            state.observed.refused(reason);
             return;
         }
-        state.slots.set_static(enode.id, true);
-        state.dialer.add(enode, Kind::Static, now());
         drop(state);
-        self.shared.replan();
+        self.context.wakers.wake_all();
     }
 
-    /// Forgets a static or boot node and closes the connection with it, if there is one: within a
-    /// second, whether or not it reads why. The peer may dial us again. Says whether there was anything to do.
+    /// Removes a static or boot node and closes the connection with it within a second, even if it does not
+    /// read. The peer may dial this node again. Returns whether the node was planned or connected.
     pub fn remove_peer(&self, id: &NodeId) -> bool {
-        let mut state = self.shared.state();
-        state.slots.set_static(*id, false);
-        let known = state.dialer.remove(id);
-        known | state.expel(id)
+        let mut state = self.context.state();
+        let planned = state.peering.remove(id);
+        planned | state.expel(id)
     }
 
-    /// Admits the node from now on even when all places are taken. Says whether that is new.
+    /// Marks a node as trusted: from now on it is admitted even if all peer slots are taken. Returns whether
+    /// it was not trusted before.
     pub fn add_trusted(&self, id: NodeId) -> bool {
         self.set_trusted(id, true)
     }
 
-    /// Takes [`Server::add_trusted`] back; a live connection stays. Says whether the node was
-    /// trusted.
+    /// Reverses [`Server::add_trusted`]; an existing connection stays. Returns whether the node was trusted.
     pub fn remove_trusted(&self, id: &NodeId) -> bool {
         self.set_trusted(*id, false)
     }
 
     fn set_trusted(&self, id: NodeId, trusted: bool) -> bool {
-        let mut state = self.shared.state();
-        if let Some(live) = state.live.get(&id) {
-            live.peer.set_trusted(trusted);
+        let mut state = self.context.state();
+        if let Some(peer) = state.peer(&id) {
+            peer.set_trusted(trusted);
         }
-        state.slots.set_trusted(id, trusted)
+        state.peering.set_trusted(id, trusted)
     }
 
-    /// What the node says about itself.
+    /// Adds a source of found nodes. They are dialed, after static nodes, while there are free slots for found
+    /// nodes ([`Limits::dial_ratio`](crate::Limits::dial_ratio)). From the first source on, slots are reserved
+    /// for them.
+    ///
+    /// The source is polled only while there is room, so it may search on demand. Each node gets one attempt.
+    /// A node is skipped if it is known already, has no TCP port, is excluded by an access rule, or was dialed
+    /// or lost within [`DialSettings::found_cooldown`](crate::DialSettings::found_cooldown). The outcomes are
+    /// counted ([`Stats::found`]).
+    ///
+    /// The source is dropped when it ends or the server stops; at once if the node does not dial
+    /// ([`DialSettings::enabled`](crate::DialSettings::enabled)).
+    pub fn add_candidates(&self, source: impl Stream<Item = Enode> + Send + 'static) {
+        tasks::candidates::add(&self.context, source);
+    }
+}
+
+/// What is known about peers and nodes.
+impl Server {
+    /// What the dialer will do about a static or boot node and when, or which rule excludes a node and until
+    /// when; `None` for all other nodes.
     #[must_use]
-    pub fn node_info(&self) -> NodeInfo {
-        describe::node_info(&self.shared, &self.enode(), &self.addrs)
+    pub fn next_action(&self, id: &NodeId) -> Option<NextAction> {
+        self.context.state().peering.next_action(id, now())
     }
 
-    /// Subscribes to what happens from now on. Ends at once on a server that has stopped.
+    /// How the last connection with a node and the last attempt to reach it ended. The last 1024 outcomes of
+    /// all nodes together are kept in memory.
+    #[must_use]
+    pub fn last_outcomes(&self, id: &NodeId) -> LastOutcomes {
+        self.context.state().observed.last(id)
+    }
+
+    /// All nodes that are planned, connected, or have a known outcome, ordered by id.
+    #[must_use]
+    pub fn dial_states(&self) -> Vec<DialState> {
+        self.context.state().dial_states(now())
+    }
+
+    /// Subscribes to the events from now on. The subscription to a server that has stopped ends at once.
     #[must_use]
     pub fn events(&self) -> Events {
-        Events::new(self.shared.state().events.as_ref().map(|events| events.subscribe()))
+        self.context.state().subscribers.events()
     }
 
-    /// What was counted so far.
+    /// Subscribes to the messages of all sub-protocols from now on, in both directions (geth's message events).
+    /// Only if [`EventSettings::messages`](crate::EventSettings::messages) was on when the server started.
+    #[must_use]
+    pub fn messages(&self) -> Messages {
+        self.context.state().subscribers.messages()
+    }
+
+    /// The counters since the start.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let memory = self.shared.memory.stats().into();
-        Stats { memory, ..self.shared.state().stats }
+        let memory = self.context.connections.memory.stats().into();
+        Stats { memory, ..self.context.state().observed.stats() }
     }
 
-    /// What all connections counted together, those included that have ended. It only grows, but for
-    /// what is queued; while one connection takes the place of another with the same peer, what the
-    /// one before counted may be missing for a moment.
+    /// The sum of the counters of all connections, including those that have ended. It only grows, except for
+    /// what is queued. While a connection replaces another one with the same peer, the counters of the replaced
+    /// one may be missing for a moment.
     #[must_use]
     pub fn traffic(&self) -> p2p_mux::ConnectionStats {
-        let state = self.shared.state();
-        let mut sum = state.past.clone();
-        let live: Vec<_> = state.live.values().map(|live| live.peer.clone()).collect();
+        let state = self.context.state();
+        let mut sum = state.observed.ended().clone();
+        let peers: Vec<_> = state.peers().map(|connected| connected.peer.clone()).collect();
         drop(state);
-        live.iter().for_each(|peer| sum.add(&peer.stats()));
+        peers.iter().for_each(|peer| sum.add(&peer.stats()));
         sum
-    }
-
-    /// Stops: no more accepting and dialling, a Disconnect ("quitting") to every peer, then the end
-    /// of every task.
-    ///
-    /// A peer that does not read cannot hold this up for longer than [`p2p_mux::Config::farewell`]
-    /// and a little; after that its connection is dropped. Returns when the last task has ended and
-    /// the event streams are closed. May be called again, and by several at once.
-    pub async fn stop(&self) {
-        self.shared.quit.cancel();
-        self.shared.stop_discovery().await;
-        self.shared.tasks.close();
-        let limit = self.shared.connection.farewell + STOP_MARGIN;
-        if time::timeout(limit, self.shared.tasks.wait()).await.is_err() {
-            self.shared.kill.cancel();
-            self.shared.tasks.wait().await;
-        }
-        let mut state = self.shared.state();
-        (state.events, state.messages) = (None, None);
     }
 }
 
@@ -234,9 +295,9 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Says what does not go through the proxy, if there is one.
-fn warn_of_leaks(settings: &Settings) {
-    let proxy = settings.dialling.proxy.as_ref();
+/// Warns of traffic that does not go through the proxy, if there is one.
+fn warn_of_leaks(settings: &ServerSettings) {
+    let proxy = settings.dialing.proxy.as_ref();
     if let Some(proxy) = proxy.filter(|_| settings.discovers()) {
         tracing::warn!(
             %proxy,
@@ -245,7 +306,7 @@ fn warn_of_leaks(settings: &Settings) {
     }
 }
 
-/// What can be wrong with a configuration before any socket is opened.
+/// Checks the configuration before any socket is opened.
 fn check(config: &Config) -> Result<(), StartError> {
     let nat = config.settings.nat;
     if cfg!(not(feature = "nat")) && nat.needs_gateway() {
@@ -258,4 +319,15 @@ fn check(config: &Config) -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+/// Connects the sub-protocols with the subscribers to messages, and checks the length of the Hello.
+fn observe_protocols(context: &Context) -> Result<(), StartError> {
+    let mut state = context.state();
+    let protocols = state.announced.protocols().to_vec();
+    let observe = |protocol| state.subscribers.observe(protocol, &context.lifecycle);
+    let observed = protocols.into_iter().map(observe).collect();
+    state.announced.set_protocols(observed);
+    let bytes = state.announced.hello_length(&context.connections.config);
+    if bytes > MAX_HELLO { Err(StartError::HelloTooLong { bytes }) } else { Ok(()) }
 }

@@ -1,24 +1,24 @@
-//! Who may stay: a value without sockets or clock.
+//! Peer slots: which connections may stay, by number, direction and identity.
 //!
-//! A connection is asked about twice: once when the handshake has told who is at the other end
-//! ([`Slots::check`]), so that a refusal costs little, and once when the Hello exchange is done
-//! ([`Slots::admit`]), which takes the place.
+//! A connection is checked twice: when the handshake has proved the identity of the other end
+//! ([`Slots::check`]), so that a refusal costs little, and when the Hello exchange is done
+//! ([`Slots::admit`]), which takes the slot.
 //!
-//! When two nodes dial each other at the same moment there are two connections between them, and
-//! each end sees them in an order of its own. **The one dialled by the node with the smaller id
-//! stays**: it takes the place of the other, never the other way round, so both ends keep the same
-//! one. A second connection dialled by the same node is refused.
+//! When two nodes dial each other at the same time there are two connections between them, and the two
+//! ends may see them in different orders. **The connection dialed by the node with the smaller id
+//! stays**: it replaces the other one, never the other way round, so both ends keep the same connection.
+//! A second connection dialed by the same node is refused.
 
-#[cfg(test)]
-mod crossed_dials;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-use p2p_mux::{DisconnectReason, identity::NodeId};
+use p2p_mux::identity::NodeId;
 
-/// How many may stay.
+use crate::access::RefuseReason;
+
+/// Maximum numbers of peers and handshakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -26,115 +26,62 @@ use p2p_mux::{DisconnectReason, identity::NodeId};
     serde(default, deny_unknown_fields)
 )]
 pub struct Limits {
-    /// Connected peers. Trusted and static peers are admitted beyond it, and count. Default 50.
+    /// Maximum number of connected peers. Trusted and static peers are admitted beyond it, and count.
+    /// Default 50.
     pub max_peers: usize,
-    /// Handshakes in progress: so many inbound, and as many dials. At least 1. Default 50.
+    /// Maximum number of inbound handshakes in progress, and of dials in progress. At least 1.
+    /// Default 50.
     pub max_pending: usize,
-    /// One in so many peers may be dialled by us on our own account (neither static nor trusted),
-    /// at least one; the rest of the places is for those who dial us. 0 counts as 1. Default 3.
+    /// Fraction of peer slots for found nodes that this node dials (neither static nor trusted): 1/N, at
+    /// least one slot. The other slots are for inbound peers. 0 counts as 1. Default 3.
     pub dial_ratio: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_peers: 50, max_pending: 50, dial_ratio: 3 }
-    }
-}
-
 impl Limits {
-    /// How many dynamically dialled peers may stay.
+    /// The default of [`Limits::max_peers`].
+    pub const DEFAULT_MAX_PEERS: usize = 50;
+    /// The default of [`Limits::max_pending`].
+    pub const DEFAULT_MAX_PENDING: usize = 50;
+    /// The default of [`Limits::dial_ratio`].
+    pub const DEFAULT_DIAL_RATIO: usize = 3;
+
+    /// Maximum number of found nodes that are peers because this node dialed them.
     #[must_use]
-    pub fn max_dialled(&self) -> usize {
+    pub fn max_dialed(&self) -> usize {
         self.reserved().max(1)
     }
 
-    /// How many of the places inbound peers cannot take.
+    /// Number of slots that inbound peers cannot take.
     fn reserved(&self) -> usize {
         self.max_peers / self.dial_ratio.max(1)
     }
 }
 
-/// Why a connection may not stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The address is outside the networks that the operator allows.
-    #[error("the address is outside the allowed networks")]
-    Restricted,
-    /// The operator has banned the node, or its address.
-    #[error("banned")]
-    Banned,
-    /// The operator has listed the nodes that may be peers, and it is not among them.
-    #[error("not on the list of allowed nodes")]
-    NotAllowed,
-    /// The address has connected a moment ago.
-    #[error("the address connects too often")]
-    Throttled,
-    /// Too many handshakes in progress: an unfinished one gave way to a newer one.
-    #[error("too many handshakes in progress")]
-    TooManyPending,
-    /// The same, of one address.
-    #[error("too many handshakes in progress from one address")]
-    TooManyPendingPerIp,
-    /// It is this node itself.
-    #[error("it is this node itself")]
-    SelfConnect,
-    /// There is a connection with that node, and that one stays.
-    #[error("already connected")]
-    AlreadyConnected,
-    /// All places are taken.
-    #[error("too many peers")]
-    TooManyPeers,
-    /// All places for inbound peers are taken.
-    #[error("too many inbound peers")]
-    TooManyInbound,
-    /// All places for dynamically dialled peers are taken.
-    #[error("too many dialled peers")]
-    TooManyDialled,
-    /// The node was removed while it was being dialled.
-    #[error("no longer wanted")]
-    Unwanted,
-    /// The server stops.
-    #[error("the server is stopping")]
-    Stopping,
-}
-
-impl Refusal {
-    /// What the other end is told.
-    #[must_use]
-    pub const fn reason(self) -> DisconnectReason {
-        match self {
-            Self::SelfConnect => DisconnectReason::SelfConnect,
-            Self::AlreadyConnected => DisconnectReason::AlreadyConnected,
-            Self::TooManyPending
-            | Self::TooManyPendingPerIp
-            | Self::Throttled
-            | Self::TooManyPeers
-            | Self::TooManyInbound
-            | Self::TooManyDialled => DisconnectReason::TooManyPeers,
-            Self::Restricted | Self::Banned | Self::NotAllowed | Self::Unwanted => {
-                DisconnectReason::Requested
-            }
-            Self::Stopping => DisconnectReason::Quitting,
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_peers: Self::DEFAULT_MAX_PEERS,
+            max_pending: Self::DEFAULT_MAX_PENDING,
+            dial_ratio: Self::DEFAULT_DIAL_RATIO,
         }
     }
 }
 
-/// Who opened a connection.
+/// Which end opened a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// They dialled us.
+    /// The other end dialed this node.
     Inbound,
-    /// We dialled them.
+    /// This node dialed the other end.
     Outbound,
 }
 
-/// A place that was taken.
+/// A slot that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admission {
-    /// Names this connection among all of the server, for [`Slots::release`].
+    /// The number of the connection, unique within the server, for [`Slots::release`].
     pub number: u64,
-    /// The connection with the same node that had the place before and must be closed.
+    /// The number of the connection with the same node that it replaces and that must be closed.
     pub replaces: Option<u64>,
 }
 
@@ -144,13 +91,12 @@ struct Slot {
     direction: Direction,
 }
 
-/// The places of one server and who has them.
+/// The peer slots of one server and the peers that hold them.
 #[derive(Debug)]
 pub struct Slots {
     local: NodeId,
     limits: Limits,
-    /// Whether places are kept free for peers we dial on our own account.
-    split: bool,
+    reserve_outbound: bool,
     slots: HashMap<NodeId, Slot>,
     trusted: HashSet<NodeId>,
     statics: HashSet<NodeId>,
@@ -158,14 +104,14 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// No peer yet. `split` says whether the node finds peers by itself, so that places must be
-    /// kept for them; without it all places are open to inbound peers.
+    /// Empty slots of the node `local`. With `reserve_outbound` some are reserved for found nodes that
+    /// this node dials ([`Limits::dial_ratio`]); without it all are open to inbound peers.
     #[must_use]
-    pub fn new(local: NodeId, limits: Limits, split: bool) -> Self {
+    pub fn new(local: NodeId, limits: Limits, reserve_outbound: bool) -> Self {
         Self {
             local,
             limits,
-            split,
+            reserve_outbound,
             slots: HashMap::new(),
             trusted: HashSet::new(),
             statics: HashSet::new(),
@@ -173,26 +119,26 @@ impl Slots {
         }
     }
 
-    /// Whether a connection with `id` would be admitted as things stand.
+    /// Whether a connection with `id` would be admitted now.
     ///
     /// # Errors
-    /// The refusal that [`Slots::admit`] would answer.
-    pub fn check(&self, id: &NodeId, direction: Direction) -> Result<(), Refusal> {
+    /// As [`Slots::admit`].
+    pub fn check(&self, id: &NodeId, direction: Direction) -> Result<(), RefuseReason> {
         if *id == self.local {
-            return Err(Refusal::SelfConnect);
+            return Err(RefuseReason::SelfConnect);
         }
         match self.slots.get(id) {
             Some(slot) if self.prefers(id, direction) && slot.direction != direction => Ok(()),
-            Some(_) => Err(Refusal::AlreadyConnected),
-            None => self.check_room(id, direction),
+            Some(_) => Err(RefuseReason::AlreadyConnected),
+            None => self.check_free(id, direction),
         }
     }
 
-    /// Takes a place for a connection with `id`.
+    /// Takes a slot for a connection with `id`.
     ///
     /// # Errors
-    /// Self, already connected, or full, in this order of precedence.
-    pub fn admit(&mut self, id: NodeId, direction: Direction) -> Result<Admission, Refusal> {
+    /// The node itself, already connected, or no free slot, checked in this order.
+    pub fn admit(&mut self, id: NodeId, direction: Direction) -> Result<Admission, RefuseReason> {
         self.check(&id, direction)?;
         self.last += 1;
         let slot = Slot { number: self.last, direction };
@@ -200,7 +146,7 @@ impl Slots {
         Ok(Admission { number: self.last, replaces })
     }
 
-    /// Gives the place back. `false` when another connection has taken it since.
+    /// Frees the slot. Returns `false` if another connection with the same node has taken it.
     pub fn release(&mut self, id: &NodeId, number: u64) -> bool {
         let holds = self.slots.get(id).is_some_and(|slot| slot.number == number);
         if holds {
@@ -209,38 +155,38 @@ impl Slots {
         holds
     }
 
-    /// Keeps places free from now on for peers that we dial on our own account.
-    pub fn split(&mut self) {
-        self.split = true;
+    /// From now on reserves slots for found nodes that this node dials.
+    pub fn reserve_outbound(&mut self) {
+        self.reserve_outbound = true;
     }
 
-    /// How many more peers we may dial on our own account: the dial ratio, and the places there are.
+    /// How many more found nodes may be dialed: limited by the dial ratio and by the free slots.
     #[must_use]
     pub fn dial_room(&self) -> usize {
-        let dialled = self.taken(Direction::Outbound);
+        let dialed = self.unprivileged(Direction::Outbound);
         let free = self.limits.max_peers.saturating_sub(self.slots.len());
-        free.min(self.limits.max_dialled().saturating_sub(dialled))
+        free.min(self.limits.max_dialed().saturating_sub(dialed))
     }
 
-    /// How many places are taken.
+    /// Number of taken slots.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether no place is taken.
+    /// Whether no slot is taken.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
-    /// Marks a node as trusted, or takes the mark away; a live peer keeps its place either way.
-    /// Says whether that changed anything.
+    /// Marks a node as trusted, or removes the mark; a connected peer keeps its slot either way. Returns
+    /// whether that changed anything.
     pub fn set_trusted(&mut self, id: NodeId, trusted: bool) -> bool {
         if trusted { self.trusted.insert(id) } else { self.trusted.remove(&id) }
     }
 
-    /// Marks a node as static, or takes the mark away; a live peer keeps its place either way. Says
+    /// Marks a node as static, or removes the mark; a connected peer keeps its slot either way. Returns
     /// whether that changed anything.
     pub fn set_static(&mut self, id: NodeId, is_static: bool) -> bool {
         if is_static { self.statics.insert(id) } else { self.statics.remove(&id) }
@@ -258,8 +204,7 @@ impl Slots {
         self.statics.contains(id)
     }
 
-    /// Whether, of two connections with `id` dialled from either end, the one of this direction
-    /// stays.
+    /// Whether a connection of this direction wins over one of the other direction with the same node.
     fn prefers(&self, id: &NodeId, direction: Direction) -> bool {
         match direction {
             Direction::Inbound => *id < self.local,
@@ -267,30 +212,30 @@ impl Slots {
         }
     }
 
-    fn check_room(&self, id: &NodeId, direction: Direction) -> Result<(), Refusal> {
+    fn check_free(&self, id: &NodeId, direction: Direction) -> Result<(), RefuseReason> {
         if self.is_privileged(id) {
             return Ok(());
         }
         if self.slots.len() >= self.limits.max_peers {
-            return Err(Refusal::TooManyPeers);
+            return Err(RefuseReason::TooManyPeers);
         }
-        if !self.split {
+        if !self.reserve_outbound {
             return Ok(());
         }
-        let taken = self.taken(direction);
+        let taken = self.unprivileged(direction);
         match direction {
             Direction::Inbound if taken >= self.limits.max_peers - self.limits.reserved() => {
-                Err(Refusal::TooManyInbound)
+                Err(RefuseReason::TooManyInbound)
             }
-            Direction::Outbound if taken >= self.limits.max_dialled() => {
-                Err(Refusal::TooManyDialled)
+            Direction::Outbound if taken >= self.limits.max_dialed() => {
+                Err(RefuseReason::TooManyDialed)
             }
             _ => Ok(()),
         }
     }
 
-    /// How many places of peers without privilege are taken in one direction.
-    fn taken(&self, direction: Direction) -> usize {
+    /// Number of peers of one direction that are neither trusted nor static.
+    fn unprivileged(&self, direction: Direction) -> usize {
         let counts =
             |(id, slot): &(&NodeId, &Slot)| slot.direction == direction && !self.is_privileged(id);
         self.slots.iter().filter(counts).count()

@@ -1,10 +1,10 @@
-//! The nodes that were met, on disk: after a restart the network is found again without boot nodes.
+//! The database of known nodes: after a restart the network is found again without boot nodes.
 //!
-//! The file is a `redb` database: a write is whole or did not happen, whenever the program dies. It
-//! holds the version of this form and two tables. `nodes`: id → when it was last known to be there, and
-//! its enode URL. `dials`: id → when it was last reached over TCP, when it last was not, and how often
-//! since the last success. Times are seconds since 1970, 0 is never. A file that cannot be read is moved
-//! aside, and a new one begun: what is lost is a start without boot nodes.
+//! The file is a `redb` database; its writes are atomic, even if the program is killed. It holds a format
+//! version and two tables. `nodes`: id → when the node was last seen, and its enode URL. `dials`: id → when
+//! it was last reached over TCP, when that last failed, and how often since the last success. Times are
+//! seconds since 1970, 0 means never. A damaged file is moved aside and a new one is made; only the start
+//! without boot nodes is lost.
 
 mod dial_outcomes;
 mod keep;
@@ -28,65 +28,66 @@ use redb::{
     WriteTransaction,
 };
 
-use dial_outcomes::Outcomes;
+use dial_outcomes::DialOutcomes;
 pub(crate) use keep::{keep, save, seeds};
 
 type Table<K, V> = redb::TableDefinition<'static, K, V>;
 
-const FORM: Table<&str, u64> = Table::new("form");
+const FORMAT: Table<&str, u64> = Table::new("form");
 const NODES: Table<&[u8; 64], (u64, &str)> = Table::new("nodes");
 const DIALS: Table<&[u8; 64], (u64, u64, u64)> = Table::new("dials");
 
-/// The version of the form of the file.
+/// The version of the file format.
 const VERSION: u64 = 1;
 
-/// How many nodes are kept; beyond it, those go that were not met for the longest time.
+/// Maximum number of nodes; beyond it, those that were not seen for the longest time are removed.
 const MAX_NODES: usize = 4096;
 
-/// How many nodes are tried after a start, and how long ago they may have been met: as in
-/// go-ethereum.
-const SEEDS: usize = 30;
-const SEED_AGE: Duration = Duration::from_secs(5 * 24 * 3600);
+/// Number of known nodes that are used after a start, as in go-ethereum.
+const MAX_SEEDS: usize = 30;
 
-/// After so many failed dials in a row a node is tried after the others.
+/// Maximum time since such a node was seen, as in go-ethereum.
+const MAX_SEED_AGE: Duration = Duration::from_secs(5 * 24 * 3600);
+
+/// Number of failed dials in a row after which a node is used last.
 const MANY_FAILURES: u64 = 5;
 
-/// The database of nodes does not open, or does not take what it is given.
+/// The database of known nodes cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("the database of nodes {}", .path.display())]
+#[error("the database of known nodes {} cannot be used", .path.display())]
 pub struct StoreError {
     /// The file.
     pub path: PathBuf,
-    /// What the database said: another process has it, most often, or the disk is full.
+    /// The error of the database: usually another process uses it, or the disk is full.
     #[source]
     pub source: Box<redb::Error>,
 }
 
-/// What is known of a node. Times in seconds since 1970, 0 for never.
+/// A known node. Times are seconds since 1970, 0 means never.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Known {
+pub(crate) struct KnownNode {
     pub(crate) enode: Enode,
-    /// When it was there, by whatever sign.
+    /// When it was last seen, in any way.
     pub(crate) seen: u64,
     /// When it was last reached over TCP.
     pub(crate) success: u64,
-    /// When it was last not reached over TCP.
+    /// When a dial last failed.
     pub(crate) failure: u64,
-    /// How often that was, since the last success.
+    /// Failed dials since the last success.
     pub(crate) failures: u64,
 }
 
-/// The database of nodes; clones are the same one.
+/// The database of known nodes; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeStore {
     database: Arc<Database>,
     path: Arc<Path>,
-    /// What is to be written down with the next [`NodeStore::put`].
-    outcomes: Arc<Mutex<Outcomes>>,
+    /// The outcomes to write with the next [`NodeStore::put`].
+    outcomes: Arc<Mutex<DialOutcomes>>,
 }
 
 impl NodeStore {
-    /// Opens the file, or makes it. One that is damaged, or of another form, is moved aside.
+    /// Opens or creates the file. A damaged file, or one of another format, is moved aside.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let opened = open(path).or_else(|error| {
             if !is_damage(&error) {
@@ -95,7 +96,7 @@ impl NodeStore {
             let aside = aside(path);
             tracing::warn!(
                 path = %path.display(), aside = %aside.display(), %error,
-                "the database of nodes cannot be read; it was moved aside, a new one begins"
+                "the database of known nodes is damaged: it is moved aside and a new one is made"
             );
             fs::rename(path, aside).map_err(redb::Error::Io)?;
             open(path)
@@ -104,23 +105,22 @@ impl NodeStore {
         Ok(Self { database, path: path.into(), outcomes: Arc::default() })
     }
 
-    /// Notes how a dial ended, to be written down with the next [`NodeStore::put`]. Costs no more than
-    /// a little memory.
-    pub(crate) fn note(&self, enode: &Enode, reached: bool, unix: u64) {
+    /// Records the outcome of a dial in memory; the next [`NodeStore::put`] writes it.
+    pub(crate) fn record_dial(&self, enode: &Enode, reached: bool, unix: u64) {
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        outcomes.note(enode, reached, unix);
+        outcomes.record(enode, reached, unix);
     }
 
-    /// Writes down that these nodes are there now, and what was [noted](Self::note).
+    /// Writes that these nodes were seen now, and the [recorded outcomes](Self::record_dial).
     pub(crate) fn put(&self, unix: u64, nodes: &[Enode]) -> Result<(), StoreError> {
         let outcomes =
             std::mem::take(&mut *self.outcomes.lock().unwrap_or_else(PoisonError::into_inner));
         self.write(unix, nodes, &outcomes).map_err(|source| failed(&self.path, source))
     }
 
-    /// The nodes to begin with: met not before `oldest`, first those that were reached over TCP, the
-    /// latest first, and last those that failed many times since.
-    pub(crate) fn best(&self, oldest: u64, count: usize) -> Result<Vec<Known>, StoreError> {
+    /// The best nodes that were seen at `oldest` or later: those that were reached over TCP first, by time
+    /// of the last success, and those with many failures last.
+    pub(crate) fn best(&self, oldest: u64, count: usize) -> Result<Vec<KnownNode>, StoreError> {
         let mut nodes = self.read().map_err(|source| failed(&self.path, source))?;
         nodes.retain(|node| node.seen >= oldest);
         nodes.sort_unstable_by_key(|node| {
@@ -131,7 +131,12 @@ impl NodeStore {
         Ok(nodes)
     }
 
-    fn write(&self, unix: u64, nodes: &[Enode], outcomes: &Outcomes) -> Result<(), redb::Error> {
+    fn write(
+        &self,
+        unix: u64,
+        nodes: &[Enode],
+        outcomes: &DialOutcomes,
+    ) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
         {
             let mut table = transaction.open_table(NODES)?;
@@ -143,7 +148,7 @@ impl NodeStore {
                 if let Some((enode, at)) = &outcome.reached {
                     table.insert(&id.0, (*at, enode.to_string().as_str()))?;
                 } else if table.get(&id.0)?.is_none() {
-                    continue; // A stranger that is not there.
+                    continue; // An unknown node that was not reached.
                 }
                 let before = dials.get(&id.0)?.map_or((0, 0, 0), |before| before.value());
                 dials.insert(&id.0, outcome.after(before))?;
@@ -153,8 +158,8 @@ impl NodeStore {
         Ok(transaction.commit()?)
     }
 
-    /// What is no enode URL of its id was not written here; it is passed over.
-    fn read(&self) -> Result<Vec<Known>, redb::Error> {
+    /// Invalid rows are ignored.
+    fn read(&self) -> Result<Vec<KnownNode>, redb::Error> {
         let transaction = self.database.begin_read()?;
         let (table, dials) = (transaction.open_table(NODES)?, transaction.open_table(DIALS)?);
         let dials: HashMap<[u8; 64], (u64, u64, u64)> = dials
@@ -168,7 +173,7 @@ impl NodeStore {
             let (success, failure, failures) = dials.get(id.value()).copied().unwrap_or_default();
             match url.parse::<Enode>() {
                 Ok(enode) if enode.id == NodeId(*id.value()) => {
-                    nodes.push(Known { enode, seen, success, failure, failures });
+                    nodes.push(KnownNode { enode, seen, success, failure, failures });
                 }
                 _ => {}
             }
@@ -204,24 +209,24 @@ fn open(path: &Path) -> Result<Database, redb::Error> {
     let found = {
         transaction.open_table(NODES)?;
         transaction.open_table(DIALS)?;
-        let mut form = transaction.open_table(FORM)?;
-        let found = form.get("version")?.map(|version| version.value());
+        let mut format = transaction.open_table(FORMAT)?;
+        let found = format.get("version")?.map(|version| version.value());
         if found.is_none() {
-            form.insert("version", VERSION)?;
+            format.insert("version", VERSION)?;
         }
         found
     };
     match found {
         None | Some(VERSION) => transaction.commit()?,
         Some(other) => {
-            let text = format!("form {other}, this version knows {VERSION}");
+            let text = format!("file format {other}, but this version uses {VERSION}");
             return Err(redb::Error::Io(io::Error::new(io::ErrorKind::InvalidData, text)));
         }
     }
     Ok(database)
 }
 
-/// Whether the file is to blame, and not that it cannot be got at.
+/// Whether the file is damaged, rather than inaccessible.
 fn is_damage(error: &redb::Error) -> bool {
     match error {
         redb::Error::Io(error) => {
@@ -237,7 +242,7 @@ fn is_damage(error: &redb::Error) -> bool {
     }
 }
 
-/// A name beside the file that nothing has yet.
+/// An unused name beside the file.
 fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let named = |number: u32| path.with_file_name(format!("{name}.damaged-{number}"));

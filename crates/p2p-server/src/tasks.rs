@@ -1,9 +1,26 @@
-//! The tasks of a server: accepting, dialing, and the life of one connection.
+//! The tasks of a server: accepting, dialing, the life of a connection, discovery, port mapping.
 
-pub(crate) mod admit;
+mod admit;
 pub(crate) mod candidates;
-pub(crate) mod inbound;
-pub(crate) mod listen;
-pub(crate) mod open;
-pub(crate) mod outbound;
-pub(crate) mod socket;
+#[cfg(feature = "discovery")]
+pub(crate) mod discovery;
+mod inbound;
+mod listen;
+#[cfg(not(feature = "discovery"))]
+pub(crate) mod no_discovery;
+mod open;
+mod outbound;
+#[cfg(feature = "nat")]
+pub(crate) mod port_mapping;
+mod resolve;
+mod socket;
+
+pub use self::socket::prepare_socket;
+pub(crate) use self::{
+    inbound::accept,
+    listen::{accept_all, bind_all},
+    open::UNSPECIFIED,
+    outbound::follow_plan,
+};
+#[cfg(not(feature = "discovery"))]
+pub(crate) use no_discovery as discovery;

@@ -10,7 +10,7 @@ mod serve;
 
 use p2p_mux::{CodeStats, DropStats, ExitStats, SlotStats};
 use p2p_server::p2p_discovery::{self, SocketStats, v4::PacketKind};
-use p2p_server::{Found, MemoryUse, NatStats, Refused, Server};
+use p2p_server::{FoundStats, MemoryUse, NatStats, Server};
 
 use whisper_protocol::{
     DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, Info, LimitStats, PostStats,
@@ -170,14 +170,13 @@ fn server(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) {
     ] {
         out.value(&family, value as f64);
     }
-    fields!(out, "p2p_found_total", "Nodes that a source named", [], "event", found => Found {
+    fields!(out, "p2p_found_total", "Nodes that a source named", [], "event", found => FoundStats {
         seen, taken, known, recent, no_port, restricted, banned, not_allowed,
     });
-    fields!(out, "p2p_refused_total", "Connections refused", [], "reason", refused => Refused {
-        restricted, banned, not_allowed, throttled, too_many_pending, too_many_pending_per_ip,
-        self_connect, already_connected, too_many_peers,
-        too_many_inbound, too_many_dialled, unwanted, stopping,
-    });
+    let family = counter("p2p_refused_total", "Connections refused");
+    for (reason, count) in refused.iter() {
+        out.sample(&family, &[("reason", reason.name())], count as f64);
+    }
     fields!(out, "p2p_nat_total", "Gateways asked for mappings", [], "event", nat => NatStats {
         found, mapped, refreshed, lost, removed, left, addresses, reboots, not_found, silent,
         malformed, refused,

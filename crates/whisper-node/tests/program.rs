@@ -160,7 +160,7 @@ fn what_cannot_work_is_said_in_one_line() {
         (&["--nodekey", not_a_key][..], "does not contain a key"),
         (&["--nodekey", "/nonexistent/key"], "no key file /nonexistent/key"),
         (&["--nodekeyhex", &zero], "--nodekeyhex"),
-        (&["--proxy", "socks5://me:hunter2@"], "--proxy: no host"),
+        (&["--proxy", "socks5://me:hunter2@"], "--proxy: not of the form"),
         (&["--shh.pow=-1"], "--shh.pow"),
         (&["--shh.pow", "NaN"], "--shh.pow"),
         (&["--shh.maxmessagesize", "10485761"], "--shh.maxmessagesize"),

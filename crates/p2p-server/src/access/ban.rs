@@ -1,4 +1,4 @@
-//! Whom the operator has banned, and until when: a value with `now`.
+//! Bans of nodes and networks, with their ends.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -11,56 +11,55 @@ use std::{
 use ipnet::IpNet;
 use p2p_mux::identity::{Enode, EnodeError, NodeId};
 
-use crate::access::net_restrict::canonical;
+use super::net_restrict::canonical;
 
-/// Whom a ban is for.
+/// What a ban excludes: a node or a network.
 ///
 /// Text form: a node by its enode URL or its id, a network in CIDR form, or a single IP address.
-/// `Display` writes the id, or the network.
+/// `Display` writes the id or the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Banned {
-    /// A node, wherever it is.
+pub enum BanTarget {
+    /// A node, at any address.
     Node(NodeId),
-    /// Every address in a network, as [`Banned::network`] makes it.
+    /// Every address in a network, in the form that [`BanTarget::network`] makes.
     Network(IpNet),
 }
 
 /// A ban.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ban {
-    /// Whom it is for.
-    pub banned: Banned,
-    /// When it ends by itself; `None` for never.
+    /// The banned node or network.
+    pub target: BanTarget,
+    /// When the ban ends by itself; `None` for never.
     pub until: Option<Instant>,
 }
 
-/// The bans of one node. One that has lapsed is as if it had never been.
+/// The bans of one node. A ban that has ended has no effect.
 ///
-/// Looking up a node is one search in a table, an address one for each length of a prefix, however
-/// many bans there are.
+/// Looking up a node is one lookup in a hash table; looking up an address is one for each prefix length.
+/// Neither depends on the number of bans.
 #[derive(Debug, Default)]
 pub struct Bans {
-    until: HashMap<Banned, Option<Instant>>,
-    lapses: BTreeSet<(Instant, Banned)>,
+    until: HashMap<BanTarget, Option<Instant>>,
+    ends: BTreeSet<(Instant, BanTarget)>,
 }
 
-impl Banned {
-    /// The addresses of a network. The bits behind the prefix do not matter, and one of IPv4 addresses
-    /// in the form of IPv6 (`::ffff:10.0.0.0/104`) is the IPv4 network that it is.
+impl BanTarget {
+    /// The addresses of a network. Bits behind the prefix are cleared. A network of IPv4-mapped IPv6
+    /// addresses (`::ffff:10.0.0.0/104`) becomes the IPv4 network.
     #[must_use]
     pub fn network(network: IpNet) -> Self {
         Self::Network(canonical(network).trunc())
     }
 
-    /// One address alone. An IPv4 address in the form of IPv6 (`::ffff:10.1.2.3`) is the IPv4
-    /// address that it is.
+    /// A single address. An IPv4-mapped IPv6 address (`::ffff:10.1.2.3`) becomes the IPv4 address.
     #[must_use]
     pub fn address(ip: IpAddr) -> Self {
         Self::Network(ip.to_canonical().into())
     }
 }
 
-impl fmt::Display for Banned {
+impl fmt::Display for BanTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Node(id) => id.fmt(f),
@@ -69,11 +68,11 @@ impl fmt::Display for Banned {
     }
 }
 
-impl FromStr for Banned {
+impl FromStr for BanTarget {
     type Err = EnodeError;
 
-    /// What is neither a network nor an address is read as the name of a node, and the error is that
-    /// of [`Enode`].
+    /// A text that is neither a network nor an address is read as a node, so errors are those of
+    /// [`Enode`].
     fn from_str(text: &str) -> Result<Self, EnodeError> {
         if let Ok(network) = text.parse() {
             return Ok(Self::network(network));
@@ -94,35 +93,36 @@ impl FromStr for Banned {
 }
 
 impl Bans {
-    /// No ban.
+    /// An empty set of bans.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Bans until `until`, or for ever. A ban that is there gets this end, even an earlier one.
-    pub fn ban(&mut self, banned: Banned, until: Option<Instant>) {
-        self.lift(&banned);
-        self.until.insert(banned, until);
-        self.lapses.extend(until.map(|at| (at, banned)));
+    /// Bans `target` until `until`, or without an end. An existing ban of the same target gets the new
+    /// end, even an earlier one.
+    pub fn ban(&mut self, target: BanTarget, until: Option<Instant>) {
+        self.lift(&target);
+        self.until.insert(target, until);
+        self.ends.extend(until.map(|at| (at, target)));
     }
 
-    /// Takes a ban back. Says whether there was one.
-    pub fn lift(&mut self, banned: &Banned) -> bool {
-        let was = self.until.remove(banned);
-        if let Some(Some(at)) = was {
-            self.lapses.remove(&(at, *banned));
+    /// Lifts a ban. Returns whether it existed.
+    pub fn lift(&mut self, target: &BanTarget) -> bool {
+        let removed = self.until.remove(target);
+        if let Some(Some(at)) = removed {
+            self.ends.remove(&(at, *target));
         }
-        was.is_some()
+        removed.is_some()
     }
 
-    /// The ban of a node, if it is banned.
+    /// The ban of a node, if there is one.
     #[must_use]
     pub fn of_node(&self, id: &NodeId, now: Instant) -> Option<Ban> {
-        self.get(Banned::Node(*id), now)
+        self.get(BanTarget::Node(*id), now)
     }
 
-    /// The ban of the networks an address lies in that ends last.
+    /// The ban that ends last, of those whose network contains the address.
     #[must_use]
     pub fn of_address(&self, ip: IpAddr, now: Instant) -> Option<Ban> {
         if self.until.is_empty() {
@@ -131,35 +131,35 @@ impl Bans {
         let host = IpNet::from(ip.to_canonical());
         let around = (0..=host.max_prefix_len())
             .filter_map(|length| IpNet::new(host.addr(), length).ok())
-            .filter_map(|network| self.get(Banned::network(network), now));
-        // For ever comes after every time.
+            .filter_map(|network| self.get(BanTarget::network(network), now));
+        // A ban without an end is the longest.
         around.max_by_key(|ban| (ban.until.is_none(), ban.until))
     }
 
-    /// The bans that hold, in no order.
+    /// The bans in force, in no order.
     pub fn iter(&self, now: Instant) -> impl Iterator<Item = Ban> {
-        self.until.keys().filter_map(move |banned| self.get(*banned, now))
+        self.until.keys().filter_map(move |target| self.get(*target, now))
     }
 
-    /// When the next ban lapses.
+    /// When the next ban ends.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.lapses.first().map(|(at, _)| *at)
+        self.ends.first().map(|(at, _)| *at)
     }
 
-    /// Forgets what has lapsed.
+    /// Removes the bans that have ended.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some((at, banned)) = self.lapses.first().copied()
+        while let Some((at, target)) = self.ends.first().copied()
             && at <= now
         {
-            self.lift(&banned);
+            self.lift(&target);
         }
     }
 
-    fn get(&self, banned: Banned, now: Instant) -> Option<Ban> {
-        let until = *self.until.get(&banned)?;
-        let holds = until.is_none_or(|until| now < until);
-        holds.then_some(Ban { banned, until })
+    fn get(&self, target: BanTarget, now: Instant) -> Option<Ban> {
+        let until = *self.until.get(&target)?;
+        let in_force = until.is_none_or(|until| now < until);
+        in_force.then_some(Ban { target, until })
     }
 }
 
@@ -180,11 +180,11 @@ mod tests {
     }
 
     #[test]
-    fn a_ban_lapses_by_itself_and_one_for_ever_does_not() {
+    fn a_ban_ends_by_itself_unless_it_is_permanent() {
         let now = Instant::now();
         let mut bans = Bans::new();
-        bans.ban(Banned::Node(id(1)), Some(now + MINUTE));
-        bans.ban(Banned::Node(id(2)), None);
+        bans.ban(BanTarget::Node(id(1)), Some(now + MINUTE));
+        bans.ban(BanTarget::Node(id(2)), None);
         assert_eq!(bans.poll_timeout(), Some(now + MINUTE));
         let just_before = now + MINUTE - Duration::from_nanos(1);
         assert!(bans.of_node(&id(1), just_before).is_some());
@@ -193,22 +193,22 @@ mod tests {
         assert_eq!(bans.iter(now + MINUTE).count(), 1);
         bans.handle_timeout(now + MINUTE);
         assert_eq!((bans.until.len(), bans.poll_timeout()), (1, None));
-        assert!(bans.lift(&Banned::Node(id(2))) && !bans.lift(&Banned::Node(id(2))));
+        assert!(bans.lift(&BanTarget::Node(id(2))) && !bans.lift(&BanTarget::Node(id(2))));
     }
 
     #[test]
-    fn the_last_word_holds() {
+    fn a_new_ban_replaces_the_end_of_the_old_one() {
         let now = Instant::now();
         let mut bans = Bans::new();
         for until in [None, Some(now + 2 * MINUTE), Some(now + MINUTE)] {
-            bans.ban(Banned::Node(id(1)), until);
+            bans.ban(BanTarget::Node(id(1)), until);
             assert_eq!(bans.of_node(&id(1), now).map(|ban| ban.until), Some(until));
         }
-        assert_eq!(bans.lapses.len(), 1);
+        assert_eq!(bans.ends.len(), 1);
     }
 
     #[test]
-    fn of_the_networks_around_an_address_the_longest_ban_counts() {
+    fn the_longest_ban_around_an_address_counts() {
         let now = Instant::now();
         let mut bans = Bans::new();
         for (network, until) in [
@@ -229,9 +229,9 @@ mod tests {
     }
 
     #[test]
-    fn a_node_a_network_and_an_address_are_told_apart_by_their_text() {
+    fn a_node_a_network_and_an_address_are_distinguished_by_their_text() {
         let key = p2p_mux::identity::SecretKey::from_bytes(&[7; 32]).unwrap();
-        let node = Banned::Node(key.id());
+        let node = BanTarget::Node(key.id());
         for text in [
             key.id().to_string(),
             format!("enode://{}", key.id()),
@@ -239,12 +239,12 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(node), "{text}");
         }
-        assert_eq!("10.1.2.3/8".parse::<Banned>().unwrap().to_string(), "10.0.0.0/8");
-        assert_eq!("::ffff:10.1.2.3/104".parse::<Banned>().unwrap().to_string(), "10.0.0.0/8");
-        assert_eq!("::ffff:0:0/95".parse::<Banned>().unwrap().to_string(), "::fffe:0:0/95");
-        assert_eq!("10.1.2.3".parse::<Banned>().unwrap().to_string(), "10.1.2.3/32");
-        assert_eq!("::1".parse::<Banned>().unwrap().to_string(), "::1/128");
-        assert_eq!("somewhere".parse::<Banned>(), Err(EnodeError::Scheme));
-        assert_eq!("1".repeat(128).parse::<Banned>(), Err(EnodeError::NotOnCurve));
+        assert_eq!("10.1.2.3/8".parse::<BanTarget>().unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!("::ffff:10.1.2.3/104".parse::<BanTarget>().unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!("::ffff:0:0/95".parse::<BanTarget>().unwrap().to_string(), "::fffe:0:0/95");
+        assert_eq!("10.1.2.3".parse::<BanTarget>().unwrap().to_string(), "10.1.2.3/32");
+        assert_eq!("::1".parse::<BanTarget>().unwrap().to_string(), "::1/128");
+        assert_eq!("somewhere".parse::<BanTarget>(), Err(EnodeError::Scheme));
+        assert_eq!("1".repeat(128).parse::<BanTarget>(), Err(EnodeError::NotOnCurve));
     }
 }

@@ -1,24 +1,24 @@
-//! Which addresses the node talks to at all (geth's `--netrestrict`).
+//! The networks that a node talks to (geth's `NetRestrict`).
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use ipnet::{IpNet, Ipv6Net};
 
-/// A list of networks; only addresses inside one of them are accepted or dialled.
+/// A list of networks. Only addresses inside one of them are accepted or dialed.
 ///
-/// Text form: CIDR networks separated by commas, `10.0.0.0/8,fd00::/8`. An IPv4 address that
-/// arrives on an IPv6 socket (`::ffff:10.1.2.3`) counts as the IPv4 address it is, and so does a
-/// network of such addresses (`::ffff:10.0.0.0/104`).
+/// Text form: CIDR networks separated by commas, `10.0.0.0/8,fd00::/8`. An IPv4-mapped IPv6 address
+/// (`::ffff:10.1.2.3`, which is how IPv4 arrives on an IPv6 socket) counts as the IPv4 address, and a
+/// network of such addresses (`::ffff:10.0.0.0/104`) as the IPv4 network.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NetRestrict(Vec<IpNet>);
 
 impl NetRestrict {
-    /// Allows the networks given. An empty list allows nothing.
+    /// Allows these networks. An empty list allows nothing.
     pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
         Self(networks.into_iter().map(canonical).collect())
     }
 
-    /// Whether `ip` lies in one of the networks.
+    /// Whether `ip` is in one of the networks.
     #[must_use]
     pub fn allows(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
@@ -32,8 +32,8 @@ impl NetRestrict {
     }
 }
 
-/// The network, as one of IPv4 if its addresses are of that.
-pub(crate) fn canonical(network: IpNet) -> IpNet {
+/// The network; as an IPv4 network if its addresses are IPv4-mapped.
+pub(super) fn canonical(network: IpNet) -> IpNet {
     let v4 = |v6: Ipv6Net| {
         let prefix = v6.prefix_len().checked_sub(96)?;
         IpNet::new(v6.addr().to_ipv4_mapped()?.into(), prefix).ok()
@@ -58,7 +58,7 @@ impl fmt::Display for NetRestrict {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("entry {position} ({entry:?}) is not a network in CIDR form such as 10.0.0.0/8")]
 pub struct NetRestrictError {
-    /// The place in the list, counted from 1.
+    /// The position in the list, counted from 1.
     pub position: usize,
     /// The entry as given.
     pub entry: String,
@@ -67,7 +67,7 @@ pub struct NetRestrictError {
 impl FromStr for NetRestrict {
     type Err = NetRestrictError;
 
-    /// Reads a comma-separated list; blanks around an entry and empty entries are ignored, as in
+    /// Reads a comma-separated list. White space around an entry and empty entries are ignored, as in
     /// geth.
     fn from_str(text: &str) -> Result<Self, NetRestrictError> {
         let mut networks = Vec::new();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_entry_is_named() {
+    fn a_bad_entry_is_quoted_with_its_position() {
         let error = "10.0.0.0/8,10.0.0.1/33".parse::<NetRestrict>().unwrap_err();
         assert_eq!((error.position, error.entry.as_str()), (2, "10.0.0.1/33"));
         assert!("localhost".parse::<NetRestrict>().is_err());

@@ -1,87 +1,88 @@
-//! Inbound connections that have not become peers yet.
+//! Inbound handshakes in progress.
 
 use std::{collections::VecDeque, net::IpAddr};
 
 use p2p_mux::identity::host_prefix;
-use tokio::sync::oneshot;
 
-use crate::slots::Refusal;
+use super::refuse_reason::RefuseReason;
 
-/// The handshakes in progress, oldest first.
+/// The inbound handshakes in progress, oldest first.
 ///
-/// When there are too many, of one address or in all, an older one gives way to the newest: an honest
-/// handshake takes a few round trips and is long done, one that only holds its place is not. Refusing
-/// the newest instead would let a few silent sockets lock all others out. Those that have not even
-/// proved a key go first: an honest node does that with the first bytes that it sends, so that those
-/// who only open sockets push out each other.
+/// When there are too many, from one address or in all, the oldest is evicted for the newest. An honest
+/// handshake takes a few round trips and ends soon; one that only occupies its entry does not. If the
+/// newest were refused instead, a few silent sockets could lock all others out. Handshakes without a
+/// proven key are evicted first: an honest node proves its key with its first bytes, so sockets that
+/// stay silent evict only each other.
 #[derive(Debug)]
-pub(crate) struct HalfOpen {
-    limit: usize,
-    per_address: usize,
-    entries: VecDeque<Entry>,
+pub(crate) struct PendingHandshakes {
+    max: usize,
+    max_per_ip: usize,
+    entries: VecDeque<Handshake>,
     last: u64,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Handshake {
     number: u64,
-    owner: IpAddr,
-    proven: bool,
-    evict: oneshot::Sender<Refusal>,
+    /// The address, or for IPv6 its /64.
+    host: IpAddr,
+    key_proven: bool,
 }
 
-/// The place of one handshake.
-#[derive(Debug)]
-pub(crate) struct Ticket {
-    /// For [`HalfOpen::prove`] and [`HalfOpen::remove`].
+/// A handshake that must end to make room for a newer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Evicted {
     pub(crate) number: u64,
-    /// Tells when the handshake must end, and why.
-    pub(crate) evicted: oneshot::Receiver<Refusal>,
+    pub(crate) reason: RefuseReason,
 }
 
-impl HalfOpen {
-    /// Without a limit for one address it is half of all.
-    pub(crate) fn new(limit: usize, per_address: Option<usize>) -> Self {
-        let limit = limit.max(1);
-        let per_address = per_address.unwrap_or(limit.div_ceil(2)).max(1);
-        Self { limit, per_address, entries: VecDeque::new(), last: 0 }
+impl PendingHandshakes {
+    /// `max`: all handshakes. `max_per_ip`: those of one address, half of `max` if `None`. Both count as
+    /// at least 1.
+    pub(crate) fn new(max: usize, max_per_ip: Option<usize>) -> Self {
+        let max = max.max(1);
+        let max_per_ip = max_per_ip.unwrap_or(max.div_ceil(2)).max(1);
+        Self { max, max_per_ip, entries: VecDeque::new(), last: 0 }
     }
 
-    /// Enters a handshake with an address.
-    pub(crate) fn insert(&mut self, ip: IpAddr) -> Ticket {
-        let owner = host_prefix(ip);
-        let beside = self.entries.iter().filter(|entry| entry.owner == owner).count();
-        if beside >= self.per_address {
-            self.evict(Refusal::TooManyPendingPerIp, |entry| entry.owner == owner);
-        } else if self.entries.len() >= self.limit {
-            self.evict(Refusal::TooManyPending, |_| true);
-        }
+    /// Adds a handshake with an address. Returns its number, and the handshake that is evicted for it.
+    pub(crate) fn insert(&mut self, ip: IpAddr) -> (u64, Option<Evicted>) {
+        let host = host_prefix(ip);
+        let same_host = self.entries.iter().filter(|entry| entry.host == host).count();
+        let evicted = if same_host >= self.max_per_ip {
+            self.evict(RefuseReason::TooManyPendingPerIp, |entry| entry.host == host)
+        } else if self.entries.len() >= self.max {
+            self.evict(RefuseReason::TooManyPending, |_| true)
+        } else {
+            None
+        };
         self.last += 1;
-        let (evict, evicted) = oneshot::channel();
-        self.entries.push_back(Entry { number: self.last, owner, proven: false, evict });
-        Ticket { number: self.last, evicted }
+        self.entries.push_back(Handshake { number: self.last, host, key_proven: false });
+        (self.last, evicted)
     }
 
     /// The other end has proved its key.
-    pub(crate) fn prove(&mut self, number: u64) {
+    pub(crate) fn set_key_proven(&mut self, number: u64) {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.number == number) {
-            entry.proven = true;
+            entry.key_proven = true;
         }
     }
 
-    /// The handshake has ended, in whatever way.
+    /// The handshake has ended, with or without success.
     pub(crate) fn remove(&mut self, number: u64) {
         self.entries.retain(|entry| entry.number != number);
     }
 
-    /// The oldest of those that `of` picks gives way, of those without a proven key if there are any.
-    fn evict(&mut self, why: Refusal, of: impl Fn(&Entry) -> bool) {
-        let idle = self.entries.iter().position(|entry| !entry.proven && of(entry));
-        let oldest = idle.or_else(|| self.entries.iter().position(of));
-        if let Some(entry) = oldest.and_then(|index| self.entries.remove(index)) {
-            // An error says that it is about to end anyway.
-            let _ = entry.evict.send(why);
-        }
+    /// Removes the oldest handshake that matches, if possible one without a proven key.
+    fn evict(
+        &mut self,
+        reason: RefuseReason,
+        matches: impl Fn(&Handshake) -> bool,
+    ) -> Option<Evicted> {
+        let unproven = self.entries.iter().position(|entry| !entry.key_proven && matches(entry));
+        let oldest = unproven.or_else(|| self.entries.iter().position(matches));
+        let Handshake { number, .. } = oldest.and_then(|index| self.entries.remove(index))?;
+        Some(Evicted { number, reason })
     }
 }
 
@@ -93,47 +94,51 @@ mod tests {
         [192, 0, 2, n].into()
     }
 
-    fn evicted(tickets: &mut [Ticket]) -> Vec<Option<Refusal>> {
-        tickets.iter_mut().map(|ticket| ticket.evicted.try_recv().ok()).collect()
+    #[test]
+    fn the_oldest_is_evicted() {
+        let mut pending = PendingHandshakes::new(2, None);
+        let [first, second, third] = [1, 2, 3].map(|n| pending.insert(ip(n)));
+        let evicted = Evicted { number: first.0, reason: RefuseReason::TooManyPending };
+        assert_eq!((first.1, second.1, third.1), (None, None, Some(evicted)));
+        pending.remove(second.0);
+        assert_eq!(pending.insert(ip(4)).1, None);
+        assert_eq!(pending.entries.len(), 2);
     }
 
     #[test]
-    fn the_oldest_gives_way() {
-        let mut half_open = HalfOpen::new(2, None);
-        let mut tickets = [1, 2, 3].map(|n| half_open.insert(ip(n)));
-        assert_eq!(evicted(&mut tickets), [Some(Refusal::TooManyPending), None, None]);
-        half_open.remove(tickets[1].number);
-        half_open.insert(ip(4));
-        assert_eq!(evicted(&mut tickets[2..]), [None]);
-        assert_eq!(half_open.entries.len(), 2);
+    fn an_address_evicts_only_its_own_handshakes() {
+        let mut pending = PendingHandshakes::new(10, Some(3));
+        let (other, _) = pending.insert(ip(1));
+        let mut evictions = 0;
+        for _ in 0..1000 {
+            if let (_, Some(evicted)) = pending.insert(ip(2)) {
+                assert_ne!(evicted.number, other);
+                assert_eq!(evicted.reason, RefuseReason::TooManyPendingPerIp);
+                evictions += 1;
+            }
+        }
+        assert_eq!((evictions, pending.entries.len()), (997, 4));
+        assert_eq!(PendingHandshakes::new(50, None).max_per_ip, 25, "half by default");
     }
 
     #[test]
-    fn one_address_pushes_out_only_itself() {
-        let mut half_open = HalfOpen::new(10, Some(3));
-        let mut other = [half_open.insert(ip(1))];
-        let mut tickets: Vec<_> = (0..1000).map(|_| half_open.insert(ip(2))).collect();
-        assert_eq!(evicted(&mut other), [None]);
-        assert!(evicted(&mut tickets[..997]).iter().all(Option::is_some));
-        assert_eq!(tickets[997].evicted.try_recv().ok(), None);
-        assert_eq!(half_open.entries.len(), 4);
-        assert_eq!(HalfOpen::new(50, None).per_address, 25, "half, unless told");
-    }
-
-    #[test]
-    fn who_has_proved_a_key_is_not_pushed_out_by_who_has_not() {
-        let mut half_open = HalfOpen::new(4, None);
-        let mut honest = [half_open.insert(ip(1))];
-        half_open.prove(honest[0].number);
+    fn a_proven_key_is_evicted_only_by_other_proven_keys() {
+        let mut pending = PendingHandshakes::new(4, None);
+        let (honest, _) = pending.insert(ip(1));
+        pending.set_key_proven(honest);
         for n in 0..1000 {
-            half_open.insert(ip(u8::try_from(n % 200).unwrap() + 2));
+            let (_, evicted) = pending.insert(ip(u8::try_from(n % 200).unwrap() + 2));
+            assert!(evicted.is_none_or(|evicted| evicted.number != honest));
         }
-        assert_eq!(evicted(&mut honest), [None]);
-        // Those who have are, by each other: keys are cheap.
+        // Keys are cheap, so proven keys evict each other.
+        let mut evicted = Vec::new();
         for n in 2..7 {
-            let number = half_open.insert(ip(n)).number;
-            half_open.prove(number);
+            let (number, old) = pending.insert(ip(n));
+            pending.set_key_proven(number);
+            evicted.extend(old);
         }
-        assert_eq!(evicted(&mut honest), [Some(Refusal::TooManyPending)]);
+        assert!(
+            evicted.contains(&Evicted { number: honest, reason: RefuseReason::TooManyPending })
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What happened lately, by name.
+//! A set of keys seen within a fixed time.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -6,29 +6,35 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// So many are remembered; then the oldest is forgotten before its time.
-const REMEMBERED: usize = 4096;
+/// Maximum number of keys; beyond it the oldest is forgotten early.
+const MAX_KEYS: usize = 4096;
 
-/// Who was seen lately: the found nodes that were tried, the addresses that connected.
+/// Keys seen lately, such as the addresses that connected or the nodes that were dialed.
 #[derive(Debug)]
-pub(crate) struct History<K> {
-    pub(crate) keep: Duration,
+pub(crate) struct Recent<K> {
+    keep: Duration,
     until: HashMap<K, Instant>,
     order: VecDeque<(Instant, K)>,
 }
 
-impl<K: Copy + Eq + Hash> History<K> {
+impl<K: Copy + Eq + Hash> Recent<K> {
+    /// An empty set whose keys are forgotten after `keep`.
     pub(crate) fn new(keep: Duration) -> Self {
         Self { keep, until: HashMap::new(), order: VecDeque::new() }
     }
 
-    /// It was seen.
+    /// Sets the time after which keys inserted from now on are forgotten.
+    pub(crate) fn set_keep(&mut self, keep: Duration) {
+        self.keep = keep;
+    }
+
+    /// Adds a key, or renews it.
     pub(crate) fn insert(&mut self, key: K, now: Instant) {
         let until = now + self.keep;
         self.until.insert(key, until);
         self.order.push_back((until, key));
         while self.order.front().is_some_and(|(until, _)| *until <= now)
-            || self.order.len() > REMEMBERED
+            || self.order.len() > MAX_KEYS
         {
             if let Some((until, key)) = self.order.pop_front()
                 && self.until.get(&key) == Some(&until)
@@ -38,7 +44,7 @@ impl<K: Copy + Eq + Hash> History<K> {
         }
     }
 
-    /// Whether it was seen lately.
+    /// Whether the key was inserted within the time to keep it.
     pub(crate) fn contains(&self, key: &K, now: Instant) -> bool {
         self.until.get(key).is_some_and(|until| *until > now)
     }
@@ -49,20 +55,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_remembered_for_a_time_and_not_all_of_them() {
+    fn a_key_is_kept_for_its_time_and_the_number_of_keys_is_bounded() {
         let (mut now, keep) = (Instant::now(), Duration::from_secs(35));
-        let mut history = History::new(keep);
-        history.insert(1, now);
-        assert!(history.contains(&1, now) && !history.contains(&2, now));
+        let mut recent = Recent::new(keep);
+        recent.insert(1, now);
+        assert!(recent.contains(&1, now) && !recent.contains(&2, now));
         now += keep / 2;
-        history.insert(1, now);
-        assert!(history.contains(&1, now + keep / 2), "from the last time on");
-        assert!(!history.contains(&1, now + keep));
-        for n in 0..3 * REMEMBERED {
-            history.insert(n, now);
+        recent.insert(1, now);
+        assert!(recent.contains(&1, now + keep / 2), "counted from the last insertion");
+        assert!(!recent.contains(&1, now + keep));
+        for n in 0..3 * MAX_KEYS {
+            recent.insert(n, now);
         }
-        assert_eq!((history.order.len(), history.until.len()), (REMEMBERED, REMEMBERED));
-        history.insert(0, now + keep);
-        assert_eq!((history.order.len(), history.until.len()), (1, 1));
+        assert_eq!((recent.order.len(), recent.until.len()), (MAX_KEYS, MAX_KEYS));
+        recent.insert(0, now + keep);
+        assert_eq!((recent.order.len(), recent.until.len()), (1, 1));
     }
 }

@@ -1,5 +1,4 @@
-//! How often one address may connect, and how many unfinished handshakes it may have: what is known of
-//! a connection before anybody has proved anything.
+//! How often one address may connect.
 
 use std::{
     net::IpAddr,
@@ -8,67 +7,72 @@ use std::{
 
 use p2p_mux::identity::host_prefix;
 
-use crate::access::recent::History;
+use super::recent::Recent;
 
-/// What those may do who dial us.
+/// The settings of inbound connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
     serde(default, deny_unknown_fields)
 )]
-pub struct Inbound {
-    /// One attempt from each address within so long; `None` does not count them. Default 30 s, as in
-    /// go-ethereum. Nodes behind one address must take turns.
+pub struct InboundSettings {
+    /// Each address may connect once in this time; `None` for no limit. Default 30 s, as in go-ethereum.
+    /// Nodes behind one address share this limit.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub throttle: Option<Duration>,
-    /// Whether that holds for addresses of this machine and of private networks too. Default
+    /// Whether the throttle applies to addresses of this machine and of private networks too. Default
     /// `false`, as in go-ethereum.
     pub throttle_lan: bool,
-    /// Handshakes in progress from one address, on any network; beyond it the oldest of them gives
-    /// way. At least 1. Default `None`: half of [`Limits::max_pending`](crate::Limits::max_pending),
-    /// so that no address can take all.
+    /// Maximum number of handshakes in progress from one address, on any network. Beyond it the oldest
+    /// of them is evicted. At least 1. Default `None`: half of
+    /// [`Limits::max_pending`](crate::Limits::max_pending), so that one address cannot take all.
     pub max_pending_per_ip: Option<usize>,
 }
 
-impl Default for Inbound {
+impl InboundSettings {
+    /// The default of [`InboundSettings::throttle`].
+    pub const DEFAULT_THROTTLE: Duration = Duration::from_secs(30);
+}
+
+impl Default for InboundSettings {
     fn default() -> Self {
         Self {
-            throttle: Some(Duration::from_secs(30)),
+            throttle: Some(Self::DEFAULT_THROTTLE),
             throttle_lan: false,
             max_pending_per_ip: None,
         }
     }
 }
 
-/// Counts the attempts of each address.
+/// Counts the connections of each address.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    lately: Option<History<IpAddr>>,
+    recent: Option<Recent<IpAddr>>,
     lan: bool,
 }
 
 impl Throttle {
-    pub(crate) fn new(settings: &Inbound) -> Self {
-        Self { lately: settings.throttle.map(History::new), lan: settings.throttle_lan }
+    pub(crate) fn new(settings: &InboundSettings) -> Self {
+        Self { recent: settings.throttle.map(Recent::new), lan: settings.throttle_lan }
     }
 
-    /// An attempt from `ip`. Whether it may go on; one that may not does not count.
+    /// Whether a connection from `ip` may go on. A connection that may not does not count.
     pub(crate) fn admit(&mut self, ip: IpAddr, now: Instant) -> bool {
-        let Some(lately) = &mut self.lately else { return true };
+        let Some(recent) = &mut self.recent else { return true };
         if !self.lan && is_lan(ip) {
             return true;
         }
         let host = host_prefix(ip);
-        let admitted = !lately.contains(&host, now);
+        let admitted = !recent.contains(&host, now);
         if admitted {
-            lately.insert(host, now);
+            recent.insert(host, now);
         }
         admitted
     }
 }
 
-/// Whether the address is this machine's own or of a private network.
+/// Whether the address belongs to this machine or to a private network.
 fn is_lan(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.octets()[0] == 0,
@@ -85,10 +89,10 @@ mod tests {
     }
 
     #[test]
-    fn one_attempt_an_address_and_what_is_refused_does_not_count() {
+    fn one_attempt_per_address_and_refused_ones_do_not_count() {
         let now = Instant::now();
         let later = |seconds| now + Duration::from_secs(seconds);
-        let mut throttle = Throttle::new(&Inbound::default());
+        let mut throttle = Throttle::new(&InboundSettings::default());
         assert!(throttle.admit(ip("192.0.2.1"), now));
         assert!(throttle.admit(ip("192.0.2.2"), now));
         for seconds in 0..30 {
@@ -99,27 +103,29 @@ mod tests {
     }
 
     #[test]
-    fn a_host_with_a_network_of_its_own_is_one_host() {
+    fn an_ipv6_64_counts_as_one_host() {
         let now = Instant::now();
-        let mut throttle = Throttle::new(&Inbound::default());
+        let mut throttle = Throttle::new(&InboundSettings::default());
         assert!(throttle.admit(ip("2001:db8::1"), now));
         assert!(!throttle.admit(ip("2001:db8::ffff:1"), now));
         assert!(throttle.admit(ip("2001:db8:0:1::1"), now));
     }
 
     #[test]
-    fn this_machine_and_private_networks_are_exempt_unless_told() {
+    fn this_machine_and_private_networks_are_exempt_by_default() {
         let now = Instant::now();
         let lan =
             ["127.0.0.1", "10.1.1.1", "172.16.0.1", "192.168.0.1", "::1", "fd00::1", "fe80::1"];
         for (throttle_lan, again) in [(false, true), (true, false)] {
-            let mut throttle = Throttle::new(&Inbound { throttle_lan, ..Inbound::default() });
+            let mut throttle =
+                Throttle::new(&InboundSettings { throttle_lan, ..InboundSettings::default() });
             for text in lan {
                 assert!(throttle.admit(ip(text), now), "{text}");
                 assert_eq!(throttle.admit(ip(text), now), again, "{text}");
             }
         }
-        let mut off = Throttle::new(&Inbound { throttle: None, ..Inbound::default() });
+        let mut off =
+            Throttle::new(&InboundSettings { throttle: None, ..InboundSettings::default() });
         assert!((0..3).all(|_| off.admit(ip("192.0.2.1"), now)));
     }
 }

@@ -1,26 +1,26 @@
-//! Streams to nodes that the user of this crate opens.
+//! Streams to other nodes that the user of this crate opens.
 
 use std::{fmt, future::Future, io, pin::Pin, sync::Arc};
 
 use p2p_mux::identity::Enode;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// What a connection can run on.
+/// A stream that a connection can run on.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 type Opening = Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send>>;
 
-/// Opens the stream of every outbound connection, in place of TCP: through another proxy, over another
-/// transport, or in memory for a test. What geth calls `NodeDialer`. Clones are the same one.
+/// Opens the stream of every outbound connection instead of TCP: through another kind of proxy, over
+/// another transport, or in memory for a test (geth's `NodeDialer`). Clones share it.
 ///
-/// It is given the node as it is listed or was found: a name is not resolved, and where there is
-/// [`Settings::net_restrict`](crate::Settings::net_restrict) only nodes with an address in these
-/// networks are handed to it. [`Dialling::timeout`](crate::Dialling::timeout) holds for it; then its
-/// future is dropped. If it panics the attempt has failed, and nothing else.
+/// It gets the node as listed or found; host names are not resolved. With
+/// [`ServerSettings::net_restrict`](crate::ServerSettings::net_restrict) it gets only nodes whose address is in
+/// these networks, and none with a host name. Its future is dropped after
+/// [`DialSettings::timeout`](crate::DialSettings::timeout). If it panics, only this attempt fails.
 ///
-/// The other end of such a stream hands it to [`Server::accept`](crate::Server::accept).
+/// The other end of such a stream is passed to [`Server::accept`](crate::Server::accept).
 ///
 /// ```
 /// use p2p_server::{Config, NodeDialer, identity::SecretKey};

@@ -1,29 +1,26 @@
-//! What an operator can write down: all of a server's configuration but its key, its sub-protocols and
-//! its hooks.
+//! The settings of a server: the part of its configuration that can be kept in a file. The key, the
+//! sub-protocols and the hooks are not part of it.
 
 use std::time::Duration;
 
 use p2p_mux::identity::{Enode, NodeId};
 
-#[cfg(feature = "discovery")]
-use crate::discovery::DiscoveryConfig;
 use crate::{
-    access::Access,
-    access::ban::{Banned, Bans},
-    access::net_restrict::NetRestrict,
-    access::throttle::Inbound,
-    dial::{AGAIN, Backoff},
+    access::{Access, BanTarget, Bans, InboundSettings, NetRestrict},
+    dial::{Backoff, Dialer},
     nat::Nat,
     proxy::Proxy,
     slots::Limits,
-    tasks::socket::RECEIVE_BUFFER,
 };
 
-/// The settings of a server. The defaults are those of go-ethereum where it has them: a node with
-/// these neither listens nor knows anyone.
+/// The default of [`ConnectionSettings::receive_buffer`], in bytes.
+pub const DEFAULT_RECEIVE_BUFFER: usize = 128 * 1024;
+
+/// The settings of a server. The defaults are those of go-ethereum where it has them: the node does not
+/// listen and knows no other node.
 ///
-/// With the feature `serde` they can be kept in a file: a field that is not given has its default, one
-/// that is not known is an error, and a duration reads `1m 30s`.
+/// With the feature `serde` they can be kept in a file: a missing field has its default, an unknown field
+/// is an error, and durations are written like `1m 30s`.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -31,52 +28,153 @@ use crate::{
     serde(default, deny_unknown_fields)
 )]
 #[non_exhaustive]
-pub struct Settings {
-    /// What the node calls itself in its Hello. Default: this crate, its version and the platform.
+pub struct ServerSettings {
+    /// The client name in the node's Hello. Default: the name and version of this crate, and the platform.
     pub name: String,
-    /// Where to listen, any number of addresses, in the text form `IP:port` or `name:port`; port 0
-    /// takes a free one. `:port` is all addresses of IPv4 and IPv6, and so is `[::]:port`, unless
-    /// an IPv4 address with that port is listed, too: then it is those of IPv6. The first one is what
-    /// the node says of itself. Default: nowhere.
+    /// Addresses to listen on, in the form `IP:port` or `name:port`; port 0 takes a free one. `:port`
+    /// means all IPv4 and IPv6 addresses. So does `[::]:port`, unless an IPv4 address with the same port
+    /// is listed too; then it means all IPv6 addresses. The node announces the first address. Default:
+    /// none.
     pub listen: Vec<String>,
     /// The nodes known from the start. Default: none.
-    pub nodes: Nodes,
-    /// How many peers and handshakes.
+    pub nodes: NodeSettings,
+    /// Maximum numbers of peers and handshakes.
     pub limits: Limits,
-    /// How to reach others.
-    pub dialling: Dialling,
-    /// How to find nodes. Default: not at all, only those that are named are dialled. Has no effect
-    /// unless [`Dialling::discover`] is on.
+    /// How other nodes are dialed.
+    pub dialing: DialSettings,
+    /// How nodes are found. Default: not at all; only listed nodes are dialed. No effect unless
+    /// [`DialSettings::discover`] is on.
     #[cfg(feature = "discovery")]
-    pub discovery: Option<DiscoveryConfig>,
-    /// What those may do who dial us.
-    pub inbound: Inbound,
-    /// The only networks to talk to. Default: no restriction.
-    pub net_restrict: Option<NetRestrict>,
-    /// The only nodes that may be peers, static and trusted ones included. Default: all.
-    pub allow: Option<Vec<NodeId>>,
-    /// Who may never be a peer, static and trusted nodes included. Default: nobody.
-    pub bans: Vec<Banned>,
+    pub discovery: Option<super::DiscoverySettings>,
+    /// The limits of inbound connections.
+    pub inbound: InboundSettings,
+    /// Which nodes and addresses may be peers. Default: all.
+    pub access: AccessSettings,
     /// Where the external address comes from. Default: [`Nat::None`].
     pub nat: Nat,
-    /// The settings of each connection.
-    pub connection: p2p_mux::Config,
-    /// The most that all connections together may make the node hold in messages and buffers, in
-    /// bytes, with what the allocator needs for it ([`Memory::resident`](p2p_mux::MemoryBudget)); there it
-    /// is also said what happens when that is not enough. Handshakes in progress are
-    /// not counted, there are few ([`Limits::max_pending`]) and they are small. Default 256 MiB;
-    /// less than 128 KiB for each peer is too little.
-    pub memory: usize,
-    /// How many bytes of each connection wait in the operating system to be read; `None` leaves it
-    /// to the system. It bounds how long a small message waits behind what the peer sent before, and
-    /// also what a peer far away can send: so many bytes in the time of a round trip. Default
-    /// [`RECEIVE_BUFFER`](crate::RECEIVE_BUFFER), 128 KiB, 1.3 MB/s at 100 ms.
-    pub receive_buffer: Option<usize>,
-    /// What subscribers are told.
+    /// The connections, and their memory.
+    pub connection: ConnectionSettings,
+    /// The events for subscribers.
     pub events: EventSettings,
 }
 
-/// What a server tells those who subscribe to it.
+/// The nodes that a server knows from the start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
+pub struct NodeSettings {
+    /// Static nodes: dialed without end, and admitted beyond [`Limits::max_peers`].
+    pub statics: Vec<Enode>,
+    /// Trusted nodes: admitted beyond [`Limits::max_peers`], not dialed.
+    pub trusted: Vec<Enode>,
+    /// Boot nodes: dialed while the node has no peer at all, unless [`DialSettings::discover`] is off.
+    pub boot: Vec<Enode>,
+}
+
+/// Which nodes and addresses may be peers. These rules apply to static and trusted nodes too.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
+pub struct AccessSettings {
+    /// The only networks to talk to. Default: all.
+    pub net_restrict: Option<NetRestrict>,
+    /// The only nodes that may be peers. Default: all.
+    pub allow: Option<Vec<NodeId>>,
+    /// Nodes and networks that are banned without an end. Default: none.
+    pub bans: Vec<BanTarget>,
+}
+
+/// How a server dials other nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
+pub struct DialSettings {
+    /// Whether to dial at all. Default true (geth's `NoDial` is false).
+    pub enabled: bool,
+    /// Whether the node looks for peers by itself: dials its boot nodes, and runs discovery if that is
+    /// configured. If off, it dials only static nodes and reserves no slots for found ones. Default true
+    /// (geth's `NoDiscovery` is false).
+    pub discover: bool,
+    /// Maximum number of concurrent attempts, at least 1; half of them may be for found nodes. Default
+    /// `None`: [`Limits::max_pending`], as in go-ethereum.
+    pub max_active: Option<usize>,
+    /// Time limit for resolving the host name, and time limit for opening the TCP connection. The second
+    /// is divided among the addresses of the node. Default 15 s.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
+    pub timeout: Duration,
+    /// The delays between attempts to reach the same static or boot node.
+    pub backoff: Backoff,
+    /// For how long a found node is not dialed again after an attempt or a lost connection. Default 35 s,
+    /// as in go-ethereum, which refuses a second connection from one address within 30 s.
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
+    pub found_cooldown: Duration,
+    /// The proxy for all outbound connections, unless there is a [`NodeDialer`](crate::NodeDialer).
+    /// Default: none.
+    pub proxy: Option<Proxy>,
+}
+
+impl Default for DialSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            discover: true,
+            max_active: None,
+            timeout: Duration::from_secs(15),
+            backoff: Backoff::default(),
+            found_cooldown: Dialer::DEFAULT_FOUND_COOLDOWN,
+            proxy: None,
+        }
+    }
+}
+
+/// The connections of a server, and the memory that they may use.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
+pub struct ConnectionSettings {
+    /// The configuration of each connection.
+    pub config: p2p_mux::Config,
+    /// Memory budget of all connections together, in bytes: messages, buffers and the overhead of the
+    /// allocator. See [`MemoryBudget::resident`](p2p_mux::MemoryBudget::resident) for what happens when it is used up.
+    /// Handshakes in progress are not counted: they are few ([`Limits::max_pending`]) and small. Default
+    /// 256 MiB; less than 128 KiB for each peer is too little.
+    pub memory: usize,
+    /// Receive buffer of each connection in the operating system, in bytes; `None` leaves it to the
+    /// system. It bounds how long a small message waits behind earlier ones, and also the throughput
+    /// from a distant peer: one buffer per round trip. Default [`DEFAULT_RECEIVE_BUFFER`] (128 KiB),
+    /// which is 1.3 MB/s at 100 ms.
+    pub receive_buffer: Option<usize>,
+}
+
+impl ConnectionSettings {
+    /// The default of [`ConnectionSettings::memory`]: enough for 50 peers, some of them with a large
+    /// message in each direction.
+    pub const DEFAULT_MEMORY: usize = 256 << 20;
+}
+
+impl Default for ConnectionSettings {
+    fn default() -> Self {
+        Self {
+            config: p2p_mux::Config::default(),
+            memory: Self::DEFAULT_MEMORY,
+            receive_buffer: Some(DEFAULT_RECEIVE_BUFFER),
+        }
+    }
+}
+
+/// The events of a server for its subscribers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -84,12 +182,12 @@ pub struct Settings {
     serde(default, deny_unknown_fields)
 )]
 pub struct EventSettings {
-    /// Events kept for a subscriber that falls behind, at least 1; as many messages where they are
-    /// on. Default 1024.
+    /// Number of events kept for a slow subscriber, at least 1; the same for messages if they are on.
+    /// Default 1024.
     pub buffer: usize,
     /// Whether there is an event for each message of a sub-protocol
-    /// ([`Server::messages`](crate::Server::messages)), which costs every message some time. Default
-    /// false (geth's `EnableMsgEvents`).
+    /// ([`Server::messages`](crate::Server::messages)), at some cost for each message. Default false
+    /// (geth's `EnableMsgEvents`).
     pub messages: bool,
 }
 
@@ -99,113 +197,46 @@ impl Default for EventSettings {
     }
 }
 
-/// The nodes a server knows from the start.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(default, deny_unknown_fields)
-)]
-pub struct Nodes {
-    /// Dialled for ever, and admitted beyond [`Limits::max_peers`].
-    pub statics: Vec<Enode>,
-    /// Admitted beyond [`Limits::max_peers`]; not dialled.
-    pub trusted: Vec<Enode>,
-    /// Dialled while the node has no peer at all, unless [`Dialling::discover`] is off.
-    pub boot: Vec<Enode>,
-}
-
-/// How a server reaches others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(default, deny_unknown_fields)
-)]
-pub struct Dialling {
-    /// Whether to dial at all. Default true (geth's `NoDial` is false).
-    pub enabled: bool,
-    /// Whether the node looks for peers by itself: whether it dials its boot nodes, and takes part in
-    /// discovery where that is configured. Off, it dials only static nodes and keeps no places free
-    /// for peers it would find. Default true (geth's `--nodiscover` turns it off).
-    pub discover: bool,
-    /// The most attempts at a time, at least 1; of these, found nodes get half. Default: as many as
-    /// [`Limits::max_pending`], as in go-ethereum.
-    pub max_active: Option<usize>,
-    /// The longest that resolving the name may take, and the longest that opening the TCP connection
-    /// may take, of which each of the node's addresses gets its share. Default 15 s.
-    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub timeout: Duration,
-    /// The waits between attempts at the same static or boot node.
-    pub backoff: Backoff,
-    /// How long a found node that was tried, or has left, is not dialled again. Default 35 s, as in
-    /// go-ethereum: it refuses a second connection from one address within 30 s.
-    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub again: Duration,
-    /// The proxy that every outbound connection goes through, unless there is a
-    /// [`NodeDialer`](crate::NodeDialer). Default: none.
-    pub proxy: Option<Proxy>,
-}
-
-impl Default for Dialling {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            discover: true,
-            max_active: None,
-            timeout: Duration::from_secs(15),
-            backoff: Backoff::default(),
-            again: AGAIN,
-            proxy: None,
-        }
-    }
-}
-
-/// Room for 50 peers of which some have a large message under way in each direction.
-const DEFAULT_MEMORY: usize = 256 << 20;
-
-impl Default for Settings {
+impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             name: default_name(),
             listen: Vec::new(),
-            nodes: Nodes::default(),
+            nodes: NodeSettings::default(),
             limits: Limits::default(),
-            dialling: Dialling::default(),
+            dialing: DialSettings::default(),
             #[cfg(feature = "discovery")]
             discovery: None,
-            inbound: Inbound::default(),
-            net_restrict: None,
-            allow: None,
-            bans: Vec::new(),
+            inbound: InboundSettings::default(),
+            access: AccessSettings::default(),
             nat: Nat::None,
-            connection: p2p_mux::Config::default(),
-            memory: DEFAULT_MEMORY,
-            receive_buffer: Some(RECEIVE_BUFFER),
+            connection: ConnectionSettings::default(),
             events: EventSettings::default(),
         }
     }
 }
 
-impl Settings {
-    /// The rules at the start.
-    pub(crate) fn access(&self) -> Access {
+impl AccessSettings {
+    /// The access rules at the start.
+    pub(crate) fn rules(&self) -> Access {
         let mut bans = Bans::new();
-        self.bans.iter().for_each(|banned| bans.ban(*banned, None));
+        self.bans.iter().for_each(|target| bans.ban(*target, None));
         let nodes = self.allow.as_ref().map(|ids| ids.iter().copied().collect());
         Access { networks: self.net_restrict.clone(), nodes, bans }
     }
+}
 
+impl ServerSettings {
     /// Whether the node looks for peers by itself.
     pub(crate) fn finds_peers(&self) -> bool {
-        let knows_where = !self.nodes.boot.is_empty() || self.discovers();
-        self.dialling.enabled && self.dialling.discover && knows_where
+        let has_source = !self.nodes.boot.is_empty() || self.discovers();
+        self.dialing.enabled && self.dialing.discover && has_source
     }
 
     /// Whether discovery runs.
     #[cfg(feature = "discovery")]
     pub(crate) fn discovers(&self) -> bool {
-        self.dialling.discover && self.discovery.is_some()
+        self.dialing.discover && self.discovery.is_some()
     }
 
     /// Whether discovery runs.
@@ -214,10 +245,10 @@ impl Settings {
         false
     }
 
-    /// How many attempts may run at a time; 0 where none may.
+    /// Maximum number of concurrent attempts; 0 if the node does not dial.
     pub(crate) fn max_active(&self) -> usize {
-        let most = self.dialling.max_active.unwrap_or(self.limits.max_pending).max(1);
-        if self.dialling.enabled { most } else { 0 }
+        let max = self.dialing.max_active.unwrap_or(self.limits.max_pending).max(1);
+        if self.dialing.enabled { max } else { 0 }
     }
 }
 
@@ -231,70 +262,79 @@ mod tests {
     use serde_json::{Value, from_value, json, to_value};
 
     use super::*;
+    #[cfg(all(feature = "discv5", feature = "dns", feature = "store"))]
+    use crate::config::DiscoverySettings;
 
     #[test]
-    fn the_defaults_come_back_from_a_file_and_an_empty_one_is_the_defaults() {
-        let written = to_value(Settings::default()).unwrap();
-        assert_eq!(from_value::<Settings>(written).unwrap(), Settings::default());
-        assert_eq!(from_value::<Settings>(json!({})).unwrap(), Settings::default());
+    fn defaults_can_be_written_and_read_and_an_empty_file_means_defaults() {
+        let written = to_value(ServerSettings::default()).unwrap();
+        assert_eq!(from_value::<ServerSettings>(written).unwrap(), ServerSettings::default());
+        assert_eq!(from_value::<ServerSettings>(json!({})).unwrap(), ServerSettings::default());
     }
 
     #[test]
-    fn what_an_operator_writes_is_what_is_set() {
+    fn every_part_can_be_read_from_a_file() {
         let id = p2p_mux::identity::SecretKey::from_bytes(&[1; 32]).unwrap().id();
         let url = format!("enode://{id}@db-0.db.svc:30303");
-        let read: Settings = from_value(json!({
+        let read: ServerSettings = from_value(json!({
             "listen": ["0.0.0.0:30303", "[::]:30303"],
             "nodes": { "statics": [url] },
             "limits": { "max_peers": 7 },
-            "dialling": { "proxy": "socks5://a:b@[::1]:9", "timeout": "2s", "backoff": { "cap": "1m 30s" } },
+            "dialing": { "proxy": "socks5://a:b@[::1]:9", "timeout": "2s", "backoff": { "cap": "1m 30s" } },
             "inbound": { "throttle": "1m", "max_pending_per_ip": 5 },
-            "net_restrict": "10.0.0.0/8,fd00::/8",
-            "allow": [id],
-            "bans": [id, "10.9.0.0/16"],
+            "access": {
+                "net_restrict": "10.0.0.0/8,fd00::/8",
+                "allow": [id],
+                "bans": [id, "10.9.0.0/16"],
+            },
             "nat": "extip:203.0.113.7",
-            "connection": { "stall_limit": "250ms" },
+            "connection": { "config": { "stall_limit": "250ms" } },
         }))
         .unwrap();
         assert_eq!(read.nodes.statics[0].to_string(), url);
         assert_eq!((read.limits.max_peers, read.limits.dial_ratio), (7, 3));
-        assert_eq!(read.dialling.timeout, Duration::from_secs(2));
+        assert_eq!(read.dialing.timeout, Duration::from_secs(2));
         assert_eq!(read.inbound.throttle, Some(Duration::from_secs(60)));
-        assert_eq!((read.allow.as_deref(), read.bans[0]), (Some(&[id][..]), Banned::Node(id)));
-        assert_eq!(read.dialling.backoff.cap, Duration::from_secs(90));
-        assert_eq!(read.connection.stall_limit, Duration::from_millis(250));
+        assert_eq!(
+            (read.access.allow.as_deref(), read.access.bans[0]),
+            (Some(&[id][..]), BanTarget::Node(id))
+        );
+        assert_eq!(read.dialing.backoff.cap, Duration::from_secs(90));
+        assert_eq!(read.connection.config.stall_limit, Duration::from_millis(250));
         assert_eq!(read.nat.to_string(), "extip:203.0.113.7");
-        assert_eq!(from_value::<Settings>(to_value(&read).unwrap()).unwrap(), read);
+        assert_eq!(from_value::<ServerSettings>(to_value(&read).unwrap()).unwrap(), read);
     }
 
     #[test]
-    fn a_word_that_means_nothing_is_an_error_wherever_it_stands() {
-        let refused = |value: Value| from_value::<Settings>(value).unwrap_err().to_string();
+    fn an_unknown_field_is_an_error_at_every_level() {
+        let refused = |value: Value| from_value::<ServerSettings>(value).unwrap_err().to_string();
         for value in [
             json!({ "max_peers": 1 }),
             json!({ "nodes": { "static": [] } }),
             json!({ "limits": { "maxpeers": 1 } }),
-            json!({ "dialling": { "proxy_": "" } }),
-            json!({ "dialling": { "backoff": { "max": "1s" } } }),
+            json!({ "dialing": { "proxy_": "" } }),
+            json!({ "dialing": { "backoff": { "max": "1s" } } }),
             json!({ "connection": { "ping": "1s" } }),
         ] {
             assert!(refused(value.clone()).starts_with("unknown field"), "{value}");
         }
         assert!(refused(json!({ "nat": "stun" })).contains("unknown NAT mechanism"));
-        assert!(refused(json!({ "net_restrict": "10.0.0.1/33" })).contains("CIDR"));
-        assert!(refused(json!({ "dialling": { "timeout": 15 } })).contains("duration"));
+        assert!(refused(json!({ "access": { "net_restrict": "10.0.0.1/33" } })).contains("CIDR"));
+        assert!(refused(json!({ "dialing": { "timeout": 15 } })).contains("duration"));
     }
 
     #[cfg(all(feature = "discv5", feature = "dns", feature = "store"))]
     #[test]
-    fn so_do_those_of_discovery() {
-        let settings =
-            Settings { discovery: Some(DiscoveryConfig::default()), ..Settings::default() };
+    fn discovery_settings_can_be_written_and_read() {
+        let settings = ServerSettings {
+            discovery: Some(DiscoverySettings::default()),
+            ..ServerSettings::default()
+        };
         let written = to_value(&settings).unwrap();
-        assert_eq!(from_value::<Settings>(written).unwrap(), settings);
+        assert_eq!(from_value::<ServerSettings>(written).unwrap(), settings);
         let list =
             "enrtree://AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2@nodes.example.org";
-        let read: DiscoveryConfig = from_value(json!({
+        let read: DiscoverySettings = from_value(json!({
             "config": { "network": 7, "reply_timeout": "1s", "limits": { "burst": 9 } },
             "lists": [list],
             "reading": { "root_interval": "1h" },
@@ -303,8 +343,8 @@ mod tests {
         }))
         .unwrap();
         assert_eq!((read.lists[0].to_string().as_str(), read.config.limits.burst), (list, 9));
-        assert_eq!(from_value::<DiscoveryConfig>(to_value(&read).unwrap()).unwrap(), read);
-        let unknown = from_value::<DiscoveryConfig>(json!({ "v6": true })).unwrap_err();
+        assert_eq!(from_value::<DiscoverySettings>(to_value(&read).unwrap()).unwrap(), read);
+        let unknown = from_value::<DiscoverySettings>(json!({ "v6": true })).unwrap_err();
         assert!(unknown.to_string().starts_with("unknown field"));
     }
 }

@@ -1,11 +1,14 @@
-//! Settings that are one word in a file as on the command line.
+//! `serde` for settings with a text form.
 
 use serde::{
     de::{Deserialize, Deserializer, Error},
     ser::{Serialize, Serializer},
 };
 
-use crate::{Banned, Nat, NetRestrict};
+use crate::{
+    access::{BanTarget, NetRestrict},
+    nat::Nat,
+};
 
 macro_rules! as_text {
     ($($type:ty),*) => {$(
@@ -23,4 +26,4 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(Banned, Nat, NetRestrict);
+as_text!(BanTarget, Nat, NetRestrict);

@@ -1,24 +1,24 @@
-//! What is known of a node that is dialled or not, and why.
+//! The next action of the dialer about a node, and its reasons.
 
 use std::time::Instant;
 
-use crate::access::Barred;
+use crate::access::Exclusion;
 
-/// Why a node is dialled.
+/// Why a node is planned, in ascending order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A node that was found, by discovery or in a list: one attempt.
+pub enum NodeKind {
+    /// A found node, from discovery or from a list: dialed once.
     Found,
-    /// An entry point, dialled only while the node has no peer at all.
+    /// A boot node: dialed only while this node has no peer at all.
     Boot,
-    /// A node that the operator wants connected, dialled for ever.
+    /// A static node: dialed without end.
     Static,
 }
 
-/// What led to the wait that a [`NextAction::Dial`] reports.
+/// Why a [`NextAction::Dial`] is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// Never tried since it was added, or added again with another address.
+pub enum DialReason {
+    /// The node has not been dialed since it was added, or added again with another address.
     New,
     /// The last attempt failed.
     Failed,
@@ -26,49 +26,49 @@ pub enum Why {
     Lost,
 }
 
-/// Why a found node is not dialled.
+/// Why a found node is not added to the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
-pub enum Declined {
-    /// It is connected, being dialled, or in the plan already.
+pub enum OfferError {
+    /// The node is connected, being dialed, or already planned.
     #[error("known already")]
     Known,
-    /// It was tried or left lately.
-    #[error("tried lately")]
+    /// The node was dialed or lost lately.
+    #[error("dialed lately")]
     Recent,
-    /// It does not listen on TCP.
+    /// The node does not listen on TCP.
     #[error("no TCP port")]
     NoPort,
 }
 
 /// What the dialer will do about a node.
+///
+/// Exhaustive on purpose: a caller that names every action learns of a new one from the compiler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum NextAction {
-    /// Dial it at that time (or as soon after as an attempt is free), after so many failures in a
-    /// row.
+    /// Dials the node.
     Dial {
-        /// Not before.
+        /// The earliest time. The attempt waits longer if no attempt is free.
         at: Instant,
         /// Failed attempts and short connections since the last success.
         failures: u32,
-        /// What the wait is for.
-        why: Why,
+        /// Why the node is dialed then.
+        reason: DialReason,
     },
     /// An attempt is running.
-    Dialling {
+    Dialing {
         /// When it began.
         since: Instant,
     },
-    /// Nothing: it is connected, whoever dialled.
+    /// Nothing: the node is connected, in either direction.
     Connected {
         /// When the connection was made.
         since: Instant,
     },
-    /// Nothing: it is a boot node, and the node has peers.
+    /// Nothing: it is a boot node, and this node has peers.
     Idle,
     /// Nothing: this node does not dial.
     Never,
-    /// Nothing: the operator keeps it out, and the connection with it ends if there is one.
-    Barred(Barred),
+    /// Nothing: an access rule excludes the node. A connection with it ends.
+    Excluded(Exclusion),
 }

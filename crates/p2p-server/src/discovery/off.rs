@@ -1,44 +1,47 @@
-//! Stands in for `discovery` where that is not built: nothing is found, nothing is told.
+//! The stand-in for discovery in a build without it.
 
-use std::net::SocketAddr;
+#[cfg(feature = "nat")]
+use std::{convert::Infallible, net::SocketAddr};
 
-use p2p_mux::identity::{Enode, NodeId};
-
-use crate::{config::Config, context::Shared, error::StartError, server::Server};
+use p2p_mux::{
+    Protocol,
+    identity::{Enode, NodeId, Record},
+};
 
 /// No discovery.
+#[derive(Debug, Clone)]
 pub(crate) struct Discovery;
 
 impl Discovery {
-    pub(crate) async fn prepare(
-        _: &Config,
-        _: &Enode,
-        _: &[SocketAddr],
-    ) -> Result<Self, StartError> {
-        Ok(Self)
+    pub(crate) const fn record(&self) -> Option<Record> {
+        None
     }
 
-    pub(crate) const fn start(self, _: &Server) {}
-}
-
-impl Shared {
-    pub(crate) fn seen_as(&self, enode: &Enode) -> Enode {
-        self.outside(enode)
-    }
-
-    #[cfg(feature = "nat")]
-    pub(crate) const fn discovery_addr(&self) -> Option<SocketAddr> {
+    pub(crate) const fn enode(&self, _: &Enode) -> Option<Enode> {
         None
     }
 
     #[cfg(feature = "nat")]
-    pub(crate) async fn tell_external(&self, _: crate::nat::External) {}
+    pub(crate) const fn addr(&self) -> Option<SocketAddr> {
+        None
+    }
 
-    pub(crate) fn tell_capabilities(self: &std::sync::Arc<Self>) {}
+    #[cfg(feature = "nat")]
+    pub(crate) async fn set_external(&self, _: crate::nat::ExternalAddr) -> Result<(), Infallible> {
+        Ok(())
+    }
 
-    pub(crate) fn note_dial(&self, _: &Enode, _: bool) {}
+    pub(crate) async fn set_capabilities(&self, _: &[Protocol]) {}
 
-    pub(crate) fn look_for(self: &std::sync::Arc<Self>, _: NodeId) {}
+    pub(crate) const fn is_running(&self) -> bool {
+        false
+    }
 
-    pub(crate) async fn stop_discovery(&self) {}
+    pub(crate) async fn resolve(&self, _: NodeId) -> Option<Enode> {
+        None
+    }
+
+    pub(crate) const fn record_dial(&self, _: &Enode, _: bool) {}
+
+    pub(crate) async fn stop(&self) {}
 }

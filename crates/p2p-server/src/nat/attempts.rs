@@ -1,19 +1,19 @@
-//! One request over UDP: when it is sent again, and when it is given up.
+//! When a request over UDP is sent again, and when it fails.
 
 use std::time::{Duration, Instant};
 
-/// What to do about a request that is not answered yet.
+/// What to do about a request without an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Attempt {
-    /// Send it, once more.
+    /// Send it (again).
     Send,
-    /// Wait for an answer until then.
+    /// Wait for an answer until this time.
     Wait(Instant),
-    /// Nobody answers.
-    GiveUp,
+    /// No answer came.
+    Fail,
 }
 
-/// The attempts of one request, each with twice the wait of the one before (RFC 6886 §3.1).
+/// The attempts of one request. Each waits twice as long as the one before (RFC 6886 §3.1).
 #[derive(Debug)]
 pub(crate) struct Attempts {
     left: u32,
@@ -31,7 +31,7 @@ impl Attempts {
             return Attempt::Wait(due);
         }
         if self.left == 0 {
-            return Attempt::GiveUp;
+            return Attempt::Fail;
         }
         self.left -= 1;
         self.due = Some(now + self.wait);
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_waits_double_until_it_is_given_up() {
+    fn the_waits_double_until_the_request_fails() {
         let start = Instant::now();
         let mut attempts = Attempts::new(Duration::from_millis(250), 3);
         let mut sent = Vec::new();
@@ -54,10 +54,10 @@ mod tests {
             match attempts.poll(now) {
                 Attempt::Send => sent.push((now - start).as_millis()),
                 Attempt::Wait(until) => now = until,
-                Attempt::GiveUp => break,
+                Attempt::Fail => break,
             }
         }
         assert_eq!((sent, (now - start).as_millis()), (vec![0, 250, 750], 1750));
-        assert_eq!(Attempts::new(Duration::ZERO, 0).poll(start), Attempt::GiveUp);
+        assert_eq!(Attempts::new(Duration::ZERO, 0).poll(start), Attempt::Fail);
     }
 }

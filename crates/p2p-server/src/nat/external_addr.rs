@@ -1,45 +1,41 @@
-//! Where a gateway makes the node reachable.
+//! The address at which a gateway makes the node reachable.
 
 use std::net::Ipv4Addr;
 
 use p2p_mux::identity::{Enode, Host};
 
 use super::report::Transport;
-use crate::context::Shared;
 
-/// What a gateway says of where we are, as far as it is worth telling others.
+/// The external address and ports that the node announces.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct External {
-    /// The address, unless nobody outside could reach it.
+pub(crate) struct ExternalAddr {
+    /// The address; `None` if it is unknown or not reachable from outside.
     pub(crate) ip: Option<Ipv4Addr>,
-    /// Which port of the node is which port outside.
+    /// The mapped ports: transport, internal port, external port.
     pub(crate) ports: Vec<(Transport, u16, u16)>,
 }
 
-impl External {
-    /// The port outside for this port of the node; where it has none, the same.
+impl ExternalAddr {
+    /// The external port of an internal port; the same port if there is no mapping.
     pub(crate) fn port(&self, transport: Transport, internal: u16) -> u16 {
         let same =
             |(kind, port, _): &&(Transport, u16, u16)| (*kind, *port) == (transport, internal);
         self.ports.iter().find(same).map_or(internal, |(_, _, external)| *external)
     }
-}
 
-impl Shared {
-    /// The node's URL with what a gateway says, if there is one.
-    pub(crate) fn outside(&self, enode: &Enode) -> Enode {
-        let external = &self.state().external;
-        let Some(ip) = external.ip else { return enode.clone() };
-        let tcp = external.port(Transport::Tcp, enode.tcp);
+    /// The node's URL with the external address, if there is one.
+    pub(crate) fn enode(&self, enode: &Enode) -> Enode {
+        let Some(ip) = self.ip else { return enode.clone() };
+        let tcp = self.port(Transport::Tcp, enode.tcp);
         Enode { host: Host::Ip(ip.into()), tcp, ..enode.clone() }
     }
 }
 
-/// Whether an address may be reached from outside. A gateway that has another one is behind a second
-/// NAT, or has none.
+/// Whether an address can be reached from outside. A gateway with another kind of address is behind a
+/// second NAT, or has no connection.
 pub(crate) const fn is_reachable(ip: Ipv4Addr) -> bool {
     match ip.octets() {
-        // This network, private ones, and what carriers use behind their NAT (RFC 6598).
+        // This network, private networks, carrier-grade NAT (RFC 6598).
         [0 | 10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => false,
         // Link-local, multicast, reserved.
         [169, 254, ..] | [224..=255, ..] => false,
@@ -65,8 +61,8 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_not_mapped_is_the_same_outside() {
-        let external = External { ip: None, ports: vec![(Transport::Tcp, 30303, 40404)] };
+    fn a_port_without_a_mapping_is_the_same_outside() {
+        let external = ExternalAddr { ip: None, ports: vec![(Transport::Tcp, 30303, 40404)] };
         assert_eq!(external.port(Transport::Tcp, 30303), 40404);
         assert_eq!(external.port(Transport::Udp, 30303), 30303);
     }

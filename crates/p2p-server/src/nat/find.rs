@@ -1,4 +1,4 @@
-//! Looking for a gateway, in all the ways that the operator allows at once.
+//! The search for a gateway, by all allowed mechanisms at once.
 
 use std::{net::Ipv4Addr, pin::Pin};
 
@@ -6,44 +6,46 @@ use futures_util::{StreamExt as _, stream::FuturesUnordered};
 
 use super::{
     Nat,
-    gateway::{Gateway, Seen},
+    gateway::{Gateway, GatewayStatus},
     pmp::{Nonce, Pmp},
-    report::{Mechanism, NatFailure},
+    report::{MappingError, Mechanism},
     routes::Gateways,
-    settings::Terms,
+    settings::GatewaySettings,
     upnp::Upnp,
 };
 
-/// What a search comes to.
+/// The result of a search.
 #[derive(Debug)]
 pub(crate) enum Found {
     /// A gateway that knows its external address.
-    Gateway(Box<Gateway>, Seen),
-    /// None is needed: this is the node's own address, and it can be reached from outside.
+    Gateway(Box<Gateway>, GatewayStatus),
+    /// No gateway is needed: this address of the machine is reachable from outside.
     Public(Ipv4Addr),
 }
 
-type Search<'a> = Pin<Box<dyn Future<Output = Result<(Gateway, Seen), NatFailure>> + Send + 'a>>;
+type Search<'a> =
+    Pin<Box<dyn Future<Output = Result<(Gateway, GatewayStatus), MappingError>> + Send + 'a>>;
 
-/// Where to look.
+/// How to search.
 #[derive(Debug)]
 pub(crate) struct Finder {
     pub(crate) nat: Nat,
-    /// The address of this machine to look from; it may be unspecified.
+    /// The address of this machine to search from; it may be unspecified.
     pub(crate) from: Ipv4Addr,
     pub(crate) nonce: Nonce,
-    pub(crate) terms: Terms,
+    pub(crate) settings: GatewaySettings,
 }
 
 impl Finder {
-    /// The first gateway that answers; one that is spoken to by `last` only if there is no other.
-    pub(crate) async fn find(&self, last: Option<Mechanism>) -> Result<Found, NatFailure> {
+    /// The first gateway that answers. One that uses the mechanism `avoid` is taken only if there is no
+    /// other.
+    pub(crate) async fn find(&self, avoid: Option<Mechanism>) -> Result<Found, MappingError> {
         let mut searches: FuturesUnordered<Search<'_>> = FuturesUnordered::new();
         if let Nat::Pmp(Some(ip)) = self.nat {
             searches.push(self.pmp(ip));
         }
         if matches!(self.nat, Nat::Any | Nat::Pmp(None)) {
-            let gateways = Gateways::read(&self.terms.routes);
+            let gateways = Gateways::read(&self.settings.routes);
             if let Some(ip) = gateways.own_public_address()
                 && self.nat == Nat::Any
             {
@@ -53,38 +55,38 @@ impl Finder {
         }
         if matches!(self.nat, Nat::Any | Nat::Upnp) {
             searches.push(Box::pin(async {
-                let (gateway, seen) = Upnp::find(self.from, &self.terms).await?;
-                Ok((Gateway::Upnp(gateway), seen))
+                let (gateway, status) = Upnp::find(self.from, &self.settings).await?;
+                Ok((Gateway::Upnp(gateway), status))
             }));
         }
-        let (gateway, seen) = first(searches, last).await?;
-        Ok(Found::Gateway(Box::new(gateway), seen))
+        let (gateway, status) = first(searches, avoid).await?;
+        Ok(Found::Gateway(Box::new(gateway), status))
     }
 
     fn pmp(&self, ip: Ipv4Addr) -> Search<'_> {
         Box::pin(async move {
-            let (gateway, seen) = Pmp::find(ip, self.from, self.nonce, &self.terms).await?;
-            Ok((Gateway::Pmp(gateway), seen))
+            let (gateway, status) = Pmp::find(ip, self.from, self.nonce, &self.settings).await?;
+            Ok((Gateway::Pmp(gateway), status))
         })
     }
 }
 
 async fn first(
     mut searches: FuturesUnordered<Search<'_>>,
-    last: Option<Mechanism>,
-) -> Result<(Gateway, Seen), NatFailure> {
-    let mut second = Err(NatFailure::NotFound);
+    avoid: Option<Mechanism>,
+) -> Result<(Gateway, GatewayStatus), MappingError> {
+    let mut second = Err(MappingError::NotFound);
     while let Some(found) = searches.next().await {
         match (found, &second) {
-            (Ok((gateway, seen)), _) if Some(gateway.mechanism()) != last => {
-                return Ok((gateway, seen));
+            (Ok((gateway, status)), _) if Some(gateway.mechanism()) != avoid => {
+                return Ok((gateway, status));
             }
             (Ok(found), _) => second = Ok(found),
-            // That somebody answered and refused says more than that nobody was there.
+            // A refusal says more than silence.
             (
                 Err(failure),
-                Err(NatFailure::NotFound | NatFailure::Silent | NatFailure::Unreachable(_)),
-            ) if failure != NatFailure::NotFound => second = Err(failure),
+                Err(MappingError::NotFound | MappingError::Silent | MappingError::Unreachable(_)),
+            ) if failure != MappingError::NotFound => second = Err(failure),
             (Err(_), _) => {}
         }
     }

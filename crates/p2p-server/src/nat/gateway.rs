@@ -1,4 +1,4 @@
-//! One gateway, however it is spoken to.
+//! A gateway, whatever protocol it uses.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -7,35 +7,35 @@ use std::{
 
 use super::{
     pmp::Pmp,
-    report::{Mechanism, NatFailure, Transport},
+    report::{MappingError, Mechanism, Transport},
     upnp::Upnp,
 };
 
-/// A port of the node that is to be reachable from outside.
+/// A port of the node that should be mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub(crate) struct MappingRequest {
     pub(crate) transport: Transport,
     /// Where the node listens; the address may be unspecified.
     pub(crate) internal: SocketAddrV4,
-    /// The port of the gateway that it would like to have, or has.
+    /// The wanted port of the gateway, or the one that is mapped.
     pub(crate) external: u16,
 }
 
-/// A mapping as granted.
+/// A mapping that the gateway granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Grant {
+pub(crate) struct GrantedMapping {
     pub(crate) external: u16,
-    /// None: it does not lapse.
+    /// `None`: it does not expire.
     pub(crate) lifetime: Option<Duration>,
-    pub(crate) seen: Seen,
+    pub(crate) status: GatewayStatus,
 }
 
-/// What an answer tells of the gateway itself, as far as it does.
+/// What an answer says about the gateway itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Seen {
+pub(crate) struct GatewayStatus {
     /// Its external address.
     pub(crate) ip: Option<Ipv4Addr>,
-    /// Its clock.
+    /// Its clock, in seconds.
     pub(crate) epoch: Option<u32>,
 }
 
@@ -54,27 +54,27 @@ impl Gateway {
         }
     }
 
-    /// Asks whether it is there, and what its address is.
-    pub(crate) async fn check(&self) -> Result<Seen, NatFailure> {
+    /// Asks whether it is there, and for its external address.
+    pub(crate) async fn check(&self) -> Result<GatewayStatus, MappingError> {
         match self {
             Self::Pmp(gateway) => gateway.check().await,
             Self::Upnp(gateway) => gateway.check().await,
         }
     }
 
-    /// Makes a mapping, or refreshes it.
-    pub(crate) async fn map(&self, wish: Wish) -> Result<Grant, NatFailure> {
+    /// Makes or renews a mapping.
+    pub(crate) async fn map(&self, wanted: MappingRequest) -> Result<GrantedMapping, MappingError> {
         match self {
-            Self::Pmp(gateway) => gateway.map(wish).await,
-            Self::Upnp(gateway) => gateway.map(wish).await,
+            Self::Pmp(gateway) => gateway.map(wanted).await,
+            Self::Upnp(gateway) => gateway.map(wanted).await,
         }
     }
 
-    /// Removes a mapping that it has granted.
-    pub(crate) async fn unmap(&self, wish: Wish) -> Result<(), NatFailure> {
+    /// Removes a mapping.
+    pub(crate) async fn unmap(&self, wanted: MappingRequest) -> Result<(), MappingError> {
         match self {
-            Self::Pmp(gateway) => gateway.unmap(wish).await,
-            Self::Upnp(gateway) => gateway.unmap(wish).await,
+            Self::Pmp(gateway) => gateway.unmap(wanted).await,
+            Self::Upnp(gateway) => gateway.unmap(wanted).await,
         }
     }
 }

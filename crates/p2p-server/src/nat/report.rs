@@ -1,13 +1,13 @@
-//! What is told of gateways: mappings, the external address, why something failed, and counters.
+//! Mappings, events, errors and counters of gateways.
 
 use std::{fmt, io, net::Ipv4Addr, time::Duration};
 
-/// What runs over a port. It prints as `TCP` or `UDP`.
+/// The transport protocol of a port. Displayed as `TCP` or `UDP`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
-    /// Connections with peers.
+    /// For connections with peers.
     Tcp,
-    /// Discovery.
+    /// For discovery.
     Udp,
 }
 
@@ -20,7 +20,7 @@ impl fmt::Display for Transport {
     }
 }
 
-/// How a gateway is spoken to.
+/// The protocol between the node and the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mechanism {
@@ -42,122 +42,121 @@ impl fmt::Display for Mechanism {
     }
 }
 
-/// A port of this node that a gateway makes reachable from outside.
+/// A mapping: a port of this node that is reachable through a port of the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Mapping {
-    /// Of which kind both ports are.
+    /// The transport protocol of both ports.
     pub transport: Transport,
     /// The port on which the node listens.
     pub internal: u16,
-    /// The port of the gateway. It need not be the one that was asked for.
+    /// The port of the gateway, which may differ from the one that was asked for.
     pub external: u16,
     /// How the gateway is spoken to.
     pub by: Mechanism,
-    /// For how long the gateway has promised it; it is asked again after half of that. `None`: until
-    /// the gateway forgets it, and then it is asked again as if it lasted 20 minutes.
+    /// The lifetime that the gateway granted; the mapping is renewed after half of it. `None`: no limit;
+    /// it is renewed as if the lifetime were 20 minutes.
     pub lifetime: Option<Duration>,
 }
 
-/// What happened between the node and its gateway.
+/// An event between the node and its gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NatEvent {
-    /// A port is mapped that was not, or to another port of the gateway than before. A mapping that
-    /// was only refreshed is not told.
+    /// A port is mapped now, or is mapped to another port of the gateway. A renewal is not reported.
     Mapped(Mapping),
-    /// A mapping has lapsed: it could not be refreshed in time.
+    /// A mapping has expired because it could not be renewed in time.
     Lost(Mapping),
-    /// The gateway has another external address than before.
+    /// The gateway has a new external address.
     Address {
         /// The address.
         ip: Ipv4Addr,
-        /// Whether the node tells others of it. It does not where nobody could reach it: behind a
-        /// second NAT the gateway's own address is a private one.
+        /// Whether the node announces it. A private address is not announced: the gateway is itself
+        /// behind a NAT.
         announced: bool,
     },
-    /// Something failed; it is tried again, after a wait that grows up to 10 minutes.
-    Failed(NatFailure),
+    /// A request failed. It is retried, after a delay that grows up to 10 minutes.
+    Failed(MappingError),
 }
 
-/// Why there is no mapping. Each is tried again.
+/// Why there is no mapping. The request is retried in each case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
-pub enum NatFailure {
-    /// No gateway answers the search, or none is known to be asked.
+pub enum MappingError {
+    /// No gateway answered the search, and none is known.
     #[error("no gateway was found")]
     NotFound,
     /// The gateway does not answer.
     #[error("the gateway does not answer")]
     Silent,
-    /// The gateway answers, but with something that is not of the protocol.
-    #[error("the gateway's answers make no sense")]
+    /// The gateway sends something else than answers of the protocol.
+    #[error("the gateway's answers are malformed")]
     Malformed,
-    /// The gateway does not allow it: mapping of ports is switched off there.
-    #[error("the gateway does not allow it; is mapping switched on there?")]
+    /// The gateway does not allow mappings, or not for this machine.
+    #[error("the gateway does not allow mappings; they may be disabled in its settings")]
     NotAuthorized,
-    /// The gateway has no external address itself.
+    /// The gateway has no external address.
     #[error("the gateway has no connection to the outside")]
     NoConnection,
     /// The gateway has no room for another mapping.
     #[error("the gateway has no room for another mapping")]
     NoRoom,
-    /// The external port is taken, and so are the others that were tried.
+    /// The external port is taken, and so are the alternatives that were tried.
     #[error("the external ports that were tried are taken")]
     PortTaken,
-    /// The gateway knows the protocol, but not what was asked.
-    #[error("the gateway cannot do it")]
+    /// The gateway does not support the request.
+    #[error("the gateway does not support the request")]
     Unsupported,
-    /// The gateway refuses for another reason: its code, of UPnP or PCP.
-    #[error("the gateway refuses with code {0}")]
+    /// The gateway refused with another code, of UPnP, NAT-PMP or PCP.
+    #[error("the gateway refused with code {0}")]
     Refused(u16),
-    /// The own system does not let us reach the gateway: no route to it, most often.
+    /// The operating system cannot reach the gateway, usually because there is no route.
     #[error("the gateway cannot be reached: {0}")]
     Unreachable(io::ErrorKind),
 }
 
-/// What the server counted about gateways. All are 0 where [`Nat`](crate::Nat) needs none.
+/// Counters of gateways and mappings. All are 0 if [`Nat`](crate::Nat) needs no gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct NatStats {
     /// Gateways found.
     pub found: u64,
-    /// Mappings made, or moved to another external port.
+    /// Mappings made or moved to another external port.
     pub mapped: u64,
-    /// Mappings refreshed.
+    /// Mappings renewed.
     pub refreshed: u64,
-    /// Mappings that lapsed.
+    /// Mappings that expired.
     pub lost: u64,
     /// Mappings removed when the server stopped.
     pub removed: u64,
-    /// Mappings that the gateway would not remove in time when the server stopped: they lapse.
+    /// Mappings that the gateway did not remove in time when the server stopped; they expire.
     pub left: u64,
-    /// Times that the external address was another one than before.
+    /// Changes of the external address.
     pub addresses: u64,
-    /// Times that the gateway had forgotten everything.
+    /// Restarts of the gateway, after which it had lost all mappings.
     pub reboots: u64,
-    /// [`NatFailure::NotFound`].
+    /// [`MappingError::NotFound`].
     pub not_found: u64,
-    /// [`NatFailure::Silent`] and [`NatFailure::Unreachable`].
+    /// [`MappingError::Silent`] and [`MappingError::Unreachable`].
     pub silent: u64,
-    /// [`NatFailure::Malformed`].
+    /// [`MappingError::Malformed`].
     pub malformed: u64,
-    /// Refusals by a gateway, of all other kinds.
+    /// All other refusals of a gateway.
     pub refused: u64,
 }
 
 impl NatStats {
     #[cfg(feature = "nat")]
-    pub(crate) const fn count(&mut self, failure: NatFailure) {
+    pub(crate) const fn count(&mut self, failure: MappingError) {
         *match failure {
-            NatFailure::NotFound => &mut self.not_found,
-            NatFailure::Silent | NatFailure::Unreachable(_) => &mut self.silent,
-            NatFailure::Malformed => &mut self.malformed,
-            NatFailure::NotAuthorized
-            | NatFailure::NoConnection
-            | NatFailure::NoRoom
-            | NatFailure::PortTaken
-            | NatFailure::Unsupported
-            | NatFailure::Refused(_) => &mut self.refused,
+            MappingError::NotFound => &mut self.not_found,
+            MappingError::Silent | MappingError::Unreachable(_) => &mut self.silent,
+            MappingError::Malformed => &mut self.malformed,
+            MappingError::NotAuthorized
+            | MappingError::NoConnection
+            | MappingError::NoRoom
+            | MappingError::PortTaken
+            | MappingError::Unsupported
+            | MappingError::Refused(_) => &mut self.refused,
         } += 1;
     }
 }

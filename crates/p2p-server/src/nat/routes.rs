@@ -1,4 +1,4 @@
-//! Which machines may be gateways: the system's default gateway, and where there is none a guess.
+//! Candidates for gateways: the default gateways of the system, and guesses.
 
 use std::{
     fs::File,
@@ -9,28 +9,28 @@ use std::{
 
 use super::external_addr::is_reachable;
 
-/// How much of the routing table is read, in bytes. The default route comes first in it.
+/// Maximum size of the routing table that is read, in bytes. The default route comes first.
 const MAX_TABLE: u64 = 64 * 1024;
 
-/// How many machines are asked at most.
+/// Maximum number of machines that are asked.
 const MAX_GATEWAYS: usize = 4;
 
-/// Any address that is not here (RFC 5737). Nothing is ever sent to it.
-const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// An address outside the local network (RFC 5737). Nothing is sent to it.
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
-/// The gateways to ask, likeliest first.
+/// The gateways to ask.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Gateways {
-    /// Those of default routes, the preferred one first.
+    /// Those of the default routes, by metric.
     pub(crate) known: Vec<Ipv4Addr>,
-    /// The first address of each private network that this machine is in: where most home routers
-    /// are, and what go-ethereum tries.
+    /// The first address of each private network of this machine: the address of most home routers, and
+    /// what go-ethereum tries.
     pub(crate) guessed: Vec<Ipv4Addr>,
 }
 
 impl Gateways {
-    /// Reads them from the table at `path`, in the form of Linux. Where there is no such file, the
-    /// guess is the first address of the 256 among which this machine's own is.
+    /// Reads them from the routing table at `path`, in Linux's format. Without such a file, the guess is
+    /// the first address of the /24 network of this machine.
     pub(crate) fn read(path: &Path) -> Self {
         let mut table = String::new();
         let read =
@@ -38,13 +38,13 @@ impl Gateways {
         if read.is_ok() {
             return Self::parse(&table);
         }
-        let own = own_address(ELSEWHERE).ok().filter(Ipv4Addr::is_private);
+        let own = own_address(OUTSIDE).ok().filter(Ipv4Addr::is_private);
         let first = |ip: Ipv4Addr| Ipv4Addr::from_bits(ip.to_bits() & !0xff | 1);
         Self { known: Vec::new(), guessed: own.into_iter().map(first).collect() }
     }
 
-    /// Reads Linux's `/proc/net/route`: a line of names, then a line for each route of IPv4. A line
-    /// that is something else is passed over.
+    /// Parses Linux's `/proc/net/route`: a header line, then one line for each IPv4 route. Other lines
+    /// are ignored.
     pub(crate) fn parse(table: &str) -> Self {
         let mut routes: Vec<Route> = table.lines().skip(1).filter_map(Route::parse).collect();
         routes.sort_by_key(|route| route.metric);
@@ -60,7 +60,7 @@ impl Gateways {
         gateways
     }
 
-    /// All of them, each once.
+    /// All gateways without duplicates, at most [`MAX_GATEWAYS`].
     pub(crate) fn all(&self) -> Vec<Ipv4Addr> {
         let mut all: Vec<Ipv4Addr> = Vec::new();
         for ip in self.known.iter().chain(&self.guessed) {
@@ -71,18 +71,18 @@ impl Gateways {
         all
     }
 
-    /// The address of this machine, if it can be reached from outside without a gateway's help.
+    /// The address of this machine, if it is reachable from outside without a mapping.
     pub(crate) fn own_public_address(&self) -> Option<Ipv4Addr> {
         let own = own_address(*self.known.first()?).ok()?;
         is_reachable(own).then_some(own)
     }
 }
 
-/// A line of the table.
+/// A line of the routing table.
 struct Route {
     to: Ipv4Addr,
     gateway: Ipv4Addr,
-    /// As a number whose highest bit is the first of an address.
+    /// In host byte order: the highest bit is the first bit of an address.
     mask: u32,
     metric: u32,
 }
@@ -90,7 +90,7 @@ struct Route {
 impl Route {
     fn parse(line: &str) -> Option<Self> {
         let mut columns = line.split_ascii_whitespace().skip(1);
-        // Eight digits, of the bytes of the address as this machine has numbers in memory.
+        // Eight hexadecimal digits: the bytes of the address in native byte order.
         let mut address = || {
             let number = u32::from_str_radix(columns.next()?, 16).ok()?;
             Some(Ipv4Addr::from(number.to_ne_bytes()))
@@ -103,7 +103,7 @@ impl Route {
     }
 }
 
-/// The address of this machine from which it would send to `peer`. Nothing is sent.
+/// The address from which this machine would send to `peer`. Nothing is sent.
 pub(crate) fn own_address(peer: Ipv4Addr) -> io::Result<Ipv4Addr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
     socket.connect(SocketAddr::from((peer, super::wire::natpmp::PORT)))?;
@@ -117,7 +117,7 @@ pub(crate) fn own_address(peer: Ipv4Addr) -> io::Result<Ipv4Addr> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A table of Linux with these routes: to, gateway, mask, metric.
+    /// A Linux routing table with these routes: destination, gateway, mask, metric.
     pub(crate) fn table(routes: &[(&str, &str, &str, u32)]) -> String {
         let column = |ip: &str| {
             let ip: Ipv4Addr = ip.parse().unwrap();
@@ -137,7 +137,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_default_gateway_comes_first_and_then_a_guess() {
+    fn the_default_gateways_come_first_and_then_the_guesses() {
         let table = table(&[
             ("0.0.0.0", "10.0.0.138", "0.0.0.0", 600),
             ("0.0.0.0", "192.168.1.254", "0.0.0.0", 100),
@@ -154,14 +154,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_table_of_junk_is_an_empty_one() {
+    fn invalid_lines_are_ignored() {
         for junk in ["", "\n\n", "a\nb c d\n", "x\neth0 00 zz\neth0 1 2 3 4 5 6\n"] {
             assert_eq!(Gateways::parse(junk), Gateways::default(), "{junk:?}");
         }
     }
 
     #[test]
-    fn the_own_address_towards_this_machine_is_its_own_and_not_public() {
+    fn the_own_address_on_loopback_is_not_public() {
         assert_eq!(own_address(Ipv4Addr::LOCALHOST).unwrap(), Ipv4Addr::LOCALHOST);
         let gateways = Gateways { known: vec![Ipv4Addr::LOCALHOST], guessed: Vec::new() };
         assert_eq!(gateways.own_public_address(), None);

@@ -9,40 +9,40 @@ use std::{
 use super::wire::natpmp;
 use crate::dial::Backoff;
 
-/// The terms on which a node deals with gateways. They are not for an operator to choose; tests have
-/// gateways of their own, and less time.
+/// How a node asks gateways. Not part of the public settings; tests use other addresses and shorter
+/// times.
 #[derive(Debug, Clone)]
-pub(crate) struct Terms {
-    /// For how long a mapping is asked for. 20 minutes, as in go-ethereum; it asks again after 15,
-    /// we after half of what was granted, as RFC 6886 §3.3 has it.
+pub(crate) struct GatewaySettings {
+    /// Lifetime that is asked for: 20 minutes, as in go-ethereum. go-ethereum renews after 15 minutes,
+    /// this node after half of the granted lifetime (RFC 6886 §3.3).
     pub(crate) lifetime: Duration,
-    /// No mapping is refreshed sooner than after this, however short its lifetime is.
+    /// Minimum time before a renewal, even if the lifetime is shorter.
     pub(crate) min_refresh: Duration,
-    /// How often a gateway is asked for its address, which also shows that it is still there and
-    /// has not forgotten everything.
+    /// How often the gateway is asked for its address, which also shows whether it is still there and
+    /// has not restarted.
     pub(crate) check_every: Duration,
-    /// The waits after failures.
+    /// The delays after failures.
     pub(crate) backoff: Backoff,
-    /// How long the first answer over UDP is waited for, and how often a request is sent, each time
-    /// with twice the wait. RFC 6886 §3.1 has 250 ms and 9 times, together two minutes; we give up
-    /// after 8 s, because we come back.
+    /// Time to wait for the first answer over UDP; it doubles with each attempt. RFC 6886 §3.1 has 250 ms
+    /// and 9 attempts, two minutes together; this node fails after 8 s and retries later.
     pub(crate) first_wait: Duration,
+    /// Number of attempts of one request.
     pub(crate) tries: u32,
-    /// How long a search by UPnP may take. Gateways take up to 3 s to answer it.
+    /// Time limit of a UPnP search. Gateways take up to 3 s to answer it.
     pub(crate) search: Duration,
-    /// How long one request by UPnP may take.
+    /// Time limit of one UPnP request.
     pub(crate) request: Duration,
-    /// How long the removal of all mappings may hold up the end of a server.
+    /// Time limit for removing all mappings when the server stops.
     pub(crate) farewell: Duration,
-    /// Where UPnP devices are looked for.
+    /// The multicast address of UPnP searches.
     pub(crate) ssdp: SocketAddr,
-    /// Where gateways listen for NAT-PMP and PCP.
+    /// The port of gateways for NAT-PMP and PCP.
     pub(crate) pmp_port: u16,
-    /// Where the system's routes are read.
+    /// The file of the system's routing table.
     pub(crate) routes: PathBuf,
 }
 
-impl Default for Terms {
+impl Default for GatewaySettings {
     fn default() -> Self {
         Self {
             lifetime: Duration::from_secs(20 * 60),

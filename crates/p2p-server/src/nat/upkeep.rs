@@ -1,5 +1,8 @@
-//! The life of mappings: what to ask a gateway next, and when. A machine without sockets, clock and
-//! chance.
+//! Keeps ports mapped: what to ask a gateway next, and when. A machine that takes the time and random
+//! numbers as parameters.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::VecDeque,
@@ -9,53 +12,53 @@ use std::{
 
 use super::{
     epoch::Epoch,
-    external_addr::{External, is_reachable},
-    gateway::{Grant, Seen, Wish},
-    report::{Mapping, Mechanism, NatEvent, NatFailure, NatStats, Transport},
-    settings::Terms,
+    external_addr::{ExternalAddr, is_reachable},
+    gateway::{GatewayStatus, GrantedMapping, MappingRequest},
+    report::{Mapping, MappingError, Mechanism, NatEvent, NatStats, Transport},
+    settings::GatewaySettings,
 };
 
-/// After so many failures in a row the gateway counts as gone, and one is looked for anew.
-const MISSES: u32 = 3;
+/// Number of failures in a row after which a gateway is searched for again.
+const MAX_MISSES: u32 = 3;
 
-/// What to do now.
+/// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Look for a gateway, preferably one that is spoken to in another way than this, which refused.
-    Find { last: Option<Mechanism> },
+pub(crate) enum UpkeepStep {
+    /// Search for a gateway, preferably with another mechanism than `avoid`, which refused.
+    Find { avoid: Option<Mechanism> },
     /// Ask the gateway whether it is there.
     Check,
-    /// Ask it for the mapping of this number.
-    Map(usize, Wish),
-    /// Nothing until then.
+    /// Ask the gateway for the mapping with this number.
+    Map(usize, MappingRequest),
+    /// Wait until this time.
     Wait(Instant),
 }
 
-/// A port of the node, and how far it is mapped.
+/// A port of the node and the state of its mapping.
 #[derive(Debug)]
 struct Port {
     transport: Transport,
     internal: SocketAddrV4,
     due: Instant,
     failures: u32,
-    /// What was granted, and when it lapses.
+    /// The granted mapping, and when it expires.
     granted: Option<(Mapping, Instant)>,
-    /// The port outside that it had last; the first one to ask for.
+    /// The last external port, which is asked for again.
     external: u16,
 }
 
-/// How the node stands to the outside.
+/// What is known about the gateway.
 #[derive(Debug, Clone, Copy)]
-enum Place {
-    /// No gateway is known; one is to be looked for then. The last one refused, spoken to like this.
+enum GatewayState {
+    /// No gateway is known. `due`: when to search. `refused`: the mechanism of the last one, if it refused.
     Unknown { due: Instant, refused: Option<Mechanism> },
-    /// Behind a gateway, which is to be asked then whether it is there.
+    /// Behind a gateway. `check`: when to ask whether it is still there.
     Behind { by: Mechanism, check: Instant },
-    /// Nothing is between; whether that is still so is looked at then.
+    /// Reachable without a gateway. `due`: when to check that again.
     Open { due: Instant },
 }
 
-/// Keeps ports mapped.
+/// The mappings of one node.
 #[derive(Debug)]
 pub(crate) struct Upkeep {
     lifetime: Duration,
@@ -63,12 +66,12 @@ pub(crate) struct Upkeep {
     check_every: Duration,
     backoff: crate::dial::Backoff,
     ports: Vec<Port>,
-    place: Place,
+    state: GatewayState,
     ip: Option<Ipv4Addr>,
     epoch: Option<Epoch>,
-    /// Requests in a row that came to nothing.
+    /// Failed requests in a row.
     misses: u32,
-    /// Searches in a row that led to no mapping.
+    /// Searches in a row without a mapping.
     searches: u32,
     events: VecDeque<NatEvent>,
     stats: NatStats,
@@ -77,7 +80,7 @@ pub(crate) struct Upkeep {
 impl Upkeep {
     pub(crate) fn new(
         now: Instant,
-        terms: &Terms,
+        settings: &GatewaySettings,
         ports: impl IntoIterator<Item = (Transport, SocketAddrV4)>,
     ) -> Self {
         let port = |(transport, internal): (_, SocketAddrV4)| Port {
@@ -89,12 +92,12 @@ impl Upkeep {
             external: internal.port(),
         };
         Self {
-            lifetime: terms.lifetime,
-            min_refresh: terms.min_refresh,
-            check_every: terms.check_every,
-            backoff: terms.backoff,
+            lifetime: settings.lifetime,
+            min_refresh: settings.min_refresh,
+            check_every: settings.check_every,
+            backoff: settings.backoff,
             ports: ports.into_iter().map(port).collect(),
-            place: Place::Unknown { due: now, refused: None },
+            state: GatewayState::Unknown { due: now, refused: None },
             ip: None,
             epoch: None,
             misses: 0,
@@ -104,20 +107,22 @@ impl Upkeep {
         }
     }
 
-    /// What to do now. Each step's outcome must be told before the next is asked for.
-    pub(crate) fn poll(&mut self, now: Instant) -> Step {
-        self.lapse(now);
-        let mut next = match self.place {
-            Place::Unknown { due, refused } if due <= now => return Step::Find { last: refused },
-            Place::Open { due } if due <= now => return Step::Find { last: None },
-            Place::Unknown { due, .. } | Place::Open { due } => due,
-            Place::Behind { check, .. } => {
+    /// What to do now. The outcome of each step must be reported before the next call.
+    pub(crate) fn poll(&mut self, now: Instant) -> UpkeepStep {
+        self.expire(now);
+        let mut next = match self.state {
+            GatewayState::Unknown { due, refused } if due <= now => {
+                return UpkeepStep::Find { avoid: refused };
+            }
+            GatewayState::Open { due } if due <= now => return UpkeepStep::Find { avoid: None },
+            GatewayState::Unknown { due, .. } | GatewayState::Open { due } => due,
+            GatewayState::Behind { check, .. } => {
                 let due = (0..).zip(&self.ports).find(|(_, port)| port.due <= now);
                 if let Some((number, port)) = due {
-                    return Step::Map(number, port.wish());
+                    return UpkeepStep::Map(number, port.request());
                 }
                 if check <= now {
-                    return Step::Check;
+                    return UpkeepStep::Check;
                 }
                 self.ports.iter().map(|port| port.due).fold(check, Instant::min)
             }
@@ -125,71 +130,72 @@ impl Upkeep {
         for (_, until) in self.ports.iter().filter_map(|port| port.granted.as_ref()) {
             next = next.min(*until);
         }
-        Step::Wait(next)
+        UpkeepStep::Wait(next)
     }
 
     /// A search found a gateway.
-    pub(crate) fn handle_found(&mut self, now: Instant, by: Mechanism, seen: Seen) {
+    pub(crate) fn handle_found(&mut self, now: Instant, by: Mechanism, status: GatewayStatus) {
         self.stats.found += 1;
-        let refused = matches!(self.place, Place::Unknown { refused, .. } if refused == Some(by));
+        let refused =
+            matches!(self.state, GatewayState::Unknown { refused, .. } if refused == Some(by));
         if !refused {
             self.ports.iter_mut().for_each(|port| port.due = now);
         }
         self.misses = 0;
         self.epoch = None;
-        self.place = Place::Behind { by, check: now + self.check_every };
-        self.see(now, seen);
+        self.state = GatewayState::Behind { by, check: now + self.check_every };
+        self.update_status(now, status);
     }
 
-    /// A search found that nothing is between the node and the outside.
+    /// A search found that the node is reachable without a gateway.
     pub(crate) fn handle_public(&mut self, now: Instant, ip: Ipv4Addr) {
         self.searches = 0;
-        self.place = Place::Open { due: now + self.check_every };
-        self.see(now, Seen { ip: Some(ip), epoch: None });
+        self.state = GatewayState::Open { due: now + self.check_every };
+        self.update_status(now, GatewayStatus { ip: Some(ip), epoch: None });
     }
 
-    /// A search found nothing. `jitter`: a random number from 0 to 1, here as below.
-    pub(crate) fn handle_not_found(&mut self, now: Instant, failure: NatFailure, jitter: f64) {
+    /// A search found nothing. `jitter`: a random number from 0 to 1, here and below.
+    pub(crate) fn handle_not_found(&mut self, now: Instant, failure: MappingError, jitter: f64) {
         self.fail(failure);
         let due = now + self.backoff.delay(self.searches, jitter);
         self.searches = self.searches.saturating_add(1);
-        self.place = Place::Unknown { due, refused: None };
+        self.state = GatewayState::Unknown { due, refused: None };
     }
 
-    /// The gateway answered that it is there.
-    pub(crate) fn handle_seen(&mut self, now: Instant, seen: Seen) {
+    /// The gateway answered a check.
+    pub(crate) fn handle_seen(&mut self, now: Instant, status: GatewayStatus) {
         self.misses = 0;
-        if let Place::Behind { check, .. } = &mut self.place {
+        if let GatewayState::Behind { check, .. } = &mut self.state {
             *check = now + self.check_every;
         }
-        self.see(now, seen);
+        self.update_status(now, status);
     }
 
-    /// It did not.
-    pub(crate) fn handle_unseen(&mut self, now: Instant, failure: NatFailure, jitter: f64) {
+    /// The gateway did not answer a check.
+    pub(crate) fn handle_unseen(&mut self, now: Instant, failure: MappingError, jitter: f64) {
         let wait = self.backoff.delay(self.misses, jitter);
-        if let Place::Behind { check, .. } = &mut self.place {
+        if let GatewayState::Behind { check, .. } = &mut self.state {
             *check = now + wait;
         }
         self.miss(now, failure, jitter);
     }
 
-    /// The gateway made or refreshed the mapping of this number.
-    pub(crate) fn handle_granted(&mut self, now: Instant, number: usize, grant: Grant) {
+    /// The gateway made or renewed the mapping with this number.
+    pub(crate) fn handle_granted(&mut self, now: Instant, number: usize, grant: GrantedMapping) {
         (self.misses, self.searches) = (0, 0);
-        // Where it has started anew, the others are gone.
-        self.see(now, grant.seen);
-        let Place::Behind { by, .. } = self.place else { return };
+        // If the gateway has restarted, the other mappings are lost.
+        self.update_status(now, grant.status);
+        let GatewayState::Behind { by, .. } = self.state else { return };
         let Some(port) = self.ports.get_mut(number) else { return };
-        let lasts = grant.lifetime.unwrap_or(self.lifetime);
-        // Who grants a year may be rebooted in a year.
-        let refresh = (lasts / 2).clamp(self.min_refresh, self.lifetime.max(self.min_refresh));
+        let lifetime = grant.lifetime.unwrap_or(self.lifetime);
+        // A long lifetime is renewed earlier, because the gateway may restart.
+        let refresh = (lifetime / 2).clamp(self.min_refresh, self.lifetime.max(self.min_refresh));
         (port.due, port.failures, port.external) = (now + refresh, 0, grant.external);
         let (transport, internal) = (port.transport, port.internal.port());
         let mapping =
             Mapping { transport, internal, external: grant.external, by, lifetime: grant.lifetime };
-        let until = now.checked_add(lasts).unwrap_or(now + self.lifetime);
-        // There must be time for the refresh.
+        let until = now.checked_add(lifetime).unwrap_or(now + self.lifetime);
+        // Leave time for the renewal.
         let until = until.max(port.due + self.min_refresh);
         let before = port.granted.replace((mapping, until));
         if before.is_some_and(|(before, _)| (before.external, before.by) == (grant.external, by)) {
@@ -200,12 +206,12 @@ impl Upkeep {
         }
     }
 
-    /// The gateway did not. What it granted before holds until it lapses.
+    /// The gateway did not make the mapping. An earlier one stays until it expires.
     pub(crate) fn handle_failed(
         &mut self,
         now: Instant,
         number: usize,
-        failure: NatFailure,
+        failure: MappingError,
         jitter: f64,
     ) {
         if let Some(port) = self.ports.get_mut(number) {
@@ -215,36 +221,36 @@ impl Upkeep {
         self.miss(now, failure, jitter);
     }
 
-    /// What happened, in order.
+    /// The next event, in order.
     pub(crate) fn poll_event(&mut self) -> Option<NatEvent> {
         self.events.pop_front()
     }
 
-    /// What was counted.
+    /// The counters.
     pub(crate) const fn stats(&self) -> &NatStats {
         &self.stats
     }
 
-    /// Where the node can be reached, as far as a gateway makes it so.
-    pub(crate) fn external(&self) -> External {
+    /// The external address and ports of the node.
+    pub(crate) fn external(&self) -> ExternalAddr {
         let mapped = || self.ports.iter().filter_map(|port| port.granted.as_ref());
-        let is_open = matches!(self.place, Place::Open { .. });
+        let is_open = matches!(self.state, GatewayState::Open { .. });
         let ip = self.ip.filter(|ip| is_reachable(*ip) && (is_open || mapped().next().is_some()));
         let port = |(mapping, _): &(Mapping, Instant)| {
             (mapping.transport, mapping.internal, mapping.external)
         };
-        // Outside a second NAT other ports lead here, if any do.
+        // Behind a second NAT the external ports of this gateway mean nothing.
         let ports =
             if ip.is_some() && !is_open { mapped().map(port).collect() } else { Vec::new() };
-        External { ip, ports }
+        ExternalAddr { ip, ports }
     }
 
-    /// What the gateway is to remove when the server stops.
-    pub(crate) fn granted(&self) -> Vec<Wish> {
-        self.ports.iter().filter(|port| port.granted.is_some()).map(Port::wish).collect()
+    /// The mappings to remove when the server stops.
+    pub(crate) fn granted(&self) -> Vec<MappingRequest> {
+        self.ports.iter().filter(|port| port.granted.is_some()).map(Port::request).collect()
     }
 
-    fn lapse(&mut self, now: Instant) {
+    fn expire(&mut self, now: Instant) {
         for port in &mut self.ports {
             if let Some((mapping, _)) = port.granted.take_if(|(_, until)| *until <= now) {
                 self.stats.lost += 1;
@@ -253,14 +259,14 @@ impl Upkeep {
         }
     }
 
-    /// Takes in what the gateway says of itself.
-    fn see(&mut self, now: Instant, seen: Seen) {
-        if let Some(ip) = seen.ip.filter(|ip| self.ip != Some(*ip)) {
+    /// Takes over what the gateway says about itself.
+    fn update_status(&mut self, now: Instant, status: GatewayStatus) {
+        if let Some(ip) = status.ip.filter(|ip| self.ip != Some(*ip)) {
             self.ip = Some(ip);
             self.stats.addresses += 1;
             self.events.push_back(NatEvent::Address { ip, announced: is_reachable(ip) });
         }
-        let Some(seconds) = seen.epoch else { return };
+        let Some(seconds) = status.epoch else { return };
         if self.epoch.is_some_and(|epoch| epoch.has_restarted(now, seconds)) {
             self.stats.reboots += 1;
             self.ports.iter_mut().for_each(|port| port.due = now);
@@ -268,35 +274,39 @@ impl Upkeep {
         self.epoch = Some(Epoch::new(now, seconds));
     }
 
-    fn fail(&mut self, failure: NatFailure) {
+    fn fail(&mut self, failure: MappingError) {
         self.stats.count(failure);
         self.events.push_back(NatEvent::Failed(failure));
     }
 
-    /// Something failed; too often, and the gateway is looked for anew: it may have moved, and where
-    /// it refuses there may be another way to speak to it.
-    fn miss(&mut self, now: Instant, failure: NatFailure, jitter: f64) {
+    /// A request failed. After too many failures a gateway is searched for again: it may have moved, or
+    /// another mechanism may work.
+    fn miss(&mut self, now: Instant, failure: MappingError, jitter: f64) {
         self.fail(failure);
         self.misses += 1;
-        let Place::Behind { by, .. } = self.place else { return };
-        if self.misses < MISSES {
+        let GatewayState::Behind { by, .. } = self.state else { return };
+        if self.misses < MAX_MISSES {
             return;
         }
-        self.place = match failure {
-            NatFailure::Silent | NatFailure::Unreachable(_) => {
-                Place::Unknown { due: now, refused: None }
+        self.state = match failure {
+            MappingError::Silent | MappingError::Unreachable(_) => {
+                GatewayState::Unknown { due: now, refused: None }
             }
             _ => {
                 let due = now + self.backoff.delay(self.searches, jitter);
                 self.searches = self.searches.saturating_add(1);
-                Place::Unknown { due, refused: Some(by) }
+                GatewayState::Unknown { due, refused: Some(by) }
             }
         };
     }
 }
 
 impl Port {
-    const fn wish(&self) -> Wish {
-        Wish { transport: self.transport, internal: self.internal, external: self.external }
+    const fn request(&self) -> MappingRequest {
+        MappingRequest {
+            transport: self.transport,
+            internal: self.internal,
+            external: self.external,
+        }
     }
 }

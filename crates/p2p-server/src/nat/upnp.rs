@@ -1,6 +1,6 @@
-//! Asking a gateway by UPnP. The crate `igd-next` speaks SSDP, HTTP and SOAP: it bounds an answer to
-//! 1 MiB, believes only URLs with the address of the machine that answered the search, and is given a
-//! time limit for everything.
+//! Requests to a gateway over UPnP. The crate `igd-next` implements SSDP, HTTP and SOAP. It limits an
+//! answer to 1 MiB, accepts only URLs with the address of the machine that answered the search, and gets
+//! a time limit for every request.
 
 use std::{
     fmt,
@@ -18,22 +18,22 @@ use rand::Rng as _;
 use tokio::time;
 
 use super::{
-    gateway::{Grant, Seen, Wish},
-    report::{NatFailure, Transport},
+    gateway::{GatewayStatus, GrantedMapping, MappingRequest},
+    report::{MappingError, Transport},
     routes::own_address,
-    settings::Terms,
+    settings::GatewaySettings,
 };
 
-/// What the gateway shows its owner.
+/// The description of the mapping in the user interface of the gateway.
 const DESCRIPTION: &str = "devp2p";
 
-/// How often a mapping is asked for in a row, each time as the refusal before suggests.
-const TRIES: u32 = 5;
+/// Maximum number of requests for one mapping; each follows what the refusal before suggests.
+const MAX_TRIES: u32 = 5;
 
 /// A gateway that answered the search.
 pub(crate) struct Upnp {
     gateway: igd_next::aio::Gateway<Tokio>,
-    terms: Terms,
+    settings: GatewaySettings,
 }
 
 impl fmt::Debug for Upnp {
@@ -43,49 +43,52 @@ impl fmt::Debug for Upnp {
 }
 
 impl Upnp {
-    /// Searches from the address `from` of this machine (which may be unspecified); the first that
-    /// answers, and knows its external address, is it.
-    pub(crate) async fn find(from: Ipv4Addr, terms: &Terms) -> Result<(Self, Seen), NatFailure> {
+    /// Searches from the address `from` of this machine, which may be unspecified. Returns the first
+    /// gateway that answers and knows its external address.
+    pub(crate) async fn find(
+        from: Ipv4Addr,
+        settings: &GatewaySettings,
+    ) -> Result<(Self, GatewayStatus), MappingError> {
         let mut options = SearchOptions::default();
         options.bind_addr = SocketAddr::from((from, 0));
-        options.broadcast_address = terms.ssdp;
-        options.timeout = Some(terms.search);
-        options.single_search_timeout = Some(terms.search);
+        options.broadcast_address = settings.ssdp;
+        options.timeout = Some(settings.search);
+        options.single_search_timeout = Some(settings.search);
         options.gateway_ip_version = GatewayIpVersion::V4;
-        // Where one machine is asked and not all, it may be this one.
+        // If a single machine is asked instead of the multicast address, only it may answer.
         options.allowed_gateway_ips =
-            Some(terms.ssdp.ip()).filter(|ip| !ip.is_multicast()).into_iter().collect();
+            Some(settings.ssdp.ip()).filter(|ip| !ip.is_multicast()).into_iter().collect();
         let gateway = search_gateway(options).await.map_err(|error| match error {
-            SearchError::IoError(error) => NatFailure::Unreachable(error.kind()),
-            // The crate keeps searching after anything else, until the time is over.
-            _ => NatFailure::NotFound,
+            SearchError::IoError(error) => MappingError::Unreachable(error.kind()),
+            // After other errors the crate searches on until the time limit.
+            _ => MappingError::NotFound,
         })?;
-        let found = Self { gateway, terms: terms.clone() };
-        let seen = found.check().await?;
-        Ok((found, seen))
+        let found = Self { gateway, settings: settings.clone() };
+        let status = found.check().await?;
+        Ok((found, status))
     }
 
-    pub(crate) async fn check(&self) -> Result<Seen, NatFailure> {
+    pub(crate) async fn check(&self) -> Result<GatewayStatus, MappingError> {
         let ip =
             self.limited(self.gateway.get_external_ip()).await?.map_err(|error| match error {
-                GetExternalIpError::ActionNotAuthorized => NatFailure::NotAuthorized,
-                GetExternalIpError::RequestError(error) => request_failure(&error),
+                GetExternalIpError::ActionNotAuthorized => MappingError::NotAuthorized,
+                GetExternalIpError::RequestError(error) => request_error(&error),
             })?;
         let ip = match ip {
             IpAddr::V4(ip) if !ip.is_unspecified() => Some(ip),
             _ => None,
         };
-        Ok(Seen { ip, epoch: None })
+        Ok(GatewayStatus { ip, epoch: None })
     }
 
-    /// A port that is taken gives way to one by chance, a lifetime that is not liked to none.
-    pub(crate) async fn map(&self, wish: Wish) -> Result<Grant, NatFailure> {
-        let internal = self.client(wish)?;
-        let asked = u32::try_from(self.terms.lifetime.as_secs()).unwrap_or(u32::MAX);
-        let (mut external, mut seconds) = (wish.external, asked);
-        for _ in 0..TRIES {
+    /// If the port is taken, a random one is tried; if a limited lifetime is refused, an unlimited one.
+    pub(crate) async fn map(&self, wanted: MappingRequest) -> Result<GrantedMapping, MappingError> {
+        let internal = self.client(wanted)?;
+        let asked = u32::try_from(self.settings.lifetime.as_secs()).unwrap_or(u32::MAX);
+        let (mut external, mut seconds) = (wanted.external, asked);
+        for _ in 0..MAX_TRIES {
             let added = self.gateway.add_port(
-                protocol(wish.transport),
+                protocol(wanted.transport),
                 external,
                 internal.into(),
                 seconds,
@@ -94,7 +97,11 @@ impl Upnp {
             match self.limited(added).await? {
                 Ok(()) => {
                     let lifetime = (seconds != 0).then(|| Duration::from_secs(seconds.into()));
-                    return Ok(Grant { external, lifetime, seen: Seen::default() });
+                    return Ok(GrantedMapping {
+                        external,
+                        lifetime,
+                        status: GatewayStatus::default(),
+                    });
                 }
                 Err(AddPortError::PortInUse) => {
                     external = rand::rng().random_range(1 << 15..=u16::MAX);
@@ -103,37 +110,37 @@ impl Upnp {
                 Err(AddPortError::SamePortValuesRequired) if external != internal.port() => {
                     external = internal.port();
                 }
-                Err(error) => return Err(add_failure(&error)),
+                Err(error) => return Err(add_error(&error)),
             }
         }
-        Err(NatFailure::PortTaken)
+        Err(MappingError::PortTaken)
     }
 
-    pub(crate) async fn unmap(&self, wish: Wish) -> Result<(), NatFailure> {
-        let removed = self.gateway.remove_port(protocol(wish.transport), wish.external);
+    pub(crate) async fn unmap(&self, wanted: MappingRequest) -> Result<(), MappingError> {
+        let removed = self.gateway.remove_port(protocol(wanted.transport), wanted.external);
         match self.limited(removed).await? {
             Ok(()) | Err(RemovePortError::NoSuchPortMapping) => Ok(()),
-            Err(RemovePortError::ActionNotAuthorized) => Err(NatFailure::NotAuthorized),
-            Err(RemovePortError::RequestError(error)) => Err(request_failure(&error)),
+            Err(RemovePortError::ActionNotAuthorized) => Err(MappingError::NotAuthorized),
+            Err(RemovePortError::RequestError(error)) => Err(request_error(&error)),
         }
     }
 
-    /// Where the gateway is to send what comes: the address from which we reach it, unless the node
-    /// listens on a certain one.
-    fn client(&self, wish: Wish) -> Result<SocketAddrV4, NatFailure> {
-        let mut client = wish.internal;
+    /// The target of the mapping: the address from which this machine reaches the gateway, unless the node
+    /// listens on a specific one.
+    fn client(&self, wanted: MappingRequest) -> Result<SocketAddrV4, MappingError> {
+        let mut client = wanted.internal;
         if client.ip().is_unspecified() {
             let SocketAddr::V4(gateway) = self.gateway.addr else {
-                return Err(NatFailure::Unsupported);
+                return Err(MappingError::Unsupported);
             };
             let own = own_address(*gateway.ip());
-            client.set_ip(own.map_err(|error| NatFailure::Unreachable(error.kind()))?);
+            client.set_ip(own.map_err(|error| MappingError::Unreachable(error.kind()))?);
         }
         Ok(client)
     }
 
-    async fn limited<T>(&self, request: impl Future<Output = T>) -> Result<T, NatFailure> {
-        time::timeout(self.terms.request, request).await.map_err(|_| NatFailure::Silent)
+    async fn limited<T>(&self, request: impl Future<Output = T>) -> Result<T, MappingError> {
+        time::timeout(self.settings.request, request).await.map_err(|_| MappingError::Silent)
     }
 }
 
@@ -144,22 +151,22 @@ const fn protocol(transport: Transport) -> PortMappingProtocol {
     }
 }
 
-fn add_failure(error: &AddPortError) -> NatFailure {
+fn add_error(error: &AddPortError) -> MappingError {
     match error {
-        AddPortError::ActionNotAuthorized => NatFailure::NotAuthorized,
-        AddPortError::SamePortValuesRequired => NatFailure::PortTaken,
-        AddPortError::RequestError(error) => request_failure(error),
-        // 725 to a request that was for a permanent lease, or what we never ask.
-        _ => NatFailure::Unsupported,
+        AddPortError::ActionNotAuthorized => MappingError::NotAuthorized,
+        AddPortError::SamePortValuesRequired => MappingError::PortTaken,
+        AddPortError::RequestError(error) => request_error(error),
+        // 725 for a permanent lease, or the answer to requests that are never sent.
+        _ => MappingError::Unsupported,
     }
 }
 
-fn request_failure(error: &RequestError) -> NatFailure {
+fn request_error(error: &RequestError) -> MappingError {
     match error {
-        RequestError::ErrorCode(code, _) => NatFailure::Refused(*code),
-        RequestError::UnsupportedAction(_) => NatFailure::Unsupported,
-        RequestError::IoError(_) => NatFailure::Silent,
-        RequestError::HyperClientError(error) if error.is_connect() => NatFailure::Silent,
-        _ => NatFailure::Malformed,
+        RequestError::ErrorCode(code, _) => MappingError::Refused(*code),
+        RequestError::UnsupportedAction(_) => MappingError::Unsupported,
+        RequestError::IoError(_) => MappingError::Silent,
+        RequestError::HyperClientError(error) if error.is_connect() => MappingError::Silent,
+        _ => MappingError::Malformed,
     }
 }

@@ -1,4 +1,4 @@
-//! The datagrams of NAT-PMP and PCP: codecs without sockets or clock.
+//! The datagrams of NAT-PMP and PCP. Public only with the feature `fuzzing`.
 
 pub mod natpmp;
 pub mod pcp;

@@ -1,4 +1,4 @@
-//! How it ended last, with each node: the first thing to look at when a peer is gone.
+//! How the last connection with a node and the last attempt to reach it ended.
 
 use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 
@@ -6,53 +6,54 @@ use p2p_mux::{CloseReason, identity::NodeId};
 
 use crate::error::DialError;
 
-/// So many endings are remembered, of all nodes together: the last ones.
-const REMEMBERED: usize = 1024;
+/// Maximum number of outcomes kept, of all nodes together.
+const MAX_OUTCOMES: usize = 1024;
 
-/// How something with a node ended.
+/// How a connection or an attempt ended.
 #[derive(Debug)]
-pub(crate) enum Ending {
-    /// It was a peer, and was dropped: by whom, and why.
+pub(crate) enum Outcome {
+    /// A peer was dropped.
     Dropped(CloseReason),
-    /// It was dialled, and did not become one.
+    /// An attempt to reach the node failed.
     DialFailed(Arc<DialError>),
 }
 
-/// What is remembered of a node: each the last of its kind, and when it was.
+/// The last outcomes of a node, with their times.
 #[derive(Debug, Clone, Default)]
-pub struct Last {
+pub struct LastOutcomes {
     /// How its last connection ended.
     pub dropped: Option<(SystemTime, CloseReason)>,
     /// Why the last attempt to reach it failed.
     pub dial_failed: Option<(SystemTime, Arc<DialError>)>,
 }
 
-/// The last endings, oldest first. Finding those of one node is a walk through all of them: they are
-/// few, and only asked for by people.
+/// The last outcomes of all nodes, oldest first. A lookup scans all of them: they are few, and looked up
+/// for people only.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger(VecDeque<(SystemTime, NodeId, Ending)>);
+pub(crate) struct OutcomeLog(VecDeque<(SystemTime, NodeId, Outcome)>);
 
-impl Ledger {
-    pub(crate) fn note(&mut self, id: NodeId, ending: Ending) {
-        if self.0.len() == REMEMBERED {
+impl OutcomeLog {
+    /// Adds an outcome. Beyond [`MAX_OUTCOMES`] the oldest is removed.
+    pub(crate) fn record(&mut self, id: NodeId, outcome: Outcome, at: SystemTime) {
+        if self.0.len() == MAX_OUTCOMES {
             self.0.pop_front();
         }
-        self.0.push_back((SystemTime::now(), id, ending));
+        self.0.push_back((at, id, outcome));
     }
 
-    /// What is remembered of a node.
-    pub(crate) fn last(&self, id: &NodeId) -> Last {
-        let mut last = Last::default();
-        for (at, _, ending) in self.0.iter().filter(|(_, of, _)| of == id) {
-            match ending {
-                Ending::Dropped(closed) => last.dropped = Some((*at, closed.clone())),
-                Ending::DialFailed(cause) => last.dial_failed = Some((*at, Arc::clone(cause))),
+    /// The last outcomes of a node.
+    pub(crate) fn last(&self, id: &NodeId) -> LastOutcomes {
+        let mut last = LastOutcomes::default();
+        for (at, _, outcome) in self.0.iter().filter(|(_, of, _)| of == id) {
+            match outcome {
+                Outcome::Dropped(closed) => last.dropped = Some((*at, closed.clone())),
+                Outcome::DialFailed(error) => last.dial_failed = Some((*at, Arc::clone(error))),
             }
         }
         last
     }
 
-    /// The nodes of which anything is remembered, each as often as it ended.
+    /// The node of each outcome.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> {
         self.0.iter().map(|(_, id, _)| *id)
     }
@@ -71,19 +72,19 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_each_kind_is_remembered_and_not_all_nodes() {
-        let mut ledger = Ledger::default();
+    fn the_last_outcome_of_each_kind_is_kept_and_their_number_is_bounded() {
+        let (mut log, at) = (OutcomeLog::default(), SystemTime::UNIX_EPOCH);
         for reason in [DisconnectReason::TooManyPeers, DisconnectReason::Quitting] {
-            ledger.note(id(0), Ending::Dropped(CloseReason::ByPeer(reason)));
-            ledger.note(id(0), Ending::DialFailed(Arc::new(DialError::Timeout)));
+            log.record(id(0), Outcome::Dropped(CloseReason::ByPeer(reason)), at);
+            log.record(id(0), Outcome::DialFailed(Arc::new(DialError::Timeout)), at);
         }
-        let last = ledger.last(&id(0));
+        let last = log.last(&id(0));
         assert_eq!(last.dropped.unwrap().1, CloseReason::ByPeer(DisconnectReason::Quitting));
         assert!(matches!(*last.dial_failed.unwrap().1, DialError::Timeout));
-        for n in 1..=REMEMBERED {
-            ledger.note(id(n), Ending::Dropped(CloseReason::ByUs(DisconnectReason::Requested)));
+        for n in 1..=MAX_OUTCOMES {
+            log.record(id(n), Outcome::Dropped(CloseReason::ByUs(DisconnectReason::Requested)), at);
         }
-        assert!(ledger.last(&id(0)).dropped.is_none());
-        assert_eq!((ledger.0.len(), ledger.nodes().next()), (REMEMBERED, Some(id(1))));
+        assert!(log.last(&id(0)).dropped.is_none());
+        assert_eq!((log.0.len(), log.nodes().next()), (MAX_OUTCOMES, Some(id(1))));
     }
 }

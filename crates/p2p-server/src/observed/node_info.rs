@@ -1,5 +1,4 @@
-//! What the node says about itself and its peers, in the shape of geth's `admin_nodeInfo` and
-//! `admin_peers`.
+//! Descriptions of the node and its peers, in the form of geth's `admin_nodeInfo` and `admin_peers`.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -7,7 +6,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use p2p_mux::identity::Enode;
 use p2p_mux::identity::NodeId;
 
-/// This node, as `admin_nodeInfo` shows it: the same fields in the same order.
+/// This node, with the fields of `admin_nodeInfo` in the same order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -19,7 +18,7 @@ use p2p_mux::identity::NodeId;
 pub struct NodeInfo {
     /// Keccak-256 of the public key, 64 hex digits.
     pub id: String,
-    /// What the node calls itself.
+    /// The client name of the node.
     pub name: String,
     /// The enode URL to give to others.
     pub enode: String,
@@ -29,9 +28,9 @@ pub struct NodeInfo {
     pub ip: String,
     /// The ports in the enode URL.
     pub ports: Ports,
-    /// The first address the node listens on; empty where it does not listen.
+    /// The first address the node listens on; empty if it does not listen.
     pub listen_addr: String,
-    /// Each sub-protocol's own words, by name.
+    /// The description that each sub-protocol gives, by name.
     pub protocols: BTreeMap<String, Json>,
 }
 
@@ -41,32 +40,32 @@ pub struct NodeInfo {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Ports {
-    /// UDP, for discovery; 0 where the node does not take part.
+    /// UDP, for discovery; 0 if discovery does not run.
     pub discovery: u16,
-    /// TCP; 0 where the node does not listen.
+    /// TCP; 0 if the node does not listen.
     pub listener: u16,
 }
 
-/// A connected peer, as `admin_peers` shows it: the same fields in the same order.
+/// A connected peer, with the fields of `admin_peers` in the same order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PeerInfo {
-    /// Its enode URL: as dialled, or with the socket's address where it dialled us (not a port one
-    /// could dial).
+    /// Its enode URL: as dialed, or for an inbound peer with the remote address of the socket, whose port
+    /// cannot be dialed.
     pub enode: String,
     /// Keccak-256 of its public key, 64 hex digits.
     pub id: String,
-    /// What it calls itself. Chosen by the peer.
+    /// Its client name. Chosen by the peer.
     pub name: String,
-    /// The sub-protocols it offers, `name/version`. Chosen by the peer.
+    /// The sub-protocols that it announces, `name/version`. Chosen by the peer.
     pub caps: Vec<String>,
     /// The connection.
     pub network: Network,
     /// The state of each sub-protocol that runs with it, by name.
     pub protocols: BTreeMap<String, Json>,
-    /// Its public key, which is how this crate names it. Not part of the JSON.
+    /// Its node id (public key). Not part of the JSON.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub node_id: NodeId,
 }
@@ -81,14 +80,13 @@ pub struct PeerInfo {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Network {
-    /// Our end of the socket; `0.0.0.0:0` where it is not known, as behind a
-    /// [`NodeDialer`](crate::NodeDialer).
+    /// The local address; `0.0.0.0:0` if it is unknown, as with a [`NodeDialer`](crate::NodeDialer).
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub local_address: SocketAddr,
-    /// Their end of the socket, or `0.0.0.0:0`.
+    /// The remote address, or `0.0.0.0:0`.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub remote_address: SocketAddr,
-    /// Whether they dialled us.
+    /// Whether the peer dialed this node.
     pub inbound: bool,
     /// Whether the node is trusted.
     pub trusted: bool,
@@ -97,9 +95,9 @@ pub struct Network {
     pub is_static: bool,
 }
 
-/// A JSON document made by a sub-protocol, embedded as it is where the whole is serialised as JSON.
+/// A JSON document from a sub-protocol, embedded unchanged when the whole is serialized as JSON.
 ///
-/// One that is not valid JSON appears as a JSON string with that text.
+/// A text that is not valid JSON becomes a JSON string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Json(String);
 
@@ -109,7 +107,7 @@ impl Json {
         Self(text.into())
     }
 
-    /// A JSON string, from a word without characters to escape.
+    /// A JSON string from a word without characters to escape.
     pub(crate) fn word(word: &'static str) -> Self {
         Self(format!("\"{word}\""))
     }

@@ -1,76 +1,99 @@
-//! What the server counted since it started. Plain numbers; naming them for a metrics system is for
-//! those above. The structs are exhaustive on purpose: who names every counter learns from the
-//! compiler that there is a new one.
+//! Counters of a server since it started. They are plain numbers; names for a metrics system are chosen
+//! by the caller. The structs are exhaustive on purpose: a caller that names every counter learns of a
+//! new one from the compiler.
 
 use p2p_mux::MemoryStats;
 
-use crate::{nat::NatStats, slots::Refusal};
+use crate::{
+    access::{ExclusionReason, RefuseReason},
+    dial::OfferError,
+    nat::NatStats,
+    peering::NotAdded,
+};
 
-/// Counters of one server, each since its start.
+/// Counters of one server since its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct Stats {
-    /// Sockets accepted, whatever became of them.
+    /// Accepted sockets, whatever became of them.
     pub accepted: u64,
-    /// Times that accepting a socket failed (out of file descriptors, most often); the listener
-    /// goes on.
+    /// Failures to accept a socket, usually for lack of file descriptors. The listener goes on.
     pub accept_errors: u64,
-    /// Inbound connections that failed in the handshake: junk, silence, a wrong key.
+    /// Inbound connections that failed in the handshake or the Hello exchange.
     pub inbound_failed: u64,
     /// Attempts to reach a node.
     pub dials: u64,
-    /// Attempts that ended without a connection, for whatever cause.
+    /// Attempts that failed, for any reason.
     pub dials_failed: u64,
-    /// Peers added, inbound and outbound together.
+    /// Peers added, inbound and outbound.
     pub added: u64,
     /// Peers dropped, by either end or the network.
     pub dropped: u64,
-    /// Of these, those that the operator removed, or a rule that was changed.
+    /// Peers dropped because the operator removed them or changed an access rule; part of `dropped`.
     pub expelled: u64,
-    /// Nodes that were found, and what became of them.
-    pub found: Found,
-    /// Connections that were refused, by reason.
-    pub refused: Refused,
+    /// Found nodes.
+    pub found: FoundStats,
+    /// Refused connections, by reason.
+    pub refused: RefuseStats,
     /// The memory of all connections.
     pub memory: MemoryUse,
     /// Gateways and mappings.
     pub nat: NatStats,
 }
 
-/// Nodes that a source named ([`Server::add_candidates`](crate::Server::add_candidates)).
+/// Nodes from the sources of found nodes ([`Server::add_candidates`](crate::Server::add_candidates)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
-pub struct Found {
-    /// All of them.
+pub struct FoundStats {
+    /// All found nodes.
     pub seen: u64,
-    /// Taken into the dialling plan, for one attempt each.
+    /// Added to the dial plan, for one attempt each.
     pub taken: u64,
-    /// Passed over: connected, being dialled, in the plan, or this node itself.
+    /// Not added: connected, being dialed, already planned, or this node itself.
     pub known: u64,
-    /// Passed over: tried or left lately ([`Dialling::again`](crate::Dialling::again)).
+    /// Not added: dialed or lost lately
+    /// ([`DialSettings::found_cooldown`](crate::DialSettings::found_cooldown)).
     pub recent: u64,
-    /// Passed over: no TCP port.
+    /// Not added: no TCP port.
     pub no_port: u64,
-    /// Passed over: outside the networks that the operator allows.
+    /// Not added: outside the allowed networks.
     pub restricted: u64,
-    /// Passed over: banned.
+    /// Not added: banned.
     pub banned: u64,
-    /// Passed over: not on the list of allowed nodes.
+    /// Not added: not on the list of allowed nodes.
     pub not_allowed: u64,
 }
 
-/// What the connections hold together, and how often that was too much; see
-/// [`Memory`](p2p_mux::MemoryBudget) for the rule.
+impl FoundStats {
+    pub(super) fn count(&mut self, added: Result<(), NotAdded>) {
+        self.seen += 1;
+        *match added {
+            Ok(()) => &mut self.taken,
+            Err(NotAdded::Declined(error)) => match error {
+                OfferError::Known => &mut self.known,
+                OfferError::Recent => &mut self.recent,
+                OfferError::NoPort => &mut self.no_port,
+            },
+            Err(NotAdded::Excluded(exclusion)) => match exclusion.reason {
+                ExclusionReason::Restricted => &mut self.restricted,
+                ExclusionReason::Banned => &mut self.banned,
+                ExclusionReason::NotAllowed => &mut self.not_allowed,
+            },
+        } += 1;
+    }
+}
+
+/// The memory of all connections together. [`MemoryBudget`](p2p_mux::MemoryBudget) has the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct MemoryUse {
-    /// The most they may hold, in bytes ([`Settings::memory`](crate::Settings::memory)).
+    /// The memory budget, in bytes ([`ConnectionSettings::memory`](crate::ConnectionSettings::memory)).
     pub limit: usize,
-    /// What they hold now, in bytes.
+    /// Bytes in use now.
     pub used: usize,
-    /// How often memory became short.
+    /// Number of times that memory became short.
     pub shortages: u64,
-    /// Peers that were disconnected because they held the most.
+    /// Peers that were disconnected because they used the most.
     pub cut: u64,
 }
 
@@ -81,72 +104,69 @@ impl From<MemoryStats> for MemoryUse {
     }
 }
 
-/// Refused connections in either direction, a counter for each [`Refusal`].
+/// Refused connections in both directions, by [`RefuseReason`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
-pub struct Refused {
-    /// [`Refusal::Restricted`].
-    pub restricted: u64,
-    /// [`Refusal::Banned`].
-    pub banned: u64,
-    /// [`Refusal::NotAllowed`].
-    pub not_allowed: u64,
-    /// [`Refusal::Throttled`].
-    pub throttled: u64,
-    /// [`Refusal::TooManyPending`].
-    pub too_many_pending: u64,
-    /// [`Refusal::TooManyPendingPerIp`].
-    pub too_many_pending_per_ip: u64,
-    /// [`Refusal::SelfConnect`].
-    pub self_connect: u64,
-    /// [`Refusal::AlreadyConnected`].
-    pub already_connected: u64,
-    /// [`Refusal::TooManyPeers`].
-    pub too_many_peers: u64,
-    /// [`Refusal::TooManyInbound`].
-    pub too_many_inbound: u64,
-    /// [`Refusal::TooManyDialled`].
-    pub too_many_dialled: u64,
-    /// [`Refusal::Unwanted`].
-    pub unwanted: u64,
-    /// [`Refusal::Stopping`].
-    pub stopping: u64,
-}
+pub struct RefuseStats([u64; RefuseReason::ALL.len()]);
 
-impl Refused {
-    pub(crate) fn count(&mut self, refusal: Refusal) {
-        *match refusal {
-            Refusal::Restricted => &mut self.restricted,
-            Refusal::Banned => &mut self.banned,
-            Refusal::NotAllowed => &mut self.not_allowed,
-            Refusal::Throttled => &mut self.throttled,
-            Refusal::TooManyPending => &mut self.too_many_pending,
-            Refusal::TooManyPendingPerIp => &mut self.too_many_pending_per_ip,
-            Refusal::SelfConnect => &mut self.self_connect,
-            Refusal::AlreadyConnected => &mut self.already_connected,
-            Refusal::TooManyPeers => &mut self.too_many_peers,
-            Refusal::TooManyInbound => &mut self.too_many_inbound,
-            Refusal::TooManyDialled => &mut self.too_many_dialled,
-            Refusal::Unwanted => &mut self.unwanted,
-            Refusal::Stopping => &mut self.stopping,
-        } += 1;
+impl RefuseStats {
+    pub(super) fn count(&mut self, reason: RefuseReason) {
+        self.0[reason as usize] += 1;
     }
 
-    /// All of them together.
+    /// Connections refused for this reason.
     #[must_use]
-    pub const fn total(&self) -> u64 {
-        self.restricted
-            + self.banned
-            + self.not_allowed
-            + self.throttled
-            + self.too_many_pending
-            + self.too_many_pending_per_ip
-            + self.self_connect
-            + self.already_connected
-            + self.too_many_peers
-            + self.too_many_inbound
-            + self.too_many_dialled
-            + self.unwanted
-            + self.stopping
+    pub const fn get(&self, reason: RefuseReason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// All reasons with their counters.
+    pub fn iter(&self) -> impl Iterator<Item = (RefuseReason, u64)> {
+        RefuseReason::ALL.into_iter().zip(self.0)
+    }
+
+    /// All refused connections.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+/// A map from [`RefuseReason::name`] to the counter.
+#[cfg(feature = "serde")]
+impl serde::Serialize for RefuseStats {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(reason, count)| (reason.name(), count)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_own_counter() {
+        let mut stats = RefuseStats::default();
+        for (times, reason) in (1..).zip(RefuseReason::ALL) {
+            for _ in 0..times {
+                stats.count(reason);
+            }
+        }
+        for (times, reason) in (1..).zip(RefuseReason::ALL) {
+            assert_eq!(stats.get(reason), times, "{reason:?}");
+        }
+        assert_eq!(stats.total(), (1..=RefuseReason::ALL.len() as u64).sum::<u64>());
+    }
+
+    #[test]
+    fn every_found_node_is_counted_once_more_by_its_outcome() {
+        let mut stats = FoundStats::default();
+        stats.count(Ok(()));
+        stats.count(Err(NotAdded::Declined(OfferError::Recent)));
+        let exclusion =
+            crate::access::Exclusion { reason: ExclusionReason::NotAllowed, until: None };
+        stats.count(Err(NotAdded::Excluded(exclusion)));
+        let expected = FoundStats { seen: 3, taken: 1, recent: 1, not_allowed: 1, ..stats };
+        assert_eq!(stats, expected);
+        assert_eq!((stats.known, stats.no_port, stats.restricted, stats.banned), (0, 0, 0, 0));
     }
 }

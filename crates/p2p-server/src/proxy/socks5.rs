@@ -1,31 +1,30 @@
-//! The client's part of SOCKS5: greeting, login, request. Only what the proxy has to say is read, so that
-//! the first byte of the node is left to whoever reads next.
+//! The client side of SOCKS5: greeting, login, request. It reads the answers of the proxy and not one byte
+//! more, so that the bytes of the node are left to the caller.
 
 use std::{io, net::IpAddr};
 
 use p2p_mux::identity::Host;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::{Login, ProxyError, ProxyRefusal};
+use super::{Login, ProxyError, ProxyRefuseReason};
 
 const VERSION: u8 = 5;
 const LOGIN_VERSION: u8 = 1;
 const CONNECT: u8 = 1;
 
-/// Ways to log in.
+/// Methods of authentication.
 const NO_LOGIN: u8 = 0;
 const PASSWORD: u8 = 2;
-const NONE_OF_THESE: u8 = 0xff;
+const NO_METHOD: u8 = 0xff;
 
-/// Forms of an address.
+/// Types of address.
 const IPV4: u8 = 1;
 const NAME: u8 = 3;
 const IPV6: u8 = 4;
 
-/// Makes the stream to a proxy one to the node at `host`. Takes as long as the proxy takes; the caller
-/// has a limit.
+/// Turns a stream to a proxy into one to the node at `host`. The caller sets a time limit.
 ///
-/// A hostile proxy makes us read 262 bytes at most.
+/// A hostile proxy can make this function read at most 262 bytes.
 pub(super) async fn connect<Io>(
     io: &mut Io,
     host: &Host,
@@ -44,16 +43,16 @@ where
     match (version, method, login) {
         (VERSION, NO_LOGIN, _) => {}
         (VERSION, PASSWORD, Some(login)) => log_in(io, login).await?,
-        (VERSION, NONE_OF_THESE, _) => return Err(ProxyError::LoginWanted),
+        (VERSION, NO_METHOD, _) => return Err(ProxyError::LoginWanted),
         _ => return Err(ProxyError::NotSocks),
     }
-    let [version, verdict, _, form] = ask(io, &request).await?;
+    let [version, code, _, address_type] = ask(io, &request).await?;
     if version != VERSION {
         return Err(ProxyError::NotSocks);
     }
-    refusal(verdict).map_or(Ok(()), |refusal| Err(ProxyError::Refused(refusal)))?;
-    // Where the proxy connects from; nobody needs it.
-    let length = match form {
+    refuse_reason(code).map_or(Ok(()), |reason| Err(ProxyError::Refused(reason)))?;
+    // The address that the proxy connects from is not used.
+    let length = match address_type {
         IPV4 => 4,
         IPV6 => 16,
         NAME => usize::from(io.read_u8().await.map_err(ProxyError::Lost)?),
@@ -73,7 +72,7 @@ where
         message.push(length(part).ok_or(ProxyError::LoginRefused)?);
         message.extend(part.as_bytes());
     }
-    // Some proxies give the version of SOCKS instead.
+    // Some proxies answer with the version of SOCKS instead.
     match ask(io, &message).await? {
         [LOGIN_VERSION | VERSION, 0] => Ok(()),
         [LOGIN_VERSION | VERSION, _] => Err(ProxyError::LoginRefused),
@@ -105,7 +104,7 @@ fn length(text: &str) -> Option<u8> {
     u8::try_from(text.len()).ok()
 }
 
-/// Sends a message, and reads as much of the answer as always comes.
+/// Sends a message and reads the fixed part of the answer.
 async fn ask<Io, const N: usize>(io: &mut Io, message: &[u8]) -> Result<[u8; N], ProxyError>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
@@ -121,16 +120,16 @@ where
     Ok(answer)
 }
 
-const fn refusal(code: u8) -> Option<ProxyRefusal> {
+const fn refuse_reason(code: u8) -> Option<ProxyRefuseReason> {
     Some(match code {
         0 => return None,
-        2 => ProxyRefusal::Forbidden,
-        3 => ProxyRefusal::NetworkUnreachable,
-        4 => ProxyRefusal::HostUnreachable,
-        5 => ProxyRefusal::ConnectionRefused,
-        6 => ProxyRefusal::TimedOut,
-        7 | 8 => ProxyRefusal::Unsupported,
-        _ => ProxyRefusal::Failure,
+        2 => ProxyRefuseReason::Forbidden,
+        3 => ProxyRefuseReason::NetworkUnreachable,
+        4 => ProxyRefuseReason::HostUnreachable,
+        5 => ProxyRefuseReason::ConnectionRefused,
+        6 => ProxyRefuseReason::TimedOut,
+        7 | 8 => ProxyRefuseReason::Unsupported,
+        _ => ProxyRefuseReason::Failure,
     })
 }
 
@@ -140,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    /// What a client says to a proxy that says `answers`, and how that ends.
+    /// Connects through a proxy that sends `answers`. Returns what the client sent, and the result.
     async fn talk(
         host: &str,
         login: Option<Login>,
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_is_handed_to_the_proxy_and_nothing_of_the_node_is_swallowed() {
+    async fn a_host_name_is_sent_to_the_proxy_and_no_byte_of_the_node_is_read() {
         let answers = [&[5, 0, 5, 0, 0, NAME, 2, b'p', b'x', 1, 2][..], b"node"].concat();
         let (mut client, mut proxy) = duplex(4096);
         proxy.write_all(&answers).await.unwrap();
@@ -193,9 +192,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_failure_has_its_name() {
-        use ProxyRefusal::*;
-        for (code, refusal) in [
+    async fn every_failure_has_its_error() {
+        use ProxyRefuseReason::*;
+        for (code, reason) in [
             (1, Failure),
             (2, Forbidden),
             (3, NetworkUnreachable),
@@ -207,7 +206,7 @@ mod tests {
             (200, Failure),
         ] {
             let (_, ended) = talk("a.test", None, &[5, 0, 5, code, 0, IPV4]).await;
-            assert!(matches!(ended, Err(ProxyError::Refused(said)) if said == refusal), "{code}");
+            assert!(matches!(ended, Err(ProxyError::Refused(said)) if said == reason), "{code}");
         }
         let failed =
             async |login, answers: &[u8]| talk("a.test", login, answers).await.1.unwrap_err();
@@ -219,7 +218,7 @@ mod tests {
         {
             assert!(matches!(failed(None, junk).await, ProxyError::NotSocks), "{junk:?}");
         }
-        // Not asked for.
+        // A method that was not offered.
         assert!(matches!(failed(None, &[5, 2]).await, ProxyError::NotSocks));
         let whole = [5, 0, 5, 0, 0, NAME, 3, b'a', b'b', b'c', 0, 0];
         for length in 0..whole.len() {

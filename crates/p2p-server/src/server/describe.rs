@@ -1,27 +1,26 @@
-//! Draws up what the node says about itself and its peers.
+//! Descriptions of the node and its peers.
 
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    time::SystemTime,
 };
 
 use p2p_mux::{
     Capability, Peer, Protocol,
-    identity::{Content, Enode, Host, NodeId, Record},
+    identity::{Enode, Host, NodeId, Record},
 };
 
 use crate::{
     config::Config,
-    context::{Live, Shared, State},
-    observed::node_info::{Json, Network, NodeInfo, PeerInfo, Ports},
-    tasks::open::NOWHERE,
+    context::{ConnectedPeer, Context, ServerState},
+    observed::{Json, Network, NodeInfo, PeerInfo, Ports},
+    tasks::UNSPECIFIED,
 };
 
-/// The node's URL at the start: see [`Server::enode`](crate::Server::enode). Without discovery, which
-/// has a UDP port.
-pub(crate) fn own_enode(config: &Config, addrs: &[SocketAddr]) -> Enode {
-    let bound = addrs.first().copied().unwrap_or(NOWHERE);
+/// The node's URL at the start, without the UDP port of discovery; see
+/// [`Server::enode`](crate::Server::enode).
+pub(super) fn listen_enode(config: &Config, addrs: &[SocketAddr]) -> Enode {
+    let bound = addrs.first().copied().unwrap_or(UNSPECIFIED);
     let ip = match config.settings.nat.external_ip() {
         Some(ip) => ip,
         None if bound.ip().is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -30,20 +29,21 @@ pub(crate) fn own_enode(config: &Config, addrs: &[SocketAddr]) -> Enode {
     Enode { id: config.key.id(), host: Host::Ip(ip), tcp: bound.port(), udp: 0 }
 }
 
-/// This node.
-pub(crate) fn node_info(shared: &Shared, enode: &Enode, addrs: &[SocketAddr]) -> NodeInfo {
-    let local = shared.state().local.clone();
+/// The description of the node.
+pub(super) fn node_info(context: &Context, enode: &Enode, addrs: &[SocketAddr]) -> NodeInfo {
+    let local = context.state().announced.local().clone();
     let mut protocols = BTreeMap::new();
     // Outside the lock, since this runs code of the sub-protocols.
     for protocol in &local.protocols {
-        let told = protocol.describe_node().map_or_else(|| Json::word("unknown"), Json::new);
-        protocols.entry(protocol.capability().name.clone()).or_insert(told);
+        let description = protocol.describe_node();
+        let description = description.map_or_else(|| Json::word("unknown"), Json::new);
+        protocols.entry(protocol.capability().name.clone()).or_insert(description);
     }
     NodeInfo {
         id: digest_hex(&enode.id),
         name: local.client,
         enode: enode.to_string(),
-        enr: record(shared, enode)
+        enr: record(context, enode)
             .map(|record| format!("0x{}", hex(&record.encode())))
             .unwrap_or_default(),
         ip: match &enode.host {
@@ -56,48 +56,18 @@ pub(crate) fn node_info(shared: &Shared, enode: &Enode, addrs: &[SocketAddr]) ->
     }
 }
 
-/// The node's signed record: that of discovery where there is one.
-fn record(shared: &Shared, enode: &Enode) -> Option<Record> {
-    #[cfg(feature = "discovery")]
-    if let Some(discv4) = shared.discv4() {
-        return Some(discv4.record());
-    }
-    own_record(shared, enode)
-}
-
-/// The node's own record where nobody else keeps it: where it is, and what it speaks as far as there is room. Of a higher
-/// sequence number than the one before when either has changed.
-fn own_record(shared: &Shared, enode: &Enode) -> Option<Record> {
-    let mut state = shared.state();
-    let here = Content::of(enode);
-    let full = here.clone().set("cap", &capabilities(&state.local.protocols));
-    let last = state.record.take();
-    let make = |content: &Content| match &last {
-        Some(last) => last.update(&shared.key, content),
-        None => Record::sign(&shared.key, first_sequence(), content),
-    };
-    // An address and two ports always fit.
-    state.record = make(&full).or_else(|_| make(&here)).ok().or(last);
-    state.record.clone()
-}
-
-/// The value of a record's `cap`, as go-ethereum has it.
-pub(crate) fn capabilities(protocols: &[Protocol]) -> Vec<Capability> {
-    protocols.iter().map(|protocol| protocol.capability().clone()).collect()
-}
-
-/// The milliseconds since 1970: higher than in any run before, with nothing to be remembered.
-pub(crate) fn first_sequence() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or_default()
+/// The node's signed record: the one that discovery keeps, if it runs.
+fn record(context: &Context, enode: &Enode) -> Option<Record> {
+    context.discovery.record().or_else(|| context.state().announced.record(&context.key, enode))
 }
 
 /// All peers, ordered by [`PeerInfo::id`].
-pub(crate) fn peers(shared: &Shared) -> Vec<PeerInfo> {
-    let state = shared.state();
-    let mut peers: Vec<_> =
-        state.live.values().map(|live| (peer_info(&state, live), live.peer.clone())).collect();
-    let protocols = state.local.protocols.clone();
+pub(super) fn peers(context: &Context) -> Vec<PeerInfo> {
+    let state = context.state();
+    let describe =
+        |connected: &ConnectedPeer| (peer_info(&state, connected), connected.peer.clone());
+    let mut peers: Vec<_> = state.peers().map(describe).collect();
+    let protocols = state.announced.protocols().to_vec();
     drop(state);
     peers.sort_unstable_by(|(a, _), (b, _)| a.id.cmp(&b.id));
     let finish = |(mut info, peer): (PeerInfo, Peer)| {
@@ -108,20 +78,20 @@ pub(crate) fn peers(shared: &Shared) -> Vec<PeerInfo> {
     peers.into_iter().map(finish).collect()
 }
 
-fn peer_info(state: &State, live: &Live) -> PeerInfo {
-    let peer = &live.peer;
+fn peer_info(state: &ServerState, connected: &ConnectedPeer) -> PeerInfo {
+    let peer = &connected.peer;
     let id = peer.id();
     PeerInfo {
-        enode: live.enode.to_string(),
+        enode: connected.enode.to_string(),
         id: digest_hex(&id),
         name: peer.client().to_owned(),
         caps: peer.capabilities().iter().map(ToString::to_string).collect(),
         network: Network {
-            local_address: peer.local_addr().unwrap_or(NOWHERE),
-            remote_address: peer.remote_addr().unwrap_or(NOWHERE),
+            local_address: peer.local_addr().unwrap_or(UNSPECIFIED),
+            remote_address: peer.remote_addr().unwrap_or(UNSPECIFIED),
             inbound: peer.is_inbound(),
-            trusted: state.slots.is_trusted(&id),
-            is_static: state.slots.is_static(&id),
+            trusted: state.peering.is_trusted(&id),
+            is_static: state.peering.is_static(&id),
         },
         protocols: BTreeMap::new(),
         node_id: id,
@@ -129,18 +99,18 @@ fn peer_info(state: &State, live: &Live) -> PeerInfo {
 }
 
 fn peer_protocols(protocols: &[Protocol], peer: &Peer) -> BTreeMap<String, Json> {
-    let tell = |capability: &Capability| {
-        let told = protocols
+    let describe = |capability: &Capability| {
+        let description = protocols
             .iter()
             .find(|protocol| protocol.capability() == capability)
             .and_then(|protocol| protocol.describe_peer(&peer.id()))
             .map_or_else(|| Json::word("unknown"), Json::new);
-        (capability.name.clone(), told)
+        (capability.name.clone(), description)
     };
-    peer.shared().iter().map(tell).collect()
+    peer.shared().iter().map(describe).collect()
 }
 
-/// The node's address in the Kademlia sense, as geth prints ids.
+/// The Keccak-256 hash of the id, which geth prints as id.
 fn digest_hex(id: &NodeId) -> String {
     hex(&id.hash())
 }

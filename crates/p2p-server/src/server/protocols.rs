@@ -1,58 +1,59 @@
 //! Adding sub-protocols to a running server, and removing them.
 
+use std::sync::Arc;
+
 use p2p_mux::{Capability, MAX_HELLO, Peer, Protocol};
 
-use crate::{error::ProtocolError, server::Server};
+use super::Server;
+use crate::{context::Context, error::ProtocolError};
 
+/// The sub-protocols.
 impl Server {
-    /// Runs another sub-protocol, with every peer that connects from now on and has it too.
+    /// Adds a sub-protocol. It runs with peers that connect from now on and have it too.
     ///
-    /// Peers that are connected keep their connection as it is: RLPx cannot renegotiate. Those that
-    /// should have it must connect anew ([`Peer::disconnect`], and a static node is dialled again).
-    /// So it is for a connection whose Hello is under way.
+    /// RLPx cannot renegotiate, so existing connections, and those whose Hello exchange is in progress, do not
+    /// run it. To run it with such a peer, disconnect it ([`Peer::disconnect`]); a static node is then dialed
+    /// again.
     ///
     /// # Errors
-    /// The same name and version is registered already, or the Hello would be too long; then nothing
-    /// has changed.
+    ///
+    /// A sub-protocol with the same name and version is registered, or the Hello would be too long. Nothing
+    /// has changed then.
     pub fn add_protocol(&self, protocol: Protocol) -> Result<(), ProtocolError> {
         let capability = protocol.capability().clone();
-        let protocol = self.shared.watched(protocol);
-        let mut state = self.shared.state();
-        if state.runs(&capability) {
+        let Context { lifecycle, connections, .. } = &*self.context;
+        let mut state = self.context.state();
+        if state.announced.runs(&capability) {
             return Err(ProtocolError::Duplicate(capability));
         }
-        let mut local = state.local.clone();
-        local.protocols.push(protocol);
-        let bytes = local.hello(&self.shared.connection).encode().len();
-        if bytes > MAX_HELLO {
-            return Err(ProtocolError::HelloTooLong { capability, bytes });
-        }
-        state.local = local;
+        let protocol = state.subscribers.observe(protocol, lifecycle);
+        let added = state.announced.add_protocol(protocol, &connections.config, MAX_HELLO);
+        added.map_err(|bytes| ProtocolError::HelloTooLong { capability, bytes })?;
         drop(state);
-        self.shared.tell_capabilities();
+        announce_capabilities(&self.context);
         Ok(())
     }
 
-    /// Stops running a sub-protocol: it is not announced any more, and its slot closes on every
-    /// connection ([`Peer::remove`]), where its tasks get `None` and are cancelled if they have not
-    /// returned after [`p2p_mux::Config::farewell`]. The connections stay, except those on which it
-    /// was the last. Returns at once.
+    /// Removes a sub-protocol: it is no longer announced, and its slot closes on every connection
+    /// ([`Peer::remove`]). Its tasks get `None` and are cancelled if they have not returned after
+    /// [`p2p_mux::Config::farewell`]. The connections stay, except those on which it was the last sub-protocol.
+    /// Returns at once.
     ///
-    /// Where another version of the same name is registered, it runs with peers that connect from now
-    /// on.
+    /// If another version of the same name is registered, it runs with peers that connect from now on.
     ///
     /// # Errors
-    /// There is no sub-protocol with that name and version.
+    ///
+    /// No sub-protocol with this name and version is registered.
     pub fn remove_protocol(&self, capability: &Capability) -> Result<(), ProtocolError> {
-        let mut state = self.shared.state();
-        let registered = &mut state.local.protocols;
-        let place = registered.iter().position(|protocol| protocol.capability() == capability);
-        let unknown = || ProtocolError::Unknown(capability.clone());
-        // Dropped outside the lock, as it may own anything.
-        let _removed = registered.remove(place.ok_or_else(unknown)?);
-        let peers: Vec<Peer> = state.live.values().map(|live| live.peer.clone()).collect();
+        let mut state = self.context.state();
+        // Dropped outside the lock, because it may own anything.
+        let removed = state.announced.remove_protocol(capability);
+        let peers: Vec<Peer> = state.peers().map(|connected| connected.peer.clone()).collect();
         drop(state);
-        self.shared.tell_capabilities();
+        if removed.is_none() {
+            return Err(ProtocolError::Unknown(capability.clone()));
+        }
+        announce_capabilities(&self.context);
         for peer in peers {
             peer.remove(capability);
         }
@@ -62,7 +63,19 @@ impl Server {
     /// The names and versions of the sub-protocols that are announced now.
     #[must_use]
     pub fn protocols(&self) -> Vec<Capability> {
-        let state = self.shared.state();
-        state.local.protocols.iter().map(|protocol| protocol.capability().clone()).collect()
+        let state = self.context.state();
+        state.announced.protocols().iter().map(|protocol| protocol.capability().clone()).collect()
     }
+}
+
+/// Puts the current sub-protocols into the node's record, in the background.
+fn announce_capabilities(context: &Arc<Context>) {
+    if !context.discovery.is_running() {
+        return;
+    }
+    let shared = Arc::clone(context);
+    context.lifecycle.spawn_until_stop(async move {
+        let protocols = shared.state().announced.protocols().to_vec();
+        shared.discovery.set_capabilities(&protocols).await;
+    });
 }

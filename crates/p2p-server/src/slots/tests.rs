@@ -1,24 +1,25 @@
-//! The rules, and two ends that see the same two connections in every possible order.
+//! The rules of the slots, and two ends that see the same two connections in every possible order.
 
-use p2p_mux::{DisconnectReason, identity::NodeId};
+use p2p_mux::identity::NodeId;
 
-use super::{Direction, Limits, Refusal, Slots};
+use super::{Direction, Limits, Slots};
+use crate::access::RefuseReason;
 use Direction::{Inbound, Outbound};
 
 fn id(n: u8) -> NodeId {
     NodeId([n; 64])
 }
 
-fn slots(max_peers: usize, split: bool) -> Slots {
-    Slots::new(id(100), Limits { max_peers, ..Limits::default() }, split)
+fn slots(max_peers: usize, reserve_outbound: bool) -> Slots {
+    Slots::new(id(100), Limits { max_peers, ..Limits::default() }, reserve_outbound)
 }
 
 #[test]
-fn the_limit_holds_until_a_place_is_given_back() {
+fn the_limit_holds_until_a_slot_is_freed() {
     let mut slots = slots(2, false);
     let first = slots.admit(id(1), Inbound).unwrap();
     slots.admit(id(2), Outbound).unwrap();
-    assert_eq!(slots.admit(id(3), Inbound), Err(Refusal::TooManyPeers));
+    assert_eq!(slots.admit(id(3), Inbound), Err(RefuseReason::TooManyPeers));
     assert!(slots.release(&id(1), first.number));
     assert!(!slots.release(&id(1), first.number));
     slots.admit(id(3), Inbound).unwrap();
@@ -33,22 +34,26 @@ fn trusted_and_static_peers_are_admitted_beyond_the_limit() {
     slots.admit(id(3), Inbound).unwrap();
     slots.admit(id(1), Inbound).unwrap();
     slots.admit(id(2), Outbound).unwrap();
-    assert_eq!(slots.admit(id(4), Outbound), Err(Refusal::TooManyPeers), "they count all the same");
+    assert_eq!(
+        slots.admit(id(4), Outbound),
+        Err(RefuseReason::TooManyPeers),
+        "they count as peers"
+    );
     assert!(slots.set_trusted(id(1), false));
-    assert_eq!(slots.len(), 3, "a peer that lost the mark keeps its place");
+    assert_eq!(slots.len(), 3, "a peer that lost the mark keeps its slot");
 }
 
 #[test]
-fn places_are_split_between_those_we_dial_and_those_who_dial_us() {
+fn slots_are_divided_between_outbound_and_inbound_peers() {
     let mut slots = slots(6, true);
     for n in 0..2 {
         slots.admit(id(n), Outbound).unwrap();
     }
-    assert_eq!(slots.admit(id(2), Outbound), Err(Refusal::TooManyDialled));
+    assert_eq!(slots.admit(id(2), Outbound), Err(RefuseReason::TooManyDialed));
     for n in 3..7 {
         slots.admit(id(n), Inbound).unwrap();
     }
-    assert_eq!(slots.admit(id(7), Inbound), Err(Refusal::TooManyPeers));
+    assert_eq!(slots.admit(id(7), Inbound), Err(RefuseReason::TooManyPeers));
 
     let mut inbound_only = self::slots(6, true);
     for n in 0..4 {
@@ -56,8 +61,8 @@ fn places_are_split_between_those_we_dial_and_those_who_dial_us() {
     }
     assert_eq!(
         inbound_only.admit(id(4), Inbound),
-        Err(Refusal::TooManyInbound),
-        "two are kept for our dials"
+        Err(RefuseReason::TooManyInbound),
+        "two are reserved for outbound peers"
     );
     inbound_only.set_static(id(4), true);
     inbound_only.admit(id(4), Inbound).unwrap();
@@ -65,7 +70,7 @@ fn places_are_split_between_those_we_dial_and_those_who_dial_us() {
 }
 
 #[test]
-fn a_node_that_finds_no_peers_itself_keeps_no_places_for_them() {
+fn without_reserved_slots_all_are_open_to_inbound_peers() {
     let mut slots = slots(3, false);
     for n in 0..3 {
         slots.admit(id(n), Inbound).unwrap();
@@ -73,75 +78,71 @@ fn a_node_that_finds_no_peers_itself_keeps_no_places_for_them() {
 }
 
 #[test]
-fn a_single_place_can_be_taken_from_either_side() {
+fn a_single_slot_can_be_taken_in_either_direction() {
     slots(1, true).admit(id(1), Inbound).unwrap();
     slots(1, true).admit(id(1), Outbound).unwrap();
-    assert_eq!(slots(0, true).admit(id(1), Inbound), Err(Refusal::TooManyPeers));
+    assert_eq!(slots(0, true).admit(id(1), Inbound), Err(RefuseReason::TooManyPeers));
 }
 
 #[test]
-fn self_and_a_second_connection_of_the_same_dialler_are_refused_even_when_full() {
+fn self_and_a_second_connection_of_the_same_dialer_are_refused_even_if_full() {
     let mut slots = slots(1, false);
-    assert_eq!(slots.check(&id(100), Inbound), Err(Refusal::SelfConnect));
+    assert_eq!(slots.check(&id(100), Inbound), Err(RefuseReason::SelfConnect));
     slots.admit(id(1), Inbound).unwrap();
-    assert_eq!(slots.admit(id(100), Outbound), Err(Refusal::SelfConnect));
-    assert_eq!(slots.admit(id(1), Inbound), Err(Refusal::AlreadyConnected));
+    assert_eq!(slots.admit(id(100), Outbound), Err(RefuseReason::SelfConnect));
+    assert_eq!(slots.admit(id(1), Inbound), Err(RefuseReason::AlreadyConnected));
     assert_eq!(
         slots.admit(id(1), Outbound),
-        Err(Refusal::AlreadyConnected),
-        "1 < 100: theirs stays"
+        Err(RefuseReason::AlreadyConnected),
+        "1 < 100: the inbound one stays"
     );
 }
 
 #[test]
-fn each_refusal_tells_the_other_end_why() {
-    assert_eq!(Refusal::TooManyPeers.reason(), DisconnectReason::TooManyPeers);
-    assert_eq!(Refusal::TooManyInbound.reason(), DisconnectReason::TooManyPeers);
-    assert_eq!(Refusal::SelfConnect.reason(), DisconnectReason::SelfConnect);
-    assert_eq!(Refusal::AlreadyConnected.reason(), DisconnectReason::AlreadyConnected);
-    assert_eq!(Refusal::Stopping.reason(), DisconnectReason::Quitting);
-}
-
-#[test]
-fn room_for_dialled_peers_follows_ratio_places_and_privilege() {
+fn dial_room_follows_the_ratio_the_free_slots_and_privilege() {
     let limits = Limits { max_peers: 6, dial_ratio: 2, ..Limits::default() };
     let mut slots = Slots::new(id(0), limits, true);
     assert_eq!(slots.dial_room(), 3);
     slots.set_static(id(1), true);
     let privileged = slots.admit(id(1), Outbound).unwrap();
-    assert_eq!(slots.dial_room(), 3, "a static peer is not on our own account");
+    assert_eq!(slots.dial_room(), 3, "a static peer does not count");
     slots.admit(id(2), Outbound).unwrap();
     slots.admit(id(3), Inbound).unwrap();
     assert_eq!(slots.dial_room(), 2);
     slots.admit(id(4), Inbound).unwrap();
     slots.set_trusted(id(5), true);
     slots.admit(id(5), Inbound).unwrap();
-    assert_eq!(slots.dial_room(), 1, "one place is left");
+    assert_eq!(slots.dial_room(), 1, "one slot is free");
     assert!(slots.release(&id(1), privileged.number));
     assert_eq!(slots.dial_room(), 2);
     let none = Slots::new(id(0), Limits { max_peers: 0, ..limits }, true);
     assert_eq!(none.dial_room(), 0);
 }
 
-/// One end's steps with one connection: it asks, then takes the place, and later may be told that
-/// the other end closed.
+/// A step of one end with one connection.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Step {
+enum AdmissionStep {
     Check,
     Admit,
 }
 
-/// Plays one order of the four steps of two connections at one end; says which direction holds the
-/// place at the end.
-fn survivor(local: NodeId, remote: NodeId, order: &[(Direction, Step)]) -> Option<Direction> {
+/// Takes the four steps of two connections at one end in this order. Returns the direction that holds
+/// the slot in the end.
+fn survivor(
+    local: NodeId,
+    remote: NodeId,
+    order: &[(Direction, AdmissionStep)],
+) -> Option<Direction> {
     let mut slots = Slots::new(local, Limits { max_peers: 1, ..Limits::default() }, false);
     let mut refused = Vec::new();
     let mut holder = None;
     for &(direction, step) in order {
         let outcome = match step {
-            Step::Check => slots.check(&remote, direction),
-            Step::Admit if refused.contains(&direction) => continue,
-            Step::Admit => slots.admit(remote, direction).map(|_| holder = Some(direction)),
+            AdmissionStep::Check => slots.check(&remote, direction),
+            AdmissionStep::Admit if refused.contains(&direction) => continue,
+            AdmissionStep::Admit => {
+                slots.admit(remote, direction).map(|_| holder = Some(direction))
+            }
         };
         if outcome.is_err() {
             refused.push(direction);
@@ -152,7 +153,7 @@ fn survivor(local: NodeId, remote: NodeId, order: &[(Direction, Step)]) -> Optio
 }
 
 /// All ways to interleave the two steps of each of two connections.
-fn orders() -> Vec<Vec<(Direction, Step)>> {
+fn orders() -> Vec<Vec<(Direction, AdmissionStep)>> {
     let mut orders = Vec::new();
     for mask in 0u8..16 {
         if mask.count_ones() != 2 {
@@ -163,7 +164,7 @@ fn orders() -> Vec<Vec<(Direction, Step)>> {
             let which = usize::from(mask >> bit & 1);
             seen[which] += 1;
             let direction = if which == 0 { Inbound } else { Outbound };
-            (direction, if seen[which] == 1 { Step::Check } else { Step::Admit })
+            (direction, if seen[which] == 1 { AdmissionStep::Check } else { AdmissionStep::Admit })
         });
         orders.push(order.collect());
     }
@@ -171,7 +172,7 @@ fn orders() -> Vec<Vec<(Direction, Step)>> {
 }
 
 #[test]
-fn both_ends_keep_the_same_one_of_two_simultaneous_dials() {
+fn both_ends_keep_the_same_one_of_two_crossed_dials() {
     let (small, large) = (id(1), id(2));
     assert_eq!(orders().len(), 6);
     for order in orders() {

@@ -1,4 +1,4 @@
-//! How dials ended since the last time that was written down.
+//! The outcomes of dials since the last save.
 
 use std::collections::HashMap;
 
@@ -6,22 +6,22 @@ use p2p_mux::identity::{Enode, Host, NodeId};
 
 use super::MAX_NODES;
 
-/// By node. Bounded: beyond as many as are kept, new ones are not noted.
+/// The outcomes by node, of at most [`MAX_NODES`] nodes; those of further nodes are dropped.
 #[derive(Debug, Default)]
-pub(super) struct Outcomes(HashMap<NodeId, Outcome>);
+pub(super) struct DialOutcomes(HashMap<NodeId, DialOutcome>);
 
-/// How the dials of one node ended, in their order.
+/// The outcomes of the dials of one node.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
-    /// Where and when it was last reached.
+pub(super) struct DialOutcome {
+    /// Where and when the node was last reached.
     pub(super) reached: Option<(Enode, u64)>,
-    /// When it was last not reached, and how often after it was reached.
+    /// When a dial last failed, and how often since the last success.
     failed: Option<(u64, u64)>,
 }
 
-impl Outcomes {
-    /// A dial has ended. A node that is known by name needs no database.
-    pub(super) fn note(&mut self, enode: &Enode, reached: bool, unix: u64) {
+impl DialOutcomes {
+    /// A dial has ended. Nodes with host names are not stored.
+    pub(super) fn record(&mut self, enode: &Enode, reached: bool, unix: u64) {
         if matches!(enode.host, Host::Name(_)) {
             return;
         }
@@ -30,20 +30,20 @@ impl Outcomes {
         }
         let outcome = self.0.entry(enode.id).or_default();
         if reached {
-            *outcome = Outcome { reached: Some((enode.clone(), unix)), failed: None };
+            *outcome = DialOutcome { reached: Some((enode.clone(), unix)), failed: None };
         } else {
             let times = outcome.failed.map_or(0, |(_, times)| times);
             outcome.failed = Some((unix, times + 1));
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Outcome)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&NodeId, &DialOutcome)> {
         self.0.iter()
     }
 }
 
-impl Outcome {
-    /// Last success, last failure and failures in a row, from what they were before.
+impl DialOutcome {
+    /// The last success, the last failure and the failures in a row, given the values before.
     pub(super) fn after(&self, (success, failure, failures): (u64, u64, u64)) -> (u64, u64, u64) {
         let (success, failures) = match &self.reached {
             Some((_, at)) => (*at, 0),

@@ -1,4 +1,4 @@
-//! What goes into the database while the server runs, and what comes out of it when it starts.
+//! Saving known nodes while the server runs, and reading them when it starts.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,18 +8,18 @@ use p2p_discovery::{Discv4, Node};
 use p2p_mux::identity::Enode;
 use tokio::{task::spawn_blocking, time};
 
-use super::{Known, NodeStore, SEED_AGE, SEEDS};
+use super::{KnownNode, MAX_SEED_AGE, MAX_SEEDS, NodeStore};
 
-/// How often it is written down who is there.
+/// Time between saves.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
 
-/// The time of day.
+/// Seconds since 1970.
 pub(super) fn unix() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// The nodes that were reached over TCP on earlier days, to be dialled. Discovery, where it runs, is
-/// told of all.
+/// The known nodes that were reached over TCP, to be dialed. All known nodes are added to discv4, if it
+/// runs.
 pub(crate) fn seeds(
     store: NodeStore,
     discv4: Option<Discv4>,
@@ -28,7 +28,7 @@ pub(crate) fn seeds(
         let seeds = read(store).await;
         if let Some(discv4) = discv4 {
             for seed in seeds.iter().filter_map(|seed| Node::from_enode(&seed.enode)) {
-                // Where there is no room for it, there is enough to begin with.
+                // If there is no room, there are enough nodes.
                 let _ = discv4.add_seeds([seed]).await;
             }
         }
@@ -37,22 +37,22 @@ pub(crate) fn seeds(
     .flatten()
 }
 
-async fn read(store: NodeStore) -> Vec<Known> {
-    let oldest = unix().saturating_sub(SEED_AGE.as_secs());
-    match spawn_blocking(move || store.best(oldest, SEEDS)).await {
+async fn read(store: NodeStore) -> Vec<KnownNode> {
+    let oldest = unix().saturating_sub(MAX_SEED_AGE.as_secs());
+    match spawn_blocking(move || store.best(oldest, MAX_SEEDS)).await {
         Ok(Ok(seeds)) => {
-            tracing::debug!(seeds = seeds.len(), "nodes of earlier days are tried");
+            tracing::debug!(seeds = seeds.len(), "known nodes were read from the database");
             seeds
         }
         Ok(Err(error)) => {
-            tracing::warn!(%error, "nodes of earlier days cannot be read");
+            tracing::warn!(%error, "cannot read the known nodes");
             Vec::new()
         }
         Err(_) => Vec::new(), // the program ends
     }
 }
 
-/// Writes down who is there, until it is dropped.
+/// Saves the known nodes periodically, until it is dropped.
 pub(crate) async fn keep(discv4: Option<Discv4>, store: NodeStore) {
     loop {
         time::sleep(SAVE_EVERY).await;
@@ -60,23 +60,23 @@ pub(crate) async fn keep(discv4: Option<Discv4>, store: NodeStore) {
     }
 }
 
-/// Writes down who is in the table now, and how the dials ended.
+/// Saves the nodes in the table of discv4, and the outcomes of dials.
 pub(crate) async fn save(discv4: Option<&Discv4>, store: &NodeStore) {
     let nodes = match discv4 {
-        // Discovery may have stopped meanwhile: then it has nothing to say.
+        // Discv4 may have stopped in the meantime.
         Some(discv4) => discv4.nodes().await.unwrap_or_default(),
         None => Vec::new(),
     };
     let enodes: Vec<Enode> = nodes.iter().map(Node::enode).collect();
     let writing = store.clone();
     if let Ok(Err(error)) = spawn_blocking(move || writing.put(unix(), &enodes)).await {
-        tracing::warn!(error = %error.source, path = %error.path.display(), "nodes are not written down");
+        tracing::warn!(error = &error as &dyn std::error::Error, "cannot save the known nodes");
     }
 }
 
 impl NodeStore {
-    /// Notes that a dial has ended now.
-    pub(crate) fn note_now(&self, enode: &Enode, reached: bool) {
-        self.note(enode, reached, unix());
+    /// Records the outcome of a dial that has ended now.
+    pub(crate) fn record_dial_now(&self, enode: &Enode, reached: bool) {
+        self.record_dial(enode, reached, unix());
     }
 }

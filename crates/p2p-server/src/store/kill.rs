@@ -1,7 +1,7 @@
-//! A process that is killed while it writes leaves a file that opens, with all that was acknowledged.
+//! A process that is killed while it writes leaves a valid file with all acknowledged writes.
 //!
 //! The test runs itself as another process, which writes without end, and kills it (`SIGKILL` on Unix) at
-//! a moment of chance. `P2P_SERVER_KILLS` says how often.
+//! a random time. `P2P_SERVER_KILLS` sets how often.
 
 use std::{
     env,
@@ -18,14 +18,14 @@ use super::{NodeStore, tests::node};
 
 const KILLS: u32 = 25;
 
-/// Says to the other process where to write.
+/// The variable with the file that the other process writes.
 const WRITES_TO: &str = "P2P_SERVER_WRITES_TO";
 
-/// What the other process says after each write, with its number.
+/// What the other process prints after each write, before the number of the write.
 const WRITTEN: &str = "written ";
 
 #[test]
-fn a_killed_writer_leaves_a_file_that_opens() {
+fn a_killed_writer_leaves_a_valid_file() {
     if let Some(path) = env::var_os(WRITES_TO) {
         return write_without_end(Path::new(&path));
     }
@@ -44,27 +44,27 @@ fn a_killed_writer_leaves_a_file_that_opens() {
     assert_eq!(files, 1, "nothing was moved aside");
 }
 
-/// The last write that the process acknowledged before it was killed.
+/// Kills a writer. Returns the last write that it acknowledged.
 fn kill_while_writing(path: &Path) -> u64 {
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "store::kill::a_killed_writer_leaves_a_file_that_opens", "--nocapture"])
+        .args(["--exact", "store::kill::a_killed_writer_leaves_a_valid_file", "--nocapture"])
         .env(WRITES_TO, path)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut written = number(&said.next().unwrap().unwrap());
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut written = number(&lines.next().unwrap().unwrap());
     thread::sleep(Duration::from_micros(rand::rng().random_range(0..20_000)));
     child.kill().unwrap();
     child.wait().unwrap();
-    while let Some(Ok(line)) = said.next() {
+    while let Some(Ok(line)) = lines.next() {
         written = number(&line).or(written);
     }
     written.unwrap()
 }
 
-/// A line may have been cut off.
+/// The number in a line, which may be truncated.
 fn number(line: &str) -> Option<u64> {
     line.strip_prefix(WRITTEN)?.strip_suffix('.')?.parse().ok()
 }
@@ -74,7 +74,7 @@ fn write_without_end(path: &Path) {
     let first = store.best(0, 1).unwrap().first().map_or(1, |known| known.success + 1);
     for number in first.. {
         let some = u16::try_from(number % 500).unwrap();
-        store.note(&node(some), true, number);
+        store.record_dial(&node(some), true, number);
         store.put(number, &(some..some + 50).map(node).collect::<Vec<_>>()).unwrap();
         eprintln!("{WRITTEN}{number}.");
     }

@@ -1,4 +1,4 @@
-//! The database on a disk of its own.
+//! The database in a temporary directory.
 
 use p2p_mux::identity::SecretKey;
 
@@ -17,7 +17,7 @@ fn latest(store: &NodeStore, oldest: u64, count: usize) -> Vec<Enode> {
 }
 
 #[test]
-fn what_was_put_is_there_after_a_restart_the_latest_first() {
+fn nodes_are_read_after_a_restart_the_latest_first() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nodes");
     let store = NodeStore::open(&path).unwrap();
@@ -31,7 +31,7 @@ fn what_was_put_is_there_after_a_restart_the_latest_first() {
 }
 
 #[test]
-fn who_was_not_met_for_the_longest_time_makes_room() {
+fn the_node_not_seen_for_the_longest_time_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     let store = NodeStore::open(&dir.path().join("nodes")).unwrap();
     let max = u16::try_from(MAX_NODES).unwrap();
@@ -58,7 +58,7 @@ fn a_damaged_file_is_moved_aside_and_one_in_use_is_an_error() {
 }
 
 #[test]
-fn a_file_that_was_cut_off_opens_whatever_is_left_of_it() {
+fn a_truncated_file_opens() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nodes");
     let store = NodeStore::open(&path).unwrap();
@@ -74,12 +74,12 @@ fn a_file_that_was_cut_off_opens_whatever_is_left_of_it() {
 }
 
 #[test]
-fn a_file_of_another_form_is_moved_aside() {
+fn a_file_of_another_format_is_moved_aside() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nodes");
     let other = Database::create(&path).unwrap();
     let transaction = other.begin_write().unwrap();
-    transaction.open_table(FORM).unwrap().insert("version", VERSION + 1).unwrap();
+    transaction.open_table(FORMAT).unwrap().insert("version", VERSION + 1).unwrap();
     transaction.commit().unwrap();
     drop(other);
     assert!(latest(&NodeStore::open(&path).unwrap(), 0, 9).is_empty());
@@ -87,19 +87,19 @@ fn a_file_of_another_form_is_moved_aside() {
 }
 
 #[test]
-fn dials_are_written_down_and_decide_who_is_tried_first() {
+fn dials_are_saved_and_decide_the_order() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nodes");
     let store = NodeStore::open(&path).unwrap();
     store.put(100, &(1..=4).map(node).collect::<Vec<_>>()).unwrap();
-    store.note(&node(2), true, 110);
-    store.note(&node(3), true, 120);
+    store.record_dial(&node(2), true, 110);
+    store.record_dial(&node(3), true, 120);
     for failure in 1..=MANY_FAILURES {
-        store.note(&node(3), false, 120 + failure);
+        store.record_dial(&node(3), false, 120 + failure);
     }
-    store.note(&node(4), false, 130);
-    store.note(&node(9), false, 130);
-    store.note(&node(7), true, 105);
+    store.record_dial(&node(4), false, 130);
+    store.record_dial(&node(9), false, 130);
+    store.record_dial(&node(7), true, 105);
     store.put(140, &[]).unwrap();
     drop(store);
 
@@ -107,15 +107,19 @@ fn dials_are_written_down_and_decide_who_is_tried_first() {
     assert_eq!(latest(&store, 0, 9), [node(2), node(7), node(1), node(4), node(3)]);
     let known = store.best(0, 9).unwrap();
     let of = |number| known.iter().find(|known| known.enode == node(number)).unwrap();
-    let times = |known: &Known| (known.seen, known.success, known.failure, known.failures);
+    let times = |known: &KnownNode| (known.seen, known.success, known.failure, known.failures);
     assert_eq!(times(of(3)), (120, 120, 125, 5));
     assert_eq!(times(of(4)), (100, 0, 130, 1));
-    assert_eq!(times(of(7)), (105, 105, 0, 0), "met over TCP alone");
+    assert_eq!(times(of(7)), (105, 105, 0, 0), "known from TCP only");
 
-    // One success makes up for all.
-    store.note(&node(3), true, 150);
-    store.note(&Enode { host: p2p_mux::identity::Host::Name("a.b".into()), ..node(8) }, true, 150);
+    // One success resets the failures.
+    store.record_dial(&node(3), true, 150);
+    store.record_dial(
+        &Enode { host: p2p_mux::identity::Host::Name("a.b".into()), ..node(8) },
+        true,
+        150,
+    );
     store.put(150, &[]).unwrap();
     assert_eq!(store.best(0, 1).unwrap()[0].failures, 0);
-    assert_eq!(latest(&store, 0, 9).len(), 5, "a name is no address");
+    assert_eq!(latest(&store, 0, 9).len(), 5, "a host name is not stored");
 }

@@ -1,12 +1,11 @@
-//! From a finished handshake to a place among the peers, and the stay there. The same for both
-//! directions.
+//! From a finished handshake to a peer, and until it leaves. The same for both directions.
 
 use std::{
     future::Future,
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, MutexGuard},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use p2p_mux::{
@@ -23,212 +22,198 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    context::{Live, Shared, State, now},
-    observed::events::Event,
-    observed::last_outcomes::Ending,
-    slots::{Admission, Direction, Refusal},
+    access::RefuseReason,
+    clock::now,
+    context::{ConnectedPeer, Context, ServerState},
+    peering::Candidate,
+    slots::{Admission, Direction},
 };
 
-/// How long a peer that must leave has to hear why, and its sub-protocols to return, before they are
-/// dropped: it shall be gone within a second, even if it does not read.
+/// Time for a peer that must leave to be told why, and for its sub-protocols to return. It must be gone
+/// within a second even if it does not read.
 const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 
-/// Where a connection comes from.
-pub(crate) struct Arrival {
-    pub(crate) direction: Direction,
-    /// Nowhere (`0.0.0.0:0`) where it is not known; so the other.
-    pub(crate) local_addr: SocketAddr,
-    pub(crate) remote_addr: SocketAddr,
-    pub(crate) enode: Enode,
+/// Handshakes to prepare ahead when a peer is added: the one that it used, and one that failed.
+const STOCK_REFILL_KEYS: usize = 4;
+
+/// A connection whose other end has proved its identity.
+pub(super) struct Connection {
+    pub(super) direction: Direction,
+    /// [`UNSPECIFIED`](super::UNSPECIFIED) if it is unknown, like the next one.
+    pub(super) local_addr: SocketAddr,
+    pub(super) remote_addr: SocketAddr,
+    pub(super) enode: Enode,
 }
 
 /// Why a connection with a proven identity did not become a peer.
-pub(crate) enum Rejected {
+pub(super) enum AdmitError {
     Greet(HelloExchangeError),
-    Refused(Refusal),
+    Refused(RefuseReason),
 }
 
-/// Asks whether the peer may stay, exchanges Hello, asks again and takes the place. A peer that is
-/// refused is told why.
+/// Checks whether the connection may become a peer, exchanges Hello, checks again and takes a slot. The
+/// other end of a refused connection is told the reason.
 ///
-/// Taking the place is the last step: when the future is dropped before it is ready, nothing was
-/// taken.
-pub(crate) async fn take<Io>(
-    shared: &Arc<Shared>,
+/// Taking the slot is the last step: if the future is dropped before it is ready, no slot is taken.
+pub(super) async fn admit<Io>(
+    context: &Arc<Context>,
     stream: Stream<Io>,
-    arrival: Arrival,
-) -> Result<Box<Place>, Rejected>
+    connection: Connection,
+) -> Result<Box<AdmittedPeer>, AdmitError>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let verdict = shared.state().check(shared, &arrival);
-    if let Err(refusal) = verdict {
-        refuse(stream, refusal.reason()).await;
-        return Err(Rejected::Refused(refusal));
+    let candidate = Candidate {
+        id: connection.enode.id,
+        ip: connection.remote_addr.ip(),
+        direction: connection.direction,
+    };
+    let checked = check(context, &context.state(), &candidate);
+    if let Err(reason) = checked {
+        refuse(stream, reason.disconnect_reason()).await;
+        return Err(AdmitError::Refused(reason));
     }
-    let local = shared.state().local.clone();
-    let greeted =
-        exchange_hello(stream, &local, &shared.connection).await.map_err(Rejected::Greet)?;
-    let refusal = {
-        let mut state = shared.state();
-        match state.admit(shared, &arrival) {
-            Ok(admission) => return Ok(settle(shared, state, admission, greeted, arrival)),
-            Err(refusal) => refusal,
+    let local = context.state().announced.local().clone();
+    let greeted = exchange_hello(stream, &local, &context.connections.config).await;
+    let greeted = greeted.map_err(AdmitError::Greet)?;
+    let reason = {
+        let mut state = context.state();
+        let checked = check(context, &state, &candidate);
+        match checked.and_then(|()| state.peering.admit(&candidate, now())) {
+            Ok(admission) => return Ok(settle(context, state, admission, greeted, connection)),
+            Err(reason) => reason,
         }
     };
-    greeted.refuse(refusal.reason()).await;
-    Err(Rejected::Refused(refusal))
+    greeted.refuse(reason.disconnect_reason()).await;
+    Err(AdmitError::Refused(reason))
 }
 
-impl State {
-    /// Whether the connection may stay as things stand.
-    fn check(&self, shared: &Shared, arrival: &Arrival) -> Result<(), Refusal> {
-        let id = &arrival.enode.id;
-        if shared.quit.is_cancelled() {
-            Err(Refusal::Stopping)
-        } else if arrival.direction == Direction::Outbound && self.dialer.get(id).is_none() {
-            Err(Refusal::Unwanted)
-        } else {
-            self.access.check(id, arrival.remote_addr.ip(), now())?;
-            self.slots.check(id, arrival.direction)
-        }
+fn check(
+    context: &Context,
+    state: &ServerState,
+    candidate: &Candidate,
+) -> Result<(), RefuseReason> {
+    if context.lifecycle.is_stopping() {
+        return Err(RefuseReason::Stopping);
     }
-
-    /// The same, and takes the place.
-    fn admit(&mut self, shared: &Shared, arrival: &Arrival) -> Result<Admission, Refusal> {
-        self.check(shared, arrival)?;
-        self.slots.admit(arrival.enode.id, arrival.direction)
-    }
+    state.peering.check(candidate, now())
 }
 
-/// Makes a peer of the connection that was admitted, before anyone else sees the state.
+/// Makes a peer of the admitted connection, in the same lock.
 fn settle<Io>(
-    shared: &Arc<Shared>,
-    mut state: MutexGuard<'_, State>,
+    context: &Arc<Context>,
+    mut state: MutexGuard<'_, ServerState>,
     admission: Admission,
     greeted: NegotiatedConnection<Io>,
-    arrival: Arrival,
-) -> Box<Place>
+    connection: Connection,
+) -> Box<AdmittedPeer>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let id = arrival.enode.id;
+    let Connection { direction, local_addr, remote_addr, enode } = connection;
+    let id = enode.id;
     let origin = Origin {
-        remote_addr: Some(arrival.remote_addr),
-        local_addr: Some(arrival.local_addr),
-        inbound: arrival.direction == Direction::Inbound,
-        is_static: state.slots.is_static(&id),
-        trusted: state.slots.is_trusted(&id),
+        remote_addr: Some(remote_addr),
+        local_addr: Some(local_addr),
+        inbound: direction == Direction::Inbound,
+        is_static: state.peering.is_static(&id),
+        trusted: state.peering.is_trusted(&id),
     };
-    let (peer, run) = greeted.with_memory(&shared.memory).run(origin, shared.quit.child_token());
+    let greeted = greeted.with_memory(&context.connections.memory);
+    let (peer, run) = greeted.run(origin, context.lifecycle.stop_token());
     for capability in peer.shared() {
-        // It was removed while the Hello was under way.
-        if !state.runs(capability) {
+        // It was removed during the Hello exchange.
+        if !state.announced.runs(capability) {
             peer.remove(capability);
         }
     }
     let (leave, ended) = (CancellationToken::new(), CancellationToken::new());
-    let live = Live {
-        peer: peer.clone(),
-        enode: arrival.enode,
-        leave: leave.clone(),
-        ended: ended.clone(),
-    };
-    let replaced = state.live.insert(id, live);
-    state.dialer.handle_connected(id, arrival.direction == Direction::Outbound, now());
+    let connected =
+        ConnectedPeer { peer: peer.clone(), enode, leave: leave.clone(), ended: ended.clone() };
+    let replaced = state.insert_peer(id, connected);
     drop(state);
-    let added = Event::Added {
-        id,
-        direction: arrival.direction,
-        remote_addr: arrival.remote_addr,
-        client: peer.client().to_owned(),
-    };
-    let (shared, number) = (Arc::clone(shared), admission.number);
-    let seat = Seat { shared, id, number, peer, ended, closed: None };
-    Box::new(Place { seat, replaced, added, leave, run: Box::pin(run) })
+    let context = Arc::clone(context);
+    let guard = PeerGuard { context, id, number: admission.number, peer, ended, closed: None };
+    Box::new(AdmittedPeer { guard, replaced, direction, remote_addr, leave, run: Box::pin(run) })
 }
 
-/// A place among the peers, with the connection that has it.
-pub(crate) struct Place {
-    seat: Seat,
-    replaced: Option<Live>,
-    added: Event,
+/// A peer that was admitted, with its connection.
+pub(super) struct AdmittedPeer {
+    guard: PeerGuard,
+    replaced: Option<ConnectedPeer>,
+    direction: Direction,
+    remote_addr: SocketAddr,
     leave: CancellationToken,
     run: Pin<Box<dyn Future<Output = CloseReason> + Send>>,
 }
 
-impl Place {
+impl AdmittedPeer {
     /// Runs the connection to its end.
-    pub(crate) async fn stay(self: Box<Self>) {
-        let Self { mut seat, replaced, added, leave, run } = *self;
-        let shared = Arc::clone(&seat.shared);
+    pub(super) async fn run(self: Box<Self>) {
+        let Self { mut guard, replaced, direction, remote_addr, leave, run } = *self;
+        let context = Arc::clone(&guard.context);
         if let Some(replaced) = replaced {
-            // No sub-protocol ever sees two connections with the same peer at once.
+            // A sub-protocol never sees two connections with the same peer at once.
             replaced.peer.disconnect(DisconnectReason::AlreadyConnected);
             tokio::select! {
                 () = replaced.ended.cancelled() => {}
                 () = leave.cancelled() => return,
-                () = shared.kill.cancelled() => return,
+                () = context.lifecycle.killed() => return,
             }
         }
-        seat.announce(added);
-        // What its handshake has taken, and as much for one that failed.
-        shared.prepare_handshakes(4);
-        seat.closed = Some(tokio::select! {
+        guard.announce(direction, remote_addr);
+        context.connections.refill_stock(STOCK_REFILL_KEYS);
+        guard.closed = Some(tokio::select! {
             closed = run => closed,
-            () = overdue(&leave) => CloseReason::ByUs(DisconnectReason::Requested),
-            () = shared.kill.cancelled() => CloseReason::ByUs(DisconnectReason::Quitting),
+            () = leave_timeout(&leave) => CloseReason::ByUs(DisconnectReason::Requested),
+            () = context.lifecycle.killed() => CloseReason::ByUs(DisconnectReason::Quitting),
         });
     }
 }
 
-/// Until a peer that must leave has had its moment.
-async fn overdue(leave: &CancellationToken) {
+/// Completes when a peer that must leave has had its time.
+async fn leave_timeout(leave: &CancellationToken) {
     leave.cancelled().await;
     sleep(LEAVE_LIMIT).await;
 }
 
-/// Gives the place back when it is dropped, whatever the cause.
-struct Seat {
-    shared: Arc<Shared>,
+/// Frees the slot of a peer when it is dropped, for whatever reason.
+struct PeerGuard {
+    context: Arc<Context>,
     id: NodeId,
     number: u64,
     peer: Peer,
     ended: CancellationToken,
-    /// How the connection ended; only an announced peer has that.
+    /// How the connection ended; only set for a peer that was announced.
     closed: Option<CloseReason>,
 }
 
-impl Seat {
-    fn announce(&mut self, added: Event) {
+impl PeerGuard {
+    fn announce(&mut self, direction: Direction, remote_addr: SocketAddr) {
         tracing::debug!(id = %self.id, "peer added");
-        // What is said if the connection ends in no other way: its task was dropped with the
-        // runtime.
+        // Reported if the task is dropped with the runtime.
         self.closed = Some(CloseReason::ByUs(DisconnectReason::Quitting));
-        let mut state = self.shared.state();
-        state.stats.added += 1;
-        state.emit(added);
+        let mut state = self.context.state();
+        let client = self.peer.client().to_owned();
+        let event = state.observed.peer_added(self.id, direction, remote_addr, client);
+        state.subscribers.send(event);
     }
 }
 
-impl Drop for Seat {
+impl Drop for PeerGuard {
     fn drop(&mut self) {
         let mut stats = self.peer.stats();
         stats.clear_queues();
-        let mut state = self.shared.state();
-        state.past.add(&stats);
-        if state.slots.release(&self.id, self.number) {
-            state.live.remove(&self.id);
-            state.dialer.handle_disconnected(&self.id, now(), rand::random());
-        }
+        let mut state = self.context.state();
+        state.observed.connection_ended(&stats);
+        state.remove_peer(&self.id, self.number, now(), rand::random());
         if let Some(closed) = self.closed.take() {
             tracing::debug!(id = %self.id, %closed, "peer dropped");
-            state.stats.dropped += 1;
-            state.ledger.note(self.id, Ending::Dropped(closed.clone()));
-            state.emit(Event::Dropped { id: self.id, closed });
+            let event = state.observed.peer_dropped(self.id, closed, SystemTime::now());
+            state.subscribers.send(event);
         }
         drop(state);
         self.ended.cancel();
-        self.shared.replan();
+        self.context.wakers.wake_all();
     }
 }

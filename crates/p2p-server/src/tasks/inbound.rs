@@ -1,121 +1,100 @@
-//! A connection that someone opened to us, from its socket to its end.
+//! Inbound connections, from the accepted stream to their end.
 
-use std::{
-    error::Error,
-    net::{IpAddr, SocketAddr},
-    pin::Pin,
-    sync::Arc,
-};
+use std::{error::Error, net::SocketAddr, pin::Pin, sync::Arc};
 
 use p2p_mux::{
     identity::{Enode, NodeId, causes},
     transport::{HANDSHAKE_LIMIT, accept_with},
 };
-use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::{
-    access::pending_handshakes::Ticket,
-    context::{Shared, State, now},
-    server::Server,
-    slots::{Direction, Refusal},
-    tasks::admit::{self, Arrival, Place, Rejected},
-    tasks::open::NOWHERE,
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
 };
 
-impl Server {
-    /// Takes a stream that somebody opened to this node in a way of their own
-    /// ([`NodeDialer`](crate::NodeDialer)), as if it had come to an address listened on: the same
-    /// limits hold, and the same is counted. `remote_addr` is where it comes from as far as that
-    /// matters: what [`Settings::net_restrict`](crate::Settings::net_restrict) allows, and what
-    /// [`PeerInfo`](crate::PeerInfo) shows. Returns at once; on a server that has stopped the stream is
-    /// closed.
-    pub fn accept<Io>(&self, io: Io, remote_addr: SocketAddr)
-    where
-        Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        handle_accepted(&self.shared, io, NOWHERE, remote_addr);
-    }
-}
+use super::admit::{AdmitError, AdmittedPeer, Connection, admit};
+use crate::{access::RefuseReason, clock::now, context::Context, slots::Direction};
 
-/// Starts the task of a stream just accepted, unless its address is not allowed.
-pub(crate) fn handle_accepted<Io>(
-    shared: &Arc<Shared>,
+/// Starts the task of an accepted stream, unless its address is refused.
+pub(crate) fn accept<Io>(
+    context: &Arc<Context>,
     io: Io,
     local_addr: SocketAddr,
     remote_addr: SocketAddr,
 ) where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let mut state = shared.state();
-    state.stats.accepted += 1;
-    if let Err(refusal) = state.knock(remote_addr.ip()) {
-        state.stats.refused.count(refusal);
+    let mut state = context.state();
+    state.observed.accepted();
+    if let Err(reason) = state.peering.check_inbound(remote_addr.ip(), now()) {
+        state.observed.refused(reason);
         return;
     }
-    let ticket = state.half_open.insert(remote_addr.ip());
+    let (number, evicted) = state.begin_handshake(remote_addr.ip());
     drop(state);
-    // What it takes to arrive is much, and is given back before the stay.
-    let arriving = arrive(Arc::clone(shared), io, (local_addr, remote_addr), ticket.number);
-    shared.tasks.spawn(run(Arc::clone(shared), Box::pin(arriving), remote_addr, ticket));
-}
-
-impl State {
-    /// Whether the address may try, before it costs anything.
-    fn knock(&mut self, ip: IpAddr) -> Result<(), Refusal> {
-        let now = now();
-        self.access.check_address(ip, now)?;
-        if self.throttle.admit(ip, now) { Ok(()) } else { Err(Refusal::Throttled) }
-    }
+    // Boxed, so that the large state of the handshake is freed before the peer runs.
+    let handshake = Box::pin(handshake(Arc::clone(context), io, local_addr, remote_addr, number));
+    context.lifecycle.spawn(run(Arc::clone(context), handshake, remote_addr, number, evicted));
 }
 
 async fn run(
-    shared: Arc<Shared>,
-    arriving: Pin<Box<impl Future<Output = Result<Box<Place>, Failure>>>>,
+    context: Arc<Context>,
+    handshake: Pin<Box<impl Future<Output = Result<Box<AdmittedPeer>, HandshakeError>>>>,
     remote_addr: SocketAddr,
-    Ticket { number, evicted }: Ticket,
+    number: u64,
+    evicted: oneshot::Receiver<RefuseReason>,
 ) {
-    let arrived = tokio::select! {
-        arrived = arriving => arrived,
-        Ok(refusal) = evicted => Err(Failure::Evicted(refusal)),
-        () = shared.quit.cancelled() => Err(Failure::Evicted(Refusal::Stopping)),
+    let outcome = tokio::select! {
+        outcome = handshake => outcome,
+        Ok(reason) = evicted => Err(HandshakeError::Evicted(reason)),
+        () = context.lifecycle.stopping() => Err(HandshakeError::Evicted(RefuseReason::Stopping)),
     };
-    shared.state().half_open.remove(number);
-    match arrived {
-        Ok(place) => place.stay().await,
-        Err(Failure::Refused(id, refusal)) => shared.refused(id, remote_addr, refusal),
-        Err(Failure::Handshake) => shared.state().stats.inbound_failed += 1,
-        Err(Failure::Evicted(refusal)) => shared.state().stats.refused.count(refusal),
+    context.state().end_handshake(number);
+    match outcome {
+        Ok(peer) => peer.run().await,
+        Err(HandshakeError::Failed) => context.state().observed.inbound_failed(),
+        Err(HandshakeError::Evicted(reason)) => context.state().observed.refused(reason),
+        Err(HandshakeError::Refused(id, reason)) => {
+            tracing::debug!(%id, %remote_addr, %reason, "connection refused");
+            let mut state = context.state();
+            let event = state.observed.peer_refused(id, remote_addr, reason);
+            state.subscribers.send(event);
+        }
     }
 }
 
-enum Failure {
-    Handshake,
-    Refused(NodeId, Refusal),
-    /// Before it was known who it is, or while that did not matter.
-    Evicted(Refusal),
+/// Why an inbound connection did not become a peer.
+enum HandshakeError {
+    /// The handshake or the Hello exchange failed.
+    Failed,
+    /// A node with a proven identity was refused.
+    Refused(NodeId, RefuseReason),
+    /// The handshake was evicted, or the server stops.
+    Evicted(RefuseReason),
 }
 
-async fn arrive<Io>(
-    shared: Arc<Shared>,
+async fn handshake<Io>(
+    context: Arc<Context>,
     io: Io,
-    (local_addr, remote_addr): (SocketAddr, SocketAddr),
+    local_addr: SocketAddr,
+    remote_addr: SocketAddr,
     number: u64,
-) -> Result<Box<Place>, Failure>
+) -> Result<Box<AdmittedPeer>, HandshakeError>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let failed = |error: &(dyn Error + 'static)| {
         tracing::debug!(%remote_addr, error = %causes(error), "inbound connection failed");
-        Failure::Handshake
+        HandshakeError::Failed
     };
-    let stream =
-        accept_with(io, &shared.stock, HANDSHAKE_LIMIT).await.map_err(|error| failed(&error))?;
-    shared.state().half_open.prove(number);
+    let accepted = accept_with(io, &context.connections.stock, HANDSHAKE_LIMIT).await;
+    let stream = accepted.map_err(|error| failed(&error))?;
+    context.state().peering.set_key_proven(number);
     let id = stream.remote();
     let enode = Enode::new(id, remote_addr);
-    let arrival = Arrival { direction: Direction::Inbound, local_addr, remote_addr, enode };
-    admit::take(&shared, stream, arrival).await.map_err(|rejected| match rejected {
-        Rejected::Greet(error) => failed(&error),
-        Rejected::Refused(refusal) => Failure::Refused(id, refusal),
+    let direction = Direction::Inbound;
+    let connection = Connection { direction, local_addr, remote_addr, enode };
+    admit(&context, stream, connection).await.map_err(|error| match error {
+        AdmitError::Greet(error) => failed(&error),
+        AdmitError::Refused(reason) => HandshakeError::Refused(id, reason),
     })
 }

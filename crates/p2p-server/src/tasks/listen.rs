@@ -1,4 +1,4 @@
-//! Opening the listening sockets, and accepting from one.
+//! The listening sockets, and accepting from them.
 
 use std::{
     io,
@@ -13,63 +13,60 @@ use tokio::{
     task::yield_now,
 };
 
-use crate::{
-    context::Shared, error::StartError, tasks::inbound, tasks::open::NOWHERE,
-    tasks::socket::prepare_or_log,
-};
+use super::{UNSPECIFIED, accept, socket::prepare_or_log};
+use crate::{context::Context, error::StartError};
 
-/// The pause after the system refused to accept, mostly for want of file descriptors: they come
-/// back with time.
+/// The pause after the system failed to accept, usually for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections that the system holds until they are accepted.
+/// Maximum number of connections that wait in the system to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Opens a socket for each of `given`, see [`Settings::listen`](crate::Settings::listen); tells where
-/// they are bound.
+/// Opens a socket for each text, see [`ServerSettings::listen`](crate::ServerSettings::listen). Returns the
+/// sockets and their addresses.
 pub(crate) async fn bind_all(
-    given: &[String],
+    texts: &[String],
 ) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), StartError> {
-    let mut places = Vec::new();
-    for text in given {
-        places.push(read(text).await?);
+    let mut targets = Vec::new();
+    for text in texts {
+        targets.push(resolve(text).await?);
     }
     let (mut listeners, mut addrs) = (Vec::new(), Vec::new());
-    for place in &places {
-        let listener = place.bind(&places)?;
-        addrs.push(listener.1);
-        listeners.push(listener.0);
+    for target in &targets {
+        let (listener, addr) = target.bind(&targets)?;
+        listeners.push(listener);
+        addrs.push(addr);
     }
     Ok((listeners, addrs))
 }
 
 /// Where to listen.
-enum Place {
-    At(SocketAddr),
-    /// That port of all addresses of the host.
-    Everywhere(u16),
+enum ListenTarget {
+    Addr(SocketAddr),
+    /// This port of all addresses of the machine.
+    AllAddrs(u16),
 }
 
-async fn read(given: &str) -> Result<Place, StartError> {
+async fn resolve(given: &str) -> Result<ListenTarget, StartError> {
     let bad = |source| StartError::BadAddress { given: given.to_owned(), source };
     if let Some(port) = given.strip_prefix(':') {
         let port = port.parse().map_err(|_| bad(io::ErrorKind::InvalidInput.into()))?;
-        return Ok(Place::Everywhere(port));
+        return Ok(ListenTarget::AllAddrs(port));
     }
     let mut addrs = lookup_host(given).await.map_err(bad)?;
-    addrs.next().map(Place::At).ok_or_else(|| bad(io::ErrorKind::NotFound.into()))
+    addrs.next().map(ListenTarget::Addr).ok_or_else(|| bad(io::ErrorKind::NotFound.into()))
 }
 
-impl Place {
+impl ListenTarget {
     fn bind(&self, all: &[Self]) -> Result<(TcpListener, SocketAddr), StartError> {
         match *self {
-            Self::At(addr) => {
+            Self::Addr(addr) => {
                 let port = addr.port();
-                let takes_v4 = |other: &Self| matches!(other, Self::At(SocketAddr::V4(v4)) if v4.port() == port);
+                let takes_v4 = |other: &Self| matches!(other, Self::Addr(SocketAddr::V4(v4)) if v4.port() == port);
                 bind_at(addr, all.iter().any(takes_v4))
             }
-            // An IPv6 socket takes IPv4 as well, but not every host has IPv6.
-            Self::Everywhere(port) => match bind_at((Ipv6Addr::UNSPECIFIED, port).into(), false) {
+            // An IPv6 socket accepts IPv4 too, but not every machine has IPv6.
+            Self::AllAddrs(port) => match bind_at((Ipv6Addr::UNSPECIFIED, port).into(), false) {
                 Err(StartError::Listen { .. }) => {
                     bind_at((Ipv4Addr::UNSPECIFIED, port).into(), false)
                 }
@@ -79,7 +76,7 @@ impl Place {
     }
 }
 
-/// Listens there; with `only_v6` an IPv6 socket leaves IPv4 to others.
+/// Listens at an address. With `only_v6` an IPv6 socket does not accept IPv4.
 fn bind_at(addr: SocketAddr, only_v6: bool) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => StartError::AddressInUse { addr },
@@ -93,7 +90,7 @@ fn bind_at(addr: SocketAddr, only_v6: bool) -> Result<(TcpListener, SocketAddr),
         if addr.is_ipv6() {
             SockRef::from(&socket).set_only_v6(only_v6)?;
         }
-        // A node that starts again takes its port again; on Windows this would take that of others.
+        // So that a restarted node gets its port. On Windows this option would allow to take a used port.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
         socket.bind(addr)?;
@@ -104,27 +101,27 @@ fn bind_at(addr: SocketAddr, only_v6: bool) -> Result<(TcpListener, SocketAddr),
     open().map_err(failed)
 }
 
-/// Accepts until the server stops.
-pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+/// Accepts connections until the server stops.
+pub(crate) async fn accept_all(context: Arc<Context>, listener: TcpListener) {
     loop {
         let accepted = tokio::select! {
-            () = shared.quit.cancelled() => return,
+            () = context.lifecycle.stopping() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((socket, addr)) => {
-                prepare_or_log(&socket, shared.receive_buffer);
-                // One that has no address of ours is gone already.
-                let local_addr = socket.local_addr().unwrap_or(NOWHERE);
-                inbound::handle_accepted(&shared, socket, local_addr, addr);
-                // It must get to read what it was sent before a crowd behind it pushes it out.
+                prepare_or_log(&socket, context.connections.receive_buffer);
+                // A socket without a local address is closed already.
+                let local_addr = socket.local_addr().unwrap_or(UNSPECIFIED);
+                accept(&context, socket, local_addr, addr);
+                // Let its task read before many connections behind it can evict it.
                 yield_now().await;
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                shared.state().stats.accept_errors += 1;
+                context.state().observed.accept_failed();
                 tokio::select! {
-                    () = shared.quit.cancelled() => return,
+                    () = context.lifecycle.stopping() => return,
                     () = tokio::time::sleep(ACCEPT_PAUSE) => {}
                 }
             }

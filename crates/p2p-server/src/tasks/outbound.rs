@@ -1,5 +1,4 @@
-//! Reaching out: the task that follows the dialling plan, and each attempt from the name to the end
-//! of the connection.
+//! Dialing: the task that follows the dial plan, and each attempt.
 
 use std::{
     net::SocketAddr,
@@ -16,21 +15,22 @@ use tokio::{
     time,
 };
 
+use super::{
+    admit::{AdmitError, AdmittedPeer, Connection, admit},
+    open::{NodeStream, UNSPECIFIED, open},
+    resolve::resolve,
+    socket::prepare_or_log,
+};
 use crate::{
-    context::{Shared, State, now},
-    dial::{Kind, NextAction},
-    error::DialError,
-    slots::{Direction, Refusal},
-    tasks::admit::{self, Arrival, Place, Rejected},
-    tasks::open::{self, NOWHERE, Way},
-    tasks::socket::prepare_or_log,
+    access::RefuseReason, clock::now, context::Context, dial::NodeKind, error::DialError,
+    slots::Direction,
 };
 
-/// Follows the plan until the server stops.
-pub(crate) async fn run(shared: Arc<Shared>) {
-    shared.prepare_handshakes(usize::MAX);
+/// Follows the dial plan until the server stops.
+pub(crate) async fn follow_plan(context: Arc<Context>) {
+    context.connections.refill_stock(usize::MAX);
     loop {
-        let timeout = start_due(&shared);
+        let timeout = start_due(&context);
         let sleep = async {
             match timeout {
                 Some(at) => time::sleep_until(at.into()).await,
@@ -38,148 +38,152 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             }
         };
         tokio::select! {
-            () = shared.quit.cancelled() => return,
-            () = shared.replan.notified() => {}
+            () = context.lifecycle.stopping() => return,
+            () = context.wakers.plan_changed() => {}
             () = sleep => {}
         }
     }
 }
 
-/// Starts the attempts that are due; answers when the next one is.
-fn start_due(shared: &Arc<Shared>) -> Option<Instant> {
-    let mut state = shared.state();
+/// Starts the attempts that are due. Returns when the next one is.
+fn start_due(context: &Arc<Context>) -> Option<Instant> {
+    let mut state = context.state();
     let now = now();
-    state.access.bans.handle_timeout(now);
-    let State { access, dialer, stats, .. } = &mut *state;
-    let may = |enode: &Enode| access.check_enode(enode, now).is_ok();
-    while let Some(enode) = dialer.poll_dial_if(now, may) {
-        stats.dials += 1;
-        shared.tasks.spawn(attempt(Arc::clone(shared), enode));
+    while let Some(enode) = state.peering.poll_dial(now) {
+        state.observed.dial_started();
+        context.lifecycle.spawn(run_attempt(Arc::clone(context), enode));
     }
-    let due = dialer.poll_timeout_if(may);
-    due.into_iter().chain(access.bans.poll_timeout()).min()
+    state.peering.poll_timeout(now)
 }
 
-/// An attempt that the plan counts as running. Whatever becomes of its task, the plan hears of its end:
-/// else the node would never be dialled again.
-struct Attempt {
-    shared: Arc<Shared>,
+/// Reports the end of an attempt to the plan, even if its task panics; otherwise the node would never be
+/// dialed again.
+struct AttemptGuard {
+    context: Arc<Context>,
     id: NodeId,
-    runs: bool,
+    running: bool,
 }
 
-impl Attempt {
-    /// The connection is made, and the plan knows that already.
+impl AttemptGuard {
+    /// The connection was admitted, which the plan knows already.
     fn succeed(mut self) {
-        self.runs = false;
+        self.running = false;
     }
 
-    fn fail(mut self, cause: DialError) {
-        self.runs = false;
-        self.shared.dial_failed(self.id, cause);
+    fn fail(mut self, error: DialError) {
+        self.running = false;
+        self.context.dial_failed(self.id, error);
     }
 }
 
-impl Drop for Attempt {
+impl Drop for AttemptGuard {
     fn drop(&mut self) {
-        if self.runs {
-            self.shared.dial_failed(self.id, DialError::Panicked);
+        if self.running {
+            self.context.dial_failed(self.id, DialError::Panicked);
         }
     }
 }
 
-async fn attempt(shared: Arc<Shared>, enode: Enode) {
+async fn run_attempt(context: Arc<Context>, enode: Enode) {
     let id = enode.id;
-    let attempt = Attempt { shared: Arc::clone(&shared), id, runs: true };
-    // What it takes to arrive is much, and is given back before the stay.
-    let reaching = Box::pin(reach(&shared, &enode));
-    let reached = tokio::select! {
-        reached = reaching => reached,
-        () = shared.quit.cancelled() => Err(DialError::Refused(Refusal::Stopping)),
+    let guard = AttemptGuard { context: Arc::clone(&context), id, running: true };
+    // Boxed, so that the large state of the attempt is freed before the peer runs.
+    let attempt = Box::pin(reach(&context, &enode));
+    let outcome = tokio::select! {
+        outcome = attempt => outcome,
+        () = context.lifecycle.stopping() => Err(DialError::Refused(RefuseReason::Stopping)),
     };
-    match reached {
-        Ok((at, place)) => {
-            attempt.succeed();
-            shared.note_dial(&at, true);
-            place.stay().await;
+    match outcome {
+        Ok((reached_at, peer)) => {
+            guard.succeed();
+            context.discovery.record_dial(&reached_at, true);
+            peer.run().await;
         }
-        Err(cause) => {
-            if cause.is_absence() {
-                shared.note_dial(&enode, false);
+        Err(error) => {
+            if error.is_absence() {
+                context.discovery.record_dial(&enode, false);
             }
-            attempt.fail(cause);
-            if shared.is_lost(&id) {
-                shared.look_for(id);
-            }
+            guard.fail(error);
+            resolve_again(&context, id);
         }
     }
 }
 
-/// Tries the places where the node may be, until one of them has it; answers where that was.
-async fn reach(shared: &Arc<Shared>, enode: &Enode) -> Result<(Enode, Box<Place>), DialError> {
-    let found = shared.state().dialer.get(&enode.id).is_none_or(|(_, kind)| kind == Kind::Found);
-    if let Ok(key) = enode.id.public_key()
-        && !found
-    {
-        // The others are few and chosen by the operator, and are dialled again.
-        shared.stock.learn(&key);
+/// Asks discovery for the address of a listed node that does not answer at its listed one.
+fn resolve_again(context: &Arc<Context>, id: NodeId) {
+    if !context.discovery.is_running() || !context.state().peering.should_resolve(&id) {
+        return;
     }
-    let (places, share) = open::places(shared, enode).await?;
+    let shared = Arc::clone(context);
+    context.lifecycle.spawn_until_stop(async move {
+        // If no other node knows the address, it is asked for again after some more failures.
+        if let Some(enode) = shared.discovery.resolve(id).await {
+            shared.state().peering.set_seen_at(enode, now());
+        }
+    });
+}
+
+/// Tries the addresses of a node until it is reached. Returns the one where it was reached.
+async fn reach(
+    context: &Arc<Context>,
+    enode: &Enode,
+) -> Result<(Enode, Box<AdmittedPeer>), DialError> {
+    let kind = context.state().peering.kind(&enode.id);
+    if kind.is_some_and(|kind| kind != NodeKind::Found)
+        && let Ok(key) = enode.id.public_key()
+    {
+        // Listed nodes are few and dialed again: work on their keys is worth keeping.
+        context.connections.stock.learn(&key);
+    }
+    let (addresses, limit) = resolve(context, enode).await?;
     let mut failure = DialError::Timeout;
-    for at in places {
-        match reach_at(shared, enode, at.clone(), share).await {
-            Ok(place) => return Ok((at, place)),
-            // Somebody else may have its address by now.
-            Err(cause) if cause.is_absence() => failure = cause,
-            Err(cause) => return Err(cause),
+    for node in addresses {
+        match reach_at(context, enode, node.clone(), limit).await {
+            Ok(peer) => return Ok((node, peer)),
+            // Another node may have its address by now.
+            Err(error) if error.is_absence() => failure = error,
+            Err(error) => return Err(error),
         }
     }
     Err(failure)
 }
 
 async fn reach_at(
-    shared: &Arc<Shared>,
+    context: &Arc<Context>,
     enode: &Enode,
-    at: Enode,
+    node: Enode,
     limit: Duration,
-) -> Result<Box<Place>, DialError> {
-    match open::open(shared, at, limit).await? {
-        Way::Tcp(socket, remote_addr) => {
-            prepare_or_log(&socket, shared.receive_buffer);
+) -> Result<Box<AdmittedPeer>, DialError> {
+    match open(context, node, limit).await? {
+        NodeStream::Tcp(socket, remote_addr) => {
+            prepare_or_log(&socket, context.connections.receive_buffer);
             let local_addr = socket.local_addr().map_err(DialError::Connect)?;
-            enter(shared, socket, enode.clone(), (local_addr, remote_addr)).await
+            enter(context, socket, enode.clone(), local_addr, remote_addr).await
         }
-        Way::Own(io, remote_addr) => enter(shared, io, enode.clone(), (NOWHERE, remote_addr)).await,
+        NodeStream::Custom(io, remote_addr) => {
+            enter(context, io, enode.clone(), UNSPECIFIED, remote_addr).await
+        }
     }
 }
 
-/// From an open stream to a place among the peers. The addresses: ours and theirs.
+/// From an open stream to an admitted peer.
 async fn enter<Io>(
-    shared: &Arc<Shared>,
+    context: &Arc<Context>,
     io: Io,
     enode: Enode,
-    (local_addr, remote_addr): (SocketAddr, SocketAddr),
-) -> Result<Box<Place>, DialError>
+    local_addr: SocketAddr,
+    remote_addr: SocketAddr,
+) -> Result<Box<AdmittedPeer>, DialError>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let stream = connect_with(io, &shared.stock, &enode.id, HANDSHAKE_LIMIT)
+    let stream = connect_with(io, &context.connections.stock, &enode.id, HANDSHAKE_LIMIT)
         .await
         .map_err(DialError::Handshake)?;
-    let arrival = Arrival { direction: Direction::Outbound, local_addr, remote_addr, enode };
-    admit::take(shared, stream, arrival).await.map_err(|rejected| match rejected {
-        Rejected::Greet(error) => DialError::Greet(error),
-        Rejected::Refused(refusal) => DialError::Refused(refusal),
+    let direction = Direction::Outbound;
+    let connection = Connection { direction, local_addr, remote_addr, enode };
+    admit(context, stream, connection).await.map_err(|error| match error {
+        AdmitError::Greet(error) => DialError::Greet(error),
+        AdmitError::Refused(reason) => DialError::Refused(reason),
     })
-}
-
-impl Shared {
-    /// Whether discovery should be asked where the node is: after some failures in a row, and every
-    /// few from then on.
-    fn is_lost(&self, id: &NodeId) -> bool {
-        let state = self.state();
-        let listed = state.dialer.get(id).is_some_and(|(_, kind)| kind != Kind::Found);
-        let action = state.dialer.next_action(id);
-        listed && matches!(action, Some(NextAction::Dial { failures, .. }) if failures % 4 == 2)
-    }
 }

@@ -1,4 +1,4 @@
-//! Nodes that a source finds are dialled while there is room.
+//! Nodes that a source finds are dialed while there is room.
 
 use std::{
     pin::Pin,
@@ -69,7 +69,7 @@ async fn found_nodes_become_peers_as_far_as_there_is_room() {
     added(&mut events, id(3)).await;
     assert_eq!((node.peer_count(), taken.load(Ordering::SeqCst)), (2, 2), "half the places");
 
-    // One leaves, the next one is taken; the one that left is not dialled again.
+    // One leaves, the next one is taken; the one that left is not dialed again.
     others[0].stop().await;
     dropped(&mut events, id(2)).await;
     added(&mut events, id(4)).await;
@@ -103,7 +103,7 @@ async fn a_found_node_that_does_not_answer_is_tried_once_and_again_later() {
     let gone = start(config(2)).await;
     let enode = gone.enode();
     gone.stop().await;
-    let node = start(config(1).dial_again(Duration::from_millis(20))).await;
+    let node = start(config(1).found_cooldown(Duration::from_millis(20))).await;
     let mut events = node.events();
     let (nodes, source, _) = source();
     node.add_candidates(source);
@@ -111,7 +111,7 @@ async fn a_found_node_that_does_not_answer_is_tried_once_and_again_later() {
     let failed = |event: &Event| matches!(event, Event::DialFailed { .. }).then_some(());
     until(&mut events, failed).await;
     assert_eq!(node.next_action(&id(2)), None);
-    // It comes back and is named until it is dialled.
+    // It comes back and is named until it is dialed.
     let mut again = config(2);
     again.settings.listen = vec![addr(&gone).to_string()];
     let _back = start(again).await;

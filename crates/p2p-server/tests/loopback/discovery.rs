@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use p2p_server::{
-    Config, DiscoveryConfig, Server, StartError,
+    Config, DiscoverySettings, Server, StartError,
     identity::{Content, Enode, NodeId, Record},
     p2p_discovery::{self, Discv4, NetworkId},
 };
@@ -11,7 +11,7 @@ use p2p_server::{
 use crate::support::{addr, config, id, key, quiet, soon, start};
 
 fn finds(n: u8) -> Config {
-    config(n).discovery(DiscoveryConfig::new())
+    config(n).discovery(DiscoverySettings::new())
 }
 
 async fn until_connected(server: &Server, peers: &[NodeId]) {
@@ -65,7 +65,7 @@ async fn a_server_can_be_the_boot_node() {
 async fn a_node_that_was_met_is_found_again_after_a_restart_without_a_boot_node() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("nodes");
-    let keeps = |n| config(n).discovery(DiscoveryConfig::new().store(&file));
+    let keeps = |n| config(n).discovery(DiscoverySettings::new().store(&file));
     let there = start(finds(1)).await;
     let before = start(keeps(2).boot_node(there.enode())).await;
     let discv4 = before.discv4().unwrap();
@@ -91,7 +91,7 @@ async fn a_node_that_was_met_is_found_again_after_a_restart_without_a_boot_node(
 async fn networks_do_not_mix() {
     let boot = boot(9, p2p_discovery::Discv4Config::new()).await;
     let of = |n, network| {
-        let discovery = DiscoveryConfig::new().network(NetworkId(network));
+        let discovery = DiscoverySettings::new().network(NetworkId(network));
         config(n).discovery(discovery).boot_node(boot.enode())
     };
     let first = start(of(1, 7)).await;
@@ -146,7 +146,7 @@ async fn without_discovery_there_is_no_socket_and_a_taken_port_is_an_error() {
     assert!(off.discv4().is_none() && off.enode().udp == 0);
     let on = start(finds(2)).await;
     let taken = on.discv4().unwrap().local_addr();
-    let config = config(3).discovery(DiscoveryConfig::new().addr(taken));
+    let config = config(3).discovery(DiscoverySettings::new().addr(taken));
     assert!(matches!(Server::start(config).await, Err(StartError::Discovery(_))));
     let enode = on.enode();
     soon(on.stop()).await;
@@ -159,11 +159,11 @@ async fn without_discovery_there_is_no_socket_and_a_taken_port_is_an_error() {
 /// A boot node of discv5, and two servers that know only that one and have no discv4.
 #[cfg(feature = "discv5")]
 #[tokio::test]
-async fn discv5_feeds_the_same_dialler() {
+async fn discv5_feeds_the_same_dialer() {
     let record = Record::sign(&key(9), 1, &Content::new()).unwrap();
     let anywhere = "127.0.0.1:0".parse().unwrap();
     let boot = p2p_discovery::Discv5::start(None, &key(9), &record, anywhere).await.unwrap();
-    let mut discovery = DiscoveryConfig::new().v4(false);
+    let mut discovery = DiscoverySettings::new().v4(false);
     discovery.v5 = Some(anywhere);
     discovery.v5_boot = vec![boot.record().unwrap()];
     let first = start(config(1).discovery(discovery.clone())).await;
@@ -176,10 +176,10 @@ async fn discv5_feeds_the_same_dialler() {
 
 #[cfg(feature = "store")]
 #[tokio::test]
-async fn a_peer_that_was_dialled_is_dialled_again_after_a_restart_without_any_discovery() {
+async fn a_peer_that_was_dialed_is_dialed_again_after_a_restart_without_any_discovery() {
     let dir = tempfile::tempdir().unwrap();
     let keeps =
-        |n| config(n).discovery(DiscoveryConfig::new().v4(false).store(dir.path().join("nodes")));
+        |n| config(n).discovery(DiscoverySettings::new().v4(false).store(dir.path().join("nodes")));
     let there = start(config(1)).await;
     let before = start(keeps(2)).await;
     before.add_peer(there.enode());

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, net::SocketAddr};
 
-use p2p_server::{Inbound, Server, Stats, transport};
+use p2p_server::{InboundSettings, RefuseReason, Server, Stats, transport};
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 
 use crate::support::{
@@ -47,7 +47,7 @@ async fn send(sender: usize, server: Server) {
 #[tokio::test]
 async fn ten_thousand_junk_connections_do_not_keep_honest_nodes_out() {
     // From addresses that are counted as those outside are.
-    let inbound = Inbound { throttle_lan: true, ..Inbound::default() };
+    let inbound = InboundSettings { throttle_lan: true, ..InboundSettings::default() };
     let server = start(config(1).inbound(inbound).max_peers(100)).await;
     let mut events = server.events();
     let mut senders = JoinSet::new();
@@ -113,20 +113,23 @@ async fn one_address_cannot_take_all_places() {
         hung_up(socket).await;
     }
     let refused = server.stats().refused;
-    assert_eq!((refused.too_many_pending_per_ip, refused.too_many_pending), (56, 0));
+    assert_eq!(
+        (refused.get(RefuseReason::TooManyPendingPerIp), refused.get(RefuseReason::TooManyPending)),
+        (56, 0)
+    );
 }
 
 #[tokio::test]
 async fn an_address_that_connects_too_often_is_hung_up_on() {
-    let inbound = Inbound { throttle_lan: true, ..Inbound::default() };
+    let inbound = InboundSettings { throttle_lan: true, ..InboundSettings::default() };
     let server = start(config(1).inbound(inbound)).await;
     drop(dial(&key(2), &server.enode()).await.unwrap());
     let to: SocketAddr = addr(&server);
     hung_up(&mut connect_from([127, 0, 0, 1], to).await.unwrap()).await;
-    assert_eq!(server.stats().refused.throttled, 1);
+    assert_eq!(server.stats().refused.get(RefuseReason::Throttled), 1);
     let other = connect_from([127, 0, 0, 2], to).await.unwrap();
     drop(greet_over(other, &key(3), &server.enode()).await.unwrap());
-    assert_eq!(server.stats().refused.throttled, 1);
+    assert_eq!(server.stats().refused.get(RefuseReason::Throttled), 1);
 }
 
 /// On a clock that jumps to the next deadline when nothing else happens.

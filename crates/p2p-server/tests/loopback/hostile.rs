@@ -1,6 +1,6 @@
 //! Connections that are not honest, beside one that is.
 
-use p2p_server::{Event, Refused};
+use p2p_server::{Event, RefuseReason, RefuseStats};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -39,8 +39,9 @@ async fn junk_does_not_keep_honest_peers_out() {
     a.stop().await;
     let stats = a.stats();
     // All of it came from one address.
-    assert!(stats.refused.too_many_pending_per_ip > 0);
-    let evicted = stats.refused.too_many_pending_per_ip + stats.refused.too_many_pending;
+    assert!(stats.refused.get(RefuseReason::TooManyPendingPerIp) > 0);
+    let evicted = stats.refused.get(RefuseReason::TooManyPendingPerIp)
+        + stats.refused.get(RefuseReason::TooManyPending);
     assert_eq!(stats.inbound_failed + evicted, 60);
     assert_eq!((stats.accepted, stats.added, stats.dropped), (61, 1, 1));
 }
@@ -59,6 +60,6 @@ async fn a_peer_without_a_common_protocol_is_refused_and_others_are_served() {
     added(&mut events, id(3)).await;
     assert_eq!(a.peer_count(), 1);
     assert!(a.stats().inbound_failed >= 1);
-    assert_eq!(a.stats().refused, Refused::default());
+    assert_eq!(a.stats().refused, RefuseStats::default());
     drop(honest);
 }

@@ -1,9 +1,9 @@
-//! Nodes from a list in the DNS are dialled.
+//! Nodes from a list in the DNS are dialed.
 
 use std::{collections::HashMap, net::SocketAddr};
 
 use p2p_server::{
-    DiscoveryConfig,
+    DiscoverySettings,
     identity::{Content, Record},
     p2p_discovery::{
         NetworkId,
@@ -55,7 +55,7 @@ fn answer(query: &[u8], texts: &HashMap<String, String>) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn nodes_of_a_list_are_dialled_if_they_are_of_our_network() {
+async fn nodes_of_a_list_are_dialed_if_they_are_of_our_network() {
     let other = start(config(2)).await;
     let foreign = start(config(3)).await;
     let record = |n: u8, server: &p2p_server::Server, network: u64| {
@@ -67,7 +67,7 @@ async fn nodes_of_a_list_are_dialled_if_they_are_of_our_network() {
     let name =
         |label: Option<_>| label.map_or(link.domain().to_owned(), |label| link.name_of(&label));
     let texts = tree.texts().map(|(label, text)| (name(label).to_lowercase(), text)).collect();
-    let mut discovery = DiscoveryConfig::new().v4(false).network(NetworkId(7)).list(link.clone());
+    let mut discovery = DiscoverySettings::new().v4(false).network(NetworkId(7)).list(link.clone());
     discovery.servers = Servers::At(vec![serve(texts).await]);
 
     let mut events = other.events();

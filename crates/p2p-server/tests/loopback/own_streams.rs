@@ -14,7 +14,7 @@ use std::{
 
 use futures_core::Stream;
 use p2p_server::{
-    Backoff, Config, DialError, Event, NextAction, NodeDialer, Refusal,
+    Backoff, Config, DialError, Event, NextAction, NodeDialer, RefuseReason,
     identity::{Enode, Host},
 };
 use tokio::{io::DuplexStream, time::Instant};
@@ -37,7 +37,7 @@ async fn two_nodes_meet_in_memory_and_on_a_clock_that_stands_still() {
     let named = Enode { host: Host::Name("b.memory".into()), ..b.enode() };
     a.add_peer(named.clone());
     let refused = until(&mut a_events, |event| match event {
-        Event::DialFailed { cause, .. } => Some(matches!(**cause, DialError::Connect(_))),
+        Event::DialFailed { error, .. } => Some(matches!(**error, DialError::Connect(_))),
         _ => None,
     });
     assert!(refused.await, "b is not in the network yet");
@@ -88,15 +88,15 @@ fn bad_dialer(calls: &Arc<AtomicU32>) -> NodeDialer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dialer_that_panics_or_hangs_does_not_end_the_dialling() {
+async fn a_dialer_that_panics_or_hangs_does_not_end_the_dialing() {
     let calls = Arc::default();
     let node = start(Config::new(key(1)).protocol(quiet()).node_dialer(bad_dialer(&calls))).await;
     let mut events = node.events();
     node.add_peer(Enode::new(id(2), ([127, 0, 0, 1], 1).into()));
     let mut causes = Vec::new();
     while causes.len() < 3 {
-        let Some(Event::DialFailed { cause, .. }) = soon(events.next()).await else { continue };
-        causes.push(cause);
+        let Some(Event::DialFailed { error, .. }) = soon(events.next()).await else { continue };
+        causes.push(error);
     }
     assert!(matches!(*causes[0], DialError::Panicked), "{causes:?}");
     assert!(matches!(*causes[1], DialError::Timeout), "{causes:?}");
@@ -105,7 +105,7 @@ async fn a_dialer_that_panics_or_hangs_does_not_end_the_dialling() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_nobody_can_check_is_not_dialled_where_networks_are_restricted() {
+async fn a_name_that_nobody_can_check_is_not_dialed_where_networks_are_restricted() {
     let net = Net::new(3, 0);
     let config = in_memory(1, &net).net_restrict("127.0.0.0/8".parse().unwrap());
     let (a, b) = (start(config).await, start(in_memory(2, &net)).await);
@@ -113,8 +113,8 @@ async fn a_name_that_nobody_can_check_is_not_dialled_where_networks_are_restrict
     let mut events = a.events();
     a.add_peer(Enode { host: Host::Name("b.memory".into()), ..b.enode() });
     until(&mut events, |event| match event {
-        Event::DialFailed { cause, .. } => {
-            matches!(**cause, DialError::Refused(Refusal::Restricted)).then_some(())
+        Event::DialFailed { error, .. } => {
+            matches!(**error, DialError::Refused(RefuseReason::Restricted)).then_some(())
         }
         _ => None,
     })

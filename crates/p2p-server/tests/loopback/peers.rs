@@ -1,7 +1,7 @@
 //! Connecting, talking, parting, and coming back.
 
 use p2p_server::{
-    DialError, Direction, Event, NextAction, Refusal,
+    DialError, Direction, Event, NextAction, RefuseReason,
     identity::{Enode, Host},
     mux::{CloseReason, DisconnectReason},
     transport::{HANDSHAKE_LIMIT, accept},
@@ -48,7 +48,7 @@ async fn two_nodes_connect_talk_and_part() {
 }
 
 #[tokio::test]
-async fn a_static_peer_is_dialled_again_when_it_comes_back() {
+async fn a_static_peer_is_dialed_again_when_it_comes_back() {
     let (a, mut b) = pair(config(1), config(2)).await;
     let mut events = a.events();
     let port = addr(&b);
@@ -56,8 +56,8 @@ async fn a_static_peer_is_dialled_again_when_it_comes_back() {
         b.stop().await;
         dropped(&mut events, id(2)).await;
         until(&mut events, |event| match event {
-            Event::DialFailed { cause, .. } => {
-                matches!(**cause, DialError::Connect(_)).then_some(())
+            Event::DialFailed { error, .. } => {
+                matches!(**error, DialError::Connect(_)).then_some(())
             }
             _ => None,
         })
@@ -72,13 +72,13 @@ async fn a_static_peer_is_dialled_again_when_it_comes_back() {
 }
 
 #[tokio::test]
-async fn a_host_name_is_resolved_when_dialling() {
+async fn a_host_name_is_resolved_when_dialing() {
     let (a, b) = (start(config(1)).await, start(config(2)).await);
     let mut events = a.events();
     let enode = Enode { host: Host::Name("localhost".into()), ..b.enode() };
     a.add_peer(enode.clone());
     added(&mut events, id(2)).await;
-    assert_eq!(a.peers()[0].enode, enode.to_string(), "shown as dialled");
+    assert_eq!(a.peers()[0].enode, enode.to_string(), "shown as dialed");
 }
 
 #[tokio::test]
@@ -87,15 +87,15 @@ async fn a_name_that_does_not_resolve_and_a_wrong_key_are_told_apart() {
     let mut events = a.events();
     a.add_peer(Enode { host: Host::Name("does-not-exist.invalid".into()), ..b.enode() });
     let name = until(&mut events, |event| match event {
-        Event::DialFailed { cause, .. } => Some(matches!(**cause, DialError::Resolve(_))),
+        Event::DialFailed { error, .. } => Some(matches!(**error, DialError::Resolve(_))),
         _ => None,
     });
     assert!(name.await);
     assert!(a.remove_peer(&b.id()));
     a.add_peer(Enode { id: id(3), ..b.enode() });
     until(&mut events, |event| match event {
-        Event::DialFailed { id: dialled, cause, .. } if *dialled == id(3) => {
-            matches!(**cause, DialError::Handshake(_)).then_some(())
+        Event::DialFailed { id: dialed, error, .. } if *dialed == id(3) => {
+            matches!(**error, DialError::Handshake(_)).then_some(())
         }
         _ => None,
     })
@@ -104,7 +104,7 @@ async fn a_name_that_does_not_resolve_and_a_wrong_key_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_removed_peer_is_told_so_and_not_dialled_again() {
+async fn a_removed_peer_is_told_so_and_not_dialed_again() {
     let (a, b) = pair(config(1), config(2)).await;
     let (mut a_events, mut b_events) = (a.events(), b.events());
     assert!(a.remove_peer(&b.id()));
@@ -121,26 +121,26 @@ async fn a_removed_peer_is_told_so_and_not_dialled_again() {
 }
 
 #[tokio::test]
-async fn a_peer_removed_while_it_is_dialled_does_not_become_one() {
+async fn a_peer_removed_while_it_is_dialed_does_not_become_one() {
     // A listener that lets the dial begin but answers nothing.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let a = start(config(1)).await;
     a.add_peer(Enode::new(id(2), listener.local_addr().unwrap()));
     let (socket, _) = soon(listener.accept()).await.unwrap();
-    assert!(matches!(a.next_action(&id(2)), Some(NextAction::Dialling { .. })));
+    assert!(matches!(a.next_action(&id(2)), Some(NextAction::Dialing { .. })));
     let mut events = a.events();
     assert!(a.remove_peer(&id(2)));
     // Now the other end answers after all.
     let stream = soon(accept(socket, &key(2), HANDSHAKE_LIMIT)).await.unwrap();
     until(&mut events, |event| match event {
-        Event::DialFailed { cause, .. } => {
-            matches!(**cause, DialError::Refused(Refusal::Unwanted)).then_some(())
+        Event::DialFailed { error, .. } => {
+            matches!(**error, DialError::Refused(RefuseReason::Unwanted)).then_some(())
         }
         _ => None,
     })
     .await;
     drop(stream);
-    assert_eq!((a.peer_count(), a.stats().refused.unwanted), (0, 1));
+    assert_eq!((a.peer_count(), a.stats().refused.get(RefuseReason::Unwanted)), (0, 1));
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn a_connected_peer_can_become_static() {
 }
 
 #[tokio::test]
-async fn boot_nodes_are_dialled_by_a_node_without_peers_and_only_with_discovery() {
+async fn boot_nodes_are_dialed_by_a_node_without_peers_and_only_with_discovery() {
     let boot = start(config(1)).await;
     let joins = start(config(2).boot_node(boot.enode())).await;
     let mut events = boot.events();

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use p2p_server::{
-    DialError, Event, Events, Proxy, ProxyError, ProxyRefusal, Refusal,
+    DialError, Event, Events, Proxy, ProxyError, ProxyRefuseReason, RefuseReason,
     identity::{Enode, Host},
 };
 use tokio::{
@@ -68,9 +68,9 @@ fn url(login: &str, at: SocketAddr) -> Proxy {
 }
 
 /// Why the next attempt failed.
-async fn cause(events: &mut Events) -> Arc<DialError> {
+async fn error(events: &mut Events) -> Arc<DialError> {
     until(events, |event| match event {
-        Event::DialFailed { cause, .. } => Some(Arc::clone(cause)),
+        Event::DialFailed { error, .. } => Some(Arc::clone(error)),
         _ => None,
     })
     .await
@@ -90,17 +90,17 @@ async fn a_node_that_only_the_proxy_can_find_is_reached_through_it() {
     assert_eq!(info.network.remote_address.to_string(), "0.0.0.0:0", "the proxy knows");
     assert!(a.remove_peer(&id(2)));
 
-    // What the proxy says is the cause that is told.
+    // What the proxy says is the error that is told.
     a.add_peer(Enode { host: Host::Name("c.hidden.invalid".into()), ..b.enode() });
-    let gone = cause(&mut events).await;
-    let unreachable = ProxyRefusal::HostUnreachable;
+    let gone = error(&mut events).await;
+    let unreachable = ProxyRefuseReason::HostUnreachable;
     assert!(matches!(*gone, DialError::Proxy(ProxyError::Refused(said)) if said == unreachable));
     a.add_peer(b.enode());
     loop {
         // It may still try the name.
-        let refused = cause(&mut events).await;
+        let refused = error(&mut events).await;
         let DialError::Proxy(ProxyError::Refused(said)) = *refused else { panic!("{refused:?}") };
-        if said == ProxyRefusal::Unsupported {
+        if said == ProxyRefuseReason::Unsupported {
             break;
         }
     }
@@ -115,25 +115,25 @@ async fn without_the_right_login_and_without_a_proxy_nothing_leaks_past_it() {
         [(11, url("", proxy)), (12, url("me:Secret@", proxy)), (13, url("", gone))]
     {
         let a = start(config(number).proxy(through).static_node(b.enode())).await;
-        let cause = cause(&mut a.events()).await;
+        let error = error(&mut a.events()).await;
         let right = matches!(
-            (number, &*cause),
+            (number, &*error),
             (11, DialError::Proxy(ProxyError::LoginWanted))
                 | (12, DialError::Proxy(ProxyError::LoginRefused))
                 | (13, DialError::Proxy(ProxyError::Unreachable(_)))
         );
-        assert!(right, "{number}: {cause:?}");
+        assert!(right, "{number}: {error:?}");
         a.stop().await;
     }
     assert_eq!(b.stats().accepted, 0, "somebody came without a proxy");
 }
 
 #[tokio::test]
-async fn a_name_that_the_proxy_would_resolve_is_not_dialled_where_networks_are_restricted() {
+async fn a_name_that_the_proxy_would_resolve_is_not_dialed_where_networks_are_restricted() {
     let nowhere = "127.0.0.1:1".parse().unwrap();
     let restricted = config(1).net_restrict("127.0.0.0/8".parse().unwrap());
     let a = start(restricted.proxy(url("", nowhere))).await;
     let mut events = a.events();
     a.add_peer(format!("enode://{}@{HIDDEN}:30303", id(2)).parse().unwrap());
-    assert!(matches!(*cause(&mut events).await, DialError::Refused(Refusal::Restricted)));
+    assert!(matches!(*error(&mut events).await, DialError::Refused(RefuseReason::Restricted)));
 }

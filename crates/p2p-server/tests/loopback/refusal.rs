@@ -1,7 +1,7 @@
 //! Who may not stay, that it is told why, and that it is counted.
 
 use p2p_server::{
-    Barred, DialError, Event, NetRestrict, NextAction, Refusal,
+    DialError, Event, Exclusion, ExclusionReason, NetRestrict, NextAction, RefuseReason,
     identity::{Enode, Host, NodeId},
     mux::{DisconnectReason, HelloExchangeError},
 };
@@ -17,9 +17,9 @@ fn told(error: &HelloExchangeError) -> Option<DisconnectReason> {
     }
 }
 
-async fn refused(events: &mut p2p_server::Events) -> (NodeId, Refusal) {
+async fn refused(events: &mut p2p_server::Events) -> (NodeId, RefuseReason) {
     until(events, |event| match event {
-        Event::Refused { id, refusal, .. } => Some((*id, *refusal)),
+        Event::Refused { id, reason, .. } => Some((*id, *reason)),
         _ => None,
     })
     .await
@@ -32,16 +32,16 @@ async fn beyond_the_limit_peers_are_refused_unless_trusted() {
     let c = start(config(3)).await;
     let mut c_events = c.events();
     c.add_peer(b.enode());
-    assert_eq!(refused(&mut events).await, (c.id(), Refusal::TooManyPeers));
+    assert_eq!(refused(&mut events).await, (c.id(), RefuseReason::TooManyPeers));
     let reason = until(&mut c_events, |event| match event {
-        Event::DialFailed { cause, .. } => match &**cause {
+        Event::DialFailed { error, .. } => match &**error {
             DialError::Greet(error) => Some(told(error)),
             _ => None,
         },
         _ => None,
     });
     assert_eq!(reason.await, Some(DisconnectReason::TooManyPeers));
-    assert!(b.stats().refused.too_many_peers >= 1);
+    assert!(b.stats().refused.get(RefuseReason::TooManyPeers) >= 1);
     assert_eq!(b.peer_count(), 1);
 
     assert!(b.add_trusted(c.id()));
@@ -51,7 +51,7 @@ async fn beyond_the_limit_peers_are_refused_unless_trusted() {
 }
 
 #[tokio::test]
-async fn a_second_connection_of_the_same_dialler_is_refused() {
+async fn a_second_connection_of_the_same_dialer_is_refused() {
     let b = start(config(2)).await;
     let mut events = b.events();
     let client = key(9);
@@ -59,8 +59,8 @@ async fn a_second_connection_of_the_same_dialler_is_refused() {
     added(&mut events, client.id()).await;
     let error = dial(&client, &b.enode()).await.err().unwrap();
     assert_eq!(told(&error), Some(DisconnectReason::AlreadyConnected));
-    assert_eq!(refused(&mut events).await, (client.id(), Refusal::AlreadyConnected));
-    assert_eq!((b.peer_count(), b.stats().refused.already_connected), (1, 1));
+    assert_eq!(refused(&mut events).await, (client.id(), RefuseReason::AlreadyConnected));
+    assert_eq!((b.peer_count(), b.stats().refused.get(RefuseReason::AlreadyConnected)), (1, 1));
     drop(first);
 }
 
@@ -69,16 +69,19 @@ async fn a_node_does_not_connect_with_itself() {
     let a = start(config(1)).await;
     let mut events = a.events();
     a.add_peer(a.enode());
-    assert_eq!((a.next_action(&a.id()), a.stats().refused.self_connect), (None, 1));
+    assert_eq!(
+        (a.next_action(&a.id()), a.stats().refused.get(RefuseReason::SelfConnect)),
+        (None, 1)
+    );
     // Someone with the same key, which is what our own dial under another address would look like.
     let error = dial(&key(1), &a.enode()).await.err().unwrap();
     assert_eq!(told(&error), Some(DisconnectReason::SelfConnect));
-    assert_eq!(refused(&mut events).await, (a.id(), Refusal::SelfConnect));
-    assert_eq!((a.peer_count(), a.stats().refused.self_connect), (0, 2));
+    assert_eq!(refused(&mut events).await, (a.id(), RefuseReason::SelfConnect));
+    assert_eq!((a.peer_count(), a.stats().refused.get(RefuseReason::SelfConnect)), (0, 2));
 }
 
 #[tokio::test]
-async fn addresses_outside_the_allowed_networks_are_neither_accepted_nor_dialled() {
+async fn addresses_outside_the_allowed_networks_are_neither_accepted_nor_dialed() {
     let elsewhere: NetRestrict = "203.0.113.0/24".parse().unwrap();
     let closed = start(config(1).net_restrict(elsewhere)).await;
     let open = start(config(2)).await;
@@ -86,23 +89,27 @@ async fn addresses_outside_the_allowed_networks_are_neither_accepted_nor_dialled
     // Hung up at once, without waiting for a handshake; reset or not is up to the system.
     let read = soon(socket.read(&mut [0; 1])).await;
     assert!(matches!(read, Ok(0) | Err(_)));
-    assert_eq!((closed.stats().accepted, closed.stats().refused.restricted), (1, 1));
+    assert_eq!(
+        (closed.stats().accepted, closed.stats().refused.get(RefuseReason::Restricted)),
+        (1, 1)
+    );
 
     // It does not even try, and says so; a name it has to look up first.
     closed.add_peer(open.enode());
-    let barred = NextAction::Barred(Barred { why: Refusal::Restricted, until: None });
-    assert_eq!(closed.next_action(&open.id()), Some(barred));
+    let exclusion =
+        NextAction::Excluded(Exclusion { reason: ExclusionReason::Restricted, until: None });
+    assert_eq!(closed.next_action(&open.id()), Some(exclusion));
     let mut events = closed.events();
     closed.add_peer(Enode { host: Host::Name("localhost".into()), ..open.enode() });
     until(&mut events, |event| match event {
-        Event::DialFailed { cause, .. } => {
-            matches!(**cause, DialError::Refused(Refusal::Restricted)).then_some(())
+        Event::DialFailed { error, .. } => {
+            matches!(**error, DialError::Refused(RefuseReason::Restricted)).then_some(())
         }
         _ => None,
     })
     .await;
     assert_eq!(open.stats().accepted, 0);
-    assert!(closed.stats().refused.restricted >= 2);
+    assert!(closed.stats().refused.get(RefuseReason::Restricted) >= 2);
 
     let loopback = start(config(3).net_restrict("127.0.0.0/8".parse().unwrap())).await;
     let mut events = loopback.events();

@@ -1,10 +1,10 @@
 //! Who may be a peer at all: changed while the server runs, it reaches those who are peers, those who
-//! dial, and those who are dialled.
+//! dial, and those who are dialed.
 
 use std::{future::pending, time::Duration};
 
 use p2p_server::{
-    Barred, Config, Event, Events, NextAction, Refusal, Server,
+    Config, Event, Events, Exclusion, ExclusionReason, NextAction, RefuseReason, Server,
     identity::NodeId,
     mux::{self, CloseReason, DisconnectReason, HelloExchangeError, Protocol},
 };
@@ -21,9 +21,9 @@ async fn friends() -> (Server, Server, Events) {
     (a, b, events)
 }
 
-fn barred(server: &Server, id: NodeId) -> Option<Barred> {
+fn exclusion(server: &Server, id: NodeId) -> Option<Exclusion> {
     match server.next_action(&id) {
-        Some(NextAction::Barred(barred)) => Some(barred),
+        Some(NextAction::Excluded(exclusion)) => Some(exclusion),
         _ => None,
     }
 }
@@ -33,34 +33,36 @@ async fn expelled(events: &mut Events, id: NodeId) {
     assert!(matches!(closed, CloseReason::ByUs(DisconnectReason::Requested)), "{closed:?}");
 }
 
-async fn refused(events: &mut Events, id: NodeId, why: Refusal) {
+async fn refused(events: &mut Events, id: NodeId, expected: RefuseReason) {
     until(events, |event| match event {
-        Event::Refused { id: who, refusal, .. } => (*who == id && *refusal == why).then_some(()),
+        Event::Refused { id: refused, reason, .. } => {
+            ((*refused, *reason) == (id, expected)).then_some(())
+        }
         _ => None,
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_banned_peer_is_gone_neither_dialled_nor_accepted_and_comes_back_after_the_ban() {
+async fn a_banned_peer_is_gone_neither_dialed_nor_accepted_and_comes_back_after_the_ban() {
     let (a, b, mut events) = friends().await;
     let node = format!("enode://{}", b.id()).parse().unwrap();
     a.ban(node, None);
     expelled(&mut events, b.id()).await;
-    let forever = Barred { why: Refusal::Banned, until: None };
-    assert_eq!(barred(&a, b.id()), Some(forever));
+    let forever = Exclusion { reason: ExclusionReason::Banned, until: None };
+    assert_eq!(exclusion(&a, b.id()), Some(forever));
     // The other end dials again and again.
     for _ in 0..3 {
-        refused(&mut events, b.id(), Refusal::Banned).await;
+        refused(&mut events, b.id(), RefuseReason::Banned).await;
     }
     let stats = a.stats();
-    assert_eq!((stats.dials, stats.added, stats.expelled), (1, 1, 1), "not dialled since");
-    assert!(stats.refused.banned >= 3 && a.peer_count() == 0);
-    assert_eq!(a.bans().iter().map(|ban| ban.banned).collect::<Vec<_>>(), [node]);
+    assert_eq!((stats.dials, stats.added, stats.expelled), (1, 1, 1), "not dialed since");
+    assert!(stats.refused.get(RefuseReason::Banned) >= 3 && a.peer_count() == 0);
+    assert_eq!(a.bans().iter().map(|ban| ban.target).collect::<Vec<_>>(), [node]);
 
     assert!(a.unban(&node) && !a.unban(&node));
     added(&mut events, b.id()).await;
-    assert_eq!(barred(&a, b.id()), None);
+    assert_eq!(exclusion(&a, b.id()), None);
 }
 
 #[tokio::test]
@@ -69,13 +71,13 @@ async fn a_ban_lapses_by_itself() {
     let mut events = a.events();
     let node = b.id().to_string().parse().unwrap();
     a.ban(node, Some(Duration::from_millis(200)));
-    let until = barred(&a, b.id()).unwrap().until;
+    let until = exclusion(&a, b.id()).unwrap().until;
     assert!(until.is_some());
     assert_eq!(a.bans()[0].until, until);
     expelled(&mut events, b.id()).await;
-    // Nobody else could open the connection: the dialler has woken up for it.
+    // Nobody else could open the connection: the dialer has woken up for it.
     added(&mut events, b.id()).await;
-    assert_eq!((a.bans().len(), barred(&a, b.id())), (0, None));
+    assert_eq!((a.bans().len(), exclusion(&a, b.id())), (0, None));
 }
 
 #[tokio::test]
@@ -83,11 +85,15 @@ async fn a_banned_network_is_hung_up_on_before_it_says_anything() {
     let (a, b, mut events) = friends().await;
     a.ban("127.0.0.0/29".parse().unwrap(), None);
     expelled(&mut events, b.id()).await;
-    assert_eq!(barred(&a, b.id()).unwrap().why, Refusal::Banned, "it is known where it is");
+    assert_eq!(
+        exclusion(&a, b.id()).unwrap().reason,
+        ExclusionReason::Banned,
+        "it is known where it is"
+    );
     let before = a.stats();
     hung_up(&mut connect_from([127, 0, 0, 1], addr(&a)).await.unwrap()).await;
     let after = a.stats();
-    assert!(after.refused.banned > before.refused.banned);
+    assert!(after.refused.get(RefuseReason::Banned) > before.refused.get(RefuseReason::Banned));
     assert_eq!((after.inbound_failed, after.dials), (before.inbound_failed, before.dials));
     assert!(a.unban(&"127.0.0.7/29".parse().unwrap()));
     added(&mut events, b.id()).await;
@@ -102,9 +108,12 @@ async fn a_list_of_allowed_nodes_reaches_peers_and_strangers() {
     a.set_allowed(Some(vec![id(3), id(4)]));
     expelled(&mut events, b.id()).await;
     assert_eq!((a.peer_count(), a.peer(&id(3)).is_some()), (1, true));
-    assert_eq!(barred(&a, b.id()), Some(Barred { why: Refusal::NotAllowed, until: None }));
-    refused(&mut events, b.id(), Refusal::NotAllowed).await;
-    assert!(a.stats().refused.not_allowed > 0);
+    assert_eq!(
+        exclusion(&a, b.id()),
+        Some(Exclusion { reason: ExclusionReason::NotAllowed, until: None })
+    );
+    refused(&mut events, b.id(), RefuseReason::NotAllowed).await;
+    assert!(a.stats().refused.get(RefuseReason::NotAllowed) > 0);
 
     assert!(a.allow(b.id()) && !a.allow(b.id()));
     added(&mut events, b.id()).await;
@@ -119,7 +128,7 @@ async fn the_networks_to_talk_to_change_while_the_server_runs() {
     let (a, b, mut events) = friends().await;
     a.set_net_restrict(Some("10.0.0.0/8".parse().unwrap()));
     expelled(&mut events, b.id()).await;
-    assert_eq!(barred(&a, b.id()).unwrap().why, Refusal::Restricted);
+    assert_eq!(exclusion(&a, b.id()).unwrap().reason, ExclusionReason::Restricted);
     assert_eq!(a.net_restrict().unwrap().to_string(), "10.0.0.0/8");
     hung_up(&mut connect_from([127, 0, 0, 1], addr(&a)).await.unwrap()).await;
     a.set_net_restrict(Some("127.0.0.0/8".parse().unwrap()));
@@ -129,14 +138,14 @@ async fn the_networks_to_talk_to_change_while_the_server_runs() {
 #[tokio::test]
 async fn the_rules_can_be_there_from_the_start() {
     let ban = |who: &str| config(1).ban(who.parse().unwrap());
-    let closed: [(Config, Refusal); 3] = [
-        (ban("127.0.0.1"), Refusal::Banned),
-        (ban(&id(9).to_string()), Refusal::Banned),
-        (config(1).allow(id(2)), Refusal::NotAllowed),
+    let closed: [(Config, ExclusionReason); 3] = [
+        (ban("127.0.0.1"), ExclusionReason::Banned),
+        (ban(&id(9).to_string()), ExclusionReason::Banned),
+        (config(1).allow(id(2)), ExclusionReason::NotAllowed),
     ];
-    for (config, why) in closed {
+    for (config, reason) in closed {
         let a = start(config.static_node(start(self::config(9)).await.enode())).await;
-        assert_eq!(barred(&a, id(9)), Some(Barred { why, until: None }));
+        assert_eq!(exclusion(&a, id(9)), Some(Exclusion { reason, until: None }));
         assert_eq!(a.stats().dials, 0);
     }
 }
@@ -187,10 +196,10 @@ async fn a_banned_node_does_not_get_in_however_often_it_tries() {
     }
     // The last one is counted when it has been told.
     soon(async {
-        while a.stats().refused.banned < TRIES {
+        while a.stats().refused.get(RefuseReason::Banned) < TRIES {
             tokio::task::yield_now().await;
         }
     })
     .await;
-    assert_eq!((a.stats().refused.banned, a.stats().added), (TRIES, 0));
+    assert_eq!((a.stats().refused.get(RefuseReason::Banned), a.stats().added), (TRIES, 0));
 }

@@ -4,7 +4,7 @@
 use std::{env, time::Duration};
 
 use p2p_server::{
-    Direction, Event, Server,
+    Direction, Event, RefuseReason, Server,
     identity::{Enode, SecretKey},
 };
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -88,7 +88,8 @@ async fn meet(first_key: u8) {
         assert!(soon(heard_b.recv()).await.is_some());
         assert_eq!((a.peer_count(), b.peer_count()), (1, 1));
         assert!(same_connection(&a, &b), "what survived stays");
-        let refused = a.stats().refused.already_connected + b.stats().refused.already_connected;
+        let refused = a.stats().refused.get(RefuseReason::AlreadyConnected)
+            + b.stats().refused.get(RefuseReason::AlreadyConnected);
         gave_way += refused + a.stats().dropped + b.stats().dropped;
         a.stop().await;
         b.stop().await;
@@ -137,7 +138,7 @@ async fn meet_in_memory(round: u64, found: bool) -> u64 {
     let dial = async |from: &Server, to: &Server, wait| {
         sleep(Duration::from_millis(wait)).await;
         if found {
-            // One without a port is not dialled; the network in memory looks at the id alone.
+            // One without a port is not dialed; the network in memory looks at the id alone.
             from.add_candidates(once(Enode { tcp: 30_303, ..to.enode() }));
         } else {
             from.add_peer(to.enode());

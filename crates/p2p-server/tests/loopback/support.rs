@@ -111,7 +111,7 @@ pub(crate) async fn dropped(events: &mut Events, id: NodeId) -> mux::CloseReason
     .await
 }
 
-/// Two nodes, the first of which has dialled the second.
+/// Two nodes, the first of which has dialed the second.
 pub(crate) async fn pair(a: Config, b: Config) -> (Server, Server) {
     let (a, b) = (start(a).await, start(b).await);
     let (mut a_events, mut b_events) = (a.events(), b.events());

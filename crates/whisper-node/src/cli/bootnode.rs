@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use clap::Args;
 use p2p_identity::{Content, Enode, Record, causes};
 use p2p_server::p2p_discovery::{Discv4, Discv4Config, Event, NetworkId};
-use p2p_server::{Nat, NatError};
+use p2p_server::{Nat, NatParseError};
 
 use super::failure::Failure;
 use super::input;
@@ -96,7 +96,7 @@ impl Bootnode {
 
 /// Reads what needs no router: there is no server here that could ask one.
 fn without_gateway(text: &str) -> Result<Nat, String> {
-    let nat: Nat = text.parse().map_err(|error: NatError| error.to_string())?;
+    let nat: Nat = text.parse().map_err(|error: NatParseError| error.to_string())?;
     if nat.needs_gateway() {
         return Err("a boot node asks no router; expected none or extip:IP".to_owned());
     }

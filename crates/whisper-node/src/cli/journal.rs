@@ -1,7 +1,7 @@
 //! What happens to the peers, told to the operator: "nothing arrived and nothing says why" must not happen.
 
 use p2p_identity::causes;
-use p2p_server::{Event, Events, Kind};
+use p2p_server::{Event, Events, NodeKind};
 
 /// Logs the events of a server until it stops.
 pub(crate) async fn keep(events: &mut Events) {
@@ -15,14 +15,14 @@ pub(crate) async fn keep(events: &mut Events) {
                 tracing::info!(peer = ?id, "peer gone: {closed}");
             }
             // Many of the nodes that are found are gone, or full.
-            Event::DialFailed { id, kind: Some(Kind::Found), cause } => {
-                tracing::debug!(peer = ?id, "cannot reach a node that was found: {}", causes(&*cause));
+            Event::DialFailed { id, kind: Some(NodeKind::Found), error } => {
+                tracing::debug!(peer = ?id, "cannot reach a found node: {}", causes(&*error));
             }
-            Event::DialFailed { id, cause, .. } => {
-                tracing::warn!(peer = ?id, "cannot reach a node: {}", causes(&*cause));
+            Event::DialFailed { id, error, .. } => {
+                tracing::warn!(peer = ?id, "cannot reach a node: {}", causes(&*error));
             }
-            Event::Refused { id, remote_addr, refusal } => {
-                tracing::info!(peer = ?id, %remote_addr, "connection refused: {refusal}");
+            Event::Refused { id, remote_addr, reason } => {
+                tracing::info!(peer = ?id, %remote_addr, "connection refused: {reason}");
             }
             Event::Missed(events) => {
                 tracing::warn!("{events} events about peers came too fast to be logged");

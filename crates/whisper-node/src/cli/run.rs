@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use p2p_identity::SecretKey;
-use p2p_server::DiscoveryConfig;
+use p2p_server::DiscoverySettings;
 use p2p_server::p2p_discovery::NetworkId;
 use whisper_node::{Node, NodeConfig};
 use whisper_protocol::{
@@ -155,7 +155,7 @@ fn server_config(
         .max_pending(flags.maxpendpeers)
         .memory(usize::try_from(flags.memory).unwrap_or(usize::MAX).saturating_mul(1 << 20))
         .discover(!flags.nodiscover)
-        .discovery(discovery_config(&flags).store(nodes))
+        .discovery(discovery_settings(&flags).store(nodes))
         .message_events(flags.msgevents)
         .nat(flags.nat);
     for addr in &flags.addr {
@@ -163,28 +163,28 @@ fn server_config(
     }
     config.settings.nodes.boot = flags.bootnodes;
     config.settings.nodes.statics = flags.staticnodes;
-    config.settings.net_restrict = flags.netrestrict;
-    config.settings.dialling.proxy = flags.proxy.transpose().map_err(Failure::Proxy)?;
+    config.settings.access.net_restrict = flags.netrestrict;
+    config.settings.dialing.proxy = flags.proxy.transpose().map_err(Failure::Proxy)?;
     admit(&mut config.settings, flags.who);
     Ok(config)
 }
 
 /// Who may be a peer.
-fn admit(settings: &mut p2p_server::Settings, flags: WhoFlags) {
+fn admit(settings: &mut p2p_server::ServerSettings, flags: WhoFlags) {
     let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     settings.nodes.trusted = flags.trustednodes;
     settings.limits.dial_ratio = size(flags.dialratio);
-    settings.dialling.enabled = !flags.nodial;
-    settings.allow = flags.allow;
-    settings.bans = flags.ban;
+    settings.dialing.enabled = !flags.nodial;
+    settings.access.allow = flags.allow;
+    settings.access.bans = flags.ban;
     let throttle = Duration::from_secs(flags.throttle.into());
     settings.inbound.throttle = (flags.throttle > 0).then_some(throttle);
     settings.inbound.max_pending_per_ip = flags.maxpendperip.map(|most| size(most.get()));
 }
 
 /// How nodes are found, unless `--nodiscover` says that they are not.
-fn discovery_config(flags: &NetworkFlags) -> DiscoveryConfig {
-    let mut config = DiscoveryConfig::new().v4(flags.discovery_v4);
+fn discovery_settings(flags: &NetworkFlags) -> DiscoverySettings {
+    let mut config = DiscoverySettings::new().v4(flags.discovery_v4);
     let first = flags.addr.first().copied();
     config.addr = flags.discovery_port.zip(first).map(|(port, addr)| SocketAddr::new(addr, port));
     config.config.network = flags.networkid.map(NetworkId);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use p2p_identity::{Enode, EnodeError, HexError, NodeId};
-use p2p_server::Banned;
+use p2p_server::BanTarget;
 
 /// What is wrong with the name of a node in a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(crate) fn hashed_id(id: &NodeId) -> String {
 }
 
 /// Reads what a ban is for: a node (see [`node_id`]), an IP address, or a network in CIDR form.
-pub(crate) fn banned(who: &str) -> Result<Banned, NodeNameError> {
+pub(crate) fn banned(who: &str) -> Result<BanTarget, NodeNameError> {
     who.parse().map_err(|error| NodeNameError::new(error, who))
 }
 

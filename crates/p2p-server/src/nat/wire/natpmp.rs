@@ -1,21 +1,21 @@
-//! The datagrams of NAT-PMP (RFC 6886), both ways.
+//! The datagrams of NAT-PMP (RFC 6886), requests and answers.
 //!
-//! Sending them again, and what follows from an answer, is not here.
+//! Resending, and what follows from an answer, is not here.
 
 use std::net::Ipv4Addr;
 
 use super::super::report::Transport;
 
-/// The UDP port on which gateways answer, for NAT-PMP and PCP alike.
+/// The UDP port of gateways, for NAT-PMP and PCP.
 pub const PORT: u16 = 5351;
 
 /// The version byte.
 const VERSION: u8 = 0;
 
-/// What an answer's code has on top of that of its request.
+/// The bit that is set in the opcode of an answer.
 const ANSWER: u8 = 0x80;
 
-/// What a client asks. Ports and lifetimes (in seconds) as they are; a lifetime of 0 removes a mapping.
+/// A request of a client. A lifetime of 0 removes a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
     /// The external address (§3.2).
@@ -26,9 +26,9 @@ pub enum Request {
         transport: Transport,
         /// The client's port.
         internal: u16,
-        /// The port of the gateway that it would like to have; 0 leaves it to the gateway.
+        /// The wanted port of the gateway; 0 leaves it to the gateway.
         external: u16,
-        /// For how many seconds.
+        /// Lifetime in seconds.
         lifetime: u32,
     },
 }
@@ -42,7 +42,7 @@ impl Request {
         }
     }
 
-    /// The datagram: 2 bytes, or 12.
+    /// The datagram: 2 or 12 bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION, self.opcode()];
@@ -55,7 +55,7 @@ impl Request {
         bytes
     }
 
-    /// Reads a datagram; what follows its end is ignored. `None` if it is no request of NAT-PMP.
+    /// Reads a datagram; bytes behind its end are ignored. `None` if it is not a NAT-PMP request.
     #[cfg(any(test, feature = "fuzzing"))]
     #[must_use]
     pub fn decode(datagram: &[u8]) -> Option<Self> {
@@ -73,12 +73,12 @@ impl Request {
     }
 }
 
-/// What a gateway answers.
+/// An answer of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
-    /// The seconds since the gateway forgot all mappings the last time (§3.6).
+    /// Seconds since the gateway last lost all its mappings (§3.6).
     pub epoch: u32,
-    /// The rest.
+    /// The part that depends on the request.
     pub body: Body,
 }
 
@@ -87,7 +87,7 @@ pub struct Answer {
 pub enum Body {
     /// The external address.
     Address(Ipv4Addr),
-    /// A mapping, or with a lifetime of 0 the end of one.
+    /// A mapping; with a lifetime of 0 its removal.
     Mapped {
         /// TCP or UDP.
         transport: Transport,
@@ -95,29 +95,29 @@ pub enum Body {
         internal: u16,
         /// The gateway's port.
         external: u16,
-        /// For how many seconds.
+        /// Lifetime in seconds.
         lifetime: u32,
     },
     /// A refusal.
     Refused {
-        /// The code of the request, 0 to 127.
+        /// The opcode of the request, 0 to 127.
         opcode: u8,
-        /// Why: a [`code`] other than 0.
+        /// The reason: a [`code`] other than 0.
         code: u16,
     },
 }
 
 /// The result codes (§3.5).
 pub mod code {
-    /// The gateway speaks another version: PCP.
+    /// The gateway uses another version: PCP.
     pub const UNSUPPORTED_VERSION: u16 = 1;
-    /// Mapping is switched off, or this client may not.
+    /// Mapping is disabled, or not allowed for this client.
     pub const NOT_AUTHORIZED: u16 = 2;
-    /// The gateway has no address itself.
+    /// The gateway has no external address.
     pub const NETWORK_FAILURE: u16 = 3;
     /// No room for another mapping.
     pub const OUT_OF_RESOURCES: u16 = 4;
-    /// The gateway does not know the request.
+    /// The gateway does not support the request.
     pub const UNSUPPORTED_OPCODE: u16 = 5;
 }
 
@@ -147,8 +147,8 @@ impl Answer {
         bytes
     }
 
-    /// Reads a datagram; what follows its end is ignored, and so is what follows the code of a
-    /// refusal. `None` if it is no answer of NAT-PMP.
+    /// Reads a datagram; bytes behind its end, or behind the code of a refusal, are ignored. `None` if
+    /// it is not a NAT-PMP answer.
     #[must_use]
     pub fn decode(datagram: &[u8]) -> Option<Self> {
         let (&[VERSION, code @ ANSWER..=0xff, high, low, a, b, c, d], rest) =
@@ -173,8 +173,8 @@ impl Answer {
         Some(Self { epoch, body: Body::Mapped { transport, internal, external, lifetime } })
     }
 
-    /// Whether it is about this request. The protocol has nothing else to tell them apart; that it
-    /// comes from the gateway is for the socket to see.
+    /// Whether the answer fits this request. The protocol has no transaction number; the socket accepts
+    /// datagrams from the gateway only.
     #[must_use]
     pub fn is_to(&self, request: &Request) -> bool {
         match (self.body, request) {
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_none() {
+    fn other_datagrams_are_not_answers() {
         let sound = [0, 130, 0, 0, 0, 0, 0, 9, 0x76, 0x5f, 0x76, 0x60, 0, 0, 4, 0xb0];
         for len in 0..sound.len() {
             assert_eq!(Answer::decode(&sound[..len]), None, "{len}");

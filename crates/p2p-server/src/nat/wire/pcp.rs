@@ -1,6 +1,6 @@
-//! The datagrams of PCP (RFC 6887), both ways: ANNOUNCE and MAP, without options.
+//! The datagrams of PCP (RFC 6887), requests and answers: ANNOUNCE and MAP, without options.
 //!
-//! Not here: PEER, options (those of an answer are ignored), pinholes for IPv6.
+//! Not implemented: PEER, options (those of an answer are ignored), pinholes for IPv6.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -9,19 +9,19 @@ use super::super::report::Transport;
 /// The version byte.
 const VERSION: u8 = 2;
 
-/// What an answer's code has on top of that of its request.
+/// The bit that is set in the opcode of an answer.
 const ANSWER: u8 = 0x80;
 
 const ANNOUNCE: u8 = 0;
 const MAP: u8 = 1;
 
-/// The longest datagram there may be (§7).
+/// Maximum length of a datagram (§7).
 pub const MAX_DATAGRAM: usize = 1100;
 
-/// What a client says about a mapping, or a gateway (§11.1).
+/// The data of a mapping, in a request or an answer (§11.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Map {
-    /// Chosen by the client, and the same as long as the mapping lasts: nobody else can change it.
+    /// Chosen by the client, constant for a mapping. Without it the mapping cannot be changed.
     pub nonce: [u8; 12],
     /// TCP or UDP.
     pub transport: Transport,
@@ -29,7 +29,7 @@ pub struct Map {
     pub internal: u16,
     /// The gateway's port: suggested by the client, assigned by the gateway.
     pub external: u16,
-    /// The gateway's address, in the same way. Unspecified where there is no wish.
+    /// The gateway's address, in the same way; unspecified if the client does not care.
     pub ip: IpAddr,
 }
 
@@ -43,7 +43,7 @@ impl Map {
         bytes.extend([protocol, 0, 0, 0]);
         bytes.extend(self.internal.to_be_bytes());
         bytes.extend(self.external.to_be_bytes());
-        bytes.extend(written(self.ip));
+        bytes.extend(encode_ip(self.ip));
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
@@ -55,30 +55,31 @@ impl Map {
             _ => return None,
         };
         let (internal, external) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
-        Some(Self { nonce, transport, internal, external, ip: read(rest.first_chunk()?) })
+        Some(Self { nonce, transport, internal, external, ip: decode_ip(rest.first_chunk()?) })
     }
 }
 
-/// An address in 16 bytes: one of IPv4 is mapped into IPv6 (§5).
-const fn written(ip: IpAddr) -> [u8; 16] {
+/// An address in 16 bytes; an IPv4 address is mapped into IPv6 (§5).
+const fn encode_ip(ip: IpAddr) -> [u8; 16] {
     match ip {
         IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
         IpAddr::V6(ip) => ip.octets(),
     }
 }
 
-fn read(bytes: &[u8; 16]) -> IpAddr {
+fn decode_ip(bytes: &[u8; 16]) -> IpAddr {
     Ipv6Addr::from(*bytes).to_canonical()
 }
 
-/// What a client asks.
+/// A request of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
-    /// The client's address as it knows it. A gateway that sees another one refuses.
+    /// The client's own address. A gateway that sees another source address refuses.
     pub client: IpAddr,
-    /// For how many seconds; 0 removes a mapping. 0 in ANNOUNCE.
+    /// Lifetime in seconds; 0 removes a mapping. 0 in ANNOUNCE.
     pub lifetime: u32,
-    /// MAP, or where there is none ANNOUNCE, which only asks whether the gateway is there (§14.1).
+    /// The mapping of a MAP request. `None` for ANNOUNCE, which only asks whether the gateway is there
+    /// (§14.1).
     pub map: Option<Map>,
 }
 
@@ -87,19 +88,20 @@ impl Request {
         if self.map.is_some() { MAP } else { ANNOUNCE }
     }
 
-    /// The datagram: 24 bytes, or 60.
+    /// The datagram: 24 or 60 bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![VERSION, self.opcode(), 0, 0];
         bytes.extend(self.lifetime.to_be_bytes());
-        bytes.extend(written(self.client));
+        bytes.extend(encode_ip(self.client));
         if let Some(map) = &self.map {
             map.encode(&mut bytes);
         }
         bytes
     }
 
-    /// Reads a datagram; options at its end are ignored. `None` if it is none of these requests.
+    /// Reads a datagram; options at its end are ignored. `None` if it is not one of
+    /// these requests.
     #[cfg(any(test, feature = "fuzzing"))]
     #[must_use]
     pub fn decode(datagram: &[u8]) -> Option<Self> {
@@ -112,42 +114,42 @@ impl Request {
             MAP => Some(Map::decode(rest)?),
             _ => return None,
         };
-        Some(Self { client: read(client), lifetime: u32::from_be_bytes([a, b, c, d]), map })
+        Some(Self { client: decode_ip(client), lifetime: u32::from_be_bytes([a, b, c, d]), map })
     }
 }
 
-/// What a gateway answers.
+/// An answer of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
-    /// The code of the request, 0 to 127.
+    /// The opcode of the request, 0 to 127.
     pub opcode: u8,
     /// 0 for success, else a [`code`].
     pub code: u8,
-    /// For how many seconds the mapping, or the refusal, holds.
+    /// Lifetime of the mapping or of the refusal, in seconds.
     pub lifetime: u32,
-    /// The seconds since the gateway forgot all mappings the last time (§8.5).
+    /// Seconds since the gateway last lost all its mappings (§8.5).
     pub epoch: u32,
-    /// The mapping; always there in the success of a MAP, and never elsewhere than in MAP.
+    /// The mapping: always present in a successful MAP answer, never in another one.
     pub map: Option<Map>,
 }
 
-/// The result codes that mean something to a client here (§7.4).
+/// The result codes that this client distinguishes (§7.4).
 pub mod code {
-    /// The gateway speaks another version: NAT-PMP.
+    /// The gateway uses another version: NAT-PMP.
     pub const UNSUPPORTED_VERSION: u8 = 1;
-    /// Mapping is switched off, or this client may not.
+    /// Mapping is disabled, or not allowed for this client.
     pub const NOT_AUTHORIZED: u8 = 2;
-    /// The gateway does not know the request.
+    /// The gateway does not support the request.
     pub const UNSUPPORTED_OPCODE: u8 = 4;
-    /// The gateway has no address itself.
+    /// The gateway has no external address.
     pub const NETWORK_FAILURE: u8 = 7;
     /// No room for another mapping.
     pub const NO_RESOURCES: u8 = 8;
-    /// The gateway maps no such ports.
+    /// The gateway does not map this transport.
     pub const UNSUPPORTED_PROTOCOL: u8 = 9;
-    /// This client has as many mappings as it may.
+    /// This client has its maximum number of mappings.
     pub const USER_EXCEEDED_QUOTA: u8 = 10;
-    /// The wished-for port or address cannot be had.
+    /// The wanted port or address is not available.
     pub const CANNOT_PROVIDE_EXTERNAL: u8 = 11;
 }
 
@@ -166,7 +168,8 @@ impl Answer {
         bytes
     }
 
-    /// Reads a datagram; options at its end are ignored. `None` if it is no answer of PCP.
+    /// Reads a datagram; options at its end are ignored. `None` if it is not a PCP
+    /// answer.
     #[must_use]
     pub fn decode(datagram: &[u8]) -> Option<Self> {
         let (&[VERSION, opcode @ ANSWER..=0xff, _, code], rest) = datagram.split_first_chunk()?
@@ -185,16 +188,16 @@ impl Answer {
         Some(Self { opcode, code, lifetime, epoch, map })
     }
 
-    /// Whether it is about this request: of a MAP, the nonce, the transport and the client's port are
+    /// Whether the answer fits this request: for MAP the nonce, the transport and the client's port are
     /// the same (§11.4). A refusal may leave them out.
     #[must_use]
     pub fn is_to(&self, request: &Request) -> bool {
-        let about = |map: Map| (map.nonce, map.transport, map.internal);
+        let key = |map: Map| (map.nonce, map.transport, map.internal);
         self.opcode == request.opcode()
             && match (self.map, request.map) {
-                (Some(said), Some(asked)) => about(said) == about(asked),
+                (Some(answered), Some(asked)) => key(answered) == key(asked),
                 (None, Some(_)) => self.code != 0,
-                (said, None) => said.is_none(),
+                (answered, None) => answered.is_none(),
             }
     }
 }
@@ -229,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_belongs_to_the_request_of_its_nonce() {
+    fn an_answer_fits_the_request_with_its_nonce() {
         let map = request().map;
         let answer = Answer { opcode: MAP, code: 0, lifetime: 900, epoch: 5, map };
         let bytes = answer.encode();
@@ -240,13 +243,13 @@ mod tests {
         assert!(!Answer::decode(&other).unwrap().is_to(&request()));
         let announced = Answer { opcode: ANNOUNCE, map: None, ..answer };
         assert!(!announced.is_to(&request()) && !answer.is_to(&Request { map: None, ..request() }));
-        // A refusal need not repeat what was asked.
+        // A refusal may leave out the mapping.
         let refused = Answer::decode(&[&bytes[..3], &[2], &bytes[4..24]].concat()).unwrap();
         assert!(refused.is_to(&request()) && refused.code == code::NOT_AUTHORIZED);
     }
 
     #[test]
-    fn what_is_no_answer_is_none() {
+    fn other_datagrams_are_not_answers() {
         let answer = Answer { opcode: MAP, code: 0, lifetime: 9, epoch: 5, map: request().map };
         let bytes = answer.encode();
         for len in 0..bytes.len() {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use clap::Args;
 use p2p_identity::{Enode, EnodeError, NodeId};
-use p2p_server::Banned;
+use p2p_server::BanTarget;
 
 use super::super::node_url::{NodeUrlError, node_url};
 
@@ -30,7 +30,7 @@ pub(crate) struct WhoFlags {
 
     /// Nodes and networks that may not be peers, comma-separated ids, enode URLs, IP addresses or CIDR masks
     #[arg(long, value_name = "WHO", value_delimiter = ',', value_parser = banned)]
-    pub(crate) ban: Vec<Banned>,
+    pub(crate) ban: Vec<BanTarget>,
 
     /// Seconds within which one address from outside the local networks may connect once; 0 does not count
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
@@ -45,13 +45,13 @@ pub(crate) struct WhoFlags {
 /// Reads a node id or an enode URL. The address is not needed.
 fn node_id(text: &str) -> Result<NodeId, NodeUrlError> {
     match banned(text)? {
-        Banned::Node(id) => Ok(id),
-        Banned::Network(_) => Err(NodeUrlError::Enode(EnodeError::Scheme)),
+        BanTarget::Node(id) => Ok(id),
+        BanTarget::Network(_) => Err(NodeUrlError::Enode(EnodeError::Scheme)),
     }
 }
 
 /// Reads a node id, an enode URL, an IP address or a network.
-fn banned(text: &str) -> Result<Banned, NodeUrlError> {
+fn banned(text: &str) -> Result<BanTarget, NodeUrlError> {
     text.parse().map_err(NodeUrlError::Enode)
 }
 

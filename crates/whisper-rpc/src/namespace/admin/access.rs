@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use p2p_identity::NodeId;
-use p2p_server::{Ban, Banned, NetRestrict};
+use p2p_server::{Ban, BanTarget, NetRestrict};
 
 use super::AdminContext;
 use super::unix_time::of_instant;
@@ -14,7 +14,7 @@ use crate::types::access::BanJson;
 
 impl From<Ban> for BanJson {
     fn from(ban: Ban) -> Self {
-        Self { who: ban.banned.to_string(), until: ban.until.map(of_instant) }
+        Self { who: ban.target.to_string(), until: ban.until.map(of_instant) }
     }
 }
 
@@ -94,6 +94,6 @@ fn read_node(name: &str) -> Result<NodeId, CallError> {
     node_id(name).map_err(CallError::Enode)
 }
 
-fn read_banned(who: &str) -> Result<Banned, CallError> {
+fn read_banned(who: &str) -> Result<BanTarget, CallError> {
     banned(who).map_err(CallError::Enode)
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use p2p_identity::causes;
-use p2p_server::{Barred, Kind, NextAction, Outlook, Refusal, Why};
+use p2p_server::{DialReason, DialState, Exclusion, ExclusionReason, NextAction, NodeKind};
 
 use super::AdminContext;
 use super::unix_time::{of_instant, of_system_time};
@@ -13,14 +13,14 @@ use crate::types::dial_state::{DialKindJson, DialStateJson, NextActionJson, Outc
 
 pub(super) fn declare(api: &mut Api<AdminContext>) {
     api.call("admin_dialState", [], |admin: &AdminContext, ()| {
-        Ok(admin.server.outlook().into_iter().map(DialStateJson::from).collect::<Vec<_>>())
+        Ok(admin.server.dial_states().into_iter().map(DialStateJson::from).collect::<Vec<_>>())
     })
     .about("Returns every node that is dialed, connected or remembered: what the node does next, and how the last connection ended.");
 }
 
-impl From<Outlook> for DialStateJson {
-    fn from(state: Outlook) -> Self {
-        let Outlook { id, enode, kind, trusted, connected, next, last, .. } = state;
+impl From<DialState> for DialStateJson {
+    fn from(state: DialState) -> Self {
+        let DialState { id, enode, kind, trusted, connected, next, last, .. } = state;
         let outcome = |at: SystemTime, why: String| OutcomeJson { at: of_system_time(at), why };
         let (action, at, why) = next.map_or_else(|| (unplanned(connected), None, None), describe);
         Self {
@@ -39,17 +39,17 @@ impl From<Outlook> for DialStateJson {
             last_drop: last.dropped.map(|(at, closed)| outcome(at, closed.to_string())),
             last_failure: last
                 .dial_failed
-                .map(|(at, cause)| outcome(at, causes(&*cause).to_string())),
+                .map(|(at, error)| outcome(at, causes(&*error).to_string())),
         }
     }
 }
 
-impl From<Kind> for DialKindJson {
-    fn from(kind: Kind) -> Self {
+impl From<NodeKind> for DialKindJson {
+    fn from(kind: NodeKind) -> Self {
         match kind {
-            Kind::Found => Self::Found,
-            Kind::Boot => Self::Boot,
-            Kind::Static => Self::Static,
+            NodeKind::Found => Self::Found,
+            NodeKind::Boot => Self::Boot,
+            NodeKind::Static => Self::Static,
         }
     }
 }
@@ -57,16 +57,16 @@ impl From<Kind> for DialKindJson {
 /// What the node does next, when, and why.
 fn describe(action: NextAction) -> (NextActionJson, Option<u64>, Option<&'static str>) {
     match action {
-        NextAction::Dial { at, why, .. } => {
-            (NextActionJson::Dial, Some(of_instant(at)), Some(dial_reason(why)))
+        NextAction::Dial { at, reason, .. } => {
+            (NextActionJson::Dial, Some(of_instant(at)), Some(dial_reason(reason)))
         }
-        NextAction::Dialling { since } => (NextActionJson::Dialing, Some(of_instant(since)), None),
+        NextAction::Dialing { since } => (NextActionJson::Dialing, Some(of_instant(since)), None),
         NextAction::Connected { since } => (NextActionJson::Stay, Some(of_instant(since)), None),
-        NextAction::Barred(Barred { why, until }) => {
-            (NextActionJson::Barred, until.map(of_instant), Some(bar_reason(why)))
+        NextAction::Excluded(Exclusion { reason, until }) => {
+            (NextActionJson::Barred, until.map(of_instant), Some(bar_reason(reason)))
         }
         NextAction::Idle => (NextActionJson::None, None, Some("there are peers")),
-        _ => (NextActionJson::None, None, Some("this node does not dial")),
+        NextAction::Never => (NextActionJson::None, None, Some("this node does not dial")),
     }
 }
 
@@ -75,18 +75,18 @@ const fn unplanned(connected: bool) -> NextActionJson {
     if connected { NextActionJson::Stay } else { NextActionJson::None }
 }
 
-const fn dial_reason(why: Why) -> &'static str {
-    match why {
-        Why::New => "new",
-        Why::Failed => "failed",
-        Why::Lost => "lost",
+const fn dial_reason(reason: DialReason) -> &'static str {
+    match reason {
+        DialReason::New => "new",
+        DialReason::Failed => "failed",
+        DialReason::Lost => "lost",
     }
 }
 
-const fn bar_reason(why: Refusal) -> &'static str {
-    match why {
-        Refusal::Banned => "banned",
-        Refusal::NotAllowed => "not allowed",
-        _ => "outside of the permitted networks",
+const fn bar_reason(reason: ExclusionReason) -> &'static str {
+    match reason {
+        ExclusionReason::Banned => "banned",
+        ExclusionReason::NotAllowed => "not allowed",
+        ExclusionReason::Restricted => "outside of the permitted networks",
     }
 }

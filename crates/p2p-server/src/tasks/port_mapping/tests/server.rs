@@ -5,12 +5,12 @@ use std::{future::Future, time::Duration};
 use p2p_mux::identity::SecretKey;
 
 use crate::{
-    Backoff, Config, Event, Events, Mapping, NatEvent, NatFailure, Server, nat::settings::Terms,
+    Backoff, Config, Event, Events, Mapping, MappingError, NatEvent, Server, nat::GatewaySettings,
 };
 
 /// Less time than in the world outside.
-pub(super) fn terms() -> Terms {
-    Terms {
+pub(super) fn settings() -> GatewaySettings {
+    GatewaySettings {
         min_refresh: Duration::from_millis(20),
         check_every: Duration::from_millis(50),
         backoff: Backoff {
@@ -26,16 +26,20 @@ pub(super) fn terms() -> Terms {
         ssdp: "127.0.0.1:9".parse().unwrap(),
         pmp_port: 9,
         routes: "/nowhere".into(),
-        ..Terms::default()
+        ..GatewaySettings::default()
     }
 }
 
 /// A server on loopback, with events from its start on.
-pub(super) async fn start(nat: &str, terms: Terms, more: impl FnOnce(Config) -> Config) -> Server {
+pub(super) async fn start(
+    nat: &str,
+    settings: GatewaySettings,
+    more: impl FnOnce(Config) -> Config,
+) -> Server {
     let key = SecretKey::random(&mut rand::rng());
     let config = Config::new(key).listen("127.0.0.1:0").nat(nat.parse().unwrap());
     let mut config = more(config);
-    config.terms = terms;
+    config.gateway = settings;
     Server::start(config).await.unwrap()
 }
 
@@ -66,7 +70,7 @@ pub(super) fn mapped(event: &NatEvent) -> Option<Mapping> {
     }
 }
 
-pub(super) fn failed(event: &NatEvent) -> Option<NatFailure> {
+pub(super) fn failed(event: &NatEvent) -> Option<MappingError> {
     match event {
         NatEvent::Failed(failure) => Some(*failure),
         _ => None,

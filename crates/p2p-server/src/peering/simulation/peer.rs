@@ -1,47 +1,47 @@
-//! A static peer and the network on the way to it.
+//! A static peer and the network between.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use p2p_mux::identity::{Enode, Host, NodeId};
 
-/// What the operator wrote down, and what is.
+/// What the operator listed, and where the peer really is.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) id: NodeId,
-    /// Listed by a name, which leads to where it is, rather than by an address.
+    /// Listed with a host name, which resolves to the current address.
     pub(super) named: bool,
-    /// Where it is said to be.
+    /// The listed port.
     pub(super) listed: u16,
-    /// Where it is.
+    /// The real port.
     pub(super) at: u16,
-    /// Where discovery saw it, as far as the node was told.
+    /// The port where discovery saw it, if the node knows that.
     pub(super) seen: Option<u16>,
     pub(super) up: bool,
-    /// Nothing comes through.
+    /// The network between is cut.
     pub(super) cut: bool,
-    /// Counts the cuts, so that the end of one is not taken for that of another.
+    /// Number of cuts, to distinguish their ends.
     pub(super) cuts: u32,
-    /// It answers that it has no room.
+    /// It refuses connections.
     pub(super) refuses: bool,
     pub(super) connection: Option<Connection>,
-    /// Since when nothing but the plan is in the way of a connection, in milliseconds.
+    /// Since when an attempt would succeed, in milliseconds.
     pub(super) open_since: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Connection {
-    /// Its number among the slots.
+    /// The number of its slot.
     pub(super) number: u64,
-    /// The other end is gone, which we learn from its silence only.
+    /// The other end is gone without a message.
     pub(super) dead: bool,
 }
 
-/// How an attempt at one address goes.
+/// The outcome of an attempt at one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
-    Welcome,
-    /// There is nobody, or there is no room: that is heard at once.
-    No,
+pub(super) enum AttemptOutcome {
+    Accepted,
+    /// No process listens, or the peer refuses: known at once.
+    Refused,
     Silence,
 }
 
@@ -63,7 +63,7 @@ impl Peer {
         }
     }
 
-    /// As the operator lists it.
+    /// The peer as listed.
     pub(super) fn enode(&self) -> Enode {
         let enode = self.enode_at(self.listed);
         let name = || Host::Name(format!("peer-{}.test", self.id.0[0]));
@@ -74,29 +74,29 @@ impl Peer {
         Enode::new(self.id, SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
-    /// The addresses that an attempt tries, in turn.
+    /// The ports that an attempt tries, in order.
     pub(super) fn addresses(&self) -> Vec<u16> {
         let listed = if self.named { self.at } else { self.listed };
         std::iter::once(listed).chain(self.seen).collect()
     }
 
-    /// What an attempt at `port` meets now. Where nobody is, half of the networks say so.
-    pub(super) fn answer(&self, port: u16) -> Answer {
+    /// The outcome of an attempt at `port` now. At a wrong port, half of the attempts get no answer.
+    pub(super) fn answer(&self, port: u16) -> AttemptOutcome {
         if self.cut || (port != self.at && port.is_multiple_of(2)) {
-            Answer::Silence
+            AttemptOutcome::Silence
         } else if port == self.at && self.up && !self.refuses {
-            Answer::Welcome
+            AttemptOutcome::Accepted
         } else {
-            Answer::No
+            AttemptOutcome::Refused
         }
     }
 
-    /// Whether an attempt that begins now would succeed, and how long it may have to be silent first.
+    /// Whether an attempt that begins now would succeed.
     pub(super) fn is_open(&self) -> bool {
-        self.addresses().into_iter().any(|port| self.answer(port) == Answer::Welcome)
+        self.addresses().into_iter().any(|port| self.answer(port) == AttemptOutcome::Accepted)
     }
 
-    /// Whether there is a connection as far as we know.
+    /// Whether there is a connection, as far as this node knows.
     pub(super) fn is_connected(&self) -> bool {
         self.connection.is_some()
     }

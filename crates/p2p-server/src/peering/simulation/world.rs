@@ -1,76 +1,50 @@
-//! One world: its events in their order, and what must hold after each.
+//! One scenario: its events in order, and what must hold after each.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     time::{Duration, Instant},
 };
 
 use p2p_mux::identity::{Enode, NodeId};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
-use super::peer::{Answer, Connection, Peer};
-use crate::{
-    dial::{Backoff, Dialer, Kind},
-    slots::{Direction, Limits, Slots},
+use super::{
+    super::{Candidate, Peering},
+    peer::{AttemptOutcome, Connection, Peer},
+    schedule::{Event, Schedule, millis},
 };
+use crate::{config::ServerSettings, dial::Backoff, slots::Direction};
 
 /// All times in milliseconds.
 const LENGTH: u64 = 10 * 60_000;
 const TIMEOUT: u64 = 15_000;
 const SILENCE: u64 = 30_000;
 
-/// What a peer may take beyond the cap.
+/// Time that a connection may take beyond the cap.
 const GRACE: u64 = 5_000;
 
-/// What happened in a world, so that a test can tell that it was not empty.
+/// What happened in a scenario.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Summary {
     pub(super) connections: u64,
-    /// Peers that had to wait because of the plan alone.
+    /// Times that a reachable peer had to wait for the plan.
     pub(super) waits: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Event {
-    /// Something befalls a peer.
-    Fate(usize),
-    /// An attempt at a peer has come so far that one of its addresses answers.
-    Answer { peer: usize, port: u16, began: u64, life: u32 },
-    /// An attempt at a peer ends without a connection.
-    Failed { peer: usize, life: u32 },
-    /// An attempt at a found node ends, with or without a connection.
-    Found { id: NodeId, connects: bool, life: u32 },
-    /// A found node leaves.
-    Left { id: NodeId, number: u64, life: u32 },
-    /// The network has brought nothing from a peer for a while, if it was this cut.
-    Silent { peer: usize, number: u64, cuts: u32 },
-    /// The peer's end was closed.
-    Closed { peer: usize, number: u64 },
-    /// The operator, or discovery, learns where a peer is.
-    Learn { peer: usize, at: u16 },
-    /// Discovery names some nodes.
-    Offer,
-    /// The node itself begins anew.
-    Restart,
-}
-
-/// See the head of the [simulation](super).
+/// See the [simulation](super).
 pub(super) struct World {
     rng: StdRng,
-    start: Instant,
-    now: u64,
-    events: BTreeMap<(u64, u64), Event>,
-    last: u64,
-    backoff: Backoff,
+    schedule: Schedule,
+    id: NodeId,
+    settings: ServerSettings,
     longest_waits: bool,
-    most: usize,
-    /// How often the node has begun.
+    max_active: usize,
+    /// Number of restarts.
     life: u32,
-    dialer: Dialer,
-    slots: Slots,
+    peering: Peering,
     peers: Vec<Peer>,
     found: HashMap<NodeId, u64>,
-    seen: Seen,
+    summary: Summary,
 }
 
 impl World {
@@ -84,29 +58,30 @@ impl World {
         };
         let count = rng.random_range(1..=5u8);
         let peers: Vec<_> = (1..=count).map(|n| Peer::new(n, rng.random())).collect();
-        let most = peers.len() * 2 + rng.random_range(0..3);
+        let max_active = peers.len() * 2 + rng.random_range(0..3);
         let longest_waits = rng.random();
         let (start, id) = (Instant::now(), NodeId([if rng.random() { 0 } else { 255 }; 64]));
+        let mut settings = ServerSettings::default();
+        settings.dialing.backoff = backoff;
+        settings.dialing.max_active = Some(max_active);
+        settings.limits.max_peers = 3;
         let mut world = Self {
             rng,
-            start,
-            now: 0,
-            events: BTreeMap::new(),
-            last: 0,
-            backoff,
+            schedule: Schedule::new(start),
+            peering: Peering::new(&settings, id, start),
+            id,
+            settings,
             longest_waits,
-            most,
+            max_active,
             life: 0,
-            dialer: Dialer::new(backoff, most),
-            slots: Slots::new(id, Limits { max_peers: 3, ..Limits::default() }, true),
             peers,
             found: HashMap::new(),
-            seen: Seen::default(),
+            summary: Summary::default(),
         };
-        world.list_peers();
+        world.begin();
         for peer in 0..world.peers.len() {
             let wait = world.span(120_000);
-            world.after(wait, Event::Fate(peer));
+            world.after(wait, Event::Change(peer));
         }
         world.after(500, Event::Offer);
         let wait = world.rng.random_range(0..2 * LENGTH);
@@ -114,33 +89,30 @@ impl World {
         world
     }
 
-    /// Lives to the end; an error is what should not be.
-    pub(super) fn run(mut self) -> Result<Seen, String> {
+    /// Runs the scenario. An error says which guarantee was broken.
+    pub(super) fn run(mut self) -> Result<Summary, String> {
         self.settle()?;
-        while self.now < LENGTH {
-            let due = self.dialer.poll_timeout().map(|at| self.millis(at));
-            let next = self.events.first_key_value().map(|(&(at, _), _)| at);
-            let next = due.into_iter().chain(next).min().unwrap_or(LENGTH).max(self.now);
+        while self.schedule.now < LENGTH {
+            let due = self.peering.poll_timeout(self.time()).map(|at| self.schedule.millis(at));
+            let next = due.into_iter().chain(self.schedule.next()).min();
+            let next = next.unwrap_or(LENGTH).max(self.schedule.now);
             self.check_time(next)?;
-            self.now = next;
-            if let Some(first) = self.events.first_entry()
-                && first.key().0 <= self.now
-            {
-                let event = first.remove();
-                self.take(event);
+            self.schedule.now = next;
+            if let Some(event) = self.schedule.pop() {
+                self.handle(event);
             }
             self.settle()?;
         }
-        Ok(self.seen)
+        Ok(self.summary)
     }
 
-    fn take(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         match event {
-            Event::Fate(peer) => self.fate(peer),
+            Event::Change(peer) => self.change(peer),
             Event::Answer { peer, port, began, life } => self.answer(peer, port, began, life),
             Event::Failed { peer, life } if life == self.life => {
                 let (id, jitter) = (self.peers[peer].id, self.jitter());
-                self.dialer.handle_failed(&id, self.time(), jitter);
+                self.peering.dial_failed(&id, self.time(), jitter);
             }
             Event::Found { id, connects, life } if life == self.life => self.meet(id, connects),
             Event::Left { id, number, life } if life == self.life => {
@@ -174,13 +146,13 @@ impl World {
         }
     }
 
-    /// Something befalls a peer, and something else later on.
-    fn fate(&mut self, number: usize) {
+    /// A random change of a peer; schedules the next one.
+    fn change(&mut self, number: usize) {
         let wait = self.span(150_000);
-        self.after(wait, Event::Fate(number));
-        let way = self.rng.random_range(0..8);
+        self.after(wait, Event::Change(number));
+        let change = self.rng.random_range(0..8);
         let peer = &mut self.peers[number];
-        match way {
+        match change {
             0 | 1 if peer.cut => peer.cut = false,
             0 | 1 => {
                 (peer.cut, peer.cuts) = (true, peer.cuts + 1);
@@ -195,7 +167,7 @@ impl World {
                 self.end(number);
             }
             4 => {
-                // An attempt under way goes to where it was; from here on it can be reached again.
+                // A running attempt goes to the old address; a new attempt can reach the peer.
                 (peer.at, peer.open_since) = (peer.at + 1, None);
                 let at = peer.at;
                 self.end(number);
@@ -207,7 +179,7 @@ impl World {
         }
     }
 
-    /// The peer's end of the connection is gone: heard at once where the network lets it through.
+    /// The peer's end of the connection is gone. This node learns it at once, or by a timeout.
     fn end(&mut self, number: usize) {
         let loud = self.rng.random::<bool>();
         let peer = &mut self.peers[number];
@@ -228,44 +200,41 @@ impl World {
         }
     }
 
-    /// One address of the attempt has answered, or has not until its time was over.
+    /// One address of the attempt has answered, or its time is over.
     fn answer(&mut self, peer: usize, port: u16, began: u64, life: u32) {
         if life != self.life {
             return;
         }
         match self.peers[peer].answer(port) {
-            Answer::Welcome => {
+            AttemptOutcome::Accepted => {
                 if !self.connect(peer, Direction::Outbound) {
-                    self.take(Event::Failed { peer, life });
+                    self.handle(Event::Failed { peer, life });
                 }
             }
-            Answer::No => self.take(Event::Failed { peer, life }),
-            Answer::Silence => {
-                let rest = (began + TIMEOUT).saturating_sub(self.now);
+            AttemptOutcome::Refused => self.handle(Event::Failed { peer, life }),
+            AttemptOutcome::Silence => {
+                let rest = (began + TIMEOUT).saturating_sub(self.schedule.now);
                 self.after(rest, Event::Failed { peer, life });
             }
         }
     }
 
-    /// Takes the place for a connection, if it may stay.
+    /// Makes a peer of a connection, if it is admitted.
     fn connect(&mut self, number: usize, direction: Direction) -> bool {
-        let id = self.peers[number].id;
-        let Ok(admission) = self.slots.admit(id, direction) else { return false };
-        self.dialer.handle_connected(id, direction == Direction::Outbound, self.time());
-        self.seen.connections += 1;
+        let candidate = candidate(self.peers[number].id, direction);
+        let Ok(admission) = self.peering.admit(&candidate, self.time()) else { return false };
+        self.summary.connections += 1;
         let connection = Connection { number: admission.number, dead: false };
         self.peers[number].connection = Some(connection);
         true
     }
 
     fn lose(&mut self, id: NodeId, number: u64) {
-        if self.slots.release(&id, number) {
-            let jitter = self.jitter();
-            self.dialer.handle_disconnected(&id, self.time(), jitter);
-        }
+        let jitter = self.jitter();
+        self.peering.release(&id, number, self.time(), jitter);
     }
 
-    /// Half of the operators change their list, the others leave it to discovery.
+    /// Half of the operators update their list, the others rely on discovery.
     fn learn(&mut self, number: usize, at: u16) {
         let now = self.time();
         let peer = &mut self.peers[number];
@@ -274,65 +243,61 @@ impl World {
         }
         if number.is_multiple_of(2) {
             (peer.listed, peer.seen) = (at, None);
-            self.dialer.add(peer.enode(), Kind::Static, now);
-        } else if self.dialer.offer(peer.enode_at(at), now).is_err() {
-            let seen = self.dialer.seen(&peer.id);
+            self.peering.add_static(peer.enode(), now).unwrap();
+        } else if self.peering.add_found(peer.enode_at(at), now).is_err() {
+            let seen = self.peering.seen_at(&peer.id);
             peer.seen = seen.map(|enode| enode.tcp);
         }
     }
 
-    /// Discovery names nodes, at times more than there are attempts; most of them do not answer.
+    /// Discovery finds nodes, sometimes more than there are attempts; most of them do not answer.
     fn offer(&mut self) {
         let wait = self.span(20_000);
         self.after(wait, Event::Offer);
-        for _ in 0..self.rng.random_range(0..=self.most) {
+        for _ in 0..self.rng.random_range(0..=self.max_active) {
             let mut id = [self.rng.random_range(100..200); 64];
             id[1] = self.rng.random();
             let enode = Enode::new(NodeId(id), ([10, 0, 0, 1], 30_303).into());
-            // Declined where it is known.
-            let _ = self.dialer.offer(enode, self.time());
+            // A known node is declined.
+            let _ = self.peering.add_found(enode, self.time());
         }
     }
 
     fn meet(&mut self, id: NodeId, connects: bool) {
-        if connects && let Ok(admission) = self.slots.admit(id, Direction::Outbound) {
-            self.dialer.handle_connected(id, true, self.time());
+        let candidate = candidate(id, Direction::Outbound);
+        if connects && let Ok(admission) = self.peering.admit(&candidate, self.time()) {
             self.found.insert(id, admission.number);
             let (life, number) = (self.life, admission.number);
             let wait = self.span(60_000);
             self.after(wait, Event::Left { id, number, life });
         } else {
             let jitter = self.jitter();
-            self.dialer.handle_failed(&id, self.time(), jitter);
+            self.peering.dial_failed(&id, self.time(), jitter);
         }
     }
 
-    /// All that was known is forgotten but what the operator wrote down; what runs is void.
+    /// Everything is forgotten but the listed peers; running attempts are void.
     fn restart(&mut self) {
         self.life += 1;
-        let held = self.peers.iter().filter_map(|peer| Some((peer.id, peer.connection?.number)));
-        let held: Vec<_> = held.chain(self.found.drain()).collect();
-        for (id, number) in held {
-            self.slots.release(&id, number);
-        }
+        self.found.clear();
         for peer in &mut self.peers {
             (peer.connection, peer.seen, peer.open_since) = (None, None, None);
         }
-        self.dialer = Dialer::new(self.backoff, self.most);
-        self.list_peers();
+        self.begin();
     }
 
-    fn list_peers(&mut self) {
+    fn begin(&mut self) {
         let now = self.time();
+        self.peering = Peering::new(&self.settings, self.id, now);
+        self.peering.reserve_outbound();
         for peer in &self.peers {
-            self.slots.set_static(peer.id, true);
-            self.dialer.add(peer.enode(), Kind::Static, now);
+            self.peering.add_static(peer.enode(), now).unwrap();
         }
     }
 
-    /// Starts what is due, and looks whether all is as it should be.
+    /// Starts the attempts that are due, and checks the guarantees.
     fn settle(&mut self) -> Result<(), String> {
-        while let Some(enode) = self.dialer.poll_dial(self.time()) {
+        while let Some(enode) = self.peering.poll_dial(self.time()) {
             match self.peers.iter().position(|peer| peer.id == enode.id) {
                 Some(peer) => self.attempt(peer),
                 None => {
@@ -343,13 +308,14 @@ impl World {
                 }
             }
         }
-        if self.dialer.active() > self.most {
-            return Err(format!("{} attempts at once", self.dialer.active()));
+        let active = self.peering.dialer.active();
+        if active > self.max_active {
+            return Err(format!("{active} attempts at once"));
         }
-        let now = self.now;
+        let (now, time) = (self.schedule.now, self.time());
         for peer in &mut self.peers {
-            if self.dialer.next_action(&peer.id).is_none() {
-                return Err(format!("nothing will ever be done about {peer:?}"));
+            if self.peering.next_action(&peer.id, time).is_none() {
+                return Err(format!("no action is planned for {peer:?}"));
             }
             let waits = peer.is_open() && !peer.is_connected();
             peer.open_since = if waits { peer.open_since.or(Some(now)) } else { None };
@@ -357,69 +323,63 @@ impl World {
         Ok(())
     }
 
-    /// An attempt goes through the addresses, each for its share of the time.
+    /// An attempt tries the addresses, each for its share of the time.
     fn attempt(&mut self, number: usize) {
-        let (began, life, latency) = (self.now, self.life, self.rng.random_range(5..=300));
+        let (began, life, latency) = (self.schedule.now, self.life, self.rng.random_range(5..=300));
         let addresses = self.peers[number].addresses();
         let share = TIMEOUT / addresses.len() as u64;
         let mut silent = 0;
         for port in addresses {
             match self.peers[number].answer(port) {
-                Answer::Welcome => {
+                AttemptOutcome::Accepted => {
                     let answer = Event::Answer { peer: number, port, began, life };
                     return self.after(silent + latency, answer);
                 }
-                Answer::No => {}
-                Answer::Silence => silent += share,
+                AttemptOutcome::Refused => {}
+                AttemptOutcome::Silence => silent += share,
             }
         }
         self.after(silent + latency, Event::Failed { peer: number, life });
     }
 
-    /// Whether nobody will have waited too long at `next`.
+    /// Checks that no peer will have waited too long at `next`.
     fn check_time(&mut self, next: u64) -> Result<(), String> {
-        let cap = millis(self.backoff.cap);
+        let cap = millis(self.settings.dialing.backoff.cap);
         for peer in &self.peers {
             let Some(since) = peer.open_since else { continue };
-            // Where it was only seen: first the address that is listed is given its time.
+            // If only the seen address is right, the listed one is tried first.
             let listed = peer.addresses()[0];
             let first = if listed == peer.at { 0 } else { TIMEOUT / 2 };
             if next > since + cap + GRACE + first {
-                let action = self.dialer.next_action(&peer.id);
-                let now = self.now;
+                let action = self.peering.next_action(&peer.id, self.time());
+                let now = self.schedule.now;
                 return Err(format!("at {now}, since {since}: {action:?}, {peer:?}"));
             }
-            self.seen.waits += u64::from(next > since);
+            self.summary.waits += u64::from(next > since);
         }
         Ok(())
     }
 
-    /// In half of the worlds every wait is as long as it can be.
+    /// In half of the scenarios every delay is as long as possible.
     fn jitter(&mut self) -> f64 {
         if self.longest_waits { 1.0 } else { self.rng.random() }
     }
 
-    /// A time of chance, that long in the mean.
+    /// A random time with this mean.
     fn span(&mut self, mean: u64) -> u64 {
         let part: f64 = self.rng.random_range(0.0..1.0);
         millis(Duration::from_millis(mean).mul_f64(-(1.0 - part).ln()))
     }
 
     fn after(&mut self, wait: u64, event: Event) {
-        self.last += 1;
-        self.events.insert((self.now + wait, self.last), event);
+        self.schedule.after(wait, event);
     }
 
     fn time(&self) -> Instant {
-        self.start + Duration::from_millis(self.now)
-    }
-
-    /// Rounded up: at that time it is due.
-    fn millis(&self, at: Instant) -> u64 {
-        millis(at.saturating_duration_since(self.start) + Duration::from_nanos(999_999))
+        self.schedule.time()
     }
 }
 
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+fn candidate(id: NodeId, direction: Direction) -> Candidate {
+    Candidate { id, ip: [127, 0, 0, 1].into(), direction }
 }

@@ -4,23 +4,23 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     pmp_gateway::PmpGateway,
-    server::{failed, mapped, soon, start, terms, until},
+    server::{failed, mapped, settings, soon, start, until},
     upnp_gateway::{Http, UpnpGateway},
 };
 use crate::{
-    Mechanism, NatEvent, NatFailure,
-    nat::{routes, settings::Terms, wire::pcp},
+    MappingError, Mechanism, NatEvent,
+    nat::{GatewaySettings, routes_tests, wire::pcp},
 };
 
-fn behind(gateway: &UpnpGateway) -> Terms {
-    Terms { ssdp: gateway.ssdp, ..terms() }
+fn behind(gateway: &UpnpGateway) -> GatewaySettings {
+    GatewaySettings { ssdp: gateway.ssdp, ..settings() }
 }
 
 #[tokio::test]
 async fn a_mapping_is_made_refreshed_and_removed() {
     let gateway = UpnpGateway::start().await;
-    let terms = Terms { lifetime: Duration::from_secs(2), ..behind(&gateway) };
-    let server = start("upnp", terms, |config| config).await;
+    let settings = GatewaySettings { lifetime: Duration::from_secs(2), ..behind(&gateway) };
+    let server = start("upnp", settings, |config| config).await;
     let mut events = server.events();
     let listens = server.listen_addr().unwrap();
     let mapping = until(&mut events, mapped).await;
@@ -69,9 +69,9 @@ async fn faults_say_why() {
     let server = start("upnp", behind(&gateway), |config| config).await;
     let mut events = server.events();
     for (fault, why) in [
-        (606, NatFailure::NotAuthorized),
-        (718, NatFailure::PortTaken),
-        (501, NatFailure::Refused(501)),
+        (606, MappingError::NotAuthorized),
+        (718, MappingError::PortTaken),
+        (501, MappingError::Refused(501)),
     ] {
         gateway.set(|state| state.fault = Some(fault));
         until(&mut events, |event| failed(event).filter(|failure| *failure == why)).await;
@@ -85,12 +85,12 @@ async fn faults_say_why() {
 async fn a_gateway_that_describes_itself_with_junk_or_without_end_is_none_until_it_does_not() {
     let gateway = UpnpGateway::start().await;
     gateway.set(|state| state.description = Http::Endless);
-    let terms = Terms { search: Duration::from_millis(300), ..behind(&gateway) };
-    let server = start("upnp", terms, |config| config).await;
+    let settings = GatewaySettings { search: Duration::from_millis(300), ..behind(&gateway) };
+    let server = start("upnp", settings, |config| config).await;
     let mut events = server.events();
     for http in [Http::Endless, Http::Flood, Http::Junk] {
         gateway.set(|state| state.description = http);
-        assert_eq!(until(&mut events, failed).await, NatFailure::NotFound);
+        assert_eq!(until(&mut events, failed).await, MappingError::NotFound);
     }
     gateway.set(|state| state.description = Http::Sound);
     until(&mut events, mapped).await;
@@ -100,14 +100,14 @@ async fn a_gateway_that_describes_itself_with_junk_or_without_end_is_none_until_
 #[tokio::test]
 async fn a_gateway_that_answers_actions_with_junk_or_without_end_does_not_hold_up_anything() {
     let gateway = UpnpGateway::start().await;
-    let terms = Terms { request: Duration::from_millis(500), ..behind(&gateway) };
-    let server = start("upnp", terms, |config| config).await;
+    let settings = GatewaySettings { request: Duration::from_millis(500), ..behind(&gateway) };
+    let server = start("upnp", settings, |config| config).await;
     let mut events = server.events();
     until(&mut events, mapped).await;
     for (http, why) in [
-        (Http::Endless, NatFailure::Silent),
-        (Http::Junk, NatFailure::Malformed),
-        (Http::Flood, NatFailure::Malformed),
+        (Http::Endless, MappingError::Silent),
+        (Http::Junk, MappingError::Malformed),
+        (Http::Flood, MappingError::Malformed),
     ] {
         gateway.set(|state| state.control = http);
         until(&mut events, |event| failed(event).filter(|failure| *failure == why)).await;
@@ -123,31 +123,31 @@ async fn of_two_gateways_the_one_that_allows_it_is_taken() {
     let (pmp, upnp) = (PmpGateway::start().await, UpnpGateway::start().await);
     let table = tempfile::NamedTempFile::new().unwrap();
     let route = ("0.0.0.0", "127.0.0.1", "0.0.0.0", 100);
-    std::fs::write(table.path(), routes::tests::table(&[route])).unwrap();
+    std::fs::write(table.path(), routes_tests::table(&[route])).unwrap();
     pmp.set(|state| state.refuses = Some(pcp::code::NOT_AUTHORIZED));
     let routes = table.path().to_owned();
-    let terms = Terms { pmp_port: pmp.port, routes, ..behind(&upnp) };
-    let server = start("any", terms.clone(), |config| config).await;
+    let settings = GatewaySettings { pmp_port: pmp.port, routes, ..behind(&upnp) };
+    let server = start("any", settings.clone(), |config| config).await;
     let mut events = server.events();
     assert_eq!(until(&mut events, mapped).await.by, Mechanism::Upnp);
     soon(server.stop()).await;
 
     upnp.set(|state| state.fault = Some(606));
     pmp.set(|state| state.refuses = None);
-    let server = start("any", terms.clone(), |config| config).await;
+    let server = start("any", settings.clone(), |config| config).await;
     let mut events = server.events();
     assert_eq!(until(&mut events, mapped).await.by, Mechanism::NatPmp);
     soon(server.stop()).await;
 
     // By the table of routes alone, and with none at all.
-    let server = start("pmp", terms.clone(), |config| config).await;
+    let server = start("pmp", settings.clone(), |config| config).await;
     let mut events = server.events();
     assert_eq!(until(&mut events, mapped).await.by, Mechanism::NatPmp);
     soon(server.stop()).await;
     std::fs::write(table.path(), "").unwrap();
-    let server = start("pmp", terms, |config| config).await;
+    let server = start("pmp", settings, |config| config).await;
     let mut events = server.events();
-    assert_eq!(until(&mut events, failed).await, NatFailure::NotFound);
+    assert_eq!(until(&mut events, failed).await, MappingError::NotFound);
     soon(server.stop()).await;
 }
 
@@ -156,7 +156,7 @@ async fn of_two_gateways_the_one_that_allows_it_is_taken() {
 async fn the_record_of_discovery_follows_the_gateway() {
     let gateway = UpnpGateway::start().await;
     let server =
-        start("upnp", behind(&gateway), |config| config.discovery(crate::DiscoveryConfig::new()))
+        start("upnp", behind(&gateway), |config| config.discovery(crate::DiscoverySettings::new()))
             .await;
     let discv4 = server.discv4().unwrap().clone();
     let (tcp, udp) = (server.listen_addr().unwrap(), discv4.local_addr());

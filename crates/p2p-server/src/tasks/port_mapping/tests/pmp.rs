@@ -9,17 +9,17 @@ use p2p_mux::identity::{Host, SecretKey};
 
 use super::{
     pmp_gateway::PmpGateway,
-    server::{failed, mapped, soon, start, terms, until},
+    server::{failed, mapped, settings, soon, start, until},
 };
 use crate::{
-    Config, Mechanism, NatEvent, NatFailure, Server, Transport,
-    nat::{settings::Terms, wire::pcp},
+    Config, MappingError, Mechanism, NatEvent, Server, Transport,
+    nat::{GatewaySettings, wire::pcp},
 };
 
 const GATEWAY: &str = "pmp:127.0.0.1";
 
-fn behind(gateway: &PmpGateway) -> Terms {
-    Terms { pmp_port: gateway.port, ..terms() }
+fn behind(gateway: &PmpGateway) -> GatewaySettings {
+    GatewaySettings { pmp_port: gateway.port, ..settings() }
 }
 
 fn host(server: &Server) -> String {
@@ -62,8 +62,8 @@ async fn a_refresh_comes_in_time_and_the_gateway_may_choose_another_port() {
     let gateway = PmpGateway::start().await;
     // It grants more than is asked for, which is asked for again all the same.
     gateway.set(|state| state.grants = Some(3600));
-    let terms = Terms { lifetime: Duration::from_secs(1), ..behind(&gateway) };
-    let server = start(GATEWAY, terms, |config| config).await;
+    let settings = GatewaySettings { lifetime: Duration::from_secs(1), ..behind(&gateway) };
+    let server = start(GATEWAY, settings, |config| config).await;
     let mut events = server.events();
     let internal = server.listen_addr().unwrap().port();
     gateway.until(|state| state.asked >= 3).await;
@@ -114,11 +114,11 @@ async fn refusals_say_why_and_are_tried_again() {
     let server = start(GATEWAY, behind(&gateway), |config| config).await;
     let mut events = server.events();
     for (code, why) in [
-        (2, NatFailure::NotAuthorized),
-        (3, NatFailure::NoConnection),
-        (4, NatFailure::NoRoom),
-        (5, NatFailure::Unsupported),
-        (99, NatFailure::Refused(99)),
+        (2, MappingError::NotAuthorized),
+        (3, MappingError::NoConnection),
+        (4, MappingError::NoRoom),
+        (5, MappingError::Unsupported),
+        (99, MappingError::Refused(99)),
     ] {
         gateway.set(|state| {
             state.refuses = Some(code);
@@ -138,9 +138,9 @@ async fn silence_and_junk_are_told_apart_and_junk_before_an_answer_does_no_harm(
     gateway.set(|state| state.silent = true);
     let server = start(GATEWAY, behind(&gateway), |config| config).await;
     let mut events = server.events();
-    assert_eq!(until(&mut events, failed).await, NatFailure::Silent);
+    assert_eq!(until(&mut events, failed).await, MappingError::Silent);
     gateway.set(|state| (state.silent, state.only_junk) = (false, true));
-    let malformed = |failure: &NatFailure| *failure == NatFailure::Malformed;
+    let malformed = |failure: &MappingError| *failure == MappingError::Malformed;
     until(&mut events, |event| failed(event).filter(malformed)).await;
     gateway.set(|state| (state.junk, state.only_junk) = (true, false));
     until(&mut events, mapped).await;
@@ -155,7 +155,7 @@ async fn a_gateway_of_pcp_alone_is_spoken_to_in_pcp() {
     });
     let server = start(GATEWAY, behind(&gateway), |config| config).await;
     let mut events = server.events();
-    assert_eq!(until(&mut events, failed).await, NatFailure::NoRoom);
+    assert_eq!(until(&mut events, failed).await, MappingError::NoRoom);
     gateway.set(|state| state.refuses = None);
     assert_eq!(until(&mut events, mapped).await.by, Mechanism::Pcp);
     assert_eq!(host(&server), "203.0.113.7", "which comes with the mapping");
@@ -188,7 +188,7 @@ async fn a_node_that_has_crashed_gets_its_mapping_of_pcp_again() {
     };
     let other = start(GATEWAY, behind(&gateway), there).await;
     let refused = until(&mut other.events(), failed).await;
-    assert_eq!(refused, NatFailure::NotAuthorized, "of another node");
+    assert_eq!(refused, MappingError::NotAuthorized, "of another node");
     soon(other.stop()).await;
 
     let again = start(GATEWAY, behind(&gateway), |config| with_key(there(config))).await;
@@ -219,8 +219,8 @@ async fn the_address_of_a_gateway_behind_another_nat_is_not_told_to_others() {
 #[tokio::test]
 async fn a_gateway_that_fell_silent_does_not_hold_up_the_end() {
     let gateway = PmpGateway::start().await;
-    let terms = Terms { first_wait: Duration::from_secs(60), ..behind(&gateway) };
-    let server = start(GATEWAY, terms, |config| config).await;
+    let settings = GatewaySettings { first_wait: Duration::from_secs(60), ..behind(&gateway) };
+    let server = start(GATEWAY, settings, |config| config).await;
     gateway.until(|state| !state.mappings.is_empty()).await;
     let mut events = server.events();
     if server.stats().nat.mapped == 0 {
@@ -249,12 +249,12 @@ async fn several_addresses_are_mapped_and_ipv6_needs_none() {
 #[cfg(feature = "discovery")]
 mod with_discovery {
     use super::*;
-    use crate::DiscoveryConfig;
+    use crate::DiscoverySettings;
 
     #[tokio::test]
     async fn the_record_of_discovery_follows_the_gateway() {
         let gateway = PmpGateway::start().await;
-        let discovers = |config: crate::Config| config.discovery(DiscoveryConfig::new());
+        let discovers = |config: crate::Config| config.discovery(DiscoverySettings::new());
         gateway.set(|state| state.grants = Some(1));
         let server = start(GATEWAY, behind(&gateway), discovers).await;
         let discv4 = server.discv4().unwrap().clone();

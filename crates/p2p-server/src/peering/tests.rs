@@ -1,0 +1,133 @@
+//! The rules that join access, slots and the dial plan.
+
+use std::time::Duration;
+
+use super::*;
+use crate::access::{BanTarget, ExclusionReason};
+
+fn id(n: u8) -> NodeId {
+    NodeId([n; 64])
+}
+
+fn enode(n: u8) -> Enode {
+    Enode::new(id(n), ([127, 0, 0, n], 30_303).into())
+}
+
+fn candidate(n: u8, direction: Direction) -> Candidate {
+    Candidate { id: id(n), ip: [127, 0, 0, n].into(), direction }
+}
+
+fn peering(settings: &ServerSettings, now: Instant) -> Peering {
+    Peering::new(settings, id(100), now)
+}
+
+#[test]
+fn a_node_removed_while_it_is_dialed_is_not_admitted() {
+    let now = Instant::now();
+    let mut peering = peering(&ServerSettings::default(), now);
+    peering.add_static(enode(1), now).unwrap();
+    assert_eq!(peering.poll_dial(now), Some(enode(1)));
+    let outbound = candidate(1, Direction::Outbound);
+    assert_eq!(peering.check(&outbound, now), Ok(()));
+    assert!(peering.remove(&id(1)));
+    assert_eq!(peering.check(&outbound, now), Err(RefuseReason::Unwanted));
+    assert_eq!(peering.admit(&outbound, now), Err(RefuseReason::Unwanted));
+    assert_eq!(peering.dial_failed(&id(1), now, 0.0), None);
+    // The node may still dial this one.
+    assert!(peering.admit(&candidate(1, Direction::Inbound), now).is_ok());
+}
+
+#[test]
+fn access_rules_come_before_slots() {
+    let now = Instant::now();
+    let mut peering = peering(&ServerSettings::default(), now);
+    peering.set_trusted(id(1), true);
+    peering.access_mut().bans.ban(BanTarget::Node(id(1)), None);
+    let inbound = candidate(1, Direction::Inbound);
+    assert_eq!(peering.check(&inbound, now), Err(RefuseReason::Banned));
+    let banned = Exclusion { reason: ExclusionReason::Banned, until: None };
+    assert_eq!(peering.next_action(&id(1), now), Some(NextAction::Excluded(banned)));
+    assert_eq!(peering.add_found(enode(1), now), Err(NotAdded::Excluded(banned)));
+}
+
+#[test]
+fn a_banned_node_is_dialed_when_its_ban_ends() {
+    let now = Instant::now();
+    let mut peering = peering(&ServerSettings::default(), now);
+    peering.add_static(enode(1), now).unwrap();
+    let end = now + Duration::from_secs(9);
+    peering.access_mut().bans.ban(BanTarget::Node(id(1)), Some(end));
+    assert_eq!((peering.poll_dial(now), peering.poll_timeout(now)), (None, Some(end)));
+    assert_eq!(peering.poll_dial(end), Some(enode(1)));
+    assert_eq!(peering.access().bans.iter(now).count(), 0, "the ended ban is removed");
+}
+
+#[test]
+fn a_peer_ends_its_attempt_and_its_loss_plans_the_next_one() {
+    let now = Instant::now();
+    let mut peering = peering(&ServerSettings::default(), now);
+    peering.add_static(enode(1), now).unwrap();
+    assert_eq!(peering.poll_dial(now), Some(enode(1)));
+    let admission = peering.admit(&candidate(1, Direction::Outbound), now).unwrap();
+    assert!(matches!(peering.next_action(&id(1), now), Some(NextAction::Connected { .. })));
+    assert!(peering.release(&id(1), admission.number, now, 1.0));
+    assert!(!peering.release(&id(1), admission.number, now, 1.0));
+    assert!(matches!(peering.next_action(&id(1), now), Some(NextAction::Dial { .. })));
+}
+
+#[test]
+fn this_node_itself_is_neither_static_nor_found() {
+    let now = Instant::now();
+    let mut settings = ServerSettings::default();
+    settings.nodes.statics = vec![enode(100), enode(1)];
+    let mut peering = peering(&settings, now);
+    assert_eq!(peering.planned_ids().collect::<Vec<_>>(), [id(1)]);
+    assert_eq!(peering.add_static(enode(100), now), Err(RefuseReason::SelfConnect));
+    let known = NotAdded::Declined(OfferError::Known);
+    assert_eq!(peering.add_found(enode(100), now), Err(known));
+}
+
+#[test]
+fn an_address_is_checked_against_the_rules_and_the_throttle() {
+    let now = Instant::now();
+    let mut peering = peering(&ServerSettings::default(), now);
+    let ip: IpAddr = [192, 0, 2, 1].into();
+    assert_eq!(peering.check_inbound(ip, now), Ok(()));
+    assert_eq!(peering.check_inbound(ip, now), Err(RefuseReason::Throttled));
+    peering.access_mut().networks = Some("10.0.0.0/8".parse().unwrap());
+    assert_eq!(peering.check_inbound(ip, now), Err(RefuseReason::Restricted));
+}
+
+#[test]
+fn a_listed_node_is_resolved_after_some_failures() {
+    let mut now = Instant::now();
+    let mut peering = peering(&ServerSettings::default(), now);
+    peering.add_static(enode(1), now).unwrap();
+    let mut resolved = Vec::new();
+    for failure in 1..=6 {
+        now += Duration::from_secs(3600);
+        peering.poll_dial(now).unwrap();
+        peering.dial_failed(&id(1), now, 1.0);
+        if peering.should_resolve(&id(1)) {
+            resolved.push(failure);
+        }
+    }
+    assert_eq!(resolved, [2, 6]);
+    let moved = Enode::new(id(1), ([127, 0, 0, 9], 30_303).into());
+    peering.set_seen_at(moved.clone(), now);
+    assert_eq!(peering.seen_at(&id(1)), Some(&moved));
+}
+
+#[test]
+fn found_nodes_are_added_while_there_is_room() {
+    let now = Instant::now();
+    let mut settings = ServerSettings::default();
+    settings.limits.max_peers = 6;
+    let mut peering = peering(&settings, now);
+    for n in 1..=2 {
+        assert!(peering.has_room_for_found());
+        peering.add_found(enode(n), now).unwrap();
+    }
+    assert!(!peering.has_room_for_found(), "a third of six slots");
+    assert!(!peering.should_resolve(&id(1)), "not a listed node");
+}
