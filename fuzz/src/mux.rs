@@ -126,8 +126,8 @@ fn follow(data: &[u8], chunked: bool, memory: &MemoryBudget) {
     assert_eq!(chunks.is_some(), chunked);
     let slots: Vec<_> = shared.into_iter().zip([settings(), restarted()]).collect();
     let now = Instant::now();
-    let shared = (memory, Waker::noop().clone());
-    let connection = Connection::with_memory(shared, near, &slots, &Config::default(), now);
+    let connection = Connection::new(near, &slots, &Config::default(), now)
+        .with_memory(memory, Waker::noop().clone());
     let mut run = Run {
         connection: connection.with_chunks(chunks),
         memory: memory.clone(),

@@ -1,96 +1,87 @@
-//! One connection after Hello, as a pure machine.
+//! One connection after the exchange of Hello, as a state machine without I/O.
 
-mod holding;
-mod reassemble;
+mod liveness;
+mod memory_use;
+mod pieces;
 mod receive;
+mod schedule;
+mod slots;
 
-use std::{sync::Arc, task::Waker, time::Instant};
+#[cfg(feature = "tokio")]
+use std::sync::Arc;
+use std::{task::Waker, time::Instant};
 
 use bytes::{Bytes, BytesMut};
 use rlpx_transport::{FrameError, Session};
 
+#[cfg(feature = "tokio")]
+use crate::stats::Meters;
 use crate::{
     Chunks, CloseReason, Config, ConnectionStats, DisconnectReason, LostReason, MemoryBudget,
     Message, OnExit, SendError, SharedCapability, SlotEndReason, SlotId, SlotSettings, base,
-    budget::weight,
-    liveness::{Due, Liveness},
-    schedule::{Next, Schedule},
-    slot::Slot,
-    stats::Meters,
+    slot::memory_size,
 };
-use holding::Holding;
+use liveness::{Due, Liveness};
+use memory_use::MemoryUse;
 use receive::{Arrival, Held};
+use schedule::{Next, Schedule};
+use slots::Slots;
 
 pub use receive::Event;
 
-/// One connection with its slots, after Hello, without socket, clock or task.
+/// One connection with its slots after the exchange of Hello, without socket, clock or task.
 ///
-/// Bytes from the peer go through [`poll_event`](Self::poll_event), which yields what they mean for
-/// the slots. What the slots say goes in by [`send`](Self::send) and comes out, sealed and in fair
-/// order, of [`poll_transmit`](Self::poll_transmit). Time is an argument;
-/// [`poll_timeout`](Self::poll_timeout) says when to call [`handle_timeout`](Self::handle_timeout).
-/// Once [`closed`](Self::closed) says how it ended, nothing more comes in, and all that is left to
-/// go out is the Disconnect.
+/// Pass the bytes of the peer to [`poll_event`](Self::poll_event), which returns what they mean for
+/// the slots. Pass the messages of the slots to [`send`](Self::send);
+/// [`poll_transmit`](Self::poll_transmit) returns them encrypted and in fair order. Time is a
+/// parameter: [`poll_timeout`](Self::poll_timeout) says when to call
+/// [`handle_timeout`](Self::handle_timeout). When [`closed`](Self::closed) returns a reason, the
+/// connection takes no more input, and the only output left is the Disconnect message.
 ///
 /// # What a hostile peer can do
 ///
-/// Fill the inbound budget of each slot, and then the one message that is held; the rest stays on
-/// its side of the network. Pings beyond a limit, messages for nobody and malformed frames end the
-/// connection. It cannot make anything wait to be sent but a few pongs.
+/// It can fill the inbound budget of each slot and one held message more. The rest stays on its side
+/// of the network. Pings beyond a limit, messages with an unknown id and malformed frames end the
+/// connection. The peer cannot make the outbound queues grow, except for a few pongs.
 #[derive(Debug)]
 pub struct Connection {
     session: Session,
     config: Config,
-    slots: Vec<Slot>,
+    slots: Slots,
     schedule: Schedule,
     liveness: Liveness,
     held: Option<Held>,
-    /// A slot that was closed by its overload rule, to be told to the owner.
+    /// A slot that its [`OnOverload`](crate::OnOverload) rule has closed. The owner has not been
+    /// told yet.
     evicted: Option<SlotId>,
-    /// When the first of the slots that rest opens again.
+    /// The earliest time at which a slot reopens.
     next_reopening: Option<Instant>,
     closed: Option<CloseReason>,
-    meters: Arc<Meters>,
-    holding: Holding,
 }
 
-/// What [`Connection::poll_transmit`] has sealed.
+/// A message or a piece that [`Connection::poll_transmit`] has encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transmit {
-    /// Whose message it was; `None` for one of the base protocol.
+    /// The slot that sent the message; `None` for a message of the base protocol.
     pub slot: Option<SlotId>,
-    /// How much room it leaves in the slot's outbound queue; for a message in pieces, with the last.
+    /// Bytes that become free in the slot's outbound queue. 0 for a piece that is not the last.
     pub freed: usize,
-    /// Its code, within the sub-protocol or the base protocol.
+    /// Message code within the sub-protocol or the base protocol.
     pub code: u64,
-    /// The bytes of its payload, once all of them are sealed. `None` for a piece that is not the
-    /// last, and if not even compressed did it fit into a frame, so that it was dropped.
+    /// Payload length in bytes, once the whole message is encrypted. `None` for a piece that is not
+    /// the last, and for a message that was dropped because even its compressed form did not fit
+    /// into a frame.
     pub length: Option<usize>,
 }
 
 impl Connection {
-    /// A connection on which Hello has been exchanged, with Snappy switched on in `session` where
-    /// both ends have it. `slots` is what [`negotiate`](crate::negotiate) gave, each with its terms.
+    /// Creates a connection on which Hello has been exchanged.
+    ///
+    /// Enable Snappy in `session` first if both ends support it. `slots` is the result of
+    /// [`negotiate`](crate::negotiate), each entry with its settings.
     #[must_use]
     pub fn new(
-        session: Session,
-        slots: &[(SharedCapability, SlotSettings)],
-        config: &Config,
-        now: Instant,
-    ) -> Self {
-        let alone = (&MemoryBudget::unlimited(), Waker::noop().clone());
-        Self::with_memory(alone, session, slots, config, now)
-    }
-
-    /// As [`new`](Self::new), for a connection that shares `memory` with others.
-    ///
-    /// The waker is woken, from the thread of another connection, when the rule of [`MemoryBudget`]
-    /// applies to this one or does not any more: then ask for events. Without one
-    /// ([`Waker::noop`]) ask now and then.
-    #[must_use]
-    pub fn with_memory(
-        (memory, waker): (&MemoryBudget, Waker),
         mut session: Session,
         slots: &[(SharedCapability, SlotSettings)],
         config: &Config,
@@ -100,10 +91,7 @@ impl Connection {
         Self {
             session,
             config: *config,
-            slots: slots
-                .iter()
-                .map(|(shared, settings)| Slot::new(shared, *settings, now))
-                .collect(),
+            slots: Slots::new(slots, now),
             schedule: Schedule::new(
                 slots.iter().map(|(_, settings)| (settings.weight, settings.outbound_capacity())),
             ),
@@ -112,25 +100,36 @@ impl Connection {
             evicted: None,
             next_reopening: None,
             closed: None,
-            meters: Arc::new(Meters::new(slots.iter().map(|(shared, _)| shared))),
-            holding: Holding::new(memory, waker),
         }
     }
 
-    /// Sends large messages in pieces, and takes those of the peer, where both ends have `chunk/1`.
-    /// To be called before anything else.
+    /// Makes the connection share `memory` with others. Call it before anything else.
+    ///
+    /// `waker` is woken, from the thread of another connection, when the rule of [`MemoryBudget`]
+    /// starts or stops to apply to this connection: then ask for events. With [`Waker::noop`] ask
+    /// for events from time to time.
+    #[must_use]
+    pub fn with_memory(mut self, memory: &MemoryBudget, waker: Waker) -> Self {
+        self.slots.memory = MemoryUse::new(memory, waker);
+        self
+    }
+
+    /// Sends large messages in pieces and accepts pieces, if both ends have `chunk/1`. Call it
+    /// before anything else.
     #[must_use]
     pub fn with_chunks(mut self, chunks: Option<Chunks>) -> Self {
         self.schedule.set_chunks(chunks);
         self
     }
 
-    /// Says whether the peer called us. Then the first ping is the peer's, and of two such ends only
-    /// one pings at a time; where nobody says so both do. To be called before anything else.
+    /// Says whether the peer opened the connection. If it did, the peer sends the first ping.
+    ///
+    /// If both ends call this, only one of them pings at any moment; otherwise both do. Call it
+    /// before anything else.
     #[must_use]
     pub fn with_origin(mut self, inbound: bool) -> Self {
         if inbound {
-            self.liveness.second();
+            self.liveness.leave_first_ping();
         }
         self
     }
@@ -141,18 +140,18 @@ impl Connection {
     ///
     /// [`SendError`]: nothing was queued.
     pub fn send(&mut self, slot: SlotId, message: Message) -> Result<(), SendError> {
-        if self.holding.exceeds_share() {
+        if self.slots.memory.exceeds_share() {
             return Err(SendError::Full);
         }
-        let weight = weight(message.payload.len());
+        let size = memory_size(message.payload.len());
         self.queue(slot, message)?;
-        self.holding.charge(weight);
+        self.slots.memory.charge(size);
         Ok(())
     }
 
-    /// As [`send`](Self::send), of a message that has been charged to the memory.
+    /// Same as [`send`](Self::send), for a message that is already charged to the memory budget.
     pub(crate) fn queue(&mut self, slot: SlotId, message: Message) -> Result<(), SendError> {
-        let Some(state) = self.slots.get(slot.0).filter(|state| state.is_open()) else {
+        let Some(state) = self.slots.get(slot).filter(|state| state.is_open()) else {
             return Err(SendError::Closed);
         };
         if self.closed.is_some() {
@@ -166,66 +165,68 @@ impl Connection {
         Ok(())
     }
 
-    /// The sub-protocol of the slot has ended. What it had queued is still sent; what still arrives
-    /// for it is dropped. With the last one, or if its terms say so, the connection ends; or, if
-    /// they say that, the slot opens again later ([`Event::Reopened`]).
-    pub fn end_slot(&mut self, now: Instant, slot: SlotId, ending: SlotEndReason) {
-        let Some(state) = self.slots.get_mut(slot.0) else { return };
+    /// Ends a slot, because its sub-protocol has ended or was removed.
+    ///
+    /// Messages that it has queued are still sent. Messages that arrive for it are dropped. If this
+    /// was the last slot, or if the slot's settings say so, the connection ends. If the settings ask
+    /// for a restart, the slot reopens later ([`Event::Reopened`]).
+    pub fn end_slot(&mut self, now: Instant, slot: SlotId, reason: SlotEndReason) {
+        let Some(state) = self.slots.get_mut(slot) else { return };
         if !state.is_open() {
-            // One that rests can still be removed.
-            if ending == SlotEndReason::Removed && state.reopens.take().is_some() {
-                self.meters.slots[slot.0].ended(ending);
-                self.next_reopening = self.slots.iter().filter_map(|slot| slot.reopens).min();
+            // A slot that waits for its restart can still be removed.
+            if reason == SlotEndReason::Removed && state.reopens.take().is_some() {
+                self.slots.meter(slot).ended(reason);
+                self.next_reopening = self.slots.next_reopening();
                 self.close_if_useless();
             }
             return;
         }
         let unfinished = state.discard_unfinished();
-        state.end(now, ending);
+        state.end(now, reason);
         self.next_reopening = self.next_reopening.into_iter().chain(state.reopens).min();
         let on_exit = state.settings.on_exit;
-        let meter = &self.meters.slots[slot.0];
-        meter.ended(ending);
+        let meter = self.slots.meter(slot);
+        meter.ended(reason);
         meter.drops.closed.add(usize::from(unfinished));
-        self.count_inbound(slot);
-        if let OnExit::Disconnect(reason) = on_exit
-            && ending != SlotEndReason::Removed
+        self.slots.count_inbound(slot);
+        if let OnExit::Disconnect(disconnect) = on_exit
+            && reason != SlotEndReason::Removed
         {
-            self.close(reason);
+            self.close(disconnect);
         }
         if let Some(held) = self.held.take_if(|held| held.slot == slot) {
-            self.holding.release(held.weight());
-            self.liveness.heard(now);
+            self.slots.memory.release(held.memory_size());
+            self.liveness.set_heard(now);
             match held.arrival {
-                Arrival::Message(_) => self.meters.slots[slot.0].drops.closed.increment(),
-                Arrival::Data(data) => self.pass_over(slot, &data),
+                Arrival::Message(_) => self.slots.meter(slot).drops.closed.increment(),
+                Arrival::Data(data) => self.slots.skip_data(slot, &data),
             }
         }
         self.close_if_useless();
     }
 
-    /// Ends the connection: the peer is told `reason`. Nothing happens if it has ended already.
+    /// Ends the connection; the peer is told `reason`. Does nothing if it has already ended.
     pub fn close(&mut self, reason: DisconnectReason) {
         self.finish(CloseReason::ByUs(reason), Some(reason));
     }
 
-    /// The network failed.
+    /// Ends the connection because the network failed.
     pub fn handle_lost(&mut self, lost: LostReason) {
         self.finish(CloseReason::Lost(lost), None);
     }
 
-    /// How the connection ended, if it has.
+    /// How the connection ended; `None` while it runs.
     #[must_use]
     pub const fn closed(&self) -> Option<&CloseReason> {
         self.closed.as_ref()
     }
 
-    /// Seals the next message and appends it to `out`. `None` if there is none.
+    /// Encrypts the next message and appends it to `out`. `None` if there is nothing to send.
     pub fn poll_transmit(&mut self, out: &mut BytesMut) -> Option<Transmit> {
-        let before = self.schedule.weight();
+        let before = self.schedule.memory_size();
         let next = self.schedule.next()?;
-        self.holding.release(before - self.schedule.weight());
-        let Next { slot, charge: freed, code, length, .. } = next;
+        self.slots.memory.release(before - self.schedule.memory_size());
+        let Next { slot, freed, code, length, .. } = next;
         let Some(id) = slot else {
             // A base message has at most two bytes: it fits.
             let sealed = self.session.sealer.seal(code, &next.data, out);
@@ -233,7 +234,7 @@ impl Connection {
             return Some(Transmit { slot, freed, code, length: Some(length) });
         };
         let sealed = self.seal(id, &next, out);
-        let meter = &self.meters.slots[id.0];
+        let meter = self.slots.meter(id);
         let length = match sealed {
             Err(_) => {
                 meter.drops.too_large.increment();
@@ -250,46 +251,46 @@ impl Connection {
         Some(Transmit { slot, freed, code, length })
     }
 
-    /// Seals a message of a slot, or a piece of one.
+    /// Encrypts a message of a slot, or a piece of one.
     fn seal(&mut self, slot: SlotId, next: &Next, out: &mut BytesMut) -> Result<(), FrameError> {
-        let id = self.slots[slot.0].offset + next.code;
+        let id = self.slots[slot].offset + next.code;
         match self.schedule.chunks().filter(|_| next.is_piece()) {
             None => self.session.sealer.seal(id, &next.data, out),
             Some(chunks) => {
-                self.meters.slots[slot.0].pieces_out.increment();
+                self.slots.meter(slot).counters.pieces_out.increment();
                 let (id, payload) = chunks.encode(id, &next.data, next.start, next.length);
                 self.session.sealer.seal(id, &payload, out)
             }
         }
     }
 
-    /// Whether there is nothing to seal.
+    /// Whether nothing is left to encrypt.
     #[must_use]
     pub fn is_flushed(&self) -> bool {
         self.schedule.is_empty()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due; `None` once the connection has ended.
+    /// When to call [`handle_timeout`](Self::handle_timeout); `None` once the connection has ended.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.closed.is_some() {
             return None;
         }
         let liveness = self.liveness.poll_timeout(self.is_deaf());
-        let held = self.held.as_ref().map(|held| held.until);
-        let memory = self.holding.poll_timeout();
+        let held = self.held.as_ref().map(|held| held.deadline);
+        let memory = self.slots.memory.poll_timeout();
         held.into_iter().chain(self.next_reopening).chain(memory).chain([liveness]).min()
     }
 
-    /// Does what is due at `now`; too early or too late does no harm. Then ask for events: that a
-    /// slot opens again is one.
+    /// Does what is due at `now`. Calling it too early or too late does no harm. Ask for events
+    /// afterwards: the reopening of a slot is an event.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.keep_to_memory(now);
+        self.apply_memory_rule(now);
         if self.closed.is_some() {
             return;
         }
-        if let Some(held) = self.held.take_if(|held| held.until <= now) {
-            self.holding.release(held.weight());
+        if let Some(held) = self.held.take_if(|held| held.deadline <= now) {
+            self.slots.memory.release(held.memory_size());
             self.handle_overload(now, &held);
         }
         match self.liveness.handle_timeout(now, self.is_deaf()) {
@@ -301,68 +302,52 @@ impl Connection {
         }
     }
 
-    /// What waits to be sent for a slot, in bytes as [`SlotSettings::outbound`] counts them. What a
-    /// sub-protocol left behind weighs on the one that takes its place.
+    /// Bytes in the outbound queue of a slot, counted as in [`SlotSettings::outbound`]. After a
+    /// restart this includes what the earlier run has queued.
     #[must_use]
     pub fn queued_out(&self, slot: SlotId) -> usize {
-        if slot.0 < self.slots.len() { self.schedule.waiting(slot) } else { 0 }
+        if self.slots.get(slot).is_some() { self.schedule.queued(slot) } else { 0 }
     }
 
-    /// The counters, as they are now.
+    /// A copy of the counters.
     #[must_use]
     pub fn stats(&self) -> ConnectionStats {
-        self.meters.snapshot()
+        self.slots.meters.snapshot()
     }
 
-    /// The counters themselves.
+    /// The live counters.
     #[cfg(feature = "tokio")]
     pub(crate) const fn meters(&self) -> &Arc<Meters> {
-        &self.meters
+        &self.slots.meters
     }
 
-    /// The only way to the end. Queued messages go nowhere; the last word, if any, is sent.
-    fn finish(&mut self, closed: CloseReason, last_word: Option<DisconnectReason>) {
+    /// Ends the connection; every end goes through here. Queued messages are dropped, and the
+    /// Disconnect message, if any, is queued.
+    fn finish(&mut self, closed: CloseReason, disconnect: Option<DisconnectReason>) {
         if self.closed.is_some() {
             return;
         }
         self.closed = Some(closed);
-        self.holding.release(self.held.take().map_or(0, |held| held.weight()));
-        self.holding.release(self.schedule.weight());
+        self.slots.memory.release(self.held.take().map_or(0, |held| held.memory_size()));
+        self.slots.memory.release(self.schedule.memory_size());
         self.next_reopening = None;
         for (slot, unsent) in self.schedule.clear() {
-            self.meters.slots[slot.0].drops.unsent.add(unsent);
-            self.meters.slots[slot.0].queued_out.set(0);
+            self.slots.meter(slot).drops.unsent.add(unsent);
+            self.slots.meter(slot).counters.queued_out.set(0);
         }
-        for slot in (0..self.slots.len()).map(SlotId) {
-            let unfinished = self.slots[slot.0].discard_unfinished();
-            self.meters.slots[slot.0].drops.unfinished.add(usize::from(unfinished));
-            self.count_inbound(slot);
-        }
-        if let Some(reason) = last_word {
-            self.schedule.push_last_word(base_message(base::DISCONNECT, reason.encode()));
+        self.slots.discard_unfinished();
+        if let Some(reason) = disconnect {
+            self.schedule.push_disconnect(base_message(base::DISCONNECT, reason.encode()));
         }
     }
 
-    /// Ends the connection when no slot is open, or will be, and all that they wanted to say is
-    /// said.
+    /// Ends the connection when no slot is open or will reopen, and all their messages are sent.
     fn close_if_useless(&mut self) {
-        if !self.schedule.is_drained() {
-            return;
+        if self.schedule.is_drained()
+            && let Some(reason) = self.slots.useless()
+        {
+            self.close(reason);
         }
-        let mut reason = DisconnectReason::Quitting;
-        for slot in &self.slots {
-            match slot.ended {
-                None => return,
-                Some(_) if slot.reopens.is_some() => return,
-                Some(SlotEndReason::Returned) => {}
-                Some(SlotEndReason::Removed) if reason == DisconnectReason::Quitting => {
-                    reason = DisconnectReason::UselessPeer;
-                }
-                Some(SlotEndReason::Removed) => {}
-                Some(_) => reason = DisconnectReason::Subprotocol,
-            }
-        }
-        self.close(reason);
     }
 
     fn push_base(&mut self, code: u64, payload: Bytes) -> bool {
@@ -370,7 +355,7 @@ impl Connection {
     }
 
     fn meter_outbound(&self, slot: SlotId) {
-        self.meters.slots[slot.0].queued_out.set(self.schedule.waiting(slot) as u64);
+        self.slots.meter(slot).counters.queued_out.set(self.schedule.queued(slot) as u64);
     }
 }
 

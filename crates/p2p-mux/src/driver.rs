@@ -3,6 +3,10 @@
 //! It is written as one poll function instead of a `select!`: each pass moves what can be moved in
 //! both directions, so that neither reading nor writing waits for the other or has to win a draw.
 
+mod hang_up;
+mod outbox;
+mod ports;
+
 use std::{
     future::poll_fn,
     io,
@@ -23,12 +27,13 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::{
     CloseReason, Config, Connection, Direction, DisconnectReason, Event, LostReason, Message,
-    SlotEndReason, SlotId,
-    budget::weight,
-    farewell::farewell,
-    outbox::{Outbox, Outgoing},
-    ports::{Exited, Ports},
+    SlotEndReason, SlotId, slot::memory_size,
 };
+
+pub(crate) use hang_up::hang_up;
+pub(crate) use outbox::{Freed, Outbox, Outgoing};
+use ports::Exited;
+pub(crate) use ports::Ports;
 
 /// Nothing more is sealed while so much waits to be written: the fair order of the slots is decided
 /// when a message is sealed, so this is also how long a message can be held up after that.
@@ -131,9 +136,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         for Outgoing { slot, run, message } in self.outgoing.drain(..) {
             // It was checked, and took its place in the budget, before it came here: it can only be
             // refused because the slot or the connection has just ended.
-            let weight = weight(message.payload.len());
+            let size = memory_size(message.payload.len());
             if !self.ports.is_current(slot, run) || self.machine.queue(slot, message).is_err() {
-                self.machine.share().release(weight);
+                self.machine.share().release(size);
                 self.machine.meters().slots[slot.0].drops.unsent.increment();
             }
         }
@@ -178,7 +183,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     fn observe(&self, slot: SlotId, direction: Direction, code: u64, length: usize) {
         if !self.ports.observe(slot, direction, code, length) {
-            self.machine.meters().slots[slot.0].unobserved.increment();
+            self.machine.meters().slots[slot.0].counters.unobserved.increment();
         }
     }
 
@@ -359,7 +364,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 // It is about to go, and waits for nothing but our hanging up.
                 CloseReason::ByPeer(_) => drop(self.io.shutdown().await),
                 _ if self.output.failed => {}
-                _ => farewell(&mut self.io, &self.output.bytes).await,
+                _ => hang_up(&mut self.io, &self.output.bytes).await,
             }
         };
         // Each has the whole time, and the peer does not wait for the sub-protocols.

@@ -1,10 +1,15 @@
 //! The first message of each end: who it is and what it can do.
 
+#[cfg(feature = "tokio")]
+mod exchange;
+
 use p2p_identity::NodeId;
 use rlp_codec::{Error, decode_open_list, encode_list};
 use thiserror::Error as ThisError;
 
 use crate::{Capability, DisconnectReason};
+#[cfg(feature = "tokio")]
+pub use exchange::{HelloExchangeError, LocalNode, NegotiatedConnection, exchange_hello, refuse};
 
 /// The version of the base protocol that this crate speaks: the one with Snappy (EIP-706).
 pub const P2P_VERSION: u64 = 5;

@@ -123,86 +123,47 @@ pub use rlp_codec as rlp;
 #[doc(no_inline)]
 pub use rlpx_transport as transport;
 
-mod account;
-mod assembly;
 pub mod base;
-mod budget;
 mod capability;
-#[cfg(feature = "tokio")]
-mod channel;
 mod chunk;
-mod closed;
 mod config;
 mod connection;
 #[cfg(feature = "tokio")]
 mod driver;
-#[cfg(feature = "tokio")]
-mod exit;
-#[cfg(feature = "tokio")]
-mod farewell;
 mod hello;
-#[cfg(feature = "tokio")]
-mod hello_exchange;
-mod liveness;
 mod memory;
 mod message;
 #[cfg(feature = "tokio")]
-mod outbox;
-mod patience;
-#[cfg(feature = "tokio")]
-mod peer;
-mod pending;
-#[cfg(feature = "tokio")]
-mod pipe;
-#[cfg(feature = "tokio")]
-mod ports;
-#[cfg(feature = "tokio")]
 mod protocol;
 mod reason;
-#[cfg(feature = "tokio")]
 mod requests;
-mod restart;
-mod schedule;
 mod slot;
 mod stats;
-mod sum;
-#[cfg(feature = "tokio")]
-mod traffic;
-#[cfg(feature = "tokio")]
-mod typed;
-mod vocabulary;
 
-pub use budget::{QueueLimits, QueueLoad};
 pub use capability::{Capability, Offer, SharedCapability, negotiate};
 pub use chunk::{ChunkError, Chunks};
-pub use closed::{CloseReason, LostReason, ProtocolBreach};
 pub use config::{Config, MAX_MESSAGE};
 pub use connection::{Connection, Event, Transmit};
 pub use hello::{Hello, HelloError, MAX_HELLO, MIN_P2P_VERSION, P2P_VERSION};
 pub use memory::{MemoryBudget, MemoryStats};
-pub use message::{Message, SendError};
-pub use pending::{PendingRequests, ResponseMatch};
-pub use reason::DisconnectReason;
-pub use restart::RestartSettings;
-pub use slot::{OnExit, OnOverload, SlotEndReason, SlotId, SlotSettings};
-pub use stats::{CodeStats, ConnectionStats, DropStats, ExitStats, SlotStats};
-pub use vocabulary::{DecodeError, TypedMessage};
+pub use message::{DecodeError, Message, SendError, TypedMessage};
+pub use reason::{CloseReason, DisconnectReason, LostReason, ProtocolBreach};
+pub use requests::{PendingRequests, ResponseMatch};
+pub use slot::{
+    OnExit, OnOverload, QueueLimits, QueueLoad, RestartSettings, SlotEndReason, SlotId,
+    SlotSettings,
+};
+pub use stats::{
+    CodeStats, ConnectionStats, DropStats, ExitStats, Metric, MetricKind, Sample, SlotStats,
+    TrafficStats,
+};
 
 #[cfg(feature = "tokio")]
-pub use channel::{Channel, Receiver, Sender};
+pub use hello::{HelloExchangeError, LocalNode, NegotiatedConnection, exchange_hello, refuse};
 #[cfg(feature = "tokio")]
-pub use exit::Exit;
-#[cfg(feature = "tokio")]
-pub use hello_exchange::{
-    HelloExchangeError, LocalNode, NegotiatedConnection, exchange_hello, refuse,
+pub use protocol::{
+    Channel, Direction, Exit, ObservedMessage, Origin, Peer, Protocol, Receiver, Sender,
+    TypedChannel, TypedReceiver, TypedSender,
 };
 #[cfg(feature = "tokio")]
-pub use peer::{Origin, Peer};
-#[cfg(feature = "tokio")]
-pub use protocol::Protocol;
-#[cfg(feature = "tokio")]
 pub use requests::{RequestError, Requests, Responses, requests};
-#[cfg(feature = "tokio")]
-pub use traffic::{Direction, ObservedMessage};
-#[cfg(feature = "tokio")]
-pub use typed::{TypedChannel, TypedReceiver, TypedSender};

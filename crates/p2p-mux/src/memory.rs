@@ -1,5 +1,7 @@
 //! One memory budget for many connections, and the rule for who gives way when it runs out.
 
+mod account;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -12,7 +14,7 @@ use std::{
     task::Waker,
 };
 
-use crate::account::{Account, Share};
+pub(crate) use account::{Account, Share};
 
 /// A bound on the memory that connections take together. Cheap to clone: all clones are one budget.
 ///
@@ -186,26 +188,26 @@ impl Pool {
                 self.shortages.fetch_add(1, Relaxed);
                 self.wake_above(self.fair_share());
             }
-            self.condemn_beyond_limit();
+            self.mark_beyond_limit();
         } else if used <= self.limit / 2 && self.is_short() && self.short.swap(false, SeqCst) {
             self.wake_above(self.fair_share());
         }
     }
 
     /// Condemns whoever has the most, until the rest is within the limit.
-    fn condemn_beyond_limit(&self) {
+    fn mark_beyond_limit(&self) {
         if self.used.load(SeqCst) <= self.limit {
             return;
         }
         let accounts = self.lock();
-        let doomed = accounts.shares.values().filter(|share| share.is_condemned());
+        let doomed = accounts.shares.values().filter(|share| share.is_marked());
         let doomed: usize = doomed.map(|share| share.granted()).sum();
         let mut beyond = self.used.load(SeqCst).saturating_sub(doomed).saturating_sub(self.limit);
         let mut wakers = Vec::new();
         while beyond > 0 {
             let Some(largest) = self.largest(&accounts) else { break };
             beyond = beyond.saturating_sub(largest.granted());
-            self.condemn(largest);
+            self.mark(largest);
             wakers.push(largest.waker().clone());
         }
         drop(accounts);
@@ -213,25 +215,25 @@ impl Pool {
     }
 
     /// Condemns `share` if memory is short and nobody has more.
-    pub(crate) fn condemn_if_largest(&self, share: &Share) -> bool {
+    pub(crate) fn mark_if_largest(&self, share: &Share) -> bool {
         let accounts = self.lock();
         let largest = self.is_short()
             && self.largest(&accounts).is_some_and(|largest| std::ptr::eq(&**largest, share));
         if largest {
-            self.condemn(share);
+            self.mark(share);
         }
         largest
     }
 
-    fn condemn(&self, share: &Share) {
-        share.condemn();
+    fn mark(&self, share: &Share) {
+        share.mark();
         self.disconnected.fetch_add(1, Relaxed);
     }
 
     /// Who has the most and more than its share; of several the youngest.
     fn largest<'a>(&self, accounts: &'a Accounts) -> Option<&'a Arc<Share>> {
         let fair = self.fair_share();
-        let over = |share: &&Arc<Share>| !share.is_condemned() && share.granted() > fair;
+        let over = |share: &&Arc<Share>| !share.is_marked() && share.granted() > fair;
         accounts.shares.values().filter(over).max_by_key(|share| share.granted())
     }
 
@@ -283,7 +285,7 @@ mod tests {
         let (other, _) = open(&memory, KIB);
         assert!(!memory.stats().short);
         assert!(!one.exceeds_share() && !other.exceeds_share());
-        assert_eq!(one.standing().1, 375 * KIB);
+        assert_eq!(one.held_and_fair_share().1, 375 * KIB);
     }
 
     #[test]
@@ -313,13 +315,13 @@ mod tests {
         let (larger, waker) = open(&memory, 350 * KIB);
         let (modest, _) = open(&memory, 30 * KIB);
         assert!(memory.stats().short);
-        assert!(!large.condemn_if_largest() && !modest.condemn_if_largest());
-        assert!(larger.condemn_if_largest());
-        assert!(larger.is_condemned());
+        assert!(!large.mark_if_largest() && !modest.mark_if_largest());
+        assert!(larger.mark_if_largest());
+        assert!(larger.is_marked());
         assert_eq!(memory.stats().disconnected, 1);
-        assert!(large.condemn_if_largest(), "now it is the largest of those that stay");
+        assert!(large.mark_if_largest(), "now it is the largest of those that stay");
         drop(larger);
-        assert!(!modest.condemn_if_largest());
+        assert!(!modest.mark_if_largest());
         assert_eq!(waker.0.load(SeqCst), 1, "that memory had become short");
     }
 
@@ -329,12 +331,12 @@ mod tests {
         let (hog, waker) = open(&memory, 500 * KIB);
         let (large, _) = open(&memory, 300 * KIB);
         let modest: Vec<_> = (0..3).map(|_| open(&memory, 60 * KIB).0).collect();
-        assert!(hog.is_condemned());
+        assert!(hog.is_marked());
         assert!(waker.0.load(SeqCst) > 0);
-        assert!(!large.is_condemned());
+        assert!(!large.is_marked());
         modest[0].charge(20 * KIB);
-        assert!(!large.is_condemned(), "what the first had will be enough");
-        assert!(modest.iter().all(|account| !account.is_condemned()));
+        assert!(!large.is_marked(), "what the first had will be enough");
+        assert!(modest.iter().all(|account| !account.is_marked()));
         drop(hog);
         assert!(memory.stats().used < 1000 * KIB);
     }
@@ -366,7 +368,7 @@ mod tests {
                 });
             }
         });
-        let (held, _) = account.standing();
+        let (held, _) = account.held_and_fair_share();
         assert!((16 * KIB..=32 * KIB).contains(&held), "{held}");
         assert_eq!(memory.stats().used, held);
         drop(account);
@@ -412,23 +414,23 @@ mod tests {
                     },
                     Step::Close { account } if !accounts.is_empty() => drop(accounts.remove(account % count)),
                     Step::Spent { account } => if let Some((one, _)) = accounts.get(account % count) {
-                        let (held, share) = one.standing();
-                        prop_assert!(!one.condemn_if_largest() || held > share);
+                        let (held, share) = one.held_and_fair_share();
+                        prop_assert!(!one.mark_if_largest() || held > share);
                     },
                     _ => {}
                 }
                 let stats = memory.stats();
-                let sum: usize = accounts.iter().map(|(one, _)| one.standing().0).sum();
+                let sum: usize = accounts.iter().map(|(one, _)| one.held_and_fair_share().0).sum();
                 prop_assert_eq!(stats.used, sum);
                 prop_assert_eq!(stats.connections, accounts.len());
                 for (one, held) in &accounts {
-                    let granted = one.standing().0;
+                    let granted = one.held_and_fair_share().0;
                     prop_assert!(granted >= *held && granted <= *held + 16 * KIB + 16 * KIB);
-                    prop_assert!(one.is_condemned() || !one.exceeds_share() || stats.short);
+                    prop_assert!(one.is_marked() || !one.exceeds_share() || stats.short);
                 }
                 // Beyond the limit so much is condemned that the rest is within.
-                let staying = accounts.iter().filter(|(one, _)| !one.is_condemned());
-                prop_assert!(staying.map(|(one, _)| one.standing().0).sum::<usize>() <= 200_000);
+                let staying = accounts.iter().filter(|(one, _)| !one.is_marked());
+                prop_assert!(staying.map(|(one, _)| one.held_and_fair_share().0).sum::<usize>() <= 200_000);
             }
             drop(accounts);
             prop_assert_eq!(memory.stats().used, 0);

@@ -1,5 +1,7 @@
 //! One message of a sub-protocol.
 
+mod typed_message;
+
 use core::fmt;
 
 use bytes::Bytes;
@@ -7,6 +9,7 @@ use rlp_codec::Decodable;
 use thiserror::Error;
 
 use crate::MAX_MESSAGE;
+pub use typed_message::{DecodeError, TypedMessage};
 
 /// A message of a sub-protocol: a code and a payload, which is RLP by custom.
 ///

@@ -1,5 +1,12 @@
 //! A sub-protocol: what it is called, how many codes it has, and the code that runs it.
 
+mod channel;
+mod exit;
+mod observed_message;
+mod peer;
+mod pipe;
+mod typed_channel;
+
 use core::fmt;
 use std::sync::Arc;
 
@@ -7,10 +14,13 @@ use futures_util::future::BoxFuture;
 use p2p_identity::NodeId;
 use tokio::sync::mpsc;
 
-use crate::{
-    Capability, Channel, Exit, ObservedMessage, Offer, OnExit, OnOverload, Peer, QueueLimits,
-    SlotSettings,
-};
+use crate::{Capability, Offer, OnExit, OnOverload, QueueLimits, SlotSettings};
+pub use channel::{Channel, Receiver, Sender};
+pub(crate) use channel::{Credit, Line, Target};
+pub use exit::Exit;
+pub use observed_message::{Direction, ObservedMessage};
+pub use peer::{Origin, Peer};
+pub use typed_channel::{TypedChannel, TypedReceiver, TypedSender};
 
 /// A sub-protocol that can run on every connection on which the other end has it too.
 ///

@@ -1,53 +1,29 @@
-//! A sub-protocol's place on one connection: what it may take, and what becomes of it.
+//! A sub-protocol's place on one connection: its settings and its state.
+
+mod assembly;
+mod queue_budget;
+mod restart;
+mod settings;
+mod stall_allowance;
 
 use std::time::Instant;
 
-use crate::{
-    DisconnectReason, RestartSettings, SharedCapability,
-    assembly::Assembly,
-    budget::{Budget, QueueLimits},
-    patience::Patience,
-    restart::Backoff,
-};
+use crate::SharedCapability;
+pub(crate) use assembly::Assembly;
+use queue_budget::QueueBudget;
+pub use queue_budget::{QueueLimits, QueueLoad};
+pub(crate) use queue_budget::{memory_size, queue_size};
+use restart::Backoff;
+pub use restart::RestartSettings;
+pub use settings::{OnExit, OnOverload, SlotSettings};
+use stall_allowance::StallAllowance;
 
-/// Which slot of a connection: its place in the list that [`negotiate`](crate::negotiate) gave. One
-/// that does not exist is treated as one that has ended.
+/// Identifies a slot of a connection: its index in the list that [`negotiate`](crate::negotiate)
+/// returned. A slot that does not exist is treated like one that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotId(pub usize);
 
-/// What happens when a sub-protocol has not taken its messages for
-/// [`Config::stall_limit`](crate::Config::stall_limit) and more arrive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnOverload {
-    /// Its slot closes; the connection and the other slots go on.
-    #[default]
-    CloseSlot,
-    /// What does not fit is dropped and counted, until half of the budget is free again.
-    DropNewest,
-    /// The whole connection ends with [`DisconnectReason::Subprotocol`].
-    Disconnect,
-}
-
-/// What happens to the connection when a sub-protocol's task has ended, however it ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnExit {
-    /// Its slot closes; the connection ends with the last one.
-    #[default]
-    Close,
-    /// The whole connection ends with this reason: the classic behaviour of devp2p.
-    Disconnect(DisconnectReason),
-    /// Its slot closes and, after a rest, opens again with a new task and a new channel. The
-    /// connection does not end meanwhile, even if no other slot is open.
-    ///
-    /// What it had queued before it ended is still sent. What had arrived and was not taken, and
-    /// what arrives while it rests, is dropped, the latter counted in
-    /// [`DropStats::closed`](crate::DropStats::closed). The other end is not told, as RLPx has no words for
-    /// it: this is for sub-protocols whose conversation can be taken up at any message.
-    Restart(RestartSettings),
-}
-
-/// How a slot came to its end.
+/// Why a slot ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlotEndReason {
@@ -59,73 +35,30 @@ pub enum SlotEndReason {
     Panicked,
     /// It did not take its messages ([`OnOverload::CloseSlot`]).
     Overloaded,
-    /// The owner removed it from the connection: whatever its terms say, it does not start again,
-    /// and the connection ends only if it was the last.
+    /// The owner removed it from the connection. Its [`OnExit`] rule is not applied: it does not
+    /// restart, and the connection ends only if it was the last.
     Removed,
 }
 
-/// What a sub-protocol may take of each connection it runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlotSettings {
-    /// Its share of the bytes sent, against the weights of the others. Default 1; 0 counts as 1.
-    pub weight: u32,
-    /// How much may have arrived without being taken. Default 2 MiB and 1024 messages. A message
-    /// larger than that is still let in when nothing else waits.
-    pub inbound: QueueLimits,
-    /// How many bytes may wait to be sent, each message counted as its payload and 64 bytes.
-    /// Default 1 MiB, at most 256 MiB. A message larger than that is still taken when nothing else
-    /// waits.
-    pub outbound: usize,
-    /// What happens when it does not take its messages.
-    pub on_overload: OnOverload,
-    /// What its end means for the connection.
-    pub on_exit: OnExit,
-}
-
-impl Default for SlotSettings {
-    fn default() -> Self {
-        Self {
-            weight: 1,
-            inbound: QueueLimits { bytes: 2 << 20, items: 1024 },
-            outbound: 1 << 20,
-            on_overload: OnOverload::default(),
-            on_exit: OnExit::default(),
-        }
-    }
-}
-
-/// Where the permits for bytes that wait to be sent must end; far beyond any use.
-const MAX_OUTBOUND: usize = 1 << 28;
-
-impl SlotSettings {
-    /// [`outbound`](Self::outbound), so that at least one message can wait.
-    pub(crate) const fn outbound_capacity(&self) -> usize {
-        match self.outbound {
-            0 => 1,
-            bytes if bytes > MAX_OUTBOUND => MAX_OUTBOUND,
-            bytes => bytes,
-        }
-    }
-}
-
-/// What the connection keeps about one slot.
+/// The state of one slot.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) offset: u64,
     pub(crate) length: u64,
     pub(crate) settings: SlotSettings,
-    pub(crate) inbound: Budget,
-    /// What the connection's memory has been told that this slot holds.
+    pub(crate) inbound: QueueBudget,
+    /// Memory of this slot, in bytes, as charged last.
     pub(crate) counted: usize,
-    /// The message that arrives in pieces, if one does.
+    /// The message that arrives in pieces, if there is one.
     pub(crate) assembly: Option<Assembly>,
-    /// `None` while it runs.
+    /// `None` while the slot is open.
     pub(crate) ended: Option<SlotEndReason>,
     pub(crate) backoff: Backoff,
-    pub(crate) patience: Patience,
-    /// When a slot that has ended opens again, if it does.
+    pub(crate) stall_allowance: StallAllowance,
+    /// When a slot that has ended reopens.
     pub(crate) reopens: Option<Instant>,
-    /// Under [`OnOverload::DropNewest`]: full for so long that nobody waits for it any more.
+    /// With [`OnOverload::DropNewest`]: the queue was full for too long, so messages are dropped
+    /// until half of it is free.
     pub(crate) overloaded: bool,
 }
 
@@ -139,30 +72,30 @@ impl Slot {
             offset: shared.offset,
             length: shared.length,
             settings,
-            inbound: Budget::new(settings.inbound),
+            inbound: QueueBudget::new(settings.inbound),
             counted: 0,
             assembly: None,
             ended: None,
             backoff: Backoff::new(now),
-            patience: Patience::new(now),
+            stall_allowance: StallAllowance::new(now),
             reopens: None,
             overloaded: false,
         }
     }
 
-    /// Its task has ended, and what it did not take is gone.
-    pub(crate) fn end(&mut self, now: Instant, ending: SlotEndReason) {
-        self.ended = Some(ending);
-        self.inbound = Budget::new(self.settings.inbound);
-        if ending == SlotEndReason::Removed {
+    /// Closes the slot because its task has ended; the inbound queue is gone with it.
+    pub(crate) fn end(&mut self, now: Instant, reason: SlotEndReason) {
+        self.ended = Some(reason);
+        self.inbound = QueueBudget::new(self.settings.inbound);
+        if reason == SlotEndReason::Removed {
             self.reopens = None;
         } else if let OnExit::Restart(restart) = &self.settings.on_exit {
-            // A moment that the clock cannot tell never comes.
+            // On overflow: never.
             self.reopens = now.checked_add(self.backoff.handle_end(now, restart));
         }
     }
 
-    /// A new task begins, with nothing in its channel.
+    /// Opens the slot for a new task with empty queues.
     pub(crate) const fn reopen(&mut self, now: Instant) {
         self.ended = None;
         self.reopens = None;
@@ -170,27 +103,27 @@ impl Slot {
         self.backoff.handle_start(now);
     }
 
-    /// DropStats what it has of an unfinished message. Whether there was anything that was still kept.
+    /// Drops the data of the unfinished message. Whether there was a message not yet dropped.
     pub(crate) fn discard_unfinished(&mut self) -> bool {
         self.assembly.as_mut().is_some_and(|unfinished| unfinished.discard(&mut self.inbound))
     }
 
-    /// Adds `data` to the unfinished message, if there is room for them or it is dropped.
+    /// Adds `data` to the unfinished message. `false` if there is no room for it.
     pub(crate) fn add(&mut self, data: &[u8]) -> bool {
         self.assembly.as_mut().is_none_or(|unfinished| unfinished.add(data, &mut self.inbound))
     }
 
-    /// What has arrived and was not taken, as it weighs in memory.
-    pub(crate) fn weight(&self) -> usize {
-        self.inbound.weight() + self.assembly.as_ref().map_or(0, Assembly::spare)
+    /// Memory of the inbound queue and the unfinished message, in bytes.
+    pub(crate) fn memory_size(&self) -> usize {
+        self.inbound.memory_size() + self.assembly.as_ref().map_or(0, Assembly::spare)
     }
 
     pub(crate) const fn is_open(&self) -> bool {
         self.ended.is_none()
     }
 
-    /// Whether the message id `code` is one of this slot's.
-    pub(crate) const fn owns(&self, code: u64) -> bool {
-        code >= self.offset && code - self.offset < self.length
+    /// Whether the message id `id` belongs to this slot.
+    pub(crate) const fn owns(&self, id: u64) -> bool {
+        id >= self.offset && id - self.offset < self.length
     }
 }

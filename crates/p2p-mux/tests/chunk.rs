@@ -99,9 +99,16 @@ fn a_large_message_goes_in_pieces_with_others_between_and_its_own_behind() {
     assert_eq!(there.messages(now), expected);
 
     let (sent, heard) = (stats(&here, A), stats(&there, A));
-    assert_eq!((sent.messages_out, sent.bytes_out, sent.queued_out), (2, 300_006, 0));
-    assert_eq!((heard.messages_in, heard.bytes_in), (2, 300_006));
-    assert_eq!((heard.codes[0].code, heard.codes[0].bytes_in), (3, 300_000), "the inner code");
+    assert_eq!(
+        (sent.traffic.messages_out, sent.traffic.bytes_out, sent.queued_out),
+        (2, 300_006, 0)
+    );
+    assert_eq!((heard.traffic.messages_in, heard.traffic.bytes_in), (2, 300_006));
+    assert_eq!(
+        (heard.codes[0].code, heard.codes[0].traffic.bytes_in),
+        (3, 300_000),
+        "the inner code"
+    );
     assert_eq!((sent.pieces_out, heard.pieces_in), (19, 19));
     assert_eq!(heard.queued_in, 300_006 + 2 * 64, "as two whole messages weigh");
     assert_eq!(stats(&there, B).pieces_in, 0);
@@ -259,7 +266,7 @@ fn a_slot_that_stays_full_in_the_middle_of_a_message_is_closed_alone() {
     assert!(end.events(late).is_empty());
     let a = stats(&end, A);
     assert_eq!((a.drops.overload, a.drops.closed, a.drops.unfinished), (1, 1, 0));
-    assert_eq!((a.messages_in, a.bytes_in), (3, 600 + 500 + 50));
+    assert_eq!((a.traffic.messages_in, a.traffic.bytes_in), (3, 600 + 500 + 50));
     assert_eq!(end.machine.closed(), None);
     // But what is out of place is still a breach.
     raw.says(&mut end, MORE, &more(17, &[3; 30]));
@@ -284,7 +291,7 @@ fn a_slot_that_drops_loses_that_message_and_goes_on_with_the_next() {
     raw.says(&mut end, MORE, &more(19, &[4; 20]));
     assert_eq!(end.messages(late), [(A, message(3, [4; 40].to_vec()))]);
     let a = stats(&end, A);
-    assert_eq!((a.drops.overload, a.messages_in, a.queued_in), (2, 4, 104));
+    assert_eq!((a.drops.overload, a.traffic.messages_in, a.queued_in), (2, 4, 104));
 }
 
 #[test]
@@ -326,7 +333,7 @@ fn a_slot_that_starts_again_in_the_middle_of_a_message_gets_the_next() {
     raw.says(&mut end, MORE, &more(17, b"g"));
     assert_eq!(end.messages(later), [(A, message(0, "short")), (A, message(1, "long"))]);
     let a = stats(&end, A);
-    assert_eq!((a.drops.closed, a.messages_in, a.queued_in), (1, 3, 5 + 4 + 128));
+    assert_eq!((a.drops.closed, a.traffic.messages_in, a.queued_in), (1, 3, 5 + 4 + 128));
 }
 
 #[test]
@@ -339,7 +346,7 @@ fn a_message_that_is_given_up_is_dropped_and_the_next_is_taken() {
     raw.says(&mut end, 17, b"whole");
     assert_eq!(end.messages(now), [(A, message(1, "whole"))]);
     let a = stats(&end, A);
-    assert_eq!((a.drops.unfinished, a.messages_in, a.queued_in), (3, 1, 69));
+    assert_eq!((a.drops.unfinished, a.traffic.messages_in, a.queued_in), (3, 1, 69));
     // Of one that is dropped already, it is not counted again.
     raw.says(&mut end, BEGIN, &begin(17, 300, &[1; 100]));
     end.events(now);
@@ -382,7 +389,7 @@ fn the_end_of_the_connection_waits_for_no_piece() {
     assert!(there.events(now).is_empty());
     assert_eq!(there.machine.closed(), Some(&CloseReason::ByPeer(DisconnectReason::Requested)));
     assert_eq!(stats(&here, A).drops.unsent, 1);
-    assert_eq!((stats(&there, A).drops.unfinished, stats(&there, A).messages_in), (1, 0));
+    assert_eq!((stats(&there, A).drops.unfinished, stats(&there, A).traffic.messages_in), (1, 0));
 }
 
 #[test]
@@ -394,7 +401,7 @@ fn two_large_messages_share_the_line() {
     here.machine.send(B, message(0, bytes(1_000_000))).unwrap();
     let mut wire = BytesMut::new();
     let mut from_a = 0;
-    while stats(&here, B).messages_out == 0 {
+    while stats(&here, B).traffic.messages_out == 0 {
         from_a += u32::from(here.machine.poll_transmit(&mut wire).unwrap().slot == Some(A));
     }
     let share = f64::from(from_a * 16 * 1024) / 1e6;

@@ -128,7 +128,7 @@ async fn two_ends_that_flood_each_other_do_not_lock_up() {
         })
     };
     let (here, there) = connect_over(1000, &[flooder()], &[flooder()], Config::default()).await;
-    while [&here, &there].iter().any(|end| end.peer.stats().slots[0].messages_in < 200) {
+    while [&here, &there].iter().any(|end| end.peer.stats().slots[0].traffic.messages_in < 200) {
         tokio::task::yield_now().await;
     }
     assert!(!here.peer.is_closed());
@@ -185,7 +185,7 @@ async fn stopping_is_orderly() {
     let (mut here, mut there) =
         (given_here.recv().await.unwrap(), given_there.recv().await.unwrap());
     there.channel.send(1, "before").await.unwrap();
-    while a.peer.stats().slots[0].messages_in == 0 {
+    while a.peer.stats().slots[0].traffic.messages_in == 0 {
         tokio::task::yield_now().await;
     }
     let asked = Instant::now();

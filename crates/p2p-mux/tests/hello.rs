@@ -108,7 +108,7 @@ async fn chunk_1_is_agreed_by_both_or_not_at_all_and_never_shows() {
         assert_eq!(taken, [(5, 1), (5, 200_000), (5, 2)]);
         let pieces = if both == [true, true] { 13 } else { 0 };
         let (a, b) = (a.peer.stats().slots.remove(0), b.peer.stats().slots.remove(0));
-        assert_eq!((a.pieces_out, b.pieces_in, b.messages_in), (pieces, pieces, 3));
+        assert_eq!((a.pieces_out, b.pieces_in, b.traffic.messages_in), (pieces, pieces, 3));
     }
 }
 

@@ -191,7 +191,7 @@ async fn a_reader_that_drops_stalls_the_others_once() {
     pair.good_exchange().await;
     assert_eq!(started.elapsed(), 5 * SECOND);
     let bad = pair.bad_stats();
-    assert_eq!((bad.messages_in, bad.drops.overload, bad.exits.overloaded), (500, 492, 0));
+    assert_eq!((bad.traffic.messages_in, bad.drops.overload, bad.exits.overloaded), (500, 492, 0));
     for number in 0..8 {
         assert_eq!(pair.bad.0.channel.recv().await.unwrap().decode::<u64>(), Ok(number));
     }
@@ -226,7 +226,7 @@ async fn a_receiver_that_is_dropped_does_not_stall_the_others() {
     for number in 0..4u64 {
         pair.bad.1.channel.send(0, &number).await.unwrap();
     }
-    while pair.bad_stats().messages_in < 4 {
+    while pair.bad_stats().traffic.messages_in < 4 {
         tokio::task::yield_now().await;
     }
     drop(receiver);

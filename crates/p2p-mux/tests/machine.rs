@@ -61,7 +61,10 @@ fn a_full_slot_holds_one_message_until_there_is_room() {
     end.machine.release(A, QueueLoad { bytes: 69, items: 1 });
     assert_eq!(end.messages(now), [(A, message(2, "for a")), (B, message(0, "for b"))]);
     let stats = end.machine.stats();
-    assert_eq!((stats.stalls, stats.slots[0].messages_in, stats.slots[0].queued_in), (1, 3, 138));
+    assert_eq!(
+        (stats.stalls, stats.slots[0].traffic.messages_in, stats.slots[0].queued_in),
+        (1, 3, 138)
+    );
     assert_eq!(stats.slots[0].drops.overload, 0);
 }
 

@@ -30,10 +30,22 @@ fn each_code_has_counters_of_its_own() {
     let seen: Vec<_> = slots[0]
         .codes
         .iter()
-        .map(|of| (of.code, of.messages_in, of.bytes_in, of.messages_out, of.bytes_out))
+        .map(|of| {
+            (
+                of.code,
+                of.traffic.messages_in,
+                of.traffic.bytes_in,
+                of.traffic.messages_out,
+                of.traffic.bytes_out,
+            )
+        })
         .collect();
     assert_eq!(seen, [(2, 2, 9, 1, 4), (7, 0, 0, 1, 0)]);
-    assert_eq!((slots[0].messages_out, slots[0].bytes_in), (2, 9), "and the slot has the sums");
+    assert_eq!(
+        (slots[0].traffic.messages_out, slots[0].traffic.bytes_in),
+        (2, 9),
+        "and the slot has the sums"
+    );
     assert!(slots[1].codes.is_empty());
 }
 
@@ -50,7 +62,7 @@ fn a_sub_protocol_of_any_length_costs_a_bounded_amount_of_memory() {
         assert!(machine.poll_transmit(&mut bytes::BytesMut::new()).is_some());
     }
     let slot = &machine.stats().slots[0];
-    assert_eq!((slot.messages_out, slot.codes.len(), slot.codes[0].code), (3, 1, 255));
+    assert_eq!((slot.traffic.messages_out, slot.codes.len(), slot.codes[0].code), (3, 1, 255));
 }
 
 #[tokio::test(start_paused = true)]

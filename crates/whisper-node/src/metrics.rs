@@ -8,7 +8,7 @@
 mod exposition;
 mod serve;
 
-use p2p_mux::{CodeStats, DropStats, ExitStats, SlotStats};
+use p2p_mux::{ConnectionStats, Metric, MetricKind};
 use p2p_server::p2p_discovery::{self, SocketStats, v4::PacketKind};
 use p2p_server::{FoundStats, MemoryUse, NatStats, Server};
 
@@ -239,80 +239,15 @@ fn discovery(out: &mut Exposition, stats: &p2p_discovery::Stats, socket: SocketS
 }
 
 /// All connections together.
-fn connections(out: &mut Exposition, stats: &p2p_mux::ConnectionStats) {
-    let p2p_mux::ConnectionStats {
-        pings_in,
-        pongs_in,
-        pongs_dropped,
-        base_ignored,
-        stalls,
-        memory_waits,
-        round_trip: _, // of one connection; a sum has none
-        slots,
-    } = stats;
-    for (family, value) in [
-        (counter("p2p_pings_received_total", "Pings that arrived"), pings_in),
-        (counter("p2p_pongs_received_total", "Pongs that arrived"), pongs_in),
-        (counter("p2p_pongs_dropped_total", "Pongs that a peer did not read"), pongs_dropped),
-        (counter("p2p_base_ignored_total", "Base messages without a meaning"), base_ignored),
-        (counter("p2p_stalls_total", "Stops of reading because a slot was full"), stalls),
-        (counter("p2p_memory_waits_total", "Waits because memory was short"), memory_waits),
-    ] {
-        out.value(&family, *value as f64);
-    }
-    slots.iter().for_each(|stats| slot(out, stats));
-}
-
-/// The numbers of one sub-protocol; the label `protocol` is its name and version.
-fn slot(out: &mut Exposition, stats: &SlotStats) {
-    let SlotStats {
-        capability,
-        messages_in,
-        bytes_in,
-        messages_out,
-        bytes_out,
-        pieces_in,
-        pieces_out,
-        codes,
-        queued_in,
-        queued_out,
-        drops,
-        exits,
-        restarts,
-        unobserved,
-    } = stats;
-    let protocol = capability.to_string();
-    let of = ("protocol", &protocol[..]);
-    for (family, received, sent) in [
-        (counter("p2p_messages_total", "Messages"), messages_in, messages_out),
-        (counter("p2p_bytes_total", "Payload, decompressed"), bytes_in, bytes_out),
-        (counter("p2p_pieces_total", "Pieces of large messages"), pieces_in, pieces_out),
-        (gauge("p2p_queued_bytes", "Bytes that wait in queues"), queued_in, queued_out),
-    ] {
-        out.sample(&family, &[of, ("direction", "in")], *received as f64);
-        out.sample(&family, &[of, ("direction", "out")], *sent as f64);
-    }
-    codes.iter().for_each(|stats| code(out, &protocol, stats));
-    fields!(out, "p2p_dropped_total", "Messages that went nowhere", [of], "reason",
-        *drops => DropStats { closed, overload, memory, unsent, too_large, unfinished });
-    fields!(out, "p2p_exits_total", "How tasks of sub-protocols ended", [of], "cause",
-        *exits => ExitStats { returned, failed, panicked, overloaded, removed });
-    out.sample(&counter("p2p_restarts_total", "Tasks started again"), &[of], *restarts as f64);
-    let family = counter("p2p_unobserved_total", "Events that an observer had no room for");
-    out.sample(&family, &[of], *unobserved as f64);
-}
-
-fn code(out: &mut Exposition, protocol: &str, stats: &CodeStats) {
-    let CodeStats { code, messages_in, bytes_in, messages_out, bytes_out } = *stats;
-    let code = code.to_string();
-    let of = [("protocol", protocol), ("code", &code)];
-    for (family, received, sent) in [
-        (counter("p2p_code_messages_total", "Messages of one code"), messages_in, messages_out),
-        (counter("p2p_code_bytes_total", "Payload of one code"), bytes_in, bytes_out),
-    ] {
-        out.sample(&family, &[of[0], of[1], ("direction", "in")], received as f64);
-        out.sample(&family, &[of[0], of[1], ("direction", "out")], sent as f64);
-    }
+fn connections(out: &mut Exposition, stats: &ConnectionStats) {
+    stats.for_each_sample(|sample| {
+        let Metric { name, help, kind } = sample.metric;
+        let family = match kind {
+            MetricKind::Counter => counter(name, help),
+            MetricKind::Gauge => gauge(name, help),
+        };
+        out.sample(&family, sample.labels, sample.value as f64);
+    });
 }
 
 fn rpc(out: &mut Exposition, stats: RpcStats) {

@@ -5,31 +5,32 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use rlpx_transport::{FrameError, Message as Frame};
 
-use super::Connection;
+use super::{Connection, pieces::Handled};
 use crate::{
     ChunkError, CloseReason, DisconnectReason, Message, OnOverload, ProtocolBreach, QueueLoad,
     SlotEndReason, SlotId,
     base::{self, Base},
-    budget::weight,
-    slot::Slot,
+    chunk::Piece,
+    slot::{Slot, memory_size},
 };
 
-/// Payloads below this size are copied out of the buffer in which they arrived. Otherwise one of
-/// 17 KiB that nobody takes could keep alive a buffer of eight times its size, and memory would be
-/// counted that is much less than what is held. Next to the MAC over the same bytes the copy costs
-/// little.
+/// Payloads below this size are copied out of the receive buffer.
+///
+/// Otherwise a payload of 17 KiB that is not taken could keep alive a buffer of eight times its
+/// size, and much less memory would be counted than is held. Compared with the MAC over the same
+/// bytes the copy costs little.
 const COPY_LIMIT: usize = 64 * 1024;
 
-/// What the peer's bytes, or the passing of time, mean for the slots.
+/// What the bytes of the peer, or the passing of time, mean for the slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A message for a slot. It weighs on the slot's budget until
-    /// [`Connection::release`] is told that it was taken.
+    /// A message for a slot. It counts in the slot's inbound budget until you call
+    /// [`Connection::release`] for it.
     Message {
         /// The slot.
         slot: SlotId,
-        /// The message, with the slot's own code.
+        /// The message, with its code within the sub-protocol.
         message: Message,
     },
     /// A slot was closed because it did not take its messages ([`OnOverload::CloseSlot`]).
@@ -37,54 +38,56 @@ pub enum Event {
         /// The slot.
         slot: SlotId,
     },
-    /// A slot that had ended is open again ([`OnExit::Restart`](crate::OnExit::Restart)), its
-    /// inbound budget unused: start its sub-protocol anew.
+    /// A slot that had ended is open again ([`OnExit::Restart`](crate::OnExit::Restart)) and its
+    /// inbound queue is empty. Start its sub-protocol again.
     Reopened {
         /// The slot.
         slot: SlotId,
     },
 }
 
-/// What did not fit into its slot's budget: nothing is read while it waits.
+/// A message or piece that did not fit into its slot's budget. Nothing is read while it is held.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) slot: SlotId,
     pub(super) arrival: Arrival,
     pub(super) since: Instant,
-    pub(super) until: Instant,
+    /// From then on the slot's overload rule applies.
+    pub(super) deadline: Instant,
 }
 
 /// What arrives for a slot.
 #[derive(Debug)]
 pub(super) enum Arrival {
     Message(Message),
-    /// The next bytes of the unfinished message of the slot.
+    /// The next bytes of the slot's unfinished message.
     Data(Bytes),
 }
 
 impl Held {
-    /// What it weighs in memory.
-    pub(super) fn weight(&self) -> usize {
+    /// Memory that it takes, in bytes.
+    pub(super) fn memory_size(&self) -> usize {
         match &self.arrival {
-            Arrival::Message(message) => weight(message.payload.len()),
-            Arrival::Data(data) => weight(data.len()),
+            Arrival::Message(message) => memory_size(message.payload.len()),
+            Arrival::Data(data) => memory_size(data.len()),
         }
     }
 }
 
 impl Connection {
-    /// What the bytes in `input` mean, one event at a time; whole frames are taken off its front.
+    /// Returns the next event of the bytes in `input`, and removes whole frames from its front.
     ///
     /// `None` if `input` has no whole frame, a message is [held](Self::held), or the connection has
-    /// [closed](Self::closed).
+    /// [ended](Self::closed).
     pub fn poll_event(&mut self, now: Instant, input: &mut BytesMut) -> Option<Event> {
-        self.keep_to_memory(now);
+        self.apply_memory_rule(now);
         if let Some(slot) = self.evicted.take() {
             return Some(Event::Evicted { slot });
         }
         if self.next_reopening.is_some_and(|due| due <= now)
-            && let Some(slot) = self.reopen(now)
+            && let Some(slot) = self.slots.reopen_due(now)
         {
+            self.next_reopening = self.slots.next_reopening();
             return Some(Event::Reopened { slot });
         }
         if let Some(held) = self.held.take() {
@@ -94,7 +97,7 @@ impl Connection {
                 None => {}
             }
         }
-        while self.closed.is_none() && self.held.is_none() && self.may_unpack() {
+        while self.closed.is_none() && self.held.is_none() && self.may_decrypt() {
             match self.session.opener.open(input) {
                 Ok(Some(frame)) => {
                     if let Some(event) = self.handle_frame(now, frame) {
@@ -108,70 +111,50 @@ impl Connection {
         None
     }
 
-    /// The slot whose budget is full, so that a message for it is held and nothing is read.
+    /// The slot with a full inbound budget, for which a message is held; nothing is read meanwhile.
     #[must_use]
     pub fn held(&self) -> Option<SlotId> {
         self.held.as_ref().map(|held| held.slot)
     }
 
-    /// Whether messages for the slot are held or dropped because its budget is full, or wait
-    /// because memory is short: then [`release`](Self::release) is urgent.
+    /// Whether to call [`release`](Self::release) for the slot as soon as possible: messages for it
+    /// are held or dropped because its budget is full, or it has messages while memory is short.
     #[must_use]
     pub fn is_full(&self, slot: SlotId) -> bool {
-        let Some(state) = self.slots.get(slot.0) else { return false };
+        let Some(state) = self.slots.get(slot) else { return false };
         let awaited = self.is_waiting_for_memory() && state.inbound.used().items > 0;
         self.held() == Some(slot) || state.overloaded || awaited
     }
 
-    /// Whether the slot is open: it has neither ended nor does it rest.
+    /// Whether the slot is open. It is not if it has ended, also while it waits for its restart.
     #[must_use]
     pub fn is_open(&self, slot: SlotId) -> bool {
-        self.slots.get(slot.0).is_some_and(Slot::is_open)
+        self.slots.get(slot).is_some_and(Slot::is_open)
     }
 
-    /// Whether bytes from the peer are of use now.
+    /// Whether the connection can use more bytes from the peer now.
     #[must_use]
     pub const fn is_reading(&self) -> bool {
         !self.is_deaf() && self.closed.is_none()
     }
 
-    /// Whether nothing is read, so that the peer cannot be blamed for its silence.
+    /// Whether nothing is read, so that the silence of the peer does not count.
     pub(super) const fn is_deaf(&self) -> bool {
         self.held.is_some() || self.is_waiting_for_memory()
     }
 
-    /// The owner of the slot took messages out: their room is free again.
+    /// Frees the room of messages that the owner of the slot has taken.
     pub fn release(&mut self, slot: SlotId, freed: QueueLoad) {
-        let Some(state) = self.slots.get_mut(slot.0).filter(|state| state.is_open()) else {
-            return;
-        };
-        state.inbound.release(freed);
-        if state.inbound.is_relaxed() {
-            state.overloaded = false;
-        }
-        self.count_inbound(slot);
+        self.slots.release(slot, freed);
     }
 
-    /// Nobody listens at the slot any more: the message of that event was dropped.
+    /// Counts the message of an event as dropped, because the slot's task no longer receives.
     pub fn discard(&mut self, slot: SlotId, message: &Message) {
-        let Some(state) = self.slots.get(slot.0) else { return };
-        let freed = state.inbound.load_of(message.payload.len());
-        self.meters.slots[slot.0].drops.closed.increment();
-        self.release(slot, freed);
-    }
-
-    /// Opens the first slot that is due.
-    fn reopen(&mut self, now: Instant) -> Option<SlotId> {
-        let due = |slot: &Slot| slot.reopens.is_some_and(|due| due <= now);
-        let index = self.slots.iter().position(due)?;
-        self.slots[index].reopen(now);
-        self.next_reopening = self.slots.iter().filter_map(|slot| slot.reopens).min();
-        self.meters.slots[index].restarts.increment();
-        Some(SlotId(index))
+        self.slots.discard(slot, message);
     }
 
     fn handle_frame(&mut self, now: Instant, frame: Frame) -> Option<Event> {
-        self.liveness.heard(now);
+        self.liveness.set_heard(now);
         if frame.code < base::LENGTH {
             self.handle_base(now, Base::decode(frame.code, &frame.payload));
             return None;
@@ -179,34 +162,45 @@ impl Connection {
         if let Some(code) = self.schedule.chunks().and_then(|chunks| chunks.code(frame.code)) {
             return self.handle_chunk(now, code, &frame.payload);
         }
-        let Some((slot, code)) = self.owner(frame.code) else {
+        let Some((slot, code)) = self.slots.owner(frame.code) else {
             self.handle_breach(ProtocolBreach::UnknownCode { code: frame.code });
             return None;
         };
-        if self.slots[slot.0].assembly.is_some() {
+        if self.slots[slot].assembly.is_some() {
             self.handle_breach(ChunkError::Unfinished { id: frame.code }.into());
             return None;
         }
-        self.meters.slots[slot.0].received(code, frame.payload.len());
+        self.slots.meter(slot).received(code, frame.payload.len());
         let message = Message { code, payload: detached(frame.payload) };
         self.deliver(now, slot, message)
     }
 
-    /// The slot to which the message `id` belongs, and its code there.
-    pub(super) fn owner(&self, id: u64) -> Option<(SlotId, u64)> {
-        let index = self.slots.iter().position(|slot| slot.owns(id))?;
-        Some((SlotId(index), id - self.slots[index].offset))
+    /// Handles one message of `chunk/1`.
+    fn handle_chunk(&mut self, now: Instant, code: u64, payload: &Bytes) -> Option<Event> {
+        let limit = self.config.max_message.min(rlpx_transport::MAX_PAYLOAD);
+        let piece = Piece::decode(code, payload);
+        match piece.and_then(|piece| self.slots.handle_piece(piece, limit)) {
+            Ok(Handled::Nothing) => None,
+            Ok(Handled::Complete(slot, message)) => Some(Event::Message { slot, message }),
+            Ok(Handled::Full(slot, data)) => {
+                self.hold(now, slot, Arrival::Data(data));
+                None
+            }
+            Err(error) => {
+                self.handle_breach(error.into());
+                None
+            }
+        }
     }
 
     fn deliver(&mut self, now: Instant, slot: SlotId, message: Message) -> Option<Event> {
-        let state = &mut self.slots[slot.0];
-        let drops = &self.meters.slots[slot.0].drops;
+        let state = &mut self.slots[slot];
         if !state.is_open() {
-            drops.closed.increment();
+            self.slots.meter(slot).drops.closed.increment();
         } else if state.overloaded {
-            drops.overload.increment();
+            self.slots.meter(slot).drops.overload.increment();
         } else if state.inbound.admit(message.payload.len()) {
-            self.count_inbound(slot);
+            self.slots.count_inbound(slot);
             return Some(Event::Message { slot, message });
         } else {
             self.hold(now, slot, Arrival::Message(message));
@@ -214,35 +208,32 @@ impl Connection {
         None
     }
 
-    pub(super) fn hold(&mut self, now: Instant, slot: SlotId, arrival: Arrival) {
-        self.meters.stalls.increment();
+    fn hold(&mut self, now: Instant, slot: SlotId, arrival: Arrival) {
+        self.slots.meters.counters.stalls.increment();
         let limit = self.config.stall_limit;
-        let patience = match self.is_alone(slot) {
+        let allowed = match self.slots.is_alone(slot) {
             true => limit,
-            false => self.slots[slot.0].patience.left(now, limit),
+            false => self.slots[slot].stall_allowance.left(now, limit),
         };
-        let held = Held { slot, arrival, since: now, until: now + patience };
-        self.holding.charge(held.weight());
+        let held = Held { slot, arrival, since: now, deadline: now + allowed };
+        self.slots.memory.charge(held.memory_size());
         self.held = Some(held);
     }
 
-    /// Whether no other slot is open, so that this one can hold up nobody.
-    fn is_alone(&self, slot: SlotId) -> bool {
-        self.slots.iter().enumerate().all(|(index, other)| index == slot.0 || !other.is_open())
-    }
-
-    /// What was held is not any more: that was a stall.
+    /// Ends the stall of a message that is no longer held.
     fn end_stall(&mut self, now: Instant, held: &Held) {
-        self.liveness.heard(now);
-        if !self.is_alone(held.slot) {
+        self.liveness.set_heard(now);
+        if !self.slots.is_alone(held.slot) {
             let stalled = now.saturating_duration_since(held.since);
-            self.slots[held.slot.0].patience.spend(now, stalled, self.config.stall_limit);
+            let limit = self.config.stall_limit;
+            self.slots[held.slot].stall_allowance.spend(now, stalled, limit);
         }
     }
 
+    /// Tries again to put the held message or piece into its slot's queue.
     fn retry(&mut self, now: Instant, held: Held) -> Option<Event> {
         let slot = held.slot;
-        let state = &mut self.slots[slot.0];
+        let state = &mut self.slots[slot];
         let fits = match &held.arrival {
             Arrival::Message(message) => state.inbound.admit(message.payload.len()),
             Arrival::Data(data) => state.add(data),
@@ -251,30 +242,33 @@ impl Connection {
             self.held = Some(held);
             return None;
         }
-        self.holding.release(held.weight());
+        self.slots.memory.release(held.memory_size());
         self.end_stall(now, &held);
-        self.count_inbound(slot);
-        match held.arrival {
-            Arrival::Message(message) => Some(Event::Message { slot, message }),
-            Arrival::Data(_) => self.complete(slot),
-        }
+        self.slots.count_inbound(slot);
+        let message = match held.arrival {
+            Arrival::Message(message) => Some(message),
+            Arrival::Data(_) => self.slots.complete(slot),
+        };
+        message.map(|message| Event::Message { slot, message })
     }
 
+    /// Drops what was held for too long and applies the slot's overload rule.
     pub(super) fn handle_overload(&mut self, now: Instant, held: &Held) {
+        let slot = held.slot;
         self.end_stall(now, held);
-        self.meters.slots[held.slot.0].drops.overload.increment();
+        self.slots.meter(slot).drops.overload.increment();
         if let Arrival::Data(data) = &held.arrival {
-            self.slots[held.slot.0].discard_unfinished();
-            self.count_inbound(held.slot);
-            self.pass_over(held.slot, data);
+            self.slots[slot].discard_unfinished();
+            self.slots.count_inbound(slot);
+            self.slots.skip_data(slot, data);
         }
-        let state = &mut self.slots[held.slot.0];
+        let state = &mut self.slots[slot];
         match state.settings.on_overload {
             OnOverload::DropNewest => state.overloaded = true,
             OnOverload::Disconnect => self.close(DisconnectReason::Subprotocol),
             OnOverload::CloseSlot => {
-                self.evicted = Some(held.slot);
-                self.end_slot(now, held.slot, SlotEndReason::Overloaded);
+                self.evicted = Some(slot);
+                self.end_slot(now, slot, SlotEndReason::Overloaded);
             }
         }
     }
@@ -283,26 +277,26 @@ impl Connection {
         match message {
             Base::Disconnect(reason) => self.finish(CloseReason::ByPeer(reason), None),
             Base::Ping => {
-                self.meters.pings_in.increment();
+                self.slots.meters.counters.pings_in.increment();
                 if !self.liveness.handle_ping(now) {
                     self.handle_breach(ProtocolBreach::PingFlood);
                 } else if !self.push_base(base::PONG, base::EMPTY_LIST) {
-                    self.meters.pongs_dropped.increment();
+                    self.slots.meters.counters.pongs_dropped.increment();
                 }
             }
             Base::Pong => {
-                self.meters.pongs_in.increment();
+                self.slots.meters.counters.pongs_in.increment();
                 if let Some(round_trip) = self.liveness.handle_pong(now) {
-                    self.meters.set_round_trip(round_trip);
+                    self.slots.meters.set_round_trip(round_trip);
                 }
             }
-            Base::Other => self.meters.base_ignored.increment(),
+            Base::Other => self.slots.meters.counters.base_ignored.increment(),
         }
     }
 
     fn handle_bad_frame(&mut self, error: FrameError) {
         match error {
-            // A Disconnect that crossed our Hello: the peer did not compress yet.
+            // A Disconnect that crossed our Hello: the peer did not compress it.
             FrameError::Snappy { message, .. } if message.code == base::DISCONNECT => {
                 let reason = DisconnectReason::decode(&message.payload);
                 self.finish(CloseReason::ByPeer(reason), None);
@@ -311,19 +305,9 @@ impl Connection {
         }
     }
 
-    pub(super) fn handle_breach(&mut self, fault: ProtocolBreach) {
-        let reason = fault.reason();
-        self.finish(CloseReason::Breach(fault), Some(reason));
-    }
-
-    /// Tells the memory and the counters what has arrived for the slot and was not taken, or not
-    /// all of it has arrived. To be called after each change of that.
-    pub(super) fn count_inbound(&mut self, slot: SlotId) {
-        let state = &mut self.slots[slot.0];
-        let weight = state.weight();
-        self.holding.adjust(state.counted, weight);
-        state.counted = weight;
-        self.meters.slots[slot.0].queued_in.set(state.inbound.used().bytes as u64);
+    fn handle_breach(&mut self, breach: ProtocolBreach) {
+        let reason = breach.reason();
+        self.finish(CloseReason::Breach(breach), Some(reason));
     }
 }
 

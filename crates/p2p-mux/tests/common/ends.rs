@@ -111,7 +111,7 @@ pub fn machine_within(
     now: Instant,
 ) -> (End, Raw) {
     let (a, b) = sessions();
-    let shared = (memory, Waker::noop().clone());
-    let machine = Connection::with_memory(shared, a, &slots(settings), &Config::default(), now);
+    let machine = Connection::new(a, &slots(settings), &Config::default(), now);
+    let machine = machine.with_memory(memory, Waker::noop().clone());
     (End { machine, input: BytesMut::new() }, Raw { sealer: b.sealer, opener: b.opener })
 }

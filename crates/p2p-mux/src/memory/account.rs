@@ -8,7 +8,7 @@ use std::{
     task::Waker,
 };
 
-use crate::memory::Pool;
+use super::Pool;
 
 /// What a connection costs by being there: its machine, its tasks, the tables of its ciphers.
 const FIXED: usize = 16 * 1024;
@@ -33,7 +33,7 @@ pub(crate) struct Share {
     granted: AtomicUsize,
     /// Whether the account is open still.
     open: Mutex<bool>,
-    condemned: AtomicBool,
+    marked: AtomicBool,
     waker: Waker,
 }
 
@@ -44,7 +44,7 @@ impl Account {
             used: AtomicUsize::new(0),
             granted: AtomicUsize::new(0),
             open: Mutex::new(true),
-            condemned: AtomicBool::new(false),
+            marked: AtomicBool::new(false),
             waker,
         });
         let number = pool.insert(Arc::clone(&share));
@@ -78,8 +78,8 @@ impl Account {
     }
 
     /// Whether the connection has to end, at once.
-    pub(crate) fn is_condemned(&self) -> bool {
-        self.share.is_condemned()
+    pub(crate) fn is_marked(&self) -> bool {
+        self.share.is_marked()
     }
 
     /// Whether memory is short and the connection has more than its share.
@@ -88,12 +88,12 @@ impl Account {
     }
 
     /// The connection has waited long enough: it ends if nobody has more.
-    pub(crate) fn condemn_if_largest(&self) -> bool {
-        self.share.pool.condemn_if_largest(&self.share)
+    pub(crate) fn mark_if_largest(&self) -> bool {
+        self.share.pool.mark_if_largest(&self.share)
     }
 
     /// What it holds, and what its share is, in bytes.
-    pub(crate) fn standing(&self) -> (usize, usize) {
+    pub(crate) fn held_and_fair_share(&self) -> (usize, usize) {
         (self.share.granted(), self.share.pool.fair_share())
     }
 
@@ -141,12 +141,12 @@ impl Share {
         self.granted.load(SeqCst)
     }
 
-    pub(crate) fn is_condemned(&self) -> bool {
-        self.condemned.load(SeqCst)
+    pub(crate) fn is_marked(&self) -> bool {
+        self.marked.load(SeqCst)
     }
 
-    pub(crate) fn condemn(&self) {
-        self.condemned.store(true, SeqCst);
+    pub(crate) fn mark(&self) {
+        self.marked.store(true, SeqCst);
     }
 
     pub(crate) const fn waker(&self) -> &Waker {

@@ -10,7 +10,7 @@ const PATIENCE: usize = 1 << 20;
 /// The listening matters: a socket that is closed while bytes from the peer lie unread in it is
 /// reset, and the reset can overtake what was just written, so that the peer would never learn why
 /// the connection ended. There is no end to it if the peer does nothing; set a limit.
-pub(crate) async fn farewell<Io>(io: &mut Io, output: &[u8])
+pub(crate) async fn hang_up<Io>(io: &mut Io, output: &[u8])
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {

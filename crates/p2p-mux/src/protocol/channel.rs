@@ -11,9 +11,9 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     Message, QueueLoad, SendError, SlotId,
-    account::Share,
-    budget::{charge, weight},
-    outbox::{Freed, Outbox, Outgoing},
+    driver::{Freed, Outbox, Outgoing},
+    memory::Share,
+    slot::{memory_size, queue_size},
 };
 
 /// One sub-protocol's messages from and to one peer.
@@ -137,14 +137,14 @@ impl Sender {
         let message = Message { code, payload: payload.into() };
         message.check(self.0.length)?;
         self.0.wait_for_memory().await;
-        let cost = self.0.charge(&message);
+        let size = self.0.queue_size(&message);
         // Where there is room it is taken at once. Waiting for it, even if not for long, would have
         // the runtime put the task back after so many messages, small or large, and a sub-protocol
         // of small ones would not get its share of the bytes.
-        if let Ok(permits) = self.0.permits.try_acquire_many(cost) {
+        if let Ok(permits) = self.0.permits.try_acquire_many(size) {
             permits.forget();
         } else {
-            let permits = self.0.permits.acquire_many(cost).await;
+            let permits = self.0.permits.acquire_many(size).await;
             permits.map_err(|_| SendError::Closed)?.forget();
         }
         self.0.push(message)
@@ -161,7 +161,7 @@ impl Sender {
         if self.0.exceeds_share() {
             return Err(SendError::Full);
         }
-        match self.0.permits.try_acquire_many(self.0.charge(&message)) {
+        match self.0.permits.try_acquire_many(self.0.queue_size(&message)) {
             Ok(permits) => permits.forget(),
             Err(_) if self.is_closed() => return Err(SendError::Closed),
             Err(_) => return Err(SendError::Full),
@@ -201,8 +201,8 @@ impl Receiver {
 }
 
 impl Line {
-    fn charge(&self, message: &Message) -> u32 {
-        u32::try_from(charge(message.payload.len(), self.capacity)).unwrap_or(u32::MAX)
+    fn queue_size(&self, message: &Message) -> u32 {
+        u32::try_from(queue_size(message.payload.len(), self.capacity)).unwrap_or(u32::MAX)
     }
 
     /// Whether memory is short and the connection has more than its share, in which case nothing
@@ -223,11 +223,11 @@ impl Line {
     fn push(&self, message: Message) -> Result<(), SendError> {
         match &self.target {
             Target::Connection { outbox, share, slot, run } => {
-                let weight = weight(message.payload.len());
-                share.charge(weight);
+                let size = memory_size(message.payload.len());
+                share.charge(size);
                 let pushed = outbox.push(Outgoing { slot: *slot, run: *run, message });
                 if pushed.is_err() {
-                    share.release(weight);
+                    share.release(size);
                 }
                 pushed
             }
@@ -242,9 +242,9 @@ impl Credit {
         let length = message.payload.len();
         match self {
             Self::Connection { freed, outbox, capacity } => {
-                freed.add(QueueLoad { bytes: charge(length, *capacity), items: 1 }, outbox);
+                freed.add(QueueLoad { bytes: queue_size(length, *capacity), items: 1 }, outbox);
             }
-            Self::Pipe { permits, capacity } => permits.add_permits(charge(length, *capacity)),
+            Self::Pipe { permits, capacity } => permits.add_permits(queue_size(length, *capacity)),
         }
     }
 }

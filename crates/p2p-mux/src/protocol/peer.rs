@@ -13,7 +13,7 @@ use p2p_identity::NodeId;
 
 use crate::{
     Capability, CloseReason, ConnectionStats, DisconnectReason, Hello, P2P_VERSION, SlotId,
-    outbox::Outbox, stats::Meters,
+    driver::Outbox, stats::Meters,
 };
 
 /// A handle of one live connection. Cheap to clone; it does not keep the connection open.

@@ -11,12 +11,12 @@ use tokio::{
     task::{AbortHandle, JoinSet},
 };
 
+use super::{Freed, Outbox};
 use crate::{
     Channel, Direction, DisconnectReason, Exit, Message, ObservedMessage, Peer, Protocol,
     QueueLimits, QueueLoad, SharedCapability, SlotEndReason, SlotId,
-    account::Share,
-    channel::{Credit, Line, Target},
-    outbox::{Freed, Outbox},
+    memory::Share,
+    protocol::{Credit, Line, Target},
 };
 
 /// The running sub-protocols. Dropping it cancels their tasks and closes their channels.

@@ -17,13 +17,13 @@ const RECOVERY: u32 = 20;
 /// once, and one part in twenty of the rest.** Stalls within the grace are not counted, they are how a
 /// sender that is a little too fast is slowed down.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct StallAllowance {
     spent: Duration,
     /// Up to when `spent` is right.
     at: Instant,
 }
 
-impl Patience {
+impl StallAllowance {
     pub(crate) const fn new(now: Instant) -> Self {
         Self { spent: Duration::ZERO, at: now }
     }
@@ -55,24 +55,24 @@ mod tests {
     #[test]
     fn all_long_stalls_together_have_the_limit() {
         let mut now = Instant::now();
-        let mut patience = Patience::new(now);
+        let mut allowance = StallAllowance::new(now);
         for left in [5, 4, 3, 2, 1] {
-            assert_eq!(patience.left(now, LIMIT), left * SECOND);
+            assert_eq!(allowance.left(now, LIMIT), left * SECOND);
             now += SECOND;
-            patience.spend(now, SECOND, LIMIT);
+            allowance.spend(now, SECOND, LIMIT);
         }
-        assert_eq!(patience.left(now, LIMIT), SECOND / 10, "the grace is left");
-        assert_eq!(patience.left(now + 20 * SECOND, LIMIT), SECOND);
-        assert_eq!(patience.left(now + 3600 * SECOND, LIMIT), LIMIT);
+        assert_eq!(allowance.left(now, LIMIT), SECOND / 10, "the grace is left");
+        assert_eq!(allowance.left(now + 20 * SECOND, LIMIT), SECOND);
+        assert_eq!(allowance.left(now + 3600 * SECOND, LIMIT), LIMIT);
     }
 
     #[test]
     fn short_stalls_are_free() {
         let now = Instant::now();
-        let mut patience = Patience::new(now);
+        let mut allowance = StallAllowance::new(now);
         for _ in 0..1000 {
-            patience.spend(now, SECOND / 11, LIMIT);
+            allowance.spend(now, SECOND / 11, LIMIT);
         }
-        assert_eq!(patience.left(now, LIMIT), LIMIT);
+        assert_eq!(allowance.left(now, LIMIT), LIMIT);
     }
 }

@@ -15,8 +15,8 @@ use bytes::Bytes;
 
 use crate::{
     Message, SlotId,
-    budget::{charge, weight},
     chunk::{Chunks, PIECE, PLAIN},
+    slot::{memory_size, queue_size},
 };
 
 /// What a lane of weight 1 may send in one turn, in bytes.
@@ -28,13 +28,13 @@ const MAX_BASE: usize = 16;
 
 /// What waits to be sent on one connection.
 #[derive(Debug)]
-pub(crate) struct Schedule {
+pub(super) struct Schedule {
     base: VecDeque<Message>,
     lanes: Vec<Lane>,
     /// Messages in all lanes.
     queued: usize,
     /// What they weigh in memory.
-    weight: usize,
+    memory_size: usize,
     /// Whose turn it is.
     turn: usize,
     /// Whether that lane has got its quantum for this turn.
@@ -56,11 +56,11 @@ struct Lane {
 
 /// What [`Schedule::next`] chose.
 #[derive(Debug)]
-pub(crate) struct Next {
+pub(super) struct Next {
     /// `None` for a base message.
     pub(crate) slot: Option<SlotId>,
     /// The room in its lane that is free again: none before the last piece.
-    pub(crate) charge: usize,
+    pub(crate) freed: usize,
     pub(crate) code: u64,
     /// Of the payload, what is to go now.
     pub(crate) data: Bytes,
@@ -72,7 +72,7 @@ pub(crate) struct Next {
 
 impl Schedule {
     /// Lanes of the given weight and capacity in bytes.
-    pub(crate) fn new(lanes: impl IntoIterator<Item = (u32, usize)>) -> Self {
+    pub(super) fn new(lanes: impl IntoIterator<Item = (u32, usize)>) -> Self {
         let lane = |(weight, capacity): (u32, usize)| Lane {
             queue: VecDeque::new(),
             bytes: 0,
@@ -85,7 +85,7 @@ impl Schedule {
             base: VecDeque::new(),
             lanes: lanes.into_iter().map(lane).collect(),
             queued: 0,
-            weight: 0,
+            memory_size: 0,
             turn: 0,
             topped_up: false,
             chunks: None,
@@ -93,17 +93,17 @@ impl Schedule {
     }
 
     /// Whether large messages go in pieces, and with which ids.
-    pub(crate) const fn set_chunks(&mut self, chunks: Option<Chunks>) {
+    pub(super) const fn set_chunks(&mut self, chunks: Option<Chunks>) {
         self.chunks = chunks;
     }
 
     /// What pieces are sent with, if they are.
-    pub(crate) const fn chunks(&self) -> Option<Chunks> {
+    pub(super) const fn chunks(&self) -> Option<Chunks> {
         self.chunks
     }
 
     /// Queues a base message. `false` if too many wait already.
-    pub(crate) fn push_base(&mut self, message: Message) -> bool {
+    pub(super) fn push_base(&mut self, message: Message) -> bool {
         let room = self.base.len() < MAX_BASE;
         if room {
             self.base.push_back(message);
@@ -112,27 +112,27 @@ impl Schedule {
     }
 
     /// Queues the base message after which nothing is sent, in place of all others.
-    pub(crate) fn push_last_word(&mut self, message: Message) {
+    pub(super) fn push_disconnect(&mut self, message: Message) {
         self.base.clear();
         self.base.push_back(message);
     }
 
     /// Queues a message of a slot. `false` if its lane is full.
-    pub(crate) fn push(&mut self, slot: SlotId, message: Message) -> bool {
+    pub(super) fn push(&mut self, slot: SlotId, message: Message) -> bool {
         let lane = &mut self.lanes[slot.0];
-        let cost = charge(message.payload.len(), lane.capacity);
-        if lane.bytes + cost > lane.capacity {
+        let size = queue_size(message.payload.len(), lane.capacity);
+        if lane.bytes + size > lane.capacity {
             return false;
         }
-        lane.bytes += cost;
-        self.weight += weight(message.payload.len());
+        lane.bytes += size;
+        self.memory_size += memory_size(message.payload.len());
         lane.queue.push_back(message);
         self.queued += 1;
         true
     }
 
     /// The next message to be sent.
-    pub(crate) fn next(&mut self) -> Option<Next> {
+    pub(super) fn next(&mut self) -> Option<Next> {
         if let Some(message) = self.base.pop_front() {
             return Some(Next::whole(None, 0, message));
         }
@@ -166,42 +166,42 @@ impl Schedule {
         if end < length {
             lane.gone = end;
             let (code, data) = (head.code, head.payload.slice(start..end));
-            return Some(Next { slot, charge: 0, code, data, start, length });
+            return Some(Next { slot, freed: 0, code, data, start, length });
         }
         lane.gone = 0;
         let message = lane.queue.pop_front()?;
-        let charge = charge(length, lane.capacity);
-        lane.bytes -= charge;
+        let freed = queue_size(length, lane.capacity);
+        lane.bytes -= freed;
         self.queued -= 1;
-        self.weight -= weight(length);
-        let whole = Next::whole(slot, charge, message);
+        self.memory_size -= memory_size(length);
+        let whole = Next::whole(slot, freed, message);
         Some(Next { data: whole.data.slice(start..), start, ..whole })
     }
 
     /// Whether no slot's message waits.
-    pub(crate) const fn is_drained(&self) -> bool {
+    pub(super) const fn is_drained(&self) -> bool {
         self.queued == 0
     }
 
     /// Whether nothing waits at all.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.queued == 0 && self.base.is_empty()
     }
 
     /// What waits in all lanes, as it weighs in memory.
-    pub(crate) const fn weight(&self) -> usize {
-        self.weight
+    pub(super) const fn memory_size(&self) -> usize {
+        self.memory_size
     }
 
     /// What waits in a lane, in bytes.
-    pub(crate) fn waiting(&self, slot: SlotId) -> usize {
+    pub(super) fn queued(&self, slot: SlotId) -> usize {
         self.lanes[slot.0].bytes
     }
 
     /// Throws away what the slots wanted to send; how many messages of each.
-    pub(crate) fn clear(&mut self) -> impl Iterator<Item = (SlotId, usize)> + '_ {
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = (SlotId, usize)> + '_ {
         self.queued = 0;
-        self.weight = 0;
+        self.memory_size = 0;
         self.lanes.iter_mut().enumerate().map(|(index, lane)| {
             let dropped = lane.queue.len();
             lane.queue = VecDeque::new();
@@ -213,18 +213,18 @@ impl Schedule {
 }
 
 impl Next {
-    fn whole(slot: Option<SlotId>, charge: usize, message: Message) -> Self {
+    fn whole(slot: Option<SlotId>, freed: usize, message: Message) -> Self {
         let Message { code, payload } = message;
-        Self { slot, charge, code, start: 0, length: payload.len(), data: payload }
+        Self { slot, freed, code, start: 0, length: payload.len(), data: payload }
     }
 
     /// Whether it is a part of a message.
-    pub(crate) const fn is_piece(&self) -> bool {
+    pub(super) const fn is_piece(&self) -> bool {
         self.data.len() < self.length
     }
 
     /// Whether nothing of the message is left.
-    pub(crate) const fn is_last(&self) -> bool {
+    pub(super) const fn is_last(&self) -> bool {
         self.start + self.data.len() == self.length
     }
 }
@@ -301,8 +301,8 @@ mod tests {
         assert!(schedule.is_empty());
         assert!(schedule.push(SlotId(0), message(1 << 20)), "larger than the lane, but alone");
         assert!(!schedule.push(SlotId(0), message(0)));
-        assert_eq!(schedule.next().unwrap().charge, 1000);
-        assert_eq!(schedule.waiting(SlotId(0)), 0);
+        assert_eq!(schedule.next().unwrap().freed, 1000);
+        assert_eq!(schedule.queued(SlotId(0)), 0);
     }
 
     #[test]
@@ -311,20 +311,20 @@ mod tests {
         schedule.set_chunks(Some(Chunks::at(16)));
         assert!(schedule.push(SlotId(0), message(10 * PIECE + 1)));
         assert!(schedule.push(SlotId(0), Message { code: 1, payload: Bytes::new() }));
-        let full = schedule.waiting(SlotId(0));
+        let full = schedule.queued(SlotId(0));
         let begin = schedule.next().unwrap();
-        assert!(begin.is_piece() && !begin.is_last() && begin.start == 0 && begin.charge == 0);
+        assert!(begin.is_piece() && !begin.is_last() && begin.start == 0 && begin.freed == 0);
         assert!(schedule.push(SlotId(1), message(1)));
         assert!(schedule.push_base(message(1)));
         assert_eq!(schedule.next().unwrap().slot, None);
         let first: Vec<_> = std::iter::from_fn(|| schedule.next()).take(2).collect();
         assert!(first.iter().any(|next| next.slot == Some(SlotId(1))), "one piece first at most");
-        assert_eq!(schedule.waiting(SlotId(0)), full, "its room is free when it is gone");
+        assert_eq!(schedule.queued(SlotId(0)), full, "its room is free when it is gone");
         let rest: Vec<_> = std::iter::from_fn(|| schedule.next()).collect();
         let last = &rest[rest.len() - 2];
         assert_eq!((last.start, last.data.len(), last.is_last()), (10 * PIECE, 1, true));
-        assert_eq!((last.charge, rest.last().unwrap().code), (10 * PIECE + 65, 1));
-        assert!(schedule.is_empty() && schedule.waiting(SlotId(0)) == 0);
+        assert_eq!((last.freed, rest.last().unwrap().code), (10 * PIECE + 65, 1));
+        assert!(schedule.is_empty() && schedule.queued(SlotId(0)) == 0);
     }
 
     #[test]

@@ -1,31 +1,32 @@
-//! How much may wait in a queue: a bound in bytes and in items.
+//! How much may wait in a queue: limits in bytes and in messages.
 
-/// What a message costs beside its payload: the memory of the queue itself, so that empty messages
-/// are not free.
+/// Memory that the queue itself needs for a message, in bytes. So empty messages are not free.
 const OVERHEAD: usize = 64;
 
-/// What a payload of `length` bytes costs in a queue that holds `capacity`. Never more than all of
-/// it: a message larger than the queue takes the whole queue rather than never being sent.
-pub(crate) const fn charge(length: usize, capacity: usize) -> usize {
-    let cost = weight(length);
-    if cost < capacity { cost } else { capacity }
+/// Size of a payload of `length` bytes in a queue of `capacity` bytes.
+///
+/// It is at most `capacity`: a message larger than the queue fills the whole queue. Otherwise it
+/// could never be sent.
+pub(crate) const fn queue_size(length: usize, capacity: usize) -> usize {
+    let size = memory_size(length);
+    if size < capacity { size } else { capacity }
 }
 
-/// What a payload of `length` bytes weighs in memory.
-pub(crate) const fn weight(length: usize) -> usize {
+/// Memory that a queued payload of `length` bytes takes, in bytes.
+pub(crate) const fn memory_size(length: usize) -> usize {
     length.saturating_add(OVERHEAD)
 }
 
-/// The most that may wait somewhere.
+/// Maximum contents of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueLimits {
-    /// Bytes, each message counted as its payload and 64 bytes more.
+    /// Bytes. Each message counts as its payload plus 64 bytes.
     pub bytes: usize,
     /// Messages.
     pub items: usize,
 }
 
-/// What was taken out of a queue, or is in it.
+/// What is in a queue, or was taken out of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueLoad {
     /// Bytes, counted as in [`QueueLimits`].
@@ -34,17 +35,17 @@ pub struct QueueLoad {
     pub items: usize,
 }
 
-/// What waits, and how much may.
+/// The limits of a queue and its present contents.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
+pub(crate) struct QueueBudget {
     limits: QueueLimits,
     used: QueueLoad,
-    /// What the message that is in there alone weighs beyond the limit.
+    /// By how many bytes the only message in the queue exceeds the limit.
     excess: usize,
 }
 
-impl Budget {
-    /// With room for one message at least.
+impl QueueBudget {
+    /// An empty queue, with room for at least one message.
     pub(crate) const fn new(mut limits: QueueLimits) -> Self {
         if limits.items == 0 {
             limits.items = 1;
@@ -52,37 +53,37 @@ impl Budget {
         Self { limits, used: QueueLoad { bytes: 0, items: 0 }, excess: 0 }
     }
 
-    /// Takes room for a payload of `length` bytes, if there is any.
+    /// Takes room for a payload of `length` bytes. `false` if there is not enough.
     pub(crate) const fn admit(&mut self, length: usize) -> bool {
-        let cost = charge(length, self.limits.bytes);
-        if self.used.items >= self.limits.items || self.used.bytes + cost > self.limits.bytes {
+        let size = queue_size(length, self.limits.bytes);
+        if self.used.items >= self.limits.items || self.used.bytes + size > self.limits.bytes {
             return false;
         }
-        self.used.bytes += cost;
+        self.used.bytes += size;
         self.used.items += 1;
-        self.excess = weight(length) - cost;
+        self.excess = memory_size(length) - size;
         true
     }
 
-    /// Takes more room for a message that was admitted with `from` bytes and is to have `to`, if
-    /// there is any. A message that is alone here always has it, however large.
+    /// Takes more room for a message that was admitted with `from` bytes and grows to `to` bytes.
+    /// `false` if there is not enough. A message that is alone in the queue always has room.
     pub(crate) const fn grow(&mut self, from: usize, to: usize) -> bool {
         let capacity = self.limits.bytes;
-        let cost = charge(to, capacity).saturating_sub(charge(from, capacity));
-        if self.used.bytes + cost > capacity {
+        let growth = queue_size(to, capacity).saturating_sub(queue_size(from, capacity));
+        if self.used.bytes + growth > capacity {
             return false;
         }
-        self.used.bytes += cost;
-        self.excess = weight(to) - charge(to, capacity);
+        self.used.bytes += growth;
+        self.excess = memory_size(to) - queue_size(to, capacity);
         true
     }
 
-    /// What one message of `length` bytes gives back when it is taken out.
+    /// The room that one message of `length` bytes takes.
     pub(crate) const fn load_of(&self, length: usize) -> QueueLoad {
-        QueueLoad { bytes: charge(length, self.limits.bytes), items: 1 }
+        QueueLoad { bytes: queue_size(length, self.limits.bytes), items: 1 }
     }
 
-    /// Gives room back. More than was taken is a mistake of the caller and counts as all of it.
+    /// Frees room. Freeing more than was taken is a mistake of the caller and frees everything.
     pub(crate) const fn release(&mut self, freed: QueueLoad) {
         self.used.bytes = self.used.bytes.saturating_sub(freed.bytes);
         self.used.items = self.used.items.saturating_sub(freed.items);
@@ -91,24 +92,24 @@ impl Budget {
         }
     }
 
-    /// What waits now, as it weighs in memory.
-    pub(crate) const fn weight(&self) -> usize {
+    /// Memory that the contents take, in bytes.
+    pub(crate) const fn memory_size(&self) -> usize {
         self.used.bytes + self.excess
     }
 
-    /// Forgets what waits.
+    /// Frees all room.
     pub(crate) const fn clear(&mut self) {
         self.used = QueueLoad { bytes: 0, items: 0 };
         self.excess = 0;
     }
 
-    /// What waits now.
+    /// The present contents.
     pub(crate) const fn used(&self) -> QueueLoad {
         self.used
     }
 
-    /// Whether at most half of the room is taken.
-    pub(crate) const fn is_relaxed(&self) -> bool {
+    /// Whether at least half of the room is free.
+    pub(crate) const fn is_half_free(&self) -> bool {
         self.used.bytes <= self.limits.bytes / 2 && self.used.items <= self.limits.items / 2
     }
 }
@@ -120,8 +121,8 @@ mod tests {
     const LIMITS: QueueLimits = QueueLimits { bytes: 1000, items: 3 };
 
     #[test]
-    fn both_bounds_hold() {
-        let mut budget = Budget::new(LIMITS);
+    fn limits_both_bytes_and_messages() {
+        let mut budget = QueueBudget::new(LIMITS);
         assert!((0..3).all(|_| budget.admit(0)), "three items");
         assert!(!budget.admit(0), "the fourth item");
         budget.release(budget.load_of(0));
@@ -131,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn a_message_larger_than_the_budget_passes_alone() {
-        let mut budget = Budget::new(LIMITS);
+    fn accepts_a_message_larger_than_the_budget_if_it_is_alone() {
+        let mut budget = QueueBudget::new(LIMITS);
         assert!(budget.admit(1 << 24));
         assert!(!budget.admit(0));
         budget.release(budget.load_of(1 << 24));
@@ -142,25 +143,25 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_grows_weighs_what_it_has() {
-        let mut budget = Budget::new(LIMITS);
+    fn counts_a_growing_message_with_its_present_length() {
+        let mut budget = QueueBudget::new(LIMITS);
         assert!(budget.admit(100) && budget.admit(200));
         assert!(budget.grow(200, 500));
         assert_eq!(budget.used(), QueueLoad { bytes: 600 + 2 * OVERHEAD, items: 2 });
         assert!(!budget.grow(500, 900), "beside another");
         budget.release(budget.load_of(100));
-        assert!(budget.grow(500, 900) && budget.grow(900, 1 << 24), "alone it may have any size");
+        assert!(budget.grow(500, 900) && budget.grow(900, 1 << 24), "alone it may have any length");
         assert_eq!(budget.used(), QueueLoad { bytes: 1000, items: 1 });
         budget.release(budget.load_of(1 << 24));
         assert_eq!(budget.used(), QueueLoad::default());
     }
 
     #[test]
-    fn never_negative() {
-        let mut budget = Budget::new(LIMITS);
+    fn does_not_underflow_when_too_much_is_released() {
+        let mut budget = QueueBudget::new(LIMITS);
         assert!(budget.admit(5));
         budget.release(QueueLoad { bytes: usize::MAX, items: usize::MAX });
         assert_eq!(budget.used(), QueueLoad::default());
-        assert!(budget.is_relaxed());
+        assert!(budget.is_half_free());
     }
 }

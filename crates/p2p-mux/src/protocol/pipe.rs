@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::{
-    Channel,
-    channel::{Credit, Line, Target},
-};
+use super::{Channel, Credit, Line, Target};
 
 /// How many bytes may wait in each direction, each message counted as its payload and 64 bytes.
 const CAPACITY: usize = 64 * 1024;

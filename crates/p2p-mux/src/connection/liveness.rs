@@ -15,7 +15,7 @@ const FLOOD_WINDOW: Duration = Duration::from_secs(10);
 /// follow this plan only one asks each time: the ping of the peer puts off ours by the usual time, a
 /// ping of ours the next one by some more. They take turns, and both know the round trip.
 #[derive(Clone, Debug)]
-pub(crate) struct Liveness {
+pub(super) struct Liveness {
     ping_every: Duration,
     silence_limit: Duration,
     heard: Instant,
@@ -30,7 +30,7 @@ pub(crate) struct Liveness {
 
 /// What is to be done when a timer has run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
+pub(super) enum Due {
     Nothing,
     Ping,
     /// No frame for too long.
@@ -38,7 +38,7 @@ pub(crate) enum Due {
 }
 
 impl Liveness {
-    pub(crate) fn new(config: &Config, now: Instant) -> Self {
+    pub(super) fn new(config: &Config, now: Instant) -> Self {
         Self {
             ping_every: config.ping_every,
             silence_limit: config.silence_limit,
@@ -53,18 +53,18 @@ impl Liveness {
 
     /// Leaves the first ping to the peer. Were both ends alike, they would ask at the same moment
     /// each time; after pings that have crossed, this end waits longer than the other.
-    pub(crate) fn second(&mut self) {
+    pub(super) fn leave_first_ping(&mut self) {
         self.next_ping += self.patience;
         self.patience *= 2;
     }
 
     /// A whole frame arrived, or the peer is to be given the time that we did not listen.
-    pub(crate) const fn heard(&mut self, now: Instant) {
+    pub(super) const fn set_heard(&mut self, now: Instant) {
         self.heard = now;
     }
 
     /// A ping arrived. `false` if that was one too many.
-    pub(crate) fn handle_ping(&mut self, now: Instant) -> bool {
+    pub(super) fn handle_ping(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.flood_since) >= FLOOD_WINDOW {
             self.flood_since = now;
             self.flood = 0;
@@ -77,17 +77,17 @@ impl Liveness {
     }
 
     /// A pong arrived. The round trip, if there was a ping to answer.
-    pub(crate) fn handle_pong(&mut self, now: Instant) -> Option<Duration> {
+    pub(super) fn handle_pong(&mut self, now: Instant) -> Option<Duration> {
         self.asked.take().map(|asked| now.saturating_duration_since(asked))
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do next. While nothing is
     /// read (`deaf`) silence does not count.
-    pub(crate) fn poll_timeout(&self, deaf: bool) -> Instant {
+    pub(super) fn poll_timeout(&self, deaf: bool) -> Instant {
         if deaf { self.next_ping } else { self.next_ping.min(self.heard + self.silence_limit) }
     }
 
-    pub(crate) fn handle_timeout(&mut self, now: Instant, deaf: bool) -> Due {
+    pub(super) fn handle_timeout(&mut self, now: Instant, deaf: bool) -> Due {
         if !deaf && now >= self.heard + self.silence_limit {
             return Due::Silence;
         }
@@ -120,7 +120,7 @@ mod tests {
         let mut pings = Vec::new();
         for second in 0..=70 {
             let now = start + second * SECOND;
-            liveness.heard(now);
+            liveness.set_heard(now);
             also(&mut liveness, second, now);
             if liveness.handle_timeout(now, false) == Due::Ping {
                 liveness.handle_pong(now);
@@ -135,14 +135,14 @@ mod tests {
         let liveness = Liveness::new(&Config::default(), Instant::now());
         assert_eq!(pings(liveness.clone(), |_, _, _| ()), [15, 32, 49, 66]);
         let mut second = liveness;
-        second.second();
+        second.leave_first_ping();
         assert_eq!(pings(second, |_, _, _| ()), [17, 36, 55]);
     }
 
     #[test]
     fn a_peer_that_pings_is_not() {
         let mut liveness = Liveness::new(&Config::default(), Instant::now());
-        liveness.second();
+        liveness.leave_first_ping();
         let also = |liveness: &mut Liveness, second: u32, now| {
             if second.is_multiple_of(15) && second <= 30 {
                 assert!(liveness.handle_ping(now));
@@ -157,7 +157,7 @@ mod tests {
         let start = Instant::now();
         let mut ends = [(); 2].map(|()| Liveness::new(&Config::default(), start));
         if !alike {
-            ends[1].second();
+            ends[1].leave_first_ping();
         }
         let mut asked = [Vec::new(), Vec::new()];
         // What arrives when, where, and whether it is a ping.
@@ -166,7 +166,7 @@ mod tests {
         for now in (0..180_000).map(|tick| start + tick * step) {
             let way = if now < start + 20 * SECOND { slow } else { step };
             for (_, end, ping) in words.extract_if(.., |(at, ..)| *at <= now).collect::<Vec<_>>() {
-                ends[end].heard(now);
+                ends[end].set_heard(now);
                 if ping {
                     assert!(ends[end].handle_ping(now));
                     words.push((now + way, 1 - end, false));
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(liveness.poll_timeout(false), late);
         assert_eq!(liveness.clone().handle_timeout(late, false), Due::Silence);
         assert_ne!(liveness.handle_timeout(late, true), Due::Silence);
-        liveness.heard(late);
+        liveness.set_heard(late);
         assert_ne!(liveness.handle_timeout(late, false), Due::Silence);
     }
 

@@ -1,28 +1,29 @@
-//! A message that arrives in pieces ([`chunk`](crate::chunk)), until it is whole.
+//! A message that arrives in pieces ([`chunk`](crate::chunk)), until it is complete.
 
 use bytes::Bytes;
 
-use crate::{Message, budget::Budget};
+use super::QueueBudget;
+use crate::Message;
 
 /// The unfinished message of a slot.
 ///
-/// What has arrived of it weighs on the slot's budget, as if it were a message of that length. Once
-/// it is [dropped](Self::discard), what still arrives is only counted, so that the next message is
-/// found.
+/// The bytes that have arrived count in the slot's inbound budget, like a message of that length.
+/// Once the message is [dropped](Self::discard), later bytes are only counted, to find the end of
+/// the message.
 #[derive(Debug)]
 pub(crate) struct Assembly {
-    /// Within the sub-protocol.
+    /// Code within the sub-protocol.
     code: u64,
-    /// What the whole message is to have, in bytes: a claim.
+    /// Announced length of the whole message, in bytes.
     length: usize,
-    /// How much has arrived.
+    /// Bytes that have arrived.
     arrived: usize,
-    /// What has arrived, unless it is dropped.
+    /// The bytes that have arrived; `None` if the message is dropped.
     kept: Option<Vec<u8>>,
 }
 
 impl Assembly {
-    /// One of which nothing has arrived.
+    /// A message without data.
     pub(crate) const fn new(code: u64, length: usize) -> Self {
         Self { code, length, arrived: 0, kept: Some(Vec::new()) }
     }
@@ -35,19 +36,19 @@ impl Assembly {
         self.length
     }
 
-    /// How much is missing.
+    /// Bytes that have not arrived yet.
     pub(crate) const fn missing(&self) -> usize {
         self.length - self.arrived
     }
 
-    /// MemoryBudget that is taken for what will arrive, beside what has.
+    /// Memory reserved for bytes that have not arrived yet.
     pub(crate) fn spare(&self) -> usize {
         self.kept.as_ref().map_or(0, |kept| kept.capacity() - kept.len())
     }
 
-    /// Adds the next `data`, no more than is missing, if there is room for them in the `budget` or
-    /// they are dropped anyway.
-    pub(crate) fn add(&mut self, data: &[u8], budget: &mut Budget) -> bool {
+    /// Adds the next bytes, at most as many as are missing. `false` if the `budget` has no room for
+    /// them. A dropped message needs no room.
+    pub(crate) fn add(&mut self, data: &[u8], budget: &mut QueueBudget) -> bool {
         let Some(kept) = &mut self.kept else {
             self.arrived += data.len();
             return true;
@@ -57,7 +58,7 @@ impl Assembly {
             if kept.is_empty() { budget.admit(grown) } else { budget.grow(kept.len(), grown) };
         if fits {
             if kept.capacity() < grown {
-                // Twice as much at most, and never more than the message is to have.
+                // At most doubles the capacity, and never exceeds the announced length.
                 kept.reserve_exact(data.len().max(kept.len()).min(self.length - kept.len()));
             }
             kept.extend_from_slice(data);
@@ -66,8 +67,8 @@ impl Assembly {
         fits
     }
 
-    /// DropStats what has arrived and gives its room in the `budget` back. Whether it was still kept.
-    pub(crate) fn discard(&mut self, budget: &mut Budget) -> bool {
+    /// Drops the data and frees its room in the `budget`. `false` if that was done before.
+    pub(crate) fn discard(&mut self, budget: &mut QueueBudget) -> bool {
         let Some(kept) = self.kept.take() else { return false };
         if !kept.is_empty() {
             budget.release(budget.load_of(kept.len()));
@@ -75,8 +76,7 @@ impl Assembly {
         true
     }
 
-    /// The message, once all of it has arrived; `None` if it was dropped. Its weight on the budget
-    /// is now that of a message.
+    /// The complete message, which keeps its room in the budget; `None` if it was dropped.
     pub(crate) fn into_message(self) -> Option<Message> {
         Some(Message { code: self.code, payload: Bytes::from(self.kept?) })
     }

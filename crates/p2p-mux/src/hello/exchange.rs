@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Capability, Chunks, CloseReason, Config, Connection, DisconnectReason, Hello, HelloError,
     LostReason, MAX_HELLO, MemoryBudget, Offer, Origin, P2P_VERSION, Peer, Protocol,
-    SharedCapability, SlotSettings, base, driver::Driver, farewell::farewell, negotiate,
-    outbox::Outbox, ports::Ports,
+    SharedCapability, SlotSettings, base,
+    driver::{Driver, Outbox, Ports, hang_up},
+    negotiate,
 };
 
 /// How long telling a peer that it is not wanted may take.
@@ -267,9 +268,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> NegotiatedConnection<Io> {
         let settings: Vec<(SharedCapability, SlotSettings)> =
             slots.iter().map(|(shared, protocol)| (shared.clone(), *protocol.settings())).collect();
         let outbox = Arc::new(Outbox::default());
-        let shared = (&memory, Waker::from(Arc::clone(&outbox)));
         let now = Instant::now().into_std();
-        let machine = Connection::with_memory(shared, session, &settings, &config, now)
+        let machine = Connection::new(session, &settings, &config, now)
+            .with_memory(&memory, Waker::from(Arc::clone(&outbox)))
             .with_chunks(chunks)
             .with_origin(origin.inbound);
         // The ciphers are large, and would be moved, and copied into futures, more than once.
@@ -330,7 +331,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
         let payload = reason.encode();
         if self.session.sealer.seal(base::DISCONNECT, &payload, &mut self.output).is_ok() {
             // A peer that takes too long has not been told: nothing can be done about that.
-            let _ = timeout(REFUSAL_LIMIT, farewell(&mut self.io, &self.output)).await;
+            let _ = timeout(REFUSAL_LIMIT, hang_up(&mut self.io, &self.output)).await;
         }
     }
 }

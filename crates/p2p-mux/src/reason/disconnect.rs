@@ -1,0 +1,246 @@
+//! Why a connection is ended: the reason inside a Disconnect message.
+
+use core::fmt;
+
+use bytes::Bytes;
+
+/// The reason in a Disconnect message (RLPx, "Disconnect (0x01)").
+///
+/// Whatever a peer sends becomes one of these; [`decode`](Self::decode) never fails. Going the
+/// other way, only the assigned numbers are ever written: some nodes index a table with what they
+/// read, and a number above 16 crashes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// 0x00: somebody asked for it; also what an empty Disconnect means.
+    Requested,
+    /// 0x01: the TCP connection failed.
+    TcpError,
+    /// 0x02: breach of protocol: a malformed message, a bad MAC, a code that nobody has.
+    ProtocolBreach,
+    /// 0x03: no sub-protocol in common.
+    UselessPeer,
+    /// 0x04: no place for another peer.
+    TooManyPeers,
+    /// 0x05: there is a connection to this node already.
+    AlreadyConnected,
+    /// 0x06: a version of the base protocol that cannot be spoken.
+    IncompatibleVersion,
+    /// 0x07: the node id is null.
+    NullIdentity,
+    /// 0x08: the node shuts down.
+    Quitting,
+    /// 0x09: the node id in Hello is not the one of the handshake.
+    UnexpectedIdentity,
+    /// 0x0a: the node met itself.
+    SelfConnect,
+    /// 0x0b: nothing was heard for too long.
+    PingTimeout,
+    /// 0x10: a sub-protocol gave up on the peer.
+    Subprotocol,
+    /// A number that is not assigned; 255 also stands for all that are larger. It is only ever
+    /// received: written, it becomes [`Requested`](Self::Requested).
+    Unknown(u8),
+    /// A Disconnect without a reason that could be read. Only ever received, as above.
+    Unreadable,
+}
+
+impl DisconnectReason {
+    /// The reason with the number `code`, as it is counted in the specification.
+    #[must_use]
+    pub fn from_code(code: u64) -> Self {
+        match code {
+            0x00 => Self::Requested,
+            0x01 => Self::TcpError,
+            0x02 => Self::ProtocolBreach,
+            0x03 => Self::UselessPeer,
+            0x04 => Self::TooManyPeers,
+            0x05 => Self::AlreadyConnected,
+            0x06 => Self::IncompatibleVersion,
+            0x07 => Self::NullIdentity,
+            0x08 => Self::Quitting,
+            0x09 => Self::UnexpectedIdentity,
+            0x0a => Self::SelfConnect,
+            0x0b => Self::PingTimeout,
+            0x10 => Self::Subprotocol,
+            other => Self::Unknown(u8::try_from(other).unwrap_or(u8::MAX)),
+        }
+    }
+
+    /// The number that goes on the wire: assigned, so never above 16.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Requested | Self::Unknown(_) | Self::Unreadable => 0x00,
+            Self::TcpError => 0x01,
+            Self::ProtocolBreach => 0x02,
+            Self::UselessPeer => 0x03,
+            Self::TooManyPeers => 0x04,
+            Self::AlreadyConnected => 0x05,
+            Self::IncompatibleVersion => 0x06,
+            Self::NullIdentity => 0x07,
+            Self::Quitting => 0x08,
+            Self::UnexpectedIdentity => 0x09,
+            Self::SelfConnect => 0x0a,
+            Self::PingTimeout => 0x0b,
+            Self::Subprotocol => 0x10,
+        }
+    }
+
+    /// The payload of a Disconnect message with this reason: the list `[reason]`.
+    #[must_use]
+    pub fn encode(self) -> Bytes {
+        let code = self.code();
+        Bytes::copy_from_slice(&[0xc1, if code == 0 { 0x80 } else { code }])
+    }
+
+    /// The reason in the payload of a Disconnect message, in any of the forms in use.
+    ///
+    /// Besides `[reason]` these are: a bare integer, an empty list or nothing at all (both
+    /// [`Requested`](Self::Requested)), a raw zero byte for zero, a byte string that contains the
+    /// list, further elements after the reason, and each of them compressed by a peer that had
+    /// already switched Snappy on when ours was off (a Disconnect that crosses Hello).
+    #[must_use]
+    pub fn decode(payload: &[u8]) -> Self {
+        plain(payload, NESTING)
+            .or_else(|| snappy_literal(payload).and_then(|inside| plain(inside, NESTING)))
+            .map_or(Self::Unreadable, Self::from_code)
+    }
+}
+
+/// How many lists or strings may lie around the number: one string around one list around one
+/// string that holds the integer.
+const NESTING: u8 = 3;
+
+/// The number in `payload` if it is an integer, or a string or list that begins with one.
+fn plain(payload: &[u8], depth: u8) -> Option<u64> {
+    match *payload {
+        [] | [0x80 | 0xc0] => Some(0),
+        [number @ 0..=0x7f] => Some(number.into()),
+        [header @ 0x81..=0xb7, ref content @ ..] if content.len() == usize::from(header - 0x80) => {
+            let inside = if depth == 0 { None } else { plain(content, depth - 1) };
+            inside.or_else(|| big_endian(content))
+        }
+        [header @ 0xc1..=0xf7, ref content @ ..] if content.len() == usize::from(header - 0xc0) => {
+            let first = first_item(content)?;
+            if depth == 0 { None } else { plain(first, depth - 1) }
+        }
+        _ => None,
+    }
+}
+
+/// The first of the items that follow one another in `content`, which is not empty.
+fn first_item(content: &[u8]) -> Option<&[u8]> {
+    let length = match *content.first()? {
+        0x00..=0x7f => 1,
+        header @ 0x80..=0xb7 => 1 + usize::from(header - 0x80),
+        _ => return None,
+    };
+    content.get(..length)
+}
+
+/// An integer of more than one byte; those that no `u64` holds are not reasons at all.
+fn big_endian(digits: &[u8]) -> Option<u64> {
+    let mut number = [0; 8];
+    number.get_mut(8usize.checked_sub(digits.len())?..)?.copy_from_slice(digits);
+    Some(u64::from_be_bytes(number))
+}
+
+/// What is inside a Snappy block of a single literal, the only form that so short a text takes.
+fn snappy_literal(block: &[u8]) -> Option<&[u8]> {
+    match block {
+        [length @ 1..=60, tag, content @ ..]
+            if content.len() == usize::from(*length) && *tag == (length - 1) << 2 =>
+        {
+            Some(content)
+        }
+        _ => None,
+    }
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Requested => "disconnect requested",
+            Self::TcpError => "network error",
+            Self::ProtocolBreach => "breach of protocol",
+            Self::UselessPeer => "no sub-protocol in common",
+            Self::TooManyPeers => "too many peers",
+            Self::AlreadyConnected => "already connected",
+            Self::IncompatibleVersion => "incompatible p2p version",
+            Self::NullIdentity => "null node identity",
+            Self::Quitting => "client quitting",
+            Self::UnexpectedIdentity => "unexpected identity",
+            Self::SelfConnect => "connected to itself",
+            Self::PingTimeout => "ping timeout",
+            Self::Subprotocol => "sub-protocol error",
+            Self::Unknown(code) => return write!(f, "unknown reason {code}"),
+            Self::Unreadable => "unreadable reason",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASSIGNED: [u8; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16];
+
+    #[test]
+    fn assigned_numbers_survive_the_wire() {
+        for code in ASSIGNED {
+            let reason = DisconnectReason::from_code(code.into());
+            assert_eq!(reason.code(), code);
+            assert_eq!(DisconnectReason::decode(&reason.encode()), reason);
+        }
+    }
+
+    #[test]
+    fn every_form_in_use_is_read() {
+        for (wire, reason) in [
+            (&[0xc1, 0x04][..], DisconnectReason::TooManyPeers),
+            (&[0x04], DisconnectReason::TooManyPeers),
+            (&[0xc1, 0x80], DisconnectReason::Requested),
+            (&[0xc1, 0x00], DisconnectReason::Requested),
+            (&[0x80], DisconnectReason::Requested),
+            (&[0x00], DisconnectReason::Requested),
+            (&[0xc0], DisconnectReason::Requested),
+            (&[], DisconnectReason::Requested),
+            (&[0x82, 0xc1, 0x04], DisconnectReason::TooManyPeers),
+            (&[0x81, 0x04], DisconnectReason::TooManyPeers),
+            (&[0xc2, 0x81, 0x04], DisconnectReason::TooManyPeers),
+            (&[0xc3, 0x82, 0xc1, 0x04], DisconnectReason::TooManyPeers),
+            (&[0xc2, 0x04, 0x05], DisconnectReason::TooManyPeers),
+            (&[0x02, 0x04, 0xc1, 0x04], DisconnectReason::TooManyPeers),
+            (&[0x01, 0x00, 0x08], DisconnectReason::Quitting),
+            (&[0x01, 0x00, 0xc0], DisconnectReason::Requested),
+        ] {
+            assert_eq!(DisconnectReason::decode(wire), reason, "{wire:02x?}");
+        }
+    }
+
+    #[test]
+    fn unassigned_numbers_are_read_but_not_passed_on() {
+        for (wire, reason) in [
+            (&[0xc1, 0x11][..], DisconnectReason::Unknown(0x11)),
+            (&[0xc1, 0x0c], DisconnectReason::Unknown(0x0c)),
+            (&[0xc2, 0x81, 0xff], DisconnectReason::Unknown(255)),
+            (&[0xc3, 0x82, 0xff, 0xff], DisconnectReason::Unknown(255)),
+            (&[0x02, 0x04, 0xc1, 0xff], DisconnectReason::Unreadable),
+            (b"bye", DisconnectReason::Unreadable),
+            (&[0xc1, 0xc1], DisconnectReason::Unreadable),
+            (&[0xc2, 0x04], DisconnectReason::Unreadable),
+            (&[0xf8, 0x01, 0x04], DisconnectReason::Unreadable),
+        ] {
+            assert_eq!(DisconnectReason::decode(wire), reason, "{wire:02x?}");
+            assert_eq!(reason.encode(), [0xc1, 0x80].as_slice());
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_some_reason(wire in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
+            proptest::prop_assert!(DisconnectReason::decode(&wire).code() <= 16);
+        }
+    }
+}

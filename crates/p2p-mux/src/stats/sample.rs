@@ -1,0 +1,107 @@
+//! The counters under the names by which a metrics system knows them.
+
+use crate::{CodeStats, ConnectionStats, SlotStats};
+
+/// A family of values with one name, told apart by labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Name, in the style of Prometheus.
+    pub name: &'static str,
+    /// One line of explanation.
+    pub help: &'static str,
+    /// Counter or gauge.
+    pub kind: MetricKind,
+}
+
+/// Whether a value can become smaller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// It only grows while the process runs.
+    Counter,
+    /// It grows and shrinks.
+    Gauge,
+}
+
+/// One value of a [`ConnectionStats`], as a metrics system publishes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample<'a> {
+    /// The family.
+    pub metric: Metric,
+    /// Pairs of name and value that tell this sample apart from others of the family.
+    pub labels: &'a [(&'a str, &'a str)],
+    /// The value.
+    pub value: u64,
+}
+
+/// The metrics with more than one sample.
+pub(super) mod metrics {
+    use super::{Metric, MetricKind};
+
+    pub(in crate::stats) const MESSAGES: Metric = counter("p2p_messages_total", "Messages");
+    pub(in crate::stats) const BYTES: Metric = counter("p2p_bytes_total", "Payload, decompressed");
+    pub(in crate::stats) const PIECES: Metric =
+        counter("p2p_pieces_total", "Pieces of large messages");
+    pub(in crate::stats) const QUEUED: Metric = Metric {
+        name: "p2p_queued_bytes",
+        help: "Bytes that wait in queues",
+        kind: MetricKind::Gauge,
+    };
+    pub(super) const CODE_MESSAGES: Metric =
+        counter("p2p_code_messages_total", "Messages of one code");
+    pub(super) const CODE_BYTES: Metric = counter("p2p_code_bytes_total", "Payload of one code");
+    pub(in crate::stats) const DROPPED: Metric = counter("p2p_dropped_total", "Dropped messages");
+    pub(in crate::stats) const EXITS: Metric =
+        counter("p2p_exits_total", "How tasks of sub-protocols ended");
+    pub(in crate::stats) const RESTARTS: Metric =
+        counter("p2p_restarts_total", "Tasks started again");
+    pub(in crate::stats) const UNOBSERVED: Metric =
+        counter("p2p_unobserved_total", "Messages that an observer had no room for");
+
+    /// A metric that only grows.
+    pub(in crate::stats) const fn counter(name: &'static str, help: &'static str) -> Metric {
+        Metric { name, help, kind: MetricKind::Counter }
+    }
+}
+
+impl Sample<'_> {
+    /// Calls `each` with this sample.
+    pub(super) fn give(&self, each: &mut dyn FnMut(&Self)) {
+        each(self);
+    }
+}
+
+impl ConnectionStats {
+    /// Calls `each` with every counter. Samples of a slot have the label `protocol`, those of a code
+    /// also the label `code`.
+    ///
+    /// The round trip is not included: it is no counter.
+    pub fn for_each_sample(&self, mut each: impl FnMut(&Sample<'_>)) {
+        self.visit(&[], &mut each);
+        self.slots.iter().for_each(|slot| slot.visit_all(&mut each));
+    }
+}
+
+impl SlotStats {
+    fn visit_all(&self, each: &mut dyn FnMut(&Sample<'_>)) {
+        let protocol = self.capability.to_string();
+        let labels = [("protocol", protocol.as_str())];
+        self.traffic.visit(&labels, each);
+        self.visit(&labels, each);
+        self.codes.iter().for_each(|code| code.visit(labels[0], each));
+        self.drops.visit(&labels, each);
+        self.exits.visit(&labels, each);
+    }
+}
+
+impl CodeStats {
+    fn visit(&self, protocol: (&str, &str), each: &mut dyn FnMut(&Sample<'_>)) {
+        let code = self.code.to_string();
+        self.traffic.visit(&[protocol, ("code", &code)], &mut |sample| {
+            let metric = match sample.metric {
+                metrics::MESSAGES => metrics::CODE_MESSAGES,
+                _ => metrics::CODE_BYTES,
+            };
+            each(&Sample { metric, ..*sample });
+        });
+    }
+}
