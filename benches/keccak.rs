@@ -1,4 +1,4 @@
-//! Keccak-256, one state: our kernels against each other and against the crates one would take instead.
+//! Keccak-256 of one message: our kernels compared with each other and with alternative crates.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use keccak_lanes::{Keccak256, Kernel, keccak256};
@@ -26,7 +26,7 @@ fn one(criterion: &mut Criterion) {
     group.bench_function("one_64b", |bencher| bencher.iter(|| keccak256(&small)));
 }
 
-/// The kernel of that name, or on a machine that cannot run it, said aloud, the best that it can.
+/// The kernel of that name. If this machine cannot run it, prints that and returns the best kernel.
 fn kernel(name: &str) -> Kernel {
     Kernel::available().find(|kernel| kernel.name() == name).unwrap_or_else(|| {
         let best = Kernel::best();

@@ -1,5 +1,5 @@
-//! Proof of work: the search on one core with each kernel, under both rules, next to the crates one would take
-//! instead and to what the processor allows; and what checking an envelope costs.
+//! Proof of work: the search on one core with each kernel and under both rules, compared with alternative crates and
+//! with the limit of the processor; and the cost of checking an envelope.
 
 use std::{
     fs,
@@ -16,16 +16,16 @@ use tiny_keccak::Hasher as _;
 use whisper_envelope::{Envelope, Topic, Unsealed};
 use whisper_pow::{Miner, Policy, Rule, Target, Task, search};
 
-/// Nonces in one iteration; the list of cases knows it too.
+/// Nonces per iteration. The list of bench cases in `xtask` uses the same number.
 const NONCES: u64 = 4096;
 
-/// More zero bits than will be found: the search tries every nonce.
-const NEVER: u32 = 250;
+/// More zero bits than the search will find, so that it tries every nonce.
+const UNREACHABLE_ZEROS: u32 = 250;
 
-/// What is hashed before the nonce under the rule of go-ethereum 1.8: a hash and 24 zeros.
+/// The bytes before the nonce under the rule of go-ethereum 1.8: a hash and 24 zeros.
 const PREFIX: [u8; 56] = [7; 56];
 
-/// An envelope of that many bytes of data.
+/// An envelope with `data` bytes of data.
 fn unsealed(data: usize) -> Unsealed {
     Unsealed::v6(1_700_000_050, 50, Topic(*b"news"), &benches::bytes(data))
 }
@@ -36,13 +36,13 @@ fn rates(criterion: &mut Criterion) {
         for (data, data_name) in [(256, "256b"), (4096, "4k")] {
             let task = Task::new(rule, &unsealed(data)).expect("a time to live");
             group.bench_function(format!("{rule_name}_{data_name}"), |bencher| {
-                bencher.iter(|| search(&task, 0..=NONCES - 1, NEVER, || false));
+                bencher.iter(|| search(&task, 0..=NONCES - 1, UNREACHABLE_ZEROS, || false));
             });
         }
     }
 }
 
-/// The kernel of that name, or on a machine that cannot run it, said aloud, the best that it can.
+/// The kernel of that name. If this machine cannot run it, prints that and returns the best kernel.
 fn kernel(name: &str) -> Kernel {
     Kernel::available().find(|kernel| kernel.name() == name).unwrap_or_else(|| {
         let best = Kernel::best();
@@ -51,19 +51,19 @@ fn kernel(name: &str) -> Kernel {
     })
 }
 
-/// The kernels alone.
+/// The search of `keccak-lanes` with each kernel.
 fn kernels(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pow");
     for name in ["avx512", "avx2", "portable"] {
         let prefix = Keccak256::with_kernel(kernel(name)).chain(&PREFIX);
         let search = Search::after(&prefix);
         group.bench_function(name, |bencher| {
-            bencher.iter(|| search.find(Zeros::Leading(NEVER), 0, NONCES));
+            bencher.iter(|| search.find(Zeros::Leading(UNREACHABLE_ZEROS), 0, NONCES));
         });
     }
 }
 
-/// One nonce after the other, from a midstate, with the crates one would take instead.
+/// Alternative crates, which hash one nonce after the other from a midstate.
 fn crates(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pow");
     group.bench_function("sha3", |bencher| {
@@ -98,9 +98,8 @@ fn crates(criterion: &mut Criterion) {
     });
 }
 
-/// What the ports for 512-bit operations allow, if a round is 90 of them and all are as fast as the ternary
-/// logic: as many of those as `NONCES` hashes are made of. Where there is no AVX-512 there is no such bound, and the
-/// search itself stands in.
+/// The limit of the execution ports for 512-bit operations: the ternary-logic instructions of `NONCES` hashes, at 90
+/// for each round. Without AVX-512 there is no such limit, and the search itself is measured instead.
 fn bound(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pow");
     if ternary_logic(1) {
@@ -108,18 +107,18 @@ fn bound(criterion: &mut Criterion) {
         group.bench_function("bound", |bencher| bencher.iter(|| ternary_logic(operations)));
         return;
     }
-    eprintln!("this machine has no AVX-512: `pow.avx512_vs_bound` says nothing");
+    eprintln!("this machine has no AVX-512: `pow.avx512_vs_bound` has no meaning");
     let search = Search::after(&Keccak256::new().chain(&PREFIX));
     group.bench_function("bound", |bencher| {
-        bencher.iter(|| search.find(Zeros::Leading(NEVER), 0, NONCES));
+        bencher.iter(|| search.find(Zeros::Leading(UNREACHABLE_ZEROS), 0, NONCES));
     });
 }
 
-/// How much more two threads do than one: both do the same, at the same time.
+/// Throughput of two threads compared with one. Both threads do the same work at the same time.
 fn threads(_: &mut Criterion) {
     const ROUNDS: usize = 15;
     let search = Search::after(&Keccak256::new().chain(&PREFIX));
-    let work = || black_box(search.find(Zeros::Leading(NEVER), 0, NONCES * 64));
+    let work = || black_box(search.find(Zeros::Leading(UNREACHABLE_ZEROS), 0, NONCES * 64));
     let took = |threads: usize| {
         let start = Instant::now();
         thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
@@ -129,14 +128,14 @@ fn threads(_: &mut Criterion) {
     benches::measured("pow.two_threads_vs_one", benches::percentile(&mut gains, 0.5));
 }
 
-/// How long after the future was dropped the threads of a search are gone.
+/// Time from dropping the future of a search until its threads have ended.
 fn cancel(_: &mut Criterion) {
     const ROUNDS: usize = 100;
     let (miner, unsealed) = (Miner::new(), unsealed(256));
     let took = |_| {
         let sealing = miner.seal(&unsealed, Rule::EIP_627, Target::Best, Duration::MAX);
         let mut sealing = Box::pin(sealing);
-        // No runtime at all: the first poll starts the threads.
+        // Without a runtime: the first poll starts the threads.
         assert!(sealing.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         thread::sleep(Duration::from_millis(2));
         let start = Instant::now();
@@ -150,7 +149,7 @@ fn cancel(_: &mut Criterion) {
     benches::measured("pow.cancel_p99_ms", benches::percentile(&mut took, 0.99));
 }
 
-/// Threads of miners in this process. Where the system does not list them there seem to be none.
+/// Number of miner threads in this process. 0 if the system does not list threads.
 fn searching() -> usize {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let names = threads.map(|thread| fs::read_to_string(thread.path().join("comm")));
@@ -163,7 +162,7 @@ fn verify(criterion: &mut Criterion) {
     let all: Vec<(&Envelope, u32)> =
         envelopes.iter().map(|envelope| (envelope, envelope.ttl())).collect();
     let mut group = criterion.benchmark_group("pow");
-    // Under every rule that the node accepts, as it does for each envelope that arrives.
+    // Under every accepted rule, as a node checks each received envelope.
     group.bench_function("verify_256b", |bencher| bencher.iter(|| policy.work(&envelopes[0])));
     for count in [8, 64] {
         group.bench_function(format!("verify_256b_batch{count}"), |bencher| {

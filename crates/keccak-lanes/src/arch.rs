@@ -1,7 +1,7 @@
-//! One file for each set of instructions: the kernels, and the proofs that a processor can run them.
+//! One file for each instruction set: its kernel, and a witness that the processor supports it.
 //!
-//! The only unsafe code of the workspace is here. What keeps it sound are the proofs: values of
-//! types such as `Avx512` exist only where the instructions do, and whoever wants to run them needs one.
+//! This is the only unsafe code of the workspace. It is sound because of the witnesses: a value of a type such as
+//! `Avx512` can be made only on a processor that supports the instructions, and no kernel runs without one.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
@@ -16,8 +16,8 @@ pub(crate) mod neon_sha3;
 pub(crate) mod portable;
 pub(crate) mod wipe;
 
-/// Whether the processor has all these instructions: asked at run time with `std`, otherwise what the
-/// build targets.
+/// Whether the processor has all these instructions: detected at run time with the feature `std`, otherwise taken
+/// from the build target.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! has {
     ($($feature:tt),+) => {{
@@ -33,64 +33,65 @@ macro_rules! has {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use has;
 
-/// What a proof of that name runs on `Words`, the lanes of its module, with these instructions switched on.
+/// Implements a kernel for a witness: its methods call functions compiled with these target features, which work on
+/// the `Vector` of the module.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-macro_rules! side_by_side {
-    ($proof:ident, $name:literal, $features:literal) => {
-        impl $proof {
-            /// What its kernel is called.
+macro_rules! impl_kernel {
+    ($witness:ident, $name:literal, $features:literal) => {
+        impl $witness {
+            /// Name of the kernel.
             pub(crate) const fn name(self) -> &'static str {
                 $name
             }
 
-            /// How many states it works on side by side.
+            /// Number of states that it processes side by side.
             pub(crate) const fn lanes(self) -> usize {
-                <Words as $crate::lanes::Lanes>::COUNT
+                <Vector as $crate::lanes::Lanes>::COUNT
             }
 
-            /// The first nonce of a run with these zeros.
+            /// The first nonce of a run whose digest has these zeros.
             pub(crate) fn scan(
                 self,
-                run: &$crate::scan::Run,
-                zeros: $crate::Zeros,
+                run: &$crate::scan::NonceRun,
+                zeros: $crate::zeros::Zeros,
                 first: u64,
                 last: u64,
             ) -> Option<u64> {
-                // SAFETY: `self` exists only where the instructions do.
+                // SAFETY: `self` is the witness that the processor has the instructions.
                 unsafe { scan(self, run, zeros, first, last) }
             }
 
-            /// Hashes messages side by side until at most one is left.
+            /// Hashes messages side by side until at most one is unfinished.
             pub(crate) fn batch<'a>(
                 self,
                 messages: &[&'a [u8]],
-                digests: &mut [$crate::Digest],
-            ) -> Option<$crate::batch::Left<'a>> {
-                // SAFETY: `self` exists only where the instructions do.
+                digests: &mut [$crate::block::Digest],
+            ) -> Option<$crate::side_by_side::Unfinished<'a>> {
+                // SAFETY: `self` is the witness that the processor has the instructions.
                 unsafe { batch(self, messages, digests) }
             }
         }
 
         #[target_feature(enable = $features)]
         fn scan(
-            proof: $proof,
-            run: &$crate::scan::Run,
-            zeros: $crate::Zeros,
+            witness: $witness,
+            run: &$crate::scan::NonceRun,
+            zeros: $crate::zeros::Zeros,
             first: u64,
             last: u64,
         ) -> Option<u64> {
-            $crate::scan::scan::<Words>(proof.into(), run, zeros, first, last)
+            $crate::scan::scan::<Vector>(witness.into(), run, zeros, first, last)
         }
 
         #[target_feature(enable = $features)]
         fn batch<'a>(
-            proof: $proof,
+            witness: $witness,
             messages: &[&'a [u8]],
-            digests: &mut [$crate::Digest],
-        ) -> Option<$crate::batch::Left<'a>> {
-            $crate::batch::side_by_side::<Words>(proof.into(), messages, digests)
+            digests: &mut [$crate::block::Digest],
+        ) -> Option<$crate::side_by_side::Unfinished<'a>> {
+            $crate::side_by_side::side_by_side::<Vector>(witness.into(), messages, digests)
         }
     };
 }
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-use side_by_side;
+use impl_kernel;

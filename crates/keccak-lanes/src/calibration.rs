@@ -1,13 +1,13 @@
-//! What the processor could do at most, measured at the same moment as the kernels.
+//! A loop that shows the maximum throughput of the processor, for comparison with the kernels.
 //!
-//! Clock speed and neighbours move all figures of a machine up and down, but not the ratio of two that are
-//! measured together.
+//! Clock speed and other load change all figures of a machine, but not the ratio of two figures measured together.
 
 #[cfg(target_arch = "x86_64")]
 use crate::arch::avx512::Avx512;
 
-/// Runs at least so many 512-bit ternary-logic instructions that do not wait for each other. Returns whether
-/// the processor has them; if not, nothing was run.
+/// Runs at least `count` 512-bit ternary-logic instructions that do not depend on each other.
+///
+/// Returns whether the processor has the instruction. If not, nothing was run.
 ///
 /// ```
 /// use keccak_lanes::{Kernel, calibration::ternary_logic};

@@ -1,4 +1,4 @@
-//! Which instructions do the work: chosen once, when the first hash asks.
+//! The kernels and the choice between them.
 
 use core::fmt;
 
@@ -7,40 +7,38 @@ use crate::arch::{avx2::Avx2, avx512::Avx512};
 #[cfg(target_arch = "aarch64")]
 use crate::arch::{neon::Neon, neon_sha3::NeonSha3};
 use crate::{
-    Digest, Zeros,
     arch::portable,
-    batch::{Left, one_by_one},
+    batch::one_by_one,
+    block::{Block, Digest},
     permutation::State,
-    scan::Run,
-    sponge::Block,
+    scan::NonceRun,
+    side_by_side::Unfinished,
+    zeros::Zeros,
 };
 
-/// A set of instructions that this processor has, and the code that uses it.
+/// An implementation of Keccak for an instruction set that this processor supports.
 ///
 /// | name | one state | many states |
 /// |---|---|---|
-/// | `avx512` | AVX-512VL, two rows a vector | 8 side by side |
+/// | `avx512` | AVX-512VL, two rows per vector | 8 side by side |
 /// | `avx2` | plain words with BMI1 and BMI2 | 4 side by side |
 /// | `neon-sha3` | plain words | 2 side by side, with FEAT_SHA3 |
 /// | `neon` | plain words | 2 side by side |
 /// | `portable` | plain words | one after the other |
 ///
-/// The two of NEON have run on an emulated processor only: what they compute is tested, how fast they are
-/// nobody has measured.
+/// All kernels compute the same digests. A value exists only for a kernel that this processor can run, so using one
+/// is always safe. The NEON kernels have been tested on an emulated processor only; their speed has not been measured.
 ///
-/// All give the same digests. A value exists only for a kernel that can run here, so there is nothing
-/// that could go wrong in using one.
+/// # Default kernel
 ///
-/// # Which one is used
-///
-/// [`Kernel::best`], the fastest that the processor can run. With the feature `std` the processor is
-/// asked; without it, the build decides (`-C target-feature` or `-C target-cpu`). A build with
-/// `RUSTFLAGS='--cfg keccak_lanes_force="portable"'` (or another name of the table) uses that kernel
-/// instead where the processor can run it, and the portable one where it cannot.
+/// [`Kernel::best`], the fastest kernel that the processor can run. With the feature `std` the processor is queried
+/// at run time; without it, the build target decides (`-C target-feature`, `-C target-cpu`). A build with
+/// `RUSTFLAGS='--cfg keccak_lanes_force="portable"'` (or another name of the table) uses the named kernel if the
+/// processor can run it, and otherwise the portable one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Kernel(Instructions);
 
-/// The proofs that the processor has them are inside.
+/// The instruction sets, each with the witness that the processor has it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Instructions {
     Portable,
@@ -54,24 +52,24 @@ pub(crate) enum Instructions {
     NeonSha3(NeonSha3),
 }
 
-/// The first expression for a kernel in plain words, the second for each with vectors, given its proof.
+/// Evaluates the first expression for the portable kernel, and the second, with the witness, for a kernel with vectors.
 macro_rules! dispatch {
-    ($kernel:expr, $portable:expr, $proof:ident => $vectors:expr) => {
+    ($kernel:expr, $portable:expr, $witness:ident => $vectors:expr) => {
         match $kernel.0 {
             Instructions::Portable => $portable,
             #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2($proof) => $vectors,
+            Instructions::Avx2($witness) => $vectors,
             #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512($proof) => $vectors,
+            Instructions::Avx512($witness) => $vectors,
             #[cfg(target_arch = "aarch64")]
-            Instructions::Neon($proof) => $vectors,
+            Instructions::Neon($witness) => $vectors,
             #[cfg(target_arch = "aarch64")]
-            Instructions::NeonSha3($proof) => $vectors,
+            Instructions::NeonSha3($witness) => $vectors,
         }
     };
 }
 
-/// The name of the kernel that the build asks for.
+/// Name of the kernel that the build forces.
 const FORCED: Option<&str> = if cfg!(keccak_lanes_force = "portable") {
     Some("portable")
 } else if cfg!(keccak_lanes_force = "avx2") {
@@ -87,21 +85,21 @@ const FORCED: Option<&str> = if cfg!(keccak_lanes_force = "portable") {
 };
 
 impl Kernel {
-    /// The one that runs everywhere.
+    /// The kernel that runs on every processor.
     pub const PORTABLE: Self = Self(Instructions::Portable);
 
-    /// The kernel of everything that is not told which: the fastest, or the one that the build forces.
+    /// The default kernel: the fastest one, or the one that the build forces.
     ///
-    /// Takes a nanosecond or two: the standard library asks the processor once and keeps the answer in
-    /// an atomic.
+    /// Takes a nanosecond or two, because the standard library caches what the processor supports.
     #[must_use]
     pub fn best() -> Self {
-        let wanted = |kernel: &Self| FORCED.is_none_or(|name| kernel.name() == name);
-        Self::candidates().into_iter().flatten().find(wanted).unwrap_or(Self::PORTABLE)
+        let allowed = |kernel: &Self| FORCED.is_none_or(|name| kernel.name() == name);
+        Self::candidates().into_iter().flatten().find(allowed).unwrap_or(Self::PORTABLE)
     }
 
-    /// All kernels that this processor can run, the fastest first and [`Kernel::PORTABLE`] last,
-    /// whatever the build forces. For tests, and for comparing speeds.
+    /// All kernels that this processor can run, the fastest first and [`Kernel::PORTABLE`] last.
+    ///
+    /// Not affected by what the build forces. Meant for tests and for comparing speeds.
     ///
     /// ```
     /// use keccak_lanes::{Kernel, Keccak256, keccak256};
@@ -134,45 +132,45 @@ impl Kernel {
         [Some(Self::PORTABLE)]
     }
 
-    /// How many states it works on side by side.
+    /// Number of states that it processes side by side.
     #[must_use]
     pub const fn lanes(self) -> usize {
-        dispatch!(self, 1, proof => proof.lanes())
+        dispatch!(self, 1, witness => witness.lanes())
     }
 
-    /// Its name, as in the table above.
+    /// The name of the kernel, as in the table above.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        dispatch!(self, "portable", proof => proof.name())
+        dispatch!(self, "portable", witness => witness.name())
     }
 
     /// Absorbs whole blocks into one state.
     pub(crate) fn absorb(self, state: &mut State, blocks: &[Block]) {
-        dispatch!(self, portable::absorb(state, blocks), proof => proof.absorb(state, blocks));
+        dispatch!(self, portable::absorb(state, blocks), witness => witness.absorb(state, blocks));
     }
 
-    /// The first nonce of a run with these zeros, of which it looks at 64, from `first` to `last`.
-    pub(crate) fn scan(self, run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
+    /// The first nonce from `first` to `last` whose digest has these zeros. Checks at most 64 zeros.
+    pub(crate) fn scan(self, run: &NonceRun, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
         dispatch!(
             self,
             portable::scan(run, zeros, first, last),
-            proof => proof.scan(run, zeros, first, last)
+            witness => witness.scan(run, zeros, first, last)
         )
     }
 
-    /// Hashes messages side by side until at most one is left.
+    /// Hashes messages side by side until at most one is unfinished.
     pub(crate) fn batch<'a>(
         self,
         messages: &[&'a [u8]],
         digests: &mut [Digest],
-    ) -> Option<Left<'a>> {
+    ) -> Option<Unfinished<'a>> {
         dispatch!(
             self,
             {
                 one_by_one(self, messages, digests);
                 None
             },
-            proof => proof.batch(messages, digests)
+            witness => witness.batch(messages, digests)
         )
     }
 }
@@ -201,12 +199,12 @@ mod tests {
     use super::{FORCED, Kernel};
 
     #[test]
-    fn the_portable_kernel_is_always_there_and_last() {
+    fn the_portable_kernel_is_always_available_and_listed_last() {
         assert_eq!(Kernel::available().last(), Some(Kernel::PORTABLE));
     }
 
     #[test]
-    fn the_best_is_the_first_unless_the_build_forces_another() {
+    fn the_best_kernel_is_the_first_unless_the_build_forces_another() {
         let best = Kernel::best();
         match FORCED {
             None => assert_eq!(Some(best), Kernel::available().next()),

@@ -1,52 +1,52 @@
-//! What the permutation asks of a vector: words of several states, one word of each.
+//! The vector operations that the permutation needs.
 
-/// The most states that any vector has words of.
-pub(crate) const MOST: usize = 8;
+/// Maximum number of lanes of any vector.
+pub(crate) const MAX_LANES: usize = 8;
 
-/// One word of each of several states, side by side.
+/// A vector: one word of each of several states.
 ///
-/// A value of an implementing type is made from a [`Proof`](Self::Proof) that the processor has the
-/// instructions, so that its operations are safe to call. They are all `#[inline(always)]`: they must
-/// end up in a function that switches those instructions on, or each would be a call.
+/// Making a value requires a [`Witness`](Self::Witness) that the processor has the instructions, so all operations are
+/// safe to call. They are `#[inline(always)]` because they must be inlined into a function with the target features;
+/// otherwise each would be a call.
 pub(crate) trait Lanes: Copy {
-    /// What only exists on a processor that has the instructions.
-    type Proof: Copy;
+    /// A value that exists only on a processor that has the instructions.
+    type Witness: Copy;
 
-    /// How many states, at most [`MOST`].
+    /// Number of lanes, at most [`MAX_LANES`].
     const COUNT: usize;
 
     /// The same word in every state.
-    fn splat(proof: Self::Proof, word: u64) -> Self;
+    fn splat(witness: Self::Witness, word: u64) -> Self;
 
-    /// The first [`COUNT`](Self::COUNT) of these words, one for each state.
-    fn load(proof: Self::Proof, words: &[u64; MOST]) -> Self;
+    /// Loads the first [`COUNT`](Self::COUNT) words, one for each state.
+    fn load(witness: Self::Witness, words: &[u64; MAX_LANES]) -> Self;
 
-    /// The reverse of [`load`](Self::load); leaves the words beyond alone.
-    fn store(self, words: &mut [u64; MOST]);
+    /// Stores into the first [`COUNT`](Self::COUNT) words. The others keep their value.
+    fn store(self, words: &mut [u64; MAX_LANES]);
 
     /// `self ^ b`
     fn xor(self, b: Self) -> Self;
 
-    /// `self ^ b ^ c`. Where that takes two instructions, `b ^ c` is the first.
+    /// `self ^ b ^ c`. If that takes two instructions, `b ^ c` is computed first.
     fn xor3(self, b: Self, c: Self) -> Self;
 
     /// `self ^ (!b & c)`
     fn chi(self, b: Self, c: Self) -> Self;
 
-    /// Rotates every word to the left by `LEFT` bits. `RIGHT` is `64 - LEFT`, which a constant
-    /// parameter cannot be computed from in stable Rust.
+    /// Rotates every word to the left by `LEFT` bits. `RIGHT` must be `64 - LEFT`: stable Rust cannot compute one
+    /// constant parameter from another.
     fn rotate<const LEFT: i32, const RIGHT: i32>(self) -> Self;
 
-    /// Rotates every word to the left by as many bits as known only at run time, less than 64.
+    /// Rotates every word to the left by a number of bits below 64 that is known only at run time.
     fn rotate_by(self, left: u32) -> Self;
 
-    /// Which words have no bit in common with `mask`: the lowest bit speaks of the first state.
+    /// A bit mask of the words that have no bit in common with `mask`. The lowest bit is for the first state.
     fn without(self, mask: u64) -> u32;
 }
 
-/// A plain word is one state, on any processor.
+/// A plain word is a vector with one lane, on any processor.
 impl Lanes for u64 {
-    type Proof = ();
+    type Witness = ();
 
     const COUNT: usize = 1;
 
@@ -56,12 +56,12 @@ impl Lanes for u64 {
     }
 
     #[inline(always)]
-    fn load((): (), words: &[u64; MOST]) -> Self {
+    fn load((): (), words: &[u64; MAX_LANES]) -> Self {
         words[0]
     }
 
     #[inline(always)]
-    fn store(self, words: &mut [u64; MOST]) {
+    fn store(self, words: &mut [u64; MAX_LANES]) {
         words[0] = self;
     }
 

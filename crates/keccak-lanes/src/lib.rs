@@ -1,4 +1,4 @@
-//! Keccak-256 for everything above: RLPx MACs, node ids, discovery, envelope hashes, proof of work.
+//! Keccak-256 with SIMD: one running state, many messages side by side, or a search for a nonce.
 //!
 //! This is the Keccak of Ethereum, with the padding that Keccak had before it became SHA-3 (first
 //! padding byte `0x01`; SHA3-256 uses `0x06`, so the two give different digests).
@@ -12,17 +12,17 @@
 //!
 //! let mut mac = Keccak256::new();
 //! mac.update(b"header");
-//! let after_header = mac.digest(); // peek: `mac` is not disturbed
+//! let after_header = mac.digest(); // does not change `mac`
 //! mac.update(b"body");
 //!
 //! assert_eq!(after_header, keccak256(b"header"));
 //! assert_eq!(mac.finalize(), keccak256(b"headerbody"));
 //! ```
 //!
-//! # At the speed of the machine
+//! # Speed
 //!
-//! The permutation is ours, and there is one [`Kernel`] for each set of instructions that helps it,
-//! chosen at run time. Where there are many inputs, a kernel works on several states at once:
+//! There is a [`Kernel`] for each instruction set that makes the permutation faster; the best one is chosen at run
+//! time. With many inputs, a kernel processes several states side by side:
 //!
 //! | | |
 //! |---|---|
@@ -30,27 +30,27 @@
 //! | [`keccak256_batch`] | many messages side by side |
 //! | [`Search`] | one message that ends with a nonce, many nonces side by side |
 //!
-//! On a processor with AVX-512, one state runs at about 1.4 times the speed of the best scalar code, and
-//! a search at eight to ten times, which is as fast as its vector units can work.
+//! On a processor with AVX-512, one state is about 1.4 times as fast as the best scalar code. A search is eight to ten
+//! times as fast, which is the limit of the vector units.
 //!
 //! # What is not here
 //!
-//! SHA3-256, SHAKE and the other members of the family; keyed constructions (the RLPx MAC adds its
-//! own AES step, in `rlpx-transport`); reading files.
+//! SHA3-256, SHAKE and other members of the family; keyed constructions (the RLPx MAC is in `rlpx-transport`); reading
+//! files.
 //!
 //! # Unsafe code
 //!
-//! The vector instructions need it, and it is confined to the modules below `arch`. Code for a set of
-//! instructions can only be reached with a value that proves that the processor has it.
+//! Only the modules below `arch` contain unsafe code, for the vector instructions and for wiping memory. Code for an
+//! instruction set can be called only with a value that is made after checking that the processor has it.
 //!
 //! # Features
 //!
-//! - `std` (default): asks the processor at run time what it can do. Without it the crate needs
-//!   neither `std` nor `alloc`, and uses what the build targets.
-//! - `calibration`: for benchmarks, a loop of nothing but one instruction to compare the kernels with.
+//! - `std` (default): detects at run time which instructions the processor has. Without it the crate uses neither `std`
+//!   nor `alloc`, and the build target decides.
+//! - `calibration`: for benchmarks, a loop of one vector instruction to compare the kernels with.
 
 #![no_std]
-// What works on several states at once is left over where the only kernel is the portable one.
+// On other architectures the portable kernel is the only one, and the code for several states is unused.
 #![cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 
 #[cfg(feature = "std")]
@@ -58,6 +58,7 @@ extern crate std;
 
 mod arch;
 mod batch;
+mod block;
 #[cfg(feature = "calibration")]
 pub mod calibration;
 mod kernel;
@@ -65,9 +66,13 @@ mod lanes;
 mod permutation;
 mod scan;
 mod search;
+mod side_by_side;
 mod sponge;
+mod zeros;
 
 pub use batch::{keccak256_batch, keccak256_batch_with};
+pub use block::Digest;
 pub use kernel::Kernel;
-pub use search::{Search, Zeros};
-pub use sponge::{Digest, Keccak256, keccak256};
+pub use search::Search;
+pub use sponge::{Keccak256, keccak256};
+pub use zeros::Zeros;

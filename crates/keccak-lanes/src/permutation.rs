@@ -1,19 +1,19 @@
-//! Keccak-f\[1600\], written once for any number of states side by side (FIPS 202, section 3).
+//! Keccak-f\[1600\] for any number of states side by side (FIPS 202, section 3).
 //!
 //! The word at column `x` and row `y` has the index `x + 5 * y`.
 
 use crate::lanes::Lanes;
 
-/// How many words a state has.
+/// Number of words of a state.
 pub(crate) const WORDS: usize = 25;
 
-/// How many rounds the permutation has.
+/// Number of rounds of the permutation.
 pub(crate) const ROUNDS: usize = 24;
 
-/// A state as it lies in memory between permutations.
+/// A state in memory, between permutations.
 pub(crate) type State = [u64; WORDS];
 
-/// What ι adds to the first word, round by round.
+/// The constants that ι adds to the first word, one for each round.
 pub(crate) const ROUND_CONSTANTS: [u64; ROUNDS] = [
     0x0000_0000_0000_0001,
     0x0000_0000_0000_8082,
@@ -41,7 +41,7 @@ pub(crate) const ROUND_CONSTANTS: [u64; ROUNDS] = [
     0x8000_0000_8000_8008,
 ];
 
-/// By how many bits ρ rotates each word to the left.
+/// The rotations of ρ: for each word, the number of bits to the left.
 pub(crate) const ROTATIONS: [u32; WORDS] = [
     0, 1, 62, 28, 27, //
     36, 44, 6, 55, 20, //
@@ -50,23 +50,28 @@ pub(crate) const ROTATIONS: [u32; WORDS] = [
     18, 2, 61, 56, 14,
 ];
 
-/// All rounds.
+/// Applies all rounds.
 #[inline(always)]
-pub(crate) fn permute<V: Lanes>(proof: V::Proof, state: &mut [V; WORDS]) {
-    rounds(proof, state, 0, ROUNDS);
+pub(crate) fn permute<V: Lanes>(witness: V::Witness, state: &mut [V; WORDS]) {
+    rounds(witness, state, 0, ROUNDS);
 }
 
-/// The rounds from `first` to before `end`.
+/// Applies the rounds `first..end`.
 #[inline(always)]
-pub(crate) fn rounds<V: Lanes>(proof: V::Proof, state: &mut [V; WORDS], first: usize, end: usize) {
-    // Two at a time: what a round leaves in other registers than it found it in, the next one puts back.
+pub(crate) fn rounds<V: Lanes>(
+    witness: V::Witness,
+    state: &mut [V; WORDS],
+    first: usize,
+    end: usize,
+) {
+    // Two rounds per step: a round leaves the words in other registers, and the next round moves them back.
     let (pairs, odd) = ROUND_CONSTANTS[first..end].as_chunks::<2>();
-    for [one, next] in pairs {
-        round(state, V::splat(proof, *one));
-        round(state, V::splat(proof, *next));
+    for [first, second] in pairs {
+        round(state, V::splat(witness, *first));
+        round(state, V::splat(witness, *second));
     }
     for constant in odd {
-        round(state, V::splat(proof, *constant));
+        round(state, V::splat(witness, *constant));
     }
 }
 
@@ -88,8 +93,8 @@ pub(crate) fn parities<V: Lanes>(a: &[V; WORDS]) -> [V; 5] {
     columns!(0 1 2 3 4)
 }
 
-/// The second half of θ, ρ and π: adds to each word the parities of the columns beside it, rotates
-/// it, and moves it to its new place.
+/// The second half of θ, then ρ and π: adds the parities of the two neighbouring columns to each word, rotates it, and
+/// moves it to its new position.
 #[inline(always)]
 pub(crate) fn theta_rho_pi<V: Lanes>(a: &[V; WORDS], c: &[V; 5]) -> [V; WORDS] {
     let rotated = [
@@ -99,7 +104,7 @@ pub(crate) fn theta_rho_pi<V: Lanes>(a: &[V; WORDS], c: &[V; 5]) -> [V; WORDS] {
         c[3].rotate::<1, 63>(),
         c[4].rotate::<1, 63>(),
     ];
-    // The word that comes to lie at (x, y) is from column x + 3y and row x, so this is π read backwards.
+    // π in reverse: the word at the new (x, y) comes from column x + 3y and row x.
     macro_rules! from {
         ($($index:literal << $left:literal)*) => { [$( {
             const X: usize = $index % 5;
@@ -121,7 +126,7 @@ pub(crate) fn theta_rho_pi<V: Lanes>(a: &[V; WORDS], c: &[V; 5]) -> [V; WORDS] {
 /// χ: combines each word with the two to the right of it.
 #[inline(always)]
 pub(crate) fn chi<V: Lanes>(b: &[V; WORDS]) -> [V; WORDS] {
-    // Spelled out: a loop would be unrolled too late for the words to be in registers.
+    // Not a loop: the compiler would unroll it too late to keep the words in registers.
     macro_rules! rows {
         ($($y:literal)*) => { [$(
             b[$y].chi(b[$y + 1], b[$y + 2]),
@@ -134,17 +139,17 @@ pub(crate) fn chi<V: Lanes>(b: &[V; WORDS]) -> [V; WORDS] {
     rows!(0 5 10 15 20)
 }
 
-/// The last round, of which only the first word of the state is wanted.
+/// The last round, computing only the word with index 0.
 #[inline(always)]
-pub(crate) fn last_round_word_0<V: Lanes>(proof: V::Proof, a: &[V; WORDS]) -> V {
+pub(crate) fn last_round_word_0<V: Lanes>(witness: V::Witness, a: &[V; WORDS]) -> V {
     let c = parities(a);
     let b0 = a[0].xor3(c[4], c[1].rotate::<1, 63>());
     let b1 = a[6].xor3(c[0], c[2].rotate::<1, 63>()).rotate::<44, 20>();
     let b2 = a[12].xor3(c[1], c[3].rotate::<1, 63>()).rotate::<43, 21>();
-    b0.chi(b1, b2).xor(V::splat(proof, ROUND_CONSTANTS[ROUNDS - 1]))
+    b0.chi(b1, b2).xor(V::splat(witness, ROUND_CONSTANTS[ROUNDS - 1]))
 }
 
-/// The last round, of which only the word of index 3 is wanted, the last of a digest.
+/// The last round, computing only the word with index 3, the last word of a digest.
 #[inline(always)]
 pub(crate) fn last_round_word_3<V: Lanes>(a: &[V; WORDS]) -> V {
     let c = parities(a);
@@ -158,9 +163,9 @@ pub(crate) fn last_round_word_3<V: Lanes>(a: &[V; WORDS]) -> V {
 mod tests {
     use super::{ROUNDS, State, last_round_word_0, last_round_word_3, permute, rounds};
 
-    /// The permutation of nothing but zeros, as the Keccak team published it.
+    /// Test vector of the Keccak team.
     #[test]
-    fn of_the_empty_state() {
+    fn permutes_the_all_zero_state() {
         let mut state: State = [0; 25];
         permute((), &mut state);
         assert_eq!(state[0], 0xf125_8f79_40e1_dde7);
@@ -168,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_round_cut_short_gives_the_same_words() {
+    fn the_shortened_last_rounds_give_the_same_words() {
         let mut state: State = core::array::from_fn(|index| index as u64);
         rounds((), &mut state, 0, ROUNDS - 1);
         let (word_0, word_3) = (last_round_word_0((), &state), last_round_word_3(&state));

@@ -1,31 +1,26 @@
-//! Keccak-256 of one message, with a state that lives on after a look at its digest.
+//! Keccak-256 of one message, with a state that can go on after its digest was read.
 
 use core::fmt;
 
-use crate::{Kernel, arch::wipe::wipe, permutation::State};
+use crate::{
+    Kernel,
+    arch::wipe::wipe,
+    block::{Digest, RATE, digest_of},
+    permutation::State,
+};
 
-/// What Keccak-256 gives: 32 bytes, in the order in which they go on the wire.
-pub type Digest = [u8; 32];
-
-/// How many bytes a permutation absorbs: 1600 bits less twice the 256 of the digest.
-pub(crate) const RATE: usize = 136;
-
-/// What a permutation absorbs.
-pub(crate) type Block = [u8; RATE];
-
-/// A running Keccak-256: absorb with [`update`](Self::update), look with [`digest`](Self::digest),
-/// end with [`finalize`](Self::finalize).
+/// A running Keccak-256: [`update`](Self::update) absorbs data, [`digest`](Self::digest) reads the digest so far,
+/// [`finalize`](Self::finalize) ends.
 ///
-/// A clone is an independent state that has absorbed the same input so far; it copies some 210 bytes
-/// and runs no permutation. The state is wiped when it is dropped and never shown by `Debug`,
-/// because in RLPx it is as good as the MAC secret.
+/// A clone is an independent state that has absorbed the same data. Cloning copies about 210 bytes and runs no
+/// permutation. The state is wiped on drop and not shown by `Debug`, because in RLPx it is equivalent to the MAC secret.
 ///
-/// There is no limit on the input, and no operation can fail or allocates.
+/// The input has no maximum length. No operation fails or allocates.
 #[derive(Clone)]
 pub struct Keccak256 {
-    /// What has been absorbed, the bytes of an unfinished block already added.
+    /// The state, with the bytes of the current block already added.
     state: State,
-    /// How many bytes of the unfinished block there are, less than [`RATE`].
+    /// Number of bytes of the current block, less than [`RATE`].
     filled: usize,
     kernel: Kernel,
 }
@@ -37,18 +32,18 @@ impl Keccak256 {
         Self::with_kernel(Kernel::best())
     }
 
-    /// The same, with a kernel of one's choice.
+    /// A state that has absorbed nothing and uses the given kernel.
     #[must_use]
     pub const fn with_kernel(kernel: Kernel) -> Self {
         Self::resume([0; 25], kernel)
     }
 
-    /// A state that has absorbed whole blocks.
+    /// Goes on from a state that has absorbed whole blocks.
     pub(crate) const fn resume(state: State, kernel: Kernel) -> Self {
         Self { state, filled: 0, kernel }
     }
 
-    /// The state with the bytes of the unfinished block added, and how many there are.
+    /// The state with the bytes of the current block added, and their number.
     pub(crate) const fn parts(&self) -> (&State, usize) {
         (&self.state, self.filled)
     }
@@ -59,7 +54,7 @@ impl Keccak256 {
         self.kernel
     }
 
-    /// Absorbs `data`. Only the concatenation of all updates counts, not where they were cut.
+    /// Absorbs `data`. The digest depends on the concatenation of all updates, not on how the data was split.
     ///
     /// Costs a permutation for every 136 bytes.
     pub fn update(&mut self, data: &[u8]) {
@@ -70,7 +65,7 @@ impl Keccak256 {
                 self.filled += data.len();
                 return;
             };
-            // The beginning of the block is in the state already.
+            // The beginning of the block is already in the state.
             let mut block = [0; RATE];
             block[self.filled..].copy_from_slice(head);
             self.kernel.absorb(&mut self.state, &[block]);
@@ -97,9 +92,9 @@ impl Keccak256 {
         self
     }
 
-    /// The digest of everything absorbed so far. The state goes on as if nobody had looked.
+    /// The digest of everything absorbed so far. Does not change the state.
     ///
-    /// Costs a copy of the state and one permutation, whatever has been absorbed before.
+    /// Costs a copy of the state and one permutation, independent of the length of the input.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.clone().finalize()
@@ -144,31 +139,7 @@ pub fn keccak256(data: &[u8]) -> Digest {
     Keccak256::new().chain(data).finalize()
 }
 
-/// The word of that index in a block.
-#[inline(always)]
-pub(crate) fn word(block: &Block, index: usize) -> u64 {
-    block.as_chunks().0.get(index).map_or(0, |bytes| u64::from_le_bytes(*bytes))
-}
-
-/// The last block of a message that ends with `rest`, shorter than a block.
-#[inline(always)]
-pub(crate) fn padded(rest: &[u8]) -> Block {
-    let mut block = [0; RATE];
-    block[..rest.len()].copy_from_slice(rest);
-    block[rest.len()] = 0x01;
-    block[RATE - 1] |= 0x80;
-    block
-}
-
-/// Adds a whole block to a state.
-#[inline(always)]
-pub(crate) fn xor_block(state: &mut State, block: &Block) {
-    for (index, lane) in state.iter_mut().enumerate().take(RATE / 8) {
-        *lane ^= word(block, index);
-    }
-}
-
-/// Adds bytes to a state from the byte `at` on. They must not reach beyond its end.
+/// Adds (XOR) bytes to a state, starting at the byte `at`. They must fit into the state.
 fn xor_bytes(state: &mut State, at: usize, bytes: &[u8]) {
     let (mut at, mut bytes) = (at, bytes);
     while !bytes.is_empty() {
@@ -179,13 +150,4 @@ fn xor_bytes(state: &mut State, at: usize, bytes: &[u8]) {
         state[at / 8] ^= u64::from_le_bytes(word);
         (at, bytes) = (at + head.len(), tail);
     }
-}
-
-/// The first words of a state as bytes.
-pub(crate) fn digest_of(state: &State) -> Digest {
-    let mut digest = [0; 32];
-    for (bytes, word) in digest.as_chunks_mut().0.iter_mut().zip(state) {
-        *bytes = word.to_le_bytes();
-    }
-    digest
 }

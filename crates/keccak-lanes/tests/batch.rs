@@ -1,9 +1,9 @@
-//! Many messages side by side, for every kernel that this machine can run, against the `sha3` crate.
+//! Hashing many messages side by side, with every kernel that this machine can run, compared with the `sha3` crate.
 
 use keccak_lanes::{Digest, Kernel, keccak256_batch, keccak256_batch_with};
 use proptest::prelude::*;
 
-/// The same digest from another hand.
+/// The digest as the `sha3` crate computes it.
 fn oracle(data: &[u8]) -> Digest {
     <sha3::Keccak256 as sha3::Digest>::digest(data).into()
 }
@@ -17,9 +17,9 @@ fn compare(messages: &[&[u8]]) {
     }
 }
 
-/// More messages than lanes, each of another length: lanes end and begin at different times.
+/// More messages than lanes, all of different lengths, so that lanes start and finish at different times.
 #[test]
-fn every_length_next_to_every_other() {
+fn messages_of_different_lengths() {
     let bytes: Vec<u8> = (0u8..=250).cycle().take(600).collect();
     let shorter: Vec<&[u8]> = (0..=600).map(|length| &bytes[..length]).collect();
     let longer: Vec<&[u8]> = shorter.iter().rev().copied().collect();
@@ -34,7 +34,7 @@ fn any_number_of_messages() {
     }
 }
 
-/// Few enough for an interpreter that looks for undefined behaviour.
+/// Short enough for Miri.
 #[test]
 fn a_few_messages() {
     compare(&[b"one", b"another", &[7; 150]]);
@@ -48,7 +48,7 @@ fn one_long_message_beside_short_ones() {
 
 #[test]
 #[should_panic(expected = "as many digests as messages")]
-fn a_digest_for_each_message() {
+fn fewer_digests_than_messages_panics() {
     keccak256_batch(&[b"one", b"another"], &mut [[0; 32]]);
 }
 

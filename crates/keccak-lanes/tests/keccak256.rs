@@ -1,15 +1,15 @@
-//! Known answers, the `sha3` crate as the oracle, and the promises of a running state, for every kernel
-//! that this machine can run.
+//! Known answers, comparison with the `sha3` crate, and properties of a running state, for every kernel that this
+//! machine can run.
 
 use keccak_lanes::{Digest, Keccak256, Kernel, keccak256};
 use proptest::prelude::*;
 
-/// The same digest from another hand.
+/// The digest as the `sha3` crate computes it.
 fn oracle(data: &[u8]) -> Digest {
     <sha3::Keccak256 as sha3::Digest>::digest(data).into()
 }
 
-/// The digest from each kernel, in as many updates as there are pieces.
+/// The digest from each kernel, with one update for each piece.
 fn digests(pieces: &[&[u8]]) -> Vec<(Kernel, Digest)> {
     let digest = |kernel| {
         let mut state = Keccak256::with_kernel(kernel);
@@ -19,7 +19,7 @@ fn digests(pieces: &[&[u8]]) -> Vec<(Kernel, Digest)> {
     Kernel::available().map(digest).collect()
 }
 
-/// The bytes 0, 1, … 250, 0, 1, … as many as asked for.
+/// `length` bytes: 0, 1, … 250, 0, 1, …
 fn pattern(length: usize) -> Vec<u8> {
     (0u8..=250).cycle().take(length).collect()
 }
@@ -38,8 +38,8 @@ fn known_answers() {
     }
 }
 
-/// A block is 136 bytes: padding shares the last one, fills it, or needs another. The answers are of
-/// a Keccak written from the specification in another language.
+/// A block is 136 bytes: the padding shares the last one, fills it, or needs a block of its own. The answers come from
+/// an independent implementation in another language.
 #[test]
 fn known_answers_around_the_block_length() {
     let cases = [
@@ -70,9 +70,9 @@ fn every_kernel_agrees_with_the_oracle_at_every_length() {
     }
 }
 
-/// One byte at a time, so that every byte of the state is the start of an update once.
+/// One byte per update, so that an update starts at every byte of a block.
 #[test]
-fn every_kernel_takes_single_bytes() {
+fn every_kernel_accepts_single_bytes() {
     let input = pattern(300);
     let bytes: Vec<&[u8]> = input.chunks(1).collect();
     for (kernel, digest) in digests(&bytes) {
@@ -80,7 +80,7 @@ fn every_kernel_takes_single_bytes() {
     }
 }
 
-/// EIP-778's example record: the public key and the node id made of it.
+/// The public key and the node id of the example record in EIP-778.
 #[test]
 fn the_node_id_of_eip_778() {
     let key = "ca634cae0d49acb401d8a4c6b6fe8c55b70d115bf400769cc1400f3258cd3138\
@@ -89,14 +89,14 @@ fn the_node_id_of_eip_778() {
     assert_eq!(hex::encode(keccak256(&hex::decode(key).unwrap())), id);
 }
 
-/// The state of a MAC is as good as its key.
+/// The state of a MAC is equivalent to its key.
 #[test]
-fn debug_shows_nothing_of_the_state() {
+fn debug_does_not_show_the_state() {
     let empty = format!("{:?}", Keccak256::new());
     assert_eq!(format!("{:?}", Keccak256::new().chain(b"secret")), empty);
 }
 
-/// Pieces of a message, often of about a block.
+/// Pieces of a message, many of them about as long as a block.
 fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let length = prop_oneof![0..20usize, 130..140usize, 0..600usize];
     let piece = length.prop_flat_map(|length| prop::collection::vec(any::<u8>(), length));
@@ -105,7 +105,7 @@ fn pieces() -> impl Strategy<Value = Vec<Vec<u8>>> {
 
 proptest! {
     #[test]
-    fn only_the_concatenation_counts(pieces in pieces()) {
+    fn the_digest_depends_only_on_the_concatenation(pieces in pieces()) {
         let expected = oracle(&pieces.concat());
         let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
         for (kernel, digest) in digests(&pieces) {
@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn a_look_disturbs_nothing(pieces in pieces()) {
+    fn reading_the_digest_does_not_change_the_state(pieces in pieces()) {
         let mut state = Keccak256::new();
         for seen in 0..pieces.len() {
             state.update(&pieces[seen]);
@@ -133,7 +133,7 @@ proptest! {
     }
 
     #[test]
-    fn a_clone_goes_its_own_way(common: Vec<u8>, one: Vec<u8>, other: Vec<u8>) {
+    fn a_clone_is_independent(common: Vec<u8>, one: Vec<u8>, other: Vec<u8>) {
         let mut first = Keccak256::new().chain(&common);
         let mut second = first.clone();
         first.update(&one);

@@ -1,15 +1,16 @@
-//! The search, for every kernel that this machine can run, against the `sha3` crate and one nonce at a time.
+//! The search, with every kernel that this machine can run, compared with the `sha3` crate, which hashes one nonce
+//! after the other.
 
 use keccak_lanes::{Digest, Keccak256, Kernel, Search, Zeros};
 use proptest::prelude::*;
 
-/// The same digest from another hand.
+/// The digest as the `sha3` crate computes it.
 fn oracle(prefix: &[u8], nonce: u64) -> Digest {
     let message = [prefix, &nonce.to_be_bytes()].concat();
     <sha3::Keccak256 as sha3::Digest>::digest(message).into()
 }
 
-/// Whether a digest has the zeros, bit by bit.
+/// Whether a digest has the zeros, counted bit by bit.
 fn has(zeros: Zeros, digest: &Digest) -> bool {
     let bit = |at: usize| digest[at / 8] >> (7 - at % 8) & 1;
     let count = match zeros {
@@ -20,7 +21,7 @@ fn has(zeros: Zeros, digest: &Digest) -> bool {
     count >= wanted as usize
 }
 
-/// Every nonce of the range that a kernel finds, one call after the other.
+/// Every nonce of the range that the search finds, one per call.
 fn found(search: &Search, zeros: Zeros, start: u64, count: u64) -> Vec<u64> {
     let (mut all, mut done) = (Vec::new(), 0);
     while done < count
@@ -55,18 +56,18 @@ fn compare(prefix: &[u8], start: u64, count: u64, goals: &[Zeros]) {
 
 const BOTH_ENDS: [Zeros; 2] = [Zeros::Leading(2), Zeros::Trailing(2)];
 
-/// Three blocks' worth of prefixes: tails of one block and of two, the nonce in one word and across two.
+/// Prefixes of up to three blocks: the nonce in one word or in two, in the last block or across two blocks.
 #[test]
-fn every_kernel_agrees_with_the_oracle_behind_every_prefix() {
+fn every_kernel_agrees_with_the_oracle_after_every_prefix_length() {
     let bytes: Vec<u8> = (0u8..=250).cycle().take(408).collect();
     for length in 0..=bytes.len() {
-        // Across 2^32 and across 2^64, in ranges that no vector divides.
+        // Ranges across 2^32 and across 2^64 that are not a multiple of any vector length.
         compare(&bytes[..length], (1 << 32) - 17, 37, &BOTH_ENDS);
         compare(&bytes[..length], 17u64.wrapping_neg(), 37, &BOTH_ENDS);
     }
 }
 
-/// Few enough for an interpreter that looks for undefined behaviour.
+/// Short enough for Miri.
 #[test]
 fn a_few_nonces() {
     compare(b"prefix", 3, 3, &[Zeros::Leading(1), Zeros::Trailing(1)]);
@@ -74,21 +75,21 @@ fn a_few_nonces() {
 }
 
 #[test]
-fn a_range_ends_where_it_ends() {
+fn no_nonce_outside_the_range_is_tried() {
     for kernel in Kernel::available() {
         let search = search(kernel, b"prefix");
         for count in 0..=20 {
-            // Every nonce has no zeros at least, none has 257.
+            // Every digest has at least 0 zeros, and none has 257.
             assert_eq!(found(&search, Zeros::Leading(0), 5, count).len() as u64, count);
             assert_eq!(search.find(Zeros::Trailing(257), 5, count), None, "{kernel}");
         }
     }
 }
 
-/// The kernels look at 64 bits. No digest with more zeros than that is within reach of a test, but a
-/// goal beyond them must not be taken for reached.
+/// The kernels check 64 bits. A test cannot find a digest with more zeros, but a search for more must not succeed with
+/// fewer.
 #[test]
-fn more_than_a_word_of_zeros_is_not_found_by_chance() {
+fn a_search_for_more_zeros_than_a_word_has_finds_nothing() {
     for kernel in Kernel::available() {
         let search = search(kernel, b"prefix");
         assert_eq!(search.find(Zeros::Leading(65), 0, 10_000), None, "{kernel}");
@@ -108,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn a_digest_is_of_prefix_and_nonce(prefix: Vec<u8>, nonce: u64) {
+    fn the_digest_covers_prefix_and_nonce(prefix: Vec<u8>, nonce: u64) {
         for kernel in Kernel::available() {
             prop_assert_eq!(search(kernel, &prefix).digest(nonce), oracle(&prefix, nonce));
         }

@@ -1,19 +1,19 @@
 //! One state with AVX-512VL.
 //!
-//! The permutation of `permutation.rs` works on one word of each state. With one state alone, most of a
-//! vector would be empty; here each vector of 128 bits holds *two rows* of a column, and a round takes
-//! 86 instructions rather than the 105 of that text (and the 130 of plain words):
+//! `permutation.rs` keeps one word of each state in a vector, so with a single state most of the vector would be
+//! empty. Here a vector of 128 bits holds *two rows* of a column. A round then takes 86 instructions, compared with
+//! 105 for `permutation.rs` and 130 for plain words:
 //!
 //! ```text
 //! upper[x] = rows 0 and 1    middle[x] = rows 2 and 3    last[x] = row 4, twice
 //! ```
 //!
-//! θ and ρ treat both halves alike. π makes columns of rows: what comes to lie in column `x` was in row
-//! `x` before, all in the same half, so that any two rows of the new column are one unpacking away, and
-//! an unpacking within 128 bits takes one cycle where one across 256 or 512 bits takes four or five.
-//! Vectors of five words, a row each, were tried and are slower for that reason.
+//! θ and ρ treat both halves alike. π turns rows into columns: the words of the new column `x` were in the old row
+//! `x`, all in the same half. So any two rows of the new column need one unpack instruction. Within 128 bits it takes
+//! one cycle; across 256 or 512 bits it takes four or five, which is why vectors that hold a row of five words are
+//! slower (measured).
 
-// An array made with `from_fn` is unrolled early enough to stay in registers; a loop over `0..5` is not.
+// The compiler unrolls `array::from_fn` early enough to keep the array in registers. It does not for a loop over `0..5`.
 use core::{
     arch::x86_64::{
         __m128i, _mm_cvtsi128_si64, _mm_rol_epi64, _mm_rolv_epi64, _mm_set_epi64x,
@@ -24,11 +24,11 @@ use core::{
 };
 
 use crate::{
+    block::{Block, RATE, word},
     permutation::{ROTATIONS, ROUND_CONSTANTS, State},
-    sponge::{Block, RATE, word},
 };
 
-/// Truth tables of `vpternlogq`.
+/// Truth tables for `vpternlogq`.
 pub(super) const XOR3: i32 = 0x96;
 pub(super) const CHI: i32 = 0xd2;
 
@@ -47,7 +47,7 @@ pub(super) fn absorb(state: &mut State, blocks: &[Block]) {
     for block in blocks {
         for x in 0..5 {
             columns.upper[x] = xor(columns.upper[x], pair(word(block, x), word(block, x + 5)));
-            // The capacity begins two words into row 3.
+            // A block ends two words into row 3; the rest of the state is the capacity.
             let below = if x + 15 < RATE / 8 { word(block, x + 15) } else { 0 };
             columns.middle[x] = xor(columns.middle[x], pair(word(block, x + 10), below));
         }
@@ -62,7 +62,7 @@ pub(super) fn absorb(state: &mut State, blocks: &[Block]) {
 #[target_feature(enable = "avx512f,avx512vl")]
 fn round(state: Columns, constant: u64) -> Columns {
     let Columns { upper, middle, last } = theta_rho(state);
-    // The word of the new column x and row y was in the old row x and column x + 3y.
+    // The word at the new column x and row y was at the old row x and column x + 3y.
     macro_rules! row {
         ($y0:literal $y1:literal) => {
             [
@@ -117,7 +117,7 @@ fn xor3(a: __m128i, b: __m128i, c: __m128i) -> __m128i {
     _mm_ternarylogic_epi64::<XOR3>(a, b, c)
 }
 
-/// By how much ρ rotates the words of column `x` in the rows `y0` and `y1`.
+/// The rotations of ρ for the words of column `x` in the rows `y0` and `y1`, in bits.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl")]
 fn rotations(x: usize, y0: usize, y1: usize) -> __m128i {

@@ -1,35 +1,35 @@
-//! NEON with the instructions for SHA-3: the lanes of `neon.rs`, whose operations the compiler merges into those
-//! instructions where it may use them.
+//! NEON with the instructions for SHA-3 (FEAT_SHA3): the vector of `neon.rs`. With the target feature enabled, the
+//! compiler merges its operations into those instructions.
 #![allow(unsafe_code, reason = "functions with a target feature")]
 
 use super::{
-    has,
-    neon::{Neon, Words},
-    portable, side_by_side,
+    has, impl_kernel,
+    neon::{Neon, Vector},
+    portable,
 };
-use crate::{permutation::State, sponge::Block};
+use crate::{block::Block, permutation::State};
 
-/// Proof that the processor has NEON and FEAT_SHA3.
+/// Witness that the processor has NEON and FEAT_SHA3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NeonSha3(Neon);
 
 impl NeonSha3 {
-    /// The proof, if it can be had.
+    /// The witness, if this processor has the instructions.
     pub(crate) fn detect() -> Option<Self> {
         let neon = Neon::detect()?;
         has!("sha3").then_some(Self(neon))
     }
 
-    /// Absorbs whole blocks into one state: plain words, which this processor rotates for nothing.
+    /// Absorbs whole blocks into one state, in plain words: this processor rotates a word as part of other instructions.
     pub(crate) fn absorb(self, state: &mut State, blocks: &[Block]) {
         portable::absorb(state, blocks);
     }
 }
 
 impl From<NeonSha3> for Neon {
-    fn from(proof: NeonSha3) -> Self {
-        proof.0
+    fn from(witness: NeonSha3) -> Self {
+        witness.0
     }
 }
 
-side_by_side!(NeonSha3, "neon-sha3", "neon,sha3");
+impl_kernel!(NeonSha3, "neon-sha3", "neon,sha3");

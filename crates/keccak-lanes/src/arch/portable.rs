@@ -1,10 +1,10 @@
 //! One state in plain words, on any processor.
 
 use crate::{
-    Zeros,
+    block::{Block, xor_block},
     permutation::{State, permute},
-    scan::{self, Run},
-    sponge::{Block, xor_block},
+    scan::{self, NonceRun},
+    zeros::Zeros,
 };
 
 /// Absorbs whole blocks.
@@ -12,10 +12,10 @@ pub(crate) fn absorb(state: &mut State, blocks: &[Block]) {
     absorb_inline(state, blocks);
 }
 
-/// The same to be compiled into functions that switch instructions on.
+/// [`absorb`] to be inlined into functions with target features.
 #[inline(always)]
 pub(super) fn absorb_inline(state: &mut State, blocks: &[Block]) {
-    // A copy, so that the words stay in registers from block to block.
+    // A local copy, so that the compiler keeps the words in registers between blocks.
     let mut words = *state;
     for block in blocks {
         xor_block(&mut words, block);
@@ -24,7 +24,7 @@ pub(super) fn absorb_inline(state: &mut State, blocks: &[Block]) {
     *state = words;
 }
 
-/// The first nonce of a run with these zeros.
-pub(crate) fn scan(run: &Run, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
+/// The first nonce of a run whose digest has these zeros.
+pub(crate) fn scan(run: &NonceRun, zeros: Zeros, first: u64, last: u64) -> Option<u64> {
     scan::scan::<u64>((), run, zeros, first, last)
 }

@@ -1,5 +1,5 @@
-//! Forgetting.
-#![allow(unsafe_code, reason = "a volatile write is what the optimiser leaves in place")]
+//! Overwriting a state in memory.
+#![allow(unsafe_code, reason = "the optimiser does not remove a volatile write")]
 
 use core::{
     ptr,
@@ -8,7 +8,7 @@ use core::{
 
 use crate::permutation::State;
 
-/// Overwrites a state that nobody will read any more.
+/// Overwrites a state that is no longer needed.
 pub(crate) fn wipe(state: &mut State) {
     for word in state {
         // SAFETY: a mutable reference is valid for writes and aligned.
