@@ -6,7 +6,7 @@ use aes_gcm::{Aes256Gcm, KeyInit as _, aead::Aead as _};
 use p2p_identity::{PublicKey, SecretKey, ecies};
 use rand_core::CryptoRng;
 
-use crate::{Dialect, OpenError, SymmetricKey, Unsealed};
+use crate::{Dialect, SymmetricKey, Unsealed, error::OpenError};
 
 /// The nonce of AES-256-GCM. Used twice with one key, it gives both plaintexts away.
 pub type AesNonce = [u8; NONCE];

@@ -5,12 +5,12 @@ use std::{borrow::Cow, fmt};
 use keccak_lanes::keccak256;
 use p2p_identity::{PublicKey, SecretKey};
 use rand_core::CryptoRng;
-use thiserror::Error;
 
 use crate::{
     Dialect, SymmetricKey, Topic, Unsealed,
     crypto::{self, Ciphertext},
-    payload::SIGNATURE,
+    error::DraftError,
+    payload::SIGNATURE_LEN,
 };
 
 /// Who shall be able to read a message.
@@ -65,33 +65,6 @@ pub struct Draft<'a> {
     payload: &'a [u8],
     padding: Padding<'a>,
     signer: Option<&'a SecretKey>,
-}
-
-/// Why a draft cannot be made into an envelope. Always the caller's doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum DraftError {
-    /// A time to live of 0: its work would be infinite, and no node takes that.
-    #[error("time to live of 0 seconds")]
-    ZeroTtl,
-    /// The time of sending and the time to live add up to more than 32 bits hold (the year 2106).
-    #[error("expiry beyond the year 2106")]
-    ExpiryOverflow,
-    /// shh/6: the length of a payload has three bytes at most.
-    #[error("payload of {len} bytes, at most {max} allowed")]
-    PayloadTooLong {
-        /// How long it is.
-        len: usize,
-        /// How long it may be.
-        max: usize,
-    },
-    /// shh/5: the length of the padding has three bytes at most.
-    #[error("padding of {len} bytes, at most {max} allowed")]
-    PaddingTooLong {
-        /// How long it is.
-        len: usize,
-        /// How long it may be.
-        max: usize,
-    },
 }
 
 impl<'a> Draft<'a> {
@@ -182,7 +155,7 @@ impl<'a> Draft<'a> {
             Padding::Explicit([]) => None,
             Padding::Explicit(bytes) => Some(Cow::Borrowed(bytes)),
             Padding::Automatic => {
-                let signature = self.signer.map_or(0, |_| SIGNATURE);
+                let signature = self.signer.map_or(0, |_| SIGNATURE_LEN);
                 (layout.automatic)(self.payload.len(), signature).map(|len| {
                     let mut bytes = vec![0; len];
                     rng.fill_bytes(&mut bytes);

@@ -5,10 +5,11 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use keccak_lanes::Digest;
+use rlp_codec::Encodable as _;
 
-use crate::{Bloom, Dialect, EnvelopeError, Topic, Unhashed, Unsealed};
+use crate::{Bloom, Dialect, EnvelopeError, Topic, Unhashed, Unsealed, unsealed::list_header};
 
 /// A sealed envelope: what nodes store and pass on without being able to read it.
 ///
@@ -67,7 +68,7 @@ impl Envelope {
     pub fn detached(&self) -> Self {
         let raw = Bytes::copy_from_slice(&self.raw);
         // The body ends where the nonce begins, and begins where the list's header ends.
-        let end = raw.len() - rlp_codec::Encodable::length(&self.nonce);
+        let end = raw.len() - self.nonce.length();
         let body = raw.slice(end - self.unsealed.body.len()..end);
         let unsealed = Unsealed { body, ..self.unsealed.clone() };
         Self { unsealed, raw, ..*self }
@@ -155,6 +156,22 @@ impl Envelope {
     #[must_use]
     pub const fn size(&self) -> usize {
         self.unsealed.size()
+    }
+}
+
+impl Unsealed {
+    /// The envelope with this `nonce`, whatever work that shows.
+    #[must_use]
+    pub fn seal(&self, nonce: u64) -> Envelope {
+        let header = list_header(self.body.len() + nonce.length());
+        let mut raw = BytesMut::with_capacity(header.length_with_payload());
+        header.encode(&mut raw);
+        let start = raw.len();
+        raw.put_slice(&self.body);
+        nonce.encode(&mut raw);
+        let raw = raw.freeze();
+        let body = raw.slice(start..start + self.body.len());
+        Unhashed { unsealed: Self { body, ..self.clone() }, nonce, raw }.into_envelope()
     }
 }
 

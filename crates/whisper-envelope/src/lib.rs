@@ -62,10 +62,12 @@ mod bloom;
 #[cfg(feature = "crypto")]
 mod crypto;
 mod dialect;
+mod differences;
 #[cfg(feature = "crypto")]
 mod draft;
 mod envelope;
 mod error;
+mod fields;
 #[cfg(feature = "crypto")]
 mod key;
 #[cfg(feature = "crypto")]
@@ -90,9 +92,10 @@ pub use unsealed::{Unsealed, UnsealedRlp};
 #[cfg(feature = "crypto")]
 pub use {
     crypto::{AesNonce, Ciphertext},
-    draft::{Draft, DraftError, Padding, Recipient},
+    draft::{Draft, Padding, Recipient},
+    error::{DraftError, OpenError},
     key::SymmetricKey,
-    message::{Message, OpenError},
+    message::Message,
 };
 
 #[cfg(feature = "crypto")]

@@ -5,9 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 use keccak_lanes::keccak256;
 use p2p_identity::{PublicKey, SecretKey, Signature};
-use thiserror::Error;
 
-use crate::{Dialect, Envelope, SymmetricKey, crypto, payload::SIGNATURE};
+use crate::{Dialect, Envelope, SymmetricKey, crypto, error::OpenError, payload::SIGNATURE_LEN};
 
 /// What an opened envelope says.
 ///
@@ -19,69 +18,9 @@ pub struct Message {
     /// What hid its length. In automatic padding random, otherwise whatever the sender put there.
     pub padding: Bytes,
     /// The signature as it came, `r ‖ s ‖ v`, if there was one. It is valid.
-    pub signature: Option<[u8; SIGNATURE]>,
+    pub signature: Option<[u8; SIGNATURE_LEN]>,
     /// Who signed it: the only statement about its author that can be trusted.
     pub signer: Option<PublicKey>,
-}
-
-/// Why an envelope does not open.
-///
-/// For most envelopes that a node meets this is the normal case: they are for someone else. It is
-/// never a reason to close a connection, because a relay cannot see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum OpenError {
-    /// The form of the envelope is newer than this code. Pass it on unopened.
-    #[error("envelope version {version} is newer than 0")]
-    NewerVersion {
-        /// What it says its version is.
-        version: u32,
-    },
-    /// shh/5: opened with a symmetric key, but encrypted for a public key.
-    #[error("not encrypted symmetrically")]
-    NotSymmetric,
-    /// shh/5: opened with a secret key, but encrypted symmetrically.
-    #[error("not encrypted asymmetrically")]
-    NotAsymmetric,
-    /// The data are shorter than any encryption of this kind makes them.
-    #[error("data of {len} bytes, at least {min} needed")]
-    DataTooShort {
-        /// How long they are.
-        len: usize,
-        /// How long they must be.
-        min: usize,
-    },
-    /// Encrypted for another key, or changed on the way. The two cannot be told apart.
-    #[error("wrong key, or changed data")]
-    WrongKey,
-    /// The plaintext is empty. From here on: a sender who has the key wrote nonsense, perhaps to
-    /// crash its readers.
-    #[error("plaintext: empty")]
-    Empty,
-    /// The plaintext ends within a length.
-    #[error("plaintext: ends within a length")]
-    LengthCut,
-    /// A length claims more than there is.
-    #[error("plaintext: length of {claimed} bytes where {available} are left")]
-    LengthBeyondEnd {
-        /// What it claims.
-        claimed: usize,
-        /// What there is.
-        available: usize,
-    },
-    /// shh/5: the length of the padding counts its own bytes and is smaller than they are many.
-    #[error("plaintext: length of {claimed} that takes {width} bytes and counts them")]
-    LengthBelowItself {
-        /// What it claims.
-        claimed: usize,
-        /// How many bytes it takes.
-        width: usize,
-    },
-    /// The plaintext claims a signature and is too short for a signed message.
-    #[error("plaintext: ends within the signature")]
-    SignatureCut,
-    /// No key can have made the signature.
-    #[error("plaintext: invalid signature")]
-    InvalidSignature,
 }
 
 impl Envelope {
@@ -135,7 +74,7 @@ impl Message {
         let signer = match &signature {
             None => None,
             Some(signature) => {
-                let digest = keccak256(&plaintext[..plaintext.len() - SIGNATURE]);
+                let digest = keccak256(&plaintext[..plaintext.len() - SIGNATURE_LEN]);
                 let signer = Signature::from_bytes(signature).and_then(|it| it.recover(&digest));
                 Some(signer.map_err(|_| OpenError::InvalidSignature)?)
             }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::{DraftError, OpenError};
+use crate::error::{DraftError, OpenError};
 
 pub(crate) mod v5;
 pub(crate) mod v6;
@@ -16,7 +16,7 @@ const WIDTH: u8 = 0b11;
 /// Bit of the flags: signed.
 const SIGNED: u8 = 0b100;
 /// Bytes of a signature: r, s and the recovery id.
-pub(crate) const SIGNATURE: usize = 65;
+pub(crate) const SIGNATURE_LEN: usize = 65;
 /// What automatic padding makes the length of a plaintext a multiple of.
 pub(crate) const BLOCK: usize = 256;
 /// The largest length that three bytes can hold.
@@ -49,7 +49,7 @@ impl Layout {
         &self,
         payload: &[u8],
         padding: Option<&[u8]>,
-        sign: Option<impl FnOnce(&[u8]) -> [u8; SIGNATURE]>,
+        sign: Option<impl FnOnce(&[u8]) -> [u8; SIGNATURE_LEN]>,
     ) -> Result<Vec<u8>, DraftError> {
         let mut plaintext = (self.write)(payload, padding)?;
         if let Some(sign) = sign {
@@ -65,7 +65,7 @@ impl Layout {
     pub(crate) fn parse<'a>(
         &self,
         plaintext: &'a [u8],
-    ) -> Result<(Spans, Option<&'a [u8; SIGNATURE]>), OpenError> {
+    ) -> Result<(Spans, Option<&'a [u8; SIGNATURE_LEN]>), OpenError> {
         let flags = plaintext.first().ok_or(OpenError::Empty)?;
         if flags & SIGNED == 0 {
             return Ok(((self.read)(plaintext)?, None));
@@ -87,7 +87,7 @@ fn width(length: usize) -> usize {
 
 /// A plaintext that begins with flags and a length of `width` bytes, at most 3.
 fn begin(length: usize, width: usize, capacity: usize) -> Vec<u8> {
-    let mut plaintext = Vec::with_capacity(1 + width + capacity + SIGNATURE);
+    let mut plaintext = Vec::with_capacity(1 + width + capacity + SIGNATURE_LEN);
     plaintext.push(width.to_le_bytes()[0] & WIDTH);
     plaintext.extend_from_slice(&length.to_le_bytes()[..width]);
     plaintext

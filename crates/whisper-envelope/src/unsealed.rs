@@ -1,11 +1,11 @@
 //! An envelope without its nonce: what the proof of work is done on.
 
-use std::{fmt, ops::Range};
+use std::fmt;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
-use rlp_codec::{Encodable as _, Header, Item};
+use bytes::Bytes;
+use rlp_codec::{Encodable as _, Header};
 
-use crate::{Bloom, Dialect, Envelope, Topic, Unhashed};
+use crate::{Bloom, Dialect, Topic, fields::Fields};
 
 /// An envelope that lacks its nonce.
 ///
@@ -23,22 +23,6 @@ pub struct Unsealed {
     pub(crate) fields: Fields,
     /// The fields as RLP one after another, without the header of the list around them.
     pub(crate) body: Bytes,
-}
-
-/// The fields of an envelope but for its nonce, in the union of both dialects.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Fields {
-    /// Always 0 in shh/6, which has no such field.
-    pub(crate) version: u32,
-    pub(crate) expiry: u32,
-    pub(crate) ttl: u32,
-    pub(crate) topic: Topic,
-    /// Always `None` in shh/6, where it is part of the data.
-    pub(crate) aes_nonce: Option<[u8; 12]>,
-    /// Where the data are, from the start of the body.
-    pub(crate) data: Range<usize>,
-    /// What the fields of variable length have together, the data included.
-    pub(crate) variable: usize,
 }
 
 impl Unsealed {
@@ -124,28 +108,6 @@ impl Unsealed {
     pub fn sealed_len(&self, nonce: u64) -> usize {
         list_header(self.body.len() + nonce.length()).length_with_payload()
     }
-
-    /// The envelope with this `nonce`, whatever work that shows.
-    #[must_use]
-    pub fn seal(&self, nonce: u64) -> Envelope {
-        let header = list_header(self.body.len() + nonce.length());
-        let mut raw = BytesMut::with_capacity(header.length_with_payload());
-        header.encode(&mut raw);
-        let start = raw.len();
-        raw.put_slice(&self.body);
-        nonce.encode(&mut raw);
-        let raw = raw.freeze();
-        let body = raw.slice(start..start + self.body.len());
-        Unhashed { unsealed: Self { body, ..self.clone() }, nonce, raw }.into_envelope()
-    }
-}
-
-impl Fields {
-    /// Where the content of a string is in the input that its list was read from.
-    pub(crate) const fn span(item: &Item<'_>) -> Range<usize> {
-        let end = item.offset() + item.raw().len();
-        end - item.payload().len()..end
-    }
 }
 
 /// The fields but not the bytes of the data, which may be large.
@@ -219,6 +181,6 @@ impl fmt::Debug for UnsealedRlp<'_> {
     }
 }
 
-const fn list_header(payload_length: usize) -> Header {
+pub(crate) const fn list_header(payload_length: usize) -> Header {
     Header { list: true, payload_length }
 }

@@ -3,7 +3,7 @@
 //! The length counts itself, and may be missing altogether.
 
 use super::{BLOCK, Layout, MAX_LENGTH, Spans, begin, length, width};
-use crate::{DraftError, OpenError};
+use crate::error::{DraftError, OpenError};
 
 pub(crate) static LAYOUT: Layout = Layout { automatic, write, read };
 

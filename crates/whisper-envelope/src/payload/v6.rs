@@ -1,7 +1,7 @@
 //! shh/6: flags, length of the payload, payload, padding to the end.
 
 use super::{BLOCK, Layout, MAX_LENGTH, Spans, begin, length, width};
-use crate::{DraftError, OpenError};
+use crate::error::{DraftError, OpenError};
 
 pub(crate) static LAYOUT: Layout = Layout { automatic, write, read };
 

@@ -5,13 +5,12 @@
 
 use rlp_codec::{Encodable as _, List};
 
-use crate::{Dialect, EnvelopeError, Topic, Unsealed, dialect::Differences, unsealed::Fields};
+use crate::{Dialect, EnvelopeError, Topic, Unsealed, differences::Differences, fields::Fields};
 
 /// Bytes that a version may have.
 const MAX_VERSION: usize = 4;
 
 pub(crate) static DIFFERENCES: Differences = Differences {
-    version: 5,
     decode,
     #[cfg(feature = "crypto")]
     layout: &crate::payload::v5::LAYOUT,

@@ -2,10 +2,9 @@
 
 use rlp_codec::{Encodable as _, List};
 
-use crate::{Dialect, EnvelopeError, Topic, Unsealed, dialect::Differences, unsealed::Fields};
+use crate::{Dialect, EnvelopeError, Topic, Unsealed, differences::Differences, fields::Fields};
 
 pub(crate) static DIFFERENCES: Differences = Differences {
-    version: 6,
     decode,
     #[cfg(feature = "crypto")]
     layout: &crate::payload::v6::LAYOUT,
