@@ -1,22 +1,21 @@
-//! The messages that belong to the connection itself: Disconnect, Ping, Pong.
+//! The messages of the base protocol: Hello, Disconnect, Ping, Pong.
 
 use bytes::Bytes;
 
 use crate::DisconnectReason;
 
-/// Hello, the first message of each end.
+/// Message id of Hello, the first message of each end.
 pub const HELLO: u64 = 0x00;
-/// Disconnect, the last one.
+/// Message id of Disconnect, the last message.
 pub const DISCONNECT: u64 = 0x01;
-/// A question whether the peer is there.
+/// Message id of Ping, to which the peer answers with Pong.
 pub const PING: u64 = 0x02;
-/// The answer to a ping.
+/// Message id of Pong, the answer to Ping.
 pub const PONG: u64 = 0x03;
-/// How many message ids the base protocol keeps for itself; the first sub-protocol begins here.
+/// Number of message ids of the base protocol, and so the id at which the first sub-protocol begins.
 pub const LENGTH: u64 = 0x10;
 
-/// The payload of Ping and Pong. An empty list and not nothing: there are clients that refuse a
-/// frame of a single byte.
+/// The payload of Ping and Pong: an empty list, because some clients refuse a frame of one byte.
 pub(crate) const EMPTY_LIST: Bytes = Bytes::from_static(&[0xc0]);
 
 /// A base message that arrives after Hello.
@@ -25,12 +24,13 @@ pub(crate) enum Base {
     Disconnect(DisconnectReason),
     Ping,
     Pong,
-    /// A second Hello, or one of the twelve codes without a meaning: ignored, as everybody does.
+    /// A second Hello, or one of the twelve unassigned codes. It is ignored, as in other clients.
     Other,
 }
 
 impl Base {
-    /// Total: the bodies of Ping and Pong do not matter, and a Disconnect has always some reason.
+    /// Never fails: the payloads of Ping and Pong are ignored, and every payload of Disconnect has a
+    /// reason.
     pub(crate) fn decode(code: u64, payload: &[u8]) -> Self {
         match code {
             DISCONNECT => Self::Disconnect(DisconnectReason::decode(payload)),

@@ -1,20 +1,18 @@
-//! The limits of a connection.
+//! The configuration of a connection.
 
 use std::time::Duration;
 
 use rlpx_transport::{MAX_FRAME_SIZE, MAX_PAYLOAD};
 
-/// The longest payload that can be sent, in bytes: a frame holds 2^24 - 1 bytes, and the code of
-/// the message takes up to 9 of them.
+/// Maximum payload of a message, in bytes: a frame has up to 2^24 - 1 bytes, and the message code
+/// takes up to 9 of them.
 ///
-/// Beyond 14 MB there is no promise towards a peer that has Snappy and not `chunk/1`: a payload that
-/// Snappy cannot make smaller may then be too long, and is dropped
-/// ([`DropStats::too_large`](crate::DropStats::too_large)). In pieces it fits.
+/// If the peer has Snappy but not `chunk/1`, a payload above 14 MB may not fit: Snappy may enlarge an
+/// incompressible payload beyond the size of a frame. Such a message is dropped
+/// ([`DropStats::too_large`](crate::DropStats::too_large)). In pieces it always fits.
 pub const MAX_MESSAGE: usize = MAX_FRAME_SIZE - 9;
 
-/// How long a connection waits for what, and what it can do.
-///
-/// A plain value; take the defaults and change what differs:
+/// Time limits and features of a connection.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,37 +27,42 @@ pub const MAX_MESSAGE: usize = MAX_FRAME_SIZE - 9;
     serde(default, deny_unknown_fields)
 )]
 pub struct Config {
-    /// How long the exchange of Hello may take in all. Default 5 s.
+    /// Maximum duration of the Hello exchange. Default 5 s.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub hello_limit: Duration,
-    /// How long neither end pings until we do: a ping of the peer, and our answer, show that both are
-    /// there as well as one of ours. After one of ours the peer has up to a quarter of this time more
-    /// to take its turn, and so it has before the first where it called us. Default 15 s, half of what
-    /// go-ethereum's read limit allows.
+    /// Time without a ping of either end after which this end pings. Default 15 s, half of the read
+    /// limit of go-ethereum.
+    ///
+    /// A ping of the peer restarts the time, because our pong shows both ends that the other is
+    /// alive. After a ping of ours we wait up to a quarter longer, so that the peer sends the next
+    /// one. On an inbound connection the same holds for the first ping.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub ping_every: Duration,
-    /// How long the peer may go without completing a frame. Default 30 s. A frame counts when it
-    /// has arrived whole, so this is also the longest that one frame may take.
+    pub ping_interval: Duration,
+    /// Maximum time without a complete frame from the peer. Default 30 s. A frame counts once all of
+    /// it has arrived, so this is also the maximum duration of one frame.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub silence_limit: Duration,
-    /// How long the network may take nothing of what waits to be written. Default 20 s.
+    /// Maximum time for which the network accepts no byte while there are bytes to write. Default
+    /// 20 s.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub write_limit: Duration,
-    /// How long reading may stand still because one sub-protocol does not take its messages, before
-    /// its [`OnOverload`](crate::OnOverload) rule applies. Where it has neighbours, that is in all: a
-    /// twentieth of the time that passes is given back, and stalls below a fiftieth of the limit are
-    /// not counted. Default 5 s. Keep it well below `silence_limit` of the peer.
+    /// Maximum time for which reading stops because one sub-protocol does not take its messages.
+    /// After it the slot's [`OnOverload`](crate::OnOverload) rule applies. Default 5 s. Keep it well
+    /// below the `silence_limit` of the peer.
+    ///
+    /// If other slots are open, the limit holds for the sum of the slot's stalls. A twentieth of the
+    /// elapsed time is given back, and stalls shorter than a fiftieth of the limit are not counted.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub stall_limit: Duration,
-    /// How long the end of a connection may take: telling the peer why, and waiting for the
-    /// sub-protocols to return. What is not done by then is dropped. Default 2 s.
+    /// Maximum time to send the Disconnect message and to wait for the sub-protocols to return.
+    /// After it the rest is dropped. Default 2 s.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
-    pub farewell: Duration,
-    /// The longest payload that is taken from the peer, in bytes, before and after decompression.
-    /// Default [`MAX_PAYLOAD`], all that fits into a frame.
+    pub close_limit: Duration,
+    /// Maximum payload of a message from the peer in bytes, before and after decompression. Default
+    /// [`MAX_PAYLOAD`], the most that fits into a frame.
     pub max_message: usize,
-    /// Whether to announce `chunk/1`, so that large messages go in pieces where the other end has it
-    /// too. Default `true`.
+    /// Whether to announce `chunk/1`. If the peer has it too, large messages are sent in pieces.
+    /// Default `true`.
     pub chunk: bool,
 }
 
@@ -67,11 +70,11 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             hello_limit: Duration::from_secs(5),
-            ping_every: Duration::from_secs(15),
+            ping_interval: Duration::from_secs(15),
             silence_limit: Duration::from_secs(30),
             write_limit: Duration::from_secs(20),
             stall_limit: Duration::from_secs(5),
-            farewell: Duration::from_secs(2),
+            close_limit: Duration::from_secs(2),
             max_message: MAX_PAYLOAD,
             chunk: true,
         }

@@ -144,7 +144,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
         for slot in wishes.removed {
             self.machine.end_slot(now(), slot, SlotEndReason::Removed);
-            self.ports.retire(slot, now() + self.config.farewell);
+            self.ports.retire(slot, now() + self.config.close_limit);
         }
         if let Some(reason) = wishes.disconnect {
             self.machine.close(reason);
@@ -346,13 +346,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
     }
 
-    /// Tells the peer and the sub-protocols that it is over, within [`Config::farewell`].
+    /// Tells the peer and the sub-protocols that it is over, within [`Config::close_limit`].
     async fn part(&mut self, closed: &CloseReason) {
-        let deadline = now() + self.config.farewell;
+        let deadline = now() + self.config.close_limit;
         self.ports.close_all();
         if let CloseReason::ExceededShare { .. } = closed {
             // Others wait for what is in the queues, now.
-            let _ = timeout(self.config.farewell, self.ports.shutdown()).await;
+            let _ = timeout(self.config.close_limit, self.ports.shutdown()).await;
             self.input = BytesMut::new();
             self.machine.set_buffers(self.output.bytes.capacity());
         }
@@ -372,7 +372,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let slots = timeout_at(deadline.into(), self.ports.join());
         let _ = tokio::join!(peer, slots);
         // Cancelling is at once, unless a task blocks its thread: that one is left behind.
-        let _ = timeout(self.config.farewell, self.ports.shutdown()).await;
+        let _ = timeout(self.config.close_limit, self.ports.shutdown()).await;
     }
 }
 

@@ -1,32 +1,33 @@
-//! One encrypted devp2p connection, many isolated sub-protocols on it.
+//! One encrypted devp2p connection that carries many isolated sub-protocols.
 //!
-//! A sub-protocol is a name, a version, a number of message codes and an async function; see
+//! A sub-protocol has a name, a version, a number of message codes and an async function; see
 //! [`Protocol`]. Two nodes that have connected over RLPx ([`transport`]) exchange Hello
-//! ([`exchange_hello`]), find out which sub-protocols both have, and run each of them in a task of its own
-//! ([`NegotiatedConnection::run`]). What one of them does, the others do not feel:
+//! ([`exchange_hello`]), find the sub-protocols that both have, and run each of them in its own task
+//! ([`NegotiatedConnection::run`]). Each sub-protocol has a slot of the connection, and the slots
+//! are isolated from each other:
 //!
-//! - **It ends alone.** When its function returns, fails or panics, its slot closes; the
-//!   connection and the other slots go on. What still arrives for it is dropped and counted. With
-//!   the last slot the connection ends, or before if a protocol wants it so ([`OnExit`],
-//!   [`Exit::Disconnect`]). One that should go on is started again after a rest
-//!   ([`OnExit::Restart`]).
-//! - **It is bounded.** What has arrived and was not taken, and what waits to be sent, is limited
-//!   for each slot, in bytes and in messages ([`SlotSettings`]). RLPx has no window per sub-protocol:
-//!   while one is full, nothing is read for the others either. That is bounded in time
-//!   ([`Config::stall_limit`]), and then its [`OnOverload`] rule applies. See below what that means
-//!   for one that is slow.
-//! - **It gets its share.** Who sends next is decided by deficit round robin in bytes, with a weight
-//!   for each protocol, and the messages of the connection itself go first. Towards another node
-//!   with this crate large messages go in pieces ([`Chunks`], `CHUNK.md`), so a small one waits at
-//!   most for one piece of each neighbour, and for what is sealed already (64 KiB). Towards
-//!   everybody else a message is one frame, and it waits for one large one of each.
+//! - **A slot ends alone.** When the function returns, fails or panics, its slot closes. The
+//!   connection and the other slots continue. Messages that still arrive for it are dropped and
+//!   counted. The connection ends with its last slot, or earlier if a sub-protocol asks for that
+//!   ([`OnExit::Disconnect`], [`Exit::Disconnect`]). [`OnExit::Restart`] starts a sub-protocol again
+//!   after a delay.
+//! - **A slot is bounded.** Its inbound and its outbound queue are limited in bytes and in messages
+//!   ([`SlotSettings`]). RLPx has no flow control per sub-protocol: while one inbound queue is full,
+//!   nothing is read for the others either. [`Config::stall_limit`] bounds that time; after it the
+//!   slot's [`OnOverload`] rule applies.
+//! - **A slot gets its share of the bandwidth.** Deficit round robin in bytes, with a weight for each
+//!   slot, decides which slot sends next; messages of the base protocol go first. If both nodes use
+//!   this crate, large messages are sent in pieces ([`Chunks`], `CHUNK.md`). Then a small message
+//!   waits for at most one piece of each other slot, and for the bytes that are already encrypted
+//!   (64 KiB). To any other node a message is one frame, so it may wait for one large message of
+//!   each other slot.
 //!
-//! Reading never waits for writing. Whatever is dropped, refused or closed has a reason in
-//! [`CloseReason`], [`HelloExchangeError`] or [`SendError`], and a counter in [`ConnectionStats`].
+//! Reading never waits for writing. Everything that is dropped, refused or closed has a reason
+//! ([`CloseReason`], [`HelloExchangeError`], [`SendError`]) and a counter ([`ConnectionStats`]).
 //!
 //! # A sub-protocol
 //!
-//! Twenty lines, and a test of them without a network:
+//! Twenty lines, and a test without a network:
 //!
 //! ```
 //! use p2p_mux::{Channel, Exit, Peer, Protocol, identity::{NodeId, SecretKey}};
@@ -35,86 +36,87 @@
 //! const PING: u64 = 0;
 //! const PONG: u64 = 1;
 //!
-//! fn echo(heard: mpsc::Sender<(NodeId, u64)>) -> Protocol {
+//! fn echo(pongs: mpsc::Sender<(NodeId, u64)>) -> Protocol {
 //!     Protocol::new("echo", 1, 2, move |peer, mut channel| {
-//!         let heard = heard.clone();
+//!         let pongs = pongs.clone();
 //!         async move {
 //!             channel.send(PING, &7u64).await?;
 //!             while let Some(message) = channel.recv().await {
 //!                 match message.code {
 //!                     PING => channel.send(PONG, &message.decode::<u64>()?).await?,
-//!                     PONG => heard.send((peer.id(), message.decode()?)).await?,
+//!                     PONG => pongs.send((peer.id(), message.decode()?)).await?,
 //!                     code => return Err(Exit::unexpected(code)),
 //!                 }
 //!             }
-//!             Ok(()) // the connection is over
+//!             Ok(()) // the connection has ended
 //!         }
 //!     })
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! let (heard, mut hear) = mpsc::channel(1);
+//! let (sender, mut pongs) = mpsc::channel(1);
 //! let peer = Peer::detached(SecretKey::random(&mut rand::rng()).id());
 //! let (here, there) = Channel::pipe();
 //! for end in [here, there] {
-//!     let (echo, peer) = (echo(heard.clone()), peer.clone());
+//!     let (echo, peer) = (echo(sender.clone()), peer.clone());
 //!     tokio::spawn(async move { echo.run(peer, end).await });
 //! }
-//! assert_eq!(hear.recv().await, Some((peer.id(), 7)));
+//! assert_eq!(pongs.recv().await, Some((peer.id(), 7)));
 //! # }
 //! ```
 //!
-//! `examples/echo.rs` runs the same over TCP, and `examples/two_teams.rs` has one that crashes every
-//! second beside one that measures.
+//! `examples/echo.rs` runs the same over TCP. `examples/two_teams.rs` runs a sub-protocol that
+//! crashes every second beside one that measures round trips.
 //!
-//! Messages can also be values of an enum ([`TypedMessage`], [`TypedChannel`]), and questions be matched with
-//! their answers ([`requests`]).
+//! Messages can also be values of an enum ([`TypedMessage`], [`TypedChannel`]), and responses can be
+//! matched with their requests ([`requests`]).
 //!
 //! # Isolation
 //!
-//! What a team can rely on whose sub-protocol shares a connection with others, whatever these do:
+//! What a sub-protocol can rely on, whatever the other sub-protocols of the connection do:
 //!
-//! - **Its slot is its own.** That another returns, fails, panics, does not take its messages, is
-//!   started again or [removed](Peer::remove) neither closes the connection (unless that one's terms
-//!   ask for it) nor loses, duplicates or reorders any of its messages.
-//! - **Sending.** In each round every slot that has something to say may send 16 KiB times its
-//!   weight. What it waits for is at most one message of each other slot, or one piece of 16 KiB
-//!   where both ends have `chunk/1`, and what is sealed already.
-//! - **Receiving.** All the time for which one slot keeps the others from receiving is limited:
-//!   [`Config::stall_limit`] once, and a twentieth of the rest.
-//! - **MemoryBudget.** What one slot can make the node hold is limited by its [`SlotSettings`], and what all
-//!   connections can by a [`MemoryBudget`]. A connection within its share of that is always served.
+//! - **Lifetime.** If another sub-protocol returns, fails, panics, does not take its messages, is
+//!   restarted or [removed](Peer::remove), the connection stays open (unless the settings of that
+//!   sub-protocol say otherwise), and no message of this one is lost, duplicated or reordered.
+//! - **Sending.** In each round every slot with queued messages may send 16 KiB times its weight. A
+//!   message waits for at most one message of each other slot (one piece of 16 KiB where both ends
+//!   have `chunk/1`), and for the bytes that are already encrypted.
+//! - **Receiving.** The total time for which one slot keeps the others from receiving is limited to
+//!   [`Config::stall_limit`] plus a twentieth of the elapsed time.
+//! - **Memory.** [`SlotSettings`] limits the memory that one slot can use, and [`MemoryBudget`]
+//!   limits the memory of all connections together. A connection within its share of that budget is
+//!   always served.
 //!
-//! And what cannot be had, because RLPx has no window for each sub-protocol:
+//! What it cannot rely on, because RLPx has no flow control per sub-protocol:
 //!
-//! - While a slot is full, nothing is read for the others: that is the stall above. Stalls of less
-//!   than a fiftieth of the limit are not counted, as a sender that is a little too fast has to be
-//!   slowed down somehow: a sub-protocol that is always full, but takes its messages ten times a
-//!   second, slows its neighbours down to that. One with much to receive should ask for it in
-//!   [portions](requests).
-//! - The sub-protocols of a connection are settled when it begins. One that is added later needs a
-//!   new connection; for one that is removed, messages may still come, and are dropped.
-//! - The other end has budgets of its own: if it stops reading, everybody waits, up to
+//! - While another slot is full, nothing is received. Stalls shorter than a fiftieth of the limit are
+//!   not counted, because a sender that is slightly too fast must be slowed down. So a sub-protocol
+//!   that is always full but takes its messages ten times a second slows down the others to its
+//!   pace. A sub-protocol that has much to receive should request it in parts ([`requests`]).
+//! - The sub-protocols of a connection are fixed when it begins. To add one, open a new connection.
+//!   After one is removed, the peer may still send messages for it; they are dropped.
+//! - The peer has budgets too. If it stops reading, all slots wait, for up to
 //!   [`Config::write_limit`].
-//! - A task that blocks its thread blocks the others on that thread.
+//! - A task that blocks its thread blocks the other tasks of that thread.
 //!
 //! # Without tokio
 //!
-//! [`Connection`] is the same connection as a pure machine, for those with I/O of their own and for
-//! simulations: bytes in, [`Event`]s out; messages in, bytes out; time is an argument. [`Hello`]
-//! and [`negotiate`] come before it; `examples/bring_your_own_io.rs` does it all over blocking
-//! sockets. Everything else here is the feature `tokio`.
+//! [`Connection`] is the same connection as a state machine without I/O, for callers with their own
+//! I/O and for simulations. It takes bytes and returns [`Event`]s, takes messages and returns bytes;
+//! time is a parameter. Before it, use [`Hello`] and [`negotiate`].
+//! `examples/bring_your_own_io.rs` shows all of it with blocking sockets. Everything else in this
+//! crate needs the feature `tokio`.
 //!
 //! # What is not here
 //!
-//! Who to connect to, and how many peers to have (the floor above, `p2p-server`); how bytes are
-//! encrypted ([`transport`]); what any sub-protocol says.
+//! Which nodes to connect to, and how many (`p2p-server`); encryption ([`transport`]); the messages
+//! of any sub-protocol.
 //!
 //! # Features
 //!
-//! - `tokio` (default): everything but the machine.
-//! - `serde`: [`Config`] can be kept in a file.
+//! - `tokio` (default): everything except the state machine.
+//! - `serde`: serialization of [`Config`].
 
 #[doc(no_inline)]
 pub use p2p_identity as identity;

@@ -1,4 +1,4 @@
-//! One message of a sub-protocol.
+//! A message of a sub-protocol.
 
 mod typed_message;
 
@@ -11,14 +11,14 @@ use thiserror::Error;
 use crate::MAX_MESSAGE;
 pub use typed_message::{DecodeError, TypedMessage};
 
-/// A message of a sub-protocol: a code and a payload, which is RLP by custom.
+/// A message of a sub-protocol: a code and a payload, which is RLP by convention.
 ///
-/// `Debug` shows the size of the payload, not its bytes.
+/// `Debug` prints the size of the payload, not its bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Its number within the sub-protocol, from 0. Where it lies on the wire is not shown.
+    /// The code within the sub-protocol, from 0.
     pub code: u64,
-    /// Its body.
+    /// The payload.
     pub payload: Bytes,
 }
 
@@ -26,39 +26,39 @@ pub struct Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The slot, or the whole connection, has ended.
+    /// The slot or the whole connection has ended.
     #[error("the channel is closed")]
     Closed,
-    /// As much as may wait to be sent does so already. Only for those who do not wait.
-    #[error("too much waits to be sent")]
+    /// The outbound queue is full. Only from methods that do not wait.
+    #[error("the outbound queue is full")]
     Full,
-    /// The sub-protocol has no such code: a mistake of the caller.
+    /// The sub-protocol does not have this code: an error of the caller.
     #[error("code {code} of a sub-protocol with {length} codes")]
     NoSuchCode {
         /// The code.
         code: u64,
-        /// How many there are.
+        /// Number of codes of the sub-protocol.
         length: u64,
     },
-    /// The payload is longer than [`MAX_MESSAGE`]: a mistake of the caller.
-    #[error("payload of {length} bytes")]
+    /// The payload is longer than [`MAX_MESSAGE`]: an error of the caller.
+    #[error("payload of {length} bytes, the maximum is {MAX_MESSAGE}")]
     TooLarge {
-        /// The bytes in the payload.
+        /// Length of the payload in bytes.
         length: usize,
     },
 }
 
 impl Message {
-    /// The payload, all of it, as RLP.
+    /// Decodes the whole payload as RLP.
     ///
     /// # Errors
     ///
-    /// If it is not the canonical encoding of a `T`.
+    /// The payload is not the canonical encoding of a `T`.
     pub fn decode<T: Decodable>(&self) -> Result<T, rlp_codec::Error> {
         rlp_codec::decode(&self.payload)
     }
 
-    /// Whether a sub-protocol of `length` codes can send this.
+    /// Whether a sub-protocol of `length` codes can send this message.
     pub(crate) const fn check(&self, length: u64) -> Result<(), SendError> {
         if self.code >= length {
             return Err(SendError::NoSuchCode { code: self.code, length });

@@ -45,7 +45,7 @@ impl Protocol {
     /// When the task ends, whether it returned, failed or panicked, its slot closes; the connection
     /// and its other slots go on ([`on_exit`](Self::on_exit)). When the connection ends,
     /// [`Channel::recv`] gives `None`, and the task should return; it is cancelled after
-    /// [`Config::farewell`](crate::Config::farewell).
+    /// [`Config::close_limit`](crate::Config::close_limit).
     ///
     /// By the specification a name has at most eight ASCII characters. Both ends must agree on
     /// `length`.

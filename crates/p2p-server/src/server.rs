@@ -85,13 +85,13 @@ impl Server {
     /// task. Returns when the last task has ended and the event streams are closed. May be called several
     /// times, also concurrently.
     ///
-    /// A peer that does not read delays this by at most [`p2p_mux::Config::farewell`] and 250 ms; then its
+    /// A peer that does not read delays this by at most [`p2p_mux::Config::close_limit`] and 250 ms; then its
     /// connection is dropped.
     pub async fn stop(&self) {
         let lifecycle = &self.context.lifecycle;
         lifecycle.stop();
         self.context.discovery.stop().await;
-        let limit = self.context.connections.config.farewell + STOP_MARGIN;
+        let limit = self.context.connections.config.close_limit + STOP_MARGIN;
         if time::timeout(limit, lifecycle.ended()).await.is_err() {
             lifecycle.kill();
             lifecycle.ended().await;

@@ -16,7 +16,7 @@ const FLOOD_WINDOW: Duration = Duration::from_secs(10);
 /// ping of ours the next one by some more. They take turns, and both know the round trip.
 #[derive(Clone, Debug)]
 pub(super) struct Liveness {
-    ping_every: Duration,
+    ping_interval: Duration,
     silence_limit: Duration,
     heard: Instant,
     next_ping: Instant,
@@ -40,10 +40,10 @@ pub(super) enum Due {
 impl Liveness {
     pub(super) fn new(config: &Config, now: Instant) -> Self {
         Self {
-            ping_every: config.ping_every,
+            ping_interval: config.ping_interval,
             silence_limit: config.silence_limit,
             heard: now,
-            next_ping: now + config.ping_every,
+            next_ping: now + config.ping_interval,
             patience: patience(config),
             asked: None,
             flood_since: now,
@@ -71,7 +71,7 @@ impl Liveness {
         }
         self.flood += 1;
         if self.asked.is_none() {
-            self.next_ping = now + self.ping_every;
+            self.next_ping = now + self.ping_interval;
         }
         self.flood <= FLOOD_LIMIT
     }
@@ -94,7 +94,7 @@ impl Liveness {
         if now < self.next_ping {
             return Due::Nothing;
         }
-        self.next_ping = now + self.ping_every + self.patience;
+        self.next_ping = now + self.ping_interval + self.patience;
         self.asked.get_or_insert(now);
         Due::Ping
     }
@@ -102,7 +102,7 @@ impl Liveness {
 
 /// Little enough that, twice, it takes no more than a quarter of the time which a peer has to answer.
 fn patience(config: &Config) -> Duration {
-    config.ping_every.min(config.silence_limit.saturating_sub(config.ping_every)) / 8
+    config.ping_interval.min(config.silence_limit.saturating_sub(config.ping_interval)) / 8
 }
 
 #[cfg(test)]
@@ -211,11 +211,11 @@ mod tests {
 
     #[test]
     fn patience_leaves_time_to_answer() {
-        for (ping_every, silence_limit, patience_of) in
+        for (ping_interval, silence_limit, patience_of) in
             [(15, 30, 1875), (25, 30, 625), (30, 30, 0), (40, 30, 0), (8, 3600, 1000)]
         {
             let config = Config {
-                ping_every: ping_every * SECOND,
+                ping_interval: ping_interval * SECOND,
                 silence_limit: silence_limit * SECOND,
                 ..Config::default()
             };

@@ -256,7 +256,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> NegotiatedConnection<Io> {
     /// them.
     ///
     /// Cancelling `stop` ends it in order: `recv()` gives `None`, the peer is told
-    /// [`DisconnectReason::Quitting`], and after [`Config::farewell`] whatever is not done is dropped. A peer
+    /// [`DisconnectReason::Quitting`], and after [`Config::close_limit`] whatever is not done is dropped. A peer
     /// that does not read cannot make it take longer.
     pub fn run(
         self,

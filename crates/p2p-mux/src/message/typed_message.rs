@@ -1,9 +1,9 @@
-//! A sub-protocol's messages as one type, instead of codes and bytes.
+//! The messages of a sub-protocol as values of one type.
 
 use bytes::Bytes;
 use thiserror::Error;
 
-/// All messages of a sub-protocol: an enum, as a rule, with a variant for each code.
+/// The messages of a sub-protocol as one type, usually an enum with a variant for each code.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -39,28 +39,28 @@ use thiserror::Error;
 /// assert_eq!(Chat::decode(9, &payload), Err(DecodeError::UnknownCode(9)));
 /// ```
 pub trait TypedMessage: Sized {
-    /// How many codes there are, used or not. Both ends must agree on it.
+    /// Number of message codes, including unused ones. Both ends must agree on it.
     const LENGTH: u64;
 
-    /// The code, below [`LENGTH`](Self::LENGTH), and the payload.
+    /// The code, below [`LENGTH`](Self::LENGTH), and the payload of the message.
     fn encode(&self) -> (u64, Bytes);
 
-    /// Reads the payload of a message with that code.
+    /// Decodes the payload of a message with this code.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`]. The bytes are the peer's: anything may be in them.
+    /// [`DecodeError`]. The payload comes from the peer and may contain any bytes.
     fn decode(code: u64, payload: &[u8]) -> Result<Self, DecodeError>;
 }
 
-/// A message of the peer that has no meaning in the [`TypedMessage`]: the peer's fault.
+/// Why a message of the peer is not a value of the [`TypedMessage`]: an error of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// There is no message with this code.
+    /// No message has this code.
     #[error("no message has code {0}")]
     UnknownCode(u64),
-    /// There is, but its payload is not what it should be.
-    #[error("{0}")]
+    /// The payload is not valid for this code.
+    #[error("malformed payload")]
     Payload(#[from] rlp_codec::Error),
 }

@@ -136,7 +136,7 @@ impl Peer {
 
     /// Removes a sub-protocol from this connection, which goes on unless it was the last: its slot
     /// closes, its task gets what has arrived, then `None`, and is cancelled if it has not returned
-    /// after [`Config::farewell`](crate::Config::farewell). What the peer still sends to it is
+    /// after [`Config::close_limit`](crate::Config::close_limit). What the peer still sends to it is
     /// dropped; the peer is not told, as RLPx has no words for it, and there is no way back. Returns
     /// at once: whether the connection was made with this sub-protocol.
     pub fn remove(&self, capability: &Capability) -> bool {

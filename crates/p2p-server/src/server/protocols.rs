@@ -36,7 +36,7 @@ impl Server {
 
     /// Removes a sub-protocol: it is no longer announced, and its slot closes on every connection
     /// ([`Peer::remove`]). Its tasks get `None` and are cancelled if they have not returned after
-    /// [`p2p_mux::Config::farewell`]. The connections stay, except those on which it was the last sub-protocol.
+    /// [`p2p_mux::Config::close_limit`]. The connections stay, except those on which it was the last sub-protocol.
     /// Returns at once.
     ///
     /// If another version of the same name is registered, it runs with peers that connect from now on.

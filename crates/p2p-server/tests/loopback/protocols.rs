@@ -108,7 +108,7 @@ async fn a_task_that_does_not_heed_its_removal_is_cancelled() {
         }
     });
     let connection =
-        p2p_server::mux::Config { farewell: Duration::from_millis(20), ..Default::default() };
+        p2p_server::mux::Config { close_limit: Duration::from_millis(20), ..Default::default() };
     let both = |n| config(n).connection(connection).protocol(deaf.clone());
     let (a, b) = pair(both(1), both(2)).await;
     for server in [&a, &b] {

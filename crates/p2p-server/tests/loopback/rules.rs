@@ -158,8 +158,8 @@ async fn whoever_must_leave_is_gone_even_if_it_does_not_listen() {
         while channel.send_raw(0, vec![0; 1 << 20]).await.is_ok() {}
         pending().await
     });
-    let farewell = Duration::from_secs(3600);
-    let patient = mux::Config { farewell, write_limit: farewell, ..mux::Config::default() };
+    let close_limit = Duration::from_secs(3600);
+    let patient = mux::Config { close_limit, write_limit: close_limit, ..mux::Config::default() };
     let mut config = config(1).connection(patient);
     config.protocols = vec![deaf];
     let a = start(config).await;
