@@ -1,5 +1,8 @@
 //! Errors of a server and of attempts to reach a node.
 
+#[cfg(test)]
+mod tests;
+
 use std::{io, net::SocketAddr};
 
 use p2p_mux::{Capability, HelloExchangeError, transport::ConnectError};
