@@ -1,24 +1,24 @@
 //! What the handle and the tasks of one server share.
 
 mod announced;
+mod connections;
 mod lifecycle;
+mod socket;
 mod state;
 mod subscribers;
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use p2p_mux::{
-    MemoryBudget,
-    identity::{Enode, NodeId, SecretKey, causes},
-    transport::{Stock, StockSize},
-};
+use p2p_mux::identity::{Enode, NodeId, SecretKey, causes};
 use tokio::sync::{Notify, futures::Notified};
 
+pub use self::socket::prepare_socket;
 pub(crate) use self::{
     announced::Announced,
+    connections::Connections,
     lifecycle::Lifecycle,
     state::{ConnectedPeer, ServerState},
 };
@@ -27,28 +27,19 @@ use crate::{
     config::{Config, DialSettings, NodeDialer},
     discovery::Discovery,
     error::DialError,
+    proxy::Proxy,
 };
 
 /// The fixed part of a server, and the lock around the rest.
 pub(crate) struct Context {
     pub(crate) key: SecretKey,
-    pub(crate) connections: ConnectionContext,
-    pub(crate) dialing: DialSettings,
-    pub(crate) node_dialer: Option<NodeDialer>,
+    pub(crate) connections: Connections,
+    dialing: DialSettings,
+    node_dialer: Option<NodeDialer>,
     pub(crate) discovery: Discovery,
     pub(crate) wakers: Wakers,
     pub(crate) lifecycle: Lifecycle,
     state: Mutex<ServerState>,
-}
-
-/// What every connection needs.
-pub(crate) struct ConnectionContext {
-    /// Ephemeral keys for the handshakes to come, made ahead.
-    pub(crate) stock: Stock,
-    pub(crate) config: p2p_mux::Config,
-    /// The memory budget of all connections.
-    pub(crate) memory: MemoryBudget,
-    pub(crate) receive_buffer: Option<usize>,
 }
 
 /// Wakes tasks that wait for a change of the state.
@@ -81,25 +72,12 @@ impl Wakers {
     }
 }
 
-impl ConnectionContext {
-    /// Makes up to `max` ephemeral keys ahead.
-    pub(crate) fn refill_stock(&self, max: usize) {
-        self.stock.refill(max, &mut rand::rng());
-    }
-}
-
 impl Context {
     /// The context of a server at its start. `port`: the listening port in the node's Hello, 0 for none.
     pub(crate) fn new(config: Config, discovery: Discovery, port: u16) -> Self {
         let state = ServerState::new(&config, port, now());
-        let connection = config.settings.connection;
         Self {
-            connections: ConnectionContext {
-                stock: Stock::new(&config.key, StockSize::default()),
-                config: connection.config,
-                memory: MemoryBudget::resident(connection.memory),
-                receive_buffer: connection.receive_buffer,
-            },
+            connections: Connections::new(&config.key, &config.settings.connection),
             key: config.key,
             dialing: config.settings.dialing,
             node_dialer: config.node_dialer,
@@ -113,6 +91,26 @@ impl Context {
     pub(crate) fn state(&self) -> MutexGuard<'_, ServerState> {
         // Poisoning is ignored: no change under the lock can be left half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the node dials at all.
+    pub(crate) const fn dials(&self) -> bool {
+        self.dialing.enabled
+    }
+
+    /// [`DialSettings::timeout`].
+    pub(crate) const fn dial_timeout(&self) -> Duration {
+        self.dialing.timeout
+    }
+
+    /// The proxy for outbound connections.
+    pub(crate) const fn proxy(&self) -> Option<&Proxy> {
+        self.dialing.proxy.as_ref()
+    }
+
+    /// What opens the streams to other nodes instead of TCP.
+    pub(crate) const fn node_dialer(&self) -> Option<&NodeDialer> {
+        self.node_dialer.as_ref()
     }
 
     /// The node's URL as it is announced now; `enode`: the one at the start.

@@ -114,7 +114,7 @@ pub enum DialError {
     Handshake(#[source] ConnectError),
     /// The Hello exchange failed: the peer refused this node, or has no sub-protocol in common.
     #[error("the Hello exchange failed")]
-    Greet(#[source] HelloExchangeError),
+    Hello(#[source] HelloExchangeError),
     /// The [`NodeDialer`](crate::NodeDialer) panicked.
     #[error("the dialer panicked")]
     Panicked,

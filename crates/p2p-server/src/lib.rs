@@ -1,10 +1,10 @@
 //! A devp2p node: it listens, dials, keeps its peers, and runs any number of sub-protocols on each
 //! connection.
 //!
-//! Give [`Config`] a key, an address and your sub-protocols, and [`Server::start`] does the rest:
-//! it accepts and dials, proves identities, agrees on sub-protocols, redials static peers for ever,
-//! holds to its limits, and says what happens ([`Events`]), what it counted ([`Stats`]) and what it
-//! will do next ([`Server::next_action`]).
+//! [`Config`] takes a key, addresses and sub-protocols; [`Server::start`] does the rest. The server accepts and
+//! dials, checks the identity of each node, negotiates the sub-protocols, redials static nodes without end, and
+//! keeps its limits. It reports what happens ([`Events`]), counts it ([`Stats`]), and tells what it will do next
+//! about a node ([`Server::next_action`]).
 //!
 //! ```
 //! use p2p_server::{Config, Event, Server, identity::SecretKey, mux::{Exit, Protocol}};
@@ -26,7 +26,7 @@
 //!                     code => return Err(Exit::unexpected(code)),
 //!                 }
 //!             }
-//!             Ok(()) // recv() == None: the connection is over
+//!             Ok(()) // recv() == None: the connection has ended
 //!         }
 //!     })
 //! }
@@ -57,76 +57,80 @@
 //!
 //! # How it is built
 //!
-//! Two machines without sockets, clock or chance decide everything: [`Dialer`] whom to dial and
-//! when, [`Slots`] who may stay. Around them a task accepts on each address, one dials, and each
-//! connection has its own. An inbound connection passes these gates, and what is turned away at
-//! each has its counter:
+//! All decisions are made by values without sockets, tasks or clock; they take the time and random numbers as
+//! parameters. [`Dialer`] decides which node to dial and when, [`Slots`] which connections may stay, [`Access`]
+//! which nodes and addresses may be peers at all. Around them there is one task for each listening address, one
+//! that dials, and one for each connection.
 //!
-//! 1. the address is in the allowed networks ([`NetRestrict`]), not banned ([`Server::ban`]), and has
-//!    not connected a moment ago ([`Inbound`]), else the socket is closed at once;
-//! 2. the handshakes in progress are within their limits, of this address and in all, else the oldest
-//!    gives way, those first who have not proved a key;
-//! 3. the handshake proves a key within 5 s;
-//! 4. that key is allowed and not banned, not our own, not connected already, and there is room, else
-//!    it is told the reason instead of a Hello;
-//! 5. the Hello exchange finds a common sub-protocol in time;
-//! 6. gate 4 once more, since others have come in the meantime. Now it has its place.
+//! An inbound connection is checked in this order. Each reason to refuse it has a counter ([`RefuseReason`]).
 //!
-//! Outbound connections take the same way from gate 3 on. Where two nodes dial each other at the
-//! same moment, the connection dialed by the node with the smaller id stays on both ends; no
-//! sub-protocol sees two connections with one peer at once.
+//! 1. The address is in the allowed networks ([`NetRestrict`]), is not banned ([`Server::ban`]), and has not
+//!    connected a moment ago ([`InboundSettings`]). Otherwise the socket is closed at once.
+//! 2. The number of handshakes in progress is within its limits, for this address and in total. Otherwise the
+//!    oldest one is evicted; those that have not proved a key yet are evicted first.
+//! 3. The handshake proves a key within 5 s.
+//! 4. The key is allowed, is not banned, is not the node's own, is not connected already, and there is a free
+//!    slot. Otherwise the other end gets the reason in place of a Hello.
+//! 5. The Hello exchange finds a common sub-protocol in time.
+//! 6. As 4, because other connections may have been admitted in the meantime. Then the slot is taken.
 //!
-//! # Who may be a peer
+//! An outbound connection is checked from step 3 on. If two nodes dial each other at the same time, the
+//! connection dialed by the node with the smaller id stays on both ends; a sub-protocol never sees two
+//! connections with one peer at once.
 //!
-//! The operator's rules, [`Access`], stand above all privileges: the networks to talk to, a list of the
-//! only nodes that may be peers, and bans of nodes and networks, for a time or for ever. All of them
-//! change at run time and hold at once: a peer that they exclude is gone within a second, is neither
-//! dialed nor accepted from then on, and [`Server::next_action`] says why, and until when.
+//! # Access rules
 //!
-//! # Sub-protocols that come and go
+//! The rules of the operator ([`Access`]) have precedence over everything else: the networks to talk to, the
+//! list of allowed nodes, and the bans of nodes and networks, with or without an end. All of them can change at
+//! run time and apply at once: a peer that a rule excludes is gone within a second, and from then on is neither
+//! dialed nor accepted. [`Server::next_action`] tells the rule, and when it ends.
 //!
-//! [`Server::add_protocol`] and [`Server::remove_protocol`] change what a running server runs. What
-//! two nodes have in common is settled once, when they exchange Hello: RLPx has no words to do it
-//! again. So a new sub-protocol runs with peers that connect from then on, and one that is removed
-//! stops everywhere at once while the connections stay.
+//! # Sub-protocols that change at run time
 //!
-//! # Streams and time of one's own
+//! [`Server::add_protocol`] and [`Server::remove_protocol`] change the sub-protocols of a running server. Two
+//! nodes agree on their sub-protocols once, in the Hello exchange; RLPx has no message to do it again. So a new
+//! sub-protocol runs with peers that connect from then on. A removed one stops on all connections at once, and
+//! the connections stay.
 //!
-//! A [`NodeDialer`] opens the streams to other nodes, [`Server::accept`] takes those that came in by
-//! other ways than the addresses listened on. With both, servers meet over anything that can be read
-//! and written, in a test in memory. All that a server waits for it waits for on the clock of the
-//! tokio runtime, which a test can stop (`tokio::time::pause`): an hour of redialing passes in a
-//! moment. The two machines take the time as an argument. Only what outlives a run goes by the time of
-//! day: the sequence number of the node's record, and the times in the database of nodes.
+//! # Other streams and another clock
+//!
+//! A [`NodeDialer`] opens the streams to other nodes, and [`Server::accept`] takes inbound streams that did not
+//! come through a listening socket. With both, servers can be connected over anything that can be read and
+//! written, for example in memory in a test. A server waits on the clock of the tokio runtime, which a test can
+//! pause (`tokio::time::pause`). Only what outlives a run uses the system time: the sequence number of the node
+//! record, and the times in the database of known nodes.
 //!
 //! # What a hostile peer can do
 //!
-//! Open sockets: they cost a task and a file descriptor each until the handshake is done, at most
-//! [`Limits::max_pending`] of them, half from one address, and they push out each other rather than
-//! those who prove a key; from outside, one address connects once in 30 s ([`Inbound`]). Fill the
-//! memory of its connection up to its share of [`ServerSettings::memory`], and more while others leave it;
-//! then it waits or goes. Take a place under an identity made up for the purpose: at most
-//! [`Limits::max_peers`], fewer where the node finds peers itself; static and trusted peers always
-//! get in. Choose its client name and capabilities, which are shown as they are. It cannot hold up
-//! a stop, the dialing, or another connection.
+//! - Open sockets. Until the handshake is done, each takes a task and a file descriptor. There are at most
+//!   [`Limits::max_pending`] of them, half of them from one address, and they evict each other before they evict
+//!   a connection that has proved a key. An address outside the local networks can connect once in 30 s
+//!   ([`InboundSettings`]).
+//! - Fill the memory of its connection up to its share of [`ConnectionSettings::memory`], and beyond while other
+//!   connections leave memory free. Then it has to wait, or is disconnected.
+//! - Take a slot with an identity made up for this purpose. Such peers are at most [`Limits::max_peers`], fewer
+//!   if the node finds peers itself; static and trusted peers are always admitted.
+//! - Choose its client name and capabilities, which are shown unchanged.
+//!
+//! It cannot delay a stop, the dialing, or another connection.
 //!
 //! # What is not here
 //!
-//! What happens on one connection is [`p2p_mux`]'s, how nodes find each other `p2p-discovery`'s.
-//! Ports are mapped for IPv4 only ([`Nat`]). Bans are kept in memory: those that shall hold after a
-//! restart belong into the configuration ([`Config::ban`]).
+//! One connection is the matter of [`p2p_mux`], discovery that of `p2p-discovery`. Ports are mapped for IPv4
+//! only ([`Nat`]). Bans are kept in memory; those that should survive a restart belong in the configuration
+//! ([`Config::ban`]).
 //!
 //! # Features
 //!
-//! - `discovery`: the node takes part in discv4 and dials whom it finds ([`ServerSettings::discovery`]). Any
-//!   other source of nodes can be added without it ([`Server::add_candidates`]).
-//! - `discv5`: with it, nodes found by discv5, on a UDP socket of its own.
-//! - `dns`: with it, nodes from signed lists in the DNS.
-//! - `nat`: a gateway is asked to let others through ([`Nat`]), by UPnP, NAT-PMP or PCP. It brings an
-//!   HTTP client with it.
-//! - `store`: with it, the nodes that were met or dialed, on disk, to begin with after a restart.
-//! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] serialise, the first two as geth's
+//! - `discovery`: the node runs discv4 and dials the nodes that it finds ([`ServerSettings::discovery`]). Other
+//!   sources of nodes work without it ([`Server::add_candidates`]).
+//! - `discv5`: also nodes found by discv5, on a UDP socket of its own.
+//! - `dns`: also nodes from signed lists in the DNS.
+//! - `store`: also a database file of the nodes that were seen or dialed, which are used after a restart.
+//! - `nat`: a gateway is asked to map ports ([`Nat`]), over UPnP, NAT-PMP or PCP. It adds an HTTP client.
+//! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] can be serialized, the first two as geth's
 //!   `admin_nodeInfo` and `admin_peers` show them; [`ServerSettings`] can be kept in a file.
+//! - `schema`: JSON Schemas of [`NodeInfo`] and [`PeerInfo`].
 
 mod access;
 mod clock;
@@ -158,6 +162,7 @@ pub use config::{
     AccessSettings, Config, ConnectionSettings, DEFAULT_RECEIVE_BUFFER, DialSettings,
     EventSettings, NodeDialer, NodeSettings, NodeSource, ServerSettings,
 };
+pub use context::prepare_socket;
 pub use dial::{Backoff, DialReason, Dialer, NextAction, NodeKind, OfferError};
 pub use error::{DialError, ProtocolError, StartError};
 #[cfg(feature = "fuzzing")]
@@ -177,4 +182,3 @@ pub use server::Server;
 pub use slots::{Admission, Direction, Limits, Slots};
 #[cfg(feature = "store")]
 pub use store::StoreError;
-pub use tasks::prepare_socket;

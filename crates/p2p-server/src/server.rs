@@ -91,7 +91,7 @@ impl Server {
         let lifecycle = &self.context.lifecycle;
         lifecycle.stop();
         self.context.discovery.stop().await;
-        let limit = self.context.connections.config.close_limit + STOP_MARGIN;
+        let limit = self.context.connections.close_limit() + STOP_MARGIN;
         if time::timeout(limit, lifecycle.ended()).await.is_err() {
             lifecycle.kill();
             lifecycle.ended().await;
@@ -268,7 +268,7 @@ impl Server {
     /// The counters since the start.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let memory = self.context.connections.memory.stats().into();
+        let memory = self.context.connections.memory_stats().into();
         Stats { memory, ..self.context.state().observed.stats() }
     }
 
@@ -328,6 +328,6 @@ fn observe_protocols(context: &Context) -> Result<(), StartError> {
     let observe = |protocol| state.subscribers.observe(protocol, &context.lifecycle);
     let observed = protocols.into_iter().map(observe).collect();
     state.announced.set_protocols(observed);
-    let bytes = state.announced.hello_length(&context.connections.config);
+    let bytes = state.announced.hello_length(context.connections.config());
     if bytes > MAX_HELLO { Err(StartError::HelloTooLong { bytes }) } else { Ok(()) }
 }

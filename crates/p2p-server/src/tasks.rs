@@ -13,9 +13,7 @@ mod outbound;
 #[cfg(feature = "nat")]
 pub(crate) mod port_mapping;
 mod resolve;
-mod socket;
 
-pub use self::socket::prepare_socket;
 pub(crate) use self::{
     inbound::accept,
     listen::{accept_all, bind_all},

@@ -16,7 +16,7 @@ type Opening = Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send>>;
 /// another transport, or in memory for a test (geth's `NodeDialer`). Clones share it.
 ///
 /// It gets the node as listed or found; host names are not resolved. With
-/// [`ServerSettings::net_restrict`](crate::ServerSettings::net_restrict) it gets only nodes whose address is in
+/// [`AccessSettings::net_restrict`](crate::AccessSettings::net_restrict) it gets only nodes whose address is in
 /// these networks, and none with a host name. Its future is dropped after
 /// [`DialSettings::timeout`](crate::DialSettings::timeout). If it panics, only this attempt fails.
 ///

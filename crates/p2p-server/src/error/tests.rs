@@ -71,7 +71,7 @@ fn every_cause_of_a_dial_error_is_printed_once() {
         DialError::Connect(denied()),
         DialError::Timeout,
         DialError::Handshake(ConnectError::Io(denied())),
-        DialError::Greet(HelloExchangeError::Timeout),
+        DialError::Hello(HelloExchangeError::Timeout),
         DialError::Panicked,
     ];
     errors.extend(proxy_errors().into_iter().map(DialError::Proxy));
@@ -82,7 +82,7 @@ fn every_cause_of_a_dial_error_is_printed_once() {
             | DialError::Connect(_)
             | DialError::Proxy(_)
             | DialError::Handshake(_)
-            | DialError::Greet(_)
+            | DialError::Hello(_)
             | DialError::Refused(_) => true,
             DialError::Timeout | DialError::Panicked => false,
         };

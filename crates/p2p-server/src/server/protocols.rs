@@ -27,7 +27,7 @@ impl Server {
             return Err(ProtocolError::Duplicate(capability));
         }
         let protocol = state.subscribers.observe(protocol, lifecycle);
-        let added = state.announced.add_protocol(protocol, &connections.config, MAX_HELLO);
+        let added = state.announced.add_protocol(protocol, connections.config(), MAX_HELLO);
         added.map_err(|bytes| ProtocolError::HelloTooLong { capability, bytes })?;
         drop(state);
         announce_capabilities(&self.context);

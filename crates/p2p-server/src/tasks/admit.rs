@@ -10,7 +10,6 @@ use std::{
 
 use p2p_mux::{
     CloseReason, DisconnectReason, HelloExchangeError, NegotiatedConnection, Origin, Peer,
-    exchange_hello,
     identity::{Enode, NodeId},
     refuse,
     transport::Stream,
@@ -47,7 +46,7 @@ pub(super) struct Connection {
 
 /// Why a connection with a proven identity did not become a peer.
 pub(super) enum AdmitError {
-    Greet(HelloExchangeError),
+    Hello(HelloExchangeError),
     Refused(RefuseReason),
 }
 
@@ -74,17 +73,17 @@ where
         return Err(AdmitError::Refused(reason));
     }
     let local = context.state().announced.local().clone();
-    let greeted = exchange_hello(stream, &local, &context.connections.config).await;
-    let greeted = greeted.map_err(AdmitError::Greet)?;
+    let negotiated = context.connections.exchange_hello(stream, &local).await;
+    let negotiated = negotiated.map_err(AdmitError::Hello)?;
     let reason = {
         let mut state = context.state();
         let checked = check(context, &state, &candidate);
         match checked.and_then(|()| state.peering.admit(&candidate, now())) {
-            Ok(admission) => return Ok(settle(context, state, admission, greeted, connection)),
+            Ok(admission) => return Ok(settle(context, state, admission, negotiated, connection)),
             Err(reason) => reason,
         }
     };
-    greeted.refuse(reason.disconnect_reason()).await;
+    negotiated.refuse(reason.disconnect_reason()).await;
     Err(AdmitError::Refused(reason))
 }
 
@@ -104,7 +103,7 @@ fn settle<Io>(
     context: &Arc<Context>,
     mut state: MutexGuard<'_, ServerState>,
     admission: Admission,
-    greeted: NegotiatedConnection<Io>,
+    negotiated: NegotiatedConnection<Io>,
     connection: Connection,
 ) -> Box<AdmittedPeer>
 where
@@ -119,8 +118,7 @@ where
         is_static: state.peering.is_static(&id),
         trusted: state.peering.is_trusted(&id),
     };
-    let greeted = greeted.with_memory(&context.connections.memory);
-    let (peer, run) = greeted.run(origin, context.lifecycle.stop_token());
+    let (peer, run) = negotiated.run(origin, context.lifecycle.stop_token());
     for capability in peer.shared() {
         // It was removed during the Hello exchange.
         if !state.announced.runs(capability) {

@@ -10,7 +10,7 @@ use crate::{clock::now, context::Context};
 
 /// Adds a source of found nodes. A server that does not dial drops it at once.
 pub(crate) fn add(context: &Arc<Context>, source: impl Stream<Item = Enode> + Send + 'static) {
-    if !context.dialing.enabled {
+    if !context.dials() {
         return;
     }
     context.state().peering.reserve_outbound();

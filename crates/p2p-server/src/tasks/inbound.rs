@@ -2,10 +2,7 @@
 
 use std::{error::Error, net::SocketAddr, pin::Pin, sync::Arc};
 
-use p2p_mux::{
-    identity::{Enode, NodeId, causes},
-    transport::{HANDSHAKE_LIMIT, accept_with},
-};
+use p2p_mux::identity::{Enode, NodeId, causes};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::oneshot,
@@ -86,7 +83,7 @@ where
         tracing::debug!(%remote_addr, error = %causes(error), "inbound connection failed");
         HandshakeError::Failed
     };
-    let accepted = accept_with(io, &context.connections.stock, HANDSHAKE_LIMIT).await;
+    let accepted = context.connections.accept(io).await;
     let stream = accepted.map_err(|error| failed(&error))?;
     context.state().peering.set_key_proven(number);
     let id = stream.remote();
@@ -94,7 +91,7 @@ where
     let direction = Direction::Inbound;
     let connection = Connection { direction, local_addr, remote_addr, enode };
     admit(&context, stream, connection).await.map_err(|error| match error {
-        AdmitError::Greet(error) => failed(&error),
+        AdmitError::Hello(error) => failed(&error),
         AdmitError::Refused(reason) => HandshakeError::Refused(id, reason),
     })
 }

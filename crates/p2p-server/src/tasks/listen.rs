@@ -13,7 +13,7 @@ use tokio::{
     task::yield_now,
 };
 
-use super::{UNSPECIFIED, accept, socket::prepare_or_log};
+use super::{UNSPECIFIED, accept};
 use crate::{context::Context, error::StartError};
 
 /// The pause after the system failed to accept, usually for lack of file descriptors.
@@ -110,7 +110,7 @@ pub(crate) async fn accept_all(context: Arc<Context>, listener: TcpListener) {
         };
         match accepted {
             Ok((socket, addr)) => {
-                prepare_or_log(&socket, context.connections.receive_buffer);
+                context.connections.prepare(&socket);
                 // A socket without a local address is closed already.
                 let local_addr = socket.local_addr().unwrap_or(UNSPECIFIED);
                 accept(&context, socket, local_addr, addr);

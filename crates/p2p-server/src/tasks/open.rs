@@ -34,11 +34,11 @@ pub(super) async fn open(
 
 async fn connect(context: &Context, node: Enode) -> Result<NodeStream, DialError> {
     let addr = node.socket_addr().unwrap_or(UNSPECIFIED);
-    if let Some(dialer) = &context.node_dialer {
+    if let Some(dialer) = context.node_dialer() {
         let opened = dialer.open(node).await;
         return opened.map(|io| NodeStream::Custom(io, addr)).map_err(DialError::Connect);
     }
-    let socket = match &context.dialing.proxy {
+    let socket = match context.proxy() {
         Some(proxy) => proxy.open(&node).await.map_err(DialError::Proxy)?,
         None => TcpStream::connect(addr).await.map_err(DialError::Connect)?,
     };

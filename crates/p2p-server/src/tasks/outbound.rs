@@ -6,10 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use p2p_mux::{
-    identity::{Enode, NodeId},
-    transport::{HANDSHAKE_LIMIT, connect_with},
-};
+use p2p_mux::identity::{Enode, NodeId};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time,
@@ -19,7 +16,6 @@ use super::{
     admit::{AdmitError, AdmittedPeer, Connection, admit},
     open::{NodeStream, UNSPECIFIED, open},
     resolve::resolve,
-    socket::prepare_or_log,
 };
 use crate::{
     access::RefuseReason, clock::now, context::Context, dial::NodeKind, error::DialError,
@@ -133,7 +129,7 @@ async fn reach(
         && let Ok(key) = enode.id.public_key()
     {
         // Listed nodes are few and dialed again: work on their keys is worth keeping.
-        context.connections.stock.learn(&key);
+        context.connections.learn(&key);
     }
     let (addresses, limit) = resolve(context, enode).await?;
     let mut failure = DialError::Timeout;
@@ -156,7 +152,7 @@ async fn reach_at(
 ) -> Result<Box<AdmittedPeer>, DialError> {
     match open(context, node, limit).await? {
         NodeStream::Tcp(socket, remote_addr) => {
-            prepare_or_log(&socket, context.connections.receive_buffer);
+            context.connections.prepare(&socket);
             let local_addr = socket.local_addr().map_err(DialError::Connect)?;
             enter(context, socket, enode.clone(), local_addr, remote_addr).await
         }
@@ -177,13 +173,12 @@ async fn enter<Io>(
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let stream = connect_with(io, &context.connections.stock, &enode.id, HANDSHAKE_LIMIT)
-        .await
-        .map_err(DialError::Handshake)?;
+    let connected = context.connections.connect(io, &enode.id).await;
+    let stream = connected.map_err(DialError::Handshake)?;
     let direction = Direction::Outbound;
     let connection = Connection { direction, local_addr, remote_addr, enode };
     admit(context, stream, connection).await.map_err(|error| match error {
-        AdmitError::Greet(error) => DialError::Greet(error),
+        AdmitError::Hello(error) => DialError::Hello(error),
         AdmitError::Refused(reason) => DialError::Refused(reason),
     })
 }

@@ -18,7 +18,7 @@ pub(super) async fn resolve(
     context: &Context,
     enode: &Enode,
 ) -> Result<(Vec<Enode>, Duration), DialError> {
-    let limit = context.dialing.timeout;
+    let limit = context.dial_timeout();
     let addresses = time::timeout(limit, look_up(context, enode)).await;
     let addresses = addresses.map_err(|_| DialError::Timeout)?.map_err(DialError::Resolve)?;
     // An address that does not answer must leave time for the next one.
@@ -29,7 +29,7 @@ pub(super) async fn resolve(
 async fn look_up(context: &Context, enode: &Enode) -> io::Result<Vec<Enode>> {
     let seen_at = context.state().peering.seen_at(&enode.id).cloned();
     let listed = [enode.clone()].into_iter().chain(seen_at);
-    if context.node_dialer.is_some() || context.dialing.proxy.is_some() {
+    if context.node_dialer().is_some() || context.proxy().is_some() {
         return Ok(listed.collect());
     }
     let (mut addresses, mut failure) = (Vec::new(), None);

@@ -35,7 +35,7 @@ async fn beyond_the_limit_peers_are_refused_unless_trusted() {
     assert_eq!(refused(&mut events).await, (c.id(), RefuseReason::TooManyPeers));
     let reason = until(&mut c_events, |event| match event {
         Event::DialFailed { error, .. } => match &**error {
-            DialError::Greet(error) => Some(told(error)),
+            DialError::Hello(error) => Some(told(error)),
             _ => None,
         },
         _ => None,

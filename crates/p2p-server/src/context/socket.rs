@@ -33,13 +33,6 @@ pub fn prepare_socket(socket: &TcpStream, receive_buffer: Option<usize>) -> io::
     }
 }
 
-/// As [`prepare_socket`]; an error is only logged.
-pub(crate) fn prepare_or_log(socket: &TcpStream, receive_buffer: Option<usize>) {
-    if let Err(error) = prepare_socket(socket, receive_buffer) {
-        tracing::debug!(%error, "cannot set the options of a socket");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;

@@ -1,0 +1,99 @@
+//! What the connections of a server share.
+
+use std::time::Duration;
+
+use p2p_mux::{
+    HelloExchangeError, LocalNode, MemoryBudget, MemoryStats, NegotiatedConnection, exchange_hello,
+    identity::{NodeId, PublicKey, SecretKey},
+    transport::{
+        ConnectError, HANDSHAKE_LIMIT, Stock, StockSize, Stream, accept_with, connect_with,
+    },
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+use super::socket::prepare_socket;
+use crate::config::ConnectionSettings;
+
+/// What the connections of a server share: their configuration, memory and prepared keys.
+pub(crate) struct Connections {
+    /// Ephemeral keys for the handshakes to come, made ahead.
+    stock: Stock,
+    config: p2p_mux::Config,
+    /// The memory budget of all connections.
+    memory: MemoryBudget,
+    receive_buffer: Option<usize>,
+}
+
+impl Connections {
+    pub(super) fn new(key: &SecretKey, settings: &ConnectionSettings) -> Self {
+        Self {
+            stock: Stock::new(key, StockSize::default()),
+            config: settings.config.clone(),
+            memory: MemoryBudget::resident(settings.memory),
+            receive_buffer: settings.receive_buffer,
+        }
+    }
+
+    /// The configuration of each connection.
+    pub(crate) const fn config(&self) -> &p2p_mux::Config {
+        &self.config
+    }
+
+    /// [`p2p_mux::Config::close_limit`].
+    pub(crate) const fn close_limit(&self) -> Duration {
+        self.config.close_limit
+    }
+
+    /// The counters of the memory.
+    pub(crate) fn memory_stats(&self) -> MemoryStats {
+        self.memory.stats()
+    }
+
+    /// Makes up to `max` ephemeral keys ahead.
+    pub(crate) fn refill_stock(&self, max: usize) {
+        self.stock.refill(max, &mut rand::rng());
+    }
+
+    /// Keeps the result of the work on the key of a node that is dialed again.
+    pub(crate) fn learn(&self, key: &PublicKey) {
+        self.stock.learn(key);
+    }
+
+    /// Sets the options of a socket. An error is only logged.
+    pub(crate) fn prepare(&self, socket: &TcpStream) {
+        if let Err(error) = prepare_socket(socket, self.receive_buffer) {
+            tracing::debug!(%error, "cannot set the options of a socket");
+        }
+    }
+
+    /// The handshake of an inbound connection.
+    pub(crate) async fn accept<Io>(&self, io: Io) -> Result<Stream<Io>, ConnectError>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin,
+    {
+        accept_with(io, &self.stock, HANDSHAKE_LIMIT).await
+    }
+
+    /// The handshake of an outbound connection with the node `id`.
+    pub(crate) async fn connect<Io>(&self, io: Io, id: &NodeId) -> Result<Stream<Io>, ConnectError>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin,
+    {
+        connect_with(io, &self.stock, id, HANDSHAKE_LIMIT).await
+    }
+
+    /// The Hello exchange.
+    pub(crate) async fn exchange_hello<Io>(
+        &self,
+        stream: Stream<Io>,
+        local: &LocalNode,
+    ) -> Result<NegotiatedConnection<Io>, HelloExchangeError>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin,
+    {
+        Ok(exchange_hello(stream, local, &self.config).await?.with_memory(&self.memory))
+    }
+}
