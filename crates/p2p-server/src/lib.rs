@@ -122,7 +122,7 @@
 //!
 //! # Features
 //!
-//! - `discovery`: the node runs discv4 and dials the nodes that it finds ([`ServerSettings::discovery`]). Other
+//! - `discovery`: the node runs discv4 and dials the nodes that it finds (`ServerSettings::discovery`). Other
 //!   sources of nodes work without it ([`Server::add_candidates`]).
 //! - `discv5`: also nodes found by discv5, on a UDP socket of its own.
 //! - `dns`: also nodes from signed lists in the DNS.
