@@ -69,6 +69,8 @@ pub mod client;
 mod config;
 #[cfg(feature = "server")]
 mod declare;
+#[cfg(all(test, feature = "server"))]
+mod error_tests;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;

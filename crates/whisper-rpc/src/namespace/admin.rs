@@ -1,38 +1,19 @@
 //! The namespace `admin`: the node and its peers.
 
 mod access;
+mod context;
 mod dial_state;
 mod node_info;
 mod peer_events;
 mod transports;
 mod unix_time;
 
-use std::path::{Path, PathBuf};
-use std::sync::Weak;
-
-use p2p_server::Server;
+pub(crate) use context::AdminContext;
 
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::namespace::node_name::{enode, node_id};
-use crate::transport::transports::Transports;
 use crate::types::node_info::{NodeInfoJson, PeerInfoJson};
-
-/// What the methods work on.
-pub(crate) struct AdminContext {
-    server: Server,
-    datadir: PathBuf,
-    /// The transports to start and stop. They own the methods, so the methods do not keep them alive.
-    transports: Weak<Transports>,
-}
-
-impl AdminContext {
-    pub(crate) fn new(server: Server, datadir: &Path, transports: Weak<Transports>) -> Self {
-        // Clients need an absolute path. If the current directory was removed, the path stays relative.
-        let datadir = std::path::absolute(datadir).unwrap_or_else(|_| datadir.to_owned());
-        Self { server, datadir, transports }
-    }
-}
 
 /// The methods of `admin`.
 pub(crate) fn api() -> Api<AdminContext> {

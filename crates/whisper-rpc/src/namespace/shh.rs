@@ -1,6 +1,7 @@
 //! The namespace `shh`: Whisper.
 
 mod arguments;
+mod context;
 mod explanation;
 mod keys;
 mod messages;
@@ -8,19 +9,9 @@ mod receipt;
 mod settings;
 mod subscription;
 
-use tokio_util::sync::CancellationToken;
-use whisper_protocol::Whisper;
+pub(crate) use context::ShhContext;
 
 use crate::declare::api::Api;
-
-/// What the methods work on.
-pub(crate) struct ShhContext {
-    pub(crate) whisper: Whisper,
-    /// Cancelled when the servers stop. It ends proofs of work, which would delay the stop.
-    pub(crate) stop: CancellationToken,
-    /// Whether clients may read keys.
-    pub(crate) key_export: bool,
-}
 
 /// The methods of `shh`.
 pub(crate) fn api() -> Api<ShhContext> {

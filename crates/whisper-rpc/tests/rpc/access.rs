@@ -1,10 +1,11 @@
-//! Who may call: the token, TLS, and keys that stay where they are.
+//! Access control: the token, TLS, and the export of keys.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::support::eventually::PATIENCE;
 use crate::support::http::Request;
-use crate::support::node::{Node, PATIENCE, config, request};
+use crate::support::node::{Node, config, request};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -35,7 +36,7 @@ fn tls() -> Tls {
     Tls::load(&tls_file("cert.pem"), &tls_file("key.pem")).unwrap()
 }
 
-/// A handshake with these headers, over whatever stream.
+/// Does a WebSocket handshake with these headers.
 async fn handshake<S>(stream: S, headers: &[(&str, &str)]) -> Result<WebSocketStream<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -54,7 +55,7 @@ async fn ws(node: &Node, headers: &[(&str, &str)]) -> Result<WebSocketStream<Tcp
 
 async fn version<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>) {
     socket.send(Message::text(request("shh_version", json!([])))).await.unwrap();
-    // Pings come in between.
+    // Pings may arrive first.
     let answer = loop {
         match timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap() {
             Message::Text(text) => break text,
@@ -85,7 +86,7 @@ async fn http_needs_the_token() {
 }
 
 #[tokio::test]
-async fn a_page_may_ask_whether_it_may_show_the_token() {
+async fn a_cors_preflight_allows_the_authorization_header() {
     let mut config = guarded();
     config.http.as_mut().unwrap().cors = vec!["https://app.example".to_owned()];
     let node = Node::start_with(config).await;
@@ -98,11 +99,11 @@ async fn a_page_may_ask_whether_it_may_show_the_token() {
     let response = preflight.send(node.http()).await;
     assert_eq!(response.status, 200);
     let allowed = response.header("access-control-allow-headers").unwrap();
-    assert!(allowed.contains("authorization"), "a star does not cover it: {allowed}");
+    assert!(allowed.contains("authorization"), "a star would not cover it: {allowed}");
 }
 
 #[tokio::test]
-async fn websocket_needs_the_token_and_takes_it_from_a_page_too() {
+async fn websocket_needs_the_token_in_a_header_or_as_a_sub_protocol() {
     let node = Node::start_with(guarded()).await;
     let (bearer, protocol) = (format!("Bearer {TOKEN}"), format!("bearer.{TOKEN}"));
     for wrong in
@@ -128,7 +129,7 @@ async fn ipc_needs_no_token() {
 }
 
 #[tokio::test]
-async fn keys_stay_where_they_are_if_so_wished() {
+async fn keys_are_not_exported_if_export_is_off() {
     let node = Node::start_with(RpcConfig { key_export: false, ..config() }).await;
     let (pair, symmetric) = (
         node.result("shh_newKeyPair", json!([])).await,
@@ -150,7 +151,7 @@ async fn keys_stay_where_they_are_if_so_wished() {
     assert!(node.result("shh_getPublicKey", json!([pair])).await.is_string());
 }
 
-/// A connection with TLS to a node that shows the certificate of the tests.
+/// A TLS connection to a node with the certificate of the tests.
 async fn secured(addr: std::net::SocketAddr) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(tls_file("cert.pem")).unwrap()).unwrap();
@@ -179,7 +180,7 @@ async fn http_and_websocket_are_served_over_tls() {
     assert!(answer.contains("\"6.0\""), "{answer}");
     version(&mut handshake(secured(node.ws()).await, &[]).await.unwrap()).await;
 
-    // Who speaks no TLS, or never finishes its handshake, is hung up on.
+    // A client without TLS, or with an incomplete handshake, is disconnected.
     for begin in [post.as_bytes(), b"\x16\x03\x01"] {
         let mut stream = TcpStream::connect(node.http()).await.unwrap();
         stream.write_all(begin).await.unwrap();
@@ -190,7 +191,7 @@ async fn http_and_websocket_are_served_over_tls() {
 }
 
 #[test]
-fn what_is_wrong_with_the_files_is_told() {
+fn errors_about_the_files_say_what_is_wrong() {
     let load = |certificates: &str, key: &str| Tls::load(&tls_file(certificates), &tls_file(key));
     let missing = load("nothing.pem", "key.pem").unwrap_err();
     assert!(matches!(missing, TlsError::Read { content: Certificate, .. }), "{missing}");

@@ -1,4 +1,4 @@
-//! What an operator asks of a running node over JSON-RPC: who may be a peer, and what becomes of each.
+//! The namespace `admin`: who may be a peer, and events of peers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use crate::support::node::{Node, request};
 use crate::support::ws::WsClient;
 use serde_json::{Value, json};
 
-/// Subscribes to what happens to the peers of a node.
+/// Subscribes to the events of a node's peers.
 async fn subscribed(node: &Node) -> WsClient {
     let mut client = node.connect().await;
     let answer = client.ask(request("admin_subscribe", json!(["peerEvents"]))).await;
@@ -15,7 +15,7 @@ async fn subscribed(node: &Node) -> WsClient {
     client
 }
 
-/// The next event, as it stands in the text.
+/// The next event, as text and as JSON.
 async fn event(client: &mut WsClient) -> (String, Value) {
     let text = client.next().await.expect("a notification");
     let notification: Value = serde_json::from_str(&text).unwrap();
@@ -27,15 +27,15 @@ fn hash(node: &Node) -> Value {
     node.server.node_info().id.into()
 }
 
-/// What a node says of another in `admin_dialState`.
-async fn outlook(node: &Node, of: &Node) -> Value {
+/// What a node tells about another in `admin_dialState`.
+async fn dial_state(node: &Node, of: &Node) -> Value {
     let all = node.result("admin_dialState", json!([])).await;
-    let found = all.as_array().unwrap().iter().find(|outlook| outlook["id"] == hash(of));
+    let found = all.as_array().unwrap().iter().find(|dial_state| dial_state["id"] == hash(of));
     found.unwrap_or_else(|| panic!("{all}")).clone()
 }
 
 #[tokio::test]
-async fn peers_that_come_and_go_are_told_in_the_form_of_go_ethereum() {
+async fn events_of_peers_have_the_form_of_go_ethereum() {
     let (node, other) = (Node::start().await, Node::start().await);
     let mut client = subscribed(&node).await;
     node.result("admin_addPeer", json!([other.enode().to_string()])).await;
@@ -57,12 +57,12 @@ async fn peers_that_come_and_go_are_told_in_the_form_of_go_ethereum() {
 }
 
 #[tokio::test]
-async fn where_it_is_wanted_each_message_of_a_peer_is_told() {
-    let (node, other) = (Node::telling_messages().await, Node::start().await);
+async fn messages_of_peers_are_reported_if_configured() {
+    let (node, other) = (Node::with_message_events().await, Node::start().await);
     let mut client = subscribed(&node).await;
     node.result("admin_addPeer", json!([other.enode().to_string()])).await;
     assert_eq!(event(&mut client).await.1["type"], "add");
-    // Each end tells the other its status, message 0 of Whisper, at once.
+    // Each end sends its status, message 0 of Whisper, at once.
     let mut told = Vec::new();
     while told.len() < 2 {
         let (text, message) = event(&mut client).await;
@@ -82,7 +82,7 @@ async fn where_it_is_wanted_each_message_of_a_peer_is_told() {
 }
 
 #[tokio::test]
-async fn a_banned_peer_is_gone_and_it_is_said_until_when() {
+async fn a_banned_peer_is_disconnected_and_the_end_of_the_ban_is_shown() {
     let (node, other) = (Node::start().await, Node::start().await);
     let mut client = subscribed(&node).await;
     let url = other.enode().to_string();
@@ -97,16 +97,16 @@ async fn a_banned_peer_is_gone_and_it_is_said_until_when() {
     let until = bans[0]["until"].as_u64().unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     assert!((now + 3500..=now + 3601).contains(&until), "{until}");
-    let outlook = outlook(&node, &other).await;
-    assert_eq!((&outlook["kind"], &outlook["connected"]), (&json!("static"), &json!(false)));
-    assert_eq!((&outlook["next"], &outlook["why"]), (&json!("barred"), &json!("banned")));
-    assert!(outlook["at"].as_u64().unwrap().abs_diff(until) <= 1);
-    assert_eq!(outlook["lastDrop"]["why"], "by us: disconnect requested");
+    let dial_state = dial_state(&node, &other).await;
+    assert_eq!((&dial_state["kind"], &dial_state["connected"]), (&json!("static"), &json!(false)));
+    assert_eq!((&dial_state["next"], &dial_state["why"]), (&json!("barred"), &json!("banned")));
+    assert!(dial_state["at"].as_u64().unwrap().abs_diff(until) <= 1);
+    assert_eq!(dial_state["lastDrop"]["why"], "by us: disconnect requested");
 
     assert_eq!(node.result("admin_unbanPeer", json!([id])).await, true);
     assert_eq!(node.result("admin_unbanPeer", json!([id])).await, false);
     assert_eq!(event(&mut client).await.1["type"], "add");
-    assert_eq!(self::outlook(&node, &other).await["next"], "stay");
+    assert_eq!(self::dial_state(&node, &other).await["next"], "stay");
     assert_eq!(node.result("admin_banPeer", json!(["127.0.0.0/8"])).await, true);
     assert_eq!(event(&mut client).await.1["type"], "drop");
     let bans = node.result("admin_bans", json!([])).await;
@@ -116,7 +116,7 @@ async fn a_banned_peer_is_gone_and_it_is_said_until_when() {
 }
 
 #[tokio::test]
-async fn the_only_nodes_and_networks_change_while_the_node_runs() {
+async fn allowed_nodes_and_networks_change_while_the_node_runs() {
     let (node, other) = (Node::start().await, Node::start().await);
     let mut client = subscribed(&node).await;
     node.result("admin_addPeer", json!([other.enode().to_string()])).await;
@@ -126,7 +126,7 @@ async fn the_only_nodes_and_networks_change_while_the_node_runs() {
     assert_eq!(node.result("admin_allowPeer", json!([id])).await, false, "all are");
     assert_eq!(node.result("admin_setAllowedPeers", json!([[]])).await, true);
     assert_eq!(event(&mut client).await.1["type"], "drop");
-    assert_eq!(outlook(&node, &other).await["why"], "not allowed");
+    assert_eq!(dial_state(&node, &other).await["why"], "not allowed");
     assert_eq!(node.result("admin_allowPeer", json!([id])).await, true);
     assert_eq!(event(&mut client).await.1["type"], "add");
     assert_eq!(node.result("admin_allowedPeers", json!([])).await, json!([id]));
@@ -138,7 +138,7 @@ async fn the_only_nodes_and_networks_change_while_the_node_runs() {
     assert_eq!(node.result("admin_setNetRestrict", json!(["10.0.0.0/8"])).await, true);
     assert_eq!(event(&mut client).await.1["type"], "drop");
     assert_eq!(node.result("admin_netRestrict", json!([])).await, "10.0.0.0/8");
-    assert_eq!(outlook(&node, &other).await["why"], "outside of the permitted networks");
+    assert_eq!(dial_state(&node, &other).await["why"], "outside of the permitted networks");
     let error = node.call("admin_setNetRestrict", json!(["10.0.0.0"])).await;
     assert!(error["error"]["message"].as_str().unwrap().contains("CIDR"), "{error}");
     assert_eq!(node.result("admin_setNetRestrict", json!([])).await, true);
@@ -146,23 +146,23 @@ async fn the_only_nodes_and_networks_change_while_the_node_runs() {
 }
 
 #[tokio::test]
-async fn why_a_node_cannot_be_reached_is_said() {
+async fn dial_state_says_why_a_node_cannot_be_reached() {
     let (node, gone) = (Node::start().await, Node::start().await);
     let url = gone.enode().to_string();
     gone.server.stop().await;
     node.result("admin_addPeer", json!([url])).await;
-    let outlook = loop {
-        let outlook = outlook(&node, &gone).await;
-        if outlook.get("lastFailure").is_some() {
-            break outlook;
+    let dial_state = loop {
+        let dial_state = dial_state(&node, &gone).await;
+        if dial_state.get("lastFailure").is_some() {
+            break dial_state;
         }
         tokio::task::yield_now().await;
     };
-    let why = outlook["lastFailure"]["why"].as_str().unwrap();
+    let why = dial_state["lastFailure"]["why"].as_str().unwrap();
     assert!(why.starts_with("cannot connect: "), "{why}");
-    assert_eq!(outlook["kind"], "static");
-    if outlook["next"] == "dial" {
-        assert_eq!(outlook["why"], "failed");
-        assert!(outlook["failures"].as_u64().unwrap() >= 1);
+    assert_eq!(dial_state["kind"], "static");
+    if dial_state["next"] == "dial" {
+        assert_eq!(dial_state["why"], "failed");
+        assert!(dial_state["failures"].as_u64().unwrap() >= 1);
     }
 }

@@ -1,18 +1,18 @@
-//! What clients get wrong, by mistake or on purpose: every request is answered with a typed error or refused, and the
-//! node keeps serving.
+//! Invalid and hostile requests: each is answered with an error or refused, and the node keeps serving.
 
 use crate::support::client::Client;
+use crate::support::eventually::PATIENCE;
 use crate::support::http::Request;
-use crate::support::node::{FREE, Node, PATIENCE, config, in_progress, request};
+use crate::support::node::{FREE, Node, config, in_progress, request};
 use crate::support::ws::WsClient;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use whisper_rpc::{HttpSettings, Namespace, RpcConfig, RpcError, Transport, WsSettings, serve};
 
-/// An id that names nothing.
+/// The id of a key or filter that does not exist.
 const UNKNOWN: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
-/// Sends a body as it is; the error's code and text. Of a batch, the first.
+/// Sends a body unchanged. Returns code and text of the error; of a batch, the first.
 async fn error_of(node: &Node, body: impl Into<Vec<u8>>) -> (i64, String) {
     let response = Request::json(body).send(node.http()).await;
     assert_eq!(response.status, 200, "{response:?}");
@@ -49,7 +49,7 @@ async fn unreadable_json_is_an_error_of_json_rpc() {
 }
 
 #[tokio::test]
-async fn json_that_is_no_request_is_an_invalid_request() {
+async fn json_that_is_not_a_request_is_an_invalid_request() {
     let node = Node::start().await;
     let bodies: [&[u8]; 6] = [
         b"{\"id\":1}",
@@ -72,7 +72,7 @@ async fn json_that_is_no_request_is_an_invalid_request() {
 }
 
 #[tokio::test]
-async fn deep_nesting_is_no_deep_recursion() {
+async fn deep_nesting_does_not_recurse() {
     let node = Node::start().await;
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
     let call = |params: &str| {
@@ -94,11 +94,11 @@ async fn a_huge_body_is_refused() {
     let body = vec![b' '; 600_000];
     let response = Request::json(body.clone()).send(node.http()).await;
     assert_eq!(response.status, 413);
-    // A body that does not say how long it is.
+    // A body without a length.
     let chunk = [format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
     let chunked = Request::json(chunk).header("transfer-encoding", "chunked");
     assert_eq!(chunked.send(node.http()).await.status, 413);
-    // One that lies about it is never waited for.
+    // A body with a wrong length is refused at once.
     let liar = Request::json("{}").header("content-length", "4000000000");
     assert_eq!(liar.send(node.http()).await.status, 413);
     assert_eq!(node.rpc.stats().refused_size, 3);
@@ -110,7 +110,7 @@ async fn a_huge_websocket_message_is_refused() {
     let node = Node::start().await;
     let mut client = node.connect().await;
     client.send(request("web3_sha3", json!([format!("0x{}", "0".repeat(600_000))]))).await;
-    // Answered with an error, or hung up on.
+    // It is answered with an error, or the connection is closed.
     if let Some(answer) = client.next().await {
         let answer: Value = serde_json::from_str(&answer).unwrap();
         assert_eq!(answer["error"]["code"], -32007, "{answer}");
@@ -131,7 +131,7 @@ async fn a_huge_batch_is_refused() {
     assert_eq!(answers.len(), limit);
 }
 
-/// Every method that takes an argument, with one that suits it: the wrong ones below do not.
+/// Every method with one argument, and the kind of JSON value that it takes.
 const WITH_ARGUMENT: [(&str, &str); 22] = [
     ("shh_setMaxMessageSize", "number"),
     ("shh_setMinPoW", "number"),
@@ -192,7 +192,7 @@ async fn wrong_types_and_numbers_of_arguments_are_invalid_parameters() {
 }
 
 #[tokio::test]
-async fn unknown_ids_are_told() {
+async fn unknown_ids_are_errors() {
     let node = Node::start().await;
     let key = node.result("shh_newSymKey", json!([])).await;
     let cases = [
@@ -249,7 +249,7 @@ async fn a_notification_is_carried_out_and_not_answered() {
     assert_eq!(Request::json(unknown).send(node.http()).await.body, "");
 }
 
-/// A post that works for a minute.
+/// A post whose proof of work takes a minute.
 fn endless_post(key: &Value) -> String {
     let post = json!({
         "symKeyID": key, "topic": "0x01020304", "payload": "0x00",
@@ -259,7 +259,7 @@ fn endless_post(key: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_seal_is_given_up_when_its_client_leaves() {
+async fn a_proof_of_work_is_cancelled_when_its_client_disconnects() {
     let node = Node::start().await;
     let key = node.result("shh_newSymKey", json!([])).await;
     let connection = Request::json(endless_post(&key)).start(node.http()).await;
@@ -276,7 +276,7 @@ async fn a_seal_is_given_up_when_its_client_leaves() {
 }
 
 #[tokio::test]
-async fn stopping_does_not_wait_for_a_seal() {
+async fn stopping_does_not_wait_for_a_proof_of_work() {
     let node = Node::start().await;
     let key = node.result("shh_newSymKey", json!([])).await;
     let mut client = node.connect().await;
@@ -358,7 +358,7 @@ async fn a_taken_port_is_an_error_that_names_the_transport() {
 }
 
 #[tokio::test]
-async fn an_unsound_id_over_websocket_is_refused() {
+async fn an_invalid_id_over_websocket_is_refused() {
     let node = Node::start().await;
     let mut client = node.connect().await;
     let before = node.result("shh_info", json!([])).await;

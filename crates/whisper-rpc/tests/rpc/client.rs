@@ -1,7 +1,6 @@
 //! The typed calls of the library, over HTTP and WebSocket, against a real node.
 
-use std::time::Duration;
-
+use crate::support::eventually::{PATIENCE, eventually};
 use crate::support::node::{Node, config};
 use jsonrpsee_http_client::HttpClientBuilder;
 use jsonrpsee_ws_client::WsClientBuilder;
@@ -16,8 +15,6 @@ use whisper_rpc::types::{
     Criteria, EnvelopeState, HexBytes, NewMessage, PostState, Quantity, Topic,
 };
 
-/// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
 const TOPIC: Topic = Topic(*b"chat");
 
 async fn start() -> Node {
@@ -36,19 +33,11 @@ fn refused<T>(answer: Result<T, Error>) -> String {
     }
 }
 
-/// Keys, a filter, a post with work, its message and its receipt.
+/// Settings, keys, a filter, a post with work, its message and its receipt.
 async fn whisper(client: &(impl ClientT + Sync)) {
-    assert_eq!(client.version().await.unwrap(), "6.0");
-    assert!(client.set_min_pow(0.001).await.unwrap());
-    let info = client.info().await.unwrap();
-    assert_eq!((info.min_pow, info.max_message_size), (0.001, 1024 * 1024));
-
-    let key = client.add_sym_key(&[7; 32].into()).await.unwrap();
-    assert_eq!(client.get_sym_key(&key).await.unwrap(), HexBytes::from([7; 32]));
-    let pair = client.new_key_pair().await.unwrap();
+    settings(client).await;
+    let (key, pair) = keys(client).await;
     let public = client.get_public_key(&pair).await.unwrap();
-    assert_eq!(public.as_slice().len(), 65);
-
     let criteria = Criteria {
         sym_key_id: key.clone(),
         sig: public.clone(),
@@ -69,30 +58,8 @@ async fn whisper(client: &(impl ClientT + Sync)) {
         ..NewMessage::default()
     };
     let hash = client.post(&message).await.unwrap();
-    let collected = async {
-        loop {
-            let messages = client.get_filter_messages(&filter).await.unwrap();
-            if !messages.is_empty() {
-                return messages;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let messages = timeout(PATIENCE, collected).await.expect("the message in time");
-    assert_eq!(messages.len(), 1);
-    let received = &messages[0];
-    assert_eq!((received.ttl, received.topic, &received.hash), (20, TOPIC, &hash));
-    assert_eq!(received.payload.as_slice(), b"hello");
-    assert_eq!(received.padding.as_slice(), b"some");
-    assert_eq!((&received.sig, &received.recipient_public_key), (&Some(public), &None));
-    assert!(received.pow >= 0.002);
-
-    let receipt = client.receipt(&hash, None).await.unwrap().unwrap();
-    assert_eq!((receipt.state, receipt.handed), (PostState::Pending, Some(0)));
-    assert!(client.receipt(&[0; 32].into(), Some(1)).await.unwrap().is_none());
-    let explanation = client.explain(&hash).await.unwrap();
-    assert_eq!(explanation.state, EnvelopeState::Pooled);
-    assert_eq!(explanation.pooled.unwrap().topic, TOPIC);
+    receives(client, &filter, &hash, public).await;
+    follows(client, &hash).await;
 
     assert!(client.delete_message_filter(&filter).await.unwrap());
     assert_eq!(refused(client.get_filter_messages(&filter).await), "filter not found");
@@ -101,16 +68,55 @@ async fn whisper(client: &(impl ClientT + Sync)) {
     assert_eq!(refused(client.post(&message).await), "invalid id");
 }
 
+async fn settings(client: &(impl ClientT + Sync)) {
+    assert_eq!(client.version().await.unwrap(), "6.0");
+    assert!(client.set_min_pow(0.001).await.unwrap());
+    let info = client.info().await.unwrap();
+    assert_eq!((info.min_pow, info.max_message_size), (0.001, 1024 * 1024));
+}
+
+/// Makes a symmetric key and a key pair.
+async fn keys(client: &(impl ClientT + Sync)) -> (String, String) {
+    let key = client.add_sym_key(&[7; 32].into()).await.unwrap();
+    assert_eq!(client.get_sym_key(&key).await.unwrap(), HexBytes::from([7; 32]));
+    let pair = client.new_key_pair().await.unwrap();
+    let public = client.get_public_key(&pair).await.unwrap();
+    assert_eq!(public.as_slice().len(), 65);
+    (key, pair)
+}
+
+/// The filter collects the message.
+async fn receives(client: &(impl ClientT + Sync), filter: &str, hash: &HexBytes, signer: HexBytes) {
+    let messages = eventually("message", async || {
+        let messages = client.get_filter_messages(filter).await.unwrap();
+        (!messages.is_empty()).then_some(messages)
+    })
+    .await;
+    assert_eq!(messages.len(), 1);
+    let received = &messages[0];
+    assert_eq!((received.ttl, received.topic, &received.hash), (20, TOPIC, hash));
+    assert_eq!(received.payload.as_slice(), b"hello");
+    assert_eq!(received.padding.as_slice(), b"some");
+    assert_eq!((&received.sig, &received.recipient_public_key), (&Some(signer), &None));
+    assert!(received.pow >= 0.002);
+}
+
+/// The receipt and the explanation of a post.
+async fn follows(client: &(impl ClientT + Sync), hash: &HexBytes) {
+    let receipt = client.receipt(hash, None).await.unwrap().unwrap();
+    assert_eq!((receipt.state, receipt.handed), (PostState::Pending, Some(0)));
+    assert!(client.receipt(&[0; 32].into(), Some(1)).await.unwrap().is_none());
+    let explanation = client.explain(hash).await.unwrap();
+    assert_eq!(explanation.state, EnvelopeState::Pooled);
+    assert_eq!(explanation.pooled.unwrap().topic, TOPIC);
+}
+
 /// The other namespaces.
 async fn node(client: &(impl ClientT + Sync), other: &Node) {
     let url = other.enode().to_string();
     assert!(client.add_peer(&url).await.unwrap());
-    let met = async {
-        while client.peer_count().await.unwrap() != Quantity(1) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, met).await.expect("a peer in time");
+    eventually("peer", async || (client.peer_count().await.unwrap() == Quantity(1)).then_some(()))
+        .await;
     let peers = client.peers().await.unwrap();
     assert_eq!(peers[0].id, other.server.node_info().id);
     assert!(peers[0].protocols.contains_key("shh") && !peers[0].network.inbound);

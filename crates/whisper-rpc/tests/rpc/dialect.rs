@@ -1,26 +1,20 @@
-//! The option `dialect`: nodes that speak shh/5 are reached, and their messages received, over the same methods.
-
-use std::time::Duration;
+//! The field `dialect`: the same methods send messages to nodes that speak shh/5, and receive theirs.
 
 use crate::support::client::Client;
+use crate::support::eventually::eventually;
 use crate::support::node::{Node, request};
 use serde_json::{Value, json};
-use tokio::time::timeout;
 use whisper_protocol::Dialect;
 
-/// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Two nodes that are connected, and speak shh/5 with each other.
+/// Two connected nodes that speak shh/5.
 async fn two_old_nodes() -> (Node, Node) {
     let (near, far) = (Node::speaking(Dialect::V5).await, Node::speaking(Dialect::V5).await);
     near.result("admin_addPeer", json!([far.enode().to_string()])).await;
-    let connected = async {
-        while far.result("admin_peers", json!([])).await[0]["protocols"]["shh"]["version"] != 5 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, connected).await.expect("a connection in time");
+    eventually("session", async || {
+        let peers = far.result("admin_peers", json!([])).await;
+        (peers[0]["protocols"]["shh"]["version"] == 5).then_some(())
+    })
+    .await;
     (near, far)
 }
 
@@ -46,19 +40,15 @@ async fn post(node: &Node, payload: &str, dialect: Option<u64>) -> Value {
     node.result("shh_post", json!([message])).await
 }
 
-/// The hashes that a filter collects, as soon as there are some.
+/// Waits until a filter has messages. Returns their hashes.
 async fn collected(node: &Node, filter: &Value) -> Vec<Value> {
-    let some = async {
-        loop {
-            let messages = node.result("shh_getFilterMessages", json!([filter])).await;
-            let messages = messages.as_array().unwrap();
-            if !messages.is_empty() {
-                return messages.iter().map(|message| message["hash"].clone()).collect();
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, some).await.expect("a message in time")
+    eventually("message", async || {
+        let messages = node.result("shh_getFilterMessages", json!([filter])).await;
+        let messages = messages.as_array().unwrap();
+        let hashes: Vec<_> = messages.iter().map(|message| message["hash"].clone()).collect();
+        (!hashes.is_empty()).then_some(hashes)
+    })
+    .await
 }
 
 #[tokio::test]
@@ -74,7 +64,7 @@ async fn a_post_reaches_filters_of_its_dialect() {
 
     let of_new = post(&near, "0x06", None).await;
     let of_old = post(&near, "0x05", Some(5)).await;
-    // Messages are opened in their order: what has not come with the second does not come.
+    // Messages are opened in order, so a filter that has nothing after the second will get nothing.
     assert_eq!(collected(&far, &whole).await, std::slice::from_ref(&of_old));
     assert_eq!(collected(&far, &beginning).await, std::slice::from_ref(&of_old));
     for none in [&other, &new] {
@@ -100,7 +90,7 @@ async fn a_subscription_is_for_a_dialect() {
 }
 
 #[tokio::test]
-async fn what_is_no_dialect_or_no_topic_of_it_is_told() {
+async fn an_invalid_dialect_or_topic_is_an_error() {
     let node = Node::start().await;
     let key = key(&node).await;
     let cases = [

@@ -1,4 +1,4 @@
-//! The OpenRPC document that a node serves says of each method what the method does.
+//! The OpenRPC document of a node describes its methods correctly.
 
 use crate::support::client::Client;
 use crate::support::node::{Node, config, request};
@@ -6,7 +6,7 @@ use crate::support::ws::WsClient;
 use serde_json::{Value, json};
 use whisper_rpc::Namespace;
 
-/// The error's code and text.
+/// Code and text of the error.
 fn error_of(response: &Value) -> (i64, &str) {
     (
         response["error"]["code"].as_i64().unwrap_or(0),
@@ -15,7 +15,7 @@ fn error_of(response: &Value) -> (i64, &str) {
 }
 
 #[tokio::test]
-async fn every_method_reads_the_parameters_that_it_is_described_with() {
+async fn every_method_reads_the_described_parameters() {
     let mut config = config();
     config.ws.as_mut().unwrap().api = Namespace::ALL.to_vec();
     let node = Node::start_with(config).await;
@@ -25,7 +25,7 @@ async fn every_method_reads_the_parameters_that_it_is_described_with() {
         let name = method["name"].as_str().unwrap();
         let params = method["params"].as_array().unwrap();
         if name.starts_with("admin_stop") {
-            // What it was asked through.
+            // They would stop the transport of this test.
             continue;
         }
         if params.is_empty() {
@@ -42,9 +42,9 @@ async fn every_method_reads_the_parameters_that_it_is_described_with() {
         }
         let none = ask(&mut client, name, json!([])).await;
         assert_eq!(error_of(&none), (-32602, "missing value for required argument 0"), "{name}");
-        // What is not required may be missing, what is may not.
+        // Only a required argument must not be missing.
         let last = params.len() - 1;
-        let one_less = ask(&mut client, name, json!(vec![word(name); last])).await;
+        let one_less = ask(&mut client, name, json!(vec![argument(name); last])).await;
         let missing = format!("missing value for required argument {last}");
         let required = params[last]["required"] == true;
         assert_eq!(error_of(&one_less).1 == missing, required, "{name}: {one_less}");
@@ -56,8 +56,8 @@ async fn ask(client: &mut WsClient, method: &str, params: Value) -> Value {
     serde_json::from_str(&client.ask(request(method, params)).await).unwrap()
 }
 
-/// An argument that is read by the method, if not understood.
-fn word(method: &str) -> &'static str {
+/// An argument of the right type for the method.
+fn argument(method: &str) -> &'static str {
     match method {
         "shh_subscribe" => "messages",
         "admin_subscribe" => "peerEvents",

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use whisper_protocol::{ReceiptSettings, Settings};
 use whisper_rpc::{HttpSettings, Namespace, RpcConfig};
 
-/// A node without peers that requires no work, and serves `debug` too.
+/// A node without peers that requires no work and also serves `debug`.
 async fn node() -> Node {
     let api = Namespace::ALL.to_vec();
     let http = Some(HttpSettings { addr: FREE, api, ..HttpSettings::default() });
@@ -24,7 +24,7 @@ async fn post(node: &Node) -> Value {
 }
 
 #[tokio::test]
-async fn a_receipt_is_asked_by_the_hash_that_a_post_answers() {
+async fn a_receipt_is_found_by_the_hash_of_a_post() {
     let node = node().await;
     let hash = post(&node).await;
     let receipt = node.result("shh_receipt", json!([hash])).await;
@@ -42,7 +42,7 @@ async fn a_receipt_is_asked_by_the_hash_that_a_post_answers() {
 }
 
 #[tokio::test]
-async fn a_receipt_can_be_waited_for() {
+async fn a_call_can_wait_for_a_receipt() {
     let (a, b) = (node().await, node().await);
     let added = a.result("admin_addPeer", json!([b.enode().to_string()])).await;
     assert_eq!(added, true);
@@ -66,7 +66,7 @@ async fn an_envelope_is_explained() {
 }
 
 #[tokio::test]
-async fn drops_are_listed_where_debug_is_served() {
+async fn drops_are_listed_if_debug_is_served() {
     let node = node().await;
     let drops = node.result("debug_drops", json!([])).await;
     let drops = drops.as_array().unwrap();

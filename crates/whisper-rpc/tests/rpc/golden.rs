@@ -1,8 +1,8 @@
-//! Replays exchanges recorded with go-ethereum 1.8.27 against our node.
+//! Replays exchanges recorded with go-ethereum 1.8.27.
 //!
-//! `golden/README.md` says what the files hold. Every file is replayed. Every difference on
-//! purpose is in `rpc_replay/differences.json`, which is held against the table of `RPC.md`: the test allows what the users are
-//! told, and nothing else. In objects the order of the fields is compared, too.
+//! `golden/README.md` describes the files. Every file is replayed. Intended differences are in `replay/differences.json`;
+//! a test compares them with the table in `RPC.md`, so that exactly the documented differences are allowed. The order of
+//! the fields of objects is compared as well.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ async fn the_node_answers_as_go_ethereum_does() {
 }
 
 #[test]
-fn every_recorded_exchange_is_accounted_for() {
+fn every_recorded_exchange_is_replayed() {
     let exchanges = Exchange::all();
     assert_eq!(exchanges.len(), 182, "as many as were recorded");
     for name in differences().iter().flat_map(|difference| difference.answers.keys()) {
@@ -34,7 +34,7 @@ fn every_recorded_exchange_is_accounted_for() {
     }
 }
 
-/// Users are told of the same differences, in the same order, as are allowed here or shown by other tests.
+/// The documented differences are those that are allowed here or proved by other tests, in the same order.
 #[test]
 fn the_differences_are_those_of_the_document() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -53,7 +53,7 @@ fn the_differences_are_those_of_the_document() {
         if let Some((file, name)) = shown_by.as_ref().and_then(|test| test.split_once(": ")) {
             let file = root.join(file);
             if file.starts_with(root.join("..")) && !root.join("../whisper-protocol").exists() {
-                // The package is tested alone.
+                // Only this package is there.
                 continue;
             }
             let source = std::fs::read_to_string(&file).unwrap();

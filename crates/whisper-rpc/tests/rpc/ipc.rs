@@ -1,4 +1,4 @@
-//! JSON-RPC over a Unix socket: all namespaces, whatever way the bytes arrive, within limits.
+//! JSON-RPC over a Unix socket: all namespaces, requests in pieces, limits.
 
 use std::path::Path;
 
@@ -33,13 +33,13 @@ async fn all_namespaces_are_served() {
 }
 
 #[tokio::test]
-async fn requests_are_found_however_their_bytes_arrive() {
+async fn requests_are_found_in_pieces_of_any_length() {
     let node = Node::start().await;
     let mut client = node.connect_ipc().await;
     let call = |id: u32| {
         format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"shh_version","params":["}}"]}}"#)
     };
-    // Three in one piece, with nothing and with something between them.
+    // Three in one piece, with and without white space between them.
     client.write(format!("{}{}\r\n\t{}", call(1), call(2), call(3))).await;
     let mut ids = Vec::new();
     for _ in 0..3 {
@@ -58,7 +58,7 @@ async fn requests_are_found_however_their_bytes_arrive() {
 }
 
 #[tokio::test]
-async fn what_was_asked_before_the_end_is_answered() {
+async fn requests_sent_before_the_end_are_answered() {
     let node = Node::start().await;
     let mut client = node.connect_ipc().await;
     client.write(request("shh_generateSymKeyFromPassword", json!(["swordfish"]))).await;
@@ -81,7 +81,7 @@ async fn messages_are_pushed_to_subscribers() {
     let pushed = parsed(&client.next().await.unwrap());
     assert_eq!(pushed["params"]["subscription"], id);
     assert_eq!(pushed["params"]["result"]["hash"], hash);
-    // Only the connection that subscribed can end it.
+    // Only the connection that subscribed can unsubscribe.
     let unsubscribe = request("shh_unsubscribe", json!([id]));
     let foreign = node.connect_ipc().await.ask(unsubscribe.clone()).await;
     assert!(foreign.contains("subscription not found"), "{foreign}");
@@ -89,7 +89,7 @@ async fn messages_are_pushed_to_subscribers() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_answered_and_hung_up_on() {
+async fn after_an_invalid_request_the_connection_is_closed() {
     let node = Node::start().await;
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
     let long = request("web3_sha3", json!([format!("0x{}", "0".repeat(600_000))]));
@@ -107,7 +107,7 @@ async fn what_is_no_request_is_answered_and_hung_up_on() {
         let mut client = node.connect_ipc().await;
         client.write(bytes).await;
         client.write(" ".repeat(600_000)).await;
-        // Where much is left unread, the system may take the answer back.
+        // The system may discard the answer if much is left unread.
         if let Some(answer) = client.next().await {
             let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
             assert_eq!(parsed(&answer)["error"]["code"], code, "{shown}");
@@ -118,7 +118,7 @@ async fn what_is_no_request_is_answered_and_hung_up_on() {
 }
 
 #[tokio::test]
-async fn deep_nesting_is_no_deep_recursion() {
+async fn deep_nesting_does_not_recurse() {
     let node = Node::start().await;
     let mut client = node.connect_ipc().await;
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
@@ -129,7 +129,7 @@ async fn deep_nesting_is_no_deep_recursion() {
 }
 
 #[tokio::test]
-async fn a_seal_is_given_up_when_its_client_leaves() {
+async fn a_proof_of_work_is_cancelled_when_its_client_disconnects() {
     let node = Node::start().await;
     let key = node.result("shh_newSymKey", json!([])).await;
     let mut client = node.connect_ipc().await;
@@ -153,11 +153,11 @@ async fn two_nodes_do_not_share_a_socket() {
     assert!(matches!(error, RpcError::IpcInUse { .. }), "{error}");
     version(&mut node.connect_ipc().await).await;
     node.rpc.stop().await;
-    assert!(!Path::new(&path).exists(), "the socket goes with its node");
+    assert!(!Path::new(&path).exists(), "the node removes its socket");
 }
 
 #[tokio::test]
-async fn a_subscriber_that_never_reads_loses_messages_and_holds_up_nobody() {
+async fn a_subscriber_that_never_reads_loses_messages_and_delays_no_other_client() {
     let mut config = config();
     config.limits.outbox_messages = 2;
     let mailbox = Bounds { items: 4, bytes: 1_000_000 };
@@ -166,8 +166,8 @@ async fn a_subscriber_that_never_reads_loses_messages_and_holds_up_nobody() {
     let node = Node::start_from(config, settings).await;
     let key = node.whisper.keys().new_symmetric();
     let criteria = json!(["messages", { "symKeyID": key.to_string(), "topics": ["0x63686174"] }]);
-    let (mut deaf, mut client) = (node.connect_ipc().await, node.connect_ipc().await);
-    for subscriber in [&mut deaf, &mut client] {
+    let (mut silent, mut client) = (node.connect_ipc().await, node.connect_ipc().await);
+    for subscriber in [&mut silent, &mut client] {
         subscriber.ask(request("shh_subscribe", criteria.clone())).await;
     }
     let post = Post {
@@ -179,30 +179,30 @@ async fn a_subscriber_that_never_reads_loses_messages_and_holds_up_nobody() {
     let mut posted = 0;
     while node.whisper.stats().delivery.mailbox_full == 0 {
         posted += 1;
-        assert!(posted < 2000, "whatever waits for the deaf client is bounded");
+        assert!(posted < 2000, "what is queued for the silent client is bounded");
         node.whisper.post(post.clone()).await.unwrap();
         assert!(client.next().await.unwrap().contains("shh_subscription"));
     }
     version(&mut client).await;
 }
 
-/// Asks and asks, and reads no answer, until the node takes no more.
+/// Sends requests without reading answers, until the node closes the connection.
 async fn flood(stream: &mut UnixStream) {
     let call = request("shh_info", json!([])).repeat(100);
     while stream.write_all(call.as_bytes()).await.is_ok() {}
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_hung_up_on() {
+async fn a_client_that_never_reads_is_disconnected() {
     let mut config = config();
     config.limits.step_time = std::time::Duration::from_secs(1);
     config.limits.connections = 1;
     let node = Node::start_with(config).await;
     let path = node.rpc.ipc_path().unwrap();
-    let mut deaf = UnixStream::connect(&path).await.unwrap();
-    // Ends because the node hangs up; what it had taken by then is bounded.
-    tokio::time::timeout(crate::support::node::PATIENCE, flood(&mut deaf)).await.unwrap();
-    // Its place is free again.
+    let mut silent = UnixStream::connect(&path).await.unwrap();
+    // It ends because the node closes the connection. Until then the node has read a bounded number of requests.
+    tokio::time::timeout(crate::support::eventually::PATIENCE, flood(&mut silent)).await.unwrap();
+    // Its connection no longer counts.
     loop {
         let mut client = node.connect_ipc().await;
         client.write(request("shh_version", json!([]))).await;

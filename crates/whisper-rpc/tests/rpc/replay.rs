@@ -1,12 +1,11 @@
-//! Recorded exchanges, replayed one after the other against two nodes on loopback.
-#![allow(unreachable_pub, reason = "a module of one test")]
+//! Replays recorded exchanges, one after the other, against two nodes on loopback.
+#![allow(unreachable_pub, reason = "a module of one test target")]
 
 mod compare;
 mod difference;
 mod exchange;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -16,16 +15,14 @@ pub use exchange::Exchange;
 use exchange::Transport;
 
 use crate::support::client::Client;
+use crate::support::eventually::eventually;
 use crate::support::http::{Request, Response};
 use crate::support::ipc::IpcClient;
 use crate::support::json::Json;
 use crate::support::node::Node;
 use crate::support::ws::WsClient;
 
-/// How long what takes its time may take: a connection, a delivery.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Two nodes, what was said before, and two connections to the first over which messages go both ways.
+/// Two nodes, two connections to the first, and saved results of earlier exchanges.
 pub struct Replay {
     first: Node,
     second: Node,
@@ -48,7 +45,7 @@ impl Replay {
         self.second.stop().await;
     }
 
-    /// Replays one exchange. The answer must be `instead`, where that is given, else the recorded one.
+    /// Replays one exchange. The answer must be `instead` if given, else the recorded one.
     pub async fn step(&mut self, exchange: &Exchange, instead: Option<&str>) -> Result<(), String> {
         match exchange.transport {
             Transport::Http => self.http_step(exchange, instead).await,
@@ -84,36 +81,32 @@ impl Replay {
         exchange: &Exchange,
         instead: Option<&str>,
     ) -> Result<(), String> {
-        let started = Instant::now();
-        let mut faults = Vec::new();
-        loop {
-            let response = self.send(exchange).await;
-            let Err(fault) = check_response(exchange, instead, &response) else {
-                self.save(exchange, &response.body);
-                return Ok(());
-            };
-            if !faults.contains(&fault) {
-                faults.push(fault);
-            }
-            // Peers connect and messages arrive when they do: such questions are asked until they are answered.
-            if !exchange.is_eventual() || started.elapsed() > PATIENCE {
-                return Err(faults.join("; before that: "));
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let response = if exchange.is_eventual() {
+            // Peers connect and messages arrive in the background, so it is asked until the answer is right.
+            eventually(&exchange.name, async || {
+                let response = self.send(exchange).await;
+                check_response(exchange, instead, &response).is_ok().then_some(response)
+            })
+            .await
+        } else {
+            self.send(exchange).await
+        };
+        check_response(exchange, instead, &response)?;
+        self.save(exchange, &response.body);
+        Ok(())
     }
 
     async fn send(&self, exchange: &Exchange) -> Response {
         let node = if exchange.at.is_some() { &self.second } else { &self.first };
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        if let Some(given) = &exchange.request_headers {
+        if let Some(given) = &exchange.http.request_headers {
             headers = given.clone().into_iter().collect();
         }
-        let path = match exchange.query.as_deref() {
+        let path = match exchange.http.query.as_deref() {
             Some(query) if query.starts_with('/') => query.to_owned(),
             query => format!("/{}", query.unwrap_or_default()),
         };
-        let method = exchange.http_method.clone().unwrap_or_else(|| "POST".to_owned());
+        let method = exchange.http.http_method.clone().unwrap_or_else(|| "POST".to_owned());
         let body = exchange.request_text(&self.saved).unwrap_or_default().into_bytes();
         Request { method, path, headers, body }.send(node.http()).await
     }
@@ -125,7 +118,8 @@ impl Replay {
     }
 }
 
-/// A connection, and what came over it before it was waited for: an answer and a notification overtake one another.
+/// A connection, and messages that arrived before they were expected: an answer and a notification may overtake each
+/// other.
 struct Line<C> {
     client: C,
     early: VecDeque<String>,
@@ -155,9 +149,9 @@ impl<C: Client> Line<C> {
         }
     }
 
-    /// Checks that the node hangs up.
+    /// Checks that the node closes the connection.
     async fn end(&mut self) -> Result<(), String> {
-        self.client.next().await.map_or(Ok(()), |text| Err(format!("still there: {text}")))
+        self.client.next().await.map_or(Ok(()), |text| Err(format!("still open: {text}")))
     }
 }
 
@@ -166,14 +160,14 @@ fn check_response(
     instead: Option<&str>,
     response: &Response,
 ) -> Result<(), String> {
-    if Some(response.status) != exchange.status {
-        return Err(format!("status {} instead of {:?}", response.status, exchange.status));
+    if Some(response.status) != exchange.http.status {
+        return Err(format!("status {} instead of {:?}", response.status, exchange.http.status));
     }
     let expected = instead.unwrap_or(&exchange.response_raw);
-    // The type of an empty body, and the case of a character set, say nothing.
+    // The type of an empty body and the case of a character set are not compared.
     let kind = response.header("content-type").map(str::to_ascii_lowercase);
-    if !expected.is_empty() && instead.is_none() && kind != exchange.content_type {
-        return Err(format!("content type {kind:?} instead of {:?}", exchange.content_type));
+    if !expected.is_empty() && instead.is_none() && kind != exchange.http.content_type {
+        return Err(format!("content type {kind:?} instead of {:?}", exchange.http.content_type));
     }
     if expected.starts_with(['{', '[']) {
         return compare::check(exchange, expected, &response.body);
@@ -184,7 +178,7 @@ fn check_response(
     }
 }
 
-/// The parameters of a request with `$names` replaced by what was saved under them.
+/// Replaces `$names` in the parameters of a request by saved results.
 fn fill(template: &Value, saved: &BTreeMap<String, String>) -> Value {
     match template {
         Value::String(text) => match text.strip_prefix('$') {

@@ -1,11 +1,11 @@
-//! Clients that take their time: every step has a deadline, every transport a number of places, and whoever keeps
-//! others waiting is hung up on.
+//! Slow clients: every step has a deadline, and every transport has a maximum number of connections.
 
 use std::time::Duration;
 
 use crate::support::client::Client;
+use crate::support::eventually::PATIENCE;
 use crate::support::http::Request;
-use crate::support::node::{Node, PATIENCE, config, request};
+use crate::support::node::{Node, config, request};
 use crate::support::ws::{WsClient, frame, upgraded};
 use futures_util::future::{join, join_all};
 use serde_json::json;
@@ -14,23 +14,23 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use whisper_rpc::RpcConfig;
 
-/// A node that waits for nobody for long.
+/// A node with short deadlines.
 fn impatient() -> RpcConfig {
     let mut config = config();
     config.limits.step_time = Duration::from_secs(1);
     config
 }
 
-/// What the node still says before it hangs up.
-async fn last_words(stream: &mut TcpStream) -> String {
+/// Reads until the node closes the connection.
+async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    // A reset is an end, too.
+    // A reset ends the connection as well.
     let read = async { while matches!(stream.read_buf(&mut bytes).await, Ok(1..)) {} };
-    timeout(PATIENCE, read).await.expect("the node to hang up");
+    timeout(PATIENCE, read).await.expect("the node to close the connection");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Sends one byte after the other, slowly, until the node hangs up.
+/// Sends byte by byte, slowly, until the node closes the connection.
 async fn trickle(stream: &mut TcpStream, bytes: &[u8]) {
     for byte in bytes.iter().cycle() {
         if stream.write_all(&[*byte]).await.is_err() {
@@ -45,14 +45,14 @@ async fn serves(node: &Node) {
 }
 
 #[tokio::test]
-async fn heads_that_trickle_are_hung_up_on() {
+async fn slow_heads_end_the_connection() {
     let node = Node::start_with(impatient()).await;
-    // Nothing at all; a beginning; a header without end.
+    // Nothing, the beginning of a request, and an endless header.
     let begins = ["", "POST / HT", "GET / HTTP/1.1\r\nhost: localhost\r\nx: "];
     let silent = |addr, begin: &'static str| async move {
         let mut stream = TcpStream::connect(addr).await.unwrap();
         stream.write_all(begin.as_bytes()).await.unwrap();
-        last_words(&mut stream).await;
+        read_to_end(&mut stream).await;
     };
     let slow = |addr| async move {
         let mut stream = TcpStream::connect(addr).await.unwrap();
@@ -65,14 +65,14 @@ async fn heads_that_trickle_are_hung_up_on() {
 }
 
 #[tokio::test]
-async fn a_head_without_end_is_refused() {
+async fn an_endless_head_is_refused() {
     let node = Node::start().await;
     for addr in [node.http(), node.ws()] {
         let mut stream = TcpStream::connect(addr).await.unwrap();
         let _ = stream.write_all(b"GET / HTTP/1.1\r\n").await;
         let line = format!("x: {}\r\n", "y".repeat(8000));
         while stream.write_all(line.as_bytes()).await.is_ok() {}
-        last_words(&mut stream).await;
+        read_to_end(&mut stream).await;
     }
     serves(&node).await;
 }
@@ -85,27 +85,27 @@ async fn an_idle_connection_is_closed() {
     let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     let post = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
     stream.write_all(post.as_bytes()).await.unwrap();
-    assert!(last_words(&mut stream).await.contains("\"6.0\""));
+    assert!(read_to_end(&mut stream).await.contains("\"6.0\""));
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_refused() {
+async fn a_body_that_does_not_arrive_is_refused() {
     let node = Node::start_with(impatient()).await;
     let half = Request::json("{\"jsonrpc\"").header("content-length", "1000");
     let mut stream = half.start(node.http()).await;
-    let answer = last_words(&mut stream).await;
+    let answer = read_to_end(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert_eq!(node.rpc.stats().refused_body, 1);
     serves(&node).await;
 }
 
 #[tokio::test]
-async fn a_websocket_client_that_does_not_answer_pings_is_hung_up_on() {
+async fn a_websocket_client_that_does_not_answer_pings_is_disconnected() {
     let node = Node::start_with(impatient()).await;
-    // Half open: its other end may have been switched off.
-    let words = last_words(&mut upgraded(node.ws()).await).await;
+    // The client does nothing, as if it had been switched off.
+    let words = read_to_end(&mut upgraded(node.ws()).await).await;
     assert!(words.starts_with("HTTP/1.1 101 "), "{words}");
-    // A frame that is never finished is no sign of life.
+    // An incomplete frame does not count as an answer.
     let mut stream = upgraded(node.ws()).await;
     stream.write_all(&[0x81, 0xfe, 0xff, 0xff, 0, 0, 0, 0]).await.unwrap();
     timeout(PATIENCE, trickle(&mut stream, b" ")).await.unwrap();
@@ -115,29 +115,29 @@ async fn a_websocket_client_that_does_not_answer_pings_is_hung_up_on() {
 async fn a_websocket_client_that_only_answers_pings_stays() {
     let node = Node::start_with(impatient()).await;
     let mut client = node.connect().await;
-    // Longer than it could stay without: of those that do not answer, one after the other comes and goes.
+    // Clients that do not answer are disconnected twice in this time.
     for _ in 0..2 {
-        last_words(&mut upgraded(node.ws()).await).await;
+        read_to_end(&mut upgraded(node.ws()).await).await;
     }
     assert!(client.ask(request("shh_version", json!([]))).await.contains("6.0"));
 }
 
 #[tokio::test]
-async fn a_websocket_client_that_never_reads_is_hung_up_on() {
+async fn a_websocket_client_that_never_reads_is_disconnected() {
     let mut config = impatient();
     config.limits.connections = 1;
     let node = Node::start_with(config).await;
     let mut stream = upgraded(node.ws()).await;
     let calls = frame(&request("shh_info", json!([]))).repeat(100);
     let flood = async { while stream.write_all(&calls).await.is_ok() {} };
-    timeout(PATIENCE, flood).await.expect("the node to hang up");
-    // Its place is free again, and was not before.
+    timeout(PATIENCE, flood).await.expect("the node to close the connection");
+    // Its connection no longer counts.
     while WsClient::connect_from(node.ws(), None).await.is_err() {}
     serves(&node).await;
 }
 
 #[tokio::test]
-async fn more_connections_than_allowed_are_hung_up_on_and_counted() {
+async fn connections_above_the_limit_are_closed_and_counted() {
     let mut config = config();
     config.limits.connections = 2;
     let node = Node::start_with(config).await;
@@ -146,11 +146,11 @@ async fn more_connections_than_allowed_are_hung_up_on_and_counted() {
         let idle =
             [TcpStream::connect(addr).await.unwrap(), TcpStream::connect(addr).await.unwrap()];
         let mut third = TcpStream::connect(addr).await.unwrap();
-        assert_eq!(last_words(&mut third).await, "");
+        assert_eq!(read_to_end(&mut third).await, "");
         assert_eq!(node.rpc.stats().turned_away, before + 1);
         drop(idle);
     }
-    // A client that went away is noticed, and its place given to the next.
+    // When a client disconnects, the next one can connect.
     let connect = async || loop {
         if let Ok(client) = WsClient::connect_from(node.ws(), None).await {
             return client;

@@ -72,7 +72,7 @@ async fn a_transport_answers_the_call_that_stops_it() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_node_with_ipc_only_is_opened_later() {
+async fn a_node_with_ipc_only_can_start_websocket() {
     let node = Node::start_with(RpcConfig { http: None, ws: None, ..config() }).await;
     let mut ipc = node.connect_ipc().await;
     let mut admin = async |method: &str, params| parsed(&ipc.ask(request(method, params)).await);
@@ -90,7 +90,7 @@ async fn a_node_with_ipc_only_is_opened_later() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_started_is_told() {
+async fn errors_say_why_a_transport_cannot_start() {
     let node = Node::start_with(RpcConfig { http: None, ..config() }).await;
     let mut client = node.connect().await;
     let taken = node.ws().port();
@@ -109,7 +109,7 @@ async fn what_cannot_be_started_is_told() {
         assert!(error["message"].as_str().unwrap().contains(text), "{params}: {error}");
     }
     assert_eq!(node.rpc.http_addr(), None);
-    // What is not said is as configured, which here is the default, but for the port.
+    // Missing arguments are taken from the configuration, here the default except for the port.
     assert_eq!(ask(&mut client, "admin_startHTTP", json!([null, 0])).await["result"], true);
     assert!(node.http().ip().is_loopback());
     let modules = node.result("rpc_modules", json!([])).await;

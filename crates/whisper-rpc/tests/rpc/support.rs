@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "a module of one test target")]
 
 pub mod client;
+pub mod eventually;
 pub mod http;
 #[cfg(unix)]
 pub mod ipc;

@@ -1,4 +1,4 @@
-//! Subscriptions over WebSocket: pushed as messages arrive, bounded, and gone with their connection.
+//! Subscriptions over WebSocket: messages are pushed, everything is bounded, and the connection ends them.
 
 use std::net::SocketAddr;
 
@@ -11,14 +11,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use whisper_protocol::{Bounds, FilterSettings, Post, Recipient, Settings, Topic};
 
-/// A node that wants no work.
+/// A node that requires no work.
 async fn start() -> Node {
     let node = Node::start().await;
     node.whisper.set_min_work(0.0).unwrap();
     node
 }
 
-/// A symmetric key that both ends make from a password.
+/// A symmetric key that both nodes derive from a password.
 async fn key(node: &Node) -> Value {
     node.result("shh_generateSymKeyFromPassword", json!(["swordfish"])).await
 }
@@ -96,18 +96,18 @@ async fn the_notification_has_the_form_of_go_ethereum() {
 }
 
 #[tokio::test]
-async fn an_unsubscribed_client_hears_no_more() {
+async fn after_unsubscribing_a_client_gets_no_messages() {
     let node = start().await;
     let key = key(&node).await;
     let (mut client, mut other) = (node.connect().await, node.connect().await);
     let id = subscribed(&mut client, &key).await;
     let unsubscribe = request("shh_unsubscribe", json!([id]));
-    // Only its own connection can end a subscription.
+    // Only the connection that subscribed can unsubscribe.
     let foreign = other.ask(unsubscribe.clone()).await;
     assert!(foreign.contains("subscription not found"), "{foreign}");
     assert!(client.ask(unsubscribe.clone()).await.contains("\"result\":true"));
     post(&node, &key, "0x01").await;
-    // A notification would have come before this answer, or in its place.
+    // A notification would arrive before this answer.
     let again = client.ask(unsubscribe).await;
     assert!(again.contains("subscription not found"), "{again}");
     let none = client.ask(request("shh_unsubscribe", json!([]))).await;
@@ -126,11 +126,11 @@ async fn a_subscription_in_a_batch_is_refused() {
     assert_eq!(answer[1]["result"], "6.0");
 }
 
-/// A client that subscribes and then reads nothing.
+/// A client that subscribes and then does not read.
 async fn idle(addr: SocketAddr, subscribe: &str) -> TcpStream {
     let mut stream = upgraded(addr).await;
     stream.write_all(&frame(subscribe)).await.unwrap();
-    // The answers to both, and nothing after them.
+    // Reads the handshake and the answer, and nothing after them.
     let mut heard = String::new();
     while !heard.contains("\"result\"") {
         let mut some = [0; 512];
@@ -142,7 +142,7 @@ async fn idle(addr: SocketAddr, subscribe: &str) -> TcpStream {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_loses_messages_and_holds_up_nobody() {
+async fn a_client_that_does_not_read_loses_messages_and_delays_no_other_client() {
     let mut config = crate::support::node::config();
     config.limits.outbox_messages = 2;
     let mailbox = Bounds { items: 4, bytes: 1_000_000 };
@@ -162,7 +162,7 @@ async fn a_client_that_does_not_read_loses_messages_and_holds_up_nobody() {
     let mut posted = 0;
     while node.whisper.stats().delivery.mailbox_full == 0 {
         posted += 1;
-        assert!(posted < 2000, "whatever waits for the idle client is bounded");
+        assert!(posted < 2000, "what is queued for the idle client is bounded");
         let hash = node.whisper.post(post.clone()).await.unwrap();
         let pushed = notification(&mut client).await;
         assert_eq!(pushed["result"]["hash"], format!("0x{}", hex::encode(hash.hash())));

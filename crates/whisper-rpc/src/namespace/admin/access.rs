@@ -5,7 +5,7 @@ use std::time::Duration;
 use p2p_identity::NodeId;
 use p2p_server::{Ban, BanTarget, NetRestrict};
 
-use super::AdminContext;
+use super::context::AdminContext;
 use super::unix_time::of_instant;
 use crate::call::error::CallError;
 use crate::declare::api::Api;

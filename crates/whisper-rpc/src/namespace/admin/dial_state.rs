@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use p2p_identity::causes;
 use p2p_server::{DialReason, DialState, Exclusion, ExclusionReason, NextAction, NodeKind};
 
-use super::AdminContext;
+use super::context::AdminContext;
 use super::unix_time::{of_instant, of_system_time};
 use crate::declare::api::Api;
 use crate::namespace::node_name::hashed_id;

@@ -7,7 +7,7 @@ use p2p_server::{Event, Events, MessageEvent, Messages};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::AdminContext;
+use super::context::AdminContext;
 use crate::declare::api::Api;
 use crate::declare::signature::SubscriptionNames;
 use crate::namespace::node_name::hashed_id;

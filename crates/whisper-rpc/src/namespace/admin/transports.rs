@@ -7,7 +7,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use super::AdminContext;
+use super::context::AdminContext;
 use crate::call::error::CallError;
 use crate::config::{HttpSettings, WsSettings};
 use crate::declare::api::Api;

@@ -5,7 +5,7 @@ use whisper_protocol::{
     Whereabouts,
 };
 
-use super::ShhContext;
+use super::context::ShhContext;
 use super::receipt::{envelope_hash, hash_errors};
 use crate::declare::api::Api;
 use crate::types::drops::OccurrenceJson;

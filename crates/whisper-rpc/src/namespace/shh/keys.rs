@@ -4,7 +4,7 @@ use p2p_identity::{KeyError, SecretKey};
 use whisper_envelope::SymmetricKey;
 use zeroize::Zeroizing;
 
-use super::ShhContext;
+use super::context::ShhContext;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::types::hex::HexBytes;

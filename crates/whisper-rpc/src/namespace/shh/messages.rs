@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use p2p_identity::{NodeId, PublicKey};
 
-use super::ShhContext;
+use super::context::ShhContext;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::namespace::node_name::node_id;

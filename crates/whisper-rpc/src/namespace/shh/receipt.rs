@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use whisper_protocol::{Ending, Nobody, Progress, ReceiptState, Unwanted};
 
-use super::ShhContext;
+use super::context::ShhContext;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::types::hex::HexBytes;

@@ -3,7 +3,7 @@
 use p2p_identity::NodeId;
 use whisper_envelope::Bloom;
 
-use super::ShhContext;
+use super::context::ShhContext;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::namespace::node_name::node_id;

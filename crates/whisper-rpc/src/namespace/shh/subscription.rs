@@ -2,7 +2,7 @@
 
 use futures_util::stream;
 
-use super::ShhContext;
+use super::context::ShhContext;
 use super::messages::{criteria_errors, filter_spec};
 use crate::declare::api::Api;
 use crate::declare::signature::SubscriptionNames;

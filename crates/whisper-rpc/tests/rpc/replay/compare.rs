@@ -1,4 +1,4 @@
-//! Whether an answer is the recorded one, but for what must differ.
+//! Compares an answer with the recorded one.
 
 use regex::Regex;
 
@@ -12,10 +12,10 @@ pub fn check(exchange: &Exchange, expected: &str, answer: &str) -> Result<(), St
 }
 
 fn compare(exchange: &Exchange, path: &str, expected: &Json, answer: &Json) -> Result<(), String> {
-    if exchange.loose.iter().any(|loose| is_under(path, loose)) {
+    if exchange.tolerance.loose.iter().any(|loose| is_under(path, loose)) {
         return Ok(());
     }
-    if let Some(pattern) = exchange.volatile.get(path) {
+    if let Some(pattern) = exchange.tolerance.volatile.get(path) {
         let pattern = Regex::new(pattern).unwrap();
         let fits = expected.kind() == answer.kind() && pattern.is_match(&answer.text());
         return fits.then_some(()).ok_or_else(|| format!("{path} does not match {pattern}"));
@@ -33,13 +33,13 @@ fn compare(exchange: &Exchange, path: &str, expected: &Json, answer: &Json) -> R
         (Json::String(expected), Json::String(answer)) if path == "error.message" => {
             compare_texts(expected, answer)
         }
-        _ if exchange.shape && expected.kind() == answer.kind() => Ok(()),
+        _ if exchange.tolerance.shape && expected.kind() == answer.kind() => Ok(()),
         _ if expected == answer => Ok(()),
         _ => Err(format!("{path}: want {expected:?}")),
     }
 }
 
-/// The same fields, in the same order.
+/// Compares fields and their order.
 fn compare_fields(
     exchange: &Exchange,
     path: &str,
@@ -58,7 +58,7 @@ fn compare_fields(
     })
 }
 
-/// The same text; but where go-ethereum's names its own language's types, only the same argument.
+/// Compares texts. If go-ethereum's text names types of Go, only the argument that it is about is compared.
 fn compare_texts(expected: &str, answer: &str) -> Result<(), String> {
     let argument = expected.split_inclusive(": ").next().unwrap_or_default();
     let same = match argument.starts_with("invalid argument ") {
@@ -74,7 +74,7 @@ fn join(path: &str, step: &str) -> String {
     if path.is_empty() { step.to_owned() } else { format!("{path}.{step}") }
 }
 
-/// Whether a path is that of a subtree, in which `*` stands for any one step.
+/// Whether a path is in a subtree. `*` stands for any one step.
 fn is_under(path: &str, subtree: &str) -> bool {
     let (mut steps, mut wanted) = (path.split('.'), subtree.split('.'));
     wanted.all(|want| steps.next().is_some_and(|step| want == "*" || want == step))

@@ -1,4 +1,4 @@
-//! One recorded exchange, as its file holds it.
+//! Recorded exchanges, as in their files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub enum Transport {
     Ipc,
 }
 
-/// See `golden/README.md`.
+/// One recorded exchange. `golden/README.md` explains the fields.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exchange {
@@ -24,27 +24,51 @@ pub struct Exchange {
     pub order: u32,
     pub transport: Transport,
     pub at: Option<String>,
-    pub request: Option<Value>,
-    pub request_raw: Option<String>,
-    pub template: Option<Value>,
     pub save: Option<String>,
+    pub response_raw: String,
+    #[serde(default)]
+    pub closes_connection: bool,
+    #[serde(flatten)]
+    pub request: RecordedRequest,
+    #[serde(flatten)]
+    pub http: HttpPart,
+    #[serde(flatten)]
+    pub tolerance: Tolerance,
+}
+
+/// What was sent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedRequest {
+    request: Option<Value>,
+    request_raw: Option<String>,
+    template: Option<Value>,
+}
+
+/// What is special about the HTTP request and the response.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpPart {
     pub http_method: Option<String>,
     pub query: Option<String>,
     pub request_headers: Option<BTreeMap<String, String>>,
     pub status: Option<u16>,
     pub content_type: Option<String>,
-    pub response_raw: String,
+}
+
+/// What may differ from the recorded answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tolerance {
     #[serde(default)]
     pub volatile: BTreeMap<String, String>,
     #[serde(default)]
     pub shape: bool,
     #[serde(default)]
     pub loose: Vec<String>,
-    #[serde(default)]
-    pub closes_connection: bool,
 }
 
-/// Questions whose answer depends on what a peer or a worker has done meanwhile.
+/// Exchanges whose answer depends on what happens in the background.
 const EVENTUAL: [&str; 5] = [
     "admin_peers-outbound",
     "admin_peers-inbound",
@@ -54,7 +78,7 @@ const EVENTUAL: [&str; 5] = [
 ];
 
 impl Exchange {
-    /// All of them, in their order.
+    /// All exchanges, in order.
     pub fn all() -> Vec<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
         let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -68,7 +92,7 @@ impl Exchange {
         all
     }
 
-    /// Whether the question is to be asked until it is answered as recorded.
+    /// Whether it is repeated until the answer is the recorded one.
     pub fn is_eventual(&self) -> bool {
         let fetches = self.name.starts_with("shh_getFilterMessages");
         let some = !self.response_raw.contains("\"result\":[]");
@@ -82,9 +106,10 @@ impl Exchange {
             let start = r#"{"jsonrpc":"2.0","id":1,"method":"web3_sha3","params":["0x"#;
             return Some(format!("{start}{}\"]}}", "0".repeat(600_061 - start.len() - 3)));
         }
-        let Some(request) = &self.request else { return self.request_raw.clone() };
+        let RecordedRequest { request, request_raw, template } = &self.request;
+        let Some(request) = request else { return request_raw.clone() };
         let mut request = request.clone();
-        if let Some(template) = &self.template {
+        if let Some(template) = template {
             request["params"] = fill(template, saved);
         }
         Some(request.to_string())

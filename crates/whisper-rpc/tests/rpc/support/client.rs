@@ -1,4 +1,4 @@
-//! What connections have in common over which messages go both ways.
+//! A connection that carries notifications.
 #![allow(async_fn_in_trait, reason = "nothing here is spawned")]
 
 /// A connection to a node.
@@ -9,7 +9,7 @@ pub trait Client {
     /// The next message; `None` when the node has closed the connection.
     async fn next(&mut self) -> Option<String>;
 
-    /// Sends a request and returns the next message, which is the response where nothing is subscribed.
+    /// Sends a request and returns the next message. Without subscriptions it is the response.
     async fn ask(&mut self, text: impl Into<String>) -> String {
         self.send(text.into()).await;
         self.next().await.expect("a response")

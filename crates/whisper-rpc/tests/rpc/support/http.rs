@@ -1,11 +1,11 @@
-//! An HTTP client that sends what it is told, right or wrong.
+//! An HTTP client that sends valid and invalid requests.
 
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// One request, as it goes on the wire.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
@@ -14,7 +14,7 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Response {
     pub status: u16,
@@ -33,7 +33,7 @@ impl Request {
         }
     }
 
-    /// With one more header.
+    /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -58,7 +58,7 @@ impl Request {
     /// Sends the request on a connection of its own and reads the response to its end.
     pub async fn send(&self, addr: SocketAddr) -> Response {
         let mut stream = TcpStream::connect(addr).await.unwrap();
-        // A server that refuses from the head alone may close before it has read the body.
+        // A server that refuses a request because of its head may close the connection before it reads the body.
         let _ = stream.write_all(&self.bytes(addr)).await;
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes).await;

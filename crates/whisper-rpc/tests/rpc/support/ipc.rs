@@ -1,7 +1,6 @@
-//! A client of the Unix socket that sends what it is told.
+//! A client of the Unix socket that sends any bytes.
 
 use std::path::Path;
-use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::UnixStream;
@@ -9,9 +8,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use super::client::Client;
-
-/// Longer than any answer takes, shorter than a test may.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::eventually::PATIENCE;
 
 /// One connection.
 pub struct IpcClient {
@@ -25,12 +22,12 @@ impl IpcClient {
         Self { writer, lines: BufReader::new(reader).lines() }
     }
 
-    /// Sends the bytes as they are. The node may have hung up.
+    /// Sends the bytes unchanged. The node may have closed the connection.
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.writer.write_all(bytes.as_ref()).await;
     }
 
-    /// Says that it sends no more.
+    /// Closes the sending half.
     pub async fn finish(&mut self) {
         self.writer.shutdown().await.unwrap();
     }
@@ -43,7 +40,7 @@ impl Client for IpcClient {
 
     async fn next(&mut self) -> Option<String> {
         let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time");
-        // Hung up with our bytes unread: an end like any other.
+        // The node may close the connection with bytes unread, which is reported as an error.
         line.ok().flatten()
     }
 }

@@ -1,4 +1,4 @@
-//! JSON that keeps the order of an object's fields, which is part of what is compared.
+//! JSON that keeps the order of the fields of objects, for comparisons.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ impl Json {
         }
     }
 
-    /// The text that a pattern is held against: a string without its quotes, a number as it is written.
+    /// The text to compare with a pattern: a string without its quotes, or a number.
     pub fn text(&self) -> String {
         match self {
             Self::String(text) => text.clone(),

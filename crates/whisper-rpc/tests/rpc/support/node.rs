@@ -1,7 +1,6 @@
-//! A whole node on loopback: peer to peer, Whisper, and JSON-RPC on free ports.
+//! A complete node on loopback: peers, Whisper, and JSON-RPC on free ports.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use p2p_identity::{Enode, SecretKey};
 use p2p_mux::Protocol;
@@ -11,24 +10,22 @@ use tempfile::TempDir;
 use whisper_protocol::{Dialect, Settings, Whisper};
 use whisper_rpc::{HttpSettings, Namespace, RpcConfig, RpcLimits, RpcServer, WsSettings, serve};
 
+use super::eventually::eventually;
 use super::http::Request;
 use super::ws::WsClient;
 
 pub struct Node {
-    /// Where its socket lies.
+    /// The folder of its IPC socket.
     folder: TempDir,
     pub server: Server,
     pub whisper: Whisper,
     pub rpc: RpcServer,
 }
 
-/// Longer than anything takes that is waited for, much shorter than a proof of work that is given up.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-
 /// Any free port of this machine.
 pub const FREE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// The namespaces of the go-ethereum that the exchanges were recorded with, on free ports.
+/// The namespaces of the node with which the exchanges were recorded, on free ports.
 pub fn config() -> RpcConfig {
     use Namespace::{Admin, Net, Shh, Web3};
     let api = vec![Admin, Net, Shh, Web3];
@@ -62,7 +59,7 @@ impl Node {
         Self::start_whisper(config, whisper, Vec::from(protocols)).await
     }
 
-    /// A node that speaks one dialect only.
+    /// A node that speaks only one dialect.
     pub async fn speaking(dialect: Dialect) -> Self {
         let whisper = Whisper::new(Settings::default());
         let [new, old] = whisper.protocols();
@@ -70,8 +67,8 @@ impl Node {
         Self::start_whisper(config(), whisper, vec![protocol]).await
     }
 
-    /// A node whose peer events tell of each message, too.
-    pub async fn telling_messages() -> Self {
+    /// A node whose peer events include messages.
+    pub async fn with_message_events() -> Self {
         let whisper = Whisper::new(Settings::default());
         let server = server_config(Vec::from(whisper.protocols())).message_events(true);
         Self::start_on(server, config(), whisper).await
@@ -102,7 +99,7 @@ impl Node {
         Enode::new(self.server.id(), self.server.listen_addr().unwrap())
     }
 
-    /// Calls a method over HTTP; the whole response.
+    /// Calls a method over HTTP. Returns the complete response.
     pub async fn call(&self, method: &str, params: Value) -> Value {
         let body = request(method, params);
         let response = Request::json(body).send(self.http()).await;
@@ -110,7 +107,7 @@ impl Node {
         serde_json::from_str(&response.body).unwrap()
     }
 
-    /// Calls a method that succeeds; its result.
+    /// Calls a method that succeeds. Returns its result.
     pub async fn result(&self, method: &str, params: Value) -> Value {
         let response = self.call(method, params).await;
         response.get("result").unwrap_or_else(|| panic!("{method}: {response}")).clone()
@@ -141,12 +138,8 @@ pub fn request(method: &str, params: Value) -> String {
     json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
 }
 
-/// Waits until so many calls are in progress.
+/// Waits until this number of calls is in progress.
 pub async fn in_progress(node: &Node, calls: u64) {
-    let reached = async {
-        while node.rpc.stats().in_progress != calls {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, reached).await.expect("calls to begin or to be given up");
+    let what = format!("{calls} calls in progress");
+    eventually(&what, async || (node.rpc.stats().in_progress == calls).then_some(())).await;
 }

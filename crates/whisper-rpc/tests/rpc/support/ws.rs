@@ -1,7 +1,6 @@
-//! A WebSocket client that sends what it is told.
+//! A WebSocket client.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use jsonrpsee::client_transport::ws::{Url, WsHandshakeError, WsTransportClientBuilder};
 use jsonrpsee::core::client::{ReceivedMessage, TransportReceiverT as _, TransportSenderT as _};
@@ -12,11 +11,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::client::Client;
+use super::eventually::PATIENCE;
 
-/// Longer than any answer takes, shorter than a test may.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// One connection. It reads one message ahead, and no more; dropping it drops the connection.
+/// One connection. It reads at most one message ahead. Dropping it closes the connection.
 pub struct WsClient {
     outgoing: mpsc::Sender<String>,
     incoming: mpsc::Receiver<String>,
@@ -28,7 +25,7 @@ impl WsClient {
         Self::connect_from(addr, None).await.unwrap()
     }
 
-    /// Connects as a page from `origin` would.
+    /// Connects like a web page from `origin`.
     pub async fn connect_from(
         addr: SocketAddr,
         origin: Option<&str>,
@@ -74,7 +71,7 @@ impl Client for WsClient {
     }
 }
 
-/// A client with a small window that has sent its handshake, and from now on does only what it is told.
+/// A TCP connection with a small receive buffer, on which the WebSocket handshake was sent. Nothing is read from it.
 pub async fn upgraded(addr: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -85,7 +82,7 @@ pub async fn upgraded(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// A frame of text of up to 64 KiB, its length always in two bytes, masked with zeros.
+/// A text frame of at most 64 KiB, with a length of two bytes, masked with zeros.
 pub fn frame(text: &str) -> Vec<u8> {
     let length = u16::try_from(text.len()).unwrap().to_be_bytes();
     [&[0x81, 0xfe], &length[..], &[0; 4], text.as_bytes()].concat()

@@ -1,0 +1,24 @@
+//! What the methods of the namespace work on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Weak;
+
+use p2p_server::Server;
+
+use crate::transport::transports::Transports;
+
+/// What the methods work on.
+pub(crate) struct AdminContext {
+    pub(super) server: Server,
+    pub(super) datadir: PathBuf,
+    /// The transports to start and stop. They own the methods, so the methods do not keep them alive.
+    pub(super) transports: Weak<Transports>,
+}
+
+impl AdminContext {
+    pub(crate) fn new(server: Server, datadir: &Path, transports: Weak<Transports>) -> Self {
+        // Clients need an absolute path. If the current directory was removed, the path stays relative.
+        let datadir = std::path::absolute(datadir).unwrap_or_else(|_| datadir.to_owned());
+        Self { server, datadir, transports }
+    }
+}

@@ -1,0 +1,13 @@
+//! What the methods of the namespace work on.
+
+use tokio_util::sync::CancellationToken;
+use whisper_protocol::Whisper;
+
+/// What the methods work on.
+pub(crate) struct ShhContext {
+    pub(crate) whisper: Whisper,
+    /// Cancelled when the servers stop. It ends proofs of work, which would delay the stop.
+    pub(crate) stop: CancellationToken,
+    /// Whether clients may read keys.
+    pub(crate) key_export: bool,
+}
