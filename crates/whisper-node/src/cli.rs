@@ -1,29 +1,21 @@
-//! The command line: what the words mean, and which command they start.
+//! The command line: parses it and runs the command.
 
-mod access;
 mod bootnode;
+mod console;
 mod demo;
 mod discover;
-mod envelope;
 mod failure;
 mod flags;
-mod input;
-mod journal;
-mod key;
-mod node_url;
-mod pow;
+mod offline;
 mod progress;
-mod rlp;
-mod rpc;
-mod rules;
 mod run;
-mod stop;
-mod verbosity;
+mod stop_signal;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use failure::Failure;
 use flags::Flags;
+use offline::{envelope, pow, rlp, rpc};
 
 /// A Whisper node: encrypted publish and subscribe over devp2p, driven through JSON-RPC.
 #[derive(Debug, Parser)]
@@ -38,42 +30,42 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a node until Ctrl-C (what happens when no command is named)
+    /// Run a node until Ctrl-C (the default command)
     Run(Box<Flags>),
-    /// Run a boot node until Ctrl-C: it answers discovery, so that others find each other, and does nothing else
+    /// Run a boot node until Ctrl-C: it only answers discovery, so that other nodes find each other
     Bootnode(bootnode::Bootnode),
-    /// Ask nodes and the network: ping, resolve, lookup, crawl, listen, and lists in the DNS
+    /// Use discovery: ping, resolve, lookup, crawl, listen, and node lists in the DNS
     #[command(subcommand)]
     Discover(discover::Command),
-    /// Start three nodes in a line, send one message through, and show the time of each hop
+    /// Start three nodes in a line, send one message, and show the time of each hop
     Demo,
-    /// Look at envelopes, open and make them, without a network
+    /// Inspect, open and make envelopes, without a network
     #[command(subcommand)]
     Envelope(envelope::Command),
-    /// RLP in a form that people read, and back
+    /// Convert RLP to a readable form and back
     #[command(subcommand)]
-    Rlp(rlp::Rlp),
-    /// About the JSON-RPC
+    Rlp(rlp::Command),
+    /// Describe the JSON-RPC methods
     #[command(subcommand)]
-    Rpc(rpc::Rpc),
-    /// About the proof of work
+    Rpc(rpc::Command),
+    /// Measure the proof of work
     #[command(subcommand)]
-    Pow(pow::Pow),
+    Pow(pow::Command),
 }
 
 impl Cli {
-    /// Does what was asked for. An error is what the operator is told, its causes after it.
+    /// Runs the command.
     pub(crate) async fn execute(self) -> Result<(), Failure> {
         match self.command {
             None => run::run(self.flags).await,
             Some(Command::Run(flags)) => run::run(*flags).await,
             Some(Command::Bootnode(bootnode)) => bootnode.run().await,
-            Some(Command::Discover(command)) => discover::run(command).await,
+            Some(Command::Discover(command)) => command.run().await,
             Some(Command::Demo) => demo::run().await,
-            Some(Command::Envelope(command)) => envelope::run(command).await,
-            Some(Command::Rlp(command)) => rlp::run(command),
-            Some(Command::Rpc(rpc)) => rpc.run(),
-            Some(Command::Pow(pow)) => pow.run(),
+            Some(Command::Envelope(command)) => command.run().await,
+            Some(Command::Rlp(command)) => command.run(),
+            Some(Command::Rpc(command)) => command.run(),
+            Some(Command::Pow(command)) => command.run(),
         }
     }
 }
@@ -92,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_work_with_and_without_the_word_run() {
+    fn flags_work_with_and_without_the_command_run() {
         for words in [&["whisper-node", "--port", "7"][..], &["whisper-node", "run", "--port", "7"]]
         {
             let flags = match Cli::try_parse_from(words).unwrap() {
@@ -105,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_read() {
+    fn limits_are_parsed() {
         let words = [
             "whisper-node",
             "--shh.peerrate",
@@ -126,16 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn both_servers_are_on_unless_told_off() {
-        let flags = |words: &[&str]| Cli::try_parse_from(words).unwrap().flags.rpc;
-        assert!(flags(&["whisper-node"]).http && flags(&["whisper-node"]).ws);
-        assert!(flags(&["whisper-node", "--http", "--ws"]).http);
-        assert!(!flags(&["whisper-node", "--http=false"]).http);
-        assert!(!flags(&["whisper-node", "--ws=false"]).ws);
-    }
-
-    #[test]
-    fn lists_are_split_at_commas_and_checked() {
+    fn lists_are_comma_separated_and_checked() {
         let id = p2p_identity::SecretKey::random(&mut rand::rng()).id();
         let nodes = format!("enode://{id}@127.0.0.1:30303,enode://{id}@[::1]:30304");
         match Cli::try_parse_from([
@@ -146,14 +129,14 @@ mod tests {
             "10.0.0.0/8,127.0.0.0/8",
         ]) {
             Ok(cli) => {
-                assert_eq!(cli.flags.network.staticnodes.len(), 2);
+                assert_eq!(cli.flags.network.discovery.staticnodes.len(), 2);
                 assert_eq!(cli.flags.network.netrestrict.unwrap().networks().len(), 2);
             }
             Err(error) => panic!("{error}"),
         }
-        let who = ["whisper-node", "--allow", &id.to_string(), "--ban", "10.1.0.0/16,192.0.2.1"];
-        let who = Cli::try_parse_from(who).unwrap().flags.network.who;
-        assert_eq!((who.allow, who.ban.len()), (Some(vec![id]), 2));
+        let access = ["whisper-node", "--allow", &id.to_string(), "--ban", "10.1.0.0/16,192.0.2.1"];
+        let access = Cli::try_parse_from(access).unwrap().flags.network.access;
+        assert_eq!((access.allow, access.ban.len()), (Some(vec![id]), 2));
         for bad in [
             ["--allow", "10.0.0.0/8"],
             ["--ban", "10.0.0.0/33"],
@@ -171,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_may_ask_a_router_and_a_boot_node_may_not() {
+    fn a_node_asks_a_router_and_a_boot_node_does_not() {
         for nat in ["any", "upnp", "pmp", "pmp:127.0.0.1"] {
             assert!(Cli::try_parse_from(["whisper-node", "--nat", nat]).is_ok(), "{nat}");
             let boot = Cli::try_parse_from(["whisper-node", "bootnode", "--nat", nat]);

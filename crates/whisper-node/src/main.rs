@@ -1,4 +1,4 @@
-//! The program `whisper-node`: reads the command line, runs a node or a demonstration.
+//! The program `whisper-node`: runs the command that the command line names.
 
 mod cli;
 
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("whisper-node: the system gave no threads or timers: {error}");
+            eprintln!("whisper-node: cannot start threads or timers: {error}");
             return ExitCode::FAILURE;
         }
     };

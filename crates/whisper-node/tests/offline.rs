@@ -139,7 +139,7 @@ fn envelopes_open_with_their_key_alone() {
 
         let other = "11".repeat(32);
         let said = failure(&["envelope", "open", &envelope, flag, &other], "");
-        assert!(said.contains("does not open: wrong key"), "{said}");
+        assert!(said.contains("cannot open the envelope: wrong key"), "{said}");
     }
 }
 
@@ -194,9 +194,9 @@ fn mistakes_are_named() {
     let zeros = "00".repeat(32);
     let id = "11".repeat(64);
     for (args, word) in [
-        (&["inspect", "c0"][..], "no envelope"),
-        (&["inspect", "--dialect", "5", "c0"], "no envelope"),
-        (&["open", "c0", "--sym-key", &key], "no envelope"),
+        (&["inspect", "c0"][..], "not an envelope"),
+        (&["inspect", "--dialect", "5", "c0"], "not an envelope"),
+        (&["open", "c0", "--sym-key", &key], "not an envelope"),
         (&["seal", "--sym-key", "42"], "--sym-key"),
         (&["seal", "--pub-key", "42"], "--pub-key"),
         (&["seal", "--pub-key", &id], "curve"),

@@ -91,7 +91,7 @@ fn servers_that_are_off_are_said_to_be_off() {
     for server in ["HTTP", "WebSocket", "IPC"] {
         assert_eq!(node.value(server), "off");
     }
-    assert_eq!(node.value("access"), "nobody");
+    assert_eq!(node.value("access"), "none");
     assert!(node.signal("-INT").1);
 }
 
@@ -160,7 +160,10 @@ fn what_cannot_work_is_said_in_one_line() {
         (&["--nodekey", not_a_key][..], "does not contain a key"),
         (&["--nodekey", "/nonexistent/key"], "no key file /nonexistent/key"),
         (&["--nodekeyhex", &zero], "--nodekeyhex"),
-        (&["--proxy", "socks5://me:hunter2@"], "--proxy: not of the form"),
+        (
+            &["--proxy", "socks5://me:hunter2@"],
+            "--proxy is not the URL of a proxy: not of the form",
+        ),
         (&["--shh.pow=-1"], "--shh.pow"),
         (&["--shh.pow", "NaN"], "--shh.pow"),
         (&["--shh.maxmessagesize", "10485761"], "--shh.maxmessagesize"),

@@ -1,4 +1,4 @@
-//! `whisper-node bootnode`: answers discovery, and nothing else.
+//! `whisper-node bootnode`: a node that only answers discovery.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -9,18 +9,16 @@ use p2p_identity::{Content, Enode, Record, causes};
 use p2p_server::p2p_discovery::{Discv4, Discv4Config, Event, NetworkId};
 use p2p_server::{Nat, NatParseError};
 
+use super::console;
 use super::failure::Failure;
-use super::input;
-use super::key::KeyFlags;
-use super::node_url::node_url;
+use super::flags::{KeyFlags, Verbosity, node_url};
 use super::run::data_dir;
-use super::stop::stop_signal;
-use super::verbosity::Verbosity;
+use super::stop_signal::stop_signal;
 
-/// What a boot node is told.
+/// The flags of a boot node.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Bootnode {
-    /// UDP port; 0 takes a free one
+    /// UDP port; 0: any free port
     #[arg(long, value_name = "PORT", default_value_t = 30301)]
     port: u16,
 
@@ -31,16 +29,15 @@ pub(crate) struct Bootnode {
     #[command(flatten)]
     key: KeyFlags,
 
-    /// Folder for the key, which is kept in the file bootkey [default: ~/.whisper-node]
+    /// Folder of the node key, in the file bootkey [default: ~/.whisper-node]
     #[arg(long, value_name = "DIR")]
     datadir: Option<PathBuf>,
 
-    /// How others reach this node from outside: none | extip:IP. It asks no router: forward its port
-    /// there
+    /// External address: none | extip:IP. A boot node does not ask the router to forward its port
     #[arg(long, value_name = "NAT", default_value = "none", value_parser = without_gateway)]
     nat: Nat,
 
-    /// A network of your own: only nodes that name the same number are passed on
+    /// Number of a private network: only nodes with this number are passed on
     #[arg(long, value_name = "N")]
     networkid: Option<u64>,
 
@@ -48,7 +45,7 @@ pub(crate) struct Bootnode {
     #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
     bootnodes: Vec<Enode>,
 
-    /// How much to log: 0 silent, 1 error, 2 warn, 3 info, 4 debug, 5 trace
+    /// Log level: 0 silent, 1 error, 2 warn, 3 info, 4 debug, 5 trace
     #[arg(long, value_name = "0-5", default_value_t)]
     verbosity: Verbosity,
 }
@@ -59,42 +56,39 @@ impl Bootnode {
         self.verbosity.log_to_stderr();
         let stop = stop_signal().map_err(Failure::Signals)?;
         let discv4 = self.start().await?;
-        input::print(&format!(
+        console::print(&format!(
             "enode      {}\nrecord     {}\nCtrl-C stops the node.",
             discv4.enode(),
             discv4.record()
         ))?;
         for enode in &self.bootnodes {
             if let Err(error) = discv4.add_boot_node(enode).await {
-                tracing::warn!(%enode, "a boot node cannot be asked: {}", causes(&error));
+                tracing::warn!(%enode, "cannot add a boot node: {}", causes(&error));
             }
         }
         tokio::select! {
             () = stop => {}
-            () = keep(&discv4) => {}
+            () = log_events(&discv4) => {}
         }
-        input::print("stopping")?;
+        console::print("stopping")?;
         discv4.stop().await;
         Ok(())
     }
 
     async fn start(&self) -> Result<Discv4, Failure> {
-        let datadir = || data_dir(self.datadir.clone());
-        let key = match (&self.key.nodekey, &self.key.nodekeyhex) {
-            (None, None) => self.key.read(&datadir()?.join("bootkey"))?,
-            _ => self.key.read_or_random()?,
-        };
-        let outside = self.nat.external_ip();
-        let content = outside.into_iter().fold(Content::new(), Content::ip);
-        let record = Record::sign(&key, sequence(), &content).map_err(Failure::OwnRecord)?;
-        let mut config = Discv4Config::new().follow_peers(outside.is_none());
+        let file = || Ok(data_dir(self.datadir.clone())?.join("bootkey"));
+        let key = self.key.read_or_create(file)?;
+        let external_ip = self.nat.external_ip();
+        let content = external_ip.into_iter().fold(Content::new(), Content::ip);
+        let record = Record::sign(&key, record_sequence(), &content).map_err(Failure::OwnRecord)?;
+        let mut config = Discv4Config::new().follow_peers(external_ip.is_none());
         config.network = self.networkid.map(NetworkId);
         let addr = SocketAddr::new(self.addr, self.port);
         Ok(Discv4::start(config, key, &record, addr).await?)
     }
 }
 
-/// Reads what needs no router: there is no server here that could ask one.
+/// Parses a setting that needs no router, because a boot node cannot ask one.
 fn without_gateway(text: &str) -> Result<Nat, String> {
     let nat: Nat = text.parse().map_err(|error: NatParseError| error.to_string())?;
     if nat.needs_gateway() {
@@ -103,23 +97,24 @@ fn without_gateway(text: &str) -> Result<Nat, String> {
     Ok(nat)
 }
 
-/// The milliseconds since 1970: higher than in any run before, with nothing to be remembered.
-pub(super) fn sequence() -> u64 {
+/// The sequence number of the node's record: milliseconds since 1970. It is higher than in every earlier run, without
+/// being stored.
+pub(super) fn record_sequence() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or_default()
 }
 
-/// Logs what happens.
-async fn keep(discv4: &Discv4) {
+/// Logs the events of discovery.
+async fn log_events(discv4: &Discv4) {
     let mut events = discv4.events();
     loop {
         match events.recv().await {
             Ok(Event::Found(node)) => tracing::info!("found {}", node.enode()),
-            Ok(Event::Lost(id)) => tracing::info!(node = ?id, "gone"),
-            Ok(Event::ExternalAddr(addr)) => tracing::info!("most nodes see this one at {addr}"),
+            Ok(Event::Lost(id)) => tracing::info!(node = ?id, "lost"),
+            Ok(Event::ExternalAddr(addr)) => tracing::info!("most nodes see this node at {addr}"),
             Ok(_) => {}
             Err(tokio::sync::broadcast::error::RecvError::Lagged(events)) => {
-                tracing::warn!("{events} events came too fast to be logged");
+                tracing::warn!("{events} events were too fast to be logged");
             }
             Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
         }

@@ -1,4 +1,4 @@
-//! `whisper-node demo`: a line of three nodes over real sockets, and one message along it.
+//! `whisper-node demo`: sends one message along a line of three nodes over real sockets.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use tokio::time::{Instant, timeout};
 use whisper_envelope::{Dialect, Draft, Recipient, SymmetricKey};
 use whisper_node::{Node, NodeConfig};
 use whisper_pow::{Miner, Target, Work};
-use whisper_protocol::{Clock, Envelope, FilterKey, FilterSpec, Policy, Topic, Verdict, Watch};
+use whisper_protocol::{
+    Clock, Envelope, FilterKey, FilterSpec, Policy, Settings, Topic, Verdict, Watch,
+};
 use whisper_rpc::RpcConfig;
 
 use super::failure::Failure;
 
-/// How long each step may take. All together take about a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Maximum time for each step. On an idle machine, all steps together take about a second.
+const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 const NAMES: [&str; 3] = ["anna", "bert", "carl"];
 const TOPIC: Topic = Topic(*b"demo");
 const PASSWORD: &str = "a word that anna, bert and carl share";
-/// go-ethereum's default requirement.
-const WORK: f64 = 0.2;
 const TEXT: &str = "hello from the other end";
 
-/// Starts three nodes, sends one message from the first to the last, and prints when each of them had it.
+/// Starts three nodes, sends a message from the first to the last, and prints when each of them had it.
 pub(crate) async fn run() -> Result<(), Failure> {
     println!("Three nodes in this process, each with a key, a port and peers of its own:");
     let start = Instant::now();
@@ -32,37 +32,40 @@ pub(crate) async fn run() -> Result<(), Failure> {
     }
     println!("  anna ── bert ── carl: connected, shh/6 agreed  {:>10}", millis(start.elapsed()));
     println!("  (anna and carl have no connection; bert relays)");
-    let told = tell(&nodes).await;
+    let sent = send(&nodes).await;
     for node in nodes {
         node.stop().await;
     }
-    told
+    sent
 }
 
-/// Sends from the first node and waits for the message on the two others.
-async fn tell(nodes: &[Node; 3]) -> Result<(), Failure> {
+/// Sends a message from the first node and waits for it on the two others.
+async fn send(nodes: &[Node; 3]) -> Result<(), Failure> {
     let [anna, bert, carl] = nodes;
-    // Each on a task of its own, so that the time is taken when the message is there.
-    let heard = [bert, carl].map(|node| watch(node).map(|watch| tokio::spawn(heard(watch))));
-    println!("\nanna posts {TEXT:?}, encrypted, with a proof of work of {WORK}:");
+    // Each waits in a task of its own, so that its time is exact.
+    let waiting =
+        [bert, carl].map(|node| watch(node).map(|watch| tokio::spawn(wait_for_message(watch))));
+    let min_work = Settings::default().min_work;
+    println!("\nanna posts {TEXT:?}, encrypted, with a proof of work of {min_work}:");
     let key = SymmetricKey::from_password(PASSWORD.as_bytes());
     let start = Instant::now();
-    let envelope = seal(&key).await.ok_or(Failure::Demo("anna found no proof of work"))?;
+    let envelope =
+        seal(&key, min_work).await.ok_or(Failure::Demo("anna found no proof of work"))?;
     let hash = hex::encode(&envelope.hash()[..4]);
     let sealed = Instant::now();
     if anna.whisper.inject(envelope) != Verdict::New {
-        return Err(Failure::Demo("anna does not take her own envelope"));
+        return Err(Failure::Demo("anna refused her own envelope"));
     }
     println!(
         "  anna  has found the proof of work {:>12}   envelope 0x{hash}…",
         millis(sealed - start)
     );
     let mut before = sealed;
-    for (heard, line) in heard
+    for (arrival, line) in waiting
         .into_iter()
         .zip(["bert  has it, and passed it on  ", "carl  opens it                 "])
     {
-        let at = heard?.await.map_err(|_| Failure::Demo("a task ended"))??;
+        let at = arrival?.await.map_err(|_| Failure::Demo("a task ended"))??;
         println!("  {line} {:>13}", format!("+{}", millis(at.saturating_duration_since(before))));
         before = at;
     }
@@ -70,26 +73,26 @@ async fn tell(nodes: &[Node; 3]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The message as `Whisper::post` would make it. Done by hand, so that the work and the hops are timed apart.
-async fn seal(key: &SymmetricKey) -> Option<Envelope> {
+/// Makes the envelope like `Whisper::post`, but separately, so that the work and the hops are timed separately.
+async fn seal(key: &SymmetricKey, min_work: f64) -> Option<Envelope> {
     let draft = Draft::new(Dialect::V6, Recipient::Symmetric(key), Clock::system().now());
     let unsealed = draft.topic(TOPIC).payload(TEXT.as_bytes()).encrypt(&mut rand::rng()).ok()?;
-    let target = Target::AtLeast(Work::new(WORK)?);
+    let target = Target::AtLeast(Work::new(min_work)?);
     let sealed =
-        Miner::new().seal(&unsealed, Policy::default().seal, target, PATIENCE).await.ok()?;
+        Miner::new().seal(&unsealed, Policy::default().seal, target, STEP_TIMEOUT).await.ok()?;
     Some(sealed.envelope)
 }
 
-/// A filter for the message, with the key that all three nodes share.
+/// Subscribes to the message, with the key that all three nodes share.
 fn watch(node: &Node) -> Result<Watch, Failure> {
     let key = node.whisper.keys().symmetric_from_password(PASSWORD);
     let spec = FilterSpec::new(FilterKey::Symmetric(key)).topic(TOPIC);
-    node.whisper.watch(spec).map_err(|_| Failure::Demo("a key vanished"))
+    node.whisper.watch(spec).map_err(|_| Failure::Demo("a key is missing"))
 }
 
-/// Waits until the message is there, and says when that was.
-async fn heard(mut watch: Watch) -> Result<Instant, Failure> {
-    let received = timeout(PATIENCE, watch.next()).await.ok().flatten();
+/// Waits for the message. Returns when it arrived.
+async fn wait_for_message(mut watch: Watch) -> Result<Instant, Failure> {
+    let received = timeout(STEP_TIMEOUT, watch.next()).await.ok().flatten();
     let now = Instant::now();
     match received {
         Some(received) if received.message.payload == TEXT.as_bytes() => Ok(now),
@@ -98,7 +101,7 @@ async fn heard(mut watch: Watch) -> Result<Instant, Failure> {
     }
 }
 
-/// Three nodes, each connected to the next.
+/// Starts three nodes, each connected to the next.
 async fn line() -> Result<[Node; 3], Failure> {
     let config = |name: &str| {
         let key = SecretKey::random(&mut rand::rng());
@@ -113,20 +116,20 @@ async fn line() -> Result<[Node; 3], Failure> {
     let anna = start(config(NAMES[0]).static_node(bert.server.enode())).await?;
     let both = async {
         while bert.server.peer_count() < 2 {
-            added(&mut bert.events).await?;
+            next_event(&mut bert.events).await?;
         }
         Ok::<_, Failure>(())
     };
-    timeout(PATIENCE, both).await.map_err(|_| Failure::Demo("the nodes did not connect"))??;
+    timeout(STEP_TIMEOUT, both).await.map_err(|_| Failure::Demo("the nodes did not connect"))??;
     Ok([anna, bert, carl])
 }
 
-/// Waits until something happens to the peers of a node.
-async fn added(events: &mut Events) -> Result<Event, Failure> {
+/// Waits for the next event of a node.
+async fn next_event(events: &mut Events) -> Result<Event, Failure> {
     events.next().await.ok_or(Failure::Demo("a node stopped"))
 }
 
-/// An enode URL as short as it can be told from others.
+/// Shortens an enode URL.
 fn shortened(enode: &str) -> String {
     match enode.split_once('@') {
         Some((id, address)) => format!("{}…@{address}", id.chars().take(16).collect::<String>()),

@@ -1,10 +1,10 @@
-//! `whisper-node discover`: asks single nodes and the network, without being a part of it for long.
+//! `whisper-node discover`: asks single nodes, or the network.
 
+mod client;
 mod crawl;
 mod dns;
 mod listen;
 mod lookup;
-mod party;
 mod ping;
 mod resolve;
 
@@ -12,32 +12,32 @@ use clap::Subcommand;
 
 use super::failure::Failure;
 
-/// What can be asked.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Ping a node, and say how long the answers took
+    /// Ping a node and print the round-trip time
     Ping(ping::Ping),
-    /// Find the newest record of a node, and print it
+    /// Find the newest record of a node and print it
     Resolve(resolve::Resolve),
-    /// Find the nodes nearest to a target in the network, nearest first
+    /// Find the nodes that are nearest to a target, nearest first
     Lookup(lookup::Lookup),
-    /// Walk through the network, and print every node that answers
+    /// Search the whole network and print every node that answers
     Crawl(crawl::Crawl),
-    /// Take part in the network, and print whom it meets, until Ctrl-C
+    /// Take part in discovery and print events, until Ctrl-C
     Listen(listen::Listen),
-    /// Lists of nodes in the DNS (EIP-1459)
+    /// Sign or fetch node lists in the DNS (EIP-1459)
     #[command(subcommand)]
     Dns(dns::Dns),
 }
 
-/// Does it.
-pub(super) async fn run(command: Command) -> Result<(), Failure> {
-    match command {
-        Command::Ping(ping) => ping.run().await,
-        Command::Resolve(resolve) => resolve.run().await,
-        Command::Lookup(lookup) => lookup.run().await,
-        Command::Crawl(crawl) => crawl.run().await,
-        Command::Listen(listen) => listen.run().await,
-        Command::Dns(dns) => dns.run().await,
+impl Command {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Ping(ping) => ping.run().await,
+            Self::Resolve(resolve) => resolve.run().await,
+            Self::Lookup(lookup) => lookup.run().await,
+            Self::Crawl(crawl) => crawl.run().await,
+            Self::Listen(listen) => listen.run().await,
+            Self::Dns(dns) => dns.run().await,
+        }
     }
 }

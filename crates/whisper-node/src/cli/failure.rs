@@ -1,4 +1,4 @@
-//! What the operator reads when the program cannot go on.
+//! Why the program ends with an error.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,29 +13,29 @@ use whisper_node::NodeError;
 use whisper_pow::SealError;
 use whisper_rpc::{RpcError, TlsContent, TlsError, TokenError, Transport};
 
-/// Why the program ends early. One line, the causes after it, and where a flag can mend it, its name.
+/// Why the program ends with an error. The operator reads one line: the error, its causes, and the flag to change.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// There is nowhere to keep the node key.
-    #[error("no home directory is known: say where to keep the node key with --datadir")]
+    /// The default data directory is unknown.
+    #[error("the home directory is unknown: choose a data directory with --datadir")]
     NoHome,
     /// The data directory cannot be made.
-    #[error("data directory {} (--datadir) cannot be made", path.display())]
+    #[error("cannot make the data directory {} (--datadir)", path.display())]
     DataDir { path: PathBuf, source: io::Error },
-    /// The key file.
+    /// The key file cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
-    /// The key on the command line.
+    /// `--nodekeyhex`.
     #[error("--nodekeyhex is not a key")]
     KeyHex(#[source] KeyError),
     /// `--proxy`.
-    #[error("--proxy")]
+    #[error("--proxy is not the URL of a proxy")]
     Proxy(#[source] ProxyUrlError),
-    /// `--shh.pow`, which has to be a number that can be compared.
-    #[error("--shh.pow {0} is not a proof of work: a number from 0 up is wanted")]
+    /// `--shh.pow`.
+    #[error("--shh.pow {0} is not a proof of work: expected a number of at least 0")]
     MinPow(f64),
     /// `--shh.maxmessagesize`.
-    #[error("--shh.maxmessagesize {0} is too large: at most {1} bytes")]
+    #[error("--shh.maxmessagesize {0} is too large: the maximum is {1} bytes")]
     MaxMessageSize(u32, u32),
     /// `--rpc.token-file`.
     #[error(transparent)]
@@ -46,79 +46,79 @@ pub(crate) enum Failure {
     /// The node did not start.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// The system gives no signals: the node could not be stopped in good order.
-    #[error("cannot listen for Ctrl-C")]
+    /// Signals cannot be received, so the node could not be stopped properly.
+    #[error("cannot receive signals")]
     Signals(#[source] io::Error),
-    /// Standard input, where a command reads what it was not given as an argument.
-    #[error("standard input cannot be read")]
+    /// Standard input cannot be read.
+    #[error("cannot read standard input")]
     Input(#[source] io::Error),
-    /// Standard output.
-    #[error("the output cannot be written")]
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output")]
     Output(#[source] io::Error),
-    /// An input that should be bytes.
+    /// The input is not bytes in hexadecimal.
     #[error("the input is not hexadecimal")]
     Hex(#[source] hex::FromHexError),
-    /// Bytes that are not RLP.
+    /// The input is not RLP.
     #[error("the input is not canonical RLP")]
     Rlp(#[from] rlp::Error),
-    /// A text that is not RLP in the form for people.
+    /// The input is not RLP in readable form.
     #[error("the input is not RLP in readable form")]
     RlpText(#[from] rlp::text::TextError),
-    /// Bytes that are not an envelope.
-    #[error("the input is no envelope (see --dialect)")]
+    /// The input is not an envelope.
+    #[error("the input is not an envelope (see --dialect)")]
     Envelope(#[from] EnvelopeError),
-    /// An envelope that stays closed.
-    #[error("the envelope does not open")]
+    /// The envelope cannot be opened.
+    #[error("cannot open the envelope")]
     Open(#[from] OpenError),
     /// `--sym-key`.
     #[error("--sym-key is not a key of 64 hexadecimal digits")]
     SymmetricKey(#[source] hex::FromHexError),
-    /// `--key`, `--sign` or a point of `--pub-key`.
+    /// `--key`, `--sign` or `--pub-key`.
     #[error("not a key")]
     Key(#[source] KeyError),
     /// `--pub-key`.
     #[error("--pub-key is not a public key")]
     PublicKey(#[source] HexError),
-    /// `--pow-target`, which has to be a number that can be compared.
-    #[error("--pow-target {0} is not a proof of work: a number from 0 up is wanted")]
+    /// `--pow-target`.
+    #[error("--pow-target {0} is not a proof of work: expected a number of at least 0")]
     PowTarget(f64),
     /// `--pow-time`.
     #[error("--pow-time {0} is not a time in seconds")]
     PowTime(f64),
-    /// A message that cannot be made into an envelope.
-    #[error("no envelope can be made of this")]
+    /// The message cannot be encrypted.
+    #[error("cannot make an envelope")]
     Draft(#[from] DraftError),
-    /// The proof of work did not come to its end.
-    #[error("the envelope is not sealed")]
+    /// The proof of work was not found.
+    #[error("cannot seal the envelope")]
     Seal(#[from] SealError),
     /// Discovery did not start.
     #[error(transparent)]
     Discovery(#[from] Discv4Error),
-    /// A node, or the network, gave no answer.
+    /// A node or the network did not answer.
     #[error(transparent)]
     Ask(#[from] RequestError),
-    /// Nobody to ask.
-    #[error("none of the boot nodes answers (--bootnodes)")]
+    /// No boot node answers.
+    #[error("no boot node answers (--bootnodes)")]
     NoBootNode,
-    /// Somebody to ask, but not about that network.
-    #[error("no boot node that answers is of the network (--networkid)")]
+    /// Boot nodes answer, but they are in another network.
+    #[error("no boot node that answers is in the network (--networkid)")]
     ForeignBootNode,
-    /// A list in the DNS cannot be read.
+    /// Lists in the DNS cannot be fetched.
     #[error(transparent)]
     Lists(#[from] ListsError),
     /// `--domain`.
-    #[error("--domain")]
+    #[error("--domain is not the name of a list")]
     Domain(#[source] LinkError),
-    /// A line that should be a node record.
+    /// A line is not a node record.
     #[error("line {line} is not a node record")]
     RecordLine { line: usize, source: RecordError },
-    /// A list that is not there, or is signed by another key.
-    #[error("no list signed by that key is there")]
+    /// The list does not exist, or is signed with another key.
+    #[error("there is no list that is signed with this key")]
     NoList,
-    /// The own record.
-    #[error("the node's record cannot be made")]
+    /// The node's own record cannot be made.
+    #[error("cannot make the node's record")]
     OwnRecord(#[source] RecordError),
-    /// The demonstration did not come to its end.
+    /// The demonstration failed.
     #[error("the demonstration failed: {0}")]
     Demo(&'static str),
 }
@@ -137,7 +137,7 @@ impl Failure {
         }
     }
 
-    /// The failure, its causes, and its remedy, on one line.
+    /// The error, its causes and a hint, on one line.
     pub(crate) fn report(&self) -> String {
         let line = causes(self).to_string();
         match self.hint() {

@@ -1,22 +1,23 @@
-//! How far a command is, for a person who waits.
+//! Shows the progress of a command on a terminal.
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A line on stderr that says what is going on. There is none where the results do not go to a
-/// terminal: then a script reads them, and nobody waits.
+/// A line on stderr that shows what the command does. It is hidden if stdout is not a terminal, because then a script
+/// reads the results.
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
-    /// A line that begins with these words.
-    pub(super) fn new(doing: &'static str) -> Self {
-        let watched = io::stdout().is_terminal();
-        let target =
-            if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(None, target).with_prefix(doing);
-        // A template that is wrong would be seen by whoever wrote it.
+    /// A line that begins with the name of the command.
+    pub(super) fn new(command: &'static str) -> Self {
+        let target = match io::stdout().is_terminal() {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(None, target).with_prefix(command);
+        // The template is constant. If it were invalid, the default style would be used.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} [{elapsed}]") {
             bar.set_style(style);
         }
@@ -24,13 +25,13 @@ impl Progress {
         Self(bar)
     }
 
-    /// What is said now.
-    pub(super) fn say(&self, words: String) {
-        self.0.set_message(words);
+    /// Sets the message.
+    pub(super) fn show(&self, message: String) {
+        self.0.set_message(message);
     }
 
-    /// Lets `print` write a line of results without the line of progress in its way.
-    pub(super) fn pause<T>(&self, print: impl FnOnce() -> T) -> T {
+    /// Hides the line while `print` prints results.
+    pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         self.0.suspend(print)
     }
 }

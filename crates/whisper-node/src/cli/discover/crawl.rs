@@ -9,127 +9,127 @@ use p2p_server::p2p_discovery::{Discv4, LookupOutcome, Node};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::party::Party;
+use super::client::DiscoveryClient;
+use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::input;
 use crate::cli::progress::Progress;
 
-/// Lookups, and requests for records, at a time.
-const AT_ONCE: usize = 4;
+/// Maximum number of concurrent lookups, and of concurrent requests for records.
+const MAX_CONCURRENT: usize = 4;
 
-/// After so many lookups in a row that met nobody new the network is taken for known.
-const IDLE_LOOKUPS: u32 = 16;
+/// The crawl ends after this number of lookups in a row without a new node.
+const MAX_IDLE_LOOKUPS: u32 = 16;
 
 #[derive(Args, Debug)]
 pub(crate) struct Crawl {
-    /// The longest it may take, in seconds
+    /// Maximum time, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     time: u64,
 
-    /// Print the nodes' records instead of their URLs, as `discover dns sign` takes them
+    /// Print the nodes' records instead of their URLs, for `discover dns sign`
     #[arg(long)]
     records: bool,
 
     #[command(flatten)]
-    party: Party,
+    client: DiscoveryClient,
 }
 
-/// Whom it has met.
-struct Walk {
-    met: HashMap<NodeId, Enode>,
+/// The nodes found so far.
+struct Crawler {
+    found: HashMap<NodeId, Enode>,
     lookups: u32,
-    /// Lookups in a row that met nobody new.
-    idle: u32,
+    /// Number of lookups in a row without a new node.
+    idle_lookups: u32,
 }
 
 impl Crawl {
-    /// Prints a line for each node when it is met.
+    /// Prints a line for each node when it is found.
     pub(super) async fn run(self) -> Result<(), Failure> {
         let deadline = Instant::now() + Duration::from_secs(self.time);
         let progress = Progress::new("crawl");
-        progress.say("knocking at the boot nodes".to_owned());
-        let discv4 = self.party.enter().await?;
-        let mut walk = Walk { met: HashMap::new(), lookups: 0, idle: 0 };
+        progress.show("asking the boot nodes".to_owned());
+        let discv4 = self.client.connect().await?;
+        let mut crawler = Crawler { found: HashMap::new(), lookups: 0, idle_lookups: 0 };
         let known = discv4.nodes().await?;
-        walk.meet(known, &progress, !self.records)?;
-        let whole = timeout_at(deadline, walk.go(&discv4, &progress, !self.records)).await;
-        let found = walk.met.len();
+        crawler.add(known, &progress, !self.records)?;
+        let crawled = timeout_at(deadline, crawler.run(&discv4, &progress, !self.records)).await;
+        let count = crawler.found.len();
         if self.records {
-            records(&discv4, walk.met, &progress).await?;
+            print_records(&discv4, crawler.found, &progress).await?;
         }
         drop(progress);
         discv4.stop().await;
-        if let Ok(walked) = whole {
-            walked?;
-            eprintln!("{found} nodes");
+        if let Ok(complete) = crawled {
+            complete?;
+            eprintln!("{count} nodes");
         } else {
-            eprintln!("{found} nodes; there may be more (--time)");
+            eprintln!("{count} nodes; there may be more (--time)");
         }
         Ok(())
     }
 }
 
-impl Walk {
-    /// Looks around until nobody new comes.
-    async fn go(
+impl Crawler {
+    /// Does lookups until they find no new nodes.
+    async fn run(
         &mut self,
         discv4: &Discv4,
         progress: &Progress,
         print: bool,
     ) -> Result<(), Failure> {
         let mut running: JoinSet<LookupOutcome> = JoinSet::new();
-        while self.idle < IDLE_LOOKUPS {
-            while running.len() < AT_ONCE {
+        while self.idle_lookups < MAX_IDLE_LOOKUPS {
+            while running.len() < MAX_CONCURRENT {
                 let discv4 = discv4.clone();
-                // One that cannot be made now counts as one that met nobody.
+                // A lookup that fails counts as one without a new node.
                 running.spawn(async move { discv4.lookup_random().await.unwrap_or_default() });
             }
             if let Some(Ok(outcome)) = running.join_next().await {
                 self.lookups += 1;
-                self.idle += 1;
+                self.idle_lookups += 1;
                 let mut nodes = outcome.nodes;
                 nodes.extend(discv4.nodes().await?);
-                self.meet(nodes, progress, print)?;
+                self.add(nodes, progress, print)?;
             }
         }
         Ok(())
     }
 
-    fn meet(&mut self, nodes: Vec<Node>, progress: &Progress, print: bool) -> Result<(), Failure> {
+    fn add(&mut self, nodes: Vec<Node>, progress: &Progress, print: bool) -> Result<(), Failure> {
         for node in nodes {
             let enode = node.enode();
-            if self.met.insert(node.id, enode.clone()).is_none() {
-                self.idle = 0;
+            if self.found.insert(node.id, enode.clone()).is_none() {
+                self.idle_lookups = 0;
                 if print {
-                    progress.pause(|| input::print(&enode.to_string()))?;
+                    progress.suspend(|| console::print(&enode.to_string()))?;
                 }
             }
         }
-        progress.say(format!("{} nodes after {} lookups", self.met.len(), self.lookups));
+        progress.show(format!("{} nodes after {} lookups", self.found.len(), self.lookups));
         Ok(())
     }
 }
 
-/// Asks the nodes for their records and prints what comes.
-async fn records(
+/// Requests the records of the nodes, and prints those that arrive.
+async fn print_records(
     discv4: &Discv4,
-    met: HashMap<NodeId, Enode>,
+    found: HashMap<NodeId, Enode>,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let total = met.len();
-    let (mut left, mut running, mut asked) = (met.into_values(), JoinSet::new(), 0);
+    let total = found.len();
+    let (mut remaining, mut running, mut asked) = (found.into_values(), JoinSet::new(), 0);
     loop {
-        while running.len() < AT_ONCE {
-            let Some(enode) = left.next() else { break };
+        while running.len() < MAX_CONCURRENT {
+            let Some(enode) = remaining.next() else { break };
             let discv4 = discv4.clone();
             running.spawn(async move { discv4.request_record(&enode).await });
         }
         let Some(answer) = running.join_next().await else { return Ok(()) };
         asked += 1;
-        progress.say(format!("{asked} of {total} nodes asked for their records"));
-        // Who gives none is left out.
+        progress.show(format!("{asked} of {total} nodes asked for their records"));
+        // Nodes without an answer are left out.
         if let Ok(Ok(record)) = answer {
-            progress.pause(|| input::print(&record.to_string()))?;
+            progress.suspend(|| console::print(&record.to_string()))?;
         }
     }
 }

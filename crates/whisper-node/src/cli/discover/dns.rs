@@ -1,4 +1,4 @@
-//! `discover dns`: lists of nodes in the DNS, made and read.
+//! `discover dns`: signs and fetches node lists in the DNS.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -10,34 +10,33 @@ use p2p_identity::{Record, SecretKey};
 use p2p_server::p2p_discovery::dns::{Link, ListClientConfig, Lists, Servers, Tree};
 use tokio::time::{Instant, timeout_at};
 
+use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::input;
 use crate::cli::progress::Progress;
 
-/// What can be done with lists.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Dns {
-    /// Sign a list, and print its TXT records as lines of a zone file
+    /// Sign a list and print its TXT records as lines of a zone file
     Sign(Sign),
-    /// Read a list and the lists it links to, and print the records in them
+    /// Fetch a list and the lists it links to, and print their records
     Fetch(Fetch),
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Sign {
-    /// The records, a line each (enr:), as `discover crawl --records` prints them; read from standard input
-    /// if missing or -
+    /// The records (enr:), one per line, as printed by `discover crawl --records`; read from standard
+    /// input if missing or -
     records: Option<String>,
 
-    /// File with the key that signs, 64 hex digits; whoever trusts the list trusts this key
+    /// File with the key that signs the list, 64 hex digits. Users of the list trust this key
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
 
-    /// The DNS name under which the list will stand
+    /// DNS name of the list
     #[arg(long, value_name = "NAME")]
     domain: String,
 
-    /// The number of this version of the list: higher than that of the one before
+    /// Sequence number of the list. It must be higher than in the version before
     #[arg(long, value_name = "N")]
     seq: u64,
 
@@ -45,11 +44,11 @@ pub(crate) struct Sign {
     #[arg(long, value_name = "ENRTREE", value_delimiter = ',')]
     links: Vec<Link>,
 
-    /// How long others may keep the root, in seconds
+    /// How long others may cache the root, in seconds
     #[arg(long = "root-ttl", value_name = "SECONDS", default_value_t = 60)]
     root_ttl: u32,
 
-    /// How long others may keep all other entries, which never change
+    /// How long others may cache the other entries, which never change, in seconds
     #[arg(long = "entry-ttl", value_name = "SECONDS", default_value_t = 86_400)]
     entry_ttl: u32,
 }
@@ -60,15 +59,15 @@ pub(crate) struct Fetch {
     #[arg(value_name = "ENRTREE")]
     list: Link,
 
-    /// DNS servers to ask, comma-separated IP:PORT [default: those of the system]
+    /// DNS servers, comma-separated IP:PORT [default: those of the system]
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     server: Vec<SocketAddr>,
 
-    /// Questions a second
+    /// Maximum number of queries per second
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
 
-    /// The longest it may take, in seconds
+    /// Maximum time, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     time: u64,
 }
@@ -83,21 +82,21 @@ impl Dns {
 }
 
 impl Sign {
-    /// The list's address as a comment, then the lines of the zone.
+    /// Prints the URL of the list as a comment, then the lines of the zone.
     fn run(self) -> Result<(), Failure> {
         let key = SecretKey::load(&self.key)?;
-        let records = records(&input::text(self.records)?)?;
+        let records = records(&console::read_text(self.records)?)?;
         let tree = Tree::sign(&key, self.seq, records, self.links);
         let link = tree.link(&self.domain).map_err(Failure::Domain)?;
-        input::print(&format!("; {link}\n$ORIGIN {}.", link.domain()))?;
+        console::print(&format!("; {link}\n$ORIGIN {}.", link.domain()))?;
         for line in tree.zone(self.root_ttl, self.entry_ttl) {
-            input::print(&line)?;
+            console::print(&line)?;
         }
         Ok(())
     }
 }
 
-/// A record a line; empty lines and comments (`;`, `#`) are passed over.
+/// Parses one record per line. Empty lines and comments (`;`, `#`) are ignored.
 fn records(text: &str) -> Result<Vec<Record>, Failure> {
     let lines = (1..).zip(text.lines().map(str::trim));
     lines
@@ -107,48 +106,48 @@ fn records(text: &str) -> Result<Vec<Record>, Failure> {
 }
 
 impl Fetch {
-    /// Prints each record when it is found, once.
+    /// Prints each record once, when it is found.
     async fn run(self) -> Result<(), Failure> {
         let progress = Progress::new("fetch");
         let deadline = Instant::now() + Duration::from_secs(self.time);
         let config = ListClientConfig {
             query_interval: Duration::from_secs(1) / self.rate,
-            // Each record is wanted once.
+            // The list is read only once.
             walk_interval: Duration::from_secs(365 * 86_400),
             ..ListClientConfig::default()
         };
         let servers =
             if self.server.is_empty() { Servers::System } else { Servers::At(self.server) };
         let mut lists = Lists::start(config, &servers, [self.list])?;
-        let walked = timeout_at(deadline, walk(&mut lists, &progress)).await;
+        let printed = timeout_at(deadline, print_records(&mut lists, &progress)).await;
         let (stats, found) = (lists.stats(), lists.progress());
         drop(progress);
         if stats.records == 0 && found.entries == 0 {
             return Err(Failure::NoList);
         }
         eprintln!(
-            "{} records in {} lists, {} questions, {} unanswered{}",
+            "{} records in {} lists, {} queries, {} unanswered{}",
             stats.records,
             found.lists,
             stats.queries,
             stats.unanswered,
-            if walked.is_err() { "; there may be more (--time)" } else { "" }
+            if printed.is_err() { "; there may be more (--time)" } else { "" }
         );
-        walked.unwrap_or(Ok(()))
+        printed.unwrap_or(Ok(()))
     }
 }
 
-/// Until there is no more to be had.
-async fn walk(lists: &mut Lists, progress: &Progress) -> Result<(), Failure> {
+/// Prints records until the lists are complete.
+async fn print_records(lists: &mut Lists, progress: &Progress) -> Result<(), Failure> {
     let (mut seen, mut state) = (HashSet::new(), lists.watch());
     loop {
         let (now, _) = *state.borrow_and_update();
-        progress.say(format!("{} of {} entries", now.entries - now.open, now.entries));
+        progress.show(format!("{} of {} entries", now.entries - now.open, now.entries));
         tokio::select! {
             biased;
             record = lists.next() => match record {
                 Some(record) if seen.insert(record.id()) => {
-                    progress.pause(|| input::print(&record.to_string()))?;
+                    progress.suspend(|| console::print(&record.to_string()))?;
                 }
                 Some(_) => {}
                 None => return Ok(()),

@@ -4,33 +4,33 @@ use clap::Args;
 use p2p_server::p2p_discovery::{ClockOffset, Event};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use super::party::Party;
+use super::client::DiscoveryClient;
+use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::input;
-use crate::cli::stop::stop_signal;
+use crate::cli::stop_signal::stop_signal;
 
 #[derive(Args, Debug)]
 pub(crate) struct Listen {
     #[command(flatten)]
-    party: Party,
+    client: DiscoveryClient,
 }
 
 impl Listen {
-    /// Prints a line for each thing that happens.
+    /// Prints a line for each event.
     pub(super) async fn run(self) -> Result<(), Failure> {
         let stop = stop_signal().map_err(Failure::Signals)?;
-        let (discv4, events) = self.party.join().await?;
-        input::print(&format!("listening  {}", discv4.enode()))?;
+        let (discv4, events) = self.client.start().await?;
+        console::print(&format!("listening  {}", discv4.enode()))?;
         tokio::select! {
             () = stop => {}
-            told = tell(events) => told?,
+            printed = print_events(events) => printed?,
         }
         discv4.stop().await;
         Ok(())
     }
 }
 
-async fn tell(mut events: Receiver<Event>) -> Result<(), Failure> {
+async fn print_events(mut events: Receiver<Event>) -> Result<(), Failure> {
     loop {
         let line = match events.recv().await {
             Ok(Event::Found(node)) => format!("found      {}", node.enode()),
@@ -45,6 +45,6 @@ async fn tell(mut events: Receiver<Event>) -> Result<(), Failure> {
             Err(RecvError::Lagged(events)) => format!("missed     {events} events"),
             Err(RecvError::Closed) => return Ok(()),
         };
-        input::print(&line)?;
+        console::print(&line)?;
     }
 }

@@ -3,20 +3,20 @@
 use clap::Args;
 use p2p_identity::{HexError, NodeId};
 
-use super::party::Party;
+use super::client::DiscoveryClient;
+use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::input;
-use crate::cli::node_url::node_url;
+use crate::cli::flags::node_url;
 use crate::cli::progress::Progress;
 
 #[derive(Args, Debug)]
 pub(crate) struct Lookup {
-    /// The target: a node's id or URL [default: a random one]
+    /// The target: a node's id or URL [default: a random id]
     #[arg(value_name = "TARGET", value_parser = target)]
     target: Option<NodeId>,
 
     #[command(flatten)]
-    party: Party,
+    client: DiscoveryClient,
 }
 
 fn target(text: &str) -> Result<NodeId, HexError> {
@@ -24,12 +24,12 @@ fn target(text: &str) -> Result<NodeId, HexError> {
 }
 
 impl Lookup {
-    /// Prints a URL a line, nearest first.
+    /// Prints one URL per line, the nearest node first.
     pub(super) async fn run(self) -> Result<(), Failure> {
         let progress = Progress::new("lookup");
-        progress.say("knocking at the boot nodes".to_owned());
-        let discv4 = self.party.enter().await?;
-        progress.say("asking ever nearer nodes".to_owned());
+        progress.show("asking the boot nodes".to_owned());
+        let discv4 = self.client.connect().await?;
+        progress.show("asking nodes that are nearer and nearer".to_owned());
         let outcome = match self.target {
             Some(target) => discv4.lookup(target).await?,
             None => discv4.lookup_random().await?,
@@ -37,10 +37,10 @@ impl Lookup {
         drop(progress);
         discv4.stop().await;
         for node in &outcome.nodes {
-            input::print(&node.enode().to_string())?;
+            console::print(&node.enode().to_string())?;
         }
         eprintln!(
-            "{} nodes, {} asked, {} of them silent, {} rounds",
+            "{} nodes, {} asked, {} without an answer, {} rounds",
             outcome.nodes.len(),
             outcome.asked,
             outcome.silent,

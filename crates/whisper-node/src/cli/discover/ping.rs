@@ -5,13 +5,13 @@ use std::time::Duration;
 use clap::Args;
 use p2p_identity::{Enode, causes};
 
-use super::party::Socket;
+use super::client::SocketFlags;
+use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::input;
-use crate::cli::node_url::node_url;
+use crate::cli::flags::node_url;
 
-/// The wait between two pings.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Time between two pings.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Args, Debug)]
 pub(crate) struct Ping {
@@ -19,33 +19,33 @@ pub(crate) struct Ping {
     #[arg(value_name = "NODE", value_parser = node_url)]
     node: Enode,
 
-    /// How many pings, a second apart
+    /// Number of pings, one per second
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: u32,
 
     #[command(flatten)]
-    socket: Socket,
+    socket: SocketFlags,
 }
 
 impl Ping {
-    /// A failure if no ping was answered.
+    /// Fails if no ping is answered.
     pub(super) async fn run(self) -> Result<(), Failure> {
         let discv4 = self.socket.open().await?;
         let mut last = None;
         let mut answered = 0;
         for number in 1..=self.count {
             if number > 1 {
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(PING_INTERVAL).await;
             }
             match discv4.ping(&self.node).await {
-                Ok(took) => {
+                Ok(time) => {
                     answered += 1;
-                    let millis = took.as_secs_f64() * 1e3;
-                    input::print(&format!("pong {number} after {millis:.2} ms"))?;
+                    let millis = time.as_secs_f64() * 1e3;
+                    console::print(&format!("pong {number} after {millis:.2} ms"))?;
                 }
                 Err(error) => {
                     if self.count > 1 {
-                        input::print(&format!("ping {number}: {}", causes(&error)))?;
+                        console::print(&format!("ping {number}: {}", causes(&error)))?;
                     }
                     last = Some(error);
                 }

@@ -6,120 +6,194 @@ use std::path::{Path, PathBuf};
 use clap::{ArgAction, Args};
 use whisper_rpc::{HttpSettings, Namespace, RpcConfig, Tls, Token, WsSettings};
 
-use super::super::failure::Failure;
+use crate::cli::failure::Failure;
 
-/// Where and to whom JSON-RPC is served.
+/// The namespaces that HTTP and WebSocket serve. The library does not serve `admin` by default, but the operator of this
+/// program expects it on loopback.
+const DEFAULT_API: &str = "admin,net,shh,web3";
+
+/// Where JSON-RPC is served, and access control.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RpcFlags {
+    #[command(flatten)]
+    http: HttpFlags,
+
+    #[command(flatten)]
+    ws: WsFlags,
+
+    #[command(flatten)]
+    ipc: IpcFlags,
+
+    #[command(flatten)]
+    security: SecurityFlags,
+}
+
+// `on`, address, port and namespaces are the same for HTTP and WebSocket. They stay two structs: clap cannot add a prefix
+// to the names of flattened flags, and an implementation of `Args` by hand is longer than these four flags.
+
+/// JSON-RPC over HTTP.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "JSON-RPC")]
-pub(crate) struct RpcFlags {
+struct HttpFlags {
     /// Serve JSON-RPC over HTTP (--http=false turns it off)
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) http: bool,
+    http: bool,
 
     /// Address of the HTTP server
-    #[arg(long = "http.addr", value_name = "IP", default_value = "127.0.0.1")]
-    pub(crate) http_addr: IpAddr,
+    #[arg(long = "http.addr", value_name = "IP", default_value_t = HttpSettings::default().addr.ip())]
+    http_addr: IpAddr,
 
-    /// Port of the HTTP server; 0 takes a free one
-    #[arg(long = "http.port", value_name = "PORT", default_value_t = 8545)]
-    pub(crate) http_port: u16,
+    /// Port of the HTTP server; 0: any free port
+    #[arg(long = "http.port", value_name = "PORT", default_value_t = HttpSettings::default().addr.port())]
+    http_port: u16,
 
     /// Namespaces served over HTTP, comma-separated
-    #[arg(
-        long = "http.api",
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "admin,net,shh,web3"
-    )]
-    pub(crate) http_api: Vec<Namespace>,
+    #[arg(long = "http.api", value_name = "NAMES", value_delimiter = ',', default_value = DEFAULT_API)]
+    http_api: Vec<Namespace>,
 
-    /// Origins that browsers may call from, comma-separated, or *
+    /// Origins whose web pages may call (CORS), comma-separated, or *
     #[arg(long = "http.corsdomain", value_name = "ORIGINS", value_delimiter = ',')]
-    pub(crate) http_corsdomain: Vec<String>,
+    http_corsdomain: Vec<String>,
 
-    /// Host names that requests may be addressed to, comma-separated, or *
-    #[arg(
-        long = "http.vhosts",
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "localhost"
-    )]
-    pub(crate) http_vhosts: Vec<String>,
+    /// Accepted host names in requests, comma-separated, or *
+    #[arg(long = "http.vhosts", value_name = "NAMES", value_delimiter = ',', default_values_t = HttpSettings::default().vhosts)]
+    http_vhosts: Vec<String>,
+}
 
+/// JSON-RPC over WebSocket.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "JSON-RPC")]
+struct WsFlags {
     /// Serve JSON-RPC over WebSocket (--ws=false turns it off)
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub(crate) ws: bool,
+    ws: bool,
 
     /// Address of the WebSocket server
-    #[arg(long = "ws.addr", value_name = "IP", default_value = "127.0.0.1")]
-    pub(crate) ws_addr: IpAddr,
+    #[arg(long = "ws.addr", value_name = "IP", default_value_t = WsSettings::default().addr.ip())]
+    ws_addr: IpAddr,
 
-    /// Port of the WebSocket server; 0 takes a free one
-    #[arg(long = "ws.port", value_name = "PORT", default_value_t = 8546)]
-    pub(crate) ws_port: u16,
+    /// Port of the WebSocket server; 0: any free port
+    #[arg(long = "ws.port", value_name = "PORT", default_value_t = WsSettings::default().addr.port())]
+    ws_port: u16,
 
     /// Namespaces served over WebSocket, comma-separated
-    #[arg(
-        long = "ws.api",
-        value_name = "NAMES",
-        value_delimiter = ',',
-        default_value = "admin,net,shh,web3"
-    )]
-    pub(crate) ws_api: Vec<Namespace>,
+    #[arg(long = "ws.api", value_name = "NAMES", value_delimiter = ',', default_value = DEFAULT_API)]
+    ws_api: Vec<Namespace>,
 
-    /// Origins that browsers may connect from, comma-separated, or *
+    /// Origins whose web pages may connect, comma-separated, or * [default: pages of this machine]
     #[arg(long = "ws.origins", value_name = "ORIGINS", value_delimiter = ',')]
-    pub(crate) ws_origins: Vec<String>,
+    ws_origins: Vec<String>,
+}
 
+/// JSON-RPC over IPC.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "JSON-RPC")]
+struct IpcFlags {
     /// Do not serve JSON-RPC over IPC
     #[arg(long)]
-    pub(crate) ipcdisable: bool,
+    ipcdisable: bool,
 
-    /// Socket for JSON-RPC over IPC, with all namespaces, for this user only; a mere name is one in the data directory
+    /// Socket for JSON-RPC over IPC. It serves all namespaces, only for the user that runs the node. A
+    /// name without a folder is in the data directory
     #[arg(long, value_name = "PATH", default_value = "whisper-node.ipc")]
-    pub(crate) ipcpath: PathBuf,
+    ipcpath: PathBuf,
+}
 
-    /// Require of clients over HTTP and WebSocket the token in this file, which is made if it is not there
+/// Token and encryption.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "JSON-RPC")]
+struct SecurityFlags {
+    /// File with the token that clients of HTTP and WebSocket must send; made if it does not exist
     #[arg(long = "rpc.token-file", value_name = "FILE")]
-    pub(crate) rpc_token_file: Option<PathBuf>,
+    rpc_token_file: Option<PathBuf>,
 
     /// Serve HTTP and WebSocket over TLS with the certificate in this PEM file
     #[arg(long = "rpc.tls-cert", value_name = "FILE", requires = "rpc_tls_key")]
-    pub(crate) rpc_tls_cert: Option<PathBuf>,
+    rpc_tls_cert: Option<PathBuf>,
 
-    /// The certificate's private key, in this PEM file
+    /// The private key of the certificate, in this PEM file
     #[arg(long = "rpc.tls-key", value_name = "FILE", requires = "rpc_tls_cert")]
-    pub(crate) rpc_tls_key: Option<PathBuf>,
+    rpc_tls_key: Option<PathBuf>,
 }
 
 impl RpcFlags {
-    /// What JSON-RPC is served as. `datadir`: where the socket lies, unless told otherwise. Reads the token and the
-    /// certificate, and makes the token where needed.
+    /// The configuration of the servers. Reads the token and the certificate; makes the token if needed.
     pub(crate) fn config(self, datadir: PathBuf) -> Result<RpcConfig, Failure> {
-        let ipc = self.ipc(&datadir);
-        let token = self.rpc_token_file.as_ref().map(Token::load_or_create).transpose()?;
-        let tls = match (&self.rpc_tls_cert, &self.rpc_tls_key) {
+        let ipc = self.ipc.path(&datadir);
+        let SecurityFlags { rpc_token_file, rpc_tls_cert, rpc_tls_key } = self.security;
+        let token = rpc_token_file.as_ref().map(Token::load_or_create).transpose()?;
+        let tls = match (&rpc_tls_cert, &rpc_tls_key) {
             (Some(certificates), Some(key)) => Some(Tls::load(certificates, key)?),
             _ => None,
         };
-        let http = self.http.then(|| HttpSettings {
+        let (http, ws) = (self.http.settings(), self.ws.settings());
+        Ok(RpcConfig { http, ws, ipc, token, tls, datadir, ..RpcConfig::default() })
+    }
+}
+
+impl HttpFlags {
+    fn settings(self) -> Option<HttpSettings> {
+        self.http.then(|| HttpSettings {
             addr: SocketAddr::new(self.http_addr, self.http_port),
             api: self.http_api,
             cors: self.http_corsdomain,
             vhosts: self.http_vhosts,
-        });
-        let ws = self.ws.then(|| WsSettings {
+        })
+    }
+}
+
+impl WsFlags {
+    fn settings(self) -> Option<WsSettings> {
+        self.ws.then(|| WsSettings {
             addr: SocketAddr::new(self.ws_addr, self.ws_port),
             api: self.ws_api,
             origins: self.ws_origins,
-        });
-        Ok(RpcConfig { http, ws, ipc, token, tls, datadir, ..RpcConfig::default() })
+        })
     }
+}
 
-    /// As go-ethereum: a name without a folder is one in the data directory. Where there are no Unix sockets, none.
-    fn ipc(&self, datadir: &Path) -> Option<PathBuf> {
+impl IpcFlags {
+    /// The path of the socket; `None` on systems without Unix sockets. Like in go-ethereum, a name without a folder is in
+    /// the data directory.
+    fn path(&self, datadir: &Path) -> Option<PathBuf> {
         let is_name = self.ipcpath.parent() == Some(Path::new(""));
         let path = if is_name { datadir.join(&self.ipcpath) } else { self.ipcpath.clone() };
         (cfg!(unix) && !self.ipcdisable).then_some(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        rpc: RpcFlags,
+    }
+
+    fn config(words: &[&str]) -> RpcConfig {
+        let words = ["whisper-node"].iter().chain(words);
+        Command::try_parse_from(words).unwrap().rpc.config(PathBuf::from(".")).unwrap()
+    }
+
+    #[test]
+    fn both_servers_are_on_unless_turned_off() {
+        assert!(config(&[]).http.is_some() && config(&[]).ws.is_some());
+        assert!(config(&["--http", "--ws"]).http.is_some());
+        assert!(config(&["--http=false"]).http.is_none());
+        assert!(config(&["--ws=false"]).ws.is_none());
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_library_except_for_the_namespaces_and_ipc() {
+        let mut config = config(&[]);
+        let defaults = RpcConfig::default();
+        config.http.as_mut().unwrap().api = HttpSettings::default().api;
+        config.ws.as_mut().unwrap().api = WsSettings::default().api;
+        config.ipc = defaults.ipc.clone();
+        assert_eq!(format!("{config:?}"), format!("{defaults:?}"));
     }
 }

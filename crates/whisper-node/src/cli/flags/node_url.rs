@@ -2,9 +2,9 @@
 
 use p2p_identity::{Enode, EnodeError, Record, RecordError, causes};
 
-/// Why an argument does not name a node and its address.
+/// Why an argument is not a node with an address.
 ///
-/// The text contains the causes, because the parser of the command line prints no causes.
+/// The text contains the causes, because clap does not print causes.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NodeUrlError {
     /// Not an enode URL.
@@ -13,8 +13,8 @@ pub(crate) enum NodeUrlError {
     /// An invalid record.
     #[error("{}", causes(.0))]
     Record(RecordError),
-    /// A record without an address, or without a port.
-    #[error("the record says no address and port")]
+    /// The record has no address or no port.
+    #[error("the record has no address or no port")]
     NoAddress,
 }
 
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_named_by_url_or_record() {
+    fn a_node_is_given_by_url_or_record() {
         let key = SecretKey::from_bytes(&[7; 32]).unwrap();
         let url = format!("enode://{}@10.0.0.7:30303?discport=30301", key.id());
         let enode: Enode = url.parse().unwrap();

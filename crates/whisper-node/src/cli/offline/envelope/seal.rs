@@ -1,39 +1,39 @@
-//! An envelope made by hand.
+//! Makes an envelope.
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use p2p_identity::{NodeId, PublicKey, SecretKey};
 use whisper_envelope::{Dialect, Draft, Padding, Recipient, SymmetricKey, Topic};
-use whisper_pow::{Miner, Rule, Target, Work};
+use whisper_pow::{Miner, Target, Work};
 use whisper_protocol::Clock;
 
-use super::{Version, symmetric};
+use super::rule_name::RuleName;
+use super::{DialectName, symmetric_key};
+use crate::cli::console::{hex, parse_hex, print};
 use crate::cli::failure::Failure;
-use crate::cli::input::{hex, print};
 
-/// What it says, to whom, and at what cost.
 #[derive(Args, Debug)]
 pub(crate) struct Seal {
     /// The version of Whisper
     #[arg(long, value_name = "5|6", default_value = "6")]
-    dialect: Version,
+    dialect: DialectName,
 
     #[command(flatten)]
-    to: To,
+    recipient: RecipientArgs,
 
     #[command(flatten)]
-    says: Says,
+    payload: PayloadArgs,
 
     /// The private key to sign with, 64 hex digits [default: not signed]
     #[arg(long, value_name = "HEX")]
     sign: Option<String>,
 
-    /// What relays may know it is about
+    /// The topic, which is not encrypted
     #[arg(long, value_name = "0x…", default_value = "0x00000000")]
     topic: Topic,
 
-    /// How many seconds it is to be passed on
+    /// Time to live, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = Draft::DEFAULT_TTL)]
     ttl: u32,
 
@@ -46,100 +46,75 @@ pub(crate) struct Seal {
     padding: Option<String>,
 
     #[command(flatten)]
-    work: Cost,
+    work: WorkArgs,
 }
 
-/// A recipient. Other users of the machine can read the command line.
+/// The recipient. Other users of the machine can read the command line.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
-struct To {
-    /// All who have this symmetric key, 64 hex digits
+struct RecipientArgs {
+    /// Encrypt with this symmetric key, 64 hex digits
     #[arg(long, value_name = "HEX")]
     sym_key: Option<String>,
 
-    /// All who have the symmetric key that is made of this password
+    /// Encrypt with the symmetric key that is derived from this password
     #[arg(long, value_name = "TEXT")]
     password: Option<String>,
 
-    /// The one who has the private key of this public key, 128 hex digits or 0x04 and 128
+    /// Encrypt for this public key, 128 hex digits or 0x04 and 128 hex digits
     #[arg(long, value_name = "HEX")]
     pub_key: Option<String>,
 }
 
-/// A payload.
+/// The payload.
 #[derive(Args, Debug)]
 #[group(multiple = false)]
-struct Says {
-    /// What it says, in hexadecimal
+struct PayloadArgs {
+    /// The payload in hexadecimal
     #[arg(long, value_name = "HEX")]
     payload: Option<String>,
 
-    /// What it says, as text
+    /// The payload as text
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
 }
 
 /// The proof of work.
 #[derive(Args, Debug)]
-struct Cost {
-    /// The work to be done; without it, the most that can be done in --pow-time
+struct WorkArgs {
+    /// The work to reach; if missing, as much as possible in --pow-time
     #[arg(long, value_name = "POW")]
     pow_target: Option<f64>,
 
-    /// For how many seconds at most
+    /// Maximum time for the proof of work, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     pow_time: f64,
 
-    /// The rule under which the work is counted
+    /// The rule by which the work is computed
     #[arg(long, value_name = "RULE", default_value = "eip-627")]
-    rule: Named,
+    rule: RuleName,
 }
 
-/// The rules by name.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Named {
-    #[value(name = "geth-1.8")]
-    Geth,
-    #[value(name = "eip-627")]
-    Eip627,
-    #[value(name = "parity")]
-    Parity,
-    #[value(name = "nim")]
-    Nim,
-}
-
-impl From<Named> for Rule {
-    fn from(name: Named) -> Self {
-        match name {
-            Named::Geth => Self::GETH_1_8,
-            Named::Eip627 => Self::EIP_627,
-            Named::Parity => Self::PARITY,
-            Named::Nim => Self::NIM,
-        }
-    }
-}
-
-/// Whose message it will be.
-enum Key {
+/// The key to encrypt with.
+enum RecipientKey {
     Symmetric(SymmetricKey),
     Public(PublicKey),
 }
 
 impl Seal {
-    /// Makes it and prints it.
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let key = self.to.key()?;
-        let to = match &key {
-            Key::Symmetric(key) => Recipient::Symmetric(key),
-            Key::Public(key) => Recipient::Asymmetric(key),
+        let key = self.recipient.key()?;
+        let recipient = match &key {
+            RecipientKey::Symmetric(key) => Recipient::Symmetric(key),
+            RecipientKey::Public(key) => Recipient::Asymmetric(key),
         };
-        let payload = self.says.bytes()?;
-        let padding = self.padding.as_deref().map(digits).transpose()?;
+        let payload = self.payload.bytes()?;
+        let padding = self.padding.as_deref().map(parse_hex).transpose()?;
         let signer = self.sign.as_deref().map(SecretKey::from_hex).transpose();
         let signer = signer.map_err(Failure::Key)?;
 
         let sent = self.sent.unwrap_or_else(|| Clock::system().now());
-        let mut draft = Draft::new(Dialect::from(self.dialect), to, sent)
+        let mut draft = Draft::new(Dialect::from(self.dialect), recipient, sent)
             .topic(self.topic)
             .ttl(self.ttl)
             .payload(&payload);
@@ -150,49 +125,46 @@ impl Seal {
             draft = draft.sign(signer);
         }
         let unsealed = draft.encrypt(&mut rand::rng())?;
-        let within = Duration::try_from_secs_f64(self.work.pow_time)
+        let time = Duration::try_from_secs_f64(self.work.pow_time)
             .map_err(|_| Failure::PowTime(self.work.pow_time))?;
-        let sealed = Miner::new()
-            .seal(&unsealed, self.work.rule.into(), self.work.target()?, within)
-            .await?;
+        let sealed =
+            Miner::new().seal(&unsealed, self.work.rule.into(), self.work.target()?, time).await?;
         print(&hex(sealed.envelope.raw()))
     }
 }
 
-impl To {
-    fn key(&self) -> Result<Key, Failure> {
+impl RecipientArgs {
+    fn key(&self) -> Result<RecipientKey, Failure> {
         Ok(match (&self.sym_key, &self.password) {
-            (Some(digits), _) => Key::Symmetric(symmetric(digits)?),
-            (_, Some(text)) => Key::Symmetric(SymmetricKey::from_password(text.as_bytes())),
+            (Some(digits), _) => RecipientKey::Symmetric(symmetric_key(digits)?),
+            (_, Some(text)) => {
+                RecipientKey::Symmetric(SymmetricKey::from_password(text.as_bytes()))
+            }
             (None, None) => {
                 let digits = self.pub_key.as_deref().unwrap_or_default();
-                // As go-ethereum writes it, with the byte that says "uncompressed" in front.
+                // go-ethereum writes a leading byte that means "uncompressed".
                 let bare = digits.strip_prefix("0x04").filter(|rest| rest.len() == 128);
                 let id: NodeId = bare.unwrap_or(digits).parse().map_err(Failure::PublicKey)?;
-                Key::Public(id.public_key().map_err(Failure::Key)?)
+                RecipientKey::Public(id.public_key().map_err(Failure::Key)?)
             }
         })
     }
 }
 
-impl Says {
+impl PayloadArgs {
     fn bytes(&self) -> Result<Vec<u8>, Failure> {
         match (&self.payload, &self.text) {
-            (Some(payload), _) => digits(payload),
+            (Some(payload), _) => parse_hex(payload),
             (None, text) => Ok(text.clone().unwrap_or_default().into_bytes()),
         }
     }
 }
 
-impl Cost {
+impl WorkArgs {
     fn target(&self) -> Result<Target, Failure> {
         match self.pow_target {
             None => Ok(Target::Best),
-            Some(asked) => Work::new(asked).map(Target::AtLeast).ok_or(Failure::PowTarget(asked)),
+            Some(work) => Work::new(work).map(Target::AtLeast).ok_or(Failure::PowTarget(work)),
         }
     }
-}
-
-fn digits(text: &str) -> Result<Vec<u8>, Failure> {
-    hex::decode(text.strip_prefix("0x").unwrap_or(text)).map_err(Failure::Hex)
 }

@@ -9,28 +9,28 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt::layer};
 
-/// 0 (silent) to 5 (trace); 3 (info) unless told.
+/// A log level, from 0 (silent) to 5 (trace). Default: 3 (info).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verbosity(u8);
 
-/// The JSON-RPC libraries log whole requests and answers at the trace level, and those hold private keys.
-const TALKATIVE: [&str; 4] = ["hyper", "jsonrpsee", "soketto", "tower"];
+/// Libraries that log whole requests and answers at the trace level. These may contain private keys.
+const LIBRARIES_WITH_SECRETS: [&str; 4] = ["hyper", "jsonrpsee", "soketto", "tower"];
 
 impl Verbosity {
-    /// Logs go to stderr, so that stdout is the results alone and a script can read them.
-    pub(super) fn log_to_stderr(self) {
+    /// Logs to stderr, so that stdout contains only results and a script can read them.
+    pub(crate) fn log_to_stderr(self) {
         let lines = layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
         tracing_subscriber::registry().with(lines.with_filter(self.targets())).init();
     }
 
-    /// What is logged at this level, by whom: libraries that would log secrets never go beyond debug.
+    /// The levels of all libraries. Libraries that would log secrets log at most at the debug level.
     pub(crate) fn targets(self) -> Targets {
-        let quiet = self.level().min(LevelFilter::DEBUG);
-        let talkative = TALKATIVE.map(|library| (library, quiet));
-        Targets::new().with_default(self.level()).with_targets(talkative)
+        let at_most_debug = self.level().min(LevelFilter::DEBUG);
+        let libraries = LIBRARIES_WITH_SECRETS.map(|library| (library, at_most_debug));
+        Targets::new().with_default(self.level()).with_targets(libraries)
     }
 
-    /// The level that `tracing` knows it by.
+    /// The level of `tracing`.
     fn level(self) -> LevelFilter {
         match self.0 {
             0 => LevelFilter::OFF,
@@ -55,18 +55,18 @@ impl fmt::Display for Verbosity {
     }
 }
 
-/// Not a whole number from 0 to 5.
+/// The text is not a whole number from 0 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a whole number from 0 (silent) to 5 (trace) is wanted")]
-pub(crate) struct NotALevel;
+#[error("not a whole number from 0 (silent) to 5 (trace)")]
+pub(crate) struct VerbosityError;
 
 impl FromStr for Verbosity {
-    type Err = NotALevel;
+    type Err = VerbosityError;
 
-    fn from_str(text: &str) -> Result<Self, NotALevel> {
+    fn from_str(text: &str) -> Result<Self, VerbosityError> {
         match text.parse() {
             Ok(level @ 0..=5) => Ok(Self(level)),
-            _ => Err(NotALevel),
+            _ => Err(VerbosityError),
         }
     }
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_level_logs_the_requests_with_their_keys() {
+    fn no_level_logs_requests_with_keys() {
         let targets = Verbosity(5).targets();
         assert!(targets.would_enable("p2p_mux::driver", &Level::TRACE));
         for library in [
@@ -94,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn levels_follow_geths_scale() {
+    fn levels_are_those_of_go_ethereum() {
         assert_eq!("0".parse::<Verbosity>().unwrap().level(), LevelFilter::OFF);
         assert_eq!(Verbosity::default().level(), LevelFilter::INFO);
         assert_eq!("5".parse::<Verbosity>().unwrap().level(), LevelFilter::TRACE);
         for bad in ["6", "-1", "", "info"] {
-            assert_eq!(bad.parse::<Verbosity>(), Err(NotALevel), "{bad}");
+            assert_eq!(bad.parse::<Verbosity>(), Err(VerbosityError), "{bad}");
         }
     }
 }

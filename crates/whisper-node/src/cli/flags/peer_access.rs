@@ -1,30 +1,30 @@
-//! The flags that say who may be a peer.
+//! The flags about who may be a peer.
 
 use std::num::NonZeroU32;
 
 use clap::Args;
 use p2p_identity::{Enode, EnodeError, NodeId};
-use p2p_server::BanTarget;
+use p2p_server::{BanTarget, ServerSettings};
 
-use super::super::node_url::{NodeUrlError, node_url};
+use super::node_url::{NodeUrlError, node_url};
 
-/// Who may be a peer, and how many of those that this node finds.
+/// Who may be a peer, and which peers this node dials.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Network: who may be a peer")]
-pub(crate) struct WhoFlags {
-    /// Nodes that are let in even when all places are taken: comma-separated enode URLs or records (enr:)
+pub(crate) struct PeerAccessFlags {
+    /// Trusted nodes: accepted even when all peer slots are taken. Comma-separated enode URLs or records (enr:)
     #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
     pub(crate) trustednodes: Vec<Enode>,
 
-    /// Of so many places for peers one is for those that this node finds and dials
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Fraction of the peer slots for nodes that discovery found and this node dialed: 1/N
+    #[arg(long, value_name = "N", default_value_t = default_dial_ratio(), value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) dialratio: u32,
 
-    /// Dial nobody, not even --staticnodes: peers must come by themselves
+    /// Do not dial, not even --staticnodes. Peers must connect to this node
     #[arg(long)]
     pub(crate) nodial: bool,
 
-    /// The only nodes that may be peers, comma-separated ids or enode URLs [default: all]
+    /// The only nodes that may be peers, comma-separated ids or enode URLs [default: all nodes]
     #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_id)]
     pub(crate) allow: Option<Vec<NodeId>>,
 
@@ -32,17 +32,28 @@ pub(crate) struct WhoFlags {
     #[arg(long, value_name = "WHO", value_delimiter = ',', value_parser = banned)]
     pub(crate) ban: Vec<BanTarget>,
 
-    /// Seconds within which one address from outside the local networks may connect once; 0 does not count
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    /// Minimum time between two connections from one address outside of the local networks, in seconds; 0: no
+    /// minimum
+    #[arg(long, value_name = "SECONDS", default_value_t = default_throttle())]
     pub(crate) throttle: u32,
 
-    /// Most connections from one address that have not finished their handshake [default: half of
-    /// --maxpendpeers]
+    /// Maximum number of unfinished handshakes from one address [default: half of --maxpendpeers]
     #[arg(long, value_name = "N")]
     pub(crate) maxpendperip: Option<NonZeroU32>,
 }
 
-/// Reads a node id or an enode URL. The address is not needed.
+/// The library's default.
+fn default_dial_ratio() -> u32 {
+    u32::try_from(ServerSettings::default().limits.dial_ratio).unwrap_or(u32::MAX)
+}
+
+/// The library's default, in seconds.
+fn default_throttle() -> u32 {
+    let throttle = ServerSettings::default().inbound.throttle.unwrap_or_default();
+    u32::try_from(throttle.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// Reads a node id or an enode URL, with or without an address.
 fn node_id(text: &str) -> Result<NodeId, NodeUrlError> {
     match banned(text)? {
         BanTarget::Node(id) => Ok(id),
@@ -60,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_named_by_its_id_or_its_url() {
+    fn a_node_is_given_by_its_id_or_its_url() {
         let id = p2p_identity::SecretKey::from_bytes(&[7; 32]).unwrap().id();
         for text in [id.to_string(), format!("enode://{id}@10.0.0.1:1")] {
             assert_eq!(node_id(&text), Ok(id));

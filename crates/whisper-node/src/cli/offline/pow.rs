@@ -5,25 +5,26 @@ use std::time::Duration;
 use clap::Subcommand;
 use whisper_envelope::{Topic, Unsealed};
 use whisper_pow::{Rate, Task, Work};
-use whisper_protocol::Policy;
+use whisper_protocol::{Policy, Settings};
 
-use super::failure::Failure;
+use crate::cli::failure::Failure;
 
 /// How long each kernel is measured.
-const WITHIN: Duration = Duration::from_millis(500);
-/// go-ethereum's default requirement.
-const WORK: f64 = 0.2;
-/// Bytes of data in the envelope of the example, and its time to live in seconds.
-const DATA: usize = 280;
-const TTL: u32 = 50;
+const MEASURE_TIME: Duration = Duration::from_millis(500);
+
+/// Size of the data in the example envelope.
+const DATA_BYTES: usize = 280;
+
+/// Time to live of the example envelope.
+const TTL_SECS: u32 = 50;
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Pow {
+pub(crate) enum Command {
     /// Measure every kernel that this processor can run, on one thread
     Bench,
 }
 
-impl Pow {
+impl Command {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         match self {
             Self::Bench => bench(),
@@ -31,20 +32,21 @@ impl Pow {
     }
 }
 
-/// Prints the rate of each kernel, and what the fastest makes of a common envelope.
+/// Prints the rate of each kernel, and the cost of a typical envelope with the fastest.
 fn bench() -> Result<(), Failure> {
     println!("{:10} {:>6} {:>16}", "kernel", "lanes", "hashes/s");
-    for rate in Rate::of_all(WITHIN) {
+    for rate in Rate::of_all(MEASURE_TIME) {
         let million = rate.per_second / 1e6;
         println!("{:10} {:>6} {:>14.2} M", rate.kernel.name(), rate.kernel.lanes(), million);
     }
-    let unsealed = Unsealed::v6(0, TTL, Topic(*b"demo"), &[0; DATA]);
-    let example = Task::new(Policy::default().seal, &unsealed).ok().zip(Work::new(WORK));
-    let rate = Rate::measure(WITHIN);
+    let min_work = Settings::default().min_work;
+    let unsealed = Unsealed::v6(0, TTL_SECS, Topic(*b"demo"), &[0; DATA_BYTES]);
+    let example = Task::new(Policy::default().seal, &unsealed).ok().zip(Work::new(min_work));
+    let rate = Rate::measure(MEASURE_TIME);
     let cost = example.and_then(|(task, work)| rate.estimate(&task, work, 1));
     let cost = cost.ok_or(Failure::Demo("the example has no proof of work"))?;
     println!(
-        "\nWith {}: work of {WORK} for an envelope of {DATA} bytes that lives for {TTL} s takes {} hashes,\n\
+        "\nWith {}: work of {min_work} for an envelope of {DATA_BYTES} bytes that lives for {TTL_SECS} s takes {} hashes,\n\
          {:.2} ms on one thread, on average.",
         rate.kernel,
         cost.hashes,

@@ -1,13 +1,13 @@
-//! `whisper-node rpc`: about the JSON-RPC, without a node.
+//! `whisper-node rpc`: describes the JSON-RPC methods, without a node.
 
 use clap::Subcommand;
 use whisper_rpc::{Namespace, openrpc};
 
-use super::failure::Failure;
+use crate::cli::failure::Failure;
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Rpc {
-    /// Print the OpenRPC document: every method with its parameters, answers and errors
+pub(crate) enum Command {
+    /// Print the OpenRPC document: every method with its parameters, result and errors
     Discover {
         /// Only these namespaces, and rpc [default: all]
         #[arg(long, value_delimiter = ',', value_name = "NAMES")]
@@ -15,7 +15,7 @@ pub(crate) enum Rpc {
     },
 }
 
-impl Rpc {
+impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let Self::Discover { api } = self;
         let api = if api.is_empty() { Namespace::ALL.to_vec() } else { api };

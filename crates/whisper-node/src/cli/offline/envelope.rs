@@ -2,21 +2,21 @@
 
 mod inspect;
 mod open;
+mod rule_name;
 mod seal;
 
 use bytes::Bytes;
 use clap::{Args, Subcommand, ValueEnum};
 use whisper_envelope::{Dialect, Envelope, SymmetricKey};
 
-use super::failure::Failure;
-use super::input;
+use crate::cli::console;
+use crate::cli::failure::Failure;
 
-/// The offline tools for envelopes.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Print all that an envelope shows to everybody: fields, hash, size, bloom, and its work under every rule
-    Inspect(Input),
-    /// Open an envelope with a key and print what it says
+    /// Print what can be read without a key: fields, hash, size, bloom filter, and the work under every rule
+    Inspect(EnvelopeArgs),
+    /// Open an envelope with a key and print its message
     Open(open::Open),
     /// Make an envelope: encrypt, do the proof of work, print it in hexadecimal
     Seal(Box<seal::Seal>),
@@ -24,57 +24,57 @@ pub(crate) enum Command {
 
 /// An envelope.
 #[derive(Args, Debug)]
-pub(crate) struct Input {
+pub(crate) struct EnvelopeArgs {
     /// The envelope's RLP in hexadecimal; read from standard input if missing or -
     hex: Option<String>,
 
-    /// The version of Whisper that it is of [default: the one whose form it has]
+    /// The version of Whisper [default: the one that the envelope can be read as]
     #[arg(long, value_name = "5|6")]
-    dialect: Option<Version>,
+    dialect: Option<DialectName>,
 }
 
 /// A version of Whisper on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Version {
+enum DialectName {
     #[value(name = "5")]
     Five,
     #[value(name = "6")]
     Six,
 }
 
-impl From<Version> for Dialect {
-    fn from(version: Version) -> Self {
-        match version {
-            Version::Five => Self::V5,
-            Version::Six => Self::V6,
+impl From<DialectName> for Dialect {
+    fn from(name: DialectName) -> Self {
+        match name {
+            DialectName::Five => Self::V5,
+            DialectName::Six => Self::V6,
         }
     }
 }
 
-/// Does it.
-pub(super) async fn run(command: Command) -> Result<(), Failure> {
-    match command {
-        Command::Inspect(input) => input::print(&inspect::describe(&input.envelope()?)),
-        Command::Open(open) => open.run(),
-        Command::Seal(seal) => seal.run().await,
+impl Command {
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Inspect(args) => console::print(&inspect::describe(&args.envelope()?)),
+            Self::Open(open) => open.run(),
+            Self::Seal(seal) => seal.run().await,
+        }
     }
 }
 
-impl Input {
-    /// The envelope, of the dialect asked for or else of the one that it can be read in: they differ
-    /// in the number of fields.
+impl EnvelopeArgs {
+    /// Reads the envelope, as the given dialect or as the one that fits. The dialects differ in the number of fields.
     fn envelope(self) -> Result<Envelope, Failure> {
-        let raw = Bytes::from(input::bytes(self.hex)?);
+        let raw = Bytes::from(console::read_bytes(self.hex)?);
         let read = |dialect| Envelope::decode(dialect, raw.clone());
         Ok(match self.dialect {
-            Some(version) => read(version.into())?,
+            Some(name) => read(name.into())?,
             None => read(Dialect::V5).or_else(|_| read(Dialect::V6))?,
         })
     }
 }
 
-/// A symmetric key: 64 hexadecimal digits.
-fn symmetric(digits: &str) -> Result<SymmetricKey, Failure> {
+/// Parses a symmetric key: 64 hexadecimal digits.
+fn symmetric_key(digits: &str) -> Result<SymmetricKey, Failure> {
     let mut key = zeroize::Zeroizing::new([0; SymmetricKey::LEN]);
     hex::decode_to_slice(digits.strip_prefix("0x").unwrap_or(digits), &mut *key)
         .map_err(Failure::SymmetricKey)?;

@@ -1,10 +1,10 @@
-//! The wish to stop: Ctrl-C, and what a service manager sends.
+//! The signals that stop the program: Ctrl-C, and SIGTERM from a service manager.
 
 use std::io;
 
 use tokio::signal;
 
-/// Waits for the wish to stop. The wish is heard from the call on, not from the first poll.
+/// Waits for a signal to stop. Signals are received from this call on, not only from the first poll.
 #[cfg(unix)]
 pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use signal::unix::{SignalKind, signal};
@@ -18,7 +18,7 @@ pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Waits for the wish to stop. The wish is heard from the call on, not from the first poll.
+/// Waits for a signal to stop. Signals are received from this call on, not only from the first poll.
 #[cfg(windows)]
 pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal::windows::ctrl_c()?;

@@ -1,21 +1,15 @@
-//! What an envelope shows to everybody.
+//! What can be read of an envelope without a key.
 
 use std::fmt::Write as _;
 
+use clap::ValueEnum as _;
 use whisper_envelope::{Bloom, Dialect, Envelope};
-use whisper_pow::{Rule, work};
+use whisper_pow::work;
 
-use crate::cli::input::hex;
+use super::rule_name::RuleName;
+use crate::cli::console::hex;
 
-/// Every rule by the name that `seal --rule` takes.
-const RULES: [(&str, Rule); 4] = [
-    ("geth-1.8", Rule::GETH_1_8),
-    ("eip-627", Rule::EIP_627),
-    ("parity", Rule::PARITY),
-    ("nim", Rule::NIM),
-];
-
-/// One `name  value` a line.
+/// Describes an envelope, one `name  value` per line.
 pub(super) fn describe(envelope: &Envelope) -> String {
     let mut page = String::new();
     let mut line = |name: &str, value: String| {
@@ -26,8 +20,8 @@ pub(super) fn describe(envelope: &Envelope) -> String {
     line("hash", hex(envelope.hash()));
     if envelope.dialect() == Dialect::V5 {
         line("version", envelope.version().to_string());
-        let kind = envelope.aes_nonce().map_or("none (asymmetric)".to_owned(), hex);
-        line("AES nonce", kind);
+        let nonce = envelope.aes_nonce().map_or("none (asymmetric)".to_owned(), hex);
+        line("AES nonce", nonce);
     }
     line("expiry", envelope.expiry().to_string());
     line("ttl", format!("{} s", envelope.ttl()));
@@ -40,9 +34,10 @@ pub(super) fn describe(envelope: &Envelope) -> String {
     line("size, RLP", format!("{} bytes", envelope.raw().len()));
     line("bloom", hex(envelope.bloom().0));
     line("bloom, geth", hex(Bloom::of_overwriting(envelope.topic()).0));
-    for (name, rule) in RULES {
-        let value = work(rule, envelope).map_or_else(|none| none.to_string(), |it| it.to_string());
-        line(&format!("work, {name}"), value);
+    for rule in RuleName::value_variants() {
+        let value = work((*rule).into(), envelope);
+        let value = value.map_or_else(|error| error.to_string(), |work| work.to_string());
+        line(&format!("work, {}", rule.name()), value);
     }
     page.truncate(page.trim_end().len());
     page

@@ -1,32 +1,31 @@
-//! What an envelope says to who has the key.
+//! Opens an envelope.
 
 use clap::Args;
 use p2p_identity::SecretKey;
 use whisper_envelope::{Message, SymmetricKey};
 
-use super::{Input, symmetric};
+use super::{EnvelopeArgs, symmetric_key};
+use crate::cli::console::{hex, print};
 use crate::cli::failure::Failure;
-use crate::cli::input::{hex, print};
 
-/// Which envelope, and with which key.
 #[derive(Args, Debug)]
 pub(crate) struct Open {
     #[command(flatten)]
-    input: Input,
+    envelope: EnvelopeArgs,
 
     #[command(flatten)]
-    key: Key,
+    key: KeyArgs,
 }
 
-/// A key. Other users of the machine can read the command line.
+/// The key. Other users of the machine can read the command line.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
-struct Key {
+struct KeyArgs {
     /// The symmetric key, 64 hex digits
     #[arg(long, value_name = "HEX")]
     sym_key: Option<String>,
 
-    /// The password that the symmetric key is made of
+    /// The password from which the symmetric key is derived
     #[arg(long, value_name = "TEXT")]
     password: Option<String>,
 
@@ -36,15 +35,16 @@ struct Key {
 }
 
 impl Open {
-    /// Opens it and prints the message.
     pub(super) fn run(self) -> Result<(), Failure> {
-        let envelope = self.input.envelope()?;
+        let envelope = self.envelope.envelope()?;
         let message = match self.key {
-            Key { sym_key: Some(digits), .. } => envelope.open_symmetric(&symmetric(&digits)?)?,
-            Key { password: Some(password), .. } => {
+            KeyArgs { sym_key: Some(digits), .. } => {
+                envelope.open_symmetric(&symmetric_key(&digits)?)?
+            }
+            KeyArgs { password: Some(password), .. } => {
                 envelope.open_symmetric(&SymmetricKey::from_password(password.as_bytes()))?
             }
-            Key { key, .. } => {
+            KeyArgs { key, .. } => {
                 let digits = key.unwrap_or_default();
                 envelope.open_asymmetric(&SecretKey::from_hex(&digits).map_err(Failure::Key)?)?
             }
@@ -53,7 +53,7 @@ impl Open {
     }
 }
 
-/// One `name  value` a line.
+/// Describes a message, one `name  value` per line.
 fn describe(message: &Message) -> String {
     let signer = message.signer.map_or("none".to_owned(), |key| hex(key.to_uncompressed()));
     let mut page = format!(
@@ -61,7 +61,7 @@ fn describe(message: &Message) -> String {
         hex(&message.payload),
         hex(&message.padding),
     );
-    // Control characters could do anything to a terminal.
+    // Text with control characters is not printed: a terminal would interpret them.
     if let Ok(text) = str::from_utf8(&message.payload)
         && !text.chars().any(char::is_control)
     {

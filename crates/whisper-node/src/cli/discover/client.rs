@@ -1,0 +1,99 @@
+//! A short-lived participant of discovery.
+
+use std::net::{IpAddr, SocketAddr};
+
+use clap::Args;
+use p2p_identity::{Content, Enode, Record};
+use p2p_server::p2p_discovery::{
+    Discv4, Discv4Config, Event, NetworkId, NoAnswerError, RequestError,
+};
+use tokio::sync::broadcast::Receiver;
+
+use crate::cli::bootnode::record_sequence;
+use crate::cli::failure::Failure;
+use crate::cli::flags::{KeyFlags, node_url};
+
+/// The UDP socket and the identity.
+#[derive(Args, Clone, Debug)]
+pub(super) struct SocketFlags {
+    /// UDP port [default: any free port]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    port: u16,
+
+    /// Address to send from
+    #[arg(long, value_name = "IP", default_value = "0.0.0.0")]
+    addr: IpAddr,
+
+    #[command(flatten)]
+    key: KeyFlags,
+
+    /// Number of a private network: only nodes with this number are used
+    #[arg(long, value_name = "N")]
+    networkid: Option<u64>,
+}
+
+/// The socket, the identity and the boot nodes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct DiscoveryClient {
+    #[command(flatten)]
+    socket: SocketFlags,
+
+    /// Nodes to start with, comma-separated enode URLs or records (enr:)
+    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
+    bootnodes: Vec<Enode>,
+}
+
+impl SocketFlags {
+    /// Opens the socket. Without a given key, a random one is used.
+    pub(super) async fn open(&self) -> Result<Discv4, Failure> {
+        let key = self.key.read_or_random()?;
+        let record =
+            Record::sign(&key, record_sequence(), &Content::new()).map_err(Failure::OwnRecord)?;
+        let mut config = Discv4Config::new();
+        config.network = self.networkid.map(NetworkId);
+        let addr = SocketAddr::new(self.addr, self.port);
+        Ok(Discv4::start(config, key, &record, addr).await?)
+    }
+}
+
+impl DiscoveryClient {
+    /// Opens the socket and adds the boot nodes. The returned events are complete: there are none before.
+    pub(super) async fn start(&self) -> Result<(Discv4, Receiver<Event>), Failure> {
+        let discv4 = self.socket.open().await?;
+        let events = discv4.events();
+        for enode in &self.bootnodes {
+            discv4.add_boot_node(enode).await?;
+        }
+        Ok((discv4, events))
+    }
+
+    /// Starts, and waits until a boot node has answered.
+    pub(super) async fn connect(&self) -> Result<Discv4, Failure> {
+        let (discv4, _) = self.start().await?;
+        let mut failure = Failure::NoBootNode;
+        for enode in &self.bootnodes {
+            match self.check(&discv4, enode).await {
+                Ok(()) => return Ok(discv4),
+                Err(Failure::ForeignBootNode) => failure = Failure::ForeignBootNode,
+                Err(_) => {}
+            }
+        }
+        Err(failure)
+    }
+
+    /// Checks that a boot node answers. In a private network, its record must have the right number.
+    async fn check(&self, discv4: &Discv4, enode: &Enode) -> Result<(), Failure> {
+        let Some(network) = self.socket.networkid.map(NetworkId) else {
+            discv4.ping(enode).await?;
+            return Ok(());
+        };
+        match discv4.request_record(enode).await {
+            Ok(record) if network.is_of(&record) => Ok(()),
+            Ok(_)
+            | Err(RequestError::NoAnswer(NoAnswerError::Refused | NoAnswerError::BadRecord)) => {
+                Err(Failure::ForeignBootNode)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The flags about the network and the peers.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+
+use clap::{ArgAction, Args};
+use p2p_identity::Enode;
+use p2p_server::p2p_discovery::dns::Link;
+use p2p_server::{Nat, NetRestrict, Proxy, ProxyUrlError, ServerSettings};
+
+use super::key::KeyFlags;
+use super::node_url::node_url;
+use super::peer_access::PeerAccessFlags;
+
+/// Identity, addresses, limits, and how other nodes are found.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetworkFlags {
+    /// TCP port for peers; 0: any free port
+    #[arg(long, value_name = "PORT", default_value_t = 30303)]
+    pub(crate) port: u16,
+
+    /// Addresses to listen on for peers, IPv4 or IPv6, comma-separated. Discovery uses the first one
+    #[arg(long, value_name = "IP", value_delimiter = ',', default_values_t = [IpAddr::V4(Ipv4Addr::UNSPECIFIED)])]
+    pub(crate) addr: Vec<IpAddr>,
+
+    #[command(flatten)]
+    pub(crate) key: KeyFlags,
+
+    /// A word that is added to the node's name, which peers see
+    #[arg(long, value_name = "NAME")]
+    pub(crate) identity: Option<String>,
+
+    /// Maximum number of peers
+    #[arg(long, value_name = "N", default_value_t = ServerSettings::default().limits.max_peers)]
+    pub(crate) maxpeers: usize,
+
+    /// Maximum number of unfinished handshakes
+    #[arg(long, value_name = "N", default_value_t = ServerSettings::default().limits.max_pending)]
+    pub(crate) maxpendpeers: usize,
+
+    /// Maximum memory for messages and buffers of all peers together, in megabytes. If it is reached,
+    /// the peer that uses the most is disconnected
+    #[arg(long, value_name = "MB", default_value_t = default_memory(), value_parser = clap::value_parser!(u32).range(1..))]
+    memory: u32,
+
+    /// Also report each message to subscribers of peerEvents. This takes time for every message
+    #[arg(long)]
+    pub(crate) msgevents: bool,
+
+    /// External address and port mapping: none | extip:IP | any | upnp | pmp[:IP]
+    ///
+    /// none: the address that the node listens on, or the one that peers see. extip: this address; the
+    /// ports are forwarded already. any, upnp, pmp: the node asks the router of the local network to
+    /// forward the ports, by UPnP, by NAT-PMP or PCP (IP: the router; default: the default gateway),
+    /// or by whichever answers first. Behind a home router, use --nat any. The mappings are removed
+    /// when the node stops.
+    #[arg(long, value_name = "NAT", default_value_t = ServerSettings::default().nat, verbatim_doc_comment)]
+    pub(crate) nat: Nat,
+
+    /// SOCKS5 proxy for all connections to peers, socks5://[user:password@]host:port. It also resolves
+    /// names. Discovery does not use it: see --nodiscover
+    #[arg(long, value_name = "URL", value_parser = proxy)]
+    pub(crate) proxy: Option<ProxyFlag>,
+
+    /// Talk only to these networks, comma-separated CIDR masks
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) netrestrict: Option<NetRestrict>,
+
+    /// Do not search for peers and do not answer discovery. Only --staticnodes and admin_addPeer add peers
+    #[arg(long)]
+    pub(crate) nodiscover: bool,
+
+    #[command(flatten)]
+    pub(crate) discovery: DiscoveryFlags,
+
+    #[command(flatten)]
+    pub(crate) access: PeerAccessFlags,
+}
+
+/// How other nodes are found.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct DiscoveryFlags {
+    /// Take part in discovery over UDP, discv4 (--discovery.v4=false turns it off)
+    #[arg(long = "discovery.v4", alias = "v4disc", value_name = "BOOL", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) discovery_v4: bool,
+
+    /// UDP port for discovery [default: the same as --port]
+    #[arg(long = "discovery.port", value_name = "PORT")]
+    pub(crate) discovery_port: Option<u16>,
+
+    /// Node lists in the DNS, comma-separated enrtree:// URLs
+    #[arg(long = "discovery.dns", value_name = "ENRTREE", value_delimiter = ',')]
+    pub(crate) discovery_dns: Vec<Link>,
+
+    /// Number of a private network: found nodes without this number are neither dialed nor passed on
+    #[arg(long, value_name = "N")]
+    pub(crate) networkid: Option<u64>,
+
+    /// Boot nodes: asked for other nodes, and dialed while there is no peer. Comma-separated enode URLs
+    /// or records (enr:)
+    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
+    pub(crate) bootnodes: Vec<Enode>,
+
+    /// Static nodes: always dialed until connected. Comma-separated enode URLs or records (enr:)
+    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
+    pub(crate) staticnodes: Vec<Enode>,
+}
+
+impl NetworkFlags {
+    /// The value of `--memory`, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        usize::try_from(self.memory).unwrap_or(usize::MAX).saturating_mul(1 << 20)
+    }
+}
+
+/// The library's default, in megabytes.
+fn default_memory() -> u32 {
+    u32::try_from(ServerSettings::default().connection.memory >> 20).unwrap_or(u32::MAX)
+}
+
+/// A proxy, or why the URL is invalid. The parser does not fail, because clap would print the URL, which may contain a
+/// password.
+pub(crate) type ProxyFlag = Result<Proxy, ProxyUrlError>;
+
+fn proxy(text: &str) -> Result<ProxyFlag, Infallible> {
+    Ok(text.parse())
+}

@@ -1,0 +1,189 @@
+//! Makes the configuration of a node from the flags.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use p2p_identity::SecretKey;
+use p2p_server::DiscoverySettings;
+use p2p_server::p2p_discovery::NetworkId;
+use whisper_node::NodeConfig;
+use whisper_protocol::{
+    AddressFilter, FilterSettings, Interest, MAX_MESSAGE_SIZE, PeerSettings, Rate, RateLimits,
+    ReceiptSettings, Rules, Settings,
+};
+use whisper_rpc::RpcConfig;
+
+use crate::cli::failure::Failure;
+use crate::cli::flags::{Flags, NetworkFlags, PeerAccessFlags, RateFlags, WhisperFlags};
+
+/// The data directory, which is made if it does not exist.
+pub(crate) fn data_dir(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let datadir = match given {
+        Some(datadir) => datadir,
+        None => std::env::home_dir().ok_or(Failure::NoHome)?.join(".whisper-node"),
+    };
+    fs::create_dir_all(&datadir)
+        .map_err(|source| Failure::DataDir { path: datadir.clone(), source })?;
+    Ok(datadir)
+}
+
+/// The configuration of the node. Reads the node key. Makes the data directory and the key if needed.
+pub(super) fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
+    let datadir = data_dir(flags.datadir)?;
+    let whisper = whisper_settings(&flags.whisper)?;
+    let key = flags.network.key.read_or_create(|| Ok(datadir.join("nodekey")))?;
+    Ok(NodeConfig {
+        server: server_config(key, flags.network, datadir.join("nodes"))?,
+        whisper,
+        rpc: RpcConfig {
+            key_export: !flags.whisper.shh_no_key_export,
+            ..flags.rpc.config(datadir)?
+        },
+        metrics: flags.metrics.addr(),
+    })
+}
+
+fn whisper_settings(flags: &WhisperFlags) -> Result<Settings, Failure> {
+    let (min_work, max_message_size) = (flags.shh_pow, flags.shh_max_message_size);
+    if !(min_work.is_finite() && min_work >= 0.0) {
+        return Err(Failure::MinPow(min_work));
+    }
+    if max_message_size > MAX_MESSAGE_SIZE {
+        return Err(Failure::MaxMessageSize(max_message_size, MAX_MESSAGE_SIZE));
+    }
+    let defaults = Settings::default();
+    let (seal, otherwise) = (flags.shh_seal.into(), flags.shh_peer_rule.into());
+    let idle = flags.shh_filter_idle.map(|seconds| Duration::from_secs(seconds.into()));
+    Ok(Settings {
+        min_work,
+        max_message_size,
+        rules: Rules { seal, otherwise, ..defaults.rules },
+        receipts: ReceiptSettings { confirmations: flags.shh_confirmations, ..defaults.receipts },
+        light: flags.light.shh_light,
+        interest: match flags.light.shh_filtered {
+            true => Interest::Filters,
+            false => defaults.interest,
+        },
+        filters: FilterSettings { idle, ..defaults.filters },
+        peers: PeerSettings {
+            restrict_light: flags.light.shh_restrict_light,
+            rates: rate_limits(&flags.rates),
+            clock_correction: flags.shh_clock_correction,
+            ..defaults.peers
+        },
+        ..defaults
+    })
+}
+
+fn rate_limits(flags: &RateFlags) -> RateLimits {
+    RateLimits {
+        peer: Rate { messages: flags.shh_peer_rate, bytes: flags.shh_peer_bytes },
+        ip: Rate { messages: flags.shh_ip_rate, bytes: flags.shh_ip_bytes },
+        tolerance: Some(flags.shh_tolerance),
+        exempt: flags.shh_unlimited.clone(),
+        exempt_addresses: match flags.shh_unlimited_nets.clone() {
+            networks if networks.networks().is_empty() => AddressFilter::default(),
+            networks => AddressFilter::new(move |ip| networks.allows(ip)),
+        },
+    }
+}
+
+/// The node's name, which peers and `web3_clientVersion` show. Its form is go-ethereum's.
+fn client_name(identity: Option<&str>) -> String {
+    let version = concat!("v", env!("CARGO_PKG_VERSION"));
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    match identity {
+        Some(identity) => format!("WhisperNode/{identity}/{version}/{os}-{arch}"),
+        None => format!("WhisperNode/{version}/{os}-{arch}"),
+    }
+}
+
+/// The configuration of the network. `nodes` is the file of the known nodes.
+fn server_config(
+    key: SecretKey,
+    flags: NetworkFlags,
+    nodes: PathBuf,
+) -> Result<p2p_server::Config, Failure> {
+    let mut config = p2p_server::Config::new(key)
+        .name(client_name(flags.identity.as_deref()))
+        .max_peers(flags.maxpeers)
+        .max_pending(flags.maxpendpeers)
+        .memory(flags.memory_bytes())
+        .discover(!flags.nodiscover)
+        .discovery(discovery_settings(&flags).store(nodes))
+        .message_events(flags.msgevents)
+        .nat(flags.nat);
+    for addr in &flags.addr {
+        config = config.listen(SocketAddr::new(*addr, flags.port));
+    }
+    config.settings.nodes.boot = flags.discovery.bootnodes;
+    config.settings.nodes.statics = flags.discovery.staticnodes;
+    config.settings.access.net_restrict = flags.netrestrict;
+    config.settings.dialing.proxy = flags.proxy.transpose().map_err(Failure::Proxy)?;
+    set_access(&mut config.settings, flags.access);
+    Ok(config)
+}
+
+/// Sets who may be a peer.
+fn set_access(settings: &mut p2p_server::ServerSettings, flags: PeerAccessFlags) {
+    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    settings.nodes.trusted = flags.trustednodes;
+    settings.limits.dial_ratio = size(flags.dialratio);
+    settings.dialing.enabled = !flags.nodial;
+    settings.access.allow = flags.allow;
+    settings.access.bans = flags.ban;
+    let throttle = Duration::from_secs(flags.throttle.into());
+    settings.inbound.throttle = (flags.throttle > 0).then_some(throttle);
+    settings.inbound.max_pending_per_ip = flags.maxpendperip.map(|limit| size(limit.get()));
+}
+
+fn discovery_settings(flags: &NetworkFlags) -> DiscoverySettings {
+    let mut config = DiscoverySettings::new().v4(flags.discovery.discovery_v4);
+    let (first, port) = (flags.addr.first().copied(), flags.discovery.discovery_port);
+    config.addr = port.zip(first).map(|(port, addr)| SocketAddr::new(addr, port));
+    config.config.network = flags.discovery.networkid.map(NetworkId);
+    config.lists.clone_from(&flags.discovery.discovery_dns);
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use whisper_protocol::Clock;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        flags: Flags,
+    }
+
+    fn default_flags() -> Flags {
+        Command::try_parse_from(["whisper-node"]).unwrap().flags
+    }
+
+    #[test]
+    fn the_defaults_of_the_whisper_flags_are_those_of_the_library() {
+        let clock = || Clock::new(|| 0);
+        let settings = whisper_settings(&default_flags().whisper).unwrap();
+        let settings = Settings { clock: clock(), ..settings };
+        let defaults = Settings { clock: clock(), ..Settings::default() };
+        assert_eq!(format!("{settings:?}"), format!("{defaults:?}"));
+    }
+
+    /// What the program sets without a flag: its name, the address to listen on, and discovery.
+    #[test]
+    fn the_defaults_of_the_network_flags_are_those_of_the_library() {
+        let key = || SecretKey::from_bytes(&[7; 32]).unwrap();
+        let config = server_config(key(), default_flags().network, "nodes".into()).unwrap();
+        let mut settings = config.settings;
+        let defaults = p2p_server::ServerSettings::default();
+        assert_eq!(settings.discovery.take(), Some(DiscoverySettings::new().store("nodes")));
+        settings.name.clone_from(&defaults.name);
+        settings.listen.clone_from(&defaults.listen);
+        assert_eq!(settings, defaults);
+    }
+}
