@@ -1,5 +1,5 @@
-//! A server that starts, has peers and stops leaves nothing behind: no task, no socket, no memory. A
-//! process of its own, so that nobody else's are counted.
+//! A server that has stopped leaves nothing behind: no task, no socket, no memory. The test has a process of
+//! its own, so that only its own resources are counted.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -17,15 +17,15 @@ use tokio_util::sync::CancellationToken;
 /// Peers in each round.
 const PEERS: usize = 50;
 
-/// Rounds, unless `P2P_SERVER_LEAK_ROUNDS` says how many.
+/// Number of rounds, unless `P2P_SERVER_LEAK_ROUNDS` sets it.
 const ROUNDS: usize = 8;
 
-/// Rounds after which the allocator has what it needs.
+/// Number of rounds after which the memory of the allocator no longer grows.
 const WARM_UP: usize = 3;
 
-/// The most that the resident memory may grow by in the rounds after that, however many: less than a
-/// connection, and far less than a server, times the rounds of the full run.
-const SLACK: usize = 4 << 20;
+/// Maximum growth of the resident memory in all rounds after [`WARM_UP`], in bytes. A leak of one connection
+/// for each round would exceed it in the full run.
+const MAX_GROWTH: usize = 4 << 20;
 
 fn quiet() -> Protocol {
     Protocol::new("quiet", 1, 1, |_, mut channel| async move {
@@ -34,15 +34,15 @@ fn quiet() -> Protocol {
     })
 }
 
-/// A peer without a server, until the other end closes.
+/// Runs a peer without a server until the other end closes the connection.
 async fn peer(enode: Enode) {
     let key = SecretKey::random(&mut rand::rng());
     let socket = TcpStream::connect(enode.socket_addr().unwrap()).await.unwrap();
     let stream = connect(socket, &key, &enode.id, HANDSHAKE_LIMIT).await.unwrap();
     let local =
         LocalNode { client: "peer".into(), protocols: vec![quiet()], port: 0, id: key.id() };
-    let greeted = exchange_hello(stream, &local, &mux::Config::default()).await.unwrap();
-    greeted.run(Origin::default(), CancellationToken::new()).1.await;
+    let negotiated = exchange_hello(stream, &local, &mux::Config::default()).await.unwrap();
+    negotiated.run(Origin::default(), CancellationToken::new()).1.await;
 }
 
 async fn round() {
@@ -62,12 +62,12 @@ async fn round() {
     }
 }
 
-/// What this process has open.
+/// Number of open file descriptors of this process.
 fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// What this process has in memory, in bytes.
+/// Resident memory of this process, in bytes.
 fn resident() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -89,6 +89,8 @@ async fn nothing_is_left_of_a_server_that_has_stopped() {
         }
     }
     let grown = resident().saturating_sub(warm);
-    println!("{rounds} rounds of {PEERS} peers: {grown} bytes more in memory than when warm");
-    assert!(grown < SLACK, "{grown} bytes");
+    println!(
+        "{rounds} rounds of {PEERS} peers: {grown} bytes more in memory than after the warm-up"
+    );
+    assert!(grown < MAX_GROWTH, "{grown} bytes");
 }

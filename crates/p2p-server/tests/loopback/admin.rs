@@ -1,5 +1,4 @@
-//! The JSON of `admin_nodeInfo` and `admin_peers`: field names, order and types as go-ethereum
-//! answers.
+//! The JSON of `admin_nodeInfo` and `admin_peers`: field names, order and types are those of go-ethereum.
 
 use p2p_server::mux::{Capability, Protocol, identity::Record, rlp};
 use serde_json::{Value, json};
@@ -28,7 +27,7 @@ fn keys(text: &str) -> Vec<String> {
     keys
 }
 
-fn talkative() -> Protocol {
+fn describing() -> Protocol {
     Protocol::new("talk", 1, 1, |_peer, mut channel| async move {
         while channel.recv().await.is_some() {}
         Ok(())
@@ -39,7 +38,7 @@ fn talkative() -> Protocol {
 
 #[tokio::test]
 async fn node_info_has_the_shape_of_geth() {
-    let a = start(config(1).protocol(talkative())).await;
+    let a = start(config(1).protocol(describing())).await;
     let info = a.node_info();
     let text = serde_json::to_string(&info).unwrap();
     assert_eq!(
@@ -61,14 +60,14 @@ async fn node_info_has_the_shape_of_geth() {
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
     assert!(
         text.contains(r#""talk":{"version":"1.0","minimumPoW":0.2}"#),
-        "as the protocol wrote it"
+        "as the sub-protocol wrote it"
     );
     assert_eq!(serde_json::to_value(&info).unwrap(), expected);
 }
 
 #[tokio::test]
-async fn the_record_says_what_the_node_says() {
-    let a = start(config(1).protocol(talkative())).await;
+async fn the_record_has_the_address_and_the_sub_protocols() {
+    let a = start(config(1).protocol(describing())).await;
     let record = |text: &str| {
         let digits = text.strip_prefix("0x").unwrap();
         let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
@@ -77,14 +76,14 @@ async fn the_record_says_what_the_node_says() {
     let first = record(&a.node_info().enr);
     assert_eq!(first.enode(), Some(a.enode()));
     let capability = |name: &str| Capability::new(name, 1);
-    let spoken = rlp::encode(&vec![capability("quiet"), capability("talk")]);
-    assert_eq!(first.raw("cap"), Some(spoken.as_slice()));
+    let expected = rlp::encode(&vec![capability("quiet"), capability("talk")]);
+    assert_eq!(first.raw("cap"), Some(expected.as_slice()));
     assert_eq!(record(&a.node_info().enr), first, "nothing has changed");
 }
 
 #[tokio::test]
 async fn peer_info_has_the_shape_of_geth() {
-    let (a, b) = pair(config(1).protocol(talkative()), config(2).protocol(talkative())).await;
+    let (a, b) = pair(config(1).protocol(describing()), config(2).protocol(describing())).await;
     let (outbound, inbound) = (a.peers().remove(0), b.peers().remove(0));
     let text = serde_json::to_string(&outbound).unwrap();
     assert_eq!(keys(&text), ["enode", "id", "name", "caps", "network", "protocols"]);

@@ -1,4 +1,4 @@
-//! Nodes that a source finds are dialed while there is room.
+//! Nodes from a source of found nodes are dialed while there are free slots.
 
 use std::{
     pin::Pin,
@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::support::{added, addr, config, dropped, id, key, soon, start, until};
 
-/// A source that the test fills, and that counts what was taken from it.
+/// A source that the test fills. It counts the nodes that were taken from it.
 struct Source {
     nodes: mpsc::UnboundedReceiver<Enode>,
     taken: Arc<AtomicUsize>,
@@ -56,7 +56,7 @@ async fn others(numbers: std::ops::Range<u8>) -> Vec<Server> {
 }
 
 #[tokio::test]
-async fn found_nodes_become_peers_as_far_as_there_is_room() {
+async fn found_nodes_become_peers_while_there_are_free_slots() {
     let others = others(2..6).await;
     let node = start(config(1).max_peers(4).dial_ratio(2)).await;
     let mut events = node.events();
@@ -67,9 +67,9 @@ async fn found_nodes_become_peers_as_far_as_there_is_room() {
     node.add_candidates(source);
     added(&mut events, id(2)).await;
     added(&mut events, id(3)).await;
-    assert_eq!((node.peer_count(), taken.load(Ordering::SeqCst)), (2, 2), "half the places");
+    assert_eq!((node.peer_count(), taken.load(Ordering::SeqCst)), (2, 2), "half of the slots");
 
-    // One leaves, the next one is taken; the one that left is not dialed again.
+    // When a peer leaves, the next node is taken; the one that left is not dialed again.
     others[0].stop().await;
     dropped(&mut events, id(2)).await;
     added(&mut events, id(4)).await;
@@ -79,7 +79,7 @@ async fn found_nodes_become_peers_as_far_as_there_is_room() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_peer_is_passed_over_and_counted() {
+async fn nodes_that_cannot_be_peers_are_skipped_and_counted() {
     let others = others(2..5).await;
     let lan: NetRestrict = "127.0.0.0/8".parse().unwrap();
     let node = start(config(1).net_restrict(lan).static_node(others[0].enode())).await;
@@ -99,7 +99,7 @@ async fn what_cannot_be_a_peer_is_passed_over_and_counted() {
 }
 
 #[tokio::test]
-async fn a_found_node_that_does_not_answer_is_tried_once_and_again_later() {
+async fn a_found_node_that_does_not_answer_is_dialed_once_until_it_is_found_again() {
     let gone = start(config(2)).await;
     let enode = gone.enode();
     gone.stop().await;
@@ -111,7 +111,7 @@ async fn a_found_node_that_does_not_answer_is_tried_once_and_again_later() {
     let failed = |event: &Event| matches!(event, Event::DialFailed { .. }).then_some(());
     until(&mut events, failed).await;
     assert_eq!(node.next_action(&id(2)), None);
-    // It comes back and is named until it is dialed.
+    // It comes back, and is found until it is dialed.
     let mut again = config(2);
     again.settings.listen = vec![addr(&gone).to_string()];
     let _back = start(again).await;
@@ -126,7 +126,7 @@ async fn a_found_node_that_does_not_answer_is_tried_once_and_again_later() {
 }
 
 #[tokio::test]
-async fn a_node_that_does_not_dial_drops_the_source_and_a_stop_ends_it() {
+async fn a_source_is_dropped_by_a_node_that_does_not_dial_and_by_a_stop() {
     let quiet = start(config(1).dial(false)).await;
     let (nodes, found, _) = source();
     quiet.add_candidates(found);

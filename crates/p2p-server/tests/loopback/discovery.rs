@@ -1,4 +1,4 @@
-//! Nodes that know only one other find each other and connect.
+//! Nodes that know only a boot node find each other and connect.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -62,7 +62,7 @@ async fn a_server_can_be_the_boot_node() {
 
 #[cfg(feature = "store")]
 #[tokio::test]
-async fn a_node_that_was_met_is_found_again_after_a_restart_without_a_boot_node() {
+async fn a_known_node_is_found_after_a_restart_without_a_boot_node() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("nodes");
     let keeps = |n| config(n).discovery(DiscoverySettings::new().store(&file));
@@ -77,11 +77,11 @@ async fn a_node_that_was_met_is_found_again_after_a_restart_without_a_boot_node(
     })
     .await;
     let second = Server::start(keeps(3)).await;
-    assert!(matches!(second, Err(StartError::Store(_))), "the file belongs to one server");
+    assert!(matches!(second, Err(StartError::Store(_))), "only one server can use the file");
     soon(before.stop()).await;
     drop(before);
 
-    // Another key, so that the other one, which dials as well, does not know it.
+    // With another key, so that the other node, which dials too, does not know this one.
     let after = start(keeps(4)).await;
     until_connected(&after, &[id(1)]).await;
     soon(after.stop()).await;
@@ -95,18 +95,18 @@ async fn networks_do_not_mix() {
         config(n).discovery(discovery).boot_node(boot.enode())
     };
     let first = start(of(1, 7)).await;
-    let ours = start(of(2, 7).boot_node(first.enode())).await;
-    let theirs = start(of(3, 8).boot_node(first.enode())).await;
-    until_connected(&ours, &[id(1)]).await;
-    let discv4 = theirs.discv4().unwrap();
-    // It knows where we are and that we are there, and still does not connect by itself.
-    soon(discv4.ping(&ours.enode())).await.unwrap();
+    let same = start(of(2, 7).boot_node(first.enode())).await;
+    let foreign = start(of(3, 8).boot_node(first.enode())).await;
+    until_connected(&same, &[id(1)]).await;
+    let discv4 = foreign.discv4().unwrap();
+    // The node of the other network knows the address, gets an answer, and still does not connect.
+    soon(discv4.ping(&same.enode())).await.unwrap();
     soon(discv4.lookup(id(2))).await.unwrap();
-    assert!(theirs.stats().found.taken == 0 && ours.peer(&id(3)).is_none());
+    assert!(foreign.stats().found.taken == 0 && same.peer(&id(3)).is_none());
 }
 
 #[tokio::test]
-async fn what_the_node_says_of_itself_has_the_discovery_port() {
+async fn the_url_and_the_record_have_the_discovery_port() {
     let node = start(finds(1)).await;
     let enode = node.enode();
     let port = node.discv4().unwrap().local_addr().port();
@@ -117,7 +117,7 @@ async fn what_the_node_says_of_itself_has_the_discovery_port() {
     let record = node.discv4().unwrap().record();
     assert_eq!(record.enode(), Some(enode));
 
-    // A sub-protocol that comes is in the record, of a higher sequence number.
+    // A removed sub-protocol leaves the record, which gets a higher sequence number.
     let mut changes = node.discv4().unwrap().record_changes();
     let capability = quiet().capability().clone();
     node.remove_protocol(&capability).unwrap();
@@ -127,7 +127,7 @@ async fn what_the_node_says_of_itself_has_the_discovery_port() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_known_is_in_the_record_and_one_that_is_not_is_left_out() {
+async fn only_a_known_address_is_in_the_record() {
     let known = start(finds(1).nat("extip:203.0.113.7".parse().unwrap())).await;
     let record = known.discv4().unwrap().record();
     assert_eq!(record.ip(), Some([203, 0, 113, 7].into()));
@@ -156,10 +156,10 @@ async fn without_discovery_there_is_no_socket_and_a_taken_port_is_an_error() {
     assert_eq!((gone.await, enode.udp), (Ok(true), taken.port()));
 }
 
-/// A boot node of discv5, and two servers that know only that one and have no discv4.
+/// A boot node of discv5, and two servers that know only that node and do not run discv4.
 #[cfg(feature = "discv5")]
 #[tokio::test]
-async fn discv5_feeds_the_same_dialer() {
+async fn nodes_found_by_discv5_are_dialed() {
     let record = Record::sign(&key(9), 1, &Content::new()).unwrap();
     let anywhere = "127.0.0.1:0".parse().unwrap();
     let boot = p2p_discovery::Discv5::start(None, &key(9), &record, anywhere).await.unwrap();
@@ -176,7 +176,7 @@ async fn discv5_feeds_the_same_dialer() {
 
 #[cfg(feature = "store")]
 #[tokio::test]
-async fn a_peer_that_was_dialed_is_dialed_again_after_a_restart_without_any_discovery() {
+async fn a_dialed_peer_is_dialed_again_after_a_restart_without_discovery() {
     let dir = tempfile::tempdir().unwrap();
     let keeps =
         |n| config(n).discovery(DiscoverySettings::new().v4(false).store(dir.path().join("nodes")));
@@ -192,13 +192,13 @@ async fn a_peer_that_was_dialed_is_dialed_again_after_a_restart_without_any_disc
 }
 
 #[tokio::test]
-async fn a_static_peer_that_has_moved_is_found_where_it_is() {
+async fn a_static_peer_that_has_moved_is_found_by_discovery() {
     let boot = boot(9, p2p_discovery::Discv4Config::new()).await;
     let moved = start(finds(1).boot_node(boot.enode())).await;
-    // Another node has its address now.
+    // Another node has its old address now.
     let other = start(config(3)).await;
     let listed = Enode { tcp: addr(&other).port(), ..moved.enode() };
-    // No room for nodes that are found: only what is asked for can help.
+    // No slot for found nodes: only asking for this node can find it.
     let node = start(finds(2).max_peers(0).boot_node(boot.enode()).static_node(listed)).await;
     until_connected(&node, &[id(1)]).await;
     assert_eq!(node.stats().found.taken, 0);

@@ -1,4 +1,4 @@
-//! More junk than there is room for, and honest nodes among it.
+//! More junk connections than the limits allow, and honest nodes among them.
 
 use std::{collections::VecDeque, net::SocketAddr};
 
@@ -6,15 +6,17 @@ use p2p_server::{InboundSettings, RefuseReason, Server, Stats, transport};
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 
 use crate::support::{
-    added, addr, config, connect_from, dial, greet_over, hung_up, id, key, quiet, soon, start,
+    added, addr, config, connect_from, dial, dial_over, hung_up, id, key, quiet, soon, start,
 };
 
-/// Junk in all, how many make it at once, and how many sockets each holds open.
+/// Number of junk connections.
 const JUNK: usize = 10_000;
+/// Number of tasks that make them.
 const SENDERS: usize = 8;
-const HELD: usize = 30;
+/// Number of sockets that each task keeps open.
+const OPEN_PER_SENDER: usize = 30;
 
-/// One connection that comes to nothing: silent, junk, another protocol, or a handshake and then
+/// One connection that does not become a peer: silent, junk, another protocol, or a handshake and then
 /// silence.
 async fn junk(n: usize, from: [u8; 4], server: &Server) -> Option<TcpStream> {
     let mut socket = connect_from(from, addr(server)).await.ok()?;
@@ -32,13 +34,13 @@ async fn junk(n: usize, from: [u8; 4], server: &Server) -> Option<TcpStream> {
     Some(socket)
 }
 
-/// All the junk of one sender, each from an address of its own.
+/// The junk connections of one task, each from another address.
 async fn send(sender: usize, server: Server) {
     let mut held = VecDeque::new();
     for n in (sender..JUNK).step_by(SENDERS) {
         let [_, x, y, z] = u32::try_from(n + (1 << 16)).unwrap().to_be_bytes();
         held.extend(junk(n / SENDERS, [127, x, y, z], &server).await);
-        if held.len() > HELD {
+        if held.len() > OPEN_PER_SENDER {
             held.pop_front();
         }
     }
@@ -46,7 +48,7 @@ async fn send(sender: usize, server: Server) {
 
 #[tokio::test]
 async fn ten_thousand_junk_connections_do_not_keep_honest_nodes_out() {
-    // From addresses that are counted as those outside are.
+    // With the throttle for loopback addresses too.
     let inbound = InboundSettings { throttle_lan: true, ..InboundSettings::default() };
     let server = start(config(1).inbound(inbound).max_peers(100)).await;
     let mut events = server.events();
@@ -54,7 +56,7 @@ async fn ten_thousand_junk_connections_do_not_keep_honest_nodes_out() {
     for sender in 0..SENDERS {
         senders.spawn(send(sender, server.clone()));
     }
-    // One after the other for as long as it lasts; each may need more than one attempt.
+    // Honest nodes connect one after the other while the junk arrives; each may need several attempts.
     let (mut honest, mut attempts) = (Vec::new(), 0u64);
     while !senders.is_empty() || honest.len() < 3 {
         let n = u8::try_from(honest.len() + 2).unwrap();
@@ -63,8 +65,8 @@ async fn ten_thousand_junk_connections_do_not_keep_honest_nodes_out() {
                 attempts += 1;
                 let from = [127, 200, n, u8::try_from(attempts % 250).unwrap() + 1];
                 let socket = connect_from(from, addr(&server)).await.unwrap();
-                if let Ok(greeted) = knock(socket, n, &server).await {
-                    honest.push(greeted);
+                if let Ok(negotiated) = handshake(socket, n, &server).await {
+                    honest.push(negotiated);
                     break;
                 }
             }
@@ -81,11 +83,11 @@ async fn ten_thousand_junk_connections_do_not_keep_honest_nodes_out() {
     let stats = server.stats();
     assert_eq!(stats.accepted, JUNK as u64 + attempts);
     assert_eq!(stats.added, honest.len() as u64);
-    assert_eq!(unwanted(&stats) + stats.added, stats.accepted, "each is accounted for");
+    assert_eq!(unwanted(&stats) + stats.added, stats.accepted, "each connection is counted once");
 }
 
 /// The handshake of an honest client.
-async fn knock(
+async fn handshake(
     socket: TcpStream,
     n: u8,
     server: &Server,
@@ -101,13 +103,13 @@ fn unwanted(stats: &Stats) -> u64 {
 }
 
 #[tokio::test]
-async fn one_address_cannot_take_all_places() {
+async fn one_address_cannot_take_all_pending_handshakes() {
     let server = start(config(1).max_pending(8)).await;
     let mut silent = Vec::new();
     for _ in 0..60 {
         silent.push(connect_from([127, 9, 9, 9], addr(&server)).await.unwrap());
     }
-    // It has not pushed out anybody but itself: the first attempt succeeds.
+    // The address has evicted only its own handshakes, so the first attempt of another one succeeds.
     drop(dial(&key(2), &server.enode()).await.unwrap());
     for socket in &mut silent[..56] {
         hung_up(socket).await;
@@ -120,7 +122,7 @@ async fn one_address_cannot_take_all_places() {
 }
 
 #[tokio::test]
-async fn an_address_that_connects_too_often_is_hung_up_on() {
+async fn a_connection_of_a_throttled_address_is_closed() {
     let inbound = InboundSettings { throttle_lan: true, ..InboundSettings::default() };
     let server = start(config(1).inbound(inbound)).await;
     drop(dial(&key(2), &server.enode()).await.unwrap());
@@ -128,11 +130,11 @@ async fn an_address_that_connects_too_often_is_hung_up_on() {
     hung_up(&mut connect_from([127, 0, 0, 1], to).await.unwrap()).await;
     assert_eq!(server.stats().refused.get(RefuseReason::Throttled), 1);
     let other = connect_from([127, 0, 0, 2], to).await.unwrap();
-    drop(greet_over(other, &key(3), &server.enode()).await.unwrap());
+    drop(dial_over(other, &key(3), &server.enode()).await.unwrap());
     assert_eq!(server.stats().refused.get(RefuseReason::Throttled), 1);
 }
 
-/// On a clock that jumps to the next deadline when nothing else happens.
+/// The clock is paused: it advances to the next deadline when all tasks wait.
 #[tokio::test(start_paused = true)]
 async fn every_phase_of_a_handshake_has_a_deadline() {
     let server = start(config(1)).await;
@@ -143,7 +145,7 @@ async fn every_phase_of_a_handshake_has_a_deadline() {
     slow.write_all(&[1, 0x90, 4, 7]).await.unwrap();
     hung_up(&mut slow).await;
     assert_eq!(server.stats().inbound_failed, 2);
-    // It proves a key, and says no Hello.
+    // It proves a key, and sends no Hello.
     let socket = TcpStream::connect(addr(&server)).await.unwrap();
     let limit = transport::HANDSHAKE_LIMIT;
     let mut stream = transport::connect(socket, &key(9), &server.id(), limit).await.unwrap();

@@ -1,4 +1,4 @@
-//! Connections that are not honest, beside one that is.
+//! Hostile connections, and an honest one beside them.
 
 use p2p_server::{Event, RefuseReason, RefuseStats};
 use tokio::{
@@ -26,7 +26,7 @@ async fn junk_does_not_keep_honest_peers_out() {
     b.add_peer(a.enode());
     added(&mut events, id(2)).await;
     assert_eq!(a.peer_count(), 1);
-    // All of it is accounted for once the server has hung up on each of them.
+    // All of them are counted once the server has closed each one.
     soon(async {
         for socket in &mut held {
             let mut rest = Vec::new();
@@ -38,7 +38,7 @@ async fn junk_does_not_keep_honest_peers_out() {
     b.stop().await;
     a.stop().await;
     let stats = a.stats();
-    // All of it came from one address.
+    // All of them came from one address.
     assert!(stats.refused.get(RefuseReason::TooManyPendingPerIp) > 0);
     let evicted = stats.refused.get(RefuseReason::TooManyPendingPerIp)
         + stats.refused.get(RefuseReason::TooManyPending);

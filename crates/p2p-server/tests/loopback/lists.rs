@@ -14,8 +14,8 @@ use tokio::net::UdpSocket;
 
 use crate::support::{added, config, id, key, soon, start};
 
-/// Answers every question with the text under that name, or with "no such name". The least of a DNS
-/// server (RFC 1035, 4.1): one question, one TXT record, nothing compressed but the name of the answer.
+/// Answers every question with the text under that name, or with "no such name". A minimal DNS server
+/// (RFC 1035, 4.1): one question, one TXT record, and only the name of the answer is compressed.
 async fn serve(texts: HashMap<String, String>) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let addr = socket.local_addr().unwrap();
@@ -55,7 +55,7 @@ fn answer(query: &[u8], texts: &HashMap<String, String>) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn nodes_of_a_list_are_dialed_if_they_are_of_our_network() {
+async fn nodes_of_a_list_are_dialed_if_they_are_in_the_same_network() {
     let other = start(config(2)).await;
     let foreign = start(config(3)).await;
     let record = |n: u8, server: &p2p_server::Server, network: u64| {

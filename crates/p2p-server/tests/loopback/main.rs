@@ -1,5 +1,4 @@
-//! Servers over real sockets on loopback. Nothing here sleeps: every test waits for what must
-//! happen.
+//! Servers over real sockets on loopback. No test sleeps in real time: each waits for an event.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -17,7 +16,7 @@ mod own_streams;
 mod peers;
 mod protocols;
 mod proxy;
-mod refusal;
+mod refused;
 mod rules;
 mod simultaneous;
 mod start;

@@ -1,4 +1,4 @@
-//! A network in memory between servers: streams that take their time, on the clock of the runtime.
+//! A network in memory between servers: streams with random delays, on the clock of the runtime.
 
 use std::{
     collections::HashMap,
@@ -17,37 +17,37 @@ use tokio::{
     time::sleep,
 };
 
-/// What comes at once.
-const CHUNK: usize = 16 * 1024;
+/// Number of bytes that pass at once.
+const CHUNK_BYTES: usize = 16 * 1024;
 
-/// Clones are the same network. It holds the servers that were added to it.
+/// The network. Clones share it. It keeps the added servers alive.
 #[derive(Clone)]
 pub(crate) struct Net {
     servers: Arc<Mutex<HashMap<NodeId, Server>>>,
     rng: Arc<Mutex<StdRng>>,
-    /// The longest that a word takes, in milliseconds.
-    delay: u64,
+    /// Maximum delay of a chunk, in milliseconds.
+    max_delay: u64,
     begun: Arc<AtomicU64>,
     open: Arc<AtomicU64>,
 }
 
 impl Net {
-    pub(crate) fn new(seed: u64, delay: u64) -> Self {
+    pub(crate) fn new(seed: u64, max_delay: u64) -> Self {
         Self {
             servers: Arc::default(),
             rng: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))),
-            delay,
+            max_delay,
             begun: Arc::default(),
             open: Arc::default(),
         }
     }
 
-    /// From here on the server can be reached.
+    /// Makes a server reachable.
     pub(crate) fn add(&self, server: &Server) {
         self.servers.lock().unwrap().insert(server.id(), server.clone());
     }
 
-    /// Dials over this network. It does not hold the servers.
+    /// A dialer over this network. It does not keep the servers alive.
     pub(crate) fn dialer(&self) -> NodeDialer {
         let net = self.clone();
         let servers = Arc::downgrade(&net.servers);
@@ -62,18 +62,18 @@ impl Net {
         })
     }
 
-    /// How many streams were opened.
+    /// Number of streams that were opened.
     pub(crate) fn begun(&self) -> u64 {
         self.begun.load(Ordering::SeqCst)
     }
 
-    /// How many are open.
+    /// Number of open streams.
     pub(crate) fn open(&self) -> u64 {
         self.open.load(Ordering::SeqCst)
     }
 
     fn connect(&self, to: &Server) -> DuplexStream {
-        let ((ours, near), (far, theirs)) = (duplex(CHUNK), duplex(CHUNK));
+        let ((ours, near), (far, theirs)) = (duplex(CHUNK_BYTES), duplex(CHUNK_BYTES));
         let (net, number) = (self.clone(), self.begun.fetch_add(1, Ordering::SeqCst));
         tokio::spawn(async move {
             net.open.fetch_add(1, Ordering::SeqCst);
@@ -86,15 +86,15 @@ impl Net {
         ours
     }
 
-    /// One direction: nothing overtakes, all takes its time, the end too.
+    /// Copies one direction, in order. Each chunk is delayed, and so is the end of the stream.
     async fn pass(&self, mut from: ReadHalf<DuplexStream>, mut to: WriteHalf<DuplexStream>) {
-        let mut buffer = vec![0; CHUNK];
+        let mut buffer = vec![0; CHUNK_BYTES];
         loop {
             let length = from.read(&mut buffer).await.unwrap_or(0);
-            let delay = self.rng.lock().unwrap().random_range(0..=self.delay);
+            let delay = self.rng.lock().unwrap().random_range(0..=self.max_delay);
             sleep(Duration::from_millis(delay)).await;
             if length == 0 || to.write_all(&buffer[..length]).await.is_err() {
-                // The other end may be gone: it hears of it when it reads.
+                // An error means that the other end has closed its stream; it sees the end when it reads.
                 let _ = to.shutdown().await;
                 return;
             }

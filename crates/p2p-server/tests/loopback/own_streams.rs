@@ -1,4 +1,4 @@
-//! Streams that the user of the crate opens, and what they may do wrong.
+//! Streams that the user of the crate opens, and their faults.
 
 use std::{
     future::pending,
@@ -29,25 +29,25 @@ fn in_memory(n: u8, net: &Net) -> Config {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_nodes_meet_in_memory_and_on_a_clock_that_stands_still() {
+async fn two_nodes_connect_in_memory_on_a_paused_clock() {
     let net = Net::new(1, 20);
     let (a, b) = (start(in_memory(1, &net)).await, start(in_memory(2, &net)).await);
     let (mut a_events, mut b_events) = (a.events(), b.events());
-    // A name that only this network knows.
+    // A host name that only this network resolves.
     let named = Enode { host: Host::Name("b.memory".into()), ..b.enode() };
     a.add_peer(named.clone());
     let refused = until(&mut a_events, |event| match event {
         Event::DialFailed { error, .. } => Some(matches!(**error, DialError::Connect(_))),
         _ => None,
     });
-    assert!(refused.await, "b is not in the network yet");
+    assert!(refused.await, "b cannot be reached yet");
     net.add(&b);
     added(&mut a_events, id(2)).await;
     added(&mut b_events, id(1)).await;
     let (to_b, to_a) = (&a.peers()[0], &b.peers()[0]);
     assert_eq!(to_b.enode, named.to_string());
-    assert_eq!(to_b.network.remote_address.to_string(), "0.0.0.0:0", "nobody said");
-    assert_eq!(to_a.network.remote_address.to_string(), "127.0.0.1:1", "as was said");
+    assert_eq!(to_b.network.remote_address.to_string(), "0.0.0.0:0", "unknown");
+    assert_eq!(to_a.network.remote_address.to_string(), "127.0.0.1:1", "as given to accept");
     assert!(to_a.network.inbound && !to_b.network.inbound);
     b.stop().await;
     dropped(&mut a_events, id(2)).await;
@@ -72,7 +72,7 @@ async fn a_static_peer_that_was_away_for_days_is_back_within_the_cap() {
     assert!(since.elapsed() <= Backoff::default().cap + Duration::from_secs(5));
 }
 
-/// Panics, then never answers, then hands out one end of a stream that ends.
+/// The first call panics, the second one never returns, and later ones return a stream that ends at once.
 fn bad_dialer(calls: &Arc<AtomicU32>) -> NodeDialer {
     let calls = Arc::clone(calls);
     NodeDialer::new(move |_| {
@@ -88,7 +88,7 @@ fn bad_dialer(calls: &Arc<AtomicU32>) -> NodeDialer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dialer_that_panics_or_hangs_does_not_end_the_dialing() {
+async fn dialing_goes_on_after_a_dialer_that_panics_or_hangs() {
     let calls = Arc::default();
     let node = start(Config::new(key(1)).protocol(quiet()).node_dialer(bad_dialer(&calls))).await;
     let mut events = node.events();
@@ -105,7 +105,7 @@ async fn a_dialer_that_panics_or_hangs_does_not_end_the_dialing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_nobody_can_check_is_not_dialed_where_networks_are_restricted() {
+async fn an_unresolved_name_is_not_dialed_where_networks_are_restricted() {
     let net = Net::new(3, 0);
     let config = in_memory(1, &net).net_restrict("127.0.0.0/8".parse().unwrap());
     let (a, b) = (start(config).await, start(in_memory(2, &net)).await);
@@ -124,10 +124,10 @@ async fn a_name_that_nobody_can_check_is_not_dialed_where_networks_are_restricte
     added(&mut events, id(2)).await;
 }
 
-/// Names one node, then none.
-struct One(Option<Enode>);
+/// A source of one node.
+struct OneNode(Option<Enode>);
 
-impl Stream for One {
+impl Stream for OneNode {
     type Item = Enode;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Enode>> {
@@ -141,7 +141,7 @@ async fn a_source_of_nodes_can_be_part_of_the_configuration() {
     let b = start(in_memory(2, &net)).await;
     net.add(&b);
     let enode = Enode::new(id(2), ([127, 0, 0, 1], 1).into());
-    let a = start(in_memory(1, &net).candidates(move || One(Some(enode.clone())))).await;
+    let a = start(in_memory(1, &net).candidates(move || OneNode(Some(enode.clone())))).await;
     added(&mut b.events(), id(1)).await;
     assert_eq!(a.stats().found.taken, 1);
 }

@@ -1,4 +1,4 @@
-//! Connecting, talking, parting, and coming back.
+//! Connecting, exchanging messages, disconnecting, and reconnecting.
 
 use p2p_server::{
     DialError, Direction, Event, NextAction, RefuseReason,
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::support::{added, addr, config, dropped, echo, id, key, pair, soon, start, until};
 
 #[tokio::test]
-async fn two_nodes_connect_talk_and_part() {
+async fn two_nodes_connect_exchange_messages_and_disconnect() {
     let (echo_a, mut heard_a) = echo(10);
     let (echo_b, mut heard_b) = echo(20);
     let (a, b) = (start(config(1).protocol(echo_a)).await, start(config(2).protocol(echo_b)).await);
@@ -82,7 +82,7 @@ async fn a_host_name_is_resolved_when_dialing() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_resolve_and_a_wrong_key_are_told_apart() {
+async fn a_name_that_does_not_resolve_and_a_wrong_key_are_different_errors() {
     let (a, b) = (start(config(1)).await, start(config(2)).await);
     let mut events = a.events();
     a.add_peer(Enode { host: Host::Name("does-not-exist.invalid".into()), ..b.enode() });
@@ -104,7 +104,7 @@ async fn a_name_that_does_not_resolve_and_a_wrong_key_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_removed_peer_is_told_so_and_not_dialed_again() {
+async fn a_removed_peer_gets_the_reason_and_is_not_dialed_again() {
     let (a, b) = pair(config(1), config(2)).await;
     let (mut a_events, mut b_events) = (a.events(), b.events());
     assert!(a.remove_peer(&b.id()));
@@ -122,7 +122,7 @@ async fn a_removed_peer_is_told_so_and_not_dialed_again() {
 
 #[tokio::test]
 async fn a_peer_removed_while_it_is_dialed_does_not_become_one() {
-    // A listener that lets the dial begin but answers nothing.
+    // A listener that accepts the dial but sends nothing.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let a = start(config(1)).await;
     a.add_peer(Enode::new(id(2), listener.local_addr().unwrap()));
@@ -130,7 +130,7 @@ async fn a_peer_removed_while_it_is_dialed_does_not_become_one() {
     assert!(matches!(a.next_action(&id(2)), Some(NextAction::Dialing { .. })));
     let mut events = a.events();
     assert!(a.remove_peer(&id(2)));
-    // Now the other end answers after all.
+    // Now the other end answers.
     let stream = soon(accept(socket, &key(2), HANDSHAKE_LIMIT)).await.unwrap();
     until(&mut events, |event| match event {
         Event::DialFailed { error, .. } => {
@@ -174,11 +174,11 @@ async fn a_node_that_does_not_dial_is_still_reached() {
 }
 
 #[tokio::test]
-async fn a_slow_subscriber_is_told_how_much_it_missed() {
+async fn a_slow_subscriber_gets_the_number_of_missed_events() {
     let a = start(config(1).event_buffer(1)).await;
     let mut slow = a.events();
     let mut other = a.events();
-    // Nobody listens there, so each attempt is an event.
+    // No process listens there, so each attempt fails and is an event.
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     a.add_peer(Enode::new(id(2), gone));
     let mut seen = 0;

@@ -15,7 +15,7 @@ fn shared(server: &Server, with: &Server) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_new_sub_protocol_runs_with_those_that_connect_from_then_on() {
+async fn a_new_sub_protocol_runs_with_peers_that_connect_later() {
     let (a, b) = pair(config(1), config(2)).await;
     let (echo_a, mut heard_a) = echo(10);
     let (echo_b, _heard_b) = echo(20);
@@ -25,7 +25,7 @@ async fn a_new_sub_protocol_runs_with_those_that_connect_from_then_on() {
     assert_eq!((shared(&a, &b), shared(&b, &a)), (vec!["quiet/1".into()], vec!["quiet/1".into()]));
     assert!(a.node_info().protocols.contains_key("echo"));
 
-    // The connection that stands is as it was; the next one has it.
+    // The existing connection is unchanged; the next one has the sub-protocol.
     let mut events = a.events();
     a.peer(&b.id()).unwrap().disconnect(DisconnectReason::Requested);
     dropped(&mut events, b.id()).await;
@@ -34,7 +34,7 @@ async fn a_new_sub_protocol_runs_with_those_that_connect_from_then_on() {
     assert_eq!(soon(heard_a.recv()).await, Some((b.id(), 11)));
 }
 
-/// A sub-protocol that tells when it has ended, and keeps its peer as long as it may.
+/// A sub-protocol that runs as long as its slot is open, and reports its end.
 fn watched(ended: mpsc::Sender<()>) -> Protocol {
     Protocol::new("watched", 1, 1, move |_peer, mut channel| {
         let ended = ended.clone();
@@ -56,7 +56,7 @@ async fn a_removed_sub_protocol_ends_and_the_connection_stays() {
     let capability = Capability::new("watched", 1);
     a.remove_protocol(&capability).unwrap();
     soon(end.recv()).await.unwrap();
-    // Its own end does not know of it, and its slot stays; both keep the connection.
+    // The other end does not know of the removal, and its slot stays; the connection stays.
     let peer = a.peer(&b.id()).unwrap();
     soon(async {
         while peer.stats().slots[1].exits.removed == 0 {
@@ -69,7 +69,7 @@ async fn a_removed_sub_protocol_ends_and_the_connection_stays() {
     assert!(!a.node_info().protocols.contains_key("watched"));
     assert_eq!(a.remove_protocol(&capability), Err(ProtocolError::Unknown(capability)));
 
-    // A peer that comes now is not offered it.
+    // It is not announced to a peer that connects now.
     let mut events = a.events();
     peer.disconnect(DisconnectReason::Requested);
     dropped(&mut events, b.id()).await;
@@ -88,7 +88,7 @@ async fn a_connection_ends_with_the_removal_of_its_last_sub_protocol() {
     assert!(matches!(closed, CloseReason::ByPeer(DisconnectReason::UselessPeer)), "{closed:?}");
 }
 
-/// Tells when it is dropped.
+/// Reports when it is dropped.
 struct Guard(mpsc::Sender<()>);
 
 impl Drop for Guard {
@@ -98,7 +98,7 @@ impl Drop for Guard {
 }
 
 #[tokio::test]
-async fn a_task_that_does_not_heed_its_removal_is_cancelled() {
+async fn a_task_that_does_not_return_after_its_removal_is_cancelled() {
     let (tell, mut gone) = mpsc::channel(4);
     let deaf = Protocol::new("deaf", 1, 1, move |_peer, channel| {
         let guard = Guard(tell.clone());
@@ -120,7 +120,7 @@ async fn a_task_that_does_not_heed_its_removal_is_cancelled() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_added_is_refused_and_changes_nothing() {
+async fn a_refused_sub_protocol_changes_nothing() {
     let (a, _b) = pair(config(1), config(2)).await;
     let refused = a.add_protocol(quiet());
     assert_eq!(refused, Err(ProtocolError::Duplicate(Capability::new("quiet", 1))));
@@ -138,7 +138,7 @@ async fn what_cannot_be_added_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn every_message_is_an_event_for_those_who_want_that() {
+async fn every_message_is_an_event_if_that_is_on() {
     let (of_a, _heard_a) = echo(10);
     let (of_b, mut heard_b) = echo(20);
     let watched = start(config(1).message_events(true).protocol(of_a)).await;
@@ -161,7 +161,7 @@ async fn every_message_is_an_event_for_those_who_want_that() {
     seen.sort_unstable();
     assert_eq!(seen, [(false, PING, 1), (false, PONG, 1), (true, PING, 1), (true, PONG, 1)]);
 
-    // So for a sub-protocol that comes later.
+    // Also the messages of a sub-protocol that is added later.
     let late = Protocol::new("late", 1, 1, |_peer, mut channel| async move {
         channel.send(0, &0u64).await?;
         while channel.recv().await.is_some() {}

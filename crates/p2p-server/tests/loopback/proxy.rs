@@ -16,8 +16,7 @@ use crate::support::{added, addr, config, id, start, until};
 /// A name that only the proxy can resolve.
 const HIDDEN: &str = "b.hidden.invalid";
 
-/// A proxy that wants `login` and connects to `target`, whatever it is asked for, if that is
-/// [`HIDDEN`].
+/// A proxy that requires `login`, and connects to `target` if it is asked for [`HIDDEN`].
 async fn proxy(login: &'static [u8], target: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -42,9 +41,9 @@ async fn serve(
         return client.write_all(&[5, 0xff]).await;
     }
     client.write_all(&[5, 2]).await?;
-    let mut said = vec![0; login.len()];
-    client.read_exact(&mut said).await?;
-    if said != login {
+    let mut sent = vec![0; login.len()];
+    client.read_exact(&mut sent).await?;
+    if sent != login {
         return client.write_all(&[1, 1]).await;
     }
     client.write_all(&[1, 0]).await?;
@@ -67,7 +66,7 @@ fn url(login: &str, at: SocketAddr) -> Proxy {
     format!("socks5://{login}{at}").parse().unwrap()
 }
 
-/// Why the next attempt failed.
+/// The error of the next failed attempt.
 async fn error(events: &mut Events) -> Arc<DialError> {
     until(events, |event| match event {
         Event::DialFailed { error, .. } => Some(Arc::clone(error)),
@@ -77,7 +76,7 @@ async fn error(events: &mut Events) -> Arc<DialError> {
 }
 
 #[tokio::test]
-async fn a_node_that_only_the_proxy_can_find_is_reached_through_it() {
+async fn a_name_that_only_the_proxy_can_resolve_is_reached_through_it() {
     let b = start(config(2)).await;
     let proxy = proxy(b"\x01\x02me\x06secret", addr(&b)).await;
     let a = start(config(1).proxy(url("me:secret@", proxy))).await;
@@ -87,17 +86,21 @@ async fn a_node_that_only_the_proxy_can_find_is_reached_through_it() {
     added(&mut events, id(2)).await;
     let info = &a.peers()[0];
     assert_eq!(info.enode, hidden.to_string());
-    assert_eq!(info.network.remote_address.to_string(), "0.0.0.0:0", "the proxy knows");
+    assert_eq!(
+        info.network.remote_address.to_string(),
+        "0.0.0.0:0",
+        "only the proxy knows the address"
+    );
     assert!(a.remove_peer(&id(2)));
 
-    // What the proxy says is the error that is told.
+    // The error has the reason that the proxy gives.
     a.add_peer(Enode { host: Host::Name("c.hidden.invalid".into()), ..b.enode() });
     let gone = error(&mut events).await;
     let unreachable = ProxyRefuseReason::HostUnreachable;
     assert!(matches!(*gone, DialError::Proxy(ProxyError::Refused(said)) if said == unreachable));
     a.add_peer(b.enode());
     loop {
-        // It may still try the name.
+        // An attempt with the name may still be running.
         let refused = error(&mut events).await;
         let DialError::Proxy(ProxyError::Refused(said)) = *refused else { panic!("{refused:?}") };
         if said == ProxyRefuseReason::Unsupported {
@@ -107,7 +110,7 @@ async fn a_node_that_only_the_proxy_can_find_is_reached_through_it() {
 }
 
 #[tokio::test]
-async fn without_the_right_login_and_without_a_proxy_nothing_leaks_past_it() {
+async fn nothing_bypasses_a_proxy_that_fails() {
     let b = start(config(2)).await;
     let proxy = proxy(b"\x01\x02me\x06secret", addr(&b)).await;
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -125,7 +128,7 @@ async fn without_the_right_login_and_without_a_proxy_nothing_leaks_past_it() {
         assert!(right, "{number}: {error:?}");
         a.stop().await;
     }
-    assert_eq!(b.stats().accepted, 0, "somebody came without a proxy");
+    assert_eq!(b.stats().accepted, 0, "a connection bypassed the proxy");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Who may be a peer at all: changed while the server runs, it reaches those who are peers, those who
-//! dial, and those who are dialed.
+//! Access rules that change while the server runs: they apply to peers, to nodes that dial, and to nodes that
+//! are dialed.
 
 use std::{future::pending, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 /// Two nodes, each a static node of the other.
-async fn friends() -> (Server, Server, Events) {
+async fn mutual_static_nodes() -> (Server, Server, Events) {
     let (a, b) = pair(config(1), config(2)).await;
     b.add_peer(a.enode());
     let events = a.events();
@@ -44,14 +44,14 @@ async fn refused(events: &mut Events, id: NodeId, expected: RefuseReason) {
 }
 
 #[tokio::test]
-async fn a_banned_peer_is_gone_neither_dialed_nor_accepted_and_comes_back_after_the_ban() {
-    let (a, b, mut events) = friends().await;
+async fn a_banned_peer_is_disconnected_and_comes_back_only_after_the_ban() {
+    let (a, b, mut events) = mutual_static_nodes().await;
     let node = format!("enode://{}", b.id()).parse().unwrap();
     a.ban(node, None);
     expelled(&mut events, b.id()).await;
     let forever = Exclusion { reason: ExclusionReason::Banned, until: None };
     assert_eq!(exclusion(&a, b.id()), Some(forever));
-    // The other end dials again and again.
+    // The other end goes on dialing.
     for _ in 0..3 {
         refused(&mut events, b.id(), RefuseReason::Banned).await;
     }
@@ -66,7 +66,7 @@ async fn a_banned_peer_is_gone_neither_dialed_nor_accepted_and_comes_back_after_
 }
 
 #[tokio::test]
-async fn a_ban_lapses_by_itself() {
+async fn a_ban_ends_by_itself() {
     let (a, b) = pair(config(1), config(2).dial(false)).await;
     let mut events = a.events();
     let node = b.id().to_string().parse().unwrap();
@@ -75,20 +75,20 @@ async fn a_ban_lapses_by_itself() {
     assert!(until.is_some());
     assert_eq!(a.bans()[0].until, until);
     expelled(&mut events, b.id()).await;
-    // Nobody else could open the connection: the dialer has woken up for it.
+    // The other node does not dial, so the end of the ban has woken the dialer.
     added(&mut events, b.id()).await;
     assert_eq!((a.bans().len(), exclusion(&a, b.id())), (0, None));
 }
 
 #[tokio::test]
-async fn a_banned_network_is_hung_up_on_before_it_says_anything() {
-    let (a, b, mut events) = friends().await;
+async fn a_connection_from_a_banned_network_is_closed_at_once() {
+    let (a, b, mut events) = mutual_static_nodes().await;
     a.ban("127.0.0.0/29".parse().unwrap(), None);
     expelled(&mut events, b.id()).await;
     assert_eq!(
         exclusion(&a, b.id()).unwrap().reason,
         ExclusionReason::Banned,
-        "it is known where it is"
+        "its address is known"
     );
     let before = a.stats();
     hung_up(&mut connect_from([127, 0, 0, 1], addr(&a)).await.unwrap()).await;
@@ -100,8 +100,8 @@ async fn a_banned_network_is_hung_up_on_before_it_says_anything() {
 }
 
 #[tokio::test]
-async fn a_list_of_allowed_nodes_reaches_peers_and_strangers() {
-    let (a, b, mut events) = friends().await;
+async fn a_list_of_allowed_nodes_applies_to_peers_and_to_others() {
+    let (a, b, mut events) = mutual_static_nodes().await;
     let _c = start(config(3).static_node(a.enode())).await;
     added(&mut events, id(3)).await;
     assert_eq!((a.allow(id(3)), a.disallow(&id(3)), a.allowed()), (false, false, None));
@@ -124,8 +124,8 @@ async fn a_list_of_allowed_nodes_reaches_peers_and_strangers() {
 }
 
 #[tokio::test]
-async fn the_networks_to_talk_to_change_while_the_server_runs() {
-    let (a, b, mut events) = friends().await;
+async fn the_allowed_networks_change_while_the_server_runs() {
+    let (a, b, mut events) = mutual_static_nodes().await;
     a.set_net_restrict(Some("10.0.0.0/8".parse().unwrap()));
     expelled(&mut events, b.id()).await;
     assert_eq!(exclusion(&a, b.id()).unwrap().reason, ExclusionReason::Restricted);
@@ -136,8 +136,8 @@ async fn the_networks_to_talk_to_change_while_the_server_runs() {
 }
 
 #[tokio::test]
-async fn the_rules_can_be_there_from_the_start() {
-    let ban = |who: &str| config(1).ban(who.parse().unwrap());
+async fn rules_can_be_set_before_the_start() {
+    let ban = |target: &str| config(1).ban(target.parse().unwrap());
     let closed: [(Config, ExclusionReason); 3] = [
         (ban("127.0.0.1"), ExclusionReason::Banned),
         (ban(&id(9).to_string()), ExclusionReason::Banned),
@@ -150,10 +150,10 @@ async fn the_rules_can_be_there_from_the_start() {
     }
 }
 
-/// A peer that reads nothing and a sub-protocol that heeds nothing, with all the time in the world to
-/// part: what cuts them is that they must be gone within a second.
+/// The peer does not read, the sub-protocol does not return, and the time limits of the connection are long.
+/// Only the limit of the server for a peer that must leave ends the connection.
 #[tokio::test]
-async fn whoever_must_leave_is_gone_even_if_it_does_not_listen() {
+async fn a_peer_that_must_leave_is_gone_even_if_it_does_not_read() {
     let deaf = Protocol::new("quiet", 1, 2, |_peer, channel| async move {
         while channel.send_raw(0, vec![0; 1 << 20]).await.is_ok() {}
         pending().await
@@ -184,7 +184,7 @@ async fn whoever_must_leave_is_gone_even_if_it_does_not_listen() {
 }
 
 #[tokio::test]
-async fn a_banned_node_does_not_get_in_however_often_it_tries() {
+async fn a_banned_node_is_refused_on_every_attempt() {
     const TRIES: u64 = 300;
     let a = start(config(1).ban(id(9).to_string().parse().unwrap())).await;
     for _ in 0..TRIES {
@@ -194,7 +194,7 @@ async fn a_banned_node_does_not_get_in_however_often_it_tries() {
             "{error:?}"
         );
     }
-    // The last one is counted when it has been told.
+    // The last refusal is counted after the reason is sent.
     soon(async {
         while a.stats().refused.get(RefuseReason::Banned) < TRIES {
             tokio::task::yield_now().await;

@@ -1,5 +1,5 @@
-//! Two nodes that dial each other at the same moment: over sockets, and over a network in memory whose
-//! words take a time of chance.
+//! Two nodes that dial each other at the same time: over sockets, and over a network in memory with random
+//! delays.
 
 use std::{env, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 
 const ROUNDS: u8 = 40;
 
-/// What one end has seen.
+/// One server, and the outbound connections that it has reported.
 struct End {
     server: Server,
     events: p2p_server::Events,
@@ -52,11 +52,11 @@ async fn exactly_one_connection_survives_on_several_threads() {
 }
 
 async fn meet(first_key: u8) {
-    let mut gave_way = 0;
+    let mut duplicates = 0;
     for round in 0..ROUNDS {
         let (echo_a, mut heard_a) = echo(1);
         let (echo_b, mut heard_b) = echo(2);
-        // Other keys each time, so that either end is the one with the smaller id.
+        // Other keys in each round, so that either end can have the smaller id.
         let a = start(config(first_key + 2 * round + 1).protocol(echo_a)).await;
         let b = start(config(first_key + 2 * round + 2).protocol(echo_b)).await;
         let mut ends = [&a, &b].map(|server| End {
@@ -68,9 +68,9 @@ async fn meet(first_key: u8) {
         b.add_peer(a.enode());
         let [end_a, end_b] = &mut ends;
         soon(async {
-            // Over when no dial is open and each end holds the other end of the same socket. The
-            // ends are not looked at in one moment: connected before, no dial can begin in between;
-            // connected after, none has changed it.
+            // Done when no dial is running and both ends have the same socket. The two ends cannot be
+            // checked at the same instant. While both are connected no dial begins, so checking the
+            // connection before and after the dials is enough.
             while !(same_connection(&a, &b)
                 && end_a.is_done()
                 && end_b.is_done()
@@ -83,18 +83,18 @@ async fn meet(first_key: u8) {
             }
         })
         .await;
-        // It is alive: both protocols got their answer.
+        // The connection works: both sub-protocols got their answer.
         assert!(soon(heard_a.recv()).await.is_some());
         assert!(soon(heard_b.recv()).await.is_some());
         assert_eq!((a.peer_count(), b.peer_count()), (1, 1));
-        assert!(same_connection(&a, &b), "what survived stays");
+        assert!(same_connection(&a, &b), "the remaining connection stays");
         let refused = a.stats().refused.get(RefuseReason::AlreadyConnected)
             + b.stats().refused.get(RefuseReason::AlreadyConnected);
-        gave_way += refused + a.stats().dropped + b.stats().dropped;
+        duplicates += refused + a.stats().dropped + b.stats().dropped;
         a.stop().await;
         b.stop().await;
     }
-    assert!(gave_way > 0, "there never were two connections");
+    assert!(duplicates > 0, "there never were two connections");
 }
 
 /// Whether the only peer of each is the other, over the same socket.
@@ -108,22 +108,23 @@ fn same_connection(a: &Server, b: &Server) -> bool {
     }
 }
 
-/// How many times they meet in memory; `P2P_SERVER_RUNS` says otherwise.
-const MEETINGS: u64 = 150;
+/// Number of rounds in memory, unless `P2P_SERVER_RUNS` sets it.
+const MEMORY_ROUNDS: u64 = 150;
 
 #[tokio::test(start_paused = true)]
-async fn exactly_one_connection_survives_whatever_the_delays() {
+async fn exactly_one_connection_survives_random_delays() {
     let runs = env::var("P2P_SERVER_RUNS").ok().and_then(|text| text.parse().ok());
     for found in [false, true] {
         let mut crossed = 0;
-        for round in 0..runs.unwrap_or(MEETINGS) {
+        for round in 0..runs.unwrap_or(MEMORY_ROUNDS) {
             crossed += u64::from(meet_in_memory(round, found).await > 1);
         }
         assert!(crossed > 0, "there never were two connections");
     }
 }
 
-/// How many connections were begun, where each was told of the other by its operator or has found it.
+/// One round in memory. Each node is a static node of the other, or a found one if `found`. Returns the number
+/// of connections that were begun.
 async fn meet_in_memory(round: u64, found: bool) -> u64 {
     let mut rng = StdRng::seed_from_u64(round);
     let delay = 1 << rng.random_range(0..10);
@@ -138,7 +139,7 @@ async fn meet_in_memory(round: u64, found: bool) -> u64 {
     let dial = async |from: &Server, to: &Server, wait| {
         sleep(Duration::from_millis(wait)).await;
         if found {
-            // One without a port is not dialed; the network in memory looks at the id alone.
+            // A node without a TCP port is not dialed; the network in memory uses the id only.
             from.add_candidates(once(Enode { tcp: 30_303, ..to.enode() }));
         } else {
             from.add_peer(to.enode());
@@ -150,7 +151,7 @@ async fn meet_in_memory(round: u64, found: bool) -> u64 {
         dial(&servers[1], &servers[0], waits[1])
     );
     let settled = || net.open() == 1 && servers.iter().all(|server| server.peer_count() == 1);
-    // Longer than any attempt takes: nothing is under way any more.
+    // Longer than any attempt takes, so no attempt is running after it.
     let quiet_for = Duration::from_secs(20);
     let met = timeout(Duration::from_secs(300), async {
         while !settled() || !stays(quiet_for, settled).await {
@@ -165,7 +166,7 @@ async fn meet_in_memory(round: u64, found: bool) -> u64 {
     net.begun()
 }
 
-/// Whether it is true for that long.
+/// Whether the condition holds at 20 times in this span.
 async fn stays(span: Duration, what: impl Fn() -> bool) -> bool {
     for _ in 0..20 {
         sleep(span / 20).await;

@@ -1,11 +1,11 @@
-//! What keeps a server from starting.
+//! Errors at the start, and the addresses of a server that has started.
 
 use p2p_server::{Config, Server, StartError, identity::Enode};
 
 use crate::support::{added, addr, config, key, quiet, start};
 
 #[tokio::test]
-async fn an_address_in_use_is_named() {
+async fn the_error_for_an_address_in_use_names_it() {
     let a = start(config(1)).await;
     let taken = addr(&a);
     let error =
@@ -15,7 +15,7 @@ async fn an_address_in_use_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_no_address_is_named() {
+async fn the_error_for_a_bad_address_names_it() {
     for bad in ["127.0.0.1", "127.0.0.1:70000", ":x", "does-not-exist.invalid:1"] {
         let error = Server::start(Config::new(key(1)).listen(bad)).await.unwrap_err();
         assert!(
@@ -26,7 +26,7 @@ async fn what_is_no_address_is_named() {
 }
 
 #[tokio::test]
-async fn what_this_build_cannot_do_is_said_at_once() {
+async fn a_configuration_that_cannot_work_is_an_error() {
     #[cfg(not(feature = "nat"))]
     {
         let nat = p2p_server::Nat::Any;
@@ -40,7 +40,7 @@ async fn what_this_build_cannot_do_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn several_addresses_and_all_of_them() {
+async fn a_server_listens_on_several_addresses_on_all_or_on_none() {
     let a = start(config(1).listen("127.0.0.1:0")).await;
     assert_eq!(a.listen_addrs().len(), 2);
     let b = start(Config::new(key(2)).listen(":0")).await;
@@ -49,8 +49,8 @@ async fn several_addresses_and_all_of_them() {
         b.enode().socket_addr().unwrap().to_string(),
         format!("127.0.0.1:{}", addr(&b).port())
     );
-    let deaf = start(Config::new(key(3))).await;
-    assert_eq!((deaf.listen_addr(), deaf.enode().tcp), (None, 0));
+    let without_address = start(Config::new(key(3))).await;
+    assert_eq!((without_address.listen_addr(), without_address.enode().tcp), (None, 0));
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_node_is_reached_over_both_families_at_once() {
     assert!(a.listen_addrs()[0].is_ipv4() && a.listen_addrs()[1].is_ipv6());
     assert_eq!(a.peer_count(), 2);
 
-    // One port, each family for itself: as much as an operator would write for 0.0.0.0 and [::].
+    // One port for both families, each with its own socket.
     let port = addr(&a).port();
     a.stop().await;
     let again = Config::new(key(1)).protocol(quiet());
@@ -80,7 +80,7 @@ async fn a_node_is_reached_over_both_families_at_once() {
 }
 
 #[tokio::test]
-async fn the_address_the_operator_knows_is_shown() {
+async fn the_enode_url_has_the_address_that_the_operator_set() {
     let a = start(config(1).nat("extip:203.0.113.7".parse().unwrap())).await;
     let port = addr(&a).port();
     assert_eq!(a.enode().to_string(), format!("enode://{}@203.0.113.7:{port}?discport=0", a.id()));

@@ -1,11 +1,11 @@
-//! Stopping, also with peers that make it hard.
+//! Stopping, also with peers that do not read and tasks that do not return.
 
 use p2p_server::mux::{CloseReason, DisconnectReason, Protocol};
 use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::support::{added, config, dial, dropped, id, key, pair, soon, start};
 
-/// A protocol that sends without end.
+/// A sub-protocol that sends without end.
 fn flood(sent: mpsc::Sender<()>) -> Protocol {
     Protocol::new("quiet", 1, 2, move |_peer, channel| {
         let sent = sent.clone();
@@ -19,7 +19,7 @@ fn flood(sent: mpsc::Sender<()>) -> Protocol {
 }
 
 #[tokio::test]
-async fn a_peer_that_never_reads_does_not_hold_up_the_stop() {
+async fn a_peer_that_never_reads_does_not_delay_the_stop() {
     let (sent, mut sending) = mpsc::channel(1);
     let mut flooding = config(1);
     flooding.protocols = vec![flood(sent)];
@@ -35,7 +35,7 @@ async fn a_peer_that_never_reads_does_not_hold_up_the_stop() {
 }
 
 #[tokio::test]
-async fn a_protocol_that_never_returns_does_not_hold_up_the_stop() {
+async fn a_sub_protocol_that_never_returns_does_not_delay_the_stop() {
     let deaf = Protocol::new("deaf", 1, 1, |_peer, _channel| std::future::pending());
     let mut configs = [config(1), config(2)];
     for config in &mut configs {
@@ -49,7 +49,7 @@ async fn a_protocol_that_never_returns_does_not_hold_up_the_stop() {
 }
 
 #[tokio::test]
-async fn stopping_twice_and_by_several_is_the_same_as_once() {
+async fn stopping_again_or_concurrently_changes_nothing() {
     let (a, b) = pair(config(1), config(2)).await;
     let other = a.clone();
     soon(async { tokio::join!(a.stop(), other.stop(), a.stop()) }).await;
@@ -61,7 +61,7 @@ async fn stopping_twice_and_by_several_is_the_same_as_once() {
 }
 
 #[tokio::test]
-async fn the_last_handle_takes_the_server_with_it() {
+async fn dropping_the_last_handle_stops_the_server() {
     let (a, b) = pair(config(1), config(2)).await;
     let mut events = b.events();
     let other = a.clone();

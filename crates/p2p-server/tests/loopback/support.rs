@@ -1,4 +1,4 @@
-//! What the tests have in common: keys, a toy protocol, waiting for an event.
+//! Shared by the tests: keys, simple sub-protocols, waiting for an event.
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
@@ -17,7 +17,7 @@ use tokio::{
 pub(crate) const PING: u64 = 0;
 pub(crate) const PONG: u64 = 1;
 
-/// Redials fast, and takes any connection for a success.
+/// Redials fast; every connection counts as a success.
 pub(crate) const QUICK: Backoff = Backoff {
     first: Duration::from_millis(5),
     cap: Duration::from_millis(50),
@@ -32,7 +32,7 @@ pub(crate) fn id(n: u8) -> NodeId {
     key(n).id()
 }
 
-/// A protocol that says nothing and stays until the connection is over.
+/// A sub-protocol that sends nothing and runs until the connection ends.
 pub(crate) fn quiet() -> Protocol {
     Protocol::new("quiet", 1, 2, |_peer, mut channel| async move {
         while channel.recv().await.is_some() {}
@@ -40,8 +40,8 @@ pub(crate) fn quiet() -> Protocol {
     })
 }
 
-/// Sends a ping with `number` to each new peer, answers pings with the number plus one, and tells
-/// what came back.
+/// Sends a ping with `number` to each new peer, and answers pings with the number plus one. The receiver gets
+/// the answers.
 pub(crate) fn echo(number: u64) -> (Protocol, mpsc::Receiver<(NodeId, u64)>) {
     let (heard, answers) = mpsc::channel(256);
     let protocol = Protocol::new("echo", 1, 2, move |peer, mut channel| {
@@ -78,12 +78,12 @@ pub(crate) fn addr(server: &Server) -> SocketAddr {
     server.listen_addr().unwrap()
 }
 
-/// The future's value; a test that waits for what never comes fails instead of hanging.
+/// The output of the future. If it is not ready in time, the test fails instead of hanging.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), what).await.expect("it never happened")
+    tokio::time::timeout(Duration::from_secs(30), what).await.expect("no result in time")
 }
 
-/// The first event that `pick` takes.
+/// The first event for which `pick` returns a value.
 pub(crate) async fn until<T>(events: &mut Events, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
     soon(async {
         loop {
@@ -111,7 +111,7 @@ pub(crate) async fn dropped(events: &mut Events, id: NodeId) -> mux::CloseReason
     .await
 }
 
-/// Two nodes, the first of which has dialed the second.
+/// Two connected nodes; the first one has dialed the second.
 pub(crate) async fn pair(a: Config, b: Config) -> (Server, Server) {
     let (a, b) = (start(a).await, start(b).await);
     let (mut a_events, mut b_events) = (a.events(), b.events());
@@ -121,14 +121,14 @@ pub(crate) async fn pair(a: Config, b: Config) -> (Server, Server) {
     (a, b)
 }
 
-/// A socket from that address of loopback. Linux has all of 127.0.0.0/8.
+/// A socket from this loopback address. On Linux all addresses of 127.0.0.0/8 can be used.
 pub(crate) async fn connect_from(ip: [u8; 4], to: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from((ip, 0)))?;
     socket.connect(to).await
 }
 
-/// Until the other end has hung up, however it did that.
+/// Waits until the other end has closed the connection, with or without an error.
 pub(crate) async fn hung_up(socket: &mut TcpStream) {
     soon(async {
         let mut rest = [0; 1024];
@@ -137,22 +137,22 @@ pub(crate) async fn hung_up(socket: &mut TcpStream) {
     .await;
 }
 
-/// What a client without a server says in its Hello.
+/// The Hello data of a client without a server.
 pub(crate) fn local(key: &SecretKey, protocol: Protocol) -> LocalNode {
     LocalNode { client: "client".into(), protocols: vec![protocol], port: 0, id: key.id() }
 }
 
-/// Dials as a client without a server, up to the exchange of Hello.
+/// Dials as a client without a server, and exchanges Hello.
 pub(crate) async fn dial(
     key: &SecretKey,
     enode: &Enode,
 ) -> Result<NegotiatedConnection<TcpStream>, mux::HelloExchangeError> {
     let socket = TcpStream::connect(enode.socket_addr().unwrap()).await.unwrap();
-    greet_over(socket, key, enode).await
+    dial_over(socket, key, enode).await
 }
 
-/// The same over a socket that is there.
-pub(crate) async fn greet_over(
+/// As [`dial`], over an open socket.
+pub(crate) async fn dial_over(
     socket: TcpStream,
     key: &SecretKey,
     enode: &Enode,

@@ -1,4 +1,4 @@
-//! A server behind a gateway of NAT-PMP or PCP.
+//! A server behind a gateway that supports NAT-PMP or PCP.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -34,7 +34,7 @@ fn ip(text: &str) -> Ipv4Addr {
 }
 
 #[tokio::test]
-async fn the_url_and_the_record_say_where_the_gateway_lets_others_in() {
+async fn the_url_and_the_record_have_the_external_address() {
     let gateway = PmpGateway::start().await;
     let server = start(GATEWAY, behind(&gateway), |config| config).await;
     let mut events = server.events();
@@ -58,9 +58,9 @@ async fn the_url_and_the_record_say_where_the_gateway_lets_others_in() {
 }
 
 #[tokio::test]
-async fn a_refresh_comes_in_time_and_the_gateway_may_choose_another_port() {
+async fn a_mapping_is_renewed_in_time_perhaps_with_another_port() {
     let gateway = PmpGateway::start().await;
-    // It grants more than is asked for, which is asked for again all the same.
+    // It grants a longer lifetime than the requested one, by which the renewal is due all the same.
     gateway.set(|state| state.grants = Some(3600));
     let settings = GatewaySettings { lifetime: Duration::from_secs(1), ..behind(&gateway) };
     let server = start(GATEWAY, settings, |config| config).await;
@@ -79,7 +79,7 @@ async fn a_refresh_comes_in_time_and_the_gateway_may_choose_another_port() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_forgot_everything_is_asked_again() {
+async fn a_gateway_that_lost_its_mappings_is_asked_again() {
     let gateway = PmpGateway::start().await;
     let server = start(GATEWAY, behind(&gateway), |config| config).await;
     gateway.until(|state| !state.mappings.is_empty()).await;
@@ -100,7 +100,7 @@ async fn a_gateway_that_goes_away_and_returns_is_found_again() {
     gateway.stop();
     let lost = |event: &NatEvent| matches!(event, NatEvent::Lost(_)).then_some(());
     until(&mut events, lost).await;
-    assert_eq!(host(&server), "127.0.0.1", "nobody lets others in any more");
+    assert_eq!(host(&server), "127.0.0.1", "no mapping is left");
     gateway.resume().await;
     until(&mut events, mapped).await;
     assert_eq!(host(&server), "203.0.113.7");
@@ -109,11 +109,11 @@ async fn a_gateway_that_goes_away_and_returns_is_found_again() {
 }
 
 #[tokio::test]
-async fn refusals_say_why_and_are_tried_again() {
+async fn refusals_have_their_reason_and_are_retried() {
     let gateway = PmpGateway::start().await;
     let server = start(GATEWAY, behind(&gateway), |config| config).await;
     let mut events = server.events();
-    for (code, why) in [
+    for (code, reason) in [
         (2, MappingError::NotAuthorized),
         (3, MappingError::NoConnection),
         (4, MappingError::NoRoom),
@@ -124,7 +124,7 @@ async fn refusals_say_why_and_are_tried_again() {
             state.refuses = Some(code);
             state.restart();
         });
-        until(&mut events, |event| failed(event).filter(|failure| *failure == why)).await;
+        until(&mut events, |event| failed(event).filter(|failure| *failure == reason)).await;
     }
     gateway.set(|state| state.refuses = None);
     until(&mut events, mapped).await;
@@ -133,7 +133,7 @@ async fn refusals_say_why_and_are_tried_again() {
 }
 
 #[tokio::test]
-async fn silence_and_junk_are_told_apart_and_junk_before_an_answer_does_no_harm() {
+async fn silence_and_junk_are_different_errors_and_junk_before_an_answer_is_ignored() {
     let gateway = PmpGateway::start().await;
     gateway.set(|state| state.silent = true);
     let server = start(GATEWAY, behind(&gateway), |config| config).await;
@@ -148,7 +148,7 @@ async fn silence_and_junk_are_told_apart_and_junk_before_an_answer_does_no_harm(
 }
 
 #[tokio::test]
-async fn a_gateway_of_pcp_alone_is_spoken_to_in_pcp() {
+async fn a_gateway_with_pcp_only_is_asked_over_pcp() {
     let gateway = PmpGateway::start().await;
     gateway.set(|state| {
         (state.pcp, state.refuses) = (true, Some(pcp::code::USER_EXCEEDED_QUOTA));
@@ -158,8 +158,8 @@ async fn a_gateway_of_pcp_alone_is_spoken_to_in_pcp() {
     assert_eq!(until(&mut events, failed).await, MappingError::NoRoom);
     gateway.set(|state| state.refuses = None);
     assert_eq!(until(&mut events, mapped).await.by, Mechanism::Pcp);
-    assert_eq!(host(&server), "203.0.113.7", "which comes with the mapping");
-    // Its clock shows in the answer to ANNOUNCE.
+    assert_eq!(host(&server), "203.0.113.7", "the address is part of the mapping");
+    // The answer to ANNOUNCE has its clock.
     gateway.set(|state| state.restart());
     let state = gateway.until(|state| !state.mappings.is_empty()).await;
     assert!(state.checked > 0 && state.mappings.values().all(|(_, _, nonce)| nonce.is_some()));
@@ -168,7 +168,7 @@ async fn a_gateway_of_pcp_alone_is_spoken_to_in_pcp() {
 }
 
 #[tokio::test]
-async fn a_node_that_has_crashed_gets_its_mapping_of_pcp_again() {
+async fn a_node_that_crashed_gets_its_pcp_mapping_back() {
     let mut gateway = PmpGateway::start().await;
     gateway.set(|state| state.pcp = true);
     let key = SecretKey::random(&mut rand::rng());
@@ -176,7 +176,7 @@ async fn a_node_that_has_crashed_gets_its_mapping_of_pcp_again() {
     let crashed = start(GATEWAY, behind(&gateway), with_key).await;
     let port = crashed.listen_addr().unwrap().port();
     gateway.until(|state| state.mappings.len() == 1).await;
-    // It has no chance to take it back.
+    // The mapping cannot be removed now.
     gateway.stop();
     soon(crashed.stop()).await;
     gateway.resume().await;
@@ -188,7 +188,7 @@ async fn a_node_that_has_crashed_gets_its_mapping_of_pcp_again() {
     };
     let other = start(GATEWAY, behind(&gateway), there).await;
     let refused = until(&mut other.events(), failed).await;
-    assert_eq!(refused, MappingError::NotAuthorized, "of another node");
+    assert_eq!(refused, MappingError::NotAuthorized, "the mapping belongs to another node");
     soon(other.stop()).await;
 
     let again = start(GATEWAY, behind(&gateway), |config| with_key(there(config))).await;
@@ -199,7 +199,7 @@ async fn a_node_that_has_crashed_gets_its_mapping_of_pcp_again() {
 }
 
 #[tokio::test]
-async fn the_address_of_a_gateway_behind_another_nat_is_not_told_to_others() {
+async fn the_address_of_a_gateway_behind_a_second_nat_is_not_announced() {
     let gateway = PmpGateway::start().await;
     gateway.set(|state| state.ip = ip("192.168.1.2"));
     let server = start(GATEWAY, behind(&gateway), |config| config).await;
@@ -217,7 +217,7 @@ async fn the_address_of_a_gateway_behind_another_nat_is_not_told_to_others() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_fell_silent_does_not_hold_up_the_end() {
+async fn a_gateway_that_does_not_answer_does_not_delay_the_stop() {
     let gateway = PmpGateway::start().await;
     let settings = GatewaySettings { first_wait: Duration::from_secs(60), ..behind(&gateway) };
     let server = start(GATEWAY, settings, |config| config).await;
@@ -233,7 +233,7 @@ async fn a_gateway_that_fell_silent_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn several_addresses_are_mapped_and_ipv6_needs_none() {
+async fn several_ipv4_ports_are_mapped_and_no_ipv6_port() {
     let gateway = PmpGateway::start().await;
     let server =
         start(GATEWAY, behind(&gateway), |config| config.listen("127.0.0.1:0").listen("[::1]:0"))
@@ -271,7 +271,7 @@ mod with_discovery {
         let first = soon(record.wait_for(there(udp))).await.unwrap().clone();
         assert_eq!(server.enode(), first.enode().unwrap());
 
-        // Other ports outside, then another address: the sequence rises.
+        // Other external ports, then another address: the sequence number rises.
         gateway.set(|state| state.ports.extend([(tcp, tcp ^ 1), (udp, udp ^ 2)]));
         let moved = |record: &crate::identity::Record| {
             record.tcp().zip(record.udp())
@@ -286,7 +286,7 @@ mod with_discovery {
         assert_eq!(server.node_info().ports.discovery, udp ^ 2);
         assert_eq!(server.enode(), third.enode().unwrap());
 
-        // The gateway is gone: the record says what it said at first.
+        // The gateway is gone: the record is as at the start.
         gateway.stop();
         let own = |record: &crate::identity::Record| record.ip() == Some(Ipv4Addr::LOCALHOST);
         let last = soon(record.wait_for(own)).await.unwrap().clone();

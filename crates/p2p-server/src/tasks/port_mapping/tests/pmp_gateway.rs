@@ -1,4 +1,4 @@
-//! A gateway of NAT-PMP and PCP on loopback, that does as a test says.
+//! A NAT-PMP and PCP gateway on loopback; a test controls its behavior.
 
 use std::{
     collections::BTreeMap,
@@ -14,41 +14,43 @@ use crate::{
     nat::wire::{natpmp, pcp},
 };
 
-/// Of PCP.
+/// The nonce of a PCP mapping; `None` for NAT-PMP.
 type Nonce = Option<[u8; 12]>;
 
 /// How the gateway behaves, and what it has done.
 #[derive(Clone)]
-pub(super) struct State {
+pub(super) struct PmpGatewayState {
     pub(super) ip: Ipv4Addr,
-    /// Whether it knows only PCP.
+    /// Whether it supports only PCP.
     pub(super) pcp: bool,
-    /// The port outside for each port inside; the same where there is none.
+    /// The external port for an internal port; the same port by default.
     pub(super) ports: BTreeMap<u16, u16>,
-    /// The seconds that it grants; those asked for where there is none.
+    /// The lifetime that it grants, in seconds; the requested one by default.
     pub(super) grants: Option<u32>,
-    /// The code with which it refuses mappings.
+    /// The code of its refusals; `None` grants mappings.
     pub(super) refuses: Option<u8>,
     pub(super) silent: bool,
-    /// Whether it says things that are no answer before it answers; and whether it only does that.
+    /// Whether it sends junk before each answer.
     pub(super) junk: bool,
+    /// Whether it sends junk instead of answers.
     pub(super) only_junk: bool,
     /// When it started, and what its clock showed then.
     pub(super) started: (Instant, u32),
-    /// Port outside, seconds and nonce by transport and port inside.
+    /// External port, lifetime in seconds and nonce, by transport (TCP?) and internal port.
     pub(super) mappings: BTreeMap<(bool, u16), (u16, u32, Nonce)>,
-    /// How many requests have come for mappings, and to see whether it is there.
+    /// Number of requests for mappings.
     pub(super) asked: usize,
+    /// Number of requests for its address or clock.
     pub(super) checked: usize,
 }
 
-impl State {
+impl PmpGatewayState {
     fn epoch(&self) -> u32 {
         let passed = u32::try_from(self.started.0.elapsed().as_secs()).unwrap();
         self.started.1 + passed
     }
 
-    /// Forgets everything.
+    /// Loses all mappings and restarts the clock.
     pub(super) fn restart(&mut self) {
         self.started = (Instant::now(), 0);
         self.mappings.clear();
@@ -63,7 +65,7 @@ impl State {
     ) -> Result<(u16, u32), u8> {
         let key = (transport == Transport::Tcp, internal);
         if lifetime == 0 {
-            // Only who made a mapping may remove it.
+            // Only the client that made a mapping may remove it.
             return match self.mappings.remove(&key) {
                 Some((_, _, made)) if made != nonce => Err(pcp::code::NOT_AUTHORIZED),
                 _ => Ok((0, 0)),
@@ -73,7 +75,7 @@ impl State {
         if let Some(code) = self.refuses {
             return Err(code);
         }
-        // Nor may anybody else renew it.
+        // Only that client may renew it.
         if self.mappings.get(&key).is_some_and(|&(_, _, made)| made != nonce) {
             return Err(pcp::code::NOT_AUTHORIZED);
         }
@@ -96,7 +98,7 @@ impl State {
                     natpmp::Body::Address(self.ip)
                 }
                 natpmp::Request::Map { transport, internal, external, lifetime } => {
-                    assert_eq!(lifetime == 0, external == 0, "a removal names no port outside");
+                    assert_eq!(lifetime == 0, external == 0, "a removal has no external port");
                     let opcode = if transport == Transport::Tcp { 2 } else { 1 };
                     match self.map(transport, internal, lifetime, None) {
                         Ok((external, lifetime)) => {
@@ -129,13 +131,13 @@ impl State {
 /// The gateway.
 pub(super) struct PmpGateway {
     pub(super) port: u16,
-    pub(super) state: watch::Sender<State>,
+    pub(super) state: watch::Sender<PmpGatewayState>,
     task: AbortHandle,
 }
 
 impl PmpGateway {
     pub(super) async fn start() -> Self {
-        let state = State {
+        let state = PmpGatewayState {
             ip: "203.0.113.7".parse().unwrap(),
             pcp: false,
             ports: BTreeMap::new(),
@@ -156,7 +158,7 @@ impl PmpGateway {
         Self { port, state, task }
     }
 
-    /// The socket is closed; what it knew stays.
+    /// Closes the socket; the mappings stay.
     pub(super) fn stop(&self) {
         self.task.abort();
     }
@@ -174,14 +176,17 @@ impl PmpGateway {
         self.task = tokio::spawn(run(socket.await, self.state.clone())).abort_handle();
     }
 
-    pub(super) fn set(&self, change: impl FnOnce(&mut State)) {
+    pub(super) fn set(&self, change: impl FnOnce(&mut PmpGatewayState)) {
         self.state.send_modify(change);
     }
 
-    /// Waits until it is so.
-    pub(super) async fn until(&self, is_so: impl FnMut(&State) -> bool) -> State {
+    /// Waits until the condition holds.
+    pub(super) async fn until(
+        &self,
+        holds: impl FnMut(&PmpGatewayState) -> bool,
+    ) -> PmpGatewayState {
         let mut changes = self.state.subscribe();
-        soon(changes.wait_for(is_so)).await.unwrap().clone()
+        soon(changes.wait_for(holds)).await.unwrap().clone()
     }
 }
 
@@ -191,7 +196,7 @@ impl Drop for PmpGateway {
     }
 }
 
-async fn run(socket: UdpSocket, state: watch::Sender<State>) {
+async fn run(socket: UdpSocket, state: watch::Sender<PmpGatewayState>) {
     let mut buffer = [0; pcp::MAX_DATAGRAM];
     loop {
         let Ok((len, from)) = socket.recv_from(&mut buffer).await else { continue };
@@ -206,7 +211,7 @@ async fn run(socket: UdpSocket, state: watch::Sender<State>) {
             }
         });
         for datagram in junk.into_iter().chain(answer) {
-            // The other end may be gone.
+            // An error means that the other end is gone.
             let _ = socket.send_to(&datagram, from).await;
         }
     }

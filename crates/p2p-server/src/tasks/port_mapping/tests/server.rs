@@ -1,4 +1,4 @@
-//! A server behind a gateway of a test, and waiting for what it tells.
+//! A server behind a gateway of a test, and waiting for its events.
 
 use std::{future::Future, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::{
     Backoff, Config, Event, Events, Mapping, MappingError, NatEvent, Server, nat::GatewaySettings,
 };
 
-/// Less time than in the world outside.
+/// Shorter times than the defaults.
 pub(super) fn settings() -> GatewaySettings {
     GatewaySettings {
         min_refresh: Duration::from_millis(20),
@@ -22,7 +22,7 @@ pub(super) fn settings() -> GatewaySettings {
         tries: 3,
         search: Duration::from_secs(2),
         request: Duration::from_secs(2),
-        // Nobody is there.
+        // No gateway listens there.
         ssdp: "127.0.0.1:9".parse().unwrap(),
         pmp_port: 9,
         routes: "/nowhere".into(),
@@ -30,7 +30,7 @@ pub(super) fn settings() -> GatewaySettings {
     }
 }
 
-/// A server on loopback, with events from its start on.
+/// Starts a server on loopback.
 pub(super) async fn start(
     nat: &str,
     settings: GatewaySettings,
@@ -43,12 +43,12 @@ pub(super) async fn start(
     Server::start(config).await.unwrap()
 }
 
-/// The future's value; a test that waits for what never comes fails instead of hanging.
+/// The output of the future. If it is not ready in time, the test fails instead of hanging.
 pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), what).await.expect("it never happened")
+    tokio::time::timeout(Duration::from_secs(60), what).await.expect("no result in time")
 }
 
-/// The first event about gateways that `pick` takes.
+/// The first event about gateways for which `pick` returns a value.
 pub(super) async fn until<T>(events: &mut Events, pick: impl Fn(&NatEvent) -> Option<T>) -> T {
     soon(async {
         loop {

@@ -1,4 +1,4 @@
-//! A server behind a gateway of UPnP, and behind one of either kind.
+//! A server behind a UPnP gateway, and with gateways of both kinds.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -43,11 +43,11 @@ async fn a_mapping_is_made_refreshed_and_removed() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_and_a_lifetime_that_is_not_liked_give_way() {
+async fn a_taken_port_and_a_refused_lifetime_are_replaced() {
     let gateway = UpnpGateway::start().await;
     gateway.set(|state| {
         state.permanent = true;
-        // All that the system gives out: only what the node picks itself is free.
+        // All ports that the system assigns; only those that the node picks itself are free.
         state.taken = (1..1 << 15).chain(32768..=60999).collect::<BTreeSet<u16>>();
     });
     let server = start("upnp", behind(&gateway), |config| config).await;
@@ -59,22 +59,22 @@ async fn a_port_that_is_taken_and_a_lifetime_that_is_not_liked_give_way() {
     let state = gateway.state.borrow().clone();
     assert_eq!(state.mappings.values().next(), Some(&(server.listen_addr().unwrap(), 0)));
     soon(server.stop()).await;
-    assert!(gateway.state.borrow().mappings.is_empty(), "which would stay for ever");
+    assert!(gateway.state.borrow().mappings.is_empty(), "it would never expire");
 }
 
 #[tokio::test]
-async fn faults_say_why() {
+async fn faults_have_their_reason() {
     let gateway = UpnpGateway::start().await;
     gateway.set(|state| state.fault = Some(606));
     let server = start("upnp", behind(&gateway), |config| config).await;
     let mut events = server.events();
-    for (fault, why) in [
+    for (fault, reason) in [
         (606, MappingError::NotAuthorized),
         (718, MappingError::PortTaken),
         (501, MappingError::Refused(501)),
     ] {
         gateway.set(|state| state.fault = Some(fault));
-        until(&mut events, |event| failed(event).filter(|failure| *failure == why)).await;
+        until(&mut events, |event| failed(event).filter(|failure| *failure == reason)).await;
     }
     gateway.set(|state| state.fault = None);
     until(&mut events, mapped).await;
@@ -82,7 +82,7 @@ async fn faults_say_why() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_describes_itself_with_junk_or_without_end_is_none_until_it_does_not() {
+async fn a_gateway_with_a_bad_description_is_not_found() {
     let gateway = UpnpGateway::start().await;
     gateway.set(|state| state.description = Http::Endless);
     let settings = GatewaySettings { search: Duration::from_millis(300), ..behind(&gateway) };
@@ -98,19 +98,19 @@ async fn a_gateway_that_describes_itself_with_junk_or_without_end_is_none_until_
 }
 
 #[tokio::test]
-async fn a_gateway_that_answers_actions_with_junk_or_without_end_does_not_hold_up_anything() {
+async fn bad_answers_to_actions_are_errors_and_delay_nothing() {
     let gateway = UpnpGateway::start().await;
     let settings = GatewaySettings { request: Duration::from_millis(500), ..behind(&gateway) };
     let server = start("upnp", settings, |config| config).await;
     let mut events = server.events();
     until(&mut events, mapped).await;
-    for (http, why) in [
+    for (http, reason) in [
         (Http::Endless, MappingError::Silent),
         (Http::Junk, MappingError::Malformed),
         (Http::Flood, MappingError::Malformed),
     ] {
         gateway.set(|state| state.control = http);
-        until(&mut events, |event| failed(event).filter(|failure| *failure == why)).await;
+        until(&mut events, |event| failed(event).filter(|failure| *failure == reason)).await;
         gateway.set(|state| state.control = Http::Sound);
     }
     gateway.set(|state| state.control = Http::Endless);
@@ -119,7 +119,7 @@ async fn a_gateway_that_answers_actions_with_junk_or_without_end_does_not_hold_u
 }
 
 #[tokio::test]
-async fn of_two_gateways_the_one_that_allows_it_is_taken() {
+async fn of_two_gateways_the_one_that_allows_mappings_is_used() {
     let (pmp, upnp) = (PmpGateway::start().await, UpnpGateway::start().await);
     let table = tempfile::NamedTempFile::new().unwrap();
     let route = ("0.0.0.0", "127.0.0.1", "0.0.0.0", 100);
@@ -139,7 +139,7 @@ async fn of_two_gateways_the_one_that_allows_it_is_taken() {
     assert_eq!(until(&mut events, mapped).await.by, Mechanism::NatPmp);
     soon(server.stop()).await;
 
-    // By the table of routes alone, and with none at all.
+    // Found by the routing table only; then without any route.
     let server = start("pmp", settings.clone(), |config| config).await;
     let mut events = server.events();
     assert_eq!(until(&mut events, mapped).await.by, Mechanism::NatPmp);
@@ -170,8 +170,8 @@ async fn the_record_of_discovery_follows_the_gateway() {
         record.ip() == Some(std::net::Ipv4Addr::new(203, 0, 113, 7))
             && (record.tcp(), record.udp()) == (Some(tcp.port()), Some(udp.port()))
     };
-    let told = soon(record.wait_for(outside)).await.unwrap().clone();
-    assert_eq!(server.enode(), told.enode().unwrap());
+    let announced = soon(record.wait_for(outside)).await.unwrap().clone();
+    assert_eq!(server.enode(), announced.enode().unwrap());
     soon(server.stop()).await;
     assert!(gateway.state.borrow().mappings.is_empty());
 }

@@ -1,5 +1,5 @@
-//! A gateway of UPnP on loopback, that does as a test says: it answers a search, describes itself, and
-//! takes SOAP.
+//! A UPnP gateway on loopback; a test controls its behavior. It answers searches, has a description, and
+//! accepts SOAP requests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,38 +17,39 @@ use super::server::soon;
 
 const SERVICE: &str = "urn:schemas-upnp-org:service:WANIPConnection:1";
 
-/// What it says instead of an answer.
+/// The kind of its HTTP answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Http {
+    /// Valid.
     Sound,
-    /// What is no HTTP, or no XML.
+    /// Neither HTTP nor XML.
     Junk,
-    /// A head that announces more than ever comes.
+    /// A header that announces a body that never arrives.
     Endless,
-    /// More than anybody can take.
+    /// A body that is too long.
     Flood,
 }
 
 /// How the gateway behaves, and what it has done.
 #[derive(Clone)]
-pub(super) struct State {
+pub(super) struct UpnpGatewayState {
     pub(super) ip: Ipv4Addr,
-    /// Ports outside that others have.
+    /// External ports of other clients.
     pub(super) taken: BTreeSet<u16>,
-    /// Whether it takes only mappings without an end.
+    /// Whether it grants only mappings without a time limit.
     pub(super) permanent: bool,
-    /// The fault with which it refuses mappings.
+    /// The code of its refusals; `None` grants mappings.
     pub(super) fault: Option<u16>,
     pub(super) description: Http,
     pub(super) control: Http,
-    /// Client and seconds by protocol and port outside.
+    /// Client and lifetime in seconds, by protocol and external port.
     pub(super) mappings: BTreeMap<(String, u16), (SocketAddr, u32)>,
     pub(super) searched: usize,
     pub(super) asked: usize,
 }
 
-impl State {
-    /// What comes of an action: the elements of the answer, or a fault.
+impl UpnpGatewayState {
+    /// Performs an action. Returns the elements of the answer, or a fault.
     fn act(&mut self, action: &str, body: &str) -> Result<String, u16> {
         let value = |name: &str| {
             let (open, close) = (format!("<{name}>"), format!("</{name}>"));
@@ -93,13 +94,13 @@ impl State {
 /// The gateway.
 pub(super) struct UpnpGateway {
     pub(super) ssdp: SocketAddr,
-    pub(super) state: watch::Sender<State>,
+    pub(super) state: watch::Sender<UpnpGatewayState>,
     _tasks: JoinSet<()>,
 }
 
 impl UpnpGateway {
     pub(super) async fn start() -> Self {
-        let state = watch::Sender::new(State {
+        let state = watch::Sender::new(UpnpGatewayState {
             ip: "203.0.113.7".parse().unwrap(),
             taken: BTreeSet::new(),
             permanent: false,
@@ -119,23 +120,30 @@ impl UpnpGateway {
         Self { ssdp, state, _tasks: tasks }
     }
 
-    pub(super) fn set(&self, change: impl FnOnce(&mut State)) {
+    pub(super) fn set(&self, change: impl FnOnce(&mut UpnpGatewayState)) {
         self.state.send_modify(change);
     }
 
-    /// Waits until it is so.
-    pub(super) async fn until(&self, is_so: impl FnMut(&State) -> bool) -> State {
+    /// Waits until the condition holds.
+    pub(super) async fn until(
+        &self,
+        holds: impl FnMut(&UpnpGatewayState) -> bool,
+    ) -> UpnpGatewayState {
         let mut changes = self.state.subscribe();
-        soon(changes.wait_for(is_so)).await.unwrap().clone()
+        soon(changes.wait_for(holds)).await.unwrap().clone()
     }
 }
 
-async fn answer_searches(socket: UdpSocket, http: SocketAddr, state: watch::Sender<State>) {
+async fn answer_searches(
+    socket: UdpSocket,
+    http: SocketAddr,
+    state: watch::Sender<UpnpGatewayState>,
+) {
     let mut buffer = [0; 1500];
     loop {
         let Ok((len, from)) = socket.recv_from(&mut buffer).await else { continue };
         assert!(buffer[..len].starts_with(b"M-SEARCH * HTTP/1.1\r\n"));
-        // Who answers first may be no gateway at all.
+        // The first answers are not those of a gateway.
         for answer in [
             "\u{1f}junk".to_owned(),
             "HTTP/1.1 200 OK\r\nLOCATION: http://198.51.100.1:80/elsewhere\r\n\r\n".to_owned(),
@@ -147,16 +155,19 @@ async fn answer_searches(socket: UdpSocket, http: SocketAddr, state: watch::Send
     }
 }
 
-async fn serve(listener: TcpListener, state: watch::Sender<State>) {
+async fn serve(listener: TcpListener, state: watch::Sender<UpnpGatewayState>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((socket, _)) = listener.accept().await else { continue };
-        connections.spawn(converse(socket, state.clone()));
+        connections.spawn(answer_request(socket, state.clone()));
     }
 }
 
-/// One request and its answer. Errors are the other end's business.
-async fn converse(mut socket: TcpStream, state: watch::Sender<State>) -> Option<()> {
+/// Reads one request and answers it. `None` after an error of the connection.
+async fn answer_request(
+    mut socket: TcpStream,
+    state: watch::Sender<UpnpGatewayState>,
+) -> Option<()> {
     let (head, body) = read_request(&mut socket).await?;
     let http = {
         let state = state.borrow();
@@ -232,7 +243,7 @@ fn envelope(action: &str, done: &Result<String, u16>) -> String {
     ok(&body).replacen("200 OK", status, 1)
 }
 
-/// The service is two devices deep, as in the standard.
+/// The description. The service is nested in two devices, as in the standard.
 fn description() -> String {
     let service = format!(
         "<serviceList><service><serviceType>{SERVICE}</serviceType><controlURL>/control</controlURL>\

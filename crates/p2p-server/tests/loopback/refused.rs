@@ -1,4 +1,4 @@
-//! Who may not stay, that it is told why, and that it is counted.
+//! Refused connections: the other end gets the reason, and each one is counted.
 
 use p2p_server::{
     DialError, Event, Exclusion, ExclusionReason, NetRestrict, NextAction, RefuseReason,
@@ -9,8 +9,8 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use crate::support::{added, addr, config, dial, id, key, pair, soon, start, until};
 
-/// The reason the server at the other end gave.
-fn told(error: &HelloExchangeError) -> Option<DisconnectReason> {
+/// The reason that the server at the other end gave.
+fn reason_of(error: &HelloExchangeError) -> Option<DisconnectReason> {
     match error {
         HelloExchangeError::Refused(reason) => Some(*reason),
         _ => None,
@@ -35,7 +35,7 @@ async fn beyond_the_limit_peers_are_refused_unless_trusted() {
     assert_eq!(refused(&mut events).await, (c.id(), RefuseReason::TooManyPeers));
     let reason = until(&mut c_events, |event| match event {
         Event::DialFailed { error, .. } => match &**error {
-            DialError::Hello(error) => Some(told(error)),
+            DialError::Hello(error) => Some(reason_of(error)),
             _ => None,
         },
         _ => None,
@@ -58,7 +58,7 @@ async fn a_second_connection_of_the_same_dialer_is_refused() {
     let first = dial(&client, &b.enode()).await.unwrap();
     added(&mut events, client.id()).await;
     let error = dial(&client, &b.enode()).await.err().unwrap();
-    assert_eq!(told(&error), Some(DisconnectReason::AlreadyConnected));
+    assert_eq!(reason_of(&error), Some(DisconnectReason::AlreadyConnected));
     assert_eq!(refused(&mut events).await, (client.id(), RefuseReason::AlreadyConnected));
     assert_eq!((b.peer_count(), b.stats().refused.get(RefuseReason::AlreadyConnected)), (1, 1));
     drop(first);
@@ -73,9 +73,9 @@ async fn a_node_does_not_connect_with_itself() {
         (a.next_action(&a.id()), a.stats().refused.get(RefuseReason::SelfConnect)),
         (None, 1)
     );
-    // Someone with the same key, which is what our own dial under another address would look like.
+    // A client with the same key, like a dial of this node to its own other address.
     let error = dial(&key(1), &a.enode()).await.err().unwrap();
-    assert_eq!(told(&error), Some(DisconnectReason::SelfConnect));
+    assert_eq!(reason_of(&error), Some(DisconnectReason::SelfConnect));
     assert_eq!(refused(&mut events).await, (a.id(), RefuseReason::SelfConnect));
     assert_eq!((a.peer_count(), a.stats().refused.get(RefuseReason::SelfConnect)), (0, 2));
 }
@@ -86,7 +86,7 @@ async fn addresses_outside_the_allowed_networks_are_neither_accepted_nor_dialed(
     let closed = start(config(1).net_restrict(elsewhere)).await;
     let open = start(config(2)).await;
     let mut socket = TcpStream::connect(addr(&closed)).await.unwrap();
-    // Hung up at once, without waiting for a handshake; reset or not is up to the system.
+    // Closed at once, without a handshake. Whether the connection is reset depends on the system.
     let read = soon(socket.read(&mut [0; 1])).await;
     assert!(matches!(read, Ok(0) | Err(_)));
     assert_eq!(
@@ -94,7 +94,7 @@ async fn addresses_outside_the_allowed_networks_are_neither_accepted_nor_dialed(
         (1, 1)
     );
 
-    // It does not even try, and says so; a name it has to look up first.
+    // An excluded address is not dialed. A host name is resolved first.
     closed.add_peer(open.enode());
     let exclusion =
         NextAction::Excluded(Exclusion { reason: ExclusionReason::Restricted, until: None });
