@@ -1,5 +1,7 @@
 //! What the node announces about itself: its Hello, its record and its external address.
 
+use std::time::SystemTime;
+
 use p2p_mux::{
     Capability, LocalNode, Protocol,
     identity::{Content, Enode, Record, SecretKey},
@@ -77,14 +79,19 @@ impl Announced {
     }
 
     /// The signed record of a node at this URL. It has the sub-protocols too if they fit. If the content
-    /// has changed since the last call, the sequence number is higher.
-    pub(crate) fn record(&mut self, key: &SecretKey, enode: &Enode) -> Option<Record> {
+    /// has changed since the last call, the sequence number is higher. `now`: for the first sequence number.
+    pub(crate) fn record(
+        &mut self,
+        key: &SecretKey,
+        enode: &Enode,
+        now: SystemTime,
+    ) -> Option<Record> {
         let address = Content::of(enode);
         let full = address.clone().set("cap", &capabilities(self.protocols()));
         let last = self.record.take();
         let sign = |content: &Content| match &last {
             Some(last) => last.update(key, content),
-            None => Record::sign(key, first_sequence(), content),
+            None => Record::sign(key, first_sequence(now), content),
         };
         // An address and two ports always fit.
         self.record = sign(&full).or_else(|_| sign(&address)).ok().or(last);
@@ -124,6 +131,8 @@ impl Announced {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn protocol(name: &'static str) -> Protocol {
@@ -154,10 +163,14 @@ mod tests {
         let key = SecretKey::from_bytes(&[1; 32]).unwrap();
         let mut announced = announced(&key);
         let enode = Enode::new(key.id(), ([192, 0, 2, 1], 30_303).into());
-        let first = announced.record(&key, &enode).unwrap();
-        assert_eq!(announced.record(&key, &enode), Some(first.clone()), "nothing has changed");
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(7);
+        let first = announced.record(&key, &enode, now).unwrap();
+        assert_eq!(first.sequence(), 7);
+        let later = now + Duration::from_secs(1);
+        let unchanged = announced.record(&key, &enode, later);
+        assert_eq!(unchanged, Some(first.clone()), "nothing has changed");
         announced.set_protocols(vec![protocol("one")]);
-        let second = announced.record(&key, &enode).unwrap();
+        let second = announced.record(&key, &enode, now).unwrap();
         assert!(second.sequence() > first.sequence());
     }
 }

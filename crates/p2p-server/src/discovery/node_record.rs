@@ -11,7 +11,7 @@ pub(crate) fn capabilities(protocols: &[Protocol]) -> Vec<Capability> {
 
 /// The first sequence number of a record: milliseconds since 1970, so that it is higher than in every
 /// earlier run.
-pub(crate) fn first_sequence() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or_default()
+pub(crate) fn first_sequence(now: SystemTime) -> u64 {
+    let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or_default()
 }

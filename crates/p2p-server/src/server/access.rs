@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The access rules. A change applies as soon as the method returns, to connections in progress, to later
-/// ones and to peers: those that a rule excludes are told and gone within a second.
+/// ones and to peers. Excluded peers get the reason and are gone within a second.
 impl Server {
     /// Bans a node, or all addresses of a network, for this time, or until the server stops if it is `None` or
     /// the clock cannot hold its end. If the target is banned already, the new end replaces the old one, even
@@ -38,9 +38,7 @@ impl Server {
     /// The current bans, in order.
     #[must_use]
     pub fn bans(&self) -> Vec<Ban> {
-        let state = self.context.state();
-        let mut bans: Vec<Ban> = state.peering.access().bans.iter(now()).collect();
-        drop(state);
+        let mut bans: Vec<Ban> = self.read_access(|access| access.bans.iter(now()).collect());
         bans.sort_unstable_by_key(|ban| ban.target);
         bans
     }
@@ -67,10 +65,8 @@ impl Server {
     /// The list of allowed nodes, in order; `None` if all are allowed.
     #[must_use]
     pub fn allowed(&self) -> Option<Vec<NodeId>> {
-        let state = self.context.state();
-        let mut nodes: Vec<NodeId> =
-            state.peering.access().nodes.as_ref()?.iter().copied().collect();
-        drop(state);
+        let nodes = self.read_access(|access| access.nodes.clone())?;
+        let mut nodes: Vec<NodeId> = nodes.into_iter().collect();
         nodes.sort_unstable();
         Some(nodes)
     }
@@ -83,7 +79,11 @@ impl Server {
     /// The only networks to talk to; `None` if all are allowed.
     #[must_use]
     pub fn net_restrict(&self) -> Option<NetRestrict> {
-        self.context.state().peering.access().networks.clone()
+        self.read_access(|access| access.networks.clone())
+    }
+
+    fn read_access<T>(&self, read: impl FnOnce(&Access) -> T) -> T {
+        read(self.context.state().peering.access())
     }
 
     fn change_access<T>(&self, change: impl FnOnce(&mut Access) -> T) -> T {

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::SystemTime,
 };
 
 use p2p_mux::{
@@ -58,7 +59,9 @@ pub(super) fn node_info(context: &Context, enode: &Enode, addrs: &[SocketAddr]) 
 
 /// The node's signed record: the one that discovery keeps, if it runs.
 fn record(context: &Context, enode: &Enode) -> Option<Record> {
-    context.discovery.record().or_else(|| context.state().announced.record(&context.key, enode))
+    let now = SystemTime::now();
+    let announced = || context.state().announced.record(&context.key, enode, now);
+    context.discovery.record().or_else(announced)
 }
 
 /// All peers, ordered by [`PeerInfo::id`].

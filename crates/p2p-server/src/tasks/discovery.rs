@@ -1,10 +1,14 @@
 //! Starting discovery: its sockets, its sources of found nodes, its tasks.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use futures_util::StreamExt as _;
 use p2p_discovery::{Discv4, Discv4Error, NetworkId};
-use p2p_mux::identity::{Content, Enode, Record};
+use p2p_mux::identity::{Content, Enode, Record, causes};
 use tokio::{net::UdpSocket, time};
 
 use super::candidates;
@@ -162,7 +166,7 @@ fn first_record(
         address = address.without("ip").without("ip6");
     }
     let full = address.clone().set("cap", &capabilities(&config.protocols));
-    let sequence = first_sequence();
+    let sequence = first_sequence(SystemTime::now());
     // An address and a port always fit.
     Record::sign(&config.key, sequence, &full)
         .or_else(|_| Record::sign(&config.key, sequence, &address))
@@ -175,6 +179,7 @@ async fn ping_boot_nodes(discv4: Discv4, mut boot: Vec<Enode>) {
         let mut failed = Vec::new();
         for enode in boot {
             if let Err(error) = discv4.add_boot_node(&enode).await {
+                let error = causes(&error);
                 tracing::warn!(%enode, %error, "cannot add a boot node, will retry");
                 failed.push(enode);
             }
