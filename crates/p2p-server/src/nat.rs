@@ -1,6 +1,6 @@
 //! How a node learns its external address, and how it asks a gateway to map its ports.
 //!
-//! [`Nat`] has the spellings of geth's setting of that name. With the feature `nat`, the machine in
+//! [`Nat`] has the spellings of geth's setting of that name. With the feature `nat`, the state machine in
 //! `upkeep` decides what to ask a gateway and when; `pmp` and `upnp` ask it over NAT-PMP, PCP or UPnP;
 //! `wire` has the datagrams. The task that drives them is `tasks::port_mapping`.
 //!

@@ -137,7 +137,7 @@ impl Observed {
         self.stats.nat = stats;
     }
 
-    /// All counters, but for those of the memory.
+    /// All counters except those of the memory.
     pub(crate) const fn stats(&self) -> Stats {
         self.stats
     }
@@ -174,7 +174,7 @@ mod tests {
         assert!(matches!(event, Event::Added { id: added, .. } if added == id));
         let closed = CloseReason::ByPeer(DisconnectReason::Quitting);
         let event = observed.peer_dropped(id, closed.clone(), at);
-        assert!(matches!(event, Event::Dropped { closed: told, .. } if told == closed));
+        assert!(matches!(event, Event::Dropped { closed: reported, .. } if reported == closed));
 
         observed.dial_started();
         let error = DialError::Refused(RefuseReason::Banned);

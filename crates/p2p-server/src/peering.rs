@@ -1,4 +1,4 @@
-//! Who may be a peer, and who is dialed: all rules of one server in one value.
+//! Which nodes may be peers, and which are dialed: all rules of one server in one value.
 //!
 //! It takes the time and random numbers as parameters and has no sockets or tasks, so a test can run two
 //! of them against each other on virtual time.

@@ -27,7 +27,7 @@ use crate::{
     tasks,
 };
 
-/// Time that [`Server::stop`] waits longer than the farewell of one connection before it drops what is
+/// Time that [`Server::stop`] waits beyond the time limit for closing one connection, before it drops what is
 /// left.
 const STOP_MARGIN: Duration = Duration::from_millis(250);
 

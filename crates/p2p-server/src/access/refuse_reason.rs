@@ -86,7 +86,7 @@ impl RefuseReason {
         }
     }
 
-    /// The reason that the other end is told in its Disconnect message.
+    /// The reason in the Disconnect message to the other end.
     #[must_use]
     pub const fn disconnect_reason(self) -> DisconnectReason {
         match self {

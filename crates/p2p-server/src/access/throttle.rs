@@ -57,7 +57,7 @@ impl Throttle {
         Self { recent: settings.throttle.map(Recent::new), lan: settings.throttle_lan }
     }
 
-    /// Whether a connection from `ip` may go on. A connection that may not does not count.
+    /// Whether a connection from `ip` is admitted. A refused connection does not restart the time.
     pub(crate) fn admit(&mut self, ip: IpAddr, now: Instant) -> bool {
         let Some(recent) = &mut self.recent else { return true };
         if !self.lan && is_lan(ip) {

@@ -7,8 +7,8 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-/// The tasks of a server. They end in two stages: when the server stops, connections say farewell; if
-/// that takes too long, what is left is dropped.
+/// The tasks of a server. They end in two stages: when the server stops, connections send their
+/// Disconnect; if that takes too long, what is left is dropped.
 #[derive(Default)]
 pub(crate) struct Lifecycle {
     stop: CancellationToken,
@@ -30,7 +30,7 @@ impl Lifecycle {
         });
     }
 
-    /// Stops the server: no new connections, a farewell to the existing ones.
+    /// Stops the server: no new connections, a Disconnect to the existing ones.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
     }

@@ -32,7 +32,7 @@ pub(crate) struct ServerState {
 pub(crate) struct ConnectedPeer {
     pub(crate) peer: Peer,
     pub(crate) enode: Enode,
-    /// Cancelled when the peer must leave; it has some time left to be told why.
+    /// Cancelled when the peer must leave; some time is left to send it the reason.
     pub(crate) leave: CancellationToken,
     /// Cancelled when the connection and its sub-protocols have ended.
     pub(crate) ended: CancellationToken,
@@ -81,8 +81,8 @@ impl ServerState {
         }
     }
 
-    /// An inbound handshake begins; the one that it evicts is told. Returns its number, and a receiver
-    /// that gets the reason if it is evicted itself.
+    /// An inbound handshake begins, and ends the one that it evicts. Returns its number, and a receiver that
+    /// gets the reason if it is evicted itself.
     pub(crate) fn begin_handshake(
         &mut self,
         ip: std::net::IpAddr,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Maximum of every delay, whatever the settings are.
+/// Maximum of every delay, for all settings.
 pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Minimum of every delay, so that zero settings do not make a busy loop.

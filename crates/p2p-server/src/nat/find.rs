@@ -82,7 +82,7 @@ async fn first(
                 return Ok((gateway, status));
             }
             (Ok(found), _) => second = Ok(found),
-            // A refusal says more than silence.
+            // A refusal is more informative than no answer.
             (
                 Err(failure),
                 Err(MappingError::NotFound | MappingError::Silent | MappingError::Unreachable(_)),

@@ -1,4 +1,4 @@
-//! A gateway, whatever protocol it uses.
+//! A gateway of any protocol.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -30,7 +30,7 @@ pub(crate) struct GrantedMapping {
     pub(crate) status: GatewayStatus,
 }
 
-/// What an answer says about the gateway itself.
+/// The state of the gateway, from an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct GatewayStatus {
     /// Its external address.

@@ -51,7 +51,7 @@ pub struct Mapping {
     pub internal: u16,
     /// The port of the gateway, which may differ from the one that was asked for.
     pub external: u16,
-    /// How the gateway is spoken to.
+    /// The protocol of the mapping.
     pub by: Mechanism,
     /// The lifetime that the gateway granted; the mapping is renewed after half of it. `None`: no limit;
     /// it is renewed as if the lifetime were 20 minutes.

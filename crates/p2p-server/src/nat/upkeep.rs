@@ -1,5 +1,5 @@
-//! Keeps ports mapped: what to ask a gateway next, and when. A machine that takes the time and random
-//! numbers as parameters.
+//! Keeps ports mapped: what to ask a gateway next, and when. A state machine that takes the time and
+//! random numbers as parameters.
 
 #[cfg(test)]
 mod tests;
@@ -259,7 +259,7 @@ impl Upkeep {
         }
     }
 
-    /// Takes over what the gateway says about itself.
+    /// Updates the external address and the clock of the gateway.
     fn update_status(&mut self, now: Instant, status: GatewayStatus) {
         if let Some(ip) = status.ip.filter(|ip| self.ip != Some(*ip)) {
             self.ip = Some(ip);

@@ -28,7 +28,7 @@ pub struct LastOutcomes {
 }
 
 /// The last outcomes of all nodes, oldest first. A lookup scans all of them: they are few, and looked up
-/// for people only.
+/// for display only.
 #[derive(Debug, Default)]
 pub(crate) struct OutcomeLog(VecDeque<(SystemTime, NodeId, Outcome)>);
 

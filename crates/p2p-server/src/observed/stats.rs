@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
 pub struct Stats {
-    /// Accepted sockets, whatever became of them.
+    /// Accepted sockets, with any outcome.
     pub accepted: u64,
     /// Failures to accept a socket, usually for lack of file descriptors. The listener goes on.
     pub accept_errors: u64,

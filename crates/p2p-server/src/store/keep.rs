@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
 use p2p_discovery::{Discv4, Node};
-use p2p_mux::identity::Enode;
+use p2p_mux::identity::{Enode, causes};
 use tokio::{task::spawn_blocking, time};
 
 use super::{KnownNode, MAX_SEED_AGE, MAX_SEEDS, NodeStore};
@@ -45,7 +45,7 @@ async fn read(store: NodeStore) -> Vec<KnownNode> {
             seeds
         }
         Ok(Err(error)) => {
-            tracing::warn!(%error, "cannot read the known nodes");
+            tracing::warn!(error = %causes(&error), "cannot read the known nodes");
             Vec::new()
         }
         Err(_) => Vec::new(), // the program ends
@@ -70,7 +70,7 @@ pub(crate) async fn save(discv4: Option<&Discv4>, store: &NodeStore) {
     let enodes: Vec<Enode> = nodes.iter().map(Node::enode).collect();
     let writing = store.clone();
     if let Ok(Err(error)) = spawn_blocking(move || writing.put(unix(), &enodes)).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "cannot save the known nodes");
+        tracing::warn!(error = %causes(&error), "cannot save the known nodes");
     }
 }
 

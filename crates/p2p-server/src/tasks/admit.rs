@@ -28,8 +28,8 @@ use crate::{
     slots::{Admission, Direction},
 };
 
-/// Time for a peer that must leave to be told why, and for its sub-protocols to return. It must be gone
-/// within a second even if it does not read.
+/// Time to send the reason to a peer that must leave, and for its sub-protocols to return. The peer must be
+/// gone within a second even if it does not read.
 const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 
 /// Handshakes to prepare ahead when a peer is added: the one that it used, and one that failed.
@@ -175,7 +175,7 @@ async fn leave_timeout(leave: &CancellationToken) {
     sleep(LEAVE_LIMIT).await;
 }
 
-/// Frees the slot of a peer when it is dropped, for whatever reason.
+/// Frees the slot of a peer when it is dropped.
 struct PeerGuard {
     context: Arc<Context>,
     id: NodeId,

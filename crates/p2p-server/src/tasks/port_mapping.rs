@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use p2p_mux::identity::SecretKey;
+use p2p_mux::identity::{SecretKey, causes};
 use tokio::time;
 
 use crate::{
@@ -178,6 +178,7 @@ impl PortMapper {
             if let Err(error) = self.context.discovery.set_external(external).await
                 && !self.context.lifecycle.is_stopping()
             {
+                let error = causes(&error);
                 tracing::warn!(%error, ?ip, "the node record does not have the external address");
             }
         }

@@ -17,7 +17,7 @@ use crate::{
 const PORT: u16 = 30303;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The machine and its clock.
+/// The state machine and its clock.
 struct Scenario {
     upkeep: Upkeep,
     start: Instant,
