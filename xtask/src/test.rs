@@ -1,5 +1,6 @@
 //! The one test command: every check of the project, step by step, up to the first that fails.
 
+mod archives;
 mod steps;
 mod targets;
 

@@ -19,9 +19,10 @@ pub(crate) struct Workspace {
 }
 
 /// One package of the workspace.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
     /// Whether it is one of the crates that are released.
     pub(crate) published: bool,
     pub(crate) manifest: PathBuf,
@@ -88,6 +89,12 @@ impl Workspace {
 }
 
 impl Package {
+    /// Its folder, as a path from the root.
+    pub(crate) fn folder(&self) -> &Path {
+        let folder = self.manifest.parent().unwrap_or(&self.manifest);
+        folder.strip_prefix(root()).unwrap_or(folder)
+    }
+
     fn from_json(json: &Value) -> Self {
         let targets = |kind: &str| {
             list_of(json, "targets")
@@ -97,6 +104,7 @@ impl Package {
         };
         Self {
             name: text_of(json, "name"),
+            version: text_of(json, "version"),
             // `publish = false` is an empty list of registries; everything else is null or names some.
             published: json["publish"].as_array().is_none_or(|registries| !registries.is_empty()),
             manifest: PathBuf::from(text_of(json, "manifest_path")),

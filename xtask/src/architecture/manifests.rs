@@ -112,10 +112,6 @@ mod tests {
             name: "rlp-codec".to_owned(),
             published: true,
             manifest: std::env::temp_dir().join(folder).join("Cargo.toml"),
-            binaries: Vec::new(),
-            benches: Vec::new(),
-            features: Vec::new(),
-            dependencies: Vec::new(),
             listing: Listing {
                 description: "RLP".to_owned(),
                 license: "MIT OR Apache-2.0".to_owned(),
@@ -124,6 +120,7 @@ mod tests {
                 readme: "README.md".to_owned(),
                 docs_with_all_features: true,
             },
+            ..Package::default()
         }
     }
 

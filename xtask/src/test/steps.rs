@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use super::targets;
+use super::{archives, targets};
 use crate::{
     architecture,
     command::Failure,
@@ -64,7 +64,7 @@ pub(super) const STEPS: &[Step] = &[
     step("benches", "every benchmark runs once", |_| {
         here(&["test", "--workspace", "--bench", "*"])
     }),
-    step("package", "every crate can be packaged for release", package),
+    step("package", "the archives of the crates are complete and compile", archives::package),
     step("interop", "clients of others, from npm and PyPI, talk to our node", interop::run),
 ];
 
@@ -72,7 +72,7 @@ fn here(args: &[&str]) -> Result<(), Failure> {
     run(&mut cargo(args))
 }
 
-fn run(cargo: &mut Command) -> Result<(), Failure> {
+pub(super) fn run(cargo: &mut Command) -> Result<(), Failure> {
     process::run(prepare(cargo))
 }
 
@@ -111,30 +111,9 @@ fn selections(features: &[String]) -> Vec<Vec<&str>> {
     selections
 }
 
-/// Packages each crate for release and builds it from its archive. The step is about what the archives hold, not about
-/// what is committed, so that it can be run while working (`--allow-dirty`).
-fn package(workspace: &Workspace) -> Result<(), Failure> {
-    for name in workspace.published() {
-        let mut list = cargo(&["package", "--list", "--allow-dirty", "--package", name]);
-        let list = process::output(&mut list)?;
-        if let Some(missing) = missing(&list) {
-            return Err(Failure::new(format!("the archive of {name} would not contain {missing}")));
-        }
-    }
-    here(&["package", "--workspace", "--quiet", "--allow-dirty"])
-}
-
-/// The first file that is not in the list of an archive, but belongs into each.
-fn missing(list: &str) -> Option<&'static str> {
-    architecture::RELEASED_FILES
-        .iter()
-        .copied()
-        .find(|name| !list.lines().any(|line| line == *name))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{missing, selections};
+    use super::selections;
 
     #[test]
     fn features_are_selected_each_alone() {
@@ -150,12 +129,5 @@ mod tests {
             ]
         );
         assert_eq!(selections(&[]), [["--no-default-features"]]);
-    }
-
-    #[test]
-    fn an_archive_without_a_licence_is_refused() {
-        let list = "CHANGELOG.md\nLICENSE-APACHE\nLICENSE-MIT\nREADME.md\nsrc/lib.rs\n";
-        assert_eq!(missing(list), None);
-        assert_eq!(missing(&list.replace("LICENSE-MIT", "src/LICENSE-MIT")), Some("LICENSE-MIT"));
     }
 }

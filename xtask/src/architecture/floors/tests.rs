@@ -1,20 +1,14 @@
 //! The table against itself, and against workspaces that are made up.
 
-use std::path::PathBuf;
-
 use super::{BESIDE, FLOORS, Fault, find};
-use crate::workspace::{Dependency, Listing, Package};
+use crate::workspace::{Dependency, Package};
 
 fn package(name: &str, dependencies: &[Dependency]) -> Package {
     Package {
         name: name.to_owned(),
         published: name != "benches",
-        manifest: PathBuf::new(),
-        binaries: Vec::new(),
-        benches: Vec::new(),
-        features: Vec::new(),
         dependencies: dependencies.to_vec(),
-        listing: Listing::default(),
+        ..Package::default()
     }
 }
 
