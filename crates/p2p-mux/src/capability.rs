@@ -1,4 +1,4 @@
-//! Which sub-protocols run on a connection, and which message ids they get.
+//! Capabilities, and the negotiation of the sub-protocols of a connection and their message ids.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -13,8 +13,7 @@ use crate::{base, slot::SlotSettings};
 /// what fits into Hello. Ordered by name, then version.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Capability {
-    /// The name. One that a peer sent may hold anything; text that is not UTF-8 is shown with
-    /// replacement characters.
+    /// The name. From a peer it may contain anything; bytes that are not UTF-8 are replaced.
     pub name: String,
     /// The version.
     pub version: u64,
@@ -27,7 +26,7 @@ impl Capability {
         Self { name: name.into(), version }
     }
 
-    /// Reads `[name, version, ...]`.
+    /// Decodes `[name, version, ...]`.
     pub(crate) fn read(item: &Item<'_>) -> Result<Self, Error> {
         item.open_list(|list| {
             let name = String::from_utf8_lossy(list.bytes()?).into_owned();
@@ -52,37 +51,39 @@ impl Encodable for Capability {
     }
 }
 
-/// A sub-protocol that this end can run, without the code that runs it.
+/// A sub-protocol that this end can run, without the function that runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// Name and version.
     pub capability: Capability,
-    /// How many message codes it has. Both ends must mean the same number, or every sub-protocol
-    /// that is sorted after this one is out of step.
+    /// Number of message codes. Both ends must agree on it; otherwise the message ids of all later
+    /// sub-protocols differ.
     pub length: u64,
-    /// What it may take of the connection.
+    /// What it may use of the connection.
     pub settings: SlotSettings,
 }
 
-/// A sub-protocol that both ends can run, with its place among the message ids.
+/// A sub-protocol that both ends can run, with its message ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedCapability {
-    /// Which of the local offers this is.
+    /// Index of the local offer.
     pub offer: usize,
     /// Name and version.
     pub capability: Capability,
-    /// The message id of its code 0.
+    /// Message id of its code 0.
     pub offset: u64,
-    /// How many message codes it has.
+    /// Number of message codes.
     pub length: u64,
 }
 
-/// The sub-protocols that run between an end that makes `offers` and one that announced `remote`:
-/// of each name the highest version that both have, sorted by name, each with as many message ids
-/// as it has codes, from 0x10 on (RLPx, "Capability Messaging").
+/// Returns the sub-protocols that both ends can run: those in `offers` that the peer has announced in
+/// `remote`.
 ///
-/// Both ends come to the same result. A capability that is offered twice is taken once, the first
-/// time it is named. Hello bounds what a peer can make this cost: its capabilities fit into 2 KiB.
+/// For each name it is the highest common version. They are sorted by name, and each has as many
+/// message ids as codes, from 0x10 on (RLPx, "Capability Messaging"). Both ends get the same result. If
+/// a capability is offered twice, the first offer counts.
+///
+/// A hostile peer can make this compare as many capabilities as fit into a Hello of 2 KiB.
 #[must_use]
 pub fn negotiate(offers: &[Offer], remote: &[Capability]) -> Vec<SharedCapability> {
     let mut highest: BTreeMap<&str, usize> = BTreeMap::new();
@@ -132,7 +133,7 @@ mod tests {
         list.iter().map(|&(name, version)| Capability::new(name, version)).collect()
     }
 
-    /// name, version, offset of everything that both have.
+    /// Capability and offset of the shared sub-protocols.
     fn outcome(local: &[(&str, u64, u64)], remote: &[(&str, u64)]) -> Vec<(String, u64)> {
         negotiate(&offers(local), &announced(remote))
             .into_iter()
@@ -142,16 +143,16 @@ mod tests {
 
     #[test]
     fn ids_start_at_sixteen_in_order_of_names() {
-        let shh_alone = outcome(&[("shh", 6, 128)], &[("shh", 6)]);
-        assert_eq!(shh_alone, [("shh/6".into(), 16)]);
-        // The order in which either end lists them does not matter.
+        let only_shh = outcome(&[("shh", 6, 128)], &[("shh", 6)]);
+        assert_eq!(only_shh, [("shh/6".into(), 16)]);
+        // The order of the lists does not matter.
         let beside_eth =
             outcome(&[("shh", 6, 128), ("eth", 63, 17)], &[("shh", 6), ("eth", 63), ("eth", 62)]);
         assert_eq!(beside_eth, [("eth/63".into(), 16), ("shh/6".into(), 33)]);
     }
 
     #[test]
-    fn of_several_versions_only_the_highest_shared_one_takes_ids() {
+    fn only_the_highest_shared_version_gets_ids() {
         let local = [("shh", 5, 64), ("shh", 6, 128), ("shh", 7, 9), ("x", 1, 1)];
         let remote = [("shh", 6), ("shh", 5), ("shh", 8), ("x", 1)];
         assert_eq!(outcome(&local, &remote), [("shh/6".into(), 16), ("x/1".into(), 144)]);
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_capability_offered_twice_is_taken_once() {
+    fn the_first_of_two_equal_offers_counts() {
         let local = [("a", 1, 5), ("a", 1, 7), ("b", 1, 1)];
         assert_eq!(
             outcome(&local, &[("b", 1), ("a", 1), ("a", 1)]),
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_common_is_nothing() {
+    fn nothing_is_shared_if_names_or_versions_differ() {
         assert!(outcome(&[("shh", 6, 128)], &[("shh", 5), ("eth", 6), ("SHH", 6)]).is_empty());
         assert!(outcome(&[], &[("shh", 5)]).is_empty());
     }
@@ -200,7 +201,7 @@ mod tests {
                 shared.iter().map(|s| (s.capability.clone(), s.offset, s.length)).collect()
             };
             prop_assert_eq!(seen(&ours), seen(&theirs));
-            // Ranges neither touch the base protocol nor each other.
+            // The ranges begin after the base protocol and do not overlap.
             let mut next = base::LENGTH;
             for shared in &ours {
                 prop_assert_eq!(shared.offset, next);

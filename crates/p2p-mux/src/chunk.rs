@@ -1,6 +1,6 @@
 //! `chunk/1`: the messages that carry pieces of other messages. `CHUNK.md` is the specification.
 //!
-//! What a receiver makes of the pieces is in `assembly`, when they are cut in `schedule`.
+//! `slot/assembly.rs` joins received pieces, and `connection/schedule.rs` cuts sent messages.
 
 use bytes::{Bytes, BytesMut};
 use rlp_codec::{List, decode_list, encode_list};
@@ -13,115 +13,119 @@ const VERSION: u64 = 1;
 const BEGIN: u64 = 0;
 const MORE: u64 = 1;
 const ABORT: u64 = 2;
-/// How many message ids it has.
+/// Number of message ids.
 const LENGTH: u64 = ABORT + 1;
 
-/// A payload up to this size is sent plain.
-pub(crate) const PLAIN: usize = 32 * 1024;
+/// Maximum payload that is sent whole, in bytes.
+pub(crate) const MAX_WHOLE: usize = 32 * 1024;
 
-/// How many bytes of a message we send in one piece. Half of what is allowed: what it costs to seal
-/// is how long the next message waits, and the 60 bytes of a frame are still nothing beside it.
+/// Bytes of a message in one sent piece: half of the maximum, because the next message of another
+/// slot waits while a piece is encrypted. The 60 bytes of a frame are still negligible.
 pub(crate) const PIECE: usize = 16 * 1024;
 
-/// The longest payload of one message of `chunk/1`.
+/// Maximum payload of a message of `chunk/1`, in bytes.
 const MAX_PAYLOAD: usize = 32 * 1024;
 
-/// The message ids of `chunk/1` on a connection whose two ends both have it.
+/// The message ids of `chunk/1` on a connection, if both ends have it.
 ///
-/// For those who drive a [`Connection`](crate::Connection) themselves; [`exchange_hello`](crate::exchange_hello) does
-/// this by itself. Announce its [`capability`](Self::capability) and negotiate with its
-/// [`offer`](Self::offer) among the others; then [`take`](Self::take) it out of what is shared, as it
-/// is no slot, and give it to the connection ([`with_chunks`](crate::Connection::with_chunks)).
+/// [`exchange_hello`](crate::exchange_hello) uses it automatically. If you drive a
+/// [`Connection`](crate::Connection) yourself:
+///
+/// 1. Announce the [`capability`](Self::capability).
+/// 2. Add the [`offer`](Self::offer) to the offers that you negotiate with.
+/// 3. [`take`](Self::take) it out of the shared capabilities, because it has no slot.
+/// 4. Pass it to the connection ([`with_chunks`](crate::Connection::with_chunks)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunks {
     offset: u64,
 }
 
-/// One message of `chunk/1`. The ids in it are those on the connection.
+/// A message of `chunk/1`. The ids in it are message ids of the connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Piece {
-    /// A message of `length` bytes begins with these.
+    /// A message of `length` bytes begins with `data`.
     Begin { id: u64, length: u64, data: Bytes },
-    /// It goes on with these.
+    /// The message continues with `data`.
     More { id: u64, data: Bytes },
-    /// It will not be finished.
+    /// The rest of the message will not be sent.
     Abort { id: u64 },
 }
 
-/// What a peer did that `chunk/1` forbids.
+/// How a peer violated `chunk/1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ChunkError {
-    /// It is not the RLP that it should be.
-    #[error("malformed: {0}")]
+    /// A message of `chunk/1` cannot be decoded.
+    #[error("malformed piece")]
     Malformed(#[from] rlp_codec::Error),
-    /// The payload of one piece is longer than 32 KiB.
-    #[error("a piece of {0} bytes")]
+    /// The payload of a piece is longer than 32 KiB.
+    #[error("a piece of {0} bytes, the maximum is {MAX_PAYLOAD}")]
     TooLong(usize),
     /// A piece without data.
     #[error("an empty piece")]
     Empty,
-    /// A piece of a message that is for no sub-protocol.
-    #[error("a piece of a message for nobody, id {id:#x}")]
+    /// A piece of a message with an id that belongs to no sub-protocol.
+    #[error("a piece of a message with the unknown id {id:#x}")]
     UnknownId {
-        /// The message's id on the wire.
+        /// The message id on the connection.
         id: u64,
     },
     /// A message longer than [`Config::max_message`](crate::Config::max_message).
-    #[error("a message of {length} bytes in pieces, {limit} are allowed")]
+    #[error("a message of {length} bytes in pieces, the maximum is {limit}")]
     Oversized {
-        /// What it was to have.
+        /// Announced length in bytes.
         length: u64,
-        /// What is allowed.
+        /// Maximum length in bytes.
         limit: usize,
     },
     /// A message of a sub-protocol, whole or in pieces, while another one is unfinished.
     #[error("message id {id:#x} inside another message of the same sub-protocol")]
     Unfinished {
-        /// The id of the message that came between.
+        /// The id of the second message.
         id: u64,
     },
-    /// A piece of a message that was never begun.
+    /// A piece of a message that has not begun.
     #[error("a piece of a message that has not begun, id {id:#x}")]
     NotBegun {
-        /// The message's id on the wire.
+        /// The message id on the connection.
         id: u64,
     },
-    /// More bytes than the message was to have.
+    /// More bytes than the announced length.
     #[error("more bytes than announced, message id {id:#x}")]
     Overrun {
-        /// The message's id on the wire.
+        /// The message id on the connection.
         id: u64,
     },
 }
 
 impl Chunks {
-    /// `chunk/1`, as it is announced in Hello.
+    /// The capability `chunk/1`, to announce in Hello.
     #[must_use]
     pub fn capability() -> Capability {
         Capability::new(NAME, VERSION)
     }
 
-    /// What to add to the offers with which [`negotiate`](crate::negotiate) is called.
+    /// The offer of `chunk/1`, to pass to [`negotiate`](crate::negotiate) with the others.
     #[must_use]
     pub fn offer() -> Offer {
         Offer { capability: Self::capability(), length: LENGTH, settings: SlotSettings::default() }
     }
 
-    /// Takes it out of what is shared, if it is there: it has message ids, but is no slot.
+    /// Removes `chunk/1` from the shared capabilities, because it has message ids but no slot. `None`
+    /// if it is not among them.
     #[must_use]
     pub fn take(shared: &mut Vec<SharedCapability>) -> Option<Self> {
         let index = shared.iter().position(|shared| Self::is(&shared.capability))?;
         Some(Self { offset: shared.remove(index).offset })
     }
 
-    /// The code of the message `id` within `chunk/1`, if it is one of its messages.
+    /// The code of message id `id` within `chunk/1`; `None` if it belongs to another capability.
     pub(crate) fn code(self, id: u64) -> Option<u64> {
         id.checked_sub(self.offset).filter(|&code| code < LENGTH)
     }
 
-    /// The piece of the message `id` that has `data`, which begin at `start` of its `length` bytes:
-    /// message id and payload.
+    /// Encodes a piece of the message `id` of `length` bytes: `data` from offset `start`. Returns the
+    /// message id and the payload of the piece.
     pub(crate) fn encode(
         self,
         id: u64,
@@ -139,7 +143,7 @@ impl Chunks {
         }
     }
 
-    /// With its first id there.
+    /// The ids of `chunk/1` from `offset` on.
     #[cfg(test)]
     pub(crate) const fn at(offset: u64) -> Self {
         Self { offset }
@@ -149,7 +153,7 @@ impl Chunks {
         capability.name == NAME && capability.version == VERSION
     }
 
-    /// Whether a sub-protocol called `capability` takes the place of this one.
+    /// Whether the sub-protocol `capability` replaces this one, because it has the same name.
     #[cfg(feature = "tokio")]
     pub(crate) fn is_replaced_by(capability: &Capability) -> bool {
         capability.name == NAME
@@ -157,7 +161,7 @@ impl Chunks {
 }
 
 impl Piece {
-    /// Reads a message of `chunk/1`. The data are a part of `payload`, not a copy.
+    /// Decodes a message of `chunk/1`. The data refers to `payload`; it is not copied.
     pub(crate) fn decode(code: u64, payload: &Bytes) -> Result<Self, ChunkError> {
         if payload.len() > MAX_PAYLOAD {
             return Err(ChunkError::TooLong(payload.len()));
@@ -179,7 +183,7 @@ impl Piece {
         })
     }
 
-    /// The id of the message of which this is a piece.
+    /// The id of the message that this piece belongs to.
     pub(crate) const fn id(&self) -> u64 {
         match self {
             Self::Begin { id, .. } | Self::More { id, .. } | Self::Abort { id } => *id,

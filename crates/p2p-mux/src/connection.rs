@@ -196,7 +196,7 @@ impl Connection {
         }
         if let Some(held) = self.held.take_if(|held| held.slot == slot) {
             self.slots.memory.release(held.memory_size());
-            self.liveness.set_heard(now);
+            self.liveness.restart_silence(now);
             match held.arrival {
                 Arrival::Message(_) => self.slots.meter(slot).drops.closed.increment(),
                 Arrival::Data(data) => self.slots.skip_data(slot, &data),

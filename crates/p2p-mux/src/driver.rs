@@ -1,11 +1,12 @@
-//! The task of one connection: moves bytes and messages in and out of the machine.
+//! The task of one connection: moves bytes between the network and the state machine, and messages
+//! between the state machine and the sub-protocols.
 //!
-//! It is written as one poll function instead of a `select!`: each pass moves what can be moved in
-//! both directions, so that neither reading nor writing waits for the other or has to win a draw.
+//! It is one poll function instead of a `select!`: each pass moves as much as possible in both
+//! directions. So neither reading nor writing waits for the other, or depends on a random choice.
 
 mod hang_up;
 mod outbox;
-mod ports;
+mod slot_tasks;
 
 use std::{
     future::poll_fn,
@@ -32,29 +33,31 @@ use crate::{
 
 pub(crate) use hang_up::hang_up;
 pub(crate) use outbox::{Freed, Outbox, Outgoing};
-use ports::Exited;
-pub(crate) use ports::Ports;
+pub(crate) use slot_tasks::SlotTasks;
+use slot_tasks::TaskEnd;
 
-/// Nothing more is sealed while so much waits to be written: the fair order of the slots is decided
-/// when a message is sealed, so this is also how long a message can be held up after that.
-const HIGH_WATER: usize = 64 * 1024;
+/// While this many encrypted bytes are not yet written, no more messages are encrypted. The fair
+/// order of the slots is decided at encryption, so a message waits for at most this many bytes after
+/// that.
+const MAX_SEALED: usize = 64 * 1024;
 
-/// What a connection has beside its machine and its buffers, if it is busy: the buffer in which it
-/// inflates, and what its sub-protocols' tasks have in hand.
-const BESIDE: usize = 48 * 1024;
+/// Memory of a busy connection besides its state machine and buffers, in bytes: the buffer for
+/// decompression, and the messages that the tasks of its sub-protocols work on.
+const TASK_MEMORY: usize = 48 * 1024;
 
-/// How much is read at once: little on a quiet connection, so that a thousand of them are cheap.
-const READ_MIN: usize = 2 * 1024;
-const READ_MAX: usize = 128 * 1024;
+/// Bytes to read at once on a quiet connection: few, so that a thousand of them are cheap.
+const MIN_READ: usize = 2 * 1024;
+/// Bytes to read at once on a busy connection.
+const MAX_READ: usize = 128 * 1024;
 
-/// One connection and everything that it touches.
+/// One connection with its network stream, its state machine and its tasks.
 pub(crate) struct Driver<Io> {
     io: Io,
     machine: Box<Connection>,
     input: BytesMut,
     read_size: usize,
     output: Output,
-    ports: Ports,
+    tasks: SlotTasks,
     outbox: Arc<Outbox>,
     outgoing: Vec<Outgoing>,
     timer: Timer,
@@ -62,32 +65,34 @@ pub(crate) struct Driver<Io> {
     config: Config,
 }
 
-/// Sealed bytes on their way out.
+/// Encrypted bytes that wait to be written.
 #[derive(Default)]
 struct Output {
     bytes: BytesMut,
     flushing: bool,
-    /// When to give up, unless some bytes move.
+    /// When the connection is lost, unless the network accepts some bytes before.
     deadline: Option<Instant>,
-    /// Writing has failed; reading may still tell why the peer closed the connection.
+    /// Writing has failed. Reading continues, because it may show why the peer closed the connection.
     failed: bool,
 }
 
-/// One timer for all deadlines. It may ring too early, never too late.
+/// One timer for all deadlines. It may fire too early, but never too late.
 struct Timer {
     sleep: Pin<Box<Sleep>>,
     armed: Option<Instant>,
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
-    /// Must be called within a tokio runtime. `input` is what was read and not yet opened.
+    /// Must be called within a tokio runtime. `input` has the bytes that were read and not yet
+    /// decrypted.
     ///
-    /// In a box, as the future of a connection would else have a copy at each level of `async`.
+    /// Returns a box, because otherwise the future of a connection would contain a copy at each level
+    /// of `async`.
     pub(crate) fn new(
         io: Io,
         machine: Box<Connection>,
         input: BytesMut,
-        (ports, outbox): (Ports, Arc<Outbox>),
+        tasks: SlotTasks,
         stop: CancellationToken,
         config: Config,
     ) -> Box<Self> {
@@ -95,10 +100,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             io,
             machine,
             input,
-            read_size: READ_MIN,
+            read_size: MIN_READ,
             output: Output::default(),
-            ports,
-            outbox,
+            outbox: Arc::clone(tasks.outbox()),
+            tasks,
             outgoing: Vec::new(),
             timer: Timer { sleep: Box::pin(sleep_until(now().into())), armed: None },
             stop: Box::pin(stop.cancelled_owned()),
@@ -106,73 +111,73 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         })
     }
 
-    /// Runs the connection to its end, and its sub-protocols with it.
+    /// Runs the connection and its sub-protocols until it ends.
     pub(crate) async fn run(mut self: Box<Self>) -> CloseReason {
         loop {
             let now = now();
             self.take_outgoing();
             self.deliver(now);
             let sealed = self.seal();
-            self.keep_to_memory();
+            self.apply_memory_limits();
             if let Some(closed) = self.machine.closed() {
                 let closed = closed.clone();
                 self.outbox.end(closed.clone());
-                // It takes room only once it is needed.
-                Box::pin(self.part(&closed)).await;
+                // In a box, so that a running connection has no room for this future.
+                Box::pin(self.close(&closed)).await;
                 return closed;
             }
             poll_fn(|cx| self.poll_progress(cx)).await;
             if sealed {
-                // Who was granted room must get to fill it, or the shares of the slots would be
-                // decided by who sends the larger messages.
+                // Slots that now have room must get to fill it. Otherwise the size of their messages
+                // would decide their shares.
                 yield_now().await;
             }
         }
     }
 
-    /// From the senders into the machine.
+    /// Moves messages and commands from the outbox into the state machine.
     fn take_outgoing(&mut self) {
-        let wishes = self.outbox.take(&mut self.outgoing);
+        let commands = self.outbox.take(&mut self.outgoing);
         for Outgoing { slot, run, message } in self.outgoing.drain(..) {
-            // It was checked, and took its place in the budget, before it came here: it can only be
-            // refused because the slot or the connection has just ended.
+            // The sender has checked the message and reserved room for it. So it can only be refused
+            // because the slot or the connection has just ended.
             let size = memory_size(message.payload.len());
-            if !self.ports.is_current(slot, run) || self.machine.queue(slot, message).is_err() {
+            if !self.tasks.is_current(slot, run) || self.machine.queue(slot, message).is_err() {
                 self.machine.share().release(size);
                 self.machine.meters().slots[slot.0].drops.unsent.increment();
             }
         }
-        for slot in wishes.removed {
+        for slot in commands.removed {
             self.machine.end_slot(now(), slot, SlotEndReason::Removed);
-            self.ports.retire(slot, now() + self.config.close_limit);
+            self.tasks.retire(slot, now() + self.config.close_limit);
         }
-        if let Some(reason) = wishes.disconnect {
+        if let Some(reason) = commands.disconnect {
             self.machine.close(reason);
         }
     }
 
-    /// From the input through the machine to the slots.
+    /// Moves messages from the input through the state machine to the sub-protocols.
     fn deliver(&mut self, now: Instant) {
-        self.relieve();
+        self.collect_freed();
         loop {
             while let Some(event) = self.machine.poll_event(now, &mut self.input) {
                 match event {
-                    Event::Evicted { slot } => self.ports.evict(slot),
+                    Event::Evicted { slot } => self.tasks.evict(slot),
                     Event::Reopened { slot } => {
-                        self.ports.reopen(slot, self.machine.queued_out(slot));
+                        self.tasks.reopen(slot, self.machine.queued_out(slot));
                     }
-                    Event::Message { slot, message } => self.hand_over(slot, message),
+                    Event::Message { slot, message } => self.deliver_message(slot, message),
                 }
             }
-            if !self.relieve() {
+            if !self.collect_freed() {
                 return;
             }
         }
     }
 
-    fn hand_over(&mut self, slot: SlotId, message: Message) {
+    fn deliver_message(&mut self, slot: SlotId, message: Message) {
         let (code, length) = (message.code, message.payload.len());
-        match self.ports.deliver(slot, message) {
+        match self.tasks.deliver(slot, message) {
             Ok(freed) => {
                 self.machine.release(slot, freed);
                 self.observe(slot, Direction::In, code, length);
@@ -182,35 +187,35 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     }
 
     fn observe(&self, slot: SlotId, direction: Direction, code: u64, length: usize) {
-        if !self.ports.observe(slot, direction, code, length) {
+        if !self.tasks.observe(slot, direction, code, length) {
             self.machine.meters().slots[slot.0].counters.unobserved.increment();
         }
     }
 
-    /// Tells the machine what the full slots have taken, and asks them to ring the bell when they
-    /// take more. Whether it was anything.
-    fn relieve(&mut self) -> bool {
-        let mut relieved = false;
-        for slot in self.ports.slots() {
+    /// Tells the state machine what the full slots have taken, and has the driver woken when they
+    /// take more. Returns whether they had taken anything.
+    fn collect_freed(&mut self) -> bool {
+        let mut any = false;
+        for slot in self.tasks.slots() {
             if self.machine.is_full(slot) {
-                let freed = self.ports.collect(slot);
+                let freed = self.tasks.collect(slot);
                 self.machine.release(slot, freed);
-                relieved |= freed.items > 0;
+                any |= freed.items > 0;
             }
         }
-        relieved
+        any
     }
 
-    /// From the machine into the output. Whether there was anything.
+    /// Encrypts queued messages into the output. Returns whether there were any.
     fn seal(&mut self) -> bool {
         let mut sealed = false;
-        let high_water =
-            self.machine.share_if_short().map_or(HIGH_WATER, |share| HIGH_WATER.min(share / 8));
-        while self.output.bytes.len() < high_water.max(1) && !self.output.failed {
+        let limit =
+            self.machine.share_if_short().map_or(MAX_SEALED, |share| MAX_SEALED.min(share / 8));
+        while self.output.bytes.len() < limit.max(1) && !self.output.failed {
             let Some(sent) = self.machine.poll_transmit(&mut self.output.bytes) else { break };
             sealed = true;
             if let Some(slot) = sent.slot {
-                self.ports.grant(slot, sent.freed);
+                self.tasks.add_permits(slot, sent.freed);
                 if let Some(length) = sent.length {
                     self.observe(slot, Direction::Out, sent.code, length);
                 }
@@ -219,7 +224,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         sealed
     }
 
-    /// Moves what can be moved. Ready if anything happened.
+    /// Reads, writes and checks what can be checked without waiting. Ready if anything happened.
     fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut progress = self.outbox.poll_woken(cx).is_ready();
         progress |= self.poll_write(cx);
@@ -253,59 +258,59 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if !self.machine.is_reading() {
             return false;
         }
-        let scarce = self.machine.share_if_short().map(|share| (share / 8).max(READ_MIN));
-        let most = scarce.map_or(self.read_size, |most| self.read_size.min(most));
-        let quiet = self.input.is_empty() && most == READ_MIN;
+        let limit = self.machine.share_if_short().map(|share| (share / 8).max(MIN_READ));
+        let size = limit.map_or(self.read_size, |limit| self.read_size.min(limit));
+        let quiet = self.input.is_empty() && size == MIN_READ;
         let (read, room) = if quiet {
-            (self.poll_read_little(cx), READ_MIN)
+            (self.poll_read_small(cx), MIN_READ)
         } else {
-            self.input.reserve(most);
+            self.input.reserve(size);
             let room = self.input.capacity() - self.input.len();
             (pin!(self.io.read_buf(&mut self.input)).poll(cx), room)
         };
         let Poll::Ready(read) = read else { return false };
         match read {
             Ok(0) => self.machine.handle_lost(LostReason::Eof),
-            Ok(length) if length == room => self.read_size = (self.read_size * 2).min(READ_MAX),
+            Ok(length) if length == room => self.read_size = (self.read_size * 2).min(MAX_READ),
             Ok(_) => {}
             Err(error) => self.machine.handle_lost(LostReason::Io(error.kind())),
         }
         true
     }
 
-    /// Reads through the stack, so that a connection on which nothing comes keeps no buffer for it.
-    fn poll_read_little(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut little = [MaybeUninit::uninit(); READ_MIN];
-        let mut little = ReadBuf::uninit(&mut little);
-        ready!(Pin::new(&mut self.io).poll_read(cx, &mut little))?;
-        self.input.extend_from_slice(little.filled());
-        Poll::Ready(Ok(little.filled().len()))
+    /// Reads into a buffer on the stack, so that an idle connection has no receive buffer.
+    fn poll_read_small(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut buffer = [MaybeUninit::uninit(); MIN_READ];
+        let mut buffer = ReadBuf::uninit(&mut buffer);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer))?;
+        self.input.extend_from_slice(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
     }
 
     fn poll_exits(&mut self, cx: &mut Context<'_>) -> bool {
         let mut exits = false;
-        while let Poll::Ready((slot, exited)) = self.ports.poll_exit(cx) {
-            // Its last words were left before it ended.
+        while let Poll::Ready((slot, end)) = self.tasks.poll_end(cx) {
+            // Messages that the task sent before it ended are still to be queued.
             self.take_outgoing();
-            let ending = match exited {
-                Exited::Ended(ending) => ending,
-                Exited::Disconnect(reason) => {
-                    // One that was removed has no say any more.
+            let reason = match end {
+                TaskEnd::Slot(reason) => reason,
+                TaskEnd::Connection(reason) => {
+                    // A removed sub-protocol can no longer end the connection.
                     if self.machine.is_open(slot) {
                         self.machine.close(reason);
                     }
                     SlotEndReason::Failed
                 }
             };
-            self.machine.end_slot(now(), slot, ending);
-            self.ports.close(slot);
+            self.machine.end_slot(now(), slot, reason);
+            self.tasks.close(slot);
             exits = true;
         }
         exits
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let others = self.output.deadline.into_iter().chain(self.ports.poll_timeout());
+        let others = self.output.deadline.into_iter().chain(self.tasks.poll_timeout());
         let due = self.machine.poll_timeout().into_iter().chain(others).min();
         let Some(due) = due else { return false };
         if !self.timer.poll(due, cx) {
@@ -316,27 +321,27 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             self.machine.handle_lost(LostReason::WriteStalled);
         }
         self.machine.handle_timeout(now);
-        self.ports.handle_timeout(now);
-        self.relax();
+        self.tasks.handle_timeout(now);
+        self.shrink_buffers();
         true
     }
 
-    /// Tells what the buffers hold; small ones will do while memory is short. Then lets those who
-    /// wait for memory look again.
-    fn keep_to_memory(&mut self) {
+    /// Charges the buffers, after shrinking them if memory is short. Wakes the senders that wait for
+    /// memory if the connection no longer does.
+    fn apply_memory_limits(&mut self) {
         if self.machine.share_if_short().is_some() {
-            self.relax();
+            self.shrink_buffers();
         }
         let buffers = self.input.capacity() + self.output.bytes.capacity();
-        self.machine.set_buffers(BESIDE + buffers);
+        self.machine.set_buffers(TASK_MEMORY + buffers);
         if !self.machine.is_waiting_for_memory() {
             self.outbox.wake_senders();
         }
     }
 
-    /// Gives back the buffers of a connection that has become quiet.
-    fn relax(&mut self) {
-        self.read_size = READ_MIN;
+    /// Frees the buffers that are empty.
+    fn shrink_buffers(&mut self) {
+        self.read_size = MIN_READ;
         if self.input.is_empty() {
             self.input = BytesMut::new();
         }
@@ -346,38 +351,38 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
     }
 
-    /// Tells the peer and the sub-protocols that it is over, within [`Config::close_limit`].
-    async fn part(&mut self, closed: &CloseReason) {
+    /// Sends the Disconnect message and waits for the sub-protocols to return, each for at most
+    /// [`Config::close_limit`].
+    async fn close(&mut self, closed: &CloseReason) {
         let deadline = now() + self.config.close_limit;
-        self.ports.close_all();
+        self.tasks.close_all();
         if let CloseReason::ExceededShare { .. } = closed {
-            // Others wait for what is in the queues, now.
-            let _ = timeout(self.config.close_limit, self.ports.shutdown()).await;
+            // Other connections wait for this memory.
+            let _ = timeout(self.config.close_limit, self.tasks.shutdown()).await;
             self.input = BytesMut::new();
             self.machine.set_buffers(self.output.bytes.capacity());
         }
         self.take_outgoing();
-        let words = async {
+        let disconnect = async {
             match closed {
-                // It is gone already.
                 CloseReason::Lost(_) => {}
-                // It is about to go, and waits for nothing but our hanging up.
+                // The peer only waits for us to close the stream.
                 CloseReason::ByPeer(_) => drop(self.io.shutdown().await),
                 _ if self.output.failed => {}
                 _ => hang_up(&mut self.io, &self.output.bytes).await,
             }
         };
-        // Each has the whole time, and the peer does not wait for the sub-protocols.
-        let peer = timeout_at(deadline.into(), words);
-        let slots = timeout_at(deadline.into(), self.ports.join());
+        let peer = timeout_at(deadline.into(), disconnect);
+        let slots = timeout_at(deadline.into(), self.tasks.join());
         let _ = tokio::join!(peer, slots);
-        // Cancelling is at once, unless a task blocks its thread: that one is left behind.
-        let _ = timeout(self.config.close_limit, self.ports.shutdown()).await;
+        // Tasks are cancelled at once, except those that block their thread: they are left behind.
+        let _ = timeout(self.config.close_limit, self.tasks.shutdown()).await;
     }
 }
 
 impl Output {
-    /// Writes what there is. Ready if nothing is left to do; then, whether anything was done.
+    /// Writes and flushes. Ready unless the network accepts nothing; then, whether it accepted any
+    /// bytes.
     fn poll(&mut self, io: &mut (impl AsyncWrite + Unpin), cx: &mut Context<'_>) -> Poll<bool> {
         let mut moved = false;
         while !self.bytes.is_empty() && !self.failed {
@@ -410,10 +415,10 @@ impl Output {
 }
 
 impl Timer {
-    /// Whether `due` may have come.
+    /// Whether the timer has fired. Then `due` may have come.
     fn poll(&mut self, due: Instant, cx: &mut Context<'_>) -> bool {
-        // Deadlines mostly move away, with every frame that arrives; then the timer is left to ring
-        // early, which is cheaper than winding it up each time.
+        // Every frame that arrives moves deadlines later. Then the timer is not reset and fires too
+        // early, which is cheaper than a reset for each frame.
         if self.armed.is_none_or(|armed| due < armed) {
             self.sleep.as_mut().reset(due.into());
             self.armed = Some(due);
@@ -426,7 +431,7 @@ impl Timer {
     }
 }
 
-/// The clock of the runtime, which a test can stop.
+/// The time of the runtime's clock, which a test can pause.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -1,4 +1,4 @@
-//! The first message of each end: who it is and what it can do.
+//! Hello, the first message of each end: its node id and its capabilities.
 
 #[cfg(feature = "tokio")]
 mod exchange;
@@ -11,55 +11,54 @@ use crate::{Capability, DisconnectReason};
 #[cfg(feature = "tokio")]
 pub use exchange::{HelloExchangeError, LocalNode, NegotiatedConnection, exchange_hello, refuse};
 
-/// The version of the base protocol that this crate speaks: the one with Snappy (EIP-706).
+/// Version of the base protocol that this crate announces: the one with Snappy (EIP-706).
 pub const P2P_VERSION: u64 = 5;
 
-/// The lowest version of the base protocol that is understood.
+/// Lowest version of the base protocol that is accepted from a peer.
 pub const MIN_P2P_VERSION: u64 = 4;
 
-/// The longest Hello that is read or written, in bytes; go-ethereum refuses longer ones too.
+/// Maximum size of a Hello in bytes, sent or received. go-ethereum has the same limit.
 pub const MAX_HELLO: usize = 2048;
 
 /// The Hello message (RLPx, "Hello (0x00)"):
 /// `[version, client, [[name, version], ...], port, id, ...]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    /// The version of the base protocol.
+    /// Version of the base protocol.
     pub version: u64,
-    /// What the client calls itself. Anybody's words: quote it before showing it.
+    /// Client name. From a peer it may contain anything: quote it before you display it.
     pub client: String,
-    /// What the node can do, in the order in which it says so.
+    /// Capabilities, in the order in which they were sent.
     pub capabilities: Vec<Capability>,
-    /// Where the node says it listens; 0 where it says nothing useful, which is the rule. Not to be
-    /// relied on.
+    /// Listening port. Most nodes send 0 or a wrong port.
     pub port: u16,
-    /// The node's id, which must be the one that it proved in the handshake.
+    /// Node id. It must be the one that was proved in the handshake.
     pub id: NodeId,
 }
 
-/// Why a Hello was not accepted: the peer's fault.
+/// Why a Hello was not accepted: an error of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
 pub enum HelloError {
     /// It is longer than [`MAX_HELLO`].
-    #[error("Hello of {0} bytes")]
+    #[error("Hello of {0} bytes, the maximum is {MAX_HELLO}")]
     TooLong(usize),
-    /// It cannot be read.
-    #[error("malformed Hello: {0}")]
+    /// It cannot be decoded.
+    #[error("malformed Hello")]
     Malformed(#[from] Error),
-    /// The peer speaks a version of the base protocol from before version 4.
-    #[error("p2p version {0}")]
+    /// The version of the base protocol is below [`MIN_P2P_VERSION`].
+    #[error("p2p version {0}, the minimum is {MIN_P2P_VERSION}")]
     Version(u64),
     /// The node id is all zeros.
     #[error("Hello with a null node id")]
     NullIdentity,
     /// The node id is not the one of the handshake.
-    #[error("Hello of {0}, which is not who shook hands")]
+    #[error("the node id {0} in Hello is not the one of the handshake")]
     Identity(NodeId),
 }
 
 impl HelloError {
-    /// What the peer is told.
+    /// The reason that the peer is told.
     #[must_use]
     pub const fn reason(&self) -> DisconnectReason {
         match self {
@@ -72,7 +71,7 @@ impl HelloError {
 }
 
 impl Hello {
-    /// The payload of the message.
+    /// Encodes the payload of the message.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(128);
@@ -82,13 +81,13 @@ impl Hello {
         out
     }
 
-    /// Reads the payload of the message. As EIP-8 asks, more elements and bytes after the list are
-    /// left alone, and so is a version that does not exist yet.
+    /// Decodes the payload of the message. As EIP-8 requires, additional elements, bytes after the
+    /// list and newer versions are accepted.
     ///
     /// # Errors
     ///
-    /// [`HelloError::TooLong`], [`HelloError::Malformed`]. Whether the node is who it says, and
-    /// speaks a version that can be spoken, is for [`check`](Self::check).
+    /// [`HelloError::TooLong`], [`HelloError::Malformed`]. [`check`](Self::check) verifies the node id
+    /// and the version.
     pub fn decode(payload: &[u8]) -> Result<Self, HelloError> {
         if payload.len() > MAX_HELLO {
             return Err(HelloError::TooLong(payload.len()));
@@ -105,7 +104,7 @@ impl Hello {
         })
     }
 
-    /// Whether this Hello can be the one of `remote`, the node that shook hands.
+    /// Checks the version, and that the node id is `remote`, the one of the handshake.
     ///
     /// # Errors
     ///
@@ -123,7 +122,7 @@ impl Hello {
         Ok(())
     }
 
-    /// Whether messages to and from this node are compressed from now on (EIP-706).
+    /// Whether messages to and from this node are compressed after Hello (EIP-706).
     #[must_use]
     pub const fn has_snappy(&self) -> bool {
         self.version >= 5

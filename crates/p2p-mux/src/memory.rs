@@ -1,4 +1,4 @@
-//! One memory budget for many connections, and the rule for who gives way when it runs out.
+//! One memory budget for many connections, and the rule that applies when memory is short.
 
 mod account;
 
@@ -16,104 +16,104 @@ use std::{
 
 pub(crate) use account::{Account, Share};
 
-/// A bound on the memory that connections take together. Cheap to clone: all clones are one budget.
+/// A limit of the memory that many connections use together. Cheap to clone; all clones are the same
+/// budget.
 ///
-/// Counted is what a peer can make grow: messages that have arrived and were not taken, inflated;
-/// messages that wait to be sent; the buffers of the network, in which a frame that is under way
-/// lies as far as it has arrived; and a fixed 64 KiB for each connection itself (16 KiB for a bare
-/// [`Connection`](crate::Connection)). Not counted is what a sub-protocol keeps of the messages that
-/// it has taken.
+/// It counts what a peer can make grow: decompressed messages in the inbound queues, messages in the
+/// outbound queues, and the network buffers, which contain the received part of an incomplete frame.
+/// It also counts a fixed 64 KiB for each connection (16 KiB for a bare
+/// [`Connection`](crate::Connection)). It does not count messages that a sub-protocol has taken.
 ///
-/// # Who gives way
+/// # When memory is short
 ///
-/// Each connection has a fair share: three quarters of the limit, over the number of connections. As
-/// long as memory is plentiful it may have more, up to what the terms of its sub-protocols allow
-/// ([`SlotSettings`](crate::SlotSettings)). **A connection within its share is always served.** Of the others:
+/// Each connection has a fair share: three quarters of the limit, divided by the number of
+/// connections. While memory is not short, a connection may use more, up to the
+/// [`SlotSettings`](crate::SlotSettings) of its slots. **A connection within its share is always
+/// served.** For the others:
 ///
-/// 1. When three quarters are taken, memory is short, until half is free again. Meanwhile each
-///    connection that has more than its share waits: nothing is read from its peer, what has been
-///    read is handed over one message at a time, its sub-protocols wait when they send.
-/// 2. Who has waited for [`Config::stall_limit`](crate::Config::stall_limit), still has more than
-///    its share and the most of all is disconnected ([`CloseReason::ExceededShare`](crate::CloseReason)), then
-///    the next, until memory is not short any more.
-/// 3. Beyond the limit there is no waiting: who has the most is disconnected at once.
+/// 1. Memory is short from the moment when three quarters are used until half is free again. Until
+///    then each connection that exceeds its share waits: nothing is read from its peer, messages that
+///    have been read are delivered one by one, and its sub-protocols wait when they send.
+/// 2. A connection that has waited for [`Config::stall_limit`](crate::Config::stall_limit) and is the
+///    largest of those that exceed their share is closed
+///    ([`CloseReason::ExceededShare`](crate::CloseReason::ExceededShare)). Then the next largest one,
+///    until memory is not short.
+/// 3. Above the limit the largest connection is closed at once.
 ///
-/// So the limit can be exceeded only for as long as it takes to do that, by what each thread is
-/// just unpacking: one message.
+/// Until it is closed the limit can be exceeded, by one message for each thread.
 #[derive(Clone, Debug)]
-pub struct MemoryBudget(Arc<Pool>);
+pub struct MemoryBudget(Arc<SharedBudget>);
 
-/// What a [`MemoryBudget`] holds and has counted, at one moment.
+/// The state and the counters of a [`MemoryBudget`] at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryStats {
-    /// The most that may be counted, in bytes.
+    /// Maximum number of bytes.
     pub limit: usize,
-    /// What is taken now, in bytes, rounded up to 8 KiB for each connection.
+    /// Used bytes, rounded up to 8 KiB for each connection.
     pub used: usize,
-    /// Connections that have an account.
+    /// Number of connections.
     pub connections: usize,
     /// Whether memory is short now.
     pub short: bool,
-    /// How often it has become short.
+    /// How often memory has become short.
     pub shortages: u64,
-    /// Connections that were ended because they had the most.
+    /// Connections that were closed because they were the largest.
     pub disconnected: u64,
 }
 
 impl MemoryBudget {
-    /// A budget of `limit` bytes. A connection needs some 100 KiB to be of use: with less than that
-    /// for each of the expected number, there will be fewer.
+    /// A budget of `limit` bytes. Allow about 100 KiB for each expected connection; with less, some
+    /// connections will be closed.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self(Arc::new(Pool { limit, ..Pool::default() }))
+        Self(Arc::new(SharedBudget { limit, ..SharedBudget::default() }))
     }
 
-    /// A budget for `bytes` of the machine's memory: an eighth of it is set aside for what the
-    /// allocator keeps between the pieces, the rest is the [`limit`](MemoryStats::limit) of what is
-    /// counted.
+    /// A budget for connections that may use `bytes` of resident memory. An eighth is reserved for the
+    /// overhead of the allocator; the rest is the [`limit`](MemoryStats::limit).
     #[must_use]
     pub fn resident(bytes: usize) -> Self {
         Self::new(bytes - bytes / 8)
     }
 
-    /// No bound: only counts.
+    /// A budget without a limit. It only counts.
     #[must_use]
     pub fn unlimited() -> Self {
         Self::new(usize::MAX)
     }
 
-    /// What is held and was counted.
+    /// The state and the counters.
     #[must_use]
     pub fn stats(&self) -> MemoryStats {
-        let pool = &*self.0;
+        let budget = &*self.0;
         MemoryStats {
-            limit: pool.limit,
-            used: pool.used.load(SeqCst),
-            connections: pool.open.load(SeqCst),
-            short: pool.is_short(),
-            shortages: pool.shortages.load(Relaxed),
-            disconnected: pool.disconnected.load(Relaxed),
+            limit: budget.limit,
+            used: budget.used.load(SeqCst),
+            connections: budget.open.load(SeqCst),
+            short: budget.is_short(),
+            shortages: budget.shortages.load(Relaxed),
+            disconnected: budget.disconnected.load(Relaxed),
         }
     }
 
-    /// An account for one connection. The bell rings when the rule wants something of it, or does
-    /// not want it any more.
+    /// Opens an account for a connection. `waker` is woken when the rule starts or stops to apply to
+    /// the connection.
     pub(crate) fn open(&self, waker: Waker) -> Account {
         Account::open(&self.0, waker)
     }
 }
 
-/// The budget itself.
+/// The state of a budget.
 ///
-/// Accounts take from it and give back in grains, so that it is touched rarely; the lock is taken
-/// only where connections come and go and where memory becomes short or is plentiful again.
+/// Accounts take and return memory in steps, so that they access it rarely. It is locked only when a
+/// connection opens or closes, and when memory becomes short or is no longer short.
 #[derive(Debug, Default)]
-pub(crate) struct Pool {
+pub(crate) struct SharedBudget {
     limit: usize,
-    /// What the accounts have been granted together.
+    /// Bytes granted to all accounts.
     used: AtomicUsize,
-    /// How many accounts there are.
+    /// Number of accounts.
     open: AtomicUsize,
     short: AtomicBool,
     shortages: AtomicU64,
@@ -123,42 +123,42 @@ pub(crate) struct Pool {
 
 #[derive(Debug, Default)]
 struct Accounts {
-    /// By age.
+    /// By account number, so the oldest account is first.
     shares: BTreeMap<u64, Arc<Share>>,
-    last: u64,
+    last_number: u64,
 }
 
-impl Pool {
+impl SharedBudget {
     pub(crate) fn is_short(&self) -> bool {
         self.short.load(SeqCst)
     }
 
-    /// What each connection may have in any case.
+    /// Bytes that each connection may always use.
     pub(crate) fn fair_share(&self) -> usize {
         self.high_water() / self.open.load(SeqCst).max(1)
     }
 
-    /// From where on memory is short.
+    /// Memory is short from this number of used bytes on.
     const fn high_water(&self) -> usize {
         self.limit - self.limit / 4
     }
 
-    /// A connection comes. Its number, for [`remove`](Self::remove).
+    /// Adds an account. Returns its number, for [`remove`](Self::remove).
     pub(crate) fn insert(&self, share: Arc<Share>) -> u64 {
         let mut accounts = self.lock();
-        accounts.last += 1;
-        let number = accounts.last;
+        accounts.last_number += 1;
+        let number = accounts.last_number;
         accounts.shares.insert(number, share);
         self.open.store(accounts.shares.len(), SeqCst);
         drop(accounts);
         if self.is_short() {
-            // The share is smaller now: some may have more than it who had not.
+            // The fair share is smaller now, so more connections may exceed it.
             self.wake_above(self.fair_share());
         }
         number
     }
 
-    /// A connection has gone, and given back what it had. Now the others' share is larger.
+    /// Removes an account that has returned its memory. This makes the fair share larger.
     pub(crate) fn remove(&self, number: u64) {
         let fair_share = self.fair_share();
         let mut accounts = self.lock();
@@ -170,17 +170,17 @@ impl Pool {
         }
     }
 
-    /// Grants so much more. What follows from it is for [`settle`](Self::settle).
+    /// Grants bytes to an account. Call [`settle`](Self::settle) afterwards.
     pub(crate) fn grant(&self, bytes: usize) {
         self.used.fetch_add(bytes, SeqCst);
     }
 
-    /// Takes back what was granted.
+    /// Takes back bytes that were granted. Call [`settle`](Self::settle) afterwards.
     pub(crate) fn take_back(&self, bytes: usize) {
         self.used.fetch_sub(bytes, SeqCst);
     }
 
-    /// Draws the consequences of a grant or its return.
+    /// Applies the rule after the used memory has changed.
     pub(crate) fn settle(&self) {
         let used = self.used.load(SeqCst);
         if used >= self.high_water() {
@@ -188,25 +188,25 @@ impl Pool {
                 self.shortages.fetch_add(1, Relaxed);
                 self.wake_above(self.fair_share());
             }
-            self.mark_beyond_limit();
+            self.mark_above_limit();
         } else if used <= self.limit / 2 && self.is_short() && self.short.swap(false, SeqCst) {
             self.wake_above(self.fair_share());
         }
     }
 
-    /// Condemns whoever has the most, until the rest is within the limit.
-    fn mark_beyond_limit(&self) {
+    /// Above the limit, marks the largest accounts for closing until the others are within the limit.
+    fn mark_above_limit(&self) {
         if self.used.load(SeqCst) <= self.limit {
             return;
         }
         let accounts = self.lock();
-        let doomed = accounts.shares.values().filter(|share| share.is_marked());
-        let doomed: usize = doomed.map(|share| share.granted()).sum();
-        let mut beyond = self.used.load(SeqCst).saturating_sub(doomed).saturating_sub(self.limit);
+        let marked = accounts.shares.values().filter(|share| share.is_marked());
+        let marked: usize = marked.map(|share| share.granted()).sum();
+        let mut excess = self.used.load(SeqCst).saturating_sub(marked).saturating_sub(self.limit);
         let mut wakers = Vec::new();
-        while beyond > 0 {
+        while excess > 0 {
             let Some(largest) = self.largest(&accounts) else { break };
-            beyond = beyond.saturating_sub(largest.granted());
+            excess = excess.saturating_sub(largest.granted());
             self.mark(largest);
             wakers.push(largest.waker().clone());
         }
@@ -214,7 +214,7 @@ impl Pool {
         wakers.iter().for_each(Waker::wake_by_ref);
     }
 
-    /// Condemns `share` if memory is short and nobody has more.
+    /// Marks `share` for closing if memory is short and it is the largest. Returns whether it did.
     pub(crate) fn mark_if_largest(&self, share: &Share) -> bool {
         let accounts = self.lock();
         let largest = self.is_short()
@@ -230,14 +230,14 @@ impl Pool {
         self.disconnected.fetch_add(1, Relaxed);
     }
 
-    /// Who has the most and more than its share; of several the youngest.
+    /// The largest account that exceeds the fair share and is not marked; of equal ones the youngest.
     fn largest<'a>(&self, accounts: &'a Accounts) -> Option<&'a Arc<Share>> {
         let fair = self.fair_share();
-        let over = |share: &&Arc<Share>| !share.is_marked() && share.granted() > fair;
-        accounts.shares.values().filter(over).max_by_key(|share| share.granted())
+        let exceeds = |share: &&Arc<Share>| !share.is_marked() && share.granted() > fair;
+        accounts.shares.values().filter(exceeds).max_by_key(|share| share.granted())
     }
 
-    /// Rings at all who have more than that.
+    /// Wakes all connections that have more than `bytes`.
     fn wake_above(&self, bytes: usize) {
         let above = |share: &&Arc<Share>| share.granted() > bytes;
         let wakers: Vec<Waker> =
@@ -246,7 +246,7 @@ impl Pool {
     }
 
     fn lock(&self) -> MutexGuard<'_, Accounts> {
-        // Plain data: whoever panicked has left it whole.
+        // Poisoning is ignored: the accounts are consistent after every statement.
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -261,7 +261,7 @@ mod tests {
 
     const KIB: usize = 1024;
 
-    /// A bell that counts how often it was rung.
+    /// A waker that counts how often it was woken.
     #[derive(Default)]
     struct CountingWaker(AtomicUsize);
 
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn plenty_is_for_whoever_takes_it() {
+    fn a_connection_may_exceed_its_share_while_memory_is_not_short() {
         let memory = MemoryBudget::new(1000 * KIB);
         let (one, _) = open(&memory, 700 * KIB);
         let (other, _) = open(&memory, KIB);
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn when_memory_is_short_who_has_more_than_its_share_waits() {
+    fn while_memory_is_short_connections_that_exceed_their_share_wait() {
         let memory = MemoryBudget::new(1000 * KIB);
         let (hog, hog_waker) = open(&memory, 700 * KIB);
         let (modest, modest_waker) = open(&memory, KIB);
@@ -297,19 +297,19 @@ mod tests {
         assert!(memory.stats().short);
         assert!(hog.exceeds_share() && !modest.exceeds_share());
         assert_eq!((hog_waker.0.load(SeqCst), modest_waker.0.load(SeqCst)), (1, 0));
-        // It has less than it had, but there is not plenty yet.
+        // It uses less than before, but memory is still short.
         hog.release(250 * KIB);
         assert!(hog.exceeds_share() && memory.stats().short);
         modest.charge(200 * KIB);
         hog.release(100 * KIB);
-        assert!(!hog.exceeds_share() && memory.stats().short, "it has not more than its share");
+        assert!(!hog.exceeds_share() && memory.stats().short, "it is within its share");
         modest.release(280 * KIB);
         assert!(!memory.stats().short);
         assert_eq!(memory.stats().shortages, 1);
     }
 
     #[test]
-    fn only_the_largest_beyond_its_share_can_be_cut_and_one_at_a_time() {
+    fn only_the_largest_that_exceeds_its_share_is_marked() {
         let memory = MemoryBudget::new(1000 * KIB);
         let (large, _) = open(&memory, 340 * KIB);
         let (larger, waker) = open(&memory, 350 * KIB);
@@ -319,14 +319,14 @@ mod tests {
         assert!(larger.mark_if_largest());
         assert!(larger.is_marked());
         assert_eq!(memory.stats().disconnected, 1);
-        assert!(large.mark_if_largest(), "now it is the largest of those that stay");
+        assert!(large.mark_if_largest(), "now it is the largest that is not marked");
         drop(larger);
         assert!(!modest.mark_if_largest());
-        assert_eq!(waker.0.load(SeqCst), 1, "that memory had become short");
+        assert_eq!(waker.0.load(SeqCst), 1, "woken only when memory became short");
     }
 
     #[test]
-    fn beyond_the_limit_the_largest_goes_at_once_and_no_more_than_must() {
+    fn above_the_limit_as_few_as_necessary_are_marked_at_once() {
         let memory = MemoryBudget::new(1000 * KIB);
         let (hog, waker) = open(&memory, 500 * KIB);
         let (large, _) = open(&memory, 300 * KIB);
@@ -335,14 +335,14 @@ mod tests {
         assert!(waker.0.load(SeqCst) > 0);
         assert!(!large.is_marked());
         modest[0].charge(20 * KIB);
-        assert!(!large.is_marked(), "what the first had will be enough");
+        assert!(!large.is_marked(), "the memory of the first is enough");
         assert!(modest.iter().all(|account| !account.is_marked()));
         drop(hog);
         assert!(memory.stats().used < 1000 * KIB);
     }
 
     #[test]
-    fn those_who_wait_are_told_when_the_share_has_grown() {
+    fn waiting_connections_are_woken_when_the_share_grows() {
         let memory = MemoryBudget::new(1000 * KIB);
         let (one, waker) = open(&memory, 400 * KIB);
         let others: Vec<_> = (0..2).map(|_| open(&memory, 250 * KIB).0).collect();
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn taking_and_giving_back_in_several_threads_ends_at_nothing() {
+    fn charges_and_releases_in_several_threads_add_up_to_zero() {
         let memory = MemoryBudget::new(64 * KIB);
         let (account, _) = open(&memory, 0);
         std::thread::scope(|scope| {
@@ -376,44 +376,44 @@ mod tests {
     }
 
     #[derive(Clone, Debug)]
-    enum Step {
+    enum Operation {
         Open,
         Charge { account: usize, bytes: usize },
         Release { account: usize, part: usize },
         Close { account: usize },
-        Spent { account: usize },
+        MarkIfLargest { account: usize },
     }
 
-    fn step() -> impl Strategy<Value = Step> {
+    fn operation() -> impl Strategy<Value = Operation> {
         prop_oneof![
-            2 => Just(Step::Open),
+            2 => Just(Operation::Open),
             6 => (0..8usize, 0..60_000usize)
-                .prop_map(|(account, bytes)| Step::Charge { account, bytes }),
-            6 => (0..8usize, 1..5usize).prop_map(|(account, part)| Step::Release { account, part }),
-            1 => (0..8usize).prop_map(|account| Step::Close { account }),
-            1 => (0..8usize).prop_map(|account| Step::Spent { account }),
+                .prop_map(|(account, bytes)| Operation::Charge { account, bytes }),
+            6 => (0..8usize, 1..5usize).prop_map(|(account, part)| Operation::Release { account, part }),
+            1 => (0..8usize).prop_map(|account| Operation::Close { account }),
+            1 => (0..8usize).prop_map(|account| Operation::MarkIfLargest { account }),
         ]
     }
 
     proptest! {
         #[test]
-        fn the_books_are_right_whatever_happens(steps in proptest::collection::vec(step(), 0..120)) {
+        fn used_is_always_the_sum_of_the_accounts(operations in proptest::collection::vec(operation(), 0..120)) {
             let memory = MemoryBudget::new(200_000);
             let mut accounts: Vec<(Account, usize)> = Vec::new();
-            for step in steps {
+            for operation in operations {
                 let count = accounts.len().max(1);
-                match step {
-                    Step::Open if accounts.len() < 8 => accounts.push((open(&memory, 0).0, 0)),
-                    Step::Charge { account, bytes } => if let Some((one, held)) = accounts.get_mut(account % count) {
+                match operation {
+                    Operation::Open if accounts.len() < 8 => accounts.push((open(&memory, 0).0, 0)),
+                    Operation::Charge { account, bytes } => if let Some((one, held)) = accounts.get_mut(account % count) {
                         one.charge(bytes);
                         *held += bytes;
                     },
-                    Step::Release { account, part } => if let Some((one, held)) = accounts.get_mut(account % count) {
+                    Operation::Release { account, part } => if let Some((one, held)) = accounts.get_mut(account % count) {
                         one.release(*held / part);
                         *held -= *held / part;
                     },
-                    Step::Close { account } if !accounts.is_empty() => drop(accounts.remove(account % count)),
-                    Step::Spent { account } => if let Some((one, _)) = accounts.get(account % count) {
+                    Operation::Close { account } if !accounts.is_empty() => drop(accounts.remove(account % count)),
+                    Operation::MarkIfLargest { account } => if let Some((one, _)) = accounts.get(account % count) {
                         let (held, share) = one.held_and_fair_share();
                         prop_assert!(!one.mark_if_largest() || held > share);
                     },
@@ -428,9 +428,9 @@ mod tests {
                     prop_assert!(granted >= *held && granted <= *held + 16 * KIB + 16 * KIB);
                     prop_assert!(one.is_marked() || !one.exceeds_share() || stats.short);
                 }
-                // Beyond the limit so much is condemned that the rest is within.
-                let staying = accounts.iter().filter(|(one, _)| !one.is_marked());
-                prop_assert!(staying.map(|(one, _)| one.held_and_fair_share().0).sum::<usize>() <= 200_000);
+                // Enough accounts are marked that the others are within the limit.
+                let unmarked = accounts.iter().filter(|(one, _)| !one.is_marked());
+                prop_assert!(unmarked.map(|(one, _)| one.held_and_fair_share().0).sum::<usize>() <= 200_000);
             }
             drop(accounts);
             prop_assert_eq!(memory.stats().used, 0);

@@ -1,4 +1,4 @@
-//! A sub-protocol: what it is called, how many codes it has, and the code that runs it.
+//! A sub-protocol: its name, its version, the number of its codes, and the function that runs it.
 
 mod channel;
 mod exit;
@@ -16,15 +16,15 @@ use tokio::sync::mpsc;
 
 use crate::{Capability, Offer, OnExit, OnOverload, QueueLimits, SlotSettings};
 pub use channel::{Channel, Receiver, Sender};
-pub(crate) use channel::{Credit, Line, Target};
+pub(crate) use channel::{FreedTarget, SendTarget, SenderCore};
 pub use exit::Exit;
 pub use observed_message::{Direction, ObservedMessage};
 pub use peer::{Origin, Peer};
 pub use typed_channel::{TypedChannel, TypedReceiver, TypedSender};
 
-/// A sub-protocol that can run on every connection on which the other end has it too.
+/// A sub-protocol that runs on every connection to a peer that has it too.
 ///
-/// A plain value, cheap to clone: it can be given to any number of connections and servers.
+/// A plain value, cheap to clone. It can be used for any number of connections and servers.
 #[derive(Clone)]
 pub struct Protocol {
     offer: Offer,
@@ -39,16 +39,16 @@ type NodeInfo = dyn Fn() -> String + Send + Sync;
 type PeerInfo = dyn Fn(&NodeId) -> Option<String> + Send + Sync;
 
 impl Protocol {
-    /// The sub-protocol `name/version` with message codes `0..length`, run on each connection by a
-    /// task of its own that calls `run`.
+    /// Creates the sub-protocol `name/version` with the message codes `0..length`. On each connection
+    /// a task calls `run`.
     ///
-    /// When the task ends, whether it returned, failed or panicked, its slot closes; the connection
-    /// and its other slots go on ([`on_exit`](Self::on_exit)). When the connection ends,
-    /// [`Channel::recv`] gives `None`, and the task should return; it is cancelled after
+    /// When the task returns, fails or panics, its slot closes. The connection and its other slots
+    /// continue, unless [`on_exit`](Self::on_exit) says otherwise. When the connection ends,
+    /// [`Channel::recv`] returns `None` and the task should return; it is cancelled after
     /// [`Config::close_limit`](crate::Config::close_limit).
     ///
-    /// By the specification a name has at most eight ASCII characters. Both ends must agree on
-    /// `length`.
+    /// According to the specification a name has at most eight ASCII characters. Both ends must agree
+    /// on `length`.
     #[must_use]
     pub fn new<F, Fut>(name: &'static str, version: u64, length: u64, run: F) -> Self
     where
@@ -65,51 +65,53 @@ impl Protocol {
         }
     }
 
-    /// Its share of the bytes sent on a connection, against the weights of the others. Default 1.
+    /// Sets the share of the sent bytes, relative to the weights of the other slots. Default 1.
     #[must_use]
     pub const fn weight(mut self, weight: u32) -> Self {
         self.offer.settings.weight = weight;
         self
     }
 
-    /// How much may have arrived without being taken. Default 2 MiB and 1024 messages.
+    /// Sets the limits of the inbound queue. Default 2 MiB and 1024 messages.
     #[must_use]
     pub const fn inbound(mut self, bytes: usize, items: usize) -> Self {
         self.offer.settings.inbound = QueueLimits { bytes, items };
         self
     }
 
-    /// How many bytes may wait to be sent before sending waits. Default 1 MiB.
+    /// Sets the maximum size of the outbound queue, in bytes. Default 1 MiB.
     #[must_use]
     pub const fn outbound(mut self, bytes: usize) -> Self {
         self.offer.settings.outbound = bytes;
         self
     }
 
-    /// What happens when it does not take its messages. RLPx has no window per sub-protocol: while
-    /// one is full nothing is read for anybody, so this can be bounded (by
-    /// [`Config::stall_limit`](crate::Config::stall_limit)) but not avoided.
+    /// Sets what happens when the task does not take its messages. Default [`OnOverload::CloseSlot`].
+    ///
+    /// RLPx has no flow control per sub-protocol: while one inbound queue is full, nothing is read
+    /// for the other slots either. [`Config::stall_limit`](crate::Config::stall_limit) bounds that
+    /// time.
     #[must_use]
     pub const fn on_overload(mut self, overload: OnOverload) -> Self {
         self.offer.settings.on_overload = overload;
         self
     }
 
-    /// What its end means for the connection.
+    /// Sets what happens to the connection when the task has ended. Default [`OnExit::Close`].
     #[must_use]
     pub const fn on_exit(mut self, on_exit: OnExit) -> Self {
         self.offer.settings.on_exit = on_exit;
         self
     }
 
-    /// What this end of the sub-protocol says about itself, as JSON: for `admin_nodeInfo`.
+    /// Sets the function that describes this sub-protocol as JSON, for `admin_nodeInfo`.
     #[must_use]
     pub fn node_info(mut self, info: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.node_info = Some(Arc::new(info));
         self
     }
 
-    /// What it knows about a peer, as JSON: for `admin_peers`.
+    /// Sets the function that describes a peer as JSON, for `admin_peers`.
     #[must_use]
     pub fn peer_info(
         mut self,
@@ -119,12 +121,11 @@ impl Protocol {
         self
     }
 
-    /// Puts an event into `observer` for each message that is handed to this sub-protocol or sealed
-    /// for the wire, on every connection. Off by default, and then it costs nothing. One more observer
-    /// beside those that are there.
+    /// Adds an observer: it gets an event for each message of this sub-protocol that is delivered or
+    /// encrypted, on every connection. Without observers this costs nothing.
     ///
-    /// Nobody waits for the observer: what its queue has no room for is missed, and counted in
-    /// [`SlotStats::unobserved`](crate::SlotStats::unobserved). A receiver that is gone is ignored.
+    /// If the queue of the observer is full, it misses the event, and
+    /// [`SlotStats::unobserved`](crate::SlotStats::unobserved) counts it. A closed queue is ignored.
     #[must_use]
     pub fn observe(mut self, observer: mpsc::Sender<ObservedMessage>) -> Self {
         self.observers.push(observer);
@@ -137,31 +138,31 @@ impl Protocol {
         &self.offer.capability
     }
 
-    /// How many message codes it has.
+    /// Number of message codes.
     #[must_use]
     pub const fn length(&self) -> u64 {
         self.offer.length
     }
 
-    /// What it may take of a connection.
+    /// What it may use of a connection.
     #[must_use]
     pub const fn settings(&self) -> &SlotSettings {
         &self.offer.settings
     }
 
-    /// Name, version, length and settings: what the pure [`Connection`](crate::Connection) needs.
+    /// Name, version, length and settings, as [`Connection`](crate::Connection) needs them.
     #[must_use]
     pub const fn offer(&self) -> &Offer {
         &self.offer
     }
 
-    /// What [`node_info`](Self::node_info) was told to say.
+    /// Calls the function set with [`node_info`](Self::node_info).
     #[must_use]
     pub fn describe_node(&self) -> Option<String> {
         self.node_info.as_ref().map(|info| info())
     }
 
-    /// What [`peer_info`](Self::peer_info) was told to say about that peer.
+    /// Calls the function set with [`peer_info`](Self::peer_info).
     #[must_use]
     pub fn describe_peer(&self, peer: &NodeId) -> Option<String> {
         self.peer_info.as_ref().and_then(|info| info(peer))
@@ -171,12 +172,12 @@ impl Protocol {
         &self.observers
     }
 
-    /// Runs it on `channel`; a connection does this by itself, a test with
+    /// Runs it on `channel`. A connection does this itself; in a test, use
     /// [`Channel::pipe`](crate::Channel::pipe).
     ///
     /// # Errors
     ///
-    /// Whatever the sub-protocol ends with.
+    /// The error with which the sub-protocol ends.
     pub async fn run(&self, peer: Peer, channel: Channel) -> Result<(), Exit> {
         (self.run)(peer, channel).await
     }

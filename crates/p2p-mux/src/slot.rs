@@ -1,4 +1,4 @@
-//! A sub-protocol's place on one connection: its settings and its state.
+//! A slot: the settings and the state of a sub-protocol on one connection.
 
 mod assembly;
 mod queue_budget;

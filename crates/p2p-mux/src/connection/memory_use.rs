@@ -1,4 +1,5 @@
-//! How a connection obeys the rule of the memory budget that it shares with others.
+//! What a connection uses of a memory budget that it shares with others, and what it does when
+//! memory is short.
 
 use std::{
     task::Waker,
@@ -29,7 +30,7 @@ pub(super) struct MemoryUse {
 
 #[derive(Clone, Copy, Debug)]
 struct Wait {
-    /// From then on the connection is closed if it is the largest.
+    /// After this time the connection is closed if it is the largest.
     deadline: Instant,
     /// When to check next.
     check: Instant,
@@ -68,8 +69,8 @@ impl MemoryUse {
         self.wait.map(|wait| wait.check)
     }
 
-    /// Starts or continues to wait. Whether the connection has waited for `limit` and is now marked
-    /// for closing, because it is the largest.
+    /// Starts or continues to wait. Returns whether the connection has waited for `limit` and is now
+    /// marked for closing, because it is the largest.
     fn wait_is_over(&mut self, now: Instant, limit: Duration) -> bool {
         let later = now + limit;
         let wait = self.wait.get_or_insert(Wait { deadline: later, check: later });
@@ -97,8 +98,7 @@ impl Connection {
         self.slots.memory.account.share_if_short()
     }
 
-    /// Says how many bytes of memory the owner's buffers for this connection take, so that they are
-    /// charged.
+    /// Charges the owner's buffers for this connection, in bytes. Replaces the earlier charge.
     pub fn set_buffers(&mut self, bytes: usize) {
         let memory = &mut self.slots.memory;
         if bytes.abs_diff(memory.buffers) >= BUFFERS_STEP {
@@ -123,7 +123,7 @@ impl Connection {
             self.close_for_memory();
         } else if !memory.exceeds_share() {
             if memory.wait.take().is_some() {
-                self.liveness.set_heard(now);
+                self.liveness.restart_silence(now);
             }
         } else {
             if memory.wait.is_none() {
@@ -135,9 +135,10 @@ impl Connection {
         }
     }
 
-    /// Whether the next frame may be decrypted. A connection that exceeds its share decrypts one
-    /// only when every earlier message has been taken. So it makes progress, and grows by at most
-    /// one message.
+    /// Whether the next frame may be decrypted.
+    ///
+    /// A connection that exceeds its share decrypts a frame only when every earlier message has been
+    /// taken. So it makes progress, and grows by at most one message.
     pub(super) fn may_decrypt(&self) -> bool {
         !self.slots.memory.exceeds_share() || self.slots.are_idle()
     }

@@ -5,11 +5,11 @@ use bytes::Bytes;
 use super::slots::Slots;
 use crate::{ChunkError, Message, SlotId, chunk::Piece, slot::Assembly};
 
-/// What became of a piece.
+/// The result of handling a piece.
 #[derive(Debug)]
 pub(super) enum Handled {
     /// It was stored or dropped; the message is not complete.
-    Nothing,
+    Incomplete,
     /// It completed a message.
     Complete(SlotId, Message),
     /// The slot's inbound budget has no room for its data.
@@ -44,7 +44,7 @@ impl Slots {
             Piece::Abort { .. } => {
                 self.unfinished(slot, code).ok_or(ChunkError::NotBegun { id })?;
                 self.abort(slot);
-                return Ok(Handled::Nothing);
+                return Ok(Handled::Incomplete);
             }
         };
         if !self[slot].add(&data) {
@@ -52,7 +52,9 @@ impl Slots {
             return Ok(Handled::Full(slot, Bytes::copy_from_slice(&data)));
         }
         self.count_inbound(slot);
-        Ok(self.complete(slot).map_or(Handled::Nothing, |message| Handled::Complete(slot, message)))
+        Ok(self
+            .complete(slot)
+            .map_or(Handled::Incomplete, |message| Handled::Complete(slot, message)))
     }
 
     /// Begins a message. An error if another one is unfinished.
@@ -96,9 +98,9 @@ impl Slots {
 
     /// The message of a slot, if all of it has arrived and it was not dropped.
     pub(super) fn complete(&mut self, slot: SlotId) -> Option<Message> {
-        let whole = self[slot].assembly.take_if(|assembly| assembly.missing() == 0)?;
-        self.meter(slot).received(whole.code(), whole.length());
+        let complete = self[slot].assembly.take_if(|assembly| assembly.missing() == 0)?;
+        self.meter(slot).received(complete.code(), complete.length());
         self.count_inbound(slot);
-        whole.into_message()
+        complete.into_message()
     }
 }

@@ -16,12 +16,12 @@ use crate::{
 
 /// Payloads below this size are copied out of the receive buffer.
 ///
-/// Otherwise a payload of 17 KiB that is not taken could keep alive a buffer of eight times its
-/// size, and much less memory would be counted than is held. Compared with the MAC over the same
-/// bytes the copy costs little.
+/// A payload that is not copied keeps the whole buffer alive. For one of 17 KiB that can be eight
+/// times its size, so the memory budget would count far too little. The copy costs little compared
+/// with the MAC over the same bytes.
 const COPY_LIMIT: usize = 64 * 1024;
 
-/// What the bytes of the peer, or the passing of time, mean for the slots.
+/// What happens to a slot because bytes have arrived or time has passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -52,7 +52,7 @@ pub(super) struct Held {
     pub(super) slot: SlotId,
     pub(super) arrival: Arrival,
     pub(super) since: Instant,
-    /// From then on the slot's overload rule applies.
+    /// After this time the slot's overload rule applies.
     pub(super) deadline: Instant,
 }
 
@@ -126,7 +126,7 @@ impl Connection {
         self.held() == Some(slot) || state.overloaded || awaited
     }
 
-    /// Whether the slot is open. It is not if it has ended, also while it waits for its restart.
+    /// Whether the slot is open. A slot that waits for its restart is not.
     #[must_use]
     pub fn is_open(&self, slot: SlotId) -> bool {
         self.slots.get(slot).is_some_and(Slot::is_open)
@@ -154,7 +154,7 @@ impl Connection {
     }
 
     fn handle_frame(&mut self, now: Instant, frame: Frame) -> Option<Event> {
-        self.liveness.set_heard(now);
+        self.liveness.restart_silence(now);
         if frame.code < base::LENGTH {
             self.handle_base(now, Base::decode(frame.code, &frame.payload));
             return None;
@@ -175,12 +175,12 @@ impl Connection {
         self.deliver(now, slot, message)
     }
 
-    /// Handles one message of `chunk/1`.
+    /// Handles a message of `chunk/1`.
     fn handle_chunk(&mut self, now: Instant, code: u64, payload: &Bytes) -> Option<Event> {
         let limit = self.config.max_message.min(rlpx_transport::MAX_PAYLOAD);
         let piece = Piece::decode(code, payload);
         match piece.and_then(|piece| self.slots.handle_piece(piece, limit)) {
-            Ok(Handled::Nothing) => None,
+            Ok(Handled::Incomplete) => None,
             Ok(Handled::Complete(slot, message)) => Some(Event::Message { slot, message }),
             Ok(Handled::Full(slot, data)) => {
                 self.hold(now, slot, Arrival::Data(data));
@@ -220,9 +220,9 @@ impl Connection {
         self.held = Some(held);
     }
 
-    /// Ends the stall of a message that is no longer held.
+    /// Charges the stall of a held message to its slot's allowance, and restarts the silence limit.
     fn end_stall(&mut self, now: Instant, held: &Held) {
-        self.liveness.set_heard(now);
+        self.liveness.restart_silence(now);
         if !self.slots.is_alone(held.slot) {
             let stalled = now.saturating_duration_since(held.since);
             let limit = self.config.stall_limit;
@@ -296,7 +296,7 @@ impl Connection {
 
     fn handle_bad_frame(&mut self, error: FrameError) {
         match error {
-            // A Disconnect that crossed our Hello: the peer did not compress it.
+            // A Disconnect that crossed our Hello is not compressed.
             FrameError::Snappy { message, .. } if message.code == base::DISCONNECT => {
                 let reason = DisconnectReason::decode(&message.payload);
                 self.finish(CloseReason::ByPeer(reason), None);
@@ -311,7 +311,7 @@ impl Connection {
     }
 }
 
-/// `payload`, in a buffer of its own if it is small.
+/// Copies `payload` into its own buffer if it is small.
 fn detached(payload: Bytes) -> Bytes {
     if payload.len() < COPY_LIMIT { Bytes::copy_from_slice(&payload) } else { payload }
 }

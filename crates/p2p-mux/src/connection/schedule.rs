@@ -1,13 +1,12 @@
-//! Who sends next: deficit round robin in bytes over the slots, base messages before all.
+//! Which slot sends next: base messages first, then deficit round robin in bytes over the slots.
 //!
-//! Shares are counted in bytes and not in messages, or a slot of large messages would push aside
-//! one of small ones. Each lane in turn may send [`QUANTUM`] bytes times its weight; what it does
-//! not use up because the next message is too large it keeps for the next round, as long as it has
-//! something to send (Shreedhar and Varghese, "Efficient Fair Queuing Using Deficit Round Robin").
+//! Shares are counted in bytes, not in messages, so that a slot with large messages gets no more than
+//! one with small messages. In each round a lane may send [`QUANTUM`] bytes times its weight. If its
+//! next message is larger than what is left, it keeps the rest for the next round, as long as it has
+//! messages (Shreedhar and Varghese, "Efficient Fair Queuing Using Deficit Round Robin").
 //!
-//! Where the other end can put them together again, large messages go in pieces
-//! ([`chunk`](crate::chunk)), and others may go between two of them; those of the same lane stay
-//! behind.
+//! If both ends have `chunk/1`, large messages are sent in pieces ([`chunk`](crate::chunk)). Messages
+//! of other lanes may be sent between two pieces; those of the same lane wait.
 
 use std::collections::VecDeque;
 
@@ -15,63 +14,64 @@ use bytes::Bytes;
 
 use crate::{
     Message, SlotId,
-    chunk::{Chunks, PIECE, PLAIN},
+    chunk::{Chunks, MAX_WHOLE, PIECE},
     slot::{memory_size, queue_size},
 };
 
-/// What a lane of weight 1 may send in one turn, in bytes.
+/// Bytes that a lane of weight 1 may send in one round.
 const QUANTUM: usize = 16 * 1024;
 
-/// How many base messages may wait. There is no use for more: they are pongs to a peer that does
-/// not read.
+/// Maximum number of queued base messages. More would be pongs to a peer that does not read.
 const MAX_BASE: usize = 16;
 
-/// What waits to be sent on one connection.
+/// The outbound queues of one connection.
 #[derive(Debug)]
 pub(super) struct Schedule {
     base: VecDeque<Message>,
     lanes: Vec<Lane>,
     /// Messages in all lanes.
     queued: usize,
-    /// What they weigh in memory.
+    /// Memory of these messages in bytes.
     memory_size: usize,
-    /// Whose turn it is.
+    /// Index of the lane that sends now.
     turn: usize,
-    /// Whether that lane has got its quantum for this turn.
+    /// Whether that lane has got its quantum for this round.
     topped_up: bool,
-    /// Where both ends have it, large messages are cut.
+    /// `None` if messages are never cut into pieces.
     chunks: Option<Chunks>,
 }
 
 #[derive(Debug)]
 struct Lane {
     queue: VecDeque<Message>,
+    /// Bytes in `queue`, at most `capacity`.
     bytes: usize,
     capacity: usize,
     quantum: usize,
+    /// Bytes that the lane may still send in this round.
     credit: usize,
-    /// How much of the first message has gone, in pieces.
-    gone: usize,
+    /// Bytes of the first message that were sent in pieces.
+    sent: usize,
 }
 
-/// What [`Schedule::next`] chose.
+/// The message or piece to send next.
 #[derive(Debug)]
 pub(super) struct Next {
     /// `None` for a base message.
     pub(crate) slot: Option<SlotId>,
-    /// The room in its lane that is free again: none before the last piece.
+    /// Bytes that become free in the lane; 0 for a piece that is not the last.
     pub(crate) freed: usize,
     pub(crate) code: u64,
-    /// Of the payload, what is to go now.
+    /// The part of the payload to send now.
     pub(crate) data: Bytes,
-    /// Where in the message that begins.
+    /// Offset of `data` in the payload.
     pub(crate) start: usize,
-    /// The length of the whole payload.
+    /// Length of the whole payload.
     pub(crate) length: usize,
 }
 
 impl Schedule {
-    /// Lanes of the given weight and capacity in bytes.
+    /// Empty lanes, each with a weight and a capacity in bytes.
     pub(super) fn new(lanes: impl IntoIterator<Item = (u32, usize)>) -> Self {
         let lane = |(weight, capacity): (u32, usize)| Lane {
             queue: VecDeque::new(),
@@ -79,7 +79,7 @@ impl Schedule {
             capacity,
             quantum: QUANTUM.saturating_mul(usize::try_from(weight.max(1)).unwrap_or(usize::MAX)),
             credit: 0,
-            gone: 0,
+            sent: 0,
         };
         Self {
             base: VecDeque::new(),
@@ -92,17 +92,17 @@ impl Schedule {
         }
     }
 
-    /// Whether large messages go in pieces, and with which ids.
+    /// With `Some`, large messages are sent in pieces.
     pub(super) const fn set_chunks(&mut self, chunks: Option<Chunks>) {
         self.chunks = chunks;
     }
 
-    /// What pieces are sent with, if they are.
+    /// The ids of `chunk/1`, if messages are sent in pieces.
     pub(super) const fn chunks(&self) -> Option<Chunks> {
         self.chunks
     }
 
-    /// Queues a base message. `false` if too many wait already.
+    /// Queues a base message. `false` if the queue is full.
     pub(super) fn push_base(&mut self, message: Message) -> bool {
         let room = self.base.len() < MAX_BASE;
         if room {
@@ -111,7 +111,7 @@ impl Schedule {
         room
     }
 
-    /// Queues the base message after which nothing is sent, in place of all others.
+    /// Queues the last base message in place of all others.
     pub(super) fn push_disconnect(&mut self, message: Message) {
         self.base.clear();
         self.base.push_back(message);
@@ -131,7 +131,7 @@ impl Schedule {
         true
     }
 
-    /// The next message to be sent.
+    /// Removes and returns the next message or piece.
     pub(super) fn next(&mut self) -> Option<Next> {
         if let Some(message) = self.base.pop_front() {
             return Some(Next::whole(None, 0, message));
@@ -148,6 +148,7 @@ impl Schedule {
         }
     }
 
+    /// The next message or piece of the current lane. `None` if it has none, or not enough credit.
     fn next_of_turn(&mut self) -> Option<Next> {
         let slot = Some(SlotId(self.turn));
         let lane = &mut self.lanes[self.turn];
@@ -159,16 +160,16 @@ impl Schedule {
             lane.credit = lane.credit.saturating_add(lane.quantum);
             self.topped_up = true;
         }
-        let (length, start) = (head.payload.len(), lane.gone);
-        let cut = self.chunks.is_some() && length > PLAIN;
+        let (length, start) = (head.payload.len(), lane.sent);
+        let cut = self.chunks.is_some() && length > MAX_WHOLE;
         let end = if cut { length.min(start + PIECE) } else { length };
         lane.credit = lane.credit.checked_sub((end - start).max(1))?;
         if end < length {
-            lane.gone = end;
+            lane.sent = end;
             let (code, data) = (head.code, head.payload.slice(start..end));
             return Some(Next { slot, freed: 0, code, data, start, length });
         }
-        lane.gone = 0;
+        lane.sent = 0;
         let message = lane.queue.pop_front()?;
         let freed = queue_size(length, lane.capacity);
         lane.bytes -= freed;
@@ -178,27 +179,27 @@ impl Schedule {
         Some(Next { data: whole.data.slice(start..), start, ..whole })
     }
 
-    /// Whether no slot's message waits.
+    /// Whether no slot has a queued message.
     pub(super) const fn is_drained(&self) -> bool {
         self.queued == 0
     }
 
-    /// Whether nothing waits at all.
+    /// Whether nothing is queued, base messages included.
     pub(super) fn is_empty(&self) -> bool {
         self.queued == 0 && self.base.is_empty()
     }
 
-    /// What waits in all lanes, as it weighs in memory.
+    /// Memory of the messages in all lanes, in bytes.
     pub(super) const fn memory_size(&self) -> usize {
         self.memory_size
     }
 
-    /// What waits in a lane, in bytes.
+    /// Bytes in a lane's queue.
     pub(super) fn queued(&self, slot: SlotId) -> usize {
         self.lanes[slot.0].bytes
     }
 
-    /// Throws away what the slots wanted to send; how many messages of each.
+    /// Drops the messages of all slots. Returns the number for each slot.
     pub(super) fn clear(&mut self) -> impl Iterator<Item = (SlotId, usize)> + '_ {
         self.queued = 0;
         self.memory_size = 0;
@@ -206,7 +207,7 @@ impl Schedule {
             let dropped = lane.queue.len();
             lane.queue = VecDeque::new();
             lane.bytes = 0;
-            lane.gone = 0;
+            lane.sent = 0;
             (SlotId(index), dropped)
         })
     }
@@ -218,12 +219,12 @@ impl Next {
         Self { slot, freed, code, start: 0, length: payload.len(), data: payload }
     }
 
-    /// Whether it is a part of a message.
+    /// Whether this is only a part of a message.
     pub(super) const fn is_piece(&self) -> bool {
         self.data.len() < self.length
     }
 
-    /// Whether nothing of the message is left.
+    /// Whether the message is complete with this part.
     pub(super) const fn is_last(&self) -> bool {
         self.start + self.data.len() == self.length
     }
@@ -237,7 +238,8 @@ mod tests {
         Message { code: 0, payload: Bytes::from(vec![0; length]) }
     }
 
-    /// Bytes sent by each lane while all have always something to send.
+    /// Bytes sent by each lane if all lanes always have messages. A lane is a weight and the size of
+    /// its messages.
     fn shares(lanes: &[(u32, usize)], total: usize) -> Vec<usize> {
         let mut schedule = Schedule::new(lanes.iter().map(|&(weight, _)| (weight, 1 << 20)));
         let mut sent = vec![0; lanes.len()];
@@ -265,15 +267,15 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_shares() {
+    fn a_weight_is_a_share_of_the_bytes() {
         let three = ratio(&shares(&[(3, 500), (1, 40_000)], 40_000_000));
         assert!((2.85..=3.15).contains(&three), "{three}");
         let none = ratio(&shares(&[(0, 500), (1, 500)], 4_000_000));
-        assert!((0.95..=1.05).contains(&none), "a weight of 0 starves nobody: {none}");
+        assert!((0.95..=1.05).contains(&none), "a lane of weight 0 starves: {none}");
     }
 
     #[test]
-    fn a_small_message_waits_for_one_turn_of_each_other_lane_at_most() {
+    fn a_small_message_waits_for_at_most_one_round_of_each_other_lane() {
         let mut schedule = Schedule::new([(1, 1 << 20); 3]);
         for _ in 0..100 {
             assert!(schedule.push(SlotId(0), message(1000)));
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn each_lane_keeps_its_order_and_its_bound() {
+    fn each_lane_keeps_its_order_and_its_capacity() {
         let mut schedule = Schedule::new([(1, 1000)]);
         let mut code = 0;
         while schedule.push(SlotId(0), Message { code, payload: Bytes::new() }) {
@@ -299,14 +301,17 @@ mod tests {
             assert_eq!(schedule.next().unwrap().code, expected);
         }
         assert!(schedule.is_empty());
-        assert!(schedule.push(SlotId(0), message(1 << 20)), "larger than the lane, but alone");
+        assert!(
+            schedule.push(SlotId(0), message(1 << 20)),
+            "a message larger than the lane fits into an empty one"
+        );
         assert!(!schedule.push(SlotId(0), message(0)));
         assert_eq!(schedule.next().unwrap().freed, 1000);
         assert_eq!(schedule.queued(SlotId(0)), 0);
     }
 
     #[test]
-    fn a_cut_message_lets_others_between_and_keeps_its_lane_in_order() {
+    fn other_lanes_send_between_the_pieces_of_a_message() {
         let mut schedule = Schedule::new([(1, 1 << 20); 2]);
         schedule.set_chunks(Some(Chunks::at(16)));
         assert!(schedule.push(SlotId(0), message(10 * PIECE + 1)));
@@ -318,8 +323,8 @@ mod tests {
         assert!(schedule.push_base(message(1)));
         assert_eq!(schedule.next().unwrap().slot, None);
         let first: Vec<_> = std::iter::from_fn(|| schedule.next()).take(2).collect();
-        assert!(first.iter().any(|next| next.slot == Some(SlotId(1))), "one piece first at most");
-        assert_eq!(schedule.queued(SlotId(0)), full, "its room is free when it is gone");
+        assert!(first.iter().any(|next| next.slot == Some(SlotId(1))), "after at most one piece");
+        assert_eq!(schedule.queued(SlotId(0)), full, "no room before the last piece");
         let rest: Vec<_> = std::iter::from_fn(|| schedule.next()).collect();
         let last = &rest[rest.len() - 2];
         assert_eq!((last.start, last.data.len(), last.is_last()), (10 * PIECE, 1, true));
@@ -328,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn base_messages_go_first_and_are_few() {
+    fn base_messages_are_sent_first_and_are_bounded() {
         let mut schedule = Schedule::new([(1, 1000)]);
         assert!(schedule.push(SlotId(0), message(1)));
         assert_eq!((0..100).filter(|_| schedule.push_base(message(1))).count(), MAX_BASE);

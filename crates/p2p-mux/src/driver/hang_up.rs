@@ -1,27 +1,27 @@
-//! The last words on a connection.
+//! The end of a stream: sending the last bytes so that the peer can read them.
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// How many bytes more a peer is listened to: beyond that it does not look at what we say.
-const PATIENCE: usize = 1 << 20;
+/// Maximum number of bytes to read and discard. A peer that has sent more does not read.
+const MAX_DISCARDED: usize = 1 << 20;
 
-/// Writes `output`, says that nothing follows, and listens until the peer has hung up.
+/// Writes `output`, shuts down the writing direction, and reads until the peer closes the stream.
 ///
-/// The listening matters: a socket that is closed while bytes from the peer lie unread in it is
-/// reset, and the reset can overtake what was just written, so that the peer would never learn why
-/// the connection ended. There is no end to it if the peer does nothing; set a limit.
+/// Reading is necessary: closing a socket that has unread bytes resets the connection. The reset can
+/// overtake `output`, and then the peer does not learn why the connection ended. If the peer does
+/// nothing this never returns, so set a time limit.
 pub(crate) async fn hang_up<Io>(io: &mut Io, output: &[u8])
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
-    // Whatever fails here, the connection is over.
+    // The connection has ended, so errors are ignored.
     if io.write_all(output).await.is_err() || io.shutdown().await.is_err() {
         return;
     }
-    let (mut unheard, mut total) = ([0; 2048], 0);
-    while total < PATIENCE
-        && let Ok(more @ 1..) = io.read(&mut unheard).await
+    let (mut buffer, mut discarded) = ([0; 2048], 0);
+    while discarded < MAX_DISCARDED
+        && let Ok(read @ 1..) = io.read(&mut buffer).await
     {
-        total += more;
+        discarded += read;
     }
 }

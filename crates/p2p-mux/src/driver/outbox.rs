@@ -1,4 +1,4 @@
-//! What the tasks of a connection leave for its driver.
+//! Messages and commands from the tasks of a connection to its driver.
 
 use std::{
     sync::{
@@ -13,85 +13,83 @@ use tokio::sync::Notify;
 
 use crate::{CloseReason, DisconnectReason, Message, QueueLoad, SendError, SlotId};
 
-/// The place where senders leave messages, and a bell that wakes the driver.
+/// Messages and commands for the driver of a connection, and the waker of the driver.
 ///
-/// It is bounded by its senders: each message has taken its place in the budget of its slot before
-/// it comes here.
+/// Its size is bounded, because a sender reserves room in the outbound queue of its slot first.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    waiting: Mutex<Waiting>,
+    contents: Mutex<OutboxContents>,
     driver: AtomicWaker,
     woken: AtomicBool,
-    /// Where senders wait while memory is short.
-    relief: Notify,
-    /// Whether any do.
-    pressed: AtomicBool,
+    /// Notifies senders that wait while memory is short.
+    memory_freed: Notify,
+    /// Whether a sender may be waiting for `memory_freed`.
+    has_waiting_senders: AtomicBool,
     ended: OnceLock<CloseReason>,
 }
 
-/// A message on its way from a sender to the machine.
+/// A message from a sender to the state machine.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) slot: SlotId,
-    /// Which run of the sub-protocol said it.
+    /// The run of the sub-protocol that sent it.
     pub(crate) run: u64,
     pub(crate) message: Message,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct OutboxContents {
     messages: Vec<Outgoing>,
-    wishes: Wishes,
+    commands: Commands,
     closed: bool,
 }
 
-/// What the owner of the connection wants of it.
+/// Commands of the connection's owner.
 #[derive(Debug, Default)]
-pub(crate) struct Wishes {
-    /// That it ends.
+pub(crate) struct Commands {
+    /// End the connection.
     pub(crate) disconnect: Option<DisconnectReason>,
-    /// That these slots end.
+    /// End these slots.
     pub(crate) removed: Vec<SlotId>,
 }
 
 impl Outbox {
     pub(crate) fn push(&self, outgoing: Outgoing) -> Result<(), SendError> {
-        let mut waiting = self.lock();
-        if waiting.closed {
+        let mut contents = self.lock();
+        if contents.closed {
             return Err(SendError::Closed);
         }
-        waiting.messages.push(outgoing);
-        drop(waiting);
+        contents.messages.push(outgoing);
+        drop(contents);
         self.wake_driver();
         Ok(())
     }
 
-    /// Asks for the end of the connection. The first reason counts.
+    /// Asks the driver to end the connection. Only the first reason counts.
     pub(crate) fn disconnect(&self, reason: DisconnectReason) {
-        self.lock().wishes.disconnect.get_or_insert(reason);
+        self.lock().commands.disconnect.get_or_insert(reason);
         self.wake_driver();
     }
 
-    /// Asks for the end of a slot.
+    /// Asks the driver to end a slot.
     pub(crate) fn remove(&self, slot: SlotId) {
-        self.lock().wishes.removed.push(slot);
+        self.lock().commands.removed.push(slot);
         self.wake_driver();
     }
 
-    /// Moves everything that waits into `messages`, which must be empty, and says what else is
-    /// wanted.
-    pub(crate) fn take(&self, messages: &mut Vec<Outgoing>) -> Wishes {
-        let mut waiting = self.lock();
-        std::mem::swap(messages, &mut waiting.messages);
-        std::mem::take(&mut waiting.wishes)
+    /// Moves all messages into `messages`, which must be empty, and returns the commands.
+    pub(crate) fn take(&self, messages: &mut Vec<Outgoing>) -> Commands {
+        let mut contents = self.lock();
+        std::mem::swap(messages, &mut contents.messages);
+        std::mem::take(&mut contents.commands)
     }
 
-    /// Nothing is accepted any more. What waits can still be taken.
+    /// Refuses further messages. Those that are here can still be taken.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
     }
 
-    /// How the connection ended, to be told before its slots close. The first word counts.
+    /// Records how the connection ended. Call it before its slots close. Only the first call counts.
     pub(crate) fn end(&self, closed: CloseReason) {
         let _ = self.ended.set(closed);
     }
@@ -104,25 +102,25 @@ impl Outbox {
         self.lock().closed
     }
 
-    /// Waits, while memory is short and the connection has more than its share (`exceeds_share`), until
-    /// that or the sender's slot has ended.
+    /// Waits until `exceeds_share` is false: memory is not short, the connection is within its share,
+    /// or the sender's slot has ended.
     pub(crate) async fn wait_for_memory(&self, exceeds_share: impl Fn() -> bool) {
         while exceeds_share() {
-            let relieved = self.relief.notified();
-            tokio::pin!(relieved);
-            relieved.as_mut().enable();
-            self.pressed.store(true, SeqCst);
-            // Looked at once more: it may have ended before there was anybody to tell.
+            let freed = self.memory_freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            self.has_waiting_senders.store(true, SeqCst);
+            // Checked again, because it may have changed before the notification was enabled.
             if exceeds_share() {
-                relieved.await;
+                freed.await;
             }
         }
     }
 
-    /// Lets the senders that wait for memory look again.
+    /// Lets the senders that wait for memory check again.
     pub(crate) fn wake_senders(&self) {
-        if self.pressed.swap(false, SeqCst) {
-            self.relief.notify_waiters();
+        if self.has_waiting_senders.swap(false, SeqCst) {
+            self.memory_freed.notify_waiters();
         }
     }
 
@@ -131,19 +129,19 @@ impl Outbox {
         self.driver.wake();
     }
 
-    /// Ready when the bell has rung since the last time it was.
+    /// Ready if the driver was woken since the last call that was ready.
     pub(crate) fn poll_woken(&self, cx: &Context<'_>) -> Poll<()> {
         self.driver.register(cx.waker());
         if self.woken.swap(false, SeqCst) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Plain data: whoever panicked has left it whole.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, OutboxContents> {
+        // Poisoning is ignored: the contents are consistent after every statement.
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The bell as others see it who have to wake the driver.
+/// The waker of the driver.
 impl Wake for Outbox {
     fn wake(self: Arc<Self>) {
         self.wake_driver();
@@ -154,33 +152,33 @@ impl Wake for Outbox {
     }
 }
 
-/// What a sub-protocol has taken out of its inbound queue, for the driver to collect.
+/// What a sub-protocol has taken out of its inbound queue since the driver collected it last.
 #[derive(Debug, Default)]
 pub(crate) struct Freed {
     bytes: AtomicUsize,
     items: AtomicUsize,
-    /// The driver holds a message until there is room.
-    wanted: AtomicBool,
+    /// Whether to wake the driver when the next message is taken.
+    wake_driver: AtomicBool,
 }
 
 impl Freed {
-    /// A message was taken. The bell is rung only if the driver waits for that.
+    /// Adds a message that was taken. Wakes the driver only if it waits for that.
     pub(crate) fn add(&self, load: QueueLoad, outbox: &Outbox) {
         self.bytes.fetch_add(load.bytes, SeqCst);
         self.items.fetch_add(load.items, SeqCst);
-        if self.wanted.swap(false, SeqCst) {
+        if self.wake_driver.swap(false, SeqCst) {
             outbox.wake_driver();
         }
     }
 
-    /// What was taken since the last time.
+    /// Returns what was taken since the last call.
     pub(crate) fn collect(&self) -> QueueLoad {
         QueueLoad { bytes: self.bytes.swap(0, SeqCst), items: self.items.swap(0, SeqCst) }
     }
 
-    /// Asks for the bell at the next message that is taken. Collect after this, not before, or one
-    /// may be missed.
-    pub(crate) fn want(&self) {
-        self.wanted.store(true, SeqCst);
+    /// Has the driver woken when the next message is taken. Collect after this call, not before:
+    /// otherwise a message may be missed.
+    pub(crate) fn request_wake(&self) {
+        self.wake_driver.store(true, SeqCst);
     }
 }

@@ -1,4 +1,4 @@
-//! The exchange of Hello, by which a transport stream becomes a connection.
+//! The exchange of Hello, which turns a transport stream into a connection.
 
 use std::{collections::BTreeSet, future::pending, sync::Arc, task::Waker, time::Duration};
 
@@ -16,30 +16,30 @@ use crate::{
     Capability, Chunks, CloseReason, Config, Connection, DisconnectReason, Hello, HelloError,
     LostReason, MAX_HELLO, MemoryBudget, Offer, Origin, P2P_VERSION, Peer, Protocol,
     SharedCapability, SlotSettings, base,
-    driver::{Driver, Outbox, Ports, hang_up},
+    driver::{Driver, Outbox, SlotTasks, hang_up},
     negotiate,
 };
 
-/// How long telling a peer that it is not wanted may take.
+/// Maximum time to send a Disconnect in place of Hello.
 const REFUSAL_LIMIT: Duration = Duration::from_secs(2);
 
-/// What this end says in Hello, and what it can run.
+/// What this end announces in Hello, and the sub-protocols that it can run.
 #[derive(Clone, Debug)]
 pub struct LocalNode {
-    /// What the client calls itself, as `name/version/system`.
+    /// Client name, as `name/version/system`.
     pub client: String,
-    /// The sub-protocols, any number of versions of each name.
+    /// The sub-protocols, with any number of versions of each name.
     pub protocols: Vec<Protocol>,
-    /// Where it listens, or 0. Nobody relies on it.
+    /// Listening port, or 0. Other nodes ignore it.
     pub port: u16,
-    /// Its node id, which must be that of the key that shook hands.
+    /// Node id. It must be the one of the key used in the handshake.
     pub id: NodeId,
 }
 
-/// A stream on which both ends have said Hello and have something in common, before anything runs.
+/// A stream on which both ends have sent Hello and share at least one sub-protocol.
 ///
-/// The owner looks at it and either [runs](Self::run) or [refuses](Self::refuse) it. Meanwhile no
-/// clock ticks, so do not take long.
+/// No sub-protocol runs yet: the owner either [runs](Self::run) or [refuses](Self::refuse) it. No
+/// time limit applies until then, so decide soon.
 #[derive(Debug)]
 pub struct NegotiatedConnection<Io> {
     wire: Wire<Io>,
@@ -51,14 +51,14 @@ pub struct NegotiatedConnection<Io> {
     memory: MemoryBudget,
 }
 
-/// What both ends have.
-struct Agreed {
+/// The result of an exchange of Hello.
+struct Negotiated {
     hello: Hello,
     slots: Vec<(SharedCapability, Protocol)>,
     chunks: Option<Chunks>,
 }
 
-/// Why there was no connection.
+/// Why the exchange of Hello failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HelloExchangeError {
@@ -71,27 +71,28 @@ pub enum HelloExchangeError {
     /// The first message was something else.
     #[error("message {code:#x} instead of Hello")]
     Unexpected {
-        /// Its id.
+        /// The message id.
         code: u64,
     },
-    /// A Hello that is not accepted.
+    /// The Hello of the peer was not accepted.
     #[error(transparent)]
     Hello(#[from] HelloError),
-    /// Nothing in common: the peer has these.
+    /// No sub-protocol in common. The peer has these.
     #[error("no sub-protocol in common, the peer has {}", list(.0))]
     Useless(Vec<Capability>),
-    /// What came was no message.
-    #[error("{0}")]
+    /// The first frame was invalid.
+    #[error(transparent)]
     Frame(#[from] FrameError),
     /// The network failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Lost(#[from] LostReason),
-    /// Our own Hello is longer than [`MAX_HELLO`], which nobody would accept: we announce too much.
-    #[error("our own Hello has {0} bytes")]
+    /// Our own Hello is longer than [`MAX_HELLO`], because of too many capabilities or a long client
+    /// name. Other clients would refuse it.
+    #[error("our own Hello has {0} bytes, the maximum is {MAX_HELLO}")]
     OwnHello(usize),
 }
 
-/// The pieces of a transport stream.
+/// The parts of a transport stream.
 #[derive(Debug)]
 struct Wire<Io> {
     io: Io,
@@ -101,8 +102,8 @@ struct Wire<Io> {
 }
 
 impl LocalNode {
-    /// The Hello that this end sends: capabilities sorted, each once, with `chunk/1` among them if
-    /// [`Config::chunk`] says so and there is no sub-protocol of that name.
+    /// The Hello that this end sends. Capabilities are sorted and unique. They include `chunk/1` if
+    /// [`Config::chunk`] is set, unless a sub-protocol has that name.
     #[must_use]
     pub fn hello(&self, config: &Config) -> Hello {
         let offers = self.offers(config).into_iter();
@@ -116,7 +117,7 @@ impl LocalNode {
         }
     }
 
-    /// The sub-protocols, and `chunk/1` behind them.
+    /// The offers of the sub-protocols, then the one of `chunk/1`.
     fn offers(&self, config: &Config) -> Vec<Offer> {
         let mut offers: Vec<Offer> =
             self.protocols.iter().map(|local| local.offer().clone()).collect();
@@ -129,7 +130,7 @@ impl LocalNode {
 }
 
 impl HelloExchangeError {
-    /// What the peer was told, if anything.
+    /// The reason that the peer was told; `None` if it was told nothing.
     #[must_use]
     pub const fn reason(&self) -> Option<DisconnectReason> {
         match self {
@@ -141,17 +142,17 @@ impl HelloExchangeError {
     }
 }
 
-/// Says Hello and hears it, in at most [`Config::hello_limit`], and finds out what both ends have in
-/// common. Snappy is on from here if the peer can do it.
+/// Sends and receives Hello within [`Config::hello_limit`], and negotiates the shared sub-protocols.
+/// Enables Snappy if the peer supports it.
 ///
 /// # Errors
 ///
-/// [`HelloExchangeError`]. By then the peer has been told why, and the stream is closed; that takes at most
-/// 2 s more.
+/// [`HelloExchangeError`]. The peer is told the reason and the stream is closed before this returns,
+/// which takes up to 2 s longer.
 ///
 /// # What a hostile peer can do
 ///
-/// Make us read a message of 2 KiB.
+/// It can make us read a message of 2 KiB.
 pub async fn exchange_hello<Io>(
     stream: Stream<Io>,
     local: &LocalNode,
@@ -161,13 +162,13 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let mut wire = Wire::new(stream);
-    let agreed = match timeout(config.hello_limit, wire.exchange(&local.hello(config))).await {
-        Ok(Ok(hello)) => agree(hello, &wire.session.remote, local, config),
+    let negotiated = match timeout(config.hello_limit, wire.exchange(&local.hello(config))).await {
+        Ok(Ok(hello)) => negotiate_slots(hello, &wire.session.remote, local, config),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(HelloExchangeError::Timeout),
     };
-    match agreed {
-        Ok(Agreed { hello, slots, chunks }) => {
+    match negotiated {
+        Ok(Negotiated { hello, slots, chunks }) => {
             let capabilities = slots.iter().map(|(shared, _)| shared.capability.clone()).collect();
             let memory = MemoryBudget::unlimited();
             Ok(NegotiatedConnection {
@@ -189,8 +190,7 @@ where
     }
 }
 
-/// Tells a peer that has shaken hands that it is not wanted, in place of Hello, and hangs up. Takes
-/// at most 2 s.
+/// Sends a Disconnect in place of Hello and closes the stream. Takes at most 2 s.
 pub async fn refuse<Io>(stream: Stream<Io>, reason: DisconnectReason)
 where
     Io: AsyncRead + AsyncWrite + Unpin,
@@ -198,17 +198,17 @@ where
     Wire::new(stream).refuse(reason).await;
 }
 
-/// Whether the peer is who it should be, and what to run with it.
-fn agree(
+/// Checks the Hello of the peer, and negotiates the slots.
+fn negotiate_slots(
     hello: Hello,
     remote: &NodeId,
     local: &LocalNode,
     config: &Config,
-) -> Result<Agreed, HelloExchangeError> {
+) -> Result<Negotiated, HelloExchangeError> {
     hello.check(remote)?;
     let offers = local.offers(config);
     let mut shared = negotiate(&offers, &hello.capabilities);
-    // Ours is the last offer, and there is no slot behind it.
+    // `chunk/1` is the last offer. It has no slot.
     let chunks =
         if offers.len() > local.protocols.len() { Chunks::take(&mut shared) } else { None };
     if shared.is_empty() {
@@ -219,25 +219,24 @@ fn agree(
         (shared, protocol)
     };
     let slots = shared.into_iter().map(with_protocol).collect();
-    Ok(Agreed { hello, slots, chunks })
+    Ok(Negotiated { hello, slots, chunks })
 }
 
 impl<Io> NegotiatedConnection<Io> {
-    /// What the peer said.
+    /// The Hello of the peer.
     #[must_use]
     pub const fn hello(&self) -> &Hello {
         &self.hello
     }
 
-    /// Makes the connection share `memory` with others; without this it has its own, without a
-    /// bound.
+    /// Makes the connection share `memory` with others. By default its memory is not bounded.
     #[must_use]
     pub fn with_memory(mut self, memory: &MemoryBudget) -> Self {
         self.memory = memory.clone();
         self
     }
 
-    /// What both ends have, in the order of the message ids: never nothing.
+    /// The shared sub-protocols, at least one, in the order of their message ids.
     #[must_use]
     pub fn shared(&self) -> &[Capability] {
         &self.capabilities
@@ -245,19 +244,20 @@ impl<Io> NegotiatedConnection<Io> {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> NegotiatedConnection<Io> {
-    /// Tells the peer that it is not wanted after all, and hangs up. Takes at most 2 s.
+    /// Sends a Disconnect and closes the stream. Takes at most 2 s.
     pub async fn refuse(mut self, reason: DisconnectReason) {
         self.wire.refuse(reason).await;
     }
 
-    /// The connection: a handle, and the future that is its life. Spawn the future; the
-    /// sub-protocols start when it is first polled, each in a task of its own, and it ends when
-    /// the connection is closed and they all are gone. Dropping it cuts the connection and cancels
-    /// them.
+    /// Returns a handle of the connection, and the future that runs it. Spawn the future.
     ///
-    /// Cancelling `stop` ends it in order: `recv()` gives `None`, the peer is told
-    /// [`DisconnectReason::Quitting`], and after [`Config::close_limit`] whatever is not done is dropped. A peer
-    /// that does not read cannot make it take longer.
+    /// The sub-protocols start when the future is first polled, each in its own task. The future
+    /// completes when the connection is closed and all these tasks have ended. Dropping it closes the
+    /// stream and cancels them.
+    ///
+    /// Cancelling `stop` ends the connection: the tasks receive `None`, and the peer is told
+    /// [`DisconnectReason::Quitting`]. After [`Config::close_limit`] the rest is dropped. A peer that
+    /// does not read cannot delay this.
     pub fn run(
         self,
         origin: Origin,
@@ -273,17 +273,17 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> NegotiatedConnection<Io> {
             .with_memory(&memory, Waker::from(Arc::clone(&outbox)))
             .with_chunks(chunks)
             .with_origin(origin.inbound);
-        // The ciphers are large, and would be moved, and copied into futures, more than once.
+        // In a box, because the ciphers are large and would be copied into several futures.
         let machine = Box::new(machine);
         let meters = Arc::clone(machine.meters());
         let peer = Peer::new(hello, capabilities, origin, Arc::clone(&outbox), meters);
         let handle = peer.clone();
-        let life = async move {
+        let running = async move {
             let share = Arc::clone(machine.share());
-            let ports = Ports::open((Arc::clone(&outbox), share), &slots, &peer);
-            Driver::new(io, machine, input, (ports, outbox), stop, config).run().await
+            let tasks = SlotTasks::open(outbox, share, &slots, &peer);
+            Driver::new(io, machine, input, tasks, stop, config).run().await
         };
-        (handle, life)
+        (handle, running)
     }
 }
 
@@ -293,7 +293,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
         Self { io, session, input: received, output: unsent }
     }
 
-    /// Sends our Hello and reads theirs, neither waiting for the other.
+    /// Sends our Hello and receives the peer's at the same time.
     async fn exchange(&mut self, hello: &Hello) -> Result<Hello, HelloExchangeError> {
         let payload = hello.encode();
         if payload.len() > MAX_HELLO {
@@ -305,7 +305,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
         let (opener, output, input) = (&mut self.session.opener, &mut self.output, &mut self.input);
         let write = async {
             if writer.write_all_buf(output).await.is_err() || writer.flush().await.is_err() {
-                // A peer that closes has often said why, and that is still to be read.
+                // A peer that closes the stream has often sent the reason: keep reading.
                 pending::<()>().await;
             }
         };
@@ -330,7 +330,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
     async fn refuse(&mut self, reason: DisconnectReason) {
         let payload = reason.encode();
         if self.session.sealer.seal(base::DISCONNECT, &payload, &mut self.output).is_ok() {
-            // A peer that takes too long has not been told: nothing can be done about that.
+            // After the limit the stream is closed, even if the peer has not read the reason.
             let _ = timeout(REFUSAL_LIMIT, hang_up(&mut self.io, &self.output)).await;
         }
     }

@@ -1,4 +1,4 @@
-//! What one connection has of the memory that it shares with others.
+//! The part of a memory budget that one connection uses.
 
 use std::{
     sync::{
@@ -8,67 +8,68 @@ use std::{
     task::Waker,
 };
 
-use super::Pool;
+use super::SharedBudget;
 
-/// What a connection costs by being there: its machine, its tasks, the tables of its ciphers.
-const FIXED: usize = 16 * 1024;
+/// Fixed memory of a connection in bytes: its state machine, its tasks, the tables of its ciphers.
+const CONNECTION_SIZE: usize = 16 * 1024;
 
-/// In what steps a connection takes memory and gives it back. What it holds beyond its need is at
-/// most twice that.
-const GRAIN: usize = 8 * 1024;
+/// Memory is granted in multiples of this number of bytes. At most twice as many are granted but not
+/// used.
+const GRANT_STEP: usize = 8 * 1024;
 
-/// A connection's account. When it is dropped, everything goes back.
+/// The account of a connection in a memory budget. Dropping it returns all memory.
 #[derive(Debug)]
 pub(crate) struct Account {
     share: Arc<Share>,
     number: u64,
 }
 
-/// What the account and the senders of its connection have in common.
+/// A connection's part of the budget. The account and the senders of the connection share it.
 #[derive(Debug)]
 pub(crate) struct Share {
-    pool: Arc<Pool>,
+    budget: Arc<SharedBudget>,
     used: AtomicUsize,
-    /// What the pool has granted, in whole grains. Written under the lock only.
+    /// Bytes granted by the budget, a multiple of [`GRANT_STEP`]. Written only while `open` is locked.
     granted: AtomicUsize,
-    /// Whether the account is open still.
+    /// Whether the account is open.
     open: Mutex<bool>,
+    /// Whether the connection must be closed.
     marked: AtomicBool,
     waker: Waker,
 }
 
 impl Account {
-    pub(crate) fn open(pool: &Arc<Pool>, waker: Waker) -> Self {
+    pub(crate) fn open(budget: &Arc<SharedBudget>, waker: Waker) -> Self {
         let share = Arc::new(Share {
-            pool: Arc::clone(pool),
+            budget: Arc::clone(budget),
             used: AtomicUsize::new(0),
             granted: AtomicUsize::new(0),
             open: Mutex::new(true),
             marked: AtomicBool::new(false),
             waker,
         });
-        let number = pool.insert(Arc::clone(&share));
-        share.charge(FIXED);
+        let number = budget.insert(Arc::clone(&share));
+        share.charge(CONNECTION_SIZE);
         Self { share, number }
     }
 
-    /// The part of it that senders may use.
+    /// The part that senders use.
     #[cfg(feature = "tokio")]
     pub(crate) const fn share(&self) -> &Arc<Share> {
         &self.share
     }
 
-    /// So many bytes more are held.
+    /// Adds used bytes.
     pub(crate) fn charge(&self, bytes: usize) {
         self.share.charge(bytes);
     }
 
-    /// So many bytes are free again, which were charged before.
+    /// Returns bytes that were charged before.
     pub(crate) fn release(&self, bytes: usize) {
         self.share.release(bytes);
     }
 
-    /// What was `before` is `after` now.
+    /// Replaces a charge of `before` bytes by one of `after` bytes.
     pub(crate) fn adjust(&self, before: usize, after: usize) {
         if before < after {
             self.charge(after - before);
@@ -77,41 +78,41 @@ impl Account {
         }
     }
 
-    /// Whether the connection has to end, at once.
+    /// Whether the connection must be closed at once.
     pub(crate) fn is_marked(&self) -> bool {
         self.share.is_marked()
     }
 
-    /// Whether memory is short and the connection has more than its share.
+    /// Whether memory is short and the connection exceeds its share.
     pub(crate) fn exceeds_share(&self) -> bool {
         self.share.exceeds_share()
     }
 
-    /// The connection has waited long enough: it ends if nobody has more.
+    /// Marks the connection for closing if it is the largest. Returns whether it did.
     pub(crate) fn mark_if_largest(&self) -> bool {
-        self.share.pool.mark_if_largest(&self.share)
+        self.share.budget.mark_if_largest(&self.share)
     }
 
-    /// What it holds, and what its share is, in bytes.
+    /// The memory of the connection and its fair share, in bytes.
     pub(crate) fn held_and_fair_share(&self) -> (usize, usize) {
-        (self.share.granted(), self.share.pool.fair_share())
+        (self.share.granted(), self.share.budget.fair_share())
     }
 
-    /// What the share is, while memory is short.
+    /// The fair share in bytes; `None` if memory is not short.
     pub(crate) fn share_if_short(&self) -> Option<usize> {
-        self.share.pool.is_short().then(|| self.share.pool.fair_share())
+        self.share.budget.is_short().then(|| self.share.budget.fair_share())
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
         self.share.close();
-        self.share.pool.remove(self.number);
+        self.share.budget.remove(self.number);
     }
 }
 
 impl Share {
-    /// As [`Account::charge`].
+    /// Same as [`Account::charge`].
     pub(crate) fn charge(&self, bytes: usize) {
         let used = self.used.fetch_add(bytes, SeqCst).saturating_add(bytes);
         if used > self.granted() {
@@ -119,22 +120,22 @@ impl Share {
         }
     }
 
-    /// As [`Account::release`].
+    /// Same as [`Account::release`].
     pub(crate) fn release(&self, bytes: usize) {
         let less = |used: usize| Some(used.saturating_sub(bytes));
-        // It always has a value to set.
+        // Never an error, because `less` always returns a value.
         let before = self.used.fetch_update(SeqCst, SeqCst, less).unwrap_or_default();
-        debug_assert!(before >= bytes, "{bytes} bytes go back, {before} were taken");
-        // A grain more than it needs spares it some trips; while memory is short it gets what it needs.
-        let spare = if self.pool.is_short() { GRAIN } else { 2 * GRAIN };
+        debug_assert!(before >= bytes, "{bytes} bytes are released, {before} were charged");
+        // One step is kept in reserve, to access the budget less often; none while memory is short.
+        let spare = if self.budget.is_short() { GRANT_STEP } else { 2 * GRANT_STEP };
         if before.saturating_sub(bytes).saturating_add(spare) <= self.granted() {
             self.settle();
         }
     }
 
-    /// As [`Account::exceeds_share`].
+    /// Same as [`Account::exceeds_share`].
     pub(crate) fn exceeds_share(&self) -> bool {
-        self.pool.is_short() && self.granted() > self.pool.fair_share()
+        self.budget.is_short() && self.granted() > self.budget.fair_share()
     }
 
     pub(crate) fn granted(&self) -> usize {
@@ -153,46 +154,46 @@ impl Share {
         &self.waker
     }
 
-    /// Makes what is granted what is needed.
+    /// Adjusts the granted bytes to the used ones.
     fn settle(&self) {
         let open = self.lock();
         if !*open {
             return;
         }
-        // Another may take or give back meanwhile, and see what was granted before: so look again.
+        // Another thread may charge or release meanwhile and see the old grant, so check again.
         loop {
-            let wanted = self.used.load(SeqCst).next_multiple_of(GRAIN);
+            let wanted = self.used.load(SeqCst).next_multiple_of(GRANT_STEP);
             self.grant(wanted);
             let used = self.used.load(SeqCst);
-            if used <= wanted && wanted < used.saturating_add(2 * GRAIN) {
+            if used <= wanted && wanted < used.saturating_add(2 * GRANT_STEP) {
                 break;
             }
         }
         drop(open);
-        self.pool.settle();
+        self.budget.settle();
     }
 
-    /// Gives everything back. Later changes have no effect.
+    /// Returns all memory. Later charges and releases have no effect on the budget.
     fn close(&self) {
         let mut open = self.lock();
         *open = false;
         self.grant(0);
         drop(open);
-        self.pool.settle();
+        self.budget.settle();
     }
 
-    /// Only under the lock.
+    /// Sets the granted bytes. Call it only while `open` is locked.
     fn grant(&self, wanted: usize) {
         let granted = self.granted.swap(wanted, SeqCst);
         if granted < wanted {
-            self.pool.grant(wanted - granted);
+            self.budget.grant(wanted - granted);
         } else {
-            self.pool.take_back(granted - wanted);
+            self.budget.take_back(granted - wanted);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, bool> {
-        // Plain data: whoever panicked has left it whole.
+        // Poisoning is ignored: a boolean is always consistent.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! What a sub-protocol holds: its messages from and to one peer.
+//! The messages of a sub-protocol from and to one peer.
 
 use std::{
     sync::Arc,
@@ -16,12 +16,12 @@ use crate::{
     slot::{memory_size, queue_size},
 };
 
-/// One sub-protocol's messages from and to one peer.
+/// The messages of a sub-protocol from and to one peer.
 ///
-/// The codes are the sub-protocol's own, from 0. Everything is bounded: [`send`](Self::send) waits
-/// while too much waits to be sent, and what arrives without being taken is bounded by the slot's
-/// budget, so a sub-protocol should always be receiving. Where sending must not wait for receiving,
-/// [`split`](Self::split) it or take a [`sender`](Self::sender).
+/// Codes are those of the sub-protocol, from 0. Both queues are bounded: [`send`](Self::send) waits
+/// while the outbound queue is full, and a sub-protocol that does not receive is
+/// [overloaded](crate::OnOverload) once its inbound queue is full. If sending must not wait for
+/// receiving, [`split`](Self::split) the channel or use a [`sender`](Self::sender).
 #[derive(Debug)]
 pub struct Channel {
     sender: Sender,
@@ -30,49 +30,53 @@ pub struct Channel {
 
 /// The sending half of a [`Channel`]. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Sender(Arc<Line>);
+pub struct Sender(Arc<SenderCore>);
 
 /// The receiving half of a [`Channel`].
 #[derive(Debug)]
 pub struct Receiver {
     queue: mpsc::Receiver<Message>,
-    credit: Credit,
+    freed: FreedTarget,
 }
 
-/// What all senders of one slot have in common.
+/// The part that all senders of one slot share.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct SenderCore {
     pub(crate) version: u64,
     pub(crate) length: u64,
-    /// A permit for each byte that may wait.
+    /// A permit for each free byte of the outbound queue.
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) capacity: usize,
-    pub(crate) target: Target,
+    pub(crate) target: SendTarget,
 }
 
-/// Where messages go.
+/// Where sent messages go.
 #[derive(Debug)]
-pub(crate) enum Target {
+pub(crate) enum SendTarget {
     Connection { outbox: Arc<Outbox>, share: Arc<Share>, slot: SlotId, run: u64 },
     Pipe(mpsc::Sender<Message>),
 }
 
-/// Who is told that a message was taken.
+/// Where the room of a message goes that was taken from the inbound queue.
 #[derive(Debug)]
-pub(crate) enum Credit {
+pub(crate) enum FreedTarget {
     Connection { freed: Arc<Freed>, outbox: Arc<Outbox>, capacity: usize },
     Pipe { permits: Arc<Semaphore>, capacity: usize },
 }
 
 impl Channel {
-    pub(crate) fn new(line: Arc<Line>, queue: mpsc::Receiver<Message>, credit: Credit) -> Self {
-        Self { sender: Sender(line), receiver: Receiver { queue, credit } }
+    pub(crate) fn new(
+        sender: Arc<SenderCore>,
+        queue: mpsc::Receiver<Message>,
+        freed: FreedTarget,
+    ) -> Self {
+        Self { sender: Sender(sender), receiver: Receiver { queue, freed } }
     }
 
-    /// The next message of the peer; `None` when the slot or the connection has ended, and
-    /// everything that had arrived before was taken.
+    /// Receives the next message of the peer. `None` once the slot or the connection has ended and
+    /// all messages that arrived before were taken.
     ///
-    /// Cancel safe: a message is not lost if this is dropped.
+    /// Cancel safe: no message is lost if the future is dropped.
     pub async fn recv(&mut self) -> Option<Message> {
         self.receiver.recv().await
     }
@@ -86,7 +90,7 @@ impl Channel {
         self.sender.send(code, body).await
     }
 
-    /// Sends `payload` as it is. See [`Sender::send_raw`].
+    /// Sends `payload` unchanged. See [`Sender::send_raw`].
     ///
     /// # Errors
     ///
@@ -101,14 +105,14 @@ impl Channel {
         self.sender.clone()
     }
 
-    /// The two halves, for two tasks. The slot ends when the sub-protocol's own task does, whoever
-    /// holds them.
+    /// Splits the channel into two halves, for two tasks. The slot still ends when the task of the
+    /// sub-protocol ends.
     #[must_use]
     pub fn split(self) -> (Sender, Receiver) {
         (self.sender, self.receiver)
     }
 
-    /// The version of the sub-protocol that both ends agreed on.
+    /// The version of the sub-protocol on this connection.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.sender.version()
@@ -116,10 +120,10 @@ impl Channel {
 }
 
 impl Sender {
-    /// Sends `body`, encoded as RLP, once there is room for it in the slot's outbound queue, and in
-    /// the memory that the connection shares with others ([`MemoryBudget`](crate::MemoryBudget)).
+    /// Queues `body`, encoded as RLP, once the slot's outbound queue and the
+    /// [`MemoryBudget`](crate::MemoryBudget) have room for it.
     ///
-    /// Being queued is not being received: the connection may end before.
+    /// The peer may not receive a queued message, because the connection may end before.
     ///
     /// # Errors
     ///
@@ -128,19 +132,19 @@ impl Sender {
         self.send_raw(code, rlp_codec::encode(body)).await
     }
 
-    /// Sends `payload` as it is, once there is room for it. Nothing is copied before it is sealed.
+    /// Same as [`send`](Self::send), for a payload that is already encoded. It is not copied before it
+    /// is encrypted.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// Same as [`send`](Self::send).
     pub async fn send_raw(&self, code: u64, payload: impl Into<Bytes>) -> Result<(), SendError> {
         let message = Message { code, payload: payload.into() };
         message.check(self.0.length)?;
         self.0.wait_for_memory().await;
         let size = self.0.queue_size(&message);
-        // Where there is room it is taken at once. Waiting for it, even if not for long, would have
-        // the runtime put the task back after so many messages, small or large, and a sub-protocol
-        // of small ones would not get its share of the bytes.
+        // Do not await if there is room: tokio makes a task yield after a number of awaits. With
+        // small messages a sub-protocol would then get less than its share of the bytes.
         if let Ok(permits) = self.0.permits.try_acquire_many(size) {
             permits.forget();
         } else {
@@ -150,7 +154,7 @@ impl Sender {
         self.0.push(message)
     }
 
-    /// Sends `payload` as it is if there is room for it now.
+    /// Queues `payload` if there is room for it now.
     ///
     /// # Errors
     ///
@@ -169,13 +173,13 @@ impl Sender {
         self.0.push(message)
     }
 
-    /// Whether the slot, or the connection, has ended.
+    /// Whether the slot or the connection has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.permits.is_closed()
     }
 
-    /// The version of the sub-protocol that both ends agreed on.
+    /// The version of the sub-protocol on this connection.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.0.version
@@ -183,46 +187,48 @@ impl Sender {
 }
 
 impl Receiver {
-    /// As [`Channel::recv`].
+    /// Same as [`Channel::recv`].
     pub async fn recv(&mut self) -> Option<Message> {
         let message = self.queue.recv().await?;
-        self.credit.give_back(&message);
+        self.freed.add(&message);
         Some(message)
     }
 
-    /// As [`recv`](Self::recv), for those who write futures by hand.
+    /// Same as [`recv`](Self::recv), for hand-written futures.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         let message = ready!(self.queue.poll_recv(cx));
         if let Some(message) = &message {
-            self.credit.give_back(message);
+            self.freed.add(message);
         }
         Poll::Ready(message)
     }
 }
 
-impl Line {
+impl SenderCore {
     fn queue_size(&self, message: &Message) -> u32 {
         u32::try_from(queue_size(message.payload.len(), self.capacity)).unwrap_or(u32::MAX)
     }
 
-    /// Whether memory is short and the connection has more than its share, in which case nothing
-    /// more is taken; not once the slot has ended.
+    /// Whether memory is short and the connection exceeds its share, so that no message is accepted.
+    /// `false` once the slot has ended.
     fn exceeds_share(&self) -> bool {
         match &self.target {
-            Target::Connection { share, .. } => share.exceeds_share() && !self.permits.is_closed(),
-            Target::Pipe(_) => false,
+            SendTarget::Connection { share, .. } => {
+                share.exceeds_share() && !self.permits.is_closed()
+            }
+            SendTarget::Pipe(_) => false,
         }
     }
 
     async fn wait_for_memory(&self) {
-        if let Target::Connection { outbox, .. } = &self.target {
+        if let SendTarget::Connection { outbox, .. } = &self.target {
             outbox.wait_for_memory(|| self.exceeds_share()).await;
         }
     }
 
     fn push(&self, message: Message) -> Result<(), SendError> {
         match &self.target {
-            Target::Connection { outbox, share, slot, run } => {
+            SendTarget::Connection { outbox, share, slot, run } => {
                 let size = memory_size(message.payload.len());
                 share.charge(size);
                 let pushed = outbox.push(Outgoing { slot: *slot, run: *run, message });
@@ -231,14 +237,14 @@ impl Line {
                 }
                 pushed
             }
-            // Every message in there holds permits, and there are places for all that can.
-            Target::Pipe(queue) => queue.try_send(message).map_err(|_| SendError::Closed),
+            // Cannot be full: every queued message holds permits, and the queue has a place for each.
+            SendTarget::Pipe(queue) => queue.try_send(message).map_err(|_| SendError::Closed),
         }
     }
 }
 
-impl Credit {
-    fn give_back(&self, message: &Message) {
+impl FreedTarget {
+    fn add(&self, message: &Message) {
         let length = message.payload.len();
         match self {
             Self::Connection { freed, outbox, capacity } => {
@@ -251,12 +257,12 @@ impl Credit {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        // What is still inside must not weigh on the budget of a slot that may go on sending.
+        // Messages in the queue must not use up the budget of a slot that may continue to send.
         self.queue.close();
         while let Ok(message) = self.queue.try_recv() {
-            self.credit.give_back(&message);
+            self.freed.add(&message);
         }
-        if let Credit::Pipe { permits, .. } = &self.credit {
+        if let FreedTarget::Pipe { permits, .. } = &self.freed {
             permits.close();
         }
     }

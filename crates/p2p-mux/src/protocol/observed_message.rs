@@ -1,23 +1,23 @@
-//! What a sub-protocol says and hears, one event a message, for those who asked for it.
+//! An event for each message of a sub-protocol, for observers.
 
 use p2p_identity::NodeId;
 
-/// A message that was handed to a sub-protocol or sealed for the wire; see
-/// [`Protocol::observe`](crate::Protocol::observe).
+/// A message that was delivered to a sub-protocol or encrypted
+/// ([`Protocol::observe`](crate::Protocol::observe)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObservedMessage {
-    /// The peer at the other end.
+    /// The other end of the connection.
     pub peer: NodeId,
-    /// Which way it went.
+    /// Whether it was received or sent.
     pub direction: Direction,
-    /// Its code within the sub-protocol.
+    /// The code within the sub-protocol.
     pub code: u64,
-    /// The bytes of its payload, not compressed.
+    /// Length of the uncompressed payload, in bytes.
     pub length: usize,
 }
 
-/// Which way a message went.
+/// The direction of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the peer to the sub-protocol.

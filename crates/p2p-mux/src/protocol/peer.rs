@@ -1,4 +1,4 @@
-//! The other end of a connection, as its sub-protocols and its owner see it.
+//! A handle of a connection, for its sub-protocols and its owner.
 
 use core::fmt;
 use std::{
@@ -16,11 +16,11 @@ use crate::{
     driver::Outbox, stats::Meters,
 };
 
-/// A handle of one live connection. Cheap to clone; it does not keep the connection open.
+/// A handle of a connection and its other end. Cheap to clone. It does not keep the connection open.
 #[derive(Clone)]
-pub struct Peer(Arc<About>);
+pub struct Peer(Arc<PeerData>);
 
-struct About {
+struct PeerData {
     hello: Hello,
     shared: Vec<Capability>,
     origin: Origin,
@@ -29,18 +29,18 @@ struct About {
     meters: Arc<Meters>,
 }
 
-/// How a connection came about; for those who show it or decide by it.
+/// How a connection was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The peer's address, where there is such a thing.
+    /// The peer's address, if the transport has addresses.
     pub remote_addr: Option<SocketAddr>,
     /// Our address.
     pub local_addr: Option<SocketAddr>,
-    /// Whether the peer called us.
+    /// Whether the peer opened the connection.
     pub inbound: bool,
-    /// Whether we keep calling this peer by configuration.
+    /// Whether the peer is a static node, which is always dialed again.
     pub is_static: bool,
-    /// Whether the peer has privileges by configuration. Can be changed while it is connected.
+    /// Whether the peer is trusted. Can be changed while it is connected.
     pub trusted: bool,
 }
 
@@ -53,10 +53,10 @@ impl Peer {
         meters: Arc<Meters>,
     ) -> Self {
         let trusted = AtomicBool::new(origin.trusted);
-        Self(Arc::new(About { hello, shared, origin, trusted, outbox, meters }))
+        Self(Arc::new(PeerData { hello, shared, origin, trusted, outbox, meters }))
     }
 
-    /// A peer without a connection, to test a sub-protocol with
+    /// A peer without a connection, for tests of a sub-protocol
     /// ([`Channel::pipe`](crate::Channel::pipe)).
     #[must_use]
     pub fn detached(id: NodeId) -> Self {
@@ -70,25 +70,25 @@ impl Peer {
         Self::new(hello, Vec::new(), Origin::default(), Arc::default(), Arc::default())
     }
 
-    /// The id that the peer proved to have.
+    /// The node id, which the peer has proved in the handshake.
     #[must_use]
     pub fn id(&self) -> NodeId {
         self.0.hello.id
     }
 
-    /// What the peer calls itself: anybody's words, to be quoted.
+    /// The client name that the peer sent. It may contain anything: quote it before you display it.
     #[must_use]
     pub fn client(&self) -> &str {
         &self.0.hello.client
     }
 
-    /// All that the peer says it can do.
+    /// The capabilities that the peer announced.
     #[must_use]
     pub fn capabilities(&self) -> &[Capability] {
         &self.0.hello.capabilities
     }
 
-    /// What runs on the connection, in the order of its message ids.
+    /// The sub-protocols of the connection, in the order of their message ids.
     #[must_use]
     pub fn shared(&self) -> &[Capability] {
         &self.0.shared
@@ -106,45 +106,49 @@ impl Peer {
         self.0.origin.local_addr
     }
 
-    /// Whether the peer called us.
+    /// Whether the peer opened the connection.
     #[must_use]
     pub fn is_inbound(&self) -> bool {
         self.0.origin.inbound
     }
 
-    /// Whether we keep calling this peer by configuration.
+    /// Whether the peer is a static node.
     #[must_use]
     pub fn is_static(&self) -> bool {
         self.0.origin.is_static
     }
 
-    /// Whether the peer has privileges by configuration.
+    /// Whether the peer is trusted.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
         self.0.trusted.load(Relaxed)
     }
 
-    /// Gives the peer privileges, or takes them away.
+    /// Makes the peer trusted or not.
     pub fn set_trusted(&self, trusted: bool) {
         self.0.trusted.store(trusted, Relaxed);
     }
 
-    /// Ends the connection, with all its sub-protocols; the peer is told `reason`. Returns at once.
+    /// Ends the connection and all its sub-protocols. The peer is told `reason`. Returns immediately.
     pub fn disconnect(&self, reason: DisconnectReason) {
         self.0.outbox.disconnect(reason);
     }
 
-    /// Removes a sub-protocol from this connection, which goes on unless it was the last: its slot
-    /// closes, its task gets what has arrived, then `None`, and is cancelled if it has not returned
-    /// after [`Config::close_limit`](crate::Config::close_limit). What the peer still sends to it is
-    /// dropped; the peer is not told, as RLPx has no words for it, and there is no way back. Returns
-    /// at once: whether the connection was made with this sub-protocol.
+    /// Removes a sub-protocol from this connection. The connection continues unless this was the last
+    /// one.
+    ///
+    /// Its slot closes. Its task receives what has arrived, then `None`; it is cancelled if it has not
+    /// returned after [`Config::close_limit`](crate::Config::close_limit). Messages that still arrive
+    /// for it are dropped. The peer is not told, because RLPx has no message for it. A removed
+    /// sub-protocol cannot be added again.
+    ///
+    /// Returns immediately, with `false` if the connection began without this sub-protocol.
     pub fn remove(&self, capability: &Capability) -> bool {
-        let place = self.0.shared.iter().position(|shared| shared == capability);
-        if let Some(index) = place {
+        let index = self.0.shared.iter().position(|shared| shared == capability);
+        if let Some(index) = index {
             self.0.outbox.remove(SlotId(index));
         }
-        place.is_some()
+        index.is_some()
     }
 
     /// Whether the connection has ended.
@@ -153,15 +157,16 @@ impl Peer {
         self.0.outbox.is_closed()
     }
 
-    /// How the connection ended, and who is to blame; `None` while it runs, and where its task was
-    /// dropped. Known by the time at which a sub-protocol sees its channel closed, so that it can
-    /// tell a peer that cut it off from a slot that ended alone.
+    /// How the connection ended. `None` while it runs, or if its future was dropped.
+    ///
+    /// It is set before the channels of the sub-protocols close. So a sub-protocol can find out
+    /// whether the connection or only its slot has ended.
     #[must_use]
     pub fn closed(&self) -> Option<&CloseReason> {
         self.0.outbox.ended()
     }
 
-    /// The connection's counters, as they are now.
+    /// A copy of the connection's counters.
     #[must_use]
     pub fn stats(&self) -> ConnectionStats {
         self.0.meters.snapshot()

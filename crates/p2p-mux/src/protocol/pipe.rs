@@ -1,18 +1,19 @@
-//! Two channels joined without a network, to test a sub-protocol with.
+//! Two connected channels without a network, for tests of a sub-protocol.
 
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{Channel, Credit, Line, Target};
+use super::{Channel, FreedTarget, SendTarget, SenderCore};
 
-/// How many bytes may wait in each direction, each message counted as its payload and 64 bytes.
+/// Maximum number of queued bytes in each direction. A message counts as its payload plus 64 bytes.
 const CAPACITY: usize = 64 * 1024;
 
 impl Channel {
-    /// Two channels that are joined: what one sends, the other receives. No network, no limit on
-    /// codes, version 0; bounded at 64 KiB in each direction. Each end sees `None` once the other
-    /// is dropped.
+    /// Two connected channels without a network: each receives what the other sends.
+    ///
+    /// The version is 0, and every code is valid. A queue of 64 KiB in each direction bounds the
+    /// memory. Each end receives `None` once the other is dropped.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -29,7 +30,7 @@ impl Channel {
         Self::pipe_of(0, u64::MAX)
     }
 
-    /// As [`pipe`](Self::pipe), for a sub-protocol of that version with `length` codes.
+    /// Same as [`pipe`](Self::pipe), for a version of a sub-protocol with `length` codes.
     #[must_use]
     pub fn pipe_of(version: u64, length: u64) -> (Self, Self) {
         let (to_there, at_there) = direction(version, length);
@@ -38,13 +39,14 @@ impl Channel {
     }
 }
 
-type Arrival = (mpsc::Receiver<crate::Message>, Credit);
+type Arrivals = (mpsc::Receiver<crate::Message>, FreedTarget);
 
-fn direction(version: u64, length: u64) -> (Arc<Line>, Arrival) {
-    // More places than there can be messages, since each takes more than one permit.
+fn direction(version: u64, length: u64) -> (Arc<SenderCore>, Arrivals) {
+    // The queue has more places than there can be messages, because each takes several permits.
     let (sender, receiver) = mpsc::channel(CAPACITY);
     let permits = Arc::new(Semaphore::new(CAPACITY));
-    let credit = Credit::Pipe { permits: Arc::clone(&permits), capacity: CAPACITY };
-    let target = Target::Pipe(sender);
-    (Arc::new(Line { version, length, permits, capacity: CAPACITY, target }), (receiver, credit))
+    let freed = FreedTarget::Pipe { permits: Arc::clone(&permits), capacity: CAPACITY };
+    let target = SendTarget::Pipe(sender);
+    let core = SenderCore { version, length, permits, capacity: CAPACITY, target };
+    (Arc::new(core), (receiver, freed))
 }

@@ -50,7 +50,7 @@ pub struct TypedReceiver<M> {
 }
 
 impl Protocol {
-    /// As [`new`](Self::new), for a sub-protocol whose messages are values of `M`.
+    /// Same as [`new`](Self::new), for a sub-protocol with messages of type `M`.
     #[must_use]
     pub fn typed<M, F, Fut>(name: &'static str, version: u64, run: F) -> Self
     where
@@ -65,26 +65,26 @@ impl Protocol {
 }
 
 impl<M: TypedMessage> TypedChannel<M> {
-    /// `channel`, speaking `M`.
+    /// Encodes and decodes the messages of `channel` as `M`.
     #[must_use]
     pub const fn new(channel: Channel) -> Self {
         Self { channel, messages: PhantomData }
     }
 
-    /// The next message of the peer; `None` at the end, as in [`Channel::recv`]. Cancel safe.
+    /// Receives the next message of the peer. `None` at the end, as in [`Channel::recv`]. Cancel safe.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`]: that message is gone; the channel can still be used.
+    /// [`DecodeError`]. The message is lost; the channel can still be used.
     pub async fn recv(&mut self) -> Result<Option<M>, DecodeError> {
-        read(self.channel.recv().await)
+        decode(self.channel.recv().await)
     }
 
-    /// Sends `message` once there is room for it.
+    /// Queues `message` once there is room for it.
     ///
     /// # Errors
     ///
-    /// As [`Sender::send`].
+    /// Same as [`Sender::send`].
     pub async fn send(&self, message: &M) -> Result<(), SendError> {
         let (code, payload) = message.encode();
         self.channel.send_raw(code, payload).await
@@ -96,7 +96,7 @@ impl<M: TypedMessage> TypedChannel<M> {
         TypedSender { sender: self.channel.sender(), messages: PhantomData }
     }
 
-    /// The two halves, for two tasks; see [`Channel::split`].
+    /// Splits the channel into two halves. See [`Channel::split`].
     #[must_use]
     pub fn split(self) -> (TypedSender<M>, TypedReceiver<M>) {
         let (sender, receiver) = self.channel.split();
@@ -104,7 +104,7 @@ impl<M: TypedMessage> TypedChannel<M> {
         (sender, TypedReceiver { receiver, messages: PhantomData })
     }
 
-    /// The version of the sub-protocol that both ends agreed on.
+    /// The version of the sub-protocol on this connection.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.channel.version()
@@ -112,17 +112,17 @@ impl<M: TypedMessage> TypedChannel<M> {
 }
 
 impl<M: TypedMessage> TypedSender<M> {
-    /// Sends `message` once there is room for it.
+    /// Queues `message` once there is room for it.
     ///
     /// # Errors
     ///
-    /// As [`Sender::send`].
+    /// Same as [`Sender::send`].
     pub async fn send(&self, message: &M) -> Result<(), SendError> {
         let (code, payload) = message.encode();
         self.sender.send_raw(code, payload).await
     }
 
-    /// Sends `message` if there is room for it now.
+    /// Queues `message` if there is room for it now.
     ///
     /// # Errors
     ///
@@ -134,31 +134,31 @@ impl<M: TypedMessage> TypedSender<M> {
 }
 
 impl<M: TypedMessage> TypedReceiver<M> {
-    /// As [`TypedChannel::recv`].
+    /// Same as [`TypedChannel::recv`].
     ///
     /// # Errors
     ///
     /// [`DecodeError`].
     pub async fn recv(&mut self) -> Result<Option<M>, DecodeError> {
-        read(self.receiver.recv().await)
+        decode(self.receiver.recv().await)
     }
 }
 
-fn read<M: TypedMessage>(message: Option<Message>) -> Result<Option<M>, DecodeError> {
+fn decode<M: TypedMessage>(message: Option<Message>) -> Result<Option<M>, DecodeError> {
     message.map(|message| M::decode(message.code, &message.payload)).transpose()
 }
 
-/// So that `?` works on receiving.
+/// For `?` after receiving.
 impl From<DecodeError> for Exit {
-    fn from(unreadable: DecodeError) -> Self {
-        match unreadable {
+    fn from(error: DecodeError) -> Self {
+        match error {
             DecodeError::UnknownCode(code) => Self::UnexpectedCode(code),
             DecodeError::Payload(error) => Self::Decode(error),
         }
     }
 }
 
-// By hand, as nothing here needs an `M` that can do the same.
+// Not derived, because a derive would require the same trait of `M`.
 
 impl<M> Clone for TypedSender<M> {
     fn clone(&self) -> Self {

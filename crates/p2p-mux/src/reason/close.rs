@@ -1,4 +1,4 @@
-//! How a connection ended, and who is to blame.
+//! How a connection ended, and which end caused it.
 
 use rlpx_transport::FrameError;
 use thiserror::Error;
@@ -12,31 +12,32 @@ pub enum CloseReason {
     /// The peer ended it.
     #[error("by the peer: {0}")]
     ByPeer(DisconnectReason),
-    /// We ended it: the owner, a sub-protocol, the last one returning, or the peer's silence.
+    /// This end ended it: the owner or a sub-protocol asked for it, the last sub-protocol returned, or
+    /// the peer was silent.
     #[error("by us: {0}")]
     ByUs(DisconnectReason),
-    /// We ended it because memory was short, and of all connections this one held the most beyond
-    /// its share ([`MemoryBudget`](crate::MemoryBudget)).
-    #[error("it held {held} bytes while memory was short, and {share} were its share")]
+    /// This end ended it because memory was short and it was the largest connection that exceeded its
+    /// share ([`MemoryBudget`](crate::MemoryBudget)).
+    #[error("it used {held} bytes while memory was short, its share was {share}")]
     ExceededShare {
-        /// What it held, in bytes.
+        /// Memory that it used, in bytes.
         held: usize,
-        /// What it could have held in any case.
+        /// Its fair share, in bytes.
         share: usize,
     },
-    /// The peer broke the protocol, so we ended it.
-    #[error("the peer broke the protocol: {0}")]
+    /// The peer broke the protocol, so this end ended it.
+    #[error("the peer broke the protocol")]
     Breach(#[from] ProtocolBreach),
     /// The network failed.
-    #[error("the connection was lost: {0}")]
+    #[error("the connection was lost")]
     Lost(#[from] LostReason),
 }
 
-/// What a peer is told that holds too much memory: there is no room for it.
+/// The reason that a peer is told if its connection uses too much memory.
 pub(crate) const EXCEEDED_SHARE_REASON: DisconnectReason = DisconnectReason::TooManyPeers;
 
 impl CloseReason {
-    /// The reason that went over the wire, from either end; `None` if the network failed.
+    /// The reason in the Disconnect message of either end; `None` if the network failed.
     #[must_use]
     pub const fn reason(&self) -> Option<DisconnectReason> {
         match self {
@@ -48,29 +49,29 @@ impl CloseReason {
     }
 }
 
-/// What a peer did that the protocol forbids.
+/// How a peer broke the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProtocolBreach {
-    /// A frame with a bad MAC, too long, or with a body that is not what it should be.
-    #[error("{0}")]
+    /// An invalid frame: a wrong MAC, too long, or malformed.
+    #[error(transparent)]
     Frame(#[from] FrameError),
-    /// A message whose id belongs neither to the base protocol nor to a shared sub-protocol.
-    #[error("message id {code:#x} is outside of every shared sub-protocol")]
+    /// A message id that belongs neither to the base protocol nor to a shared sub-protocol.
+    #[error("message id {code:#x} belongs to no shared sub-protocol")]
     UnknownCode {
-        /// The id on the wire.
+        /// The message id on the connection.
         code: u64,
     },
-    /// More pings than any node has a use for.
+    /// Too many pings.
     #[error("ping flood")]
     PingFlood,
-    /// A piece of a message, or something in the middle of one, that `chunk/1` forbids.
-    #[error("chunk/1: {0}")]
+    /// A violation of `chunk/1`.
+    #[error("violation of chunk/1")]
     Chunk(#[from] ChunkError),
 }
 
 impl ProtocolBreach {
-    /// What the peer is told.
+    /// The reason that the peer is told.
     #[must_use]
     pub const fn reason(&self) -> DisconnectReason {
         DisconnectReason::ProtocolBreach
@@ -81,14 +82,14 @@ impl ProtocolBreach {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum LostReason {
-    /// The peer closed the connection without a word.
+    /// The peer closed the stream without a Disconnect message.
     #[error("closed without a reason")]
     Eof,
-    /// The operating system says so.
+    /// An I/O error.
     #[error("{0}")]
     Io(std::io::ErrorKind),
-    /// The network took nothing for [`Config::write_limit`](crate::Config::write_limit): the peer
-    /// does not read.
+    /// The network accepted no bytes for [`Config::write_limit`](crate::Config::write_limit), because
+    /// the peer does not read.
     #[error("nothing could be written for too long")]
     WriteStalled,
 }

@@ -1,4 +1,4 @@
-//! Why a connection is ended: the reason inside a Disconnect message.
+//! The reason in a Disconnect message.
 
 use core::fmt;
 
@@ -6,25 +6,25 @@ use bytes::Bytes;
 
 /// The reason in a Disconnect message (RLPx, "Disconnect (0x01)").
 ///
-/// Whatever a peer sends becomes one of these; [`decode`](Self::decode) never fails. Going the
-/// other way, only the assigned numbers are ever written: some nodes index a table with what they
-/// read, and a number above 16 crashes them.
+/// [`decode`](Self::decode) never fails: every payload has a reason. [`encode`](Self::encode) writes
+/// only assigned numbers, because some nodes use the number as the index of a table and crash if it is
+/// above 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// 0x00: somebody asked for it; also what an empty Disconnect means.
+    /// 0x00: disconnect requested. An empty Disconnect has this meaning too.
     Requested,
     /// 0x01: the TCP connection failed.
     TcpError,
-    /// 0x02: breach of protocol: a malformed message, a bad MAC, a code that nobody has.
+    /// 0x02: breach of protocol, such as a malformed message, a wrong MAC or an unknown message id.
     ProtocolBreach,
     /// 0x03: no sub-protocol in common.
     UselessPeer,
-    /// 0x04: no place for another peer.
+    /// 0x04: no free peer slot.
     TooManyPeers,
-    /// 0x05: there is a connection to this node already.
+    /// 0x05: already connected to this node.
     AlreadyConnected,
-    /// 0x06: a version of the base protocol that cannot be spoken.
+    /// 0x06: incompatible version of the base protocol.
     IncompatibleVersion,
     /// 0x07: the node id is null.
     NullIdentity,
@@ -32,21 +32,21 @@ pub enum DisconnectReason {
     Quitting,
     /// 0x09: the node id in Hello is not the one of the handshake.
     UnexpectedIdentity,
-    /// 0x0a: the node met itself.
+    /// 0x0a: the node is connected to itself.
     SelfConnect,
-    /// 0x0b: nothing was heard for too long.
+    /// 0x0b: no message within the silence limit.
     PingTimeout,
-    /// 0x10: a sub-protocol gave up on the peer.
+    /// 0x10: an error of a sub-protocol.
     Subprotocol,
-    /// A number that is not assigned; 255 also stands for all that are larger. It is only ever
-    /// received: written, it becomes [`Requested`](Self::Requested).
+    /// A received number that is not assigned; 255 stands for all larger ones too. It is sent as
+    /// [`Requested`](Self::Requested).
     Unknown(u8),
-    /// A Disconnect without a reason that could be read. Only ever received, as above.
+    /// A received Disconnect without a valid reason. It is sent as [`Requested`](Self::Requested).
     Unreadable,
 }
 
 impl DisconnectReason {
-    /// The reason with the number `code`, as it is counted in the specification.
+    /// The reason with the number `code` of the specification.
     #[must_use]
     pub fn from_code(code: u64) -> Self {
         match code {
@@ -67,7 +67,7 @@ impl DisconnectReason {
         }
     }
 
-    /// The number that goes on the wire: assigned, so never above 16.
+    /// The number that is sent: always an assigned one, so at most 16.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -87,19 +87,22 @@ impl DisconnectReason {
         }
     }
 
-    /// The payload of a Disconnect message with this reason: the list `[reason]`.
+    /// Encodes the payload of a Disconnect message: the list `[reason]`.
     #[must_use]
     pub fn encode(self) -> Bytes {
         let code = self.code();
         Bytes::copy_from_slice(&[0xc1, if code == 0 { 0x80 } else { code }])
     }
 
-    /// The reason in the payload of a Disconnect message, in any of the forms in use.
+    /// Decodes the payload of a Disconnect message, in all forms that clients send.
     ///
-    /// Besides `[reason]` these are: a bare integer, an empty list or nothing at all (both
-    /// [`Requested`](Self::Requested)), a raw zero byte for zero, a byte string that contains the
-    /// list, further elements after the reason, and each of them compressed by a peer that had
-    /// already switched Snappy on when ours was off (a Disconnect that crosses Hello).
+    /// Besides `[reason]` these are:
+    ///
+    /// - an integer without a list, where zero may be a zero byte;
+    /// - an empty list or an empty payload, both [`Requested`](Self::Requested);
+    /// - a byte string that contains the list;
+    /// - a list with additional elements;
+    /// - each of these compressed, from a peer that enabled Snappy before our Hello arrived.
     #[must_use]
     pub fn decode(payload: &[u8]) -> Self {
         plain(payload, NESTING)
@@ -108,8 +111,8 @@ impl DisconnectReason {
     }
 }
 
-/// How many lists or strings may lie around the number: one string around one list around one
-/// string that holds the integer.
+/// Maximum number of nested lists and strings around the number: a string with a list with a string
+/// with the integer.
 const NESTING: u8 = 3;
 
 /// The number in `payload` if it is an integer, or a string or list that begins with one.
@@ -129,7 +132,7 @@ fn plain(payload: &[u8], depth: u8) -> Option<u64> {
     }
 }
 
-/// The first of the items that follow one another in `content`, which is not empty.
+/// The first item of `content`, which is not empty.
 fn first_item(content: &[u8]) -> Option<&[u8]> {
     let length = match *content.first()? {
         0x00..=0x7f => 1,
@@ -139,14 +142,14 @@ fn first_item(content: &[u8]) -> Option<&[u8]> {
     content.get(..length)
 }
 
-/// An integer of more than one byte; those that no `u64` holds are not reasons at all.
+/// An integer of several bytes; `None` if it does not fit into a `u64`.
 fn big_endian(digits: &[u8]) -> Option<u64> {
     let mut number = [0; 8];
     number.get_mut(8usize.checked_sub(digits.len())?..)?.copy_from_slice(digits);
     Some(u64::from_be_bytes(number))
 }
 
-/// What is inside a Snappy block of a single literal, the only form that so short a text takes.
+/// The content of a Snappy block with a single literal, the only form of such a short payload.
 fn snappy_literal(block: &[u8]) -> Option<&[u8]> {
     match block {
         [length @ 1..=60, tag, content @ ..]
@@ -187,7 +190,7 @@ mod tests {
     const ASSIGNED: [u8; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16];
 
     #[test]
-    fn assigned_numbers_survive_the_wire() {
+    fn assigned_numbers_are_encoded_and_decoded() {
         for code in ASSIGNED {
             let reason = DisconnectReason::from_code(code.into());
             assert_eq!(reason.code(), code);
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_in_use_is_read() {
+    fn all_forms_of_other_clients_are_decoded() {
         for (wire, reason) in [
             (&[0xc1, 0x04][..], DisconnectReason::TooManyPeers),
             (&[0x04], DisconnectReason::TooManyPeers),
@@ -220,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn unassigned_numbers_are_read_but_not_passed_on() {
+    fn unassigned_numbers_are_decoded_but_never_sent() {
         for (wire, reason) in [
             (&[0xc1, 0x11][..], DisconnectReason::Unknown(0x11)),
             (&[0xc1, 0x0c], DisconnectReason::Unknown(0x0c)),
@@ -239,7 +242,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_bytes_are_some_reason(wire in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
+        fn every_payload_has_a_reason(wire in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
             proptest::prop_assert!(DisconnectReason::decode(&wire).code() <= 16);
         }
     }

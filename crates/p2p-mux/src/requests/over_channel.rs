@@ -1,4 +1,4 @@
-//! Questions and answers over a channel.
+//! Requests and responses over a channel.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,38 +13,41 @@ use tokio::{
 
 use crate::{PendingRequests, ResponseMatch, SendError};
 
-/// The side that asks. Cheap to clone, for as many tasks as there are.
+/// Sends requests. Cheap to clone, for use by several tasks.
 #[derive(Debug)]
 pub struct Requests<A>(Arc<RequestTable<A>>);
 
-/// The side that hears the answers of type `A`: it belongs to the loop that receives. When it is
-/// dropped, and that loop has ended with it, every open question fails.
+/// Handles responses of type `A`. It belongs to the loop that receives; when it is dropped, every
+/// open request fails.
 #[derive(Debug)]
 pub struct Responses<A>(Arc<RequestTable<A>>);
 
 #[derive(Debug)]
 struct RequestTable<A> {
     pending: Mutex<PendingRequests<oneshot::Sender<A>>>,
-    places: Semaphore,
+    /// A permit for each further request that may be open.
+    permits: Semaphore,
 }
 
-/// Why a question has no answer.
+/// Why a request has no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The peer did not answer in time, or so many others were open that this one was never sent.
-    #[error("no answer in time")]
+    /// The peer did not respond in time, or the request was not sent because too many others were
+    /// open.
+    #[error("no response in time")]
     TimedOut,
     /// The sub-protocol or the connection has ended.
     #[error("the channel is closed")]
     Closed,
-    /// The question could not be sent: a mistake of the caller.
-    #[error("question that cannot be sent: {0}")]
-    Send(SendError),
+    /// The request could not be sent: an error of the caller.
+    #[error("cannot send the request")]
+    Send(#[source] SendError),
 }
 
-/// Questions to one peer, of which at most `limit` are open at a time. How questions and answers
-/// look on the wire is for the sub-protocol; each has to carry the id.
+/// Matches requests to one peer with their responses. At most `limit` requests are open at any moment.
+///
+/// The sub-protocol defines the messages. Each request and each response must contain the id.
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,46 +55,46 @@ pub enum RequestError {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # const ASK: u64 = 0;
-/// # const ANSWER: u64 = 1;
+/// # const REQUEST: u64 = 0;
+/// # const RESPONSE: u64 = 1;
 /// let (mut here, mut there) = Channel::pipe();
-/// let (requests, answers) = requests::<u64>(8);
+/// let (requests, responses) = requests::<u64>(8);
 /// # tokio::spawn(async move {
 /// #     while let Some(message) = there.recv().await {
 /// #         let [id, number] = message.decode::<Vec<u64>>().unwrap()[..] else { return };
-/// #         there.send(ANSWER, &vec![id, 2 * number]).await.unwrap();
+/// #         there.send(RESPONSE, &vec![id, 2 * number]).await.unwrap();
 /// #     }
 /// # });
 /// let sender = here.sender();
 /// // The loop of the sub-protocol.
 /// tokio::spawn(async move {
 ///     while let Some(message) = here.recv().await {
-///         let [id, answer] = message.decode::<Vec<u64>>().unwrap()[..] else { return };
-///         answers.handle(id, answer);
+///         let [id, response] = message.decode::<Vec<u64>>().unwrap()[..] else { return };
+///         responses.handle(id, response);
 ///     }
 /// });
 /// // Any other task.
-/// let ask = |id| async move { sender.send(ASK, &vec![id, 21]).await };
-/// assert_eq!(requests.request(Duration::from_secs(5), ask).await, Ok(42));
+/// let send = |id| async move { sender.send(REQUEST, &vec![id, 21]).await };
+/// assert_eq!(requests.request(Duration::from_secs(5), send).await, Ok(42));
 /// # Ok(())
 /// # }
 /// ```
 #[must_use]
 pub fn requests<A>(limit: usize) -> (Requests<A>, Responses<A>) {
     let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
-    let shared = Arc::new(RequestTable {
+    let table = Arc::new(RequestTable {
         pending: Mutex::new(PendingRequests::new(limit)),
-        places: Semaphore::new(limit),
+        permits: Semaphore::new(limit),
     });
-    (Requests(Arc::clone(&shared)), Responses(shared))
+    (Requests(Arc::clone(&table)), Responses(table))
 }
 
 impl<A> Requests<A> {
-    /// Asks: `send` gets the question's id and sends it. The answer is awaited for `within`, which
-    /// includes waiting until few enough other questions are open, and sending.
+    /// Sends a request and waits for its response, in all for at most `within`. This includes the time
+    /// until a request may be open. `send` gets the id and sends the message.
     ///
-    /// Dropping the future gives the question up, and its place is free at once. The peer is not
-    /// told, and may still answer ([`ResponseMatch::Late`]).
+    /// Dropping the future cancels the request. The peer is not told and may still respond
+    /// ([`ResponseMatch::Late`]).
     ///
     /// # Errors
     ///
@@ -114,16 +117,16 @@ impl<A> Requests<A> {
     where
         SendFuture: Future<Output = Result<(), SendError>>,
     {
-        let _place = self.0.places.acquire().await.map_err(|_| RequestError::Closed)?;
-        let (give, take) = oneshot::channel();
-        // There is a place, so what can fail this is only the end.
-        let id = self.0.lock().open(give).map_err(|_| RequestError::Closed)?;
-        let _question = Question { shared: &self.0, id };
+        let _permit = self.0.permits.acquire().await.map_err(|_| RequestError::Closed)?;
+        let (sender, response) = oneshot::channel();
+        // With a permit this fails only if the table is closed.
+        let id = self.0.lock().open(sender).map_err(|_| RequestError::Closed)?;
+        let _open = OpenRequest { table: &self.0, id };
         send(id).await?;
-        take.await.map_err(|_| RequestError::Closed)
+        response.await.map_err(|_| RequestError::Closed)
     }
 
-    /// How many questions are open.
+    /// Number of open requests.
     #[must_use]
     pub fn open(&self) -> usize {
         self.0.lock().len()
@@ -131,12 +134,14 @@ impl<A> Requests<A> {
 }
 
 impl<A> Responses<A> {
-    /// The peer answered a question. What to do about an answer that nobody waits for, is for the
-    /// sub-protocol: [`ResponseMatch::Late`] happens to the honest, [`ResponseMatch::Unsolicited`] does not.
-    pub fn handle(&self, id: u64, answer: A) -> ResponseMatch<()> {
+    /// Passes a response to its request.
+    ///
+    /// If it matches no open request, the sub-protocol decides what to do:
+    /// [`ResponseMatch::Late`] is no error of the peer, [`ResponseMatch::Unsolicited`] is one.
+    pub fn handle(&self, id: u64, response: A) -> ResponseMatch<()> {
         let matched = self.0.lock().handle_response(id);
         match matched {
-            ResponseMatch::Open(whose) => match whose.send(answer) {
+            ResponseMatch::Open(sender) => match sender.send(response) {
                 Ok(()) => ResponseMatch::Open(()),
                 Err(_) => ResponseMatch::Late,
             },
@@ -148,14 +153,14 @@ impl<A> Responses<A> {
 
 impl<A> RequestTable<A> {
     fn lock(&self) -> MutexGuard<'_, PendingRequests<oneshot::Sender<A>>> {
-        // Plain data: whoever panicked has left it whole.
+        // Poisoning is ignored: the table is consistent after every statement.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<A> Drop for Responses<A> {
     fn drop(&mut self) {
-        self.0.places.close();
+        self.0.permits.close();
         self.0.lock().close();
     }
 }
@@ -166,15 +171,15 @@ impl<A> Clone for Requests<A> {
     }
 }
 
-/// A question as long as somebody waits for its answer.
-struct Question<'a, A> {
-    shared: &'a RequestTable<A>,
+/// An open request. Dropping it cancels the request.
+struct OpenRequest<'a, A> {
+    table: &'a RequestTable<A>,
     id: u64,
 }
 
-impl<A> Drop for Question<'_, A> {
+impl<A> Drop for OpenRequest<'_, A> {
     fn drop(&mut self) {
-        self.shared.lock().cancel(self.id);
+        self.table.lock().cancel(self.id);
     }
 }
 

@@ -1,11 +1,11 @@
-//! Which questions are open, and whose they are.
+//! The table of open requests.
 
 use std::collections::HashMap;
 
-/// Questions that have been asked and not answered: at most so many, each with an id that is used
-/// once, and with something of type `T` that belongs to it.
+/// A bounded table of open requests. Each has an id, which is never used again, and a value of type
+/// `T`.
 ///
-/// A plain table, for machines; over tokio there is `requests`.
+/// It has no I/O and no timer. With tokio, use `requests`.
 #[derive(Debug)]
 pub struct PendingRequests<T> {
     entries: HashMap<u64, T>,
@@ -13,67 +13,67 @@ pub struct PendingRequests<T> {
     limit: usize,
 }
 
-/// What an answer of the peer belongs to.
+/// Which request a response of the peer belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseMatch<T> {
-    /// An open question, which was asked with this. It is not open any more.
+    /// An open request, with its value. It is now closed.
     Open(T),
-    /// A question that is not open any more: it was answered before, or given up. No fault of the
-    /// peer's, which cannot know when we lose patience.
+    /// A request that is no longer open: it was answered or cancelled. This is no error of the peer,
+    /// which is not told when we cancel.
     Late,
-    /// A question that was never asked: the peer's fault.
+    /// A request that was never sent: an error of the peer.
     Unsolicited,
 }
 
 impl<T> PendingRequests<T> {
-    /// No questions; at most `limit` can be open at a time.
+    /// An empty table for at most `limit` open requests.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self { entries: HashMap::new(), next: 0, limit }
     }
 
-    /// A new question's id.
+    /// Opens a request with `value` and returns its id.
     ///
     /// # Errors
     ///
-    /// `whose` comes back if too many are open.
-    pub fn open(&mut self, whose: T) -> Result<u64, T> {
+    /// Returns `value` if too many requests are open.
+    pub fn open(&mut self, value: T) -> Result<u64, T> {
         if self.entries.len() >= self.limit {
-            return Err(whose);
+            return Err(value);
         }
         let id = self.next;
         self.next += 1;
-        self.entries.insert(id, whose);
+        self.entries.insert(id, value);
         Ok(id)
     }
 
-    /// An answer came.
+    /// Closes the request that a response belongs to.
     pub fn handle_response(&mut self, id: u64) -> ResponseMatch<T> {
         match self.entries.remove(&id) {
-            Some(whose) => ResponseMatch::Open(whose),
+            Some(value) => ResponseMatch::Open(value),
             None if id < self.next => ResponseMatch::Late,
             None => ResponseMatch::Unsolicited,
         }
     }
 
-    /// Nobody waits for the answer any more. What was asked with, if the question was open.
+    /// Cancels a request. Returns its value if it was open.
     pub fn cancel(&mut self, id: u64) -> Option<T> {
         self.entries.remove(&id)
     }
 
-    /// Gives up all, and lets no more be asked.
+    /// Cancels all requests and refuses further ones.
     pub fn close(&mut self) {
         self.limit = 0;
         self.entries = HashMap::new();
     }
 
-    /// How many questions are open.
+    /// Number of open requests.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether no question is open.
+    /// Whether no request is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -85,9 +85,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_answer_finds_its_question_once_in_any_order() {
+    fn each_response_matches_its_request_once_in_any_order() {
         let mut pending = PendingRequests::new(3);
-        let ids = ["a", "b", "c"].map(|whose| pending.open(whose).unwrap());
+        let ids = ["a", "b", "c"].map(|value| pending.open(value).unwrap());
         assert_eq!(pending.handle_response(ids[1]), ResponseMatch::Open("b"));
         assert_eq!(pending.handle_response(ids[0]), ResponseMatch::Open("a"));
         assert_eq!(pending.handle_response(ids[1]), ResponseMatch::Late);
@@ -97,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_limit_and_what_is_given_up_makes_room() {
+    fn a_cancelled_request_makes_room_for_another() {
         let mut pending = PendingRequests::new(1);
         let first = pending.open(1).unwrap();
         assert_eq!(pending.open(2), Err(2));
         assert_eq!(pending.cancel(first), Some(1));
         assert_eq!(pending.cancel(first), None);
         let second = pending.open(3).unwrap();
-        assert_ne!(first, second, "a late answer must not be taken for the new one");
+        assert_ne!(first, second, "a late response must not match the new request");
         pending.close();
         assert!(pending.is_empty());
         assert_eq!(pending.open(4), Err(4));

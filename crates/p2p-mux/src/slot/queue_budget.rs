@@ -1,4 +1,4 @@
-//! How much may wait in a queue: limits in bytes and in messages.
+//! The limits of a queue in bytes and in messages.
 
 /// Memory that the queue itself needs for a message, in bytes. So empty messages are not free.
 const OVERHEAD: usize = 64;
@@ -26,7 +26,7 @@ pub struct QueueLimits {
     pub items: usize,
 }
 
-/// What is in a queue, or was taken out of it.
+/// Contents of a queue, or the part of them that was taken out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueLoad {
     /// Bytes, counted as in [`QueueLimits`].
@@ -83,7 +83,7 @@ impl QueueBudget {
         QueueLoad { bytes: queue_size(length, self.limits.bytes), items: 1 }
     }
 
-    /// Frees room. Freeing more than was taken is a mistake of the caller and frees everything.
+    /// Frees room. Freeing more than was taken is an error of the caller and frees everything.
     pub(crate) const fn release(&mut self, freed: QueueLoad) {
         self.used.bytes = self.used.bytes.saturating_sub(freed.bytes);
         self.used.items = self.used.items.saturating_sub(freed.items);
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn accepts_a_message_larger_than_the_budget_if_it_is_alone() {
+    fn accepts_a_message_larger_than_the_budget_if_the_queue_is_empty() {
         let mut budget = QueueBudget::new(LIMITS);
         assert!(budget.admit(1 << 24));
         assert!(!budget.admit(0));
         budget.release(budget.load_of(1 << 24));
         assert_eq!(budget.used(), QueueLoad::default());
         assert!(budget.admit(0));
-        assert!(!budget.admit(1 << 24), "not beside another");
+        assert!(!budget.admit(1 << 24), "another message is queued");
     }
 
     #[test]
@@ -148,9 +148,12 @@ mod tests {
         assert!(budget.admit(100) && budget.admit(200));
         assert!(budget.grow(200, 500));
         assert_eq!(budget.used(), QueueLoad { bytes: 600 + 2 * OVERHEAD, items: 2 });
-        assert!(!budget.grow(500, 900), "beside another");
+        assert!(!budget.grow(500, 900), "another message is queued");
         budget.release(budget.load_of(100));
-        assert!(budget.grow(500, 900) && budget.grow(900, 1 << 24), "alone it may have any length");
+        assert!(
+            budget.grow(500, 900) && budget.grow(900, 1 << 24),
+            "the only message may have any length"
+        );
         assert_eq!(budget.used(), QueueLoad { bytes: 1000, items: 1 });
         budget.release(budget.load_of(1 << 24));
         assert_eq!(budget.used(), QueueLoad::default());

@@ -1,31 +1,33 @@
-//! When a sub-protocol that has ended is started again.
+//! The delay before a sub-protocol that has ended is started again.
 
 use std::time::{Duration, Instant};
 
-/// The least time between an end and the next start, so that a sub-protocol which ends at once
-/// cannot keep a processor busy.
-const LEAST_DELAY: Duration = Duration::from_millis(1);
+/// Minimum time between the end of a run and the next start, so that a sub-protocol that always ends
+/// immediately cannot keep a processor busy.
+const MIN_DELAY: Duration = Duration::from_millis(1);
 
-/// How long a sub-protocol that has ended rests before it is started again on the same connection
-/// ([`OnExit::Restart`](crate::OnExit::Restart)): `first`, then each time `factor` times as long,
-/// up to `cap`; and `first` again after a run that lasted `healthy`.
+/// The delays before a sub-protocol is started again on the same connection
+/// ([`OnExit::Restart`](crate::OnExit::Restart)).
+///
+/// The first delay is `first_delay`. Each later one is `factor` times as long, at most `max_delay`.
+/// After a run of at least `healthy_after` the next delay is `first_delay` again.
 ///
 /// ```
 /// use std::time::Duration;
 /// use p2p_mux::{OnExit, RestartSettings};
 ///
-/// let patient = RestartSettings { first_delay: Duration::from_secs(1), ..RestartSettings::default() };
-/// let on_exit = OnExit::Restart(patient);
+/// let slow = RestartSettings { first_delay: Duration::from_secs(1), ..RestartSettings::default() };
+/// let on_exit = OnExit::Restart(slow);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestartSettings {
-    /// The delay after the first end. Default 100 ms; anything below 1 ms counts as 1 ms.
+    /// The first delay. Default 100 ms, minimum 1 ms.
     pub first_delay: Duration,
-    /// How many times as long each delay is as the one before. Default 2; 0 counts as 1.
+    /// Factor between two delays. Default 2; 0 counts as 1.
     pub factor: u32,
-    /// No delay is longer. Default 30 s.
+    /// Maximum delay. Default 30 s.
     pub max_delay: Duration,
-    /// A run that lasts so long is a good one: the next delay is `first` again. Default 60 s.
+    /// Duration of a run after which the delays start from the first again. Default 60 s.
     pub healthy_after: Duration,
 }
 
@@ -40,34 +42,34 @@ impl Default for RestartSettings {
     }
 }
 
-/// Where one slot stands among the delays of its [`RestartSettings`].
+/// The present delay of one slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
-    /// When the present run began.
+    /// When the current run began.
     started: Instant,
-    /// The delay before this run; `None` before the first.
+    /// The delay before the current run; `None` in the first run.
     last: Option<Duration>,
 }
 
 impl Backoff {
-    /// The first run begins.
+    /// The first run begins at `now`.
     pub(crate) const fn new(now: Instant) -> Self {
         Self { started: now, last: None }
     }
 
-    /// A run begins.
+    /// A run begins at `now`.
     pub(crate) const fn handle_start(&mut self, now: Instant) {
         self.started = now;
     }
 
-    /// A run has ended. How long to wait before the next.
+    /// A run has ended at `now`. Returns the delay before the next one.
     pub(crate) fn handle_end(&mut self, now: Instant, restart: &RestartSettings) -> Duration {
         let healthy = now.saturating_duration_since(self.started) >= restart.healthy_after;
         let delay = match self.last {
             Some(last) if !healthy => last.saturating_mul(restart.factor.max(1)),
             _ => restart.first_delay,
         };
-        let delay = delay.min(restart.max_delay).max(LEAST_DELAY);
+        let delay = delay.min(restart.max_delay).max(MIN_DELAY);
         self.last = Some(delay);
         delay
     }
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const RULE: RestartSettings = RestartSettings {
+    const SETTINGS: RestartSettings = RestartSettings {
         first_delay: SECOND,
         factor: 3,
         max_delay: Duration::from_secs(20),
@@ -86,12 +88,12 @@ mod tests {
     };
 
     /// The delays after runs of these lengths.
-    fn delays(rule: RestartSettings, runs: &[Duration]) -> Vec<Duration> {
+    fn delays(settings: RestartSettings, runs: &[Duration]) -> Vec<Duration> {
         let mut now = Instant::now();
         let mut backoff = Backoff::new(now);
         let delay_after = |&run: &Duration| {
             now += run;
-            let delay = backoff.handle_end(now, &rule);
+            let delay = backoff.handle_end(now, &settings);
             now += delay;
             backoff.handle_start(now);
             delay
@@ -100,26 +102,26 @@ mod tests {
     }
 
     #[test]
-    fn delays_grow_up_to_the_cap_and_start_anew_after_a_healthy_run() {
+    fn delays_grow_up_to_the_maximum_and_restart_after_a_healthy_run() {
         let short = Duration::ZERO;
         let runs = [short, short, short, short, short, SECOND, short];
-        assert_eq!(delays(RULE, &runs), [1, 3, 9, 20, 20, 1, 3].map(Duration::from_secs));
+        assert_eq!(delays(SETTINGS, &runs), [1, 3, 9, 20, 20, 1, 3].map(Duration::from_secs));
     }
 
     #[test]
-    fn no_rule_makes_it_spin_or_overflow() {
-        let zero = RestartSettings { first_delay: Duration::ZERO, factor: 0, ..RULE };
-        assert_eq!(delays(zero, &[Duration::ZERO; 3]), [LEAST_DELAY; 3]);
-        let capless = RestartSettings {
+    fn extreme_settings_neither_spin_nor_overflow() {
+        let zero = RestartSettings { first_delay: Duration::ZERO, factor: 0, ..SETTINGS };
+        assert_eq!(delays(zero, &[Duration::ZERO; 3]), [MIN_DELAY; 3]);
+        let unlimited = RestartSettings {
             factor: u32::MAX,
             max_delay: Duration::MAX,
             healthy_after: Duration::MAX,
-            ..RULE
+            ..SETTINGS
         };
         let mut backoff = Backoff::new(Instant::now());
         for _ in 0..4 {
-            backoff.handle_end(Instant::now(), &capless);
+            backoff.handle_end(Instant::now(), &unlimited);
         }
-        assert_eq!(backoff.handle_end(Instant::now(), &capless), Duration::MAX);
+        assert_eq!(backoff.handle_end(Instant::now(), &unlimited), Duration::MAX);
     }
 }

@@ -1,45 +1,45 @@
-//! How long a slot may hold up its neighbours.
+//! How long a slot may block the other slots of its connection.
 
 use std::time::{Duration, Instant};
 
-/// What a stall may last in any case, as a part of the limit: so long a sub-protocol that is well
-/// may take until it is its turn on a busy machine.
-const GRACE: u32 = 50;
+/// A stall may always last this fraction of the limit, and shorter stalls are not counted. On a busy
+/// machine a healthy sub-protocol may need as long until it runs.
+const GRACE_DIVISOR: u32 = 50;
 
-/// What a slot gets back of its patience, as a part of the time that passes.
-const RECOVERY: u32 = 20;
+/// The fraction of the elapsed time that a slot gets back.
+const RECOVERY_DIVISOR: u32 = 20;
 
-/// The time for which reading stood still because of one slot.
+/// The time for which reading has stopped because of one slot.
 ///
-/// A limit for each stall would not be enough: a slot that takes a message now and then, or that is
-/// started again after each stall, would hold up the others again and again. So all its stalls
-/// together have the limit, and it comes back at a twentieth of the time: **the others lose the limit
-/// once, and one part in twenty of the rest.** Stalls within the grace are not counted, they are how a
-/// sender that is a little too fast is slowed down.
+/// A limit for each stall would not be enough: a slot that takes a message now and then, or is
+/// restarted after each stall, would block the others again and again. So the limit applies to the
+/// sum of its stalls, and a twentieth of the elapsed time is given back: **the others lose at most the
+/// limit plus a twentieth of the elapsed time.** Short stalls are not counted, because they slow down
+/// a sender that is slightly too fast.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StallAllowance {
     spent: Duration,
-    /// Up to when `spent` is right.
-    at: Instant,
+    /// When `spent` was updated.
+    updated: Instant,
 }
 
 impl StallAllowance {
     pub(crate) const fn new(now: Instant) -> Self {
-        Self { spent: Duration::ZERO, at: now }
+        Self { spent: Duration::ZERO, updated: now }
     }
 
-    /// How long a stall that begins now may last, where all may last `limit`.
+    /// How long a stall that begins now may last, if the sum of the stalls may be `limit`.
     pub(crate) fn left(&mut self, now: Instant, limit: Duration) -> Duration {
-        let recovered = now.saturating_duration_since(self.at) / RECOVERY;
+        let recovered = now.saturating_duration_since(self.updated) / RECOVERY_DIVISOR;
         self.spent = self.spent.saturating_sub(recovered);
-        self.at = now;
-        limit.saturating_sub(self.spent).max(limit / GRACE)
+        self.updated = now;
+        limit.saturating_sub(self.spent).max(limit / GRACE_DIVISOR)
     }
 
-    /// A stall that lasted so long ends now.
+    /// Counts a stall of the duration `stalled` that ends now.
     pub(crate) fn spend(&mut self, now: Instant, stalled: Duration, limit: Duration) {
-        self.at = now;
-        if stalled >= limit / GRACE {
+        self.updated = now;
+        if stalled >= limit / GRACE_DIVISOR {
             self.spent = self.spent.saturating_add(stalled).min(limit);
         }
     }
@@ -53,7 +53,7 @@ mod tests {
     const LIMIT: Duration = Duration::from_secs(5);
 
     #[test]
-    fn all_long_stalls_together_have_the_limit() {
+    fn the_limit_applies_to_the_sum_of_long_stalls() {
         let mut now = Instant::now();
         let mut allowance = StallAllowance::new(now);
         for left in [5, 4, 3, 2, 1] {
@@ -61,13 +61,13 @@ mod tests {
             now += SECOND;
             allowance.spend(now, SECOND, LIMIT);
         }
-        assert_eq!(allowance.left(now, LIMIT), SECOND / 10, "the grace is left");
+        assert_eq!(allowance.left(now, LIMIT), SECOND / 10, "the minimum");
         assert_eq!(allowance.left(now + 20 * SECOND, LIMIT), SECOND);
         assert_eq!(allowance.left(now + 3600 * SECOND, LIMIT), LIMIT);
     }
 
     #[test]
-    fn short_stalls_are_free() {
+    fn short_stalls_are_not_counted() {
         let now = Instant::now();
         let mut allowance = StallAllowance::new(now);
         for _ in 0..1000 {

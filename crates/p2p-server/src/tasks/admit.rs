@@ -10,7 +10,7 @@ use std::{
 
 use p2p_mux::{
     CloseReason, DisconnectReason, HelloExchangeError, NegotiatedConnection, Origin, Peer,
-    identity::{Enode, NodeId},
+    identity::{Enode, NodeId, causes},
     refuse,
     transport::Stream,
 };
@@ -206,7 +206,7 @@ impl Drop for PeerGuard {
         state.observed.connection_ended(&stats);
         state.remove_peer(&self.id, self.number, now(), rand::random());
         if let Some(closed) = self.closed.take() {
-            tracing::debug!(id = %self.id, %closed, "peer dropped");
+            tracing::debug!(id = %self.id, closed = %causes(&closed), "peer dropped");
             let event = state.observed.peer_dropped(self.id, closed, SystemTime::now());
             state.subscribers.send(event);
         }

@@ -12,7 +12,7 @@ pub(crate) async fn log_events(events: &mut Events) {
                 tracing::info!(peer = ?id, ?direction, %remote_addr, ?client, "peer connected");
             }
             Event::Dropped { id, closed } => {
-                tracing::info!(peer = ?id, "peer disconnected: {closed}");
+                tracing::info!(peer = ?id, "peer disconnected: {}", causes(&closed));
             }
             // Many nodes that discovery finds are offline or full.
             Event::DialFailed { id, kind: Some(NodeKind::Found), error } => {

@@ -36,7 +36,7 @@ impl From<DialState> for DialStateJson {
                 Some(NextAction::Dial { failures, .. }) => Some(failures),
                 _ => None,
             },
-            last_drop: last.dropped.map(|(at, closed)| outcome(at, closed.to_string())),
+            last_drop: last.dropped.map(|(at, closed)| outcome(at, causes(&closed).to_string())),
             last_failure: last
                 .dial_failed
                 .map(|(at, error)| outcome(at, causes(&*error).to_string())),

@@ -1,7 +1,7 @@
 //! Events of peers, pushed to clients: `admin_subscribe("peerEvents")`.
 
 use futures_util::stream;
-use p2p_identity::NodeId;
+use p2p_identity::{NodeId, causes};
 use p2p_mux::Direction;
 use p2p_server::{Event, Events, MessageEvent, Messages};
 use schemars::JsonSchema;
@@ -62,7 +62,7 @@ impl PeerEventJson {
         Some(match event {
             Event::Added { id, .. } => Self::about("add", id),
             Event::Dropped { id, closed } => {
-                Self { error: Some(closed.to_string()), ..Self::about("drop", id) }
+                Self { error: Some(causes(closed).to_string()), ..Self::about("drop", id) }
             }
             Event::Missed(events) => Self::missed(*events),
             _ => return None,
