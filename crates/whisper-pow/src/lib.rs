@@ -71,7 +71,7 @@ pub use bulk::works;
 #[cfg(feature = "miner")]
 pub use meter::{Meter, Progress};
 #[cfg(feature = "miner")]
-pub use miner::{Miner, SealError, Sealed, Target};
+pub use miner::{Client, Miner, SealError, SealJob, Sealed, Target};
 pub use policy::Policy;
 pub use proof::Proof;
 #[cfg(feature = "miner")]

@@ -72,6 +72,17 @@ impl Search {
         self.best.is_some_and(|best| best.zeros >= enough)
     }
 
+    /// Adds a search of other nonces. Returns the best nonce if it is a better one than before: with more zero bits, or
+    /// with as many and smaller.
+    #[cfg(feature = "miner")]
+    pub(crate) fn merge(&mut self, other: Self) -> Option<Found> {
+        let order = |found: &Found| (found.zeros, std::cmp::Reverse(found.nonce));
+        let before = self.best;
+        self.best = before.into_iter().chain(other.best).max_by_key(order);
+        self.hashes += other.hashes;
+        self.best.filter(|_| self.best != before)
+    }
+
     /// Tries `count` nonces from `start` on, for a better one than the best so far, until one is enough.
     pub(crate) fn step(&mut self, task: &Task, start: u64, count: u64, enough: u32) {
         let mut tried = 0;

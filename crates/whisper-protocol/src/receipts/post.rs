@@ -6,7 +6,7 @@ use p2p_identity::{NodeId, PublicKey, SecretKey};
 use whisper_envelope::{
     Dialect, Draft, DraftError, Envelope, Padding, SymmetricKey, Topic, Unsealed,
 };
-use whisper_pow::{Meter, Miner, Rule, SealError, Target, Task, Work};
+use whisper_pow::{Miner, Rule, SealError, SealJob, Target, Task, Work};
 
 use crate::{
     historic::DirectError, keys::Keys, keys::id::KeyId, relay::admission::Rejection,
@@ -241,7 +241,7 @@ impl Post {
         let task = Task::new(*rule, &unsealed).map_err(|error| PostError::Seal(error.into()))?;
         if !others.is_empty() && target != Target::Best {
             let all = others.iter().fold(task.clone(), |task, rule| task.and(*rule));
-            match miner.seal_task(&all, target, self.pow_time / 2, &Meter::new()).await {
+            match miner.seal_job(SealJob::new(all, target, self.pow_time / 2)).await {
                 Ok(sealed) => {
                     counters.sealed_for_all.one();
                     return Ok(sealed.envelope);
@@ -249,7 +249,7 @@ impl Post {
                 Err(_) => counters.sealed_for_one.one(),
             }
         }
-        match miner.seal_task(&task, target, self.pow_time, &Meter::new()).await {
+        match miner.seal_job(SealJob::new(task, target, self.pow_time)).await {
             Ok(sealed) => Ok(sealed.envelope),
             Err(SealError::OutOfTime { .. }) => Err(PostError::PowTimeTooShort(self.pow_time)),
             Err(error) => Err(PostError::Seal(error)),

@@ -1,0 +1,143 @@
+//! The threads of a miner.
+
+use std::{
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Instant,
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    SealError,
+    jobs::{Finished, JobId, Jobs, Order},
+};
+use crate::Search;
+
+/// Maximum size of all envelopes that are being sealed, in bytes.
+const MAX_BYTES: usize = 128 << 20;
+
+/// How much lower the priority of the threads is than that of others, as a Unix nice value.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// The threads, and the jobs they work on.
+#[derive(Debug)]
+pub(super) struct Workers {
+    threads: NonZeroUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    jobs: Jobs,
+    /// Who waits for each job.
+    waiting: BTreeMap<JobId, oneshot::Sender<Search>>,
+    /// Threads that exist.
+    running: usize,
+}
+
+impl Workers {
+    pub(super) fn new(threads: NonZeroUsize) -> Self {
+        let state = State { jobs: Jobs::new(MAX_BYTES), waiting: BTreeMap::new(), running: 0 };
+        Self { threads, state: Mutex::new(state) }
+    }
+
+    pub(super) const fn threads(&self) -> NonZeroUsize {
+        self.threads
+    }
+
+    /// Works on a job until it is finished. Dropping the future removes the job.
+    pub(super) async fn search(self: &Arc<Self>, order: Order) -> Result<Search, SealError> {
+        let (sender, receiver) = oneshot::channel();
+        let job = {
+            let mut state = self.lock();
+            let job = state.jobs.insert(order).ok_or(SealError::Busy)?;
+            state.waiting.insert(job, sender);
+            job
+        };
+        let _removed = RemoveOnDrop { workers: self, job };
+        self.add_thread()?;
+        receiver.await.map_err(|_| SealError::NoThread)
+    }
+
+    /// Starts a thread if there is work for it. An error only if there is no other thread either.
+    fn add_thread(self: &Arc<Self>) -> Result<(), SealError> {
+        {
+            let mut state = self.lock();
+            if state.running >= self.threads.get() || state.jobs.is_idle() {
+                return Ok(());
+            }
+            state.running += 1;
+        }
+        let workers = Arc::clone(self);
+        let started =
+            thread::Builder::new().name("whisper-pow".into()).spawn(move || workers.run());
+        if started.is_ok() {
+            return Ok(());
+        }
+        let mut state = self.lock();
+        state.running -= 1;
+        if state.running > 0 { Ok(()) } else { Err(SealError::NoThread) }
+    }
+
+    /// A thread: searches block after block until there is none left.
+    fn run(self: &Arc<Self>) {
+        lower_priority();
+        let mut blocks = 0_u32;
+        loop {
+            let block = {
+                let mut state = self.lock();
+                let Some(block) = state.jobs.next_block() else {
+                    state.running -= 1;
+                    return;
+                };
+                block
+            };
+            if blocks == 1 {
+                // There is more to do than one block: another thread is worth its start, which starts the next one.
+                let _ = self.add_thread();
+            }
+            blocks = blocks.saturating_add(1);
+            let started = Instant::now();
+            let search = block.search();
+            let took = started.elapsed();
+            let mut state = self.lock();
+            if let Some(Finished { job, search }) = state.jobs.finish_block(&block, search, took)
+                && let Some(sender) = state.waiting.remove(&job)
+            {
+                // The receiver may be gone: the future was dropped.
+                let _ = sender.send(search);
+            }
+        }
+    }
+
+    /// A thread that panicked leaves valid counts: nothing is changed in two steps.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes a job when the future that awaits it is dropped.
+struct RemoveOnDrop<'a> {
+    workers: &'a Workers,
+    job: JobId,
+}
+
+impl Drop for RemoveOnDrop<'_> {
+    fn drop(&mut self) {
+        let mut state = self.workers.lock();
+        state.waiting.remove(&self.job);
+        state.jobs.remove(self.job);
+    }
+}
+
+/// Lets other threads of the process go first. On Linux a priority is that of a thread; elsewhere it would be that of the
+/// whole process.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    // Not allowed to: then it runs at the normal priority.
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
