@@ -2,7 +2,7 @@
 
 use rlp_codec::List;
 
-use crate::{Dialect, EnvelopeError, fields::Fields, wire};
+use crate::{Dialect, EnvelopeError, unsealed::Fields, wire};
 
 impl Dialect {
     /// What is specific to this dialect.

@@ -67,12 +67,10 @@ mod differences;
 mod draft;
 mod envelope;
 mod error;
-mod fields;
 #[cfg(feature = "crypto")]
 mod key;
 #[cfg(feature = "crypto")]
 mod message;
-mod partial_topic;
 #[cfg(feature = "crypto")]
 mod payload;
 mod topic;
@@ -84,8 +82,7 @@ pub use bloom::{Bloom, BloomError};
 pub use dialect::Dialect;
 pub use envelope::Envelope;
 pub use error::EnvelopeError;
-pub use partial_topic::{PartialTopic, PartialTopicError};
-pub use topic::{Topic, TopicError};
+pub use topic::{PartialTopic, PartialTopicError, Topic, TopicError};
 pub use unhashed::Unhashed;
 pub use unsealed::{Unsealed, UnsealedRlp};
 

@@ -1,8 +1,12 @@
 //! What a message is about, as far as relays may know.
 
+mod partial;
+
 use std::{fmt, str::FromStr};
 
 use thiserror::Error;
+
+pub use partial::{PartialTopic, PartialTopicError};
 
 /// Four bytes that say roughly what a message is about, in the clear.
 ///

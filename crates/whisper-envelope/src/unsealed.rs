@@ -1,11 +1,14 @@
 //! An envelope without its nonce: what the proof of work is done on.
 
+mod fields;
+
 use std::fmt;
 
 use bytes::Bytes;
 use rlp_codec::{Encodable as _, Header};
 
-use crate::{Bloom, Dialect, Topic, fields::Fields};
+use crate::{Bloom, Dialect, Topic};
+pub(crate) use fields::Fields;
 
 /// An envelope that lacks its nonce.
 ///
@@ -29,6 +32,58 @@ impl Unsealed {
     /// Bytes of the fields of fixed length, as go-ethereum counts them: expiry and time to live 4
     /// each, topic 4, nonce 8.
     const FIXED: usize = 20;
+
+    /// An shh/5 envelope of these fields, without its nonce.
+    ///
+    /// `version` is 0 in all envelopes that can be opened; `expiry` is in seconds since 1970, `ttl`
+    /// in seconds; `aes_nonce` belongs to symmetric encryption, `None` means asymmetric; `data` is
+    /// the encrypted message.
+    #[must_use]
+    pub fn v5(
+        version: u8,
+        expiry: u32,
+        ttl: u32,
+        topic: Topic,
+        aes_nonce: Option<[u8; 12]>,
+        data: &[u8],
+    ) -> Self {
+        let nonce_bytes = aes_nonce.as_ref().map_or(&[][..], |nonce| nonce);
+        let mut body = Vec::with_capacity(data.len() + 40);
+        [version].encode(&mut body);
+        expiry.encode(&mut body);
+        ttl.encode(&mut body);
+        topic.0.encode(&mut body);
+        nonce_bytes.encode(&mut body);
+        data.encode(&mut body);
+        let span = body.len() - data.len()..body.len();
+        let variable = 1 + nonce_bytes.len() + data.len();
+        let version = u32::from(version);
+        let fields = Fields { version, expiry, ttl, topic, aes_nonce, data: span, variable };
+        Self { dialect: Dialect::V5, fields, body: body.into() }
+    }
+
+    /// An shh/6 envelope of these fields, without its nonce.
+    ///
+    /// `expiry` is in seconds since 1970, `ttl` in seconds, `data` the encrypted message.
+    #[must_use]
+    pub fn v6(expiry: u32, ttl: u32, topic: Topic, data: &[u8]) -> Self {
+        let mut body = Vec::with_capacity(data.len() + 24);
+        expiry.encode(&mut body);
+        ttl.encode(&mut body);
+        topic.0.encode(&mut body);
+        data.encode(&mut body);
+        let span = body.len() - data.len()..body.len();
+        let fields = Fields {
+            version: 0,
+            expiry,
+            ttl,
+            topic,
+            aes_nonce: None,
+            data: span,
+            variable: data.len(),
+        };
+        Self { dialect: Dialect::V6, fields, body: body.into() }
+    }
 
     /// The version of Whisper that it belongs to.
     #[must_use]

@@ -1,7 +1,5 @@
 //! Node records: the vector of EIP-778, what is written and read again, and what is refused.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
 use std::net::IpAddr;
 
 use p2p_identity::{Content, Enode, MAX_RECORD, Record, RecordError, SecretKey};
@@ -25,7 +23,7 @@ fn ip(text: &str) -> IpAddr {
 
 #[test]
 fn the_example_of_eip_778() {
-    let vector: Value = serde_json::from_str(include_str!("vectors/enr.json")).unwrap();
+    let vector: Value = serde_json::from_str(include_str!("../vectors/enr.json")).unwrap();
     let text = vector["text"].as_str().unwrap();
     let key = SecretKey::from_hex(vector["private_key"].as_str().unwrap()).unwrap();
 

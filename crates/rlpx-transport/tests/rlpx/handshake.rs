@@ -1,11 +1,7 @@
 //! The handshake with peers that are slow, wrong, new, old or hostile.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod common;
-
+use crate::peers::{buffer, done, key, rng};
 use bytes::BytesMut;
-use common::{buffer, done, key, rng};
 use p2p_identity::ecies::{self, EciesError};
 use p2p_identity::{KeyError, SecretKey, SignatureError};
 use proptest::prelude::*;
@@ -243,7 +239,7 @@ fn a_message_with_a_field_missing_or_of_another_size_is_refused() {
 fn an_ack_by_someone_else_leads_to_other_secrets() {
     // Someone who cannot read auth, and makes up an ack.
     let mut session = done(finish(&ack(|_| {})).unwrap());
-    let (other, _) = common::sessions();
+    let (other, _) = crate::peers::sessions();
     let mut wire = BytesMut::new();
     let mut sealer = other.sealer;
     sealer.seal(0, b"hello", &mut wire).unwrap();
@@ -253,7 +249,8 @@ fn an_ack_by_someone_else_leads_to_other_secrets() {
 #[test]
 fn debug_shows_no_secret() {
     let (initiator, _) = start();
-    let shown = format!("{initiator:?} {:?} {:?}", Recipient::new(&key(2)), common::sessions());
+    let shown =
+        format!("{initiator:?} {:?} {:?}", Recipient::new(&key(2)), crate::peers::sessions());
     for secret in [key(1), key(2)] {
         assert!(!shown.contains(&hex::encode(*secret.to_bytes())));
     }

@@ -1,12 +1,8 @@
 //! The RLP suites of `ethereum/tests`.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod tree;
-
+use crate::tree::Tree;
 use rlp_codec::{BigEndian, BufMut, Encodable, Error, ErrorKind, Item, encode, encode_list};
 use serde_json::Value;
-use tree::Tree;
 
 /// The name, the value (or verdict) and the encoding of each case of a suite.
 fn cases(suite: &str) -> Vec<(String, Value, Vec<u8>)> {
@@ -80,7 +76,7 @@ fn check(item: Item<'_>, value: &Value) -> Result<(), Error> {
 
 #[test]
 fn values_encode_and_decode() {
-    let cases = cases(include_str!("vectors/rlptest.json"));
+    let cases = cases(include_str!("../vectors/rlptest.json"));
     assert_eq!(cases.len(), 28);
     for (name, value, out) in cases {
         assert_eq!(hex::encode(encode(&Json(&value))), hex::encode(&out), "{name}");
@@ -91,7 +87,7 @@ fn values_encode_and_decode() {
 
 #[test]
 fn invalid_encodings_are_refused() {
-    let cases = cases(include_str!("vectors/invalidRLPTest.json"));
+    let cases = cases(include_str!("../vectors/invalidRLPTest.json"));
     assert_eq!(cases.len(), 19);
     for (name, verdict, out) in cases {
         assert_eq!(verdict, "INVALID", "{name}");
@@ -102,7 +98,7 @@ fn invalid_encodings_are_refused() {
 
 #[test]
 fn the_random_example_is_taken() {
-    for (name, verdict, out) in cases(include_str!("vectors/randomExample.json")) {
+    for (name, verdict, out) in cases(include_str!("../vectors/randomExample.json")) {
         assert_eq!(verdict, "VALID", "{name}");
         assert_eq!(encode(&Tree::parse(&out).unwrap()), out, "{name}");
     }
@@ -124,7 +120,7 @@ fn parse_sequence(mut input: &[u8]) -> Result<Vec<Tree>, Error> {
 /// pyrlp's cases are of a stream: T4, `dog` and three more bytes, is valid as four strings.
 #[test]
 fn pyrlp_cases_are_judged_as_a_stream() {
-    let cases = cases(include_str!("vectors/pyRlpInvalidCases.json"));
+    let cases = cases(include_str!("../vectors/pyRlpInvalidCases.json"));
     assert_eq!(cases.len(), 13);
     for (name, verdict, out) in cases {
         let trees = parse_sequence(&out);

@@ -2,13 +2,9 @@
 //!
 //! The allocator of this test counts what its own thread asks for.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod common;
-
+use crate::peers::sessions;
 use allocation_counter::measure;
 use bytes::BytesMut;
-use common::sessions;
 use rand::RngCore;
 use rlpx_transport::{Message, Opener};
 
@@ -33,7 +29,7 @@ fn allocations(run: &Run) -> (u64, u64) {
     }
     let mut payload = vec![0; run.size];
     if run.random {
-        common::rng(1).fill_bytes(&mut payload);
+        crate::peers::rng(1).fill_bytes(&mut payload);
     }
     let (mut wire, mut input) = (BytesMut::new(), BytesMut::new());
     let mut frame = || {
@@ -91,7 +87,7 @@ fn a_large_frame_is_sealed_without_and_opened_with_a_few_allocations() {
 #[cfg(feature = "tokio")]
 #[test]
 fn a_stream_asks_for_no_memory_either() {
-    use common::key;
+    use crate::peers::key;
     use rlpx_transport::{HANDSHAKE_LIMIT, accept, connect};
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -1,14 +1,9 @@
 //! The stream over tokio's I/O: deadlines, ends, and what a dropped future leaves.
 
-#![cfg(feature = "tokio")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod common;
-
 use std::time::Duration;
 
+use crate::peers::{buffer, done, key, rng};
 use bytes::BytesMut;
-use common::{buffer, done, key, rng};
 use futures_util::{SinkExt, StreamExt};
 use p2p_identity::{KeyError, NodeId};
 use rlpx_transport::{

@@ -1,7 +1,5 @@
 //! Each way to be wrong: its kind, and the byte it points at.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
 use rlp_codec::{
     Decodable, Encodable, Error, ErrorKind, Item, Limits, MAX_DEPTH, RlpDecodable, RlpEncodable,
     decode, decode_list, decode_open_list, encode,

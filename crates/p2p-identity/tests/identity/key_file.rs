@@ -1,7 +1,5 @@
 //! Key files: kept, found again, refused, never overwritten.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
 use std::fs;
 use std::path::Path;
 

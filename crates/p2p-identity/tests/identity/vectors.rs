@@ -5,10 +5,10 @@ use serde_json::Value;
 
 /// EIP-8, section "Test Vectors": `auth` and `ack` are lists of the plain packet, the EIP-8 packet,
 /// and one of a later version with more in it.
-pub(crate) const EIP_8: &str = include_str!("eip8.json");
+pub(crate) const EIP_8: &str = include_str!("../vectors/eip8.json");
 
 /// A handshake of go-ethereum 1.8.27.
-pub(crate) const GETH: &str = include_str!("rlpx-geth1.8.27.json");
+pub(crate) const GETH: &str = include_str!("../vectors/rlpx-geth1.8.27.json");
 
 /// One file of vectors.
 pub(crate) struct Vectors(Value);

@@ -1,11 +1,7 @@
 //! Handshakes with keys made ahead and peers that are known.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod common;
-
+use crate::peers::{buffer, done, key, rng};
 use bytes::BytesMut;
-use common::{buffer, done, key, rng};
 use p2p_identity::ecies;
 use proptest::prelude::*;
 use rlpx_transport::{Initiator, Recipient, Session, Stock, StockSize};

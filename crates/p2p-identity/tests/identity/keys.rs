@@ -1,12 +1,8 @@
 //! Keys, ids and signatures.
 
-#![allow(clippy::unwrap_used, dead_code, reason = "a test fails by panicking, its helpers too")]
-
-mod vectors;
-
+use crate::vectors::{GETH, Vectors};
 use p2p_identity::{HexError, KeyError, NodeId, PublicKey, SecretKey, Signature, SignatureError};
 use proptest::prelude::*;
-use vectors::{GETH, Vectors};
 
 /// The order of secp256k1's group: the least number that is not a key.
 const ORDER: &str = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
@@ -128,6 +124,7 @@ fn bytes_that_are_no_signature() {
 }
 
 #[test]
+#[cfg(feature = "serde")]
 fn ids_are_strings_in_rlp_and_json() {
     let id = SecretKey::from_bytes(&[7; 32]).unwrap().id();
     let rlp = rlp_codec::encode(&id);

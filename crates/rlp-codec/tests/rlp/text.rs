@@ -1,15 +1,11 @@
 //! The human-readable form and its reverse.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod tree;
-
+use crate::tree::{Tree, config, tree};
 use proptest::prelude::*;
 use rlp_codec::{
     ErrorKind, MAX_DEPTH, encode,
     text::{TextErrorKind, dump, parse},
 };
-use tree::{Tree, tree};
 
 #[test]
 fn each_kind_has_its_form() {
@@ -106,7 +102,7 @@ fn what_is_not_canonical_has_no_text() {
 }
 
 proptest! {
-    #![proptest_config(tree::config())]
+    #![proptest_config(config())]
 
     #[test]
     fn a_text_reads_as_what_it_was_made_of(tree in tree()) {

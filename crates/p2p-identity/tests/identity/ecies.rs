@@ -1,13 +1,9 @@
 //! The ECIES box: known packets, and boxes that must not open.
 
-#![allow(clippy::unwrap_used, dead_code, reason = "a test fails by panicking, its helpers too")]
-
-mod vectors;
-
+use crate::vectors::{EIP_8, GETH, Vectors};
 use p2p_identity::{SecretKey, ecies, ecies::EciesError};
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
-use vectors::{EIP_8, GETH, Vectors};
 
 /// The plain form of auth and ack (before EIP-8) is one box of a known layout.
 #[test]

@@ -1,8 +1,5 @@
 //! Two ends that know each other, from a seed.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-#![allow(dead_code, unreachable_pub, reason = "no test file uses all of it")]
-
 use bytes::BytesMut;
 use p2p_identity::SecretKey;
 use rand::SeedableRng;
@@ -10,17 +7,17 @@ use rand::rngs::StdRng;
 use rlpx_transport::{Initiator, Recipient, Session, Step};
 
 /// A generator that gives the same each time.
-pub fn rng(seed: u64) -> StdRng {
+pub(crate) fn rng(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
 }
 
 /// The key that `byte` stands for.
-pub fn key(byte: u8) -> SecretKey {
+pub(crate) fn key(byte: u8) -> SecretKey {
     SecretKey::from_bytes(&[byte; 32]).unwrap()
 }
 
 /// Both ends of a connection after its handshake, the initiator's first.
-pub fn sessions() -> (Session, Session) {
+pub(crate) fn sessions() -> (Session, Session) {
     let mut rng = rng(1);
     let (initiator, auth) = Initiator::start(&key(1), &key(2).public_key(), &mut rng);
     let accepted = done(Recipient::new(&key(2)).handle(&mut buffer(&auth), &mut rng).unwrap());
@@ -28,7 +25,7 @@ pub fn sessions() -> (Session, Session) {
 }
 
 /// The outcome of a step that had all it needed.
-pub fn done<S, T>(step: Step<S, T>) -> T {
+pub(crate) fn done<S, T>(step: Step<S, T>) -> T {
     match step {
         Step::Done(outcome) => outcome,
         Step::NeedMore(_) => panic!("all of the packet is there"),
@@ -36,6 +33,6 @@ pub fn done<S, T>(step: Step<S, T>) -> T {
 }
 
 /// Received bytes.
-pub fn buffer(bytes: &[u8]) -> BytesMut {
+pub(crate) fn buffer(bytes: &[u8]) -> BytesMut {
     BytesMut::from(bytes)
 }

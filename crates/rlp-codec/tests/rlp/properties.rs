@@ -1,13 +1,9 @@
 //! What holds for every value and every input.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod tree;
-
+use crate::tree::{Tree, config, tree};
 use alloy_rlp::{Decodable, Encodable, decode_exact};
 use proptest::prelude::*;
 use rlp_codec::{BigEndian, Error, Item, List, Raw, decode, decode_list, encode, encode_list};
-use tree::{Tree, tree};
 
 /// Bytes that are RLP, nearly RLP, or anything.
 fn input() -> impl Strategy<Value = Vec<u8>> {
@@ -92,7 +88,7 @@ fn agree<'a, T: Decodable + PartialEq + std::fmt::Debug>(
 }
 
 proptest! {
-    #![proptest_config(tree::config())]
+    #![proptest_config(config())]
 
     #[test]
     fn a_value_decodes_to_itself(tree in tree()) {

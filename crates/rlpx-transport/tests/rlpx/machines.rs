@@ -1,12 +1,8 @@
 //! Two machines in one thread, with any chunking of what passes between them, and with a network
 //! that loses, repeats and reorders it.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod common;
-
+use crate::peers::{key, rng};
 use bytes::BytesMut;
-use common::{key, rng};
 use p2p_identity::NodeId;
 use proptest::prelude::*;
 use rlpx_transport::{Initiator, Recipient, Session, Step};

@@ -48,7 +48,6 @@ impl Encodable for Tree {
 }
 
 /// Trees of up to 5 levels, with strings and lists on both sides of the 55-byte limit.
-#[allow(dead_code, reason = "not every test makes its own")]
 pub(crate) fn tree() -> impl Strategy<Value = Tree> {
     let bytes = prop_oneof![
         3 => prop::collection::vec(any::<u8>(), 0..4),
@@ -61,7 +60,6 @@ pub(crate) fn tree() -> impl Strategy<Value = Tree> {
 }
 
 /// Few cases under miri, which is a thousand times slower and has no file system to keep failures in.
-#[allow(dead_code, reason = "not every test has properties")]
 pub(crate) fn config() -> ProptestConfig {
     if cfg!(miri) {
         return ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4) };

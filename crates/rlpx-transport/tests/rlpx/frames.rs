@@ -1,11 +1,7 @@
 //! Frames in pieces, changed, too large, and compressed by an enemy.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
-mod common;
-
+use crate::peers::{buffer, sessions};
 use bytes::{Bytes, BytesMut};
-use common::{buffer, sessions};
 use proptest::prelude::*;
 use rlpx_transport::{
     FrameError, MAX_FRAME_SIZE, MAX_PAYLOAD, Message, Opener, Sealer, SnappyError,

@@ -1,0 +1,12 @@
+//! Tests of the public items of the crate.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod ecies;
+mod enode;
+mod errors;
+mod key_file;
+mod keys;
+#[cfg(feature = "record")]
+mod record;
+mod vectors;

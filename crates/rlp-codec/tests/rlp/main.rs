@@ -1,0 +1,9 @@
+//! Tests of the public items of the crate.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod properties;
+mod refusals;
+mod text;
+mod tree;
+mod vectors;
