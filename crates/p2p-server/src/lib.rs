@@ -13,16 +13,16 @@
 //! const PING: u64 = 0;
 //! const PONG: u64 = 1;
 //!
-//! /// A sub-protocol: greets each peer with a number, sends back every number it gets.
-//! fn echo(heard: mpsc::Sender<u64>) -> Protocol {
+//! /// A sub-protocol that sends a number to each peer, and sends back every number that it gets.
+//! fn echo(answers: mpsc::Sender<u64>) -> Protocol {
 //!     Protocol::new("echo", 1 /* version */, 2 /* number of codes */, move |_peer, mut channel| {
-//!         let heard = heard.clone();
+//!         let answers = answers.clone();
 //!         async move {
 //!             channel.send(PING, &42u64).await?;
 //!             while let Some(message) = channel.recv().await {
 //!                 match message.code {
 //!                     PING => channel.send(PONG, &message.decode::<u64>()?).await?,
-//!                     PONG => drop(heard.send(message.decode()?).await),
+//!                     PONG => drop(answers.send(message.decode()?).await),
 //!                     code => return Err(Exit::unexpected(code)),
 //!                 }
 //!             }
@@ -33,12 +33,12 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (heard, mut numbers) = mpsc::channel(1);
+//! let (answers, mut numbers) = mpsc::channel(1);
 //! let (alice, bob) = (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
 //!
-//! let listens = Config::new(bob).listen("127.0.0.1:0").protocol(echo(heard.clone()));
+//! let listens = Config::new(bob).listen("127.0.0.1:0").protocol(echo(answers.clone()));
 //! let bob = Server::start(listens).await?;
-//! let dials = Config::new(alice).protocol(echo(heard)).static_node(bob.enode());
+//! let dials = Config::new(alice).protocol(echo(answers)).static_node(bob.enode());
 //! let alice = Server::start(dials).await?;
 //! let mut events = bob.events();
 //!
