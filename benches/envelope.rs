@@ -1,4 +1,4 @@
-//! Envelopes: making and opening messages, and what a relay does with each that passes.
+//! Envelopes: making and opening messages, and decoding an envelope as a relay does.
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -1,4 +1,4 @@
-//! Curve operations and the ECIES box: what a handshake and an asymmetric message are made of.
+//! Curve operations and the ECIES box, the main cost of a handshake and of an asymmetric message.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use p2p_identity::{SecretKey, ecies};

@@ -7,7 +7,7 @@ use tiny_keccak::Hasher as _;
 
 fn one(criterion: &mut Criterion) {
     let (large, small) = (benches::bytes(64 * 1024), benches::bytes(64));
-    let avx512 = kernel("avx512");
+    let avx512 = benches::kernel("avx512");
     let mut group = criterion.benchmark_group("keccak");
     group.throughput(Throughput::Bytes(large.len() as u64));
     group.bench_function("one_64k", |bencher| bencher.iter(|| keccak256(&large)));
@@ -24,15 +24,6 @@ fn one(criterion: &mut Criterion) {
     group.bench_function("tiny_keccak_64k", |bencher| bencher.iter(|| tiny_keccak(&large)));
     group.throughput(Throughput::Bytes(small.len() as u64));
     group.bench_function("one_64b", |bencher| bencher.iter(|| keccak256(&small)));
-}
-
-/// The kernel of that name. If this machine cannot run it, prints that and returns the best kernel.
-fn kernel(name: &str) -> Kernel {
-    Kernel::available().find(|kernel| kernel.name() == name).unwrap_or_else(|| {
-        let best = Kernel::best();
-        eprintln!("this machine cannot run the kernel {name}; its figures are of {best}");
-        best
-    })
 }
 
 fn tiny_keccak(data: &[u8]) -> [u8; 32] {

@@ -1,5 +1,5 @@
-//! One connection with sub-protocols on it, over loopback: `Channel::send` on one node to `Channel::recv` on another,
-//! next to the bare transport; and what sub-protocols feel of each other.
+//! One connection with sub-protocols, over loopback: from `Channel::send` on one node to `Channel::recv` on the other,
+//! compared with the transport alone; and the effect of sub-protocols on each other.
 
 #[path = "mux/deaf.rs"]
 mod deaf;
@@ -19,10 +19,10 @@ use tokio::{runtime::Runtime, task::JoinSet};
 
 use wire::{Pair, pair, streams};
 
-/// The sizes of messages that are streamed.
+/// The sizes of the messages, in bytes.
 const SIZES: [(usize, &str); 3] = [(64, "64b"), (1024, "1k"), (64 * 1024, "64k")];
 
-/// The time from the first send to the last arrival.
+/// The time from the first send to the arrival of the last message.
 fn channel(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &Bytes) {
     bencher.iter_custom(|messages| {
         runtime.block_on(async {
@@ -33,12 +33,12 @@ fn channel(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &Bytes) {
             let payload = payload.clone();
             tasks.spawn(async move {
                 for _ in 0..messages {
-                    near.send_raw(0, payload.clone()).await.expect("the connection stands");
+                    near.send_raw(0, payload.clone()).await.expect("the connection is open");
                 }
                 std::future::pending::<()>().await;
             });
             for _ in 0..messages {
-                far.recv().await.expect("the connection stands");
+                far.recv().await.expect("the connection is open");
             }
             let spent = clock.elapsed();
             tasks.shutdown().await;
@@ -47,7 +47,7 @@ fn channel(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &Bytes) {
     });
 }
 
-/// The same with nothing but the transport.
+/// As [`channel`], with the transport alone.
 fn transport(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &Bytes) {
     bencher.iter_custom(|messages| {
         runtime.block_on(async {
@@ -57,13 +57,13 @@ fn transport(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &Bytes) {
             let payload = payload.clone();
             tasks.spawn(async move {
                 for _ in 0..messages {
-                    near.write(16, &payload).await.expect("the connection stands");
+                    near.write(16, &payload).await.expect("the connection is open");
                 }
-                near.flush().await.expect("the connection stands");
+                near.flush().await.expect("the connection is open");
                 std::future::pending::<()>().await;
             });
             for _ in 0..messages {
-                let message = far.read().await.expect("the connection stands");
+                let message = far.read().await.expect("the connection is open");
                 assert!(message.is_some(), "not the end");
             }
             let spent = clock.elapsed();
@@ -74,7 +74,7 @@ fn transport(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &Bytes) {
 }
 
 fn throughput(criterion: &mut Criterion) {
-    hostile::be_the_node();
+    hostile::run_node_if_asked();
     let runtime = Runtime::new().expect("a runtime");
     let mut group = criterion.benchmark_group("mux");
     for (size, name) in SIZES {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use keccak_lanes::{Keccak256, Kernel, Search, Zeros, calibration::ternary_logic};
+use keccak_lanes::{Keccak256, Search, Zeros, calibration::ternary_logic};
 use tiny_keccak::Hasher as _;
 use whisper_envelope::{Envelope, Topic, Unsealed};
 use whisper_pow::{Miner, Policy, Rule, Target, Task, search};
@@ -42,20 +42,11 @@ fn rates(criterion: &mut Criterion) {
     }
 }
 
-/// The kernel of that name. If this machine cannot run it, prints that and returns the best kernel.
-fn kernel(name: &str) -> Kernel {
-    Kernel::available().find(|kernel| kernel.name() == name).unwrap_or_else(|| {
-        let best = Kernel::best();
-        eprintln!("this machine cannot run the kernel {name}; its figures are of {best}");
-        best
-    })
-}
-
 /// The search of `keccak-lanes` with each kernel.
 fn kernels(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pow");
     for name in ["avx512", "avx2", "portable"] {
-        let prefix = Keccak256::with_kernel(kernel(name)).chain(&PREFIX);
+        let prefix = Keccak256::with_kernel(benches::kernel(name)).chain(&PREFIX);
         let search = Search::after(&prefix);
         group.bench_function(name, |bencher| {
             bencher.iter(|| search.find(Zeros::Leading(UNREACHABLE_ZEROS), 0, NONCES));

@@ -1,5 +1,5 @@
-//! RLPx: the handshake against the curve operations that bound it, frames against the hash that bounds them (the MAC is
-//! one Keccak over the same bytes), and a whole connection over loopback.
+//! RLPx: the handshake compared with its curve operations, frames compared with the Keccak of the same bytes (the MAC),
+//! and a whole connection over loopback.
 
 use std::{
     hint::black_box,
@@ -19,11 +19,13 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 
-/// Frames that are sealed ahead of a measured run of opening: so many, or so many bytes.
-const AHEAD: (u64, usize) = (64, 4 << 20);
+/// Maximum number of frames that are sealed before a measured run of opening them.
+const MAX_FRAMES_AHEAD: u64 = 64;
+/// Maximum number of their bytes.
+const MAX_BYTES_AHEAD: usize = 4 << 20;
 
-/// A whole handshake in memory: the work of both ends.
-fn shake(near: &SecretKey, far: &SecretKey) -> Option<(Session, Session)> {
+/// A whole handshake in memory, both ends.
+fn handshake_in_memory(near: &SecretKey, far: &SecretKey) -> Option<(Session, Session)> {
     let rng = &mut rand::rng();
     finish(Initiator::start(near, &far.public_key(), rng), Recipient::new(far))
 }
@@ -42,14 +44,15 @@ fn finish(
 
 fn sessions() -> (Session, Session) {
     let mut rng = benches::rng();
-    shake(&SecretKey::random(&mut rng), &SecretKey::random(&mut rng)).expect("a good handshake")
+    handshake_in_memory(&SecretKey::random(&mut rng), &SecretKey::random(&mut rng))
+        .expect("a good handshake")
 }
 
 fn handshake(criterion: &mut Criterion) {
     let mut rng = benches::rng();
     let (near, far) = (SecretKey::random(&mut rng), SecretKey::random(&mut rng));
     let mut group = criterion.benchmark_group("rlpx");
-    group.bench_function("handshake", |bencher| bencher.iter(|| shake(&near, &far)));
+    group.bench_function("handshake", |bencher| bencher.iter(|| handshake_in_memory(&near, &far)));
     group.bench_function("primitives", primitives);
 
     let size = StockSize { keys: 2, peers: 1 };
@@ -69,8 +72,8 @@ fn handshake(criterion: &mut Criterion) {
     });
 }
 
-/// What both ends of a handshake do on the curve, and nothing else: a signature and its recovery, and at each end two
-/// new keys and four multiplications.
+/// Only the curve operations of both ends of a handshake: a signature and its recovery, and at each end two new keys and
+/// four multiplications.
 fn primitives(bencher: &mut Bencher<'_>) {
     let context = Secp256k1::new();
     let secret = secp256k1::SecretKey::from_byte_array(&[7; 32]).expect("a key");
@@ -120,14 +123,14 @@ fn seal(bencher: &mut Bencher<'_>, payload: &[u8], snappy: bool) {
     });
 }
 
-/// Frames open only once and in order, so a run of them is sealed first, untimed.
+/// Frames can be opened only once and in order, so a run of them is sealed before; that is not measured.
 fn open(bencher: &mut Bencher<'_>, payload: &[u8], snappy: bool) {
     let (mut near, mut far) = sessions();
     if snappy {
         near.sealer.enable_snappy();
         far.opener.enable_snappy();
     }
-    let ahead = AHEAD.0.min((AHEAD.1 / payload.len()) as u64);
+    let ahead = MAX_FRAMES_AHEAD.min((MAX_BYTES_AHEAD / payload.len()) as u64);
     let mut wire = BytesMut::new();
     bencher.iter_custom(|iterations| {
         let mut spent = Duration::ZERO;
@@ -136,7 +139,7 @@ fn open(bencher: &mut Bencher<'_>, payload: &[u8], snappy: bool) {
             let run = left.min(ahead);
             left -= run;
             for _ in 0..run {
-                near.sealer.seal(16, payload, &mut wire).expect("it fits a frame");
+                near.sealer.seal(16, payload, &mut wire).expect("a payload within the limit");
             }
             let clock = Instant::now();
             for _ in 0..run {
@@ -163,7 +166,7 @@ fn tcp(criterion: &mut Criterion) {
     }
 }
 
-/// The time from the first message to the arrival of the last.
+/// The time from the first send to the arrival of the last message.
 fn stream(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &[u8]) {
     let (mut near, mut far) = runtime.block_on(connected());
     bencher.iter_custom(|messages| {
@@ -171,13 +174,13 @@ fn stream(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &[u8]) {
             let clock = Instant::now();
             let sending = async {
                 for _ in 0..messages {
-                    near.write(16, payload).await.expect("the connection stands");
+                    near.write(16, payload).await.expect("the connection is open");
                 }
-                near.flush().await.expect("the connection stands");
+                near.flush().await.expect("the connection is open");
             };
             let receiving = async {
                 for _ in 0..messages {
-                    let message = far.read().await.expect("the connection stands");
+                    let message = far.read().await.expect("the connection is open");
                     assert_eq!(message.expect("a message").payload.len(), payload.len());
                 }
             };
@@ -194,16 +197,16 @@ async fn connected() -> (Stream<TcpStream>, Stream<TcpStream>) {
     let listener =
         TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
     let addr = listener.local_addr().expect("it listens");
-    let dialling = async {
-        let io = TcpStream::connect(addr).await.expect("an answer");
+    let dialing = async {
+        let io = TcpStream::connect(addr).await.expect("a connection");
         io.set_nodelay(true).expect("a socket");
         connect(io, &near, &id, HANDSHAKE_LIMIT).await.expect("a handshake")
     };
     let listening = async {
-        let (io, _) = listener.accept().await.expect("a call");
+        let (io, _) = listener.accept().await.expect("a connection");
         accept(io, &far, HANDSHAKE_LIMIT).await.expect("a handshake")
     };
-    tokio::join!(dialling, listening)
+    tokio::join!(dialing, listening)
 }
 
 criterion_group!(benches, handshake, frames, tcp);

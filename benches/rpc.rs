@@ -1,6 +1,7 @@
-//! JSON-RPC: requests a second and their tail over each transport, and how long until many subscribers have a message.
+//! JSON-RPC: requests per second and their 99th percentile over each transport, and the time until many subscribers have
+//! a message.
 //!
-//! The clients are tasks of the same process, on the same cores: what is measured is both ends together.
+//! The clients are tasks of the same process on the same cores, so both ends are measured together.
 
 #[path = "rpc/client.rs"]
 mod client;
@@ -18,16 +19,18 @@ use whisper_rpc::{HttpSettings, RpcConfig, RpcLimits, RpcServer, WsSettings, ser
 
 use client::{Client, Transport};
 
-/// So many clients ask at the same time, each on its own connection.
+/// Number of concurrent clients, each on its own connection.
 const CLIENTS: usize = 64;
 
-/// So many times each.
+/// Number of calls of each client.
 const CALLS: usize = 500;
 
-/// So many connections subscribe, so many times each: 1000 subscribers.
-const SUBSCRIBERS: (usize, usize) = (250, 4);
+/// Number of connections that subscribe. Together there are 1000 subscriptions.
+const SUBSCRIBED_CONNECTIONS: usize = 250;
+/// Number of subscriptions on each of them.
+const SUBSCRIPTIONS_PER_CONNECTION: usize = 4;
 
-/// How often a message is posted to them.
+/// Number of messages that are posted to them.
 const ROUNDS: usize = 20;
 
 const VERSION: &str = r#"{"jsonrpc":"2.0","id":1,"method":"shh_version","params":[]}"#;
@@ -70,7 +73,7 @@ impl Node {
     }
 }
 
-/// Seconds that all clients took together, and those of each call.
+/// Returns the seconds that all clients took together, and the seconds of each call.
 async fn load(node: &Node, transport: Transport, request: &str, calls: usize) -> (f64, Vec<f64>) {
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
@@ -95,8 +98,8 @@ async fn load(node: &Node, transport: Transport, request: &str, calls: usize) ->
     (clock.elapsed().as_secs_f64(), spent)
 }
 
-/// A request for the messages of a filter that has none: what clients that poll ask, most of the time.
-async fn poll(node: &Node) -> String {
+/// A request for the messages of a filter without messages, the most frequent request of a polling client.
+async fn empty_poll(node: &Node) -> String {
     let key = node.whisper.keys().symmetric_from_password("bench");
     let mut client = node.connect(Transport::Ipc).await;
     let filter = client
@@ -110,7 +113,7 @@ async fn poll(node: &Node) -> String {
 
 async fn rates(calls: usize) {
     let node = Node::start().await;
-    let messages = poll(&node).await;
+    let messages = empty_poll(&node).await;
     for (transport, name) in
         [(Transport::Http, "http"), (Transport::Ws, "ws"), (Transport::Ipc, "ipc")]
     {
@@ -127,16 +130,15 @@ async fn rates(calls: usize) {
 
 /// The median time from a post until every subscriber has the message.
 async fn subscribers(rounds: usize) {
-    let (connections, each) = SUBSCRIBERS;
     let node = Node::start().await;
     let key = node.whisper.keys().symmetric_from_password("bench");
     let subscribe = format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"shh_subscribe","params":["messages",{{"symKeyID":"{key}","topics":["0x63686174"]}}]}}"#
     );
     let mut clients = Vec::new();
-    for _ in 0..connections {
+    for _ in 0..SUBSCRIBED_CONNECTIONS {
         let mut client = node.connect(Transport::Ws).await;
-        for _ in 0..each {
+        for _ in 0..SUBSCRIPTIONS_PER_CONNECTION {
             client.ask(&subscribe).await;
         }
         clients.push(client);
@@ -144,10 +146,10 @@ async fn subscribers(rounds: usize) {
     let mut spent = Vec::new();
     for _ in 0..rounds {
         let clock = Instant::now();
-        let mut heard = JoinSet::new();
+        let mut receivers = JoinSet::new();
         for mut client in clients.drain(..) {
-            heard.spawn(async move {
-                for _ in 0..each {
+            receivers.spawn(async move {
+                for _ in 0..SUBSCRIPTIONS_PER_CONNECTION {
                     client.next().await;
                 }
                 client
@@ -160,8 +162,8 @@ async fn subscribers(rounds: usize) {
             pow_time: Duration::ZERO,
             ..Post::new(Recipient::Symmetric(key))
         };
-        node.whisper.post(post).await.expect("it is posted");
-        clients = heard.join_all().await;
+        node.whisper.post(post).await.expect("the post is accepted");
+        clients = receivers.join_all().await;
         spent.push(clock.elapsed().as_secs_f64() * 1e3);
     }
     benches::measured("rpc.subscribers_1000_ms", benches::percentile(&mut spent, 0.5));
@@ -169,7 +171,7 @@ async fn subscribers(rounds: usize) {
     node.stop().await;
 }
 
-fn printed(_: &mut Criterion) {
+fn printed_figures(_: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let (calls, rounds) = if benches::measuring() { (CALLS, ROUNDS) } else { (2, 1) };
     if benches::wanted("rpc.http_version rpc.ws_version rpc.ipc_version rpc.http_messages") {
@@ -180,5 +182,5 @@ fn printed(_: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, printed);
+criterion_group!(benches, printed_figures);
 criterion_main!(benches);

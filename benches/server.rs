@@ -1,5 +1,4 @@
-//! Many connections: how long a new node takes until its first peer runs, and what a thousand peers that say nothing
-//! cost.
+//! Many connections: the time until a new node has its first peer, and the cost of a thousand idle peers.
 
 #[path = "server/crowd.rs"]
 mod crowd;
@@ -11,7 +10,7 @@ use p2p_mux::{Protocol, identity::SecretKey};
 use p2p_server::{Config, Event, Server};
 use tokio::runtime::Runtime;
 
-/// A protocol that says nothing and waits for the end.
+/// A sub-protocol that sends nothing and runs until the connection ends.
 fn quiet() -> Protocol {
     Protocol::new("bench", 1, 1, |_, mut channel| async move {
         while channel.recv().await.is_some() {}
@@ -19,27 +18,27 @@ fn quiet() -> Protocol {
     })
 }
 
-/// A node that runs it.
+/// A node with that sub-protocol.
 fn config() -> Config {
     Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0").protocol(quiet())
 }
 
-/// Starts a node that knows one other, and waits until the two are connected.
+/// Starts a node that has `host` as its static node. Returns the time until they are connected.
 async fn join(host: &Server) -> Duration {
     let clock = Instant::now();
-    let guest = Server::start(config().static_node(host.enode())).await.expect("a free port");
-    let mut events = guest.events();
-    while guest.peer_count() == 0 {
+    let node = Server::start(config().static_node(host.enode())).await.expect("a free port");
+    let mut events = node.events();
+    while node.peer_count() == 0 {
         let event = events.next().await.expect("the server runs");
         assert!(matches!(event, Event::Added { .. }), "{event:?}");
     }
     let spent = clock.elapsed();
-    guest.stop().await;
+    node.stop().await;
     spent
 }
 
 fn connect(criterion: &mut Criterion) {
-    crowd::be_the_node();
+    crowd::run_node_if_asked();
     let runtime = Runtime::new().expect("a runtime");
     let host = runtime.block_on(Server::start(config())).expect("a free port");
     let mut group = criterion.benchmark_group("server");

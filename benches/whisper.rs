@@ -1,6 +1,6 @@
 //! The Whisper node: hops, throughput, fan-out, memory, filters, a flood.
 //!
-//! With a case's name on the command line, or a part of one, only that is measured.
+//! With the name of a case on the command line, or a part of one, only that case is measured.
 
 #[path = "whisper/fanout.rs"]
 mod fanout;
@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use whisper_envelope::SymmetricKey;
 use whisper_protocol::Whisper;
 
-fn printed(_: &mut Criterion) {
+fn printed_figures(_: &mut Criterion) {
     if fanout::is_node() {
         return fanout::node();
     }
@@ -59,5 +59,5 @@ fn inject(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, printed, inject);
+criterion_group!(benches, printed_figures, inject);
 criterion_main!(benches);

@@ -1,4 +1,4 @@
-//! What is left of a sub-protocol's throughput beside one that never takes its messages.
+//! The throughput of a sub-protocol beside one that never takes its messages.
 
 use std::time::Duration;
 
@@ -8,17 +8,18 @@ use tokio::{runtime::Runtime, time::Instant};
 
 use crate::wire::{Pair, pair};
 
-/// How often the two are measured in turn.
+/// Number of measurements of each of the two, in turn.
 const ROUNDS: usize = 3;
 
-/// How long each is measured.
+/// Time of each measurement.
 const WINDOW: Duration = Duration::from_millis(1500);
 
-/// A stall that is over before the measurement begins, but longer than a busy machine keeps a task waiting.
-const STALL: Duration = Duration::from_secs(1);
+/// The stall limit of the connection. The stall ends before the measurement begins; the limit is longer than a task
+/// waits on a busy machine.
+const STALL_LIMIT: Duration = Duration::from_secs(1);
 
-/// Two sub-protocols are flooded with messages of 4 KiB. The one takes what comes; the share of its throughput that is
-/// left when the other never does, of what it has when the other takes its messages too. The stall itself comes before.
+/// Two sub-protocols are flooded with messages of 4 KiB, and one of them takes all its messages. Reports its throughput
+/// while the other takes none, as a share of its throughput while the other takes all. The stall is not measured.
 pub(crate) fn throughput_share(runtime: &Runtime) {
     let (mut beside_reader, mut beside_deaf) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -30,9 +31,9 @@ pub(crate) fn throughput_share(runtime: &Runtime) {
     benches::measured("mux.neighbour_throughput_share", share);
 }
 
-/// How many messages the good one got in a window.
+/// Messages per second of the good sub-protocol.
 async fn messages(neighbour_reads: bool) -> f64 {
-    let config = Config { stall_limit: STALL, ..Config::default() };
+    let config = Config { stall_limit: STALL_LIMIT, ..Config::default() };
     let Pair { mut near, mut far, mut tasks } = pair(&[("bad", 1), ("good", 1)], config).await;
     let (mut good, mut bad) = (far.remove(1), far.remove(0));
     let payload = Bytes::from(benches::bytes(4096));
@@ -44,14 +45,14 @@ async fn messages(neighbour_reads: bool) -> f64 {
         while neighbour_reads && bad.recv().await.is_some() {}
         std::future::pending::<()>().await;
     });
-    // Up to speed, and beyond the stall.
+    // Beyond the stall, and at full speed.
     let start = Instant::now();
-    while start.elapsed() < 2 * STALL {
-        good.recv().await.expect("the connection stands");
+    while start.elapsed() < 2 * STALL_LIMIT {
+        good.recv().await.expect("the connection is open");
     }
     let (start, mut count) = (Instant::now(), 0.0);
     while start.elapsed() < WINDOW {
-        good.recv().await.expect("the connection stands");
+        good.recv().await.expect("the connection is open");
         count += 1.0;
     }
     tasks.shutdown().await;

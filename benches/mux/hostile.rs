@@ -1,16 +1,16 @@
-//! A node with 500 peers that send as fast as they can and read nothing: what it takes of the memory of the machine.
+//! The memory of a node with 500 peers that send as fast as they can and read nothing.
 //!
-//! The node is a process of its own, this same program started again, so that the memory of its peers is not counted.
+//! The node runs in another process ([`NodeProcess`]).
 
 use std::{
     env,
-    io::{BufRead as _, BufReader, Read as _},
+    io::Read as _,
     net::SocketAddr,
-    process::{Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
+use benches::NodeProcess;
 use bytes::Bytes;
 use p2p_identity::{NodeId, SecretKey};
 use p2p_mux::{Config, LocalNode, MemoryBudget, Origin, Protocol, base, exchange_hello};
@@ -23,43 +23,31 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Set for the process that is the node.
+/// The environment variable of the process that is the node.
 const NODE: &str = "BENCH_MUX_HOSTILE_NODE";
 
-/// The budget of the node: what a server has by default.
+/// The memory budget of the node, the default of a server.
 const BUDGET: usize = 256 << 20;
 
+/// Number of hostile peers.
 const HOSTILE: usize = 500;
 
-/// How long it lasts, three times the time after which a connection is cut.
-const LASTS: Duration = Duration::from_secs(15);
+/// Time of the measurement, three times the time limit after which a connection is closed.
+const DURATION: Duration = Duration::from_secs(15);
 
-/// The most that the node was seen to take, in bytes.
-static MOST: AtomicUsize = AtomicUsize::new(0);
+/// The maximum of the resident memory of the node, in bytes.
+static PEAK_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// How often the honest peer asks.
-const EVERY: Duration = Duration::from_millis(20);
+/// Time between an answer to the honest peer and its next request.
+const REQUEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// Reports what the resident memory of the node has grown by at most, over its budget, since it listens; and how long
-/// the honest peer among the others waits for an answer.
+/// Reports the growth of the resident memory of the node as a multiple of its budget, and how long an honest peer waits
+/// for an answer.
 pub(crate) fn resident_memory(runtime: &Runtime) {
-    let program = env::current_exe().expect("this program");
-    let mut node = Command::new(program)
-        .env(NODE, "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("this program again");
-    let mut said = BufReader::new(node.stdout.take().expect("a pipe"));
-    let mut line = String::new();
-    said.read_line(&mut line).expect("the node says where it listens");
-    let addr = line.trim().parse().expect("an address");
+    let mut node = NodeProcess::start(NODE, "1", &[]);
+    let addr = node.line().parse().expect("an address");
     let mut waits = runtime.block_on(attack(addr));
-    drop(node.stdin.take());
-    line.clear();
-    said.read_to_string(&mut line).expect("the node says what it took");
-    node.wait().expect("the node ends");
-    let grown: f64 = line.trim().parse().expect("a number of bytes");
+    let grown: f64 = node.stop().trim().parse().expect("a number of bytes");
     benches::measured("mux.hostile_500_rss_vs_budget", grown / budget());
     benches::measured("mux.hostile_500_honest_p50_ms", benches::percentile(&mut waits, 0.5));
     benches::measured("mux.hostile_500_honest_p99_ms", benches::percentile(&mut waits, 0.99));
@@ -75,14 +63,14 @@ fn key() -> SecretKey {
     SecretKey::random(&mut benches::rng())
 }
 
-/// All peers for as long as it lasts. How long the honest one waited for each answer, in milliseconds.
+/// Runs all peers. Returns how long the honest one waited for each answer, in milliseconds.
 async fn attack(addr: SocketAddr) -> Vec<f64> {
     let mut tasks = JoinSet::new();
     let payload = Bytes::from(benches::bytes(16 * 1024));
     let id = key().id();
     let (waits, mut waited) = mpsc::channel(1024);
     tasks.spawn(ask(addr, id, waits));
-    waited.recv().await.expect("the honest peer is connected, before the others come");
+    waited.recv().await.expect("the honest peer is connected before the others");
     for _ in 0..HOSTILE {
         let payload = payload.clone();
         tasks.spawn(async move {
@@ -93,7 +81,7 @@ async fn attack(addr: SocketAddr) -> Vec<f64> {
         });
     }
     let mut millis = Vec::new();
-    let end = tokio::time::sleep(LASTS);
+    let end = tokio::time::sleep(DURATION);
     tokio::pin!(end);
     loop {
         tokio::select! {
@@ -103,7 +91,7 @@ async fn attack(addr: SocketAddr) -> Vec<f64> {
     }
 }
 
-/// A peer that sends without end and reads nothing, until it is cut.
+/// A peer that sends without end and reads nothing, until the connection is closed.
 async fn flood(addr: SocketAddr, id: &NodeId, payload: &Bytes) -> Option<()> {
     let key = SecretKey::random(&mut rand::rng());
     let io = TcpStream::connect(addr).await.ok()?;
@@ -118,7 +106,7 @@ async fn flood(addr: SocketAddr, id: &NodeId, payload: &Bytes) -> Option<()> {
     Some(())
 }
 
-/// An honest peer: asks again and again, and waits for the answer.
+/// An honest peer: it sends requests and waits for each answer.
 async fn ask(addr: SocketAddr, id: NodeId, waits: mpsc::Sender<f64>) {
     let key = SecretKey::random(&mut rand::rng());
     let protocol = Protocol::new("echo", 1, 1, move |_, mut channel| {
@@ -131,26 +119,26 @@ async fn ask(addr: SocketAddr, id: NodeId, waits: mpsc::Sender<f64>) {
                     return Ok(());
                 }
                 waits.send(asked.elapsed().as_secs_f64() * 1e3).await?;
-                tokio::time::sleep(EVERY).await;
+                tokio::time::sleep(REQUEST_PAUSE).await;
             }
         }
     });
     let io = TcpStream::connect(addr).await.expect("the node listens");
     let stream = connect(io, &key, &id, HANDSHAKE_LIMIT).await.expect("a handshake");
     let local = local(&key, protocol);
-    let greeted =
-        exchange_hello(stream, &local, &Config::default()).await.expect("a protocol in common");
+    let negotiated =
+        exchange_hello(stream, &local, &Config::default()).await.expect("a common sub-protocol");
     drop(local);
-    let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
-    life.await;
+    let (_peer, run) = negotiated.run(Origin::default(), CancellationToken::new());
+    run.await;
 }
 
 fn local(key: &SecretKey, protocol: Protocol) -> LocalNode {
     LocalNode { client: "bench".into(), protocols: vec![protocol], port: 0, id: key.id() }
 }
 
-/// Is the node, if that is what this process was started for, and then does not return.
-pub(crate) fn be_the_node() {
+/// Runs the node and exits, if this process was started as the node.
+pub(crate) fn run_node_if_asked() {
     if env::var_os(NODE).is_some() {
         Runtime::new().expect("a runtime").block_on(node());
         std::process::exit(0);
@@ -166,17 +154,17 @@ async fn node() {
     let start = benches::resident();
     std::thread::spawn(|| {
         loop {
-            MOST.fetch_max(benches::resident(), Relaxed);
+            PEAK_BYTES.fetch_max(benches::resident(), Relaxed);
             std::thread::sleep(Duration::from_millis(10));
         }
     });
     let serving = tokio::spawn(serve(listener, memory));
-    // Until the other process has seen enough.
+    // Until the other process closes the pipe.
     let wait = || std::io::stdin().read_to_end(&mut Vec::new());
-    let waited = tokio::task::spawn_blocking(wait).await.expect("it can wait");
+    let waited = tokio::task::spawn_blocking(wait).await.expect("no panic");
     waited.expect("a pipe");
     serving.abort();
-    println!("{}", MOST.load(Relaxed).saturating_sub(start));
+    println!("{}", PEAK_BYTES.load(Relaxed).saturating_sub(start));
 }
 
 async fn serve(listener: TcpListener, memory: MemoryBudget) {
@@ -187,16 +175,16 @@ async fn serve(listener: TcpListener, memory: MemoryBudget) {
         Ok(())
     });
     loop {
-        let (io, _) = listener.accept().await.expect("a call");
+        let (io, _) = listener.accept().await.expect("a connection");
         let (memory, echo) = (memory.clone(), echo.clone());
         tokio::spawn(async move {
             let key = key();
             let stream = accept(io, &key, HANDSHAKE_LIMIT).await.ok()?;
             let local = local(&key, echo);
-            let greeted = exchange_hello(stream, &local, &Config::default()).await.ok()?;
-            let greeted = greeted.with_memory(&memory);
-            let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
-            Some(life.await)
+            let negotiated = exchange_hello(stream, &local, &Config::default()).await.ok()?;
+            let negotiated = negotiated.with_memory(&memory);
+            let (_peer, run) = negotiated.run(Origin::default(), CancellationToken::new());
+            Some(run.await)
         });
     }
 }

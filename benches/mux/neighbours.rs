@@ -1,4 +1,4 @@
-//! What one sub-protocol feels of another on the same connection.
+//! The effect of one sub-protocol on another on the same connection.
 
 use std::time::{Duration, Instant};
 
@@ -13,25 +13,26 @@ use tokio::{
 
 use crate::wire::{Pair, pair};
 
-/// How many small messages are timed in one pass, and how often they are sent.
+/// Number of pings in one measurement.
 const PINGS: usize = 250;
-const EVERY: Duration = Duration::from_millis(10);
-/// Those at the start, before the flood is at its height.
+/// Time between two pings.
+const PING_INTERVAL: Duration = Duration::from_millis(10);
+/// Number of pings at the start that are not counted, because the flood has not reached its full rate yet.
 const WARM_UP: usize = 25;
 
-/// The codes of the sub-protocols.
+// The message codes of the sub-protocols.
 const FLOOD: u64 = 0;
 const PING: u64 = 1;
 const PONG: u64 = 2;
 
-/// Messages of 8 MiB without a pause, beside one of 100 bytes every 10 ms and back: how long that takes.
+/// Reports the round-trip time of a message of 100 bytes, sent every 10 ms, beside messages of 8 MiB without a pause.
 pub(crate) fn ping_beside_flood(runtime: &Runtime) {
     let plain = Config { chunk: false, ..Config::default() };
     runtime.block_on(async {
-        report("idle", apart(Config::default(), false).await);
-        report("beside_flood_chunked", apart(Config::default(), true).await);
-        report("beside_flood_plain", apart(plain, true).await);
-        report("beside_flood_fifo", in_one_queue(plain).await);
+        report("idle", in_two_slots(Config::default(), false).await);
+        report("beside_flood_chunked", in_two_slots(Config::default(), true).await);
+        report("beside_flood_plain", in_two_slots(plain, true).await);
+        report("beside_flood_fifo", in_one_slot(plain).await);
     });
 }
 
@@ -42,8 +43,8 @@ fn report(name: &str, mut millis: Vec<f64>) {
     }
 }
 
-/// The two as two sub-protocols.
-async fn apart(config: Config, flooded: bool) -> Vec<f64> {
+/// Pings and flood as two sub-protocols.
+async fn in_two_slots(config: Config, flooded: bool) -> Vec<f64> {
     let Pair { mut near, mut far, mut tasks } = pair(&[("flood", 1), ("ping", 1)], config).await;
     let (ping_far, mut flood_far) = (far.remove(1), far.remove(0));
     let (ping_near, flood_near) = (near.remove(1), near.remove(0));
@@ -53,21 +54,21 @@ async fn apart(config: Config, flooded: bool) -> Vec<f64> {
     }
     tasks.spawn(answer(ping_far));
     let (sender, receiver) = ping_near.split();
-    let heard = listen(&mut tasks, receiver);
-    let times = ping(sender, heard).await;
+    let pongs = collect_pongs(&mut tasks, receiver);
+    let times = ping(sender, pongs).await;
     tasks.shutdown().await;
     times
 }
 
-/// The two as one sub-protocol: what it says goes out in the order in which it is said.
-async fn in_one_queue(config: Config) -> Vec<f64> {
+/// Pings and flood as one sub-protocol, whose messages are sent in order.
+async fn in_one_slot(config: Config) -> Vec<f64> {
     let Pair { mut near, mut far, mut tasks } = pair(&[("all", 1)], config).await;
     tasks.spawn(answer(far.remove(0)));
     let (sender, receiver) = near.remove(0).split();
     let flooder = sender.clone();
     tasks.spawn(async move { flood(&flooder).await });
-    let heard = listen(&mut tasks, receiver);
-    let times = ping(sender, heard).await;
+    let pongs = collect_pongs(&mut tasks, receiver);
+    let times = ping(sender, pongs).await;
     tasks.shutdown().await;
     times
 }
@@ -77,7 +78,7 @@ async fn flood(sender: &p2p_mux::Sender) {
     while sender.send_raw(FLOOD, large.clone()).await.is_ok() {}
 }
 
-/// Sends every ping back, and drops all else.
+/// Answers every ping, and drops all other messages.
 async fn answer(mut channel: Channel) {
     while let Some(message) = channel.recv().await {
         if message.code == PING && channel.send_raw(PONG, message.payload).await.is_err() {
@@ -86,57 +87,57 @@ async fn answer(mut channel: Channel) {
     }
 }
 
-/// Notes every pong that comes.
-fn listen(
+/// Collects the pongs, each with its number and the time of its arrival.
+fn collect_pongs(
     tasks: &mut JoinSet<()>,
     mut receiver: p2p_mux::Receiver,
 ) -> mpsc::Receiver<(usize, Instant)> {
-    let (pongs, heard) = mpsc::channel(PINGS);
+    let (pongs, arrived) = mpsc::channel(PINGS);
     tasks.spawn(async move {
         while let Some(pong) = receiver.recv().await {
-            note(&pongs, &pong.payload).await;
+            record_pong(&pongs, &pong.payload).await;
         }
     });
-    heard
+    arrived
 }
 
-/// That the answer to a ping has come, and when.
-async fn note(pongs: &mpsc::Sender<(usize, Instant)>, payload: &[u8]) {
+/// Records the arrival of a pong.
+async fn record_pong(pongs: &mpsc::Sender<(usize, Instant)>, payload: &[u8]) {
     let number = payload.first_chunk().map_or(0, |number| usize::from_be_bytes(*number));
-    // Nobody listens any more: the measurement is over.
+    // An error means that the measurement has ended.
     let _ = pongs.send((number, Instant::now())).await;
 }
 
-/// Says a hundred things a second and times each, however many are under way.
-async fn ping(sender: p2p_mux::Sender, mut heard: mpsc::Receiver<(usize, Instant)>) -> Vec<f64> {
-    let (moments, mut said) = mpsc::channel(PINGS);
-    let talk = async move {
-        let mut clock = interval(EVERY);
+/// Sends a ping every [`PING_INTERVAL`] without waiting for answers. Returns the round-trip times in milliseconds.
+async fn ping(sender: p2p_mux::Sender, mut pongs: mpsc::Receiver<(usize, Instant)>) -> Vec<f64> {
+    let (times_sent, mut sent_at) = mpsc::channel(PINGS);
+    let send = async move {
+        let mut clock = interval(PING_INTERVAL);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for number in 0..PINGS {
             clock.tick().await;
             let mut payload = [0x5a; 100];
             payload[..size_of::<usize>()].copy_from_slice(&number.to_be_bytes());
-            moments.send(Instant::now()).await.expect("the other half listens");
+            times_sent.send(Instant::now()).await.expect("the receiver is there");
             let sent = sender.send_raw(PING, payload.to_vec()).await;
-            sent.expect("the connection stands");
+            sent.expect("the connection is open");
         }
     };
-    let listen = async {
+    let receive = async {
         let mut times = Vec::new();
         for expected in 0..PINGS {
-            let (number, at) = heard.recv().await.expect("the connection stands");
-            let sent = said.recv().await.expect("it was said before it was heard");
+            let (number, at) = pongs.recv().await.expect("the connection is open");
+            let sent = sent_at.recv().await.expect("a ping is sent before its answer arrives");
             assert_eq!(number, expected, "in order");
             times.push((at - sent).as_secs_f64() * 1e3);
         }
         times.split_off(WARM_UP)
     };
-    tokio::join!(talk, listen).1
+    tokio::join!(send, receive).1
 }
 
-/// Two sub-protocols that always have something to say, in messages of 500 bytes and of 40 kB: the bytes of the first
-/// over those of the second, with equal weights and with three to one.
+/// Two sub-protocols that always send, in messages of 500 bytes and of 40 kB. Reports the bytes of the first divided by
+/// those of the second, with equal weights and with 3:1.
 pub(crate) fn shares(runtime: &Runtime) {
     for (case, weight) in [("mux.equal_bytes_ratio", 1), ("mux.weighted_bytes_ratio", 3)] {
         benches::measured(case, runtime.block_on(share_of(weight)));

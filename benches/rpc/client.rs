@@ -1,4 +1,4 @@
-//! One client for each transport, as thin as it can be.
+//! A minimal client for each transport.
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -14,7 +14,7 @@ pub(crate) enum Transport {
     Ipc,
 }
 
-/// A connection that is kept.
+/// A persistent connection.
 pub(crate) enum Client {
     Http(BufReader<TcpStream>),
     Ws(Box<WebSocketStream<TcpStream>>),
@@ -25,23 +25,23 @@ impl Client {
     pub(crate) async fn connect(transport: Transport, rpc: &RpcServer) -> Self {
         match transport {
             Transport::Http => {
-                let addr = rpc.http_addr().expect("it is served");
+                let addr = rpc.http_addr().expect("the transport is on");
                 Self::Http(BufReader::new(tcp(addr).await))
             }
             Transport::Ws => {
-                let stream = tcp(rpc.ws_addr().expect("it is served")).await;
+                let stream = tcp(rpc.ws_addr().expect("the transport is on")).await;
                 let (socket, _) =
                     client_async("ws://localhost/", stream).await.expect("a handshake");
                 Self::Ws(Box::new(socket))
             }
             Transport::Ipc => {
-                let path = rpc.ipc_path().expect("it is served");
+                let path = rpc.ipc_path().expect("the transport is on");
                 Self::Ipc(BufReader::new(UnixStream::connect(path).await.expect("a socket")))
             }
         }
     }
 
-    /// What to give to [`ask`](Self::ask), over and over.
+    /// The bytes of a request, for repeated use with [`ask`](Self::ask).
     pub(crate) fn prepare(&self, json: &str) -> String {
         match self {
             Self::Http(_) => format!(
@@ -52,12 +52,18 @@ impl Client {
         }
     }
 
-    /// Sends a request, as prepared, and waits for the next message.
+    /// Sends a prepared request and waits for the next message.
     pub(crate) async fn ask(&mut self, request: &str) -> String {
         match self {
-            Self::Http(stream) => stream.write_all(request.as_bytes()).await.expect("it is sent"),
-            Self::Ipc(stream) => stream.write_all(request.as_bytes()).await.expect("it is sent"),
-            Self::Ws(socket) => socket.send(Message::text(request)).await.expect("it is sent"),
+            Self::Http(stream) => {
+                stream.write_all(request.as_bytes()).await.expect("the request is sent")
+            }
+            Self::Ipc(stream) => {
+                stream.write_all(request.as_bytes()).await.expect("the request is sent")
+            }
+            Self::Ws(socket) => {
+                socket.send(Message::text(request)).await.expect("the request is sent")
+            }
         }
         self.next().await
     }

@@ -1,18 +1,17 @@
-//! A node with a thousand peers that say nothing: what each takes of the memory, what all of them take of the
-//! processor, and how long it takes until all are there.
+//! A node with a thousand idle peers: the memory for each, the processor time for all, and the time until all are
+//! connected.
 //!
-//! The node is a process of its own, this same program started again, so that what its peers cost is not counted.
+//! The node runs in another process ([`NodeProcess`]).
 
 use std::{
     env, fs,
-    io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use benches::NodeProcess;
 use p2p_mux::{
-    Config as Connection, LocalNode, NegotiatedConnection, Origin, exchange_hello,
+    Config as ConnectionConfig, LocalNode, NegotiatedConnection, Origin, exchange_hello,
     identity::SecretKey,
 };
 use p2p_server::{Config, Server};
@@ -20,37 +19,38 @@ use rlpx_transport::{HANDSHAKE_LIMIT, connect};
 use tokio::{net::TcpStream, runtime::Runtime, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// Set for the process that is the node.
+/// The environment variable of the process that is the node: its number of peers.
 const NODE: &str = "BENCH_SERVER_CROWD_NODE";
 
-/// As many connect at once.
-const AT_ONCE: usize = 16;
+/// Maximum number of peers that connect at the same time.
+const MAX_CONNECTING: usize = 16;
 
-/// Until the first pings are over, and what a connection needed to begin with is given back.
-const SETTLE: Duration = Duration::from_secs(20);
+/// Time before the measurement, for the first pings and until the memory of the handshakes is freed.
+const SETTLE_TIME: Duration = Duration::from_secs(20);
 
-/// Two rounds of pings in each direction.
-const WATCH: Duration = Duration::from_secs(30);
+/// Time of the measurement: two rounds of pings in each direction.
+const IDLE_TIME: Duration = Duration::from_secs(30);
 
-/// Reports the three figures.
+/// Measures and reports the figures.
 pub(crate) fn measure(runtime: &Runtime) {
-    let (peers, settle, watch) = match benches::measuring() {
-        true => (1000, SETTLE, WATCH),
+    let (peers, settle, idle_time) = match benches::measuring() {
+        true => (1000, SETTLE_TIME, IDLE_TIME),
         false => (10, Duration::ZERO, Duration::from_millis(100)),
     };
-    let (mut node, addr) = Node::start(peers);
-    let before = node.ask("now");
+    let mut node = NodeProcess::start(NODE, &peers.to_string(), &[]);
+    let addr = node.line().parse().expect("an address");
+    let before = usage(&mut node, "now");
     let clock = Instant::now();
     let crowd = runtime.block_on(gather(addr, peers));
-    node.ask("full");
+    usage(&mut node, "full");
     benches::measured("server.accept_1000_s", clock.elapsed().as_secs_f64());
     std::thread::sleep(settle);
-    let idle = node.ask("now");
-    std::thread::sleep(watch);
-    let later = node.ask("now");
+    let idle = usage(&mut node, "now");
+    std::thread::sleep(idle_time);
+    let later = usage(&mut node, "now");
     benches::measured("server.idle_peer_kib", (idle.bytes - before.bytes) / number(peers) / 1024.0);
     let spent = later.seconds - idle.seconds;
-    benches::measured("server.idle_cpu_share", spent / watch.as_secs_f64());
+    benches::measured("server.idle_cpu_share", spent / idle_time.as_secs_f64());
     drop(crowd);
     node.stop();
 }
@@ -60,83 +60,47 @@ const fn number(count: usize) -> f64 {
     count as f64
 }
 
-/// The node as the process that started it sees it.
-struct Node {
-    child: Child,
-    asks: ChildStdin,
-    says: BufReader<ChildStdout>,
-}
-
-/// What the node has taken since it started.
-struct Cost {
+/// The resources that the node uses.
+struct Usage {
+    /// Resident memory, in bytes.
     bytes: f64,
+    /// Processor time since the start, in seconds.
     seconds: f64,
 }
 
-impl Node {
-    /// Starts it with room for so many peers. Where it listens.
-    fn start(peers: usize) -> (Self, SocketAddr) {
-        let mut child = Command::new(env::current_exe().expect("this program"))
-            .env(NODE, peers.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this program again");
-        let asks = child.stdin.take().expect("a pipe");
-        let says = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut node = Self { child, asks, says };
-        let addr = node.line().parse().expect("an address");
-        (node, addr)
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.says.read_line(&mut line).expect("the node answers");
-        line.trim().to_owned()
-    }
-
-    /// Asks what it has taken by now, or by the time at which it is full.
-    fn ask(&mut self, when: &str) -> Cost {
-        writeln!(self.asks, "{when}").expect("the node listens");
-        let line = self.line();
-        let (bytes, seconds) = line.split_once(' ').expect("two numbers");
-        Cost {
-            bytes: bytes.parse().expect("a number"),
-            seconds: seconds.parse().expect("a number"),
-        }
-    }
-
-    fn stop(self) {
-        let Self { mut child, asks, says } = self;
-        drop((asks, says));
-        child.wait().expect("the node ends");
-    }
+/// The resources that the node uses: now, or as soon as it is "full".
+fn usage(node: &mut NodeProcess, when: &str) -> Usage {
+    let line = node.ask(when);
+    let (bytes, seconds) = line.split_once(' ').expect("two numbers");
+    Usage { bytes: bytes.parse().expect("a number"), seconds: seconds.parse().expect("a number") }
 }
 
-/// Connects so many peers that say nothing. They stay as long as what is returned.
+/// Connects idle peers. They are connected as long as the returned tasks.
 async fn gather(addr: SocketAddr, peers: usize) -> JoinSet<()> {
-    let (mut arriving, mut crowd) = (JoinSet::new(), JoinSet::new());
+    let (mut connecting, mut crowd) = (JoinSet::new(), JoinSet::new());
     let mut left = peers;
     loop {
-        while left > 0 && arriving.len() < AT_ONCE {
-            arriving.spawn(arrive(addr));
+        while left > 0 && connecting.len() < MAX_CONNECTING {
+            connecting.spawn(connect_peer(addr));
             left -= 1;
         }
-        let Some(greeted) = arriving.join_next().await else { return crowd };
-        let greeted = greeted.expect("the node lets it in");
-        let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
-        crowd.spawn(async { drop(life.await) });
+        let Some(negotiated) = connecting.join_next().await else { return crowd };
+        let negotiated = negotiated.expect("no panic");
+        let (_peer, run) = negotiated.run(Origin::default(), CancellationToken::new());
+        crowd.spawn(async { drop(run.await) });
     }
 }
 
-/// One of them, up to Hello.
-async fn arrive(addr: SocketAddr) -> NegotiatedConnection<TcpStream> {
+/// Connects one peer and exchanges Hello.
+async fn connect_peer(addr: SocketAddr) -> NegotiatedConnection<TcpStream> {
     let key = SecretKey::random(&mut rand::rng());
     let io = TcpStream::connect(addr).await.expect("the node listens");
     let stream = connect(io, &key, &node_key().id(), HANDSHAKE_LIMIT).await.expect("a handshake");
     let (client, protocols) = ("bench".into(), vec![super::quiet()]);
     let local = LocalNode { client, protocols, port: 0, id: key.id() };
-    exchange_hello(stream, &local, &Connection::default()).await.expect("a protocol in common")
+    exchange_hello(stream, &local, &ConnectionConfig::default())
+        .await
+        .expect("a common sub-protocol")
 }
 
 /// The node's key, which its peers know.
@@ -144,8 +108,8 @@ fn node_key() -> SecretKey {
     SecretKey::random(&mut benches::rng())
 }
 
-/// Is the node, if that is what this process was started for, and then does not return.
-pub(crate) fn be_the_node() {
+/// Runs the node and exits, if this process was started as the node.
+pub(crate) fn run_node_if_asked() {
     if let Some(peers) = env::var_os(NODE) {
         let peers = peers.to_str().and_then(|peers| peers.parse().ok()).expect("a number");
         Runtime::new().expect("a runtime").block_on(node(peers));
@@ -155,7 +119,7 @@ pub(crate) fn be_the_node() {
 
 #[expect(clippy::print_stdout, reason = "the process that started this one reads it")]
 async fn node(peers: usize) {
-    // All come from one address: with the default, those whose Hello waits would be taken for idlers.
+    // All peers have one address. With the default limit their handshakes could be evicted.
     let config = Config::new(node_key()).max_peers(peers).max_pending(2 * peers);
     let config = config.listen("127.0.0.1:0");
     let server = Server::start(config.protocol(super::quiet())).await.expect("a free port");
@@ -164,7 +128,7 @@ async fn node(peers: usize) {
     loop {
         let mut line = String::new();
         let read = move || std::io::stdin().read_line(&mut line).map(|length| (length, line));
-        let read = tokio::task::spawn_blocking(read).await.expect("it can wait");
+        let read = tokio::task::spawn_blocking(read).await.expect("no panic");
         match read.expect("a pipe") {
             (0, _) => return server.stop().await,
             (_, line) if line.trim() == "full" => {
@@ -174,13 +138,13 @@ async fn node(peers: usize) {
             }
             _ => {}
         }
-        println!("{} {}", benches::resident(), spent());
+        println!("{} {}", benches::resident(), processor_seconds());
     }
 }
 
-/// The processor time that this process's threads have taken, in seconds. Linux counts it to the nanosecond here; what
-/// it says of the whole process is a guess by ticks of 10 ms, and a peer's ping takes some microseconds. 0 elsewhere.
-fn spent() -> f64 {
+/// The processor time of the threads of this process, in seconds. Linux counts it in nanoseconds here; its figure for the
+/// whole process counts ticks of 10 ms, which is too coarse for pings of some microseconds. 0 on other systems.
+fn processor_seconds() -> f64 {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let taken = |thread: fs::DirEntry| {
         let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;

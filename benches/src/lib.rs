@@ -1,12 +1,17 @@
-//! What the benchmarks of the layers share. They stand beside this folder, one file a layer, and `cargo xtask bench`
-//! runs them in interleaved passes and makes the table; its list of cases says which figure comes from which of them.
+//! Shared by the benchmarks of the layers, which are in the folder above, one file for each layer. `cargo xtask bench`
+//! runs them in interleaved passes and makes the table; it has a list of all cases.
 //!
-//! Inputs are random but the same in every run, so that passes compare, and incompressible, so that Snappy has nothing
-//! to win.
+//! Inputs are random but the same in every run, so that passes can be compared, and incompressible, so that Snappy does
+//! not distort the figures.
+
+mod node_process;
 
 use std::time::{Duration, Instant};
 
+use keccak_lanes::Kernel;
 use rand::{RngCore as _, SeedableRng as _, rngs::StdRng};
+
+pub use node_process::NodeProcess;
 
 /// The random source of a benchmark: the same numbers in every run.
 #[must_use]
@@ -14,7 +19,7 @@ pub fn rng() -> StdRng {
     StdRng::seed_from_u64(0x5eed)
 }
 
-/// That many bytes that look random and are the same in every run.
+/// Random bytes, the same in every run.
 #[must_use]
 pub fn bytes(count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
@@ -22,13 +27,13 @@ pub fn bytes(count: usize) -> Vec<u8> {
     bytes
 }
 
-/// Reports a figure that is no time per iteration, under the name of its case: a percentile, a share, bytes.
+/// Prints a figure that is not a time per iteration: a percentile, a share, a number of bytes. `case`: its name.
 #[expect(clippy::print_stdout, reason = "the line is what `cargo xtask bench` reads")]
 pub fn measured(case: &str, value: f64) {
     println!("measured {case} {value}");
 }
 
-/// Whether these cases are asked for: the command line names none, or a part of one of them.
+/// Whether one of these cases is to be measured: the command line has no name, or a part of one of these.
 #[must_use]
 pub fn wanted(cases: &str) -> bool {
     let mut named =
@@ -36,32 +41,32 @@ pub fn wanted(cases: &str) -> bool {
     named.peek().is_none() || named.any(|part| cases.contains(&part))
 }
 
-/// Whether figures are wanted, as `cargo bench` says. Else each benchmark is only to be seen to run.
+/// Whether the program was started by `cargo bench`. Otherwise each benchmark runs once, as a test.
 #[must_use]
 pub fn measuring() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// So many blocks of each side.
+/// Number of measured blocks of each function.
 const ROUNDS: usize = 400;
 
-/// Long enough for the clock, short enough that what disturbs one block seldom disturbs many.
-const BLOCK: Duration = Duration::from_micros(50);
+/// Minimum time of a block: long enough for the resolution of the clock, and short enough that a disturbance affects
+/// few blocks.
+const MIN_BLOCK: Duration = Duration::from_micros(50);
 
-/// What one call of each of two functions takes, in nanoseconds: of blocks of calls, a block of one and a block of the
-/// other in turn, the lower quartile. For two that are nearly as fast as each other, where one after the other would
-/// show how the machine's speed changed in the meantime. Both have `place` to work in, since where a buffer lies may
-/// count for more than what is written to it. Calls each once if no figures are wanted.
-pub fn in_turn<T>(place: &mut T, one: impl Fn(&mut T), other: impl Fn(&mut T)) -> [f64; 2] {
+/// The time of one call of each of two functions, in nanoseconds: the lower quartile of [`ROUNDS`] blocks of calls.
+/// The blocks of the two functions alternate, so that changes of the processor speed affect both. Both functions use
+/// the same `buffer`, because its address can affect the time. Not [`measuring`], each function is called once.
+pub fn in_turn<T>(buffer: &mut T, one: impl Fn(&mut T), other: impl Fn(&mut T)) -> [f64; 2] {
     let mut block = |function: &dyn Fn(&mut T), calls| {
         let clock = Instant::now();
         for _ in 0..calls {
-            function(place);
+            function(buffer);
         }
         clock.elapsed()
     };
     let mut calls = 1;
-    while measuring() && block(&one, calls).max(block(&other, calls)) < BLOCK {
+    while measuring() && block(&one, calls).max(block(&other, calls)) < MIN_BLOCK {
         calls *= 2;
     }
     let rounds = if measuring() { ROUNDS } else { 1 };
@@ -75,7 +80,17 @@ pub fn in_turn<T>(place: &mut T, one: impl Fn(&mut T), other: impl Fn(&mut T)) -
     took.map(|mut took| percentile(&mut took, 0.25))
 }
 
-/// The resident memory of this process, in bytes. Linux alone says it in this way; 0 elsewhere.
+/// The Keccak kernel of that name. If this machine cannot run it, prints that and returns the best kernel.
+#[must_use]
+pub fn kernel(name: &str) -> Kernel {
+    Kernel::available().find(|kernel| kernel.name() == name).unwrap_or_else(|| {
+        let best = Kernel::best();
+        eprintln!("this machine cannot run the kernel {name}; its figures are of {best}");
+        best
+    })
+}
+
+/// The resident memory of this process, in bytes. 0 on other systems than Linux.
 #[must_use]
 pub fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -84,7 +99,7 @@ pub fn resident() -> usize {
     kilobytes.map_or(0, |kilobytes: usize| kilobytes * 1024)
 }
 
-/// The value below which the share `at` of the `values` lies, 0 for none.
+/// The `at` quantile (0 to 1) of the values; 0 if there are none.
 #[must_use]
 pub fn percentile(values: &mut [f64], at: f64) -> f64 {
     values.sort_by(f64::total_cmp);

@@ -8,24 +8,25 @@ use whisper_protocol::{
     FilterKey, FilterSettings, FilterSpec, Keys, Settings, Topic, Verdict, Watch, Whisper,
 };
 
-use crate::node::{TOPIC, about, message, one_thread, settings};
+use crate::node::{TOPIC, message, message_on, one_thread, settings};
 
-/// Envelopes of which the median is taken.
+/// Number of envelopes, of whose times the median is taken.
 const ENVELOPES: u64 = 100;
 
-/// Filters on the envelope's topic, of which one opens it.
+/// Number of filters on the topic of the envelope, of which one opens it.
 const ON_TOPIC: u32 = 10;
 
-/// Filters that are all on the envelope's topic.
-const CROWD: u32 = 1000;
+/// Number of filters on the topic of an envelope that no filter opens.
+const TRIED: u32 = 1000;
 
-/// The topic of messages that come after others.
+/// The topic of the message after each envelope that no filter opens.
 const MARK: Topic = Topic(*b"mark");
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time after which a message counts as lost.
+const DELIVERY_LIMIT: Duration = Duration::from_secs(20);
 
-/// Reports the time from a post to its delivery with ever more filters, ten of them on its topic;
-/// and what one more trial of a key costs.
+/// Reports the time from a post to its delivery for different numbers of filters, ten of them on its topic, and the
+/// time for trying one more key.
 pub(crate) fn times() {
     let micros = [1_000, 10_000, 100_000].map(median);
     for (case, micros) in [
@@ -36,11 +37,11 @@ pub(crate) fn times() {
         benches::measured(case, micros);
     }
     benches::measured("whisper.filter_100k_vs_1k", micros[2] / micros[0]);
-    let trials = in_vain(CROWD) - in_vain(0);
-    benches::measured("whisper.trial_decrypt_us", trials / f64::from(CROWD));
+    let trials = failed_trials(TRIED) - failed_trials(0);
+    benches::measured("whisper.trial_decrypt_us", trials / f64::from(TRIED));
 }
 
-/// Microseconds from a post to its delivery, with so many filters, each with a key of its own.
+/// The median time from a post to its delivery, in microseconds. Each filter has another key.
 fn median(filters: u32) -> f64 {
     one_thread().block_on(async {
         let node = node();
@@ -54,7 +55,7 @@ fn median(filters: u32) -> f64 {
             yield_now().await;
             let clock = Instant::now();
             assert_eq!(node.inject(envelope), Verdict::New);
-            let received = timeout(PATIENCE, watch.next()).await.expect("no message is lost");
+            let received = timeout(DELIVERY_LIMIT, watch.next()).await.expect("no message is lost");
             micros.push(clock.elapsed().as_secs_f64() * 1e6);
             assert!(received.is_some());
         }
@@ -63,31 +64,31 @@ fn median(filters: u32) -> f64 {
     })
 }
 
-/// Microseconds that it takes to try so many keys on an envelope that none of them opens, and then to
-/// deliver the message after it.
-fn in_vain(keys: u32) -> f64 {
+/// The median time for trying this number of keys on an envelope that none of them opens, and then delivering the
+/// message after it, in microseconds.
+fn failed_trials(keys: u32) -> f64 {
     one_thread().block_on(async {
         let node = node();
         let (key, foreign) =
             (SymmetricKey::random(&mut rand::rng()), SymmetricKey::random(&mut rand::rng()));
         let mut mark = watch(&node, node.keys().add_symmetric(key.clone()), MARK);
-        let crowd: Vec<Watch> = (0..keys).map(|number| other(&node, number, true)).collect();
+        let others: Vec<Watch> = (0..keys).map(|number| other(&node, number, true)).collect();
         let mut micros = Vec::new();
         for number in 0..ENVELOPES {
-            let pair = [message(&foreign, number), about(MARK, &key, number)];
+            let pair = [message(&foreign, number), message_on(MARK, &key, number)];
             yield_now().await;
             let clock = Instant::now();
             assert_eq!(node.inject_all(&pair), [Verdict::New; 2]);
-            let received = timeout(PATIENCE, mark.next()).await.expect("no message is lost");
+            let received = timeout(DELIVERY_LIMIT, mark.next()).await.expect("no message is lost");
             micros.push(clock.elapsed().as_secs_f64() * 1e6);
             assert!(received.is_some());
         }
-        drop(crowd);
+        drop(others);
         benches::percentile(&mut micros, 0.5)
     })
 }
 
-/// One worker, so that envelopes are opened in order.
+/// A node with one worker, so that envelopes are opened in order.
 fn node() -> Whisper {
     let filters = FilterSettings { workers: 1, ..Default::default() };
     Whisper::new(Settings { filters, ..settings() })
@@ -101,5 +102,5 @@ fn other(node: &Whisper, number: u32, on_topic: bool) -> Watch {
 
 fn watch(node: &Whisper, key: whisper_protocol::KeyId, topic: Topic) -> Watch {
     let spec = FilterSpec::new(FilterKey::Symmetric(key)).topic(topic);
-    node.watch(spec).expect("the key is there")
+    node.watch(spec).expect("a known key")
 }

@@ -1,4 +1,4 @@
-//! A flood of valid envelopes of little work, beyond the pool's budget; and who is honest meanwhile.
+//! A flood of valid envelopes with little work, beyond the budget of the pool, and honest messages beside it.
 
 use std::time::{Duration, Instant};
 
@@ -12,25 +12,26 @@ use crate::{
     raw_peer::RawPeer,
 };
 
-/// The budget of the node that is flooded.
+/// The pool budget of the flooded node, in bytes.
 const BUDGET: usize = 4 << 20;
 
-/// Envelopes of the flood: five times what fits.
+/// Number of envelopes in the flood, five times the budget.
 const FLOOD: u64 = 50_000;
 
-/// Envelopes in one packet of the flood.
+/// Number of envelopes in one packet of the flood.
 const PACKET: usize = 200;
 
-/// Honest messages while nothing else happens, and during the flood.
+/// Number of honest messages without the flood, and during it.
 const MESSAGES: u64 = 100;
 
-/// Zero bits of the honest: more than nearly all of the flood have by chance.
+/// Zero bits of the honest messages; nearly all envelopes of the flood have fewer.
 const HONEST_BITS: u32 = 12;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time after which a message counts as lost.
+const DELIVERY_LIMIT: Duration = Duration::from_secs(5);
 
-/// Reports how long honest messages take from one node to another while that is flooded by a third
-/// peer, in times of what they take otherwise; and what the pool holds, in times of its budget.
+/// Reports the time of honest messages from one node to another while a third peer floods the second one, absolute
+/// and as a multiple of the time without the flood, and the size of the pool as a multiple of its budget.
 pub(crate) fn latency() {
     let Measured { mut idle, mut flooded, bytes } = runtime().block_on(measure());
     let ratio = |at, idle: &mut [f64], flooded: &mut [f64]| {
@@ -45,10 +46,11 @@ pub(crate) fn latency() {
 }
 
 struct Measured {
-    /// Milliseconds.
+    /// Times without the flood, in milliseconds.
     idle: Vec<f64>,
+    /// Times during the flood, in milliseconds.
     flooded: Vec<f64>,
-    /// The most that the pool was seen to hold.
+    /// The size of the pool after the flood, in bytes.
     bytes: usize,
 }
 
@@ -61,8 +63,8 @@ async fn measure() -> Measured {
     let (first, rest) = sealed.split_at(1);
     honest_times(&honest, &mut watch, first, Duration::ZERO).await; // waits for the connection
     let (alone, beside) = rest.split_at(rest.len() / 2);
-    let every = Duration::from_millis(5);
-    let idle = honest_times(&honest, &mut watch, alone, every).await;
+    let pause = Duration::from_millis(5);
+    let idle = honest_times(&honest, &mut watch, alone, pause).await;
 
     let enode = victim.server.enode();
     let flood: Vec<Envelope> = envelopes(FLOOD, 300).collect();
@@ -75,7 +77,7 @@ async fn measure() -> Measured {
     while victim.whisper.stats().relay.evicted == 0 {
         sleep(Duration::from_millis(1)).await;
     }
-    let flooded = honest_times(&honest, &mut watch, beside, every).await;
+    let flooded = honest_times(&honest, &mut watch, beside, pause).await;
     let bytes = victim.whisper.info().memory;
     flooder.abort();
     honest.stop().await;
@@ -83,27 +85,27 @@ async fn measure() -> Measured {
     Measured { idle, flooded, bytes }
 }
 
-/// Milliseconds from posting on the honest node to delivery on the other.
+/// The times from posting on the honest node to delivery on the other one, in milliseconds.
 async fn honest_times(
     honest: &Node,
     watch: &mut Watch,
     envelopes: &[Envelope],
-    every: Duration,
+    pause: Duration,
 ) -> Vec<f64> {
     let mut times = Vec::new();
     for envelope in envelopes {
         let clock = Instant::now();
         assert_eq!(honest.whisper.inject(envelope.clone()), Verdict::New);
-        let received = timeout(PATIENCE, watch.next()).await.expect("no message is lost");
+        let received = timeout(DELIVERY_LIMIT, watch.next()).await.expect("no message is lost");
         times.push(clock.elapsed().as_secs_f64() * 1e3);
         assert_eq!(received.map(|received| received.hash), Some(*envelope.hash()));
-        sleep(every).await;
+        sleep(pause).await;
     }
     times
 }
 
 fn sealed(unsealed: &Unsealed) -> Envelope {
-    let task = Task::new(Rule::EIP_627, unsealed).expect("it lives");
+    let task = Task::new(Rule::EIP_627, unsealed).expect("a time to live");
     let found = search(&task, 0..=u64::MAX, HONEST_BITS, || false).best.expect("a nonce");
     unsealed.seal(found.nonce)
 }

@@ -1,4 +1,4 @@
-//! From a post on one node to its delivery on another, next to it or three hops away.
+//! The time from a post on one node to its delivery on another, one or three hops away.
 
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,13 @@ use whisper_protocol::Verdict;
 
 use crate::node::{Node, message, runtime};
 
-/// Messages of which the percentiles are taken.
+/// Number of messages, of whose times the percentiles are taken.
 const MESSAGES: u64 = 200;
 
-/// What a message may take before it counts as lost.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time after which a message counts as lost.
+const DELIVERY_LIMIT: Duration = Duration::from_secs(5);
 
-/// One hop, and a line A-B-C-D.
+/// Reports the times for one hop, and for a line of four nodes.
 pub(crate) fn latency() {
     for (nodes, name) in [(2, "hop"), (4, "line3")] {
         let mut times = runtime().block_on(line(nodes));
@@ -25,7 +25,7 @@ pub(crate) fn latency() {
     }
 }
 
-/// Milliseconds from posting on the first to delivery on the last, message after message.
+/// The times from posting on the first node to delivery on the last one, in milliseconds, one message after the other.
 async fn line(length: usize) -> Vec<f64> {
     let mut nodes: Vec<Node> = Vec::new();
     for _ in 0..length {
@@ -40,12 +40,12 @@ async fn line(length: usize) -> Vec<f64> {
         let hash = *envelope.hash();
         let clock = Instant::now();
         assert_eq!(near.whisper.inject(envelope), Verdict::New);
-        let received = timeout(PATIENCE, watch.next())
+        let received = timeout(DELIVERY_LIMIT, watch.next())
             .await
             .expect("no message is lost")
             .expect("the node runs");
         times.push(clock.elapsed().as_secs_f64() * 1e3);
-        assert_eq!(received.hash, hash, "in order, and none twice");
+        assert_eq!(received.hash, hash, "messages arrive in order, each once");
     }
     for node in nodes {
         node.stop().await;

@@ -1,8 +1,8 @@
-//! What the pool takes: bytes of the heap for each envelope beyond its own, and for each envelope
+//! The heap memory of the pool: the bytes for each envelope in addition to its own, and the bytes for each envelope
 //! and peer.
 //!
-//! Counted by the allocator, on one thread: what was asked for and not given back. What the
-//! system's allocator rounds up (some 14 bytes for each envelope) is not in it.
+//! Counted at the allocator, on one thread: the bytes that were requested and not freed. The rounding of the system
+//! allocator (about 14 bytes for each envelope) is not included.
 
 use std::sync::{
     Arc,
@@ -20,7 +20,7 @@ use crate::node::{envelopes, one_thread, settings};
 
 const PEERS: usize = 50;
 
-/// How many are injected before other tasks get their turn.
+/// Number of envelopes that are injected before other tasks can run.
 const BATCH: usize = 1024;
 
 /// Reports the bytes for each envelope with a million and with 100 000 of them, and for each
@@ -59,7 +59,7 @@ fn overhead(count: u64) -> f64 {
     (taken as f64 - own as f64) / count as f64
 }
 
-/// With peers that have been sent everything.
+/// The bytes for each envelope and peer, after all envelopes were sent to all peers.
 #[expect(clippy::cast_precision_loss, reason = "bytes")]
 fn per_peer(count: u64) -> f64 {
     let runtime = one_thread();
@@ -83,7 +83,7 @@ fn per_peer(count: u64) -> f64 {
     taken.bytes_current as f64 / (count as f64 * PEERS as f64)
 }
 
-/// Takes what it is sent, and counts the bytes.
+/// A peer that counts the bytes that it receives.
 async fn peer(node: Whisper, received: Arc<AtomicUsize>) {
     let (near, mut far) = Channel::pipe();
     let id = SecretKey::random(&mut rand::rng()).id();

@@ -1,4 +1,4 @@
-//! A peer of a node that is driven by hand: it costs next to nothing, so that the node is measured.
+//! A minimal peer of a node. It needs little processor time, so that the figures are those of the node.
 
 use bytes::{Bytes, BytesMut};
 use p2p_identity::{Enode, SecretKey};
@@ -12,10 +12,10 @@ use whisper_envelope::{Dialect, Envelope, Unhashed};
 const STATUS: u64 = 0;
 const ENVELOPES: u64 = 1;
 
-/// Version 6, no work required, every topic.
-const ANYTHING: &[u8] = &[0xc1, 0x06];
+/// A status with version 6, no minimum work and all topics.
+const STATUS_ALL: &[u8] = &[0xc1, 0x06];
 
-/// A peer that wants everything. It is gone when it is dropped.
+/// A peer that accepts all envelopes. It disconnects when it is dropped.
 pub(crate) struct RawPeer {
     channel: Channel,
     connection: AbortHandle,
@@ -30,25 +30,25 @@ impl RawPeer {
         let io = TcpStream::connect(addr).await.expect("the node listens");
         io.set_nodelay(true).expect("a socket");
         let stream = connect(io, &key, &id, HANDSHAKE_LIMIT).await.expect("a handshake");
-        let (give, mut take) = mpsc::channel(1);
+        let (sender, mut receiver) = mpsc::channel(1);
         let protocol = Protocol::new("shh", 6, 128, move |_, channel| {
-            let give = give.clone();
+            let sender = sender.clone();
             async move {
-                give.send(channel).await.ok();
+                sender.send(channel).await.ok();
                 std::future::pending::<()>().await;
                 Ok(())
             }
         });
         let local =
             LocalNode { client: "bench".into(), protocols: vec![protocol], port: 0, id: key.id() };
-        let greeted =
+        let negotiated =
             exchange_hello(stream, &local, &Config::default()).await.expect("shh in common");
         let connection = tokio::spawn(async move {
-            let (_peer, life) = greeted.run(Origin::default(), CancellationToken::new());
-            life.await;
+            let (_peer, run) = negotiated.run(Origin::default(), CancellationToken::new());
+            run.await;
         });
-        let mut channel = take.recv().await.expect("the connection stands");
-        channel.send_raw(STATUS, ANYTHING).await.expect("the connection stands");
+        let mut channel = receiver.recv().await.expect("the connection is open");
+        channel.send_raw(STATUS, STATUS_ALL).await.expect("the connection is open");
         let status = channel.recv().await.expect("a status");
         assert_eq!(status.code, STATUS);
         Self { channel, connection: connection.abort_handle() }
@@ -57,7 +57,7 @@ impl RawPeer {
     /// Sends one packet of envelopes.
     pub(crate) async fn send(&self, envelopes: &[Envelope]) {
         let packet = packet(envelopes);
-        self.channel.send_raw(ENVELOPES, packet).await.expect("the connection stands");
+        self.channel.send_raw(ENVELOPES, packet).await.expect("the connection is open");
     }
 
     /// The nonces of the envelopes in the next packet.

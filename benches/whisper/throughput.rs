@@ -1,4 +1,4 @@
-//! How many envelopes a second go from one node to another.
+//! The number of envelopes per second from one node to another.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use whisper_protocol::Verdict;
 
 use crate::node::{Node, envelopes, one_thread, runtime};
 
-/// As many as go-ethereum and libp2p were measured with.
+/// Number of envelopes, as in the measurements of go-ethereum and libp2p.
 const ENVELOPES: u64 = 20_000;
 
-/// How many are injected before other tasks get their turn.
+/// Number of envelopes that are injected before other tasks can run.
 const BATCH: usize = 256;
 
-/// With a thread for each core, and with everything on one.
+/// Reports the figures with one thread for each core, and with one thread.
 pub(crate) fn envelopes_per_second() {
     for (case, runtime) in [
         ("whisper.throughput_eps", runtime as fn() -> Runtime),
@@ -25,7 +25,7 @@ pub(crate) fn envelopes_per_second() {
     }
 }
 
-/// Seconds from the first that A is given until B has all.
+/// Seconds from the first injected envelope until the other node has all of them.
 async fn transfer() -> f64 {
     let far = Node::start(None).await;
     let near = Node::start(Some(&far)).await;

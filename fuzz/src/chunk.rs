@@ -1,4 +1,4 @@
-//! Messages in pieces (`chunk/1`), against a model that puts them together in the simplest way.
+//! Messages in pieces (`chunk/1`), compared with a simple model that joins the pieces.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -12,16 +12,16 @@ use rlpx_transport::Sealer;
 
 use crate::rlpx::sessions;
 
-/// The ids: `chunk/1` has 16 to 18, `echo/1` 19 to 21, `shh/6` 22 to 24.
+// The message ids: `chunk/1` has 16 to 18, `echo/1` 19 to 21, `shh/6` 22 to 24.
 const CHUNK: u64 = 16;
 const ECHO: u64 = 19;
 const LENGTH: u64 = 3;
 
-/// The unfinished message of each slot: its id, its length, and what there is of it.
+/// The unfinished message of each slot: its id, its length, and the bytes so far.
 type Model = BTreeMap<u64, (u64, u64, Vec<u8>)>;
 
-/// The input is a list of messages of a peer: pieces, whole messages, and in the end anything as a piece. What the
-/// slots get is what the model says, and the connection ends where it finds something out of place.
+/// The input is a list of messages of a peer: pieces, whole messages, and in the end any bytes as a piece. The slots get
+/// the messages of the model, and the connection ends at the first error of the model.
 pub fn chunk(data: &[u8]) {
     let (near, far) = sessions();
     let (mut connection, mut peer) = (connection(near), far.sealer);
@@ -31,22 +31,22 @@ pub fn chunk(data: &[u8]) {
     while let Some((&step, rest)) = script.split_first() {
         let (argument, rest) = rest.split_at(rest.len().min(usize::from(step >> 3)));
         script = rest;
-        let Some(expected) = says(step & 7, argument, &mut model, &mut peer, &mut input) else {
-            // Anything: there is nothing to expect but that it is survived.
+        let Some(expected) = send(step & 7, argument, &mut model, &mut peer, &mut input) else {
+            // Any bytes: it only must not panic.
             while connection.poll_event(now, &mut input).is_some() {}
             return;
         };
-        let heard = std::iter::from_fn(|| connection.poll_event(now, &mut input)).next();
-        let heard = heard.map(|event| match event {
+        let received = std::iter::from_fn(|| connection.poll_event(now, &mut input)).next();
+        let received = received.map(|event| match event {
             Event::Message { slot, message } => {
                 connection.discard(slot, &message);
                 (ECHO + slot.0 as u64 * LENGTH + message.code, message.payload.to_vec())
             }
-            other => panic!("nothing else happens here: {other:?}"),
+            other => panic!("unexpected event: {other:?}"),
         });
         assert_eq!(connection.closed().is_some(), expected.is_err(), "{:?}", connection.closed());
         let Ok(expected) = expected else { return };
-        assert_eq!(heard, expected);
+        assert_eq!(received, expected);
         for (slot, stats) in connection.stats().slots.iter().enumerate() {
             let of_model = model.get(&(slot as u64)).map_or(0, |(_, _, has)| has.len() + 64);
             assert_eq!(stats.queued_in, of_model as u64);
@@ -77,32 +77,33 @@ fn connection(session: rlpx_transport::Session) -> Connection {
 }
 
 /// A message with its id.
-type Heard = (u64, Vec<u8>);
+type Received = (u64, Vec<u8>);
 
-/// The peer says something: what must come of it, or that it is a breach; `None` if it may be anything.
-fn says(
+/// The peer sends a message. Returns the expected outcome: messages or an error; `None` if any outcome is valid.
+fn send(
     step: u8,
     argument: &[u8],
     model: &mut Model,
     peer: &mut Sealer,
     input: &mut BytesMut,
-) -> Option<Result<Option<Heard>, ()>> {
+) -> Option<Result<Option<Received>, ()>> {
     let (first, rest) = argument.split_first().unwrap_or((&0, &[]));
-    // One below the slots, six in them, one beyond.
+    // One id below the slots, six in them, one above.
     let id = ECHO - 1 + u64::from(first % 8);
     let slot = (id.checked_sub(ECHO).map(|code| code / LENGTH)).filter(|&slot| slot < 2);
     let mut seal = |id: u64, payload: &[u8]| {
-        peer.seal(id, payload, input).unwrap_or_else(|error| panic!("it fits, but {error}"));
+        peer.seal(id, payload, input)
+            .unwrap_or_else(|error| panic!("a payload within the limit: {error}"));
     };
     match step {
         0 | 1 => {
             let (length, data) = rest.split_first().unwrap_or((&0, &[]));
             seal(CHUNK, &list(&[&id, length, &data]));
-            Some(begins(model, slot.ok_or(()), (id, u64::from(*length)), data))
+            Some(begin(model, slot.ok_or(()), id, u64::from(*length), data))
         }
         2..=4 => {
             seal(CHUNK + 1, &list(&[&id, &rest]));
-            Some(goes_on(model, slot.ok_or(()), id, rest))
+            Some(add_piece(model, slot.ok_or(()), id, rest))
         }
         5 => {
             seal(CHUNK + 2, &list(&[&id]));
@@ -122,23 +123,26 @@ fn says(
     }
 }
 
-fn begins(
+/// Begins a message in the model.
+fn begin(
     model: &mut Model,
     slot: Result<u64, ()>,
-    (id, length): (u64, u64),
+    id: u64,
+    length: u64,
     data: &[u8],
-) -> Result<Option<Heard>, ()> {
+) -> Result<Option<Received>, ()> {
     let in_place = !data.is_empty() && (data.len() as u64) < length;
     let replaced = model.insert(slot?, (id, length, data.to_vec()));
     if in_place && replaced.is_none() { Ok(None) } else { Err(()) }
 }
 
-fn goes_on(
+/// Adds a piece in the model. Returns the message if it is complete.
+fn add_piece(
     model: &mut Model,
     slot: Result<u64, ()>,
     id: u64,
     data: &[u8],
-) -> Result<Option<Heard>, ()> {
+) -> Result<Option<Received>, ()> {
     let slot = slot?;
     let (begun, length, has) = model.get_mut(&slot).ok_or(())?;
     has.extend_from_slice(data);

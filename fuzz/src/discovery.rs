@@ -9,8 +9,8 @@ use rand::{SeedableRng as _, rngs::StdRng};
 
 use crate::fixture;
 
-/// Reads the bytes as a root and as an entry: a valid text is written unchanged and matches the label of its hash.
-/// Then gives the lines to a client as answers to all its queries: it keeps its limits.
+/// Reads the bytes as a root and as an entry: a valid text is written unchanged and matches the label of its hash. Then a
+/// client gets the lines as answers to all its queries, and keeps its limits.
 pub fn dns_entry(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(root) = text.parse::<Root>() {
@@ -27,7 +27,7 @@ pub fn dns_entry(data: &[u8]) {
     answers(text);
 }
 
-/// Runs a client that follows a list signed by a key of ours.
+/// Runs a client that follows a list with a known key.
 fn answers(text: &str) {
     let (key, now) = (fixture::key(1), Instant::now());
     let config = ListClientConfig {

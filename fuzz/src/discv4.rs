@@ -1,4 +1,4 @@
-//! discv4: packets, and the whole machine with any datagrams at any time.
+//! discv4: packets, and the whole state machine with any datagrams at any time.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -17,8 +17,8 @@ use p2p_identity::{Content, NodeId, Record};
 
 use crate::fixture;
 
-/// Hash and signature.
-const HEAD: usize = 97;
+/// Length of hash and signature, in bytes.
+const HEADER_BYTES: usize = 97;
 
 /// Reads the bytes as a datagram, and as a kind with a body. A packet that was read is the same after writing and
 /// reading it again.
@@ -26,18 +26,18 @@ pub fn discv4_packet(data: &[u8]) {
     if let Ok(datagram) = Datagram::parse(data) {
         let _ = (datagram.check_hash(), datagram.packet(), datagram.signer());
     }
-    let bytes = [&[0; HEAD], data].concat();
+    let bytes = [&[0; HEADER_BYTES], data].concat();
     let Ok(packet) = Datagram::parse(&bytes).and_then(|datagram| datagram.packet()) else { return };
     // A packet can be longer than the input: it was written in a shorter form.
     let Ok(sealed) = packet.seal(&fixture::key(1)) else { return };
     assert!(sealed.bytes.len() <= MAX_DATAGRAM);
-    let datagram = Datagram::parse(&sealed.bytes).expect("our own datagram");
+    let datagram = Datagram::parse(&sealed.bytes).expect("a valid datagram");
     assert_eq!(datagram.check_hash(), Ok(()));
     assert_eq!(datagram.packet().as_ref(), Ok(&packet));
     assert_eq!(datagram.signer(), Ok(fixture::key(1).id()));
 }
 
-/// Runs a machine by a script: valid and invalid datagrams by several nodes, answers to its requests, requests of the
+/// Runs a state machine by a script: valid and invalid datagrams by several nodes, answers to its requests, requests of the
 /// user, and jumps of the clock. It keeps its limits, sends only valid packets, and its timers come to an end.
 pub fn discv4_machine(data: &[u8]) {
     let mut script = Script(data);
@@ -98,7 +98,8 @@ impl MachineRun {
             _ => Discv4Config::new().network(NetworkId(7)),
         };
         let record = Record::sign(&key, 1, &Content::new().tcp(30303)).expect("a short record");
-        let machine = Discovery::new(now, config, key, &record, [7; 32]).expect("our own record");
+        let machine =
+            Discovery::new(now, config, key, &record, [7; 32]).expect("the record of this key");
         let unspecified = SocketAddr::from(([0; 4], 0));
         Self { machine, now, unix: 1_700_000_000, asked: ([0; 32], unspecified) }
     }

@@ -1,4 +1,4 @@
-//! Whisper envelopes and what is inside them, in both dialects.
+//! Whisper envelopes and their payloads, in both dialects.
 
 use bytes::Bytes;
 use rlp_codec::encode;
@@ -20,7 +20,7 @@ pub fn envelope_v6(data: &[u8]) {
     decode(Dialect::V6, data);
 }
 
-/// What decodes is kept byte for byte, and its fields, sealed again, are those bytes.
+/// A decoded envelope keeps its bytes, and its fields, sealed again, give the same bytes.
 fn decode(dialect: Dialect, data: &[u8]) {
     let Ok(envelope) = Envelope::decode(dialect, Bytes::copy_from_slice(data)) else { return };
     assert_eq!(envelope.raw(), data);
@@ -45,7 +45,7 @@ fn decode(dialect: Dialect, data: &[u8]) {
     }
 }
 
-/// A decrypted shh/5 message: only who has the key can send it, and go-ethereum crashes over some.
+/// A decrypted shh/5 message. Only an owner of the key can send it. go-ethereum crashes on some of them.
 pub fn payload_v5(data: &[u8]) {
     parse(Dialect::V5, data);
 }
@@ -55,7 +55,7 @@ pub fn payload_v6(data: &[u8]) {
     parse(Dialect::V6, data);
 }
 
-/// The parts of a message are parts of the plaintext; the same parts, written by us, read the same.
+/// The parts of a message are parts of the plaintext. A plaintext with the same parts parses to the same message.
 fn parse(dialect: Dialect, data: &[u8]) {
     let Ok(message) = Message::parse(dialect, &Bytes::copy_from_slice(data)) else { return };
     let signature = message.signature.map_or(0, |signature| signature.len());
@@ -68,14 +68,14 @@ fn parse(dialect: Dialect, data: &[u8]) {
         .padding(Padding::Explicit(&message.padding));
     let plaintext = draft
         .plaintext(&mut fixture::rng())
-        .unwrap_or_else(|error| panic!("it was read, but {error}"));
+        .unwrap_or_else(|error| panic!("a valid payload: {error}"));
     let again = Message::parse(dialect, &plaintext.into())
-        .unwrap_or_else(|error| panic!("we wrote it, but {error}"));
+        .unwrap_or_else(|error| panic!("a valid plaintext: {error}"));
     assert_eq!((again.payload, again.padding), (message.payload, message.padding));
     assert_eq!(again.signer, None);
 }
 
-/// Whatever is inside, an envelope opens with its own key alone, and only if its plaintext can be read.
+/// An envelope opens with its own key only, and only if its plaintext can be parsed.
 pub fn open(data: &[u8]) {
     let dialect =
         if data.first().is_some_and(|byte| byte % 2 == 1) { Dialect::V5 } else { Dialect::V6 };
@@ -98,7 +98,7 @@ pub fn open(data: &[u8]) {
     foreign(dialect, data);
 }
 
-/// Bytes of somebody else as the data of an envelope: both ways of opening say no, or give a whole message.
+/// Any bytes as the data of an envelope: opening fails, or gives a message that is shorter than the data.
 fn foreign(dialect: Dialect, data: &[u8]) {
     let envelope = match dialect {
         Dialect::V5 => Unsealed::v5(0, 50, 50, Topic(*b"news"), None, data),
@@ -117,12 +117,12 @@ fn enclose(dialect: Dialect, ciphertext: &Ciphertext) -> Envelope {
     let draft =
         Draft::new(dialect, Recipient::Symmetric(&key), 1_700_000_000).topic(Topic(*b"news"));
     let unsealed =
-        draft.enclose(ciphertext).unwrap_or_else(|error| panic!("a good draft, but {error}"));
+        draft.enclose(ciphertext).unwrap_or_else(|error| panic!("a valid draft: {error}"));
     let envelope = unsealed.seal(5);
-    // It travels: what the other end decodes is the same envelope.
+    // The receiver decodes the same envelope.
     let raw = Bytes::copy_from_slice(envelope.raw());
     let arrived =
-        Envelope::decode(dialect, raw).unwrap_or_else(|error| panic!("we made it, but {error}"));
+        Envelope::decode(dialect, raw).unwrap_or_else(|error| panic!("a valid envelope: {error}"));
     assert_eq!(encode(&rlp_codec::Raw(arrived.raw())), envelope.raw().as_ref());
     arrived
 }

@@ -4,7 +4,7 @@ use p2p_identity::{Content, Enode, MAX_RECORD, Record, SecretKey, ecies};
 
 use crate::fixture;
 
-/// What parses prints in the one form, which parses to the same.
+/// A parsed URL prints in canonical form, which parses to the same value.
 pub fn enode(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(enode) = text.parse::<Enode>() else { return };
@@ -17,31 +17,31 @@ pub fn enode(data: &[u8]) {
     );
 }
 
-/// A record, as bytes and as text: what is taken is written the same. The bytes as values of a record of our own: it
-/// is read again, and with one bit changed it is not.
+/// A decoded record encodes to the same bytes and text. A record signed here, with the input as its values, decodes, and
+/// does not with one bit changed.
 pub fn enr(data: &[u8]) {
     if let Ok(record) = Record::decode(data) {
         assert_eq!(record.encode(), data);
-        known(&record);
+        check(&record);
     }
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(record) = text.parse::<Record>()
     {
-        known(&record);
+        check(&record);
     }
     let key = fixture::key(1);
     let content = data.chunks(9).fold(Content::new(), |content, chunk| {
         let (name, value) = chunk.split_at(chunk.len() / 2);
-        // A name that has a form of its own would need a value of that form.
+        // Other names may require values of a certain form.
         let name = [b"x-", name].concat();
         content.set(name, value)
     });
     match Record::sign(&key, 7, &content) {
         Ok(record) => {
             assert_eq!(record.content(), content);
-            known(&record);
+            check(&record);
             let mut changed = record.encode();
-            let bit = fixture::place(data, 8 * changed.len());
+            let bit = fixture::position(data, 8 * changed.len());
             changed[bit / 8] ^= 1 << (bit % 8);
             assert!(Record::decode(&changed).is_err(), "bit {bit}");
         }
@@ -49,8 +49,8 @@ pub fn enr(data: &[u8]) {
     }
 }
 
-/// What holds for every record.
-fn known(record: &Record) {
+/// Checks the properties of every record.
+fn check(record: &Record) {
     let bytes = record.encode();
     assert!(bytes.len() <= MAX_RECORD);
     assert_eq!(Record::decode(&bytes).as_ref(), Ok(record));
@@ -58,7 +58,7 @@ fn known(record: &Record) {
     assert!(record.enode().is_none_or(|enode| enode.id == record.id()));
 }
 
-/// Foreign bytes do not open; our own do, and not when a single bit is changed.
+/// Any bytes do not open, or have the right length. A sealed box opens, and does not with one bit changed.
 pub fn ecies_open(data: &[u8]) {
     let key = fixture::key(1);
     if let Ok(plaintext) = ecies::open(&key, data, b"") {
@@ -67,7 +67,7 @@ pub fn ecies_open(data: &[u8]) {
     let mut sealed = seal(&key, data);
     assert_eq!(ecies::open(&key, &sealed, b"shared").as_deref(), Ok(data));
     assert!(ecies::open(&key, &sealed, b"other").is_err());
-    let bit = fixture::place(data, 8 * sealed.len());
+    let bit = fixture::position(data, 8 * sealed.len());
     sealed[bit / 8] ^= 1 << (bit % 8);
     assert!(ecies::open(&key, &sealed, b"shared").is_err(), "bit {bit}");
 }

@@ -1,7 +1,7 @@
-//! What is fuzzed, as plain functions: each takes any bytes and panics if a property does not hold.
+//! The fuzz targets as plain functions: each takes any bytes and panics if a property does not hold.
 //!
-//! `fuzz_targets/` puts each function under libFuzzer (`cargo xtask fuzz`, nightly). `tests/replay.rs` runs each of them
-//! over its committed corpus on stable, so that no finding comes back. A new target is a function here, a line in
+//! `fuzz_targets/` links each function with libFuzzer (`cargo xtask fuzz`, nightly). `tests/replay.rs` runs each of them
+//! over its committed corpus on stable, so that old findings stay fixed. A new target is a function here, a line in
 //! [`TARGETS`], a file in `fuzz_targets/` with its entry in the manifest, and a few seeds in `corpus/`.
 
 mod chunk;
@@ -31,11 +31,11 @@ pub use rlpx::{ack, auth, frame, snappy};
 pub use rpc::{rpc_request, rpc_values};
 pub use session::shh_packet;
 
-/// A body: any bytes in, a panic if a property does not hold.
-pub type Body = fn(&[u8]);
+/// The function of a target. It panics if a property does not hold.
+pub type TargetFn = fn(&[u8]);
 
-/// Every target by name.
-pub const TARGETS: &[(&str, Body)] = &[
+/// All targets by name.
+pub const TARGETS: &[(&str, TargetFn)] = &[
     ("rlp_item", rlp_item),
     ("rlp_roundtrip", rlp_roundtrip),
     ("rlp_text", rlp_text),

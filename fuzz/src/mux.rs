@@ -1,4 +1,4 @@
-//! One connection: its Hello, its Disconnect, and the whole machine under a peer that sends anything.
+//! One connection: its Hello, its Disconnect, and the whole state machine with a peer that sends any bytes.
 
 use std::{
     task::Waker,
@@ -14,7 +14,7 @@ use rlpx_transport::Sealer;
 
 use crate::rlpx::sessions;
 
-/// What decodes, encoded by us, decodes to the same; and it is never more than a Hello may be.
+/// A decoded Hello, encoded again, decodes to the same value, and is within the limits.
 pub fn hello(data: &[u8]) {
     let Ok(hello) = Hello::decode(data) else { return };
     let encoded = hello.encode();
@@ -25,7 +25,7 @@ pub fn hello(data: &[u8]) {
     let shared = p2p_mux::negotiate(&offers, &hello.capabilities);
     let mut next = 16;
     for slot in &shared {
-        assert_eq!(slot.offset, next, "the ranges follow one another");
+        assert_eq!(slot.offset, next, "the ranges are contiguous");
         assert!(hello.capabilities.contains(&slot.capability));
         next += slot.length;
     }
@@ -38,7 +38,7 @@ fn offer(name: &str) -> Offer {
     Offer { capability: Capability::new(name, version), length: 8, settings: settings() }
 }
 
-/// Any payload of a Disconnect is some reason, and what we would pass on is one that everybody knows.
+/// Any payload of a Disconnect decodes to a reason. Its encoding is a known reason.
 pub fn reason(data: &[u8]) {
     let reason = DisconnectReason::decode(data);
     assert!(reason.code() <= 16);
@@ -60,19 +60,19 @@ fn settings() -> SlotSettings {
 
 const BUDGET: usize = 256;
 
-/// MemoryBudget for everything that an input can do.
+/// Enough memory for everything that an input can do.
 const PLENTY: usize = 16 << 20;
 
-/// A little more than a connection costs by itself.
+/// A little more memory than an idle connection needs.
 const SCARCE: usize = 28 * 1024;
 
-/// More than goes in one piece.
+/// More than one piece.
 const LARGE: usize = 40_000;
 
-/// The first id of `chunk/1`, beside `echo` and `shh`, which follow it.
+/// The first id of `chunk/1`; those of `echo` and `shh` follow.
 const BEGIN: u64 = 16;
 
-/// An id of the two slots, or just below or beyond.
+/// An id of the two slots, or just below or above.
 fn id(byte: u8) -> u64 {
     18 + u64::from(byte % 18)
 }
@@ -94,29 +94,28 @@ fn more(argument: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The same, for a sub-protocol that is started again when it has ended.
+/// As [`settings`], for a sub-protocol that is restarted after its end.
 fn restarted() -> SlotSettings {
     SlotSettings { on_exit: OnExit::Restart(RestartSettings::default()), ..settings() }
 }
 
-/// What a message weighs on its slot's budget.
+/// The bytes of the slot's budget that a message takes.
 fn cost(message: &Message) -> usize {
     (message.payload.len() + 64).min(BUDGET)
 }
 
-/// The input is a list of things to do: by the peer, by the slots, by the clock. Whatever their order, what is
-/// delivered is for an open slot and in its range, the budget holds, and after the end nothing happens any more.
-/// Once with `chunk/1`, once without, and once with so little memory that there is hardly enough for one message. In the
-/// end all memory has been given back.
+/// The input is a list of actions of the peer, the slots and the clock. In any order of them, messages are delivered to
+/// open slots only and within their ranges, the budgets hold, and nothing happens after the end. This runs without
+/// `chunk/1`, with it, and with memory for hardly one message. In the end all memory is free.
 pub fn connection(data: &[u8]) {
     for (chunked, limit) in [(false, PLENTY), (true, PLENTY), (true, SCARCE)] {
         let memory = MemoryBudget::new(limit);
-        follow(data, chunked, &memory);
+        run_script(data, chunked, &memory);
         assert_eq!((memory.stats().used, memory.stats().connections), (0, 0));
     }
 }
 
-fn follow(data: &[u8], chunked: bool, memory: &MemoryBudget) {
+fn run_script(data: &[u8], chunked: bool, memory: &MemoryBudget) {
     let (near, far) = sessions();
     let mut offers = vec![offer("echo/1"), offer("shh/6")];
     offers.extend(chunked.then(Chunks::offer));
@@ -128,7 +127,7 @@ fn follow(data: &[u8], chunked: bool, memory: &MemoryBudget) {
     let now = Instant::now();
     let connection = Connection::new(near, &slots, &Config::default(), now)
         .with_memory(memory, Waker::noop().clone());
-    let mut run = Run {
+    let mut run = ScriptRun {
         connection: connection.with_chunks(chunks),
         memory: memory.clone(),
         peer: far.sealer,
@@ -146,47 +145,47 @@ fn follow(data: &[u8], chunked: bool, memory: &MemoryBudget) {
     }
 }
 
-/// A connection, the peer's end of its wire, and what we believe about its slots.
-struct Run {
+/// A connection, its peer, and the expected state of its slots.
+struct ScriptRun {
     connection: Connection,
     memory: MemoryBudget,
     peer: Sealer,
     input: BytesMut,
     now: Instant,
-    /// What each slot was given and has not taken.
+    /// The messages that each slot was given and has not taken.
     waiting: Vec<Vec<Message>>,
     ended: Vec<bool>,
 }
 
-impl Run {
+impl ScriptRun {
     fn step(&mut self, step: u8, argument: &[u8]) {
         let first = argument.first().copied().unwrap_or_default();
         let slot = usize::from(first) % self.waiting.len();
         match step {
-            // A message for any code, below and beyond the slots.
-            0..=5 => self.peer_says(u64::from(first), argument),
-            // One that fills the budget.
-            6 => self.peer_says(16 + u64::from(first % 16), &[first; 300]),
-            // Bytes that nobody sealed.
+            // A message with any code, in the slots, below and above.
+            0..=5 => self.peer_sends(u64::from(first), argument),
+            // A message that fills the budget.
+            6 => self.peer_sends(16 + u64::from(first % 16), &[first; 300]),
+            // Bytes that were not sealed.
             7 => self.input.extend_from_slice(argument),
             8 => self.take(slot),
-            9 => self.say(slot, u64::from(first), argument),
+            9 => self.send(slot, u64::from(first), argument),
             10 => self.end(slot, first),
             11 => self.pass(Duration::from_millis(u64::from(first) * 100)),
             12 if first == 0 => self.connection.close(DisconnectReason::Requested),
-            // One that goes in pieces where it can.
-            12 => self.say(slot, u64::from(first % 8), &[first; LARGE]),
-            // A message in pieces, if these are the ids of chunk/1: it begins, goes on, is given up.
-            13 => self.peer_says(BEGIN, &begin(argument)),
-            14 => self.peer_says(BEGIN + 1, &more(argument)),
-            _ => self.peer_says(BEGIN + 2, &rlp_codec::encode(&vec![id(first)])),
+            // A message that is sent in pieces, if possible.
+            12 => self.send(slot, u64::from(first % 8), &[first; LARGE]),
+            // With `chunk/1`: the begin of a message in pieces, a piece, and its cancellation.
+            13 => self.peer_sends(BEGIN, &begin(argument)),
+            14 => self.peer_sends(BEGIN + 1, &more(argument)),
+            _ => self.peer_sends(BEGIN + 2, &rlp_codec::encode(&vec![id(first)])),
         }
         self.poll();
     }
 
-    fn peer_says(&mut self, code: u64, payload: &[u8]) {
+    fn peer_sends(&mut self, code: u64, payload: &[u8]) {
         let sealed = self.peer.seal(code, payload, &mut self.input);
-        sealed.unwrap_or_else(|error| panic!("it fits, but {error}"));
+        sealed.unwrap_or_else(|error| panic!("a payload within the limit: {error}"));
     }
 
     fn poll(&mut self) {
@@ -204,11 +203,11 @@ impl Run {
                     self.waiting[slot.0].clear();
                 }
                 Event::Reopened { slot } => {
-                    assert!(self.ended[slot.0], "a slot opens that was open");
+                    assert!(self.ended[slot.0], "an open slot was opened again");
                     self.ended[slot.0] = false;
                     self.waiting[slot.0].clear();
                 }
-                other => panic!("an event that this body does not know: {other:?}"),
+                other => panic!("unexpected event: {other:?}"),
             }
         }
         let mut out = BytesMut::new();
@@ -222,7 +221,7 @@ impl Run {
             .release(SlotId(slot), p2p_mux::QueueLoad { bytes: cost(&message), items: 1 });
     }
 
-    fn say(&mut self, slot: usize, code: u64, payload: &[u8]) {
+    fn send(&mut self, slot: usize, code: u64, payload: &[u8]) {
         let sent = self
             .connection
             .send(SlotId(slot), Message { code, payload: Bytes::copy_from_slice(payload) });
@@ -231,15 +230,15 @@ impl Run {
         }
     }
 
-    fn end(&mut self, slot: usize, how: u8) {
-        const ENDINGS: [SlotEndReason; 4] = [
+    fn end(&mut self, slot: usize, choice: u8) {
+        const REASONS: [SlotEndReason; 4] = [
             SlotEndReason::Returned,
             SlotEndReason::Failed,
             SlotEndReason::Panicked,
             SlotEndReason::Removed,
         ];
-        let ending = ENDINGS[usize::from(how / 2) % 4];
-        self.connection.end_slot(self.now, SlotId(slot), ending);
+        let reason = REASONS[usize::from(choice / 2) % 4];
+        self.connection.end_slot(self.now, SlotId(slot), reason);
         self.ended[slot] = true;
     }
 
@@ -257,7 +256,7 @@ impl Run {
             );
         }
         for slot in self.connection.stats().slots {
-            assert!(slot.queued_in <= BUDGET as u64, "what has arrived in part counts");
+            assert!(slot.queued_in <= BUDGET as u64, "incomplete messages count too");
         }
         assert_eq!(self.connection.poll_timeout().is_none(), self.connection.closed().is_some());
         if self.connection.closed().is_some() {
@@ -266,7 +265,11 @@ impl Run {
         }
         let waiting: usize = self.waiting.iter().flatten().map(|m| m.payload.len() + 64).sum();
         let stats = self.memory.stats();
-        assert!(waiting <= stats.used, "{waiting} bytes wait, and {} are counted", stats.used);
-        assert!(stats.used <= stats.limit, "whoever goes beyond the limit goes");
+        assert!(
+            waiting <= stats.used,
+            "{waiting} bytes are waiting, but only {} are counted",
+            stats.used
+        );
+        assert!(stats.used <= stats.limit, "the limit is exceeded");
     }
 }

@@ -2,7 +2,7 @@
 
 use p2p_server::{natpmp, pcp};
 
-/// The bytes as a request and as an answer of NAT-PMP: what is read is written in one way, and read again as the same.
+/// The bytes as a NAT-PMP request and answer: a decoded datagram encodes to the same bytes.
 pub fn natpmp(data: &[u8]) {
     let request = natpmp::Request::decode(data);
     if let Some(request) = request {
@@ -11,7 +11,7 @@ pub fn natpmp(data: &[u8]) {
         assert_eq!(natpmp::Request::decode(&bytes), Some(request));
     }
     let Some(answer) = natpmp::Answer::decode(data) else { return };
-    // Nobody takes an answer for a request.
+    // An answer does not decode as a request.
     assert_eq!(request, None);
     let bytes = answer.encode();
     assert!(bytes.len() <= data.len() && data.starts_with(&bytes));
@@ -19,8 +19,8 @@ pub fn natpmp(data: &[u8]) {
     let _ = answer.is_to(&natpmp::Request::Address);
 }
 
-/// The same for PCP, whose reserved bytes are not kept. An answer is to the request with the same mapping, and to none
-/// with another nonce.
+/// As [`natpmp`](fn@natpmp), for PCP, except that reserved bytes are not kept. An answer fits the request with the same
+/// mapping, and no request with another nonce.
 pub fn pcp(data: &[u8]) {
     if let Some(request) = pcp::Request::decode(data) {
         let bytes = request.encode();

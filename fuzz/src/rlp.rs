@@ -1,4 +1,4 @@
-//! RLP: the zero-copy view against an encoder written here, which shares nothing with the crate.
+//! RLP: the zero-copy view compared with a separate, simple encoder.
 
 use rlp_codec::{Encodable, Error, Item, Limits, text};
 
@@ -8,7 +8,7 @@ enum Tree {
     List(Vec<Self>),
 }
 
-/// Whatever parses covers exactly the bytes it says it does; what validates has one encoding only, its own.
+/// A parsed item covers exactly its bytes. A valid item has exactly one encoding.
 pub fn rlp_item(data: &[u8]) {
     match Item::parse_prefix(data) {
         Ok((item, rest)) => {
@@ -16,16 +16,16 @@ pub fn rlp_item(data: &[u8]) {
             assert_eq!(rlp_codec::encode(&item), item.raw());
             assert_eq!(item.offset(), 0);
             assert_eq!(Item::parse(data).is_ok(), rest.is_empty());
-            whole(item);
+            check_whole(item);
         }
         Err(error) => assert_inside(error, data),
     }
 }
 
-fn whole(item: Item<'_>) {
+fn check_whole(item: Item<'_>) {
     match item.validate() {
         Ok(()) => {
-            let tree = tree(item).unwrap_or_else(|error| panic!("validated, but {error}"));
+            let tree = tree(item).unwrap_or_else(|error| panic!("a valid item: {error}"));
             assert_eq!(encode(&tree), item.raw());
         }
         Err(error) => assert_inside(error, item.raw()),
@@ -39,7 +39,7 @@ fn tree(item: Item<'_>) -> Result<Tree, Error> {
     Ok(Tree::List(item.items()?.map(|item| tree(item?)).collect::<Result<_, _>>()?))
 }
 
-/// RLP as the Yellow Paper's appendix B defines it, in the plainest way.
+/// RLP as defined in appendix B of the Yellow Paper, written as simply as possible.
 fn encode(tree: &Tree) -> Vec<u8> {
     let (body, offset) = match tree {
         Tree::Bytes(bytes) if bytes.len() == 1 && bytes[0] < 0x80 => return bytes.clone(),
@@ -64,8 +64,8 @@ fn low_byte(small: usize) -> u8 {
     u8::try_from(small).unwrap_or_else(|_| panic!("{small} is a small length"))
 }
 
-/// The bytes read as each type: what decodes encodes to the same bytes. The bytes as a value: what is encoded decodes
-/// to the same value.
+/// The bytes decoded as each type encode to the same bytes. The bytes as a value encode to bytes that decode to the same
+/// value.
 pub fn rlp_roundtrip(data: &[u8]) {
     same_bytes::<u8>(data);
     same_bytes::<u64>(data);
@@ -88,13 +88,13 @@ pub fn rlp_roundtrip(data: &[u8]) {
         Ok::<_, Error>((bytes, numbers, list.uint::<usize>()?))
     });
     assert_eq!(decoded, Ok((data.to_vec(), numbers, data.len())));
-    // An open list takes elements that a strict one refuses.
+    // An open list accepts additional elements, which a strict one refuses.
     let first = rlp_codec::decode_open_list(&out, |list| list.bytes().map(<[u8]>::to_vec));
     assert_eq!(first, Ok::<_, Error>(data.to_vec()));
     assert!(rlp_codec::decode_list(&out, |list| list.bytes().map(<[u8]>::to_vec)).is_err());
 }
 
-/// The form for people: what has a text is read back from it, and what is read has one text.
+/// The text form: a dump parses to the same bytes, and a parsed text has one dump.
 pub fn rlp_text(data: &[u8]) {
     match text::dump(data) {
         Ok(dumped) => assert_eq!(text::parse(&dumped).as_deref(), Ok(data)),
@@ -106,8 +106,7 @@ pub fn rlp_text(data: &[u8]) {
     let Ok(written) = std::str::from_utf8(data) else { return };
     match text::parse(written) {
         Ok(bytes) => {
-            let dumped =
-                text::dump(&bytes).unwrap_or_else(|error| panic!("we encoded it, but {error}"));
+            let dumped = text::dump(&bytes).unwrap_or_else(|error| panic!("a valid item: {error}"));
             assert_eq!(text::parse(&dumped), Ok(bytes));
         }
         Err(error) => assert!(error.offset <= data.len(), "{error}"),
@@ -121,7 +120,7 @@ fn same_bytes<T: Encodable + rlp_codec::Decodable>(data: &[u8]) {
     }
 }
 
-/// An error points at a byte of the input, or just behind it.
+/// The offset of an error is inside the input, or at its end.
 fn assert_inside(error: Error, data: &[u8]) {
     assert!(error.offset <= data.len(), "{error} in {} bytes", data.len());
 }

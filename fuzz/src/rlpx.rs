@@ -1,4 +1,4 @@
-//! RLPx: handshake packets and frames from a stranger, and from a peer that has finished the handshake.
+//! RLPx: handshake packets and frames, of an unknown sender and of a peer after the handshake.
 
 use bytes::{Bytes, BytesMut};
 use p2p_identity::{SecretKey, ecies};
@@ -10,11 +10,15 @@ use crate::fixture;
 pub fn auth(data: &[u8]) {
     let key = fixture::key(1);
     let raw = recipient(&key, &[data]);
-    assert_eq!(raw, recipient(&key, &halves(data)), "where the reads were cut must not matter");
+    assert_eq!(
+        raw,
+        recipient(&key, &pieces(data)),
+        "the result must not depend on the sizes of the reads"
+    );
     if let Some(packet) = packet(&key, data) {
         let whole = recipient(&key, &[&packet]);
-        assert_eq!(whole, recipient(&key, &halves(&packet)));
-        assert_ne!(whole, Verdict::NeedsMore, "the packet is complete");
+        assert_eq!(whole, recipient(&key, &pieces(&packet)));
+        assert_ne!(whole, HandshakeOutcome::NeedsMore, "the packet is complete");
     }
 }
 
@@ -22,59 +26,66 @@ pub fn auth(data: &[u8]) {
 pub fn ack(data: &[u8]) {
     let (key, peer) = (fixture::key(1), fixture::key(2));
     let raw = initiator(&key, &peer, &[data]);
-    assert_eq!(raw, initiator(&key, &peer, &halves(data)));
+    assert_eq!(raw, initiator(&key, &peer, &pieces(data)));
     if let Some(packet) = packet(&key, data) {
         let whole = initiator(&key, &peer, &[&packet]);
-        assert_eq!(whole, initiator(&key, &peer, &halves(&packet)));
-        assert_ne!(whole, Verdict::NeedsMore, "the packet is complete");
+        assert_eq!(whole, initiator(&key, &peer, &pieces(&packet)));
+        assert_ne!(whole, HandshakeOutcome::NeedsMore, "the packet is complete");
     }
 }
 
-/// Bytes that no session sealed are refused; a sealed message arrives, however it is cut, and the next not when a bit is
-/// changed. All on one connection, because making it takes longer than all the rest.
+/// Bytes that were not sealed are refused. A sealed message arrives in any pieces; the next one does not with one bit
+/// changed. One connection is used for all, because the handshake is slow.
 pub fn frame(data: &[u8]) {
     let (mut near, mut far) = sessions();
     let mut input = BytesMut::from(data);
-    assert!(matches!(far.opener.open(&mut input), Ok(None) | Err(_)), "nobody sealed this");
+    assert!(
+        matches!(far.opener.open(&mut input), Ok(None) | Err(_)),
+        "these bytes were not sealed"
+    );
 
     let code = u64::from(data.first().copied().unwrap_or_default());
     let mut wire = BytesMut::new();
-    far.sealer.seal(code, data, &mut wire).unwrap_or_else(|error| panic!("it fits, but {error}"));
+    far.sealer
+        .seal(code, data, &mut wire)
+        .unwrap_or_else(|error| panic!("a payload within the limit: {error}"));
     let mut input = BytesMut::new();
     let mut arrived = None;
-    for part in halves(&wire) {
+    for part in pieces(&wire) {
         assert!(arrived.is_none(), "the frame was not complete");
         input.extend_from_slice(part);
-        arrived = near
-            .opener
-            .open(&mut input)
-            .unwrap_or_else(|error| panic!("it was sealed, but {error}"));
+        arrived =
+            near.opener.open(&mut input).unwrap_or_else(|error| panic!("a sealed frame: {error}"));
     }
     let arrived = arrived.unwrap_or_else(|| panic!("the frame was complete"));
     assert_eq!((arrived.code, &arrived.payload[..]), (code, data));
 
     wire.clear();
-    far.sealer.seal(code, data, &mut wire).unwrap_or_else(|error| panic!("it fits, but {error}"));
-    let bit = fixture::place(data, 8 * wire.len());
+    far.sealer
+        .seal(code, data, &mut wire)
+        .unwrap_or_else(|error| panic!("a payload within the limit: {error}"));
+    let bit = fixture::position(data, 8 * wire.len());
     wire[bit / 8] ^= 1 << (bit % 8);
     assert!(near.opener.open(&mut wire).is_err(), "bit {bit}");
 }
 
-/// What a peer says is Snappy: no more comes out than it declared, nor more than the limit. And what we compress is
-/// inflated to what it was.
+/// Any bytes as Snappy data: the output is within the limit and within the maximum ratio. Compressed data inflates to
+/// the same bytes.
 pub fn snappy(data: &[u8]) {
     const LIMIT: usize = 1 << 16;
     let (mut near, mut far) = sessions();
     near.opener.enable_snappy();
     near.opener.set_limit(LIMIT);
     let mut wire = BytesMut::new();
-    far.sealer.seal(16, data, &mut wire).unwrap_or_else(|error| panic!("it fits, but {error}"));
+    far.sealer
+        .seal(16, data, &mut wire)
+        .unwrap_or_else(|error| panic!("a payload within the limit: {error}"));
     if let Ok(message) = near.opener.open(&mut wire) {
         let message = message.unwrap_or_else(|| panic!("the frame was complete"));
         assert!(message.payload.len() <= LIMIT);
         assert!(
             message.payload.len() <= 64 * data.len(),
-            "a block cannot say that much in {} bytes",
+            "too much output from {} bytes",
             data.len()
         );
     }
@@ -82,46 +93,48 @@ pub fn snappy(data: &[u8]) {
     near.sealer.enable_snappy();
     far.opener.enable_snappy();
     let mut wire = BytesMut::new();
-    near.sealer.seal(16, data, &mut wire).unwrap_or_else(|error| panic!("it fits, but {error}"));
+    near.sealer
+        .seal(16, data, &mut wire)
+        .unwrap_or_else(|error| panic!("a payload within the limit: {error}"));
     let message =
-        far.opener.open(&mut wire).unwrap_or_else(|error| panic!("it was sealed, but {error}"));
+        far.opener.open(&mut wire).unwrap_or_else(|error| panic!("a sealed frame: {error}"));
     assert_eq!(message.map(|message| message.payload), Some(Bytes::copy_from_slice(data)));
 }
 
-/// How a handshake ended.
+/// The outcome of a handshake.
 #[derive(Debug, PartialEq)]
-enum Verdict {
+enum HandshakeOutcome {
     NeedsMore,
     Finished,
     Refused(String),
 }
 
-fn recipient(key: &SecretKey, parts: &[&[u8]]) -> Verdict {
+fn recipient(key: &SecretKey, parts: &[&[u8]]) -> HandshakeOutcome {
     let mut machine = Recipient::new(key);
     let mut input = BytesMut::new();
     for part in parts {
         input.extend_from_slice(part);
         machine = match machine.handle(&mut input, &mut fixture::rng()) {
             Ok(Step::NeedMore(machine)) => machine,
-            Ok(Step::Done(_)) => return Verdict::Finished,
-            Err(error) => return Verdict::Refused(error.to_string()),
+            Ok(Step::Done(_)) => return HandshakeOutcome::Finished,
+            Err(error) => return HandshakeOutcome::Refused(error.to_string()),
         };
     }
-    Verdict::NeedsMore
+    HandshakeOutcome::NeedsMore
 }
 
-fn initiator(key: &SecretKey, peer: &SecretKey, parts: &[&[u8]]) -> Verdict {
+fn initiator(key: &SecretKey, peer: &SecretKey, parts: &[&[u8]]) -> HandshakeOutcome {
     let (mut machine, _) = start(key, peer);
     let mut input = BytesMut::new();
     for part in parts {
         input.extend_from_slice(part);
         machine = match machine.handle(&mut input) {
             Ok(Step::NeedMore(machine)) => machine,
-            Ok(Step::Done(_)) => return Verdict::Finished,
-            Err(error) => return Verdict::Refused(error.to_string()),
+            Ok(Step::Done(_)) => return HandshakeOutcome::Finished,
+            Err(error) => return HandshakeOutcome::Refused(error.to_string()),
         };
     }
-    Verdict::NeedsMore
+    HandshakeOutcome::NeedsMore
 }
 
 fn start(key: &SecretKey, peer: &SecretKey) -> (Initiator, Vec<u8>) {
@@ -143,16 +156,16 @@ pub(crate) fn sessions() -> (Session, Session) {
     let Ok(Step::Done(accepted)) =
         Recipient::new(&far).handle(&mut BytesMut::from(&auth[..]), &mut fixture::rng())
     else {
-        panic!("our auth is good")
+        panic!("the auth packet is valid")
     };
     let Ok(Step::Done(session)) = initiator.handle(&mut BytesMut::from(&accepted.ack[..])) else {
-        panic!("our ack is good")
+        panic!("the ack packet is valid")
     };
     (session, accepted.session)
 }
 
-/// The bytes in two pieces, cut where they say.
-fn halves(data: &[u8]) -> [&[u8]; 2] {
-    let (first, second) = data.split_at(fixture::place(data, data.len()));
+/// The bytes in two pieces, split at a position that depends on them.
+fn pieces(data: &[u8]) -> [&[u8]; 2] {
+    let (first, second) = data.split_at(fixture::position(data, data.len()));
     [first, second]
 }

@@ -1,12 +1,12 @@
-//! What clients of JSON-RPC send: requests, and the stream of them that comes over IPC.
+//! JSON-RPC requests, and the stream of requests over IPC.
 
 use serde_json::{Deserializer, Value, value::RawValue};
 use tokio::runtime::Builder;
 use whisper_protocol::{Settings, Whisper};
 use whisper_rpc::fuzzing::{OfflineRpc, split};
 
-/// The input is a request. Whatever it is, the answer is one response, or one for each call of a batch that wants one,
-/// each with a result or an error; and asking again does not break anything.
+/// The input is a request. The answer is one response, or one for each call of a batch, each with a result or an error.
+/// Only notifications have no answer.
 pub fn rpc_request(data: &[u8]) {
     let runtime = Builder::new_current_thread().enable_time().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("a runtime: {error}"));
@@ -15,16 +15,17 @@ pub fn rpc_request(data: &[u8]) {
     let rpc = OfflineRpc::new(whisper).unwrap_or_else(|error| panic!("{error}"));
     let Some(answer) = rpc.answer(data) else {
         let request: Value = serde_json::from_slice(data)
-            .unwrap_or_else(|error| panic!("no answer to what is no JSON ({error})"));
-        let is_note = |call: &Value| call.get("id").is_none();
+            .unwrap_or_else(|error| panic!("no answer to invalid JSON ({error})"));
+        let is_notification = |call: &Value| call.get("id").is_none();
         assert!(
-            is_note(&request) || request.as_array().is_some_and(|calls| calls.iter().all(is_note)),
+            is_notification(&request)
+                || request.as_array().is_some_and(|calls| calls.iter().all(is_notification)),
             "no answer to a call: {request}"
         );
         return;
     };
     let answer: Value = serde_json::from_str(&answer)
-        .unwrap_or_else(|error| panic!("an answer that is no JSON ({error}): {answer}"));
+        .unwrap_or_else(|error| panic!("the answer is invalid JSON ({error}): {answer}"));
     match &answer {
         Value::Array(responses) => {
             assert!(!responses.is_empty(), "an empty list of responses");
@@ -44,17 +45,17 @@ fn check(response: &Value) {
     }
 }
 
-/// The most bytes of a value in the stream.
-const LIMIT: u32 = 256;
+/// Maximum length of a value in the stream, in bytes.
+const MAX_VALUE_BYTES: u32 = 256;
 
-/// The input is a byte that says how long the pieces are, and a stream. It is cut the same way in whatever pieces it
-/// comes, no value is longer than the limit, and what is JSON is cut as a parser of JSON cuts it.
+/// The input is a byte with the length of the pieces, and a stream. The stream is split into the same values in any
+/// pieces, no value is longer than the limit, and valid JSON is split as by a JSON parser.
 pub fn rpc_values(data: &[u8]) {
     let Some((&piece, stream)) = data.split_first() else { return };
-    let whole = split(LIMIT, [stream]);
-    let pieces = split(LIMIT, stream.chunks(usize::from(piece).max(1)));
+    let whole = split(MAX_VALUE_BYTES, [stream]);
+    let pieces = split(MAX_VALUE_BYTES, stream.chunks(usize::from(piece).max(1)));
     assert_eq!(whole, pieces);
-    let limit = usize::try_from(LIMIT).unwrap_or(usize::MAX);
+    let limit = usize::try_from(MAX_VALUE_BYTES).unwrap_or(usize::MAX);
     for value in &whole.0 {
         assert!(value.len() <= limit && matches!(value[0], b'{' | b'['), "{value:02x?}");
     }

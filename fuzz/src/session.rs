@@ -1,4 +1,4 @@
-//! A whole Whisper session: a peer that sends anything, a node, and a second peer that gets what the node passes on.
+//! A whole Whisper session: a peer that sends any bytes, a node, and a second peer that gets what the node relays.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use whisper_protocol::{Clock, Dialect, FilterSettings, Remote, Settings, Whisper
 
 use crate::fixture;
 
-/// A time at which the envelopes of the corpus are alive.
+/// A time at which the envelopes of the corpus have not expired.
 const NOW: u32 = 1_700_000_010;
 
-/// A small pool, so that it fills.
-const POOL: usize = 64 * 1024;
+/// The pool budget in bytes, small so that an input can fill it.
+const POOL_BYTES: usize = 64 * 1024;
 
-/// The status of a node that wants everything: version 6, no work, an empty bloom.
-const STATUS: &[u8] = &[0xc3, 0x06, 0x80, 0x80];
+/// The status of a node that accepts all envelopes: version 6, no minimum work, an empty bloom.
+const STATUS_V6: &[u8] = &[0xc3, 0x06, 0x80, 0x80];
 
-/// That of a node that speaks shh/5.
-const STATUS_OF_V5: &[u8] = &[0x05];
+/// The status of a shh/5 node.
+const STATUS_V5: &[u8] = &[0x05];
 
-/// The input is a list of packets: a byte of code, two of length, the payload. Whatever they are, the session ends when
-/// the peer hangs up, the pool keeps to its budget, and what goes on to the other peer are bytes that came in. The same
-/// packets are sent in both dialects.
+/// The input is a list of packets: a byte of code, two of length, the payload. The session ends when the peer
+/// disconnects, the pool is within its budget, and relayed envelopes are bytes of the input. The same packets are sent
+/// in both dialects.
 pub fn shh_packet(data: &[u8]) {
     let runtime = Builder::new_current_thread().enable_time().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("a runtime: {error}"));
@@ -41,27 +41,32 @@ async fn run(dialect: Dialect, data: &[u8]) {
     let whisper = Whisper::new(Settings {
         min_work: 0.0,
         filters: FilterSettings { workers: 1, ..FilterSettings::default() },
-        pool_bytes: POOL,
+        pool_bytes: POOL_BYTES,
         clock,
         ..Settings::default()
     });
-    let (stranger, at_stranger) = Channel::pipe();
-    let (friend, at_friend) = Channel::pipe();
-    let (to_node, from_node) = at_stranger.split();
-    let (to_friend, from_friend) = at_friend.split();
+    let (sender_channel, sender_end) = Channel::pipe();
+    let (receiver_channel, receiver_end) = Channel::pipe();
+    let (sender_to_node, node_to_sender) = sender_end.split();
+    let (receiver_to_node, node_to_receiver) = receiver_end.split();
 
-    let strangers_session = whisper.attach(Remote::new(dialect, fixture::key(1).id()), stranger);
-    let friends_session = whisper.attach(Remote::new(dialect, fixture::key(2).id()), friend);
-    let talk = async {
-        // It may end well or be cut for a fault; that it ends is what counts.
-        let (_ended, ()) = join!(strangers_session, say(to_node, packets.clone()));
+    let sender_session = whisper.attach(Remote::new(dialect, fixture::key(1).id()), sender_channel);
+    let receiver_session =
+        whisper.attach(Remote::new(dialect, fixture::key(2).id()), receiver_channel);
+    let session = async {
+        // The session may end with an error, but it must end.
+        let (_ended, ()) = join!(sender_session, send_all(sender_to_node, packets.clone()));
         let info = whisper.info();
-        assert!(info.memory <= POOL, "{} bytes in the pool", info.memory);
+        assert!(info.memory <= POOL_BYTES, "{} bytes in the pool", info.memory);
         whisper.stop().await;
     };
-    let greeting = say_and_stay(dialect, &to_friend);
-    let (_, (), replies, relayed, _) =
-        join!(greeting, talk, listen(from_node), listen(from_friend), friends_session);
+    let (_, (), replies, relayed, _) = join!(
+        send_status(dialect, &receiver_to_node),
+        session,
+        receive_all(node_to_sender),
+        receive_all(node_to_receiver),
+        receiver_session
+    );
 
     let status_first = |messages: &[Message]| messages.first().is_none_or(|first| first.code == 0);
     assert!(status_first(&replies) && status_first(&relayed));
@@ -70,7 +75,7 @@ async fn run(dialect: Dialect, data: &[u8]) {
         let came_in = packets
             .iter()
             .any(|(_, payload)| payload.windows(envelope.len()).any(|part| part == envelope));
-        assert!(came_in, "the node passed on what nobody sent: {envelope:02x?}");
+        assert!(came_in, "the node relayed an envelope that was not sent: {envelope:02x?}");
     }
 }
 
@@ -85,7 +90,7 @@ fn packets(mut data: &[u8]) -> Vec<(u64, Bytes)> {
     packets
 }
 
-async fn say(to_node: Sender, packets: Vec<(u64, Bytes)>) {
+async fn send_all(to_node: Sender, packets: Vec<(u64, Bytes)>) {
     for (code, payload) in packets {
         if to_node.send_raw(code, payload).await.is_err() {
             return;
@@ -93,13 +98,13 @@ async fn say(to_node: Sender, packets: Vec<(u64, Bytes)>) {
     }
 }
 
-async fn say_and_stay(dialect: Dialect, to_node: &Sender) {
-    let status = if dialect == Dialect::V6 { STATUS } else { STATUS_OF_V5 };
-    // It fails only if the node has ended, which the rest finds out.
+async fn send_status(dialect: Dialect, to_node: &Sender) {
+    let status = if dialect == Dialect::V6 { STATUS_V6 } else { STATUS_V5 };
+    // It fails only if the node has ended, which is checked elsewhere.
     let _ = to_node.send_raw(0, status).await;
 }
 
-async fn listen(mut from_node: Receiver) -> Vec<Message> {
+async fn receive_all(mut from_node: Receiver) -> Vec<Message> {
     let mut messages = Vec::new();
     while let Some(message) = from_node.recv().await {
         messages.push(message);
@@ -107,7 +112,7 @@ async fn listen(mut from_node: Receiver) -> Vec<Message> {
     messages
 }
 
-/// The envelopes in a packet that our node sent.
+/// The envelopes in a packet of the node.
 fn envelopes(dialect: Dialect, packet: &Message) -> Vec<Vec<u8>> {
     if dialect == Dialect::V5 {
         return vec![packet.payload.to_vec()];
@@ -115,5 +120,5 @@ fn envelopes(dialect: Dialect, packet: &Message) -> Vec<Vec<u8>> {
     let list = Item::parse(&packet.payload).and_then(|item| item.items());
     let envelopes = list
         .and_then(|list| list.map(|item| Ok(item?.raw().to_vec())).collect::<Result<_, Error>>());
-    envelopes.unwrap_or_else(|error| panic!("our own packet: {error}"))
+    envelopes.unwrap_or_else(|error| panic!("a packet of the node: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Every body over its committed corpus, without libFuzzer.
+//! Runs every target over its committed corpus, without libFuzzer.
 
 use std::{
     collections::BTreeSet,
@@ -19,15 +19,15 @@ fn files(dir: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_body_holds_on_its_corpus() {
+fn every_target_holds_on_its_corpus() {
     let mut failed = Vec::new();
-    for (name, body) in TARGETS {
+    for (name, run) in TARGETS {
         let seeds = files(&format!("corpus/{name}"));
         assert!(!seeds.is_empty(), "corpus/{name} is empty");
         println!("{name}: {} inputs", seeds.len());
         for seed in seeds {
             let data = fs::read(&seed).unwrap();
-            if catch_unwind(|| body(&data)).is_err() {
+            if catch_unwind(|| run(&data)).is_err() {
                 failed.push(seed);
             }
         }
@@ -36,22 +36,22 @@ fn every_body_holds_on_its_corpus() {
 }
 
 #[test]
-fn every_body_holds_on_nothing_and_on_little() {
-    for (_, body) in TARGETS {
-        body(&[]);
+fn every_target_holds_on_short_inputs() {
+    for (_, run) in TARGETS {
+        run(&[]);
         for byte in [0x00, 0x01, 0x7f, 0x80, 0xb8, 0xc0, 0xf8, 0xff] {
-            body(&[byte]);
-            body(&[byte; 40]);
+            run(&[byte]);
+            run(&[byte; 40]);
         }
     }
 }
 
 #[test]
-fn every_body_has_a_target_and_every_target_a_body() {
+fn functions_target_files_and_corpora_have_the_same_names() {
     let stem = |file: &PathBuf| file.file_stem().unwrap().to_string_lossy().into_owned();
     let targets: BTreeSet<String> = files("fuzz_targets").iter().map(stem).collect();
     let corpora: BTreeSet<String> = files("corpus").iter().map(stem).collect();
-    let bodies: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(targets, bodies);
-    assert_eq!(corpora, bodies);
+    let functions: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(targets, functions);
+    assert_eq!(corpora, functions);
 }
