@@ -1,5 +1,7 @@
 //! The address of a node, with its id: `enode://id@host:port?discport=port`.
 
+mod use_check;
+
 use core::fmt;
 use core::net::SocketAddr;
 use core::str::FromStr;
@@ -8,6 +10,10 @@ use thiserror::Error;
 
 use crate::{HexError, Host, NodeId};
 
+pub use use_check::EnodeUseError;
+#[cfg(feature = "record")]
+pub(crate) use use_check::check_ip;
+
 /// Why a text is not an enode URL. Each says what to write instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -15,7 +21,7 @@ pub enum EnodeError {
     /// It begins with neither `enode://` nor anything known.
     #[error("an enode URL begins with enode://")]
     Scheme,
-    /// It is a node record (`enr:`).
+    /// It is a node record (`enr:`, or its RLP in hexadecimal).
     #[error("this is a node record (enr:), not an enode URL")]
     Record,
     /// It is a node id alone, without scheme or address.
@@ -39,12 +45,12 @@ pub enum EnodeError {
     /// The port is not a number up to 65535.
     #[error("the port is not a number up to 65535")]
     Port,
-    /// The value of `discport` is not a number up to 65535.
-    #[error("the discovery port (discport) is not a number up to 65535")]
+    /// The value of `discport` is not a number up to 65535, or there are two different ones.
+    #[error("the discovery port (discport) is not one number up to 65535")]
     DiscoveryPort,
-    /// After the `?` stands something else than one `discport=`.
-    #[error("only ?discport=<port> may follow the port")]
-    Parameter,
+    /// A path follows the port. Only a single `/` may.
+    #[error("a path follows the port: only ?discport=<port> may")]
+    Path,
 }
 
 /// Where to reach which node.
@@ -53,8 +59,13 @@ pub enum EnodeError {
 /// the two ports differ. Digits of the id and the scheme may be of either case. The id of a URL is
 /// checked to be a point on the curve; one that is put together by hand is not.
 ///
+/// As in go-ethereum, other parameters than `discport` are ignored (`&raftport=50400`), and so is a `/`
+/// after the port. Blanks and line ends around the URL are ignored too.
+///
 /// A port of 0 is what a node prints that does not listen there: `:0?discport=30301` is a boot node
-/// that only answers discovery, `?discport=0` a node without discovery.
+/// that only answers discovery, `?discport=0` a node without discovery. Whether the address can be used
+/// at all is checked by [`check_connectable`](Self::check_connectable) and
+/// [`check_discoverable`](Self::check_discoverable).
 ///
 /// ```
 /// use p2p_identity::{Enode, EnodeError, Host};
@@ -107,7 +118,7 @@ impl FromStr for Enode {
     type Err = EnodeError;
 
     fn from_str(text: &str) -> Result<Self, EnodeError> {
-        let rest = strip_scheme(text)?;
+        let rest = strip_scheme(text.trim())?;
         let (id, address) = match rest.split_once('@') {
             Some((id, address)) => (id, Some(address)),
             None => (rest, None),
@@ -116,20 +127,15 @@ impl FromStr for Enode {
         id.public_key().map_err(|_| EnodeError::NotOnCurve)?;
 
         let address = address.ok_or(EnodeError::NoAddress)?;
-        let (address, query) = match address.split_once('?') {
-            Some((address, query)) => (address, Some(query)),
-            None => (address, None),
-        };
+        let (address, query) = address.split_once('?').unwrap_or((address, ""));
         let (host, port) = split_port(address)?;
         let host = Host::parse(host).ok_or(EnodeError::Host)?;
+        let (port, path) = port.split_once('/').unwrap_or((port, ""));
         let tcp = parse_port(port).ok_or(EnodeError::Port)?;
-        let udp = match query {
-            None => tcp,
-            Some(query) => {
-                let port = query.strip_prefix("discport=").ok_or(EnodeError::Parameter)?;
-                parse_port(port).ok_or(EnodeError::DiscoveryPort)?
-            }
-        };
+        if !path.is_empty() {
+            return Err(EnodeError::Path);
+        }
+        let udp = discovery_port(query)?.unwrap_or(tcp);
         Ok(Self { id, host, tcp, udp })
     }
 }
@@ -139,10 +145,32 @@ fn strip_scheme(text: &str) -> Result<&str, EnodeError> {
     const SCHEME: &str = "enode://";
     match text.split_at_checked(SCHEME.len()) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => Ok(rest),
-        _ if text.starts_with("enr:") => Err(EnodeError::Record),
+        _ if is_record(text) => Err(EnodeError::Record),
         _ if text.parse::<NodeId>().is_ok() => Err(EnodeError::BareId),
         _ => Err(EnodeError::Scheme),
     }
+}
+
+/// Whether `text` looks like a record: `enr:`, or RLP in hexadecimal. A record is a list of 56 to 300
+/// bytes.
+fn is_record(text: &str) -> bool {
+    let starts_with = |prefix: &str| {
+        text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    ["enr:", "0xf8", "0xf9"].into_iter().any(starts_with) && text.parse::<NodeId>().is_err()
+}
+
+/// The value of `discport`, if it is among the parameters. Others are ignored.
+fn discovery_port(query: &str) -> Result<Option<u16>, EnodeError> {
+    let mut found = None;
+    for value in query.split('&').filter_map(|parameter| parameter.strip_prefix("discport=")) {
+        let port = parse_port(value).ok_or(EnodeError::DiscoveryPort)?;
+        if found.is_some_and(|other| other != port) {
+            return Err(EnodeError::DiscoveryPort);
+        }
+        found = Some(port);
+    }
+    Ok(found)
 }
 
 /// Cuts `host:port`, where the colons of an IPv6 address are between brackets.

@@ -62,7 +62,7 @@ mod serde_text;
 mod signature;
 
 pub use causes::causes;
-pub use enode::{Enode, EnodeError};
+pub use enode::{Enode, EnodeError, EnodeUseError};
 pub use hex_text::HexError;
 pub use host::Host;
 pub use host_prefix::host_prefix;

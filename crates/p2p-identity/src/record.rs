@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use enr::Enr;
 use rlp_codec::{Decodable, Encodable, Item, decode};
 
+use crate::enode::check_ip;
 use crate::{Enode, Host, NodeId, PublicKey, SecretKey};
 
 pub use content::Content;
@@ -28,7 +29,9 @@ const PREFIX: &str = "enr:";
 /// nothing about whether it is true or the newest: of two records of one node the one with the higher
 /// [`sequence`](Self::sequence) counts.
 ///
-/// `FromStr` reads and `Display` writes the text form, `enr:` and base64 without padding.
+/// `Display` writes the text form, `enr:` and base64 of the URL alphabet without padding. `FromStr` reads
+/// it, with or without padding, and the RLP in hexadecimal (`0xf8…`), which is what `admin_nodeInfo` of
+/// go-ethereum 1.8 shows. Blanks and line ends around and within the text are ignored.
 ///
 /// ```
 /// use p2p_identity::{Content, Record, SecretKey};
@@ -178,25 +181,31 @@ impl Record {
         self.0.get_raw_rlp(name)
     }
 
-    /// Where to reach the node: the IPv4 address if there is one, else the IPv6 address. A port that
-    /// is missing is 0. `None` if there is no address, or no port at all.
+    /// Where to reach the node. A port that is missing is 0.
+    ///
+    /// Of two addresses the one with a TCP port is taken; if that is no difference, the one with a UDP
+    /// port; otherwise the IPv4 address. Addresses of no machine (`0.0.0.0`, multicast) do not count.
+    /// `None` if there is no address with a port.
     #[must_use]
     pub fn enode(&self) -> Option<Enode> {
-        let (ip, tcp, udp) = match (self.ip(), self.ip6()) {
-            (Some(ip), _) => (IpAddr::V4(ip), self.tcp(), self.udp()),
-            (None, Some(ip)) => {
-                (IpAddr::V6(ip), self.tcp6().or(self.tcp()), self.udp6().or(self.udp()))
-            }
-            (None, None) => return None,
-        };
-        let host = Host::Ip(ip.to_canonical());
-        tcp.or(udp)?;
-        Some(Enode {
+        let v4 = self.ip().map(|ip| (IpAddr::V4(ip), self.tcp(), self.udp()));
+        let v6 = self
+            .ip6()
+            .map(|ip| (IpAddr::V6(ip), self.tcp6().or(self.tcp()), self.udp6().or(self.udp())));
+        let enode_at = |(ip, tcp, udp): (IpAddr, Option<u16>, Option<u16>)| Enode {
             id: self.id(),
-            host,
+            host: Host::Ip(ip.to_canonical()),
             tcp: tcp.unwrap_or_default(),
             udp: udp.unwrap_or_default(),
-        })
+        };
+        // The last of equal ones is taken.
+        [v6, v4]
+            .into_iter()
+            .flatten()
+            .filter(|(ip, ..)| check_ip(*ip).is_ok())
+            .map(enode_at)
+            .filter(|enode| (enode.tcp, enode.udp) != (0, 0))
+            .max_by_key(|enode| (enode.tcp != 0, enode.udp != 0))
     }
 }
 
@@ -222,14 +231,29 @@ impl FromStr for Record {
     type Err = RecordError;
 
     fn from_str(text: &str) -> Result<Self, RecordError> {
-        let digits = text.strip_prefix(PREFIX).ok_or(RecordError::Prefix)?;
-        // Three bytes are four digits.
-        let len = digits.len() / 4 * 3;
-        if len > MAX_RECORD {
-            return Err(RecordError::TooLong { len });
+        let text = text.trim();
+        if let Some(digits) = text.strip_prefix(PREFIX) {
+            // Three bytes are four digits.
+            let digits = pasted_digits(digits.trim_end_matches(is_padding), |len| len / 4 * 3)?;
+            return Self::decode(&URL_SAFE_NO_PAD.decode(digits).map_err(|_| RecordError::Base64)?);
         }
-        Self::decode(&URL_SAFE_NO_PAD.decode(digits).map_err(|_| RecordError::Base64)?)
+        let digits = text.strip_prefix("0x").ok_or(RecordError::Prefix)?;
+        let digits = pasted_digits(digits, |len| len / 2)?;
+        Self::decode(&hex::decode(digits).map_err(|_| RecordError::Hex)?)
     }
+}
+
+/// What may follow base64 in a pasted text.
+fn is_padding(letter: char) -> bool {
+    letter == '=' || letter.is_ascii_whitespace()
+}
+
+/// The digits without blanks and line ends, unless they are too many. `bytes` is the number of bytes
+/// that a number of digits stands for.
+fn pasted_digits(text: &str, bytes: impl Fn(usize) -> usize) -> Result<Vec<u8>, RecordError> {
+    let digits = || text.bytes().filter(|byte| !byte.is_ascii_whitespace());
+    let len = bytes(digits().count());
+    if len > MAX_RECORD { Err(RecordError::TooLong { len }) } else { Ok(digits().collect()) }
 }
 
 impl fmt::Display for Record {

@@ -68,7 +68,12 @@ impl FromStr for TreeEntry {
         if let Some(labels) = text.strip_prefix(BRANCH) {
             branch(labels).map(Self::Branch)
         } else if text.starts_with(RECORD) {
-            text.parse().map(Self::Record).map_err(TreeEntryError::Record)
+            let record: Record = text.parse().map_err(TreeEntryError::Record)?;
+            // The hash of the text is its name, so only the one form is valid.
+            let is_exact = record.to_string() == text;
+            is_exact
+                .then_some(Self::Record(record))
+                .ok_or(TreeEntryError::Record(RecordError::Base64))
         } else if text.starts_with(link::SCHEME) {
             text.parse().map(Self::Link).map_err(TreeEntryError::Link)
         } else {
@@ -112,6 +117,17 @@ mod tests {
         for count in 0..=3 {
             let branch = TreeEntry::Branch(labels[..count].to_vec());
             assert_eq!(branch.to_string().parse(), Ok(branch));
+        }
+    }
+
+    #[test]
+    fn a_record_is_valid_in_its_one_form_only() {
+        let key = p2p_identity::SecretKey::from_bytes(&[1; 32]).unwrap();
+        let text = Record::sign(&key, 1, &p2p_identity::Content::new()).unwrap().to_string();
+        assert!(text.parse::<TreeEntry>().is_ok());
+        for other in [format!("{text}="), format!("{text} ")] {
+            let error = TreeEntryError::Record(RecordError::Base64);
+            assert_eq!(other.parse::<TreeEntry>(), Err(error), "{other:?}");
         }
     }
 

@@ -34,12 +34,15 @@ pub enum RecordError {
     /// The signature is not one of this content by this key.
     #[error("wrong signature")]
     Signature,
-    /// The text does not begin with `enr:`.
-    #[error("a record begins with enr:")]
+    /// The text begins with neither `enr:` nor `0x`.
+    #[error("a record begins with enr: (or 0x, in hexadecimal)")]
     Prefix,
-    /// The text is not base64 of the URL alphabet without padding.
-    #[error("not base64 (URL alphabet, no padding)")]
+    /// The text after `enr:` is not base64 of the URL alphabet.
+    #[error("after enr: comes something else than base64 of the URL alphabet (A-Z a-z 0-9 - _)")]
     Base64,
+    /// The text after `0x` is not hexadecimal, or has an odd number of digits.
+    #[error("after 0x comes something else than pairs of hexadecimal digits")]
+    Hex,
     /// The record to be updated was signed by another key.
     #[error("the record is of another key")]
     ForeignKey,

@@ -203,11 +203,14 @@ fn texts_that_are_no_record() {
     for (changed, error) in [
         (text.replace("enr:", ""), RecordError::Prefix),
         (text.replace("enr:", "ENR:"), RecordError::Prefix),
-        (format!(" {text}"), RecordError::Prefix),
         (String::new(), RecordError::Prefix),
-        (format!("{text}="), RecordError::Base64),
-        (format!("{text} "), RecordError::Base64),
+        (format!("{text}!"), RecordError::Base64),
+        (format!("{text}=a"), RecordError::Base64),
         ("enr:+/+/".to_owned(), RecordError::Base64),
+        ("0x".to_owned(), RecordError::Rlp(ErrorKind::Truncated.at(0))),
+        ("0xf".to_owned(), RecordError::Hex),
+        ("0xfg".to_owned(), RecordError::Hex),
+        (format!("0x{}", "f8".repeat(301)), RecordError::TooLong { len: 301 }),
         ("enr:".to_owned(), RecordError::Rlp(ErrorKind::Truncated.at(0))),
     ] {
         assert_eq!(changed.parse::<Record>(), Err(error), "{changed}");
@@ -215,6 +218,56 @@ fn texts_that_are_no_record() {
     let json = serde_json::to_string(&text.parse::<Record>().unwrap()).unwrap();
     assert_eq!(json, format!("\"{text}\""));
     assert_eq!(serde_json::from_str::<Record>(&json).unwrap().to_string(), text);
+}
+
+/// Texts as they are pasted: from `admin_nodeInfo`, from a base64 tool that pads, with line ends.
+#[test]
+fn pasted_records_are_read() {
+    let sample: Value = serde_json::from_str(include_str!("vectors/enr.json")).unwrap();
+    let sample = sample["text"].as_str().unwrap();
+    let record: Record = sample.parse().unwrap();
+    let (start, end) = sample.split_at(60);
+    let hex = hex::encode(record.encode());
+    for text in [
+        format!("{sample}="),
+        format!("{sample}=="),
+        format!("{sample}\n"),
+        format!("{sample}=\r\n"),
+        format!(" \t{sample}  "),
+        format!("{start}\r\n  {end}"),
+        format!("0x{hex}"),
+        format!("0x{}\n", hex.to_uppercase()),
+    ] {
+        assert_eq!(text.parse(), Ok(record.clone()), "{text:?}");
+    }
+    let geth = Record::decode(&hex::decode(GETH_RECORD).unwrap()).unwrap();
+    assert_eq!(format!("0x{GETH_RECORD}").parse(), Ok(geth));
+}
+
+/// An address without ports, or one of no machine, does not win over a good one.
+#[test]
+fn the_enode_is_of_the_family_that_can_be_reached() {
+    let url = |ip4: &str, four: [Option<u16>; 2], ip6: &str, six: [Option<u16>; 2]| {
+        let mut content = Content::new().ip(ip(ip4)).ip(ip(ip6));
+        let ports = [("tcp", four[0]), ("udp", four[1]), ("tcp6", six[0]), ("udp6", six[1])];
+        for (name, port) in ports {
+            content = port.map_or(content.clone(), |port| content.set(name, &port));
+        }
+        let enode = Record::sign(&key(7), 1, &content).unwrap().enode();
+        enode.map(|enode| enode.to_string().split_once('@').unwrap().1.to_owned())
+    };
+    let (six, port) = ("2606:4700::1", Some(30303));
+    let at_six = Some("[2606:4700::1]:30303".to_owned());
+    assert_eq!(url("10.0.0.1", [None; 2], six, [port; 2]), at_six);
+    assert_eq!(url("10.0.0.1", [Some(0); 2], six, [port; 2]), at_six);
+    assert_eq!(url("0.0.0.0", [port, None], six, [port; 2]), at_six);
+    assert_eq!(url("224.0.0.1", [port; 2], six, [port; 2]), at_six);
+    let udp_only = url("10.0.0.1", [None, port], six, [port, None]);
+    assert_eq!(udp_only, at_six, "the port of the other family is used");
+    let at_four = Some("10.0.0.1:30303".to_owned());
+    assert_eq!(url("10.0.0.1", [port; 2], six, [port; 2]), at_four);
+    assert_eq!(url("10.0.0.1", [port; 2], "::", [port; 2]), at_four);
+    assert_eq!(url("0.0.0.0", [port; 2], "::", [port; 2]), None);
 }
 
 #[test]
