@@ -223,7 +223,7 @@ fn texts_that_are_no_record() {
 /// Texts as they are pasted: from `admin_nodeInfo`, from a base64 tool that pads, with line ends.
 #[test]
 fn pasted_records_are_read() {
-    let sample: Value = serde_json::from_str(include_str!("vectors/enr.json")).unwrap();
+    let sample: Value = serde_json::from_str(include_str!("../vectors/enr.json")).unwrap();
     let sample = sample["text"].as_str().unwrap();
     let record: Record = sample.parse().unwrap();
     let (start, end) = sample.split_at(60);
