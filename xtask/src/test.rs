@@ -1,6 +1,8 @@
 //! The one test command: every check of the project, step by step, up to the first that fails.
 
 mod archives;
+mod needs;
+mod plan;
 mod steps;
 mod targets;
 
@@ -10,12 +12,13 @@ use crate::{
     command::{Args, Command, Failure},
     workspace::Workspace,
 };
+use plan::Planned;
 use steps::{STEPS, Step};
 
 pub(crate) const COMMAND: Command = Command {
     name: "test",
     usage: "[--only STEP]... [--skip STEP]... [--list]",
-    about: "run every check of the project, as CI does; --list names the steps",
+    about: "run every check of the project, as CI does; --list shows the steps and the programs that they need",
     run,
 };
 
@@ -25,17 +28,19 @@ fn run(args: &[String]) -> Result<(), Failure> {
     let only = args.values("--only")?;
     let skip = args.values("--skip")?;
     args.rest(0)?;
-    if list {
-        for step in STEPS {
-            println!("{:14} {}", step.name, step.about);
-        }
-        return Ok(());
-    }
     let steps = chosen(&only, &skip)?;
     if steps.is_empty() {
         return Err(Failure::new("no step is left to run"));
     }
-    run_all(&steps, &Workspace::read()?)
+    let plan = plan::plan(&steps);
+    print!("{}", plan::describe(&plan));
+    if list {
+        return Ok(());
+    }
+    if std::env::var_os("CI").is_some() {
+        plan::require(&plan)?;
+    }
+    run_all(&plan, &Workspace::read()?)
 }
 
 /// The steps asked for, in their own order.
@@ -52,14 +57,16 @@ fn chosen(only: &[String], skip: &[String]) -> Result<Vec<&'static Step>, Failur
     Ok(STEPS.iter().filter(wanted).collect())
 }
 
-/// How one step ended.
+/// The result of one step.
 struct Outcome {
     name: &'static str,
     seconds: u64,
     result: Result<(), Failure>,
 }
 
-fn run_all(steps: &[&Step], workspace: &Workspace) -> Result<(), Failure> {
+fn run_all(plan: &[Planned<'_>], workspace: &Workspace) -> Result<(), Failure> {
+    let steps: Vec<&Step> =
+        plan.iter().filter(|planned| planned.can_run()).map(|planned| planned.step).collect();
     let started = Instant::now();
     let mut outcomes = Vec::new();
     for (index, step) in steps.iter().enumerate() {
@@ -79,27 +86,34 @@ fn run_all(steps: &[&Step], workspace: &Workspace) -> Result<(), Failure> {
             break;
         }
     }
-    summarise(outcomes, steps, started.elapsed().as_secs())
+    summarize(outcomes, plan, started.elapsed().as_secs())
 }
 
-/// Prints every step with its time; the last line counts steps, nothing else.
-fn summarise(outcomes: Vec<Outcome>, steps: &[&Step], seconds: u64) -> Result<(), Failure> {
+/// Prints every step with its result and time. Fails if a step has failed.
+fn summarize(outcomes: Vec<Outcome>, plan: &[Planned<'_>], seconds: u64) -> Result<(), Failure> {
+    println!("\nSteps, {} min {} s in total:", seconds / 60, seconds % 60);
+    for planned in plan {
+        let name = planned.step.name;
+        match outcomes.iter().find(|outcome| outcome.name == name) {
+            Some(Outcome { seconds, result, .. }) => {
+                let word = if result.is_ok() { "ok" } else { "FAILED" };
+                println!("  {name:14} {word:7} {seconds:5} s");
+            }
+            None if planned.can_run() => println!("  {name:14} not run"),
+            None => println!("  {name:14} skipped"),
+        }
+    }
     let passed = outcomes.iter().filter(|outcome| outcome.result.is_ok()).count();
     let failed = outcomes.len() - passed;
-    println!("\nSteps, {} min {} s in all:", seconds / 60, seconds % 60);
-    for outcome in &outcomes {
-        let word = if outcome.result.is_ok() { "ok" } else { "FAILED" };
-        println!("  {:14} {word:6} {:5} s", outcome.name, outcome.seconds);
-    }
-    for step in &steps[outcomes.len()..] {
-        println!("  {:14} not run", step.name);
-    }
+    let skipped = plan.iter().filter(|planned| !planned.can_run()).count();
     let failure =
         outcomes.into_iter().find_map(|outcome| Some((outcome.name, outcome.result.err()?)));
     if let Some((name, failure)) = &failure {
-        println!("\nStep {name} failed: {failure}\nAgain, alone: cargo xtask test --only {name}");
+        println!(
+            "\nStep {name} failed: {failure}\nTo run it alone: cargo xtask test --only {name}"
+        );
     }
-    println!("\n{passed} passed, {failed} failed");
+    println!("\n{passed} passed, {failed} failed, {skipped} skipped");
     match failure {
         Some((name, _)) => Err(Failure::new(format!("step {name} failed (see above)"))),
         None => Ok(()),
@@ -108,7 +122,7 @@ fn summarise(outcomes: Vec<Outcome>, steps: &[&Step], seconds: u64) -> Result<()
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, STEPS, Step, Workspace, chosen, run_all};
+    use super::{Failure, Planned, STEPS, Step, Workspace, chosen, needs::Need, run_all};
 
     fn names(only: &[&str], skip: &[&str]) -> Vec<&'static str> {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
@@ -123,14 +137,28 @@ mod tests {
         assert!(chosen(&["dcos".to_owned()], &[]).is_err());
     }
 
+    const GOOD: Step = Step { name: "good", about: "", needs: &[], run: |_| Ok(()) };
+    const BAD: Step = Step { name: "bad", about: "", needs: &[], run: |_| Err(Failure::new("no")) };
+    const NEVER: Step = Step {
+        name: "never",
+        about: "",
+        needs: &[Need::step("no-such-program")],
+        run: |_| panic!("this step must not run"),
+    };
+
     #[test]
     fn the_first_failure_ends_the_run() {
         let workspace = Workspace::read().unwrap();
-        let good = Step { name: "good", about: "", run: |_| Ok(()) };
-        let bad = Step { name: "bad", about: "", run: |_| Err(Failure::new("no")) };
-        let never = Step { name: "never", about: "", run: |_| panic!("ran after a failure") };
-        run_all(&[&good, &good], &workspace).unwrap();
-        let failure = run_all(&[&good, &bad, &never], &workspace).unwrap_err();
+        let all =
+            |steps: [&'static Step; 3]| steps.map(|step| Planned { step, missing: Vec::new() });
+        run_all(&all([&GOOD, &GOOD, &GOOD]), &workspace).unwrap();
+        let failure = run_all(&all([&GOOD, &BAD, &NEVER]), &workspace).unwrap_err();
         assert!(failure.to_string().contains("step bad failed"));
+    }
+
+    #[test]
+    fn a_step_without_its_program_is_skipped() {
+        let workspace = Workspace::read().unwrap();
+        run_all(&super::plan::plan(&[&GOOD, &NEVER]), &workspace).unwrap();
     }
 }

@@ -1,11 +1,11 @@
-//! The steps of the test command, in the order in which they run: what fails fast comes first.
+//! The steps of the test command, in the order in which they run: quick steps come first.
 //!
-//! Steps that build select the whole workspace wherever they can: cargo unites the features of what it builds, so that
-//! another selection would compile half of the dependencies again.
+//! Steps that compile select the whole workspace where they can. Cargo unites the features of all packages that it
+//! compiles, so another selection would compile many dependencies again.
 
 use std::process::Command;
 
-use super::{archives, targets};
+use super::{archives, needs::Need, targets};
 use crate::{
     architecture,
     command::Failure,
@@ -18,6 +18,8 @@ use crate::{
 pub(super) struct Step {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
+    /// Programs besides cargo.
+    pub(super) needs: &'static [Need],
     pub(super) run: fn(&Workspace) -> Result<(), Failure>,
 }
 
@@ -26,30 +28,42 @@ const fn step(
     about: &'static str,
     run: fn(&Workspace) -> Result<(), Failure>,
 ) -> Step {
-    Step { name, about, run }
+    Step { name, about, needs: &[], run }
+}
+
+impl Step {
+    const fn needs(self, needs: &'static [Need]) -> Self {
+        Self { needs, ..self }
+    }
 }
 
 pub(super) const STEPS: &[Step] = &[
-    step("format", "every file is formatted", |_| here(&["fmt", "--all", "--check"])),
+    step("format", "every file is formatted", |_| here(&["fmt", "--all", "--check"]))
+        .needs(&[Need::step("cargo-fmt")]),
     step(
         "architecture",
-        "dependencies point down, files are short, unsafe stays in its place",
+        "crates use lower floors only, files are short, and other rules of the architecture",
         |_| architecture::check(),
     ),
-    step("clippy", "no lint in any target", |_| {
+    step("clippy", "no target has a warning", |_| {
         here(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])
-    }),
-    step("alone", "each crate builds by itself, with and without its default features", each_alone),
-    step(
-        "wasm",
-        "what a browser can use compiles for it, where the target can be added",
-        targets::wasm,
-    ),
+    })
+    .needs(&[Need::step("cargo-clippy")]),
+    step("alone", "each crate compiles alone with each of its features", each_alone),
+    step("wasm", "the crates for browsers compile for wasm32", targets::wasm).needs(&[
+        Need::step("rustup").optional_in_ci(),
+        Need::part("clang", "whisper-envelope with cryptography").optional_in_ci(),
+    ]),
     step(
         "aarch64",
-        "the code for NEON compiles, where the target can be added, and passes its tests, where it can be emulated",
+        "the NEON code compiles, and passes its tests in an emulator",
         targets::aarch64,
-    ),
+    )
+    .needs(&[
+        Need::step("rustup").optional_in_ci(),
+        Need::part("aarch64-linux-gnu-gcc", "the tests").optional_in_ci(),
+        Need::part("qemu-aarch64", "the tests").optional_in_ci(),
+    ]),
     step("tests", "unit, property and integration tests of all crates", |_| {
         here(&["test", "--workspace", "--lib", "--bins", "--tests"])
     }),
@@ -60,12 +74,17 @@ pub(super) const STEPS: &[Step] = &[
         run(cargo(&["doc", "--workspace", "--no-deps", "--lib"])
             .env("RUSTDOCFLAGS", "--deny warnings"))
     }),
-    step("fuzz", "every fuzz body accepts its corpus", |_| fuzz::replay()),
+    step("fuzz", "every fuzz target accepts its corpus", |_| fuzz::replay()),
     step("benches", "every benchmark runs once", |_| {
         here(&["test", "--workspace", "--bench", "*"])
     }),
-    step("package", "the archives of the crates are complete and compile", archives::package),
-    step("interop", "clients of others, from npm and PyPI, talk to our node", interop::run),
+    step("package", "the archives of the crates are complete and compile", archives::package)
+        .needs(&[Need::step("git"), Need::step("tar")]),
+    step("interop", "clients from npm and PyPI talk to our node", interop::run).needs(&[
+        Need::step("node"),
+        Need::step("npm"),
+        Need::part("python3", "web3.py"),
+    ]),
 ];
 
 fn here(args: &[&str]) -> Result<(), Failure> {
@@ -76,7 +95,7 @@ pub(super) fn run(cargo: &mut Command) -> Result<(), Failure> {
     process::run(prepare(cargo))
 }
 
-/// Turns incremental builds off in CI: on a fresh machine nothing is compiled twice.
+/// Turns incremental compilation off in CI: on a fresh machine nothing is compiled twice.
 fn prepare(cargo: &mut Command) -> &mut Command {
     if std::env::var_os("CI").is_some() {
         cargo.env("CARGO_INCREMENTAL", "0");
@@ -84,8 +103,8 @@ fn prepare(cargo: &mut Command) -> &mut Command {
     cargo
 }
 
-/// Checks each published crate with its default features, without features, with each feature alone and with all.
-/// A warning fails: it often names code that only another feature needs.
+/// Checks each published crate with its default features, without features, with each feature alone and with all
+/// features. A warning is a failure: it often names code that only another feature needs.
 fn each_alone(workspace: &Workspace) -> Result<(), Failure> {
     for package in workspace.packages.iter().filter(|package| package.published) {
         for features in selections(&package.features) {
@@ -93,14 +112,14 @@ fn each_alone(workspace: &Workspace) -> Result<(), Failure> {
             let warnings = process::warnings(prepare(check.args(&features)))?;
             if !warnings.is_empty() {
                 let features = features.join(" ");
-                return Err(Failure::new(format!("{} warns with {features}", package.name)));
+                return Err(Failure::new(format!("{} has warnings with {features}", package.name)));
             }
         }
     }
     Ok(())
 }
 
-/// The arguments that select features: each selection that a user may make of one feature, none or all.
+/// The arguments that select no features, each feature alone, the default features and all features.
 fn selections(features: &[String]) -> Vec<Vec<&str>> {
     let mut selections = vec![vec!["--no-default-features"]];
     let named = features.iter().filter(|feature| *feature != "default");
