@@ -1,23 +1,23 @@
-// The discovery of @ethereumjs/devp2p (DPT, discv4 without records). It takes commands as lines of JSON on stdin, and
-// tells what happens as lines of JSON on stdout. All decoding here is that library's, none ours.
+// The discovery of @ethereumjs/devp2p (DPT, discv4 without records). It reads commands as lines of JSON from stdin and
+// writes events as lines of JSON to stdout. All decoding is done by that library.
 
 import { createInterface } from 'node:readline'
 import { DPT, genPrivateKey } from '@ethereumjs/devp2p'
 
 const hex = (bytes) => Buffer.from(bytes).toString('hex')
-const tell = (event, fields = {}) => process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`)
+const emit = (event, fields = {}) => process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`)
 
-// Each peer is asked for others every two seconds.
+// It asks each peer for other nodes every two seconds.
 const dpt = new DPT(genPrivateKey(), {
   endpoint: { address: '127.0.0.1', udpPort: null, tcpPort: null },
   refreshInterval: 2000,
 })
 
-dpt.events.on('error', (error) => tell('error', { text: String(error) }))
-dpt.events.on('peer:added', (peer) => tell('added', { id: hex(peer.id), port: peer.udpPort }))
+dpt.events.on('error', (error) => emit('error', { text: String(error) }))
+dpt.events.on('peer:added', (peer) => emit('added', { id: hex(peer.id), port: peer.udpPort }))
 dpt.events.on('listening', () => {
-  // The library does not say which port the system chose; its socket does.
-  tell('listening', { id: hex(dpt.id), port: dpt._server._socket.address().port })
+  // The library does not report the port that the system has chosen, but its socket knows it.
+  emit('listening', { id: hex(dpt.id), port: dpt._server._socket.address().port })
 })
 
 const commands = {
@@ -33,5 +33,5 @@ lines.on('line', (line) => {
   const command = JSON.parse(line)
   commands[command.do](command)
 })
-// Whoever started this is gone.
+// The process that started this one has ended.
 lines.on('close', () => process.exit(0))

@@ -1,5 +1,5 @@
-// A devp2p node made with @ethereumjs/devp2p. It speaks shh/6 and echo/1 on each connection, takes commands as lines of
-// JSON on stdin, and tells what happens as lines of JSON on stdout. All decoding here is that library's, none ours.
+// A devp2p node made with @ethereumjs/devp2p. It runs shh/6 and echo/1 on each connection, reads commands as lines of
+// JSON from stdin and writes events as lines of JSON to stdout. All decoding is done by that library.
 
 import { createInterface } from 'node:readline'
 import { DISCONNECT_REASON, DisconnectReasonNames, RLPx, genPrivateKey } from '@ethereumjs/devp2p'
@@ -8,7 +8,7 @@ import * as snappy from 'snappyjs'
 
 const hex = (bytes) => Buffer.from(bytes).toString('hex')
 const bytes = (text) => new Uint8Array(Buffer.from(text, 'hex'))
-const tell = (event, fields = {}) => process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`)
+const emit = (event, fields = {}) => process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`)
 
 // The IEEE 754 bits of a proof-of-work requirement are an RLP integer: no leading zero bytes.
 const floatBits = (value) => {
@@ -18,7 +18,8 @@ const floatBits = (value) => {
 }
 const floatOf = (bits) => Buffer.concat([Buffer.alloc(8 - bits.length), bits]).readDoubleBE()
 
-// What both protocols share: codes are local, payloads compressed once both ends speak version 5.
+// The part that both protocols share. Codes are relative to the protocol. Payloads are compressed if both ends support
+// version 5 of devp2p.
 class Protocol {
   constructor(version, peer, send) {
     this.peer = peer
@@ -40,14 +41,14 @@ class Shh extends Protocol {
   _handleMessage(code, payload) {
     if (code === 0) {
       const [version, work, bloom] = RLP.decode(payload)
-      tell('status', { version: version[0], work: floatOf(work), bloom: bloom.length })
+      emit('status', { version: version[0], work: floatOf(work), bloom: bloom.length })
     } else if (code === 1) {
       for (const envelope of RLP.decode(payload)) {
         if (envelope.length !== 5) throw new Error(`an envelope of ${envelope.length} fields`)
-        tell('envelope', { raw: hex(RLP.encode(envelope)) })
+        emit('envelope', { raw: hex(RLP.encode(envelope)) })
       }
     } else {
-      tell('control', { code, payload: hex(payload) })
+      emit('control', { code, payload: hex(payload) })
     }
   }
 }
@@ -55,7 +56,7 @@ class Shh extends Protocol {
 class Echo extends Protocol {
   _handleMessage(code, payload) {
     const word = hex(RLP.decode(payload))
-    tell(code === 0 ? 'ping' : 'pong', { word })
+    emit(code === 0 ? 'ping' : 'pong', { word })
     if (code === 0) this.send(1, payload)
   }
 }
@@ -67,12 +68,12 @@ const capabilities = [
 const rlpx = new RLPx(genPrivateKey(), { capabilities, timeout: 10_000, maxPeers: 5 })
 const connections = new Set()
 
-rlpx.events.on('error', (error) => tell('error', { text: String(error) }))
-rlpx.events.on('peer:error', (_, error) => tell('error', { text: String(error) }))
+rlpx.events.on('error', (error) => emit('error', { text: String(error) }))
+rlpx.events.on('peer:error', (_, error) => emit('error', { text: String(error) }))
 rlpx.events.on('peer:added', (peer) => {
   connections.add(peer)
   const hello = peer.getHelloMessage()
-  tell('connected', {
+  emit('connected', {
     id: hex(peer.getId()),
     client: hello.clientId,
     capabilities: hello.capabilities.map(({ name, version }) => `${name}/${version}`),
@@ -81,7 +82,7 @@ rlpx.events.on('peer:added', (peer) => {
 })
 rlpx.events.on('peer:removed', (peer, reason, byUs) => {
   connections.delete(peer)
-  tell('disconnected', { reason: DisconnectReasonNames[reason] ?? String(reason), byUs: byUs === true })
+  emit('disconnected', { reason: DisconnectReasonNames[reason] ?? String(reason), byUs: byUs === true })
 })
 
 const running = (type) => {
@@ -94,7 +95,7 @@ const running = (type) => {
 
 const commands = {
   dial({ id, address, port }) {
-    rlpx.connect({ id: bytes(id), address, tcpPort: port }).catch((error) => tell('error', { text: String(error) }))
+    rlpx.connect({ id: bytes(id), address, tcpPort: port }).catch((error) => emit('error', { text: String(error) }))
   },
   ping({ word }) {
     running(Echo).send(0, RLP.encode(bytes(word)))
@@ -107,9 +108,9 @@ const commands = {
   },
 }
 
-// The library does not say which port the system chose; its server does.
+// The library does not report the port that the system has chosen, but its server knows it.
 rlpx.listen(0, '127.0.0.1', () => {
-  tell('listening', { id: hex(rlpx.id), port: rlpx._server.address().port })
+  emit('listening', { id: hex(rlpx.id), port: rlpx._server.address().port })
 })
 
 const lines = createInterface({ input: process.stdin })
@@ -118,8 +119,8 @@ lines.on('line', (line) => {
   try {
     commands[command.do](command)
   } catch (error) {
-    tell('error', { text: String(error) })
+    emit('error', { text: String(error) })
   }
 })
-// Whoever started this is gone.
+// The process that started this one has ended.
 lines.on('close', () => process.exit(0))

@@ -1,15 +1,15 @@
-// An application that uses a node through web3's package for Whisper, over HTTP or WebSocket: all that there is to do.
-// Its arguments are where the node serves one of them, and where a second node serves HTTP. It prints what it does, and
-// ends with an error at the first thing that is not as go-ethereum would do it.
+// An application that uses a node through web3's package for Whisper, over HTTP or WebSocket. It calls every method.
+// Arguments: the node's URL for one of the transports, and the HTTP URL of a second node. It prints each step, and ends
+// with an error at the first answer that differs from go-ethereum's.
 
 import assert from 'node:assert/strict'
 import Shh from 'web3-shh'
 
-const PATIENCE = 20_000
+const STEP_LIMIT_MS = 20_000
 const [url, other] = process.argv.slice(2)
 const transport = url.startsWith('ws') ? 'WebSocket' : 'HTTP'
 
-// A node, with those methods of its other namespaces that are needed here.
+// A node, with the methods of the namespace `admin` that this script calls.
 const connect = (url) => {
   const shh = new Shh(url)
   shh.extend({
@@ -25,11 +25,11 @@ const connect = (url) => {
 const shh = connect(url)
 const far = connect(other)
 
-// Fails with the name of what is being waited for, instead of waiting for ever.
+// Waits for a promise with a limit. The error contains `what`.
 const within = (what, promise) => {
   let timer
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${PATIENCE / 1000} s: ${what}`)), PATIENCE)
+    timer = setTimeout(() => reject(new Error(`no answer within ${STEP_LIMIT_MS / 1000} s: ${what}`)), STEP_LIMIT_MS)
   })
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
@@ -40,7 +40,7 @@ const step = async (what, action) => {
 }
 const utf8ToHex = (text) => `0x${Buffer.from(text, 'utf8').toString('hex')}`
 
-// Subscribes and resolves with a promise of the first message, once the node has confirmed the subscription.
+// Subscribes. Resolves once the node has confirmed the subscription, with a promise of the first message.
 const subscribe = (criteria) =>
   new Promise((confirmed, refused) => {
     const subscription = shh.subscribe('messages', criteria)
@@ -52,13 +52,13 @@ const subscribe = (criteria) =>
     subscription.on('connected', () => confirmed({ subscription, first }))
   })
 
-// Resolves with the node's answer; web3 gives it to a callback only.
+// Resolves with the node's answer, which web3 passes only to a callback.
 const unsubscribe = (subscription) =>
   new Promise((resolve, reject) =>
     subscription.unsubscribe((error, answer) => (error ? reject(error) : resolve(answer))),
   )
 
-// Asks until the answer is something.
+// Repeats `ask` until its answer is truthy.
 const until = async (ask) => {
   for (;;) {
     const answer = await ask()
@@ -66,7 +66,7 @@ const until = async (ask) => {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
-// What a filter has, as soon as it has something.
+// Waits until a filter has messages, and resolves with them.
 const collected = (node, filter) =>
   until(async () => {
     const messages = await node.getFilterMessages(filter)
@@ -83,7 +83,7 @@ await step('the version is 6', async () => {
   assert.equal(info.maxMessageSize, 1024 * 1024)
 })
 
-const symKeyID = await step('symmetric keys are made, added, derived and deleted', async () => {
+const symKeyID = await step('symmetric keys are generated, added, derived and deleted', async () => {
   const made = await shh.newSymKey()
   assert.match(made, /^[0-9a-f]{64}$/)
   assert.match(await shh.getSymKey(made), /^0x[0-9a-f]{64}$/)
@@ -97,7 +97,7 @@ const symKeyID = await step('symmetric keys are made, added, derived and deleted
   return made
 })
 
-const keyPair = await step('key pairs are made, shown and deleted', async () => {
+const keyPair = await step('key pairs are generated, exported and deleted', async () => {
   const id = await shh.newKeyPair()
   assert.equal(await shh.hasKeyPair(id), true)
   const spare = await shh.addPrivateKey(`0x${'11'.repeat(32)}`)
@@ -154,25 +154,25 @@ await step('a signed and padded message reaches its filter, an unsigned one does
   assert.equal(await shh.deleteMessageFilter(filter), true)
 })
 
-await step('messages between two nodes, to everybody and to one', async () => {
+await step('messages between two nodes, broadcast and direct', async () => {
   const [here, there] = await Promise.all([shh.node.info(), far.node.info()])
   assert.equal(await shh.node.addPeer(there.enode), true)
   await until(async () => (await shh.node.peers())[0]?.protocols.shh?.version === 6)
-  const keys = await Promise.all([shh, far].map((node) => node.generateSymKeyFromPassword('of both')))
+  const keys = await Promise.all([shh, far].map((node) => node.generateSymKeyFromPassword('shared password')))
   const filter = await far.newMessageFilter({ symKeyID: keys[1], topics: [topic], allowP2P: true })
-  await post({ symKeyID: keys[0], payload: utf8ToHex('to everybody') })
-  assert.equal((await collected(far, filter))[0].payload, utf8ToHex('to everybody'))
+  await post({ symKeyID: keys[0], payload: utf8ToHex('broadcast') })
+  assert.equal((await collected(far, filter))[0].payload, utf8ToHex('broadcast'))
 
   await until(() => far.markTrustedPeer(here.enode).catch(() => false))
   const direct = { symKeyID: keys[0], targetPeer: there.enode, powTarget: 0, powTime: 0 }
-  await post({ ...direct, payload: utf8ToHex('to one') })
+  await post({ ...direct, payload: utf8ToHex('direct') })
   const [message] = await collected(far, filter)
-  assert.equal(message.payload, utf8ToHex('to one'))
+  assert.equal(message.payload, utf8ToHex('direct'))
   assert.ok(message.pow < 0.2, `work of ${message.pow}`)
   await assert.rejects(post({ ...direct, payload: '0x00', targetPeer: 'nonsense' }), /target peer/)
 })
 
-await step('a mistake is an error, and the connection goes on', async () => {
+await step('an invalid request is an error, and the connection stays open', async () => {
   await assert.rejects(post({ payload: '0x00' }), /key/)
   await assert.rejects(shh.getSymKey('00'.repeat(32)), Error)
   assert.equal(await shh.getVersion(), '6.0')

@@ -1,7 +1,7 @@
-"""An application that uses a node through web3.py, over HTTP, WebSocket or IPC: all that there is to do with Whisper.
+"""An application that uses a node through web3.py, over HTTP, WebSocket or IPC. It calls every method of Whisper.
 
-Its arguments are `http`, `ws` or `ipc`, where the node serves that, and where a second node serves HTTP. It prints what
-it does, and ends with an error at the first thing that is not as go-ethereum would do it.
+Arguments: `http`, `ws` or `ipc`; the node's address for that transport; the HTTP URL of a second node. It prints each
+step, and ends with an error at the first answer that differs from go-ethereum's.
 """
 
 import asyncio
@@ -13,15 +13,15 @@ import warnings
 from web3 import Web3
 from web3._utils.filters import ShhFilter
 
-# Of web3's own making, about names that it would rather see.
+# web3 warns that its own method names are deprecated.
 warnings.simplefilter("ignore")
 
-PATIENCE = 20
+STEP_LIMIT_SECONDS = 20
 TOPIC = "0xdeadbeef"
 
 
 class Mailbox:
-    """A filter on a node, asked until it has something."""
+    """A message filter on a node."""
 
     def __init__(self, web3, criteria):
         self.web3 = web3
@@ -39,23 +39,23 @@ class Mailbox:
 
 
 def until(what, ask):
-    """Asks until the answer is something."""
-    end = time.monotonic() + PATIENCE
+    """Repeats `ask` until its answer is truthy."""
+    end = time.monotonic() + STEP_LIMIT_SECONDS
     while time.monotonic() < end:
         answer = ask()
         if answer:
             return answer
         time.sleep(0.02)
-    raise AssertionError(f"within {PATIENCE} s no sign of: {what}")
+    raise AssertionError(f"timed out after {STEP_LIMIT_SECONDS} s: {what}")
 
 
 def refused(ask):
-    """The code and the text of the error that the node answers."""
+    """The code and the message of the error that the node answers."""
     try:
         answer = ask()
     except ValueError as error:
         return error.args[0]["code"], error.args[0]["message"]
-    raise AssertionError(f"instead of an error: {answer}")
+    raise AssertionError(f"the node answers {answer} instead of an error")
 
 
 def same(found, expected):
@@ -73,7 +73,7 @@ def post(shh, **fields):
 
 
 def node(near):
-    """What the node says of itself."""
+    """Versions, settings and addresses of the node."""
     same(near.geth.shh.version(), "6.0")
     same(near.geth.shh.info()["maxMessageSize"], 1024 * 1024)
     assert near.geth.shh.set_max_message_size(1024 * 1024) is True
@@ -86,7 +86,7 @@ def node(near):
 
 
 def keys(shh):
-    """Keys are made, added, derived, shown and deleted; what stays is a key and a pair."""
+    """Keys are generated, added, derived, exported and deleted. Returns the ids of a symmetric key and of a key pair."""
     same(shh.get_sym_key(shh.add_sym_key("0x" + "42" * 32)), "0x" + "42" * 32)
     derived = shh.generate_sym_key_from_password("a password")
     assert shh.has_sym_key(derived) is True
@@ -113,7 +113,7 @@ def symmetric(near, key):
 
 
 def asymmetric(near, pair):
-    """Signed and padded; and what is not signed does not reach a filter that asks for a signer."""
+    """A signed and padded message arrives; an unsigned one does not reach a filter that requires a signer."""
     shh = near.geth.shh
     public = shh.get_public_key(pair)
     mailbox = Mailbox(near, {"privateKeyID": pair, "sig": public})
@@ -127,7 +127,7 @@ def asymmetric(near, pair):
 
 
 def two_nodes(near, far):
-    """A message for everybody reaches the other node; one for a trusted peer reaches it without work."""
+    """A broadcast message reaches the other node; a direct message of a trusted peer reaches it without work."""
     there = far.geth.admin.node_info()["enode"]
     here = near.geth.admin.node_info()["enode"]
     assert near.geth.admin.add_peer(there) is True
@@ -136,16 +136,16 @@ def two_nodes(near, far):
     peer = near.geth.admin.peers()[0]
     assert there.split("@")[0] == peer["enode"].split("@")[0], peer
     until("Whisper on the connection", lambda: near.geth.admin.peers()[0]["protocols"]["shh"] != "handshake")
-    keys = [web3.geth.shh.generate_sym_key_from_password("of both") for web3 in (near, far)]
+    keys = [web3.geth.shh.generate_sym_key_from_password("shared password") for web3 in (near, far)]
     mailbox = Mailbox(far, {"symKeyID": keys[1], "topics": [TOPIC], "allowP2P": True})
-    post(near.geth.shh, symKeyID=keys[0], payload=text("to everybody"))
-    same(mailbox.next()["payload"], b"to everybody")
+    post(near.geth.shh, symKeyID=keys[0], payload=text("broadcast"))
+    same(mailbox.next()["payload"], b"broadcast")
 
     until("trust", lambda: far.geth.shh.mark_trusted_peer(here))
     direct = {"symKeyID": keys[0], "targetPeer": there, "powTarget": 0.0, "powTime": 0}
-    post(near.geth.shh, payload=text("to one"), **direct)
+    post(near.geth.shh, payload=text("direct"), **direct)
     message = mailbox.next()
-    same(message["payload"], b"to one")
+    same(message["payload"], b"direct")
     assert message["pow"] < 0.2, message
     stranger = there.replace(there[8:136], "0" * 127 + "1")
     code, _ = refused(lambda: post(near.geth.shh, payload="0x00", **{**direct, "targetPeer": stranger}))
@@ -154,7 +154,7 @@ def two_nodes(near, far):
 
 
 def mistakes(near, key):
-    """They are told in go-ethereum's codes and words, and the connection goes on."""
+    """Invalid requests get go-ethereum's codes and messages, and the connection stays open."""
     shh = near.geth.shh
     same(refused(lambda: shh.get_sym_key("00" * 32)), (-32000, "non-existent key ID"))
     same(refused(lambda: shh.get_private_key("00" * 32)), (-32000, "invalid id"))
@@ -170,7 +170,7 @@ def mistakes(near, key):
 
 
 def pushed(near, far, key):
-    """A subscription: web3.py can make one, and leaves it to its user to read what comes."""
+    """A subscription. web3.py can make one, but does not read its notifications."""
     provider = near.provider
     subscription = near.geth.shh.subscribe("messages", {"symKeyID": key})
     raw = near.geth.shh.get_sym_key(key)
@@ -178,12 +178,12 @@ def pushed(near, far, key):
 
     async def read():
         async with provider.conn as connection:
-            return await asyncio.wait_for(connection.recv(), PATIENCE)
+            return await asyncio.wait_for(connection.recv(), STEP_LIMIT_SECONDS)
 
-    heard = json.loads(asyncio.run_coroutine_threadsafe(read(), provider._loop).result())
-    same(heard["method"], "shh_subscription")
-    same(heard["params"]["subscription"], subscription)
-    same(heard["params"]["result"]["payload"], text("pushed"))
+    notification = json.loads(asyncio.run_coroutine_threadsafe(read(), provider._loop).result())
+    same(notification["method"], "shh_subscription")
+    same(notification["params"]["subscription"], subscription)
+    same(notification["params"]["result"]["payload"], text("pushed"))
     assert near.geth.shh.unsubscribe(subscription) is True
     assert refused(lambda: near.geth.shh.unsubscribe(subscription)) == (-32000, "subscription not found")
 
@@ -201,14 +201,14 @@ def main(transport, at, other):
         print(f"  web3.py over {transport}: {what}", flush=True)
         return result
 
-    step("what the node is", node, near)
-    key, pair = step("keys are made, added, derived, shown and deleted", keys, near.geth.shh)
+    step("versions, settings and addresses", node, near)
+    key, pair = step("keys are generated, added, derived, exported and deleted", keys, near.geth.shh)
     step("a symmetric message reaches its filter", symmetric, near, key)
     step("a signed and padded asymmetric message reaches its filter", asymmetric, near, pair)
-    step("messages between two nodes, to everybody and to one", two_nodes, near, far)
+    step("messages between two nodes, broadcast and direct", two_nodes, near, far)
     if transport == "ws":
         step("a message is pushed to its subscriber", pushed, near, far, key)
-    step("mistakes are errors, and the connection goes on", mistakes, near, key)
+    step("invalid requests are errors, and the connection stays open", mistakes, near, key)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-//! Benchmarks: several interleaved passes over criterion, and one line for each case.
+//! Benchmarks: several passes over all of them, and one line of results for each case.
 //!
-//! A machine's speed drifts while it is measured. So every benchmark of the layers asked for runs once before any runs
-//! a second time, and a ratio divides two benchmarks of the same pass.
+//! The speed of a machine changes during a measurement. Therefore all benchmarks of the chosen layers run once before
+//! the next pass begins, and a ratio is taken between two benchmarks of the same pass.
 
 mod cases;
 mod passes;
@@ -17,23 +17,21 @@ use report::Summary;
 pub(crate) const COMMAND: Command = Command {
     name: "bench",
     usage: "[LAYER] [--json] [--passes N]",
-    about: "run the benchmarks of one layer, or all, in N interleaved passes (at least and by default 5);\n\
-            prints a table, or with --json one object a line",
+    about: "run the benchmarks of one layer, or all, in N interleaved passes (default and minimum 5);\n\
+            prints a table, or with --json one object for each case",
     run,
 };
 
-/// Fewer passes say nothing about the spread.
-const FEWEST_PASSES: u32 = 5;
+/// Minimum number of passes: fewer do not show the spread.
+const MIN_PASSES: u32 = 5;
 
 fn run(args: &[String]) -> Result<(), Failure> {
     let mut args = Args::new(args);
     let json = args.flag("--json");
-    let passes = args.number("--passes", FEWEST_PASSES)?;
+    let passes = args.number("--passes", MIN_PASSES)?;
     let wanted = args.rest(1)?;
-    if passes < FEWEST_PASSES {
-        return Err(Failure::new(format!(
-            "at least {FEWEST_PASSES} passes are needed, not {passes}"
-        )));
+    if passes < MIN_PASSES {
+        return Err(Failure::new(format!("--passes must be at least {MIN_PASSES}, not {passes}")));
     }
     let workspace = Workspace::read()?;
     let layers = layers(wanted.first().map(String::as_str))?;
@@ -44,14 +42,14 @@ fn run(args: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The layer called `wanted`, or all of them in the order of the cases.
+/// The layer called `wanted`, or all layers in the order of the cases.
 fn layers(wanted: Option<&str>) -> Result<Vec<&'static str>, Failure> {
     let mut layers: Vec<&'static str> = CASES.iter().map(Case::layer).collect();
     layers.dedup();
     let Some(wanted) = wanted else { return Ok(layers) };
     if !layers.contains(&wanted) {
         return Err(Failure::new(format!(
-            "there is no layer `{wanted}`; there are: {}",
+            "there is no layer `{wanted}`; the layers are: {}",
             layers.join(", ")
         )));
     }
@@ -86,7 +84,7 @@ mod tests {
         for (index, case) in CASES.iter().enumerate() {
             assert!(
                 CASES[..index].iter().all(|other| other.name != case.name),
-                "{} twice",
+                "{} is there twice",
                 case.name
             );
         }

@@ -1,17 +1,17 @@
-//! What a command is, and how it reads its arguments.
+//! A command and its arguments.
 
 use std::fmt;
 
 /// One command of `cargo xtask`.
 pub(crate) struct Command {
     pub(crate) name: &'static str,
-    /// The arguments it takes, for the list.
+    /// Its arguments, as the list of commands shows them.
     pub(crate) usage: &'static str,
     pub(crate) about: &'static str,
     pub(crate) run: fn(&[String]) -> Result<(), Failure>,
 }
 
-/// Why a command stopped, as one text for the person at the terminal.
+/// The reason why a command failed, as a text for the person at the terminal.
 #[derive(Debug)]
 pub(crate) struct Failure(String);
 
@@ -27,7 +27,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A command's arguments, taken away one by one; what is left at the end is a mistake.
+/// The arguments of a command. Each method removes what it reads; what is left at the end is a mistake.
 pub(crate) struct Args(Vec<String>);
 
 impl Args {
@@ -35,14 +35,14 @@ impl Args {
         Self(args.to_vec())
     }
 
-    /// Whether the switch `name` is there.
+    /// Whether the switch `name` is given.
     pub(crate) fn flag(&mut self, name: &str) -> bool {
         let before = self.0.len();
         self.0.retain(|arg| arg != name);
         self.0.len() < before
     }
 
-    /// Every value given for the option `name`, which may be repeated.
+    /// All values of the option `name`, which may be repeated.
     pub(crate) fn values(&mut self, name: &str) -> Result<Vec<String>, Failure> {
         let mut values = Vec::new();
         while let Some(at) = self.0.iter().position(|arg| arg == name) {
@@ -55,17 +55,17 @@ impl Args {
         Ok(values)
     }
 
-    /// The number given for the option `name`, or `default`.
+    /// The number of the option `name`, or `default`. The last one counts.
     pub(crate) fn number(&mut self, name: &str, default: u32) -> Result<u32, Failure> {
         let Some(value) = self.values(name)?.pop() else { return Ok(default) };
         value.parse().map_err(|_| Failure::new(format!("{name} needs a number, not `{value}`")))
     }
 
-    /// The arguments that are not options: at most `limit` of them, and no unknown option.
+    /// The other arguments: at most `limit`. An unknown option is an error.
     pub(crate) fn rest(self, limit: usize) -> Result<Vec<String>, Failure> {
         let unknown = self.0.iter().find(|arg| arg.starts_with('-'));
         match unknown.or_else(|| self.0.get(limit)) {
-            Some(arg) => Err(Failure::new(format!("`{arg}` was not expected here (see --help)"))),
+            Some(arg) => Err(Failure::new(format!("unexpected argument `{arg}` (see --help)"))),
             None => Ok(self.0),
         }
     }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_taken_wherever_they_stand() {
+    fn options_are_read_at_any_position() {
         let mut args = args("--json rlpx --only a --passes 7 --only b");
         assert!(args.flag("--json"));
         assert!(!args.flag("--json"));

@@ -1,4 +1,4 @@
-//! Fuzzing: the short replay of the committed corpora on stable, and the long run on nightly.
+//! Fuzzing: the replay of the committed corpora on stable, and fuzzing itself on nightly.
 
 use std::{fs, path::Path};
 
@@ -12,7 +12,7 @@ pub(crate) const COMMAND: Command = Command {
     name: "fuzz",
     usage: "[TARGET] [--seconds N]",
     about: "fuzz one target, or each in turn, for N seconds (60); needs nightly and cargo-fuzz\n\
-            (the replay of the corpora on stable is a step of `test`)",
+            (`test` replays the corpora on stable)",
     run,
 };
 
@@ -26,7 +26,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         Some(name) if known.contains(name) => std::slice::from_ref(name),
         Some(name) => {
             return Err(Failure::new(format!(
-                "there is no target `{name}`; there are: {}",
+                "there is no target `{name}`; the targets are: {}",
                 known.join(", ")
             )));
         }
@@ -37,7 +37,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         println!("\n[{}/{}] {target}, {seconds} s", index + 1, targets.len());
         fuzz(target, seconds, &workspace.target_dir)?;
     }
-    println!("\n{} targets, nothing found", targets.len());
+    println!("\n{} targets, no failure found", targets.len());
     Ok(())
 }
 
@@ -62,13 +62,14 @@ fn require_tools() -> Result<(), Failure> {
     Ok(())
 }
 
-/// One run. What libFuzzer finds worth keeping goes below the target directory; the committed corpus is only read.
+/// Fuzzes one target. New inputs go into the target folder; the committed corpus is only read.
 fn fuzz(target: &str, seconds: u32, target_dir: &Path) -> Result<(), Failure> {
     let found = target_dir.join("fuzz-corpus").join(target);
     let artifacts = target_dir.join("fuzz-artifacts").join(target);
     for dir in [&found, &artifacts] {
-        fs::create_dir_all(dir)
-            .map_err(|error| Failure::new(format!("{} cannot be made: {error}", dir.display())))?;
+        fs::create_dir_all(dir).map_err(|error| {
+            Failure::new(format!("{} cannot be created: {error}", dir.display()))
+        })?;
     }
     let mut command = program("rustup", root(), &["run", "nightly", "cargo", "fuzz", "run"]);
     command
@@ -79,7 +80,7 @@ fn fuzz(target: &str, seconds: u32, target_dir: &Path) -> Result<(), Failure> {
         .arg(root().join("fuzz/corpus").join(target))
         .args(["--", &format!("-max_total_time={seconds}"), "-print_final_stats=1", "-timeout=10"])
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
-        // Instrumented code gains nothing from link-time optimisation but minutes of waiting.
+        // Link-time optimisation would take minutes, and instrumented code hardly gains from it.
         .env("CARGO_PROFILE_RELEASE_LTO", "off");
     process::run(&mut command)
 }

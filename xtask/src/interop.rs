@@ -1,4 +1,4 @@
-//! Interoperability: clients written by others, installed with npm and pip, against our node.
+//! Interoperability: clients written by others, installed with npm and pip, talk to our node.
 
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,14 @@ use crate::{
 pub(crate) const COMMAND: Command = Command {
     name: "interop",
     usage: "",
-    about: "let @ethereumjs/devp2p, web3 and web3.py talk to our node; needs node, npm and python3",
+    about: "check that @ethereumjs/devp2p, web3 and web3.py work with our node; needs node, npm and python3",
     run: |args| {
         Args::new(args).rest(0)?;
         run(&Workspace::read()?)
     },
 };
 
-/// Installs the clients as locked, builds the node, and runs every conversation.
+/// Installs the clients as locked, builds the node, and runs all checks.
 pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     let here = root().join("xtask").join("interop");
     for tool in ["node", "npm"] {
@@ -26,15 +26,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
             return Err(Failure::new(format!("interoperability needs `{tool}` in the PATH")));
         }
     }
-    // Nothing of these packages needs its install script.
+    // None of these packages needs its install script.
     process::run(&mut program(
         "npm",
         &here,
         &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
     ))?;
-    // With the examples come the features of the tests, so that what those have built is used again.
+    // Examples select the same features as tests, so that the dependencies that those have built are used again.
     process::run(&mut cargo(&["build", "--workspace", "--bins", "--examples"]))?;
-    // Not `cargo run`, which would select one package and so build its dependencies with other features.
+    // Not `cargo run`: it would select one package, and build its dependencies with other features.
     let name = format!("interop{}", std::env::consts::EXE_SUFFIX);
     let mut interop = std::process::Command::new(workspace.target_dir.join("debug").join(name));
     match python(workspace, &here)? {
@@ -44,11 +44,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     process::run(&mut interop)
 }
 
-/// Tells the conversations which Python has web3.py.
+/// Environment variable with the path of a Python that has web3.py.
 const PYTHON: &str = "INTEROP_PYTHON";
 
-/// A Python with web3.py, in an environment of its own in the target directory; `None` where there is no Python, which
-/// is a failure in CI only.
+/// A Python with web3.py, in its own environment in the target folder; `None` if no Python is installed, which is a
+/// failure in CI only.
 fn python(workspace: &Workspace, here: &Path) -> Result<Option<PathBuf>, Failure> {
     if !process::works(&mut program("python3", here, &["--version"])) {
         if std::env::var_os("CI").is_some() {

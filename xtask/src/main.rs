@@ -1,7 +1,6 @@
 //! The project's own commands: `cargo xtask` lists them.
 //!
-//! Nothing here is shipped. It stands on the standard library and `serde_json` alone, so that it builds in seconds on
-//! a machine that has only the Rust toolchain.
+//! This package is not published. It has few dependencies, so that it compiles in seconds.
 
 mod architecture;
 mod bench;
@@ -16,7 +15,7 @@ use std::process::ExitCode;
 
 use command::{Command, Failure};
 
-/// Every command, in the order in which a newcomer needs them.
+/// All commands, in the order in which a newcomer needs them.
 const COMMANDS: &[Command] =
     &[test::COMMAND, architecture::COMMAND, interop::COMMAND, fuzz::COMMAND, bench::COMMAND];
 

@@ -21,7 +21,7 @@ pub(crate) fn program(name: &str, dir: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Runs `command` with this terminal's output, showing first what it is.
+/// Prints `command` and runs it, with its output on this terminal.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     println!("  $ {}", line(command));
     let status =
@@ -29,7 +29,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     succeeded(command, status)
 }
 
-/// Runs `command` and returns what it printed. Its errors go to this terminal.
+/// Runs `command` and returns its standard output. Its errors go to this terminal.
 pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     let output = command
         .stdin(Stdio::null())
@@ -37,12 +37,11 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
         .output()
         .map_err(|error| not_started(command, &error))?;
     succeeded(command, output.status)?;
-    String::from_utf8(output.stdout).map_err(|_| {
-        Failure::new(format!("`{}` printed something that is not text", line(command)))
-    })
+    String::from_utf8(output.stdout)
+        .map_err(|_| Failure::new(format!("the output of `{}` is not UTF-8", line(command))))
 }
 
-/// Runs `command` and returns what it printed as errors and warnings, which also goes to this terminal.
+/// Runs `command` and returns its standard error, which also goes to this terminal.
 pub(crate) fn warnings(command: &mut Command) -> Result<String, Failure> {
     println!("  $ {}", line(command));
     let output = command
@@ -56,7 +55,7 @@ pub(crate) fn warnings(command: &mut Command) -> Result<String, Failure> {
     Ok(warnings)
 }
 
-/// Whether `command` starts and ends well. It shows nothing.
+/// Whether `command` starts and succeeds. Its output is not shown.
 pub(crate) fn works(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())
@@ -73,7 +72,7 @@ fn not_started(command: &Command, error: &std::io::Error) -> Failure {
     Failure::new(format!("`{}` could not be started: {error}", line(command)))
 }
 
-/// The command as one would type it.
+/// The command as a user would type it.
 fn line(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let mut line = program.to_string_lossy().into_owned();
@@ -90,7 +89,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn a_failure_says_which_command() {
+    fn a_failure_names_the_command() {
         assert!(output(&mut cargo(&["--version"])).unwrap().starts_with("cargo "));
         let failed = run(&mut cargo(&["no-such-subcommand"])).unwrap_err().to_string();
         assert!(failed.contains("cargo no-such-subcommand"), "{failed}");

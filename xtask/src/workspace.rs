@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::{command::Failure, process};
 
-/// The root of the workspace: this program is built inside it, one level below.
+/// The root of the workspace: the folder above this package.
 pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
 }
 
-/// What `cargo metadata` says about the workspace's own packages.
+/// The packages of the workspace, as `cargo metadata` lists them.
 pub(crate) struct Workspace {
     pub(crate) target_dir: PathBuf,
     pub(crate) packages: Vec<Package>,
@@ -23,20 +23,20 @@ pub(crate) struct Workspace {
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
-    /// Whether it is one of the crates that are released.
+    /// Whether it may be published.
     pub(crate) published: bool,
     pub(crate) manifest: PathBuf,
     /// Binaries by name: the fuzz targets.
     pub(crate) binaries: Vec<String>,
     /// Benchmarks by name: the layers.
     pub(crate) benches: Vec<String>,
-    /// Features by name, with `default` if there is one.
+    /// Features by name, including `default`.
     pub(crate) features: Vec<String>,
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) listing: Listing,
 }
 
-/// What a registry shows of a package. A text that is not there is empty.
+/// What a registry shows of a package. A missing text is empty.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Listing {
     pub(crate) description: String,
@@ -53,14 +53,14 @@ pub(crate) struct Listing {
 #[derive(Debug, Clone)]
 pub(crate) struct Dependency {
     pub(crate) name: String,
-    /// In `[dev-dependencies]`: of the tests alone.
+    /// In `[dev-dependencies]`.
     pub(crate) dev: bool,
     pub(crate) default_features: bool,
     pub(crate) features: Vec<String>,
 }
 
 impl Workspace {
-    /// Reads the workspace; touches no network.
+    /// Reads the workspace, without network.
     pub(crate) fn read() -> Result<Self, Failure> {
         let mut cargo =
             process::cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]);
@@ -79,7 +79,7 @@ impl Workspace {
         found.ok_or_else(|| Failure::new(format!("the workspace has no package `{name}`")))
     }
 
-    /// The crates that are released, by name.
+    /// The names of the published crates.
     pub(crate) fn published(&self) -> impl Iterator<Item = &str> {
         self.packages
             .iter()

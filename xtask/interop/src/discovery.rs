@@ -1,4 +1,4 @@
-//! Finding nodes together with the discovery of ethereumjs: it asks us, and we ask it.
+//! The discovery of ethereumjs and our nodes find each other.
 
 use std::net::SocketAddr;
 
@@ -9,9 +9,12 @@ use p2p_server::{
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 
-use crate::{Failure, done, peer, peer::Peer, same, within};
+use crate::{
+    check::{Failure, passed, same, within},
+    peer::{self, Peer},
+};
 
-/// A node of ours. The library tells nodes of one address apart by their TCP ports.
+/// Starts a node of ours. The TCP port must be unique: ethereumjs uses it to distinguish nodes with one IP address.
 async fn start(tcp: u16) -> Result<Discv4, Failure> {
     let key = SecretKey::random(&mut rand::rng());
     let record = Record::sign(&key, 1, &Content::new().tcp(tcp))?;
@@ -19,31 +22,31 @@ async fn start(tcp: u16) -> Result<Discv4, Failure> {
     Ok(Discv4::start(Discv4Config::new(), key, &record, here).await?)
 }
 
-/// Lets it find our nodes through one of them, and one of ours find the others through it.
-pub(crate) async fn hold() -> Result<(), Failure> {
+/// ethereumjs finds our nodes through one of them, and a node of ours finds the others through ethereumjs.
+pub(crate) async fn check() -> Result<(), Failure> {
     let (first, second) = (start(30301).await?, start(30302).await?);
-    let (mut events, mut met) = (first.events(), second.events());
+    let (mut first_events, mut second_events) = (first.events(), second.events());
     second.add_boot_node(&first.enode()).await?;
-    found(&mut met, first.id(), "our first node, by our second").await?;
-    found(&mut events, second.id(), "our second node, by our first").await?;
+    found(&mut second_events, first.id(), "our second node finds the first").await?;
+    found(&mut first_events, second.id(), "our first node finds the second").await?;
 
     let mut script = Peer::start("dpt.mjs")?;
     let theirs = listening(&mut script).await?;
     let Enode { host, tcp, udp, .. } = first.enode();
     let command = json!({ "do": "bootstrap", "address": host.to_string(), "tcp": tcp, "udp": udp });
-    script.tell(command).await?;
-    found(&mut events, theirs.id, "ethereumjs, by our first node").await?;
+    script.command(command).await?;
+    found(&mut first_events, theirs.id, "our first node finds ethereumjs").await?;
     let mut added = vec![added(&mut script).await?, added(&mut script).await?];
     let mut ours = vec![first.id().to_string(), second.id().to_string()];
     added.sort_unstable();
     ours.sort_unstable();
-    same("the nodes that ethereumjs has found", &added, &ours)?;
-    done("it bonds with our node, asks it for others, and bonds with those");
+    same("the nodes that ethereumjs has added", &added, &ours)?;
+    passed("ethereumjs bonds with our node, asks it for other nodes, and bonds with those");
 
     let third = start(30303).await?;
     let mut events = third.events();
     third.add_boot_node(&theirs).await?;
-    found(&mut events, theirs.id, "ethereumjs, by our third node").await?;
+    found(&mut events, theirs.id, "our third node finds ethereumjs").await?;
     let outcome = within("the end of a lookup", third.lookup(second.id())).await??;
     let mut nodes: Vec<NodeId> = outcome.nodes.iter().map(|node| node.id).collect();
     let mut all = vec![first.id(), second.id(), theirs.id];
@@ -51,7 +54,7 @@ pub(crate) async fn hold() -> Result<(), Failure> {
     all.sort_unstable();
     same("the nodes that our third node has found", &nodes, &all)?;
     within("the answer to a ping", third.ping(&theirs)).await??;
-    done("our node bonds with it, asks it for others, and finds those");
+    passed("our node bonds with ethereumjs, asks it for other nodes, and finds those");
     for node in [first, second, third] {
         node.stop().await;
     }
@@ -71,14 +74,14 @@ async fn found(events: &mut Receiver<Event>, id: NodeId, what: &str) -> Result<(
 }
 
 async fn listening(script: &mut Peer) -> Result<Enode, Failure> {
-    let listening = script.hear("listening").await?;
+    let listening = script.event("listening").await?;
     let bytes = peer::bytes(&listening, "id")?;
-    let id = NodeId(bytes.try_into().map_err(|_| "the id is not of 64 bytes")?);
+    let id = NodeId(bytes.try_into().map_err(|_| "the id is not 64 bytes long")?);
     let port = u16::try_from(listening["port"].as_u64().unwrap_or_default())?;
     Ok(Enode::new(id, SocketAddr::from(([127, 0, 0, 1], port))))
 }
 
 async fn added(script: &mut Peer) -> Result<String, Failure> {
-    let added = script.hear("added").await?;
+    let added = script.event("added").await?;
     Ok(peer::text(&added, "id")?.to_owned())
 }

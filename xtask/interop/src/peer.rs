@@ -1,4 +1,4 @@
-//! A JavaScript peer: a process that takes commands and tells events, a line of JSON each.
+//! A JavaScript peer: a process that reads commands and writes events, each as one line of JSON.
 
 use std::process::Stdio;
 
@@ -8,14 +8,17 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::{Failure, scripts, within};
+use crate::{
+    check::{Failure, within},
+    script,
+};
 
-/// A script around a devp2p node of ethereumjs: `peer.mjs` for connections, `dpt.mjs` for discovery. Ends when it is
-/// dropped.
+/// A script around a devp2p node of ethereumjs: `peer.mjs` for connections, `dpt.mjs` for discovery. Dropping it kills
+/// the process.
 pub(crate) struct Peer {
     commands: ChildStdin,
     events: Lines<BufReader<ChildStdout>>,
-    /// Events that were told before anybody waited for them.
+    /// Events that came before they were asked for.
     early: Vec<Value>,
     _process: Child,
 }
@@ -24,14 +27,14 @@ impl Peer {
     pub(crate) fn start(script: &str) -> Result<Self, Failure> {
         let mut process = Command::new("node")
             .arg(script)
-            .current_dir(scripts())
+            .current_dir(script::folder())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("node {script} could not be started: {error}"))?;
-        let commands = process.stdin.take().ok_or("the peer has no stdin")?;
-        let events = process.stdout.take().ok_or("the peer has no stdout")?;
+        let commands = process.stdin.take().ok_or("the JavaScript peer has no stdin")?;
+        let events = process.stdout.take().ok_or("the JavaScript peer has no stdout")?;
         Ok(Self {
             commands,
             events: BufReader::new(events).lines(),
@@ -40,17 +43,17 @@ impl Peer {
         })
     }
 
-    /// Gives a command; the script knows which there are.
-    pub(crate) async fn tell(&mut self, command: Value) -> Result<(), Failure> {
+    /// Sends a command; the scripts define the commands.
+    pub(crate) async fn command(&mut self, command: Value) -> Result<(), Failure> {
         Ok(self.commands.write_all(format!("{command}\n").as_bytes()).await?)
     }
 
-    /// The next event called `name`. Others are kept, in order, for whoever waits for them; an error is a failure.
-    pub(crate) async fn hear(&mut self, name: &str) -> Result<Value, Failure> {
+    /// Waits for the next event called `name`. Other events are kept in order. The event `error` is a failure.
+    pub(crate) async fn event(&mut self, name: &str) -> Result<Value, Failure> {
         if let Some(index) = self.early.iter().position(|event| event["event"] == name) {
             return Ok(self.early.remove(index));
         }
-        let what = format!("`{name}` from the JavaScript peer");
+        let what = format!("event `{name}` of the JavaScript peer");
         within(&what, self.read_until(name)).await?
     }
 
@@ -58,17 +61,16 @@ impl Peer {
         while let Some(line) = self.events.next_line().await? {
             let event: Value = serde_json::from_str(&line)?;
             if event["event"] == "error" {
-                return Err(format!(
-                    "the JavaScript peer failed while `{name}` was awaited: {event}"
-                )
-                .into());
+                return Err(
+                    format!("the JavaScript peer failed before event `{name}`: {event}").into()
+                );
             }
             if event["event"] == name {
                 return Ok(event);
             }
             self.early.push(event);
         }
-        Err(format!("the JavaScript peer ended before it told `{name}`").into())
+        Err(format!("the JavaScript peer ended before event `{name}`").into())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The real program, started as an operator would start it.
+//! The program `whisper-node`, started as an operator starts it.
 
 use std::{path::PathBuf, process::Stdio};
 
@@ -8,12 +8,12 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
-use crate::{Failure, within};
+use crate::check::{Failure, within};
 
 /// The namespaces that an application and its operator need.
 const API: &str = "admin,net,shh,web3";
 
-/// `whisper-node run` with a data directory of its own and free ports. Killed when it is dropped.
+/// `whisper-node run` with its own data directory and free ports. Dropping it kills the process.
 pub(crate) struct Program {
     process: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -38,7 +38,8 @@ impl Program {
         Ok(Self { process, lines: BufReader::new(stdout).lines(), _datadir: datadir })
     }
 
-    /// Where the program serves this, as it prints: `HTTP`, `WebSocket` or `IPC`. To be asked in that order.
+    /// The address of a transport as the program prints it: `HTTP`, `WebSocket` or `IPC`. Addresses must be asked for in
+    /// that order.
     pub(crate) async fn address(&mut self, of: &str) -> Result<String, Failure> {
         within(&format!("the address of {of} from whisper-node"), self.find(of)).await?
     }
@@ -52,14 +53,14 @@ impl Program {
         Err(format!("whisper-node ended before it printed the address of {of}").into())
     }
 
-    /// Asks the program to end, as Ctrl-C does, and waits for a good end.
+    /// Interrupts the program as Ctrl-C does, and waits until it has ended without an error.
     pub(crate) async fn interrupt(mut self) -> Result<(), Failure> {
-        let id = self.process.id().ok_or("whisper-node has ended by itself")?;
+        let id = self.process.id().ok_or("whisper-node ended before it was interrupted")?;
         let sent = Command::new("kill").args(["-INT", &id.to_string()]).status().await?;
         if !sent.success() {
             return Err(format!("kill ended with {sent}").into());
         }
-        let status = within("the end of whisper-node after Ctrl-C", self.process.wait()).await??;
+        let status = within("whisper-node ends after Ctrl-C", self.process.wait()).await??;
         if status.success() {
             Ok(())
         } else {
@@ -68,12 +69,12 @@ impl Program {
     }
 }
 
-/// The program stands beside this one: both were built into the same folder.
+/// The path of the program. It is in the folder of this one.
 fn binary() -> Result<PathBuf, Failure> {
     let here = std::env::current_exe()?;
     let binary = here.with_file_name(format!("whisper-node{}", std::env::consts::EXE_SUFFIX));
     if binary.is_file() {
         return Ok(binary);
     }
-    Err(format!("{} is not there; `cargo xtask interop` builds it", binary.display()).into())
+    Err(format!("{} does not exist; `cargo xtask interop` builds it", binary.display()).into())
 }

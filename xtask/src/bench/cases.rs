@@ -1,4 +1,4 @@
-//! The cases: what is reported, and which benchmark each figure comes from.
+//! The cases: the reported figures, and the benchmark of each.
 //!
 //! A new case is a benchmark in the layer's file under `benches/` and one line here. The part of its name before the
 //! dot is the layer. A benchmark is named as criterion names it, `GROUP/FUNCTION`.
@@ -15,15 +15,15 @@ pub(super) struct Case {
 
 /// Where a figure comes from.
 enum Source {
-    /// The time of one iteration of `of`, in units of so many nanoseconds.
+    /// The time of one iteration of `of`, in units of `unit_ns` nanoseconds.
     Time { of: &'static str, unit_ns: f64 },
-    /// Millions a second of something that happens `each` times in one iteration of `of`.
+    /// Millions per second of an operation that one iteration of `of` does `each` times.
     Rate { of: &'static str, each: f64 },
-    /// The speed of `of` over the speed of `than`: above 1, `of` is the faster.
+    /// The speed of `of` over the speed of `than`: above 1, `of` is faster.
     Speed { of: &'static str, than: &'static str },
-    /// The same over the fastest of several.
+    /// The speed of `of` over that of the fastest of `than`.
     SpeedOverBest { of: &'static str, than: &'static [&'static str] },
-    /// What the benchmark measured and printed by itself (see the crate `benches`), under the case's own name.
+    /// A value that the benchmark prints itself under the name of the case (see the crate `benches`).
     Printed,
 }
 
@@ -31,7 +31,7 @@ const fn ns(name: &'static str, of: &'static str) -> Case {
     Case { name, unit: "ns", source: Source::Time { of, unit_ns: 1.0 } }
 }
 
-/// Of something that happens `each` times in one iteration.
+/// The time of an operation that one iteration does `each` times.
 const fn ns_each(name: &'static str, of: &'static str, each: f64) -> Case {
     Case { name, unit: "ns", source: Source::Time { of, unit_ns: each } }
 }
@@ -48,7 +48,7 @@ const fn megabytes_a_second(name: &'static str, of: &'static str, bytes: f64) ->
     Case { name, unit: "MB/s", source: Source::Rate { of, each: bytes } }
 }
 
-/// How many times as long as `than` it takes: below 1, `of` is the faster.
+/// The time of `of` over that of `than`: below 1, `of` is faster.
 const fn times(name: &'static str, of: &'static str, than: &'static str) -> Case {
     Case { name, unit: "times", source: Source::Speed { of: than, than: of } }
 }
@@ -72,7 +72,7 @@ const fn printed(name: &'static str, unit: &'static str) -> Case {
 /// Nonces in one iteration of the benchmarks of the search.
 const NONCES: f64 = 4096.0;
 
-/// Every case, layer by layer.
+/// All cases, grouped by layer.
 pub(super) const CASES: &[Case] = &[
     speed("keccak.one_64k_vs_sha3", "keccak/one_64k", "keccak/sha3_64k"),
     speed("keccak.portable_vs_sha3", "keccak/portable_64k", "keccak/sha3_64k"),

@@ -1,4 +1,4 @@
-//! Running the benchmarks: all layers once, then all again.
+//! Runs the benchmarks: one pass over all layers, then the next.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use crate::{
     workspace::{Workspace, root},
 };
 
-/// Short runs: the passes together are the sample, criterion's own statistics only steady each one.
+/// Short runs: the passes together are the sample.
 const CRITERION: &[&str] = &[
     "--bench",
     "--noplot",
@@ -24,15 +24,15 @@ const CRITERION: &[&str] = &[
     "--nresamples=1000",
 ];
 
-/// A benchmark's line of its own begins with this word, then name and value.
+/// A line that a benchmark prints itself begins with this word. Name and value follow.
 const PRINTED: &str = "measured ";
 
 /// The figures of one pass.
 #[derive(Default)]
 pub(super) struct Pass {
-    /// Nanoseconds an iteration, by criterion's name.
+    /// Nanoseconds of one iteration, by criterion's name.
     times: BTreeMap<String, f64>,
-    /// What benchmarks printed, by case.
+    /// Printed values, by case.
     printed: BTreeMap<String, f64>,
 }
 
@@ -49,7 +49,7 @@ impl Pass {
     pub(super) fn nanoseconds(&self, name: &str) -> Result<f64, Failure> {
         let found = self.times.get(name).copied();
         found.ok_or_else(|| {
-            Failure::new(format!("no benchmark `{name}` has run, but a case needs it"))
+            Failure::new(format!("benchmark `{name}` has not run, but a case needs it"))
         })
     }
 
@@ -62,7 +62,7 @@ impl Pass {
     }
 }
 
-/// Builds the layers' benchmarks, then runs each of them once in each pass.
+/// Builds the benchmarks of the layers, then runs each once in every pass.
 pub(super) fn run(
     workspace: &Workspace,
     layers: &[&str],
@@ -94,7 +94,7 @@ pub(super) fn run(
     Ok(samples)
 }
 
-/// Builds one layer's benchmark and says where it is.
+/// Builds the benchmark of one layer and returns the path of its executable.
 fn build(layer: &str) -> Result<PathBuf, Failure> {
     let args = [
         "bench",
@@ -127,7 +127,7 @@ fn printed_lines(text: &str) -> impl Iterator<Item = (String, f64)> {
     })
 }
 
-/// Reads every result that criterion left below `dir`.
+/// Reads all results of criterion below `dir`.
 fn collect(dir: &Path, times: &mut BTreeMap<String, f64>) -> Result<(), Failure> {
     let estimates = dir.join("new").join("estimates.json");
     if estimates.is_file() {
@@ -164,7 +164,7 @@ fn read(file: &Path) -> Result<String, Failure> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("{} cannot be used: {error}", path.display()))
+    Failure::new(format!("{} cannot be read or removed: {error}", path.display()))
 }
 
 #[cfg(test)]
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_says_where_the_benchmark_is() {
+    fn the_executable_is_found_in_cargos_messages() {
         let messages = concat!(
             r#"{"reason":"compiler-artifact","target":{"name":"rlp"},"executable":null}"#,
             "\n",

@@ -1,4 +1,4 @@
-//! What is printed: a table for people, a line of JSON a case for scripts.
+//! The output: a table for people, or one line of JSON for each case for scripts.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Puts the values of the passes in order. There must be some, and each a number.
+    /// Summarizes the values of all passes. Fails if there is none, or one is not a finite number.
     pub(super) fn new(
         case: &'static str,
         unit: &'static str,
@@ -34,7 +34,7 @@ impl Summary {
     }
 }
 
-/// One aligned line a case.
+/// A table with one line for each case.
 pub(super) fn table(summaries: &[Summary]) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "{:34} {:>12} {:>12} {:>12}  unit", "case", "median", "min", "max");
@@ -45,7 +45,7 @@ pub(super) fn table(summaries: &[Summary]) -> String {
     text
 }
 
-/// One object a line a case.
+/// One line with one object for each case.
 pub(super) fn json(summaries: &[Summary]) -> String {
     let mut text = String::new();
     for Summary { case, unit, median, min, max } in summaries {
@@ -58,7 +58,7 @@ pub(super) fn json(summaries: &[Summary]) -> String {
     text
 }
 
-/// A number with as many digits as mean something; also a JSON number.
+/// A number with its significant digits, valid in JSON.
 fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 1000.0 => format!("{value:.0}"),
@@ -99,13 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn missing_values_are_refused() {
         assert!(Summary::new("a.b", "ns", Vec::new()).is_err());
         assert!(Summary::new("a.b", "ns", vec![f64::NAN]).is_err());
     }
 
     #[test]
-    fn the_table_has_a_line_a_case() {
+    fn the_table_has_one_line_for_each_case() {
         assert_eq!(table(&[summary(&[1.0]), summary(&[2.0])]).lines().count(), 3);
     }
 }

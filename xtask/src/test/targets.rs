@@ -1,4 +1,4 @@
-//! Targets other than this machine's: the crates that are meant for them compile, where they can be added.
+//! Other targets than this machine's: the crates for them compile, if rustup can add the target.
 
 use crate::{
     command::Failure,
@@ -9,7 +9,7 @@ use crate::{
 const WASM: &str = "wasm32-unknown-unknown";
 const AARCH64: &str = "aarch64-unknown-linux-gnu";
 
-/// What compiles for a browser without anything else: Rust alone.
+/// What compiles for a browser without a C compiler.
 const PLAIN: &[&[&str]] = &[
     &["--package", "rlp-codec", "--no-default-features"],
     &["--package", "rlp-codec"],
@@ -18,21 +18,21 @@ const PLAIN: &[&[&str]] = &[
     &["--package", "whisper-pow", "--no-default-features"],
 ];
 
-/// What has libsecp256k1 in it, and so needs a C compiler for the target.
+/// What contains libsecp256k1, and therefore needs a C compiler for the target.
 const WITH_C: &[&[&str]] =
     &[&["--package", "whisper-envelope", "--no-default-features", "--features", "crypto"]];
 
-/// What has code of its own for NEON, and what stands on it: Rust alone, so that a check needs no other compiler.
+/// The crate with NEON code, and one that uses it. Both compile without a C compiler.
 const WITH_NEON: &[&[&str]] = &[
     &["--package", "keccak-lanes", "--no-default-features"],
     &["--package", "keccak-lanes"],
     &["--package", "whisper-pow"],
 ];
 
-/// Checks the crates that a browser can use.
+/// Checks the crates for browsers.
 pub(super) fn wasm(workspace: &Workspace) -> Result<(), Failure> {
     if !add(WASM) {
-        println!("  SKIPPED: {WASM} cannot be added to the toolchain of this machine");
+        println!("  SKIPPED: {WASM} cannot be added by rustup");
         return Ok(());
     }
     check(WASM, PLAIN)?;
@@ -43,19 +43,19 @@ pub(super) fn wasm(workspace: &Workspace) -> Result<(), Failure> {
     check(WASM, WITH_C)
 }
 
-/// Checks the crates with code for NEON, and runs their tests where that processor can be emulated.
+/// Checks the crates with NEON code, and runs their tests if an emulator is installed.
 pub(super) fn aarch64(_: &Workspace) -> Result<(), Failure> {
     if !add(AARCH64) {
-        println!("  SKIPPED: {AARCH64} cannot be added to the toolchain of this machine");
+        println!("  SKIPPED: {AARCH64} cannot be added by rustup");
         return Ok(());
     }
     check(AARCH64, WITH_NEON)?;
-    let there = |name| process::works(&mut program(name, root(), &["--version"]));
-    if !["aarch64-linux-gnu-gcc", "qemu-aarch64"].into_iter().all(there) {
-        println!("  SKIPPED: the tests of NEON, which need aarch64-linux-gnu-gcc and qemu-aarch64");
+    let is_there = |name| process::works(&mut program(name, root(), &["--version"]));
+    if !["aarch64-linux-gnu-gcc", "qemu-aarch64"].into_iter().all(is_there) {
+        println!("  SKIPPED: the tests, which need aarch64-linux-gnu-gcc and qemu-aarch64");
         return Ok(());
     }
-    // With the instructions for SHA-3, and without them.
+    // With the SHA-3 instructions, and without them.
     ["max", "cortex-a72"].into_iter().try_for_each(emulate)
 }
 
@@ -71,7 +71,7 @@ fn emulate(processor: &str) -> Result<(), Failure> {
     )
 }
 
-/// Whether the toolchain has the target, or could be given it.
+/// Whether the toolchain has the target. Adds it if possible.
 fn add(target: &str) -> bool {
     process::works(&mut program("rustup", root(), &["target", "add", target]))
 }
@@ -85,7 +85,7 @@ fn check(target: &str, packages: &[&[&str]]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether there is a C compiler for [`WASM`]: not every clang has that target.
+/// Whether clang is installed and can compile for [`WASM`].
 fn compiles_c(workspace: &Workspace) -> bool {
     let object = workspace.target_dir.join("wasm-probe.o");
     let mut clang =

@@ -1,4 +1,4 @@
-//! One connection with the JavaScript peer, from the first call to the farewell.
+//! One connection with the JavaScript peer, from the dial to the disconnect.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -14,55 +14,56 @@ use whisper_protocol::{
 };
 
 use crate::{
-    Failure, done,
+    check::{Failure, passed, same, within},
     node::{self, Echo, MIN_WORK, NAME, Node},
     peer::{self, Peer},
-    same, within,
 };
 
-/// Who opens the connection.
+/// The end that dials.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Caller {
-    Ours,
-    Theirs,
+pub(crate) enum Dialer {
+    /// Our node.
+    Node,
+    /// The JavaScript peer.
+    Peer,
 }
 
 const TOPIC: Topic = Topic(*b"news");
 
-/// Connects, says everything there is to say in both directions, and parts.
-pub(crate) async fn hold(caller: Caller) -> Result<(), Failure> {
+/// Connects, sends every kind of message in both directions, and disconnects.
+pub(crate) async fn check(dialer: Dialer) -> Result<(), Failure> {
     let mut node = Node::start().await?;
     let mut peer = Peer::start("peer.mjs")?;
-    connect(caller, &mut node, &mut peer).await?;
-    statuses(&mut peer).await?;
-    echoes(&mut node, &mut peer).await?;
+    connect(dialer, &mut node, &mut peer).await?;
+    check_status(&mut peer).await?;
+    check_echo(&mut node, &mut peer).await?;
     let key = SymmetricKey::random(&mut rand::rng());
     let id = node.whisper.keys().add_symmetric(key.clone());
-    from_them(&node, &mut peer, &key, id).await?;
-    from_us(&node, &mut peer, &key, id).await?;
-    part(&mut node, &mut peer).await?;
+    receive_envelope(&node, &mut peer, &key, id).await?;
+    send_envelope(&node, &mut peer, &key, id).await?;
+    disconnect(&mut node, &mut peer).await?;
     node.stop().await
 }
 
-async fn connect(caller: Caller, node: &mut Node, peer: &mut Peer) -> Result<(), Failure> {
-    let listening = peer.hear("listening").await?;
+async fn connect(dialer: Dialer, node: &mut Node, peer: &mut Peer) -> Result<(), Failure> {
+    let listening = peer.event("listening").await?;
     let bytes = peer::bytes(&listening, "id")?;
-    let id = NodeId(bytes.try_into().map_err(|_| "the peer's id is not 64 bytes")?);
-    match caller {
-        Caller::Ours => {
+    let id = NodeId(bytes.try_into().map_err(|_| "the peer's id is not 64 bytes long")?);
+    match dialer {
+        Dialer::Node => {
             let port = u16::try_from(listening["port"].as_u64().unwrap_or_default())?;
             node.server.add_peer(Enode::new(id, SocketAddr::from(([127, 0, 0, 1], port))));
         }
-        Caller::Theirs => {
+        Dialer::Peer => {
             let Enode { id, host, tcp, .. } = node.enode();
             let Host::Ip(address) = host else { return Err("our node has no address".into()) };
             let command =
                 json!({ "do": "dial", "id": id.to_string(), "address": address, "port": tcp });
-            peer.tell(command).await?;
+            peer.command(command).await?;
         }
     }
     node.connected(&id).await?;
-    let connected = peer.hear("connected").await?;
+    let connected = peer.event("connected").await?;
     same(
         "our id at the peer",
         &peer::text(&connected, "id")?,
@@ -75,42 +76,42 @@ async fn connect(caller: Caller, node: &mut Node, peer: &mut Peer) -> Result<(),
         &json!(["chunk/1", "echo/1", "shh/5", "shh/6"]),
     )?;
     same("what the peer runs", &connected["running"], &json!(["Echo", "Shh"]))?;
-    let ours = node.server.peer(&id).ok_or("the peer is connected, but unknown")?;
+    let ours = node.server.peer(&id).ok_or("our node does not list the connected peer")?;
     let shared: Vec<String> = ours.shared().iter().map(ToString::to_string).collect();
     same("what we run", &shared, &vec!["echo/1".to_owned(), "shh/6".to_owned()])?;
-    done("handshake, Hello, shh/6 and echo/1 on one connection");
+    passed("handshake, Hello, shh/6 and echo/1 on one connection");
     Ok(())
 }
 
-async fn statuses(peer: &mut Peer) -> Result<(), Failure> {
-    let status = peer.hear("status").await?;
+async fn check_status(peer: &mut Peer) -> Result<(), Failure> {
+    let status = peer.event("status").await?;
     same("the version in our status", &status["version"], &json!(6))?;
     same("the work in our status", &status["work"], &json!(MIN_WORK))?;
-    done("status");
+    passed("status");
     Ok(())
 }
 
-async fn echoes(node: &mut Node, peer: &mut Peer) -> Result<(), Failure> {
+async fn check_echo(node: &mut Node, peer: &mut Peer) -> Result<(), Failure> {
     let Echo::Open(sender) = node.echo().await? else {
-        return Err("a pong before the start".into());
+        return Err("a pong came before the protocol started".into());
     };
     node::ping(&sender, b"from us").await?;
-    let ping = peer.hear("ping").await?;
-    same("our word", &peer::bytes(&ping, "word")?, &b"from us".to_vec())?;
+    let ping = peer.event("ping").await?;
+    same("our ping at the peer", &peer::bytes(&ping, "word")?, &b"from us".to_vec())?;
     let Echo::Pong(word) = node.echo().await? else {
-        return Err("the protocol was started twice".into());
+        return Err("the protocol started twice".into());
     };
-    same("our word, answered", &word, &b"from us".to_vec())?;
+    same("the answer to our ping", &word, &b"from us".to_vec())?;
 
-    peer.tell(json!({ "do": "ping", "word": hex::encode("from them") })).await?;
-    let pong = peer.hear("pong").await?;
-    same("their word, answered", &peer::bytes(&pong, "word")?, &b"from them".to_vec())?;
-    done("the second protocol, both ways");
+    peer.command(json!({ "do": "ping", "word": hex::encode("from them") })).await?;
+    let pong = peer.event("pong").await?;
+    same("our answer to the peer's ping", &peer::bytes(&pong, "word")?, &b"from them".to_vec())?;
+    passed("echo/1 in both directions");
     Ok(())
 }
 
-/// Sealed by our crates, handed over by the peer, delivered by our node.
-async fn from_them(
+/// The peer sends an envelope that our crates have sealed; a filter of our node receives it.
+async fn receive_envelope(
     node: &Node,
     peer: &mut Peer,
     key: &SymmetricKey,
@@ -119,24 +120,24 @@ async fn from_them(
     let mut watch = node.whisper.watch(FilterSpec::new(FilterKey::Symmetric(id)).topic(TOPIC))?;
     let draft = Draft::new(Dialect::V6, Recipient::Symmetric(key), Clock::system().now());
     let unsealed =
-        draft.payload(b"by way of the peer").topic(TOPIC).ttl(30).encrypt(&mut rand::rng())?;
-    let enough = Work::new(2.0 * MIN_WORK).ok_or("not an amount of work")?;
+        draft.payload(b"sent by the peer").topic(TOPIC).ttl(30).encrypt(&mut rand::rng())?;
+    let enough = Work::new(2.0 * MIN_WORK).ok_or("the work is not a valid number")?;
     let sealed = Miner::new()
         .seal(&unsealed, Rule::EIP_627, Target::AtLeast(enough), Duration::from_secs(20))
         .await?;
     let envelope = sealed.envelope;
 
-    peer.tell(json!({ "do": "envelopes", "raw": [hex::encode(envelope.raw())] })).await?;
+    peer.command(json!({ "do": "envelopes", "raw": [hex::encode(envelope.raw())] })).await?;
     let received =
         within("the message in our filter", watch.next()).await?.ok_or("the filter has ended")?;
     same("the hash", &received.hash, envelope.hash())?;
-    same("the payload", &received.message.payload[..].as_ref(), &b"by way of the peer".as_slice())?;
-    done("an envelope from the peer reaches a filter on our node");
+    same("the payload", &received.message.payload[..].as_ref(), &b"sent by the peer".as_slice())?;
+    passed("an envelope from the peer reaches a filter on our node");
     Ok(())
 }
 
-/// Posted on our node, received by the peer; and what came from the peer does not go back to it.
-async fn from_us(
+/// The peer receives a message that our node posts, and not the envelope that it has sent itself.
+async fn send_envelope(
     node: &Node,
     peer: &mut Peer,
     key: &SymmetricKey,
@@ -151,23 +152,26 @@ async fn from_us(
         ..Post::new(To::Symmetric(id))
     };
     let receipt = node.whisper.post(post).await?;
-    let event = peer.hear("envelope").await?;
+    let event = peer.event("envelope").await?;
     let envelope = Envelope::decode(Dialect::V6, peer::bytes(&event, "raw")?.into())?;
     same("the hash at the peer", envelope.hash(), &receipt.hash())?;
     let message = envelope.open_symmetric(key)?;
     same("the payload at the peer", &message.payload[..].as_ref(), &b"posted here".as_slice())?;
-    done("a message posted on our node reaches the peer");
+    passed("a message posted on our node reaches the peer");
     Ok(())
 }
 
-async fn part(node: &mut Node, peer: &mut Peer) -> Result<(), Failure> {
-    peer.tell(json!({ "do": "leave" })).await?;
+async fn disconnect(node: &mut Node, peer: &mut Peer) -> Result<(), Failure> {
+    peer.command(json!({ "do": "leave" })).await?;
     match node.dropped().await? {
         CloseReason::ByPeer(DisconnectReason::Quitting) => {}
         other => {
-            return Err(format!("the peer said it was quitting, we understood {other:?}").into());
+            return Err(format!(
+                "the peer disconnects because it quits, our node reports {other:?}"
+            )
+            .into());
         }
     }
-    done("the peer's farewell is understood");
+    passed("the reason of the peer's disconnect reaches our node");
     Ok(())
 }
