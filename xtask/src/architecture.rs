@@ -4,6 +4,7 @@
 //! all violations of all rules.
 
 mod circles;
+mod dependencies;
 mod documents;
 mod fields;
 mod floors;
@@ -55,6 +56,10 @@ const fn known(known: usize, name: &'static str, check: fn(&Tree) -> Vec<Violati
 }
 
 const RULES: &[Rule] = &[
+    rule(
+        "the lists of crates are complete and in the order of the floors",
+        floors::lists::violations,
+    ),
     rule("unsafe code is in keccak-lanes only", unsafe_code::violations),
     known(1, "a level has at most 15 modules", levels::crowded),
     known(4, "no file is named mod.rs", levels::mod_files),
@@ -76,9 +81,10 @@ const RULES: &[Rule] = &[
 pub(crate) fn check() -> Result<(), Failure> {
     let workspace = Workspace::read()?;
     let tree = Tree::read(root())?;
-    let mut count =
-        report("crates use lower floors only", 0, &floors::violations(&workspace.packages));
+    let order = format!("crates use lower floors only ({})", floors::names().join(", "));
+    let mut count = report(&order, 0, &floors::violations(&workspace.packages));
     count += report("crates can be published", 0, &manifests::violations(&workspace.packages)?);
+    count += report("crates bring few packages along", 0, &dependencies::violations()?);
     for rule in RULES {
         count += report(rule.name, rule.known, &(rule.check)(&tree));
     }

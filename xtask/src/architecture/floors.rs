@@ -1,14 +1,15 @@
-//! The floors of the house: which crate may use which.
+//! The floors of the workspace: which crate may use which.
 //!
 //! The table below is the design; manifests are compared with it.
 
+pub(super) mod lists;
 #[cfg(test)]
 mod tests;
 
 use super::violation::Violation;
 use crate::workspace::Package;
 
-/// Where a crate stands: its floor, and the crates of this workspace that it may use.
+/// The floor of a crate, and the crates of this workspace that it may use.
 struct Standing {
     name: &'static str,
     floor: u8,
@@ -68,13 +69,13 @@ const FLOORS: &[Standing] = &[
     ),
 ];
 
-/// The one edge between two crates of one floor.
+/// The only edge between two crates of one floor.
 const BESIDE: (&str, &str) = ("p2p-identity", "rlp-codec");
 
-/// The one edge without default features: the lower crate's cryptography is not used.
+/// The edge that must be without features: proof of work needs no cryptography of envelopes.
 const WITHOUT_FEATURES: (&str, &str) = ("whisper-pow", "whisper-envelope");
 
-/// What is wrong with one package or one of its dependencies.
+/// A fault of one package or of one of its dependencies.
 #[derive(Debug, PartialEq, Eq)]
 enum Fault {
     /// A published crate that has no floor.
@@ -87,7 +88,7 @@ enum Fault {
     NotInTable { from: String, to: String },
     /// A published crate that depends on one that is not.
     Unpublished { from: String, to: String },
-    /// Features that this edge must not switch on.
+    /// The edge has features, but must have none.
     Features { from: String, to: String },
 }
 
@@ -96,16 +97,18 @@ impl From<Fault> for Violation {
         const TABLE: &str =
             "add it to the table in xtask/src/architecture/floors.rs if it is right";
         match fault {
-            Fault::NoFloor { package } => Self::new(package, "published, but has no floor", TABLE),
+            Fault::NoFloor { package } => {
+                Self::new(package, "is published, but has no floor", TABLE)
+            }
             Fault::Up { from, to } => Self::new(
                 from,
-                format!("depends on {to}, which is above it"),
-                "turn the edge round",
+                format!("depends on {to}, which is on a higher floor"),
+                "reverse the dependency",
             ),
             Fault::Beside { from, to } => Self::new(
                 from,
-                format!("depends on {to}, which is beside it"),
-                "move what both need below them",
+                format!("depends on {to}, which is on the same floor"),
+                "move what both need to a lower floor",
             ),
             Fault::NotInTable { from, to } => {
                 Self::new(from, format!("depends on {to}, which the table does not allow"), TABLE)
@@ -124,14 +127,24 @@ impl From<Fault> for Violation {
     }
 }
 
-/// Everything in the manifests of `packages` that contradicts the table.
+/// Everything in the manifests of `packages` that contradicts the table, lowest floor first.
 pub(super) fn violations(packages: &[Package]) -> Vec<Violation> {
     faults(packages).into_iter().map(Violation::from).collect()
 }
 
+/// The names of the crates, lowest floor first.
+pub(super) fn names() -> Vec<&'static str> {
+    FLOORS.iter().map(|standing| standing.name).collect()
+}
+
 fn faults(packages: &[Package]) -> Vec<Fault> {
-    let published = packages.iter().filter(|package| package.published);
-    published.flat_map(|package| faults_of(package, packages)).collect()
+    let mut published: Vec<&Package> =
+        packages.iter().filter(|package| package.published).collect();
+    // Crates without a floor come last.
+    published.sort_by_key(|package| {
+        FLOORS.iter().position(|standing| standing.name == package.name).unwrap_or(usize::MAX)
+    });
+    published.into_iter().flat_map(|package| faults_of(package, packages)).collect()
 }
 
 fn faults_of(package: &Package, packages: &[Package]) -> Vec<Fault> {

@@ -1,4 +1,4 @@
-//! The table against itself, and against workspaces that are made up.
+//! The table itself, and workspaces that break it.
 
 use super::{BESIDE, FLOORS, Fault, find};
 use crate::workspace::{Dependency, Package};
@@ -93,6 +93,26 @@ fn a_published_crate_needs_a_floor_and_published_dependencies() {
     assert_eq!(super::faults(&packages), [Fault::NoFloor { package: "whisper-toys".to_owned() }]);
     let (from, to) = names("p2p-mux", "benches");
     assert_eq!(faults("p2p-mux", on("benches")), [Fault::Unpublished { from, to }]);
+}
+
+#[test]
+fn faults_are_in_the_order_of_the_floors() {
+    let edges =
+        [("whisper-toys", "rlp-codec"), ("p2p-mux", "p2p-server"), ("rlp-codec", "p2p-mux")];
+    let mut packages: Vec<Package> = edges.map(|(from, to)| package(from, &[on(to)])).to_vec();
+    packages.push(package("p2p-server", &[]));
+    let up = |from, to| {
+        let (from, to) = names(from, to);
+        Fault::Up { from, to }
+    };
+    assert_eq!(
+        super::faults(&packages),
+        [
+            up("rlp-codec", "p2p-mux"),
+            up("p2p-mux", "p2p-server"),
+            Fault::NoFloor { package: "whisper-toys".to_owned() }
+        ]
+    );
 }
 
 #[test]
