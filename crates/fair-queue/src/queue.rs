@@ -1,4 +1,4 @@
-//! A queue of jobs, limited in bytes and fair over its sources.
+//! A queue of jobs, limited in bytes and fair over groups and their keys.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -6,25 +6,25 @@ use alloc::{
 };
 use core::cmp::Reverse;
 
-use crate::RoundRobin;
+use crate::NestedRoundRobin;
 
-/// Jobs that wait, in one queue for each key, with one limit in bytes over all.
+/// Jobs that wait, in one lane for each key of each group, with one limit in bytes over all.
 ///
-/// - **Order**: the keys take turns ([`RoundRobin`]). Of one key, the job with the highest priority is first; of equal
-///   priorities, the one that came first.
-/// - **Limit**: if the sizes of all jobs exceed it, the key that holds the most bytes for its weight loses its job of the
-///   lowest priority, the newest of equal ones, until the rest fits. So a key that holds less than its share loses
+/// - **Order**: the groups take turns, and the keys of a group take turns ([`NestedRoundRobin`]). Of one lane, the job with
+///   the highest priority is first; of equal priorities, the one that came first.
+/// - **Limit**: if the sizes of all jobs exceed it, the lane that holds the most bytes for its weight loses its job of the
+///   lowest priority, the newest of equal ones, until the rest fits. So a lane that holds less than its share loses
 ///   nothing to the others.
 ///
 /// The caller charges for a job after it is done ([`charge`](Self::charge)).
 ///
 /// All calls take logarithmic time, except [`retain`](Self::retain).
 #[derive(Clone, Debug)]
-pub struct FairQueue<K, P, T> {
-    turns: RoundRobin<K>,
-    lanes: BTreeMap<K, Lane<P, T>>,
-    /// The keys by what they hold for their weight.
-    by_load: BTreeSet<(usize, K)>,
+pub struct FairQueue<G, K, P, T> {
+    turns: NestedRoundRobin<G, K>,
+    lanes: BTreeMap<(G, K), Content<P, T>>,
+    /// The lanes by what they hold for their weight.
+    by_load: BTreeSet<(usize, (G, K))>,
     bytes: usize,
     max_bytes: usize,
     jobs: usize,
@@ -32,11 +32,22 @@ pub struct FairQueue<K, P, T> {
     arrived: u64,
 }
 
+/// Where a job waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane<G, K> {
+    /// The group of the key.
+    pub group: G,
+    /// The share of the group relative to other groups. 0 is taken as 1.
+    pub weight: u32,
+    /// The key within the group.
+    pub key: K,
+}
+
 /// A job that left the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job<K, P, T> {
-    /// The key it was queued under.
-    pub key: K,
+pub struct Job<G, K, P, T> {
+    /// The lane it was queued in.
+    pub lane: Lane<G, K>,
     /// Its priority.
     pub priority: P,
     /// Its size in bytes.
@@ -49,7 +60,7 @@ pub struct Job<K, P, T> {
 type Place<P> = (P, Reverse<u64>);
 
 #[derive(Clone, Debug)]
-struct Lane<P, T> {
+struct Content<P, T> {
     weight: u32,
     bytes: usize,
     jobs: BTreeMap<Place<P>, SizedItem<T>>,
@@ -61,7 +72,7 @@ struct SizedItem<T> {
     item: T,
 }
 
-impl<P, T> Lane<P, T> {
+impl<P, T> Content<P, T> {
     const EMPTY: Self = Self { weight: 1, bytes: 0, jobs: BTreeMap::new() };
 
     /// What it holds for its weight.
@@ -70,13 +81,13 @@ impl<P, T> Lane<P, T> {
     }
 }
 
-impl<K: Ord + Clone, P: Ord + Copy, T> FairQueue<K, P, T> {
-    /// An empty queue. `quantum`: what a key of weight 1 may be charged in one turn. `max_bytes`: the limit of the
-    /// sizes of all jobs together.
+impl<G: Ord + Clone, K: Ord + Clone, P: Ord + Copy, T> FairQueue<G, K, P, T> {
+    /// An empty queue. `quantum`: what a group of weight 1, or a key, may be charged in one turn. `max_bytes`: the limit
+    /// of the sizes of all jobs together.
     #[must_use]
-    pub fn new(quantum: u32, max_bytes: usize) -> Self {
+    pub const fn new(quantum: u32, max_bytes: usize) -> Self {
         Self {
-            turns: RoundRobin::new(quantum),
+            turns: NestedRoundRobin::new(quantum),
             lanes: BTreeMap::new(),
             by_load: BTreeSet::new(),
             bytes: 0,
@@ -93,22 +104,23 @@ impl<K: Ord + Clone, P: Ord + Copy, T> FairQueue<K, P, T> {
     #[must_use]
     pub fn push(
         &mut self,
-        key: K,
-        weight: u32,
+        lane: Lane<G, K>,
         priority: P,
         size: usize,
         item: T,
-    ) -> Vec<Job<K, P, T>> {
+    ) -> Vec<Job<G, K, P, T>> {
+        let Lane { group, weight, key } = lane;
+        self.turns.activate(group.clone(), weight, key.clone());
         let place = (priority, Reverse(self.arrived));
         self.arrived += 1;
-        let mut lane = self.detach(&key);
-        lane.weight = weight;
-        lane.bytes = lane.bytes.saturating_add(size);
-        lane.jobs.insert(place, SizedItem { size, item });
-        self.attach(key.clone(), lane);
+        let name = (group, key);
+        let mut content = self.detach(&name);
+        content.weight = weight;
+        content.bytes = content.bytes.saturating_add(size);
+        content.jobs.insert(place, SizedItem { size, item });
+        self.attach(name, content);
         self.bytes = self.bytes.saturating_add(size);
         self.jobs += 1;
-        self.turns.activate(key, weight);
         let mut dropped = Vec::new();
         while self.bytes > self.max_bytes {
             let Some((_, heaviest)) = self.by_load.last().cloned() else { break };
@@ -117,26 +129,27 @@ impl<K: Ord + Clone, P: Ord + Copy, T> FairQueue<K, P, T> {
         dropped
     }
 
-    /// Takes the next job: the one with the highest priority of the key whose turn it is.
-    pub fn pop(&mut self) -> Option<Job<K, P, T>> {
-        let key = self.turns.next_key()?.clone();
-        self.take(&key, BTreeMap::pop_last)
+    /// Takes the next job: the one with the highest priority of the lane whose turn it is.
+    pub fn pop(&mut self) -> Option<Job<G, K, P, T>> {
+        let name = self.turns.next_key()?;
+        self.take(&name, BTreeMap::pop_last)
     }
 
-    /// Charges `key` for a job that was done: see [`RoundRobin::charge`].
-    pub fn charge(&mut self, key: &K, cost: u32) {
-        self.turns.charge(key, cost);
+    /// Charges the lane of a job that was done: see [`RoundRobin::charge`](crate::RoundRobin::charge).
+    pub fn charge(&mut self, lane: &Lane<G, K>, cost: u32) {
+        self.turns.charge(&lane.group, &lane.key, cost);
     }
 
     /// Removes all jobs for which `keep` is false, and returns them. Looks at all jobs.
     #[must_use]
-    pub fn retain(&mut self, mut keep: impl FnMut(&K, &P, &T) -> bool) -> Vec<Job<K, P, T>> {
+    pub fn retain(&mut self, mut keep: impl FnMut(&G, &K, &T) -> bool) -> Vec<Job<G, K, P, T>> {
         let mut unwanted = Vec::new();
-        for (key, lane) in &self.lanes {
-            let places = lane.jobs.iter().filter(|(place, job)| !keep(key, &place.0, &job.item));
-            unwanted.extend(places.map(|(&place, _)| (key.clone(), place)));
+        for (name, content) in &self.lanes {
+            let (group, key) = name;
+            let places = content.jobs.iter().filter(|(_, job)| !keep(group, key, &job.item));
+            unwanted.extend(places.map(|(&place, _)| (name.clone(), place)));
         }
-        let take = |(key, place)| self.take(&key, |jobs| jobs.remove_entry(&place));
+        let take = |(name, place)| self.take(&name, |jobs| jobs.remove_entry(&place));
         unwanted.into_iter().filter_map(take).collect()
     }
 
@@ -158,45 +171,51 @@ impl<K: Ord + Clone, P: Ord + Copy, T> FairQueue<K, P, T> {
         self.bytes
     }
 
-    /// All jobs that wait, in no order of service.
-    pub fn iter(&self) -> impl Iterator<Item = (&K, &T)> {
-        self.lanes
-            .iter()
-            .flat_map(|(key, lane)| lane.jobs.values().map(move |job| (key, &job.item)))
+    /// The limit of [`bytes`](Self::bytes).
+    #[must_use]
+    pub const fn max_bytes(&self) -> usize {
+        self.max_bytes
     }
 
-    /// Takes the job that `pick` removes from the lane of `key`.
+    /// All jobs that wait, in no order of service.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.lanes.values().flat_map(|content| content.jobs.values().map(|job| &job.item))
+    }
+
+    /// Takes the job that `pick` removes from a lane.
     fn take(
         &mut self,
-        key: &K,
+        name: &(G, K),
         pick: impl FnOnce(&mut BTreeMap<Place<P>, SizedItem<T>>) -> Option<(Place<P>, SizedItem<T>)>,
-    ) -> Option<Job<K, P, T>> {
-        let mut lane = self.detach(key);
-        let taken = pick(&mut lane.jobs);
+    ) -> Option<Job<G, K, P, T>> {
+        let mut content = self.detach(name);
+        let weight = content.weight;
+        let taken = pick(&mut content.jobs);
         if let Some((_, job)) = &taken {
-            lane.bytes -= job.size;
+            content.bytes -= job.size;
             self.bytes -= job.size;
             self.jobs -= 1;
         }
-        if lane.jobs.is_empty() {
-            self.turns.deactivate(key);
+        let (group, key) = name.clone();
+        if content.jobs.is_empty() {
+            self.turns.deactivate(&group, &key);
         } else {
-            self.attach(key.clone(), lane);
+            self.attach(name.clone(), content);
         }
         let ((priority, _), SizedItem { size, item }) = taken?;
-        Some(Job { key: key.clone(), priority, size, item })
+        Some(Job { lane: Lane { group, weight, key }, priority, size, item })
     }
 
-    /// Takes the lane of `key` out, to be changed. An empty one if there is none.
-    fn detach(&mut self, key: &K) -> Lane<P, T> {
-        let Some(lane) = self.lanes.remove(key) else { return Lane::EMPTY };
-        self.by_load.remove(&(lane.load(), key.clone()));
-        lane
+    /// Takes the content of a lane out, to be changed. Empty if there is no such lane.
+    fn detach(&mut self, name: &(G, K)) -> Content<P, T> {
+        let Some(content) = self.lanes.remove(name) else { return Content::EMPTY };
+        self.by_load.remove(&(content.load(), name.clone()));
+        content
     }
 
-    fn attach(&mut self, key: K, lane: Lane<P, T>) {
-        self.by_load.insert((lane.load(), key.clone()));
-        self.lanes.insert(key, lane);
+    fn attach(&mut self, name: (G, K), content: Content<P, T>) {
+        self.by_load.insert((content.load(), name.clone()));
+        self.lanes.insert(name, content);
     }
 }
 

@@ -69,8 +69,9 @@ impl<K: Ord + Clone> RoundRobin<K> {
     ///
     /// A small quantum makes turns short; a job that costs more than one is still done at once.
     #[must_use]
-    pub fn new(quantum: u32) -> Self {
-        Self { quantum: quantum.max(1), ring: VecDeque::new(), flows: BTreeMap::new(), active: 0 }
+    pub const fn new(quantum: u32) -> Self {
+        let quantum = if quantum == 0 { 1 } else { quantum };
+        Self { quantum, ring: VecDeque::new(), flows: BTreeMap::new(), active: 0 }
     }
 
     /// Says that `key` has work. A weight of 0 is taken as 1. If the key is active already, only its weight changes.

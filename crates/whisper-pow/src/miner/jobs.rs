@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use fair_queue::RoundRobin;
+use fair_queue::NestedRoundRobin;
 
 use crate::{Client, Found, Meter, Search, Task, seal::STEP};
 
@@ -25,9 +25,8 @@ pub(super) type JobId = u64;
 /// The jobs of all clients.
 #[derive(Debug)]
 pub(super) struct Jobs {
-    clients: RoundRobin<u64>,
     /// The jobs of each client that have nonces left to try.
-    turns: BTreeMap<u64, RoundRobin<JobId>>,
+    turns: NestedRoundRobin<u64, JobId>,
     jobs: BTreeMap<JobId, Job>,
     next_id: JobId,
     /// Bytes of the envelopes of all jobs.
@@ -107,8 +106,7 @@ impl Jobs {
     /// No job. `max_bytes` limits the envelopes of all jobs together.
     pub(super) fn new(max_bytes: usize) -> Self {
         Self {
-            clients: RoundRobin::new(BLOCK),
-            turns: BTreeMap::new(),
+            turns: NestedRoundRobin::new(BLOCK),
             jobs: BTreeMap::new(),
             next_id: 0,
             bytes: 0,
@@ -125,15 +123,14 @@ impl Jobs {
             let jobs = self.jobs.values().filter(|job| job.order.client.key == key);
             jobs.map(|job| job.order.task.unsealed().size()).sum()
         };
-        let part = self.max_bytes / 2 / (self.turns.len() + 1);
+        let part = self.max_bytes / 2 / (self.turns.groups() + 1);
         if self.bytes + size > self.max_bytes / 2 && held(client.key) + size > part {
             return None;
         }
         let id = self.next_id;
         self.next_id += 1;
         self.bytes += size;
-        self.clients.activate(client.key, client.weight);
-        self.turns.entry(client.key).or_insert_with(|| RoundRobin::new(BLOCK)).activate(id, 1);
+        self.turns.activate(client.key, client.weight, id);
         self.jobs.insert(
             id,
             Job {
@@ -150,13 +147,10 @@ impl Jobs {
 
     /// The next block to be searched. `None` if no job has nonces left to try.
     pub(super) fn next_block(&mut self) -> Option<Block> {
-        let client = *self.clients.next_key()?;
-        let turns = self.turns.get_mut(&client)?;
-        let id = *turns.next_key()?;
+        let (client, id) = self.turns.next_key()?;
         let job = self.jobs.get_mut(&id)?;
         let (start, count) = job.nonces()?;
-        self.clients.charge(&client, BLOCK);
-        turns.charge(&id, BLOCK);
+        self.turns.charge(&client, &id, BLOCK);
         job.next += 1;
         job.running += 1;
         let block = Block {
@@ -215,18 +209,13 @@ impl Jobs {
 
     /// Whether a block could be searched now.
     pub(super) const fn is_idle(&self) -> bool {
-        self.clients.is_empty()
+        self.turns.is_empty()
     }
 
     /// The job gets no more turns.
     fn rest(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else { return };
-        let client = job.order.client.key;
-        let Some(turns) = self.turns.get_mut(&client) else { return };
-        turns.deactivate(&id);
-        if turns.is_empty() {
-            self.turns.remove(&client);
-            self.clients.deactivate(&client);
+        if let Some(job) = self.jobs.get(&id) {
+            self.turns.deactivate(&job.order.client.key, &id);
         }
     }
 }
