@@ -1,5 +1,5 @@
-//! What was observed on running go-ethereum, by the numbers of PROTOCOL.md §8: the parts that have to do
-//! with Whisper. 7 and 18 are with the dialects; from 22 on it is about connections, and tested there.
+//! Behavior that was observed with go-ethereum (PROTOCOL.md §6, by section), as far as it concerns Whisper. Sections 6.17
+//! and 6.28 are tested in `two_dialects`; from 6.31 on the crates for connections have the tests.
 
 use crate::support::{
     HandClock, NOW, RawPeer, TOPIC, bundle, envelope, key, next, node, random_id, settings, spec,
@@ -43,7 +43,7 @@ async fn cuts(status: &[u8], packet: Option<(u64, &[u8])>) {
 const STATUS: &[u8] = &[0xc1, 0x06];
 
 #[test]
-fn quirk_8_1_to_3_both_rules_by_hand() {
+fn quirk_6_13_both_rules_by_hand() {
     let sealed = Unsealed::v6(NOW + 50, 50, TOPIC, &[7; 100]).seal(4711);
     let unsealed = sealed.unsealed().preimage().to_vec();
     let nonce = 4711_u64.to_be_bytes();
@@ -63,7 +63,7 @@ fn quirk_8_1_to_3_both_rules_by_hand() {
 }
 
 #[test]
-fn quirk_8_4_at_least_one_bit_and_never_less_than_was_asked_for() {
+fn quirk_6_14_at_least_one_bit_and_never_below_the_target() {
     let unsealed = Unsealed::v6(NOW + 50, 50, TOPIC, &[7; 100]);
     for rule in [Rule::GETH_1_8, Rule::EIP_627] {
         let task = Task::new(rule, &unsealed).unwrap();
@@ -77,7 +77,7 @@ fn quirk_8_4_at_least_one_bit_and_never_less_than_was_asked_for() {
 }
 
 #[tokio::test]
-async fn quirk_8_5_no_time_to_live_is_no_work() {
+async fn quirk_6_15_a_time_to_live_of_zero_is_refused() {
     let node = Whisper::new(Settings { min_work: 1e9, ..settings() });
     let peer = RawPeer::greeted(&node).await;
     peer.send_envelopes(&[&Unsealed::v6(NOW, 0, TOPIC, &[0; 64]).seal(0)]).await;
@@ -87,7 +87,7 @@ async fn quirk_8_5_no_time_to_live_is_no_work() {
 }
 
 #[tokio::test]
-async fn quirk_8_6_strict_inside_the_list_and_lenient_behind_it() {
+async fn quirk_6_16_strict_inside_the_list_and_lenient_after_it() {
     let good = envelope(b"good");
     let packet = [&bundle([&good.raw()[..]])[..], &[0xde, 0xad]].concat();
     let node = node();
@@ -112,7 +112,7 @@ async fn quirk_8_6_strict_inside_the_list_and_lenient_behind_it() {
 }
 
 #[test]
-fn quirk_8_8_padding() {
+fn quirk_6_18_padding() {
     let key = key();
     let length = |dialect, payload: usize, padding| {
         let payload = vec![1; payload];
@@ -129,7 +129,7 @@ fn quirk_8_8_padding() {
 }
 
 #[test]
-fn quirk_8_9_where_the_aes_nonce_is() {
+fn quirk_6_19_where_the_aes_nonce_is() {
     let plaintext = 256;
     let (old, new) = (unsealed_in(Dialect::V5, b"x"), unsealed_in(Dialect::V6, b"x"));
     assert_eq!((old.data().len(), old.aes_nonce().is_some()), (plaintext + 16, true));
@@ -137,14 +137,14 @@ fn quirk_8_9_where_the_aes_nonce_is() {
 }
 
 #[test]
-fn quirk_8_10_keys_from_passwords_take_65356_rounds() {
+fn quirk_6_20_keys_from_passwords_take_65356_rounds() {
     let key = SymmetricKey::from_password(b"password");
     let expected = "9afe990d1915aa6c20da3c5c26b4656ed871418867e89709f15f571c91d21824";
     assert_eq!(hex::encode(key.as_bytes()), expected);
 }
 
 #[tokio::test]
-async fn quirk_8_11_strange_plaintexts_that_are_messages() {
+async fn quirk_6_21_strange_plaintexts_that_are_messages() {
     for dialect in [Dialect::V5, Dialect::V6] {
         let node = node();
         let mut watch = watch(&node);
@@ -159,7 +159,7 @@ async fn quirk_8_11_strange_plaintexts_that_are_messages() {
 }
 
 #[tokio::test]
-async fn quirk_8_12_a_bloom_whose_bits_overwrote_each_other_gets_its_topic() {
+async fn quirk_6_22_a_peer_with_an_overwritten_bloom_gets_its_topic() {
     let topic = Topic([0x00, 0x01, 0x02, 0x00]);
     let mut of_geth = Bloom::EMPTY;
     of_geth.0[0] = 0b100; // the last of three bits in one byte
@@ -178,7 +178,7 @@ async fn quirk_8_12_a_bloom_whose_bits_overwrote_each_other_gets_its_topic() {
 }
 
 #[tokio::test]
-async fn quirk_8_13_an_empty_bloom_in_the_status_is_a_full_one_and_nowhere_else() {
+async fn quirk_6_23_an_empty_bloom_is_a_full_one_in_the_status_only() {
     let node = node();
     let mut peer = RawPeer::new(&node);
     assert_eq!(peer.receive().await.1, [0xc4, 0x06, 0x80, 0x80, 0x80][..], "as it says itself");
@@ -193,7 +193,7 @@ async fn quirk_8_13_an_empty_bloom_in_the_status_is_a_full_one_and_nowhere_else(
 }
 
 #[tokio::test]
-async fn quirk_8_14_what_was_enough_stays_enough_for_ten_seconds() {
+async fn quirk_6_24_the_old_required_work_is_tolerated_for_ten_seconds() {
     let clock = HandClock::new();
     let node = Whisper::new(Settings { min_work: 0.0, clock: clock.clock(), ..settings() });
     let worth = |number| Unsealed::v6(NOW + 50, 50, TOPIC, &[0; 64]).seal(number);
@@ -206,7 +206,7 @@ async fn quirk_8_14_what_was_enough_stays_enough_for_ten_seconds() {
 }
 
 #[tokio::test]
-async fn quirk_8_15_statuses() {
+async fn quirk_6_25_statuses() {
     let status = |text: &str| hex::decode(text).unwrap();
     for good in ["c106", "ca06883fc999999999999a", "c50680808005", "c206c0", "c20685", "c106ff"] {
         accepts(&status(good), None).await;
@@ -229,7 +229,7 @@ async fn quirk_8_15_statuses() {
 }
 
 #[tokio::test]
-async fn quirk_8_16_a_required_work_is_a_bare_number() {
+async fn quirk_6_26_a_required_work_is_a_bare_number() {
     for good in ["80", "05", "883fc999999999999a"] {
         accepts(STATUS, Some((2, &hex::decode(good).unwrap()))).await;
     }
@@ -239,7 +239,7 @@ async fn quirk_8_16_a_required_work_is_a_bare_number() {
 }
 
 #[tokio::test]
-async fn quirk_8_17_codes_without_a_meaning_are_ignored() {
+async fn quirk_6_27_codes_without_a_meaning_are_ignored() {
     for code in [4, 10, 13, 100, 122, 127] {
         accepts(STATUS, Some((code, &[0xff]))).await;
         accepts(STATUS, Some((code, &[]))).await;
@@ -248,7 +248,7 @@ async fn quirk_8_17_codes_without_a_meaning_are_ignored() {
 }
 
 #[tokio::test]
-async fn quirk_8_19_times_are_judged_as_by_go_ethereum_and_nobody_is_cut_for_a_clock() {
+async fn quirk_6_29_times_are_judged_as_by_go_ethereum_without_a_disconnect() {
     let node = node();
     let filter = node.subscribe(spec(&node)).unwrap();
     let peer = RawPeer::greeted(&node).await;
@@ -274,7 +274,7 @@ async fn quirk_8_19_times_are_judged_as_by_go_ethereum_and_nobody_is_cut_for_a_c
 }
 
 #[tokio::test]
-async fn quirk_8_20_a_whole_backlog_in_one_packet_is_read() {
+async fn quirk_6_8_a_whole_backlog_in_one_packet_is_read() {
     let node = node();
     let peer = RawPeer::greeted(&node).await;
     let envelopes: Vec<Envelope> = (0..40)
@@ -289,7 +289,7 @@ async fn quirk_8_20_a_whole_backlog_in_one_packet_is_read() {
 }
 
 #[tokio::test]
-async fn quirk_8_21_duplicates_and_empty_bundles_are_fine() {
+async fn quirk_6_30_duplicates_and_empty_bundles_are_fine() {
     let node = node();
     let peer = RawPeer::greeted(&node).await;
     let twice = envelope(b"twice");

@@ -1,6 +1,5 @@
-//! The quirks of go-ethereum's Whisper that PROTOCOL.md lists in its §5, each by its number: what this
-//! node does where they do otherwise. Those of §8 are in `observed`; 10 (codes of responses) is with the packet;
-//! 8 is a race that cannot be.
+//! Quirks of Whisper clients (PROTOCOL.md §6, by section): where this node behaves differently from them. Those in which it
+//! behaves the same are in `observed` and `two_dialects`; 6.9 is tested where responses are decoded.
 
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use whisper_protocol::{
     Whisper,
 };
 
-/// An envelope of this topic that nobody can open.
+/// An envelope of this topic that no key opens.
 fn about(topic: Topic, number: u64) -> Envelope {
     Unsealed::v6(NOW + 50, 50, topic, &[0; 64]).seal(number)
 }
@@ -43,7 +42,7 @@ async fn taken(node: &Whisper, peer: &RawPeer, envelope: &Envelope) {
 }
 
 #[tokio::test]
-async fn quirk_5_1_plaintexts_that_crash_go_ethereum_crash_nobody() {
+async fn quirk_6_1_plaintexts_that_crash_go_ethereum_are_dropped() {
     for dialect in [Dialect::V5, Dialect::V6] {
         let node = node();
         let secret = SecretKey::random(&mut rand::rng());
@@ -66,7 +65,7 @@ async fn quirk_5_1_plaintexts_that_crash_go_ethereum_crash_nobody() {
 }
 
 #[tokio::test]
-async fn quirk_5_2_the_required_work_holds_from_the_start() {
+async fn quirk_6_2_the_required_work_holds_from_the_start() {
     let node = Whisper::new(Settings { min_work: 1000.0, ..settings() });
     let peer = RawPeer::greeted(&node).await;
     refused(&node, &peer, &envelope(b"too little")).await;
@@ -74,7 +73,7 @@ async fn quirk_5_2_the_required_work_holds_from_the_start() {
 }
 
 #[tokio::test]
-async fn quirk_5_3_the_bloom_holds_from_the_start_and_so_does_its_tolerance() {
+async fn quirk_6_3_the_bloom_and_its_tolerance_hold_from_the_start() {
     let (old, new) = (Topic([1, 2, 3, 0]), Topic([101, 102, 103, 0]));
     let clock = HandClock::new();
     let interest = Interest::Topics(Bloom::of(old));
@@ -92,7 +91,7 @@ async fn quirk_5_3_the_bloom_holds_from_the_start_and_so_does_its_tolerance() {
 }
 
 #[tokio::test]
-async fn quirk_5_4_the_work_of_a_direct_message_is_known_to_the_filter() {
+async fn quirk_6_4_the_work_of_a_direct_message_is_known_to_the_filter() {
     let node = node();
     let demanding = FilterSpec { allow_p2p: true, min_work: 1e-12, ..spec(&node) };
     let mut watch = node.watch(demanding).unwrap();
@@ -103,7 +102,7 @@ async fn quirk_5_4_the_work_of_a_direct_message_is_known_to_the_filter() {
 }
 
 #[tokio::test]
-async fn quirk_5_5_a_light_client_relays_nothing_and_gets_its_mail() {
+async fn quirk_6_5_a_light_client_relays_nothing_and_gets_its_mail() {
     let node = Whisper::new(Settings { light: true, ..settings() });
     let mut watch = watch(&node); // a filter that does not ask for direct messages
     let (sender, mut other) = (RawPeer::greeted(&node).await, RawPeer::greeted(&node).await);
@@ -115,7 +114,7 @@ async fn quirk_5_5_a_light_client_relays_nothing_and_gets_its_mail() {
 }
 
 #[tokio::test]
-async fn quirk_5_6_the_valid_envelopes_of_a_bundle_count_whatever_is_wrong_with_others() {
+async fn quirk_6_6_valid_envelopes_are_kept_from_a_bundle_with_invalid_ones() {
     let node = Whisper::new(Settings { min_work: 1e-4, ..settings() });
     let mut watch = watch(&node);
     let peer = RawPeer::greeted(&node).await;
@@ -136,7 +135,7 @@ async fn quirk_5_6_the_valid_envelopes_of_a_bundle_count_whatever_is_wrong_with_
 }
 
 #[tokio::test]
-async fn quirk_5_7_why_a_direct_message_does_not_arrive() {
+async fn quirk_6_7_why_a_direct_message_does_not_arrive() {
     let node = node();
     let mut allowing = node.watch(FilterSpec { allow_p2p: true, ..spec(&node) }).unwrap();
     let forbidding = node.subscribe(spec(&node)).unwrap();
@@ -160,7 +159,7 @@ async fn quirk_5_7_why_a_direct_message_does_not_arrive() {
 }
 
 #[tokio::test]
-async fn quirk_5_9_a_backlog_goes_in_packets_below_1_mib() {
+async fn quirk_6_8_a_backlog_goes_in_packets_below_1_mib() {
     const MANY: usize = 60;
     let node = node();
     for number in 0..MANY {
@@ -178,7 +177,7 @@ async fn quirk_5_9_a_backlog_goes_in_packets_below_1_mib() {
 }
 
 #[tokio::test]
-async fn quirk_5_11_an_envelope_is_known_by_the_hash_of_its_bytes() {
+async fn quirk_6_10_the_hash_of_an_envelope_is_that_of_its_bytes() {
     let node = node();
     let mut watch = watch(&node);
     let sent = envelope(b"known by its bytes");
@@ -188,7 +187,7 @@ async fn quirk_5_11_an_envelope_is_known_by_the_hash_of_its_bytes() {
 }
 
 #[tokio::test]
-async fn quirk_5_12_no_required_work_is_an_answer_like_any_other() {
+async fn quirk_6_11_a_required_work_of_zero_is_valid() {
     let node = Whisper::new(Settings { min_work: 1.0, ..settings() });
     let mut peer = RawPeer::greeted(&node).await;
     node.set_min_work(0.0).unwrap();
@@ -201,7 +200,7 @@ async fn quirk_5_12_no_required_work_is_an_answer_like_any_other() {
 }
 
 #[tokio::test]
-async fn quirk_5_13_targets_of_zero_and_below() {
+async fn quirk_6_12_targets_of_zero_and_below() {
     let demanding = Whisper::new(Settings { min_work: 0.2, ..settings() });
     for pow_target in [0.0, -1.0] {
         let post = Post { pow_target, ..post(&demanding, b"x") };

@@ -131,7 +131,7 @@ async fn v5_has_no_words_for_requirements() {
 }
 
 #[tokio::test]
-async fn quirk_8_18_low_work_in_v5_is_dropped_without_a_word() {
+async fn quirk_6_28_low_work_in_v5_is_dropped_silently() {
     let node = Whisper::new(Settings { min_work: 1e6, ..settings() });
     let mut watch = watch(&node);
     let peer = RawPeer::greeted_in_v5(&node).await;
@@ -146,7 +146,7 @@ async fn quirk_8_18_low_work_in_v5_is_dropped_without_a_word() {
 }
 
 #[tokio::test]
-async fn quirk_8_18_a_higher_envelope_version_is_pooled_and_forwarded_and_not_opened() {
+async fn quirk_6_28_a_higher_envelope_version_is_pooled_and_forwarded_and_not_opened() {
     let node = node();
     let mut watch = watch(&node);
     let (sender, mut other) =
@@ -163,14 +163,14 @@ async fn quirk_8_18_a_higher_envelope_version_is_pooled_and_forwarded_and_not_op
 }
 
 #[tokio::test]
-async fn quirk_8_18_a_long_version_or_an_aes_nonce_of_another_length_disconnects() {
+async fn quirk_6_28_a_long_version_or_an_aes_nonce_of_another_length_disconnects() {
     for raw in [raw_v5(&[1; 5], &[9; 12]), raw_v5(&[0], &[9; 11]), raw_v5(&[0], &[9; 13])] {
         assert_eq!(cut_in_v5(1, &raw).await.malformed_envelope, 1);
     }
 }
 
 #[tokio::test]
-async fn quirk_8_7_each_side_cuts_the_other_form_of_a_messages_packet() {
+async fn quirk_6_17_the_other_form_of_a_messages_packet_disconnects() {
     let listed = bundle([&old(b"in a list").raw()[..]]);
     assert_eq!(cut_in_v5(1, &listed).await.malformed_envelope, 1);
     assert_eq!(cut_in_v5(1, &[0xc0]).await.malformed_envelope, 1);

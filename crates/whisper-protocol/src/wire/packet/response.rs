@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn quirk_5_10_the_codes_of_all_releases_are_taken() {
+    fn quirk_6_9_the_codes_of_all_releases_are_accepted() {
         for (code, clock) in
             [(1, true), (36, true), (37, true), (34, true), (21, true), (2, false), (38, false)]
         {
