@@ -132,6 +132,8 @@ mod config;
 mod connection;
 #[cfg(feature = "tokio")]
 mod driver;
+#[cfg(test)]
+mod error_tests;
 mod hello;
 mod memory;
 mod message;
