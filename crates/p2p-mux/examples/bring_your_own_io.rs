@@ -1,5 +1,5 @@
-//! The connection as a pure machine, driven by hand over blocking sockets of the standard library:
-//! no runtime, no task. What is yours here is the I/O, the clock and the loop.
+//! A connection as a state machine, over blocking sockets of the standard library: no runtime, no
+//! tasks. The caller has the I/O, the clock and the loop.
 //!
 //! `cargo run -p p2p-mux --example bring_your_own_io`
 
@@ -14,7 +14,7 @@ use std::{
 use p2p_mux::{
     Capability, Config, Connection, Event, Hello, LostReason, MAX_HELLO, Message, Offer,
     P2P_VERSION, QueueLoad, SlotEndReason, SlotId, SlotSettings, base,
-    identity::{NodeId, SecretKey},
+    identity::{NodeId, SecretKey, causes},
     negotiate, rlp,
     transport::{Initiator, Recipient, Session, Step},
 };
@@ -23,20 +23,20 @@ use bytes::BytesMut;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// The only slot here.
+/// The only slot.
 const ECHO: SlotId = SlotId(0);
 
-/// A socket and what has been read from it.
+/// A socket and the bytes read from it.
 struct Wire {
     socket: TcpStream,
     input: BytesMut,
 }
 
 impl Wire {
-    /// Reads something. `false` if nothing came until `until`.
+    /// Reads some bytes. `false` if none arrived before `until`.
     fn read(&mut self, until: Option<Instant>) -> Result<bool, Failure> {
         let wait = until.map(|until| until.saturating_duration_since(Instant::now()));
-        // A socket cannot be told to wait for no time at all.
+        // A timeout of zero is an error.
         self.socket.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
         let mut chunk = [0; 4096];
         match self.socket.read(&mut chunk) {
@@ -51,9 +51,9 @@ impl Wire {
     }
 }
 
-// ---- first: two ends shake hands
+// ---- 1. the handshake
 
-fn call(wire: &mut Wire, key: &SecretKey, remote: &NodeId) -> Result<Session, Failure> {
+fn connect(wire: &mut Wire, key: &SecretKey, remote: &NodeId) -> Result<Session, Failure> {
     let (mut initiator, auth) = Initiator::start(key, &remote.public_key()?, &mut rand::rng());
     wire.socket.write_all(&auth)?;
     loop {
@@ -65,7 +65,7 @@ fn call(wire: &mut Wire, key: &SecretKey, remote: &NodeId) -> Result<Session, Fa
     }
 }
 
-fn answer(wire: &mut Wire, key: &SecretKey) -> Result<Session, Failure> {
+fn accept(wire: &mut Wire, key: &SecretKey) -> Result<Session, Failure> {
     let mut recipient = Recipient::new(key);
     loop {
         wire.read(None)?;
@@ -79,7 +79,7 @@ fn answer(wire: &mut Wire, key: &SecretKey) -> Result<Session, Failure> {
     }
 }
 
-// ---- second: they say Hello
+// ---- 2. the exchange of Hello
 
 fn exchange_hello(
     wire: &mut Wire,
@@ -121,10 +121,11 @@ fn exchange_hello(
     Ok(Connection::new(session, &slots, &Config::default(), Instant::now()))
 }
 
-// ---- third: the connection lives
+// ---- 3. the connection
 
-/// Runs it until it is closed; `on_message` says what to answer, and `None` when it has heard enough.
-fn live(
+/// Runs a connection until it is closed. `on_message` returns the response to a message, or `None` to
+/// end the slot.
+fn run(
     wire: &mut Wire,
     connection: &mut Connection,
     mut on_message: impl FnMut(&Message) -> Result<Option<Message>, Failure>,
@@ -133,11 +134,11 @@ fn live(
     loop {
         while let Some(event) = connection.poll_event(Instant::now(), &mut wire.input) {
             let Event::Message { slot, message } = event else { continue };
-            // It is taken at once, so its room in the budget of the slot is free at once.
+            // The message is taken at once, so its room in the queue of the slot is free.
             let bytes = message.payload.len() + 64;
             connection.release(slot, QueueLoad { bytes, items: 1 });
             match on_message(&message)? {
-                Some(answer) => connection.send(slot, answer)?,
+                Some(response) => connection.send(slot, response)?,
                 None => connection.end_slot(Instant::now(), slot, SlotEndReason::Returned),
             }
         }
@@ -145,7 +146,8 @@ fn live(
         wire.socket.write_all(&output)?;
         output.clear();
         if let Some(closed) = connection.closed() {
-            println!("{:?}: closed {closed}", thread::current().name().unwrap_or_default());
+            let thread = thread::current();
+            println!("{:?}: closed {}", thread.name().unwrap_or_default(), causes(closed));
             return Ok(());
         }
         match wire.read(connection.poll_timeout()) {
@@ -168,20 +170,20 @@ fn main() -> Result<(), Failure> {
 
     let bobs_side = move || -> Result<(), Failure> {
         let mut wire = Wire { socket: listener.accept()?.0, input: BytesMut::new() };
-        let session = answer(&mut wire, &bob)?;
+        let session = accept(&mut wire, &bob)?;
         let mut connection = exchange_hello(&mut wire, session, bob.id())?;
-        live(&mut wire, &mut connection, |ping| Ok(Some(number(1, ping.decode::<u64>()? + 1))))
+        run(&mut wire, &mut connection, |ping| Ok(Some(number(1, ping.decode::<u64>()? + 1))))
     };
     let bobs_thread = thread::Builder::new().name("bob".into()).spawn(bobs_side)?;
 
     let mut wire = Wire { socket: TcpStream::connect(address)?, input: BytesMut::new() };
-    let session = call(&mut wire, &alice, &bob_id)?;
+    let session = connect(&mut wire, &alice, &bob_id)?;
     let mut connection = exchange_hello(&mut wire, session, alice.id())?;
     connection.send(ECHO, number(0, 0))?;
-    live(&mut wire, &mut connection, |pong| {
-        let heard = pong.decode::<u64>()?;
-        println!("bob counts to {heard}");
-        Ok((heard < 3).then(|| number(0, heard)))
+    run(&mut wire, &mut connection, |pong| {
+        let count = pong.decode::<u64>()?;
+        println!("bob counts to {count}");
+        Ok((count < 3).then(|| number(0, count)))
     })?;
     bobs_thread.join().map_err(|_| "bob panicked")?
 }

@@ -6,7 +6,7 @@ use std::error::Error;
 
 use p2p_mux::{
     Config, Exit, LocalNode, Origin, Protocol, exchange_hello,
-    identity::{NodeId, SecretKey},
+    identity::{NodeId, SecretKey, causes},
     transport::{HANDSHAKE_LIMIT, accept, connect},
 };
 use tokio::{
@@ -20,16 +20,16 @@ use tokio_util::sync::CancellationToken;
 const PING: u64 = 0;
 const PONG: u64 = 1;
 
-/// Sends a ping, answers pings, and reports who answered with what.
-fn echo(heard: mpsc::Sender<(NodeId, u64)>) -> Protocol {
+/// Sends a ping, answers pings, and passes each pong with its sender to `pongs`.
+fn echo(pongs: mpsc::Sender<(NodeId, u64)>) -> Protocol {
     Protocol::new("echo", 1, 2, move |peer, mut channel| {
-        let heard = heard.clone();
+        let pongs = pongs.clone();
         async move {
             channel.send(PING, &7u64).await?;
             while let Some(message) = channel.recv().await {
                 match message.code {
                     PING => channel.send(PONG, &message.decode::<u64>()?).await?,
-                    PONG => heard.send((peer.id(), message.decode()?)).await?,
+                    PONG => pongs.send((peer.id(), message.decode()?)).await?,
                     code => return Err(Exit::unexpected(code)),
                 }
             }
@@ -38,15 +38,15 @@ fn echo(heard: mpsc::Sender<(NodeId, u64)>) -> Protocol {
     })
 }
 
-// ---- two nodes that run it; p2p-server does this part for many peers
+// ---- two nodes that run it (p2p-server does this for many peers)
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let (alice, bob) = (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
-    let (heard, mut hear) = mpsc::channel(2);
+    let (sender, mut pongs) = mpsc::channel(2);
     let local = |key: &SecretKey| LocalNode {
         client: "echo/0.1".into(),
-        protocols: vec![echo(heard.clone())],
+        protocols: vec![echo(sender.clone())],
         port: 0,
         id: key.id(),
     };
@@ -67,18 +67,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let (bobs_side, alices_side) = tokio::try_join!(bobs_side, alices_side)?;
 
-    let lives = [(bobs_side, true), (alices_side, false)].map(|(side, inbound)| {
-        let (peer, life) = side.run(Origin { inbound, ..Origin::default() }, stop.clone());
+    let running = [(bobs_side, true), (alices_side, false)].map(|(side, inbound)| {
+        let (peer, future) = side.run(Origin { inbound, ..Origin::default() }, stop.clone());
         println!("connected to {:?}, running {:?}", peer.id(), peer.shared());
-        tokio::spawn(life)
+        tokio::spawn(future)
     });
     for _ in 0..2 {
-        let (id, number) = hear.recv().await.ok_or("both nodes are gone")?;
+        let (id, number) = pongs.recv().await.ok_or("both nodes have ended")?;
         println!("{id:?} answered {number}");
     }
     stop.cancel();
-    for life in lives {
-        println!("closed {}", life.await?);
+    for connection in running {
+        println!("closed {}", causes(&connection.await?));
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Two teams share a connection: the sub-protocol of one crashes every second and is started again,
-//! that of the other measures how long its messages take, and does not notice.
+//! Two sub-protocols share a connection. One crashes every second and is restarted. The other measures
+//! round trips and is not disturbed.
 //!
 //! `cargo run -p p2p-mux --example two_teams -- 5` runs it for five seconds; the default is three.
 
@@ -10,7 +10,7 @@ use std::{
 
 use p2p_mux::{
     Config, LocalNode, OnExit, Origin, Protocol, RestartSettings, exchange_hello,
-    identity::SecretKey,
+    identity::{SecretKey, causes},
     transport::{HANDSHAKE_LIMIT, accept, connect},
 };
 use tokio::{
@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-// ---- the first team's: a bug that comes out every second
+// ---- the first sub-protocol: it crashes every second
 
 fn crasher() -> Protocol {
     let restart = RestartSettings {
@@ -29,14 +29,14 @@ fn crasher() -> Protocol {
         ..RestartSettings::default()
     };
     Protocol::new("crasher", 1, 1, |_, channel| async move {
-        channel.send(0, "here I am again").await?;
+        channel.send(0, "restarted").await?;
         sleep(Duration::from_secs(1)).await;
         panic!("the bug");
     })
     .on_exit(OnExit::Restart(restart))
 }
 
-// ---- the second team's: asks, answers, and reports how long an answer took
+// ---- the second sub-protocol: sends pings, answers pings, and reports the round trips
 
 const PING: u64 = 0;
 const PONG: u64 = 1;
@@ -57,8 +57,8 @@ fn prober(report: mpsc::Sender<Duration>) -> Protocol {
                             channel.send_raw(PONG, ping.payload).await?;
                         }
                         Some(pong) => {
-                            let took = elapsed().saturating_sub(pong.decode()?);
-                            report.send(Duration::from_nanos(took)).await?;
+                            let round_trip = elapsed().saturating_sub(pong.decode()?);
+                            report.send(Duration::from_nanos(round_trip)).await?;
                         }
                     },
                 }
@@ -71,8 +71,8 @@ fn prober(report: mpsc::Sender<Duration>) -> Protocol {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // A line, and no backtrace: to make one takes a processor for a tenth of a second, and it is the
-    // connection that is to be measured here.
+    // One line without a backtrace: making a backtrace takes a tenth of a second of processor time,
+    // which would disturb the measurement.
     std::panic::set_hook(Box::new(|panic| eprintln!("a panic: {panic}")));
     let seconds = std::env::args().nth(1).map_or(Ok(3), |given| given.parse())?;
     let (report, mut reports) = mpsc::channel::<Duration>(1024);
@@ -102,31 +102,31 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Ok::<_, Box<dyn Error>>(exchange_hello(stream, &at_alice, &config).await?)
     };
     let (bobs_side, alices_side) = tokio::try_join!(bobs_side, alices_side)?;
-    let ((_, bobs_life), (peer, alices_life)) = (
+    let ((_, bobs_future), (peer, alices_future)) = (
         bobs_side.run(Origin { inbound: true, ..Origin::default() }, stop.clone()),
         alices_side.run(Origin::default(), stop.clone()),
     );
-    let lives = [tokio::spawn(bobs_life), tokio::spawn(alices_life)];
+    let running = [tokio::spawn(bobs_future), tokio::spawn(alices_future)];
 
     for second in 1..=seconds {
         sleep(Duration::from_secs(1)).await;
-        let mut took: Vec<_> = std::iter::from_fn(|| reports.try_recv().ok()).collect();
-        took.sort_unstable();
+        let mut round_trips: Vec<_> = std::iter::from_fn(|| reports.try_recv().ok()).collect();
+        round_trips.sort_unstable();
         let stats = peer.stats();
         println!(
-            "second {second}: {} answers, half of them within {:?}, the slowest after {:?}; \
-             the other team's: {} panics, started again {} times",
-            took.len(),
-            took.get(took.len() / 2).unwrap_or(&Duration::ZERO),
-            took.last().unwrap_or(&Duration::ZERO),
+            "second {second}: {} round trips, median {:?}, maximum {:?}; \
+             the other sub-protocol: {} panics, {} restarts",
+            round_trips.len(),
+            round_trips.get(round_trips.len() / 2).unwrap_or(&Duration::ZERO),
+            round_trips.last().unwrap_or(&Duration::ZERO),
             stats.slots[0].exits.panicked,
             stats.slots[0].restarts,
         );
     }
     println!("the connection is {}", if peer.is_closed() { "closed" } else { "open" });
     stop.cancel();
-    for life in lives {
-        println!("closed {}", life.await?);
+    for connection in running {
+        println!("closed {}", causes(&connection.await?));
     }
     Ok(())
 }

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_weights_get_equal_bytes_whatever_the_size_of_messages() {
+    fn equal_weights_get_equal_bytes_for_any_size_of_messages() {
         let equal = ratio(&shares(&[(1, 40_000), (1, 500)], 40_000_000));
         assert!((0.95..=1.05).contains(&equal), "{equal}");
         let equal = ratio(&shares(&[(1, 200_000), (1, 30)], 20_000_000));

@@ -1,10 +1,8 @@
-//! Hello: vectors, and every way in which an exchange of it goes wrong.
+//! Hello: test vectors, and every failure of its exchange.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
-
-use common::{SECOND, handed_out, hello_of, idle, key, local, run, say_hello, streams};
+use crate::support::{
+    self, SECOND, handed_out, hello_of, idle, key, local, run, send_hello, streams,
+};
 use p2p_mux::{
     Capability, Config, DisconnectReason, Hello, HelloError, HelloExchangeError, LostReason,
     MAX_HELLO, Protocol, base, exchange_hello,
@@ -17,7 +15,7 @@ use serde_json::Value;
 use tokio::io::DuplexStream;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("vectors/hello.json")).unwrap()
+    serde_json::from_str(include_str!("../vectors/hello.json")).unwrap()
 }
 
 fn bytes(value: &Value) -> Vec<u8> {
@@ -25,7 +23,7 @@ fn bytes(value: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn the_hello_of_eip_8_with_a_later_version_and_more_elements() {
+fn the_hello_of_eip_8_with_a_later_version_and_additional_elements() {
     let hello = Hello::decode(&bytes(&vectors()["eip8"]["hello_v22_extra"])).unwrap();
     assert_eq!(hello.version, 55);
     assert_eq!(hello.client, "kneth/v0.91/plan9");
@@ -52,27 +50,27 @@ fn the_hellos_of_geth_byte_for_byte() {
 }
 
 #[test]
-fn a_hello_says_each_capability_once_and_in_order() {
-    let names = [idle("shh", 6), idle("eth", 63), idle("shh", 5), idle("shh", 6)];
-    let said: Vec<_> = hello_of(&names).capabilities.iter().map(ToString::to_string).collect();
-    assert_eq!(said, ["eth/63", "shh/5", "shh/6"]);
+fn a_hello_has_each_capability_once_and_in_order() {
+    let protocols = [idle("shh", 6), idle("eth", 63), idle("shh", 5), idle("shh", 6)];
+    let names: Vec<_> = hello_of(&protocols).capabilities.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["eth/63", "shh/5", "shh/6"]);
 }
 
 #[test]
-fn a_hello_says_chunk_1_unless_it_must_not() {
-    let said = |names: &[Protocol], chunk| {
+fn a_hello_has_chunk_1_unless_it_is_disabled_or_replaced() {
+    let announced = |names: &[Protocol], chunk| {
         let config = Config { chunk, ..Config::default() };
         let capabilities = local(1, names).hello(&config).capabilities;
         capabilities.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(said(&[idle("shh", 6), idle("bzz", 1)], true), ["bzz/1", "chunk/1", "shh/6"]);
-    assert_eq!(said(&[idle("shh", 6)], false), ["shh/6"]);
-    // A sub-protocol of that name takes its place.
-    assert_eq!(said(&[idle("chunk", 3)], true), ["chunk/3"]);
+    assert_eq!(announced(&[idle("shh", 6), idle("bzz", 1)], true), ["bzz/1", "chunk/1", "shh/6"]);
+    assert_eq!(announced(&[idle("shh", 6)], false), ["shh/6"]);
+    // A sub-protocol of that name replaces it.
+    assert_eq!(announced(&[idle("chunk", 3)], true), ["chunk/3"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn chunk_1_alone_is_nothing_in_common() {
+async fn chunk_1_alone_is_not_a_shared_sub_protocol() {
     let (a, b) = streams(1024).await;
     let (here, there) = (local(1, &[idle("shh", 6)]), local(2, &[idle("eth", 63)]));
     let config = Config::default();
@@ -86,7 +84,7 @@ async fn chunk_1_alone_is_nothing_in_common() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn chunk_1_is_agreed_by_both_or_not_at_all_and_never_shows() {
+async fn chunk_1_is_used_only_if_both_ends_have_it_and_is_invisible() {
     for both in [[true, true], [true, false], [false, true], [false, false]] {
         let (mut zeds, other) = (handed_out("zed"), handed_out("zed"));
         let (a, b) = streams(1024).await;
@@ -113,7 +111,7 @@ async fn chunk_1_is_agreed_by_both_or_not_at_all_and_never_shows() {
 }
 
 #[test]
-fn a_port_beyond_any_is_ignored_but_nothing_else_is() {
+fn an_invalid_port_is_ignored_but_an_invalid_id_is_not() {
     let id = key(2).id();
     let none: Vec<Capability> = vec![];
     let mut out = Vec::new();
@@ -126,7 +124,7 @@ fn a_port_beyond_any_is_ignored_but_nothing_else_is() {
 
 proptest! {
     #[test]
-    fn what_is_said_is_heard(
+    fn an_encoded_hello_is_decoded(
         version in any::<u64>(),
         client in "\\PC{0,40}",
         capabilities in proptest::collection::vec(("[a-z]{0,12}", any::<u64>()), 0..8),
@@ -142,12 +140,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_hello_or_none(wire in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn decoding_any_bytes_does_not_panic(wire in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = Hello::decode(&wire);
     }
 }
 
-/// What the greeting of node 1, which has shh/6, comes to with a raw peer that does `act`.
+/// The result of an exchange of Hello between node 1, which has shh/6, and a raw peer that does `act`.
 async fn outcome<F>(act: F) -> (Result<Vec<Capability>, HelloExchangeError>, Stream<DuplexStream>)
 where
     F: AsyncFnOnce(&mut Stream<DuplexStream>),
@@ -162,9 +160,9 @@ where
     (greeted.map(|greeted| greeted.shared().to_vec()), raw)
 }
 
-/// What a raw peer is told after our Hello, with Snappy on or not.
-async fn told(raw: &mut Stream<DuplexStream>, snappy: bool) -> DisconnectReason {
-    common::hear_hello(raw).await;
+/// The reason that a raw peer is told after our Hello, compressed if `snappy`.
+async fn disconnect_reason(raw: &mut Stream<DuplexStream>, snappy: bool) -> DisconnectReason {
+    support::receive_hello(raw).await;
     if snappy {
         raw.enable_snappy();
     }
@@ -177,7 +175,8 @@ fn peer_hello() -> Hello {
     hello_of(&[idle("shh", 6)])
 }
 
-/// Greets a peer whose Hello is `payload`; the error, and what the peer was told.
+/// Exchanges Hello with a peer that sends `payload`. Returns the error and the reason that the peer was
+/// told.
 async fn refusal(payload: Vec<u8>, snappy: bool) -> (HelloExchangeError, DisconnectReason) {
     let (stream, mut raw) = streams(64 * 1024).await;
     let here = local(1, &[idle("shh", 6)]);
@@ -185,7 +184,7 @@ async fn refusal(payload: Vec<u8>, snappy: bool) -> (HelloExchangeError, Disconn
     let (greeted, reason) = tokio::join!(exchange_hello(stream, &here, &config), async {
         raw.write(base::HELLO, &payload).await.unwrap();
         raw.flush().await.unwrap();
-        let reason = told(&mut raw, snappy).await;
+        let reason = disconnect_reason(&mut raw, snappy).await;
         raw.close().await.unwrap();
         reason
     });
@@ -205,7 +204,7 @@ async fn a_truncated_hello_is_a_breach() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_oversized_hello_is_not_even_read() {
+async fn an_oversized_hello_is_refused_before_it_has_arrived() {
     let long = Hello { client: "x".repeat(MAX_HELLO), ..peer_hello() };
     let (error, reason) = refusal(long.encode(), false).await;
     assert!(matches!(error, HelloExchangeError::Frame(FrameError::Oversized { .. })), "{error}");
@@ -213,19 +212,19 @@ async fn an_oversized_hello_is_not_even_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hello_of_somebody_else_is_refused() {
+async fn a_hello_with_another_node_id_is_refused() {
     let other = Hello { id: key(3).id(), ..peer_hello() };
     let (error, reason) = refusal(other.encode(), true).await;
     assert_eq!(error, HelloExchangeError::Hello(HelloError::Identity(key(3).id())));
     assert_eq!(reason, DisconnectReason::UnexpectedIdentity);
-    let nobody = Hello { id: NodeId([0; 64]), ..peer_hello() };
-    let (error, reason) = refusal(nobody.encode(), true).await;
+    let null = Hello { id: NodeId([0; 64]), ..peer_hello() };
+    let (error, reason) = refusal(null.encode(), true).await;
     assert_eq!(error, HelloExchangeError::Hello(HelloError::NullIdentity));
     assert_eq!(reason, DisconnectReason::NullIdentity);
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_in_common_is_useless() {
+async fn a_peer_without_a_shared_sub_protocol_is_useless() {
     let other = Hello { capabilities: vec![Capability::new("eth", 63)], ..peer_hello() };
     let (error, reason) = refusal(other.encode(), true).await;
     assert_eq!(error, HelloExchangeError::Useless(other.capabilities));
@@ -233,19 +232,19 @@ async fn nothing_in_common_is_useless() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_versions_are_spoken_down_to_four_and_without_snappy() {
+async fn version_four_is_the_oldest_accepted_one_and_has_no_snappy() {
     let (error, reason) = refusal(Hello { version: 3, ..peer_hello() }.encode(), false).await;
     assert_eq!(error, HelloExchangeError::Hello(HelloError::Version(3)));
     assert_eq!(reason, DisconnectReason::IncompatibleVersion);
 
     let four = Hello { version: 4, ..peer_hello() };
-    let (greeted, mut raw) = outcome(async |raw| say_hello(raw, &four).await).await;
+    let (greeted, mut raw) = outcome(async |raw| send_hello(raw, &four).await).await;
     assert_eq!(greeted, Ok(vec![Capability::new("shh", 6)]));
-    common::hear_hello(&mut raw).await;
+    support::receive_hello(&mut raw).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disconnect_instead_of_hello_is_heard_compressed_or_not() {
+async fn a_disconnect_instead_of_hello_is_decoded_compressed_or_not() {
     for payload in [&[0xc1, 0x04][..], &[0x04], &[0x02, 0x04, 0xc1, 0x04]] {
         let (greeted, _) =
             outcome(async |raw| raw.write(base::DISCONNECT, payload).await.unwrap()).await;
@@ -257,11 +256,11 @@ async fn a_disconnect_instead_of_hello_is_heard_compressed_or_not() {
 async fn another_message_instead_of_hello_is_a_breach() {
     let (greeted, mut raw) = outcome(async |raw| raw.write(0x10, b"early").await.unwrap()).await;
     assert_eq!(greeted, Err(HelloExchangeError::Unexpected { code: 0x10 }));
-    assert_eq!(told(&mut raw, false).await, DisconnectReason::ProtocolBreach);
+    assert_eq!(disconnect_reason(&mut raw, false).await, DisconnectReason::ProtocolBreach);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_says_nothing_has_five_seconds() {
+async fn a_silent_peer_has_five_seconds() {
     let started = tokio::time::Instant::now();
     let (greeted, _raw) = outcome(async |_| {}).await;
     assert_eq!(greeted, Err(HelloExchangeError::Timeout));
@@ -269,7 +268,7 @@ async fn who_says_nothing_has_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_hangs_up_is_lost() {
+async fn a_closed_stream_is_lost() {
     let (greeted, _raw) = outcome(async |raw| raw.close().await.unwrap()).await;
     assert_eq!(greeted, Err(HelloExchangeError::Lost(LostReason::Eof)));
 }
@@ -298,7 +297,7 @@ async fn a_refusal_is_bounded_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_much_to_announce_is_our_own_mistake() {
+async fn announcing_too_much_is_an_error_of_the_caller() {
     let many: Vec<Protocol> = (0..400).map(|version| idle("shh", version)).collect();
     let (stream, _other) = streams(1024).await;
     let greeted = exchange_hello(stream, &local(1, &many), &Config::default()).await;
@@ -306,7 +305,7 @@ async fn too_much_to_announce_is_our_own_mistake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_ends_that_both_write_first_do_not_block_each_other() {
+async fn two_ends_that_both_write_first_do_not_deadlock() {
     let (a, b) = streams(16).await;
     let (here, there) = (local(1, &[idle("a", 1)]), local(2, &[idle("a", 1)]));
     let config = Config::default();

@@ -1,4 +1,4 @@
-//! Ends of a connection that are machines, without tasks.
+//! Ends of a connection as state machines, without tasks.
 
 use std::{task::Waker, time::Instant};
 
@@ -11,8 +11,8 @@ use p2p_mux::{
 
 use super::sessions;
 
-/// Slots `a/1`, `b/1`, ... of 8 codes each, on these settings: ids from 16, 24, ...
-pub fn slots(settings: &[SlotSettings]) -> Vec<(SharedCapability, SlotSettings)> {
+/// Slots `a/1`, `b/1`, ... with these settings and 8 codes each: message ids from 16, 24, ...
+pub(crate) fn slots(settings: &[SlotSettings]) -> Vec<(SharedCapability, SlotSettings)> {
     let offer = |(name, &settings): (u8, &SlotSettings)| Offer {
         capability: Capability::new(char::from(name), 1),
         length: 8,
@@ -23,23 +23,23 @@ pub fn slots(settings: &[SlotSettings]) -> Vec<(SharedCapability, SlotSettings)>
     negotiate(&offers, &all).into_iter().zip(settings.iter().copied()).collect()
 }
 
-pub fn message(code: u64, payload: impl Into<Bytes>) -> Message {
+pub(crate) fn message(code: u64, payload: impl Into<Bytes>) -> Message {
     Message { code, payload: payload.into() }
 }
 
-/// One end: a machine and the bytes that have come for it.
-pub struct End {
-    pub machine: Connection,
-    pub input: BytesMut,
+/// One end: a state machine and the bytes that have arrived for it.
+pub(crate) struct End {
+    pub(crate) machine: Connection,
+    pub(crate) input: BytesMut,
 }
 
 impl End {
-    pub fn events(&mut self, now: Instant) -> Vec<Event> {
+    pub(crate) fn events(&mut self, now: Instant) -> Vec<Event> {
         std::iter::from_fn(|| self.machine.poll_event(now, &mut self.input)).collect()
     }
 
-    /// The messages that come out for a slot; there must be no other event.
-    pub fn messages(&mut self, now: Instant) -> Vec<(SlotId, Message)> {
+    /// The messages for the slots. There must be no other event.
+    pub(crate) fn messages(&mut self, now: Instant) -> Vec<(SlotId, Message)> {
         let message = |event| match event {
             Event::Message { slot, message } => (slot, message),
             other => panic!("{other:?}"),
@@ -47,26 +47,26 @@ impl End {
         self.events(now).into_iter().map(message).collect()
     }
 
-    pub fn transmit(&mut self) -> BytesMut {
+    pub(crate) fn transmit(&mut self) -> BytesMut {
         let mut out = BytesMut::new();
         while self.machine.poll_transmit(&mut out).is_some() {}
         out
     }
 }
 
-/// The other end as bare frames.
-pub struct Raw {
-    pub sealer: Sealer,
-    pub opener: Opener,
+/// The other end, which sends and receives frames.
+pub(crate) struct Raw {
+    pub(crate) sealer: Sealer,
+    pub(crate) opener: Opener,
 }
 
 impl Raw {
-    pub fn says(&mut self, end: &mut End, code: u64, payload: &[u8]) {
+    pub(crate) fn send(&mut self, end: &mut End, code: u64, payload: &[u8]) {
         self.sealer.seal(code, payload, &mut end.input).unwrap();
     }
 
-    /// Everything that the end has to say.
-    pub fn hears(&mut self, end: &mut End) -> Vec<(u64, Bytes)> {
+    /// All messages that `end` sends.
+    pub(crate) fn receive(&mut self, end: &mut End) -> Vec<(u64, Bytes)> {
         let mut wire = end.transmit();
         std::iter::from_fn(|| self.opener.open(&mut wire).unwrap())
             .map(|message| (message.code, message.payload))
@@ -74,14 +74,14 @@ impl Raw {
     }
 }
 
-pub fn machine_and_raw(settings: &[SlotSettings], now: Instant) -> (End, Raw) {
+pub(crate) fn machine_and_raw(settings: &[SlotSettings], now: Instant) -> (End, Raw) {
     let (a, b) = sessions();
     let machine = Connection::new(a, &slots(settings), &Config::default(), now);
     (End { machine, input: BytesMut::new() }, Raw { sealer: b.sealer, opener: b.opener })
 }
 
-/// Where `chunk/1` is among `slots`: behind `a/1`, `b/1` and `c/1`, before `d/1`.
-pub fn chunks(slots: &[(SharedCapability, SlotSettings)]) -> Option<Chunks> {
+/// The message ids of `chunk/1` beside `slots`: after `a/1`, `b/1` and `c/1`, before `d/1`.
+pub(crate) fn chunks(slots: &[(SharedCapability, SlotSettings)]) -> Option<Chunks> {
     let lower = slots.iter().filter(|(shared, _)| *shared.capability.name < *"chunk");
     let offer = |(shared, settings): &(SharedCapability, SlotSettings)| Offer {
         capability: shared.capability.clone(),
@@ -93,8 +93,8 @@ pub fn chunks(slots: &[(SharedCapability, SlotSettings)]) -> Option<Chunks> {
     Chunks::take(&mut negotiate(&offers, &all))
 }
 
-/// Two ends with at most three slots and `chunk/1` behind them, each on its own terms.
-pub fn chunked(here: &[SlotSettings], there: &[SlotSettings], now: Instant) -> (End, End) {
+/// Two ends with at most three slots and `chunk/1`, each with its own settings.
+pub(crate) fn chunked(here: &[SlotSettings], there: &[SlotSettings], now: Instant) -> (End, End) {
     let (a, b) = sessions();
     let end = |session, settings| {
         let slots = slots(settings);
@@ -104,8 +104,8 @@ pub fn chunked(here: &[SlotSettings], there: &[SlotSettings], now: Instant) -> (
     (end(a, here), end(b, there))
 }
 
-/// A machine and a raw peer, with a budget that it shares with others.
-pub fn machine_within(
+/// A state machine that shares `memory`, and a raw peer.
+pub(crate) fn machine_within(
     memory: &MemoryBudget,
     settings: &[SlotSettings],
     now: Instant,

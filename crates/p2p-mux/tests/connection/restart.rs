@@ -1,8 +1,4 @@
-//! A sub-protocol that ends is started again, and its neighbours do not notice.
-
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
+//! A sub-protocol that has ended is restarted, and the other slots are not disturbed.
 
 use std::{
     sync::{
@@ -12,12 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use common::{
+use crate::support::{
     Held, SECOND, connect, connect_over,
     ends::{machine_and_raw, message},
     handed_out, idle,
 };
+use bytes::Bytes;
 use p2p_mux::{
     Config, DisconnectReason, Event, Exit, OnExit, OnOverload, Protocol, QueueLimits,
     RestartSettings, SendError, SlotEndReason, SlotId, SlotSettings,
@@ -27,7 +23,7 @@ const A: SlotId = SlotId(0);
 const B: SlotId = SlotId(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Always after so long.
+/// A restart that always happens after `delay`.
 fn always_after(delay: Duration) -> OnExit {
     OnExit::Restart(RestartSettings {
         first_delay: delay,
@@ -42,31 +38,31 @@ fn restarted() -> SlotSettings {
 }
 
 #[test]
-fn a_slot_opens_again_when_its_rest_is_over_and_drops_what_comes_meanwhile() {
+fn a_slot_reopens_after_the_delay_and_drops_messages_until_then() {
     let now = Instant::now();
     let (mut end, mut raw) = machine_and_raw(&[restarted(), SlotSettings::default()], now);
-    end.machine.send(A, message(1, "last words")).unwrap();
+    end.machine.send(A, message(1, "before the end")).unwrap();
     end.machine.end_slot(now, A, SlotEndReason::Panicked);
     assert_eq!(end.machine.send(A, message(1, "")), Err(SendError::Closed));
-    assert_eq!(raw.hears(&mut end), [(17, "last words".into())]);
+    assert_eq!(raw.receive(&mut end), [(17, "before the end".into())]);
     assert_eq!(end.machine.poll_timeout(), Some(now + SECOND));
-    raw.says(&mut end, 16, b"while it rests");
-    raw.says(&mut end, 24, b"for the other");
+    raw.send(&mut end, 16, b"during the delay");
+    raw.send(&mut end, 24, b"for the other");
     assert_eq!(end.messages(now), [(B, message(0, "for the other"))]);
 
     let due = now + SECOND;
     end.machine.handle_timeout(due);
-    raw.says(&mut end, 18, b"it is back");
-    let back = Event::Message { slot: A, message: message(2, "it is back") };
-    assert_eq!(end.events(due), [Event::Reopened { slot: A }, back]);
+    raw.send(&mut end, 18, b"reopened");
+    let first = Event::Message { slot: A, message: message(2, "reopened") };
+    assert_eq!(end.events(due), [Event::Reopened { slot: A }, first]);
     end.machine.send(A, message(3, "yes")).unwrap();
-    assert_eq!(raw.hears(&mut end), [(19, "yes".into())]);
+    assert_eq!(raw.receive(&mut end), [(19, "yes".into())]);
     let stats = &end.machine.stats().slots[0];
     assert_eq!((stats.restarts, stats.exits.panicked, stats.drops.closed), (1, 1, 1));
 }
 
 #[test]
-fn the_connection_does_not_end_while_its_last_slot_rests() {
+fn the_connection_does_not_end_while_its_last_slot_waits_for_its_restart() {
     let now = Instant::now();
     let (mut end, _) = machine_and_raw(&[restarted(), SlotSettings::default()], now);
     end.machine.end_slot(now, B, SlotEndReason::Returned);
@@ -74,36 +70,37 @@ fn the_connection_does_not_end_while_its_last_slot_rests() {
     assert_eq!(end.machine.closed(), None);
     end.machine.close(DisconnectReason::Quitting);
     assert_eq!(end.machine.poll_timeout(), None);
-    assert!(end.events(now + 2 * SECOND).is_empty(), "after the end nothing starts");
+    assert!(end.events(now + 2 * SECOND).is_empty(), "a slot reopened after the end");
 }
 
 #[test]
-fn a_new_run_has_its_whole_inbound_budget_and_what_is_left_of_the_outbound() {
+fn a_new_run_has_an_empty_inbound_queue_and_the_outbound_queue_of_the_old_run() {
     let now = Instant::now();
     let inbound = QueueLimits { bytes: 1000, items: 2 };
     let settings =
         SlotSettings { inbound, on_overload: OnOverload::DropNewest, outbound: 200, ..restarted() };
     let (mut end, mut raw) = machine_and_raw(&[settings], now);
-    end.machine.send(A, message(0, "left behind")).unwrap();
+    end.machine.send(A, message(0, "the old run")).unwrap();
     for _ in 0..3 {
-        raw.says(&mut end, 16, b"x");
+        raw.send(&mut end, 16, b"x");
     }
     assert_eq!(end.messages(now).len(), 2);
     assert_eq!(end.machine.held(), Some(A));
     end.machine.end_slot(now, A, SlotEndReason::Failed);
-    assert!(end.machine.is_reading(), "what was held for it is dropped");
+    assert!(end.machine.is_reading(), "the held message is dropped");
 
     let due = now + SECOND;
     for _ in 0..2 {
-        raw.says(&mut end, 16, b"y");
+        raw.send(&mut end, 16, b"y");
     }
-    assert_eq!(end.events(due).len(), 3, "the opening and two messages");
+    assert_eq!(end.events(due).len(), 3, "the reopening and two messages");
     assert_eq!(end.machine.queued_out(A), 75);
     assert_eq!(end.machine.send(A, message(0, Bytes::from(vec![0; 100]))), Err(SendError::Full));
     end.machine.send(A, message(0, Bytes::from(vec![0; 50]))).unwrap();
 }
 
-/// Counts up, once in five milliseconds, and checks that the other end does too.
+/// Sends consecutive numbers, one every five milliseconds, and checks that those of the other end are
+/// consecutive.
 fn counter(name: &'static str, sent: Arc<AtomicU64>, heard: Arc<AtomicU64>) -> Protocol {
     Protocol::new(name, 1, 1, move |_, channel| {
         let (sent, heard) = (sent.clone(), heard.clone());
@@ -128,7 +125,7 @@ fn counter(name: &'static str, sent: Arc<AtomicU64>, heard: Arc<AtomicU64>) -> P
     })
 }
 
-/// Ends at the first message that it hears: by returning, by an error, by a panic in turn.
+/// Ends at its first message: in turn it returns, fails and panics.
 fn mayfly() -> Protocol {
     let runs = AtomicU64::new(0);
     Protocol::new("mayfly", 1, 1, move |_, mut channel| {
@@ -147,7 +144,7 @@ fn mayfly() -> Protocol {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_ends_of_one_are_not_noticed_by_the_other_seven() {
+async fn a_thousand_restarts_of_one_do_not_disturb_the_other_seven() {
     const NAMES: [&str; 7] = ["a", "b", "c", "d", "x", "y", "z"];
     let counts: [_; 28] = std::array::from_fn(|_| Arc::new(AtomicU64::new(0)));
     let counters = |here: usize| -> Vec<_> {
@@ -158,7 +155,7 @@ async fn a_thousand_ends_of_one_are_not_noticed_by_the_other_seven() {
         NAMES.into_iter().enumerate().map(counter).collect()
     };
     let hunter = Protocol::new("mayfly", 1, 1, |_, channel| async move {
-        // What it says is not taken; a receiver that is gone stalls nobody.
+        // Its messages are dropped, because a dropped receiver does not stall the others.
         let (sender, _) = channel.split();
         loop {
             sender.send(0, "die").await?;
@@ -189,7 +186,7 @@ async fn a_thousand_ends_of_one_are_not_noticed_by_the_other_seven() {
             }
         }
     }
-    // Of each neighbour all that was sent has arrived, but for what is on its way now.
+    // Every message of the others has arrived, except the last ones, which are still on their way.
     tokio::time::sleep(2 * MILLISECOND).await;
     for of in counts.chunks(4) {
         let [sent_here, sent_there, heard_here, heard_there] =
@@ -201,7 +198,7 @@ async fn a_thousand_ends_of_one_are_not_noticed_by_the_other_seven() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn senders_of_an_earlier_run_are_not_mistaken_for_the_new_one() {
+async fn senders_of_an_earlier_run_are_closed() {
     let (flaky, mut given) = handed_out("flaky");
     let (steady, mut given_there) = handed_out("flaky");
     let flaky = flaky.outbound(10_000).on_exit(always_after(SECOND));
@@ -212,7 +209,7 @@ async fn senders_of_an_earlier_run_are_not_mistaken_for_the_new_one() {
     old.send(1, "first run").await.unwrap();
     drop((channel, end));
     let new = given.recv().await.unwrap();
-    assert_eq!(old.send(2, "a ghost").await, Err(SendError::Closed));
+    assert_eq!(old.send(2, "old sender").await, Err(SendError::Closed));
     assert!(old.is_closed());
     new.channel.send(3, "second run").await.unwrap();
     let codes =
@@ -221,7 +218,7 @@ async fn senders_of_an_earlier_run_are_not_mistaken_for_the_new_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_leaves_a_full_queue_behind_loses_nothing_and_neither_does_the_next() {
+async fn no_message_is_lost_if_a_run_ends_with_a_full_queue() {
     let (heard, mut hear) = tokio::sync::mpsc::channel(1000);
     let runs = AtomicU8::new(0);
     let talker = Protocol::new("talk", 1, 1, move |_, channel| {
@@ -241,7 +238,7 @@ async fn a_run_that_leaves_a_full_queue_behind_loses_nothing_and_neither_does_th
         let heard = heard.clone();
         async move {
             while let Some(message) = channel.recv().await {
-                // Slower than the other speaks, over a pipe that holds less than a message.
+                // Slower than the sender, over a pipe that has less room than a message.
                 tokio::time::sleep(3 * MILLISECOND).await;
                 heard.send(message.payload.last().copied()).await?;
             }
@@ -257,7 +254,7 @@ async fn a_run_that_leaves_a_full_queue_behind_loses_nothing_and_neither_does_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_protocol_that_asks_for_the_end_of_the_connection_gets_it() {
+async fn a_sub_protocol_can_end_the_connection_in_spite_of_its_restart() {
     let resolute = Protocol::new("bad", 1, 8, |_, _| async {
         Err(Exit::Disconnect(DisconnectReason::Subprotocol))
     });
@@ -268,7 +265,7 @@ async fn a_protocol_that_asks_for_the_end_of_the_connection_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_does_not_take_its_messages_is_replaced_by_one_that_may() {
+async fn an_overloaded_run_is_closed_and_restarted() {
     let (bad, mut given) = handed_out("bad");
     let (flood, mut given_there) = handed_out("bad");
     let bad = bad.inbound(10_000, 8).on_exit(always_after(SECOND));
@@ -286,13 +283,17 @@ async fn a_run_that_does_not_take_its_messages_is_replaced_by_one_that_may() {
     });
     let started = tokio::time::Instant::now();
     let mut second = given.recv().await.unwrap();
-    assert!(started.elapsed() >= 6 * SECOND, "the stall limit and a rest");
+    assert!(started.elapsed() >= 6 * SECOND, "the stall limit and the delay");
     let next = second.channel.recv().await.unwrap().decode::<u64>().unwrap();
     for number in next + 1..next + 50 {
         assert_eq!(second.channel.recv().await.unwrap().decode::<u64>(), Ok(number));
     }
     let slot = &here.peer.stats().slots[0];
     assert_eq!((slot.exits.overloaded, slot.exits.returned, slot.restarts), (1, 0, 1));
-    assert_eq!(slot.drops.overload + slot.drops.closed, next - 8, "all that is missing is counted");
+    assert_eq!(
+        slot.drops.overload + slot.drops.closed,
+        next - 8,
+        "every missing message is counted"
+    );
     drop((first, there.end));
 }

@@ -1,16 +1,14 @@
-//! One connection, many sub-protocols: what one of them does is not felt by the others.
+//! Many sub-protocols on one connection: none is disturbed by another.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
-
-use common::{End, Held, SECOND, connect, connect_over, connect_raw, handed_out, hello_of, idle};
+use crate::support::{
+    self, End, Held, SECOND, connect, connect_over, connect_raw, handed_out, hello_of, idle,
+};
 use p2p_mux::{
     CloseReason, Config, DisconnectReason, Exit, OnExit, OnOverload, Protocol, SendError, SlotStats,
 };
 use tokio::{sync::mpsc, time::Instant};
 
-/// Two connected nodes, each with the sub-protocols `bad` and `good` in the hands of the test.
+/// Two connected nodes with the sub-protocols `bad` and `good`, whose channels the test controls.
 struct Pair {
     here: End,
     there: End,
@@ -18,7 +16,7 @@ struct Pair {
     good: (Held, Held),
 }
 
-/// Connects them, with `change` made to the sub-protocol `bad` of the first.
+/// Connects them. `change` is applied to the sub-protocol `bad` of the first node.
 async fn pair(config: Config, change: impl FnOnce(Protocol) -> Protocol) -> Pair {
     let (bad, mut bad_here) = handed_out("bad");
     let (good, mut good_here) = handed_out("good");
@@ -32,7 +30,7 @@ async fn pair(config: Config, change: impl FnOnce(Protocol) -> Protocol) -> Pair
 }
 
 impl Pair {
-    /// The good sub-protocol says something in both directions.
+    /// The sub-protocol `good` sends and receives a message in both directions.
     async fn good_exchange(&mut self) {
         let (here, there) = (&mut self.good.0.channel, &mut self.good.1.channel);
         here.send(1, &42u64).await.unwrap();
@@ -46,17 +44,17 @@ impl Pair {
     }
 }
 
-/// The sub-protocol `bad` ends in this way at one end; everything else goes on.
+/// Ends the sub-protocol `bad` of one node with `end`, and checks that everything else continues.
 async fn ends_alone(end: impl FnOnce() -> Result<(), Exit> + Send + 'static) -> SlotStats {
     let mut pair = pair(Config::default(), |bad| bad).await;
-    let Held { mut channel, end: give } = std::mem::replace(&mut pair.bad.0, dangling());
-    assert!(give.send(Box::new(end)).is_ok());
+    let Held { mut channel, end: ending } = std::mem::replace(&mut pair.bad.0, dangling());
+    assert!(ending.send(Box::new(end)).is_ok());
     assert!(channel.recv().await.is_none(), "its channel is closed");
     assert_eq!(channel.send(0, "").await, Err(SendError::Closed));
 
-    // The other end does not know, and is not disturbed.
+    // The other node is not told, and continues to send.
     for _ in 0..5 {
-        pair.bad.1.channel.send(3, "anybody there?").await.unwrap();
+        pair.bad.1.channel.send(3, "still there?").await.unwrap();
     }
     pair.good_exchange().await;
     while pair.bad_stats().drops.closed < 5 {
@@ -67,7 +65,7 @@ async fn ends_alone(end: impl FnOnce() -> Result<(), Exit> + Send + 'static) -> 
     pair.bad_stats()
 }
 
-/// A place holder for what was taken out of a pair.
+/// A placeholder for a value that was taken out of a pair.
 fn dangling() -> Held {
     Held { channel: p2p_mux::Channel::pipe().0, end: tokio::sync::oneshot::channel().0 }
 }
@@ -104,7 +102,7 @@ async fn a_sub_protocol_that_panics_before_its_first_await_ends_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_said_before_the_end_arrives() {
+async fn messages_sent_before_the_end_arrive() {
     let talker = Protocol::new("talk", 1, 1, |_, channel| async move {
         for number in 0..1000u64 {
             channel.send(0, &number).await?;
@@ -122,7 +120,7 @@ async fn what_is_said_before_the_end_arrives() {
         }
     });
     let (here, there) = connect_over(512, &[talker], &[listener], Config::default()).await;
-    // The only slot has ended, so the connection has; but not before all was said.
+    // The connection ends with its only slot, after all messages were sent.
     assert_eq!(here.closed().await, CloseReason::ByUs(DisconnectReason::Quitting));
     assert_eq!(there.closed().await, CloseReason::ByPeer(DisconnectReason::Quitting));
     for number in 0..1000 {
@@ -143,7 +141,7 @@ async fn a_sub_protocol_may_end_the_whole_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_classic_behaviour_is_to_be_had() {
+async fn a_sub_protocol_can_end_the_connection_with_itself() {
     let on_exit = OnExit::Disconnect(DisconnectReason::UselessPeer);
     let pair = pair(Config::default(), |bad| bad.on_exit(on_exit)).await;
     drop(pair.bad.0);
@@ -161,12 +159,12 @@ async fn a_reader_that_stalls_loses_its_slot_and_nothing_else() {
     }
     let stalled = Instant::now();
     pair.good_exchange().await;
-    assert_eq!(stalled.elapsed(), 5 * SECOND, "one stall, and not more than that");
+    assert_eq!(stalled.elapsed(), 5 * SECOND, "exactly one stall");
     pair.good_exchange().await;
     assert_eq!(stalled.elapsed(), 5 * SECOND);
     let bad = pair.bad_stats();
     assert_eq!(bad.exits.overloaded, 1);
-    // What it had got before is still its own.
+    // Messages in its queue can still be received.
     let mut left = 0;
     while pair.bad.0.channel.recv().await.is_some() {
         left += 1;
@@ -195,7 +193,7 @@ async fn a_reader_that_drops_stalls_the_others_once() {
     for number in 0..8 {
         assert_eq!(pair.bad.0.channel.recv().await.unwrap().decode::<u64>(), Ok(number));
     }
-    // It reads again, so it gets messages again.
+    // It receives again, so it gets new messages.
     pair.bad.1.channel.send(1, &8u64).await.unwrap();
     assert_eq!(pair.bad.0.channel.recv().await.unwrap().decode::<u64>(), Ok(8));
 }
@@ -222,7 +220,7 @@ async fn a_receiver_that_is_dropped_does_not_stall_the_others() {
     let mut pair = pair(Config::default(), |bad| bad.inbound(10_000, 8)).await;
     let Held { channel, end } = std::mem::replace(&mut pair.bad.0, dangling());
     let (sender, receiver) = channel.split();
-    // Some messages are inside when it goes.
+    // The queue has some messages when the receiver is dropped.
     for number in 0..4u64 {
         pair.bad.1.channel.send(0, &number).await.unwrap();
     }
@@ -244,14 +242,14 @@ async fn a_receiver_that_is_dropped_does_not_stall_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flooding_slot_lets_the_others_in_between() {
+async fn other_slots_send_while_one_floods() {
     let (bad, mut bad_given) = handed_out("bad");
     let (good, mut good_given) = handed_out("good");
     let hello = hello_of(&[idle("bad", 1), idle("good", 1)]);
     let (_here, mut raw) = connect_raw(&[bad, good], &hello, Config::default()).await;
     let (bad, good) = (bad_given.recv().await.unwrap(), good_given.recv().await.unwrap());
     let flood = bad.channel.sender();
-    let noise = common::noise(4000);
+    let noise = support::noise(4000);
     tokio::spawn(async move { while flood.send_raw(0, noise.clone()).await.is_ok() {} });
     for _ in 0..20 {
         for _ in 0..20 {
@@ -266,15 +264,15 @@ async fn a_flooding_slot_lets_the_others_in_between() {
             }
             flooded += message.payload.len();
         }
-        // What is in the pipe (64 KiB), what is sealed (64 KiB and a message), one turn (16 KiB)
-        // and what the raw end has read ahead; not the 1 MiB that wait in the slot's queue.
+        // The pipe (64 KiB), the encrypted bytes (64 KiB and a message), one round (16 KiB) and what
+        // the raw peer has read ahead; but not the 1 MiB in the slot's queue.
         assert!(flooded < 256 * 1024, "{flooded} bytes of the flood went first");
     }
 }
 
-/// How much of a second's worth of messages the good sub-protocol got through in each second, while
-/// the bad one is flooded by its peer and does `bad_does`.
-async fn seconds_of_good(
+/// Number of messages of `good` that arrive in each second, of 100 sent. Meanwhile `bad` is flooded by
+/// its peer and does `bad_does`.
+async fn good_per_second(
     change: impl FnOnce(Protocol) -> Protocol,
     bad_does: impl AsyncFnOnce(Held) + 'static,
 ) -> Vec<u32> {
@@ -309,25 +307,25 @@ async fn seconds_of_good(
     counted.await
 }
 
-/// The others lose the stall limit once, and at most a twentieth of the time after that.
+/// Asserts that the other slots lose at most the stall limit plus a twentieth of the time.
 fn assert_lost_once(seconds: &[u32]) {
     let idle = seconds.iter().filter(|&&ticks| ticks < 90).count();
     let allowed = 5 + 2 + seconds.len() / 20;
     assert!(idle <= allowed, "{idle} seconds were disturbed: {seconds:?}");
     let all: u32 = seconds.iter().sum();
-    // What was held up comes later, as the sender has not stopped.
+    // Delayed messages arrive later, because the sender has not stopped.
     assert!(all >= 100 * (120 - 5) * 95 / 100, "{all} ticks in all");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_never_reads_costs_the_others_one_stall_and_no_throughput_after() {
+async fn a_reader_that_never_reads_stalls_the_others_once() {
     for overload in [OnOverload::CloseSlot, OnOverload::DropNewest] {
         let change = |bad: Protocol| bad.inbound(10_000, 8).on_overload(overload);
         let never = async |held: Held| {
             let _held = held;
             std::future::pending::<()>().await;
         };
-        let seconds = seconds_of_good(change, never).await;
+        let seconds = good_per_second(change, never).await;
         assert_lost_once(&seconds);
         let after = &seconds[7..];
         assert!(after.iter().all(|&ticks| ticks >= 95), "undisturbed for the rest: {seconds:?}");
@@ -335,20 +333,20 @@ async fn a_reader_that_never_reads_costs_the_others_one_stall_and_no_throughput_
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_crawls_does_not_stall_the_others_again_and_again() {
+async fn a_very_slow_reader_does_not_stall_the_others_repeatedly() {
     for overload in [OnOverload::CloseSlot, OnOverload::DropNewest] {
         let change = |bad: Protocol| bad.inbound(10_000, 8).on_overload(overload);
-        let crawl = async |mut held: Held| {
+        let slow = async |mut held: Held| {
             while held.channel.recv().await.is_some() {
                 tokio::time::sleep(SECOND * 2).await;
             }
         };
-        assert_lost_once(&seconds_of_good(change, crawl).await);
+        assert_lost_once(&good_per_second(change, slow).await);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_started_again_does_not_stall_the_others_again_and_again() {
+async fn a_restarted_reader_does_not_stall_the_others_repeatedly() {
     let (good, mut good_here) = handed_out("good");
     let (other_good, mut good_there) = handed_out("good");
     let deaf = Protocol::new("bad", 1, 8, |_, channel| async move {
@@ -384,6 +382,9 @@ async fn one_that_is_started_again_does_not_stall_the_others_again_and_again() {
     }
     assert!(longest <= 5 * SECOND + SECOND / 10, "{longest:?}");
     assert!(stalled <= 5 * SECOND + 300 * SECOND / 20, "{stalled:?}");
-    assert!(here.peer.stats().slots[0].exits.overloaded > 3, "it was started again, and closed");
+    assert!(
+        here.peer.stats().slots[0].exits.overloaded > 3,
+        "it was restarted and closed several times"
+    );
     drop(from);
 }

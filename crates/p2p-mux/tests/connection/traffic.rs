@@ -1,13 +1,9 @@
-//! What is counted and reported about single messages.
-
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
+//! Counters and events for single messages.
 
 use std::time::Instant;
 
-use common::{
-    connect,
+use crate::support::{
+    self, connect,
     ends::{machine_and_raw, message},
     handed_out, key,
 };
@@ -17,14 +13,14 @@ use tokio::sync::mpsc;
 const A: SlotId = SlotId(0);
 
 #[test]
-fn each_code_has_counters_of_its_own() {
+fn each_code_has_its_own_counters() {
     let now = Instant::now();
     let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
     end.machine.send(A, message(2, "four")).unwrap();
     end.machine.send(A, message(7, "")).unwrap();
     end.transmit();
-    raw.says(&mut end, 16 + 2, b"three");
-    raw.says(&mut end, 16 + 2, b"more");
+    raw.send(&mut end, 16 + 2, b"three");
+    raw.send(&mut end, 16 + 2, b"more");
     assert_eq!(end.messages(now).len(), 2);
     let slots = end.machine.stats().slots;
     let seen: Vec<_> = slots[0]
@@ -44,15 +40,15 @@ fn each_code_has_counters_of_its_own() {
     assert_eq!(
         (slots[0].traffic.messages_out, slots[0].traffic.bytes_in),
         (2, 9),
-        "and the slot has the sums"
+        "the slot has the sums"
     );
     assert!(slots[1].codes.is_empty());
 }
 
 #[test]
-fn a_sub_protocol_of_any_length_costs_a_bounded_amount_of_memory() {
+fn a_sub_protocol_with_any_number_of_codes_has_a_bounded_number_of_counters() {
     let now = Instant::now();
-    let (session, _) = common::sessions();
+    let (session, _) = support::sessions();
     let capability = Capability::new("vast", 1);
     let shared = SharedCapability { offer: 0, capability, offset: 16, length: u64::MAX - 16 };
     let slots = [(shared, SlotSettings::default())];
@@ -66,7 +62,7 @@ fn a_sub_protocol_of_any_length_costs_a_bounded_amount_of_memory() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_observer_is_told_of_each_message_and_nobody_waits_for_it() {
+async fn an_observer_gets_each_message_and_delays_none() {
     let (observer, mut observed) = mpsc::channel(2);
     let (second, mut also) = mpsc::channel(9);
     let (here, mut given_here) = handed_out("seen");
@@ -90,5 +86,5 @@ async fn an_observer_is_told_of_each_message_and_nobody_waits_for_it() {
     }
     assert_eq!(seen, [(Direction::Out, 1, 10), (Direction::In, 2, 20)]);
     let codes: Vec<_> = std::iter::from_fn(|| also.try_recv().ok()).map(|seen| seen.code).collect();
-    assert_eq!(codes, [1, 2, 3], "another one is told for itself");
+    assert_eq!(codes, [1, 2, 3], "another observer has its own queue");
 }

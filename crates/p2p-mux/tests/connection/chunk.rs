@@ -1,16 +1,12 @@
-//! `chunk/1`: large messages in pieces. One machine and a raw peer, or two machines.
-
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
+//! `chunk/1`: large messages in pieces. A state machine with a raw peer, or two state machines.
 
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-use common::{
-    SECOND,
+use crate::support::{
+    self, SECOND,
     ends::{End, Raw, chunked, chunks, machine_and_raw, message},
 };
+use bytes::{Bytes, BytesMut};
 use p2p_mux::{
     ChunkError, CloseReason, DisconnectReason, Event, Message, OnExit, OnOverload, ProtocolBreach,
     QueueLimits, QueueLoad, RestartSettings, SlotEndReason, SlotId, SlotSettings, SlotStats,
@@ -27,7 +23,7 @@ const MORE: u64 = 33;
 const ABORT: u64 = 34;
 
 /// A message id and a payload.
-type Said = (u64, Vec<u8>);
+type Sent = (u64, Vec<u8>);
 
 fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|place| (place * 7 + place / 251).to_le_bytes()[0]).collect()
@@ -47,12 +43,13 @@ fn more(id: u64, data: &[u8]) -> Vec<u8> {
     list(&[&id, &data])
 }
 
-/// A machine with the slots `a/1` on these terms and `b/1`, and `chunk/1`, before a raw peer.
+/// A state machine with the slots `a/1`, with these settings, and `b/1`, and with `chunk/1`; and a raw
+/// peer.
 fn end_and_raw(a: SlotSettings) -> (End, Raw, Instant) {
     let now = Instant::now();
     let settings = [a, SlotSettings::default()];
     let (mut end, raw) = machine_and_raw(&settings, now);
-    let chunks = chunks(&common::ends::slots(&settings));
+    let chunks = chunks(&support::ends::slots(&settings));
     end.machine = end.machine.with_chunks(chunks);
     (end, raw, now)
 }
@@ -69,23 +66,23 @@ fn stats(end: &End, slot: SlotId) -> SlotStats {
     end.machine.stats().slots[slot.0].clone()
 }
 
-/// What the end answers to these messages of the peer: how it closes.
-fn fate_of(says: &[Said]) -> Option<CloseReason> {
+/// How a connection closes after these messages of the peer.
+fn close_reason_after(messages: &[Sent]) -> Option<CloseReason> {
     let (mut end, mut raw, now) = end_and_raw(SlotSettings::default());
-    for (id, payload) in says {
-        raw.says(&mut end, *id, payload);
+    for (id, payload) in messages {
+        raw.send(&mut end, *id, payload);
     }
     end.events(now);
     let closed = end.machine.closed().cloned();
     if let Some(closed) = &closed {
-        let last = raw.hears(&mut end).pop().unwrap();
+        let last = raw.receive(&mut end).pop().unwrap();
         assert_eq!((last.0, DisconnectReason::decode(&last.1)), (1, closed.reason().unwrap()));
     }
     closed
 }
 
 #[test]
-fn a_large_message_goes_in_pieces_with_others_between_and_its_own_behind() {
+fn messages_of_other_slots_are_sent_between_the_pieces_of_a_large_one() {
     let now = Instant::now();
     let settings = [SlotSettings::default(); 2];
     let (mut here, mut there) = chunked(&settings, &settings, now);
@@ -110,18 +107,18 @@ fn a_large_message_goes_in_pieces_with_others_between_and_its_own_behind() {
         "the inner code"
     );
     assert_eq!((sent.pieces_out, heard.pieces_in), (19, 19));
-    assert_eq!(heard.queued_in, 300_006 + 2 * 64, "as two whole messages weigh");
+    assert_eq!(heard.queued_in, 300_006 + 2 * 64, "the same size as two whole messages");
     assert_eq!(stats(&there, B).pieces_in, 0);
 }
 
 #[test]
-fn what_is_not_large_goes_plain() {
+fn a_small_message_is_sent_whole() {
     let (mut end, mut raw, _) = end_and_raw(SlotSettings::default());
     end.machine.send(A, message(0, bytes(32 * 1024))).unwrap();
     let ids = |heard: Vec<(u64, Bytes)>| heard.iter().map(|&(id, _)| id).collect::<Vec<_>>();
-    assert_eq!(ids(raw.hears(&mut end)), [IDS[0]]);
+    assert_eq!(ids(raw.receive(&mut end)), [IDS[0]]);
     end.machine.send(A, message(0, bytes(32 * 1024 + 1))).unwrap();
-    let heard = raw.hears(&mut end);
+    let heard = raw.receive(&mut end);
     assert!(heard.iter().all(|(_, payload)| payload.len() <= 32 * 1024));
     assert_eq!(ids(heard), [BEGIN, MORE, MORE]);
 }
@@ -131,7 +128,7 @@ fn the_wire_is_as_specified() {
     let (mut end, mut raw, now) = end_and_raw(SlotSettings::default());
     let payload = bytes(70_000);
     end.machine.send(B, message(1, payload.clone())).unwrap();
-    let heard = raw.hears(&mut end);
+    let heard = raw.receive(&mut end);
     let mut at = 0;
     for (number, (id, piece)) in heard.iter().enumerate() {
         let data = &payload[at..payload.len().min(at + 16 * 1024)];
@@ -142,33 +139,33 @@ fn the_wire_is_as_specified() {
     }
     assert_eq!(at, 70_000);
 
-    // The example of the specification: other sizes than ours.
+    // The example of the specification, with other piece sizes than ours.
     let first = begin(25, 70_000, &payload[..32_000]);
     assert_eq!(first[..12], [0xf9, 0x7d, 0x08, 25, 0x83, 1, 0x11, 0x70, 0xb9, 0x7d, 0, payload[0]]);
-    raw.says(&mut end, BEGIN, &first);
-    raw.says(&mut end, MORE, &more(25, &payload[32_000..64_000]));
+    raw.send(&mut end, BEGIN, &first);
+    raw.send(&mut end, MORE, &more(25, &payload[32_000..64_000]));
     assert!(end.messages(now).is_empty());
-    raw.says(&mut end, MORE, &more(25, &payload[64_000..]));
+    raw.send(&mut end, MORE, &more(25, &payload[64_000..]));
     assert_eq!(end.messages(now), [(B, message(1, payload))]);
 }
 
 #[test]
-fn without_chunk_1_nothing_is_cut_and_its_ids_belong_to_nobody() {
+fn without_chunk_1_messages_are_sent_whole_and_its_ids_are_unknown() {
     let now = Instant::now();
     let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
     let large = bytes(100_000);
     end.machine.send(A, message(0, large.clone())).unwrap();
-    assert_eq!(raw.hears(&mut end), [(16, large.into())]);
-    raw.says(&mut end, BEGIN, &begin(16, 10, b"x"));
+    assert_eq!(raw.receive(&mut end), [(16, large.into())]);
+    raw.send(&mut end, BEGIN, &begin(16, 10, b"x"));
     end.events(now);
     let unknown = CloseReason::Breach(ProtocolBreach::UnknownCode { code: BEGIN });
     assert_eq!(end.machine.closed(), Some(&unknown));
 }
 
 #[test]
-fn every_piece_that_is_out_of_place_is_a_breach() {
+fn every_invalid_piece_is_a_breach() {
     let started = || (BEGIN, begin(17, 100, b"some"));
-    let cases: [(ChunkError, Vec<Said>); 17] = [
+    let cases: [(ChunkError, Vec<Sent>); 17] = [
         (ChunkError::UnknownId { id: 40 }, vec![(BEGIN, begin(40, 100, b"x"))]),
         (ChunkError::UnknownId { id: 1 }, vec![(BEGIN, begin(1, 100, b"x"))]),
         (ChunkError::UnknownId { id: 32 }, vec![(BEGIN, begin(32, 100, b"x"))]),
@@ -190,11 +187,11 @@ fn every_piece_that_is_out_of_place_is_a_breach() {
         (ChunkError::Unfinished { id: 18 }, vec![started(), (BEGIN, begin(18, 9, b"x"))]),
         (ChunkError::Unfinished { id: 17 }, vec![started(), (17, b"whole".to_vec())]),
     ];
-    for (error, says) in cases {
+    for (error, messages) in cases {
         assert_eq!(
-            fate_of(&says),
+            close_reason_after(&messages),
             Some(CloseReason::Breach(ProtocolBreach::Chunk(error))),
-            "{says:?}"
+            "{messages:?}"
         );
     }
     let tail = [begin(17, 100, b"some"), vec![0]].concat();
@@ -202,50 +199,50 @@ fn every_piece_that_is_out_of_place_is_a_breach() {
     for bad in
         [(BEGIN, vec![]), (BEGIN, tail), (MORE, vec![0xc1]), (MORE, extra), (ABORT, vec![17])]
     {
-        let fate = fate_of(&[started(), bad.clone()]);
+        let closed = close_reason_after(&[started(), bad.clone()]);
         let malformed = matches!(
-            fate,
+            closed,
             Some(CloseReason::Breach(ProtocolBreach::Chunk(ChunkError::Malformed(_))))
         );
-        assert!(malformed, "{bad:?}: {fate:?}");
+        assert!(malformed, "{bad:?}: {closed:?}");
     }
-    assert_eq!(fate_of(&[started(), (24, b"another slot".to_vec())]), None);
+    assert_eq!(close_reason_after(&[started(), (24, b"another slot".to_vec())]), None);
 }
 
 #[test]
-fn a_claim_costs_nothing_and_what_has_arrived_weighs_on_the_slot() {
+fn only_bytes_that_have_arrived_count_in_the_budget() {
     let (mut end, mut raw, now) = end_and_raw(narrow(OnOverload::CloseSlot));
-    raw.says(&mut end, BEGIN, &begin(16, 0xff_ffff, b"x"));
+    raw.send(&mut end, BEGIN, &begin(16, 0xff_ffff, b"x"));
     assert!(end.messages(now).is_empty());
     assert_eq!(stats(&end, A).queued_in, 65);
-    raw.says(&mut end, MORE, &more(16, &[0; 500]));
+    raw.send(&mut end, MORE, &more(16, &[0; 500]));
     assert!(end.messages(now).is_empty());
     assert_eq!(stats(&end, A).queued_in, 565);
-    // Larger than the whole budget, but alone.
-    raw.says(&mut end, MORE, &more(16, &[0; 9000]));
+    // Larger than the whole budget, but the queue is empty.
+    raw.send(&mut end, MORE, &more(16, &[0; 9000]));
     assert!(end.messages(now).is_empty());
     assert_eq!((stats(&end, A).queued_in, end.machine.held()), (1000, None));
 }
 
-/// The slot `a` has got a message of 600 bytes and not taken it, and `sent` bytes of 500 of the next;
-/// what came last is held.
+/// The slot `a` has not taken a message of 600 bytes. 200 bytes of the next message, of 500 bytes, have
+/// arrived, and the piece after them is held.
 fn stalled(overload: OnOverload) -> (End, Raw, Instant) {
     let (mut end, mut raw, now) = end_and_raw(narrow(overload));
-    raw.says(&mut end, 16, &[1; 600]);
-    raw.says(&mut end, BEGIN, &begin(17, 500, &[2; 200]));
-    raw.says(&mut end, MORE, &more(17, &[2; 200]));
-    raw.says(&mut end, 24, b"for b");
+    raw.send(&mut end, 16, &[1; 600]);
+    raw.send(&mut end, BEGIN, &begin(17, 500, &[2; 200]));
+    raw.send(&mut end, MORE, &more(17, &[2; 200]));
+    raw.send(&mut end, 24, b"for b");
     assert_eq!(end.messages(now).len(), 1);
     assert_eq!((end.machine.held(), stats(&end, A).queued_in), (Some(A), 928));
     (end, raw, now)
 }
 
 #[test]
-fn a_piece_that_does_not_fit_waits_for_what_the_slot_can_take() {
+fn a_piece_that_does_not_fit_waits_until_the_slot_has_room() {
     let (mut end, mut raw, now) = stalled(OnOverload::CloseSlot);
     end.machine.release(A, QueueLoad { bytes: 664, items: 1 });
     assert_eq!(end.messages(now), [(B, message(0, "for b"))]);
-    raw.says(&mut end, MORE, &more(17, &[2; 100]));
+    raw.send(&mut end, MORE, &more(17, &[2; 100]));
     assert_eq!(end.messages(now), [(A, message(1, vec![2; 500]))]);
     end.machine.release(A, QueueLoad { bytes: 564, items: 1 });
     let a = stats(&end, A);
@@ -253,49 +250,49 @@ fn a_piece_that_does_not_fit_waits_for_what_the_slot_can_take() {
 }
 
 #[test]
-fn a_slot_that_stays_full_in_the_middle_of_a_message_is_closed_alone() {
+fn only_the_slot_closes_that_stays_full_in_the_middle_of_a_message() {
     let (mut end, mut raw, now) = stalled(OnOverload::CloseSlot);
     let late = now + 5 * SECOND;
     end.machine.handle_timeout(late);
     let for_b = Event::Message { slot: B, message: message(0, "for b") };
     assert_eq!(end.events(late), [Event::Evicted { slot: A }, for_b]);
-    // The rest of that message, and the next, are of no interest, and no breach.
-    raw.says(&mut end, MORE, &more(17, &[2; 100]));
-    raw.says(&mut end, BEGIN, &begin(17, 50, &[3; 20]));
-    raw.says(&mut end, MORE, &more(17, &[3; 30]));
+    // The rest of that message and the next message are dropped. They are no breach.
+    raw.send(&mut end, MORE, &more(17, &[2; 100]));
+    raw.send(&mut end, BEGIN, &begin(17, 50, &[3; 20]));
+    raw.send(&mut end, MORE, &more(17, &[3; 30]));
     assert!(end.events(late).is_empty());
     let a = stats(&end, A);
     assert_eq!((a.drops.overload, a.drops.closed, a.drops.unfinished), (1, 1, 0));
     assert_eq!((a.traffic.messages_in, a.traffic.bytes_in), (3, 600 + 500 + 50));
     assert_eq!(end.machine.closed(), None);
-    // But what is out of place is still a breach.
-    raw.says(&mut end, MORE, &more(17, &[3; 30]));
+    // An invalid piece is still a breach.
+    raw.send(&mut end, MORE, &more(17, &[3; 30]));
     end.events(late);
     assert!(end.machine.closed().is_some());
 }
 
 #[test]
-fn a_slot_that_drops_loses_that_message_and_goes_on_with_the_next() {
+fn a_slot_that_drops_loses_the_message_and_gets_the_next() {
     let (mut end, mut raw, now) = stalled(OnOverload::DropNewest);
     let late = now + 5 * SECOND;
     end.machine.handle_timeout(late);
     assert_eq!(end.messages(late), [(B, message(0, "for b"))]);
     assert_eq!(stats(&end, A).queued_in, 664, "its room is free");
-    raw.says(&mut end, MORE, &more(17, &[2; 100]));
-    // Still full: dropped from its first piece on.
-    raw.says(&mut end, BEGIN, &begin(18, 40, &[3; 20]));
+    raw.send(&mut end, MORE, &more(17, &[2; 100]));
+    // The slot is still full: the message is dropped from its first piece on.
+    raw.send(&mut end, BEGIN, &begin(18, 40, &[3; 20]));
     assert!(end.messages(late).is_empty());
     end.machine.release(A, QueueLoad { bytes: 664, items: 1 });
-    raw.says(&mut end, MORE, &more(18, &[3; 20]));
-    raw.says(&mut end, BEGIN, &begin(19, 40, &[4; 20]));
-    raw.says(&mut end, MORE, &more(19, &[4; 20]));
+    raw.send(&mut end, MORE, &more(18, &[3; 20]));
+    raw.send(&mut end, BEGIN, &begin(19, 40, &[4; 20]));
+    raw.send(&mut end, MORE, &more(19, &[4; 20]));
     assert_eq!(end.messages(late), [(A, message(3, [4; 40].to_vec()))]);
     let a = stats(&end, A);
     assert_eq!((a.drops.overload, a.traffic.messages_in, a.queued_in), (2, 4, 104));
 }
 
 #[test]
-fn a_slot_may_ask_for_the_end_of_the_connection_instead() {
+fn a_slot_can_end_the_connection_on_overload() {
     let (mut end, _, now) = stalled(OnOverload::Disconnect);
     end.machine.handle_timeout(now + 5 * SECOND);
     assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::Subprotocol)));
@@ -307,51 +304,51 @@ fn a_slot_that_ends_while_its_piece_is_held_frees_the_connection() {
     let (mut end, mut raw, now) = stalled(OnOverload::CloseSlot);
     end.machine.end_slot(now, A, SlotEndReason::Failed);
     assert_eq!(end.messages(now), [(B, message(0, "for b"))]);
-    raw.says(&mut end, MORE, &more(17, &[2; 100]));
-    raw.says(&mut end, 24, b"and on");
+    raw.send(&mut end, MORE, &more(17, &[2; 100]));
+    raw.send(&mut end, 24, b"and on");
     assert_eq!(end.messages(now), [(B, message(0, "and on"))]);
     assert_eq!((stats(&end, A).drops.closed, stats(&end, A).queued_in), (1, 0));
 }
 
 #[test]
-fn a_slot_that_starts_again_in_the_middle_of_a_message_gets_the_next() {
+fn a_slot_that_restarts_in_the_middle_of_a_message_gets_the_next() {
     let restart = OnExit::Restart(RestartSettings::default());
     let (mut end, mut raw, now) =
         end_and_raw(SlotSettings { on_exit: restart, ..SlotSettings::default() });
-    raw.says(&mut end, BEGIN, &begin(17, 300, &[1; 100]));
+    raw.send(&mut end, BEGIN, &begin(17, 300, &[1; 100]));
     assert!(end.messages(now).is_empty());
     end.machine.end_slot(now, A, SlotEndReason::Panicked);
     assert_eq!((stats(&end, A).drops.closed, stats(&end, A).queued_in), (1, 0));
-    raw.says(&mut end, MORE, &more(17, &[1; 100]));
+    raw.send(&mut end, MORE, &more(17, &[1; 100]));
     assert!(end.messages(now).is_empty());
     let later = end.machine.poll_timeout().unwrap();
     end.machine.handle_timeout(later);
     assert_eq!(end.events(later), [Event::Reopened { slot: A }]);
-    raw.says(&mut end, MORE, &more(17, &[1; 100]));
-    raw.says(&mut end, 16, b"short");
-    raw.says(&mut end, BEGIN, &begin(17, 4, b"lon"));
-    raw.says(&mut end, MORE, &more(17, b"g"));
+    raw.send(&mut end, MORE, &more(17, &[1; 100]));
+    raw.send(&mut end, 16, b"short");
+    raw.send(&mut end, BEGIN, &begin(17, 4, b"lon"));
+    raw.send(&mut end, MORE, &more(17, b"g"));
     assert_eq!(end.messages(later), [(A, message(0, "short")), (A, message(1, "long"))]);
     let a = stats(&end, A);
     assert_eq!((a.drops.closed, a.traffic.messages_in, a.queued_in), (1, 3, 5 + 4 + 128));
 }
 
 #[test]
-fn a_message_that_is_given_up_is_dropped_and_the_next_is_taken() {
+fn an_aborted_message_is_dropped_and_the_next_is_delivered() {
     let (mut end, mut raw, now) = end_and_raw(SlotSettings::default());
     for _ in 0..3 {
-        raw.says(&mut end, BEGIN, &begin(17, 300, &[1; 100]));
-        raw.says(&mut end, ABORT, &list(&[&17u64]));
+        raw.send(&mut end, BEGIN, &begin(17, 300, &[1; 100]));
+        raw.send(&mut end, ABORT, &list(&[&17u64]));
     }
-    raw.says(&mut end, 17, b"whole");
+    raw.send(&mut end, 17, b"whole");
     assert_eq!(end.messages(now), [(A, message(1, "whole"))]);
     let a = stats(&end, A);
     assert_eq!((a.drops.unfinished, a.traffic.messages_in, a.queued_in), (3, 1, 69));
-    // Of one that is dropped already, it is not counted again.
-    raw.says(&mut end, BEGIN, &begin(17, 300, &[1; 100]));
+    // A message that was already dropped is not counted again.
+    raw.send(&mut end, BEGIN, &begin(17, 300, &[1; 100]));
     end.events(now);
     end.machine.end_slot(now, A, SlotEndReason::Returned);
-    raw.says(&mut end, ABORT, &list(&[&17u64]));
+    raw.send(&mut end, ABORT, &list(&[&17u64]));
     end.events(now);
     assert_eq!((stats(&end, A).drops.unfinished, stats(&end, A).drops.closed), (3, 1));
     assert_eq!(end.machine.closed(), None);
@@ -412,17 +409,17 @@ fn two_large_messages_share_the_line() {
     assert_eq!(heard, [B, A]);
 }
 
-/// A payload that Snappy makes larger, as long as a message can be, passes.
+/// The largest possible payload, which Snappy enlarges.
 #[test]
-fn what_does_not_fit_a_frame_when_compressed_passes_in_pieces() {
+fn a_payload_that_does_not_fit_a_frame_when_compressed_is_sent_in_pieces() {
     use rand::{Rng, SeedableRng, rngs::StdRng};
     let now = Instant::now();
     let wide = QueueLimits { bytes: 32 << 20, items: 4 };
     let settings = [SlotSettings { inbound: wide, ..SlotSettings::default() }];
     let mut payload = vec![0; p2p_mux::MAX_MESSAGE];
     StdRng::seed_from_u64(7).fill(&mut payload[..]);
-    let (a, b) = common::sessions();
-    let slots = common::ends::slots(&settings);
+    let (a, b) = support::sessions();
+    let slots = support::ends::slots(&settings);
     let end = |mut session: p2p_mux::transport::Session| {
         session.sealer.enable_snappy();
         session.opener.enable_snappy();

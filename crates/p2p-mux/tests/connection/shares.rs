@@ -1,15 +1,11 @@
-//! What each of two sub-protocols gets of a connection that is too slow for both.
+//! The shares of two sub-protocols on a connection that is too slow for both.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
-
+use crate::support::{Held, connect_over, handed_out};
 use bytes::Bytes;
-use common::{Held, connect_over, handed_out};
 use p2p_mux::Config;
 
-/// The bytes that arrive of messages of 500 bytes, over those of messages of 40 kB, with the weights
-/// `weight` and 1, while both always have something to say.
+/// Ratio of the bytes of two slots that always have messages: one with messages of 500 bytes and weight
+/// `weight`, and one with messages of 40 kB and weight 1.
 async fn ratio(weight: u32, chunk: bool) -> f64 {
     let config = Config { chunk, ..Config::default() };
     let (large, mut large_here) = handed_out("large");
@@ -41,7 +37,7 @@ async fn ratio(weight: u32, chunk: bool) -> f64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn equal_weights_are_equal_bytes_whatever_the_size_of_messages() {
+async fn equal_weights_get_equal_bytes_for_any_size_of_messages() {
     for chunk in [true, false] {
         let ratio = ratio(1, chunk).await;
         assert!((0.95..=1.05).contains(&ratio), "{ratio}, chunk/1: {chunk}");
@@ -49,7 +45,7 @@ async fn equal_weights_are_equal_bytes_whatever_the_size_of_messages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn weights_are_shares_of_the_bytes() {
+async fn a_weight_is_a_share_of_the_bytes() {
     for chunk in [true, false] {
         let ratio = ratio(3, chunk).await;
         assert!((2.85..=3.15).contains(&ratio), "{ratio}, chunk/1: {chunk}");

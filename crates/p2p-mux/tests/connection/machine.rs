@@ -1,17 +1,13 @@
-//! The machine alone: one end and a raw peer, on a clock of our own.
-
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
+//! The state machine of one end with a raw peer. Time is a parameter.
 
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-use common::{
+use crate::support::{
     SECOND,
     ends::{End, Raw, machine_and_raw, message, slots},
     sessions,
 };
+use bytes::{Bytes, BytesMut};
 use p2p_mux::{
     CloseReason, Config, Connection, DisconnectReason, Event, OnExit, OnOverload, ProtocolBreach,
     QueueLimits, QueueLoad, SendError, SlotEndReason, SlotId, SlotSettings, base,
@@ -21,8 +17,8 @@ use p2p_mux::{
 const A: SlotId = SlotId(0);
 const B: SlotId = SlotId(1);
 
-/// A machine whose slot `a` takes two messages and slot `b` many; `a` has got its two, and a third
-/// is held.
+/// A state machine with a queue of two messages for slot `a`. The queue is full, and a third message is
+/// held.
 fn stalled(overload: OnOverload, now: Instant) -> (End, Raw) {
     let narrow = SlotSettings {
         inbound: QueueLimits { bytes: 1000, items: 2 },
@@ -31,9 +27,9 @@ fn stalled(overload: OnOverload, now: Instant) -> (End, Raw) {
     };
     let (mut end, mut raw) = machine_and_raw(&[narrow, SlotSettings::default()], now);
     for code in 0..3 {
-        raw.says(&mut end, 16 + code, b"for a");
+        raw.send(&mut end, 16 + code, b"for a");
     }
-    raw.says(&mut end, 24, b"for b");
+    raw.send(&mut end, 24, b"for b");
     assert_eq!(end.messages(now).len(), 2);
     assert_eq!(end.machine.held(), Some(A));
     assert!(!end.machine.is_reading());
@@ -42,14 +38,14 @@ fn stalled(overload: OnOverload, now: Instant) -> (End, Raw) {
 }
 
 #[test]
-fn codes_are_local_on_either_side_of_the_wire() {
+fn codes_are_those_of_the_sub_protocol_at_both_ends() {
     let now = Instant::now();
     let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
     end.machine.send(A, message(7, "a7")).unwrap();
     end.machine.send(B, message(0, "b0")).unwrap();
-    assert_eq!(raw.hears(&mut end), [(23, "a7".into()), (24, "b0".into())]);
-    raw.says(&mut end, 23, b"a7");
-    raw.says(&mut end, 24, b"b0");
+    assert_eq!(raw.receive(&mut end), [(23, "a7".into()), (24, "b0".into())]);
+    raw.send(&mut end, 23, b"a7");
+    raw.send(&mut end, 24, b"b0");
     assert_eq!(end.messages(now), [(A, message(7, "a7")), (B, message(0, "b0"))]);
 }
 
@@ -69,14 +65,14 @@ fn a_full_slot_holds_one_message_until_there_is_room() {
 }
 
 #[test]
-fn a_slot_that_stays_full_is_closed_alone() {
+fn only_the_slot_closes_that_stays_full() {
     let now = Instant::now();
     let (mut end, mut raw) = stalled(OnOverload::CloseSlot, now);
     let late = now + 5 * SECOND;
     end.machine.handle_timeout(late - SECOND / 100);
     assert_eq!(end.machine.held(), Some(A), "not yet");
     end.machine.handle_timeout(late);
-    raw.says(&mut end, 16, b"for a, which is gone");
+    raw.send(&mut end, 16, b"for a, which has ended");
     let events = end.events(late);
     let for_b = Event::Message { slot: B, message: message(0, "for b") };
     assert_eq!(events, [Event::Evicted { slot: A }, for_b]);
@@ -94,29 +90,29 @@ fn a_slot_that_drops_stalls_the_others_only_once() {
     let late = now + 5 * SECOND;
     end.machine.handle_timeout(late);
     for _ in 0..10 {
-        raw.says(&mut end, 16, b"for a, which is full");
-        raw.says(&mut end, 24, b"for b");
+        raw.send(&mut end, 16, b"for a, which is full");
+        raw.send(&mut end, 24, b"for b");
     }
-    assert_eq!(end.messages(late).len(), 11, "all of b's, at once");
+    assert_eq!(end.messages(late).len(), 11, "all messages of b, at once");
     assert_eq!(end.machine.stats().slots[0].drops.overload, 11);
-    // Only when half of its room is free again does it get messages.
+    // It gets messages again once half of its room is free.
     end.machine.release(A, QueueLoad { bytes: 69, items: 1 });
-    raw.says(&mut end, 17, b"again");
+    raw.send(&mut end, 17, b"again");
     assert_eq!(end.messages(late), [(A, message(1, "again"))]);
     assert_eq!(end.machine.stats().stalls, 1);
 }
 
 #[test]
-fn a_slot_may_ask_to_end_the_connection_rather_than_lose_messages() {
+fn a_slot_can_end_the_connection_on_overload() {
     let now = Instant::now();
     let (mut end, mut raw) = stalled(OnOverload::Disconnect, now);
     end.machine.handle_timeout(now + 5 * SECOND);
     assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::Subprotocol)));
-    assert_eq!(raw.hears(&mut end), [(base::DISCONNECT, [0xc1, 0x10].as_slice().into())]);
+    assert_eq!(raw.receive(&mut end), [(base::DISCONNECT, [0xc1, 0x10].as_slice().into())]);
 }
 
 #[test]
-fn a_stall_is_not_the_silence_of_the_peer() {
+fn a_stall_does_not_count_as_silence() {
     let now = Instant::now();
     let wait = Config { stall_limit: 100 * SECOND, ..Config::default() };
     let (a, mut b) = sessions();
@@ -138,27 +134,30 @@ fn a_stall_is_not_the_silence_of_the_peer() {
 }
 
 #[test]
-fn the_connection_ends_with_its_last_slot_and_what_it_had_to_say() {
+fn the_connection_ends_after_the_messages_of_its_last_slot() {
     let now = Instant::now();
     let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
     end.machine.end_slot(now, B, SlotEndReason::Returned);
     assert_eq!(end.machine.closed(), None);
     end.machine.send(A, message(3, "last words")).unwrap();
     end.machine.end_slot(now, A, SlotEndReason::Returned);
-    let said = raw.hears(&mut end);
-    assert_eq!(said, [(19, "last words".into()), (base::DISCONNECT, [0xc1, 8].as_slice().into())]);
+    let received = raw.receive(&mut end);
+    assert_eq!(
+        received,
+        [(19, "last words".into()), (base::DISCONNECT, [0xc1, 8].as_slice().into())]
+    );
     assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::Quitting)));
     assert!(end.machine.is_flushed());
     assert_eq!(end.machine.poll_timeout(), None);
 }
 
 #[test]
-fn the_last_slot_to_end_badly_gives_the_reason() {
+fn a_slot_that_failed_determines_the_reason() {
     for ending in [SlotEndReason::Failed, SlotEndReason::Panicked] {
         let now = Instant::now();
         let (mut end, _) = machine_and_raw(&[SlotSettings::default(); 2], now);
         end.machine.end_slot(now, A, ending);
-        end.machine.end_slot(now, A, SlotEndReason::Returned); // counts once
+        end.machine.end_slot(now, A, SlotEndReason::Returned); // has no effect
         end.machine.end_slot(now, B, SlotEndReason::Returned);
         assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::Subprotocol)));
         let exits = end.machine.stats().slots[0].exits;
@@ -167,7 +166,7 @@ fn the_last_slot_to_end_badly_gives_the_reason() {
 }
 
 #[test]
-fn on_exit_disconnect_is_the_classic_behaviour() {
+fn on_exit_disconnect_ends_the_connection_with_the_slot() {
     let now = Instant::now();
     let on_exit = OnExit::Disconnect(DisconnectReason::UselessPeer);
     let (mut end, mut raw) = machine_and_raw(
@@ -177,52 +176,52 @@ fn on_exit_disconnect_is_the_classic_behaviour() {
     end.machine.send(B, message(0, "never sent")).unwrap();
     end.machine.end_slot(now, A, SlotEndReason::Returned);
     assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::UselessPeer)));
-    assert_eq!(raw.hears(&mut end), [(base::DISCONNECT, [0xc1, 3].as_slice().into())]);
+    assert_eq!(raw.receive(&mut end), [(base::DISCONNECT, [0xc1, 3].as_slice().into())]);
     assert_eq!(end.machine.stats().slots[1].drops.unsent, 1);
     assert_eq!(end.machine.send(B, message(0, "")), Err(SendError::Closed));
 }
 
 #[test]
-fn a_code_beyond_every_slot_is_a_fault_and_the_peer_is_told() {
+fn an_unknown_message_id_is_a_breach_and_the_peer_is_told() {
     let now = Instant::now();
     for code in [32, 0xffff_ffff_ffff_ffff] {
         let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
-        raw.says(&mut end, 31, b"the last one");
-        raw.says(&mut end, code, b"one too far");
-        raw.says(&mut end, 16, b"not heard any more");
+        raw.send(&mut end, 31, b"the last one");
+        raw.send(&mut end, code, b"unknown");
+        raw.send(&mut end, 16, b"after the end");
         assert_eq!(end.messages(now), [(B, message(7, "the last one"))]);
         let fault = ProtocolBreach::UnknownCode { code };
         assert_eq!(end.machine.closed(), Some(&CloseReason::Breach(fault)));
-        assert_eq!(raw.hears(&mut end), [(base::DISCONNECT, [0xc1, 2].as_slice().into())]);
+        assert_eq!(raw.receive(&mut end), [(base::DISCONNECT, [0xc1, 2].as_slice().into())]);
     }
 }
 
 #[test]
-fn base_codes_without_a_meaning_are_ignored_and_counted() {
+fn unassigned_base_codes_are_ignored_and_counted() {
     let now = Instant::now();
     let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default()], now);
     for code in [0, 4, 5, 15] {
-        raw.says(&mut end, code, b"whatever");
+        raw.send(&mut end, code, b"whatever");
     }
-    raw.says(&mut end, 16, b"");
+    raw.send(&mut end, 16, b"");
     assert_eq!(end.messages(now).len(), 1);
     assert_eq!(end.machine.stats().base_ignored, 4);
 }
 
 #[test]
-fn pings_are_answered_asked_and_timed() {
+fn pings_are_answered_sent_and_timed() {
     let now = Instant::now();
     let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default()], now);
-    raw.says(&mut end, base::PING, &[0xc0]);
+    raw.send(&mut end, base::PING, &[0xc0]);
     assert!(end.events(now).is_empty());
-    assert_eq!(raw.hears(&mut end), [(base::PONG, [0xc0].as_slice().into())]);
+    assert_eq!(raw.receive(&mut end), [(base::PONG, [0xc0].as_slice().into())]);
 
-    let asked = end.machine.poll_timeout().unwrap();
-    assert_eq!(asked, now + 15 * SECOND);
-    end.machine.handle_timeout(asked);
-    assert_eq!(raw.hears(&mut end), [(base::PING, [0xc0].as_slice().into())]);
-    raw.says(&mut end, base::PONG, &[0xc0]);
-    assert!(end.events(asked + SECOND).is_empty());
+    let due = end.machine.poll_timeout().unwrap();
+    assert_eq!(due, now + 15 * SECOND);
+    end.machine.handle_timeout(due);
+    assert_eq!(raw.receive(&mut end), [(base::PING, [0xc0].as_slice().into())]);
+    raw.send(&mut end, base::PONG, &[0xc0]);
+    assert!(end.events(due + SECOND).is_empty());
     let stats = end.machine.stats();
     assert_eq!((stats.pings_in, stats.pongs_in, stats.round_trip), (1, 1, Some(SECOND)));
 }
@@ -238,22 +237,22 @@ fn silence_ends_the_connection_after_half_a_minute() {
     }
     assert_eq!(clock, now + 30 * SECOND);
     assert_eq!(end.machine.closed(), Some(&CloseReason::ByUs(DisconnectReason::PingTimeout)));
-    let last = raw.hears(&mut end).pop();
+    let last = raw.receive(&mut end).pop();
     assert_eq!(last, Some((base::DISCONNECT, [0xc1, 0x0b].as_slice().into())));
 }
 
 #[test]
-fn a_ping_flood_is_a_fault_and_cannot_fill_the_memory_before() {
+fn a_ping_flood_is_a_breach_and_queues_a_bounded_number_of_pongs() {
     let now = Instant::now();
     let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default()], now);
     for _ in 0..64 {
-        raw.says(&mut end, base::PING, &[0xc0]);
+        raw.send(&mut end, base::PING, &[0xc0]);
     }
     assert!(end.events(now).is_empty());
     assert_eq!(end.machine.closed(), None);
-    assert_eq!(raw.hears(&mut end).len(), 16, "a peer that does not read gets 16 pongs at most");
+    assert_eq!(raw.receive(&mut end).len(), 16, "at most 16 pongs are queued");
     assert_eq!(end.machine.stats().pongs_dropped, 48);
-    raw.says(&mut end, base::PING, &[0xc0]);
+    raw.send(&mut end, base::PING, &[0xc0]);
     assert!(end.events(now).is_empty());
     assert_eq!(end.machine.closed(), Some(&CloseReason::Breach(ProtocolBreach::PingFlood)));
 }
@@ -282,13 +281,13 @@ fn disconnect_in_every_encoding_with_and_without_snappy() {
                 Some(&CloseReason::ByPeer(DisconnectReason::TooManyPeers)),
                 "{body:02x?}"
             );
-            assert!(end.transmit().is_empty(), "nothing is left to say");
+            assert!(end.transmit().is_empty(), "nothing is sent");
         }
     }
 }
 
 #[test]
-fn bad_snappy_and_bad_frames_are_faults() {
+fn bad_snappy_and_bad_frames_are_breaches() {
     let now = Instant::now();
     let (mut a, mut b) = sessions();
     a.opener.enable_snappy();
@@ -306,18 +305,18 @@ fn bad_snappy_and_bad_frames_are_faults() {
     );
 
     let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default()], now);
-    raw.says(&mut end, 16, b"to be broken");
+    raw.send(&mut end, 16, b"to be broken");
     *end.input.last_mut().unwrap() ^= 1;
     assert!(end.events(now).is_empty());
     assert_eq!(
         end.machine.closed(),
         Some(&CloseReason::Breach(ProtocolBreach::Frame(FrameError::BodyMac)))
     );
-    assert_eq!(raw.hears(&mut end), [(base::DISCONNECT, [0xc1, 2].as_slice().into())]);
+    assert_eq!(raw.receive(&mut end), [(base::DISCONNECT, [0xc1, 2].as_slice().into())]);
 }
 
 #[test]
-fn what_cannot_be_sent_is_refused_with_a_reason() {
+fn a_message_that_cannot_be_sent_is_refused() {
     let now = Instant::now();
     let settings = SlotSettings { outbound: 100, ..SlotSettings::default() };
     let (mut end, _) = machine_and_raw(&[settings], now);

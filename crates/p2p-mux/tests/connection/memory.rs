@@ -1,13 +1,10 @@
-//! Connections that share one memory budget: who waits, who goes, and that all comes back.
-
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
+//! Connections that share a memory budget: which of them wait, which are closed, and that all memory is
+//! returned.
 
 use std::time::Instant;
 
-use common::{
-    SECOND, connect_raw_within, connect_within,
+use crate::support::{
+    self, SECOND, connect_raw_within, connect_within,
     ends::{End, Raw, machine_within, message},
     handed_out, hello_of, idle,
 };
@@ -21,17 +18,17 @@ use tokio::sync::mpsc;
 const A: SlotId = SlotId(0);
 const KIB: usize = 1024;
 
-/// What a message of 32 KiB weighs.
+/// Queue size of a message of 32 KiB.
 const LARGE: usize = 32 * KIB + 64;
 
-/// Two connections that share 400 KiB. The first has been sent messages of 32 KiB, of which nobody
-/// takes any, until it was not allowed more.
+/// Two connections that share 400 KiB. Messages of 32 KiB have arrived for the first one until it was not
+/// allowed more. None was taken.
 fn hog_and_neighbour(now: Instant) -> (MemoryBudget, (End, Raw), (End, Raw)) {
     let memory = MemoryBudget::new(400 * KIB);
     let (mut hog, mut its_peer) = machine_within(&memory, &[SlotSettings::default()], now);
     let neighbour = machine_within(&memory, &[SlotSettings::default()], now);
     for _ in 0..20 {
-        its_peer.says(&mut hog, 16, &[7; 32 * KIB]);
+        its_peer.send(&mut hog, 16, &[7; 32 * KIB]);
     }
     let handed_over = hog.messages(now).len();
     // Three quarters of the budget, less the two connections themselves.
@@ -49,14 +46,14 @@ fn who_has_more_than_its_share_waits_while_its_neighbour_is_served() {
     assert_eq!(hog.machine.send(A, message(0, "no")), Err(SendError::Full));
     assert_eq!(hog.machine.stats().memory_waits, 1);
     for second in 1..20u8 {
-        peer.says(&mut neighbour, 16, &[second; KIB]);
+        peer.send(&mut neighbour, 16, &[second; KIB]);
         let later = now + SECOND / 10 * second.into();
         assert_eq!(neighbour.messages(later).len(), 1);
         neighbour.machine.send(A, message(0, "yes")).unwrap();
-        assert_eq!(peer.hears(&mut neighbour).len(), 1);
+        assert_eq!(peer.receive(&mut neighbour).len(), 1);
     }
     assert!(neighbour.machine.is_reading() && !neighbour.machine.is_waiting_for_memory());
-    // It takes its messages at last, and gets more.
+    // It takes its messages and gets more.
     hog.machine.release(A, QueueLoad { bytes: 9 * LARGE, items: 9 });
     assert!(!memory.stats().short);
     assert_eq!(hog.messages(now).len(), 8);
@@ -64,7 +61,7 @@ fn who_has_more_than_its_share_waits_while_its_neighbour_is_served() {
 }
 
 #[test]
-fn who_does_not_come_down_to_its_share_is_cut_after_the_stall_limit() {
+fn a_connection_that_exceeds_its_share_is_closed_after_the_stall_limit() {
     let now = Instant::now();
     let (memory, (mut hog, mut its_peer), (neighbour, _peer)) = hog_and_neighbour(now);
     let due = now + 5 * SECOND;
@@ -75,13 +72,13 @@ fn who_does_not_come_down_to_its_share_is_cut_after_the_stall_limit() {
     let closed = hog.machine.closed().cloned();
     let Some(CloseReason::ExceededShare { held, share }) = closed else { panic!("{closed:?}") };
     assert!(held >= 9 * LARGE && share == 150 * KIB);
-    let last = its_peer.hears(&mut hog).pop().unwrap();
+    let last = its_peer.receive(&mut hog).pop().unwrap();
     assert_eq!(
         (last.0, DisconnectReason::decode(&last.1)),
         (base::DISCONNECT, DisconnectReason::TooManyPeers)
     );
     assert_eq!(hog.machine.stats().slots[0].drops.memory, 9);
-    // What it had is free at once, though the machine is still there.
+    // Its memory is free at once, although the state machine still exists.
     let stats = memory.stats();
     assert!(!stats.short && stats.used <= 48 * KIB, "{stats:?}");
     assert_eq!((stats.disconnected, stats.shortages), (1, 1));
@@ -90,7 +87,7 @@ fn who_does_not_come_down_to_its_share_is_cut_after_the_stall_limit() {
 }
 
 #[test]
-fn of_several_only_as_many_as_must_are_cut_the_largest_first() {
+fn as_few_connections_as_necessary_are_closed_the_largest_first() {
     let now = Instant::now();
     let memory = MemoryBudget::new(1000 * KIB);
     let mut ends: Vec<_> =
@@ -98,7 +95,7 @@ fn of_several_only_as_many_as_must_are_cut_the_largest_first() {
     // 320, 352 and 32 KiB, and the last one brings the budget to three quarters.
     for ((end, raw), count) in ends.iter_mut().zip([10, 11, 1]) {
         for _ in 0..count {
-            raw.says(end, 16, &[1; 32 * KIB]);
+            raw.send(end, 16, &[1; 32 * KIB]);
         }
         assert_eq!(end.messages(now).len(), count);
     }
@@ -113,20 +110,20 @@ fn of_several_only_as_many_as_must_are_cut_the_largest_first() {
     let closed: Vec<bool> = ends.iter().map(|(end, _)| end.machine.closed().is_some()).collect();
     assert_eq!(closed, [false, true, false, false]);
     assert!(!memory.stats().short);
-    // The other goes on where it was.
+    // The other connection continues.
     let (end, raw) = &mut ends[0];
-    raw.says(end, 16, b"more");
+    raw.send(end, 16, b"more");
     assert_eq!(end.messages(late).len(), 1);
 }
 
 #[test]
-fn who_takes_what_comes_is_served_however_little_there_is() {
+fn a_connection_that_takes_its_messages_is_served_with_any_budget() {
     let now = Instant::now();
-    // With a single message it has more than its share.
+    // With a single message it exceeds its share.
     let memory = MemoryBudget::new(24 * KIB);
     let (mut end, mut raw) = machine_within(&memory, &[SlotSettings::default()], now);
     for number in 0..200u8 {
-        raw.says(&mut end, 16, &[number; 100]);
+        raw.send(&mut end, 16, &[number; 100]);
     }
     for number in 0..200 {
         let now = now + SECOND * number / 10;
@@ -140,7 +137,7 @@ fn who_takes_what_comes_is_served_however_little_there_is() {
 }
 
 #[test]
-fn a_message_under_way_is_charged_as_it_comes_and_not_as_it_claims() {
+fn an_incomplete_frame_is_charged_for_the_bytes_that_have_arrived() {
     let now = Instant::now();
     let memory = MemoryBudget::new(64 << 20);
     let (mut end, mut raw) = machine_within(&memory, &[SlotSettings::default()], now);
@@ -153,7 +150,10 @@ fn a_message_under_way_is_charged_as_it_comes_and_not_as_it_claims() {
         assert!(held >= end.input.len() && held <= 2 * end.input.len() + 64 * KIB, "{held}");
         if end.events(now).len() == 1 {
             end.machine.set_buffers(0);
-            assert!(memory.stats().used >= 8 << 20, "now it waits in the slot, beyond its budget");
+            assert!(
+                memory.stats().used >= 8 << 20,
+                "now it is in the queue of the slot and exceeds its budget"
+            );
             end.machine.release(A, QueueLoad { bytes: 2 << 20, items: 1 });
             assert!(memory.stats().used <= 32 * KIB);
             return;
@@ -162,9 +162,9 @@ fn a_message_under_way_is_charged_as_it_comes_and_not_as_it_claims() {
     panic!("the message never came");
 }
 
-/// What somebody does to one of several connections that share a budget.
+/// A random action on one of several connections that share a budget.
 #[derive(Clone, Debug)]
-enum Step {
+enum Action {
     Arrive { slot: usize, length: usize },
     Take { slot: usize },
     Send { slot: usize, length: usize },
@@ -175,28 +175,28 @@ enum Step {
     Drop,
 }
 
-fn step() -> impl Strategy<Value = (usize, Step)> {
-    let step = prop_oneof![
-        8 => (0..2usize, 0..20_000usize).prop_map(|(slot, length)| Step::Arrive { slot, length }),
-        5 => (0..2usize).prop_map(|slot| Step::Take { slot }),
-        5 => (0..2usize, 0..20_000usize).prop_map(|(slot, length)| Step::Send { slot, length }),
-        3 => Just(Step::Transmit),
-        1 => (0..2usize).prop_map(|slot| Step::EndSlot { slot }),
-        2 => (0..60_000usize).prop_map(Step::Buffers),
-        2 => (0..7000u64).prop_map(Step::Wait),
-        1 => Just(Step::Drop),
+fn action() -> impl Strategy<Value = (usize, Action)> {
+    let action = prop_oneof![
+        8 => (0..2usize, 0..20_000usize).prop_map(|(slot, length)| Action::Arrive { slot, length }),
+        5 => (0..2usize).prop_map(|slot| Action::Take { slot }),
+        5 => (0..2usize, 0..20_000usize).prop_map(|(slot, length)| Action::Send { slot, length }),
+        3 => Just(Action::Transmit),
+        1 => (0..2usize).prop_map(|slot| Action::EndSlot { slot }),
+        2 => (0..60_000usize).prop_map(Action::Buffers),
+        2 => (0..7000u64).prop_map(Action::Wait),
+        1 => Just(Action::Drop),
     ];
-    (0..3usize, step)
+    (0..3usize, action)
 }
 
-/// A connection, the peer's end, and what each of its slots has not taken.
-struct Party {
+/// A connection, its raw peer, and the messages that each slot has not taken.
+struct Node {
     end: End,
     raw: Raw,
     waiting: [Vec<usize>; 2],
 }
 
-impl Party {
+impl Node {
     fn new(memory: &MemoryBudget, now: Instant) -> Self {
         let settings = |on_overload| SlotSettings {
             inbound: QueueLimits { bytes: 30_000, items: 5 },
@@ -227,8 +227,8 @@ impl Party {
         self.end.machine.release(SlotId(slot), QueueLoad { bytes, items: waiting.len() });
     }
 
-    /// What must be on the books, at least.
-    fn known(&self) -> usize {
+    /// The least number of bytes that must be charged.
+    fn minimum(&self) -> usize {
         if self.end.machine.closed().is_some() {
             return 0;
         }
@@ -240,49 +240,49 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn all_comes_back_whatever_the_connections_do(
-        steps in proptest::collection::vec(step(), 0..150)
+    fn all_memory_is_returned_after_any_actions(
+        actions in proptest::collection::vec(action(), 0..150)
     ) {
         let mut now = Instant::now();
         let memory = MemoryBudget::new(150_000);
-        let mut parties: Vec<_> = (0..3).map(|_| Some(Party::new(&memory, now))).collect();
-        for (party, step) in steps {
-            let Some(this) = &mut parties[party] else { continue };
-            match step {
-                Step::Arrive { slot, length } => {
-                    this.raw.says(&mut this.end, 16 + 8 * slot as u64, &vec![1; length]);
+        let mut nodes: Vec<_> = (0..3).map(|_| Some(Node::new(&memory, now))).collect();
+        for (index, action) in actions {
+            let Some(this) = &mut nodes[index] else { continue };
+            match action {
+                Action::Arrive { slot, length } => {
+                    this.raw.send(&mut this.end, 16 + 8 * slot as u64, &vec![1; length]);
                 }
-                Step::Take { slot } => this.take(slot),
-                Step::Send { slot, length } => {
+                Action::Take { slot } => this.take(slot),
+                Action::Send { slot, length } => {
                     let _ = this.end.machine.send(SlotId(slot), message(0, vec![2; length]));
                 }
-                Step::Transmit => drop(this.end.transmit()),
-                Step::EndSlot { slot } => {
+                Action::Transmit => drop(this.end.transmit()),
+                Action::EndSlot { slot } => {
                     this.end.machine.end_slot(now, SlotId(slot), SlotEndReason::Returned);
                     this.waiting[slot].clear();
                 }
-                Step::Buffers(bytes) => this.end.machine.set_buffers(bytes),
-                Step::Wait(millis) => now += SECOND * u32::try_from(millis).unwrap() / 1000,
-                Step::Drop => parties[party] = None,
+                Action::Buffers(bytes) => this.end.machine.set_buffers(bytes),
+                Action::Wait(millis) => now += SECOND * u32::try_from(millis).unwrap() / 1000,
+                Action::Drop => nodes[index] = None,
             }
-            for party in parties.iter_mut().flatten() {
-                party.end.machine.handle_timeout(now);
-                party.poll(now);
+            for node in nodes.iter_mut().flatten() {
+                node.end.machine.handle_timeout(now);
+                node.poll(now);
             }
             let stats = memory.stats();
-            let known: usize = parties.iter().flatten().map(Party::known).sum();
-            prop_assert!(stats.used >= known, "{stats:?}, {known} known");
-            prop_assert_eq!(stats.connections, parties.iter().flatten().count());
-            let condemned = parties.iter().flatten().any(|p| p.end.machine.closed().is_some());
-            prop_assert!(condemned || stats.used <= 150_000 + 2 * 20_064, "{stats:?}");
+            let minimum: usize = nodes.iter().flatten().map(Node::minimum).sum();
+            prop_assert!(stats.used >= minimum, "{stats:?}, at least {minimum}");
+            prop_assert_eq!(stats.connections, nodes.iter().flatten().count());
+            let closed = nodes.iter().flatten().any(|p| p.end.machine.closed().is_some());
+            prop_assert!(closed || stats.used <= 150_000 + 2 * 20_064, "{stats:?}");
         }
-        drop(parties);
+        drop(nodes);
         prop_assert_eq!(memory.stats().used, 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn senders_wait_while_memory_is_short_and_go_on_when_it_is_not() {
+async fn senders_wait_while_memory_is_short() {
     let memory = MemoryBudget::new(256 * KIB);
     let (protocol, mut given) = handed_out("a");
     let hello = hello_of(std::slice::from_ref(&protocol));
@@ -291,7 +291,7 @@ async fn senders_wait_while_memory_is_short_and_go_on_when_it_is_not() {
     let held = given.recv().await.unwrap();
     // The peer reads nothing, so the queue fills until the connection has its share, 96 KiB.
     let other = memory_taken(&memory, 100 * KIB);
-    let payload = common::noise(8 * KIB);
+    let payload = support::noise(8 * KIB);
     let sender = held.channel.sender();
     let sending = tokio::spawn(async move {
         for _ in 0..64 {
@@ -312,7 +312,7 @@ async fn senders_wait_while_memory_is_short_and_go_on_when_it_is_not() {
     sending.await.unwrap().unwrap();
 }
 
-/// Somebody else's connection, on the books of which are so many bytes.
+/// Another connection, which is charged with `bytes`.
 fn memory_taken(memory: &MemoryBudget, bytes: usize) -> End {
     let (mut end, _raw) = machine_within(memory, &[SlotSettings::default()], Instant::now());
     end.machine.set_buffers(bytes);
@@ -320,14 +320,14 @@ fn memory_taken(memory: &MemoryBudget, bytes: usize) -> End {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sub_protocol_that_does_not_take_its_messages_is_cut_for_memory_alone() {
+async fn only_the_connection_that_exceeds_its_share_is_closed() {
     let memory = MemoryBudget::new(600 * KIB);
     let (deaf, mut given) = handed_out("a");
     let (flood, mut flooding) = handed_out("a");
     let (here, there) = connect_within(&memory, &[deaf], &[flood]).await;
     let (good, quiet) = connect_within(&memory, &[echo()], &[idle("echo", 1)]).await;
     let (held, flooding) = (given.recv().await.unwrap(), flooding.recv().await.unwrap());
-    let payload = common::noise(16 * KIB);
+    let payload = support::noise(16 * KIB);
     let start = tokio::time::Instant::now();
     tokio::spawn(
         async move { while flooding.channel.send_raw(0, payload.clone()).await.is_ok() {} },
@@ -356,7 +356,7 @@ fn echo() -> Protocol {
 }
 
 #[tokio::test(start_paused = true)]
-async fn peers_that_flood_and_read_nothing_keep_within_the_budget_and_honest_ones_are_served() {
+async fn hostile_peers_stay_within_the_budget_and_an_honest_one_is_served() {
     const BUDGET: usize = 4 << 20;
     const HOSTILE: u64 = 20;
     let memory = MemoryBudget::new(BUDGET);
@@ -364,20 +364,20 @@ async fn peers_that_flood_and_read_nothing_keep_within_the_budget_and_honest_one
     for _ in 0..HOSTILE {
         tokio::spawn(floods_and_reads_nothing(memory.clone()));
     }
-    let (_here, _there) = connect_within(&memory, &[echo()], &[asker(heard)]).await;
+    let (_here, _there) = connect_within(&memory, &[echo()], &[requester(heard)]).await;
     for number in 0..150u64 {
         assert_eq!(hear.recv().await, Some(number));
         let used = memory.stats().used;
-        assert!(used <= BUDGET + BUDGET / 10, "{used} bytes at question {number}");
+        assert!(used <= BUDGET + BUDGET / 10, "{used} bytes at request {number}");
     }
     let stats = memory.stats();
     assert!(stats.disconnected > HOSTILE, "{stats:?}");
 }
 
-/// A peer of an echo that sends as fast as it can, reads nothing, and comes again when it is cut.
+/// A peer of an echo that sends as fast as it can, reads nothing, and connects again when it is closed.
 async fn floods_and_reads_nothing(memory: MemoryBudget) {
     let hello = hello_of(&[echo()]);
-    let payload = common::noise(4 * KIB);
+    let payload = support::noise(4 * KIB);
     loop {
         let (here, config) = ([echo()], Config::default());
         let connected = connect_raw_within(&memory, &here, &hello, config);
@@ -387,16 +387,16 @@ async fn floods_and_reads_nothing(memory: MemoryBudget) {
     }
 }
 
-/// Asks an echo one number after the other, ten a second, and tells what came back.
-fn asker(heard: mpsc::Sender<u64>) -> Protocol {
+/// Sends ten numbers a second to an echo, and passes the responses to `heard`.
+fn requester(heard: mpsc::Sender<u64>) -> Protocol {
     Protocol::new("echo", 1, 8, move |_, mut channel| {
         let heard = heard.clone();
         async move {
             for number in 0u64.. {
                 tokio::time::sleep(SECOND / 10).await;
                 channel.send(0, &number).await?;
-                let Some(answer) = channel.recv().await else { break };
-                heard.send(answer.decode()?).await?;
+                let Some(response) = channel.recv().await else { break };
+                heard.send(response.decode()?).await?;
             }
             Ok(())
         }

@@ -1,25 +1,21 @@
-//! The machine alone: two of them in one thread, doing anything, with their bytes cut anywhere.
-
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod common;
+//! Two state machines that do random things, with the bytes between them split at random places.
 
 use std::{collections::VecDeque, time::Instant};
 
-use bytes::BytesMut;
-use common::{
+use crate::support::{
     ends::{End, chunks, machine_and_raw, message, slots},
     sessions,
 };
+use bytes::BytesMut;
 use p2p_mux::{
     CloseReason, Config, Connection, Event, Message, OnOverload, QueueLimits, QueueLoad,
     SlotEndReason, SlotId, SlotSettings,
 };
 use proptest::prelude::*;
 
-/// What one of two ends does next.
+/// A random action of one of two ends.
 #[derive(Clone, Debug)]
-enum Step {
+enum Action {
     Send {
         slot: usize,
         length: usize,
@@ -35,26 +31,26 @@ enum Step {
     Wait(u64),
 }
 
-fn step() -> impl Strategy<Value = (bool, Step)> {
-    let step = prop_oneof![
-        6 => (0..3usize, 0..600usize).prop_map(|(slot, length)| Step::Send { slot, length }),
-        2 => (0..3usize, 30_000..70_000usize).prop_map(|(slot, length)| Step::Send { slot, length }),
-        8 => (1..700usize).prop_map(Step::Move),
-        6 => (1..40_000usize).prop_map(Step::Move),
-        4 => (0..3usize).prop_map(|slot| Step::Take { slot }),
-        1 => (0..3usize).prop_map(|slot| Step::EndSlot { slot }),
-        1 => (0..4000u64).prop_map(Step::Wait),
+fn action() -> impl Strategy<Value = (bool, Action)> {
+    let action = prop_oneof![
+        6 => (0..3usize, 0..600usize).prop_map(|(slot, length)| Action::Send { slot, length }),
+        2 => (0..3usize, 30_000..70_000usize).prop_map(|(slot, length)| Action::Send { slot, length }),
+        8 => (1..700usize).prop_map(Action::Move),
+        6 => (1..40_000usize).prop_map(Action::Move),
+        4 => (0..3usize).prop_map(|slot| Action::Take { slot }),
+        1 => (0..3usize).prop_map(|slot| Action::EndSlot { slot }),
+        1 => (0..4000u64).prop_map(Action::Wait),
     ];
-    (any::<bool>(), step)
+    (any::<bool>(), action)
 }
 
-/// One end with everything that the property has to know about it.
+/// One end with its expected state.
 struct Side {
     end: End,
     wire: BytesMut,
-    /// What was sent and has not arrived, by slot.
+    /// Sent messages that have not arrived, by slot.
     under_way: [VecDeque<Message>; 3],
-    /// What has arrived and was not taken, by slot.
+    /// Messages that have arrived and were not taken, by slot.
     arrived: [Vec<Message>; 3],
     open: [bool; 3],
     sent: u64,
@@ -97,15 +93,16 @@ impl Side {
         self.end.machine.release(SlotId(slot), QueueLoad { bytes, items: taken });
     }
 
-    /// Lets in what has come from `other`, and checks that it is what was sent, in order; a slot
-    /// that drops may miss some.
+    /// Receives the messages of `other`, and checks that they were sent in this order. Some may be
+    /// missing, because a full slot drops them.
     fn receive(&mut self, other: &mut Self, now: Instant) {
         for event in self.end.events(now) {
             let Event::Message { slot, message } = event else { panic!("{event:?}") };
             assert!(self.open[slot.0], "a message for a closed slot");
             let sent = &mut other.under_way[slot.0];
-            let place = sent.iter().position(|sent| *sent == message).expect("was sent, once");
-            sent.drain(..=place);
+            let index =
+                sent.iter().position(|sent| *sent == message).expect("a message that was sent");
+            sent.drain(..=index);
             self.arrived[slot.0].push(message);
             assert!(self.arrived[slot.0].len() <= 4, "more than the budget");
         }
@@ -116,32 +113,32 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn two_ends_agree_whatever_they_do_and_however_the_bytes_are_cut(
-        chunked in any::<bool>(), steps in proptest::collection::vec(step(), 0..200)
+    fn messages_arrive_in_order_for_all_actions_and_all_splits(
+        chunked in any::<bool>(), actions in proptest::collection::vec(action(), 0..200)
     ) {
         let mut now = Instant::now();
         let (a, b) = sessions();
         let (mut a, mut b) = (Side::new(a, chunked, now), Side::new(b, chunked, now));
-        for (first, step) in steps {
+        for (first, action) in actions {
             let (this, other) = if first { (&mut a, &mut b) } else { (&mut b, &mut a) };
-            match step {
-                Step::Send { slot, length } => this.send(slot, length),
-                Step::Move(most) => {
-                    while this.wire.len() < most
+            match action {
+                Action::Send { slot, length } => this.send(slot, length),
+                Action::Move(limit) => {
+                    while this.wire.len() < limit
                         && this.end.machine.poll_transmit(&mut this.wire).is_some() {}
-                    let moved = this.wire.split_to(most.min(this.wire.len()));
+                    let moved = this.wire.split_to(limit.min(this.wire.len()));
                     other.end.input.extend_from_slice(&moved);
                     other.receive(this, now);
                 }
-                Step::Take { slot } => {
+                Action::Take { slot } => {
                     this.take(slot);
                     this.receive(other, now);
                 }
-                Step::EndSlot { slot } => {
+                Action::EndSlot { slot } => {
                     this.open[slot] = false;
                     this.end.machine.end_slot(now, SlotId(slot), SlotEndReason::Returned);
                 }
-                Step::Wait(millis) => {
+                Action::Wait(millis) => {
                     now += std::time::Duration::from_millis(millis);
                     this.end.machine.handle_timeout(now);
                     other.end.machine.handle_timeout(now);
@@ -150,8 +147,8 @@ proptest! {
                 }
             }
             for side in [&a, &b] {
-                let blamed = matches!(side.end.machine.closed(), Some(CloseReason::Breach(_)));
-                prop_assert!(!blamed, "{:?}", side.end.machine.closed());
+                let breach = matches!(side.end.machine.closed(), Some(CloseReason::Breach(_)));
+                prop_assert!(!breach, "{:?}", side.end.machine.closed());
                 for slot in side.end.machine.stats().slots {
                     prop_assert!(slot.queued_in <= 1500 && slot.queued_out <= 1500);
                 }
@@ -168,15 +165,15 @@ proptest! {
     }
 
     #[test]
-    fn sound_frames_of_arbitrary_content_never_panic(
+    fn valid_frames_with_arbitrary_content_never_panic(
         frames in proptest::collection::vec((0..40u64, proptest::collection::vec(any::<u8>(), 0..20)), 0..30)
     ) {
         let now = Instant::now();
         let (mut end, mut raw) = machine_and_raw(&[SlotSettings::default(); 2], now);
         for (code, payload) in frames {
-            raw.says(&mut end, code, &payload);
+            raw.send(&mut end, code, &payload);
         }
         end.events(now);
-        raw.hears(&mut end);
+        raw.receive(&mut end);
     }
 }
