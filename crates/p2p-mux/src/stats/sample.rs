@@ -1,33 +1,33 @@
-//! The counters under the names by which a metrics system knows them.
+//! The counters as samples of metrics.
 
 use crate::{CodeStats, ConnectionStats, SlotStats};
 
-/// A family of values with one name, told apart by labels.
+/// A metric: values with the same name and different labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
-    /// Name, in the style of Prometheus.
+    /// Name according to the conventions of Prometheus.
     pub name: &'static str,
-    /// One line of explanation.
+    /// One-line description.
     pub help: &'static str,
     /// Counter or gauge.
     pub kind: MetricKind,
 }
 
-/// Whether a value can become smaller.
+/// Whether a value can decrease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
-    /// It only grows while the process runs.
+    /// It only increases.
     Counter,
-    /// It grows and shrinks.
+    /// It increases and decreases.
     Gauge,
 }
 
-/// One value of a [`ConnectionStats`], as a metrics system publishes it.
+/// One value of a [`ConnectionStats`], with its metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample<'a> {
-    /// The family.
+    /// The metric.
     pub metric: Metric,
-    /// Pairs of name and value that tell this sample apart from others of the family.
+    /// Labels as pairs of name and value. No other sample of the metric has the same labels.
     pub labels: &'a [(&'a str, &'a str)],
     /// The value.
     pub value: u64,
@@ -57,7 +57,7 @@ pub(super) mod metrics {
     pub(in crate::stats) const UNOBSERVED: Metric =
         counter("p2p_unobserved_total", "Messages that an observer had no room for");
 
-    /// A metric that only grows.
+    /// A metric of the kind [`MetricKind::Counter`].
     pub(in crate::stats) const fn counter(name: &'static str, help: &'static str) -> Metric {
         Metric { name, help, kind: MetricKind::Counter }
     }

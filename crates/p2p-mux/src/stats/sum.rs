@@ -1,4 +1,4 @@
-//! Adding up the counters of many connections.
+//! The sum of the counters of many connections.
 
 use super::{CodeStats, ConnectionStats, SlotStats};
 
@@ -46,7 +46,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::{Capability, DropStats, ExitStats, MetricKind, TrafficStats};
+    use crate::{Capability, DropStats, ExitStats, MetricKind, TrafficStats, stats::SlotCounters};
 
     fn slot(name: &str, codes: &[u64]) -> SlotStats {
         let traffic = |messages_in| TrafficStats {
@@ -54,19 +54,16 @@ mod tests {
             bytes_in: 10 * messages_in,
             ..TrafficStats::default()
         };
-        SlotStats {
-            capability: Capability::new(name, 1),
-            traffic: traffic(codes.len() as u64),
-            pieces_in: 0,
-            pieces_out: 0,
-            codes: codes.iter().map(|&code| CodeStats { code, traffic: traffic(1) }).collect(),
-            queued_in: 5,
-            queued_out: 6,
-            drops: DropStats { closed: 1, ..DropStats::default() },
-            exits: ExitStats { failed: 1, ..ExitStats::default() },
-            restarts: 0,
-            unobserved: 0,
-        }
+        let counters = SlotCounters::default();
+        counters.queued_in.set(5);
+        counters.queued_out.set(6);
+        counters.snapshot(
+            Capability::new(name, 1),
+            traffic(codes.len() as u64),
+            codes.iter().map(|&code| CodeStats { code, traffic: traffic(1) }).collect(),
+            DropStats { closed: 1, ..DropStats::default() },
+            ExitStats { failed: 1, ..ExitStats::default() },
+        )
     }
 
     fn sum() -> ConnectionStats {
