@@ -297,7 +297,9 @@ impl Connection {
             Due::Nothing => {}
             Due::Silence => self.close(DisconnectReason::PingTimeout),
             Due::Ping => {
-                self.push_base(base::PING, base::EMPTY_LIST);
+                if self.push_base(base::PING, base::EMPTY_LIST) {
+                    self.slots.meters.counters.pings_out.increment();
+                }
             }
         }
     }

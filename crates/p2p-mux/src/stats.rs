@@ -30,6 +30,8 @@ counters! {
     ConnectionStats counted by ConnectionCounters {
         /// Pings that arrived.
         pings_in: counter("p2p_pings_received_total", "Pings that arrived"), [];
+        /// Pings that were sent.
+        pings_out: counter("p2p_pings_sent_total", "Pings that were sent"), [];
         /// Pongs that arrived.
         pongs_in: counter("p2p_pongs_received_total", "Pongs that arrived"), [];
         /// Pongs that were not sent, because the peer does not read and too many were queued.
