@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use p2p_mux::identity::SecretKey;
-use p2p_server::{Config, Server};
+use p2p_server::Server;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
-use whisper_protocol::{Post, Recipient, Settings, Topic, Whisper};
+use whisper_protocol::{Config, Post, Recipient, Topic, Whisper, Work};
 use whisper_rpc::{HttpSettings, RpcConfig, RpcLimits, RpcServer, WsSettings, serve};
 
 use client::{Client, Transport};
@@ -44,9 +44,9 @@ struct Node {
 
 impl Node {
     async fn start() -> Self {
-        let whisper = Whisper::new(Settings { min_work: 0.0, ..Settings::default() });
-        let server =
-            Config::new(SecretKey::random(&mut rand::rng())).protocols(whisper.protocols());
+        let whisper = Whisper::new(Config { min_work: Work::ZERO, ..Config::default() });
+        let server = p2p_server::Config::new(SecretKey::random(&mut rand::rng()))
+            .protocols(whisper.protocols());
         let server = Server::start(server).await.expect("a server without a port");
         let folder = tempfile::tempdir().expect("a folder");
         let free = "127.0.0.1:0".parse().expect("an address");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::{task::yield_now, time::timeout};
 use whisper_envelope::SymmetricKey;
 use whisper_protocol::{
-    FilterKey, FilterSettings, FilterSpec, Keys, Settings, Topic, Verdict, Watch, Whisper,
+    Config, EnvelopeOutcome, FilterKey, FilterSettings, FilterSpec, Keys, Topic, Watch, Whisper,
 };
 
 use crate::node::{TOPIC, message, message_on, one_thread, settings};
@@ -54,7 +54,7 @@ fn median(filters: u32) -> f64 {
             let envelope = message(&key, number);
             yield_now().await;
             let clock = Instant::now();
-            assert_eq!(node.inject(envelope), Verdict::New);
+            assert_eq!(node.inject(envelope), EnvelopeOutcome::New);
             let received = timeout(DELIVERY_LIMIT, watch.next()).await.expect("no message is lost");
             micros.push(clock.elapsed().as_secs_f64() * 1e6);
             assert!(received.is_some());
@@ -78,7 +78,7 @@ fn failed_trials(keys: u32) -> f64 {
             let pair = [message(&foreign, number), message_on(MARK, &key, number)];
             yield_now().await;
             let clock = Instant::now();
-            assert_eq!(node.inject_all(&pair), [Verdict::New; 2]);
+            assert_eq!(node.inject_all(&pair), [EnvelopeOutcome::New; 2]);
             let received = timeout(DELIVERY_LIMIT, mark.next()).await.expect("no message is lost");
             micros.push(clock.elapsed().as_secs_f64() * 1e6);
             assert!(received.is_some());
@@ -91,7 +91,7 @@ fn failed_trials(keys: u32) -> f64 {
 /// A node with one worker, so that envelopes are opened in order.
 fn node() -> Whisper {
     let filters = FilterSettings { workers: 1, ..Default::default() };
-    Whisper::new(Settings { filters, ..settings() })
+    Whisper::new(Config { filters, ..settings() })
 }
 
 fn other(node: &Whisper, number: u32, on_topic: bool) -> Watch {

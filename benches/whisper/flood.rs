@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use whisper_envelope::{Envelope, SymmetricKey, Unsealed};
 use whisper_pow::{Rule, Task, search};
-use whisper_protocol::{Settings, Verdict, Watch};
+use whisper_protocol::{Config, EnvelopeOutcome, Watch};
 
 use crate::{
     node::{Node, draft, envelopes, runtime, settings},
@@ -55,7 +55,7 @@ struct Measured {
 }
 
 async fn measure() -> Measured {
-    let victim = Node::start_with(Settings { pool_bytes: BUDGET, ..settings() }, None).await;
+    let victim = Node::start_with(Config { pool_bytes: BUDGET, ..settings() }, None).await;
     let honest = Node::start(Some(&victim)).await;
     let key = SymmetricKey::random(&mut rand::rng());
     let mut watch = victim.watch(&key);
@@ -78,7 +78,7 @@ async fn measure() -> Measured {
         sleep(Duration::from_millis(1)).await;
     }
     let flooded = honest_times(&honest, &mut watch, beside, pause).await;
-    let bytes = victim.whisper.info().memory;
+    let bytes = victim.whisper.info().pool_bytes;
     flooder.abort();
     honest.stop().await;
     victim.stop().await;
@@ -95,7 +95,7 @@ async fn honest_times(
     let mut times = Vec::new();
     for envelope in envelopes {
         let clock = Instant::now();
-        assert_eq!(honest.whisper.inject(envelope.clone()), Verdict::New);
+        assert_eq!(honest.whisper.inject(envelope.clone()), EnvelopeOutcome::New);
         let received = timeout(DELIVERY_LIMIT, watch.next()).await.expect("no message is lost");
         times.push(clock.elapsed().as_secs_f64() * 1e3);
         assert_eq!(received.map(|received| received.hash), Some(*envelope.hash()));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 use whisper_envelope::SymmetricKey;
-use whisper_protocol::Verdict;
+use whisper_protocol::EnvelopeOutcome;
 
 use crate::node::{Node, message, runtime};
 
@@ -39,7 +39,7 @@ async fn line(length: usize) -> Vec<f64> {
         let envelope = message(&key, number);
         let hash = *envelope.hash();
         let clock = Instant::now();
-        assert_eq!(near.whisper.inject(envelope), Verdict::New);
+        assert_eq!(near.whisper.inject(envelope), EnvelopeOutcome::New);
         let received = timeout(DELIVERY_LIMIT, watch.next())
             .await
             .expect("no message is lost")

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use p2p_mux::{Channel, identity::SecretKey};
 use tokio::task::yield_now;
 use whisper_envelope::Dialect;
-use whisper_protocol::{Remote, Settings, Whisper};
+use whisper_protocol::{Config, Remote, Whisper};
 
 use crate::node::{envelopes, one_thread, settings};
 
@@ -32,7 +32,7 @@ pub(crate) fn bytes() {
 }
 
 fn node() -> Whisper {
-    Whisper::new(Settings { pool_bytes: usize::MAX, ..settings() })
+    Whisper::new(Config { pool_bytes: usize::MAX, ..settings() })
 }
 
 fn fill(node: &Whisper, count: u64) -> usize {
@@ -55,7 +55,7 @@ fn overhead(count: u64) -> f64 {
     let node = node();
     let mut own = 0;
     let taken = measure(|| own = fill(&node, count)).bytes_current;
-    assert_eq!(node.info().messages as u64, count);
+    assert_eq!(node.info().envelopes as u64, count);
     (taken as f64 - own as f64) / count as f64
 }
 

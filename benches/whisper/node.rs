@@ -1,10 +1,10 @@
 //! Nodes that are connected over loopback, and envelopes for them.
 
 use p2p_mux::identity::SecretKey;
-use p2p_server::{Config, Server};
+use p2p_server::Server;
 use tokio::runtime::{Builder, Runtime};
 use whisper_envelope::{Dialect, Draft, Envelope, Recipient, SymmetricKey, Unsealed};
-use whisper_protocol::{Clock, FilterKey, FilterSpec, Settings, Topic, Watch, Whisper};
+use whisper_protocol::{Clock, Config, FilterKey, FilterSpec, Topic, Watch, Whisper, Work};
 
 /// The topic of messages with a filter.
 pub(crate) const TOPIC: Topic = Topic(*b"news");
@@ -24,9 +24,10 @@ impl Node {
         Self::start_with(settings(), other).await
     }
 
-    pub(crate) async fn start_with(settings: Settings, other: Option<&Self>) -> Self {
+    pub(crate) async fn start_with(settings: Config, other: Option<&Self>) -> Self {
         let whisper = Whisper::new(settings);
-        let mut config = Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0");
+        let mut config =
+            p2p_server::Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0");
         config = config.max_peers(200).protocols(whisper.protocols());
         if let Some(other) = other {
             config = config.static_node(other.server.enode());
@@ -57,8 +58,8 @@ pub(crate) fn one_thread() -> Runtime {
 }
 
 /// Settings without proof of work, because the relay is measured, not the search.
-pub(crate) fn settings() -> Settings {
-    Settings { min_work: 0.0, ..Settings::default() }
+pub(crate) fn settings() -> Config {
+    Config { min_work: Work::ZERO, ..Config::default() }
 }
 
 pub(crate) fn now() -> u32 {

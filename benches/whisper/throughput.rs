@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::{runtime::Runtime, task::yield_now, time::sleep};
-use whisper_protocol::Verdict;
+use whisper_protocol::EnvelopeOutcome;
 
 use crate::node::{Node, envelopes, one_thread, runtime};
 
@@ -36,10 +36,10 @@ async fn transfer() -> f64 {
     let clock = Instant::now();
     for batch in all.chunks(BATCH) {
         let verdicts = near.whisper.inject_all(batch);
-        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::New));
+        assert!(verdicts.iter().all(|verdict| *verdict == EnvelopeOutcome::New));
         yield_now().await;
     }
-    while (far.whisper.info().messages as u64) < ENVELOPES {
+    while (far.whisper.info().envelopes as u64) < ENVELOPES {
         sleep(Duration::from_micros(500)).await;
     }
     let seconds = clock.elapsed().as_secs_f64();

@@ -2,7 +2,7 @@
 
 use serde_json::{Deserializer, Value, value::RawValue};
 use tokio::runtime::Builder;
-use whisper_protocol::{Settings, Whisper};
+use whisper_protocol::{Config, Whisper};
 use whisper_rpc::fuzzing::{OfflineRpc, split};
 
 /// The input is a request. The answer is one response, or one for each call of a batch, each with a result or an error.
@@ -11,7 +11,7 @@ pub fn rpc_request(data: &[u8]) {
     let runtime = Builder::new_current_thread().enable_time().build();
     let runtime = runtime.unwrap_or_else(|error| panic!("a runtime: {error}"));
     let _inside = runtime.enter();
-    let whisper = Whisper::new(Settings::default());
+    let whisper = Whisper::new(Config::default());
     let rpc = OfflineRpc::new(whisper).unwrap_or_else(|error| panic!("{error}"));
     let Some(answer) = rpc.answer(data) else {
         let request: Value = serde_json::from_slice(data)

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use p2p_mux::{Channel, Message, Receiver, Sender};
 use rlp_codec::{Error, Item};
 use tokio::{join, runtime::Builder, time::timeout};
-use whisper_protocol::{Clock, Dialect, FilterSettings, Remote, Settings, Whisper};
+use whisper_protocol::{Clock, Config, Dialect, FilterSettings, Remote, Whisper, Work};
 
 use crate::fixture;
 
@@ -38,12 +38,12 @@ pub fn shh_packet(data: &[u8]) {
 async fn run(dialect: Dialect, data: &[u8]) {
     let packets = packets(data);
     let clock = Clock::new(|| NOW);
-    let whisper = Whisper::new(Settings {
-        min_work: 0.0,
+    let whisper = Whisper::new(Config {
+        min_work: Work::ZERO,
         filters: FilterSettings { workers: 1, ..FilterSettings::default() },
         pool_bytes: POOL_BYTES,
         clock,
-        ..Settings::default()
+        ..Config::default()
     });
     let (sender_channel, sender_end) = Channel::pipe();
     let (receiver_channel, receiver_end) = Channel::pipe();
@@ -57,7 +57,7 @@ async fn run(dialect: Dialect, data: &[u8]) {
         // The session may end with an error, but it must end.
         let (_ended, ()) = join!(sender_session, send_all(sender_to_node, packets.clone()));
         let info = whisper.info();
-        assert!(info.memory <= POOL_BYTES, "{} bytes in the pool", info.memory);
+        assert!(info.pool_bytes <= POOL_BYTES, "{} bytes in the pool", info.pool_bytes);
         whisper.stop().await;
     };
     let (_, (), replies, relayed, _) = join!(

@@ -12,10 +12,7 @@ use p2p_mux::{ConnectionStats, Metric, MetricKind};
 use p2p_server::p2p_discovery::{self, SocketStats, v4::PacketKind};
 use p2p_server::{FoundStats, MemoryUse, NatStats, Server};
 
-use whisper_protocol::{
-    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, Info, LimitStats, PostStats,
-    RejectedStats, RelayStats, SessionStats, Stats, Whisper, WorkStats,
-};
+use whisper_protocol::{Info, Stats, Whisper};
 use whisper_rpc::{RpcMeter, RpcStats};
 
 use crate::metrics::exposition::{Exposition, counter, gauge};
@@ -65,9 +62,9 @@ macro_rules! fields {
 
 fn info(out: &mut Exposition, info: Info) {
     let Info {
-        memory,
-        messages,
-        min_pow,
+        pool_bytes,
+        envelopes,
+        min_work,
         max_message_size,
         filters,
         queued,
@@ -75,9 +72,9 @@ fn info(out: &mut Exposition, info: Info) {
         light,
         clock_correction,
     } = info;
-    out.value(&gauge("whisper_pool_bytes", "Memory of the pool"), memory as f64);
-    out.value(&gauge("whisper_pool_envelopes", "Envelopes in the pool"), messages as f64);
-    out.value(&gauge("whisper_min_pow", "Work that an envelope needs"), min_pow);
+    out.value(&gauge("whisper_pool_bytes", "Memory of the pool"), pool_bytes as f64);
+    out.value(&gauge("whisper_pool_envelopes", "Envelopes in the pool"), envelopes as f64);
+    out.value(&gauge("whisper_min_pow", "Work that an envelope needs"), min_work.get());
     let family = gauge("whisper_max_message_bytes", "The largest envelope that is taken");
     out.value(&family, max_message_size.into());
     let family = gauge("whisper_light_client", "1 if the node does not relay");
@@ -90,56 +87,14 @@ fn info(out: &mut Exposition, info: Info) {
     out.sample(&family, &[("queue", "p2p")], queued_direct as f64);
 }
 
+/// Whisper's counters. Names and help texts come with them.
 fn whisper(out: &mut Exposition, stats: &Stats) {
-    let Stats {
-        envelopes,
-        rejected,
-        relay,
-        sessions,
-        limits,
-        work,
-        extensions,
-        faults,
-        delivery,
-        posts,
-    } = *stats;
-    fields!(out, "whisper_envelopes_total", "Envelopes by what became of them on arrival",
-        [], "event", envelopes => EnvelopeStats { received, new, known, posted, early, late });
-    fields!(out, "whisper_envelopes_rejected_total", "Envelopes not taken into the pool",
-    [], "reason", rejected => RejectedStats {
-        zero_ttl, ttl_beyond_expiry, from_the_future, expired, very_old, too_large, low_work,
-        outside_bloom, pool_full,
-    });
-    fields!(out, "whisper_relay_total", "What the relay and the pool did",
-        [], "event", relay => RelayStats { sent, bundles, deferred, oversized, expired, evicted });
-    fields!(out, "whisper_posts_total", "Posts by how they ended",
-    [], "ending", posts => PostStats {
-        delivered, refused, left, nobody, expired, evicted, untracked, stopped,
-    });
-    fields!(out, "whisper_sessions_total", "Sessions, and packets put aside",
-    [], "event", sessions => SessionStats {
-        opened, established, ended, unknown_code, second_status, requests_ignored, requests_full, requests_taken,
-        direct_untrusted, direct_too_large, direct_received, direct_sent,
-    });
-    fields!(out, "whisper_limits_total", "Limits on what peers send and are sent",
-    [], "event", limits => LimitStats { envelopes, spared, waits, over_peer, over_ip });
-    fields!(out, "whisper_work_total", "Work under the rules of others",
-        [], "event", work => WorkStats { learned, sealed_for_all, sealed_for_one });
-    fields!(out, "whisper_extensions_total", "Packets beyond EIP-627",
-    [], "event", extensions => ExtensionStats {
-        acks, refused, refused_for_the_clock, unexpected, acks_unsent, rates,
-        sync_requests_ignored, sync_responses_ignored, completions_ignored, malformed,
-    });
-    fields!(out, "whisper_faults_total", "Sessions cut for a breach of the protocol",
-    [], "reason", faults => FaultStats {
-        not_status, status_timeout, empty_status, malformed_status, wrong_version, both_light, bad_work, bad_bloom,
-        malformed_packet, malformed_envelope, packet_too_large, over_limit,
-    });
-    fields!(out, "whisper_delivery_total", "Opening of envelopes and delivery to mailboxes",
-    [], "event", delivery => DeliveryStats {
-        message_queue_full, direct_queue_full, opened, not_opened, malformed, not_matching,
-        delivered, repeated, mailbox_full, idle_filters,
-    });
+    for group in stats.groups() {
+        let family = counter(group.metric, group.help);
+        for counted in group.counters {
+            out.sample(&family, &[(group.label, counted.name)], counted.value as f64);
+        }
+    }
 }
 
 fn server(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use p2p_server::{Events, Server, StartError};
 
-use whisper_protocol::{Settings, Whisper};
+use whisper_protocol::{Config, Whisper};
 use whisper_rpc::{RpcConfig, RpcError, RpcServer};
 
 use crate::metrics::{self, MetricsError, MetricsServer, Sources};
@@ -16,7 +16,7 @@ pub struct NodeConfig {
     /// The network. "shh" is added to its protocols when the node starts.
     pub server: p2p_server::Config,
     /// Whisper itself.
-    pub whisper: Settings,
+    pub whisper: Config,
     /// Where JSON-RPC is served.
     pub rpc: RpcConfig,
     /// Where the metrics are served for Prometheus; `None`, the default, does not serve them.
@@ -27,7 +27,7 @@ impl NodeConfig {
     /// A node with this network and the defaults of everything else.
     #[must_use]
     pub fn new(server: p2p_server::Config) -> Self {
-        Self { server, whisper: Settings::default(), rpc: RpcConfig::default(), metrics: None }
+        Self { server, whisper: Config::default(), rpc: RpcConfig::default(), metrics: None }
     }
 }
 

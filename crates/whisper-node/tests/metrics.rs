@@ -15,7 +15,7 @@ use p2p_mux::Protocol;
 use p2p_server::{Config, Event, Server};
 use running::{PROGRAM, Running};
 use whisper_node::metrics::Sources;
-use whisper_protocol::{Settings, Whisper};
+use whisper_protocol::{Whisper, Work};
 use whisper_rpc::RpcConfig;
 
 /// A running node.
@@ -118,7 +118,10 @@ fn figures_move_with_what_they_count() {
 
 #[tokio::test]
 async fn what_a_connection_counted_stays_when_it_has_ended() {
-    let whisper = Whisper::new(Settings { min_work: 0.0, ..Settings::default() });
+    let whisper = Whisper::new(whisper_protocol::Config {
+        min_work: Work::ZERO,
+        ..whisper_protocol::Config::default()
+    });
     let config = || Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0");
     let server = Server::start(config().protocols(whisper.protocols())).await.unwrap();
     let mut events = server.events();

@@ -1,128 +1,117 @@
-//! From the queues to the mailboxes: the workers that open envelopes, off the sessions' tasks.
+//! Delivery of envelopes to filters: from the queues to the mailboxes.
 
-pub(crate) mod delivered;
+pub(crate) mod driver;
 pub(crate) mod filter;
 pub(crate) mod filters;
 pub(crate) mod interest;
 pub(crate) mod mailbox;
+pub(crate) mod message;
+pub(crate) mod opening;
 pub(crate) mod queue;
-pub(crate) mod received;
-pub(crate) mod rescan;
+pub(crate) mod seen;
+pub(crate) mod subscriptions;
 pub(crate) mod watch;
 
 use std::{
-    pin::pin,
     sync::{Arc, Mutex, RwLock},
     time::Duration,
 };
 
-use tokio::{
-    sync::Notify,
-    task::yield_now,
-    time::{Instant, sleep_until, timeout_at},
-};
-use whisper_envelope::{Bloom, Envelope, Message};
+use whisper_envelope::{Bloom, Envelope};
 use whisper_pow::Work;
 
 use crate::{
-    delivery::filter::{Filter, Opened},
-    delivery::filters::{Filters, SameKey},
+    config::Config,
+    delivery::filter::Filter,
+    delivery::filters::Filters,
     delivery::interest::Interest,
-    delivery::mailbox::Put,
-    delivery::queue::{Arrival, Queue},
+    delivery::opening::Opening,
+    delivery::queue::{Arrival, ArrivalQueues},
     drops::Occurrence,
-    drops::reason::Reason,
     keys::id::FilterId,
     lock::{lock, read, write},
-    settings::{Clock, Settings},
-    stats::Counters,
+    stats::{Counter, Reason, counters::Counters},
 };
 
-/// How long a packet or a post waits at most for room in the message queue. Well below the time
-/// after which a connection closes the slot of a sub-protocol that does not take its messages.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
-
-/// After how many trials a worker lets other tasks run.
-const TRIALS: usize = 16;
-
-/// The filters, and the queues of envelopes that may be for them.
+/// The filters, and the queues of envelopes that may be for them. It has no tasks and no clock: `now` is in seconds
+/// since 1970, `uptime` the time since the node started.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     filters: RwLock<Filters>,
-    queue: Queue,
-    counters: Arc<Counters>,
-    /// After how long filters end whose messages nobody asks for.
+    queues: ArrivalQueues,
+    /// Filters whose messages are not fetched for this long are removed.
     idle: Option<Duration>,
     interest: Mutex<Interest>,
-    started: Instant,
-    /// Rung when there is a new filter.
-    inserted: Notify,
-    clock: Clock,
+    counters: Arc<Counters>,
 }
 
 impl Delivery {
-    pub(crate) fn new(settings: &Settings, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(config: &Config, counters: Arc<Counters>) -> Self {
         Self {
             filters: RwLock::default(),
-            queue: Queue::new(settings.queues.broadcast, settings.queues.direct),
+            queues: ArrivalQueues::new(config.queues.broadcast, config.queues.direct),
+            idle: config.filters.idle,
+            interest: Mutex::new(config.interest),
             counters,
-            idle: settings.filters.idle,
-            interest: Mutex::new(settings.interest),
-            started: Instant::now(),
-            inserted: Notify::new(),
-            clock: settings.clock.clone(),
         }
     }
 
-    /// Queues an envelope if a filter may want it. A full queue drops it, counted.
-    pub(crate) fn offer(&self, arrival: Arrival) {
-        if read(&self.filters).has_topic(arrival.envelope.topic()) {
-            self.queue_up(arrival);
-        }
+    /// Queues an envelope if a filter may want it. If its queue is full, it is dropped and counted. Returns whether it
+    /// was queued.
+    pub(crate) fn offer(&self, now: u32, arrival: Arrival) -> bool {
+        read(&self.filters).has_topic(arrival.envelope.topic()) && self.enqueue(now, arrival)
     }
 
-    fn queue_up(&self, arrival: Arrival) {
-        let (direct, hash) = (arrival.direct, *arrival.envelope.hash());
-        if !self.queue.push(arrival) {
-            let full = if direct { Reason::DirectQueueFull } else { Reason::MessageQueueFull };
-            self.note(full, &hash);
-        }
-    }
-
-    /// Queues those of many new envelopes that a filter may want, in memory of their own: a small
-    /// envelope must not keep the large packet alive that it came in.
-    pub(crate) fn offer_new(&self, new: Vec<(&Envelope, Work)>) {
+    /// Queues the new envelopes that a filter may want. They are copied: a small envelope must not keep the large packet
+    /// alive that it came in. Returns how many were queued.
+    pub(crate) fn offer_new(&self, now: u32, new: Vec<(&Envelope, Work)>) -> usize {
         let wanted: Vec<_> = {
             let filters = read(&self.filters);
             new.into_iter().filter(|(envelope, _)| filters.has_topic(envelope.topic())).collect()
         };
-        for (envelope, work) in wanted {
-            self.queue_up(Arrival {
-                envelope: envelope.detached(),
-                work: work.get(),
-                direct: false,
-            });
+        let enqueue = |(envelope, work): &(&Envelope, Work)| {
+            let arrival =
+                Arrival { envelope: envelope.detached(), work: work.get(), direct: false };
+            self.enqueue(now, arrival)
+        };
+        wanted.iter().filter(|new| enqueue(new)).count()
+    }
+
+    fn enqueue(&self, now: u32, arrival: Arrival) -> bool {
+        let (direct, hash) = (arrival.direct, *arrival.envelope.hash());
+        let queued = self.queues.push(arrival);
+        if !queued {
+            let full = if direct { Reason::DirectQueueFull } else { Reason::MessageQueueFull };
+            self.counters.record(full, Occurrence::at(now).of(&hash));
         }
+        queued
     }
 
-    /// Waits until the message queue has room, but not longer than that: relaying must not depend
-    /// on opening.
-    pub(crate) async fn room(&self, deadline: Instant) {
-        let _ = timeout_at(deadline, self.queue.room()).await;
+    /// Takes the next queued envelope, to be opened.
+    pub(crate) fn next_opening(&self) -> Option<Opening> {
+        let arrival = self.queues.pop()?;
+        let candidates = read(&self.filters).candidates(arrival.envelope.topic());
+        Some(Opening::new(arrival, candidates))
     }
 
-    /// How many arrivals wait to be opened, in the message queue and in the p2p queue.
-    pub(crate) fn waiting(&self) -> [usize; 2] {
-        self.queue.waiting()
+    /// Tries up to `trials` more keys. Returns whether the envelope is finished.
+    pub(crate) fn advance(&self, now: u32, opening: &mut Opening, trials: usize) -> bool {
+        opening.advance(now, &self.counters, trials)
     }
 
-    /// Whether an envelope waits in one of the queues. Looks at all that wait.
+    /// Number of arrivals that wait to be opened, in the message queue and in the p2p queue.
+    pub(crate) fn queued(&self) -> [usize; 2] {
+        self.queues.len()
+    }
+
+    /// Whether the message queue is full.
+    pub(crate) fn is_broadcast_full(&self) -> bool {
+        self.queues.is_broadcast_full()
+    }
+
+    /// Whether an envelope waits in one of the queues. Searches both.
     pub(crate) fn is_queued(&self, hash: &[u8; 32]) -> bool {
-        self.queue.holds(hash)
-    }
-
-    pub(crate) fn filters(&self) -> &RwLock<Filters> {
-        &self.filters
+        self.queues.holds(hash)
     }
 
     /// Changes which topics the node asks its peers for.
@@ -130,29 +119,43 @@ impl Delivery {
         *lock(&self.interest) = interest;
     }
 
-    /// The bloom that the interest and the filters make.
+    /// The bloom that follows from the interest and the filters.
     pub(crate) fn bloom(&self) -> Bloom {
         lock(&self.interest).bloom(read(&self.filters).wanted())
     }
 
-    /// Adds a filter. `lasting`: it does not end by being idle.
-    pub(crate) fn insert(&self, filter: Arc<Filter>, lasting: bool) -> FilterId {
-        let now = self.now();
-        filter.touch(now);
-        let idle = self.idle.filter(|_| !lasting);
-        let id = write(&self.filters).insert(filter, idle.map(|idle| now + idle));
-        self.inserted.notify_one();
-        id
+    /// Number of filters.
+    pub(crate) fn filter_count(&self) -> usize {
+        read(&self.filters).len()
     }
 
-    /// The filter of this id, whose messages somebody asks for.
-    pub(crate) fn ask(&self, id: &FilterId) -> Option<Arc<Filter>> {
+    /// Adds a filter. `lasting`: it is not removed when it is idle.
+    pub(crate) fn insert(&self, uptime: Duration, filter: Arc<Filter>, lasting: bool) -> FilterId {
+        filter.touch(uptime);
+        let idle = self.idle.filter(|_| !lasting);
+        write(&self.filters).insert(filter, idle.map(|idle| uptime + idle))
+    }
+
+    /// The filter with this id. It counts as used now.
+    pub(crate) fn touch(&self, uptime: Duration, id: &FilterId) -> Option<Arc<Filter>> {
         let filter = read(&self.filters).get(id).cloned()?;
-        filter.touch(self.now());
+        filter.touch(uptime);
         Some(filter)
     }
 
-    /// Removes a filter and ends its mailbox; false if there was none of this id.
+    /// The first `limit` filters on the topic of an envelope, and how many more there are.
+    pub(crate) fn filters_for(
+        &self,
+        envelope: &Envelope,
+        limit: usize,
+    ) -> (Vec<(FilterId, Arc<Filter>)>, usize) {
+        let filters = read(&self.filters);
+        let mut on_topic = filters.iter().filter(|(_, it)| it.has_topic(envelope.topic()));
+        let first = on_topic.by_ref().take(limit).map(|(id, filter)| (*id, filter.clone()));
+        (first.collect(), on_topic.count())
+    }
+
+    /// Removes a filter and closes its mailbox; false if there is none with this id.
     pub(crate) fn remove(&self, id: &FilterId) -> bool {
         let removed = write(&self.filters).remove(id);
         if let Some(filter) = &removed {
@@ -161,106 +164,26 @@ impl Delivery {
         removed.is_some()
     }
 
-    /// Waits until filters have been idle for too long, and removes them. For ever where none ends
-    /// that way.
-    pub(crate) async fn remove_idle(&self) {
-        loop {
-            let mut inserted = pin!(self.inserted.notified());
-            inserted.as_mut().enable(); // before the look, so that no wake is missed
-            let next = read(&self.filters).next_timeout();
-            let Some((next, idle)) = next.zip(self.idle) else {
-                inserted.await;
-                continue;
-            };
-            sleep_until(self.started + next).await;
-            let removed = write(&self.filters).handle_timeout(self.now(), idle);
-            removed.iter().for_each(|filter| filter.mailbox.close());
-            if !removed.is_empty() {
-                return self.counters.delivery.idle_filters.add(removed.len());
-            }
-        }
+    /// The uptime at which [`remove_idle`](Self::remove_idle) must be called; `None` if no filter ends by being idle.
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        self.idle.and_then(|_| read(&self.filters).next_timeout())
     }
 
-    /// How long the node has been there.
-    pub(crate) fn now(&self) -> Duration {
-        self.started.elapsed()
+    /// Removes the filters that have been idle for too long. Returns whether there were any.
+    pub(crate) fn remove_idle(&self, uptime: Duration) -> bool {
+        let Some(idle) = self.idle else { return false };
+        let removed = write(&self.filters).handle_timeout(uptime, idle);
+        removed.iter().for_each(|filter| filter.mailbox.close());
+        self.counters.add(Counter::IdleFilters, removed.len());
+        !removed.is_empty()
     }
 
-    /// Ends the workers and all filters.
+    /// Removes all filters and closes their mailboxes.
     pub(crate) fn close(&self) {
-        self.queue.close();
         let filters = write(&self.filters).drain();
         filters.iter().for_each(|filter| filter.mailbox.close());
     }
-
-    /// A worker: opens what is in the queues until [`close`](Self::close).
-    pub(crate) async fn run(self: Arc<Self>) {
-        while let Some(arrival) = self.queue.pop().await {
-            let candidates = read(&self.filters).candidates(arrival.envelope.topic());
-            self.deliver(&arrival, candidates).await;
-            yield_now().await;
-        }
-    }
-
-    /// Tries one key after the other until one opens the envelope.
-    async fn deliver(&self, arrival: &Arrival, candidates: Vec<SameKey>) {
-        let dialect = arrival.envelope.dialect();
-        let admits = |filter: &Arc<Filter>| filter.admits(dialect, arrival.work, arrival.direct);
-        let mut tried = false;
-        for (trial, same_key) in candidates.iter().enumerate() {
-            if trial % TRIALS == TRIALS - 1 {
-                yield_now().await;
-            }
-            let Some(filter) = same_key.iter().find(|filter| admits(filter)) else { continue };
-            tried = true;
-            match filter.try_open(&arrival.envelope) {
-                Opened::Message(message) => {
-                    self.counters.delivery.opened.one();
-                    let filters = same_key.iter().filter(|filter| admits(filter));
-                    return self.store(arrival, &message, filters);
-                }
-                Opened::Malformed => {
-                    return self.note(Reason::Malformed, arrival.envelope.hash());
-                }
-                Opened::NotForUs => {}
-            }
-        }
-        let reason = if tried { Reason::NotOpened } else { Reason::NotMatching };
-        self.note(reason, arrival.envelope.hash());
-    }
-
-    fn store<'a>(
-        &self,
-        arrival: &Arrival,
-        message: &Message,
-        filters: impl Iterator<Item = &'a Arc<Filter>>,
-    ) {
-        let mut received = None;
-        for filter in filters {
-            if !filter.wants(message) {
-                self.note(Reason::NotMatching, arrival.envelope.hash());
-                continue;
-            }
-            let received = received.get_or_insert_with(|| {
-                Arc::new(filter.received(
-                    &arrival.envelope,
-                    arrival.work,
-                    arrival.direct,
-                    message.clone(),
-                ))
-            });
-            match filter.mailbox.put(Arc::clone(received)) {
-                Put::Stored { dropped } => {
-                    self.counters.delivery.delivered.one();
-                    dropped.iter().for_each(|oldest| self.note(Reason::MailboxFull, oldest));
-                }
-                Put::Repeated => self.note(Reason::Repeated, arrival.envelope.hash()),
-                Put::TooLarge => self.note(Reason::MailboxFull, arrival.envelope.hash()),
-            }
-        }
-    }
-
-    fn note(&self, reason: Reason, envelope: &[u8; 32]) {
-        self.counters.drops.note(reason, Occurrence::at(self.clock.now()).of(envelope));
-    }
 }
+
+#[cfg(test)]
+mod tests;

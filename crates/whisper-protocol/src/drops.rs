@@ -1,63 +1,35 @@
-//! What was dropped, refused or cut, by the reason: how often, and the last few times in detail.
+//! What was dropped, rejected or disconnected, by reason: how often, and the last occurrences in detail.
 
-pub(crate) mod describe;
-pub(crate) mod explain;
-pub(crate) mod explanation;
-pub(crate) mod history;
-pub(crate) mod noting;
-pub(crate) mod reason;
-pub(crate) mod trace;
+mod reason;
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::VecDeque, sync::Mutex};
 
 use p2p_identity::NodeId;
 
-use crate::{drops::reason::Reason, lock::lock, relay::admission::Rejection};
+use crate::{
+    lock::lock, relay::reject_reason::RejectReason, stats::Reason, stats::counters::Count,
+};
 
-/// How many occurrences of each reason are kept in detail.
+/// Number of occurrences of each reason that are kept in detail.
 pub const DROP_SAMPLES: usize = 64;
 
-/// One counter. Relaxed: a counter orders nothing.
-#[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU64);
-
-impl Count {
-    pub(crate) fn one(&self) {
-        self.add(1);
-    }
-
-    pub(crate) fn add(&self, n: usize) {
-        self.0.fetch_add(n as u64, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// One time that something was dropped, refused or cut.
+/// One time that something was dropped, rejected or disconnected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Occurrence {
     /// When, in seconds since 1970.
     pub at: u32,
-    /// The peer that had to do with it, if one did.
+    /// The peer that was involved, if any.
     pub peer: Option<NodeId>,
-    /// The hash of the envelope, where it is about one.
+    /// The hash of the envelope, if it concerns one.
     pub envelope: Option<[u8; 32]>,
-    /// The figures, where an envelope was refused on arrival.
-    pub rejection: Option<Rejection>,
+    /// The details, if an envelope was rejected on arrival.
+    pub rejected: Option<RejectReason>,
 }
 
 impl Occurrence {
     pub(crate) fn at(at: u32) -> Self {
-        Self { at, peer: None, envelope: None, rejection: None }
+        Self { at, peer: None, envelope: None, rejected: None }
     }
 
     pub(crate) fn by(self, peer: impl Into<Option<NodeId>>) -> Self {
@@ -69,70 +41,61 @@ impl Occurrence {
     }
 }
 
-/// How often there was a reason to drop something, and the last times.
+/// How often there was a reason to drop something, and the last occurrences.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Dropped {
     /// The reason.
     pub reason: Reason,
-    /// How often, since the node started.
+    /// How often it occurred since the node started.
     pub count: u64,
-    /// The last [`DROP_SAMPLES`] times at most, the latest first.
+    /// The last occurrences, the latest first; at most [`DROP_SAMPLES`].
     pub last: Vec<Occurrence>,
 }
 
 #[derive(Debug, Default)]
-struct Tally {
+struct ReasonLog {
     count: Count,
     last: Mutex<VecDeque<Occurrence>>,
 }
 
-/// A tally for each reason. What happens to one is no business of the others: a flood of one kind
-/// does not push the rare kinds out.
+/// A count and the last occurrences for each reason. The reasons are separate: many occurrences of one do not displace
+/// those of another.
 #[derive(Debug)]
-pub(crate) struct Drops(Box<[Tally]>);
+pub(crate) struct DropLog(Box<[ReasonLog]>);
 
-impl Default for Drops {
+impl Default for DropLog {
     fn default() -> Self {
-        Self(Reason::ALL.iter().map(|_| Tally::default()).collect())
+        Self(Reason::ALL.iter().map(|_| ReasonLog::default()).collect())
     }
 }
 
-impl Drops {
-    pub(crate) fn note(&self, reason: Reason, drop: Occurrence) {
-        self.note_all(reason, [drop]);
-    }
-
-    /// Notes several at once, the latest last.
-    pub(crate) fn note_all(&self, reason: Reason, drops: impl IntoIterator<Item = Occurrence>) {
-        let tally = &self.0[reason as usize];
-        let mut last = lock(&tally.last);
-        let mut count = 0;
-        for drop in drops {
-            if last.len() >= DROP_SAMPLES {
-                last.pop_front();
-            }
-            last.push_back(drop);
-            count += 1;
+impl DropLog {
+    pub(crate) fn record(&self, reason: Reason, occurrence: Occurrence) {
+        let log = &self.0[reason as usize];
+        let mut last = lock(&log.last);
+        if last.len() >= DROP_SAMPLES {
+            last.pop_front();
         }
-        tally.count.add(count);
+        last.push_back(occurrence);
+        log.count.add(1);
     }
 
     pub(crate) fn count(&self, reason: Reason) -> u64 {
         self.0[reason as usize].count.get()
     }
 
-    /// All reasons there are, also those that never occurred.
+    /// All reasons, also those that never occurred.
     pub(crate) fn all(&self) -> Vec<Dropped> {
         let dropped = |reason: &Reason| {
-            let tally = &self.0[*reason as usize];
-            let last = lock(&tally.last).iter().rev().copied().collect();
-            Dropped { reason: *reason, count: tally.count.get(), last }
+            let log = &self.0[*reason as usize];
+            let last = lock(&log.last).iter().rev().copied().collect();
+            Dropped { reason: *reason, count: log.count.get(), last }
         };
         Reason::ALL.iter().map(dropped).collect()
     }
 
-    /// What was noted of an envelope and is still kept, in the order in which it happened.
+    /// What was recorded about an envelope and is still kept, in the order in which it happened.
     pub(crate) fn about(&self, envelope: &[u8; 32]) -> Vec<(Reason, Occurrence)> {
         let mut found = Vec::new();
         for reason in Reason::ALL {
@@ -152,12 +115,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_has_a_name_and_a_tally_of_its_own() {
-        let drops = Drops::default();
+    fn each_reason_has_its_own_name_and_log() {
+        let drops = DropLog::default();
         let mut names = HashSet::new();
         for (index, reason) in Reason::ALL.iter().enumerate() {
             assert!(names.insert(reason.name()), "{reason}");
-            (0..=index).for_each(|_| drops.note(*reason, Occurrence::at(0)));
+            (0..=index).for_each(|_| drops.record(*reason, Occurrence::at(0)));
         }
         for (index, dropped) in drops.all().iter().enumerate() {
             assert_eq!((dropped.reason, dropped.count), (Reason::ALL[index], index as u64 + 1));
@@ -165,10 +128,10 @@ mod tests {
     }
 
     #[test]
-    fn the_last_ones_are_kept_the_latest_first() {
-        let drops = Drops::default();
-        drops.note_all(Reason::Expired, (0..100).map(Occurrence::at));
-        drops.note(Reason::Expired, Occurrence::at(100).of(&[1; 32]));
+    fn the_last_occurrences_are_kept_the_latest_first() {
+        let drops = DropLog::default();
+        (0..100).for_each(|at| drops.record(Reason::Expired, Occurrence::at(at)));
+        drops.record(Reason::Expired, Occurrence::at(100).of(&[1; 32]));
         let all = drops.all();
         let dropped = all.iter().find(|dropped| dropped.reason == Reason::Expired).unwrap();
         assert_eq!((dropped.count, dropped.last.len()), (101, DROP_SAMPLES));
@@ -176,11 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn what_befell_an_envelope_is_told_in_order() {
-        let drops = Drops::default();
-        drops.note(Reason::ZeroTtl, Occurrence::at(3).of(&[1; 32]));
-        drops.note(Reason::ZeroTtl, Occurrence::at(2).of(&[2; 32]));
-        drops.note(Reason::NotOpened, Occurrence::at(1).of(&[1; 32]));
+    fn the_history_of_an_envelope_is_in_order() {
+        let drops = DropLog::default();
+        drops.record(Reason::ZeroTtl, Occurrence::at(3).of(&[1; 32]));
+        drops.record(Reason::ZeroTtl, Occurrence::at(2).of(&[2; 32]));
+        drops.record(Reason::NotOpened, Occurrence::at(1).of(&[1; 32]));
         let reasons: Vec<_> =
             drops.about(&[1; 32]).into_iter().map(|(reason, drop)| (reason, drop.at)).collect();
         assert_eq!(reasons, [(Reason::NotOpened, 1), (Reason::ZeroTtl, 3)]);

@@ -6,7 +6,7 @@
 //! [`subscribe`](Whisper::subscribe), [`watch`](Whisper::watch).
 //!
 //! The path of an envelope: `session` (one peer's packets, in the forms of `wire`; what comes before
-//! its time waits there) → `admission` (times, by a clock that `skew` keeps with the peers'; size,
+//! its time waits there) → `admission` (times, by a clock that `estimate` keeps with the peers'; size,
 //! bloom, work) → `pool` and `peer`, both inside `relay` (whom to send it to, in
 //! which order) → `delivery` (`queue`, `filter`, `mailbox`). A new envelope goes on at once: there
 //! is no tick, and nothing is ever searched for by looking at all of the pool. Everything is
@@ -19,11 +19,11 @@
 //!
 //! ```
 //! use p2p_mux::{Channel, identity::SecretKey};
-//! use whisper_protocol::{FilterKey, FilterSpec, Post, Recipient, Settings, Topic, Whisper};
+//! use whisper_protocol::{FilterKey, FilterSpec, Post, Recipient, Config, Topic, Whisper};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (here, there) = (Whisper::new(Settings::default()), Whisper::new(Settings::default()));
+//! let (here, there) = (Whisper::new(Config::default()), Whisper::new(Config::default()));
 //! let (near, far) = Channel::pipe();
 //! let id = || SecretKey::random(&mut rand::rng()).id();
 //! tokio::spawn(here.attach(id(), near));
@@ -46,52 +46,56 @@
 //! # }
 //! ```
 
-mod by_dialect;
 mod clock;
+mod config;
 mod delivery;
 mod drops;
-mod historic;
-mod hub;
 mod keys;
 mod lock;
+mod mail_server;
+mod peers;
 mod receipts;
 mod relay;
 mod session;
-mod settings;
 mod stats;
 mod whisper;
 mod wire;
 
+pub use clock::Clock;
+pub use config::{
+    Config, FilterSettings, MAX_MESSAGE_SIZE, PeerSettings, QueueLimits, QueueSettings,
+};
 pub use delivery::filter::{FilterError, FilterKey, FilterSpec};
 pub use delivery::interest::Interest;
-pub use delivery::received::Received;
+pub use delivery::message::ReceivedMessage;
 pub use delivery::watch::Watch;
-pub use drops::explain::EXPLAINED_FILTERS;
-pub use drops::explanation::{Explanation, FilterOutcome, FilterTrace, Pooled, Whereabouts};
-pub use drops::reason::Reason;
-pub use drops::trace::{Bringer, PeerTrace};
 pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
-pub use historic::{DirectError, HistoricRequest, Requests};
 pub use keys::Keys;
 pub use keys::id::{FilterId, KeyId, ParseIdError};
-pub use receipts::ReceiptSettings;
+pub use mail_server::{MailRequest, MailRequests};
+pub use peers::direct::DirectError;
+pub use peers::rate_limit::{AddressFilter, Rate, RateLimits};
+pub use peers::remote::Remote;
+pub use peers::work_settings::{PeerRule, Sealing, WorkSettings};
+pub use receipts::ending::{Ending, Progress, ReceiptState, RefusalReason};
 pub use receipts::post::{Post, PostError, Recipient};
-pub use receipts::receipt::{Ending, Nobody, Progress, Receipt, ReceiptState, Refusal, Unwanted};
-pub use relay::admission::{Rejection, SYNC_ALLOWANCE, Verdict};
-pub use relay::peer::NotSent;
-pub use relay::rules::{PeerRule, Rules, Sealing};
-pub use session::limit::{AddressFilter, Rate, RateLimits};
-pub use session::remote::Remote;
-pub use settings::{
-    Bounds, Clock, FilterSettings, MAX_MESSAGE_SIZE, PeerSettings, Queues, Settings,
-};
+pub use receipts::receipt::Receipt;
+pub use receipts::settings::ReceiptSettings;
+pub use relay::admission::{EnvelopeOutcome, SYNC_ALLOWANCE};
+pub use relay::peer_state::skip_reason::SkipReason;
+pub use relay::reject_reason::RejectReason;
+pub use relay::trace::{EnvelopeSource, PeerTrace};
+pub use relay::unsent_reason::{SkippedPeers, UnsentReason};
 pub use stats::{
-    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, PostStats, RejectedStats,
-    RelayStats, SessionStats, Stats, WorkStats,
+    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, PostStats, Reason,
+    RejectedStats, RelayStats, SessionStats, Stats, StatsCounter, StatsGroup, WorkStats,
 };
-pub use whisper::{Info, NoSuchPeer, SettingError, Whisper};
+pub use whisper::explanation::{
+    EXPLAINED_FILTERS, EnvelopeState, Explanation, FilterOutcome, FilterTrace, PooledEnvelope,
+};
+pub use whisper::{Info, MessageSizeError, NoSuchPeer, Whisper};
 #[doc(no_inline)]
 pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, Topic};
 #[doc(no_inline)]
-pub use whisper_pow::Policy;
+pub use whisper_pow::{Policy, Work};
 pub use wire::packet;

@@ -1,17 +1,20 @@
-//! The pool and the peers that share it: one pure machine, without sockets, tasks or a clock.
+//! The relay of one dialect: the pool and the peers it is sent to. A pure machine without sockets, tasks or a clock.
 //!
-//! A new envelope is pushed to the peers that want it at once; there is no tick and no scan.
-//! Bundles are taken out with [`Relay::poll_transmit`], one peer at a time, by that peer's session.
+//! A new envelope is queued at once for each peer that wants it; there is no tick and no scan. Each peer's session
+//! takes its bundles out with [`Relay::poll_transmit`].
 
 pub(crate) mod admission;
-pub(crate) mod gauge;
-pub(crate) mod gauging;
-pub(crate) mod known;
-pub(crate) mod peer;
+pub(crate) mod driver;
+mod lookup;
+pub(crate) mod peer_slot;
+pub(crate) mod peer_state;
 pub(crate) mod pool;
-pub(crate) mod rules;
+pub(crate) mod reject_reason;
+pub(crate) mod relays;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod trace;
+pub(crate) mod unsent_reason;
 
 use std::collections::VecDeque;
 
@@ -20,119 +23,115 @@ use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::{Rule, Work};
 
 use crate::{
-    drops::history::{Lost, Source},
-    relay::admission::{Proven, Rejection, Requirements, Verdict},
-    relay::gauge::Gauge,
-    relay::peer::{Peer, sample_of},
+    config::Config,
+    peers::peer_rule::PeerRuleState,
+    relay::admission::{EnvelopeOutcome, Proven, Requirements},
+    relay::peer_slot::PeerSlot,
+    relay::peer_state::{PeerState, sample_of},
+    relay::pool::history::{ArrivalStamp, LostEnvelope},
     relay::pool::{Admitted, Pool},
-    settings::Settings,
+    relay::reject_reason::RejectReason,
     stats::RelayStats,
-    wire::Packed,
+    wire::PackedEnvelopes,
     wire::packet::Rates,
     wire::status::Status,
 };
 
-/// The place of a connected peer in the relay of its dialect. Used again after the peer has left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Seat {
-    dialect: Dialect,
-    index: usize,
-}
-
-impl Seat {
-    /// The dialect that the peer speaks.
-    pub(crate) fn dialect(self) -> Dialect {
-        self.dialect
-    }
-}
-
-/// What is to be sent to a peer next.
+/// What to send to a peer next.
 #[derive(Debug)]
 pub(crate) enum Transmit {
-    /// The node's requirement changed.
+    /// The node's work requirement changed.
     MinWork(Work),
     /// The node's bloom changed.
     Bloom(Bloom),
-    /// Envelopes, highest work first, together below the peer's packet limit; and the hashes of those
-    /// that were made here.
-    Envelopes(Packed, Vec<[u8; 32]>),
-    /// Nothing was found yet: ask again soon, and let others have the machine meanwhile.
+    /// Envelopes, highest work first, together below the peer's packet limit; and the hashes of the node's own
+    /// envelopes among them.
+    Envelopes(PackedEnvelopes, Vec<[u8; 32]>),
+    /// Nothing was found yet: let other tasks run, then ask again.
     Again,
-    /// As [`Idle`](Self::Idle), but for so many seconds at most.
+    /// As [`Idle`](Self::Idle), but for at most this number of seconds.
     Later(u32),
-    /// Nothing to do until [`Relay::poll_wake`] names the peer.
+    /// Nothing to do until [`Relay::poll_wake`] returns the peer's slot.
     Idle,
 }
 
-mod tracing;
+/// Number of former peers that are remembered.
+const MAX_FORMER_PEERS: usize = 1024;
 
-/// How many stays are remembered after they ended.
-const DEPARTED: usize = 1024;
+/// Maximum number of oversized envelopes that wait to be reported.
+const MAX_UNSENT: usize = 64;
 
-/// How many envelopes that could not be sent wait to be asked for.
-const UNSENT: usize = 64;
-
-/// An envelope that a peer will not be sent, because it alone is beyond what any peer takes.
+/// An envelope that is not sent to a peer because it alone exceeds the largest packet that every peer accepts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unsent {
     pub(crate) hash: [u8; 32],
     pub(crate) to: NodeId,
 }
 
-/// Who sat on a seat, and which arrivals fell into that time.
+/// Which peer had a slot, and which arrivals fell into that time.
 #[derive(Debug, Clone, Copy)]
-struct Stay {
+struct FormerPeer {
     id: NodeId,
     index: usize,
+    /// The last arrival before the peer joined.
     after: u64,
+    /// The last arrival before it left.
     until: u64,
 }
 
-impl Stay {
-    fn covers(&self, source: Source) -> bool {
-        source.from.is_some_and(|from| from as usize == self.index)
-            && self.after < source.arrival
-            && source.arrival <= self.until
+impl FormerPeer {
+    /// Whether this peer sent the envelope with this stamp.
+    fn covers(&self, stamp: ArrivalStamp) -> bool {
+        stamp.from.is_some_and(|from| from as usize == self.index)
+            && self.after < stamp.arrival
+            && stamp.arrival <= self.until
     }
 }
 
-/// A peer and what it was told of this node.
+/// A connected peer, and what it was told about this node.
 #[derive(Debug)]
-struct Seated {
-    peer: Peer,
+struct OccupiedSlot {
+    peer: PeerState,
     told: Status,
     idle: bool,
     id: NodeId,
-    /// The last arrival before it came.
+    /// The last arrival before the peer joined.
     after: u64,
 }
 
-/// The pool of one dialect, the peers that speak it, and what the node requires.
+/// The pool of one dialect, the peers that speak it, and what the node requires of envelopes.
 #[derive(Debug)]
 pub(crate) struct Relay {
     dialect: Dialect,
     pool: Pool,
     requirements: Requirements,
-    seats: Vec<Option<Seated>>,
-    wakes: Vec<Seat>,
-    /// Nothing that others made is sent.
+    slots: Vec<Option<OccupiedSlot>>,
+    wakes: Vec<PeerSlot>,
+    /// The node's status. Work requirement, bloom and light mode are filled in from the other fields.
+    status: Status,
+    /// Whether the node is a light client: only its own envelopes are sent.
     light: bool,
-    /// Who left last, so that it is known later who brought an envelope.
-    departed: VecDeque<Stay>,
+    /// The peers that left most recently, so that the source of an envelope can be named later.
+    former_peers: VecDeque<FormerPeer>,
     unsent: Vec<Unsent>,
     stats: RelayStats,
 }
 
 impl Relay {
-    pub(crate) fn new(dialect: Dialect, settings: &Settings) -> Self {
+    pub(crate) fn new(dialect: Dialect, config: &Config) -> Self {
         Self {
             dialect,
-            pool: Pool::new(settings.pool_bytes),
-            requirements: Requirements::new(dialect, settings),
-            seats: Vec::new(),
+            pool: Pool::new(config.pool_bytes),
+            requirements: Requirements::new(dialect, config),
+            slots: Vec::new(),
             wakes: Vec::new(),
-            light: settings.light,
-            departed: VecDeque::new(),
+            status: Status {
+                confirmations: config.receipts.confirmations,
+                rates: config.peers.rates.announced(),
+                ..Status::default()
+            },
+            light: config.light,
+            former_peers: VecDeque::new(),
             unsent: Vec::new(),
             stats: RelayStats::default(),
         }
@@ -150,19 +149,19 @@ impl Relay {
         &self.requirements
     }
 
-    /// What this node says of itself to a new peer.
+    /// The status that this node sends to a new peer.
     pub(crate) fn status(&self) -> Status {
         Status {
             min_work: self.requirements.min_work(),
             bloom: *self.requirements.bloom(),
             light: self.light,
-            ..Status::default()
+            ..self.status
         }
     }
 
     pub(crate) fn stats(&self) -> RelayStats {
         let deferred =
-            self.seats.iter().flatten().map(|seated| seated.peer.deferred()).sum::<u64>();
+            self.slots.iter().flatten().map(|occupied| occupied.peer.deferred()).sum::<u64>();
         RelayStats {
             deferred: self.stats.deferred + deferred,
             expired: self.pool.expired(),
@@ -171,199 +170,203 @@ impl Relay {
         }
     }
 
-    /// Seats a peer after the exchange of status packets. `told`: what this node said in its own.
-    pub(crate) fn join(&mut self, id: NodeId, theirs: Status, told: Status, gauge: Gauge) -> Seat {
+    /// Adds a peer after the exchange of status packets. `told`: the status that this node sent.
+    pub(crate) fn join(
+        &mut self,
+        id: NodeId,
+        theirs: Status,
+        told: Status,
+        rule: PeerRuleState,
+    ) -> PeerSlot {
         let after = self.pool.last_arrival();
-        let peer = Peer::new(theirs, gauge);
-        let seated = Some(Seated { peer, told, idle: false, id, after });
-        if let Some(index) = self.seats.iter().position(Option::is_none) {
-            self.seats[index] = seated;
-            return self.seat(index);
+        let peer = PeerState::new(theirs, rule);
+        let occupied = Some(OccupiedSlot { peer, told, idle: false, id, after });
+        if let Some(index) = self.slots.iter().position(Option::is_none) {
+            self.slots[index] = occupied;
+            return self.slot(index);
         }
-        self.seats.push(seated);
-        self.seat(self.seats.len() - 1)
+        self.slots.push(occupied);
+        self.slot(self.slots.len() - 1)
     }
 
-    fn seat(&self, index: usize) -> Seat {
-        Seat { dialect: self.dialect, index }
+    fn slot(&self, index: usize) -> PeerSlot {
+        PeerSlot { dialect: self.dialect, index }
     }
 
-    /// The peer is gone, and what was pending for it.
-    pub(crate) fn leave(&mut self, seat: Seat) {
-        if let Some(seated) = self.seats.get_mut(seat.index).and_then(Option::take) {
-            self.stats.deferred += seated.peer.deferred();
-            if self.departed.len() >= DEPARTED {
-                self.departed.pop_front();
+    /// Removes a peer and everything that was queued for it.
+    pub(crate) fn leave(&mut self, slot: PeerSlot) {
+        if let Some(occupied) = self.slots.get_mut(slot.index).and_then(Option::take) {
+            self.stats.deferred += occupied.peer.deferred();
+            if self.former_peers.len() >= MAX_FORMER_PEERS {
+                self.former_peers.pop_front();
             }
-            let (id, after, until) = (seated.id, seated.after, self.pool.last_arrival());
-            self.departed.push_back(Stay { id, index: seat.index, after, until });
+            let (id, after, until) = (occupied.id, occupied.after, self.pool.last_arrival());
+            self.former_peers.push_back(FormerPeer { id, index: slot.index, after, until });
         }
-        self.wakes.retain(|woken| *woken != seat);
+        self.wakes.retain(|woken| *woken != slot);
     }
 
-    /// What the peer said of itself last.
-    pub(crate) fn peer_status(&self, seat: Seat) -> Option<&Status> {
-        Some(self.seats.get(seat.index)?.as_ref()?.peer.status())
+    /// The peer's last status.
+    pub(crate) fn peer_status(&self, slot: PeerSlot) -> Option<&Status> {
+        Some(self.slots.get(slot.index)?.as_ref()?.peer.status())
     }
 
-    /// By which rule the peer counts work.
-    pub(crate) fn peer_gauge(&self, seat: Seat) -> Option<&Gauge> {
-        Some(self.seats.get(seat.index)?.as_ref()?.peer.gauge())
+    /// Which rule the peer applies to work.
+    pub(crate) fn peer_rule(&self, slot: PeerSlot) -> Option<&PeerRuleState> {
+        Some(self.slots.get(slot.index)?.as_ref()?.peer.rule())
     }
 
-    /// The rules of the peers that require work, as far as is known.
+    /// The rules of the peers that require work, as far as they are known.
     pub(crate) fn peer_rules(&self) -> impl Iterator<Item = Rule> {
-        let peers = self.seats.iter().flatten().map(|seated| &seated.peer);
+        let peers = self.slots.iter().flatten().map(|occupied| &occupied.peer);
         let demanding = peers.filter(|peer| peer.status().min_work > Work::ZERO);
-        demanding.filter_map(|peer| peer.gauge().rule())
+        demanding.filter_map(|peer| peer.rule().rule())
     }
 
-    /// Whether the envelope is pooled; if so, the peer that sent it need not be sent it.
-    pub(crate) fn handle_known(&mut self, from: Option<Seat>, envelope: &Envelope) -> bool {
+    /// Returns whether the envelope is in the pool. If it is, the peer that sent it is not sent it back.
+    pub(crate) fn handle_known(&mut self, from: Option<PeerSlot>, envelope: &Envelope) -> bool {
         let Some(ticket) = self.pool.find_same(envelope) else { return false };
-        if let Some(peer) = from.and_then(|seat| self.peer_mut(seat)) {
+        if let Some(peer) = from.and_then(|slot| self.peer_mut(slot)) {
             peer.handle_known(ticket);
         }
         true
     }
 
-    /// Takes in an envelope that met the [`Requirements`], and offers it to all peers but the one
-    /// it came from.
+    /// Admits an envelope that meets the [`Requirements`] to the pool, and queues it for all peers except the one
+    /// that sent it.
     pub(crate) fn admit(
         &mut self,
         now: u32,
-        from: Option<Seat>,
+        from: Option<PeerSlot>,
         envelope: &Envelope,
         proven: Proven,
-    ) -> Verdict {
-        let number = from.and_then(|seat| u32::try_from(seat.index).ok());
+    ) -> EnvelopeOutcome {
+        let number = from.and_then(|slot| u32::try_from(slot.index).ok());
         let ticket = match self.pool.admit(now, envelope, proven, number) {
             Admitted::New(ticket) => ticket,
             Admitted::Known(ticket) => {
-                if let Some(peer) = from.and_then(|seat| self.peer_mut(seat)) {
+                if let Some(peer) = from.and_then(|slot| self.peer_mut(slot)) {
                     peer.handle_known(ticket);
                 }
-                return Verdict::Known;
+                return EnvelopeOutcome::Known;
             }
-            Admitted::Full => return Verdict::Rejected(Rejection::PoolFull),
+            Admitted::Full => return EnvelopeOutcome::Rejected(RejectReason::PoolFull),
         };
         let offered = !self.light || from.is_none();
         if let Some(entry) = self.pool.get(ticket) {
             let sample = sample_of(entry.topic());
-            for (index, seated) in self.seats.iter_mut().enumerate() {
-                let Some(seated) = seated else { continue };
-                let seat = Seat { dialect: self.dialect, index };
-                let from_it = from == Some(seat);
+            for (index, occupied) in self.slots.iter_mut().enumerate() {
+                let Some(occupied) = occupied else { continue };
+                let slot = PeerSlot { dialect: self.dialect, index };
+                let from_it = from == Some(slot);
                 if !offered {
-                    seated.peer.handle_withheld(ticket, from_it);
-                } else if seated.peer.handle_new(ticket, entry, &sample, from_it) {
-                    wake(&mut self.wakes, seat, seated);
+                    occupied.peer.handle_withheld(ticket, from_it);
+                } else if occupied.peer.handle_new(ticket, entry, &sample, from_it) {
+                    wake(&mut self.wakes, slot, occupied);
                 }
             }
         }
-        Verdict::New
+        EnvelopeOutcome::New
     }
 
     /// The peer announced another work requirement.
-    pub(crate) fn handle_min_work(&mut self, seat: Seat, min_work: Work) {
-        self.change(seat, |peer| peer.handle_min_work(min_work));
+    pub(crate) fn handle_min_work(&mut self, slot: PeerSlot, min_work: Work) {
+        self.change(slot, |peer| peer.handle_min_work(min_work));
     }
 
     /// The peer announced another bloom.
-    pub(crate) fn handle_bloom(&mut self, seat: Seat, bloom: Bloom) {
-        self.change(seat, |peer| peer.handle_bloom(bloom));
+    pub(crate) fn handle_bloom(&mut self, slot: PeerSlot, bloom: Bloom) {
+        self.change(slot, |peer| peer.handle_bloom(bloom));
     }
 
-    /// The peer announced how much it takes.
-    pub(crate) fn handle_rates(&mut self, seat: Seat, rates: Rates) {
-        self.change(seat, |peer| peer.handle_rates(rates));
+    /// The peer announced its rate limits.
+    pub(crate) fn handle_rates(&mut self, slot: PeerSlot, rates: Rates) {
+        self.change(slot, |peer| peer.handle_rates(rates));
     }
 
-    /// Changes what this node requires and tells all peers.
+    /// Changes the requirements of this node and tells all peers.
     pub(crate) fn require(&mut self, change: impl FnOnce(&mut Requirements)) {
         change(&mut self.requirements);
-        for (index, seated) in self.seats.iter_mut().enumerate() {
-            if let Some(seated) = seated {
-                wake(&mut self.wakes, Seat { dialect: self.dialect, index }, seated);
+        for (index, occupied) in self.slots.iter_mut().enumerate() {
+            if let Some(occupied) = occupied {
+                wake(&mut self.wakes, PeerSlot { dialect: self.dialect, index }, occupied);
             }
         }
     }
 
-    /// Changes the topics that this node wants, and tells all peers if they are others than before.
+    /// Changes the topics that this node wants. Tells all peers if they differ from before.
     pub(crate) fn set_bloom(&mut self, now: u32, bloom: Bloom) {
         if *self.requirements.bloom() != bloom {
             self.require(|requirements| requirements.set_bloom(now, bloom));
         }
     }
 
-    /// Whether the node is a light client, which sends nothing but what was made here.
+    /// Whether the node is a light client, which sends only its own envelopes.
     pub(crate) fn is_light(&self) -> bool {
         self.light
     }
 
-    /// Makes the node a light client, or one that relays: then everybody is sent what is alive. There
-    /// are no words to tell the peers that it is another than when they met.
+    /// Makes the node a light client, or one that relays; in the latter case all peers are sent what is alive. The
+    /// protocol has no message for this: connected peers are not told.
     pub(crate) fn set_light(&mut self, light: bool) {
         let relays_again = self.light && !light;
         self.light = light;
-        for (index, seated) in self.seats.iter_mut().enumerate() {
-            if relays_again && let Some(seated) = seated {
-                seated.peer.start_over();
-                wake(&mut self.wakes, Seat { dialect: self.dialect, index }, seated);
+        for (index, occupied) in self.slots.iter_mut().enumerate() {
+            if relays_again && let Some(occupied) = occupied {
+                occupied.peer.start_over();
+                wake(&mut self.wakes, PeerSlot { dialect: self.dialect, index }, occupied);
             }
         }
     }
 
-    /// Removes expired envelopes; returns when the next one expires.
+    /// Removes expired envelopes. Returns when the next one expires.
     pub(crate) fn handle_timeout(&mut self, now: u32) -> Option<u32> {
         self.pool.expire(now);
         self.pool.next_expiry()
     }
 
-    /// A peer that was idle and has something to send now.
-    pub(crate) fn poll_wake(&mut self) -> Option<Seat> {
+    /// A peer that was idle and now has something to be sent.
+    pub(crate) fn poll_wake(&mut self) -> Option<PeerSlot> {
         self.wakes.pop()
     }
 
-    /// What left the pool since the last time this was asked: all that was evicted, and some of what
-    /// expired.
-    pub(crate) fn take_lost(&mut self) -> Vec<Lost> {
+    /// What left the pool since the last call: all that was evicted, and a sample of what expired.
+    pub(crate) fn take_lost(&mut self) -> Vec<LostEnvelope> {
         self.pool.take_lost()
     }
 
-    /// Which envelopes were skipped for good since the last time this was asked, or the first few
-    /// of many.
+    /// The oversized envelopes that were skipped since the last call; at most a few.
     pub(crate) fn take_unsent(&mut self) -> Vec<Unsent> {
         std::mem::take(&mut self.unsent)
     }
 
     /// What to send to this peer next.
-    pub(crate) fn poll_transmit(&mut self, now: u32, seat: Seat) -> Transmit {
+    pub(crate) fn poll_transmit(&mut self, now: u32, slot: PeerSlot) -> Transmit {
         let ours = self.status();
-        let Some(seated) = self.seats.get_mut(seat.index).and_then(Option::as_mut) else {
+        let Some(occupied) = self.slots.get_mut(slot.index).and_then(Option::as_mut) else {
             return Transmit::Idle;
         };
-        if seated.told.min_work != ours.min_work {
-            seated.told.min_work = ours.min_work;
+        if occupied.told.min_work != ours.min_work {
+            occupied.told.min_work = ours.min_work;
             return Transmit::MinWork(ours.min_work);
         }
-        if seated.told.bloom != ours.bloom {
-            seated.told.bloom = ours.bloom;
+        if occupied.told.bloom != ours.bloom {
+            occupied.told.bloom = ours.bloom;
             return Transmit::Bloom(ours.bloom);
         }
-        let bundle = seated.peer.take_bundle(now, &self.pool, self.light);
+        let bundle = occupied.peer.take_bundle(now, &self.pool, self.light);
         if !bundle.oversized.is_empty() {
             self.stats.oversized += bundle.oversized.len() as u64;
-            let room = UNSENT.saturating_sub(self.unsent.len());
+            let room = MAX_UNSENT.saturating_sub(self.unsent.len());
             let unsent = bundle.oversized.iter().take(room);
-            self.unsent.extend(unsent.map(|hash| Unsent { hash: *hash, to: seated.id }));
+            self.unsent.extend(unsent.map(|hash| Unsent { hash: *hash, to: occupied.id }));
         }
         if !bundle.envelopes.is_empty() {
             self.stats.sent += bundle.envelopes.len() as u64;
             self.stats.bundles += 1;
             return Transmit::Envelopes(bundle.envelopes, bundle.own);
         }
-        seated.idle = !bundle.more;
+        occupied.idle = !bundle.more;
         match bundle.later {
             _ if bundle.more => Transmit::Again,
             Some(seconds) => Transmit::Later(seconds),
@@ -371,22 +374,22 @@ impl Relay {
         }
     }
 
-    fn peer_mut(&mut self, seat: Seat) -> Option<&mut Peer> {
-        Some(&mut self.seats.get_mut(seat.index)?.as_mut()?.peer)
+    fn peer_mut(&mut self, slot: PeerSlot) -> Option<&mut PeerState> {
+        Some(&mut self.slots.get_mut(slot.index)?.as_mut()?.peer)
     }
 
-    fn change(&mut self, seat: Seat, change: impl FnOnce(&mut Peer)) {
-        if let Some(seated) = self.seats.get_mut(seat.index).and_then(Option::as_mut) {
-            change(&mut seated.peer);
-            wake(&mut self.wakes, seat, seated);
+    fn change(&mut self, slot: PeerSlot, change: impl FnOnce(&mut PeerState)) {
+        if let Some(occupied) = self.slots.get_mut(slot.index).and_then(Option::as_mut) {
+            change(&mut occupied.peer);
+            wake(&mut self.wakes, slot, occupied);
         }
     }
 }
 
-fn wake(wakes: &mut Vec<Seat>, seat: Seat, seated: &mut Seated) {
-    if seated.idle {
-        seated.idle = false;
-        wakes.push(seat);
+fn wake(wakes: &mut Vec<PeerSlot>, slot: PeerSlot, occupied: &mut OccupiedSlot) {
+    if occupied.idle {
+        occupied.idle = false;
+        wakes.push(slot);
     }
 }
 

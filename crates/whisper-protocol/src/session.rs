@@ -1,105 +1,89 @@
-//! One peer's session: the exchange of status, then packets in and bundles out, each half as fast
-//! as it can go.
+//! One peer's session: the exchange of status packets, then packets in and bundles out, independently of each other.
 //!
-//! It is the `run` function of the sub-protocol "shh". A breach of the protocol ends this session
-//! and its connection with "subprotocol error"; everything else that is wrong with what a peer
-//! sends is counted and passed over.
+//! It is the `run` function of the sub-protocol "shh". A violation of the protocol ends the session and its connection
+//! with "subprotocol error"; everything else that is wrong with a peer's packets is counted and ignored.
 
-pub(crate) mod limit;
-pub(crate) mod outlet;
-pub(crate) mod peers;
-pub(crate) mod remote;
+mod connected;
+pub(crate) mod context;
+mod early;
+mod extensions;
+mod inbound;
 
 use std::{
-    ops::ControlFlow,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use bytes::Bytes;
-use p2p_mux::{Channel, Exit, Message, Receiver, SendError};
-use tokio::{
-    sync::Notify,
-    task::yield_now,
-    time::{Instant, timeout},
-};
-use whisper_envelope::{Envelope, EnvelopeError, Unhashed};
+use p2p_identity::causes;
+use p2p_mux::{Channel, Exit, Receiver, SendError};
+use tokio::{sync::Notify, task::yield_now, time::timeout};
 
 use crate::{
-    delivery::PATIENCE,
-    drops::Count,
-    drops::reason::Reason,
-    hub::{BATCH, Hub},
-    receipts::unconfirmed::Unconfirmed,
-    relay::{Seat, Transmit},
-    session::outlet::Outlet,
-    session::remote::Remote,
-    settings::MAX_MESSAGE_SIZE,
+    drops::Occurrence,
+    peers::peer_sender::{PeerLink, PeerSender},
+    peers::remote::Remote,
+    receipts::unconfirmed::UnconfirmedBundles,
+    relay::Transmit,
+    relay::peer_slot::PeerSlot,
+    session::connected::ConnectedPeer,
+    session::context::SessionContext,
+    session::early::EarlyEnvelopes,
+    stats::{Counter, Reason, counters::Counters},
     wire::fault::Fault,
     wire::status::Status,
-    wire::{self, Envelopes, Kind, Wire},
+    wire::{self, PacketKind, Wire},
 };
 
-mod early;
-mod extensions;
-mod limits;
-
-use early::Early;
-use extensions::{MAX_ANSWERED, Refused};
-
-/// How many bytes of envelopes are decoded and checked before other tasks get their turn, where
-/// these are large: else [`BATCH`] of them. One alone may be larger.
-const BATCH_BYTES: usize = 128 * 1024;
-
-/// The largest packet that is read. Generous: go-ethereum puts all it has into one packet, whatever
-/// its size, and a node that comes back after a while should get it.
-const MAX_PACKET: usize = MAX_MESSAGE_SIZE as usize;
-
-/// What the session keeps hold of.
+/// One session.
 struct Session {
-    hub: Arc<Hub>,
+    context: Arc<SessionContext>,
     wire: &'static Wire,
     remote: Remote,
-    outlet: Arc<Outlet>,
+    sender: Arc<PeerSender>,
     wake: Arc<Notify>,
-    /// There are limits on what this peer may send.
+    /// Whether limits apply to what this peer sends.
     limited: bool,
-    /// What it was sent and has still to acknowledge.
-    unconfirmed: Mutex<Unconfirmed>,
-    /// What it sent before its time.
-    early: Mutex<Early>,
+    /// The bundles that the peer has not acknowledged.
+    unconfirmed: Mutex<UnconfirmedBundles>,
+    /// The envelopes that arrived before their time.
+    early: EarlyEnvelopes,
 }
 
-/// Runs a session until the channel closes, the node stops, or the peer breaks the protocol.
-pub(crate) async fn run(hub: Arc<Hub>, remote: Remote, channel: Channel) -> Result<(), Exit> {
-    let stop = hub.stop.clone();
-    hub.counters.sessions.opened.one();
-    let _ended = CountOnDrop(&hub.counters.sessions.ended);
+/// Runs a session until the channel closes, the node stops, or the peer violates the protocol.
+pub(crate) async fn run(
+    context: Arc<SessionContext>,
+    remote: Remote,
+    channel: Channel,
+) -> Result<(), Exit> {
+    context.counters.one(Counter::SessionsOpened);
+    let _ended = CountOnDrop(&context.counters);
     let (sender, receiver) = channel.split();
     let (wire, id) = (Wire::of(remote.dialect), remote.id);
     let session = Session {
-        hub: Arc::clone(&hub),
+        context: Arc::clone(&context),
         wire,
-        limited: hub.settings.peers.rates.apply_to(&id, remote.ip),
+        limited: context.limiter.applies_to(&id, remote.ip),
         remote,
-        outlet: Arc::new(Outlet::new(sender)),
+        sender: Arc::new(PeerSender::new(sender)),
         wake: Arc::default(),
         unconfirmed: Mutex::default(),
-        early: Mutex::default(),
+        early: EarlyEnvelopes::default(),
     };
-    let ended = stop.run_until_cancelled(session.talk(receiver)).await.unwrap_or(Ok(()));
-    match ended {
+    let ended = context.stop.run_until_cancelled(session.exchange(receiver)).await;
+    match ended.unwrap_or(Ok(())) {
         Ok(()) | Err(Ended::Send(SendError::Closed)) => Ok(()),
         Err(Ended::Send(error)) => Err(error.into()),
         Err(Ended::Fault(fault)) => {
-            hub.note(Reason::from(&fault), id);
-            tracing::debug!(peer = %id, %fault, "whisper session cut");
+            session.record(Reason::from(&fault));
+            let error = causes(&fault).to_string();
+            tracing::debug!(peer = %id, error, "whisper session ended by a fault");
             Err(Exit::from(&fault))
         }
     }
 }
 
-/// Why a session ended before its channel was seen to close.
+/// Why a session ended before its channel closed.
 enum Ended {
     Fault(Fault),
     Send(SendError),
@@ -112,149 +96,56 @@ impl From<Fault> for Ended {
 }
 
 impl Session {
-    async fn talk(&self, mut receiver: Receiver) -> Result<(), Ended> {
-        let ours = self.hub.status(self.wire.dialect);
-        self.send(Kind::Status, (self.wire.encode_status)(&ours)).await?;
-        let limit = self.hub.settings.peers.status_timeout;
+    /// Exchanges status packets, then reads and writes.
+    async fn exchange(&self, mut receiver: Receiver) -> Result<(), Ended> {
+        let ours = self.context.relays.relays().status(self.wire.dialect);
+        self.send(PacketKind::Status, (self.wire.encode_status)(&ours)).await?;
+        let limit = self.context.settings.status_timeout;
         let Some(theirs) = timeout(limit, self.read_status(&mut receiver))
             .await
             .map_err(|_| Fault::StatusTimeout)??
         else {
             return Ok(());
         };
-        if ours.light && theirs.light && self.hub.settings.peers.restrict_light {
+        if ours.light && theirs.light && self.context.settings.restrict_light {
             return Err(Fault::BothLight.into());
         }
         if let Some(rates) = &theirs.rates {
-            self.outlet.set_rates(rates);
+            self.sender.set_rates(rates);
         }
-        let (outlet, wake) = (Arc::clone(&self.outlet), Arc::clone(&self.wake));
-        let seated = self.hub.join(&self.remote, theirs, ours, outlet, wake);
-        self.hub.counters.sessions.established.one();
+        let link = PeerLink { sender: Arc::clone(&self.sender), wake: Arc::clone(&self.wake) };
+        let peer = ConnectedPeer::join(&self.context, &self.remote, theirs, ours, link);
+        self.context.counters.one(Counter::SessionsEstablished);
         let ended = tokio::select! {
-            ended = self.read(seated.seat(), &theirs, &mut receiver) => ended,
-            ended = self.write(seated.seat(), theirs.confirmations && ours.confirmations) => ended,
+            ended = self.read(peer.slot(), &theirs, &mut receiver) => ended,
+            ended = self.write(peer.slot(), theirs.confirmations && ours.confirmations) => ended,
         };
-        if self.remote.has_cut_us() || self.remote.has_vanished() {
-            self.hub.handle_left(seated.seat(), &self.remote);
-        }
+        peer.learn_rule();
         ended
     }
 
-    /// The first packet has to be a status; `None` if the channel closed before it.
+    /// Reads the first packet, which must be a status; `None` if the channel closed before it.
     async fn read_status(&self, receiver: &mut Receiver) -> Result<Option<Status>, Fault> {
         let Some(message) = receiver.recv().await else { return Ok(None) };
-        if self.wire.kind(message.code) != Some(Kind::Status) {
+        if self.wire.kind(message.code) != Some(PacketKind::Status) {
             return Err(Fault::NotStatus { code: message.code });
         }
         (self.wire.decode_status)(&message.payload).map(Some)
     }
 
-    async fn read(
-        &self,
-        seat: Seat,
-        theirs: &Status,
-        receiver: &mut Receiver,
-    ) -> Result<(), Ended> {
+    /// Sends what the relay has for this peer, the highest work first. `confirmed`: the peer acknowledges its bundles.
+    async fn write(&self, slot: PeerSlot, confirmed: bool) -> Result<(), Ended> {
         loop {
-            let message = tokio::select! {
-                message = receiver.recv() => message,
-                () = self.due() => {
-                    self.handle_due(seat).await;
-                    continue;
-                }
-            };
-            let Some(message) = message else { return Ok(()) };
-            let length = message.payload.len();
-            if length > MAX_PACKET {
-                return Err(Fault::PacketTooLarge { length, limit: MAX_PACKET }.into());
+            // Before the bundle is made, so that envelopes that arrive meanwhile are sorted in by work.
+            if self.sender.wait_for_room().await {
+                self.context.counters.one(Counter::LimitWaits);
             }
-            if self.limited && !self.is_within_limits(&message)? {
-                continue;
-            }
-            self.handle_packet(seat, theirs, message).await?;
-        }
-    }
-
-    async fn handle_packet(
-        &self,
-        seat: Seat,
-        theirs: &Status,
-        Message { code, payload }: Message,
-    ) -> Result<(), Fault> {
-        match self.wire.kind(code) {
-            Some(Kind::Envelopes) => {
-                let refused = self.handle_envelopes(seat, code, &payload).await?;
-                if theirs.confirmations {
-                    self.acknowledge(&payload, &refused);
-                }
-            }
-            Some(Kind::MinWork) => {
-                self.hub.handle_min_work(seat, wire::decode_min_work(code, &payload)?);
-            }
-            Some(Kind::Bloom) => self.hub.handle_bloom(seat, wire::decode_bloom(code, &payload)?),
-            Some(Kind::Direct) if self.hub.peers.is_trusted(&self.remote.id) => {
-                self.handle_direct(code, &payload)?;
-            }
-            Some(Kind::Direct) => self.note(Reason::DirectUntrusted),
-            Some(Kind::Status) => self.note(Reason::SecondStatus),
-            Some(kind) => self.handle_extension(seat, kind, &payload),
-            None => self.note(Reason::UnknownCode),
-        }
-        Ok(())
-    }
-
-    /// The well-formed envelopes before a malformed one count; what comes after it does not. Gives
-    /// what was refused of them, as far as that is worth an answer.
-    async fn handle_envelopes(
-        &self,
-        seat: Seat,
-        code: u64,
-        payload: &Bytes,
-    ) -> Result<Vec<Refused>, Fault> {
-        let malformed = |error| Fault::MalformedPacket { code, error };
-        let mut envelopes = (self.wire.envelopes)(payload).map_err(malformed)?;
-        let mut refused = Vec::new();
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            self.hub.delivery.room(deadline).await;
-            let (batch, rest) = next_batch(&mut envelopes);
-            let verdicts = self.hub.receive(seat, &batch);
-            self.keep_early(&batch, &verdicts);
-            let room = MAX_ANSWERED.saturating_sub(refused.len());
-            refused.extend(extensions::refused(&batch, &verdicts).take(room));
-            if let ControlFlow::Break(end) = rest {
-                return end.map(|()| refused).map_err(Fault::MalformedEnvelope);
-            }
-            yield_now().await;
-        }
-    }
-
-    fn handle_direct(&self, code: u64, payload: &Bytes) -> Result<(), Fault> {
-        let malformed = |error| Fault::MalformedPacket { code, error };
-        for envelope in self.wire.direct(payload).map_err(malformed)? {
-            self.hub.receive_direct(
-                self.remote.id,
-                &envelope.map_err(Fault::MalformedEnvelope)?.into_envelope(),
-            );
-        }
-        Ok(())
-    }
-
-    /// Woken by what is pending for this peer; the highest work goes first.
-    /// `confirmed`: the peer acknowledges its bundles.
-    async fn write(&self, seat: Seat, confirmed: bool) -> Result<(), Ended> {
-        loop {
-            // Before the bundle is made, so that what comes meanwhile goes in its place by work.
-            if self.outlet.room().await {
-                self.hub.counters.limits.waits.one();
-            }
-            match self.hub.poll_transmit(seat) {
+            match self.context.relays.poll_transmit(slot) {
                 Transmit::MinWork(min_work) => {
-                    self.send(Kind::MinWork, wire::encode_min_work(min_work)).await?;
+                    self.send(PacketKind::MinWork, wire::encode_min_work(min_work)).await?;
                 }
                 Transmit::Bloom(bloom) => {
-                    self.send(Kind::Bloom, wire::encode_bloom(&bloom)).await?;
+                    self.send(PacketKind::Bloom, wire::encode_bloom(&bloom)).await?;
                 }
                 Transmit::Envelopes(envelopes, own) => {
                     let hashes = if confirmed { envelopes.hashes() } else { Vec::new() };
@@ -262,14 +153,14 @@ impl Session {
                         if confirmed {
                             self.expect_ack(&packet, hashes.clone());
                         }
-                        self.send(Kind::Envelopes, packet).await?;
+                        self.send(PacketKind::Envelopes, packet).await?;
                     }
-                    self.hub.tracker.handle_handed(&self.remote.id, confirmed, &own);
+                    self.context.tracker.handle_handed(&self.remote.id, confirmed, &own);
                 }
                 Transmit::Again => yield_now().await,
                 Transmit::Later(seconds) => {
                     let longest = Duration::from_secs(seconds.max(1).into());
-                    // Whichever of the two it was, look again.
+                    // Notified or not, check again.
                     let _ = timeout(longest, self.wake.notified()).await;
                 }
                 Transmit::Idle => self.wake.notified().await,
@@ -277,47 +168,26 @@ impl Session {
         }
     }
 
-    /// Something of this peer was put aside.
-    fn note(&self, reason: Reason) {
-        self.hub.note(reason, self.remote.id);
+    /// Records that something of this peer was dropped.
+    fn record(&self, reason: Reason) {
+        let occurrence = Occurrence::at(self.context.corrector.now()).by(self.remote.id);
+        self.context.counters.record(reason, occurrence);
     }
 
-    /// Sends nothing where the dialect has no such packet.
-    async fn send(&self, kind: Kind, payload: Bytes) -> Result<(), Ended> {
+    /// Sends a packet. Does nothing if the dialect has no such packet.
+    async fn send(&self, kind: PacketKind, payload: Bytes) -> Result<(), Ended> {
         if let Some(code) = self.wire.code(kind) {
-            self.outlet.send(code, payload).await.map_err(Ended::Send)?;
+            self.sender.send(code, payload).await.map_err(Ended::Send)?;
         }
         Ok(())
     }
 }
 
-/// Decodes the next few envelopes, and hashes them together. Breaks where they end, or at a
-/// malformed one.
-fn next_batch(
-    envelopes: &mut Envelopes<'_>,
-) -> (Vec<Envelope>, ControlFlow<Result<(), EnvelopeError>>) {
-    let (mut batch, mut bytes) = (Vec::new(), 0);
-    let rest = loop {
-        if batch.len() >= BATCH || bytes >= BATCH_BYTES {
-            break ControlFlow::Continue(());
-        }
-        match envelopes.next() {
-            Some(Ok(envelope)) => {
-                bytes += envelope.raw().len();
-                batch.push(envelope);
-            }
-            Some(Err(error)) => break ControlFlow::Break(Err(error)),
-            None => break ControlFlow::Break(Ok(())),
-        }
-    };
-    (Unhashed::into_envelopes(batch), rest)
-}
-
-/// Counts when a session is over, also when its future is dropped.
-struct CountOnDrop<'a>(&'a Count);
+/// Counts the end of a session, also when its future is dropped.
+struct CountOnDrop<'a>(&'a Counters);
 
 impl Drop for CountOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.one();
+        self.0.one(Counter::SessionsEnded);
     }
 }

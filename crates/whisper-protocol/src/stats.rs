@@ -1,292 +1,284 @@
-//! Counters: every path that drops, refuses or disconnects has one.
+//! Counters: everything that is dropped, rejected or disconnected has one.
 //!
-//! The live side is atomic and private; [`Stats`] is a plain copy of it, taken by
-//! [`Whisper::stats`](crate::Whisper::stats). Counters only grow and start at zero with the node.
+//! To add a counter, add a line to the table below and count it with `Counters::one`; to add a drop reason, add a line
+//! under `drop` and record it with `Counters::record`. Metrics and JSON follow from the table. Counters only grow, and
+//! start at zero with the node.
+
+pub(crate) mod counters;
+mod table;
 
 use serde::Serialize;
+use table::{name, stats};
 
-use crate::{
-    drops::reason::Reason,
-    drops::{Count, Drops},
-    receipts::receipt::Ending,
-};
-
-/// Counts what happens, and shows it beside what did not: `drops` are counted elsewhere, with their
-/// reasons.
-macro_rules! counters {
-    ($(#[$doc:meta])* $live:ident => $shown:ident {
-        $($(#[$count_doc:meta])* $count:ident,)*
-    } drops {
-        $($(#[$drop_doc:meta])* $drop:ident: $reason:ident,)*
-    }) => {
-        #[derive(Debug, Default)]
-        pub(crate) struct $live { $(pub(crate) $count: Count,)* }
-
-        impl $live {
-            #[allow(unused_variables, reason = "there are groups in which nothing is dropped")]
-            fn snapshot(&self, drops: &Drops) -> $shown {
-                $shown {
-                    $($count: self.$count.get(),)*
-                    $($drop: drops.count(Reason::$reason),)*
-                }
-            }
-        }
-
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-        pub struct $shown {
-            $($(#[$count_doc])* pub $count: u64,)*
-            $($(#[$drop_doc])* pub $drop: u64,)*
-        }
-    };
+/// One group of counters with their present values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatsGroup {
+    /// The field of [`Stats`].
+    pub name: &'static str,
+    /// The name of the group as a metric.
+    pub metric: &'static str,
+    /// The label that tells the counters of the metric apart.
+    pub label: &'static str,
+    /// What is counted, in one line.
+    pub help: &'static str,
+    /// The counters of the group.
+    pub counters: Vec<StatsCounter>,
 }
 
-counters! {
+/// One counter with its present value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatsCounter {
+    /// The name, unique in its group.
+    pub name: &'static str,
+    /// What is counted, in one line.
+    pub help: &'static str,
+    /// How often it happened since the node started.
+    pub value: u64,
+}
+
+/// A doc comment as a line without a period.
+fn help(doc: &'static str) -> &'static str {
+    doc.trim().trim_end_matches('.')
+}
+
+stats! {
     /// Envelopes by what became of them on arrival.
-    EnvelopeCounters => EnvelopeStats {
-        /// Arrived from peers in bundles, well formed.
-        received,
-        /// Taken into the pool, from peers or posted here.
-        new,
-        /// Already in the pool.
-        known,
-        /// Posted or injected here, among `new`.
-        posted,
-        /// Refused as from the future ([`Rejection::FromTheFuture`](crate::Rejection::FromTheFuture)),
-        /// and kept until their time comes.
-        early,
-        /// Kept until their time had come, and new then; among `new`.
-        late,
-    } drops {}
-}
-
-counters! {
-    /// Envelopes refused, one counter for each [`Rejection`](crate::Rejection).
-    RejectedCounters => RejectedStats {} drops {
-        /// [`Rejection::ZeroTtl`](crate::Rejection::ZeroTtl).
-        zero_ttl: ZeroTtl,
-        /// [`Rejection::TtlBeyondExpiry`](crate::Rejection::TtlBeyondExpiry).
-        ttl_beyond_expiry: TtlBeyondExpiry,
-        /// [`Rejection::FromTheFuture`](crate::Rejection::FromTheFuture).
-        from_the_future: FromTheFuture,
-        /// [`Rejection::Expired`](crate::Rejection::Expired).
-        expired: Expired,
-        /// [`Rejection::VeryOld`](crate::Rejection::VeryOld).
-        very_old: VeryOld,
-        /// [`Rejection::TooLarge`](crate::Rejection::TooLarge).
-        too_large: TooLarge,
-        /// [`Rejection::LowWork`](crate::Rejection::LowWork).
-        low_work: LowWork,
-        /// [`Rejection::OutsideBloom`](crate::Rejection::OutsideBloom).
-        outside_bloom: OutsideBloom,
-        /// [`Rejection::PoolFull`](crate::Rejection::PoolFull).
-        pool_full: PoolFull,
-    }
-}
-
-counters! {
-    /// Sessions, and packets that were put aside without harm.
-    SessionCounters => SessionStats {
-        /// Sessions that began.
-        opened,
-        /// Sessions whose status exchange succeeded.
-        established,
-        /// Sessions that ended, for whatever reason.
-        ended,
-        /// Direct messages taken from trusted peers.
-        direct_received,
-        /// Direct messages sent.
-        direct_sent,
-        /// Requests handed to the mail server that reads them here.
-        requests_taken,
-    } drops {
-        /// Packets of a code this node does not know.
-        unknown_code: UnknownCode,
-        /// Status packets after the first.
-        second_status: SecondStatus,
-        /// Requests to a mail server, which this node is not.
-        requests_ignored: RequestIgnored,
-        /// Requests to the mail server that reads them here, which had too many already.
-        requests_full: RequestsFull,
-        /// Direct messages from peers that are not trusted.
-        direct_untrusted: DirectUntrusted,
-        /// Direct messages from trusted peers that were larger than the node's limit.
-        direct_too_large: DirectTooLarge,
-    }
-}
-
-counters! {
-    /// Limits on what peers send, and on what they are sent: see [`RateLimits`](crate::RateLimits).
-    LimitCounters => LimitStats {
-        /// Well-formed envelopes in the packets that were dropped.
-        envelopes,
-        /// Packets beyond the limits that were read all the same: a peer's requirements, and the like.
-        spared,
-        /// How often this node waited because a peer wants to be sent no more.
-        waits,
-    } drops {
-        /// Packets dropped because their peer had sent as much as it may.
-        over_peer: OverPeerLimit,
-        /// Packets dropped because the peers of their IP address had sent as much as they may.
-        over_ip: OverIpLimit,
-    }
-}
-
-counters! {
-    /// Work under the rules of others.
-    WorkCounters => WorkStats {
-        /// Peers whose rule was learned from their leaving.
-        learned,
-        /// Posts sealed so that they satisfy several rules.
-        sealed_for_all,
-        /// Posts that should have been, for which there was not enough time.
-        sealed_for_one,
-    } drops {}
-}
-
-counters! {
-    /// Packets beyond EIP-627: see [`packet`](crate::packet).
-    ExtensionCounters => ExtensionStats {
-        /// Bundles that peers acknowledged.
-        acks,
-        /// Envelopes that peers said they refused.
-        refused,
-        /// Among these, those with a code that stands for a clock which differs, in some release.
-        refused_for_the_clock,
-        /// Rate limits that peers announced after their status.
-        rates,
-    } drops {
-        /// Acknowledgements of bundles, and answers to them, that the peer was not sent, or long ago.
-        unexpected: Unexpected,
-        /// Acknowledgements that were not sent, for want of room in what waits to be sent.
-        acks_unsent: AckUnsent,
-        /// Requests of mail servers to copy from this node, which is none.
-        sync_requests_ignored: SyncRequestIgnored,
-        /// Answers to such, which this node did not ask for.
-        sync_responses_ignored: SyncResponseIgnored,
-        /// Answers of mail servers, which this node did not ask for.
-        completions_ignored: CompletionIgnored,
-        /// Packets of all these kinds that were malformed, and requests to a mail server.
-        malformed: MalformedExtension,
-    }
-}
-
-counters! {
-    /// Sessions cut by this node, one counter for each kind of breach of the protocol.
-    FaultCounters => FaultStats {} drops {
-        /// The first packet was not a status.
-        not_status: NotStatus,
-        /// No status in time.
-        status_timeout: StatusTimeout,
-        /// A status that says nothing, as Parity's.
-        empty_status: EmptyStatus,
-        /// A status that is not a list with a version.
-        malformed_status: MalformedStatus,
-        /// A status of another version than the one agreed on.
-        wrong_version: WrongVersion,
-        /// Both ends were light clients, and the node is to refuse that.
-        both_light: BothLight,
-        /// A work requirement that is no number, infinite or negative.
-        bad_work: BadWork,
-        /// A bloom of another length than 64 bytes.
-        bad_bloom: BadBloom,
-        /// A packet whose body is not the one its code demands.
-        malformed_packet: MalformedPacket,
-        /// A bundle with a malformed envelope.
-        malformed_envelope: MalformedEnvelope,
-        /// A packet beyond [`MAX_MESSAGE_SIZE`](crate::MAX_MESSAGE_SIZE).
-        packet_too_large: PacketTooLarge,
-        /// More beyond the limits on what peers may send than is tolerated.
-        over_limit: OverLimit,
-    }
-}
-
-counters! {
-    /// Posts by how they ended ([`Ending`]).
-    PostCounters => PostStats {
-        /// [`Ending::Delivered`].
-        delivered,
-        /// [`Ending::Refused`].
-        refused,
-        /// [`Ending::Left`].
-        left,
-        /// [`Ending::Nobody`].
-        nobody,
-        /// [`Ending::Expired`].
-        expired,
-        /// [`Ending::Evicted`].
-        evicted,
-        /// [`Ending::Untracked`].
-        untracked,
-        /// [`Ending::Stopped`].
-        stopped,
-    } drops {}
-}
-
-impl PostCounters {
-    pub(crate) fn count(&self, ending: &Ending) {
-        match ending {
-            Ending::Delivered { .. } => &self.delivered,
-            Ending::Refused { .. } => &self.refused,
-            Ending::Left { .. } => &self.left,
-            Ending::Nobody(_) => &self.nobody,
-            Ending::Expired { .. } => &self.expired,
-            Ending::Evicted { .. } => &self.evicted,
-            Ending::Untracked => &self.untracked,
-            Ending::Stopped => &self.stopped,
+    envelopes: EnvelopeStats = "whisper_envelopes_total" by "event" {
+        count {
+            /// Envelopes that arrived from peers in bundles, well formed.
+            received: EnvelopesReceived,
+            /// Envelopes admitted to the pool, from peers or posted here.
+            new: EnvelopesNew,
+            /// Envelopes that were already in the pool.
+            known: EnvelopesKnown,
+            /// Envelopes posted or injected here, among `new`.
+            posted: EnvelopesPosted,
+            /// Envelopes from the future that are kept until their time comes, among `rejected.from_the_future`.
+            early: EnvelopesEarly,
+            /// Envelopes that were kept until their time had come and were new then, among `new`.
+            late: EnvelopesLate,
         }
-        .one();
     }
-}
 
-counters! {
+    /// Envelopes not admitted to the pool.
+    rejected: RejectedStats = "whisper_envelopes_rejected_total" by "reason" {
+        drop {
+            /// The time to live is zero.
+            zero_ttl: ZeroTtl,
+            /// By its expiry and time to live the envelope was sent before 1970.
+            ttl_beyond_expiry: TtlBeyondExpiry,
+            /// The envelope was sent too far in the future.
+            from_the_future: FromTheFuture,
+            /// The envelope expired a short time ago.
+            expired: Expired,
+            /// The envelope expired long ago.
+            very_old: VeryOld,
+            /// The envelope is larger than the node's limit.
+            too_large: TooLarge,
+            /// The envelope has too little work.
+            low_work: LowWork,
+            /// The topic is outside the node's bloom.
+            outside_bloom: OutsideBloom,
+            /// The pool is full of envelopes with more work.
+            pool_full: PoolFull,
+        }
+    }
+
+    /// What the relay and the pool did.
+    relay: RelayStats = "whisper_relay_total" by "event" {
+        kept {
+            /// Envelopes sent to peers, counted for each peer.
+            sent,
+            /// Bundles that these envelopes were sent in.
+            bundles,
+            /// Envelopes put off because a peer's queue was full. They are sent later if they are still alive.
+            deferred,
+        }
+        drop {
+            /// The envelope was not sent to a peer because it alone exceeds what every peer accepts in one packet.
+            oversized: Oversized,
+            /// The envelope left the pool at its expiry.
+            expired: EndOfLife,
+            /// The envelope was evicted from the full pool for others with more work.
+            evicted: Evicted,
+        }
+    }
+
+    /// Sessions, and packets that were ignored.
+    sessions: SessionStats = "whisper_sessions_total" by "event" {
+        count {
+            /// Sessions that began.
+            opened: SessionsOpened,
+            /// Sessions with a successful exchange of status packets.
+            established: SessionsEstablished,
+            /// Sessions that ended, for any reason.
+            ended: SessionsEnded,
+            /// Direct messages accepted from trusted peers.
+            direct_received: DirectReceived,
+            /// Direct messages sent.
+            direct_sent: DirectSent,
+            /// Requests passed to the mail server that reads them here.
+            requests_taken: RequestsTaken,
+        }
+        drop {
+            /// A packet with a code that this node does not know.
+            unknown_code: UnknownCode,
+            /// A status packet after the first one.
+            second_status: SecondStatus,
+            /// A request to a mail server, but this node has none.
+            requests_ignored: RequestIgnored,
+            /// A request to the mail server of this node, whose queue was full.
+            requests_full: RequestsFull,
+            /// A direct message from a peer that is not trusted.
+            direct_untrusted: DirectUntrusted,
+            /// A direct message from a trusted peer that is larger than the node's limit.
+            direct_too_large: DirectTooLarge,
+        }
+    }
+
+    /// Limits on what peers send and are sent.
+    limits: LimitStats = "whisper_limits_total" by "event" {
+        count {
+            /// Well-formed envelopes in the packets that were dropped.
+            envelopes: LimitEnvelopes,
+            /// Packets beyond the limits that were read nevertheless, such as a peer's requirements.
+            spared: LimitSpared,
+            /// Waits because of a peer's rate limit.
+            waits: LimitWaits,
+        }
+        drop {
+            /// A packet beyond the limit of its peer.
+            over_peer: OverPeerLimit,
+            /// A packet beyond the limit of its IP address.
+            over_ip: OverIpLimit,
+        }
+    }
+
+    /// Work under the rules of peers.
+    work: WorkStats = "whisper_work_total" by "event" {
+        count {
+            /// Peers whose rule was learned when they disconnected.
+            learned: WorkLearned,
+            /// Posts sealed under several rules.
+            sealed_for_all: WorkSealedForAll,
+            /// Posts sealed under one rule because the time was too short for several.
+            sealed_for_one: WorkSealedForOne,
+        }
+    }
+
+    /// Packets beyond EIP-627.
+    extensions: ExtensionStats = "whisper_extensions_total" by "event" {
+        count {
+            /// Bundles that peers acknowledged.
+            acks: Acks,
+            /// Envelopes that peers reported as refused.
+            refused: Refused,
+            /// Envelopes refused with a code that means a clock difference in some release, among `refused`.
+            refused_for_the_clock: RefusedForTheClock,
+            /// Rate limits that peers announced after their status.
+            rates: RatesReceived,
+        }
+        drop {
+            /// An acknowledgement or a response for a bundle that the peer was not sent, or too long ago.
+            unexpected: Unexpected,
+            /// An acknowledgement that was not sent because the send queue was full.
+            acks_unsent: AckUnsent,
+            /// A request of a mail server to copy from this node.
+            sync_requests_ignored: SyncRequestIgnored,
+            /// A response to such a request, which this node never makes.
+            sync_responses_ignored: SyncResponseIgnored,
+            /// A mail server's answer to a request that this node did not make.
+            completions_ignored: CompletionIgnored,
+            /// A malformed packet of any of these kinds, or a malformed request to a mail server.
+            malformed: MalformedExtension,
+        }
+    }
+
+    /// Sessions ended because the peer violated the protocol.
+    faults: FaultStats = "whisper_faults_total" by "reason" {
+        drop {
+            /// The first packet was not a status.
+            not_status: NotStatus,
+            /// No status arrived in time.
+            status_timeout: StatusTimeout,
+            /// The status was empty, as Parity's is.
+            empty_status: EmptyStatus,
+            /// The status did not match the format of its dialect.
+            malformed_status: MalformedStatus,
+            /// The status had another version than the one agreed on.
+            wrong_version: WrongVersion,
+            /// Both ends were light clients, and this node is configured to refuse that.
+            both_light: BothLight,
+            /// A work requirement was not a number, infinite or negative.
+            bad_work: BadWork,
+            /// A bloom was not 64 bytes long.
+            bad_bloom: BadBloom,
+            /// The body of a packet did not match its code.
+            malformed_packet: MalformedPacket,
+            /// A bundle contained a malformed envelope. The envelopes before it were processed.
+            malformed_envelope: MalformedEnvelope,
+            /// A packet was larger than any that is read.
+            packet_too_large: PacketTooLarge,
+            /// The peer exceeded its limits more often than is tolerated.
+            over_limit: OverLimit,
+        }
+    }
+
     /// Opening of envelopes and delivery to mailboxes.
-    DeliveryCounters => DeliveryStats {
-        /// Envelopes opened by the key of some filter.
-        opened,
-        /// Messages put into mailboxes, one for each filter.
-        delivered,
-        /// Filters removed because nobody asked for their messages.
-        idle_filters,
-    } drops {
-        /// Broadcast envelopes dropped because the message queue was full.
-        message_queue_full: MessageQueueFull,
-        /// Direct messages dropped because the p2p queue was full.
-        direct_queue_full: DirectQueueFull,
-        /// Envelopes that some filter's topics matched but no filter's key opened.
-        not_opened: NotOpened,
-        /// Envelopes that a key opened and whose content was malformed. Only a holder of the key
-        /// can make those.
-        malformed: Malformed,
-        /// Messages that a filter's key opened and its signer or minimum work refused.
-        not_matching: NotMatching,
-        /// Messages that lay in the mailbox already.
-        repeated: Repeated,
-        /// Messages dropped from full mailboxes, the oldest first.
-        mailbox_full: MailboxFull,
+    delivery: DeliveryStats = "whisper_delivery_total" by "event" {
+        count {
+            /// Envelopes opened with the key of a filter.
+            opened: Opened,
+            /// Messages put into mailboxes, counted for each filter.
+            delivered: Delivered,
+            /// Filters removed because their messages were not fetched.
+            idle_filters: IdleFilters,
+        }
+        drop {
+            /// A broadcast envelope was not opened because the message queue was full.
+            message_queue_full: MessageQueueFull,
+            /// A direct message was not opened because the p2p queue was full.
+            direct_queue_full: DirectQueueFull,
+            /// A filter's topics matched the envelope, but no filter's key opened it.
+            not_opened: NotOpened,
+            /// A key opened the envelope, but its content was malformed. Only a holder of the key can make those.
+            malformed: Malformed,
+            /// The signer, the minimum work or the refusal of direct messages of a filter excluded the message.
+            not_matching: NotMatching,
+            /// The message was already delivered to the mailbox.
+            repeated: Repeated,
+            /// The message was dropped from a full mailbox, the oldest first; or it alone exceeds the mailbox.
+            mailbox_full: MailboxFull,
+        }
     }
-}
 
-/// What the relay did. Kept by the pure machine itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct RelayStats {
-    /// Envelopes handed to peers, each peer counted.
-    pub sent: u64,
-    /// Bundles they went in.
-    pub bundles: u64,
-    /// Envelopes put off because a peer's pending queue was full. They are sent later if they are
-    /// still alive then.
-    pub deferred: u64,
-    /// Envelopes not sent because one alone exceeds what a peer takes in one packet.
-    pub oversized: u64,
-    /// Envelopes removed from the pool at their expiry.
-    pub expired: u64,
-    /// Envelopes evicted from the full pool for others with more work.
-    pub evicted: u64,
+    /// Posts by how they ended.
+    posts: PostStats = "whisper_posts_total" by "ending" {
+        count {
+            /// Posts that enough peers kept.
+            delivered: PostsDelivered,
+            /// Posts that no peer kept and at least one refused.
+            refused: PostsRefused,
+            /// Direct messages whose peer disconnected too early.
+            left: PostsLeft,
+            /// Posts that were sent to no peer.
+            unsent as "nobody": PostsUnsent,
+            /// Posts that expired before enough peers kept them.
+            expired: PostsExpired,
+            /// Posts that were evicted from the pool before enough peers kept them.
+            evicted: PostsEvicted,
+            /// Posts that are no longer followed because of newer ones.
+            untracked: PostsUntracked,
+            /// Posts that were open when the node stopped.
+            stopped: PostsStopped,
+        }
+    }
 }
 
 impl RelayStats {
-    /// Those of two relays together.
+    /// The sum of two relays.
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             sent: self.sent + other.sent,
@@ -299,59 +291,43 @@ impl RelayStats {
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) envelopes: EnvelopeCounters,
-    pub(crate) rejected: RejectedCounters,
-    pub(crate) sessions: SessionCounters,
-    pub(crate) limits: LimitCounters,
-    pub(crate) work: WorkCounters,
-    pub(crate) extensions: ExtensionCounters,
-    pub(crate) faults: FaultCounters,
-    pub(crate) delivery: DeliveryCounters,
-    pub(crate) posts: PostCounters,
-    pub(crate) drops: Drops,
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
 
-impl Counters {
-    pub(crate) fn snapshot(&self, relay: RelayStats) -> Stats {
-        let drops = &self.drops;
-        Stats {
-            envelopes: self.envelopes.snapshot(drops),
-            rejected: self.rejected.snapshot(drops),
-            relay,
-            sessions: self.sessions.snapshot(drops),
-            limits: self.limits.snapshot(drops),
-            work: self.work.snapshot(drops),
-            extensions: self.extensions.snapshot(drops),
-            faults: self.faults.snapshot(drops),
-            delivery: self.delivery.snapshot(drops),
-            posts: self.posts.snapshot(drops),
+    use super::*;
+
+    #[test]
+    fn each_counter_appears_once_with_its_value_and_its_help() {
+        let counted = |counter: Counter| counter as u64 + 1000;
+        let dropped = |reason: Reason| reason as u64 + 2000;
+        let groups = Stats::collect(counted, dropped).groups();
+        let counters: Vec<_> = groups
+            .iter()
+            .flat_map(|group| group.counters.iter().map(|counter| (group.name, *counter)))
+            .collect();
+        let names: HashSet<_> = counters.iter().map(|(group, it)| (*group, it.name)).collect();
+        assert_eq!(names.len(), counters.len());
+        let values: HashSet<u64> = counters.iter().map(|(_, it)| it.value).collect();
+        assert!(Counter::ALL.iter().all(|counter| values.contains(&counted(*counter))));
+        for reason in Reason::ALL {
+            let (group, name) = reason.name().split_once('.').unwrap();
+            let found = counters.iter().find(|(other, it)| (*other, it.name) == (group, name));
+            assert_eq!(found.unwrap().1.value, dropped(*reason), "{reason:?}");
+        }
+        for (group, counter) in counters {
+            assert!(!counter.help.is_empty(), "{group}.{}", counter.name);
         }
     }
-}
 
-/// All counters of the node's Whisper at one moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Stats {
-    /// Envelopes by what became of them on arrival.
-    pub envelopes: EnvelopeStats,
-    /// Envelopes refused, by reason.
-    pub rejected: RejectedStats,
-    /// What the relay did.
-    pub relay: RelayStats,
-    /// Sessions, and packets put aside.
-    pub sessions: SessionStats,
-    /// Limits on what peers send and are sent.
-    pub limits: LimitStats,
-    /// Work under the rules of others.
-    pub work: WorkStats,
-    /// Packets beyond EIP-627.
-    pub extensions: ExtensionStats,
-    /// Sessions cut by this node, by reason.
-    pub faults: FaultStats,
-    /// Opening and delivery.
-    pub delivery: DeliveryStats,
-    /// Posts by how they ended.
-    pub posts: PostStats,
+    #[test]
+    fn the_json_names_are_those_of_the_metrics() {
+        let stats = Stats::default();
+        let json = serde_json::to_value(stats).unwrap();
+        for group in stats.groups() {
+            let fields = json[group.name].as_object().unwrap();
+            let names: HashSet<_> = group.counters.iter().map(|counter| counter.name).collect();
+            assert_eq!(fields.keys().map(String::as_str).collect::<HashSet<_>>(), names);
+        }
+    }
 }

@@ -1,4 +1,8 @@
-//! The handle of the node's Whisper, for the program, the JSON-RPC and whoever embeds the node.
+//! The handle of a Whisper node.
+
+mod describe;
+pub(crate) mod explanation;
+mod node;
 
 use std::{future::Future, sync::Arc};
 
@@ -6,68 +10,54 @@ use bytes::Bytes;
 use p2p_identity::NodeId;
 use p2p_mux::{Channel, Exit, Protocol};
 use tokio::time::Instant;
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
-};
-use whisper_envelope::{Bloom, Dialect, Envelope};
-use whisper_pow::{Miner, Work};
+use whisper_envelope::{Bloom, Envelope};
+use whisper_pow::Work;
 
 use crate::{
-    delivery::PATIENCE,
+    config::{Config, MAX_MESSAGE_SIZE},
+    delivery::driver::MAX_QUEUE_WAIT,
     delivery::filter::{Filter, FilterError, FilterSpec},
     delivery::interest::Interest,
     delivery::mailbox::Mailbox,
-    delivery::received::Received,
+    delivery::message::ReceivedMessage,
     delivery::watch::Watch,
     drops::Dropped,
-    drops::describe,
-    drops::explanation::Explanation,
-    hub::Hub,
     keys::Keys,
     keys::id::FilterId,
-    lock::read,
+    mail_server::MailRequests,
+    peers::direct::DirectError,
+    peers::remote::Remote,
     receipts::post::{Post, PostError},
     receipts::receipt::Receipt,
-    relay::admission::Verdict,
-    relay::pool::Entry,
-    session,
-    session::remote::Remote,
-    settings::{MAX_MESSAGE_SIZE, Settings},
+    relay::admission::{EnvelopeOutcome, Requirements},
+    session::{self, context::SessionContext},
     stats::Stats,
-    wire,
+    whisper::explanation::Explanation,
+    whisper::node::Node,
+    wire::packet::Request,
+    wire::{self, PacketKind},
 };
 
-/// The node's whole Whisper: pool, peers, keys, filters. A handle; clones are the same node.
+/// A Whisper node: pool, peers, keys and filters. A handle; clones are the same node.
 ///
-/// It starts its tasks on the Tokio runtime it is made in and ends them with [`stop`](Self::stop),
-/// or when the last handle is gone. It has no socket: [`protocols`](Self::protocols) are given to a
-/// server, or [`attach`](Self::attach) a channel of one's own.
+/// It starts its tasks on the Tokio runtime it is made in. The tasks end with [`stop`](Self::stop), or when the last
+/// handle is dropped. It has no socket: pass its [`protocols`](Self::protocols) to a server, or
+/// [`attach`](Self::attach) a channel.
 #[derive(Debug, Clone)]
-pub struct Whisper(Arc<Shared>);
+pub struct Whisper(Arc<Node>);
 
-#[derive(Debug)]
-struct Shared {
-    hub: Arc<Hub>,
-    keys: Keys,
-    miner: Miner,
-    tasks: TaskTracker,
-    /// The tasks end when the last handle is dropped.
-    _stop: DropGuard,
-}
-
-/// The node in figures, as `shh_info` gives them.
+/// The node in figures, as `shh_info` reports them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Info {
-    /// Bytes that the pool takes, bookkeeping included.
-    pub memory: usize,
-    /// Envelopes in the pool.
-    pub messages: usize,
-    /// The work the node requires.
-    pub min_pow: f64,
-    /// The largest envelope the node takes, in bytes.
+    /// Bytes of the pools, bookkeeping included.
+    pub pool_bytes: usize,
+    /// Number of envelopes in the pools.
+    pub envelopes: usize,
+    /// The work that the node requires.
+    pub min_work: Work,
+    /// The largest envelope that the node accepts, in bytes.
     pub max_message_size: u32,
-    /// Filters in use.
+    /// Number of filters.
     pub filters: usize,
     /// Envelopes in the message queue, which wait to be opened.
     pub queued: usize,
@@ -75,68 +65,34 @@ pub struct Info {
     pub queued_direct: usize,
     /// Whether the node is a light client.
     pub light: bool,
-    /// By how many seconds the clock is corrected, forward if positive
+    /// The correction of the clock in seconds, positive if it is set forward
     /// ([`PeerSettings::clock_correction`](crate::PeerSettings::clock_correction)).
     pub clock_correction: i32,
 }
 
-/// A setting that the node cannot take. The texts are go-ethereum's.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SettingError {
-    /// A work requirement that is no number, infinite or negative.
-    #[error("invalid PoW: {0}")]
-    InvalidPow(f64),
-    /// A message size beyond [`MAX_MESSAGE_SIZE`].
-    #[error("message size too large [{0}>{MAX_MESSAGE_SIZE}]")]
-    MessageSizeTooLarge(u32),
-}
+/// A message size beyond [`MAX_MESSAGE_SIZE`]. The text is go-ethereum's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("message size too large [{0}>{MAX_MESSAGE_SIZE}]")]
+pub struct MessageSizeError(pub u32);
 
-/// No peer of this id is connected.
+/// No peer with this id is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Could not find peer with ID: {0}")]
 pub struct NoSuchPeer(pub NodeId);
 
 impl Whisper {
-    /// Starts the node's Whisper.
+    /// Starts a node.
     ///
     /// # Panics
     ///
     /// Outside of a Tokio runtime.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        let stop = CancellationToken::new();
-        let tasks = TaskTracker::new();
-        let workers = settings.filters.workers.max(1);
-        let hub = Arc::new(Hub::new(settings, stop.clone()));
-        for _ in 0..workers {
-            tasks.spawn(Arc::clone(&hub.delivery).run());
-        }
-        let (timer, stopped) = (Arc::clone(&hub).expire(), stop.clone());
-        tasks.spawn(async move { stopped.run_until_cancelled(timer).await });
-        let (idle, stopped) = (Arc::clone(&hub).remove_idle_filters(), stop.clone());
-        tasks.spawn(async move { stopped.run_until_cancelled(idle).await });
-        let (tracker, stopped) = (Arc::clone(&hub.tracker).run(), stop.clone());
-        tasks.spawn(async move { stopped.run_until_cancelled(tracker).await });
-        let (delivery, tracker) = (Arc::clone(&hub.delivery), Arc::clone(&hub.tracker));
-        let stopped = stop.clone();
-        tasks.spawn(async move {
-            stopped.cancelled().await;
-            delivery.close();
-            tracker.stop();
-        });
-        let shared = Shared {
-            hub,
-            keys: Keys::default(),
-            miner: Miner::default(),
-            tasks,
-            _stop: stop.drop_guard(),
-        };
-        Self(Arc::new(shared))
+    pub fn new(config: Config) -> Self {
+        Self(Arc::new(Node::start(config)))
     }
 
-    /// The sub-protocols shh/6 and shh/5, for a server; of the two, a connection runs the highest
-    /// that the peer has too. They keep the node alive.
+    /// The sub-protocols shh/6 and shh/5, for a server. A connection runs the highest version that the peer has as well.
+    /// They keep the node alive.
     #[must_use]
     pub fn protocols(&self) -> [Protocol; 2] {
         wire::ALL.map(|wire| {
@@ -144,19 +100,19 @@ impl Whisper {
             Protocol::new("shh", wire.version, wire.length, move |peer, channel| {
                 sessions.attach(Remote::of(wire.dialect, peer), channel)
             })
-            .node_info(move || describe::node(&node.0.hub))
-            .peer_info(move |id| describe::peer(&peers.0.hub, id))
+            .node_info(move || describe::node(node.context()))
+            .peer_info(move |id| describe::peer(peers.context(), id))
         })
     }
 
-    /// Runs a session with a peer over a channel of any kind, until that closes, the node stops or
-    /// the peer breaks the protocol. The session runs in the future returned.
+    /// Runs a session with a peer over a channel, until the channel closes, the node stops or the peer violates the
+    /// protocol. The session runs in the returned future.
     pub fn attach<R: Into<Remote>>(
         &self,
         remote: R,
         channel: Channel,
     ) -> impl Future<Output = Result<(), Exit>> + Send + use<R> {
-        let session = session::run(Arc::clone(&self.0.hub), remote.into(), channel);
+        let session = session::run(Arc::clone(&self.0.context), remote.into(), channel);
         self.0.tasks.track_future(session)
     }
 
@@ -169,149 +125,144 @@ impl Whisper {
     /// The node in figures.
     #[must_use]
     pub fn info(&self) -> Info {
-        let hub = &self.0.hub;
-        let pools = hub.with_relays(|relay| (relay.pool().bytes(), relay.pool().len()));
-        let filters = read(hub.delivery.filters()).len();
-        let [queued, queued_direct] = hub.delivery.waiting();
-        // The same in all dialects.
-        hub.with_relay(Dialect::V6, |relay| Info {
-            memory: pools.iter().map(|(bytes, _)| bytes).sum(),
-            messages: pools.iter().map(|(_, envelopes)| envelopes).sum(),
-            min_pow: relay.requirements().min_work().get(),
-            max_message_size: relay.requirements().max_message_size(),
-            filters,
+        let SessionContext { relays, delivery, corrector, .. } = self.context();
+        let (pool_bytes, envelopes) = relays.relays().pool_size();
+        let requirements = relays.relays().requirements();
+        let [queued, queued_direct] = delivery.delivery().queued();
+        Info {
+            pool_bytes,
+            envelopes,
+            min_work: requirements.min_work(),
+            max_message_size: requirements.max_message_size(),
+            filters: delivery.delivery().filter_count(),
             queued,
             queued_direct,
-            light: relay.is_light(),
-            clock_correction: hub.corrector.correction(),
-        })
-    }
-
-    /// Changes the work that envelopes need, and tells the peers. For 10 s more, the old value is
-    /// accepted too.
-    ///
-    /// # Errors
-    ///
-    /// [`SettingError::InvalidPow`], and nothing is changed.
-    pub fn set_min_work(&self, min_work: f64) -> Result<(), SettingError> {
-        let min_work = Work::new(min_work).ok_or(SettingError::InvalidPow(min_work))?;
-        self.0.hub.require(|now, requirements| requirements.set_min_work(now, min_work));
-        Ok(())
-    }
-
-    /// Changes the largest envelope that the node takes. Peers are not told: the protocol has no
-    /// words for it.
-    ///
-    /// # Errors
-    ///
-    /// [`SettingError::MessageSizeTooLarge`], and nothing is changed.
-    pub fn set_max_message_size(&self, size: u32) -> Result<(), SettingError> {
-        if size > MAX_MESSAGE_SIZE {
-            return Err(SettingError::MessageSizeTooLarge(size));
+            light: relays.relays().is_light(),
+            clock_correction: corrector.correction(),
         }
-        self.0.hub.require(|_, requirements| requirements.set_max_message_size(size));
+    }
+
+    /// Changes the work that envelopes need, and tells the peers. For 10 s, the old value is still accepted.
+    pub fn set_min_work(&self, min_work: Work) {
+        let set = |now, requirements: &mut Requirements| requirements.set_min_work(now, min_work);
+        self.context().relays.require(set);
+    }
+
+    /// Changes the largest envelope that the node accepts. Peers are not told: the protocol has no message for it.
+    ///
+    /// # Errors
+    ///
+    /// If the size exceeds [`MAX_MESSAGE_SIZE`]. Then nothing is changed.
+    pub fn set_max_message_size(&self, size: u32) -> Result<(), MessageSizeError> {
+        if size > MAX_MESSAGE_SIZE {
+            return Err(MessageSizeError(size));
+        }
+        self.context().relays.require(|_, requirements| requirements.set_max_message_size(size));
         Ok(())
     }
 
-    /// Changes the topics that the node wants to be sent, besides those of its filters, and tells the
-    /// peers: [`Interest::Topics`] of this bloom. For 10 s more, what the old bloom asked for is
-    /// accepted too.
+    /// Changes the topics that the node asks for, besides those of its filters, to [`Interest::Topics`] of this bloom, and
+    /// tells the peers. For 10 s, the topics of the old bloom are still accepted.
     pub fn set_bloom(&self, bloom: Bloom) {
         self.set_interest(Interest::Topics(bloom));
     }
 
-    /// Changes what makes the bloom that the node announces.
+    /// Changes the topics that the node asks for, and tells the peers.
     pub fn set_interest(&self, interest: Interest) {
-        self.0.hub.set_interest(interest);
+        self.0.subscriptions.set_interest(interest);
     }
 
-    /// The topics that the node wants to be sent, as it announces them in shh/6.
+    /// The topics that the node asks for, as it announces them in shh/6.
     #[must_use]
     pub fn bloom(&self) -> Bloom {
-        self.0.hub.with_relay(Dialect::V6, |relay| *relay.requirements().bloom())
+        self.context().relays.relays().bloom()
     }
 
-    /// Makes the node a light client, which sends what is posted here and relays nothing, or makes it
-    /// relay again what is still alive. New peers are told; to those that are connected nobody can
-    /// say it.
+    /// Makes the node a light client, which sends what is posted here and relays nothing, or makes it relay again what is
+    /// still alive. New peers are told; for connected ones the protocol has no message.
     pub fn set_light(&self, light: bool) {
-        self.0.hub.set_light(light);
+        self.context().relays.set_light(light);
     }
 
-    /// Trusts a connected peer: its direct messages are taken, without regard to their work and
-    /// age. go-ethereum forgets the mark when the connection ends; here it holds until the node
-    /// stops.
+    /// Trusts a connected peer: its direct messages are accepted, whatever their work and age. The peer stays trusted
+    /// until the node stops; in go-ethereum, until the connection ends.
     ///
     /// # Errors
     ///
     /// If no such peer is connected.
     pub fn mark_trusted(&self, id: &NodeId) -> Result<(), NoSuchPeer> {
-        self.0.hub.peers.link(id).ok_or(NoSuchPeer(*id))?;
-        self.0.hub.peers.trust(*id);
+        self.context().links.find(id).ok_or(NoSuchPeer(*id))?;
+        self.context().trusted.insert(*id);
         Ok(())
     }
 
-    /// Encrypts a message, does its proof of work, and sends it: to the pool, and so to all peers
-    /// and to the filters here; or to [`Post::target_peer`] alone. Returns a receipt,
-    /// which has the envelope's hash and tells what becomes of it.
+    /// Encrypts a message, does its proof of work, and sends it: to the pool, and from there to all peers and to the
+    /// filters of this node; or only to [`Post::target_peer`]. Returns a receipt, which has the envelope's hash and tells
+    /// what becomes of it.
     ///
-    /// The work is done on threads of its own. Dropping the future stops it.
+    /// The proof of work runs on threads of its own. Dropping the future stops it.
     ///
     /// # Errors
     ///
-    /// [`PostError`], and nothing is sent.
+    /// [`PostError`]. Then nothing is sent.
     pub async fn post(&self, post: Post) -> Result<Receipt, PostError> {
-        let hub = &self.0.hub;
-        let unsealed = post.encrypt(hub.settings.clock.now(), &self.0.keys)?;
-        let (min_work, max_message_size) = self.limits();
-        if unsealed.size() as u64 > u64::from(max_message_size) {
+        let SessionContext { corrector, relays, rules, counters, delivery, .. } = self.context();
+        let unsealed = post.encrypt(corrector.now(), &self.0.keys)?;
+        let requirements = relays.relays().requirements();
+        if unsealed.size() as u64 > u64::from(requirements.max_message_size()) {
             return Err(PostError::TooLarge { hash: *unsealed.seal(0).hash() });
         }
-        if post.target_peer.is_none() && post.pow_target < min_work {
+        if post.target_peer.is_none() && post.pow_target < requirements.min_work().get() {
             return Err(PostError::PowTooLow);
         }
-        let rules = hub.seal_rules(post.dialect);
-        let envelope = post.seal(unsealed, &rules, &self.0.miner, &hub.counters.work).await?;
+        let dialect = post.dialect;
+        let rules = rules.seal_rules(dialect, || relays.relays().peer_rules(dialect));
+        let envelope = post.seal(unsealed, &rules, &self.0.miner, counters).await?;
         if let Some(id) = post.target_peer {
-            return Ok(hub.post_direct(id, &envelope).await?);
+            return Ok(self.0.publisher.send_direct(id, &envelope).await?);
         }
-        hub.delivery.room(Instant::now() + PATIENCE).await;
-        hub.publish(envelope).map_err(PostError::Rejected)
+        delivery.wait_for_room(Instant::now() + MAX_QUEUE_WAIT).await;
+        self.0.publisher.publish(envelope).map_err(PostError::Rejected)
     }
 
     /// The receipt of an envelope that was posted here, while it is remembered
     /// ([`ReceiptSettings::tracked`](crate::ReceiptSettings::tracked)).
     #[must_use]
     pub fn receipt(&self, hash: &[u8; 32]) -> Option<Receipt> {
-        self.0.hub.receipt(hash)
+        self.0.publisher.receipt(hash)
     }
 
-    /// What happened to an envelope here: who brought it, who has it and who was not sent it and why,
-    /// what the filters made of it, whether it was refused. Costs a look at each peer and a trial of
-    /// each filter on its topic, of which there may be [`EXPLAINED_FILTERS`](crate::EXPLAINED_FILTERS)
-    /// at most; nothing is spent on it before.
+    /// What happened to an envelope on this node: where it came from, which peers have it and why others were not sent
+    /// it, what the filters did with it, and whether it was rejected.
+    ///
+    /// It checks each peer, and tries each filter on the topic, up to [`EXPLAINED_FILTERS`](crate::EXPLAINED_FILTERS).
+    /// Nothing is stored for it in advance.
     #[must_use]
     pub fn explain(&self, hash: &[u8; 32]) -> Explanation {
-        self.0.hub.explain(hash)
+        let SessionContext { relays, delivery, counters, .. } = self.context();
+        Explanation {
+            hash: *hash,
+            state: explanation::state(relays.relays(), delivery.delivery(), hash),
+            drops: counters.about(hash),
+            receipt: self.0.publisher.state(hash),
+        }
     }
 
-    /// Takes an envelope that was sealed elsewhere, as if it had been posted here. It has to meet
-    /// all that is required of an envelope from the network, but for the bloom.
+    /// Processes an envelope that was sealed elsewhere, as if it had been posted here. It must meet all requirements for
+    /// envelopes from the network, except the bloom.
     #[must_use]
-    pub fn inject(&self, envelope: Envelope) -> Verdict {
-        self.inject_all(&[envelope]).pop().unwrap_or(Verdict::Known)
+    pub fn inject(&self, envelope: Envelope) -> EnvelopeOutcome {
+        self.inject_all(&[envelope]).pop().unwrap_or(EnvelopeOutcome::Known)
     }
 
-    /// Takes many envelopes that were sealed elsewhere, in their order, as [`inject`](Self::inject)
-    /// takes one; together they cost a fraction of as many alone, because they are hashed side by
-    /// side. Blocks for about a microsecond each: mind the other tasks of the thread.
+    /// Processes many envelopes in order, each as [`inject`](Self::inject) does. Together they cost a fraction of single
+    /// calls, because they are hashed side by side. Blocks the thread for about a microsecond each.
     #[must_use]
-    pub fn inject_all(&self, envelopes: &[Envelope]) -> Vec<Verdict> {
-        self.0.hub.inject(envelopes)
+    pub fn inject_all(&self, envelopes: &[Envelope]) -> Vec<EnvelopeOutcome> {
+        self.context().relays.inject(envelopes)
     }
 
-    /// Makes a filter whose messages wait in a mailbox until [`messages`](Self::messages) fetches
-    /// them.
+    /// Makes a filter whose messages wait in a mailbox until [`take_messages`](Self::take_messages) fetches them.
     ///
     /// # Errors
     ///
@@ -320,66 +271,95 @@ impl Whisper {
         Ok(self.insert(spec, false)?.0)
     }
 
-    /// Makes a filter whose messages are waited for. It ends when the [`Watch`] is dropped.
+    /// Makes a filter whose messages are waited for. It is removed when the [`Watch`] is dropped.
     ///
     /// # Errors
     ///
     /// If its key does not exist.
     pub fn watch(&self, spec: FilterSpec) -> Result<Watch, FilterError> {
         let (id, filter) = self.insert(spec, true)?;
-        Ok(Watch::new(id, filter, Arc::clone(&self.0.hub)))
+        Ok(Watch::new(id, filter, Arc::clone(&self.0.subscriptions)))
     }
 
-    /// Removes a filter and its mailbox; false if there was none of this id.
+    /// Removes a filter and its mailbox; false if there is none with this id.
     pub fn unsubscribe(&self, id: &FilterId) -> bool {
-        self.0.hub.remove_filter(id)
+        self.0.subscriptions.remove(id)
     }
 
-    /// Takes all messages out of a filter's mailbox, the oldest first. `None` if there is no such
-    /// filter.
+    /// Takes all messages out of a filter's mailbox, the oldest first. `None` if there is no such filter.
     #[must_use]
-    pub fn messages(&self, id: &FilterId) -> Option<Vec<Arc<Received>>> {
-        Some(self.0.hub.delivery.ask(id)?.mailbox.drain())
+    pub fn take_messages(&self, id: &FilterId) -> Option<Vec<Arc<ReceivedMessage>>> {
+        Some(self.context().delivery.touch(id)?.mailbox.drain())
     }
 
-    /// All messages in the pool that match a filter, also those that came before it was made; the
-    /// mailbox stays as it is. `None` if there is no such filter. Opens every pooled envelope of
-    /// the filter's topics: expensive.
+    /// All messages in the pool that match a filter, including those that arrived before the filter was made. The mailbox
+    /// is not changed. `None` if there is no such filter. Expensive: it opens every pooled envelope of the filter's
+    /// topics.
     #[must_use]
-    pub fn all_messages(&self, id: &FilterId) -> Option<Vec<Received>> {
-        let filter = self.0.hub.delivery.ask(id)?;
-        let candidates = self.0.hub.with_relays(|relay| {
-            let entries = relay.pool().iter().filter(|entry| filter.has_topic(entry.topic()));
-            let admits = |entry: &&Entry| filter.admits(relay.dialect(), entry.work().get(), false);
-            let copy = |entry: &Entry| {
-                (relay.dialect(), Bytes::copy_from_slice(entry.raw()), entry.work().get())
-            };
-            entries.filter(admits).map(copy).collect::<Vec<_>>()
+    pub fn all_messages(&self, id: &FilterId) -> Option<Vec<ReceivedMessage>> {
+        let filter = self.context().delivery.touch(id)?;
+        let candidates = self.context().relays.relays().collect(|dialect, entry| {
+            let (topic, work) = (entry.topic(), entry.work().get());
+            let wanted = filter.has_topic(topic) && filter.admits(dialect, work, false);
+            wanted.then(|| (dialect, Bytes::copy_from_slice(entry.raw()), work))
         });
         let open = |(dialect, raw, work)| {
             let envelope = Envelope::decode(dialect, raw).ok()?;
             let message = filter.open(&envelope).ok().filter(|message| filter.wants(message))?;
             Some(filter.received(&envelope, work, false, message))
         };
-        Some(candidates.into_iter().flatten().filter_map(open).collect())
+        Some(candidates.into_iter().filter_map(open).collect())
+    }
+
+    /// Starts to read the peers' requests for old envelopes. An earlier reader gets no more of them.
+    ///
+    /// `capacity`: maximum number of requests that wait, at least 1. Further ones are dropped and counted
+    /// ([`Reason::RequestsFull`](crate::Reason::RequestsFull)). Without a reader, requests are counted and ignored.
+    #[must_use]
+    pub fn mail_requests(&self, capacity: usize) -> MailRequests {
+        self.context().mail.open(capacity)
+    }
+
+    /// Requests old envelopes from a peer that is a mail server. The peer answers with direct messages, which only filters
+    /// that allow them receive. The peer is trusted from now on, as by [`mark_trusted`](Self::mark_trusted): otherwise its
+    /// answer would be ignored.
+    ///
+    /// # Errors
+    ///
+    /// If no such peer is connected, or a sealed request is of another dialect than the peer speaks.
+    pub async fn request_mail(
+        &self,
+        peer: NodeId,
+        request: impl Into<Request>,
+    ) -> Result<(), DirectError> {
+        let (direct, request) = (&self.0.direct, request.into());
+        let spoken = direct.dialect(&peer).ok_or(DirectError::NoSuchPeer(peer))?;
+        let dialect = match &request {
+            Request::Sealed(envelope) => envelope.dialect(),
+            Request::Open(_) => spoken,
+        };
+        self.context().trusted.insert(peer);
+        direct.send(peer, dialect, PacketKind::Request, request.encode()).await
     }
 
     /// All counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.0.hub.stats()
+        let SessionContext { relays, counters, .. } = self.context();
+        counters.snapshot(relays.relays().stats())
     }
 
-    /// Why anything was dropped, refused or cut since the start: every reason there is, how often,
-    /// and its last occurrences.
+    /// Why anything was dropped, rejected or disconnected since the start: every reason, how often it occurred, and its
+    /// last occurrences.
     #[must_use]
     pub fn drops(&self) -> Vec<Dropped> {
-        self.0.hub.drops()
+        let SessionContext { relays, counters, .. } = self.context();
+        counters.drops(relays.relays().stats())
     }
 
     /// Ends the sessions, the filters and the tasks, and waits for them.
     pub async fn stop(&self) {
-        self.0.hub.stop.cancel();
+        self.context().stop.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
@@ -389,22 +369,16 @@ impl Whisper {
         spec: FilterSpec,
         lasting: bool,
     ) -> Result<(FilterId, Arc<Filter>), FilterError> {
-        let mailbox = Mailbox::new(self.0.hub.settings.filters.mailbox);
-        let filter = Filter::new(spec, &self.0.keys, mailbox)?;
-        let filter = Arc::new(filter.made_at(self.0.hub.settings.clock.now()));
-        let id = self.0.hub.insert_filter(Arc::clone(&filter), lasting);
-        if self.0.hub.stop.is_cancelled() {
-            filter.mailbox.close(); // the others were closed when the node stopped
+        let filter = Filter::new(spec, &self.0.keys, Mailbox::new(self.0.mailbox))?;
+        let filter = Arc::new(filter.made_at(self.context().corrector.now()));
+        let id = self.0.subscriptions.insert(Arc::clone(&filter), lasting);
+        if self.context().stop.is_cancelled() {
+            filter.mailbox.close(); // the other mailboxes were closed when the node stopped
         }
         Ok((id, filter))
     }
 
-    pub(crate) fn hub(&self) -> &Arc<Hub> {
-        &self.0.hub
-    }
-
-    fn limits(&self) -> (f64, u32) {
-        let info = self.info();
-        (info.min_pow, info.max_message_size)
+    fn context(&self) -> &SessionContext {
+        &self.0.context
     }
 }

@@ -19,7 +19,7 @@ mod packed;
 mod v5;
 mod v6;
 
-pub(crate) use packed::Packed;
+pub(crate) use packed::PackedEnvelopes;
 pub(crate) use v5::V5;
 pub(crate) use v6::V6;
 
@@ -28,7 +28,7 @@ pub(crate) static ALL: [&Wire; 2] = [&V6, &V5];
 
 /// What a packet is for, in every dialect that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum PacketKind {
     Status,
     Envelopes,
     MinWork,
@@ -54,14 +54,14 @@ pub(crate) struct Wire {
     pub(crate) version: u64,
     /// How many message codes the capability reserves.
     pub(crate) length: u64,
-    pub(crate) codes: &'static [(u64, Kind)],
+    pub(crate) codes: &'static [(u64, PacketKind)],
     /// The rule by which all of its nodes compute work, where there is but one.
     pub(crate) rule: Option<Rule>,
     pub(crate) encode_status: fn(&Status) -> Bytes,
     pub(crate) decode_status: fn(&[u8]) -> Result<Status, Fault>,
     /// Packets for these envelopes: one list of all of them, or one each.
-    pub(crate) encode_envelopes: fn(Packed) -> Vec<Bytes>,
-    /// The envelopes of one packet of kind [`Kind::Envelopes`].
+    pub(crate) encode_envelopes: fn(PackedEnvelopes) -> Vec<Bytes>,
+    /// The envelopes of one packet of kind [`PacketKind::Envelopes`].
     pub(crate) envelopes: fn(&Bytes) -> Result<Envelopes<'_>, rlp::Error>,
 }
 
@@ -84,12 +84,12 @@ impl Wire {
 
     /// What a code stands for; `None` for codes that this node does not know, which are to be
     /// ignored.
-    pub(crate) fn kind(&self, code: u64) -> Option<Kind> {
+    pub(crate) fn kind(&self, code: u64) -> Option<PacketKind> {
         self.codes.iter().find(|(known, _)| *known == code).map(|(_, kind)| *kind)
     }
 
     /// The code of a kind of packet; `None` where the dialect has none.
-    pub(crate) fn code(&self, kind: Kind) -> Option<u64> {
+    pub(crate) fn code(&self, kind: PacketKind) -> Option<u64> {
         self.codes.iter().find(|(_, known)| *known == kind).map(|(code, _)| *code)
     }
 

@@ -4,7 +4,7 @@
 use allocation_counter::measure;
 use tokio::runtime;
 use whisper_envelope::{Envelope, Topic, Unsealed};
-use whisper_protocol::{Clock, Settings, Whisper};
+use whisper_protocol::{Clock, Config, Whisper, Work};
 
 const NOW: u32 = 1_700_000_000;
 
@@ -26,12 +26,12 @@ fn what_the_pool_counts_is_what_it_takes() {
     let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _inside = runtime.enter();
     let clock = Clock::new(|| NOW);
-    let node = Whisper::new(Settings { min_work: 0.0, clock, ..Settings::default() });
+    let node = Whisper::new(Config { min_work: Work::ZERO, clock, ..Config::default() });
     let envelopes = envelopes();
     let taken = measure(|| drop(node.inject_all(&envelopes))).bytes_current;
     let taken = u64::try_from(taken).expect("it takes something") + ROUNDED * COUNT;
-    let counted = node.info().memory as u64;
-    assert_eq!(node.info().messages as u64, COUNT);
+    let counted = node.info().pool_bytes as u64;
+    assert_eq!(node.info().envelopes as u64, COUNT);
     assert!(taken <= counted, "{taken} bytes are taken, {counted} counted");
     assert!(counted <= taken * 5 / 4, "{taken} bytes are taken, {counted} counted: in vain");
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use p2p_identity::SecretKey;
-use whisper_protocol::{Post, Recipient, Settings, Whisper};
+use whisper_protocol::{Config, Post, Recipient, Whisper};
 
 /// How many threads seal envelopes now.
 fn miners() -> usize {
@@ -22,7 +22,7 @@ fn miners() -> usize {
 
 #[tokio::test]
 async fn dropping_the_future_ends_the_search() {
-    let node = Whisper::new(Settings::default());
+    let node = Whisper::new(Config::default());
     let to = Recipient::Asymmetric(SecretKey::random(&mut rand::rng()).public_key());
     let hopeless = Post { pow_target: 1e30, pow_time: Duration::from_secs(3600), ..Post::new(to) };
     {

@@ -6,13 +6,14 @@ use std::{collections::BTreeSet, num::NonZeroU32};
 
 use p2p_identity::SecretKey;
 use p2p_mux::{CloseReason, DisconnectReason, Exit, Protocol, rlp::Item};
-use p2p_server::{Config, Event, Events, Server};
+use p2p_server::{Event, Events, Server};
 use tokio::sync::mpsc;
 use whisper_envelope::Unsealed;
-use whisper_pow::{Rule, work};
+use whisper_pow::{Rule, Work, work};
 use whisper_protocol::{
-    Clock, Dialect, Ending, Envelope, FilterKey, FilterSpec, KeyId, PeerSettings, Post, PostError,
-    Rate, RateLimits, Recipient, Refusal, Settings, Topic, Verdict, Watch, Whisper,
+    Clock, Config, Dialect, Ending, Envelope, EnvelopeOutcome, FilterKey, FilterSpec, KeyId,
+    PeerSettings, Post, PostError, Rate, RateLimits, Recipient, RefusalReason, Topic, Watch,
+    Whisper,
 };
 
 const TOPIC: Topic = Topic(*b"test");
@@ -23,8 +24,8 @@ struct Node {
     key: KeyId,
 }
 
-fn config() -> Config {
-    Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0")
+fn config() -> p2p_server::Config {
+    p2p_server::Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0")
 }
 
 impl Node {
@@ -37,7 +38,7 @@ impl Node {
         protocols: &dyn Fn(&Whisper) -> P,
         to: Option<&Self>,
     ) -> Self {
-        let whisper = Whisper::new(Settings { min_work: 0.0, ..Settings::default() });
+        let whisper = Whisper::new(Config { min_work: Work::ZERO, ..Config::default() });
         let mut config = config().protocols(protocols(&whisper).as_ref().to_vec());
         if let Some(to) = to {
             config = config.static_node(to.server.enode());
@@ -179,11 +180,11 @@ async fn the_rule_of_a_peer_is_learned_from_its_leaving() {
     let a = Node::start(None).await;
     let for_new = only_under(Rule::EIP_627, Rule::GETH_1_8);
     let for_old = only_under(Rule::GETH_1_8, Rule::EIP_627);
-    assert_eq!(a.whisper.inject(for_new), Verdict::New);
+    assert_eq!(a.whisper.inject(for_new), EnvelopeOutcome::New);
     let key = SecretKey::random(&mut rand::rng());
     let (read, mut was_read) = mpsc::unbounded_channel();
     let connect = || {
-        let config = Config::new(key.clone()).listen("127.0.0.1:0").name("somebody/v1");
+        let config = p2p_server::Config::new(key.clone()).listen("127.0.0.1:0").name("somebody/v1");
         config.protocol(strict(read.clone())).static_node(a.server.enode())
     };
     let peer = Server::start(connect()).await.unwrap();
@@ -199,7 +200,7 @@ async fn the_rule_of_a_peer_is_learned_from_its_leaving() {
     }
 
     let peer = Server::start(connect()).await.unwrap();
-    assert_eq!(a.whisper.inject(for_old.clone()), Verdict::New);
+    assert_eq!(a.whisper.inject(for_old.clone()), EnvelopeOutcome::New);
     assert_eq!(was_read.recv().await, Some(*for_old.hash()));
     assert_eq!(peer.peer_count(), 1, "the second time it is");
     peer.stop().await;
@@ -252,8 +253,8 @@ async fn a_post_over_which_a_peer_hangs_up_is_refused_with_its_reason() {
             posted => break posted.unwrap(),
         }
     };
-    let why = Refusal::Disconnected(DisconnectReason::Subprotocol);
-    assert_eq!(receipt.ended().await, Ending::Refused { peer: id, why });
+    let reason = RefusalReason::Disconnected(DisconnectReason::Subprotocol);
+    assert_eq!(receipt.ended().await, Ending::Refused { peer: id, reason });
     peer.stop().await;
     a.stop().await;
 }
@@ -263,7 +264,7 @@ async fn the_limit_of_an_address_knows_where_a_connection_comes_from() {
     let rate = Rate { messages: NonZeroU32::new(1), bytes: None };
     let rates = RateLimits { ip: rate, tolerance: None, ..RateLimits::default() };
     let peers = PeerSettings { rates, ..PeerSettings::default() };
-    let whisper = Whisper::new(Settings { peers, ..Settings::default() });
+    let whisper = Whisper::new(Config { peers, ..Config::default() });
     let node = Server::start(config().protocols(whisper.protocols())).await.unwrap();
     let many_packets = Protocol::new("shh", 6, 128, |_, mut channel| async move {
         channel.send_raw(0, vec![0xc1, 0x06]).await?;

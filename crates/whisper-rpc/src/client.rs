@@ -17,7 +17,7 @@
 //! # let key = p2p_identity::SecretKey::random(&mut rand::rng());
 //! # let ws = WsSettings { addr: "127.0.0.1:0".parse()?, ..WsSettings::default() };
 //! # let rpc = RpcConfig { http: None, ws: Some(ws), ..RpcConfig::default() };
-//! # let whisper = whisper_protocol::Whisper::new(whisper_protocol::Settings::default());
+//! # let whisper = whisper_protocol::Whisper::new(whisper_protocol::Config::default());
 //! # let server = p2p_server::Server::start(p2p_server::Config::new(key).protocols(whisper.protocols())).await?;
 //! # let rpc = whisper_rpc::serve(rpc, whisper, server).await?;
 //! # let addr = rpc.ws_addr().expect("WebSocket is served");

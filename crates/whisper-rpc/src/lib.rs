@@ -11,12 +11,12 @@
 #![cfg_attr(feature = "server", doc = "```")]
 #![cfg_attr(not(feature = "server"), doc = "```ignore")]
 //! use p2p_server::{Config, Server};
-//! use whisper_protocol::{Settings, Whisper};
+//! use whisper_protocol::{Config, Whisper};
 //! use whisper_rpc::{HttpSettings, RpcConfig, serve};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let whisper = Whisper::new(Settings::default());
+//! let whisper = Whisper::new(Config::default());
 //! let key = p2p_identity::SecretKey::random(&mut rand::rng());
 //! let server = Server::start(Config::new(key).protocols(whisper.protocols())).await?;
 //!

@@ -5,9 +5,9 @@ use p2p_mux::{
     identity::{Enode, NodeId, SecretKey},
     rlp::Item,
 };
-use p2p_server::{Config, Event, Events, Server};
+use p2p_server::{Event, Events, Server};
 use tokio::sync::mpsc;
-use whisper_protocol::{Settings, Whisper};
+use whisper_protocol::{Config, Whisper, Work};
 
 use crate::check::{Failure, within};
 
@@ -39,9 +39,12 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn start() -> Result<Self, Failure> {
-        let whisper = Whisper::new(Settings { min_work: MIN_WORK, ..Settings::default() });
+        let whisper = Whisper::new(Config {
+            min_work: Work::new(MIN_WORK).ok_or("not an amount of work")?,
+            ..Config::default()
+        });
         let (echo_sender, echoes) = mpsc::channel(16);
-        let config = Config::new(SecretKey::random(&mut rand::rng()))
+        let config = p2p_server::Config::new(SecretKey::random(&mut rand::rng()))
             .name(NAME)
             .listen("127.0.0.1:0")
             .protocols(whisper.protocols())

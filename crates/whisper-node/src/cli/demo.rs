@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use p2p_identity::SecretKey;
-use p2p_server::{Config, Event, Events};
+use p2p_server::{Event, Events};
 use tokio::time::{Instant, timeout};
 use whisper_envelope::{Dialect, Draft, Recipient, SymmetricKey};
 use whisper_node::{Node, NodeConfig};
 use whisper_pow::{Miner, Target, Work};
 use whisper_protocol::{
-    Clock, Envelope, FilterKey, FilterSpec, Policy, Settings, Topic, Verdict, Watch,
+    Clock, Config, Envelope, EnvelopeOutcome, FilterKey, FilterSpec, Policy, Topic, Watch,
 };
 use whisper_rpc::RpcConfig;
 
@@ -45,15 +45,15 @@ async fn send(nodes: &[Node; 3]) -> Result<(), Failure> {
     // Each waits in a task of its own, so that its time is exact.
     let waiting =
         [bert, carl].map(|node| watch(node).map(|watch| tokio::spawn(wait_for_message(watch))));
-    let min_work = Settings::default().min_work;
-    println!("\nanna posts {TEXT:?}, encrypted, with a proof of work of {min_work}:");
+    let min_work = Config::default().min_work;
+    println!("\nanna posts {TEXT:?}, encrypted, with a proof of work of {}:", min_work.get());
     let key = SymmetricKey::from_password(PASSWORD.as_bytes());
     let start = Instant::now();
     let envelope =
         seal(&key, min_work).await.ok_or(Failure::Demo("anna found no proof of work"))?;
     let hash = hex::encode(&envelope.hash()[..4]);
     let sealed = Instant::now();
-    if anna.whisper.inject(envelope) != Verdict::New {
+    if anna.whisper.inject(envelope) != EnvelopeOutcome::New {
         return Err(Failure::Demo("anna refused her own envelope"));
     }
     println!(
@@ -74,10 +74,10 @@ async fn send(nodes: &[Node; 3]) -> Result<(), Failure> {
 }
 
 /// Makes the envelope like `Whisper::post`, but separately, so that the work and the hops are timed separately.
-async fn seal(key: &SymmetricKey, min_work: f64) -> Option<Envelope> {
+async fn seal(key: &SymmetricKey, min_work: Work) -> Option<Envelope> {
     let draft = Draft::new(Dialect::V6, Recipient::Symmetric(key), Clock::system().now());
     let unsealed = draft.topic(TOPIC).payload(TEXT.as_bytes()).encrypt(&mut rand::rng()).ok()?;
-    let target = Target::AtLeast(Work::new(min_work)?);
+    let target = Target::AtLeast(min_work);
     let sealed =
         Miner::new().seal(&unsealed, Policy::default().seal, target, STEP_TIMEOUT).await.ok()?;
     Some(sealed.envelope)
@@ -105,9 +105,9 @@ async fn wait_for_message(mut watch: Watch) -> Result<Instant, Failure> {
 async fn line() -> Result<[Node; 3], Failure> {
     let config = |name: &str| {
         let key = SecretKey::random(&mut rand::rng());
-        Config::new(key).name(format!("demo/{name}")).listen("127.0.0.1:0")
+        p2p_server::Config::new(key).name(format!("demo/{name}")).listen("127.0.0.1:0")
     };
-    let start = |server: Config| {
+    let start = |server: p2p_server::Config| {
         let rpc = RpcConfig { http: None, ws: None, ..RpcConfig::default() };
         Node::start(NodeConfig { rpc, ..NodeConfig::new(server) })
     };

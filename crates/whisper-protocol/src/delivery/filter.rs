@@ -9,12 +9,13 @@ use std::{
 use keccak_lanes::Keccak256;
 use p2p_identity::{PublicKey, SecretKey};
 use whisper_envelope::{Dialect, Envelope, Message, OpenError, PartialTopic, SymmetricKey, Topic};
+use whisper_pow::Work;
 
 use crate::{
-    delivery::mailbox::Mailbox, delivery::received::Received, keys::Keys, keys::id::KeyId,
+    delivery::mailbox::Mailbox, delivery::message::ReceivedMessage, keys::Keys, keys::id::KeyId,
 };
 
-/// Which key a filter opens envelopes with.
+/// The key that a filter opens envelopes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FilterKey {
     /// A symmetric key of [`Keys`].
@@ -23,28 +24,28 @@ pub enum FilterKey {
     Private(KeyId),
 }
 
-/// What an application wants to receive. All criteria have to hold.
+/// What an application wants to receive. All criteria must be met.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FilterSpec {
     /// The key. The filter takes a copy: deleting the key later does not stop it.
     pub key: FilterKey,
-    /// Only messages that are signed with this key.
+    /// Only messages signed with this key.
     pub signer: Option<PublicKey>,
-    /// Only envelopes whose topic begins with one of these; a whole [`Topic`] is one, too. Empty: of
-    /// any topic, and every envelope of the network is tried.
+    /// Only envelopes with a topic that begins with one of these, which may be whole [`Topic`]s. Empty: any topic; then
+    /// every envelope of the network is tried.
     pub topics: Vec<PartialTopic>,
-    /// Only envelopes of this dialect; `None`: of both.
+    /// Only envelopes of this dialect; `None`: both.
     pub dialect: Option<Dialect>,
-    /// Only envelopes with at least this work. Direct messages are measured as well: it is the work
-    /// of whoever sealed the envelope, however long ago. (go-ethereum does not compute it for these,
-    /// so that there a filter with a minimum never gets any.)
-    pub min_work: f64,
-    /// Whether direct messages of trusted peers are wanted, too.
+    /// Only envelopes with at least this work. It applies to direct messages as well: theirs is the work of the node that
+    /// sealed the envelope. (go-ethereum does not compute it for direct messages, so a filter with a minimum never
+    /// receives any there.)
+    pub min_work: Work,
+    /// Whether direct messages of trusted peers are wanted as well.
     pub allow_p2p: bool,
 }
 
 impl FilterSpec {
-    /// Everything that opens with this key.
+    /// Everything that this key opens.
     #[must_use]
     pub fn new(key: FilterKey) -> Self {
         Self {
@@ -52,12 +53,12 @@ impl FilterSpec {
             signer: None,
             topics: Vec::new(),
             dialect: None,
-            min_work: 0.0,
+            min_work: Work::ZERO,
             allow_p2p: false,
         }
     }
 
-    /// Only envelopes of this topic, or of one that was named before.
+    /// Adds a topic to [`topics`](Self::topics).
     #[must_use]
     pub fn topic(mut self, topic: impl Into<PartialTopic>) -> Self {
         self.topics.push(topic.into());
@@ -65,14 +66,14 @@ impl FilterSpec {
     }
 }
 
-/// A filter cannot be made. The texts are go-ethereum's.
+/// Why a filter cannot be made. The texts are go-ethereum's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilterError {
-    /// There is no symmetric key of this name.
+    /// There is no symmetric key with this id.
     #[error("non-existent key ID")]
     NoSuchSymmetricKey,
-    /// There is no key pair of this name.
+    /// There is no key pair with this id.
     #[error("invalid id")]
     NoSuchKeyPair,
 }
@@ -80,11 +81,11 @@ pub enum FilterError {
 /// The secret that opens envelopes.
 enum Opener {
     Symmetric(SymmetricKey),
-    /// Boxed with its public half, which is shown to the owner as the recipient.
+    /// Boxed, with the public key that is shown to the owner as the recipient.
     Private(Box<(SecretKey, PublicKey)>),
 }
 
-/// Tells keys apart without showing them.
+/// Identifies a key without revealing it.
 pub(crate) type Fingerprint = [u8; 32];
 
 impl Opener {
@@ -112,22 +113,22 @@ impl Opener {
     }
 }
 
-/// What a trial with one key brought.
-pub(crate) enum Opened {
+/// The result of trying one key on an envelope.
+pub(crate) enum OpenOutcome {
     Message(Message),
-    /// The key opened it, so it was made by somebody who has the key; but there is nonsense inside.
+    /// The key opened the envelope, so its maker has the key; but the content is malformed.
     Malformed,
-    NotForUs,
+    WrongKey,
 }
 
-/// A filter in use.
+/// A filter of the node.
 pub(crate) struct Filter {
     opener: Opener,
     fingerprint: Fingerprint,
     spec: FilterSpec,
     pub(crate) mailbox: Mailbox,
-    /// When its messages were asked for last, in milliseconds of the node's life.
-    asked: AtomicU64,
+    /// When it was last used, in milliseconds since the node started.
+    used: AtomicU64,
     /// When it was made, in seconds since 1970.
     made: u32,
 }
@@ -140,10 +141,10 @@ impl Filter {
     ) -> Result<Self, FilterError> {
         let opener = Opener::new(spec.key, keys)?;
         let fingerprint = opener.fingerprint();
-        Ok(Self { fingerprint, opener, spec, mailbox, asked: AtomicU64::new(0), made: 0 })
+        Ok(Self { fingerprint, opener, spec, mailbox, used: AtomicU64::new(0), made: 0 })
     }
 
-    /// Says when it was made.
+    /// Sets the time when it was made, in seconds since 1970.
     pub(crate) fn made_at(self, made: u32) -> Self {
         Self { made, ..self }
     }
@@ -157,43 +158,45 @@ impl Filter {
         &self.fingerprint
     }
 
-    /// The topics it is for, each once and none that another of them contains; empty: any topic.
+    /// The topics, without duplicates and without topics that a shorter one includes; empty: any topic.
     pub(crate) fn topics(&self) -> Vec<PartialTopic> {
         let mut topics = self.spec.topics.clone();
         topics.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
-        // A beginning sorts before all that begin with it.
+        // A prefix sorts before all topics that begin with it.
         topics.dedup_by(|next, kept| next.as_bytes().starts_with(kept.as_bytes()));
         topics
     }
 
-    /// Its messages are asked for.
-    pub(crate) fn touch(&self, now: Duration) {
-        let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        self.asked.fetch_max(millis, Ordering::Relaxed);
+    /// The filter is used now. `uptime`: the time since the node started.
+    pub(crate) fn touch(&self, uptime: Duration) {
+        let millis = u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX);
+        self.used.fetch_max(millis, Ordering::Relaxed);
     }
 
-    /// When its messages were asked for last.
-    pub(crate) fn asked(&self) -> Duration {
-        Duration::from_millis(self.asked.load(Ordering::Relaxed))
+    /// When it was last used, since the node started.
+    pub(crate) fn last_used(&self) -> Duration {
+        Duration::from_millis(self.used.load(Ordering::Relaxed))
     }
 
-    /// Whether the envelope is one to be tried, as far as that can be seen from outside.
+    /// Whether the filter's key is to be tried on an envelope with these properties.
     pub(crate) fn admits(&self, dialect: Dialect, work: f64, direct: bool) -> bool {
-        self.has_dialect(dialect) && work >= self.spec.min_work && (!direct || self.spec.allow_p2p)
+        self.has_dialect(dialect)
+            && work >= self.spec.min_work.get()
+            && (!direct || self.spec.allow_p2p)
     }
 
-    /// Whether the filter is for envelopes of this dialect.
+    /// Whether the filter wants envelopes of this dialect.
     pub(crate) fn has_dialect(&self, dialect: Dialect) -> bool {
         self.spec.dialect.is_none_or(|wanted| wanted == dialect)
     }
 
-    /// Whether the filter is for envelopes of this topic.
+    /// Whether the filter wants envelopes of this topic.
     pub(crate) fn has_topic(&self, topic: Topic) -> bool {
         let topics = &self.spec.topics;
         topics.is_empty() || topics.iter().any(|wanted| wanted.matches(topic))
     }
 
-    /// Whether the message inside is one that is wanted.
+    /// Whether the filter wants this message.
     pub(crate) fn wants(&self, message: &Message) -> bool {
         self.spec.signer.is_none() || self.spec.signer == message.signer
     }
@@ -206,34 +209,34 @@ impl Filter {
         }
     }
 
-    /// As [`open`](Self::open), told in the words of those who deliver.
-    pub(crate) fn try_open(&self, envelope: &Envelope) -> Opened {
+    /// As [`open`](Self::open), with the errors divided into two kinds.
+    pub(crate) fn try_open(&self, envelope: &Envelope) -> OpenOutcome {
         match self.open(envelope) {
-            Ok(message) => Opened::Message(message),
+            Ok(message) => OpenOutcome::Message(message),
             Err(
                 OpenError::WrongKey
                 | OpenError::NewerVersion { .. }
                 | OpenError::NotSymmetric
                 | OpenError::NotAsymmetric
                 | OpenError::DataTooShort { .. },
-            ) => Opened::NotForUs,
-            Err(_) => Opened::Malformed,
+            ) => OpenOutcome::WrongKey,
+            Err(_) => OpenOutcome::Malformed,
         }
     }
 
-    /// The message with what its envelope says.
+    /// The message with the fields of its envelope.
     pub(crate) fn received(
         &self,
         envelope: &Envelope,
         work: f64,
         direct: bool,
         message: Message,
-    ) -> Received {
+    ) -> ReceivedMessage {
         let recipient = match &self.opener {
             Opener::Symmetric(_) => None,
             Opener::Private(pair) => Some(pair.1),
         };
-        Received {
+        ReceivedMessage {
             message,
             hash: *envelope.hash(),
             work,

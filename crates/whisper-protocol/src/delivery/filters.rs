@@ -1,9 +1,8 @@
-//! All filters of the node, and the index that finds those of an envelope.
+//! All filters of the node, and the index that finds those for an envelope.
 //!
-//! A filter is found by topic first: by the whole of it, and by each of its beginnings, so that the
-//! number of filters on other topics does not matter. Those on one topic that share a key are tried
-//! together: an envelope opens with one key only, so the work is one trial for each distinct key,
-//! however many filters there are.
+//! Filters are found by topic, and by each prefix of the topic: the number of filters on other topics does not matter.
+//! Filters on one topic with the same key are tried together. Only one key opens an envelope, so there is one trial for
+//! each distinct key, however many filters there are.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map::Entry},
@@ -19,33 +18,33 @@ use crate::{
     keys::id::FilterId,
 };
 
-/// Filters that share a key. Shared: whoever tries them needs no copy.
+/// Filters with the same key. Reference-counted, so that the workers need no copy.
 pub(crate) type SameKey = Arc<Vec<Arc<Filter>>>;
 
 /// Filters on one topic, by key.
 type ByKey = HashMap<Fingerprint, SameKey>;
 
-/// A filter, and when to look whether it is still used.
+/// A filter, and when to check whether it is idle.
 #[derive(Debug)]
-struct Held {
+struct FilterEntry {
     filter: Arc<Filter>,
-    look_at: Option<Duration>,
+    check_at: Option<Duration>,
 }
 
 /// All filters of the node, found by id and by topic.
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
-    by_id: HashMap<FilterId, Held>,
+    by_id: HashMap<FilterId, FilterEntry>,
     by_topic: HashMap<PartialTopic, ByKey>,
     any_topic: ByKey,
     wanted: TopicCount,
-    /// The moments to look at filters that end when they are idle.
-    looks: BTreeSet<(Duration, FilterId)>,
+    /// When to check the filters that end by being idle.
+    checks: BTreeSet<(Duration, FilterId)>,
 }
 
 impl Filters {
-    /// Adds a filter under a new id. `look_at`: when it is idle at the earliest; `None`: never.
-    pub(crate) fn insert(&mut self, filter: Arc<Filter>, look_at: Option<Duration>) -> FilterId {
+    /// Adds a filter under a new id. `check_at`: when it may be idle at the earliest; `None`: it does not end by being idle.
+    pub(crate) fn insert(&mut self, filter: Arc<Filter>, check_at: Option<Duration>) -> FilterId {
         let id = FilterId::random();
         let topics = filter.topics();
         for topic in &topics {
@@ -55,74 +54,74 @@ impl Filters {
             add(&mut self.any_topic, &filter);
         }
         self.wanted.add(&topics);
-        self.looks.extend(look_at.map(|at| (at, id)));
-        self.by_id.insert(id, Held { filter, look_at });
+        self.checks.extend(check_at.map(|at| (at, id)));
+        self.by_id.insert(id, FilterEntry { filter, check_at });
         id
     }
 
-    /// Takes a filter out; its index entries shrink with it.
+    /// Removes a filter and its index entries.
     pub(crate) fn remove(&mut self, id: &FilterId) -> Option<Arc<Filter>> {
-        let Held { filter, look_at } = self.by_id.remove(id)?;
-        if let Some(at) = look_at {
-            self.looks.remove(&(at, *id));
+        let FilterEntry { filter, check_at } = self.by_id.remove(id)?;
+        if let Some(at) = check_at {
+            self.checks.remove(&(at, *id));
         }
         let topics = filter.topics();
         for topic in &topics {
             if let Entry::Occupied(mut by_key) = self.by_topic.entry(*topic) {
-                forget(by_key.get_mut(), &filter);
+                remove_from(by_key.get_mut(), &filter);
                 if by_key.get().is_empty() {
                     by_key.remove();
                 }
             }
         }
         if topics.is_empty() {
-            forget(&mut self.any_topic, &filter);
+            remove_from(&mut self.any_topic, &filter);
         }
         self.wanted.remove(&topics);
         Some(filter)
     }
 
-    /// Takes out the filters whose messages nobody asked for within `idle`.
+    /// Removes the filters that were not used for `idle`.
     pub(crate) fn handle_timeout(&mut self, now: Duration, idle: Duration) -> Vec<Arc<Filter>> {
         let mut ended = Vec::new();
-        while let Some(&(at, id)) = self.looks.first()
+        while let Some(&(at, id)) = self.checks.first()
             && at <= now
         {
-            self.looks.pop_first();
-            let Some(held) = self.by_id.get_mut(&id) else { continue };
-            let end = held.filter.asked().saturating_add(idle);
+            self.checks.pop_first();
+            let Some(entry) = self.by_id.get_mut(&id) else { continue };
+            let end = entry.filter.last_used().saturating_add(idle);
             if end <= now {
-                held.look_at = None;
+                entry.check_at = None;
                 ended.extend(self.remove(&id));
             } else {
-                held.look_at = Some(end);
-                self.looks.insert((end, id));
+                entry.check_at = Some(end);
+                self.checks.insert((end, id));
             }
         }
         ended
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to look at.
+    /// When [`handle_timeout`](Self::handle_timeout) must be called.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        self.looks.first().map(|(at, _)| *at)
+        self.checks.first().map(|(at, _)| *at)
     }
 
-    /// The filter of this id.
+    /// The filter with this id.
     pub(crate) fn get(&self, id: &FilterId) -> Option<&Arc<Filter>> {
-        self.by_id.get(id).map(|held| &held.filter)
+        self.by_id.get(id).map(|entry| &entry.filter)
     }
 
-    /// All of them.
+    /// All filters.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&FilterId, &Arc<Filter>)> {
-        self.by_id.iter().map(|(id, held)| (id, &held.filter))
+        self.by_id.iter().map(|(id, entry)| (id, &entry.filter))
     }
 
-    /// How many there are.
+    /// Number of filters.
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Which topics they want together.
+    /// The topics of all filters together.
     pub(crate) fn wanted(&self) -> &TopicCount {
         &self.wanted
     }
@@ -132,7 +131,7 @@ impl Filters {
         self.on_topic(topic).next().is_some()
     }
 
-    /// The filters that are to be tried, those with the same key together.
+    /// The filters to try on an envelope of this topic, grouped by key.
     pub(crate) fn candidates(&self, topic: Topic) -> Vec<SameKey> {
         let mut on_topic = self.on_topic(topic);
         let Some(first) = on_topic.next() else { return Vec::new() };
@@ -140,7 +139,7 @@ impl Filters {
         let mut by_key = first.clone();
         for (key, filters) in second.iter().chain(on_topic.flatten()) {
             match by_key.entry(*key) {
-                Entry::Vacant(place) => _ = place.insert(Arc::clone(filters)),
+                Entry::Vacant(vacant) => _ = vacant.insert(Arc::clone(filters)),
                 Entry::Occupied(mut same) => {
                     Arc::make_mut(same.get_mut()).extend_from_slice(filters);
                 }
@@ -149,18 +148,18 @@ impl Filters {
         by_key.into_values().collect()
     }
 
-    /// Takes all filters out.
+    /// Removes all filters.
     pub(crate) fn drain(&mut self) -> Vec<Arc<Filter>> {
-        std::mem::take(self).by_id.into_values().map(|held| held.filter).collect()
+        std::mem::take(self).by_id.into_values().map(|entry| entry.filter).collect()
     }
 
-    /// The parts of the index that a topic has filters in: no filter is in two of them, because of
-    /// a filter's topics none contains another.
+    /// The parts of the index with filters for a topic. No filter is in two of them, because none of its topics is a
+    /// prefix of another.
     fn on_topic(&self, topic: Topic) -> impl Iterator<Item = &ByKey> {
-        let beginnings = (1..=topic.0.len()).filter_map(move |length| {
+        let prefixes = (1..=topic.0.len()).filter_map(move |length| {
             self.by_topic.get(&PartialTopic::new(&topic.0[..length]).ok()?)
         });
-        beginnings.chain((!self.any_topic.is_empty()).then_some(&self.any_topic))
+        prefixes.chain((!self.any_topic.is_empty()).then_some(&self.any_topic))
     }
 }
 
@@ -169,7 +168,7 @@ fn add(by_key: &mut ByKey, filter: &Arc<Filter>) {
     Arc::make_mut(same_key).push(Arc::clone(filter));
 }
 
-fn forget(by_key: &mut ByKey, filter: &Arc<Filter>) {
+fn remove_from(by_key: &mut ByKey, filter: &Arc<Filter>) {
     if let Entry::Occupied(mut same_key) = by_key.entry(*filter.fingerprint()) {
         let filters = Arc::make_mut(same_key.get_mut());
         filters.retain(|other| !Arc::ptr_eq(other, filter));

@@ -1,27 +1,26 @@
-//! Which topics the node asks its peers for.
+//! The topics that the node asks its peers for.
 
 use whisper_envelope::{Bloom, PartialTopic, Topic};
 
-/// Which topics the node asks its peers for: what makes the bloom that it announces.
+/// The topics that the node asks its peers for. They make the bloom that it announces.
 ///
-/// The bloom grows with the filters and shrinks when they are removed; each change is announced to
-/// the peers. For 10 s after it, what the bloom before asked for is accepted, too.
+/// The bloom grows with the filters and shrinks when they are removed; each change is announced to the peers. For 10 s
+/// after a change, the topics of the old bloom are still accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interest {
-    /// Those of this bloom, and those that the filters name. A filter without topics adds none:
-    /// whoever narrows a node by hand, as with go-ethereum's `shh_setBloomFilter`, knows why.
+    /// The topics of this bloom and those of the filters. A filter without topics adds none: a bloom that was set by
+    /// hand, as with go-ethereum's `shh_setBloomFilter`, stays narrow.
     ///
-    /// The default is [`Bloom::FULL`]: like go-ethereum, a node takes and relays everything unless
-    /// it was told otherwise, and its filters change nothing.
+    /// The default is [`Bloom::FULL`]: like go-ethereum, a node accepts and relays everything by default, and its filters
+    /// change nothing.
     Topics(Bloom),
-    /// Those of the filters and no others, for a node that does not mean to relay for all. A filter
-    /// without topics, or of one whose beginning is too short to say much in a bloom, makes it ask
-    /// for everything as long as it exists.
+    /// Only the topics of the filters, for a node that does not relay for others. A filter without topics, or with a
+    /// prefix shorter than 3 bytes, makes the node ask for everything as long as it exists.
     Filters,
 }
 
 impl Interest {
-    /// The bloom to be announced, with these filters.
+    /// The bloom to announce with these filters.
     pub(crate) fn bloom(&self, filters: &TopicCount) -> Bloom {
         match self {
             Self::Topics(bloom) => bloom.union(filters.bloom),
@@ -37,18 +36,18 @@ impl Default for Interest {
     }
 }
 
-/// How many filters want each bit of a bloom, so that a bit goes when the last of them goes.
+/// The number of filters that need each bit of the bloom, so that a bit is cleared with the last of them.
 #[derive(Debug)]
 pub(crate) struct TopicCount {
     bits: Box<[u32; 8 * Bloom::LEN]>,
-    /// Filters that no bloom but the full one is enough for.
+    /// Number of filters that need the full bloom.
     any: u32,
-    /// The bits that are wanted by any.
+    /// The bits that at least one filter needs.
     bloom: Bloom,
 }
 
 impl TopicCount {
-    /// Counts the topics of a new filter; none are all.
+    /// Adds the topics of a new filter. An empty list stands for all topics.
     pub(crate) fn add(&mut self, topics: &[PartialTopic]) {
         self.any += u32::from(wants_any(topics));
         for bit in topics.iter().flat_map(bits) {
@@ -57,7 +56,7 @@ impl TopicCount {
         }
     }
 
-    /// Takes back what was counted for a filter.
+    /// Removes the topics of a filter.
     pub(crate) fn remove(&mut self, topics: &[PartialTopic]) {
         self.any -= u32::from(wants_any(topics));
         for bit in topics.iter().flat_map(bits) {
@@ -79,9 +78,8 @@ fn wants_any(topics: &[PartialTopic]) -> bool {
     topics.is_empty() || topics.iter().any(|topic| topic.as_bytes().len() < 3)
 }
 
-/// The bits of a topic. The first three bytes are one index each, of which the fourth says whether
-/// 256 is added: where that is open, both are meant. With a byte less, an index may be anything,
-/// and so may the bloom.
+/// The bits of a topic. Each of the first three bytes is an index, and the fourth byte says whether 256 is added to it:
+/// without the fourth byte, both bits are needed. Shorter prefixes need the full bloom.
 fn bits(topic: &PartialTopic) -> impl Iterator<Item = usize> + use<> {
     let blooms = match (topic.whole(), topic.as_bytes()) {
         (Some(topic), _) => Bloom::of(topic),
@@ -97,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// A few topics, so that they share bits.
+    /// Few different topics, so that they share bits.
     fn topics() -> impl Strategy<Value = Vec<PartialTopic>> {
         let part = prop::collection::vec(0_u8..3, 1..=4)
             .prop_map(|bytes| PartialTopic::new(&bytes).unwrap());
@@ -106,7 +104,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_left_counts_as_if_the_rest_had_never_been(
+        fn removed_filters_leave_no_trace(
             filters in prop::collection::vec((topics(), any::<bool>()), 0..20),
         ) {
             let (mut count, mut fresh) = (TopicCount::default(), TopicCount::default());
@@ -119,7 +117,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_a_filter_matches_is_asked_for(wanted in topics(), topic in any::<[u8; 4]>()) {
+        fn everything_that_a_filter_matches_is_asked_for(wanted in topics(), topic in any::<[u8; 4]>()) {
             let topic = Topic([topic[0] % 3, topic[1] % 3, topic[2] % 3, topic[3]]);
             let mut count = TopicCount::default();
             count.add(&wanted);
@@ -130,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bloom_that_was_set_is_widened_by_topics_alone() {
+    fn a_configured_bloom_is_extended_by_topics_only() {
         let (a, b) = (Topic(*b"aaaa"), Topic(*b"bbbb"));
         let set = Interest::Topics(Bloom::of(a));
         let mut count = TopicCount::default();

@@ -1,49 +1,46 @@
-//! The two queues between the sessions and the workers that open envelopes: broadcast, and direct.
+//! The two queues between the sessions and the workers that open envelopes: broadcast and direct.
 //!
-//! Both are bounded. A session waits for room before it reads on, for a while; what does not fit
-//! then is dropped and counted, so that slow opening never holds up the relay for long. Direct
-//! messages go first, but not always: a flood of them leaves the others a part of the workers.
+//! Both are limited. Direct messages are taken first, but not always: with a flood of them, a part of the workers' time
+//! is left for the others.
 
 use std::{
     collections::VecDeque,
-    pin::pin,
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
-use tokio::sync::Notify;
 use whisper_envelope::Envelope;
 
-use crate::{lock::lock, settings::Bounds};
+use crate::{config::QueueLimits, lock::lock};
 
-/// Of so many turns one is the message queue's, whatever is in the other.
-const TURNS: usize = 4;
+/// Every this many arrivals, the message queue is asked first.
+const BROADCAST_TURN: usize = 4;
 
 /// An envelope that waits to be opened.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrival {
     pub(crate) envelope: Envelope,
     pub(crate) work: f64,
-    /// A direct message of a trusted peer, which only filters that allow it get to see.
+    /// Whether it is a direct message of a trusted peer. Only filters that allow direct messages receive it.
     pub(crate) direct: bool,
 }
 
 #[derive(Debug)]
-struct Bounded {
+struct LimitedQueue {
     arrivals: VecDeque<Arrival>,
     bytes: usize,
-    bounds: Bounds,
+    limits: QueueLimits,
 }
 
-impl Bounded {
-    fn new(bounds: Bounds) -> Self {
-        Self { arrivals: VecDeque::new(), bytes: 0, bounds }
+impl LimitedQueue {
+    fn new(limits: QueueLimits) -> Self {
+        Self { arrivals: VecDeque::new(), bytes: 0, limits }
     }
 
     fn is_full(&self) -> bool {
-        self.arrivals.len() >= self.bounds.items || self.bytes >= self.bounds.bytes
+        self.arrivals.len() >= self.limits.items || self.bytes >= self.limits.bytes
     }
 
     fn push(&mut self, arrival: Arrival) -> bool {
@@ -64,92 +61,54 @@ impl Bounded {
 
 /// The message queue and the p2p queue.
 #[derive(Debug)]
-pub(crate) struct Queue {
-    broadcast: Mutex<Bounded>,
-    direct: Mutex<Bounded>,
-    arrived: Notify,
-    room: Notify,
+pub(crate) struct ArrivalQueues {
+    broadcast: Mutex<LimitedQueue>,
+    direct: Mutex<LimitedQueue>,
     turn: AtomicUsize,
-    closed: AtomicBool,
 }
 
-impl Queue {
-    pub(crate) fn new(broadcast: Bounds, direct: Bounds) -> Self {
+impl ArrivalQueues {
+    pub(crate) fn new(broadcast: QueueLimits, direct: QueueLimits) -> Self {
         Self {
-            broadcast: Mutex::new(Bounded::new(broadcast)),
-            direct: Mutex::new(Bounded::new(direct)),
-            arrived: Notify::new(),
-            room: Notify::new(),
+            broadcast: Mutex::new(LimitedQueue::new(broadcast)),
+            direct: Mutex::new(LimitedQueue::new(direct)),
             turn: AtomicUsize::new(1),
-            closed: AtomicBool::new(false),
         }
     }
 
-    /// Appends an arrival to its queue; false if that is full.
+    /// Appends an arrival to its queue; false if the queue is full.
     #[must_use]
     pub(crate) fn push(&self, arrival: Arrival) -> bool {
         let queue = if arrival.direct { &self.direct } else { &self.broadcast };
-        let pushed = lock(queue).push(arrival);
-        if pushed {
-            self.arrived.notify_one();
-        }
-        pushed
+        lock(queue).push(arrival)
     }
 
-    /// Whether an envelope waits in one of them. Looks at all that wait.
-    pub(crate) fn holds(&self, hash: &[u8; 32]) -> bool {
-        let holds = |queue: &Mutex<Bounded>| {
-            lock(queue).arrivals.iter().any(|arrival| arrival.envelope.hash() == hash)
-        };
-        holds(&self.direct) || holds(&self.broadcast)
-    }
-
-    /// Takes the next arrival, direct ones first three times of four; waits for one. `None` after
-    /// [`close`](Self::close).
-    pub(crate) async fn pop(&self) -> Option<Arrival> {
-        loop {
-            if self.closed.load(Ordering::Acquire) {
-                self.arrived.notify_one(); // the next worker
-                return None;
-            }
-            if let Some(arrival) = self.take() {
-                self.room.notify_waiters();
-                return Some(arrival);
-            }
-            self.arrived.notified().await;
-        }
-    }
-
-    fn take(&self) -> Option<Arrival> {
+    /// Takes the next arrival; direct ones first three times out of four.
+    pub(crate) fn pop(&self) -> Option<Arrival> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let queues = match turn % TURNS {
+        let queues = match turn % BROADCAST_TURN {
             0 => [&self.broadcast, &self.direct],
             _ => [&self.direct, &self.broadcast],
         };
         queues.into_iter().find_map(|queue| lock(queue).pop())
     }
 
-    /// How many arrivals wait in the message queue and in the p2p queue.
-    pub(crate) fn waiting(&self) -> [usize; 2] {
+    /// Whether an envelope waits in one of the queues. Searches both.
+    pub(crate) fn holds(&self, hash: &[u8; 32]) -> bool {
+        let holds = |queue: &Mutex<LimitedQueue>| {
+            lock(queue).arrivals.iter().any(|arrival| arrival.envelope.hash() == hash)
+        };
+        holds(&self.direct) || holds(&self.broadcast)
+    }
+
+    /// Number of arrivals in the message queue and in the p2p queue.
+    pub(crate) fn len(&self) -> [usize; 2] {
         [&self.broadcast, &self.direct].map(|queue| lock(queue).arrivals.len())
     }
 
-    /// Waits until the message queue has room.
-    pub(crate) async fn room(&self) {
-        loop {
-            let mut room = pin!(self.room.notified());
-            room.as_mut().enable(); // before the look, so that no wake is missed
-            if !lock(&self.broadcast).is_full() {
-                return;
-            }
-            room.await;
-        }
-    }
-
-    /// Makes all workers stop.
-    pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        self.arrived.notify_one();
+    /// Whether the message queue is full.
+    pub(crate) fn is_broadcast_full(&self) -> bool {
+        lock(&self.broadcast).is_full()
     }
 }
 

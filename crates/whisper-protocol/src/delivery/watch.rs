@@ -2,24 +2,30 @@
 
 use std::sync::Arc;
 
-use crate::{delivery::filter::Filter, delivery::received::Received, hub::Hub, keys::id::FilterId};
+use crate::{
+    delivery::filter::Filter, delivery::message::ReceivedMessage,
+    delivery::subscriptions::Subscriptions, keys::id::FilterId,
+};
 
-/// A filter whose messages are waited for, made by [`Whisper::watch`](crate::Whisper::watch). It
-/// ends when dropped.
+/// A filter whose messages are waited for, made by [`Whisper::watch`](crate::Whisper::watch). The filter is removed when
+/// the watch is dropped.
 ///
-/// Between two calls of [`next`](Self::next), messages wait in a bounded mailbox: who is too slow
-/// loses the oldest, counted in
-/// [`DeliveryStats::mailbox_full`](crate::DeliveryStats::mailbox_full).
+/// Between two calls of [`next`](Self::next), messages wait in a limited mailbox: a slow reader loses the oldest ones,
+/// counted in [`DeliveryStats::mailbox_full`](crate::DeliveryStats::mailbox_full).
 #[derive(Debug)]
 pub struct Watch {
     id: FilterId,
     filter: Arc<Filter>,
-    hub: Arc<Hub>,
+    subscriptions: Arc<Subscriptions>,
 }
 
 impl Watch {
-    pub(crate) fn new(id: FilterId, filter: Arc<Filter>, hub: Arc<Hub>) -> Self {
-        Self { id, filter, hub }
+    pub(crate) fn new(
+        id: FilterId,
+        filter: Arc<Filter>,
+        subscriptions: Arc<Subscriptions>,
+    ) -> Self {
+        Self { id, filter, subscriptions }
     }
 
     /// The id of the filter.
@@ -28,15 +34,15 @@ impl Watch {
         self.id
     }
 
-    /// Waits for the next message; `None` when the node has stopped and all messages are taken.
-    /// Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Option<Arc<Received>> {
+    /// Waits for the next message; `None` if the node has stopped and there are no more messages. Dropping the future
+    /// loses nothing.
+    pub async fn next(&mut self) -> Option<Arc<ReceivedMessage>> {
         self.filter.mailbox.next().await
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.hub.remove_filter(&self.id);
+        self.subscriptions.remove(&self.id);
     }
 }

@@ -1,4 +1,4 @@
-//! A message to be posted, and the way from its payload to a sealed envelope.
+//! A message to post: encrypting and sealing it.
 
 use std::{fmt, time::Duration};
 
@@ -9,20 +9,23 @@ use whisper_envelope::{
 use whisper_pow::{Miner, Rule, SealError, SealJob, Target, Task, Work};
 
 use crate::{
-    historic::DirectError, keys::Keys, keys::id::KeyId, relay::admission::Rejection,
-    stats::WorkCounters,
+    keys::Keys,
+    keys::id::KeyId,
+    peers::direct::DirectError,
+    relay::reject_reason::RejectReason,
+    stats::{Counter, counters::Counters},
 };
 
-/// Who shall be able to read a message.
+/// Who can read a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recipient {
-    /// All who have this symmetric key of [`Keys`].
+    /// The holders of this symmetric key of [`Keys`].
     Symmetric(KeyId),
-    /// The one who has the private key of this.
+    /// The holder of the private key of this public key.
     Asymmetric(PublicKey),
 }
 
-/// A message to be posted.
+/// A message to post.
 ///
 /// ```
 /// use whisper_protocol::{Post, Recipient, Topic};
@@ -37,36 +40,34 @@ pub enum Recipient {
 /// ```
 #[derive(Clone, PartialEq)]
 pub struct Post {
-    /// Which nodes it is for: an envelope stays in its dialect. Default shh/6.
+    /// The dialect, and thus the nodes, that the message is for. Default shh/6.
     pub dialect: Dialect,
-    /// Who shall be able to read it.
+    /// Who can read it.
     pub to: Recipient,
-    /// The key pair that signs it; default none.
+    /// The key pair to sign with; default none.
     pub sign: Option<KeyId>,
-    /// What it is about. Not all zeros with a symmetric key; the default is all zeros.
+    /// The topic. With a symmetric key it must not be all zeros, which is the default.
     pub topic: Topic,
-    /// How many seconds it lives; 0 stands for the default, 50.
+    /// Time to live in seconds; 0 means the default, 50.
     pub ttl: u32,
-    /// What it says.
+    /// The content.
     pub payload: Vec<u8>,
-    /// What hides the length of the payload; `None`, the default: random bytes up to a multiple of
-    /// 256.
+    /// Padding that hides the length of the payload. Default `None`: random bytes up to a multiple of 256.
     pub padding: Option<Vec<u8>>,
-    /// The work to be done. At least what the node requires
-    /// ([`Settings::min_work`](crate::Settings::min_work)), unless it goes to a
-    /// [`target_peer`](Self::target_peer). 0 means none at all; below 0: as much as can be done in
+    /// The work to do. At least the node's own requirement ([`Config::min_work`](crate::Config::min_work)), unless there is
+    /// a [`target_peer`](Self::target_peer). 0 means no work; below 0: as much as possible within
     /// [`pow_time`](Self::pow_time). Default 0.2.
     pub pow_target: f64,
-    /// How long the proof of work may take; half as long again where peers go by different rules
+    /// Maximum time for the proof of work; half as long again if several rules are to be satisfied
     /// ([`Sealing`](crate::Sealing)). Default 5 s.
     pub pow_time: Duration,
-    /// Send it to this peer alone, as a direct message, which the peer takes only if it trusts this
-    /// node. It is not pooled, not relayed and not delivered here.
+    /// If set: sends the message to this peer only, as a direct message. The peer accepts it if it trusts this node. The
+    /// message is not pooled, not relayed and not delivered here.
     pub target_peer: Option<NodeId>,
 }
 
 impl Post {
-    /// An empty message to `to`, with the defaults given with each field.
+    /// An empty message to `to`, with the defaults of the fields.
     #[must_use]
     pub fn new(to: Recipient) -> Self {
         Self {
@@ -84,7 +85,7 @@ impl Post {
     }
 }
 
-/// Not what it says: messages are private.
+/// Without the content: messages are private.
 impl fmt::Debug for Post {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Post")
@@ -99,49 +100,47 @@ impl fmt::Debug for Post {
     }
 }
 
-/// A message was not posted. Where go-ethereum has a text for it, it is that text.
+/// Why a message was not posted. Texts are go-ethereum's where it has one.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PostError {
-    /// There is no symmetric key of the name given.
+    /// There is no symmetric key with this id.
     #[error("non-existent key ID")]
     NoSuchSymmetricKey,
-    /// There is no key pair of the name given to sign with.
+    /// There is no key pair with the id to sign with.
     #[error("invalid id")]
     NoSuchSigningKey,
-    /// A symmetric message needs a topic that is not all zeros: its readers find it by that.
+    /// The message has a symmetric key, but a topic of all zeros: readers find it by its topic.
     #[error("missing topic(s)")]
     NoTopic,
     /// The message cannot be made into an envelope.
     #[error(transparent)]
     Draft(#[from] DraftError),
-    /// The envelope is larger than the node's limit. Found out before any work is done; the hash is
-    /// that of the envelope without work.
+    /// The envelope is larger than the node's limit. This is checked before the proof of work.
     #[error("huge messages are not allowed [{}]", hex::encode(.hash))]
     TooLarge {
-        /// What the envelope would be called.
+        /// The hash of the envelope without work.
         hash: [u8; 32],
     },
-    /// The work asked for is less than what the node itself takes, and the message is for
-    /// everybody.
+    /// The requested work is below the node's own requirement, and there is no target peer.
     #[error("message rejected, PoW too low")]
     PowTooLow,
-    /// The work asked for is no number.
+    /// The requested work is infinite or not a number.
     #[error("invalid PoW: {0}")]
     InvalidPow(f64),
-    /// The work asked for was not reached in time.
+    /// The requested work was not reached in time.
     #[error(
         "failed to reach the PoW target, specified pow time ({} seconds) was insufficient",
         .0.as_secs()
     )]
     PowTimeTooShort(Duration),
-    /// The search for the proof of work could not be made.
-    #[error("failed to seal the message: {0}")]
-    Seal(SealError),
+    /// The proof of work failed.
+    #[error("failed to seal the message")]
+    Seal(#[source] SealError),
     /// The target peer is not connected, or its connection ended.
     #[error("Could not find peer with ID: {0}")]
     NoSuchPeer(NodeId),
-    /// The target peer is connected and speaks another dialect.
+    /// The target peer speaks another dialect.
     #[error("peer with ID {id} does not speak shh/{}", .dialect.version())]
     OtherDialect {
         /// The peer.
@@ -149,9 +148,9 @@ pub enum PostError {
         /// The dialect of the message.
         dialect: Dialect,
     },
-    /// The node does not take its own envelope.
-    #[error("failed to add envelope: {0}")]
-    Rejected(Rejection),
+    /// The node's own pool rejected the envelope.
+    #[error("failed to add envelope")]
+    Rejected(#[source] RejectReason),
 }
 
 impl From<DirectError> for PostError {
@@ -163,31 +162,31 @@ impl From<DirectError> for PostError {
     }
 }
 
-/// A [`Post`] with its keys looked up.
-struct Secrets {
-    to: ToKey,
+/// The keys of a [`Post`].
+struct PostKeys {
+    to: RecipientKey,
     sign: Option<SecretKey>,
 }
 
-enum ToKey {
+enum RecipientKey {
     Symmetric(SymmetricKey),
     Asymmetric(PublicKey),
 }
 
-impl Secrets {
-    /// In go-ethereum's order, so that of several mistakes the same one is reported.
+impl PostKeys {
+    /// Looks the keys up in go-ethereum's order, so that of several mistakes the same one is reported.
     fn find(post: &Post, keys: &Keys) -> Result<Self, PostError> {
         let sign = match &post.sign {
             Some(id) => Some(keys.private_key(id).ok_or(PostError::NoSuchSigningKey)?),
             None => None,
         };
         let to = match &post.to {
-            Recipient::Asymmetric(key) => ToKey::Asymmetric(*key),
+            Recipient::Asymmetric(key) => RecipientKey::Asymmetric(*key),
             Recipient::Symmetric(_) if post.topic == Topic([0; 4]) => {
                 return Err(PostError::NoTopic);
             }
             Recipient::Symmetric(id) => {
-                ToKey::Symmetric(keys.symmetric(id).ok_or(PostError::NoSuchSymmetricKey)?)
+                RecipientKey::Symmetric(keys.symmetric(id).ok_or(PostError::NoSuchSymmetricKey)?)
             }
         };
         Ok(Self { to, sign })
@@ -200,10 +199,10 @@ impl Post {
         if !self.pow_target.is_finite() {
             return Err(PostError::InvalidPow(self.pow_target));
         }
-        let secrets = Secrets::find(self, keys)?;
-        let to = match &secrets.to {
-            ToKey::Symmetric(key) => whisper_envelope::Recipient::Symmetric(key),
-            ToKey::Asymmetric(key) => whisper_envelope::Recipient::Asymmetric(key),
+        let post_keys = PostKeys::find(self, keys)?;
+        let to = match &post_keys.to {
+            RecipientKey::Symmetric(key) => whisper_envelope::Recipient::Symmetric(key),
+            RecipientKey::Asymmetric(key) => whisper_envelope::Recipient::Asymmetric(key),
         };
         let ttl = if self.ttl == 0 { Draft::DEFAULT_TTL } else { self.ttl };
         let mut draft = Draft::new(self.dialect, to, self.sent(now))
@@ -213,20 +212,20 @@ impl Post {
         if let Some(padding) = &self.padding {
             draft = draft.padding(Padding::Explicit(padding));
         }
-        if let Some(key) = &secrets.sign {
+        if let Some(key) = &post_keys.sign {
             draft = draft.sign(key);
         }
         Ok(draft.encrypt(&mut rand::rng())?)
     }
 
-    /// Does the work, under all of the rules if half of the time suffices for that, else under the
-    /// first of them. Dropping the future stops it.
+    /// Does the proof of work: under all rules if half of the time suffices for that, otherwise under the first one.
+    /// Dropping the future stops it.
     pub(crate) async fn seal(
         &self,
         unsealed: Unsealed,
         rules: &[Rule],
         miner: &Miner,
-        counters: &WorkCounters,
+        counters: &Counters,
     ) -> Result<Envelope, PostError> {
         let target = if self.pow_target == 0.0 {
             return Ok(unsealed.seal(0));
@@ -243,10 +242,10 @@ impl Post {
             let all = others.iter().fold(task.clone(), |task, rule| task.and(*rule));
             match miner.seal_job(SealJob::new(all, target, self.pow_time / 2)).await {
                 Ok(sealed) => {
-                    counters.sealed_for_all.one();
+                    counters.one(Counter::WorkSealedForAll);
                     return Ok(sealed.envelope);
                 }
-                Err(_) => counters.sealed_for_one.one(),
+                Err(_) => counters.one(Counter::WorkSealedForOne),
             }
         }
         match miner.seal_job(SealJob::new(task, target, self.pow_time)).await {
@@ -256,7 +255,7 @@ impl Post {
         }
     }
 
-    /// Where all of the time for the work will be used, its end is when the message is sent.
+    /// The time of sending: the end of the proof of work if that will use all of its time.
     fn sent(&self, now: u32) -> u32 {
         let ahead = if self.pow_target < 0.0 { self.pow_time.as_secs() } else { 0 };
         now.saturating_add(u32::try_from(ahead).unwrap_or(u32::MAX))

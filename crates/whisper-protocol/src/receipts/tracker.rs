@@ -1,4 +1,4 @@
-//! The receipts, shared by those who post, the sessions, and the timer.
+//! The open posts, shared by the sessions, the API and the timers.
 
 use std::{
     collections::HashMap,
@@ -16,43 +16,44 @@ use tokio::{
 
 use crate::{
     lock::lock,
-    receipts::receipt::{Ending, Nobody, Progress, Refusal},
-    receipts::{ReceiptSettings, Receipts},
-    stats::Counters,
+    receipts::ending::{Ending, Progress, RefusalReason},
+    receipts::open_posts::OpenPosts,
+    receipts::settings::ReceiptSettings,
+    relay::unsent_reason::UnsentReason,
+    stats::{Counter, counters::Counters},
 };
 
 type Hash = [u8; 32];
 
-/// Somebody may wait for the ending of a post.
+/// Who waits for the ending of a post.
 #[derive(Debug)]
-struct Waiting {
+struct PostWatch {
     ending: watch::Sender<Option<Ending>>,
-    /// Why it was handed to nobody, when that was last looked at.
-    nobody: Nobody,
+    /// Why it was sent to no peer, when that was last checked.
+    unsent: UnsentReason,
 }
 
-/// The machine, and who waits for what it says.
+/// The machine, and who waits for endings.
 #[derive(Debug)]
 struct Tracked {
-    receipts: Receipts,
-    waiting: HashMap<Hash, Waiting>,
+    posts: OpenPosts,
+    watches: HashMap<Hash, PostWatch>,
 }
 
-/// Follows the posts of this node. Where there is none to follow, whatever happens to a peer costs
-/// one look at a number.
+/// Follows the posts of this node. While there are none, an event of a peer costs one read of a number.
 #[derive(Debug)]
-pub(crate) struct Tracker {
+pub(crate) struct PostTracker {
     tracked: Mutex<Tracked>,
-    /// How many posts are open: a copy, to be read without the lock.
+    /// Number of open posts: a copy that is read without the lock.
     open: AtomicUsize,
-    /// Rung when a peer is to be looked at earlier than all before.
+    /// Notified when the earliest timeout moves forward.
     timer: Notify,
     counters: Arc<Counters>,
 }
 
-impl Tracker {
+impl PostTracker {
     pub(crate) fn new(settings: ReceiptSettings, counters: Arc<Counters>) -> Self {
-        let tracked = Tracked { receipts: Receipts::new(settings), waiting: HashMap::new() };
+        let tracked = Tracked { posts: OpenPosts::new(settings), watches: HashMap::new() };
         Self {
             tracked: Mutex::new(tracked),
             open: AtomicUsize::new(0),
@@ -61,12 +62,12 @@ impl Tracker {
         }
     }
 
-    /// Whether there is no post to follow.
+    /// Whether there is no open post.
     pub(crate) fn is_idle(&self) -> bool {
         self.open.load(Ordering::Acquire) == 0
     }
 
-    /// Follows a post from now on; to be called before it can be handed to anybody.
+    /// Follows a post from now on. Must be called before the post can be sent to any peer.
     pub(crate) fn follow(
         &self,
         hash: Hash,
@@ -74,45 +75,46 @@ impl Tracker {
         direct: bool,
     ) -> watch::Receiver<Option<Ending>> {
         self.with(|tracked| {
-            tracked.receipts.handle_posted(hash, expiry, direct);
-            let new = || Waiting { ending: watch::channel(None).0, nobody: Nobody::NoPeers };
-            tracked.waiting.entry(hash).or_insert_with(new).ending.subscribe()
+            tracked.posts.handle_posted(hash, expiry, direct);
+            let new =
+                || PostWatch { ending: watch::channel(None).0, unsent: UnsentReason::NoPeers };
+            tracked.watches.entry(hash).or_insert_with(new).ending.subscribe()
         })
     }
 
-    /// It was not posted after all.
+    /// Removes a post that could not be published.
     pub(crate) fn forget(&self, hash: &Hash) {
         self.with(|tracked| {
-            tracked.receipts.forget(hash);
-            tracked.waiting.remove(hash);
+            tracked.posts.forget(hash);
+            tracked.watches.remove(hash);
         });
     }
 
-    /// How an earlier post ends, while it is remembered.
+    /// The ending of an earlier post, while the post is remembered.
     pub(crate) fn ending(&self, hash: &Hash) -> Option<watch::Receiver<Option<Ending>>> {
         let tracked = lock(&self.tracked);
-        match tracked.waiting.get(hash) {
-            Some(waiting) => Some(waiting.ending.subscribe()),
-            None => Some(watch::channel(Some(tracked.receipts.ending(hash)?.clone())).1),
+        match tracked.watches.get(hash) {
+            Some(watch) => Some(watch.ending.subscribe()),
+            None => Some(watch::channel(Some(tracked.posts.ending(hash)?.clone())).1),
         }
     }
 
-    /// How far an open post has come.
+    /// The progress of an open post.
     pub(crate) fn progress(&self, hash: &Hash) -> Option<Progress> {
         let tracked = lock(&self.tracked);
-        let progress = tracked.receipts.progress(hash)?;
-        let waiting = tracked.waiting.get(hash).filter(|_| progress.handed == 0);
-        Some(Progress { nobody: waiting.map(|waiting| waiting.nobody), ..progress })
+        let progress = tracked.posts.progress(hash)?;
+        let watch = tracked.watches.get(hash).filter(|_| progress.handed == 0);
+        Some(Progress { unsent: watch.map(|watch| watch.unsent), ..progress })
     }
 
-    /// Remembers why a post was handed to nobody so far.
-    pub(crate) fn set_nobody(&self, hash: &Hash, nobody: Nobody) {
-        if let Some(waiting) = lock(&self.tracked).waiting.get_mut(hash) {
-            waiting.nobody = nobody;
+    /// Remembers why a post was sent to no peer so far.
+    pub(crate) fn set_unsent_reason(&self, hash: &Hash, reason: UnsentReason) {
+        if let Some(watch) = lock(&self.tracked).watches.get_mut(hash) {
+            watch.unsent = reason;
         }
     }
 
-    /// Envelopes made here were handed to a peer. `confirms`: it acknowledges what it takes.
+    /// Own envelopes were sent to a peer. `confirms`: the peer acknowledges what it accepts.
     pub(crate) fn handle_handed(&self, peer: &NodeId, confirms: bool, envelopes: &[Hash]) {
         if envelopes.is_empty() || self.is_idle() {
             return;
@@ -120,7 +122,7 @@ impl Tracker {
         let now = Instant::now().into_std();
         self.with(|tracked| {
             for hash in envelopes {
-                tracked.receipts.handle_handed(now, hash, *peer, confirms);
+                tracked.posts.handle_handed(now, hash, *peer, confirms);
             }
         });
     }
@@ -129,83 +131,98 @@ impl Tracker {
     pub(crate) fn handle_acknowledged(&self, peer: &NodeId, envelopes: &[Hash]) {
         if !self.is_idle() {
             self.with(|tracked| {
-                envelopes.iter().for_each(|hash| tracked.receipts.handle_acknowledged(hash, peer));
+                envelopes.iter().for_each(|hash| tracked.posts.handle_acknowledged(hash, peer));
             });
         }
     }
 
     /// A peer refused an envelope.
-    pub(crate) fn handle_refused(&self, peer: &NodeId, hash: &Hash, why: Refusal) {
+    pub(crate) fn handle_refused(&self, peer: &NodeId, hash: &Hash, reason: RefusalReason) {
         if !self.is_idle() {
-            self.with(|tracked| tracked.receipts.handle_refused(hash, peer, why));
+            self.with(|tracked| tracked.posts.handle_refused(hash, peer, reason));
         }
     }
 
-    /// A peer's session ended; `why`: over something that it was sent.
-    pub(crate) fn handle_left(&self, peer: &NodeId, why: Option<&Refusal>) {
+    /// A peer's session ended. `reason`: set if the peer ended it because of something that it was sent.
+    pub(crate) fn handle_left(&self, peer: &NodeId, reason: Option<&RefusalReason>) {
         if !self.is_idle() {
-            self.with(|tracked| tracked.receipts.handle_left(peer, why));
+            self.with(|tracked| tracked.posts.handle_left(peer, reason));
         }
     }
 
-    /// The pool gave an envelope up.
+    /// An envelope was evicted from the pool.
     pub(crate) fn handle_evicted(&self, hash: &Hash) {
         if !self.is_idle() {
-            self.with(|tracked| tracked.receipts.handle_evicted(hash));
+            self.with(|tracked| tracked.posts.handle_evicted(hash));
         }
     }
 
-    /// The clock says `now`. `nobody`: why a pooled post was handed to no peer, if it is known.
-    pub(crate) fn handle_clock(&self, now: u32, nobody: impl Fn(&Hash) -> Option<Nobody>) {
+    /// Ends the posts that expired before `now`, in seconds since 1970. `unsent` returns why a pooled post was sent to no
+    /// peer, if that is known.
+    pub(crate) fn handle_clock(&self, now: u32, unsent: impl Fn(&Hash) -> Option<UnsentReason>) {
         if !self.is_idle() {
-            self.with(|Tracked { receipts, waiting }| {
+            self.with(|Tracked { posts, watches }| {
                 let last =
-                    |hash: &Hash| waiting.get(hash).map_or(Nobody::NoPeers, |last| last.nobody);
-                receipts.handle_clock(now, |hash| nobody(hash).unwrap_or_else(|| last(hash)));
+                    |hash: &Hash| watches.get(hash).map_or(UnsentReason::NoPeers, |it| it.unsent);
+                posts.handle_clock(now, |hash| unsent(hash).unwrap_or_else(|| last(hash)));
             });
         }
     }
 
-    /// The second after which an open post expires.
+    /// The second after which the next open post expires.
     pub(crate) fn next_expiry(&self) -> Option<u32> {
-        lock(&self.tracked).receipts.next_expiry()
+        lock(&self.tracked).posts.next_expiry()
     }
 
-    /// Ends all posts that are open.
+    /// Ends all open posts.
     pub(crate) fn stop(&self) {
-        self.with(|tracked| tracked.receipts.stop());
+        self.with(|tracked| tracked.posts.stop());
     }
 
-    /// Looks at peers when they have stayed long enough, for ever.
+    /// Handles the timeouts of the open posts. Never returns.
     pub(crate) async fn run(self: Arc<Self>) {
         loop {
-            let next = lock(&self.tracked).receipts.poll_timeout();
+            let next = lock(&self.tracked).posts.poll_timeout();
             match next {
-                // Whichever of the two it was, look again.
+                // Notified or not, check again.
                 Some(next) => drop(timeout_at(next.into(), self.timer.notified()).await),
                 None => self.timer.notified().await,
             }
             let now = Instant::now().into_std();
-            self.with(|tracked| tracked.receipts.handle_timeout(now));
+            self.with(|tracked| tracked.posts.handle_timeout(now));
         }
     }
 
-    /// Changes the machine, and tells those who wait what came of it.
+    /// Changes the machine, then publishes the endings.
     fn with<T>(&self, change: impl FnOnce(&mut Tracked) -> T) -> T {
         let mut tracked = lock(&self.tracked);
-        let before = tracked.receipts.poll_timeout();
+        let before = tracked.posts.poll_timeout();
         let changed = change(&mut tracked);
-        while let Some((hash, ending)) = tracked.receipts.poll_ended() {
-            self.counters.posts.count(&ending);
-            if let Some(waiting) = tracked.waiting.remove(&hash) {
-                waiting.ending.send_replace(Some(ending));
+        while let Some((hash, ending)) = tracked.posts.poll_ended() {
+            self.counters.one(counter(&ending));
+            if let Some(watch) = tracked.watches.remove(&hash) {
+                watch.ending.send_replace(Some(ending));
             }
         }
-        self.open.store(tracked.receipts.len(), Ordering::Release);
-        let after = tracked.receipts.poll_timeout();
+        self.open.store(tracked.posts.len(), Ordering::Release);
+        let after = tracked.posts.poll_timeout();
         if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
             self.timer.notify_one();
         }
         changed
+    }
+}
+
+/// The counter of posts that ended this way.
+fn counter(ending: &Ending) -> Counter {
+    match ending {
+        Ending::Delivered { .. } => Counter::PostsDelivered,
+        Ending::Refused { .. } => Counter::PostsRefused,
+        Ending::Left { .. } => Counter::PostsLeft,
+        Ending::Unsent(_) => Counter::PostsUnsent,
+        Ending::Expired { .. } => Counter::PostsExpired,
+        Ending::Evicted { .. } => Counter::PostsEvicted,
+        Ending::Untracked => Counter::PostsUntracked,
+        Ending::Stopped => Counter::PostsStopped,
     }
 }

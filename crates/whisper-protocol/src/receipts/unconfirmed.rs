@@ -1,25 +1,25 @@
-//! Bundles that a peer was sent and has not acknowledged.
+//! The bundles that one peer was sent and has not acknowledged.
 
 use std::collections::VecDeque;
 
-/// How many bundles are remembered for one peer.
+/// Maximum number of bundles that are remembered for one peer.
 const MAX_BUNDLES: usize = 128;
 
-/// How many envelopes in them.
+/// Maximum number of envelopes in them.
 const MAX_ENVELOPES: usize = 4096;
 
 type Hash = [u8; 32];
 
-/// The bundles that one peer was sent and has not acknowledged, by their hashes. Bounded: the oldest
-/// is forgotten when there are too many.
+/// The bundles that one peer was sent and has not acknowledged, by hash. When there are too many, the oldest is
+/// forgotten.
 #[derive(Debug, Default)]
-pub(crate) struct Unconfirmed {
-    /// In the order in which they were sent, which is that in which they are acknowledged.
+pub(crate) struct UnconfirmedBundles {
+    /// In the order of sending, in which they are also acknowledged.
     bundles: VecDeque<(Hash, Vec<Hash>)>,
     envelopes: usize,
 }
 
-impl Unconfirmed {
+impl UnconfirmedBundles {
     /// A bundle of these envelopes is about to be sent.
     pub(crate) fn handle_sent(&mut self, bundle: Hash, envelopes: Vec<Hash>) {
         self.envelopes += envelopes.len();
@@ -30,8 +30,8 @@ impl Unconfirmed {
         }
     }
 
-    /// The peer refused an envelope of a bundle: it will not count as acknowledged. Whether it was sent
-    /// that envelope in that bundle.
+    /// The peer refused an envelope of a bundle: the envelope will not count as acknowledged. Returns whether the peer was
+    /// sent that envelope in that bundle.
     pub(crate) fn handle_refused(&mut self, bundle: &Hash, envelope: &Hash) -> bool {
         let Some((_, envelopes)) = self.bundles.iter_mut().find(|(hash, _)| hash == bundle) else {
             return false;
@@ -42,16 +42,16 @@ impl Unconfirmed {
         before > envelopes.len()
     }
 
-    /// The peer acknowledged a bundle: the envelopes that it took. `None` if it was sent no such
-    /// bundle, or too long ago.
+    /// The peer acknowledged a bundle. Returns the envelopes that it accepted; `None` if it was sent no such bundle, or too
+    /// long ago.
     pub(crate) fn handle_ack(&mut self, bundle: &Hash) -> Option<Vec<Hash>> {
-        let place = self.bundles.iter().position(|(hash, _)| hash == bundle)?;
-        let (_, envelopes) = self.bundles.remove(place)?;
+        let index = self.bundles.iter().position(|(hash, _)| hash == bundle)?;
+        let (_, envelopes) = self.bundles.remove(index)?;
         self.envelopes -= envelopes.len();
         Some(envelopes)
     }
 
-    /// Whether it was sent such a bundle.
+    /// Whether the bundle is remembered.
     pub(crate) fn contains(&self, bundle: &Hash) -> bool {
         self.bundles.iter().any(|(hash, _)| hash == bundle)
     }
@@ -62,13 +62,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_refused_is_not_acknowledged() {
-        let mut unconfirmed = Unconfirmed::default();
+    fn a_refused_envelope_is_not_acknowledged() {
+        let mut unconfirmed = UnconfirmedBundles::default();
         unconfirmed.handle_sent([1; 32], vec![[10; 32], [11; 32], [12; 32]]);
         assert!(unconfirmed.contains(&[1; 32]) && !unconfirmed.contains(&[2; 32]));
         assert!(unconfirmed.handle_refused(&[1; 32], &[11; 32]));
         assert!(!unconfirmed.handle_refused(&[1; 32], &[11; 32]), "once");
-        assert!(!unconfirmed.handle_refused(&[2; 32], &[12; 32]), "of another bundle");
+        assert!(!unconfirmed.handle_refused(&[2; 32], &[12; 32]), "an unknown bundle");
         assert_eq!(unconfirmed.handle_ack(&[1; 32]), Some(vec![[10; 32], [12; 32]]));
         assert_eq!(unconfirmed.handle_ack(&[1; 32]), None, "once");
         assert_eq!(unconfirmed.envelopes, 0);
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn the_oldest_is_forgotten() {
         let name = |number: usize| [u8::try_from(number).unwrap(); 32];
-        let mut unconfirmed = Unconfirmed::default();
+        let mut unconfirmed = UnconfirmedBundles::default();
         for number in 0..=MAX_BUNDLES {
             unconfirmed.handle_sent(name(number), vec![[0; 32]]);
         }

@@ -1,117 +1,63 @@
-//! Which envelopes this node takes: time windows, size, bloom, work; and the tolerance after a
-//! change of these.
+//! Which envelopes the node admits: by time window, size, bloom and work; and the tolerance after one of these
+//! requirements has changed.
 //!
-//! The rules are go-ethereum's, which every Whisper node follows, but for what happens to the peer:
-//! go-ethereum cuts the connection for most of them. Here an envelope that is refused is refused
-//! and counted, and the peer stays:
+//! The requirements are go-ethereum's, which every Whisper node applies. The consequence for the peer differs:
+//! go-ethereum disconnects it in most cases. Here the envelope is rejected and counted, and the peer stays, because
 //!
-//! - a skewed clock is the operator's mistake, not an attack, and cutting him off does not set his
-//!   clock;
-//! - go-ethereum 1.8 and 1.9 compute work by different rules and nothing on the wire says which, so
-//!   "too little work" is often a misunderstanding; two honest nodes would cut each other off for
-//!   ever.
+//! - a wrong clock is a mistake of an operator, not an attack, and disconnecting does not set the clock;
+//! - go-ethereum 1.8 and 1.9 compute work by different rules, and nothing on the wire says which one applies. "Too
+//!   little work" is often a misunderstanding, and two honest nodes would disconnect each other again and again.
 //!
-//! What a peer gains by sending refused envelopes is that this node spends a hash or two on each,
-//! which is less than the bytes cost him.
+//! A peer that sends rejected envelopes makes this node compute a hash or two for each. The bytes cost the peer more.
 
 use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::{Policy, Proof, Work, WorkError};
 
 use crate::{
+    config::{Config, MAX_MESSAGE_SIZE},
     delivery::interest::TopicCount,
-    settings::{MAX_MESSAGE_SIZE, Settings},
-    wire::{Kind, Wire},
+    relay::reject_reason::RejectReason,
+    wire::{PacketKind, Wire},
 };
 
-/// How far ahead of this node's clock an envelope may have been sent, and how long the old
-/// requirement is still accepted after a change, in seconds (go-ethereum's `SyncAllowance`).
+/// How far in the future an envelope may have been sent, and how long the old requirement is still accepted after a
+/// change, in seconds (go-ethereum's `SyncAllowance`).
 pub const SYNC_ALLOWANCE: u32 = 10;
 
-/// Why an envelope was not taken into the pool. Each has a counter in
-/// [`RejectedStats`](crate::RejectedStats).
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Rejection {
-    /// A time to live of zero makes the work infinite: it divides by it.
-    #[error("time to live is zero")]
-    ZeroTtl,
-    /// The envelope would have been sent before 1970.
-    #[error("time to live is longer than the time until expiry since 1970")]
-    TtlBeyondExpiry,
-    /// Sent more than [`SYNC_ALLOWANCE`] seconds after this node's present. What a peer sends and is
-    /// not more than ten minutes ahead is kept, and taken when its time comes.
-    #[error("sent {ahead} s from now")]
-    FromTheFuture {
-        /// Seconds by which it is ahead.
-        ahead: u32,
-    },
-    /// Expired at most twice the [`SYNC_ALLOWANCE`] ago: happens to the honest.
-    #[error("expired")]
-    Expired,
-    /// Expired longer ago than that: the sender's clock or this node's is wrong, or somebody
-    /// replays.
-    #[error("expired long ago")]
-    VeryOld,
-    /// Larger than [`Settings::max_message_size`].
-    #[error("{size} bytes, at most {limit} are allowed")]
-    TooLarge {
-        /// Its size as go-ethereum counts it: 20 and its data.
-        size: usize,
-        /// The node's limit.
-        limit: u32,
-    },
-    /// Less work than required, under each of the accepted rules.
-    #[error("work {work} is below {required}")]
-    LowWork {
-        /// The most that one of the rules finds.
-        work: Work,
-        /// What the node requires.
-        required: Work,
-    },
-    /// Its topic is none that the node asked for.
-    #[error("topic is outside the node's bloom")]
-    OutsideBloom,
-    /// The pool is full of envelopes with at least as much work.
-    #[error("pool is full of envelopes with more work")]
-    PoolFull,
-}
-
-/// What [`Whisper::inject`](crate::Whisper::inject) made of an envelope.
+/// What became of an envelope on its arrival.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Verdict {
-    /// It was taken into the pool, is on its way to the peers and, where a filter may match, to be
-    /// opened.
+pub enum EnvelopeOutcome {
+    /// It was admitted to the pool, and queued for the peers and, if a filter may match it, for opening.
     New,
-    /// It is in the pool already.
+    /// It is already in the pool.
     Known,
-    /// It was refused.
-    Rejected(Rejection),
+    /// It was not admitted.
+    Rejected(RejectReason),
 }
 
-/// Who brought an envelope.
+/// Whether an envelope was made here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// This node: the bloom does not apply, for it says what the node wants to be sent, not what it
-    /// may send.
+    /// Made here. The bloom does not apply: it says what the node wants to receive, not what it may send.
     Local,
-    /// A peer.
+    /// Sent by a peer.
     Remote,
 }
 
-/// The proof of work of an envelope that is enough.
+/// The proof of work of an envelope that has enough of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Proven {
-    /// The most that one of the accepted rules finds.
+    /// The highest work under any accepted rule.
     pub(crate) work: Work,
-    /// From which the work under each rule can be told.
+    /// The work under each rule can be computed from this.
     pub(crate) proof: Proof,
 }
 
-/// A value that was changed lately: peers that have not heard of it yet go by the one before.
+/// A requirement, and the value before its last change: peers that were not yet told apply the old one.
 #[derive(Debug, Clone, Copy)]
 struct Tolerant<T> {
     value: T,
-    /// The loosest of the values that were in force within the tolerance.
+    /// The loosest value that was in force within the tolerance.
     before: T,
     until: u32,
 }
@@ -132,26 +78,25 @@ impl<T: Copy> Tolerant<T> {
     }
 }
 
-/// What the node requires of envelopes now.
+/// What the node currently requires of envelopes.
 #[derive(Debug, Clone)]
 pub(crate) struct Requirements {
     min_work: Tolerant<Work>,
     bloom: Tolerant<Bloom>,
     max_message_size: u32,
-    /// Whether the dialect has words for topics.
+    /// Whether the dialect has a packet for blooms.
     has_blooms: bool,
 }
 
 impl Requirements {
-    /// What the settings require of envelopes of this dialect. Of topics everything is wanted where
-    /// the dialect has no words to say otherwise.
-    pub(crate) fn new(dialect: Dialect, settings: &Settings) -> Self {
-        let has_blooms = Wire::of(dialect).code(Kind::Bloom).is_some();
-        let bloom = settings.interest.bloom(&TopicCount::default());
+    /// The requirements for envelopes of this dialect. If the dialect has no packet for blooms, all topics are wanted.
+    pub(crate) fn new(dialect: Dialect, config: &Config) -> Self {
+        let has_blooms = Wire::of(dialect).code(PacketKind::Bloom).is_some();
+        let bloom = config.interest.bloom(&TopicCount::default());
         Self {
-            min_work: Tolerant::new(settings.required_work()),
+            min_work: Tolerant::new(config.min_work),
             bloom: Tolerant::new(if has_blooms { bloom } else { Bloom::FULL }),
-            max_message_size: settings.max_message_size.min(MAX_MESSAGE_SIZE),
+            max_message_size: config.max_message_size.min(MAX_MESSAGE_SIZE),
             has_blooms,
         }
     }
@@ -172,7 +117,7 @@ impl Requirements {
         self.min_work.set(now, min_work, Work::min);
     }
 
-    /// Changes nothing where peers cannot be told.
+    /// Has no effect if the dialect has no packet to tell the peers.
     pub(crate) fn set_bloom(&mut self, now: u32, bloom: Bloom) {
         if self.has_blooms {
             self.bloom.set(now, bloom, Bloom::union);
@@ -183,43 +128,43 @@ impl Requirements {
         self.max_message_size = size;
     }
 
-    /// All checks but the pool's own, of many envelopes: the cheap ones first, then the work of what
-    /// is left, all hashed side by side.
+    /// All checks except the pool's own, for many envelopes: the cheap ones first, then the work of the rest, hashed
+    /// side by side.
     pub(crate) fn check(
         &self,
         now: u32,
         policy: &Policy,
         envelopes: &[&Envelope],
         origin: Origin,
-    ) -> Vec<Result<Proven, Rejection>> {
+    ) -> Vec<Result<Proven, RejectReason>> {
         let required = self.min_work.accepted(now, Work::min);
         let lives = envelopes.iter().map(|envelope| self.check_fields(now, envelope, origin));
-        let lives: Vec<Result<u32, Rejection>> = lives.collect();
+        let lives: Vec<Result<u32, RejectReason>> = lives.collect();
         let acceptable = envelopes.iter().zip(&lives);
         let acceptable: Vec<(&Envelope, u32)> =
             acceptable.filter_map(|(envelope, ttl)| Some((*envelope, ttl.ok()?))).collect();
         let mut proofs = policy.proofs(&acceptable).into_iter();
         let mut check_work = || {
-            let proof = proofs.next().ok_or(Rejection::ZeroTtl)?;
-            let proof = proof.map_err(|WorkError::ZeroTtl| Rejection::ZeroTtl)?;
+            let proof = proofs.next().ok_or(RejectReason::ZeroTtl)?;
+            let proof = proof.map_err(|WorkError::ZeroTtl| RejectReason::ZeroTtl)?;
             let work = policy.best(&proof);
             let enough = work >= required;
             if enough {
                 Ok(Proven { work, proof })
             } else {
-                Err(Rejection::LowWork { work, required })
+                Err(RejectReason::LowWork { work, required })
             }
         };
         lives.into_iter().map(|ttl| ttl.and_then(|_| check_work())).collect()
     }
 
-    /// The checks that need no hash. Returns the time to live that the work is to be computed with.
+    /// The checks that need no hash. Returns the time to live to compute the work with.
     fn check_fields(
         &self,
         now: u32,
         envelope: &Envelope,
         origin: Origin,
-    ) -> Result<u32, Rejection> {
+    ) -> Result<u32, RejectReason> {
         let ttl = check_time(now, envelope)?;
         self.check_size(envelope)?;
         if origin == Origin::Remote {
@@ -228,45 +173,44 @@ impl Requirements {
         Ok(ttl)
     }
 
-    /// The limit on size alone, which direct messages have to keep as well.
-    pub(crate) fn check_size(&self, envelope: &Envelope) -> Result<(), Rejection> {
+    /// The size limit alone. It applies to direct messages as well.
+    pub(crate) fn check_size(&self, envelope: &Envelope) -> Result<(), RejectReason> {
         let size = envelope.size();
         if size as u64 > u64::from(self.max_message_size) {
-            return Err(Rejection::TooLarge { size, limit: self.max_message_size });
+            return Err(RejectReason::TooLarge { size, limit: self.max_message_size });
         }
         Ok(())
     }
 
-    /// The envelope's bloom is taken in go-ethereum's form, whose bits are a subset of the correct
-    /// one's: a peer that computes it that way must not be refused what it rightly sent.
-    fn check_bloom(&self, now: u32, envelope: &Envelope) -> Result<(), Rejection> {
+    /// Uses the envelope's bloom in go-ethereum's form. Its bits are a subset of the correct form's, so envelopes of
+    /// peers that compute it either way pass.
+    fn check_bloom(&self, now: u32, envelope: &Envelope) -> Result<(), RejectReason> {
         let accepted = self.bloom.accepted(now, Bloom::union);
         if accepted.contains(&Bloom::of_overwriting(envelope.topic())) {
             Ok(())
         } else {
-            Err(Rejection::OutsideBloom)
+            Err(RejectReason::OutsideBloom)
         }
     }
 }
 
-/// Checks the time windows and returns the time to live that the work is to be computed with: that
-/// of an envelope slightly from the future is prolonged by what it is ahead, so that dating ahead
-/// does not save work.
-fn check_time(now: u32, envelope: &Envelope) -> Result<u32, Rejection> {
+/// Checks the time windows. Returns the time to live to compute the work with: for an envelope slightly in the future
+/// it is extended by that difference, so that a later date does not save work.
+fn check_time(now: u32, envelope: &Envelope) -> Result<u32, RejectReason> {
     if envelope.ttl() == 0 {
-        return Err(Rejection::ZeroTtl);
+        return Err(RejectReason::ZeroTtl);
     }
-    let sent = envelope.sent().ok_or(Rejection::TtlBeyondExpiry)?;
+    let sent = envelope.sent().ok_or(RejectReason::TtlBeyondExpiry)?;
     let ahead = sent.saturating_sub(now);
     if ahead > SYNC_ALLOWANCE {
-        return Err(Rejection::FromTheFuture { ahead });
+        return Err(RejectReason::FromTheFuture { ahead });
     }
     if envelope.expiry() < now {
         let late = now - envelope.expiry();
         return Err(if late > 2 * SYNC_ALLOWANCE {
-            Rejection::VeryOld
+            RejectReason::VeryOld
         } else {
-            Rejection::Expired
+            RejectReason::Expired
         });
     }
     let early = if ahead > 0 { ahead + 1 } else { 0 };

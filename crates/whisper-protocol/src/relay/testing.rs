@@ -1,19 +1,25 @@
-//! Envelopes for tests of the machines, whose content does not matter.
+//! Envelopes for tests of the machines. Their content does not matter.
 
-use whisper_envelope::{Envelope, Topic, Unsealed};
+use p2p_identity::NodeId;
+use whisper_envelope::{Dialect, Envelope, Topic, Unsealed};
 use whisper_pow::{Policy, Work};
 
-use crate::{relay::admission::Proven, wire::status::Status};
+use crate::{
+    config::Config,
+    peers::peer_rule::PeerRuleState,
+    relay::{Relay, admission::Proven, peer_slot::PeerSlot},
+    wire::status::Status,
+};
 
-/// The present of the tests.
+/// The present of the tests, in seconds since 1970.
 pub(crate) const NOW: u32 = 1_700_000_000;
 
-/// An envelope of its own for each `number`, that expires at `expiry`.
+/// An envelope that expires at `expiry`. Different numbers make different envelopes.
 pub(crate) fn envelope_until(expiry: u32, number: u64) -> Envelope {
     Unsealed::v6(expiry, 50, Topic(*b"test"), &[0; 64]).seal(number)
 }
 
-/// A live envelope of its own for each `number`.
+/// A live envelope. Different numbers make different envelopes.
 pub(crate) fn envelope(number: u64) -> Envelope {
     envelope_until(NOW + 50, number)
 }
@@ -23,12 +29,12 @@ pub(crate) fn envelope_about(topic: Topic, number: u64) -> Envelope {
     Unsealed::v6(NOW + 50, 50, topic, &[0; 64]).seal(number)
 }
 
-/// A live envelope with so many bytes of data.
+/// A live envelope with `size` bytes of data.
 pub(crate) fn envelope_of_size(size: usize, number: u64) -> Envelope {
     Unsealed::v6(NOW + 50, 50, Topic(*b"test"), &vec![0; size]).seal(number)
 }
 
-/// As much work as is said, whatever the hashes of an envelope show.
+/// A proof that counts as this amount of work, whatever an envelope's hash shows.
 pub(crate) fn proven(amount: f64) -> Proven {
     let proof = Policy::default().proof(&envelope(0), 50).unwrap();
     Proven { work: work(amount), proof }
@@ -38,7 +44,13 @@ pub(crate) fn work(amount: f64) -> Work {
     Work::new(amount).unwrap()
 }
 
-/// A peer that wants everything.
+/// The status of a peer that wants everything.
 pub(crate) fn eager() -> Status {
     Status::default()
+}
+
+/// The slots of `N` peers of one relay.
+pub(crate) fn slots<const N: usize>() -> [PeerSlot; N] {
+    let mut relay = Relay::new(Dialect::V6, &Config::default());
+    [(); N].map(|()| relay.join(NodeId([0; 64]), eager(), eager(), PeerRuleState::ANY))
 }

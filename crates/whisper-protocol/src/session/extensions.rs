@@ -1,18 +1,19 @@
-//! The packets beyond EIP-627: acknowledgements, and what is for mail servers.
+//! The packets beyond EIP-627: acknowledgements, and packets of mail servers.
 //!
-//! None of them ends a session, whatever it says: they are extensions, and who does not know them is
-//! to ignore them.
+//! None of them ends a session, whatever it contains: they are extensions, which nodes may ignore.
 
 use bytes::Bytes;
 use whisper_envelope::Envelope;
 
 use super::Session;
 use crate::{
-    drops::reason::Reason,
     lock::lock,
-    relay::Seat,
-    relay::admission::{Rejection, Verdict},
-    wire::Kind,
+    receipts::ending::RefusalReason,
+    relay::admission::EnvelopeOutcome,
+    relay::peer_slot::PeerSlot,
+    relay::reject_reason::RejectReason,
+    stats::{Counter, Reason},
+    wire::PacketKind,
     wire::packet::{
         Ack, Completion, PacketError, Rates, RefusedEnvelope, Request, Response, SyncRequest,
         SyncResponse,
@@ -20,63 +21,93 @@ use crate::{
 };
 
 impl Session {
-    /// A packet of an extension. One that is malformed is counted and ignored.
-    pub(super) fn handle_extension(&self, seat: Seat, kind: Kind, payload: &Bytes) {
-        if let Err(error) = self.try_extension(seat, kind, payload) {
-            self.note(Reason::MalformedExtension);
-            tracing::debug!(peer = %self.remote.id, ?kind, %error, "malformed packet ignored");
+    /// Handles a packet of an extension. A malformed one is counted and ignored.
+    pub(super) fn handle_extension(&self, slot: PeerSlot, kind: PacketKind, payload: &Bytes) {
+        if let Err(error) = self.try_extension(slot, kind, payload) {
+            self.record(Reason::MalformedExtension);
+            let error = p2p_identity::causes(&error).to_string();
+            tracing::debug!(peer = %self.remote.id, ?kind, error, "malformed packet ignored");
         }
     }
 
-    fn try_extension(&self, seat: Seat, kind: Kind, payload: &Bytes) -> Result<(), PacketError> {
+    fn try_extension(
+        &self,
+        slot: PeerSlot,
+        kind: PacketKind,
+        payload: &Bytes,
+    ) -> Result<(), PacketError> {
         match kind {
-            Kind::Ack => self.handle_ack(Ack::decode(payload)?),
-            Kind::Response => self.handle_response(&Response::decode(payload)?),
-            Kind::Rates => {
+            PacketKind::Ack => self.handle_ack(Ack::decode(payload)?),
+            PacketKind::Response => self.handle_response(&Response::decode(payload)?),
+            PacketKind::Rates => {
                 let rates = Rates::decode(payload)?;
-                self.outlet.set_rates(&rates);
-                self.hub.handle_rates(seat, rates);
-                self.hub.counters.extensions.rates.one();
+                self.sender.set_rates(&rates);
+                self.context.relays.change_peer(slot, |relay| relay.handle_rates(slot, rates));
+                self.context.counters.one(Counter::RatesReceived);
             }
-            Kind::SyncRequest => {
+            PacketKind::SyncRequest => {
                 SyncRequest::decode(payload)?;
-                self.note(Reason::SyncRequestIgnored);
+                self.record(Reason::SyncRequestIgnored);
             }
-            Kind::SyncResponse => {
+            PacketKind::SyncResponse => {
                 SyncResponse::decode(payload)?;
-                self.note(Reason::SyncResponseIgnored);
+                self.record(Reason::SyncResponseIgnored);
             }
-            Kind::Completion => {
+            PacketKind::Completion => {
                 Completion::decode(payload)?;
-                self.note(Reason::CompletionIgnored);
+                self.record(Reason::CompletionIgnored);
             }
-            Kind::Request => {
+            PacketKind::Request => {
                 let request = Request::decode(self.wire.dialect, payload)?;
-                self.hub.handle_request(self.remote.id, self.wire.dialect, request);
+                let mail = &self.context.mail;
+                match mail.push(self.remote.id, self.wire.dialect, request) {
+                    Ok(()) => self.context.counters.one(Counter::RequestsTaken),
+                    Err(reason) => self.record(reason),
+                }
             }
-            Kind::Status | Kind::Envelopes | Kind::MinWork | Kind::Bloom | Kind::Direct => {}
+            PacketKind::Status
+            | PacketKind::Envelopes
+            | PacketKind::MinWork
+            | PacketKind::Bloom
+            | PacketKind::Direct => {}
         }
         Ok(())
     }
 
+    /// A peer acknowledged a bundle.
     fn handle_ack(&self, ack: Ack) {
-        match lock(&self.unconfirmed).handle_ack(&ack.0) {
-            Some(envelopes) => self.hub.handle_acknowledged(&self.remote.id, &envelopes),
-            None => self.note(Reason::Unexpected),
-        }
+        let Some(envelopes) = lock(&self.unconfirmed).handle_ack(&ack.0) else {
+            return self.record(Reason::Unexpected);
+        };
+        let peer = &self.remote.id;
+        self.context.counters.one(Counter::Acks);
+        self.context.tracker.handle_acknowledged(peer, &envelopes);
+        tracing::trace!(%peer, envelopes = envelopes.len(), "bundle acknowledged");
     }
 
-    /// What a peer says of a bundle comes before it acknowledges it.
+    /// A peer reported what it refused of a bundle. It does so before it acknowledges the bundle.
     fn handle_response(&self, response: &Response) {
         let mut unconfirmed = lock(&self.unconfirmed);
         if !unconfirmed.contains(&response.bundle) {
-            return self.note(Reason::Unexpected);
+            return self.record(Reason::Unexpected);
         }
         for refused in &response.refused {
             if unconfirmed.handle_refused(&response.bundle, &refused.hash) {
-                self.hub.handle_refused(&self.remote.id, refused);
+                self.handle_refused(refused);
             }
         }
+    }
+
+    /// A peer refused an envelope that it was sent.
+    fn handle_refused(&self, refused: &RefusedEnvelope) {
+        let (counters, peer) = (&self.context.counters, &self.remote.id);
+        counters.one(Counter::Refused);
+        if refused.may_be_the_clock() {
+            counters.one(Counter::RefusedForTheClock);
+        }
+        tracing::debug!(%peer, code = refused.code, text = ?refused.text, "envelope refused");
+        let reason = RefusalReason::Answered { code: refused.code, text: refused.text.clone() };
+        self.context.tracker.handle_refused(peer, &refused.hash, reason);
     }
 
     /// Remembers a bundle that is about to be sent, to a peer that will acknowledge it.
@@ -84,52 +115,55 @@ impl Session {
         lock(&self.unconfirmed).handle_sent(Ack::of(bundle).0, envelopes);
     }
 
-    /// Acknowledges a bundle, and says before that what was refused of it, if there is room for that in
-    /// what waits to be sent: who reads must not wait for who writes.
+    /// Reports what was refused of a bundle, then acknowledges the bundle. Both are dropped if the send queue is full:
+    /// reading must not wait for writing.
     pub(super) fn acknowledge(&self, bundle: &Bytes, refused: &[Refused]) {
         let ack = Ack::of(bundle);
         if !refused.is_empty() {
-            let refused = refused.iter().map(Refused::answer).collect();
-            self.answer(Kind::Response, Response { bundle: ack.0, refused }.encode());
+            let refused = refused.iter().map(Refused::report).collect();
+            self.answer(PacketKind::Response, Response { bundle: ack.0, refused }.encode());
         }
-        self.answer(Kind::Ack, ack.encode());
+        self.answer(PacketKind::Ack, ack.encode());
     }
 
-    fn answer(&self, kind: Kind, payload: Bytes) {
+    fn answer(&self, kind: PacketKind, payload: Bytes) {
         let Some(code) = self.wire.code(kind) else { return };
-        if self.outlet.try_send(code, payload).is_err() {
-            self.note(Reason::AckUnsent);
+        if self.sender.try_send(code, payload).is_err() {
+            self.record(Reason::AckUnsent);
         }
     }
 }
 
-/// How many of a bundle's refused envelopes the peer is told of.
-pub(super) const MAX_ANSWERED: usize = 256;
+/// Maximum number of a bundle's refused envelopes that are reported to the peer.
+pub(super) const MAX_REPORTED: usize = 256;
 
-/// An envelope of a peer that was not taken.
+/// An envelope of a peer that was rejected.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Refused {
     hash: [u8; 32],
-    why: Rejection,
+    reason: RejectReason,
 }
 
 impl Refused {
-    fn answer(&self) -> RefusedEnvelope {
-        let code = match self.why {
-            Rejection::TtlBeyondExpiry
-            | Rejection::FromTheFuture { .. }
-            | Rejection::Expired
-            | Rejection::VeryOld => RefusedEnvelope::CLOCK,
+    fn report(&self) -> RefusedEnvelope {
+        let code = match self.reason {
+            RejectReason::TtlBeyondExpiry
+            | RejectReason::FromTheFuture { .. }
+            | RejectReason::Expired
+            | RejectReason::VeryOld => RefusedEnvelope::CLOCK,
             _ => RefusedEnvelope::OTHER,
         };
-        RefusedEnvelope { hash: self.hash, code, text: self.why.to_string() }
+        RefusedEnvelope { hash: self.hash, code, text: self.reason.to_string() }
     }
 }
 
-/// What was refused of a batch of envelopes.
-pub(super) fn refused(batch: &[Envelope], verdicts: &[Verdict]) -> impl Iterator<Item = Refused> {
-    batch.iter().zip(verdicts).filter_map(|(envelope, verdict)| match *verdict {
-        Verdict::Rejected(why) => Some(Refused { hash: *envelope.hash(), why }),
-        Verdict::New | Verdict::Known => None,
+/// The rejected envelopes of a batch.
+pub(super) fn refused(
+    batch: &[Envelope],
+    outcomes: &[EnvelopeOutcome],
+) -> impl Iterator<Item = Refused> {
+    batch.iter().zip(outcomes).filter_map(|(envelope, outcome)| match *outcome {
+        EnvelopeOutcome::Rejected(reason) => Some(Refused { hash: *envelope.hash(), reason }),
+        EnvelopeOutcome::New | EnvelopeOutcome::Known => None,
     })
 }

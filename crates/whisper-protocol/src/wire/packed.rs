@@ -12,14 +12,14 @@ const HEADROOM: usize = 9;
 
 /// Envelopes to be sent, one after another in one piece of memory, exactly as they came.
 #[derive(Debug, Default)]
-pub(crate) struct Packed {
+pub(crate) struct PackedEnvelopes {
     /// Begins with the headroom, once there is an envelope.
     buffer: BytesMut,
     /// Where in the buffer each envelope ends.
     ends: Vec<usize>,
 }
 
-impl Packed {
+impl PackedEnvelopes {
     /// Takes one more envelope. `expected`: how many bytes of envelopes there will be, as far as
     /// one can tell.
     pub(crate) fn push(&mut self, raw: &[u8], expected: usize) {
@@ -83,8 +83,8 @@ mod tests {
 
     use super::*;
 
-    fn packed(raws: &[Vec<u8>]) -> Packed {
-        let mut packed = Packed::default();
+    fn packed(raws: &[Vec<u8>]) -> PackedEnvelopes {
+        let mut packed = PackedEnvelopes::default();
         raws.iter().for_each(|raw| packed.push(raw, 0));
         packed
     }
@@ -112,6 +112,6 @@ mod tests {
         assert_eq!((packed.len(), packed.bytes()), (3, 1310));
         assert_eq!(packed.hashes(), raws.each_ref().map(|raw| keccak256(raw)));
         assert_eq!(packed.into_each(), raws);
-        assert_eq!(Packed::default().into_each().len(), 0);
+        assert_eq!(PackedEnvelopes::default().into_each().len(), 0);
     }
 }

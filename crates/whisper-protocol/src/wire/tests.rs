@@ -125,8 +125,8 @@ fn refused_requirements_and_blooms() {
     assert!(matches!(decode_bloom(3, &[0xc0]), Err(Fault::MalformedPacket { code: 3, .. })));
 }
 
-fn packed(envelopes: &[Envelope]) -> Packed {
-    let mut packed = Packed::default();
+fn packed(envelopes: &[Envelope]) -> PackedEnvelopes {
+    let mut packed = PackedEnvelopes::default();
     envelopes.iter().for_each(|envelope| packed.push(envelope.raw(), 0));
     packed
 }

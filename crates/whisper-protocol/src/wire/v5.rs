@@ -8,7 +8,7 @@ use p2p_mux::rlp::{self, Item};
 use whisper_envelope::Dialect;
 use whisper_pow::Rule;
 
-use super::{Envelopes, Kind, Packed, Rest, Wire};
+use super::{Envelopes, PackedEnvelopes, PacketKind, Rest, Wire};
 use crate::{wire::fault::Fault, wire::status::Status};
 
 const VERSION: u64 = 5;
@@ -18,12 +18,17 @@ pub(crate) static V5: Wire = Wire {
     dialect: Dialect::V5,
     version: VERSION,
     length: 64,
-    codes: &[(0, Kind::Status), (1, Kind::Envelopes), (2, Kind::Direct), (3, Kind::Request)],
+    codes: &[
+        (0, PacketKind::Status),
+        (1, PacketKind::Envelopes),
+        (2, PacketKind::Direct),
+        (3, PacketKind::Request),
+    ],
     rule: Some(Rule::GETH_1_8),
     encode_status,
     decode_status,
     // One packet for each envelope.
-    encode_envelopes: Packed::into_each,
+    encode_envelopes: PackedEnvelopes::into_each,
     envelopes,
 };
 

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use p2p_mux::rlp::{self, Item, List};
 use whisper_envelope::{Bloom, Dialect};
 
-use super::{Envelopes, Kind, Rest, Wire, bloom_from_bytes, min_work_from_bits};
+use super::{Envelopes, PacketKind, Rest, Wire, bloom_from_bytes, min_work_from_bits};
 use crate::{wire::fault::Fault, wire::packet::Rates, wire::status::Status};
 
 const VERSION: u64 = 6;
@@ -15,18 +15,18 @@ pub(crate) static V6: Wire = Wire {
     version: VERSION,
     length: 128,
     codes: &[
-        (0, Kind::Status),
-        (1, Kind::Envelopes),
-        (2, Kind::MinWork),
-        (3, Kind::Bloom),
-        (11, Kind::Ack),
-        (12, Kind::Response),
-        (20, Kind::Rates),
-        (123, Kind::SyncRequest),
-        (124, Kind::SyncResponse),
-        (125, Kind::Completion),
-        (126, Kind::Request),
-        (127, Kind::Direct),
+        (0, PacketKind::Status),
+        (1, PacketKind::Envelopes),
+        (2, PacketKind::MinWork),
+        (3, PacketKind::Bloom),
+        (11, PacketKind::Ack),
+        (12, PacketKind::Response),
+        (20, PacketKind::Rates),
+        (123, PacketKind::SyncRequest),
+        (124, PacketKind::SyncResponse),
+        (125, PacketKind::Completion),
+        (126, PacketKind::Request),
+        (127, PacketKind::Direct),
     ],
     rule: None,
     encode_status,

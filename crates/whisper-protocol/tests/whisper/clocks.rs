@@ -8,7 +8,7 @@ use crate::support::{
 };
 use tokio::{task::yield_now, time::sleep};
 use whisper_envelope::{Dialect, Draft, Recipient, Unsealed};
-use whisper_protocol::{Envelope, PeerSettings, Remote, Settings, Whisper};
+use whisper_protocol::{Config, Envelope, PeerSettings, Remote, Whisper};
 
 /// A message that was sent so many seconds after the present of the tests, to live for 50 s.
 fn sent(ahead: i32, payload: &[u8]) -> Envelope {
@@ -21,7 +21,7 @@ fn sent(ahead: i32, payload: &[u8]) -> Envelope {
 #[tokio::test(start_paused = true)]
 async fn what_comes_too_early_is_taken_when_its_time_comes() {
     let clock = HandClock::new();
-    let node = Whisper::new(Settings { clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
     let mut watch = watch(&node);
     let (mut sender, mut other) = (RawPeer::greeted(&node).await, RawPeer::greeted(&node).await);
     let (early, never) = (sent(60, b"early"), sent(601, b"never"));
@@ -39,7 +39,7 @@ async fn what_comes_too_early_is_taken_when_its_time_comes() {
     assert_eq!(other.receive().await, (1, bundle([&early.raw()[..]])), "relayed");
     // Whoever brought it is not sent it.
     let later = Unsealed::v6(NOW + 110, 50, TOPIC, &[0; 64]).seal(7);
-    assert_eq!(node.inject(later.clone()), whisper_protocol::Verdict::New);
+    assert_eq!(node.inject(later.clone()), whisper_protocol::EnvelopeOutcome::New);
     assert_eq!(sender.receive().await, (1, bundle([&later.raw()[..]])));
     clock.advance(1000);
     sleep(Duration::from_secs(60)).await;
@@ -50,7 +50,7 @@ async fn what_comes_too_early_is_taken_when_its_time_comes() {
 /// Peers of this node: chosen by it, or not.
 async fn peers(node: &Whisper, chosen: bool) -> [RawPeer; 3] {
     let peer = || {
-        let remote = Remote::new(Dialect::V6, random_id()).chosen(chosen);
+        let remote = Remote::new(Dialect::V6, random_id()).dialed(chosen);
         RawPeer::who_is(node, remote).after(&[0xc1, 0x06])
     };
     [peer().await, peer().await, peer().await]
@@ -79,7 +79,7 @@ async fn a_clock_that_is_wrong_follows_the_chosen_peers() {
         node.post(post(&node, b"answer")).await.unwrap();
         let answer = watch.next().await.unwrap();
         assert_eq!(answer.sent, NOW.checked_add_signed(ahead).unwrap());
-        assert_eq!(node.stats().faults, Default::default(), "nobody is cut off for it");
+        assert_eq!(node.stats().faults, Default::default(), "no peer is disconnected");
     }
 }
 
@@ -87,7 +87,7 @@ async fn a_clock_that_is_wrong_follows_the_chosen_peers() {
 async fn nobody_else_sets_the_clock() {
     let fixed = PeerSettings { clock_correction: 0, ..PeerSettings::default() };
     let inbound = Whisper::new(settings());
-    let told_not_to = Whisper::new(Settings { peers: fixed, ..settings() });
+    let told_not_to = Whisper::new(Config { peers: fixed, ..settings() });
     for (node, chosen) in [(inbound, false), (told_not_to, true)] {
         for peer in peers(&node, chosen).await {
             received(&node, &peer, &sent(200, b"from elsewhere")).await;

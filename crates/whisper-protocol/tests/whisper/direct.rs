@@ -1,12 +1,12 @@
 //! Direct messages: from trusted peers only, past all requirements, and no further.
 
 use crate::support::{
-    self, NOW, RawPeer, TOPIC, bundle, envelope, join, next, node, post, random_id, settings, spec,
-    watch,
+    self, NOW, RawPeer, TOPIC, amount, bundle, envelope, join, next, node, post, random_id,
+    settings, spec, watch,
 };
 use p2p_mux::{DisconnectReason, Exit};
 use whisper_envelope::{Dialect, Draft};
-use whisper_protocol::{Envelope, FilterSpec, Policy, Post, PostError, Settings, Whisper};
+use whisper_protocol::{Config, Envelope, FilterSpec, Policy, Post, PostError, Whisper, Work};
 
 /// An envelope that expired a day ago.
 fn old(payload: &[u8]) -> Envelope {
@@ -17,7 +17,7 @@ fn old(payload: &[u8]) -> Envelope {
 }
 
 fn demanding() -> Whisper {
-    Whisper::new(Settings { min_work: 1e9, ..settings() })
+    Whisper::new(Config { min_work: amount(1e9), ..settings() })
 }
 
 fn allowing(node: &Whisper) -> FilterSpec {
@@ -39,8 +39,8 @@ async fn a_trusted_peer_reaches_the_filters_that_allow_it() {
         assert_eq!((&received.message.payload[..], received.direct), (expected, true));
         assert_eq!(received.sent, NOW - 86_400);
     }
-    assert_eq!(node.messages(&forbidding).unwrap(), []);
-    assert_eq!((node.info().messages, bystander.stats().envelopes.received), (0, 0));
+    assert_eq!(node.take_messages(&forbidding).unwrap(), []);
+    assert_eq!((node.info().envelopes, bystander.stats().envelopes.received), (0, 0));
     assert_eq!(node.stats().sessions.direct_received, 3);
 }
 
@@ -48,16 +48,18 @@ async fn a_trusted_peer_reaches_the_filters_that_allow_it() {
 async fn its_work_is_measured_as_that_of_any_other() {
     let node = demanding();
     let sealed = old(b"worked for");
-    let work = Policy::default().work(&sealed).unwrap().get();
+    let work = Policy::default().work(&sealed).unwrap();
     let watching = |min_work| node.watch(FilterSpec { min_work, ..allowing(&node) }).unwrap();
-    let (mut fits, mut all) = (watching(work), watching(0.0));
-    let demands = node.subscribe(FilterSpec { min_work: work * 1.01, ..allowing(&node) }).unwrap();
+    let (mut fits, mut all) = (watching(work), watching(Work::ZERO));
+    let demands = node
+        .subscribe(FilterSpec { min_work: amount(work.get() * 1.01), ..allowing(&node) })
+        .unwrap();
     let peer = RawPeer::greeted(&node).await;
     node.mark_trusted(&peer.id).unwrap();
     peer.send(127, sealed.raw()).await;
-    assert_eq!(fits.next().await.unwrap().work, work);
+    assert_eq!(fits.next().await.unwrap().work, work.get());
     assert_eq!(next(&mut all).await, b"worked for");
-    assert_eq!(node.messages(&demands).unwrap(), []);
+    assert_eq!(node.take_messages(&demands).unwrap(), []);
 }
 
 #[tokio::test]

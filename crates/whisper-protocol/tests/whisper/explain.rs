@@ -1,18 +1,19 @@
 //! What happened to an envelope, told when somebody asks.
 
 use crate::support::{
-    HandClock, NOW, RawPeer, TOPIC, envelope, join, next, node, post, settings, spec, watch,
+    HandClock, NOW, RawPeer, TOPIC, amount, envelope, join, next, node, post, settings, spec, watch,
 };
 use p2p_identity::SecretKey;
 use whisper_envelope::Unsealed;
 use whisper_protocol::{
-    Bloom, Bringer, FilterKey, FilterOutcome, FilterSpec, NotSent, PeerTrace, Pooled, Reason,
-    ReceiptState, Rejection, Settings, Topic, Verdict, Whereabouts, Whisper,
+    Bloom, Config, EnvelopeOutcome, EnvelopeSource, EnvelopeState, FilterKey, FilterOutcome,
+    FilterSpec, PeerTrace, PooledEnvelope, Reason, ReceiptState, RejectReason, SkipReason, Topic,
+    Whisper,
 };
 
-fn pooled(node: &Whisper, hash: &[u8; 32]) -> Pooled {
-    match node.explain(hash).whereabouts {
-        Whereabouts::Pooled(pooled) => *pooled,
+fn pooled(node: &Whisper, hash: &[u8; 32]) -> PooledEnvelope {
+    match node.explain(hash).state {
+        EnvelopeState::Pooled(pooled) => *pooled,
         other => panic!("not in the pool: {other:?}"),
     }
 }
@@ -46,21 +47,21 @@ async fn who_brought_it_who_was_sent_it_and_who_was_not_and_why() {
     assert_eq!(next(&mut last).await, b"mark");
 
     let pooled = pooled(&node, sent.hash());
-    assert_eq!((pooled.bringer, pooled.arrived), (Bringer::Peer(source.id), NOW));
+    assert_eq!((pooled.source, pooled.arrived), (EnvelopeSource::Peer(source.id), NOW));
     assert_eq!((pooled.topic, pooled.size, pooled.expiry), (TOPIC, sent.raw().len(), NOW + 50));
-    let of = |peer: &RawPeer, sent, received, not_sent| PeerTrace {
+    let of = |peer: &RawPeer, sent, received, skipped| PeerTrace {
         peer: peer.id,
         sent,
         received,
-        not_sent,
+        skipped,
     };
     assert_eq!(
         pooled.peers,
         [
             of(&source, false, true, None),
             of(&reader, true, true, None),
-            of(&other, false, false, Some(NotSent::OutsideBloom)),
-            of(&demanding, false, false, Some(NotSent::LowWork)),
+            of(&other, false, false, Some(SkipReason::OutsideBloom)),
+            of(&demanding, false, false, Some(SkipReason::LowWork)),
         ]
     );
 }
@@ -76,34 +77,34 @@ async fn one_that_left_is_still_known_and_not_taken_for_its_successor() {
     let successor = RawPeer::greeted(&node).await;
     let second = envelope(b"second");
     successor.send_envelopes(&[&second]).await;
-    while node.info().messages < 2 {
+    while node.info().envelopes < 2 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(node.inject(own.clone()), Verdict::New);
-    for (envelope, bringer) in [
-        (first, Bringer::Peer(gone.id)),
-        (second, Bringer::Peer(successor.id)),
-        (own, Bringer::Here),
+    assert_eq!(node.inject(own.clone()), EnvelopeOutcome::New);
+    for (envelope, source) in [
+        (first, EnvelopeSource::Peer(gone.id)),
+        (second, EnvelopeSource::Peer(successor.id)),
+        (own, EnvelopeSource::Here),
     ] {
-        assert_eq!(pooled(&node, envelope.hash()).bringer, bringer);
+        assert_eq!(pooled(&node, envelope.hash()).source, source);
     }
 }
 
 #[tokio::test]
 async fn what_the_filters_make_of_it() {
     let clock = HandClock::new();
-    let node = Whisper::new(Settings { clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
     let mut fetched = watch(&node);
     let subscribe = |spec| node.subscribe(spec).unwrap();
     let in_mailbox = subscribe(spec(&node));
-    let low_work = subscribe(FilterSpec { min_work: 1e9, ..spec(&node) });
+    let low_work = subscribe(FilterSpec { min_work: amount(1e9), ..spec(&node) });
     let other_key = FilterKey::Symmetric(node.keys().new_symmetric());
     let not_opened = subscribe(FilterSpec::new(other_key).topic(TOPIC));
     let signer = Some(SecretKey::random(&mut rand::rng()).public_key());
     let other_signer = subscribe(FilterSpec { signer, ..spec(&node) });
     let _elsewhere = subscribe(FilterSpec::new(other_key).topic(Topic(*b"else")));
     let sent = envelope(b"hello");
-    assert_eq!(node.inject(sent.clone()), Verdict::New);
+    assert_eq!(node.inject(sent.clone()), EnvelopeOutcome::New);
     assert_eq!(next(&mut fetched).await, b"hello");
     while node.stats().delivery.delivered < 2 {
         tokio::task::yield_now().await;
@@ -129,30 +130,30 @@ async fn what_the_filters_make_of_it() {
 #[tokio::test]
 async fn what_was_refused_and_what_is_gone() {
     let clock = HandClock::new();
-    let node = Whisper::new(Settings { clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
     let peer = RawPeer::greeted(&node).await;
     let old = Unsealed::v6(NOW - 1, 50, TOPIC, &[0; 64]).seal(0);
     let short = Unsealed::v6(NOW + 5, 50, TOPIC, &[0; 64]).seal(0);
     peer.send_envelopes(&[&old, &short]).await;
-    while node.info().messages < 1 {
+    while node.info().envelopes < 1 {
         tokio::task::yield_now().await;
     }
     let refused = node.explain(old.hash());
-    assert_eq!(refused.whereabouts, Whereabouts::Unknown);
+    assert_eq!(refused.state, EnvelopeState::Unknown);
     let (reason, occurrence) = refused.drops[0];
     assert_eq!((reason, refused.drops.len()), (Reason::Expired, 1));
     assert_eq!((occurrence.at, occurrence.peer), (NOW, Some(peer.id)));
-    assert_eq!(occurrence.rejection, Some(Rejection::Expired));
+    assert_eq!(occurrence.rejected, Some(RejectReason::Expired));
 
     clock.advance(6);
-    assert_eq!(node.inject(envelope(b"another")), Verdict::New);
-    let bringer = Bringer::Peer(peer.id);
-    let gone = Whereabouts::Gone { bringer, arrived: NOW, left: NOW + 6, evicted: false };
+    assert_eq!(node.inject(envelope(b"another")), EnvelopeOutcome::New);
+    let source = EnvelopeSource::Peer(peer.id);
+    let gone = EnvelopeState::Left { source, arrived: NOW, left: NOW + 6, evicted: false };
     let explanation = node.explain(short.hash());
-    assert_eq!(explanation.whereabouts, gone);
+    assert_eq!(explanation.state, gone);
     assert_eq!(explanation.drops[0].0, Reason::EndOfLife);
     let nothing = node.explain(&[9; 32]);
-    assert_eq!((nothing.whereabouts, nothing.drops), (Whereabouts::Unknown, vec![]));
+    assert_eq!((nothing.state, nothing.drops), (EnvelopeState::Unknown, vec![]));
 }
 
 #[tokio::test]
@@ -161,11 +162,11 @@ async fn a_post_with_its_receipt() {
     join(&a, &b);
     seated(&a, 1).await;
     let receipt = a.post(post(&a, b"hello")).await.unwrap();
-    while b.info().messages < 1 {
+    while b.info().envelopes < 1 {
         tokio::task::yield_now().await;
     }
     let explanation = a.explain(&receipt.hash());
     let Some(ReceiptState::Pending(progress)) = explanation.receipt else { panic!("no receipt") };
-    assert_eq!((progress.handed, progress.nobody), (1, None));
+    assert_eq!((progress.handed, progress.unsent), (1, None));
     assert_eq!(b.explain(&receipt.hash()).receipt, None, "it was posted elsewhere");
 }

@@ -6,7 +6,7 @@ use crate::support::{
 use bytes::Bytes;
 use whisper_envelope::Unsealed;
 use whisper_protocol::{
-    Bloom, ExtensionStats, ReceiptSettings, Settings, Whisper,
+    Bloom, Config, ExtensionStats, ReceiptSettings, Whisper,
     packet::{
         Ack, Completion, Query, Rates, RefusedEnvelope, Request, Response, SyncRequest,
         SyncResponse,
@@ -18,7 +18,7 @@ const CONFIRMING: [u8; 6] = [0xc5, 0x06, 0x80, 0x80, 0x80, 0x01];
 
 fn confirming() -> Whisper {
     let receipts = ReceiptSettings { confirmations: true, ..ReceiptSettings::default() };
-    Whisper::new(Settings { receipts, ..settings() })
+    Whisper::new(Config { receipts, ..settings() })
 }
 
 async fn settled(node: &Whisper, expected: ExtensionStats) {
@@ -97,7 +97,7 @@ async fn others_get_no_acknowledgement() {
     peer.send_envelopes(&[&envelope(b"not acknowledged")]).await;
     assert_eq!(next(&mut watch).await, b"not acknowledged");
     let own = envelope(b"own");
-    assert_eq!(node.inject(own.clone()), whisper_protocol::Verdict::New);
+    assert_eq!(node.inject(own.clone()), whisper_protocol::EnvelopeOutcome::New);
     assert_eq!(peer.receive().await, (1, bundle([&own.raw()[..]])));
 }
 
@@ -130,7 +130,7 @@ async fn what_a_peer_refuses_is_counted_and_so_is_what_nobody_asked() {
     let node = confirming();
     let mut peer = RawPeer::new(&node).after(&CONFIRMING).await;
     let sent = envelope(b"sent");
-    assert_eq!(node.inject(sent.clone()), whisper_protocol::Verdict::New);
+    assert_eq!(node.inject(sent.clone()), whisper_protocol::EnvelopeOutcome::New);
     let (code, packet) = peer.receive().await;
     assert_eq!(code, 1);
     let (hash, other) = (*sent.hash(), [9; 32]);

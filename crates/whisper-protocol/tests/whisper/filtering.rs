@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use crate::support::{
-    self, HandClock, NOW, RawPeer, TOPIC, envelope, next, node, post, settings, spec, unsealed,
-    watch,
+    self, HandClock, NOW, RawPeer, TOPIC, amount, envelope, next, node, post, settings, spec,
+    unsealed, watch,
 };
 use p2p_identity::SecretKey;
 use tokio::time::sleep;
 use whisper_envelope::{Ciphertext, Dialect, Draft};
 use whisper_pow::Policy;
 use whisper_protocol::{
-    Bloom, Bounds, FilterId, FilterKey, FilterSettings, FilterSpec, Interest, PartialTopic, Post,
-    Queues, Recipient, Settings, Topic, Verdict, Whisper,
+    Bloom, Config, EnvelopeOutcome, FilterId, FilterKey, FilterSettings, FilterSpec, Interest,
+    PartialTopic, Post, QueueLimits, QueueSettings, Recipient, Topic, Whisper,
 };
 
 /// Waits until everything queued so far has been through the workers, and empties a mailbox.
@@ -23,7 +23,7 @@ async fn payloads(node: &Whisper, id: &FilterId) -> Vec<Vec<u8>> {
     let post = Post { topic, pow_target: 0.0, ..Post::new(Recipient::Symmetric(key)) };
     node.post(post).await.unwrap();
     mark.next().await.unwrap();
-    let messages = node.messages(id).unwrap();
+    let messages = node.take_messages(id).unwrap();
     messages.iter().map(|received| received.message.payload.to_vec()).collect()
 }
 
@@ -32,8 +32,8 @@ fn one_worker() -> FilterSettings {
 }
 
 /// One worker, so that messages are opened in the order in which they came.
-fn in_order() -> Settings {
-    Settings { filters: one_worker(), ..settings() }
+fn in_order() -> Config {
+    Config { filters: one_worker(), ..settings() }
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn by_signer() {
     let other = node.keys().new_key_pair();
     let of = FilterSpec { signer: Some(author.public_key()), ..spec(&node) };
     let id = node.subscribe(of).unwrap();
-    node.post(post(&node, b"by nobody")).await.unwrap();
+    node.post(post(&node, b"without a signature")).await.unwrap();
     node.post(Post { sign: Some(other), ..post(&node, b"by another") }).await.unwrap();
     node.post(Post { sign: Some(signed), ..post(&node, b"by the author") }).await.unwrap();
     assert_eq!(payloads(&node, &id).await, [b"by the author"]);
@@ -86,24 +86,24 @@ async fn by_work() {
     let policy = Policy::default();
     let work = |nonce, payload| policy.work(&unsealed(payload).seal(nonce)).unwrap().get();
     assert!(work(0, b"low") < 1e6, "no luck");
-    let id = node.subscribe(FilterSpec { min_work: 1e6, ..spec(&node) }).unwrap();
+    let id = node.subscribe(FilterSpec { min_work: amount(1e6), ..spec(&node) }).unwrap();
     let all = node.subscribe(spec(&node)).unwrap();
-    assert_eq!(node.inject(envelope(b"low")), Verdict::New);
+    assert_eq!(node.inject(envelope(b"low")), EnvelopeOutcome::New);
     assert_eq!(payloads(&node, &id).await, [[0; 0]; 0]);
     assert_eq!(payloads(&node, &all).await, [b"low"], "which does not keep it from others");
 
     let sealed = envelope(b"enough");
-    let exactly = policy.work(&sealed).unwrap().get();
+    let exactly = policy.work(&sealed).unwrap();
     let id = node.subscribe(FilterSpec { min_work: exactly, ..spec(&node) }).unwrap();
-    assert_eq!(node.inject(sealed), Verdict::New);
+    assert_eq!(node.inject(sealed), EnvelopeOutcome::New);
     assert_eq!(payloads(&node, &id).await, [b"enough"]);
 }
 
 #[tokio::test]
 async fn a_mailbox_drops_the_oldest_and_counts() {
-    let mailbox = Bounds { items: 2, bytes: usize::MAX };
+    let mailbox = QueueLimits { items: 2, bytes: usize::MAX };
     let filters = FilterSettings { mailbox, ..one_worker() };
-    let node = Whisper::new(Settings { filters, ..settings() });
+    let node = Whisper::new(Config { filters, ..settings() });
     let id = node.subscribe(spec(&node)).unwrap();
     for payload in [b"1", b"2", b"3", b"4"] {
         node.post(post(&node, payload)).await.unwrap();
@@ -117,13 +117,13 @@ async fn a_mailbox_drops_the_oldest_and_counts() {
 
 #[tokio::test]
 async fn a_full_message_queue_drops_and_counts() {
-    let broadcast = Bounds { items: 3, bytes: usize::MAX };
-    let queues = Queues { broadcast, ..Queues::default() };
-    let node = Whisper::new(Settings { queues, ..in_order() });
+    let broadcast = QueueLimits { items: 3, bytes: usize::MAX };
+    let queues = QueueSettings { broadcast, ..QueueSettings::default() };
+    let node = Whisper::new(Config { queues, ..in_order() });
     let mut watch = watch(&node);
     // No worker gets to run between these on a runtime with one thread.
     for number in 0..5 {
-        assert_eq!(node.inject(envelope(&[number])), Verdict::New, "relayed all the same");
+        assert_eq!(node.inject(envelope(&[number])), EnvelopeOutcome::New, "relayed all the same");
     }
     for number in 0..3 {
         assert_eq!(next(&mut watch).await, [number]);
@@ -140,7 +140,7 @@ async fn a_filter_keeps_its_key_and_ends_when_it_is_removed() {
     node.post(post(&node, b"still")).await.unwrap();
     assert_eq!(payloads(&node, &id).await, [b"still"]);
     assert!(node.unsubscribe(&id) && !node.unsubscribe(&id));
-    assert!(node.messages(&id).is_none() && node.all_messages(&id).is_none());
+    assert!(node.take_messages(&id).is_none() && node.all_messages(&id).is_none());
 }
 
 #[tokio::test]
@@ -148,9 +148,9 @@ async fn a_watch_is_a_filter_as_long_as_it_lives() {
     let node = node();
     let watch = watch(&node);
     let id = watch.id();
-    assert!(node.messages(&id).is_some());
+    assert!(node.take_messages(&id).is_some());
     drop(watch);
-    assert!(node.messages(&id).is_none());
+    assert!(node.take_messages(&id).is_none());
 }
 
 #[tokio::test]
@@ -215,14 +215,14 @@ async fn by_the_beginning_of_a_topic() {
 async fn a_filter_that_nobody_asks_ends_and_one_that_is_asked_does_not() {
     let idle = Some(Duration::from_secs(60));
     let filters = FilterSettings { idle, ..one_worker() };
-    let node = Whisper::new(Settings { filters, ..settings() });
+    let node = Whisper::new(Config { filters, ..settings() });
     let [asked, forgotten] = [0; 2].map(|_| node.subscribe(spec(&node)).unwrap());
     let mut watched = watch(&node);
     for _ in 0..5 {
         sleep(Duration::from_secs(59)).await;
-        assert!(node.messages(&asked).is_some());
+        assert!(node.take_messages(&asked).is_some());
     }
-    assert!(node.messages(&forgotten).is_none());
+    assert!(node.take_messages(&forgotten).is_none());
     assert_eq!((node.stats().delivery.idle_filters, node.info().filters), (1, 2));
     node.post(post(&node, b"still")).await.unwrap();
     assert_eq!(next(&mut watched).await, b"still");
@@ -237,7 +237,7 @@ async fn announced(peer: &mut RawPeer) -> Bloom {
 
 #[tokio::test]
 async fn the_bloom_follows_the_filters_both_ways_and_is_announced() {
-    let node = Whisper::new(Settings { interest: Interest::Filters, ..settings() });
+    let node = Whisper::new(Config { interest: Interest::Filters, ..settings() });
     assert_eq!(node.bloom(), Bloom::EMPTY);
     let mut peer = RawPeer::greeted(&node).await;
     let other = Topic(*b"else");
@@ -268,7 +268,7 @@ async fn the_bloom_follows_the_filters_both_ways_and_is_announced() {
 async fn what_the_bloom_asked_for_before_is_taken_for_ten_seconds_more() {
     let clock = HandClock::new();
     let interest = Interest::Filters;
-    let node = Whisper::new(Settings { interest, clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { interest, clock: clock.clock(), ..settings() });
     let id = node.subscribe(spec(&node)).unwrap();
     clock.advance(11);
     assert!(node.unsubscribe(&id));

@@ -5,7 +5,7 @@ use crate::support::{
 };
 use whisper_envelope::Unsealed;
 use whisper_pow::{Policy, Work};
-use whisper_protocol::{Envelope, Settings, Topic, Verdict, Whisper};
+use whisper_protocol::{Config, Envelope, EnvelopeOutcome, Topic, Whisper};
 
 const BUDGET: usize = 256 * 1024;
 
@@ -17,7 +17,7 @@ fn work(envelope: &Envelope) -> Work {
 }
 
 fn node() -> Whisper {
-    Whisper::new(Settings { pool_bytes: BUDGET, ..settings() })
+    Whisper::new(Config { pool_bytes: BUDGET, ..settings() })
 }
 
 /// Distinct envelopes of 256 bytes whose work is below `limit`.
@@ -54,21 +54,21 @@ async fn memory_stays_within_the_budget_and_high_work_survives() {
             honest.send_envelopes(&[one]).await;
             assert_eq!(next(&mut watch).await, [number], "honest ones pass");
         }
-        assert!(node.info().memory <= BUDGET, "{} bytes", node.info().memory);
+        assert!(node.info().pool_bytes <= BUDGET, "{} bytes", node.info().pool_bytes);
     }
     let sent = (flood.len() + dear.len()) as u64;
     while node.stats().envelopes.received < sent {
         tokio::task::yield_now().await;
     }
-    assert!(node.info().memory <= BUDGET);
+    assert!(node.info().pool_bytes <= BUDGET);
     let stats = node.stats();
     assert!(stats.relay.evicted > 0 && stats.rejected.pool_full > 0, "{stats:?}");
-    assert_eq!(stats.envelopes.new - stats.relay.evicted, node.info().messages as u64);
+    assert_eq!(stats.envelopes.new - stats.relay.evicted, node.info().envelopes as u64);
     for envelope in &dear {
-        assert_eq!(node.inject(envelope.clone()), Verdict::Known, "high work survives");
+        assert_eq!(node.inject(envelope.clone()), EnvelopeOutcome::Known, "high work survives");
     }
     // What is left of the flood is the best of it.
-    let kept = |it: &&Envelope| node.inject((*it).clone()) == Verdict::Known;
+    let kept = |it: &&Envelope| node.inject((*it).clone()) == EnvelopeOutcome::Known;
     let (kept, gone): (Vec<&Envelope>, Vec<&Envelope>) = flood.iter().partition(kept);
     let least = kept.iter().map(|it| work(it)).min().unwrap();
     assert!(kept.len() > FIT / 2 && gone.iter().all(|it| work(it) <= least));
@@ -78,12 +78,12 @@ async fn memory_stays_within_the_budget_and_high_work_survives() {
 #[tokio::test]
 async fn what_was_evicted_and_comes_again_is_not_delivered_again() {
     let clock = HandClock::new();
-    let with_clock = |budget| Settings { pool_bytes: budget, clock: clock.clock(), ..settings() };
+    let with_clock = |budget| Config { pool_bytes: budget, clock: clock.clock(), ..settings() };
     let (node, far) = (Whisper::new(with_clock(BUDGET)), Whisper::new(with_clock(usize::MAX)));
     let mut watch = watch(&node);
     let cheap = envelope(b"cheap");
     for node in [&node, &far] {
-        assert_eq!(node.inject(cheap.clone()), Verdict::New);
+        assert_eq!(node.inject(cheap.clone()), EnvelopeOutcome::New);
     }
     assert_eq!(next(&mut watch).await, b"cheap");
     let unsealed = Unsealed::v6(NOW + 10, 10, Topic(*b"junk"), &[0; 256]);
@@ -94,11 +94,11 @@ async fn what_was_evicted_and_comes_again_is_not_delivered_again() {
     // When there is room again, it comes back from where it lives on.
     clock.advance(11);
     join(&node, &far);
-    assert_eq!(far.inject(envelope(b"other")), Verdict::New);
+    assert_eq!(far.inject(envelope(b"other")), EnvelopeOutcome::New);
     assert_eq!(next(&mut watch).await, b"other", "the only one that is new to the filter");
     while node.stats().delivery.repeated == 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(node.inject(cheap), Verdict::Known, "it has come");
+    assert_eq!(node.inject(cheap), EnvelopeOutcome::Known, "it has come");
     assert_eq!(node.stats().delivery.delivered, 2);
 }

@@ -1,11 +1,11 @@
 //! Requests for old envelopes, and their answers.
 
 use crate::support::{
-    self, NOW, RawPeer, TOPIC, envelope, join, node, random_id, settings, spec, unsealed_in,
+    self, NOW, RawPeer, TOPIC, amount, envelope, join, node, random_id, settings, spec, unsealed_in,
 };
 use whisper_envelope::{Dialect, Draft};
 use whisper_protocol::{
-    DirectError, Envelope, FilterSpec, Settings,
+    Config, DirectError, Envelope, FilterSpec,
     packet::{Completion, Query, Request},
 };
 
@@ -22,12 +22,12 @@ async fn a_node_asks_another_and_gets_what_it_has_long_forgotten() {
     let (client, server) = (node(), node());
     let mut watch = client.watch(FilterSpec { allow_p2p: true, ..spec(&client) }).unwrap();
     let joined = join(&client, &server);
-    let mut requests = server.requests(8);
+    let mut requests = server.mail_requests(8);
     while client.stats().sessions.established + server.stats().sessions.established < 2 {
         tokio::task::yield_now().await;
     }
     let wanted = envelope(b"what was said yesterday?");
-    client.request_historic(joined.ids[0], wanted.clone()).await.unwrap();
+    client.request_mail(joined.ids[0], wanted.clone()).await.unwrap();
     let request = requests.next().await.unwrap();
     assert_eq!((request.peer, request.dialect), (joined.ids[1], Dialect::V6));
     assert_eq!(request.request, Request::Sealed(wanted));
@@ -38,7 +38,7 @@ async fn a_node_asks_another_and_gets_what_it_has_long_forgotten() {
         let received = watch.next().await.unwrap();
         assert_eq!((&received.message.payload[..], received.direct), (payload, true));
     }
-    assert_eq!(client.info().messages, 0, "nothing of it is pooled");
+    assert_eq!(client.info().envelopes, 0, "nothing of it is pooled");
     assert_eq!(server.stats().sessions.requests_taken, 1);
     assert_eq!(server.stats().sessions.direct_sent, 2);
 
@@ -46,7 +46,7 @@ async fn a_node_asks_another_and_gets_what_it_has_long_forgotten() {
     let other = DirectError::OtherDialect { id: joined.ids[1], dialect: Dialect::V5 };
     assert_eq!(request.answer(&of_v5).await, Err(other));
     client.stop().await;
-    while request.answer(&old(b"nobody")).await.is_ok() {
+    while request.answer(&old(b"too late")).await.is_ok() {
         tokio::task::yield_now().await;
     }
 }
@@ -54,7 +54,7 @@ async fn a_node_asks_another_and_gets_what_it_has_long_forgotten() {
 #[tokio::test]
 async fn a_request_in_the_open_is_answered_with_its_end() {
     let node = node();
-    let mut requests = node.requests(8);
+    let mut requests = node.mail_requests(8);
     let mut peer = RawPeer::greeted(&node).await;
     let query = Query {
         id: [7; 32],
@@ -75,8 +75,8 @@ async fn a_request_in_the_open_is_answered_with_its_end() {
 #[tokio::test]
 async fn the_last_who_asks_for_requests_gets_them() {
     let node = node();
-    let mut before = node.requests(8);
-    let mut now = node.requests(8);
+    let mut before = node.mail_requests(8);
+    let mut now = node.mail_requests(8);
     let peer = RawPeer::greeted(&node).await;
     peer.send(126, envelope(b"1").raw()).await;
     assert!(now.next().await.is_some() && before.next().await.is_none());
@@ -89,16 +89,16 @@ async fn the_last_who_asks_for_requests_gets_them() {
 
 #[tokio::test]
 async fn asking_is_trusting_and_needs_a_peer() {
-    let node = whisper_protocol::Whisper::new(Settings { min_work: 1e9, ..settings() });
+    let node = whisper_protocol::Whisper::new(Config { min_work: amount(1e9), ..settings() });
     let stranger = random_id();
-    let asked = node.request_historic(stranger, envelope(b"anybody?")).await;
+    let asked = node.request_mail(stranger, envelope(b"anybody?")).await;
     assert_eq!(asked, Err(DirectError::NoSuchPeer(stranger)));
     let mut peer = RawPeer::greeted(&node).await;
     while node.stats().sessions.established == 0 {
         tokio::task::yield_now().await;
     }
     let request = envelope(b"please");
-    node.request_historic(peer.id, request.clone()).await.unwrap();
+    node.request_mail(peer.id, request.clone()).await.unwrap();
     assert_eq!(peer.receive().await, (126, request.raw().clone()));
     peer.send(127, old(b"here").raw()).await;
     while node.stats().sessions.direct_received == 0 {
@@ -109,7 +109,7 @@ async fn asking_is_trusting_and_needs_a_peer() {
 #[tokio::test]
 async fn shh_5_has_such_requests_too() {
     let node = node();
-    let mut requests = node.requests(8);
+    let mut requests = node.mail_requests(8);
     let mut peer = RawPeer::greeted_in_v5(&node).await;
     let sealed = unsealed_in(Dialect::V5, b"please").seal(0);
     peer.send(3, sealed.raw()).await;

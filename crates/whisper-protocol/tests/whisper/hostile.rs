@@ -1,5 +1,4 @@
-//! Peers that break the protocol: each loses its session, with the right reason, and nobody else
-//! does.
+//! Peers that break the protocol: each loses its session, with the right reason, and no other session ends.
 
 use crate::support::{RawPeer, bundle, envelope, join, next, node, post, watch};
 use p2p_mux::{DisconnectReason, Exit};

@@ -2,13 +2,13 @@
 
 use crate::support::{RawPeer, envelope, join, next, node, post, settings, spec, watch};
 use p2p_mux::{DisconnectReason, Exit};
-use whisper_protocol::{PeerSettings, Settings, Verdict, Whisper};
+use whisper_protocol::{Config, EnvelopeOutcome, PeerSettings, Whisper};
 
 /// A status of a light client.
 const LIGHT: &[u8] = &[0xc4, 0x06, 0x80, 0x80, 0x01];
 
 fn light() -> Whisper {
-    Whisper::new(Settings { light: true, ..settings() })
+    Whisper::new(Config { light: true, ..settings() })
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_light_peer_is_sent_what_it_wants() {
     peer.send(0, LIGHT).await;
     peer.receive().await;
     let envelope = envelope(b"for all");
-    assert_eq!(node.inject(envelope.clone()), Verdict::New);
+    assert_eq!(node.inject(envelope.clone()), EnvelopeOutcome::New);
     let (code, payload) = peer.receive().await;
     assert!(code == 1 && payload.ends_with(envelope.raw()));
 }
@@ -69,7 +69,7 @@ async fn two_light_clients_part_where_that_is_asked_for() {
         [(true, true, true), (true, false, false), (false, true, false), (false, false, false)]
     {
         let peers = if restrict { restricted.clone() } else { PeerSettings::default() };
-        let node = Whisper::new(Settings { light, peers, ..settings() });
+        let node = Whisper::new(Config { light, peers, ..settings() });
         let mut watch = node.watch(spec(&node)).unwrap();
         let peer = RawPeer::new(&node);
         peer.send(0, LIGHT).await;

@@ -8,7 +8,7 @@ use crate::support::{
 use p2p_mux::{DisconnectReason, Exit, rlp::Item};
 use tokio::time::{Instant, sleep};
 use whisper_protocol::{
-    AddressFilter, PeerSettings, Rate, RateLimits, Remote, Settings, Verdict, Whisper,
+    AddressFilter, Config, EnvelopeOutcome, PeerSettings, Rate, RateLimits, Remote, Whisper,
 };
 
 const STATUS: &[u8] = &[0xc1, 0x06];
@@ -20,7 +20,7 @@ fn limits(peer: u32, ip: u32) -> RateLimits {
 
 fn limited(rates: RateLimits) -> Whisper {
     let peers = PeerSettings { rates, ..PeerSettings::default() };
-    Whisper::new(Settings { peers, ..settings() })
+    Whisper::new(Config { peers, ..settings() })
 }
 
 /// How many envelopes of so many a node takes, each in a packet of its own.
@@ -102,7 +102,7 @@ async fn what_a_peer_says_of_itself_is_heard_beyond_the_limit() {
     while node.stats().limits.spared < 2 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(node.inject(envelope(b"not wanted")), Verdict::New);
+    assert_eq!(node.inject(envelope(b"not wanted")), EnvelopeOutcome::New);
     peer.send(3, &[&[0xb8, 64][..], &[0xff; 64]].concat()).await;
     assert_eq!(peer.receive().await.0, 1, "not before it was wanted");
     assert_eq!(node.stats().limits.over_peer, 0);
@@ -170,7 +170,7 @@ async fn a_limit_may_come_later_and_go_again() {
     }
     let began = Instant::now();
     for number in 0..3 {
-        assert_eq!(node.inject(envelope(&[number])), Verdict::New);
+        assert_eq!(node.inject(envelope(&[number])), EnvelopeOutcome::New);
         peer.receive().await;
     }
     assert!(began.elapsed() >= Duration::from_secs(2));
@@ -180,7 +180,7 @@ async fn a_limit_may_come_later_and_go_again() {
     }
     let began = Instant::now();
     for number in 3..50 {
-        assert_eq!(node.inject(envelope(&[number])), Verdict::New);
+        assert_eq!(node.inject(envelope(&[number])), EnvelopeOutcome::New);
         peer.receive().await;
     }
     assert!(began.elapsed() < Duration::from_secs(3), "but for the last wait");

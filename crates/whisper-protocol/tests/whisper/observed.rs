@@ -2,8 +2,8 @@
 //! and 6.28 are tested in `two_dialects`; from 6.31 on the crates for connections have the tests.
 
 use crate::support::{
-    HandClock, NOW, RawPeer, TOPIC, bundle, envelope, key, next, node, random_id, settings, spec,
-    unsealed_in, watch,
+    HandClock, NOW, RawPeer, TOPIC, amount, bundle, envelope, key, next, node, random_id, settings,
+    spec, unsealed_in, watch,
 };
 use keccak_lanes::keccak256;
 use p2p_mux::{DisconnectReason, Exit};
@@ -11,7 +11,7 @@ use whisper_envelope::{
     Bloom, Ciphertext, Dialect, Draft, Padding, Recipient, SymmetricKey, Unsealed,
 };
 use whisper_pow::{Rule, Task, Work, work};
-use whisper_protocol::{Envelope, FaultStats, Remote, Settings, Topic, Verdict, Whisper};
+use whisper_protocol::{Config, Envelope, EnvelopeOutcome, FaultStats, Remote, Topic, Whisper};
 
 /// Connects a peer, lets it send, and gives what its session was cut for, if it was.
 async fn after(dialect: Dialect, status: &[u8], packet: Option<(u64, &[u8])>) -> FaultStats {
@@ -78,12 +78,12 @@ fn quirk_6_14_at_least_one_bit_and_never_below_the_target() {
 
 #[tokio::test]
 async fn quirk_6_15_a_time_to_live_of_zero_is_refused() {
-    let node = Whisper::new(Settings { min_work: 1e9, ..settings() });
+    let node = Whisper::new(Config { min_work: amount(1e9), ..settings() });
     let peer = RawPeer::greeted(&node).await;
     peer.send_envelopes(&[&Unsealed::v6(NOW, 0, TOPIC, &[0; 64]).seal(0)]).await;
     drop(peer.channel);
     assert_eq!(peer.session.await.unwrap(), Ok(()));
-    assert_eq!((node.stats().rejected.zero_ttl, node.info().messages), (1, 0));
+    assert_eq!((node.stats().rejected.zero_ttl, node.info().envelopes), (1, 0));
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn quirk_6_21_strange_plaintexts_that_are_messages() {
             let sealed = Ciphertext::symmetric(dialect, &key(), [plaintext[0]; 12], plaintext);
             let key = key();
             let draft = Draft::new(dialect, Recipient::Symmetric(&key), NOW).topic(TOPIC);
-            assert_eq!(node.inject(draft.enclose(&sealed).unwrap().seal(0)), Verdict::New);
+            assert_eq!(node.inject(draft.enclose(&sealed).unwrap().seal(0)), EnvelopeOutcome::New);
             assert_eq!(next(&mut watch).await, b"", "{dialect:?} {plaintext:02x?}");
         }
     }
@@ -172,8 +172,8 @@ async fn quirk_6_22_a_peer_with_an_overwritten_bloom_gets_its_topic() {
     while node.stats().sessions.second_status == 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(node.inject(elsewhere), Verdict::New);
-    assert_eq!(node.inject(wanted.clone()), Verdict::New);
+    assert_eq!(node.inject(elsewhere), EnvelopeOutcome::New);
+    assert_eq!(node.inject(wanted.clone()), EnvelopeOutcome::New);
     assert_eq!(peer.receive().await, (1, bundle([&wanted.raw()[..]])));
 }
 
@@ -195,14 +195,14 @@ async fn quirk_6_23_an_empty_bloom_is_a_full_one_in_the_status_only() {
 #[tokio::test]
 async fn quirk_6_24_the_old_required_work_is_tolerated_for_ten_seconds() {
     let clock = HandClock::new();
-    let node = Whisper::new(Settings { min_work: 0.0, clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { min_work: Work::ZERO, clock: clock.clock(), ..settings() });
     let worth = |number| Unsealed::v6(NOW + 50, 50, TOPIC, &[0; 64]).seal(number);
-    node.set_min_work(1e9).unwrap();
-    assert_eq!(node.inject(worth(1)), Verdict::New, "go-ethereum refuses at once");
+    node.set_min_work(amount(1e9));
+    assert_eq!(node.inject(worth(1)), EnvelopeOutcome::New, "go-ethereum refuses at once");
     clock.advance(10);
-    assert_eq!(node.inject(worth(2)), Verdict::New);
+    assert_eq!(node.inject(worth(2)), EnvelopeOutcome::New);
     clock.advance(1);
-    assert!(matches!(node.inject(worth(3)), Verdict::Rejected(_)));
+    assert!(matches!(node.inject(worth(3)), EnvelopeOutcome::Rejected(_)));
 }
 
 #[tokio::test]
@@ -270,7 +270,7 @@ async fn quirk_6_29_times_are_judged_as_by_go_ethereum_without_a_disconnect() {
     let rejected = stats.rejected;
     assert_eq!((rejected.from_the_future, rejected.expired), (1, 2));
     assert_eq!((rejected.very_old, rejected.ttl_beyond_expiry), (1, 1));
-    assert_eq!(node.messages(&filter).unwrap(), []);
+    assert_eq!(node.take_messages(&filter).unwrap(), []);
 }
 
 #[tokio::test]
@@ -285,7 +285,7 @@ async fn quirk_6_8_a_whole_backlog_in_one_packet_is_read() {
     peer.send(1, &packet).await;
     drop(peer.channel);
     assert_eq!(peer.session.await.unwrap(), Ok(()));
-    assert_eq!(node.info().messages, 40);
+    assert_eq!(node.info().envelopes, 40);
 }
 
 #[tokio::test]

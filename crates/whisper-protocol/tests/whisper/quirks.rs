@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use crate::support::{
-    self, HandClock, NOW, RawPeer, TOPIC, bundle, envelope, next, node, post, random_id, settings,
-    spec, unsealed, watch,
+    self, HandClock, NOW, RawPeer, TOPIC, amount, bundle, envelope, next, node, post, random_id,
+    settings, spec, unsealed, watch,
 };
 use keccak_lanes::keccak256;
 use p2p_identity::SecretKey;
 use p2p_mux::rlp::Item;
 use whisper_envelope::{Bloom, Ciphertext, Dialect, Draft, Unsealed};
 use whisper_protocol::{
-    Envelope, FilterKey, FilterSpec, Interest, Post, PostError, Remote, Settings, Topic, Verdict,
-    Whisper,
+    Config, Envelope, EnvelopeOutcome, FilterKey, FilterSpec, Interest, Post, PostError, Remote,
+    Topic, Whisper,
 };
 
 /// An envelope of this topic that no key opens.
@@ -54,11 +54,11 @@ async fn quirk_6_1_plaintexts_that_crash_go_ethereum_are_dropped() {
             let sealed = Ciphertext::asymmetric(dialect, &public, plaintext, &mut rand::rng());
             let draft = Draft::new(dialect, to, NOW).topic(TOPIC);
             let crash = draft.enclose(&sealed).unwrap().seal(0);
-            assert_eq!(node.inject(crash), Verdict::New, "passed on like any other");
+            assert_eq!(node.inject(crash), EnvelopeOutcome::New, "passed on like any other");
         }
         let good = Draft::new(dialect, to, NOW).topic(TOPIC).payload(b"good");
         let good = good.encrypt(&mut rand::rng()).unwrap().seal(0);
-        assert_eq!(node.inject(good), Verdict::New);
+        assert_eq!(node.inject(good), EnvelopeOutcome::New);
         assert_eq!(next(&mut watch).await, b"good");
         assert_eq!(node.stats().delivery.malformed, 4, "{dialect:?}");
     }
@@ -66,7 +66,7 @@ async fn quirk_6_1_plaintexts_that_crash_go_ethereum_are_dropped() {
 
 #[tokio::test]
 async fn quirk_6_2_the_required_work_holds_from_the_start() {
-    let node = Whisper::new(Settings { min_work: 1000.0, ..settings() });
+    let node = Whisper::new(Config { min_work: amount(1000.0), ..settings() });
     let peer = RawPeer::greeted(&node).await;
     refused(&node, &peer, &envelope(b"too little")).await;
     assert_eq!(node.stats().rejected.low_work, 1);
@@ -77,7 +77,7 @@ async fn quirk_6_3_the_bloom_and_its_tolerance_hold_from_the_start() {
     let (old, new) = (Topic([1, 2, 3, 0]), Topic([101, 102, 103, 0]));
     let clock = HandClock::new();
     let interest = Interest::Topics(Bloom::of(old));
-    let node = Whisper::new(Settings { interest, clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { interest, clock: clock.clock(), ..settings() });
     let peer = RawPeer::greeted(&node).await;
     refused(&node, &peer, &about(new, 0)).await;
     node.set_bloom(Bloom::of(new));
@@ -93,7 +93,7 @@ async fn quirk_6_3_the_bloom_and_its_tolerance_hold_from_the_start() {
 #[tokio::test]
 async fn quirk_6_4_the_work_of_a_direct_message_is_known_to_the_filter() {
     let node = node();
-    let demanding = FilterSpec { allow_p2p: true, min_work: 1e-12, ..spec(&node) };
+    let demanding = FilterSpec { allow_p2p: true, min_work: amount(1e-12), ..spec(&node) };
     let mut watch = node.watch(demanding).unwrap();
     let peer = RawPeer::greeted(&node).await;
     node.mark_trusted(&peer.id).unwrap();
@@ -103,19 +103,19 @@ async fn quirk_6_4_the_work_of_a_direct_message_is_known_to_the_filter() {
 
 #[tokio::test]
 async fn quirk_6_5_a_light_client_relays_nothing_and_gets_its_mail() {
-    let node = Whisper::new(Settings { light: true, ..settings() });
+    let node = Whisper::new(Config { light: true, ..settings() });
     let mut watch = watch(&node); // a filter that does not ask for direct messages
     let (sender, mut other) = (RawPeer::greeted(&node).await, RawPeer::greeted(&node).await);
     sender.send_envelopes(&[&envelope(b"mail")]).await;
     assert_eq!(next(&mut watch).await, b"mail");
     let own = envelope(b"own");
-    assert_eq!(node.inject(own.clone()), Verdict::New);
+    assert_eq!(node.inject(own.clone()), EnvelopeOutcome::New);
     assert_eq!(other.receive().await, (1, bundle([&own.raw()[..]])), "and nothing before it");
 }
 
 #[tokio::test]
 async fn quirk_6_6_valid_envelopes_are_kept_from_a_bundle_with_invalid_ones() {
-    let node = Whisper::new(Settings { min_work: 1e-4, ..settings() });
+    let node = Whisper::new(Config { min_work: amount(1e-4), ..settings() });
     let mut watch = watch(&node);
     let peer = RawPeer::greeted(&node).await;
     let rule = whisper_pow::Policy::default();
@@ -155,7 +155,7 @@ async fn quirk_6_7_why_a_direct_message_does_not_arrive() {
     again.send(127, envelope(b"trusted").raw()).await;
     assert_eq!(next(&mut allowing).await, b"trusted");
     // The second: the filter does not allow it.
-    assert_eq!(node.messages(&forbidding).unwrap(), []);
+    assert_eq!(node.take_messages(&forbidding).unwrap(), []);
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn quirk_6_8_a_backlog_goes_in_packets_below_1_mib() {
     let node = node();
     for number in 0..MANY {
         let large = Unsealed::v6(NOW + 50, 50, TOPIC, &vec![7; 60_000]).seal(number as u64);
-        assert_eq!(node.inject(large), Verdict::New);
+        assert_eq!(node.inject(large), EnvelopeOutcome::New);
     }
     let mut peer = RawPeer::greeted(&node).await;
     let mut received = 0;
@@ -182,26 +182,26 @@ async fn quirk_6_10_the_hash_of_an_envelope_is_that_of_its_bytes() {
     let mut watch = watch(&node);
     let sent = envelope(b"known by its bytes");
     let expected = keccak256(sent.raw());
-    assert_eq!(node.inject(sent), Verdict::New);
+    assert_eq!(node.inject(sent), EnvelopeOutcome::New);
     assert_eq!(watch.next().await.unwrap().hash, expected);
 }
 
 #[tokio::test]
 async fn quirk_6_11_a_required_work_of_zero_is_valid() {
-    let node = Whisper::new(Settings { min_work: 1.0, ..settings() });
+    let node = Whisper::new(Config { min_work: amount(1.0), ..settings() });
     let mut peer = RawPeer::greeted(&node).await;
-    node.set_min_work(0.0).unwrap();
+    node.set_min_work(amount(0.0));
     assert_eq!(peer.receive().await, (2, vec![0x80].into()));
     let wanted = envelope(b"without work");
     peer.send(2, &[0x88, 0x42, 0x02, 0xa0, 0x5f, 0x20, 0, 0, 0]).await; // 1e10
     peer.send(2, &[0x80]).await;
-    assert_eq!(node.inject(wanted.clone()), Verdict::New);
+    assert_eq!(node.inject(wanted.clone()), EnvelopeOutcome::New);
     assert_eq!(peer.receive().await, (1, bundle([&wanted.raw()[..]])));
 }
 
 #[tokio::test]
 async fn quirk_6_12_targets_of_zero_and_below() {
-    let demanding = Whisper::new(Settings { min_work: 0.2, ..settings() });
+    let demanding = Whisper::new(Config { min_work: amount(0.2), ..settings() });
     for pow_target in [0.0, -1.0] {
         let post = Post { pow_target, ..post(&demanding, b"x") };
         assert_eq!(demanding.post(post).await, Err(PostError::PowTooLow));

@@ -2,7 +2,8 @@
 //! peer or the envelope that it was about.
 
 use crate::support::{
-    HandClock, NOW, RawPeer, TOPIC, bundle, envelope, node, random_id, settings, spec, unsealed,
+    HandClock, NOW, RawPeer, TOPIC, amount, bundle, envelope, node, random_id, settings, spec,
+    unsealed,
 };
 use std::num::NonZeroU32;
 
@@ -12,9 +13,9 @@ use tokio::task::yield_now;
 use whisper_envelope::{Ciphertext, Dialect, Draft, Unsealed};
 use whisper_pow::Policy;
 use whisper_protocol::{
-    Bloom, Bounds, Dropped, Envelope, FilterKey, FilterSettings, FilterSpec, Interest,
-    MAX_MESSAGE_SIZE, PeerSettings, Queues, Rate, RateLimits, Reason, Remote, Settings, Topic,
-    Verdict, Whisper, packet::SyncRequest,
+    Bloom, Config, Dropped, Envelope, EnvelopeOutcome, FilterKey, FilterSettings, FilterSpec,
+    Interest, MAX_MESSAGE_SIZE, PeerSettings, QueueLimits, QueueSettings, Rate, RateLimits, Reason,
+    Remote, Topic, Whisper, packet::SyncRequest,
 };
 
 fn dropped(node: &Whisper, reason: Reason) -> Dropped {
@@ -63,11 +64,8 @@ fn of_size(data: usize) -> Envelope {
     Unsealed::v6(NOW + 50, 50, TOPIC, &vec![0; data]).seal(0)
 }
 
-fn in_order(settings: Settings) -> Whisper {
-    Whisper::new(Settings {
-        filters: FilterSettings { workers: 1, ..settings.filters },
-        ..settings
-    })
+fn in_order(settings: Config) -> Whisper {
+    Whisper::new(Config { filters: FilterSettings { workers: 1, ..settings.filters }, ..settings })
 }
 
 async fn refused(reason: Reason) -> Whisper {
@@ -84,16 +82,16 @@ async fn refused(reason: Reason) -> Whisper {
         "rejected.very_old" => after_envelope(node(), &of_times(NOW - 21, 50)).await,
         "rejected.too_large" => after_envelope(small(), &of_size(981)).await,
         "rejected.low_work" => {
-            let demanding = Whisper::new(Settings { min_work: 1e9, ..settings() });
+            let demanding = Whisper::new(Config { min_work: amount(1e9), ..settings() });
             after_envelope(demanding, &envelope(b"idle")).await
         }
         "rejected.outside_bloom" => {
             let narrow = Bloom::of(Topic([1, 2, 3, 0]));
-            let node = Whisper::new(Settings { interest: Interest::Topics(narrow), ..settings() });
+            let node = Whisper::new(Config { interest: Interest::Topics(narrow), ..settings() });
             after_envelope(node, &envelope(b"elsewhere")).await
         }
         "rejected.pool_full" => {
-            let node = Whisper::new(Settings { pool_bytes: 100, ..settings() });
+            let node = Whisper::new(Config { pool_bytes: 100, ..settings() });
             after_envelope(node, &envelope(b"does not fit")).await
         }
         "sessions.direct_too_large" => after_direct(small(), &of_size(981), 1).await,
@@ -107,16 +105,16 @@ async fn left_behind(reason: Reason) -> Whisper {
             let node = node();
             node.set_max_message_size(MAX_MESSAGE_SIZE).unwrap();
             let peer = RawPeer::greeted(&node).await;
-            assert_eq!(node.inject(of_size(1024 * 1024)), Verdict::New);
+            assert_eq!(node.inject(of_size(1024 * 1024)), EnvelopeOutcome::New);
             hold(peer);
             node
         }
         "relay.expired" => {
             let clock = HandClock::new();
-            let node = Whisper::new(Settings { clock: clock.clock(), ..settings() });
-            assert_eq!(node.inject(of_times(NOW + 1, 50)), Verdict::New);
+            let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
+            assert_eq!(node.inject(of_times(NOW + 1, 50)), EnvelopeOutcome::New);
             clock.advance(2);
-            assert_eq!(node.inject(envelope(b"another")), Verdict::New);
+            assert_eq!(node.inject(envelope(b"another")), EnvelopeOutcome::New);
             node
         }
         "relay.evicted" => {
@@ -126,11 +124,11 @@ async fn left_behind(reason: Reason) -> Whisper {
             let work = |sealed: &Envelope| policy.work(sealed).unwrap().get();
             sealed.sort_by(|a, b| work(a).total_cmp(&work(b)));
             let alone = node();
-            assert_eq!(alone.inject(sealed[0].clone()), Verdict::New);
-            let pool_bytes = alone.info().memory * 3 / 2;
-            let node = Whisper::new(Settings { pool_bytes, ..settings() });
+            assert_eq!(alone.inject(sealed[0].clone()), EnvelopeOutcome::New);
+            let pool_bytes = alone.info().pool_bytes * 3 / 2;
+            let node = Whisper::new(Config { pool_bytes, ..settings() });
             for sealed in [&sealed[0], &sealed[63]] {
-                assert_eq!(node.inject(sealed.clone()), Verdict::New);
+                assert_eq!(node.inject(sealed.clone()), EnvelopeOutcome::New);
             }
             node
         }
@@ -146,7 +144,7 @@ async fn put_aside(reason: Reason) -> Whisper {
         "sessions.direct_untrusted" => after(node(), 127, envelope(b"direct").raw()).await,
         "sessions.requests_full" => {
             let node = node();
-            let _nobody_reads = node.requests(1);
+            let _nobody_reads = node.mail_requests(1);
             let peer = RawPeer::greeted(&node).await;
             peer.send(126, envelope(b"1").raw()).await;
             peer.send(126, envelope(b"2").raw()).await;
@@ -182,7 +180,7 @@ fn limited(peer: Option<u32>, ip: Option<u32>, tolerance: Option<u32>) -> Whispe
     let of = |most: Option<u32>| Rate { messages: most.and_then(NonZeroU32::new), bytes: None };
     let rates = RateLimits { peer: of(peer), ip: of(ip), tolerance, ..RateLimits::default() };
     let peers = PeerSettings { rates, ..PeerSettings::default() };
-    Whisper::new(Settings { peers, ..settings() })
+    Whisper::new(Config { peers, ..settings() })
 }
 
 /// A node that a peer has sent two packets at once.
@@ -237,7 +235,7 @@ async fn cut(reason: Reason) -> Whisper {
         "faults.wrong_version" => after_first(node(), 0, &[0xc1, 0x05]).await,
         "faults.both_light" => {
             let peers = PeerSettings { restrict_light: true, ..PeerSettings::default() };
-            let light = Whisper::new(Settings { light: true, peers, ..settings() });
+            let light = Whisper::new(Config { light: true, peers, ..settings() });
             after_first(light, 0, &[0xc4, 0x06, 0x80, 0x80, 0x01]).await
         }
         "faults.over_limit" => after_flood(limited(Some(1), None, Some(0))).await,
@@ -263,28 +261,34 @@ fn nonsense(node: &Whisper) -> Envelope {
     Draft::new(Dialect::V6, to, NOW).topic(TOPIC).enclose(&sealed).unwrap().seal(0)
 }
 
-fn of_queues(queues: Queues) -> Settings {
-    Settings { queues, ..settings() }
+fn of_queues(queues: QueueSettings) -> Config {
+    Config { queues, ..settings() }
 }
 
-fn of_mailbox(mailbox: Bounds) -> Settings {
-    Settings { filters: FilterSettings { mailbox, ..FilterSettings::default() }, ..settings() }
+fn of_mailbox(mailbox: QueueLimits) -> Config {
+    Config { filters: FilterSettings { mailbox, ..FilterSettings::default() }, ..settings() }
 }
 
 async fn undelivered(reason: Reason) -> Whisper {
-    let one = Bounds { items: 1, bytes: usize::MAX };
-    let listening = |settings: Settings, spec_of: fn(&Whisper) -> FilterSpec| {
+    let one = QueueLimits { items: 1, bytes: usize::MAX };
+    let listening = |settings: Config, spec_of: fn(&Whisper) -> FilterSpec| {
         let node = in_order(settings);
         node.subscribe(spec_of(&node)).unwrap();
         node
     };
     let (node, envelopes) = match reason.name() {
         "delivery.message_queue_full" => {
-            let node = listening(of_queues(Queues { broadcast: one, ..Queues::default() }), spec);
+            let node = listening(
+                of_queues(QueueSettings { broadcast: one, ..QueueSettings::default() }),
+                spec,
+            );
             (node, vec![envelope(b"1"), envelope(b"2"), envelope(b"3")])
         }
         "delivery.direct_queue_full" => {
-            let node = listening(of_queues(Queues { direct: one, ..Queues::default() }), spec);
+            let node = listening(
+                of_queues(QueueSettings { direct: one, ..QueueSettings::default() }),
+                spec,
+            );
             return after_direct(node, &envelope(b"direct"), 3).await;
         }
         "delivery.not_opened" => {
@@ -299,7 +303,7 @@ async fn undelivered(reason: Reason) -> Whisper {
             (node, vec![envelope])
         }
         "delivery.not_matching" => {
-            let demanding = |node: &Whisper| FilterSpec { min_work: 1e9, ..spec(node) };
+            let demanding = |node: &Whisper| FilterSpec { min_work: amount(1e9), ..spec(node) };
             (listening(settings(), demanding), vec![envelope(b"idle")])
         }
         "delivery.repeated" => {
@@ -314,7 +318,7 @@ async fn undelivered(reason: Reason) -> Whisper {
         _ => return cut(reason).await,
     };
     for envelope in envelopes {
-        assert_eq!(node.inject(envelope), Verdict::New);
+        assert_eq!(node.inject(envelope), EnvelopeOutcome::New);
     }
     node
 }
@@ -345,8 +349,11 @@ async fn every_reason_is_provoked_counted_and_told() {
         assert_eq!(counted(&node, *reason), Some(dropped.count), "{reason}");
         let last = dropped.last[0];
         assert!((NOW..NOW + 60).contains(&last.at), "{reason}");
-        assert!(last.peer.is_some() || last.envelope.is_some(), "{reason} of nobody");
+        assert!(
+            last.peer.is_some() || last.envelope.is_some(),
+            "{reason} without a peer or an envelope"
+        );
         let group = reason.name().split('.').next();
-        assert_eq!(last.rejection.is_some(), group == Some("rejected"), "{reason}");
+        assert_eq!(last.rejected.is_some(), group == Some("rejected"), "{reason}");
     }
 }

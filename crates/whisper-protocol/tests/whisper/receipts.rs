@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::support::{HandClock, RawPeer, join, node, post, random_id, settings, unsealed};
 use whisper_protocol::{
-    Bloom, Ending, Nobody, Post, PostError, Progress, ReceiptSettings, ReceiptState, Refusal,
-    Settings, Topic, Unwanted, Whisper,
+    Bloom, Config, Ending, Post, PostError, Progress, ReceiptSettings, ReceiptState, RefusalReason,
+    SkippedPeers, Topic, UnsentReason, Whisper, Work,
     packet::{Ack, RefusedEnvelope, Response},
 };
 
@@ -19,14 +19,14 @@ fn pending(state: ReceiptState) -> Progress {
 /// A node whose posts have to be kept by so many peers.
 fn asking(peers: usize) -> Whisper {
     let receipts = ReceiptSettings { peers, ..ReceiptSettings::default() };
-    Whisper::new(Settings { receipts, ..settings() })
+    Whisper::new(Config { receipts, ..settings() })
 }
 
 /// A node that asks its peers to acknowledge, and a clock for it.
 fn confirming() -> (Whisper, HandClock) {
     let clock = HandClock::new();
     let receipts = ReceiptSettings { confirmations: true, ..ReceiptSettings::default() };
-    let settings = Settings { receipts, clock: clock.clock(), ..settings() };
+    let settings = Config { receipts, clock: clock.clock(), ..settings() };
     (Whisper::new(settings), clock)
 }
 
@@ -54,7 +54,7 @@ async fn peers_that_stay_have_kept_it() {
 async fn without_peers_there_is_nobody_until_one_comes() {
     let a = asking(1);
     let mut receipt = a.post(post(&a, b"early")).await.unwrap();
-    assert_eq!(pending(receipt.state()).nobody, Some(Nobody::NoPeers));
+    assert_eq!(pending(receipt.state()).unsent, Some(UnsentReason::NoPeers));
     let b = node();
     join(&a, &b);
     assert_eq!(receipt.ended().await, Ending::Delivered { peers: 1, acknowledged: 0 });
@@ -63,27 +63,27 @@ async fn without_peers_there_is_nobody_until_one_comes() {
 #[tokio::test(start_paused = true)]
 async fn what_nobody_wants_ends_with_its_life_and_the_reason() {
     let clock = HandClock::new();
-    let node = Whisper::new(Settings { clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
     let _peer = RawPeer::new(&node).after(&narrow(&Bloom::of(Topic([1, 2, 3, 0])))).await;
     let mut receipt = node.post(Post { ttl: 5, ..post(&node, b"elsewhere") }).await.unwrap();
-    let nobody = Nobody::Unwanted(Unwanted { bloom: 1, ..Unwanted::default() });
-    assert_eq!(pending(receipt.state()).nobody, Some(nobody));
+    let unsent = UnsentReason::Unwanted(SkippedPeers { bloom: 1, ..SkippedPeers::default() });
+    assert_eq!(pending(receipt.state()).unsent, Some(unsent));
     clock.advance(6);
-    assert_eq!(receipt.ended().await, Ending::Nobody(nobody));
-    assert_eq!(node.stats().posts.nobody, 1);
+    assert_eq!(receipt.ended().await, Ending::Unsent(unsent));
+    assert_eq!(node.stats().posts.unsent, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_too_few_kept_expires() {
     let clock = HandClock::new();
     let receipts = ReceiptSettings { peers: 2, ..ReceiptSettings::default() };
-    let node = Whisper::new(Settings { clock: clock.clock(), receipts, ..settings() });
+    let node = Whisper::new(Config { clock: clock.clock(), receipts, ..settings() });
     let mut peer = RawPeer::greeted(&node).await;
     let mut receipt = node.post(Post { ttl: 5, ..post(&node, b"for two") }).await.unwrap();
     assert_eq!(peer.receive().await.0, 1);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let progress = pending(receipt.state());
-    assert_eq!((progress.handed, progress.kept, progress.nobody), (1, 1, None));
+    assert_eq!((progress.handed, progress.kept, progress.unsent), (1, 1, None));
     clock.advance(6);
     assert_eq!(receipt.ended().await, Ending::Expired { handed: 1, kept: 1 });
 }
@@ -128,10 +128,10 @@ async fn what_a_confirming_peer_refuses_is_refused_in_its_words() {
     while node.stats().extensions.acks == 0 {
         tokio::task::yield_now().await;
     }
-    let why = Refusal::Answered { code: 36, text: text.into() };
-    assert_eq!(pending(receipt.state()).refused, Some((peer.id, why.clone())));
+    let reason = RefusalReason::Answered { code: 36, text: text.into() };
+    assert_eq!(pending(receipt.state()).refused, Some((peer.id, reason.clone())));
     clock.advance(6);
-    assert_eq!(receipt.ended().await, Ending::Refused { peer: peer.id, why });
+    assert_eq!(receipt.ended().await, Ending::Refused { peer: peer.id, reason });
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +155,7 @@ async fn direct_messages_have_receipts_too() {
 async fn a_direct_message_of_which_nothing_is_heard_expires() {
     let clock = HandClock::new();
     let receipts = ReceiptSettings { stay: Duration::from_secs(3600), ..Default::default() };
-    let node = Whisper::new(Settings { receipts, clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { receipts, clock: clock.clock(), ..settings() });
     let peer = RawPeer::greeted(&node).await;
     let direct = Post { target_peer: Some(peer.id), ..post(&node, b"unheard") };
     let mut receipt = node.post(direct).await.unwrap();
@@ -166,9 +166,9 @@ async fn a_direct_message_of_which_nothing_is_heard_expires() {
 #[tokio::test(start_paused = true)]
 async fn what_the_own_pool_gives_up_is_evicted() {
     let alone = node();
-    let size = alone.post(post(&alone, b"one")).await.map(|_| alone.info().memory).unwrap();
+    let size = alone.post(post(&alone, b"one")).await.map(|_| alone.info().pool_bytes).unwrap();
     let pool_bytes = size * 3 / 2;
-    let node = Whisper::new(Settings { pool_bytes, min_work: 0.0, ..settings() });
+    let node = Whisper::new(Config { pool_bytes, min_work: Work::ZERO, ..settings() });
     let mut receipt = node.post(post(&node, b"one")).await.unwrap();
     // One of many has more work than the post.
     let better = (0..4096).map(|nonce| unsealed(b"two").seal(nonce));
@@ -182,7 +182,7 @@ async fn what_the_own_pool_gives_up_is_evicted() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_here_has_no_receipt_and_stopping_ends_all() {
-    let node = Whisper::new(Settings { pool_bytes: 100, ..settings() });
+    let node = Whisper::new(Config { pool_bytes: 100, ..settings() });
     assert!(matches!(node.post(post(&node, b"x")).await, Err(PostError::Rejected(_))));
     assert_eq!(node.stats().posts, whisper_protocol::PostStats::default());
     assert!(node.receipt(&[0; 32]).is_none());

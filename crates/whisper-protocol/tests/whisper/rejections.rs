@@ -1,15 +1,15 @@
 //! Every way in which an envelope is refused: counted, and no reason to part.
 
 use crate::support::{
-    self, NOW, RawPeer, TOPIC, bundle, envelope, next, node, settings, unsealed, watch,
+    self, NOW, RawPeer, TOPIC, amount, bundle, envelope, next, node, settings, unsealed, watch,
 };
 use whisper_envelope::Unsealed;
 use whisper_pow::{Policy, Rule};
 use whisper_protocol::{
-    Bloom, Envelope, Interest, RejectedStats, Rejection, Settings, Topic, Verdict, Whisper,
+    Bloom, Config, Envelope, EnvelopeOutcome, Interest, RejectReason, RejectedStats, Topic, Whisper,
 };
 
-/// An envelope of these times, that nobody can open.
+/// An envelope of these times, that no key opens.
 fn of_times(expiry: u32, ttl: u32) -> Envelope {
     Unsealed::v6(expiry, ttl, TOPIC, &[0; 64]).seal(0)
 }
@@ -62,17 +62,16 @@ async fn too_large() {
 
 #[tokio::test]
 async fn outside_the_bloom() {
-    let node =
-        Whisper::new(Settings { interest: Interest::Topics(Bloom::of(TOPIC)), ..settings() });
+    let node = Whisper::new(Config { interest: Interest::Topics(Bloom::of(TOPIC)), ..settings() });
     let elsewhere = Unsealed::v6(NOW + 50, 50, Topic([1, 2, 3, 0]), &[0; 64]).seal(0);
     assert_eq!(refused(&node, &elsewhere).await.outside_bloom, 1);
-    assert_eq!(node.inject(elsewhere), Verdict::New, "but it may be sent from here");
+    assert_eq!(node.inject(elsewhere), EnvelopeOutcome::New, "but it may be sent from here");
 }
 
 #[tokio::test]
 async fn low_work() {
     // Of 300 bytes and 50 seconds: 2^-13.9 for each zero bit less than none.
-    let node = Whisper::new(Settings { min_work: 0.001, ..settings() });
+    let node = Whisper::new(Config { min_work: amount(0.001), ..settings() });
     let mut watch = watch(&node);
     let peer = RawPeer::greeted(&node).await;
     let policy = Policy::default();
@@ -85,29 +84,29 @@ async fn low_work() {
     assert_eq!((received.hash, received.work), (*high.hash(), policy.work(&high).unwrap().get()));
     assert_eq!(node.stats().rejected.low_work, 1);
     assert!(!peer.session.is_finished(), "the rules differ, so it may be a misunderstanding");
-    assert!(matches!(node.inject(low), Verdict::Rejected(Rejection::LowWork { .. })));
+    assert!(matches!(node.inject(low), EnvelopeOutcome::Rejected(RejectReason::LowWork { .. })));
 }
 
 #[tokio::test]
 async fn full_pool() {
-    let node = Whisper::new(Settings { pool_bytes: 100, ..settings() });
+    let node = Whisper::new(Config { pool_bytes: 100, ..settings() });
     let peer = RawPeer::greeted(&node).await;
     let first = envelope(b"does not fit");
-    assert_eq!(node.inject(first.clone()), Verdict::Rejected(Rejection::PoolFull));
+    assert_eq!(node.inject(first.clone()), EnvelopeOutcome::Rejected(RejectReason::PoolFull));
     peer.send_envelopes(&[&first]).await;
     drop(peer.channel);
     assert_eq!(peer.session.await.unwrap(), Ok(()));
-    assert_eq!((node.stats().rejected.pool_full, node.info().messages), (2, 0));
+    assert_eq!((node.stats().rejected.pool_full, node.info().envelopes), (2, 0));
 }
 
 #[tokio::test]
 async fn work_under_either_rule_is_accepted() {
     for rule in [Rule::GETH_1_8, Rule::EIP_627] {
-        let node = Whisper::new(Settings { min_work: 0.01, ..settings() });
+        let node = Whisper::new(Config { min_work: amount(0.01), ..settings() });
         let work = |envelope: &Envelope| whisper_pow::work(rule, envelope).unwrap().get();
         let draft = unsealed(b"work");
         let sealed = (0..).map(|nonce| draft.clone().seal(nonce)).find(|it| work(it) >= 0.01);
-        assert_eq!(node.inject(sealed.unwrap()), Verdict::New, "{rule:?}");
+        assert_eq!(node.inject(sealed.unwrap()), EnvelopeOutcome::New, "{rule:?}");
     }
 }
 
@@ -124,5 +123,5 @@ async fn known_ones_are_counted_and_not_delivered_again() {
     assert_eq!(next(&mut watch).await, b"other");
     let stats = node.stats().envelopes;
     assert_eq!((stats.received, stats.new, stats.known), (4, 2, 2));
-    assert_eq!(node.inject(once), Verdict::Known);
+    assert_eq!(node.inject(once), EnvelopeOutcome::Known);
 }

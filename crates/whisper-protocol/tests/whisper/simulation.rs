@@ -32,7 +32,7 @@ use whisper_envelope::{Dialect, Draft, Recipient};
 use crate::support::{TOPIC, key};
 use network::Network;
 use reach::Reach;
-use whisper_protocol::{Envelope, Verdict};
+use whisper_protocol::{Envelope, EnvelopeOutcome};
 
 const NODES: usize = 100;
 
@@ -45,7 +45,7 @@ const DURATION: u32 = 600;
 /// A post every so many seconds, while there is time enough for it to get around.
 const EVERY: u32 = 10;
 
-/// Times to live: the default, and one that outlasts the skew of the clocks.
+/// Times to live: the default, and one that outlasts the estimate of the clocks.
 const TTLS: [u32; 2] = [50, 500];
 
 /// Each connection is lost with this probability in a second: 5 % in a minute.
@@ -127,7 +127,7 @@ impl Simulation {
         let now = self.network.clock(poster);
         let draft = Draft::new(Dialect::V6, Recipient::Symmetric(&key), now);
         let envelope = draft.ttl(ttl).topic(TOPIC).encrypt(rng).unwrap().seal(0);
-        assert_eq!(self.network.node(poster).inject(envelope.clone()), Verdict::New);
+        assert_eq!(self.network.node(poster).inject(envelope.clone()), EnvelopeOutcome::New);
         let reached = Reach::new(&envelope, poster, NODES);
         self.posts.push(Posted { envelope, poster, at, reached });
     }
@@ -153,9 +153,9 @@ impl Simulation {
                 }
             }
         }
-        for (node, skew) in self.skews.iter().enumerate() {
-            let left = i64::from(self.network.node(node).info().clock_correction) + skew;
-            assert!(*skew != 0 || left == 0, "seed {}: node {node} was right", self.seed);
+        for (node, estimate) in self.skews.iter().enumerate() {
+            let left = i64::from(self.network.node(node).info().clock_correction) + estimate;
+            assert!(*estimate != 0 || left == 0, "seed {}: node {node} was right", self.seed);
             assert!(left.abs() <= UNSEEN, "seed {}: node {node} is off by {left}", self.seed);
         }
     }
@@ -163,7 +163,7 @@ impl Simulation {
     /// The second in which the node has the post at the latest, if any is promised.
     fn promised(&self, post: &Posted, node: usize) -> Option<u32> {
         let (of_poster, of_node) = (self.skews[post.poster], self.skews[node]);
-        let is_unseen = |skew| (11..=UNSEEN).contains(&skew);
+        let is_unseen = |estimate| (11..=UNSEEN).contains(&estimate);
         let latest = if is_unseen(of_poster) { post.at + 60 } else { post.at };
         let has_begun = post.at >= FIRST || of_poster == 0 && of_node == 0;
         let is_missed = is_unseen(of_node) && of_node > post.envelope.ttl().into();

@@ -11,8 +11,8 @@ use p2p_mux::{Channel, Exit, rlp::Header};
 use tokio::task::JoinHandle;
 use whisper_envelope::{Dialect, Draft, SymmetricKey, Unsealed};
 use whisper_protocol::{
-    Clock, Envelope, FilterKey, FilterSpec, KeyId, Post, Recipient, Remote, Settings, Topic, Watch,
-    Whisper,
+    Clock, Config, Envelope, FilterKey, FilterSpec, KeyId, Post, Recipient, Remote, Topic, Watch,
+    Whisper, Work,
 };
 
 /// The present of the tests.
@@ -45,9 +45,14 @@ impl HandClock {
     }
 }
 
-/// Settings of a node that requires no work and whose clock stands.
-pub(crate) fn settings() -> Settings {
-    Settings { min_work: 0.0, clock: Clock::new(|| NOW), ..Settings::default() }
+/// An amount of work.
+pub(crate) fn amount(work: f64) -> Work {
+    Work::new(work).unwrap()
+}
+
+/// The configuration of a node that requires no work and whose clock stands.
+pub(crate) fn settings() -> Config {
+    Config { min_work: Work::ZERO, clock: Clock::new(|| NOW), ..Config::default() }
 }
 
 /// A node that requires no work and whose clock stands.

@@ -1,16 +1,16 @@
 //! shh/5 and shh/6 side by side: a pool for each, one set of filters, and the forms of shh/5.
 
 use crate::support::{
-    NOW, RawPeer, TOPIC, bundle, join_in, next, node, post, random_id, settings, spec, unsealed_in,
-    watch,
+    NOW, RawPeer, TOPIC, amount, bundle, join_in, next, node, post, random_id, settings, spec,
+    unsealed_in, watch,
 };
 use p2p_identity::SecretKey;
 use p2p_mux::{DisconnectReason, Exit};
 use whisper_envelope::Unsealed;
 use whisper_pow::{Rule, Work};
 use whisper_protocol::{
-    Bloom, Dialect, Envelope, FilterKey, FilterSpec, Interest, Post, PostError, Recipient, Remote,
-    Settings, Topic, Verdict, Whisper,
+    Bloom, Config, Dialect, Envelope, EnvelopeOutcome, FilterKey, FilterSpec, Interest, Post,
+    PostError, Recipient, Remote, Topic, Whisper,
 };
 
 fn old(payload: &[u8]) -> Envelope {
@@ -45,7 +45,7 @@ async fn a_message_of_either_dialect_reaches_the_same_filter() {
         a.post(Post { dialect, ..post(&a, b"symmetric") }).await.unwrap();
         assert_eq!(next(&mut watch).await, b"symmetric", "{dialect:?}");
     }
-    assert_eq!((a.info().messages, b.info().messages), (2, 2));
+    assert_eq!((a.info().envelopes, b.info().envelopes), (2, 2));
 }
 
 #[tokio::test]
@@ -80,20 +80,20 @@ async fn an_envelope_stays_in_its_dialect() {
         let (old, new) = (old(&[number]), new(&[number]));
         assert_eq!(
             (node.inject(old.clone()), node.inject(new.clone())),
-            (Verdict::New, Verdict::New)
+            (EnvelopeOutcome::New, EnvelopeOutcome::New)
         );
         assert_eq!(of_old.receive().await, (1, old.raw().clone()), "one bare envelope a packet");
         assert_eq!(of_new.receive().await, (1, bundle([&new.raw()[..]])));
     }
-    assert_eq!((node.info().messages, node.stats().relay.sent), (6, 6));
+    assert_eq!((node.info().envelopes, node.stats().relay.sent), (6, 6));
 }
 
 #[tokio::test]
 async fn all_messages_are_those_of_both_pools() {
     let node = node();
     let filter = node.subscribe(spec(&node)).unwrap();
-    assert_eq!(node.inject(old(b"old")), Verdict::New);
-    assert_eq!(node.inject(new(b"new")), Verdict::New);
+    assert_eq!(node.inject(old(b"old")), EnvelopeOutcome::New);
+    assert_eq!(node.inject(new(b"new")), EnvelopeOutcome::New);
     let all = node.all_messages(&filter).unwrap();
     let payloads: Vec<_> = all.iter().map(|it| it.message.payload.to_vec()).collect();
     assert_eq!(payloads, [b"new", b"old"]);
@@ -117,12 +117,12 @@ async fn the_status_of_v5_is_a_bare_5() {
 #[tokio::test]
 async fn v5_has_no_words_for_requirements() {
     let interest = Interest::Topics(Bloom::of(Topic([1, 2, 3, 0])));
-    let node = Whisper::new(Settings { interest, ..settings() });
+    let node = Whisper::new(Config { interest, ..settings() });
     let mut peer = RawPeer::greeted_in_v5(&node).await;
-    node.set_min_work(1e-9).unwrap();
+    node.set_min_work(amount(1e-9));
     node.set_bloom(Bloom::EMPTY);
     let envelope = old(b"of another topic");
-    assert_eq!(node.inject(envelope.clone()), Verdict::New);
+    assert_eq!(node.inject(envelope.clone()), EnvelopeOutcome::New);
     assert_eq!(peer.receive().await, (1, envelope.raw().clone()), "and nothing before it");
     // Nor could the peer know that this topic is not wanted.
     let mut watch = watch(&node);
@@ -132,14 +132,14 @@ async fn v5_has_no_words_for_requirements() {
 
 #[tokio::test]
 async fn quirk_6_28_low_work_in_v5_is_dropped_silently() {
-    let node = Whisper::new(Settings { min_work: 1e6, ..settings() });
+    let node = Whisper::new(Config { min_work: amount(1e6), ..settings() });
     let mut watch = watch(&node);
     let peer = RawPeer::greeted_in_v5(&node).await;
     peer.send(1, old(b"low").raw()).await;
     while node.stats().rejected.low_work == 0 {
         tokio::task::yield_now().await;
     }
-    node.set_min_work(0.0).unwrap();
+    node.set_min_work(amount(0.0));
     peer.send(1, old(b"still here").raw()).await;
     assert_eq!(next(&mut watch).await, b"still here");
     assert!(!peer.session.is_finished());
@@ -193,7 +193,7 @@ async fn cut_in_v5(code: u64, payload: &[u8]) -> whisper_protocol::FaultStats {
 
 #[tokio::test]
 async fn work_in_v5_is_done_and_counted_by_the_one_rule_it_has() {
-    let node = Whisper::new(Settings { min_work: 0.01, ..settings() });
+    let node = Whisper::new(Config { min_work: amount(0.01), ..settings() });
     let mut watch = watch(&node);
     let post = Post { dialect: Dialect::V5, pow_target: 0.01, ..post(&node, b"old") };
     node.post(post).await.unwrap();
@@ -206,7 +206,7 @@ async fn work_in_v5_is_done_and_counted_by_the_one_rule_it_has() {
         .map(|nonce| draft.seal(nonce))
         .find(|it| good(Rule::EIP_627, it) && !good(Rule::GETH_1_8, it))
         .unwrap();
-    assert!(matches!(node.inject(sealed), Verdict::Rejected(_)));
+    assert!(matches!(node.inject(sealed), EnvelopeOutcome::Rejected(_)));
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn direct_messages_and_requests_have_codes_of_their_own_in_v5() {
     for code in [4, 63, 11, 126, 127] {
         peer.send(code, &[0xff]).await;
     }
-    assert_eq!(node.inject(old(b"after that")), Verdict::New);
+    assert_eq!(node.inject(old(b"after that")), EnvelopeOutcome::New);
     assert_eq!(peer.receive().await.0, 1);
     assert_eq!(next(&mut at_far).await, b"after that");
     let stats = node.stats().sessions;
@@ -251,5 +251,5 @@ async fn what_is_malformed_in_one_dialect_does_not_touch_the_other() {
     of_new.send_envelopes(&[&new(b"good")]).await;
     assert_eq!(next(&mut watch).await, b"good");
     let of_none = Unsealed::v5(0, NOW + 50, 0, TOPIC, None, &[0; 64]).seal(0);
-    assert!(matches!(node.inject(of_none), Verdict::Rejected(_)), "a time to live of zero");
+    assert!(matches!(node.inject(of_none), EnvelopeOutcome::Rejected(_)), "a time to live of zero");
 }

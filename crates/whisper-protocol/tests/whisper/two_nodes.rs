@@ -1,11 +1,11 @@
 //! Messages between nodes that are joined by pipes.
 
 use crate::support::{
-    self, HandClock, RawPeer, bundle, envelope, join, next, node, post, settings, watch,
+    self, HandClock, RawPeer, amount, bundle, envelope, join, next, node, post, settings, watch,
 };
 use p2p_identity::SecretKey;
 use whisper_protocol::{
-    FilterKey, FilterSettings, FilterSpec, Post, Recipient, Settings, Topic, Verdict, Whisper,
+    Config, EnvelopeOutcome, FilterKey, FilterSettings, FilterSpec, Post, Recipient, Topic, Whisper,
 };
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn in_a_ring_each_node_delivers_once() {
 #[tokio::test]
 async fn a_late_joiner_gets_what_is_alive() {
     let clock = HandClock::new();
-    let late = || Whisper::new(Settings { clock: clock.clock(), ..settings() });
+    let late = || Whisper::new(Config { clock: clock.clock(), ..settings() });
     let a = late();
     a.post(Post { ttl: 5, ..post(&a, b"short") }).await.unwrap();
     a.post(Post { ttl: 100, ..post(&a, b"long") }).await.unwrap();
@@ -106,27 +106,27 @@ async fn a_late_joiner_gets_what_is_alive() {
 #[tokio::test(start_paused = true)]
 async fn envelopes_leave_the_pool_at_their_expiry() {
     let clock = HandClock::new();
-    let node = Whisper::new(Settings { clock: clock.clock(), ..settings() });
-    assert_eq!(node.inject(envelope(b"lives 50 s")), Verdict::New);
+    let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
+    assert_eq!(node.inject(envelope(b"lives 50 s")), EnvelopeOutcome::New);
     let held = node.info();
-    assert!(held.messages == 1 && held.memory > 0, "{held:?}");
+    assert!(held.envelopes == 1 && held.pool_bytes > 0, "{held:?}");
     for _ in 0..50 {
         clock.advance(1);
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        assert_eq!(node.info().messages, 1);
+        assert_eq!(node.info().envelopes, 1);
     }
     clock.advance(1);
-    while node.info().messages > 0 {
+    while node.info().envelopes > 0 {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     }
-    assert_eq!((node.info().memory, node.stats().relay.expired), (0, 1));
+    assert_eq!((node.info().pool_bytes, node.stats().relay.expired), (0, 1));
 }
 
 #[tokio::test]
 async fn what_the_node_requires_is_announced() {
     let node = node();
     let mut peer = RawPeer::greeted(&node).await;
-    node.set_min_work(0.2).unwrap();
+    node.set_min_work(amount(0.2));
     assert_eq!(peer.receive().await, (2, hex_bytes("883fc999999999999a")));
     let bloom = whisper_protocol::Bloom::of(support::TOPIC);
     node.set_bloom(bloom);
@@ -147,14 +147,14 @@ async fn a_peer_is_told_only_what_it_wants() {
     peer.send(3, &[&[0xb8, 64][..], &[0; 64]].concat()).await;
     peer.send(3, &[&[0xb8, 64][..], &[0xff; 64]].concat()).await;
     let envelope = envelope(b"wanted");
-    assert_eq!(node.inject(envelope.clone()), Verdict::New);
+    assert_eq!(node.inject(envelope.clone()), EnvelopeOutcome::New);
     assert_eq!(peer.receive().await, (1, bundle([&envelope.raw()[..]])));
 }
 
 #[tokio::test]
 async fn a_bundle_of_many_envelopes_is_taken_as_a_whole() {
     let filters = FilterSettings { workers: 1, ..FilterSettings::default() };
-    let node = Whisper::new(Settings { filters, ..settings() });
+    let node = Whisper::new(Config { filters, ..settings() });
     let mut watch = watch(&node);
     let peer = RawPeer::greeted(&node).await;
     // Small ones, a multiple of what is checked at once; then large ones.
@@ -176,7 +176,7 @@ async fn an_envelope_does_not_keep_alive_the_packet_it_came_in() {
     node.set_max_message_size(1000).unwrap();
     let packet = bundle([&refused.raw()[..], &wanted.raw()[..]]);
     peer.channel.send_raw(1, packet.clone()).await.unwrap();
-    while node.info().messages == 0 || !packet.is_unique() {
+    while node.info().envelopes == 0 || !packet.is_unique() {
         tokio::task::yield_now().await;
     }
     assert_eq!(node.stats().rejected.too_large, 1);

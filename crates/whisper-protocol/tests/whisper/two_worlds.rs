@@ -3,14 +3,14 @@
 
 use std::collections::HashSet;
 
-use crate::support::{RawPeer, bundle, post, random_id, settings, unsealed};
+use crate::support::{RawPeer, amount, bundle, post, random_id, settings, unsealed};
 use bytes::Bytes;
 use p2p_mux::{Channel, rlp::Item};
 use tokio::task::JoinHandle;
 use whisper_pow::{Policy, Rule, Task, Work, search, work};
 use whisper_protocol::{
-    Dialect, Envelope, PeerRule, Post, PostError, Remote, Rules, Sealing, Settings, Verdict,
-    Whisper,
+    Config, Dialect, Envelope, EnvelopeOutcome, PeerRule, Post, PostError, Remote, Sealing,
+    Whisper, WorkSettings,
 };
 
 /// What the nodes of these tests require.
@@ -19,8 +19,8 @@ const REQUIRED: f64 = 0.002;
 const OLD: &str = "Geth/v1.8.27-stable/linux-amd64/go1.19.8";
 const NEW: &str = "Geth/v1.9.6-stable-bd059680/linux-amd64/go1.13";
 
-fn demanding(rules: Rules) -> Whisper {
-    Whisper::new(Settings { min_work: REQUIRED, rules, ..settings() })
+fn demanding(work: WorkSettings) -> Whisper {
+    Whisper::new(Config { min_work: amount(REQUIRED), work, ..settings() })
 }
 
 fn required() -> Work {
@@ -98,7 +98,7 @@ async fn seated(node: &Whisper, peers: u64) {
 
 #[tokio::test]
 async fn between_a_strict_1_8_and_a_strict_1_9_neither_is_lost_and_each_gets_what_it_may() {
-    let node = demanding(Rules::default());
+    let node = demanding(WorkSettings::default());
     let old = Strict::join(&node, OLD, Rule::GETH_1_8, 3);
     let new = Strict::join(&node, NEW, Rule::EIP_627, 3);
     let mut source = RawPeer::new(&node).after(&status()).await;
@@ -126,11 +126,11 @@ async fn between_a_strict_1_8_and_a_strict_1_9_neither_is_lost_and_each_gets_wha
 
 #[tokio::test]
 async fn late_joiners_get_what_satisfies_their_rule() {
-    let node = demanding(Rules::default());
+    let node = demanding(WorkSettings::default());
     let (for_old, for_new) =
         (under(Rule::GETH_1_8, Rule::EIP_627), under(Rule::EIP_627, Rule::GETH_1_8));
     for envelope in [&for_old, &for_new] {
-        assert_eq!(node.inject(envelope.clone()), Verdict::New);
+        assert_eq!(node.inject(envelope.clone()), EnvelopeOutcome::New);
     }
     for (client, rule, expected) in [(OLD, Rule::GETH_1_8, for_old), (NEW, Rule::EIP_627, for_new)]
     {
@@ -144,7 +144,7 @@ async fn what_the_operator_says_counts_for_more_than_a_name() {
     let named = Remote::new(Dialect::V6, random_id()).client(NEW);
     let rule = PeerRule::Only(Rule::GETH_1_8);
     let peers = [(named.id, rule)].into();
-    let node = demanding(Rules { peers, otherwise: rule, ..Rules::default() });
+    let node = demanding(WorkSettings { peers, fallback: rule, ..WorkSettings::default() });
     let nameless = Remote::new(Dialect::V6, random_id());
     let [protocol, _] = node.protocols();
     let for_old = under(Rule::GETH_1_8, Rule::EIP_627);
@@ -174,7 +174,7 @@ async fn whose_rules_a_post_satisfies_is_a_choice() {
         (Sealing::All, NEW, 1),
         (Sealing::Own, OLD, 0),
     ] {
-        let node = demanding(Rules { seal, ..Rules::default() });
+        let node = demanding(WorkSettings { seal, ..WorkSettings::default() });
         let remote = Remote::new(Dialect::V6, random_id()).client(client);
         let _peer = RawPeer::who_is(&node, remote).after(&status()).await;
         seated(&node, 1).await;
@@ -188,7 +188,7 @@ async fn whose_rules_a_post_satisfies_is_a_choice() {
 #[tokio::test]
 async fn a_post_that_cannot_satisfy_all_in_time_satisfies_the_first() {
     let policy = Policy::default();
-    let node = demanding(Rules { seal: Sealing::All, policy, ..Rules::default() });
+    let node = demanding(WorkSettings { seal: Sealing::All, policy, ..WorkSettings::default() });
     // 20 bits: soon found under the one, and not this year under both.
     let post = Post {
         pow_target: 40.0,
@@ -200,7 +200,7 @@ async fn a_post_that_cannot_satisfy_all_in_time_satisfies_the_first() {
     while node.post(post.clone()).await == Err(PostError::PowTimeTooShort(post.pow_time)) {
         tries += 1;
     }
-    assert_eq!((node.info().messages, node.stats().work.sealed_for_one), (1, tries));
+    assert_eq!((node.info().envelopes, node.stats().work.sealed_for_one), (1, tries));
     let easy = Post { pow_target: REQUIRED, pow_time: std::time::Duration::from_secs(60), ..post };
     node.post(easy).await.unwrap();
     assert_eq!(node.stats().work.sealed_for_all, 1);

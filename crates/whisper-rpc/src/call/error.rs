@@ -12,7 +12,7 @@ use crate::call::json::ValueError;
 use crate::namespace::UnknownNamespace;
 use crate::namespace::node_name::NodeNameError;
 use crate::transport::error::{RpcError, Transport};
-use whisper_protocol::{FilterError, NoSuchPeer, PostError, SettingError};
+use whisper_protocol::{FilterError, MessageSizeError, NoSuchPeer, PostError};
 
 /// Why a call failed.
 ///
@@ -101,8 +101,10 @@ pub(crate) enum CallError {
     FilterNotDeleted,
     #[error(transparent)]
     Filter(#[from] FilterError),
+    #[error("invalid PoW: {work}")]
+    InvalidWork { work: f64 },
     #[error(transparent)]
-    Setting(#[from] SettingError),
+    MessageSize(#[from] MessageSizeError),
     #[error(transparent)]
     Post(#[from] PostError),
     #[error("the node is stopping")]

@@ -95,7 +95,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use p2p_server::Config;
-    use whisper_protocol::Settings;
 
     use super::*;
 
@@ -122,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn exactly_the_registered_methods_are_described() {
-        let whisper = Whisper::new(Settings::default());
+        let whisper = Whisper::new(whisper_protocol::Config::default());
         let key = p2p_identity::SecretKey::random(&mut rand::rng());
         let server = Server::start(Config::new(key)).await.unwrap();
         let context = Context {

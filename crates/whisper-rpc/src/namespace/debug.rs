@@ -31,7 +31,7 @@ impl From<&Occurrence> for OccurrenceJson {
             at: occurrence.at,
             peer: occurrence.peer.map(|peer| peer.0.into()),
             hash: occurrence.envelope.map(HexBytes::from),
-            detail: occurrence.rejection.map(|rejection| rejection.to_string()),
+            detail: occurrence.rejected.map(|reason| reason.to_string()),
         }
     }
 }

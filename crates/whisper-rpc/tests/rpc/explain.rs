@@ -2,7 +2,7 @@
 
 use crate::support::node::{FREE, Node, config};
 use serde_json::{Value, json};
-use whisper_protocol::{ReceiptSettings, Settings};
+use whisper_protocol::{Config, ReceiptSettings, Work};
 use whisper_rpc::{HttpSettings, Namespace, RpcConfig};
 
 /// A node without peers that requires no work and also serves `debug`.
@@ -10,7 +10,7 @@ async fn node() -> Node {
     let api = Namespace::ALL.to_vec();
     let http = Some(HttpSettings { addr: FREE, api, ..HttpSettings::default() });
     let receipts = ReceiptSettings::default();
-    let settings = Settings { min_work: 0.0, receipts, ..Settings::default() };
+    let settings = Config { min_work: Work::ZERO, receipts, ..Config::default() };
     Node::start_from(RpcConfig { http, ws: None, ..config() }, settings).await
 }
 

@@ -8,7 +8,7 @@ use crate::support::node::{Node, config, in_progress, request};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
-use whisper_protocol::{Bounds, FilterSettings, Post, Recipient, Settings, Topic};
+use whisper_protocol::{Config, FilterSettings, Post, QueueLimits, Recipient, Topic, Work};
 use whisper_rpc::{RpcConfig, RpcError, serve};
 
 fn parsed(text: &str) -> Value {
@@ -70,7 +70,7 @@ async fn requests_sent_before_the_end_are_answered() {
 #[tokio::test]
 async fn messages_are_pushed_to_subscribers() {
     let node = Node::start().await;
-    node.whisper.set_min_work(0.0).unwrap();
+    node.whisper.set_min_work(Work::ZERO);
     let key = node.result("shh_newSymKey", json!([])).await;
     let mut client = node.connect_ipc().await;
     let criteria = json!(["messages", { "symKeyID": key, "topics": ["0x63686174"] }]);
@@ -160,9 +160,9 @@ async fn two_nodes_do_not_share_a_socket() {
 async fn a_subscriber_that_never_reads_loses_messages_and_delays_no_other_client() {
     let mut config = config();
     config.limits.outbox_messages = 2;
-    let mailbox = Bounds { items: 4, bytes: 1_000_000 };
+    let mailbox = QueueLimits { items: 4, bytes: 1_000_000 };
     let filters = FilterSettings { mailbox, ..FilterSettings::default() };
-    let settings = Settings { min_work: 0.0, filters, ..Settings::default() };
+    let settings = Config { min_work: Work::ZERO, filters, ..Config::default() };
     let node = Node::start_from(config, settings).await;
     let key = node.whisper.keys().new_symmetric();
     let criteria = json!(["messages", { "symKeyID": key.to_string(), "topics": ["0x63686174"] }]);

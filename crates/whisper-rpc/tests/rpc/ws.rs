@@ -9,12 +9,12 @@ use crate::support::ws::{WsClient, frame, upgraded};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use whisper_protocol::{Bounds, FilterSettings, Post, Recipient, Settings, Topic};
+use whisper_protocol::{Config, FilterSettings, Post, QueueLimits, Recipient, Topic, Work};
 
 /// A node that requires no work.
 async fn start() -> Node {
     let node = Node::start().await;
-    node.whisper.set_min_work(0.0).unwrap();
+    node.whisper.set_min_work(Work::ZERO);
     node
 }
 
@@ -145,9 +145,9 @@ async fn idle(addr: SocketAddr, subscribe: &str) -> TcpStream {
 async fn a_client_that_does_not_read_loses_messages_and_delays_no_other_client() {
     let mut config = crate::support::node::config();
     config.limits.outbox_messages = 2;
-    let mailbox = Bounds { items: 4, bytes: 1_000_000 };
+    let mailbox = QueueLimits { items: 4, bytes: 1_000_000 };
     let filters = FilterSettings { mailbox, ..FilterSettings::default() };
-    let settings = Settings { min_work: 0.0, filters, ..Settings::default() };
+    let settings = Config { min_work: Work::ZERO, filters, ..Config::default() };
     let node = Node::start_from(config, settings).await;
     let key = key(&node).await;
     let mut client = node.connect().await;

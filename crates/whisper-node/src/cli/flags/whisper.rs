@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use clap::Args;
 use p2p_identity::NodeId;
 use p2p_server::NetRestrict;
-use whisper_protocol::Settings;
+use whisper_protocol::Config;
 
 use super::work_rules::{PeerRuleName, SealingName};
 
@@ -14,11 +14,11 @@ use super::work_rules::{PeerRuleName, SealingName};
 #[command(next_help_heading = "Whisper")]
 pub(crate) struct WhisperFlags {
     /// Minimum proof of work of an accepted envelope
-    #[arg(long = "shh.pow", value_name = "POW", default_value_t = Settings::default().min_work)]
+    #[arg(long = "shh.pow", value_name = "POW", default_value_t = Config::default().min_work.get())]
     pub(crate) shh_pow: f64,
 
     /// Maximum size of an accepted envelope, in bytes
-    #[arg(long = "shh.maxmessagesize", value_name = "BYTES", default_value_t = Settings::default().max_message_size)]
+    #[arg(long = "shh.maxmessagesize", value_name = "BYTES", default_value_t = Config::default().max_message_size)]
     pub(crate) shh_max_message_size: u32,
 
     /// Whose rules of work own messages satisfy, besides this node's rule: peers (those of the connected
@@ -43,7 +43,7 @@ pub(crate) struct WhisperFlags {
     pub(crate) shh_filter_idle: Option<u32>,
 
     /// Correct the clock by the clocks of most dialed peers, by at most this number of seconds; 0: never
-    #[arg(long = "shh.clockcorrection", value_name = "SECONDS", default_value_t = Settings::default().peers.clock_correction)]
+    #[arg(long = "shh.clockcorrection", value_name = "SECONDS", default_value_t = Config::default().peers.clock_correction)]
     pub(crate) shh_clock_correction: u32,
 
     /// Refuse to export the keys that the node stores (shh_getPrivateKey, shh_getSymKey)
@@ -110,5 +110,5 @@ pub(crate) struct RateFlags {
 
 /// The library's default. There, `None` means that no peer is disconnected.
 fn default_tolerance() -> u32 {
-    Settings::default().peers.rates.tolerance.unwrap_or(u32::MAX)
+    Config::default().peers.rates.tolerance.unwrap_or(u32::MAX)
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use whisper_envelope::{Topic, Unsealed};
-use whisper_pow::{Rate, Task, Work};
-use whisper_protocol::{Policy, Settings};
+use whisper_pow::{Rate, Task};
+use whisper_protocol::{Config, Policy};
 
 use crate::cli::failure::Failure;
 
@@ -39,11 +39,11 @@ fn bench() -> Result<(), Failure> {
         let million = rate.per_second / 1e6;
         println!("{:10} {:>6} {:>14.2} M", rate.kernel.name(), rate.kernel.lanes(), million);
     }
-    let min_work = Settings::default().min_work;
+    let min_work = Config::default().min_work;
     let unsealed = Unsealed::v6(0, TTL_SECS, Topic(*b"demo"), &[0; DATA_BYTES]);
-    let example = Task::new(Policy::default().seal, &unsealed).ok().zip(Work::new(min_work));
+    let task = Task::new(Policy::default().seal, &unsealed).ok();
     let rate = Rate::measure(MEASURE_TIME);
-    let cost = example.and_then(|(task, work)| rate.estimate(&task, work, 1));
+    let cost = task.and_then(|task| rate.estimate(&task, min_work, 1));
     let cost = cost.ok_or(Failure::Demo("the example has no proof of work"))?;
     println!(
         "\nWith {}: work of {min_work} for an envelope of {DATA_BYTES} bytes that lives for {TTL_SECS} s takes {} hashes,\n\

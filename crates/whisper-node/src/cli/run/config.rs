@@ -10,8 +10,8 @@ use p2p_server::DiscoverySettings;
 use p2p_server::p2p_discovery::NetworkId;
 use whisper_node::NodeConfig;
 use whisper_protocol::{
-    AddressFilter, FilterSettings, Interest, MAX_MESSAGE_SIZE, PeerSettings, Rate, RateLimits,
-    ReceiptSettings, Rules, Settings,
+    AddressFilter, Config, FilterSettings, Interest, MAX_MESSAGE_SIZE, PeerSettings, Rate,
+    RateLimits, ReceiptSettings, Work, WorkSettings,
 };
 use whisper_rpc::RpcConfig;
 
@@ -45,21 +45,19 @@ pub(super) fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
     })
 }
 
-fn whisper_settings(flags: &WhisperFlags) -> Result<Settings, Failure> {
-    let (min_work, max_message_size) = (flags.shh_pow, flags.shh_max_message_size);
-    if !(min_work.is_finite() && min_work >= 0.0) {
-        return Err(Failure::MinPow(min_work));
-    }
+fn whisper_settings(flags: &WhisperFlags) -> Result<Config, Failure> {
+    let max_message_size = flags.shh_max_message_size;
+    let min_work = Work::new(flags.shh_pow).ok_or(Failure::MinPow(flags.shh_pow))?;
     if max_message_size > MAX_MESSAGE_SIZE {
         return Err(Failure::MaxMessageSize(max_message_size, MAX_MESSAGE_SIZE));
     }
-    let defaults = Settings::default();
-    let (seal, otherwise) = (flags.shh_seal.into(), flags.shh_peer_rule.into());
+    let defaults = Config::default();
+    let (seal, fallback) = (flags.shh_seal.into(), flags.shh_peer_rule.into());
     let idle = flags.shh_filter_idle.map(|seconds| Duration::from_secs(seconds.into()));
-    Ok(Settings {
+    Ok(Config {
         min_work,
         max_message_size,
-        rules: Rules { seal, otherwise, ..defaults.rules },
+        work: WorkSettings { seal, fallback, ..defaults.work },
         receipts: ReceiptSettings { confirmations: flags.shh_confirmations, ..defaults.receipts },
         light: flags.light.shh_light,
         interest: match flags.light.shh_filtered {
@@ -169,8 +167,8 @@ mod tests {
     fn the_defaults_of_the_whisper_flags_are_those_of_the_library() {
         let clock = || Clock::new(|| 0);
         let settings = whisper_settings(&default_flags().whisper).unwrap();
-        let settings = Settings { clock: clock(), ..settings };
-        let defaults = Settings { clock: clock(), ..Settings::default() };
+        let settings = Config { clock: clock(), ..settings };
+        let defaults = Config { clock: clock(), ..Config::default() };
         assert_eq!(format!("{settings:?}"), format!("{defaults:?}"));
     }
 

@@ -2,15 +2,15 @@ use whisper_envelope::SymmetricKey;
 
 use super::*;
 use crate::{
+    config::QueueLimits,
     delivery::filter::{FilterError, FilterKey, FilterSpec},
     delivery::mailbox::Mailbox,
     keys::Keys,
     keys::id::KeyId,
-    settings::Bounds,
 };
 
 fn mailbox() -> Mailbox {
-    Mailbox::new(Bounds { items: 9, bytes: usize::MAX })
+    Mailbox::new(QueueLimits { items: 9, bytes: usize::MAX })
 }
 
 fn filter(keys: &Keys, key: KeyId, topics: &[&[u8]]) -> Arc<Filter> {

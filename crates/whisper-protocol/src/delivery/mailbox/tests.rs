@@ -5,9 +5,9 @@ use whisper_envelope::{Message, Topic};
 
 use super::*;
 
-fn message(number: u8, size: usize) -> Arc<Received> {
+fn message(number: u8, size: usize) -> Arc<ReceivedMessage> {
     let payload = Bytes::from(vec![0; size]);
-    Arc::new(Received {
+    Arc::new(ReceivedMessage {
         message: Message { payload, padding: Bytes::new(), signature: None, signer: None },
         hash: [number; 32],
         work: 0.0,
@@ -23,14 +23,14 @@ fn numbers(mailbox: &Mailbox) -> Vec<u8> {
     mailbox.drain().iter().map(|message| message.hash[0]).collect()
 }
 
-fn dropped(put: Put) -> Vec<u8> {
-    let Put::Stored { dropped } = put else { panic!("not stored: {put:?}") };
+fn dropped(put: PutOutcome) -> Vec<u8> {
+    let PutOutcome::Stored { dropped } = put else { panic!("not stored: {put:?}") };
     dropped.iter().map(|hash| hash[0]).collect()
 }
 
 #[test]
-fn the_oldest_gives_way() {
-    let mailbox = Mailbox::new(Bounds { items: 3, bytes: usize::MAX });
+fn a_full_mailbox_drops_the_oldest() {
+    let mailbox = Mailbox::new(QueueLimits { items: 3, bytes: usize::MAX });
     for number in 0..3 {
         assert_eq!(dropped(mailbox.put(message(number, 0))), [0; 0]);
     }
@@ -40,37 +40,38 @@ fn the_oldest_gives_way() {
 }
 
 #[test]
-fn a_broadcast_message_comes_once_and_a_direct_one_as_often_as_it_is_sent() {
-    let mailbox = Mailbox::new(Bounds { items: 3, bytes: usize::MAX });
-    let direct = Arc::new(Received { direct: true, ..Received::clone(&message(2, 0)) });
-    let stored = Put::Stored { dropped: vec![] };
-    for (message, again) in [(message(1, 0), Put::Repeated), (direct, stored.clone())] {
+fn a_broadcast_message_is_delivered_once_and_a_direct_one_each_time() {
+    let mailbox = Mailbox::new(QueueLimits { items: 3, bytes: usize::MAX });
+    let direct =
+        Arc::new(ReceivedMessage { direct: true, ..ReceivedMessage::clone(&message(2, 0)) });
+    let stored = PutOutcome::Stored { dropped: vec![] };
+    for (message, again) in [(message(1, 0), PutOutcome::Repeated), (direct, stored.clone())] {
         assert_eq!(mailbox.put(Arc::clone(&message)), stored);
-        assert_eq!(mailbox.put(Arc::clone(&message)), Put::Repeated, "it waits");
+        assert_eq!(mailbox.put(Arc::clone(&message)), PutOutcome::Repeated, "it is stored");
         mailbox.drain();
         assert_eq!(mailbox.put(message), again, "it was fetched");
     }
 }
 
 #[test]
-fn bytes_are_bounded() {
+fn bytes_are_limited() {
     let size = message(0, 1000).size();
-    let mailbox = Mailbox::new(Bounds { items: usize::MAX, bytes: 3 * size });
+    let mailbox = Mailbox::new(QueueLimits { items: usize::MAX, bytes: 3 * size });
     for number in 0..3 {
         mailbox.put(message(number, 1000));
     }
     assert_eq!(dropped(mailbox.put(message(3, 1001))), [0, 1]);
-    assert_eq!(mailbox.put(message(4, 3 * size)), Put::TooLarge);
+    assert_eq!(mailbox.put(message(4, 3 * size)), PutOutcome::TooLarge);
     assert_eq!(numbers(&mailbox), [2, 3]);
 }
 
 #[test]
-fn what_was_dropped_does_not_come_again_unless_directly() {
-    let stored = Put::Stored { dropped: vec![[2; 32]] };
-    for (direct, again) in [(false, Put::Repeated), (true, stored)] {
-        let mailbox = Mailbox::new(Bounds { items: 2, bytes: usize::MAX });
+fn a_dropped_broadcast_message_is_not_delivered_again() {
+    let stored = PutOutcome::Stored { dropped: vec![[2; 32]] };
+    for (direct, again) in [(false, PutOutcome::Repeated), (true, stored)] {
+        let mailbox = Mailbox::new(QueueLimits { items: 2, bytes: usize::MAX });
         let put = |number| {
-            let message = Received { direct, ..Received::clone(&message(number, 0)) };
+            let message = ReceivedMessage { direct, ..ReceivedMessage::clone(&message(number, 0)) };
             mailbox.put(Arc::new(message))
         };
         for number in 1..=3 {
@@ -82,7 +83,7 @@ fn what_was_dropped_does_not_come_again_unless_directly() {
 
 #[tokio::test(start_paused = true)]
 async fn next_waits_and_ends() {
-    let mailbox = Arc::new(Mailbox::new(Bounds { items: 9, bytes: usize::MAX }));
+    let mailbox = Arc::new(Mailbox::new(QueueLimits { items: 9, bytes: usize::MAX }));
     let waits = tokio::time::timeout(Duration::from_secs(1), mailbox.next()).await;
     assert!(waits.is_err(), "nothing there yet");
     let waiting = tokio::spawn({
@@ -94,6 +95,6 @@ async fn next_waits_and_ends() {
     mailbox.put(message(2, 0));
     assert_eq!(waiting.await.unwrap().unwrap().hash[0], 1);
     mailbox.close();
-    assert_eq!(mailbox.next().await.unwrap().hash[0], 2, "what is there is still given out");
+    assert_eq!(mailbox.next().await.unwrap().hash[0], 2, "stored messages can still be fetched");
     assert!(mailbox.next().await.is_none());
 }

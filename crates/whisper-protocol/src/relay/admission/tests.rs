@@ -2,13 +2,16 @@ use whisper_envelope::{Topic, Unsealed};
 use whisper_pow::Rule;
 
 use super::*;
-use crate::relay::testing::{NOW, envelope, envelope_about, work};
+use crate::{
+    relay::reject_reason::RejectReason,
+    relay::testing::{NOW, envelope, envelope_about, work},
+};
 
 fn requirements(min_work: f64) -> Requirements {
-    Requirements::new(Dialect::V6, &Settings { min_work, ..Settings::default() })
+    Requirements::new(Dialect::V6, &Config { min_work: work(min_work), ..Config::default() })
 }
 
-fn check(requirements: &Requirements, now: u32, envelope: &Envelope) -> Result<Work, Rejection> {
+fn check(requirements: &Requirements, now: u32, envelope: &Envelope) -> Result<Work, RejectReason> {
     let mut checked = requirements.check(now, &Policy::default(), &[envelope], Origin::Remote);
     checked.pop().unwrap().map(|proven| proven.work)
 }
@@ -19,14 +22,14 @@ fn time_windows() {
         (NOW + 50, 50, Ok(())),
         (NOW, 50, Ok(())),
         (NOW + 60, 50, Ok(())),
-        (NOW + 61, 50, Err(Rejection::FromTheFuture { ahead: 11 })),
-        (NOW - 1, 50, Err(Rejection::Expired)),
-        (NOW - 20, 50, Err(Rejection::Expired)),
-        (NOW - 21, 50, Err(Rejection::VeryOld)),
-        (NOW + 50, 0, Err(Rejection::ZeroTtl)),
+        (NOW + 61, 50, Err(RejectReason::FromTheFuture { ahead: 11 })),
+        (NOW - 1, 50, Err(RejectReason::Expired)),
+        (NOW - 20, 50, Err(RejectReason::Expired)),
+        (NOW - 21, 50, Err(RejectReason::VeryOld)),
+        (NOW + 50, 0, Err(RejectReason::ZeroTtl)),
         (NOW + 50, NOW + 50, Ok(())),
-        (NOW + 50, NOW + 51, Err(Rejection::TtlBeyondExpiry)),
-        (u32::MAX, 1, Err(Rejection::FromTheFuture { ahead: u32::MAX - 1 - NOW })),
+        (NOW + 50, NOW + 51, Err(RejectReason::TtlBeyondExpiry)),
+        (u32::MAX, 1, Err(RejectReason::FromTheFuture { ahead: u32::MAX - 1 - NOW })),
     ];
     for (expiry, ttl, expected) in cases {
         let envelope = Unsealed::v6(expiry, ttl, Topic(*b"test"), &[0; 64]).seal(0);
@@ -36,7 +39,7 @@ fn time_windows() {
 }
 
 #[test]
-fn dating_ahead_does_not_save_work() {
+fn a_later_date_does_not_save_work() {
     let policy = Policy::default();
     let dated = |sent: u32| Unsealed::v6(sent + 50, 50, Topic(*b"test"), &[0; 64]).seal(7);
     let found = |sent| check(&requirements(0.0), NOW, &dated(sent)).unwrap();
@@ -58,7 +61,7 @@ fn work_under_any_accepted_rule_counts() {
         let asked = work(most.get() * 1e6);
         let refused = requirements(asked.get());
         assert!(matches!(check(&refused, NOW, &envelope),
-            Err(Rejection::LowWork { work, required }) if work >= most && required == asked));
+            Err(RejectReason::LowWork { work, required }) if work >= most && required == asked));
     }
 }
 
@@ -74,7 +77,10 @@ fn the_old_work_is_accepted_for_ten_seconds() {
     requirements.set_min_work(NOW + 20, Work::ZERO);
     requirements.set_min_work(NOW + 25, work(1e9));
     requirements.set_min_work(NOW + 30, work(2e9));
-    assert!(check(&requirements, NOW + 40, &envelope).is_ok(), "the loosest of all within it");
+    assert!(
+        check(&requirements, NOW + 40, &envelope).is_ok(),
+        "the loosest value of the last ten seconds"
+    );
     assert!(check(&requirements, NOW + 41, &envelope).is_err());
 }
 
@@ -87,16 +93,16 @@ fn the_old_bloom_is_accepted_for_ten_seconds() {
     let envelope = |topic| envelope_about(topic, 0);
     assert!(check(&requirements, NOW + 10, &envelope(old)).is_ok());
     assert!(check(&requirements, NOW + 10, &envelope(new)).is_ok());
-    assert_eq!(check(&requirements, NOW + 11, &envelope(old)), Err(Rejection::OutsideBloom));
+    assert_eq!(check(&requirements, NOW + 11, &envelope(old)), Err(RejectReason::OutsideBloom));
     assert!(check(&requirements, NOW + 11, &envelope(new)).is_ok());
 
     let mine = envelope(old);
     let local = requirements.check(NOW + 11, &Policy::default(), &[&mine], Origin::Local);
-    assert!(local[0].is_ok(), "the bloom does not say what may be sent");
+    assert!(local[0].is_ok(), "the bloom does not restrict own envelopes");
 }
 
 #[test]
-fn a_bloom_as_go_ethereum_writes_it_lets_its_topic_in() {
+fn a_bloom_in_the_form_of_go_ethereum_accepts_its_topic() {
     let topic = Topic([0, 1, 2, 0]);
     let mut requirements = requirements(0.0);
     requirements.set_bloom(NOW - 100, Bloom::of_overwriting(topic));
@@ -104,11 +110,11 @@ fn a_bloom_as_go_ethereum_writes_it_lets_its_topic_in() {
 }
 
 #[test]
-fn size_is_counted_as_by_go_ethereum() {
+fn size_is_counted_as_in_go_ethereum() {
     let mut requirements = requirements(0.0);
     requirements.set_max_message_size(84);
     assert!(check(&requirements, NOW, &envelope(0)).is_ok());
     requirements.set_max_message_size(83);
-    let too_large = Rejection::TooLarge { size: 84, limit: 83 };
+    let too_large = RejectReason::TooLarge { size: 84, limit: 83 };
     assert_eq!(check(&requirements, NOW, &envelope(0)), Err(too_large));
 }

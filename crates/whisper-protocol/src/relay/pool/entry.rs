@@ -1,4 +1,4 @@
-//! One envelope in the pool, and its place in the order.
+//! One envelope in the pool, and its position in the order by work.
 
 use std::cmp::Reverse;
 
@@ -6,19 +6,19 @@ use keccak_lanes::keccak256;
 use whisper_envelope::{Envelope, Topic};
 use whisper_pow::{Proof, Work};
 
-use crate::drops::history::Source;
+use crate::relay::pool::history::ArrivalStamp;
 
-/// The place of an envelope in the pool's order. The greater is sent first: more work, then earlier
-/// arrival. No two envelopes ever have the same.
+/// The position of an envelope in the pool's order. The greater is sent first: more work, then earlier arrival. No two
+/// envelopes have the same rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
-    /// The bits of a float that is not negative order as the float does.
+    /// The bits of a float that is not negative; they sort as the float does.
     work: u64,
     arrival: Reverse<u64>,
 }
 
 impl Rank {
-    /// `arrival`: the second in the upper half.
+    /// `arrival`: the pool's arrival number, with the second in the upper half.
     pub(crate) fn new(work: Work, arrival: u64) -> Self {
         Self { work: work.get().to_bits(), arrival: Reverse(arrival) }
     }
@@ -28,8 +28,7 @@ impl Rank {
     }
 }
 
-/// The place of an envelope in the pool's order, and a proof of which envelope is meant: slots are
-/// used again, tickets are not.
+/// The rank and the slot of an envelope in the pool. Slots are reused, tickets are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket {
     pub(super) rank: Rank,
@@ -37,7 +36,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// Not less than any ticket that is given out.
+    /// Not less than any ticket of a pool.
     pub(crate) const FIRST: Self =
         Self { rank: Rank { work: u64::MAX, arrival: Reverse(0) }, slot: u32::MAX };
 
@@ -50,47 +49,47 @@ impl Ticket {
     }
 }
 
-/// An envelope in the pool: its bytes, and what is asked of it often. The rest is in the bytes.
+/// An envelope in the pool: its bytes, and the fields that are read often. The others are decoded from the bytes.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct PoolEntry {
     raw: Box<[u8]>,
     rank: Rank,
     proof: Proof,
-    place: u32,
+    table_key: u32,
     expiry: u32,
     topic: Topic,
     from: u32,
 }
 
-/// Made here rather than brought by a peer.
+/// The value of `from` for an envelope that was made here.
 const HERE: u32 = u32::MAX;
 
-impl Entry {
+impl PoolEntry {
     /// Copies the bytes: a small envelope must not keep the large packet alive that it came in.
     pub(super) fn new(
         envelope: &Envelope,
         rank: Rank,
         proof: Proof,
-        place: u32,
+        table_key: u32,
         from: Option<u32>,
     ) -> Self {
         Self {
             raw: envelope.raw().as_ref().into(),
             rank,
             proof,
-            place,
+            table_key,
             expiry: envelope.expiry(),
             topic: envelope.topic(),
             from: from.unwrap_or(HERE),
         }
     }
 
-    /// The envelope as it came.
+    /// The encoded envelope, unchanged.
     pub(crate) fn raw(&self) -> &[u8] {
         &self.raw
     }
 
-    /// The envelope's id. Computed each time.
+    /// The envelope's hash. Computed on each call.
     pub(crate) fn hash(&self) -> [u8; 32] {
         keccak256(&self.raw)
     }
@@ -99,19 +98,19 @@ impl Entry {
         self.rank
     }
 
-    /// The most work it shows under the rules that this node accepts.
+    /// The highest work under any rule that this node accepts.
     pub(crate) fn work(&self) -> Work {
         self.rank.work()
     }
 
-    /// Its work under any rule.
+    /// The work under each rule can be computed from this.
     pub(crate) fn proof(&self) -> &Proof {
         &self.proof
     }
 
-    /// Where the pool's table keeps it.
-    pub(super) fn place(&self) -> u32 {
-        self.place
+    /// The envelope's key in the pool's table.
+    pub(super) fn table_key(&self) -> u32 {
+        self.table_key
     }
 
     pub(crate) fn expiry(&self) -> u32 {
@@ -122,15 +121,15 @@ impl Entry {
         self.topic
     }
 
-    /// Whether it was made here.
+    /// Whether the envelope was made here.
     pub(crate) fn is_own(&self) -> bool {
         self.from == HERE
     }
 
-    /// Who brought it, and when. Another peer may sit on that seat by now.
-    pub(crate) fn source(&self) -> Source {
+    /// When the envelope arrived, and from which peer slot. Another peer may have that slot now.
+    pub(crate) fn stamp(&self) -> ArrivalStamp {
         let from = (!self.is_own()).then_some(self.from);
-        Source { from, arrival: self.rank.arrival.0 }
+        ArrivalStamp { from, arrival: self.rank.arrival.0 }
     }
 }
 
@@ -139,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_million_fit_into_64_megabytes() {
-        assert_eq!(size_of::<Option<Entry>>(), 64);
+    fn a_million_entries_fit_into_64_megabytes() {
+        assert_eq!(size_of::<Option<PoolEntry>>(), 64);
     }
 }

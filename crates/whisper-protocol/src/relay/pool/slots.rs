@@ -1,42 +1,42 @@
-//! Where the entries of the pool lie.
+//! The memory of the pool's entries.
 
-use super::Entry;
+use super::PoolEntry;
 
-/// Entries in one piece of memory. Large enough that the pieces cost nothing, small enough that the
-/// last one, which is not full, does not either.
-const PIECE: usize = 1024;
+/// Number of entries in one block. Large enough that the number of blocks does not matter, small enough that the
+/// unused part of the last one does not either.
+const BLOCK_ENTRIES: usize = 1024;
 
-/// Numbered slots for entries, of which the free ones are used again, the last one first.
+/// Numbered slots for entries. Free slots are reused, the one that was freed last first.
 ///
-/// They lie in pieces: the slots never move, so that growing costs the same each time, however many
-/// there are, and no more than one piece is ever asked for in vain. What was needed once is kept.
+/// The slots are in blocks and never move: growth always costs the same, and at most one block is allocated in
+/// advance. Memory that was allocated is kept.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    pieces: Vec<Vec<Option<Entry>>>,
+    blocks: Vec<Vec<Option<PoolEntry>>>,
     free: Vec<u32>,
     used: u32,
 }
 
 impl Slots {
-    pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
-        let (piece, place) = split(slot);
-        self.pieces.get(piece)?.get(place)?.as_ref()
+    pub(super) fn get(&self, slot: u32) -> Option<&PoolEntry> {
+        let (block, index) = split(slot);
+        self.blocks.get(block)?.get(index)?.as_ref()
     }
 
-    /// Puts an entry into a free slot; `None` if all numbers are taken.
-    pub(super) fn put(&mut self, entry: Entry) -> Option<u32> {
+    /// Puts an entry into a free slot; `None` if all slot numbers are used.
+    pub(super) fn put(&mut self, entry: PoolEntry) -> Option<u32> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => self.add()?,
         };
-        let (piece, place) = split(slot);
-        self.pieces[piece][place] = Some(entry);
+        let (block, index) = split(slot);
+        self.blocks[block][index] = Some(entry);
         Some(slot)
     }
 
-    pub(super) fn take(&mut self, slot: u32) -> Option<Entry> {
-        let (piece, place) = split(slot);
-        let entry = self.pieces.get_mut(piece)?.get_mut(place)?.take()?;
+    pub(super) fn take(&mut self, slot: u32) -> Option<PoolEntry> {
+        let (block, index) = split(slot);
+        let entry = self.blocks.get_mut(block)?.get_mut(index)?.take()?;
         self.free.push(slot);
         Some(entry)
     }
@@ -44,14 +44,14 @@ impl Slots {
     fn add(&mut self) -> Option<u32> {
         let slot = self.used;
         self.used = slot.checked_add(1)?;
-        if self.pieces.last().is_none_or(|piece| piece.len() == PIECE) {
-            self.pieces.push(Vec::with_capacity(PIECE));
+        if self.blocks.last().is_none_or(|block| block.len() == BLOCK_ENTRIES) {
+            self.blocks.push(Vec::with_capacity(BLOCK_ENTRIES));
         }
-        self.pieces.last_mut()?.push(None);
+        self.blocks.last_mut()?.push(None);
         Some(slot)
     }
 }
 
 fn split(slot: u32) -> (usize, usize) {
-    (slot as usize / PIECE, slot as usize % PIECE)
+    (slot as usize / BLOCK_ENTRIES, slot as usize % BLOCK_ENTRIES)
 }

@@ -15,11 +15,11 @@ fn admit(pool: &mut Pool, number: u64, amount: f64) -> Admitted {
 }
 
 fn hashes(pool: &Pool) -> Vec<[u8; 32]> {
-    pool.iter().map(Entry::hash).collect()
+    pool.iter().map(PoolEntry::hash).collect()
 }
 
 #[test]
-fn knows_what_it_holds() {
+fn finds_the_envelopes_it_holds() {
     let mut pool = pool();
     let Admitted::New(ticket) = admit(&mut pool, 1, 1.0) else { panic!("refused") };
     assert_eq!(admit(&mut pool, 1, 1.0), Admitted::Known(ticket));
@@ -31,16 +31,16 @@ fn knows_what_it_holds() {
 }
 
 #[test]
-fn remembers_when_it_came_and_from_where() {
+fn remembers_when_and_from_where_an_envelope_arrived() {
     let mut pool = pool();
     for (number, now, from) in [(1, NOW + 5, Some(7)), (2, NOW, None)] {
         let admitted = pool.admit(now, &envelope(number), proven(1.0), from);
         let Admitted::New(ticket) = admitted else { panic!("refused") };
         let entry = pool.get(ticket).unwrap();
         assert_eq!(
-            (entry.source().from, entry.source().second()),
+            (entry.stamp().from, entry.stamp().second()),
             (from, NOW + 5),
-            "time does not go back"
+            "the arrival time does not go back"
         );
     }
 }
@@ -72,30 +72,30 @@ fn highest_work_first_and_the_older_of_equals() {
 }
 
 #[test]
-fn a_ticket_dies_with_its_envelope() {
+fn a_ticket_ends_with_its_envelope() {
     let mut pool = pool();
     let Admitted::New(old) = pool.admit(NOW, &envelope_until(NOW, 1), proven(1.0), None) else {
         panic!()
     };
     let Admitted::New(new) = pool.admit(NOW + 1, &envelope(2), proven(1.0), None) else { panic!() };
-    assert_eq!(old.slot(), new.slot(), "the slot is used again");
+    assert_eq!(old.slot(), new.slot(), "the slot is reused");
     assert!(pool.get(old).is_none() && pool.get(new).is_some());
 }
 
 #[test]
-fn a_full_pool_takes_only_what_has_more_work() {
+fn a_full_pool_admits_only_more_work() {
     let size = cost(envelope(0).raw());
     let mut pool = Pool::new(2 * size);
     admit(&mut pool, 1, 1.0);
     admit(&mut pool, 2, 2.0);
-    assert_eq!(admit(&mut pool, 3, 1.0), Admitted::Full, "not for an equal");
+    assert_eq!(admit(&mut pool, 3, 1.0), Admitted::Full, "equal work is not enough");
     assert!(matches!(admit(&mut pool, 4, 1.5), Admitted::New(_)));
     let expected: Vec<_> = [2, 4].map(|number| *envelope(number).hash()).into();
     assert_eq!((hashes(&pool), pool.evicted()), (expected, 1));
 }
 
 #[test]
-fn nothing_is_evicted_in_vain() {
+fn nothing_is_evicted_if_the_room_would_not_suffice() {
     let mut pool = Pool::new(4 * cost(envelope(0).raw()));
     for (number, amount) in [(1, 1.0), (2, 5.0), (3, 1.0), (4, 1.0)] {
         admit(&mut pool, number, amount);
@@ -110,7 +110,7 @@ fn nothing_is_evicted_in_vain() {
     assert_eq!(pool.admit(NOW, &envelope_of_size(10_000, 9), proven(9.0), None), Admitted::Full);
 }
 
-/// The pool as it is meant: a list, searched each time.
+/// The specification of the pool: a list that is searched each time.
 #[derive(Default)]
 struct Naive(Vec<(Envelope, Work)>);
 
@@ -124,7 +124,7 @@ impl Naive {
         while rest.iter().map(|(it, _)| cost(it.raw())).sum::<usize>() + cost(envelope.raw())
             > budget
         {
-            // The first of the least: of equals the one that came last.
+            // Of equals the one that arrived last.
             let lowest = (0..rest.len()).rev().min_by_key(|index| rest[*index].1);
             match lowest {
                 Some(lowest) if rest[lowest].1 < work => rest.remove(lowest),
@@ -182,7 +182,7 @@ proptest! {
     }
 }
 
-/// All tickets of the pool, one after another.
+/// All tickets of the pool in order.
 fn order(pool: &Pool) -> Vec<Ticket> {
     let first = pool.at_or_below(Ticket::FIRST);
     std::iter::successors(first, |ticket| pool.below(*ticket)).collect()

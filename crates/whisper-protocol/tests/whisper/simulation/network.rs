@@ -9,7 +9,7 @@ use p2p_mux::{Channel, Exit};
 use rand::{rngs::StdRng, seq::IteratorRandom as _};
 use tokio::{task::JoinHandle, time::Instant};
 use whisper_envelope::Dialect;
-use whisper_protocol::{Clock, FilterId, FilterSettings, PeerSettings, Remote, Settings, Whisper};
+use whisper_protocol::{Clock, Config, FilterId, FilterSettings, PeerSettings, Remote, Whisper};
 
 use super::Delivered;
 use crate::support::{NOW, random_id, settings, spec};
@@ -48,17 +48,17 @@ impl Network {
     /// Nodes whose clocks are so many seconds ahead of the true time. `corrects`: they correct them.
     pub(super) fn new(skews: &[i64], corrects: bool) -> Self {
         let start = Instant::now();
-        let node = |skew: &i64| {
-            let skew = *skew;
+        let node = |estimate: &i64| {
+            let estimate = *estimate;
             let clock =
-                Clock::new(move || true_time(start).checked_add_signed(skew_of(skew)).unwrap());
+                Clock::new(move || true_time(start).checked_add_signed(skew_of(estimate)).unwrap());
             let filters = FilterSettings { workers: 1, ..FilterSettings::default() };
             let mut peers = PeerSettings::default();
             if !corrects {
                 peers.clock_correction = 0;
             }
             let clock_of = clock.clone();
-            let whisper = Whisper::new(Settings { clock: clock_of, filters, peers, ..settings() });
+            let whisper = Whisper::new(Config { clock: clock_of, filters, peers, ..settings() });
             let filter = whisper.subscribe(spec(&whisper)).unwrap();
             Node { whisper, clock, filter }
         };
@@ -117,7 +117,7 @@ impl Network {
     fn connect(&mut self, a: usize, b: usize) {
         let (near, far) = Channel::pipe();
         let session = |node: usize, channel| {
-            let remote = Remote::new(Dialect::V6, random_id()).chosen(true);
+            let remote = Remote::new(Dialect::V6, random_id()).dialed(true);
             tokio::spawn(self.nodes[node].whisper.attach(remote, channel))
         };
         let connection = Connection([session(a, near), session(b, far)]);
@@ -146,7 +146,7 @@ impl Network {
     /// Takes what has come to the filters in this second.
     pub(super) fn collect(&self, second: u32, delivered: &mut Delivered) {
         for (number, node) in self.nodes.iter().enumerate() {
-            for message in node.whisper.messages(&node.filter).unwrap() {
+            for message in node.whisper.take_messages(&node.filter).unwrap() {
                 delivered.entry((number, message.hash)).or_insert((0, second)).0 += 1;
             }
         }

@@ -1,8 +1,8 @@
 //! `shh_explain`: what happened to an envelope at this node.
 
 use whisper_protocol::{
-    Bringer, Explanation, FilterOutcome, FilterTrace, NotSent, PeerTrace, Pooled, Reason,
-    Whereabouts,
+    EnvelopeSource, EnvelopeState, Explanation, FilterOutcome, FilterTrace, PeerTrace,
+    PooledEnvelope, Reason, SkipReason,
 };
 
 use super::context::ShhContext;
@@ -10,8 +10,8 @@ use super::receipt::{envelope_hash, hash_errors};
 use crate::declare::api::Api;
 use crate::types::drops::OccurrenceJson;
 use crate::types::explanation::{
-    ArrivalJson, DropJson, EnvelopeState, ExplanationJson, FilterOutcomeJson, FilterTraceJson,
-    NotSentJson, PeerTraceJson, PooledJson, SourceKind,
+    ArrivalJson, DropJson, EnvelopeState as EnvelopeStateJson, ExplanationJson, FilterOutcomeJson,
+    FilterTraceJson, NotSentJson, PeerTraceJson, PooledJson, SourceKind,
 };
 use crate::types::hex::HexBytes;
 use crate::types::receipt::ReceiptJson;
@@ -27,15 +27,16 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
 
 impl From<Explanation> for ExplanationJson {
     fn from(explanation: Explanation) -> Self {
-        let (state, arrival, left, pooled) = match explanation.whereabouts {
-            Whereabouts::Unknown => (EnvelopeState::Unknown, None, None, None),
-            Whereabouts::Pooled(pooled) => {
-                let arrival = arrival(pooled.arrived, pooled.bringer);
-                (EnvelopeState::Pooled, Some(arrival), None, Some(PooledJson::from(*pooled)))
+        let (state, arrival, left, pooled) = match explanation.state {
+            EnvelopeState::Unknown => (EnvelopeStateJson::Unknown, None, None, None),
+            EnvelopeState::Pooled(pooled) => {
+                let arrival = arrival(pooled.arrived, pooled.source);
+                (EnvelopeStateJson::Pooled, Some(arrival), None, Some(PooledJson::from(*pooled)))
             }
-            Whereabouts::Gone { bringer, arrived, left, evicted } => {
-                let state = if evicted { EnvelopeState::Evicted } else { EnvelopeState::Expired };
-                (state, Some(arrival(arrived, bringer)), Some(left), None)
+            EnvelopeState::Left { source, arrived, left, evicted } => {
+                let state =
+                    if evicted { EnvelopeStateJson::Evicted } else { EnvelopeStateJson::Expired };
+                (state, Some(arrival(arrived, source)), Some(left), None)
             }
         };
         let drop = |(reason, occurrence): &(Reason, _)| DropJson {
@@ -54,17 +55,17 @@ impl From<Explanation> for ExplanationJson {
     }
 }
 
-fn arrival(at: u32, source: Bringer) -> ArrivalJson {
+fn arrival(at: u32, source: EnvelopeSource) -> ArrivalJson {
     let (from, peer) = match source {
-        Bringer::Here => (SourceKind::Here, None),
-        Bringer::Peer(peer) => (SourceKind::Peer, Some(peer.0.into())),
-        Bringer::Forgotten => (SourceKind::Forgotten, None),
+        EnvelopeSource::Here => (SourceKind::Here, None),
+        EnvelopeSource::Peer(peer) => (SourceKind::Peer, Some(peer.0.into())),
+        EnvelopeSource::Forgotten => (SourceKind::Forgotten, None),
     };
     ArrivalJson { at, from, peer }
 }
 
-impl From<Pooled> for PooledJson {
-    fn from(pooled: Pooled) -> Self {
+impl From<PooledEnvelope> for PooledJson {
+    fn from(pooled: PooledEnvelope) -> Self {
         Self {
             dialect: format!("shh/{}", pooled.dialect.version()),
             topic: pooled.topic,
@@ -85,19 +86,19 @@ impl From<&PeerTrace> for PeerTraceJson {
             peer: trace.peer.0.into(),
             sent: trace.sent,
             received: trace.received,
-            not_sent: trace.not_sent.map(NotSentJson::from),
+            not_sent: trace.skipped.map(NotSentJson::from),
         }
     }
 }
 
-impl From<NotSent> for NotSentJson {
-    fn from(reason: NotSent) -> Self {
+impl From<SkipReason> for NotSentJson {
+    fn from(reason: SkipReason) -> Self {
         match reason {
-            NotSent::OutsideBloom => Self::OutsideBloom,
-            NotSent::LowWork => Self::LowWork,
-            NotSent::Oversized => Self::Oversized,
-            NotSent::LightClient => Self::LightClient,
-            NotSent::Pending => Self::Pending,
+            SkipReason::OutsideBloom => Self::OutsideBloom,
+            SkipReason::LowWork => Self::LowWork,
+            SkipReason::Oversized => Self::Oversized,
+            SkipReason::LightClient => Self::LightClient,
+            SkipReason::Pending => Self::Pending,
         }
     }
 }

@@ -12,7 +12,8 @@ use crate::namespace::node_name::node_id;
 use crate::types::hex::HexBytes;
 use crate::types::message::{Criteria, MessageJson, NewMessage};
 use whisper_protocol::{
-    Dialect, FilterError, FilterId, FilterKey, FilterSpec, Post, PostError, Received, Recipient,
+    Dialect, FilterError, FilterId, FilterKey, FilterSpec, Post, PostError, ReceivedMessage,
+    Recipient, Work,
 };
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
@@ -41,7 +42,7 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
     .about("Makes a filter that collects messages that meet the criteria; returns its id.")
     .fails(criteria_errors());
     api.call("shh_getFilterMessages", ["id"], |shh, (id,): (String,)| {
-        let messages = filter_id(&id).and_then(|id| shh.whisper.messages(&id));
+        let messages = filter_id(&id).and_then(|id| shh.whisper.take_messages(&id));
         let messages = messages.ok_or(CallError::NoSuchFilter)?;
         Ok(messages.iter().map(|received| MessageJson::from(&**received)).collect::<Vec<_>>())
     })
@@ -126,7 +127,8 @@ pub(super) fn filter_spec(criteria: Criteria) -> Result<FilterSpec, CallError> {
         signer,
         topics: criteria.topics,
         dialect: Some(criteria.dialect),
-        min_work: criteria.min_pow,
+        // A negative value demands nothing, as in go-ethereum.
+        min_work: Work::new(criteria.min_pow).unwrap_or_default(),
         allow_p2p: criteria.allow_p2p,
     })
 }
@@ -139,8 +141,8 @@ fn filter_id(name: &str) -> Option<FilterId> {
     name.parse().ok()
 }
 
-impl From<&Received> for MessageJson {
-    fn from(received: &Received) -> Self {
+impl From<&ReceivedMessage> for MessageJson {
+    fn from(received: &ReceivedMessage) -> Self {
         let key = |key: &PublicKey| HexBytes::from(key.to_uncompressed());
         Self {
             sig: received.signer().map(key),

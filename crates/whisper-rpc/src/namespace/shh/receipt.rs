@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use whisper_protocol::{Ending, Nobody, Progress, ReceiptState, Unwanted};
+use whisper_protocol::{Ending, Progress, ReceiptState, SkippedPeers, UnsentReason};
 
 use super::context::ShhContext;
 use crate::call::error::CallError;
@@ -51,11 +51,11 @@ pub(super) fn hash_errors() -> [CallError; 1] {
     [CallError::HashSize { size: 31 }]
 }
 
-impl From<Nobody> for UnsentReasonJson {
-    fn from(reason: Nobody) -> Self {
-        let Unwanted { bloom, work, size, pending } = match reason {
-            Nobody::NoPeers => Unwanted::default(),
-            Nobody::Unwanted(unwanted) => unwanted,
+impl From<UnsentReason> for UnsentReasonJson {
+    fn from(reason: UnsentReason) -> Self {
+        let SkippedPeers { bloom, work, size, pending } = match reason {
+            UnsentReason::NoPeers => SkippedPeers::default(),
+            UnsentReason::Unwanted(skipped) => skipped,
         };
         Self { bloom, work, size, pending }
     }
@@ -79,8 +79,8 @@ impl From<&Progress> for ReceiptJson {
             kept: Some(progress.kept),
             acknowledged: Some(progress.acknowledged),
             peer: refused.map(|(peer, _)| peer.0.into()),
-            why: refused.map(|(_, why)| why.to_string()),
-            unsent: progress.nobody.map(UnsentReasonJson::from),
+            why: refused.map(|(_, reason)| reason.to_string()),
+            unsent: progress.unsent.map(UnsentReasonJson::from),
         }
     }
 }
@@ -96,13 +96,13 @@ impl From<&Ending> for ReceiptJson {
                 acknowledged: Some(*acknowledged),
                 ..of(PostState::Delivered)
             },
-            Ending::Refused { peer, why } => Self {
+            Ending::Refused { peer, reason } => Self {
                 peer: Some(peer.0.into()),
-                why: Some(why.to_string()),
+                why: Some(reason.to_string()),
                 ..of(PostState::Refused)
             },
             Ending::Left { peer } => Self { peer: Some(peer.0.into()), ..of(PostState::Left) },
-            Ending::Nobody(reason) => {
+            Ending::Unsent(reason) => {
                 Self { unsent: Some((*reason).into()), ..of(PostState::Unsent) }
             }
             Ending::Expired { handed, kept } => counted(PostState::Expired, *handed, *kept),

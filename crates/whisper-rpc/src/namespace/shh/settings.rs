@@ -9,7 +9,7 @@ use crate::declare::api::Api;
 use crate::namespace::node_name::node_id;
 use crate::types::hex::HexBytes;
 use crate::types::message::InfoJson;
-use whisper_protocol::{MAX_MESSAGE_SIZE, NoSuchPeer, SettingError};
+use whisper_protocol::{MAX_MESSAGE_SIZE, MessageSizeError, NoSuchPeer, Work};
 
 /// The answer of `shh_version`: the highest version of the protocol that the node speaks.
 const VERSION: &str = "6.0";
@@ -24,13 +24,13 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
         Ok(true)
     })
     .about("Sets the maximum size of an accepted envelope, in bytes.")
-    .fails([SettingError::MessageSizeTooLarge(MAX_MESSAGE_SIZE + 1).into()]);
+    .fails([MessageSizeError(MAX_MESSAGE_SIZE + 1).into()]);
     api.call("shh_setMinPoW", ["work"], |shh, (work,): (f64,)| {
-        shh.whisper.set_min_work(work)?;
+        shh.whisper.set_min_work(Work::new(work).ok_or(CallError::InvalidWork { work })?);
         Ok(true)
     })
     .about("Sets the minimum work of an accepted envelope, and tells the peers.")
-    .fails([SettingError::InvalidPow(-1.0).into()]);
+    .fails([CallError::InvalidWork { work: -1.0 }]);
     api.call("shh_setBloomFilter", ["bloom"], |shh, (bloom,): (HexBytes,)| set_bloom(shh, &bloom))
         .about("Sets the bloom filter of the topics that the node wants, 64 bytes, and tells the peers.")
         .fails([CallError::BloomSize { size: 63 }]);
@@ -47,9 +47,9 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
 fn info(shh: &ShhContext) -> InfoJson {
     let info = shh.whisper.info();
     InfoJson {
-        memory: info.memory,
-        messages: info.messages,
-        min_pow: info.min_pow,
+        memory: info.pool_bytes,
+        messages: info.envelopes,
+        min_pow: info.min_work.get(),
         max_message_size: info.max_message_size,
     }
 }

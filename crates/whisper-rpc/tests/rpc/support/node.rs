@@ -7,7 +7,7 @@ use p2p_mux::Protocol;
 use p2p_server::Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use whisper_protocol::{Dialect, Settings, Whisper};
+use whisper_protocol::{Config, Dialect, Whisper};
 use whisper_rpc::{HttpSettings, Namespace, RpcConfig, RpcLimits, RpcServer, WsSettings, serve};
 
 use super::eventually::eventually;
@@ -50,10 +50,10 @@ impl Node {
     }
 
     pub async fn start_with(config: RpcConfig) -> Self {
-        Self::start_from(config, Settings::default()).await
+        Self::start_from(config, Config::default()).await
     }
 
-    pub async fn start_from(config: RpcConfig, settings: Settings) -> Self {
+    pub async fn start_from(config: RpcConfig, settings: Config) -> Self {
         let whisper = Whisper::new(settings);
         let protocols = whisper.protocols();
         Self::start_whisper(config, whisper, Vec::from(protocols)).await
@@ -61,7 +61,7 @@ impl Node {
 
     /// A node that speaks only one dialect.
     pub async fn speaking(dialect: Dialect) -> Self {
-        let whisper = Whisper::new(Settings::default());
+        let whisper = Whisper::new(Config::default());
         let [new, old] = whisper.protocols();
         let protocol = if dialect == Dialect::V5 { old } else { new };
         Self::start_whisper(config(), whisper, vec![protocol]).await
@@ -69,7 +69,7 @@ impl Node {
 
     /// A node whose peer events include messages.
     pub async fn with_message_events() -> Self {
-        let whisper = Whisper::new(Settings::default());
+        let whisper = Whisper::new(Config::default());
         let server = server_config(Vec::from(whisper.protocols())).message_events(true);
         Self::start_on(server, config(), whisper).await
     }

@@ -1,0 +1,122 @@
+//! A clock that follows the peers' clocks if this node's own clock is wrong.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicI32, Ordering},
+};
+
+use whisper_envelope::Envelope;
+
+use crate::{
+    clock::{Clock, offset::OffsetEstimate},
+    lock::lock,
+    relay::peer_slot::PeerSlot,
+};
+
+/// Smallest change of the correction that is logged, in seconds.
+const MIN_LOGGED_CHANGE_SECS: u32 = 10;
+
+/// The node's own clock, and its correction.
+#[derive(Debug)]
+pub(crate) struct ClockCorrector {
+    own: Clock,
+    correction: Arc<AtomicI32>,
+    /// Maximum correction in seconds; 0 turns it off.
+    max_secs: u32,
+    estimate: Mutex<OffsetEstimate>,
+}
+
+impl ClockCorrector {
+    pub(crate) fn new(own: Clock, max_secs: u32) -> Self {
+        let estimate = Mutex::new(OffsetEstimate::new(max_secs));
+        Self { own, correction: Arc::default(), max_secs, estimate }
+    }
+
+    /// The corrected clock. All of the node uses it.
+    pub(crate) fn corrected(&self) -> Clock {
+        let (own, correction) = (self.own.clone(), Arc::clone(&self.correction));
+        Clock::new(move || own.now().saturating_add_signed(correction.load(Ordering::Relaxed)))
+    }
+
+    /// The corrected time, in seconds since 1970.
+    pub(crate) fn now(&self) -> u32 {
+        self.own.now().saturating_add_signed(self.correction())
+    }
+
+    /// The correction in seconds, positive if the clock is set forward.
+    pub(crate) fn correction(&self) -> i32 {
+        self.correction.load(Ordering::Relaxed)
+    }
+
+    /// A peer joined. Only peers that this node dialed count. Returns whether the correction changed.
+    pub(crate) fn join(&self, slot: PeerSlot, dialed: bool) -> bool {
+        if !dialed || self.max_secs == 0 {
+            return false;
+        }
+        let mut estimate = lock(&self.estimate);
+        estimate.join(slot);
+        self.correct(&estimate)
+    }
+
+    /// A peer is about to leave. Returns whether the correction changed.
+    pub(crate) fn leave(&self, slot: PeerSlot) -> bool {
+        let mut estimate = lock(&self.estimate);
+        estimate.leave(slot);
+        self.correct(&estimate)
+    }
+
+    /// A peer sent these envelopes just now. Returns whether the correction changed.
+    pub(crate) fn handle_envelopes(&self, from: PeerSlot, envelopes: &[Envelope]) -> bool {
+        let own = self.own.now();
+        let lifetime = |envelope: &Envelope| Some((envelope.sent()?, envelope.expiry()));
+        let lifetimes = envelopes.iter().filter_map(lifetime);
+        let mut estimate = lock(&self.estimate);
+        estimate.handle_envelopes(own, from, lifetimes) && self.correct(&estimate)
+    }
+
+    fn correct(&self, estimate: &OffsetEstimate) -> bool {
+        let before = self.correction();
+        let after = estimate.correction(before.into());
+        let after = i32::try_from(after).unwrap_or(before); // its maximum is far below
+        self.correction.store(after, Ordering::Relaxed);
+        if before.abs_diff(after) > MIN_LOGGED_CHANGE_SECS {
+            tracing::warn!(
+                seconds = after,
+                "this machine's clock differs from the clocks of most peers and is corrected"
+            );
+        }
+        before != after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relay::testing::{NOW, envelope_until, slots};
+
+    #[test]
+    fn follows_the_peers_that_this_node_dialed() {
+        let corrector = ClockCorrector::new(Clock::new(|| NOW), 600);
+        let corrected = corrector.corrected();
+        let ahead = [envelope_until(NOW + 250, 1)]; // sent 200 s from now
+        for (slot, dialed) in slots::<3>().into_iter().zip([true, true, false]) {
+            assert!(!corrector.join(slot, dialed));
+            assert!(!corrector.handle_envelopes(slot, &ahead), "too few peers");
+        }
+        let third = slots::<4>()[3];
+        assert!(corrector.join(third, true), "two of three peers are ahead");
+        assert!(!corrector.handle_envelopes(third, &ahead), "and the third agrees");
+        assert_eq!((corrector.correction(), corrected.now()), (200, NOW + 200));
+        assert_eq!(corrector.now(), NOW + 200);
+    }
+
+    #[test]
+    fn a_maximum_of_zero_turns_it_off() {
+        let corrector = ClockCorrector::new(Clock::new(|| NOW), 0);
+        for slot in slots::<3>() {
+            assert!(!corrector.join(slot, true));
+            assert!(!corrector.handle_envelopes(slot, &[envelope_until(NOW + 250, 1)]));
+        }
+        assert_eq!(corrector.correction(), 0);
+    }
+}

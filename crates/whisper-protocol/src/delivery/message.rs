@@ -1,0 +1,46 @@
+//! A message as the owner of a filter receives it.
+
+use p2p_identity::PublicKey;
+use whisper_envelope::{Message, Topic};
+
+/// Bytes that a message is counted with in a mailbox, besides its content.
+const OVERHEAD: usize = 512;
+
+/// An opened message with the fields of its envelope.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceivedMessage {
+    /// Payload, padding and signer.
+    pub message: Message,
+    /// Hash of the envelope.
+    pub hash: [u8; 32],
+    /// Work of the envelope, as computed on arrival; 0 if its time to live is 0.
+    pub work: f64,
+    /// Time to live in seconds.
+    pub ttl: u32,
+    /// When it was sent, in seconds since 1970: the expiry minus the time to live. The sender's claim.
+    pub sent: u32,
+    /// The topic.
+    pub topic: Topic,
+    /// The public key that the message was encrypted to; `None` for symmetric encryption.
+    pub recipient: Option<PublicKey>,
+    /// Whether it arrived as a direct message of a trusted peer.
+    pub direct: bool,
+}
+
+impl ReceivedMessage {
+    /// The signer, if the message is signed.
+    #[must_use]
+    pub fn signer(&self) -> Option<&PublicKey> {
+        self.message.signer.as_ref()
+    }
+
+    /// When the envelope expires, in seconds since 1970.
+    pub(crate) fn expiry(&self) -> u32 {
+        self.sent.saturating_add(self.ttl)
+    }
+
+    /// Approximate memory use in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.message.payload.len() + self.message.padding.len() + OVERHEAD
+    }
+}

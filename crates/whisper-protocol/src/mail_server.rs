@@ -1,0 +1,128 @@
+//! Requests for old envelopes: from peers to a mail server on this node, and from this node to a peer that is one.
+//!
+//! Whisper only transports the requests. What a request asks for, and whether to answer it, is up to the mail server.
+
+use std::sync::{Arc, Mutex};
+
+use p2p_identity::NodeId;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use whisper_envelope::{Dialect, Envelope};
+
+use crate::{
+    lock::lock,
+    peers::direct::{DirectError, DirectSender},
+    stats::Reason,
+    wire::PacketKind,
+    wire::packet::{Completion, Request},
+};
+
+/// Peers' requests for old envelopes, made by [`Whisper::mail_requests`](crate::Whisper::mail_requests).
+///
+/// ```
+/// # use whisper_protocol::{Envelope, Whisper};
+/// # async fn serve(whisper: Whisper, archive: Vec<Envelope>) {
+/// let mut requests = whisper.mail_requests(64);
+/// while let Some(request) = requests.next().await {
+///     for envelope in &archive {
+///         // An error means that the peer has disconnected.
+///         if request.answer(envelope).await.is_err() {
+///             break;
+///         }
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct MailRequests {
+    receiver: mpsc::Receiver<MailRequest>,
+}
+
+impl MailRequests {
+    /// Waits for the next request; `None` if another reader has replaced this one, or the node no longer exists.
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<MailRequest> {
+        self.receiver.recv().await
+    }
+}
+
+/// A peer's request for old envelopes.
+///
+/// Any peer can send requests, as many as the limits allow: whether it may have what it asks for must follow from the
+/// request itself.
+#[derive(Debug)]
+pub struct MailRequest {
+    /// The peer.
+    pub peer: NodeId,
+    /// The dialect that the peer speaks.
+    pub dialect: Dialect,
+    /// The content of the request.
+    pub request: Request,
+    direct: Arc<DirectSender>,
+}
+
+impl MailRequest {
+    /// Sends an envelope to the peer as a direct message. The peer accepts it if it trusts this node. Waits while the
+    /// peer does not read, or limits its rate.
+    ///
+    /// # Errors
+    ///
+    /// If the peer has disconnected, or speaks another dialect than that of the envelope.
+    pub async fn answer(&self, envelope: &Envelope) -> Result<(), DirectError> {
+        self.direct.send_envelope(self.peer, envelope).await
+    }
+
+    /// Tells the peer that the answer is complete. Only status-im's nodes understand it; others ignore it.
+    ///
+    /// # Errors
+    ///
+    /// If the peer has disconnected, or the dialect has no such packet.
+    pub async fn complete(&self, completion: &Completion) -> Result<(), DirectError> {
+        let (peer, dialect) = (self.peer, self.dialect);
+        self.direct.send(peer, dialect, PacketKind::Completion, completion.encode()).await
+    }
+}
+
+/// The queue between the sessions and the reader of requests.
+#[derive(Debug)]
+pub(crate) struct MailQueue {
+    reader: Mutex<Option<mpsc::Sender<MailRequest>>>,
+    direct: Arc<DirectSender>,
+}
+
+impl MailQueue {
+    pub(crate) fn new(direct: Arc<DirectSender>) -> Self {
+        Self { reader: Mutex::default(), direct }
+    }
+
+    /// Replaces the reader by a new one.
+    pub(crate) fn open(&self, capacity: usize) -> MailRequests {
+        let (sender, receiver) = mpsc::channel(capacity.max(1));
+        *lock(&self.reader) = Some(sender);
+        MailRequests { receiver }
+    }
+
+    /// Passes a peer's request to the reader. The error is the reason for dropping it.
+    pub(crate) fn push(
+        &self,
+        peer: NodeId,
+        dialect: Dialect,
+        request: Request,
+    ) -> Result<(), Reason> {
+        let reader = lock(&self.reader).clone();
+        match reader.as_ref().map(mpsc::Sender::try_reserve) {
+            Some(Ok(permit)) => {
+                let direct = Arc::clone(&self.direct);
+                permit.send(MailRequest { peer, dialect, request, direct });
+                Ok(())
+            }
+            Some(Err(TrySendError::Full(()))) => Err(Reason::RequestsFull),
+            Some(Err(TrySendError::Closed(()))) | None => Err(Reason::RequestIgnored),
+        }
+    }
+}
+
+impl From<Envelope> for Request {
+    fn from(envelope: Envelope) -> Self {
+        Self::Sealed(envelope)
+    }
+}

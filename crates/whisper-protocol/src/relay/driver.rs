@@ -1,0 +1,222 @@
+//! Runs the relays: passes envelopes on to the delivery, wakes the sessions, and removes envelopes as they expire.
+
+use std::{sync::Arc, time::Duration};
+
+use p2p_identity::NodeId;
+use tokio::{sync::Notify, time::timeout};
+use whisper_envelope::{Bloom, Envelope};
+
+use crate::{
+    clock::{Clock, corrector::ClockCorrector},
+    delivery::driver::DeliveryDriver,
+    delivery::queue::Arrival,
+    drops::Occurrence,
+    peers::links::Links,
+    peers::peer_sender::PeerLink,
+    receipts::tracker::PostTracker,
+    relay::admission::{EnvelopeOutcome, Requirements},
+    relay::peer_slot::PeerSlot,
+    relay::pool::history::LostEnvelope,
+    relay::relays::{Effects, Processed, Relays, dialects},
+    relay::{Relay, Transmit, Unsent},
+    stats::{Counter, Reason, counters::Counters},
+};
+
+/// Maximum number of envelopes to process at once, so that others do not wait long for the lock.
+pub(crate) const MAX_BATCH: usize = 128;
+
+/// Longest wait for an expiry in seconds: the clock may be set meanwhile.
+const MAX_EXPIRY_WAIT_SECS: u32 = 60;
+
+/// The relays, and everything that follows from a change of them.
+#[derive(Debug)]
+pub(crate) struct RelayDriver {
+    relays: Relays,
+    clock: Clock,
+    corrector: Arc<ClockCorrector>,
+    links: Arc<Links<PeerLink>>,
+    delivery: Arc<DeliveryDriver>,
+    tracker: Arc<PostTracker>,
+    counters: Arc<Counters>,
+    /// Notified when the earliest expiry moves forward.
+    expiry: Notify,
+}
+
+impl RelayDriver {
+    pub(crate) fn new(
+        relays: Relays,
+        corrector: Arc<ClockCorrector>,
+        links: Arc<Links<PeerLink>>,
+        delivery: Arc<DeliveryDriver>,
+        tracker: Arc<PostTracker>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let (clock, expiry) = (corrector.corrected(), Notify::new());
+        Self { relays, clock, corrector, links, delivery, tracker, counters, expiry }
+    }
+
+    pub(crate) fn relays(&self) -> &Relays {
+        &self.relays
+    }
+
+    /// Processes a batch of envelopes from a peer. Returns one outcome for each, in order.
+    pub(crate) fn receive(&self, from: PeerSlot, envelopes: &[Envelope]) -> Vec<EnvelopeOutcome> {
+        self.counters.add(Counter::EnvelopesReceived, envelopes.len());
+        if self.corrector.handle_envelopes(from, envelopes) {
+            self.notify_expiry(); // an expiry may have come
+        }
+        self.process(Some(from), envelopes)
+    }
+
+    /// Processes envelopes that a peer sent before their time, and whose time has come.
+    pub(crate) fn receive_due(&self, from: PeerSlot, envelopes: &[Envelope]) {
+        let outcomes = self.process(Some(from), envelopes);
+        self.counters.add(Counter::EnvelopesLate, count_new(&outcomes));
+    }
+
+    /// Processes envelopes that were made here.
+    pub(crate) fn inject(&self, envelopes: &[Envelope]) -> Vec<EnvelopeOutcome> {
+        let of_one_dialect = envelopes.chunk_by(|one, next| one.dialect() == next.dialect());
+        let batches = of_one_dialect.flat_map(|envelopes| envelopes.chunks(MAX_BATCH));
+        let outcomes: Vec<_> = batches.flat_map(|batch| self.process(None, batch)).collect();
+        self.counters.add(Counter::EnvelopesPosted, count_new(&outcomes));
+        outcomes
+    }
+
+    /// Processes a direct message of a trusted peer. Only the size limit applies to it, and it goes only to the filters
+    /// that allow it.
+    pub(crate) fn receive_direct(&self, from: NodeId, envelope: &Envelope) {
+        self.counters.one(Counter::DirectReceived);
+        let Ok(work) = self.relays.check_direct(envelope) else {
+            let occurrence = Occurrence::at(self.clock.now()).by(from).of(envelope.hash());
+            return self.counters.record(Reason::DirectTooLarge, occurrence);
+        };
+        let (envelope, work) = (envelope.detached(), work.get());
+        self.delivery.offer(Arrival { envelope, work, direct: true });
+    }
+
+    /// Processes envelopes of one dialect. Returns one outcome for each, in order.
+    fn process(&self, from: Option<PeerSlot>, envelopes: &[Envelope]) -> Vec<EnvelopeOutcome> {
+        let Some(first) = envelopes.first() else { return Vec::new() };
+        let now = self.clock.now();
+        let Processed { outcomes, new, effects } =
+            self.relays.process(now, first.dialect(), from, envelopes);
+        self.apply(effects);
+        self.delivery.offer_new(new);
+        self.record_rejected(now, from, envelopes, &outcomes);
+        let known = outcomes.iter().filter(|outcome| **outcome == EnvelopeOutcome::Known);
+        self.counters.add(Counter::EnvelopesNew, count_new(&outcomes));
+        self.counters.add(Counter::EnvelopesKnown, known.count());
+        outcomes
+    }
+
+    fn record_rejected(
+        &self,
+        now: u32,
+        from: Option<PeerSlot>,
+        envelopes: &[Envelope],
+        outcomes: &[EnvelopeOutcome],
+    ) {
+        let rejected = |(envelope, outcome)| match outcome {
+            &EnvelopeOutcome::Rejected(reason) => Some((envelope, reason)),
+            EnvelopeOutcome::New | EnvelopeOutcome::Known => None,
+        };
+        let mut rejected = envelopes.iter().zip(outcomes).filter_map(rejected).peekable();
+        if rejected.peek().is_none() {
+            return;
+        }
+        let peer = from.and_then(|slot| self.links.id(slot));
+        for (envelope, reason) in rejected {
+            let occurrence = Occurrence {
+                rejected: Some(reason),
+                ..Occurrence::at(now).by(peer).of(envelope.hash())
+            };
+            self.counters.record(Reason::from(&reason), occurrence);
+        }
+    }
+
+    /// Changes the state of one peer.
+    pub(crate) fn change_peer(&self, slot: PeerSlot, change: impl FnOnce(&mut Relay)) {
+        let ((), effects) = self.relays.change(slot.dialect(), change);
+        self.apply(effects);
+    }
+
+    /// Changes what the node requires, in all dialects. The sessions tell their peers.
+    pub(crate) fn require(&self, change: impl Fn(u32, &mut Requirements)) {
+        let now = self.clock.now();
+        self.change_all(|relay| relay.require(|requirements| change(now, requirements)));
+    }
+
+    /// Makes the node a light client, or one that relays.
+    pub(crate) fn set_light(&self, light: bool) {
+        self.change_all(|relay| relay.set_light(light));
+    }
+
+    /// Changes the topics that the node wants; `bloom` is called inside the lock of each relay.
+    pub(crate) fn set_bloom(&self, bloom: impl Fn() -> Bloom) {
+        let now = self.clock.now();
+        self.change_all(|relay| relay.set_bloom(now, bloom()));
+    }
+
+    fn change_all(&self, change: impl Fn(&mut Relay)) {
+        for dialect in dialects() {
+            let ((), effects) = self.relays.change(dialect, &change);
+            self.apply(effects);
+        }
+    }
+
+    /// What to send to this peer next.
+    pub(crate) fn poll_transmit(&self, slot: PeerSlot) -> Transmit {
+        let now = self.clock.now();
+        let (transmit, unsent) = self.relays.poll_transmit(now, slot);
+        for Unsent { hash, to } in unsent {
+            self.counters.record(Reason::Oversized, Occurrence::at(now).by(to).of(&hash));
+        }
+        transmit
+    }
+
+    /// Ends posts and removes envelopes as they expire. Never returns.
+    pub(crate) async fn run_expiry(self: Arc<Self>) {
+        loop {
+            let now = self.clock.now();
+            self.tracker.handle_clock(now, |hash| self.relays.unsent_reason(hash));
+            let next = dialects().filter_map(|dialect| {
+                let (next, effects) = self.relays.handle_timeout(now, dialect);
+                self.apply(effects);
+                next
+            });
+            let next = next.chain(self.tracker.next_expiry()).min();
+            let Some(expiry) = next else {
+                self.expiry.notified().await;
+                continue;
+            };
+            let wait = expiry.saturating_sub(now).saturating_add(1).min(MAX_EXPIRY_WAIT_SECS);
+            // Notified or not, check again.
+            let _ = timeout(Duration::from_secs(wait.into()), self.expiry.notified()).await;
+        }
+    }
+
+    /// Something may expire earlier than [`run_expiry`](Self::run_expiry) knows.
+    pub(crate) fn notify_expiry(&self) {
+        self.expiry.notify_one();
+    }
+
+    fn apply(&self, effects: Effects) {
+        let Effects { wakes, lost, expires_earlier } = effects;
+        if expires_earlier {
+            self.notify_expiry();
+        }
+        for LostEnvelope { hash, at, evicted } in lost {
+            let reason = if evicted { Reason::Evicted } else { Reason::EndOfLife };
+            self.counters.record(reason, Occurrence::at(at).of(&hash));
+            if evicted {
+                self.tracker.handle_evicted(&hash);
+            }
+        }
+        self.links.visit(&wakes, |link| link.wake.notify_one());
+    }
+}
+
+fn count_new(outcomes: &[EnvelopeOutcome]) -> usize {
+    outcomes.iter().filter(|outcome| **outcome == EnvelopeOutcome::New).count()
+}

@@ -1,0 +1,238 @@
+//! Reads the packets of one peer.
+
+use std::{future::pending, ops::ControlFlow, time::Duration};
+
+use bytes::Bytes;
+use p2p_mux::{Message, Receiver};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep},
+};
+use whisper_envelope::{Envelope, EnvelopeError, Unhashed};
+
+use super::{Ended, Session};
+use crate::{
+    config::MAX_MESSAGE_SIZE,
+    delivery::driver::MAX_QUEUE_WAIT,
+    peers::rate_limit::LimitScope,
+    relay::driver::MAX_BATCH,
+    relay::peer_slot::PeerSlot,
+    session::extensions::{self, MAX_REPORTED, Refused},
+    stats::{Counter, Reason},
+    wire::fault::Fault,
+    wire::status::Status,
+    wire::{self, Envelopes, PacketKind},
+};
+
+/// Bytes of envelopes after which a batch ends and other tasks run; a batch also ends at [`MAX_BATCH`] envelopes. A
+/// single envelope may be larger.
+const MAX_BATCH_BYTES: usize = 128 * 1024;
+
+/// The largest packet that is read, in bytes. go-ethereum puts all pending envelopes into one packet of any size, and a
+/// node that was away for a while should be able to read it.
+const MAX_PACKET: usize = MAX_MESSAGE_SIZE as usize;
+
+/// How often to check for due envelopes within their last second. Clocks only show whole seconds.
+const DUE_POLL: Duration = Duration::from_millis(50);
+
+/// How often to check for due envelopes before that: the clock may be set.
+const EARLY_POLL: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// Reads packets until the channel closes or the peer violates the protocol.
+    pub(super) async fn read(
+        &self,
+        slot: PeerSlot,
+        theirs: &Status,
+        receiver: &mut Receiver,
+    ) -> Result<(), Ended> {
+        loop {
+            let message = tokio::select! {
+                message = receiver.recv() => message,
+                () = self.wait_for_due() => {
+                    self.process_due(slot).await;
+                    continue;
+                }
+            };
+            let Some(message) = message else { return Ok(()) };
+            let length = message.payload.len();
+            if length > MAX_PACKET {
+                return Err(Fault::PacketTooLarge { length, limit: MAX_PACKET }.into());
+            }
+            if self.limited && !self.is_within_limits(&message)? {
+                continue;
+            }
+            self.handle_packet(slot, theirs, message).await?;
+        }
+    }
+
+    async fn handle_packet(
+        &self,
+        slot: PeerSlot,
+        theirs: &Status,
+        Message { code, payload }: Message,
+    ) -> Result<(), Fault> {
+        let relays = &self.context.relays;
+        match self.wire.kind(code) {
+            Some(PacketKind::Envelopes) => {
+                let refused = self.handle_envelopes(slot, code, &payload).await?;
+                if theirs.confirmations {
+                    self.acknowledge(&payload, &refused);
+                }
+            }
+            Some(PacketKind::MinWork) => {
+                let min_work = wire::decode_min_work(code, &payload)?;
+                relays.change_peer(slot, |relay| relay.handle_min_work(slot, min_work));
+            }
+            Some(PacketKind::Bloom) => {
+                let bloom = wire::decode_bloom(code, &payload)?;
+                relays.change_peer(slot, |relay| relay.handle_bloom(slot, bloom));
+            }
+            Some(PacketKind::Direct) if self.is_trusted() => self.handle_direct(code, &payload)?,
+            Some(PacketKind::Direct) => self.record(Reason::DirectUntrusted),
+            Some(PacketKind::Status) => self.record(Reason::SecondStatus),
+            Some(kind) => self.handle_extension(slot, kind, &payload),
+            None => self.record(Reason::UnknownCode),
+        }
+        Ok(())
+    }
+
+    /// Processes the envelopes of a bundle up to the first malformed one. Returns the rejected ones, as far as they are
+    /// reported to the peer.
+    async fn handle_envelopes(
+        &self,
+        slot: PeerSlot,
+        code: u64,
+        payload: &Bytes,
+    ) -> Result<Vec<Refused>, Fault> {
+        let malformed = |error| Fault::MalformedPacket { code, error };
+        let mut envelopes = (self.wire.envelopes)(payload).map_err(malformed)?;
+        let mut refused = Vec::new();
+        let deadline = Instant::now() + MAX_QUEUE_WAIT;
+        loop {
+            self.context.delivery.wait_for_room(deadline).await;
+            let (batch, rest) = next_batch(&mut envelopes);
+            let outcomes = self.context.relays.receive(slot, &batch);
+            let early = self.early.keep(&batch, &outcomes);
+            self.context.counters.add(Counter::EnvelopesEarly, early);
+            let room = MAX_REPORTED.saturating_sub(refused.len());
+            refused.extend(extensions::refused(&batch, &outcomes).take(room));
+            if let ControlFlow::Break(end) = rest {
+                return end.map(|()| refused).map_err(Fault::MalformedEnvelope);
+            }
+            yield_now().await;
+        }
+    }
+
+    fn handle_direct(&self, code: u64, payload: &Bytes) -> Result<(), Fault> {
+        let malformed = |error| Fault::MalformedPacket { code, error };
+        for envelope in self.wire.direct(payload).map_err(malformed)? {
+            let envelope = envelope.map_err(Fault::MalformedEnvelope)?.into_envelope();
+            self.context.relays.receive_direct(self.remote.id, &envelope);
+        }
+        Ok(())
+    }
+
+    /// Whether a packet is to be read. A packet beyond the limits is dropped, with two exceptions: what the peer says
+    /// about itself, because without it the node would have a wrong picture of the peer, and it costs little; and direct
+    /// messages of trusted peers.
+    fn is_within_limits(&self, message: &Message) -> Result<bool, Fault> {
+        let kind = self.wire.kind(message.code);
+        if kind == Some(PacketKind::Direct) && self.is_trusted() {
+            return Ok(true);
+        }
+        let (uptime, bytes) = (self.context.delivery.uptime(), message.payload.len());
+        let limiter = &self.context.limiter;
+        let Err(excess) = limiter.handle_packet(uptime, &self.remote.id, self.remote.ip, bytes)
+        else {
+            return Ok(true);
+        };
+        if excess.intolerable {
+            return Err(Fault::OverLimit);
+        }
+        if kind.is_some_and(describes_the_peer) {
+            self.context.counters.one(Counter::LimitSpared);
+            return Ok(true);
+        }
+        self.record(match excess.scope {
+            LimitScope::Peer => Reason::OverPeerLimit,
+            LimitScope::Ip => Reason::OverIpLimit,
+        });
+        if kind == Some(PacketKind::Envelopes)
+            && let Ok(envelopes) = (self.wire.envelopes)(&message.payload)
+        {
+            let dropped = envelopes.filter(Result::is_ok).count();
+            self.context.counters.add(Counter::LimitEnvelopes, dropped);
+        }
+        Ok(false)
+    }
+
+    fn is_trusted(&self) -> bool {
+        self.context.trusted.contains(&self.remote.id)
+    }
+
+    /// Waits until the time of an early envelope has come. Never returns while there is none.
+    async fn wait_for_due(&self) {
+        loop {
+            let Some(due) = self.early.next_due() else { return pending().await };
+            match due.saturating_sub(self.context.corrector.now()) {
+                0 => return,
+                1 => sleep(DUE_POLL).await,
+                _ => sleep(EARLY_POLL).await,
+            }
+        }
+    }
+
+    /// Processes the early envelopes whose time has come, as if the peer sent them now.
+    async fn process_due(&self, slot: PeerSlot) {
+        let deadline = Instant::now() + MAX_QUEUE_WAIT;
+        loop {
+            let batch = self.early.take_due(self.context.corrector.now());
+            if batch.is_empty() {
+                return;
+            }
+            self.context.delivery.wait_for_room(deadline).await;
+            self.context.relays.receive_due(slot, &batch);
+            yield_now().await;
+        }
+    }
+}
+
+/// Whether a peer says with such packets what it wants or has.
+fn describes_the_peer(kind: PacketKind) -> bool {
+    match kind {
+        PacketKind::Status
+        | PacketKind::MinWork
+        | PacketKind::Bloom
+        | PacketKind::Ack
+        | PacketKind::Response
+        | PacketKind::Rates => true,
+        PacketKind::Envelopes
+        | PacketKind::Direct
+        | PacketKind::SyncRequest
+        | PacketKind::SyncResponse
+        | PacketKind::Completion
+        | PacketKind::Request => false,
+    }
+}
+
+/// Decodes the next few envelopes and hashes them together. Breaks at the end, or at a malformed envelope.
+fn next_batch(
+    envelopes: &mut Envelopes<'_>,
+) -> (Vec<Envelope>, ControlFlow<Result<(), EnvelopeError>>) {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    let rest = loop {
+        if batch.len() >= MAX_BATCH || bytes >= MAX_BATCH_BYTES {
+            break ControlFlow::Continue(());
+        }
+        match envelopes.next() {
+            Some(Ok(envelope)) => {
+                bytes += envelope.raw().len();
+                batch.push(envelope);
+            }
+            Some(Err(error)) => break ControlFlow::Break(Err(error)),
+            None => break ControlFlow::Break(Ok(())),
+        }
+    };
+    (Unhashed::into_envelopes(batch), rest)
+}

@@ -1,0 +1,56 @@
+//! What the sub-protocol reports about itself and about its peers, as JSON.
+
+use p2p_identity::NodeId;
+use serde_json::json;
+use whisper_pow::Rule;
+
+use crate::{
+    peers::peer_rule::PeerRuleState,
+    session::context::SessionContext,
+    wire::{self, Wire},
+};
+
+/// For `admin_nodeInfo`, with go-ethereum's names. `version` is the highest version; `versions` has all of them.
+pub(super) fn node(context: &SessionContext) -> String {
+    let requirements = context.relays.relays().requirements();
+    let versions = wire::ALL.map(|wire| format!("{}.0", wire.version));
+    let info = json!({
+        "maxMessageSize": requirements.max_message_size(),
+        "minimumPoW": requirements.min_work().get(),
+        "version": versions[0],
+        "versions": versions,
+    });
+    info.to_string()
+}
+
+/// For `admin_peers`; `None` before the exchange of status packets. (go-ethereum reports only "unknown".)
+pub(super) fn peer(context: &SessionContext, id: &NodeId) -> Option<String> {
+    let (slot, _) = context.links.find(id)?;
+    let (status, rule) = context.relays.relays().peer(slot)?;
+    let info = json!({
+        "bloom": format!("0x{}", status.bloom),
+        "confirmations": status.confirmations,
+        "light": status.light,
+        "pow": status.min_work.get(),
+        "powRule": rule_name(&rule),
+        "rateLimits": status.rates.map(|rates| {
+            json!({ "ip": rates.per_ip, "peer": rates.per_peer, "topic": rates.per_topic })
+        }),
+        "trusted": context.trusted.contains(id),
+        "version": Wire::of(slot.dialect()).version,
+    });
+    Some(info.to_string())
+}
+
+/// The name of the rule that a peer applies to work.
+fn rule_name(state: &PeerRuleState) -> &'static str {
+    match state.rule() {
+        Some(Rule::GETH_1_8) => "geth-1.8",
+        Some(Rule::EIP_627) => "eip-627",
+        Some(Rule::PARITY) => "parity",
+        Some(Rule::NIM) => "nim-eth",
+        Some(_) => "other",
+        None if state.is_known() => "any",
+        None => "unknown",
+    }
+}
