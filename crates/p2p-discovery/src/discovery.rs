@@ -13,6 +13,7 @@ mod requests;
 mod rng;
 #[cfg(test)]
 mod tests;
+mod tick_budget;
 mod upkeep;
 
 use core::net::SocketAddr;
@@ -161,12 +162,14 @@ impl Discovery {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let check = self.table.next_check().map(|entry| entry.check_at);
         let upkeep = self.upkeep.next_due(self.table.len() > 0);
-        [self.contacts.next_deadline(), check, upkeep].into_iter().flatten().min()
+        let waiting = self.limiter.next_due();
+        [self.contacts.next_deadline(), check, upkeep, waiting].into_iter().flatten().min()
     }
 
     /// Runs the timers that are due.
     pub fn handle_timeout(&mut self, now: Instant, unix: u64) {
         let at = Timestamp { now, unix };
+        self.handle_waiting_requests(at);
         while let Some(id) = self.contacts.due(now) {
             self.handle_request_timeout(at, id);
         }
@@ -308,7 +311,7 @@ impl Discovery {
             return false;
         }
         let is_running = self.contacts.get(&id).is_some();
-        let has_begun = self.contacts.add_task(at.now, node, task, false);
+        let has_begun = self.contacts.add_task(at.now, node, task);
         if has_begun && !is_running {
             self.send_next_request(at, id);
         }

@@ -22,7 +22,7 @@ pub enum DropReason {
     Own,
     /// An expired packet.
     Expired,
-    /// Too many requests from one address.
+    /// Too many requests from one address, by other senders than nodes with an endpoint proof there.
     AddressRate,
     /// Too many requests in a tick from addresses without an endpoint proof.
     StrangerRate,
@@ -38,7 +38,7 @@ pub enum DropReason {
     NoProof,
     /// A request for neighbours by a node of another network.
     Foreign,
-    /// An unknown node that was not pinged back, because too many others are.
+    /// An unknown node that was pinged back, and dropped before it answered because others came.
     StrangersFull,
     /// A node that a peer reported at an address that it may not report.
     Unverified,

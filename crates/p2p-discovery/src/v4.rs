@@ -10,6 +10,7 @@ pub use datagram::{Datagram, MAX_DATAGRAM, SealedPacket};
 pub use endpoint::{Endpoint, Neighbour};
 pub use error::DatagramError;
 pub use kind::PacketKind;
+pub(crate) use packet::is_negative;
 pub use packet::{
     EnrRequest, EnrResponse, FindNode, MAX_PER_PACKET, Neighbours, Packet, Ping, Pong,
 };

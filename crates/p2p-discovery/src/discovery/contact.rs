@@ -1,7 +1,7 @@
 //! The nodes to which requests are in progress.
 
 use core::net::IpAddr;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
 use keccak_lanes::Digest;
@@ -11,10 +11,11 @@ use crate::event::LookupId;
 use crate::node::Node;
 
 /// Maximum number of contacts.
-const MAX_CONTACTS: usize = 512;
+const MAX_CONTACTS: usize = 1024;
 
-/// Maximum number of contacts that were begun by an incoming ping.
-const MAX_STRANGERS: usize = 128;
+/// Maximum number of contacts that were begun by an incoming ping. With the default limits it is the
+/// number of such pings in half a second, so that each has its time to answer.
+const MAX_STRANGERS: usize = 512;
 
 /// Maximum number of tasks of one contact.
 const MAX_TASKS: usize = 8;
@@ -59,7 +60,8 @@ pub(super) struct Contact {
     pub(super) failed_finds: u8,
     /// Whether we have waited for a ping of the node, so that it may know us.
     pub(super) may_know_us: bool,
-    is_stranger: bool,
+    /// Its number among the contacts that were begun by an incoming ping, in the order of time.
+    stranger: Option<u64>,
 }
 
 impl Contact {
@@ -88,7 +90,8 @@ pub(super) struct Contacts {
     awaited: HashMap<Digest, NodeId>,
     /// The addresses from which neighbours are awaited, and from how many nodes each.
     finding: HashMap<IpAddr, u32>,
-    strangers: usize,
+    strangers: BTreeMap<u64, NodeId>,
+    next_stranger: u64,
 }
 
 impl Contacts {
@@ -101,30 +104,46 @@ impl Contacts {
         self.contacts.get_mut(id)
     }
 
-    fn has_room(&self, is_stranger: bool) -> bool {
-        self.contacts.len() < MAX_CONTACTS && !(is_stranger && self.strangers >= MAX_STRANGERS)
-    }
-
-    /// Adds a task to the contact of the node, or begins a new one. The endpoint in `node` is used
-    /// only for a new contact. Returns `false` if there is no room.
-    pub(super) fn add_task(
-        &mut self,
-        now: Instant,
-        node: Node,
-        task: Task,
-        is_stranger: bool,
-    ) -> bool {
+    /// Adds a task of ours to the contact of the node, or begins a new one. The endpoint in `node` is
+    /// used only for a new contact. Returns `false` if there is no room.
+    pub(super) fn add_task(&mut self, now: Instant, node: Node, task: Task) -> bool {
         if let Some(contact) = self.contacts.get_mut(&node.id) {
             let has_room = contact.tasks.len() < MAX_TASKS;
             if has_room {
                 contact.tasks.push_back(task);
+                // It is of use to us now.
+                if let Some(number) = contact.stranger.take() {
+                    self.strangers.remove(&number);
+                }
             }
             return has_room;
         }
-        if !self.has_room(is_stranger) {
-            return false;
+        let has_room = self.contacts.len() < MAX_CONTACTS;
+        if has_room {
+            self.begin(now, node, task, None);
         }
-        self.strangers += usize::from(is_stranger);
+        has_room
+    }
+
+    /// Begins a contact that checks an unknown node, which has pinged us. Returns whether another node
+    /// was dropped for it: if there are too many unknown nodes, the one that has had the most time to
+    /// answer.
+    pub(super) fn add_stranger(&mut self, now: Instant, node: Node) -> bool {
+        let is_full = self.strangers.len() >= MAX_STRANGERS || self.contacts.len() >= MAX_CONTACTS;
+        let oldest = self.strangers.first_key_value().map(|(_, id)| *id).filter(|_| is_full);
+        if let Some(oldest) = oldest {
+            self.remove(&oldest);
+        } else if is_full {
+            return true;
+        }
+        let number = self.next_stranger;
+        self.next_stranger += 1;
+        self.strangers.insert(number, node.id);
+        self.begin(now, node, Task::Check, Some(number));
+        is_full
+    }
+
+    fn begin(&mut self, now: Instant, node: Node, task: Task, stranger: Option<u64>) {
         self.deadlines.insert((now, node.id));
         let contact = Contact {
             tasks: VecDeque::from([task]),
@@ -133,11 +152,10 @@ impl Contacts {
             attempts: 0,
             failed_finds: 0,
             may_know_us: false,
-            is_stranger,
+            stranger,
             node,
         };
         self.contacts.insert(contact.node.id, contact);
-        true
     }
 
     /// Sets what the contact waits for, and until when.
@@ -162,7 +180,9 @@ impl Contacts {
         let contact = self.contacts.remove(id)?;
         self.deadlines.remove(&(contact.deadline, *id));
         self.forget_awaited(contact.phase, contact.ip());
-        self.strangers -= usize::from(contact.is_stranger);
+        if let Some(number) = contact.stranger {
+            self.strangers.remove(&number);
+        }
         Some(contact)
     }
 
@@ -224,7 +244,7 @@ mod tests {
         let now = Instant::now();
         let later = now + Duration::from_secs(1);
         let (mut contacts, id) = (Contacts::default(), node(1).id);
-        assert!(contacts.add_task(now, node(1), Task::Check, false));
+        assert!(contacts.add_task(now, node(1), Task::Check));
         contacts.set_phase(&id, Phase::AwaitPong([1; 32], now), later);
         assert_eq!(contacts.awaiting(&[1; 32]).map(|contact| contact.node.id), Some(id));
         contacts.set_phase(&id, Phase::AwaitNeighbours(None), later);
@@ -237,15 +257,29 @@ mod tests {
     #[test]
     fn strangers_cannot_take_all_contacts() {
         let (now, mut contacts) = (Instant::now(), Contacts::default());
-        let taken =
-            (0..1000).filter(|number| contacts.add_task(now, node(*number), Task::Check, true));
-        assert_eq!(taken.count(), MAX_STRANGERS);
-        let own =
-            (1000..2000).filter(|number| contacts.add_task(now, node(*number), Task::Check, false));
+        let dropped = (0..1000).filter(|number| contacts.add_stranger(now, node(*number)));
+        assert_eq!(dropped.count(), 1000 - MAX_STRANGERS);
+        let oldest = 1000 - u16::try_from(MAX_STRANGERS).unwrap();
+        assert!(contacts.get(&node(oldest - 1).id).is_none(), "the oldest were dropped");
+        assert!(contacts.get(&node(oldest).id).is_some());
+        let own = (1000..3000).filter(|number| contacts.add_task(now, node(*number), Task::Check));
         assert_eq!(own.count(), MAX_CONTACTS - MAX_STRANGERS);
-        contacts.remove(&node(0).id);
-        assert!(contacts.add_task(now, node(3000), Task::Check, true), "there is room again");
-        let tasks = (0..20).filter(|_| contacts.add_task(now, node(1000), Task::Ping, false));
+        assert!(contacts.add_stranger(now, node(4000)) && contacts.get(&node(4000).id).is_some());
+        let tasks = (0..20).filter(|_| contacts.add_task(now, node(1000), Task::Ping));
         assert_eq!(tasks.count(), MAX_TASKS - 1);
+    }
+
+    #[test]
+    fn a_stranger_that_we_want_something_from_is_not_dropped() {
+        let (now, mut contacts) = (Instant::now(), Contacts::default());
+        contacts.add_stranger(now, node(0));
+        assert!(contacts.add_task(now, node(0), Task::Ping));
+        for number in 1..2000 {
+            contacts.add_stranger(now, node(number));
+        }
+        assert!(contacts.get(&node(0).id).is_some());
+        assert_eq!(contacts.contacts.len(), MAX_STRANGERS + 1);
+        contacts.remove(&node(1999).id);
+        assert!(!contacts.add_stranger(now, node(3000)), "there is room again");
     }
 }

@@ -7,7 +7,7 @@ use p2p_identity::NodeId;
 
 use super::contact::{Phase, Task};
 use super::endpoint_proof::Membership;
-use super::rate_limiter::SenderClass;
+use super::rate_limiter::{HandleTime, SenderClass};
 use super::{Discovery, Timestamp};
 use crate::address::may_relay;
 use crate::event::Event;
@@ -16,6 +16,7 @@ use crate::stats::DropReason;
 use crate::table::BUCKET_SIZE;
 use crate::v4::{
     Datagram, Endpoint, EnrResponse, FindNode, MAX_PER_PACKET, Neighbours, Packet, Ping, Pong,
+    is_negative,
 };
 
 impl Discovery {
@@ -23,6 +24,7 @@ impl Discovery {
     /// dropped is counted by reason in [`stats`](Self::stats).
     pub fn handle_datagram(&mut self, now: Instant, unix: u64, from: SocketAddr, bytes: &[u8]) {
         let at = Timestamp { now, unix };
+        self.handle_waiting_requests(at);
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         self.out.stats.datagrams_in += 1;
         self.out.stats.bytes_in += bytes.len() as u64;
@@ -32,21 +34,59 @@ impl Discovery {
         }
     }
 
+    /// Handles the requests that have waited for the end of a tick, if it is over.
+    pub(super) fn handle_waiting_requests(&mut self, at: Timestamp) {
+        for request in self.limiter.begin_tick(at.now) {
+            let handle = |datagram: Datagram<'_>| {
+                let packet = datagram.packet()?;
+                self.handle_signed(at, request.from, &datagram, packet, request.is_over_rate)
+            };
+            match Datagram::parse(&request.bytes).map_err(DropReason::from).and_then(handle) {
+                Ok(()) => self.run_lookups(at),
+                Err(reason) => self.out.drop(reason),
+            }
+        }
+    }
+
+    /// Checks all of a datagram but its signature. A request may then have to wait.
     fn receive(&mut self, at: Timestamp, from: SocketAddr, bytes: &[u8]) -> Result<(), DropReason> {
         let datagram = Datagram::parse(bytes)?;
-        let kind = datagram.kind();
-        if !kind.is_reply() {
-            self.limiter.admit_request(at.now, from.ip())?;
-        }
         let packet = datagram.packet()?;
         let sender = self.classify(from, &packet)?;
+        // An address is charged only for a datagram whose hash is right.
         datagram.check_hash()?;
         self.check_time(at, from, &packet)?;
-        self.limiter.admit_check(at.now, sender)?;
+        let Some(sender) = sender else {
+            self.limiter.admit_reply()?;
+            return self.handle_signed(at, from, &datagram, packet, false);
+        };
+        match self.limiter.admit_request(at.now, sender, (from, bytes), &mut self.rng)? {
+            HandleTime::Now { is_over_rate } => {
+                self.handle_signed(at, from, &datagram, packet, is_over_rate)
+            }
+            HandleTime::TickEnd => Ok(()),
+        }
+    }
+
+    /// Checks the signature of a packet, and handles it.
+    fn handle_signed(
+        &mut self,
+        at: Timestamp,
+        from: SocketAddr,
+        datagram: &Datagram<'_>,
+        packet: Packet,
+        is_over_rate: bool,
+    ) -> Result<(), DropReason> {
         self.out.stats.recoveries += 1;
         let id = datagram.signer()?;
         if id == self.local.id() {
             return Err(DropReason::Own);
+        }
+        if is_over_rate {
+            // Its address may have been charged for forged requests.
+            let is_known = self.proofs.is_proven(at.now, &id, from.ip());
+            is_known.then_some(()).ok_or(DropReason::AddressRate)?;
+            self.limiter.admit_node(at.now, id)?;
         }
         match packet {
             Packet::Ping(ping) => self.handle_ping(at, from, id, &ping, datagram.hash()),
@@ -56,26 +96,32 @@ impl Discovery {
             Packet::EnrRequest(_) => self.handle_enr_request(at, from, id, datagram.hash())?,
             Packet::EnrResponse(response) => self.handle_enr_response(at, from, id, &response)?,
         }
-        self.out.stats.packets_in[kind.index()] += 1;
+        self.out.stats.packets_in[datagram.kind().index()] += 1;
         Ok(())
     }
 
-    /// The class of the sender, as far as it is known before the signature is checked. Fails for
-    /// packets that are not wanted from it.
-    fn classify(&self, from: SocketAddr, packet: &Packet) -> Result<SenderClass, DropReason> {
+    /// The class of the sender of a request, as far as it is known before the signature is checked;
+    /// `None` for an answer that is awaited. Fails for packets that are not wanted.
+    fn classify(
+        &self,
+        from: SocketAddr,
+        packet: &Packet,
+    ) -> Result<Option<SenderClass>, DropReason> {
         let ip = from.ip();
         let answers = |hash| self.contacts.awaiting(hash).is_some_and(|asked| asked.ip() == ip);
         let is_known = self.proofs.has_proof_at(ip);
         match packet {
-            Packet::Pong(pong) if answers(&pong.ping) => Ok(SenderClass::Asked),
-            Packet::EnrResponse(response) if answers(&response.request) => Ok(SenderClass::Asked),
-            Packet::Neighbours(_) if self.contacts.is_finding(ip) => Ok(SenderClass::Asked),
+            Packet::Pong(pong) if answers(&pong.ping) => Ok(None),
+            Packet::EnrResponse(response) if answers(&response.request) => Ok(None),
+            Packet::Neighbours(_) if self.contacts.is_finding(ip) => Ok(None),
             Packet::Pong(_) | Packet::Neighbours(_) | Packet::EnrResponse(_) => {
                 Err(DropReason::Unsolicited)
             }
-            Packet::Ping(_) if is_known => Ok(SenderClass::Proven),
-            Packet::Ping(_) => Ok(SenderClass::Stranger),
-            Packet::FindNode(_) | Packet::EnrRequest(_) if is_known => Ok(SenderClass::Proven),
+            Packet::Ping(_) if is_known => Ok(Some(SenderClass::Proven)),
+            Packet::Ping(_) => Ok(Some(SenderClass::Stranger)),
+            Packet::FindNode(_) | Packet::EnrRequest(_) if is_known => {
+                Ok(Some(SenderClass::Proven))
+            }
             Packet::FindNode(_) | Packet::EnrRequest(_) => Err(DropReason::NoProof),
         }
     }
@@ -87,14 +133,16 @@ impl Discovery {
         from: SocketAddr,
         packet: &Packet,
     ) -> Result<(), DropReason> {
-        let Some(expiration) = packet.expiration() else { return Ok(()) };
-        if matches!(packet, Packet::Pong(_)) {
-            self.compare_clocks(at, from, expiration);
+        if let Packet::Pong(pong) = packet {
+            self.compare_clocks(at, from, pong.expiration);
         }
-        if expiration < at.unix { Err(DropReason::Expired) } else { Ok(()) }
+        if packet.is_expired(at.unix) { Err(DropReason::Expired) } else { Ok(()) }
     }
 
     fn compare_clocks(&mut self, at: Timestamp, from: SocketAddr, expiration: u64) {
+        if is_negative(expiration) {
+            return;
+        }
         let offset = self.clock.sample(at.now, at.unix, from.ip(), expiration);
         if let Some(offset) = offset {
             self.out.push_event(Event::ClockOffset(offset));
@@ -142,11 +190,10 @@ impl Discovery {
         // at its known address first; only if it does not answer there, it may have moved.
         let known = self.table.get(&id).filter(|known| known.node.endpoint.ip != from.ip());
         let node = known.map_or(node, |known| known.node.clone());
-        if self.contacts.add_task(at.now, node, Task::Check, true) {
-            self.send_next_request(at, id);
-        } else {
+        if self.contacts.add_stranger(at.now, node) {
             self.out.drop(DropReason::StrangersFull);
         }
+        self.send_next_request(at, id);
     }
 
     fn handle_pong(

@@ -6,7 +6,7 @@ use keccak_lanes::{Digest, keccak256};
 use p2p_identity::NodeId;
 
 /// A random sequence that is determined by a seed and unpredictable without it. Used for the targets
-/// of lookups and the jitter of checks.
+/// of lookups, the jitter of checks, and the choice among requests in a flood.
 #[derive(Clone)]
 pub(super) struct SeededRng {
     seed: [u8; 32],
@@ -25,6 +25,12 @@ impl SeededRng {
         input[..32].copy_from_slice(&self.seed);
         input[32..].copy_from_slice(&self.drawn.to_be_bytes());
         keccak256(&input)
+    }
+
+    /// The next number.
+    pub(super) fn number(&mut self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.digest();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
     /// A random id that belongs to no node.

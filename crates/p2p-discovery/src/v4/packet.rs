@@ -131,6 +131,14 @@ impl Packet {
         }
     }
 
+    /// Whether the packet has expired when the clock shows `unix`. An [`EnrResponse`] never expires.
+    ///
+    /// As in go-ethereum, the expiration is a signed number: one of 2^63 or more is before 1970.
+    #[must_use]
+    pub fn is_expired(&self, unix: u64) -> bool {
+        self.expiration().is_some_and(|expiration| is_negative(expiration) || expiration < unix)
+    }
+
     /// Appends the body, which is one list. [`seal`](Self::seal) makes a whole datagram.
     pub fn encode_body(&self, out: &mut dyn BufMut) {
         match self {
@@ -199,6 +207,11 @@ impl Pong {
             enr_seq: enr_seq(list),
         })
     }
+}
+
+/// Whether a UNIX time is negative when it is read as a signed number.
+pub(crate) const fn is_negative(unix: u64) -> bool {
+    unix.cast_signed() < 0
 }
 
 /// Reads the sequence number at the end, if there is one. Another element there is not an error: nodes

@@ -112,6 +112,28 @@ fn expired_packets_are_not_answered() {
     );
 }
 
+/// `-futureExpiration()` of go-ethereum's `devp2p discv4 test`: a negative number, not the far future.
+#[test]
+fn negative_expirations_are_in_the_past() {
+    let mut world = World::of([1, 2], &Discv4Config::new());
+    world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+    world.seconds(1);
+    let (before, endpoint) = (world.node(1).stats().clone(), Endpoint::new(address(2), 30303));
+    let negative = [(UNIX + 20).wrapping_neg(), u64::MAX, 1 << 63];
+    for expiration in negative {
+        world.forge(2, 1, &Packet::FindNode(FindNode { target: NodeId([1; 64]), expiration }));
+        world.forge(2, 1, &Packet::EnrRequest(EnrRequest { expiration }));
+        let ping = Ping { from: endpoint, to: endpoint, expiration, enr_seq: None };
+        world.forge(2, 1, &Packet::Ping(ping));
+        world.forge(3, 1, &Packet::Ping(ping));
+    }
+    assert_eq!(world.node(1).stats().datagrams_out, before.datagrams_out, "nothing is answered");
+    assert_eq!(world.drops(1, DropReason::Expired), 12);
+    let far = Ping { from: endpoint, to: endpoint, expiration: i64::MAX as u64, enr_seq: None };
+    world.forge(2, 1, &Packet::Ping(far));
+    assert_eq!(world.node(1).stats().datagrams_out, before.datagrams_out + 1, "2^63 - 1 is future");
+}
+
 #[test]
 fn a_wrong_clock_is_reported() {
     let mut world = World::of(1..=6, &Discv4Config::new());

@@ -61,6 +61,86 @@ fn signature_checks_for_strangers_are_limited_and_others_are_not_affected() {
     assert!(world.events(1).contains(&Event::PingFinished(key(2).id(), Ok(Duration::ZERO))));
 }
 
+/// Valid pings from 400 keys and addresses come before those of four honest nodes, in each tick.
+#[test]
+fn a_flood_of_pings_leaves_unknown_nodes_their_share() {
+    let mut world = World::of([1], &Discv4Config::new());
+    let junk_key = |number: u16| {
+        let mut bytes = [9; 32];
+        bytes[..2].copy_from_slice(&number.to_be_bytes());
+        SecretKey::from_bytes(&bytes).unwrap()
+    };
+    let junk: Vec<(SocketAddr, Bytes)> = (0..400)
+        .map(|number| {
+            let [high, low] = number.to_be_bytes();
+            let from = SocketAddr::from(([20, high, low, 1], 30303));
+            (from, ping(2, 0).seal(&junk_key(number)).unwrap().bytes)
+        })
+        .collect();
+    let mut answered = 0;
+    for tick in 0..30 {
+        world.run(Duration::from_millis(100));
+        for (from, bytes) in &junk {
+            world.call(1, |one, now, unix| one.handle_datagram(now, unix, *from, bytes));
+        }
+        for honest in 2..6 {
+            world.forge(honest, 1, &ping(honest, tick));
+        }
+        // The pongs to the honest nodes, which are sent now or at the end of the tick.
+        world.call(1, |one, now, unix| one.handle_timeout(now + Duration::from_millis(100), unix));
+        answered += world.call(1, |one, _, _| {
+            let sent = std::iter::from_fn(|| one.poll_transmit());
+            let is_pong =
+                |bytes: &Bytes| Datagram::parse(bytes).unwrap().kind() == PacketKind::Pong;
+            sent.filter(|(to, bytes)| (2..6).any(|n| *to == address(n)) && is_pong(bytes)).count()
+        });
+    }
+    // 100 of 404 are answered in each tick: 30 of 120.
+    assert!((15..50).contains(&answered), "{answered}");
+    assert!(world.node(1).stats().recoveries <= 31 * 100);
+}
+
+/// Datagrams with the address of a neighbour as their source do not use up its rate.
+#[test]
+fn forged_datagrams_do_not_mute_a_neighbour() {
+    for has_right_hash in [false, true] {
+        let mut world = World::of([1, 2], &Discv4Config::new());
+        world.call(1, |one, now, unix| one.add_seed(now, unix, node(2))).unwrap();
+        world.seconds(1);
+        let mut answered = 0;
+        for tick in 0..20 {
+            for number in 0..40 {
+                let forged = ping(3, 100 * tick + number).seal(&key(3)).unwrap().bytes;
+                let mut forged = forged.to_vec();
+                forged[0] ^= u8::from(!has_right_hash);
+                world.call(1, |one, now, unix| one.handle_datagram(now, unix, address(2), &forged));
+            }
+            let before = world.node(1).stats().packets_in[PacketKind::Ping.index()];
+            world.forge(2, 1, &ping(2, tick));
+            answered += world.node(1).stats().packets_in[PacketKind::Ping.index()] - before;
+            world.seconds(1);
+        }
+        assert_eq!(answered, 20, "the hash is right: {has_right_hash}");
+    }
+}
+
+/// Junk with the address of an unknown node as its source does not use up its rate either.
+#[test]
+fn datagrams_with_a_wrong_hash_are_charged_to_no_address() {
+    let mut world = World::of([1], &Discv4Config::new());
+    for number in 0..1000 {
+        let mut forged = ping(3, number).seal(&key(3)).unwrap().bytes.to_vec();
+        forged[0] ^= 1;
+        world.call(1, |one, now, unix| one.handle_datagram(now, unix, address(2), &forged));
+    }
+    world.forge(2, 1, &ping(2, 0));
+    assert_eq!(
+        (world.drops(1, DropReason::Hash), world.drops(1, DropReason::AddressRate)),
+        (1000, 0)
+    );
+    assert_eq!(world.node(1).stats().packets_out[PacketKind::Pong.index()], 1);
+}
+
 #[test]
 fn own_packets_are_dropped() {
     let mut world = World::of([1], &Discv4Config::new());
