@@ -17,7 +17,9 @@ struct Defined {
     functions: BTreeSet<String>,
     /// Methods, constants, variants and fields, with their type.
     members: BTreeSet<(String, String)>,
-    /// The type whose block is being read.
+    /// Structs, enums, traits and type aliases.
+    types: BTreeSet<String>,
+    /// The type of the block that is being read.
     of: Option<String>,
 }
 
@@ -42,6 +44,11 @@ impl<'a> Definitions<'a> {
             .filter(|(path, _)| wanted(path))
             .any(|(path, defined)| defined.has(name, path))
     }
+
+    /// Whether `file` defines a type of this name.
+    pub(super) fn has_type(&self, name: &str, file: &str) -> bool {
+        self.0.get(file).is_some_and(|defined| defined.types.contains(name))
+    }
 }
 
 impl Defined {
@@ -65,6 +72,12 @@ impl Defined {
         }
     }
 
+    /// Adds a type and returns its name.
+    fn add_type(&mut self, name: &syn::Ident) -> String {
+        self.types.insert(name.to_string());
+        name.to_string()
+    }
+
     /// Reads a block of the type called `of`.
     fn inside(&mut self, of: Option<String>, read: impl FnOnce(&mut Self)) {
         let before = std::mem::replace(&mut self.of, of);
@@ -72,18 +85,21 @@ impl Defined {
         self.of = before;
     }
 
-    /// Adds the functions that the tokens of a macro call spell out.
+    /// Adds the functions and types that the tokens of a macro call spell out.
     fn add_tokens(&mut self, tokens: TokenStream) {
-        let mut names_function = false;
+        let mut keyword = String::new();
         for token in tokens {
             match token {
-                TokenTree::Ident(name) if names_function => {
-                    self.functions.insert(name.to_string());
-                    names_function = false;
+                TokenTree::Ident(word) => {
+                    match keyword.as_str() {
+                        "fn" => drop(self.functions.insert(word.to_string())),
+                        "struct" | "enum" => drop(self.add_type(&word)),
+                        _ => {}
+                    }
+                    keyword = word.to_string();
                 }
-                TokenTree::Ident(word) => names_function = word == "fn",
                 TokenTree::Group(group) => self.add_tokens(group.stream()),
-                _ => names_function = false,
+                _ => keyword.clear(),
             }
         }
     }
@@ -109,18 +125,22 @@ impl<'ast> Visit<'ast> for Defined {
     }
 
     fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
-        let of = Some(item.ident.to_string());
+        let of = Some(self.add_type(&item.ident));
         self.inside(of, |defined| visit::visit_item_trait(defined, item));
     }
 
     fn visit_item_enum(&mut self, item: &'ast syn::ItemEnum) {
-        let of = Some(item.ident.to_string());
+        let of = Some(self.add_type(&item.ident));
         self.inside(of, |defined| visit::visit_item_enum(defined, item));
     }
 
     fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
-        let of = Some(item.ident.to_string());
+        let of = Some(self.add_type(&item.ident));
         self.inside(of, |defined| visit::visit_item_struct(defined, item));
+    }
+
+    fn visit_item_type(&mut self, item: &'ast syn::ItemType) {
+        self.add_type(&item.ident);
     }
 
     fn visit_variant(&mut self, variant: &'ast syn::Variant) {
