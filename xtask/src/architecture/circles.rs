@@ -1,7 +1,7 @@
 //! Circles of imports between the files of one crate.
 //!
-//! Files that use each other, directly or through others, can only be understood together. What counts as a use is
-//! described in `modules`.
+//! Files that use each other, directly or through others, can only be understood together. `modules` says what counts as
+//! a use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +66,7 @@ fn reached_from<'a>(
     reached
 }
 
-/// One line for each file of a circle: which others it uses, and for what.
+/// One line for each file of a circle: the files of the circle that it uses, with the items.
 fn describe(circle: &BTreeSet<&str>, uses: &BTreeSet<Use<'_>>) -> String {
     let mut lines = Vec::new();
     for file in circle {

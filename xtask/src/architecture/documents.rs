@@ -1,9 +1,9 @@
 //! Documents that files cite: each must be in the repository, with the section that is named.
 //!
 //! A citation is a path that ends in `.md`, a link of a Markdown file, or the name of a document in capitals in a
-//! comment. A path may be relative to the file that cites, to a folder above it, or to `docs/`. A section sign belongs
-//! to what was named last before it in the file: a document of the repository must have a heading with that number;
-//! an RFC or EIP is not looked into.
+//! comment. A path is relative to the file that cites, to a folder above it, or to `docs/`. A section sign belongs to the
+//! last document named before it in the file. A document of the repository must have a heading with that number; an RFC
+//! or EIP is not checked.
 
 use super::{
     tree::{File, Tree},
@@ -30,7 +30,7 @@ const NAMES: &[&str] = &[
 /// The tests below cite documents that do not exist.
 const UNCHECKED: &str = "xtask/src/architecture/documents.rs";
 
-/// Every citation of something that is not there.
+/// Every citation of something that does not exist.
 pub(super) fn violations(tree: &Tree) -> Vec<Violation> {
     let citing = tree
         .files()
@@ -38,10 +38,10 @@ pub(super) fn violations(tree: &Tree) -> Vec<Violation> {
     citing.flat_map(|file| in_file(tree, file)).collect()
 }
 
-/// What a section sign refers to.
+/// The document to which a section sign belongs.
 enum Source<'a> {
     Unnamed,
-    /// A document of others, such as an RFC, or one that is missing.
+    /// A document outside the repository, such as an RFC, or one that is missing.
     Other,
     Document(&'a File),
 }
@@ -61,7 +61,7 @@ fn in_file(tree: &Tree, file: &File) -> Vec<Violation> {
                     violations.push(Violation::new(
                         &place,
                         fault,
-                        "cite what is there, or say it here",
+                        "cite what exists, or say it here",
                     ));
                 }
                 source = found.map_or(Source::Other, Source::Document);
@@ -76,7 +76,7 @@ fn in_file(tree: &Tree, file: &File) -> Vec<Violation> {
                     _ => None,
                 };
                 violations.extend(fault.map(|fault| {
-                    Violation::new(&place, fault, "name the document and a section that it has")
+                    Violation::new(&place, fault, "name a document and one of its sections")
                 }));
             }
         }
@@ -99,7 +99,8 @@ fn without_labels(line: &str) -> String {
     text
 }
 
-/// The comment on this line of Rust, JavaScript, Python or TOML. Wrong for a sign inside a text, which does no harm.
+/// The comment on this line of Rust, JavaScript, Python or TOML. A comment sign in a string counts as well, which does no
+/// harm.
 fn comment(line: &str) -> Option<&str> {
     let at = line.find("//").or_else(|| line.find("# ")).or_else(|| line.find("/*"))?;
     line.get(at..)
@@ -122,7 +123,7 @@ fn cited(word: &str, is_prose: bool) -> Option<String> {
     (is_prose && NAMES.contains(&word)).then(|| format!("{word}.md"))
 }
 
-/// The file that `path` means in `file`.
+/// The file to which `path` leads from `file`.
 fn find<'a>(tree: &'a Tree, file: &File, path: &str) -> Option<&'a File> {
     let mut folder = file.folder();
     loop {
@@ -159,7 +160,7 @@ fn is_specification(word: &str) -> bool {
     })
 }
 
-/// `4.2` of `§4.2`, with whatever follows.
+/// The number of a section sign: `4.2` of `§4.2).`.
 fn section(word: &str) -> Option<&str> {
     let number = word.split_once('§')?.1;
     let end = number.find(|letter: char| !letter.is_ascii_digit() && letter != '.');
@@ -173,7 +174,7 @@ fn has_section(document: &File, section: &str) -> bool {
     numbers.any(|number| number.trim_end_matches('.') == section)
 }
 
-/// Links of a Markdown file to files that are not there.
+/// Links of a Markdown file to files that do not exist.
 fn dead_links(tree: &Tree, file: &File, line: &str, place: &str) -> Vec<Violation> {
     let targets = line.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
     targets
@@ -181,7 +182,11 @@ fn dead_links(tree: &Tree, file: &File, line: &str, place: &str) -> Vec<Violatio
         .filter(|path| !path.is_empty() && !path.contains(':') && !path.ends_with(".md"))
         .filter(|path| !tree.has(&normal(&format!("{}{path}", file.folder()))))
         .map(|path| {
-            Violation::new(place, format!("links to {path}, which is not there"), "mend the link")
+            Violation::new(
+                place,
+                format!("links to {path}, which does not exist"),
+                "correct the link",
+            )
         })
         .collect()
 }
@@ -201,13 +206,13 @@ mod tests {
         ])))
     }
 
-    /// A document that is not there; in parts, because this file is checked as well.
+    /// A document that does not exist.
     fn missing() -> String {
         ["NOWHERE", "md"].join(".")
     }
 
     #[test]
-    fn a_document_that_is_not_there_is_named() {
+    fn a_document_that_does_not_exist_is_named() {
         let found = faults(&format!("As `{}` has it.", missing()));
         assert_eq!(found.len(), 1);
         assert!(found[0].starts_with("crates/a/src/b/c.rs:1: cites NOWHERE"), "{}", found[0]);
@@ -218,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_may_be_named_from_where_it_is_cited() {
+    fn a_path_may_be_relative_to_the_file_that_cites() {
         assert!(faults("See CHUNK.md, ../CHUNK.md and docs/PROTOCOL.md.").is_empty());
         assert!(faults("See [RPC.md](../CHUNK.md).").is_empty());
         assert!(faults("See https://example.org/NOTHING.md and *.md.").is_empty());

@@ -1,4 +1,4 @@
-//! How many fields a type has.
+//! The number of fields of a type.
 
 use syn::visit::{self, Visit};
 
@@ -7,7 +7,7 @@ use super::{tree::Tree, violation::Violation};
 /// Maximum number of fields of a struct, or of one variant of an enum.
 const MAX_FIELDS: usize = 12;
 
-/// The flags of the command line: one struct holds all flags of a command.
+/// The command line is exempt: one struct has all flags of a command.
 const FLAGS: &str = "crates/whisper-node/src/cli";
 
 /// Every type with too many fields.

@@ -1,11 +1,11 @@
-//! Over how many files the `impl` blocks of one type are spread.
+//! The number of files with `impl` blocks of one type.
 
 use super::{modules::Modules, tree::Tree, violation::Violation};
 
 /// Maximum number of files with `impl` blocks of one type.
 const MAX_FILES: usize = 3;
 
-/// Every type whose `impl` blocks, its own and those of traits, are in too many files. Tests do not count.
+/// Every type with `impl` blocks, of itself or of traits, in too many files. Tests do not count.
 pub(super) fn violations(tree: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();
     for modules in Modules::crates(tree) {
@@ -19,7 +19,7 @@ pub(super) fn violations(tree: &Tree) -> Vec<Violation> {
                     files.len(),
                     files.join(", ")
                 ),
-                "make values of its parts, with methods of their own",
+                "split it into values that each have their own methods",
             )
         }));
     }

@@ -1,4 +1,4 @@
-//! How long files and functions are.
+//! The length of files and functions.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
@@ -19,7 +19,7 @@ pub(super) fn files(tree: &Tree) -> Vec<Violation> {
         Violation::new(
             &file.name,
             format!("{lines} lines, {MAX_FILE_LINES} are allowed"),
-            "move one noun of it to a file of its own",
+            "move one noun of it to another file",
         )
     })
     .collect()
@@ -41,7 +41,7 @@ pub(super) fn functions(tree: &Tree) -> Vec<Violation> {
     violations
 }
 
-/// One function.
+/// A function and its length.
 struct Length {
     name: String,
     /// The line of its `fn`.
@@ -65,7 +65,7 @@ impl Functions {
         self.0.push(Length { name, at: first, lines: last + 1 - first });
     }
 
-    /// Functions inside a macro call, such as the properties of proptest.
+    /// Adds functions in a macro call, such as the properties of proptest.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         for (index, token) in tokens.iter().enumerate() {

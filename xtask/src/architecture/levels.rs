@@ -1,4 +1,4 @@
-//! Folders of modules: how many modules a folder holds, and how a folder's own module is named.
+//! Folders of modules: the number of modules in a folder, and files named `mod.rs`.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::{tree::Tree, violation::Violation};
 /// Maximum number of modules in one folder of `src`, without `lib.rs` and `main.rs`.
 const MAX_MODULES: usize = 15;
 
-/// Every folder below a `src` with too many modules.
+/// Every folder in a `src` with too many modules.
 pub(super) fn crowded(tree: &Tree) -> Vec<Violation> {
     let mut modules = BTreeMap::<&str, usize>::new();
     for (file, _) in tree.rust() {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_of_a_crate_is_no_module_of_its_level() {
+    fn the_root_of_a_crate_is_not_counted() {
         let names: Vec<String> =
             (0..MAX_MODULES).map(|index| format!("crates/a/src/m{index}.rs")).collect();
         let mut files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();

@@ -1,4 +1,4 @@
-//! What the manifest and the folder of each crate must have.
+//! The manifest and the folder of each crate: entries and files that they must have.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use crate::{
 pub(crate) const RELEASED_FILES: &[&str] =
     &["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
-/// Maximum number of keywords: the registry takes no more.
+/// Maximum number of keywords that the registry accepts.
 const MAX_KEYWORDS: usize = 5;
 
 /// Every fault of the manifests, and of the folders of published crates.
@@ -47,7 +47,7 @@ fn lints(name: &str, manifest: &str) -> Option<Violation> {
     })
 }
 
-/// What a registry shows of a crate.
+/// Missing entries that a registry shows.
 fn listing(package: &Package) -> Vec<Violation> {
     let listing = &package.listing;
     let rules = [
@@ -66,14 +66,14 @@ fn listing(package: &Package) -> Vec<Violation> {
         .map(|(_, wanted)| {
             Violation::new(
                 &package.name,
-                format!("its Cargo.toml has not {wanted}"),
+                format!("its Cargo.toml does not have {wanted}"),
                 "add it: a published crate needs it",
             )
         })
         .collect()
 }
 
-/// The files that belong into the archive. Licences are copies of those at the root: a link is lost in the archive.
+/// Missing files of the archive. Licences must be copies of those at the root, not links.
 fn files(package: &Package) -> Result<Vec<Violation>, Failure> {
     let Some(folder) = package.manifest.parent() else { return Ok(Vec::new()) };
     let mut violations = Vec::new();
@@ -81,7 +81,7 @@ fn files(package: &Package) -> Result<Vec<Violation>, Failure> {
         let path = folder.join(name);
         let is_file = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
         if !is_file {
-            let fault = format!("its folder has no file {name}");
+            let fault = format!("its folder does not have the file {name}");
             violations.push(Violation::new(&package.name, fault, "add it, not as a link"));
         } else if name.starts_with("LICENSE") {
             let read = |path| {
@@ -90,7 +90,7 @@ fn files(package: &Package) -> Result<Vec<Violation>, Failure> {
             };
             if read(path)? != read(root().join(name))? {
                 let fault = format!("its {name} differs from the one at the root");
-                violations.push(Violation::new(&package.name, fault, "copy that"));
+                violations.push(Violation::new(&package.name, fault, "copy that one"));
             }
         }
     }

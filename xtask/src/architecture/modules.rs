@@ -1,12 +1,12 @@
-//! The modules of one crate, and to which file a path leads.
+//! The modules of one crate, and the file to which a path leads.
 //!
-//! What is resolved: paths that begin with `crate`, `self` or `super`, with a child module, or with a name that the
-//! module imports or defines; through `use`, `pub use`, `as` and `use …::*`, and through modules, up to the file that
-//! defines the item. A variant, method or constant of a type (`Type::NAME`) leads to the file of the type. Paths into
-//! other crates lead to no file of this one.
+//! Resolved are paths that begin with `crate`, `self` or `super`, with a child module, or with a name that the module
+//! imports or defines. They are followed through `use`, `pub use`, `as` and `use …::*`, and through modules, to the file
+//! that defines the item. A variant, method or constant of a type (`Type::NAME`) leads to the file of the type. Paths into
+//! other crates lead to no file.
 //!
-//! What is not resolved: names that a macro makes without spelling them out in its call, modules behind `#[path]`,
-//! and paths that attributes hold as text.
+//! Not resolved are names that a macro creates and that are not in its call, modules with `#[path]`, and paths in the text
+//! of attributes.
 
 mod module;
 
@@ -15,23 +15,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::tree::Tree;
 use module::{Module, Path, attributes, is_for_tests};
 
-/// Maximum number of imports that are followed from one to the next: more is a circle of re-exports.
+/// Maximum number of imports to follow from one to the next. A circle of re-exports would have no end.
 const MAX_DEPTH: usize = 12;
 
-/// All modules of one crate, the root first. Modules of tests are left out.
+/// All modules of one crate, the root first, without modules for tests.
 pub(super) struct Modules<'a> {
     nodes: Vec<Node<'a>>,
 }
 
 struct Node<'a> {
-    /// The file in which the module stands.
+    /// The file that contains the module.
     file: &'a str,
     parent: Option<usize>,
     children: BTreeMap<String, usize>,
     module: Module,
 }
 
-/// Where a path leads.
+/// The target of a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Target {
     Module(usize),
@@ -98,10 +98,10 @@ impl<'a> Modules<'a> {
         index
     }
 
-    /// Which file uses what of which other file.
+    /// The items that files use of other files.
     ///
-    /// An import counts by the item it names, wherever that is defined: an import of a module counts by what is then
-    /// used of it. A re-export counts only if the file uses the name itself.
+    /// An import is a use of the file that defines the item. An import of a module is a use of the items that are then
+    /// named. A re-export is a use only if the file itself uses the name.
     pub(super) fn uses(&self) -> BTreeSet<Use<'a>> {
         let mut uses = BTreeSet::new();
         for (index, node) in self.nodes.iter().enumerate() {
@@ -143,7 +143,7 @@ impl<'a> Modules<'a> {
         impls
     }
 
-    /// Everything that `path` may mean in the module `from`: a name may be a module, a type and a function at once.
+    /// The targets of `path` in the module `from`. There may be several: one name can be a module, a type and a function.
     fn resolve(&self, from: usize, path: &Path, depth: usize) -> BTreeSet<Target> {
         let mut at = from;
         let mut rest = path.as_slice();
@@ -169,7 +169,7 @@ impl<'a> Modules<'a> {
         targets
     }
 
-    /// What `name` means in `module`.
+    /// The targets of `name` in `module`.
     fn look_up(&self, module: usize, name: &str, depth: usize) -> BTreeSet<Target> {
         let node = &self.nodes[module];
         let mut found = BTreeSet::new();
@@ -188,7 +188,7 @@ impl<'a> Modules<'a> {
         found
     }
 
-    /// What `name` means by one of the `use …::*` of `module`.
+    /// The targets of `name` through the `use …::*` of `module`.
     fn look_up_in_globs(&self, module: usize, name: &str, depth: usize) -> BTreeSet<Target> {
         let mut found = BTreeSet::new();
         if depth >= MAX_DEPTH {
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_alone_is_no_use() {
+    fn an_import_of_a_module_is_not_a_use() {
         let files =
             [("lib.rs", "mod a; mod b;"), ("a.rs", "pub fn f() {}"), ("b.rs", "use crate::a;")];
         assert!(uses(&files).is_empty());

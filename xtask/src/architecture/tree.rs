@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use crate::command::Failure;
 
-/// Folders that hold what was built or installed, not what is written.
+/// Folders of built or installed files and of test data.
 const SKIPPED_FOLDERS: &[&str] = &["target", "node_modules", "corpus", "vectors", ".git"];
 
 /// The files of the repository, sorted by name.
@@ -22,7 +22,7 @@ pub(super) struct File {
 }
 
 impl Tree {
-    /// Reads all files below `root`. Files that are not UTF-8 are left out.
+    /// Reads all files below `root`, without those that are not UTF-8.
     ///
     /// # Errors
     ///
@@ -34,7 +34,7 @@ impl Tree {
         Ok(Self { files })
     }
 
-    /// A tree of the given names and texts.
+    /// A tree of these names and texts.
     #[cfg(test)]
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
         let file =
@@ -56,7 +56,7 @@ impl Tree {
         self.files.iter().find(|file| file.name == name)
     }
 
-    /// Whether `path` names a file, or a folder with files in it. A `/` at the end asks for a folder.
+    /// Whether `path` is a file, or a folder with files in it. With a `/` at the end, only a folder.
     pub(super) fn has(&self, path: &str) -> bool {
         let folder = format!("{}/", path.trim_end_matches('/'));
         (!path.ends_with('/') && self.get(path).is_some())

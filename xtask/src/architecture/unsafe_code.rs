@@ -1,4 +1,4 @@
-//! Where unsafe code may stand.
+//! Unsafe code is in one crate only.
 
 use proc_macro2::{TokenStream, TokenTree};
 
@@ -22,7 +22,7 @@ pub(super) fn violations(tree: &Tree) -> Vec<Violation> {
         .collect()
 }
 
-/// The line of the first keyword `unsafe`. Comments and literals are no keywords.
+/// The line of the first keyword `unsafe`. Comments and strings do not count.
 fn first_unsafe(tokens: TokenStream) -> Option<usize> {
     tokens.into_iter().find_map(|token| match token {
         TokenTree::Ident(word) if word == "unsafe" => Some(word.span().start().line),
@@ -37,7 +37,7 @@ mod tests {
     use crate::architecture::violation::texts;
 
     #[test]
-    fn unsafe_code_is_found_where_it_is_code() {
+    fn unsafe_code_is_found() {
         let text = "// unsafe\nfn a() {\n    unsafe { go() }\n}\n";
         let found = texts(&violations(&Tree::of(&[("crates/x/src/a.rs", text)])));
         assert_eq!(found.len(), 1);
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remark_or_a_text_is_no_unsafe_code() {
+    fn unsafe_in_a_comment_or_string_does_not_count() {
         let text = "#![forbid(unsafe_code)]\n// unsafe {}\nconst A: &str = \"unsafe\";\n";
         assert!(violations(&Tree::of(&[("a.rs", text)])).is_empty());
     }

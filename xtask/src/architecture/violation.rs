@@ -1,8 +1,8 @@
-//! What a rule found.
+//! A place that breaks a rule.
 
 use std::fmt;
 
-/// One place that breaks a rule, and what to do about it.
+/// A place that breaks a rule, the fault, and the way to mend it.
 #[derive(Debug)]
 pub(super) struct Violation {
     /// A file with or without line (`a.rs:7`), a folder or a crate.

@@ -1,4 +1,4 @@
-//! Words that this project does not use, because plainer ones exist.
+//! Words that this project does not use, because there are plainer ones.
 
 use super::{tree::Tree, violation::Violation};
 
@@ -15,16 +15,16 @@ const AVOIDED: &[&[&str]] = &[
     &["words", "for"],
 ];
 
-/// Where the words are looked for.
+/// The folders to search.
 const FOLDERS: &[&str] = &["crates/", "xtask/", "benches/", "fuzz/", "docs/"];
 
-/// The kinds of files in which a person writes.
+/// The extensions of the files to search.
 const EXTENSIONS: &[&str] = &["rs", "md", "toml", "mjs", "py"];
 
-/// The list itself.
+/// The file with the list is not searched.
 const LIST: &str = "xtask/src/architecture/words.rs";
 
-/// Every avoided word or phrase. A phrase may go over the end of a line, and a name of several words is read as words.
+/// Every avoided word or phrase. A phrase may continue on the next line. The parts of a name are words as well.
 pub(super) fn violations(tree: &Tree) -> Vec<Violation> {
     let written = tree.files().filter(|file| {
         FOLDERS.iter().any(|folder| file.name.starts_with(folder))
@@ -37,7 +37,7 @@ pub(super) fn violations(tree: &Tree) -> Vec<Violation> {
                 Violation::new(
                     format!("{}:{line}", file.name),
                     format!("\"{phrase}\""),
-                    "say it in plain technical English",
+                    "write plain technical English",
                 )
             })
         })
@@ -48,7 +48,7 @@ pub(super) fn violations(tree: &Tree) -> Vec<Violation> {
 struct Word {
     text: String,
     line: usize,
-    /// Whether only blanks, comment signs or an underscore are between it and the word before.
+    /// Whether only blanks, comment signs or an underscore separate it from the previous word.
     follows: bool,
 }
 
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phrase_is_found_over_the_end_of_a_line() {
+    fn a_phrase_may_continue_on_the_next_line() {
         assert_eq!(avoided("/// It runs for\n/// ever."), [(1, "for ever".to_owned())]);
         assert!(avoided("It waits for. Ever since").is_empty());
         assert!(avoided("for every").is_empty());

@@ -1,4 +1,4 @@
-//! Which functions and types each file defines.
+//! The functions and types that each file defines.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,26 +1,26 @@
-//! What one module says: the items it defines, what it imports, and the paths it uses.
+//! One module: the items that it defines, its imports, and the paths that it uses.
 
 use std::collections::BTreeSet;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
-/// A path as written, one name an entry: `crate`, `hub`, `Hub`.
+/// A path as written, as its names: `crate`, `relay`, `Pool`.
 pub(super) type Path = Vec<String>;
 
 /// The content of one module, without its child modules and without code for tests.
 #[derive(Default)]
 pub(super) struct Module {
-    /// Types, functions, constants, traits and macros that are defined here.
+    /// Types, functions, constants, traits and macros that it defines.
     pub(super) items: BTreeSet<String>,
     pub(super) imports: Vec<Import>,
     /// Modules from which everything is imported (`use super::*`).
     pub(super) globs: Vec<Path>,
-    /// Paths of two names and more in code.
+    /// Paths of two or more names in code.
     pub(super) paths: Vec<Path>,
     /// All identifiers outside of imports.
     pub(super) words: BTreeSet<String>,
-    /// The types that have an `impl` block here, by their paths.
+    /// The paths of the types that have an `impl` block in it.
     pub(super) impls: Vec<Path>,
 }
 
@@ -64,7 +64,7 @@ impl Module {
         }
     }
 
-    /// Adds the items that the tokens of a macro call spell out, such as `struct Name` in `counters! { struct Name … }`.
+    /// Adds the items in the tokens of a macro call, such as `struct Name` in `counters! { struct Name … }`.
     fn add_defined_by_macro(&mut self, tokens: TokenStream) {
         let mut defines = false;
         for token in tokens {
@@ -194,7 +194,7 @@ impl<'ast> Visit<'ast> for Module {
         self.add_tokens(call.tokens.clone());
     }
 
-    // `pub(in crate::a)` and attributes import nothing.
+    // `pub(in crate::a)` and attributes are no imports.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 
     fn visit_attribute(&mut self, _: &'ast syn::Attribute) {}
@@ -204,7 +204,7 @@ fn names(path: &syn::Path) -> Path {
     path.segments.iter().map(|segment| segment.ident.to_string()).collect()
 }
 
-/// Whether an attribute leaves the item out of everything but tests: `#[cfg(test)]`, `#[cfg(all(test, …))]`, `#[test]`.
+/// Whether an attribute restricts the item to tests: `#[cfg(test)]`, `#[cfg(all(test, …))]`, `#[test]`.
 pub(super) fn is_for_tests(attribute: &syn::Attribute) -> bool {
     if attribute.path().is_ident("test") {
         return true;
