@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use secp256k1::{All, Secp256k1};
 
-/// There is one because it holds nothing of anybody: it never changes after it is made. It is blinded
-/// once, not per operation: each blinding costs a multiplication on the curve, and it only guards
-/// against somebody who can measure this very process.
+/// One context serves all callers: it holds no state of theirs and does not change after it is made. It is
+/// blinded once, not for each operation: a blinding costs a multiplication on the curve, and protects only
+/// against an attacker who can measure this process.
 static CONTEXT: LazyLock<Secp256k1<All>> = LazyLock::new(|| {
     #[cfg_attr(not(feature = "std"), expect(unused_mut, reason = "only blinding changes it"))]
     let mut context = Secp256k1::new();

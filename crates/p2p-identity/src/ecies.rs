@@ -1,4 +1,4 @@
-//! The ECIES box of devp2p: bytes that only the holder of one secret key can read.
+//! ECIES as devp2p uses it: encrypts bytes for the holder of one secret key.
 //!
 //! It seals the RLPx handshake and Whisper's asymmetric messages. As in the RLPx specification,
 //! section "ECIES Encryption":
@@ -10,11 +10,10 @@
 //! tag    = HMAC-SHA256(SHA-256(m), iv ‖ c ‖ shared_mac)
 //! ```
 //!
-//! `shared_mac` is data that is not sealed but vouched for: the length prefix of an EIP-8 handshake
-//! packet, empty otherwise.
+//! `shared_mac` is additional data: it is authenticated but not part of the box. It is the length prefix of
+//! an EIP-8 handshake packet, and empty otherwise.
 //!
-//! The box says nothing of who sealed it, and it can be replayed: signatures and nonces are the
-//! business of the protocol above.
+//! A box does not identify its sender and can be replayed. The protocol above adds signatures and nonces.
 
 use aes::Aes128;
 use ctr::Ctr128BE;
@@ -27,29 +26,29 @@ use zeroize::Zeroizing;
 
 use crate::{PublicKey, SecretKey};
 
-/// How much longer than its plaintext a sealed box is, in bytes.
+/// Difference of the lengths of a box and its plaintext, in bytes.
 pub const OVERHEAD: usize = POINT + IV + TAG;
 
 const POINT: usize = 65;
 const IV: usize = 16;
 const TAG: usize = 32;
 
-/// Why a box does not open. Always the fault of whoever made it, or it was sealed to another key.
+/// Why a box cannot be opened. Either its sender is at fault, or it was sealed for another key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EciesError {
     /// Shorter than [`OVERHEAD`].
-    #[error("sealed box of {0} bytes, shorter than the least")]
+    #[error("sealed box of {0} bytes, at least {OVERHEAD} are needed")]
     TooShort(usize),
     /// The ephemeral key is not a point on the curve.
     #[error("the ephemeral key is not a point on the curve")]
     NotOnCurve,
-    /// The tag does not match: changed on the way, for another key, or with another `shared_mac`.
+    /// The tag does not match: the box was changed, is for another key, or has another `shared_mac`.
     #[error("wrong authentication tag")]
     WrongTag,
 }
 
-/// Seals `plaintext` to the holder of the secret half of `to`, with a fresh ephemeral key.
+/// Seals `plaintext` for the holder of the secret key of `to`, with a new ephemeral key.
 ///
 /// Costs two multiplications on the curve and one allocation.
 #[must_use]
@@ -67,7 +66,7 @@ pub fn seal(
 
 /// [`seal`] with a given ephemeral key and iv, for reproducing a known packet.
 ///
-/// The two must never be used twice: a second box would give away the difference of the plaintexts.
+/// Never use the two twice: a second box reveals the difference of the plaintexts.
 #[must_use]
 pub fn seal_with(
     ephemeral: &SecretKey,
@@ -87,14 +86,14 @@ pub fn seal_with(
     sealed
 }
 
-/// Opens a box that was sealed to `key` with the same `shared_mac`.
+/// Opens a box that was sealed for `key` with the same `shared_mac`.
 ///
-/// The tag is checked, in constant time, before anything is decrypted. Costs one multiplication on
-/// the curve, also for a box that does not open, and one allocation for one that does.
+/// The tag is checked in constant time before anything is decrypted. Costs one multiplication on the
+/// curve, whether the box can be opened or not, and one allocation if it can.
 ///
 /// # Errors
 ///
-/// See [`EciesError`]. Which one it was says nothing about `key`.
+/// See [`EciesError`]. The error reveals nothing about `key`.
 pub fn open(key: &SecretKey, sealed: &[u8], shared_mac: &[u8]) -> Result<Vec<u8>, EciesError> {
     let too_short = || EciesError::TooShort(sealed.len());
     let (point, rest) = sealed.split_first_chunk::<POINT>().ok_or_else(too_short)?;
@@ -109,7 +108,7 @@ pub fn open(key: &SecretKey, sealed: &[u8], shared_mac: &[u8]) -> Result<Vec<u8>
     Ok(plaintext)
 }
 
-/// What both ends derive from the shared point.
+/// The keys that both sides derive from the shared point.
 struct Keys {
     encryption: Zeroizing<[u8; 16]>,
     mac: Zeroizing<[u8; 32]>,
@@ -117,7 +116,7 @@ struct Keys {
 
 impl Keys {
     fn derive(secret: &SecretKey, public: &PublicKey) -> Self {
-        // Of the KDF one round is enough: SHA-256 gives 32 bytes, and 16 + 16 are needed.
+        // One round of the KDF is enough: SHA-256 has 32 bytes, and 16 + 16 are needed.
         let first_round = Sha256::new().chain_update(1u32.to_be_bytes());
         let derived: Zeroizing<[u8; 32]> =
             Zeroizing::new(first_round.chain_update(*secret.ecdh(public)).finalize().into());
@@ -131,7 +130,7 @@ impl Keys {
     }
 
     fn mac(&self, iv_and_ciphertext: &[u8], shared_mac: &[u8]) -> Hmac<Sha256> {
-        // The length of an HMAC key is free; 32 bytes are padded to a block of 64.
+        // HMAC pads a key of 32 bytes to a block of 64 with zeros.
         let mut block = Zeroizing::new([0; 64]);
         block[..32].copy_from_slice(&*self.mac);
         Hmac::<Sha256>::new((&*block).into())

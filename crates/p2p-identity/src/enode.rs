@@ -1,4 +1,4 @@
-//! The address of a node, with its id: `enode://id@host:port?discport=port`.
+//! Enode URLs, the id and address of a node: `enode://id@host:port?discport=port`.
 
 mod use_check;
 
@@ -14,17 +14,17 @@ pub use use_check::EnodeUseError;
 #[cfg(feature = "record")]
 pub(crate) use use_check::check_ip;
 
-/// Why a text is not an enode URL. Each says what to write instead.
+/// Why a text is not an enode URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EnodeError {
-    /// It begins with neither `enode://` nor anything known.
+    /// It does not begin with `enode://`.
     #[error("an enode URL begins with enode://")]
     Scheme,
     /// It is a node record (`enr:`, or its RLP in hexadecimal).
     #[error("this is a node record (enr:), not an enode URL")]
     Record,
-    /// It is a node id alone, without scheme or address.
+    /// It is a node id without scheme and address.
     #[error("this is a node id without an address: write enode://<id>@<host>:<port>")]
     BareId,
     /// The id is followed by no address.
@@ -48,23 +48,23 @@ pub enum EnodeError {
     /// The value of `discport` is not a number up to 65535, or there are two different ones.
     #[error("the discovery port (discport) is not one number up to 65535")]
     DiscoveryPort,
-    /// A path follows the port. Only a single `/` may.
+    /// A path other than a single `/` follows the port.
     #[error("a path follows the port: only ?discport=<port> may")]
     Path,
 }
 
-/// Where to reach which node.
+/// The id and the address of a node.
 ///
-/// `FromStr` reads and `Display` writes `enode://<id>@<host>:<tcp>`, with `?discport=<udp>` where
-/// the two ports differ. Digits of the id and the scheme may be of either case. The id of a URL is
-/// checked to be a point on the curve; one that is put together by hand is not.
+/// `FromStr` reads and `Display` writes `enode://<id>@<host>:<tcp>`, with `?discport=<udp>` if the two
+/// ports differ. The id and the scheme may be in upper or lower case. `FromStr` checks that the id is a point
+/// on the curve; a value made from its fields is not checked.
 ///
-/// As in go-ethereum, other parameters than `discport` are ignored (`&raftport=50400`), and so is a `/`
-/// after the port. Blanks and line ends around the URL are ignored too.
+/// As in go-ethereum, parameters other than `discport` are ignored (`&raftport=50400`), and so is a `/`
+/// after the port. White space around the URL is ignored too.
 ///
-/// A port of 0 is what a node prints that does not listen there: `:0?discport=30301` is a boot node
-/// that only answers discovery, `?discport=0` a node without discovery. Whether the address can be used
-/// at all is checked by [`check_connectable`](Self::check_connectable) and
+/// Port 0 means that the node does not listen there: `:0?discport=30301` is a boot node that only
+/// answers discovery, `?discport=0` is a node without discovery. Whether the address can be used
+/// is checked by [`check_connectable`](Self::check_connectable) and
 /// [`check_discoverable`](Self::check_discoverable).
 ///
 /// ```
@@ -76,7 +76,7 @@ pub enum EnodeError {
 /// assert_eq!((enode.tcp, enode.udp), (30303, 30301));
 /// assert_eq!(enode.socket_addr(), Some("[2001:db8::1]:30303".parse()?));
 ///
-/// // A name is resolved by whoever dials.
+/// // A name is resolved each time the node is dialed.
 /// let named: Enode = format!("enode://{id}@Boot.Example.org:30303").parse()?;
 /// assert_eq!(named.host, Host::Name("boot.example.org".into()));
 /// assert_eq!(named.socket_addr(), None);
@@ -86,9 +86,9 @@ pub enum EnodeError {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Enode {
-    /// Who.
+    /// The node's id.
     pub id: NodeId,
-    /// Where.
+    /// Its address or host name.
     pub host: Host,
     /// The TCP port for connections (RLPx).
     pub tcp: u16,
@@ -104,7 +104,7 @@ impl Enode {
         Self { id, host, tcp: address.port(), udp: address.port() }
     }
 
-    /// Where to connect to, unless the host is a name that must be resolved first.
+    /// The TCP address, or `None` if the host is a name that must be resolved first.
     #[must_use]
     pub const fn socket_addr(&self) -> Option<SocketAddr> {
         match self.host {

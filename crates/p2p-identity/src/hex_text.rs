@@ -2,19 +2,19 @@
 
 use thiserror::Error;
 
-/// A text that is not the hexadecimal form of so many bytes.
+/// Why a text is not the hexadecimal form of a byte string of this length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HexError {
     /// Too few or too many digits.
     #[error("{actual} hexadecimal digits instead of {expected}")]
     Length {
-        /// The digits there should be.
+        /// Number of digits that are needed.
         expected: usize,
-        /// The characters there were, without a leading `0x`.
+        /// Number of characters in the text, without a leading `0x`.
         actual: usize,
     },
-    /// A character that is no hexadecimal digit.
+    /// A character that is not a hexadecimal digit.
     #[error("no hexadecimal digit at position {at}")]
     Digit {
         /// Its position, in bytes, in the whole text.
@@ -26,7 +26,7 @@ pub enum HexError {
 pub(crate) fn decode(text: &str, bytes: &mut [u8]) -> Result<(), HexError> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     let prefix = text.len() - digits.len();
-    // Look at the digits first: for a mistyped text the first wrong character says more than the
+    // The digits are checked first: for a mistyped text the first wrong character is more helpful than the
     // length, which may count characters of several bytes.
     if let Some(at) = digits.bytes().position(|digit| !digit.is_ascii_hexdigit()) {
         return Err(HexError::Digit { at: prefix + at });

@@ -1,4 +1,4 @@
-//! Where a node is: an IP address, or a name that stands for one.
+//! The host of a node: an IP address or a host name.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
@@ -8,12 +8,12 @@ use core::net::{IpAddr, Ipv6Addr};
 pub enum Host {
     /// An address. An IPv4 address written as IPv6 (`::ffff:10.0.0.7`) is read as IPv4.
     Ip(IpAddr),
-    /// A name, in lower case, to be resolved each time somebody dials.
+    /// A name in lower case, to be resolved each time the node is dialed.
     Name(String),
 }
 
 impl Host {
-    /// Reads a host as it stands in a URL: an IPv6 address in brackets, an IPv4 address, or a name.
+    /// Parses the host of a URL: an IPv6 address in brackets, an IPv4 address, or a name.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Some(inside) = text.strip_prefix('[') {
             let address: Ipv6Addr = inside.strip_suffix(']')?.parse().ok()?;
@@ -26,8 +26,8 @@ impl Host {
     }
 }
 
-/// Whether `text` can be a host name (RFC 1123, with the underscore that some networks use). A last
-/// label of digits only is a mistyped IPv4 address.
+/// Whether `text` can be a host name (RFC 1123, and underscores, which some networks use). A name whose last
+/// label has only digits is refused as a mistyped IPv4 address.
 fn is_name(text: &str) -> bool {
     let name = text.strip_suffix('.').unwrap_or(text);
     let is_label = |label: &str| {

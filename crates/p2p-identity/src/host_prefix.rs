@@ -1,12 +1,12 @@
-//! Which addresses count as one host.
+//! The addresses that count as one host.
 
 use core::net::{IpAddr, Ipv6Addr};
 
-/// The addresses that one host can use without help from others: an IPv4 address stands for itself,
-/// an IPv6 address for its /64 network.
+/// The network whose addresses a single host can use: an IPv4 address itself, or the /64 network of an IPv6
+/// address.
 ///
-/// Use it as the key of limits per address: a host with IPv6 can pick any of the 2^64 addresses of
-/// its network. An IPv4 address in IPv6 form counts as IPv4.
+/// Use it as the key of limits per address: a host with IPv6 can use any of the 2^64 addresses of its
+/// network. An IPv4 address in IPv6 form counts as IPv4.
 ///
 /// ```
 /// use p2p_identity::host_prefix;

@@ -1,4 +1,4 @@
-//! What a node is called.
+//! The id of a node.
 
 use core::fmt;
 use core::str::FromStr;
@@ -10,11 +10,10 @@ use crate::{HexError, KeyError, PublicKey, hex_text};
 
 /// The id of a node: its public key without the leading `0x04`, that is x and y of the point.
 ///
-/// An id is only a name. It may come from anybody, so it is not known to be a point on the curve
-/// until [`public_key`](Self::public_key) has said so.
+/// An id is not checked: [`public_key`](Self::public_key) says whether it is a point on the curve.
 ///
-/// `Display` writes 128 lower-case hexadecimal digits, `FromStr` reads them in either case and with
-/// or without `0x`, RLP and the order of ids are those of the 64 bytes.
+/// `Display` writes 128 lower-case hexadecimal digits. `FromStr` reads them in either case, with or
+/// without `0x`. RLP and the order of ids are those of the 64 bytes.
 ///
 /// ```
 /// use p2p_identity::NodeId;
@@ -29,14 +28,14 @@ use crate::{HexError, KeyError, PublicKey, hex_text};
 pub struct NodeId(pub [u8; 64]);
 
 impl NodeId {
-    /// The Keccak-256 of the id: what Kademlia measures distances in, and the `id` of go-ethereum's
-    /// `admin_nodeInfo`.
+    /// Keccak-256 of the id: Kademlia measures distances between these hashes, and go-ethereum's
+    /// `admin_nodeInfo` shows one as `id`.
     #[must_use]
     pub fn hash(&self) -> Digest {
         keccak256(&self.0)
     }
 
-    /// The point that the id stands for.
+    /// The public key with this id.
     ///
     /// # Errors
     ///

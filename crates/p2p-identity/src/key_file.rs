@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 
 use crate::{KeyError, SecretKey};
 
-/// More than any key file holds: 64 digits, `0x`, a line end, and some to see that it is too long.
-const MAX_FILE: usize = 128;
+/// Maximum number of bytes that are read from a key file. A valid file is shorter: 64 digits, `0x`, a line end.
+const MAX_FILE_BYTES: usize = 128;
 
-/// Why a key file could not be used, and which. Nothing is ever overwritten.
+/// Why a key file could not be used. A file is never overwritten.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
@@ -23,7 +23,7 @@ pub enum KeyFileError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is there, and cannot be read.
+    /// The file exists but cannot be read.
     #[error("key file {} cannot be read", path.display())]
     Read {
         /// The file.
@@ -39,7 +39,7 @@ pub enum KeyFileError {
         /// What is wrong with its content.
         source: KeyError,
     },
-    /// The file cannot be made.
+    /// The file cannot be created.
     #[error("key file {} cannot be written", path.display())]
     Write {
         /// The file.
@@ -50,7 +50,7 @@ pub enum KeyFileError {
 }
 
 impl SecretKey {
-    /// Reads the key from the file at `path`: 64 hexadecimal digits, and perhaps `0x` before and
+    /// Reads the key from the file at `path`: 64 hexadecimal digits, with optional `0x` before and
     /// white space after them.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl SecretKey {
             io::ErrorKind::NotFound => KeyFileError::Missing { path: path.into() },
             _ => KeyFileError::Read { path: path.into(), source },
         })?;
-        // What is not UTF-8 is shown to the parser as one wrong digit where it begins.
+        // Text that is not UTF-8 is reported as a wrong digit at its first invalid byte.
         let text = match core::str::from_utf8(&text) {
             Ok(text) => text,
             Err(error) => {
@@ -74,16 +74,16 @@ impl SecretKey {
             .map_err(|source| KeyFileError::Content { path: path.into(), source })
     }
 
-    /// Reads the key from the file at `path`, or makes one from `rng` and keeps it there, readable
-    /// by its owner only (mode 0600 on Unix). The folder must exist.
+    /// Reads the key from the file at `path`. If there is no such file, makes a key from `rng` and writes it
+    /// there, readable by its owner only (mode 0600 on Unix). The folder must exist.
     ///
-    /// A crash leaves the whole file or none, and of several processes that do this at once all get
-    /// the same key.
+    /// The file is written as a whole or not at all, even if the process crashes. Processes that call this at
+    /// the same time all get the same key.
     ///
     /// # Errors
     ///
-    /// All of [`KeyFileError`] but [`KeyFileError::Missing`]. A file that does not contain a key
-    /// stays as it is.
+    /// Any [`KeyFileError`] except [`KeyFileError::Missing`]. A file that does not contain a key is not
+    /// changed.
     ///
     /// ```
     /// use p2p_identity::SecretKey;
@@ -107,29 +107,29 @@ impl SecretKey {
         let digits = Zeroizing::new(hex::encode(*key.to_bytes()));
         match create(path, &digits, rng.next_u64()) {
             Ok(()) => Ok(key),
-            // Somebody else was faster: theirs is the key.
+            // Another process was faster: its key is used.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(path),
             Err(source) => Err(KeyFileError::Write { path: path.into(), source }),
         }
     }
 }
 
-/// Reads a file of no more than [`MAX_FILE`] bytes (of a longer one, only so many).
+/// Reads at most [`MAX_FILE_BYTES`] bytes of a file.
 fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    // With all the room at once, or growing would leave copies behind.
-    let mut content = Zeroizing::new(Vec::with_capacity(MAX_FILE + 1));
-    File::open(path)?.take(MAX_FILE as u64).read_to_end(&mut content)?;
+    // Allocated at once: a buffer that grows leaves copies of the key in memory.
+    let mut content = Zeroizing::new(Vec::with_capacity(MAX_FILE_BYTES + 1));
+    File::open(path)?.take(MAX_FILE_BYTES as u64).read_to_end(&mut content)?;
     Ok(content)
 }
 
-/// Makes the file at `path` with this one line, whole or not at all; fails with `AlreadyExists` if it
-/// is there. `unique` tells apart the temporary files of several processes.
+/// Creates the file at `path` with this line, as a whole or not at all. Fails with `AlreadyExists` if it
+/// exists. `unique` distinguishes the temporary files of several processes.
 fn create(path: &Path, line: &str, unique: u64) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{unique:016x}.tmp"));
     let temporary = path.with_file_name(name);
     let created = write_new(&temporary, line).and_then(|()| publish(&temporary, path));
-    // Whatever happened, the key must not lie around under a second name.
+    // In every case: the key must not stay in the temporary file.
     let _ = fs::remove_file(&temporary);
     created
 }
@@ -140,17 +140,17 @@ fn write_new(path: &Path, line: &str) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    // In two pieces: joining them would leave a copy of the key in memory.
+    // Two writes: joining the parts would leave a copy of the key in memory.
     file.write_all(line.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()
 }
 
-/// Gives the finished file its name. A link, unlike a renaming, does not replace what is there.
+/// Gives the finished file its name. Unlike a rename, a link does not replace an existing file.
 fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(temporary, path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.exists() => {
-            // A file system without links.
+            // The file system does not support links.
             fs::rename(temporary, path)
         }
         linked => linked,

@@ -1,7 +1,7 @@
-//! Who a node is: its secp256k1 key, its id, its `enode://` address, its signed record (ENR), and what it can do with the
-//! key — sign so that the signer can be recovered, and open what was sealed to it (ECIES).
+//! The identity of a devp2p node: its secp256k1 key, its id, its enode URL and its signed record (ENR). Also what the key
+//! is used for: signatures from which the signer can be recovered, and ECIES encryption.
 //!
-//! RLPx, discovery and Whisper all stand on the same keys and the same box, so they are here once.
+//! RLPx, discovery and Whisper use the same keys and the same encryption.
 //!
 //! ```
 //! use p2p_identity::{Enode, SecretKey, ecies};
@@ -9,16 +9,16 @@
 //! let mut rng = rand::rng();
 //! let key = SecretKey::random(&mut rng);
 //!
-//! // Others find the node by its enode URL ...
+//! // Other nodes find the node by its enode URL ...
 //! let enode = Enode::new(key.id(), "10.0.0.7:30303".parse()?);
 //! let found: Enode = enode.to_string().parse()?;
 //! assert_eq!(found, enode);
 //!
-//! // ... seal bytes that only it can open ...
+//! // ... encrypt bytes that only it can decrypt ...
 //! let sealed = ecies::seal(&found.id.public_key()?, b"hello", b"", &mut rng);
 //! assert_eq!(ecies::open(&key, &sealed, b"")?, b"hello");
 //!
-//! // ... and tell from a signature who made it.
+//! // ... and recover the signer of a signature.
 //! let digest = keccak_lanes::keccak256(b"hello");
 //! assert_eq!(key.sign(&digest).recover(&digest)?.id(), found.id);
 //! # Ok::<_, Box<dyn std::error::Error>>(())
@@ -26,23 +26,23 @@
 //!
 //! # Secrets
 //!
-//! A [`SecretKey`] is wiped when it is dropped and has no content in `Debug`; what is derived from
-//! it comes in [`Zeroizing`](zeroize::Zeroizing). A [`PublicKey`] is known to be a point on the
-//! curve: there is no other way to make one, so whatever a peer sends is checked before use.
+//! A [`SecretKey`] is wiped when it is dropped, and `Debug` does not show it. Secrets derived from it are
+//! [`Zeroizing`](zeroize::Zeroizing). A [`PublicKey`] is always a point on the curve: every constructor checks
+//! it, so input from a peer is checked before use.
 //!
 //! # What is not here
 //!
-//! Sockets, name resolution (a host name in an enode URL stays a name until somebody dials it),
-//! protocols, encrypted key stores.
+//! Sockets, name resolution (a host name in an enode URL is resolved by the crate that dials), protocols,
+//! encrypted key stores.
 //!
 //! # Features
 //!
 //! - `std` (default): the curve's context is blinded once with randomness of the operating system.
 //!   Without it the context is not blinded (all results are the same), and no system random source
 //!   is linked.
-//! - `record` (default): [`Record`], signed node records. Brings the crate `enr` and the system's random
-//!   source along.
-//! - `serde` (default): [`NodeId`], [`Enode`] and [`Record`] as strings.
+//! - `record` (default): [`Record`], signed node records. Adds the dependency `enr` and the system's random
+//!   source.
+//! - `serde` (default): serializes [`NodeId`], [`Enode`] and [`Record`] as strings.
 
 mod causes;
 mod context;

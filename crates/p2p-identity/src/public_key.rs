@@ -1,10 +1,10 @@
-//! The public half of a key: a point known to be on the curve.
+//! Public keys, checked to be points on the curve.
 
 use core::fmt;
 
 use crate::{KeyError, NodeId};
 
-/// A secp256k1 public key. Whoever holds one holds a point that is on the curve.
+/// A secp256k1 public key. It is always a point on the curve.
 ///
 /// ```
 /// use p2p_identity::{KeyError, NodeId, PublicKey};
@@ -24,12 +24,12 @@ impl PublicKey {
         &self.0
     }
 
-    /// Reads the uncompressed form: `0x04`, then x and y, 32 bytes each and big-endian.
+    /// Reads the uncompressed form: `0x04`, then x and y, each 32 bytes, big-endian.
     ///
     /// # Errors
     ///
-    /// [`KeyError::NotUncompressed`] for any other first byte (the hybrid forms `0x06` and `0x07`
-    /// too), [`KeyError::NotOnCurve`].
+    /// [`KeyError::NotUncompressed`] for any other first byte (including the hybrid forms `0x06` and
+    /// `0x07`), [`KeyError::NotOnCurve`].
     pub fn from_uncompressed(bytes: &[u8; 65]) -> Result<Self, KeyError> {
         if bytes[0] != 0x04 {
             return Err(KeyError::NotUncompressed);
@@ -43,7 +43,7 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`KeyError::NotOnCurve`]: an id is 64 bytes that anybody can make up.
+    /// [`KeyError::NotOnCurve`]: an id can be any 64 bytes.
     pub fn from_id(id: &NodeId) -> Result<Self, KeyError> {
         let mut bytes = [0x04; 65];
         bytes[1..].copy_from_slice(&id.0);
@@ -73,7 +73,7 @@ impl PublicKey {
         self.0.serialize_uncompressed()
     }
 
-    /// The id of the node that has the secret half: x and y.
+    /// The id of the node with this key: x and y.
     #[must_use]
     pub fn id(&self) -> NodeId {
         let [_, id @ ..] = self.to_uncompressed();

@@ -1,4 +1,4 @@
-//! The signed record of a node (EIP-778): who it is and where, in its own words.
+//! Signed node records (EIP-778): the identity and addresses that a node publishes about itself.
 
 mod content;
 mod error;
@@ -18,20 +18,20 @@ use crate::{Enode, Host, NodeId, PublicKey, SecretKey};
 pub use content::Content;
 pub use error::RecordError;
 
-/// The most bytes that a record may have.
+/// Maximum length of an encoded record, in bytes.
 pub const MAX_RECORD: usize = 300;
 
 const PREFIX: &str = "enr:";
 
-/// A node's signed record (EIP-778), of the identity scheme `v4`.
+/// A signed node record (EIP-778) with the identity scheme `v4`.
 ///
-/// Whoever holds one holds a record of at most [`MAX_RECORD`] bytes that its node signed. That says
-/// nothing about whether it is true or the newest: of two records of one node the one with the higher
-/// [`sequence`](Self::sequence) counts.
+/// A value of this type has at most [`MAX_RECORD`] bytes and a valid signature. Its content is still only a
+/// claim of the node, and may be outdated: of two records of one node, the one with the higher
+/// [`sequence`](Self::sequence) is valid.
 ///
 /// `Display` writes the text form, `enr:` and base64 of the URL alphabet without padding. `FromStr` reads
 /// it, with or without padding, and the RLP in hexadecimal (`0xf8…`), which is what `admin_nodeInfo` of
-/// go-ethereum 1.8 shows. Blanks and line ends around and within the text are ignored.
+/// go-ethereum 1.8 shows. White space around and within the text is ignored.
 ///
 /// ```
 /// use p2p_identity::{Content, Record, SecretKey};
@@ -44,7 +44,7 @@ const PREFIX: &str = "enr:";
 /// assert_eq!(found.id(), key.id());
 /// assert_eq!((found.tcp(), found.get::<String>("color")), (Some(30303), Some("blue".to_owned())));
 ///
-/// // The node moved: a newer record takes the place of this one.
+/// // The node's address changed: a newer record replaces this one.
 /// let moved = record.update(&key, &content.tcp(30304))?;
 /// assert_eq!((moved.sequence(), moved.tcp()), (2, Some(30304)));
 /// # Ok::<_, Box<dyn std::error::Error>>(())
@@ -53,10 +53,10 @@ const PREFIX: &str = "enr:";
 pub struct Record(Enr<secp256k1::SecretKey>);
 
 impl Record {
-    /// Makes a record with this content and signs it. The key's public half becomes part of it.
+    /// Makes a record with this content and signs it. The public key is added.
     ///
-    /// `sequence` must be higher than that of any other record of the same key: a node that does not
-    /// remember takes the time of day.
+    /// `sequence` must be higher than that of every earlier record of this key. A node that does not store
+    /// it uses the time of day.
     ///
     /// # Errors
     ///
@@ -73,8 +73,8 @@ impl Record {
         }
     }
 
-    /// The record that replaces this one: of the next higher sequence number with another content, or
-    /// this one if the content is the same.
+    /// The record that replaces this one: with the next sequence number and new content, or this record
+    /// if the content is the same.
     ///
     /// # Errors
     ///
@@ -95,21 +95,21 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// See [`RecordError`]. The costly check, two multiplications on the curve, comes last.
+    /// See [`RecordError`]. The signature is checked last, at the cost of two multiplications on the curve.
     pub fn decode(input: &[u8]) -> Result<Self, RecordError> {
         content::check(input)?;
         let record = <Enr<secp256k1::SecretKey> as Decodable>::decode(&mut &*input);
-        // All but the signature has been looked at.
+        // Everything except the signature was checked before.
         record.map(Self).map_err(|_| RecordError::Signature)
     }
 
-    /// The record as RLP: what goes over the wire.
+    /// The record as RLP, as it is sent.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         rlp_codec::encode(&self.0)
     }
 
-    /// How often the node has changed its record, or when: of two records the higher counts.
+    /// The sequence number: a higher one replaces a lower one.
     #[must_use]
     pub const fn sequence(&self) -> u64 {
         self.0.seq()
@@ -127,7 +127,7 @@ impl Record {
         PublicKey::from_point(self.0.public_key())
     }
 
-    /// What it says, without what the signature adds.
+    /// The content, without the identity scheme and the public key.
     #[must_use]
     pub fn content(&self) -> Content {
         self.0.iter().filter(|(name, _)| !content::is_reserved(name)).collect()
@@ -169,23 +169,23 @@ impl Record {
         self.0.udp6()
     }
 
-    /// The value called `name`, if there is one and it is a `T`.
+    /// The value of `name`, if it exists and is a `T`.
     #[must_use]
     pub fn get<T: Decodable>(&self, name: impl AsRef<[u8]>) -> Option<T> {
         decode(self.raw(name)?).ok()
     }
 
-    /// The value called `name`, as the RLP item that it is.
+    /// The value of `name` as an RLP item.
     #[must_use]
     pub fn raw(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
         self.0.get_raw_rlp(name)
     }
 
-    /// Where to reach the node. A port that is missing is 0.
+    /// The address of the node. A missing port is 0.
     ///
-    /// Of two addresses the one with a TCP port is taken; if that is no difference, the one with a UDP
-    /// port; otherwise the IPv4 address. Addresses of no machine (`0.0.0.0`, multicast) do not count.
-    /// `None` if there is no address with a port.
+    /// With two addresses, one with a TCP port is preferred, then one with a UDP port, then the IPv4 address.
+    /// Addresses that no host can have (`0.0.0.0`, multicast) are ignored. `None` if there is no address
+    /// with a port.
     #[must_use]
     pub fn enode(&self) -> Option<Enode> {
         let v4 = self.ip().map(|ip| (IpAddr::V4(ip), self.tcp(), self.udp()));
@@ -198,7 +198,7 @@ impl Record {
             tcp: tcp.unwrap_or_default(),
             udp: udp.unwrap_or_default(),
         };
-        // The last of equal ones is taken.
+        // `max_by_key` returns the last of equal elements.
         [v6, v4]
             .into_iter()
             .flatten()
@@ -233,7 +233,7 @@ impl FromStr for Record {
     fn from_str(text: &str) -> Result<Self, RecordError> {
         let text = text.trim();
         if let Some(digits) = text.strip_prefix(PREFIX) {
-            // Three bytes are four digits.
+            // Four digits encode three bytes.
             let digits = pasted_digits(digits.trim_end_matches(is_padding), |len| len / 4 * 3)?;
             return Self::decode(&URL_SAFE_NO_PAD.decode(digits).map_err(|_| RecordError::Base64)?);
         }
@@ -248,8 +248,8 @@ fn is_padding(letter: char) -> bool {
     letter == '=' || letter.is_ascii_whitespace()
 }
 
-/// The digits without blanks and line ends, unless they are too many. `bytes` is the number of bytes
-/// that a number of digits stands for.
+/// The digits without white space, unless there are too many. `bytes` converts a number of digits to the
+/// number of bytes that they encode.
 fn pasted_digits(text: &str, bytes: impl Fn(usize) -> usize) -> Result<Vec<u8>, RecordError> {
     let digits = || text.bytes().filter(|byte| !byte.is_ascii_whitespace());
     let len = bytes(digits().count());

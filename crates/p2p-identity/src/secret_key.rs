@@ -1,4 +1,4 @@
-//! The secret key of a node, or of one conversation.
+//! Secret keys, of a node or of one connection.
 
 use core::fmt;
 
@@ -26,16 +26,16 @@ pub enum KeyError {
     /// A public key that does not begin with the byte `0x04` of the uncompressed form.
     #[error("the public key is not in the uncompressed form")]
     NotUncompressed,
-    /// A public key that is not a point on the curve. Computing with such a point would give away
-    /// bits of the secret key, so it is never done.
+    /// A public key that is not a point on the curve. Computing with such a point could reveal bits of the
+    /// secret key, so it is refused.
     #[error("the public key is not a point on the curve")]
     NotOnCurve,
 }
 
 /// A secp256k1 secret key, with its public key.
 ///
-/// Wiped when it is dropped. Two keys are compared by their public halves. Making one costs a
-/// multiplication on the curve, for the public half, which is then never done again.
+/// Wiped when it is dropped. Keys are compared by their public keys. Making one costs a multiplication on
+/// the curve for the public key, which is then stored.
 ///
 /// ```
 /// use p2p_identity::SecretKey;
@@ -52,20 +52,20 @@ pub struct SecretKey {
 }
 
 impl SecretKey {
-    /// A new key from `rng`, which must be fit for cryptography.
+    /// A new key from `rng`, which must be cryptographically secure.
     #[must_use]
     pub fn random(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         loop {
             rng.fill_bytes(&mut *bytes);
-            // One draw in 2^128 is not a key.
+            // Fails once in 2^128 draws.
             if let Ok(key) = Self::from_bytes(&bytes) {
                 return key;
             }
         }
     }
 
-    /// The key that is this big-endian number.
+    /// The key with this big-endian number.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl SecretKey {
         Ok(Self { scalar, public: PublicKey::from_point(scalar.public_key(context())) })
     }
 
-    /// The key that is this number in 64 hexadecimal digits of either case, with or without `0x`.
+    /// The key written as 64 hexadecimal digits in either case, with or without `0x`.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl SecretKey {
         &self.scalar
     }
 
-    /// The public half.
+    /// The public key.
     #[must_use]
     pub const fn public_key(&self) -> PublicKey {
         self.public
@@ -110,16 +110,16 @@ impl SecretKey {
         self.public.id()
     }
 
-    /// Signs a digest, so that [`Signature::recover`] finds the public key. Deterministic (RFC
-    /// 6979) and in the lower half of `s`, hence equal to what go-ethereum makes.
+    /// Signs a digest; [`Signature::recover`] then finds the public key. The signature is deterministic (RFC
+    /// 6979) with `s` in the lower half, and so equals that of go-ethereum.
     #[must_use]
     pub fn sign(&self, digest: &[u8; 32]) -> Signature {
         let message = Message::from_digest(*digest);
         Signature::from_recoverable(context().sign_ecdsa_recoverable(&message, &self.scalar))
     }
 
-    /// Diffie–Hellman: the x coordinate of `other` multiplied by this key, unhashed. Both ends get
-    /// the same.
+    /// Diffie–Hellman: the x coordinate of `other` multiplied by this key, not hashed. Both sides get the
+    /// same value.
     #[must_use]
     pub fn ecdh(&self, other: &PublicKey) -> Zeroizing<[u8; 32]> {
         let point = Zeroizing::new(ecdh::shared_secret_point(other.point(), &self.scalar));

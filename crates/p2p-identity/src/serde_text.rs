@@ -1,4 +1,4 @@
-//! Ids, enode URLs and records in JSON and TOML: the strings that people write.
+//! Ids, enode URLs and records as strings in JSON and TOML.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -11,7 +11,7 @@ use serde::ser::{Serialize, Serializer};
 use crate::Record;
 use crate::{Enode, NodeId, causes};
 
-/// Takes a string and parses it.
+/// Parses a string; the second field describes what is expected.
 struct Text<T>(PhantomData<T>, &'static str);
 
 impl<T: FromStr<Err: core::error::Error + 'static>> Visitor<'_> for Text<T> {

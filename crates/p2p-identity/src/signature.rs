@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::PublicKey;
 use crate::context::context;
 
-/// Why bytes are no signature, or a signature has no signer. Always the signer's fault.
+/// Why bytes are not a signature, or why no signer can be recovered. The author of the bytes is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignatureError {
@@ -20,14 +20,14 @@ pub enum SignatureError {
     #[error("a number of the signature is not below the group order")]
     AboveOrder,
     /// No key signs this digest with this signature.
-    #[error("the signature is of no key")]
+    #[error("no key matches the signature")]
     NoSigner,
 }
 
 /// A recoverable ECDSA signature over secp256k1: `r ‖ s ‖ v`, 32 + 32 + 1 bytes, with `v` 0 or 1.
 ///
-/// It says who signed a digest, not that the digest is of anything sensible; for a digest that was
-/// not signed it gives some unrelated key rather than an error.
+/// [`recover`](Self::recover) finds the key that signed a digest. For a digest that was not signed it returns an
+/// unrelated key rather than an error.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signature(RecoverableSignature);
 
@@ -36,7 +36,7 @@ impl Signature {
         Self(signature)
     }
 
-    /// Reads `r ‖ s ‖ v`. For `v` also takes 27 and 28, as some programs write 0 and 1.
+    /// Reads `r ‖ s ‖ v`. Accepts 27 and 28 for `v` as well, which some programs write for 0 and 1.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What a record says, and whether bytes are a record but for the signature.
+//! The content of a record, and the checks of a record except for its signature.
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use rlp_codec::{Encodable, Error, Header, Item, decode_list, encode};
 use super::{MAX_RECORD, RecordError};
 use crate::{Enode, Host, PublicKey};
 
-/// What the signature brings along: the identity scheme and the public key.
+/// Names that signing adds: the identity scheme and the public key.
 const RESERVED: [&[u8]; 2] = [b"id", b"secp256k1"];
 const SIGNATURE: usize = 64;
 const COMPRESSED: usize = 33;
@@ -17,23 +17,22 @@ pub(super) fn is_reserved(name: &[u8]) -> bool {
     RESERVED.contains(&name)
 }
 
-/// What a record says: values by name.
+/// The content of a record: values by name.
 ///
-/// Names that EIP-778 knows have methods of their own; any other can be [`set`](Self::set). The
-/// identity scheme and the public key (`id`, `secp256k1`) are the signature's business: setting them
-/// does nothing.
+/// The names of EIP-778 have methods; others are [`set`](Self::set). The identity scheme and the public key
+/// (`id`, `secp256k1`) are added when the record is signed: setting them has no effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content(BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl Content {
-    /// Nothing yet.
+    /// Empty content.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The address and the ports of an enode URL. A port of 0 and a host name are left out: a record
-    /// has no place for them.
+    /// The address and the ports of an enode URL. A port of 0 is left out. A host name cannot be in a record:
+    /// the content is then empty.
     #[must_use]
     pub fn of(enode: &Enode) -> Self {
         let Host::Ip(ip) = enode.host else { return Self::new() };
@@ -47,7 +46,7 @@ impl Content {
         content
     }
 
-    /// The address: `ip` or `ip6`, whichever it is.
+    /// The address, as `ip` or `ip6`.
     #[must_use]
     pub fn ip(self, address: IpAddr) -> Self {
         match address.to_canonical() {
@@ -80,7 +79,7 @@ impl Content {
         self.set("udp6", &port)
     }
 
-    /// Any value under any name, in place of the one that was there.
+    /// Sets a value, replacing an earlier one of this name.
     #[must_use]
     pub fn set(mut self, name: impl AsRef<[u8]>, value: &(impl Encodable + ?Sized)) -> Self {
         if !is_reserved(name.as_ref()) {
@@ -89,7 +88,7 @@ impl Content {
         self
     }
 
-    /// Without the value under this name.
+    /// Removes the value of this name.
     #[must_use]
     pub fn without(mut self, name: impl AsRef<[u8]>) -> Self {
         self.0.remove(name.as_ref());
@@ -101,7 +100,7 @@ impl Content {
         self.0.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
     }
 
-    /// How long a record with this content is.
+    /// Length of a record with this content, in bytes.
     pub(super) fn sealed_len(&self, sequence: u64) -> usize {
         let mut elements: usize =
             self.iter().map(|(name, value)| name.length() + value.len()).sum();
@@ -120,7 +119,7 @@ impl<'a> FromIterator<(&'a Vec<u8>, &'a [u8])> for Content {
     }
 }
 
-/// Checks all of a record but that the signature is right.
+/// Checks a record except for its signature.
 pub(super) fn check(input: &[u8]) -> Result<(), RecordError> {
     if input.len() > MAX_RECORD {
         return Err(RecordError::TooLong { len: input.len() });
@@ -157,7 +156,7 @@ pub(super) fn check(input: &[u8]) -> Result<(), RecordError> {
     }
 }
 
-/// Addresses and ports have a form; whatever else there is may have any.
+/// Addresses and ports have a fixed form; other values are not checked.
 fn check_endpoint(name: &[u8], value: Item<'_>) -> Result<(), Error> {
     match name {
         b"ip" => value.array::<4>().map(drop),

@@ -1,25 +1,25 @@
-//! Why something is no record.
+//! Errors of node records.
 
 use rlp_codec::Error as RlpError;
 use thiserror::Error;
 
-/// Why bytes or a text are not a node record, or a content cannot become one.
+/// Why bytes or a text are not a node record, or why content cannot be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RecordError {
     /// Longer than [`MAX_RECORD`](crate::MAX_RECORD).
-    #[error("a record of {len} bytes, more than 300")]
+    #[error("node record of {len} bytes, at most 300 are allowed")]
     TooLong {
-        /// How many bytes there were, or would be.
+        /// Its length in bytes.
         len: usize,
     },
-    /// Not the RLP of a record; at which byte.
-    #[error("not the RLP of a record")]
+    /// Not the RLP of a record.
+    #[error("not the RLP of a node record")]
     Rlp(#[from] RlpError),
-    /// The names are not in ascending order, or one is there twice; the name at this byte.
-    #[error("the name at byte {offset} is not behind the one before it")]
+    /// The names are not in ascending order, or one occurs twice.
+    #[error("the name at byte {offset} is not greater than the one before it")]
     Order {
-        /// Where the name begins.
+        /// Byte at which the name begins.
         offset: usize,
     },
     /// The identity scheme is missing or not `v4`.
@@ -31,22 +31,22 @@ pub enum RecordError {
     /// The public key is not a point on the curve in the compressed form.
     #[error("the public key is not a point on the curve")]
     NotOnCurve,
-    /// The signature is not one of this content by this key.
+    /// The signature does not match the content and the key.
     #[error("wrong signature")]
     Signature,
     /// The text begins with neither `enr:` nor `0x`.
     #[error("a record begins with enr: (or 0x, in hexadecimal)")]
     Prefix,
     /// The text after `enr:` is not base64 of the URL alphabet.
-    #[error("after enr: comes something else than base64 of the URL alphabet (A-Z a-z 0-9 - _)")]
+    #[error("the text after enr: is not base64 with the URL alphabet (A-Z a-z 0-9 - _)")]
     Base64,
     /// The text after `0x` is not hexadecimal, or has an odd number of digits.
-    #[error("after 0x comes something else than pairs of hexadecimal digits")]
+    #[error("the text after 0x is not pairs of hexadecimal digits")]
     Hex,
     /// The record to be updated was signed by another key.
     #[error("the record is of another key")]
     ForeignKey,
-    /// The sequence number of the record to be updated is the last there is.
+    /// The record to be updated has the highest possible sequence number.
     #[error("there is no higher sequence number")]
     LastSequence,
 }

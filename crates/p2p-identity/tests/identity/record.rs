@@ -130,7 +130,7 @@ fn records_and_enode_urls() {
     assert_eq!(Content::of(&named), Content::new());
 }
 
-/// A list as a record is one, whoever signed it.
+/// A list with the form of a record, and any signature.
 fn forged(signature: &[u8], sequence: u64, pairs: &[(&str, &[u8])]) -> Vec<u8> {
     let values: Vec<Raw<'_>> = pairs.iter().map(|(_, value)| Raw(value)).collect();
     let mut items: Vec<&dyn Encodable> = vec![&signature, &sequence];
