@@ -11,7 +11,8 @@ use bytes::BytesMut;
 use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use p2p_identity::SecretKey;
 use rlpx_transport::{
-    HANDSHAKE_LIMIT, Initiator, Recipient, Session, Step, Stock, StockSize, Stream, accept, connect,
+    HANDSHAKE_LIMIT, HandshakeStep, Initiator, Recipient, Session, Stock, StockSize, Stream,
+    accept, connect,
 };
 use secp256k1::{Message, Secp256k1, ecdh::shared_secret_point};
 use tokio::{
@@ -35,8 +36,10 @@ fn finish(
     recipient: Recipient,
 ) -> Option<(Session, Session)> {
     let accepted = recipient.handle(&mut BytesMut::from(&auth[..]), &mut rand::rng()).ok()?;
-    let Step::Done(accepted) = accepted else { return None };
-    let Step::Done(session) = initiator.handle(&mut BytesMut::from(&accepted.ack[..])).ok()? else {
+    let HandshakeStep::Done(accepted) = accepted else { return None };
+    let HandshakeStep::Done(session) =
+        initiator.handle(&mut BytesMut::from(&accepted.ack[..])).ok()?
+    else {
         return None;
     };
     Some((session, accepted.session))

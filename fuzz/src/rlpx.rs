@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use p2p_identity::{SecretKey, ecies};
-use rlpx_transport::{Initiator, MAX_HANDSHAKE_SIZE, Recipient, Session, Step};
+use rlpx_transport::{HandshakeStep, Initiator, MAX_HANDSHAKE_SIZE, Recipient, Session};
 
 use crate::fixture;
 
@@ -115,8 +115,8 @@ fn recipient(key: &SecretKey, parts: &[&[u8]]) -> HandshakeOutcome {
     for part in parts {
         input.extend_from_slice(part);
         machine = match machine.handle(&mut input, &mut fixture::rng()) {
-            Ok(Step::NeedMore(machine)) => machine,
-            Ok(Step::Done(_)) => return HandshakeOutcome::Finished,
+            Ok(HandshakeStep::NeedMore(machine)) => machine,
+            Ok(HandshakeStep::Done(_)) => return HandshakeOutcome::Finished,
             Err(error) => return HandshakeOutcome::Refused(error.to_string()),
         };
     }
@@ -129,8 +129,8 @@ fn initiator(key: &SecretKey, peer: &SecretKey, parts: &[&[u8]]) -> HandshakeOut
     for part in parts {
         input.extend_from_slice(part);
         machine = match machine.handle(&mut input) {
-            Ok(Step::NeedMore(machine)) => machine,
-            Ok(Step::Done(_)) => return HandshakeOutcome::Finished,
+            Ok(HandshakeStep::NeedMore(machine)) => machine,
+            Ok(HandshakeStep::Done(_)) => return HandshakeOutcome::Finished,
             Err(error) => return HandshakeOutcome::Refused(error.to_string()),
         };
     }
@@ -153,12 +153,13 @@ fn packet(key: &SecretKey, body: &[u8]) -> Option<Vec<u8>> {
 pub(crate) fn sessions() -> (Session, Session) {
     let (near, far) = (fixture::key(1), fixture::key(2));
     let (initiator, auth) = start(&near, &far);
-    let Ok(Step::Done(accepted)) =
+    let Ok(HandshakeStep::Done(accepted)) =
         Recipient::new(&far).handle(&mut BytesMut::from(&auth[..]), &mut fixture::rng())
     else {
         panic!("the auth packet is valid")
     };
-    let Ok(Step::Done(session)) = initiator.handle(&mut BytesMut::from(&accepted.ack[..])) else {
+    let Ok(HandshakeStep::Done(session)) = initiator.handle(&mut BytesMut::from(&accepted.ack[..]))
+    else {
         panic!("the ack packet is valid")
     };
     (session, accepted.session)

@@ -1,5 +1,5 @@
-//! Two machines in one thread, without sockets, tasks or a runtime: what an event loop of one's
-//! own has to do.
+//! Two machines in one thread, without sockets, tasks or a runtime, as in a custom event
+//! loop.
 //!
 //! `cargo run -p rlpx-transport --example drive`
 
@@ -7,7 +7,7 @@ use std::error::Error;
 
 use bytes::BytesMut;
 use p2p_identity::SecretKey;
-use rlpx_transport::{Initiator, Recipient, Session, Step};
+use rlpx_transport::{HandshakeStep, Initiator, Recipient, Session};
 
 /// One direction of a pipe that passes a few bytes at a time, as a network does.
 #[derive(Default)]
@@ -68,8 +68,8 @@ fn handshake(
     let accepted = loop {
         there.carry();
         recipient = match recipient.handle(&mut there.received, &mut rng)? {
-            Step::NeedMore(recipient) => recipient,
-            Step::Done(accepted) => break accepted,
+            HandshakeStep::NeedMore(recipient) => recipient,
+            HandshakeStep::Done(accepted) => break accepted,
         };
     };
     back.sent.extend_from_slice(&accepted.ack);
@@ -77,8 +77,8 @@ fn handshake(
     let session = loop {
         back.carry();
         initiator = match initiator.handle(&mut back.received)? {
-            Step::NeedMore(initiator) => initiator,
-            Step::Done(session) => break session,
+            HandshakeStep::NeedMore(initiator) => initiator,
+            HandshakeStep::Done(session) => break session,
         };
     };
     Ok((session, accepted.session))

@@ -1,4 +1,4 @@
-//! How a frame is laid out (RLPx, "Framing").
+//! The layout of a frame (RLPx, "Framing").
 //!
 //! ```text
 //! header (16) ‖ tag (16) ‖ body, padded with zeros to a multiple of 16 ‖ tag (16)
@@ -8,25 +8,25 @@
 
 use crate::mac::TAG_SIZE;
 
-/// The largest body of a frame, message code included, 2^24 − 1 bytes: what the size field holds.
+/// Maximum size of a frame's body with its message code: 2^24 − 1 bytes, the maximum of the size field.
 pub const MAX_FRAME_SIZE: usize = 0xff_ffff;
 
-/// The largest payload that can be received, before and after inflating, in bytes. It is also the
-/// limit that an [`Opener`](crate::Opener) starts with; go-ethereum has the same. What can be sent
-/// is smaller by the size of the message code.
+/// Maximum size of a received payload in bytes, compressed and decompressed. It is the initial limit of an
+/// [`Opener`](crate::Opener), as in go-ethereum. A payload to be sent must be smaller by the size of
+/// the message code.
 pub const MAX_PAYLOAD: usize = MAX_FRAME_SIZE;
 
-/// The encrypted header.
+/// Size of an encrypted header.
 pub(crate) const HEADER_SIZE: usize = 16;
-/// The header and its tag.
+/// Size of an encrypted header and its tag.
 pub(crate) const SEALED_HEADER_SIZE: usize = HEADER_SIZE + TAG_SIZE;
-/// A body is encrypted and hashed in pieces of so many bytes, so that the second finds in the
-/// processor's first cache what the first has just touched.
-pub(crate) const PIECE: usize = 16 * 1024;
-/// The most that a message code takes: a `u64` with its RLP header.
+/// A body is encrypted and hashed in pieces of this size, so that a piece is still in the processor's L1 cache
+/// when it is hashed.
+pub(crate) const PIECE_BYTES: usize = 16 * 1024;
+/// Maximum size of a message code: a `u64` with its RLP header.
 pub(crate) const MAX_CODE_SIZE: usize = 9;
 
-/// `[0, 0]`: the capability id and context id of a multiplexing scheme that never came to be.
+/// `[0, 0]`: the capability id and context id of a multiplexing scheme that was never used.
 const HEADER_DATA: [u8; 3] = [0xc2, 0x80, 0x80];
 
 /// The plain header of a frame whose body has `size` bytes, at most [`MAX_FRAME_SIZE`].
@@ -36,8 +36,8 @@ pub(crate) const fn header(size: usize) -> [u8; HEADER_SIZE] {
     [high, middle, low, a, b, c, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
 }
 
-/// The size of the body that a plain header announces. The header data is not looked at: there are
-/// peers that write something else there.
+/// The size of the body that a plain header announces. The header data is ignored: some peers write other
+/// values there.
 pub(crate) const fn size(header: &[u8; HEADER_SIZE]) -> usize {
     u32::from_be_bytes([0, header[0], header[1], header[2]]) as usize
 }
@@ -57,11 +57,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_says_its_size_and_nothing_else() {
+    fn only_the_size_of_a_header_is_read() {
         for body in [1, 15, 16, 255, 256, 65_535, 65_536, MAX_FRAME_SIZE] {
             let mut header = header(body);
             assert_eq!(header[3..6], HEADER_DATA);
-            header[3..].fill(0xff); // whatever a peer writes there
+            header[3..].fill(0xff); // ignored
             assert_eq!(size(&header), body);
         }
     }

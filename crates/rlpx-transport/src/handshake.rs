@@ -1,10 +1,10 @@
-//! The handshake (RLPx, "Initial Handshake"; EIP-8): auth one way, ack the other.
+//! The handshake (RLPx, "Initial Handshake"; EIP-8): the initiator sends auth, the recipient answers with ack.
 
 mod initiator;
+mod key_source;
 mod message;
 mod packet;
 mod recipient;
-mod source;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -14,15 +14,15 @@ pub use packet::MAX_HANDSHAKE_SIZE;
 pub use recipient::{Accepted, Recipient};
 pub use stock::{Stock, StockSize};
 
-/// A number used once, from which each end's share of the secrets comes.
+/// Random bytes, used once: each side contributes one nonce to the secrets.
 pub(crate) type Nonce = [u8; 32];
 
-/// What a step of the handshake came to.
+/// The outcome of a step of the handshake.
 #[must_use]
 #[derive(Debug)]
-pub enum Step<S, T> {
-    /// The packet is not complete: call again with this machine when more bytes have come. How
-    /// long to wait for them is the caller's decision; set a deadline for the whole handshake.
+pub enum HandshakeStep<S, T> {
+    /// The packet is not complete. Call again with this machine when more bytes have arrived. The caller sets a
+    /// deadline for the whole handshake.
     NeedMore(S),
     /// The step is done.
     Done(T),

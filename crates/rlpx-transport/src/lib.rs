@@ -1,16 +1,15 @@
 //! RLPx, the encrypted transport of devp2p: a handshake between two node keys, then frames.
 //!
-//! Everything is a pure machine first, without socket, clock, task or random source: bytes in,
-//! bytes out, randomness as a parameter.
+//! The protocol is implemented as state machines without socket, clock, task or random source. They take
+//! bytes and randomness as parameters and return bytes.
 //!
-//! - [`Initiator`] and [`Recipient`] are the two ends of the handshake (RLPx, "Initial Handshake";
-//!   EIP-8). Each step consumes the machine, so nothing can be done twice or too early.
-//! - A [`Stock`] makes handshakes cheaper: ephemeral keys made ahead, and the static–static secret of
-//!   peers that are known. It is optional.
-//! - A finished handshake is a [`Session`]: a [`Sealer`] for what is sent and an [`Opener`] for
-//!   what is received. The two are independent: reading never waits for writing. Both work in the
-//!   caller's buffers.
-//! - [`Stream`], [`connect`] and [`accept`] (feature `tokio`, on by default) put that on any
+//! - [`Initiator`] and [`Recipient`] are the two sides of the handshake (RLPx, "Initial Handshake"; EIP-8).
+//!   Each step consumes the machine, so no step can be repeated or skipped.
+//! - A [`Stock`] makes handshakes cheaper: ephemeral keys made in advance, and shared secrets of known
+//!   peers. It is optional.
+//! - A finished handshake yields a [`Session`]: a [`Sealer`] for sending and an [`Opener`] for receiving. The
+//!   two are independent: reading never waits for writing. Both work in the caller's buffers.
+//! - [`Stream`], [`connect`] and [`accept`] (feature `tokio`, on by default) run this over any
 //!   `AsyncRead + AsyncWrite`, with one deadline for the whole handshake.
 //!
 //! ```
@@ -19,7 +18,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (here, there) = tokio::io::duplex(1024); // or two ends of a TcpStream
+//! let (here, there) = tokio::io::duplex(1024); // or a TcpStream on each side
 //! let (alice, bob) = (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
 //!
 //! let server = async {
@@ -36,7 +35,7 @@
 //!     stream.flush().await?;
 //!     let echo = stream.read().await?.expect("the peer answers");
 //!     assert_eq!((echo.code, &echo.payload[..]), (17, &b"hello"[..]));
-//!     assert!(stream.read().await?.is_none()); // the peer hung up between two frames
+//!     assert!(stream.read().await?.is_none()); // the peer closed the connection
 //!     Ok::<_, Box<dyn std::error::Error>>(())
 //! };
 //! tokio::try_join!(server, client)?;
@@ -49,21 +48,21 @@
 //!
 //! # What a hostile peer can do
 //!
-//! Hold a connection until the deadline, and once make us do four multiplications on the curve, two
-//! key generations and a signature recovery (some 0.3 ms), if it knows our node id; nothing before
-//! the packet is complete. A handshake packet is at most [`MAX_HANDSHAKE_SIZE`] bytes. A frame is
-//! checked against the limit as soon as its header is there, and no buffer grows faster than what
-//! has arrived. A compressed payload is inflated only if the length that it declares is within the
-//! limit and within what so many compressed bytes can possibly hold.
+//! A peer can hold a connection until the deadline. If it knows the node's id, it can cause four
+//! multiplications on the curve, two key generations and a signature recovery (about 0.3 ms), once per
+//! connection and only with a complete packet. A handshake packet has at most [`MAX_HANDSHAKE_SIZE`] bytes. A
+//! frame is checked against the limit as soon as its header has arrived, and a buffer grows only with the
+//! bytes that have arrived. A compressed payload is decompressed only if its declared length is within the
+//! limit, and is possible for its compressed size.
 //!
-//! Whatever is wrong with a handshake, the peer learns nothing but that the connection ends: no
-//! byte is sent. The precise cause is in [`HandshakeError`], for us.
+//! If a handshake fails, the connection ends and nothing is sent, so the peer does not learn the cause. The
+//! local side finds it in [`HandshakeError`].
 //!
 //! # What is not here
 //!
-//! What is inside the messages: Hello, capabilities, ping (the floor above, `p2p-mux`). Whom to
-//! dial. Frames of more than one chunk: nobody has ever used the multiplexing fields of the header
-//! data; they are sent as everybody sends them and ignored on receipt.
+//! The content of messages: Hello, capabilities, ping (`p2p-mux`). The choice of nodes to dial. Frames of more
+//! than one chunk: no client has used the multiplexing fields of the header data; they are sent with the
+//! usual values and ignored on receipt.
 //!
 //! # Features
 //!
@@ -84,7 +83,9 @@ mod vectors;
 
 pub use error::{FrameError, HandshakeError, SnappyError};
 pub use frame::{MAX_FRAME_SIZE, MAX_PAYLOAD};
-pub use handshake::{Accepted, Initiator, MAX_HANDSHAKE_SIZE, Recipient, Step, Stock, StockSize};
+pub use handshake::{
+    Accepted, HandshakeStep, Initiator, MAX_HANDSHAKE_SIZE, Recipient, Stock, StockSize,
+};
 pub use message::Message;
 pub use session::{Opener, Sealer, Session};
 #[cfg(feature = "tokio")]

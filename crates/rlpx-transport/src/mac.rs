@@ -6,13 +6,13 @@ use subtle::ConstantTimeEq;
 
 use crate::secrets::Key;
 
-/// How many bytes of a digest go on the wire, and into the next step.
+/// Number of bytes of a digest that are sent, and that the next step uses.
 pub(crate) const TAG_SIZE: usize = 16;
 
 /// The MAC of a header or a body.
 ///
-/// Not comparable with `==`, which would stop at the first wrong byte and so tell a forger how far
-/// it came.
+/// It does not implement `PartialEq`: a comparison that stops at the first wrong byte would help an attacker
+/// to forge a tag.
 #[derive(Clone, Copy)]
 pub(crate) struct Tag([u8; TAG_SIZE]);
 
@@ -21,24 +21,24 @@ impl Tag {
         &self.0
     }
 
-    /// Whether the peer sent this very tag, in constant time.
+    /// Whether the received tag equals this one, in constant time.
     #[must_use]
     pub(crate) fn matches(&self, received: &[u8]) -> bool {
         self.0.ct_eq(received).into()
     }
 }
 
-/// A Keccak-256 state that has absorbed everything sent in one direction so far.
+/// The MAC of one direction: a Keccak-256 state that has absorbed everything sent in it so far.
 pub(crate) struct Mac {
     state: Keccak256,
     cipher: Key,
-    /// The first half of the state's digest. Each step begins with it, and it is the tag that the
-    /// step before ended with: so three digests a frame are enough.
+    /// The first half of the state's digest. Each step begins with the tag of the step before, so three digests
+    /// per frame are enough.
     tag: Tag,
 }
 
 impl Mac {
-    /// Goes on from `state`, which has absorbed the nonce and the handshake packet.
+    /// Continues from `state`, which has absorbed the nonce and the handshake packet.
     pub(crate) fn new(cipher: Key, state: Keccak256) -> Self {
         let tag = peek(&state);
         Self { state, cipher, tag }
@@ -49,7 +49,7 @@ impl Mac {
         self.step(header)
     }
 
-    /// Takes in a piece of an encrypted frame body, padding included.
+    /// Absorbs a piece of an encrypted frame body with its padding.
     pub(crate) fn absorb(&mut self, piece: &[u8]) {
         self.state.update(piece);
     }
@@ -72,7 +72,7 @@ impl Mac {
         self.tag
     }
 
-    /// The whole digest of what has been absorbed and of `data`, as the vectors give it.
+    /// The full digest of everything absorbed and of `data`, as the test vectors contain it.
     #[cfg(test)]
     pub(crate) fn digest_after(&self, data: &[u8]) -> keccak_lanes::Digest {
         self.state.clone().chain(data).finalize()

@@ -1,22 +1,22 @@
-//! One message, as it goes into a frame and comes out of one.
+//! Messages, the content of frames.
 
 use std::fmt;
 
 use bytes::Bytes;
 
-/// One RLPx message: a code and a payload, one frame on the wire.
+/// One RLPx message: a code and a payload. It is one frame on the wire.
 ///
 /// `Debug` shows the size of the payload, not its bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The message's number on this connection: 0 to 15 belong to the base protocol, the rest to
-    /// the capabilities that both ends have. On the wire an RLP integer, so of any size.
+    /// The message's code on this connection: 0 to 15 belong to the base protocol, the others to the
+    /// capabilities of both sides. An RLP integer on the wire.
     pub code: u64,
-    /// The bytes after the code, inflated where Snappy is on. Usually RLP, but nothing here checks
-    /// that. At most the [`Opener`](crate::Opener)'s limit.
+    /// The bytes after the code, decompressed if Snappy is on. Usually RLP, which is not checked here. At most
+    /// the [`Opener`](crate::Opener)'s limit.
     ///
-    /// It shares the buffer in which it arrived (no copy was made), and keeps all of that buffer
-    /// alive: who keeps a small payload for long should keep a copy.
+    /// It is a part of the receive buffer, without a copy, and keeps the whole buffer in memory. Copy a small
+    /// payload that is stored for long.
     pub payload: Bytes,
 }
 

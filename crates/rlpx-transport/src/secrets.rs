@@ -1,4 +1,4 @@
-//! From the handshake's shared secret to a session (RLPx, "Initial Handshake").
+//! Derives a session from the shared secret of a handshake (RLPx, "Initial Handshake").
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use crate::handshake::Nonce;
 use crate::mac::Mac;
 use crate::session::{Opener, Sealer, Session};
 
-/// AES-256-CTR over all frames of one direction, one keystream from the first header on. It counts
-/// from zero, so a counter of 64 bits, which is faster, is the same as one of 128 for 2^68 bytes.
+/// AES-256-CTR over all frames of one direction. The counter starts at zero: one of 64 bits, which is faster,
+/// equals one of 128 bits for the first 2^68 bytes.
 pub(crate) type FrameCipher = Ctr64BE<Key>;
 
-/// An AES-256 key, expanded once for both directions: that takes 1 KiB.
+/// An AES-256 key, expanded once for both directions: an expanded key has 1 KiB.
 #[derive(Clone)]
 pub(crate) struct Key(Arc<Aes256Enc>);
 
@@ -38,21 +38,21 @@ impl BlockCipherEncrypt for Key {
     }
 }
 
-/// What one end contributed to the handshake.
+/// What one side contributed to the handshake.
 pub(crate) struct Half<'a> {
     pub(crate) nonce: &'a Nonce,
-    /// Its packet as it was on the wire, size prefix included.
+    /// Its packet as sent, with the size prefix.
     pub(crate) packet: &'a [u8],
 }
 
-/// The two secrets of a connection. Both ends have the same; wiped when dropped.
+/// The two secrets of a connection. Both sides derive the same; wiped when dropped.
 pub(crate) struct Secrets {
     pub(crate) aes: Zeroizing<[u8; 32]>,
     pub(crate) mac: Zeroizing<[u8; 32]>,
 }
 
 impl Secrets {
-    /// From the ephemeral–ephemeral secret and the two nonces.
+    /// Derives them from the shared secret of the ephemeral keys and the two nonces.
     pub(crate) fn derive(shared: &[u8; 32], initiator: &Nonce, recipient: &Nonce) -> Self {
         let nonces = Keccak256::new().chain(recipient).chain(initiator).finalize();
         let with_shared = |secret: &[u8; 32]| {
@@ -64,13 +64,12 @@ impl Secrets {
         Self { aes, mac }
     }
 
-    /// The session of the end that sent `ours` and received `theirs`, in either role: a
-    /// direction's MAC begins with the nonce of whoever receives in it.
+    /// The session of the side that sent `ours` and received `theirs`, in either role. The MAC of a direction
+    /// begins with the receiver's nonce.
     pub(crate) fn session(&self, remote: NodeId, ours: &Half<'_>, theirs: &Half<'_>) -> Session {
         let (frames, tags) = (Key::new(&self.aes), Key::new(&self.mac));
-        // Both directions begin with the same keystream: the protocol is so. What protects the first
-        // bytes of one direction against the other is only that they are headers and Hellos, which
-        // are no secrets.
+        // The protocol uses the same keystream for both directions. It does little harm only because
+        // the first bytes are headers and Hellos, which are not secret.
         let cipher = |key| FrameCipher::from_core(CtrCore::inner_iv_init(key, &[0; 16].into()));
         let sealing = Mac::new(tags.clone(), self.chain(theirs.nonce, ours.packet));
         let opening = Mac::new(tags, self.chain(ours.nonce, theirs.packet));
@@ -81,7 +80,7 @@ impl Secrets {
         }
     }
 
-    /// What a direction's MAC goes on from.
+    /// The initial MAC state of a direction.
     fn chain(&self, nonce: &Nonce, packet: &[u8]) -> Keccak256 {
         let mut start = self.mac.clone();
         for (byte, with) in start.iter_mut().zip(nonce) {

@@ -1,4 +1,4 @@
-//! A connection after its handshake: two independent directions.
+//! A connection after the handshake: two independent directions.
 
 mod opener;
 mod sealer;
@@ -10,16 +10,16 @@ use p2p_identity::NodeId;
 pub use opener::Opener;
 pub use sealer::Sealer;
 
-/// A connection after its handshake.
+/// A connection after the handshake.
 ///
-/// Take it apart freely: the two directions share nothing that changes, and may live in different tasks.
+/// The two directions share no mutable state and can be used in different tasks.
 #[derive(Debug)]
 pub struct Session {
-    /// Who is at the other end. Proven only by the first frame that
-    /// [`opener`](Self::opener) opens; until then a recipient may be talking to a replay.
+    /// The id of the peer. It is proven by the first frame that [`opener`](Self::opener) opens; until then,
+    /// the auth packet that a recipient received may have been replayed.
     pub remote: NodeId,
-    /// For what is sent.
+    /// Seals messages to be sent.
     pub sealer: Sealer,
-    /// For what is received.
+    /// Opens received frames.
     pub opener: Opener,
 }

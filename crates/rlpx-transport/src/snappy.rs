@@ -7,18 +7,18 @@ use snap::raw::{Decoder, Encoder, decompress_len, max_compress_len};
 
 use crate::SnappyError;
 
-/// No element of the format makes more than 64 bytes, and none that makes so many has fewer than
-/// three. A payload that declares more than that is corrupt, and need not be given memory to find
-/// out: else 10 bytes could make us clear 16 MiB.
-const MOST: (usize, usize) = (64, 3);
+/// Maximum expansion: 64 bytes from three. An element of the format has at most 64 bytes, and one of that
+/// length has at least three compressed bytes. A payload that declares more is corrupt, and is refused before memory is
+/// allocated; otherwise 10 bytes could make the receiver clear 16 MiB.
+const MAX_EXPANSION: (usize, usize) = (64, 3);
 
-/// Inflated payloads above this get a buffer of their own, so that one large message does not make
-/// a connection hold its size for ever.
-const POOLED: usize = 64 * 1024;
+/// Maximum size of a payload in the reused buffer. Larger ones get a buffer of their own, so that one large
+/// message does not stay allocated for as long as the connection lives.
+const MAX_POOLED_BYTES: usize = 64 * 1024;
 
 thread_local! {
-    /// The compressing half: 2 KiB of tables, 32 KiB more after the first large message. Nothing in
-    /// them outlives a message, so one for all connections of a thread will do.
+    /// The compressor: 2 KiB of tables, 32 KiB more after the first large message. It keeps no state between
+    /// messages, so all connections of a thread share one.
     static ENCODER: RefCell<Encoder> = RefCell::new(Encoder::new());
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn deflate(payload: &[u8], out: &mut BytesMut) {
     out.truncate(start + size);
 }
 
-/// The inflating half, for one direction.
+/// Decompresses the payloads of one direction.
 #[derive(Default)]
 pub(crate) struct Inflater {
     decoder: Decoder,
@@ -53,12 +53,12 @@ impl Inflater {
         if declared > limit {
             return Err(SnappyError::Oversized { declared, limit });
         }
-        let (made, of) = MOST;
+        let (made, of) = MAX_EXPANSION;
         if declared > compressed.len() * made / of {
             return Err(SnappyError::Corrupt);
         }
         let mut own = BytesMut::new();
-        let buffer = if declared > POOLED { &mut own } else { &mut self.buffer };
+        let buffer = if declared > MAX_POOLED_BYTES { &mut own } else { &mut self.buffer };
         buffer.resize(declared, 0);
         match self.decoder.decompress(compressed, buffer) {
             Ok(_) => Ok(buffer.split().freeze()),
@@ -67,7 +67,7 @@ impl Inflater {
     }
 }
 
-/// The most that a payload of `size` bytes can have when it is compressed.
+/// Maximum compressed size of a payload of `size` bytes.
 pub(crate) fn bound(size: usize) -> usize {
     max_compress_len(size)
 }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_claim_that_the_bytes_cannot_hold_gets_no_memory() {
+    fn an_impossible_declared_size_allocates_nothing() {
         let mut inflater = Inflater::default();
         // 60 000 bytes declared, two elements there.
         let claim = [0xe0, 0xd4, 0x03, 0x00, 0xaa, 0xfe, 0x01, 0x00];
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_beyond_the_limit_gets_no_memory() {
+    fn a_declared_size_over_the_limit_allocates_nothing() {
         let mut compressed = BytesMut::new();
         deflate(&[0xaa; 60_000], &mut compressed);
         let mut inflater = Inflater::default();
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn large_payloads_do_not_stay() {
+    fn large_payloads_are_not_kept_in_the_buffer() {
         let mut inflater = Inflater::default();
-        for size in [POOLED, POOLED + 1, 1 << 20] {
+        for size in [MAX_POOLED_BYTES, MAX_POOLED_BYTES + 1, 1 << 20] {
             let mut compressed = BytesMut::new();
             deflate(&vec![0xaa; size], &mut compressed);
             assert_eq!(inflater.inflate(&compressed, 1 << 20).unwrap(), vec![0xaa; size]);
         }
         inflater.buffer.reserve(1);
-        assert!(inflater.buffer.capacity() <= POOLED);
+        assert!(inflater.buffer.capacity() <= MAX_POOLED_BYTES);
     }
 }

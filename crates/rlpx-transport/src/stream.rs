@@ -1,4 +1,4 @@
-//! A session over tokio's I/O.
+//! A session over tokio I/O.
 
 mod connect;
 
@@ -17,17 +17,15 @@ use crate::{FrameError, Message, Session};
 
 pub use connect::{ConnectError, HANDSHAKE_LIMIT, accept, accept_with, connect, connect_with};
 
-/// While more than this is sealed and not written, [`Stream::write`] waits.
-const HIGH_WATER: usize = 64 * 1024;
-/// An empty buffer of sealed bytes that has grown beyond this is given back.
-const KEEP: usize = 256 * 1024;
+/// [`Stream::write`] waits while more sealed bytes than this are not written.
+const HIGH_WATER_BYTES: usize = 64 * 1024;
+/// Maximum capacity that an empty buffer of sealed bytes keeps.
+const MAX_IDLE_BUFFER_BYTES: usize = 256 * 1024;
 
-/// An encrypted connection: messages in and out of any `AsyncRead + AsyncWrite`.
+/// An encrypted connection: sends and receives messages over any `AsyncRead + AsyncWrite`.
 ///
-/// Besides its own methods it is a [`futures_core::Stream`] and a
-/// [`futures_sink::Sink`] of [`Message`]s. It has no time limits of its own after the
-/// handshake. To read and write independently of each other, take it
-/// [apart](Self::into_parts).
+/// It is also a [`futures_core::Stream`] and a [`futures_sink::Sink`] of [`Message`]s. It has no time
+/// limits after the handshake. To read and write independently, split it [into parts](Self::into_parts).
 pub struct Stream<Io> {
     io: Io,
     session: Session,
@@ -35,31 +33,31 @@ pub struct Stream<Io> {
     unsent: BytesMut,
 }
 
-/// What a [`Stream`] is made of.
+/// The parts of a [`Stream`].
 #[derive(Debug)]
 pub struct Parts<Io> {
-    /// What it reads from and writes to.
+    /// The connection below.
     pub io: Io,
     /// The two directions.
     pub session: Session,
-    /// Read but not opened yet: the next bytes for the session's [`Opener`](crate::Opener).
+    /// Received but not opened: the next bytes for the session's [`Opener`](crate::Opener).
     pub received: BytesMut,
-    /// Sealed but not written yet. It must go out before anything sealed later; empty after
+    /// Sealed but not written. It must be sent before anything sealed later; empty after
     /// [`Stream::flush`].
     pub unsent: BytesMut,
 }
 
-/// Why a connection cannot go on.
+/// Why reading from or writing to a connection failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StreamError {
     /// The connection below failed.
     #[error("the connection failed")]
     Io(#[from] io::Error),
-    /// A frame was refused, or a message is too large to be sent (then the stream can go on).
+    /// A frame was refused, or a message is too large to be sent (the stream can then be used further).
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The peer ended the connection in the middle of a frame.
+    /// The peer closed the connection in the middle of a frame.
     #[error("the connection ended inside a frame")]
     Truncated,
 }
@@ -69,32 +67,32 @@ impl<Io> Stream<Io> {
         Self { io, session, received, unsent: BytesMut::new() }
     }
 
-    /// Who is at the other end; see [`Session::remote`].
+    /// The id of the peer; see [`Session::remote`].
     #[must_use]
     pub const fn remote(&self) -> NodeId {
         self.session.remote
     }
 
-    /// What it reads from and writes to.
+    /// The connection below.
     #[must_use]
     pub const fn io(&self) -> &Io {
         &self.io
     }
 
-    /// Turns Snappy on, for both directions, from the next message on. To be called when both
-    /// Hellos are exchanged; see [`Sealer::enable_snappy`](crate::Sealer::enable_snappy).
+    /// Turns Snappy on for both directions. Call it when both Hellos are exchanged; see
+    /// [`Sealer::enable_snappy`](crate::Sealer::enable_snappy).
     pub fn enable_snappy(&mut self) {
         self.session.sealer.enable_snappy();
         self.session.opener.enable_snappy();
     }
 
-    /// Refuses to receive payloads of more than `max_payload` bytes from now on; see
+    /// Refuses received payloads of more than `max_payload` bytes from now on; see
     /// [`Opener::set_limit`](crate::Opener::set_limit).
     pub fn set_limit(&mut self, max_payload: usize) {
         self.session.opener.set_limit(max_payload);
     }
 
-    /// Takes the stream apart. Nothing is lost and nothing is written.
+    /// Splits the stream into its parts. Nothing is lost and nothing is written.
     pub fn into_parts(self) -> Parts<Io> {
         let Self { io, session, received, unsent } = self;
         Parts { io, session, received, unsent }
@@ -102,9 +100,9 @@ impl<Io> Stream<Io> {
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Stream<Io> {
-    /// The next message; `None` when the peer has ended the connection between two frames.
+    /// The next message; `None` if the peer closed the connection between two frames.
     ///
-    /// If the future is dropped nothing is lost.
+    /// Cancel-safe: nothing is lost if the future is dropped.
     ///
     /// # Errors
     ///
@@ -113,22 +111,21 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Stream<Io> {
         poll_fn(|cx| self.poll_read(cx)).await
     }
 
-    /// Seals a message; first waits while more than 64 KiB sealed before are not written.
+    /// Seals a message. Waits first while more than 64 KiB of sealed bytes are not written.
     ///
-    /// It is written at the latest by [`flush`](Self::flush). If the future is dropped, the
-    /// message was not sealed.
+    /// [`flush`](Self::flush) writes it at the latest. If the future is dropped, the message was not sealed.
     ///
     /// # Errors
     ///
     /// [`FrameError::TooLarge`], which leaves the stream as it was, and errors of the connection.
     pub async fn write(&mut self, code: u64, payload: &[u8]) -> Result<(), StreamError> {
-        poll_fn(|cx| self.poll_drain(cx, HIGH_WATER)).await?;
+        poll_fn(|cx| self.poll_drain(cx, HIGH_WATER_BYTES)).await?;
         self.session.sealer.seal(code, payload, &mut self.unsent)?;
         Ok(())
     }
 
-    /// Writes all that is sealed and flushes the connection. If the future is dropped, what is not
-    /// written stays for the next call.
+    /// Writes everything sealed and flushes the connection. If the future is dropped, the next call writes
+    /// the rest.
     ///
     /// # Errors
     ///
@@ -137,7 +134,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Stream<Io> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// Flushes and ends the sending direction. The peer sees the end of the stream.
+    /// Flushes and closes the sending direction. The peer sees the end of the stream.
     ///
     /// # Errors
     ///
@@ -159,13 +156,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Stream<Io> {
         }
     }
 
-    /// What the end of the connection means at this point.
+    /// The result of reading when the peer has closed the connection.
     fn end(&self) -> Result<Option<Message>, StreamError> {
         let between = self.received.is_empty() && self.session.opener.is_between_frames();
         if between { Ok(None) } else { Err(StreamError::Truncated) }
     }
 
-    /// Writes until no more than `down_to` bytes are left.
+    /// Writes until at most `down_to` bytes are left.
     fn poll_drain(
         &mut self,
         cx: &mut Context<'_>,
@@ -178,7 +175,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Stream<Io> {
             }
             self.unsent.advance(written);
         }
-        if self.unsent.is_empty() && self.unsent.capacity() > KEEP {
+        if self.unsent.is_empty() && self.unsent.capacity() > MAX_IDLE_BUFFER_BYTES {
             self.unsent = BytesMut::new();
         }
         Poll::Ready(Ok(()))
@@ -211,7 +208,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> futures_sink::Sink<Message> for Stream<
     type Error = StreamError;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
-        self.poll_drain(cx, HIGH_WATER)
+        self.poll_drain(cx, HIGH_WATER_BYTES)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), StreamError> {

@@ -1,4 +1,4 @@
-//! The end that dials.
+//! The initiator of a handshake: the node that dials.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use bytes::BytesMut;
 use p2p_identity::{PublicKey, SecretKey};
 use rand_core::CryptoRng;
 
+use super::key_source::{Fresh, KeySource};
 use super::message::{Ack, Auth};
 use super::packet::{self, Packet, Reader};
-use super::source::{Fresh, Source};
-use super::{Step, Stock};
+use super::{HandshakeStep, Stock};
 use crate::secrets::{Half, Secrets};
 use crate::{HandshakeError, Session};
 
-/// The end that dials: it has sent auth and waits for ack.
+/// The handshake of the node that dials: it has sent auth and waits for ack.
 ///
 /// ```
 /// use bytes::BytesMut;
 /// use p2p_identity::SecretKey;
-/// use rlpx_transport::{Initiator, Recipient, Step};
+/// use rlpx_transport::{Initiator, Recipient, HandshakeStep};
 ///
 /// let mut rng = rand::rng();
 /// let (local, remote) = (SecretKey::random(&mut rng), SecretKey::random(&mut rng));
@@ -26,12 +26,12 @@ use crate::{HandshakeError, Session};
 /// let (initiator, auth) = Initiator::start(&local, &remote.public_key(), &mut rng);
 /// // ... auth goes over the wire ...
 /// let mut received = BytesMut::from(&auth[..]);
-/// let Step::Done(accepted) = Recipient::new(&remote).handle(&mut received, &mut rng)? else {
+/// let HandshakeStep::Done(accepted) = Recipient::new(&remote).handle(&mut received, &mut rng)? else {
 ///     panic!("all of auth is there");
 /// };
 /// // ... and ack comes back.
 /// let mut received = BytesMut::from(&accepted.ack[..]);
-/// let Step::Done(session) = initiator.handle(&mut received)? else {
+/// let HandshakeStep::Done(session) = initiator.handle(&mut received)? else {
 ///     panic!("all of ack is there");
 /// };
 /// assert_eq!(session.remote, remote.id());
@@ -48,34 +48,34 @@ pub struct Initiator {
 }
 
 impl Initiator {
-    /// Begins a handshake with the node whose key is `remote`. The bytes are the auth packet, to be
-    /// sent at once: some 400 to 600 bytes, in the form of EIP-8.
+    /// Starts a handshake with the node with the key `remote`. The returned bytes are the auth packet,
+    /// to be sent at once: 400 to 600 bytes, in the form of EIP-8.
     ///
-    /// Costs two key generations, two multiplications on the curve and a signature; the ack then
-    /// costs two multiplications. `rng` gives the ephemeral keys, the nonce and the length of the
-    /// padding: with a generator that can be guessed, so can the connection.
+    /// Costs two key generations, two multiplications on the curve and a signature; reading ack costs two
+    /// more multiplications. `rng` provides the ephemeral keys, the nonce and the length of the padding.
+    /// It must be cryptographically secure: the secrecy of the connection depends on it.
     pub fn start(
         local: &SecretKey,
         remote: &PublicKey,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> (Self, Vec<u8>) {
-        Self::begin(local, remote, &mut Source { stock: None, rng })
+        Self::begin(local, remote, &mut KeySource { stock: None, rng })
     }
 
-    /// [`start`](Self::start) by the node that `stock` belongs to, with what the stock has: without
-    /// the key generations if there are keys, with one multiplication less if `remote` is known.
+    /// [`start`](Self::start) for the node of this `stock`. Ready keys save the key generations; a known
+    /// `remote` saves one multiplication.
     pub fn start_with(
         stock: &Stock,
         remote: &PublicKey,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> (Self, Vec<u8>) {
-        Self::begin(stock.local(), remote, &mut Source { stock: Some(stock), rng })
+        Self::begin(stock.local(), remote, &mut KeySource { stock: Some(stock), rng })
     }
 
     fn begin<R: CryptoRng + ?Sized>(
         local: &SecretKey,
         remote: &PublicKey,
-        source: &mut Source<'_, R>,
+        source: &mut KeySource<'_, R>,
     ) -> (Self, Vec<u8>) {
         let fresh = source.fresh();
         let auth = Auth::new(local, source.static_secret(local, remote), &fresh);
@@ -84,20 +84,23 @@ impl Initiator {
         (Self { local, remote, fresh, auth: auth.clone(), reader: Reader::default() }, auth)
     }
 
-    /// Looks for the ack packet at the front of `input` and takes it away. What follows it are
-    /// frames for the session's [`Opener`](crate::Opener) and stays.
+    /// Takes the ack packet from the front of `input`. Bytes after it stay: they are frames for the
+    /// session's [`Opener`](crate::Opener).
     ///
-    /// Only the holder of the remote key can have read auth, so whoever answers with an ack that
-    /// leads to the same secrets is the node that was dialled. The first frame shows it.
+    /// Only the holder of the remote key can read auth. A peer that derives the same secrets is therefore
+    /// the dialed node; its first valid frame proves it.
     ///
     /// # Errors
     ///
-    /// If the packet is too large or was not sealed for this handshake; see [`HandshakeError`].
-    /// Drop the connection.
-    pub fn handle(mut self, input: &mut BytesMut) -> Result<Step<Self, Session>, HandshakeError> {
+    /// The packet is too large or was not sealed for this handshake; see [`HandshakeError`]. Drop the
+    /// connection.
+    pub fn handle(
+        mut self,
+        input: &mut BytesMut,
+    ) -> Result<HandshakeStep<Self, Session>, HandshakeError> {
         Ok(match self.reader.read(&self.local, input)? {
-            None => Step::NeedMore(self),
-            Some(ack) => Step::Done(self.secrets(&ack).session(
+            None => HandshakeStep::NeedMore(self),
+            Some(ack) => HandshakeStep::Done(self.secrets(&ack).session(
                 self.remote.id(),
                 &Half { nonce: &self.fresh.nonce, packet: &self.auth },
                 &Half { nonce: &ack.body.nonce, packet: &ack.bytes },

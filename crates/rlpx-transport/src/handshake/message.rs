@@ -1,16 +1,14 @@
-//! What is inside a handshake packet: auth and ack, in the RLP form of EIP-8 and in the plain form
-//! of before.
+//! The messages of the handshake, auth and ack: in the RLP form of EIP-8 and in the older plain form.
 
 use p2p_identity::{NodeId, PublicKey, SecretKey, Signature, ecies};
 use rlp_codec::{decode_open_list, encode_list};
 use zeroize::Zeroizing;
 
 use super::Nonce;
-use super::source::Fresh;
+use super::key_source::Fresh;
 use crate::HandshakeError;
 
-/// The version that we write. What a peer writes is ignored: a higher one promises to be
-/// compatible (EIP-8).
+/// The version that is sent. A received version is ignored: higher ones are compatible (EIP-8).
 const VERSION: u64 = 4;
 
 const SIGNATURE: usize = 65;
@@ -18,32 +16,32 @@ const DIGEST: usize = 32;
 const ID: usize = 64;
 const NONCE: usize = 32;
 
-/// A message that a handshake packet can hold.
+/// A message of the handshake.
 pub(super) trait Body: Sized {
-    /// The size of a plain packet with it. The old form has no length in front.
+    /// Size of a plain packet with this message. The plain form has no length prefix.
     const PLAIN_PACKET: usize;
 
     /// Reads the plain form.
     fn from_plain(plain: &[u8]) -> Result<Self, HandshakeError>;
 
-    /// Reads the EIP-8 form; more elements and bytes after the list are ignored.
+    /// Reads the EIP-8 form. Further elements, and bytes after the list, are ignored.
     fn from_rlp(rlp: &[u8]) -> Result<Self, HandshakeError>;
 }
 
 /// The initiator's message.
 pub(super) struct Auth {
-    /// By the initiator's ephemeral key, over `static shared secret XOR nonce`: it proves that the
-    /// initiator has its static key, and tells the ephemeral one.
+    /// Made with the initiator's ephemeral key over `static shared secret XOR nonce`. It proves that the
+    /// initiator has its static key, and the ephemeral key is recovered from it.
     pub(super) signature: Signature,
     /// The initiator's static key.
     pub(super) key: PublicKey,
     pub(super) nonce: Nonce,
-    /// The hash of the ephemeral key, which only the plain form has.
+    /// The hash of the ephemeral key; only in the plain form.
     ephemeral_hash: Option<[u8; DIGEST]>,
 }
 
 impl Auth {
-    /// By the node whose key is `local`; `secret` is that of the two static keys.
+    /// The message of the node with the key `local`; `secret` is the shared secret of the static keys.
     pub(super) fn new(local: &SecretKey, secret: Zeroizing<[u8; 32]>, fresh: &Fresh) -> Self {
         Self {
             signature: fresh.key.sign(&challenge(secret, &fresh.nonce)),
@@ -53,11 +51,10 @@ impl Auth {
         }
     }
 
-    /// The initiator's ephemeral key, as the recipient finds it; `secret` is that of the two static
-    /// keys.
+    /// Recovers the initiator's ephemeral key; `secret` is the shared secret of the static keys.
     ///
-    /// Some key can be recovered from nearly every signature. If it is not the initiator's, the
-    /// two ends come to different secrets, and the first frame is refused.
+    /// Nearly every signature yields some key. If it is not the initiator's, the two sides derive different
+    /// secrets, and the first frame is refused.
     pub(super) fn ephemeral(
         &self,
         secret: Zeroizing<[u8; 32]>,
@@ -81,7 +78,7 @@ impl Body for Auth {
     const PLAIN_PACKET: usize = SIGNATURE + DIGEST + ID + NONCE + 1 + ecies::OVERHEAD;
 
     fn from_plain(plain: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields(plain);
+        let mut fields = PlainFields(plain);
         let signature = fields.next::<SIGNATURE>()?;
         let ephemeral_hash = Some(*fields.next()?);
         let key = NodeId(*fields.next()?).public_key()?;
@@ -118,7 +115,7 @@ impl Ack {
         out
     }
 
-    /// The form for an initiator that wrote a plain auth, and knows no other.
+    /// The plain form, for an initiator that sent a plain auth.
     pub(super) fn to_plain(&self) -> Vec<u8> {
         [&self.ephemeral.id().0[..], &self.nonce, &[0]].concat()
     }
@@ -129,7 +126,7 @@ impl Body for Ack {
     const PLAIN_PACKET: usize = ID + NONCE + 1 + ecies::OVERHEAD;
 
     fn from_plain(plain: &[u8]) -> Result<Self, HandshakeError> {
-        let mut fields = Fields(plain);
+        let mut fields = PlainFields(plain);
         Ok(Self { ephemeral: NodeId(*fields.next()?).public_key()?, nonce: *fields.next()? })
     }
 
@@ -143,7 +140,7 @@ impl Body for Ack {
     }
 }
 
-/// What the initiator signs: the secret of the two static keys, hidden by the initiator's nonce.
+/// What the initiator signs: the shared secret of the static keys XOR the initiator's nonce.
 fn challenge(mut secret: Zeroizing<[u8; 32]>, nonce: &Nonce) -> Zeroizing<[u8; 32]> {
     for (byte, with) in secret.iter_mut().zip(nonce) {
         *byte ^= with;
@@ -151,10 +148,10 @@ fn challenge(mut secret: Zeroizing<[u8; 32]>, nonce: &Nonce) -> Zeroizing<[u8; 3
     secret
 }
 
-/// The fields of a plain message, one after another.
-struct Fields<'a>(&'a [u8]);
+/// Reads the fields of a plain message one by one.
+struct PlainFields<'a>(&'a [u8]);
 
-impl<'a> Fields<'a> {
+impl<'a> PlainFields<'a> {
     fn next<const N: usize>(&mut self) -> Result<&'a [u8; N], HandshakeError> {
         let (field, rest) =
             self.0.split_first_chunk().ok_or(HandshakeError::Undersized { size: self.0.len() })?;

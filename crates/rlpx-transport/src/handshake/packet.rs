@@ -1,18 +1,18 @@
-//! A handshake packet on the wire: an ECIES box, with its size in front since EIP-8.
+//! A handshake packet on the wire: an ECIES box, in the form of EIP-8 with a size prefix.
 
 use bytes::{Bytes, BytesMut};
 use p2p_identity::{PublicKey, SecretKey, ecies};
 use rand_core::CryptoRng;
 
+use super::key_source::KeySource;
 use super::message::Body;
-use super::source::Source;
 use crate::HandshakeError;
 
-/// The most that the size in front of an EIP-8 handshake packet may say, in bytes. Packets in use
-/// have 300 to 700; the field could say 65 535.
+/// Maximum size in the prefix of an EIP-8 handshake packet, in bytes. Packets in use have 300 to 700; the
+/// prefix could say 65 535.
 pub const MAX_HANDSHAKE_SIZE: usize = 2048;
 
-/// The size, big-endian, which the box vouches for.
+/// Length of the size prefix. The prefix is big-endian and authenticated by the box.
 const PREFIX: usize = 2;
 /// The first byte of a box: its ephemeral key is an uncompressed point.
 const UNCOMPRESSED: u8 = 0x04;
@@ -30,25 +30,25 @@ pub(super) enum Form {
 pub(super) struct Packet<T> {
     pub(super) body: T,
     pub(super) form: Form,
-    /// All of it as it was on the wire: the MACs begin with it.
+    /// The packet as received: the MACs start with it.
     pub(super) bytes: Bytes,
 }
 
-/// Takes one packet from the front of the input, once it is there.
+/// Takes one packet from the front of the input when it is complete.
 ///
-/// Only the first byte tells the two forms apart, and not for certain: where it is that of a box,
-/// the packet is plain or an EIP-8 packet of 1024 bytes or more.
+/// Only the first byte distinguishes the two forms, and not reliably: `0x04` begins a plain packet, or an EIP-8
+/// packet of 1024 to 1279 bytes.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// It was tried as plain and is not. Remembered so that a peer that sends byte by byte does
-    /// not make us try, at the cost of a multiplication, for each.
+    /// Whether decrypting it as a plain packet failed. Stored so that it is tried once, at the cost of one
+    /// multiplication, and not for every byte that arrives.
     not_plain: bool,
 }
 
 impl Reader {
     /// The packet, if it is complete. Bytes after it stay in `input`.
     ///
-    /// Asks for at most [`MAX_HANDSHAKE_SIZE`] + 2 bytes before it says yes or no.
+    /// Needs at most [`MAX_HANDSHAKE_SIZE`] + 2 bytes to decide.
     pub(super) fn read<T: Body>(
         &mut self,
         key: &SecretKey,
@@ -80,12 +80,12 @@ impl Reader {
 
 /// An EIP-8 packet for the holder of the key `to`.
 ///
-/// It is padded with 100 to 299 zero bytes: enough to be longer than any plain packet, and of a
-/// size that does not tell what is inside.
+/// It is padded with 100 to 299 zero bytes, so that it is longer than every plain packet and its size does not
+/// reveal its content.
 pub(super) fn seal<R: CryptoRng + ?Sized>(
     to: &PublicKey,
     mut rlp: Vec<u8>,
-    source: &mut Source<'_, R>,
+    source: &mut KeySource<'_, R>,
 ) -> Vec<u8> {
     rlp.resize(rlp.len() + source.padding(), 0);
     let prefix = prefix(&rlp);
@@ -93,7 +93,7 @@ pub(super) fn seal<R: CryptoRng + ?Sized>(
     [&prefix[..], &sealed].concat()
 }
 
-/// The size of the packet with this `plaintext`, as it goes in front.
+/// The size prefix of the packet with this `plaintext`.
 pub(super) fn prefix(plaintext: &[u8]) -> [u8; PREFIX] {
     let [.., high, low] = (plaintext.len() + ecies::OVERHEAD).to_be_bytes();
     [high, low]

@@ -1,4 +1,4 @@
-//! The end that is dialled.
+//! The recipient of a handshake: the node that is dialed.
 
 use std::fmt;
 
@@ -6,14 +6,15 @@ use bytes::BytesMut;
 use p2p_identity::{PublicKey, SecretKey};
 use rand_core::CryptoRng;
 
+use super::key_source::{Fresh, KeySource};
 use super::message::{Ack, Auth};
 use super::packet::{self, Form, Packet, Reader};
-use super::source::{Fresh, Source};
-use super::{Step, Stock};
+use super::{HandshakeStep, Stock};
 use crate::secrets::{Half, Secrets};
 use crate::{HandshakeError, Session};
 
-/// The end that is dialled: it waits for auth. See [`Initiator`](crate::Initiator) for an example.
+/// The handshake of the node that is dialed: it waits for auth. See [`Initiator`](crate::Initiator) for an
+/// example.
 #[must_use]
 pub struct Recipient {
     local: SecretKey,
@@ -21,53 +22,52 @@ pub struct Recipient {
     reader: Reader,
 }
 
-/// What a recipient has when it has read auth.
+/// The outcome of a recipient's handshake.
 #[must_use]
 #[derive(Debug)]
 pub struct Accepted {
-    /// The connection. Frames can be sealed at once; they go out after `ack`.
+    /// The session. Frames can be sealed at once, but must be sent after `ack`.
     pub session: Session,
-    /// The ack packet, to be sent at once: in the form of EIP-8, or 210 bytes in the plain form if
-    /// auth was plain.
+    /// The ack packet, to be sent at once: in the form of EIP-8, or in the plain form of 210 bytes if auth was
+    /// plain.
     pub ack: Vec<u8>,
 }
 
 impl Recipient {
-    /// Waits for auth with the node key `local`. Costs nothing yet.
+    /// Waits for auth with the node key `local`. Computes nothing yet.
     pub fn new(local: &SecretKey) -> Self {
         Self { local: local.clone(), stock: None, reader: Reader::default() }
     }
 
-    /// [`new`](Self::new) for the node that `stock` belongs to. The answer is made with what the
-    /// stock has by then.
+    /// [`new`](Self::new) for the node of this `stock`, which is used when auth arrives.
     pub fn with_stock(stock: &Stock) -> Self {
         let local = stock.local().clone();
         Self { local, stock: Some(stock.clone()), reader: Reader::default() }
     }
 
-    /// Looks for the auth packet at the front of `input`, takes it away, and answers it.
+    /// Takes the auth packet from the front of `input` and makes the answer.
     ///
-    /// `rng` as in [`Initiator::start`](crate::Initiator::start). Costs nothing until the packet is
-    /// complete; then one multiplication on the curve for a packet that was not sealed for us (two
-    /// where it could be of either form), and four, two key generations and a signature recovery
-    /// for one that was; less with a [`Stock`].
+    /// `rng` as in [`Initiator::start`](crate::Initiator::start). Computes nothing until the packet is
+    /// complete. A packet for another key then costs one multiplication on the curve (two if it could have
+    /// either form). A packet for this key costs four, two key generations and a signature recovery; less
+    /// with a [`Stock`].
     ///
-    /// An auth packet can be replayed: the session then names a node that is not there, and the
-    /// first frame is refused. So believe in [`Session::remote`] only after the first frame.
+    /// An auth packet can be replayed: the session then names a node that did not connect, and its first
+    /// frame is refused. Trust [`Session::remote`] only after the first valid frame.
     ///
     /// # Errors
     ///
-    /// If the packet is too large, not sealed for us, or not what it should be; see
-    /// [`HandshakeError`]. Drop the connection without a word.
+    /// The packet is too large, not sealed for this key, or malformed; see [`HandshakeError`]. Drop the
+    /// connection without sending anything.
     pub fn handle(
         mut self,
         input: &mut BytesMut,
         rng: &mut (impl CryptoRng + ?Sized),
-    ) -> Result<Step<Self, Accepted>, HandshakeError> {
+    ) -> Result<HandshakeStep<Self, Accepted>, HandshakeError> {
         let Some(auth) = self.reader.read::<Auth>(&self.local, input)? else {
-            return Ok(Step::NeedMore(self));
+            return Ok(HandshakeStep::NeedMore(self));
         };
-        let mut source = Source { stock: self.stock.as_ref(), rng };
+        let mut source = KeySource { stock: self.stock.as_ref(), rng };
         let secret = source.static_secret(&self.local, &auth.body.key);
         let ephemeral = auth.body.ephemeral(secret)?;
         let fresh = source.fresh();
@@ -77,7 +77,7 @@ impl Recipient {
             &Half { nonce: &fresh.nonce, packet: &ack },
             &Half { nonce: &auth.body.nonce, packet: &auth.bytes },
         );
-        Ok(Step::Done(Accepted { session, ack }))
+        Ok(HandshakeStep::Done(Accepted { session, ack }))
     }
 }
 
@@ -87,11 +87,11 @@ impl fmt::Debug for Recipient {
     }
 }
 
-/// The packet with `ack`, in the form of the `auth` that it answers.
+/// The packet with `ack`, in the same form as `auth`.
 fn seal<R: CryptoRng + ?Sized>(
     ack: &Ack,
     auth: &Packet<Auth>,
-    source: &mut Source<'_, R>,
+    source: &mut KeySource<'_, R>,
 ) -> Vec<u8> {
     let to = &auth.body.key;
     match auth.form {
@@ -100,7 +100,7 @@ fn seal<R: CryptoRng + ?Sized>(
     }
 }
 
-/// The secrets as the recipient comes to them.
+/// The secrets, derived by the recipient.
 pub(super) fn secrets(fresh: &Fresh, auth: &Auth, ephemeral: &PublicKey) -> Secrets {
     Secrets::derive(&fresh.key.ecdh(ephemeral), &auth.nonce, &fresh.nonce)
 }

@@ -1,4 +1,4 @@
-//! Work of a handshake that is done before the peer is there.
+//! Parts of a handshake that are computed in advance.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,15 +8,17 @@ use p2p_identity::{NodeId, PublicKey, SecretKey};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-/// The secret of two static keys. Shared rather than copied, so that it is in memory once.
+/// The shared secret of two static keys. In an `Arc`, so that it is in memory once.
 type StaticSecret = Arc<Zeroizing<[u8; 32]>>;
 
-/// How much a [`Stock`] holds.
+/// Capacity of a [`Stock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StockSize {
-    /// Ephemeral keys; 32 unless set. A handshake takes two at each end. 0: none are made ahead.
+    /// Maximum number of ephemeral keys; 32 by default. Each side of a handshake takes two. 0: no keys are made in
+    /// advance.
     pub keys: usize,
-    /// Peers whose static–static secret is kept; 1024 unless set, some 200 bytes each. 0: of none.
+    /// Maximum number of peers with a stored shared secret of the static keys; 1024 by default, about 200 bytes
+    /// each. 0: no secrets are stored.
     pub peers: usize,
 }
 
@@ -26,65 +28,64 @@ impl Default for StockSize {
     }
 }
 
-/// What a node keeps so that its handshakes cost less: ephemeral keys made ahead, and the
-/// static–static secret of peers that it knows. Optional; a handle, whose clones share one stock.
+/// A store that makes handshakes cheaper: ephemeral keys made in advance, and the shared secrets of the
+/// node's static key with those of known peers. Optional; clones share one stock.
 ///
-/// With both, an end is spared two key generations and one of its four multiplications on the curve
-/// (a third of its time). Whoever owns the stock fills it when there is nothing else to do:
-/// nothing happens by itself, and a handshake that finds it empty makes what it needs.
+/// With both, one side saves two key generations and one of its four multiplications on the curve, a third
+/// of its time. The owner calls [`refill`](Self::refill) when the node is idle: the stock does nothing by
+/// itself, and a handshake computes what it does not find.
 ///
 /// ```
 /// use bytes::BytesMut;
 /// use p2p_identity::SecretKey;
-/// use rlpx_transport::{Initiator, Recipient, Step, Stock, StockSize};
+/// use rlpx_transport::{Initiator, Recipient, HandshakeStep, Stock, StockSize};
 ///
 /// let mut rng = rand::rng();
 /// let (local, remote) = (SecretKey::random(&mut rng), SecretKey::random(&mut rng));
 /// let stock = Stock::new(&local, StockSize::default());
-/// stock.learn(&remote.public_key()); // a static peer, say: we will dial it again and again
-/// stock.refill(usize::MAX, &mut rng); // we are idle
+/// stock.learn(&remote.public_key()); // for example a static node, which is dialed repeatedly
+/// stock.refill(usize::MAX, &mut rng); // while the node is idle
 ///
 /// let (initiator, auth) = Initiator::start_with(&stock, &remote.public_key(), &mut rng);
 /// # let mut received = BytesMut::from(&auth[..]);
-/// # let Step::Done(accepted) = Recipient::new(&remote).handle(&mut received, &mut rng)? else { panic!() };
+/// # let HandshakeStep::Done(accepted) = Recipient::new(&remote).handle(&mut received, &mut rng)? else { panic!() };
 /// # assert_eq!(accepted.session.remote, local.id());
-/// # assert!(matches!(initiator.handle(&mut BytesMut::from(&accepted.ack[..]))?, Step::Done(_)));
+/// # assert!(matches!(initiator.handle(&mut BytesMut::from(&accepted.ack[..]))?, HandshakeStep::Done(_)));
 /// # Ok::<_, rlpx_transport::HandshakeError>(())
 /// ```
 ///
-/// # What it costs in secrecy
+/// # Effect on secrecy
 ///
-/// Nothing, against anyone who cannot read the memory of this process:
+/// None, against attackers who cannot read the memory of this process:
 ///
-/// - The static–static secret is a pure function of our node key and of the peer's public key.
-///   Whoever could read it here could read the node key beside it and compute it. No session key is
-///   derived from it: it only hides in what the initiator signs. It is kept in memory alone and
-///   wiped when it is forgotten.
-/// - An ephemeral key has the same distribution whenever it is made. What forward secrecy asks is
-///   that it is used for one handshake, is never written down, and is wiped afterwards. So a key
-///   leaves the stock when it is taken, there is no way to look at one or to put one back, it stays
-///   at one place in memory until it is wiped there, and a stock cannot be stored or read.
+/// - The shared secret is a function of the node key and the peer's public key. An attacker who can read it
+///   here can also read the node key and compute it. No session key is derived from it: it is only part of
+///   what the initiator signs. It is stored in memory only, and wiped when it is removed.
+/// - An ephemeral key has the same distribution whenever it is made. Forward secrecy needs that it is used
+///   for one handshake, never written to disk, and wiped afterwards. So a key is removed from the stock when it
+///   is taken, it cannot be read or put back, it stays at one place in memory until it is wiped, and a stock
+///   cannot be serialized.
 ///
-/// Somebody who once reads the memory of a running node has the node key and every open session in
-/// any case. With a stock he could, in addition, read the connections whose keys were already made:
-/// half as many as [`StockSize::keys`]. Keep it as small as the bursts that it is for.
+/// An attacker who reads the memory of a running node once has the node key and every open session in any
+/// case. With a stock, the attacker can also decrypt the next connections, those whose keys are already made:
+/// half of [`StockSize::keys`]. Keep the stock as small as the bursts that it serves.
 ///
-/// Only the peers that the owner names are [learned](Self::learn), never those that merely come: a
-/// hostile peer can neither fill the stock nor push anybody out of it. It can take keys, two for
-/// each handshake that it begins; they are gone, and then handshakes cost what they cost without.
+/// Only peers that the owner chooses are [learned](Self::learn). A hostile peer can neither fill the stock
+/// nor evict other peers. It can use up keys, two for each handshake that it starts; handshakes then cost as
+/// much as without a stock.
 #[derive(Clone)]
-pub struct Stock(Arc<Shared>);
+pub struct Stock(Arc<StockContents>);
 
-struct Shared {
+struct StockContents {
     local: SecretKey,
     size: StockSize,
-    /// In boxes: a key that is moved leaves its bytes where it was.
+    /// In boxes: a key that is moved would leave a copy of its bytes behind.
     #[expect(clippy::vec_box, reason = "a key that moves would leave a copy behind")]
     keys: Mutex<Vec<Box<SecretKey>>>,
     known: Mutex<Known>,
 }
 
-/// Static–static secrets by node, with when each was last used.
+/// Shared secrets by node, each with the count of uses at its last use.
 #[derive(Default)]
 struct Known {
     secrets: HashMap<NodeId, (StaticSecret, u64)>,
@@ -92,25 +93,25 @@ struct Known {
 }
 
 impl Stock {
-    /// An empty stock for the node whose key is `local`.
+    /// An empty stock for the node with the key `local`.
     #[must_use]
     pub fn new(local: &SecretKey, size: StockSize) -> Self {
         let keys = Mutex::new(Vec::new());
-        Self(Arc::new(Shared { local: local.clone(), size, keys, known: Mutex::default() }))
+        Self(Arc::new(StockContents { local: local.clone(), size, keys, known: Mutex::default() }))
     }
 
-    /// Makes up to `most` ephemeral keys, as long as there is room, and says how many it made: with
-    /// 0 the stock is full. Each costs one key generation, some 20 µs.
+    /// Makes up to `most` ephemeral keys while there is room. Returns the number of keys made; 0 means that the
+    /// stock is full. Each costs one key generation, about 20 µs.
     ///
     /// `rng` as in [`Initiator::start`](crate::Initiator::start).
     pub fn refill(&self, most: usize, rng: &mut (impl CryptoRng + ?Sized)) -> usize {
         let mut made = 0;
         while made < most && self.keys() < self.0.size.keys {
-            // Made before the lock is taken: a handshake never waits for it.
+            // Made before the lock is taken, so that no handshake waits for it.
             let key = Box::new(SecretKey::random(rng));
             let mut keys = lock(&self.0.keys);
             if keys.len() >= self.0.size.keys {
-                break; // somebody else was refilling, too
+                break; // another thread refilled it
             }
             keys.push(key);
             made += 1;
@@ -118,18 +119,17 @@ impl Stock {
         made
     }
 
-    /// How many ephemeral keys there are.
+    /// Number of ephemeral keys in the stock.
     #[must_use]
     pub fn keys(&self) -> usize {
         lock(&self.0.keys).len()
     }
 
-    /// Keeps the static–static secret of this peer. Costs one multiplication on the curve, unless
-    /// it is there already. Where there is no room, the peer that has not been used for longest is
-    /// forgotten.
+    /// Stores the shared secret of this peer. Costs one multiplication on the curve, unless it is already
+    /// stored. If the stock is full, the least recently used peer is removed.
     ///
-    /// For peers with which there will be more handshakes: static ones, and those that have proved
-    /// who they are by a first frame.
+    /// For peers that will connect again: static nodes, and peers that proved their identity by a first
+    /// frame.
     pub fn learn(&self, peer: &PublicKey) {
         let id = peer.id();
         if self.0.size.peers == 0 || self.is_known(&id) {
@@ -139,12 +139,12 @@ impl Stock {
         lock(&self.0.known).insert(id, secret, self.0.size.peers);
     }
 
-    /// Wipes the secret of this peer.
+    /// Removes and wipes the secret of this peer.
     pub fn forget(&self, peer: &NodeId) {
         lock(&self.0.known).secrets.remove(peer);
     }
 
-    /// Whether the secret of this peer is there.
+    /// Whether the secret of this peer is stored.
     #[must_use]
     pub fn is_known(&self, peer: &NodeId) -> bool {
         lock(&self.0.known).secrets.contains_key(peer)
@@ -173,7 +173,7 @@ impl Known {
 
     fn insert(&mut self, peer: NodeId, secret: StaticSecret, room: usize) {
         if self.secrets.len() >= room && !self.secrets.contains_key(&peer) {
-            // A scan is cheap beside the multiplication that has just made the secret.
+            // A scan is cheap compared to the multiplication that computed the secret.
             let oldest = self.secrets.iter().min_by_key(|(_, (_, used))| *used);
             if let Some(oldest) = oldest.map(|(peer, _)| *peer) {
                 self.secrets.remove(&oldest);
@@ -191,7 +191,7 @@ impl fmt::Debug for Stock {
     }
 }
 
-/// What is inside is whole between any two statements, so a thread that panicked broke nothing.
+/// Poisoning is ignored: the data is consistent after every statement.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,10 +4,10 @@ use bytes::BytesMut;
 use p2p_identity::{SecretKey, ecies};
 use proptest::prelude::*;
 
+use super::key_source::Fresh;
 use super::message::{Ack, Auth, Body};
 use super::packet::{self, Form, Packet, Reader};
-use super::source::Fresh;
-use super::{Initiator, Recipient, Step, recipient};
+use super::{HandshakeStep, Initiator, Recipient, recipient};
 use crate::secrets::{Half, Secrets};
 use crate::vectors::Vectors;
 use crate::{FrameError, MAX_HANDSHAKE_SIZE, Session};
@@ -105,7 +105,9 @@ fn the_secrets_of_eip8_come_out_at_both_ends() {
     let secrets = a.secrets(&read(&a.local, &vectors.bytes("packets/ack2_eip8")));
     assert_eq!((*secrets.aes, *secrets.mac), (aes, mac));
     let mut input = BytesMut::from(&vectors.bytes("packets/ack2_eip8")[..]);
-    let Step::Done(mut at_a) = a.handle(&mut input).unwrap() else { panic!("ack is complete") };
+    let HandshakeStep::Done(mut at_a) = a.handle(&mut input).unwrap() else {
+        panic!("ack is complete")
+    };
     assert_eq!(at_a.remote, b.id());
     assert_eq!(says(&mut at_a, &mut at_b), Ok(Some(7)));
     assert_eq!(says(&mut at_b, &mut at_a), Ok(Some(7)));
@@ -123,13 +125,13 @@ fn a_plain_auth_gets_a_plain_ack_and_an_eip8_auth_does_not() {
         let a = eip8_initiator(&vectors, name);
         let mut input = BytesMut::from(&vectors.bytes(name)[..]);
         let accepted = Recipient::new(&b).handle(&mut input, &mut rand::rng()).unwrap();
-        let Step::Done(mut accepted) = accepted else { panic!("{name} is complete") };
+        let HandshakeStep::Done(mut accepted) = accepted else { panic!("{name} is complete") };
         assert_eq!(accepted.session.remote, a.local.id());
         assert_eq!(read::<Ack>(&a.local, &accepted.ack).form, form, "{name}");
         assert_eq!(accepted.ack.len() == Ack::PLAIN_PACKET, form == Form::Plain);
 
         let mut ack = BytesMut::from(&accepted.ack[..]);
-        let Step::Done(mut session) = a.handle(&mut ack).unwrap() else {
+        let HandshakeStep::Done(mut session) = a.handle(&mut ack).unwrap() else {
             panic!("the ack to {name} is complete")
         };
         assert_eq!(says(&mut session, &mut accepted.session), Ok(Some(7)), "{name}");
@@ -271,7 +273,7 @@ fn the_secrets_of_geth_come_out_at_both_ends() {
     );
     let at_initiator = initiator.secrets(&read(&initiator.local, &vectors.bytes("ack")));
     let mut ack = BytesMut::from(&vectors.bytes("ack")[..]);
-    let Step::Done(initiator) = initiator.handle(&mut ack).unwrap() else {
+    let HandshakeStep::Done(initiator) = initiator.handle(&mut ack).unwrap() else {
         panic!("ack is complete")
     };
     check(&at_recipient, &initiator, &recipient);

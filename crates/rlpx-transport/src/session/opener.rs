@@ -7,23 +7,22 @@ use bytes::{Buf, Bytes, BytesMut};
 use rlp_codec::Item;
 
 use crate::frame::{
-    self, HEADER_SIZE, MAX_CODE_SIZE, MAX_FRAME_SIZE, MAX_PAYLOAD, PIECE, SEALED_HEADER_SIZE,
+    self, HEADER_SIZE, MAX_CODE_SIZE, MAX_FRAME_SIZE, MAX_PAYLOAD, PIECE_BYTES, SEALED_HEADER_SIZE,
 };
 use crate::mac::Mac;
 use crate::secrets::FrameCipher;
 use crate::snappy::{self, Inflater};
 use crate::{FrameError, Message};
 
-/// The least room that [`Opener::reserve`] makes: some hundred small messages, one segment of a
-/// busy connection.
-const READ: usize = 16 * 1024;
-/// The most that [`Opener::reserve`] leaves to an empty buffer.
-const KEEP: usize = 256 * 1024;
+/// Minimum room that [`Opener::reserve`] makes: about a hundred small messages.
+const MIN_READ_BYTES: usize = 16 * 1024;
+/// Maximum capacity that [`Opener::reserve`] leaves to an empty buffer.
+const MAX_IDLE_BUFFER_BYTES: usize = 256 * 1024;
 
-/// Turns frames into messages, in the order in which they come.
+/// Opens frames, in the order in which they arrive.
 ///
-/// Every error is final: the stream cannot be followed any further, and all that comes later is
-/// refused with [`FrameError::Failed`].
+/// Every error is final: frames depend on all before them, so all later ones are refused with
+/// [`FrameError::Failed`].
 pub struct Opener {
     cipher: FrameCipher,
     mac: Mac,
@@ -32,7 +31,7 @@ pub struct Opener {
     limit: usize,
 }
 
-/// What comes next.
+/// What the next bytes are.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     Header,
@@ -45,34 +44,33 @@ impl Opener {
         Self { cipher, mac, phase: Phase::Header, inflater: None, limit: MAX_PAYLOAD }
     }
 
-    /// Takes the payload of every message from now on for compressed. To be called when the
-    /// remote Hello has been opened and has version 5 or higher (EIP-706), before the next
-    /// message. There is no way back.
+    /// Decompresses the payloads of all later messages. Call it when the remote Hello was opened and has
+    /// version 5 or higher (EIP-706), before the next message. It cannot be turned off.
     pub fn enable_snappy(&mut self) {
         self.inflater.get_or_insert_default();
     }
 
-    /// Refuses payloads of more than `max_payload` bytes from now on: as soon as the frame's
-    /// header or the compressed payload's declared length says so, before there is memory for
-    /// them. At the start it is [`MAX_PAYLOAD`], which is also the most that it can be.
+    /// Refuses payloads of more than `max_payload` bytes from now on: when the frame's header or the declared
+    /// length of a compressed payload has been read, before memory is allocated. The default and the maximum
+    /// are [`MAX_PAYLOAD`].
     pub fn set_limit(&mut self, max_payload: usize) {
         self.limit = max_payload.min(MAX_PAYLOAD);
     }
 
-    /// Whether a frame was refused, so that nothing is opened any more.
+    /// Whether a frame was refused, so that no more are opened.
     #[must_use]
     pub const fn is_failed(&self) -> bool {
         matches!(self.phase, Phase::Failed)
     }
 
-    /// Whether the last frame was complete, so that the peer may stop here with nothing cut off.
-    /// (The input must be empty, too.)
+    /// Whether the last frame was complete. If the input is empty as well, the peer may close the connection
+    /// here.
     #[must_use]
     pub const fn is_between_frames(&self) -> bool {
         matches!(self.phase, Phase::Header)
     }
 
-    /// How many bytes `input` must have before [`open`](Self::open) can get any further.
+    /// Number of bytes that `input` must have for [`open`](Self::open) to make progress.
     #[must_use]
     pub const fn needs(&self) -> usize {
         match self.phase {
@@ -81,29 +79,29 @@ impl Opener {
         }
     }
 
-    /// Makes room in `input` for the next read: enough for what is missing, but never more than
-    /// as much again as has already come (or 16 KiB), so that a peer that announces 16 MiB gets
-    /// them only as it sends them. An empty buffer that has grown beyond 256 KiB is given back.
+    /// Makes room in `input` for the next read: as many bytes as are missing, but at most as many as have
+    /// arrived (or 16 KiB), so that a frame that announces 16 MiB gets memory only as its bytes arrive. An empty
+    /// buffer of more than 256 KiB is freed.
     pub fn reserve(&self, input: &mut BytesMut) {
         let missing = self.needs().saturating_sub(input.len());
-        let room = missing.min(input.len()).max(READ);
+        let room = missing.min(input.len()).max(MIN_READ_BYTES);
         input.reserve(room);
-        if input.is_empty() && input.capacity() > KEEP {
+        if input.is_empty() && input.capacity() > MAX_IDLE_BUFFER_BYTES {
             *input = BytesMut::with_capacity(room);
         }
     }
 
-    /// The next message, if all of its frame is in `input`; its bytes are taken away. Decrypts in
-    /// place and copies nothing: the payload of the message is a part of `input`'s buffer, unless
-    /// it was inflated. Call it until it gives `None`, then read more.
+    /// The next message, if its whole frame is in `input`; its bytes are removed. Decrypts in place and
+    /// copies nothing: the payload is a part of `input`'s buffer, unless it was decompressed. Call it until it
+    /// returns `None`, then read more.
     ///
-    /// As long as messages are dropped before more is read, their memory is used again, and none
-    /// is asked for. An exception are payloads above 64 KiB that were inflated, and frames for
-    /// which [`reserve`](Self::reserve) has to make more room than it leaves to an empty buffer.
+    /// If messages are dropped before more is read, their memory is used again and none is allocated. The
+    /// exceptions are decompressed payloads over 64 KiB, and frames for which [`reserve`](Self::reserve) makes
+    /// more room than it leaves to an empty buffer.
     ///
     /// # Errors
     ///
-    /// See [`FrameError`]. All of them are the fault of the peer, or of whoever stands between.
+    /// See [`FrameError`]. The peer is at fault, or an attacker who changed the bytes.
     pub fn open(&mut self, input: &mut BytesMut) -> Result<Option<Message>, FrameError> {
         let opened = self.step(input);
         if opened.is_err() {
@@ -145,17 +143,17 @@ impl Opener {
         }
     }
 
-    /// The largest body that can hold a payload within the limit.
+    /// Maximum size of a body whose payload is within the limit.
     fn frame_limit(&self) -> usize {
         let payload = if self.inflater.is_some() { snappy::bound(self.limit) } else { self.limit };
         MAX_FRAME_SIZE.min(MAX_CODE_SIZE + payload)
     }
 
-    /// The message in a body of `size` bytes, given with its padding and tag.
+    /// The message in a body of `size` bytes; `sealed` includes its padding and tag.
     fn body(&mut self, mut sealed: BytesMut, size: usize) -> Result<Message, FrameError> {
         let (body, tag) = sealed.split_at_mut(frame::padded(size));
-        // What is decrypted here before its tag is checked is dropped with the buffer if it is wrong.
-        for piece in body.chunks_mut(PIECE) {
+        // Decrypted before the tag is checked; the buffer is dropped if the tag is wrong.
+        for piece in body.chunks_mut(PIECE_BYTES) {
             self.mac.absorb(piece);
             self.cipher.apply_keystream(piece);
         }
@@ -195,8 +193,8 @@ impl fmt::Debug for Opener {
 
 /// Takes the message code from the front of `body`.
 ///
-/// Code 0 is `0x80` in RLP; a byte `0x00`, which is not canonical, is taken for it too, because
-/// Parity treats the code as one raw byte.
+/// Code 0 is `0x80` in RLP. The byte `0x00`, which is not canonical, is accepted too, because Parity
+/// treats the code as one raw byte.
 fn take_code(body: &mut Bytes) -> Result<u64, FrameError> {
     if body.first() == Some(&0) {
         body.advance(1);

@@ -8,13 +8,13 @@ use rlp_codec::Encodable;
 
 use crate::FrameError;
 use crate::frame::{
-    self, HEADER_SIZE, MAX_CODE_SIZE, MAX_FRAME_SIZE, MAX_PAYLOAD, PIECE, SEALED_HEADER_SIZE,
+    self, HEADER_SIZE, MAX_CODE_SIZE, MAX_FRAME_SIZE, MAX_PAYLOAD, PIECE_BYTES, SEALED_HEADER_SIZE,
 };
 use crate::mac::Mac;
 use crate::secrets::FrameCipher;
 use crate::snappy::{self, deflate};
 
-/// Turns messages into frames, in the order in which they go on the wire.
+/// Seals messages into frames, in the order in which they are sent.
 pub struct Sealer {
     cipher: FrameCipher,
     mac: Mac,
@@ -26,24 +26,22 @@ impl Sealer {
         Self { cipher, mac, snappy: false }
     }
 
-    /// Compresses the payload of every message from now on. To be called when both Hellos are
-    /// exchanged and the remote one has version 5 or higher (EIP-706); Hello itself is never
-    /// compressed. There is no way back.
+    /// Compresses the payloads of all later messages. Call it when both Hellos are exchanged and the remote
+    /// one has version 5 or higher (EIP-706). It cannot be turned off.
     pub const fn enable_snappy(&mut self) {
         self.snappy = true;
     }
 
-    /// Appends one frame with the message to `out`: the payload, one to nine bytes of code, and 48
-    /// to 63 of frame.
+    /// Appends one frame with the message to `out`: the payload, one to nine bytes of code, and 48 to 63
+    /// bytes of header, padding and tags.
     ///
-    /// A frame once sealed must go out, whole and in order: each depends on all before it. Nothing
-    /// is allocated if `out` has room (with Snappy, room for the compressed form at its worst, a
-    /// sixth more).
+    /// A sealed frame must be sent, completely and in order: each depends on all before it. Nothing is
+    /// allocated if `out` has room (with Snappy, for the worst case of a compressed payload, a sixth more).
     ///
     /// # Errors
     ///
-    /// [`FrameError::TooLarge`] if the message does not fit a frame of 2^24 − 1 bytes, before or
-    /// after compression; then `out` and the sealer are as before.
+    /// [`FrameError::TooLarge`] if the message does not fit into a frame of 2^24 − 1 bytes, before or
+    /// after compression. `out` and the sealer are then unchanged.
     pub fn seal(
         &mut self,
         code: u64,
@@ -72,14 +70,14 @@ impl Sealer {
         Ok(())
     }
 
-    /// The most that a frame with a payload of `size` bytes takes while it is made.
+    /// Maximum number of bytes that a frame with a payload of `size` bytes takes while it is made.
     fn room(&self, size: usize) -> usize {
         let size = if self.snappy { snappy::bound(size) } else { size };
         SEALED_HEADER_SIZE + frame::sealed(MAX_CODE_SIZE + size)
     }
 
-    /// Makes a frame of what `out` holds from `start` on, room for the header and then the beginning
-    /// of a body of `size` bytes, and of the `rest` of that body.
+    /// Makes a frame. From `start` on, `out` has room for the header and then the beginning of a body of `size`
+    /// bytes; `rest` is the rest of that body.
     pub(super) fn frame(&mut self, start: usize, size: usize, rest: &[u8], out: &mut BytesMut) {
         let mut header = frame::header(size);
         self.cipher.apply_keystream(&mut header);
@@ -87,8 +85,8 @@ impl Sealer {
         out[start..start + HEADER_SIZE].copy_from_slice(&header);
         out[start + HEADER_SIZE..body].copy_from_slice(self.mac.header(&header).bytes());
 
-        // A small body is one piece, padding and all.
-        let room = PIECE.saturating_sub(out.len() - body);
+        // A small body is one piece, with its padding.
+        let room = PIECE_BYTES.saturating_sub(out.len() - body);
         let (first, rest) = rest.split_at(rest.len().min(room));
         out.extend_from_slice(first);
         let padding = frame::padded(size) - size;
@@ -97,8 +95,8 @@ impl Sealer {
         }
         self.encrypt(&mut out[body..]);
         if !rest.is_empty() {
-            // Encrypted from where it lies to where it goes, without a copy in between.
-            for piece in rest.chunks(PIECE) {
+            // Encrypted directly from the payload into the output, without a copy.
+            for piece in rest.chunks(PIECE_BYTES) {
                 let at = out.len();
                 out.put_bytes(0, piece.len());
                 self.cipher.apply_keystream_b2b(piece, &mut out[at..]);
@@ -113,7 +111,7 @@ impl Sealer {
 
     /// Encrypts and hashes a part of a body.
     fn encrypt(&mut self, part: &mut [u8]) {
-        for piece in part.chunks_mut(PIECE) {
+        for piece in part.chunks_mut(PIECE_BYTES) {
             self.cipher.apply_keystream(piece);
             self.mac.absorb(piece);
         }

@@ -113,7 +113,7 @@ fn a_zero_byte_is_the_code_zero_too() {
 }
 
 #[test]
-fn header_data_is_not_looked_at() {
+fn header_data_is_ignored() {
     let (mut sealer, mut opener) = pair();
     let (mut other_sealer, _) = pair();
     let wire = framed(&mut sealer, &[0x10, 1, 2, 3]);
@@ -130,7 +130,7 @@ fn header_data_is_not_looked_at() {
     assert_eq!(opener.open(&mut changed).unwrap().unwrap().payload[..], [1, 2, 3]);
 }
 
-/// Every bit of a frame is vouched for, and a frame that was refused is the last.
+/// Every bit of a frame is authenticated, and no frame opens after a refused one.
 #[test]
 fn no_bit_of_a_frame_can_be_flipped() {
     let (mut sealer, _) = pair();

@@ -1,4 +1,4 @@
-//! The handshake over tokio's I/O, with one deadline for all of it.
+//! The handshake over tokio I/O, with one deadline.
 
 use std::io;
 use std::time::Duration;
@@ -10,29 +10,27 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::Stream;
-use crate::{HandshakeError, Initiator, Recipient, Session, Step, Stock};
+use crate::{HandshakeError, HandshakeStep, Initiator, Recipient, Session, Stock};
 
-/// How long go-ethereum gives the handshake, and a good default: 5 s.
+/// Default time limit of a handshake: 5 seconds, as in go-ethereum.
 pub const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Room for a handshake packet and the first frames behind it.
-const READ: usize = 4 * 1024;
+/// Room for a handshake packet and the first frames after it.
+const READ_BYTES: usize = 4 * 1024;
 
-/// Why there is no encrypted connection. Whatever it is, nothing was sent to the peer but our own
-/// handshake packet; dropping the connection is all that is left to do.
+/// Why a handshake failed. At most our own handshake packet was sent. Drop the connection.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// Ours: the id of the node to connect to is not a point on the curve, so there is no such
-    /// node. Nothing was sent.
+    /// The caller's fault: the id of the node to connect to is not a point on the curve. Nothing was sent.
     #[error("no node can have this id")]
     RemoteKey(#[source] KeyError),
     /// The peer did not finish the handshake in time.
     #[error("the handshake took longer than {0:?}")]
     TimedOut(Duration),
-    /// The peer ended the connection before the handshake was finished. That is all one learns
-    /// from a node that has no room, has another key, or does not like ours.
-    #[error("the peer ended the connection in the handshake")]
+    /// The peer closed the connection during the handshake. A node does so without a reason if it is full,
+    /// has another key, or refuses our key.
+    #[error("the peer closed the connection during the handshake")]
     Closed,
     /// The connection below failed.
     #[error("the connection failed")]
@@ -42,11 +40,10 @@ pub enum ConnectError {
     Handshake(#[from] HandshakeError),
 }
 
-/// Makes an encrypted connection to the node `remote` over `io`, in at most `limit` for
-/// everything.
+/// Makes an encrypted connection to the node `remote` over `io`. The whole handshake takes at most `limit`.
 ///
-/// The peer must hold the secret key of `remote`: another one cannot read our packet, and would
-/// not find the secrets.
+/// It succeeds only if the peer has the secret key of `remote`: without it, the peer cannot decrypt our packet or derive
+/// the secrets.
 ///
 /// # Errors
 ///
@@ -61,12 +58,12 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let remote = remote.public_key().map_err(ConnectError::RemoteKey)?;
-    // Each a statement: the generator is tied to its thread, and must not be alive at an await.
+    // A separate statement: the generator is not `Send` and must not live across an await.
     let started = Initiator::start(local, &remote, &mut rand::rng());
     initiate(io, started, limit).await
 }
 
-/// [`connect`] by the node that `stock` belongs to, with what the stock has.
+/// [`connect`] for the node of this `stock`.
 ///
 /// # Errors
 ///
@@ -85,8 +82,8 @@ where
     initiate(io, started, limit).await
 }
 
-/// Waits for a handshake on `io` and answers it with the node key `local`, in at most `limit` for
-/// everything. [`Stream::remote`] then tells who it is.
+/// Waits for a handshake on `io` and answers it with the node key `local`. The whole handshake takes at most
+/// `limit`. [`Stream::remote`] is then the peer's id.
 ///
 /// # Errors
 ///
@@ -102,7 +99,7 @@ where
     answer(io, Recipient::new(local), limit).await
 }
 
-/// [`accept`] by the node that `stock` belongs to, with what the stock has.
+/// [`accept`] for the node of this `stock`.
 ///
 /// # Errors
 ///
@@ -133,8 +130,8 @@ where
         loop {
             receive(&mut io, &mut input).await?;
             machine = match machine.handle(&mut input)? {
-                Step::NeedMore(machine) => machine,
-                Step::Done(session) => return Ok((session, input)),
+                HandshakeStep::NeedMore(machine) => machine,
+                HandshakeStep::Done(session) => return Ok((session, input)),
             };
         }
     };
@@ -155,12 +152,11 @@ where
         let mut input = BytesMut::new();
         loop {
             receive(&mut io, &mut input).await?;
-            // On a line of its own: the generator is tied to its thread, and must not be alive at
-            // the next await.
+            // A separate statement: the generator is not `Send` and must not live across an await.
             let step = machine.handle(&mut input, &mut rand::rng())?;
             machine = match step {
-                Step::NeedMore(machine) => machine,
-                Step::Done(accepted) => {
+                HandshakeStep::NeedMore(machine) => machine,
+                HandshakeStep::Done(accepted) => {
                     send(&mut io, &accepted.ack).await?;
                     return Ok((accepted.session, input));
                 }
@@ -187,6 +183,6 @@ async fn receive(
     io: &mut (impl AsyncRead + Unpin),
     input: &mut BytesMut,
 ) -> Result<(), ConnectError> {
-    input.reserve(READ);
+    input.reserve(READ_BYTES);
     if io.read_buf(input).await? == 0 { Err(ConnectError::Closed) } else { Ok(()) }
 }

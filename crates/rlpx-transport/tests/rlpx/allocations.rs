@@ -1,4 +1,4 @@
-//! Frames without the allocator: buffers are made once, then used again.
+//! Allocations: buffers are allocated once, then reused.
 //!
 //! The allocator of this test counts what its own thread asks for.
 
@@ -66,7 +66,7 @@ fn receive(opener: &mut Opener, mut wire: &[u8], input: &mut BytesMut) -> Messag
 }
 
 #[test]
-fn no_frame_is_sealed_or_opened_with_new_memory() {
+fn no_frame_allocates_after_the_first_ones() {
     for size in [0, 1, 64, 1024, 16 * 1024, 64 * 1024] {
         for (snappy, random) in [(false, true), (true, true), (true, false)] {
             let run = Run { size, snappy, random };
@@ -86,7 +86,7 @@ fn a_large_frame_is_sealed_without_and_opened_with_a_few_allocations() {
 /// Both ends of a stream over a pipe.
 #[cfg(feature = "tokio")]
 #[test]
-fn a_stream_asks_for_no_memory_either() {
+fn a_stream_allocates_nothing_either() {
     use crate::peers::key;
     use rlpx_transport::{HANDSHAKE_LIMIT, accept, connect};
 

@@ -1,4 +1,4 @@
-//! Frames in pieces, changed, too large, and compressed by an enemy.
+//! Frames in pieces, changed, too large, and compressed by an attacker.
 
 use crate::peers::{buffer, sessions};
 use bytes::{Bytes, BytesMut};
@@ -28,7 +28,7 @@ fn inflate(compressed: &[u8]) -> Result<Bytes, FrameError> {
     opened.map(|message| message.unwrap().payload)
 }
 
-/// Why, where it was Snappy's fault.
+/// The Snappy error.
 fn cause(compressed: &[u8]) -> SnappyError {
     match inflate(compressed) {
         Err(FrameError::Snappy { cause, message }) => {
@@ -65,7 +65,7 @@ fn a_message_of_the_largest_size_goes_through_and_one_more_byte_does_not() {
     let size = MAX_PAYLOAD + 1;
     assert_eq!(refused, Err(FrameError::TooLarge { size, limit: MAX_PAYLOAD }));
 
-    // Nothing has changed, and the sealer goes on.
+    // Nothing has changed: the sealer can be used further.
     assert_eq!(wire, b"before"[..]);
     let mut wire = sealed(&mut sealer, 1, b"after");
     assert_eq!(opener.open(&mut wire).unwrap().unwrap().payload[..], b"after"[..]);
@@ -111,7 +111,7 @@ fn a_snappy_bomb_is_refused() {
     let beyond = |declared| SnappyError::Oversized { declared, limit: MAX_PAYLOAD };
     assert_eq!(cause(&declare(16 << 20)), beyond(16 << 20));
     assert_eq!(cause(&[&declare(u32::MAX)[..], &[0; 100]].concat()), beyond(0xffff_ffff));
-    // Within the limit, but more than so few bytes can hold: no memory for that either.
+    // Within the limit, but impossible for the number of bytes: no memory is allocated.
     assert_eq!(cause(&[&declare(0xff_ffff)[..], &[0; 1000]].concat()), SnappyError::Corrupt);
 }
 
@@ -195,9 +195,9 @@ fn an_opener_says_what_it_needs() {
     }
 }
 
-/// A header may announce 16 MiB; memory is for what has come.
+/// A header may announce 16 MiB; memory is allocated as bytes arrive.
 #[test]
-fn room_grows_only_with_what_has_come() {
+fn room_grows_only_with_received_bytes() {
     let (mut sealer, mut opener) = pair();
     let frame = 2 << 20;
     let mut wire = sealed(&mut sealer, 1, &vec![1; frame]);
@@ -236,7 +236,7 @@ fn buffers_are_reused() {
 }
 
 #[test]
-fn the_buffer_of_a_large_message_is_given_back() {
+fn the_buffer_of_a_large_message_is_freed() {
     let (mut sealer, mut opener) = pair();
     let mut input = sealed(&mut sealer, 1, &vec![1; 1 << 20]);
     drop(opener.open(&mut input).unwrap().unwrap());
@@ -258,7 +258,7 @@ fn messages() -> impl Strategy<Value = (Vec<Message>, bool)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// However the bytes are cut into reads, the same messages come out.
+    /// The same messages come out, however the bytes are divided into reads.
     #[test]
     fn any_split_gives_the_same_messages(
         (messages, snappy) in messages(),

@@ -7,18 +7,18 @@ use p2p_identity::{KeyError, SecretKey, SignatureError};
 use proptest::prelude::*;
 use rlp_codec::{Encodable, ErrorKind, encode_list};
 use rlpx_transport::{
-    Accepted, HandshakeError, Initiator, MAX_HANDSHAKE_SIZE, Recipient, Session, Step,
+    Accepted, HandshakeError, HandshakeStep, Initiator, MAX_HANDSHAKE_SIZE, Recipient, Session,
 };
 
 fn start() -> (Initiator, Vec<u8>) {
     Initiator::start(&key(1), &key(2).public_key(), &mut rng(7))
 }
 
-fn answer(auth: &[u8]) -> Result<Step<Recipient, Accepted>, HandshakeError> {
+fn answer(auth: &[u8]) -> Result<HandshakeStep<Recipient, Accepted>, HandshakeError> {
     Recipient::new(&key(2)).handle(&mut buffer(auth), &mut rng(8))
 }
 
-fn finish(ack: &[u8]) -> Result<Step<Initiator, Session>, HandshakeError> {
+fn finish(ack: &[u8]) -> Result<HandshakeStep<Initiator, Session>, HandshakeError> {
     start().0.handle(&mut buffer(ack))
 }
 
@@ -81,8 +81,8 @@ fn packets_of_any_size_are_accepted_however_they_come() {
         for byte in first {
             input.extend_from_slice(&[*byte]);
             recipient = match recipient.handle(&mut input, &mut rng(8)).unwrap() {
-                Step::NeedMore(recipient) => recipient,
-                Step::Done(_) => panic!("not all of the packet is there"),
+                HandshakeStep::NeedMore(recipient) => recipient,
+                HandshakeStep::Done(_) => panic!("not all of the packet is there"),
             };
         }
         input.extend_from_slice(&[*last]);
@@ -120,7 +120,7 @@ fn the_padding_varies_within_its_bounds() {
     assert!(sizes.len() > 50, "{sizes:?}");
 }
 
-/// A packet with so much behind it that a size that was changed is not waited for.
+/// A packet with enough bytes after it that no changed size needs more.
 fn followed(mut packet: Vec<u8>) -> Vec<u8> {
     packet.resize(packet.len() + MAX_HANDSHAKE_SIZE, 0);
     packet
@@ -158,7 +158,7 @@ fn a_packet_beyond_the_limit_is_refused_at_its_first_two_bytes() {
     assert!(matches!(answer(&[0xff, 0xff]), Err(HandshakeError::Oversized { .. })));
 
     let [high, low] = u16::try_from(MAX_HANDSHAKE_SIZE).unwrap().to_be_bytes();
-    assert!(matches!(answer(&[high, low]), Ok(Step::NeedMore(_))));
+    assert!(matches!(answer(&[high, low]), Ok(HandshakeStep::NeedMore(_))));
 }
 
 #[test]
@@ -175,10 +175,10 @@ fn a_truncated_packet_is_waited_for() {
     let (_, auth) = start();
     let ack = done(answer(&auth).unwrap()).ack;
     for size in [0, 1, 2, 100, auth.len() - 1] {
-        assert!(matches!(answer(&auth[..size]), Ok(Step::NeedMore(_))), "{size} of auth");
+        assert!(matches!(answer(&auth[..size]), Ok(HandshakeStep::NeedMore(_))), "{size} of auth");
     }
     for size in [0, 1, 2, 100, ack.len() - 1] {
-        assert!(matches!(finish(&ack[..size]), Ok(Step::NeedMore(_))), "{size} of ack");
+        assert!(matches!(finish(&ack[..size]), Ok(HandshakeStep::NeedMore(_))), "{size} of ack");
     }
 }
 
@@ -191,7 +191,7 @@ fn a_packet_for_another_key_is_refused() {
     // A plain one: it could also be the beginning of a longer EIP-8 packet, so it is waited for.
     let plain = ecies::seal(&key(3).public_key(), &[0; 194], &[], &mut rng(9));
     assert_eq!(plain.len(), 307);
-    assert!(matches!(answer(&plain), Ok(Step::NeedMore(_))));
+    assert!(matches!(answer(&plain), Ok(HandshakeStep::NeedMore(_))));
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn a_message_with_a_field_missing_or_of_another_size_is_refused() {
 
 #[test]
 fn an_ack_by_someone_else_leads_to_other_secrets() {
-    // Someone who cannot read auth, and makes up an ack.
+    // A peer that cannot read auth and makes up an ack.
     let mut session = done(finish(&ack(|_| {})).unwrap());
     let (other, _) = crate::peers::sessions();
     let mut wire = BytesMut::new();
@@ -260,7 +260,7 @@ fn debug_shows_no_secret() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever comes is refused or waited for, and never more than the limit is waited for.
+    /// Any input is refused, or needs more bytes, but never more than the limit.
     #[test]
     fn arbitrary_bytes_are_no_handshake(
         bytes in proptest::collection::vec(any::<u8>(), 0..2500),
@@ -269,21 +269,21 @@ proptest! {
         let bytes = [&[first], &bytes[..]].concat();
         let recipient = answer(&bytes);
         let initiator = finish(&bytes);
-        prop_assert!(!matches!(recipient, Ok(Step::Done(_))));
-        prop_assert!(!matches!(initiator, Ok(Step::Done(_))));
+        prop_assert!(!matches!(recipient, Ok(HandshakeStep::Done(_))));
+        prop_assert!(!matches!(initiator, Ok(HandshakeStep::Done(_))));
         if bytes.len() >= 2 + MAX_HANDSHAKE_SIZE {
             prop_assert!(recipient.is_err() && initiator.is_err());
         }
     }
 
-    /// Sealed for us by someone who knows our key, but with anything inside.
+    /// Sealed for our key, with any content.
     #[test]
     fn arbitrary_messages_are_refused_or_answered(
         plaintext in proptest::collection::vec(any::<u8>(), 1..400),
     ) {
-        prop_assert!(!matches!(answer(&packet(&key(2), &plaintext)), Ok(Step::Done(_))));
-        prop_assert!(!matches!(finish(&packet(&key(1), &plaintext)), Ok(Step::Done(_))));
+        prop_assert!(!matches!(answer(&packet(&key(2), &plaintext)), Ok(HandshakeStep::Done(_))));
+        prop_assert!(!matches!(finish(&packet(&key(1), &plaintext)), Ok(HandshakeStep::Done(_))));
         let plain = ecies::seal(&key(2).public_key(), &plaintext, &[], &mut rng(9));
-        prop_assert!(!matches!(answer(&plain), Ok(Step::Done(_))));
+        prop_assert!(!matches!(answer(&plain), Ok(HandshakeStep::Done(_))));
     }
 }

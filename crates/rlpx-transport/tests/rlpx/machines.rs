@@ -5,19 +5,19 @@ use crate::peers::{key, rng};
 use bytes::BytesMut;
 use p2p_identity::NodeId;
 use proptest::prelude::*;
-use rlpx_transport::{Initiator, Recipient, Session, Step};
+use rlpx_transport::{HandshakeStep, Initiator, Recipient, Session};
 
-/// Where an end stands.
+/// The state of one side.
 #[expect(clippy::large_enum_variant, reason = "there are two of them")]
 enum End {
     Initiator(Initiator),
     Recipient(Recipient),
     Connected(Session),
-    /// It has seen what the other end did not send, and takes nothing more.
+    /// It received bytes that the other side did not send, and accepts no more.
     Refused,
 }
 
-/// One end with what it has received and what it sends.
+/// One side, with its received and sent bytes.
 struct Peer {
     end: End,
     input: BytesMut,
@@ -32,18 +32,18 @@ impl Peer {
         Self { end, input: BytesMut::new(), output: BytesMut::new(), unsent, heard: Vec::new() }
     }
 
-    /// Does all it can with what it has.
+    /// Processes everything received.
     fn drive(mut self) -> Self {
         let end = std::mem::replace(&mut self.end, End::Refused);
         self.end = match end {
             End::Initiator(initiator) => match initiator.handle(&mut self.input) {
-                Ok(Step::NeedMore(initiator)) => End::Initiator(initiator),
-                Ok(Step::Done(session)) => End::Connected(session),
+                Ok(HandshakeStep::NeedMore(initiator)) => End::Initiator(initiator),
+                Ok(HandshakeStep::Done(session)) => End::Connected(session),
                 Err(_) => End::Refused,
             },
             End::Recipient(recipient) => match recipient.handle(&mut self.input, &mut rng(3)) {
-                Ok(Step::NeedMore(recipient)) => End::Recipient(recipient),
-                Ok(Step::Done(accepted)) => {
+                Ok(HandshakeStep::NeedMore(recipient)) => End::Recipient(recipient),
+                Ok(HandshakeStep::Done(accepted)) => {
                     self.output.extend_from_slice(&accepted.ack);
                     End::Connected(accepted.session)
                 }
@@ -55,7 +55,7 @@ impl Peer {
         self
     }
 
-    /// Says one thing and hears all there is.
+    /// Sends one message and reads all received.
     fn talk(&mut self, mut session: Session) -> End {
         if let Some(code) = self.unsent.pop() {
             let payload = vec![0xc0; usize::try_from(code % 5000).unwrap()];
@@ -70,7 +70,7 @@ impl Peer {
         }
     }
 
-    /// Who is at the other end, if there is a connection.
+    /// The id of the other side, if connected.
     fn remote(&self) -> Option<NodeId> {
         match &self.end {
             End::Connected(session) => Some(session.remote),
@@ -79,7 +79,7 @@ impl Peer {
     }
 }
 
-/// A dials B, with what each will say to the other.
+/// A dials B; with the codes that each will send.
 fn ends(to_b: &[u64], to_a: &[u64]) -> (Peer, Peer) {
     let (initiator, auth) = Initiator::start(&key(1), &key(2).public_key(), &mut rng(2));
     let mut a = Peer::new(End::Initiator(initiator), to_b.to_vec());
@@ -87,12 +87,12 @@ fn ends(to_b: &[u64], to_a: &[u64]) -> (Peer, Peer) {
     (a, Peer::new(End::Recipient(Recipient::new(&key(2))), to_a.to_vec()))
 }
 
-/// What the other end must have heard.
+/// The messages that the other side must receive.
 fn told(codes: &[u64]) -> Vec<(u64, usize)> {
     codes.iter().rev().map(|code| (*code, usize::try_from(code % 5000).unwrap())).collect()
 }
 
-/// What becomes of a chunk on its way.
+/// What the network does with a chunk.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
     Arrives,
@@ -114,7 +114,7 @@ impl Fate {
     }
 }
 
-/// Mostly good, so that some get far.
+/// Mostly delivered, so that some connections get far.
 fn fate() -> impl Strategy<Value = Fate> {
     prop_oneof![
         30 => Just(Fate::Arrives),
@@ -134,7 +134,7 @@ proptest! {
         chunks in proptest::collection::vec((any::<bool>(), 0..700usize), 1..50),
     ) {
         let (mut a, mut b) = ends(&to_b, &to_a);
-        // As the chunks say, then all that is left until nothing moves any more.
+        // First by the fate of each chunk, then everything left, until nothing changes.
         let rest = [(true, usize::MAX), (false, usize::MAX)];
         for (from_a, size) in chunks.into_iter().chain(rest.into_iter().cycle().take(60)) {
             let (from, to) = if from_a { (&mut a, &mut b) } else { (&mut b, &mut a) };

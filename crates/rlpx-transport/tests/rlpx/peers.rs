@@ -1,12 +1,12 @@
-//! Two ends that know each other, from a seed.
+//! Two connected peers, made from a seed.
 
 use bytes::BytesMut;
 use p2p_identity::SecretKey;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rlpx_transport::{Initiator, Recipient, Session, Step};
+use rlpx_transport::{HandshakeStep, Initiator, Recipient, Session};
 
-/// A generator that gives the same each time.
+/// A deterministic generator.
 pub(crate) fn rng(seed: u64) -> StdRng {
     StdRng::seed_from_u64(seed)
 }
@@ -25,10 +25,10 @@ pub(crate) fn sessions() -> (Session, Session) {
 }
 
 /// The outcome of a step that had all it needed.
-pub(crate) fn done<S, T>(step: Step<S, T>) -> T {
+pub(crate) fn done<S, T>(step: HandshakeStep<S, T>) -> T {
     match step {
-        Step::Done(outcome) => outcome,
-        Step::NeedMore(_) => panic!("all of the packet is there"),
+        HandshakeStep::Done(outcome) => outcome,
+        HandshakeStep::NeedMore(_) => panic!("all of the packet is there"),
     }
 }
 

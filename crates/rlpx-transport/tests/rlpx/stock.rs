@@ -6,7 +6,7 @@ use p2p_identity::ecies;
 use proptest::prelude::*;
 use rlpx_transport::{Initiator, Recipient, Session, Stock, StockSize};
 
-/// The stock of the node `byte`, with so many keys in it.
+/// The stock of the node `byte`, with `keys` keys in it.
 fn stock(byte: u8, keys: usize) -> Stock {
     let stock = Stock::new(&key(byte), StockSize { keys, peers: 4 });
     assert_eq!(stock.refill(usize::MAX, &mut rng(byte.into())), keys);
@@ -22,7 +22,7 @@ fn shake(near: &Stock, far: &Stock, seed: u64) -> ([Session; 2], [Vec<u8>; 2]) {
     ([session, accepted.session], [auth, accepted.ack])
 }
 
-/// Whether each end understands the other.
+/// Checks that each side can read the frames of the other.
 fn talk([near, far]: &mut [Session; 2]) {
     assert_eq!((near.remote, far.remote), (key(2).id(), key(1).id()));
     let mut wire = BytesMut::new();
@@ -43,7 +43,7 @@ fn each_end_takes_two_keys_and_does_without_when_there_are_none() {
     assert_eq!((near.keys(), near.refill(10, &mut rng(4)), near.keys()), (2, 3, 5));
 }
 
-/// With the generators at the same place every time, only the stock can make a difference.
+/// Both runs use the same random numbers, so only the stock can make a difference.
 #[test]
 fn no_key_is_used_twice() {
     let (near, far) = (stock(1, 8), stock(2, 8));
@@ -82,7 +82,7 @@ fn the_peers_used_last_stay_known() {
     let known = |byte: u8| near.is_known(&key(byte).id());
     assert_eq!([2, 3, 4, 5, 6].map(known), [true, false, true, true, true]);
     near.learn(&key(6).public_key());
-    assert!(known(4), "nobody makes way for who is there already");
+    assert!(known(4), "learning a known peer evicts none");
     near.forget(&key(4).id());
     assert_eq!([2, 3, 4, 5, 6].map(known), [true, false, false, true, true]);
 
@@ -92,7 +92,7 @@ fn the_peers_used_last_stay_known() {
     assert_eq!(none.refill(usize::MAX, &mut rng(1)), 0);
 }
 
-/// Whoever knows our id can begin handshakes under as many names as he likes.
+/// An attacker who knows the id of the node can start handshakes with any number of keys.
 #[test]
 fn a_stranger_is_not_learned() {
     let far = stock(2, 0);
@@ -135,7 +135,7 @@ fn debug_shows_numbers_only() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
-    /// Whatever is in stock at either end, they understand each other.
+    /// Sessions work with any content of the two stocks.
     #[test]
     fn any_stock_leads_to_a_session(
         keys in (0..4usize, 0..4usize),

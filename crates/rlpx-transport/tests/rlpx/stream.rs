@@ -1,4 +1,4 @@
-//! The stream over tokio's I/O: deadlines, ends, and what a dropped future leaves.
+//! The stream over tokio's I/O: deadlines, closed connections, and dropped futures.
 
 use std::time::Duration;
 
@@ -83,8 +83,8 @@ async fn a_stock_at_either_end_makes_no_difference_to_the_other() {
         accept(there, &far, HANDSHAKE_LIMIT)
     )
     .unwrap();
-    let ((here, _there), nobody) = (duplex(4096), NodeId([0x11; 64]));
-    let refused = connect_with(here, &near, &nobody, HANDSHAKE_LIMIT).await;
+    let ((here, _there), invalid) = (duplex(4096), NodeId([0x11; 64]));
+    let refused = connect_with(here, &near, &invalid, HANDSHAKE_LIMIT).await;
     assert!(matches!(refused, Err(ConnectError::RemoteKey(KeyError::NotOnCurve))));
     assert_eq!(near.keys(), 28, "nothing was begun");
 }
@@ -109,7 +109,7 @@ async fn it_works_over_tcp() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_says_nothing_is_given_up_at_the_deadline() {
+async fn a_peer_that_says_nothing_is_dropped_at_the_deadline() {
     let limit = Duration::from_secs(3);
     let (here, _silent) = duplex(4096);
     let started = Instant::now();
@@ -129,9 +129,9 @@ async fn a_peer_that_says_nothing_is_given_up_at_the_deadline() {
     assert_eq!(started.elapsed().as_secs(), 9);
 }
 
-/// The deadline is for the whole: a byte now and then does not move it.
+/// The deadline is for the whole handshake: single bytes do not extend it.
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_trickles_is_given_up_at_the_same_deadline() {
+async fn a_peer_that_trickles_is_dropped_at_the_same_deadline() {
     let (here, mut there) = duplex(4096);
     let trickle = tokio::spawn(async move {
         let (_, auth) = Initiator::start(&key(1), &key(2).public_key(), &mut rng(1));
@@ -150,7 +150,7 @@ async fn a_peer_that_trickles_is_given_up_at_the_same_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_ack_that_never_ends_is_given_up_and_an_oversized_one_at_once() {
+async fn an_endless_ack_is_dropped_at_the_deadline_and_an_oversized_one_at_once() {
     let (here, mut there) = duplex(4096);
     there.write_all(&[0x02, 0x00, 0xaa, 0xaa]).await.unwrap();
     let refused = connect(here, &key(1), &key(2).id(), HANDSHAKE_LIMIT).await.unwrap_err();
@@ -167,7 +167,7 @@ async fn an_ack_that_never_ends_is_given_up_and_an_oversized_one_at_once() {
 
 /// The peer learns from a refused handshake that the connection ends, and nothing else.
 #[tokio::test]
-async fn a_handshake_for_another_node_ends_without_a_word() {
+async fn a_handshake_for_another_node_ends_silently() {
     let (here, there) = duplex(4096);
     let (local, wrong) = (key(1), key(3).id());
     let (connected, accepted) =
@@ -191,8 +191,8 @@ async fn a_handshake_for_another_node_ends_without_a_word() {
 #[tokio::test]
 async fn an_id_that_is_no_key_is_refused_before_anything_is_sent() {
     let (here, mut there) = duplex(4096);
-    let nobody = NodeId([0x11; 64]);
-    let refused = connect(here, &key(1), &nobody, HANDSHAKE_LIMIT).await.unwrap_err();
+    let invalid = NodeId([0x11; 64]);
+    let refused = connect(here, &key(1), &invalid, HANDSHAKE_LIMIT).await.unwrap_err();
     assert!(matches!(refused, ConnectError::RemoteKey(KeyError::NotOnCurve)));
     assert_eq!(there.read(&mut [0; 1]).await.unwrap(), 0);
 }
@@ -268,12 +268,12 @@ async fn a_message_too_large_leaves_the_stream_as_it_was() {
 async fn dropped_futures_lose_nothing() {
     let (mut a, mut b) = pair(100).await;
     let moment = Duration::from_millis(1);
-    // Reads that are given up, before and within a frame.
+    // Reads that are cancelled, before and within a frame.
     assert!(timeout(moment, b.read()).await.is_err());
     a.write(1, &[1; 200_000]).await.unwrap();
     assert!(timeout(moment, a.flush()).await.is_err());
     assert!(timeout(moment, b.read()).await.is_err());
-    // A write that waits for room and is given up was not sealed.
+    // A write that is cancelled while it waits for room was not sealed.
     assert!(timeout(moment, a.write(2, b"given up")).await.is_err());
     let (written, read) = tokio::join!(
         async {
@@ -330,7 +330,7 @@ async fn it_is_a_stream_and_a_sink() {
     server.await.unwrap().unwrap();
 }
 
-/// The machines and the stream speak the same language.
+/// The machines and the stream are compatible.
 #[tokio::test]
 async fn a_bare_recipient_answers_a_stream() {
     let (here, mut there) = duplex(4096);
@@ -341,8 +341,8 @@ async fn a_bare_recipient_answers_a_stream() {
     let accepted = loop {
         there.read_buf(&mut input).await.unwrap();
         recipient = match recipient.handle(&mut input, &mut rng(1)).unwrap() {
-            rlpx_transport::Step::NeedMore(recipient) => recipient,
-            rlpx_transport::Step::Done(accepted) => break accepted,
+            rlpx_transport::HandshakeStep::NeedMore(recipient) => recipient,
+            rlpx_transport::HandshakeStep::Done(accepted) => break accepted,
         };
     };
     let (mut session, mut wire) = (accepted.session, buffer(&accepted.ack));

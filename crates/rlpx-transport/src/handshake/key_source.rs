@@ -1,4 +1,4 @@
-//! Where a handshake takes from what must be new in it, and what need not be computed again.
+//! Keys and random bytes for a handshake.
 
 use p2p_identity::{PublicKey, SecretKey, ecies};
 use rand_core::CryptoRng;
@@ -6,25 +6,26 @@ use zeroize::Zeroizing;
 
 use super::{Nonce, Stock};
 
-/// What an end makes anew for every handshake. Whoever had it could read the connection later on.
+/// The ephemeral key and the nonce of one handshake. They must stay secret: the connection could be decrypted
+/// with them.
 pub(super) struct Fresh {
-    /// In a box, so that it is at one place in memory until it is wiped there.
+    /// In a box, so that it stays at one place in memory until it is wiped.
     pub(super) key: Box<SecretKey>,
     pub(super) nonce: Nonce,
 }
 
-/// A random generator, and a stock where there is one.
-pub(super) struct Source<'a, R: ?Sized> {
+/// A random generator and, optionally, a stock.
+pub(super) struct KeySource<'a, R: ?Sized> {
     pub(super) stock: Option<&'a Stock>,
     pub(super) rng: &'a mut R,
 }
 
-impl<R: CryptoRng + ?Sized> Source<'_, R> {
+impl<R: CryptoRng + ?Sized> KeySource<'_, R> {
     pub(super) fn fresh(&mut self) -> Fresh {
         Fresh { key: self.key(), nonce: self.bytes() }
     }
 
-    /// The secret of the two static keys.
+    /// The shared secret of the static keys.
     pub(super) fn static_secret(
         &self,
         local: &SecretKey,
@@ -40,12 +41,12 @@ impl<R: CryptoRng + ?Sized> Source<'_, R> {
         ecies::seal_with(&ephemeral, iv, to, plaintext, shared_mac)
     }
 
-    /// A number of zeros for padding: 100 to 299.
+    /// Number of zeros for padding: 100 to 299.
     pub(super) fn padding(&mut self) -> usize {
         100 + self.rng.next_u32() as usize % 200
     }
 
-    /// A key that nobody has used and nobody else will.
+    /// A key that is used once.
     fn key(&mut self) -> Box<SecretKey> {
         let made_ahead = self.stock.and_then(Stock::take_key);
         made_ahead.unwrap_or_else(|| Box::new(SecretKey::random(self.rng)))
