@@ -16,7 +16,7 @@ use p2p_mux::{
     P2P_VERSION, QueueLoad, SlotEndReason, SlotId, SlotSettings, base,
     identity::{NodeId, SecretKey, causes},
     negotiate, rlp,
-    transport::{Initiator, Recipient, Session, Step},
+    transport::{HandshakeStep, Initiator, Recipient, Session},
 };
 
 use bytes::BytesMut;
@@ -59,8 +59,8 @@ fn connect(wire: &mut Wire, key: &SecretKey, remote: &NodeId) -> Result<Session,
     loop {
         wire.read(None)?;
         match initiator.handle(&mut wire.input)? {
-            Step::NeedMore(same) => initiator = same,
-            Step::Done(session) => return Ok(session),
+            HandshakeStep::NeedMore(same) => initiator = same,
+            HandshakeStep::Done(session) => return Ok(session),
         }
     }
 }
@@ -70,8 +70,8 @@ fn accept(wire: &mut Wire, key: &SecretKey) -> Result<Session, Failure> {
     loop {
         wire.read(None)?;
         match recipient.handle(&mut wire.input, &mut rand::rng())? {
-            Step::NeedMore(same) => recipient = same,
-            Step::Done(accepted) => {
+            HandshakeStep::NeedMore(same) => recipient = same,
+            HandshakeStep::Done(accepted) => {
                 wire.socket.write_all(&accepted.ack)?;
                 return Ok(accepted.session);
             }
