@@ -9,7 +9,7 @@ use p2p_mux::{
     Channel, CloseReason, Config, Exit, Hello, LocalNode, MemoryBudget, NegotiatedConnection,
     Origin, Peer, Protocol, base,
     identity::SecretKey,
-    transport::{self, HANDSHAKE_LIMIT, Initiator, Recipient, Session, Step, Stream},
+    transport::{self, HANDSHAKE_LIMIT, HandshakeStep, Initiator, Recipient, Session, Stream},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::{
@@ -31,11 +31,13 @@ pub(crate) fn sessions() -> (Session, Session) {
     let mut rng = StdRng::seed_from_u64(1);
     let (initiator, auth) = Initiator::start(&key(1), &key(2).public_key(), &mut rng);
     let mut wire = BytesMut::from(&auth[..]);
-    let Step::Done(accepted) = Recipient::new(&key(2)).handle(&mut wire, &mut rng).unwrap() else {
+    let HandshakeStep::Done(accepted) =
+        Recipient::new(&key(2)).handle(&mut wire, &mut rng).unwrap()
+    else {
         panic!("auth is incomplete")
     };
     let mut wire = BytesMut::from(&accepted.ack[..]);
-    let Step::Done(session) = initiator.handle(&mut wire).unwrap() else {
+    let HandshakeStep::Done(session) = initiator.handle(&mut wire).unwrap() else {
         panic!("ack is incomplete")
     };
     (session, accepted.session)
