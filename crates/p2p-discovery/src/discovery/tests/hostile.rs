@@ -70,7 +70,7 @@ fn a_flood_of_pings_leaves_unknown_nodes_their_share() {
         bytes[..2].copy_from_slice(&number.to_be_bytes());
         SecretKey::from_bytes(&bytes).unwrap()
     };
-    let junk: Vec<(SocketAddr, Bytes)> = (0..400)
+    let junk: Vec<(SocketAddr, Bytes)> = (0..400u16)
         .map(|number| {
             let [high, low] = number.to_be_bytes();
             let from = SocketAddr::from(([20, high, low, 1], 30303));
