@@ -54,7 +54,7 @@ impl Account {
     }
 
     /// The part that senders use.
-    #[cfg(feature = "tokio")]
+    #[cfg(any(test, feature = "tokio"))]
     pub(crate) const fn share(&self) -> &Arc<Share> {
         &self.share
     }
