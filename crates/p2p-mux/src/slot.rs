@@ -83,7 +83,7 @@ impl Slot {
         }
     }
 
-    /// Closes the slot because its task has ended; the inbound queue is gone with it.
+    /// Closes the slot because its task has ended. Messages in the inbound queue are dropped with it.
     pub(crate) fn end(&mut self, now: Instant, reason: SlotEndReason) {
         self.ended = Some(reason);
         self.inbound = QueueBudget::new(self.settings.inbound);

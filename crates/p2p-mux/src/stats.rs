@@ -1,7 +1,7 @@
 //! The counters of a connection.
 //!
-//! The connection counts in [`Meters`], which it alone writes. A [`ConnectionStats`] is a copy that
-//! any thread may take at any time. Neither needs a lock.
+//! Only the connection writes its [`Meters`]. Any thread may copy them into a [`ConnectionStats`] at any
+//! time. Neither needs a lock.
 //!
 //! A counter is one line of a `counters!` table: its name, its documentation and the metric under
 //! which it is published.

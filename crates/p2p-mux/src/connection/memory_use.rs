@@ -71,7 +71,7 @@ impl MemoryUse {
 
     /// Starts or continues to wait. Returns whether the connection has waited for `limit` and is now
     /// marked for closing, because it is the largest.
-    fn wait_is_over(&mut self, now: Instant, limit: Duration) -> bool {
+    fn has_waited(&mut self, now: Instant, limit: Duration) -> bool {
         let later = now + limit;
         let wait = self.wait.get_or_insert(Wait { deadline: later, check: later });
         if wait.check <= now {
@@ -129,7 +129,7 @@ impl Connection {
             if memory.wait.is_none() {
                 self.slots.meters.counters.memory_waits.increment();
             }
-            if memory.wait_is_over(now, self.config.stall_limit) {
+            if memory.has_waited(now, self.config.stall_limit) {
                 self.close_for_memory();
             }
         }

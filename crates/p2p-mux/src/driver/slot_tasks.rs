@@ -246,7 +246,7 @@ impl SlotTasks {
         while self.tasks.join_next().await.is_some() {}
     }
 
-    /// Cancels every task and waits until it is gone.
+    /// Cancels every task and waits until it has ended.
     pub(crate) async fn shutdown(&mut self) {
         self.tasks.shutdown().await;
     }

@@ -57,7 +57,7 @@ pub(crate) enum SendTarget {
     Pipe(mpsc::Sender<Message>),
 }
 
-/// Where the room of a message goes that was taken from the inbound queue.
+/// What gets back the room of a message that was taken from the inbound queue.
 #[derive(Debug)]
 pub(crate) enum FreedTarget {
     Connection { freed: Arc<Freed>, outbox: Arc<Outbox>, capacity: usize },

@@ -6,7 +6,7 @@ use crate::{
     Channel, DecodeError, Exit, Message, Peer, Protocol, Receiver, SendError, Sender, TypedMessage,
 };
 
-/// A [`Channel`] whose messages are values of `M`.
+/// A [`Channel`] for messages of type `M`.
 ///
 /// ```
 /// # use bytes::Bytes;
