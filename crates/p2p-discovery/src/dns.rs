@@ -22,6 +22,6 @@ pub use entry::{MAX_ENTRY_LEN, TreeEntry, TreeEntryError};
 pub use label::Label;
 pub use link::{Link, LinkError};
 #[cfg(feature = "dns")]
-pub use lists::{Lists, ListsError, Servers};
+pub use lists::{Lists, ListsError, ResolverError, Servers};
 pub use root::{Root, RootError};
 pub use tree::Tree;

@@ -103,12 +103,16 @@ fn discv5_errors_do_not_repeat_their_cause() {
 #[cfg(feature = "dns")]
 #[test]
 fn list_errors_do_not_repeat_their_cause() {
-    use crate::dns::ListsError;
+    use crate::dns::{ListsError, ResolverError};
     use hickory_resolver::net::NetError;
 
+    let io = std::io::Error::from(std::io::ErrorKind::NotFound);
+    // The resolver's own error prints this cause and returns it too.
+    let number = "x".parse::<u8>().unwrap_err();
     for error in [
-        ListsError::System(NetError::from("no server")),
-        ListsError::Resolver(NetError::from("no server")),
+        ListsError::System(ResolverError::new(NetError::from("no server"))),
+        ListsError::System(io.into()),
+        ListsError::Resolver(ResolverError::new(NetError::from(number))),
     ] {
         match error {
             ListsError::System(_) | ListsError::Resolver(_) => assert_chain(&error),

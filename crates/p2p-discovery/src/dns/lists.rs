@@ -1,6 +1,7 @@
 //! A task that reads lists: [`ListClient`] with a DNS resolver.
 
 use std::{
+    io,
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
@@ -53,10 +54,27 @@ pub enum Servers {
 pub enum ListsError {
     /// The configuration of the operating system has no DNS servers, or could not be read.
     #[error("cannot find the DNS servers of the operating system")]
-    System(#[source] NetError),
+    System(#[source] ResolverError),
     /// The resolver could not be created.
     #[error("cannot create a DNS resolver")]
-    Resolver(#[source] NetError),
+    Resolver(#[source] ResolverError),
+}
+
+/// An error of the DNS resolver. It has no source, because its text contains the texts of all its causes.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct ResolverError(NetError);
+
+impl ResolverError {
+    pub(crate) const fn new(error: NetError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<io::Error> for ResolverError {
+    fn from(error: io::Error) -> Self {
+        Self(error.into())
+    }
 }
 
 /// Reads lists in a task, which ends when this handle is dropped.
@@ -139,7 +157,8 @@ impl Stream for Lists {
 
 fn resolver(servers: &Servers, config: &ListClientConfig) -> Result<TokioResolver, ListsError> {
     let mut builder = match servers {
-        Servers::System => TokioResolver::builder_tokio().map_err(ListsError::System)?,
+        Servers::System => TokioResolver::builder_tokio()
+            .map_err(|error| ListsError::System(ResolverError::new(error)))?,
         Servers::At(addrs) => {
             let servers = addrs.iter().map(|addr| {
                 let mut server = NameServerConfig::udp_and_tcp(addr.ip());
@@ -158,7 +177,7 @@ fn resolver(servers: &Servers, config: &ListClientConfig) -> Result<TokioResolve
     options.cache_size = 0;
     options.timeout = config.query_timeout;
     options.edns0 = true;
-    builder.build().map_err(ListsError::Resolver)
+    builder.build().map_err(|error| ListsError::Resolver(ResolverError::new(error)))
 }
 
 struct Reader {
@@ -238,6 +257,7 @@ async fn ask(resolver: TokioResolver, query: TxtQuery) -> (u64, Option<Vec<Strin
         ),
         Err(error) if error.is_no_records_found() => Some(Vec::new()),
         Err(error) => {
+            // The error prints its causes itself.
             tracing::debug!(name = query.name, %error, "a DNS query failed");
             None
         }
