@@ -43,7 +43,7 @@ struct WaitingRequest {
 ///
 /// While there is no flood, the first half of the requests is handled immediately. All others wait for
 /// the end of the tick, at most as many as checks are left. If there are too many, the choice is fair
-/// over hosts, and random among the requests of one host. So whoever sends first or most has no
+/// over hosts, and random among the requests of one host. So a sender that is first or sends most has no
 /// advantage.
 #[derive(Debug, Default)]
 pub(super) struct TickBudget {
