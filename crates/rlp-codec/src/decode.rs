@@ -1,15 +1,14 @@
-//! From a whole input to a value.
+//! Decodes a whole input into a value.
 
 use crate::{Decodable, Error, ErrorKind, Item, List};
 
-/// Decodes `input`, all of it, as any type that alloy can decode.
+/// Decodes the whole of `input` as any type with alloy's [`Decodable`].
 ///
-/// The offset of an error is where alloy's decoder stood: at the faulty item, or just behind its
-/// header.
+/// The offset of an error is the position of alloy's decoder: at the faulty item, or just after its header.
 ///
 /// # Errors
 ///
-/// If `input` is not the canonical encoding of a `T`, or bytes follow it.
+/// `input` is not the canonical encoding of a `T`, or bytes follow it.
 ///
 /// ```
 /// use rlp_codec::{ErrorKind, decode};
@@ -26,12 +25,12 @@ pub fn decode<T: Decodable>(input: &[u8]) -> Result<T, Error> {
     if rest.is_empty() { Ok(value) } else { Err(ErrorKind::TrailingBytes.at(offset)) }
 }
 
-/// Decodes `input`, all of it, as one list of exactly the elements that `read` reads.
+/// Decodes the whole of `input` as one list with exactly the elements that `read` reads.
 ///
 /// # Errors
 ///
-/// If `input` is no list or bytes follow it, whatever `read` says, and
-/// [`ErrorKind::ExtraItem`] if `read` leaves elements.
+/// `input` is not a list, or bytes follow it; any error of `read`; [`ErrorKind::ExtraItem`] if `read` leaves
+/// elements.
 #[inline]
 pub fn decode_list<'a, T, E: From<Error>>(
     input: &'a [u8],
@@ -43,18 +42,17 @@ pub fn decode_list<'a, T, E: From<Error>>(
     Ok(value)
 }
 
-/// Decodes the list at the start of `input` as EIP-8 asks for it: elements that `read` leaves and
-/// bytes after the list are ignored, because a later version of the protocol may have put them
-/// there. They are not looked at.
+/// Decodes the list at the start of `input` according to EIP-8: elements that `read` leaves and bytes after the
+/// list are ignored without checks, because a later version of the protocol may have added them.
 ///
 /// # Errors
 ///
-/// If `input` does not begin with a list, and whatever `read` says.
+/// `input` does not begin with a list; any error of `read`.
 ///
 /// ```
 /// use rlp_codec::{Error, decode_open_list};
 ///
-/// // [1, 2, 3] and a byte of padding, for a reader that knows of two elements.
+/// // [1, 2, 3] and a byte of padding, for a reader of two elements.
 /// let input = [0xc3, 0x01, 0x02, 0x03, 0x00];
 /// let sum = decode_open_list(&input, |list| Ok::<_, Error>(list.uint::<u8>()? + list.uint::<u8>()?));
 /// assert_eq!(sum, Ok(3));

@@ -1,4 +1,4 @@
-//! From a value to bytes, where alloy's traits need a hand.
+//! Encoding, in addition to alloy's traits.
 
 use alloc::vec::Vec;
 
@@ -8,8 +8,7 @@ use crate::{BufMut, Encodable};
 
 /// The encoding of `value`.
 ///
-/// Beware of `Vec<u8>`: to alloy it is a list of integers. A byte string is `[u8]`, `[u8; N]`,
-/// `str` or `bytes::Bytes`.
+/// Note: `Vec<u8>` is a list of integers for alloy. A byte string is `[u8]`, `[u8; N]`, `str` or `bytes::Bytes`.
 ///
 /// ```
 /// assert_eq!(rlp_codec::encode("dog"), [0x83, b'd', b'o', b'g']);
@@ -23,10 +22,10 @@ pub fn encode(value: &(impl Encodable + ?Sized)) -> Vec<u8> {
     out
 }
 
-/// Appends a list of `items` of any types to `out`, without a buffer in between.
+/// Appends a list of `items` of any types to `out`, without an intermediate buffer.
 ///
-/// A list whose last elements are optional is a shorter slice. For an
-/// [`Encodable`] of one's own there is [`list_length`] beside it.
+/// For optional last elements, pass a shorter slice. Use it with [`list_length`] to implement
+/// [`Encodable`].
 ///
 /// ```
 /// let (id, extra) = (7u8, None::<u64>);
@@ -45,7 +44,7 @@ pub fn encode_list(out: &mut dyn BufMut, items: &[&dyn Encodable]) {
     }
 }
 
-/// How many bytes [`encode_list`] appends for these `items`.
+/// Number of bytes that [`encode_list`] appends for these `items`.
 #[inline]
 #[must_use]
 pub fn list_length(items: &[&dyn Encodable]) -> usize {
@@ -57,9 +56,9 @@ fn payload_length(items: &[&dyn Encodable]) -> usize {
     items.iter().map(|item| item.length()).sum()
 }
 
-/// Bytes that are RLP already, to be written as they are.
+/// Encoded RLP, written as it is.
 ///
-/// Nothing checks them: what is written is canonical only if they are.
+/// The bytes are not checked: the output is canonical only if they are.
 ///
 /// ```
 /// use rlp_codec::{Raw, encode, encode_list};
@@ -84,9 +83,8 @@ impl Encodable for Raw<'_> {
     }
 }
 
-/// An unsigned integer of any size, given as big-endian bytes; leading zeros are left out in
-/// writing. [`Item::padded`](crate::Item::padded) and [`Item::digits`](crate::Item::digits) read
-/// it.
+/// An unsigned integer of any size, given as big-endian bytes. Leading zeros are not written. Read one with
+/// [`Item::padded`](crate::Item::padded) or [`Item::digits`](crate::Item::digits).
 ///
 /// ```
 /// use rlp_codec::{BigEndian, Item, encode};

@@ -1,4 +1,4 @@
-//! A list of fields of mixed types, known when the program is compiled.
+//! Lists of fields of different types, known at compile time.
 
 use alloy_rlp::Header;
 
@@ -6,9 +6,9 @@ use crate::{BufMut, Encodable};
 
 /// A tuple of up to 12 fields, encoded as a list.
 ///
-/// What [`encode_list`](crate::encode_list) does for elements that are only known at run time, at the
-/// cost of what a derived [`Encodable`] would be: nothing is called through a pointer. Fields are
-/// values or references, and lists in lists are `Fields` in `Fields`.
+/// As fast as a derived [`Encodable`]: there are no calls through pointers, unlike in
+/// [`encode_list`](crate::encode_list), which is for elements known at run time. Fields are values or references;
+/// nest `Fields` for nested lists.
 ///
 /// ```
 /// use rlp_codec::{Fields, encode};
@@ -18,7 +18,7 @@ use crate::{BufMut, Encodable};
 /// assert_eq!(encode(&hello), [0xcc, 5, b'x', 0xc6, 0xc5, 0x83, b's', b'h', b'h', 6, 0x82, 0x76, 0x5f]);
 /// ```
 ///
-/// For a type of one's own it gives both methods of the trait:
+/// It implements both methods of the trait for other types:
 ///
 /// ```
 /// use rlp_codec::{BufMut, Encodable, Fields, encode};
@@ -59,7 +59,7 @@ macro_rules! fields {
                 let Self(($($field,)+)) = self;
                 $(let $field = ($field, $field.length());)+
                 Header { list: true, payload_length: 0 $(+ $field.1)+ }.encode(out);
-                // What alloy's derive macros call, so that no list is measured twice.
+                // As in alloy's derive macros, so that the length of a list is computed once.
                 $($field.0.encode_with_length($field.1, out);)+
             }
 

@@ -1,15 +1,15 @@
-//! The header of an item: what kind it is and how long.
+//! Headers of items: the kind and the length.
 
 use crate::ErrorKind;
 
 /// The largest payload whose length is in the first byte of the header.
-pub(crate) const SHORT: usize = 55;
+pub(crate) const MAX_SHORT_LEN: usize = 55;
 
 /// The item at the start of an input.
 #[derive(Clone, Copy)]
 pub(crate) struct Parts<'a> {
     pub(crate) is_list: bool,
-    /// Bytes of the header: 0 for a byte that is its own encoding, else 1 to 9.
+    /// Length of the header: 0 for a byte that is its own encoding, otherwise 1 to 9.
     pub(crate) header: u8,
     /// What follows the item.
     pub(crate) rest: &'a [u8],
@@ -47,17 +47,17 @@ fn long(rest: &[u8], is_list: bool, width: u8) -> Result<Parts<'_>, ErrorKind> {
         [high, low] => u64::from(u16::from_be_bytes([high, low])),
         _ => length.iter().fold(0, |length, &byte| length << 8 | u64::from(byte)),
     };
-    // Too long for a `usize` is longer than any input, too.
+    // A length over `usize` is longer than any input.
     let length = usize::try_from(length).map_err(|_| ErrorKind::Truncated)?;
-    if length <= SHORT {
+    if length <= MAX_SHORT_LEN {
         return Err(ErrorKind::NonCanonicalSize);
     }
     let rest = rest.get(length..).ok_or(ErrorKind::Truncated)?;
     Ok(Parts { is_list, header: 1 + width, rest })
 }
 
-/// The payload of the string at the start of `input` and the bytes after it, if all is sound and the length takes at
-/// most two bytes. All else is for [`parse`], which says what is wrong.
+/// The payload of the string at the start of `input`, and the bytes after it. `None` if it is invalid or its length
+/// takes more than two bytes: [`parse`] then finds the error.
 #[inline(always)]
 pub(crate) fn string(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&first, rest) = input.split_first()?;
@@ -70,11 +70,11 @@ pub(crate) fn string(input: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// The same for a string of `N` bytes, of most lengths: its header is known then, and read in one go.
+/// The same for a string of `N` bytes. For most lengths the header is known and compared at once.
 #[inline(always)]
 pub(crate) fn array<const N: usize>(input: &[u8]) -> Option<(&[u8; N], &[u8])> {
     let (known, rest) = match N {
-        2..=SHORT => {
+        2..=MAX_SHORT_LEN => {
             let (&first, rest) = input.split_first()?;
             (usize::from(first) == 0x80 + N, rest)
         }
@@ -94,8 +94,8 @@ pub(crate) fn list(input: &[u8]) -> Option<(&[u8], &[u8])> {
     split(rest, first.checked_sub(0xc0)?)
 }
 
-/// The payload behind the first byte of a header, and the bytes after it: `size` is that byte less the one of an
-/// empty item.
+/// The payload after the first byte of a header, and the bytes after it. `size` is that byte minus that of an empty
+/// item.
 #[inline(always)]
 fn split(rest: &[u8], size: u8) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match size {

@@ -1,14 +1,14 @@
-//! One RLP item, viewed where it lies in the input.
+//! RLP items, borrowed from the input.
 
 use crate::{BufMut, Encodable, Error, ErrorKind, List, Uint, header, uint};
 
 /// One RLP item (a byte string or a list), borrowed from the input.
 ///
-/// Its header has been read: the length is canonical and its bytes are all there. What a list
-/// contains has not been looked at yet. `Copy`, four words.
+/// Its header was checked: the length is canonical and all bytes are present. The content of a list was not
+/// checked. It is `Copy` and has four words.
 ///
-/// An item [encodes](Encodable) to exactly the bytes it was parsed from, so an unread part of a
-/// message can be passed on.
+/// An item [encodes](Encodable) to exactly the bytes from which it was parsed, so a part of a message can be
+/// passed on without reading it.
 ///
 /// ```
 /// use rlp_codec::{ErrorKind, Item};
@@ -25,28 +25,28 @@ use crate::{BufMut, Encodable, Error, ErrorKind, List, Uint, header, uint};
 pub struct Item<'a> {
     raw: &'a [u8],
     offset: usize,
-    /// Bytes of the header, at most all of `raw`.
+    /// Length of the header, at most that of `raw`.
     header: u8,
     is_list: bool,
 }
 
 impl<'a> Item<'a> {
-    /// The item that is the whole of `input`.
+    /// Parses the whole of `input` as one item.
     ///
     /// # Errors
     ///
-    /// If there is none, its length is not canonical, or bytes follow it.
+    /// There is no item, its length is not canonical, or bytes follow it.
     #[inline]
     pub fn parse(input: &'a [u8]) -> Result<Self, Error> {
         let (item, rest) = Self::parse_prefix(input)?;
         if rest.is_empty() { Ok(item) } else { Err(ErrorKind::TrailingBytes.at(item.raw.len())) }
     }
 
-    /// The item at the start of `input`, and the bytes after it.
+    /// Parses the item at the start of `input`. Also returns the bytes after it.
     ///
     /// # Errors
     ///
-    /// If there is none or its length is not canonical.
+    /// There is no item, or its length is not canonical.
     #[inline]
     pub fn parse_prefix(input: &'a [u8]) -> Result<(Self, &'a [u8]), Error> {
         Self::parse_at(input, 0)
@@ -62,21 +62,21 @@ impl<'a> Item<'a> {
         Ok((Self { raw, offset, header, is_list }, rest))
     }
 
-    /// The item as it was written: header and content.
+    /// The encoded item: header and content.
     #[inline]
     #[must_use]
     pub const fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
-    /// What is inside: the bytes of a string, or the encoded elements of a list one after another.
+    /// The content: the bytes of a string, or the encoded elements of a list.
     #[inline]
     #[must_use]
     pub const fn payload(&self) -> &'a [u8] {
         self.raw.split_at(self.header as usize).1
     }
 
-    /// Where the item begins in the whole input.
+    /// Position of the item in the whole input.
     #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {
@@ -90,7 +90,7 @@ impl<'a> Item<'a> {
         self.is_list
     }
 
-    /// An error of this `kind` that points at this item: for rules that only the caller knows.
+    /// An error of this `kind` at the position of this item, for checks of the caller.
     #[inline]
     #[must_use]
     pub const fn error(&self, kind: ErrorKind) -> Error {
@@ -131,8 +131,7 @@ impl<'a> Item<'a> {
         uint::uint(self.bytes()?).map_err(|kind| self.error(kind))
     }
 
-    /// An unsigned integer of any size, as its big-endian digits without a leading zero. Zero has
-    /// none.
+    /// An unsigned integer of any size, as big-endian bytes without a leading zero. Zero is empty.
     ///
     /// # Errors
     ///
@@ -181,8 +180,8 @@ impl<'a> Item<'a> {
         core::str::from_utf8(self.bytes()?).map_err(|_| self.error(ErrorKind::NotUtf8))
     }
 
-    /// The elements of a list, to be read one by one. Nothing says that all must be read: end with
-    /// [`List::finish`] where no more are allowed.
+    /// The elements of a list, to be read one by one. Call [`List::finish`] at the end if no more elements are
+    /// allowed.
     ///
     /// # Errors
     ///
@@ -199,8 +198,8 @@ impl<'a> Item<'a> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ExpectedList`] for a byte string, whatever `read` says, and
-    /// [`ErrorKind::ExtraItem`] if `read` leaves elements.
+    /// [`ErrorKind::ExpectedList`] for a byte string; any error of `read`; [`ErrorKind::ExtraItem`] if `read`
+    /// leaves elements.
     #[inline]
     pub fn list<T, E: From<Error>>(
         &self,
@@ -212,12 +211,12 @@ impl<'a> Item<'a> {
         Ok(value)
     }
 
-    /// Reads a list with `read`, which may leave elements: those that a later version of the
-    /// protocol added (EIP-8). What is left is not looked at.
+    /// Reads a list with `read`, which may leave elements that a later version of the protocol added (EIP-8).
+    /// They are not checked.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ExpectedList`] for a byte string, and whatever `read` says.
+    /// [`ErrorKind::ExpectedList`] for a byte string; any error of `read`.
     #[inline]
     pub fn open_list<T, E: From<Error>>(
         &self,

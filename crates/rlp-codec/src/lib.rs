@@ -1,15 +1,14 @@
 //! Strict RLP (Recursive Length Prefix, Ethereum's serialisation) on top of [`alloy_rlp`].
 //!
-//! Encoding is alloy's: [`Encodable`], the derive macros, and for lists of mixed types [`Fields`] and
-//! [`encode_list`]. Decoding adds what a network node needs and alloy does not give:
+//! Encoding uses alloy's [`Encodable`] and derive macros, with [`Fields`] and [`encode_list`] for lists of
+//! different types. Decoding adds what a network node needs:
 //!
-//! - **a zero-copy view**: [`Item`] is one item where it lies in the input, [`List`] a cursor over
-//!   the items of a list; nothing is copied, nothing allocated;
-//! - **strictness**: only the one canonical encoding of a value is taken, and a whole input has no
-//!   bytes left over ([`decode`], [`decode_list`]);
-//! - **EIP-8 lists** that take more elements than we know, so that later versions of a protocol can
-//!   add some ([`decode_open_list`]);
-//! - **errors that say where**: an [`Error`] is a kind and a byte offset, both `Copy`.
+//! - **zero copy**: [`Item`] borrows one item from the input, [`List`] is a cursor over the items of a list. Nothing
+//!   is copied or allocated;
+//! - **strictness**: only the canonical encoding of a value is accepted, without bytes after it ([`decode`],
+//!   [`decode_list`]);
+//! - **EIP-8 lists** with further elements, which later versions of a protocol can add ([`decode_open_list`]);
+//! - **errors with positions**: an [`Error`] is a kind and a byte offset, and is `Copy`.
 //!
 //! ```
 //! use rlp_codec::{Error, decode_list, encode_list};
@@ -28,30 +27,29 @@
 //! encode_list(&mut out, &[&"shh", &6u32, &vec![30303u16, 30304]]);
 //! assert_eq!(parse(&out), Ok(("shh", 6, vec![30303, 30304])));
 //!
-//! // The fault is in the byte where the version stands.
+//! // The version is invalid.
 //! out[5] = 0x00;
 //! assert_eq!(parse(&out).unwrap_err().to_string(), "integer with a leading zero at byte 5");
 //! ```
 //!
-//! - **text for people** and back, for logs, tests and tools ([`text::dump`], [`text::parse`]).
+//! Also: a readable text form for logs, tests and tools ([`text::dump`], [`text::parse`]).
 //!
 //! # Hostile input
 //!
-//! No function here panics, recurses without a bound, or allocates by a length that the input merely
-//! claims; each costs at most a walk over the bytes it is given. Parsing is lazy: an [`Item`] that is
-//! a list has a sound outer length, its elements are checked when they are visited.
-//! [`Item::validate`] checks all of them at once, to a bounded depth, for bytes that are kept or
-//! passed on unread; [`Item::parse_within`] does so under [`Limits`] of bytes, items and depth.
+//! No function panics, recurses without a bound, or allocates by a declared length. Each costs at most one pass over
+//! its input. Parsing is lazy: for a list, an [`Item`] has a checked outer length, and its elements are checked when
+//! they are read. [`Item::validate`] checks all of them, to a bounded depth, for bytes that are stored or passed on
+//! without reading them. [`Item::parse_within`] does so under [`Limits`] of bytes, items and depth.
 //!
 //! # What is not here
 //!
-//! The meaning of any message; streaming (a message is whole before it is decoded); signed integers
-//! and floats, which RLP does not have.
+//! The meaning of messages; streaming (a message must be complete before it is decoded); signed integers and
+//! floats, which RLP does not have.
 //!
 //! # Features
 //!
-//! - `std` (default): [`std::error::Error`](core::error::Error) for alloy's own error. Without it
-//!   the crate is `no_std` with `alloc`.
+//! - `std` (default): [`std::error::Error`](core::error::Error) for alloy's error. Without it the crate is `no_std`
+//!   with `alloc`.
 
 #![no_std]
 

@@ -1,14 +1,14 @@
-//! How much an item may be, for bytes that are kept or read whole.
+//! Limits for items that are stored or checked as a whole.
 
-/// How deep [`Item::validate`](crate::Item::validate) lets lists nest. No devp2p or Whisper message
-/// nests deeper than 4.
+/// Maximum depth of nested lists in [`Item::validate`](crate::Item::validate). Messages of devp2p and Whisper have a
+/// depth of at most 4.
 pub const MAX_DEPTH: usize = 32;
 
-/// How much an item may be: for [`Item::parse_within`](crate::Item::parse_within).
+/// Limits for [`Item::parse_within`](crate::Item::parse_within).
 ///
-/// A reader that goes through an input needs none of it: what it reads is bounded by the bytes there
-/// are. Limits are for bytes that are kept, passed on, or turned into values that are larger than
-/// their encoding: a list of `n` bytes can have `n` elements.
+/// Code that only reads an input needs no limits, because the input is bounded. Limits are for bytes that are stored,
+/// passed on, or converted into values that are larger than their encoding: a list of `n` bytes can have
+/// `n` elements.
 ///
 /// ```
 /// use rlp_codec::{ErrorKind, Item, Limits};
@@ -21,12 +21,12 @@ pub const MAX_DEPTH: usize = 32;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most bytes of the whole encoding. By default as many as there are.
+    /// Maximum length of the encoding in bytes. Unlimited by default.
     pub bytes: usize,
-    /// Most items, lists and byte strings, the outermost included. By default any number.
+    /// Maximum number of items, lists and byte strings, including the outermost. Unlimited by default.
     pub items: usize,
-    /// Most lists around one another, the outermost included. Never more than [`MAX_DEPTH`], which
-    /// is the default.
+    /// Maximum depth of nested lists, including the outermost. [`MAX_DEPTH`] is the default and the
+    /// maximum.
     pub depth: usize,
 }
 

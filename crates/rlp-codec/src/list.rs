@@ -1,18 +1,17 @@
-//! A cursor over the elements of one RLP list.
+//! Cursors over the elements of RLP lists.
 
 use alloc::vec::Vec;
 
 use crate::{Decodable, Error, ErrorKind, Item, Uint, decode, header, uint};
 
-/// The elements of a list that have not been read yet: a cursor, borrowed from the input.
+/// A cursor over the elements of a list, borrowed from the input.
 ///
-/// Each method that reads takes the next element and moves on; the typed ones
-/// ([`uint`](Self::uint), [`bytes`](Self::bytes) …) are shorthands for [`item`](Self::item) and the
-/// method of [`Item`] of the same name, and fail as those do. After an error the position is
-/// unspecified.
+/// Each reading method takes the next element and advances. The typed ones ([`uint`](Self::uint),
+/// [`bytes`](Self::bytes) …) are shorthands for [`item`](Self::item) and the method of [`Item`] with the same name,
+/// and return its errors. After an error the position is unspecified.
 ///
-/// It is also an [`Iterator`] over items that are not decoded. It ends after the first error (a loop
-/// that skips errors ends, too), but the list then still counts as not read to its end.
+/// It is also an [`Iterator`] over items. The iterator ends after the first error, so a loop that skips errors ends
+/// too; the list then counts as not completely read.
 ///
 /// ```
 /// use rlp_codec::{Item, encode_list};
@@ -29,14 +28,14 @@ use crate::{Decodable, Error, ErrorKind, Item, Uint, decode, header, uint};
 #[derive(Clone, Debug)]
 pub struct List<'a> {
     rest: &'a [u8],
-    /// Where the list ends in the whole input: only `rest` moves from element to element.
+    /// End of the list in the whole input. Only `rest` changes from element to element.
     end: usize,
-    /// Whether iteration has met an error: where the next element would begin is unknown.
+    /// Whether iteration has failed: the position of the next element is then unknown.
     failed: bool,
 }
 
 impl<'a> List<'a> {
-    /// The elements encoded in `rest`, which begins at the byte `offset` of the whole input.
+    /// The elements encoded in `rest`, which begins at byte `offset` of the whole input.
     #[inline]
     pub(crate) const fn new(rest: &'a [u8], offset: usize) -> Self {
         Self { rest, end: offset + rest.len(), failed: false }
@@ -65,7 +64,7 @@ impl<'a> List<'a> {
         self.rest
     }
 
-    /// Where the next element begins (or would begin) in the whole input.
+    /// Position of the next element in the whole input.
     #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {
@@ -76,19 +75,18 @@ impl<'a> List<'a> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::MissingItem`] at the end of the list, or what is wrong with the element's
-    /// header.
+    /// [`ErrorKind::MissingItem`] at the end of the list, or an error in the element's header.
     #[inline]
     pub fn item(&mut self) -> Result<Item<'a>, Error> {
         self.optional()?.ok_or(ErrorKind::MissingItem.at(self.end))
     }
 
-    /// The next element, or `None` at the end of the list: for elements that came with a later
-    /// version of a protocol.
+    /// The next element, or `None` at the end of the list: for elements that a later version of a protocol
+    /// added.
     ///
     /// # Errors
     ///
-    /// What is wrong with the element's header.
+    /// An error in the element's header.
     #[inline]
     pub fn optional(&mut self) -> Result<Option<Item<'a>>, Error> {
         if self.rest.is_empty() {
@@ -99,7 +97,7 @@ impl<'a> List<'a> {
         Ok(Some(item))
     }
 
-    /// The next element as it was written, header and content, decoded no further.
+    /// The next encoded element, header and content.
     ///
     /// # Errors
     ///
@@ -177,15 +175,14 @@ impl<'a> List<'a> {
         core::str::from_utf8(self.bytes()?).map_err(|_| ErrorKind::NotUtf8.at(offset))
     }
 
-    /// All elements that are left, each read with `read`.
+    /// Reads all remaining elements with `read`.
     ///
-    /// The vector gets room at once for as many as there are if all are as long as the first, though
-    /// never for more than two bytes a byte that is left to read; from there on it grows with what is
-    /// read, not by what the input claims.
+    /// The vector is allocated once for the number of elements that there are if all are as long as the first, but
+    /// with at most two bytes per remaining byte of input. It grows further only with elements that were read.
     ///
     /// # Errors
     ///
-    /// Whatever `read` says, and [`ErrorKind::ExtraItem`] if it does not read anything.
+    /// Any error of `read`; [`ErrorKind::ExtraItem`] if it reads nothing.
     ///
     /// ```
     /// use rlp_codec::{Error, List, decode_list};
@@ -262,28 +259,28 @@ impl<'a> List<'a> {
     ///
     /// # Errors
     ///
-    /// As [`item`](Self::item), and what the type says.
+    /// As [`item`](Self::item), and any error of the type.
     #[inline]
     pub fn decode<T: Decodable>(&mut self) -> Result<T, Error> {
         let item = self.item()?;
         decode(item.raw()).map_err(|error| error.shifted(item.offset()))
     }
 
-    /// Ends a list in which no more elements are allowed.
+    /// Ends a list that may have no more elements.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ExtraItem`] if one is left, whether it is well formed or not.
+    /// [`ErrorKind::ExtraItem`] if an element is left, valid or not.
     #[inline]
     pub const fn finish(self) -> Result<(), Error> {
         if self.rest.is_empty() { Ok(()) } else { Err(ErrorKind::ExtraItem.at(self.offset())) }
     }
 }
 
-/// The long way to the element at the start of `rest`, which says what is wrong.
+/// Reads the element at the start of `rest` on the slow path, which finds errors.
 ///
-/// Apart, so that the short one is small enough to be inlined; and by value, so that a [`List`] that is read by short
-/// ways alone can be in registers.
+/// A function of its own, so that the fast path is small enough to be inlined. It takes its arguments by value, so that a
+/// [`List`] can stay in registers.
 #[cold]
 #[inline(never)]
 fn by_item<'a, T>(

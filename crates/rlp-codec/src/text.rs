@@ -1,4 +1,4 @@
-//! RLP as people read and write it.
+//! RLP as readable text.
 //!
 //! ```text
 //! item   = list | string | bytes | number
@@ -8,8 +8,8 @@
 //! number = a decimal number without leading zeros, below 2^128               as an RLP integer
 //! ```
 //!
-//! White space between these is ignored. [`dump`] writes a part of it only, so that each value has one
-//! text: a line an item, and no numbers, because bytes do not say that they are one.
+//! White space between tokens is ignored. [`dump`] writes a subset, so that each value has one text: one line per
+//! item, and no numbers, because RLP does not distinguish them from bytes.
 
 mod dump;
 mod error;

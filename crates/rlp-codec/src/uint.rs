@@ -1,27 +1,26 @@
-//! The unsigned integers of Rust as RLP integers.
+//! Rust's unsigned integers as RLP integers.
 
 use crate::ErrorKind;
 
 mod sealed {
     #[expect(unnameable_types, reason = "so that only this crate can implement `Uint`")]
     pub trait Sealed: Sized {
-        /// Bytes of the type.
+        /// Size of the type in bytes.
         const SIZE: usize;
-        /// The value of `digits`, big-endian: at most [`SIZE`](Self::SIZE) of them.
+        /// The value of `digits`, big-endian, at most [`SIZE`](Self::SIZE) bytes.
         fn from_digits(digits: &[u8]) -> Self;
-        /// The value of the first `digits` (at least one) of `bytes`, if so many bytes as the type
-        /// has are there.
+        /// The value of the first `digits` (at least one) bytes of `bytes`; `None` if `bytes` has fewer than
+        /// [`SIZE`](Self::SIZE).
         fn from_start(bytes: &[u8], digits: usize) -> Option<Self>;
         /// The value of a single digit.
         fn from_digit(digit: u8) -> Self;
     }
 }
 
-/// An unsigned integer type that an [`Item`](crate::Item) can be read as: `u8`, `u16`, `u32`,
-/// `u64`, `u128`, `usize`.
+/// An unsigned integer type for [`Item::uint`](crate::Item::uint): `u8`, `u16`, `u32`, `u64`, `u128`, `usize`.
 ///
-/// Larger integers are read as bytes with [`Item::digits`](crate::Item::digits) or
-/// [`Item::padded`](crate::Item::padded). Sealed: there is nothing to implement.
+/// Read larger integers as bytes with [`Item::digits`](crate::Item::digits) or
+/// [`Item::padded`](crate::Item::padded). The trait is sealed.
 pub trait Uint: sealed::Sealed {}
 
 macro_rules! uint {
@@ -60,7 +59,7 @@ fn long(digits: &[u8]) -> u128 {
     u128::from(word(high)) << 64 | u128::from(word(low))
 }
 
-/// The value of up to 8 digits, without a loop: two overlapping words of a fixed size hold them all.
+/// The value of up to 8 digits, from 4 on without a loop: two overlapping words of a fixed size contain them all.
 #[inline]
 fn word(digits: &[u8]) -> u64 {
     if let (Some(first), Some(last)) = (digits.first_chunk(), digits.last_chunk()) {
@@ -84,8 +83,8 @@ pub(crate) fn uint<T: Uint>(payload: &[u8]) -> Result<T, ErrorKind> {
     if digits.len() > T::SIZE { Err(ErrorKind::Overflow) } else { Ok(T::from_digits(digits)) }
 }
 
-/// The integer at the start of `input` and the bytes after it, if it is short and sound. All else is
-/// for the way through [`Item`](crate::Item), which says what is wrong.
+/// The integer at the start of `input`, and the bytes after it. `None` if it is long or invalid:
+/// [`Item`](crate::Item) then finds the error.
 #[inline]
 pub(crate) fn short<T: Uint>(input: &[u8]) -> Option<(T, &[u8])> {
     let (&first, rest) = input.split_first()?;
@@ -96,7 +95,7 @@ pub(crate) fn short<T: Uint>(input: &[u8]) -> Option<(T, &[u8])> {
     if count.wrapping_sub(1) >= T::SIZE {
         return (count == 0).then_some((T::from_digit(0), rest));
     }
-    // A zero in front is not canonical, and of a single byte no header must have been there.
+    // A leading zero is not canonical, and neither is a header before a single byte below 0x80.
     let least = if count == 1 { 0x80 } else { 0x01 };
     if *rest.first()? < least {
         return None;

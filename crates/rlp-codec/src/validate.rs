@@ -1,16 +1,16 @@
-//! A look at everything inside an item, for bytes that are kept or passed on without being read.
+//! Checks of whole items, for bytes that are stored or passed on without reading them.
 
 use crate::{Error, ErrorKind, Item, Limits, walk::walk};
 
 impl<'a> Item<'a> {
-    /// The item that is the whole of `input`, with everything inside it checked as by
-    /// [`validate`](Self::validate) and within `limits`.
+    /// Parses the whole of `input` as one item, and checks its content as [`validate`](Self::validate) does and
+    /// within `limits`.
     ///
     /// # Errors
     ///
     /// As [`parse`](Self::parse) and [`validate`](Self::validate);
-    /// [`ErrorKind::TooLong`], before anything is looked at; [`ErrorKind::TooManyItems`] at the first
-    /// item too many; [`ErrorKind::TooDeep`] at the first list too deep.
+    /// [`ErrorKind::TooLong`], before anything is read; [`ErrorKind::TooManyItems`] at the first item over the
+    /// limit; [`ErrorKind::TooDeep`] at the first list over the limit.
     pub fn parse_within(input: &'a [u8], limits: Limits) -> Result<Self, Error> {
         if input.len() > limits.bytes {
             return Err(ErrorKind::TooLong.at(limits.bytes));
@@ -20,9 +20,9 @@ impl<'a> Item<'a> {
         Ok(item)
     }
 
-    /// Checks that everything inside this item is canonical RLP, however deep.
+    /// Checks that the whole content of this item is canonical RLP.
     ///
-    /// One walk over the bytes with a stack of fixed size; nothing is allocated.
+    /// One pass over the bytes with a stack of fixed size; nothing is allocated.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
-//! One pass over everything inside an item, without recursion.
+//! One pass over the content of an item, without recursion.
 
 use crate::{Error, ErrorKind, Item, Limits, List, MAX_DEPTH};
 
-/// What a walk comes by, in the order of the bytes.
+/// A part of an item, in the order of the bytes.
 #[derive(Clone, Copy)]
-pub(crate) enum Step<'a> {
+pub(crate) enum Token<'a> {
     /// A byte string.
     Bytes(&'a [u8]),
     /// A list begins.
@@ -13,14 +13,13 @@ pub(crate) enum Step<'a> {
     Close,
 }
 
-/// Goes through all that is inside `item` and calls `visit` at each step. Checks every header, and
-/// the `limits` but for that of the bytes.
+/// Calls `visit` for each token of `item`. Checks every header and the `limits`, except that of bytes.
 ///
-/// The stack is of fixed size, so nothing is allocated, and no input makes it overflow.
+/// The stack has a fixed size: nothing is allocated, and no input makes it overflow.
 pub(crate) fn walk<'a>(
     item: Item<'a>,
     limits: Limits,
-    mut visit: impl FnMut(Step<'a>),
+    mut visit: impl FnMut(Token<'a>),
 ) -> Result<(), Error> {
     // The unread rest of each list around the current position, the innermost last.
     let mut open: [List<'_>; MAX_DEPTH] = core::array::from_fn(|_| List::new(&[], 0));
@@ -39,13 +38,13 @@ pub(crate) fn walk<'a>(
                 }
                 *open.get_mut(depth).ok_or(item.error(ErrorKind::TooDeep))? = item.items()?;
                 depth += 1;
-                visit(Step::Open);
+                visit(Token::Open);
             } else {
-                visit(Step::Bytes(item.bytes()?));
+                visit(Token::Bytes(item.bytes()?));
             }
         } else {
             depth -= 1;
-            visit(Step::Close);
+            visit(Token::Close);
         }
         if depth == 0 {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Which topics a peer wants, roughly, in 512 bits.
+//! Bloom filters: the topics that a peer wants, approximated in 512 bits.
 
 use std::fmt;
 
@@ -6,25 +6,23 @@ use thiserror::Error;
 
 use crate::Topic;
 
-/// A Bloom filter over topics (EIP-627): what a peer announces so that it is sent less.
+/// A Bloom filter over topics (EIP-627): a peer announces it to receive fewer envelopes.
 ///
-/// Each topic sets up to three of 512 bits. A node announces the union over the topics it listens
-/// to, and a peer sends it an envelope if the envelope's own bloom (the *sample*) is
-/// [contained](Self::contains) in that.
+/// Each topic sets up to three of 512 bits. A node announces the union over its topics. A peer sends it an
+/// envelope if the envelope's own bloom (the *sample*) is [contained](Self::contains) in the announced one.
 ///
-/// Bit `n` is in byte `n / 8`, at `1 << (n % 8)`. Parity counts bits from the other end of a byte:
+/// Bit `n` is `1 << (n % 8)` in byte `n / 8`. Parity counts the bits of a byte in the other direction, so
 /// blooms cannot be exchanged with it.
 ///
 /// # Two forms of one topic
 ///
-/// go-ethereum and Status assign a byte where they should set a bit, so a topic whose bits share a
-/// byte loses some of them: [`of_overwriting`](Self::of_overwriting) repeats that, [`of`](Self::of)
-/// is the specified form and always contains the other.
+/// go-ethereum and Status assign a byte instead of setting a bit, so a topic with several bits in one byte
+/// keeps only the last. [`of_overwriting`](Self::of_overwriting) computes this form; [`of`](Self::of) is the
+/// specified form and always contains the other.
 ///
-/// - The *filter* that a node announces: [`of`](Self::of). It lets both forms through.
-/// - The *sample* of an envelope to be sent or accepted: [`of_overwriting`](Self::of_overwriting).
-///   In the specified form it would fail against the filter of a go-ethereum peer that wants exactly
-///   this topic.
+/// - Use [`of`](Self::of) for the *filter* that a node announces: it matches both forms.
+/// - Use [`of_overwriting`](Self::of_overwriting) for the *sample* of an envelope to be sent or accepted. The
+///   specified form would not match the filter of a go-ethereum peer that wants exactly this topic.
 ///
 /// ```
 /// use whisper_envelope::{Bloom, Topic};
@@ -37,20 +35,20 @@ use crate::Topic;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Bloom(pub [u8; Self::LEN]);
 
-/// Bytes that are no bloom: the length is not 64.
+/// The error for a bloom whose length is not 64 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a bloom has {} bytes, not {len}", Bloom::LEN)]
 pub struct BloomError {
-    /// How many bytes there were.
+    /// Its length in bytes.
     pub len: usize,
 }
 
 impl Bloom {
-    /// Bytes of a bloom.
+    /// Length of a bloom in bytes.
     pub const LEN: usize = 64;
-    /// Wants every topic: a full node.
+    /// All topics: the bloom of a full node.
     pub const FULL: Self = Self([0xff; Self::LEN]);
-    /// Wants no topic.
+    /// No topics.
     pub const EMPTY: Self = Self([0; Self::LEN]);
 
     /// The bloom of one topic, as EIP-627 specifies it.
@@ -59,35 +57,35 @@ impl Bloom {
         let mut bloom = Self::EMPTY;
         let mut i = 0;
         while i < 3 {
-            let (byte, bit) = place(topic, i);
+            let (byte, bit) = bit_position(topic, i);
             bloom.0[byte] |= bit;
             i += 1;
         }
         bloom
     }
 
-    /// The bloom of one topic as go-ethereum and Status compute it: of bits that share a byte only
-    /// the last one survives, which concerns 4 % of all topics.
+    /// The bloom of one topic as go-ethereum and Status compute it: only the last of several bits in one byte
+    /// is set. This differs from [`of`](Self::of) for 4 % of all topics.
     #[must_use]
     pub const fn of_overwriting(topic: Topic) -> Self {
         let mut bloom = Self::EMPTY;
         let mut i = 0;
         while i < 3 {
-            let (byte, bit) = place(topic, i);
+            let (byte, bit) = bit_position(topic, i);
             bloom.0[byte] = bit;
             i += 1;
         }
         bloom
     }
 
-    /// Whether every bit of `sample` is set here too: whether a peer that announced `self` wants an
-    /// envelope whose bloom is `sample`.
+    /// Whether every bit of `sample` is set here too: a peer that announced `self` wants an envelope with the
+    /// bloom `sample`.
     #[must_use]
     pub fn contains(&self, sample: &Self) -> bool {
         self.0.iter().zip(&sample.0).all(|(filter, sample)| sample & !filter == 0)
     }
 
-    /// The bits of both: what a node announces that wants the topics of each.
+    /// The bits of both: the topics of either bloom.
     #[must_use]
     pub fn union(mut self, other: Self) -> Self {
         for (mine, other) in self.0.iter_mut().zip(other.0) {
@@ -97,9 +95,9 @@ impl Bloom {
     }
 }
 
-/// The byte and the bit in it of the topic's `i`th index (0, 1, 2): `topic[i]`, plus 256 if bit `i`
-/// of `topic[3]` is set.
-const fn place(topic: Topic, i: usize) -> (usize, u8) {
+/// The byte, and the bit in it, of the topic's `i`th index (0, 1, 2). The index is `topic[i]`, plus 256 if bit
+/// `i` of `topic[3]` is set.
+const fn bit_position(topic: Topic, i: usize) -> (usize, u8) {
     let index = topic.0[i] as usize + if topic.0[3] & (1 << i) == 0 { 0 } else { 256 };
     (index / 8, 1 << (index % 8))
 }

@@ -1,4 +1,4 @@
-//! From plaintext to the data of an envelope, and back.
+//! Encryption and decryption of the data of an envelope.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use rand_core::CryptoRng;
 
 use crate::{Dialect, SymmetricKey, Unsealed, error::OpenError};
 
-/// The nonce of AES-256-GCM. Used twice with one key, it gives both plaintexts away.
-pub type AesNonce = [u8; NONCE];
+/// The nonce of AES-256-GCM. Never use one twice with the same key: both plaintexts could be recovered.
+pub type AesNonce = [u8; NONCE_LEN];
 
-const NONCE: usize = 12;
-const TAG: usize = 16;
+const NONCE_LEN: usize = 12;
+const TAG_LEN: usize = 16;
 
-/// An encrypted message in the form in which an envelope of one dialect carries it.
+/// An encrypted message in the form of one dialect.
 ///
-/// [`Draft::encrypt`](crate::Draft::encrypt) makes it and puts it into an envelope in one step. Apart
-/// from that it serves to repeat a known encryption, with its random parts given:
-/// [`symmetric`](Self::symmetric) and [`asymmetric_with`](Self::asymmetric_with).
+/// [`Draft::encrypt`](crate::Draft::encrypt) makes one and puts it into an envelope. Use this type directly to
+/// reproduce a known encryption with given random values: [`symmetric`](Self::symmetric) and
+/// [`asymmetric_with`](Self::asymmetric_with).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ciphertext {
     pub(crate) dialect: Dialect,
@@ -27,9 +27,9 @@ pub struct Ciphertext {
 }
 
 impl Ciphertext {
-    /// Encrypts for all who have `key`. `nonce` must be new for each message: draw it at random.
+    /// Encrypts for all holders of `key`. `nonce` must be new for each message, for example random.
     ///
-    /// What AES-GCM cannot encrypt, a plaintext over 64 GiB, becomes data that nobody can open.
+    /// A plaintext over 64 GiB, which AES-GCM cannot encrypt, becomes data that no key opens.
     #[must_use]
     pub fn symmetric(
         dialect: Dialect,
@@ -40,10 +40,10 @@ impl Ciphertext {
         let data = Aes256Gcm::new(key.as_bytes().into())
             .encrypt((&nonce).into(), plaintext)
             .unwrap_or_default();
-        (dialect.differences().carriage.put)(dialect, data, nonce)
+        (dialect.differences().nonce_place.put)(dialect, data, nonce)
     }
 
-    /// Encrypts for the one who has the secret key of `to` (ECIES, as RLPx uses it).
+    /// Encrypts for the holder of the secret key of `to` (ECIES, as in RLPx).
     #[must_use]
     pub fn asymmetric(
         dialect: Dialect,
@@ -55,8 +55,7 @@ impl Ciphertext {
         Self { dialect, aes_nonce: None, data }
     }
 
-    /// As [`asymmetric`](Self::asymmetric) with the random parts given: only for repeating a known
-    /// encryption.
+    /// [`asymmetric`](Self::asymmetric) with given random values, to reproduce a known encryption.
     #[must_use]
     pub fn asymmetric_with(
         dialect: Dialect,
@@ -78,24 +77,24 @@ impl fmt::Debug for Ciphertext {
 
 /// A nonce for [`Ciphertext::symmetric`].
 pub(crate) fn random_nonce(rng: &mut (impl CryptoRng + ?Sized)) -> AesNonce {
-    let mut nonce = [0; NONCE];
+    let mut nonce = [0; NONCE_LEN];
     rng.fill_bytes(&mut nonce);
     nonce
 }
 
-/// Where an envelope keeps the AES nonce, and so how it tells the two kinds of encryption apart.
-pub(crate) struct Carriage {
-    /// Puts what AES-GCM gave, and its nonce, where they belong.
+/// The place of the AES nonce in the envelopes of a dialect.
+pub(crate) struct NoncePlace {
+    /// Puts the output of AES-GCM and its nonce into their places.
     put: fn(Dialect, Vec<u8>, AesNonce) -> Ciphertext,
-    /// Finds them again.
+    /// Reads them from an envelope.
     take: fn(&Unsealed) -> Result<Gcm<'_>, OpenError>,
 }
 
-/// AES-GCM's ciphertext with its tag, and the nonce.
+/// The ciphertext of AES-GCM with its tag, and the nonce.
 type Gcm<'a> = (&'a [u8], AesNonce);
 
 /// shh/5: a field of its own.
-pub(crate) static IN_FIELD: Carriage = Carriage {
+pub(crate) static IN_FIELD: NoncePlace = NoncePlace {
     put: |dialect, data, nonce| Ciphertext { dialect, aes_nonce: Some(nonce), data },
     take: |unsealed| {
         let nonce = unsealed.aes_nonce().ok_or(OpenError::NotSymmetric)?;
@@ -104,14 +103,14 @@ pub(crate) static IN_FIELD: Carriage = Carriage {
 };
 
 /// shh/6: the end of the data.
-pub(crate) static IN_DATA: Carriage = Carriage {
+pub(crate) static IN_DATA: NoncePlace = NoncePlace {
     put: |dialect, mut data, nonce| {
         data.extend_from_slice(&nonce);
         Ciphertext { dialect, aes_nonce: None, data }
     },
     take: |unsealed| {
         let data = unsealed.data();
-        let too_short = OpenError::DataTooShort { len: data.len(), min: TAG + NONCE };
+        let too_short = OpenError::DataTooShort { len: data.len(), min: TAG_LEN + NONCE_LEN };
         let (sealed, nonce) = data.split_last_chunk().ok_or(too_short)?;
         Ok((sealed, *nonce))
     },
@@ -122,9 +121,9 @@ pub(crate) fn open_symmetric(
     unsealed: &Unsealed,
     key: &SymmetricKey,
 ) -> Result<Vec<u8>, OpenError> {
-    let (sealed, nonce) = (unsealed.dialect.differences().carriage.take)(unsealed)?;
-    if sealed.len() < TAG {
-        let (len, missing) = (unsealed.data().len(), TAG - sealed.len());
+    let (sealed, nonce) = (unsealed.dialect.differences().nonce_place.take)(unsealed)?;
+    if sealed.len() < TAG_LEN {
+        let (len, missing) = (unsealed.data().len(), TAG_LEN - sealed.len());
         return Err(OpenError::DataTooShort { len, min: len + missing });
     }
     Aes256Gcm::new(key.as_bytes().into())

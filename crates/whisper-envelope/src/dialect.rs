@@ -1,4 +1,4 @@
-//! The two versions of Whisper, and the one place where they are told apart.
+//! The two versions of Whisper.
 
 /// A version of the Whisper protocol: the form of its envelopes and messages.
 ///
@@ -17,7 +17,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The number in the capability: 5 for `shh/5`, 6 for `shh/6`.
+    /// The version number of the capability: 5 for `shh/5`, 6 for `shh/6`.
     #[must_use]
     pub const fn version(self) -> u64 {
         match self {

@@ -1,4 +1,4 @@
-//! A message that is being written.
+//! Drafts of messages.
 
 use std::{borrow::Cow, fmt};
 
@@ -13,31 +13,29 @@ use crate::{
     payload::SIGNATURE_LEN,
 };
 
-/// Who shall be able to read a message.
+/// The recipients of a message.
 #[derive(Clone, Copy)]
 pub enum Recipient<'a> {
-    /// All who have this key.
+    /// All holders of this key.
     Symmetric(&'a SymmetricKey),
-    /// The one who has the secret key of this.
+    /// The holder of the secret key of this public key.
     Asymmetric(&'a PublicKey),
 }
 
-/// What hides how long a payload is.
+/// Bytes that hide the length of a payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Padding<'a> {
     /// Random bytes up to the next multiple of 256.
     #[default]
     Automatic,
-    /// Exactly these bytes, which the recipient gets to see. None at all is allowed, and shows the
-    /// length.
+    /// Exactly these bytes; the recipient can read them. Empty padding is allowed and reveals the length.
     Explicit(&'a [u8]),
 }
 
-/// A message that is being written: whom it is for, what it says, whether it is signed.
+/// A message to be encrypted: its recipient, its payload and its signer.
 ///
-/// [`encrypt`](Self::encrypt) makes of it an envelope that lacks its proof of work. Nothing is
-/// checked before that. A draft can be encrypted again, into an envelope that nobody can link to the
-/// first.
+/// [`encrypt`](Self::encrypt) makes an envelope without proof of work from it. The draft is not checked
+/// before that. A draft can be encrypted several times; observers cannot link the envelopes.
 ///
 /// ```
 /// use rand::rng;
@@ -51,7 +49,7 @@ pub enum Padding<'a> {
 ///     .encrypt(&mut rng())?
 ///     .seal(0);
 /// assert_eq!(envelope.expiry(), 1_700_000_010);
-/// // Flags, length, payload and padding; then the tag and the nonce of AES-GCM.
+/// // Flags, length, payload and padding, then the tag and the nonce of AES-GCM.
 /// assert_eq!(envelope.data().len(), 256 + 16 + 12);
 /// # Ok::<_, whisper_envelope::DraftError>(())
 /// ```
@@ -68,7 +66,7 @@ pub struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// The time to live, in seconds, where none is given: go-ethereum's.
+    /// Default time to live in seconds, as in go-ethereum.
     pub const DEFAULT_TTL: u32 = 50;
 
     /// An empty message to `to`, sent at `sent` (seconds since 1970): no topic, automatic padding,
@@ -87,43 +85,43 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// What the message says. At most 2^24 - 1 bytes in shh/6; empty by default.
+    /// The payload. At most 2^24 - 1 bytes in shh/6; empty by default.
     #[must_use]
     pub const fn payload(mut self, payload: &'a [u8]) -> Self {
         self.payload = payload;
         self
     }
 
-    /// What hides the length of the payload. [`Padding::Automatic`] by default.
+    /// The padding. [`Padding::Automatic`] by default.
     #[must_use]
     pub const fn padding(mut self, padding: Padding<'a>) -> Self {
         self.padding = padding;
         self
     }
 
-    /// Signs the message, which shows the recipient (only) who wrote it. Not signed by default.
+    /// Signs the message. Only the recipient can see the signature. Not signed by default.
     #[must_use]
     pub const fn sign(mut self, key: &'a SecretKey) -> Self {
         self.signer = Some(key);
         self
     }
 
-    /// What relays may know it is about. All zeros by default.
+    /// The topic, which relays can read. All zeros by default.
     #[must_use]
     pub const fn topic(mut self, topic: Topic) -> Self {
         self.topic = topic;
         self
     }
 
-    /// For how many seconds it is to be passed on. [`Self::DEFAULT_TTL`] by default; the work that
-    /// is needed grows with it.
+    /// The time to live in seconds: how long nodes keep and relay the envelope. [`Self::DEFAULT_TTL`] by default.
+    /// The needed work grows with it.
     #[must_use]
     pub const fn ttl(mut self, ttl: u32) -> Self {
         self.ttl = ttl;
         self
     }
 
-    /// Encrypts it. What remains to be done is the proof of work.
+    /// Encrypts the message. The envelope still lacks its proof of work.
     ///
     /// # Errors
     ///
@@ -142,9 +140,9 @@ impl<'a> Draft<'a> {
         self.enclose(&ciphertext)
     }
 
-    /// What will be encrypted: flags, payload, padding, signature. `rng` is for automatic padding.
+    /// The plaintext: flags, payload, padding, signature. `rng` is for automatic padding.
     ///
-    /// The first half of [`encrypt`](Self::encrypt), for repeating a known envelope.
+    /// This is the first half of [`encrypt`](Self::encrypt), to reproduce a known envelope.
     ///
     /// # Errors
     ///
@@ -167,10 +165,10 @@ impl<'a> Draft<'a> {
         layout.assemble(self.payload, padding.as_deref(), sign)
     }
 
-    /// Puts an encrypted message into an envelope with the topic and times of this draft. Whether it
-    /// says what the draft says is not checked.
+    /// Puts an encrypted message into an envelope with the topic and times of this draft. The content is not
+    /// compared with that of the draft.
     ///
-    /// The second half of [`encrypt`](Self::encrypt), for repeating a known envelope.
+    /// This is the second half of [`encrypt`](Self::encrypt), to reproduce a known envelope.
     ///
     /// # Errors
     ///
@@ -185,7 +183,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Neither keys nor payload.
+/// Without keys and payload.
 impl fmt::Debug for Draft<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Draft")

@@ -1,4 +1,4 @@
-//! A sealed envelope, as it travels from node to node.
+//! Sealed envelopes, as nodes exchange them.
 
 use std::{
     fmt,
@@ -11,15 +11,15 @@ use rlp_codec::Encodable as _;
 
 use crate::{Bloom, Dialect, EnvelopeError, Topic, Unhashed, Unsealed, unsealed::list_header};
 
-/// A sealed envelope: what nodes store and pass on without being able to read it.
+/// A sealed envelope: nodes store and relay it without being able to read its message.
 ///
-/// It keeps the bytes it was [decoded](Self::decode) from and is passed on as exactly those, never
-/// encoded again. Its hash, by which the whole network knows it, is computed once.
+/// It keeps the bytes from which it was [decoded](Self::decode). Exactly these are relayed; it is never
+/// encoded again. Its hash, which identifies it in the network, is computed once.
 ///
-/// Nothing about it is verified but its shape. Expiry, time to live and topic are the sender's claims;
-/// its proof of work is for `whisper-pow` to judge; what is inside, for whoever has the key.
+/// Only its form is checked. Expiry, time to live and topic are claims of the sender. `whisper-pow` computes its
+/// proof of work, and only the holders of the key can read its message.
 ///
-/// Two envelopes are equal if their hashes are. A clone shares the bytes.
+/// Two envelopes are equal if their hashes are equal. A clone shares the bytes.
 ///
 /// ```
 /// use whisper_envelope::{Dialect, Envelope, Topic, Unsealed};
@@ -45,25 +45,25 @@ impl Envelope {
         Self { unsealed, nonce, raw, hash }
     }
 
-    /// Reads an envelope that is the whole of `raw`.
+    /// Decodes an envelope from the whole of `raw`.
     ///
-    /// `raw` is kept, not copied. If it is a slice of a larger packet, all of that stays in memory
-    /// as long as the envelope does; see [`detached`](Self::detached).
+    /// `raw` is kept, not copied. If it is a slice of a larger packet, the whole packet stays in memory as long
+    /// as the envelope; see [`detached`](Self::detached).
     ///
-    /// Costs one pass over the field headers and one Keccak-256 over `raw`; allocates nothing. For
-    /// many envelopes see [`Unhashed`].
+    /// Costs one pass over the field headers and one Keccak-256 over `raw`; allocates nothing. For many
+    /// envelopes see [`Unhashed`].
     ///
     /// # Errors
     ///
-    /// If it has not exactly the fields of the `dialect`, each canonical and of the right length.
+    /// `raw` does not have exactly the fields of the `dialect`, each canonical and of the right length.
     pub fn decode(dialect: Dialect, raw: Bytes) -> Result<Self, EnvelopeError> {
         Unhashed::decode(dialect, raw).map(Unhashed::into_envelope)
     }
 
-    /// The same envelope in memory of its own, exactly as large as it is.
+    /// A copy of the envelope in memory of its own, without unused capacity.
     ///
-    /// For an envelope that is to be kept for long and came in a packet with others: otherwise a
-    /// peer could make one small envelope hold on to a large packet.
+    /// For envelopes that are stored and came in a packet with others: otherwise a peer could make one small
+    /// envelope keep a large packet in memory.
     #[must_use]
     pub fn detached(&self) -> Self {
         let raw = Bytes::copy_from_slice(&self.raw);
@@ -74,25 +74,25 @@ impl Envelope {
         Self { unsealed, raw, ..*self }
     }
 
-    /// All but the nonce.
+    /// The envelope without its nonce.
     #[must_use]
     pub const fn unsealed(&self) -> &Unsealed {
         &self.unsealed
     }
 
-    /// The nonce that the sender found by proof of work.
+    /// The nonce of the proof of work.
     #[must_use]
     pub const fn nonce(&self) -> u64 {
         self.nonce
     }
 
-    /// Keccak-256 of the bytes: the envelope's id.
+    /// Keccak-256 of the envelope's bytes, which identifies it.
     #[must_use]
     pub const fn hash(&self) -> &Digest {
         &self.hash
     }
 
-    /// The envelope as RLP, exactly as it came.
+    /// The envelope as RLP, exactly as received.
     #[must_use]
     pub const fn raw(&self) -> &Bytes {
         &self.raw
@@ -160,7 +160,7 @@ impl Envelope {
 }
 
 impl Unsealed {
-    /// The envelope with this `nonce`, whatever work that shows.
+    /// The envelope with this `nonce`. The work is not checked.
     #[must_use]
     pub fn seal(&self, nonce: u64) -> Envelope {
         let header = list_header(self.body.len() + nonce.length());
@@ -189,7 +189,7 @@ impl Hash for Envelope {
     }
 }
 
-/// The hash and the fields, but not the bytes of the data, which may be large.
+/// Without the bytes of the data, which may be large.
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Envelope")

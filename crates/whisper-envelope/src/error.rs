@@ -1,116 +1,116 @@
-//! What can be wrong with the shape of an envelope.
+//! The errors of envelopes, messages and drafts.
 
 use thiserror::Error;
 
-/// Bytes that are not an envelope of the dialect asked for.
+/// Why bytes are not an envelope of the dialect.
 ///
-/// Always the fault of whoever wrote them: go-ethereum closes the connection over each of these.
+/// The sender is at fault: go-ethereum disconnects a peer for each of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum EnvelopeError {
-    /// Not canonical RLP, a field missing or too many, a number too large for its field (time to
-    /// live and expiry have 32 bits, the nonce 64), a topic that has not 4 bytes, or bytes after the
+    /// RLP that is not canonical, a missing or an extra field, a number too large for its field (time to live
+    /// and expiry have 32 bits, the nonce 64), a topic that does not have 4 bytes, or bytes after the
     /// envelope.
     #[error("not the RLP of an envelope")]
     Rlp(#[from] rlp_codec::Error),
     /// shh/5: the version field has more than 4 bytes.
     #[error("envelope: version of {len} bytes, at most 4 allowed")]
     VersionLength {
-        /// How many it has.
+        /// Its length in bytes.
         len: usize,
     },
     /// shh/5: the AES nonce has neither 12 bytes (symmetric) nor none (asymmetric).
     #[error("envelope: AES nonce of {len} bytes, neither 12 nor none")]
     AesNonceLength {
-        /// How many it has.
+        /// Its length in bytes.
         len: usize,
     },
 }
 
-/// Why an envelope does not open.
+/// Why an envelope cannot be opened.
 ///
-/// For most envelopes that a node meets this is the normal case: they are for someone else. It is
-/// never a reason to close a connection, because a relay cannot see it.
+/// This is normal for most envelopes that a node receives: they are for other keys. It is never a reason to
+/// disconnect a peer, because a relay cannot detect it.
 #[cfg(feature = "crypto")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum OpenError {
-    /// The form of the envelope is newer than this code. Pass it on unopened.
+    /// The envelope has a newer version than this crate supports. Relay it without opening it.
     #[error("envelope version {version} is newer than 0")]
     NewerVersion {
-        /// What it says its version is.
+        /// Its version.
         version: u32,
     },
-    /// shh/5: opened with a symmetric key, but encrypted for a public key.
+    /// shh/5: the key is symmetric, but the envelope is encrypted for a public key.
     #[error("not encrypted symmetrically")]
     NotSymmetric,
-    /// shh/5: opened with a secret key, but encrypted symmetrically.
+    /// shh/5: the key is a secret key, but the envelope is encrypted symmetrically.
     #[error("not encrypted asymmetrically")]
     NotAsymmetric,
-    /// The data are shorter than any encryption of this kind makes them.
+    /// The data are shorter than the minimum for this kind of encryption.
     #[error("data of {len} bytes, at least {min} needed")]
     DataTooShort {
-        /// How long they are.
+        /// Their length in bytes.
         len: usize,
-        /// How long they must be.
+        /// Minimum length in bytes.
         min: usize,
     },
-    /// Encrypted for another key, or changed on the way. The two cannot be told apart.
+    /// The envelope is encrypted for another key, or was changed. The two cannot be distinguished.
     #[error("wrong key, or changed data")]
     WrongKey,
-    /// The plaintext is empty. From here on: a sender who has the key wrote nonsense, perhaps to
-    /// crash its readers.
+    /// The plaintext is empty. This and the following variants are caused by a sender that has the key,
+    /// possibly to crash recipients.
     #[error("plaintext: empty")]
     Empty,
-    /// The plaintext ends within a length.
+    /// The plaintext ends within a length field.
     #[error("plaintext: ends within a length")]
     LengthCut,
-    /// A length claims more than there is.
+    /// A length field exceeds the bytes that are left.
     #[error("plaintext: length of {claimed} bytes where {available} are left")]
     LengthBeyondEnd {
-        /// What it claims.
+        /// The value of the length field.
         claimed: usize,
-        /// What there is.
+        /// Number of bytes left.
         available: usize,
     },
-    /// shh/5: the length of the padding counts its own bytes and is smaller than they are many.
-    #[error("plaintext: length of {claimed} that takes {width} bytes and counts them")]
+    /// shh/5: the length of the padding, which includes the length field, is smaller than that field.
+    #[error("plaintext: length of {claimed} bytes, which includes a length field of {width} bytes")]
     LengthBelowItself {
-        /// What it claims.
+        /// The value of the length field.
         claimed: usize,
-        /// How many bytes it takes.
+        /// Size of the length field in bytes.
         width: usize,
     },
-    /// The plaintext claims a signature and is too short for a signed message.
+    /// The flags say that the message is signed, but the plaintext is too short.
     #[error("plaintext: ends within the signature")]
     SignatureCut,
-    /// No key can have made the signature.
+    /// No signer can be recovered from the signature.
     #[error("plaintext: invalid signature")]
     InvalidSignature,
 }
 
-/// Why a draft cannot be made into an envelope. Always the caller's doing.
+/// Why a draft cannot be encrypted. The caller is at fault.
 #[cfg(feature = "crypto")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DraftError {
-    /// A time to live of 0: its work would be infinite, and no node takes that.
+    /// The time to live is 0: the work would be infinite, and nodes refuse such an envelope.
     #[error("time to live of 0 seconds")]
     ZeroTtl,
-    /// The time of sending and the time to live add up to more than 32 bits hold (the year 2106).
+    /// The time of sending plus the time to live does not fit into 32 bits (the year 2106).
     #[error("expiry beyond the year 2106")]
     ExpiryOverflow,
-    /// shh/6: the length of a payload has three bytes at most.
+    /// shh/6: the length of the payload does not fit into three bytes.
     #[error("payload of {len} bytes, at most {max} allowed")]
     PayloadTooLong {
-        /// How long it is.
+        /// Its length in bytes.
         len: usize,
-        /// How long it may be.
+        /// Maximum length in bytes.
         max: usize,
     },
-    /// shh/5: the length of the padding has three bytes at most.
+    /// shh/5: the length of the padding does not fit into three bytes.
     #[error("padding of {len} bytes, at most {max} allowed")]
     PaddingTooLong {
-        /// How long it is.
+        /// Its length in bytes.
         len: usize,
-        /// How long it may be.
+        /// Maximum length in bytes.
         max: usize,
     },
 }
@@ -121,7 +121,7 @@ mod tests {
 
     use super::EnvelopeError;
 
-    /// The only variant that has a cause: a printed chain of causes must not repeat it.
+    /// The only variant with a cause. A printed chain of causes must not repeat it.
     #[test]
     fn an_error_does_not_contain_its_cause() {
         let error = EnvelopeError::Rlp(rlp_codec::ErrorKind::Truncated.at(0));

@@ -1,4 +1,4 @@
-//! The key that all readers of a symmetric message share.
+//! Symmetric keys.
 
 use std::fmt;
 
@@ -6,13 +6,12 @@ use rand_core::CryptoRng;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// Rounds of PBKDF2 for a password. Meant to be 65536; the transposed digits are what the network
-/// uses.
-const ROUNDS: u32 = 65356;
+/// Rounds of PBKDF2 for a password. Not 65536: the network uses the transposed digits.
+const PBKDF2_ROUNDS: u32 = 65356;
 
-/// The key of symmetric messages (AES-256-GCM): whoever has it can read and write them.
+/// The key of symmetric messages (AES-256-GCM). Every holder can read and write them.
 ///
-/// Wiped from memory when dropped, and not shown by `Debug`.
+/// Wiped when dropped, and not shown by `Debug`.
 ///
 /// ```
 /// use whisper_envelope::SymmetricKey;
@@ -25,10 +24,10 @@ const ROUNDS: u32 = 65356;
 pub struct SymmetricKey(Zeroizing<[u8; Self::LEN]>);
 
 impl SymmetricKey {
-    /// Bytes of a key.
+    /// Length of a key in bytes.
     pub const LEN: usize = 32;
 
-    /// A new key.
+    /// A random key.
     #[must_use]
     pub fn random(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         let mut bytes = Zeroizing::new([0; Self::LEN]);
@@ -36,25 +35,24 @@ impl SymmetricKey {
         Self(bytes)
     }
 
-    /// The key of these bytes. Any 32 will do, so make sure that they are secret.
+    /// The key with these bytes, which must be secret.
     #[must_use]
     pub fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The key that belongs to a password: PBKDF2 with HMAC-SHA-256, no salt, 65356 rounds, as in
-    /// go-ethereum.
+    /// The key derived from a password: PBKDF2 with HMAC-SHA-256, no salt, 65356 rounds, as in go-ethereum.
     ///
-    /// Slow on purpose, some tens of milliseconds: keep it off the threads that drive a network.
-    /// Without a salt a weak password can be found by trying, once for all who use it.
+    /// Takes tens of milliseconds by design: do not call it on a thread that drives network I/O. Because there is
+    /// no salt, one search for weak passwords finds all their users.
     #[must_use]
     pub fn from_password(password: &[u8]) -> Self {
         let mut bytes = Zeroizing::new([0; Self::LEN]);
-        pbkdf2::pbkdf2_hmac::<Sha256>(password, &[], ROUNDS, &mut *bytes);
+        pbkdf2::pbkdf2_hmac::<Sha256>(password, &[], PBKDF2_ROUNDS, &mut *bytes);
         Self(bytes)
     }
 
-    /// The secret itself.
+    /// The secret bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0

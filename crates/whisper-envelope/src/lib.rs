@@ -1,8 +1,8 @@
-//! Whisper envelopes and the messages inside, byte for byte as go-ethereum has them.
+//! Whisper envelopes and messages, compatible with go-ethereum byte for byte.
 //!
-//! An *envelope* is what travels: an encrypted message in the wrapping that relays need (expiry, time
-//! to live, topic, and the nonce of a proof of work). A *message* is what it says to those who have
-//! the key. Both versions of Whisper are here, shh/5 and shh/6 (EIP-627); [`Dialect`] says which.
+//! Nodes exchange *envelopes*: an encrypted message with the fields that relays need (expiry, time to live,
+//! topic, and the nonce of a proof of work). A *message* is the decrypted content of an envelope. The crate has
+//! both versions of Whisper, shh/5 and shh/6 (EIP-627); [`Dialect`] selects one.
 //!
 //! ```text
 //! Draft ──encrypt──▶ Unsealed ──seal(nonce)──▶ Envelope ──open_*(key)──▶ Message
@@ -21,7 +21,7 @@
 //!     .topic(Topic(*b"news"))
 //!     .sign(&author)
 //!     .encrypt(&mut rng())?;
-//! let sent = unsealed.seal(0); // the crate `whisper-pow` finds a nonce that shows work
+//! let sent = unsealed.seal(0); // `whisper-pow` finds a nonce with enough work
 //!
 //! let received = Envelope::decode(Dialect::V6, sent.raw().clone())?;
 //! let message = received.open_symmetric(&shared)?;
@@ -36,26 +36,26 @@
 //! # Hostile input
 //!
 //! [`Envelope::decode`], [`Envelope::open_symmetric`], [`Envelope::open_asymmetric`] and
-//! [`Message::parse`] are total: any bytes give a value or an error, at a cost in proportion to the
-//! bytes there are, whatever a length claims. A decoded envelope keeps the bytes it came in and is
-//! never encoded again, so relays cannot be made to change what they pass on.
+//! [`Message::parse`] are total: for all input they return a value or an error. The cost is proportional to the
+//! length of the input, not to lengths that it declares. A decoded envelope keeps its bytes and is never encoded
+//! again, so a relay passes on exactly what it received.
 //!
 //! # What is not here
 //!
-//! Proof of work (`whisper-pow`), packets, peers, pools and filters (`whisper-node`). Time: nothing
-//! here knows what time it is, so nothing is too old or too new.
+//! Proof of work (`whisper-pow`); packets, peers, pools and filters (`whisper-protocol`). The crate reads no
+//! clock: it does not check whether an envelope has expired.
 //!
 //! # Features
 //!
-//! - `crypto` (default): drafts, keys, opening. Without it the crate is the shape of an envelope
-//!   alone, which is all that a relay needs.
-//! - `std` (default): the context of the curve is blinded with the system's randomness.
+//! - `crypto` (default): drafts, keys, opening of envelopes. Without it the crate has only the form of
+//!   envelopes, which is enough for a relay.
+//! - `std` (default): blinds the context of the curve with the system's randomness.
 //!
-//! For `wasm32-unknown-unknown` turn off the default features: the shape builds as it is; `crypto`
-//! needs a clang that knows the target, for libsecp256k1. Randomness is a parameter everywhere, so the
-//! browser's can be given.
+//! For `wasm32-unknown-unknown` turn the default features off. The feature `crypto` then needs a clang with
+//! that target, for libsecp256k1. Random generators are parameters everywhere, so that of the browser can be
+//! used.
 
-// Without the feature the links to what it brings lead nowhere.
+// Without the feature, links to its items are broken.
 #![cfg_attr(not(feature = "crypto"), expect(rustdoc::broken_intra_doc_links))]
 
 mod bloom;

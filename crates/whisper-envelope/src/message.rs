@@ -1,4 +1,4 @@
-//! What an envelope says to those who can open it.
+//! Messages, the decrypted content of envelopes.
 
 use std::fmt;
 
@@ -8,23 +8,23 @@ use p2p_identity::{PublicKey, SecretKey, Signature};
 
 use crate::{Dialect, Envelope, SymmetricKey, crypto, error::OpenError, payload::SIGNATURE_LEN};
 
-/// What an opened envelope says.
+/// The content of an opened envelope.
 ///
 /// The parts are slices of one plaintext and share its memory.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// What the sender wanted to say.
+    /// The payload.
     pub payload: Bytes,
-    /// What hid its length. In automatic padding random, otherwise whatever the sender put there.
+    /// The padding: random if automatic, otherwise chosen by the sender.
     pub padding: Bytes,
-    /// The signature as it came, `r ‖ s ‖ v`, if there was one. It is valid.
+    /// The signature as received, `r ‖ s ‖ v`, if the message is signed. It is valid.
     pub signature: Option<[u8; SIGNATURE_LEN]>,
-    /// Who signed it: the only statement about its author that can be trusted.
+    /// The signer's key. It is the only proof of a message's author.
     pub signer: Option<PublicKey>,
 }
 
 impl Envelope {
-    /// Opens an envelope for all who have `key`.
+    /// Opens an envelope that is encrypted with `key`.
     ///
     /// Costs one AES-256-GCM over the data, and one signature recovery if the message is signed.
     ///
@@ -37,7 +37,7 @@ impl Envelope {
         Message::parse(self.dialect(), &plaintext.into())
     }
 
-    /// Opens an envelope for the one who has `key`.
+    /// Opens an envelope that is encrypted for the public key of `key`.
     ///
     /// Costs one multiplication on the curve and one pass over the data, and one signature recovery
     /// if the message is signed.
@@ -60,10 +60,10 @@ impl Envelope {
 }
 
 impl Message {
-    /// Reads a decrypted message, and finds out who signed it.
+    /// Parses a decrypted message and recovers its signer.
     ///
-    /// Total: there are plaintexts over which go-ethereum crashes (`03 01` is one); here each is a
-    /// message or an error. Flags that have no meaning are ignored.
+    /// Total: plaintexts that crash go-ethereum, such as `03 01`, are errors here. Unknown flags are
+    /// ignored.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Message {
     }
 }
 
-/// Lengths, not contents: messages are private.
+/// Lengths only, because messages are private.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")

@@ -1,8 +1,8 @@
 //! The plaintext of a message: flags, lengths, payload, padding, signature.
 //!
-//! The first byte holds flags, the same in both dialects: the two lowest bits say how many bytes the
-//! length after it has, the next that a signature ends the plaintext, the others mean nothing. What
-//! lies between is the [`Layout`] of a dialect.
+//! The first byte holds flags, the same in both dialects: the two lowest bits are the size of the length field
+//! after it, the next says that a signature ends the plaintext, the others have no meaning. The order of the
+//! other parts is the [`Layout`] of a dialect.
 
 use std::ops::Range;
 
@@ -11,32 +11,32 @@ use crate::error::{DraftError, OpenError};
 pub(crate) mod v5;
 pub(crate) mod v6;
 
-/// Bits of the flags: how many bytes the length has.
+/// Bits of the flags: size of the length field in bytes.
 const WIDTH: u8 = 0b11;
-/// Bit of the flags: signed.
+/// Bit of the flags: the message is signed.
 const SIGNED: u8 = 0b100;
-/// Bytes of a signature: r, s and the recovery id.
+/// Length of a signature in bytes: r, s and the recovery id.
 pub(crate) const SIGNATURE_LEN: usize = 65;
-/// What automatic padding makes the length of a plaintext a multiple of.
+/// Automatic padding makes the length of a plaintext a multiple of this.
 pub(crate) const BLOCK: usize = 256;
-/// The largest length that three bytes can hold.
+/// Maximum of a length field of three bytes.
 pub(crate) const MAX_LENGTH: usize = 0xff_ffff;
 
-/// Where payload and padding stand in the plaintext of one dialect.
+/// The layout of payload and padding in the plaintext of one dialect.
 pub(crate) struct Layout {
-    /// How much padding brings a plaintext to the next multiple of [`BLOCK`], from the lengths of
-    /// payload and signature. `None` where there shall not even be a length of it.
+    /// Length of automatic padding, from the lengths of payload and signature: it extends the plaintext to
+    /// the next multiple of [`BLOCK`]. `None` if even the length field is left out.
     pub(crate) automatic: fn(usize, usize) -> Option<usize>,
-    /// The plaintext up to the signature, with flags that do not speak of one yet.
+    /// Writes the plaintext up to the signature, without the flag for it.
     write: Write,
-    /// Finds both in a plaintext that is not empty and whose signature has been cut off.
+    /// Finds payload and padding in a plaintext without signature. It must not be empty.
     read: fn(&[u8]) -> Result<Spans, OpenError>,
 }
 
-/// From payload and padding to a plaintext.
+/// Makes a plaintext from payload and padding.
 type Write = fn(&[u8], Option<&[u8]>) -> Result<Vec<u8>, DraftError>;
 
-/// Where the parts of a message stand in its plaintext.
+/// The positions of the parts of a message in its plaintext.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Spans {
     pub(crate) payload: Range<usize>,
@@ -44,7 +44,7 @@ pub(crate) struct Spans {
 }
 
 impl Layout {
-    /// The plaintext of a message; `sign`, if given, makes the signature over all before it.
+    /// The plaintext of a message; `sign`, if given, signs everything before the signature.
     pub(crate) fn assemble(
         &self,
         payload: &[u8],
@@ -60,8 +60,8 @@ impl Layout {
         Ok(plaintext)
     }
 
-    /// The parts of a plaintext; the signature, if there is one, is over all before it and has not
-    /// been looked at.
+    /// The parts of a plaintext. The signature, if there is one, is over everything before it and is not
+    /// checked.
     pub(crate) fn parse<'a>(
         &self,
         plaintext: &'a [u8],
@@ -71,7 +71,7 @@ impl Layout {
             return Ok(((self.read)(plaintext)?, None));
         }
         match plaintext.split_last_chunk() {
-            // A signature over the flags alone is no message: go-ethereum refuses it, too.
+            // A signed message with flags only is refused, as in go-ethereum.
             Some((signed, signature)) if signed.len() > 1 => {
                 Ok(((self.read)(signed)?, Some(signature)))
             }
@@ -80,12 +80,12 @@ impl Layout {
     }
 }
 
-/// How many bytes `length` needs, at least 1: for the two lowest bits of the flags.
+/// Number of bytes that `length` needs, at least 1: the two lowest bits of the flags.
 fn width(length: usize) -> usize {
     (usize::BITS - length.leading_zeros()).div_ceil(8).max(1) as usize
 }
 
-/// A plaintext that begins with flags and a length of `width` bytes, at most 3.
+/// The beginning of a plaintext: flags and a length of `width` bytes, at most 3.
 fn begin(length: usize, width: usize, capacity: usize) -> Vec<u8> {
     let mut plaintext = Vec::with_capacity(1 + width + capacity + SIGNATURE_LEN);
     plaintext.push(width.to_le_bytes()[0] & WIDTH);
@@ -93,7 +93,7 @@ fn begin(length: usize, width: usize, capacity: usize) -> Vec<u8> {
     plaintext
 }
 
-/// How many bytes the length has, and the length.
+/// The size of the length field, and the length.
 fn length(plaintext: &[u8]) -> Result<(usize, usize), OpenError> {
     let width = usize::from(plaintext[0] & WIDTH);
     let bytes = plaintext.get(1..=width).ok_or(OpenError::LengthCut)?;

@@ -1,4 +1,4 @@
-//! What a message is about, as far as relays may know.
+//! Topics, by which envelopes are routed.
 
 mod partial;
 
@@ -8,11 +8,10 @@ use thiserror::Error;
 
 pub use partial::{PartialTopic, PartialTopicError};
 
-/// Four bytes that say roughly what a message is about, in the clear.
+/// The topic of an envelope: four bytes, not encrypted.
 ///
-/// A topic routes: relays compare it to the blooms of their peers, receivers use it to pick the keys
-/// worth trying. It is chosen by the sender and proves nothing. All zeros is what a message without
-/// a topic carries.
+/// Relays compare it with the blooms of their peers; recipients use it to select the keys to try. The sender
+/// chooses it, and it proves nothing. A message without a topic has all zeros.
 ///
 /// The text form is `0x` and eight hex digits.
 ///
@@ -27,7 +26,7 @@ pub use partial::{PartialTopic, PartialTopicError};
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Topic(pub [u8; 4]);
 
-/// A text that is no topic.
+/// The error for a text that is not a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a topic is 0x and 8 hex digits")]
 pub struct TopicError;

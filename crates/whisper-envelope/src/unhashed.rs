@@ -1,4 +1,4 @@
-//! An envelope that was read but not hashed yet, so that many can be hashed side by side.
+//! Envelopes that are decoded but not hashed, so that many can be hashed side by side.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use keccak_lanes::{keccak256, keccak256_batch};
 
 use crate::{Dialect, Envelope, EnvelopeError, Unsealed};
 
-/// An envelope whose hash is not known yet.
+/// A decoded envelope without its hash.
 ///
-/// Hashing is most of what reading an envelope costs, and many hashes at once cost a fraction of as
-/// many one after the other: who gets a packet of envelopes reads them all and hashes them together.
+/// The hash is most of the cost of decoding an envelope, and hashing many envelopes together is several times
+/// as fast as one by one. For a packet of envelopes, decode all of them and then hash them together.
 ///
 /// ```
 /// use whisper_envelope::{Dialect, Envelope, Topic, Unhashed, Unsealed};
@@ -23,19 +23,19 @@ use crate::{Dialect, Envelope, EnvelopeError, Unsealed};
 /// ```
 #[derive(Clone)]
 pub struct Unhashed {
-    /// What `raw` says but for the nonce.
+    /// The content of `raw` without the nonce.
     pub(crate) unsealed: Unsealed,
     pub(crate) nonce: u64,
     pub(crate) raw: Bytes,
 }
 
 impl Unhashed {
-    /// Reads an envelope that is the whole of `raw`, as [`Envelope::decode`] does. Costs one pass
-    /// over the field headers; allocates nothing.
+    /// Decodes an envelope from the whole of `raw`, as [`Envelope::decode`] does. Costs one pass over the field
+    /// headers; allocates nothing.
     ///
     /// # Errors
     ///
-    /// If it has not exactly the fields of the `dialect`, each canonical and of the right length.
+    /// `raw` does not have exactly the fields of the `dialect`, each canonical and of the right length.
     pub fn decode(dialect: Dialect, raw: Bytes) -> Result<Self, EnvelopeError> {
         let (unsealed, nonce) = rlp_codec::decode_list(&raw, |list| {
             let start = list.offset();
@@ -47,19 +47,19 @@ impl Unhashed {
         Ok(Self { unsealed, nonce, raw })
     }
 
-    /// The envelope as RLP, exactly as it came.
+    /// The envelope as RLP, exactly as received.
     #[must_use]
     pub const fn raw(&self) -> &Bytes {
         &self.raw
     }
 
-    /// The nonce that the sender found by proof of work.
+    /// The nonce of the proof of work.
     #[must_use]
     pub const fn nonce(&self) -> u64 {
         self.nonce
     }
 
-    /// The envelope, hashed by itself.
+    /// The envelope with its hash.
     #[must_use]
     pub fn into_envelope(self) -> Envelope {
         let hash = keccak256(&self.raw);

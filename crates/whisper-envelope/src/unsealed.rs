@@ -1,4 +1,4 @@
-//! An envelope without its nonce: what the proof of work is done on.
+//! Envelopes without a nonce, the input of the proof of work.
 
 mod fields;
 
@@ -10,14 +10,14 @@ use rlp_codec::{Encodable as _, Header};
 use crate::{Bloom, Dialect, Topic};
 pub(crate) use fields::Fields;
 
-/// An envelope that lacks its nonce.
+/// An envelope without its nonce.
 ///
-/// It is what a [`Draft`](crate::Draft) becomes when it is encrypted and what the search for a proof
-/// of work starts from; [`seal`](Self::seal) makes it an [`Envelope`]. Every envelope also has one
-/// inside ([`Envelope::unsealed`]), for checking its work.
+/// A [`Draft`](crate::Draft) is encrypted into one, and the search for a proof of work starts from it;
+/// [`seal`](Self::seal) makes an [`Envelope`](crate::Envelope). Every envelope contains one
+/// ([`Envelope::unsealed`](crate::Envelope::unsealed)), to compute its work.
 ///
-/// [`Unsealed::v5`] and [`Unsealed::v6`] make one from its fields, whatever those are: a time to
-/// live of 0 is possible here, and refused where it matters.
+/// [`Unsealed::v5`] and [`Unsealed::v6`] make one from its fields and check nothing: a time to live of 0 is
+/// possible.
 ///
 /// A clone shares the bytes.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,15 +29,15 @@ pub struct Unsealed {
 }
 
 impl Unsealed {
-    /// Bytes of the fields of fixed length, as go-ethereum counts them: expiry and time to live 4
-    /// each, topic 4, nonce 8.
-    const FIXED: usize = 20;
+    /// Bytes of the fields of fixed length, as go-ethereum counts them: expiry 4, time to live 4, topic 4,
+    /// nonce 8.
+    const FIXED_LEN: usize = 20;
 
     /// An shh/5 envelope of these fields, without its nonce.
     ///
-    /// `version` is 0 in all envelopes that can be opened; `expiry` is in seconds since 1970, `ttl`
-    /// in seconds; `aes_nonce` belongs to symmetric encryption, `None` means asymmetric; `data` is
-    /// the encrypted message.
+    /// `version` is 0 in all envelopes that can be opened. `expiry` is in seconds since 1970, `ttl` in
+    /// seconds. `aes_nonce` is for symmetric encryption, `None` means asymmetric. `data` is the encrypted
+    /// message.
     #[must_use]
     pub fn v5(
         version: u8,
@@ -85,54 +85,54 @@ impl Unsealed {
         Self { dialect: Dialect::V6, fields, body: body.into() }
     }
 
-    /// The version of Whisper that it belongs to.
+    /// Its version of Whisper.
     #[must_use]
     pub const fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// The version of the envelope's form: 0 unless the sender knows more than we do, and always in
-    /// shh/6. A higher one is passed on and not opened.
+    /// The version of the envelope's form: 0, unless the sender uses a newer form; always 0 in shh/6. Envelopes
+    /// with a higher version are relayed and not opened.
     #[must_use]
     pub const fn version(&self) -> u32 {
         self.fields.version
     }
 
-    /// When it ends, in seconds since 1970. The sender's claim.
+    /// The time at which it expires, in seconds since 1970. A claim of the sender.
     #[must_use]
     pub const fn expiry(&self) -> u32 {
         self.fields.expiry
     }
 
-    /// For how many seconds it is to be kept and passed on. The sender's claim, and 0 is possible:
+    /// The time for which nodes keep and relay it, in seconds. A claim of the sender. With 0, which is possible,
     /// its work would be infinite.
     #[must_use]
     pub const fn ttl(&self) -> u32 {
         self.fields.ttl
     }
 
-    /// When it was sent, in seconds since 1970: expiry less time to live. `None` where that is
-    /// before 1970, which no honest sender says. (In 32 bits it would wrap into the far future.)
+    /// The time at which it was sent, in seconds since 1970: expiry minus time to live. `None` if that is
+    /// before 1970, which no honest sender claims. (In 32 bits it would wrap into the far future.)
     #[must_use]
     pub const fn sent(&self) -> Option<u32> {
         self.fields.expiry.checked_sub(self.fields.ttl)
     }
 
-    /// What it is about.
+    /// Its topic.
     #[must_use]
     pub const fn topic(&self) -> Topic {
         self.fields.topic
     }
 
-    /// The bloom of its topic in the specified form. For deciding whom to send it to see
+    /// The bloom of its topic in the specified form. To compare it with blooms of peers, see
     /// [`Bloom::of_overwriting`].
     #[must_use]
     pub const fn bloom(&self) -> Bloom {
         Bloom::of(self.fields.topic)
     }
 
-    /// In shh/5 the nonce of symmetric encryption, `None` where the encryption is asymmetric. Always
-    /// `None` in shh/6, which does not tell the two apart.
+    /// In shh/5 the nonce of symmetric encryption, `None` if the encryption is asymmetric. Always `None` in
+    /// shh/6, which does not distinguish the two.
     #[must_use]
     pub const fn aes_nonce(&self) -> Option<&[u8; 12]> {
         self.fields.aes_nonce.as_ref()
@@ -144,28 +144,27 @@ impl Unsealed {
         &self.body[self.fields.data.clone()]
     }
 
-    /// Its size as go-ethereum counts it for the proof of work and for the message limit: 20 and the
-    /// lengths of the data and, in shh/5, of version and AES nonce. A few bytes more or less than the
-    /// RLP.
+    /// Its size as go-ethereum counts it for the proof of work and for the message limit: 20 plus the lengths of
+    /// the data and, in shh/5, of version and AES nonce. It differs from the length of the RLP by a few bytes.
     #[must_use]
     pub const fn size(&self) -> usize {
-        Self::FIXED + self.fields.variable
+        Self::FIXED_LEN + self.fields.variable
     }
 
-    /// The RLP of all fields but the nonce: what the proof of work hashes.
+    /// The RLP of all fields except the nonce, which the proof of work hashes.
     #[must_use]
     pub fn preimage(&self) -> UnsealedRlp<'_> {
         UnsealedRlp::new(&self.body)
     }
 
-    /// How long the RLP of the envelope will be with this `nonce`.
+    /// Length of the envelope's RLP with this `nonce`, in bytes.
     #[must_use]
     pub fn sealed_len(&self, nonce: u64) -> usize {
         list_header(self.body.len() + nonce.length()).length_with_payload()
     }
 }
 
-/// The fields but not the bytes of the data, which may be large.
+/// Without the bytes of the data, which may be large.
 impl fmt::Debug for Unsealed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unsealed")
@@ -178,7 +177,7 @@ impl fmt::Debug for Unsealed {
     }
 }
 
-/// The RLP of an envelope without its nonce: a list header made anew, and the fields where they lie.
+/// The RLP of an envelope without its nonce: a new list header, and the encoded fields without a copy.
 ///
 /// ```
 /// use whisper_envelope::{Topic, Unsealed};
@@ -216,14 +215,14 @@ impl<'a> UnsealedRlp<'a> {
         self.body
     }
 
-    /// Bytes of both.
+    /// Length of both in bytes.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
     pub const fn len(&self) -> usize {
         self.header_len + self.body.len()
     }
 
-    /// Both in one piece.
+    /// Header and body in one buffer.
     #[must_use]
     pub fn to_vec(&self) -> Vec<u8> {
         [self.header(), self.body].concat()

@@ -1,4 +1,4 @@
-//! The RLP form of an envelope, a file for each dialect.
+//! The RLP form of envelopes, one file for each dialect.
 
 pub(crate) mod v5;
 pub(crate) mod v6;

@@ -68,7 +68,7 @@ fn the_document_of_the_methods_is_printed() {
 #[test]
 fn rlp_that_is_wrong_is_told_where() {
     for (args, word) in [
-        (&["rlp", "dump", "c3c28105"][..], "single byte with a needless header at byte 2"),
+        (&["rlp", "dump", "c3c28105"][..], "single byte with a unnecessary header at byte 2"),
         (&["rlp", "dump", "c30"], "not hexadecimal"),
         (&["rlp", "dump", "0xzz"], "not hexadecimal"),
         (&["rlp", "dump", ""], "at byte 0"),

@@ -5,12 +5,11 @@ use whisper_envelope::Envelope;
 
 use crate::{Policy, Preimage, Proof, Rule, Work, WorkError};
 
-/// The work that each of many envelopes would show if it lived for so many seconds, see
+/// The work of each of many envelopes, each with the time to live given in seconds; see
 /// [`work_with_ttl`](crate::work_with_ttl).
 ///
-/// The envelopes are hashed side by side, as many as the processor has lanes, which takes a fraction of the
-/// time that one after the other would; from about four envelopes on it is worth it. Copies them together
-/// first, once.
+/// The envelopes are hashed side by side, as many as the processor has lanes. From about four envelopes on this
+/// is faster than one by one. All envelopes are copied into one buffer first.
 ///
 /// ```
 /// use whisper_envelope::{Topic, Unsealed};
@@ -30,15 +29,15 @@ pub fn works(rule: Rule, envelopes: &[(&Envelope, u32)]) -> Vec<Result<Work, Wor
 }
 
 impl Policy {
-    /// The most work that each of many envelopes shows under any of the accepted rules if it lives for so
-    /// many seconds: [`work_with_ttl`](Self::work_with_ttl), but hashed side by side as by [`works`].
+    /// The highest work of each of many envelopes under any accepted rule, with the time to live given in
+    /// seconds: as [`work_with_ttl`](Self::work_with_ttl), but hashed side by side like [`works`].
     #[must_use]
     pub fn works(&self, envelopes: &[(&Envelope, u32)]) -> Vec<Result<Work, WorkError>> {
         let proofs = self.proofs(envelopes);
         proofs.into_iter().map(|proof| Ok(self.best(&proof?))).collect()
     }
 
-    /// The [`proof`](Self::proof) of each of many envelopes, hashed side by side as by [`works`].
+    /// The [`proof`](Self::proof) of each of many envelopes, hashed side by side like [`works`].
     #[must_use]
     pub fn proofs(&self, envelopes: &[(&Envelope, u32)]) -> Vec<Result<Proof, WorkError>> {
         let hashes = Hashes::of(envelopes, |preimage| self.hashes(preimage));
@@ -50,14 +49,14 @@ impl Policy {
     }
 }
 
-/// What the zero bits are counted in, of each envelope; empty for a preimage that nobody asked for.
+/// The hashes in which zero bits are counted, one per envelope; empty for a preimage that no rule uses.
 struct Hashes {
     plain: Vec<Digest>,
     hashed: Vec<Digest>,
 }
 
 impl Hashes {
-    /// Both kinds in one go, so that the lanes are filled even by a few envelopes.
+    /// Both kinds in one batch, so that a few envelopes fill the lanes.
     fn of(envelopes: &[(&Envelope, u32)], wanted: impl Fn(Preimage) -> bool) -> Self {
         const NONCE: usize = size_of::<u64>();
         let (plain, hashed) = (wanted(Preimage::Plain), wanted(Preimage::Hashed));
@@ -84,7 +83,7 @@ impl Hashes {
     }
 }
 
-/// The plain preimages of all envelopes one after another, and where each ends.
+/// The concatenated plain preimages of all envelopes, and the end of each.
 fn preimages(envelopes: &[(&Envelope, u32)]) -> (Vec<u8>, Vec<usize>) {
     let total = envelopes.iter().map(|(envelope, _)| envelope.raw().len() + 16).sum();
     let mut bytes = Vec::with_capacity(total);

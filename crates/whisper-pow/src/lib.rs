@@ -1,18 +1,18 @@
 //! Proof of work of Whisper envelopes: computing it, checking it, and searching for it on all cores.
 //!
-//! A sender pays for an envelope by trying nonces until the hash has enough zero bits. Relays ask for
-//! a minimum, and pass on first what was paid most for. How the work is counted depends on a [`Rule`],
-//! and which rules a node goes by is its [`Policy`].
+//! The sender of an envelope tries nonces until a hash has enough zero bits. Relays require a minimum of work,
+//! and relay envelopes with more work first. A [`Rule`] defines how work is computed, and the [`Policy`] of a
+//! node selects the rules that it uses.
 //!
 //! | | |
 //! |---|---|
-//! | [`work`] | what an envelope shows under one rule; to the last bit what go-ethereum says |
-//! | [`Policy::work`] | the best under all rules that are accepted |
+//! | [`work`] | the work of an envelope under one rule; equal to go-ethereum's to the last bit |
+//! | [`Policy::work`] | the highest work under all accepted rules |
 //! | [`works`], [`Policy::works`] | the same for many envelopes, hashed side by side |
-//! | [`Proof`], [`Policy::proofs`] | what the hashes show, in 16 bytes: the work under any rule, to be kept |
-//! | [`Task`], [`search`] | one envelope under a rule, or several; trying nonces, on one thread, without a clock |
-//! | [`Miner`], [`Meter`] | sealing on all cores, awaited, with a time limit; how far it has come |
-//! | [`Rate`], [`Estimate`] | how fast this machine is, and what that means for a task |
+//! | [`Proof`], [`Policy::proofs`] | the counted zero bits in 16 bytes: gives the work under any rule without hashing again |
+//! | [`Task`], [`search`] | the search for a nonce under one or several rules, on one thread, without a clock |
+//! | [`Miner`], [`Meter`] | asynchronous sealing on all cores with a time limit, and its progress |
+//! | [`Rate`], [`Estimate`] | the speed of this machine, and the expected cost of a task |
 //!
 //! ```
 //! use whisper_envelope::{Topic, Unsealed};
@@ -34,22 +34,21 @@
 //!
 //! # Hostile input
 //!
-//! Any envelope that decodes has work or a typed error; none panics. An envelope with a time to live
-//! of 0 would have infinite work, and has [`WorkError::ZeroTtl`] instead. Work is never infinite and
-//! never not-a-number, so it can be ordered and summed up without second thoughts. Checking costs a
-//! pass over the bytes of the envelope for each rule.
+//! Every decoded envelope has work or a typed error; nothing panics. An envelope with a time to live of 0 would
+//! have infinite work: it is [`WorkError::ZeroTtl`]. Work is always a finite number, so values can be compared and
+//! added. Checking costs one pass over the bytes of the envelope for each rule.
 //!
 //! # What is not here
 //!
-//! How much work a node asks for, and of whom (`whisper-node`). The hashing itself, many nonces or
-//! envelopes side by side: `keccak-lanes`.
+//! The work that a node requires of its peers (`whisper-protocol`). The hashing of many nonces or envelopes side
+//! by side (`keccak-lanes`).
 //!
 //! # Features
 //!
-//! - `miner` (default): the [`Miner`] and the [`Rate`], with threads and a clock. Without it this crate is arithmetic
-//!   alone.
+//! - `miner` (default): [`Miner`], [`Meter`] and [`Rate`], with threads and a clock. Without it the crate only
+//!   computes.
 
-// Without the feature the links to what it brings lead nowhere.
+// Without the feature, links to its items are broken.
 #![cfg_attr(not(feature = "miner"), expect(rustdoc::broken_intra_doc_links))]
 
 mod bulk;

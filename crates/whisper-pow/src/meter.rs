@@ -1,4 +1,4 @@
-//! How far a search has come, seen from outside.
+//! The progress of a search.
 
 use std::{
     sync::{
@@ -10,46 +10,46 @@ use std::{
 
 use crate::{Work, rate::duration};
 
-/// Shows how far a [`Miner`](crate::Miner) has come with one envelope. A clone shows the same.
+/// Shows the progress of a [`Miner`](crate::Miner) with one envelope. Clones show the same search.
 ///
-/// One for each envelope: what it shows begins when the search does.
+/// Use a new meter for each envelope.
 #[derive(Clone, Debug, Default)]
 pub struct Meter(Arc<Readings>);
 
 #[derive(Debug, Default)]
 struct Readings {
     hashes: AtomicU64,
-    /// The bits of an amount of work, of which none is negative: they are in the same order.
+    /// The bits of a `Work`. Because work is not negative, they have the same order.
     best: AtomicU64,
-    /// When the search began, and how many hashes it was expected to take, if that was known.
+    /// When the search began, and the expected number of hashes, if known.
     started: OnceLock<(Instant, Option<f64>)>,
     took: OnceLock<Duration>,
 }
 
-/// How far a search has come.
+/// The progress of a search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// How many nonces have been tried, on all threads together.
+    /// Number of nonces tried, on all threads together.
     pub hashes: u64,
-    /// How long it has been going on, or how long it took. Zero before it began.
+    /// The duration of the search so far, or its whole duration if it has ended. Zero before it began.
     pub elapsed: Duration,
-    /// Nonces a second, on all threads together.
+    /// Nonces per second, on all threads together.
     pub rate: f64,
-    /// The best work found so far.
+    /// The highest work found so far.
     pub best: Work,
-    /// How long it will still take on average, if it searches for an amount of work. Trying in vain
-    /// brings the end no closer: this is the same at any time, as long as the rate is.
+    /// Expected remaining time on average, if the search is for an amount of work. It does not decrease with
+    /// the nonces tried, because each nonce is independent: it depends on the rate only.
     pub expected: Option<Duration>,
 }
 
 impl Meter {
-    /// A meter that has seen nothing.
+    /// A meter without a search.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How far the search has come. Never waits for it.
+    /// The current progress. Never blocks.
     #[must_use]
     pub fn progress(&self) -> Progress {
         let Readings { hashes, best, started, took } = &*self.0;

@@ -83,7 +83,7 @@ pub struct SealJob {
 }
 
 impl SealJob {
-    /// A job of the default client that nobody watches. `within` limits the time that is spent on it, as if all threads
+    /// A job of the default client, without a meter of its own. `within` limits the time that is spent on it, as if all threads
     /// worked on nothing else: time in which others have their turn does not count.
     #[must_use]
     pub fn new(task: Task, target: Target, within: Duration) -> Self {

@@ -1,13 +1,13 @@
-//! Which rules a node goes by.
+//! The rules that a node uses.
 
 use whisper_envelope::Envelope;
 
 use crate::{Rule, Work, WorkError, work_with_ttl};
 
-/// Which rules a node goes by: nothing on the wire says, so it is the node's choice.
+/// The rules that a node uses. The protocol does not negotiate them, so every node chooses its own.
 ///
-/// The default seals under [`Rule::EIP_627`] and accepts work under that and under
-/// [`Rule::GETH_1_8`], so that envelopes of both kinds of network get through.
+/// The default seals under [`Rule::EIP_627`] and accepts work under that rule and under [`Rule::GETH_1_8`], so
+/// that envelopes of both kinds of networks are accepted.
 ///
 /// ```
 /// use whisper_pow::{Policy, Rule};
@@ -19,8 +19,8 @@ use crate::{Rule, Work, WorkError, work_with_ttl};
 pub struct Policy {
     /// The rule under which envelopes are sealed.
     pub seal: Rule,
-    /// The rules under which work counts. Each costs another hash of every envelope met. Should
-    /// contain [`seal`](Self::seal). With none, no envelope has any work.
+    /// The rules under which work is accepted. Each costs one more hash of every received envelope. Should
+    /// contain [`seal`](Self::seal). Without any, every envelope has no work.
     pub accept: Vec<Rule>,
 }
 
@@ -31,7 +31,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The most work that the envelope shows under any of the accepted rules.
+    /// The highest work of the envelope under any accepted rule.
     ///
     /// # Errors
     ///
@@ -40,7 +40,7 @@ impl Policy {
         self.work_with_ttl(envelope, envelope.ttl())
     }
 
-    /// The same if it lived for `ttl` seconds, see [`work_with_ttl`](crate::work_with_ttl).
+    /// The same with a time to live of `ttl` seconds; see [`work_with_ttl`](crate::work_with_ttl).
     ///
     /// # Errors
     ///

@@ -1,11 +1,11 @@
-//! The hash of a nonce, with all that comes before the nonce absorbed once.
+//! Hashes of nonces. Everything before the nonce is absorbed once.
 
 use keccak_lanes::{Digest, Keccak256, Search};
 use whisper_envelope::Unsealed;
 
 use crate::{Preimage, Zeros};
 
-/// Keccak-256 in the state in which only the nonce is missing.
+/// The state of Keccak-256 before the nonce.
 #[derive(Clone, Debug)]
 pub(crate) struct Midstate {
     search: Search,
@@ -17,12 +17,12 @@ impl Midstate {
         Self { search: Search::after(&before_nonce(preimage, unsealed)), zeros }
     }
 
-    /// How many zero bits count in the hash of `nonce`: 0 to 256.
+    /// Number of zero bits that count in the hash of `nonce`: 0 to 256.
     pub(crate) fn zeros(&self, nonce: u64) -> u32 {
         self.zeros.count(&self.search.digest(nonce))
     }
 
-    /// The first of `count` nonces from `start` on in whose hash at least `enough` zero bits count.
+    /// The first of `count` nonces from `start` on with at least `enough` zero bits in its hash.
     pub(crate) fn find(&self, enough: u32, start: u64, count: u64) -> Option<u64> {
         let zeros = match self.zeros {
             Zeros::Leading => keccak_lanes::Zeros::Leading(enough),
@@ -32,7 +32,7 @@ impl Midstate {
     }
 }
 
-/// The state that has absorbed what comes before the nonce.
+/// The state that has absorbed everything before the nonce.
 pub(crate) fn before_nonce(preimage: Preimage, unsealed: &Unsealed) -> Keccak256 {
     let rlp = unsealed.preimage();
     let plain = Keccak256::new().chain(rlp.header()).chain(rlp.body());
@@ -43,7 +43,7 @@ pub(crate) fn before_nonce(preimage: Preimage, unsealed: &Unsealed) -> Keccak256
 }
 
 impl Zeros {
-    /// How many zero bits of a hash count: 0 to 256.
+    /// Number of zero bits of a hash that count: 0 to 256.
     pub(crate) fn count(self, hash: &Digest) -> u32 {
         match self {
             Self::Leading => leading_zeros(hash),

@@ -1,15 +1,15 @@
-//! What the hashes of an envelope show, small enough to be kept with every envelope of a pool.
+//! Proofs: the zero bits of an envelope's hashes, small enough to store one for each envelope of a pool.
 
 use keccak_lanes::Digest;
 use whisper_envelope::Envelope;
 
 use crate::{Policy, Preimage, Rule, Size, Work, WorkError, Zeros, preimage::before_nonce};
 
-/// The proof of work of an envelope: all that is needed to tell its work under any rule, without
-/// hashing it again, in 16 bytes.
+/// The proof of work of an envelope in 16 bytes: its work under any rule can be computed from it, without
+/// hashing again.
 ///
-/// A relay keeps it, because it does not know by which rule the next peer goes: each peer's
-/// requirement is met under that peer's rule or not at all.
+/// A relay stores it because peers use different rules: an envelope must have enough work under the rule of the
+/// peer to which it is sent.
 ///
 /// ```
 /// use whisper_envelope::{Topic, Unsealed};
@@ -28,15 +28,15 @@ use crate::{Policy, Preimage, Rule, Size, Work, WorkError, Zeros, preimage::befo
 pub struct Proof {
     plain: Option<Counts>,
     hashed: Option<Counts>,
-    /// By how much the RLP without the nonce is longer than `fields`, or shorter.
+    /// Length of the RLP without the nonce minus `fields`.
     unsealed: i8,
-    /// By how much the RLP with the nonce is longer than that without it.
+    /// Length of the RLP with the nonce minus that without it.
     nonce: u8,
     ttl: u32,
     fields: u32,
 }
 
-/// The zero bits at the two ends of a hash. Of the 256 of a hash of nothing but zeros, 255 count.
+/// Leading and trailing zero bits of a hash, at most 255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Counts {
     leading: u8,
@@ -51,11 +51,11 @@ impl Counts {
 }
 
 impl Proof {
-    /// Of an envelope with these hashes, that lives for `ttl` seconds.
+    /// The proof of an envelope with these hashes and a time to live of `ttl` seconds.
     ///
     /// # Errors
     ///
-    /// If `ttl` is 0.
+    /// `ttl` is 0.
     pub(crate) fn new(
         envelope: &Envelope,
         ttl: u32,
@@ -67,8 +67,8 @@ impl Proof {
         }
         let length = |size: Size| size.of(envelope.unsealed(), envelope.nonce());
         let (fields, unsealed) = (length(Size::Fields), length(Size::UnsealedRlp));
-        // Neither difference can be as large as these types hold: both are a few headers of fields,
-        // of at most 9 bytes each. A size beyond 4 GiB is taken for 4 GiB.
+        // Both differences fit: they are a few field headers of at most 9 bytes each. A size over 4 GiB
+        // counts as 4 GiB.
         let over = unsealed as i128 - fields as i128;
         Ok(Self {
             plain: plain.map(Counts::of),
@@ -80,8 +80,8 @@ impl Proof {
         })
     }
 
-    /// The work under a rule; `None` if its preimage was not hashed, because the policy that the
-    /// proof was taken with accepts no rule of that kind.
+    /// The work under a rule. `None` if its preimage was not hashed, because the policy that made the proof
+    /// accepts no rule with this preimage.
     #[must_use]
     pub fn work(&self, rule: Rule) -> Option<Work> {
         let counts = match rule.preimage {
@@ -107,7 +107,7 @@ impl Proof {
 }
 
 impl Policy {
-    /// Hashes an envelope as the accepted rules ask for; it is taken to live for `ttl` seconds, see
+    /// The proof of an envelope for the accepted rules, with a time to live of `ttl` seconds; see
     /// [`work_with_ttl`](crate::work_with_ttl). For many envelopes see [`Policy::proofs`].
     ///
     /// # Errors
@@ -124,14 +124,14 @@ impl Policy {
         Proof::new(envelope, ttl, plain.as_ref(), hashed.as_ref())
     }
 
-    /// The most work that a proof shows under any of the accepted rules.
+    /// The highest work of a proof under any accepted rule.
     #[must_use]
     pub fn best(&self, proof: &Proof) -> Work {
         let under = self.accept.iter().filter_map(|rule| proof.work(*rule));
         under.max().unwrap_or_default()
     }
 
-    /// Whether any of the accepted rules looks at this hash.
+    /// Whether an accepted rule uses this preimage.
     pub(crate) fn hashes(&self, preimage: Preimage) -> bool {
         self.accept.iter().any(|rule| rule.preimage == preimage)
     }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pool_can_keep_a_million() {
+    fn a_proof_has_16_bytes() {
         assert_eq!(size_of::<Proof>(), 16);
     }
 }

@@ -1,4 +1,4 @@
-//! How fast this machine is, and what that means for a task.
+//! The speed of this machine, and the expected cost of a task.
 
 use std::time::{Duration, Instant};
 
@@ -6,27 +6,27 @@ use keccak_lanes::{Keccak256, Kernel, Search, Zeros};
 
 use crate::{Task, Work};
 
-/// How fast one thread tries nonces, with one of the kernels of `keccak-lanes`.
+/// The speed of the search for a nonce on one thread, with a kernel of `keccak-lanes`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
     /// The kernel.
     pub kernel: Kernel,
-    /// Nonces a second, on one thread.
+    /// Nonces per second on one thread.
     pub per_second: f64,
 }
 
-/// What sealing will cost on average. Luck decides: in one case of eight it takes more than twice as much.
+/// The average cost of sealing. The actual cost varies: in one case of eight it is more than twice as much.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// How many nonces have to be tried.
+    /// Number of nonces to be tried.
     pub hashes: f64,
-    /// How long that takes.
+    /// Time that this takes.
     pub time: Duration,
 }
 
 impl Rate {
-    /// Measures the kernel that is in use here, for a little longer than the time given; a few
-    /// milliseconds will do. Blocks the thread, and is as good as the machine is idle.
+    /// Measures the kernel used on this machine for at least the given time; a few milliseconds are enough. Blocks
+    /// the thread. The result is accurate only if the machine is idle.
     ///
     /// ```
     /// use std::time::Duration;
@@ -39,22 +39,22 @@ impl Rate {
         Self::of(Kernel::best(), within)
     }
 
-    /// The same for every kernel that this processor can run, each for the time given, the fastest first.
+    /// Measures every kernel that this processor supports, each for the given time. The fastest kernel is first.
     pub fn of_all(within: Duration) -> impl Iterator<Item = Self> {
         Kernel::available().map(move |kernel| Self::of(kernel, within))
     }
 
-    /// The same for a kernel of one's choice.
+    /// Measures the given kernel.
     #[must_use]
     pub fn of(kernel: Kernel, within: Duration) -> Self {
-        // The preimage of go-ethereum 1.8 is a hash and 24 zeros before the nonce. What is before it does
-        // not matter.
+        // As in the preimage of go-ethereum 1.8: a hash and 24 zeros before the nonce. Their values do not
+        // matter.
         let search = Search::after(&Keccak256::with_kernel(kernel).chain(&[0; 56]));
         let (start, mut tried) = (Instant::now(), 0);
         loop {
-            // More zeros than will be found: every nonce is tried.
-            if search.find(Zeros::Leading(256), tried, STEP).is_none() {
-                tried += STEP;
+            // 256 zeros are not found, so every nonce is tried.
+            if search.find(Zeros::Leading(256), tried, NONCES_PER_CHECK).is_none() {
+                tried += NONCES_PER_CHECK;
             }
             let elapsed = start.elapsed();
             if elapsed >= within {
@@ -65,8 +65,8 @@ impl Rate {
         }
     }
 
-    /// What it takes on average to find a nonce for `task` that shows this much work, on so many threads
-    /// that each have a core to themselves; `None` if no nonce does.
+    /// The average cost of finding a nonce for `task` with this much work, on `threads` threads that each have a
+    /// core of their own. `None` if no nonce can have this much work.
     ///
     /// ```
     /// use std::time::Duration;
@@ -88,10 +88,10 @@ impl Rate {
     }
 }
 
-/// So many nonces between two looks at the clock.
-const STEP: u64 = 4096;
+/// Number of nonces between two readings of the clock.
+const NONCES_PER_CHECK: u64 = 4096;
 
-/// That many seconds, or for ever.
+/// A duration of `seconds`, or [`Duration::MAX`] if they do not fit.
 pub(crate) fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }

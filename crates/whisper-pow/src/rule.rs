@@ -1,9 +1,9 @@
-//! How the work of an envelope is counted.
+//! Rules for computing the work of an envelope.
 
-/// How the work of an envelope is counted, along three axes.
+/// A rule for computing the work of an envelope, with three parameters.
 ///
-/// Whisper's implementations disagree, and nothing on the wire says which rule a peer goes by: the
-/// node has to choose ([`Policy`](crate::Policy)). Under each rule
+/// Implementations of Whisper use different rules, and the protocol does not say which one a peer uses: the node
+/// must choose ([`Policy`](crate::Policy)). Under each rule
 ///
 /// ```text
 /// work = 2^(zero bits of a hash) / (size × time to live)
@@ -21,7 +21,7 @@ pub struct Rule {
     pub preimage: Preimage,
     /// Which zero bits of the hash count.
     pub zeros: Zeros,
-    /// What the size is.
+    /// The size that counts.
     pub size: Size,
 }
 
@@ -43,14 +43,14 @@ pub enum Zeros {
     Leading,
 }
 
-/// What the size of an envelope is.
+/// The size of an envelope that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Size {
-    /// 20 and the lengths of the variable fields: [`Unsealed::size`](whisper_envelope::Unsealed::size).
+    /// 20 plus the lengths of the variable fields: [`Unsealed::size`](whisper_envelope::Unsealed::size).
     Fields,
     /// The length of the RLP without the nonce.
     UnsealedRlp,
-    /// The length of the whole RLP. A long nonce counts.
+    /// The length of the whole RLP, including the nonce.
     SealedRlp,
 }
 
@@ -59,7 +59,7 @@ impl Rule {
     pub const GETH_1_8: Self =
         Self { preimage: Preimage::Hashed, zeros: Zeros::Trailing, size: Size::Fields };
 
-    /// EIP-627 as go-ethereum 1.9, Status and Waku read it.
+    /// EIP-627 as go-ethereum 1.9, Status and Waku implement it.
     pub const EIP_627: Self =
         Self { preimage: Preimage::Plain, zeros: Zeros::Leading, size: Size::UnsealedRlp };
 

@@ -4,17 +4,16 @@ use std::ops::RangeInclusive;
 
 use crate::Task;
 
-/// How many nonces are tried between two looks at whether to stop: some tens of microseconds with the
-/// fastest kernel, at most two milliseconds with the slowest.
-pub(crate) const STEP: u64 = 1024;
+/// Number of nonces between two checks whether to stop: tens of microseconds with the fastest kernel, at most two
+/// milliseconds with the slowest.
+pub(crate) const NONCES_PER_CHECK: u64 = 1024;
 
-/// What a [`search`] came to.
+/// The outcome of a [`search`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Search {
-    /// The best of the nonces that were tried, the first of them where several are. `None` only if
-    /// there were none to try.
+    /// The best nonce that was tried, the first one if several are equal. `None` only if the range was empty.
     pub best: Option<Found>,
-    /// How many nonces were tried.
+    /// Number of nonces tried.
     pub hashes: u64,
 }
 
@@ -23,15 +22,14 @@ pub struct Search {
 pub struct Found {
     /// The nonce.
     pub nonce: u64,
-    /// How many zero bits count in its hash.
+    /// Number of zero bits that count in its hash.
     pub zeros: u32,
 }
 
-/// Tries `nonces` in ascending order until one has `enough` zero bits, `stop` says so, or there are
-/// no more.
+/// Tries `nonces` in ascending order until one has `enough` zero bits, `stop` returns true, or there are no more.
 ///
-/// `stop` is asked after every 1024 nonces, so a few are always tried. The result depends on nothing
-/// else: the same search finds the same nonce.
+/// `stop` is called after every 1024 nonces, so some are always tried. Otherwise the search is deterministic: it always
+/// finds the same nonce.
 ///
 /// ```
 /// use whisper_envelope::{Topic, Unsealed};
@@ -53,7 +51,7 @@ pub fn search(
     let mut search = Search::NOTHING;
     let (mut start, last) = nonces.into_inner();
     while start <= last {
-        let count = (last - start).min(STEP - 1) + 1;
+        let count = (last - start).min(NONCES_PER_CHECK - 1) + 1;
         search.step(task, start, count, enough);
         if search.is_enough(enough) || start + (count - 1) == last || stop() {
             break;
@@ -64,10 +62,10 @@ pub fn search(
 }
 
 impl Search {
-    /// A search that has tried nothing.
+    /// A search without any nonces tried.
     pub(crate) const NOTHING: Self = Self { best: None, hashes: 0 };
 
-    /// Whether a nonce with so many zero bits has been found.
+    /// Whether a nonce with this many zero bits has been found.
     pub(crate) fn is_enough(&self, enough: u32) -> bool {
         self.best.is_some_and(|best| best.zeros >= enough)
     }
@@ -123,8 +121,8 @@ mod tests {
     #[test]
     fn stops_when_told_with_the_best_so_far() {
         let search = search(&task(), 0..=u64::MAX, 257, || true);
-        assert_eq!(search.hashes, STEP);
-        let best = (0..STEP).map(|nonce| task().zeros(nonce)).max();
+        assert_eq!(search.hashes, NONCES_PER_CHECK);
+        let best = (0..NONCES_PER_CHECK).map(|nonce| task().zeros(nonce)).max();
         assert_eq!(search.best.map(|found| found.zeros), best);
     }
 

@@ -1,13 +1,13 @@
-//! One envelope under a rule, or several: what each nonce would be worth.
+//! Tasks: one envelope to be sealed under one or several rules.
 
 use whisper_envelope::Unsealed;
 
 use crate::{Rule, Work, WorkError, preimage::Midstate};
 
-/// One envelope under a rule, or several: what each nonce would be worth.
+/// One envelope to be sealed under one or several rules. It computes the work of each nonce.
 ///
-/// Everything before the nonce is hashed when it is made, so that a nonce costs one permutation of
-/// Keccak whatever the size of the envelope (two, where the nonce fills a block to its end).
+/// Everything before the nonce is hashed once, so a nonce costs one permutation of Keccak for any size of envelope
+/// (two, if the nonce ends at the end of a block).
 ///
 /// ```
 /// use whisper_envelope::{Topic, Unsealed};
@@ -29,7 +29,7 @@ pub struct Task {
     /// Not 0.
     ttl: u32,
     rules: Vec<Rule>,
-    /// One for each hash that the rules ask for. Several rules may ask for the same.
+    /// One for each hash that the rules need. Rules may share a hash.
     midstates: Vec<Midstate>,
 }
 
@@ -52,15 +52,14 @@ impl Task {
         Ok(nothing.and(rule))
     }
 
-    /// The task of finding a nonce that is good under `rule` as well, so that one envelope passes through
-    /// networks that go by different rules.
+    /// Adds a rule: the nonce must have enough work under `rule` as well, so that networks with different rules
+    /// accept the envelope.
     ///
-    /// What that costs depends on the hashes. Rules that look at the same bits of the same hash, such as
-    /// [`Rule::EIP_627`], [`Rule::PARITY`] and [`Rule::NIM`], cost no more together than the strictest
-    /// of them. Others are independent: a nonce that is good under one is good under the other as rarely
-    /// as any, and the costs are *multiplied*. Where 12 bits are asked for, 4096 nonces suffice for one
-    /// rule on average, and 16.8 million are needed for [`Rule::GETH_1_8`] and [`Rule::EIP_627`]
-    /// together ([`expected_hashes`](Self::expected_hashes)).
+    /// Rules that use the same bits of the same hash, such as [`Rule::EIP_627`], [`Rule::PARITY`] and
+    /// [`Rule::NIM`], together cost as much as the strictest of them. For other rules the costs are *multiplied*,
+    /// because their hashes are independent. With 12 bits, one rule needs 4096 nonces on average;
+    /// [`Rule::GETH_1_8`] and [`Rule::EIP_627`] together need 16.8 million
+    /// ([`expected_hashes`](Self::expected_hashes)).
     ///
     /// ```
     /// use whisper_envelope::{Topic, Unsealed};
@@ -87,31 +86,31 @@ impl Task {
         self
     }
 
-    /// The envelope that is to be sealed.
+    /// The envelope to be sealed.
     #[must_use]
     pub const fn unsealed(&self) -> &Unsealed {
         &self.unsealed
     }
 
-    /// How many zero bits count in the hash of `nonce`: 0 to 256. With several rules, the fewest.
+    /// Number of zero bits that count in the hash of `nonce`: 0 to 256. With several rules, the lowest number.
     #[must_use]
     pub fn zeros(&self, nonce: u64) -> u32 {
         self.midstates.iter().map(|midstate| midstate.zeros(nonce)).min().unwrap_or_default()
     }
 
-    /// The work that the envelope would show with `nonce`. With several rules, that under the one where it
-    /// is least, for as many zero bits under each.
+    /// The work of the envelope with `nonce`. With several rules, the lowest one, for [`zeros`](Self::zeros) zero
+    /// bits under each.
     #[must_use]
     pub fn work(&self, nonce: u64) -> Work {
         self.work_of(self.zeros(nonce), nonce)
     }
 
-    /// How many zero bits are enough for this much work with any nonce; `None` if 256 are not.
+    /// Number of zero bits that are enough for this much work with any nonce; `None` if 256 are not.
     ///
-    /// At least 1 as in go-ethereum, except for no work at all, which takes none. go-ethereum computes the
-    /// bits from [`Size::Fields`](crate::Size::Fields) whatever the rule, and so can end just below what
-    /// was asked for; here the rule's own size counts (its largest, where it depends on the nonce), and
-    /// what is found always reaches what was asked for. With several rules, the bits of the strictest.
+    /// At least 1, as in go-ethereum; 0 for [`Work::ZERO`]. go-ethereum computes the bits from
+    /// [`Size::Fields`](crate::Size::Fields) under every rule, so its result can be just below the target. Here
+    /// the size of the rule is used (the largest, if it depends on the nonce), so the target is always
+    /// reached. With several rules, the number for the strictest.
     #[must_use]
     pub fn bits_for(&self, work: Work) -> Option<u32> {
         if work == Work::ZERO {
@@ -120,8 +119,8 @@ impl Task {
         (1..=256).find(|&bits| self.work_of(bits, u64::MAX) >= work)
     }
 
-    /// How many nonces have to be tried on average until one has so many zero bits: 2^bits, and with
-    /// several rules that power of it that says how many different hashes they look at.
+    /// Average number of nonces to be tried until one has `bits` zero bits: 2^bits, or (2^bits)^n if the rules use n
+    /// different hashes.
     #[must_use]
     pub fn expected_hashes(&self, bits: u32) -> f64 {
         self.midstates.iter().map(|_| 2f64.powf(bits.into())).product()

@@ -1,4 +1,4 @@
-//! How much work an envelope shows.
+//! The work of an envelope.
 
 use std::{cmp::Ordering, fmt};
 
@@ -8,10 +8,10 @@ use whisper_envelope::{Envelope, Unsealed};
 
 use crate::{Rule, Size, preimage::before_nonce};
 
-/// An amount of work, as `2^bits / size / time to live`: what a byte cost per second of its life.
+/// An amount of work, `2^bits / size / time to live`: hashes per byte and second.
 ///
-/// Never infinite, never not-a-number, never negative, and so in a total order. Computed with the
-/// same operations in the same order as go-ethereum, so that the two agree to the last bit.
+/// A finite number that is not negative, so values have a total order. Computed with the same operations in the
+/// same order as in go-ethereum, so that the results are equal to the last bit.
 ///
 /// ```
 /// use whisper_pow::Work;
@@ -28,20 +28,20 @@ pub struct Work(f64);
 /// Why an envelope has no work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum WorkError {
-    /// Its time to live is 0, and its work would be infinite. go-ethereum lets such envelopes past
-    /// any requirement; nobody should.
+    /// Its time to live is 0, so its work would be infinite. go-ethereum accepts such envelopes under any
+    /// requirement.
     #[error("time to live of 0 seconds")]
     ZeroTtl,
 }
 
 impl Work {
-    /// None at all.
+    /// No work.
     pub const ZERO: Self = Self(0.0);
 
     /// This amount, or `None` if it is negative, infinite or not a number.
     #[must_use]
     pub fn new(amount: f64) -> Option<Self> {
-        // Adding zero makes -0 into 0.
+        // Adding 0 turns -0 into 0.
         (amount.is_finite() && amount >= 0.0).then_some(Self(amount + 0.0))
     }
 
@@ -51,14 +51,14 @@ impl Work {
         self.0
     }
 
-    /// The work of `zeros` zero bits, 256 at most. Neither `size` nor `ttl` may be 0.
+    /// The work of `zeros` zero bits, at most 256. `size` and `ttl` must not be 0.
     pub(crate) fn of(zeros: u32, size: usize, ttl: u32) -> Self {
-        // go-ethereum's order: each division rounds once.
+        // In go-ethereum's order, because each division rounds.
         Self(power_of_two(zeros) / size as f64 / f64::from(ttl))
     }
 }
 
-/// Exactly `2^exponent`, for 1023 at most.
+/// Exactly `2^exponent`, for an exponent of at most 1023.
 const fn power_of_two(exponent: u32) -> f64 {
     f64::from_bits((1023 + exponent as u64) << 52)
 }
@@ -89,10 +89,10 @@ impl fmt::Debug for Work {
     }
 }
 
-/// The work that an envelope shows under a rule.
+/// The work of an envelope under a rule.
 ///
-/// Costs one or two Keccak-256 over the envelope (one more block under the rules with the hashed
-/// preimage), so do it once, and outside of any lock.
+/// Costs one Keccak-256 over the envelope, and one of one block more with [`Preimage::Hashed`](crate::Preimage::Hashed).
+/// Compute it once, and not while holding a lock.
 ///
 /// # Errors
 ///
@@ -101,11 +101,10 @@ pub fn work(rule: Rule, envelope: &Envelope) -> Result<Work, WorkError> {
     work_with_ttl(rule, envelope, envelope.ttl())
 }
 
-/// The work that an envelope would show if it lived for `ttl` seconds.
+/// The work of an envelope with a time to live of `ttl` seconds.
 ///
-/// An envelope that claims to have been sent in the future (within the tolerance for clocks) lives
-/// for longer than it says, and its work is counted accordingly: with
-/// `ttl + (sent - now + 1)`, added without overflow.
+/// An envelope that was sent in the future (within the tolerance for clocks) lives longer than it declares. Its
+/// work is computed with `ttl + (sent - now + 1)`, added without overflow.
 ///
 /// # Errors
 ///
@@ -119,7 +118,7 @@ pub fn work_with_ttl(rule: Rule, envelope: &Envelope, ttl: u32) -> Result<Work, 
 }
 
 impl Rule {
-    /// The work of an envelope that has this hash.
+    /// The work of an envelope with this hash.
     pub(crate) fn work_of(
         self,
         hash: &Digest,
@@ -150,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_that_are_none() {
+    fn amounts_that_are_not_work() {
         for amount in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.1] {
             assert_eq!(Work::new(amount), None, "{amount}");
         }

@@ -93,7 +93,7 @@ async fn the_best_within_the_time() {
     let sealed = miner(2).seal(&unsealed(), Rule::GETH_1_8, Target::Best, within).await.unwrap();
     assert!(started.elapsed() >= within);
     assert_eq!(work(Rule::GETH_1_8, &sealed.envelope), Ok(sealed.work));
-    // The best of so many is not worse than the best of the first few.
+    // The best of many nonces is not worse than the best of the first few.
     let task = Task::new(Rule::GETH_1_8, &unsealed()).unwrap();
     let first = (0..1024).map(|nonce| task.work(nonce)).max().unwrap();
     assert!(sealed.work >= first && sealed.hashes >= 1024);
@@ -168,13 +168,13 @@ async fn asked_for_the_impossible() {
 
 #[tokio::test]
 async fn the_runtime_goes_on_meanwhile() {
-    // One thread for everything asynchronous: were it blocked, the ticks would not come.
+    // One thread for everything asynchronous: if it were blocked, there would be no ticks.
     let miner = miner(1);
     let unsealed = unsealed();
     let mut sealing = pin!(miner.seal(&unsealed, Rule::EIP_627, Target::Best, FOREVER));
     for _ in 0..5 {
         tokio::select! {
-            _ = &mut sealing => panic!("sealed for ever, and ended"),
+            _ = &mut sealing => panic!("an endless search ended"),
             () = tokio::time::sleep(Duration::from_millis(1)) => {}
         }
     }

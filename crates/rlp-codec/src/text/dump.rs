@@ -1,27 +1,26 @@
-//! From bytes to text.
+//! Converts bytes to text.
 
 use alloc::string::String;
 
 use crate::{
     Error, Item, Limits,
-    walk::{Step, walk},
+    walk::{Token, walk},
 };
 
-/// What looks like text but is shorter is more likely a number.
-const SHORTEST_TEXT: usize = 3;
+/// Minimum length of a quoted string in bytes: shorter printable bytes are more likely a number.
+const MIN_QUOTED_LEN: usize = 3;
 
 /// The text of `input`, which is one item: the form that [`parse`](super::parse) reads.
 ///
-/// A byte string is written in hexadecimal (`0x0400`), or in quotes if it is printable ASCII of at
-/// least three bytes; the empty one is `0x`. A list has a line for each element, indented by two
-/// blanks for each list around it; the empty one is `[]`. There is no line end at the end.
+/// A byte string is written in hexadecimal (`0x0400`), or in quotes if it is printable ASCII of at least three bytes;
+/// the empty one is `0x`. A list has a line for each element, indented by two spaces per level; the empty one is `[]`.
+/// The text does not end with a newline.
 ///
-/// A text is at most some 64 times as long as its input: an indentation for each byte.
+/// The text is at most about 64 times as long as the input, because of the indentation.
 ///
 /// # Errors
 ///
-/// If `input` is not one item of canonical RLP all through, or lists nest deeper than
-/// [`MAX_DEPTH`](crate::MAX_DEPTH); at which byte.
+/// `input` is not one item of canonical RLP, or lists are nested deeper than [`MAX_DEPTH`](crate::MAX_DEPTH).
 ///
 /// ```
 /// use rlp_codec::{ErrorKind, text};
@@ -32,33 +31,33 @@ const SHORTEST_TEXT: usize = 3;
 /// # Ok::<_, rlp_codec::Error>(())
 /// ```
 pub fn dump(input: &[u8]) -> Result<String, Error> {
-    let mut page = Page { text: String::new(), depth: 0, just_opened: false };
-    walk(Item::parse(input)?, Limits::default(), |step| page.write(step))?;
-    Ok(page.text)
+    let mut writer = TextWriter { text: String::new(), depth: 0, just_opened: false };
+    walk(Item::parse(input)?, Limits::default(), |token| writer.write(token))?;
+    Ok(writer.text)
 }
 
-struct Page {
+struct TextWriter {
     text: String,
-    /// How many lists are open.
+    /// Number of open lists.
     depth: usize,
-    /// Whether the last step was the beginning of a list.
+    /// Whether the last token was the beginning of a list.
     just_opened: bool,
 }
 
-impl Page {
-    fn write(&mut self, step: Step<'_>) {
-        match step {
-            Step::Bytes(bytes) => {
+impl TextWriter {
+    fn write(&mut self, token: Token<'_>) {
+        match token {
+            Token::Bytes(bytes) => {
                 self.new_line();
                 self.write_bytes(bytes);
                 self.end_item();
             }
-            Step::Open => {
+            Token::Open => {
                 self.new_line();
                 self.text.push('[');
                 self.depth += 1;
             }
-            Step::Close => {
+            Token::Close => {
                 self.depth -= 1;
                 if !self.just_opened {
                     self.new_line();
@@ -67,10 +66,10 @@ impl Page {
                 self.end_item();
             }
         }
-        self.just_opened = matches!(step, Step::Open);
+        self.just_opened = matches!(token, Token::Open);
     }
 
-    /// Begins a line, except for the item that is the whole.
+    /// Begins a line, except for the outermost item.
     fn new_line(&mut self) {
         if !self.text.is_empty() {
             self.text.push('\n');
@@ -86,7 +85,7 @@ impl Page {
 
     fn write_bytes(&mut self, bytes: &[u8]) {
         let printable = |byte: &u8| matches!(byte, b' '..=b'~');
-        if bytes.len() >= SHORTEST_TEXT && bytes.iter().all(printable) {
+        if bytes.len() >= MIN_QUOTED_LEN && bytes.iter().all(printable) {
             self.text.push('"');
             for &byte in bytes {
                 if matches!(byte, b'"' | b'\\') {

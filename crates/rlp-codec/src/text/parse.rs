@@ -1,4 +1,4 @@
-//! From text to bytes.
+//! Converts text to bytes.
 
 use alloc::vec::Vec;
 
@@ -9,14 +9,14 @@ use crate::{Encodable, MAX_DEPTH};
 
 /// The encoding of the item that `text` describes, in the grammar of [this module](self::super).
 ///
-/// What [`dump`](super::dump) wrote gives the bytes it was made of.
+/// It reverses [`dump`](super::dump).
 ///
-/// Costs a walk over the text and, for each list around a byte, a copy of it. Lists nest at most
-/// [`MAX_DEPTH`] deep, and so does the recursion.
+/// Costs one pass over the text, and one copy of a byte for each list around it. Lists, and so the recursion, are at
+/// most [`MAX_DEPTH`] deep.
 ///
 /// # Errors
 ///
-/// [`TextError`]: what is wrong, and at which byte of the text.
+/// [`TextError`].
 ///
 /// ```
 /// use rlp_codec::text;
@@ -37,23 +37,23 @@ pub fn parse(text: &str) -> Result<Vec<u8>, TextError> {
     }
 }
 
-/// A place in a text.
+/// A position in a text.
 struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
-    /// The next byte that is no white space, without taking it.
+    /// Skips white space and returns the next byte without taking it.
     fn peek(&mut self) -> Option<u8> {
         self.at += self.run(|byte| byte.is_ascii_whitespace()).len();
         self.text.get(self.at).copied()
     }
 
-    /// The bytes from here on that are such.
-    fn run(&self, such: impl Fn(&u8) -> bool) -> &'a [u8] {
+    /// The longest run of bytes from here on for which `accept` is true.
+    fn run(&self, accept: impl Fn(&u8) -> bool) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let end = rest.iter().position(|byte| !such(byte)).unwrap_or(rest.len());
+        let end = rest.iter().position(|byte| !accept(byte)).unwrap_or(rest.len());
         &rest[..end]
     }
 
@@ -91,7 +91,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// The next byte, where there must be one.
+    /// The next byte inside a list.
     fn in_list(&mut self) -> Result<u8, TextError> {
         self.peek().ok_or(Kind::OpenList.at(self.text.len()))
     }

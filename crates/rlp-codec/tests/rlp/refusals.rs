@@ -103,7 +103,7 @@ fn optional_elements() {
     assert_eq!(read(&[0xc2, 7, 0x81]), Err(ErrorKind::Truncated.at(2)));
 }
 
-/// An iterator that repeated its error would keep a loop that skips errors busy for ever; one that
+/// If the iterator repeated its error, a loop that skips errors would never end; one that
 /// took the rest for read would let such a loop take half a list for a whole one.
 #[test]
 fn iteration_ends_after_an_error() {
@@ -259,7 +259,7 @@ fn limits_are_what_they_say() {
     assert_eq!(error, ErrorKind::TooDeep.at(MAX_DEPTH));
 }
 
-/// A reader that takes nothing would be asked for ever.
+/// A reader that takes nothing would be called forever.
 #[test]
 fn each_element_is_read_by_who_reads_each() {
     let read = |input: &[u8]| decode_list(input, |list| list.each(rlp_codec::List::uint::<u8>));

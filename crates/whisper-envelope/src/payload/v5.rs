@@ -1,13 +1,13 @@
 //! shh/5: flags, length of the padding, padding, payload to the end.
 //!
-//! The length counts itself, and may be missing altogether.
+//! The length includes the length field, which may be missing.
 
 use super::{BLOCK, Layout, MAX_LENGTH, Spans, begin, length, width};
 use crate::error::{DraftError, OpenError};
 
 pub(crate) static LAYOUT: Layout = Layout { automatic, write, read };
 
-/// None at all for what is aligned already; else 0 to 254 bytes, after a length of one.
+/// No padding if the plaintext is aligned; otherwise 0 to 254 bytes after a length field of one byte.
 fn automatic(payload: usize, signature: usize) -> Option<usize> {
     match (1 + payload + signature) % BLOCK {
         0 => None,
@@ -22,8 +22,8 @@ fn write(payload: &[u8], padding: Option<&[u8]>) -> Result<Vec<u8>, DraftError> 
         return Ok(plaintext);
     };
     let len = padding.len();
-    // The length counts its own bytes, so 255 of padding need two for it. (go-ethereum writes one,
-    // and cannot read it back.)
+    // The length includes its own bytes, so 255 bytes of padding need a length field of two. (go-ethereum
+    // writes one byte, and cannot read the result.)
     let width = (1..=3).find(|&bytes| width(len + bytes) <= bytes);
     let Some(width) = width else {
         return Err(DraftError::PaddingTooLong { len, max: MAX_LENGTH - 3 });
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn length_smaller_than_its_own_bytes() {
+    fn length_smaller_than_the_length_field() {
         let below = OpenError::LengthBelowItself { claimed: 1, width: 2 };
         assert_eq!(read(&[0x02, 0x01, 0x00, 0xaa]), Err(below));
         let zero = OpenError::LengthBelowItself { claimed: 0, width: 1 };
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn length_may_be_missing_or_count_only_itself() {
+    fn length_may_be_missing_or_include_no_padding() {
         assert_eq!(read(&[0x00, 7]), Ok(Spans { padding: 1..1, payload: 1..2 }));
         assert_eq!(read(&[0x01, 0x01, 7]), Ok(Spans { padding: 2..2, payload: 2..3 }));
         assert_eq!(automatic(255, 0), None);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn width_of_a_length_that_counts_itself() {
+    fn width_of_a_length_that_includes_its_field() {
         for (padding, width) in [(0, 1), (254, 1), (255, 2), (65533, 2), (65534, 3)] {
             let plaintext = write(b"payload", Some(&vec![0; padding])).unwrap();
             assert_eq!(plaintext[0], width, "{padding}");

@@ -5,7 +5,7 @@ use crate::error::{DraftError, OpenError};
 
 pub(crate) static LAYOUT: Layout = Layout { automatic, write, read };
 
-/// 1 to 256 bytes: what is aligned already gets a whole block.
+/// 1 to 256 bytes: an aligned plaintext gets a whole block.
 fn automatic(payload: usize, signature: usize) -> Option<usize> {
     let rest = (1 + width(payload) + payload + signature) % BLOCK;
     Some(BLOCK - rest)
@@ -23,7 +23,7 @@ fn write(payload: &[u8], padding: Option<&[u8]>) -> Result<Vec<u8>, DraftError> 
     Ok(plaintext)
 }
 
-/// A length of no bytes means no payload: all is padding.
+/// Without a length field there is no payload: all bytes are padding.
 fn read(plaintext: &[u8]) -> Result<Spans, OpenError> {
     let (width, claimed) = length(plaintext)?;
     let start = 1 + width;

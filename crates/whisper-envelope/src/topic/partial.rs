@@ -1,4 +1,4 @@
-//! The beginning of a topic, which shh/5 filters may ask for.
+//! Partial topics, the first bytes of topics, for shh/5 filters.
 
 use std::{fmt, str::FromStr};
 
@@ -6,11 +6,9 @@ use thiserror::Error;
 
 use crate::Topic;
 
-/// The first one to four bytes of a topic: in a shh/5 filter it stands for every topic that begins
-/// with them.
+/// The first one to four bytes of a topic: in a shh/5 filter it matches every topic that begins with them.
 ///
-/// Only filters know it, never the wire: an envelope always has a whole [`Topic`]. Of four bytes it
-/// is that topic alone.
+/// It occurs in filters only: an envelope always has a whole [`Topic`]. With four bytes it matches one topic.
 ///
 /// The text form is `0x` and two, four, six or eight hex digits.
 ///
@@ -25,23 +23,23 @@ use crate::Topic;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PartialTopic {
-    /// The bytes, and zeros behind them.
+    /// The bytes, followed by zeros.
     bytes: [u8; 4],
     /// 1 to 4.
     len: usize,
 }
 
-/// What is no part of a topic.
+/// The error for bytes or a text that is not a partial topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PartialTopicError {
-    /// None, or more bytes than a topic has.
-    #[error("a part of a topic has 1 to 4 bytes, not {len}")]
+    /// No bytes, or more than a topic has.
+    #[error("a partial topic has 1 to 4 bytes, not {len}")]
     Length {
-        /// How many there were.
+        /// Their number.
         len: usize,
     },
     /// A text that is not `0x` and pairs of hex digits.
-    #[error("a part of a topic is 0x and 2 to 8 hex digits")]
+    #[error("a partial topic is 0x and 2 to 8 hex digits")]
     Text,
 }
 
@@ -61,7 +59,7 @@ impl PartialTopic {
         Ok(Self { bytes: padded, len })
     }
 
-    /// The bytes that a topic has to begin with.
+    /// The bytes with which a topic must begin.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
@@ -73,8 +71,7 @@ impl PartialTopic {
         topic.0.starts_with(self.as_bytes())
     }
 
-    /// The one topic that it stands for, if it has all four bytes: such can be looked up instead of
-    /// compared.
+    /// The only matching topic, if it has all four bytes. It can be looked up instead of compared.
     #[must_use]
     pub fn whole(&self) -> Option<Topic> {
         (self.len == self.bytes.len()).then_some(Topic(self.bytes))
@@ -92,7 +89,7 @@ impl FromStr for PartialTopic {
 
     fn from_str(text: &str) -> Result<Self, PartialTopicError> {
         let digits = text.strip_prefix("0x").ok_or(PartialTopicError::Text)?;
-        // Nothing longer than a topic is worth reading.
+        // Longer texts are not decoded.
         if digits.len() > 8 {
             return Err(PartialTopicError::Length { len: digits.len().div_ceil(2) });
         }
@@ -117,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_begins_so_matches() {
+    fn topics_that_begin_with_the_bytes_match() {
         let topic = Topic([0xde, 0xad, 0x00, 0x00]);
         for (bytes, matches) in [
             (&[0xde][..], true),
@@ -133,12 +130,12 @@ mod tests {
             assert_eq!(partial.to_string().parse(), Ok(partial));
         }
         assert_eq!(PartialTopic::from(topic).whole(), Some(topic));
-        // Zeros behind the end are no part of it.
+        // Trailing zeros make a difference.
         assert_ne!(PartialTopic::new(&[0xde]), PartialTopic::new(&[0xde, 0x00]));
     }
 
     #[test]
-    fn what_is_no_part_of_a_topic() {
+    fn what_is_not_a_partial_topic() {
         assert_eq!(PartialTopic::new(&[]), Err(PartialTopicError::Length { len: 0 }));
         assert_eq!(PartialTopic::new(&[1; 5]), Err(PartialTopicError::Length { len: 5 }));
         let parse = |text: &str| text.parse::<PartialTopic>().unwrap_err();

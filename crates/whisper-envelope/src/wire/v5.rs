@@ -1,21 +1,21 @@
 //! shh/5: `[version, expiry, ttl, topic, AES nonce, data, nonce]`.
 //!
-//! Version and AES nonce are byte strings: version 0 is the byte `00`, not the empty string that the
-//! number 0 would be. The AES nonce is empty where the encryption is asymmetric.
+//! Version and AES nonce are byte strings: version 0 is the byte `00`, not the empty string of the number 0. The
+//! AES nonce is empty if the encryption is asymmetric.
 
 use rlp_codec::List;
 
 use crate::{EnvelopeError, Topic, differences::Differences, unsealed::Fields};
 
-/// Bytes that a version may have.
-const MAX_VERSION: usize = 4;
+/// Maximum length of a version in bytes.
+const MAX_VERSION_LEN: usize = 4;
 
 pub(crate) static DIFFERENCES: Differences = Differences {
     decode,
     #[cfg(feature = "crypto")]
     layout: &crate::payload::v5::LAYOUT,
     #[cfg(feature = "crypto")]
-    carriage: &crate::crypto::IN_FIELD,
+    nonce_place: &crate::crypto::IN_FIELD,
     #[cfg(feature = "crypto")]
     enclose: |expiry, ttl, topic, message| {
         crate::Unsealed::v5(0, expiry, ttl, topic, message.aes_nonce, &message.data)
@@ -42,7 +42,7 @@ fn decode(list: &mut List<'_>) -> Result<Fields, EnvelopeError> {
 }
 
 fn little_endian(bytes: &[u8]) -> Result<u32, EnvelopeError> {
-    let mut padded = [0; MAX_VERSION];
+    let mut padded = [0; MAX_VERSION_LEN];
     padded
         .get_mut(..bytes.len())
         .ok_or(EnvelopeError::VersionLength { len: bytes.len() })?

@@ -9,7 +9,7 @@ pub(crate) static DIFFERENCES: Differences = Differences {
     #[cfg(feature = "crypto")]
     layout: &crate::payload::v6::LAYOUT,
     #[cfg(feature = "crypto")]
-    carriage: &crate::crypto::IN_DATA,
+    nonce_place: &crate::crypto::IN_DATA,
     #[cfg(feature = "crypto")]
     enclose: |expiry, ttl, topic, message| crate::Unsealed::v6(expiry, ttl, topic, &message.data),
 };

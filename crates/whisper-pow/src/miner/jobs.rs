@@ -14,9 +14,9 @@ use std::{
 
 use fair_queue::NestedRoundRobin;
 
-use crate::{Client, Found, Meter, Search, Task, seal::STEP};
+use crate::{Client, Found, Meter, Search, Task, seal::NONCES_PER_CHECK};
 
-/// Number of nonces in a block, a multiple of [`STEP`]: less than a millisecond with the fastest kernel, tens of milliseconds with the slowest.
+/// Number of nonces in a block, a multiple of [`NONCES_PER_CHECK`]: less than a millisecond with the fastest kernel, tens of milliseconds with the slowest.
 const BLOCK: u32 = 8192;
 
 /// Identifies a job of one miner.
@@ -83,7 +83,7 @@ impl Block {
         let mut search = Search::NOTHING;
         let mut tried = 0;
         while tried < self.count {
-            let count = (self.count - tried).min(STEP);
+            let count = (self.count - tried).min(NONCES_PER_CHECK);
             search.step(&self.order.task, self.start + tried, count, self.order.enough);
             tried += count;
             if search.is_enough(self.order.enough) || self.stop.load(Relaxed) {
@@ -198,7 +198,7 @@ impl Jobs {
         is_finished.then_some(Finished { job: block.job, search })
     }
 
-    /// Forgets a job whose result nobody needs, or that is finished.
+    /// Removes a job that is finished or whose result is no longer needed.
     pub(super) fn remove(&mut self, id: JobId) {
         self.rest(id);
         if let Some(job) = self.jobs.remove(&id) {
@@ -318,7 +318,7 @@ mod tests {
         assert!(jobs.finish_block(&one, one.search(), TICK).is_none(), "the other one is running");
         assert!(jobs.next_block().is_none(), "no more blocks are begun");
         let search = other.search();
-        assert_eq!(search.hashes, STEP.min(search.hashes), "it stops at the next step");
+        assert_eq!(search.hashes, NONCES_PER_CHECK.min(search.hashes), "it stops at the next step");
         let finished = jobs.finish_block(&other, search, TICK).unwrap();
         assert_eq!(finished.job, id);
         assert!(jobs.jobs.is_empty() && jobs.bytes == 0);
@@ -331,7 +331,7 @@ mod tests {
         let block = jobs.next_block().unwrap();
         jobs.remove(id);
         assert!(jobs.is_idle() && jobs.turns.is_empty() && jobs.bytes == 0);
-        assert!(block.search().hashes <= STEP);
+        assert!(block.search().hashes <= NONCES_PER_CHECK);
         assert!(jobs.finish_block(&block, Search::NOTHING, TICK).is_none());
     }
 
