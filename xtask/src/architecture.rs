@@ -65,7 +65,7 @@ const RULES: &[Rule] = &[
     ),
     rule("unsafe code is in keccak-lanes only", unsafe_code::violations),
     rule("a level has at most 15 modules", levels::crowded),
-    known(1, "no file is named mod.rs", levels::mod_files),
+    rule("no file is named mod.rs", levels::mod_files),
     rule("circles of imports are small", circles::violations),
     rule("impl blocks of one type are close together", impls::violations),
     rule("a type has at most 12 fields", fields::violations),

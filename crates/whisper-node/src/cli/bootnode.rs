@@ -92,7 +92,7 @@ impl Bootnode {
 fn without_gateway(text: &str) -> Result<Nat, String> {
     let nat: Nat = text.parse().map_err(|error: NatParseError| error.to_string())?;
     if nat.needs_gateway() {
-        return Err("a boot node asks no router; expected none or extip:IP".to_owned());
+        return Err("a boot node does not ask the router: expected none or extip:IP".to_owned());
     }
     Ok(nat)
 }

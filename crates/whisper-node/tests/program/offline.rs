@@ -1,8 +1,7 @@
-//! The commands that need no network: `rlp` and `envelope`, through the program itself.
+//! The commands that need no network: `rlp`, `rpc` and `envelope`.
 //!
-//! `vectors/envelopes.json` are envelopes made by go-ethereum 1.8.27 and 1.9.6, three of those that
-//! `whisper-envelope` is tested with.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+//! `vectors/envelopes.json` contains envelopes made by go-ethereum 1.8.27 and 1.9.6: three of the test vectors of
+//! `whisper-envelope`.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -18,12 +17,12 @@ fn run(args: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A program that does not read its input may have ended already.
+    // The error is ignored: a program that does not read its input may have ended already.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
 
-/// What it prints when all is well.
+/// What the program prints when it succeeds.
 fn printed(args: &[&str], input: &str) -> String {
     let Output { status, stdout, stderr } = run(args, input);
     assert!(status.success(), "{args:?}: {}", String::from_utf8_lossy(&stderr));
@@ -31,29 +30,29 @@ fn printed(args: &[&str], input: &str) -> String {
     String::from_utf8(stdout).unwrap().trim_end_matches('\n').to_owned()
 }
 
-/// The one line it says when not.
+/// The one line of the error when it fails.
 fn failure(args: &[&str], input: &str) -> String {
     let Output { status, stdout, stderr } = run(args, input);
     assert!(!status.success() && stdout.is_empty(), "{args:?}: {stdout:?}");
-    let said = String::from_utf8(stderr).unwrap();
-    assert_eq!(said.lines().count(), 1, "{said}");
-    said
+    let error = String::from_utf8(stderr).unwrap();
+    assert_eq!(error.lines().count(), 1, "{error}");
+    error
 }
 
 #[test]
-fn rlp_there_and_back() {
+fn rlp_is_converted_in_both_directions() {
     let hex = "0xcd0578c6c58373686806827 65f80".replace(' ', "");
     let text = "[\n  0x05,\n  0x78,\n  [\n    [\n      \"shh\",\n      0x06,\n    ],\n  ],\n  0x765f,\n  0x,\n]";
     assert_eq!(printed(&["rlp", "dump", &hex], ""), text);
     assert_eq!(printed(&["rlp", "parse", text], ""), hex);
-    // From standard input, in other spellings.
+    // From standard input, without a prefix, with white space.
     assert_eq!(printed(&["rlp", "dump"], &format!("{} \n{}\n", &hex[2..11], &hex[11..])), text);
     let written = r#"[5, "x", [["shh", 6]], 30303, 0x]"#;
     assert_eq!(printed(&["rlp", "parse", "-"], written), hex);
 }
 
 #[test]
-fn the_document_of_the_methods_is_printed() {
+fn the_openrpc_document_is_printed() {
     let document: Value = serde_json::from_str(&printed(&["rpc", "discover"], "")).unwrap();
     let names = |document: &Value| -> Vec<String> {
         let methods = document["methods"].as_array().unwrap().iter();
@@ -66,7 +65,7 @@ fn the_document_of_the_methods_is_printed() {
 }
 
 #[test]
-fn rlp_that_is_wrong_is_told_where() {
+fn invalid_rlp_is_an_error_that_names_the_byte() {
     for (args, word) in [
         (&["rlp", "dump", "c3c28105"][..], "single byte with a unnecessary header at byte 2"),
         (&["rlp", "dump", "c30"], "not hexadecimal"),
@@ -75,14 +74,14 @@ fn rlp_that_is_wrong_is_told_where() {
         (&["rlp", "parse", "[1, 02]"], "leading zero at byte 4"),
         (&["rlp", "parse", "[1"], "without its end at byte 2"),
     ] {
-        let said = failure(args, "");
-        assert!(said.contains(word), "{args:?}: {said}");
+        let error = failure(args, "");
+        assert!(error.contains(word), "{args:?}: {error}");
     }
     assert!(printed(&["rlp", "--help"], "").contains("dump"));
 }
 
 fn vectors() -> Vec<Value> {
-    serde_json::from_str(include_str!("vectors/envelopes.json")).unwrap()
+    serde_json::from_str(include_str!("../vectors/envelopes.json")).unwrap()
 }
 
 /// The value that a printed page gives to `name`.
@@ -96,7 +95,7 @@ fn text(vector: &Value, name: &str) -> String {
 }
 
 #[test]
-fn envelopes_are_shown_as_their_makers_know_them() {
+fn envelopes_of_go_ethereum_are_inspected() {
     for vector in vectors() {
         let page = printed(&["envelope", "inspect"], &text(&vector, "rlp"));
         let is = |name: &str, wanted: String| assert_eq!(value(&page, name), wanted, "{page}");
@@ -114,7 +113,7 @@ fn envelopes_are_shown_as_their_makers_know_them() {
         for rule in ["geth-1.8", "eip-627", "parity", "nim"] {
             assert!(value(&page, &format!("work, {rule}")).parse::<f64>().is_ok());
         }
-        // What go-ethereum 1.8 calls the bloom has the bit of a byte that the last index set.
+        // In the bloom of go-ethereum 1.8, a byte has only the bit that was set last.
         if let Some(bloom) = vector["bloom"].as_str() {
             is("bloom, geth", format!("0x{bloom}"));
         }
@@ -126,7 +125,7 @@ fn envelopes_are_shown_as_their_makers_know_them() {
 }
 
 #[test]
-fn envelopes_open_with_their_key_alone() {
+fn an_envelope_opens_with_its_key_only() {
     for vector in vectors() {
         let envelope = text(&vector, "rlp");
         let (flag, key) = match vector["sym_key"].as_str() {
@@ -138,15 +137,15 @@ fn envelopes_open_with_their_key_alone() {
         assert_eq!(value(&page, "signer"), format!("0x{}", text(&vector, "src_public")));
 
         let other = "11".repeat(32);
-        let said = failure(&["envelope", "open", &envelope, flag, &other], "");
-        assert!(said.contains("cannot open the envelope: wrong key"), "{said}");
+        let error = failure(&["envelope", "open", &envelope, flag, &other], "");
+        assert!(error.contains("cannot open the envelope: wrong key"), "{error}");
     }
 }
 
 const TOPIC: [&str; 2] = ["--topic", "0x5a4ea131"];
 
 #[test]
-fn what_is_sealed_opens_and_shows_its_work() {
+fn a_sealed_envelope_opens_and_has_the_work() {
     let key = "42".repeat(32);
     let signer = "07".repeat(32);
     for (dialect, rule) in [("5", "geth-1.8"), ("6", "eip-627"), ("6", "geth-1.8")] {
@@ -169,7 +168,7 @@ fn what_is_sealed_opens_and_shows_its_work() {
 }
 
 #[test]
-fn every_kind_of_key_and_padding() {
+fn every_kind_of_key_and_padding_works() {
     let page = |seal: &[&str], open: &[&str]| {
         let seal = [&["envelope", "seal", "--pow-time", "0.05"], seal].concat();
         printed(&[&["envelope", "open", "-"], open].concat(), &printed(&seal, ""))
@@ -185,11 +184,11 @@ fn every_kind_of_key_and_padding() {
     let password = ["--password", "correct horse"];
     let opened = page(&[&password[..], &["--text", "a\u{1b}[2J"]].concat(), &password);
     assert_eq!(value(&opened, "payload"), "0x611b5b324a");
-    assert!(!opened.contains("text "), "what a terminal would obey is not printed");
+    assert!(!opened.contains("text "), "control characters are not printed");
 }
 
 #[test]
-fn mistakes_are_named() {
+fn errors_of_the_envelope_commands_name_the_mistake() {
     let key = "42".repeat(32);
     let zeros = "00".repeat(32);
     let id = "11".repeat(64);
@@ -207,10 +206,10 @@ fn mistakes_are_named() {
         (&["seal", "--sym-key", &key, "--pow-time=-1"], "--pow-time"),
         (&["seal", "--sym-key", &key, "--pow-target", "1e30", "--pow-time", "0.01"], "out of time"),
     ] {
-        let said = failure(&[&["envelope"], args].concat(), "");
-        assert!(said.contains(word), "{args:?}: {said}");
+        let error = failure(&[&["envelope"], args].concat(), "");
+        assert!(error.contains(word), "{args:?}: {error}");
     }
-    // What the words of the command line cannot mean is refused with a hint.
+    // A command line that cannot be parsed is refused, with a hint.
     for args in [
         &["open", "c0"][..],
         &["open", "c0", "--key", &key, "--password", "x"],

@@ -1,22 +1,20 @@
-//! The program in a process of its own, for tests that meet it as an operator does.
+//! The program in a process of its own.
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    process::{Child, ChildStdout, Command, Stdio},
-};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_whisper-node");
 
-/// A program that runs until the test is over.
+/// A program that runs until it is dropped.
 pub(crate) struct Running {
     child: Child,
-    /// Kept open: the program prints to it until it ends.
+    /// Kept open, because the program prints to it until it ends.
     stdout: BufReader<ChildStdout>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already where the test came to its end.
+        // Errors are ignored: the program may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -29,15 +27,14 @@ impl Running {
         Self { child, stdout }
     }
 
-    /// The value of the next line, which must have this name.
+    /// Returns the value of the next line, which must begin with `name`.
     pub(crate) fn value(&mut self, name: &str) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         line.strip_prefix(name).unwrap_or_else(|| panic!("no {name} in {line:?}")).trim().to_owned()
     }
 
-    /// Sends the signal, and waits for the end: the rest of the output, and whether it was a success.
-    #[allow(dead_code, reason = "not every test that has this module sends one")]
+    /// Sends the signal and waits for the end. Returns the rest of the output, and whether the program succeeded.
     pub(crate) fn signal(mut self, signal: &str) -> (String, bool) {
         let sent =
             Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();

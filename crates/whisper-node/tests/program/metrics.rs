@@ -1,8 +1,4 @@
-//! The metrics as Prometheus meets them: a running program, scraped over a socket.
-#![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
-mod running;
+//! The metrics, read over HTTP like Prometheus does.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -10,10 +6,10 @@ use std::net::{TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::running::{PROGRAM, Running};
 use p2p_identity::SecretKey;
 use p2p_mux::Protocol;
 use p2p_server::{Config, Event, Server};
-use running::{PROGRAM, Running};
 use whisper_node::metrics::Sources;
 use whisper_protocol::{Whisper, Work};
 use whisper_rpc::RpcConfig;
@@ -47,7 +43,7 @@ impl Node {
         Self { http, metrics, _program: program, _datadir: datadir }
     }
 
-    /// The status line and the body of the answer to `request`, which is sent as it is.
+    /// Sends `request` unchanged. Returns the status line and the body of the response.
     fn raw(addr: &str, request: &str) -> (String, String) {
         let mut stream = TcpStream::connect(addr).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
@@ -62,7 +58,7 @@ impl Node {
         Self::raw(&self.metrics, &request)
     }
 
-    /// Every sample by its name and labels.
+    /// All samples by name and labels.
     fn scrape(&self) -> BTreeMap<String, f64> {
         let (status, body) = self.get("/metrics");
         assert_eq!(status, "HTTP/1.1 200 OK");
@@ -74,13 +70,14 @@ impl Node {
         samples.map(parse).collect()
     }
 
+    /// Calls a method that returns a string.
     fn call(&self, method: &str, params: &str) -> String {
         let body = self.answer(method, params);
         let (_, rest) = body.split_once("\"result\":\"").unwrap_or_else(|| panic!("{body}"));
         rest.split_once('"').unwrap().0.to_owned()
     }
 
-    /// The whole document that answers a call.
+    /// The whole JSON response to a call.
     fn answer(&self, method: &str, params: &str) -> String {
         let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
         let request = format!(
@@ -95,7 +92,7 @@ impl Node {
 }
 
 #[test]
-fn figures_move_with_what_they_count() {
+fn counters_and_gauges_follow_a_post() {
     let node = Node::start(&["--metrics", "--metrics.port", "0", "--shh.pow", "0"]);
     let before = node.scrape();
     for name in ["whisper_pool_envelopes", "rpc_calls_total", "p2p_peers"] {
@@ -117,7 +114,7 @@ fn figures_move_with_what_they_count() {
 }
 
 #[tokio::test]
-async fn what_a_connection_counted_stays_when_it_has_ended() {
+async fn the_counts_of_a_connection_remain_after_its_end() {
     let whisper = Whisper::new(whisper_protocol::Config {
         min_work: Work::ZERO,
         ..whisper_protocol::Config::default()
@@ -129,7 +126,7 @@ async fn what_a_connection_counted_stays_when_it_has_ended() {
     let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
     let sources = Sources { whisper: whisper.clone(), server: server.clone(), rpc: rpc.meter() };
 
-    // It waits for the node's status, and goes.
+    // It waits for the status packet of the node, and disconnects.
     let brief = Protocol::new("shh", 6, 128, |_, mut channel| async move {
         channel.recv().await;
         Ok(())
@@ -160,15 +157,14 @@ fn junk_on_the_discovery_port_is_counted_with_its_reason() {
     socket.send_to(b"junk", ("127.0.0.1", port)).unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     while dropped(&node) == 0.0 {
-        assert!(Instant::now() < deadline, "it is not counted");
+        assert!(Instant::now() < deadline, "the packet is not counted");
     }
-    // A stranger of another test may believe that somebody else has this port.
-    // Not always one: the port may be one that a node of another test still believes a friend's.
+    // More than one is possible: a node of another test may still know the port by another node.
     assert!(node.scrape()[r#"discv4_datagrams_total{direction="in"}"#] >= 1.0);
 }
 
 #[test]
-fn what_is_no_scrape_is_refused() {
+fn other_requests_are_refused() {
     let node = Node::start(&["--metrics", "--metrics.port", "0"]);
     assert_eq!(node.get("/debug/metrics/prometheus").0, "HTTP/1.1 200 OK");
     assert_eq!(node.get("/").0, "HTTP/1.1 404 Not Found");
@@ -183,6 +179,6 @@ fn what_is_no_scrape_is_refused() {
 }
 
 #[test]
-fn nothing_is_served_unless_asked_for() {
+fn the_metrics_are_off_by_default() {
     assert_eq!(Node::start(&[]).metrics, "off");
 }

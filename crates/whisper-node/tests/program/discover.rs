@@ -1,24 +1,20 @@
-//! The discovery tools as an operator meets them: a boot node, nodes that find each other through it, and questions.
-#![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
-mod running;
+//! `whisper-node bootnode`, `whisper-node discover`, and nodes that find each other.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use running::{PROGRAM, Running};
+use crate::running::{PROGRAM, Running};
 
-/// Of a network of its own: the port may be one that a node of another test still believes a friend's.
-const APART: [&str; 2] = ["--networkid", "7"];
+/// A private network. Nodes of other tests may still know the port by another node.
+const PRIVATE_NETWORK: [&str; 2] = ["--networkid", "7"];
 
 fn start(arguments: &[&str]) -> Running {
     Running::start(Command::new(PROGRAM).args(arguments))
 }
 
-/// A boot node on a free port of loopback: itself, its URL and its record.
+/// Starts a boot node on a free port of loopback. Returns it, its URL and its record.
 fn boot_node(datadir: &tempfile::TempDir, more: &[&str]) -> (Running, String, String) {
     let datadir = datadir.path().to_str().unwrap();
     let words = ["bootnode", "--addr", "127.0.0.1", "--port", "0", "--verbosity", "1"];
@@ -41,38 +37,38 @@ fn discover(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// What a command prints that does well.
-fn said(arguments: &[&str], input: &str) -> String {
+/// What a command prints when it succeeds.
+fn printed(arguments: &[&str], input: &str) -> String {
     let Output { status, stdout, stderr } = discover(arguments, input);
     assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).unwrap()
 }
 
-/// What a command complains of that does not.
-fn complaint(arguments: &[&str], input: &str) -> String {
+/// The error of a command that fails.
+fn failure(arguments: &[&str], input: &str) -> String {
     let Output { status, stdout, stderr } = discover(arguments, input);
     assert!(!status.success() && stdout.is_empty(), "{arguments:?}");
     String::from_utf8(stderr).unwrap()
 }
 
 #[test]
-fn a_boot_node_keeps_its_key_answers_and_stops() {
+fn a_boot_node_answers_keeps_its_key_and_stops() {
     let datadir = tempfile::tempdir().unwrap();
     let (boot, enode, record) = boot_node(&datadir, &[]);
     assert!(enode.contains("@127.0.0.1:0?discport="), "{enode}");
-    assert!(said(&["ping", &enode], "").starts_with("pong 1 after "));
-    assert!(said(&["ping", &record], "").starts_with("pong 1 after "));
-    let resolved = said(&["resolve", &enode], "");
+    assert!(printed(&["ping", &enode], "").starts_with("pong 1 after "));
+    assert!(printed(&["ping", &record], "").starts_with("pong 1 after "));
+    let resolved = printed(&["resolve", &enode], "");
     assert_eq!(resolved.lines().next(), Some(&record[..]));
     let udp = enode.rsplit('=').next().unwrap();
     for line in
         [format!("enode      {enode}"), "ip         127.0.0.1".into(), format!("udp        {udp}")]
     {
-        assert!(resolved.lines().any(|said| said == line), "{line}: {resolved}");
+        assert!(resolved.lines().any(|resolved| resolved == line), "{line}: {resolved}");
     }
-    // By its id alone, through itself.
+    // By its id, with the node itself as the boot node.
     let id = enode["enode://".len()..].split('@').next().unwrap();
-    assert_eq!(said(&["resolve", id, "--bootnodes", &enode], ""), resolved);
+    assert_eq!(printed(&["resolve", id, "--bootnodes", &enode], ""), resolved);
     let (rest, success) = boot.signal("-INT");
     assert!(success && rest.ends_with("stopping\n"), "{rest:?}");
     let (_again, same, _) = boot_node(&datadir, &[]);
@@ -80,10 +76,10 @@ fn a_boot_node_keeps_its_key_answers_and_stops() {
 }
 
 #[test]
-fn nodes_that_know_one_boot_node_find_each_other_and_connect() {
+fn nodes_with_the_same_boot_node_find_each_other_and_connect() {
     let datadirs: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
-    let (_boot, enode, _) = boot_node(&datadirs[0], &APART);
-    let network = [&APART[..], &["--bootnodes", &enode]].concat();
+    let (_boot, enode, _) = boot_node(&datadirs[0], &PRIVATE_NETWORK);
+    let network = [&PRIVATE_NETWORK[..], &["--bootnodes", &enode]].concat();
     let node = |datadir: &tempfile::TempDir| {
         let datadir = datadir.path().to_str().unwrap();
         let words = ["--addr=127.0.0.1", "--port=0", "--http.port=0", "--ws=false"];
@@ -96,35 +92,35 @@ fn nodes_that_know_one_boot_node_find_each_other_and_connect() {
     let deadline = Instant::now() + Duration::from_secs(60);
     for (url, ..) in [&first, &second] {
         while !peer_count(url).contains("\"0x1\"") {
-            assert!(Instant::now() < deadline, "they do not find each other");
+            assert!(Instant::now() < deadline, "the nodes do not find each other");
         }
     }
-    let found = said(&[&["crawl"], &network[..]].concat(), "");
+    let found = printed(&[&["crawl"], &network[..]].concat(), "");
     let mut found: Vec<&str> = found.lines().collect();
     let mut all = [&enode[..], &first.1, &second.1];
     found.sort_unstable();
     all.sort_unstable();
     assert_eq!(found, all);
-    let nearest = said(&[&["lookup", &second.1], &network[..]].concat(), "");
+    let nearest = printed(&[&["lookup", &second.1], &network[..]].concat(), "");
     assert_eq!(nearest.lines().next(), Some(&second.1[..]));
 
-    let elsewhere = complaint(&["crawl", "--networkid", "8", "--bootnodes", &enode], "");
+    let elsewhere = failure(&["crawl", "--networkid", "8", "--bootnodes", &enode], "");
     assert!(elsewhere.contains("--networkid") && elsewhere.lines().count() == 1, "{elsewhere}");
 
-    // The nodes' records, and a list of them.
-    let records = said(&[&["crawl", "--records"], &network[..]].concat(), "");
+    // The records of the nodes, and a signed list of them.
+    let records = printed(&[&["crawl", "--records"], &network[..]].concat(), "");
     assert_eq!(records.lines().filter(|line| line.starts_with("enr:")).count(), 3);
     let key = datadirs[0].path().join("bootkey");
     let key = key.to_str().unwrap();
     let sign = ["dns", "sign", "--key", key, "--domain", "nodes.example.org", "--seq", "7"];
-    let zone = said(&sign, &format!("# a comment\n\n{records}"));
+    let zone = printed(&sign, &format!("# a comment\n\n{records}"));
     assert!(zone.starts_with("; enrtree://") && zone.contains("$ORIGIN nodes.example.org."));
     assert!(zone.contains(" 60     IN TXT \"enrtree-root:v1 e="), "{zone}");
     let leaves = zone.lines().filter(|line| line.contains("IN TXT \"enr:")).count();
     assert_eq!((leaves, zone.lines().count()), (3, 2 + 1 + 1 + 3 + 1));
 }
 
-/// The answer to `net_peerCount`.
+/// The response to `net_peerCount`.
 fn peer_count(url: &str) -> String {
     let host = url.strip_prefix("http://").unwrap();
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"net_peerCount"}"#;
@@ -142,7 +138,7 @@ fn peer_count(url: &str) -> String {
 }
 
 #[test]
-fn listening_tells_whom_it_meets() {
+fn listening_prints_the_found_nodes() {
     let datadir = tempfile::tempdir().unwrap();
     let (_boot, enode, _) = boot_node(&datadir, &[]);
     let mut listen = start(&["discover", "listen", "--addr", "127.0.0.1", "--bootnodes", &enode]);
@@ -152,7 +148,7 @@ fn listening_tells_whom_it_meets() {
 }
 
 #[test]
-fn what_cannot_be_found_is_said_in_one_line() {
+fn an_error_of_discovery_is_one_line() {
     let datadir = tempfile::tempdir().unwrap();
     let (boot, enode, _) = boot_node(&datadir, &[]);
     let key = datadir.path().join("bootkey");
@@ -170,7 +166,7 @@ fn what_cannot_be_found_is_said_in_one_line() {
         (&sign("a..b"), "", "--domain"),
         (&sign("a.b"), "\nenr:x\n", "line 2"),
     ] {
-        let said = complaint(words, input);
-        assert!(said.contains(about) && said.lines().count() == 1, "{words:?}: {said}");
+        let error = failure(words, input);
+        assert!(error.contains(about) && error.lines().count() == 1, "{words:?}: {error}");
     }
 }

@@ -1,15 +1,11 @@
-//! The program as an operator meets it: what it prints, how it stops, what it says when it cannot start.
-#![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
-mod running;
+//! `whisper-node run`: what it prints, how it stops, and its errors.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::{fs, net::TcpListener};
 
-use running::{PROGRAM, Running};
+use crate::running::{PROGRAM, Running};
 
 /// A node on free ports, with its data in `datadir`.
 fn command(datadir: &Path) -> Command {
@@ -34,7 +30,7 @@ fn start(datadir: &Path, more: &[&str]) -> Running {
     Running::start(command(datadir).args(more))
 }
 
-/// What a node that cannot start says.
+/// The error of a node that cannot start.
 fn failure(datadir: &Path, more: &[&str]) -> String {
     let Output { status, stdout, stderr } = command(datadir).args(more).output().unwrap();
     assert!(!status.success());
@@ -43,7 +39,7 @@ fn failure(datadir: &Path, more: &[&str]) -> String {
 }
 
 #[test]
-fn it_prints_its_addresses_keeps_its_key_and_stops_when_asked() {
+fn it_prints_its_addresses_keeps_its_key_and_stops_on_a_signal() {
     let datadir = tempfile::tempdir().unwrap();
     let mut ids = Vec::new();
     for signal in ["-INT", "-TERM"] {
@@ -67,9 +63,9 @@ fn it_prints_its_addresses_keeps_its_key_and_stops_when_asked() {
 }
 
 #[test]
-#[cfg(target_os = "linux")] // elsewhere the host has one address of its own only
-fn it_listens_on_each_address_that_it_is_given() {
-    // A port that is free at both: the system chose it for one of them.
+#[cfg(target_os = "linux")] // Other systems have only one loopback address.
+fn it_listens_on_each_given_address() {
+    // The system chose the port for one address; it is most likely free on the other one too.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let datadir = tempfile::tempdir().unwrap();
     let mut command = Command::new(PROGRAM);
@@ -84,7 +80,7 @@ fn it_listens_on_each_address_that_it_is_given() {
 }
 
 #[test]
-fn servers_that_are_off_are_said_to_be_off() {
+fn servers_that_are_off_are_printed_as_off() {
     let datadir = tempfile::tempdir().unwrap();
     let mut node = start(datadir.path(), &["--http=false", "--ws=false", "--ipcdisable"]);
     node.value("enode");
@@ -96,7 +92,7 @@ fn servers_that_are_off_are_said_to_be_off() {
 }
 
 #[test]
-fn it_is_protected_as_it_says() {
+fn the_token_and_tls_are_used() {
     let datadir = tempfile::tempdir().unwrap();
     let tls = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls");
     let file = |name: &str| tls.join(name).display().to_string();
@@ -112,7 +108,7 @@ fn it_is_protected_as_it_says() {
     assert!(node.value("access").ends_with(", token, TLS"));
     assert_eq!(fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o600);
 
-    // Another node with the same socket, and files that do not do.
+    // Another node with the same socket, and a key that does not belong to the certificate.
     let (elsewhere, socket) = (tempfile::tempdir().unwrap(), datadir.path().join("other.ipc"));
     let second = failure(elsewhere.path(), &["--ipcpath", socket.to_str().unwrap()]);
     assert!(second.contains("another running node uses"), "{second}");
@@ -123,12 +119,12 @@ fn it_is_protected_as_it_says() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_an_error_that_names_the_flag() {
+fn a_taken_port_is_an_error_that_names_the_flag() {
     let datadir = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     for flag in ["--port", "--http.port", "--ws.port"] {
-        // A flag given twice would be refused, so this one replaces the 0 of the others.
+        // A flag must not be given twice, so the port 0 is given only to the other flags.
         let others = ["--port", "--http.port", "--ws.port"].iter().filter(|other| **other != flag);
         let mut command = Command::new(PROGRAM);
         command.arg("--datadir").arg(datadir.path()).args([
@@ -143,14 +139,15 @@ fn a_port_that_is_taken_is_an_error_that_names_the_flag() {
             command.args([other, "0"]);
         }
         let output = command.output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && said.contains(flag) && said.contains(&port), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{error}");
+        assert!(error.contains(flag) && error.contains(&port), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
     }
 }
 
 #[test]
-fn what_cannot_work_is_said_in_one_line() {
+fn an_error_is_one_line_that_names_the_flag() {
     let datadir = tempfile::tempdir().unwrap();
     let not_a_key = datadir.path().join("bad");
     fs::write(&not_a_key, "xyz").unwrap();
@@ -169,17 +166,17 @@ fn what_cannot_work_is_said_in_one_line() {
         (&["--shh.maxmessagesize", "10485761"], "--shh.maxmessagesize"),
         (&["--http.corsdomain", "a\u{7f}b"], "--http.corsdomain"),
     ] {
-        let said = failure(datadir.path(), flags);
-        assert!(said.contains(word) && said.lines().count() == 1, "{flags:?}: {said}");
-        assert!(!said.contains("hunter2"), "{said}");
+        let error = failure(datadir.path(), flags);
+        assert!(error.contains(word) && error.lines().count() == 1, "{flags:?}: {error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
-    let said = failure(Path::new("/dev/null/x"), &[]);
-    assert!(said.contains("--datadir"), "{said}");
+    let error = failure(Path::new("/dev/null/x"), &[]);
+    assert!(error.contains("--datadir"), "{error}");
 }
 
 #[test]
-fn the_demonstration_comes_to_its_end() {
+fn the_demonstration_succeeds() {
     let output = Command::new(PROGRAM).arg("demo").output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && said.contains("carl  opens it"), "{said}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && printed.contains("carl  opens it"), "{printed}");
 }

@@ -1,0 +1,12 @@
+//! The program `whisper-node`, run in processes of its own.
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
+
+#[cfg(unix)]
+mod discover;
+#[cfg(unix)]
+mod metrics;
+mod offline;
+#[cfg(unix)]
+mod operator;
+#[cfg(unix)]
+mod running;
