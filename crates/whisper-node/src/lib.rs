@@ -1,4 +1,7 @@
-//! The whole node in one value, for programs that embed it: Whisper, the peers, JSON-RPC, metrics.
+//! A whole Whisper node in one value, for programs that embed it: Whisper, the network, JSON-RPC and metrics.
+//!
+//! [`Node`] starts the crates [`whisper_protocol`], [`p2p_server`] and [`whisper_rpc`], and serves the counters of all of
+//! them to Prometheus ([`metrics`]). The program `whisper-node` is this value and a command line.
 //!
 //! ```
 //! use p2p_identity::SecretKey;
@@ -9,7 +12,7 @@
 //! let mut config = NodeConfig::new(Config::new(SecretKey::random(&mut rand::rng())));
 //! config.rpc = whisper_node::whisper_rpc::RpcConfig { http: None, ws: None, ..Default::default() };
 //! let node = Node::start(config).await?;
-//! println!("{} keys", node.whisper.info().messages);
+//! println!("{} envelopes in the pool", node.whisper.info().envelopes);
 //! node.stop().await;
 //! # Ok(())
 //! # }

@@ -1,4 +1,4 @@
-//! The program `whisper-node`: runs the command that the command line names.
+//! The program `whisper-node`: runs the command on the command line.
 
 mod cli;
 

@@ -1,72 +1,69 @@
-//! A whole node: Whisper, the peers it is spoken with, and JSON-RPC in front of it.
+//! A whole node: Whisper, the network, JSON-RPC and the metrics.
 
 use std::net::SocketAddr;
 
 use p2p_server::{Events, Server, StartError};
-
 use whisper_protocol::{Config, Whisper};
 use whisper_rpc::{RpcConfig, RpcError, RpcServer};
 
 use crate::metrics::{self, MetricsError, MetricsServer, Sources};
 
-/// What a node is made of. Each part has a default of its own; only the key must be given, in
-/// [`p2p_server::Config::new`].
+/// The configuration of a node. Only the node key, in [`p2p_server::Config::new`], has no default.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
-    /// The network. "shh" is added to its protocols when the node starts.
+    /// The network. The node adds the protocols of Whisper.
     pub server: p2p_server::Config,
-    /// Whisper itself.
+    /// Whisper.
     pub whisper: Config,
-    /// Where JSON-RPC is served.
+    /// Where and how JSON-RPC is served.
     pub rpc: RpcConfig,
-    /// Where the metrics are served for Prometheus; `None`, the default, does not serve them.
+    /// Address at which the metrics are served. Default: `None`, they are not served.
     pub metrics: Option<SocketAddr>,
 }
 
 impl NodeConfig {
-    /// A node with this network and the defaults of everything else.
+    /// A configuration with this network and the defaults of everything else.
     #[must_use]
     pub fn new(server: p2p_server::Config) -> Self {
         Self { server, whisper: Config::default(), rpc: RpcConfig::default(), metrics: None }
     }
 }
 
-/// A running node. [`Node::stop`] ends it in good order; dropping it ends it too, in the background.
+/// A running node. [`Node::stop`] stops it and waits for the end. A dropped node stops in the background.
 #[derive(Debug)]
 pub struct Node {
-    /// Whisper: keys, filters, messages.
+    /// Whisper: keys, filters and messages.
     pub whisper: Whisper,
     /// The peers.
     pub server: Server,
-    /// What has happened to the peers, from the start. More can be had from [`Server::events`].
+    /// The events of peers since the start. [`Server::events`] returns further receivers.
     pub events: Events,
     rpc: RpcServer,
     metrics: Option<MetricsServer>,
 }
 
-/// Why a node did not start. Nothing is left running.
+/// Why a node did not start. All parts that had started are stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeError {
-    /// The network.
+    /// The network did not start.
     #[error(transparent)]
     Server(#[from] StartError),
-    /// JSON-RPC.
+    /// JSON-RPC did not start.
     #[error(transparent)]
     Rpc(#[from] RpcError),
-    /// The metrics.
+    /// The metrics server did not start.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
 }
 
 impl Node {
-    /// Starts Whisper, then the network, then JSON-RPC and the metrics. Must be called within a tokio runtime with its
-    /// IO and time drivers on.
+    /// Starts Whisper, then the network, then JSON-RPC and the metrics server. Must be called within a tokio runtime
+    /// with IO and time enabled.
     ///
     /// # Errors
     ///
-    /// A port that is taken, an address that is none, a NAT mechanism that is not there yet; what was started before
-    /// is stopped again.
+    /// A part did not start, for example because its port is taken. The parts that had started are stopped.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let whisper = Whisper::new(config.whisper);
         let server = match Server::start(config.server.protocols(whisper.protocols())).await {
@@ -87,20 +84,20 @@ impl Node {
         }
     }
 
-    /// Where the metrics are served, if they are.
+    /// Address of the metrics server, if it runs.
     #[must_use]
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(MetricsServer::addr)
     }
 
-    /// The JSON-RPC servers: where they listen, what they counted.
+    /// The JSON-RPC servers, with their addresses and counters.
     #[must_use]
     pub fn rpc(&self) -> &RpcServer {
         &self.rpc
     }
 
-    /// Stops answering clients and talking to peers, both at once: each has a limit of its own (2 s and 2.25 s), which
-    /// no client and no peer can stretch.
+    /// Stops all parts and waits for their end. JSON-RPC takes at most 2 s and the network at most 2.25 s, in parallel,
+    /// whatever clients and peers do.
     pub async fn stop(self) {
         if let Some(metrics) = self.metrics {
             metrics.stop().await;
@@ -110,7 +107,7 @@ impl Node {
     }
 }
 
-/// What others may ask of the node, over HTTP and WebSocket.
+/// Starts JSON-RPC and the metrics server.
 async fn serve(
     rpc: RpcConfig,
     metrics: Option<SocketAddr>,
@@ -125,6 +122,40 @@ async fn serve(
         Err(error) => {
             rpc.stop().await;
             Err(error.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::io;
+
+    use p2p_server::StartError;
+    use whisper_rpc::{RpcError, Transport};
+
+    use super::*;
+
+    /// The variants with a cause; a new variant must be added to the match.
+    #[test]
+    fn errors_do_not_repeat_their_cause() {
+        let address = "127.0.0.1:6060".parse().unwrap();
+        let source = || io::Error::from(io::ErrorKind::PermissionDenied);
+        for error in [
+            NodeError::Server(StartError::Listen { addr: address, source: source() }),
+            NodeError::Rpc(RpcError::Bind {
+                transport: Transport::Http,
+                address,
+                source: source(),
+            }),
+            NodeError::Metrics(MetricsError { address, source: source() }),
+        ] {
+            match error {
+                NodeError::Server(_) | NodeError::Rpc(_) | NodeError::Metrics(_) => {}
+            }
+            let text = error.to_string();
+            let cause = error.source().unwrap().to_string();
+            assert!(!text.contains(&cause), "{text}: {cause}");
         }
     }
 }

@@ -1,44 +1,42 @@
-//! Prometheus' text format, version 0.0.4.
+//! The text format of Prometheus, version 0.0.4.
 //!
-//! Written here rather than by a library: those keep counters of their own, and ours are kept
-//! already.
+//! No library is used, because libraries for Prometheus keep their own counters, and the node has its counters already.
 
 use std::fmt::Write as _;
 
-/// A name with all that is counted under it, told apart by labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Family {
-    kind: &'static str,
-    name: &'static str,
-    help: &'static str,
+use p2p_mux::{Metric, MetricKind, Sample};
+
+/// A metric that only grows while the process runs.
+pub(super) const fn counter(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, help, kind: MetricKind::Counter }
 }
 
-/// A number that only grows while the process runs.
-pub(super) const fn counter(name: &'static str, help: &'static str) -> Family {
-    Family { kind: "counter", name, help }
+/// A metric that grows and shrinks.
+pub(super) const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, help, kind: MetricKind::Gauge }
 }
 
-/// A number that goes up and down.
-pub(super) const fn gauge(name: &'static str, help: &'static str) -> Family {
-    Family { kind: "gauge", name, help }
-}
-
-/// All figures. The format wants the samples of a family together; here they may come in any order.
+/// Collects samples, in any order. In the format, the samples of a metric are together.
 #[derive(Debug, Default)]
-pub(super) struct Exposition(Vec<(Family, String)>);
+pub(super) struct Exposition(Vec<(Metric, String)>);
 
 impl Exposition {
-    /// A family's only number.
-    pub(super) fn value(&mut self, family: &Family, value: f64) {
-        self.sample(family, &[], value);
+    /// Adds a sample.
+    pub(super) fn add(&mut self, sample: &Sample<'_>) {
+        self.sample(&sample.metric, sample.labels, sample.value as f64);
     }
 
-    /// One number of a family, with its labels.
-    pub(super) fn sample(&mut self, family: &Family, labels: &[(&str, &str)], value: f64) {
-        let lines = self.lines(family);
-        lines.push_str(family.name);
-        for (place, (label, text)) in labels.iter().enumerate() {
-            lines.push(if place == 0 { '{' } else { ',' });
+    /// Adds the only sample of a metric.
+    pub(super) fn value(&mut self, metric: &Metric, value: f64) {
+        self.sample(metric, &[], value);
+    }
+
+    /// Adds one sample of a metric.
+    pub(super) fn sample(&mut self, metric: &Metric, labels: &[(&str, &str)], value: f64) {
+        let lines = self.lines(metric);
+        lines.push_str(metric.name);
+        for (index, (label, text)) in labels.iter().enumerate() {
+            lines.push(if index == 0 { '{' } else { ',' });
             lines.push_str(label);
             lines.push_str("=\"");
             escape(text, lines);
@@ -47,28 +45,32 @@ impl Exposition {
         if !labels.is_empty() {
             lines.push('}');
         }
-        let _ = writeln!(lines, " {value}"); // a string takes everything
+        let _ = writeln!(lines, " {value}"); // Writing to a string does not fail.
     }
 
-    /// The text.
+    /// Formats all samples.
     pub(super) fn finish(self) -> String {
         let mut text = String::new();
-        for (Family { kind, name, help }, lines) in self.0 {
+        for (Metric { kind, name, help }, lines) in self.0 {
+            let kind = match kind {
+                MetricKind::Counter => "counter",
+                MetricKind::Gauge => "gauge",
+            };
             let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{lines}");
         }
         text
     }
 
-    fn lines(&mut self, family: &Family) -> &mut String {
-        let place = self.0.iter().position(|(known, _)| known == family).unwrap_or_else(|| {
-            self.0.push((*family, String::new()));
+    fn lines(&mut self, metric: &Metric) -> &mut String {
+        let index = self.0.iter().position(|(known, _)| known == metric).unwrap_or_else(|| {
+            self.0.push((*metric, String::new()));
             self.0.len() - 1
         });
-        &mut self.0[place].1
+        &mut self.0[index].1
     }
 }
 
-/// Escapes the three characters that would end a label early or break its line.
+/// Escapes the three characters that would end the label or the line.
 fn escape(text: &str, out: &mut String) {
     for character in text.chars() {
         match character {
@@ -85,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_stay_together_and_labels_cannot_break_out() {
+    fn samples_are_grouped_by_metric_and_labels_are_escaped() {
         let mut out = Exposition::default();
         let by_reason = counter("c_total", "By reason");
         out.sample(&by_reason, &[("reason", "a\"\\\nb"), ("way", "in")], 1e12);

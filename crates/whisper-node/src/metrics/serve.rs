@@ -1,47 +1,55 @@
-//! The port where Prometheus fetches the figures: HTTP, one kind of answer, little to attack.
+//! The HTTP server from which Prometheus reads the metrics.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-use super::Sources;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use whisper_rpc::VirtualHosts;
 
-/// Where the figures are: Prometheus' own habit, and go-ethereum's path.
+use super::Sources;
+
+/// The paths of the metrics: the default of Prometheus, and the path in go-ethereum.
 const PATHS: [&str; 2] = ["/metrics", "/debug/metrics/prometheus"];
 
-/// How many connections are answered at a time; more wait to be accepted.
-const CONNECTIONS: usize = 16;
+/// Maximum number of concurrent connections. Further connections wait until they are accepted.
+const MAX_CONNECTIONS: usize = 16;
 
-/// The longest that a connection lives, from its first byte to its last.
-const LIFE: Duration = Duration::from_secs(10);
+/// Maximum duration of a connection.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest that the head of a request may take, and the most it may have, in bytes. Bodies are
-/// not read.
-const HEAD_TIME: Duration = Duration::from_secs(5);
-const HEAD_BYTES: usize = 16 * 1024;
+/// Delay after an error when accepting a connection.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// The metrics cannot be served.
+/// Maximum time for the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Maximum size of the head of a request, in bytes. Bodies are not read.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// The metrics server cannot listen at its address.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen at {address} for metrics")]
 pub struct MetricsError {
-    /// Where.
+    /// The address.
     pub address: SocketAddr,
-    /// What the system says.
+    /// The error of the system.
     pub source: io::Error,
 }
 
-/// The running metrics server. It ends when stopped or dropped.
+/// The running metrics server. It stops when it is dropped.
 #[derive(Debug)]
 pub struct MetricsServer {
     addr: SocketAddr,
@@ -49,33 +57,32 @@ pub struct MetricsServer {
     stop: CancellationToken,
 }
 
-/// Serves the figures at `/metrics`, and at `/debug/metrics/prometheus` as go-ethereum does. Port 0
-/// takes a free one.
+/// Serves the metrics at `/metrics`, and at `/debug/metrics/prometheus` like go-ethereum. Port 0: any free port.
 ///
-/// Whoever reaches the port can read them; they hold nothing secret. A web page cannot, unless its
-/// name is `localhost`: the `Host` header has to be that or an IP address.
+/// All programs that reach the port can read the metrics, which contain no secrets. Web pages cannot read them, because
+/// the `Host` header must be `localhost` or an IP address.
 ///
 /// # Errors
 ///
-/// When the port cannot be bound.
+/// The port cannot be bound.
 pub async fn serve(address: SocketAddr, sources: Sources) -> Result<MetricsServer, MetricsError> {
-    let failed = |source| MetricsError { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let addr = listener.local_addr().map_err(failed)?;
+    let bind_error = |source| MetricsError { address, source };
+    let listener = TcpListener::bind(address).await.map_err(bind_error)?;
+    let addr = listener.local_addr().map_err(bind_error)?;
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let (accepting, stopped) = (accept(listener, sources, tasks.clone()), stop.clone());
-    tasks.spawn(async move { stopped.run_until_cancelled(accepting).await });
+    let connections = Connections { tasks: tasks.clone(), stop: stop.clone() };
+    tasks.spawn(connections.accept(listener, sources));
     Ok(MetricsServer { addr, tasks, stop })
 }
 
 impl MetricsServer {
-    /// Where it listens.
+    /// The address that the server listens on.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Stops listening and gives up what is being answered.
+    /// Stops listening and closes all connections.
     pub async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();
@@ -89,40 +96,57 @@ impl Drop for MetricsServer {
     }
 }
 
-async fn accept(listener: TcpListener, sources: Sources, tasks: TaskTracker) {
-    let sources = Arc::new((sources, VirtualHosts::new(&["localhost".to_owned()])));
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let connection = timeout(LIFE, answer(stream, Arc::clone(&sources)));
-                tasks.spawn(async move {
-                    let _place = place;
-                    // Who is too slow is dropped.
-                    let _ = connection.await;
-                });
+/// Accepts connections until the server stops.
+struct Connections {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Connections {
+    async fn accept(self, listener: TcpListener, sources: Sources) {
+        let context = Arc::new((sources, VirtualHosts::new(&["localhost".to_owned()])));
+        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let accept = async || {
+            loop {
+                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+                match listener.accept().await {
+                    Ok((stream, _)) => self.spawn(answer(stream, Arc::clone(&context)), permit),
+                    // Most often there are no file descriptors left. Retry when other connections may have ended.
+                    Err(error) => {
+                        tracing::debug!(%error, "cannot accept a connection for metrics");
+                        sleep(ACCEPT_RETRY_DELAY).await;
+                    }
+                }
             }
-            // Out of file descriptors, most often: others have to end first.
-            Err(error) => {
-                tracing::debug!(%error, "metrics connection not accepted");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
+        };
+        self.stop.run_until_cancelled(accept()).await;
+    }
+
+    /// Runs a connection until it ends, takes too long, or the server stops.
+    fn spawn(
+        &self,
+        connection: impl Future<Output = ()> + Send + 'static,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            let _permit = permit;
+            stop.run_until_cancelled(timeout(CONNECTION_TIMEOUT, connection)).await
+        });
     }
 }
 
-/// Answers one request; keeping the connection for another would only keep others waiting.
-async fn answer(stream: TcpStream, about: Arc<(Sources, VirtualHosts)>) {
+/// Answers one request. The connection is then closed, so that it does not keep others waiting.
+async fn answer(stream: TcpStream, context: Arc<(Sources, VirtualHosts)>) {
     let service = service_fn(move |request| {
-        let response = respond(&request, &about.0, &about.1);
+        let response = respond(&request, &context.0, &context.1);
         async move { Ok::<_, Infallible>(response) }
     });
-    // An error is the client's: it went away, or what it sent was no HTTP.
+    // The error is ignored: the client disconnected, or sent no HTTP.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        .max_buf_size(HEAD_BYTES)
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .await;

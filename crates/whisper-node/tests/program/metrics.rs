@@ -6,13 +6,15 @@ use std::net::{TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::running::{PROGRAM, Running};
 use p2p_identity::SecretKey;
 use p2p_mux::Protocol;
 use p2p_server::{Config, Event, Server};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use whisper_node::metrics::Sources;
 use whisper_protocol::{Whisper, Work};
 use whisper_rpc::RpcConfig;
+
+use crate::running::{PROGRAM, Running};
 
 /// A running node.
 struct Node {
@@ -143,6 +145,32 @@ async fn the_counts_of_a_connection_remain_after_its_end() {
     rpc.stop().await;
     server.stop().await;
     whisper.stop().await;
+}
+
+#[tokio::test]
+async fn an_idle_client_does_not_delay_the_stop() {
+    let whisper = Whisper::new(whisper_protocol::Config::default());
+    let server = Server::start(Config::new(SecretKey::random(&mut rand::rng()))).await.unwrap();
+    let rpc = RpcConfig { http: None, ws: None, ..RpcConfig::default() };
+    let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
+    let sources = Sources { whisper, server: server.clone(), rpc: rpc.meter() };
+    let metrics = whisper_node::metrics::serve("127.0.0.1:0".parse().unwrap(), sources);
+    let metrics = metrics.await.unwrap();
+    let mut idle = tokio::net::TcpStream::connect(metrics.addr()).await.unwrap();
+    // One answered request shows that the connection before it is accepted.
+    let mut other = tokio::net::TcpStream::connect(metrics.addr()).await.unwrap();
+    other.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    other.read_to_end(&mut Vec::new()).await.unwrap();
+
+    // From here on, the clock of the test moves only when every task waits for it.
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    metrics.stop().await;
+    assert!(start.elapsed() < Duration::from_secs(1), "it waited for the client");
+    assert_eq!(idle.read(&mut [0]).await.unwrap(), 0, "the connection is closed");
+    tokio::time::resume();
+    rpc.stop().await;
+    server.stop().await;
 }
 
 #[test]

@@ -2,29 +2,76 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many calls the servers answered, and what they refused, since they started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RpcStats {
+use p2p_mux::{Metric, MetricKind, Sample};
+
+/// Makes the running counters, [`RpcStats`] and the metrics from one table. Each line is a counter: its metric and, if
+/// the metric has several samples, its label.
+macro_rules! counters {
+    ($($(#[$doc:meta])+ $name:ident: $metric:expr $(, $label:literal = $value:literal)?;)+) => {
+        /// How many calls the servers answered, and what they refused, since they started.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct RpcStats {
+            $($(#[$doc])+ pub $name: u64,)+
+        }
+
+        /// The running counters behind [`RpcStats`].
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $(pub(crate) $name: AtomicU64,)+
+        }
+
+        impl Counters {
+            /// The counts so far.
+            pub(crate) fn read(&self) -> RpcStats {
+                RpcStats { $($name: self.$name.load(Ordering::Relaxed),)+ }
+            }
+        }
+
+        impl RpcStats {
+            /// Calls `each` with every counter, as metrics systems publish it.
+            pub fn for_each_sample(&self, mut each: impl FnMut(&Sample<'_>)) {
+                $(each(&Sample {
+                    metric: $metric,
+                    labels: &[$(($label, $value))?],
+                    value: self.$name,
+                });)+
+            }
+        }
+    };
+}
+
+counters! {
     /// Answered calls, notifications included.
-    pub calls: u64,
+    calls: counter("rpc_calls_total", "Answered calls");
     /// The part of `calls` that was answered with an error.
-    pub errors: u64,
+    errors: counter("rpc_errors_total", "Calls answered with an error");
     /// Calls that are being answered now. A call ends without an answer when its client disconnects.
-    pub in_progress: u64,
+    in_progress: gauge("rpc_in_progress", "Calls in progress");
     /// Requests refused because of their `Host` header.
-    pub refused_host: u64,
+    refused_host: REFUSED, "reason" = "host";
     /// Connections refused because of their `Origin` header.
-    pub refused_origin: u64,
+    refused_origin: REFUSED, "reason" = "origin";
     /// Requests and connections refused because they did not carry the token.
-    pub refused_token: u64,
+    refused_token: REFUSED, "reason" = "token";
     /// Requests refused because of their HTTP method or content type, or because the port serves another protocol.
-    pub refused_form: u64,
+    refused_form: REFUSED, "reason" = "form";
     /// Requests refused because they were too large.
-    pub refused_size: u64,
+    refused_size: REFUSED, "reason" = "size";
     /// Requests whose body ended early or did not arrive in time.
-    pub refused_body: u64,
+    refused_body: REFUSED, "reason" = "body";
     /// Connections closed because there were [`RpcLimits::connections`](crate::RpcLimits::connections) already.
-    pub turned_away: u64,
+    turned_away: REFUSED, "reason" = "connections";
+}
+
+const REFUSED: Metric =
+    counter("rpc_refused_total", "Requests and connections refused before their JSON was read");
+
+const fn counter(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, help, kind: MetricKind::Counter }
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, help, kind: MetricKind::Gauge }
 }
 
 /// A call in progress. Dropped when it is answered or cancelled.
@@ -34,21 +81,6 @@ impl Drop for InProgress<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// The running counters behind [`RpcStats`].
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    calls: AtomicU64,
-    errors: AtomicU64,
-    in_progress: AtomicU64,
-    pub(crate) host: AtomicU64,
-    pub(crate) origin: AtomicU64,
-    pub(crate) token: AtomicU64,
-    pub(crate) form: AtomicU64,
-    pub(crate) size: AtomicU64,
-    pub(crate) body: AtomicU64,
-    turned_away: AtomicU64,
 }
 
 impl Counters {
@@ -71,21 +103,26 @@ impl Counters {
             tracing::warn!(limit, times, "JSON-RPC connection closed: too many connections");
         }
     }
+}
 
-    /// The counts so far.
-    pub(crate) fn read(&self) -> RpcStats {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        RpcStats {
-            calls: read(&self.calls),
-            errors: read(&self.errors),
-            in_progress: read(&self.in_progress),
-            refused_host: read(&self.host),
-            refused_origin: read(&self.origin),
-            refused_token: read(&self.token),
-            refused_form: read(&self.form),
-            refused_size: read(&self.size),
-            refused_body: read(&self.body),
-            turned_away: read(&self.turned_away),
-        }
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_counter_is_one_sample() {
+        let counters = Counters::default();
+        counters.count_call(true);
+        counters.turn_away(1);
+        let (mut names, mut sum, mut count) = (BTreeSet::new(), 0, 0);
+        counters.read().for_each_sample(|sample| {
+            count += 1;
+            sum += sample.value;
+            names.insert(format!("{}{:?}", sample.metric.name, sample.labels));
+        });
+        assert_eq!((names.len(), sum), (count, 3));
+        assert!(names.contains(r#"rpc_refused_total[("reason", "connections")]"#));
     }
 }

@@ -54,12 +54,14 @@ impl RefuseReason {
     pub(crate) fn refuse(self, counters: &Counters) -> HttpResponse {
         tracing::debug!(reason = %self, "JSON-RPC request refused");
         let counter = match self {
-            Self::Host => &counters.host,
-            Self::Origin => &counters.origin,
-            Self::Token => &counters.token,
-            Self::Method | Self::ContentType | Self::Upgrade | Self::Handshake => &counters.form,
-            Self::TooLarge { .. } | Self::Overflow { .. } => &counters.size,
-            Self::Slow | Self::Broken => &counters.body,
+            Self::Host => &counters.refused_host,
+            Self::Origin => &counters.refused_origin,
+            Self::Token => &counters.refused_token,
+            Self::Method | Self::ContentType | Self::Upgrade | Self::Handshake => {
+                &counters.refused_form
+            }
+            Self::TooLarge { .. } | Self::Overflow { .. } => &counters.refused_size,
+            Self::Slow | Self::Broken => &counters.refused_body,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         self.response()
