@@ -1,5 +1,6 @@
 //! The discv4 state machine: datagrams and time in, datagrams and events out.
 
+mod boot_nodes;
 mod clock_check;
 mod contact;
 mod endpoint_proof;
@@ -27,6 +28,7 @@ use crate::event::{BusyError, Event, LookupId};
 use crate::node::Node;
 use crate::stats::Stats;
 use crate::table::Table;
+use boot_nodes::BootNodes;
 use clock_check::ClockCheck;
 use contact::{Contacts, Task};
 use endpoint_proof::{EndpointProofs, Membership};
@@ -76,6 +78,7 @@ pub struct Discovery {
     contacts: Contacts,
     lookups: Lookups,
     clock: ClockCheck,
+    boot_nodes: BootNodes,
     upkeep: Upkeep,
     rng: SeededRng,
     out: Outbox,
@@ -109,7 +112,8 @@ impl Discovery {
             contacts: Contacts::default(),
             lookups: Lookups::default(),
             clock: ClockCheck::default(),
-            upkeep: Upkeep::new(now),
+            boot_nodes: BootNodes::new(now),
+            upkeep: Upkeep::default(),
             rng: SeededRng::new(seed),
             out: Outbox::default(),
             local,
@@ -161,14 +165,15 @@ impl Discovery {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let check = self.table.next_check().map(|entry| entry.check_at);
-        let upkeep = self.upkeep.next_due(self.table.len() > 0);
-        let waiting = self.limiter.next_due();
-        [self.contacts.next_deadline(), check, upkeep, waiting].into_iter().flatten().min()
+        let boot = self.boot_nodes.next_due(self.table.len() > 0);
+        let (upkeep, waiting) = (self.upkeep.next_due(), self.limiter.next_due());
+        [self.contacts.next_deadline(), check, boot, upkeep, waiting].into_iter().flatten().min()
     }
 
     /// Runs the timers that are due.
     pub fn handle_timeout(&mut self, now: Instant, unix: u64) {
         let at = Timestamp { now, unix };
+        self.check_clock_jump(at);
         self.handle_waiting_requests(at);
         while let Some(id) = self.contacts.due(now) {
             self.handle_request_timeout(at, id);
@@ -178,15 +183,17 @@ impl Discovery {
         self.run_lookups(at);
     }
 
-    /// Adds a boot node: it is contacted now, and again whenever the table is empty. Otherwise it is
-    /// treated like any other node. At most 64. In a network with an id it must belong to that
-    /// network.
+    /// Adds a boot node: it is contacted now, and again whenever the table is empty. At most 64. In a
+    /// network with an id it must belong to that network.
+    ///
+    /// If it is of no use, [`Event::BootNodeFailed`] says why, within 5 s with the default timeouts. A boot
+    /// node is also a trusted witness of the time: one is enough for [`Event::ClockOffset`].
     ///
     /// # Errors
     ///
     /// [`BusyError`] if there are 64 boot nodes or too many requests in progress.
     pub fn add_boot_node(&mut self, now: Instant, unix: u64, node: Node) -> Result<(), BusyError> {
-        if !self.upkeep.add_boot_node(node.clone()) {
+        if !self.boot_nodes.add(node.clone()) {
             return Err(BusyError);
         }
         self.add_seed(now, unix, node)
@@ -335,13 +342,14 @@ impl Discovery {
         now + self.config.check_interval.mul_f64(0.5 + 0.5 * jitter)
     }
 
-    /// Pings the boot nodes while the table is empty, else refreshes the table.
+    /// Pings boot nodes, and refreshes the table.
     fn run_upkeep(&mut self, at: Timestamp) {
-        if self.table.len() == 0 {
-            for node in self.upkeep.ping_boot_nodes(at.now) {
-                self.begin(at, node, Task::Check);
-            }
-            return;
+        let has_nodes = self.table.len() > 0;
+        for node in self.boot_nodes.due(at.now, has_nodes) {
+            self.begin(at, node, Task::Check);
+        }
+        if !has_nodes {
+            return self.upkeep.handle_empty();
         }
         if let Some(target) = self.upkeep.refresh(at.now, self.config.refresh_interval) {
             let target = match target {

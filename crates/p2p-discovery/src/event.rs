@@ -1,11 +1,13 @@
 //! What the machine reports.
 
+use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use p2p_identity::{NodeId, Record};
 use thiserror::Error;
 
+use crate::network::NetworkId;
 use crate::node::Node;
 
 /// Identifies a lookup of a [`Discovery`](crate::Discovery).
@@ -34,9 +36,79 @@ pub enum Event {
     /// The own record has changed and has a higher sequence number. Store it, so that the next start
     /// does not begin with an older one.
     RecordChanged(Record),
-    /// Our clock differs so much from those of the peers that packets expire on the way. Reported at
-    /// most once an hour.
-    ClockOffset(ClockOffset),
+    /// Our clock differs so much from those of other nodes that packets expire on the way. Reported at
+    /// most once an hour, and again after the clock was set.
+    ClockOffset(ClockOffset, ClockWitness),
+    /// A boot node is of no use, for this reason. Reported again after 10 minutes, or for another
+    /// reason.
+    BootNodeFailed(Node, BootNodeReason),
+    /// A boot node that had failed answers, and is of our network.
+    BootNodeAnswers(NodeId),
+}
+
+/// Why a boot node is of no use. `Display` says it in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BootNodeReason {
+    /// It answers no pings.
+    Silent {
+        /// Whether any packet of any node has been received.
+        has_received: bool,
+    },
+    /// A node with this other id answers at its address.
+    OtherKey(NodeId),
+    /// It answers, but its record names another network, or none.
+    OtherNetwork(Option<NetworkId>),
+    /// Our clock differs from its clock, but not from those of most other nodes.
+    WrongClock(ClockOffset),
+}
+
+impl fmt::Display for BootNodeReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent { has_received: true } => f.write_str(
+                "no answer over UDP: the node is not there, or a firewall drops the packets",
+            ),
+            Self::Silent { has_received: false } => f.write_str(
+                "no answer over UDP, and no packet of any node has arrived: the node is not there, \
+                 or UDP is blocked",
+            ),
+            Self::OtherKey(id) => {
+                write!(f, "a node with another key answers at its address; its id is {id}")
+            }
+            Self::OtherNetwork(Some(NetworkId(id))) => {
+                write!(f, "it is of another network: its record names network {id}")
+            }
+            Self::OtherNetwork(None) => {
+                f.write_str("it is of another network: it has no record that names one")
+            }
+            Self::WrongClock(offset) => {
+                write!(
+                    f,
+                    "its clock differs from those of other nodes: our clock is {offset} its clock"
+                )
+            }
+        }
+    }
+}
+
+/// By which nodes our clock was found to be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClockWitness {
+    /// By this boot node.
+    BootNode(NodeId),
+    /// By most of this number of nodes with different addresses.
+    Majority(usize),
+}
+
+impl fmt::Display for ClockWitness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BootNode(id) => write!(f, "the boot node {id:.8}…"),
+            Self::Majority(count) => write!(f, "most of {count} other nodes"),
+        }
+    }
 }
 
 /// The result of a lookup.
@@ -59,6 +131,16 @@ pub enum ClockOffset {
     Ahead(Duration),
     /// Our clock is behind by about this time, so peers take our packets as expired.
     Behind(Duration),
+}
+
+/// `45 s ahead of`, `45 s behind`.
+impl fmt::Display for ClockOffset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ahead(by) => write!(f, "{} s ahead of", by.as_secs()),
+            Self::Behind(by) => write!(f, "{} s behind", by.as_secs()),
+        }
+    }
 }
 
 /// A node gave no answer, or no valid one.

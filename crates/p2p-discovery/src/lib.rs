@@ -104,7 +104,10 @@ pub use discovery::Discovery;
 pub use discv4::{Candidates, Discv4, Discv4Error, RequestError, SocketStats};
 #[cfg(feature = "discv5")]
 pub use discv5::{Discv5, Discv5Error};
-pub use event::{BusyError, ClockOffset, Event, LookupId, LookupOutcome, NoAnswerError};
+pub use event::{
+    BootNodeReason, BusyError, ClockOffset, ClockWitness, Event, LookupId, LookupOutcome,
+    NoAnswerError,
+};
 pub use network::NetworkId;
 pub use node::Node;
 pub use stats::{DropReason, Drops, Stats};

@@ -17,7 +17,13 @@ impl NetworkId {
     /// Whether `record` names this network.
     #[must_use]
     pub fn is_of(self, record: &Record) -> bool {
-        record.get::<u64>(RECORD_KEY) == Some(self.0)
+        Self::named_in(record) == Some(self)
+    }
+
+    /// The network that `record` names.
+    #[must_use]
+    pub fn named_in(record: &Record) -> Option<Self> {
+        record.get(RECORD_KEY).map(Self)
     }
 }
 

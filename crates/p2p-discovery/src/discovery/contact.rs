@@ -58,6 +58,8 @@ pub(super) struct Contact {
     pub(super) attempts: u8,
     /// How many times the first task, to find neighbours, got no answer.
     pub(super) failed_finds: u8,
+    /// Whether the current ping is valid for longer than usual, to find out about the clocks.
+    pub(super) is_probe: bool,
     /// Whether we have waited for a ping of the node, so that it may know us.
     pub(super) may_know_us: bool,
     /// Its number among the contacts that were begun by an incoming ping, in the order of time.
@@ -151,6 +153,7 @@ impl Contacts {
             deadline: now,
             attempts: 0,
             failed_finds: 0,
+            is_probe: false,
             may_know_us: false,
             stranger,
             node,

@@ -35,7 +35,9 @@ impl Outbox {
         self.datagrams.push_back((to, packet.bytes));
     }
 
-    pub(super) fn push_event(&mut self, event: Event) {
+    /// Queues an event, if there is one.
+    pub(super) fn push_event(&mut self, event: impl Into<Option<Event>>) {
+        let Some(event) = event.into() else { return };
         if self.events.len() >= MAX_EVENTS {
             self.drop(DropReason::EventsFull);
             return;

@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use p2p_identity::NodeId;
 
+use super::clock_check::{BootPong, ClockVerdict};
 use super::contact::{Phase, Task};
 use super::endpoint_proof::Membership;
 use super::rate_limiter::{HandleTime, SenderClass};
 use super::{Discovery, Timestamp};
 use crate::address::may_relay;
-use crate::event::Event;
+use crate::event::{BootNodeReason, ClockWitness, Event};
 use crate::node::Node;
 use crate::stats::DropReason;
 use crate::table::BUCKET_SIZE;
@@ -24,6 +25,7 @@ impl Discovery {
     /// dropped is counted by reason in [`stats`](Self::stats).
     pub fn handle_datagram(&mut self, now: Instant, unix: u64, from: SocketAddr, bytes: &[u8]) {
         let at = Timestamp { now, unix };
+        self.check_clock_jump(at);
         self.handle_waiting_requests(at);
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         self.out.stats.datagrams_in += 1;
@@ -55,7 +57,11 @@ impl Discovery {
         let sender = self.classify(from, &packet)?;
         // An address is charged only for a datagram whose hash is right.
         datagram.check_hash()?;
-        self.check_time(at, from, &packet)?;
+        // A pong that we wait for is a witness of the time, once its signature has been checked.
+        let is_witness = sender.is_none() && matches!(packet, Packet::Pong(_));
+        if packet.is_expired(at.unix) && !is_witness {
+            return Err(DropReason::Expired);
+        }
         let Some(sender) = sender else {
             self.limiter.admit_reply()?;
             return self.handle_signed(at, from, &datagram, packet, false);
@@ -126,27 +132,49 @@ impl Discovery {
         }
     }
 
-    /// Drops expired packets. A pong that answers our ping is a sample of the clocks even then.
-    fn check_time(
-        &mut self,
-        at: Timestamp,
-        from: SocketAddr,
-        packet: &Packet,
-    ) -> Result<(), DropReason> {
-        if let Packet::Pong(pong) = packet {
-            self.compare_clocks(at, from, pong.expiration);
+    /// If our clock was set, boot nodes may answer now.
+    pub(super) fn check_clock_jump(&mut self, at: Timestamp) {
+        if self.clock.has_jumped(at.now, at.unix) {
+            self.boot_nodes.handle_clock_set(at.now);
         }
-        if packet.is_expired(at.unix) { Err(DropReason::Expired) } else { Ok(()) }
     }
 
     fn compare_clocks(&mut self, at: Timestamp, from: SocketAddr, expiration: u64) {
-        if is_negative(expiration) {
-            return;
-        }
         let offset = self.clock.sample(at.now, at.unix, from.ip(), expiration);
-        if let Some(offset) = offset {
-            self.out.push_event(Event::ClockOffset(offset));
+        self.out.push_event(offset.map(|(offset, witness)| Event::ClockOffset(offset, witness)));
+    }
+
+    /// Compares our clock with that of `node`, whose pong expires at `expiration`. Returns whether the
+    /// pong counts as an answer.
+    fn check_pong_time(
+        &mut self,
+        at: Timestamp,
+        from: SocketAddr,
+        (node, is_probe): (&Node, bool),
+        expiration: u64,
+    ) -> bool {
+        if is_negative(expiration) {
+            return false;
         }
+        self.compare_clocks(at, from, expiration);
+        if !self.boot_nodes.contains(node) {
+            return expiration >= at.unix;
+        }
+        let pong = BootPong { id: node.id, ip: from.ip(), expiration, is_probe };
+        match self.clock.judge(at.now, at.unix, pong) {
+            ClockVerdict::Right => return true,
+            ClockVerdict::Unsure => {}
+            ClockVerdict::Wrong { offset, is_reported } => {
+                self.boot_nodes.handle_clock(node, BootNodeReason::WrongClock(offset));
+                let witness = ClockWitness::BootNode(node.id);
+                self.out.push_event(is_reported.then_some(Event::ClockOffset(offset, witness)));
+            }
+            ClockVerdict::WrongThere(offset) => {
+                let reason = BootNodeReason::WrongClock(offset);
+                self.out.push_event(self.boot_nodes.handle_failure(at.now, node, reason));
+            }
+        }
+        false
     }
 
     /// Answers a ping, always, with a pong of about its size. A node that has not proven its endpoint
@@ -203,13 +231,20 @@ impl Discovery {
         id: NodeId,
         pong: &Pong,
     ) -> Result<(), DropReason> {
-        let contact = self.contacts.get_mut(&id).ok_or(DropReason::WrongSigner)?;
-        let Phase::AwaitPong(hash, sent) = contact.phase() else {
-            return Err(DropReason::WrongSigner);
-        };
-        if hash != pong.ping {
+        let asked = self.contacts.awaiting(&pong.ping).ok_or(DropReason::Unsolicited)?;
+        let (node, is_probe) = (asked.node.clone(), asked.is_probe);
+        if node.id != id {
+            let reason = BootNodeReason::OtherKey(id);
+            self.out.push_event(self.boot_nodes.handle_failure(at.now, &node, reason));
             return Err(DropReason::WrongSigner);
         }
+        if !self.check_pong_time(at, from, (&node, is_probe), pong.expiration) {
+            return Err(DropReason::Expired);
+        }
+        let contact = self.contacts.get_mut(&id).ok_or(DropReason::Unsolicited)?;
+        let Phase::AwaitPong(_, sent) = contact.phase() else {
+            return Err(DropReason::Unsolicited);
+        };
         let answered = contact.take_tasks(|task| matches!(task, Task::Check | Task::Ping));
         let round_trip = at.now.saturating_duration_since(sent);
         for _ in answered.iter().filter(|task| **task == Task::Ping) {

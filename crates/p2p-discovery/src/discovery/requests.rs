@@ -8,11 +8,15 @@ use super::contact::{Contact, Phase, Task};
 use super::endpoint_proof::Membership;
 use super::lookup::Lookup;
 use super::{Discovery, Timestamp};
-use crate::event::{Event, LookupId, NoAnswerError};
+use crate::event::{BootNodeReason, Event, LookupId, NoAnswerError};
+use crate::network::NetworkId;
 use crate::node::Node;
 use crate::stats::DropReason;
 use crate::table::{BUCKET_SIZE, InsertOutcome};
 use crate::v4::{Endpoint, EnrRequest, FindNode, Packet, Ping};
+
+/// How much longer than usual a probe is valid: for a clock that shows 1970.
+const PROBE_EXTRA_SECS: u64 = 1 << 32;
 
 /// What a contact is asked next.
 enum NextRequest {
@@ -69,14 +73,9 @@ impl Discovery {
             }
             NextRequest::AwaitPing => Some(Phase::AwaitPing),
             NextRequest::Ping => {
-                let ping = Ping {
-                    from: self.local.endpoint(),
-                    to: Endpoint { tcp: 0, ..to },
-                    expiration: at.expiration(),
-                    enr_seq: Some(self.local.record().sequence()),
-                };
-                let hash = self.send(to.udp_addr(), &Packet::Ping(ping));
-                hash.map(|hash| Phase::AwaitPong(hash, at.now))
+                let is_last = contact.attempts > 0 && contact.attempts + 1 >= self.config.attempts;
+                let is_probe = is_last && self.boot_nodes.is_unanswered(&contact.node);
+                self.send_ping(at, id, to, is_probe)
             }
             NextRequest::Record => {
                 let request = EnrRequest { expiration: at.expiration() };
@@ -89,6 +88,29 @@ impl Discovery {
             contact.attempts = contact.attempts.saturating_add(1);
         }
         self.contacts.set_phase(&id, phase.unwrap_or(Phase::Idle), deadline);
+    }
+
+    /// Pings a node. A probe is valid for much longer than usual: a node answers it also if our clock is
+    /// behind, and then its pong shows by how much.
+    fn send_ping(
+        &mut self,
+        at: Timestamp,
+        id: NodeId,
+        to: Endpoint,
+        is_probe: bool,
+    ) -> Option<Phase> {
+        if let Some(contact) = self.contacts.get_mut(&id) {
+            contact.is_probe = is_probe;
+        }
+        let extra = if is_probe { PROBE_EXTRA_SECS } else { 0 };
+        let ping = Ping {
+            from: self.local.endpoint(),
+            to: Endpoint { tcp: 0, ..to },
+            expiration: at.expiration().saturating_add(extra),
+            enr_seq: Some(self.local.record().sequence()),
+        };
+        let hash = self.send(to.udp_addr(), &Packet::Ping(ping));
+        hash.map(|hash| Phase::AwaitPong(hash, at.now))
     }
 
     fn send_find_node(&mut self, at: Timestamp, to: SocketAddr, lookup: LookupId) -> Option<Phase> {
@@ -185,6 +207,9 @@ impl Discovery {
     fn handle_gone(&mut self, at: Timestamp, id: NodeId) {
         let Some(contact) = self.contacts.remove(&id) else { return };
         self.proofs.revoke(&id, contact.ip());
+        let has_received = self.out.stats.packets_in.iter().any(|count| *count > 0);
+        let failed = self.boot_nodes.handle_silence(at.now, &contact.node, has_received);
+        self.out.push_event(failed);
         // The table may know the node at another address, to which it has moved.
         if self.table.get(&id).is_some_and(|entry| entry.node.endpoint.ip == contact.ip()) {
             self.remove_from_table(at, id);
@@ -289,6 +314,7 @@ impl Discovery {
     /// Adds a node to the table that is alive and of our network.
     pub(super) fn add_to_table(&mut self, at: Timestamp, node: Node, is_new: bool) {
         let check_at = self.next_check(at.now);
+        let answers = self.boot_nodes.handle_alive(&node);
         match self.table.insert(check_at, node.clone()) {
             InsertOutcome::Refused(reason) => self.out.drop(reason),
             InsertOutcome::Waiting | InsertOutcome::Known if !is_new => {}
@@ -297,6 +323,7 @@ impl Discovery {
             }
         }
         self.upkeep.handle_alive(at.now);
+        self.out.push_event(answers);
     }
 
     /// The node is not of our network: it leaves the table and is asked for no neighbours. Requests
@@ -306,6 +333,10 @@ impl Discovery {
         self.remove_from_table(at, id);
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let node = contact.node.clone();
+        let network = node.record.as_ref().and_then(NetworkId::named_in);
+        let reason = BootNodeReason::OtherNetwork(network);
+        self.out.push_event(self.boot_nodes.handle_failure(at.now, &node, reason));
+        let Some(contact) = self.contacts.get_mut(&id) else { return };
         for task in contact.take_tasks(|task| matches!(task, Task::Find(_))) {
             self.fail_task(&node, task, NoAnswerError::Refused, false);
         }

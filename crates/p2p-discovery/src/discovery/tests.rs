@@ -1,6 +1,7 @@
 //! Several machines in one process, on virtual time.
 
 mod bonding;
+mod boot;
 mod hostile;
 mod networks;
 

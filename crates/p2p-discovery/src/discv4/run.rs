@@ -222,12 +222,16 @@ impl Driver {
             Event::RecordChanged(ref record) => {
                 self.published.record.send_replace(record.clone());
             }
-            Event::ClockOffset(offset) => {
+            Event::ClockOffset(offset, witness) => {
                 tracing::warn!(
-                    ?offset,
-                    "the clock of this machine differs from those of other nodes"
+                    "the clock of this machine is about {offset} that of {witness}: set it, otherwise \
+                     packets count as expired and no nodes are found"
                 );
             }
+            Event::BootNodeFailed(ref node, reason) => {
+                tracing::warn!(enode = %node.enode(), "cannot use a boot node: {reason}");
+            }
+            Event::BootNodeAnswers(id) => tracing::info!(%id, "the boot node answers now"),
             _ => {}
         }
         // Sending fails if there is no subscriber.

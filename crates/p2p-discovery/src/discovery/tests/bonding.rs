@@ -3,7 +3,7 @@
 use p2p_identity::NodeId;
 
 use super::*;
-use crate::event::{ClockOffset, NoAnswerError};
+use crate::event::{ClockOffset, ClockWitness, NoAnswerError};
 use crate::v4::{EnrRequest, FindNode, PacketKind, Ping, Pong};
 
 #[test]
@@ -143,10 +143,11 @@ fn a_wrong_clock_is_reported() {
     }
     world.seconds(10);
     let offsets =
-        world.events(1).into_iter().filter(|event| matches!(event, Event::ClockOffset(_)));
+        world.events(1).into_iter().filter(|event| matches!(event, Event::ClockOffset(..)));
     let ahead = ClockOffset::Ahead(Duration::from_secs(100));
-    assert_eq!(offsets.collect::<Vec<_>>(), [Event::ClockOffset(ahead)]);
-    assert!(!world.events(2).iter().any(|event| matches!(event, Event::ClockOffset(_))));
+    let expected = Event::ClockOffset(ahead, ClockWitness::Majority(3));
+    assert_eq!(offsets.collect::<Vec<_>>(), [expected]);
+    assert!(!world.events(2).iter().any(|event| matches!(event, Event::ClockOffset(..))));
 }
 
 #[test]

@@ -37,9 +37,14 @@ async fn print_events(mut events: Receiver<Event>) -> Result<(), Failure> {
             Ok(Event::Lost(id)) => format!("lost       {id}"),
             Ok(Event::ExternalAddr(addr)) => format!("seen at    {addr}"),
             Ok(Event::RecordChanged(record)) => format!("record     {record}"),
-            Ok(Event::ClockOffset(ClockOffset::Ahead(by))) => format!("clock      ahead by {by:?}"),
-            Ok(Event::ClockOffset(ClockOffset::Behind(by))) => {
+            Ok(Event::ClockOffset(ClockOffset::Ahead(by), _)) => {
+                format!("clock      ahead by {by:?}")
+            }
+            Ok(Event::ClockOffset(ClockOffset::Behind(by), _)) => {
                 format!("clock      behind by {by:?}")
+            }
+            Ok(Event::BootNodeFailed(node, reason)) => {
+                format!("boot node  {}: {reason}", node.enode())
             }
             Ok(_) => continue,
             Err(RecvError::Lagged(events)) => format!("missed     {events} events"),
