@@ -1,14 +1,16 @@
 //! Delivery of envelopes to filters: from the queues to the mailboxes.
 
+pub(crate) mod arrival;
+pub(crate) mod backfill;
 pub(crate) mod driver;
 pub(crate) mod filter;
 pub(crate) mod filters;
 pub(crate) mod interest;
 pub(crate) mod mailbox;
 pub(crate) mod message;
+pub(crate) mod missed;
 pub(crate) mod opening;
 pub(crate) mod queue;
-pub(crate) mod seen;
 pub(crate) mod subscriptions;
 pub(crate) mod watch;
 
@@ -22,23 +24,28 @@ use whisper_pow::Work;
 
 use crate::{
     config::Config,
+    delivery::arrival::{Arrival, Source},
+    delivery::backfill::{Backfill, PoolReader},
     delivery::filter::Filter,
-    delivery::filters::Filters,
+    delivery::filters::{Filters, WantingOwner},
     delivery::interest::Interest,
-    delivery::opening::Opening,
-    delivery::queue::{Arrival, ArrivalQueues},
+    delivery::opening::{Opening, Progress},
+    delivery::queue::{Lost, QUANTUM, Task, TaskLane, TaskQueues},
     drops::Occurrence,
     keys::id::FilterId,
     lock::{lock, read, write},
     stats::{Counter, Reason, counters::Counters},
 };
 
+/// Maximum number of dropped envelopes that are queued again in one turn.
+const MAX_RETRIED: usize = 16;
+
 /// The filters, and the queues of envelopes that may be for them. It has no tasks and no clock: `now` is in seconds
 /// since 1970, `uptime` the time since the node started.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     filters: RwLock<Filters>,
-    queues: ArrivalQueues,
+    queues: Mutex<TaskQueues>,
     /// Filters whose messages are not fetched for this long are removed.
     idle: Option<Duration>,
     interest: Mutex<Interest>,
@@ -49,69 +56,128 @@ impl Delivery {
     pub(crate) fn new(config: &Config, counters: Arc<Counters>) -> Self {
         Self {
             filters: RwLock::default(),
-            queues: ArrivalQueues::new(config.queues.broadcast, config.queues.direct),
+            queues: Mutex::new(TaskQueues::new(config.queues)),
             idle: config.filters.idle,
             interest: Mutex::new(config.interest),
             counters,
         }
     }
 
-    /// Queues an envelope if a filter may want it. If its queue is full, it is dropped and counted. Returns whether it
-    /// was queued.
-    pub(crate) fn offer(&self, now: u32, arrival: Arrival) -> bool {
-        read(&self.filters).has_topic(arrival.envelope.topic()) && self.enqueue(now, arrival)
+    /// Queues an envelope for each owner with filters that may want it. Returns for how many.
+    pub(crate) fn offer(&self, now: u32, arrival: &Arrival) -> usize {
+        let owners = read(&self.filters).owners(arrival.envelope.topic());
+        self.push(now, &owners, arrival)
     }
 
     /// Queues the new envelopes that a filter may want. They are copied: a small envelope must not keep the large packet
-    /// alive that it came in. Returns how many were queued.
-    pub(crate) fn offer_new(&self, now: u32, new: Vec<(&Envelope, Work)>) -> usize {
+    /// alive that it came in. Returns how many tasks were queued.
+    pub(crate) fn offer_new(&self, now: u32, source: Source, new: &[(&Envelope, Work)]) -> usize {
         let wanted: Vec<_> = {
             let filters = read(&self.filters);
-            new.into_iter().filter(|(envelope, _)| filters.has_topic(envelope.topic())).collect()
+            let owners = |&(envelope, work): &(&Envelope, Work)| {
+                let owners = filters.owners(envelope.topic());
+                let wanted = !owners.is_empty();
+                wanted.then(|| (owners, Arrival { envelope: envelope.detached(), work, source }))
+            };
+            new.iter().filter_map(owners).collect()
         };
-        let enqueue = |(envelope, work): &(&Envelope, Work)| {
-            let arrival =
-                Arrival { envelope: envelope.detached(), work: work.get(), direct: false };
-            self.enqueue(now, arrival)
-        };
-        wanted.iter().filter(|new| enqueue(new)).count()
+        wanted.iter().map(|(owners, arrival)| self.push(now, owners, arrival)).sum()
     }
 
-    fn enqueue(&self, now: u32, arrival: Arrival) -> bool {
-        let (direct, hash) = (arrival.direct, *arrival.envelope.hash());
-        let queued = self.queues.push(arrival);
-        if !queued {
-            let full = if direct { Reason::DirectQueueFull } else { Reason::MessageQueueFull };
-            self.counters.record(full, Occurrence::at(now).of(&hash));
+    fn push(&self, now: u32, owners: &[WantingOwner], arrival: &Arrival) -> usize {
+        let lost: Vec<Lost> = {
+            let mut queues = lock(&self.queues);
+            let push = |to: &WantingOwner| queues.push(to.owner, to.named, arrival.clone());
+            owners.iter().flat_map(push).collect()
+        };
+        self.record(now, lost);
+        owners.len()
+    }
+
+    /// Does the next task for at most one turn: tries keys on an envelope, or on the pool for a new filter. Returns false
+    /// if there is nothing to do.
+    pub(crate) fn serve(&self, now: u32, pool: &dyn PoolReader) -> bool {
+        self.retry_missed(now, pool);
+        let Some(job) = lock(&self.queues).pop() else { return false };
+        let lane = job.lane;
+        let (cost, unfinished) = match job.item {
+            Task::Arrival(arrival) if arrival.is_expired(now) => {
+                let occurrence = Occurrence::at(now).of(arrival.envelope.hash());
+                self.counters.record(Reason::QueueExpired, occurrence);
+                (1, None)
+            }
+            Task::Arrival(arrival) => {
+                let candidates =
+                    read(&self.filters).candidates(arrival.envelope.topic(), lane.group);
+                self.open(now, Opening::new(arrival, candidates))
+            }
+            Task::Opening(opening) => self.open(now, opening),
+            Task::Backfill(backfill) => self.feed(now, pool, &lane, backfill),
+        };
+        let lost = {
+            let mut queues = lock(&self.queues);
+            queues.charge(&lane, cost);
+            unfinished.map(|task| queues.push_begun(lane, task)).unwrap_or_default()
+        };
+        self.record(now, lost);
+        true
+    }
+
+    fn open(&self, now: u32, mut opening: Opening) -> (u32, Option<Task>) {
+        let Progress { cost, finished } = opening.advance(now, &self.counters, QUANTUM);
+        (cost.max(1), (!finished).then_some(Task::Opening(opening)))
+    }
+
+    fn feed(
+        &self,
+        now: u32,
+        pool: &dyn PoolReader,
+        lane: &TaskLane,
+        mut backfill: Backfill,
+    ) -> (u32, Option<Task>) {
+        if !lane.key.filter().is_some_and(|id| read(&self.filters).get(id).is_some()) {
+            return (1, None);
         }
-        queued
+        let Progress { cost, finished } = backfill.advance(now, pool, &self.counters, QUANTUM);
+        (cost, (!finished).then_some(Task::Backfill(backfill)))
     }
 
-    /// Takes the next queued envelope, to be opened.
-    pub(crate) fn next_opening(&self) -> Option<Opening> {
-        let arrival = self.queues.pop()?;
-        let candidates = read(&self.filters).candidates(arrival.envelope.topic());
-        Some(Opening::new(arrival, candidates))
+    /// Queues envelopes again that were dropped from a full queue, if there is room now and the pool still has them.
+    fn retry_missed(&self, now: u32, pool: &dyn PoolReader) {
+        let missed = lock(&self.queues).take_missed(MAX_RETRIED);
+        for missed in missed {
+            let Some((envelope, work)) = pool.find(&missed.hash) else {
+                self.record(now, vec![(Reason::MessageQueueFull, Some(missed.hash))]);
+                continue;
+            };
+            self.counters.one(Counter::QueueRetried);
+            let arrival = Arrival { envelope, work, source: Source::Pool };
+            let lost = lock(&self.queues).push(missed.owner, false, arrival);
+            self.record(now, lost);
+        }
     }
 
-    /// Tries up to `trials` more keys. Returns whether the envelope is finished.
-    pub(crate) fn advance(&self, now: u32, opening: &mut Opening, trials: usize) -> bool {
-        opening.advance(now, &self.counters, trials)
+    fn record(&self, now: u32, lost: Vec<Lost>) {
+        for (reason, hash) in lost {
+            let occurrence = Occurrence::at(now);
+            let occurrence = hash.map_or(occurrence, |hash| Occurrence::at(now).of(&hash));
+            self.counters.record(reason, occurrence);
+        }
     }
 
-    /// Number of arrivals that wait to be opened, in the message queue and in the p2p queue.
+    /// Number of tasks in the message queue and in the p2p queue.
     pub(crate) fn queued(&self) -> [usize; 2] {
-        self.queues.len()
+        lock(&self.queues).len()
     }
 
-    /// Whether the message queue is full.
-    pub(crate) fn is_broadcast_full(&self) -> bool {
-        self.queues.is_broadcast_full()
+    /// Whether a source is to wait before it sends more.
+    pub(crate) fn is_full_for(&self, source: Source) -> bool {
+        lock(&self.queues).is_full_for(source)
     }
 
     /// Whether an envelope waits in one of the queues. Searches both.
     pub(crate) fn is_queued(&self, hash: &[u8; 32]) -> bool {
-        self.queues.holds(hash)
+        lock(&self.queues).holds(hash)
     }
 
     /// Changes which topics the node asks its peers for.
@@ -134,6 +200,17 @@ impl Delivery {
         filter.touch(uptime);
         let idle = self.idle.filter(|_| !lasting);
         write(&self.filters).insert(filter, idle.map(|idle| uptime + idle))
+    }
+
+    /// Delivers what is in the pool already to a new filter, if it wants that. Returns whether a task was queued.
+    pub(crate) fn feed_from_pool(&self, now: u32, id: FilterId, filter: &Arc<Filter>) -> bool {
+        if !filter.includes_pooled() {
+            return false;
+        }
+        let backfill = Backfill::new(Arc::clone(filter));
+        let lost = lock(&self.queues).push_pool(filter.owner(), id, backfill);
+        self.record(now, lost);
+        true
     }
 
     /// The filter with this id. It counts as used now.

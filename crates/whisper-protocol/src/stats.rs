@@ -233,12 +233,17 @@ stats! {
             opened: Opened,
             /// Messages put into mailboxes, counted for each filter.
             delivered: Delivered,
+            /// Envelopes that were taken from the pool again, because the message queue had been full when they arrived.
+            queue_retried: QueueRetried,
             /// Filters removed because their messages were not fetched.
             idle_filters: IdleFilters,
         }
         drop {
-            /// A broadcast envelope was not opened because the message queue was full.
+            /// A broadcast envelope was not opened because the message queue was full, and the pool no longer had it when
+            /// there was room again.
             message_queue_full: MessageQueueFull,
+            /// An envelope expired before it was opened.
+            queue_expired: QueueExpired,
             /// A direct message was not opened because the p2p queue was full.
             direct_queue_full: DirectQueueFull,
             /// A filter's topics matched the envelope, but no filter's key opened it.

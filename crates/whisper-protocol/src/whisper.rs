@@ -15,6 +15,7 @@ use whisper_pow::Work;
 
 use crate::{
     config::{Config, MAX_MESSAGE_SIZE},
+    delivery::arrival::Source,
     delivery::driver::MAX_QUEUE_WAIT,
     delivery::filter::{Filter, FilterError, FilterSpec},
     delivery::interest::Interest,
@@ -221,7 +222,7 @@ impl Whisper {
         if let Some(id) = post.target_peer {
             return Ok(self.0.publisher.send_direct(id, &envelope).await?);
         }
-        delivery.wait_for_room(Instant::now() + MAX_QUEUE_WAIT).await;
+        delivery.wait_for_room(Source::Own, Instant::now() + MAX_QUEUE_WAIT).await;
         self.0.publisher.publish(envelope).map_err(PostError::Rejected)
     }
 

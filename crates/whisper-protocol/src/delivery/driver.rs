@@ -18,16 +18,17 @@ use whisper_envelope::Envelope;
 use whisper_pow::Work;
 
 use crate::{
-    clock::Clock, delivery::Delivery, delivery::filter::Filter, delivery::queue::Arrival,
+    clock::Clock,
+    delivery::Delivery,
+    delivery::arrival::{Arrival, Source},
+    delivery::backfill::PoolReader,
+    delivery::filter::Filter,
     keys::id::FilterId,
 };
 
 /// Maximum time that a packet or a post waits for room in the message queue. It is well below the time after which a
 /// connection closes a sub-protocol that does not read its messages.
 pub(crate) const MAX_QUEUE_WAIT: Duration = Duration::from_secs(1);
-
-/// Number of trials after which a worker lets other tasks run.
-const TRIALS_PER_TURN: usize = 16;
 
 /// The delivery, and whom it wakes.
 #[derive(Debug)]
@@ -62,31 +63,31 @@ impl DeliveryDriver {
     }
 
     /// Queues an envelope if a filter may want it.
-    pub(crate) fn offer(&self, arrival: Arrival) {
-        if self.delivery.offer(self.clock.now(), arrival) {
-            self.arrived.notify_one();
-        }
-    }
-
-    /// Queues the new envelopes that a filter may want.
-    pub(crate) fn offer_new(&self, new: Vec<(&Envelope, Work)>) {
-        if new.is_empty() {
-            return;
-        }
-        let queued = self.delivery.offer_new(self.clock.now(), new);
+    pub(crate) fn offer(&self, arrival: &Arrival) {
+        let queued = self.delivery.offer(self.clock.now(), arrival);
         (0..queued).for_each(|_| self.arrived.notify_one());
     }
 
-    /// Waits until the message queue has room, at most until `deadline`: relaying must not depend on opening.
-    pub(crate) async fn wait_for_room(&self, deadline: Instant) {
-        let _ = timeout_at(deadline, self.room()).await;
+    /// Queues the new envelopes that a filter may want.
+    pub(crate) fn offer_new(&self, source: Source, new: &[(&Envelope, Work)]) {
+        if new.is_empty() {
+            return;
+        }
+        let queued = self.delivery.offer_new(self.clock.now(), source, new);
+        (0..queued).for_each(|_| self.arrived.notify_one());
     }
 
-    async fn room(&self) {
+    /// Waits until the message queue has room for more of a source, at most until `deadline`: relaying must not depend on
+    /// opening. A source that holds less than its share does not wait.
+    pub(crate) async fn wait_for_room(&self, source: Source, deadline: Instant) {
+        let _ = timeout_at(deadline, self.room(source)).await;
+    }
+
+    async fn room(&self, source: Source) {
         loop {
             let mut room = pin!(self.room.notified());
             room.as_mut().enable(); // before the check, so that no notification is missed
-            if !self.delivery.is_broadcast_full() {
+            if !self.delivery.is_full_for(source) {
                 return;
             }
             room.await;
@@ -95,8 +96,11 @@ impl DeliveryDriver {
 
     /// Adds a filter. `lasting`: it is not removed when it is idle.
     pub(crate) fn insert(&self, filter: Arc<Filter>, lasting: bool) -> FilterId {
-        let id = self.delivery.insert(self.uptime(), filter, lasting);
+        let id = self.delivery.insert(self.uptime(), Arc::clone(&filter), lasting);
         self.inserted.notify_one();
+        if self.delivery.feed_from_pool(self.clock.now(), id, &filter) {
+            self.arrived.notify_one();
+        }
         id
     }
 
@@ -134,20 +138,17 @@ impl DeliveryDriver {
     }
 
     /// A worker: opens queued envelopes until [`close`](Self::close).
-    pub(crate) async fn run(self: Arc<Self>) {
+    pub(crate) async fn run(self: Arc<Self>, pool: Arc<dyn PoolReader>) {
         loop {
             if self.closed.load(Ordering::Acquire) {
                 self.arrived.notify_one(); // for the next worker
                 return;
             }
-            let Some(mut opening) = self.delivery.next_opening() else {
+            if !self.delivery.serve(self.clock.now(), &*pool) {
                 self.arrived.notified().await;
                 continue;
-            };
-            self.room.notify_waiters();
-            while !self.delivery.advance(self.clock.now(), &mut opening, TRIALS_PER_TURN) {
-                yield_now().await;
             }
+            self.room.notify_waiters();
             yield_now().await;
         }
     }

@@ -9,7 +9,7 @@ use std::{
 use keccak_lanes::Keccak256;
 use p2p_identity::{PublicKey, SecretKey};
 use whisper_envelope::{Dialect, Envelope, Message, OpenError, PartialTopic, SymmetricKey, Topic};
-use whisper_pow::Work;
+use whisper_pow::{Client, Work};
 
 use crate::{
     delivery::mailbox::Mailbox, delivery::message::ReceivedMessage, keys::Keys, keys::id::KeyId,
@@ -42,6 +42,11 @@ pub struct FilterSpec {
     pub min_work: Work,
     /// Whether direct messages of trusted peers are wanted as well.
     pub allow_p2p: bool,
+    /// Whether matching envelopes that are in the pool already are delivered as well. Default false, as in go-ethereum.
+    pub include_pooled: bool,
+    /// Whose filter it is. The node's time for opening envelopes is shared over owners, so that the filters of one do not
+    /// delay the messages of another. Default: all filters have one owner.
+    pub owner: Client,
 }
 
 impl FilterSpec {
@@ -55,6 +60,8 @@ impl FilterSpec {
             dialect: None,
             min_work: Work::ZERO,
             allow_p2p: false,
+            include_pooled: false,
+            owner: Client::default(),
         }
     }
 
@@ -84,6 +91,9 @@ enum Opener {
     /// Boxed, with the public key that is shown to the owner as the recipient.
     Private(Box<(SecretKey, PublicKey)>),
 }
+
+/// The cost of trying a private key, relative to a symmetric key. Measured: 38 µs and 0.26 µs.
+pub(crate) const PRIVATE_KEY_COST: u32 = 150;
 
 /// Identifies a key without revealing it.
 pub(crate) type Fingerprint = [u8; 32];
@@ -152,6 +162,24 @@ impl Filter {
     /// When it was made, in seconds since 1970.
     pub(crate) fn made(&self) -> u32 {
         self.made
+    }
+
+    /// Whose filter it is.
+    pub(crate) fn owner(&self) -> Client {
+        self.spec.owner
+    }
+
+    /// Whether it wants envelopes that are in the pool already.
+    pub(crate) fn includes_pooled(&self) -> bool {
+        self.spec.include_pooled
+    }
+
+    /// What trying its key on an envelope costs: 1 for a symmetric key.
+    pub(crate) fn trial_cost(&self) -> u32 {
+        match self.opener {
+            Opener::Symmetric(_) => 1,
+            Opener::Private(_) => PRIVATE_KEY_COST,
+        }
     }
 
     pub(crate) fn fingerprint(&self) -> &Fingerprint {

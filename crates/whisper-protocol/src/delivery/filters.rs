@@ -2,15 +2,17 @@
 //!
 //! Filters are found by topic, and by each prefix of the topic: the number of filters on other topics does not matter.
 //! Filters on one topic with the same key are tried together. Only one key opens an envelope, so there is one trial for
-//! each distinct key, however many filters there are.
+//! each distinct key, however many filters of one owner there are. Owners are apart: what one of them has to try does not
+//! delay another.
 
 use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap, btree_map, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
 
 use whisper_envelope::{PartialTopic, Topic};
+use whisper_pow::Client;
 
 use crate::{
     delivery::filter::{Filter, Fingerprint},
@@ -21,8 +23,26 @@ use crate::{
 /// Filters with the same key. Reference-counted, so that the workers need no copy.
 pub(crate) type SameKey = Arc<Vec<Arc<Filter>>>;
 
-/// Filters on one topic, by key.
+/// Filters of one owner on one topic, by key.
 type ByKey = HashMap<Fingerprint, SameKey>;
+
+/// Filters on one topic, by the key of their owner.
+type ByOwner = BTreeMap<u64, OwnedFilters>;
+
+/// The filters of one owner on one topic.
+#[derive(Debug, Default)]
+struct OwnedFilters {
+    weight: u32,
+    by_key: ByKey,
+}
+
+/// An owner with filters for an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WantingOwner {
+    pub(crate) owner: Client,
+    /// Whether one of the filters names the topic; otherwise they want all topics.
+    pub(crate) named: bool,
+}
 
 /// A filter, and when to check whether it is idle.
 #[derive(Debug)]
@@ -35,8 +55,8 @@ struct FilterEntry {
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
     by_id: HashMap<FilterId, FilterEntry>,
-    by_topic: HashMap<PartialTopic, ByKey>,
-    any_topic: ByKey,
+    by_topic: HashMap<PartialTopic, ByOwner>,
+    any_topic: ByOwner,
     wanted: TopicCount,
     /// When to check the filters that end by being idle.
     checks: BTreeSet<(Duration, FilterId)>,
@@ -67,10 +87,10 @@ impl Filters {
         }
         let topics = filter.topics();
         for topic in &topics {
-            if let Entry::Occupied(mut by_key) = self.by_topic.entry(*topic) {
-                remove_from(by_key.get_mut(), &filter);
-                if by_key.get().is_empty() {
-                    by_key.remove();
+            if let Entry::Occupied(mut by_owner) = self.by_topic.entry(*topic) {
+                remove_from(by_owner.get_mut(), &filter);
+                if by_owner.get().is_empty() {
+                    by_owner.remove();
                 }
             }
         }
@@ -126,14 +146,25 @@ impl Filters {
         &self.wanted
     }
 
-    /// Whether any filter may want envelopes of this topic.
-    pub(crate) fn has_topic(&self, topic: Topic) -> bool {
-        self.on_topic(topic).next().is_some()
+    /// The owners with filters for envelopes of this topic.
+    pub(crate) fn owners(&self, topic: Topic) -> Vec<WantingOwner> {
+        let mut owners = Vec::<WantingOwner>::new();
+        let named = self.named(topic).map(|by_owner| (by_owner, true));
+        for (by_owner, named) in named.chain([(&self.any_topic, false)]) {
+            for (&key, filters) in by_owner {
+                let owner = Client { key, weight: filters.weight };
+                if !owners.iter().any(|other| other.owner.key == key) {
+                    owners.push(WantingOwner { owner, named });
+                }
+            }
+        }
+        owners
     }
 
-    /// The filters to try on an envelope of this topic, grouped by key.
-    pub(crate) fn candidates(&self, topic: Topic) -> Vec<SameKey> {
-        let mut on_topic = self.on_topic(topic);
+    /// The filters of an owner to try on an envelope of this topic, grouped by key.
+    pub(crate) fn candidates(&self, topic: Topic, owner: u64) -> Vec<SameKey> {
+        let by_owner = self.named(topic).chain([&self.any_topic]);
+        let mut on_topic = by_owner.filter_map(|by_owner| Some(&by_owner.get(&owner)?.by_key));
         let Some(first) = on_topic.next() else { return Vec::new() };
         let Some(second) = on_topic.next() else { return first.values().cloned().collect() };
         let mut by_key = first.clone();
@@ -153,28 +184,35 @@ impl Filters {
         std::mem::take(self).by_id.into_values().map(|entry| entry.filter).collect()
     }
 
-    /// The parts of the index with filters for a topic. No filter is in two of them, because none of its topics is a
+    /// The parts of the index with filters that name a topic. No filter is in two of them, because none of its topics is a
     /// prefix of another.
-    fn on_topic(&self, topic: Topic) -> impl Iterator<Item = &ByKey> {
-        let prefixes = (1..=topic.0.len()).filter_map(move |length| {
+    fn named(&self, topic: Topic) -> impl Iterator<Item = &ByOwner> {
+        (1..=topic.0.len()).filter_map(move |length| {
             self.by_topic.get(&PartialTopic::new(&topic.0[..length]).ok()?)
-        });
-        prefixes.chain((!self.any_topic.is_empty()).then_some(&self.any_topic))
+        })
     }
 }
 
-fn add(by_key: &mut ByKey, filter: &Arc<Filter>) {
-    let same_key = by_key.entry(*filter.fingerprint()).or_default();
+fn add(by_owner: &mut ByOwner, filter: &Arc<Filter>) {
+    let owner = filter.owner();
+    let filters = by_owner.entry(owner.key).or_default();
+    filters.weight = owner.weight;
+    let same_key = filters.by_key.entry(*filter.fingerprint()).or_default();
     Arc::make_mut(same_key).push(Arc::clone(filter));
 }
 
-fn remove_from(by_key: &mut ByKey, filter: &Arc<Filter>) {
+fn remove_from(by_owner: &mut ByOwner, filter: &Arc<Filter>) {
+    let btree_map::Entry::Occupied(mut owned) = by_owner.entry(filter.owner().key) else { return };
+    let by_key = &mut owned.get_mut().by_key;
     if let Entry::Occupied(mut same_key) = by_key.entry(*filter.fingerprint()) {
         let filters = Arc::make_mut(same_key.get_mut());
         filters.retain(|other| !Arc::ptr_eq(other, filter));
         if filters.is_empty() {
             same_key.remove();
         }
+    }
+    if by_key.is_empty() {
+        owned.remove();
     }
 }
 

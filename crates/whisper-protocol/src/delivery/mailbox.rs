@@ -1,5 +1,7 @@
 //! Where the messages of one filter wait to be fetched. When it is full, the oldest is dropped.
 
+mod seen;
+
 use std::{
     collections::{HashSet, VecDeque},
     future::poll_fn,
@@ -7,10 +9,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use crate::{
-    config::QueueLimits, delivery::message::ReceivedMessage, delivery::seen::SeenEnvelopes,
-    lock::lock,
-};
+use crate::{config::QueueLimits, delivery::message::ReceivedMessage, lock::lock};
+use seen::SeenEnvelopes;
 
 /// The result of [`Mailbox::put`].
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,14 @@
-//! Opens one envelope with the keys of the filters, a few trials at a time.
+//! Opens one envelope with the keys of one owner's filters, a few trials at a time.
 
 use std::{sync::Arc, vec};
 
 use whisper_envelope::Message;
 
 use crate::{
+    delivery::arrival::Arrival,
     delivery::filter::{Filter, OpenOutcome},
     delivery::filters::SameKey,
     delivery::mailbox::PutOutcome,
-    delivery::queue::Arrival,
     drops::Occurrence,
     stats::{Counter, Reason, counters::Counters},
 };
@@ -22,70 +22,91 @@ pub(crate) struct Opening {
     tried: bool,
 }
 
+/// What was done in one turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// The cost of the trials ([`Filter::trial_cost`]).
+    pub(crate) cost: u32,
+    /// Whether nothing is left to do.
+    pub(crate) finished: bool,
+}
+
 impl Opening {
     pub(crate) fn new(arrival: Arrival, candidates: Vec<SameKey>) -> Self {
         Self { arrival, candidates: candidates.into_iter(), tried: false }
     }
 
-    /// Tries up to `trials` more keys; if one opens the envelope, puts the message into the mailboxes. Returns whether
-    /// the envelope is finished.
-    pub(crate) fn advance(&mut self, now: u32, counters: &Counters, trials: usize) -> bool {
-        for _ in 0..trials {
+    /// The envelope.
+    pub(crate) fn arrival(&self) -> &Arrival {
+        &self.arrival
+    }
+
+    /// Tries keys until they cost `budget`, or until one opens the envelope. Then the message goes to the mailboxes.
+    pub(crate) fn advance(&mut self, now: u32, counters: &Counters, budget: u32) -> Progress {
+        let mut cost = 0_u32;
+        while cost < budget {
             let Some(same_key) = self.candidates.next() else {
                 let reason = if self.tried { Reason::NotOpened } else { Reason::NotMatching };
-                self.record(now, counters, reason);
-                return true;
+                record(now, counters, &self.arrival, reason);
+                return Progress { cost, finished: true };
             };
-            let Some(filter) = same_key.iter().find(|filter| self.is_admitted(filter)) else {
-                continue;
-            };
+            let admitted = |filter: &&Arc<Filter>| is_admitted(&self.arrival, filter);
+            let Some(filter) = same_key.iter().find(admitted) else { continue };
             self.tried = true;
+            cost = cost.saturating_add(filter.trial_cost());
             match filter.try_open(&self.arrival.envelope) {
                 OpenOutcome::Message(message) => {
                     counters.one(Counter::Opened);
-                    self.store(now, counters, &message, &same_key);
-                    return true;
+                    let filters = same_key.iter().filter(admitted);
+                    store(now, counters, &self.arrival, &message, filters);
+                    return Progress { cost, finished: true };
                 }
                 OpenOutcome::Malformed => {
-                    self.record(now, counters, Reason::Malformed);
-                    return true;
+                    record(now, counters, &self.arrival, Reason::Malformed);
+                    return Progress { cost, finished: true };
                 }
                 OpenOutcome::WrongKey => {}
             }
         }
-        false
+        Progress { cost, finished: false }
     }
+}
 
-    fn store(&self, now: u32, counters: &Counters, message: &Message, filters: &[Arc<Filter>]) {
-        let Arrival { envelope, work, direct } = &self.arrival;
-        let mut received = None;
-        for filter in filters.iter().filter(|filter| self.is_admitted(filter)) {
-            if !filter.wants(message) {
-                self.record(now, counters, Reason::NotMatching);
-                continue;
-            }
-            let received = received.get_or_insert_with(|| {
-                Arc::new(filter.received(envelope, *work, *direct, message.clone()))
-            });
-            match filter.mailbox.put(Arc::clone(received)) {
-                PutOutcome::Stored { dropped } => {
-                    counters.one(Counter::Delivered);
-                    for oldest in dropped {
-                        counters.record(Reason::MailboxFull, Occurrence::at(now).of(&oldest));
-                    }
+/// Puts an opened message into the mailboxes of the filters that want it.
+pub(crate) fn store<'a>(
+    now: u32,
+    counters: &Counters,
+    arrival: &Arrival,
+    message: &Message,
+    filters: impl IntoIterator<Item = &'a Arc<Filter>>,
+) {
+    let mut received = None;
+    for filter in filters {
+        if !filter.wants(message) {
+            record(now, counters, arrival, Reason::NotMatching);
+            continue;
+        }
+        let received = received.get_or_insert_with(|| {
+            let (work, direct) = (arrival.work.get(), arrival.is_direct());
+            Arc::new(filter.received(&arrival.envelope, work, direct, message.clone()))
+        });
+        match filter.mailbox.put(Arc::clone(received)) {
+            PutOutcome::Stored { dropped } => {
+                counters.one(Counter::Delivered);
+                for oldest in dropped {
+                    counters.record(Reason::MailboxFull, Occurrence::at(now).of(&oldest));
                 }
-                PutOutcome::Repeated => self.record(now, counters, Reason::Repeated),
-                PutOutcome::TooLarge => self.record(now, counters, Reason::MailboxFull),
             }
+            PutOutcome::Repeated => record(now, counters, arrival, Reason::Repeated),
+            PutOutcome::TooLarge => record(now, counters, arrival, Reason::MailboxFull),
         }
     }
+}
 
-    fn is_admitted(&self, filter: &Arc<Filter>) -> bool {
-        let Arrival { envelope, work, direct } = &self.arrival;
-        filter.admits(envelope.dialect(), *work, *direct)
-    }
+fn is_admitted(arrival: &Arrival, filter: &Filter) -> bool {
+    filter.admits(arrival.envelope.dialect(), arrival.work.get(), arrival.is_direct())
+}
 
-    fn record(&self, now: u32, counters: &Counters, reason: Reason) {
-        counters.record(reason, Occurrence::at(now).of(self.arrival.envelope.hash()));
-    }
+fn record(now: u32, counters: &Counters, arrival: &Arrival, reason: Reason) {
+    counters.record(reason, Occurrence::at(now).of(arrival.envelope.hash()));
 }

@@ -1,11 +1,14 @@
-use whisper_envelope::{Draft, Recipient, SymmetricKey, Topic};
+use whisper_envelope::{Dialect, Draft, Recipient, SymmetricKey, Topic};
+use whisper_pow::Client;
 
 use super::*;
 use crate::{
     config::{FilterSettings, QueueLimits, QueueSettings},
+    delivery::backfill::{Scan, ScanLimits},
     delivery::filter::{FilterKey, FilterSpec},
     delivery::mailbox::Mailbox,
     keys::Keys,
+    relay::pool::Ticket,
     relay::testing::NOW,
     stats::{RelayStats, Stats},
 };
@@ -27,13 +30,45 @@ fn stats(counters: &Counters) -> Stats {
     counters.snapshot(RelayStats::default())
 }
 
+/// A pool with these envelopes.
+struct Pooled(Vec<Envelope>);
+
+const EMPTY: Pooled = Pooled(Vec::new());
+
+impl PoolReader for Pooled {
+    fn find(&self, hash: &[u8; 32]) -> Option<(Envelope, Work)> {
+        let found = self.0.iter().find(|envelope| envelope.hash() == hash);
+        found.map(|envelope| (envelope.clone(), Work::ZERO))
+    }
+
+    fn scan(
+        &self,
+        dialect: Dialect,
+        after: Option<Ticket>,
+        limits: ScanLimits,
+        wanted: &dyn Fn(Topic, Work) -> bool,
+    ) -> Scan {
+        let number = |ticket: Ticket| usize::try_from(ticket.slot()).unwrap() + 1;
+        let start = after.map_or(0, number);
+        let end = (start + limits.found).min(self.0.len());
+        let last = (end < self.0.len()).then(|| Ticket::at(u32::try_from(end - 1).unwrap()));
+        let found = self.0[start..end].iter();
+        let found = found.filter(|it| it.dialect() == dialect && wanted(it.topic(), Work::ZERO));
+        Scan { found: found.map(|envelope| (envelope.clone(), Work::ZERO)).collect(), last }
+    }
+}
+
+fn offer(delivery: &Delivery, envelope: &Envelope) -> usize {
+    delivery.offer_new(NOW, Source::Own, &[(envelope, Work::ZERO)])
+}
+
 #[test]
 fn an_envelope_goes_from_the_queue_to_the_mailbox() {
     let counters = Arc::new(Counters::default());
     let delivery = Delivery::new(&Config::default(), Arc::clone(&counters));
     let key = SymmetricKey::random(&mut rand::rng());
     let envelope = sealed(&key);
-    assert_eq!(delivery.offer_new(NOW, vec![(&envelope, Work::ZERO)]), 0, "no filter wants it");
+    assert_eq!(offer(&delivery, &envelope), 0, "no filter wants it");
 
     let keys = Keys::default();
     let other = filter(&keys, SymmetricKey::random(&mut rand::rng()));
@@ -41,14 +76,12 @@ fn an_envelope_goes_from_the_queue_to_the_mailbox() {
     for filter in [&other, &wanted] {
         delivery.insert(Duration::ZERO, Arc::clone(filter), false);
     }
-    assert_eq!(delivery.offer_new(NOW, vec![(&envelope, Work::ZERO)]), 1);
+    assert_eq!(offer(&delivery, &envelope), 1);
     assert!(delivery.is_queued(envelope.hash()));
-    let mut opening = delivery.next_opening().unwrap();
-    let steps = (1..).find(|_| delivery.advance(NOW, &mut opening, 1)).unwrap();
-    assert!(steps <= 2, "one trial for each key");
+    assert!(delivery.serve(NOW, &EMPTY));
     assert!(wanted.mailbox.holds(envelope.hash()) && !other.mailbox.holds(envelope.hash()));
     assert_eq!((stats(&counters).delivery.opened, stats(&counters).delivery.delivered), (1, 1));
-    assert!(delivery.next_opening().is_none());
+    assert!(!delivery.serve(NOW, &EMPTY));
 }
 
 #[test]
@@ -58,27 +91,103 @@ fn an_envelope_that_no_key_opens_is_counted() {
     let other = filter(&Keys::default(), SymmetricKey::random(&mut rand::rng()));
     delivery.insert(Duration::ZERO, other, false);
     let envelope = sealed(&SymmetricKey::random(&mut rand::rng()));
-    delivery.offer(NOW, Arrival { envelope, work: 0.0, direct: false });
-    let mut opening = delivery.next_opening().unwrap();
-    assert!(delivery.advance(NOW, &mut opening, 16));
+    offer(&delivery, &envelope);
+    assert!(delivery.serve(NOW, &EMPTY));
     assert_eq!(stats(&counters).delivery.not_opened, 1);
 }
 
+/// A queue for one envelope: the second one is taken from the pool again when there is room.
 #[test]
-fn a_full_queue_drops_and_counts() {
+fn what_did_not_fit_is_delivered_later_if_the_pool_has_it() {
     let counters = Arc::new(Counters::default());
-    let none = QueueLimits { items: 0, bytes: 0 };
-    let queues = QueueSettings { broadcast: none, direct: none };
-    let config = Config { queues, ..Config::default() };
+    let one = QueueLimits { items: 1, bytes: 1 << 20 };
+    let config =
+        Config { queues: QueueSettings { broadcast: one, direct: one }, ..Config::default() };
     let delivery = Delivery::new(&config, Arc::clone(&counters));
     let key = SymmetricKey::random(&mut rand::rng());
-    delivery.insert(Duration::ZERO, filter(&Keys::default(), key.clone()), false);
-    for direct in [false, true] {
-        let arrival = Arrival { envelope: sealed(&key), work: 0.0, direct };
-        assert!(!delivery.offer(NOW, arrival));
-    }
+    let wanted = filter(&Keys::default(), key.clone());
+    delivery.insert(Duration::ZERO, Arc::clone(&wanted), false);
+    let envelopes = [(); 3].map(|()| sealed(&key));
+    envelopes.iter().for_each(|envelope| _ = offer(&delivery, envelope));
+    let pool = Pooled(envelopes[..2].to_vec());
+    while delivery.serve(NOW, &pool) {}
+    let delivered = envelopes.iter().filter(|envelope| wanted.mailbox.holds(envelope.hash()));
+    assert!(delivered.count() >= 2);
     let delivery = stats(&counters).delivery;
-    assert_eq!((delivery.message_queue_full, delivery.direct_queue_full), (1, 1));
+    assert_eq!(
+        (delivery.queue_retried + delivery.message_queue_full, delivery.delivered),
+        (2, delivery.queue_retried + 1)
+    );
+}
+
+#[test]
+fn an_envelope_that_expires_in_the_queue_is_counted() {
+    let counters = Arc::new(Counters::default());
+    let delivery = Delivery::new(&Config::default(), Arc::clone(&counters));
+    let key = SymmetricKey::random(&mut rand::rng());
+    let wanted = filter(&Keys::default(), key.clone());
+    delivery.insert(Duration::ZERO, Arc::clone(&wanted), false);
+    let envelope = sealed(&key);
+    offer(&delivery, &envelope);
+    assert!(delivery.serve(envelope.expiry() + 1, &EMPTY));
+    assert!(!wanted.mailbox.holds(envelope.hash()));
+    assert_eq!(stats(&counters).delivery.queue_expired, 1);
+}
+
+/// A filter that is made after a message arrived gets it if it asks for that, and only once.
+#[test]
+fn a_new_filter_is_fed_from_the_pool_on_request() {
+    let counters = Arc::new(Counters::default());
+    let delivery = Delivery::new(&Config::default(), Arc::clone(&counters));
+    let key = SymmetricKey::random(&mut rand::rng());
+    let pool = Pooled(
+        (0..40)
+            .map(|_| sealed(&key))
+            .chain([sealed(&SymmetricKey::random(&mut rand::rng()))])
+            .collect(),
+    );
+    for (include_pooled, expected) in [(false, 0), (true, 40)] {
+        let keys = Keys::default();
+        let spec = FilterSpec::new(FilterKey::Symmetric(keys.add_symmetric(key.clone())));
+        let spec = FilterSpec { include_pooled, ..spec.topic(TOPIC) };
+        let mailbox = Mailbox::new(FilterSettings::default().mailbox);
+        let filter = Arc::new(Filter::new(spec, &keys, mailbox).unwrap());
+        let id = delivery.insert(Duration::ZERO, Arc::clone(&filter), false);
+        delivery.feed_from_pool(NOW, id, &filter);
+        while delivery.serve(NOW, &pool) {}
+        assert_eq!(filter.mailbox.drain().len(), expected);
+        offer(&delivery, &pool.0[0]);
+        while delivery.serve(NOW, &pool) {}
+        assert_eq!(filter.mailbox.drain().len(), usize::from(!include_pooled), "each message once");
+        delivery.remove(&id);
+    }
+}
+
+/// Ten thousand filters of one application cost another one nothing but every second turn.
+#[test]
+fn filters_of_one_owner_do_not_delay_those_of_another() {
+    let delivery = Delivery::new(&Config::default(), Arc::new(Counters::default()));
+    let keys = Keys::default();
+    for _ in 0..500 {
+        let key = FilterKey::Private(keys.new_key_pair());
+        let owner = Client { key: 1, weight: 1 };
+        let spec = FilterSpec { owner, ..FilterSpec::new(key) };
+        let mailbox = Mailbox::new(FilterSettings::default().mailbox);
+        delivery.insert(Duration::ZERO, Arc::new(Filter::new(spec, &keys, mailbox).unwrap()), true);
+    }
+    let key = SymmetricKey::random(&mut rand::rng());
+    for _ in 0..10 {
+        offer(&delivery, &sealed(&SymmetricKey::random(&mut rand::rng())));
+    }
+    let wanted = filter(&keys, key.clone());
+    delivery.insert(Duration::ZERO, Arc::clone(&wanted), true);
+    let envelope = sealed(&key);
+    offer(&delivery, &envelope);
+    let turns = (1..).find(|_| {
+        delivery.serve(NOW, &EMPTY);
+        wanted.mailbox.holds(envelope.hash())
+    });
+    assert!(turns <= Some(4), "{turns:?} turns");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use whisper_envelope::{Bloom, Envelope};
 
 use crate::{
     clock::{Clock, corrector::ClockCorrector},
+    delivery::arrival::{Arrival, Source},
     delivery::driver::DeliveryDriver,
-    delivery::queue::Arrival,
     drops::Occurrence,
     peers::links::Links,
     peers::peer_sender::PeerLink,
@@ -31,7 +31,7 @@ const MAX_EXPIRY_WAIT_SECS: u32 = 60;
 /// The relays, and everything that follows from a change of them.
 #[derive(Debug)]
 pub(crate) struct RelayDriver {
-    relays: Relays,
+    relays: Arc<Relays>,
     clock: Clock,
     corrector: Arc<ClockCorrector>,
     links: Arc<Links<PeerLink>>,
@@ -44,7 +44,7 @@ pub(crate) struct RelayDriver {
 
 impl RelayDriver {
     pub(crate) fn new(
-        relays: Relays,
+        relays: Arc<Relays>,
         corrector: Arc<ClockCorrector>,
         links: Arc<Links<PeerLink>>,
         delivery: Arc<DeliveryDriver>,
@@ -91,8 +91,8 @@ impl RelayDriver {
             let occurrence = Occurrence::at(self.clock.now()).by(from).of(envelope.hash());
             return self.counters.record(Reason::DirectTooLarge, occurrence);
         };
-        let (envelope, work) = (envelope.detached(), work.get());
-        self.delivery.offer(Arrival { envelope, work, direct: true });
+        let source = Source::Direct(from);
+        self.delivery.offer(&Arrival { envelope: envelope.detached(), work, source });
     }
 
     /// Processes envelopes of one dialect. Returns one outcome for each, in order.
@@ -102,7 +102,7 @@ impl RelayDriver {
         let Processed { outcomes, new, effects } =
             self.relays.process(now, first.dialect(), from, envelopes);
         self.apply(effects);
-        self.delivery.offer_new(new);
+        self.delivery.offer_new(from.into(), &new);
         self.record_rejected(now, from, envelopes, &outcomes);
         let known = outcomes.iter().filter(|outcome| **outcome == EnvelopeOutcome::Known);
         self.counters.add(Counter::EnvelopesNew, count_new(&outcomes));

@@ -3,7 +3,7 @@
 use whisper_envelope::Dialect;
 
 /// The place of a connected peer in the relay of its dialect. It is reused after the peer has left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PeerSlot {
     pub(super) dialect: Dialect,
     pub(super) index: usize,

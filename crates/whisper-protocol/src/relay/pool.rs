@@ -130,6 +130,11 @@ impl Pool {
         self.slots.get(ticket.slot).filter(|entry| entry.rank() == ticket.rank)
     }
 
+    /// The greatest ticket of the pool.
+    pub(crate) fn highest(&self) -> Option<Ticket> {
+        self.by_work.last_key_value().map(Ticket::of)
+    }
+
     /// The greatest ticket of the pool that is not above this one.
     pub(crate) fn at_or_below(&self, ticket: Ticket) -> Option<Ticket> {
         self.by_work.range(..=ticket.rank).next_back().map(Ticket::of)

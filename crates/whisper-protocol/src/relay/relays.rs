@@ -8,18 +8,20 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
+use bytes::Bytes;
 use p2p_identity::NodeId;
-use whisper_envelope::{Bloom, Dialect, Envelope};
+use whisper_envelope::{Bloom, Dialect, Envelope, Topic};
 use whisper_pow::{Policy, Rule, Work};
 
 use crate::{
     config::Config,
+    delivery::backfill::{PoolReader, Scan, ScanLimits},
     lock::lock,
     peers::peer_rule::PeerRuleState,
     relay::admission::{EnvelopeOutcome, Origin, Proven, Requirements},
     relay::peer_slot::PeerSlot,
     relay::pool::history::LostEnvelope,
-    relay::pool::{Pool, PoolEntry},
+    relay::pool::{Pool, PoolEntry, Ticket},
     relay::reject_reason::RejectReason,
     relay::trace::{DepartedTrace, PooledTrace},
     relay::unsent_reason::UnsentReason,
@@ -255,21 +257,21 @@ impl Relays {
 
     /// A pooled envelope with its dialect, and what each peer has to do with it.
     pub(crate) fn trace(&self, hash: &[u8; 32]) -> Option<(Dialect, PooledTrace)> {
-        self.find(|relay| Some((relay.dialect(), relay.trace(hash)?)))
+        self.find_in(|relay| Some((relay.dialect(), relay.trace(hash)?)))
     }
 
     /// An envelope that left the pool and is still remembered.
     pub(crate) fn departed(&self, hash: &[u8; 32]) -> Option<DepartedTrace> {
-        self.find(|relay| relay.departed(hash))
+        self.find_in(|relay| relay.departed(hash))
     }
 
     /// Why a pooled envelope was sent to no peer; `None` if it is in no pool, or if a peer has it.
     pub(crate) fn unsent_reason(&self, hash: &[u8; 32]) -> Option<UnsentReason> {
-        self.find(|relay| relay.unsent_reason(hash))
+        self.find_in(|relay| relay.unsent_reason(hash))
     }
 
     /// Asks the relays of all dialects, that of the newest first, until one has a result.
-    fn find<T>(&self, find: impl Fn(&Relay) -> Option<T>) -> Option<T> {
+    fn find_in<T>(&self, find: impl Fn(&Relay) -> Option<T>) -> Option<T> {
         self.relays.iter().find_map(|relay| find(&lock(relay)))
     }
 
@@ -285,6 +287,45 @@ impl Relays {
 /// All dialects, the newest first.
 pub(crate) fn dialects() -> impl Iterator<Item = Dialect> {
     wire::ALL.iter().map(|wire| wire.dialect)
+}
+
+impl PoolReader for Relays {
+    fn find(&self, hash: &[u8; 32]) -> Option<(Envelope, Work)> {
+        let (dialect, raw, work) = self.find_in(|relay| {
+            let entry = relay.pool().get(relay.pool().find(hash)?)?;
+            Some((relay.dialect(), Bytes::copy_from_slice(entry.raw()), entry.work()))
+        })?;
+        Some((Envelope::decode(dialect, raw).ok()?, work))
+    }
+
+    fn scan(
+        &self,
+        dialect: Dialect,
+        after: Option<Ticket>,
+        limits: ScanLimits,
+        wanted: &dyn Fn(Topic, Work) -> bool,
+    ) -> Scan {
+        let mut raw = Vec::new();
+        let mut last = None;
+        {
+            let relay = self.relay(dialect);
+            let pool = relay.pool();
+            let mut next = after.map_or_else(|| pool.highest(), |after| pool.below(after));
+            for _ in 0..limits.scanned {
+                last = next;
+                let Some(ticket) = next else { break };
+                if let Some(entry) = pool.get(ticket).filter(|it| wanted(it.topic(), it.work())) {
+                    raw.push((Bytes::copy_from_slice(entry.raw()), entry.work()));
+                    if raw.len() == limits.found {
+                        break;
+                    }
+                }
+                next = pool.below(ticket);
+            }
+        }
+        let decode = |(raw, work)| Some((Envelope::decode(dialect, raw).ok()?, work));
+        Scan { found: raw.into_iter().filter_map(decode).collect(), last }
+    }
 }
 
 #[cfg(test)]

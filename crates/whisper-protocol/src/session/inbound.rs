@@ -13,6 +13,7 @@ use whisper_envelope::{Envelope, EnvelopeError, Unhashed};
 use super::{Ended, Session};
 use crate::{
     config::MAX_MESSAGE_SIZE,
+    delivery::arrival::Source,
     delivery::driver::MAX_QUEUE_WAIT,
     peers::rate_limit::LimitScope,
     relay::driver::MAX_BATCH,
@@ -110,7 +111,7 @@ impl Session {
         let mut refused = Vec::new();
         let deadline = Instant::now() + MAX_QUEUE_WAIT;
         loop {
-            self.context.delivery.wait_for_room(deadline).await;
+            self.context.delivery.wait_for_room(Source::Peer(slot), deadline).await;
             let (batch, rest) = next_batch(&mut envelopes);
             let outcomes = self.context.relays.receive(slot, &batch);
             let early = self.early.keep(&batch, &outcomes);
@@ -191,7 +192,7 @@ impl Session {
             if batch.is_empty() {
                 return;
             }
-            self.context.delivery.wait_for_room(deadline).await;
+            self.context.delivery.wait_for_room(Source::Peer(slot), deadline).await;
             self.context.relays.receive_due(slot, &batch);
             yield_now().await;
         }

@@ -12,6 +12,7 @@ use crate::{
     clock::corrector::ClockCorrector,
     config::{Config, QueueLimits},
     delivery::Delivery,
+    delivery::backfill::PoolReader,
     delivery::driver::DeliveryDriver,
     delivery::subscriptions::Subscriptions,
     keys::Keys,
@@ -53,8 +54,9 @@ impl Node {
         let delivery = Arc::new(DeliveryDriver::new(delivery, corrector.corrected()));
         let tracker = Arc::new(PostTracker::new(config.receipts, Arc::clone(&counters)));
         let links = Arc::new(Links::default());
+        let pools = Arc::new(Relays::new(&config));
         let relays = Arc::new(RelayDriver::new(
-            Relays::new(&config),
+            Arc::clone(&pools),
             Arc::clone(&corrector),
             Arc::clone(&links),
             Arc::clone(&delivery),
@@ -83,7 +85,11 @@ impl Node {
             mail: Arc::new(MailQueue::new(Arc::clone(&direct))),
         };
         let tasks = TaskTracker::new();
-        spawn(&tasks, &context, &subscriptions, filters.workers.max(1));
+        for _ in 0..filters.workers.max(1) {
+            let pools: Arc<dyn PoolReader> = Arc::clone(&pools) as _;
+            tasks.spawn(Arc::clone(&context.delivery).run(pools));
+        }
+        spawn(&tasks, &context, &subscriptions);
         Self {
             context: Arc::new(context),
             publisher,
@@ -99,15 +105,7 @@ impl Node {
 }
 
 /// Starts the tasks of a node. They end when `stop` is cancelled.
-fn spawn(
-    tasks: &TaskTracker,
-    context: &SessionContext,
-    subscriptions: &Arc<Subscriptions>,
-    workers: usize,
-) {
-    for _ in 0..workers {
-        tasks.spawn(Arc::clone(&context.delivery).run());
-    }
+fn spawn(tasks: &TaskTracker, context: &SessionContext, subscriptions: &Arc<Subscriptions>) {
     let (expiry, stop) = (Arc::clone(&context.relays).run_expiry(), context.stop.clone());
     tasks.spawn(async move { stop.run_until_cancelled(expiry).await });
     let (idle, stop) = (Arc::clone(subscriptions).remove_idle(), context.stop.clone());

@@ -6,6 +6,7 @@ use crate::{
     delivery::filter::{FilterKey, FilterSpec},
     delivery::mailbox::Mailbox,
     keys::Keys,
+    relay::relays::Relays,
     relay::testing::envelope,
     stats::counters::Counters,
 };
@@ -16,6 +17,10 @@ fn driver() -> Arc<DeliveryDriver> {
     let config = Config { queues, ..Config::default() };
     let delivery = Delivery::new(&config, Arc::new(Counters::default()));
     Arc::new(DeliveryDriver::new(delivery, config.clock))
+}
+
+fn pool() -> Arc<dyn PoolReader> {
+    Arc::new(Relays::new(&Config::default()))
 }
 
 fn insert_filter(driver: &DeliveryDriver) {
@@ -31,13 +36,13 @@ async fn room_is_waited_for_until_a_worker_takes_an_envelope() {
     let driver = driver();
     insert_filter(&driver);
     let second = Duration::from_secs(1);
-    driver.offer_new(vec![(&envelope(1), Work::ZERO)]);
+    driver.offer_new(Source::Own, &[(&envelope(1), Work::ZERO)]);
     let begin = Instant::now();
-    driver.wait_for_room(begin + second).await;
+    driver.wait_for_room(Source::Own, begin + second).await;
     assert_eq!(begin.elapsed(), second, "there is no room, and no worker");
-    let worker = tokio::spawn(Arc::clone(&driver).run());
+    let worker = tokio::spawn(Arc::clone(&driver).run(pool()));
     let begin = Instant::now();
-    driver.wait_for_room(begin + second).await;
+    driver.wait_for_room(Source::Own, begin + second).await;
     assert_eq!(begin.elapsed(), Duration::ZERO);
     driver.close();
     worker.await.unwrap();
@@ -46,7 +51,7 @@ async fn room_is_waited_for_until_a_worker_takes_an_envelope() {
 #[tokio::test]
 async fn closing_ends_every_worker() {
     let driver = driver();
-    let workers = [(); 3].map(|()| tokio::spawn(Arc::clone(&driver).run()));
+    let workers = [(); 3].map(|()| tokio::spawn(Arc::clone(&driver).run(pool())));
     tokio::task::yield_now().await;
     driver.close();
     for worker in workers {

@@ -44,6 +44,12 @@ impl Ticket {
         Self { rank: *rank, slot: *slot }
     }
 
+    /// A ticket for tests of what only compares tickets.
+    #[cfg(test)]
+    pub(crate) fn at(slot: u32) -> Self {
+        Self { rank: Rank::new(Work::ZERO, 0), slot }
+    }
+
     pub(crate) fn slot(self) -> u32 {
         self.slot
     }
