@@ -35,7 +35,14 @@ const FLOORS: &[Standing] = &[
     on_floor(
         5,
         "whisper-protocol",
-        &["keccak-lanes", "p2p-identity", "p2p-mux", "whisper-envelope", "whisper-pow"],
+        &[
+            "fair-queue",
+            "keccak-lanes",
+            "p2p-identity",
+            "p2p-mux",
+            "whisper-envelope",
+            "whisper-pow",
+        ],
     ),
     on_floor(
         6,

@@ -171,7 +171,9 @@ impl TaskQueues {
     pub(crate) fn push(&mut self, owner: Client, named: bool, arrival: Arrival) -> Vec<Lost> {
         let topic = named.then_some(arrival.envelope.topic());
         let key = LaneKey::Arrivals(arrival.source, topic);
-        let priority = Priority { begun: false, work: arrival.work };
+        // Direct messages are exempt from work: they keep their order.
+        let work = if arrival.is_direct() { Work::ZERO } else { arrival.work };
+        let priority = Priority { begun: false, work };
         let lane = Lane { group: owner.key, weight: owner.weight, key };
         self.push_task(lane, priority, Task::Arrival(arrival))
     }

@@ -118,14 +118,7 @@ async fn left_behind(reason: Reason) -> Whisper {
             node
         }
         "relay.evicted" => {
-            let policy = Policy::default();
-            let of_nonce = |nonce| unsealed(b"one or another").seal(nonce);
-            let mut sealed: Vec<_> = (0..64).map(of_nonce).collect();
-            let work = |sealed: &Envelope| policy.work(sealed).unwrap().get();
-            sealed.sort_by(|a, b| work(a).total_cmp(&work(b)));
-            let alone = node();
-            assert_eq!(alone.inject(sealed[0].clone()), EnvelopeOutcome::New);
-            let pool_bytes = alone.info().pool_bytes * 3 / 2;
+            let (sealed, pool_bytes) = by_work();
             let node = Whisper::new(Config { pool_bytes, ..settings() });
             for sealed in [&sealed[0], &sealed[63]] {
                 assert_eq!(node.inject(sealed.clone()), EnvelopeOutcome::New);
@@ -134,6 +127,16 @@ async fn left_behind(reason: Reason) -> Whisper {
         }
         _ => refused(reason).await,
     }
+}
+
+/// Envelopes of one size by their work, the least first; and the size of a pool with room for one of them.
+fn by_work() -> (Vec<Envelope>, usize) {
+    let mut sealed: Vec<_> = (0..64).map(|nonce| unsealed(b"one or another").seal(nonce)).collect();
+    sealed.sort_by_key(|sealed| Policy::default().work(sealed).unwrap());
+    let alone = node();
+    assert_eq!(alone.inject(sealed[0].clone()), EnvelopeOutcome::New);
+    let pool_bytes = alone.info().pool_bytes * 3 / 2;
+    (sealed, pool_bytes)
 }
 
 async fn put_aside(reason: Reason) -> Whisper {
@@ -278,11 +281,20 @@ async fn undelivered(reason: Reason) -> Whisper {
     };
     let (node, envelopes) = match reason.name() {
         "delivery.message_queue_full" => {
-            let node = listening(
-                of_queues(QueueSettings { broadcast: one, ..QueueSettings::default() }),
-                spec,
-            );
-            (node, vec![envelope(b"1"), envelope(b"2"), envelope(b"3")])
+            // Each envelope evicts the one before it, from the queue and from the pool.
+            let queues = QueueSettings { broadcast: one, ..QueueSettings::default() };
+            let (envelopes, pool_bytes) = by_work();
+            let node = listening(Config { pool_bytes, ..of_queues(queues) }, spec);
+            (node, vec![envelopes[0].clone(), envelopes[63].clone()])
+        }
+        "delivery.queue_expired" => {
+            let clock = HandClock::new();
+            let node = listening(Config { clock: clock.clock(), ..settings() }, spec);
+            let envelope = envelope(b"late");
+            let expiry = envelope.expiry();
+            assert_eq!(node.inject(envelope), EnvelopeOutcome::New);
+            clock.advance(expiry + 1 - NOW);
+            return node;
         }
         "delivery.direct_queue_full" => {
             let node = listening(
