@@ -272,6 +272,18 @@ fn of_mailbox(mailbox: QueueLimits) -> Config {
     Config { filters: FilterSettings { mailbox, ..FilterSettings::default() }, ..settings() }
 }
 
+/// A node with an envelope that expires before a worker runs.
+fn expired_in_queue() -> Whisper {
+    let clock = HandClock::new();
+    let node = in_order(Config { clock: clock.clock(), ..settings() });
+    node.subscribe(spec(&node)).unwrap();
+    let envelope = envelope(b"late");
+    let expiry = envelope.expiry();
+    assert_eq!(node.inject(envelope), EnvelopeOutcome::New);
+    clock.advance(expiry + 1 - NOW);
+    node
+}
+
 async fn undelivered(reason: Reason) -> Whisper {
     let one = QueueLimits { items: 1, bytes: usize::MAX };
     let listening = |settings: Config, spec_of: fn(&Whisper) -> FilterSpec| {
@@ -287,15 +299,7 @@ async fn undelivered(reason: Reason) -> Whisper {
             let node = listening(Config { pool_bytes, ..of_queues(queues) }, spec);
             (node, vec![envelopes[0].clone(), envelopes[63].clone()])
         }
-        "delivery.queue_expired" => {
-            let clock = HandClock::new();
-            let node = listening(Config { clock: clock.clock(), ..settings() }, spec);
-            let envelope = envelope(b"late");
-            let expiry = envelope.expiry();
-            assert_eq!(node.inject(envelope), EnvelopeOutcome::New);
-            clock.advance(expiry + 1 - NOW);
-            return node;
-        }
+        "delivery.queue_expired" => return expired_in_queue(),
         "delivery.direct_queue_full" => {
             let node = listening(
                 of_queues(QueueSettings { direct: one, ..QueueSettings::default() }),

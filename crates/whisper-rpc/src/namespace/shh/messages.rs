@@ -130,6 +130,7 @@ pub(super) fn filter_spec(criteria: Criteria) -> Result<FilterSpec, CallError> {
         // A negative value demands nothing, as in go-ethereum.
         min_work: Work::new(criteria.min_pow).unwrap_or_default(),
         allow_p2p: criteria.allow_p2p,
+        ..FilterSpec::new(key)
     })
 }
 
