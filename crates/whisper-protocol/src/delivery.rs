@@ -195,11 +195,17 @@ impl Delivery {
         read(&self.filters).len()
     }
 
-    /// Adds a filter. `lasting`: it is not removed when it is idle.
-    pub(crate) fn insert(&self, uptime: Duration, filter: Arc<Filter>, lasting: bool) -> FilterId {
+    /// Adds a filter under an id that is not in use. `lasting`: it is not removed when it is idle.
+    pub(crate) fn insert(
+        &self,
+        uptime: Duration,
+        id: FilterId,
+        filter: Arc<Filter>,
+        lasting: bool,
+    ) {
         filter.touch(uptime);
         let idle = self.idle.filter(|_| !lasting);
-        write(&self.filters).insert(filter, idle.map(|idle| uptime + idle))
+        write(&self.filters).insert(id, filter, idle.map(|idle| uptime + idle));
     }
 
     /// Delivers what is in the pool already to a new filter, if it wants that. Returns whether a task was queued.

@@ -1,5 +1,4 @@
-//! The keys that the node holds for its applications, by id. In memory only: they are gone when the
-//! node stops.
+//! The keys that the node holds for its applications, by id. They are only in memory: they are lost when the node stops.
 
 pub(crate) mod id;
 
@@ -13,11 +12,11 @@ use crate::{
     lock::{read, write},
 };
 
-/// Key pairs and symmetric keys, each named by a random [`KeyId`].
+/// Key pairs and symmetric keys, each with a random [`KeyId`].
 ///
-/// As in go-ethereum, the same key added twice, or derived twice from one password, gets two ids,
-/// and the two kinds have names of their own. Secrets are wiped from memory when they are deleted
-/// and are never shown by `Debug`.
+/// As in go-ethereum, a key that is added twice, or derived twice from one password, gets two ids, and the ids of key
+/// pairs and of symmetric keys are separate. Secrets are wiped from memory when they are deleted, and `Debug` does not
+/// print them.
 ///
 /// ```
 /// let keys = whisper_protocol::Keys::default();
@@ -39,7 +38,7 @@ impl Keys {
         self.add_private_key(SecretKey::random(&mut rand::rng()))
     }
 
-    /// Keeps the key pair of this private key.
+    /// Stores the key pair of this private key.
     #[must_use]
     pub fn add_private_key(&self, key: SecretKey) -> KeyId {
         let id = KeyId::random();
@@ -47,26 +46,25 @@ impl Keys {
         id
     }
 
-    /// Whether there is a key pair of this name.
+    /// Whether there is a key pair with this id.
     #[must_use]
     pub fn has_key_pair(&self, id: &KeyId) -> bool {
         read(&self.pairs).contains_key(id)
     }
 
-    /// The private half of a key pair.
+    /// The private key of a key pair.
     #[must_use]
     pub fn private_key(&self, id: &KeyId) -> Option<SecretKey> {
         read(&self.pairs).get(id).cloned()
     }
 
-    /// The public half of a key pair.
+    /// The public key of a key pair.
     #[must_use]
     pub fn public_key(&self, id: &KeyId) -> Option<PublicKey> {
         read(&self.pairs).get(id).map(SecretKey::public_key)
     }
 
-    /// Forgets a key pair; false if there was none of this name. Filters made with it keep their
-    /// copy.
+    /// Deletes a key pair. Returns false if no key pair has this id. Filters that were made with it keep a copy.
     pub fn delete_key_pair(&self, id: &KeyId) -> bool {
         write(&self.pairs).remove(id).is_some()
     }
@@ -77,7 +75,7 @@ impl Keys {
         self.add_symmetric(SymmetricKey::random(&mut rand::rng()))
     }
 
-    /// Keeps this symmetric key.
+    /// Stores this symmetric key.
     #[must_use]
     pub fn add_symmetric(&self, key: SymmetricKey) -> KeyId {
         let id = KeyId::random();
@@ -85,17 +83,16 @@ impl Keys {
         id
     }
 
-    /// Derives a symmetric key from a password, as go-ethereum does: everybody who knows the
-    /// password gets the same key. There is no salt, so it is only as strong as the password.
+    /// Derives a symmetric key from a password, as go-ethereum does. The same password gives the same key on every node.
+    /// There is no salt, so the key is only as strong as the password.
     ///
-    /// Takes some ten milliseconds of a processor, and no lock meanwhile: from async code call it
-    /// in a blocking task.
+    /// Takes about ten milliseconds of CPU time, without holding a lock: from async code, call it in a blocking task.
     #[must_use]
     pub fn symmetric_from_password(&self, password: &str) -> KeyId {
         self.add_symmetric(SymmetricKey::from_password(password.as_bytes()))
     }
 
-    /// Whether there is a symmetric key of this name.
+    /// Whether there is a symmetric key with this id.
     #[must_use]
     pub fn has_symmetric(&self, id: &KeyId) -> bool {
         read(&self.symmetric).contains_key(id)
@@ -107,8 +104,8 @@ impl Keys {
         read(&self.symmetric).get(id).cloned()
     }
 
-    /// Forgets a symmetric key; false if there was none of this name. Filters made with it keep
-    /// their copy.
+    /// Deletes a symmetric key. Returns false if no symmetric key has this id. Filters that were made with it keep a
+    /// copy.
     pub fn delete_symmetric(&self, id: &KeyId) -> bool {
         write(&self.symmetric).remove(id).is_some()
     }
@@ -144,10 +141,10 @@ mod tests {
     }
 
     #[test]
-    fn deleting_says_whether_there_was_something() {
+    fn deletion_returns_whether_the_key_existed() {
         let keys = Keys::default();
         let (pair, symmetric) = (keys.new_key_pair(), keys.new_symmetric());
-        assert!(!keys.delete_key_pair(&symmetric), "the kinds have names of their own");
+        assert!(!keys.delete_key_pair(&symmetric), "the ids of the two kinds are separate");
         assert!(keys.delete_key_pair(&pair) && keys.delete_symmetric(&symmetric));
         assert!(!keys.delete_key_pair(&pair) && !keys.delete_symmetric(&symmetric));
         assert!(keys.private_key(&pair).is_none() && keys.symmetric(&symmetric).is_none());

@@ -1,19 +1,19 @@
-//! Locking plain data.
+//! Locks that ignore poisoning.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Locks, also after a panic elsewhere: no lock of this crate is held over anything that can leave
-/// its data half changed, and one panicking task must not take the node with it.
+/// Locks. Poisoning is ignored: the data under the locks of this crate is always consistent, and a panic in one task must
+/// not stop the node.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As [`lock`], for reading.
+/// Locks for reading, as [`lock`] does.
 pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As [`lock`], for writing.
+/// Locks for writing, as [`lock`] does.
 pub(crate) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }

@@ -16,7 +16,7 @@ pub(crate) mod testing;
 pub(crate) mod trace;
 pub(crate) mod unsent_reason;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, hash::RandomState};
 
 use p2p_identity::NodeId;
 use whisper_envelope::{Bloom, Dialect, Envelope};
@@ -118,10 +118,11 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) fn new(dialect: Dialect, config: &Config) -> Self {
+    /// `table_keys` must be random.
+    pub(crate) fn new(dialect: Dialect, config: &Config, table_keys: RandomState) -> Self {
         Self {
             dialect,
-            pool: Pool::new(config.pool_bytes),
+            pool: Pool::new(config.pool_bytes, table_keys),
             requirements: Requirements::new(dialect, config),
             slots: Vec::new(),
             wakes: Vec::new(),

@@ -208,7 +208,7 @@ impl Whisper {
     /// [`PostError`]. Then nothing is sent.
     pub async fn post(&self, post: Post) -> Result<Receipt, PostError> {
         let SessionContext { corrector, relays, rules, counters, delivery, .. } = self.context();
-        let unsealed = post.encrypt(corrector.now(), &self.0.keys)?;
+        let unsealed = post.encrypt(corrector.now(), &self.0.keys, &mut rand::rng())?;
         let requirements = relays.relays().requirements();
         if unsealed.size() as u64 > u64::from(requirements.max_message_size()) {
             return Err(PostError::TooLarge { hash: *unsealed.seal(0).hash() });

@@ -1,8 +1,7 @@
-//! Packets on the wire: what the dialects of Whisper have in common, and the table in which they
-//! differ.
+//! Packets on the wire: what the dialects of Whisper have in common, and a table for each dialect.
 //!
-//! A dialect is one constant of type [`Wire`]; nothing outside this module asks for a version.
-//! Source: EIP-627 and the behaviour of go-ethereum 1.8 and 1.9.
+//! A dialect is one constant of type [`Wire`]; code outside this module does not depend on the version. Source: EIP-627
+//! and the behavior of go-ethereum 1.8 and 1.9.
 
 pub(crate) mod fault;
 pub mod packet;
@@ -26,7 +25,7 @@ pub(crate) use v6::V6;
 /// All dialects, the newest first.
 pub(crate) static ALL: [&Wire; 2] = [&V6, &V5];
 
-/// What a packet is for, in every dialect that has it.
+/// The kinds of packets. Not every dialect has all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PacketKind {
     Status,
@@ -38,30 +37,30 @@ pub(crate) enum PacketKind {
     Rates,
     SyncRequest,
     SyncResponse,
-    /// From a mail server.
+    /// A mail server has answered a request.
     Completion,
-    /// For a mail server.
+    /// A request to a mail server.
     Request,
-    /// From a trusted peer to this node alone.
+    /// A message of a trusted peer to this node, which is not relayed.
     Direct,
 }
 
-/// One dialect of Whisper: its codes and the forms of its packets.
+/// One dialect of Whisper: the codes and formats of its packets.
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) dialect: Dialect,
     /// Version of the capability "shh".
     pub(crate) version: u64,
-    /// How many message codes the capability reserves.
+    /// Number of message codes that the capability reserves.
     pub(crate) length: u64,
     pub(crate) codes: &'static [(u64, PacketKind)],
-    /// The rule by which all of its nodes compute work, where there is but one.
+    /// The rule that all nodes of the dialect compute work under; `None` if nodes may differ.
     pub(crate) rule: Option<Rule>,
     pub(crate) encode_status: fn(&Status) -> Bytes,
     pub(crate) decode_status: fn(&[u8]) -> Result<Status, Fault>,
-    /// Packets for these envelopes: one list of all of them, or one each.
+    /// Encodes envelopes as packets: one packet with a list of all, or one packet for each.
     pub(crate) encode_envelopes: fn(PackedEnvelopes) -> Vec<Bytes>,
-    /// The envelopes of one packet of kind [`PacketKind::Envelopes`].
+    /// Reads the envelopes of a packet of kind [`PacketKind::Envelopes`].
     pub(crate) envelopes: fn(&Bytes) -> Result<Envelopes<'_>, rlp::Error>,
 }
 
@@ -74,7 +73,7 @@ impl Wire {
         }
     }
 
-    /// Which rules of work hold in this dialect, where the node's choice is `policy`.
+    /// The work policy in this dialect. `policy`: the configured one.
     pub(crate) fn policy(&self, policy: &Policy) -> Policy {
         match self.rule {
             Some(rule) => Policy { seal: rule, accept: vec![rule] },
@@ -82,19 +81,17 @@ impl Wire {
         }
     }
 
-    /// What a code stands for; `None` for codes that this node does not know, which are to be
-    /// ignored.
+    /// The kind of packet with this code; `None` if the code is unknown. Packets with unknown codes are ignored.
     pub(crate) fn kind(&self, code: u64) -> Option<PacketKind> {
         self.codes.iter().find(|(known, _)| *known == code).map(|(_, kind)| *kind)
     }
 
-    /// The code of a kind of packet; `None` where the dialect has none.
+    /// The code of a kind of packet; `None` if the dialect does not have it.
     pub(crate) fn code(&self, kind: PacketKind) -> Option<u64> {
         self.codes.iter().find(|(_, known)| *known == kind).map(|(code, _)| *code)
     }
 
-    /// The envelopes of a direct message: one alone, as EIP-627 and go-ethereum have it, or a list
-    /// of them, as Status sends more than one.
+    /// Reads the envelopes of a direct message: one envelope (EIP-627, go-ethereum), or a list of envelopes (status-im).
     pub(crate) fn direct<'a>(&self, payload: &'a Bytes) -> Result<Envelopes<'a>, rlp::Error> {
         let (packet, _) = Item::parse_prefix(payload)?;
         let is_batch = match packet.items()?.optional()? {
@@ -112,8 +109,8 @@ enum Rest<'a> {
     One(Option<Item<'a>>),
 }
 
-/// The envelopes of one packet, decoded one by one: a malformed one does not take away those before
-/// it. They are hashed later, together.
+/// The envelopes of one packet, decoded one by one, so that the envelopes before a malformed one are not lost. They are
+/// hashed later, together.
 #[derive(Debug)]
 pub(crate) struct Envelopes<'a> {
     dialect: Dialect,
@@ -124,7 +121,7 @@ pub(crate) struct Envelopes<'a> {
 impl Iterator for Envelopes<'_> {
     type Item = Result<Unhashed, EnvelopeError>;
 
-    /// The envelope shares the packet's buffer: whoever keeps it must detach it.
+    /// The envelope shares the packet's buffer. Detach it to keep it.
     fn next(&mut self) -> Option<Self::Item> {
         let item = match &mut self.rest {
             Rest::List(list) => list.next()?,
@@ -136,26 +133,26 @@ impl Iterator for Envelopes<'_> {
     }
 }
 
-/// The body of a work requirement: the bits of the number, as an integer.
+/// Encodes a work requirement: the bits of the floating-point number, as an integer.
 pub(crate) fn encode_min_work(min_work: Work) -> Bytes {
     rlp::encode(&min_work.get().to_bits()).into()
 }
 
 /// Reads the body of a work requirement. Bytes after it are ignored, as by go-ethereum.
 pub(crate) fn decode_min_work(code: u64, payload: &[u8]) -> Result<Work, Fault> {
-    let malformed = |error| Fault::MalformedPacket { code, error };
+    let malformed = |source| Fault::MalformedPacket { code, source };
     let (item, _) = Item::parse_prefix(payload).map_err(malformed)?;
     min_work_from_bits(item.uint().map_err(malformed)?)
 }
 
-/// The body of a bloom: always all of its 64 bytes.
+/// Encodes a bloom, always as 64 bytes.
 pub(crate) fn encode_bloom(bloom: &Bloom) -> Bytes {
     rlp::encode(&bloom.0[..]).into()
 }
 
 /// Reads the body of a bloom. Bytes after it are ignored, as by go-ethereum.
 pub(crate) fn decode_bloom(code: u64, payload: &[u8]) -> Result<Bloom, Fault> {
-    let malformed = |error| Fault::MalformedPacket { code, error };
+    let malformed = |source| Fault::MalformedPacket { code, source };
     let (item, _) = Item::parse_prefix(payload).map_err(malformed)?;
     bloom_from_bytes(item.bytes().map_err(malformed)?)
 }

@@ -1,5 +1,4 @@
-//! The budget of the pool is memory, not a guess: what the pool counts, compared with what it asks the
-//! allocator for.
+//! Compares the memory that the pool counts with the memory that it allocates.
 
 use allocation_counter::measure;
 use tokio::runtime;
@@ -8,13 +7,13 @@ use whisper_protocol::{Clock, Config, Whisper, Work};
 
 const NOW: u32 = 1_700_000_000;
 
-/// Just so many that the table by hash has grown: when it costs most for each.
+/// Number of envelopes. The table by hash has just grown, so the cost per envelope is at its maximum.
 const COUNT: u64 = 14_400;
 
-/// What allocators round up for each envelope, about.
+/// Approximate number of bytes that allocators add to each envelope by rounding up.
 const ROUNDED: u64 = 14;
 
-/// Small, so that the bookkeeping is most of it.
+/// Small envelopes, so that most of the memory is bookkeeping.
 fn envelopes() -> Vec<Envelope> {
     (0..COUNT)
         .map(|number| Unsealed::v6(NOW + 50, 50, Topic([7; 4]), &[0; 16]).seal(number))
@@ -22,7 +21,7 @@ fn envelopes() -> Vec<Envelope> {
 }
 
 #[test]
-fn what_the_pool_counts_is_what_it_takes() {
+fn the_pool_counts_the_memory_that_it_allocates() {
     let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _inside = runtime.enter();
     let clock = Clock::new(|| NOW);

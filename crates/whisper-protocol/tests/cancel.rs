@@ -1,4 +1,4 @@
-//! A post whose future is dropped stops working. In a program of its own, to count its threads.
+//! Dropping the future of a post stops its proof of work. The test is a program of its own, because it counts threads.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -13,7 +13,7 @@ use std::{
 use p2p_identity::SecretKey;
 use whisper_protocol::{Config, Post, Recipient, Whisper};
 
-/// How many threads seal envelopes now.
+/// Number of threads that seal envelopes.
 fn miners() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
     let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());

@@ -33,7 +33,7 @@ impl Node {
         Self::speaking(&Whisper::protocols, to).await
     }
 
-    /// A node that has only some versions of Whisper.
+    /// A node that has only these versions of Whisper.
     async fn speaking<P: AsRef<[Protocol]>>(
         protocols: &dyn Fn(&Whisper) -> P,
         to: Option<&Self>,
@@ -79,7 +79,7 @@ async fn next(watch: &mut Watch) -> String {
     String::from_utf8(received.message.payload.to_vec()).unwrap()
 }
 
-/// How the next connection ends.
+/// Waits until a connection ends. Returns the reason.
 async fn dropped(events: &mut Events) -> CloseReason {
     loop {
         if let Event::Dropped { closed, .. } = events.next().await.unwrap() {
@@ -93,7 +93,7 @@ async fn two_hundred_messages_none_lost_and_none_twice() {
     const MESSAGES: usize = 200;
     let a = Node::start(None).await;
     let mut at_a = a.watch();
-    // Half of them are posted before there is anybody to send them to.
+    // Half of them are posted before the nodes are connected.
     for number in 0..MESSAGES / 2 {
         a.post(&format!("a{number}")).await;
     }
@@ -144,8 +144,8 @@ async fn the_highest_version_that_both_have_runs() {
     both.stop().await;
 }
 
-/// Goes by the rule of go-ethereum 1.8 and does not say so; it leaves over what has too little work by
-/// that, and tells what else it was sent.
+/// A peer that applies the rule of go-ethereum 1.8 without announcing it. It disconnects if an envelope has too little
+/// work under it, and reports the other envelopes that it is sent.
 fn strict(read: mpsc::UnboundedSender<[u8; 32]>) -> Protocol {
     Protocol::new("shh", 6, 128, move |_, mut channel| {
         let read = read.clone();
@@ -167,7 +167,7 @@ fn strict(read: mpsc::UnboundedSender<[u8; 32]>) -> Protocol {
     })
 }
 
-/// An envelope with enough work by one rule and too little by the other.
+/// An envelope with enough work under `rule` and too little under `other`.
 fn only_under(rule: Rule, other: Rule) -> Envelope {
     let draft = Unsealed::v6(Clock::system().now() + 50, 50, TOPIC, &[7; 256]);
     let enough = |rule, it: &_| work(rule, it).unwrap().get() >= 0.002;
@@ -176,7 +176,7 @@ fn only_under(rule: Rule, other: Rule) -> Envelope {
 }
 
 #[tokio::test]
-async fn the_rule_of_a_peer_is_learned_from_its_leaving() {
+async fn the_rule_of_a_peer_is_learned_when_it_disconnects() {
     let a = Node::start(None).await;
     let for_new = only_under(Rule::EIP_627, Rule::GETH_1_8);
     let for_old = only_under(Rule::GETH_1_8, Rule::EIP_627);
@@ -184,7 +184,7 @@ async fn the_rule_of_a_peer_is_learned_from_its_leaving() {
     let key = SecretKey::random(&mut rand::rng());
     let (read, mut was_read) = mpsc::unbounded_channel();
     let connect = || {
-        let config = p2p_server::Config::new(key.clone()).listen("127.0.0.1:0").name("somebody/v1");
+        let config = p2p_server::Config::new(key.clone()).listen("127.0.0.1:0").name("unknown/v1");
         config.protocol(strict(read.clone())).static_node(a.server.enode())
     };
     let peer = Server::start(connect()).await.unwrap();
@@ -208,7 +208,7 @@ async fn the_rule_of_a_peer_is_learned_from_its_leaving() {
 }
 
 #[tokio::test]
-async fn a_peer_that_sends_nonsense_is_told_why_it_is_cut_off() {
+async fn a_peer_that_violates_the_protocol_is_told_the_reason() {
     let a = Node::start(None).await;
     let b = Node::start(Some(&a)).await;
     let mut at_b = b.watch();
@@ -232,7 +232,7 @@ async fn a_peer_that_sends_nonsense_is_told_why_it_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_post_over_which_a_peer_hangs_up_is_refused_with_its_reason() {
+async fn a_post_is_refused_if_the_peer_disconnects_because_of_it() {
     let a = Node::start(None).await;
     let strict = Protocol::new("shh", 6, 128, |_, mut channel| async move {
         channel.send_raw(0, vec![0xc1, 0x06]).await?;
@@ -260,7 +260,7 @@ async fn a_post_over_which_a_peer_hangs_up_is_refused_with_its_reason() {
 }
 
 #[tokio::test]
-async fn the_limit_of_an_address_knows_where_a_connection_comes_from() {
+async fn the_limit_of_an_address_applies_to_its_connections() {
     let rate = Rate { messages: NonZeroU32::new(1), bytes: None };
     let rates = RateLimits { ip: rate, tolerance: None, ..RateLimits::default() };
     let peers = PeerSettings { rates, ..PeerSettings::default() };

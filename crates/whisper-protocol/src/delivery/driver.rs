@@ -94,9 +94,10 @@ impl DeliveryDriver {
         }
     }
 
-    /// Adds a filter. `lasting`: it is not removed when it is idle.
+    /// Adds a filter under a new id. `lasting`: it is not removed when it is idle.
     pub(crate) fn insert(&self, filter: Arc<Filter>, lasting: bool) -> FilterId {
-        let id = self.delivery.insert(self.uptime(), Arc::clone(&filter), lasting);
+        let id = FilterId::random();
+        self.delivery.insert(self.uptime(), id, Arc::clone(&filter), lasting);
         self.inserted.notify_one();
         if self.delivery.feed_from_pool(self.clock.now(), id, &filter) {
             self.arrived.notify_one();

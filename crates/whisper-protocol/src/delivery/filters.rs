@@ -63,9 +63,8 @@ pub(crate) struct Filters {
 }
 
 impl Filters {
-    /// Adds a filter under a new id. `check_at`: when it may be idle at the earliest; `None`: it does not end by being idle.
-    pub(crate) fn insert(&mut self, filter: Arc<Filter>, check_at: Option<Duration>) -> FilterId {
-        let id = FilterId::random();
+    /// Adds a filter under an id that is not in use. `check_at`: when it may be idle at the earliest; `None`: it does not end by being idle.
+    pub(crate) fn insert(&mut self, id: FilterId, filter: Arc<Filter>, check_at: Option<Duration>) {
         let topics = filter.topics();
         for topic in &topics {
             add(self.by_topic.entry(*topic).or_default(), &filter);
@@ -76,7 +75,6 @@ impl Filters {
         self.wanted.add(&topics);
         self.checks.extend(check_at.map(|at| (at, id)));
         self.by_id.insert(id, FilterEntry { filter, check_at });
-        id
     }
 
     /// Removes a filter and its index entries.

@@ -62,6 +62,13 @@ fn offer(delivery: &Delivery, envelope: &Envelope) -> usize {
     delivery.offer_new(NOW, Source::Own, &[(envelope, Work::ZERO)])
 }
 
+/// Adds a filter when the node starts.
+fn insert(delivery: &Delivery, filter: Arc<Filter>, lasting: bool) -> FilterId {
+    let id = FilterId::random();
+    delivery.insert(Duration::ZERO, id, filter, lasting);
+    id
+}
+
 #[test]
 fn an_envelope_goes_from_the_queue_to_the_mailbox() {
     let counters = Arc::new(Counters::default());
@@ -74,7 +81,7 @@ fn an_envelope_goes_from_the_queue_to_the_mailbox() {
     let other = filter(&keys, SymmetricKey::random(&mut rand::rng()));
     let wanted = filter(&keys, key);
     for filter in [&other, &wanted] {
-        delivery.insert(Duration::ZERO, Arc::clone(filter), false);
+        insert(&delivery, Arc::clone(filter), false);
     }
     assert_eq!(offer(&delivery, &envelope), 1);
     assert!(delivery.is_queued(envelope.hash()));
@@ -89,7 +96,7 @@ fn an_envelope_that_no_key_opens_is_counted() {
     let counters = Arc::new(Counters::default());
     let delivery = Delivery::new(&Config::default(), Arc::clone(&counters));
     let other = filter(&Keys::default(), SymmetricKey::random(&mut rand::rng()));
-    delivery.insert(Duration::ZERO, other, false);
+    insert(&delivery, other, false);
     let envelope = sealed(&SymmetricKey::random(&mut rand::rng()));
     offer(&delivery, &envelope);
     assert!(delivery.serve(NOW, &EMPTY));
@@ -106,7 +113,7 @@ fn what_did_not_fit_is_delivered_later_if_the_pool_has_it() {
     let delivery = Delivery::new(&config, Arc::clone(&counters));
     let key = SymmetricKey::random(&mut rand::rng());
     let wanted = filter(&Keys::default(), key.clone());
-    delivery.insert(Duration::ZERO, Arc::clone(&wanted), false);
+    insert(&delivery, Arc::clone(&wanted), false);
     let envelopes = [(); 3].map(|()| sealed(&key));
     envelopes.iter().for_each(|envelope| _ = offer(&delivery, envelope));
     let pool = Pooled(envelopes[..2].to_vec());
@@ -126,7 +133,7 @@ fn an_envelope_that_expires_in_the_queue_is_counted() {
     let delivery = Delivery::new(&Config::default(), Arc::clone(&counters));
     let key = SymmetricKey::random(&mut rand::rng());
     let wanted = filter(&Keys::default(), key.clone());
-    delivery.insert(Duration::ZERO, Arc::clone(&wanted), false);
+    insert(&delivery, Arc::clone(&wanted), false);
     let envelope = sealed(&key);
     offer(&delivery, &envelope);
     assert!(delivery.serve(envelope.expiry() + 1, &EMPTY));
@@ -152,7 +159,7 @@ fn a_new_filter_is_fed_from_the_pool_on_request() {
         let spec = FilterSpec { include_pooled, ..spec.topic(TOPIC) };
         let mailbox = Mailbox::new(FilterSettings::default().mailbox);
         let filter = Arc::new(Filter::new(spec, &keys, mailbox).unwrap());
-        let id = delivery.insert(Duration::ZERO, Arc::clone(&filter), false);
+        let id = insert(&delivery, Arc::clone(&filter), false);
         delivery.feed_from_pool(NOW, id, &filter);
         while delivery.serve(NOW, &pool) {}
         assert_eq!(filter.mailbox.drain().len(), expected);
@@ -173,14 +180,14 @@ fn filters_of_one_owner_do_not_delay_those_of_another() {
         let owner = Client { key: 1, weight: 1 };
         let spec = FilterSpec { owner, ..FilterSpec::new(key) };
         let mailbox = Mailbox::new(FilterSettings::default().mailbox);
-        delivery.insert(Duration::ZERO, Arc::new(Filter::new(spec, &keys, mailbox).unwrap()), true);
+        insert(&delivery, Arc::new(Filter::new(spec, &keys, mailbox).unwrap()), true);
     }
     let key = SymmetricKey::random(&mut rand::rng());
     for _ in 0..10 {
         offer(&delivery, &sealed(&SymmetricKey::random(&mut rand::rng())));
     }
     let wanted = filter(&keys, key.clone());
-    delivery.insert(Duration::ZERO, Arc::clone(&wanted), true);
+    insert(&delivery, Arc::clone(&wanted), true);
     let envelope = sealed(&key);
     offer(&delivery, &envelope);
     let turns = (1..).find(|_| {
@@ -199,9 +206,9 @@ fn idle_filters_are_removed_and_lasting_ones_stay() {
     let delivery = Delivery::new(&config, Arc::clone(&counters));
     let keys = Keys::default();
     let make = || filter(&keys, SymmetricKey::random(&mut rand::rng()));
-    let lasting = delivery.insert(Duration::ZERO, make(), true);
+    let lasting = insert(&delivery, make(), true);
     assert_eq!(delivery.next_timeout(), None);
-    let idle = delivery.insert(Duration::ZERO, make(), false);
+    let idle = insert(&delivery, make(), false);
     assert_eq!(delivery.next_timeout(), Some(second));
     assert!(!delivery.remove_idle(second / 2));
     assert!(delivery.remove_idle(second));

@@ -1,8 +1,7 @@
-//! Names of keys and filters: 32 random bytes, printed as 64 lower-case hexadecimal digits.
+//! Ids of keys and filters: 32 random bytes, printed as 64 lower-case hexadecimal digits.
 //!
-//! go-ethereum hands such ids to its JSON-RPC clients, who pass them around as strings; an id is a
-//! name, not a secret, but it cannot be guessed either, so that one application does not stumble
-//! upon another's filter.
+//! go-ethereum's JSON-RPC clients handle such ids as strings. An id is not a secret, but it cannot be guessed, so that an
+//! application does not use another application's filter by accident.
 
 use std::{fmt, str::FromStr};
 
@@ -20,7 +19,7 @@ macro_rules! id {
         pub struct $name([u8; 32]);
 
         impl $name {
-            /// A fresh id from the operating system's random source.
+            /// A new random id.
             pub(crate) fn random() -> Self {
                 let mut bytes = [0; 32];
                 rand::rng().fill_bytes(&mut bytes);
@@ -45,7 +44,7 @@ macro_rules! id {
 
             fn from_str(text: &str) -> Result<Self, ParseIdError> {
                 if text.bytes().any(|digit| digit.is_ascii_uppercase()) {
-                    return Err(ParseIdError); // ids are compared as strings by their owners
+                    return Err(ParseIdError); // clients compare ids as strings
                 }
                 let mut bytes = [0; 32];
                 hex::decode_to_slice(text, &mut bytes).map_err(|_| ParseIdError)?;
@@ -56,12 +55,12 @@ macro_rules! id {
 }
 
 id! {
-    /// The name of a key pair or of a symmetric key in [`Keys`](crate::Keys).
+    /// The id of a key pair or of a symmetric key in [`Keys`](crate::Keys).
     KeyId
 }
 
 id! {
-    /// The name of a filter, as [`Whisper::subscribe`](crate::Whisper::subscribe) returns it.
+    /// The id of a filter, as [`Whisper::subscribe`](crate::Whisper::subscribe) returns it.
     FilterId
 }
 

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use p2p_identity::{NodeId, PublicKey, SecretKey};
+use rand::CryptoRng;
 use whisper_envelope::{
     Dialect, Draft, DraftError, Envelope, Padding, SymmetricKey, Topic, Unsealed,
 };
@@ -195,7 +196,12 @@ impl PostKeys {
 
 impl Post {
     /// Checks the message and encrypts it. `now` in seconds since 1970.
-    pub(crate) fn encrypt(&self, now: u32, keys: &Keys) -> Result<Unsealed, PostError> {
+    pub(crate) fn encrypt<R: CryptoRng>(
+        &self,
+        now: u32,
+        keys: &Keys,
+        rng: &mut R,
+    ) -> Result<Unsealed, PostError> {
         if !self.pow_target.is_finite() {
             return Err(PostError::InvalidPow(self.pow_target));
         }
@@ -215,7 +221,7 @@ impl Post {
         if let Some(key) = &post_keys.sign {
             draft = draft.sign(key);
         }
-        Ok(draft.encrypt(&mut rand::rng())?)
+        Ok(draft.encrypt(rng)?)
     }
 
     /// Does the proof of work: under all rules if half of the time suffices for that, otherwise under the first one.

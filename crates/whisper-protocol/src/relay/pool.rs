@@ -57,12 +57,12 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// An empty pool that never holds more than `budget` bytes, bookkeeping included.
-    pub(crate) fn new(budget: usize) -> Self {
+    /// An empty pool that never holds more than `budget` bytes, bookkeeping included. `table_keys` must be random.
+    pub(crate) fn new(budget: usize, table_keys: RandomState) -> Self {
         Self {
             slots: Slots::default(),
             by_hash: HashTable::new(),
-            table_keys: RandomState::new(),
+            table_keys,
             by_work: BTreeMap::new(),
             by_expiry: BTreeSet::new(),
             bytes: 0,

@@ -4,6 +4,7 @@
 //! sending and opening after it is released: what is to be done then is returned as [`Effects`].
 
 use std::{
+    hash::RandomState,
     iter,
     sync::{Mutex, MutexGuard},
 };
@@ -87,9 +88,11 @@ pub(crate) struct Relays {
 }
 
 impl Relays {
-    pub(crate) fn new(config: &Config) -> Self {
+    /// `table_keys` must be random.
+    pub(crate) fn new(config: &Config, table_keys: &RandomState) -> Self {
+        let relay = |dialect| Mutex::new(Relay::new(dialect, config, table_keys.clone()));
         Self {
-            relays: ByDialect::new(|dialect| Mutex::new(Relay::new(dialect, config))),
+            relays: ByDialect::new(relay),
             policies: ByDialect::new(|dialect| Wire::of(dialect).policy(&config.work.policy)),
         }
     }
@@ -334,7 +337,8 @@ mod tests {
     use crate::relay::testing::{NOW, eager, envelope, envelope_until};
 
     fn relays() -> Relays {
-        Relays::new(&Config { min_work: Work::ZERO, ..Config::default() })
+        let config = Config { min_work: Work::ZERO, ..Config::default() };
+        Relays::new(&config, &RandomState::new())
     }
 
     fn process(relays: &Relays, envelopes: &[Envelope]) -> (Vec<EnvelopeOutcome>, usize, Effects) {
@@ -372,7 +376,8 @@ mod tests {
 
     #[test]
     fn a_direct_message_is_checked_for_its_size_only() {
-        let small = Relays::new(&Config { max_message_size: 84, ..Config::default() });
+        let config = Config { max_message_size: 84, ..Config::default() };
+        let small = Relays::new(&config, &RandomState::new());
         let expired = envelope_until(NOW - 1000, 1);
         assert!(small.check_direct(&expired).is_ok());
         let _ = small.change(Dialect::V6, |relay| {

@@ -106,7 +106,7 @@ impl Session {
         code: u64,
         payload: &Bytes,
     ) -> Result<Vec<Refused>, Fault> {
-        let malformed = |error| Fault::MalformedPacket { code, error };
+        let malformed = |source| Fault::MalformedPacket { code, source };
         let mut envelopes = (self.wire.envelopes)(payload).map_err(malformed)?;
         let mut refused = Vec::new();
         let deadline = Instant::now() + MAX_QUEUE_WAIT;
@@ -126,7 +126,7 @@ impl Session {
     }
 
     fn handle_direct(&self, code: u64, payload: &Bytes) -> Result<(), Fault> {
-        let malformed = |error| Fault::MalformedPacket { code, error };
+        let malformed = |source| Fault::MalformedPacket { code, source };
         for envelope in self.wire.direct(payload).map_err(malformed)? {
             let envelope = envelope.map_err(Fault::MalformedEnvelope)?.into_envelope();
             self.context.relays.receive_direct(self.remote.id, &envelope);

@@ -1,6 +1,6 @@
 //! Builds the parts of a node and starts its tasks.
 
-use std::sync::Arc;
+use std::{hash::RandomState, sync::Arc};
 
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -54,7 +54,7 @@ impl Node {
         let delivery = Arc::new(DeliveryDriver::new(delivery, corrector.corrected()));
         let tracker = Arc::new(PostTracker::new(config.receipts, Arc::clone(&counters)));
         let links = Arc::new(Links::default());
-        let pools = Arc::new(Relays::new(&config));
+        let pools = Arc::new(Relays::new(&config, &RandomState::new()));
         let relays = Arc::new(RelayDriver::new(
             Arc::clone(&pools),
             Arc::clone(&corrector),

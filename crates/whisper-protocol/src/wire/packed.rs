@@ -1,4 +1,4 @@
-//! Envelopes on their way out.
+//! Envelopes to be sent, packed in one buffer.
 
 use std::ops::Range;
 
@@ -6,22 +6,21 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use keccak_lanes::keccak256;
 use p2p_mux::rlp::Header;
 
-/// What is left free before the first envelope: a list's header is put there when all are in, and
-/// nothing has to be moved for it.
+/// Bytes left free before the first envelope. The header of the list is written there at the end, so that no envelope
+/// is moved.
 const HEADROOM: usize = 9;
 
-/// Envelopes to be sent, one after another in one piece of memory, exactly as they came.
+/// Envelopes to be sent, one after another in one buffer, with the bytes in which they arrived.
 #[derive(Debug, Default)]
 pub(crate) struct PackedEnvelopes {
-    /// Begins with the headroom, once there is an envelope.
+    /// Begins with the headroom if there is an envelope.
     buffer: BytesMut,
-    /// Where in the buffer each envelope ends.
+    /// The end of each envelope in the buffer.
     ends: Vec<usize>,
 }
 
 impl PackedEnvelopes {
-    /// Takes one more envelope. `expected`: how many bytes of envelopes there will be, as far as
-    /// one can tell.
+    /// Appends an envelope. `expected`: the estimated number of bytes of all envelopes.
     pub(crate) fn push(&mut self, raw: &[u8], expected: usize) {
         if self.ends.is_empty() {
             self.buffer.reserve(HEADROOM + expected.max(raw.len()));
@@ -31,12 +30,12 @@ impl PackedEnvelopes {
         self.ends.push(self.buffer.len());
     }
 
-    /// How many envelopes there are.
+    /// Number of envelopes.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// How many bytes they have together.
+    /// Number of bytes of all envelopes.
     pub(crate) fn bytes(&self) -> usize {
         self.buffer.len().saturating_sub(HEADROOM)
     }
@@ -45,7 +44,7 @@ impl PackedEnvelopes {
         self.ends.is_empty()
     }
 
-    /// The ids of all of them. Computed each time.
+    /// The hashes of all envelopes. They are computed on each call.
     pub(crate) fn hashes(&self) -> Vec<[u8; 32]> {
         self.spans().map(|span| keccak256(&self.buffer[span])).collect()
     }
@@ -55,7 +54,7 @@ impl PackedEnvelopes {
         starts.zip(&self.ends).map(|(start, end)| start..*end)
     }
 
-    /// One list of all of them.
+    /// Encodes one list of all envelopes.
     pub(crate) fn into_list(mut self) -> Bytes {
         if self.is_empty() {
             self.buffer.put_bytes(0, HEADROOM);
@@ -69,7 +68,7 @@ impl PackedEnvelopes {
         self.buffer.freeze().slice(start..)
     }
 
-    /// Each by itself.
+    /// Encodes each envelope by itself.
     pub(crate) fn into_each(self) -> Vec<Bytes> {
         let spans: Vec<_> = self.spans().collect();
         let buffer = self.buffer.freeze();

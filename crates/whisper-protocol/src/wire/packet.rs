@@ -1,22 +1,20 @@
-//! Packets of shh/6 beyond EIP-627: those that nodes of status-im added, and the requests to a mail
-//! server.
+//! Packets of shh/6 beyond EIP-627: the extensions of status-im, and requests to a mail server.
 //!
-//! Each type reads and writes the body of one packet; the codes are those of the table below. Decoding
-//! is total: any bytes are a packet or a typed error, elements beyond those known are ignored, and
-//! nothing is kept that is larger than what came in.
+//! Each type reads and writes the body of one packet; the table has the codes. Decoding any bytes gives a packet or a
+//! typed error, ignores further elements, and never uses more memory than the input.
 //!
-//! | code | packet | what this node does with it |
+//! | code | packet | meaning |
 //! |---|---|---|
 //! | 11 | [`Ack`] | a peer has read a bundle |
-//! | 12 | [`Response`] | a peer says what it refused of a bundle, and why |
-//! | 20 | [`Rates`] | how much a peer wants to be sent per second; also in its status |
+//! | 12 | [`Response`] | a peer lists the envelopes of a bundle that it refused, with the reasons |
+//! | 20 | [`Rates`] | the rate limits of a peer; also in its status |
 //! | 123 | [`SyncRequest`] | between mail servers; counted and ignored |
 //! | 124 | [`SyncResponse`] | between mail servers; counted and ignored |
 //! | 125 | [`Completion`] | a mail server has answered; counted and ignored |
-//! | 126 | [`Request`] | for a mail server |
+//! | 126 | [`Request`] | a request to a mail server |
 //!
-//! What is not here: the packets of EIP-627 itself, which the session reads, and direct messages (127),
-//! which are envelopes and nothing else.
+//! Not here: the packets of EIP-627 itself, which the session reads, and direct messages (127), which contain only
+//! envelopes.
 
 use p2p_mux::rlp;
 use whisper_envelope::EnvelopeError;
@@ -35,50 +33,50 @@ pub use request::{Query, Request};
 pub use response::{RefusedEnvelope, Response};
 pub use sync::{SyncRequest, SyncResponse};
 
-/// A body that is not what its code demands.
+/// The body of a packet does not have the format of its code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PacketError {
-    /// Not the RLP that was expected.
+    /// The RLP is invalid.
     #[error(transparent)]
     Rlp(#[from] rlp::Error),
-    /// The envelope inside.
+    /// The envelope in the packet is malformed.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// A bloom of another length than 64 bytes.
-    #[error("a bloom of {length} bytes instead of 64")]
+    /// The bloom is not 64 bytes long.
+    #[error("the bloom has {length} bytes instead of 64")]
     Bloom {
-        /// How many it has.
+        /// Its length in bytes.
         length: usize,
     },
-    /// A [`Response`] of a version that nobody has specified.
-    #[error("response of version {theirs}, only 1 is known")]
+    /// A [`Response`] of an unknown version.
+    #[error("the response has version {theirs}; only version 1 is known")]
     Version {
-        /// What it says its version is.
+        /// The version in the packet.
         theirs: u64,
     },
     /// A [`SyncRequest`] for no envelopes, or for more than 1000.
-    #[error("sync of {limit} envelopes, 1 to 1000 are allowed")]
+    #[error("sync request for {limit} envelopes; 1 to 1000 are allowed")]
     Limit {
-        /// How many it asks for.
+        /// The requested number.
         limit: u64,
     },
-    /// A [`Completion`] of none of the lengths that one may have.
-    #[error("completion of {length} bytes")]
+    /// A [`Completion`] of an invalid length.
+    #[error("the completion has an invalid length of {length} bytes")]
     Completion {
-        /// How many it has.
+        /// Its length in bytes.
         length: usize,
     },
 }
 
-/// The most bytes of a peer's words that are kept.
+/// Maximum number of bytes that are kept of a peer's text.
 const MAX_TEXT: usize = 256;
 
-/// Anybody's words, to be quoted: what is not UTF-8 replaced, and not all of it if it is long.
+/// Reads a peer's text: invalid UTF-8 is replaced, and a long text is cut. It may be any text, so it must be quoted.
 fn text(bytes: &[u8]) -> String {
     let kept = bytes.get(..MAX_TEXT).unwrap_or(bytes);
     let mut text = String::from_utf8_lossy(kept).into_owned();
-    // What is replaced takes more bytes than before.
+    // The replacement character is longer than the byte that it replaces.
     let mut end = text.len().min(MAX_TEXT);
     while !text.is_char_boundary(end) {
         end -= 1;

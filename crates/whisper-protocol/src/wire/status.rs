@@ -1,26 +1,26 @@
-//! What a node says of itself when a session begins.
+//! The status that both ends send when a session begins.
 
 use whisper_envelope::Bloom;
 use whisper_pow::Work;
 
 use crate::wire::packet::Rates;
 
-/// What a node says of itself in its status, and changes later.
+/// A node's requirements and extensions, as it announces them in its status or later.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Status {
-    /// The least work of the envelopes it wants.
+    /// Minimum work of the envelopes that it accepts.
     pub(crate) min_work: Work,
-    /// The topics it wants.
+    /// The topics that it asks for.
     pub(crate) bloom: Bloom,
     /// Whether it is a light client, which does not relay.
     pub(crate) light: bool,
-    /// Whether it wants bundles to be acknowledged. An extension of status-im, as is all below.
+    /// Whether it wants its bundles to be acknowledged. This field and the next one are extensions of status-im.
     pub(crate) confirmations: bool,
-    /// How many packets it takes.
+    /// Limits on the packets that it is sent.
     pub(crate) rates: Option<Rates>,
 }
 
-/// A node that wants everything, and knows no extension.
+/// No requirements, all topics, no extensions.
 impl Default for Status {
     fn default() -> Self {
         Self {

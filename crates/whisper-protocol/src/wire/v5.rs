@@ -1,7 +1,7 @@
-//! shh/5, as go-ethereum up to 1.8 speaks it.
+//! shh/5, as in go-ethereum up to 1.8.
 //!
-//! It has no words for requirements: nobody says what it wants, and everybody is sent everything.
-//! What has too little work is dropped by its nodes without a word.
+//! The dialect has no messages for requirements: every node is sent all envelopes, and drops those with too little work
+//! without reporting it.
 
 use bytes::Bytes;
 use p2p_mux::rlp::{self, Item};
@@ -32,12 +32,12 @@ pub(crate) static V5: Wire = Wire {
     envelopes,
 };
 
-/// The version alone, not even in a list.
+/// Encodes the status: only the version, without a list.
 fn encode_status(_: &Status) -> Bytes {
     rlp::encode(&VERSION).into()
 }
 
-/// Bytes after the version are ignored, as by go-ethereum.
+/// Reads a status. Bytes after the version are ignored, as by go-ethereum.
 fn decode_status(payload: &[u8]) -> Result<Status, Fault> {
     let (packet, _) = Item::parse_prefix(payload).map_err(Fault::MalformedStatus)?;
     let theirs = packet.uint().map_err(Fault::MalformedStatus)?;
@@ -47,7 +47,7 @@ fn decode_status(payload: &[u8]) -> Result<Status, Fault> {
     Ok(Status::default())
 }
 
-/// One envelope, bare. Bytes after it are ignored, as by go-ethereum.
+/// Reads a packet of one envelope, which is not in a list. Bytes after it are ignored, as by go-ethereum.
 fn envelopes(payload: &Bytes) -> Result<Envelopes<'_>, rlp::Error> {
     let (packet, _) = Item::parse_prefix(payload)?;
     Ok(Envelopes { dialect: Dialect::V5, payload, rest: Rest::One(Some(packet)) })

@@ -1,4 +1,4 @@
-//! shh/6, as go-ethereum and its kin speak it.
+//! shh/6, as in go-ethereum and compatible nodes.
 
 use bytes::{Bytes, BytesMut};
 use p2p_mux::rlp::{self, Item, List};
@@ -36,9 +36,8 @@ pub(crate) static V6: Wire = Wire {
     envelopes,
 };
 
-/// `[6, bits of the work requirement, bloom, light client]`; the bloom of a node that wants
-/// everything is empty. Where it is of use, status-im's extensions follow:
-/// `confirmations, [rate limits]`.
+/// Encodes the status: `[6, bits of the work requirement, bloom, light client]`. A bloom of all topics is encoded as
+/// empty. If they are set, status-im's extensions follow: `confirmations, [rate limits]`.
 fn encode_status(status: &Status) -> Bytes {
     let bloom = if status.bloom == Bloom::FULL { &[][..] } else { &status.bloom.0[..] };
     let mut out = BytesMut::new();
@@ -55,9 +54,9 @@ fn encode_status(status: &Status) -> Bytes {
     out.freeze()
 }
 
-/// Only the version is mandatory. As in go-ethereum, what is missing or of another type than
-/// expected has its default (no work required, every topic, no light client, no extensions), and so
-/// has all that follows it; further elements are ignored.
+/// Reads a status. Only the version is mandatory. As in go-ethereum, from the first element that is missing or of another
+/// type on, the elements have their defaults (no work required, all topics, not a light client, no extensions). Further
+/// elements are ignored.
 fn decode_status(payload: &[u8]) -> Result<Status, Fault> {
     let (packet, _) = Item::parse_prefix(payload).map_err(Fault::MalformedStatus)?;
     let mut list = packet.items().map_err(Fault::MalformedStatus)?;
@@ -90,7 +89,7 @@ fn next<'a>(list: &mut List<'a>) -> Option<Item<'a>> {
     list.optional().ok().flatten()
 }
 
-/// Bytes after the list are ignored, as by go-ethereum.
+/// Reads a packet with a list of envelopes. Bytes after the list are ignored, as by go-ethereum.
 fn envelopes(payload: &Bytes) -> Result<Envelopes<'_>, rlp::Error> {
     let (packet, _) = Item::parse_prefix(payload)?;
     Ok(Envelopes { dialect: Dialect::V6, payload, rest: Rest::List(packet.items()?) })

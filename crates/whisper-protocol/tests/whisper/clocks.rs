@@ -1,5 +1,5 @@
-//! Clocks that are wrong: what comes too early is taken when its time comes, and the node's own clock
-//! follows those of the peers that it has chosen.
+//! Wrong clocks: early envelopes are processed when their time comes, and the node's own clock follows the clocks of
+//! dialed peers.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::{task::yield_now, time::sleep};
 use whisper_envelope::{Dialect, Draft, Recipient, Unsealed};
 use whisper_protocol::{Config, Envelope, PeerSettings, Remote, Whisper};
 
-/// A message that was sent so many seconds after the present of the tests, to live for 50 s.
+/// A message that was sent `ahead` seconds after [`NOW`] and lives for 50 s.
 fn sent(ahead: i32, payload: &[u8]) -> Envelope {
     let key = key();
     let draft =
@@ -19,7 +19,7 @@ fn sent(ahead: i32, payload: &[u8]) -> Envelope {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_too_early_is_taken_when_its_time_comes() {
+async fn an_early_envelope_is_processed_when_its_time_comes() {
     let clock = HandClock::new();
     let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
     let mut watch = watch(&node);
@@ -37,7 +37,7 @@ async fn what_comes_too_early_is_taken_when_its_time_comes() {
     assert_eq!(next(&mut watch).await, b"early");
     assert_eq!((node.stats().envelopes.new, node.stats().envelopes.late), (1, 1));
     assert_eq!(other.receive().await, (1, bundle([&early.raw()[..]])), "relayed");
-    // Whoever brought it is not sent it.
+    // It is not sent back to its source.
     let later = Unsealed::v6(NOW + 110, 50, TOPIC, &[0; 64]).seal(7);
     assert_eq!(node.inject(later.clone()), whisper_protocol::EnvelopeOutcome::New);
     assert_eq!(sender.receive().await, (1, bundle([&later.raw()[..]])));
@@ -47,7 +47,7 @@ async fn what_comes_too_early_is_taken_when_its_time_comes() {
     assert_eq!(node.stats().rejected.very_old, 0);
 }
 
-/// Peers of this node: chosen by it, or not.
+/// Three peers of this node, which dialed them if `chosen`.
 async fn peers(node: &Whisper, chosen: bool) -> [RawPeer; 3] {
     let peer = || {
         let remote = Remote::new(Dialect::V6, random_id()).dialed(chosen);
@@ -65,7 +65,7 @@ async fn received(node: &Whisper, from: &RawPeer, envelope: &Envelope) {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_follows_the_chosen_peers() {
+async fn a_wrong_clock_follows_the_dialed_peers() {
     for ahead in [200, -200] {
         let node = Whisper::new(settings());
         let mut watch = watch(&node);
@@ -84,7 +84,7 @@ async fn a_clock_that_is_wrong_follows_the_chosen_peers() {
 }
 
 #[tokio::test]
-async fn nobody_else_sets_the_clock() {
+async fn inbound_peers_and_a_maximum_of_zero_leave_the_clock_unchanged() {
     let fixed = PeerSettings { clock_correction: 0, ..PeerSettings::default() };
     let inbound = Whisper::new(settings());
     let told_not_to = Whisper::new(Config { peers: fixed, ..settings() });

@@ -1,4 +1,4 @@
-//! Direct messages: from trusted peers only, past all requirements, and no further.
+//! Direct messages: accepted only from trusted peers, exempt from all requirements except the size, and not relayed.
 
 use crate::support::{
     self, NOW, RawPeer, TOPIC, amount, bundle, envelope, join, next, node, post, random_id,
@@ -45,7 +45,7 @@ async fn a_trusted_peer_reaches_the_filters_that_allow_it() {
 }
 
 #[tokio::test]
-async fn its_work_is_measured_as_that_of_any_other() {
+async fn a_filter_checks_the_work_of_a_direct_message() {
     let node = demanding();
     let sealed = old(b"worked for");
     let work = Policy::default().work(&sealed).unwrap();
@@ -63,7 +63,7 @@ async fn its_work_is_measured_as_that_of_any_other() {
 }
 
 #[tokio::test]
-async fn others_are_ignored() {
+async fn direct_messages_of_other_peers_are_ignored() {
     let node = node();
     let mut watch = node.watch(allowing(&node)).unwrap();
     let peer = RawPeer::greeted(&node).await;
@@ -74,7 +74,7 @@ async fn others_are_ignored() {
 }
 
 #[tokio::test]
-async fn the_limit_on_size_holds_for_the_trusted_too() {
+async fn the_size_limit_applies_to_trusted_peers() {
     let node = node();
     node.set_max_message_size(1000).unwrap();
     let mut watch = node.watch(allowing(&node)).unwrap();
@@ -116,7 +116,7 @@ async fn posted_to_one_peer() {
     let (joined, _) = (join(&a, &b), join(&a, &c));
     let mut at_b = b.watch(allowing(&b)).unwrap();
     let (mut at_a, mut at_c) = (a.watch(allowing(&a)).unwrap(), watch(&c));
-    // The sessions stand when the first broadcast has come through.
+    // The sessions are established when the first broadcast has arrived.
     a.post(post(&a, b"all")).await.unwrap();
     assert_eq!(next(&mut at_c).await, b"all");
     assert_eq!(next(&mut at_a).await, b"all");

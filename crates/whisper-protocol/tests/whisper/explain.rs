@@ -1,4 +1,4 @@
-//! What happened to an envelope, told when somebody asks.
+//! Explanations of what happened to an envelope.
 
 use crate::support::{
     HandClock, NOW, RawPeer, TOPIC, amount, envelope, join, next, node, post, settings, spec, watch,
@@ -18,14 +18,14 @@ fn pooled(node: &Whisper, hash: &[u8; 32]) -> PooledEnvelope {
     }
 }
 
-async fn seated(node: &Whisper, peers: u64) {
+async fn joined(node: &Whisper, peers: u64) {
     while node.stats().sessions.established < peers {
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn who_brought_it_who_was_sent_it_and_who_was_not_and_why() {
+async fn the_source_and_the_peers_with_the_reasons_for_skipping_them() {
     let node = node();
     let status = |bits: &str, bloom: &Bloom| {
         hex::decode(format!("f84c0688{bits}b840{bloom}")).unwrap() // 6, work, bloom
@@ -67,7 +67,7 @@ async fn who_brought_it_who_was_sent_it_and_who_was_not_and_why() {
 }
 
 #[tokio::test]
-async fn one_that_left_is_still_known_and_not_taken_for_its_successor() {
+async fn an_envelope_that_left_is_remembered_and_not_confused_with_its_successor() {
     let node = node();
     let gone = RawPeer::greeted(&node).await;
     let (first, own) = (envelope(b"first"), envelope(b"own"));
@@ -91,7 +91,7 @@ async fn one_that_left_is_still_known_and_not_taken_for_its_successor() {
 }
 
 #[tokio::test]
-async fn what_the_filters_make_of_it() {
+async fn the_outcome_of_each_filter() {
     let clock = HandClock::new();
     let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
     let mut fetched = watch(&node);
@@ -128,7 +128,7 @@ async fn what_the_filters_make_of_it() {
 }
 
 #[tokio::test]
-async fn what_was_refused_and_what_is_gone() {
+async fn rejected_envelopes_and_departed_ones() {
     let clock = HandClock::new();
     let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
     let peer = RawPeer::greeted(&node).await;
@@ -160,7 +160,7 @@ async fn what_was_refused_and_what_is_gone() {
 async fn a_post_with_its_receipt() {
     let (a, b) = (node(), node());
     join(&a, &b);
-    seated(&a, 1).await;
+    joined(&a, 1).await;
     let receipt = a.post(post(&a, b"hello")).await.unwrap();
     while b.info().envelopes < 1 {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! What nodes of status-im added to shh/6: acknowledgements, rate limits, and packets for mail servers.
+//! Extensions of shh/6 by status-im: acknowledgements, rate limits, and packets for mail servers.
 
 use crate::support::{
     NOW, RawPeer, TOPIC, bundle, envelope, join, next, node, post, settings, watch,
@@ -28,7 +28,7 @@ async fn settled(node: &Whisper, expected: ExtensionStats) {
 }
 
 #[tokio::test]
-async fn a_peer_that_asks_for_it_gets_its_bundles_acknowledged() {
+async fn bundles_are_acknowledged_to_a_peer_with_confirmations() {
     let node = node();
     let mut watch = watch(&node);
     let mut peer = RawPeer::new(&node).after(&CONFIRMING).await;
@@ -38,13 +38,13 @@ async fn a_peer_that_asks_for_it_gets_its_bundles_acknowledged() {
         assert_eq!(peer.receive().await, (11, Ack::of(&packet).encode()));
         assert_eq!(next(&mut watch).await, payload);
     }
-    // An empty one, and one whose envelopes are all known or refused, are acknowledged as well.
+    // Empty bundles, and bundles with only known or refused envelopes, are acknowledged as well.
     peer.send(1, &[0xc0]).await;
     assert_eq!(peer.receive().await, (11, Ack::of(&[0xc0]).encode()));
 }
 
 #[tokio::test]
-async fn before_that_it_is_told_what_was_refused_and_why() {
+async fn refused_envelopes_are_reported_before_the_acknowledgement() {
     let node = node();
     let mut peer = RawPeer::new(&node).after(&CONFIRMING).await;
     let late = Unsealed::v6(NOW - 21, 50, TOPIC, &[0; 64]).seal(0);
@@ -67,7 +67,7 @@ async fn before_that_it_is_told_what_was_refused_and_why() {
     );
     assert_eq!(peer.receive().await, (11, Ack::of(&packet).encode()));
 
-    // A peer that sends very many hears of the first of them.
+    // Of many refused envelopes, only the first are reported.
     let many: Vec<_> =
         (0..300).map(|nonce| Unsealed::v6(NOW - 21, 50, TOPIC, &[0; 64]).seal(nonce)).collect();
     peer.send_envelopes(&many.iter().collect::<Vec<_>>()).await;
@@ -77,10 +77,10 @@ async fn before_that_it_is_told_what_was_refused_and_why() {
 }
 
 #[tokio::test]
-async fn two_nodes_tell_each_other_what_they_refuse() {
+async fn two_nodes_report_refused_envelopes_to_each_other() {
     let sender = confirming();
     let demanding = confirming();
-    demanding.set_max_message_size(100).unwrap(); // which the protocol has no words for
+    demanding.set_max_message_size(100).unwrap(); // not announced: the protocol has no message for it
     join(&sender, &demanding);
     sender.post(post(&sender, b"too large")).await.unwrap();
     while sender.stats().extensions.refused == 0 {
@@ -90,7 +90,7 @@ async fn two_nodes_tell_each_other_what_they_refuse() {
 }
 
 #[tokio::test]
-async fn others_get_no_acknowledgement() {
+async fn peers_without_confirmations_get_no_acknowledgement() {
     let node = confirming();
     let mut peer = RawPeer::greeted(&node).await;
     let mut watch = watch(&node);
@@ -102,7 +102,7 @@ async fn others_get_no_acknowledgement() {
 }
 
 #[tokio::test]
-async fn two_nodes_that_ask_for_it_acknowledge_to_each_other() {
+async fn two_nodes_with_confirmations_acknowledge_to_each_other() {
     let (a, b) = (confirming(), confirming());
     let mut watch = watch(&b);
     join(&a, &b);
@@ -117,7 +117,7 @@ async fn two_nodes_that_ask_for_it_acknowledge_to_each_other() {
 }
 
 #[tokio::test]
-async fn the_status_asks_for_it() {
+async fn the_status_announces_confirmations() {
     let (confirming, plain) = (confirming(), node());
     let mut peer = RawPeer::new(&confirming);
     assert_eq!(peer.receive().await.1, CONFIRMING[..]);
@@ -126,7 +126,7 @@ async fn the_status_asks_for_it() {
 }
 
 #[tokio::test]
-async fn what_a_peer_refuses_is_counted_and_so_is_what_nobody_asked() {
+async fn reported_refusals_and_unexpected_ones_are_counted() {
     let node = confirming();
     let mut peer = RawPeer::new(&node).after(&CONFIRMING).await;
     let sent = envelope(b"sent");
@@ -136,7 +136,8 @@ async fn what_a_peer_refuses_is_counted_and_so_is_what_nobody_asked() {
     let (hash, other) = (*sent.hash(), [9; 32]);
     let refused = |hash, code| RefusedEnvelope { hash, code, text: "too new".into() };
     let ack = Ack::of(&packet);
-    // 37 is "time" in one release and "other" in another; the second envelope it was not sent.
+    // 37 means a clock difference in one release and any other reason in another. The peer was not sent the second
+    // envelope.
     let refused = vec![refused(hash, 37), refused(other, 1), refused(hash, 1)];
     let response = Response { bundle: ack.0, refused };
     peer.send(12, &response.encode()).await;
@@ -150,7 +151,7 @@ async fn what_a_peer_refuses_is_counted_and_so_is_what_nobody_asked() {
 }
 
 #[tokio::test]
-async fn rate_limits_of_a_peer_are_kept() {
+async fn rate_limits_of_a_peer_are_respected() {
     let node = node();
     let [protocol, _] = node.protocols();
     let limits = |id| {
@@ -173,7 +174,7 @@ async fn rate_limits_of_a_peer_are_kept() {
 }
 
 #[tokio::test]
-async fn packets_that_this_node_does_not_serve_have_a_counter_each() {
+async fn each_ignored_kind_of_packet_has_a_counter() {
     let node = node();
     let mut watch = watch(&node);
     let peer = RawPeer::greeted(&node).await;
@@ -197,7 +198,7 @@ async fn packets_that_this_node_does_not_serve_have_a_counter_each() {
 }
 
 #[tokio::test]
-async fn malformed_ones_are_ignored_and_counted() {
+async fn malformed_extension_packets_are_ignored_and_counted() {
     let node = node();
     let mut watch = watch(&node);
     let peer = RawPeer::new(&node).after(&CONFIRMING).await;

@@ -1,4 +1,4 @@
-//! Filters by each criterion, and their mailboxes.
+//! Each criterion of filters, and mailboxes.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use whisper_protocol::{
     PartialTopic, Post, QueueLimits, QueueSettings, Recipient, Topic, Whisper,
 };
 
-/// Waits until everything queued so far has been through the workers, and empties a mailbox.
+/// Waits until the workers have processed everything queued so far, and empties a mailbox.
 async fn payloads(node: &Whisper, id: &FilterId) -> Vec<Vec<u8>> {
     let key = node.keys().new_symmetric();
     let topic = Topic(*b"mark");
@@ -31,7 +31,7 @@ fn one_worker() -> FilterSettings {
     FilterSettings { workers: 1, ..FilterSettings::default() }
 }
 
-/// One worker, so that messages are opened in the order in which they came.
+/// One worker, so that messages are opened in the order of their arrival.
 fn in_order() -> Config {
     Config { filters: one_worker(), ..settings() }
 }
@@ -111,7 +111,7 @@ async fn a_mailbox_drops_the_oldest_and_counts() {
     assert_eq!(payloads(&node, &id).await, [b"3", b"4"]);
     assert_eq!(payloads(&node, &id).await, [[0; 0]; 0], "fetched once");
     let delivery = node.stats().delivery;
-    // The marks of this test have been delivered as well.
+    // The marks that `payloads` posts are delivered as well.
     assert_eq!((delivery.mailbox_full, delivery.delivered), (2, 4 + 2));
 }
 
@@ -121,7 +121,7 @@ async fn what_does_not_fit_into_the_message_queue_is_delivered_later() {
     let queues = QueueSettings { broadcast, ..QueueSettings::default() };
     let node = Whisper::new(Config { queues, ..in_order() });
     let mut watch = watch(&node);
-    // No worker gets to run between these on a runtime with one thread.
+    // On a runtime with one thread, no worker runs in between.
     for number in 0..5 {
         assert_eq!(node.inject(envelope(&[number])), EnvelopeOutcome::New, "relayed all the same");
     }
@@ -148,7 +148,7 @@ async fn a_filter_keeps_its_key_and_ends_when_it_is_removed() {
 }
 
 #[tokio::test]
-async fn a_watch_is_a_filter_as_long_as_it_lives() {
+async fn a_watch_is_a_filter_until_it_is_dropped() {
     let node = node();
     let watch = watch(&node);
     let id = watch.id();
@@ -172,7 +172,7 @@ async fn all_messages_are_found_in_the_pool() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_open_is_counted() {
+async fn envelopes_that_no_key_opens_are_counted() {
     let node = Whisper::new(in_order());
     let key = FilterKey::Symmetric(node.keys().new_symmetric());
     let id = node.subscribe(FilterSpec::new(key).topic(TOPIC)).unwrap();
@@ -181,9 +181,9 @@ async fn what_nobody_can_open_is_counted() {
     assert_eq!(node.stats().delivery.not_opened, 1);
 }
 
-/// `03 01` crashes go-ethereum: a length of three bytes, of which there is one.
+/// `03 01` crashes go-ethereum: it announces a length of three bytes, but has only one byte.
 #[tokio::test]
-async fn a_plaintext_that_is_nonsense_is_counted() {
+async fn a_malformed_plaintext_is_counted() {
     let node = node();
     let secret = SecretKey::random(&mut rand::rng());
     let public = secret.public_key();
@@ -218,7 +218,7 @@ async fn by_the_beginning_of_a_topic() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_filter_that_nobody_asks_ends_and_one_that_is_asked_does_not() {
+async fn an_idle_filter_is_removed_and_a_used_one_stays() {
     let idle = Some(Duration::from_secs(60));
     let filters = FilterSettings { idle, ..one_worker() };
     let node = Whisper::new(Config { filters, ..settings() });
@@ -263,7 +263,7 @@ async fn the_bloom_follows_the_filters_both_ways_and_is_announced() {
     assert_eq!(announced(&mut peer).await, here);
     assert!(node.unsubscribe(&again));
     assert_eq!(announced(&mut peer).await, Bloom::EMPTY);
-    // Set by hand, it is what it was set to, and what the filters want besides.
+    // A configured bloom is combined with the topics of the filters.
     node.set_bloom(Bloom::of(other));
     assert_eq!(announced(&mut peer).await, Bloom::of(other));
     let _watched = watch(&node);
@@ -271,7 +271,7 @@ async fn the_bloom_follows_the_filters_both_ways_and_is_announced() {
 }
 
 #[tokio::test]
-async fn what_the_bloom_asked_for_before_is_taken_for_ten_seconds_more() {
+async fn the_topics_of_the_old_bloom_are_accepted_for_ten_seconds() {
     let clock = HandClock::new();
     let interest = Interest::Filters;
     let node = Whisper::new(Config { interest, clock: clock.clock(), ..settings() });

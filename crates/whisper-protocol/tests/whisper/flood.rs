@@ -1,4 +1,4 @@
-//! A flood of valid envelopes of little work, beyond the pool's budget.
+//! A flood of valid envelopes with little work that exceeds the pool's budget.
 
 use crate::support::{
     HandClock, NOW, RawPeer, bundle, envelope, join, next, settings, unsealed, watch,
@@ -9,7 +9,7 @@ use whisper_protocol::{Config, Envelope, EnvelopeOutcome, Topic, Whisper};
 
 const BUDGET: usize = 256 * 1024;
 
-/// Envelopes of 256 bytes that the pool holds at most.
+/// Maximum number of envelopes of 256 bytes in the pool.
 const FIT: usize = BUDGET / 256;
 
 fn work(envelope: &Envelope) -> Work {
@@ -27,7 +27,7 @@ fn flood(limit: Work) -> impl Iterator<Item = Envelope> {
     sealed.filter(move |envelope| work(envelope) < limit)
 }
 
-/// An envelope of this message with at least so much work.
+/// An envelope of this message with at least this work.
 fn sealed(payload: &[u8], least: Work) -> Envelope {
     let draft = unsealed(payload);
     (0..).map(|nonce| draft.seal(nonce)).find(|envelope| work(envelope) >= least).unwrap()
@@ -67,7 +67,7 @@ async fn memory_stays_within_the_budget_and_high_work_survives() {
     for envelope in &dear {
         assert_eq!(node.inject(envelope.clone()), EnvelopeOutcome::Known, "high work survives");
     }
-    // What is left of the flood is the best of it.
+    // The envelopes of the flood that are left have the most work.
     let kept = |it: &&Envelope| node.inject((*it).clone()) == EnvelopeOutcome::Known;
     let (kept, gone): (Vec<&Envelope>, Vec<&Envelope>) = flood.iter().partition(kept);
     let least = kept.iter().map(|it| work(it)).min().unwrap();
@@ -76,7 +76,7 @@ async fn memory_stays_within_the_budget_and_high_work_survives() {
 }
 
 #[tokio::test]
-async fn what_was_evicted_and_comes_again_is_not_delivered_again() {
+async fn an_evicted_envelope_that_arrives_again_is_not_delivered_again() {
     let clock = HandClock::new();
     let with_clock = |budget| Config { pool_bytes: budget, clock: clock.clock(), ..settings() };
     let (node, far) = (Whisper::new(with_clock(BUDGET)), Whisper::new(with_clock(usize::MAX)));
@@ -91,7 +91,7 @@ async fn what_was_evicted_and_comes_again_is_not_delivered_again() {
     let _ = node.inject_all(&dear.take(FIT).collect::<Vec<_>>());
     assert!(node.stats().relay.evicted > 0);
 
-    // When there is room again, it comes back from where it lives on.
+    // When there is room again, a peer that still has it sends it again.
     clock.advance(11);
     join(&node, &far);
     assert_eq!(far.inject(envelope(b"other")), EnvelopeOutcome::New);

@@ -18,7 +18,7 @@ fn old(payload: &[u8]) -> Envelope {
 }
 
 #[tokio::test]
-async fn a_node_asks_another_and_gets_what_it_has_long_forgotten() {
+async fn a_node_gets_old_envelopes_from_a_mail_server() {
     let (client, server) = (node(), node());
     let mut watch = client.watch(FilterSpec { allow_p2p: true, ..spec(&client) }).unwrap();
     let joined = join(&client, &server);
@@ -52,7 +52,7 @@ async fn a_node_asks_another_and_gets_what_it_has_long_forgotten() {
 }
 
 #[tokio::test]
-async fn a_request_in_the_open_is_answered_with_its_end() {
+async fn an_unencrypted_request_is_answered_with_a_completion() {
     let node = node();
     let mut requests = node.mail_requests(8);
     let mut peer = RawPeer::greeted(&node).await;
@@ -73,7 +73,7 @@ async fn a_request_in_the_open_is_answered_with_its_end() {
 }
 
 #[tokio::test]
-async fn the_last_who_asks_for_requests_gets_them() {
+async fn the_last_reader_gets_the_requests() {
     let node = node();
     let mut before = node.mail_requests(8);
     let mut now = node.mail_requests(8);
@@ -88,7 +88,7 @@ async fn the_last_who_asks_for_requests_gets_them() {
 }
 
 #[tokio::test]
-async fn asking_is_trusting_and_needs_a_peer() {
+async fn a_request_makes_the_peer_trusted_and_needs_a_connection() {
     let node = whisper_protocol::Whisper::new(Config { min_work: amount(1e9), ..settings() });
     let stranger = random_id();
     let asked = node.request_mail(stranger, envelope(b"anybody?")).await;
@@ -107,7 +107,7 @@ async fn asking_is_trusting_and_needs_a_peer() {
 }
 
 #[tokio::test]
-async fn shh_5_has_such_requests_too() {
+async fn shh_5_has_requests_as_well() {
     let node = node();
     let mut requests = node.mail_requests(8);
     let mut peer = RawPeer::greeted_in_v5(&node).await;

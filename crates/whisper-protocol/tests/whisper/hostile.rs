@@ -4,8 +4,8 @@ use crate::support::{RawPeer, bundle, envelope, join, next, node, post, watch};
 use p2p_mux::{DisconnectReason, Exit};
 use whisper_protocol::{FaultStats, MAX_MESSAGE_SIZE, Whisper};
 
-/// Sends a packet after the exchange of status, and sees the session end for it. Meanwhile the
-/// session of an honest peer goes on.
+/// Sends a packet after the exchange of status packets. Checks that it ends the session, and that the session of an
+/// honest peer continues.
 async fn cut(code: u64, payload: &[u8]) -> FaultStats {
     let (node, honest) = (node(), node());
     let mut watch = watch(&honest);
@@ -17,8 +17,8 @@ async fn cut(code: u64, payload: &[u8]) -> FaultStats {
     node.stats().faults
 }
 
-/// As [`cut`], for the first packet.
-async fn turned_away(code: u64, payload: &[u8]) -> FaultStats {
+/// Does the same as [`cut`] with the first packet.
+async fn cut_at_start(code: u64, payload: &[u8]) -> FaultStats {
     let (node, honest) = (node(), node());
     let mut watch = watch(&honest);
     join(&node, &honest);
@@ -36,33 +36,33 @@ async fn serves(node: &Whisper, elsewhere: &mut whisper_protocol::Watch) {
 
 #[tokio::test]
 async fn the_first_packet_is_not_a_status() {
-    assert_eq!(turned_away(1, &[0xc0]).await.not_status, 1);
-    assert_eq!(turned_away(77, &[0xc0]).await.not_status, 1);
+    assert_eq!(cut_at_start(1, &[0xc0]).await.not_status, 1);
+    assert_eq!(cut_at_start(77, &[0xc0]).await.not_status, 1);
 }
 
 #[tokio::test]
 async fn malformed_status() {
     for payload in [&[][..], &[0x06], &[0xc1, 0xc0], &[0xff; 20]] {
-        assert_eq!(turned_away(0, payload).await.malformed_status, 1, "{payload:?}");
+        assert_eq!(cut_at_start(0, payload).await.malformed_status, 1, "{payload:?}");
     }
 }
 
 #[tokio::test]
 async fn the_empty_status_of_parity_has_a_reason_of_its_own() {
-    let faults = turned_away(0, &[0xc0]).await;
+    let faults = cut_at_start(0, &[0xc0]).await;
     assert_eq!((faults.empty_status, faults.malformed_status), (1, 0));
 }
 
 #[tokio::test]
 async fn status_of_another_version() {
-    assert_eq!(turned_away(0, &[0xc1, 0x05]).await.wrong_version, 1);
+    assert_eq!(cut_at_start(0, &[0xc1, 0x05]).await.wrong_version, 1);
 }
 
 #[tokio::test]
-async fn requirements_that_are_no_numbers() {
+async fn requirements_that_are_not_numbers() {
     for bits in ["7ff8000000000000", "7ff0000000000000", "bff0000000000000"] {
         let status = hex::decode(format!("ca0688{bits}")).unwrap();
-        assert_eq!(turned_away(0, &status).await.bad_work, 1);
+        assert_eq!(cut_at_start(0, &status).await.bad_work, 1);
         let requirement = hex::decode(format!("88{bits}")).unwrap();
         assert_eq!(cut(2, &requirement).await.bad_work, 1);
     }
@@ -70,13 +70,13 @@ async fn requirements_that_are_no_numbers() {
 
 #[tokio::test]
 async fn blooms_of_another_length() {
-    assert_eq!(turned_away(0, &[0xc4, 0x06, 0x80, 0x81, 0xff]).await.bad_bloom, 1);
+    assert_eq!(cut_at_start(0, &[0xc4, 0x06, 0x80, 0x81, 0xff]).await.bad_bloom, 1);
     assert_eq!(cut(3, &[0x80]).await.bad_bloom, 1);
     assert_eq!(cut(3, &[&[0xb8, 63][..], &[0; 63]].concat()).await.bad_bloom, 1);
 }
 
 #[tokio::test]
-async fn bodies_that_are_not_what_the_code_demands() {
+async fn bodies_that_do_not_match_the_code() {
     for (code, payload) in [(1, &[0x05][..]), (1, &[]), (2, &[0xc0]), (3, &[0xc0]), (1, &[0xc9])] {
         assert_eq!(cut(code, payload).await.malformed_packet, 1, "{code} {payload:?}");
     }
@@ -115,7 +115,7 @@ async fn no_status_in_time() {
 }
 
 #[tokio::test]
-async fn a_peer_that_hangs_up_breaks_no_rule() {
+async fn a_disconnect_is_no_violation() {
     let node = node();
     let peer = RawPeer::new(&node);
     drop(peer.channel);
@@ -132,7 +132,7 @@ async fn a_peer_that_hangs_up_breaks_no_rule() {
 }
 
 #[tokio::test]
-async fn what_has_no_meaning_is_ignored_and_counted() {
+async fn packets_without_a_meaning_are_ignored_and_counted() {
     let node = node();
     let mut watch = watch(&node);
     let peer = RawPeer::greeted(&node).await;
@@ -150,7 +150,7 @@ async fn what_has_no_meaning_is_ignored_and_counted() {
 }
 
 #[tokio::test]
-async fn a_peer_that_does_not_read_holds_up_nobody() {
+async fn a_peer_that_does_not_read_delays_no_other_peer() {
     let (node, honest) = (node(), node());
     let mut watch = watch(&honest);
     join(&node, &honest);

@@ -1,4 +1,4 @@
-//! Light clients: they say what they have to say, and relay nothing.
+//! Light clients: they send their own posts and relay nothing.
 
 use crate::support::{RawPeer, envelope, join, next, node, post, settings, spec, watch};
 use p2p_mux::{DisconnectReason, Exit};
@@ -12,7 +12,7 @@ fn light() -> Whisper {
 }
 
 #[tokio::test]
-async fn it_sends_its_own_posts_alone_also_to_who_comes_later() {
+async fn it_sends_only_its_own_posts_also_to_later_peers() {
     let (source, light, sink) = (node(), light(), node());
     let (mut at_light, mut at_sink) = (watch(&light), watch(&sink));
     join(&source, &light);
@@ -27,7 +27,7 @@ async fn it_sends_its_own_posts_alone_also_to_who_comes_later() {
     assert_eq!(next(&mut at_late).await, b"my own");
     assert_eq!(light.stats().relay.sent, 3, "to each of its peers");
 
-    // It relays from now on, and what is still alive, too.
+    // From now on it relays, including what is still alive.
     light.set_light(false);
     assert_eq!(next(&mut at_late).await, b"from afar");
     assert_eq!(next(&mut at_sink).await, b"from afar");
@@ -40,7 +40,7 @@ async fn it_sends_its_own_posts_alone_also_to_who_comes_later() {
 }
 
 #[tokio::test]
-async fn new_peers_are_told() {
+async fn the_status_announces_a_light_client() {
     let node = light();
     for (light, word) in [(true, 1), (false, 0x80)] {
         node.set_light(light);
@@ -63,7 +63,7 @@ async fn a_light_peer_is_sent_what_it_wants() {
 }
 
 #[tokio::test]
-async fn two_light_clients_part_where_that_is_asked_for() {
+async fn two_light_clients_disconnect_if_configured() {
     let restricted = PeerSettings { restrict_light: true, ..PeerSettings::default() };
     for (light, restrict, refused) in
         [(true, true, true), (true, false, false), (false, true, false), (false, false, false)]

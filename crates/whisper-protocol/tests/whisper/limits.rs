@@ -1,4 +1,4 @@
-//! Limits on what peers send per second, and on what they are sent.
+//! Rate limits in both directions.
 
 use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
@@ -23,7 +23,7 @@ fn limited(rates: RateLimits) -> Whisper {
     Whisper::new(Config { peers, ..settings() })
 }
 
-/// How many envelopes of so many a node takes, each in a packet of its own.
+/// Sends `packets` packets with one envelope each. Returns how many envelopes the node processed.
 async fn taken(node: &Whisper, peer: &RawPeer, first: u8, packets: u8) -> u64 {
     let before = node.stats();
     for number in first..first + packets {
@@ -41,7 +41,7 @@ async fn taken(node: &Whisper, peer: &RawPeer, first: u8, packets: u8) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_beyond_the_limit_is_dropped_and_the_peer_stays() {
+async fn packets_beyond_the_limit_are_dropped_and_the_peer_stays() {
     let node = limited(limits(3, 0));
     let peer = RawPeer::greeted(&node).await;
     assert_eq!(taken(&node, &peer, 0, 10).await, 3);
@@ -53,7 +53,7 @@ async fn what_is_beyond_the_limit_is_dropped_and_the_peer_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_stop_is_cut_off() {
+async fn a_peer_beyond_the_tolerance_is_disconnected() {
     let node = limited(RateLimits { tolerance: Some(5), ..limits(1, 0) });
     let peer = RawPeer::greeted(&node).await;
     let flood = bundle([&envelope(b"again").raw()[..]]);
@@ -93,7 +93,7 @@ async fn peers_of_one_address_share_and_the_exempt_do_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_peer_says_of_itself_is_heard_beyond_the_limit() {
+async fn requirements_of_a_peer_are_read_beyond_the_limit() {
     let node = limited(limits(1, 0));
     let mut peer = RawPeer::greeted(&node).await;
     peer.send_envelopes(&[&envelope(b"one")]).await;
@@ -144,7 +144,7 @@ async fn a_peer_that_announces_limits_is_sent_no_more_and_misses_nothing() {
     let began = Instant::now();
     for number in 0..100_u8 {
         from.post(post(&from, &[number])).await.unwrap();
-        // Otherwise all of them would go in one packet.
+        // Otherwise one packet would contain all of them.
         sleep(Duration::from_millis(10)).await;
     }
     let mut received: Vec<_> = Vec::new();
@@ -161,7 +161,7 @@ async fn a_peer_that_announces_limits_is_sent_no_more_and_misses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_may_come_later_and_go_again() {
+async fn a_limit_can_be_announced_later_and_removed_again() {
     let node = node();
     let mut peer = RawPeer::greeted(&node).await;
     peer.send(20, &[0xc3, 0x80, 0x01, 0x80]).await;

@@ -1,9 +1,10 @@
-//! The node's Whisper without a network: nodes joined by pipes, and peers driven by hand.
+//! Whisper without a network: nodes connected by pipes, and peers that the test controls.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod clocks;
 mod direct;
+mod errors;
 mod explain;
 mod extensions;
 mod filtering;

@@ -1,4 +1,4 @@
-//! What can be posted, and what go-ethereum's users are used to hear when it cannot.
+//! Posts, and the errors of posts with go-ethereum's texts.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn mistakes_and_their_texts() {
 }
 
 #[tokio::test]
-async fn a_time_to_live_beyond_time_itself() {
+async fn a_time_to_live_beyond_the_last_timestamp() {
     let node = node();
     let post = Post { ttl: u32::MAX, ..post(&node, b"x") };
     assert!(matches!(node.post(post).await, Err(PostError::Draft(_))));
@@ -74,7 +74,7 @@ async fn a_negative_target_takes_all_of_its_time_and_is_dated_to_its_end() {
     let node = node();
     let mut watch = watch(&node);
     let post = Post { pow_target: -1.0, pow_time: Duration::from_secs(1), ..post(&node, b"x") };
-    // Less than what the node requires, whatever that is; but it may go to a single peer.
+    // It is below any requirement of the node, but may be sent to a single peer.
     assert_eq!(node.post(post.clone()).await, Err(PostError::PowTooLow));
     let other = support::node();
     let joined = support::join(&node, &other);
@@ -97,7 +97,7 @@ async fn a_negative_target_takes_all_of_its_time_and_is_dated_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_node_may_refuse_its_own() {
+async fn the_node_may_reject_its_own_envelope() {
     // The clock passes the expiry while the message is sealed.
     let clock = support::HandClock::new();
     let ticking = {

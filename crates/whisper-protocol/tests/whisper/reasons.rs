@@ -1,5 +1,4 @@
-//! Every reason to drop, refuse or cut something: each is provoked here, counted, and told with the
-//! peer or the envelope that it was about.
+//! Every drop reason: each is triggered here, counted, and recorded with the peer or the envelope that it concerns.
 
 use crate::support::{
     HandClock, NOW, RawPeer, TOPIC, amount, bundle, envelope, node, random_id, settings, spec,
@@ -22,7 +21,7 @@ fn dropped(node: &Whisper, reason: Reason) -> Dropped {
     node.drops().into_iter().find(|dropped| dropped.reason == reason).expect("all are listed")
 }
 
-/// A node that has taken this packet from a peer, after the exchange of status.
+/// A node that has processed this packet of a peer, after the exchange of status packets.
 async fn after(node: Whisper, code: u64, payload: &[u8]) -> Whisper {
     let peer = RawPeer::greeted(&node).await;
     peer.send(code, payload).await;
@@ -31,7 +30,7 @@ async fn after(node: Whisper, code: u64, payload: &[u8]) -> Whisper {
     node
 }
 
-/// A node that has taken this packet as the first one of a peer.
+/// A node that has processed this packet as the first one of a peer.
 async fn after_first(node: Whisper, code: u64, payload: &[u8]) -> Whisper {
     let peer = RawPeer::new(&node);
     peer.send(code, payload).await;
@@ -147,7 +146,7 @@ async fn put_aside(reason: Reason) -> Whisper {
         "sessions.direct_untrusted" => after(node(), 127, envelope(b"direct").raw()).await,
         "sessions.requests_full" => {
             let node = node();
-            let _nobody_reads = node.mail_requests(1);
+            let _unread = node.mail_requests(1);
             let peer = RawPeer::greeted(&node).await;
             peer.send(126, envelope(b"1").raw()).await;
             peer.send(126, envelope(b"2").raw()).await;

@@ -16,7 +16,7 @@ fn pending(state: ReceiptState) -> Progress {
     }
 }
 
-/// A node whose posts have to be kept by so many peers.
+/// A node whose posts are delivered when this number of peers has kept them.
 fn asking(peers: usize) -> Whisper {
     let receipts = ReceiptSettings { peers, ..ReceiptSettings::default() };
     Whisper::new(Config { receipts, ..settings() })
@@ -51,7 +51,7 @@ async fn peers_that_stay_have_kept_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_peers_there_is_nobody_until_one_comes() {
+async fn without_peers_a_post_is_unsent_until_one_connects() {
     let a = asking(1);
     let mut receipt = a.post(post(&a, b"early")).await.unwrap();
     assert_eq!(pending(receipt.state()).unsent, Some(UnsentReason::NoPeers));
@@ -61,7 +61,7 @@ async fn without_peers_there_is_nobody_until_one_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_wants_ends_with_its_life_and_the_reason() {
+async fn an_unsent_post_ends_at_its_expiry_with_the_reason() {
     let clock = HandClock::new();
     let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
     let _peer = RawPeer::new(&node).after(&narrow(&Bloom::of(Topic([1, 2, 3, 0])))).await;
@@ -74,7 +74,7 @@ async fn what_nobody_wants_ends_with_its_life_and_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_too_few_kept_expires() {
+async fn a_post_that_too_few_peers_kept_expires() {
     let clock = HandClock::new();
     let receipts = ReceiptSettings { peers: 2, ..ReceiptSettings::default() };
     let node = Whisper::new(Config { clock: clock.clock(), receipts, ..settings() });
@@ -89,7 +89,7 @@ async fn what_too_few_kept_expires() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_leaves_at_once_has_not_kept_it() {
+async fn a_peer_that_disconnects_at_once_has_not_kept_the_post() {
     let node = node();
     let mut peer = RawPeer::greeted(&node).await;
     let receipt = node.post(post(&node, b"hello")).await.unwrap();
@@ -102,7 +102,7 @@ async fn one_that_leaves_at_once_has_not_kept_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_confirming_peer_has_kept_it_when_it_says_so() {
+async fn a_peer_with_confirmations_keeps_a_post_by_acknowledging_it() {
     let (node, _) = confirming();
     let mut peer = RawPeer::new(&node).after(&[0xc5, 0x06, 0x80, 0x80, 0x80, 0x01]).await;
     let mut receipt = node.post(post(&node, b"hello")).await.unwrap();
@@ -115,7 +115,7 @@ async fn a_confirming_peer_has_kept_it_when_it_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_confirming_peer_refuses_is_refused_in_its_words() {
+async fn a_refusal_has_the_text_of_the_peer() {
     let (node, clock) = confirming();
     let mut peer = RawPeer::new(&node).after(&[0xc5, 0x06, 0x80, 0x80, 0x80, 0x01]).await;
     let mut receipt = node.post(Post { ttl: 5, ..post(&node, b"hello") }).await.unwrap();
@@ -135,7 +135,7 @@ async fn what_a_confirming_peer_refuses_is_refused_in_its_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn direct_messages_have_receipts_too() {
+async fn direct_messages_have_receipts() {
     let node = node();
     let mut peer = RawPeer::greeted(&node).await;
     let direct = |payload| Post { target_peer: Some(peer.id), ..post(&node, payload) };
@@ -152,7 +152,7 @@ async fn direct_messages_have_receipts_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_direct_message_of_which_nothing_is_heard_expires() {
+async fn a_direct_message_without_an_answer_expires() {
     let clock = HandClock::new();
     let receipts = ReceiptSettings { stay: Duration::from_secs(3600), ..Default::default() };
     let node = Whisper::new(Config { receipts, clock: clock.clock(), ..settings() });
@@ -164,13 +164,13 @@ async fn a_direct_message_of_which_nothing_is_heard_expires() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_own_pool_gives_up_is_evicted() {
+async fn a_post_evicted_from_the_own_pool_ends() {
     let alone = node();
     let size = alone.post(post(&alone, b"one")).await.map(|_| alone.info().pool_bytes).unwrap();
     let pool_bytes = size * 3 / 2;
     let node = Whisper::new(Config { pool_bytes, min_work: Work::ZERO, ..settings() });
     let mut receipt = node.post(post(&node, b"one")).await.unwrap();
-    // One of many has more work than the post.
+    // One of the many envelopes has more work than the post.
     let better = (0..4096).map(|nonce| unsealed(b"two").seal(nonce));
     let evicted = better.into_iter().any(|sealed| {
         let _ = node.inject(sealed);
@@ -181,7 +181,7 @@ async fn what_the_own_pool_gives_up_is_evicted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_refused_here_has_no_receipt_and_stopping_ends_all() {
+async fn a_rejected_post_has_no_receipt_and_stopping_ends_all() {
     let node = Whisper::new(Config { pool_bytes: 100, ..settings() });
     assert!(matches!(node.post(post(&node, b"x")).await, Err(PostError::Rejected(_))));
     assert_eq!(node.stats().posts, whisper_protocol::PostStats::default());

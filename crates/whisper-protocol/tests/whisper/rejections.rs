@@ -1,4 +1,4 @@
-//! Every way in which an envelope is refused: counted, and no reason to part.
+//! Every reason to reject an envelope: it is counted, and the session continues.
 
 use crate::support::{
     self, NOW, RawPeer, TOPIC, amount, bundle, envelope, next, node, settings, unsealed, watch,
@@ -9,12 +9,12 @@ use whisper_protocol::{
     Bloom, Config, Envelope, EnvelopeOutcome, Interest, RejectReason, RejectedStats, Topic, Whisper,
 };
 
-/// An envelope of these times, that no key opens.
+/// An envelope with these times that no key opens.
 fn of_times(expiry: u32, ttl: u32) -> Envelope {
     Unsealed::v6(expiry, ttl, TOPIC, &[0; 64]).seal(0)
 }
 
-/// Sends an envelope over a session, and then a good one to see that it goes on.
+/// Sends an envelope over a session, and then a valid one to check that the session continues.
 async fn refused(node: &Whisper, envelope: &Envelope) -> RejectedStats {
     let mut watch = watch(node);
     let peer = RawPeer::greeted(node).await;
@@ -70,7 +70,7 @@ async fn outside_the_bloom() {
 
 #[tokio::test]
 async fn low_work() {
-    // Of 300 bytes and 50 seconds: 2^-13.9 for each zero bit less than none.
+    // Without a zero bit, 300 bytes for 50 seconds have a work of 2^-13.9.
     let node = Whisper::new(Config { min_work: amount(0.001), ..settings() });
     let mut watch = watch(&node);
     let peer = RawPeer::greeted(&node).await;
@@ -111,7 +111,7 @@ async fn work_under_either_rule_is_accepted() {
 }
 
 #[tokio::test]
-async fn known_ones_are_counted_and_not_delivered_again() {
+async fn known_envelopes_are_counted_and_not_delivered_again() {
     let node = node();
     let mut watch = watch(&node);
     let peer = RawPeer::greeted(&node).await;

@@ -1,25 +1,25 @@
-//! A network of 100 nodes on virtual time: connections are lost and made, clocks are wrong, and still
-//! every envelope reaches every node, once.
+//! A network of 100 nodes on virtual time. Connections are lost and made, some clocks are wrong, and every envelope
+//! reaches every node exactly once.
 //!
-//! # What is promised
+//! # What is guaranteed
 //!
-//! An envelope says when it was sent and when it expires, by the clock of who made it. Over each
-//! connection a node is offered it once: when its peer takes it, or, if it comes later, when it comes.
-//! The node takes it while its own clock is neither more than 10 s before the one nor past the other,
-//! and if it is too early, then later, if the connection lasts until then.
+//! An envelope contains the times at which it was sent and expires, by the clock of its maker. A node is sent it once over
+//! each connection: when the peer admits it, or when the connection is made. The node admits it if its own clock is at
+//! most 10 s before the time of sending and not after the expiry. An envelope that is too early is admitted later, if the
+//! connection lasts until then.
 //!
-//! A node whose clock differs from those of most peers that it has chosen goes by theirs as soon as
-//! they have shown it, which one envelope does. That cannot be shown of a clock that is ahead by less
-//! than what is left of the lives of what comes in. So it reaches
+//! A node whose clock differs from the clocks of most peers that it dialed uses their time as soon as their envelopes
+//! prove the difference; one envelope suffices. A clock that is ahead by less than the remaining lifetime of the arriving
+//! envelopes cannot be proven wrong. So an envelope reaches
 //!
-//! - every node, at once, if the clock of whoever posts it is right or was corrected before; when its
-//!   time has come, if that is ahead by less than a usual life;
-//! - where clocks are not corrected: every node whose clock admits it, over any path of connections
-//!   between nodes whose clocks admit it when it comes by, as long as it lives. A node whose clock is
-//!   behind gets it late; none whose clock is ahead by more than what is left of its life gets it.
+//! - with corrected clocks: every node. It does so at once if the clock of its maker is right or was corrected before, and
+//!   when its time comes if that clock is ahead by less than the usual lifetime;
+//! - without correction: every node whose clock admits it, over any path of nodes whose clocks admit it when it arrives,
+//!   until it expires. A node whose clock is behind gets it late. A node whose clock is ahead by more than the remaining
+//!   lifetime does not get it.
 //!
-//! Wrong clocks never cost a connection. Both are simulated: the first as it is said, the second
-//! compared with what an oracle says, node by node, no more and no less.
+//! A wrong clock never ends a connection. Both cases are simulated. In the second, an oracle says for each node whether
+//! the envelope reaches it, and the result must be equal.
 
 mod network;
 mod reach;
@@ -36,57 +36,57 @@ use whisper_protocol::{Envelope, EnvelopeOutcome};
 
 const NODES: usize = 100;
 
-/// Connections of each node.
+/// Number of connections of each node.
 const DEGREE: usize = 6;
 
-/// Virtual seconds.
+/// Duration in virtual seconds.
 const DURATION: u32 = 600;
 
-/// A post every so many seconds, while there is time enough for it to get around.
-const EVERY: u32 = 10;
+/// Seconds between two posts, except near the end, where a post would not have enough time.
+const POST_INTERVAL_SECS: u32 = 10;
 
-/// Times to live: the default, and one that outlasts the estimate of the clocks.
+/// Times to live: the default, and one that is longer than the correction of the clocks.
 const TTLS: [u32; 2] = [50, 500];
 
-/// Each connection is lost with this probability in a second: 5 % in a minute.
+/// Probability that a connection is lost within a second: 5 % in a minute.
 const LOSS: f64 = 0.05 / 60.0;
 
-/// Every fifth clock is wrong, by up to that many seconds.
+/// Every fifth clock is wrong, by at most this number of seconds.
 const SKEW: i64 = 300;
 
-/// Up to this second some node may not have heard of anything yet.
+/// Until this second, some node may not have received an envelope.
 const FIRST: u32 = 30;
 
-/// Who is further ahead is shown it by an envelope with the usual time to live.
+/// A clock that is further ahead is proven wrong by an envelope with the usual time to live.
 const UNSEEN: i64 = TTLS[0] as i64 + 5;
 
 #[tokio::test(start_paused = true)]
-async fn every_envelope_reaches_every_node_at_once_and_none_twice() {
+async fn every_envelope_reaches_every_node_at_once_and_only_once() {
     for seed in [1, 2] {
         let simulation = Simulation::run(seed, true).await;
         simulation.check_all_reached();
-        simulation.check_peace();
+        simulation.check_no_side_effects();
         simulation.network.stop().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_clocks_are_not_corrected_it_reaches_whom_it_can_reach_and_none_twice() {
+async fn without_correction_it_reaches_the_nodes_that_the_oracle_names() {
     let simulation = Simulation::run(3, false).await;
     simulation.check_with_oracle();
-    simulation.check_peace();
+    simulation.check_no_side_effects();
     simulation.network.stop().await;
 }
 
 struct Posted {
     envelope: Envelope,
     poster: usize,
-    /// In which second of the simulation.
+    /// The second of the simulation.
     at: u32,
     reached: Reach,
 }
 
-/// How often a node's filter was given an envelope, and in which second for the first time.
+/// How often an envelope was delivered to a node's filter, and the second of the first time.
 type Delivered = HashMap<(usize, [u8; 32]), (u32, u32)>;
 
 struct Simulation {
@@ -111,7 +111,7 @@ impl Simulation {
             it.network.lose(|| rng.random_bool(LOSS));
             it.network.settle().await;
             it.network.fill(DEGREE, &mut rng);
-            if second % EVERY == 0 && second < DURATION - EVERY {
+            if second % POST_INTERVAL_SECS == 0 && second < DURATION - POST_INTERVAL_SECS {
                 it.post(second, &mut rng);
             }
             it.spread();
@@ -160,7 +160,7 @@ impl Simulation {
         }
     }
 
-    /// The second in which the node has the post at the latest, if any is promised.
+    /// The second in which the node must have the post at the latest, if there is a guarantee.
     fn promised(&self, post: &Posted, node: usize) -> Option<u32> {
         let (of_poster, of_node) = (self.skews[post.poster], self.skews[node]);
         let is_unseen = |estimate| (11..=UNSEEN).contains(&estimate);
@@ -195,8 +195,8 @@ impl Simulation {
         assert!(late > 100, "seed {}: those whose clocks are behind are reached later", self.seed);
     }
 
-    /// Nobody was cut off, nothing came twice to a filter, and the clocks did matter.
-    fn check_peace(&self) {
+    /// Checks that no session was ended, no envelope was delivered twice, and clocks made a difference.
+    fn check_no_side_effects(&self) {
         let (mut early, mut late, mut old) = (0, 0, 0);
         for node in 0..NODES {
             let stats = self.network.node(node).stats();

@@ -1,4 +1,4 @@
-//! Nodes joined by pipes, and peers that are driven by hand.
+//! Nodes connected by pipes, and peers that the test controls.
 
 use std::sync::{
     Arc,
@@ -26,7 +26,7 @@ pub(crate) fn key() -> SymmetricKey {
     SymmetricKey::from_bytes([7; 32])
 }
 
-/// A clock that stands until it is moved.
+/// A clock that changes only when the test advances it.
 #[derive(Clone)]
 pub(crate) struct HandClock(Arc<AtomicU32>);
 
@@ -50,12 +50,12 @@ pub(crate) fn amount(work: f64) -> Work {
     Work::new(work).unwrap()
 }
 
-/// The configuration of a node that requires no work and whose clock stands.
+/// The configuration of a node that requires no work, with a clock that does not advance.
 pub(crate) fn settings() -> Config {
     Config { min_work: Work::ZERO, clock: Clock::new(|| NOW), ..Config::default() }
 }
 
-/// A node that requires no work and whose clock stands.
+/// A node that requires no work, with a clock that does not advance.
 pub(crate) fn node() -> Whisper {
     Whisper::new(settings())
 }
@@ -64,18 +64,18 @@ pub(crate) fn random_id() -> NodeId {
     SecretKey::random(&mut rand::rng()).id()
 }
 
-/// What each of two joined nodes calls the other, and their sessions.
+/// The ids that two connected nodes have for each other, and their sessions.
 pub(crate) struct Joined {
     pub(crate) ids: [NodeId; 2],
     pub(crate) sessions: [JoinHandle<Result<(), Exit>>; 2],
 }
 
-/// Joins two nodes; `ids[0]` is what `a` calls `b`.
+/// Connects two nodes. `ids[0]` is the id of `b` at `a`.
 pub(crate) fn join(a: &Whisper, b: &Whisper) -> Joined {
     join_in(Dialect::V6, a, b)
 }
 
-/// Joins two nodes, which speak this dialect with each other.
+/// Connects two nodes over this dialect.
 pub(crate) fn join_in(dialect: Dialect, a: &Whisper, b: &Whisper) -> Joined {
     let (near, far) = Channel::pipe();
     let ids = [random_id(), random_id()];
@@ -117,7 +117,7 @@ pub(crate) fn unsealed(payload: &[u8]) -> Unsealed {
     unsealed_in(Dialect::V6, payload)
 }
 
-/// The same in that dialect.
+/// Does the same in this dialect.
 pub(crate) fn unsealed_in(dialect: Dialect, payload: &[u8]) -> Unsealed {
     let key = key();
     Draft::new(dialect, whisper_envelope::Recipient::Symmetric(&key), NOW)
@@ -141,7 +141,7 @@ pub(crate) fn bundle<'a>(items: impl IntoIterator<Item = &'a [u8]>) -> Bytes {
     packet.freeze()
 }
 
-/// A peer that is driven by hand, and the session that a node runs with it.
+/// A peer that the test controls, and the session that a node runs with it.
 pub(crate) struct RawPeer {
     pub(crate) id: NodeId,
     pub(crate) channel: Channel,
@@ -149,29 +149,29 @@ pub(crate) struct RawPeer {
 }
 
 impl RawPeer {
-    /// Without a status.
+    /// A peer that has not sent its status.
     pub(crate) fn new(node: &Whisper) -> Self {
         Self::who_is(node, random_id().into())
     }
 
-    /// Without a status.
+    /// A peer that has not sent its status.
     pub(crate) fn who_is(node: &Whisper, remote: Remote) -> Self {
         let (channel, far) = Channel::pipe();
         let id = remote.id;
         Self { id, channel, session: tokio::spawn(node.attach(remote, far)) }
     }
 
-    /// After the exchange of status.
+    /// A peer after the exchange of status packets.
     pub(crate) async fn greeted(node: &Whisper) -> Self {
         Self::new(node).after(&[0xc1, 0x06]).await
     }
 
-    /// Of shh/5, after the exchange of status.
+    /// A peer of shh/5 after the exchange of status packets.
     pub(crate) async fn greeted_in_v5(node: &Whisper) -> Self {
         Self::who_is(node, Remote::new(Dialect::V5, random_id())).after(&[0x05]).await
     }
 
-    /// After it sent this status.
+    /// The same peer after it sent this status.
     pub(crate) async fn after(mut self, status: &[u8]) -> Self {
         self.send(0, status).await;
         assert_eq!(self.receive().await.0, 0, "the node's status");

@@ -1,4 +1,4 @@
-//! shh/5 and shh/6 side by side: a pool for each, one set of filters, and the forms of shh/5.
+//! shh/5 and shh/6 in one node: a pool for each, shared filters, and the formats of shh/5.
 
 use crate::support::{
     NOW, RawPeer, TOPIC, amount, bundle, join_in, next, node, post, random_id, settings, spec,
@@ -56,7 +56,7 @@ async fn in_v5_a_signed_message_for_one_recipient_too() {
         (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
     let key = b.keys().add_private_key(reader.clone());
     let mut watch = b.watch(FilterSpec::new(FilterKey::Private(key))).unwrap();
-    // The AES nonce says that this one is symmetric: no key pair is tried on it.
+    // The AES nonce shows that this envelope is symmetric, so no key pair is tried on it.
     a.post(Post { dialect: Dialect::V5, ..post(&a, b"not for you") }).await.unwrap();
     let post = Post {
         dialect: Dialect::V5,
@@ -115,7 +115,7 @@ async fn the_status_of_v5_is_a_bare_5() {
 }
 
 #[tokio::test]
-async fn v5_has_no_words_for_requirements() {
+async fn v5_has_no_messages_for_requirements() {
     let interest = Interest::Topics(Bloom::of(Topic([1, 2, 3, 0])));
     let node = Whisper::new(Config { interest, ..settings() });
     let mut peer = RawPeer::greeted_in_v5(&node).await;
@@ -124,7 +124,7 @@ async fn v5_has_no_words_for_requirements() {
     let envelope = old(b"of another topic");
     assert_eq!(node.inject(envelope.clone()), EnvelopeOutcome::New);
     assert_eq!(peer.receive().await, (1, envelope.raw().clone()), "and nothing before it");
-    // Nor could the peer know that this topic is not wanted.
+    // The peer cannot know that this topic is not wanted.
     let mut watch = watch(&node);
     peer.send(1, old(b"theirs").raw()).await;
     assert_eq!(next(&mut watch).await, b"theirs");
@@ -192,7 +192,7 @@ async fn cut_in_v5(code: u64, payload: &[u8]) -> whisper_protocol::FaultStats {
 }
 
 #[tokio::test]
-async fn work_in_v5_is_done_and_counted_by_the_one_rule_it_has() {
+async fn work_in_v5_is_done_and_counted_under_its_only_rule() {
     let node = Whisper::new(Config { min_work: amount(0.01), ..settings() });
     let mut watch = watch(&node);
     let post = Post { dialect: Dialect::V5, pow_target: 0.01, ..post(&node, b"old") };
@@ -242,7 +242,7 @@ async fn direct_messages_and_requests_have_codes_of_their_own_in_v5() {
 }
 
 #[tokio::test]
-async fn what_is_malformed_in_one_dialect_does_not_touch_the_other() {
+async fn a_malformed_packet_in_one_dialect_does_not_affect_the_other() {
     let node = node();
     let mut watch = watch(&node);
     let (of_old, of_new) = (RawPeer::greeted_in_v5(&node).await, RawPeer::greeted(&node).await);

@@ -1,4 +1,4 @@
-//! Messages between nodes that are joined by pipes.
+//! Messages between nodes that are connected by pipes.
 
 use crate::support::{
     self, HandClock, RawPeer, amount, bundle, envelope, join, next, node, post, settings, watch,
@@ -91,7 +91,7 @@ async fn in_a_ring_each_node_delivers_once() {
 }
 
 #[tokio::test]
-async fn a_late_joiner_gets_what_is_alive() {
+async fn a_later_peer_gets_the_live_envelopes() {
     let clock = HandClock::new();
     let late = || Whisper::new(Config { clock: clock.clock(), ..settings() });
     let a = late();
@@ -125,7 +125,7 @@ async fn envelopes_leave_the_pool_at_their_expiry() {
 }
 
 #[tokio::test]
-async fn what_the_node_requires_is_announced() {
+async fn requirements_are_announced() {
     let node = node();
     let mut peer = RawPeer::greeted(&node).await;
     node.set_min_work(amount(0.2));
@@ -141,7 +141,7 @@ async fn what_the_node_requires_is_announced() {
 }
 
 #[tokio::test]
-async fn a_peer_is_told_only_what_it_wants() {
+async fn a_peer_is_sent_only_the_envelopes_that_it_asks_for() {
     let node = node();
     let mut peer = RawPeer::greeted(&node).await;
     peer.send(2, &hex_bytes("884202a05f20000000")).await; // work of 1e10
@@ -154,12 +154,12 @@ async fn a_peer_is_told_only_what_it_wants() {
 }
 
 #[tokio::test]
-async fn a_bundle_of_many_envelopes_is_taken_as_a_whole() {
+async fn all_envelopes_of_a_large_bundle_are_processed() {
     let filters = FilterSettings { workers: 1, ..FilterSettings::default() };
     let node = Whisper::new(Config { filters, ..settings() });
     let mut watch = watch(&node);
     let peer = RawPeer::greeted(&node).await;
-    // Small ones, a multiple of what is checked at once; then large ones.
+    // First many small envelopes, more than one batch; then large ones.
     for (count, size) in [(512_usize, 2), (10, 100_000)] {
         let payload = |number: usize| [&number.to_be_bytes()[..], &vec![0; size]].concat();
         let envelopes: Vec<_> = (0..count).map(|number| envelope(&payload(number))).collect();
@@ -196,9 +196,9 @@ async fn stopping_ends_sessions_and_watches() {
     a.stop().await;
     assert!(watch.next().await.is_none());
     for session in joined.sessions {
-        assert_eq!(session.await.unwrap(), Ok(()), "a node that stops breaks no rule");
+        assert_eq!(session.await.unwrap(), Ok(()), "stopping is no violation");
     }
-    assert!(support::watch(&a).next().await.is_none(), "nor does a new one wait for ever");
+    assert!(support::watch(&a).next().await.is_none(), "a new watch ends at once");
 }
 
 #[tokio::test]

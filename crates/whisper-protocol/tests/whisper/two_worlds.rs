@@ -1,5 +1,5 @@
-//! go-ethereum 1.8 and 1.9 count work by different rules, and each cuts off who sends it what has too
-//! little by its own. One node of ours keeps both.
+//! go-ethereum 1.8 and 1.9 count work under different rules, and each disconnects a peer that sends an envelope with too
+//! little work under its own. This node stays connected to both.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use whisper_protocol::{
     Whisper, WorkSettings,
 };
 
-/// What the nodes of these tests require.
+/// The requirement of the nodes in these tests.
 const REQUIRED: f64 = 0.002;
 
 const OLD: &str = "Geth/v1.8.27-stable/linux-amd64/go1.19.8";
@@ -56,15 +56,15 @@ fn envelopes(packet: &Bytes) -> Vec<Envelope> {
         .collect()
 }
 
-/// A peer that goes by one rule, as go-ethereum does: it hangs up over the first envelope that has too
-/// little work by it. Gives what it was sent before, and whether it had to.
+/// A peer that applies one rule, as go-ethereum does: it disconnects at the first envelope with too little work under it.
+/// Returns the envelopes before it, and whether it disconnected.
 struct Strict {
     remote: Remote,
     read: JoinHandle<(Vec<[u8; 32]>, bool)>,
 }
 
 impl Strict {
-    /// Connects; `until`: how many envelopes it waits for.
+    /// Connects the peer. `until`: the number of envelopes that it waits for.
     fn join(node: &Whisper, client: &str, rule: Rule, until: usize) -> Self {
         let remote = Remote::new(Dialect::V6, random_id()).client(client);
         let (near, mut far) = Channel::pipe();
@@ -90,26 +90,26 @@ impl Strict {
     }
 }
 
-async fn seated(node: &Whisper, peers: u64) {
+async fn joined(node: &Whisper, peers: u64) {
     while node.stats().sessions.established < peers {
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn between_a_strict_1_8_and_a_strict_1_9_neither_is_lost_and_each_gets_what_it_may() {
+async fn peers_with_both_rules_stay_connected_and_get_what_satisfies_their_rule() {
     let node = demanding(WorkSettings::default());
     let old = Strict::join(&node, OLD, Rule::GETH_1_8, 3);
     let new = Strict::join(&node, NEW, Rule::EIP_627, 3);
     let mut source = RawPeer::new(&node).after(&status()).await;
-    seated(&node, 3).await;
+    joined(&node, 3).await;
 
     let (for_old, for_new) =
         (under(Rule::GETH_1_8, Rule::EIP_627), under(Rule::EIP_627, Rule::GETH_1_8));
     let for_both = under_both();
     source.send_envelopes(&[&for_old, &for_new]).await;
     source.send_envelopes(&[&for_both]).await;
-    // What is posted here is sealed so that both take it.
+    // Posts are sealed under both rules.
     let own = Post { pow_target: REQUIRED, ..post(&node, b"own") };
     let own = node.post(own).await.unwrap().hash();
 
@@ -125,7 +125,7 @@ async fn between_a_strict_1_8_and_a_strict_1_9_neither_is_lost_and_each_gets_wha
 }
 
 #[tokio::test]
-async fn late_joiners_get_what_satisfies_their_rule() {
+async fn later_peers_get_what_satisfies_their_rule() {
     let node = demanding(WorkSettings::default());
     let (for_old, for_new) =
         (under(Rule::GETH_1_8, Rule::EIP_627), under(Rule::EIP_627, Rule::GETH_1_8));
@@ -140,7 +140,7 @@ async fn late_joiners_get_what_satisfies_their_rule() {
 }
 
 #[tokio::test]
-async fn what_the_operator_says_counts_for_more_than_a_name() {
+async fn a_configured_rule_has_precedence_over_the_client_name() {
     let named = Remote::new(Dialect::V6, random_id()).client(NEW);
     let rule = PeerRule::Only(Rule::GETH_1_8);
     let peers = [(named.id, rule)].into();
@@ -161,7 +161,7 @@ async fn what_the_operator_says_counts_for_more_than_a_name() {
 }
 
 #[tokio::test]
-async fn whose_rules_a_post_satisfies_is_a_choice() {
+async fn the_rules_that_a_post_satisfies_are_configured() {
     let enough = |node: &Whisper, hash: [u8; 32]| {
         let filter = node.subscribe(crate::support::spec(node)).unwrap();
         let all = node.all_messages(&filter).unwrap();
@@ -170,14 +170,14 @@ async fn whose_rules_a_post_satisfies_is_a_choice() {
     for (seal, client, sealed_for_all) in [
         (Sealing::Peers, OLD, 1),
         (Sealing::Peers, NEW, 0),
-        (Sealing::Peers, "somebody", 0),
+        (Sealing::Peers, "unknown", 0),
         (Sealing::All, NEW, 1),
         (Sealing::Own, OLD, 0),
     ] {
         let node = demanding(WorkSettings { seal, ..WorkSettings::default() });
         let remote = Remote::new(Dialect::V6, random_id()).client(client);
         let _peer = RawPeer::who_is(&node, remote).after(&status()).await;
-        seated(&node, 1).await;
+        joined(&node, 1).await;
         let post = Post { pow_target: REQUIRED, ..post(&node, b"x") };
         let hash = node.post(post).await.unwrap().hash();
         enough(&node, hash);
@@ -186,10 +186,10 @@ async fn whose_rules_a_post_satisfies_is_a_choice() {
 }
 
 #[tokio::test]
-async fn a_post_that_cannot_satisfy_all_in_time_satisfies_the_first() {
+async fn a_post_without_time_for_all_rules_satisfies_the_first() {
     let policy = Policy::default();
     let node = demanding(WorkSettings { seal: Sealing::All, policy, ..WorkSettings::default() });
-    // 20 bits: soon found under the one, and not this year under both.
+    // 20 bits are found quickly under one rule, but not under both.
     let post = Post {
         pow_target: 40.0,
         ttl: 50,

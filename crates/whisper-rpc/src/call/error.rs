@@ -6,6 +6,7 @@ use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::types::error::{
     CALL_EXECUTION_FAILED_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE,
 };
+use p2p_identity::causes;
 use p2p_server::NetRestrictError;
 
 use crate::call::json::ValueError;
@@ -127,6 +128,6 @@ impl CallError {
 
 impl From<CallError> for ErrorObjectOwned {
     fn from(error: CallError) -> Self {
-        Self::owned(error.code(), error.to_string(), None::<()>)
+        Self::owned(error.code(), causes(&error).to_string(), None::<()>)
     }
 }

@@ -20,7 +20,9 @@ fn filter(keys: &Keys, key: KeyId, topics: &[&[u8]]) -> Arc<Filter> {
 }
 
 fn insert(filters: &mut Filters, keys: &Keys, key: KeyId, topics: &[&[u8]]) -> FilterId {
-    filters.insert(filter(keys, key, topics), None)
+    let id = FilterId::random();
+    filters.insert(id, filter(keys, key, topics), None);
+    id
 }
 
 /// How many filters share each of the keys to be tried, sorted.
@@ -108,23 +110,26 @@ fn the_beginning_of_a_topic_finds_the_filter_once() {
 }
 
 #[test]
-fn idle_filters_end_and_those_that_are_asked_stay() {
+fn idle_filters_are_removed_and_used_ones_stay() {
     let second = Duration::from_secs;
     let (mut filters, keys) = (Filters::default(), Keys::default());
     let key = keys.new_symmetric();
     let idle = second(60);
-    let [asked, forgotten, removed] =
-        [0; 3].map(|_| filters.insert(filter(&keys, key, &[b"aaaa"]), Some(idle)));
-    let for_ever = filters.insert(filter(&keys, key, &[b"aaaa"]), None);
+    let [used, unused, removed] = [(); 3].map(|()| {
+        let id = FilterId::random();
+        filters.insert(id, filter(&keys, key, &[b"aaaa"]), Some(idle));
+        id
+    });
+    let lasting = insert(&mut filters, &keys, key, &[b"aaaa"]);
     filters.remove(&removed);
-    filters.get(&asked).unwrap().touch(second(50));
+    filters.get(&used).unwrap().touch(second(50));
     assert_eq!(filters.next_timeout(), Some(second(60)));
     assert_eq!(filters.handle_timeout(second(59), idle).len(), 0);
     assert_eq!(filters.handle_timeout(second(60), idle).len(), 1);
-    assert!(filters.get(&forgotten).is_none() && filters.get(&asked).is_some());
+    assert!(filters.get(&unused).is_none() && filters.get(&used).is_some());
     assert_eq!(filters.next_timeout(), Some(second(110)));
     assert_eq!(filters.handle_timeout(second(110), idle).len(), 1);
     assert_eq!((filters.next_timeout(), filters.len()), (None, 1));
-    assert!(filters.get(&for_ever).is_some());
+    assert!(filters.get(&lasting).is_some());
     assert_eq!(candidates(&filters, b"aaaa"), [1]);
 }

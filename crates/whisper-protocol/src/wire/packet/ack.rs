@@ -1,4 +1,4 @@
-//! Code 11: a bundle was read.
+//! Code 11: acknowledgement of a bundle.
 
 use bytes::Bytes;
 use keccak_lanes::keccak256;
@@ -6,8 +6,7 @@ use p2p_mux::rlp::{self, Item};
 
 use super::PacketError;
 
-/// A peer has read a bundle of envelopes: the Keccak-256 of that packet's body, as it was on the wire
-/// (before compression).
+/// The acknowledgement of a bundle of envelopes: the Keccak-256 hash of the body of its packet, uncompressed.
 ///
 /// Sent to peers that announced confirmations in their status.
 ///
@@ -22,7 +21,7 @@ use super::PacketError;
 pub struct Ack(pub [u8; 32]);
 
 impl Ack {
-    /// The acknowledgement of a bundle, whose body this is.
+    /// The acknowledgement of the bundle with this body.
     #[must_use]
     pub fn of(bundle: &[u8]) -> Self {
         Self(keccak256(bundle))
@@ -38,7 +37,7 @@ impl Ack {
         Ok(Self(item.array()?))
     }
 
-    /// The body of the packet.
+    /// Encodes the body of the packet.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         rlp::encode(&self.0).into()

@@ -5,18 +5,17 @@ use p2p_mux::rlp::{self, Item};
 
 use super::{PacketError, text};
 
-/// Where the next part of an answer begins: the time and the hash of an envelope, for the server that
-/// gave it and nobody else to understand.
+/// Where the next part of an answer begins: the time and the hash of an envelope. Only the server that made it
+/// interprets it.
 pub type Cursor = [u8; 36];
 
-/// What a failed request's answer begins with.
+/// Prefix of the answer to a failed request.
 const ERROR: &[u8] = b"ERROR=";
 
-/// A mail server has answered a request, or could not. All that it found was sent before, as direct
-/// messages.
+/// The end of a mail server's answer to a request. The envelopes were sent before it, as direct messages.
 ///
-/// The body is one string: the request's id, then the last envelope's hash, then the cursor, each of
-/// the latter only if there is one; or `ERROR=`, the id, and the reason in words.
+/// The body is one string: the id of the request, then, if there are any, the hash of the last envelope and the cursor;
+/// or `ERROR=`, the id, and the reason as text.
 ///
 /// ```
 /// use whisper_protocol::packet::Completion;
@@ -26,21 +25,20 @@ const ERROR: &[u8] = b"ERROR=";
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Completion {
-    /// All was sent, or as much as was asked for.
+    /// All matching envelopes were sent, or as many as were requested.
     Done {
-        /// The id of the request: its envelope's hash, or the id it gave itself.
+        /// The id of the request: the hash of its envelope, or the id that it contains.
         request: [u8; 32],
-        /// The hash of the last envelope that was sent; `None` if there was none, or if the server
-        /// does not say.
+        /// The hash of the last envelope that was sent; `None` if none was sent, or if the server does not tell it.
         last: Option<[u8; 32]>,
-        /// Where to go on; `None` if there is no more.
+        /// Where the next part begins; `None` at the end.
         cursor: Option<Cursor>,
     },
     /// The server could not answer.
     Failed {
         /// The id of the request.
         request: [u8; 32],
-        /// Why: anybody's words, to be quoted. At most 256 bytes are kept.
+        /// The reason as text, at most 256 bytes. It may be any text, so quote it.
         text: String,
     },
 }
@@ -56,8 +54,8 @@ impl Completion {
         let bytes = item.bytes()?;
         let wrong = PacketError::Completion { length: bytes.len() };
         if let Some(failed) = bytes.strip_prefix(ERROR) {
-            let (request, why) = failed.split_first_chunk().ok_or(wrong)?;
-            return Ok(Self::Failed { request: *request, text: text(why) });
+            let (request, reason) = failed.split_first_chunk().ok_or(wrong)?;
+            return Ok(Self::Failed { request: *request, text: text(reason) });
         }
         let (request, rest) = bytes.split_first_chunk().ok_or(wrong)?;
         let (last, cursor) = match rest.split_first_chunk() {
@@ -69,8 +67,8 @@ impl Completion {
         Ok(Self::Done { request: *request, last, cursor })
     }
 
-    /// The body of the packet. A cursor without a last envelope is put behind a hash of zeros, as there
-    /// is no other form for it.
+    /// Encodes the body of the packet. A cursor without a last envelope is written after a hash of zeros, because the
+    /// format has no other way.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut bytes = Vec::new();
@@ -117,10 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_one_also_when_it_has_the_length_of_something_else() {
+    fn an_error_with_the_length_of_another_form_is_an_error() {
         for length in [64, 100] {
-            let why = vec![b'!'; length - 6 - 32];
-            let bytes = [&b"ERROR="[..], &[1; 32], &why].concat();
+            let reason = vec![b'!'; length - 6 - 32];
+            let bytes = [&b"ERROR="[..], &[1; 32], &reason].concat();
             assert_eq!(bytes.len(), length);
             assert!(matches!(decode(&bytes), Ok(Completion::Failed { .. })));
         }

@@ -1,12 +1,12 @@
-//! Code 20, and the end of a status: how much a node wants to be sent.
+//! Code 20, and the last element of a status: the rate limits of a node.
 
 use bytes::{Bytes, BytesMut};
 use p2p_mux::rlp::{self, BufMut, Encodable, Item, List};
 
 use super::PacketError;
 
-/// How many packets per second a node takes, whatever is in them; 0: no limit. What goes beyond, it
-/// refuses, and after a while it parts.
+/// Maximum number of packets per second that a node accepts, of any kind; 0: no limit. It drops further packets, and
+/// disconnects a peer that sends too many.
 ///
 /// ```
 /// use whisper_protocol::packet::Rates;
@@ -21,7 +21,7 @@ pub struct Rates {
     pub per_ip: u64,
     /// From one peer.
     pub per_peer: u64,
-    /// Of one topic.
+    /// With envelopes of one topic.
     pub per_topic: u64,
 }
 
@@ -41,7 +41,7 @@ impl Rates {
         Ok(Self { per_ip: list.uint()?, per_peer: list.uint()?, per_topic: list.uint()? })
     }
 
-    /// The body of the packet.
+    /// Encodes the body of the packet.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();

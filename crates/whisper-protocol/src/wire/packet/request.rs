@@ -9,36 +9,36 @@ use super::PacketError;
 /// A request to a mail server, in one of its two forms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// What is asked for is inside an envelope that the server has the key of, as in go-ethereum.
+    /// Encrypted in an envelope to a key of the server, as in go-ethereum.
     Sealed(Envelope),
-    /// It is said in the open, as by the later nodes of status-im.
+    /// Not encrypted, as by later nodes of status-im.
     Open(Query),
 }
 
-/// A request in the open: `[id, from, to, limit, cursor, bloom]`.
+/// An unencrypted request: `[id, from, to, limit, cursor, bloom]`.
 ///
-/// Nothing in it is checked but its form.
+/// Only its format is checked, not its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    /// By what the answer is to be known.
+    /// The id that the answer will contain.
     pub id: [u8; 32],
-    /// Not older than that, in seconds since 1970.
+    /// Lower limit of the time of sending, in seconds since 1970.
     pub from: u32,
-    /// Not younger than that, in seconds since 1970; 0 stands for the present.
+    /// Upper limit of the time of sending, in seconds since 1970; 0: the present.
     pub to: u32,
-    /// How many envelopes at most; 0 stands for as many as the server gives.
+    /// Maximum number of envelopes; 0: the server's maximum.
     pub limit: u32,
-    /// Where to go on, as the server said before; empty at the beginning.
+    /// Where to continue, from the server's last answer; empty at the beginning.
     pub cursor: Bytes,
-    /// The topics that are wanted; `None` where none is given.
+    /// The wanted topics; `None` if the request does not restrict them.
     pub bloom: Option<Bloom>,
 }
 
 impl Request {
     /// Reads the body of a packet. Bytes after it are ignored.
     ///
-    /// The two forms are told apart by their first elements: an id of 32 bytes is neither the expiry
-    /// of an envelope nor its version.
+    /// The first element distinguishes the two forms: an id of 32 bytes cannot be the expiry or the version of an
+    /// envelope.
     ///
     /// # Errors
     ///
@@ -52,7 +52,7 @@ impl Request {
         Ok(Self::Sealed(Envelope::decode(dialect, payload.slice_ref(packet.raw()))?))
     }
 
-    /// The body of the packet.
+    /// Encodes the body of the packet.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         match self {
@@ -87,7 +87,7 @@ impl Query {
     }
 }
 
-/// A bloom of all its bytes.
+/// Reads a bloom, which has 64 bytes.
 pub(super) fn bloom(bytes: &[u8]) -> Result<Bloom, PacketError> {
     bytes.try_into().map_err(|_| PacketError::Bloom { length: bytes.len() })
 }

@@ -1,14 +1,14 @@
-//! Code 12: what was refused of a bundle.
+//! Code 12: the refused envelopes of a bundle.
 
 use bytes::{Bytes, BytesMut};
 use p2p_mux::rlp::{self, BufMut, Encodable, Item, List};
 
 use super::{PacketError, text};
 
-/// The one version of the packet there is.
+/// The only version of the packet.
 const VERSION: u64 = 1;
 
-/// What a peer refused of a bundle of envelopes. Of a bundle that it took as a whole, nothing.
+/// The envelopes of a bundle that a peer refused; none if it accepted all.
 ///
 /// Sent before an [`Ack`](super::Ack), to peers that announced confirmations in their status:
 /// `[1, [hash of the bundle, [[hash of an envelope, code, text]..]]]`.
@@ -25,22 +25,21 @@ pub struct Response {
 pub struct RefusedEnvelope {
     /// Keccak-256 of the envelope.
     pub hash: [u8; 32],
-    /// A number for the reason. The specification says 1 for a clock that differs; the releases of
-    /// status-im number their reasons each in its own way, so what counts is the
-    /// [`text`](Self::text).
+    /// The reason as a number. In the specification, 1 is a clock difference; the releases of status-im number their
+    /// reasons differently, so use the [`text`](Self::text).
     pub code: u64,
-    /// The reason in words: anybody's, to be quoted. At most 256 bytes are kept.
+    /// The reason as text, at most 256 bytes. It may be any text, so quote it.
     pub text: String,
 }
 
 impl RefusedEnvelope {
-    /// "The clocks differ", by the specification.
+    /// A clock difference, in the specification.
     pub const CLOCK: u64 = 1;
-    /// Any other reason, where this node gives one.
+    /// Any other reason; this node sends it.
     pub const OTHER: u64 = 2;
 
-    /// Whether the [`code`](Self::code) stands for "the clocks differ" in the specification or in some
-    /// release. 37 stands for that in one and for every other reason in another.
+    /// Whether the [`code`](Self::code) means a clock difference in the specification or in some release. In another
+    /// release, 37 means any other reason.
     #[must_use]
     pub fn may_be_the_clock(&self) -> bool {
         // The specification; status-im/whisper; status-go 0.49 with shh and with waku; 0.56.9.
@@ -71,7 +70,7 @@ impl Response {
         Ok(Self { bundle, refused: refused.collect::<Result<_, PacketError>>()? })
     }
 
-    /// The body of the packet.
+    /// Encodes the body of the packet.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut response = Vec::new();

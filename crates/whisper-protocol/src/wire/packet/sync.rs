@@ -6,22 +6,21 @@ use whisper_envelope::{Bloom, Dialect, Envelope, EnvelopeError};
 
 use super::{PacketError, request::bloom, text};
 
-/// How many envelopes one request may be for.
+/// Maximum number of envelopes of one request.
 const MAX_LIMIT: u32 = 1000;
 
-/// Code 123: which envelopes a mail server wants from another,
-/// `[lower, upper, bloom, limit, cursor]`.
+/// Code 123: a mail server's request to copy envelopes from another, `[lower, upper, bloom, limit, cursor]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncRequest {
-    /// Not older than that, in seconds since 1970.
+    /// Lower limit of the time of sending, in seconds since 1970.
     pub lower: u32,
-    /// Not younger than that.
+    /// Upper limit of the time of sending.
     pub upper: u32,
-    /// Of which topics.
+    /// The wanted topics.
     pub bloom: Bloom,
-    /// How many at most: 1 to 1000.
+    /// Maximum number of envelopes, 1 to 1000.
     pub limit: u32,
-    /// Where to go on, as the other end said before; empty at the beginning.
+    /// Where to continue, from the last response; empty at the beginning.
     pub cursor: Bytes,
 }
 
@@ -42,7 +41,7 @@ impl SyncRequest {
         Ok(Self { lower, upper, bloom, limit, cursor })
     }
 
-    /// The body of the packet.
+    /// Encodes the body of the packet.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::new();
@@ -58,12 +57,11 @@ impl SyncRequest {
 pub struct SyncResponse {
     /// The envelopes as RLP, one after another.
     envelopes: Bytes,
-    /// Where to go on; empty at the end.
+    /// Where to continue; empty at the end.
     pub cursor: Bytes,
-    /// Whether no more will come.
+    /// Whether this is the last part.
     pub is_final: bool,
-    /// What went wrong; empty if nothing did. Anybody's words, to be quoted; at most 256 bytes are
-    /// kept.
+    /// The error as text, at most 256 bytes; empty if there was no error. It may be any text, so quote it.
     pub error: String,
 }
 
@@ -75,8 +73,7 @@ impl SyncResponse {
         Self { envelopes: raw.concat().into(), cursor, is_final, error: text(error.as_bytes()) }
     }
 
-    /// Reads the body of a packet, but not yet the envelopes in it. Further elements and bytes after it
-    /// are ignored.
+    /// Reads the body of a packet without decoding its envelopes. Further elements and bytes after it are ignored.
     ///
     /// # Errors
     ///
@@ -90,7 +87,7 @@ impl SyncResponse {
         Ok(Self { envelopes, cursor, is_final, error })
     }
 
-    /// The envelopes, of shh/6, decoded one by one. The first malformed one is the last.
+    /// Decodes the envelopes, which are of shh/6, one by one. Ends after the first malformed one.
     pub fn envelopes(&self) -> impl Iterator<Item = Result<Envelope, EnvelopeError>> {
         let mut rest = &self.envelopes[..];
         std::iter::from_fn(move || {
@@ -107,7 +104,7 @@ impl SyncResponse {
         })
     }
 
-    /// The body of the packet.
+    /// Encodes the body of the packet.
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut envelopes = Vec::with_capacity(self.envelopes.len() + 9);

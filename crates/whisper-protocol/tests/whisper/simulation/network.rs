@@ -14,12 +14,12 @@ use whisper_protocol::{Clock, Config, FilterId, FilterSettings, PeerSettings, Re
 use super::Delivered;
 use crate::support::{NOW, random_id, settings, spec};
 
-/// Well before the second is over, by which clocks tell the time.
+/// Clearly shorter than the second, which is the resolution of the clocks.
 const MOMENT: Duration = Duration::from_millis(1);
 
 struct Node {
     whisper: Whisper,
-    /// Its own.
+    /// Its own clock.
     clock: Clock,
     filter: FilterId,
 }
@@ -33,7 +33,7 @@ impl Drop for Connection {
     }
 }
 
-/// The pair of nodes, and a number that no other connection has.
+/// The pair of nodes, and a unique number of the connection.
 pub(super) type Link = (usize, usize, u64);
 
 pub(super) struct Network {
@@ -45,7 +45,7 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// Nodes whose clocks are so many seconds ahead of the true time. `corrects`: they correct them.
+    /// Nodes whose clocks are ahead of the true time by these numbers of seconds. `corrects`: they correct their clocks.
     pub(super) fn new(skews: &[i64], corrects: bool) -> Self {
         let start = Instant::now();
         let node = |estimate: &i64| {
@@ -66,7 +66,7 @@ impl Network {
         Self { start, nodes, links: Vec::new(), connections: HashMap::new(), made: 0 }
     }
 
-    /// Waits until the middle of a second: clocks change when it is over.
+    /// Waits until the middle of this second. Clocks change at its end.
     pub(super) async fn at(&self, second: u32) {
         let middle = Duration::from_secs(second.into()) + Duration::from_millis(500);
         tokio::time::sleep_until(self.start + middle).await;
@@ -81,7 +81,7 @@ impl Network {
         &self.nodes[node].whisper
     }
 
-    /// What the time is for a node.
+    /// The time by a node's clock.
     pub(super) fn clock(&self, node: usize) -> u32 {
         let Node { whisper, clock, .. } = &self.nodes[node];
         clock.now().checked_add_signed(whisper.info().clock_correction).unwrap()
@@ -91,8 +91,7 @@ impl Network {
         &self.links
     }
 
-    /// Connects nodes that have less than `degree` connections with one another, at random, until
-    /// there are no two left that are not connected.
+    /// Connects nodes with fewer than `degree` connections at random, until all such nodes are connected to each other.
     pub(super) fn fill(&mut self, degree: usize, rng: &mut StdRng) {
         let mut degrees = vec![0; self.nodes.len()];
         let mut linked = HashSet::new();
@@ -126,7 +125,7 @@ impl Network {
         self.connections.insert(self.made, connection);
     }
 
-    /// Asks of each connection whether it is lost.
+    /// Drops each connection for which `lost` returns true.
     pub(super) fn lose(&mut self, mut is_lost: impl FnMut() -> bool) {
         let connections = &mut self.connections;
         self.links.retain(|(_, _, number)| {
@@ -138,12 +137,12 @@ impl Network {
         });
     }
 
-    /// Until nobody has anything left to do: on virtual time nothing passes before.
+    /// Waits until all nodes are idle: virtual time does not advance before.
     pub(super) async fn settle(&self) {
         tokio::time::sleep(MOMENT).await;
     }
 
-    /// Takes what has come to the filters in this second.
+    /// Takes the messages that the filters received in this second.
     pub(super) fn collect(&self, second: u32, delivered: &mut Delivered) {
         for (number, node) in self.nodes.iter().enumerate() {
             for message in node.whisper.take_messages(&node.filter).unwrap() {

@@ -1,4 +1,4 @@
-//! Whom an envelope reaches, by what is promised: the oracle of the simulation.
+//! The oracle of the simulation: the nodes that an envelope must reach.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use whisper_protocol::{Envelope, SYNC_ALLOWANCE};
 
 use super::network::Link;
 
-/// One envelope, and the nodes that have had it.
+/// One envelope, and the nodes that received it.
 pub(super) struct Reach {
     sent: i64,
     expiry: i64,
