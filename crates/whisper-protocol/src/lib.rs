@@ -1,25 +1,26 @@
-//! A Whisper node: encrypted publish and subscribe by topic, over devp2p.
+//! Whisper as a library: encrypted publish and subscribe by topic over devp2p, in the versions shh/5 and shh/6.
 //!
-//! [`Whisper`] is the whole of it without a socket: the pool of live envelopes, the peers they are
-//! relayed to, the keys and filters of the applications. It hands a server the sub-protocol "shh" in
-//! its two versions ([`Whisper::protocols`]) and an application a few calls: [`post`](Whisper::post),
-//! [`subscribe`](Whisper::subscribe), [`watch`](Whisper::watch).
+//! [`Whisper`] is a node without a network: the pool of live envelopes, the peers that they are relayed to, and the keys
+//! and filters of the applications. A server of connections runs its sub-protocols ([`Whisper::protocols`]). An
+//! application calls [`post`](Whisper::post), [`subscribe`](Whisper::subscribe) and [`watch`](Whisper::watch).
 //!
-//! The path of an envelope: `session` (one peer's packets, in the forms of `wire`; what comes before
-//! its time waits there) → `admission` (times, by a clock that `estimate` keeps with the peers'; size,
-//! bloom, work) → `pool` and `peer`, both inside `relay` (whom to send it to, in
-//! which order) → `delivery` (`queue`, `filter`, `mailbox`). A new envelope goes on at once: there
-//! is no tick, and nothing is ever searched for by looking at all of the pool. Everything is
-//! bounded, and every refusal has a counter in [`Stats`].
+//! The path of an envelope: `session` reads the packets of one peer, in the formats of `wire`; envelopes that are too
+//! early wait there. `relay` checks the requirements (`admission`: times, size, bloom, work), stores the envelope in its
+//! `pool` and queues it for the other peers at once. `delivery` opens it with the keys of the filters and puts the message
+//! into their mailboxes. `receipts` follows posts until they end. `clock` keeps the correction of the node's clock,
+//! `drops` and `stats` record everything that is dropped, with a [`Reason`] and a counter.
 //!
-//! What is not here: connections and finding peers (`p2p-server`), the format of envelopes
-//! (`whisper-envelope`), the proof of work (`whisper-pow`).
+//! Each of these is a value with its own lock, and takes the time as a parameter. Tasks, waits and wakers are in the
+//! modules named `driver`, in `session` and in `whisper`. All queues and tables are bounded.
 //!
-//! Two nodes, without a network:
+//! Not here: connections and discovery (`p2p-server`), the format of envelopes (`whisper-envelope`), proof of work
+//! (`whisper-pow`), JSON-RPC (`whisper-rpc`).
+//!
+//! Two nodes that are connected without a network:
 //!
 //! ```
 //! use p2p_mux::{Channel, identity::SecretKey};
-//! use whisper_protocol::{FilterKey, FilterSpec, Post, Recipient, Config, Topic, Whisper};
+//! use whisper_protocol::{Config, FilterKey, FilterSpec, Post, Recipient, Topic, Whisper};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,6 +46,10 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//!
+//! - `schema`: JSON schemas (`schemars`) of the types that appear in JSON-RPC answers.
 
 mod clock;
 mod config;

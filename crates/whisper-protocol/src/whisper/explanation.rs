@@ -3,9 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-#[cfg(feature = "schema")]
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use whisper_envelope::{Dialect, Envelope, Topic};
 
 use crate::{
@@ -100,9 +97,7 @@ pub struct FilterTrace {
 }
 
 /// What a filter does with an envelope of its topics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FilterOutcome {
     /// The filter wants envelopes of the other dialect.
     OtherDialect,
