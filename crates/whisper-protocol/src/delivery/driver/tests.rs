@@ -20,7 +20,7 @@ fn driver() -> Arc<DeliveryDriver> {
 }
 
 fn pool() -> Arc<dyn PoolReader> {
-    Arc::new(Relays::new(&Config::default()))
+    Arc::new(Relays::new(&Config::default(), &std::hash::RandomState::new()))
 }
 
 fn insert_filter(driver: &DeliveryDriver) {
