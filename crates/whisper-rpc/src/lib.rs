@@ -10,15 +10,15 @@
 //!
 #![cfg_attr(feature = "server", doc = "```")]
 #![cfg_attr(not(feature = "server"), doc = "```ignore")]
-//! use p2p_server::{Config, Server};
-//! use whisper_protocol::{Config, Whisper};
+//! use p2p_server::Server;
+//! use whisper_protocol::Whisper;
 //! use whisper_rpc::{HttpSettings, RpcConfig, serve};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let whisper = Whisper::new(Config::default());
+//! let whisper = Whisper::new(whisper_protocol::Config::default());
 //! let key = p2p_identity::SecretKey::random(&mut rand::rng());
-//! let server = Server::start(Config::new(key).protocols(whisper.protocols())).await?;
+//! let server = Server::start(p2p_server::Config::new(key).protocols(whisper.protocols())).await?;
 //!
 //! // HTTP only, on any free port of this machine.
 //! let http = HttpSettings { addr: "127.0.0.1:0".parse()?, ..HttpSettings::default() };

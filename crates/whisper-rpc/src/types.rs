@@ -17,7 +17,7 @@ pub use access::BanJson;
 pub use dial_state::{DialKindJson, DialStateJson, NextActionJson, OutcomeJson};
 pub use drops::{DroppedJson, OccurrenceJson};
 pub use explanation::{
-    ArrivalJson, DropJson, EnvelopeState, ExplanationJson, FilterOutcomeJson, FilterTraceJson,
+    ArrivalJson, DropJson, EnvelopeStateJson, ExplanationJson, FilterOutcomeJson, FilterTraceJson,
     NotSentJson, PeerTraceJson, PooledJson, SourceKind,
 };
 pub use hex::{HexBytes, HexBytesError, Quantity};

@@ -17,7 +17,7 @@ pub struct ExplanationJson {
     /// The hash of the envelope.
     pub hash: HexBytes,
     /// Where the envelope is.
-    pub state: EnvelopeState,
+    pub state: EnvelopeStateJson,
     /// Where the envelope came from, and when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrival: Option<ArrivalJson>,
@@ -37,8 +37,8 @@ pub struct ExplanationJson {
 /// Where an envelope is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "server", derive(JsonSchema))]
-pub enum EnvelopeState {
+#[cfg_attr(feature = "server", derive(JsonSchema), schemars(rename = "EnvelopeState"))]
+pub enum EnvelopeStateJson {
     /// The node does not know it, or has forgotten it.
     Unknown,
     /// In the pool.

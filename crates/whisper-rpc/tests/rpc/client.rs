@@ -12,7 +12,7 @@ use whisper_rpc::client::{
     ShhSubscriptions as _, Web3Client,
 };
 use whisper_rpc::types::{
-    Criteria, EnvelopeState, HexBytes, NewMessage, PostState, Quantity, Topic,
+    Criteria, EnvelopeStateJson, HexBytes, NewMessage, PostState, Quantity, Topic,
 };
 
 const TOPIC: Topic = Topic(*b"chat");
@@ -107,7 +107,7 @@ async fn follows(client: &(impl ClientT + Sync), hash: &HexBytes) {
     assert_eq!((receipt.state, receipt.handed), (PostState::Pending, Some(0)));
     assert!(client.receipt(&[0; 32].into(), Some(1)).await.unwrap().is_none());
     let explanation = client.explain(hash).await.unwrap();
-    assert_eq!(explanation.state, EnvelopeState::Pooled);
+    assert_eq!(explanation.state, EnvelopeStateJson::Pooled);
     assert_eq!(explanation.pooled.unwrap().topic, TOPIC);
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn data_dir(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
 /// The configuration of the node. Reads the node key. Makes the data directory and the key if needed.
 pub(super) fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
     let datadir = data_dir(flags.datadir)?;
-    let whisper = whisper_settings(&flags.whisper)?;
+    let whisper = whisper_config(&flags.whisper)?;
     let key = flags.network.key.read_or_create(|| Ok(datadir.join("nodekey")))?;
     Ok(NodeConfig {
         server: server_config(key, flags.network, datadir.join("nodes"))?,
@@ -45,7 +45,7 @@ pub(super) fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
     })
 }
 
-fn whisper_settings(flags: &WhisperFlags) -> Result<Config, Failure> {
+fn whisper_config(flags: &WhisperFlags) -> Result<Config, Failure> {
     let max_message_size = flags.shh_max_message_size;
     let min_work = Work::new(flags.shh_pow).ok_or(Failure::MinPow(flags.shh_pow))?;
     if max_message_size > MAX_MESSAGE_SIZE {
@@ -138,12 +138,12 @@ fn set_access(settings: &mut p2p_server::ServerSettings, flags: PeerAccessFlags)
 }
 
 fn discovery_settings(flags: &NetworkFlags) -> DiscoverySettings {
-    let mut config = DiscoverySettings::new().v4(flags.discovery.discovery_v4);
+    let mut settings = DiscoverySettings::new().v4(flags.discovery.discovery_v4);
     let (first, port) = (flags.addr.first().copied(), flags.discovery.discovery_port);
-    config.addr = port.zip(first).map(|(port, addr)| SocketAddr::new(addr, port));
-    config.config.network = flags.discovery.networkid.map(NetworkId);
-    config.lists.clone_from(&flags.discovery.discovery_dns);
-    config
+    settings.addr = port.zip(first).map(|(port, addr)| SocketAddr::new(addr, port));
+    settings.config.network = flags.discovery.networkid.map(NetworkId);
+    settings.lists.clone_from(&flags.discovery.discovery_dns);
+    settings
 }
 
 #[cfg(test)]
@@ -166,10 +166,10 @@ mod tests {
     #[test]
     fn the_defaults_of_the_whisper_flags_are_those_of_the_library() {
         let clock = || Clock::new(|| 0);
-        let settings = whisper_settings(&default_flags().whisper).unwrap();
-        let settings = Config { clock: clock(), ..settings };
+        let config = whisper_config(&default_flags().whisper).unwrap();
+        let config = Config { clock: clock(), ..config };
         let defaults = Config { clock: clock(), ..Config::default() };
-        assert_eq!(format!("{settings:?}"), format!("{defaults:?}"));
+        assert_eq!(format!("{config:?}"), format!("{defaults:?}"));
     }
 
     /// What the program sets without a flag: its name, the address to listen on, and discovery.

@@ -10,8 +10,8 @@ use super::receipt::{envelope_hash, hash_errors};
 use crate::declare::api::Api;
 use crate::types::drops::OccurrenceJson;
 use crate::types::explanation::{
-    ArrivalJson, DropJson, EnvelopeState as EnvelopeStateJson, ExplanationJson, FilterOutcomeJson,
-    FilterTraceJson, NotSentJson, PeerTraceJson, PooledJson, SourceKind,
+    ArrivalJson, DropJson, EnvelopeStateJson, ExplanationJson, FilterOutcomeJson, FilterTraceJson,
+    NotSentJson, PeerTraceJson, PooledJson, SourceKind,
 };
 use crate::types::hex::HexBytes;
 use crate::types::receipt::ReceiptJson;
