@@ -139,9 +139,9 @@ fn an_estimate_before_anything_is_done() {
     assert_eq!(cost.hashes, 2f64.powi(bits.try_into().unwrap()));
     assert_eq!(cost.time, Duration::from_secs_f64(cost.hashes / 2e6));
     assert_eq!(rate.estimate(&task, Work::new(f64::MAX).unwrap(), 1), None);
-    // Longer than any clock can say.
-    let for_ever = rate.estimate(&task, Work::new(1e70).unwrap(), 1).unwrap();
-    assert_eq!(for_ever.time, Duration::MAX);
+    // Longer than a `Duration` can hold.
+    let endless = rate.estimate(&task, Work::new(1e70).unwrap(), 1).unwrap();
+    assert_eq!(endless.time, Duration::MAX);
 }
 
 #[tokio::test]
