@@ -67,7 +67,7 @@ fn the_openrpc_document_is_printed() {
 #[test]
 fn invalid_rlp_is_an_error_that_names_the_byte() {
     for (args, word) in [
-        (&["rlp", "dump", "c3c28105"][..], "single byte with a unnecessary header at byte 2"),
+        (&["rlp", "dump", "c3c28105"][..], "single byte with an unnecessary header at byte 2"),
         (&["rlp", "dump", "c30"], "not hexadecimal"),
         (&["rlp", "dump", "0xzz"], "not hexadecimal"),
         (&["rlp", "dump", ""], "at byte 0"),
