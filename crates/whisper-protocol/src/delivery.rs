@@ -135,7 +135,7 @@ impl Delivery {
         lane: &TaskLane,
         mut backfill: Backfill,
     ) -> (u32, Option<Task>) {
-        if !lane.key.filter().is_some_and(|id| read(&self.filters).get(id).is_some()) {
+        if lane.key.filter().is_none_or(|id| read(&self.filters).get(id).is_none()) {
             return (1, None);
         }
         let Progress { cost, finished } = backfill.advance(now, pool, &self.counters, QUANTUM);

@@ -372,7 +372,7 @@ impl Whisper {
     ) -> Result<(FilterId, Arc<Filter>), FilterError> {
         let filter = Filter::new(spec, &self.0.keys, Mailbox::new(self.0.mailbox))?;
         let filter = Arc::new(filter.made_at(self.context().corrector.now()));
-        let id = self.0.subscriptions.insert(Arc::clone(&filter), lasting);
+        let id = self.0.subscriptions.insert(&filter, lasting);
         if self.context().stop.is_cancelled() {
             filter.mailbox.close(); // the other mailboxes were closed when the node stopped
         }

@@ -31,7 +31,7 @@ impl Connections {
     pub(super) fn new(key: &SecretKey, settings: &ConnectionSettings) -> Self {
         Self {
             stock: Stock::new(key, StockSize::default()),
-            config: settings.config.clone(),
+            config: settings.config,
             memory: MemoryBudget::resident(settings.memory),
             receive_buffer: settings.receive_buffer,
         }

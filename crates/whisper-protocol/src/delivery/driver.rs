@@ -95,11 +95,11 @@ impl DeliveryDriver {
     }
 
     /// Adds a filter under a new id. `lasting`: it is not removed when it is idle.
-    pub(crate) fn insert(&self, filter: Arc<Filter>, lasting: bool) -> FilterId {
+    pub(crate) fn insert(&self, filter: &Arc<Filter>, lasting: bool) -> FilterId {
         let id = FilterId::random();
-        self.delivery.insert(self.uptime(), id, Arc::clone(&filter), lasting);
+        self.delivery.insert(self.uptime(), id, Arc::clone(filter), lasting);
         self.inserted.notify_one();
-        if self.delivery.feed_from_pool(self.clock.now(), id, &filter) {
+        if self.delivery.feed_from_pool(self.clock.now(), id, filter) {
             self.arrived.notify_one();
         }
         id

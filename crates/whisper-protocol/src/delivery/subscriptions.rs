@@ -20,7 +20,7 @@ impl Subscriptions {
     }
 
     /// Adds a filter. `lasting`: it is not removed when it is idle.
-    pub(crate) fn insert(&self, filter: Arc<Filter>, lasting: bool) -> FilterId {
+    pub(crate) fn insert(&self, filter: &Arc<Filter>, lasting: bool) -> FilterId {
         let id = self.delivery.insert(filter, lasting);
         self.announce();
         id
