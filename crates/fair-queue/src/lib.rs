@@ -1,13 +1,13 @@
-//! Who is served next, when several compete for one worker.
+//! Fair scheduling: decides which of several competing clients is served next.
 //!
-//! All types are plain values. They have no clock, no lock and no task, and they choose in the same way each time.
+//! All types are plain values without clock, lock or task. They are deterministic.
 //!
-//! - [`RoundRobin`] decides whose turn it is. It knows keys, weights and costs, but not the jobs.
-//! - [`NestedRoundRobin`] does so on two levels: groups, and keys within a group.
-//! - [`FairQueue`] holds jobs. It has one queue for each key of each group, a priority for each job, and one limit in
-//!   bytes.
+//! - [`RoundRobin`] decides which key is next. It stores keys, weights and costs, but no jobs.
+//! - [`NestedRoundRobin`] has two levels: groups, and keys within a group.
+//! - [`FairQueue`] stores jobs. It has one lane for each key of each group, a priority for each job, and one limit in
+//!   bytes for all lanes together.
 //!
-//! A group or key is whatever competes: a peer, a connection, a team.
+//! A key or a group stands for one competing client: a peer, a connection, a team.
 //!
 //! ```
 //! use fair_queue::{FairQueue, Lane};

@@ -3,9 +3,8 @@
 //! This is the Keccak of Ethereum, with the padding that Keccak had before it became SHA-3 (first
 //! padding byte `0x01`; SHA3-256 uses `0x06`, so the two give different digests).
 //!
-//! [`Keccak256`] is a state that can be cloned and *peeked*: [`Keccak256::digest`] says what the
-//! digest would be if the input ended here, and the state goes on. An RLPx MAC is such a running
-//! state.
+//! [`Keccak256`] is a state that can be cloned. [`Keccak256::digest`] returns the digest of the input
+//! so far and does not change the state, so more input can follow. An RLPx MAC needs this.
 //!
 //! ```
 //! use keccak_lanes::{Keccak256, keccak256};
@@ -21,14 +20,14 @@
 //!
 //! # Speed
 //!
-//! There is a [`Kernel`] for each instruction set that makes the permutation faster; the best one is chosen at run
-//! time. With many inputs, a kernel processes several states side by side:
+//! A [`Kernel`] is an implementation for one instruction set. The best one is chosen at run time. If there are many
+//! inputs, a kernel processes several states side by side:
 //!
 //! | | |
 //! |---|---|
 //! | [`Keccak256`], [`keccak256`] | one message |
 //! | [`keccak256_batch`] | many messages side by side |
-//! | [`Search`] | one message that ends with a nonce, many nonces side by side |
+//! | [`Search`] | one message that ends with a nonce; many nonces are tried side by side |
 //!
 //! On a processor with AVX-512, one state is about 1.4 times as fast as the best scalar code. A search is eight to ten
 //! times as fast, which is the limit of the vector units.
@@ -40,14 +39,15 @@
 //!
 //! # Unsafe code
 //!
-//! Only the modules below `arch` contain unsafe code, for the vector instructions and for wiping memory. Code for an
-//! instruction set can be called only with a value that is made after checking that the processor has it.
+//! Only the modules below `arch` contain unsafe code, for the vector instructions and for wiping memory. A
+//! function for an instruction set takes a value as proof that the processor has it. That value is made only by the
+//! check for the instruction set.
 //!
 //! # Features
 //!
-//! - `std` (default): detects at run time which instructions the processor has. Without it the crate uses neither `std`
-//!   nor `alloc`, and the build target decides.
-//! - `calibration`: for benchmarks, a loop of one vector instruction to compare the kernels with.
+//! - `std` (default): detects the instruction sets of the processor at run time. Without it, the build target
+//!   determines the instruction sets, and the crate uses neither `std` nor `alloc`.
+//! - `calibration`: for benchmarks. A loop of one vector instruction shows the maximum speed of the processor.
 
 #![no_std]
 // On other architectures the portable kernel is the only one, and the code for several states is unused.

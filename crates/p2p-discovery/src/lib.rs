@@ -5,9 +5,10 @@
 //!
 //! # discv4
 //!
-//! [`Discovery`] is a pure state machine, without socket, clock, task or random source. A driver passes
-//! it the datagrams of a UDP socket, sends the datagrams that it gives out, and calls it when its timer is
-//! due. `Discv4` (feature `tokio`, default) is such a driver: a task with a socket, and a handle to it.
+//! [`Discovery`] is a state machine without socket, clock, task or random source. A driver reads datagrams
+//! from a UDP socket and passes them to the machine. It sends the datagrams that the machine returns, and
+//! calls the machine when its timer is due. `Discv4` (feature `tokio`, default) is such a driver: it runs a
+//! task with a socket, and is a handle to the task.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -48,36 +49,37 @@
 //!
 //! # What it does
 //!
-//! - **Endpoint proofs** in both directions: a node is added to the table, reported to others and
-//!   answered with neighbours only after it has answered a ping at its address.
+//! - **Endpoint proofs**: a node must first answer a ping at its address. Only then is it added to the table,
+//!   reported to other nodes, and sent neighbors when it asks for them.
 //! - **A Kademlia table** of 17 buckets with 16 nodes each, and replacements for them. At most 2 nodes of
 //!   a bucket and 10 of the table are in one subnet (/24 for IPv4, /48 for IPv6; the local network is
-//!   exempt), so that an attacker with few addresses cannot isolate a node. Every node is pinged
+//!   exempt). Therefore an attacker with few addresses cannot isolate a node. Every node is pinged
 //!   regularly.
-//! - **Lookups** with three requests in parallel: first for the own id, then for random targets, and
-//!   those of the user.
-//! - **The own record** ([`Discovery::record`]) follows the external address that most peers report.
-//! - **Separate networks** ([`Discv4Config::network`]): a node whose record does not name the same
-//!   network id is not kept, reported or answered with neighbours.
+//! - **Lookups** with three requests in parallel. The first one is for the node's own id, the later ones
+//!   are for random targets. A caller can start further lookups.
+//! - **The node's own record** ([`Discovery::record`]) gets the external address that most peers report.
+//! - **Separate networks** ([`Discv4Config::network`]): a node whose record does not have the same network
+//!   id is not kept, not reported to other nodes, and sent no neighbors.
 //!
 //! # What a hostile sender can do
 //!
 //! - Each datagram costs at most one hash. [`DatagramLimits`] limit the signature checks. Unsolicited
 //!   answers, and requests from unproven addresses, are dropped before their signature is checked.
-//! - An unproven address receives only one pong per ping, about 30 bytes longer than the ping, and at
-//!   most three pings per node. So forged source addresses are of little use for amplification.
+//! - An unproven address is sent little: one pong for each ping, about 30 bytes longer than the ping, and
+//!   at most three pings for each node. So amplification with forged source addresses gains little.
 //! - All memory is bounded. Each drop is counted by its [reason](DropReason).
 //!
 //! # What is not here
 //!
-//! Connections and the choice of nodes to dial. Checks that a TCP port is open or that the contents of a
-//! record are true. The topic discovery of go-ethereum 1.8.
+//! - Connections, and the choice of nodes to dial.
+//! - Checks that a TCP port is open, or that the contents of a record are true.
+//! - The topic discovery of go-ethereum 1.8.
 //!
 //! # Features
 //!
 //! - `tokio` (default): `Discv4`, discv4 on a socket.
 //! - `dns`: `dns::Lists`, lists read through a DNS resolver.
-//! - `discv5`: `Discv5`, a further source of nodes, by the crate `discv5`.
+//! - `discv5`: `Discv5` finds nodes with the external crate `discv5`.
 //! - `serde`: the configuration can be serialized.
 
 mod address;

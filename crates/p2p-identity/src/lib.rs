@@ -1,5 +1,5 @@
-//! The identity of a devp2p node: its secp256k1 key, its id, its enode URL and its signed record (ENR). Also what the key
-//! is used for: signatures from which the signer can be recovered, and ECIES encryption.
+//! The identity of a devp2p node: its secp256k1 key, its id, its enode URL and its signed record (ENR). The crate also has
+//! the operations with the key: recoverable signatures, and ECIES encryption.
 //!
 //! RLPx, discovery and Whisper use the same keys and the same encryption.
 //!
@@ -27,8 +27,8 @@
 //! # Secrets
 //!
 //! A [`SecretKey`] is wiped when it is dropped, and `Debug` does not show it. Secrets derived from it are
-//! [`Zeroizing`](zeroize::Zeroizing). A [`PublicKey`] is always a point on the curve: every constructor checks
-//! it, so input from a peer is checked before use.
+//! [`Zeroizing`](zeroize::Zeroizing). A [`PublicKey`] is always a point on the curve. Every constructor checks
+//! this, so a key from a peer is checked before it is used.
 //!
 //! # What is not here
 //!
@@ -37,9 +37,9 @@
 //!
 //! # Features
 //!
-//! - `std` (default): the curve's context is blinded once with randomness of the operating system.
-//!   Without it the context is not blinded (all results are the same), and no system random source
-//!   is linked.
+//! - `std` (default): blinds the secp256k1 context once with random numbers of the operating system (against
+//!   side channels). Without it the context is not blinded, and the crate links no random source of the
+//!   system. All results are the same with and without it.
 //! - `record` (default): [`Record`], signed node records. Adds the dependency `enr` and the system's random
 //!   source.
 //! - `serde` (default): serializes [`NodeId`], [`Enode`] and [`Record`] as strings.

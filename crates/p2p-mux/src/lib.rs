@@ -7,8 +7,8 @@
 //! are isolated from each other:
 //!
 //! - **A slot ends alone.** When the function returns, fails or panics, its slot closes. The
-//!   connection and the other slots continue. Messages that still arrive for it are dropped and
-//!   counted. The connection ends with its last slot, or earlier if a sub-protocol asks for that
+//!   connection and the other slots continue. Messages that arrive later for the closed slot are
+//!   dropped and counted. The connection ends with its last slot, or earlier if a sub-protocol asks for that
 //!   ([`OnExit::Disconnect`], [`Exit::Disconnect`]). [`OnExit::Restart`] starts a sub-protocol again
 //!   after a delay.
 //! - **A slot is bounded.** Its inbound and its outbound queue are limited in bytes and in messages
@@ -19,15 +19,15 @@
 //!   slot, decides which slot sends next; messages of the base protocol go first. If both nodes use
 //!   this crate, large messages are sent in pieces ([`Chunks`], `CHUNK.md`). Then a small message
 //!   waits for at most one piece of each other slot, and for the bytes that are already encrypted
-//!   (64 KiB). To any other node a message is one frame, so it may wait for one large message of
-//!   each other slot.
+//!   (64 KiB). If the other node does not have `chunk/1`, each message is one frame. Then a message
+//!   may wait for one large message of each other slot.
 //!
 //! Reading never waits for writing. Everything that is dropped, refused or closed has a reason
 //! ([`CloseReason`], [`HelloExchangeError`], [`SendError`]) and a counter ([`ConnectionStats`]).
 //!
 //! # A sub-protocol
 //!
-//! Twenty lines, and a test without a network:
+//! This is a complete sub-protocol, with a test that needs no network:
 //!
 //! ```
 //! use p2p_mux::{Channel, Exit, Peer, Protocol, identity::{NodeId, SecretKey}};
@@ -74,7 +74,7 @@
 //!
 //! # Isolation
 //!
-//! What a sub-protocol can rely on, whatever the other sub-protocols of the connection do:
+//! A sub-protocol has these guarantees, whatever the other sub-protocols of the connection do:
 //!
 //! - **Lifetime.** If another sub-protocol returns, fails, panics, does not take its messages, is
 //!   restarted or [removed](Peer::remove), the connection stays open (unless the settings of that
@@ -82,30 +82,31 @@
 //! - **Sending.** In each round every slot with queued messages may send 16 KiB times its weight. A
 //!   message waits for at most one message of each other slot (one piece of 16 KiB where both ends
 //!   have `chunk/1`), and for the bytes that are already encrypted.
-//! - **Receiving.** The total time for which one slot keeps the others from receiving is limited to
-//!   [`Config::stall_limit`] plus a twentieth of the elapsed time.
+//! - **Receiving.** One slot can stop the other slots from receiving only for a limited time. The sum
+//!   of this time is at most [`Config::stall_limit`] plus a twentieth of the elapsed time.
 //! - **Memory.** [`SlotSettings`] limits the memory that one slot can use, and [`MemoryBudget`]
 //!   limits the memory of all connections together. A connection within its share of that budget is
 //!   always served.
 //!
-//! What it cannot rely on, because RLPx has no flow control per sub-protocol:
+//! These things are not guaranteed, because RLPx has no flow control per sub-protocol:
 //!
-//! - While another slot is full, nothing is received. Stalls shorter than a fiftieth of the limit are
-//!   not counted, because a sender that is slightly too fast must be slowed down. So a sub-protocol
-//!   that is always full but takes its messages ten times a second slows down the others to its
-//!   pace. A sub-protocol that has much to receive should request it in parts ([`requests`]).
+//! - While the inbound queue of another slot is full, nothing is received. Stops that are shorter
+//!   than a fiftieth of the limit do not count, because they only slow down a sender that is
+//!   slightly too fast. So there is a slow case: a sub-protocol whose queue is always full, but which
+//!   takes messages ten times a second. It slows down the receiving of all others. A sub-protocol
+//!   that receives much data should request it in parts ([`requests`]).
 //! - The sub-protocols of a connection are fixed when it begins. To add one, open a new connection.
 //!   After one is removed, the peer may still send messages for it; they are dropped.
-//! - The peer has budgets too. If it stops reading, all slots wait, for up to
+//! - The peer also has limits. If it stops reading, all slots wait to send, for at most
 //!   [`Config::write_limit`].
 //! - A task that blocks its thread blocks the other tasks of that thread.
 //!
 //! # Without tokio
 //!
-//! [`Connection`] is the same connection as a state machine without I/O, for callers with their own
-//! I/O and for simulations. It takes bytes and returns [`Event`]s, takes messages and returns bytes;
-//! time is a parameter. Before it, use [`Hello`] and [`negotiate`].
-//! `examples/bring_your_own_io.rs` shows all of it with blocking sockets. Everything else in this
+//! [`Connection`] is the same connection as a state machine without I/O. Use it with your own I/O, or in
+//! simulations. For received bytes it returns [`Event`]s; for messages it returns bytes to send. The
+//! time is a parameter. First use [`Hello`] and [`negotiate`] to agree on the sub-protocols.
+//! `examples/bring_your_own_io.rs` shows this with blocking sockets. Everything else in this
 //! crate needs the feature `tokio`.
 //!
 //! # What is not here
@@ -116,7 +117,7 @@
 //! # Features
 //!
 //! - `tokio` (default): everything except the state machine.
-//! - `serde`: serialization of [`Config`].
+//! - `serde`: [`Config`] can be serialized.
 
 #[doc(no_inline)]
 pub use p2p_identity as identity;

@@ -1,10 +1,10 @@
 //! A devp2p node: it listens, dials, keeps its peers, and runs any number of sub-protocols on each
 //! connection.
 //!
-//! [`Config`] takes a key, addresses and sub-protocols; [`Server::start`] does the rest. The server accepts and
-//! dials, checks the identity of each node, negotiates the sub-protocols, redials static nodes without end, and
-//! keeps its limits. It reports what happens ([`Events`]), counts it ([`Stats`]), and tells what it will do next
-//! about a node ([`Server::next_action`]).
+//! [`Config`] takes a key, addresses and sub-protocols. [`Server::start`] starts the server. The server accepts and
+//! dials connections, checks the identity of each node, negotiates the sub-protocols, redials static nodes without
+//! end, and limits the numbers of peers and handshakes. It reports what happens ([`Events`]) and counts it
+//! ([`Stats`]). [`Server::next_action`] returns what it will do next with a node.
 //!
 //! ```
 //! use p2p_server::{Config, Event, Server, identity::SecretKey, mux::{Exit, Protocol}};
@@ -57,10 +57,10 @@
 //!
 //! # How it is built
 //!
-//! All decisions are made by values without sockets, tasks or clock; they take the time and random numbers as
-//! parameters. [`Dialer`] decides which node to dial and when, [`Slots`] which connections may stay, [`Access`]
-//! which nodes and addresses may be peers at all. Around them there is one task for each listening address, one
-//! that dials, and one for each connection.
+//! Three values without sockets, tasks or clock make all decisions. They take the time and random numbers as
+//! parameters. [`Dialer`] decides which node to dial and when. [`Slots`] decides which connections may stay.
+//! [`Access`] decides which nodes and addresses may be peers at all. The tasks use these values: one task for each
+//! listening address, one that dials, and one for each connection.
 //!
 //! An inbound connection is checked in this order. Each reason to refuse it has a counter ([`RefuseReason`]).
 //!
@@ -69,10 +69,11 @@
 //! 2. The number of handshakes in progress is within its limits, for this address and in total. Otherwise the
 //!    oldest one is evicted; those that have not proved a key yet are evicted first.
 //! 3. The handshake proves a key within 5 s.
-//! 4. The key is allowed, is not banned, is not the node's own, is not connected already, and there is a free
+//! 4. The key is allowed, is not banned, is not the node's own, is not connected already, and there is a free peer
 //!    slot. Otherwise the other end gets the reason in place of a Hello.
 //! 5. The Hello exchange finds a common sub-protocol in time.
-//! 6. As 4, because other connections may have been admitted in the meantime. Then the slot is taken.
+//! 6. Check 4 is repeated, because other connections may have been admitted in the meantime. Then the peer slot is
+//!    taken.
 //!
 //! An outbound connection is checked from step 3 on. If two nodes dial each other at the same time, the
 //! connection dialed by the node with the smaller id stays on both ends; a sub-protocol never sees two
@@ -80,10 +81,10 @@
 //!
 //! # Access rules
 //!
-//! The rules of the operator ([`Access`]) have precedence over everything else: the networks to talk to, the
-//! list of allowed nodes, and the bans of nodes and networks, with or without an end. All of them can change at
-//! run time and apply at once: a peer that a rule excludes is gone within a second, and from then on is neither
-//! dialed nor accepted. [`Server::next_action`] tells the rule, and when it ends.
+//! The operator sets three rules ([`Access`]): the allowed networks, the list of allowed nodes, and the bans of nodes
+//! and networks. A ban may have an end. The rules also apply to static and trusted nodes. They can change at run time.
+//! If a rule excludes a peer, the peer is disconnected within a second, and is neither dialed nor accepted while the
+//! rule holds. [`Server::next_action`] returns the rule, and when it ends.
 //!
 //! # Sub-protocols that change at run time
 //!
@@ -97,37 +98,38 @@
 //! A [`NodeDialer`] opens the streams to other nodes, and [`Server::accept`] takes inbound streams that did not
 //! come through a listening socket. With both, servers can be connected over anything that can be read and
 //! written, for example in memory in a test. A server waits on the clock of the tokio runtime, which a test can
-//! pause (`tokio::time::pause`). Only what outlives a run uses the system time: the sequence number of the node
-//! record, and the times in the database of known nodes.
+//! pause (`tokio::time::pause`). The system time is used only for values that are kept after the
+//! server stops: the sequence number of the node record, and the times in the database of known nodes.
 //!
 //! # What a hostile peer can do
 //!
 //! - Open sockets. Until the handshake is done, each takes a task and a file descriptor. There are at most
-//!   [`Limits::max_pending`] of them, half of them from one address, and they evict each other before they evict
-//!   a connection that has proved a key. An address outside the local networks can connect once in 30 s
-//!   ([`InboundSettings`]).
-//! - Fill the memory of its connection up to its share of [`ConnectionSettings::memory`], and beyond while other
-//!   connections leave memory free. Then it has to wait, or is disconnected.
-//! - Take a slot with an identity made up for this purpose. Such peers are at most [`Limits::max_peers`], fewer
-//!   if the node finds peers itself; static and trusted peers are always admitted.
-//! - Choose its client name and capabilities, which are shown unchanged.
+//!   [`Limits::max_pending`] of them, and by default at most half of these from one address. A new one evicts the
+//!   oldest one that has not proved a key; one with a proven key is evicted only if there is no other. An address
+//!   outside the local networks can connect once in 30 s ([`InboundSettings`]).
+//! - Use memory. The connection can always use its share of [`ConnectionSettings::memory`], and more while memory is
+//!   free. When memory is short, a connection above its share must wait or is disconnected.
+//! - Take a peer slot with a new identity. Such peers are at most [`Limits::max_peers`]. If the node finds peers
+//!   itself, some of these slots are reserved for them. Static and trusted peers are always admitted.
+//! - Choose any client name and capabilities. They are shown unchanged.
 //!
-//! It cannot delay a stop, the dialing, or another connection.
+//! It cannot delay the stop of the server, the dialing, or another connection.
 //!
 //! # What is not here
 //!
-//! One connection is the matter of [`p2p_mux`], discovery that of `p2p-discovery`. Ports are mapped for IPv4
-//! only ([`Nat`]). Bans are kept in memory; those that should survive a restart belong in the configuration
-//! ([`Config::ban`]).
+//! - The work of a single connection ([`p2p_mux`]), and discovery (`p2p-discovery`).
+//! - Port mapping for IPv6: ports are mapped for IPv4 only ([`Nat`]).
+//! - Lasting bans: bans are kept in memory. To keep a ban after a restart, put it in the configuration
+//!   ([`Config::ban`]).
 //!
 //! # Features
 //!
 //! - `discovery`: the node runs discv4 and dials the nodes that it finds (`ServerSettings::discovery`). Other
 //!   sources of nodes work without it ([`Server::add_candidates`]).
-//! - `discv5`: also nodes found by discv5, on a UDP socket of its own.
-//! - `dns`: also nodes from signed lists in the DNS.
-//! - `store`: also a database file of the nodes that were seen or dialed, which are used after a restart.
-//! - `nat`: a gateway is asked to map ports ([`Nat`]), over UPnP, NAT-PMP or PCP. It adds an HTTP client.
+//! - `discv5`: the node also dials nodes that discv5 finds. discv5 has its own UDP socket.
+//! - `dns`: the node also dials nodes from signed lists in the DNS.
+//! - `store`: a database file stores the nodes that were seen or dialed. They are dialed after a restart.
+//! - `nat`: the node asks a gateway to map its ports ([`Nat`]), over UPnP, NAT-PMP or PCP. This adds an HTTP client.
 //! - `serde` (default): [`NodeInfo`], [`PeerInfo`] and [`Stats`] can be serialized, the first two as geth's
 //!   `admin_nodeInfo` and `admin_peers` show them; [`ServerSettings`] can be kept in a file.
 //! - `schema`: JSON Schemas of [`NodeInfo`] and [`PeerInfo`].

@@ -1,13 +1,14 @@
-//! Strict RLP (Recursive Length Prefix, Ethereum's serialisation) on top of [`alloy_rlp`].
+//! Strict RLP (Recursive Length Prefix, Ethereum's serialization) on top of [`alloy_rlp`].
 //!
 //! Encoding uses alloy's [`Encodable`] and derive macros, with [`Fields`] and [`encode_list`] for lists of
 //! different types. Decoding adds what a network node needs:
 //!
 //! - **zero copy**: [`Item`] borrows one item from the input, [`List`] is a cursor over the items of a list. Nothing
 //!   is copied or allocated;
-//! - **strictness**: only the canonical encoding of a value is accepted, without bytes after it ([`decode`],
-//!   [`decode_list`]);
-//! - **EIP-8 lists** with further elements, which later versions of a protocol can add ([`decode_open_list`]);
+//! - **strictness**: [`decode`] and [`decode_list`] accept only the canonical encoding of a value, and no bytes after
+//!   it;
+//! - **EIP-8 lists**: [`decode_open_list`] ignores further elements at the end of a list, which a later version of a
+//!   protocol may add;
 //! - **errors with positions**: an [`Error`] is a kind and a byte offset, and is `Copy`.
 //!
 //! ```
@@ -36,20 +37,22 @@
 //!
 //! # Hostile input
 //!
-//! No function panics, recurses without a bound, or allocates by a declared length. Each costs at most one pass over
-//! its input. Parsing is lazy: for a list, an [`Item`] has a checked outer length, and its elements are checked when
-//! they are read. [`Item::validate`] checks all of them, to a bounded depth, for bytes that are stored or passed on
-//! without reading them. [`Item::parse_within`] does so under [`Limits`] of bytes, items and depth.
+//! No function panics, recurses without a bound, or allocates memory by a declared length. Each function costs at most
+//! one pass over its input. Parsing is lazy. When an [`Item`] is made, only its own length is checked; the elements of a
+//! list are checked when they are read. If you store or forward an item without reading it, check it with
+//! [`Item::validate`], which checks all elements to a bounded depth, or with [`Item::parse_within`], which also applies
+//! [`Limits`] of bytes, items and depth.
 //!
 //! # What is not here
 //!
-//! The meaning of messages; streaming (a message must be complete before it is decoded); signed integers and
-//! floats, which RLP does not have.
+//! - The meaning of messages.
+//! - Streaming: a message must be complete before it is decoded.
+//! - Signed integers and floats: RLP does not have them.
 //!
 //! # Features
 //!
-//! - `std` (default): [`std::error::Error`](core::error::Error) for alloy's error. Without it the crate is `no_std`
-//!   with `alloc`.
+//! - `std` (default): alloy's error type implements [`std::error::Error`](core::error::Error). Without it the crate is
+//!   `no_std` with `alloc`.
 
 #![no_std]
 

@@ -5,10 +5,10 @@
 //!
 //! - [`Initiator`] and [`Recipient`] are the two sides of the handshake (RLPx, "Initial Handshake"; EIP-8).
 //!   Each step consumes the machine, so no step can be repeated or skipped.
-//! - A [`Stock`] makes handshakes cheaper: ephemeral keys made in advance, and shared secrets of known
-//!   peers. It is optional.
-//! - A finished handshake yields a [`Session`]: a [`Sealer`] for sending and an [`Opener`] for receiving. The
-//!   two are independent: reading never waits for writing. Both work in the caller's buffers.
+//! - A [`Stock`] has ephemeral keys that were made in advance, and shared secrets with known peers. With it a
+//!   handshake takes less time. It is optional.
+//! - A finished handshake returns a [`Session`]. It has a [`Sealer`] for sending and an [`Opener`] for receiving.
+//!   The two are independent, so reading never waits for writing. Both use buffers of the caller.
 //! - [`Stream`], [`connect`] and [`accept`] (feature `tokio`, on by default) run this over any
 //!   `AsyncRead + AsyncWrite`, with one deadline for the whole handshake.
 //!
@@ -43,26 +43,26 @@
 //! # }
 //! ```
 //!
-//! Without tokio the same is a loop over two buffers; `examples/drive.rs` drives two machines in
-//! one thread.
+//! `examples/drive.rs` shows the same without tokio: it runs both ends in one thread.
 //!
 //! # What a hostile peer can do
 //!
-//! A peer can hold a connection until the deadline. If it knows the node's id, it can cause four
-//! multiplications on the curve, two key generations and a signature recovery (about 0.3 ms), once per
-//! connection and only with a complete packet. A handshake packet has at most [`MAX_HANDSHAKE_SIZE`] bytes. A
-//! frame is checked against the limit as soon as its header has arrived, and a buffer grows only with the
-//! bytes that have arrived. A compressed payload is decompressed only if its declared length is within the
-//! limit, and is possible for its compressed size.
+//! - Time: a peer can keep a connection open until the deadline.
+//! - Computing: if a peer knows the node's id, one complete handshake packet causes four multiplications on the
+//!   curve, two key generations and a signature recovery (about 0.3 ms). This is possible once per connection.
+//! - Memory: a handshake packet has at most [`MAX_HANDSHAKE_SIZE`] bytes. The size of a frame is checked as soon as
+//!   its header has arrived. A buffer grows only with the bytes that have arrived. A compressed payload is refused
+//!   if its declared length exceeds the limit, or is impossible for its compressed size.
 //!
 //! If a handshake fails, the connection ends and nothing is sent, so the peer does not learn the cause. The
 //! local side finds it in [`HandshakeError`].
 //!
 //! # What is not here
 //!
-//! The content of messages: Hello, capabilities, ping (`p2p-mux`). The choice of nodes to dial. Frames of more
-//! than one chunk: no client has used the multiplexing fields of the header data; they are sent with the
-//! usual values and ignored on receipt.
+//! - The content of messages: Hello, capabilities, ping (`p2p-mux`).
+//! - The choice of nodes to dial.
+//! - Frames of more than one chunk. The frame header has fields for them, which no client uses. They are sent with
+//!   the usual values, and ignored when they are received.
 //!
 //! # Features
 //!

@@ -1,7 +1,7 @@
 //! Whisper envelopes and messages, compatible with go-ethereum byte for byte.
 //!
-//! Nodes exchange *envelopes*: an encrypted message with the fields that relays need (expiry, time to live,
-//! topic, and the nonce of a proof of work). A *message* is the decrypted content of an envelope. The crate has
+//! Nodes exchange *envelopes*. An envelope is an encrypted message with the fields that relays need: expiry, time to
+//! live, topic, and the nonce of a proof of work. A *message* is the decrypted content of an envelope. The crate has
 //! both versions of Whisper, shh/5 and shh/6 (EIP-627); [`Dialect`] selects one.
 //!
 //! ```text
@@ -36,8 +36,8 @@
 //! # Hostile input
 //!
 //! [`Envelope::decode`], [`Envelope::open_symmetric`], [`Envelope::open_asymmetric`] and
-//! [`Message::parse`] are total: for all input they return a value or an error. The cost is proportional to the
-//! length of the input, not to lengths that it declares. A decoded envelope keeps its bytes and is never encoded
+//! [`Message::parse`] return a value or an error for every input. The cost is proportional to the length of the
+//! input, not to a length that the input declares. A decoded envelope keeps its bytes and is never encoded
 //! again, so a relay passes on exactly what it received.
 //!
 //! # What is not here
@@ -47,13 +47,13 @@
 //!
 //! # Features
 //!
-//! - `crypto` (default): drafts, keys, opening of envelopes. Without it the crate has only the form of
+//! - `crypto` (default): drafts, keys, opening of envelopes. Without it the crate has only the wire format of
 //!   envelopes, which is enough for a relay.
-//! - `std` (default): blinds the context of the curve with the system's randomness.
+//! - `std` (default): blinds the secp256k1 context with random numbers of the system.
 //!
-//! For `wasm32-unknown-unknown` turn the default features off. The feature `crypto` then needs a clang with
-//! that target, for libsecp256k1. Random generators are parameters everywhere, so that of the browser can be
-//! used.
+//! To build for `wasm32-unknown-unknown`, turn the default features off. The feature `crypto` then compiles
+//! libsecp256k1, which needs a clang with this target. Random number generators are parameters, so you can pass
+//! the one of the browser.
 
 // Without the feature, links to its items are broken.
 #![cfg_attr(not(feature = "crypto"), expect(rustdoc::broken_intra_doc_links))]

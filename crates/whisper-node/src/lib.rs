@@ -1,7 +1,7 @@
-//! A whole Whisper node in one value, for programs that embed it: Whisper, the network, JSON-RPC and metrics.
+//! A whole Whisper node for programs that embed it: Whisper, the network, JSON-RPC and metrics.
 //!
-//! [`Node`] starts the crates [`whisper_protocol`], [`p2p_server`] and [`whisper_rpc`], and serves the counters of all of
-//! them to Prometheus ([`metrics`]). The program `whisper-node` is this value and a command line.
+//! [`Node`] starts the parts of a node: [`whisper_protocol`], [`p2p_server`] and [`whisper_rpc`]. It also serves their
+//! counters to Prometheus ([`metrics`]). The program `whisper-node` adds a command line.
 //!
 //! ```
 //! use p2p_identity::SecretKey;

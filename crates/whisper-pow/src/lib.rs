@@ -1,15 +1,15 @@
 //! Proof of work of Whisper envelopes: computing it, checking it, and searching for it on all cores.
 //!
-//! The sender of an envelope tries nonces until a hash has enough zero bits. Relays require a minimum of work,
-//! and relay envelopes with more work first. A [`Rule`] defines how work is computed, and the [`Policy`] of a
+//! The sender of an envelope tries nonces until a hash has enough zero bits. A relay requires a minimum of work,
+//! and sends envelopes with more work first. A [`Rule`] defines how work is computed, and the [`Policy`] of a
 //! node selects the rules that it uses.
 //!
 //! | | |
 //! |---|---|
-//! | [`work`] | the work of an envelope under one rule; equal to go-ethereum's to the last bit |
+//! | [`work`] | the work of an envelope under one rule; exactly the value that go-ethereum computes |
 //! | [`Policy::work`] | the highest work under all accepted rules |
 //! | [`works`], [`Policy::works`] | the same for many envelopes, hashed side by side |
-//! | [`Proof`], [`Policy::proofs`] | the counted zero bits in 16 bytes: gives the work under any rule without hashing again |
+//! | [`Proof`], [`Policy::proofs`] | the zero bits that were counted, in 16 bytes; with them the work under any rule is computed without another hash |
 //! | [`Task`], [`search`] | the search for a nonce under one or several rules, on one thread, without a clock |
 //! | [`Miner`], [`Meter`] | asynchronous sealing on all cores with a time limit, and its progress |
 //! | [`Rate`], [`Estimate`] | the speed of this machine, and the expected cost of a task |
@@ -34,9 +34,9 @@
 //!
 //! # Hostile input
 //!
-//! Every decoded envelope has work or a typed error; nothing panics. An envelope with a time to live of 0 would
-//! have infinite work: it is [`WorkError::ZeroTtl`]. Work is always a finite number, so values can be compared and
-//! added. Checking costs one pass over the bytes of the envelope for each rule.
+//! For every decoded envelope the functions return its work or a typed error; they do not panic. An envelope with a
+//! time to live of 0 would have infinite work, so it is an error ([`WorkError::ZeroTtl`]). Work is always a finite
+//! number, so values can be compared and added. A check costs one pass over the bytes of the envelope for each rule.
 //!
 //! # What is not here
 //!

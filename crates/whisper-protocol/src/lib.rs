@@ -4,16 +4,21 @@
 //! and filters of the applications. A server of connections runs its sub-protocols ([`Whisper::protocols`]). An
 //! application calls [`post`](Whisper::post), [`subscribe`](Whisper::subscribe) and [`watch`](Whisper::watch).
 //!
-//! The path of an envelope: `session` reads the packets of one peer, in the formats of `wire`; envelopes that are too
-//! early wait there. `relay` checks the requirements (`admission`: times, size, bloom, work), stores the envelope in its
-//! `pool` and queues it for the other peers at once. `delivery` opens it with the keys of the filters and puts the message
-//! into their mailboxes. `receipts` follows posts until they end. `clock` keeps the correction of the node's clock,
-//! `drops` and `stats` record everything that is dropped, with a [`Reason`] and a counter.
+//! An envelope passes through these modules:
 //!
-//! Each of these is a value with its own lock, and takes the time as a parameter. Tasks, waits and wakers are in the
-//! modules named `driver`, in `session` and in `whisper`. All queues and tables are bounded.
+//! 1. `session` reads the packets of one peer. `wire` has their formats. An envelope that is too early waits in `session`.
+//! 2. `relay` checks the requirements (`admission`: times, size, bloom, work). It stores the envelope in its `pool`, and
+//!    queues it at once for the other peers.
+//! 3. `delivery` opens the envelope with the keys of the filters, and puts the message into their mailboxes.
 //!
-//! Not here: connections and discovery (`p2p-server`), the format of envelopes (`whisper-envelope`), proof of work
+//! `receipts` follows posts until they end. `clock` corrects the node's clock. `drops` and `stats` record everything that
+//! is dropped, with a [`Reason`] and a counter.
+//!
+//! The state of each concern is a value that takes the time as a parameter. The locks are in these values or in the
+//! values around them. Tasks, waits and wakers are in the modules named `driver`, in `session`, in `receipts` and in
+//! `whisper`. All queues and tables are bounded.
+//!
+//! What is not here: connections and discovery (`p2p-server`), the format of envelopes (`whisper-envelope`), proof of work
 //! (`whisper-pow`), JSON-RPC (`whisper-rpc`).
 //!
 //! Two nodes that are connected without a network:

@@ -1,12 +1,13 @@
-//! JSON-RPC over HTTP, WebSocket and IPC, compatible with go-ethereum 1.8, so that its clients (web3.js 1.x, web3.py)
-//! work unchanged.
+//! JSON-RPC over HTTP, WebSocket and IPC. It is compatible with go-ethereum 1.8: clients of go-ethereum (web3.js 1.x,
+//! web3.py) work unchanged.
 //!
-//! The namespaces are `shh` (Whisper), `admin`, `debug`, `net`, `web3` and `rpc`. For each transport the operator
-//! chooses which are served ([`HttpSettings::api`], [`WsSettings::api`]). Names and order of fields, hexadecimal forms,
-//! omitted fields, error codes and error texts are go-ethereum's. Where go-ethereum 1.8 deviates from the JSON-RPC
-//! specification (batches, ids, invalid JSON), this crate follows the specification; `RPC.md` in this crate lists the
-//! differences. Every method is declared once. Its registration and its description in the OpenRPC document
-//! ([`openrpc`]) are made from this declaration. Programs in Rust use the typed calls in [`client`].
+//! The namespaces are `shh` (Whisper), `admin`, `debug`, `net`, `web3` and `rpc`. The operator chooses the namespaces of
+//! HTTP and WebSocket ([`HttpSettings::api`], [`WsSettings::api`]). Names and order of fields, hexadecimal forms,
+//! omitted fields, error codes and error texts are those of go-ethereum. go-ethereum 1.8 does not follow the JSON-RPC
+//! specification for batches, ids and invalid JSON. This crate does. `RPC.md` in this crate lists the differences.
+//!
+//! Every method is declared once. The declaration registers the method, and describes it in the OpenRPC document
+//! ([`openrpc`]). Programs in Rust use the typed calls in [`client`].
 //!
 #![cfg_attr(feature = "server", doc = "```")]
 #![cfg_attr(not(feature = "server"), doc = "```ignore")]
@@ -30,16 +31,16 @@
 //! # }
 //! ```
 //!
-//! `jsonrpsee` runs the methods and subscriptions. The transports are implemented here, on `hyper` and `tungstenite`, so
-//! that all of them have the same limits and deadlines, and can be started and stopped.
+//! `jsonrpsee` runs the methods and subscriptions. This crate implements the transports, with `hyper` and `tungstenite`.
+//! Therefore all transports have the same limits and deadlines, and can be started and stopped.
 //!
 //! # Features
 //!
 //! - `server` (default): the servers.
-//! - `client` (default): the typed calls. Without `server`, no server is compiled.
-//! - `fuzzing`: entry points for the fuzz targets of this workspace. Not part of the interface.
+//! - `client` (default): the typed calls. It does not need the feature `server`.
+//! - `fuzzing`: entry points for the fuzz targets of this workspace. They are not part of the stable interface.
 //!
-//! Without features there are only the [`types`] of arguments and answers.
+//! Without features the crate has only the [`types`] of arguments and answers.
 //!
 //! # Access control
 //!
@@ -51,8 +52,8 @@
 //! # Hostile clients and web pages
 //!
 //! All resources are bounded ([`RpcLimits`]): size of requests, batches, number of connections and subscriptions, queued
-//! messages, and the time for each step. Parsing does not recurse. The `Host` and `Origin` headers tell web pages from
-//! programs; web pages are refused unless their name is allowed. [`RpcStats`] counts refusals by reason.
+//! messages, and the time for each step. Parsing does not recurse. The `Host` and `Origin` headers show whether a request
+//! comes from a web page. Web pages are refused unless their name is allowed. [`RpcStats`] counts refusals by reason.
 #![cfg_attr(
     not(feature = "server"),
     allow(
