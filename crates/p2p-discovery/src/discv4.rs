@@ -185,7 +185,8 @@ impl Discv4 {
     ///
     /// # Errors
     ///
-    /// [`RequestError::Name`], and [`RequestError::Busy`] if there are 64 boot nodes.
+    /// [`RequestError::Address`], [`RequestError::Name`], and [`RequestError::Busy`] if there are 64 boot
+    /// nodes.
     pub async fn add_boot_node(&self, enode: &Enode) -> Result<(), RequestError> {
         let node = resolve(enode).await?;
         self.ask(|done| Command::BootNode(node, done)).await?
@@ -254,7 +255,14 @@ impl Discv4 {
         let known = self.nodes().await?.into_iter().find(|node| node.id == id);
         let found = match known {
             Some(node) => Some(node),
-            None => self.lookup(id).await?.nodes.into_iter().find(|node| node.id == id),
+            None => {
+                let found = self.lookup(id).await?.nodes.into_iter().find(|node| node.id == id);
+                match found {
+                    Some(node) => Some(node),
+                    // It may answer pings only.
+                    None => self.nodes().await?.into_iter().find(|node| node.id == id),
+                }
+            }
         };
         let node = found.ok_or(RequestError::NotFound)?;
         self.ask(|done| Command::Record(node, done)).await?
@@ -364,6 +372,7 @@ fn with_socket_addr(content: Content, addr: SocketAddr) -> Content {
 
 /// The node of an enode URL. Resolves its host name.
 async fn resolve(enode: &Enode) -> Result<Node, RequestError> {
+    enode.check_discoverable()?;
     if let Some(node) = Node::from_enode(enode) {
         return Ok(node);
     }

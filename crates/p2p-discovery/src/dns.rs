@@ -14,6 +14,8 @@ mod label;
 mod link;
 #[cfg(feature = "dns")]
 mod lists;
+#[cfg(feature = "dns")]
+mod query_error;
 mod root;
 mod tree;
 
@@ -23,5 +25,7 @@ pub use label::Label;
 pub use link::{Link, LinkError};
 #[cfg(feature = "dns")]
 pub use lists::{Lists, ListsError, ResolverError, Servers};
+#[cfg(feature = "dns")]
+pub use query_error::QueryError;
 pub use root::{Root, RootError};
 pub use tree::Tree;

@@ -76,6 +76,7 @@ fn discv4_errors_do_not_repeat_their_cause() {
             RequestError::Name(_) | RequestError::Record(_) => assert_chain(&error),
             RequestError::Busy(_)
             | RequestError::NoAnswer(_)
+            | RequestError::Address(_)
             | RequestError::NotFound
             | RequestError::Stopped => unreachable!("these have no cause"),
         }

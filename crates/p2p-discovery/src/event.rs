@@ -114,13 +114,14 @@ impl fmt::Display for ClockWitness {
 /// The result of a lookup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LookupOutcome {
-    /// The nodes alive that are nearest to the target, nearest first, at most 16.
+    /// The nodes that have answered and are nearest to the target, nearest first, at most 16. None of
+    /// them is [`silent`](Self::silent).
     pub nodes: Vec<Node>,
     /// The number of answers in a row that led to the nearest node. 0 if it was in the own table.
     pub rounds: u32,
     /// How many nodes were asked.
     pub asked: u32,
-    /// How many of the asked nodes did not answer.
+    /// How many of the asked nodes did not answer. They may answer pings.
     pub silent: u32,
 }
 

@@ -12,7 +12,7 @@ use hickory_resolver::proto::{
     op::{Message, MessageType, ResponseCode},
     rr::{RData, Record as Answer, RecordType, rdata::TXT},
 };
-use p2p_discovery::dns::{Link, ListClientConfig, Lists, Servers, Tree};
+use p2p_discovery::dns::{Link, ListClientConfig, Lists, QueryError, Servers, Tree};
 use p2p_identity::{Content, NodeId, Record, SecretKey};
 use tokio::net::UdpSocket;
 
@@ -112,12 +112,62 @@ async fn a_name_that_does_not_exist_is_a_missing_root() {
     let link = Link::new(key(1).public_key(), "a.example.org").unwrap();
     let mut lists = Lists::start(quick(), &Servers::At(vec![server]), [link]).unwrap();
     soon(async {
-        while lists.stats().bad_roots == 0 {
+        while lists.stats().missing_roots == 0 {
             lists.changed().await;
         }
     })
     .await;
     assert_eq!((lists.progress().paused, lists.stats().unanswered), (1, 0));
+    assert_eq!((lists.stats().bad_roots, lists.last_error()), (0, None));
+}
+
+/// An operator is told which server is dead.
+#[tokio::test]
+async fn a_dead_server_is_named() {
+    // Nothing answers: the socket is open, and is never read.
+    let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let closed: SocketAddr = "127.0.0.1:9".parse().unwrap();
+    for server in [silent.local_addr().unwrap(), closed] {
+        let link = Link::new(key(1).public_key(), "a.example.org").unwrap();
+        let config = ListClientConfig { query_timeout: Duration::from_millis(300), ..quick() };
+        let mut lists = Lists::start(config, &Servers::At(vec![server]), [link]).unwrap();
+        soon(async {
+            while lists.stats().unanswered == 0 {
+                lists.changed().await;
+            }
+        })
+        .await;
+        let error = lists.last_error().unwrap();
+        assert_eq!(error, QueryError::NoAnswer { servers: vec![server] });
+        assert_eq!(error.to_string(), format!("no answer from {server}"));
+    }
+}
+
+/// The letters at the end of some records are changed, as a hostile server would.
+#[tokio::test]
+async fn entries_with_a_wrong_hash_are_counted() {
+    let mut zone = Zone::new();
+    let tree = Tree::sign(&key(1), 1, records(10..20), []);
+    let link = publish(&mut zone, &tree, "a.example.org");
+    let changed = zone.values_mut().filter(|text| text.starts_with("enr:")).take(3);
+    for text in changed {
+        let last = if text.ends_with('A') { "B" } else { "A" };
+        text.replace_range(text.len() - 1.., last);
+    }
+    let server = serve(zone).await;
+    let mut lists = Lists::start(quick(), &Servers::At(vec![server]), [link]).unwrap();
+    let mut found = BTreeSet::new();
+    while found.len() < 7 {
+        found.insert(soon(lists.next()).await.unwrap().id());
+    }
+    soon(async {
+        while !lists.progress().is_done() {
+            lists.changed().await;
+        }
+    })
+    .await;
+    let stats = lists.stats();
+    assert_eq!((stats.wrong_hashes, stats.missing, stats.refused_entries()), (3, 0, 3));
 }
 
 #[tokio::test]

@@ -66,9 +66,10 @@ impl Lookups {
 enum CandidateState {
     NotAsked,
     Asked,
-    /// It is alive, and nothing more is expected from it.
-    Alive,
-    Gone,
+    /// It has answered, and nothing more is expected from it.
+    Answered,
+    /// It has not answered. It is no longer a candidate.
+    Silent,
 }
 
 #[derive(Clone, Debug)]
@@ -151,32 +152,33 @@ impl Lookup {
     }
 
     /// Nothing more is expected from a node that was asked. `node` has the endpoint and record that
-    /// are known by now.
-    pub(super) fn handle_done(&mut self, node: &Node, is_alive: bool, has_answered: bool) {
+    /// are known by now. A node that has not answered is not found, even if it answers pings.
+    pub(super) fn handle_done(&mut self, node: &Node, has_answered: bool) {
         self.running = self.running.saturating_sub(1);
         self.silent += u32::from(!has_answered);
         let asked = self.candidates.iter_mut().find(|candidate| candidate.node.id == node.id);
         if let Some(candidate) = asked {
-            candidate.state = if is_alive { CandidateState::Alive } else { CandidateState::Gone };
+            candidate.state =
+                if has_answered { CandidateState::Answered } else { CandidateState::Silent };
             candidate.node = node.clone();
         }
-        self.candidates.retain(|candidate| candidate.state != CandidateState::Gone);
+        self.candidates.retain(|candidate| candidate.state != CandidateState::Silent);
     }
 
     /// Whether no request is running and none is left to send.
     fn is_finished(&mut self) -> bool {
         let exhausted = self.asked >= MAX_ASKED;
-        let is_alive = |candidate: &mut Candidate| candidate.state == CandidateState::Alive;
-        self.running == 0 && (exhausted || self.nearest_mut().all(is_alive))
+        let has_answered = |candidate: &mut Candidate| candidate.state == CandidateState::Answered;
+        self.running == 0 && (exhausted || self.nearest_mut().all(has_answered))
     }
 
     fn finish(self) -> LookupOutcome {
-        let is_alive = |candidate: &Candidate| candidate.state == CandidateState::Alive;
-        let alive = self.candidates.into_iter().filter(is_alive);
-        let alive: Vec<Candidate> = alive.take(BUCKET_SIZE).collect();
+        let has_answered = |candidate: &Candidate| candidate.state == CandidateState::Answered;
+        let answered = self.candidates.into_iter().filter(has_answered);
+        let answered: Vec<Candidate> = answered.take(BUCKET_SIZE).collect();
         LookupOutcome {
-            rounds: alive.first().map_or(0, |nearest| nearest.round),
-            nodes: alive.into_iter().map(|candidate| candidate.node).collect(),
+            rounds: answered.first().map_or(0, |nearest| nearest.round),
+            nodes: answered.into_iter().map(|candidate| candidate.node).collect(),
             asked: self.asked,
             silent: self.silent,
         }
@@ -259,7 +261,7 @@ mod tests {
                     all.iter().skip(usize::from(id.0[3]) % 3).step_by(3).cloned().collect();
                 lookup.handle_nodes(&id, nearest(&some, &target, 16));
             }
-            lookup.handle_done(&node, answers, answers);
+            lookup.handle_done(&node, answers);
         }
         (lookup.finish(), most)
     }
@@ -301,7 +303,7 @@ mod tests {
             let asked = lookup.poll_ask().expect("a node to ask");
             lookup.handle_nodes(&asked.id, (number..number + 16).map(node));
             number += 16;
-            lookup.handle_done(&asked, false, true);
+            lookup.handle_done(&asked, false);
             assert!(lookup.candidates.len() <= MAX_CANDIDATES);
         }
         let found = lookup.finish();
@@ -317,9 +319,9 @@ mod tests {
             node
         };
         assert_eq!(lookup.handle_nodes(&asked.id, (1..=200).map(node).map(in_one)), 190);
-        lookup.handle_done(&asked, true, true);
+        lookup.handle_done(&asked, true);
         while let Some(asked) = lookup.poll_ask() {
-            lookup.handle_done(&asked, false, false);
+            lookup.handle_done(&asked, false);
         }
         assert_eq!(lookup.finish().asked, 11);
     }
@@ -330,9 +332,9 @@ mod tests {
         let mut lookup = Lookup::new(local.id, local.id, [node(0), local.clone()]);
         let asked = lookup.poll_ask().unwrap();
         lookup.handle_nodes(&asked.id, [local.clone(), node(1)]);
-        lookup.handle_done(&asked, true, true);
+        lookup.handle_done(&asked, true);
         while let Some(asked) = lookup.poll_ask() {
-            lookup.handle_done(&asked, true, true);
+            lookup.handle_done(&asked, true);
         }
         let found: Vec<NodeId> = lookup.finish().nodes.iter().map(|node| node.id).collect();
         assert_eq!(found.len(), 2);

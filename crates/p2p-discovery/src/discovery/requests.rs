@@ -185,21 +185,15 @@ impl Discovery {
         let task = contact.tasks.pop_front();
         let node = contact.node.clone();
         if let Some(Task::Find(lookup)) = task {
-            self.report_to_lookup(&node, lookup, true, has_answered);
+            self.report_to_lookup(&node, lookup, has_answered);
         }
         self.send_next_request(at, id);
     }
 
     /// Tells the lookup that the node will send no more.
-    fn report_to_lookup(
-        &mut self,
-        node: &Node,
-        lookup: LookupId,
-        is_alive: bool,
-        has_answered: bool,
-    ) {
+    fn report_to_lookup(&mut self, node: &Node, lookup: LookupId, has_answered: bool) {
         if let Some(lookup) = self.lookups.get_mut(lookup) {
-            lookup.handle_done(node, is_alive, has_answered);
+            lookup.handle_done(node, has_answered);
         }
     }
 
@@ -215,7 +209,7 @@ impl Discovery {
             self.remove_from_table(at, id);
         }
         for task in contact.tasks {
-            self.fail_task(&contact.node, task, NoAnswerError::Silent, false);
+            self.fail_task(&contact.node, task, NoAnswerError::Silent);
         }
     }
 
@@ -225,13 +219,13 @@ impl Discovery {
         }
     }
 
-    fn fail_task(&mut self, node: &Node, task: Task, error: NoAnswerError, is_alive: bool) {
+    fn fail_task(&mut self, node: &Node, task: Task, error: NoAnswerError) {
         match task {
             Task::Ping => self.out.push_event(Event::PingFinished(node.id, Err(error))),
             Task::Record { for_user: true } => {
                 self.out.push_event(Event::RecordFinished(node.id, Err(error)));
             }
-            Task::Find(lookup) => self.report_to_lookup(node, lookup, is_alive, false),
+            Task::Find(lookup) => self.report_to_lookup(node, lookup, false),
             Task::Check | Task::Record { for_user: false } => {}
         }
     }
@@ -303,7 +297,7 @@ impl Discovery {
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         let node = contact.node.clone();
         for task in contact.take_tasks(|task| matches!(task, Task::Record { .. })) {
-            self.fail_task(&node, task, error, true);
+            self.fail_task(&node, task, error);
         }
         if self.config.network.is_some() {
             self.handle_foreign(at, id);
@@ -338,7 +332,7 @@ impl Discovery {
         self.out.push_event(self.boot_nodes.handle_failure(at.now, &node, reason));
         let Some(contact) = self.contacts.get_mut(&id) else { return };
         for task in contact.take_tasks(|task| matches!(task, Task::Find(_))) {
-            self.fail_task(&node, task, NoAnswerError::Refused, false);
+            self.fail_task(&node, task, NoAnswerError::Refused);
         }
     }
 
@@ -361,7 +355,7 @@ impl Discovery {
             let Some(lookup) = self.lookups.get_mut(id) else { return };
             let Some(node) = lookup.poll_ask() else { break };
             if !self.begin(at, node.clone(), Task::Find(id)) {
-                self.report_to_lookup(&node, id, false, false);
+                self.report_to_lookup(&node, id, false);
             }
         }
         if let Some(outcome) = self.lookups.finish(id) {

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
-use p2p_identity::RecordError;
+use p2p_identity::{EnodeUseError, RecordError};
 use thiserror::Error;
 
 use crate::event::{BusyError, NoAnswerError};
@@ -41,6 +41,9 @@ pub enum RequestError {
     /// The node did not answer, or not with a valid record.
     #[error(transparent)]
     NoAnswer(#[from] NoAnswerError),
+    /// The address in the URL cannot be used for discovery.
+    #[error(transparent)]
+    Address(#[from] EnodeUseError),
     /// The host name in the URL could not be resolved.
     #[error("cannot resolve the host name")]
     Name(#[source] io::Error),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use p2p_identity::{Content, Enode, NodeId, Record, SecretKey};
+use p2p_identity::{Content, Enode, EnodeUseError, NodeId, Record, SecretKey};
 use tokio::net::UdpSocket;
 
 use super::*;
@@ -63,6 +63,15 @@ async fn a_ping_is_answered_or_fails() {
     assert!(soon(a.ping(&b.enode())).await.is_ok());
     let named = format!("enode://{}@localhost:1?discport={}", b.id(), b.local_addr().port());
     assert!(soon(a.ping(&named.parse().unwrap())).await.is_ok(), "a host name is resolved");
+    for (address, error) in [
+        ("127.0.0.1:30303?discport=0", EnodeUseError::NoUdpPort),
+        ("0.0.0.0:30303", EnodeUseError::Unspecified([0, 0, 0, 0].into())),
+    ] {
+        let unusable: Enode = format!("enode://{}@{address}", b.id()).parse().unwrap();
+        let refused = |result| matches!(result, Err(RequestError::Address(is)) if is == error);
+        assert!(refused(soon(a.ping(&unusable)).await.map(drop)), "{address}");
+        assert!(refused(soon(a.add_boot_node(&unusable)).await), "{address}");
+    }
     let gone = b.enode();
     b.stop().await;
     assert!(matches!(soon(a.ping(&gone)).await, Err(RequestError::NoAnswer(_))));

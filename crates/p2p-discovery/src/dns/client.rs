@@ -22,7 +22,12 @@ use self::{
 };
 use crate::token_bucket::TokenBucket;
 
-use super::{entry::TreeEntry, label::Label, link::Link, root::Root};
+use super::{
+    entry::TreeEntry,
+    label::Label,
+    link::Link,
+    root::{self, Root},
+};
 
 pub use config::ListClientConfig;
 pub use stats::{ListClientStats, ListProgress};
@@ -172,7 +177,11 @@ impl ListClient {
                 self.lists[index].handle_success();
                 let text = texts.iter().map(AsRef::as_ref).find(|text| label.names(text));
                 let Some(text) = text else {
-                    self.stats.missing += 1;
+                    *if texts.is_empty() {
+                        &mut self.stats.missing
+                    } else {
+                        &mut self.stats.wrong_hashes
+                    } += 1;
                     self.skip_entry(index, kind, &label);
                     return;
                 };
@@ -315,9 +324,11 @@ impl ListClient {
                 list.set_root(root, now);
             }
             refused => {
+                let has_root = texts.iter().any(|text| text.as_ref().starts_with(root::PREFIX));
                 *match refused {
                     Some(_) => &mut self.stats.older_roots,
-                    None => &mut self.stats.bad_roots,
+                    None if has_root => &mut self.stats.bad_roots,
+                    None => &mut self.stats.missing_roots,
                 } += 1;
                 list.root_due = Some(now);
                 list.handle_failure(now, &self.config);

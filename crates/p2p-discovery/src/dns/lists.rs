@@ -4,8 +4,9 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures_core::Stream;
@@ -14,6 +15,7 @@ use hickory_resolver::{
     config::{NameServerConfig, ResolverConfig, ResolverOpts},
     net::{NetError, runtime::TokioRuntimeProvider},
     proto::rr::RData,
+    system_conf::read_system_conf,
 };
 use p2p_identity::Record;
 use rand_core::{OsRng, TryRngCore as _};
@@ -28,7 +30,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     client::{ListClient, ListClientConfig, ListClientStats, ListProgress, TxtQuery},
     link::Link,
+    query_error::QueryError,
 };
+
+/// The share of the timeout of a query after which the resolver gives no answer any more. The rest is
+/// for the cause to arrive before the client gives the query up.
+const RESOLVER_TIMEOUT_PERCENT: u32 = 90;
 
 /// Maximum number of records that wait to be taken. No queries are sent while the queue is full.
 const MAX_QUEUED: usize = 16;
@@ -85,6 +92,7 @@ impl From<io::Error> for ResolverError {
 pub struct Lists {
     records: mpsc::Receiver<Record>,
     state: watch::Receiver<(ListProgress, ListClientStats)>,
+    error: watch::Receiver<Option<QueryError>>,
     _stop_on_drop: DropGuard,
 }
 
@@ -100,7 +108,7 @@ impl Lists {
         servers: &Servers,
         links: impl IntoIterator<Item = Link>,
     ) -> Result<Self, ListsError> {
-        let resolver = resolver(servers, &config)?;
+        let resolver = Resolver::new(servers, &config)?;
         let now = time::Instant::now().into_std();
         let mut client = ListClient::new(config);
         for link in links {
@@ -109,9 +117,17 @@ impl Lists {
         let (sender, records) = mpsc::channel(MAX_QUEUED);
         let (publish, state) = watch::channel((client.progress(), client.stats()));
         let quit = CancellationToken::new();
-        let reader = Reader { client, resolver, answers: JoinSet::new(), records: sender, publish };
+        let (publish_error, error) = watch::channel(None);
+        let reader = Reader {
+            client,
+            resolver,
+            answers: JoinSet::new(),
+            records: sender,
+            publish,
+            publish_error,
+        };
         tokio::spawn(quit.clone().run_until_cancelled_owned(reader.run()));
-        Ok(Self { records, state, _stop_on_drop: quit.drop_guard() })
+        Ok(Self { records, state, error, _stop_on_drop: quit.drop_guard() })
     }
 
     /// The next record. A node appears again after [`ListClientConfig::walk_interval`]. Returns `None`
@@ -139,6 +155,12 @@ impl Lists {
         self.state.borrow().0
     }
 
+    /// Why the last query that failed has failed. It may have been repeated with success since.
+    #[must_use]
+    pub fn last_error(&self) -> Option<QueryError> {
+        self.error.borrow().clone()
+    }
+
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> ListClientStats {
@@ -155,37 +177,85 @@ impl Stream for Lists {
     }
 }
 
-fn resolver(servers: &Servers, config: &ListClientConfig) -> Result<TokioResolver, ListsError> {
-    let mut builder = match servers {
-        Servers::System => TokioResolver::builder_tokio()
-            .map_err(|error| ListsError::System(ResolverError::new(error)))?,
-        Servers::At(addrs) => {
-            let servers = addrs.iter().map(|addr| {
-                let mut server = NameServerConfig::udp_and_tcp(addr.ip());
-                for connection in &mut server.connections {
-                    connection.port = addr.port();
-                }
-                server
-            });
-            let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-        }
-    };
-    let options: &mut ResolverOpts = builder.options_mut();
-    // The client has its own retries, cache and timeouts.
-    options.attempts = 1;
-    options.cache_size = 0;
-    options.timeout = config.query_timeout;
-    options.edns0 = true;
-    builder.build().map_err(|error| ListsError::Resolver(ResolverError::new(error)))
+/// A DNS resolver, and the servers that it asks.
+#[derive(Clone)]
+struct Resolver {
+    resolver: TokioResolver,
+    servers: Arc<[SocketAddr]>,
+    timeout: Duration,
 }
+
+impl Resolver {
+    fn new(servers: &Servers, config: &ListClientConfig) -> Result<Self, ListsError> {
+        let (resolver_config, mut options) = match servers {
+            Servers::System => {
+                read_system_conf().map_err(|error| ListsError::System(ResolverError::new(error)))?
+            }
+            Servers::At(addrs) => {
+                let servers = addrs.iter().map(|addr| {
+                    let mut server = NameServerConfig::udp_and_tcp(addr.ip());
+                    for connection in &mut server.connections {
+                        connection.port = addr.port();
+                    }
+                    server
+                });
+                let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
+                (config, ResolverOpts::default())
+            }
+        };
+        let addr = |server: &NameServerConfig| {
+            server.connections.first().map(|first| SocketAddr::new(server.ip, first.port))
+        };
+        let servers = resolver_config.name_servers().iter().filter_map(addr).collect();
+        let timeout = config.query_timeout * RESOLVER_TIMEOUT_PERCENT / 100;
+        // The client has its own retries, cache and timeouts.
+        options.attempts = 1;
+        options.cache_size = 0;
+        options.timeout = timeout;
+        options.edns0 = true;
+        let provider = TokioRuntimeProvider::default();
+        let builder = TokioResolver::builder_with_config(resolver_config, provider);
+        let resolver = builder
+            .with_options(options)
+            .build()
+            .map_err(|error| ListsError::Resolver(ResolverError::new(error)))?;
+        Ok(Self { resolver, servers, timeout })
+    }
+
+    /// The TXT records of a name. Empty if the name does not exist.
+    async fn ask(self, query: TxtQuery) -> QueryAnswer {
+        // With the dot at the end, the resolver does not try search domains.
+        let name = format!("{}.", query.name);
+        let lookup = time::timeout(self.timeout, self.resolver.txt_lookup(name)).await;
+        let texts = match lookup.unwrap_or(Err(NetError::Timeout)) {
+            Ok(lookup) => Ok(lookup
+                .answers()
+                .iter()
+                .filter_map(|record| match &record.data {
+                    RData::TXT(txt) => String::from_utf8(txt.txt_data.concat()).ok(),
+                    _ => None,
+                })
+                .collect()),
+            Err(error) if error.is_no_records_found() => Ok(Vec::new()),
+            Err(error) => {
+                tracing::debug!(name = query.name, %error, "a DNS query failed");
+                Err(QueryError::new(&error, &self.servers))
+            }
+        };
+        (query.number, texts)
+    }
+}
+
+/// The number of a query, and its answer.
+type QueryAnswer = (u64, Result<Vec<String>, QueryError>);
 
 struct Reader {
     client: ListClient,
-    resolver: TokioResolver,
-    answers: JoinSet<(u64, Option<Vec<String>>)>,
+    resolver: Resolver,
+    answers: JoinSet<QueryAnswer>,
     records: mpsc::Sender<Record>,
     publish: watch::Sender<(ListProgress, ListClientStats)>,
+    publish_error: watch::Sender<Option<QueryError>>,
 }
 
 impl Reader {
@@ -201,7 +271,7 @@ impl Reader {
                 }
             }
             while let Some(query) = self.client.poll_query(now(), &mut OsRng.unwrap_err()) {
-                self.answers.spawn(ask(self.resolver.clone(), query));
+                self.answers.spawn(self.resolver.clone().ask(query));
             }
             if let Some(record) = self.client.poll_record() {
                 // `poll_query` has found it in the cache.
@@ -221,10 +291,13 @@ impl Reader {
         }
     }
 
-    fn handle_answer(&mut self, number: u64, texts: Option<Vec<String>>) {
+    fn handle_answer(&mut self, number: u64, texts: Result<Vec<String>, QueryError>) {
         match texts {
-            Some(texts) => self.client.handle_answer(number, &texts, now()),
-            None => self.client.handle_failure(number, now()),
+            Ok(texts) => self.client.handle_answer(number, &texts, now()),
+            Err(error) => {
+                self.publish_error.send_replace(Some(error));
+                self.client.handle_failure(number, now());
+            }
         }
     }
 }
@@ -239,28 +312,4 @@ async fn sleep_until(timeout: Option<Instant>) {
         Some(at) => time::sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
-}
-
-/// The TXT records of a name. Empty if the name does not exist, `None` if the query failed.
-async fn ask(resolver: TokioResolver, query: TxtQuery) -> (u64, Option<Vec<String>>) {
-    // With the dot at the end, the resolver does not try search domains.
-    let texts = match resolver.txt_lookup(format!("{}.", query.name)).await {
-        Ok(lookup) => Some(
-            lookup
-                .answers()
-                .iter()
-                .filter_map(|record| match &record.data {
-                    RData::TXT(txt) => String::from_utf8(txt.txt_data.concat()).ok(),
-                    _ => None,
-                })
-                .collect(),
-        ),
-        Err(error) if error.is_no_records_found() => Some(Vec::new()),
-        Err(error) => {
-            // The error prints its causes itself.
-            tracing::debug!(name = query.name, %error, "a DNS query failed");
-            None
-        }
-    };
-    (query.number, texts)
 }

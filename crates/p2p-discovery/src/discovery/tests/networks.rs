@@ -73,3 +73,24 @@ fn a_node_that_leaves_the_network_is_removed() {
     assert!(!world.knows(1, 2) && world.knows(1, 3));
     assert!(world.events(1).contains(&Event::Lost(key(2).id())));
 }
+
+/// A node of a network answers our pings but gives no neighbours to a node outside of it.
+#[test]
+fn a_node_that_answers_only_pings_is_not_found_by_a_lookup() {
+    let mut world = World::of([1], &Discv4Config::new());
+    world.add(2, Discv4Config::new().network(NetworkId(7)));
+    world.call(1, |one, now, unix| one.add_boot_node(now, unix, node(2))).unwrap();
+    world.seconds(30);
+    assert!(world.knows(1, 2), "it is alive");
+    world.events(1);
+    let target = key(2).id();
+    world.call(1, |one, now, unix| one.lookup(now, unix, target)).unwrap();
+    world.seconds(10);
+    let outcomes = world.events(1).into_iter().filter_map(|event| match event {
+        Event::LookupFinished(_, outcome) => {
+            Some((outcome.nodes.len(), outcome.asked, outcome.silent))
+        }
+        _ => None,
+    });
+    assert_eq!(outcomes.collect::<Vec<_>>(), [(0, 1, 1)]);
+}

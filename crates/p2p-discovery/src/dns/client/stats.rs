@@ -14,18 +14,30 @@ pub struct ListClientStats {
     pub records: u64,
     /// Entries taken from the cache.
     pub cached: u64,
-    /// Answers without a valid root signed by the key of the list.
+    /// Answers without any root: there is no list of this name.
+    pub missing_roots: u64,
+    /// Answers with a root, but none that is valid and signed by the key of the list.
     pub bad_roots: u64,
     /// Valid roots that are older than the known one.
     pub older_roots: u64,
-    /// Answers without an entry that matches its label.
+    /// Answers without any text at the name of an entry.
     pub missing: u64,
+    /// Answers with texts at the name of an entry, none of which has the hash that the name demands.
+    pub wrong_hashes: u64,
     /// Entries that match their label but are not valid, or are in the wrong tree.
     pub bad_entries: u64,
     /// Labels dropped because of [`ListClientConfig::max_entries`](super::ListClientConfig::max_entries).
     pub entries_dropped: u64,
     /// Links dropped because of [`ListClientConfig::max_lists`](super::ListClientConfig::max_lists).
     pub lists_dropped: u64,
+}
+
+impl ListClientStats {
+    /// Entries that were refused: those with a wrong hash, and those that are not valid.
+    #[must_use]
+    pub const fn refused_entries(&self) -> u64 {
+        self.wrong_hashes + self.bad_entries
+    }
 }
 
 /// How much of the lists a [`ListClient`](super::ListClient) has read.
