@@ -11,7 +11,7 @@ use p2p_server::{Nat, NatParseError};
 
 use super::console;
 use super::failure::Failure;
-use super::flags::{KeyFlags, Verbosity, node_url};
+use super::flags::{KeyFlags, Verbosity, discovery_node};
 use super::run::data_dir;
 use super::stop_signal::stop_signal;
 
@@ -42,7 +42,7 @@ pub(crate) struct Bootnode {
     networkid: Option<u64>,
 
     /// Other boot nodes, comma-separated enode URLs or records (enr:)
-    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
+    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = discovery_node)]
     bootnodes: Vec<Enode>,
 
     /// Log level: 0 silent, 1 error, 2 warn, 3 info, 4 debug, 5 trace

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use p2p_identity::{HexError, KeyError, KeyFileError, RecordError, causes};
+use p2p_identity::{Enode, HexError, KeyError, KeyFileError, RecordError, causes};
 use p2p_mux::rlp;
-use p2p_server::p2p_discovery::dns::{LinkError, ListsError};
-use p2p_server::p2p_discovery::{Discv4Error, RequestError};
+use p2p_server::p2p_discovery::dns::{LinkError, ListsError, QueryError};
+use p2p_server::p2p_discovery::{BootNodeReason, ClockOffset, Discv4Error, RequestError};
 use p2p_server::{ProxyUrlError, StartError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
@@ -100,6 +100,12 @@ pub(crate) enum Failure {
     /// No boot node answers.
     #[error("no boot node answers (--bootnodes)")]
     NoBootNode,
+    /// A boot node is of no use.
+    #[error("cannot use the boot node {0}: {1}")]
+    BootNode(Box<Enode>, BootNodeReason),
+    /// The clock of this machine is wrong.
+    #[error("the clock of this machine is about {0} that of the boot node: set it")]
+    Clock(ClockOffset),
     /// Boot nodes answer, but they are in another network.
     #[error("no boot node that answers is in the network (--networkid)")]
     ForeignBootNode,
@@ -112,9 +118,18 @@ pub(crate) enum Failure {
     /// A line is not a node record.
     #[error("line {line} is not a node record")]
     RecordLine { line: usize, source: RecordError },
-    /// The list does not exist, or is signed with another key.
-    #[error("there is no list that is signed with this key")]
-    NoList,
+    /// The DNS name has no root of a list.
+    #[error("no list: the DNS has no root of a list at {0}")]
+    NoList(String),
+    /// The root of the list is signed with another key.
+    #[error("the list at {0} is signed with another key")]
+    ForeignList(String),
+    /// No root was read, because the query failed.
+    #[error("cannot read the list")]
+    ListQuery(#[from] QueryError),
+    /// No root was read in time.
+    #[error("the root of the list was not read in time (--time)")]
+    ListTime,
     /// The node's own record cannot be made.
     #[error("cannot make the node's record")]
     OwnRecord(#[source] RecordError),

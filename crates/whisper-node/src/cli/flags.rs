@@ -18,7 +18,7 @@ use clap::Args;
 
 pub(crate) use key::KeyFlags;
 pub(crate) use network::NetworkFlags;
-pub(crate) use node_url::{NodeUrlError, node_url};
+pub(crate) use node_url::{NodeUrlError, discovery_node, node_url};
 pub(crate) use peer_access::PeerAccessFlags;
 pub(crate) use rpc::RpcFlags;
 pub(crate) use verbosity::Verbosity;

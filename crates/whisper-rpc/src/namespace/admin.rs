@@ -12,7 +12,7 @@ pub(crate) use context::AdminContext;
 
 use crate::call::error::CallError;
 use crate::declare::api::Api;
-use crate::namespace::node_name::{enode, node_id};
+use crate::namespace::node_name::{enode, node_id, static_node};
 use crate::types::node_info::{NodeInfoJson, PeerInfoJson};
 
 /// The methods of `admin`.
@@ -40,7 +40,7 @@ pub(crate) fn api() -> Api<AdminContext> {
 fn peers(api: &mut Api<AdminContext>) {
     let invalid = || enode("nonsense").err().map(CallError::Enode);
     api.call("admin_addPeer", ["url"], |admin, (url,): (String,)| {
-        admin.server.add_peer(enode(&url).map_err(CallError::Enode)?);
+        admin.server.add_peer(static_node(&url).map_err(CallError::Enode)?);
         Ok(true)
     })
     .about("Connects to a node, and connects again whenever the connection is lost.")

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use p2p_identity::{Enode, EnodeError, HexError, NodeId};
+use p2p_identity::{Enode, EnodeError, EnodeUseError, HexError, NodeId};
 use p2p_server::BanTarget;
 
 /// What is wrong with the name of a node in a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NodeNameError {
     error: EnodeError,
+    /// Why the address cannot be used, if the URL is valid.
+    address: Option<EnodeUseError>,
     /// The host of the URL, which one of the texts contains.
     host: String,
 }
@@ -17,12 +19,15 @@ impl NodeNameError {
     fn new(error: EnodeError, url: &str) -> Self {
         let address = url.split_once('@').map_or("", |(_, address)| address);
         let host = address.split(['?', '/']).next().unwrap_or_default();
-        Self { error, host: host.chars().take(255).collect() }
+        Self { error, address: None, host: host.chars().take(255).collect() }
     }
 }
 
 impl fmt::Display for NodeNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(error) = self.address {
+            return error.fmt(f);
+        }
         match self.error {
             EnodeError::Scheme | EnodeError::Record => {
                 f.write_str("invalid URL scheme, want \"enode\"")
@@ -45,9 +50,20 @@ impl fmt::Display for NodeNameError {
     }
 }
 
-/// Reads the enode URL of a node to connect to.
+/// Reads the enode URL of a node.
 pub(crate) fn enode(url: &str) -> Result<Enode, NodeNameError> {
     url.parse().map_err(|error| NodeNameError::new(error, url))
+}
+
+/// Reads the enode URL of a node to connect to. go-ethereum accepts addresses that take no connections.
+pub(crate) fn static_node(url: &str) -> Result<Enode, NodeNameError> {
+    let enode = enode(url)?;
+    match enode.check_connectable() {
+        Ok(()) => Ok(enode),
+        Err(error) => {
+            Err(NodeNameError { address: Some(error), ..NodeNameError::new(EnodeError::Host, url) })
+        }
+    }
 }
 
 /// Reads the id of a node: an enode URL, with or without an address, or the bare id.
@@ -103,6 +119,17 @@ mod tests {
         for (url, text) in cases {
             assert_eq!(enode(&url).unwrap_err().to_string(), text, "{url}");
         }
+    }
+
+    #[test]
+    fn a_node_to_connect_to_has_an_address_that_takes_connections() {
+        for address in ["127.0.0.1:0", "[::]:30303", "0.0.0.0:30303", "224.0.0.1:1"] {
+            let url = format!("enode://{ID}@{address}");
+            assert!(enode(&url).is_ok(), "{address}");
+            let error = static_node(&url).unwrap_err().to_string();
+            assert!(error.contains("write the "), "{error}");
+        }
+        assert!(static_node(&format!("enode://{ID}@10.0.0.1:1?raftport=5")).is_ok());
     }
 
     #[test]

@@ -1,17 +1,22 @@
 //! A short-lived participant of discovery.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use clap::Args;
 use p2p_identity::{Content, Enode, Record};
 use p2p_server::p2p_discovery::{
     Discv4, Discv4Config, Event, NetworkId, NoAnswerError, RequestError,
 };
-use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::time::timeout;
 
 use crate::cli::bootnode::record_sequence;
 use crate::cli::failure::Failure;
-use crate::cli::flags::{KeyFlags, node_url};
+use crate::cli::flags::{KeyFlags, discovery_node};
+
+/// Maximum time to wait for the reason why no boot node answers. It takes several pings.
+const REASON_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The UDP socket and the identity.
 #[derive(Args, Clone, Debug)]
@@ -39,7 +44,7 @@ pub(super) struct DiscoveryClient {
     socket: SocketFlags,
 
     /// Nodes to start with, comma-separated enode URLs or records (enr:)
-    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
+    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = discovery_node)]
     bootnodes: Vec<Enode>,
 }
 
@@ -69,16 +74,22 @@ impl DiscoveryClient {
 
     /// Starts, and waits until a boot node has answered.
     pub(super) async fn connect(&self) -> Result<Discv4, Failure> {
-        let (discv4, _) = self.start().await?;
-        let mut failure = Failure::NoBootNode;
+        let (discv4, events) = self.start().await?;
+        let mut failure = None;
         for enode in &self.bootnodes {
             match self.check(&discv4, enode).await {
                 Ok(()) => return Ok(discv4),
-                Err(Failure::ForeignBootNode) => failure = Failure::ForeignBootNode,
+                Err(Failure::ForeignBootNode) => failure = Some(Failure::ForeignBootNode),
                 Err(_) => {}
             }
         }
-        Err(failure)
+        match failure {
+            Some(failure) => Err(failure),
+            None if self.bootnodes.is_empty() => Err(Failure::NoBootNode),
+            None => {
+                Err(timeout(REASON_TIMEOUT, reason(events)).await.unwrap_or(Failure::NoBootNode))
+            }
+        }
     }
 
     /// Checks that a boot node answers. In a private network, its record must have the right number.
@@ -94,6 +105,20 @@ impl DiscoveryClient {
                 Err(Failure::ForeignBootNode)
             }
             Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Why no boot node answers, as discovery reports it.
+async fn reason(mut events: Receiver<Event>) -> Failure {
+    loop {
+        match events.recv().await {
+            Ok(Event::BootNodeFailed(node, reason)) => {
+                return Failure::BootNode(Box::new(node.enode()), reason);
+            }
+            Ok(Event::ClockOffset(offset, _)) => return Failure::Clock(offset),
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return Failure::NoBootNode,
         }
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use p2p_identity::{Record, SecretKey};
-use p2p_server::p2p_discovery::dns::{Link, ListClientConfig, Lists, Servers, Tree};
+use p2p_server::p2p_discovery::dns::{
+    Link, ListClientConfig, ListClientStats, Lists, QueryError, Servers, Tree,
+};
 use tokio::time::{Instant, timeout_at};
 
 use crate::cli::console;
@@ -118,23 +120,51 @@ impl Fetch {
         };
         let servers =
             if self.server.is_empty() { Servers::System } else { Servers::At(self.server) };
+        let name = self.list.domain().to_owned();
         let mut lists = Lists::start(config, &servers, [self.list])?;
         let printed = timeout_at(deadline, print_records(&mut lists, &progress)).await;
         let (stats, found) = (lists.stats(), lists.progress());
         drop(progress);
         if stats.records == 0 && found.entries == 0 {
-            return Err(Failure::NoList);
+            return Err(match lists.last_error() {
+                _ if stats.bad_roots > 0 => Failure::ForeignList(name),
+                _ if stats.missing_roots > 0 => Failure::NoList(name),
+                Some(error) => Failure::ListQuery(error),
+                None => Failure::ListTime,
+            });
         }
         eprintln!(
-            "{} records in {} lists, {} queries, {} unanswered{}",
-            stats.records,
-            found.lists,
-            stats.queries,
-            stats.unanswered,
-            if printed.is_err() { "; there may be more (--time)" } else { "" }
+            "{}",
+            summary(&stats, found.lists, lists.last_error().as_ref(), printed.is_err())
         );
         printed.unwrap_or(Ok(()))
     }
+}
+
+/// The last line: what was read, and what is missing and why.
+fn summary(
+    stats: &ListClientStats,
+    lists: usize,
+    error: Option<&QueryError>,
+    is_cut: bool,
+) -> String {
+    let unanswered = match error {
+        Some(error) => format!("{} unanswered ({error})", stats.unanswered),
+        None => format!("{} unanswered", stats.unanswered),
+    };
+    let refused = match stats.refused_entries() {
+        0 => String::new(),
+        count => format!(", {count} entries refused (wrong hash or not valid)"),
+    };
+    let missing = match stats.missing {
+        0 => String::new(),
+        count => format!(", {count} entries missing"),
+    };
+    let more = if is_cut { "; there may be more (--time)" } else { "" };
+    format!(
+        "{} records in {lists} lists, {} queries, {unanswered}{refused}{missing}{more}",
+        stats.records, stats.queries
+    )
 }
 
 /// Prints records until the lists are complete.

@@ -8,7 +8,7 @@ use p2p_identity::{Enode, causes};
 use super::client::SocketFlags;
 use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::flags::node_url;
+use crate::cli::flags::discovery_node;
 
 /// Time between two pings.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
@@ -16,7 +16,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Args, Debug)]
 pub(crate) struct Ping {
     /// The node: enode URL or record (enr:)
-    #[arg(value_name = "NODE", value_parser = node_url)]
+    #[arg(value_name = "NODE", value_parser = discovery_node)]
     node: Enode,
 
     /// Number of pings, one per second

@@ -9,7 +9,7 @@ use p2p_server::p2p_discovery::dns::Link;
 use p2p_server::{Nat, NetRestrict, Proxy, ProxyUrlError, ServerSettings};
 
 use super::key::KeyFlags;
-use super::node_url::node_url;
+use super::node_url::{boot_node, static_node};
 use super::peer_access::PeerAccessFlags;
 
 /// Identity, addresses, limits, and how other nodes are found.
@@ -100,11 +100,11 @@ pub(crate) struct DiscoveryFlags {
 
     /// Boot nodes: asked for other nodes, and dialed while there is no peer. Comma-separated enode URLs
     /// or records (enr:)
-    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
+    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = boot_node)]
     pub(crate) bootnodes: Vec<Enode>,
 
     /// Static nodes: always dialed until connected. Comma-separated enode URLs or records (enr:)
-    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
+    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = static_node)]
     pub(crate) staticnodes: Vec<Enode>,
 }
 

@@ -1,6 +1,6 @@
 //! Nodes on the command line: enode URLs, and records in text form.
 
-use p2p_identity::{Enode, EnodeError, Record, RecordError, causes};
+use p2p_identity::{Enode, EnodeError, EnodeUseError, Record, RecordError, causes};
 
 /// Why an argument is not a node with an address.
 ///
@@ -14,8 +14,11 @@ pub(crate) enum NodeUrlError {
     #[error("{}", causes(.0))]
     Record(RecordError),
     /// The record has no address or no port.
-    #[error("the record has no address or no port")]
+    #[error("the record has no address with a port")]
     NoAddress,
+    /// The address cannot be used for what the node is given for.
+    #[error("{0}")]
+    Use(EnodeUseError),
 }
 
 /// Reads `enode://…`, or `enr:…` with an address.
@@ -27,6 +30,28 @@ pub(crate) fn node_url(text: &str) -> Result<Enode, NodeUrlError> {
         }
         parsed => parsed.map_err(NodeUrlError::Enode),
     }
+}
+
+/// Reads a node to connect to, and refuses addresses that take no connections.
+pub(crate) fn static_node(text: &str) -> Result<Enode, NodeUrlError> {
+    let enode = node_url(text)?;
+    enode.check_connectable().map_err(NodeUrlError::Use)?;
+    Ok(enode)
+}
+
+/// Reads a node to start with, which is asked for nodes or connected to.
+pub(crate) fn boot_node(text: &str) -> Result<Enode, NodeUrlError> {
+    let enode = node_url(text)?;
+    let discoverable = enode.check_discoverable();
+    discoverable.or_else(|_| enode.check_connectable()).map_err(NodeUrlError::Use)?;
+    Ok(enode)
+}
+
+/// Reads a node to ask for nodes (discovery), and refuses addresses that answer none.
+pub(crate) fn discovery_node(text: &str) -> Result<Enode, NodeUrlError> {
+    let enode = node_url(text)?;
+    enode.check_discoverable().map_err(NodeUrlError::Use)?;
+    Ok(enode)
 }
 
 #[cfg(test)]
@@ -48,5 +73,25 @@ mod tests {
         assert_eq!(node_url("x"), Err(NodeUrlError::Enode(EnodeError::Scheme)));
         let short = node_url("enode://12@10.0.0.7:1").unwrap_err().to_string();
         assert_eq!(short, "invalid node id: 2 hexadecimal digits instead of 128");
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_used_are_refused() {
+        let id = SecretKey::from_bytes(&[7; 32]).unwrap().id();
+        for (address, is_static, is_boot) in [
+            ("127.0.0.9:30303", true, true),
+            ("10.99.0.3:21000?discport=0&raftport=50400", true, true),
+            ("127.0.0.9:0?discport=30301", false, true),
+            ("127.0.0.9:0", false, false),
+            ("[::]:30303", false, false),
+            ("0.0.0.0:30303", false, false),
+            ("224.0.0.1:30303", false, false),
+        ] {
+            let url = format!("enode://{id}@{address}");
+            assert_eq!(static_node(&url).is_ok(), is_static, "{address}");
+            assert_eq!(boot_node(&url).is_ok(), is_boot, "{address}");
+            let is_discovery = is_boot && !address.contains("discport=0");
+            assert_eq!(discovery_node(&url).is_ok(), is_discovery, "{address}");
+        }
     }
 }
