@@ -122,7 +122,8 @@ pub struct DatagramLimits {
     pub burst: u32,
     /// Signature checks per tick for requests from addresses with an endpoint proof. Default 100.
     pub proven_per_tick: u32,
-    /// Signature checks per tick for requests from all other addresses. Default 100.
+    /// Signature checks per tick for requests from all other addresses. Default 100. Of more requests, a
+    /// random choice is handled at the end of the tick.
     pub strangers_per_tick: u32,
     /// Signature checks per tick for answers to our requests. Default 400.
     pub replies_per_tick: u32,

@@ -60,11 +60,15 @@
 //! - **The node's own record** ([`Discovery::record`]) gets the external address that most peers report.
 //! - **Separate networks** ([`Discv4Config::network`]): a node whose record does not have the same network
 //!   id is not kept, not reported to other nodes, and sent no neighbors.
+//! - **Diagnosis**: [`Event::BootNodeFailed`] says why a boot node cannot be used, and
+//!   [`Event::ClockOffset`] says that the clock of this machine is wrong. One boot node is enough for that.
 //!
 //! # What a hostile sender can do
 //!
 //! - Each datagram costs at most one hash. [`DatagramLimits`] limit the signature checks. Unsolicited
 //!   answers, and requests from unproven addresses, are dropped before their signature is checked.
+//! - In a flood of requests, the signature checks of each tick of 100 ms are given out at random, fair
+//!   over hosts. A node with an endpoint proof has limits of its own, which forged datagrams do not use up.
 //! - An unproven address is sent little: one pong for each ping, about 30 bytes longer than the ping, and
 //!   at most three pings for each node. So amplification with forged source addresses gains little.
 //! - All memory is bounded. Each drop is counted by its [reason](DropReason).
