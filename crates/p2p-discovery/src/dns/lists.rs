@@ -33,8 +33,8 @@ use super::{
     query_error::QueryError,
 };
 
-/// The share of the timeout of a query after which the resolver gives no answer any more. The rest is
-/// for the cause to arrive before the client gives the query up.
+/// Share of the timeout of a query after which the resolver reports a failure. The rest is time
+/// for the cause to arrive before the client counts the query as failed.
 const RESOLVER_TIMEOUT_PERCENT: u32 = 90;
 
 /// Maximum number of records that wait to be taken. No queries are sent while the queue is full.

@@ -101,7 +101,7 @@ pub(crate) enum Failure {
     #[error("no boot node answers (--bootnodes)")]
     NoBootNode,
     /// A boot node is of no use.
-    #[error("cannot use the boot node {0}: {1}")]
+    #[error("cannot use the boot node {0} (--bootnodes): {1}")]
     BootNode(Box<Enode>, BootNodeReason),
     /// The clock of this machine is wrong.
     #[error("the clock of this machine is about {0} that of the boot node: set it")]

@@ -160,9 +160,9 @@ fn an_error_of_discovery_is_one_line() {
     let sign = |domain| ["dns", "sign", "--key", key, "--seq", "1", "--domain", domain];
     for (words, input, about) in [
         (&["ping", &enode][..], "", "no answer to a ping"),
-        (&["lookup", "--bootnodes", &enode], "", "--bootnodes"),
+        (&["lookup", "--bootnodes", &enode], "", "(--bootnodes): no answer over UDP"),
         (&["crawl"], "", "--bootnodes"),
-        (&["dns", "fetch", list, "--server", &silent, "--time", "1"], "", "no list"),
+        (&["dns", "fetch", list, "--server", &silent, "--time", "1"], "", "no answer from"),
         (&sign("a..b"), "", "--domain"),
         (&sign("a.b"), "\nenr:x\n", "line 2"),
     ] {

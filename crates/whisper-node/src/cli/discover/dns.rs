@@ -111,12 +111,16 @@ impl Fetch {
     /// Prints each record once, when it is found.
     async fn run(self) -> Result<(), Failure> {
         let progress = Progress::new("fetch");
-        let deadline = Instant::now() + Duration::from_secs(self.time);
+        let time = Duration::from_secs(self.time);
+        let deadline = Instant::now() + time;
+        let default = ListClientConfig::default();
         let config = ListClientConfig {
+            // A dead server is to be found before the time is over.
+            query_timeout: default.query_timeout.min(time * 3 / 4),
             query_interval: Duration::from_secs(1) / self.rate,
             // The list is read only once.
             walk_interval: Duration::from_secs(365 * 86_400),
-            ..ListClientConfig::default()
+            ..default
         };
         let servers =
             if self.server.is_empty() { Servers::System } else { Servers::At(self.server) };
