@@ -56,13 +56,13 @@ impl Client {
     pub(crate) async fn ask(&mut self, request: &str) -> String {
         match self {
             Self::Http(stream) => {
-                stream.write_all(request.as_bytes()).await.expect("the request is sent")
+                stream.write_all(request.as_bytes()).await.expect("the request is sent");
             }
             Self::Ipc(stream) => {
-                stream.write_all(request.as_bytes()).await.expect("the request is sent")
+                stream.write_all(request.as_bytes()).await.expect("the request is sent");
             }
             Self::Ws(socket) => {
-                socket.send(Message::text(request)).await.expect("the request is sent")
+                socket.send(Message::text(request)).await.expect("the request is sent");
             }
         }
         self.next().await
