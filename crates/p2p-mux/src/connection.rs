@@ -8,7 +8,7 @@ mod schedule;
 mod slots;
 
 #[cfg(feature = "tokio")]
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use std::{task::Waker, time::Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -321,6 +321,12 @@ impl Connection {
     #[cfg(feature = "tokio")]
     pub(crate) const fn meters(&self) -> &Arc<Meters> {
         &self.slots.meters
+    }
+
+    /// The shortest round trip of a ping so far.
+    #[cfg(feature = "tokio")]
+    pub(crate) const fn min_round_trip(&self) -> Option<Duration> {
+        self.liveness.min_round_trip()
     }
 
     /// Ends the connection; every end goes through here. Queued messages are dropped, and the

@@ -6,6 +6,7 @@
 
 mod hang_up;
 mod outbox;
+mod round_trips;
 mod slot_tasks;
 
 use std::{
@@ -33,6 +34,7 @@ use crate::{
 
 pub(crate) use hang_up::hang_up;
 pub(crate) use outbox::{Freed, Outbox, Outgoing};
+pub(crate) use round_trips::RoundTrips;
 pub(crate) use slot_tasks::SlotTasks;
 use slot_tasks::TaskEnd;
 
@@ -61,6 +63,7 @@ pub(crate) struct Driver<Io> {
     outbox: Arc<Outbox>,
     outgoing: Vec<Outgoing>,
     timer: Timer,
+    round_trips: RoundTrips<Io>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     config: Config,
 }
@@ -93,6 +96,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         machine: Box<Connection>,
         input: BytesMut,
         tasks: SlotTasks,
+        round_trips: RoundTrips<Io>,
         stop: CancellationToken,
         config: Config,
     ) -> Box<Self> {
@@ -106,6 +110,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             tasks,
             outgoing: Vec::new(),
             timer: Timer { sleep: Box::pin(sleep_until(now().into())), armed: None },
+            round_trips,
             stop: Box::pin(stop.cancelled_owned()),
             config,
         })
@@ -117,6 +122,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             let now = now();
             self.take_outgoing();
             self.deliver(now);
+            self.round_trips.record(&self.io, self.machine.min_round_trip());
             let sealed = self.seal();
             self.apply_memory_limits();
             if let Some(closed) = self.machine.closed() {

@@ -25,6 +25,8 @@ pub(super) struct Liveness {
     turn_delay: Duration,
     /// When the oldest unanswered ping was sent.
     ping_sent: Option<Instant>,
+    /// The shortest round trip of a ping so far.
+    min_round_trip: Option<Duration>,
     /// Start of the current [`FLOOD_WINDOW`].
     window_start: Instant,
     /// Pings in the current window.
@@ -49,6 +51,7 @@ impl Liveness {
             next_ping: now + config.ping_interval,
             turn_delay: turn_delay(config),
             ping_sent: None,
+            min_round_trip: None,
             window_start: now,
             window_pings: 0,
         }
@@ -83,7 +86,15 @@ impl Liveness {
 
     /// Handles a pong. Returns the round trip if it answers a ping.
     pub(super) fn handle_pong(&mut self, now: Instant) -> Option<Duration> {
-        self.ping_sent.take().map(|sent| now.saturating_duration_since(sent))
+        let round_trip = self.ping_sent.take().map(|sent| now.saturating_duration_since(sent))?;
+        self.min_round_trip = self.min_round_trip.into_iter().chain([round_trip]).min();
+        Some(round_trip)
+    }
+
+    /// The shortest round trip of a ping so far. A longer one may include time in queues.
+    #[cfg(any(test, feature = "tokio"))]
+    pub(super) const fn min_round_trip(&self) -> Option<Duration> {
+        self.min_round_trip
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout). The silence limit does not apply while

@@ -16,7 +16,7 @@ use crate::{
     Capability, Chunks, CloseReason, Config, Connection, DisconnectReason, Hello, HelloError,
     LostReason, MAX_HELLO, MemoryBudget, Offer, Origin, P2P_VERSION, Peer, Protocol,
     SharedCapability, SlotSettings, base,
-    driver::{Driver, Outbox, SlotTasks, hang_up},
+    driver::{Driver, Outbox, RoundTrips, SlotTasks, hang_up},
     negotiate,
 };
 
@@ -49,6 +49,7 @@ pub struct NegotiatedConnection<Io> {
     chunks: Option<Chunks>,
     config: Config,
     memory: MemoryBudget,
+    round_trips: RoundTrips<Io>,
 }
 
 /// The result of an exchange of Hello.
@@ -99,6 +100,8 @@ struct Wire<Io> {
     session: Session,
     input: BytesMut,
     output: BytesMut,
+    /// Time from the start of the exchange to the first bytes of the peer's Hello.
+    hello_delay: Option<Duration>,
 }
 
 impl LocalNode {
@@ -179,6 +182,7 @@ where
                 chunks,
                 config: *config,
                 memory,
+                round_trips: RoundTrips::new(None),
             })
         }
         Err(error) => {
@@ -236,6 +240,19 @@ impl<Io> NegotiatedConnection<Io> {
         self
     }
 
+    /// Sets a function that is told the network stream and the round trip to the peer.
+    ///
+    /// The first round trip of an inbound connection is known when the connection runs: the time from
+    /// the end of the handshake to the first bytes of the peer's Hello, which the peer sends when it
+    /// has our part of the handshake. Call [`exchange_hello`] right after the handshake. Later each
+    /// round trip of a ping is told that is shorter than all before. It includes time in queues and
+    /// in the peer, so it is an upper bound.
+    #[must_use]
+    pub fn on_round_trip(mut self, hook: fn(&Io, Duration)) -> Self {
+        self.round_trips = RoundTrips::new(Some(hook));
+        self
+    }
+
     /// The shared sub-protocols, at least one, in the order of their message ids.
     #[must_use]
     pub fn shared(&self) -> &[Capability] {
@@ -263,8 +280,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> NegotiatedConnection<Io> {
         origin: Origin,
         stop: CancellationToken,
     ) -> (Peer, impl Future<Output = CloseReason> + use<Io>) {
-        let Self { wire, hello, capabilities, slots, chunks, config, memory } = self;
-        let Wire { io, session, input, .. } = wire;
+        let Self { wire, hello, capabilities, slots, chunks, config, memory, mut round_trips } =
+            self;
+        let Wire { io, session, input, hello_delay, .. } = wire;
+        // The node that opened the connection gets the Hello together with the end of the handshake.
+        round_trips.record(&io, hello_delay.filter(|_| origin.inbound));
         let settings: Vec<(SharedCapability, SlotSettings)> =
             slots.iter().map(|(shared, protocol)| (shared.clone(), *protocol.settings())).collect();
         let outbox = Arc::new(Outbox::default());
@@ -281,7 +301,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> NegotiatedConnection<Io> {
         let running = async move {
             let share = Arc::clone(machine.share());
             let tasks = SlotTasks::open(outbox, share, &slots, &peer);
-            Driver::new(io, machine, input, tasks, stop, config).run().await
+            Driver::new(io, machine, input, tasks, round_trips, stop, config).run().await
         };
         (handle, running)
     }
@@ -290,7 +310,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> NegotiatedConnection<Io> {
 impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
     fn new(stream: Stream<Io>) -> Self {
         let Parts { io, session, received, unsent, .. } = stream.into_parts();
-        Self { io, session, input: received, output: unsent }
+        Self { io, session, input: received, output: unsent, hello_delay: None }
     }
 
     /// Sends our Hello and receives the peer's at the same time.
@@ -309,10 +329,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
                 pending::<()>().await;
             }
         };
-        let (first, ()) = tokio::try_join!(first_message(&mut reader, opener, input), async {
-            write.await;
-            Ok(())
-        })?;
+        let delay = &mut self.hello_delay;
+        let (first, ()) =
+            tokio::try_join!(first_message(&mut reader, opener, input, delay), async {
+                write.await;
+                Ok(())
+            })?;
         let theirs = match first.code {
             base::HELLO => Hello::decode(&first.payload)?,
             base::DISCONNECT => {
@@ -340,14 +362,18 @@ async fn first_message(
     reader: &mut (impl AsyncRead + Unpin),
     opener: &mut Opener,
     input: &mut BytesMut,
+    delay: &mut Option<Duration>,
 ) -> Result<Frame, HelloExchangeError> {
+    let start = Instant::now();
     loop {
         if let Some(frame) = opener.open(input)? {
             return Ok(frame);
         }
         input.reserve(MAX_HELLO);
+        let nothing_received = input.is_empty() && delay.is_none();
         match reader.read_buf(input).await {
             Ok(0) => return Err(LostReason::Eof.into()),
+            Ok(_) if nothing_received => *delay = Some(start.elapsed()),
             Ok(_) => {}
             Err(error) => return Err(LostReason::Io(error.kind()).into()),
         }

@@ -13,6 +13,7 @@ mod memory;
 mod properties;
 mod requests;
 mod restart;
+mod round_trip;
 mod shares;
 mod support;
 mod traffic;
