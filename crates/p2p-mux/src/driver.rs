@@ -33,7 +33,7 @@ use crate::{
 };
 
 pub(crate) use hang_up::hang_up;
-pub(crate) use outbox::{Freed, Outbox, Outgoing};
+pub(crate) use outbox::{Collected, Freed, Outbox, Outgoing};
 pub(crate) use round_trips::RoundTrips;
 pub(crate) use slot_tasks::SlotTasks;
 use slot_tasks::TaskEnd;
@@ -184,8 +184,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
     fn deliver_message(&mut self, slot: SlotId, message: Message) {
         let (code, length) = (message.code, message.payload.len());
         match self.tasks.deliver(slot, message) {
-            Ok(freed) => {
-                self.machine.release(slot, freed);
+            Ok(collected) => {
+                self.machine.release(slot, collected.freed);
+                self.machine.set_unfinished(slot, collected.unfinished);
                 self.observe(slot, Direction::In, code, length);
             }
             Err(message) => self.machine.discard(slot, &message),
@@ -204,9 +205,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let mut any = false;
         for slot in self.tasks.slots() {
             if self.machine.is_full(slot) {
-                let freed = self.tasks.collect(slot);
+                let Collected { freed, unfinished } = self.tasks.collect(slot);
                 self.machine.release(slot, freed);
-                any |= freed.items > 0;
+                any |= self.machine.set_unfinished(slot, unfinished) || freed.items > 0;
             }
         }
         any

@@ -150,7 +150,7 @@ pub use chunk::{ChunkError, Chunks};
 pub use config::{Config, MAX_MESSAGE};
 pub use connection::{Connection, Event, Transmit};
 pub use hello::{Hello, HelloError, MAX_HELLO, MIN_P2P_VERSION, P2P_VERSION};
-pub use memory::{MemoryBudget, MemoryStats};
+pub use memory::{MemoryBudget, MemoryCharge, MemoryStats};
 pub use message::{DecodeError, Message, SendError, TypedMessage};
 pub use reason::{CloseReason, DisconnectReason, LostReason, ProtocolBreach};
 pub use requests::{PendingRequests, ResponseMatch};

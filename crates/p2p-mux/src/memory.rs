@@ -1,6 +1,7 @@
 //! One memory budget for many connections, and the rule that applies when memory is short.
 
 mod account;
+mod charge;
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +16,7 @@ use std::{
 };
 
 pub(crate) use account::{Account, Share};
+pub use charge::MemoryCharge;
 
 /// A limit of the memory that many connections use together. Cheap to clone; all clones are the same
 /// budget.
@@ -22,7 +24,8 @@ pub(crate) use account::{Account, Share};
 /// It counts what a peer can make grow: decompressed messages in the inbound queues, messages in the
 /// outbound queues, and the network buffers, which contain the received part of an incomplete frame.
 /// It also counts a fixed 64 KiB for each connection (16 KiB for a bare
-/// [`Connection`](crate::Connection)). It does not count messages that a sub-protocol has taken.
+/// [`Connection`](crate::Connection)). A message that a sub-protocol has taken is counted until it
+/// receives the next one. What it keeps beyond that it can add with a [`MemoryCharge`].
 ///
 /// # When memory is short
 ///

@@ -49,6 +49,8 @@ pub(crate) struct Slot {
     pub(crate) inbound: QueueBudget,
     /// Memory of this slot, in bytes, as charged last.
     pub(crate) counted: usize,
+    /// Memory of the message that the task has taken and not finished, in bytes.
+    pub(crate) unfinished: usize,
     /// The message that arrives in pieces, if there is one.
     pub(crate) assembly: Option<Assembly>,
     /// `None` while the slot is open.
@@ -74,6 +76,7 @@ impl Slot {
             settings,
             inbound: QueueBudget::new(settings.inbound),
             counted: 0,
+            unfinished: 0,
             assembly: None,
             ended: None,
             backoff: Backoff::new(now),
@@ -87,6 +90,7 @@ impl Slot {
     pub(crate) fn end(&mut self, now: Instant, reason: SlotEndReason) {
         self.ended = Some(reason);
         self.inbound = QueueBudget::new(self.settings.inbound);
+        self.unfinished = 0;
         if reason == SlotEndReason::Removed {
             self.reopens = None;
         } else if let OnExit::Restart(restart) = &self.settings.on_exit {
@@ -113,9 +117,12 @@ impl Slot {
         self.assembly.as_mut().is_none_or(|unfinished| unfinished.add(data, &mut self.inbound))
     }
 
-    /// Memory of the inbound queue and the unfinished message, in bytes.
+    /// Memory of the inbound queue, the message that the task works on and the one that arrives in
+    /// pieces, in bytes.
     pub(crate) fn memory_size(&self) -> usize {
-        self.inbound.memory_size() + self.assembly.as_ref().map_or(0, Assembly::spare)
+        self.inbound.memory_size()
+            + self.unfinished
+            + self.assembly.as_ref().map_or(0, Assembly::spare)
     }
 
     pub(crate) const fn is_open(&self) -> bool {

@@ -122,7 +122,8 @@ impl Connection {
     #[must_use]
     pub fn is_full(&self, slot: SlotId) -> bool {
         let Some(state) = self.slots.get(slot) else { return false };
-        let awaited = self.is_waiting_for_memory() && state.inbound.used().items > 0;
+        let in_use = state.inbound.used().items > 0 || state.unfinished > 0;
+        let awaited = self.is_waiting_for_memory() && in_use;
         self.held() == Some(slot) || state.overloaded || awaited
     }
 
@@ -146,6 +147,13 @@ impl Connection {
     /// Frees the room of messages that the owner of the slot has taken.
     pub fn release(&mut self, slot: SlotId, freed: QueueLoad) {
         self.slots.release(slot, freed);
+    }
+
+    /// Sets the memory of the message that the slot's task has taken and not finished, in bytes. Returns
+    /// whether it is less than before.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn set_unfinished(&mut self, slot: SlotId, bytes: usize) -> bool {
+        self.slots.set_unfinished(slot, bytes)
     }
 
     /// Counts the message of an event as dropped, because the slot's task no longer receives.

@@ -59,9 +59,9 @@ impl Slots {
         self.slots.iter().enumerate().all(|(index, other)| index == slot.0 || !other.is_open())
     }
 
-    /// Whether every message that has arrived was taken.
+    /// Whether every message that has arrived was taken and finished.
     pub(super) fn are_idle(&self) -> bool {
-        self.slots.iter().all(|slot| slot.inbound.used().items == 0)
+        self.slots.iter().all(|slot| slot.inbound.used().items == 0 && slot.unfinished == 0)
     }
 
     /// Frees the room of messages that were taken from the slot's inbound queue.
@@ -74,6 +74,18 @@ impl Slots {
             state.overloaded = false;
         }
         self.count_inbound(slot);
+    }
+
+    /// Sets the memory of the message that the slot's task has taken and not finished, in bytes. Returns
+    /// whether it is less than before.
+    #[cfg(feature = "tokio")]
+    pub(super) fn set_unfinished(&mut self, slot: SlotId, bytes: usize) -> bool {
+        let Some(state) = self.get_mut(slot).filter(|state| state.is_open()) else { return false };
+        let before = std::mem::replace(&mut state.unfinished, bytes);
+        if before != bytes {
+            self.count_inbound(slot);
+        }
+        bytes < before
     }
 
     /// Counts a message as dropped because the slot's task no longer receives, and frees its room.
@@ -141,6 +153,7 @@ impl Slots {
         for slot in self.ids() {
             self.meter(slot).drops.memory.add(self[slot].inbound.used().items);
             self[slot].inbound.clear();
+            self[slot].unfinished = 0;
             self.count_inbound(slot);
         }
     }

@@ -152,31 +152,59 @@ impl Wake for Outbox {
     }
 }
 
-/// What a sub-protocol has taken out of its inbound queue since the driver collected it last.
+/// What a sub-protocol has taken out of its inbound queue since the driver collected it last, and the
+/// message that it works on.
 #[derive(Debug, Default)]
 pub(crate) struct Freed {
     bytes: AtomicUsize,
     items: AtomicUsize,
-    /// Whether to wake the driver when the next message is taken.
+    /// Memory of the message that was taken last, in bytes; 0 once the sub-protocol has finished it.
+    unfinished: AtomicUsize,
+    /// Whether to wake the driver when the next message is taken or finished.
     wake_driver: AtomicBool,
 }
 
+/// What the driver has collected from a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Collected {
+    /// What was taken since the last time.
+    pub(crate) freed: QueueLoad,
+    /// Memory of the message that was taken and is not finished, in bytes.
+    pub(crate) unfinished: usize,
+}
+
 impl Freed {
-    /// Adds a message that was taken. Wakes the driver only if it waits for that.
-    pub(crate) fn add(&self, load: QueueLoad, outbox: &Outbox) {
+    /// Adds a message that was taken and takes `size` bytes of memory. Wakes the driver only if it waits
+    /// for that.
+    pub(crate) fn add(&self, load: QueueLoad, size: usize, outbox: &Outbox) {
+        // First, so that the driver never sees the memory as free.
+        self.unfinished.store(size, SeqCst);
         self.bytes.fetch_add(load.bytes, SeqCst);
         self.items.fetch_add(load.items, SeqCst);
+        self.wake(outbox);
+    }
+
+    /// The sub-protocol has finished the message that it has taken last.
+    pub(crate) fn finish(&self, outbox: &Outbox) {
+        if self.unfinished.swap(0, SeqCst) > 0 {
+            self.wake(outbox);
+        }
+    }
+
+    fn wake(&self, outbox: &Outbox) {
         if self.wake_driver.swap(false, SeqCst) {
             outbox.wake_driver();
         }
     }
 
     /// Returns what was taken since the last call.
-    pub(crate) fn collect(&self) -> QueueLoad {
-        QueueLoad { bytes: self.bytes.swap(0, SeqCst), items: self.items.swap(0, SeqCst) }
+    pub(crate) fn collect(&self) -> Collected {
+        let freed =
+            QueueLoad { bytes: self.bytes.swap(0, SeqCst), items: self.items.swap(0, SeqCst) };
+        Collected { freed, unfinished: self.unfinished.load(SeqCst) }
     }
 
-    /// Has the driver woken when the next message is taken. Collect after this call, not before:
+    /// Has the driver woken when the next message is taken or finished. Collect after this call, not before:
     /// otherwise a message may be missed.
     pub(crate) fn request_wake(&self) {
         self.wake_driver.store(true, SeqCst);

@@ -12,10 +12,10 @@ use tokio::{
     task::{AbortHandle, JoinSet},
 };
 
-use super::{Freed, Outbox};
+use super::{Collected, Freed, Outbox};
 use crate::{
     Channel, Direction, DisconnectReason, Exit, Message, ObservedMessage, Peer, Protocol,
-    QueueLimits, QueueLoad, SharedCapability, SlotEndReason, SlotId,
+    QueueLimits, SharedCapability, SlotEndReason, SlotId,
     memory::Share,
     protocol::{FreedTarget, SendTarget, SenderCore},
 };
@@ -139,15 +139,16 @@ impl SlotTasks {
 
     /// Puts a message into the queue of a slot, and returns what the slot has taken since the last
     /// call. Returns the message as an error if the slot's task no longer receives.
-    pub(crate) fn deliver(&self, slot: SlotId, message: Message) -> Result<QueueLoad, Message> {
+    pub(crate) fn deliver(&self, slot: SlotId, message: Message) -> Result<Collected, Message> {
         let state = &self.slots[slot.0];
         let Some(queue) = &state.queue else { return Err(message) };
         queue.try_send(message).map_err(mpsc::error::TrySendError::into_inner)?;
         Ok(state.freed.collect())
     }
 
-    /// Returns what the slot has taken since the last call. The driver is woken if it takes more.
-    pub(crate) fn collect(&self, slot: SlotId) -> QueueLoad {
+    /// Returns what the slot has taken since the last call. The driver is woken if it takes or finishes
+    /// more.
+    pub(crate) fn collect(&self, slot: SlotId) -> Collected {
         let freed = &self.slots[slot.0].freed;
         freed.request_wake();
         freed.collect()

@@ -10,7 +10,7 @@ use rlp_codec::Encodable;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
-    Message, QueueLoad, SendError, SlotId,
+    MemoryCharge, Message, QueueLoad, SendError, SlotId,
     driver::{Freed, Outbox, Outgoing},
     memory::Share,
     slot::{memory_size, queue_size},
@@ -73,7 +73,8 @@ impl Channel {
         Self { sender: Sender(sender), receiver: Receiver { queue, freed } }
     }
 
-    /// Receives the next message of the peer. `None` once the slot or the connection has ended and
+    /// Receives the next message of the peer, and finishes the one before: it counts in the
+    /// [`MemoryBudget`](crate::MemoryBudget) until then. `None` once the slot or the connection has ended and
     /// all messages that arrived before were taken.
     ///
     /// Cancel safe: no message is lost if the future is dropped.
@@ -103,6 +104,12 @@ impl Channel {
     #[must_use]
     pub fn sender(&self) -> Sender {
         self.sender.clone()
+    }
+
+    /// Counts memory that the sub-protocol keeps for the peer; 0 bytes at first.
+    #[must_use]
+    pub fn memory_charge(&self) -> MemoryCharge {
+        self.sender.0.memory_charge()
     }
 
     /// Splits the channel into two halves, for two tasks. The slot still ends when the task of the
@@ -189,6 +196,7 @@ impl Sender {
 impl Receiver {
     /// Same as [`Channel::recv`].
     pub async fn recv(&mut self) -> Option<Message> {
+        self.freed.finish();
         let message = self.queue.recv().await?;
         self.freed.add(&message);
         Some(message)
@@ -196,6 +204,7 @@ impl Receiver {
 
     /// Same as [`recv`](Self::recv), for hand-written futures.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.freed.finish();
         let message = ready!(self.queue.poll_recv(cx));
         if let Some(message) = &message {
             self.freed.add(message);
@@ -226,6 +235,13 @@ impl SenderCore {
         }
     }
 
+    fn memory_charge(&self) -> MemoryCharge {
+        MemoryCharge::new(match &self.target {
+            SendTarget::Connection { share, .. } => Some(Arc::clone(share)),
+            SendTarget::Pipe(_) => None,
+        })
+    }
+
     fn push(&self, message: Message) -> Result<(), SendError> {
         match &self.target {
             SendTarget::Connection { outbox, share, slot, run } => {
@@ -244,11 +260,19 @@ impl SenderCore {
 }
 
 impl FreedTarget {
+    /// The message that was taken last is finished.
+    fn finish(&self) {
+        if let Self::Connection { freed, outbox, .. } = self {
+            freed.finish(outbox);
+        }
+    }
+
     fn add(&self, message: &Message) {
         let length = message.payload.len();
         match self {
             Self::Connection { freed, outbox, capacity } => {
-                freed.add(QueueLoad { bytes: queue_size(length, *capacity), items: 1 }, outbox);
+                let load = QueueLoad { bytes: queue_size(length, *capacity), items: 1 };
+                freed.add(load, memory_size(length), outbox);
             }
             Self::Pipe { permits, capacity } => permits.add_permits(queue_size(length, *capacity)),
         }
@@ -262,6 +286,7 @@ impl Drop for Receiver {
         while let Ok(message) = self.queue.try_recv() {
             self.freed.add(&message);
         }
+        self.freed.finish();
         if let FreedTarget::Pipe { permits, .. } = &self.freed {
             permits.close();
         }

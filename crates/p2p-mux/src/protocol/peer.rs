@@ -25,6 +25,7 @@ struct PeerData {
     shared: Vec<Capability>,
     origin: Origin,
     trusted: AtomicBool,
+    useful: AtomicBool,
     outbox: Arc<Outbox>,
     meters: Arc<Meters>,
 }
@@ -53,7 +54,15 @@ impl Peer {
         meters: Arc<Meters>,
     ) -> Self {
         let trusted = AtomicBool::new(origin.trusted);
-        Self(Arc::new(PeerData { hello, shared, origin, trusted, outbox, meters }))
+        Self(Arc::new(PeerData {
+            hello,
+            shared,
+            origin,
+            trusted,
+            useful: AtomicBool::new(false),
+            outbox,
+            meters,
+        }))
     }
 
     /// A peer without a connection, for tests of a sub-protocol
@@ -127,6 +136,18 @@ impl Peer {
     /// Makes the peer trusted or not.
     pub fn set_trusted(&self, trusted: bool) {
         self.0.trusted.store(trusted, Relaxed);
+    }
+
+    /// Whether the peer has done something useful ([`set_useful`](Self::set_useful)).
+    #[must_use]
+    pub fn is_useful(&self) -> bool {
+        self.0.useful.load(Relaxed)
+    }
+
+    /// Records that the peer has done something useful that it could not do for free. When all peer
+    /// slots of a server are taken, peers that have done nothing useful lose theirs first.
+    pub fn set_useful(&self) {
+        self.0.useful.store(true, Relaxed);
     }
 
     /// Ends the connection and all its sub-protocols. The peer is told `reason`. Returns immediately.

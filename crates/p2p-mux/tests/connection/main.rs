@@ -8,6 +8,7 @@ mod closing;
 mod driver;
 mod hello;
 mod isolation;
+mod kept_memory;
 mod machine;
 mod memory;
 mod properties;
