@@ -1,5 +1,7 @@
 //! JSON-RPC requests, and the stream of requests over IPC.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Deserializer, Value, value::RawValue};
 use tokio::runtime::Builder;
 use whisper_protocol::{Config, Whisper};
@@ -14,14 +16,15 @@ pub fn rpc_request(data: &[u8]) {
     let whisper = Whisper::new(Config::default());
     let rpc = OfflineRpc::new(whisper).unwrap_or_else(|error| panic!("{error}"));
     let Some(answer) = rpc.answer(data) else {
-        let request: Value = serde_json::from_slice(data)
-            .unwrap_or_else(|error| panic!("no answer to invalid JSON ({error})"));
-        let is_notification = |call: &Value| call.get("id").is_none();
-        assert!(
-            is_notification(&request)
-                || request.as_array().is_some_and(|calls| calls.iter().all(is_notification)),
-            "no answer to a call: {request}"
-        );
+        let calls = match serde_json::from_slice::<Vec<&RawValue>>(data) {
+            Ok(batch) => batch,
+            Err(_) => serde_json::from_slice(data).map(|call| vec![call]).unwrap_or_else(|error| {
+                panic!("no answer to invalid JSON ({error})");
+            }),
+        };
+        for call in calls {
+            assert!(is_notification(call.get()), "no answer to a call: {call}");
+        }
         return;
     };
     let answer: Value = serde_json::from_str(&answer)
@@ -33,6 +36,13 @@ pub fn rpc_request(data: &[u8]) {
         }
         response => check(response),
     }
+}
+
+/// Whether the text is an object without an id. Its values may contain what `Value` does not accept, such as half of a
+/// surrogate pair.
+fn is_notification(call: &str) -> bool {
+    let fields = serde_json::from_str::<BTreeMap<String, &RawValue>>(call);
+    fields.is_ok_and(|fields| !fields.contains_key("id"))
 }
 
 fn check(response: &Value) {
