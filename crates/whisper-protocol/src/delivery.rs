@@ -20,7 +20,7 @@ use std::{
 };
 
 use whisper_envelope::{Bloom, Envelope};
-use whisper_pow::Work;
+use whisper_pow::{Client, Work};
 
 use crate::{
     config::Config,
@@ -231,11 +231,18 @@ impl Delivery {
         &self,
         envelope: &Envelope,
         limit: usize,
+        wanted: &dyn Fn(&FilterId, Client) -> bool,
     ) -> (Vec<(FilterId, Arc<Filter>)>, usize) {
         let filters = read(&self.filters);
-        let mut on_topic = filters.iter().filter(|(_, it)| it.has_topic(envelope.topic()));
-        let first = on_topic.by_ref().take(limit).map(|(id, filter)| (*id, filter.clone()));
-        (first.collect(), on_topic.count())
+        let (mut first, mut more) = (Vec::new(), 0);
+        for (id, filter) in filters.iter().filter(|(_, it)| it.has_topic(envelope.topic())) {
+            if first.len() < limit && wanted(id, filter.owner()) {
+                first.push((*id, Arc::clone(filter)));
+            } else {
+                more += 1;
+            }
+        }
+        (first, more)
     }
 
     /// Removes a filter and closes its mailbox; false if there is none with this id.

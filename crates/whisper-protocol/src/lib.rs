@@ -107,5 +107,5 @@ pub use whisper::{Info, MessageSizeError, NoSuchPeer, Whisper};
 #[doc(no_inline)]
 pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, Topic};
 #[doc(no_inline)]
-pub use whisper_pow::{Policy, Work};
+pub use whisper_pow::{Client, Policy, Work};
 pub use wire::packet;

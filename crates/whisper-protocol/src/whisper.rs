@@ -11,7 +11,7 @@ use p2p_identity::NodeId;
 use p2p_mux::{Channel, Exit, Protocol};
 use tokio::time::Instant;
 use whisper_envelope::{Bloom, Envelope};
-use whisper_pow::Work;
+use whisper_pow::{Client, Work};
 
 use crate::{
     config::{Config, MAX_MESSAGE_SIZE},
@@ -240,10 +240,21 @@ impl Whisper {
     /// Nothing is stored for it in advance.
     #[must_use]
     pub fn explain(&self, hash: &[u8; 32]) -> Explanation {
+        self.explain_to(hash, &|_, _| true)
+    }
+
+    /// Like [`explain`](Self::explain), for an application that may not learn the ids of all filters: only the filters
+    /// that are `wanted`, by their id and [owner](FilterSpec::owner), are tried and listed. The others are counted.
+    #[must_use]
+    pub fn explain_to(
+        &self,
+        hash: &[u8; 32],
+        wanted: &dyn Fn(&FilterId, Client) -> bool,
+    ) -> Explanation {
         let SessionContext { relays, delivery, counters, .. } = self.context();
         Explanation {
             hash: *hash,
-            state: explanation::state(relays.relays(), delivery.delivery(), hash),
+            state: explanation::state(relays.relays(), delivery.delivery(), hash, wanted),
             drops: counters.about(hash),
             receipt: self.0.publisher.state(hash),
         }

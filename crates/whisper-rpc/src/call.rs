@@ -1,6 +1,7 @@
 //! One call: from the bytes of a request to the bytes of its answer.
 
 pub(crate) mod arguments;
+pub(crate) mod clients;
 pub(crate) mod dispatch;
 pub(crate) mod error;
 pub(crate) mod json;

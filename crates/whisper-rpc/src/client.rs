@@ -148,8 +148,9 @@ calls! {
         delete_message_filter = "shh_deleteMessageFilter"(id: &str) -> bool;
         /// Returns what became of a post. Waits at most `seconds` for it to end.
         receipt = "shh_receipt"(hash: &HexBytes, seconds: Option<u32>) -> Option<ReceiptJson>;
-        /// Returns what happened to an envelope at the node.
-        explain = "shh_explain"(hash: &HexBytes) -> ExplanationJson;
+        /// Returns what happened to an envelope at the node. Lists the filters that were made on this connection, and
+        /// those with the ids `filters`.
+        explain = "shh_explain"(hash: &HexBytes, filters: Option<&[String]>) -> ExplanationJson;
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use futures_util::FutureExt;
 use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::core::server::ConnectionId;
 use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
@@ -35,8 +34,9 @@ impl OfflineRpc {
         for name in ["shh_generateSymKeyFromPassword", "shh_explain"] {
             module.remove_method(name);
         }
-        let dispatcher = Dispatcher::new(module.into(), RpcLimits::default(), Arc::default());
-        Ok(Self { dispatcher, caller: Caller { connection: ConnectionId(0), push: None } })
+        let dispatcher = Dispatcher::new(module.into(), RpcLimits::default(), Arc::default(), Arc::default());
+        let caller = dispatcher.request_from(None);
+        Ok(Self { dispatcher, caller })
     }
 
     /// The answer to a request. `None` if it is not answered, or not answered at once.

@@ -1,5 +1,6 @@
 //! Transports: HTTP, WebSocket and IPC.
 
+pub(crate) mod clock;
 pub(crate) mod connection;
 pub(crate) mod cors;
 pub(crate) mod error;

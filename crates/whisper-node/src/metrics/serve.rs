@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -138,6 +138,11 @@ impl Connections {
 
 /// Answers one request. The connection is then closed, so that it does not keep others waiting.
 async fn answer(stream: TcpStream, context: Arc<(Sources, VirtualHosts)>) {
+    if SystemTime::now() < SystemTime::UNIX_EPOCH {
+        // The HTTP library panics.
+        tracing::warn!("metrics are not served: the system clock is before 1970");
+        return;
+    }
     let service = service_fn(move |request| {
         let response = respond(&request, &context.0, &context.1);
         async move { Ok::<_, Infallible>(response) }

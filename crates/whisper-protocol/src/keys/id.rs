@@ -1,7 +1,7 @@
 //! Ids of keys and filters: 32 random bytes, printed as 64 lower-case hexadecimal digits.
 //!
-//! go-ethereum's JSON-RPC clients handle such ids as strings. An id is not a secret, but it cannot be guessed, so that an
-//! application does not use another application's filter by accident.
+//! go-ethereum's JSON-RPC clients handle such ids as strings. With an id one can use what it names: read and delete a
+//! filter, or decrypt with a key. So it cannot be guessed, and it is given only to the application that made the thing.
 
 use std::{fmt, str::FromStr};
 
@@ -33,9 +33,10 @@ macro_rules! id {
             }
         }
 
+        /// Only the beginning: with the whole id one can use what it names, and this text is for logs.
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}({self})", stringify!($name))
+                write!(f, "{}({}..)", stringify!($name), hex::encode(&self.0[..2]))
             }
         }
 
@@ -67,6 +68,12 @@ id! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_debug_text_does_not_tell_the_id() {
+        let id = KeyId::random();
+        assert_eq!(format!("{id:?}"), format!("KeyId({}..)", &id.to_string()[..4]));
+    }
 
     #[test]
     fn prints_what_it_parses() {

@@ -7,7 +7,7 @@ use rand::CryptoRng;
 use whisper_envelope::{
     Dialect, Draft, DraftError, Envelope, Padding, SymmetricKey, Topic, Unsealed,
 };
-use whisper_pow::{Miner, Rule, SealError, SealJob, Target, Task, Work};
+use whisper_pow::{Client, Miner, Rule, SealError, SealJob, Target, Task, Work};
 
 use crate::{
     keys::Keys,
@@ -62,6 +62,8 @@ pub struct Post {
     /// Maximum time for the proof of work; half as long again if several rules are to be satisfied
     /// ([`Sealing`](crate::Sealing)). Default 5 s.
     pub pow_time: Duration,
+    /// Whose message it is. The proofs of work of several clients are done in turns. Default: one client for all.
+    pub client: Client,
     /// If set: sends the message to this peer only, as a direct message. The peer accepts it if it trusts this node. The
     /// message is not pooled, not relayed and not delivered here.
     pub target_peer: Option<NodeId>,
@@ -81,6 +83,7 @@ impl Post {
             padding: None,
             pow_target: 0.2,
             pow_time: Duration::from_secs(5),
+            client: Client::default(),
             target_peer: None,
         }
     }
@@ -246,7 +249,7 @@ impl Post {
         let task = Task::new(*rule, &unsealed).map_err(|error| PostError::Seal(error.into()))?;
         if !others.is_empty() && target != Target::Best {
             let all = others.iter().fold(task.clone(), |task, rule| task.and(*rule));
-            match miner.seal_job(SealJob::new(all, target, self.pow_time / 2)).await {
+            match miner.seal_job(SealJob::new(all, target, self.pow_time / 2).client(self.client)).await {
                 Ok(sealed) => {
                     counters.one(Counter::WorkSealedForAll);
                     return Ok(sealed.envelope);
@@ -254,7 +257,7 @@ impl Post {
                 Err(_) => counters.one(Counter::WorkSealedForOne),
             }
         }
-        match miner.seal_job(SealJob::new(task, target, self.pow_time)).await {
+        match miner.seal_job(SealJob::new(task, target, self.pow_time).client(self.client)).await {
             Ok(sealed) => Ok(sealed.envelope),
             Err(SealError::OutOfTime { .. }) => Err(PostError::PowTimeTooShort(self.pow_time)),
             Err(error) => Err(PostError::Seal(error)),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use whisper_envelope::{Dialect, Envelope, Topic};
+use whisper_pow::Client;
 
 use crate::{
     delivery::Delivery,
@@ -118,10 +119,17 @@ pub enum FilterOutcome {
 }
 
 /// Works out whether an envelope is or was in the pool.
-pub(super) fn state(relays: &Relays, delivery: &Delivery, hash: &[u8; 32]) -> EnvelopeState {
+///
+/// Only the filters that are `wanted` are tried.
+pub(super) fn state(
+    relays: &Relays,
+    delivery: &Delivery,
+    hash: &[u8; 32],
+    wanted: &dyn Fn(&FilterId, Client) -> bool,
+) -> EnvelopeState {
     let pooled = || {
         let (dialect, trace) = relays.trace(hash)?;
-        Some(EnvelopeState::Pooled(Box::new(pooled(delivery, dialect, trace)?)))
+        Some(EnvelopeState::Pooled(Box::new(pooled(delivery, dialect, trace, wanted)?)))
     };
     let left = || {
         let trace = relays.departed(hash)?;
@@ -131,10 +139,15 @@ pub(super) fn state(relays: &Relays, delivery: &Delivery, hash: &[u8; 32]) -> En
     pooled().or_else(left).unwrap_or(EnvelopeState::Unknown)
 }
 
-fn pooled(delivery: &Delivery, dialect: Dialect, trace: PooledTrace) -> Option<PooledEnvelope> {
+fn pooled(
+    delivery: &Delivery,
+    dialect: Dialect,
+    trace: PooledTrace,
+    wanted: &dyn Fn(&FilterId, Client) -> bool,
+) -> Option<PooledEnvelope> {
     let PooledTrace { raw, source, arrived, work, topic, expiry, peers } = trace;
     let envelope = Envelope::decode(dialect, Bytes::from(raw)).ok()?;
-    let (filters, more_filters) = delivery.filters_for(&envelope, EXPLAINED_FILTERS);
+    let (filters, more_filters) = delivery.filters_for(&envelope, EXPLAINED_FILTERS, wanted);
     let trace = |(id, filter): (_, Arc<Filter>)| FilterTrace {
         id,
         outcome: outcome(&filter, &envelope, work, arrived),

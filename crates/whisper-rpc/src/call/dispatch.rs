@@ -3,6 +3,7 @@
 //! `jsonrpsee` runs the methods and subscriptions. What is common to HTTP, WebSocket and IPC is here: batches,
 //! notifications, go-ethereum's error texts, limits, counters.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,8 +15,10 @@ use jsonrpsee::types::error::reject_too_many_subscriptions;
 use jsonrpsee::types::{ErrorCode, ErrorObject, Id, Params, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use whisper_protocol::Client;
 
 use crate::call::arguments::Arguments;
+use crate::call::clients::Clients;
 use crate::call::error::CallError;
 use crate::call::request::{ParsedRequest, RequestError, RequestItem, parse};
 use crate::call::stats::Counters;
@@ -28,6 +31,7 @@ pub(crate) struct Dispatcher {
     methods: Methods,
     pub(crate) limits: RpcLimits,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) clients: Arc<Clients>,
     connections: AtomicUsize,
 }
 
@@ -36,6 +40,10 @@ pub(crate) struct Dispatcher {
 pub(crate) struct Caller {
     /// The connection. Only it can end its subscriptions.
     pub(crate) connection: ConnectionId,
+    /// Whose filters and posts are made.
+    pub(crate) client: Client,
+    /// Whether no other caller has the same [`client`](Self::client).
+    pub(crate) is_only: bool,
     /// Where notifications go; `None` if the transport does not carry them.
     pub(crate) push: Option<PushSink>,
 }
@@ -59,12 +67,28 @@ pub(crate) enum Reply {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(methods: Methods, limits: RpcLimits, counters: Arc<Counters>) -> Self {
-        Self { methods, limits, counters, connections: AtomicUsize::new(0) }
+    pub(crate) fn new(
+        methods: Methods,
+        limits: RpcLimits,
+        counters: Arc<Counters>,
+        clients: Arc<Clients>,
+    ) -> Self {
+        Self { methods, limits, counters, clients, connections: AtomicUsize::new(0) }
     }
 
-    /// A new id for a connection.
-    pub(crate) fn next_connection(&self) -> ConnectionId {
+    /// The caller of all requests on one connection that carries notifications.
+    pub(crate) fn connection(&self, push: Option<PushSink>) -> Caller {
+        let client = self.clients.connection();
+        Caller { connection: self.next_connection(), client, is_only: true, push }
+    }
+
+    /// The caller of one HTTP request from this address.
+    pub(crate) fn request_from(&self, address: Option<IpAddr>) -> Caller {
+        let client = self.clients.address(address);
+        Caller { connection: self.next_connection(), client, is_only: false, push: None }
+    }
+
+    fn next_connection(&self) -> ConnectionId {
         ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
     }
 
@@ -150,12 +174,14 @@ impl Dispatcher {
         let text = params.as_deref().map(RawValue::get);
         let (params, limit) = (Params::new(text), self.response_limit());
         let push = || caller.push.as_ref().ok_or(CallError::NotificationsUnsupported);
-        let (connection, no_extensions) = (caller.connection, Extensions::new());
+        let connection = caller.connection;
+        let mut extensions = Extensions::new();
+        extensions.insert(caller.clone());
         match self.methods.method(&method) {
             None => Err(CallError::NoSuchMethod { name: method.into_owned() }),
-            Some(MethodCallback::Sync(call)) => Ok(call(id, params, limit, no_extensions)),
+            Some(MethodCallback::Sync(call)) => Ok(call(id, params, limit, extensions)),
             Some(MethodCallback::Async(call)) => {
-                Ok(call(id.into_owned(), params.into_owned(), connection, limit, no_extensions)
+                Ok(call(id.into_owned(), params.into_owned(), connection, limit, extensions)
                     .await)
             }
             Some(MethodCallback::Subscription(subscribe)) => {
@@ -169,13 +195,13 @@ impl Dispatcher {
                     id_provider: &RandomId,
                     subscription_permit,
                 };
-                Ok(subscribe(id, params, outbox, state, no_extensions).await)
+                Ok(subscribe(id, params, outbox, state, extensions).await)
             }
             Some(MethodCallback::Unsubscription(unsubscribe)) => {
                 push()?;
                 // The argument must be a string; whether it names a subscription is checked below.
                 Arguments::parse(text, 1)?.required::<String>()?;
-                let response = unsubscribe(id, params, connection, limit, no_extensions);
+                let response = unsubscribe(id, params, connection, limit, extensions);
                 match was_subscribed(&response) {
                     true => Ok(response),
                     false => Err(CallError::NoSuchSubscription),

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use futures_util::Stream;
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::core::server::Extensions;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::call::arguments::Args;
+use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::call::push;
 use crate::declare::signature::{MethodResult, Signature, SubscriptionNames};
@@ -38,9 +40,21 @@ impl<C: Send + Sync + 'static> Api<C> {
         params: A::Names,
         call: impl Fn(&C, A) -> Result<R, CallError> + Send + Sync + 'static,
     ) -> &mut Signature {
+        self.call_by(name, params, move |context, _, arguments| call(context, arguments))
+    }
+
+    /// Declares a method that answers at once and depends on the caller.
+    pub(crate) fn call_by<A: Args, R: MethodResult>(
+        &mut self,
+        name: &'static str,
+        params: A::Names,
+        call: impl Fn(&C, &Caller, A) -> Result<R, CallError> + Send + Sync + 'static,
+    ) -> &mut Signature {
         self.push(Signature::of::<A, R>(name, params), move |module| {
             module
-                .register_method(name, move |params, context, _| call(context, A::read(&params)?))
+                .register_method(name, move |params, context, extensions| {
+                    call(context, caller(extensions)?, A::read(&params)?)
+                })
                 .map(drop)
         })
     }
@@ -50,13 +64,12 @@ impl<C: Send + Sync + 'static> Api<C> {
         &mut self,
         name: &'static str,
         params: A::Names,
-        call: impl Fn(&C, A) -> Result<R, CallError> + Clone + Send + Sync + 'static,
+        call: impl Fn(&C, &Caller, A) -> Result<R, CallError> + Clone + Send + Sync + 'static,
     ) -> &mut Signature {
         self.push(Signature::of::<A, R>(name, params), move |module| {
-            let call = move |context: Arc<C>, arguments| call(&context, arguments);
             module
-                .register_blocking_method(name, move |params, context, _| {
-                    call(context, A::read(&params)?)
+                .register_blocking_method(name, move |params, context, extensions| {
+                    call(&context, caller(&extensions)?, A::read(&params)?)
                 })
                 .map(drop)
         })
@@ -72,10 +85,24 @@ impl<C: Send + Sync + 'static> Api<C> {
     where
         F: Future<Output = Result<R, CallError>> + Send + 'static,
     {
+        self.task_by(name, params, move |context, _, arguments| call(context, arguments))
+    }
+
+    /// Declares a method that waits for something and depends on the caller.
+    pub(crate) fn task_by<A: Args, R: MethodResult, F>(
+        &mut self,
+        name: &'static str,
+        params: A::Names,
+        call: impl Fn(Arc<C>, &Caller, A) -> F + Clone + Send + Sync + 'static,
+    ) -> &mut Signature
+    where
+        F: Future<Output = Result<R, CallError>> + Send + 'static,
+    {
         self.push(Signature::of::<A, R>(name, params), move |module| {
             module
-                .register_async_method(name, move |params, context, _| {
-                    let future = A::read(&params).map(|arguments| call(context, arguments));
+                .register_async_method(name, move |params, context, extensions| {
+                    let future = caller(&extensions)
+                        .and_then(|caller| Ok(call(context, caller, A::read(&params)?)));
                     async move { future?.await }
                 })
                 .map(drop)
@@ -88,7 +115,7 @@ impl<C: Send + Sync + 'static> Api<C> {
         &mut self,
         names: SubscriptionNames,
         params: A::Names,
-        open: impl Fn(&C, A) -> Result<S, CallError> + Clone + Send + Sync + 'static,
+        open: impl Fn(&C, &Caller, A) -> Result<S, CallError> + Clone + Send + Sync + 'static,
     ) -> &mut Signature
     where
         S: Stream<Item: Serialize + JsonSchema + Send> + Send + 'static,
@@ -104,9 +131,10 @@ impl<C: Send + Sync + 'static> Api<C> {
                     names.subscribe,
                     names.notification,
                     names.unsubscribe,
-                    move |params, pending, context, _| {
-                        let opened = push::arguments(&params, names)
-                            .and_then(|arguments| open(&context, arguments));
+                    move |params, pending, context, extensions| {
+                        let opened = push::arguments(&params, names).and_then(|arguments| {
+                            open(&context, caller(&extensions)?, arguments)
+                        });
                         push::answer(pending, opened)
                     },
                 )
@@ -137,4 +165,9 @@ impl<C: Send + Sync + 'static> Api<C> {
     pub(crate) fn signatures(self) -> Vec<Signature> {
         self.methods.into_iter().map(|(signature, _)| signature).collect()
     }
+}
+
+/// The caller, which the dispatcher gives to every method.
+fn caller(extensions: &Extensions) -> Result<&Caller, CallError> {
+    extensions.get().ok_or(CallError::Stopping)
 }

@@ -60,7 +60,7 @@ pub(crate) async fn serve_requests<I, O>(
     let (sender, outbox) = mpsc::channel(capacity.clamp(1, 1 << 16));
     let subscriptions = BoundedSubscriptions::new(dispatcher.limits.subscriptions);
     let push = PushSink { outbox: MethodSink::new(sender), subscriptions };
-    let caller = Caller { connection: dispatcher.next_connection(), push: Some(push) };
+    let caller = dispatcher.connection(Some(push));
     let answered = CancellationToken::new();
     let receiving = async {
         receive(dispatcher, &caller, incoming, settings, stop).await;

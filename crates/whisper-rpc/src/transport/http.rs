@@ -1,8 +1,10 @@
 //! JSON-RPC over HTTP: checks requests, and makes responses.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
@@ -19,8 +21,9 @@ use tokio_util::sync::CancellationToken;
 use tower::{Layer, ServiceExt};
 use tower_http::cors::CorsLayer;
 
-use crate::call::dispatch::{Caller, Dispatcher, Reply};
+use crate::call::dispatch::{Dispatcher, Reply};
 use crate::config::RpcLimits;
+use crate::transport::clock;
 use crate::transport::listener::ConnectionGuard;
 use crate::transport::refuse_reason::{HttpResponse, RefuseReason};
 use crate::transport::token::Token;
@@ -49,13 +52,17 @@ impl Http {
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let limits = self.dispatcher.limits;
-        drive(stream, &limits, &guard.stop, move |request| Arc::clone(&self).respond(request))
-            .await;
+        let peer = guard.peer;
+        drive(stream, &limits, &guard.stop, move |request| {
+            Arc::clone(&self).respond(request, peer)
+        })
+        .await;
     }
 
     async fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
+        peer: Option<IpAddr>,
     ) -> Result<HttpResponse, Infallible> {
         if !self.vhosts.allow(&request) {
             return Ok(self.refuse(RefuseReason::Host));
@@ -63,12 +70,12 @@ impl Http {
         let cors = self.cors.clone();
         let answer = tower::service_fn(move |request| {
             let http = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(http.answer(request).await) }
+            async move { Ok::<_, Infallible>(http.answer(request, peer).await) }
         });
         cors.layer(answer).oneshot(request).await
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> HttpResponse {
+    async fn answer(&self, request: Request<Incoming>, peer: Option<IpAddr>) -> HttpResponse {
         let limits = &self.dispatcher.limits;
         if self.token.as_ref().is_some_and(|token| !token.is_in_request(request.headers())) {
             return self.refuse(RefuseReason::Token);
@@ -76,7 +83,7 @@ impl Http {
         match purpose(&request, limits.request_bytes) {
             Ok(Purpose::HealthCheck) => Response::default(),
             Ok(Purpose::Call) => match read(request.into_body(), limits).await {
-                Ok(body) => self.call(&body).await,
+                Ok(body) => self.call(&body, peer).await,
                 Err(reason) => self.refuse(reason),
             },
             Err(reason) => self.refuse(reason),
@@ -87,8 +94,8 @@ impl Http {
         reason.refuse(&self.dispatcher.counters)
     }
 
-    async fn call(&self, body: &[u8]) -> HttpResponse {
-        let caller = Caller { connection: self.dispatcher.next_connection(), push: None };
+    async fn call(&self, body: &[u8], peer: Option<IpAddr>) -> HttpResponse {
+        let caller = self.dispatcher.request_from(peer);
         match self.dispatcher.answer(body, &caller).await {
             // JSON-RPC does not answer a notification, but HTTP needs a response.
             Reply::Nothing => Response::default(),
@@ -119,6 +126,9 @@ pub(crate) async fn drive<S, F>(
 {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.step_time));
+    if !clock::is_usable(SystemTime::now()) {
+        return clock::refuse(Box::pin(stream), limits.step_time).await;
+    }
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.step_time)

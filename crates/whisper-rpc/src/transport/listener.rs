@@ -1,5 +1,6 @@
 //! A listening socket and its connections.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,11 +34,32 @@ struct StopTokens {
     immediate: CancellationToken,
 }
 
+/// The address of a client.
+pub(crate) trait ClientAddr {
+    /// The IP address, if the client has one.
+    fn ip(&self) -> Option<IpAddr>;
+}
+
+impl ClientAddr for std::net::SocketAddr {
+    fn ip(&self) -> Option<IpAddr> {
+        Some(Self::ip(self))
+    }
+}
+
+#[cfg(unix)]
+impl ClientAddr for tokio::net::unix::SocketAddr {
+    fn ip(&self) -> Option<IpAddr> {
+        None
+    }
+}
+
 /// Counts one connection as open as long as any clone exists.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionGuard {
     /// Cancelled when the connection is to end after the answers in progress.
     pub(crate) stop: CancellationToken,
+    /// The address of the client; `None` over IPC.
+    pub(crate) peer: Option<IpAddr>,
     immediate: CancellationToken,
     connections: TaskTracker,
     _permit: Arc<OwnedSemaphorePermit>,
@@ -69,7 +91,7 @@ impl<A: Clone> Listener<A> {
     where
         L: Accept + Send + 'static,
         L::Io: Send,
-        L::Addr: Send,
+        L::Addr: ClientAddr + Send,
         F: Future<Output = ()> + Send + 'static,
     {
         let connections = TaskTracker::new();
@@ -120,12 +142,12 @@ async fn accept<L, F>(
     connections: TaskTracker,
     serve: impl Fn(L::Io, ConnectionGuard) -> F,
 ) where
-    L: Accept,
+    L: Accept<Addr: ClientAddr>,
     F: Future<Output = ()> + Send + 'static,
 {
     while let Some(accepted) = stop.graceful.run_until_cancelled(listener.accept()).await {
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, addr) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a JSON-RPC connection");
                 stop.graceful.run_until_cancelled(sleep(ACCEPT_RETRY_DELAY)).await;
@@ -138,6 +160,7 @@ async fn accept<L, F>(
         };
         let guard = ConnectionGuard {
             stop: stop.graceful.clone(),
+            peer: addr.ip(),
             immediate: stop.immediate.clone(),
             connections: connections.clone(),
             _permit: Arc::new(permit),

@@ -17,6 +17,7 @@ use tokio_rustls::server::TlsStream;
 use zeroize::Zeroizing;
 
 use crate::config::RpcLimits;
+use crate::transport::clock::TlsTime;
 
 /// A certificate and its key, for HTTP and WebSocket over TLS 1.2 and 1.3.
 #[derive(Clone)]
@@ -90,7 +91,8 @@ impl Tls {
             .map_err(|source| not_pem(Certificate, certificates, source))?;
         let secret = PrivateKeyDer::from_pem_slice(&read(PrivateKey, key)?)
             .map_err(|source| not_pem(PrivateKey, key, source))?;
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let provider = Arc::new(ring::default_provider());
+        let mut config = ServerConfig::builder_with_details(provider, Arc::new(TlsTime))
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Unusable)?
             .with_no_client_auth()

@@ -15,6 +15,7 @@ use tokio_util::either::Either;
 use tokio_util::net::Listener as Accept;
 use tokio_util::sync::CancellationToken;
 
+use crate::call::clients::Clients;
 use crate::call::dispatch::Dispatcher;
 use crate::call::error::CallError;
 use crate::call::stats::Counters;
@@ -23,7 +24,7 @@ use crate::namespace::Namespace;
 use crate::transport::cors::cors;
 use crate::transport::error::{RpcError, Transport};
 use crate::transport::http::Http;
-use crate::transport::listener::{ConnectionGuard, Listener};
+use crate::transport::listener::{ClientAddr, ConnectionGuard, Listener};
 use crate::transport::origins::Origins;
 use crate::transport::tls::Tls;
 use crate::transport::vhosts::VirtualHosts;
@@ -43,6 +44,7 @@ pub(crate) struct Transports {
     config: RpcConfig,
     methods: MakeMethods,
     counters: Arc<Counters>,
+    clients: Arc<Clients>,
     stop: CancellationToken,
     http: Mutex<Option<Listener<SocketAddr>>>,
     ws: Mutex<Option<Listener<SocketAddr>>>,
@@ -67,6 +69,7 @@ impl Transports {
             config,
             methods: methods(this),
             counters: Arc::default(),
+            clients: Arc::default(),
             stop,
             http: Mutex::default(),
             ws: Mutex::default(),
@@ -158,7 +161,8 @@ impl Transports {
 
     fn dispatcher(&self, api: &[Namespace]) -> Result<Dispatcher, RpcError> {
         let methods = (self.methods)(api)?;
-        Ok(Dispatcher::new(methods, self.config.limits, Arc::clone(&self.counters)))
+        let (counters, clients) = (Arc::clone(&self.counters), Arc::clone(&self.clients));
+        Ok(Dispatcher::new(methods, self.config.limits, counters, clients))
     }
 
     fn serve_http(&self, settings: &HttpSettings) -> Result<Listener<SocketAddr>, RpcError> {
@@ -227,7 +231,7 @@ impl Transports {
     where
         L: Accept + Send + 'static,
         L::Io: Send,
-        L::Addr: Send,
+        L::Addr: ClientAddr + Send,
         A: Clone,
         F: Future<Output = ()> + Send + 'static,
     {

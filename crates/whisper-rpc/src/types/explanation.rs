@@ -96,9 +96,9 @@ pub struct PooledJson {
     pub peers: Vec<PeerTraceJson>,
     /// Whether it waits to be opened.
     pub queued: bool,
-    /// What the filters on its topic make of it.
+    /// What the caller's filters on its topic make of it.
     pub filters: Vec<FilterTraceJson>,
-    /// Number of filters on its topic that were not tried for this answer.
+    /// Number of other filters on its topic. They were not tried for this answer.
     pub more_filters: usize,
 }
 

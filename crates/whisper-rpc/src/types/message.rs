@@ -65,6 +65,9 @@ pub struct Criteria {
     /// Whether direct messages of trusted peers are wanted as well.
     #[serde(rename = "allowP2P")]
     pub allow_p2p: bool,
+    /// Whether messages that the node already has in its pool are wanted as well. Otherwise only those that arrive later
+    /// are delivered, as in go-ethereum, which does not have this field.
+    pub include_pooled: bool,
     /// The version of Whisper, 5 or 6. Messages of the other version do not match. Not in go-ethereum.
     #[serde(serialize_with = "dialect::serialize")]
     #[cfg_attr(feature = "server", schemars(schema_with = "dialect::schema"))]

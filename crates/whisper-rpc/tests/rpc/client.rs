@@ -106,7 +106,7 @@ async fn follows(client: &(impl ClientT + Sync), hash: &HexBytes) {
     let receipt = client.receipt(hash, None).await.unwrap().unwrap();
     assert_eq!((receipt.state, receipt.handed), (PostState::Pending, Some(0)));
     assert!(client.receipt(&[0; 32].into(), Some(1)).await.unwrap().is_none());
-    let explanation = client.explain(hash).await.unwrap();
+    let explanation = client.explain(hash, None).await.unwrap();
     assert_eq!(explanation.state, EnvelopeStateJson::Pooled);
     assert_eq!(explanation.pooled.unwrap().topic, TOPIC);
 }

@@ -1,21 +1,28 @@
 //! The methods that go-ethereum does not have: receipts, explanations, and the list of drops.
 
-use crate::support::node::{FREE, Node, config};
+use crate::support::client::Client;
+use crate::support::eventually::eventually;
+use crate::support::node::{FREE, Node, config, request};
 use serde_json::{Value, json};
 use whisper_protocol::{Config, ReceiptSettings, Work};
-use whisper_rpc::{HttpSettings, Namespace, RpcConfig};
+use whisper_rpc::{HttpSettings, Namespace, RpcConfig, WsSettings};
 
 /// A node without peers that requires no work and also serves `debug`.
 async fn node() -> Node {
     let api = Namespace::ALL.to_vec();
-    let http = Some(HttpSettings { addr: FREE, api, ..HttpSettings::default() });
+    let http = Some(HttpSettings { addr: FREE, api: api.clone(), ..HttpSettings::default() });
+    let ws = Some(WsSettings { addr: FREE, api, ..WsSettings::default() });
     let receipts = ReceiptSettings::default();
     let settings = Config { min_work: Work::ZERO, receipts, ..Config::default() };
-    Node::start_from(RpcConfig { http, ws: None, ..config() }, settings).await
+    Node::start_from(RpcConfig { http, ws, ..config() }, settings).await
 }
 
 async fn post(node: &Node) -> Value {
     let key = node.result("shh_newSymKey", json!([])).await;
+    post_with(node, &key).await
+}
+
+async fn post_with(node: &Node, key: &Value) -> Value {
     let message = json!({
         "symKeyID": key, "topic": "0x74657374", "payload": "0x68656c6c6f", "ttl": 20,
         "powTarget": 0.0, "powTime": 1,
@@ -62,6 +69,65 @@ async fn an_envelope_is_explained() {
     assert_eq!(told["arrival"]["from"], "here");
     assert_eq!(told["pooled"]["topic"], "0x74657374");
     assert_eq!(told["receipt"]["state"], "pending");
+    node.stop().await;
+}
+
+/// The result of a call over a connection without subscriptions.
+async fn ask(client: &mut impl Client, method: &str, params: Value) -> Value {
+    let answer: Value = serde_json::from_str(&client.ask(request(method, params)).await).unwrap();
+    answer.get("result").unwrap_or_else(|| panic!("{method}: {answer}")).clone()
+}
+
+#[tokio::test]
+async fn an_explanation_tells_only_ids_that_the_caller_has() {
+    let node = node().await;
+    let key = node.result("shh_newSymKey", json!([])).await;
+    let criteria = json!([{ "symKeyID": key, "topics": ["0x74657374"] }]);
+    let (mut first, mut second) = (node.connect().await, node.connect().await);
+    let on_first = ask(&mut first, "shh_newMessageFilter", criteria.clone()).await;
+    let over_http = node.result("shh_newMessageFilter", criteria).await;
+    let hash = post_with(&node, &key).await;
+    let listed = |told: &Value| {
+        let pooled = &told["pooled"];
+        let ids = pooled["filters"].as_array().unwrap().iter();
+        (ids.map(|filter| filter["id"].clone()).collect::<Vec<_>>(), pooled["moreFilters"].clone())
+    };
+    let explain = json!([hash]);
+    // HTTP requests do not show whether they are from the same client.
+    let told = node.result("shh_explain", explain.clone()).await;
+    assert_eq!(listed(&told), (vec![], json!(2)));
+    let told = ask(&mut second, "shh_explain", explain.clone()).await;
+    assert_eq!(listed(&told), (vec![], json!(2)));
+    let told = ask(&mut first, "shh_explain", explain).await;
+    assert_eq!(listed(&told), (vec![on_first], json!(1)));
+    // An id that the caller gives is its own.
+    let given = json!([hash, [over_http, "nonsense", "00".repeat(32)]]);
+    let told = ask(&mut second, "shh_explain", given).await;
+    assert_eq!(listed(&told), (vec![over_http], json!(1)));
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_filter_gets_pooled_messages_on_request() {
+    let node = node().await;
+    let key = node.result("shh_newSymKey", json!([])).await;
+    let hash = post_with(&node, &key).await;
+    let criteria = |pooled: bool| {
+        let topics = ["0x74657374"];
+        json!({ "symKeyID": key, "topics": topics, "includePooled": pooled })
+    };
+    let filter = node.result("shh_newMessageFilter", json!([criteria(false)])).await;
+    let mut client = node.connect().await;
+    ask(&mut client, "shh_subscribe", json!(["messages", criteria(true)])).await;
+    let message: Value = serde_json::from_str(&client.next().await.unwrap()).unwrap();
+    assert_eq!(message["params"]["result"]["hash"], hash);
+    let pooled = node.result("shh_newMessageFilter", json!([criteria(true)])).await;
+    let found = eventually("message from the pool", async || {
+        let messages = node.result("shh_getFilterMessages", json!([pooled])).await;
+        messages.as_array().unwrap().first().map(|message| message["hash"].clone())
+    });
+    assert_eq!(found.await, hash);
+    assert_eq!(node.result("shh_getFilterMessages", json!([filter])).await, json!([]));
     node.stop().await;
 }
 

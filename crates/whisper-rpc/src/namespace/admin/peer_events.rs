@@ -125,7 +125,7 @@ impl PeerEvents {
 }
 
 pub(super) fn declare(api: &mut Api<AdminContext>) {
-    api.subscription(PEER_EVENTS, [], |admin, ()| {
+    api.subscription(PEER_EVENTS, [], |admin, _, ()| {
         let events =
             PeerEvents { events: admin.server.events(), messages: Some(admin.server.messages()) };
         Ok(stream::unfold(events, |mut events| async {

@@ -37,6 +37,7 @@ impl FromJson for Criteria {
             min_pow: fields.or_default("minPow")?,
             topics: topics(&fields, dialect)?,
             allow_p2p: fields.or_default("allowP2P")?,
+            include_pooled: fields.or_default("includePooled")?,
             dialect,
         })
     }

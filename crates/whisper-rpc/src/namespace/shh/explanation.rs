@@ -1,12 +1,16 @@
 //! `shh_explain`: what happened to an envelope at this node.
 
+use std::collections::BTreeSet;
+
 use whisper_protocol::{
-    EnvelopeSource, EnvelopeState, Explanation, FilterOutcome, FilterTrace, PeerTrace,
+    EnvelopeSource, EnvelopeState, Explanation, FilterId, FilterOutcome, FilterTrace, PeerTrace,
     PooledEnvelope, Reason, SkipReason,
 };
 
 use super::context::ShhContext;
 use super::receipt::{envelope_hash, hash_errors};
+use crate::call::dispatch::Caller;
+use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::types::drops::OccurrenceJson;
 use crate::types::explanation::{
@@ -18,11 +22,27 @@ use crate::types::receipt::ReceiptJson;
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
     // It tries filters on the envelope, which takes time, so it runs on a thread of its own.
-    api.blocking("shh_explain", ["hash"], |shh, (hash,): (HexBytes,)| {
-        Ok(ExplanationJson::from(shh.whisper.explain(&envelope_hash(&hash)?)))
-    })
-    .about("Returns what happened to an envelope at this node.")
+    api.blocking("shh_explain", ["hash", "filters"], explain)
+    .about(
+        "Returns what happened to an envelope at this node. Lists those filters that were made on this connection or \
+         whose ids are given; the others are counted.",
+    )
     .fails(hash_errors());
+}
+
+/// With the id of a filter one can read and delete it. So a caller is told only ids that it has already: those that it
+/// gives, and those that were returned on its connection. HTTP has no connections that belong to one caller.
+fn explain(
+    shh: &ShhContext,
+    caller: &Caller,
+    (hash, filters): (HexBytes, Option<Vec<String>>),
+) -> Result<ExplanationJson, CallError> {
+    let given: BTreeSet<FilterId> =
+        filters.unwrap_or_default().iter().filter_map(|id| id.parse().ok()).collect();
+    let explanation = shh.whisper.explain_to(&envelope_hash(&hash)?, &|id, owner| {
+        given.contains(id) || (caller.is_only && owner.key == caller.client.key)
+    });
+    Ok(ExplanationJson::from(explanation))
 }
 
 impl From<Explanation> for ExplanationJson {

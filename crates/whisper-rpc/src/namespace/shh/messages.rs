@@ -6,6 +6,7 @@ use std::time::Duration;
 use p2p_identity::{NodeId, PublicKey};
 
 use super::context::ShhContext;
+use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::namespace::node_name::node_id;
@@ -17,7 +18,7 @@ use whisper_protocol::{
 };
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
-    api.task("shh_post", ["message"], post)
+    api.task_by("shh_post", ["message"], post)
         .about(
             "Encrypts a message, does the proof of work and sends it; returns the hash of the envelope.",
         )
@@ -36,8 +37,8 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
             ]
             .map(CallError::Post),
         );
-    api.call("shh_newMessageFilter", ["criteria"], |shh, (criteria,): (Criteria,)| {
-        Ok(shh.whisper.subscribe(filter_spec(criteria)?)?.to_string())
+    api.call_by("shh_newMessageFilter", ["criteria"], |shh, caller, (criteria,): (Criteria,)| {
+        Ok(shh.whisper.subscribe(filter_spec(criteria, caller)?)?.to_string())
     })
     .about("Makes a filter that collects messages that meet the criteria; returns its id.")
     .fails(criteria_errors());
@@ -71,11 +72,18 @@ pub(super) fn criteria_errors() -> [CallError; 4] {
 /// Seals and posts a message. Returns the hash of the envelope.
 ///
 /// This future is dropped when the client disconnects. That cancels the proof of work.
-async fn post(shh: Arc<ShhContext>, (message,): (NewMessage,)) -> Result<HexBytes, CallError> {
-    let post = shh.whisper.post(to_post(message)?);
-    match shh.stop.run_until_cancelled(post).await {
-        Some(receipt) => Ok(receipt?.hash().into()),
-        None => Err(CallError::Stopping),
+fn post(
+    shh: Arc<ShhContext>,
+    caller: &Caller,
+    (message,): (NewMessage,),
+) -> impl Future<Output = Result<HexBytes, CallError>> + use<> {
+    let client = caller.client;
+    async move {
+        let post = shh.whisper.post(Post { client, ..to_post(message)? });
+        match shh.stop.run_until_cancelled(post).await {
+            Some(receipt) => Ok(receipt?.hash().into()),
+            None => Err(CallError::Stopping),
+        }
     }
 }
 
@@ -104,11 +112,12 @@ fn to_post(message: NewMessage) -> Result<Post, CallError> {
         pow_target: message.pow_target,
         pow_time: Duration::from_secs(message.pow_time.into()),
         target_peer,
+        ..Post::new(to)
     })
 }
 
 /// Converts the criteria of a filter or a subscription.
-pub(super) fn filter_spec(criteria: Criteria) -> Result<FilterSpec, CallError> {
+pub(super) fn filter_spec(criteria: Criteria, caller: &Caller) -> Result<FilterSpec, CallError> {
     let key = match (criteria.sym_key_id.as_str(), criteria.private_key_id.as_str()) {
         (id, "") if !id.is_empty() => {
             FilterKey::Symmetric(id.parse().map_err(|_| FilterError::NoSuchSymmetricKey)?)
@@ -130,7 +139,8 @@ pub(super) fn filter_spec(criteria: Criteria) -> Result<FilterSpec, CallError> {
         // A negative value demands nothing, as in go-ethereum.
         min_work: Work::new(criteria.min_pow).unwrap_or_default(),
         allow_p2p: criteria.allow_p2p,
-        ..FilterSpec::new(key)
+        include_pooled: criteria.include_pooled,
+        owner: caller.client,
     })
 }
 

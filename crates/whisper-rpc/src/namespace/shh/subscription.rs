@@ -17,8 +17,8 @@ const MESSAGES: SubscriptionNames = SubscriptionNames {
 };
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
-    api.subscription(MESSAGES, ["criteria"], |shh, (criteria,): (Criteria,)| {
-        let watch = shh.whisper.watch(filter_spec(criteria)?)?;
+    api.subscription(MESSAGES, ["criteria"], |shh, caller, (criteria,): (Criteria,)| {
+        let watch = shh.whisper.watch(filter_spec(criteria, caller)?)?;
         Ok(stream::unfold(watch, |mut watch| async {
             let received = watch.next().await?;
             Some((MessageJson::from(&*received), watch))
