@@ -114,6 +114,11 @@ impl Observed {
         self.stats.expelled += 1;
     }
 
+    /// A peer must leave because another one has taken its slot.
+    pub(crate) fn peer_evicted(&mut self) {
+        self.stats.evicted += 1;
+    }
+
     /// A peer was dropped.
     pub(crate) fn peer_dropped(
         &mut self,

@@ -18,7 +18,7 @@ use crate::{
     access::{Access, Evicted, Exclusion, PendingHandshakes, RefuseReason, Throttle},
     config::ServerSettings,
     dial::{Dialer, NextAction, NodeKind, OfferError},
-    slots::{Admission, Direction, Slots},
+    slots::{Admission, Direction, InboundPeers, Slots},
 };
 
 /// A connection whose other end has proved its identity.
@@ -44,6 +44,7 @@ pub(crate) struct Peering {
     throttle: Throttle,
     pending: PendingHandshakes,
     slots: Slots,
+    inbound: InboundPeers,
     dialer: Dialer,
 }
 
@@ -52,13 +53,21 @@ impl Peering {
     pub(crate) fn new(settings: &ServerSettings, local: NodeId, now: Instant) -> Self {
         let dialing = &settings.dialing;
         let finds_peers = settings.finds_peers();
-        let max_per_ip = settings.inbound.max_pending_per_ip;
+        let inbound = &settings.inbound;
         let mut peering = Self {
             local,
             access: settings.access.rules(),
             throttle: Throttle::new(&settings.inbound),
-            pending: PendingHandshakes::new(settings.limits.max_pending, max_per_ip),
+            pending: PendingHandshakes::new(
+                settings.limits.max_pending,
+                inbound.max_pending_per_ip,
+            ),
             slots: Slots::new(local, settings.limits, finds_peers),
+            inbound: InboundPeers::new(
+                settings.limits.max_inbound(finds_peers),
+                inbound.max_peers_per_ip,
+                inbound.max_peers_per_network,
+            ),
             dialer: Dialer::new(dialing.backoff, settings.max_active())
                 .found_cooldown(dialing.found_cooldown),
         };
@@ -112,18 +121,45 @@ impl Peering {
             return Err(RefuseReason::Unwanted);
         }
         self.access.check(id, *ip, now)?;
-        self.slots.check(id, *direction)
+        match self.slots.check(id, *direction) {
+            Err(reason) if self.victim(candidate, reason, now).is_none() => Err(reason),
+            _ => Ok(()),
+        }
     }
 
-    /// As [`Peering::check`], and takes a slot. Of an outbound connection the attempt ends with it.
+    /// The peer that loses its slot to the candidate, which was refused for this reason.
+    fn victim(
+        &self,
+        candidate: &Candidate,
+        reason: RefuseReason,
+        now: Instant,
+    ) -> Option<(NodeId, u64)> {
+        let full = matches!(reason, RefuseReason::TooManyPeers | RefuseReason::TooManyInbound);
+        let can_evict = full && candidate.direction == Direction::Inbound;
+        let victim = || self.inbound.victim(candidate.ip, now, |id| self.slots.is_privileged(id));
+        can_evict.then(victim).flatten()
+    }
+
+    /// As [`Peering::check`], and takes a slot, perhaps that of another peer. Of an outbound connection the attempt
+    /// ends with it.
     pub(crate) fn admit(
         &mut self,
         candidate: &Candidate,
         now: Instant,
     ) -> Result<Admission, RefuseReason> {
         self.check(candidate, now)?;
-        let Candidate { id, direction, .. } = *candidate;
-        let admission = self.slots.admit(id, direction)?;
+        let Candidate { id, ip, direction } = *candidate;
+        let full = self.slots.check(&id, direction).err();
+        let victim = full.and_then(|reason| self.victim(candidate, reason, now));
+        if let Some((victim, number)) = victim {
+            self.release(&victim, number, now, 0.0);
+        }
+        let mut admission = self.slots.admit(id, direction)?;
+        admission.evicts = victim.map(|(_, number)| number);
+        match direction {
+            Direction::Inbound => self.inbound.insert(id, admission.number, ip, now),
+            Direction::Outbound => self.inbound.remove(&id),
+        }
         self.dialer.handle_connected(id, direction == Direction::Outbound, now);
         Ok(admission)
     }
@@ -133,9 +169,15 @@ impl Peering {
     pub(crate) fn release(&mut self, id: &NodeId, number: u64, now: Instant, jitter: f64) -> bool {
         let holds = self.slots.release(id, number);
         if holds {
+            self.inbound.remove(id);
             self.dialer.handle_disconnected(id, now, jitter);
         }
         holds
+    }
+
+    /// A peer has done something useful, so it does not lose its slot because it is idle.
+    pub(crate) fn set_proven(&mut self, id: &NodeId) {
+        self.inbound.set_proven(id);
     }
 
     // Dialing.

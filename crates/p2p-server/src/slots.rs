@@ -9,6 +9,7 @@
 //! stays**: it replaces the other one, never the other way round, so both ends keep the same connection.
 //! A second connection dialed by the same node is refused.
 
+mod inbound_peers;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use std::collections::{HashMap, HashSet};
 use p2p_mux::identity::NodeId;
 
 use crate::access::RefuseReason;
+pub(crate) use inbound_peers::InboundPeers;
 
 /// Maximum numbers of peers and handshakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,11 @@ impl Limits {
         self.reserved().max(1)
     }
 
+    /// Number of slots for inbound peers. `reserve_outbound` as in [`Slots::new`].
+    pub(crate) fn max_inbound(&self, reserve_outbound: bool) -> usize {
+        self.max_peers - if reserve_outbound { self.reserved() } else { 0 }
+    }
+
     /// Number of slots that inbound peers cannot take.
     fn reserved(&self) -> usize {
         self.max_peers / self.dial_ratio.max(1)
@@ -83,6 +90,9 @@ pub struct Admission {
     pub number: u64,
     /// The number of the connection with the same node that it replaces and that must be closed.
     pub replaces: Option<u64>,
+    /// The number of the connection with another node that lost its slot to this one and must be closed.
+    /// [`Slots`] itself evicts none.
+    pub evicts: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -143,7 +153,7 @@ impl Slots {
         self.last += 1;
         let slot = Slot { number: self.last, direction };
         let replaces = self.slots.insert(id, slot).map(|slot| slot.number);
-        Ok(Admission { number: self.last, replaces })
+        Ok(Admission { number: self.last, replaces, evicts: None })
     }
 
     /// Frees the slot. Returns `false` if another connection with the same node has taken it.
@@ -224,7 +234,7 @@ impl Slots {
         }
         let taken = self.unprivileged(direction);
         match direction {
-            Direction::Inbound if taken >= self.limits.max_peers - self.limits.reserved() => {
+            Direction::Inbound if taken >= self.limits.max_inbound(true) => {
                 Err(RefuseReason::TooManyInbound)
             }
             Direction::Outbound if taken >= self.limits.max_dialed() => {
@@ -241,7 +251,8 @@ impl Slots {
         self.slots.iter().filter(counts).count()
     }
 
-    fn is_privileged(&self, id: &NodeId) -> bool {
+    /// Whether the node is admitted beyond the limits.
+    pub(crate) fn is_privileged(&self, id: &NodeId) -> bool {
         self.is_trusted(id) || self.is_static(id)
     }
 }

@@ -28,6 +28,13 @@ pub struct InboundSettings {
     /// of them is evicted. At least 1. Default `None`: half of
     /// [`Limits::max_pending`](crate::Limits::max_pending), so that one address cannot take all.
     pub max_pending_per_ip: Option<usize>,
+    /// Number of inbound peers from one address that no other address can displace, at least 1. Beyond it
+    /// they keep their slots only while a slot is free. Default `None`: a quarter of the slots for inbound
+    /// peers.
+    pub max_peers_per_ip: Option<usize>,
+    /// The same for one network, a /24 or for IPv6 a /48. Default `None`: half of the slots for inbound
+    /// peers.
+    pub max_peers_per_network: Option<usize>,
 }
 
 impl InboundSettings {
@@ -41,6 +48,8 @@ impl Default for InboundSettings {
             throttle: Some(Self::DEFAULT_THROTTLE),
             throttle_lan: false,
             max_pending_per_ip: None,
+            max_peers_per_ip: None,
+            max_peers_per_network: None,
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct ConnectedPeer {
     pub(crate) leave: CancellationToken,
     /// Cancelled when the connection and its sub-protocols have ended.
     pub(crate) ended: CancellationToken,
+    /// The number of the connection.
+    pub(crate) number: u64,
 }
 
 impl ServerState {
@@ -76,8 +78,28 @@ impl ServerState {
 
     /// The connection with a peer has ended: frees its slot, unless another connection has replaced it.
     pub(crate) fn remove_peer(&mut self, id: &NodeId, number: u64, now: Instant, jitter: f64) {
-        if self.peering.release(id, number, now, jitter) {
+        self.peering.release(id, number, now, jitter);
+        if self.peers.get(id).is_some_and(|connected| connected.number == number) {
             self.peers.remove(id);
+        }
+    }
+
+    /// Tells the rules which peers have done something useful.
+    pub(crate) fn update_proven(&mut self) {
+        for (id, connected) in &self.peers {
+            if connected.peer.is_useful() {
+                self.peering.set_proven(id);
+            }
+        }
+    }
+
+    /// Ends the connection with this number within a second, because another peer has taken its slot.
+    pub(crate) fn evict(&mut self, number: u64) {
+        let evicted = self.peers.values().find(|connected| connected.number == number);
+        if let Some(connected) = evicted.filter(|connected| !connected.leave.is_cancelled()) {
+            self.observed.peer_evicted();
+            connected.peer.disconnect(DisconnectReason::TooManyPeers);
+            connected.leave.cancel();
         }
     }
 

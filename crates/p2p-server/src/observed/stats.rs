@@ -31,6 +31,8 @@ pub struct Stats {
     pub dropped: u64,
     /// Peers dropped because the operator removed them or changed an access rule; part of `dropped`.
     pub expelled: u64,
+    /// Inbound peers dropped because another one took their slot; part of `dropped`.
+    pub evicted: u64,
     /// Found nodes.
     pub found: FoundStats,
     /// Refused connections, by reason.

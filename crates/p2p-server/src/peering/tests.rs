@@ -38,6 +38,47 @@ fn a_node_removed_while_it_is_dialed_is_not_admitted() {
 }
 
 #[test]
+fn sixty_idle_peers_of_one_address_lock_no_other_out() {
+    let now = Instant::now();
+    let mut peering = peering(&ServerSettings::default(), now);
+    let idle =
+        |n| Candidate { id: id(n), ip: [192, 0, 2, 1].into(), direction: Direction::Inbound };
+    let admitted = (101..161).filter(|n| peering.admit(&idle(*n), now).is_ok()).count();
+    assert_eq!(admitted, 50);
+    for n in 1..30 {
+        let honest = Candidate { ip: [n, 51, 100, 1].into(), ..candidate(n, Direction::Inbound) };
+        assert_eq!(peering.check(&honest, now), Ok(()), "peer {n}");
+        let admission = peering.admit(&honest, now).unwrap();
+        assert_eq!(admission.evicts, Some(n.into()), "the oldest idle one");
+    }
+    let more = now + Duration::from_secs(10);
+    assert_eq!(peering.check(&idle(200), now), Err(RefuseReason::TooManyPeers));
+    assert!(peering.admit(&idle(200), more).unwrap().evicts.is_some_and(|number| number <= 50));
+    // Static and trusted nodes need no slot of others.
+    peering.add_static(enode(90), now).unwrap();
+    peering.set_trusted(id(91), true);
+    for n in [90, 91] {
+        assert_eq!(peering.admit(&candidate(n, Direction::Inbound), now).unwrap().evicts, None);
+    }
+}
+
+#[test]
+fn idle_peers_do_not_take_the_slots_for_dialed_ones() {
+    let now = Instant::now();
+    let mut settings = ServerSettings::default();
+    settings.nodes.boot.push(enode(99));
+    let mut peering = peering(&settings, now);
+    let idle =
+        |n| Candidate { id: id(n), ip: [192, 0, 2, 1].into(), direction: Direction::Inbound };
+    assert_eq!((101..161).filter(|n| peering.admit(&idle(*n), now).is_ok()).count(), 34);
+    for n in 1..=16 {
+        peering.add_found(enode(n), now).unwrap();
+        let admission = peering.admit(&candidate(n, Direction::Outbound), now).unwrap();
+        assert_eq!(admission.evicts, None);
+    }
+}
+
+#[test]
 fn access_rules_come_before_slots() {
     let now = Instant::now();
     let mut peering = peering(&ServerSettings::default(), now);

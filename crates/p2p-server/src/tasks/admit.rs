@@ -67,7 +67,7 @@ where
         ip: connection.remote_addr.ip(),
         direction: connection.direction,
     };
-    let checked = check(context, &context.state(), &candidate);
+    let checked = check(context, &mut context.state(), &candidate);
     if let Err(reason) = checked {
         refuse(stream, reason.disconnect_reason()).await;
         return Err(AdmitError::Refused(reason));
@@ -77,7 +77,7 @@ where
     let negotiated = negotiated.map_err(AdmitError::Hello)?;
     let reason = {
         let mut state = context.state();
-        let checked = check(context, &state, &candidate);
+        let checked = check(context, &mut state, &candidate);
         match checked.and_then(|()| state.peering.admit(&candidate, now())) {
             Ok(admission) => return Ok(settle(context, state, admission, negotiated, connection)),
             Err(reason) => reason,
@@ -89,12 +89,13 @@ where
 
 fn check(
     context: &Context,
-    state: &ServerState,
+    state: &mut ServerState,
     candidate: &Candidate,
 ) -> Result<(), RefuseReason> {
     if context.lifecycle.is_stopping() {
         return Err(RefuseReason::Stopping);
     }
+    state.update_proven();
     state.peering.check(candidate, now())
 }
 
@@ -126,8 +127,16 @@ where
         }
     }
     let (leave, ended) = (CancellationToken::new(), CancellationToken::new());
-    let connected =
-        ConnectedPeer { peer: peer.clone(), enode, leave: leave.clone(), ended: ended.clone() };
+    let connected = ConnectedPeer {
+        peer: peer.clone(),
+        enode,
+        leave: leave.clone(),
+        ended: ended.clone(),
+        number: admission.number,
+    };
+    if let Some(number) = admission.evicts {
+        state.evict(number);
+    }
     let replaced = state.insert_peer(id, connected);
     drop(state);
     let context = Arc::clone(context);

@@ -27,6 +27,7 @@ pub(super) fn add(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) 
         added,
         dropped,
         expelled,
+        evicted,
         found,
         refused,
         memory,
@@ -47,6 +48,13 @@ pub(super) fn add(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) 
                 "Peers disconnected because of bans and other rules of the operator",
             ),
             expelled,
+        ),
+        (
+            counter(
+                "p2p_peers_evicted_total",
+                "Inbound peers disconnected because another one took their slot",
+            ),
+            evicted,
         ),
     ] {
         out.value(&family, value as f64);

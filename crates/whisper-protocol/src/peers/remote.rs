@@ -77,6 +77,13 @@ impl Remote {
         matches!(closed, Some(CloseReason::ByPeer(DisconnectReason::Subprotocol)))
     }
 
+    /// The peer has done something useful that has cost it work.
+    pub(crate) fn set_useful(&self) {
+        if let Some(peer) = &self.connection {
+            peer.set_useful();
+        }
+    }
+
     /// Whether the connection broke without a disconnect message. A peer that closes the socket with unread data loses
     /// its message.
     pub(crate) fn has_vanished(&self) -> bool {

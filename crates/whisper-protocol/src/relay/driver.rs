@@ -69,9 +69,14 @@ impl RelayDriver {
     }
 
     /// Processes envelopes that a peer sent before their time, and whose time has come.
-    pub(crate) fn receive_due(&self, from: PeerSlot, envelopes: &[Envelope]) {
+    pub(crate) fn receive_due(
+        &self,
+        from: PeerSlot,
+        envelopes: &[Envelope],
+    ) -> Vec<EnvelopeOutcome> {
         let outcomes = self.process(Some(from), envelopes);
         self.counters.add(Counter::EnvelopesLate, count_new(&outcomes));
+        outcomes
     }
 
     /// Processes envelopes that were made here.

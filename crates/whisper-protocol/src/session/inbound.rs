@@ -16,6 +16,7 @@ use crate::{
     delivery::arrival::Source,
     delivery::driver::MAX_QUEUE_WAIT,
     peers::rate_limit::LimitScope,
+    relay::admission::EnvelopeOutcome,
     relay::driver::MAX_BATCH,
     relay::peer_slot::PeerSlot,
     session::extensions::{self, MAX_REPORTED, Refused},
@@ -114,6 +115,7 @@ impl Session {
             self.context.delivery.wait_for_room(Source::Peer(slot), deadline).await;
             let (batch, rest) = next_batch(&mut envelopes);
             let outcomes = self.context.relays.receive(slot, &batch);
+            self.recognize(&outcomes);
             let early = self.early.keep(&batch, &outcomes);
             self.context.counters.add(Counter::EnvelopesEarly, early);
             let room = MAX_REPORTED.saturating_sub(refused.len());
@@ -122,6 +124,13 @@ impl Session {
                 return end.map(|()| refused).map_err(Fault::MalformedEnvelope);
             }
             yield_now().await;
+        }
+    }
+
+    /// A peer that brings a new envelope is worth its place: the envelope has cost work.
+    fn recognize(&self, outcomes: &[EnvelopeOutcome]) {
+        if outcomes.iter().any(|outcome| matches!(outcome, EnvelopeOutcome::New)) {
+            self.remote.set_useful();
         }
     }
 
@@ -193,7 +202,8 @@ impl Session {
                 return;
             }
             self.context.delivery.wait_for_room(Source::Peer(slot), deadline).await;
-            self.context.relays.receive_due(slot, &batch);
+            let outcomes = self.context.relays.receive_due(slot, &batch);
+            self.recognize(&outcomes);
             yield_now().await;
         }
     }
