@@ -1,10 +1,10 @@
 //! Two nodes connected over loopback; the benchmark gets the channels of their sub-protocols.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use p2p_identity::SecretKey;
 use p2p_mux::{Channel, Config, LocalNode, Origin, Protocol, exchange_hello};
-use p2p_server::{DEFAULT_RECEIVE_BUFFER, prepare_socket};
+use p2p_server::{ReceiveBuffer, prepare_socket};
 use rlpx_transport::{HANDSHAKE_LIMIT, Stream, accept, connect};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -65,7 +65,7 @@ async fn sockets() -> (TcpStream, TcpStream, SecretKey, SecretKey) {
     let (near_io, far_io) = tokio::join!(TcpStream::connect(addr), listener.accept());
     let (near_io, (far_io, _)) = (near_io.expect("a connection"), far_io.expect("a connection"));
     for io in [&near_io, &far_io] {
-        prepare_socket(io, Some(DEFAULT_RECEIVE_BUFFER)).expect("a socket");
+        prepare_socket(io, ReceiveBuffer::Automatic, Some(Duration::ZERO)).expect("a socket");
     }
     (near_io, far_io, near, far)
 }

@@ -4,6 +4,7 @@
 mod discovery;
 mod node_dialer;
 mod node_source;
+mod receive_buffer;
 mod settings;
 #[cfg(feature = "serde")]
 mod text;
@@ -22,9 +23,10 @@ pub(crate) use self::node_dialer::Io;
 pub use self::{
     node_dialer::NodeDialer,
     node_source::NodeSource,
+    receive_buffer::ReceiveBuffer,
     settings::{
-        AccessSettings, ConnectionSettings, DEFAULT_RECEIVE_BUFFER, DialSettings, EventSettings,
-        NodeSettings, ServerSettings,
+        AccessSettings, ConnectionSettings, DialSettings, EventSettings, NodeSettings,
+        ServerSettings,
     },
 };
 use crate::{
@@ -271,10 +273,10 @@ impl Config {
         self
     }
 
-    /// Sets the receive buffer of each connection in the operating system, in bytes.
+    /// Sets the receive buffer of each connection in the operating system.
     #[must_use]
-    pub fn receive_buffer(mut self, bytes: Option<usize>) -> Self {
-        self.settings.connection.receive_buffer = bytes;
+    pub fn receive_buffer(mut self, buffer: ReceiveBuffer) -> Self {
+        self.settings.connection.receive_buffer = buffer;
         self
     }
 

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, futures::Notified};
 pub use self::socket::prepare_socket;
 pub(crate) use self::{
     announced::Announced,
-    connections::Connections,
+    connections::{Connections, RoundTripHook},
     lifecycle::Lifecycle,
     state::{ConnectedPeer, ServerState},
 };

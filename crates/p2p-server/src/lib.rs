@@ -161,8 +161,8 @@ pub use access::{
 #[cfg(feature = "discovery")]
 pub use config::DiscoverySettings;
 pub use config::{
-    AccessSettings, Config, ConnectionSettings, DEFAULT_RECEIVE_BUFFER, DialSettings,
-    EventSettings, NodeDialer, NodeSettings, NodeSource, ServerSettings,
+    AccessSettings, Config, ConnectionSettings, DialSettings, EventSettings, NodeDialer,
+    NodeSettings, NodeSource, ReceiveBuffer, ServerSettings,
 };
 pub use context::prepare_socket;
 pub use dial::{Backoff, DialReason, Dialer, NextAction, NodeKind, OfferError};

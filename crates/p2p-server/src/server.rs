@@ -150,7 +150,7 @@ impl Server {
     where
         Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        tasks::accept(&self.context, io, tasks::UNSPECIFIED, remote_addr);
+        tasks::accept(&self.context, io, tasks::UNSPECIFIED, remote_addr, None);
     }
 }
 

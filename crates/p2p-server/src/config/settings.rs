@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use p2p_mux::identity::{Enode, NodeId};
 
+use super::ReceiveBuffer;
 use crate::{
     access::{Access, BanTarget, Bans, InboundSettings, NetRestrict},
     dial::{Backoff, Dialer},
@@ -12,9 +13,6 @@ use crate::{
     proxy::Proxy,
     slots::Limits,
 };
-
-/// The default of [`ConnectionSettings::receive_buffer`], in bytes.
-pub const DEFAULT_RECEIVE_BUFFER: usize = 128 * 1024;
 
 /// The settings of a server. The defaults are those of go-ethereum where it has them: the node does not
 /// listen and knows no other node.
@@ -151,11 +149,10 @@ pub struct ConnectionSettings {
     /// Handshakes in progress are not counted: they are few ([`Limits::max_pending`]) and small. Default
     /// 256 MiB; less than 128 KiB for each peer is too little.
     pub memory: usize,
-    /// Receive buffer of each connection in the operating system, in bytes; `None` leaves it to the
-    /// system. It bounds how long a small message waits behind earlier ones, and also the throughput
-    /// from a distant peer: one buffer per round trip. Default [`DEFAULT_RECEIVE_BUFFER`] (128 KiB),
-    /// which is 1.3 MB/s at 100 ms.
-    pub receive_buffer: Option<usize>,
+    /// Receive buffer of each connection in the operating system. It bounds how long a small message
+    /// waits behind earlier ones, and also the throughput from a distant peer: one buffer per round
+    /// trip. Default [`ReceiveBuffer::Automatic`].
+    pub receive_buffer: ReceiveBuffer,
 }
 
 impl ConnectionSettings {
@@ -169,7 +166,7 @@ impl Default for ConnectionSettings {
         Self {
             config: p2p_mux::Config::default(),
             memory: Self::DEFAULT_MEMORY,
-            receive_buffer: Some(DEFAULT_RECEIVE_BUFFER),
+            receive_buffer: ReceiveBuffer::default(),
         }
     }
 }

@@ -14,8 +14,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::socket::prepare_socket;
-use crate::config::ConnectionSettings;
+use super::socket::{handle_round_trip, prepare_socket};
+use crate::config::{ConnectionSettings, ReceiveBuffer};
+
+/// A function that is told the round trip of a connection.
+pub(crate) type RoundTripHook<Io> = fn(&Io, Duration);
 
 /// What the connections of a server share: their configuration, memory and prepared keys.
 pub(crate) struct Connections {
@@ -24,7 +27,7 @@ pub(crate) struct Connections {
     config: p2p_mux::Config,
     /// The memory budget of all connections.
     memory: MemoryBudget,
-    receive_buffer: Option<usize>,
+    receive_buffer: ReceiveBuffer,
 }
 
 impl Connections {
@@ -62,11 +65,17 @@ impl Connections {
         self.stock.learn(key);
     }
 
-    /// Sets the options of a socket. An error is only logged.
-    pub(crate) fn prepare(&self, socket: &TcpStream) {
-        if let Err(error) = prepare_socket(socket, self.receive_buffer) {
+    /// Sets the options of a socket. An error is only logged. `round_trip`: to the other end, if it is known.
+    pub(crate) fn prepare(&self, socket: &TcpStream, round_trip: Option<Duration>) {
+        if let Err(error) = prepare_socket(socket, self.receive_buffer, round_trip) {
             tracing::debug!(%error, "cannot set the options of a socket");
         }
+    }
+
+    /// What is to be told the round trip of a TCP connection.
+    pub(crate) fn tcp_round_trip_hook(&self) -> Option<RoundTripHook<TcpStream>> {
+        let automatic = self.receive_buffer == ReceiveBuffer::Automatic;
+        automatic.then_some(handle_round_trip)
     }
 
     /// The handshake of an inbound connection.

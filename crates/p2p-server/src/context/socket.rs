@@ -1,10 +1,12 @@
 //! The options of the TCP socket of every connection. They keep a small message from waiting in the
 //! operating system behind a large one.
 
-use std::io;
+use std::{io, time::Duration};
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
+
+use crate::config::ReceiveBuffer;
 
 /// Maximum number of bytes that wait in the operating system to be sent. They are sent before everything
 /// that the sub-protocols send later.
@@ -15,20 +17,39 @@ const MAX_UNSENT_BYTES: u32 = 16 * 1024;
 /// sockets.
 ///
 /// Small messages are sent at once (`TCP_NODELAY`). The system takes little data before it can send it
-/// (`TCP_NOTSENT_LOWAT`, on Linux and Android). With a `receive_buffer`, about that many bytes can wait to
-/// be read; without one Linux lets the buffer grow to megabytes on a fast line, and every message of the
-/// peer waits behind them.
+/// (`TCP_NOTSENT_LOWAT`, on Linux and Android). The receive buffer is set according to `receive_buffer`
+/// and the `round_trip` to the peer, if it is known already.
 ///
 /// # Errors
 ///
 /// The error of the operating system. The connection works nevertheless.
-pub fn prepare_socket(socket: &TcpStream, receive_buffer: Option<usize>) -> io::Result<()> {
+pub fn prepare_socket(
+    socket: &TcpStream,
+    receive_buffer: ReceiveBuffer,
+    round_trip: Option<Duration>,
+) -> io::Result<()> {
     socket.set_nodelay(true)?;
-    let socket = SockRef::from(socket);
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_notsent_lowat(MAX_UNSENT_BYTES)?;
-    match receive_buffer {
-        Some(bytes) => socket.set_recv_buffer_size(bytes),
+    SockRef::from(socket).set_tcp_notsent_lowat(MAX_UNSENT_BYTES)?;
+    set_receive_buffer(socket, receive_buffer, round_trip)
+}
+
+/// Makes the receive buffer small if the peer has turned out to be near.
+pub(super) fn handle_round_trip(socket: &TcpStream, round_trip: Duration) {
+    if let Err(error) = set_receive_buffer(socket, ReceiveBuffer::Automatic, Some(round_trip)) {
+        tracing::debug!(%error, "cannot set the receive buffer of a socket");
+    }
+}
+
+/// Sets the receive buffer, or leaves it to the system. Linux no longer adapts a buffer that was set, and
+/// this cannot be undone.
+fn set_receive_buffer(
+    socket: &TcpStream,
+    receive_buffer: ReceiveBuffer,
+    round_trip: Option<Duration>,
+) -> io::Result<()> {
+    match receive_buffer.bytes(round_trip) {
+        Some(bytes) => SockRef::from(socket).set_recv_buffer_size(bytes),
         None => Ok(()),
     }
 }
@@ -41,18 +62,39 @@ mod tests {
 
     use super::*;
 
+    async fn socket() -> io::Result<TcpStream> {
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        TcpStream::connect(listener.local_addr()?).await
+    }
+
     #[tokio::test]
     async fn the_options_are_set() -> io::Result<()> {
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-        let socket = TcpStream::connect(listener.local_addr()?).await?;
-        prepare_socket(&socket, None)?;
+        let socket = socket().await?;
+        prepare_socket(&socket, ReceiveBuffer::System, None)?;
         let unchanged = SockRef::from(&socket).recv_buffer_size()?;
-        prepare_socket(&socket, Some(unchanged / 4))?;
+        prepare_socket(&socket, ReceiveBuffer::Fixed(unchanged / 4), None)?;
         // Some systems add their own overhead, as much again.
         assert!(SockRef::from(&socket).recv_buffer_size()? <= unchanged / 2);
         assert!(socket.nodelay()?);
         #[cfg(any(target_os = "linux", target_os = "android"))]
         assert_eq!(SockRef::from(&socket).tcp_notsent_lowat()?, MAX_UNSENT_BYTES);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_buffer_of_a_distant_peer_is_left_to_the_system() -> io::Result<()> {
+        let (near, distant) = (Duration::from_micros(200), Duration::from_millis(100));
+        let socket = socket().await?;
+        let size = || SockRef::from(&socket).recv_buffer_size();
+        let unchanged = size()?;
+        prepare_socket(&socket, ReceiveBuffer::Automatic, None)?;
+        prepare_socket(&socket, ReceiveBuffer::Automatic, Some(distant))?;
+        handle_round_trip(&socket, distant);
+        assert_eq!(size()?, unchanged);
+        handle_round_trip(&socket, near);
+        let small = size()?;
+        assert_ne!(small, unchanged);
+        assert!(small <= 2 * ReceiveBuffer::NEAR_BYTES);
         Ok(())
     }
 }

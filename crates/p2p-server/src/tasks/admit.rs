@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     access::RefuseReason,
     clock::now,
-    context::{ConnectedPeer, Context, ServerState},
+    context::{ConnectedPeer, Context, RoundTripHook, ServerState},
     peering::Candidate,
     slots::{Admission, Direction},
 };
@@ -36,12 +36,14 @@ const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 const STOCK_REFILL_KEYS: usize = 4;
 
 /// A connection whose other end has proved its identity.
-pub(super) struct Connection {
+pub(super) struct Connection<Io> {
     pub(super) direction: Direction,
     /// [`UNSPECIFIED`](super::UNSPECIFIED) if it is unknown, like the next one.
     pub(super) local_addr: SocketAddr,
     pub(super) remote_addr: SocketAddr,
     pub(super) enode: Enode,
+    /// What is to be told the round trip.
+    pub(super) on_round_trip: Option<RoundTripHook<Io>>,
 }
 
 /// Why a connection with a proven identity did not become a peer.
@@ -57,7 +59,7 @@ pub(super) enum AdmitError {
 pub(super) async fn admit<Io>(
     context: &Arc<Context>,
     stream: Stream<Io>,
-    connection: Connection,
+    connection: Connection<Io>,
 ) -> Result<Box<AdmittedPeer>, AdmitError>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -104,13 +106,16 @@ fn settle<Io>(
     context: &Arc<Context>,
     mut state: MutexGuard<'_, ServerState>,
     admission: Admission,
-    negotiated: NegotiatedConnection<Io>,
-    connection: Connection,
+    mut negotiated: NegotiatedConnection<Io>,
+    connection: Connection<Io>,
 ) -> Box<AdmittedPeer>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let Connection { direction, local_addr, remote_addr, enode } = connection;
+    let Connection { direction, local_addr, remote_addr, enode, on_round_trip } = connection;
+    if let Some(hook) = on_round_trip {
+        negotiated = negotiated.on_round_trip(hook);
+    }
     let id = enode.id;
     let origin = Origin {
         remote_addr: Some(remote_addr),

@@ -9,7 +9,12 @@ use tokio::{
 };
 
 use super::admit::{AdmitError, AdmittedPeer, Connection, admit};
-use crate::{access::RefuseReason, clock::now, context::Context, slots::Direction};
+use crate::{
+    access::RefuseReason,
+    clock::now,
+    context::{Context, RoundTripHook},
+    slots::Direction,
+};
 
 /// Starts the task of an accepted stream, unless its address is refused.
 pub(crate) fn accept<Io>(
@@ -17,6 +22,7 @@ pub(crate) fn accept<Io>(
     io: Io,
     local_addr: SocketAddr,
     remote_addr: SocketAddr,
+    on_round_trip: Option<RoundTripHook<Io>>,
 ) where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -29,7 +35,8 @@ pub(crate) fn accept<Io>(
     let (number, evicted) = state.begin_handshake(remote_addr.ip());
     drop(state);
     // Boxed, so that the large state of the handshake is freed before the peer runs.
-    let handshake = Box::pin(handshake(Arc::clone(context), io, local_addr, remote_addr, number));
+    let addrs = [local_addr, remote_addr];
+    let handshake = Box::pin(handshake(Arc::clone(context), io, addrs, on_round_trip, number));
     context.lifecycle.spawn(run(Arc::clone(context), handshake, remote_addr, number, evicted));
 }
 
@@ -72,8 +79,8 @@ enum HandshakeError {
 async fn handshake<Io>(
     context: Arc<Context>,
     io: Io,
-    local_addr: SocketAddr,
-    remote_addr: SocketAddr,
+    [local_addr, remote_addr]: [SocketAddr; 2],
+    on_round_trip: Option<RoundTripHook<Io>>,
     number: u64,
 ) -> Result<Box<AdmittedPeer>, HandshakeError>
 where
@@ -89,7 +96,7 @@ where
     let id = stream.remote();
     let enode = Enode::new(id, remote_addr);
     let direction = Direction::Inbound;
-    let connection = Connection { direction, local_addr, remote_addr, enode };
+    let connection = Connection { direction, local_addr, remote_addr, enode, on_round_trip };
     admit(&context, stream, connection).await.map_err(|error| match error {
         AdmitError::Hello(error) => failed(&error),
         AdmitError::Refused(reason) => HandshakeError::Refused(id, reason),

@@ -110,10 +110,11 @@ pub(crate) async fn accept_all(context: Arc<Context>, listener: TcpListener) {
         };
         match accepted {
             Ok((socket, addr)) => {
-                context.connections.prepare(&socket);
+                context.connections.prepare(&socket, None);
                 // A socket without a local address is closed already.
                 let local_addr = socket.local_addr().unwrap_or(UNSPECIFIED);
-                accept(&context, socket, local_addr, addr);
+                let hook = context.connections.tcp_round_trip_hook();
+                accept(&context, socket, local_addr, addr, hook);
                 // Let its task read before many connections behind it can evict it.
                 yield_now().await;
             }

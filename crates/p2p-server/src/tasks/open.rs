@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use p2p_mux::identity::Enode;
@@ -15,8 +15,8 @@ pub(crate) const UNSPECIFIED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::
 
 /// An open stream to a node, with the address of the node if it is known.
 pub(super) enum NodeStream {
-    /// TCP, perhaps through a proxy.
-    Tcp(TcpStream, SocketAddr),
+    /// TCP, perhaps through a proxy, with the time that it took to connect.
+    Tcp(TcpStream, SocketAddr, Duration),
     /// Opened by a [`NodeDialer`](crate::NodeDialer).
     Custom(Box<dyn Io>, SocketAddr),
 }
@@ -38,9 +38,10 @@ async fn connect(context: &Context, node: Enode) -> Result<NodeStream, DialError
         let opened = dialer.open(node).await;
         return opened.map(|io| NodeStream::Custom(io, addr)).map_err(DialError::Connect);
     }
+    let start = Instant::now();
     let socket = match context.proxy() {
         Some(proxy) => proxy.open(&node).await.map_err(DialError::Proxy)?,
         None => TcpStream::connect(addr).await.map_err(DialError::Connect)?,
     };
-    Ok(NodeStream::Tcp(socket, addr))
+    Ok(NodeStream::Tcp(socket, addr, start.elapsed()))
 }

@@ -18,7 +18,11 @@ use super::{
     resolve::resolve,
 };
 use crate::{
-    access::RefuseReason, clock::now, context::Context, dial::NodeKind, error::DialError,
+    access::RefuseReason,
+    clock::now,
+    context::{Context, RoundTripHook},
+    dial::NodeKind,
+    error::DialError,
     slots::Direction,
 };
 
@@ -151,13 +155,14 @@ async fn reach_at(
     limit: Duration,
 ) -> Result<Box<AdmittedPeer>, DialError> {
     match open(context, node, limit).await? {
-        NodeStream::Tcp(socket, remote_addr) => {
-            context.connections.prepare(&socket);
+        NodeStream::Tcp(socket, remote_addr, round_trip) => {
+            context.connections.prepare(&socket, Some(round_trip));
             let local_addr = socket.local_addr().map_err(DialError::Connect)?;
-            enter(context, socket, enode.clone(), local_addr, remote_addr).await
+            let hook = context.connections.tcp_round_trip_hook();
+            enter(context, socket, enode.clone(), local_addr, remote_addr, hook).await
         }
         NodeStream::Custom(io, remote_addr) => {
-            enter(context, io, enode.clone(), UNSPECIFIED, remote_addr).await
+            enter(context, io, enode.clone(), UNSPECIFIED, remote_addr, None).await
         }
     }
 }
@@ -169,6 +174,7 @@ async fn enter<Io>(
     enode: Enode,
     local_addr: SocketAddr,
     remote_addr: SocketAddr,
+    on_round_trip: Option<RoundTripHook<Io>>,
 ) -> Result<Box<AdmittedPeer>, DialError>
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -176,7 +182,7 @@ where
     let connected = context.connections.connect(io, &enode.id).await;
     let stream = connected.map_err(DialError::Handshake)?;
     let direction = Direction::Outbound;
-    let connection = Connection { direction, local_addr, remote_addr, enode };
+    let connection = Connection { direction, local_addr, remote_addr, enode, on_round_trip };
     admit(context, stream, connection).await.map_err(|error| match error {
         AdmitError::Hello(error) => DialError::Hello(error),
         AdmitError::Refused(reason) => DialError::Refused(reason),
