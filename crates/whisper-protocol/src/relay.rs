@@ -19,6 +19,7 @@ pub(crate) mod unsent_reason;
 use std::{collections::VecDeque, hash::RandomState};
 
 use p2p_identity::NodeId;
+use p2p_mux::MemoryCharge;
 use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::{Rule, Work};
 
@@ -278,6 +279,11 @@ impl Relay {
     /// The peer announced another bloom.
     pub(crate) fn handle_bloom(&mut self, slot: PeerSlot, bloom: Bloom) {
         self.change(slot, |peer| peer.handle_bloom(bloom));
+    }
+
+    /// Counts the memory of what is known about the peer.
+    pub(crate) fn count_memory(&mut self, slot: PeerSlot, memory: MemoryCharge) {
+        self.change(slot, |peer| peer.count_memory(memory));
     }
 
     /// The peer announced its rate limits.

@@ -16,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use p2p_identity::causes;
-use p2p_mux::{Channel, Exit, Receiver, SendError};
+use p2p_mux::{Channel, Exit, MemoryCharge, Receiver, SendError};
 use tokio::{sync::Notify, task::yield_now, time::timeout};
 
 use crate::{
@@ -58,6 +58,7 @@ pub(crate) async fn run(
 ) -> Result<(), Exit> {
     context.counters.one(Counter::SessionsOpened);
     let _ended = CountOnDrop(&context.counters);
+    let (early, known) = (channel.memory_charge(), channel.memory_charge());
     let (sender, receiver) = channel.split();
     let (wire, id) = (Wire::of(remote.dialect), remote.id);
     let session = Session {
@@ -68,9 +69,9 @@ pub(crate) async fn run(
         sender: Arc::new(PeerSender::new(sender)),
         wake: Arc::default(),
         unconfirmed: Mutex::default(),
-        early: EarlyEnvelopes::default(),
+        early: EarlyEnvelopes::new(early),
     };
-    let ended = context.stop.run_until_cancelled(session.exchange(receiver)).await;
+    let ended = context.stop.run_until_cancelled(session.exchange(receiver, known)).await;
     match ended.unwrap_or(Ok(())) {
         Ok(()) | Err(Ended::Send(SendError::Closed)) => Ok(()),
         Err(Ended::Send(error)) => Err(error.into()),
@@ -97,7 +98,7 @@ impl From<Fault> for Ended {
 
 impl Session {
     /// Exchanges status packets, then reads and writes.
-    async fn exchange(&self, mut receiver: Receiver) -> Result<(), Ended> {
+    async fn exchange(&self, mut receiver: Receiver, known: MemoryCharge) -> Result<(), Ended> {
         let ours = self.context.relays.relays().status(self.wire.dialect);
         self.send(PacketKind::Status, (self.wire.encode_status)(&ours)).await?;
         let limit = self.context.settings.status_timeout;
@@ -114,7 +115,7 @@ impl Session {
             self.sender.set_rates(rates);
         }
         let link = PeerLink { sender: Arc::clone(&self.sender), wake: Arc::clone(&self.wake) };
-        let peer = ConnectedPeer::join(&self.context, &self.remote, theirs, ours, link);
+        let peer = ConnectedPeer::join(&self.context, &self.remote, theirs, ours, link, known);
         self.context.counters.one(Counter::SessionsEstablished);
         let ended = tokio::select! {
             ended = self.read(peer.slot(), &theirs, &mut receiver) => ended,

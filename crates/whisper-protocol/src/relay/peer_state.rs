@@ -6,6 +6,7 @@ pub(crate) mod skip_reason;
 
 use std::collections::BTreeSet;
 
+use p2p_mux::MemoryCharge;
 use whisper_envelope::{Bloom, Topic};
 use whisper_pow::Work;
 
@@ -80,6 +81,11 @@ impl PeerState {
             deferred: 0,
             rule,
         }
+    }
+
+    /// Counts the memory of what is known about envelopes.
+    pub(crate) fn count_memory(&mut self, memory: MemoryCharge) {
+        self.known.count_memory(memory);
     }
 
     pub(crate) fn status(&self) -> &Status {

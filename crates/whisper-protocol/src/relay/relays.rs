@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use p2p_identity::NodeId;
+use p2p_mux::MemoryCharge;
 use whisper_envelope::{Bloom, Dialect, Envelope, Topic};
 use whisper_pow::{Policy, Rule, Work};
 
@@ -169,6 +170,11 @@ impl Relays {
         rule: PeerRuleState,
     ) -> PeerSlot {
         self.relay(dialect).join(id, theirs, told, rule)
+    }
+
+    /// Counts the memory of what is known about a peer.
+    pub(crate) fn count_memory(&self, slot: PeerSlot, memory: MemoryCharge) {
+        self.relay(slot.dialect()).count_memory(slot, memory);
     }
 
     /// Removes a peer and everything that was queued for it.

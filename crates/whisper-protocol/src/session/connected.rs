@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use p2p_mux::DisconnectReason;
+use p2p_mux::{DisconnectReason, MemoryCharge};
 
 use crate::{
     peers::peer_sender::PeerLink, peers::remote::Remote, receipts::ending::RefusalReason,
@@ -21,17 +21,20 @@ pub(crate) struct ConnectedPeer {
 }
 
 impl ConnectedPeer {
-    /// Adds the peer to the relay. `told`: the status that this node sent.
+    /// Adds the peer to the relay. `told`: the status that this node sent. `memory`: counts what the relay knows about the
+    /// peer.
     pub(crate) fn join(
         context: &Arc<SessionContext>,
         remote: &Remote,
         theirs: Status,
         told: Status,
         link: PeerLink,
+        memory: MemoryCharge,
     ) -> Self {
         let rule = context.rules.rule_of(remote);
         let relays = context.relays.relays();
         let slot = relays.join(remote.dialect, remote.id, theirs, told, rule);
+        relays.count_memory(slot, memory);
         context.links.insert(slot, remote.id, link);
         if context.corrector.join(slot, remote.dialed) {
             context.relays.notify_expiry(); // an expiry may have come

@@ -10,6 +10,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
+use p2p_mux::MemoryCharge;
 use whisper_envelope::Envelope;
 
 use crate::{
@@ -24,6 +25,9 @@ const MAX_AHEAD_SECS: u32 = 600;
 const MAX_KEPT: usize = 4096;
 const MAX_KEPT_BYTES: usize = 1024 * 1024;
 
+/// Memory of an entry besides the bytes of its envelope.
+const ENTRY_BYTES: usize = size_of::<((u32, [u8; 32]), Envelope)>();
+
 /// The envelopes of one peer that arrived before their time. Their work is not checked yet: the peer gains nothing by
 /// filling this room, which is its own.
 #[derive(Debug, Default)]
@@ -34,9 +38,15 @@ struct Kept {
     /// By the second of sending.
     waiting: BTreeMap<(u32, [u8; 32]), Envelope>,
     bytes: usize,
+    memory: MemoryCharge,
 }
 
 impl EarlyEnvelopes {
+    /// None so far. `memory`: counts what is kept.
+    pub(super) fn new(memory: MemoryCharge) -> Self {
+        Self(Mutex::new(Kept { memory, ..Kept::default() }))
+    }
+
     /// Keeps the envelopes of a batch that were rejected as from the future. Returns how many were kept.
     pub(super) fn keep(&self, batch: &[Envelope], outcomes: &[EnvelopeOutcome]) -> usize {
         let keep = |(envelope, outcome): &(&Envelope, &EnvelopeOutcome)| match outcome {
@@ -76,6 +86,7 @@ impl Kept {
         self.bytes = bytes;
         // A copy: it must not keep the large packet alive that it came in.
         self.waiting.insert(key, envelope.detached());
+        self.update_memory();
         true
     }
 
@@ -89,7 +100,12 @@ impl Kept {
             self.bytes -= envelope.raw().len();
             due.push(envelope);
         }
+        self.update_memory();
         due
+    }
+
+    fn update_memory(&mut self) {
+        self.memory.set(self.bytes + self.waiting.len() * ENTRY_BYTES);
     }
 }
 
@@ -106,6 +122,18 @@ mod tests {
     fn keep(early: &EarlyEnvelopes, envelope: Envelope, ahead: u32) -> bool {
         let outcome = EnvelopeOutcome::Rejected(RejectReason::FromTheFuture { ahead });
         early.keep(&[envelope], &[outcome]) == 1
+    }
+
+    #[test]
+    fn their_memory_is_counted() {
+        let early = EarlyEnvelopes::default();
+        let used = || early.kept().memory.bytes();
+        let envelope = ahead(20, 1);
+        let size = envelope.raw().len();
+        assert!(keep(&early, envelope, 20));
+        assert_eq!(used(), size + ENTRY_BYTES);
+        assert_eq!(early.take_due(NOW + 20).len(), 1);
+        assert_eq!(used(), 0);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which pooled envelopes a peer has, and who sent them: two bits for each.
 
+use p2p_mux::MemoryCharge;
+
 /// Which of two ways an envelope went between this node and a peer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Exchange {
@@ -25,15 +27,29 @@ impl Exchange {
 
 /// The exchange of each pool slot with one peer.
 ///
-/// It grows with the highest slot of the pool and needs no limit of its own. A slot's bits are overwritten when the
+/// It grows with the highest slot of the pool: 250 KB for a million envelopes. That counts in the memory budget of the
+/// peer's connection. A slot's bits are overwritten when the
 /// slot is reused, so nothing has to be cleared when envelopes leave the pool.
 #[derive(Debug, Default)]
-pub(crate) struct KnownEnvelopes(Vec<u64>);
+pub(crate) struct KnownEnvelopes {
+    words: Vec<u64>,
+    memory: MemoryCharge,
+}
 
 impl KnownEnvelopes {
+    /// Counts the memory from now on.
+    pub(crate) fn count_memory(&mut self, memory: MemoryCharge) {
+        self.memory = memory;
+        self.update_memory();
+    }
+
+    fn update_memory(&mut self) {
+        self.memory.set(self.words.capacity() * size_of::<u64>());
+    }
+
     pub(crate) fn get(&self, slot: u32) -> Exchange {
         let (word, shift) = position(slot);
-        Exchange::of(self.0.get(word).map_or(0, |bits| bits >> shift))
+        Exchange::of(self.words.get(word).map_or(0, |bits| bits >> shift))
     }
 
     /// Whether the peer has the envelope.
@@ -44,13 +60,14 @@ impl KnownEnvelopes {
     /// Replaces what was recorded for the slot.
     pub(crate) fn set(&mut self, slot: u32, exchange: Exchange) {
         let (word, shift) = position(slot);
-        if word >= self.0.len() {
+        if word >= self.words.len() {
             if exchange == Exchange::NOTHING {
                 return;
             }
-            self.0.resize(word + 1, 0);
+            self.words.resize(word + 1, 0);
+            self.update_memory();
         }
-        self.0[word] = self.0[word] & !(3 << shift) | exchange.bits() << shift;
+        self.words[word] = self.words[word] & !(3 << shift) | exchange.bits() << shift;
     }
 
     /// Adds to what was recorded for the slot.
@@ -72,6 +89,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn its_memory_is_counted() {
+        let mut known = KnownEnvelopes::default();
+        known.set(9, Exchange::SENT);
+        known.count_memory(MemoryCharge::default());
+        assert!((8..1000).contains(&known.memory.bytes()));
+        known.set(1_000_000, Exchange::RECEIVED);
+        assert!((250_000..=500_100).contains(&known.memory.bytes()), "{}", known.memory.bytes());
+    }
 
     proptest! {
         #[test]
