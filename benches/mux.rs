@@ -5,8 +5,17 @@
 mod deaf;
 #[path = "mux/hostile.rs"]
 mod hostile;
+#[cfg(target_os = "linux")]
+#[path = "mux/link.rs"]
+mod link;
 #[path = "mux/neighbours.rs"]
 mod neighbours;
+#[cfg(target_os = "linux")]
+#[path = "mux/wan.rs"]
+mod wan;
+#[cfg(not(target_os = "linux"))]
+#[path = "mux/no_wan.rs"]
+mod wan;
 #[path = "mux/wire.rs"]
 mod wire;
 
@@ -75,6 +84,7 @@ fn transport(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &Bytes) {
 
 fn throughput(criterion: &mut Criterion) {
     hostile::run_node_if_asked();
+    wan::run_end_if_asked();
     let runtime = Runtime::new().expect("a runtime");
     let mut group = criterion.benchmark_group("mux");
     for (size, name) in SIZES {
@@ -95,6 +105,7 @@ fn isolation(_: &mut Criterion) {
     neighbours::shares(&runtime);
     deaf::throughput_share(&runtime);
     hostile::resident_memory(&runtime);
+    wan::throughput_vs_tcp();
 }
 
 criterion_group!(benches, throughput, isolation);

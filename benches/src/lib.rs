@@ -33,6 +33,12 @@ pub fn measured(case: &str, value: f64) {
     println!("measured {case} {value}");
 }
 
+/// Prints that a case cannot be measured on this machine, and why, in one line.
+#[expect(clippy::print_stdout, reason = "the line is what `cargo xtask bench` reads")]
+pub fn skipped(case: &str, reason: &str) {
+    println!("skipped {case} {reason}");
+}
+
 /// Whether one of these cases is to be measured: the command line has no name, or a part of one of these.
 #[must_use]
 pub fn wanted(cases: &str) -> bool {

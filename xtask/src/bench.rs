@@ -37,7 +37,13 @@ fn run(args: &[String]) -> Result<(), Failure> {
     let layers = layers(wanted.first().map(String::as_str))?;
     let samples = passes::run(&workspace, &layers, passes)?;
     let chosen = CASES.iter().filter(|case| layers.contains(&case.layer()));
-    let summaries = chosen.map(|case| summarise(case, &samples)).collect::<Result<Vec<_>, _>>()?;
+    let skipped = |case: &Case| samples.iter().find_map(|pass| pass.skipped(case.name));
+    let (unmeasured, measured): (Vec<_>, Vec<_>) = chosen.partition(|case| skipped(case).is_some());
+    for case in unmeasured {
+        eprintln!("skipped {}: {}", case.name, skipped(case).unwrap_or_default());
+    }
+    let summaries = measured.into_iter().map(|case| summarise(case, &samples));
+    let summaries = summaries.collect::<Result<Vec<_>, _>>()?;
     print!("{}", if json { report::json(&summaries) } else { report::table(&summaries) });
     Ok(())
 }

@@ -143,6 +143,11 @@ pub(super) const CASES: &[Case] = &[
     printed("mux.equal_bytes_ratio", "ratio"),
     printed("mux.weighted_bytes_ratio", "ratio"),
     printed("mux.neighbour_throughput_share", "share"),
+    // Goal 0.9.
+    printed("mux.wan_100ms_vs_tcp", "ratio"),
+    printed("mux.wan_100ms_dialed_vs_tcp", "ratio"),
+    // What the case above was while the buffer was fixed.
+    printed("mux.wan_100ms_fixed_buffer_vs_tcp", "ratio"),
     printed("mux.hostile_500_rss_vs_budget", "ratio"),
     printed("mux.hostile_500_honest_p50_ms", "ms"),
     printed("mux.hostile_500_honest_p99_ms", "ms"),

@@ -27,6 +27,9 @@ const CRITERION: &[&str] = &[
 /// A line that a benchmark prints itself begins with this word. Name and value follow.
 const PRINTED: &str = "measured ";
 
+/// A line with this word names a case that cannot be measured on this machine. Name and reason follow.
+const SKIPPED: &str = "skipped ";
+
 /// The figures of one pass.
 #[derive(Default)]
 pub(super) struct Pass {
@@ -34,6 +37,8 @@ pub(super) struct Pass {
     times: BTreeMap<String, f64>,
     /// Printed values, by case.
     printed: BTreeMap<String, f64>,
+    /// Why a case cannot be measured, by case.
+    skipped: BTreeMap<String, String>,
 }
 
 impl Pass {
@@ -42,7 +47,7 @@ impl Pass {
         let owned = |pairs: &[(&str, f64)]| {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
         };
-        Self { times: owned(times), printed: owned(printed) }
+        Self { times: owned(times), printed: owned(printed), ..Self::default() }
     }
 
     /// The median time of one iteration of the benchmark `name`.
@@ -51,6 +56,11 @@ impl Pass {
         found.ok_or_else(|| {
             Failure::new(format!("benchmark `{name}` has not run, but a case needs it"))
         })
+    }
+
+    /// Why the case `name` cannot be measured on this machine, if it cannot.
+    pub(super) fn skipped(&self, name: &str) -> Option<&str> {
+        self.skipped.get(name).map(String::as_str)
     }
 
     /// The value that a benchmark printed for the case `name`.
@@ -87,6 +97,7 @@ pub(super) fn run(
             let mut bench = program(&binary.to_string_lossy(), root(), CRITERION);
             let text = process::output(bench.env("CRITERION_HOME", &home))?;
             pass.printed.extend(printed_lines(&text));
+            pass.skipped.extend(skipped_lines(&text));
         }
         collect(&home, &mut pass.times)?;
         samples.push(pass);
@@ -124,6 +135,13 @@ fn printed_lines(text: &str) -> impl Iterator<Item = (String, f64)> {
     text.lines().filter_map(|line| {
         let (name, value) = line.strip_prefix(PRINTED)?.split_once(' ')?;
         Some((name.to_owned(), value.trim().parse().ok()?))
+    })
+}
+
+fn skipped_lines(text: &str) -> impl Iterator<Item = (String, String)> {
+    text.lines().filter_map(|line| {
+        let (name, reason) = line.strip_prefix(SKIPPED)?.split_once(' ')?;
+        Some((name.to_owned(), reason.trim().to_owned()))
     })
 }
 
@@ -169,7 +187,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::{Path, executable, id, median, printed_lines};
+    use super::{Path, executable, id, median, printed_lines, skipped_lines};
 
     #[test]
     fn criterions_files_are_understood() {
@@ -192,6 +210,16 @@ mod tests {
         );
         assert_eq!(executable(messages, "rlp").as_deref(), Some(Path::new("/t/rlp-1")));
         assert_eq!(executable(messages, "mux"), None);
+    }
+
+    #[test]
+    fn a_skipped_case_has_a_reason() {
+        let text =
+            "measured mux.a 1\nskipped mux.b no network namespace: not permitted\nskipped mux.c\n";
+        assert_eq!(
+            skipped_lines(text).collect::<Vec<_>>(),
+            [("mux.b".to_owned(), "no network namespace: not permitted".to_owned())]
+        );
     }
 
     #[test]
