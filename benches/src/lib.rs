@@ -60,7 +60,7 @@ const ROUNDS: usize = 400;
 /// few blocks.
 const MIN_BLOCK: Duration = Duration::from_micros(50);
 
-/// The time of one call of each of two functions, in nanoseconds: the lower quartile of [`ROUNDS`] blocks of calls.
+/// The time of one call of each of two functions, in nanoseconds: the lower quartile of many blocks of calls.
 /// The blocks of the two functions alternate, so that changes of the processor speed affect both. Both functions use
 /// the same `buffer`, because its address can affect the time. Not [`measuring`], each function is called once.
 pub fn in_turn<T>(buffer: &mut T, one: impl Fn(&mut T), other: impl Fn(&mut T)) -> [f64; 2] {

@@ -62,6 +62,9 @@ impl Lookups {
     }
 }
 
+/// How often a node that does not answer is asked in one lookup.
+const MAX_TIMES_ASKED: u32 = 2;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CandidateState {
     NotAsked,
@@ -79,6 +82,8 @@ struct Candidate {
     state: CandidateState,
     /// The number of answers that led to it.
     round: u32,
+    /// How often it was asked. Datagrams get lost, so a node that does not answer is asked once more.
+    times_asked: u32,
 }
 
 /// An iterative lookup (Kademlia): asks the nearest known nodes for nearer ones, three in parallel,
@@ -132,6 +137,7 @@ impl Lookup {
         let not_asked = |candidate: &&mut Candidate| candidate.state == CandidateState::NotAsked;
         let candidate = self.nearest_mut().find(not_asked)?;
         candidate.state = CandidateState::Asked;
+        candidate.times_asked += 1;
         let node = candidate.node.clone();
         self.running += 1;
         self.asked += 1;
@@ -155,12 +161,15 @@ impl Lookup {
     /// are known by now. A node that has not answered is not found, even if it answers pings.
     pub(super) fn handle_done(&mut self, node: &Node, has_answered: bool) {
         self.running = self.running.saturating_sub(1);
-        self.silent += u32::from(!has_answered);
         let asked = self.candidates.iter_mut().find(|candidate| candidate.node.id == node.id);
         if let Some(candidate) = asked {
-            candidate.state =
-                if has_answered { CandidateState::Answered } else { CandidateState::Silent };
+            candidate.state = match has_answered {
+                true => CandidateState::Answered,
+                false if candidate.times_asked < MAX_TIMES_ASKED => CandidateState::NotAsked,
+                false => CandidateState::Silent,
+            };
             candidate.node = node.clone();
+            self.silent += u32::from(candidate.state == CandidateState::Silent);
         }
         self.candidates.retain(|candidate| candidate.state != CandidateState::Silent);
     }
@@ -203,7 +212,8 @@ impl Lookup {
             if index >= MAX_CANDIDATES {
                 continue;
             }
-            let candidate = Candidate { distance, node, state: CandidateState::NotAsked, round };
+            let state = CandidateState::NotAsked;
+            let candidate = Candidate { distance, node, state, round, times_asked: 0 };
             self.candidates.insert(index, candidate);
             self.candidates.truncate(MAX_CANDIDATES);
         }
@@ -323,7 +333,7 @@ mod tests {
         while let Some(asked) = lookup.poll_ask() {
             lookup.handle_done(&asked, false);
         }
-        assert_eq!(lookup.finish().asked, 11);
+        assert_eq!(lookup.finish().asked, 1 + 2 * 10);
     }
 
     #[test]

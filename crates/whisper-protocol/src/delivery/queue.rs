@@ -1,7 +1,7 @@
 //! The queues between the sessions and the workers that open envelopes: broadcast and direct.
 //!
-//! In each queue the owners of filters take turns, and so do the sources and topics of one owner. The envelope with the
-//! most work is first. A full queue drops the envelope with the least work of the source that holds the most.
+//! In each queue the owners of filters take turns, and so do the sources and topics of one owner. While few envelopes
+//! wait, they keep their order; while many wait, the one with the most work is first. A full queue drops the envelope with the least work of the source that holds the most.
 //!
 //! Direct messages are taken first, but not always: with a flood of them, a part of the workers' time is left for the
 //! others.
@@ -25,6 +25,9 @@ use crate::{
 
 /// Every this many turns, the message queue is asked first.
 const BROADCAST_TURN: usize = 4;
+
+/// Number of waiting tasks up to which they are served in the order of arrival: a few milliseconds of work.
+const MAX_IN_ORDER: usize = 64;
 
 /// What an owner, or one of its lanes, may be charged in one turn: 16 trials of a private key.
 pub(crate) const QUANTUM: u32 = 16 * PRIVATE_KEY_COST;
@@ -62,11 +65,15 @@ pub(crate) enum Task {
     Backfill(Backfill),
 }
 
-/// The order within a lane: what was begun, then by work.
+/// The order within a lane. The last one is served first, the first one is dropped first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Priority {
-    begun: bool,
-    work: Work,
+pub(crate) enum Priority {
+    /// It came while many others waited: by work.
+    ByWork(Work),
+    /// It came while few others waited, or is exempt from work: in the order of arrival.
+    InOrder,
+    /// It was begun.
+    Begun,
 }
 
 /// The lane of a task: an owner, and what competes for the owner's turns.
@@ -122,6 +129,11 @@ impl TaskQueue {
         }
     }
 
+    /// Whether so few tasks wait that their order of arrival can be kept.
+    fn is_nearly_empty(&self) -> bool {
+        self.tasks.len() < MAX_IN_ORDER && self.tasks.bytes() <= self.tasks.max_bytes() / 8
+    }
+
     /// Whether the queue is nearly full, and the source holds more than its share of it.
     fn is_full_for(&self, source: Source) -> bool {
         let max = self.tasks.max_bytes();
@@ -171,9 +183,8 @@ impl TaskQueues {
     pub(crate) fn push(&mut self, owner: Client, named: bool, arrival: Arrival) -> Vec<Lost> {
         let topic = named.then_some(arrival.envelope.topic());
         let key = LaneKey::Arrivals(arrival.source, topic);
-        // Direct messages are exempt from work: they keep their order.
-        let work = if arrival.is_direct() { Work::ZERO } else { arrival.work };
-        let priority = Priority { begun: false, work };
+        let in_order = arrival.is_direct() || self.broadcast.is_nearly_empty();
+        let priority = if in_order { Priority::InOrder } else { Priority::ByWork(arrival.work) };
         let lane = Lane { group: owner.key, weight: owner.weight, key };
         self.push_task(lane, priority, Task::Arrival(arrival))
     }
@@ -188,8 +199,7 @@ impl TaskQueues {
     /// Queues a task that was begun, in its lane.
     #[must_use]
     pub(crate) fn push_begun(&mut self, lane: TaskLane, task: Task) -> Vec<Lost> {
-        let work = task.arrival().map_or(Work::ZERO, |arrival| arrival.work);
-        self.push_task(lane, Priority { begun: true, work }, task)
+        self.push_task(lane, Priority::Begun, task)
     }
 
     fn push_task(&mut self, lane: TaskLane, priority: Priority, task: Task) -> Vec<Lost> {

@@ -292,11 +292,11 @@ async fn undelivered(reason: Reason) -> Whisper {
     };
     let (node, envelopes) = match reason.name() {
         "delivery.message_queue_full" => {
-            // Each envelope evicts the one before it, from the queue and from the pool.
+            // The queue has room for the first one only, and the pool for the last one.
             let queues = QueueSettings { broadcast: one, ..QueueSettings::default() };
             let (envelopes, pool_bytes) = by_work();
             let node = listening(Config { pool_bytes, ..of_queues(queues) }, spec);
-            (node, vec![envelopes[0].clone(), envelopes[63].clone()])
+            (node, [0, 31, 63].map(|rank| envelopes[rank].clone()).to_vec())
         }
         "delivery.queue_expired" => return expired_in_queue(),
         "delivery.direct_queue_full" => {

@@ -88,12 +88,20 @@ fn owners_take_turns() {
 }
 
 #[test]
-fn the_most_work_of_a_source_is_first() {
-    let mut queues = queues(LIMITS);
-    for (number, amount) in [(1, 1.0), (2, 3.0), (3, 2.0)] {
+fn few_keep_their_order_and_of_many_the_most_work_is_first() {
+    let mut queues = queues(QueueLimits { items: 1000, bytes: 1 << 20 });
+    let few = u64::try_from(MAX_IN_ORDER).unwrap();
+    for number in 0..few {
+        let amount = f64::from(u32::try_from(number).unwrap());
         assert!(queues.push(OWNER, false, arrival(envelope(number), amount, peer())).is_empty());
     }
-    assert_eq!([(); 3].map(|()| pop(&mut queues)), [Some(2), Some(3), Some(1)]);
+    for (number, amount) in [(101, 1.0), (102, 3.0), (103, 2.0)] {
+        assert!(queues.push(OWNER, false, arrival(envelope(number), amount, peer())).is_empty());
+    }
+    for number in 0..few {
+        assert_eq!(pop(&mut queues), Some(number), "few keep their order");
+    }
+    assert_eq!([(); 3].map(|()| pop(&mut queues)), [Some(102), Some(103), Some(101)]);
 }
 
 #[test]
@@ -105,10 +113,10 @@ fn what_does_not_fit_is_tried_again_when_there_is_room() {
         assert!(lost.is_empty(), "the pool has them");
     }
     let hashes = |numbers: [u64; 2]| numbers.map(|number| *envelope(number).hash());
-    assert!(queues.holds(envelope(0).hash()) && queues.take_missed(9).is_empty(), "no room yet");
-    assert_eq!([(); 2].map(|()| pop(&mut queues)), [Some(7), Some(6)]);
+    assert!(queues.holds(envelope(4).hash()) && queues.take_missed(9).is_empty(), "no room yet");
+    assert_eq!([(); 2].map(|()| pop(&mut queues)), [Some(0), Some(7)]);
     let missed: Vec<_> = queues.take_missed(2).iter().map(|missed| missed.hash).collect();
-    assert_eq!(missed, hashes([3, 2]), "the most work first");
+    assert_eq!(missed, hashes([4, 3]), "the most work first");
 }
 
 #[test]
