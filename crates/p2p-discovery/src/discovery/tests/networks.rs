@@ -92,5 +92,5 @@ fn a_node_that_answers_only_pings_is_not_found_by_a_lookup() {
         }
         _ => None,
     });
-    assert_eq!(outcomes.collect::<Vec<_>>(), [(0, 1, 1)]);
+    assert_eq!(outcomes.collect::<Vec<_>>(), [(0, 2, 1)], "it was asked twice");
 }
