@@ -19,7 +19,9 @@ mod query_error;
 mod root;
 mod tree;
 
-pub use client::{ListClient, ListClientConfig, ListClientStats, ListProgress, TxtQuery};
+pub use client::{
+    ListClient, ListClientConfig, ListClientStats, ListProgress, RefusedEntries, TxtQuery,
+};
 pub use entry::{MAX_ENTRY_LEN, TreeEntry, TreeEntryError};
 pub use label::Label;
 pub use link::{Link, LinkError};

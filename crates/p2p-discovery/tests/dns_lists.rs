@@ -167,7 +167,7 @@ async fn entries_with_a_wrong_hash_are_counted() {
     })
     .await;
     let stats = lists.stats();
-    assert_eq!((stats.wrong_hashes, stats.missing, stats.refused_entries()), (3, 0, 3));
+    assert_eq!((stats.refused.wrong_hashes, stats.missing, stats.refused.total()), (3, 0, 3));
 }
 
 #[tokio::test]

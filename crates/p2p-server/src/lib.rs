@@ -174,7 +174,7 @@ pub use nat::{
 };
 pub use observed::{
     DialState, Event, Events, FoundStats, Json, LastOutcomes, MemoryUse, MessageEvent, Messages,
-    Network, NodeInfo, PeerInfo, Ports, RefuseStats, Stats,
+    Network, NodeInfo, PeerInfo, Ports, RefuseStats, RemovedStats, Stats,
 };
 #[cfg(feature = "discovery")]
 #[doc(no_inline)]

@@ -21,7 +21,7 @@ pub use self::{
     last_outcomes::LastOutcomes,
     message_event::{MessageEvent, Messages},
     node_info::{Json, Network, NodeInfo, PeerInfo, Ports},
-    stats::{FoundStats, MemoryUse, RefuseStats, Stats},
+    stats::{FoundStats, MemoryUse, RefuseStats, RemovedStats, Stats},
 };
 #[cfg(feature = "nat")]
 use crate::nat::NatStats;
@@ -111,12 +111,12 @@ impl Observed {
 
     /// A peer must leave because of the operator.
     pub(crate) fn peer_expelled(&mut self) {
-        self.stats.expelled += 1;
+        self.stats.removed.expelled += 1;
     }
 
     /// A peer must leave because another one has taken its slot.
     pub(crate) fn peer_evicted(&mut self) {
-        self.stats.evicted += 1;
+        self.stats.removed.evicted += 1;
     }
 
     /// A peer was dropped.

@@ -34,7 +34,8 @@ impl OfflineRpc {
         for name in ["shh_generateSymKeyFromPassword", "shh_explain"] {
             module.remove_method(name);
         }
-        let dispatcher = Dispatcher::new(module.into(), RpcLimits::default(), Arc::default(), Arc::default());
+        let dispatcher =
+            Dispatcher::new(module.into(), RpcLimits::default(), Arc::default(), Arc::default());
         let caller = dispatcher.request_from(None);
         Ok(Self { dispatcher, caller })
     }

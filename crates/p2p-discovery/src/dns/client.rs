@@ -30,7 +30,7 @@ use super::{
 };
 
 pub use config::ListClientConfig;
-pub use stats::{ListClientStats, ListProgress};
+pub use stats::{ListClientStats, ListProgress, RefusedEntries};
 
 /// Maximum number of texts of one answer that are checked as a root. Each costs a signature check.
 const MAX_ROOT_TEXTS: usize = 4;
@@ -180,7 +180,7 @@ impl ListClient {
                     *if texts.is_empty() {
                         &mut self.stats.missing
                     } else {
-                        &mut self.stats.wrong_hashes
+                        &mut self.stats.refused.wrong_hashes
                     } += 1;
                     self.skip_entry(index, kind, &label);
                     return;
@@ -189,7 +189,7 @@ impl ListClient {
                     self.cache.insert(label, entry.clone());
                     self.handle_entry(index, kind, &label, entry, now);
                 } else {
-                    self.stats.bad_entries += 1;
+                    self.stats.refused.bad_entries += 1;
                     self.skip_entry(index, kind, &label);
                 }
             }
@@ -363,7 +363,7 @@ impl ListClient {
                 list.found.push(link.clone());
                 self.follow(link, false, now);
             }
-            _ => self.stats.bad_entries += 1,
+            _ => self.stats.refused.bad_entries += 1,
         }
         self.update_links(index);
     }

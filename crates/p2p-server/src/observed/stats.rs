@@ -29,10 +29,9 @@ pub struct Stats {
     pub added: u64,
     /// Peers dropped, by either end or the network.
     pub dropped: u64,
-    /// Peers dropped because the operator removed them or changed an access rule; part of `dropped`.
-    pub expelled: u64,
-    /// Inbound peers dropped because another one took their slot; part of `dropped`.
-    pub evicted: u64,
+    /// Peers that this node dropped by its rules; part of `dropped`.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub removed: RemovedStats,
     /// Found nodes.
     pub found: FoundStats,
     /// Refused connections, by reason.
@@ -41,6 +40,16 @@ pub struct Stats {
     pub memory: MemoryUse,
     /// Gateways and mappings.
     pub nat: NatStats,
+}
+
+/// Peers that this node dropped by its rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+pub struct RemovedStats {
+    /// Dropped because the operator removed them or changed an access rule.
+    pub expelled: u64,
+    /// Inbound peers dropped because another one took their slot.
+    pub evicted: u64,
 }
 
 /// Nodes from the sources of found nodes ([`Server::add_candidates`](crate::Server::add_candidates)).

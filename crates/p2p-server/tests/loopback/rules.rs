@@ -56,7 +56,7 @@ async fn a_banned_peer_is_disconnected_and_comes_back_only_after_the_ban() {
         refused(&mut events, b.id(), RefuseReason::Banned).await;
     }
     let stats = a.stats();
-    assert_eq!((stats.dials, stats.added, stats.expelled), (1, 1, 1), "not dialed since");
+    assert_eq!((stats.dials, stats.added, stats.removed.expelled), (1, 1, 1), "not dialed since");
     assert!(stats.refused.get(RefuseReason::Banned) >= 3 && a.peer_count() == 0);
     assert_eq!(a.bans().iter().map(|ban| ban.target).collect::<Vec<_>>(), [node]);
 
@@ -180,7 +180,7 @@ async fn a_peer_that_must_leave_is_gone_even_if_it_does_not_read() {
         }
     })
     .await;
-    assert_eq!(a.stats().expelled, 2);
+    assert_eq!(a.stats().removed.expelled, 2);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The metrics of the network.
 
-use p2p_server::{FoundStats, MemoryUse, NatStats};
+use p2p_server::{FoundStats, MemoryUse, NatStats, RemovedStats};
 
 use super::exposition::{Exposition, counter, gauge};
 
@@ -26,8 +26,7 @@ pub(super) fn add(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) 
         dials_failed,
         added,
         dropped,
-        expelled,
-        evicted,
+        removed: RemovedStats { expelled, evicted },
         found,
         refused,
         memory,
@@ -70,6 +69,10 @@ pub(super) fn add(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) 
         found, mapped, refreshed, lost, removed, left, addresses, reboots, not_found, silent,
         malformed, refused,
     });
+    add_memory(out, memory);
+}
+
+fn add_memory(out: &mut Exposition, memory: MemoryUse) {
     let MemoryUse { limit, used, shortages, cut } = memory;
     out.value(&gauge("p2p_memory_bytes", "Memory used by all connections"), used as f64);
     out.value(&gauge("p2p_memory_limit_bytes", "Maximum memory for all connections"), limit as f64);

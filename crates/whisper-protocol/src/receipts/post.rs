@@ -249,7 +249,10 @@ impl Post {
         let task = Task::new(*rule, &unsealed).map_err(|error| PostError::Seal(error.into()))?;
         if !others.is_empty() && target != Target::Best {
             let all = others.iter().fold(task.clone(), |task, rule| task.and(*rule));
-            match miner.seal_job(SealJob::new(all, target, self.pow_time / 2).client(self.client)).await {
+            match miner
+                .seal_job(SealJob::new(all, target, self.pow_time / 2).client(self.client))
+                .await
+            {
                 Ok(sealed) => {
                     counters.one(Counter::WorkSealedForAll);
                     return Ok(sealed.envelope);

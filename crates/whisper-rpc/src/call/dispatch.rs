@@ -181,8 +181,7 @@ impl Dispatcher {
             None => Err(CallError::NoSuchMethod { name: method.into_owned() }),
             Some(MethodCallback::Sync(call)) => Ok(call(id, params, limit, extensions)),
             Some(MethodCallback::Async(call)) => {
-                Ok(call(id.into_owned(), params.into_owned(), connection, limit, extensions)
-                    .await)
+                Ok(call(id.into_owned(), params.into_owned(), connection, limit, extensions).await)
             }
             Some(MethodCallback::Subscription(subscribe)) => {
                 let PushSink { outbox, subscriptions } = push()?.clone();

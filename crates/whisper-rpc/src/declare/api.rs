@@ -132,9 +132,8 @@ impl<C: Send + Sync + 'static> Api<C> {
                     names.notification,
                     names.unsubscribe,
                     move |params, pending, context, extensions| {
-                        let opened = push::arguments(&params, names).and_then(|arguments| {
-                            open(&context, caller(&extensions)?, arguments)
-                        });
+                        let opened = push::arguments(&params, names)
+                            .and_then(|arguments| open(&context, caller(&extensions)?, arguments));
                         push::answer(pending, opened)
                     },
                 )

@@ -11,7 +11,8 @@ use tokio_rustls::rustls::pki_types::UnixTime;
 use tokio_rustls::rustls::time_provider::TimeProvider;
 
 /// The answer to every request. It ends the connection.
-const RESPONSE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
+const RESPONSE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
     content-length: 79\r\nconnection: close\r\n\r\n\
     the system clock of this node is before 1970: set it, or use JSON-RPC over IPC\n";
 

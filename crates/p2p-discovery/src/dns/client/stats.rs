@@ -22,20 +22,28 @@ pub struct ListClientStats {
     pub older_roots: u64,
     /// Answers without any text at the name of an entry.
     pub missing: u64,
-    /// Answers with texts at the name of an entry, none of which has the hash that the name demands.
-    pub wrong_hashes: u64,
-    /// Entries that match their label but are not valid, or are in the wrong tree.
-    pub bad_entries: u64,
+    /// Entries that were refused.
+    pub refused: RefusedEntries,
     /// Labels dropped because of [`ListClientConfig::max_entries`](super::ListClientConfig::max_entries).
     pub entries_dropped: u64,
     /// Links dropped because of [`ListClientConfig::max_lists`](super::ListClientConfig::max_lists).
     pub lists_dropped: u64,
 }
 
-impl ListClientStats {
-    /// Entries that were refused: those with a wrong hash, and those that are not valid.
+/// Entries of a list that were refused, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct RefusedEntries {
+    /// Answers with texts at the name of an entry, none of which has the hash that the name demands.
+    pub wrong_hashes: u64,
+    /// Entries that match their label but are not valid, or are in the wrong tree.
+    pub bad_entries: u64,
+}
+
+impl RefusedEntries {
+    /// All of them.
     #[must_use]
-    pub const fn refused_entries(&self) -> u64 {
+    pub const fn total(&self) -> u64 {
         self.wrong_hashes + self.bad_entries
     }
 }

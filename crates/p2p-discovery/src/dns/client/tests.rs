@@ -202,7 +202,7 @@ fn forged_missing_and_misplaced_entries_are_skipped_and_counted() {
     world.follow(&link);
     assert_eq!(world.run(MINUTE), [nodes[2].id()]);
     let stats = world.client.stats();
-    assert_eq!((stats.wrong_hashes, stats.missing), (1, 1));
+    assert_eq!((stats.refused.wrong_hashes, stats.missing), (1, 1));
     assert!(world.client.progress().is_done());
 
     // A list whose links are records and whose records are links.
@@ -213,7 +213,7 @@ fn forged_missing_and_misplaced_entries_are_skipped_and_counted() {
     world.zones.insert("c.example".to_owned(), vec![root.to_string()]);
     world.follow(&link);
     assert!(world.run(MINUTE).is_empty());
-    assert_eq!(world.client.stats().bad_entries, 4);
+    assert_eq!(world.client.stats().refused.bad_entries, 4);
     assert_eq!(world.client.progress().lists, 2);
 }
 

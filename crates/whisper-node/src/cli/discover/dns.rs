@@ -156,7 +156,7 @@ fn summary(
         Some(error) => format!("{} unanswered ({error})", stats.unanswered),
         None => format!("{} unanswered", stats.unanswered),
     };
-    let refused = match stats.refused_entries() {
+    let refused = match stats.refused.total() {
         0 => String::new(),
         count => format!(", {count} entries refused (wrong hash or not valid)"),
     };

@@ -65,10 +65,14 @@ fn declare_symmetric(api: &mut Api<ShhContext>) {
     .about("Stores a symmetric key of 32 bytes; returns its id.")
     .fails([CallError::SymmetricKeySize { size: 31 }]);
     // Deriving a key is slow by design, so it runs on a thread of its own.
-    api.blocking("shh_generateSymKeyFromPassword", ["password"], |shh, _, (password,): (String,)| {
-        let password = Zeroizing::new(password);
-        Ok(shh.whisper.keys().symmetric_from_password(&password).to_string())
-    })
+    api.blocking(
+        "shh_generateSymKeyFromPassword",
+        ["password"],
+        |shh, _, (password,): (String,)| {
+            let password = Zeroizing::new(password);
+            Ok(shh.whisper.keys().symmetric_from_password(&password).to_string())
+        },
+    )
     .about("Derives a symmetric key from a password and stores it; returns its id.");
     api.call("shh_hasSymKey", ["id"], |shh, (name,): (String,)| {
         Ok(id(&name).is_some_and(|id| shh.whisper.keys().has_symmetric(&id)))
