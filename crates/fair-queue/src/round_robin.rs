@@ -107,7 +107,7 @@ impl<K: Ord + Clone> RoundRobin<K> {
         if self.active == 0 {
             return None;
         }
-        self.skip_idle_rounds();
+        let mut visited = 0;
         loop {
             let key = self.ring.front()?;
             let flow = self.flows.get_mut(key)?;
@@ -119,6 +119,11 @@ impl<K: Ord + Clone> RoundRobin<K> {
                 return self.ring.front();
             }
             self.end_turn();
+            visited += 1;
+            if visited >= self.ring.len() {
+                self.skip_idle_rounds();
+                visited = 0;
+            }
         }
     }
 
@@ -141,14 +146,11 @@ impl<K: Ord + Clone> RoundRobin<K> {
         self.active == 0
     }
 
-    /// If no active key can be served in the next round, adds the income of the rounds before one can, to all. So a
-    /// large debt costs no time.
+    /// After a whole round in which no key could be served: adds the income of the rounds before one can be served, to
+    /// all. So a large debt costs no time.
     fn skip_idle_rounds(&mut self) {
         let quantum = self.quantum;
-        let turns = |flow: &Flow| match flow.funded && flow.balance > 0 {
-            true => 0,
-            false => flow.turns_to_repay(quantum),
-        };
+        let turns = |flow: &Flow| flow.turns_to_repay(quantum);
         let first = self.flows.values().filter(|flow| flow.active).map(turns).min().unwrap_or(0);
         let skipped = first.saturating_sub(1);
         if skipped < 1 {

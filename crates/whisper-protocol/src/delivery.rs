@@ -159,8 +159,10 @@ impl Delivery {
 
     fn record(&self, now: u32, lost: Vec<Lost>) {
         for (reason, hash) in lost {
-            let occurrence = Occurrence::at(now);
-            let occurrence = hash.map_or(occurrence, |hash| Occurrence::at(now).of(&hash));
+            let occurrence = match hash {
+                Some(hash) => Occurrence::at(now).of(&hash),
+                None => Occurrence::at(now),
+            };
             self.counters.record(reason, occurrence);
         }
     }

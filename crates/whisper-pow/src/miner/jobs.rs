@@ -19,6 +19,9 @@ use crate::{Client, Found, Meter, Search, Task, seal::NONCES_PER_CHECK};
 /// Number of nonces in a block, a multiple of [`NONCES_PER_CHECK`]: less than a millisecond with the fastest kernel, tens of milliseconds with the slowest.
 const BLOCK: u32 = 8192;
 
+/// Memory that a job takes besides its envelope, in bytes.
+const OVERHEAD: usize = 1024;
+
 /// Identifies a job of one miner.
 pub(super) type JobId = u64;
 
@@ -29,7 +32,7 @@ pub(super) struct Jobs {
     turns: NestedRoundRobin<u64, JobId>,
     jobs: BTreeMap<JobId, Job>,
     next_id: JobId,
-    /// Bytes of the envelopes of all jobs.
+    /// Memory of all jobs, in bytes.
     bytes: usize,
     max_bytes: usize,
 }
@@ -77,6 +80,13 @@ pub(super) struct Finished {
     pub(super) search: Search,
 }
 
+impl Order {
+    /// What the job counts in memory, in bytes.
+    fn memory_size(&self) -> usize {
+        self.task.unsealed().size() + OVERHEAD
+    }
+}
+
 impl Block {
     /// Tries the nonces of the block, until one is enough or the job is stopped.
     pub(super) fn search(&self) -> Search {
@@ -103,7 +113,7 @@ impl Job {
 }
 
 impl Jobs {
-    /// No job. `max_bytes` limits the envelopes of all jobs together.
+    /// No job. `max_bytes` limits the memory of all jobs together.
     pub(super) fn new(max_bytes: usize) -> Self {
         Self {
             turns: NestedRoundRobin::new(BLOCK),
@@ -118,10 +128,10 @@ impl Jobs {
     ///
     /// Half of the memory is for all; of the other half, each client has an equal part.
     pub(super) fn insert(&mut self, order: Order) -> Option<JobId> {
-        let (client, size) = (order.client, order.task.unsealed().size());
+        let (client, size) = (order.client, order.memory_size());
         let held = |key: u64| -> usize {
             let jobs = self.jobs.values().filter(|job| job.order.client.key == key);
-            jobs.map(|job| job.order.task.unsealed().size()).sum()
+            jobs.map(|job| job.order.memory_size()).sum()
         };
         let part = self.max_bytes / 2 / (self.turns.groups() + 1);
         if self.bytes + size > self.max_bytes / 2 && held(client.key) + size > part {
@@ -203,7 +213,7 @@ impl Jobs {
         self.rest(id);
         if let Some(job) = self.jobs.remove(&id) {
             job.stop.store(true, Relaxed);
-            self.bytes -= job.order.task.unsealed().size();
+            self.bytes -= job.order.memory_size();
         }
     }
 
@@ -337,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_client_that_fills_the_memory_leaves_room_for_others() {
-        let size = order(1, NEVER, TICK).task.unsealed().size();
+        let size = order(1, NEVER, TICK).memory_size();
         let mut jobs = Jobs::new(100 * size);
         let inserted = (0..200).map_while(|_| jobs.insert(order(1, NEVER, TICK))).count();
         assert!((50..=60).contains(&inserted), "{inserted}");

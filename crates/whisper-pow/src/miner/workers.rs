@@ -16,7 +16,7 @@ use super::{
 };
 use crate::Search;
 
-/// Maximum size of all envelopes that are being sealed, in bytes.
+/// Maximum memory of all envelopes that are being sealed, in bytes.
 const MAX_BYTES: usize = 128 << 20;
 
 /// How much lower the priority of the threads is than that of others, as a Unix nice value.

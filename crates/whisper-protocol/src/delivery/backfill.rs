@@ -10,7 +10,7 @@ use crate::{
     delivery::filter::{Filter, OpenOutcome},
     delivery::opening::{self, Progress},
     relay::pool::Ticket,
-    stats::counters::Counters,
+    stats::{Counter, Reason, counters::Counters},
 };
 
 /// Maximum number of pooled envelopes that are looked at in one turn.
@@ -91,9 +91,18 @@ impl Backfill {
         // To look at an envelope is not free either.
         let cost = u32::try_from(found.len()).unwrap_or(u32::MAX).saturating_mul(trial_cost).max(1);
         for (envelope, work) in found {
-            if let OpenOutcome::Message(message) = self.filter.try_open(&envelope) {
-                let arrival = Arrival { envelope, work, source: Source::Pool };
-                opening::store(now, counters, &arrival, &message, [&self.filter]);
+            let outcome = self.filter.try_open(&envelope);
+            let arrival = Arrival { envelope, work, source: Source::Pool };
+            match outcome {
+                OpenOutcome::Message(message) => {
+                    counters.one(Counter::Opened);
+                    opening::store(now, counters, &arrival, &message, [&self.filter]);
+                }
+                OpenOutcome::Malformed => {
+                    opening::record(now, counters, &arrival, Reason::Malformed);
+                }
+                // Other filters may open it.
+                OpenOutcome::WrongKey => {}
             }
         }
         Progress { cost, finished: self.dialects.is_empty() }

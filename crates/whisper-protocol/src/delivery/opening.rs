@@ -107,6 +107,7 @@ fn is_admitted(arrival: &Arrival, filter: &Filter) -> bool {
     filter.admits(arrival.envelope.dialect(), arrival.work.get(), arrival.is_direct())
 }
 
-fn record(now: u32, counters: &Counters, arrival: &Arrival, reason: Reason) {
+/// Counts why an envelope is not delivered.
+pub(crate) fn record(now: u32, counters: &Counters, arrival: &Arrival, reason: Reason) {
     counters.record(reason, Occurrence::at(now).of(arrival.envelope.hash()));
 }

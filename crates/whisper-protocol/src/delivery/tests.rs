@@ -170,7 +170,7 @@ fn a_new_filter_is_fed_from_the_pool_on_request() {
     }
 }
 
-/// Ten thousand filters of one application cost another one nothing but every second turn.
+/// Hundreds of filters of one application cost another one nothing but every second turn.
 #[test]
 fn filters_of_one_owner_do_not_delay_those_of_another() {
     let delivery = Delivery::new(&Config::default(), Arc::new(Counters::default()));

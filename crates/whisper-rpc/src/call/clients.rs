@@ -1,9 +1,10 @@
 //! Identifies clients, so that what they cost is shared fairly and what they made is shown only to them.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use p2p_identity::host_prefix;
 use whisper_protocol::Client;
 
 /// Makes the keys of clients. The keys of connections and those of addresses differ, and neither is 0, the key of the
@@ -29,15 +30,7 @@ impl Clients {
 
     /// The client at an address: all HTTP requests from there, which need not share a connection.
     pub(crate) fn address(&self, address: Option<IpAddr>) -> Client {
-        Client { key: self.addresses.hash_one(address.map(network)) | 1, weight: 1 }
-    }
-}
-
-/// The network that one client controls: an IPv4 address, or 64 bits of an IPv6 address.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) >> 64 << 64).into(),
-        v4 => v4,
+        Client { key: self.addresses.hash_one(address.map(host_prefix)) | 1, weight: 1 }
     }
 }
 
