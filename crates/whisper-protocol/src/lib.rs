@@ -90,6 +90,7 @@ pub use peers::work_settings::{PeerRule, Sealing, WorkSettings};
 pub use receipts::ending::{Ending, Progress, ReceiptState, RefusalReason};
 pub use receipts::post::{Post, PostError, Recipient};
 pub use receipts::receipt::Receipt;
+pub use receipts::sealing::PostEnvelope;
 pub use receipts::settings::ReceiptSettings;
 pub use relay::admission::{EnvelopeOutcome, SYNC_ALLOWANCE};
 pub use relay::peer_state::skip_reason::SkipReason;
@@ -100,6 +101,7 @@ pub use stats::{
     DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, PostStats, Reason,
     RejectedStats, RelayStats, SessionStats, Stats, StatsCounter, StatsGroup, WorkStats,
 };
+pub use whisper::describe::rule_name;
 pub use whisper::explanation::{
     EXPLAINED_FILTERS, EnvelopeState, Explanation, FilterOutcome, FilterTrace, PooledEnvelope,
 };

@@ -8,5 +8,6 @@ pub(crate) mod peer_sender;
 pub(crate) mod rate_limit;
 pub(crate) mod remote;
 pub(crate) mod rule_learner;
+pub(crate) mod rule_probe;
 pub(crate) mod trusted;
 pub(crate) mod work_settings;

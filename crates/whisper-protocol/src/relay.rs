@@ -218,11 +218,11 @@ impl Relay {
         Some(self.slots.get(slot.index)?.as_ref()?.peer.rule())
     }
 
-    /// The rules of the peers that require work, as far as they are known.
-    pub(crate) fn peer_rules(&self) -> impl Iterator<Item = Rule> {
+    /// The rules that the peers that require work need. `accepted`: those that a peer with an unknown rule may need.
+    pub(crate) fn peer_rules(&self, accepted: &[Rule]) -> Vec<Rule> {
         let peers = self.slots.iter().flatten().map(|occupied| &occupied.peer);
         let demanding = peers.filter(|peer| peer.status().min_work > Work::ZERO);
-        demanding.filter_map(|peer| peer.rule().rule())
+        demanding.flat_map(move |peer| peer.rule().needed(accepted)).collect()
     }
 
     /// Returns whether the envelope is in the pool. If it is, the peer that sent it is not sent it back.

@@ -163,7 +163,7 @@ stats! {
             learned: WorkLearned,
             /// Posts sealed under several rules.
             sealed_for_all: WorkSealedForAll,
-            /// Posts sealed under one rule because the time was too short for several.
+            /// Posts for which the time was too short under one of several rules.
             sealed_for_one: WorkSealedForOne,
         }
     }

@@ -1,10 +1,10 @@
 //! The handle of a Whisper node.
 
-mod describe;
+pub(crate) mod describe;
 pub(crate) mod explanation;
 mod node;
 
-use std::{future::Future, sync::Arc};
+use std::{collections::HashSet, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use p2p_identity::NodeId;
@@ -20,7 +20,7 @@ use crate::{
     delivery::filter::{Filter, FilterError, FilterSpec},
     delivery::interest::Interest,
     delivery::mailbox::Mailbox,
-    delivery::message::ReceivedMessage,
+    delivery::message::{ContentHash, ReceivedMessage},
     delivery::watch::Watch,
     drops::Dropped,
     keys::Keys,
@@ -30,6 +30,7 @@ use crate::{
     peers::remote::Remote,
     receipts::post::{Post, PostError},
     receipts::receipt::Receipt,
+    receipts::sealing::PostSeals,
     relay::admission::{EnvelopeOutcome, Requirements},
     session::{self, context::SessionContext},
     stats::Stats,
@@ -201,13 +202,17 @@ impl Whisper {
     /// filters of this node; or only to [`Post::target_peer`]. Returns a receipt, which has the envelope's hash and tells
     /// what becomes of it.
     ///
+    /// There is an envelope for each rule of work that the peers need ([`Sealing`](crate::Sealing)). Check
+    /// [`Receipt::unmet`]: peers that apply one of those rules are not sent the message.
+    ///
     /// The proof of work runs on threads of its own. Dropping the future stops it.
     ///
     /// # Errors
     ///
     /// [`PostError`]. Then nothing is sent.
     pub async fn post(&self, post: Post) -> Result<Receipt, PostError> {
-        let SessionContext { corrector, relays, rules, counters, delivery, .. } = self.context();
+        let SessionContext { corrector, relays, rules, counters, delivery, tracker, .. } =
+            self.context();
         let unsealed = post.encrypt(corrector.now(), &self.0.keys, &mut rand::rng())?;
         let requirements = relays.relays().requirements();
         if unsealed.size() as u64 > u64::from(requirements.max_message_size()) {
@@ -217,13 +222,19 @@ impl Whisper {
             return Err(PostError::PowTooLow);
         }
         let dialect = post.dialect;
-        let rules = rules.seal_rules(dialect, || relays.relays().peer_rules(dialect));
-        let envelope = post.seal(unsealed, &rules, &self.0.miner, counters).await?;
+        let needed = || rules.seal_rules(dialect, || relays.relays().peer_rules(dialect));
+        let (first, others) = needed();
         if let Some(id) = post.target_peer {
-            return Ok(self.0.publisher.send_direct(id, &envelope).await?);
+            let sealed = post.seal(&unsealed, first, &[], &self.0.miner, counters).await?;
+            return Ok(self.0.publisher.send_direct(id, first, &sealed.first.1).await?);
         }
+        let sealed = post.seal(&unsealed, first, &others, &self.0.miner, counters).await?;
         delivery.wait_for_room(Source::Own, Instant::now() + MAX_QUEUE_WAIT).await;
-        self.0.publisher.publish(envelope).map_err(PostError::Rejected)
+        let receipt = self.0.publisher.publish(sealed).map_err(PostError::Rejected)?;
+        if needed().1.iter().any(|rule| !others.contains(rule)) {
+            tracker.handle_joined(); // a peer joined while the message was being sealed
+        }
+        Ok(receipt)
     }
 
     /// The receipt of an envelope that was posted here, while it is remembered
@@ -252,11 +263,15 @@ impl Whisper {
         wanted: &dyn Fn(&FilterId, Client) -> bool,
     ) -> Explanation {
         let SessionContext { relays, delivery, counters, .. } = self.context();
+        let seals = self.0.publisher.seals(hash);
+        let envelopes: Vec<_> = seals.iter().flat_map(PostSeals::envelopes).copied().collect();
+        let hashes: Vec<_> = envelopes.iter().map(|envelope| envelope.hash).collect();
         Explanation {
             hash: *hash,
-            state: explanation::state(relays.relays(), delivery.delivery(), hash, wanted),
+            state: explanation::state(relays.relays(), delivery.delivery(), hash, &hashes, wanted),
             drops: counters.about(hash),
             receipt: self.0.publisher.state(hash),
+            envelopes,
         }
     }
 
@@ -304,7 +319,7 @@ impl Whisper {
         Some(self.context().delivery.touch(id)?.mailbox.drain())
     }
 
-    /// All messages in the pool that match a filter, including those that arrived before the filter was made. The mailbox
+    /// All messages in the pool that match a filter, each once, including those that arrived before the filter was made. The mailbox
     /// is not changed. `None` if there is no such filter. Expensive: it opens every pooled envelope of the filter's
     /// topics.
     #[must_use]
@@ -315,8 +330,12 @@ impl Whisper {
             let wanted = filter.has_topic(topic) && filter.admits(dialect, work, false);
             wanted.then(|| (dialect, Bytes::copy_from_slice(entry.raw()), work))
         });
+        let mut seen = HashSet::new();
         let open = |(dialect, raw, work)| {
             let envelope = Envelope::decode(dialect, raw).ok()?;
+            if !seen.insert(ContentHash::of(&envelope)) {
+                return None;
+            }
             let message = filter.open(&envelope).ok().filter(|message| filter.wants(message))?;
             Some(filter.received(&envelope, work, false, message))
         };

@@ -9,8 +9,12 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use crate::{config::QueueLimits, delivery::message::ReceivedMessage, lock::lock};
-use seen::SeenEnvelopes;
+use crate::{
+    config::QueueLimits,
+    delivery::message::{ContentHash, ReceivedMessage},
+    lock::lock,
+};
+use seen::SeenMessages;
 
 /// The result of [`Mailbox::put`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +29,12 @@ pub(crate) enum PutOutcome {
 
 #[derive(Debug, Default)]
 struct Contents {
-    messages: VecDeque<Arc<ReceivedMessage>>,
-    hashes: HashSet<[u8; 32]>,
+    messages: VecDeque<(ContentHash, Arc<ReceivedMessage>)>,
+    /// The contents of the messages.
+    waiting: HashSet<ContentHash>,
     /// Broadcast messages, including those that were taken out. Direct messages are not included: a second copy was
     /// requested.
-    seen: SeenEnvelopes,
+    seen: SeenMessages,
     bytes: usize,
     /// Number of messages that were dropped.
     lost: usize,
@@ -51,16 +56,16 @@ impl Mailbox {
     }
 
     /// Stores a message. Drops the oldest ones if there is no room.
-    pub(crate) fn put(&self, message: Arc<ReceivedMessage>) -> PutOutcome {
+    pub(crate) fn put(&self, content: ContentHash, message: Arc<ReceivedMessage>) -> PutOutcome {
         let size = message.size();
         if size > self.limits.bytes || self.limits.items == 0 {
             return PutOutcome::TooLarge;
         }
         let mut contents = lock(&self.contents);
-        if contents.hashes.contains(&message.hash) || !contents.is_new(&message) {
+        if contents.waiting.contains(&content) || !contents.is_new(content, &message) {
             return PutOutcome::Repeated;
         }
-        contents.hashes.insert(message.hash);
+        contents.waiting.insert(content);
         let mut dropped = Vec::new();
         while contents.messages.len() >= self.limits.items
             || contents.bytes + size > self.limits.bytes
@@ -69,7 +74,7 @@ impl Mailbox {
             dropped.push(oldest.hash);
         }
         contents.bytes += size;
-        contents.messages.push_back(message);
+        contents.messages.push_back((content, message));
         let before = contents.lost;
         contents.lost += dropped.len();
         let lost = contents.lost;
@@ -83,17 +88,17 @@ impl Mailbox {
         PutOutcome::Stored { dropped }
     }
 
-    /// Whether the message of this envelope waits here.
-    pub(crate) fn holds(&self, hash: &[u8; 32]) -> bool {
-        lock(&self.contents).hashes.contains(hash)
+    /// Whether the message with this content waits here.
+    pub(crate) fn holds(&self, content: &ContentHash) -> bool {
+        lock(&self.contents).waiting.contains(content)
     }
 
     /// Takes all messages out, the oldest first.
     pub(crate) fn drain(&self) -> Vec<Arc<ReceivedMessage>> {
         let mut contents = lock(&self.contents);
         contents.bytes = 0;
-        contents.hashes.clear();
-        contents.messages.drain(..).collect()
+        contents.waiting.clear();
+        contents.messages.drain(..).map(|(_, message)| message).collect()
     }
 
     /// Waits for the next message and takes it out; `None` if the mailbox is closed and empty. Only one task may wait.
@@ -125,13 +130,13 @@ impl Mailbox {
 }
 
 impl Contents {
-    fn is_new(&mut self, message: &ReceivedMessage) -> bool {
-        message.direct || self.seen.insert(message.expiry(), message.hash)
+    fn is_new(&mut self, content: ContentHash, message: &ReceivedMessage) -> bool {
+        message.direct || self.seen.insert(message.expiry(), content)
     }
 
     fn take(&mut self) -> Option<Arc<ReceivedMessage>> {
-        let message = self.messages.pop_front()?;
-        self.hashes.remove(&message.hash);
+        let (content, message) = self.messages.pop_front()?;
+        self.waiting.remove(&content);
         self.bytes -= message.size();
         Some(message)
     }

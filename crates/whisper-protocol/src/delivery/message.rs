@@ -1,10 +1,29 @@
 //! A message as the owner of a filter receives it.
 
+use keccak_lanes::Keccak256;
 use p2p_identity::PublicKey;
-use whisper_envelope::{Message, Topic};
+use whisper_envelope::{Envelope, Message, Topic};
 
 /// Bytes that a message is counted with in a mailbox, besides its content.
 const OVERHEAD: usize = 512;
+
+/// Identifies the message of an envelope: the hash of everything but the nonce. A message that was sealed under several
+/// rules has several envelopes, all with the same content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ContentHash([u8; 32]);
+
+impl ContentHash {
+    pub(crate) fn of(envelope: &Envelope) -> Self {
+        let preimage = envelope.unsealed().preimage();
+        let hash = Keccak256::new().chain(preimage.header()).chain(preimage.body());
+        Self(hash.finalize())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
 
 /// An opened message with the fields of its envelope.
 #[derive(Debug, Clone, PartialEq)]

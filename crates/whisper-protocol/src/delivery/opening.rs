@@ -9,6 +9,7 @@ use crate::{
     delivery::filter::{Filter, OpenOutcome},
     delivery::filters::SameKey,
     delivery::mailbox::PutOutcome,
+    delivery::message::ContentHash,
     drops::Occurrence,
     stats::{Counter, Reason, counters::Counters},
 };
@@ -80,6 +81,7 @@ pub(crate) fn store<'a>(
     message: &Message,
     filters: impl IntoIterator<Item = &'a Arc<Filter>>,
 ) {
+    let content = ContentHash::of(&arrival.envelope);
     let mut received = None;
     for filter in filters {
         if !filter.wants(message) {
@@ -90,7 +92,7 @@ pub(crate) fn store<'a>(
             let (work, direct) = (arrival.work.get(), arrival.is_direct());
             Arc::new(filter.received(&arrival.envelope, work, direct, message.clone()))
         });
-        match filter.mailbox.put(Arc::clone(received)) {
+        match filter.mailbox.put(content, Arc::clone(received)) {
             PutOutcome::Stored { dropped } => {
                 counters.one(Counter::Delivered);
                 for oldest in dropped {

@@ -44,7 +44,10 @@ impl RuleLearner {
         match self.settings.peers.get(&remote.id).copied().unwrap_or_else(named) {
             PeerRule::Any => PeerRuleState::ANY,
             PeerRule::Only(rule) => PeerRuleState::only(rule),
-            PeerRule::Unknown => PeerRuleState::learning(lock(&self.learned).get(&remote.id)),
+            PeerRule::Unknown => match lock(&self.learned).get(&remote.id) {
+                Some(LearnedRule { rule, certain: false }) => PeerRuleState::suspected(rule),
+                learned => PeerRuleState::learning(learned.map(|learned| learned.rule)),
+            },
         }
     }
 
@@ -61,23 +64,28 @@ impl RuleLearner {
         used.then_some(rule)
     }
 
-    /// The rules that an own envelope of this dialect must satisfy, each once. The first is mandatory. `peer_rules`
-    /// returns the rules of the connected peers that require work.
+    /// The rules that a post of this dialect is sealed for: the first, which is mandatory, and the others, each once.
+    /// `peer_rules` returns the rules that the connected peers need.
     pub(crate) fn seal_rules<R: IntoIterator<Item = Rule>>(
         &self,
         dialect: Dialect,
         peer_rules: impl FnOnce() -> R,
-    ) -> Vec<Rule> {
-        let Policy { seal, accept, .. } = Wire::of(dialect).policy(&self.settings.policy);
-        let mut rules = vec![seal];
-        match self.settings.seal {
-            Sealing::Own => {}
-            Sealing::All => rules.extend(accept),
-            Sealing::Peers => rules.extend(peer_rules()),
-        }
-        let mut seen = HashSet::new();
-        rules.retain(|rule| seen.insert(*rule));
-        rules
+    ) -> (Rule, Vec<Rule>) {
+        let wire = Wire::of(dialect);
+        let Policy { seal, accept, .. } = wire.policy(&self.settings.policy);
+        let (first, mut others) = match &self.settings.seal {
+            _ if wire.rule.is_some() => (seal, Vec::new()),
+            Sealing::Own => (seal, Vec::new()),
+            Sealing::All => (seal, accept),
+            Sealing::Peers => (seal, peer_rules().into_iter().collect()),
+            Sealing::Rules(named) => match named.split_first() {
+                Some((first, others)) => (*first, others.to_vec()),
+                None => (seal, Vec::new()),
+            },
+        };
+        let mut seen = HashSet::from([first]);
+        others.retain(|rule| seen.insert(*rule));
+        (first, others)
     }
 }
 
@@ -96,9 +104,9 @@ struct LearnedRule {
 }
 
 impl LearnedRules {
-    /// The rule of a peer, if it is certain enough.
-    fn get(&self, id: &NodeId) -> Option<Rule> {
-        self.rules.get(id).filter(|learned| learned.certain).map(|learned| learned.rule)
+    /// The rule of a peer, as far as it was learned.
+    fn get(&self, id: &NodeId) -> Option<LearnedRule> {
+        self.rules.get(id).copied()
     }
 
     /// A peer disconnected, and what it was sent indicates `rule`. `gave_reason`: its disconnect message confirms that.
@@ -133,19 +141,23 @@ mod tests {
         NodeId(bytes)
     }
 
+    fn certain(rule: Rule) -> Option<LearnedRule> {
+        Some(LearnedRule { rule, certain: true })
+    }
+
     #[test]
-    fn a_disconnect_without_a_reason_counts_the_second_time() {
+    fn a_disconnect_without_a_reason_is_certain_the_second_time() {
         let (old, new) = (Rule::GETH_1_8, Rule::EIP_627);
         let mut learned = LearnedRules::default();
         assert!(!learned.insert(id(1), old, false));
-        assert_eq!(learned.get(&id(1)), None);
+        assert_eq!(learned.get(&id(1)), Some(LearnedRule { rule: old, certain: false }));
         assert!(!learned.insert(id(1), new, false), "another rule");
         assert!(learned.insert(id(1), new, false));
-        assert_eq!(learned.get(&id(1)), Some(new));
+        assert_eq!(learned.get(&id(1)), certain(new));
         assert!(!learned.insert(id(1), old, false), "it vanished for another reason");
-        assert_eq!(learned.get(&id(1)), Some(new));
+        assert_eq!(learned.get(&id(1)), certain(new));
         assert!(learned.insert(id(1), old, true), "it gave the reason");
-        assert_eq!(learned.get(&id(1)), Some(old));
+        assert_eq!(learned.get(&id(1)), certain(old));
     }
 
     #[test]
@@ -157,7 +169,7 @@ mod tests {
         }
         assert_eq!((learned.rules.len(), learned.order.len()), (MAX_LEARNED, MAX_LEARNED));
         assert_eq!(learned.get(&id(0)), None);
-        assert_eq!(learned.get(&id(MAX_LEARNED)), Some(Rule::GETH_1_8));
+        assert_eq!(learned.get(&id(MAX_LEARNED)), certain(Rule::GETH_1_8));
     }
 
     #[test]
@@ -182,16 +194,21 @@ mod tests {
     }
 
     #[test]
-    fn own_envelopes_satisfy_each_rule_once() {
+    fn a_post_is_sealed_for_each_rule_once() {
         let (old, new) = (Rule::GETH_1_8, Rule::EIP_627);
         for (seal, expected) in [
-            (Sealing::Own, vec![new]),
-            (Sealing::All, vec![new, old]),
-            (Sealing::Peers, vec![new, Rule::NIM]),
+            (Sealing::Own, (new, vec![])),
+            (Sealing::All, (new, vec![old])),
+            (Sealing::Peers, (new, vec![Rule::NIM])),
+            (Sealing::Rules(vec![]), (new, vec![])),
+            (Sealing::Rules(vec![old]), (old, vec![])),
+            (Sealing::Rules(vec![old, Rule::NIM, old]), (old, vec![Rule::NIM])),
         ] {
-            let learner = RuleLearner::new(WorkSettings { seal, ..WorkSettings::default() });
-            let rules = learner.seal_rules(Dialect::V6, || [Rule::NIM, new, Rule::NIM]);
-            assert_eq!(rules, expected, "{seal:?}");
+            let settings = WorkSettings { seal: seal.clone(), ..WorkSettings::default() };
+            let learner = RuleLearner::new(settings);
+            let rules = |dialect| learner.seal_rules(dialect, || [Rule::NIM, new, Rule::NIM]);
+            assert_eq!(rules(Dialect::V6), expected, "{seal:?}");
+            assert_eq!(rules(Dialect::V5), (old, vec![]), "shh/5 has one rule: {seal:?}");
         }
     }
 }

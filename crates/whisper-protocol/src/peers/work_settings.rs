@@ -16,7 +16,7 @@ pub struct WorkSettings {
     /// under the EIP-627 rule, accepted under that and the go-ethereum 1.8 rule. It applies to shh/6; in shh/5 there is
     /// only the go-ethereum 1.8 rule.
     pub policy: Policy,
-    /// Which further rules own envelopes satisfy.
+    /// Which rules own posts are sealed for.
     pub seal: Sealing,
     /// Peers with a configured rule. It has precedence over the client name.
     pub peers: BTreeMap<NodeId, PeerRule>,
@@ -73,20 +73,26 @@ fn version(part: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// Which rules own envelopes of shh/6 satisfy, besides [`Policy::seal`].
+/// Which rules own posts of shh/6 are sealed for.
 ///
-/// A nonce that satisfies rules with different hashes costs the product of what each costs; see
-/// [`Task::and`](whisper_pow::Task::and). If none is found in half of a post's [`pow_time`](crate::Post::pow_time), the
-/// envelope is sealed under [`Policy::seal`] alone.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// A post is sealed under each rule separately: one message, one envelope for each rule, and the cost is the sum. An
+/// envelope that happens to have enough work under two rules counts for both. Each peer is sent the envelopes that have
+/// enough work under its rule. A filter receives the message once.
+///
+/// The first rule is mandatory: if it is not met in time, the post fails and nothing is sent. If another one is not met,
+/// the post is sent under the rules that were, and [`Receipt::unmet`](crate::Receipt::unmet) names the others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Sealing {
-    /// The rules of the connected peers that require work.
+    /// [`Policy::seal`], then the rules of the connected peers that require work. A peer whose rule is not known may need
+    /// any rule of [`Policy::accept`].
     #[default]
     Peers,
-    /// All rules of [`Policy::accept`].
+    /// [`Policy::seal`], then all rules of [`Policy::accept`].
     All,
-    /// No further rules.
+    /// [`Policy::seal`] alone.
     Own,
+    /// These rules in this order, whatever the connected peers apply. Empty: [`Policy::seal`].
+    Rules(Vec<Rule>),
 }
 
 #[cfg(test)]

@@ -3,15 +3,20 @@
 //! Only own posts are followed, and of these a limited number. A post is open until it ends; [`OpenPosts::poll_ended`]
 //! returns its [`Ending`] once, and the ending is remembered for a while.
 
+mod open_post;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     time::Instant,
 };
 
 use p2p_identity::NodeId;
+use whisper_pow::Rule;
 
 use crate::{
     receipts::ending::{Ending, Progress, RefusalReason},
+    receipts::open_posts::open_post::{HandedState, OpenPost},
+    receipts::sealing::{PostEnvelope, PostSeals},
     receipts::settings::ReceiptSettings,
     relay::unsent_reason::UnsentReason,
 };
@@ -20,128 +25,6 @@ use crate::{
 const MAX_FOLLOWED_PEERS: usize = 64;
 
 type Hash = [u8; 32];
-
-/// What one peer did with a post.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HandedState {
-    /// The peer must stay connected until then.
-    Watched {
-        until: Instant,
-    },
-    /// The peer supports confirmations and has not confirmed yet.
-    Awaited,
-    Stayed,
-    Acknowledged,
-    Left,
-    Refused,
-}
-
-/// A peer that was sent a post.
-#[derive(Debug)]
-struct HandedPeer {
-    peer: NodeId,
-    state: HandedState,
-}
-
-impl HandedPeer {
-    /// Whether it is not known yet whether the peer keeps the post.
-    fn is_undecided(&self) -> bool {
-        matches!(self.state, HandedState::Watched { .. } | HandedState::Awaited)
-    }
-
-    fn is_gone(&self) -> bool {
-        matches!(self.state, HandedState::Left | HandedState::Refused)
-    }
-}
-
-/// A post that has not ended.
-#[derive(Debug)]
-struct OpenPost {
-    serial: u64,
-    expiry: u32,
-    /// A direct message, for one peer.
-    direct: bool,
-    handed: Vec<HandedPeer>,
-    /// Number of peers it was sent to, including those that are not followed.
-    count: usize,
-    refused: Option<(NodeId, RefusalReason)>,
-}
-
-impl OpenPost {
-    fn find(&mut self, peer: &NodeId) -> Option<&mut HandedPeer> {
-        self.handed.iter_mut().find(|handed| handed.peer == *peer)
-    }
-
-    /// Follows the peer from now on, if not too many are followed. A peer that had left and came back is followed again.
-    fn hand(&mut self, peer: NodeId, state: HandedState, followed: usize) {
-        if let Some(handed) = self.find(&peer) {
-            if handed.is_gone() {
-                handed.state = state;
-            }
-            return;
-        }
-        self.count += 1;
-        let handed = HandedPeer { peer, state };
-        if self.handed.len() < followed {
-            self.handed.push(handed);
-        } else if let Some(gone) = self.handed.iter_mut().find(|handed| handed.is_gone()) {
-            *gone = handed;
-        }
-    }
-
-    fn count_in(&self, wanted: HandedState) -> usize {
-        self.handed.iter().filter(|handed| handed.state == wanted).count()
-    }
-
-    fn kept(&self) -> usize {
-        self.count_in(HandedState::Stayed) + self.count_in(HandedState::Acknowledged)
-    }
-
-    fn until(&self) -> Option<Instant> {
-        let until = |handed: &HandedPeer| match handed.state {
-            HandedState::Watched { until } => Some(until),
-            _ => None,
-        };
-        self.handed.iter().filter_map(until).min()
-    }
-
-    fn progress(&self) -> Progress {
-        Progress {
-            handed: self.count,
-            kept: self.kept(),
-            acknowledged: self.count_in(HandedState::Acknowledged),
-            left: self.count_in(HandedState::Left),
-            refused: self.refused.clone(),
-            unsent: None,
-        }
-    }
-
-    /// How the post ended, if enough peers kept it, or if no other peer can.
-    fn decided(&self, wanted: usize) -> Option<Ending> {
-        let kept = self.kept();
-        if kept >= if self.direct { 1 } else { wanted } {
-            let acknowledged = self.count_in(HandedState::Acknowledged);
-            return Some(Ending::Delivered { peers: kept, acknowledged });
-        }
-        let addressee = self.handed.first().filter(|handed| self.direct && handed.is_gone())?;
-        Some(self.refusal().unwrap_or(Ending::Left { peer: addressee.peer }))
-    }
-
-    /// How the post ended, if it expired or was evicted.
-    fn end_of_life(&self, evicted: bool, unsent: impl FnOnce() -> UnsentReason) -> Ending {
-        let (handed, kept) = (self.count, self.kept());
-        match self.refusal() {
-            Some(refused) if kept == 0 => refused,
-            _ if handed == 0 && !evicted => Ending::Unsent(unsent()),
-            _ if evicted => Ending::Evicted { handed, kept },
-            _ => Ending::Expired { handed, kept },
-        }
-    }
-
-    fn refusal(&self) -> Option<Ending> {
-        self.refused.clone().map(|(peer, reason)| Ending::Refused { peer, reason })
-    }
-}
 
 /// The posts that are followed, and the endings of earlier ones.
 #[derive(Debug)]
@@ -153,7 +36,9 @@ pub(crate) struct OpenPosts {
     /// When the next watched peer of a post will have stayed long enough.
     by_stay: BTreeSet<(Instant, u64)>,
     serial: u64,
-    ended: HashMap<Hash, Ending>,
+    ended: HashMap<Hash, (Ending, PostSeals)>,
+    /// The first hash of each post that is open or remembered, by its other hashes.
+    aliases: HashMap<Hash, Hash>,
     /// The ended posts, in the order in which they ended.
     ended_order: VecDeque<Hash>,
     news: VecDeque<(Hash, Ending)>,
@@ -174,6 +59,7 @@ impl OpenPosts {
             by_stay: BTreeSet::new(),
             serial: 0,
             ended: HashMap::new(),
+            aliases: HashMap::new(),
             ended_order: VecDeque::new(),
             news: VecDeque::new(),
         }
@@ -186,17 +72,30 @@ impl OpenPosts {
 
     /// The progress of an open post.
     pub(crate) fn progress(&self, hash: &Hash) -> Option<Progress> {
-        self.open.get(hash).map(OpenPost::progress)
+        self.open.get(self.first(hash)).map(OpenPost::progress)
     }
 
     /// How a post ended, while that is remembered.
     pub(crate) fn ending(&self, hash: &Hash) -> Option<&Ending> {
-        self.ended.get(hash)
+        self.ended.get(self.first(hash)).map(|(ending, _)| ending)
+    }
+
+    /// The envelopes of a post, while it is open or remembered.
+    pub(crate) fn seals(&self, hash: &Hash) -> Option<&PostSeals> {
+        let hash = self.first(hash);
+        let open = self.open.get(hash).map(|open| &open.seals);
+        open.or_else(|| self.ended.get(hash).map(|(_, seals)| seals))
+    }
+
+    /// The first hash of the post with this hash.
+    pub(crate) fn first<'a>(&'a self, hash: &'a Hash) -> &'a Hash {
+        self.aliases.get(hash).unwrap_or(hash)
     }
 
     /// A post begins. It lives until `expiry` (seconds since 1970). `direct`: it is for one peer only. Must be called before
     /// the post can be sent to any peer. A post that is already open continues.
-    pub(crate) fn handle_posted(&mut self, hash: Hash, expiry: u32, direct: bool) {
+    pub(crate) fn handle_posted(&mut self, seals: PostSeals, expiry: u32, direct: bool) {
+        let hash = seals.first.hash;
         if self.open.contains_key(&hash) {
             return;
         }
@@ -205,16 +104,70 @@ impl OpenPosts {
         {
             self.end(*oldest, Ending::Untracked);
         }
-        if self.ended.remove(&hash).is_some() {
+        if let Some((_, seals)) = self.ended.remove(&hash) {
+            self.remove_aliases(&seals);
             self.ended_order.retain(|ended| *ended != hash);
         }
+        self.aliases.extend(seals.others.iter().map(|other| (other.hash, hash)));
         let serial = self.serial;
         self.serial += 1;
         self.by_age.insert(serial, hash);
         self.by_expiry.insert((expiry, serial));
         let handed = Vec::new();
-        let open = OpenPost { serial, expiry, direct, handed, count: 0, refused: None };
+        let (count, evicted, refused) = (0, Vec::new(), None);
+        let open = OpenPost { serial, seals, evicted, expiry, direct, handed, count, refused };
         self.open.insert(hash, open);
+    }
+
+    /// The posts that were not sealed under all of these rules, each with the missing ones; the oldest first.
+    pub(crate) fn unsealed(&self, needed: &[Rule]) -> Vec<(PostSeals, Vec<Rule>)> {
+        let hashes = self.ended_order.iter().chain(self.by_age.values());
+        let unsealed = |seals: &PostSeals| {
+            let missing = seals.missing(needed);
+            (!missing.is_empty()).then(|| (seals.clone(), missing))
+        };
+        hashes.filter_map(|hash| self.seals(hash).and_then(unsealed)).collect()
+    }
+
+    /// A post was sealed under one more rule. `envelope`: `None` if an envelope that it has already is enough.
+    pub(crate) fn handle_sealed(
+        &mut self,
+        first: &Hash,
+        rule: Rule,
+        envelope: Option<PostEnvelope>,
+    ) {
+        let Some(seals) = self.seals_mut(first) else { return };
+        match envelope {
+            Some(envelope) => {
+                seals.others.push(envelope);
+                self.aliases.insert(envelope.hash, *first);
+            }
+            None => seals.met.push(rule),
+        }
+    }
+
+    /// The work of a post was not reached under one more rule.
+    pub(crate) fn handle_unmet(&mut self, first: &Hash, rule: Rule) {
+        if let Some(seals) = self.seals_mut(first) {
+            seals.unmet.push(rule);
+        }
+    }
+
+    fn seals_mut(&mut self, first: &Hash) -> Option<&mut PostSeals> {
+        match self.open.get_mut(first) {
+            Some(open) => Some(&mut open.seals),
+            None => self.ended.get_mut(first).map(|(_, seals)| seals),
+        }
+    }
+
+    /// The node's own pool rejected one of the further envelopes of a post: its rule is not met.
+    pub(crate) fn handle_rejected(&mut self, hash: &Hash) {
+        let Some(first) = self.aliases.remove(hash) else { return };
+        let Some(seals) = self.seals_mut(&first) else { return };
+        if let Some(index) = seals.others.iter().position(|other| other.hash == *hash) {
+            let rejected = seals.others.remove(index);
+            seals.unmet.push(rejected.rule);
+        }
     }
 
     /// An envelope was sent to a peer. `confirms`: the peer will confirm that it accepts it. Returns whether the envelope is
@@ -283,23 +236,26 @@ impl OpenPosts {
         }
     }
 
-    /// This envelope was evicted from the pool.
-    pub(crate) fn handle_evicted(&mut self, hash: &Hash) {
-        if let Some(open) = self.open.get(hash) {
+    /// This envelope was evicted from the pool. Its post ends when all of its envelopes were.
+    pub(crate) fn handle_evicted(&mut self, evicted: &Hash) {
+        let hash = *self.first(evicted);
+        let Some(open) = self.open.get_mut(&hash) else { return };
+        if open.is_evicted_with(evicted) {
             // The reason is not used: an evicted post does not end as unsent.
             let ending = open.end_of_life(true, || UnsentReason::NoPeers);
-            self.end(*hash, ending);
+            self.end(hash, ending);
         }
     }
 
-    /// Ends the posts that expired before `now` (seconds since 1970). `unsent` returns why a post was sent to no peer.
-    pub(crate) fn handle_clock(&mut self, now: u32, unsent: impl Fn(&Hash) -> UnsentReason) {
+    /// Ends the posts that expired before `now` (seconds since 1970). `unsent` returns why a post with these hashes was sent
+    /// to no peer.
+    pub(crate) fn handle_clock(&mut self, now: u32, unsent: impl Fn(&[Hash]) -> UnsentReason) {
         while let Some(&(expiry, serial)) = self.by_expiry.first()
             && expiry < now
         {
             let Some(hash) = self.by_age.get(&serial).copied() else { break };
             let Some(open) = self.open.get(&hash) else { break };
-            let ending = open.end_of_life(false, || unsent(&hash));
+            let ending = open.end_of_life(false, || unsent(&open.seals.hashes()));
             self.end(hash, ending);
         }
     }
@@ -339,7 +295,9 @@ impl OpenPosts {
 
     /// Removes a post that could not be published.
     pub(crate) fn forget(&mut self, hash: &Hash) {
-        self.remove(hash);
+        if let Some(open) = self.remove(hash) {
+            self.remove_aliases(&open.seals);
+        }
     }
 
     /// A post that has ended and its ending; each once.
@@ -349,7 +307,8 @@ impl OpenPosts {
 
     /// Changes an open post, and ends it if that decided it. Returns whether the post is open.
     fn change(&mut self, hash: &Hash, change: impl FnOnce(&mut OpenPost)) -> bool {
-        let Some(open) = self.open.get_mut(hash) else { return false };
+        let hash = *self.first(hash);
+        let Some(open) = self.open.get_mut(&hash) else { return false };
         let before = open.until();
         change(open);
         let after = open.until();
@@ -359,31 +318,36 @@ impl OpenPosts {
             after.map(|until| self.by_stay.insert((until, serial)));
         }
         if let Some(ending) = open.decided(self.settings.peers) {
-            self.end(*hash, ending);
+            self.end(hash, ending);
         }
         true
     }
 
     fn end(&mut self, hash: Hash, ending: Ending) {
-        if !self.remove(&hash) {
-            return;
-        }
+        let Some(OpenPost { seals, .. }) = self.remove(&hash) else { return };
         if self.ended_order.len() >= self.settings.tracked
             && let Some(oldest) = self.ended_order.pop_front()
+            && let Some((_, seals)) = self.ended.remove(&oldest)
         {
-            self.ended.remove(&oldest);
+            self.remove_aliases(&seals);
         }
-        self.ended.insert(hash, ending.clone());
+        self.ended.insert(hash, (ending.clone(), seals));
         self.ended_order.push_back(hash);
         self.news.push_back((hash, ending));
     }
 
-    fn remove(&mut self, hash: &Hash) -> bool {
-        let Some(open) = self.open.remove(hash) else { return false };
+    fn remove(&mut self, hash: &Hash) -> Option<OpenPost> {
+        let open = self.open.remove(hash)?;
         self.by_age.remove(&open.serial);
         self.by_expiry.remove(&(open.expiry, open.serial));
         open.until().map(|until| self.by_stay.remove(&(until, open.serial)));
-        true
+        Some(open)
+    }
+
+    fn remove_aliases(&mut self, seals: &PostSeals) {
+        for other in &seals.others {
+            self.aliases.remove(&other.hash);
+        }
     }
 }
 

@@ -4,17 +4,11 @@ use std::{fmt, time::Duration};
 
 use p2p_identity::{NodeId, PublicKey, SecretKey};
 use rand::CryptoRng;
-use whisper_envelope::{
-    Dialect, Draft, DraftError, Envelope, Padding, SymmetricKey, Topic, Unsealed,
-};
-use whisper_pow::{Client, Miner, Rule, SealError, SealJob, Target, Task, Work};
+use whisper_envelope::{Dialect, Draft, DraftError, Padding, SymmetricKey, Topic, Unsealed};
+use whisper_pow::{Client, SealError};
 
 use crate::{
-    keys::Keys,
-    keys::id::KeyId,
-    peers::direct::DirectError,
-    relay::reject_reason::RejectReason,
-    stats::{Counter, counters::Counters},
+    keys::Keys, keys::id::KeyId, peers::direct::DirectError, relay::reject_reason::RejectReason,
 };
 
 /// Who can read a message.
@@ -59,8 +53,8 @@ pub struct Post {
     /// a [`target_peer`](Self::target_peer). 0 means no work; below 0: as much as possible within
     /// [`pow_time`](Self::pow_time). Default 0.2.
     pub pow_target: f64,
-    /// Maximum time for the proof of work; half as long again if several rules are to be satisfied
-    /// ([`Sealing`](crate::Sealing)). Default 5 s.
+    /// Maximum time for the proof of work under each rule that the post is sealed for ([`Sealing`](crate::Sealing)). With a
+    /// [`pow_target`](Self::pow_target) below 0, the rules share it. Default 5 s.
     pub pow_time: Duration,
     /// Whose message it is. The proofs of work of several clients are done in turns. Default: one client for all.
     pub client: Client,
@@ -225,46 +219,6 @@ impl Post {
             draft = draft.sign(key);
         }
         Ok(draft.encrypt(rng)?)
-    }
-
-    /// Does the proof of work: under all rules if half of the time suffices for that, otherwise under the first one.
-    /// Dropping the future stops it.
-    pub(crate) async fn seal(
-        &self,
-        unsealed: Unsealed,
-        rules: &[Rule],
-        miner: &Miner,
-        counters: &Counters,
-    ) -> Result<Envelope, PostError> {
-        let target = if self.pow_target == 0.0 {
-            return Ok(unsealed.seal(0));
-        } else if self.pow_target < 0.0 {
-            Target::Best
-        } else {
-            Target::AtLeast(
-                Work::new(self.pow_target).ok_or(PostError::InvalidPow(self.pow_target))?,
-            )
-        };
-        let Some((rule, others)) = rules.split_first() else { return Ok(unsealed.seal(0)) };
-        let task = Task::new(*rule, &unsealed).map_err(|error| PostError::Seal(error.into()))?;
-        if !others.is_empty() && target != Target::Best {
-            let all = others.iter().fold(task.clone(), |task, rule| task.and(*rule));
-            match miner
-                .seal_job(SealJob::new(all, target, self.pow_time / 2).client(self.client))
-                .await
-            {
-                Ok(sealed) => {
-                    counters.one(Counter::WorkSealedForAll);
-                    return Ok(sealed.envelope);
-                }
-                Err(_) => counters.one(Counter::WorkSealedForOne),
-            }
-        }
-        match miner.seal_job(SealJob::new(task, target, self.pow_time).client(self.client)).await {
-            Ok(sealed) => Ok(sealed.envelope),
-            Err(SealError::OutOfTime { .. }) => Err(PostError::PowTimeTooShort(self.pow_time)),
-            Err(error) => Err(PostError::Seal(error)),
-        }
     }
 
     /// The time of sending: the end of the proof of work if that will use all of its time.

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use p2p_identity::NodeId;
 use whisper_envelope::Envelope;
+use whisper_pow::Rule;
 
 use crate::{
     peers::direct::{DirectError, DirectSender},
     receipts::ending::ReceiptState,
     receipts::receipt::Receipt,
+    receipts::sealing::{PostSeals, SealedPost},
     receipts::tracker::PostTracker,
     relay::admission::EnvelopeOutcome,
     relay::driver::RelayDriver,
@@ -36,8 +38,14 @@ impl PostStates {
         ended.or_else(|| self.pending(hash))
     }
 
+    /// The envelopes of a post by any of its hashes, while it is remembered.
+    pub(crate) fn seals(&self, hash: &[u8; 32]) -> Option<PostSeals> {
+        self.tracker.seals(hash)
+    }
+
     fn update_unsent_reason(&self, hash: &[u8; 32]) {
-        if let Some(reason) = self.relays.relays().unsent_reason(hash) {
+        let Some(seals) = self.tracker.seals(hash) else { return };
+        if let Some(reason) = self.relays.relays().unsent_reason(&seals.hashes()) {
             self.tracker.set_unsent_reason(hash, reason);
         }
     }
@@ -62,25 +70,43 @@ impl Publisher {
         Self { states: Arc::new(states), relays, tracker, direct }
     }
 
-    /// Puts an envelope into the pool and follows it.
-    pub(crate) fn publish(&self, envelope: Envelope) -> Result<Receipt, RejectReason> {
-        let receipt = self.follow(&envelope, false);
-        let hash = receipt.hash();
-        if let Some(EnvelopeOutcome::Rejected(reason)) = self.relays.inject(&[envelope]).pop() {
+    /// Puts the envelopes of a post into the pool and follows the post.
+    pub(crate) fn publish(&self, post: SealedPost) -> Result<Receipt, RejectReason> {
+        let (seals, (_, first)) = (post.seals(), post.first);
+        let (hash, ending) =
+            (*first.hash(), self.tracker.follow(seals.clone(), first.expiry(), false));
+        if let Some(reason) = self.inject(first) {
             self.tracker.forget(&hash);
             return Err(reason);
         }
+        for (_, envelope) in post.others {
+            let hash = *envelope.hash();
+            if self.inject(envelope).is_some() {
+                self.tracker.handle_rejected(&hash);
+            }
+        }
         self.states.update_unsent_reason(&hash);
-        Ok(receipt)
+        let seals = self.tracker.seals(&hash).unwrap_or(seals);
+        Ok(Receipt::new(seals, Arc::clone(&self.states), ending))
     }
 
-    /// Sends an envelope to one peer as a direct message and follows it.
+    /// Puts an envelope into the pool. Returns why it was rejected.
+    fn inject(&self, envelope: Envelope) -> Option<RejectReason> {
+        match self.relays.inject(&[envelope]).pop() {
+            Some(EnvelopeOutcome::Rejected(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Sends an envelope to one peer as a direct message and follows it. `rule`: what it was sealed under.
     pub(crate) async fn send_direct(
         &self,
         id: NodeId,
+        rule: Rule,
         envelope: &Envelope,
     ) -> Result<Receipt, DirectError> {
-        let receipt = self.follow(envelope, true);
+        let seals = PostSeals::single(rule, *envelope.hash());
+        let ending = self.tracker.follow(seals.clone(), envelope.expiry(), true);
         self.relays.notify_expiry(); // it is in no pool that would notify when it expires
         if let Err(error) = self.direct.send_envelope(id, envelope).await {
             self.tracker.forget(envelope.hash());
@@ -90,19 +116,18 @@ impl Publisher {
         if self.direct.dialect(&id).is_none() {
             self.tracker.handle_left(&id, None); // it disconnected before it was recorded as handed
         }
-        Ok(receipt)
+        Ok(Receipt::new(seals, Arc::clone(&self.states), ending))
     }
 
-    /// Starts to follow a post. Must be called before the post can be sent to any peer.
-    fn follow(&self, envelope: &Envelope, direct: bool) -> Receipt {
-        let hash = *envelope.hash();
-        let ending = self.tracker.follow(hash, envelope.expiry(), direct);
-        Receipt::new(hash, Arc::clone(&self.states), ending)
-    }
-
-    /// The receipt of an earlier post, while it is remembered.
+    /// The receipt of an earlier post by any of its hashes, while it is remembered.
     pub(crate) fn receipt(&self, hash: &[u8; 32]) -> Option<Receipt> {
-        Some(Receipt::new(*hash, Arc::clone(&self.states), self.tracker.ending(hash)?))
+        let (seals, ending) = (self.tracker.seals(hash)?, self.tracker.ending(hash)?);
+        Some(Receipt::new(seals, Arc::clone(&self.states), ending))
+    }
+
+    /// The envelopes of an earlier post by any of its hashes, while it is remembered.
+    pub(crate) fn seals(&self, hash: &[u8; 32]) -> Option<PostSeals> {
+        self.states.seals(hash)
     }
 
     /// The state of a post, while it is remembered.

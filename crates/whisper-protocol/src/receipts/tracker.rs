@@ -13,11 +13,13 @@ use tokio::{
     sync::{Notify, watch},
     time::{Instant, timeout_at},
 };
+use whisper_pow::Rule;
 
 use crate::{
     lock::lock,
     receipts::ending::{Ending, Progress, RefusalReason},
     receipts::open_posts::OpenPosts,
+    receipts::sealing::{PostEnvelope, PostSeals},
     receipts::settings::ReceiptSettings,
     relay::unsent_reason::UnsentReason,
     stats::{Counter, counters::Counters},
@@ -48,6 +50,8 @@ pub(crate) struct PostTracker {
     open: AtomicUsize,
     /// Notified when the earliest timeout moves forward.
     timer: Notify,
+    /// Notified when a peer joined.
+    joined: Notify,
     counters: Arc<Counters>,
 }
 
@@ -58,6 +62,7 @@ impl PostTracker {
             tracked: Mutex::new(tracked),
             open: AtomicUsize::new(0),
             timer: Notify::new(),
+            joined: Notify::new(),
             counters,
         }
     }
@@ -70,12 +75,13 @@ impl PostTracker {
     /// Follows a post from now on. Must be called before the post can be sent to any peer.
     pub(crate) fn follow(
         &self,
-        hash: Hash,
+        seals: PostSeals,
         expiry: u32,
         direct: bool,
     ) -> watch::Receiver<Option<Ending>> {
         self.with(|tracked| {
-            tracked.posts.handle_posted(hash, expiry, direct);
+            let hash = seals.first.hash;
+            tracked.posts.handle_posted(seals, expiry, direct);
             let new =
                 || PostWatch { ending: watch::channel(None).0, unsent: UnsentReason::NoPeers };
             tracked.watches.entry(hash).or_insert_with(new).ending.subscribe()
@@ -90,10 +96,46 @@ impl PostTracker {
         });
     }
 
-    /// The ending of an earlier post, while the post is remembered.
+    /// The node's own pool rejected one of the further envelopes of a post.
+    pub(crate) fn handle_rejected(&self, hash: &Hash) {
+        self.with(|tracked| tracked.posts.handle_rejected(hash));
+    }
+
+    /// A peer joined, and may need posts under other rules.
+    pub(crate) fn handle_joined(&self) {
+        self.joined.notify_one();
+    }
+
+    /// Waits until a peer joined.
+    pub(crate) async fn peer_joined(&self) {
+        self.joined.notified().await;
+    }
+
+    /// The remembered posts that were not sealed under all of these rules, each with the missing ones.
+    pub(crate) fn unsealed_posts(&self, needed: &[Rule]) -> Vec<(PostSeals, Vec<Rule>)> {
+        lock(&self.tracked).posts.unsealed(needed)
+    }
+
+    /// A post, known by its first hash, was sealed under one more rule. `envelope`: `None` if an envelope that it has
+    /// already is enough. Must be called before the envelope can be sent to any peer.
+    pub(crate) fn handle_sealed(&self, first: &Hash, rule: Rule, envelope: Option<PostEnvelope>) {
+        self.with(|tracked| tracked.posts.handle_sealed(first, rule, envelope));
+    }
+
+    /// The work of a post, known by its first hash, was not reached under one more rule.
+    pub(crate) fn handle_unmet(&self, first: &Hash, rule: Rule) {
+        self.with(|tracked| tracked.posts.handle_unmet(first, rule));
+    }
+
+    /// The envelopes of a post by any of its hashes, while the post is remembered.
+    pub(crate) fn seals(&self, hash: &Hash) -> Option<PostSeals> {
+        lock(&self.tracked).posts.seals(hash).cloned()
+    }
+
+    /// The ending of an earlier post by any of its hashes, while the post is remembered.
     pub(crate) fn ending(&self, hash: &Hash) -> Option<watch::Receiver<Option<Ending>>> {
         let tracked = lock(&self.tracked);
-        match tracked.watches.get(hash) {
+        match tracked.watches.get(tracked.posts.first(hash)) {
             Some(watch) => Some(watch.ending.subscribe()),
             None => Some(watch::channel(Some(tracked.posts.ending(hash)?.clone())).1),
         }
@@ -103,13 +145,16 @@ impl PostTracker {
     pub(crate) fn progress(&self, hash: &Hash) -> Option<Progress> {
         let tracked = lock(&self.tracked);
         let progress = tracked.posts.progress(hash)?;
-        let watch = tracked.watches.get(hash).filter(|_| progress.handed == 0);
+        let watch = tracked.watches.get(tracked.posts.first(hash));
+        let watch = watch.filter(|_| progress.handed == 0);
         Some(Progress { unsent: watch.map(|watch| watch.unsent), ..progress })
     }
 
     /// Remembers why a post was sent to no peer so far.
     pub(crate) fn set_unsent_reason(&self, hash: &Hash, reason: UnsentReason) {
-        if let Some(watch) = lock(&self.tracked).watches.get_mut(hash) {
+        let mut tracked = lock(&self.tracked);
+        let first = *tracked.posts.first(hash);
+        if let Some(watch) = tracked.watches.get_mut(&first) {
             watch.unsent = reason;
         }
     }
@@ -157,14 +202,16 @@ impl PostTracker {
         }
     }
 
-    /// Ends the posts that expired before `now`, in seconds since 1970. `unsent` returns why a pooled post was sent to no
-    /// peer, if that is known.
-    pub(crate) fn handle_clock(&self, now: u32, unsent: impl Fn(&Hash) -> Option<UnsentReason>) {
+    /// Ends the posts that expired before `now`, in seconds since 1970. `unsent` returns why a pooled post with
+    /// these hashes was sent to no peer, if that is known.
+    pub(crate) fn handle_clock(&self, now: u32, unsent: impl Fn(&[Hash]) -> Option<UnsentReason>) {
         if !self.is_idle() {
             self.with(|Tracked { posts, watches }| {
-                let last =
-                    |hash: &Hash| watches.get(hash).map_or(UnsentReason::NoPeers, |it| it.unsent);
-                posts.handle_clock(now, |hash| unsent(hash).unwrap_or_else(|| last(hash)));
+                let last = |hashes: &[Hash]| {
+                    let watch = hashes.first().and_then(|first| watches.get(first));
+                    watch.map_or(UnsentReason::NoPeers, |watch| watch.unsent)
+                };
+                posts.handle_clock(now, |hashes| unsent(hashes).unwrap_or_else(|| last(hashes)));
             });
         }
     }

@@ -4,15 +4,15 @@ use super::{OccupiedSlot, Relay};
 use crate::{
     relay::peer_state::sample_of,
     relay::peer_state::skip_reason::SkipReason,
-    relay::pool::Ticket,
     relay::pool::history::ArrivalStamp,
+    relay::pool::{PoolEntry, Ticket},
     relay::trace::{DepartedTrace, EnvelopeSource, PeerTrace, PooledTrace},
     relay::unsent_reason::{SkippedPeers, UnsentReason},
 };
 
 impl Relay {
-    /// An envelope in the pool, and what each peer has to do with it.
-    pub(crate) fn trace(&self, hash: &[u8; 32]) -> Option<PooledTrace> {
+    /// An envelope in the pool, and what each peer has to do with it or with another envelope of its post.
+    pub(crate) fn trace(&self, hash: &[u8; 32], post: &[[u8; 32]]) -> Option<PooledTrace> {
         let ticket = self.pool.find(hash)?;
         let entry = self.pool.get(ticket)?;
         Some(PooledTrace {
@@ -22,7 +22,7 @@ impl Relay {
             work: entry.work().get(),
             topic: entry.topic(),
             expiry: entry.expiry(),
-            peers: self.peers_of(ticket),
+            peers: self.peers_of(&self.tickets([hash].into_iter().chain(post))),
         })
     }
 
@@ -37,9 +37,13 @@ impl Relay {
         })
     }
 
-    /// Why a pooled envelope was sent to no peer; `None` if it is not in the pool, or if a peer has it.
-    pub(crate) fn unsent_reason(&self, hash: &[u8; 32]) -> Option<UnsentReason> {
-        let peers = self.peers_of(self.pool.find(hash)?);
+    /// Why no envelope of a post was sent to any peer; `None` if none of them is in the pool, or if a peer has one.
+    pub(crate) fn unsent_reason(&self, hashes: &[[u8; 32]]) -> Option<UnsentReason> {
+        let tickets = self.tickets(hashes);
+        let peers = self.peers_of(&tickets);
+        if tickets.is_empty() {
+            return None;
+        }
         if peers.is_empty() {
             return Some(UnsentReason::NoPeers);
         }
@@ -55,20 +59,31 @@ impl Relay {
         Some(UnsentReason::Unwanted(skipped))
     }
 
-    fn peers_of(&self, ticket: Ticket) -> Vec<PeerTrace> {
-        let Some(entry) = self.pool.get(ticket) else { return Vec::new() };
-        let (sample, held_back) = (sample_of(entry.topic()), self.light && !entry.is_own());
+    fn tickets<'a>(&self, hashes: impl IntoIterator<Item = &'a [u8; 32]>) -> Vec<Ticket> {
+        hashes.into_iter().filter_map(|hash| self.pool.find(hash)).collect()
+    }
+
+    /// What each peer has to do with the envelopes of one message.
+    fn peers_of(&self, tickets: &[Ticket]) -> Vec<PeerTrace> {
+        let entries = tickets.iter().filter_map(|ticket| Some((*ticket, self.pool.get(*ticket)?)));
+        let entries: Vec<_> = entries.collect();
         let trace = |occupied: &OccupiedSlot| {
-            let (exchange, skipped) = occupied.peer.explain(ticket, entry, &sample);
-            let light = |reason| if held_back { SkipReason::LightClient } else { reason };
-            PeerTrace {
-                peer: occupied.id,
-                sent: exchange.sent,
-                received: exchange.received,
-                skipped: skipped.map(light),
-            }
+            let trace_one = |(ticket, entry)| self.trace_one(occupied, ticket, entry);
+            entries.iter().copied().map(trace_one).reduce(PeerTrace::merged_with)
         };
-        self.slots.iter().flatten().map(trace).collect()
+        self.slots.iter().flatten().filter_map(trace).collect()
+    }
+
+    fn trace_one(&self, occupied: &OccupiedSlot, ticket: Ticket, entry: &PoolEntry) -> PeerTrace {
+        let (sample, held_back) = (sample_of(entry.topic()), self.light && !entry.is_own());
+        let (exchange, skipped) = occupied.peer.explain(ticket, entry, &sample);
+        let light = |reason| if held_back { SkipReason::LightClient } else { reason };
+        PeerTrace {
+            peer: occupied.id,
+            sent: exchange.sent,
+            received: exchange.received,
+            skipped: skipped.map(light),
+        }
     }
 
     /// The peer in the slot that the stamp names, if it was there when the envelope arrived; otherwise the peer

@@ -11,7 +11,7 @@ use whisper_envelope::{Bloom, Topic};
 use whisper_pow::Work;
 
 use crate::{
-    peers::peer_rule::PeerRuleState,
+    peers::peer_rule::{PeerRuleState, RuleCheck},
     relay::peer_state::known::{Exchange, KnownEnvelopes},
     relay::peer_state::rescan::Rescan,
     relay::peer_state::skip_reason::SkipReason,
@@ -49,7 +49,7 @@ pub(crate) struct Bundle {
     pub(crate) oversized: Vec<[u8; 32]>,
     /// Whether there may be more to send.
     pub(crate) more: bool,
-    /// Seconds until a rescan of the pool is allowed, if one is pending.
+    /// Seconds until a rescan of the pool is allowed or due, if one is pending.
     pub(crate) later: Option<u32>,
 }
 
@@ -164,14 +164,19 @@ impl PeerState {
 
     /// Takes the next bundle, highest work first. No envelope is returned twice. `own`: only the node's own envelopes.
     pub(crate) fn take_bundle(&mut self, now: u32, pool: &Pool, own: bool) -> Bundle {
+        let probed = self.rule.handle_clock(now);
+        if probed == Some(0) {
+            self.rescan.request();
+        }
         if self.rescan.take(now) {
             self.behind = Some(Ticket::FIRST);
         }
-        let mut bundle = Bundle { later: self.rescan.wait(now), ..Bundle::default() };
+        let mut bundle = Bundle::default();
         let waiting = self.pending.len();
         for _ in 0..MAX_EXAMINED {
             let Some(ticket) = self.peek(pool) else {
                 self.behind = None;
+                bundle.later = self.later(now);
                 return bundle;
             };
             if let Some(entry) = pool.get(ticket)
@@ -199,6 +204,12 @@ impl PeerState {
         }
         bundle.more = true;
         bundle
+    }
+
+    /// Seconds until there may be more to send.
+    fn later(&mut self, now: u32) -> Option<u32> {
+        let probed = self.rule.handle_clock(now).filter(|wait| *wait > 0);
+        self.rescan.wait(now).into_iter().chain(probed).min()
     }
 
     /// The ticket with the highest work, of those queued and those to be found in the pool.
@@ -231,7 +242,7 @@ impl PeerState {
         }
         let reason = if !self.status.bloom.contains(sample) {
             SkipReason::OutsideBloom
-        } else if self.rule.work(entry) < self.status.min_work {
+        } else if self.rule.check(entry, self.status.min_work) == RuleCheck::TooLittle {
             SkipReason::LowWork
         } else {
             SkipReason::Pending
@@ -240,7 +251,8 @@ impl PeerState {
     }
 
     fn wants(&self, entry: &PoolEntry, sample: &Bloom) -> bool {
-        self.rule.work(entry) >= self.status.min_work && self.status.bloom.contains(sample)
+        self.rule.check(entry, self.status.min_work) == RuleCheck::Enough
+            && self.status.bloom.contains(sample)
     }
 }
 

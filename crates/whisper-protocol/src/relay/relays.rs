@@ -259,14 +259,29 @@ impl Relays {
         Some((*relay.peer_status(slot)?, *relay.peer_rule(slot)?))
     }
 
-    /// The rules of the connected peers that require work, as far as they are known.
+    /// The rules that the connected peers that require work need.
     pub(crate) fn peer_rules(&self, dialect: Dialect) -> Vec<Rule> {
-        self.relay(dialect).peer_rules().collect()
+        self.relay(dialect).peer_rules(&self.policy(dialect).accept)
     }
 
-    /// A pooled envelope with its dialect, and what each peer has to do with it.
-    pub(crate) fn trace(&self, hash: &[u8; 32]) -> Option<(Dialect, PooledTrace)> {
-        self.find_in(|relay| Some((relay.dialect(), relay.trace(hash)?)))
+    /// An envelope that was made here, while it is in the pool of its dialect.
+    pub(crate) fn own_envelope(&self, dialect: Dialect, hash: &[u8; 32]) -> Option<Envelope> {
+        let raw = {
+            let relay = self.relay(dialect);
+            let entry = relay.pool().get(relay.pool().find(hash)?)?;
+            entry.is_own().then(|| Bytes::copy_from_slice(entry.raw()))?
+        };
+        Envelope::decode(dialect, raw).ok()
+    }
+
+    /// A pooled envelope with its dialect, and what each peer has to do with it. `post`: the hashes of all envelopes of its
+    /// post. A peer that has another one of these has this message.
+    pub(crate) fn trace(
+        &self,
+        hash: &[u8; 32],
+        post: &[[u8; 32]],
+    ) -> Option<(Dialect, PooledTrace)> {
+        self.find_in(|relay| Some((relay.dialect(), relay.trace(hash, post)?)))
     }
 
     /// An envelope that left the pool and is still remembered.
@@ -274,9 +289,9 @@ impl Relays {
         self.find_in(|relay| relay.departed(hash))
     }
 
-    /// Why a pooled envelope was sent to no peer; `None` if it is in no pool, or if a peer has it.
-    pub(crate) fn unsent_reason(&self, hash: &[u8; 32]) -> Option<UnsentReason> {
-        self.find_in(|relay| relay.unsent_reason(hash))
+    /// Why no envelope of a post was sent to any peer; `None` if none of them is pooled, or if a peer has one.
+    pub(crate) fn unsent_reason(&self, hashes: &[[u8; 32]]) -> Option<UnsentReason> {
+        self.find_in(|relay| relay.unsent_reason(hashes))
     }
 
     /// Asks the relays of all dialects, that of the newest first, until one has a result.

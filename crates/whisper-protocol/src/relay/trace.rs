@@ -29,6 +29,19 @@ pub struct PeerTrace {
     pub skipped: Option<SkipReason>,
 }
 
+impl PeerTrace {
+    /// What the peer has to do with two envelopes of the same message together. If one of them
+    /// is pending, so is the message.
+    pub(crate) fn merged_with(self, other: Self) -> Self {
+        let (sent, received) = (self.sent || other.sent, self.received || other.received);
+        let skipped = self.skipped.zip(other.skipped).map(|reasons| match reasons {
+            (_, SkipReason::Pending) => SkipReason::Pending,
+            (reason, _) => reason,
+        });
+        Self { peer: self.peer, sent, received, skipped }
+    }
+}
+
 /// An envelope in the pool.
 #[derive(Debug)]
 pub(crate) struct PooledTrace {

@@ -39,6 +39,7 @@ impl ConnectedPeer {
         if context.corrector.join(slot, remote.dialed) {
             context.relays.notify_expiry(); // an expiry may have come
         }
+        context.tracker.handle_joined();
         Self { context: Arc::clone(context), slot, remote: remote.clone() }
     }
 

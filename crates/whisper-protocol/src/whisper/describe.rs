@@ -32,7 +32,7 @@ pub(super) fn peer(context: &SessionContext, id: &NodeId) -> Option<String> {
         "confirmations": status.confirmations,
         "light": status.light,
         "pow": status.min_work.get(),
-        "powRule": rule_name(&rule),
+        "powRule": peer_rule_name(&rule),
         "rateLimits": status.rates.map(|rates| {
             json!({ "ip": rates.per_ip, "peer": rates.per_peer, "topic": rates.per_topic })
         }),
@@ -43,14 +43,23 @@ pub(super) fn peer(context: &SessionContext, id: &NodeId) -> Option<String> {
 }
 
 /// The name of the rule that a peer applies to work.
-fn rule_name(state: &PeerRuleState) -> &'static str {
+fn peer_rule_name(state: &PeerRuleState) -> &'static str {
     match state.rule() {
-        Some(Rule::GETH_1_8) => "geth-1.8",
-        Some(Rule::EIP_627) => "eip-627",
-        Some(Rule::PARITY) => "parity",
-        Some(Rule::NIM) => "nim-eth",
-        Some(_) => "other",
+        Some(rule) => rule_name(rule),
         None if state.is_known() => "any",
         None => "unknown",
+    }
+}
+
+/// The name of a rule of work, as `admin_peers` reports it: `geth-1.8`, `eip-627`, `parity` or `nim-eth`; `other` for a
+/// rule that no known client applies.
+#[must_use]
+pub fn rule_name(rule: Rule) -> &'static str {
+    match rule {
+        Rule::GETH_1_8 => "geth-1.8",
+        Rule::EIP_627 => "eip-627",
+        Rule::PARITY => "parity",
+        Rule::NIM => "nim-eth",
+        _ => "other",
     }
 }

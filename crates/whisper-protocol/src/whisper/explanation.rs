@@ -9,9 +9,11 @@ use whisper_pow::Client;
 use crate::{
     delivery::Delivery,
     delivery::filter::{Filter, OpenOutcome},
+    delivery::message::ContentHash,
     drops::Occurrence,
     keys::id::FilterId,
     receipts::ending::ReceiptState,
+    receipts::sealing::PostEnvelope,
     relay::relays::Relays,
     relay::trace::{EnvelopeSource, PeerTrace, PooledTrace},
     stats::Reason,
@@ -36,6 +38,8 @@ pub struct Explanation {
     pub drops: Vec<(Reason, Occurrence)>,
     /// The state of its delivery, if it was posted here.
     pub receipt: Option<ReceiptState>,
+    /// All envelopes of its post, if it was posted here: one for each rule that it was sealed under.
+    pub envelopes: Vec<PostEnvelope>,
 }
 
 /// Whether an envelope is or was in the pool.
@@ -77,7 +81,7 @@ pub struct PooledEnvelope {
     pub size: usize,
     /// The highest work under any rule that this node accepts.
     pub work: f64,
-    /// The connected peers that speak its dialect, and whether they have it.
+    /// The connected peers that speak its dialect, and whether they have it, or another envelope of its post.
     pub peers: Vec<PeerTrace>,
     /// Whether it waits to be opened.
     pub queued: bool,
@@ -118,17 +122,18 @@ pub enum FilterOutcome {
     MadeLater,
 }
 
-/// Works out whether an envelope is or was in the pool.
+/// Works out whether an envelope is or was in the pool. `post`: the hashes of all envelopes of its post.
 ///
 /// Only the filters that are `wanted` are tried.
 pub(super) fn state(
     relays: &Relays,
     delivery: &Delivery,
     hash: &[u8; 32],
+    post: &[[u8; 32]],
     wanted: &dyn Fn(&FilterId, Client) -> bool,
 ) -> EnvelopeState {
     let pooled = || {
-        let (dialect, trace) = relays.trace(hash)?;
+        let (dialect, trace) = relays.trace(hash, post)?;
         Some(EnvelopeState::Pooled(Box::new(pooled(delivery, dialect, trace, wanted)?)))
     };
     let left = || {
@@ -178,7 +183,7 @@ fn outcome(filter: &Filter, envelope: &Envelope, work: f64, arrived: u32) -> Fil
         OpenOutcome::WrongKey => FilterOutcome::NotOpened,
         OpenOutcome::Malformed => FilterOutcome::Malformed,
         OpenOutcome::Message(message) if !filter.wants(&message) => FilterOutcome::OtherSigner,
-        OpenOutcome::Message(_) if filter.mailbox.holds(envelope.hash()) => {
+        OpenOutcome::Message(_) if filter.mailbox.holds(&ContentHash::of(envelope)) => {
             FilterOutcome::InMailbox
         }
         OpenOutcome::Message(_) if filter.made() > arrived => FilterOutcome::MadeLater,

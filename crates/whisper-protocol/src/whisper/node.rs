@@ -22,6 +22,7 @@ use crate::{
     peers::rate_limit::RateLimiter,
     peers::rule_learner::RuleLearner,
     receipts::publisher::Publisher,
+    receipts::resealer::Resealer,
     receipts::tracker::PostTracker,
     relay::driver::RelayDriver,
     relay::relays::Relays,
@@ -84,19 +85,20 @@ impl Node {
             relays,
             mail: Arc::new(MailQueue::new(Arc::clone(&direct))),
         };
-        let tasks = TaskTracker::new();
+        let (tasks, miner) = (TaskTracker::new(), Miner::default());
         for _ in 0..filters.workers.max(1) {
             let pools: Arc<dyn PoolReader> = Arc::clone(&pools) as _;
             tasks.spawn(Arc::clone(&context.delivery).run(pools));
         }
         spawn(&tasks, &context, &subscriptions);
+        spawn_resealer(&tasks, &context, miner.clone());
         Self {
             context: Arc::new(context),
             publisher,
             subscriptions,
             direct,
             keys: Keys::default(),
-            miner: Miner::default(),
+            miner,
             mailbox: filters.mailbox,
             tasks,
             _stop: stop.drop_guard(),
@@ -119,4 +121,12 @@ fn spawn(tasks: &TaskTracker, context: &SessionContext, subscriptions: &Arc<Subs
         delivery.close();
         tracker.stop();
     });
+}
+
+/// Starts the task that seals earlier posts for new peers.
+fn spawn_resealer(tasks: &TaskTracker, context: &SessionContext, miner: Miner) {
+    let SessionContext { relays, rules, tracker, stop, .. } = context;
+    let (relays, rules, tracker) = (Arc::clone(relays), Arc::clone(rules), Arc::clone(tracker));
+    let (resealer, stop) = (Resealer::new(relays, rules, tracker, miner), stop.clone());
+    tasks.spawn(async move { stop.run_until_cancelled(resealer.run()).await });
 }

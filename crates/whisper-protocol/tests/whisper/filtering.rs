@@ -105,8 +105,11 @@ async fn a_mailbox_drops_the_oldest_and_counts() {
     let filters = FilterSettings { mailbox, ..one_worker() };
     let node = Whisper::new(Config { filters, ..settings() });
     let id = node.subscribe(spec(&node)).unwrap();
-    for payload in [b"1", b"2", b"3", b"4"] {
+    for (delivered, payload) in (1..).zip([b"1", b"2", b"3", b"4"]) {
         node.post(post(&node, payload)).await.unwrap();
+        while node.stats().delivery.delivered < delivered {
+            tokio::task::yield_now().await;
+        }
     }
     assert_eq!(payloads(&node, &id).await, [b"3", b"4"]);
     assert_eq!(payloads(&node, &id).await, [[0; 0]; 0], "fetched once");

@@ -9,6 +9,8 @@ mod explain;
 mod extensions;
 mod filtering;
 mod flood;
+mod geth;
+mod geth_peer;
 mod historic;
 mod hostile;
 mod light;

@@ -3,21 +3,20 @@
 
 use std::collections::HashSet;
 
-use crate::support::{RawPeer, amount, bundle, post, random_id, settings, unsealed};
-use bytes::Bytes;
-use p2p_mux::{Channel, rlp::Item};
-use tokio::task::JoinHandle;
-use whisper_pow::{Policy, Rule, Task, Work, search, work};
+use crate::{
+    geth_peer::{GethPeer, NEW, OLD},
+    support::{NOW, RawPeer, amount, bundle, next, post, random_id, settings, unsealed, watch},
+};
+use p2p_mux::{Channel, Exit};
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
+use whisper_pow::{Rule, Task, Work, search, work};
 use whisper_protocol::{
-    Config, Dialect, Envelope, EnvelopeOutcome, PeerRule, Post, PostError, Remote, Sealing,
-    Whisper, WorkSettings,
+    Clock, Config, Dialect, Envelope, EnvelopeOutcome, EnvelopeState, PeerRule, Post, PostEnvelope,
+    PostError, Remote, Sealing, Whisper, WorkSettings,
 };
 
 /// The requirement of the nodes in these tests.
 const REQUIRED: f64 = 0.002;
-
-const OLD: &str = "Geth/v1.8.27-stable/linux-amd64/go1.19.8";
-const NEW: &str = "Geth/v1.9.6-stable-bd059680/linux-amd64/go1.13";
 
 fn demanding(work: WorkSettings) -> Whisper {
     Whisper::new(Config { min_work: amount(REQUIRED), work, ..settings() })
@@ -50,43 +49,31 @@ fn status() -> Vec<u8> {
     hex::decode("cc06883f60624dd2f1a9fc8080").unwrap()
 }
 
-fn envelopes(packet: &Bytes) -> Vec<Envelope> {
-    let list = Item::parse(packet).unwrap().items().unwrap();
-    list.map(|item| Envelope::decode(Dialect::V6, packet.slice_ref(item.unwrap().raw())).unwrap())
-        .collect()
-}
-
-/// A peer that applies one rule, as go-ethereum does: it disconnects at the first envelope with too little work under it.
-/// Returns the envelopes before it, and whether it disconnected.
+/// A peer that behaves as go-ethereum does, connected to a node.
 struct Strict {
-    remote: Remote,
-    read: JoinHandle<(Vec<[u8; 32]>, bool)>,
+    client: String,
+    kept: UnboundedReceiver<Envelope>,
+    session: JoinHandle<Result<(), Exit>>,
 }
 
 impl Strict {
-    /// Connects the peer. `until`: the number of envelopes that it waits for.
-    fn join(node: &Whisper, client: &str, rule: Rule, until: usize) -> Self {
+    fn join(node: &Whisper, client: &str, rule: Rule) -> Self {
         let remote = Remote::new(Dialect::V6, random_id()).client(client);
-        let (near, mut far) = Channel::pipe();
-        tokio::spawn(node.attach(remote.clone(), near));
-        let read = tokio::spawn(async move {
-            far.send_raw(0, status()).await.unwrap();
-            let mut read = Vec::new();
-            while read.len() < until {
-                let Some(message) = far.recv().await else { break };
-                if message.code != 1 {
-                    continue;
-                }
-                for envelope in envelopes(&message.payload) {
-                    if !is_enough(rule, &envelope) {
-                        return (read, true);
-                    }
-                    read.push(*envelope.hash());
-                }
-            }
-            (read, false)
-        });
-        Self { remote, read }
+        let (near, far) = Channel::pipe();
+        tokio::spawn(node.attach(remote, near));
+        let (peer, kept) = GethPeer::new(rule, REQUIRED, Clock::new(|| NOW));
+        let session = tokio::spawn(async move { peer.run(far, &[]).await });
+        Self { client: client.to_owned(), kept, session }
+    }
+
+    /// The hashes of the next `number` envelopes that it keeps.
+    async fn kept(&mut self, number: usize) -> HashSet<[u8; 32]> {
+        let mut kept = HashSet::new();
+        while kept.len() < number {
+            kept.insert(*self.kept.recv().await.unwrap().hash());
+        }
+        assert!(!self.session.is_finished(), "{} disconnected", self.client);
+        kept
     }
 }
 
@@ -97,10 +84,10 @@ async fn joined(node: &Whisper, peers: u64) {
 }
 
 #[tokio::test]
-async fn peers_with_both_rules_stay_connected_and_get_what_satisfies_their_rule() {
+async fn a_1_8_and_a_1_9_peer_each_get_what_has_enough_work_under_their_rule() {
     let node = demanding(WorkSettings::default());
-    let old = Strict::join(&node, OLD, Rule::GETH_1_8, 3);
-    let new = Strict::join(&node, NEW, Rule::EIP_627, 3);
+    let old = Strict::join(&node, OLD, Rule::GETH_1_8);
+    let new = Strict::join(&node, NEW, Rule::EIP_627);
     let mut source = RawPeer::new(&node).after(&status()).await;
     joined(&node, 3).await;
 
@@ -109,19 +96,23 @@ async fn peers_with_both_rules_stay_connected_and_get_what_satisfies_their_rule(
     let for_both = under_both();
     source.send_envelopes(&[&for_old, &for_new]).await;
     source.send_envelopes(&[&for_both]).await;
-    // Posts are sealed under both rules.
-    let own = Post { pow_target: REQUIRED, ..post(&node, b"own") };
-    let own = node.post(own).await.unwrap().hash();
+    let own = node.post(Post { pow_target: 1.0, ..post(&node, b"own") }).await.unwrap();
+    let [by_new, by_old] = sealed_for(&own.envelopes(), [Rule::EIP_627, Rule::GETH_1_8]);
+    assert_eq!(own.hash(), by_new);
 
-    for (peer, only) in [(old, for_old), (new, for_new)] {
-        let (read, cut) = peer.read.await.unwrap();
-        assert!(!cut, "{} hung up", peer.remote.client);
+    for (mut peer, only, own) in [(old, for_old, by_old), (new, for_new, by_new)] {
         let expected = HashSet::from([*only.hash(), *for_both.hash(), own]);
-        assert_eq!(HashSet::from_iter(read), expected, "{}", peer.remote.client);
+        assert_eq!(peer.kept(3).await, expected, "{}", peer.client);
     }
     assert_eq!(node.stats().work.sealed_for_all, 1);
     let (code, _) = source.receive().await;
     assert_eq!(code, 1, "and the source the one that was posted here");
+}
+
+/// The hashes of a post's envelopes, which must be for these rules.
+fn sealed_for<const N: usize>(envelopes: &[PostEnvelope], rules: [Rule; N]) -> [[u8; 32]; N] {
+    assert!(envelopes.iter().map(|envelope| envelope.rule).eq(rules));
+    std::array::from_fn(|index| envelopes[index].hash)
 }
 
 #[tokio::test]
@@ -134,13 +125,75 @@ async fn later_peers_get_what_satisfies_their_rule() {
     }
     for (client, rule, expected) in [(OLD, Rule::GETH_1_8, for_old), (NEW, Rule::EIP_627, for_new)]
     {
-        let read = Strict::join(&node, client, rule, 1).read.await.unwrap();
-        assert_eq!(read, (vec![*expected.hash()], false), "{client}");
+        let mut peer = Strict::join(&node, client, rule);
+        assert_eq!(peer.kept(1).await, [*expected.hash()].into(), "{client}");
     }
 }
 
 #[tokio::test]
-async fn a_configured_rule_has_precedence_over_the_client_name() {
+async fn a_post_is_sealed_again_for_a_peer_that_connects_later() {
+    let node = demanding(WorkSettings::default());
+    let post = Post { pow_target: 1.0, ..post(&node, b"early") };
+    let receipt = node.post(post).await.unwrap();
+    sealed_for(&receipt.envelopes(), [Rule::EIP_627]);
+    let mut old = Strict::join(&node, OLD, Rule::GETH_1_8);
+    let kept = old.kept(1).await;
+    let [_, by_old] = sealed_for(&receipt.envelopes(), [Rule::EIP_627, Rule::GETH_1_8]);
+    assert_eq!(kept, [by_old].into());
+    assert_eq!(node.receipt(&by_old), Some(receipt));
+}
+
+/// Connects two nodes that know each other by their client names.
+fn connect(a: &Whisper, b: &Whisper) {
+    let (near, far) = Channel::pipe();
+    let remote = || Remote::new(Dialect::V6, random_id()).client("WhisperNode/v0.1.0");
+    tokio::spawn(a.attach(remote(), near));
+    tokio::spawn(b.attach(remote(), far));
+}
+
+#[tokio::test]
+async fn a_filter_receives_a_message_once_that_has_several_envelopes() {
+    let node = demanding(WorkSettings { seal: Sealing::All, ..WorkSettings::default() });
+    let other = demanding(WorkSettings::default());
+    connect(&node, &other);
+    let (mut here, mut there) = (watch(&node), watch(&other));
+    let filter = other.subscribe(crate::support::spec(&other)).unwrap();
+    for text in [&b"one"[..], b"two"] {
+        let post = Post { pow_target: 1.0, ..post(&node, text) };
+        assert_eq!(node.post(post).await.unwrap().envelopes().len(), 2);
+    }
+    for watch in [&mut here, &mut there] {
+        assert_eq!((next(watch).await, next(watch).await), (b"one".to_vec(), b"two".to_vec()));
+    }
+    while other.stats().delivery.repeated < 4 {
+        tokio::task::yield_now().await; // the second envelopes, in two filters
+    }
+    assert_eq!(other.take_messages(&filter).unwrap().len(), 2);
+    assert_eq!((other.all_messages(&filter).unwrap().len(), other.info().envelopes), (2, 4));
+}
+
+#[tokio::test]
+async fn a_post_is_found_by_the_hash_of_each_envelope() {
+    let node = demanding(WorkSettings::default());
+    let mut old = Strict::join(&node, OLD, Rule::GETH_1_8);
+    joined(&node, 1).await;
+    let receipt = node.post(Post { pow_target: 1.0, ..post(&node, b"x") }).await.unwrap();
+    let hashes = sealed_for(&receipt.envelopes(), [Rule::EIP_627, Rule::GETH_1_8]);
+    assert_eq!(old.kept(1).await, [hashes[1]].into());
+    for hash in hashes {
+        let found = node.receipt(&hash).unwrap();
+        assert_eq!((found.hash(), found.state()), (receipt.hash(), receipt.state()));
+        let explained = node.explain(&hash);
+        assert_eq!((explained.hash, explained.envelopes), (hash, receipt.envelopes()));
+        assert_eq!(explained.receipt, Some(receipt.state()));
+        let EnvelopeState::Pooled(pooled) = explained.state else { panic!("not pooled") };
+        assert!(pooled.peers.iter().all(|peer| peer.sent && peer.skipped.is_none()));
+    }
+    assert!(node.receipt(&[1; 32]).is_none());
+}
+
+#[tokio::test]
+async fn what_the_operator_says_counts_for_more_than_a_name() {
     let named = Remote::new(Dialect::V6, random_id()).client(NEW);
     let rule = PeerRule::Only(Rule::GETH_1_8);
     let peers = [(named.id, rule)].into();
@@ -161,47 +214,69 @@ async fn a_configured_rule_has_precedence_over_the_client_name() {
 }
 
 #[tokio::test]
-async fn the_rules_that_a_post_satisfies_are_configured() {
-    let enough = |node: &Whisper, hash: [u8; 32]| {
+async fn the_rules_that_a_post_is_sealed_for_are_configured() {
+    let enough = |node: &Whisper, hashes: Vec<[u8; 32]>| {
         let filter = node.subscribe(crate::support::spec(node)).unwrap();
         let all = node.all_messages(&filter).unwrap();
-        assert!(all.iter().any(|received| received.hash == hash));
+        assert!(all.iter().any(|received| hashes.contains(&received.hash)));
     };
     for (seal, client, sealed_for_all) in [
         (Sealing::Peers, OLD, 1),
         (Sealing::Peers, NEW, 0),
-        (Sealing::Peers, "unknown", 0),
+        (Sealing::Peers, "of a client with another name", 1),
+        (Sealing::Rules(vec![Rule::GETH_1_8, Rule::EIP_627]), NEW, 1),
+        (Sealing::Rules(vec![Rule::GETH_1_8]), NEW, 0),
         (Sealing::All, NEW, 1),
         (Sealing::Own, OLD, 0),
     ] {
-        let node = demanding(WorkSettings { seal, ..WorkSettings::default() });
+        let work = WorkSettings { seal: seal.clone(), ..WorkSettings::default() };
+        let node = demanding(work);
         let remote = Remote::new(Dialect::V6, random_id()).client(client);
         let _peer = RawPeer::who_is(&node, remote).after(&status()).await;
         joined(&node, 1).await;
         let post = Post { pow_target: REQUIRED, ..post(&node, b"x") };
-        let hash = node.post(post).await.unwrap().hash();
-        enough(&node, hash);
+        let envelopes = node.post(post).await.unwrap().envelopes();
+        enough(&node, envelopes.iter().map(|envelope| envelope.hash).collect());
         assert_eq!(node.stats().work.sealed_for_all, sealed_for_all, "{seal:?} {client}");
     }
 }
 
 #[tokio::test]
-async fn a_post_without_time_for_all_rules_satisfies_the_first() {
-    let policy = Policy::default();
-    let node = demanding(WorkSettings { seal: Sealing::All, policy, ..WorkSettings::default() });
-    // 20 bits are found quickly under one rule, but not under both.
+async fn a_rule_that_is_not_met_in_time_is_named_in_the_receipt() {
+    let node = demanding(WorkSettings { seal: Sealing::All, ..WorkSettings::default() });
+    // 20 bits: sometimes found in time.
     let post = Post {
         pow_target: 40.0,
         ttl: 50,
         pow_time: std::time::Duration::from_millis(100),
         ..post(&node, b"x")
     };
-    let mut tries = 1;
-    while node.post(post.clone()).await == Err(PostError::PowTimeTooShort(post.pow_time)) {
-        tries += 1;
+    let receipt = loop {
+        match node.post(post.clone()).await {
+            Err(PostError::PowTimeTooShort(time)) => assert_eq!(time, post.pow_time),
+            Ok(receipt) if receipt.unmet().is_empty() => {}
+            receipt => break receipt.unwrap(),
+        }
+    };
+    assert_eq!(receipt.unmet(), [Rule::GETH_1_8]);
+    sealed_for(&receipt.envelopes(), [Rule::EIP_627]);
+    assert_eq!(node.stats().work.sealed_for_one, 1);
+    let easy = Post { pow_target: 1.0, pow_time: std::time::Duration::from_secs(60), ..post };
+    let before = node.stats().work.sealed_for_all;
+    let receipt = node.post(easy).await.unwrap();
+    assert_eq!((receipt.unmet(), node.stats().work.sealed_for_all), (&[][..], before + 1));
+}
+
+#[tokio::test]
+async fn the_first_rule_of_the_setting_names_the_post() {
+    for (rules, first) in [
+        (vec![Rule::GETH_1_8, Rule::EIP_627], Rule::GETH_1_8),
+        (vec![Rule::EIP_627, Rule::GETH_1_8], Rule::EIP_627),
+    ] {
+        let seal = Sealing::Rules(rules.clone());
+        let node = demanding(WorkSettings { seal, ..WorkSettings::default() });
+        let receipt = node.post(Post { pow_target: 1.0, ..post(&node, b"x") }).await.unwrap();
+        let [named, _] = sealed_for(&receipt.envelopes(), [rules[0], rules[1]]);
+        assert_eq!((rules[0], receipt.hash()), (first, named));
     }
-    assert_eq!((node.info().envelopes, node.stats().work.sealed_for_one), (1, tries));
-    let easy = Post { pow_target: REQUIRED, pow_time: std::time::Duration::from_secs(60), ..post };
-    node.post(easy).await.unwrap();
-    assert_eq!(node.stats().work.sealed_for_all, 1);
 }

@@ -19,6 +19,11 @@ fn message(number: u8, size: usize) -> Arc<ReceivedMessage> {
     })
 }
 
+/// Puts a message into a mailbox. Its hash stands for its content.
+fn put(mailbox: &Mailbox, message: Arc<ReceivedMessage>) -> PutOutcome {
+    mailbox.put(ContentHash::from_bytes(message.hash), message)
+}
+
 fn numbers(mailbox: &Mailbox) -> Vec<u8> {
     mailbox.drain().iter().map(|message| message.hash[0]).collect()
 }
@@ -32,9 +37,9 @@ fn dropped(put: PutOutcome) -> Vec<u8> {
 fn a_full_mailbox_drops_the_oldest() {
     let mailbox = Mailbox::new(QueueLimits { items: 3, bytes: usize::MAX });
     for number in 0..3 {
-        assert_eq!(dropped(mailbox.put(message(number, 0))), [0; 0]);
+        assert_eq!(dropped(put(&mailbox, message(number, 0))), [0; 0]);
     }
-    assert_eq!(dropped(mailbox.put(message(3, 0))), [0]);
+    assert_eq!(dropped(put(&mailbox, message(3, 0))), [0]);
     assert_eq!(numbers(&mailbox), [1, 2, 3]);
     assert_eq!(numbers(&mailbox), [0; 0], "fetched once");
 }
@@ -46,10 +51,10 @@ fn a_broadcast_message_is_delivered_once_and_a_direct_one_each_time() {
         Arc::new(ReceivedMessage { direct: true, ..ReceivedMessage::clone(&message(2, 0)) });
     let stored = PutOutcome::Stored { dropped: vec![] };
     for (message, again) in [(message(1, 0), PutOutcome::Repeated), (direct, stored.clone())] {
-        assert_eq!(mailbox.put(Arc::clone(&message)), stored);
-        assert_eq!(mailbox.put(Arc::clone(&message)), PutOutcome::Repeated, "it is stored");
+        assert_eq!(put(&mailbox, Arc::clone(&message)), stored);
+        assert_eq!(put(&mailbox, Arc::clone(&message)), PutOutcome::Repeated, "it is stored");
         mailbox.drain();
-        assert_eq!(mailbox.put(message), again, "it was fetched");
+        assert_eq!(put(&mailbox, message), again, "it was fetched");
     }
 }
 
@@ -58,10 +63,10 @@ fn bytes_are_limited() {
     let size = message(0, 1000).size();
     let mailbox = Mailbox::new(QueueLimits { items: usize::MAX, bytes: 3 * size });
     for number in 0..3 {
-        mailbox.put(message(number, 1000));
+        put(&mailbox, message(number, 1000));
     }
-    assert_eq!(dropped(mailbox.put(message(3, 1001))), [0, 1]);
-    assert_eq!(mailbox.put(message(4, 3 * size)), PutOutcome::TooLarge);
+    assert_eq!(dropped(put(&mailbox, message(3, 1001))), [0, 1]);
+    assert_eq!(put(&mailbox, message(4, 3 * size)), PutOutcome::TooLarge);
     assert_eq!(numbers(&mailbox), [2, 3]);
 }
 
@@ -72,7 +77,7 @@ fn a_dropped_broadcast_message_is_not_delivered_again() {
         let mailbox = Mailbox::new(QueueLimits { items: 2, bytes: usize::MAX });
         let put = |number| {
             let message = ReceivedMessage { direct, ..ReceivedMessage::clone(&message(number, 0)) };
-            mailbox.put(Arc::new(message))
+            put(&mailbox, Arc::new(message))
         };
         for number in 1..=3 {
             put(number);
@@ -91,8 +96,8 @@ async fn next_waits_and_ends() {
         async move { mailbox.next().await }
     });
     tokio::task::yield_now().await;
-    mailbox.put(message(1, 0));
-    mailbox.put(message(2, 0));
+    put(&mailbox, message(1, 0));
+    put(&mailbox, message(2, 0));
     assert_eq!(waiting.await.unwrap().unwrap().hash[0], 1);
     mailbox.close();
     assert_eq!(mailbox.next().await.unwrap().hash[0], 2, "stored messages can still be fetched");

@@ -15,9 +15,14 @@ fn posts(peers: usize) -> OpenPosts {
     OpenPosts::new(ReceiptSettings { peers, stay: STAY, tracked: 8, confirmations: false })
 }
 
+/// A post with one envelope.
+fn single(hash: Hash) -> PostSeals {
+    PostSeals::single(Rule::EIP_627, hash)
+}
+
 fn posted(peers: usize) -> OpenPosts {
     let mut posts = posts(peers);
-    posts.handle_posted(POST, EXPIRY, false);
+    posts.handle_posted(single(POST), EXPIRY, false);
     posts
 }
 
@@ -35,7 +40,7 @@ fn ended(posts: &mut OpenPosts) -> Option<Ending> {
     ended
 }
 
-fn unsent(_: &Hash) -> UnsentReason {
+fn unsent(_: &[Hash]) -> UnsentReason {
     UnsentReason::NoPeers
 }
 
@@ -137,7 +142,7 @@ fn a_direct_message_ends_with_its_one_peer() {
     let (now, [a]) = (Instant::now(), peers());
     let direct = |reason: Option<&RefusalReason>| {
         let mut posts = posts(3);
-        posts.handle_posted(POST, EXPIRY, true);
+        posts.handle_posted(single(POST), EXPIRY, true);
         posts.handle_handed(now, &POST, a, false);
         posts.handle_left(&a, reason);
         posts.handle_timeout(now + STAY);
@@ -149,7 +154,7 @@ fn a_direct_message_ends_with_its_one_peer() {
         Some(Ending::Refused { peer: a, reason: disconnected() })
     );
     let mut posts = posts(3);
-    posts.handle_posted(POST, EXPIRY, true);
+    posts.handle_posted(single(POST), EXPIRY, true);
     posts.handle_handed(now, &POST, a, false);
     posts.handle_timeout(now + STAY);
     assert_eq!(ended(&mut posts), Some(Ending::Delivered { peers: 1, acknowledged: 0 }));
@@ -159,7 +164,7 @@ fn a_direct_message_ends_with_its_one_peer() {
 fn the_oldest_post_is_dropped_and_the_last_endings_are_remembered() {
     let mut posts = posts(1);
     for number in 0..30 {
-        posts.handle_posted([number; 32], EXPIRY, false);
+        posts.handle_posted(single([number; 32]), EXPIRY, false);
     }
     assert_eq!(posts.len(), 8);
     for number in 0..22 {
@@ -229,7 +234,7 @@ impl Test {
                     let began = self.began.entry(hash(post)).or_default();
                     *began = (began.0 + 1, false);
                 }
-                self.posts.handle_posted(hash(post), self.now + life, direct);
+                self.posts.handle_posted(single(hash(post)), self.now + life, direct);
             }
             Input::Handed { post, peer, confirms } => {
                 let open = self.posts.open.contains_key(&hash(post));
