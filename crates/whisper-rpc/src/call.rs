@@ -11,3 +11,4 @@ pub(crate) mod request_id;
 pub(crate) mod splitter;
 pub(crate) mod stats;
 pub(crate) mod subscription_id;
+pub(crate) mod unmet_rules;

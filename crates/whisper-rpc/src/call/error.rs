@@ -10,6 +10,7 @@ use p2p_identity::causes;
 use p2p_server::NetRestrictError;
 
 use crate::call::json::ValueError;
+use crate::call::unmet_rules::UnmetRules;
 use crate::namespace::UnknownNamespace;
 use crate::namespace::node_name::NodeNameError;
 use crate::transport::error::{RpcError, Transport};
@@ -108,6 +109,8 @@ pub(crate) enum CallError {
     MessageSize(#[from] MessageSizeError),
     #[error(transparent)]
     Post(#[from] PostError),
+    #[error(transparent)]
+    UnmetRules(#[from] UnmetRules),
     #[error("the node is stopping")]
     Stopping,
 }
@@ -128,6 +131,10 @@ impl CallError {
 
 impl From<CallError> for ErrorObjectOwned {
     fn from(error: CallError) -> Self {
-        Self::owned(error.code(), causes(&error).to_string(), None::<()>)
+        let data = match &error {
+            CallError::UnmetRules(unmet) => Some(unmet.data()),
+            _ => None,
+        };
+        Self::owned(error.code(), causes(&error).to_string(), data)
     }
 }

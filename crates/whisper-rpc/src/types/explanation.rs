@@ -8,6 +8,7 @@ use whisper_envelope::Topic;
 use crate::types::drops::OccurrenceJson;
 use crate::types::hex::HexBytes;
 use crate::types::receipt::ReceiptJson;
+use crate::types::sealed::SealedJson;
 use crate::types::topic;
 
 /// The answer of `shh_explain`. Fields that do not apply are left out.
@@ -32,6 +33,9 @@ pub struct ExplanationJson {
     /// Its receipt, if it was posted here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptJson>,
+    /// All envelopes of its post, if it was posted here: one for each rule that it was sealed under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub envelopes: Vec<SealedJson>,
 }
 
 /// Where an envelope is.

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::types::hex::HexBytes;
+use crate::types::sealed::SealedJson;
 
 /// The answer of `shh_receipt`. Fields that do not apply are left out.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct ReceiptJson {
     /// Why there is no peer to send it to.
     #[serde(rename = "nobody", skip_serializing_if = "Option::is_none")]
     pub unsent: Option<UnsentReasonJson>,
+    /// All envelopes of the post: one for each rule that it was sealed under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub envelopes: Vec<SealedJson>,
 }
 
 /// Whether a post is pending, or how it ended.

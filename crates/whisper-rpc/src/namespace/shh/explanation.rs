@@ -19,6 +19,7 @@ use crate::types::explanation::{
 };
 use crate::types::hex::HexBytes;
 use crate::types::receipt::ReceiptJson;
+use crate::types::sealed::SealedJson;
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
     // It tries filters on the envelope, which takes time, so it runs on a thread of its own.
@@ -71,6 +72,7 @@ impl From<Explanation> for ExplanationJson {
             pooled,
             drops: explanation.drops.iter().map(drop).collect(),
             receipt: explanation.receipt.as_ref().map(ReceiptJson::from),
+            envelopes: explanation.envelopes.iter().map(SealedJson::from).collect(),
         }
     }
 }

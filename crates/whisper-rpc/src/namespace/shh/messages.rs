@@ -8,6 +8,7 @@ use p2p_identity::{NodeId, PublicKey};
 use super::context::ShhContext;
 use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
+use crate::call::unmet_rules::UnmetRules;
 use crate::declare::api::Api;
 use crate::namespace::node_name::node_id;
 use crate::types::hex::HexBytes;
@@ -20,7 +21,8 @@ use whisper_protocol::{
 pub(super) fn declare(api: &mut Api<ShhContext>) {
     api.task_by("shh_post", ["message"], post)
         .about(
-            "Encrypts a message, does the proof of work and sends it; returns the hash of the envelope.",
+            "Encrypts a message, does the proof of work and sends it; returns the hash of the envelope. If peers need the \
+             work under several rules, there is an envelope for each; the hash is that of the first rule.",
         )
         .fails([CallError::KeyChoice, CallError::InvalidPublicKey, CallError::Stopping])
         .fails(node_id("nonsense").err().map(CallError::TargetPeer))
@@ -36,7 +38,8 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
                 PostError::OtherDialect { id: NodeId([0; 64]), dialect: Dialect::V6 },
             ]
             .map(CallError::Post),
-        );
+        )
+        .fails([UnmetRules::example().into()]);
     api.call_by("shh_newMessageFilter", ["criteria"], |shh, caller, (criteria,): (Criteria,)| {
         Ok(shh.whisper.subscribe(filter_spec(criteria, caller)?)?.to_string())
     })
@@ -80,9 +83,10 @@ fn post(
     let client = caller.client;
     async move {
         let post = shh.whisper.post(Post { client, ..to_post(message)? });
-        match shh.stop.run_until_cancelled(post).await {
-            Some(receipt) => Ok(receipt?.hash().into()),
-            None => Err(CallError::Stopping),
+        let receipt = shh.stop.run_until_cancelled(post).await.ok_or(CallError::Stopping)??;
+        match UnmetRules::of(&receipt) {
+            Some(unmet) => Err(unmet.into()),
+            None => Ok(receipt.hash().into()),
         }
     }
 }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use whisper_protocol::{Ending, Progress, ReceiptState, SkippedPeers, UnsentReason};
+use whisper_protocol::{
+    Ending, PostEnvelope, Progress, ReceiptState, SkippedPeers, UnsentReason, rule_name,
+};
 
 use super::context::ShhContext;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::types::hex::HexBytes;
 use crate::types::receipt::{PostState, ReceiptJson, UnsentReasonJson};
+use crate::types::sealed::SealedJson;
 
 /// Maximum time that a call waits for a post to end.
 const MAX_WAIT_SECS: u32 = 600;
@@ -38,7 +41,8 @@ async fn receipt(
         // The result does not matter: the state tells whether the post has ended.
         let _ = shh.stop.run_until_cancelled(timeout(limit, receipt.ended())).await;
     }
-    Ok(Some(ReceiptJson::from(&receipt.state())))
+    let envelopes = receipt.envelopes().iter().map(SealedJson::from).collect();
+    Ok(Some(ReceiptJson { envelopes, ..ReceiptJson::from(&receipt.state()) }))
 }
 
 /// Reads the hash of an envelope, 32 bytes.
@@ -49,6 +53,12 @@ pub(super) fn envelope_hash(hash: &HexBytes) -> Result<[u8; 32], CallError> {
 /// An example of the error about the hash of an envelope.
 pub(super) fn hash_errors() -> [CallError; 1] {
     [CallError::HashSize { size: 31 }]
+}
+
+impl From<&PostEnvelope> for SealedJson {
+    fn from(envelope: &PostEnvelope) -> Self {
+        Self { hash: envelope.hash.into(), rule: rule_name(envelope.rule).to_owned() }
+    }
 }
 
 impl From<UnsentReason> for UnsentReasonJson {
@@ -81,6 +91,7 @@ impl From<&Progress> for ReceiptJson {
             peer: refused.map(|(peer, _)| peer.0.into()),
             why: refused.map(|(_, reason)| reason.to_string()),
             unsent: progress.unsent.map(UnsentReasonJson::from),
+            envelopes: Vec::new(),
         }
     }
 }
