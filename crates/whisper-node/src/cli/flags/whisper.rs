@@ -5,9 +5,9 @@ use std::num::NonZeroU32;
 use clap::Args;
 use p2p_identity::NodeId;
 use p2p_server::NetRestrict;
-use whisper_protocol::Config;
+use whisper_protocol::{Config, Sealing};
 
-use super::work_rules::{PeerRuleName, SealingName};
+use super::work_rules::{PeerRuleName, parse_sealing};
 
 /// What this node accepts and does in Whisper.
 #[derive(Args, Clone, Debug)]
@@ -21,10 +21,12 @@ pub(crate) struct WhisperFlags {
     #[arg(long = "shh.maxmessagesize", value_name = "BYTES", default_value_t = Config::default().max_message_size)]
     pub(crate) shh_max_message_size: u32,
 
-    /// Whose rules of work own messages satisfy, besides this node's rule: peers (those of the connected
-    /// peers), all (all that this node accepts), own (no others)
-    #[arg(long = "shh.seal", value_name = "WHOSE", value_enum, default_value_t)]
-    pub(crate) shh_seal: SealingName,
+    /// Rules of work that own messages are sealed for, one envelope for each: peers (this node's rule and those of the
+    /// connected peers), all (all that this node accepts), own (only this node's), or rules by name, comma-separated:
+    /// 1.8 (go-ethereum until 1.8), 1.9 (go-ethereum since 1.9), parity, nim. The first one is mandatory, and its
+    /// envelope has the hash that shh_post returns
+    #[arg(long = "shh.seal", value_name = "RULES", value_parser = parse_sealing, default_value = "peers")]
+    pub(crate) shh_seal: Sealing,
 
     /// Rule of work of peers whose client name does not tell it: learn (from the peers that disconnect),
     /// any (any accepted rule), 1.8 (go-ethereum until 1.8), 1.9 (go-ethereum since 1.9)

@@ -4,22 +4,23 @@ use clap::ValueEnum;
 use whisper_pow::Rule;
 use whisper_protocol::{PeerRule, Sealing};
 
-/// Whose rules own messages satisfy.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum SealingName {
-    #[default]
-    Peers,
-    All,
-    Own,
-}
+/// The rules that can be named for sealing.
+const NAMED_RULES: [(&str, Rule); 4] =
+    [("1.8", Rule::GETH_1_8), ("1.9", Rule::EIP_627), ("parity", Rule::PARITY), ("nim", Rule::NIM)];
 
-impl From<SealingName> for Sealing {
-    fn from(name: SealingName) -> Self {
-        match name {
-            SealingName::Peers => Self::Peers,
-            SealingName::All => Self::All,
-            SealingName::Own => Self::Own,
-        }
+/// Reads which rules own messages are sealed for: `peers`, `all`, `own`, or rules by name, comma-separated.
+pub(crate) fn parse_sealing(text: &str) -> Result<Sealing, String> {
+    let named = |name: &str| {
+        let known = NAMED_RULES.iter().find(|(known, _)| *known == name);
+        known.map(|(_, rule)| *rule).ok_or_else(|| {
+            format!("{name:?} is none of peers, all, own, and no rule: 1.8, 1.9, parity, nim")
+        })
+    };
+    match text {
+        "peers" => Ok(Sealing::Peers),
+        "all" => Ok(Sealing::All),
+        "own" => Ok(Sealing::Own),
+        rules => rules.split(',').map(named).collect::<Result<_, _>>().map(Sealing::Rules),
     }
 }
 
@@ -42,6 +43,28 @@ impl From<PeerRuleName> for PeerRule {
             PeerRuleName::Any => Self::Any,
             PeerRuleName::Geth18 => Self::Only(Rule::GETH_1_8),
             PeerRuleName::Geth19 => Self::Only(Rule::EIP_627),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sealing_is_a_word_or_a_list_of_rules() {
+        let (old, new) = (Rule::GETH_1_8, Rule::EIP_627);
+        for (text, expected) in [
+            ("peers", Sealing::Peers),
+            ("all", Sealing::All),
+            ("own", Sealing::Own),
+            ("1.8", Sealing::Rules(vec![old])),
+            ("1.9,1.8,parity,nim", Sealing::Rules(vec![new, old, Rule::PARITY, Rule::NIM])),
+        ] {
+            assert_eq!(parse_sealing(text), Ok(expected), "{text}");
+        }
+        for wrong in ["", "1.7", "1.8,", "1.8,peers", "Peers"] {
+            assert!(parse_sealing(wrong).is_err(), "{wrong}");
         }
     }
 }

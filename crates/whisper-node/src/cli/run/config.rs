@@ -52,7 +52,7 @@ fn whisper_config(flags: &WhisperFlags) -> Result<Config, Failure> {
         return Err(Failure::MaxMessageSize(max_message_size, MAX_MESSAGE_SIZE));
     }
     let defaults = Config::default();
-    let (seal, fallback) = (flags.shh_seal.into(), flags.shh_peer_rule.into());
+    let (seal, fallback) = (flags.shh_seal.clone(), flags.shh_peer_rule.into());
     let idle = flags.shh_filter_idle.map(|seconds| Duration::from_secs(seconds.into()));
     Ok(Config {
         min_work,
