@@ -4,7 +4,7 @@ use p2p_identity::ecies::EciesError;
 use p2p_identity::{KeyError, SignatureError};
 use thiserror::Error;
 
-use crate::Message;
+use crate::{ForeignProtocol, Message};
 
 /// Why a handshake packet was refused.
 ///
@@ -13,8 +13,12 @@ use crate::Message;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HandshakeError {
+    /// The first bytes of the peer are those of another protocol: there is another service at its port, or the
+    /// peer expects one at ours.
+    #[error("the peer speaks {0}, not RLPx")]
+    Foreign(ForeignProtocol),
     /// The size prefix of an EIP-8 packet exceeds [`MAX_HANDSHAKE_SIZE`](crate::MAX_HANDSHAKE_SIZE).
-    #[error("handshake packet of {size} bytes, {limit} are allowed")]
+    #[error("not RLPx: a handshake packet of {size} bytes, {limit} are allowed")]
     Oversized {
         /// The announced size in bytes.
         size: usize,
@@ -22,14 +26,14 @@ pub enum HandshakeError {
         limit: usize,
     },
     /// The size prefix of an EIP-8 packet is too small for a handshake message.
-    #[error("handshake packet of {size} bytes, which is too small")]
+    #[error("not RLPx: a handshake packet of {size} bytes, which is too small")]
     Undersized {
         /// The announced size in bytes.
         size: usize,
     },
     /// The packet cannot be decrypted with our key: it is for another key (the peer expected another
     /// node here), it was changed, or the peer does not speak RLPx.
-    #[error("cannot open the handshake packet")]
+    #[error("the handshake packet is not for this node's key, or is not RLPx")]
     Sealed(#[from] EciesError),
     /// The packet was decrypted, but is not the expected message.
     #[error("malformed handshake message")]

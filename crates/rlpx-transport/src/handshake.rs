@@ -1,5 +1,6 @@
 //! The handshake (RLPx, "Initial Handshake"; EIP-8): the initiator sends auth, the recipient answers with ack.
 
+mod foreign;
 mod initiator;
 mod key_source;
 mod message;
@@ -9,6 +10,7 @@ mod stock;
 #[cfg(test)]
 mod tests;
 
+pub use foreign::ForeignProtocol;
 pub use initiator::Initiator;
 pub use packet::MAX_HANDSHAKE_SIZE;
 pub use recipient::{Accepted, Recipient};

@@ -84,7 +84,8 @@ mod vectors;
 pub use error::{FrameError, HandshakeError, SnappyError};
 pub use frame::{MAX_FRAME_SIZE, MAX_PAYLOAD};
 pub use handshake::{
-    Accepted, HandshakeStep, Initiator, MAX_HANDSHAKE_SIZE, Recipient, Stock, StockSize,
+    Accepted, ForeignProtocol, HandshakeStep, Initiator, MAX_HANDSHAKE_SIZE, Recipient, Stock,
+    StockSize,
 };
 pub use message::Message;
 pub use session::{Opener, Sealer, Session};

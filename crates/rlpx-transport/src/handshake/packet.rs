@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use p2p_identity::{PublicKey, SecretKey, ecies};
 use rand_core::CryptoRng;
 
+use super::foreign::ForeignProtocol;
 use super::key_source::KeySource;
 use super::message::Body;
 use crate::HandshakeError;
@@ -66,6 +67,9 @@ impl Reader {
 
         let size = usize::from(u16::from_be_bytes(prefix));
         if size > MAX_HANDSHAKE_SIZE {
+            if let Some(protocol) = ForeignProtocol::of(prefix) {
+                return Err(HandshakeError::Foreign(protocol));
+            }
             return Err(HandshakeError::Oversized { size, limit: MAX_HANDSHAKE_SIZE });
         }
         if size <= ecies::OVERHEAD {

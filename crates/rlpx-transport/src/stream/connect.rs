@@ -26,12 +26,19 @@ pub enum ConnectError {
     #[error("no node can have this id")]
     RemoteKey(#[source] KeyError),
     /// The peer did not finish the handshake in time.
-    #[error("the handshake took longer than {0:?}")]
+    #[error("the handshake took longer than {0:?}: the peer is silent, or does not speak RLPx")]
     TimedOut(Duration),
-    /// The peer closed the connection during the handshake. A node does so without a reason if it is full,
-    /// has another key, or refuses our key.
+    /// The peer closed the connection during the handshake.
     #[error("the peer closed the connection during the handshake")]
     Closed,
+    /// The peer closed the connection after our handshake packet, without a byte of an answer. A node does so if it
+    /// cannot open the packet, because its key is not the one of the id that was dialed; or if it refuses our
+    /// address.
+    #[error(
+        "the node closed the connection without an answer: it is not the node with this id (its key has changed, or \
+         the address is another node's), or it refuses connections from here (throttled, banned or full)"
+    )]
+    Unanswered,
     /// The connection below failed.
     #[error("the connection failed")]
     Io(#[from] io::Error),
@@ -125,10 +132,11 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let handshake = async {
-        send(&mut io, &auth).await?;
         let mut input = BytesMut::new();
+        send(&mut io, &auth).await.map_err(|error| unanswered(error.into(), &input))?;
         loop {
-            receive(&mut io, &mut input).await?;
+            let received = receive(&mut io, &mut input).await;
+            received.map_err(|error| unanswered(error, &input))?;
             machine = match machine.handle(&mut input)? {
                 HandshakeStep::NeedMore(machine) => machine,
                 HandshakeStep::Done(session) => return Ok((session, input)),
@@ -137,6 +145,20 @@ where
     };
     let (session, input) = within(limit, handshake).await?;
     Ok(Stream::new(io, session, input))
+}
+
+/// [`ConnectError::Unanswered`], if the connection was closed before the peer answered. A peer that closes before it has
+/// read all of our packet resets the connection.
+fn unanswered(error: ConnectError, input: &BytesMut) -> ConnectError {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    let closed = match &error {
+        ConnectError::Closed => true,
+        ConnectError::Io(error) => {
+            matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
+        }
+        _ => false,
+    };
+    if closed && input.is_empty() { ConnectError::Unanswered } else { error }
 }
 
 /// Waits for auth and sends ack.

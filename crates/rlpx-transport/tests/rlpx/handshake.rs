@@ -287,3 +287,27 @@ proptest! {
         prop_assert!(!matches!(answer(&plain), Ok(HandshakeStep::Done(_))));
     }
 }
+
+/// The first bytes that other services send, and that their clients send to a node.
+#[test]
+fn another_protocol_is_named() {
+    use rlpx_transport::ForeignProtocol::{Http, Ssh, Text, Tls};
+    for (bytes, protocol) in [
+        (&b"HTTP/1.1 400 Bad Request\r\n"[..], Http),
+        (b"GET / HTTP/1.1\r\n", Http),
+        (b"POST / HTTP/1.1\r\n", Http),
+        (b"OPTIONS / HTTP/1.1\r\n", Http),
+        (b"CONNECT a:1 HTTP/1.1\r\n", Http),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", Ssh),
+        (&[0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x32], Tls),
+        (&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01], Tls),
+        (b"220 mail.example.org ESMTP\r\n", Text),
+        (b"-ERR unknown command\r\n", Text),
+    ] {
+        let foreign = HandshakeError::Foreign(protocol);
+        assert_eq!(answer(bytes).unwrap_err(), foreign, "{bytes:?}");
+        assert_eq!(finish(bytes).unwrap_err(), foreign, "{bytes:?}");
+        assert!(foreign.to_string().contains("not RLPx"));
+    }
+    assert!(answer(&[0xff, 0xff]).unwrap_err().to_string().contains("not RLPx"));
+}

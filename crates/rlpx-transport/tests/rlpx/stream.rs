@@ -175,7 +175,7 @@ async fn a_handshake_for_another_node_ends_silently() {
             accept(there, &key(2), HANDSHAKE_LIMIT).await
         });
     assert!(matches!(accepted, Err(ConnectError::Handshake(HandshakeError::Sealed(_)))));
-    assert!(matches!(connected, Err(ConnectError::Closed)));
+    assert!(matches!(connected, Err(ConnectError::Unanswered)));
 
     for garbage in [&[0x00; 100][..], &[0xff; 100], &[0x01; 400]] {
         let (here, mut there) = duplex(4096);
