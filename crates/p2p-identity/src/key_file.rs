@@ -31,6 +31,12 @@ pub enum KeyFileError {
         /// What the system says.
         source: io::Error,
     },
+    /// Not a regular file, such as a named pipe or a folder. It is not opened: reading a pipe could wait without end.
+    #[error("key file {} is not a regular file", path.display())]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file does not contain a key.
     #[error("key file {} does not contain a key", path.display())]
     Content {
@@ -55,9 +61,12 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`KeyFileError::Missing`], [`KeyFileError::Read`], [`KeyFileError::Content`].
+    /// [`KeyFileError::Missing`], [`KeyFileError::NotAFile`], [`KeyFileError::Read`], [`KeyFileError::Content`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
         let path = path.as_ref();
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(KeyFileError::NotAFile { path: path.into() });
+        }
         let text = read(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => KeyFileError::Missing { path: path.into() },
             _ => KeyFileError::Read { path: path.into(), source },
@@ -111,6 +120,37 @@ impl SecretKey {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(path),
             Err(source) => Err(KeyFileError::Write { path: path.into(), source }),
         }
+    }
+}
+
+/// The permission bits of a file with a secret (a key, a token) if its group or other users may read or write it, as
+/// `ssh` checks it. `None` if only its owner may, if the file cannot be inspected, and on systems without such bits.
+///
+/// ```
+/// # #[cfg(unix)] {
+/// use std::fs::{self, Permissions};
+/// use std::os::unix::fs::PermissionsExt;
+///
+/// let file = tempfile::NamedTempFile::new()?;
+/// for (mode, exposed) in [(0o600, None), (0o644, Some(0o644)), (0o640, Some(0o640))] {
+///     fs::set_permissions(file.path(), Permissions::from_mode(mode))?;
+///     assert_eq!(p2p_identity::secret_file_exposure(file.path()), exposed);
+/// }
+/// # }
+/// # Ok::<_, std::io::Error>(())
+/// ```
+#[must_use]
+pub fn secret_file_exposure(path: impl AsRef<Path>) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        let found = fs::metadata(path).ok()?;
+        let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o777;
+        (mode & 0o077 != 0).then_some(mode)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
     }
 }
 

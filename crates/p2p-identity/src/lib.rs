@@ -53,6 +53,7 @@ mod host;
 mod host_prefix;
 mod id;
 mod key_file;
+mod own_networks;
 mod public_key;
 #[cfg(feature = "record")]
 mod record;
@@ -67,7 +68,8 @@ pub use hex_text::HexError;
 pub use host::Host;
 pub use host_prefix::host_prefix;
 pub use id::NodeId;
-pub use key_file::KeyFileError;
+pub use key_file::{KeyFileError, secret_file_exposure};
+pub use own_networks::{OwnNetworks, OwnNetworksError, is_private_network};
 pub use public_key::PublicKey;
 #[cfg(feature = "record")]
 pub use record::{Content, MAX_RECORD, Record, RecordError};

@@ -9,7 +9,7 @@ use serde::ser::{Serialize, Serializer};
 
 #[cfg(feature = "record")]
 use crate::Record;
-use crate::{Enode, NodeId, causes};
+use crate::{Enode, NodeId, OwnNetworks, causes};
 
 /// Parses a string; the second field describes what is expected.
 struct Text<T>(PhantomData<T>, &'static str);
@@ -44,5 +44,6 @@ macro_rules! as_text {
 
 as_text!(NodeId, "a node id of 128 hexadecimal digits");
 as_text!(Enode, "an enode URL");
+as_text!(OwnNetworks, "networks in CIDR form, separated by commas");
 #[cfg(feature = "record")]
 as_text!(Record, "a node record (enr:)");

@@ -130,9 +130,27 @@ fn files_that_cannot_be_had() {
     assert!(error.to_string().contains("nodekey"), "{error}");
 
     let error = SecretKey::load(folder.path()).unwrap_err();
-    assert!(matches!(error, KeyFileError::Read { .. }), "{error:?}");
+    assert!(matches!(error, KeyFileError::NotAFile { .. }), "{error:?}");
 
     let no_folder = folder.path().join("none").join("nodekey");
     let error = SecretKey::load_or_create(&no_folder, rng).unwrap_err();
     assert!(matches!(error, KeyFileError::Write { .. }), "{error:?}");
+}
+
+/// Opening a named pipe for reading waits for a writer, which may never come.
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_refused_without_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nodekey");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let loaded = SecretKey::load(&path);
+        tell.send((loaded, SecretKey::load_or_create(&path, &mut rand::rng()))).unwrap();
+    });
+    let (loaded, created) = told.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
+    assert!(matches!(loaded, Err(KeyFileError::NotAFile { .. })), "{loaded:?}");
+    assert!(matches!(created, Err(KeyFileError::NotAFile { .. })), "{created:?}");
 }
