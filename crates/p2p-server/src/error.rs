@@ -109,7 +109,7 @@ pub enum DialError {
     #[error("no connection in time")]
     Timeout,
     /// The encrypted handshake failed: invalid data, silence, or another key than the one in the enode
-    /// URL.
+    /// URL. The cause says which.
     #[error("the handshake failed")]
     Handshake(#[source] ConnectError),
     /// The Hello exchange failed: the peer refused this node, or has no sub-protocol in common.

@@ -173,8 +173,9 @@ pub use nat::{
     Mapping, MappingError, Mechanism, Nat, NatEvent, NatParseError, NatStats, Transport,
 };
 pub use observed::{
-    DialState, Event, Events, FoundStats, Json, LastOutcomes, MemoryUse, MessageEvent, Messages,
-    Network, NodeInfo, PeerInfo, Ports, RefuseStats, RemovedStats, Stats,
+    DialState, Event, Events, FoundStats, InboundFailReason, InboundFailStats, Json, LastOutcomes,
+    MemoryUse, MessageEvent, Messages, Network, NodeInfo, PeerInfo, Ports, RefuseStats,
+    RemovedStats, Stats,
 };
 #[cfg(feature = "discovery")]
 #[doc(no_inline)]

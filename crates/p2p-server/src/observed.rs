@@ -5,6 +5,7 @@
 
 mod dial_state;
 mod event;
+mod inbound_failures;
 mod last_outcomes;
 mod message_event;
 mod node_info;
@@ -18,6 +19,7 @@ use self::last_outcomes::{Outcome, OutcomeLog};
 pub use self::{
     dial_state::DialState,
     event::{Event, Events},
+    inbound_failures::{InboundFailReason, InboundFailStats},
     last_outcomes::LastOutcomes,
     message_event::{MessageEvent, Messages},
     node_info::{Json, Network, NodeInfo, PeerInfo, Ports},
@@ -50,8 +52,10 @@ impl Observed {
     }
 
     /// An inbound connection failed in the handshake or the Hello exchange.
-    pub(crate) fn inbound_failed(&mut self) {
+    /// Returns how many have failed for this reason.
+    pub(crate) fn inbound_failed(&mut self, reason: InboundFailReason) -> u64 {
         self.stats.inbound_failed += 1;
+        self.stats.inbound_failures.count(reason)
     }
 
     /// A connection was refused before the other end had proved its identity.

@@ -4,6 +4,7 @@
 
 use p2p_mux::MemoryStats;
 
+use super::InboundFailStats;
 use crate::{
     access::{ExclusionReason, RefuseReason},
     dial::OfferError,
@@ -21,6 +22,8 @@ pub struct Stats {
     pub accept_errors: u64,
     /// Inbound connections that failed in the handshake or the Hello exchange.
     pub inbound_failed: u64,
+    /// The same, by reason.
+    pub inbound_failures: InboundFailStats,
     /// Attempts to reach a node.
     pub dials: u64,
     /// Attempts that failed, for any reason.

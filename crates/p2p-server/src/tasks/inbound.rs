@@ -13,6 +13,7 @@ use crate::{
     access::RefuseReason,
     clock::now,
     context::{Context, RoundTripHook},
+    observed::InboundFailReason,
     slots::Direction,
 };
 
@@ -55,7 +56,16 @@ async fn run(
     context.state().end_handshake(number);
     match outcome {
         Ok(peer) => peer.run().await,
-        Err(HandshakeError::Failed) => context.state().observed.inbound_failed(),
+        Err(HandshakeError::Failed(reason, error)) => {
+            let count = context.state().observed.inbound_failed(reason);
+            let error = causes(&*error);
+            // Anyone can connect, so the log gets each time less of the same.
+            if count.is_power_of_two() {
+                tracing::info!(%remote_addr, %error, "inbound connection failed ({count} so far): {reason}");
+            } else {
+                tracing::debug!(%remote_addr, %error, "inbound connection failed: {reason}");
+            }
+        }
         Err(HandshakeError::Evicted(reason)) => context.state().observed.refused(reason),
         Err(HandshakeError::Refused(id, reason)) => {
             tracing::debug!(%id, %remote_addr, %reason, "connection refused");
@@ -69,7 +79,7 @@ async fn run(
 /// Why an inbound connection did not become a peer.
 enum HandshakeError {
     /// The handshake or the Hello exchange failed.
-    Failed,
+    Failed(InboundFailReason, Box<dyn Error + Send + Sync>),
     /// A node with a proven identity was refused.
     Refused(NodeId, RefuseReason),
     /// The handshake was evicted, or the server stops.
@@ -86,19 +96,16 @@ async fn handshake<Io>(
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let failed = |error: &(dyn Error + 'static)| {
-        tracing::debug!(%remote_addr, error = %causes(error), "inbound connection failed");
-        HandshakeError::Failed
-    };
     let accepted = context.connections.accept(io).await;
-    let stream = accepted.map_err(|error| failed(&error))?;
+    let stream =
+        accepted.map_err(|error| HandshakeError::Failed((&error).into(), Box::new(error)))?;
     context.state().peering.set_key_proven(number);
     let id = stream.remote();
     let enode = Enode::new(id, remote_addr);
     let direction = Direction::Inbound;
     let connection = Connection { direction, local_addr, remote_addr, enode, on_round_trip };
     admit(&context, stream, connection).await.map_err(|error| match error {
-        AdmitError::Hello(error) => failed(&error),
+        AdmitError::Hello(error) => HandshakeError::Failed((&error).into(), Box::new(error)),
         AdmitError::Refused(reason) => HandshakeError::Refused(id, reason),
     })
 }

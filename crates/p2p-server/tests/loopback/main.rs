@@ -22,3 +22,4 @@ mod simultaneous;
 mod start;
 mod stop;
 mod support;
+mod wrong_ends;

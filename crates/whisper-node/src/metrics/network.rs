@@ -22,6 +22,7 @@ pub(super) fn add(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) 
         accepted,
         accept_errors,
         inbound_failed,
+        inbound_failures,
         dials,
         dials_failed,
         added,
@@ -61,6 +62,10 @@ pub(super) fn add(out: &mut Exposition, stats: p2p_server::Stats, peers: usize) 
     fields!(out, "p2p_found_total", "Nodes found by discovery, by what became of them", [], "event", found => FoundStats {
         seen, taken, known, recent, no_port, restricted, banned, not_allowed,
     });
+    let family = counter("p2p_inbound_failures_total", "Failed inbound handshakes, by reason");
+    for (reason, count) in inbound_failures.iter() {
+        out.sample(&family, &[("reason", reason.name())], count as f64);
+    }
     let family = counter("p2p_refused_total", "Refused connections, by reason");
     for (reason, count) in refused.iter() {
         out.sample(&family, &[("reason", reason.name())], count as f64);
