@@ -2,6 +2,10 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use p2p_identity::{OwnNetworks, is_private_network};
+
+use crate::network::NetworkId;
+use crate::node::Node;
 use crate::v4::Endpoint;
 
 /// The highest port of system services. A reported node with such a port is not contacted: the report
@@ -24,6 +28,9 @@ pub(crate) enum Reach {
 impl Reach {
     pub(crate) const fn of(ip: IpAddr) -> Self {
         match ip {
+            IpAddr::V4(ip) if ip.is_loopback() => Self::Loopback,
+            IpAddr::V6(ip) if ip.is_loopback() => Self::Loopback,
+            _ if is_private_network(ip) => Self::Local,
             IpAddr::V4(ip) => Self::of_v4(ip),
             IpAddr::V6(ip) => Self::of_v6(ip),
         }
@@ -31,8 +38,6 @@ impl Reach {
 
     const fn of_v4(ip: Ipv4Addr) -> Self {
         match ip.octets() {
-            [127, ..] => Self::Loopback,
-            [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [169, 254, ..] => Self::Local,
             [0 | 224.., ..] | [192, 0, 0 | 2, _] | [198, 18 | 19, ..] => Self::Unusable,
             [198, 51, 100, _] | [203, 0, 113, _] => Self::Unusable,
             _ => Self::Public,
@@ -41,8 +46,6 @@ impl Reach {
 
     const fn of_v6(ip: Ipv6Addr) -> Self {
         match ip.segments() {
-            [0, 0, 0, 0, 0, 0, 0, 1] => Self::Loopback,
-            [0xfc00..=0xfdff | 0xfe80..=0xfebf, ..] => Self::Local,
             [0x2001, 0xdb8, ..] | [0x2001, 0 | 2, ..] => Self::Unusable,
             // All allocated unicast addresses begin with the bits 001.
             [0x2000..=0x3fff, ..] => Self::Public,
@@ -96,6 +99,26 @@ impl Subnet {
     }
 }
 
+/// To which nodes the limits per subnet apply: not to nodes of the operator.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SubnetLimits {
+    pub(crate) own: OwnNetworks,
+    pub(crate) network: Option<NetworkId>,
+}
+
+impl SubnetLimits {
+    /// The subnet in which the node is counted. `None` if it has an address of the own networks, or a
+    /// signed record that names the own network id.
+    pub(crate) fn subnet(&self, node: &Node) -> Option<Subnet> {
+        let named = self.network.zip(node.record.as_ref());
+        let is_member = named.is_some_and(|(network, record)| network.is_of(record));
+        if is_member || self.own.contains(node.endpoint.ip) {
+            return None;
+        }
+        Subnet::of(node.endpoint.ip)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +133,8 @@ mod tests {
             (Reach::Loopback, ["127.0.0.1", "127.9.9.9", "::1"]),
             (Reach::Local, ["10.1.2.3", "172.31.0.1", "fe80::1"]),
             (Reach::Local, ["192.168.1.1", "169.254.1.1", "fd00::1"]),
+            (Reach::Local, ["100.64.0.1", "100.127.255.255", "::ffff:100.64.0.1"]),
+            (Reach::Public, ["100.63.255.255", "100.128.0.0", "44.10.20.1"]),
             (Reach::Public, ["1.1.1.1", "172.32.0.1", "2606:4700::1111"]),
             (Reach::Unusable, ["0.0.0.0", "224.0.0.1", "ff02::1"]),
             (Reach::Unusable, ["255.255.255.255", "203.0.113.5", "2001:db8::1"]),

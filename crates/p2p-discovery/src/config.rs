@@ -2,6 +2,9 @@
 
 use core::time::Duration;
 
+use p2p_identity::OwnNetworks;
+
+use crate::address::SubnetLimits;
 use crate::network::NetworkId;
 
 /// The configuration of discv4. The defaults suit a node in the public network.
@@ -17,6 +20,9 @@ pub struct Discv4Config {
     /// reported by events and to other nodes, and answered with neighbours. If not, all nodes are, and
     /// their records are not requested. Default `None`.
     pub network: Option<NetworkId>,
+    /// Networks of the operator, besides the private ones. The limits on nodes of one subnet do not apply to
+    /// them; nor, in a separate network, to nodes whose records name its id. Default: none.
+    pub own_networks: OwnNetworks,
     /// Whether the own record follows the external address that the majority of peers reports. Switch
     /// it off if the address is known. Default `true`.
     pub follow_peers: bool,
@@ -46,10 +52,22 @@ impl Discv4Config {
         Self::default()
     }
 
+    /// To which nodes the limits per subnet apply.
+    pub(crate) fn subnet_limits(&self) -> SubnetLimits {
+        SubnetLimits { own: self.own_networks.clone(), network: self.network }
+    }
+
     /// Sets [`network`](Self::network).
     #[must_use]
     pub const fn network(mut self, id: NetworkId) -> Self {
         self.network = Some(id);
+        self
+    }
+
+    /// Sets [`own_networks`](Self::own_networks).
+    #[must_use]
+    pub fn own_networks(mut self, networks: OwnNetworks) -> Self {
+        self.own_networks = networks;
         self
     }
 
@@ -93,6 +111,7 @@ impl Default for Discv4Config {
     fn default() -> Self {
         Self {
             network: None,
+            own_networks: OwnNetworks::default(),
             follow_peers: true,
             min_endpoint_votes: 3,
             reply_timeout: Duration::from_millis(500),

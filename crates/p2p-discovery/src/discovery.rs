@@ -107,7 +107,7 @@ impl Discovery {
         let local = LocalNode::new(&config, key, record)?;
         Ok(Self {
             limiter: RateLimiter::new(config.limits, now),
-            table: Table::new(local.id().hash()),
+            table: Table::new(local.id().hash(), config.subnet_limits()),
             proofs: EndpointProofs::default(),
             contacts: Contacts::default(),
             lookups: Lookups::default(),

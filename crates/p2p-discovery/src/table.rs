@@ -12,7 +12,7 @@ use std::time::Instant;
 use keccak_lanes::Digest;
 use p2p_identity::{NodeId, Record};
 
-use crate::address::{Subnet, may_relay};
+use crate::address::{Subnet, SubnetLimits, may_relay};
 use crate::node::Node;
 use crate::stats::DropReason;
 use bucket::{Bucket, TableEntry};
@@ -52,13 +52,14 @@ pub(crate) struct Table {
     /// The hash of the own id.
     local: Digest,
     buckets: [Bucket; BUCKETS],
+    limits: SubnetLimits,
     /// Number of nodes of each subnet, replacements included.
     subnets: HashMap<Subnet, usize>,
 }
 
 impl Table {
-    pub(crate) fn new(local: Digest) -> Self {
-        Self { local, buckets: Default::default(), subnets: HashMap::new() }
+    pub(crate) fn new(local: Digest, limits: SubnetLimits) -> Self {
+        Self { local, buckets: Default::default(), limits, subnets: HashMap::new() }
     }
 
     /// The entries, without replacements.
@@ -87,18 +88,20 @@ impl Table {
         if hash == self.local {
             return InsertOutcome::Refused(DropReason::Own);
         }
-        let entry = TableEntry { node, hash, check_at, is_doubtful: false };
+        let subnet = self.limits.subnet(&node);
+        let entry = TableEntry { node, hash, subnet, check_at, is_doubtful: false };
         let bucket = &mut self.buckets[bucket_index(log_distance(&self.local, &hash))];
         let is_new = match bucket.get_mut(&entry.node.id) {
             Some(known) if known.node.endpoint.ip == entry.node.endpoint.ip => {
                 let record = entry.node.record.or_else(|| known.node.record.take());
-                *known = TableEntry { node: Node { record, ..entry.node }, ..entry };
+                // It stays counted as it is: its address is the same, and it may have lost no record.
+                let subnet = known.subnet;
+                *known = TableEntry { node: Node { record, ..entry.node }, subnet, ..entry };
                 return InsertOutcome::Known;
             }
             known => known.is_none(),
         };
         // The node is new or has a new address. Its old entry, if any, is replaced.
-        let subnet = entry.subnet();
         let has_room = bucket.has_room_for(subnet, &entry.node.id);
         let in_table = subnet.and_then(|subnet| self.subnets.get(&subnet)).copied().unwrap_or(0);
         if !has_room || in_table >= MAX_PER_SUBNET {
@@ -198,7 +201,7 @@ impl Table {
 
 /// Subtracts an entry from the number of its subnet.
 fn uncount(subnets: &mut HashMap<Subnet, usize>, entry: &TableEntry) {
-    let Some(subnet) = entry.subnet() else { return };
+    let Some(subnet) = entry.subnet else { return };
     if let Some(count) = subnets.get_mut(&subnet) {
         *count -= 1;
         if *count == 0 {

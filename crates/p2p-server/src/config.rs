@@ -14,7 +14,7 @@ use std::{fmt, time::Duration};
 use futures_core::Stream;
 use p2p_mux::{
     Protocol,
-    identity::{Enode, NodeId, SecretKey},
+    identity::{Enode, NodeId, OwnNetworks, SecretKey},
 };
 
 #[cfg(feature = "discovery")]
@@ -228,6 +228,13 @@ impl Config {
     #[must_use]
     pub fn net_restrict(mut self, networks: NetRestrict) -> Self {
         self.settings.access.net_restrict = Some(networks);
+        self
+    }
+
+    /// Sets the networks of the operator, besides the private ones.
+    #[must_use]
+    pub fn own_networks(mut self, networks: OwnNetworks) -> Self {
+        self.settings.own_networks = networks;
         self
     }
 

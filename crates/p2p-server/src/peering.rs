@@ -57,7 +57,7 @@ impl Peering {
         let mut peering = Self {
             local,
             access: settings.access.rules(),
-            throttle: Throttle::new(&settings.inbound),
+            throttle: Throttle::new(inbound, settings.own_networks.clone()),
             pending: PendingHandshakes::new(
                 settings.limits.max_pending,
                 inbound.max_pending_per_ip,
@@ -94,6 +94,12 @@ impl Peering {
     pub(crate) fn check_inbound(&mut self, ip: IpAddr, now: Instant) -> Result<(), RefuseReason> {
         self.access.check_address(ip, now)?;
         if self.throttle.admit(ip, now) { Ok(()) } else { Err(RefuseReason::Throttled) }
+    }
+
+    /// A node at `ip` has proved that it is in the separate network of this node.
+    #[cfg(feature = "discovery")]
+    pub(crate) fn add_member(&mut self, ip: IpAddr, now: Instant) {
+        self.throttle.add_member(ip, now);
     }
 
     /// An inbound handshake begins. Returns its number, and the handshake that is evicted for it.

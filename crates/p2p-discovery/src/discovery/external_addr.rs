@@ -5,6 +5,8 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use p2p_identity::OwnNetworks;
+
 use crate::address::{Reach, Subnet};
 
 /// Maximum number of votes per address family.
@@ -14,7 +16,7 @@ const MAX_VOTES: usize = 64;
 const VOTE_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// Whose vote it is. A subnet has one vote, because one owner may have many nodes in it. In the local
-/// network each address has one.
+/// network and in own networks each address has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum VoteKey {
     Subnet(Subnet),
@@ -35,9 +37,15 @@ struct Vote {
 pub(super) struct AddressVotes {
     v4: VecDeque<Vote>,
     v6: VecDeque<Vote>,
+    own_networks: OwnNetworks,
 }
 
 impl AddressVotes {
+    /// No votes. In `own_networks` each address has a vote.
+    pub(super) fn new(own_networks: OwnNetworks) -> Self {
+        Self { own_networks, ..Self::default() }
+    }
+
     /// The node at `peer` sees this node at `address`. If there are too many votes, the oldest is
     /// dropped.
     pub(super) fn add(&mut self, now: Instant, peer: IpAddr, address: SocketAddr) {
@@ -45,7 +53,8 @@ impl AddressVotes {
         if address.port() == 0 || Reach::of(address.ip()) == Reach::Unusable {
             return;
         }
-        let key = Subnet::of(peer).map_or(VoteKey::Address(peer), VoteKey::Subnet);
+        let subnet = Subnet::of(peer).filter(|_| !self.own_networks.contains(peer));
+        let key = subnet.map_or(VoteKey::Address(peer), VoteKey::Subnet);
         let votes = if address.is_ipv4() { &mut self.v4 } else { &mut self.v6 };
         let is_recent = |vote: &Vote| now.saturating_duration_since(vote.at) < VOTE_LIFETIME;
         votes.retain(|vote| vote.key != key && is_recent(vote));

@@ -33,7 +33,7 @@ impl LocalNode {
     ) -> Result<Self, RecordError> {
         let content = with_network(record.content(), config.network);
         let record = record.update(&key, &content)?;
-        let (id, votes) = (key.id(), AddressVotes::default());
+        let (id, votes) = (key.id(), AddressVotes::new(config.own_networks.clone()));
         Ok(Self { id, key, record, votes, reported: [None; 2], follows_ipv4: true })
     }
 

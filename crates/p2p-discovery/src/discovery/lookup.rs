@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use keccak_lanes::Digest;
 use p2p_identity::NodeId;
 
-use crate::address::Subnet;
+use crate::address::{Subnet, SubnetLimits};
 use crate::event::{LookupId, LookupOutcome};
 use crate::node::Node;
 use crate::table::{BUCKET_SIZE, MAX_PER_SUBNET, distance};
@@ -99,6 +99,7 @@ pub(super) struct Lookup {
     /// How many of them are in each subnet. The limit keeps a list of invented nodes from making us
     /// ping another network, and one owner from being all that is near a target.
     subnets: HashMap<Subnet, usize>,
+    limits: SubnetLimits,
     running: usize,
     asked: u32,
     silent: u32,
@@ -109,6 +110,7 @@ impl Lookup {
     pub(super) fn new(
         target: NodeId,
         local: NodeId,
+        limits: SubnetLimits,
         known: impl IntoIterator<Item = Node>,
     ) -> Self {
         let mut lookup = Self {
@@ -117,6 +119,7 @@ impl Lookup {
             candidates: Vec::new(),
             seen: HashSet::from([local]),
             subnets: HashMap::new(),
+            limits,
             running: 0,
             asked: 0,
             silent: 0,
@@ -222,7 +225,7 @@ impl Lookup {
 
     /// Counts the subnet of the node. Returns `false` if there are too many of it.
     fn count_subnet(&mut self, node: &Node) -> bool {
-        let Some(subnet) = Subnet::of(node.endpoint.ip) else { return true };
+        let Some(subnet) = self.limits.subnet(node) else { return true };
         let count = self.subnets.entry(subnet).or_default();
         *count += 1;
         *count <= MAX_PER_SUBNET
@@ -256,7 +259,12 @@ mod tests {
     /// The nodes `gone` do not answer. Also returns the maximum number of parallel requests.
     fn run(all: &[Node], gone: &[u32], target: NodeId) -> (LookupOutcome, usize) {
         let gone: Vec<NodeId> = gone.iter().map(|number| node(*number).id).collect();
-        let mut lookup = Lookup::new(target, NodeId([0xff; 64]), all.iter().step_by(50).cloned());
+        let mut lookup = Lookup::new(
+            target,
+            NodeId([0xff; 64]),
+            SubnetLimits::default(),
+            all.iter().step_by(50).cloned(),
+        );
         let (mut asked, mut most) = (HashMap::new(), 0);
         while !lookup.is_finished() {
             while let Some(node) = lookup.poll_ask() {
@@ -300,14 +308,15 @@ mod tests {
 
     #[test]
     fn a_lookup_without_known_nodes_is_empty() {
-        let mut lookup = Lookup::new(NodeId([1; 64]), NodeId([2; 64]), []);
+        let mut lookup = Lookup::new(NodeId([1; 64]), NodeId([2; 64]), SubnetLimits::default(), []);
         assert!(lookup.is_finished() && lookup.poll_ask().is_none());
         assert_eq!(lookup.finish(), LookupOutcome::default());
     }
 
     #[test]
     fn a_network_that_invents_nodes_cannot_keep_a_lookup_running() {
-        let mut lookup = Lookup::new(NodeId([1; 64]), NodeId([2; 64]), [node(0)]);
+        let mut lookup =
+            Lookup::new(NodeId([1; 64]), NodeId([2; 64]), SubnetLimits::default(), [node(0)]);
         let mut number = 1;
         while !lookup.is_finished() {
             let asked = lookup.poll_ask().expect("a node to ask");
@@ -322,7 +331,8 @@ mod tests {
 
     #[test]
     fn at_most_ten_nodes_of_a_subnet_are_asked() {
-        let mut lookup = Lookup::new(NodeId([1; 64]), NodeId([2; 64]), [node(0)]);
+        let mut lookup =
+            Lookup::new(NodeId([1; 64]), NodeId([2; 64]), SubnetLimits::default(), [node(0)]);
         let asked = lookup.poll_ask().unwrap();
         let in_one = |mut node: Node| {
             node.endpoint.ip = [9, 9, 9, node.id.0[3]].into();
@@ -339,7 +349,8 @@ mod tests {
     #[test]
     fn a_lookup_does_not_find_this_node() {
         let local = node(5);
-        let mut lookup = Lookup::new(local.id, local.id, [node(0), local.clone()]);
+        let mut lookup =
+            Lookup::new(local.id, local.id, SubnetLimits::default(), [node(0), local.clone()]);
         let asked = lookup.poll_ask().unwrap();
         lookup.handle_nodes(&asked.id, [local.clone(), node(1)]);
         lookup.handle_done(&asked, true);

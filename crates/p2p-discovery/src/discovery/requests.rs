@@ -338,7 +338,8 @@ impl Discovery {
 
     pub(super) fn begin_lookup(&mut self, target: NodeId) -> LookupId {
         let known = self.table.nearest(&target.hash(), BUCKET_SIZE, |_| true);
-        let lookup = Lookup::new(target, self.local.id(), known.into_iter().cloned());
+        let limits = self.config.subnet_limits();
+        let lookup = Lookup::new(target, self.local.id(), limits, known.into_iter().cloned());
         self.out.stats.lookups += 1;
         self.lookups.add(lookup)
     }

@@ -24,16 +24,12 @@ pub(crate) struct TableEntry {
     pub(crate) node: Node,
     /// The hash of the node's id.
     pub(crate) hash: Digest,
+    /// The subnet in which it is counted; `None` if there is no limit for it.
+    pub(crate) subnet: Option<Subnet>,
     /// When the node is pinged next.
     pub(crate) check_at: Instant,
     /// Whether the last ping was not answered. The ping is being repeated.
     pub(crate) is_doubtful: bool,
-}
-
-impl TableEntry {
-    pub(crate) fn subnet(&self) -> Option<Subnet> {
-        Subnet::of(self.node.endpoint.ip)
-    }
 }
 
 /// One of the 17 buckets.
@@ -56,7 +52,7 @@ impl Bucket {
 
     /// Whether there is room for a node of this subnet, not counting the node `except`.
     pub(crate) fn has_room_for(&self, subnet: Option<Subnet>, except: &NodeId) -> bool {
-        let same = |entry: &&TableEntry| entry.node.id != *except && entry.subnet() == subnet;
+        let same = |entry: &&TableEntry| entry.node.id != *except && entry.subnet == subnet;
         subnet.is_none() || self.all().filter(same).count() < MAX_PER_SUBNET
     }
 

@@ -19,7 +19,7 @@ fn own_subnet(number: u32) -> Ipv4Addr {
 }
 
 fn table() -> Table {
-    Table::new([0x5a; 32])
+    Table::new([0x5a; 32], SubnetLimits::default())
 }
 
 fn insert(table: &mut Table, node: Node) -> InsertOutcome {
@@ -39,7 +39,7 @@ fn check(table: &Table) {
         let mut here: HashMap<Subnet, usize> = HashMap::new();
         for entry in bucket.all() {
             assert_eq!(bucket_index(log_distance(&table.local, &entry.hash)), index);
-            if let Some(subnet) = entry.subnet() {
+            if let Some(subnet) = entry.subnet {
                 *here.entry(subnet).or_default() += 1;
                 *counted.entry(subnet).or_default() += 1;
             }
@@ -90,7 +90,7 @@ fn one_subnet_does_not_fill_the_table() {
     }
     check(&table);
     let ours = Some(Subnet::V4([1, 2, 3]));
-    assert_eq!(table.iter().filter(|entry| entry.subnet() == ours).count(), MAX_PER_SUBNET);
+    assert_eq!(table.iter().filter(|entry| entry.subnet == ours).count(), MAX_PER_SUBNET);
     let refused = insert(&mut table, node(9999, Ipv4Addr::new(1, 2, 3, 4)));
     assert_eq!(refused, InsertOutcome::Refused(DropReason::Diversity));
     assert_eq!(insert(&mut table, node(9999, Ipv4Addr::new(1, 2, 4, 4))), InsertOutcome::Added);
@@ -167,4 +167,29 @@ fn reported_nodes_are_alive_and_the_asker_may_know_their_address() {
     assert_eq!(reported(1, "5.5.5.5"), []);
     assert_eq!(reported(9, "10.0.0.9").len(), 2);
     assert!(reported(9, "10.0.0.9").contains(&local));
+}
+
+#[test]
+fn own_networks_and_proven_members_have_no_limits_per_subnet() {
+    use crate::network::{NetworkId, RECORD_KEY};
+    let in_one = |number: u32| Ipv4Addr::from_bits(0x2c0a_1400 + number);
+    let full = |limits: SubnetLimits, network: Option<u64>| {
+        let mut table = Table::new([0x5a; 32], limits);
+        for number in 0..24 {
+            let mut node = node(number, in_one(number));
+            node.record = network.map(|network| {
+                let key = p2p_identity::SecretKey::from_bytes(&[7; 32]).unwrap();
+                let content = p2p_identity::Content::new().set(RECORD_KEY, &network);
+                Record::sign(&key, 1, &content).unwrap()
+            });
+            insert(&mut table, node);
+        }
+        table.iter().count()
+    };
+    let network = Some(NetworkId(77));
+    let own = || "44.10.20.0/24".parse().unwrap();
+    assert!(full(SubnetLimits::default(), None) <= MAX_PER_SUBNET);
+    assert_eq!(full(SubnetLimits { own: own(), network: None }, None), 24);
+    assert_eq!(full(SubnetLimits { network, ..SubnetLimits::default() }, Some(77)), 24);
+    assert!(full(SubnetLimits { network, ..SubnetLimits::default() }, Some(78)) <= MAX_PER_SUBNET);
 }

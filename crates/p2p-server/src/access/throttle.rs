@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use p2p_mux::identity::host_prefix;
+use p2p_mux::identity::{OwnNetworks, host_prefix};
 
 use super::recent::Recent;
 
@@ -21,8 +21,9 @@ pub struct InboundSettings {
     /// Nodes behind one address share this limit.
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     pub throttle: Option<Duration>,
-    /// Whether the throttle applies to addresses of this machine and of private networks too. Default
-    /// `false`, as in go-ethereum.
+    /// Whether the throttle applies to the own networks
+    /// ([`ServerSettings::own_networks`](crate::ServerSettings::own_networks)) too. Default `false`, as in
+    /// go-ethereum.
     pub throttle_lan: bool,
     /// Maximum number of handshakes in progress from one address, on any network. Beyond it the oldest
     /// of them is evicted. At least 1. Default `None`: half of
@@ -59,17 +60,32 @@ impl Default for InboundSettings {
 pub(crate) struct Throttle {
     recent: Option<Recent<IpAddr>>,
     lan: bool,
+    own_networks: OwnNetworks,
+    /// Addresses of nodes whose records prove that they are in the separate network of this node.
+    members: Recent<IpAddr>,
 }
 
+/// How long an address counts as one of a member after it was found.
+const MEMBER_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
 impl Throttle {
-    pub(crate) fn new(settings: &InboundSettings) -> Self {
-        Self { recent: settings.throttle.map(Recent::new), lan: settings.throttle_lan }
+    pub(crate) fn new(settings: &InboundSettings, own_networks: OwnNetworks) -> Self {
+        let recent = settings.throttle.map(Recent::new);
+        let members = Recent::new(MEMBER_LIFETIME);
+        Self { recent, lan: settings.throttle_lan, own_networks, members }
+    }
+
+    /// A node at `ip` has proved that it is in the separate network of this node.
+    #[cfg(any(test, feature = "discovery"))]
+    pub(crate) fn add_member(&mut self, ip: IpAddr, now: Instant) {
+        self.members.insert(ip.to_canonical(), now);
     }
 
     /// Whether a connection from `ip` is admitted. A refused connection does not restart the time.
     pub(crate) fn admit(&mut self, ip: IpAddr, now: Instant) -> bool {
         let Some(recent) = &mut self.recent else { return true };
-        if !self.lan && is_lan(ip) {
+        let is_member = self.members.contains(&ip.to_canonical(), now);
+        if !self.lan && (is_member || self.own_networks.contains(ip)) {
             return true;
         }
         let host = host_prefix(ip);
@@ -81,14 +97,6 @@ impl Throttle {
     }
 }
 
-/// Whether the address belongs to this machine or to a private network.
-fn is_lan(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.octets()[0] == 0,
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,11 +105,15 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn throttle(settings: InboundSettings) -> Throttle {
+        Throttle::new(&settings, OwnNetworks::default())
+    }
+
     #[test]
     fn one_attempt_per_address_and_refused_ones_do_not_count() {
         let now = Instant::now();
         let later = |seconds| now + Duration::from_secs(seconds);
-        let mut throttle = Throttle::new(&InboundSettings::default());
+        let mut throttle = throttle(InboundSettings::default());
         assert!(throttle.admit(ip("192.0.2.1"), now));
         assert!(throttle.admit(ip("192.0.2.2"), now));
         for seconds in 0..30 {
@@ -114,7 +126,7 @@ mod tests {
     #[test]
     fn an_ipv6_64_counts_as_one_host() {
         let now = Instant::now();
-        let mut throttle = Throttle::new(&InboundSettings::default());
+        let mut throttle = throttle(InboundSettings::default());
         assert!(throttle.admit(ip("2001:db8::1"), now));
         assert!(!throttle.admit(ip("2001:db8::ffff:1"), now));
         assert!(throttle.admit(ip("2001:db8:0:1::1"), now));
@@ -123,18 +135,40 @@ mod tests {
     #[test]
     fn this_machine_and_private_networks_are_exempt_by_default() {
         let now = Instant::now();
-        let lan =
-            ["127.0.0.1", "10.1.1.1", "172.16.0.1", "192.168.0.1", "::1", "fd00::1", "fe80::1"];
+        let lan = [
+            "127.0.0.1",
+            "10.1.1.1",
+            "172.16.0.1",
+            "192.168.0.1",
+            "100.64.0.7",
+            "169.254.1.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+        ];
         for (throttle_lan, again) in [(false, true), (true, false)] {
             let mut throttle =
-                Throttle::new(&InboundSettings { throttle_lan, ..InboundSettings::default() });
+                throttle(InboundSettings { throttle_lan, ..InboundSettings::default() });
             for text in lan {
                 assert!(throttle.admit(ip(text), now), "{text}");
                 assert_eq!(throttle.admit(ip(text), now), again, "{text}");
             }
         }
-        let mut off =
-            Throttle::new(&InboundSettings { throttle: None, ..InboundSettings::default() });
+        let mut off = throttle(InboundSettings { throttle: None, ..InboundSettings::default() });
         assert!((0..3).all(|_| off.admit(ip("192.0.2.1"), now)));
+    }
+
+    #[test]
+    fn listed_own_networks_are_exempt() {
+        let now = Instant::now();
+        let own = "44.10.20.0/24".parse().unwrap();
+        let mut throttle = Throttle::new(&InboundSettings::default(), own);
+        for _ in 0..3 {
+            assert!(throttle.admit(ip("44.10.20.7"), now));
+        }
+        assert!(throttle.admit(ip("44.10.21.7"), now));
+        assert!(!throttle.admit(ip("44.10.21.7"), now));
+        throttle.add_member(ip("44.10.21.7"), now);
+        assert!(throttle.admit(ip("::ffff:44.10.21.7"), now));
     }
 }

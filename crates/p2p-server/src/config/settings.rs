@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use p2p_mux::identity::{Enode, NodeId};
+use p2p_mux::identity::{Enode, NodeId, OwnNetworks};
 
 use super::ReceiveBuffer;
 use crate::{
@@ -44,6 +44,9 @@ pub struct ServerSettings {
     /// [`DialSettings::discover`] is on.
     #[cfg(feature = "discovery")]
     pub discovery: Option<super::DiscoverySettings>,
+    /// The networks of the operator, besides the private ones: the limits of connections of one address and
+    /// of nodes of one subnet do not apply to them. Default: none.
+    pub own_networks: OwnNetworks,
     /// The limits of inbound connections.
     pub inbound: InboundSettings,
     /// Which nodes and addresses may be peers. Default: all.
@@ -204,6 +207,7 @@ impl Default for ServerSettings {
             dialing: DialSettings::default(),
             #[cfg(feature = "discovery")]
             discovery: None,
+            own_networks: OwnNetworks::default(),
             inbound: InboundSettings::default(),
             access: AccessSettings::default(),
             nat: Nat::None,
@@ -278,6 +282,7 @@ mod tests {
             "nodes": { "statics": [url] },
             "limits": { "max_peers": 7 },
             "dialing": { "proxy": "socks5://a:b@[::1]:9", "timeout": "2s", "backoff": { "cap": "1m 30s" } },
+            "own_networks": "44.10.20.0/24",
             "inbound": { "throttle": "1m", "max_pending_per_ip": 5 },
             "access": {
                 "net_restrict": "10.0.0.0/8,fd00::/8",
@@ -291,6 +296,7 @@ mod tests {
         assert_eq!(read.nodes.statics[0].to_string(), url);
         assert_eq!((read.limits.max_peers, read.limits.dial_ratio), (7, 3));
         assert_eq!(read.dialing.timeout, Duration::from_secs(2));
+        assert!(read.own_networks.contains([44, 10, 20, 1].into()));
         assert_eq!(read.inbound.throttle, Some(Duration::from_secs(60)));
         assert_eq!(
             (read.access.allow.as_deref(), read.access.bans[0]),

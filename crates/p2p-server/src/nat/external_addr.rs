@@ -1,8 +1,8 @@
 //! The address at which a gateway makes the node reachable.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use p2p_mux::identity::{Enode, Host};
+use p2p_mux::identity::{Enode, Host, is_private_network};
 
 use super::report::Transport;
 
@@ -34,13 +34,8 @@ impl ExternalAddr {
 /// Whether an address can be reached from outside. A gateway with another kind of address is behind a
 /// second NAT, or has no connection.
 pub(crate) const fn is_reachable(ip: Ipv4Addr) -> bool {
-    match ip.octets() {
-        // This network, private networks, carrier-grade NAT (RFC 6598).
-        [0 | 10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => false,
-        // Link-local, multicast, reserved.
-        [169, 254, ..] | [224..=255, ..] => false,
-        _ => true,
-    }
+    // Private networks; this network, multicast, reserved.
+    !is_private_network(IpAddr::V4(ip)) && !matches!(ip.octets(), [0 | 224..=255, ..])
 }
 
 #[cfg(test)]

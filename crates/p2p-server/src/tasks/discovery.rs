@@ -15,6 +15,7 @@ use super::candidates;
 #[cfg(feature = "store")]
 use crate::store::{self, NodeStore};
 use crate::{
+    clock::now,
     config::{Config, DiscoverySettings},
     context::Context,
     discovery::{Discovery, ListenAddr, capabilities, first_sequence},
@@ -32,7 +33,6 @@ pub(crate) struct Prepared {
     discv5: Option<p2p_discovery::Discv5>,
     #[cfg(feature = "dns")]
     lists: Option<p2p_discovery::dns::Lists>,
-    #[cfg_attr(not(feature = "dns"), expect(dead_code, reason = "used by the lists in the DNS"))]
     network: Option<NetworkId>,
 }
 
@@ -103,7 +103,15 @@ impl Prepared {
             context.lifecycle.spawn_until_stop(keep);
         }
         if let Some(discv4) = discovery.discv4 {
-            candidates::add(context, discv4.candidates().map(|node| node.enode()));
+            let (members, network) = (Arc::clone(context), self.network);
+            let found = discv4.candidates().map(move |node| {
+                let record = network.zip(node.record.as_ref());
+                if record.is_some_and(|(network, record)| network.is_of(record)) {
+                    members.state().peering.add_member(node.endpoint.ip, now());
+                }
+                node.enode()
+            });
+            candidates::add(context, found);
             let boot = boot.into_iter().filter(|enode| enode.udp != 0).collect();
             context.lifecycle.spawn_until_stop(ping_boot_nodes(discv4, boot));
         }
@@ -131,7 +139,8 @@ async fn open(
     };
     let record = first_record(config, enode, bound)?;
     let follow = settings.config.follow_peers && config.settings.nat.external_ip().is_none();
-    let discv4_config = settings.config.clone().follow_peers(follow);
+    let own_networks = config.settings.own_networks.clone();
+    let discv4_config = settings.config.clone().follow_peers(follow).own_networks(own_networks);
     Ok(Discv4::with_socket(discv4_config, config.key.clone(), &record, socket)?)
 }
 
