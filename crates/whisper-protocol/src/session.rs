@@ -111,6 +111,13 @@ impl Session {
         if ours.light && theirs.light && self.context.settings.restrict_light {
             return Err(Fault::BothLight.into());
         }
+        if ours.light && theirs.light {
+            self.context.counters.one(Counter::SessionsBothLight);
+            tracing::warn!(
+                peer = %self.remote.id,
+                "the peer and this node are both light clients: neither relays, so only their own posts pass"
+            );
+        }
         if let Some(rates) = &theirs.rates {
             self.sender.set_rates(rates);
         }

@@ -113,6 +113,8 @@ stats! {
             opened: SessionsOpened,
             /// Sessions with a successful exchange of status packets.
             established: SessionsEstablished,
+            /// Sessions in which both ends are light clients: neither relays, so only own posts pass between them.
+            both_light: SessionsBothLight,
             /// Sessions that ended, for any reason.
             ended: SessionsEnded,
             /// Direct messages accepted from trusted peers.

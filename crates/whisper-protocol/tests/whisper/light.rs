@@ -83,5 +83,6 @@ async fn two_light_clients_disconnect_if_configured() {
             assert_eq!(next(&mut watch).await, b"hello");
         }
         assert_eq!(node.stats().faults.both_light, u64::from(refused));
+        assert_eq!(node.stats().sessions.both_light, u64::from(light && !refused));
     }
 }
