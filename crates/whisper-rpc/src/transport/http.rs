@@ -81,7 +81,7 @@ impl Http {
             return self.refuse(RefuseReason::Token);
         }
         match purpose(&request, limits.request_bytes) {
-            Ok(Purpose::HealthCheck) => Response::default(),
+            Ok(Purpose::Options) => Response::default(),
             Ok(Purpose::Call) => match read(request.into_body(), limits).await {
                 Ok(body) => self.call(&body, peer).await,
                 Err(reason) => self.refuse(reason),
@@ -154,8 +154,8 @@ pub(crate) async fn drive<S, F>(
 enum Purpose {
     /// A JSON-RPC request in its body.
     Call,
-    /// A check whether the server runs. Load balancers send an empty GET, which go-ethereum answers as well.
-    HealthCheck,
+    /// A question for the methods. The answer is empty, unless CORS answers it.
+    Options,
 }
 
 fn purpose<B>(request: &Request<B>, limit: u32) -> Result<Purpose, RefuseReason> {
@@ -163,7 +163,8 @@ fn purpose<B>(request: &Request<B>, limit: u32) -> Result<Purpose, RefuseReason>
     match *request.method() {
         Method::POST => check_body_headers(headers, limit).map(|()| Purpose::Call),
         Method::GET if headers.contains_key(header::UPGRADE) => Err(RefuseReason::Upgrade),
-        Method::GET | Method::HEAD | Method::OPTIONS => Ok(Purpose::HealthCheck),
+        Method::GET | Method::HEAD => Err(RefuseReason::Get),
+        Method::OPTIONS => Ok(Purpose::Options),
         _ => Err(RefuseReason::Method),
     }
 }
@@ -236,7 +237,10 @@ mod tests {
         assert_eq!(purpose(Method::POST, &[]), Err(RefuseReason::ContentType));
         assert_eq!(purpose(Method::PUT, &[]), Err(RefuseReason::Method));
         assert_eq!(purpose(Method::DELETE, &[]), Err(RefuseReason::Method));
-        assert_eq!(purpose(Method::GET, &[]), Ok(Purpose::HealthCheck));
+        assert_eq!(purpose(Method::OPTIONS, &[]), Ok(Purpose::Options));
+        for method in [Method::GET, Method::HEAD] {
+            assert_eq!(purpose(method, &[]), Err(RefuseReason::Get));
+        }
         let upgrade = Err(RefuseReason::Upgrade);
         assert_eq!(purpose(Method::GET, &[(header::UPGRADE, "websocket")]), upgrade);
     }

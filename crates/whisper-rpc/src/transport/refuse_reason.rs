@@ -23,6 +23,11 @@ pub(crate) enum RefuseReason {
     /// The request does not carry the token.
     #[error("a bearer token is required")]
     Token,
+    /// GET or HEAD: a browser, or a check whether the node works.
+    #[error(
+        "JSON-RPC over HTTP is a POST request; the state of the node is at /healthz of the metrics port"
+    )]
+    Get,
     /// The method is none of POST, GET, HEAD and OPTIONS.
     #[error("method not allowed")]
     Method,
@@ -57,7 +62,7 @@ impl RefuseReason {
             Self::Host => &counters.refused_host,
             Self::Origin => &counters.refused_origin,
             Self::Token => &counters.refused_token,
-            Self::Method | Self::ContentType | Self::Upgrade | Self::Handshake => {
+            Self::Get | Self::Method | Self::ContentType | Self::Upgrade | Self::Handshake => {
                 &counters.refused_form
             }
             Self::TooLarge { .. } | Self::Overflow { .. } => &counters.refused_size,
@@ -71,7 +76,7 @@ impl RefuseReason {
         match self {
             Self::Host | Self::Origin | Self::Upgrade => StatusCode::FORBIDDEN,
             Self::Token => StatusCode::UNAUTHORIZED,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Get | Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } | Self::Overflow { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
@@ -85,6 +90,10 @@ impl RefuseReason {
         *response.status_mut() = self.status();
         let text = HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, text);
+        if matches!(self, Self::Get | Self::Method) {
+            let allowed = HeaderValue::from_static("OPTIONS, POST");
+            response.headers_mut().insert(header::ALLOW, allowed);
+        }
         if self == Self::Token {
             let bearer = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
