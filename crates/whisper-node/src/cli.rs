@@ -7,12 +7,14 @@ mod discover;
 mod failure;
 mod flags;
 mod offline;
+mod own_address;
 mod progress;
 mod run;
 mod stop_signal;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use console::print_error;
 pub(crate) use failure::Failure;
 use flags::Flags;
 use offline::{envelope, pow, rlp, rpc};
@@ -129,14 +131,15 @@ mod tests {
             "10.0.0.0/8,127.0.0.0/8",
         ]) {
             Ok(cli) => {
-                assert_eq!(cli.flags.network.discovery.staticnodes.len(), 2);
+                assert_eq!(flags::List::joined(cli.flags.network.discovery.staticnodes).len(), 2);
                 assert_eq!(cli.flags.network.netrestrict.unwrap().networks().len(), 2);
             }
             Err(error) => panic!("{error}"),
         }
         let access = ["whisper-node", "--allow", &id.to_string(), "--ban", "10.1.0.0/16,192.0.2.1"];
         let access = Cli::try_parse_from(access).unwrap().flags.network.access;
-        assert_eq!((access.allow, access.ban.len()), (Some(vec![id]), 2));
+        assert_eq!(access.allow.map(flags::List::joined), Some(vec![id]));
+        assert_eq!(flags::List::joined(access.ban).len(), 2);
         for bad in [
             ["--allow", "10.0.0.0/8"],
             ["--ban", "10.0.0.0/33"],
@@ -165,5 +168,150 @@ mod tests {
         }
         let boot = ["whisper-node", "bootnode", "--nat", "extip:203.0.113.7"];
         assert!(Cli::try_parse_from(boot).is_ok());
+    }
+
+    /// An entry for each list flag: the command, the flag, and two entries of its list.
+    fn list_flags() -> Vec<(&'static str, &'static str, [String; 2])> {
+        let id = |n: u8| p2p_identity::SecretKey::from_bytes(&[n; 32]).unwrap().id();
+        let ids = || [id(1).to_string(), id(2).to_string()];
+        let nodes = || [1, 2].map(|n| format!("enode://{}@127.0.0.{n}:30303", id(n)));
+        let both = |first: &str, second: &str| [first.to_owned(), second.to_owned()];
+        let nets = || both("10.0.0.0/8", "192.0.2.0/24");
+        let lists = || {
+            let key = "AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2";
+            ["a", "b"].map(|name| format!("enrtree://{key}@{name}.example.org"))
+        };
+        let names = || both("net", "shh");
+        vec![
+            ("", "addr", both("127.0.0.1", "::1")),
+            ("", "netrestrict", nets()),
+            ("", "ownnets", nets()),
+            ("", "discovery.dns", lists()),
+            ("", "bootnodes", nodes()),
+            ("", "staticnodes", nodes()),
+            ("", "trustednodes", nodes()),
+            ("", "allow", ids()),
+            ("", "ban", both("10.0.0.0/8", "192.0.2.1")),
+            ("", "http.api", names()),
+            ("", "http.corsdomain", both("https://a.example", "http://localhost:1")),
+            ("", "http.vhosts", both("a.example", "localhost")),
+            ("", "ws.api", names()),
+            ("", "ws.origins", both("https://a.example", "localhost")),
+            ("", "shh.unlimited", ids()),
+            ("", "shh.unlimitednets", nets()),
+            ("bootnode", "bootnodes", nodes()),
+            ("discover crawl", "bootnodes", nodes()),
+            ("discover listen", "bootnodes", nodes()),
+            ("discover lookup", "bootnodes", nodes()),
+            ("discover dns sign", "links", lists()),
+            ("discover dns fetch", "server", both("127.0.0.1:53", "[::1]:53")),
+            ("rpc discover", "api", names()),
+        ]
+    }
+
+    /// The value of the flag as it was parsed, or the error.
+    fn parse_list(command: &str, flag: &str, value: &str) -> Result<String, String> {
+        let mut words = vec!["whisper-node"];
+        words.extend(command.split_whitespace());
+        let more = match command {
+            "discover dns sign" => "--key k --domain d --seq 1",
+            "discover dns fetch" => {
+                "enrtree://AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2@c.example.org"
+            }
+            _ => "",
+        };
+        words.extend(more.split_whitespace());
+        let (flag, value) = (format!("--{flag}"), value.to_owned());
+        words.extend([flag.as_str(), value.as_str()]);
+        match Cli::try_parse_from(words) {
+            Ok(cli) => Ok(format!("{cli:?}")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn every_list_flag_drops_blanks_and_empty_entries_and_refuses_quotes() {
+        for (command, flag, [first, second]) in list_flags() {
+            let what = format!("{command} --{flag}");
+            let plain = parse_list(command, flag, &format!("{first},{second}")).unwrap();
+            for spaced in [
+                format!("{first}, {second}"),
+                format!(" {first} ,{second} "),
+                format!("{first},{second},"),
+                format!(",{first},, ,{second}"),
+            ] {
+                assert_eq!(
+                    parse_list(command, flag, &spaced).as_ref(),
+                    Ok(&plain),
+                    "{what} {spaced:?}"
+                );
+            }
+            let empty = parse_list(command, flag, "");
+            assert!(empty.is_ok(), "{what}: {empty:?}");
+            assert_eq!(parse_list(command, flag, " , "), empty, "{what}");
+            for quoted in ["\"*\"", "'*'", "\"localhost\"", &format!("\"{first}\"")] {
+                assert!(parse_list(command, flag, quoted).is_err(), "{what} {quoted}");
+            }
+        }
+    }
+
+    /// Finds the list flags by their help, so that a new one is not forgotten.
+    #[test]
+    fn the_table_has_every_list_flag() {
+        fn find(command: &clap::Command, path: &str, found: &mut Vec<(String, String)>) {
+            for argument in command.get_arguments() {
+                assert_eq!(argument.get_value_delimiter(), None, "{path} {}", argument.get_id());
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                if help.to_lowercase().contains("comma-separated")
+                    && let Some(flag) = argument.get_long()
+                {
+                    found.push((path.to_owned(), flag.to_owned()));
+                }
+            }
+            for inner in command.get_subcommands() {
+                find(inner, format!("{path} {}", inner.get_name()).trim(), found);
+            }
+        }
+        let mut found = Vec::new();
+        find(&Cli::command(), "", &mut found);
+        // `run` has the flags of the default command.
+        found.retain(|(command, _)| command != "run");
+        found.sort();
+        let listed = list_flags().into_iter();
+        let mut listed: Vec<_> =
+            listed.map(|(command, flag, _)| (command.to_owned(), flag.to_owned())).collect();
+        listed.sort();
+        assert_eq!(found, listed);
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused() {
+        for (flag, bad) in [
+            ("http.corsdomain", "app.example"),
+            ("http.corsdomain", "https://app.example/path"),
+            ("ws.origins", "https://app.example/path"),
+            ("http.vhosts", "http://localhost"),
+        ] {
+            assert!(parse_list("", flag, bad).is_err(), "--{flag} {bad}");
+        }
+    }
+
+    #[test]
+    fn old_flags_of_go_ethereum_work() {
+        let old = |words: &str| {
+            let words = ["whisper-node"].into_iter().chain(words.split_whitespace());
+            format!("{:?}", Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")))
+        };
+        for (flags, ours) in [
+            ("--rpc --ws", "--http --ws"),
+            ("--rpcaddr 127.0.0.2 --rpcport 7", "--http.addr 127.0.0.2 --http.port 7"),
+            ("--rpcapi net --rpcvhosts *", "--http.api net --http.vhosts *"),
+            ("--rpccorsdomain *", "--http.corsdomain *"),
+            ("--wsaddr 127.0.0.2 --wsport 7", "--ws.addr 127.0.0.2 --ws.port 7"),
+            ("--wsapi net --wsorigins *", "--ws.api net --ws.origins *"),
+        ] {
+            assert_eq!(old(flags), old(ours), "{flags}");
+        }
+        old("--shh --shh.pow 0.2");
     }
 }

@@ -18,6 +18,9 @@
 //! # }
 //! ```
 
+// Printing panics if the reader has gone.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod metrics;
 mod node;
 

@@ -1,5 +1,8 @@
 //! The program `whisper-node`: runs the command on the command line.
 
+// Printing panics if the reader has gone. `cli::console` prints instead.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod cli;
 
 use std::process::ExitCode;
@@ -11,14 +14,14 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("whisper-node: cannot start threads or timers: {error}");
+            cli::print_error(&format!("whisper-node: cannot start threads or timers: {error}"));
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(cli.execute()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) | Err(cli::Failure::ReaderGone) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("whisper-node: {}", failure.report());
+            cli::print_error(&format!("whisper-node: {}", failure.report()));
             ExitCode::FAILURE
         }
     }

@@ -11,8 +11,9 @@ use p2p_server::{Nat, NatParseError};
 
 use super::console;
 use super::failure::Failure;
-use super::flags::{KeyFlags, Verbosity, discovery_node};
-use super::run::data_dir;
+use super::flags::{KeyFlags, List, Verbosity, discovery_node, list};
+use super::own_address;
+use super::run::{DataLock, data_dir};
 use super::stop_signal::stop_signal;
 
 /// The flags of a boot node.
@@ -42,8 +43,8 @@ pub(crate) struct Bootnode {
     networkid: Option<u64>,
 
     /// Other boot nodes, comma-separated enode URLs or records (enr:)
-    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = discovery_node)]
-    bootnodes: Vec<Enode>,
+    #[arg(long, value_name = "NODE", value_parser = list(discovery_node))]
+    bootnodes: Vec<List<Enode>>,
 
     /// Log level: 0 silent, 1 error, 2 warn, 3 info, 4 debug, 5 trace
     #[arg(long, value_name = "0-5", default_value_t)]
@@ -55,13 +56,14 @@ impl Bootnode {
     pub(super) async fn run(self) -> Result<(), Failure> {
         self.verbosity.log_to_stderr();
         let stop = stop_signal().map_err(Failure::Signals)?;
+        let _lock = self.lock()?;
         let discv4 = self.start().await?;
-        console::print(&format!(
+        console::announce(&format!(
             "enode      {}\nrecord     {}\nCtrl-C stops the node.",
-            discv4.enode(),
+            own_address::shown(&discv4.enode(), self.addr),
             discv4.record()
-        ))?;
-        for enode in &self.bootnodes {
+        ));
+        for enode in &List::joined(self.bootnodes.clone()) {
             if let Err(error) = discv4.add_boot_node(enode).await {
                 tracing::warn!(%enode, "cannot add a boot node: {}", causes(&error));
             }
@@ -70,9 +72,15 @@ impl Bootnode {
             () = stop => {}
             () = log_events(&discv4) => {}
         }
-        console::print("stopping")?;
+        console::announce("stopping");
         discv4.stop().await;
         Ok(())
+    }
+
+    /// Locks the key in the data directory, unless another key is given.
+    fn lock(&self) -> Result<Option<DataLock>, Failure> {
+        let lock = || DataLock::acquire(&data_dir(self.datadir.clone())?, "bootkey.lock");
+        self.key.is_default().then(lock).transpose()
     }
 
     async fn start(&self) -> Result<Discv4, Failure> {

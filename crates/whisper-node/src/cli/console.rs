@@ -28,12 +28,28 @@ pub(super) fn parse_hex(digits: &str) -> Result<Vec<u8>, Failure> {
     hex::decode(digits.strip_prefix("0x").unwrap_or(digits)).map_err(Failure::Hex)
 }
 
-/// Prints lines. If the reader has closed the pipe (`| head`), that is not an error.
+/// Prints lines. This is the only place of the program that writes to standard output.
+///
+/// If the reader has closed the pipe (`| head`), the command has nothing left to do: it ends with
+/// [`Failure::ReaderGone`], which the user does not see.
 pub(super) fn print(lines: &str) -> Result<(), Failure> {
-    match writeln!(io::stdout(), "{lines}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
-        _ => Ok(()),
+    writeln!(io::stdout(), "{lines}").map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::ReaderGone,
+        _ => Failure::Output(error),
+    })
+}
+
+/// Prints lines of a node, which goes on without standard output.
+pub(super) fn announce(lines: &str) {
+    match print(lines) {
+        Ok(()) | Err(Failure::ReaderGone) => {}
+        Err(failure) => tracing::warn!("{}", failure.report()),
     }
+}
+
+/// Prints a line to standard error. An error is ignored: there is no other place to report it.
+pub(crate) fn print_error(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Formats bytes in hexadecimal.

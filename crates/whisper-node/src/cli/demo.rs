@@ -13,6 +13,7 @@ use whisper_protocol::{
 };
 use whisper_rpc::RpcConfig;
 
+use super::console::print;
 use super::failure::Failure;
 
 /// Maximum time for each step. On an idle machine, all steps together take about a second.
@@ -24,14 +25,17 @@ const TEXT: &str = "hello from the other end";
 
 /// Starts three nodes, sends a message from the first to the last, and prints when each of them had it.
 pub(crate) async fn run() -> Result<(), Failure> {
-    println!("Three nodes in this process, each with a key, a port and peers of its own:");
+    print("Three nodes in this process, each with a key, a port and peers of its own:")?;
     let start = Instant::now();
     let nodes = line().await?;
     for (node, name) in nodes.iter().zip(NAMES) {
-        println!("  {name}  {}", shortened(&node.server.enode().to_string()));
+        print(&format!("  {name}  {}", shortened(&node.server.enode().to_string())))?;
     }
-    println!("  anna ── bert ── carl: connected, shh/6 agreed  {:>10}", millis(start.elapsed()));
-    println!("  (anna and carl have no connection; bert relays)");
+    print(&format!(
+        "  anna ── bert ── carl: connected, shh/6 agreed  {:>10}",
+        millis(start.elapsed())
+    ))?;
+    print("  (anna and carl have no connection; bert relays)")?;
     let sent = send(&nodes).await;
     for node in nodes {
         node.stop().await;
@@ -46,7 +50,10 @@ async fn send(nodes: &[Node; 3]) -> Result<(), Failure> {
     let waiting =
         [bert, carl].map(|node| watch(node).map(|watch| tokio::spawn(wait_for_message(watch))));
     let min_work = Config::default().min_work;
-    println!("\nanna posts {TEXT:?}, encrypted, with a proof of work of {}:", min_work.get());
+    print(&format!(
+        "\nanna posts {TEXT:?}, encrypted, with a proof of work of {}:",
+        min_work.get()
+    ))?;
     let key = SymmetricKey::from_password(PASSWORD.as_bytes());
     let start = Instant::now();
     let envelope =
@@ -56,20 +63,23 @@ async fn send(nodes: &[Node; 3]) -> Result<(), Failure> {
     if anna.whisper.inject(envelope) != EnvelopeOutcome::New {
         return Err(Failure::Demo("anna refused her own envelope"));
     }
-    println!(
+    print(&format!(
         "  anna  has found the proof of work {:>12}   envelope 0x{hash}…",
         millis(sealed - start)
-    );
+    ))?;
     let mut before = sealed;
     for (arrival, line) in waiting
         .into_iter()
         .zip(["bert  has it, and passed it on  ", "carl  opens it                 "])
     {
         let at = arrival?.await.map_err(|_| Failure::Demo("a task ended"))??;
-        println!("  {line} {:>13}", format!("+{}", millis(at.saturating_duration_since(before))));
+        print(&format!(
+            "  {line} {:>13}",
+            format!("+{}", millis(at.saturating_duration_since(before)))
+        ))?;
         before = at;
     }
-    println!("\nTry it yourself: `whisper-node --help`, and the README.");
+    print("\nTry it yourself: `whisper-node --help`, and the README.")?;
     Ok(())
 }
 

@@ -22,6 +22,15 @@ pub(crate) enum Failure {
     /// The data directory cannot be made.
     #[error("cannot make the data directory {} (--datadir)", path.display())]
     DataDir { path: PathBuf, source: io::Error },
+    /// Another process uses the data directory.
+    #[error("the data directory {} is in use: another node runs with it; stop that node, or choose another --datadir", path.display())]
+    DataDirInUse { path: PathBuf },
+    /// The data directory cannot be locked.
+    #[error("cannot lock the data directory with the file {}", path.display())]
+    Lock { path: PathBuf, source: io::Error },
+    /// A file of a flag is a named pipe or a folder.
+    #[error("{flag}: {} is not a regular file", path.display())]
+    NotAFile { flag: &'static str, path: PathBuf },
     /// The key file cannot be used.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -52,6 +61,9 @@ pub(crate) enum Failure {
     /// Standard input cannot be read.
     #[error("cannot read standard input")]
     Input(#[source] io::Error),
+    /// The reader of standard output has closed it (`| head`). This is not an error for the user.
+    #[error("nothing reads standard output any more")]
+    ReaderGone,
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),

@@ -3,11 +3,13 @@
 //! Only this program knows flags. The libraries have settings, and their defaults are the defaults of the flags.
 
 mod key;
+mod list;
 mod network;
 mod node_url;
 mod peer_access;
 mod rpc;
 mod verbosity;
+mod web;
 mod whisper;
 mod work_rules;
 
@@ -17,6 +19,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 pub(crate) use key::KeyFlags;
+pub(crate) use list::{List, list};
 pub(crate) use network::NetworkFlags;
 pub(crate) use node_url::{NodeUrlError, discovery_node, node_url};
 pub(crate) use peer_access::PeerAccessFlags;
@@ -47,13 +50,18 @@ pub(crate) struct Flags {
 
     #[command(flatten)]
     pub(crate) whisper: WhisperFlags,
+
+    /// As in go-ethereum, where it turns Whisper on. Here it is always on
+    #[arg(long, hide = true)]
+    shh: bool,
 }
 
 /// Whether and where the metrics are served.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics")]
 pub(crate) struct MetricsFlags {
-    /// Serve the node's counters to Prometheus, at /metrics
+    /// Serve the node's counters to Prometheus, at /metrics; and whether the node works (/healthz) and has
+    /// peers (/readyz, /readyz?peers=N)
     #[arg(long)]
     metrics: bool,
 

@@ -2,37 +2,46 @@
 
 mod access_summary;
 mod config;
+mod data_lock;
 mod event_log;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use whisper_node::Node;
 
+use super::console;
 use super::failure::Failure;
-use super::flags::Flags;
+use super::flags::{Flags, List};
+use super::own_address;
 use super::stop_signal::stop_signal;
 use access_summary::AccessSummary;
 pub(super) use config::data_dir;
+pub(super) use data_lock::DataLock;
 
-/// Runs a node until Ctrl-C (or, on Unix, SIGTERM).
+/// Runs a node until Ctrl-C (or, on Unix, SIGTERM or SIGHUP).
 pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
     flags.verbosity.log_to_stderr();
     let stop = stop_signal().map_err(Failure::Signals)?;
-    let config = config::node_config(flags)?;
+    let datadir = data_dir(flags.datadir.clone())?;
+    // Before anything in the directory is read or made.
+    let _lock = DataLock::acquire(&datadir, "lock")?;
+    let listens_on = List::joined(flags.network.addr.clone());
+    let listens_on = listens_on.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let config = config::node_config(flags, datadir)?;
     let access = AccessSummary::of(&config.rpc);
     let mut node = Node::start(config).await?;
-    println!("{}", banner(&node, &access));
+    console::announce(&banner(&node, &access, listens_on));
     tokio::select! {
         () = stop => {}
         () = event_log::log_events(&mut node.events) => {}
     }
-    println!("stopping");
+    console::announce("stopping");
     node.stop().await;
     Ok(())
 }
 
 /// The addresses of the node, one `name  value` per line, for scripts and people.
-fn banner(node: &Node, access: &AccessSummary) -> String {
+fn banner(node: &Node, access: &AccessSummary, listens_on: IpAddr) -> String {
     let off = || "off".to_owned();
     let url = |scheme: &str, addr: Option<SocketAddr>| {
         addr.map_or_else(off, |addr| format!("{scheme}://{addr}"))
@@ -41,7 +50,7 @@ fn banner(node: &Node, access: &AccessSummary) -> String {
     format!(
         "enode      {}\nHTTP       {}\nWebSocket  {}\nIPC        {}\naccess     {access}\nmetrics    {}\n\
          Ctrl-C stops the node.",
-        node.server.enode(),
+        own_address::shown(&node.server.enode(), listens_on),
         url(http, rpc.http_addr()),
         url(ws, rpc.ws_addr()),
         rpc.ipc_path().map_or_else(off, |path| path.display().to_string()),

@@ -24,6 +24,12 @@ use super::Sources;
 /// The paths of the metrics: the default of Prometheus, and the path in go-ethereum.
 const PATHS: [&str; 2] = ["/metrics", "/debug/metrics/prometheus"];
 
+/// The path that tells whether the node works.
+const HEALTH_PATH: &str = "/healthz";
+
+/// The path that tells whether the node has peers.
+const READY_PATH: &str = "/readyz";
+
 /// Maximum number of concurrent connections. Further connections wait until they are accepted.
 const MAX_CONNECTIONS: usize = 16;
 
@@ -58,6 +64,9 @@ pub struct MetricsServer {
 }
 
 /// Serves the metrics at `/metrics`, and at `/debug/metrics/prometheus` like go-ethereum. Port 0: any free port.
+///
+/// `/healthz` has status 200 while the parts of the node answer. `/readyz` has status 200 with at least one peer
+/// (`/readyz?peers=N`: with at least N), otherwise 503.
 ///
 /// All programs that reach the port can read the metrics, which contain no secrets. Web pages cannot read them, because
 /// the `Host` header must be `localhost` or an IP address.
@@ -165,13 +174,41 @@ fn respond<B>(
     if !hosts.allow(request) {
         return text(StatusCode::FORBIDDEN, "invalid host specified\n");
     }
-    if !PATHS.contains(&request.uri().path()) {
-        return text(StatusCode::NOT_FOUND, "the metrics are at /metrics\n");
+    let path = request.uri().path();
+    if !PATHS.contains(&path) && ![HEALTH_PATH, READY_PATH].contains(&path) {
+        let paths = "the metrics are at /metrics, the state of the node at /healthz and /readyz\n";
+        return text(StatusCode::NOT_FOUND, paths);
     }
     if *request.method() != Method::GET {
         return text(StatusCode::METHOD_NOT_ALLOWED, "GET is the only method\n");
     }
-    text(StatusCode::OK, sources.render())
+    match path {
+        HEALTH_PATH => healthy(sources),
+        READY_PATH => ready(sources, request.uri().query()),
+        _ => text(StatusCode::OK, sources.render()),
+    }
+}
+
+/// Whether the node works: its parts answer. It says nothing about peers, because a restart brings none.
+fn healthy(sources: &Sources) -> Response<Full<Bytes>> {
+    let (envelopes, peers) = (sources.whisper.info().envelopes, sources.server.peer_count());
+    text(StatusCode::OK, format!("ok: {envelopes} envelopes, {peers} peers\n"))
+}
+
+/// Whether a post can reach the network: there is a peer, or as many as the query `peers=N` asks for.
+fn ready(sources: &Sources, query: Option<&str>) -> Response<Full<Bytes>> {
+    let wanted = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("peers="));
+    let Ok(wanted) = wanted.unwrap_or("1").parse::<usize>() else {
+        return text(StatusCode::BAD_REQUEST, "peers is not a number\n");
+    };
+    let peers = sources.server.peer_count();
+    match peers >= wanted {
+        true => text(StatusCode::OK, format!("ready: {peers} peers\n")),
+        false => {
+            let reason = format!("not ready: {peers} peers, {wanted} are needed\n");
+            text(StatusCode::SERVICE_UNAVAILABLE, reason)
+        }
+    }
 }
 
 fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {

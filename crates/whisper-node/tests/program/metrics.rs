@@ -210,3 +210,17 @@ fn other_requests_are_refused() {
 fn the_metrics_are_off_by_default() {
     assert_eq!(Node::start(&[]).metrics, "off");
 }
+
+#[test]
+fn health_and_readiness_tell_the_truth() {
+    let node = Node::start(&["--metrics", "--metrics.port", "0", "--nodiscover"]);
+    assert_eq!(node.get("/healthz").0, "HTTP/1.1 200 OK");
+    let (status, body) = node.get("/readyz");
+    assert_eq!(status, "HTTP/1.1 503 Service Unavailable");
+    assert_eq!(body, "not ready: 0 peers, 1 are needed\n");
+    assert_eq!(node.get("/readyz?peers=0").0, "HTTP/1.1 200 OK");
+    assert_eq!(node.get("/readyz?peers=x").0, "HTTP/1.1 400 Bad Request");
+    // The port of JSON-RPC is no health check.
+    let get = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(Node::raw(&node.http, get).0, "HTTP/1.1 405 Method Not Allowed");
+}

@@ -180,3 +180,106 @@ fn the_demonstration_succeeds() {
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && printed.contains("carl  opens it"), "{printed}");
 }
+
+/// The second process would have the same identity as the first.
+#[test]
+fn a_data_directory_is_used_by_one_node() {
+    let datadir = tempfile::tempdir().unwrap();
+    let alone = ["--nodiscover", "--ipcdisable"];
+    let mut node = start(datadir.path(), &alone);
+    node.value("enode");
+    let second = failure(datadir.path(), &alone);
+    assert!(second.contains("data directory") && second.contains("in use"), "{second}");
+    assert_eq!(second.lines().count(), 1, "{second}");
+    assert!(node.signal("-INT").1);
+    let mut again = start(datadir.path(), &alone);
+    again.value("enode");
+    assert!(again.signal("-HUP").1, "SIGHUP stops like the other signals");
+}
+
+#[test]
+fn a_key_file_that_others_may_read_is_warned_of_and_a_pipe_is_refused() {
+    let datadir = tempfile::tempdir().unwrap();
+    let key = datadir.path().join("key");
+    fs::write(&key, "11".repeat(32)).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    // The port is taken, so that the program ends.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let run = |mode: u32| {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.arg("--datadir").arg(datadir.path()).arg("--nodekey").arg(&key);
+        command.args(["--addr", "127.0.0.1", "--port", &port, "--nodiscover", "--ipcdisable"]);
+        String::from_utf8(command.output().unwrap().stderr).unwrap()
+    };
+    let warned = run(0o644);
+    assert!(warned.contains("chmod 600") && warned.contains("0644"), "{warned}");
+    assert!(!run(0o600).contains("chmod"));
+
+    let pipe = datadir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = pipe.to_str().unwrap();
+    let secured = ["--rpc.tls-cert", pipe, "--rpc.tls-key", pipe];
+    for flags in [&["--nodekey", pipe][..], &["--rpc.token-file", pipe], &secured] {
+        let refused = failure(datadir.path(), flags);
+        assert!(refused.contains("not a regular file"), "{refused}");
+    }
+}
+
+/// The reader of standard output goes after the banner, as in `whisper-node | head -1`.
+#[test]
+fn a_node_without_standard_output_runs_on_and_says_farewell() {
+    use std::io::{BufRead as _, BufReader};
+    let datadir = tempfile::tempdir().unwrap();
+    let mut peer = start(datadir.path(), &["--nodiscover", "--ipcdisable", "--verbosity", "0"]);
+    let enode = peer.value("enode");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut child = command(elsewhere.path())
+        .args(["--nodiscover", "--ipcdisable", "--staticnodes", &enode])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Ctrl-C") {
+        line.clear();
+        stdout.read_line(&mut line).unwrap();
+    }
+    drop(stdout);
+    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    assert!(child.wait().unwrap().success());
+    assert!(peer.signal("-TERM").1);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_command_ends_quietly_without_a_reader_and_reports_a_full_disk() {
+    let run = |redirected: &str| {
+        let script = format!("{PROGRAM} rpc discover {redirected}; echo $?");
+        let Output { stdout, stderr, .. } =
+            Command::new("bash").args(["-c", &script]).output().unwrap();
+        (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    };
+    let quiet = "| true; test ${PIPESTATUS[0]} -eq 0";
+    assert_eq!(run(quiet), ("0\n".to_owned(), String::new()));
+    let (code, error) = run("> /dev/full");
+    assert_eq!(code, "1\n");
+    assert!(error.contains("cannot write to standard output"), "{error}");
+}
+
+/// 127.0.0.1 is of no use on another machine.
+#[test]
+fn a_node_that_listens_on_all_addresses_does_not_show_127_0_0_1() {
+    let network = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let has_network = network.connect("192.0.2.1:9").is_ok();
+    let datadir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.arg("--datadir").arg(datadir.path()).args(["--port", "0", "--nodiscover"]);
+    command.args(["--http=false", "--ws=false", "--ipcdisable", "--verbosity", "1"]);
+    let mut node = Running::start(&mut command);
+    let enode = node.value("enode");
+    assert!(!has_network || !enode.contains("@127.0.0.1:"), "{enode}");
+    assert!(node.signal("-INT").1);
+}

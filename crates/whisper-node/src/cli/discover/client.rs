@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::cli::bootnode::record_sequence;
 use crate::cli::failure::Failure;
-use crate::cli::flags::{KeyFlags, discovery_node};
+use crate::cli::flags::{KeyFlags, List, discovery_node, list};
 
 /// Maximum time to wait for the reason why no boot node answers. It takes several pings.
 const REASON_TIMEOUT: Duration = Duration::from_secs(6);
@@ -44,8 +44,8 @@ pub(super) struct DiscoveryClient {
     socket: SocketFlags,
 
     /// Nodes to start with, comma-separated enode URLs or records (enr:)
-    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = discovery_node)]
-    bootnodes: Vec<Enode>,
+    #[arg(long, value_name = "NODE", value_parser = list(discovery_node))]
+    bootnodes: Vec<List<Enode>>,
 }
 
 impl SocketFlags {
@@ -66,7 +66,7 @@ impl DiscoveryClient {
     pub(super) async fn start(&self) -> Result<(Discv4, Receiver<Event>), Failure> {
         let discv4 = self.socket.open().await?;
         let events = discv4.events();
-        for enode in &self.bootnodes {
+        for enode in &List::joined(self.bootnodes.clone()) {
             discv4.add_boot_node(enode).await?;
         }
         Ok((discv4, events))
@@ -76,7 +76,7 @@ impl DiscoveryClient {
     pub(super) async fn connect(&self) -> Result<Discv4, Failure> {
         let (discv4, events) = self.start().await?;
         let mut failure = None;
-        for enode in &self.bootnodes {
+        for enode in &List::joined(self.bootnodes.clone()) {
             match self.check(&discv4, enode).await {
                 Ok(()) => return Ok(discv4),
                 Err(Failure::ForeignBootNode) => failure = Some(Failure::ForeignBootNode),
@@ -85,7 +85,7 @@ impl DiscoveryClient {
         }
         match failure {
             Some(failure) => Err(failure),
-            None if self.bootnodes.is_empty() => Err(Failure::NoBootNode),
+            None if List::joined(self.bootnodes.clone()).is_empty() => Err(Failure::NoBootNode),
             None => {
                 Err(timeout(REASON_TIMEOUT, reason(events)).await.unwrap_or(Failure::NoBootNode))
             }

@@ -61,9 +61,9 @@ impl Crawl {
         discv4.stop().await;
         if let Ok(complete) = crawled {
             complete?;
-            eprintln!("{count} nodes");
+            console::print_error(&format!("{count} nodes"));
         } else {
-            eprintln!("{count} nodes; there may be more (--time)");
+            console::print_error(&format!("{count} nodes; there may be more (--time)"));
         }
         Ok(())
     }

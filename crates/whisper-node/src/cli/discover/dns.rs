@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -14,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::{List, list};
 use crate::cli::progress::Progress;
 
 #[derive(Debug, Subcommand)]
@@ -43,8 +45,8 @@ pub(crate) struct Sign {
     seq: u64,
 
     /// Other lists to link to, comma-separated
-    #[arg(long, value_name = "ENRTREE", value_delimiter = ',')]
-    links: Vec<Link>,
+    #[arg(long, value_name = "ENRTREE", value_parser = list(Link::from_str))]
+    links: Vec<List<Link>>,
 
     /// How long others may cache the root, in seconds
     #[arg(long = "root-ttl", value_name = "SECONDS", default_value_t = 60)]
@@ -62,8 +64,8 @@ pub(crate) struct Fetch {
     list: Link,
 
     /// DNS servers, comma-separated IP:PORT [default: those of the system]
-    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
-    server: Vec<SocketAddr>,
+    #[arg(long, value_name = "ADDR", value_parser = list(SocketAddr::from_str))]
+    server: Vec<List<SocketAddr>>,
 
     /// Maximum number of queries per second
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -88,7 +90,7 @@ impl Sign {
     fn run(self) -> Result<(), Failure> {
         let key = SecretKey::load(&self.key)?;
         let records = records(&console::read_text(self.records)?)?;
-        let tree = Tree::sign(&key, self.seq, records, self.links);
+        let tree = Tree::sign(&key, self.seq, records, List::joined(self.links));
         let link = tree.link(&self.domain).map_err(Failure::Domain)?;
         console::print(&format!("; {link}\n$ORIGIN {}.", link.domain()))?;
         for line in tree.zone(self.root_ttl, self.entry_ttl) {
@@ -122,9 +124,11 @@ impl Fetch {
             walk_interval: Duration::from_secs(365 * 86_400),
             ..default
         };
-        let servers =
-            if self.server.is_empty() { Servers::System } else { Servers::At(self.server) };
         let name = self.list.domain().to_owned();
+        let servers = match List::joined(self.server) {
+            servers if servers.is_empty() => Servers::System,
+            servers => Servers::At(servers),
+        };
         let mut lists = Lists::start(config, &servers, [self.list])?;
         let printed = timeout_at(deadline, print_records(&mut lists, &progress)).await;
         let (stats, found) = (lists.stats(), lists.progress());
@@ -137,10 +141,12 @@ impl Fetch {
                 None => Failure::ListTime,
             });
         }
-        eprintln!(
-            "{}",
-            summary(&stats, found.lists, lists.last_error().as_ref(), printed.is_err())
-        );
+        console::print_error(&summary(
+            &stats,
+            found.lists,
+            lists.last_error().as_ref(),
+            printed.is_err(),
+        ));
         printed.unwrap_or(Ok(()))
     }
 }

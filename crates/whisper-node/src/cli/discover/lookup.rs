@@ -39,13 +39,13 @@ impl Lookup {
         for node in &outcome.nodes {
             console::print(&node.enode().to_string())?;
         }
-        eprintln!(
+        console::print_error(&format!(
             "{} nodes, {} asked, {} without an answer, {} rounds",
             outcome.nodes.len(),
             outcome.asked,
             outcome.silent,
             outcome.rounds
-        );
+        ));
         Ok(())
     }
 }

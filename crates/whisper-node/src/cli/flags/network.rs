@@ -1,14 +1,16 @@
 //! The flags about the network and the peers.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
+use std::str::FromStr as _;
 
 use clap::{ArgAction, Args};
-use p2p_identity::Enode;
+use p2p_identity::{Enode, OwnNetworks};
 use p2p_server::p2p_discovery::dns::Link;
 use p2p_server::{Nat, NetRestrict, Proxy, ProxyUrlError, ServerSettings};
 
 use super::key::KeyFlags;
+use super::list::{List, list};
 use super::node_url::{boot_node, static_node};
 use super::peer_access::PeerAccessFlags;
 
@@ -21,8 +23,8 @@ pub(crate) struct NetworkFlags {
     pub(crate) port: u16,
 
     /// Addresses to listen on for peers, IPv4 or IPv6, comma-separated. Discovery uses the first one
-    #[arg(long, value_name = "IP", value_delimiter = ',', default_values_t = [IpAddr::V4(Ipv4Addr::UNSPECIFIED)])]
-    pub(crate) addr: Vec<IpAddr>,
+    #[arg(long, value_name = "IP", value_parser = list(IpAddr::from_str), default_value = "0.0.0.0")]
+    pub(crate) addr: Vec<List<IpAddr>>,
 
     #[command(flatten)]
     pub(crate) key: KeyFlags,
@@ -67,6 +69,15 @@ pub(crate) struct NetworkFlags {
     #[arg(long, value_name = "CIDR")]
     pub(crate) netrestrict: Option<NetRestrict>,
 
+    /// Networks of your own besides the private ones, comma-separated CIDR masks or addresses. The limits on
+    /// connections of one address (--throttle) and on nodes of one subnet do not apply to them
+    ///
+    /// Private networks are 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, 169.254.0.0/16,
+    /// fc00::/7, fe80::/10 and this machine. In a network with a number (--networkid), the limit on nodes of
+    /// one subnet does not apply to nodes with a signed record of this number.
+    #[arg(long, value_name = "CIDR", default_value = "", hide_default_value = true)]
+    pub(crate) ownnets: OwnNetworks,
+
     /// Do not search for peers and do not answer discovery. Only --staticnodes and admin_addPeer add peers
     #[arg(long)]
     pub(crate) nodiscover: bool,
@@ -91,21 +102,26 @@ pub(crate) struct DiscoveryFlags {
     pub(crate) discovery_port: Option<u16>,
 
     /// Node lists in the DNS, comma-separated enrtree:// URLs
-    #[arg(long = "discovery.dns", value_name = "ENRTREE", value_delimiter = ',')]
-    pub(crate) discovery_dns: Vec<Link>,
+    #[arg(long = "discovery.dns", value_name = "ENRTREE", value_parser = list(Link::from_str))]
+    pub(crate) discovery_dns: Vec<List<Link>>,
 
-    /// Number of a private network: found nodes without this number are neither dialed nor passed on
+    /// Number of a private network: found nodes without this number are neither dialed nor passed on. It
+    /// keeps out neither static nodes nor nodes that dial this one: use --allow or --netrestrict
+    ///
+    /// The number is in the signed record of a node, which discovery reads. A connection does not tell it, in
+    /// this node as in go-ethereum. So a node of another network is a peer if it is in --staticnodes, --trustednodes
+    /// or admin_addPeer, or if it knows the address of this node.
     #[arg(long, value_name = "N")]
     pub(crate) networkid: Option<u64>,
 
     /// Boot nodes: asked for other nodes, and dialed while there is no peer. Comma-separated enode URLs
     /// or records (enr:)
-    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = boot_node)]
-    pub(crate) bootnodes: Vec<Enode>,
+    #[arg(long, alias = "bootnodesv4", value_name = "NODE", value_parser = list(boot_node))]
+    pub(crate) bootnodes: Vec<List<Enode>>,
 
     /// Static nodes: always dialed until connected. Comma-separated enode URLs or records (enr:)
-    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = static_node)]
-    pub(crate) staticnodes: Vec<Enode>,
+    #[arg(long, value_name = "NODE", value_parser = list(static_node))]
+    pub(crate) staticnodes: Vec<List<Enode>>,
 }
 
 impl NetworkFlags {

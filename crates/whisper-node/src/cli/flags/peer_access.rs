@@ -6,6 +6,7 @@ use clap::Args;
 use p2p_identity::{Enode, EnodeError, NodeId};
 use p2p_server::{BanTarget, ServerSettings};
 
+use super::list::{List, list};
 use super::node_url::{NodeUrlError, node_url};
 
 /// Who may be a peer, and which peers this node dials.
@@ -13,8 +14,8 @@ use super::node_url::{NodeUrlError, node_url};
 #[command(next_help_heading = "Network: who may be a peer")]
 pub(crate) struct PeerAccessFlags {
     /// Trusted nodes: accepted even when all peer slots are taken. Comma-separated enode URLs or records (enr:)
-    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_url)]
-    pub(crate) trustednodes: Vec<Enode>,
+    #[arg(long, value_name = "NODE", value_parser = list(node_url))]
+    pub(crate) trustednodes: Vec<List<Enode>>,
 
     /// Fraction of the peer slots for nodes that discovery found and this node dialed: 1/N
     #[arg(long, value_name = "N", default_value_t = default_dial_ratio(), value_parser = clap::value_parser!(u32).range(1..))]
@@ -25,14 +26,14 @@ pub(crate) struct PeerAccessFlags {
     pub(crate) nodial: bool,
 
     /// The only nodes that may be peers, comma-separated ids or enode URLs [default: all nodes]
-    #[arg(long, value_name = "NODE", value_delimiter = ',', value_parser = node_id)]
-    pub(crate) allow: Option<Vec<NodeId>>,
+    #[arg(long, value_name = "NODE", value_parser = list(node_id))]
+    pub(crate) allow: Option<Vec<List<NodeId>>>,
 
     /// Nodes and networks that may not be peers, comma-separated ids, enode URLs, IP addresses or CIDR masks
-    #[arg(long, value_name = "WHO", value_delimiter = ',', value_parser = banned)]
-    pub(crate) ban: Vec<BanTarget>,
+    #[arg(long, value_name = "WHO", value_parser = list(banned))]
+    pub(crate) ban: Vec<List<BanTarget>>,
 
-    /// Minimum time between two connections from one address outside of the local networks, in seconds; 0: no
+    /// Minimum time between two connections from one address outside of the own networks (--ownnets), in seconds; 0: no
     /// minimum
     #[arg(long, value_name = "SECONDS", default_value_t = default_throttle())]
     pub(crate) throttle: u32,

@@ -2,10 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 
 use clap::{ArgAction, Args};
 use whisper_rpc::{HttpSettings, Namespace, RpcConfig, Tls, Token, WsSettings};
 
+use super::key::{require_regular_file, warn_if_exposed};
+use super::list::{List, list};
+use super::web::{host, origin, origin_pattern};
 use crate::cli::failure::Failure;
 
 /// The namespaces that HTTP and WebSocket serve. The library does not serve `admin` by default, but the operator of this
@@ -36,28 +40,28 @@ pub(crate) struct RpcFlags {
 #[command(next_help_heading = "JSON-RPC")]
 struct HttpFlags {
     /// Serve JSON-RPC over HTTP (--http=false turns it off)
-    #[arg(long, value_name = "BOOL", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, alias = "rpc", value_name = "BOOL", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     http: bool,
 
     /// Address of the HTTP server
-    #[arg(long = "http.addr", value_name = "IP", default_value_t = HttpSettings::default().addr.ip())]
+    #[arg(long = "http.addr", alias = "rpcaddr", value_name = "IP", default_value_t = HttpSettings::default().addr.ip())]
     http_addr: IpAddr,
 
     /// Port of the HTTP server; 0: any free port
-    #[arg(long = "http.port", value_name = "PORT", default_value_t = HttpSettings::default().addr.port())]
+    #[arg(long = "http.port", alias = "rpcport", value_name = "PORT", default_value_t = HttpSettings::default().addr.port())]
     http_port: u16,
 
     /// Namespaces served over HTTP, comma-separated
-    #[arg(long = "http.api", value_name = "NAMES", value_delimiter = ',', default_value = DEFAULT_API)]
-    http_api: Vec<Namespace>,
+    #[arg(long = "http.api", alias = "rpcapi", value_name = "NAMES", value_parser = list(Namespace::from_str), default_value = DEFAULT_API)]
+    http_api: Vec<List<Namespace>>,
 
     /// Origins whose web pages may call (CORS), comma-separated, or *
-    #[arg(long = "http.corsdomain", value_name = "ORIGINS", value_delimiter = ',')]
-    http_corsdomain: Vec<String>,
+    #[arg(long = "http.corsdomain", alias = "rpccorsdomain", value_name = "ORIGINS", value_parser = list(origin))]
+    http_corsdomain: Vec<List<String>>,
 
     /// Accepted host names in requests, comma-separated, or *
-    #[arg(long = "http.vhosts", value_name = "NAMES", value_delimiter = ',', default_values_t = HttpSettings::default().vhosts)]
-    http_vhosts: Vec<String>,
+    #[arg(long = "http.vhosts", alias = "rpcvhosts", value_name = "NAMES", value_parser = list(host), default_value = "localhost")]
+    http_vhosts: Vec<List<String>>,
 }
 
 /// JSON-RPC over WebSocket.
@@ -69,20 +73,20 @@ struct WsFlags {
     ws: bool,
 
     /// Address of the WebSocket server
-    #[arg(long = "ws.addr", value_name = "IP", default_value_t = WsSettings::default().addr.ip())]
+    #[arg(long = "ws.addr", alias = "wsaddr", value_name = "IP", default_value_t = WsSettings::default().addr.ip())]
     ws_addr: IpAddr,
 
     /// Port of the WebSocket server; 0: any free port
-    #[arg(long = "ws.port", value_name = "PORT", default_value_t = WsSettings::default().addr.port())]
+    #[arg(long = "ws.port", alias = "wsport", value_name = "PORT", default_value_t = WsSettings::default().addr.port())]
     ws_port: u16,
 
     /// Namespaces served over WebSocket, comma-separated
-    #[arg(long = "ws.api", value_name = "NAMES", value_delimiter = ',', default_value = DEFAULT_API)]
-    ws_api: Vec<Namespace>,
+    #[arg(long = "ws.api", alias = "wsapi", value_name = "NAMES", value_parser = list(Namespace::from_str), default_value = DEFAULT_API)]
+    ws_api: Vec<List<Namespace>>,
 
     /// Origins whose web pages may connect, comma-separated, or * [default: pages of this machine]
-    #[arg(long = "ws.origins", value_name = "ORIGINS", value_delimiter = ',')]
-    ws_origins: Vec<String>,
+    #[arg(long = "ws.origins", alias = "wsorigins", value_name = "ORIGINS", value_parser = list(origin_pattern))]
+    ws_origins: Vec<List<String>>,
 }
 
 /// JSON-RPC over IPC.
@@ -121,6 +125,14 @@ impl RpcFlags {
     pub(crate) fn config(self, datadir: PathBuf) -> Result<RpcConfig, Failure> {
         let ipc = self.ipc.path(&datadir);
         let SecurityFlags { rpc_token_file, rpc_tls_cert, rpc_tls_key } = self.security;
+        for (flag, file) in [
+            ("--rpc.token-file", &rpc_token_file),
+            ("--rpc.tls-cert", &rpc_tls_cert),
+            ("--rpc.tls-key", &rpc_tls_key),
+        ] {
+            file.as_deref().map_or(Ok(()), |file| require_regular_file(flag, file))?;
+        }
+        [&rpc_token_file, &rpc_tls_key].into_iter().flatten().for_each(warn_if_exposed);
         let token = rpc_token_file.as_ref().map(Token::load_or_create).transpose()?;
         let tls = match (&rpc_tls_cert, &rpc_tls_key) {
             (Some(certificates), Some(key)) => Some(Tls::load(certificates, key)?),
@@ -135,9 +147,9 @@ impl HttpFlags {
     fn settings(self) -> Option<HttpSettings> {
         self.http.then(|| HttpSettings {
             addr: SocketAddr::new(self.http_addr, self.http_port),
-            api: self.http_api,
-            cors: self.http_corsdomain,
-            vhosts: self.http_vhosts,
+            api: List::joined(self.http_api),
+            cors: List::joined(self.http_corsdomain),
+            vhosts: List::joined(self.http_vhosts),
         })
     }
 }
@@ -146,8 +158,8 @@ impl WsFlags {
     fn settings(self) -> Option<WsSettings> {
         self.ws.then(|| WsSettings {
             addr: SocketAddr::new(self.ws_addr, self.ws_port),
-            api: self.ws_api,
-            origins: self.ws_origins,
+            api: List::joined(self.ws_api),
+            origins: List::joined(self.ws_origins),
         })
     }
 }

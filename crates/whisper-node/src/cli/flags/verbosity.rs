@@ -19,7 +19,9 @@ const LIBRARIES_WITH_SECRETS: [&str; 4] = ["hyper", "jsonrpsee", "soketto", "tow
 impl Verbosity {
     /// Logs to stderr, so that stdout contains only results and a script can read them.
     pub(crate) fn log_to_stderr(self) {
-        let lines = layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
+        // Without standard error, an error of the log itself must not be printed there: that panics.
+        let lines = layer().log_internal_errors(false);
+        let lines = lines.with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
         tracing_subscriber::registry().with(lines.with_filter(self.targets())).init();
     }
 

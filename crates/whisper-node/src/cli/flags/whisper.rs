@@ -1,12 +1,14 @@
 //! The flags about Whisper.
 
 use std::num::NonZeroU32;
+use std::str::FromStr as _;
 
 use clap::Args;
 use p2p_identity::NodeId;
 use p2p_server::NetRestrict;
 use whisper_protocol::{Config, Sealing};
 
+use super::list::{List, list};
 use super::work_rules::{PeerRuleName, parse_sealing};
 
 /// What this node accepts and does in Whisper.
@@ -97,8 +99,8 @@ pub(crate) struct RateFlags {
     pub(crate) shh_tolerance: u32,
 
     /// Ids of nodes without limits, comma-separated (128 hex digits each)
-    #[arg(long = "shh.unlimited", value_name = "IDS", value_delimiter = ',')]
-    pub(crate) shh_unlimited: Vec<NodeId>,
+    #[arg(long = "shh.unlimited", value_name = "IDS", value_parser = list(NodeId::from_str))]
+    pub(crate) shh_unlimited: Vec<List<NodeId>>,
 
     /// Networks without limits, comma-separated CIDR masks
     #[arg(

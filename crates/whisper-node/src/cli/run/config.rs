@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use p2p_identity::SecretKey;
-use p2p_server::DiscoverySettings;
 use p2p_server::p2p_discovery::NetworkId;
+use p2p_server::{DiscoverySettings, NetRestrict};
 use whisper_node::NodeConfig;
 use whisper_protocol::{
     AddressFilter, Config, FilterSettings, Interest, MAX_MESSAGE_SIZE, PeerSettings, Rate,
@@ -16,7 +16,7 @@ use whisper_protocol::{
 use whisper_rpc::RpcConfig;
 
 use crate::cli::failure::Failure;
-use crate::cli::flags::{Flags, NetworkFlags, PeerAccessFlags, RateFlags, WhisperFlags};
+use crate::cli::flags::{Flags, List, NetworkFlags, PeerAccessFlags, RateFlags, WhisperFlags};
 
 /// The data directory, which is made if it does not exist.
 pub(crate) fn data_dir(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
@@ -29,9 +29,8 @@ pub(crate) fn data_dir(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
     Ok(datadir)
 }
 
-/// The configuration of the node. Reads the node key. Makes the data directory and the key if needed.
-pub(super) fn node_config(flags: Flags) -> Result<NodeConfig, Failure> {
-    let datadir = data_dir(flags.datadir)?;
+/// The configuration of the node. Reads the node key in the data directory, and makes it if needed.
+pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, Failure> {
     let whisper = whisper_config(&flags.whisper)?;
     let key = flags.network.key.read_or_create(|| Ok(datadir.join("nodekey")))?;
     Ok(NodeConfig {
@@ -80,7 +79,7 @@ fn rate_limits(flags: &RateFlags) -> RateLimits {
         peer: Rate { messages: flags.shh_peer_rate, bytes: flags.shh_peer_bytes },
         ip: Rate { messages: flags.shh_ip_rate, bytes: flags.shh_ip_bytes },
         tolerance: Some(flags.shh_tolerance),
-        exempt: flags.shh_unlimited.clone(),
+        exempt: List::joined(flags.shh_unlimited.clone()),
         exempt_addresses: match flags.shh_unlimited_nets.clone() {
             networks if networks.networks().is_empty() => AddressFilter::default(),
             networks => AddressFilter::new(move |ip| networks.allows(ip)),
@@ -112,13 +111,16 @@ fn server_config(
         .discover(!flags.nodiscover)
         .discovery(discovery_settings(&flags).store(nodes))
         .message_events(flags.msgevents)
+        .own_networks(flags.ownnets)
         .nat(flags.nat);
-    for addr in &flags.addr {
-        config = config.listen(SocketAddr::new(*addr, flags.port));
+    for addr in List::joined(flags.addr) {
+        config = config.listen(SocketAddr::new(addr, flags.port));
     }
-    config.settings.nodes.boot = flags.discovery.bootnodes;
-    config.settings.nodes.statics = flags.discovery.staticnodes;
-    config.settings.access.net_restrict = flags.netrestrict;
+    config.settings.nodes.boot = List::joined(flags.discovery.bootnodes);
+    config.settings.nodes.statics = List::joined(flags.discovery.staticnodes);
+    // An empty list is none, as in go-ethereum.
+    let is_given = |list: &NetRestrict| !list.networks().is_empty();
+    config.settings.access.net_restrict = flags.netrestrict.filter(is_given);
     config.settings.dialing.proxy = flags.proxy.transpose().map_err(Failure::Proxy)?;
     set_access(&mut config.settings, flags.access);
     Ok(config)
@@ -127,11 +129,11 @@ fn server_config(
 /// Sets who may be a peer.
 fn set_access(settings: &mut p2p_server::ServerSettings, flags: PeerAccessFlags) {
     let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    settings.nodes.trusted = flags.trustednodes;
+    settings.nodes.trusted = List::joined(flags.trustednodes);
     settings.limits.dial_ratio = size(flags.dialratio);
     settings.dialing.enabled = !flags.nodial;
-    settings.access.allow = flags.allow;
-    settings.access.bans = flags.ban;
+    settings.access.allow = flags.allow.map(List::joined).filter(|ids| !ids.is_empty());
+    settings.access.bans = List::joined(flags.ban);
     let throttle = Duration::from_secs(flags.throttle.into());
     settings.inbound.throttle = (flags.throttle > 0).then_some(throttle);
     settings.inbound.max_pending_per_ip = flags.maxpendperip.map(|limit| size(limit.get()));
@@ -139,10 +141,11 @@ fn set_access(settings: &mut p2p_server::ServerSettings, flags: PeerAccessFlags)
 
 fn discovery_settings(flags: &NetworkFlags) -> DiscoverySettings {
     let mut settings = DiscoverySettings::new().v4(flags.discovery.discovery_v4);
-    let (first, port) = (flags.addr.first().copied(), flags.discovery.discovery_port);
+    let first = List::joined(flags.addr.clone()).first().copied();
+    let port = flags.discovery.discovery_port;
     settings.addr = port.zip(first).map(|(port, addr)| SocketAddr::new(addr, port));
     settings.config.network = flags.discovery.networkid.map(NetworkId);
-    settings.lists.clone_from(&flags.discovery.discovery_dns);
+    settings.lists = List::joined(flags.discovery.discovery_dns.clone());
     settings
 }
 
