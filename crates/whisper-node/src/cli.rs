@@ -203,6 +203,7 @@ mod tests {
             ("discover crawl", "bootnodes", nodes()),
             ("discover listen", "bootnodes", nodes()),
             ("discover lookup", "bootnodes", nodes()),
+            ("discover resolve", "bootnodes", nodes()),
             ("discover dns sign", "links", lists()),
             ("discover dns fetch", "server", both("127.0.0.1:53", "[::1]:53")),
             ("rpc discover", "api", names()),
@@ -213,7 +214,9 @@ mod tests {
     fn parse_list(command: &str, flag: &str, value: &str) -> Result<String, String> {
         let mut words = vec!["whisper-node"];
         words.extend(command.split_whitespace());
+        let id = "ab".repeat(64);
         let more = match command {
+            "discover resolve" => id.as_str(),
             "discover dns sign" => "--key k --domain d --seq 1",
             "discover dns fetch" => {
                 "enrtree://AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2@c.example.org"

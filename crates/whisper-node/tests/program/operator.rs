@@ -164,7 +164,6 @@ fn an_error_is_one_line_that_names_the_flag() {
         (&["--shh.pow=-1"], "--shh.pow"),
         (&["--shh.pow", "NaN"], "--shh.pow"),
         (&["--shh.maxmessagesize", "10485761"], "--shh.maxmessagesize"),
-        (&["--http.corsdomain", "a\u{7f}b"], "--http.corsdomain"),
     ] {
         let error = failure(datadir.path(), flags);
         assert!(error.contains(word) && error.lines().count() == 1, "{flags:?}: {error}");
@@ -228,29 +227,31 @@ fn a_key_file_that_others_may_read_is_warned_of_and_a_pipe_is_refused() {
 }
 
 /// The reader of standard output goes after the banner, as in `whisper-node | head -1`.
-#[test]
-fn a_node_without_standard_output_runs_on_and_says_farewell() {
-    use std::io::{BufRead as _, BufReader};
-    let datadir = tempfile::tempdir().unwrap();
-    let mut peer = start(datadir.path(), &["--nodiscover", "--ipcdisable", "--verbosity", "0"]);
-    let enode = peer.value("enode");
-    let elsewhere = tempfile::tempdir().unwrap();
-    let mut child = command(elsewhere.path())
-        .args(["--nodiscover", "--ipcdisable", "--staticnodes", &enode])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("Ctrl-C") {
-        line.clear();
-        stdout.read_line(&mut line).unwrap();
-    }
-    drop(stdout);
-    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(stopped.success());
-    assert!(child.wait().unwrap().success());
-    assert!(peer.signal("-TERM").1);
+#[tokio::test]
+async fn a_node_without_standard_output_runs_on_and_says_farewell() {
+    use p2p_mux::{CloseReason, DisconnectReason};
+    use p2p_server::{Config, Event, Server};
+    let whisper = whisper_protocol::Whisper::new(whisper_protocol::Config::default());
+    let config = Config::new(p2p_identity::SecretKey::random(&mut rand::rng()));
+    let config = config.listen("127.0.0.1:0").protocols(whisper.protocols());
+    let peer = Server::start(config).await.unwrap();
+    let mut events = peer.events();
+
+    let (datadir, enode) = (tempfile::tempdir().unwrap(), peer.enode().to_string());
+    let mut node =
+        start(datadir.path(), &["--nodiscover", "--ipcdisable", "--staticnodes", &enode]);
+    while !matches!(events.next().await.unwrap(), Event::Added { .. }) {}
+    node.value("enode");
+    let ended = node.signal_unread("-TERM");
+    let closed = loop {
+        if let Event::Dropped { closed, .. } = events.next().await.unwrap() {
+            break closed;
+        }
+    };
+    assert_eq!(closed, CloseReason::ByPeer(DisconnectReason::Quitting));
+    assert!(ended);
+    peer.stop().await;
+    whisper.stop().await;
 }
 
 #[test]

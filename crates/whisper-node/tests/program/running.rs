@@ -43,4 +43,15 @@ impl Running {
         self.stdout.read_to_string(&mut rest).unwrap();
         (rest, self.child.wait().unwrap().success())
     }
+
+    /// Closes standard output without reading the rest, sends the signal and waits for the end. Returns whether the program
+    /// succeeded.
+    pub(crate) fn signal_unread(mut self, signal: &str) -> bool {
+        // The pipe is closed by replacing its reading end.
+        let (reader, _) = std::io::pipe().unwrap();
+        self.stdout = BufReader::new(std::os::fd::OwnedFd::from(reader).into());
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        self.child.wait().unwrap().success()
+    }
 }

@@ -13,7 +13,7 @@ use crate::cli::flags::{List, list};
 pub(crate) enum Command {
     /// Print the OpenRPC document: every method with its parameters, result and errors
     Discover {
-        /// Only these namespaces, and rpc [default: all]
+        /// Only these namespaces, comma-separated, and rpc [default: all]
         #[arg(long, value_name = "NAMES", value_parser = list(Namespace::from_str))]
         api: Vec<List<Namespace>>,
     },
