@@ -197,6 +197,7 @@ mod tests {
             ("", "http.vhosts", both("a.example", "localhost")),
             ("", "ws.api", names()),
             ("", "ws.origins", both("https://a.example", "localhost")),
+            ("", "shh.seal", both("1.8", "1.9")),
             ("", "shh.unlimited", ids()),
             ("", "shh.unlimitednets", nets()),
             ("bootnode", "bootnodes", nodes()),
@@ -250,6 +251,11 @@ mod tests {
                 );
             }
             let empty = parse_list(command, flag, "");
+            if flag == "shh.seal" {
+                // A message cannot be sealed for no rule.
+                assert!(empty.is_err(), "{what}: {empty:?}");
+                continue;
+            }
             assert!(empty.is_ok(), "{what}: {empty:?}");
             assert_eq!(parse_list(command, flag, " , "), empty, "{what}");
             for quoted in ["\"*\"", "'*'", "\"localhost\"", &format!("\"{first}\"")] {

@@ -16,11 +16,14 @@ pub(crate) fn parse_sealing(text: &str) -> Result<Sealing, String> {
             format!("{name:?} is none of peers, all, own, and no rule: 1.8, 1.9, parity, nim")
         })
     };
-    match text {
-        "peers" => Ok(Sealing::Peers),
-        "all" => Ok(Sealing::All),
-        "own" => Ok(Sealing::Own),
-        rules => rules.split(',').map(named).collect::<Result<_, _>>().map(Sealing::Rules),
+    let entries: Vec<&str> =
+        text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect();
+    match entries[..] {
+        [] => Err("expected peers, all, own, or rules: 1.8, 1.9, parity, nim".to_owned()),
+        ["peers"] => Ok(Sealing::Peers),
+        ["all"] => Ok(Sealing::All),
+        ["own"] => Ok(Sealing::Own),
+        _ => entries.into_iter().map(named).collect::<Result<_, _>>().map(Sealing::Rules),
     }
 }
 
@@ -63,7 +66,7 @@ mod tests {
         ] {
             assert_eq!(parse_sealing(text), Ok(expected), "{text}");
         }
-        for wrong in ["", "1.7", "1.8,", "1.8,peers", "Peers"] {
+        for wrong in ["", ",", "1.7", "1.8,peers", "Peers"] {
             assert!(parse_sealing(wrong).is_err(), "{wrong}");
         }
     }
