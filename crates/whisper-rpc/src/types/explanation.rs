@@ -33,7 +33,7 @@ pub struct ExplanationJson {
     /// Its receipt, if it was posted here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptJson>,
-    /// All envelopes of its post, if it was posted here: one for each rule that it was sealed under.
+    /// All envelopes of its post, if it was posted here, if there are several: one for each rule that it was sealed under.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub envelopes: Vec<SealedJson>,
 }

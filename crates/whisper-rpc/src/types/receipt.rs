@@ -32,7 +32,7 @@ pub struct ReceiptJson {
     /// Why there is no peer to send it to.
     #[serde(rename = "nobody", skip_serializing_if = "Option::is_none")]
     pub unsent: Option<UnsentReasonJson>,
-    /// All envelopes of the post: one for each rule that it was sealed under.
+    /// All envelopes of the post, if there are several: one for each rule that it was sealed under.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub envelopes: Vec<SealedJson>,
 }

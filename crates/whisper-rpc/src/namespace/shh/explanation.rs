@@ -8,7 +8,7 @@ use whisper_protocol::{
 };
 
 use super::context::ShhContext;
-use super::receipt::{envelope_hash, hash_errors};
+use super::receipt::{envelope_hash, hash_errors, several};
 use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
@@ -19,7 +19,6 @@ use crate::types::explanation::{
 };
 use crate::types::hex::HexBytes;
 use crate::types::receipt::ReceiptJson;
-use crate::types::sealed::SealedJson;
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
     // It tries filters on the envelope, which takes time, so it runs on a thread of its own.
@@ -72,7 +71,7 @@ impl From<Explanation> for ExplanationJson {
             pooled,
             drops: explanation.drops.iter().map(drop).collect(),
             receipt: explanation.receipt.as_ref().map(ReceiptJson::from),
-            envelopes: explanation.envelopes.iter().map(SealedJson::from).collect(),
+            envelopes: several(&explanation.envelopes),
         }
     }
 }

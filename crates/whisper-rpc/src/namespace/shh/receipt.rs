@@ -41,7 +41,7 @@ async fn receipt(
         // The result does not matter: the state tells whether the post has ended.
         let _ = shh.stop.run_until_cancelled(timeout(limit, receipt.ended())).await;
     }
-    let envelopes = receipt.envelopes().iter().map(SealedJson::from).collect();
+    let envelopes = several(&receipt.envelopes());
     Ok(Some(ReceiptJson { envelopes, ..ReceiptJson::from(&receipt.state()) }))
 }
 
@@ -53,6 +53,12 @@ pub(super) fn envelope_hash(hash: &HexBytes) -> Result<[u8; 32], CallError> {
 /// An example of the error about the hash of an envelope.
 pub(super) fn hash_errors() -> [CallError; 1] {
     [CallError::HashSize { size: 31 }]
+}
+
+/// The envelopes of a post, if there are several.
+pub(super) fn several(envelopes: &[PostEnvelope]) -> Vec<SealedJson> {
+    let listed = if envelopes.len() > 1 { envelopes } else { &[] };
+    listed.iter().map(SealedJson::from).collect()
 }
 
 impl From<&PostEnvelope> for SealedJson {
