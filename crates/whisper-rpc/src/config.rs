@@ -100,13 +100,16 @@ impl Default for WsSettings {
 /// Limits on requests and connections. They apply to each transport separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RpcLimits {
-    /// Maximum size of a request, batch or not, in bytes. Default: 512 KiB, as in go-ethereum.
-    pub request_bytes: u32,
+    /// Maximum size of a request, batch or not, in bytes. Default: `None`, enough to post the largest message that the
+    /// node admits at the time: twice its size and 64 KiB. On a connection that carries several requests, the time is
+    /// when it is made.
+    pub request_bytes: Option<u32>,
     /// Maximum size of a response, in bytes. A larger one is replaced by an error. Default: 32 MiB.
     pub response_bytes: u32,
     /// Maximum number of calls in a batch. Default: 1000.
     pub batch_calls: u32,
-    /// Maximum number of connections, idle ones included. Further ones are closed and counted. Default: 256.
+    /// Maximum number of connections, idle ones included. When it is reached, the oldest connection without a valid
+    /// request is closed for a new one; without such a connection the new one is closed. Both are counted. Default: 256.
     pub connections: u32,
     /// Maximum number of requests of one connection that are answered concurrently, over WebSocket and IPC. When it is
     /// reached, nothing more is read from the connection. Default: 64.
@@ -120,12 +123,14 @@ pub struct RpcLimits {
     /// body, reading what it is sent, answering a ping, the TLS handshake. Then the connection is closed. Default: 30
     /// seconds, as in go-ethereum.
     pub step_time: Duration,
+    /// Maximum time for the proof of work of a post. A post that asks for more is refused. Default: 60 seconds.
+    pub pow_time: Duration,
 }
 
 impl Default for RpcLimits {
     fn default() -> Self {
         Self {
-            request_bytes: 512 * 1024,
+            request_bytes: None,
             response_bytes: 32 * 1024 * 1024,
             batch_calls: 1000,
             connections: 256,
@@ -133,6 +138,7 @@ impl Default for RpcLimits {
             subscriptions: 256,
             outbox_messages: 64,
             step_time: Duration::from_secs(30),
+            pow_time: Duration::from_secs(60),
         }
     }
 }

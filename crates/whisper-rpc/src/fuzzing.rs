@@ -1,6 +1,8 @@
 //! Entry points for the fuzz targets of this workspace: private code that reads bytes of clients. Not part of the
 //! interface.
 
+use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -10,7 +12,7 @@ use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
 
-use crate::call::dispatch::{Caller, Dispatcher, Reply};
+use crate::call::dispatch::{Caller, Dispatcher, Reply, ServedMethods};
 use crate::call::splitter::ValueSplitter;
 use crate::config::RpcLimits;
 use crate::namespace::shh::{self, ShhContext};
@@ -29,13 +31,20 @@ impl OfflineRpc {
     /// Two methods have the same name.
     pub fn new(whisper: Whisper) -> Result<Self, RegisterMethodError> {
         let stop = CancellationToken::new();
-        let mut module = shh::api().install(ShhContext { whisper, stop, key_export: true })?;
+        let max_pow_time = RpcLimits::default().pow_time;
+        let context = ShhContext { whisper, stop, key_export: true, max_pow_time };
+        let mut module = shh::api().install(context)?;
         // Their threads would accumulate.
         for name in ["shh_generateSymKeyFromPassword", "shh_explain"] {
             module.remove_method(name);
         }
+        let served = ServedMethods {
+            methods: module.into(),
+            elsewhere: BTreeMap::new(),
+            max_message_size: Box::new(|| 1 << 20),
+        };
         let dispatcher =
-            Dispatcher::new(module.into(), RpcLimits::default(), Arc::default(), Arc::default());
+            Dispatcher::new(served, RpcLimits::default(), Arc::default(), Arc::default());
         let caller = dispatcher.request_from(None);
         Ok(Self { dispatcher, caller })
     }
@@ -43,7 +52,11 @@ impl OfflineRpc {
     /// The answer to a request. `None` if it is not answered, or not answered at once.
     #[must_use]
     pub fn answer(&self, request: &[u8]) -> Option<String> {
-        match self.dispatcher.answer(request, &self.caller).now_or_never()? {
+        let mut answering = pin!(self.dispatcher.answer(request, &self.caller));
+        // A batch lets others have their turn between its calls.
+        let polls = 2 * RpcLimits::default().batch_calls;
+        let answer = (0..=polls).find_map(|_| answering.as_mut().now_or_never());
+        match answer? {
             Reply::Nothing => None,
             Reply::Json(json) | Reply::Unreadable(json) => Some(json.get().to_owned()),
         }

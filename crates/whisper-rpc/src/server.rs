@@ -26,12 +26,21 @@ pub async fn serve(
 ) -> Result<RpcServer, RpcError> {
     let stop = CancellationToken::new();
     let (key_export, network_id) = (config.key_export, config.network_id);
+    let max_pow_time = config.limits.pow_time;
     let (datadir, stopped) = (config.datadir.clone(), stop.clone());
     let transports = Transports::start(config, stop, |transports| {
         let transports = transports.clone();
-        let context =
-            Context { whisper, server, transports, stop: stopped, key_export, datadir, network_id };
-        Box::new(move |api| context.methods(api))
+        let context = Context {
+            whisper,
+            server,
+            transports,
+            stop: stopped,
+            key_export,
+            max_pow_time,
+            datadir,
+            network_id,
+        };
+        Box::new(move |api| context.served(api))
     });
     transports.map(RpcServer)
 }

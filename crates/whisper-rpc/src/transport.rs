@@ -1,5 +1,6 @@
 //! Transports: HTTP, WebSocket and IPC.
 
+pub(crate) mod client_stream;
 pub(crate) mod clock;
 pub(crate) mod connection;
 pub(crate) mod cors;

@@ -32,7 +32,7 @@ impl Node {
             .arg("--datadir")
             .arg(datadir.path())
             .args(["--addr", "127.0.0.1", "--port", "0", "--http.port", "0", "--ws.port", "0"])
-            .args(["--verbosity", "1"])
+            .args(["--http.api", "admin,net,shh,web3", "--verbosity", "1"])
             .args(more);
         let mut program = Running::start(&mut command);
         let mut value = |name| program.value(name).trim_start_matches("http://").to_owned();

@@ -3,6 +3,7 @@
 //! `jsonrpsee` runs the methods and subscriptions. What is common to HTTP, WebSocket and IPC is here: batches,
 //! notifications, go-ethereum's error texts, limits, counters.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,8 @@ use jsonrpsee::types::error::reject_too_many_subscriptions;
 use jsonrpsee::types::{ErrorCode, ErrorObject, Id, Params, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::yield_now;
 use whisper_protocol::Client;
 
 use crate::call::arguments::Arguments;
@@ -25,14 +28,33 @@ use crate::call::stats::Counters;
 use crate::call::subscription_id::RandomId;
 use crate::config::RpcLimits;
 
+/// Methods, and what their transport needs to know of the node.
+pub(crate) struct ServedMethods {
+    pub(crate) methods: Methods,
+    /// The namespaces with which the other methods of the node are served, by the name of the method.
+    pub(crate) elsewhere: BTreeMap<&'static str, &'static str>,
+    /// The maximum size of a message that the node admits now, in bytes.
+    pub(crate) max_message_size: Box<dyn Fn() -> u32 + Send + Sync>,
+}
+
+/// Maximum size of a `shh_post` call without its payload and padding, in bytes.
+const MAX_CALL_OVERHEAD: u32 = 64 * 1024;
+
+/// The size of the largest call that posts a message of this size: two digits for each byte of the message.
+fn post_call_bytes(message_size: u32) -> u32 {
+    message_size.saturating_mul(2).saturating_add(MAX_CALL_OVERHEAD)
+}
+
 /// Answers the requests of one transport.
 pub(crate) struct Dispatcher {
     /// The methods of the namespaces that the transport serves.
-    methods: Methods,
+    served: ServedMethods,
     pub(crate) limits: RpcLimits,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clients: Arc<Clients>,
     connections: AtomicUsize,
+    /// One permit: only one batch computes, so that batches never occupy more than one thread.
+    batch_turns: Semaphore,
 }
 
 /// The client that calls.
@@ -68,12 +90,19 @@ pub(crate) enum Reply {
 
 impl Dispatcher {
     pub(crate) fn new(
-        methods: Methods,
+        served: ServedMethods,
         limits: RpcLimits,
         counters: Arc<Counters>,
         clients: Arc<Clients>,
     ) -> Self {
-        Self { methods, limits, counters, clients, connections: AtomicUsize::new(0) }
+        let connections = AtomicUsize::new(0);
+        Self { served, limits, counters, clients, connections, batch_turns: Semaphore::new(1) }
+    }
+
+    /// Maximum size of a request now, in bytes.
+    pub(crate) fn request_limit(&self) -> u32 {
+        let limit = self.limits.request_bytes;
+        limit.unwrap_or_else(|| post_call_bytes((self.served.max_message_size)()))
     }
 
     /// The caller of all requests on one connection that carries notifications.
@@ -127,6 +156,9 @@ impl Dispatcher {
     async fn answer_batch(&self, batch: Vec<RequestItem<'_>>, caller: &Caller) -> Reply {
         let mut responses = BatchResponseBuilder::new_with_limit(self.response_limit());
         for item in batch {
+            // Other tasks have their turn: relaying, and the calls of other clients.
+            yield_now().await;
+            let _turn = self.batch_turn(&item).await;
             let response = match item {
                 // `jsonrpsee` sends the answer to a subscription itself, so it would be sent twice.
                 RequestItem::Call(call) if caller.push.is_some() && self.is_subscription(&call) => {
@@ -145,6 +177,20 @@ impl Dispatcher {
         }
     }
 
+    /// Waits until no other batch of this transport computes; batches have turns call by call. A call that waits for
+    /// something does not keep the turn.
+    async fn batch_turn(&self, item: &RequestItem<'_>) -> Option<SemaphorePermit<'_>> {
+        let method = match item {
+            RequestItem::Call(call) => &call.method,
+            RequestItem::Notification(method, _) => method,
+            RequestItem::Invalid(_) => return None,
+        };
+        match self.served.methods.method(method) {
+            Some(MethodCallback::Sync(_)) => self.batch_turns.acquire().await.ok(),
+            _ => None,
+        }
+    }
+
     async fn call(&self, call: Request<'_>, caller: &Caller) -> MethodResponse {
         let _in_progress = self.counters.begin();
         let id = call.id.clone();
@@ -159,7 +205,7 @@ impl Dispatcher {
 
     /// Carries out a notification and ignores the result.
     async fn carry_out(&self, method: &str, params: Option<&RawValue>, caller: &Caller) {
-        let callback = self.methods.method(method);
+        let callback = self.served.methods.method(method);
         if matches!(callback, Some(MethodCallback::Sync(_) | MethodCallback::Async(_))) {
             self.call(Request::borrowed(method, params, Id::Null), caller).await;
         }
@@ -177,8 +223,8 @@ impl Dispatcher {
         let connection = caller.connection;
         let mut extensions = Extensions::new();
         extensions.insert(caller.clone());
-        match self.methods.method(&method) {
-            None => Err(CallError::NoSuchMethod { name: method.into_owned() }),
+        match self.served.methods.method(&method) {
+            None => Err(self.no_such_method(method.into_owned())),
             Some(MethodCallback::Sync(call)) => Ok(call(id, params, limit, extensions)),
             Some(MethodCallback::Async(call)) => {
                 Ok(call(id.into_owned(), params.into_owned(), connection, limit, extensions).await)
@@ -209,8 +255,15 @@ impl Dispatcher {
         }
     }
 
+    fn no_such_method(&self, name: String) -> CallError {
+        match self.served.elsewhere.get(name.as_str()) {
+            Some(namespace) => CallError::NotServedHere { name, namespace },
+            None => CallError::NoSuchMethod { name },
+        }
+    }
+
     fn is_subscription(&self, call: &Request<'_>) -> bool {
-        matches!(self.methods.method(&call.method), Some(MethodCallback::Subscription(_)))
+        matches!(self.served.methods.method(&call.method), Some(MethodCallback::Subscription(_)))
     }
 
     fn fail<'a>(&self, id: Id<'_>, error: impl Into<ErrorObject<'a>>) -> MethodResponse {

@@ -1,6 +1,7 @@
 //! Errors of calls, with go-ethereum's codes and texts.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::types::error::{
@@ -25,6 +26,11 @@ pub(crate) enum CallError {
     // The call itself.
     #[error("The method {name} does not exist/is not available")]
     NoSuchMethod { name: String },
+    #[error(
+        "The method {name} does not exist/is not available here, it is served over IPC, and over HTTP and WebSocket where \
+         the namespace {namespace} is configured"
+    )]
+    NotServedHere { name: String, namespace: &'static str },
     #[error("non-array args")]
     NotAList,
     #[error("too many arguments, want at most {at_most}")]
@@ -105,6 +111,8 @@ pub(crate) enum CallError {
     Filter(#[from] FilterError),
     #[error("invalid PoW: {work}")]
     InvalidWork { work: f64 },
+    #[error("powTime is {seconds} seconds, the limit is {} seconds", limit.as_secs())]
+    PowTime { seconds: u32, limit: Duration },
     #[error(transparent)]
     MessageSize(#[from] MessageSizeError),
     #[error(transparent)]
@@ -119,7 +127,7 @@ impl CallError {
     /// The JSON-RPC code of this error.
     pub(crate) fn code(&self) -> i32 {
         match self {
-            Self::NoSuchMethod { .. } => METHOD_NOT_FOUND_CODE,
+            Self::NoSuchMethod { .. } | Self::NotServedHere { .. } => METHOD_NOT_FOUND_CODE,
             Self::NotAList
             | Self::TooManyArguments { .. }
             | Self::MissingArgument { .. }

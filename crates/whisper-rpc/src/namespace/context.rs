@@ -1,8 +1,11 @@
 //! The methods of all namespaces, and what they work on.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Weak;
+use std::time::Duration;
 
+use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::Methods;
 use p2p_server::Server;
@@ -10,6 +13,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
 
+use crate::call::dispatch::ServedMethods;
 use crate::declare::openrpc::document;
 use crate::declare::signature::Signature;
 use crate::namespace::admin::AdminContext;
@@ -29,25 +33,55 @@ pub(crate) struct Context {
     pub(crate) stop: CancellationToken,
     /// Whether clients may read keys.
     pub(crate) key_export: bool,
+    /// Maximum time for the proof of work of a post.
+    pub(crate) max_pow_time: Duration,
     pub(crate) datadir: PathBuf,
     pub(crate) network_id: u64,
 }
 
 impl Context {
-    /// The methods of these namespaces. `rpc` is always among them.
-    pub(crate) fn methods(&self, api: &[Namespace]) -> Result<Methods, RegisterMethodError> {
+    /// The methods of these namespaces. `rpc` is always among them. Those that change the whole node are only among them
+    /// if `admin` is.
+    pub(crate) fn served(&self, api: &[Namespace]) -> Result<ServedMethods, RegisterMethodError> {
+        let methods = self.methods(api)?;
+        let mut elsewhere = BTreeMap::new();
+        for namespace in Namespace::ALL {
+            for signature in signatures(namespace) {
+                let needed = if signature.node_wide { Namespace::Admin } else { namespace };
+                if needed != Namespace::Rpc && !api.contains(&needed) {
+                    elsewhere.insert(signature.name, needed.name());
+                }
+            }
+        }
+        let whisper = self.whisper.clone();
+        let max_message_size = Box::new(move || whisper.info().max_message_size);
+        Ok(ServedMethods { methods, elsewhere, max_message_size })
+    }
+
+    /// All methods of these namespaces.
+    fn methods(&self, api: &[Namespace]) -> Result<Methods, RegisterMethodError> {
         let mut methods = Methods::new();
         for namespace in served(api) {
             methods.merge(match namespace {
                 Namespace::Admin => admin::api().install(self.admin())?,
                 Namespace::Debug => debug::api().install(self.whisper.clone())?,
                 Namespace::Net => net::api().install(self.net())?,
-                Namespace::Rpc => rpc::api().install(RpcContext::new(api, openrpc(api)))?,
-                Namespace::Shh => shh::api().install(self.shh())?,
+                Namespace::Rpc => rpc::api().install(RpcContext::new(api, &openrpc(api)))?,
+                Namespace::Shh => self.shh_methods(api.contains(&Namespace::Admin))?,
                 Namespace::Web3 => web3::api().install(self.server.clone())?,
             })?;
         }
         Ok(methods)
+    }
+
+    fn shh_methods(&self, node_wide: bool) -> Result<RpcModule<()>, RegisterMethodError> {
+        let mut module = shh::api().install(self.shh())?;
+        for signature in signatures(Namespace::Shh) {
+            if signature.node_wide && !node_wide {
+                module.remove_method(signature.name);
+            }
+        }
+        Ok(module)
     }
 
     fn admin(&self) -> AdminContext {
@@ -60,7 +94,7 @@ impl Context {
 
     fn shh(&self) -> ShhContext {
         let (whisper, stop) = (self.whisper.clone(), self.stop.clone());
-        ShhContext { whisper, stop, key_export: self.key_export }
+        ShhContext { whisper, stop, key_export: self.key_export, max_pow_time: self.max_pow_time }
     }
 }
 
@@ -71,7 +105,8 @@ impl Context {
 /// OpenRPC does not know: the `method` of the notifications that follow, and the schema of their `params`.
 #[must_use]
 pub fn openrpc(api: &[Namespace]) -> Value {
-    document(served(api).flat_map(signatures))
+    let is_served = |signature: &Signature| !signature.node_wide || api.contains(&Namespace::Admin);
+    document(served(api).flat_map(signatures).filter(is_served))
 }
 
 fn signatures(namespace: Namespace) -> Vec<Signature> {
@@ -130,6 +165,7 @@ mod tests {
             transports: Weak::new(),
             stop: CancellationToken::new(),
             key_export: true,
+            max_pow_time: Duration::from_secs(1),
             datadir: ".".into(),
             network_id: 1,
         };

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
@@ -52,9 +52,9 @@ impl Http {
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let limits = self.dispatcher.limits;
-        let peer = guard.peer;
-        drive(stream, &limits, &guard.stop, move |request| {
-            Arc::clone(&self).respond(request, peer)
+        let stop = guard.stop.clone();
+        drive(stream, &limits, &stop, move |request| {
+            Arc::clone(&self).respond(request, guard.clone())
         })
         .await;
     }
@@ -62,28 +62,30 @@ impl Http {
     async fn respond(
         self: Arc<Self>,
         request: Request<Incoming>,
-        peer: Option<IpAddr>,
+        guard: ConnectionGuard,
     ) -> Result<HttpResponse, Infallible> {
         if !self.vhosts.allow(&request) {
             return Ok(self.refuse(RefuseReason::Host));
         }
         let cors = self.cors.clone();
         let answer = tower::service_fn(move |request| {
-            let http = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(http.answer(request, peer).await) }
+            let (http, guard) = (Arc::clone(&self), guard.clone());
+            async move { Ok::<_, Infallible>(http.answer(request, &guard).await) }
         });
         cors.layer(answer).oneshot(request).await
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: Option<IpAddr>) -> HttpResponse {
-        let limits = &self.dispatcher.limits;
+    async fn answer(&self, request: Request<Incoming>, guard: &ConnectionGuard) -> HttpResponse {
+        let (step_time, limit) =
+            (self.dispatcher.limits.step_time, self.dispatcher.request_limit());
         if self.token.as_ref().is_some_and(|token| !token.is_in_request(request.headers())) {
             return self.refuse(RefuseReason::Token);
         }
-        match purpose(&request, limits.request_bytes) {
+        guard.prove();
+        match purpose(&request, limit) {
             Ok(Purpose::Options) => Response::default(),
-            Ok(Purpose::Call) => match read(request.into_body(), limits).await {
-                Ok(body) => self.call(&body, peer).await,
+            Ok(Purpose::Call) => match read(request.into_body(), limit, step_time).await {
+                Ok(body) => self.call(&body, guard.peer).await,
                 Err(reason) => self.refuse(reason),
             },
             Err(reason) => self.refuse(reason),
@@ -184,17 +186,15 @@ fn check_body_headers(headers: &HeaderMap, limit: u32) -> Result<(), RefuseReaso
 }
 
 /// Reads the body, within the limits on size and time.
-async fn read<B>(body: B, limits: &RpcLimits) -> Result<Bytes, RefuseReason>
+async fn read<B>(body: B, limit: u32, step_time: Duration) -> Result<Bytes, RefuseReason>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    let bytes = usize::try_from(limits.request_bytes).unwrap_or(usize::MAX);
-    match timeout(limits.step_time, Limited::new(body, bytes).collect()).await {
+    let bytes = usize::try_from(limit).unwrap_or(usize::MAX);
+    match timeout(step_time, Limited::new(body, bytes).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(RefuseReason::Overflow { limit: limits.request_bytes })
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(RefuseReason::Overflow { limit }),
         Ok(Err(_)) => Err(RefuseReason::Broken),
         Err(_) => Err(RefuseReason::Slow),
     }
@@ -253,11 +253,15 @@ mod tests {
         assert_eq!(purpose(Method::POST, &headers), refused);
     }
 
+    const PATIENCE: Duration = Duration::from_secs(20);
+
     #[tokio::test]
     async fn a_body_of_unknown_length_is_read_up_to_the_limit() {
-        let limits = RpcLimits { request_bytes: 1000, ..RpcLimits::default() };
         let body = |length| Full::new(Bytes::from(vec![b' '; length]));
-        assert_eq!(read(body(1001), &limits).await, Err(RefuseReason::Overflow { limit: 1000 }));
-        assert_eq!(read(body(1000), &limits).await.unwrap().len(), 1000);
+        assert_eq!(
+            read(body(1001), 1000, PATIENCE).await,
+            Err(RefuseReason::Overflow { limit: 1000 })
+        );
+        assert_eq!(read(body(1000), 1000, PATIENCE).await.unwrap().len(), 1000);
     }
 }

@@ -3,8 +3,7 @@
 mod socket_file;
 
 use futures_util::{Stream, StreamExt, sink};
-use tokio::io::{AsyncRead, AsyncWriteExt};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::codec::FramedRead;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +19,12 @@ use crate::transport::connection::{ConnectionSettings, Outgoing, serve_requests}
 const SETTINGS: ConnectionSettings = ConnectionSettings { ping_interval: None, is_stream: true };
 
 /// Serves one client.
-pub(crate) async fn serve(stream: UnixStream, dispatcher: &Dispatcher, stop: &CancellationToken) {
-    let (reader, writer) = stream.into_split();
+pub(crate) async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Send,
+    dispatcher: &Dispatcher,
+    stop: &CancellationToken,
+) {
+    let (reader, writer) = tokio::io::split(stream);
     let mut writer = TimeoutWriter::new(writer);
     writer.set_timeout(Some(dispatcher.limits.step_time));
     let outgoing = sink::unfold(Box::pin(writer), |mut writer, outgoing| async move {
@@ -32,7 +35,7 @@ pub(crate) async fn serve(stream: UnixStream, dispatcher: &Dispatcher, stop: &Ca
         }
         Ok::<_, std::io::Error>(writer)
     });
-    let incoming = requests(reader, dispatcher.limits.request_bytes);
+    let incoming = requests(reader, dispatcher.request_limit());
     serve_requests(dispatcher, incoming, outgoing, SETTINGS, stop).await;
 }
 

@@ -1,9 +1,12 @@
 //! A listening socket and its connections.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -61,8 +64,18 @@ pub(crate) struct ConnectionGuard {
     /// The address of the client; `None` over IPC.
     pub(crate) peer: Option<IpAddr>,
     immediate: CancellationToken,
+    /// Cancelled when the connection ends for a new one.
+    evicted: CancellationToken,
     connections: TaskTracker,
-    _permit: Arc<OwnedSemaphorePermit>,
+    slot: Arc<ConnectionSlot>,
+}
+
+/// A place of one connection at a listener.
+#[derive(Debug)]
+struct ConnectionSlot {
+    /// Whether the client has made a valid request.
+    is_proven: AtomicBool,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl ConnectionGuard {
@@ -72,8 +85,27 @@ impl ConnectionGuard {
         self.connections.spawn(async move {
             // The block would otherwise capture one field only, and drop the permit.
             let guard = guard;
+            let task = guard.evicted.run_until_cancelled(task);
             guard.immediate.run_until_cancelled(task).await
         });
+    }
+
+    /// Keeps the connection when others need its place: its client has made a valid request.
+    pub(crate) fn prove(&self) {
+        self.slot.is_proven.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the connection ends because the node stops, or for another connection.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.stop.is_cancelled() || self.evicted.is_cancelled()
+    }
+
+    /// Runs the end of the connection, until the node stops.
+    pub(crate) fn linger(&self, end: impl Future<Output = ()> + Send + 'static) {
+        if Handle::try_current().is_ok() {
+            let stop = self.stop.clone();
+            self.spawn(async move { _ = stop.run_until_cancelled(end).await });
+        }
     }
 }
 
@@ -96,7 +128,8 @@ impl<A: Clone> Listener<A> {
     {
         let connections = TaskTracker::new();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        let limit = ConnectionLimit { permits: Arc::new(Semaphore::new(limit)), limit, counters };
+        let permits = Arc::new(Semaphore::new(limit));
+        let limit = ConnectionLimit { permits, limit, counters, unproven: VecDeque::new() };
         let stop = StopTokens { graceful: stop, immediate: CancellationToken::new() };
         let accept = accept(listener, limit, stop.clone(), connections.clone(), serve);
         let accepting = tokio::spawn(accept);
@@ -133,11 +166,52 @@ struct ConnectionLimit {
     permits: Arc<Semaphore>,
     limit: usize,
     counters: Arc<Counters>,
+    /// Connections that were not proven when this was last needed, the oldest first.
+    unproven: VecDeque<(Weak<ConnectionSlot>, CancellationToken)>,
+}
+
+impl ConnectionLimit {
+    /// A slot for a new connection. If all are taken, the oldest connection whose client has not made a valid request
+    /// is ended for it.
+    async fn slot(&mut self, evicted: &CancellationToken) -> Option<Arc<ConnectionSlot>> {
+        let permits = Arc::clone(&self.permits);
+        let permit = match Arc::clone(&permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                self.counters.turn_away(self.limit);
+                self.evict()?;
+                // The task of the ended connection drops its slot when it runs next.
+                permits.acquire_owned().await.ok()?
+            }
+        };
+        let slot = Arc::new(ConnectionSlot { is_proven: AtomicBool::new(false), _permit: permit });
+        self.unproven.push_back((Arc::downgrade(&slot), evicted.clone()));
+        // Entries of ended and proven connections do not accumulate.
+        if self.unproven.len() > 2 * self.limit {
+            self.unproven.retain(|(slot, _)| is_unproven(slot));
+        }
+        Some(slot)
+    }
+
+    /// Ends the oldest unproven connection. `None` if there is none.
+    fn evict(&mut self) -> Option<()> {
+        while let Some((slot, evicted)) = self.unproven.pop_front() {
+            if is_unproven(&slot) {
+                evicted.cancel();
+                return Some(());
+            }
+        }
+        None
+    }
+}
+
+fn is_unproven(slot: &Weak<ConnectionSlot>) -> bool {
+    slot.upgrade().is_some_and(|slot| !slot.is_proven.load(Ordering::Relaxed))
 }
 
 async fn accept<L, F>(
     mut listener: L,
-    limit: ConnectionLimit,
+    mut limit: ConnectionLimit,
     stop: StopTokens,
     connections: TaskTracker,
     serve: impl Fn(L::Io, ConnectionGuard) -> F,
@@ -154,16 +228,15 @@ async fn accept<L, F>(
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&limit.permits).try_acquire_owned() else {
-            limit.counters.turn_away(limit.limit);
-            continue;
-        };
+        let evicted = CancellationToken::new();
+        let Some(slot) = limit.slot(&evicted).await else { continue };
         let guard = ConnectionGuard {
             stop: stop.graceful.clone(),
             peer: addr.ip(),
             immediate: stop.immediate.clone(),
+            evicted,
             connections: connections.clone(),
-            _permit: Arc::new(permit),
+            slot,
         };
         guard.spawn(serve(stream, guard.clone()));
     }

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::core::server::Methods;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
@@ -16,11 +15,12 @@ use tokio_util::net::Listener as Accept;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::clients::Clients;
-use crate::call::dispatch::Dispatcher;
+use crate::call::dispatch::{Dispatcher, ServedMethods};
 use crate::call::error::CallError;
 use crate::call::stats::Counters;
 use crate::config::{HttpSettings, RpcConfig, RpcLimits, WsSettings};
 use crate::namespace::Namespace;
+use crate::transport::client_stream::ClientStream;
 use crate::transport::cors::cors;
 use crate::transport::error::{RpcError, Transport};
 use crate::transport::http::Http;
@@ -34,10 +34,11 @@ use crate::transport::ws::Ws;
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A TCP connection, with or without TLS.
-type Stream = Either<TcpStream, TlsStream<TcpStream>>;
+type Stream = Either<ClientStream<TcpStream>, TlsStream<ClientStream<TcpStream>>>;
 
 /// Makes the methods of the given namespaces.
-type MakeMethods = Box<dyn Fn(&[Namespace]) -> Result<Methods, RegisterMethodError> + Send + Sync>;
+type MakeMethods =
+    Box<dyn Fn(&[Namespace]) -> Result<ServedMethods, RegisterMethodError> + Send + Sync>;
 
 /// All transports, served or not.
 pub(crate) struct Transports {
@@ -160,9 +161,9 @@ impl Transports {
     }
 
     fn dispatcher(&self, api: &[Namespace]) -> Result<Dispatcher, RpcError> {
-        let methods = (self.methods)(api)?;
+        let served = (self.methods)(api)?;
         let (counters, clients) = (Arc::clone(&self.counters), Arc::clone(&self.clients));
-        Ok(Dispatcher::new(methods, self.config.limits, counters, clients))
+        Ok(Dispatcher::new(served, self.config.limits, counters, clients))
     }
 
     fn serve_http(&self, settings: &HttpSettings) -> Result<Listener<SocketAddr>, RpcError> {
@@ -203,7 +204,7 @@ impl Transports {
         Ok(self.listen(listener, addr, move |stream, guard| {
             let (tls, serve) = (tls.clone(), Arc::clone(&serve));
             async move {
-                if let Some(stream) = secure(stream, tls.as_ref(), &limits).await {
+                if let Some(stream) = secure(stream, &guard, tls.as_ref(), &limits).await {
                     serve(stream, guard).await;
                 }
             }
@@ -255,7 +256,11 @@ impl Transports {
         let dispatcher = Arc::new(self.dispatcher(&Namespace::ALL)?);
         let serve = move |stream, guard: ConnectionGuard| {
             let dispatcher = Arc::clone(&dispatcher);
-            async move { crate::transport::ipc::serve(stream, &dispatcher, &guard.stop).await }
+            async move {
+                guard.prove();
+                let stream = ClientStream::new(stream, guard.clone());
+                crate::transport::ipc::serve(stream, &dispatcher, &guard.stop).await;
+            }
         };
         *lock(&self.ipc) = Some(self.listen(listener, Arc::new(file), serve));
         Ok(())
@@ -308,11 +313,17 @@ fn bind(transport: Transport, address: SocketAddr) -> Result<(TcpListener, Socke
 }
 
 /// Prepares a connection for HTTP: without delay, and after the TLS handshake if configured.
-async fn secure(stream: TcpStream, tls: Option<&Tls>, limits: &RpcLimits) -> Option<Stream> {
+async fn secure(
+    stream: TcpStream,
+    guard: &ConnectionGuard,
+    tls: Option<&Tls>,
+    limits: &RpcLimits,
+) -> Option<Stream> {
     // Each answer is written as a whole, so waiting for more data would only delay it.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
     }
+    let stream = ClientStream::new(stream, guard.clone());
     match tls {
         None => Some(Either::Left(stream)),
         Some(tls) => tls.accept(stream, limits).await.map(Either::Right),

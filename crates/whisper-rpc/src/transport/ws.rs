@@ -22,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::dispatch::Dispatcher;
 use crate::call::request::RequestError;
-use crate::config::RpcLimits;
 use crate::transport::connection::{ConnectionSettings, Outgoing, serve_requests};
 use crate::transport::http::drive;
 use crate::transport::listener::ConnectionGuard;
@@ -64,6 +63,7 @@ impl Ws {
             Ok(response) => response,
             Err(reason) => return reason.refuse(&self.dispatcher.counters),
         };
+        guard.prove();
         let upgrade = hyper::upgrade::on(&mut request);
         let stop = guard.stop.clone();
         guard.spawn(async move {
@@ -94,10 +94,13 @@ impl Ws {
     }
 
     async fn serve_socket(&self, upgraded: Upgraded, stop: &CancellationToken) {
-        let limits = &self.dispatcher.limits;
+        let (limits, request_limit) = (&self.dispatcher.limits, self.dispatcher.request_limit());
         let socket = TokioIo::new(upgraded);
-        let socket =
-            WebSocketStream::from_raw_socket(socket, Role::Server, Some(socket_config(limits)));
+        let socket = WebSocketStream::from_raw_socket(
+            socket,
+            Role::Server,
+            Some(socket_config(request_limit)),
+        );
         let (outgoing, incoming) = socket.await.split();
         let outgoing = outgoing.with(|outgoing| {
             ready(Ok::<_, Error>(match outgoing {
@@ -107,13 +110,13 @@ impl Ws {
         });
         let settings =
             ConnectionSettings { ping_interval: Some(limits.step_time), is_stream: false };
-        let incoming = requests(incoming, 2 * limits.step_time, limits.request_bytes);
+        let incoming = requests(incoming, 2 * limits.step_time, request_limit);
         serve_requests(&self.dispatcher, incoming, outgoing, settings, stop).await;
     }
 }
 
-fn socket_config(limits: &RpcLimits) -> WebSocketConfig {
-    let request = usize::try_from(limits.request_bytes).unwrap_or(usize::MAX);
+fn socket_config(request_limit: u32) -> WebSocketConfig {
+    let request = usize::try_from(request_limit).unwrap_or(usize::MAX);
     WebSocketConfig::default()
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)

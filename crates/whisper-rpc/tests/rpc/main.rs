@@ -12,6 +12,7 @@ mod explain;
 mod golden;
 #[cfg(unix)]
 mod ipc;
+mod limits;
 #[cfg(unix)]
 mod replay;
 mod slow;

@@ -137,18 +137,54 @@ async fn a_websocket_client_that_never_reads_is_disconnected() {
 }
 
 #[tokio::test]
+async fn silent_connections_do_not_lock_out_clients() {
+    let node = Node::start().await;
+    for addr in [node.http(), node.ws()] {
+        let mut silent = Vec::new();
+        for _ in 0..270 {
+            silent.push(TcpStream::connect(addr).await.unwrap());
+        }
+        for _ in 0..24 {
+            serves(&node).await;
+            let mut client = node.connect().await;
+            assert!(client.ask(request("shh_version", json!([]))).await.contains("6.0"));
+        }
+    }
+}
+
+/// The pongs for a client that only sends pings do not queue: the node reads no more of them.
+#[tokio::test]
+async fn pings_of_a_client_that_never_reads_are_not_read() {
+    let mut config = config();
+    config.limits.step_time = Duration::from_secs(5);
+    let node = Node::start_with(config).await;
+    let mut stream = upgraded(node.ws()).await;
+    let pings = [&[0x89, 0xfd, 0, 0, 0, 0][..], &[7; 125]].concat().repeat(1000);
+    let mut sent = 0;
+    // It ends when the node disconnects the client, which reads nothing.
+    let flood = async {
+        while stream.write_all(&pings).await.is_ok() {
+            sent += pings.len();
+        }
+    };
+    timeout(PATIENCE, flood).await.expect("the node to close the connection");
+    // Only what the buffers of the system hold.
+    assert!(sent < 32 << 20, "{sent} bytes were read");
+}
+
+#[tokio::test]
 async fn connections_above_the_limit_are_closed_and_counted() {
     let mut config = config();
     config.limits.connections = 2;
     let node = Node::start_with(config).await;
     for addr in [node.http(), node.ws()] {
         let before = node.rpc.stats().turned_away;
-        let idle =
+        let [mut oldest, second] =
             [TcpStream::connect(addr).await.unwrap(), TcpStream::connect(addr).await.unwrap()];
-        let mut third = TcpStream::connect(addr).await.unwrap();
-        assert_eq!(read_to_end(&mut third).await, "");
+        let third = TcpStream::connect(addr).await.unwrap();
+        assert_eq!(read_to_end(&mut oldest).await, "");
         assert_eq!(node.rpc.stats().turned_away, before + 1);
-        drop(idle);
+        drop((second, third));
     }
     // When a client disconnects, the next one can connect.
     let connect = async || loop {

@@ -3,18 +3,18 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use clap::{ArgAction, Args};
-use whisper_rpc::{HttpSettings, Namespace, RpcConfig, Tls, Token, WsSettings};
+use whisper_rpc::{HttpSettings, Namespace, RpcConfig, RpcLimits, Tls, Token, WsSettings};
 
 use super::key::{require_regular_file, warn_if_exposed};
 use super::list::{List, list};
 use super::web::{host, origin, origin_pattern};
 use crate::cli::failure::Failure;
 
-/// The namespaces that HTTP and WebSocket serve. The library does not serve `admin` by default, but the operator of this
-/// program expects it on loopback.
-const DEFAULT_API: &str = "admin,net,shh,web3";
+/// The namespaces that HTTP and WebSocket serve: [`Namespace::DEFAULT`], which a test compares.
+const DEFAULT_API: &str = "net,shh,web3";
 
 /// Where JSON-RPC is served, and access control.
 #[derive(Args, Clone, Debug)]
@@ -51,7 +51,7 @@ struct HttpFlags {
     #[arg(long = "http.port", alias = "rpcport", value_name = "PORT", default_value_t = HttpSettings::default().addr.port())]
     http_port: u16,
 
-    /// Namespaces served over HTTP, comma-separated
+    /// Namespaces served over HTTP, comma-separated. With admin, clients control the node and may change its shh settings
     #[arg(long = "http.api", alias = "rpcapi", value_name = "NAMES", value_parser = list(Namespace::from_str), default_value = DEFAULT_API)]
     http_api: Vec<List<Namespace>>,
 
@@ -80,7 +80,7 @@ struct WsFlags {
     #[arg(long = "ws.port", alias = "wsport", value_name = "PORT", default_value_t = WsSettings::default().addr.port())]
     ws_port: u16,
 
-    /// Namespaces served over WebSocket, comma-separated
+    /// Namespaces served over WebSocket, comma-separated. See --http.api
     #[arg(long = "ws.api", alias = "wsapi", value_name = "NAMES", value_parser = list(Namespace::from_str), default_value = DEFAULT_API)]
     ws_api: Vec<List<Namespace>>,
 
@@ -103,7 +103,7 @@ struct IpcFlags {
     ipcpath: PathBuf,
 }
 
-/// Token and encryption.
+/// Token, encryption, and limits.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "JSON-RPC")]
 struct SecurityFlags {
@@ -118,13 +118,18 @@ struct SecurityFlags {
     /// The private key of the certificate, in this PEM file
     #[arg(long = "rpc.tls-key", value_name = "FILE", requires = "rpc_tls_cert")]
     rpc_tls_key: Option<PathBuf>,
+
+    /// Maximum time for the proof of work of a post, in seconds. A post that asks for more is refused
+    #[arg(long = "rpc.max-pow-time", value_name = "SECONDS", default_value_t = RpcLimits::default().pow_time.as_secs())]
+    rpc_max_pow_time: u64,
 }
 
 impl RpcFlags {
     /// The configuration of the servers. Reads the token and the certificate; makes the token if needed.
     pub(crate) fn config(self, datadir: PathBuf) -> Result<RpcConfig, Failure> {
         let ipc = self.ipc.path(&datadir);
-        let SecurityFlags { rpc_token_file, rpc_tls_cert, rpc_tls_key } = self.security;
+        let SecurityFlags { rpc_token_file, rpc_tls_cert, rpc_tls_key, rpc_max_pow_time } =
+            self.security;
         for (flag, file) in [
             ("--rpc.token-file", &rpc_token_file),
             ("--rpc.tls-cert", &rpc_tls_cert),
@@ -139,7 +144,9 @@ impl RpcFlags {
             _ => None,
         };
         let (http, ws) = (self.http.settings(), self.ws.settings());
-        Ok(RpcConfig { http, ws, ipc, token, tls, datadir, ..RpcConfig::default() })
+        let limits =
+            RpcLimits { pow_time: Duration::from_secs(rpc_max_pow_time), ..RpcLimits::default() };
+        Ok(RpcConfig { http, ws, ipc, token, tls, limits, datadir, ..RpcConfig::default() })
     }
 }
 
@@ -200,11 +207,9 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_library_except_for_the_namespaces_and_ipc() {
+    fn the_defaults_are_those_of_the_library_except_for_ipc() {
         let mut config = config(&[]);
         let defaults = RpcConfig::default();
-        config.http.as_mut().unwrap().api = HttpSettings::default().api;
-        config.ws.as_mut().unwrap().api = WsSettings::default().api;
         config.ipc = defaults.ipc.clone();
         assert_eq!(format!("{config:?}"), format!("{defaults:?}"));
     }

@@ -1,5 +1,7 @@
 //! What the methods of the namespace work on.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
 
@@ -10,4 +12,6 @@ pub(crate) struct ShhContext {
     pub(crate) stop: CancellationToken,
     /// Whether clients may read keys.
     pub(crate) key_export: bool,
+    /// Maximum time for the proof of work of a post.
+    pub(crate) max_pow_time: Duration,
 }

@@ -9,6 +9,7 @@ use super::context::ShhContext;
 use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::call::unmet_rules::UnmetRules;
+use crate::config::RpcLimits;
 use crate::declare::api::Api;
 use crate::namespace::node_name::node_id;
 use crate::types::hex::HexBytes;
@@ -25,6 +26,7 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
              work under several rules, there is an envelope for each; the hash is that of the first rule.",
         )
         .fails([CallError::KeyChoice, CallError::InvalidPublicKey, CallError::Stopping])
+        .fails([CallError::PowTime { seconds: u32::MAX, limit: RpcLimits::default().pow_time }])
         .fails(node_id("nonsense").err().map(CallError::TargetPeer))
         .fails(
             [
@@ -82,6 +84,10 @@ fn post(
 ) -> impl Future<Output = Result<HexBytes, CallError>> + use<> {
     let client = caller.client;
     async move {
+        let limit = shh.max_pow_time;
+        if Duration::from_secs(message.pow_time.into()) > limit {
+            return Err(CallError::PowTime { seconds: message.pow_time, limit });
+        }
         let post = shh.whisper.post(Post { client, ..to_post(message)? });
         let receipt = shh.stop.run_until_cancelled(post).await.ok_or(CallError::Stopping)??;
         match UnmetRules::of(&receipt) {

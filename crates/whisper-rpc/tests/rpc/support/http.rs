@@ -65,6 +65,11 @@ impl Request {
         Response::parse(&bytes)
     }
 
+    /// Like [`Self::send`], for a task of its own.
+    pub async fn send_owned(self, addr: SocketAddr) -> Response {
+        self.send(addr).await
+    }
+
     /// Sends the request and returns the connection, without reading anything.
     pub async fn start(&self, addr: SocketAddr) -> TcpStream {
         let mut stream = TcpStream::connect(addr).await.unwrap();

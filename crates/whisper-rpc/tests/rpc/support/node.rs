@@ -32,7 +32,8 @@ pub fn config() -> RpcConfig {
     RpcConfig {
         http: Some(HttpSettings { addr: FREE, api: api.clone(), ..HttpSettings::default() }),
         ws: Some(WsSettings { addr: FREE, api, ..WsSettings::default() }),
-        limits: RpcLimits::default(),
+        // As of the recorded node.
+        limits: RpcLimits { request_bytes: Some(512 * 1024), ..RpcLimits::default() },
         ..RpcConfig::default()
     }
 }
