@@ -85,6 +85,26 @@ impl Unsealed {
         Self { dialect: Dialect::V6, fields, body: body.into() }
     }
 
+    /// The same envelope as if it was sent at another time, in seconds since 1970. It expires accordingly, at the latest
+    /// in the year 2106.
+    #[must_use]
+    pub fn sent_at(&self, sent: u32) -> Self {
+        let mut fields = self.fields.clone();
+        fields.expiry = sent.saturating_add(fields.ttl);
+        let aes_nonce = match self.dialect {
+            Dialect::V5 => self.aes_nonce().map_or(&[][..], |nonce| nonce).length(),
+            Dialect::V6 => 0,
+        };
+        let after =
+            fields.ttl.length() + fields.topic.0.length() + aes_nonce + self.data().length();
+        let (before, after) = self.body.split_at(self.body.len() - after);
+        let mut body = before[..before.len() - self.expiry().length()].to_vec();
+        fields.expiry.encode(&mut body);
+        body.extend_from_slice(after);
+        fields.data = body.len() - self.data().len()..body.len();
+        Self { dialect: self.dialect, fields, body: body.into() }
+    }
+
     /// Its version of Whisper.
     #[must_use]
     pub const fn dialect(&self) -> Dialect {

@@ -221,6 +221,20 @@ proptest! {
     }
 
     #[test]
+    fn another_time_changes_nothing_but_the_expiry(unsealed in unsealed(), sent: u32) {
+        let (expiry, topic) = (sent.saturating_add(unsealed.ttl()), unsealed.topic());
+        let anew = match unsealed.dialect() {
+            Dialect::V5 => {
+                let version = u8::try_from(unsealed.version()).unwrap();
+                let nonce = unsealed.aes_nonce().copied();
+                Unsealed::v5(version, expiry, unsealed.ttl(), topic, nonce, unsealed.data())
+            }
+            Dialect::V6 => Unsealed::v6(expiry, unsealed.ttl(), topic, unsealed.data()),
+        };
+        prop_assert_eq!(unsealed.sent_at(sent), anew);
+    }
+
+    #[test]
     fn any_data_open_or_fail(
         nonce: Option<[u8; 12]>,
         data in prop::collection::vec(any::<u8>(), 0..200),

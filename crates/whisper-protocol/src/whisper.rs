@@ -224,11 +224,12 @@ impl Whisper {
         let dialect = post.dialect;
         let needed = || rules.seal_rules(dialect, || relays.relays().peer_rules(dialect));
         let (first, others) = needed();
+        let now = || corrector.now();
         if let Some(id) = post.target_peer {
-            let sealed = post.seal(&unsealed, first, &[], &self.0.miner, counters).await?;
+            let sealed = post.seal(unsealed, first, &[], &self.0.miner, counters, now).await?;
             return Ok(self.0.publisher.send_direct(id, first, &sealed.first.1).await?);
         }
-        let sealed = post.seal(&unsealed, first, &others, &self.0.miner, counters).await?;
+        let sealed = post.seal(unsealed, first, &others, &self.0.miner, counters, now).await?;
         delivery.wait_for_room(Source::Own, Instant::now() + MAX_QUEUE_WAIT).await;
         let receipt = self.0.publisher.publish(sealed).map_err(PostError::Rejected)?;
         if needed().1.iter().any(|rule| !others.contains(rule)) {

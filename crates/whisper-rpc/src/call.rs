@@ -5,6 +5,7 @@ pub(crate) mod clients;
 pub(crate) mod dispatch;
 pub(crate) mod error;
 pub(crate) mod json;
+pub(crate) mod memory;
 pub(crate) mod push;
 pub(crate) mod request;
 pub(crate) mod request_id;

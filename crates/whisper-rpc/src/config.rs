@@ -97,7 +97,7 @@ impl Default for WsSettings {
     }
 }
 
-/// Limits on requests and connections. They apply to each transport separately.
+/// Limits on requests and connections. They apply to each transport separately, except for `memory`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RpcLimits {
     /// Maximum size of a request, batch or not, in bytes. Default: `None`, enough to post the largest message that the
@@ -116,13 +116,20 @@ pub struct RpcLimits {
     pub concurrent_requests: u32,
     /// Maximum number of subscriptions of one connection. Default: 256.
     pub subscriptions: u32,
-    /// Maximum number of messages that are queued for one connection. When it is reached, answers wait, and
-    /// subscriptions drop messages by their own rules. Default: 64.
-    pub outbox_messages: u32,
+    /// Number of unread bytes of one connection from which on its answers wait, its subscriptions drop messages by their
+    /// own rules, and nothing more is read from it. Over WebSocket and IPC. Default: 4 MiB.
+    pub unread_bytes: u32,
+    /// Maximum memory of the clients of all transports together, in bytes: requests, and answers and notifications that
+    /// they have not read. When it is exceeded, the client that occupies most is disconnected, which is counted.
+    /// Default: 256 MiB.
+    pub memory: u32,
     /// Maximum time that a client may take for one step: the head of a request (including the idle time before it), the
     /// body, reading what it is sent, answering a ping, the TLS handshake. Then the connection is closed. Default: 30
     /// seconds, as in go-ethereum.
     pub step_time: Duration,
+    /// Maximum time until the first byte of a new connection, over TCP. Default: 10
+    /// seconds.
+    pub first_byte_time: Duration,
     /// Maximum time for the proof of work of a post. A post that asks for more is refused. Default: 60 seconds.
     pub pow_time: Duration,
 }
@@ -136,8 +143,10 @@ impl Default for RpcLimits {
             connections: 256,
             concurrent_requests: 64,
             subscriptions: 256,
-            outbox_messages: 64,
+            unread_bytes: 4 << 20,
+            memory: 256 << 20,
             step_time: Duration::from_secs(30),
+            first_byte_time: Duration::from_secs(10),
             pow_time: Duration::from_secs(60),
         }
     }

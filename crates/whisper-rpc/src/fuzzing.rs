@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
 
 use crate::call::dispatch::{Caller, Dispatcher, Reply, ServedMethods};
+use crate::call::memory::MemoryBudget;
 use crate::call::splitter::ValueSplitter;
 use crate::config::RpcLimits;
 use crate::namespace::shh::{self, ShhContext};
@@ -45,7 +46,9 @@ impl OfflineRpc {
         };
         let dispatcher =
             Dispatcher::new(served, RpcLimits::default(), Arc::default(), Arc::default());
-        let caller = dispatcher.request_from(None);
+        let memory = MemoryBudget::new(usize::MAX, usize::MAX, Arc::default());
+        let client = Arc::new(memory).client(CancellationToken::new());
+        let caller = dispatcher.request_from(None, client);
         Ok(Self { dispatcher, caller })
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use whisper_envelope::{Envelope, Unsealed};
-use whisper_pow::{Miner, Rule, SealError, SealJob, Target, Task, Work, work};
+use whisper_pow::{Miner, Rule, SealError, SealJob, Sealed, Target, Task, Work, work};
 
 use crate::{
     receipts::post::{Post, PostError},
@@ -18,6 +18,10 @@ pub struct PostEnvelope {
     /// Its hash.
     pub hash: [u8; 32],
 }
+
+/// The search for a nonce gives the envelope a new time stamp whenever it took this long. A nonce is as likely to be found
+/// in the next second as in the one before, so nothing is lost.
+const STAMP_TIME: Duration = Duration::from_secs(1);
 
 /// What to reach under each rule.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -109,13 +113,16 @@ impl SealedPost {
 
 impl Post {
     /// Does the proof of work under each of the rules; the first is mandatory. Dropping the future stops it.
+    ///
+    /// The time to live begins when the work under the first rule is done. `now`: the time in seconds since 1970.
     pub(crate) async fn seal(
         &self,
-        unsealed: &Unsealed,
+        unsealed: Unsealed,
         first: Rule,
         others: &[Rule],
         miner: &Miner,
         counters: &Counters,
+        now: impl Fn() -> u32,
     ) -> Result<SealedPost, PostError> {
         if self.pow_target == 0.0 {
             return Ok(SealedPost::of(first, unsealed.seal(0), None));
@@ -125,23 +132,26 @@ impl Post {
             Target::AtLeast(work) => Some(SealTarget { work, within }),
             Target::Best => None,
         };
-        let search = async |rule| {
-            let job = SealJob::new(Task::new(rule, unsealed)?, target, within);
-            miner.seal_job(job.client(self.client)).await
+        let client = self.client;
+        let search = |rule, unsealed: &Unsealed, within| {
+            let job = Task::new(rule, unsealed).map(|task| SealJob::new(task, target, within));
+            async move { miner.seal_job(job?.client(client)).await }
         };
-        let mut post = match search(first).await {
+        let search_first = |unsealed: &Unsealed, within| search(first, unsealed, within);
+        let mut post = match stamped(unsealed, target, within, now, search_first).await {
             Ok(sealed) => SealedPost::of(first, sealed.envelope, again),
             Err(SealError::OutOfTime { .. }) => {
                 return Err(PostError::PowTimeTooShort(self.pow_time));
             }
             Err(error) => return Err(PostError::Seal(error)),
         };
+        let unsealed = post.first.1.unsealed().clone();
         for rule in others {
             if again.is_some_and(|again| post.has_work(*rule, again.work)) {
                 post.met.push(*rule);
                 continue;
             }
-            match search(*rule).await {
+            match search(*rule, &unsealed, within).await {
                 Ok(sealed) => post.others.push((*rule, sealed.envelope)),
                 Err(_) => post.unmet.push(*rule),
             }
@@ -162,5 +172,80 @@ impl Post {
         }
         let work = Work::new(self.pow_target).ok_or(PostError::InvalidPow(self.pow_target))?;
         Ok((Target::AtLeast(work), self.pow_time))
+    }
+}
+
+/// Searches in steps of [`STAMP_TIME`], each with a new time stamp. The best nonce within a time is searched in one step.
+async fn stamped<F: Future<Output = Result<Sealed, SealError>>>(
+    mut unsealed: Unsealed,
+    target: Target,
+    within: Duration,
+    now: impl Fn() -> u32,
+    search: impl Fn(&Unsealed, Duration) -> F,
+) -> Result<Sealed, SealError> {
+    if target == Target::Best {
+        return search(&unsealed, within).await;
+    }
+    let mut left = within;
+    loop {
+        let step = left.min(STAMP_TIME);
+        let found = search(&unsealed, step).await;
+        left -= step;
+        if left.is_zero() || !matches!(found, Err(SealError::OutOfTime { .. })) {
+            return found;
+        }
+        unsealed = unsealed.sent_at(now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::future::ready;
+
+    use futures_util::FutureExt;
+    use whisper_envelope::Topic;
+
+    use super::*;
+
+    const TARGET: Target = Target::AtLeast(Work::ZERO);
+
+    fn out_of_time() -> SealError {
+        SealError::OutOfTime { best: Work::ZERO, hashes: 0 }
+    }
+
+    #[test]
+    fn the_time_stamp_is_that_of_the_step_that_found_the_nonce() {
+        let (clock, steps) = (Cell::new(1000), RefCell::new(Vec::new()));
+        let search = |unsealed: &Unsealed, step| {
+            steps.borrow_mut().push((unsealed.sent(), step));
+            clock.set(clock.get() + 5);
+            ready(match steps.borrow().len() {
+                3 => Ok(Sealed { envelope: unsealed.seal(7), work: Work::ZERO, hashes: 1 }),
+                _ => Err(out_of_time()),
+            })
+        };
+        let unsealed = Unsealed::v6(1050, 50, Topic(*b"test"), &[0; 64]);
+        let within = Duration::from_millis(2500);
+        let sealed = stamped(unsealed, TARGET, within, || clock.get(), search);
+        let sealed = sealed.now_or_never().unwrap().unwrap();
+        let last = Duration::from_millis(500);
+        let times = [(Some(1000), STAMP_TIME), (Some(1005), STAMP_TIME), (Some(1010), last)];
+        assert_eq!(*steps.borrow(), times);
+        assert_eq!(sealed.envelope.expiry(), 1060);
+    }
+
+    #[test]
+    fn the_steps_together_take_the_time_of_the_post() {
+        let steps = Cell::new(0);
+        let search = |_: &Unsealed, _| {
+            steps.set(steps.get() + 1);
+            ready(Err(out_of_time()))
+        };
+        let unsealed = Unsealed::v6(1050, 50, Topic(*b"test"), &[0; 64]);
+        let within = Duration::from_secs(4);
+        let searched = stamped(unsealed, TARGET, within, || 0, search).now_or_never();
+        assert!(matches!(searched, Some(Err(SealError::OutOfTime { .. }))));
+        assert_eq!(steps.get(), 4);
     }
 }

@@ -16,13 +16,14 @@ use jsonrpsee::types::error::reject_too_many_subscriptions;
 use jsonrpsee::types::{ErrorCode, ErrorObject, Id, Params, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
 use whisper_protocol::Client;
 
 use crate::call::arguments::Arguments;
 use crate::call::clients::Clients;
 use crate::call::error::CallError;
+use crate::call::memory::ClientMemory;
 use crate::call::request::{ParsedRequest, RequestError, RequestItem, parse};
 use crate::call::stats::Counters;
 use crate::call::subscription_id::RandomId;
@@ -66,6 +67,8 @@ pub(crate) struct Caller {
     pub(crate) client: Client,
     /// Whether no other caller has the same [`client`](Self::client).
     pub(crate) is_only: bool,
+    /// What the client occupies.
+    pub(crate) memory: Arc<ClientMemory>,
     /// Where notifications go; `None` if the transport does not carry them.
     pub(crate) push: Option<PushSink>,
 }
@@ -75,6 +78,8 @@ pub(crate) struct Caller {
 pub(crate) struct PushSink {
     pub(crate) outbox: MethodSink,
     pub(crate) subscriptions: BoundedSubscriptions,
+    /// Held from making a notification until it is in the outbox. So only one waits for room there.
+    pub(crate) turn: Arc<Mutex<()>>,
 }
 
 /// The answer to a request.
@@ -106,15 +111,21 @@ impl Dispatcher {
     }
 
     /// The caller of all requests on one connection that carries notifications.
-    pub(crate) fn connection(&self, push: Option<PushSink>) -> Caller {
+    pub(crate) fn connection(&self, push: PushSink, memory: Arc<ClientMemory>) -> Caller {
         let client = self.clients.connection();
-        Caller { connection: self.next_connection(), client, is_only: true, push }
+        let connection = self.next_connection();
+        Caller { connection, client, is_only: true, memory, push: Some(push) }
     }
 
     /// The caller of one HTTP request from this address.
-    pub(crate) fn request_from(&self, address: Option<IpAddr>) -> Caller {
+    pub(crate) fn request_from(
+        &self,
+        address: Option<IpAddr>,
+        memory: Arc<ClientMemory>,
+    ) -> Caller {
         let client = self.clients.address(address);
-        Caller { connection: self.next_connection(), client, is_only: false, push: None }
+        let connection = self.next_connection();
+        Caller { connection, client, is_only: false, memory, push: None }
     }
 
     fn next_connection(&self) -> ConnectionId {
@@ -154,7 +165,9 @@ impl Dispatcher {
     }
 
     async fn answer_batch(&self, batch: Vec<RequestItem<'_>>, caller: &Caller) -> Reply {
+        let _batch_turn = caller.memory.batch_turn().await;
         let mut responses = BatchResponseBuilder::new_with_limit(self.response_limit());
+        let mut occupied = caller.memory.unread(0);
         for item in batch {
             // Other tasks have their turn: relaying, and the calls of other clients.
             yield_now().await;
@@ -167,6 +180,7 @@ impl Dispatcher {
                 item => self.answer_one(item, caller).await,
             };
             let Some(response) = response else { continue };
+            occupied.grow(response.as_ref().len());
             if let Err(too_large) = responses.append(response) {
                 return Reply::Json(too_large.into_json());
             }
@@ -230,7 +244,7 @@ impl Dispatcher {
                 Ok(call(id.into_owned(), params.into_owned(), connection, limit, extensions).await)
             }
             Some(MethodCallback::Subscription(subscribe)) => {
-                let PushSink { outbox, subscriptions } = push()?.clone();
+                let PushSink { outbox, subscriptions, .. } = push()?.clone();
                 let Some(subscription_permit) = subscriptions.acquire() else {
                     let error = reject_too_many_subscriptions(subscriptions.max());
                     return Ok(MethodResponse::error(id, error));

@@ -9,6 +9,7 @@ use jsonrpsee::types::Params;
 use serde::Serialize;
 
 use crate::call::arguments::{Args, Arguments};
+use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::declare::signature::SubscriptionNames;
 
@@ -27,14 +28,16 @@ pub(crate) fn arguments<A: Args>(
 }
 
 /// Answers the subscription request, and forwards the stream if it was opened.
-pub(crate) async fn answer<S>(pending: PendingSubscriptionSink, opened: Result<S, CallError>)
-where
+pub(crate) async fn answer<S>(
+    pending: PendingSubscriptionSink,
+    opened: Result<(S, Caller), CallError>,
+) where
     S: Stream<Item: Serialize>,
 {
     match opened {
-        Ok(stream) => {
+        Ok((stream, caller)) => {
             if let Ok(sink) = pending.accept().await {
-                forward(stream, sink).await;
+                forward(stream, sink, &caller).await;
             }
         }
         Err(error) => pending.reject(error).await,
@@ -43,9 +46,9 @@ where
 
 /// Forwards items until the client unsubscribes or disconnects, or the stream ends.
 ///
-/// A client that does not read fills the outbox of its connection. Then this waits, and the stream, which is bounded,
-/// drops items by its own rule. Nothing else waits for this client.
-async fn forward(stream: impl Stream<Item: Serialize>, sink: SubscriptionSink) {
+/// If a client does not read, this waits, and the stream, which is bounded, drops items by its own rule. Nothing else waits
+/// for this client.
+async fn forward(stream: impl Stream<Item: Serialize>, sink: SubscriptionSink, caller: &Caller) {
     let mut stream = pin!(stream);
     loop {
         let item = tokio::select! {
@@ -53,6 +56,11 @@ async fn forward(stream: impl Stream<Item: Serialize>, sink: SubscriptionSink) {
             () = sink.closed() => return,
         };
         let Some(item) = item else { return };
+        let _turn = match &caller.push {
+            Some(push) => Some(push.turn.lock().await),
+            None => None,
+        };
+        caller.memory.wait_for_room().await;
         let json = match to_json_raw_value(&item) {
             Ok(json) => json,
             // Not expected: every field can be written as JSON.
@@ -60,6 +68,7 @@ async fn forward(stream: impl Stream<Item: Serialize>, sink: SubscriptionSink) {
                 return tracing::error!(%error, "cannot write a notification as JSON");
             }
         };
+        let _unread = caller.memory.unread(json.get().len());
         if sink.send(json).await.is_err() {
             return;
         }

@@ -47,6 +47,11 @@ counters! {
     errors: counter("rpc_errors_total", "Calls answered with an error");
     /// Calls that are being answered now. A call ends without an answer when its client disconnects.
     in_progress: gauge("rpc_in_progress", "Calls in progress");
+    /// Bytes of requests, and of answers and notifications that clients have not read.
+    memory: gauge("rpc_memory_bytes", "Memory that clients occupy");
+    /// Clients disconnected because all together occupied more than [`RpcLimits::memory`](crate::RpcLimits::memory), and
+    /// they most of it.
+    out_of_memory: DISCONNECTED, "reason" = "memory";
     /// Requests refused because of their `Host` header.
     refused_host: REFUSED, "reason" = "host";
     /// Connections refused because of their `Origin` header.
@@ -65,6 +70,8 @@ counters! {
 
 const REFUSED: Metric =
     counter("rpc_refused_total", "Requests and connections refused before their JSON was read");
+
+const DISCONNECTED: Metric = counter("rpc_disconnected_total", "Clients disconnected");
 
 const fn counter(name: &'static str, help: &'static str) -> Metric {
     Metric { name, help, kind: MetricKind::Counter }
@@ -94,6 +101,19 @@ impl Counters {
     pub(crate) fn count_call(&self, failed: bool) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.errors.fetch_add(u64::from(failed), Ordering::Relaxed);
+    }
+
+    /// Counts a client that was disconnected because of its memory. The 1st, 2nd, 4th, 8th, … is logged.
+    pub(crate) fn disconnect_for_memory(&self, bytes: usize, limit: usize) {
+        let times = self.out_of_memory.fetch_add(1, Ordering::Relaxed) + 1;
+        if times.is_power_of_two() {
+            tracing::warn!(
+                bytes,
+                limit,
+                times,
+                "JSON-RPC client disconnected: all clients together occupy too much memory, and this one most of it"
+            );
+        }
     }
 
     /// Counts a connection that was closed because there were too many. The 1st, 2nd, 4th, 8th, … is logged.

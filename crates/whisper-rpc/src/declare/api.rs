@@ -132,8 +132,10 @@ impl<C: Send + Sync + 'static> Api<C> {
                     names.notification,
                     names.unsubscribe,
                     move |params, pending, context, extensions| {
-                        let opened = push::arguments(&params, names)
-                            .and_then(|arguments| open(&context, caller(&extensions)?, arguments));
+                        let opened = caller(&extensions).and_then(|caller| {
+                            let arguments = push::arguments(&params, names)?;
+                            Ok((open(&context, caller, arguments)?, caller.clone()))
+                        });
                         push::answer(pending, opened)
                     },
                 )

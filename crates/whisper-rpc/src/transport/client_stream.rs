@@ -6,11 +6,11 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep, timeout};
 
 use crate::transport::listener::ConnectionGuard;
 
@@ -30,11 +30,19 @@ pub(crate) struct ClientStream<S: AsyncRead + AsyncWrite + Send + Unpin + 'stati
     is_blocked: bool,
     /// Waits until the client reads.
     reader: Option<Waker>,
+    /// When the first byte must have arrived; `None` afterwards.
+    first_byte: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ClientStream<S> {
-    pub(crate) fn new(stream: S, guard: ConnectionGuard) -> Self {
-        Self { stream: Some(stream), guard, is_blocked: false, reader: None }
+    /// The client may take `first_byte_time`, if it is limited, until its first byte.
+    pub(crate) fn new(
+        stream: S,
+        guard: ConnectionGuard,
+        first_byte_time: Option<Duration>,
+    ) -> Self {
+        let first_byte = first_byte_time.map(|time| Box::pin(sleep(time)));
+        Self { stream: Some(stream), guard, is_blocked: false, reader: None, first_byte }
     }
 
     /// Writes with `write`, and notes whether the client reads.
@@ -69,7 +77,16 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AsyncRead for ClientStr
             return Poll::Pending;
         }
         let Some(stream) = &mut self.stream else { return Poll::Ready(Err(closed())) };
-        Pin::new(stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(stream).poll_read(context, buffer);
+        if read.is_ready() {
+            self.first_byte = None;
+        } else if let Some(first_byte) = &mut self.first_byte {
+            ready!(first_byte.as_mut().poll(context));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        self.guard.memory.arrived(buffer.filled().len() - before);
+        read
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! It is the same for WebSocket and IPC, which only split the received bytes into requests. Everything about a
 //! connection is bounded. At most [`RpcLimits::concurrent_requests`](crate::RpcLimits::concurrent_requests) are answered
-//! at the same time; meanwhile nothing more is read, so the client cannot send more. At most
-//! [`RpcLimits::outbox_messages`](crate::RpcLimits::outbox_messages) are queued for the client; when the queue is full,
-//! answers wait, and subscriptions drop messages by their own rules. If a client reads nothing, the transport's write
+//! at the same time; meanwhile nothing more is read, so the client cannot send more. From
+//! [`RpcLimits::unread_bytes`](crate::RpcLimits::unread_bytes) on that the client has not read, answers wait, subscriptions
+//! drop messages by their own rules, and nothing more is read either. If a client reads nothing, the transport's write
 //! operation times out, which ends the connection.
 
+use std::collections::VecDeque;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,10 +19,11 @@ use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use jsonrpsee::core::server::{BoundedSubscriptions, MethodSink};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::dispatch::{Caller, Dispatcher, PushSink, Reply};
+use crate::call::memory::{ClientMemory, Occupied};
 use crate::call::request::RequestError;
 
 /// Maximum time for answers in progress after the client has stopped sending, or the node stops.
@@ -33,6 +36,25 @@ pub(crate) enum Outgoing {
     Json(Box<RawValue>),
     /// A ping, which the client answers.
     Ping,
+}
+
+impl Outgoing {
+    /// Its size as JSON, in bytes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Json(json) => json.get().len(),
+            Self::Ping => 0,
+        }
+    }
+}
+
+/// How a connection is accounted for, and ended.
+#[derive(Debug)]
+pub(crate) struct ClientEnd {
+    /// What its client occupies.
+    pub(crate) memory: Arc<ClientMemory>,
+    /// Ends it after the answers in progress.
+    pub(crate) stop: CancellationToken,
 }
 
 /// Differences between the transports.
@@ -51,26 +73,27 @@ pub(crate) async fn serve_requests<I, O>(
     incoming: I,
     outgoing: O,
     settings: ConnectionSettings,
-    stop: &CancellationToken,
+    client: ClientEnd,
 ) where
     I: Stream<Item = Result<Bytes, RequestError>> + Send,
     O: Sink<Outgoing> + Send,
 {
-    let capacity = usize::try_from(dispatcher.limits.outbox_messages).unwrap_or(usize::MAX);
-    let (sender, outbox) = mpsc::channel(capacity.clamp(1, 1 << 16));
+    let ClientEnd { memory, stop } = client;
+    // What is in the channel is not counted, so it is moved to the queue of `send` at once.
+    let (sender, outbox) = mpsc::channel(1);
     let subscriptions = BoundedSubscriptions::new(dispatcher.limits.subscriptions);
-    let push = PushSink { outbox: MethodSink::new(sender), subscriptions };
-    let caller = dispatcher.connection(Some(push));
+    let push = PushSink { outbox: MethodSink::new(sender), subscriptions, turn: Arc::default() };
+    let caller = dispatcher.connection(push, Arc::clone(&memory));
     let answered = CancellationToken::new();
     let receiving = async {
-        receive(dispatcher, &caller, incoming, settings, stop).await;
+        receive(dispatcher, &caller, incoming, settings, &stop).await;
         answered.cancel();
         pending::<()>().await;
     };
     tokio::select! {
         () = receiving => {}
         // It ends when everything is sent, or when the client no longer reads.
-        () = send(outbox, outgoing, settings.ping_interval, &answered) => {}
+        () = send(outbox, outgoing, settings.ping_interval, &memory, &answered) => {}
     }
 }
 
@@ -87,9 +110,17 @@ async fn receive(
     let limit = dispatcher.limits.concurrent_requests.max(1);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     loop {
+        let is_full = caller.memory.is_full();
         tokio::select! {
-            request = incoming.next(), if answers.len() < limit => match request {
-                Some(request) => answers.push(answer(dispatcher, caller, request)),
+            request = incoming.next(), if answers.len() < limit && !is_full => match request {
+                Some(request) => {
+                    // Nothing that can be read follows an error.
+                    let is_last = request.is_err();
+                    answers.push(answer(dispatcher, caller, request));
+                    if is_last {
+                        break;
+                    }
+                }
                 None if settings.is_stream => break,
                 None => return,
             },
@@ -98,6 +129,7 @@ async fn receive(
                     break;
                 }
             }
+            () = caller.memory.wait_for_room(), if is_full && answers.is_empty() => {}
             () = stop.cancelled() => break,
         }
     }
@@ -112,7 +144,11 @@ async fn answer(
     request: Result<Bytes, RequestError>,
 ) -> bool {
     let reply = match request {
-        Ok(request) => dispatcher.answer(&request, caller).await,
+        Ok(request) => {
+            let _request = caller.memory.request(request.len());
+            caller.memory.wait_for_room().await;
+            dispatcher.answer(&request, caller).await
+        }
         Err(error) => dispatcher.refuse(error),
     };
     let (json, unreadable) = match reply {
@@ -120,6 +156,7 @@ async fn answer(
         Reply::Json(json) => (json, false),
         Reply::Unreadable(json) => (json, true),
     };
+    let _unread = caller.memory.unread(json.get().len());
     if let Some(push) = &caller.push {
         // An error means that the connection has ended.
         let _ = push.outbox.send(json).await;
@@ -132,35 +169,55 @@ async fn send(
     mut outbox: mpsc::Receiver<Box<RawValue>>,
     outgoing: impl Sink<Outgoing>,
     ping_interval: Option<Duration>,
+    memory: &Arc<ClientMemory>,
     answered: &CancellationToken,
 ) {
     let mut outgoing = pin!(outgoing);
-    let mut pings = ping_interval.map(|period| {
-        let mut pings = interval(period);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        pings
-    });
-    loop {
-        let next = tokio::select! {
-            json = outbox.recv() => match json {
-                Some(json) => Outgoing::Json(json),
-                None => break,
-            },
-            () = answered.cancelled(), if !outbox.is_closed() => {
-                outbox.close();
-                continue;
+    let mut pings = ping_interval.map(pings);
+    let mut queue: VecDeque<(Outgoing, Occupied)> = VecDeque::new();
+    // What is written now. The transport has a copy of it.
+    let mut written: Option<Occupied> = None;
+    let mut is_open = true;
+    while is_open || written.is_some() || !queue.is_empty() {
+        if written.is_none()
+            && let Some((next, mut occupied)) = queue.pop_front()
+        {
+            occupied.grow(next.bytes());
+            written = Some(occupied);
+            if outgoing.feed(next).await.is_err() {
+                return;
             }
-            () = tick(&mut pings) => Outgoing::Ping,
-        };
-        if outgoing.send(next).await.is_err() {
-            return;
+        }
+        tokio::select! {
+            biased;
+            sent = outgoing.flush(), if written.is_some() => match sent {
+                Ok(()) => written = None,
+                Err(_) => return,
+            },
+            () = answered.cancelled(), if !outbox.is_closed() => outbox.close(),
+            json = outbox.recv(), if is_open => match json {
+                Some(json) => {
+                    let unread = memory.unread(json.get().len());
+                    queue.push_back((Outgoing::Json(json), unread));
+                }
+                None => is_open = false,
+            },
+            () = tick(&mut pings), if queue.is_empty() => {
+                queue.push_back((Outgoing::Ping, memory.unread(0)));
+            }
         }
     }
     // An error means that the connection is closed already.
     let _ = outgoing.close().await;
 }
 
-async fn tick(pings: &mut Option<tokio::time::Interval>) {
+fn pings(period: Duration) -> Interval {
+    let mut pings = interval(period);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pings
+}
+
+async fn tick(pings: &mut Option<Interval>) {
     match pings {
         Some(pings) => _ = pings.tick().await,
         None => pending().await,

@@ -1,7 +1,6 @@
 //! JSON-RPC over HTTP: checks requests, and makes responses.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jsonrpsee::core::BoxError;
+use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
@@ -22,6 +22,7 @@ use tower::{Layer, ServiceExt};
 use tower_http::cors::CorsLayer;
 
 use crate::call::dispatch::{Dispatcher, Reply};
+use crate::call::memory::Occupied;
 use crate::config::RpcLimits;
 use crate::transport::clock;
 use crate::transport::listener::ConnectionGuard;
@@ -85,7 +86,7 @@ impl Http {
         match purpose(&request, limit) {
             Ok(Purpose::Options) => Response::default(),
             Ok(Purpose::Call) => match read(request.into_body(), limit, step_time).await {
-                Ok(body) => self.call(&body, guard.peer).await,
+                Ok(body) => self.call(&body, guard).await,
                 Err(reason) => self.refuse(reason),
             },
             Err(reason) => self.refuse(reason),
@@ -96,20 +97,34 @@ impl Http {
         reason.refuse(&self.dispatcher.counters)
     }
 
-    async fn call(&self, body: &[u8], peer: Option<IpAddr>) -> HttpResponse {
-        let caller = self.dispatcher.request_from(peer);
+    async fn call(&self, body: &[u8], guard: &ConnectionGuard) -> HttpResponse {
+        let _request = guard.memory.request(body.len());
+        let caller = self.dispatcher.request_from(guard.peer, Arc::clone(&guard.memory));
         match self.dispatcher.answer(body, &caller).await {
             // JSON-RPC does not answer a notification, but HTTP needs a response.
             Reply::Nothing => Response::default(),
             // Clients expect an error of JSON-RPC in the body of a response with status 200.
             Reply::Json(json) | Reply::Unreadable(json) => {
-                let body = String::from(Box::<str>::from(json));
-                let mut response = Response::new(Full::new(body.into()));
+                let _unread = guard.memory.unread(json.get().len());
+                let body = Bytes::from_owner(UnreadJson { json, _unread });
+                let mut response = Response::new(Full::new(body));
                 let json = HeaderValue::from_static("application/json");
                 response.headers_mut().insert(header::CONTENT_TYPE, json);
                 response
             }
         }
+    }
+}
+
+/// An answer until the client has read it.
+struct UnreadJson {
+    json: Box<RawValue>,
+    _unread: Occupied,
+}
+
+impl AsRef<[u8]> for UnreadJson {
+    fn as_ref(&self) -> &[u8] {
+        self.json.get().as_bytes()
     }
 }
 

@@ -6,14 +6,13 @@ use futures_util::{Stream, StreamExt, sink};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::codec::FramedRead;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use socket_file::SocketFile;
 
 use crate::call::dispatch::Dispatcher;
 use crate::call::request::RequestError;
 use crate::call::splitter::{SplitError, ValueSplitter};
-use crate::transport::connection::{ConnectionSettings, Outgoing, serve_requests};
+use crate::transport::connection::{ClientEnd, ConnectionSettings, Outgoing, serve_requests};
 
 /// No pings: the system reports when a local client has ended.
 const SETTINGS: ConnectionSettings = ConnectionSettings { ping_interval: None, is_stream: true };
@@ -22,21 +21,20 @@ const SETTINGS: ConnectionSettings = ConnectionSettings { ping_interval: None, i
 pub(crate) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send,
     dispatcher: &Dispatcher,
-    stop: &CancellationToken,
+    client: ClientEnd,
 ) {
     let (reader, writer) = tokio::io::split(stream);
     let mut writer = TimeoutWriter::new(writer);
     writer.set_timeout(Some(dispatcher.limits.step_time));
     let outgoing = sink::unfold(Box::pin(writer), |mut writer, outgoing| async move {
         if let Outgoing::Json(json) = outgoing {
-            let mut line = String::from(Box::<str>::from(json));
-            line.push('\n');
-            writer.write_all(line.as_bytes()).await?;
+            writer.write_all(json.get().as_bytes()).await?;
+            writer.write_all(b"\n").await?;
         }
         Ok::<_, std::io::Error>(writer)
     });
     let incoming = requests(reader, dispatcher.request_limit());
-    serve_requests(dispatcher, incoming, outgoing, SETTINGS, stop).await;
+    serve_requests(dispatcher, incoming, outgoing, SETTINGS, client).await;
 }
 
 /// The requests of the client. An error is the last item.

@@ -1,6 +1,6 @@
 //! A listening socket and its connections.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -14,7 +14,9 @@ use tokio_util::net::Listener as Accept;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::call::memory::{ClientMemory, MemoryBudget};
 use crate::call::stats::Counters;
+use crate::transport::connection::ClientEnd;
 
 /// The pause after an accept error. The usual cause is a lack of file descriptors, so other connections must end first.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -56,6 +58,14 @@ impl ClientAddr for tokio::net::unix::SocketAddr {
     }
 }
 
+/// How many connections a listener keeps open, and where they are accounted for.
+pub(crate) struct Places {
+    /// Maximum number of open connections. Further ones are counted, and closed unless another one can be ended.
+    pub(crate) limit: u32,
+    pub(crate) memory: Arc<MemoryBudget>,
+    pub(crate) counters: Arc<Counters>,
+}
+
 /// Counts one connection as open as long as any clone exists.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionGuard {
@@ -63,8 +73,10 @@ pub(crate) struct ConnectionGuard {
     pub(crate) stop: CancellationToken,
     /// The address of the client; `None` over IPC.
     pub(crate) peer: Option<IpAddr>,
+    /// What the client occupies.
+    pub(crate) memory: Arc<ClientMemory>,
     immediate: CancellationToken,
-    /// Cancelled when the connection ends for a new one.
+    /// Cancelled when the connection ends for others: for a new one, or because of its memory.
     evicted: CancellationToken,
     connections: TaskTracker,
     slot: Arc<ConnectionSlot>,
@@ -90,6 +102,11 @@ impl ConnectionGuard {
         });
     }
 
+    /// What serving the connection needs of this.
+    pub(crate) fn client_end(&self) -> ClientEnd {
+        ClientEnd { memory: Arc::clone(&self.memory), stop: self.stop.clone() }
+    }
+
     /// Keeps the connection when others need its place: its client has made a valid request.
     pub(crate) fn prove(&self) {
         self.slot.is_proven.store(true, Ordering::Relaxed);
@@ -110,13 +127,11 @@ impl ConnectionGuard {
 }
 
 impl<A: Clone> Listener<A> {
-    /// Accepts connections from `listener`, whose address is `addr`, and runs `serve` for each. At most `limit`
-    /// connections are open; further ones are closed and counted.
+    /// Accepts connections from `listener`, whose address is `addr`, and runs `serve` for each.
     pub(crate) fn start<L, F>(
         listener: L,
         addr: A,
-        limit: u32,
-        counters: Arc<Counters>,
+        places: Places,
         stop: CancellationToken,
         serve: impl Fn(L::Io, ConnectionGuard) -> F + Send + 'static,
     ) -> Self
@@ -127,9 +142,10 @@ impl<A: Clone> Listener<A> {
         F: Future<Output = ()> + Send + 'static,
     {
         let connections = TaskTracker::new();
+        let Places { limit, memory, counters } = places;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let permits = Arc::new(Semaphore::new(limit));
-        let limit = ConnectionLimit { permits, limit, counters, unproven: VecDeque::new() };
+        let limit = ConnectionLimit { permits, limit, memory, counters, open: VecDeque::new() };
         let stop = StopTokens { graceful: stop, immediate: CancellationToken::new() };
         let accept = accept(listener, limit, stop.clone(), connections.clone(), serve);
         let accepting = tokio::spawn(accept);
@@ -165,48 +181,77 @@ impl<A: Clone> Listener<A> {
 struct ConnectionLimit {
     permits: Arc<Semaphore>,
     limit: usize,
+    memory: Arc<MemoryBudget>,
     counters: Arc<Counters>,
-    /// Connections that were not proven when this was last needed, the oldest first.
-    unproven: VecDeque<(Weak<ConnectionSlot>, CancellationToken)>,
+    /// Connections that were open when this was last needed, the oldest first.
+    open: VecDeque<OpenConnection>,
+}
+
+struct OpenConnection {
+    slot: Weak<ConnectionSlot>,
+    peer: Option<IpAddr>,
+    evicted: CancellationToken,
+}
+
+impl OpenConnection {
+    fn is_open(&self) -> bool {
+        self.slot.strong_count() > 0 && !self.evicted.is_cancelled()
+    }
+
+    fn is_unproven(&self) -> bool {
+        self.slot.upgrade().is_some_and(|slot| !slot.is_proven.load(Ordering::Relaxed))
+    }
 }
 
 impl ConnectionLimit {
-    /// A slot for a new connection. If all are taken, the oldest connection whose client has not made a valid request
-    /// is ended for it.
-    async fn slot(&mut self, evicted: &CancellationToken) -> Option<Arc<ConnectionSlot>> {
+    /// A slot for a new connection from `peer`. If all are taken, another connection is ended for it, if there is one
+    /// that has to: see [`evict`](Self::evict).
+    async fn slot(
+        &mut self,
+        peer: Option<IpAddr>,
+        evicted: &CancellationToken,
+    ) -> Option<Arc<ConnectionSlot>> {
         let permits = Arc::clone(&self.permits);
         let permit = match Arc::clone(&permits).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => {
                 self.counters.turn_away(self.limit);
-                self.evict()?;
+                self.evict(peer)?;
                 // The task of the ended connection drops its slot when it runs next.
                 permits.acquire_owned().await.ok()?
             }
         };
         let slot = Arc::new(ConnectionSlot { is_proven: AtomicBool::new(false), _permit: permit });
-        self.unproven.push_back((Arc::downgrade(&slot), evicted.clone()));
-        // Entries of ended and proven connections do not accumulate.
-        if self.unproven.len() > 2 * self.limit {
-            self.unproven.retain(|(slot, _)| is_unproven(slot));
+        let (weak, evicted) = (Arc::downgrade(&slot), evicted.clone());
+        self.open.push_back(OpenConnection { slot: weak, peer, evicted });
+        // Entries of ended connections do not accumulate.
+        if self.open.len() > 2 * self.limit {
+            self.open.retain(OpenConnection::is_open);
         }
         Some(slot)
     }
 
-    /// Ends the oldest unproven connection. `None` if there is none.
-    fn evict(&mut self) -> Option<()> {
-        while let Some((slot, evicted)) = self.unproven.pop_front() {
-            if is_unproven(&slot) {
-                evicted.cancel();
-                return Some(());
-            }
-        }
-        None
+    /// Ends the oldest connection whose client has not made a valid request. Without one, ends the oldest connection of
+    /// an address that has more than half of all, unless the new one is from there. `None` if there is none either.
+    fn evict(&mut self, newcomer: Option<IpAddr>) -> Option<()> {
+        self.open.retain(OpenConnection::is_open);
+        let unproven = self.open.iter().find(|open| open.is_unproven());
+        let ended = unproven.or_else(|| {
+            let large = self.large_address().filter(|large| Some(*large) != newcomer)?;
+            self.open.iter().find(|open| open.peer == Some(large))
+        })?;
+        ended.evicted.cancel();
+        Some(())
     }
-}
 
-fn is_unproven(slot: &Weak<ConnectionSlot>) -> bool {
-    slot.upgrade().is_some_and(|slot| !slot.is_proven.load(Ordering::Relaxed))
+    /// The address that has more than half of all connections.
+    fn large_address(&self) -> Option<IpAddr> {
+        let mut connections = HashMap::new();
+        self.open.iter().filter_map(|open| open.peer).for_each(|peer| {
+            *connections.entry(peer).or_insert(0) += 1;
+        });
+        connections.into_iter().find(|(_, count)| 2 * count > self.limit).map(|(peer, _)| peer)
+    }
 }
 
 async fn accept<L, F>(
@@ -229,10 +274,12 @@ async fn accept<L, F>(
             }
         };
         let evicted = CancellationToken::new();
-        let Some(slot) = limit.slot(&evicted).await else { continue };
+        let peer = addr.ip();
+        let Some(slot) = limit.slot(peer, &evicted).await else { continue };
         let guard = ConnectionGuard {
             stop: stop.graceful.clone(),
-            peer: addr.ip(),
+            peer,
+            memory: limit.memory.client(evicted.clone()),
             immediate: stop.immediate.clone(),
             evicted,
             connections: connections.clone(),

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::clients::Clients;
 use crate::call::dispatch::{Dispatcher, ServedMethods};
 use crate::call::error::CallError;
+use crate::call::memory::MemoryBudget;
 use crate::call::stats::Counters;
 use crate::config::{HttpSettings, RpcConfig, RpcLimits, WsSettings};
 use crate::namespace::Namespace;
@@ -24,7 +25,7 @@ use crate::transport::client_stream::ClientStream;
 use crate::transport::cors::cors;
 use crate::transport::error::{RpcError, Transport};
 use crate::transport::http::Http;
-use crate::transport::listener::{ClientAddr, ConnectionGuard, Listener};
+use crate::transport::listener::{ClientAddr, ConnectionGuard, Listener, Places};
 use crate::transport::origins::Origins;
 use crate::transport::tls::Tls;
 use crate::transport::vhosts::VirtualHosts;
@@ -45,6 +46,7 @@ pub(crate) struct Transports {
     config: RpcConfig,
     methods: MakeMethods,
     counters: Arc<Counters>,
+    memory: Arc<MemoryBudget>,
     clients: Arc<Clients>,
     stop: CancellationToken,
     http: Mutex<Option<Listener<SocketAddr>>>,
@@ -66,10 +68,18 @@ impl Transports {
         stop: CancellationToken,
         methods: impl FnOnce(&Weak<Self>) -> MakeMethods,
     ) -> Result<Arc<Self>, RpcError> {
+        let counters = Arc::<Counters>::default();
+        let RpcLimits { memory, unread_bytes, .. } = config.limits;
+        let bytes = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         let transports = Arc::new_cyclic(|this| Self {
             config,
             methods: methods(this),
-            counters: Arc::default(),
+            memory: Arc::new(MemoryBudget::new(
+                bytes(memory),
+                bytes(unread_bytes),
+                counters.clone(),
+            )),
+            counters,
             clients: Arc::default(),
             stop,
             http: Mutex::default(),
@@ -236,9 +246,12 @@ impl Transports {
         A: Clone,
         F: Future<Output = ()> + Send + 'static,
     {
-        let counters = Arc::clone(&self.counters);
-        let (limit, stop) = (self.config.limits.connections, self.stop.child_token());
-        Listener::start(listener, addr, limit, counters, stop, serve)
+        let places = Places {
+            limit: self.config.limits.connections,
+            memory: Arc::clone(&self.memory),
+            counters: Arc::clone(&self.counters),
+        };
+        Listener::start(listener, addr, places, self.stop.child_token(), serve)
     }
 }
 
@@ -258,8 +271,8 @@ impl Transports {
             let dispatcher = Arc::clone(&dispatcher);
             async move {
                 guard.prove();
-                let stream = ClientStream::new(stream, guard.clone());
-                crate::transport::ipc::serve(stream, &dispatcher, &guard.stop).await;
+                let stream = ClientStream::new(stream, guard.clone(), None);
+                crate::transport::ipc::serve(stream, &dispatcher, guard.client_end()).await;
             }
         };
         *lock(&self.ipc) = Some(self.listen(listener, Arc::new(file), serve));
@@ -323,7 +336,7 @@ async fn secure(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY on a connection");
     }
-    let stream = ClientStream::new(stream, guard.clone());
+    let stream = ClientStream::new(stream, guard.clone(), Some(limits.first_byte_time));
     match tls {
         None => Some(Either::Left(stream)),
         Some(tls) => tls.accept(stream, limits).await.map(Either::Right),

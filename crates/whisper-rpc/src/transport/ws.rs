@@ -18,11 +18,11 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_util::sync::CancellationToken;
 
 use crate::call::dispatch::Dispatcher;
+use crate::call::memory::ClientMemory;
 use crate::call::request::RequestError;
-use crate::transport::connection::{ConnectionSettings, Outgoing, serve_requests};
+use crate::transport::connection::{ClientEnd, ConnectionSettings, Outgoing, serve_requests};
 use crate::transport::http::drive;
 use crate::transport::listener::ConnectionGuard;
 use crate::transport::origins::Origins;
@@ -65,11 +65,11 @@ impl Ws {
         };
         guard.prove();
         let upgrade = hyper::upgrade::on(&mut request);
-        let stop = guard.stop.clone();
+        let client = guard.client_end();
         guard.spawn(async move {
             // An error means that the client has disconnected.
             if let Ok(upgraded) = upgrade.await {
-                self.serve_socket(upgraded, &stop).await;
+                self.serve_socket(upgraded, client).await;
             }
         });
         response
@@ -93,7 +93,7 @@ impl Ws {
         Ok(answer)
     }
 
-    async fn serve_socket(&self, upgraded: Upgraded, stop: &CancellationToken) {
+    async fn serve_socket(&self, upgraded: Upgraded, client: ClientEnd) {
         let (limits, request_limit) = (&self.dispatcher.limits, self.dispatcher.request_limit());
         let socket = TokioIo::new(upgraded);
         let socket = WebSocketStream::from_raw_socket(
@@ -110,8 +110,9 @@ impl Ws {
         });
         let settings =
             ConnectionSettings { ping_interval: Some(limits.step_time), is_stream: false };
-        let incoming = requests(incoming, 2 * limits.step_time, request_limit);
-        serve_requests(&self.dispatcher, incoming, outgoing, settings, stop).await;
+        let memory = Arc::clone(&client.memory);
+        let incoming = requests(incoming, 2 * limits.step_time, request_limit, memory);
+        serve_requests(&self.dispatcher, incoming, outgoing, settings, client).await;
     }
 }
 
@@ -129,14 +130,19 @@ fn requests(
     messages: impl Stream<Item = Result<Message, Error>> + Unpin,
     silence: Duration,
     limit: u32,
+    memory: Arc<ClientMemory>,
 ) -> impl Stream<Item = Result<Bytes, RequestError>> {
-    stream::unfold(messages, move |mut messages| async move {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    stream::unfold((messages, memory), move |(mut messages, memory)| async move {
         loop {
             let request = match timeout(silence, messages.next()).await {
                 Ok(Some(Ok(Message::Text(text)))) => Ok(Bytes::from(text)),
                 Ok(Some(Ok(Message::Binary(bytes)))) => Ok(bytes),
                 // Pings and pongs.
-                Ok(Some(Ok(_))) => continue,
+                Ok(Some(Ok(_))) => {
+                    memory.keep_at_most(most);
+                    continue;
+                }
                 Ok(Some(Err(Error::Capacity(_)))) => Err(RequestError::TooLarge { limit }),
                 Ok(Some(Err(error))) => {
                     tracing::debug!(%error, "a WebSocket connection failed");
@@ -148,7 +154,7 @@ fn requests(
                     return None;
                 }
             };
-            return Some((request, messages));
+            return Some((request, (messages, memory)));
         }
     })
 }

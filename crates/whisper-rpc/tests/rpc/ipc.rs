@@ -159,7 +159,7 @@ async fn two_nodes_do_not_share_a_socket() {
 #[tokio::test]
 async fn a_subscriber_that_never_reads_loses_messages_and_delays_no_other_client() {
     let mut config = config();
-    config.limits.outbox_messages = 2;
+    config.limits.unread_bytes = 60_000;
     let mailbox = QueueLimits { items: 4, bytes: 1_000_000 };
     let filters = FilterSettings { mailbox, ..FilterSettings::default() };
     let settings = Config { min_work: Work::ZERO, filters, ..Config::default() };

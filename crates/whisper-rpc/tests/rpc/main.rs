@@ -13,6 +13,7 @@ mod golden;
 #[cfg(unix)]
 mod ipc;
 mod limits;
+mod memory;
 #[cfg(unix)]
 mod replay;
 mod slow;

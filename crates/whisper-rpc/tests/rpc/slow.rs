@@ -196,3 +196,61 @@ async fn connections_above_the_limit_are_closed_and_counted() {
     assert!(WsClient::connect_from(node.ws(), None).await.is_err());
     assert!(second.ask(request("shh_version", json!([]))).await.contains("6.0"));
 }
+
+#[tokio::test]
+async fn a_client_that_sends_nothing_at_first_is_disconnected_soon() {
+    let mut config = config();
+    config.limits.first_byte_time = Duration::from_millis(50);
+    config.limits.step_time = Duration::from_secs(300);
+    let node = Node::start_with(config).await;
+    for addr in [node.http(), node.ws()] {
+        let mut silent = TcpStream::connect(addr).await.unwrap();
+        assert_eq!(read_to_end(&mut silent).await, "");
+    }
+    // Later it may be silent.
+    let mut client = node.connect().await;
+    let mut silent = TcpStream::connect(node.ws()).await.unwrap();
+    read_to_end(&mut silent).await;
+    assert!(client.ask(request("shh_version", json!([]))).await.contains("6.0"));
+}
+
+/// Asks over a connection of its own, which stays open, from this address of the machine.
+#[cfg(target_os = "linux")]
+async fn proven(addr: std::net::SocketAddr, from: [u8; 4]) -> Option<TcpStream> {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    let mut stream = socket.connect(addr).await.unwrap();
+    let body = request("shh_version", json!([]));
+    let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    let post = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    stream.write_all(post.as_bytes()).await.ok()?;
+    let (mut answer, mut bytes) = (String::new(), [0; 1024]);
+    while !answer.contains("\"6.0\"") {
+        match timeout(PATIENCE, stream.read(&mut bytes)).await.expect("an answer in time") {
+            Ok(1..) => answer += &String::from_utf8_lossy(&bytes),
+            _ => return None,
+        }
+    }
+    Some(stream)
+}
+
+/// Clients of one address cannot take all connections from others, even if they make valid requests.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_address_with_most_connections_makes_room_for_others() {
+    let mut config = config();
+    config.limits.connections = 4;
+    let node = Node::start_with(config).await;
+    let (greedy, other) = ([127, 0, 0, 1], [127, 0, 0, 2]);
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(proven(node.http(), greedy).await.unwrap());
+    }
+    assert!(proven(node.http(), greedy).await.is_none(), "it has all of them");
+    let mut others = Vec::new();
+    for number in 0..2 {
+        others.push(proven(node.http(), other).await.expect("a connection"));
+        assert_eq!(read_to_end(&mut held[number]).await, "", "its oldest is closed");
+    }
+    assert!(proven(node.http(), other).await.is_none(), "both have half of them");
+}

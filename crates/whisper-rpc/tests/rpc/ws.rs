@@ -144,7 +144,7 @@ async fn idle(addr: SocketAddr, subscribe: &str) -> TcpStream {
 #[tokio::test]
 async fn a_client_that_does_not_read_loses_messages_and_delays_no_other_client() {
     let mut config = crate::support::node::config();
-    config.limits.outbox_messages = 2;
+    config.limits.unread_bytes = 60_000;
     let mailbox = QueueLimits { items: 4, bytes: 1_000_000 };
     let filters = FilterSettings { mailbox, ..FilterSettings::default() };
     let settings = Config { min_work: Work::ZERO, filters, ..Config::default() };
