@@ -1,4 +1,4 @@
-//! The Whisper node: hops, throughput, fan-out, memory, filters, a flood.
+//! The Whisper node: hops, throughput, fan-out, memory, filters, a flood, junk.
 //!
 //! With the name of a case on the command line, or a part of one, only that case is measured.
 
@@ -10,6 +10,8 @@ mod filters;
 mod flood;
 #[path = "whisper/hops.rs"]
 mod hops;
+#[path = "whisper/junk.rs"]
+mod junk;
 #[path = "whisper/memory.rs"]
 mod memory;
 #[path = "whisper/node.rs"]
@@ -28,13 +30,14 @@ fn printed_figures(_: &mut Criterion) {
     if fanout::is_node() {
         return fanout::node();
     }
-    let measurements: [(&str, fn()); 6] = [
+    let measurements: [(&str, fn()); 7] = [
         ("whisper.hop whisper.line3", hops::latency),
         ("whisper.throughput", throughput::envelopes_per_second),
         ("whisper.fanout", fanout::latency_and_share),
         ("whisper.pool", memory::bytes),
         ("whisper.filter whisper.trial", filters::times),
         ("whisper.flood", flood::latency),
+        ("whisper.junk", junk::delivery),
     ];
     for (cases, measure) in measurements {
         if benches::wanted(cases) {

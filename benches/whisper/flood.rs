@@ -104,7 +104,8 @@ async fn honest_times(
     times
 }
 
-fn sealed(unsealed: &Unsealed) -> Envelope {
+/// Seals an envelope with [`HONEST_BITS`] of work.
+pub(crate) fn sealed(unsealed: &Unsealed) -> Envelope {
     let task = Task::new(Rule::EIP_627, unsealed).expect("a time to live");
     let found = search(&task, 0..=u64::MAX, HONEST_BITS, || false).best.expect("a nonce");
     unsealed.seal(found.nonce)

@@ -10,7 +10,7 @@ use whisper_protocol::{Clock, Config, FilterKey, FilterSpec, Topic, Watch, Whisp
 pub(crate) const TOPIC: Topic = Topic(*b"news");
 
 /// The topic of envelopes without a filter.
-const OTHER: Topic = Topic(*b"else");
+pub(crate) const OTHER: Topic = Topic(*b"else");
 
 /// A node and its connections.
 pub(crate) struct Node {

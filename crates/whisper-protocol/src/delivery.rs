@@ -29,6 +29,7 @@ use crate::{
     delivery::filter::Filter,
     delivery::filters::{Filters, WantingOwner},
     delivery::interest::Interest,
+    delivery::missed::MissedEnvelope,
     delivery::opening::{Opening, Progress},
     delivery::queue::{Lost, QUANTUM, Task, TaskLane, TaskQueues},
     drops::Occurrence,
@@ -97,8 +98,13 @@ impl Delivery {
     /// Does the next task for at most one turn: tries keys on an envelope, or on the pool for a new filter. Returns false
     /// if there is nothing to do.
     pub(crate) fn serve(&self, now: u32, pool: &dyn PoolReader) -> bool {
-        self.retry_missed(now, pool);
-        let Some(job) = lock(&self.queues).pop() else { return false };
+        let (missed, job) = {
+            let mut queues = lock(&self.queues);
+            (queues.take_missed(MAX_RETRIED), queues.pop())
+        };
+        let has_missed = !missed.is_empty();
+        self.retry(now, pool, missed);
+        let Some(job) = job else { return has_missed };
         let lane = job.lane;
         let (cost, unfinished) = match job.item {
             Task::Arrival(arrival) if arrival.is_expired(now) => {
@@ -142,9 +148,8 @@ impl Delivery {
         (cost, (!finished).then_some(Task::Backfill(backfill)))
     }
 
-    /// Queues envelopes again that were dropped from a full queue, if there is room now and the pool still has them.
-    fn retry_missed(&self, now: u32, pool: &dyn PoolReader) {
-        let missed = lock(&self.queues).take_missed(MAX_RETRIED);
+    /// Queues envelopes again that were dropped from a full queue, if the pool still has them.
+    fn retry(&self, now: u32, pool: &dyn PoolReader, missed: Vec<MissedEnvelope>) {
         for missed in missed {
             let Some((envelope, work)) = pool.find(&missed.hash) else {
                 self.record(now, vec![(Reason::MessageQueueFull, Some(missed.hash))]);

@@ -122,7 +122,7 @@ pub struct RpcLimits {
     /// Maximum memory of the clients of all transports together, in bytes: requests, and answers and notifications that
     /// they have not read. When it is exceeded, the client that occupies most is disconnected, which is counted.
     /// Default: 256 MiB.
-    pub memory: u32,
+    pub memory: usize,
     /// Maximum time that a client may take for one step: the head of a request (including the idle time before it), the
     /// body, reading what it is sent, answering a ping, the TLS handshake. Then the connection is closed. Default: 30
     /// seconds, as in go-ethereum.

@@ -70,15 +70,11 @@ impl Transports {
     ) -> Result<Arc<Self>, RpcError> {
         let counters = Arc::<Counters>::default();
         let RpcLimits { memory, unread_bytes, .. } = config.limits;
-        let bytes = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let unread_bytes = usize::try_from(unread_bytes).unwrap_or(usize::MAX);
         let transports = Arc::new_cyclic(|this| Self {
             config,
             methods: methods(this),
-            memory: Arc::new(MemoryBudget::new(
-                bytes(memory),
-                bytes(unread_bytes),
-                counters.clone(),
-            )),
+            memory: Arc::new(MemoryBudget::new(memory, unread_bytes, Arc::clone(&counters))),
             counters,
             clients: Arc::default(),
             stop,

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use whisper_rpc::RpcConfig;
 
-const LIMIT: u32 = 16 << 20;
+const LIMIT: usize = 16 << 20;
 
 /// How large the answer to [`large_batch`] is at least. The buffers of the system hold less.
 const ANSWER: u64 = 6 << 20;
@@ -42,7 +42,7 @@ async fn until_disconnected<S>(node: &Node, connect: impl AsyncFn() -> S) {
         deaf.push(connect().await);
         eventually("answer", async || {
             let stats = node.rpc.stats();
-            let most = u64::from(LIMIT) + 2 * ANSWER;
+            let most = LIMIT as u64 + 2 * ANSWER;
             assert!(stats.memory <= most, "{} bytes, {} is the limit", stats.memory, LIMIT);
             (stats.memory > memory + ANSWER / 2 || stats.out_of_memory > before).then_some(())
         })
@@ -98,7 +98,7 @@ async fn a_client_gets_no_more_than_it_reads() {
     }
     for _ in 0..20 {
         assert!(client.next().await.expect("an answer").len() as u64 > ANSWER);
-        assert!(node.rpc.stats().memory <= u64::from(LIMIT));
+        assert!(node.rpc.stats().memory <= LIMIT as u64);
     }
     assert_eq!(node.rpc.stats().out_of_memory, 0);
 }

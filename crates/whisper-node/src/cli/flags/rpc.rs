@@ -122,14 +122,28 @@ struct SecurityFlags {
     /// Maximum time for the proof of work of a post, in seconds. A post that asks for more is refused
     #[arg(long = "rpc.max-pow-time", value_name = "SECONDS", default_value_t = RpcLimits::default().pow_time.as_secs())]
     rpc_max_pow_time: u64,
+
+    /// Maximum memory for what all clients send and have not read yet, in megabytes. Above it, the client that occupies
+    /// most is disconnected
+    #[arg(long = "rpc.memory", value_name = "MB", default_value_t = default_memory(), value_parser = clap::value_parser!(u32).range(1..))]
+    rpc_memory: u32,
+}
+
+fn default_memory() -> u32 {
+    u32::try_from(RpcLimits::default().memory >> 20).unwrap_or(u32::MAX)
 }
 
 impl RpcFlags {
     /// The configuration of the servers. Reads the token and the certificate; makes the token if needed.
     pub(crate) fn config(self, datadir: PathBuf) -> Result<RpcConfig, Failure> {
         let ipc = self.ipc.path(&datadir);
-        let SecurityFlags { rpc_token_file, rpc_tls_cert, rpc_tls_key, rpc_max_pow_time } =
-            self.security;
+        let SecurityFlags {
+            rpc_token_file,
+            rpc_tls_cert,
+            rpc_tls_key,
+            rpc_max_pow_time,
+            rpc_memory,
+        } = self.security;
         for (flag, file) in [
             ("--rpc.token-file", &rpc_token_file),
             ("--rpc.tls-cert", &rpc_tls_cert),
@@ -144,8 +158,9 @@ impl RpcFlags {
             _ => None,
         };
         let (http, ws) = (self.http.settings(), self.ws.settings());
-        let limits =
-            RpcLimits { pow_time: Duration::from_secs(rpc_max_pow_time), ..RpcLimits::default() };
+        let memory = usize::try_from(rpc_memory).unwrap_or(usize::MAX).saturating_mul(1 << 20);
+        let pow_time = Duration::from_secs(rpc_max_pow_time);
+        let limits = RpcLimits { pow_time, memory, ..RpcLimits::default() };
         Ok(RpcConfig { http, ws, ipc, token, tls, limits, datadir, ..RpcConfig::default() })
     }
 }
