@@ -103,6 +103,11 @@ async fn send_all(
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// The same request with another method than POST.
+fn with_method(method: &str, post: &[u8]) -> Vec<u8> {
+    [method.as_bytes(), &post["POST".len()..]].concat()
+}
+
 #[tokio::test]
 async fn a_refusal_is_read_by_a_client_that_sends_everything_first() {
     const BODY: usize = 6 << 20;
@@ -128,6 +133,9 @@ async fn a_refusal_is_read_by_a_client_that_sends_everything_first() {
         (&node, chunked(json), "413"),
         (&node, of("other.example", json), "403"),
         (&node, chunked("content-type: text/plain\r\n"), "415"),
+        (&node, with_method("PUT", &of("other.example", json)), "403"),
+        (&node, with_method("PUT", &of("localhost", json)), "405"),
+        (&node, with_method("GET", &of("localhost", json)), "405"),
         (&guarded, of("localhost", json), "401"),
     ] {
         let mut stream = TcpStream::connect(node.http()).await.unwrap();
