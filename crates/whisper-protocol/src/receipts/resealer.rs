@@ -78,3 +78,6 @@ impl Resealer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

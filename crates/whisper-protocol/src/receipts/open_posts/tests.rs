@@ -1,3 +1,5 @@
+mod envelopes;
+
 use std::{collections::HashSet, time::Duration};
 
 use p2p_identity::SecretKey;
