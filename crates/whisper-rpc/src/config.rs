@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::namespace::Namespace;
+use crate::transport::error::RpcError;
 use crate::transport::tls::Tls;
 use crate::transport::token::Token;
+use crate::web_name::WebSetting;
 
 /// Configuration of the JSON-RPC servers. By default, HTTP and WebSocket are served on loopback, and IPC is not served.
 #[derive(Clone, Debug)]
@@ -56,7 +58,7 @@ pub struct HttpSettings {
     pub addr: SocketAddr,
     /// The served namespaces. `rpc` is always served. Default: `net`, `shh`, `web3`.
     pub api: Vec<Namespace>,
-    /// The origins whose web pages may read answers (CORS); `*`: any origin. Default: none.
+    /// The origins whose web pages may read answers (CORS), each `scheme://host[:port]`; `*`: any origin. Default: none.
     pub cors: Vec<String>,
     /// The accepted names in the `Host` header; `*`: any name. IP addresses are always accepted, because only a name
     /// can be rebound by a hostile DNS server. Default: `localhost`.
@@ -71,6 +73,13 @@ impl Default for HttpSettings {
             cors: Vec::new(),
             vhosts: vec!["localhost".to_owned()],
         }
+    }
+}
+
+impl HttpSettings {
+    /// Checks the virtual hosts. The origins are checked where the headers for CORS are made.
+    pub(crate) fn check(&self) -> Result<(), RpcError> {
+        WebSetting::VirtualHosts.check_all(&self.vhosts)
     }
 }
 
@@ -94,6 +103,13 @@ impl Default for WsSettings {
             api: Namespace::DEFAULT.to_vec(),
             origins: Vec::new(),
         }
+    }
+}
+
+impl WsSettings {
+    /// Checks the origins.
+    pub(crate) fn check(&self) -> Result<(), RpcError> {
+        WebSetting::WsOrigins.check_all(&self.origins)
     }
 }
 

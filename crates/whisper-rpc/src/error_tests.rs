@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jsonrpsee::RpcModule;
 
-use crate::{RpcError, Tls, TlsError, Token, TokenError, Transport};
+use crate::{RpcError, Tls, TlsError, Token, TokenError, Transport, WebNameError, WebSetting};
 
 /// Asserts that the error has a cause, and that no text of its chain contains a later one.
 fn assert_chain(error: &dyn Error) {
@@ -34,16 +34,23 @@ fn start_errors_do_not_repeat_their_cause() {
         RpcError::Bind { transport: Transport::Http, address, source: io() },
         RpcError::IpcBind { path: "node.ipc".into(), source: io() },
         RpcError::Methods(twice),
+        RpcError::WebName {
+            setting: WebSetting::Cors,
+            name: "x".to_owned(),
+            source: WebNameError::Origin,
+        },
     ] {
         match error {
-            RpcError::Bind { .. } | RpcError::IpcBind { .. } | RpcError::Methods(_) => {
+            RpcError::Bind { .. }
+            | RpcError::IpcBind { .. }
+            | RpcError::Methods(_)
+            | RpcError::WebName { .. } => {
                 assert_chain(&error);
             }
             RpcError::AddressInUse { .. }
             | RpcError::IpcInUse { .. }
             | RpcError::IpcNotASocket { .. }
-            | RpcError::IpcPath { .. }
-            | RpcError::CorsOrigin { .. } => unreachable!("these have no cause"),
+            | RpcError::IpcPath { .. } => unreachable!("these have no cause"),
         }
     }
 }

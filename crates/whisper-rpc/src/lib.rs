@@ -82,6 +82,8 @@ mod server;
 #[cfg(feature = "server")]
 mod transport;
 pub mod types;
+#[cfg(feature = "server")]
+mod web_name;
 
 #[cfg(feature = "server")]
 pub use {
@@ -94,4 +96,5 @@ pub use {
     transport::tls::{Tls, TlsContent, TlsError},
     transport::token::{Token, TokenError},
     transport::vhosts::VirtualHosts,
+    web_name::{WebNameError, WebSetting},
 };

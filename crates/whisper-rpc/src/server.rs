@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
 
 use crate::call::stats::{Counters, RpcStats};
-use crate::config::RpcConfig;
+use crate::config::{HttpSettings, RpcConfig, WsSettings};
 use crate::namespace::context::Context;
 use crate::transport::error::RpcError;
 use crate::transport::transports::Transports;
@@ -18,12 +18,14 @@ use crate::transport::transports::Transports;
 ///
 /// # Errors
 ///
-/// A port or a socket cannot be bound, or a CORS origin cannot be the value of a header. Then nothing is left running.
+/// A port or a socket cannot be bound, or a virtual host or an origin is invalid. Then nothing is left running.
 pub async fn serve(
     config: RpcConfig,
     whisper: Whisper,
     server: Server,
 ) -> Result<RpcServer, RpcError> {
+    config.http.as_ref().map_or(Ok(()), HttpSettings::check)?;
+    config.ws.as_ref().map_or(Ok(()), WsSettings::check)?;
     let stop = CancellationToken::new();
     let (key_export, network_id) = (config.key_export, config.network_id);
     let max_pow_time = config.limits.pow_time;

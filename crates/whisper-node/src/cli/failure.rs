@@ -11,7 +11,7 @@ use p2p_server::{ProxyUrlError, StartError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
 use whisper_pow::SealError;
-use whisper_rpc::{RpcError, TlsContent, TlsError, TokenError, Transport};
+use whisper_rpc::{RpcError, TlsContent, TlsError, TokenError, Transport, WebSetting};
 
 /// Why the program ends with an error. The operator reads one line: the error, its causes, and the flag to change.
 #[derive(Debug, thiserror::Error)]
@@ -201,7 +201,9 @@ fn rpc_hint(error: &RpcError) -> Option<&'static str> {
         RpcError::IpcNotASocket { .. } => "choose another --ipcpath",
         RpcError::IpcPath { .. } => "choose a shorter --ipcpath",
         RpcError::IpcBind { .. } => "see --ipcpath",
-        RpcError::CorsOrigin { .. } => "see --http.corsdomain",
+        RpcError::WebName { setting: WebSetting::Cors, .. } => "see --http.corsdomain",
+        RpcError::WebName { setting: WebSetting::VirtualHosts, .. } => "see --http.vhosts",
+        RpcError::WebName { setting: WebSetting::WsOrigins, .. } => "see --ws.origins",
         _ => return None,
     })
 }

@@ -9,7 +9,6 @@ mod node_url;
 mod peer_access;
 mod rpc;
 mod verbosity;
-mod web;
 mod whisper;
 mod work_rules;
 

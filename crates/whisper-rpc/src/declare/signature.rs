@@ -1,5 +1,6 @@
 //! The signature of a method: parameters, result and errors.
 
+use p2p_identity::causes;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
@@ -114,6 +115,6 @@ impl Signature {
         let at_most = subject + self.params.len();
         let surplus = (at_most > 0).then_some(CallError::TooManyArguments { at_most });
         let all = missing.iter().chain(&surplus).chain(&self.errors);
-        all.map(|error| (error.code(), error.to_string())).collect()
+        all.map(|error| (error.code(), causes(error).to_string())).collect()
     }
 }

@@ -6,6 +6,7 @@ use http::{HeaderValue, Method};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use crate::transport::error::RpcError;
+use crate::web_name::WebSetting;
 
 /// Makes the CORS headers for the given origins; `*`: any origin. Like go-ethereum, it allows GET and POST with any
 /// header, and browsers may cache the result for ten minutes.
@@ -21,11 +22,10 @@ pub(crate) fn cors(origins: &[String]) -> Result<CorsLayer, RpcError> {
     if origins.iter().any(|origin| origin.trim() == "*") {
         return Ok(layer.allow_origin(Any));
     }
-    let value = |origin: &String| {
-        HeaderValue::from_str(origin.trim())
-            .map_err(|_| RpcError::CorsOrigin { origin: origin.clone() })
-    };
-    Ok(layer.allow_origin(origins.iter().map(value).collect::<Result<Vec<_>, _>>()?))
+    WebSetting::Cors.check_all(origins)?;
+    // Every origin can be the value of a header: it has only printable ASCII characters.
+    let value = |origin: &String| HeaderValue::from_str(origin.trim()).ok();
+    Ok(layer.allow_origin(origins.iter().filter_map(value).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]
@@ -33,9 +33,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_that_cannot_be_a_header_value_is_an_error() {
-        let origins = ["https://app.example".to_owned(), "bad\norigin".to_owned()];
-        let error = cors(&origins).unwrap_err();
-        assert!(matches!(error, RpcError::CorsOrigin { origin } if origin == "bad\norigin"));
+    fn a_name_that_is_no_origin_is_an_error() {
+        for bad in ["bad\norigin", "app.example", "https://app.example/path"] {
+            let origins = ["https://app.example".to_owned(), bad.to_owned()];
+            let error = cors(&origins).unwrap_err();
+            assert!(matches!(error, RpcError::WebName { name, .. } if name == bad));
+        }
     }
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use jsonrpsee::core::RegisterMethodError;
 
+use crate::web_name::{WebNameError, WebSetting};
+
 /// A transport that listens on a TCP port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -74,11 +76,15 @@ pub enum RpcError {
         /// The system's error.
         source: io::Error,
     },
-    /// A CORS origin cannot be sent in a header.
-    #[error("{origin:?} is not a CORS origin")]
-    CorsOrigin {
-        /// The origin as configured.
-        origin: String,
+    /// A configured name of web pages is invalid.
+    #[error("cannot use {name:?} as {setting}")]
+    WebName {
+        /// What it was given as.
+        setting: WebSetting,
+        /// The name as configured.
+        name: String,
+        /// What is wrong with it.
+        source: WebNameError,
     },
     /// Two methods have the same name. This is a bug in this crate.
     #[error("two methods have the same name")]

@@ -7,7 +7,7 @@ use crate::support::http::Request;
 use crate::support::node::{Node, config, request};
 use crate::support::ws::WsClient;
 use serde_json::{Value, json};
-use whisper_rpc::{HttpSettings, RpcConfig};
+use whisper_rpc::{HttpSettings, RpcConfig, RpcError, WebSetting, WsSettings, serve};
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -116,4 +116,55 @@ async fn errors_say_why_a_transport_cannot_start() {
     let default: Vec<_> = HttpSettings::default().api.iter().map(|name| name.to_string()).collect();
     assert!(default.iter().all(|name| modules[name] == "1.0"), "{modules}");
     assert_eq!(modules["admin"], Value::Null);
+}
+
+#[cfg(unix)]
+/// What the flags refuse, the methods refuse too, and programs that give it in a configuration learn of it.
+#[tokio::test]
+async fn names_of_web_pages_are_checked_as_at_the_start() {
+    use WebSetting::{Cors, VirtualHosts, WsOrigins};
+    let node = Node::start_with(RpcConfig { http: None, ws: None, ..config() }).await;
+    let mut ipc = node.connect_ipc().await;
+    let cases = [
+        (Cors, "app.example"),
+        (Cors, "https://app.example, https://app.example/path"),
+        (Cors, "http://*.example"),
+        (Cors, "\"*\""),
+        (VirtualHosts, "http://localhost"),
+        (VirtualHosts, "localhost,localhost:8545"),
+        (WsOrigins, "https://app.example/path"),
+        (WsOrigins, "a b"),
+    ];
+    for (setting, names) in cases {
+        let (method, params) = match setting {
+            Cors => ("admin_startHTTP", json!(["127.0.0.1", 0, names])),
+            VirtualHosts => ("admin_startHTTP", json!(["127.0.0.1", 0, null, null, names])),
+            WsOrigins => ("admin_startWS", json!(["127.0.0.1", 0, names])),
+        };
+        let answer = parsed(&ipc.ask(request(method, params)).await);
+        let text = answer["error"]["message"].as_str().unwrap_or_else(|| panic!("{answer}"));
+        let bad = names.rsplit(',').next().unwrap().trim();
+        assert!(text.starts_with(&format!("cannot use {bad:?} as {setting}: not a")), "{text}");
+
+        let (mut http, mut ws) = (HttpSettings::default(), WsSettings::default());
+        let list = match setting {
+            Cors => &mut http.cors,
+            VirtualHosts => &mut http.vhosts,
+            WsOrigins => &mut ws.origins,
+        };
+        *list = vec![bad.to_owned()];
+        let addr = crate::support::node::FREE;
+        let (http, ws) = (HttpSettings { addr, ..http }, WsSettings { addr, ..ws });
+        let config = RpcConfig { http: Some(http), ws: Some(ws), ..RpcConfig::default() };
+        let error = serve(config, node.whisper.clone(), node.server.clone()).await.unwrap_err();
+        assert!(
+            matches!(&error, RpcError::WebName { setting: of, .. } if *of == setting),
+            "{error}"
+        );
+    }
+    assert_eq!((node.rpc.http_addr(), node.rpc.ws_addr()), (None, None));
+    let good = json!(["127.0.0.1", 0, "https://app.example, null", "shh", "node.example, *"]);
+    assert_eq!(parsed(&ipc.ask(request("admin_startHTTP", good)).await)["result"], true);
+    let good = json!(["127.0.0.1", 0, "app.example:80, https://a.example/", "shh"]);
+    assert_eq!(parsed(&ipc.ask(request("admin_startWS", good)).await)["result"], true);
 }

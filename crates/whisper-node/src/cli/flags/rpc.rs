@@ -6,11 +6,12 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
-use whisper_rpc::{HttpSettings, Namespace, RpcConfig, RpcLimits, Tls, Token, WsSettings};
+use whisper_rpc::{
+    HttpSettings, Namespace, RpcConfig, RpcLimits, Tls, Token, WebNameError, WebSetting, WsSettings,
+};
 
 use super::key::{require_regular_file, warn_if_exposed};
 use super::list::{List, list};
-use super::web::{host, origin, origin_pattern};
 use crate::cli::failure::Failure;
 
 /// The namespaces that HTTP and WebSocket serve: [`Namespace::DEFAULT`], which a test compares.
@@ -30,6 +31,11 @@ pub(crate) struct RpcFlags {
 
     #[command(flatten)]
     security: SecurityFlags,
+}
+
+/// The parser of an entry of a list of hosts or origins.
+fn web_name(setting: WebSetting) -> impl Fn(&str) -> Result<String, WebNameError> + Clone {
+    move |text| setting.check(text).map(|()| text.to_owned())
 }
 
 // `on`, address, port and namespaces are the same for HTTP and WebSocket. They stay two structs: clap cannot add a prefix
@@ -56,11 +62,11 @@ struct HttpFlags {
     http_api: Vec<List<Namespace>>,
 
     /// Origins whose web pages may call (CORS), comma-separated, or *
-    #[arg(long = "http.corsdomain", alias = "rpccorsdomain", value_name = "ORIGINS", value_parser = list(origin))]
+    #[arg(long = "http.corsdomain", alias = "rpccorsdomain", value_name = "ORIGINS", value_parser = list(web_name(WebSetting::Cors)))]
     http_corsdomain: Vec<List<String>>,
 
     /// Accepted host names in requests, comma-separated, or *
-    #[arg(long = "http.vhosts", alias = "rpcvhosts", value_name = "NAMES", value_parser = list(host), default_value = "localhost")]
+    #[arg(long = "http.vhosts", alias = "rpcvhosts", value_name = "NAMES", value_parser = list(web_name(WebSetting::VirtualHosts)), default_value = "localhost")]
     http_vhosts: Vec<List<String>>,
 }
 
@@ -85,7 +91,7 @@ struct WsFlags {
     ws_api: Vec<List<Namespace>>,
 
     /// Origins whose web pages may connect, comma-separated, or * [default: pages of this machine]
-    #[arg(long = "ws.origins", alias = "wsorigins", value_name = "ORIGINS", value_parser = list(origin_pattern))]
+    #[arg(long = "ws.origins", alias = "wsorigins", value_name = "ORIGINS", value_parser = list(web_name(WebSetting::WsOrigins)))]
     ws_origins: Vec<List<String>>,
 }
 

@@ -12,8 +12,9 @@ use crate::call::error::CallError;
 use crate::config::{HttpSettings, WsSettings};
 use crate::declare::api::Api;
 use crate::namespace::Namespace;
-use crate::transport::error::Transport;
+use crate::transport::error::{RpcError, Transport};
 use crate::transport::transports::Transports;
+use crate::web_name::{WebNameError, WebSetting};
 
 /// Host, port, CORS origins, namespaces, virtual hosts.
 type HttpArgs = (Option<String>, Option<u32>, Option<String>, Option<String>, Option<String>);
@@ -45,12 +46,15 @@ pub(super) fn declare(api: &mut Api<AdminContext>) {
     .fails([CallError::NotServed { transport: Transport::Ws }]);
 }
 
-fn start_errors(transport: Transport) -> [CallError; 3] {
+fn start_errors(transport: Transport) -> [CallError; 4] {
     let at = SocketAddr::from((Ipv4Addr::LOCALHOST, 8545));
+    let (setting, name, source) =
+        (WebSetting::Cors, "app.example".to_owned(), WebNameError::Origin);
     [
         CallError::AlreadyServed { transport, at },
         CallError::Port { port: 1 << 16 },
         CallError::Host { host: "nowhere.invalid".to_owned() },
+        CallError::Transport(RpcError::WebName { setting, name, source }),
     ]
 }
 
@@ -64,12 +68,14 @@ async fn start_http(
 ) -> Result<bool, CallError> {
     let transports = running(&admin)?;
     let configured = transports.config().http.clone().unwrap_or_default();
-    transports.start_http(&HttpSettings {
+    let settings = HttpSettings {
         addr: address(host, port, configured.addr).await?,
         cors: names(cors).unwrap_or(configured.cors),
         api: namespaces(api)?.unwrap_or(configured.api),
         vhosts: names(vhosts).unwrap_or(configured.vhosts),
-    })?;
+    };
+    settings.check()?;
+    transports.start_http(&settings)?;
     Ok(true)
 }
 
@@ -79,11 +85,13 @@ async fn start_ws(
 ) -> Result<bool, CallError> {
     let transports = running(&admin)?;
     let configured = transports.config().ws.clone().unwrap_or_default();
-    transports.start_ws(&WsSettings {
+    let settings = WsSettings {
         addr: address(host, port, configured.addr).await?,
         origins: names(origins).unwrap_or(configured.origins),
         api: namespaces(api)?.unwrap_or(configured.api),
-    })?;
+    };
+    settings.check()?;
+    transports.start_ws(&settings)?;
     Ok(true)
 }
 
