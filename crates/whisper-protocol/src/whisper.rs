@@ -77,9 +77,9 @@ pub struct Info {
 #[error("message size too large [{0}>{MAX_MESSAGE_SIZE}]")]
 pub struct MessageSizeError(pub u32);
 
-/// No peer with this id is connected.
+/// No peer with this id is connected. The text is go-ethereum's, with the hash of the id as there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Could not find peer with ID: {0}")]
+#[error("Could not find peer with ID: {}", hex::encode(.0.hash()))]
 pub struct NoSuchPeer(pub NodeId);
 
 impl Whisper {
@@ -215,12 +215,7 @@ impl Whisper {
             self.context();
         let unsealed = post.encrypt(corrector.now(), &self.0.keys, &mut rand::rng())?;
         let requirements = relays.relays().requirements();
-        if unsealed.size() as u64 > u64::from(requirements.max_message_size()) {
-            return Err(PostError::TooLarge { hash: *unsealed.seal(0).hash() });
-        }
-        if post.target_peer.is_none() && post.pow_target < requirements.min_work().get() {
-            return Err(PostError::PowTooLow);
-        }
+        post.check(&unsealed, requirements.max_message_size(), requirements.min_work())?;
         let dialect = post.dialect;
         let needed = || rules.seal_rules(dialect, || relays.relays().peer_rules(dialect));
         let (first, others) = needed();

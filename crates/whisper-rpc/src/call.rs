@@ -12,4 +12,5 @@ pub(crate) mod request_id;
 pub(crate) mod splitter;
 pub(crate) mod stats;
 pub(crate) mod subscription_id;
+pub(crate) mod unknown_field;
 pub(crate) mod unmet_rules;

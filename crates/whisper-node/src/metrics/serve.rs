@@ -172,7 +172,8 @@ fn respond<B>(
     hosts: &VirtualHosts,
 ) -> Response<Full<Bytes>> {
     if !hosts.allow(request) {
-        return text(StatusCode::FORBIDDEN, "invalid host specified\n");
+        let accepted = "invalid host specified: use localhost, or an IP address of the node\n";
+        return text(StatusCode::FORBIDDEN, accepted);
     }
     let path = request.uri().path();
     if !PATHS.contains(&path) && ![HEALTH_PATH, READY_PATH].contains(&path) {

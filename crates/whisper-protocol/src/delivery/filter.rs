@@ -81,7 +81,8 @@ pub enum FilterError {
     #[error("non-existent key ID")]
     NoSuchSymmetricKey,
     /// There is no key pair with this id.
-    #[error("invalid id")]
+    // The id is not shown: with it one can use the key, and errors are logged.
+    #[error("invalid id: there is no key pair with this id")]
     NoSuchKeyPair,
 }
 

@@ -17,11 +17,11 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectError {
-    /// No peer with this id is connected, or its connection ended.
-    #[error("Could not find peer with ID: {0}")]
+    /// No peer with this id is connected, or its connection ended. The text has the hash of the id, as in go-ethereum.
+    #[error("Could not find peer with ID: {}", hex::encode(.0.hash()))]
     NoSuchPeer(NodeId),
     /// The peer speaks another dialect, or one without such a packet.
-    #[error("peer with ID {id} does not speak shh/{}", .dialect.version())]
+    #[error("peer with ID {} does not speak shh/{}", hex::encode(.id.hash()), .dialect.version())]
     OtherDialect {
         /// The peer.
         id: NodeId,

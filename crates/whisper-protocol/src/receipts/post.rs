@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use p2p_identity::{NodeId, PublicKey, SecretKey};
 use rand::CryptoRng;
 use whisper_envelope::{Dialect, Draft, DraftError, Padding, SymmetricKey, Topic, Unsealed};
-use whisper_pow::{Client, SealError};
+use whisper_pow::{Client, SealError, Work};
 
 use crate::{
     keys::Keys, keys::id::KeyId, peers::direct::DirectError, relay::reject_reason::RejectReason,
@@ -54,7 +54,8 @@ pub struct Post {
     /// [`pow_time`](Self::pow_time). Default 0.2.
     pub pow_target: f64,
     /// Maximum time for the proof of work under each rule that the post is sealed for ([`Sealing`](crate::Sealing)). With a
-    /// [`pow_target`](Self::pow_target) below 0, the rules share it. Default 5 s.
+    /// [`pow_target`](Self::pow_target) below 0, the rules share it. With a target above 0, a time of 0 always fails, as in
+    /// go-ethereum. Default 5 s.
     pub pow_time: Duration,
     /// Whose message it is. The proofs of work of several clients are done in turns. Default: one client for all.
     pub client: Client,
@@ -106,7 +107,8 @@ pub enum PostError {
     #[error("non-existent key ID")]
     NoSuchSymmetricKey,
     /// There is no key pair with the id to sign with.
-    #[error("invalid id")]
+    // The id is not shown: with it one can use the key, and errors are logged.
+    #[error("invalid id: there is no key pair to sign with")]
     NoSuchSigningKey,
     /// The message has a symmetric key, but a topic of all zeros: readers find it by its topic.
     #[error("missing topic(s)")]
@@ -121,12 +123,17 @@ pub enum PostError {
         hash: [u8; 32],
     },
     /// The requested work is below the node's own requirement, and there is no target peer.
-    #[error("message rejected, PoW too low")]
-    PowTooLow,
+    #[error("message rejected, PoW too low (had {had}, needed {needed})")]
+    PowTooLow {
+        /// The requested work.
+        had: f64,
+        /// What the node requires.
+        needed: Work,
+    },
     /// The requested work is infinite or not a number.
-    #[error("invalid PoW: {0}")]
+    #[error("invalid PoW: {0:.6}")]
     InvalidPow(f64),
-    /// The requested work was not reached in time.
+    /// The requested work was not reached in time. Always if there is no time.
     #[error(
         "failed to reach the PoW target, specified pow time ({} seconds) was insufficient",
         .0.as_secs()
@@ -135,11 +142,11 @@ pub enum PostError {
     /// The proof of work failed.
     #[error("failed to seal the message")]
     Seal(#[source] SealError),
-    /// The target peer is not connected, or its connection ended.
-    #[error("Could not find peer with ID: {0}")]
+    /// The target peer is not connected, or its connection ended. The text has the hash of its id, as in go-ethereum.
+    #[error("Could not find peer with ID: {}", hex::encode(.0.hash()))]
     NoSuchPeer(NodeId),
     /// The target peer speaks another dialect.
-    #[error("peer with ID {id} does not speak shh/{}", .dialect.version())]
+    #[error("peer with ID {} does not speak shh/{}", hex::encode(.id.hash()), .dialect.version())]
     OtherDialect {
         /// The peer.
         id: NodeId,
@@ -219,6 +226,25 @@ impl Post {
             draft = draft.sign(key);
         }
         Ok(draft.encrypt(rng)?)
+    }
+
+    /// Checks the encrypted message against what the node requires, in go-ethereum's order.
+    pub(crate) fn check(
+        &self,
+        unsealed: &Unsealed,
+        max_size: u32,
+        min_work: Work,
+    ) -> Result<(), PostError> {
+        if self.pow_target > 0.0 && self.pow_time.is_zero() {
+            return Err(PostError::PowTimeTooShort(self.pow_time));
+        }
+        if unsealed.size() as u64 > u64::from(max_size) {
+            return Err(PostError::TooLarge { hash: *unsealed.seal(0).hash() });
+        }
+        if self.target_peer.is_none() && self.pow_target < min_work.get() {
+            return Err(PostError::PowTooLow { had: self.pow_target, needed: min_work });
+        }
+        Ok(())
     }
 
     /// The time of sending: the end of the proof of work if that will use all of its time.

@@ -107,7 +107,10 @@ async fn only_connected_peers_can_be_trusted() {
     let node = node();
     let id = random_id();
     let error = node.mark_trusted(&id).unwrap_err();
-    assert_eq!(error.to_string(), format!("Could not find peer with ID: {id}"));
+    let hash = hex::encode(id.hash());
+    assert_eq!(error.to_string(), format!("Could not find peer with ID: {hash}"));
+    let error = node.post(Post { target_peer: Some(id), ..post(&node, b"x") }).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("Could not find peer with ID: {hash}"));
 }
 
 #[tokio::test]

@@ -21,11 +21,23 @@ async fn mistakes_and_their_texts() {
     let huge = vec![0; 2 << 20];
     let cases = [
         (Post { to: Recipient::Symmetric(unknown), ..good.clone() }, "non-existent key ID"),
-        (Post { sign: Some(unknown), ..good.clone() }, "invalid id"),
+        (
+            Post { sign: Some(unknown), ..good.clone() },
+            "invalid id: there is no key pair to sign with",
+        ),
         (Post { topic: Topic([0; 4]), ..good.clone() }, "missing topic(s)"),
-        (Post { pow_target: 0.1, ..good.clone() }, "message rejected, PoW too low"),
-        (Post { pow_target: 0.0, ..good.clone() }, "message rejected, PoW too low"),
-        (Post { pow_target: -1.0, ..good.clone() }, "message rejected, PoW too low"),
+        (
+            Post { pow_target: 0.1, ..good.clone() },
+            "message rejected, PoW too low (had 0.1, needed 0.2)",
+        ),
+        (
+            Post { pow_target: 0.0, ..good.clone() },
+            "message rejected, PoW too low (had 0, needed 0.2)",
+        ),
+        (
+            Post { pow_target: -1.0, ..good.clone() },
+            "message rejected, PoW too low (had -1, needed 0.2)",
+        ),
         (Post { pow_target: f64::NAN, ..good.clone() }, "invalid PoW: NaN"),
         (Post { payload: huge, ..good.clone() }, "huge messages are not allowed ["),
         (
@@ -39,6 +51,22 @@ async fn mistakes_and_their_texts() {
     }
     assert_eq!(node.info().envelopes, 0);
     assert!(node.post(good).await.is_ok());
+}
+
+/// Without time there is no search, and so no target is reached, however low: go-ethereum's `Seal` does the same.
+#[tokio::test]
+async fn a_target_without_time_is_never_reached() {
+    let node = node();
+    for pow_target in [1e-9, 0.2] {
+        let post = Post { pow_target, pow_time: Duration::ZERO, ..post(&node, b"x") };
+        let refused = node.post(post.clone()).await;
+        assert_eq!(refused, Err(PostError::PowTimeTooShort(Duration::ZERO)));
+        // It is reported before the other mistakes of go-ethereum's later checks.
+        let huge = Post { payload: vec![0; 2 << 20], ..post };
+        assert_eq!(node.post(huge).await, Err(PostError::PowTimeTooShort(Duration::ZERO)));
+    }
+    let post = Post { pow_target: 0.0, pow_time: Duration::ZERO, ..post(&node, b"x") };
+    assert!(node.post(post).await.is_ok());
 }
 
 #[tokio::test]
@@ -75,7 +103,8 @@ async fn a_negative_target_takes_all_of_its_time_and_is_dated_to_its_end() {
     let mut watch = watch(&node);
     let post = Post { pow_target: -1.0, pow_time: Duration::from_secs(1), ..post(&node, b"x") };
     // It is below any requirement of the node, but may be sent to a single peer.
-    assert_eq!(node.post(post.clone()).await, Err(PostError::PowTooLow));
+    let too_low = PostError::PowTooLow { had: -1.0, needed: amount(0.0) };
+    assert_eq!(node.post(post.clone()).await, Err(too_low));
     let other = support::node();
     let joined = support::join(&node, &other);
     node.post(support::post(&node, b"connected?")).await.unwrap();

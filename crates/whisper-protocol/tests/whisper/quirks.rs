@@ -206,7 +206,8 @@ async fn quirk_6_12_targets_of_zero_and_below() {
     let demanding = Whisper::new(Config { min_work: amount(0.2), ..settings() });
     for pow_target in [0.0, -1.0] {
         let post = Post { pow_target, ..post(&demanding, b"x") };
-        assert_eq!(demanding.post(post).await, Err(PostError::PowTooLow));
+        let too_low = PostError::PowTooLow { had: pow_target, needed: amount(0.2) };
+        assert_eq!(demanding.post(post).await, Err(too_low));
     }
     let node = node();
     let mut watch = watch(&node);

@@ -257,9 +257,9 @@ impl Dispatcher {
                 Ok(subscribe(id, params, outbox, state, extensions).await)
             }
             Some(MethodCallback::Unsubscription(unsubscribe)) => {
-                push()?;
                 // The argument must be a string; whether it names a subscription is checked below.
                 Arguments::parse(text, 1)?.required::<String>()?;
+                push()?;
                 let response = unsubscribe(id, params, connection, limit, extensions);
                 match was_subscribed(&response) {
                     true => Ok(response),

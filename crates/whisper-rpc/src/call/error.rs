@@ -55,7 +55,9 @@ pub(crate) enum CallError {
     NotServed { transport: Transport },
     #[error("invalid port: {port}")]
     Port { port: u32 },
-    #[error("invalid host: {host}")]
+    #[error(
+        "invalid host: {host} is no address, and no name that can be resolved; give an IP address of the node, or localhost"
+    )]
     Host { host: String },
     #[error(transparent)]
     Namespace(#[from] UnknownNamespace),
@@ -81,8 +83,9 @@ pub(crate) enum CallError {
     KeyChoice,
     #[error("non-existent key ID")]
     NoSuchSymmetricKey,
-    #[error("invalid id")]
-    NoSuchKeyPair,
+    // A client that has an id may know it, so the text goes only to the caller that sent the id.
+    #[error("invalid id: there is no key pair with the id {id:?}")]
+    NoSuchKeyPair { id: String },
     #[error("key pair {name} not found")]
     KeyPairNotFound { name: String },
     #[error("wrong key size: {size}")]
@@ -103,13 +106,15 @@ pub(crate) enum CallError {
     BloomSize { size: usize },
     #[error("invalid hash size: {size}")]
     HashSize { size: usize },
+    #[error("missing topic(s)")]
+    NoTopics,
     #[error("filter not found")]
     NoSuchFilter,
     #[error("Unsubscribe: Invalid ID")]
     FilterNotDeleted,
     #[error(transparent)]
     Filter(#[from] FilterError),
-    #[error("invalid PoW: {work}")]
+    #[error("invalid PoW: {work:.6}")]
     InvalidWork { work: f64 },
     #[error("powTime is {seconds} seconds, the limit is {} seconds", limit.as_secs())]
     PowTime { seconds: u32, limit: Duration },
@@ -119,11 +124,29 @@ pub(crate) enum CallError {
     Post(#[from] PostError),
     #[error(transparent)]
     UnmetRules(#[from] UnmetRules),
-    #[error("the node is stopping")]
+    #[error("server is shutting down")]
     Stopping,
 }
 
+/// Maximum number of characters of an argument that an error repeats.
+const MAX_SHOWN_CHARS: usize = 255;
+
+/// The beginning of an argument.
+fn shown(argument: &str) -> String {
+    argument.chars().take(MAX_SHOWN_CHARS).collect()
+}
+
 impl CallError {
+    /// There is no key pair with this id.
+    pub(crate) fn no_key_pair(id: &str) -> Self {
+        Self::NoSuchKeyPair { id: shown(id) }
+    }
+
+    /// A transport cannot listen at this host.
+    pub(crate) fn host(host: &str) -> Self {
+        Self::Host { host: shown(host) }
+    }
+
     /// The JSON-RPC code of this error.
     pub(crate) fn code(&self) -> i32 {
         match self {
@@ -146,3 +169,6 @@ impl From<CallError> for ErrorObjectOwned {
         Self::owned(error.code(), causes(&error).to_string(), data)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use crate::call::unknown_field::UnknownField;
 use crate::types::hex::{HexBytes, HexBytesError};
 
 /// A type that can be read from one JSON value.
@@ -40,6 +41,9 @@ pub(crate) enum ValueError {
     // The inner error is not a `#[source]`: a client gets one line of text, so this text contains it.
     #[error("{name}: {error}")]
     Field { name: &'static str, error: Box<Self> },
+    /// An object has a field that is not known.
+    #[error("{0}")]
+    UnknownField(UnknownField),
     /// An item of a list cannot be read.
     #[error("[{index}]: {error}")]
     Item { index: usize, error: Box<Self> },
@@ -142,14 +146,23 @@ impl<T: FromJson> FromJson for Vec<T> {
 /// The fields of one JSON object, by name.
 ///
 /// It follows Go's decoder: if the exact name is absent, upper and lower case are not distinguished; the last of several
-/// equal names counts; unknown names are ignored; `null` means absent.
+/// equal names counts; `null` means absent. Unlike there, unknown names are errors.
 pub(crate) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
 
 impl<'a> Fields<'a> {
-    /// Splits an object into its fields. The values are not read yet.
-    pub(crate) fn of(json: &'a RawValue) -> Result<Self, ValueError> {
+    /// Splits an object into its fields, which must be among the `known` ones. The values are not read yet.
+    pub(crate) fn of(
+        json: &'a RawValue,
+        known: &'static [&'static str],
+    ) -> Result<Self, ValueError> {
         expect(json, "an object")?;
-        serde_json::from_str(json.get()).map(Self).map_err(|_| ValueError::Escape)
+        let fields: BTreeMap<String, _> =
+            serde_json::from_str(json.get()).map_err(|_| ValueError::Escape)?;
+        let is_known = |name: &str| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+        match fields.keys().find(|name| !is_known(name)) {
+            Some(name) => Err(ValueError::UnknownField(UnknownField::new(name, known))),
+            None => Ok(Self(fields)),
+        }
     }
 
     /// The field `name`, or `None` where it is absent or null.
@@ -216,7 +229,7 @@ mod tests {
     #[test]
     fn fields_are_found_as_go_finds_them() {
         let json = serde_json::from_str(r#"{"TTL":3,"a":1,"a":2,"A":9,"b":null,"c":"x"}"#).unwrap();
-        let fields = Fields::of(json).unwrap();
+        let fields = Fields::of(json, &["ttl", "a", "b", "c", "d"]).unwrap();
         assert_eq!(fields.get::<u32>("ttl"), Ok(Some(3)));
         assert_eq!(fields.get::<u32>("a"), Ok(Some(2)));
         assert_eq!(fields.get::<u32>("b"), Ok(None));
@@ -229,7 +242,14 @@ mod tests {
     fn deep_nesting_is_split_without_recursion() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         let json: &RawValue = serde_json::from_str(&deep).unwrap();
-        let fields = Fields::of(json).unwrap();
+        let fields = Fields::of(json, &["a"]).unwrap();
         assert!(fields.get::<u32>("a").is_err());
+    }
+
+    #[test]
+    fn an_unknown_field_is_an_error() {
+        let json = serde_json::from_str(r#"{"topics":[],"topic":null}"#).unwrap();
+        let error = Fields::of(json, &["topics"]).err().unwrap();
+        assert_eq!(error.to_string(), "unknown field 'topic', did you mean 'topics'?");
     }
 }

@@ -11,6 +11,8 @@ pub(crate) struct NodeNameError {
     error: EnodeError,
     /// Why the address cannot be used, if the URL is valid.
     address: Option<EnodeUseError>,
+    /// Whether there is no id, only something else.
+    lacks_id: bool,
     /// The host of the URL, which one of the texts contains.
     host: String,
 }
@@ -19,7 +21,10 @@ impl NodeNameError {
     fn new(error: EnodeError, url: &str) -> Self {
         let address = url.split_once('@').map_or("", |(_, address)| address);
         let host = address.split(['?', '/']).next().unwrap_or_default();
-        Self { error, address: None, host: host.chars().take(255).collect() }
+        let name = url.rsplit('/').next().unwrap_or_default();
+        let is_hex = name.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let lacks_id = !url.contains('@') && !is_hex;
+        Self { error, address: None, lacks_id, host: host.chars().take(255).collect() }
     }
 }
 
@@ -32,6 +37,7 @@ impl fmt::Display for NodeNameError {
             EnodeError::Scheme | EnodeError::Record => {
                 f.write_str("invalid URL scheme, want \"enode\"")
             }
+            EnodeError::Id(_) if self.lacks_id => f.write_str("does not contain node ID"),
             EnodeError::Id(HexError::Length { expected, .. }) => {
                 write!(f, "invalid node ID (wrong length, want {expected} hex chars)")
             }
@@ -39,6 +45,9 @@ impl fmt::Display for NodeNameError {
                 write!(f, "invalid node ID (no hex digit at {at})")
             }
             EnodeError::NotOnCurve => f.write_str("invalid node ID (invalid secp256k1 public key)"),
+            EnodeError::Host if !self.host.contains('[') && self.host.matches(':').count() > 1 => {
+                write!(f, "invalid host: address {}: too many colons in address", self.host)
+            }
             EnodeError::Host => f.write_str("invalid IP address"),
             EnodeError::NoPort => {
                 write!(f, "invalid host: address {}: missing port in address", self.host)

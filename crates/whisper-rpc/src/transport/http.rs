@@ -68,12 +68,17 @@ impl Http {
         if !self.vhosts.allow(&request) {
             return Ok(self.refuse(RefuseReason::Host));
         }
-        let cors = self.cors.clone();
+        let (cors, method) = (self.cors.clone(), request.method().clone());
         let answer = tower::service_fn(move |request| {
             let (http, guard) = (Arc::clone(&self), guard.clone());
             async move { Ok::<_, Infallible>(http.answer(request, &guard).await) }
         });
-        cors.layer(answer).oneshot(request).await
+        let mut response = cors.layer(answer).oneshot(request).await?;
+        if method == Method::OPTIONS {
+            // As go-ethereum, although there is no content.
+            set_json(&mut response);
+        }
+        Ok(response)
     }
 
     async fn answer(&self, request: Request<Incoming>, guard: &ConnectionGuard) -> HttpResponse {
@@ -108,8 +113,7 @@ impl Http {
                 let _unread = guard.memory.unread(json.get().len());
                 let body = Bytes::from_owner(UnreadJson { json, _unread });
                 let mut response = Response::new(Full::new(body));
-                let json = HeaderValue::from_static("application/json");
-                response.headers_mut().insert(header::CONTENT_TYPE, json);
+                set_json(&mut response);
                 response
             }
         }
@@ -126,6 +130,12 @@ impl AsRef<[u8]> for UnreadJson {
     fn as_ref(&self) -> &[u8] {
         self.json.get().as_bytes()
     }
+}
+
+/// Sets the content type of JSON.
+fn set_json(response: &mut HttpResponse) {
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
 }
 
 /// Speaks HTTP with one client until the connection ends. When `stop` is cancelled, the current request is finished.

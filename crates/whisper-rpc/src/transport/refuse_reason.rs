@@ -15,13 +15,18 @@ pub(crate) type HttpResponse = Response<Full<Bytes>>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RefuseReason {
     /// The `Host` header is not served. A web page may have bound its own name to this machine.
-    #[error("invalid host specified")]
+    #[error(
+        "invalid host specified: it is not among the virtual hosts of this node (http.vhosts); add it there, or use an \
+         IP address of the node"
+    )]
     Host,
     /// The web page is from an origin that may not connect.
-    #[error("origin not allowed")]
+    #[error(
+        "origin not allowed: it is not among the origins of this node (ws.origins); add it there"
+    )]
     Origin,
     /// The request does not carry the token.
-    #[error("a bearer token is required")]
+    #[error("a bearer token is required: send the header Authorization: Bearer TOKEN")]
     Token,
     /// GET or HEAD: a browser, or a check whether the node works.
     #[error(

@@ -8,10 +8,10 @@ use whisper_envelope::{Dialect, PartialTopic, Topic};
 use crate::types::hex::HexBytes;
 use crate::types::{dialect, topic};
 
-/// A message to post: the argument of `shh_post`. An absent field is empty or zero.
+/// A message to post: the argument of `shh_post`. An absent field is empty or zero. The server refuses other fields.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "server", derive(JsonSchema), schemars(default))]
+#[cfg_attr(feature = "server", derive(JsonSchema), schemars(default, deny_unknown_fields))]
 pub struct NewMessage {
     /// The id of the symmetric key to encrypt with. Either this or `pub_key` is given.
     #[serde(rename = "symKeyID")]
@@ -42,10 +42,11 @@ pub struct NewMessage {
     pub dialect: Dialect,
 }
 
-/// Which messages a filter or a subscription gets. An absent field is empty, zero or false.
+/// Which messages a filter or a subscription gets. An absent field is empty, zero or false. The server refuses other
+/// fields.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "server", derive(JsonSchema), schemars(default))]
+#[cfg_attr(feature = "server", derive(JsonSchema), schemars(default, deny_unknown_fields))]
 pub struct Criteria {
     /// The id of the symmetric key to decrypt with. Either this or `private_key_id` is given.
     #[serde(rename = "symKeyID")]

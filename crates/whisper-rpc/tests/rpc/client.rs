@@ -65,7 +65,8 @@ async fn whisper(client: &(impl ClientT + Sync)) {
     assert_eq!(refused(client.get_filter_messages(&filter).await), "filter not found");
     assert!(client.delete_sym_key(&key).await.unwrap());
     assert!(client.delete_key_pair(&pair).await.unwrap());
-    assert_eq!(refused(client.post(&message).await), "invalid id");
+    let text = format!("invalid id: there is no key pair with the id \"{pair}\"");
+    assert_eq!(refused(client.post(&message).await), text);
 }
 
 async fn settings(client: &(impl ClientT + Sync)) {

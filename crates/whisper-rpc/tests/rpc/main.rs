@@ -19,4 +19,5 @@ mod replay;
 mod slow;
 mod start;
 mod support;
+mod texts;
 mod ws;

@@ -88,7 +88,8 @@ fn a_filter_needs_a_key_that_exists() {
     assert_eq!(error(FilterKey::Symmetric(pair)), FilterError::NoSuchSymmetricKey);
     assert_eq!(error(FilterKey::Private(symmetric)), FilterError::NoSuchKeyPair);
     assert_eq!(FilterError::NoSuchSymmetricKey.to_string(), "non-existent key ID");
-    assert_eq!(FilterError::NoSuchKeyPair.to_string(), "invalid id");
+    let text = "invalid id: there is no key pair with this id";
+    assert_eq!(FilterError::NoSuchKeyPair.to_string(), text);
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn start_errors(transport: Transport) -> [CallError; 4] {
     [
         CallError::AlreadyServed { transport, at },
         CallError::Port { port: 1 << 16 },
-        CallError::Host { host: "nowhere.invalid".to_owned() },
+        CallError::host("nowhere.invalid"),
         CallError::Transport(RpcError::WebName { setting, name, source }),
     ]
 }
@@ -107,7 +107,7 @@ async fn address(
     };
     let Some(host) = host else { return Ok(SocketAddr::new(configured.ip(), port)) };
     let found = tokio::net::lookup_host((host.as_str(), port)).await.ok();
-    found.and_then(|mut found| found.next()).ok_or(CallError::Host { host })
+    found.and_then(|mut found| found.next()).ok_or_else(|| CallError::host(&host))
 }
 
 /// The items of a comma-separated list. Empty items are ignored.

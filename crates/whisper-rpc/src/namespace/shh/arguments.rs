@@ -7,9 +7,36 @@ use crate::call::json::{Fields, FromJson, ValueError, number};
 use crate::types::hex::HexBytes;
 use crate::types::message::{Criteria, NewMessage};
 
+/// The fields of a message. go-ethereum has all except the last.
+const MESSAGE_FIELDS: &[&str] = &[
+    "symKeyID",
+    "pubKey",
+    "sig",
+    "ttl",
+    "topic",
+    "payload",
+    "padding",
+    "powTime",
+    "powTarget",
+    "targetPeer",
+    "dialect",
+];
+
+/// The fields of criteria. go-ethereum has all except the last two.
+const CRITERIA_FIELDS: &[&str] = &[
+    "symKeyID",
+    "privateKeyID",
+    "sig",
+    "minPow",
+    "topics",
+    "allowP2P",
+    "includePooled",
+    "dialect",
+];
+
 impl FromJson for NewMessage {
     fn from_json(json: &RawValue) -> Result<Self, ValueError> {
-        let fields = Fields::of(json)?;
+        let fields = Fields::of(json, MESSAGE_FIELDS)?;
         Ok(Self {
             sym_key_id: fields.or_default("symKeyID")?,
             pub_key: fields.or_default("pubKey")?,
@@ -28,7 +55,7 @@ impl FromJson for NewMessage {
 
 impl FromJson for Criteria {
     fn from_json(json: &RawValue) -> Result<Self, ValueError> {
-        let fields = Fields::of(json)?;
+        let fields = Fields::of(json, CRITERIA_FIELDS)?;
         let dialect = fields.or_default("dialect")?;
         Ok(Self {
             sym_key_id: fields.or_default("symKeyID")?,
@@ -112,6 +139,30 @@ mod tests {
         }
         check::<NewMessage>();
         check::<Criteria>();
+    }
+
+    #[test]
+    fn exactly_the_described_fields_are_known() {
+        fn check<T: JsonSchema>(known: &[&str]) {
+            let schema = schema_for!(T);
+            let mut known = known.to_vec();
+            known.sort_unstable();
+            let described = schema.get("properties").unwrap().as_object().unwrap().keys();
+            assert!(described.eq(known.iter()), "{known:?}");
+            assert_eq!(schema.get("additionalProperties"), Some(&false.into()));
+        }
+        check::<NewMessage>(MESSAGE_FIELDS);
+        check::<Criteria>(CRITERIA_FIELDS);
+    }
+
+    /// The case that subscribed to all topics.
+    #[test]
+    fn a_misspelled_field_is_refused_with_the_right_name() {
+        let error = read::<Criteria>(r#"{"symKeyID":"x","topic":"0x07678231"}"#).unwrap_err();
+        assert_eq!(error.to_string(), "unknown field 'topic', did you mean 'topics'?");
+        let error = read::<NewMessage>(r#"{"topics":["0x07678231"]}"#).unwrap_err();
+        assert_eq!(error.to_string(), "unknown field 'topics', did you mean 'topic'?");
+        assert!(read::<Criteria>(r#"{"TOPICS":["0x07678231"],"allowp2p":true}"#).is_ok());
     }
 
     #[test]

@@ -33,16 +33,16 @@ fn declare_pairs(api: &mut Api<ShhContext>) {
     .about("Returns whether a key pair with this id is stored.");
     api.call("shh_getPublicKey", ["id"], |shh, (name,): (String,)| {
         let key = id(&name).and_then(|id| shh.whisper.keys().public_key(&id));
-        Ok(HexBytes::from(key.ok_or(CallError::NoSuchKeyPair)?.to_uncompressed()))
+        Ok(HexBytes::from(key.ok_or_else(|| CallError::no_key_pair(&name))?.to_uncompressed()))
     })
     .about("Returns the public key of a key pair, uncompressed, 65 bytes.")
-    .fails([CallError::NoSuchKeyPair]);
+    .fails([no_key_pair()]);
     api.call("shh_getPrivateKey", ["id"], |shh, (name,): (String,)| {
         let key = exported(shh, &name)?.and_then(|id| shh.whisper.keys().private_key(&id));
-        Ok(HexBytes::from(key.ok_or(CallError::NoSuchKeyPair)?.to_bytes().as_slice()))
+        Ok(HexBytes::from(key.ok_or_else(|| CallError::no_key_pair(&name))?.to_bytes().as_slice()))
     })
     .about("Returns the private key of a key pair, 32 bytes.")
-    .fails([CallError::NoSuchKeyPair, CallError::KeyExport]);
+    .fails([no_key_pair(), CallError::KeyExport]);
     api.call("shh_deleteKeyPair", ["id"], |shh, (name,): (String,)| {
         match id(&name).is_some_and(|id| shh.whisper.keys().delete_key_pair(&id)) {
             true => Ok(true),
@@ -89,6 +89,11 @@ fn declare_symmetric(api: &mut Api<ShhContext>) {
         Ok(id(&name).is_some_and(|id| shh.whisper.keys().delete_symmetric(&id)))
     })
     .about("Deletes a symmetric key; returns whether it was stored. Filters that were made with it keep working.");
+}
+
+/// An example of the error about the id of a key pair.
+pub(super) fn no_key_pair() -> CallError {
+    CallError::no_key_pair(&"00".repeat(32))
 }
 
 /// The id of a key. An invalid id is treated like the id of a key that is not stored.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use p2p_identity::{NodeId, PublicKey};
 
 use super::context::ShhContext;
+use super::keys::no_key_pair;
 use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::call::unmet_rules::UnmetRules;
@@ -15,8 +16,8 @@ use crate::namespace::node_name::node_id;
 use crate::types::hex::HexBytes;
 use crate::types::message::{Criteria, MessageJson, NewMessage};
 use whisper_protocol::{
-    Dialect, FilterError, FilterId, FilterKey, FilterSpec, Post, PostError, ReceivedMessage,
-    Recipient, Work,
+    Config, Dialect, FilterId, FilterKey, FilterSpec, KeyId, Keys, Post, PostError,
+    ReceivedMessage, Recipient, Topic, Work,
 };
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
@@ -25,16 +26,16 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
             "Encrypts a message, does the proof of work and sends it; returns the hash of the envelope. If peers need the \
              work under several rules, there is an envelope for each; the hash is that of the first rule.",
         )
-        .fails([CallError::KeyChoice, CallError::InvalidPublicKey, CallError::Stopping])
+        .fails([CallError::KeyChoice, no_key_pair()])
+        .fails([CallError::InvalidPublicKey, CallError::Stopping])
         .fails([CallError::PowTime { seconds: u32::MAX, limit: RpcLimits::default().pow_time }])
         .fails(node_id("nonsense").err().map(CallError::TargetPeer))
         .fails(
             [
                 PostError::NoSuchSymmetricKey,
-                PostError::NoSuchSigningKey,
                 PostError::NoTopic,
                 PostError::TooLarge { hash: [0; 32] },
-                PostError::PowTooLow,
+                PostError::PowTooLow { had: 0.0, needed: Config::default().min_work },
                 PostError::PowTimeTooShort(Duration::from_secs(1)),
                 PostError::NoSuchPeer(NodeId([0; 64])),
                 PostError::OtherDialect { id: NodeId([0; 64]), dialect: Dialect::V6 },
@@ -43,10 +44,13 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
         )
         .fails([UnmetRules::example().into()]);
     api.call_by("shh_newMessageFilter", ["criteria"], |shh, caller, (criteria,): (Criteria,)| {
-        Ok(shh.whisper.subscribe(filter_spec(criteria, caller)?)?.to_string())
+        let keys = shh.whisper.keys();
+        let spec = filter_spec(criteria, caller, keys, CriteriaUse::Filter)?;
+        Ok(shh.whisper.subscribe(spec)?.to_string())
     })
     .about("Makes a filter that collects messages that meet the criteria; returns its id.")
-    .fails(criteria_errors());
+    .fails(criteria_errors())
+    .fails([no_key_pair()]);
     api.call("shh_getFilterMessages", ["id"], |shh, (id,): (String,)| {
         let messages = filter_id(&id).and_then(|id| shh.whisper.take_messages(&id));
         let messages = messages.ok_or(CallError::NoSuchFilter)?;
@@ -65,13 +69,8 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
 }
 
 /// Examples of the errors about criteria.
-pub(super) fn criteria_errors() -> [CallError; 4] {
-    [
-        CallError::KeyChoice,
-        FilterError::NoSuchSymmetricKey.into(),
-        FilterError::NoSuchKeyPair.into(),
-        CallError::InvalidSigningKey,
-    ]
+pub(super) fn criteria_errors() -> [CallError; 3] {
+    [CallError::KeyChoice, CallError::NoSuchSymmetricKey, CallError::InvalidSigningKey]
 }
 
 /// Seals and posts a message. Returns the hash of the envelope.
@@ -88,7 +87,8 @@ fn post(
         if Duration::from_secs(message.pow_time.into()) > limit {
             return Err(CallError::PowTime { seconds: message.pow_time, limit });
         }
-        let post = shh.whisper.post(Post { client, ..to_post(message)? });
+        let post = Post { client, ..to_post(message, shh.whisper.keys())? };
+        let post = shh.whisper.post(post);
         let receipt = shh.stop.run_until_cancelled(post).await.ok_or(CallError::Stopping)??;
         match UnmetRules::of(&receipt) {
             Some(unmet) => Err(unmet.into()),
@@ -97,15 +97,23 @@ fn post(
     }
 }
 
-fn to_post(message: NewMessage) -> Result<Post, CallError> {
-    let to = match (message.sym_key_id.as_str(), &message.pub_key) {
-        (id, key) if id.is_empty() == key.is_empty() => return Err(CallError::KeyChoice),
-        ("", key) => Recipient::Asymmetric(public_key(key).ok_or(CallError::InvalidPublicKey)?),
-        (id, _) => Recipient::Symmetric(id.parse().map_err(|_| PostError::NoSuchSymmetricKey)?),
-    };
+/// Converts a message. Several mistakes are found in go-ethereum's order.
+fn to_post(message: NewMessage, keys: &Keys) -> Result<Post, CallError> {
+    let is_symmetric = !message.sym_key_id.is_empty();
+    if is_symmetric != message.pub_key.is_empty() {
+        return Err(CallError::KeyChoice);
+    }
     let sign = match message.sig.as_str() {
         "" => None,
-        id => Some(id.parse().map_err(|_| PostError::NoSuchSigningKey)?),
+        id => Some(key_pair(keys, id).ok_or_else(|| CallError::no_key_pair(id))?),
+    };
+    let to = match is_symmetric {
+        true if message.topic == Topic([0; 4]) => return Err(PostError::NoTopic.into()),
+        true => Recipient::Symmetric(symmetric_key(keys, &message.sym_key_id)?),
+        false => {
+            let key = public_key(&message.pub_key).ok_or(CallError::InvalidPublicKey)?;
+            Recipient::Asymmetric(key)
+        }
     };
     let target_peer = match message.target_peer.as_str() {
         "" => None,
@@ -126,20 +134,42 @@ fn to_post(message: NewMessage) -> Result<Post, CallError> {
     })
 }
 
-/// Converts the criteria of a filter or a subscription.
-pub(super) fn filter_spec(criteria: Criteria, caller: &Caller) -> Result<FilterSpec, CallError> {
-    let key = match (criteria.sym_key_id.as_str(), criteria.private_key_id.as_str()) {
-        (id, "") if !id.is_empty() => {
-            FilterKey::Symmetric(id.parse().map_err(|_| FilterError::NoSuchSymmetricKey)?)
-        }
-        ("", id) if !id.is_empty() => {
-            FilterKey::Private(id.parse().map_err(|_| FilterError::NoSuchKeyPair)?)
-        }
-        _ => return Err(CallError::KeyChoice),
-    };
+/// What criteria are for. go-ethereum checks them differently.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum CriteriaUse {
+    /// A filter, from which messages are fetched.
+    Filter,
+    /// A subscription. With a symmetric key, it needs topics.
+    Subscription,
+}
+
+/// Converts criteria. Several mistakes are found in go-ethereum's order.
+pub(super) fn filter_spec(
+    criteria: Criteria,
+    caller: &Caller,
+    keys: &Keys,
+    used_for: CriteriaUse,
+) -> Result<FilterSpec, CallError> {
+    let is_symmetric = !criteria.sym_key_id.is_empty();
+    if is_symmetric != criteria.private_key_id.is_empty() {
+        return Err(CallError::KeyChoice);
+    }
     let signer = match criteria.sig.is_empty() {
         true => None,
         false => Some(public_key(&criteria.sig).ok_or(CallError::InvalidSigningKey)?),
+    };
+    let key = if is_symmetric {
+        if used_for == CriteriaUse::Subscription && criteria.topics.is_empty() {
+            return Err(CallError::NoTopics);
+        }
+        FilterKey::Symmetric(symmetric_key(keys, &criteria.sym_key_id)?)
+    } else {
+        let id = criteria.private_key_id.as_str();
+        let unknown = || match used_for {
+            CriteriaUse::Filter => CallError::no_key_pair(id),
+            CriteriaUse::Subscription => CallError::InvalidPublicKey,
+        };
+        FilterKey::Private(key_pair(keys, id).ok_or_else(unknown)?)
     };
     Ok(FilterSpec {
         key,
@@ -152,6 +182,17 @@ pub(super) fn filter_spec(criteria: Criteria, caller: &Caller) -> Result<FilterS
         include_pooled: criteria.include_pooled,
         owner: caller.client,
     })
+}
+
+/// The id of a symmetric key that exists.
+fn symmetric_key(keys: &Keys, id: &str) -> Result<KeyId, CallError> {
+    let id = id.parse().ok().filter(|id| keys.has_symmetric(id));
+    id.ok_or(CallError::NoSuchSymmetricKey)
+}
+
+/// The id of a key pair that exists.
+fn key_pair(keys: &Keys, id: &str) -> Option<KeyId> {
+    id.parse().ok().filter(|id| keys.has_key_pair(id))
 }
 
 fn public_key(bytes: &HexBytes) -> Option<PublicKey> {

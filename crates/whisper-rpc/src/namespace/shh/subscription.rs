@@ -3,7 +3,8 @@
 use futures_util::stream;
 
 use super::context::ShhContext;
-use super::messages::{criteria_errors, filter_spec};
+use super::messages::{CriteriaUse, criteria_errors, filter_spec};
+use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::declare::signature::SubscriptionNames;
 use crate::types::message::{Criteria, MessageJson};
@@ -18,12 +19,15 @@ const MESSAGES: SubscriptionNames = SubscriptionNames {
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
     api.subscription(MESSAGES, ["criteria"], |shh, caller, (criteria,): (Criteria,)| {
-        let watch = shh.whisper.watch(filter_spec(criteria, caller)?)?;
+        let keys = shh.whisper.keys();
+        let spec = filter_spec(criteria, caller, keys, CriteriaUse::Subscription)?;
+        let watch = shh.whisper.watch(spec)?;
         Ok(stream::unfold(watch, |mut watch| async {
             let received = watch.next().await?;
             Some((MessageJson::from(&*received), watch))
         }))
     })
     .about("Subscribes to messages that meet the criteria; returns the id of the subscription.")
-    .fails(criteria_errors());
+    .fails(criteria_errors())
+    .fails([CallError::NoTopics, CallError::InvalidPublicKey]);
 }

@@ -1,0 +1,291 @@
+//! Every text that a call can fail with: it is go-ethereum's, or `RPC.md` says how it differs.
+
+use std::collections::BTreeSet;
+
+use p2p_identity::NodeId;
+use p2p_server::NetRestrict;
+use whisper_protocol::{Dialect, RejectReason, Work};
+
+use super::*;
+use crate::call::unknown_field::UnknownField;
+use crate::namespace::Namespace;
+use crate::namespace::node_name::{enode, node_id};
+use crate::types::hex::HexBytesError;
+use crate::web_name::{WebNameError, WebSetting};
+
+/// Names the variants of an error. A new variant must be named here, and so tested below.
+macro_rules! variants {
+    ($names:ident, $name_of:ident, $Error:ident: $($variant:ident),+ $(,)?) => {
+        const $names: &[&str] = &[$(stringify!($variant)),+];
+
+        fn $name_of(error: &$Error) -> &'static str {
+            match error {
+                $($Error::$variant { .. } => stringify!($variant),)+
+            }
+        }
+    };
+}
+
+variants!(
+    CALL_ERRORS, name_of_call_error, CallError:
+    NoSuchMethod, NotServedHere, NotAList, TooManyArguments, MissingArgument, Argument, NotificationsUnsupported,
+    NoSuchSubscription, SubscriptionInBatch, AlreadyServed, NotServed, Port, Host, Namespace, Transport, Enode, TargetPeer,
+    NodeId, NoSuchPeer, NetRestrict, KeyExport, KeyChoice, NoSuchSymmetricKey, NoSuchKeyPair, KeyPairNotFound,
+    SymmetricKeySize, PrivateKeySize, PrivateKeyZero, PrivateKeyTooLarge, InvalidPublicKey, InvalidSigningKey, BloomSize,
+    HashSize, NoTopics, NoSuchFilter, FilterNotDeleted, Filter, InvalidWork, PowTime, MessageSize, Post, UnmetRules,
+    Stopping,
+);
+
+variants!(
+    VALUE_ERRORS, name_of_value_error, ValueError:
+    Kind, Number, Escape, Hex, TopicLength, PartialTopicLength, Field, UnknownField, Item,
+);
+
+/// The key 0x00… and its hash.
+const NOBODY: NodeId = NodeId([0; 64]);
+const NOBODY_HASH: &str = "ad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5";
+
+/// The errors with go-ethereum's texts.
+fn as_in_go_ethereum() -> Vec<(CallError, String)> {
+    let at = SocketAddr::from(([127, 0, 0, 1], 8545));
+    let second = Duration::from_secs(1);
+    let peer = format!("Could not find peer with ID: {NOBODY_HASH}");
+    let scheme = "invalid URL scheme, want \"enode\"";
+    let value = |error| CallError::Argument { index: 0, error };
+    [
+        (
+            CallError::NoSuchMethod { name: "shh_x".into() },
+            "The method shh_x does not exist/is not available",
+        ),
+        (CallError::NotAList, "non-array args"),
+        (CallError::TooManyArguments { at_most: 1 }, "too many arguments, want at most 1"),
+        (CallError::MissingArgument { index: 0 }, "missing value for required argument 0"),
+        (
+            value(ValueError::TopicLength(10)),
+            "invalid argument 0: hex string has length 10, want 8 for Topic",
+        ),
+        (CallError::NotificationsUnsupported, "notifications not supported"),
+        (CallError::NoSuchSubscription, "subscription not found"),
+        (
+            CallError::AlreadyServed { transport: Transport::Http, at },
+            "HTTP RPC already running on 127.0.0.1:8545",
+        ),
+        (
+            CallError::AlreadyServed { transport: Transport::Ws, at },
+            "WebSocket RPC already running on 127.0.0.1:8545",
+        ),
+        (CallError::NotServed { transport: Transport::Http }, "HTTP RPC not running"),
+        (CallError::NotServed { transport: Transport::Ws }, "WebSocket RPC not running"),
+        (CallError::Enode(enode("x").unwrap_err()), &format!("invalid enode: {scheme}")),
+        (
+            CallError::TargetPeer(node_id("x").unwrap_err()),
+            &format!("failed to parse target peer: {scheme}"),
+        ),
+        (CallError::NodeId(node_id("x").unwrap_err()), scheme),
+        (NoSuchPeer(NOBODY).into(), &peer),
+        (CallError::KeyChoice, "specify either a symmetric or an asymmetric key"),
+        (CallError::NoSuchSymmetricKey, "non-existent key ID"),
+        (CallError::KeyPairNotFound { name: "x".into() }, "key pair x not found"),
+        (CallError::SymmetricKeySize { size: 31 }, "wrong key size: 31"),
+        (CallError::PrivateKeySize, "invalid length, need 256 bits"),
+        (CallError::PrivateKeyZero, "invalid private key, zero or negative"),
+        (CallError::PrivateKeyTooLarge, "invalid private key, >=N"),
+        (CallError::InvalidPublicKey, "invalid public key"),
+        (CallError::InvalidSigningKey, "invalid signing public key"),
+        (CallError::BloomSize { size: 63 }, "invalid bloom filter size: 63"),
+        (CallError::NoTopics, "missing topic(s)"),
+        (CallError::NoSuchFilter, "filter not found"),
+        (CallError::FilterNotDeleted, "Unsubscribe: Invalid ID"),
+        (FilterError::NoSuchSymmetricKey.into(), "non-existent key ID"),
+        (CallError::InvalidWork { work: -1.0 }, "invalid PoW: -1.000000"),
+        (CallError::InvalidWork { work: -1e-9 }, "invalid PoW: -0.000000"),
+        (MessageSizeError(10_485_761).into(), "message size too large [10485761>10485760]"),
+        (PostError::NoSuchSymmetricKey.into(), "non-existent key ID"),
+        (PostError::NoTopic.into(), "missing topic(s)"),
+        (
+            PostError::TooLarge { hash: [0xab; 32] }.into(),
+            &format!("huge messages are not allowed [{}]", "ab".repeat(32)),
+        ),
+        (
+            PostError::PowTimeTooShort(second).into(),
+            "failed to reach the PoW target, specified pow time (1 seconds) was insufficient",
+        ),
+        (PostError::NoSuchPeer(NOBODY).into(), &peer),
+        (CallError::Stopping, "server is shutting down"),
+    ]
+    .map(|(error, text)| (error, text.to_owned()))
+    .into()
+}
+
+/// Errors with other texts: the text, and what `RPC.md` says about it.
+fn of_this_node() -> Vec<(CallError, &'static str, &'static str)> {
+    const KNOWN: &[&str] = &["topics"];
+    let value = |error| CallError::Argument { index: 0, error };
+    let inner = || Box::new(ValueError::Escape);
+    let web = RpcError::WebName {
+        setting: WebSetting::Cors,
+        name: "x".into(),
+        source: WebNameError::Origin,
+    };
+    let (needed, required) = (Work::new(0.2).unwrap(), Work::new(0.3).unwrap());
+    let wrong_type = "argument of a wrong type";
+    vec![
+        (
+            CallError::NotServedHere { name: "shh_x".into(), namespace: "admin" },
+            "The method shh_x does not exist/is not available here, it is served over IPC, and over HTTP and WebSocket \
+             where the namespace admin is configured",
+            "-32601 and a text that says so",
+        ),
+        (
+            value(ValueError::Kind { want: "a string", got: "a number" }),
+            "invalid argument 0: want a string, got a number",
+            wrong_type,
+        ),
+        (
+            value(ValueError::Number { want: "5 or 6", got: "7".into() }),
+            "invalid argument 0: want 5 or 6, got 7",
+            wrong_type,
+        ),
+        (
+            value(ValueError::Escape),
+            "invalid argument 0: the string has a bad escape",
+            "the string has a bad escape",
+        ),
+        (
+            value(ValueError::Hex(HexBytesError::Prefix)),
+            "invalid argument 0: hex string without 0x prefix",
+            wrong_type,
+        ),
+        (
+            value(ValueError::PartialTopicLength(10)),
+            "invalid argument 0: hex string has length 10, want 2, 4, 6 or 8 for the beginning of a Topic",
+            "the first 1\nto 4 bytes of topics",
+        ),
+        (
+            value(ValueError::Field { name: "ttl", error: inner() }),
+            "invalid argument 0: ttl: the string has a bad escape",
+            wrong_type,
+        ),
+        (
+            value(ValueError::Item { index: 2, error: inner() }),
+            "invalid argument 0: [2]: the string has a bad escape",
+            wrong_type,
+        ),
+        (
+            value(ValueError::UnknownField(UnknownField::new("topic", KNOWN))),
+            "invalid argument 0: unknown field 'topic', did you mean 'topics'?",
+            "`unknown field 'topic', did you mean 'topics'?`",
+        ),
+        (
+            CallError::SubscriptionInBatch,
+            "subscriptions are not supported in a batch",
+            "`subscriptions are not supported in a batch`",
+        ),
+        (CallError::Port { port: 65_536 }, "invalid port: 65536", "`invalid port: …`"),
+        (
+            CallError::host("x y"),
+            "invalid host: x y is no address, and no name that can be resolved; give an IP address of the node, or localhost",
+            "`invalid host: …`",
+        ),
+        (
+            "personal".parse::<Namespace>().unwrap_err().into(),
+            "unknown API namespace \"personal\", want some of admin, debug, net, rpc, shh, web3",
+            "a namespace that does not exist",
+        ),
+        (
+            web.into(),
+            "cannot use \"x\" as an origin for CORS: not an origin: expected scheme://host[:port] without a path, or *",
+            "a name that is no host or origin",
+        ),
+        (
+            CallError::NetRestrict("x".parse::<NetRestrict>().unwrap_err()),
+            "entry 1 (\"x\") is not a network in CIDR form such as 10.0.0.0/8",
+            "`admin_setNetRestrict(networks?)`",
+        ),
+        (
+            CallError::KeyExport,
+            "this node does not export its keys",
+            "`shh_getPrivateKey` and `shh_getSymKey` are refused",
+        ),
+        (
+            CallError::no_key_pair("x"),
+            "invalid id: there is no key pair with the id \"x\"",
+            "`invalid id: there is no key pair with the id \"…\"`",
+        ),
+        (
+            FilterError::NoSuchKeyPair.into(),
+            "invalid id: there is no key pair with this id",
+            "`invalid id: there is no key pair",
+        ),
+        (
+            PostError::NoSuchSigningKey.into(),
+            "invalid id: there is no key pair to sign with",
+            "`invalid id: there is no key pair",
+        ),
+        (
+            CallError::HashSize { size: 31 },
+            "invalid hash size: 31",
+            "`shh_receipt(hash, seconds?)`",
+        ),
+        (
+            CallError::PowTime { seconds: 61, limit: Duration::from_secs(60) },
+            "powTime is 61 seconds, the limit is 60 seconds",
+            "a post that asks for more\nis refused",
+        ),
+        (
+            PostError::PowTooLow { had: 0.1, needed }.into(),
+            "message rejected, PoW too low (had 0.1, needed 0.2)",
+            "` (had 0.1, needed 0.2)`",
+        ),
+        (
+            PostError::Rejected(RejectReason::LowWork { work: needed, required }).into(),
+            "failed to add envelope: work 0.2 is below 0.3",
+            "`failed to add envelope: ` and the reason",
+        ),
+        (
+            PostError::OtherDialect { id: NOBODY, dialect: Dialect::V5 }.into(),
+            "peer with ID ad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5 does not speak shh/5",
+            "A post reaches\npeers that speak its dialect",
+        ),
+        (
+            UnmetRules::example().into(),
+            "specified pow time was insufficient for the rule geth-1.8; the message was sent to the peers of the other \
+             rules",
+            "specified pow time was insufficient for\n  the rule …`",
+        ),
+    ]
+}
+
+fn text_of(error: CallError) -> String {
+    ErrorObjectOwned::from(error).message().to_owned()
+}
+
+#[test]
+fn every_text_is_that_of_go_ethereum_or_documented() {
+    let document = include_str!("../../../RPC.md");
+    let (same, own) = (as_in_go_ethereum(), of_this_node());
+    let errors = || same.iter().map(|(error, _)| error).chain(own.iter().map(|(error, ..)| error));
+    let calls: BTreeSet<_> = errors().map(name_of_call_error).collect();
+    assert_eq!(calls, CALL_ERRORS.iter().copied().collect());
+    let values = errors().filter_map(|error| match error {
+        CallError::Argument { error, .. } => Some(name_of_value_error(error)),
+        _ => None,
+    });
+    assert_eq!(values.collect::<BTreeSet<_>>(), VALUE_ERRORS.iter().copied().collect());
+    for (error, text) in same {
+        assert_eq!(text_of(error), text);
+    }
+    for (error, text, told) in own {
+        assert_eq!(text_of(error), text);
+        assert!(document.contains(told), "{text}: RPC.md does not say {told:?}");
+    }
+}
+
+/// A client that sends a megabyte as an id does not get it back.
+#[test]
+fn a_text_repeats_only_the_beginning_of_an_argument() {
+    let long = "x".repeat(1 << 20);
+    for error in [CallError::no_key_pair(&long), CallError::host(&long)] {
+        assert!(text_of(error).len() < 400);
+    }
+}
