@@ -16,14 +16,14 @@ use jsonrpsee::types::error::reject_too_many_subscriptions;
 use jsonrpsee::types::{ErrorCode, ErrorObject, Id, Params, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc};
 use tokio::task::yield_now;
 use whisper_protocol::Client;
 
 use crate::call::arguments::Arguments;
 use crate::call::clients::Clients;
 use crate::call::error::CallError;
-use crate::call::memory::ClientMemory;
+use crate::call::memory::{ClientMemory, Occupied};
 use crate::call::request::{ParsedRequest, RequestError, RequestItem, parse};
 use crate::call::stats::Counters;
 use crate::call::subscription_id::RandomId;
@@ -73,13 +73,35 @@ pub(crate) struct Caller {
     pub(crate) push: Option<PushSink>,
 }
 
-/// Where the notifications for one client go.
+/// Where answers and notifications for one client go.
 #[derive(Clone, Debug)]
 pub(crate) struct PushSink {
-    pub(crate) outbox: MethodSink,
+    /// Bounded by [`ClientMemory::wait_for_room`].
+    pub(crate) outbox: mpsc::UnboundedSender<Unread>,
+    /// Where `jsonrpsee` sends the answers to subscriptions.
+    pub(crate) subscribed: MethodSink,
     pub(crate) subscriptions: BoundedSubscriptions,
-    /// Held from making a notification until it is in the outbox. So only one waits for room there.
+    /// Held from waiting for room until a notification is in the outbox. So only one gets the room.
     pub(crate) turn: Arc<Mutex<()>>,
+}
+
+/// What the client has not read yet.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(crate) json: Box<RawValue>,
+    /// Until it is sent.
+    pub(crate) occupied: Occupied,
+}
+
+impl Caller {
+    /// Puts an answer or a notification into the outbox, if there is one.
+    pub(crate) fn push(&self, json: Box<RawValue>) {
+        let unread = Unread { occupied: self.memory.unread(json.get().len()), json };
+        if let Some(push) = &self.push {
+            // An error means that the connection has ended.
+            let _ = push.outbox.send(unread);
+        }
+    }
 }
 
 /// The answer to a request.
@@ -244,7 +266,7 @@ impl Dispatcher {
                 Ok(call(id.into_owned(), params.into_owned(), connection, limit, extensions).await)
             }
             Some(MethodCallback::Subscription(subscribe)) => {
-                let PushSink { outbox, subscriptions, .. } = push()?.clone();
+                let PushSink { subscribed, subscriptions, .. } = push()?.clone();
                 let Some(subscription_permit) = subscriptions.acquire() else {
                     let error = reject_too_many_subscriptions(subscriptions.max());
                     return Ok(MethodResponse::error(id, error));
@@ -254,7 +276,7 @@ impl Dispatcher {
                     id_provider: &RandomId,
                     subscription_permit,
                 };
-                Ok(subscribe(id, params, outbox, state, extensions).await)
+                Ok(subscribe(id, params, subscribed, state, extensions).await)
             }
             Some(MethodCallback::Unsubscription(unsubscribe)) => {
                 // The argument must be a string; whether it names a subscription is checked below.

@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_util::{Stream, StreamExt};
 use jsonrpsee::core::server::{PendingSubscriptionSink, SubscriptionSink};
 use jsonrpsee::core::to_json_raw_value;
-use jsonrpsee::types::Params;
+use jsonrpsee::types::{Params, SubscriptionPayload, SubscriptionResponse};
 use serde::Serialize;
 
 use crate::call::arguments::{Args, Arguments};
@@ -61,16 +61,20 @@ async fn forward(stream: impl Stream<Item: Serialize>, sink: SubscriptionSink, c
             None => None,
         };
         caller.memory.wait_for_room().await;
-        let json = match to_json_raw_value(&item) {
+        let notification = SubscriptionResponse::new(
+            sink.method_name().into(),
+            SubscriptionPayload { subscription: sink.subscription_id(), result: item },
+        );
+        let json = match to_json_raw_value(&notification) {
             Ok(json) => json,
             // Not expected: every field can be written as JSON.
             Err(error) => {
                 return tracing::error!(%error, "cannot write a notification as JSON");
             }
         };
-        let _unread = caller.memory.unread(json.get().len());
-        if sink.send(json).await.is_err() {
+        if sink.is_closed() {
             return;
         }
+        caller.push(json);
     }
 }

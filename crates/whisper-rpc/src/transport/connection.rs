@@ -7,7 +7,6 @@
 //! drop messages by their own rules, and nothing more is read either. If a client reads nothing, the transport's write
 //! operation times out, which ends the connection.
 
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +21,15 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::dispatch::{Caller, Dispatcher, PushSink, Reply};
+use crate::call::dispatch::{Caller, Dispatcher, PushSink, Reply, Unread};
 use crate::call::memory::{ClientMemory, Occupied};
 use crate::call::request::RequestError;
 
 /// Maximum time for answers in progress after the client has stopped sending, or the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Number of answers to subscriptions that wait to be sent.
+const SUBSCRIBED_ANSWERS: usize = 16;
 
 /// What is sent to the client.
 #[derive(Debug)]
@@ -36,16 +38,6 @@ pub(crate) enum Outgoing {
     Json(Box<RawValue>),
     /// A ping, which the client answers.
     Ping,
-}
-
-impl Outgoing {
-    /// Its size as JSON, in bytes.
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Json(json) => json.get().len(),
-            Self::Ping => 0,
-        }
-    }
 }
 
 /// How a connection is accounted for, and ended.
@@ -79,11 +71,16 @@ pub(crate) async fn serve_requests<I, O>(
     O: Sink<Outgoing> + Send,
 {
     let ClientEnd { memory, stop } = client;
-    // What is in the channel is not counted, so it is moved to the queue of `send` at once.
-    let (sender, outbox) = mpsc::channel(1);
-    let subscriptions = BoundedSubscriptions::new(dispatcher.limits.subscriptions);
-    let push = PushSink { outbox: MethodSink::new(sender), subscriptions, turn: Arc::default() };
-    let caller = dispatcher.connection(push, Arc::clone(&memory));
+    let (outbox, queued) = mpsc::unbounded_channel();
+    let (sink, subscribed) = mpsc::channel(SUBSCRIBED_ANSWERS);
+    let outgoing_queue = Outbox { queued, subscribed, next: None, memory: Arc::clone(&memory) };
+    let push = PushSink {
+        outbox,
+        subscribed: MethodSink::new(sink),
+        subscriptions: BoundedSubscriptions::new(dispatcher.limits.subscriptions),
+        turn: Arc::default(),
+    };
+    let caller = dispatcher.connection(push, memory);
     let answered = CancellationToken::new();
     let receiving = async {
         receive(dispatcher, &caller, incoming, settings, &stop).await;
@@ -93,7 +90,7 @@ pub(crate) async fn serve_requests<I, O>(
     tokio::select! {
         () = receiving => {}
         // It ends when everything is sent, or when the client no longer reads.
-        () = send(outbox, outgoing, settings.ping_interval, &memory, &answered) => {}
+        () = send(outgoing_queue, outgoing, settings.ping_interval, &answered) => {}
     }
 }
 
@@ -160,55 +157,91 @@ async fn answer(
         Reply::Json(json) => (json, false),
         Reply::Unreadable(json) => (json, true),
     };
-    let _unread = caller.memory.unread(json.get().len());
-    if let Some(push) = &caller.push {
-        // An error means that the connection has ended.
-        let _ = push.outbox.send(json).await;
-    }
+    caller.push(json);
     unreadable
+}
+
+/// What is to be sent to one client.
+struct Outbox {
+    queued: mpsc::UnboundedReceiver<Unread>,
+    /// The answers to subscriptions. They precede the notifications of the subscription in `queued`.
+    subscribed: mpsc::Receiver<Box<RawValue>>,
+    /// Taken from `queued`.
+    next: Option<Unread>,
+    memory: Arc<ClientMemory>,
+}
+
+impl Outbox {
+    /// The next answer or notification; `None` if it is closed and empty. Cancel safe.
+    async fn next(&mut self) -> Option<Unread> {
+        if self.next.is_none() {
+            tokio::select! {
+                biased;
+                Some(json) = self.subscribed.recv() => return Some(self.count(json)),
+                queued = self.queued.recv() => self.next = Some(queued?),
+            }
+        }
+        match self.subscribed.try_recv() {
+            Ok(json) => Some(self.count(json)),
+            Err(_) => self.next.take(),
+        }
+    }
+
+    fn count(&self, json: Box<RawValue>) -> Unread {
+        Unread { occupied: self.memory.unread(json.get().len()), json }
+    }
+
+    /// Refuses everything that is not in it yet.
+    fn close(&mut self) {
+        self.queued.close();
+        self.subscribed.close();
+    }
 }
 
 /// Sends what is in the outbox until sending fails, or until all requests are `answered` and everything is sent.
 async fn send(
-    mut outbox: mpsc::Receiver<Box<RawValue>>,
+    mut outbox: Outbox,
     outgoing: impl Sink<Outgoing>,
     ping_interval: Option<Duration>,
-    memory: &Arc<ClientMemory>,
     answered: &CancellationToken,
 ) {
     let mut outgoing = pin!(outgoing);
     let mut pings = ping_interval.map(pings);
-    let mut queue: VecDeque<(Outgoing, Occupied)> = VecDeque::new();
     // What is written now. The transport has a copy of it.
     let mut written: Option<Occupied> = None;
     let mut is_open = true;
-    while is_open || written.is_some() || !queue.is_empty() {
-        if written.is_none()
-            && let Some((next, mut occupied)) = queue.pop_front()
-        {
-            occupied.grow(next.bytes());
-            written = Some(occupied);
-            if outgoing.feed(next).await.is_err() {
-                return;
-            }
-        }
-        tokio::select! {
+    while is_open || written.is_some() {
+        let next = tokio::select! {
             biased;
             sent = outgoing.flush(), if written.is_some() => match sent {
-                Ok(()) => written = None,
+                Ok(()) => {
+                    written = None;
+                    continue;
+                }
                 Err(_) => return,
             },
-            () = answered.cancelled(), if !outbox.is_closed() => outbox.close(),
-            json = outbox.recv(), if is_open => match json {
-                Some(json) => {
-                    let unread = memory.unread(json.get().len());
-                    queue.push_back((Outgoing::Json(json), unread));
-                }
-                None => is_open = false,
-            },
-            () = tick(&mut pings), if queue.is_empty() => {
-                queue.push_back((Outgoing::Ping, memory.unread(0)));
+            () = answered.cancelled(), if !outbox.queued.is_closed() => {
+                outbox.close();
+                continue;
             }
+            unread = outbox.next(), if is_open && written.is_none() => match unread {
+                Some(Unread { json, mut occupied }) => {
+                    occupied.grow(json.get().len());
+                    written = Some(occupied);
+                    Outgoing::Json(json)
+                }
+                None => {
+                    is_open = false;
+                    continue;
+                }
+            },
+            () = tick(&mut pings), if written.is_none() => {
+                written = Some(outbox.memory.unread(0));
+                Outgoing::Ping
+            }
+        };
+        if outgoing.feed(next).await.is_err() {
+            return;
         }
     }
     // An error means that the connection is closed already.
