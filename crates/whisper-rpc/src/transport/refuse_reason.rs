@@ -106,3 +106,56 @@ impl RefuseReason {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Status and text of every refusal. Those of go-ethereum are the same; `RPC.md` has the others.
+    const REFUSALS: [(RefuseReason, u16, &str); 12] = [
+        (RefuseReason::Host, 403, "invalid host specified: it is not among the virtual hosts"),
+        (RefuseReason::Origin, 403, "origin not allowed: it is not among the origins"),
+        (RefuseReason::Token, 401, "a bearer token is required: send the header Authorization"),
+        (RefuseReason::Get, 405, "JSON-RPC over HTTP is a POST request"),
+        (RefuseReason::Method, 405, "method not allowed"),
+        (RefuseReason::Upgrade, 403, "WebSocket is not served at this port"),
+        (RefuseReason::Handshake, 400, "this port serves WebSocket"),
+        (
+            RefuseReason::ContentType,
+            415,
+            "invalid content type, only application/json is supported",
+        ),
+        (RefuseReason::TooLarge { length: 9, limit: 8 }, 413, "content length too large (9>8)"),
+        (RefuseReason::Overflow { limit: 8 }, 413, "content too large (limit 8)"),
+        (RefuseReason::Slow, 408, "request body did not arrive in time"),
+        (RefuseReason::Broken, 400, "request body could not be read"),
+    ];
+
+    /// A refusal by a setting says which one, and what to do.
+    #[test]
+    fn every_refusal_says_what_to_change() {
+        for (reason, status, text) in REFUSALS {
+            let response = reason.response();
+            assert_eq!(response.status().as_u16(), status, "{reason}");
+            assert!(reason.to_string().starts_with(text), "{reason}");
+            assert!(!reason.to_string().contains("--"), "only the program has flags: {reason}");
+            let setting = match reason {
+                RefuseReason::Host => "http.vhosts",
+                RefuseReason::Origin => "ws.origins",
+                RefuseReason::Token => "Bearer",
+                RefuseReason::Get => "POST",
+                RefuseReason::ContentType => "application/json",
+                RefuseReason::TooLarge { limit, .. } | RefuseReason::Overflow { limit } => {
+                    assert_eq!(limit, 8);
+                    "8"
+                }
+                RefuseReason::Method
+                | RefuseReason::Upgrade
+                | RefuseReason::Handshake
+                | RefuseReason::Slow
+                | RefuseReason::Broken => "",
+            };
+            assert!(reason.to_string().contains(setting), "{reason}");
+        }
+    }
+}

@@ -41,18 +41,24 @@ variants!(
     Kind, Number, Escape, Hex, TopicLength, PartialTopicLength, Field, UnknownField, Item,
 );
 
-/// The key 0x00… and its hash.
-const NOBODY: NodeId = NodeId([0; 64]);
-const NOBODY_HASH: &str = "ad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5";
+/// The id of a peer that is not connected, and the hash of the id.
+const PEER: NodeId = NodeId([0; 64]);
+const PEER_HASH: &str = "ad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5";
+
+/// An error and its text.
+type Expected = (CallError, String);
 
 /// The errors with go-ethereum's texts.
-fn as_in_go_ethereum() -> Vec<(CallError, String)> {
+fn as_in_go_ethereum() -> Vec<Expected> {
+    let all = [calls_and_transports(), nodes_and_keys(), messages_and_filters()];
+    all.into_iter().flatten().collect()
+}
+
+/// Errors about the call and the transports, with go-ethereum's texts.
+fn calls_and_transports() -> Vec<Expected> {
     let at = SocketAddr::from(([127, 0, 0, 1], 8545));
-    let second = Duration::from_secs(1);
-    let peer = format!("Could not find peer with ID: {NOBODY_HASH}");
-    let scheme = "invalid URL scheme, want \"enode\"";
     let value = |error| CallError::Argument { index: 0, error };
-    [
+    expected([
         (
             CallError::NoSuchMethod { name: "shh_x".into() },
             "The method shh_x does not exist/is not available",
@@ -76,13 +82,21 @@ fn as_in_go_ethereum() -> Vec<(CallError, String)> {
         ),
         (CallError::NotServed { transport: Transport::Http }, "HTTP RPC not running"),
         (CallError::NotServed { transport: Transport::Ws }, "WebSocket RPC not running"),
+    ])
+}
+
+/// Errors about nodes and keys, with go-ethereum's texts.
+fn nodes_and_keys() -> Vec<Expected> {
+    let peer = format!("Could not find peer with ID: {PEER_HASH}");
+    let scheme = "invalid URL scheme, want \"enode\"";
+    expected([
         (CallError::Enode(enode("x").unwrap_err()), &format!("invalid enode: {scheme}")),
         (
             CallError::TargetPeer(node_id("x").unwrap_err()),
             &format!("failed to parse target peer: {scheme}"),
         ),
         (CallError::NodeId(node_id("x").unwrap_err()), scheme),
-        (NoSuchPeer(NOBODY).into(), &peer),
+        (NoSuchPeer(PEER).into(), &peer),
         (CallError::KeyChoice, "specify either a symmetric or an asymmetric key"),
         (CallError::NoSuchSymmetricKey, "non-existent key ID"),
         (CallError::KeyPairNotFound { name: "x".into() }, "key pair x not found"),
@@ -92,6 +106,14 @@ fn as_in_go_ethereum() -> Vec<(CallError, String)> {
         (CallError::PrivateKeyTooLarge, "invalid private key, >=N"),
         (CallError::InvalidPublicKey, "invalid public key"),
         (CallError::InvalidSigningKey, "invalid signing public key"),
+    ])
+}
+
+/// Errors about messages and filters, with go-ethereum's texts.
+fn messages_and_filters() -> Vec<Expected> {
+    let second = Duration::from_secs(1);
+    let peer = format!("Could not find peer with ID: {PEER_HASH}");
+    expected([
         (CallError::BloomSize { size: 63 }, "invalid bloom filter size: 63"),
         (CallError::NoTopics, "missing topic(s)"),
         (CallError::NoSuchFilter, "filter not found"),
@@ -110,24 +132,28 @@ fn as_in_go_ethereum() -> Vec<(CallError, String)> {
             PostError::PowTimeTooShort(second).into(),
             "failed to reach the PoW target, specified pow time (1 seconds) was insufficient",
         ),
-        (PostError::NoSuchPeer(NOBODY).into(), &peer),
+        (PostError::NoSuchPeer(PEER).into(), &peer),
         (CallError::Stopping, "server is shutting down"),
-    ]
-    .map(|(error, text)| (error, text.to_owned()))
-    .into()
+    ])
 }
 
-/// Errors with other texts: the text, and what `RPC.md` says about it.
-fn of_this_node() -> Vec<(CallError, &'static str, &'static str)> {
+fn expected<const N: usize>(errors: [(CallError, &str); N]) -> Vec<Expected> {
+    errors.map(|(error, text)| (error, text.to_owned())).into()
+}
+
+/// An error, its text, and what `RPC.md` says about it.
+type Documented = (CallError, &'static str, &'static str);
+
+/// The errors with other texts.
+fn of_this_node() -> Vec<Documented> {
+    [arguments(), transports(), messages()].into_iter().flatten().collect()
+}
+
+/// Errors about the method and its arguments.
+fn arguments() -> Vec<Documented> {
     const KNOWN: &[&str] = &["topics"];
     let value = |error| CallError::Argument { index: 0, error };
     let inner = || Box::new(ValueError::Escape);
-    let web = RpcError::WebName {
-        setting: WebSetting::Cors,
-        name: "x".into(),
-        source: WebNameError::Origin,
-    };
-    let (needed, required) = (Work::new(0.2).unwrap(), Work::new(0.3).unwrap());
     let wrong_type = "argument of a wrong type";
     vec![
         (
@@ -176,6 +202,17 @@ fn of_this_node() -> Vec<(CallError, &'static str, &'static str)> {
             "invalid argument 0: unknown field 'topic', did you mean 'topics'?",
             "`unknown field 'topic', did you mean 'topics'?`",
         ),
+    ]
+}
+
+/// Errors about transports and nodes.
+fn transports() -> Vec<Documented> {
+    let web = RpcError::WebName {
+        setting: WebSetting::Cors,
+        name: "x".into(),
+        source: WebNameError::Origin,
+    };
+    vec![
         (
             CallError::SubscriptionInBatch,
             "subscriptions are not supported in a batch",
@@ -202,6 +239,13 @@ fn of_this_node() -> Vec<(CallError, &'static str, &'static str)> {
             "entry 1 (\"x\") is not a network in CIDR form such as 10.0.0.0/8",
             "`admin_setNetRestrict(networks?)`",
         ),
+    ]
+}
+
+/// Errors about keys and messages.
+fn messages() -> Vec<Documented> {
+    let (needed, required) = (Work::new(0.2).unwrap(), Work::new(0.3).unwrap());
+    vec![
         (
             CallError::KeyExport,
             "this node does not export its keys",
@@ -243,7 +287,7 @@ fn of_this_node() -> Vec<(CallError, &'static str, &'static str)> {
             "`failed to add envelope: ` and the reason",
         ),
         (
-            PostError::OtherDialect { id: NOBODY, dialect: Dialect::V5 }.into(),
+            PostError::OtherDialect { id: PEER, dialect: Dialect::V5 }.into(),
             "peer with ID ad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5 does not speak shh/5",
             "A post reaches\npeers that speak its dialect",
         ),
