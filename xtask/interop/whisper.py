@@ -157,12 +157,15 @@ def mistakes(near, key):
     """Invalid requests get go-ethereum's codes and messages, and the connection stays open."""
     shh = near.geth.shh
     same(refused(lambda: shh.get_sym_key("00" * 32)), (-32000, "non-existent key ID"))
-    same(refused(lambda: shh.get_private_key("00" * 32)), (-32000, "invalid id"))
+    code, unknown = refused(lambda: shh.get_private_key("00" * 32))
+    same((code, unknown[:11], "00" * 32 in unknown), (-32000, "invalid id:", True))
     same(refused(lambda: shh.get_filter_messages("00" * 32)), (-32000, "filter not found"))
     both = (-32000, "specify either a symmetric or an asymmetric key")
     same(refused(lambda: post(shh, payload="0x00")), both)
     low = refused(lambda: post(shh, symKeyID=key, payload="0x00", powTarget=0.0001))
-    same(low, (-32000, "message rejected, PoW too low"))
+    same(low, (-32000, "message rejected, PoW too low (had 0.0001, needed 0.2)"))
+    unknown = refused(lambda: shh.new_message_filter({"symKeyID": key, "topic": TOPIC}))
+    same(unknown, (-32602, "invalid argument 0: unknown field 'topic', did you mean 'topics'?"))
     same(refused(lambda: shh.set_min_pow("much"))[0], -32602)
     gone = refused(lambda: near.manager.request_blocking("shh_nonsense", []))
     same(gone, (-32601, "The method shh_nonsense does not exist/is not available"))
@@ -172,7 +175,7 @@ def mistakes(near, key):
 def pushed(near, far, key):
     """A subscription. web3.py can make one, but does not read its notifications."""
     provider = near.provider
-    subscription = near.geth.shh.subscribe("messages", {"symKeyID": key})
+    subscription = near.geth.shh.subscribe("messages", {"symKeyID": key, "topics": [TOPIC]})
     raw = near.geth.shh.get_sym_key(key)
     post(far.geth.shh, symKeyID=far.geth.shh.add_sym_key(raw), payload=text("pushed"))
 
