@@ -24,7 +24,7 @@ use bytes::Bytes;
 use p2p_identity::{Content, NodeId, Record, RecordError, SecretKey};
 
 use crate::config::Discv4Config;
-use crate::event::{BusyError, Event, LookupId};
+use crate::event::{BusyError, ClockOffset, ClockWitness, Event, LookupId};
 use crate::node::Node;
 use crate::stats::Stats;
 use crate::table::Table;
@@ -193,10 +193,42 @@ impl Discovery {
     ///
     /// [`BusyError`] if there are 64 boot nodes or too many requests in progress.
     pub fn add_boot_node(&mut self, now: Instant, unix: u64, node: Node) -> Result<(), BusyError> {
-        if !self.boot_nodes.add(node.clone()) {
+        self.add_trusted(now, unix, node, false)
+    }
+
+    /// Adds a trusted witness of the time, such as a static node: one is enough for [`Event::ClockOffset`]. It is
+    /// contacted like a boot node, but no event says that it does not answer. At most 16.
+    ///
+    /// # Errors
+    ///
+    /// [`BusyError`] if there are 16 witnesses or too many requests in progress.
+    pub fn add_clock_witness(
+        &mut self,
+        now: Instant,
+        unix: u64,
+        node: Node,
+    ) -> Result<(), BusyError> {
+        self.add_trusted(now, unix, node, true)
+    }
+
+    fn add_trusted(
+        &mut self,
+        now: Instant,
+        unix: u64,
+        node: Node,
+        is_witness: bool,
+    ) -> Result<(), BusyError> {
+        if !self.boot_nodes.add(node.clone(), is_witness) {
             return Err(BusyError);
         }
         self.add_seed(now, unix, node)
+    }
+
+    /// By how much the clock of this machine is wrong, and which nodes show it; `None` if it is right, or nothing is
+    /// known. [`Event::ClockOffset`] reports it once an hour.
+    #[must_use]
+    pub const fn clock_offset(&self) -> Option<(ClockOffset, ClockWitness)> {
+        self.clock.wrong()
     }
 
     /// Contacts a node that may be alive, for example one known from an earlier run. If it answers,

@@ -22,7 +22,7 @@ use tokio_util::{
 
 use crate::config::Discv4Config;
 use crate::discovery::Discovery;
-use crate::event::{Event, LookupOutcome};
+use crate::event::{ClockOffset, ClockWitness, Event, LookupOutcome};
 use crate::node::Node;
 use crate::stats::Stats;
 
@@ -72,6 +72,7 @@ pub struct Discv4 {
     record: watch::Receiver<Record>,
     stats: watch::Receiver<(Stats, SocketStats)>,
     tasks: TaskTracker,
+    clock: watch::Receiver<Option<(ClockOffset, ClockWitness)>>,
     quit: CancellationToken,
     _stop_on_drop: Arc<DropGuard>,
 }
@@ -124,7 +125,9 @@ impl Discv4 {
             watch::channel((machine.stats().clone(), SocketStats::default()));
         let (tasks, quit) = (TaskTracker::new(), CancellationToken::new());
         let weak = events.downgrade();
-        let published = Published { record: publish_record, stats: publish_stats };
+        let (publish_clock, clock) = watch::channel(None);
+        let published =
+            Published { record: publish_record, stats: publish_stats, clock: publish_clock };
         let driver = Driver::new(machine, socket, received, events, published);
         let ended = quit.clone();
         tasks.spawn(async move { ended.run_until_cancelled(driver.run()).await });
@@ -138,6 +141,7 @@ impl Discv4 {
             record,
             stats,
             tasks,
+            clock,
             quit,
             _stop_on_drop: stop_on_drop,
         })
@@ -193,6 +197,22 @@ impl Discv4 {
     }
 
     /// Contacts nodes that may be alive, for example those known from an earlier run.
+    /// Adds a trusted witness of the time, such as a static node: see [`Discovery::add_clock_witness`].
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Address`], [`RequestError::Name`], and [`RequestError::Busy`] if there are 16 witnesses.
+    pub async fn add_clock_witness(&self, enode: &Enode) -> Result<(), RequestError> {
+        let node = resolve(enode).await?;
+        self.ask(|done| Command::ClockWitness(node, done)).await?
+    }
+
+    /// By how much the clock of this machine is wrong, and which nodes show it: see [`Discovery::clock_offset`].
+    #[must_use]
+    pub fn clock_offset(&self) -> Option<(ClockOffset, ClockWitness)> {
+        *self.clock.borrow()
+    }
+
     ///
     /// # Errors
     ///

@@ -42,6 +42,9 @@ pub enum Event {
     /// A boot node is of no use, for this reason. Reported again after 10 minutes, or for another
     /// reason.
     BootNodeFailed(Node, BootNodeReason),
+    /// A witness of the time ([`Discovery::add_clock_witness`](crate::Discovery::add_clock_witness)) is of another
+    /// network: its record names this one, or none. Reported again after 10 minutes.
+    WitnessForeign(Node, Option<NetworkId>),
     /// A boot node that had failed answers, and is of our network.
     BootNodeAnswers(NodeId),
 }
@@ -98,6 +101,8 @@ impl fmt::Display for BootNodeReason {
 pub enum ClockWitness {
     /// By this boot node.
     BootNode(NodeId),
+    /// By this node, which was given as a witness ([`Discovery::add_clock_witness`](crate::Discovery::add_clock_witness)).
+    Trusted(NodeId),
     /// By most of this number of nodes with different addresses.
     Majority(usize),
 }
@@ -106,6 +111,7 @@ impl fmt::Display for ClockWitness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BootNode(id) => write!(f, "the boot node {id:.8}…"),
+            Self::Trusted(id) => write!(f, "the node {id:.8}…"),
             Self::Majority(count) => write!(f, "most of {count} other nodes"),
         }
     }

@@ -1,15 +1,18 @@
-//! Boot nodes: when they are pinged, and what is wrong with those that are of no use.
+//! Boot nodes and witnesses of the time: when they are pinged, and what is wrong with boot nodes that are of no use.
 
 use core::time::Duration;
 use std::time::Instant;
 
 use p2p_identity::NodeId;
 
-use crate::event::{BootNodeReason, Event};
+use crate::event::{BootNodeReason, ClockWitness, Event};
 use crate::node::Node;
 
 /// Maximum number of boot nodes.
 const MAX_BOOT_NODES: usize = 64;
+
+/// Maximum number of witnesses of the time that are no boot nodes. One is enough, if it answers.
+const MAX_WITNESSES: usize = 16;
 
 /// The pause between two rounds of pings while the table is empty. It doubles from the first value to
 /// the second.
@@ -25,10 +28,12 @@ const ROUNDS_BEFORE_REPORT: u32 = 2;
 /// Minimum time between two reports of the same failure.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
-/// A boot node and what is known of it.
+/// A boot node, or a witness of the time, and what is known of it.
 #[derive(Debug)]
 struct BootNode {
     node: Node,
+    /// Whether it is only a witness of the time. Of what is wrong with it, only another network is reported.
+    is_witness: bool,
     /// Rounds without an answer since it last answered.
     silent_rounds: u32,
     /// Whether it has answered, and is of our network.
@@ -44,6 +49,13 @@ impl BootNode {
     /// Remembers what was seen. Returns the event if it is to be reported now.
     fn fail(&mut self, now: Instant, reason: BootNodeReason) -> Option<Event> {
         self.seen = Some(reason);
+        let event = match reason {
+            _ if !self.is_witness => Event::BootNodeFailed(self.node.clone(), reason),
+            BootNodeReason::OtherNetwork(network) => {
+                Event::WitnessForeign(self.node.clone(), network)
+            }
+            _ => return None,
+        };
         let is_known = |(at, known): &(Instant, BootNodeReason)| {
             *known == reason && now.saturating_duration_since(*at) < REPORT_INTERVAL
         };
@@ -51,7 +63,7 @@ impl BootNode {
             return None;
         }
         self.reported = Some((now, reason));
-        Some(Event::BootNodeFailed(self.node.clone(), reason))
+        Some(event)
     }
 }
 
@@ -69,13 +81,19 @@ impl BootNodes {
         Self { nodes: Vec::new(), next_round: now, interval: FIRST_INTERVAL }
     }
 
-    /// Adds a boot node. Returns `false` if there are too many.
-    pub(super) fn add(&mut self, node: Node) -> bool {
+    /// Adds a boot node, or only a witness of the time; a boot node stays one. Returns `false` if there are too many.
+    pub(super) fn add(&mut self, node: Node, is_witness: bool) -> bool {
+        if is_witness && self.nodes.iter().any(|known| known.node.id == node.id) {
+            return true;
+        }
         self.nodes.retain(|known| known.node.id != node.id);
-        let has_room = self.nodes.len() < MAX_BOOT_NODES;
+        let limit = if is_witness { MAX_WITNESSES } else { MAX_BOOT_NODES };
+        let of_its_kind = self.nodes.iter().filter(|known| known.is_witness == is_witness).count();
+        let has_room = of_its_kind < limit;
         if has_room {
             self.nodes.push(BootNode {
                 node,
+                is_witness,
                 silent_rounds: 0,
                 has_answered: false,
                 recheck_at: None,
@@ -91,9 +109,13 @@ impl BootNodes {
         self.nodes.iter_mut().find(|known| is_same(&known.node, node))
     }
 
-    /// Whether `node` is a boot node at the address that was given for it.
-    pub(super) fn contains(&self, node: &Node) -> bool {
-        self.nodes.iter().any(|known| is_same(&known.node, node))
+    /// As what `node` testifies to the time, if it is a boot node or a witness at the address that was given for it.
+    pub(super) fn witness(&self, node: &Node) -> Option<ClockWitness> {
+        let known = self.nodes.iter().find(|known| is_same(&known.node, node))?;
+        Some(match known.is_witness {
+            true => ClockWitness::Trusted(node.id),
+            false => ClockWitness::BootNode(node.id),
+        })
     }
 
     /// Whether `node` is a boot node that has not answered yet, or no longer.
@@ -138,7 +160,8 @@ impl BootNodes {
         known.silent_rounds = 0;
         known.recheck_at = None;
         known.seen = None;
-        known.reported.take().map(|_| Event::BootNodeAnswers(node.id))
+        let reported = known.reported.take().filter(|_| !known.is_witness);
+        reported.map(|_| Event::BootNodeAnswers(node.id))
     }
 
     /// A boot node has not answered a round of pings. `has_received`: whether any packet has come from
@@ -220,7 +243,7 @@ mod tests {
 
     fn boot_nodes(now: Instant) -> BootNodes {
         let mut nodes = BootNodes::new(now);
-        assert!(nodes.add(node(1)));
+        assert!(nodes.add(node(1), false));
         nodes
     }
 
@@ -266,6 +289,25 @@ mod tests {
             assert_eq!(nodes.handle_silence(now, &node(1), true), None, "it has been reported");
         }
         assert_eq!(nodes.handle_silence(now + REPORT_INTERVAL, &node(1), true), failed);
+    }
+
+    #[test]
+    fn a_witness_is_pinged_and_not_reported() {
+        let now = Instant::now();
+        let mut nodes = BootNodes::new(now);
+        assert!(nodes.add(node(1), true));
+        assert_eq!(nodes.due(now, false), [node(1)]);
+        assert_eq!(nodes.witness(&node(1)), Some(ClockWitness::Trusted(node(1).id)));
+        for _ in 0..3 {
+            assert_eq!(nodes.handle_silence(now, &node(1), true), None);
+        }
+        assert!(nodes.add(node(1), false) && nodes.add(node(1), true));
+        assert_eq!(nodes.witness(&node(1)), Some(ClockWitness::BootNode(node(1).id)));
+        assert_eq!(nodes.witness(&node(2)), None);
+        assert!((101..=116).all(|number| nodes.add(node(number), true)));
+        assert!(!nodes.add(node(117), true), "there are enough");
+        assert!((2..=64).all(|number| nodes.add(node(number), false)), "boot nodes have room");
+        assert!(!nodes.add(node(65), false));
     }
 
     #[test]

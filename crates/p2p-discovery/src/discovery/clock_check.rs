@@ -39,7 +39,7 @@ const MIN_PROBES: u8 = 2;
 /// A difference between the two clocks of this machine that is a change of the time of day.
 const MIN_JUMP_SECS: u64 = 5;
 
-/// What a pong of a boot node says about our clock.
+/// What a pong of a boot node, or of another trusted witness, says about our clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClockVerdict {
     /// It is not wrong.
@@ -56,10 +56,11 @@ pub(super) enum ClockVerdict {
     WrongThere(ClockOffset),
 }
 
-/// A pong of a boot node.
+/// A pong of a boot node, or of another trusted witness.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BootPong {
     pub(super) id: NodeId,
+    pub(super) witness: ClockWitness,
     pub(super) ip: IpAddr,
     pub(super) expiration: u64,
     /// Whether it answers a ping that is valid for longer than usual, after usual pings that were not
@@ -70,8 +71,8 @@ pub(super) struct BootPong {
 /// Compares the expiration of received packets with our clock.
 ///
 /// Samples are pongs that answer our pings, and pings, all with a valid signature. The median of
-/// several decides, so that a minority of wrong clocks has no effect. A boot node is trusted: it decides
-/// alone, unless the others contradict it.
+/// several decides, so that a minority of wrong clocks has no effect. A boot node or another given witness is
+/// trusted: it decides alone, unless the others contradict it.
 #[derive(Debug, Default)]
 pub(super) struct ClockCheck {
     /// The sender, and for how many more seconds its packet is valid by our clock. One sample per
@@ -80,6 +81,8 @@ pub(super) struct ClockCheck {
     /// How many probes in a row each boot node has answered.
     probes: HashMap<NodeId, u8>,
     reported: Option<Instant>,
+    /// By how much our clock is wrong, as far as it is known.
+    wrong: Option<(ClockOffset, ClockWitness)>,
     /// The time of the last call on both clocks of this machine.
     last_call: Option<(Instant, u64)>,
 }
@@ -111,8 +114,19 @@ impl ClockCheck {
             self.samples.pop_front();
         }
         self.samples.push_back((ip, seconds_left(unix, expiration)));
-        let offset = self.offset()?;
-        self.may_report(now).then_some((offset, ClockWitness::Majority(self.samples.len())))
+        let Some(offset) = self.offset() else {
+            if matches!(self.wrong, Some((_, ClockWitness::Majority(_)))) {
+                self.wrong = None;
+            }
+            return None;
+        };
+        self.wrong = Some((offset, ClockWitness::Majority(self.samples.len())));
+        self.wrong.filter(|_| self.may_report(now))
+    }
+
+    /// By how much our clock is wrong, and who says so; `None` if it is right or nothing is known.
+    pub(super) const fn wrong(&self) -> Option<(ClockOffset, ClockWitness)> {
+        self.wrong
     }
 
     /// Judges by a pong of a boot node, whose signature has been checked.
@@ -124,6 +138,7 @@ impl ClockCheck {
             behind(left)
         } else {
             self.probes.remove(&pong.id);
+            self.wrong = None;
             return ClockVerdict::Right;
         };
         let probes = self.probes.entry(pong.id).or_default();
@@ -132,8 +147,10 @@ impl ClockCheck {
             return ClockVerdict::Unsure;
         }
         if self.is_contradicted(pong.ip) {
+            self.wrong = None;
             return ClockVerdict::WrongThere(offset);
         }
+        self.wrong = Some((offset, pong.witness));
         ClockVerdict::Wrong { offset, is_reported: self.may_report(now) }
     }
 
@@ -227,7 +244,8 @@ mod tests {
     }
 
     fn boot_pong(expiration: u64, is_probe: bool) -> BootPong {
-        BootPong { id: NodeId([1; 64]), ip: Ipv4Addr::LOCALHOST.into(), expiration, is_probe }
+        let (id, ip) = (NodeId([1; 64]), Ipv4Addr::LOCALHOST.into());
+        BootPong { id, witness: ClockWitness::BootNode(id), ip, expiration, is_probe }
     }
 
     #[test]
@@ -237,7 +255,9 @@ mod tests {
         let wrong = |is_reported| ClockVerdict::Wrong { offset, is_reported };
         assert_eq!(clock.judge(now, UNIX, boot_pong(UNIX - 25, false)), wrong(true));
         assert_eq!(clock.judge(now, UNIX, boot_pong(UNIX - 25, false)), wrong(false));
+        assert_eq!(clock.wrong(), Some((offset, ClockWitness::BootNode(NodeId([1; 64])))));
         assert_eq!(clock.judge(now, UNIX, boot_pong(UNIX + 20, false)), ClockVerdict::Right);
+        assert_eq!(clock.wrong(), None);
         assert!(!clock.has_jumped(now, UNIX) && clock.has_jumped(now, UNIX - 45));
         assert_eq!(clock.judge(now, UNIX, boot_pong(UNIX - 25, false)), wrong(true), "once more");
     }

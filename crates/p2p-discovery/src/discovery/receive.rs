@@ -11,7 +11,7 @@ use super::endpoint_proof::Membership;
 use super::rate_limiter::{HandleTime, SenderClass};
 use super::{Discovery, Timestamp};
 use crate::address::may_relay;
-use crate::event::{BootNodeReason, ClockWitness, Event};
+use crate::event::{BootNodeReason, Event};
 use crate::node::Node;
 use crate::stats::DropReason;
 use crate::table::BUCKET_SIZE;
@@ -157,16 +157,15 @@ impl Discovery {
             return false;
         }
         self.compare_clocks(at, from, expiration);
-        if !self.boot_nodes.contains(node) {
+        let Some(witness) = self.boot_nodes.witness(node) else {
             return expiration >= at.unix;
-        }
-        let pong = BootPong { id: node.id, ip: from.ip(), expiration, is_probe };
+        };
+        let pong = BootPong { id: node.id, witness, ip: from.ip(), expiration, is_probe };
         match self.clock.judge(at.now, at.unix, pong) {
             ClockVerdict::Right => return true,
             ClockVerdict::Unsure => {}
             ClockVerdict::Wrong { offset, is_reported } => {
                 self.boot_nodes.handle_clock(node, BootNodeReason::WrongClock(offset));
-                let witness = ClockWitness::BootNode(node.id);
                 self.out.push_event(is_reported.then_some(Event::ClockOffset(offset, witness)));
             }
             ClockVerdict::WrongThere(offset) => {

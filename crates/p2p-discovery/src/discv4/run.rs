@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{RequestError, SocketStats};
 use crate::discovery::Discovery;
-use crate::event::{Event, LookupId, LookupOutcome};
+use crate::event::{BootNodeReason, ClockOffset, ClockWitness, Event, LookupId, LookupOutcome};
 use crate::node::Node;
 use crate::stats::Stats;
 use crate::v4::MAX_DATAGRAM;
@@ -33,6 +33,7 @@ type RecordChange = Box<dyn FnOnce(Content) -> Content + Send>;
 /// A command of a handle, with the sender for its result.
 pub(super) enum Command {
     BootNode(Node, ResultSender<()>),
+    ClockWitness(Node, ResultSender<()>),
     Seed(Node, ResultSender<()>),
     Ping(Node, ResultSender<Duration>),
     Record(Node, ResultSender<Record>),
@@ -67,6 +68,7 @@ pub(super) struct Driver {
 pub(super) struct Published {
     pub(super) record: watch::Sender<Record>,
     pub(super) stats: watch::Sender<(Stats, SocketStats)>,
+    pub(super) clock: watch::Sender<Option<(ClockOffset, ClockWitness)>>,
 }
 
 impl Driver {
@@ -90,6 +92,7 @@ impl Driver {
             self.flush().await;
             // A copy of a few hundred bytes is cheap beside the system calls for a datagram.
             self.published.stats.send_replace((self.machine.stats().clone(), self.stats));
+            self.published.clock.send_replace(self.machine.clock_offset());
             let timeout = self.machine.poll_timeout();
             tokio::select! {
                 command = self.commands.recv() => match command {
@@ -137,6 +140,10 @@ impl Driver {
                     done,
                     self.machine.add_boot_node(now, unix, node).map_err(RequestError::Busy),
                 );
+            }
+            Command::ClockWitness(node, done) => {
+                let added = self.machine.add_clock_witness(now, unix, node);
+                send_result(done, added.map_err(RequestError::Busy));
             }
             Command::Seed(node, done) => {
                 send_result(
@@ -230,6 +237,13 @@ impl Driver {
             }
             Event::BootNodeFailed(ref node, reason) => {
                 tracing::warn!(enode = %node.enode(), "cannot use a boot node: {reason}");
+            }
+            Event::WitnessForeign(ref node, network) => {
+                let reason = BootNodeReason::OtherNetwork(network);
+                tracing::warn!(
+                    enode = %node.enode(),
+                    "a static node may not belong here: {reason}. A connection does not tell the network, so it can be a peer"
+                );
             }
             Event::BootNodeAnswers(id) => tracing::info!(%id, "the boot node answers now"),
             _ => {}

@@ -114,6 +114,46 @@ fn a_wrong_clock_is_found_by_one_boot_node() {
     }
 }
 
+/// A static node is such a witness too, and nothing is said if it does not answer.
+#[test]
+fn a_wrong_clock_is_found_by_one_given_witness() {
+    for seconds in [-3600, -45, 45, 3600] {
+        let mut world = World::of([1, 2], &config());
+        world.ahead.insert(address(1), seconds);
+        for witness in [2, 3] {
+            let add =
+                |one: &mut Discovery, now, unix| one.add_clock_witness(now, unix, node(witness));
+            world.call(1, add).unwrap();
+        }
+        world.seconds(15);
+        let by = Duration::from_secs(seconds.unsigned_abs());
+        let offset = if seconds < 0 { ClockOffset::Behind(by) } else { ClockOffset::Ahead(by) };
+        let witness = ClockWitness::Trusted(key(2).id());
+        assert_eq!(reports(&mut world), [Event::ClockOffset(offset, witness)], "{seconds}");
+        assert_eq!(world.node(1).clock_offset(), Some((offset, witness)));
+        world.ahead.clear();
+        world.seconds(20);
+        assert_eq!(world.node(1).clock_offset(), None, "{seconds}");
+        assert_eq!(reports(&mut world), []);
+    }
+}
+
+/// A static node of another network is named; whether it stays a peer is not decided here.
+#[test]
+fn a_given_witness_of_another_network_is_reported() {
+    for (theirs, named) in [(config().network(NetworkId(8)), Some(NetworkId(8))), (config(), None)]
+    {
+        let mut world = World::of([1], &config().network(NetworkId(7)));
+        world.add(2, theirs);
+        world.call(1, |one, now, unix| one.add_clock_witness(now, unix, node(2))).unwrap();
+        world.seconds(15);
+        let events = world.events(1);
+        let foreign = |event: &&Event| matches!(event, Event::WitnessForeign(..));
+        let foreign: Vec<_> = events.iter().filter(foreign).collect();
+        assert_eq!(foreign, [&Event::WitnessForeign(node(2), named)]);
+    }
+}
+
 /// If most others agree with our clock, that of the boot node is wrong.
 #[test]
 fn a_boot_node_with_a_wrong_clock_is_reported_as_such() {
@@ -156,4 +196,5 @@ fn every_reason_says_what_was_seen() {
         assert!(reason.to_string().contains(text), "{reason}");
     }
     assert!(ClockWitness::BootNode(key(3).id()).to_string().len() < 40);
+    assert!(ClockWitness::Trusted(key(3).id()).to_string().starts_with("the node "));
 }
