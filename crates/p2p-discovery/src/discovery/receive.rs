@@ -187,9 +187,9 @@ impl Discovery {
         hash: &[u8; 32],
     ) {
         let endpoint = Endpoint::new(from, ping.from.tcp);
-        let to = Endpoint { tcp: 0, ..endpoint };
         let enr_seq = Some(self.local.record().sequence());
-        let pong = Pong { to, ping: *hash, expiration: at.expiration(), enr_seq };
+        // The TCP port as the ping names it, as in go-ethereum.
+        let pong = Pong { to: endpoint, ping: *hash, expiration: at.expiration(), enr_seq };
         self.send(from, &Packet::Pong(pong));
         self.compare_clocks(at, from, ping.expiration);
         self.proofs.record_ping(at.now, id, from.ip());

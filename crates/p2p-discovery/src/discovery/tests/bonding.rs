@@ -242,3 +242,18 @@ fn lookups_find_all_nodes_of_a_small_network() {
         assert_eq!((outcome.nodes.len(), outcome.silent), (16, 0));
     }
 }
+
+/// As in go-ethereum. The UDP port is the one that the ping came from.
+#[test]
+fn a_pong_names_the_tcp_port_of_the_ping() {
+    let mut world = World::of([1], &Discv4Config::new());
+    let [from, to] = [2, 1].map(|number| Endpoint::new(address(number), 30_404));
+    let ping = Packet::Ping(Ping { from, to, expiration: UNIX + 20, enr_seq: None });
+    let bytes = ping.seal(&key(2)).unwrap().bytes;
+    world.call(1, |one, now, unix| one.handle_datagram(now, unix, address(2), &bytes));
+    let (_, answer) = world.call(1, |one, _, _| one.poll_transmit().unwrap());
+    let Packet::Pong(pong) = Datagram::parse(&answer).unwrap().packet().unwrap() else {
+        panic!("not a pong");
+    };
+    assert_eq!(pong.to, from);
+}
