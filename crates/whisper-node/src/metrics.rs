@@ -50,6 +50,7 @@ fn info(out: &mut Exposition, info: Info) {
     let Info {
         pool_bytes,
         envelopes,
+        clock_excess,
         min_work,
         max_message_size,
         filters,
@@ -60,6 +61,8 @@ fn info(out: &mut Exposition, info: Info) {
     } = info;
     out.value(&gauge("whisper_pool_bytes", "Memory of the pool"), pool_bytes as f64);
     out.value(&gauge("whisper_pool_envelopes", "Envelopes in the pool"), envelopes as f64);
+    let help = "How far the clocks of the peers are ahead, if that is too much for a correction";
+    out.value(&gauge("whisper_clock_excess_seconds", help), clock_excess.into());
     out.value(&gauge("whisper_min_pow", "Minimum work of an accepted envelope"), min_work.get());
     let family = gauge("whisper_max_message_bytes", "Maximum size of an accepted envelope");
     out.value(&family, max_message_size.into());

@@ -70,6 +70,8 @@ pub struct Info {
     /// The correction of the clock in seconds, positive if it is set forward
     /// ([`PeerSettings::clock_correction`](crate::PeerSettings::clock_correction)).
     pub clock_correction: i32,
+    /// By how many seconds the peers' clocks are ahead of this node's, if that is too much for a correction; otherwise 0.
+    pub clock_excess: i32,
 }
 
 /// A message size beyond [`MAX_MESSAGE_SIZE`]. The text is go-ethereum's.
@@ -141,6 +143,7 @@ impl Whisper {
             queued_direct,
             light: relays.relays().is_light(),
             clock_correction: corrector.correction(),
+            clock_excess: corrector.excess(),
         }
     }
 

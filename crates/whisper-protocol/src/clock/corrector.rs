@@ -10,6 +10,7 @@ use whisper_envelope::Envelope;
 use crate::{
     clock::{Clock, offset::OffsetEstimate},
     lock::lock,
+    peers::remote::Remote,
     relay::peer_slot::PeerSlot,
 };
 
@@ -21,15 +22,16 @@ const MIN_LOGGED_CHANGE_SECS: u32 = 10;
 pub(crate) struct ClockCorrector {
     own: Clock,
     correction: Arc<AtomicI32>,
-    /// Maximum correction in seconds; 0 turns it off.
-    max_secs: u32,
+    /// By how many seconds the peers' clocks are ahead, if that is too much for a correction; otherwise 0.
+    excess: AtomicI32,
     estimate: Mutex<OffsetEstimate>,
 }
 
 impl ClockCorrector {
+    /// `max_secs`: maximum correction in seconds; 0 turns it off.
     pub(crate) fn new(own: Clock, max_secs: u32) -> Self {
         let estimate = Mutex::new(OffsetEstimate::new(max_secs));
-        Self { own, correction: Arc::default(), max_secs, estimate }
+        Self { own, correction: Arc::default(), excess: AtomicI32::new(0), estimate }
     }
 
     /// The corrected clock. All of the node uses it.
@@ -48,13 +50,19 @@ impl ClockCorrector {
         self.correction.load(Ordering::Relaxed)
     }
 
+    /// By how many seconds the peers' clocks are ahead of the node's own, if that is too much for a correction; otherwise
+    /// 0.
+    pub(crate) fn excess(&self) -> i32 {
+        self.excess.load(Ordering::Relaxed)
+    }
+
     /// A peer joined. Only peers that this node dialed count. Returns whether the correction changed.
-    pub(crate) fn join(&self, slot: PeerSlot, dialed: bool) -> bool {
-        if !dialed || self.max_secs == 0 {
+    pub(crate) fn join(&self, slot: PeerSlot, remote: &Remote) -> bool {
+        if !remote.dialed {
             return false;
         }
         let mut estimate = lock(&self.estimate);
-        estimate.join(slot);
+        estimate.join(slot, remote.is_static());
         self.correct(&estimate)
     }
 
@@ -85,14 +93,37 @@ impl ClockCorrector {
                 "this machine's clock differs from the clocks of most peers and is corrected"
             );
         }
+        self.warn_of_excess(estimate);
         before != after
+    }
+
+    /// Says that the clock is wrong by more than may be corrected, once until it is right again.
+    fn warn_of_excess(&self, estimate: &OffsetEstimate) {
+        let limit = i64::from(i32::MAX);
+        let excess = i32::try_from(estimate.excess().clamp(-limit, limit)).unwrap_or_default();
+        let before = self.excess.swap(excess, Ordering::Relaxed);
+        if excess != 0 && before == 0 {
+            let seconds = excess.unsigned_abs();
+            let side = if excess > 0 { "behind" } else { "ahead of" };
+            tracing::warn!(
+                "the clock of this machine is about {seconds} s {side} those of the peers, too much for a correction: \
+                 set it, otherwise neither end takes the envelopes of the other"
+            );
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use p2p_identity::NodeId;
+    use whisper_envelope::Dialect;
+
     use super::*;
     use crate::relay::testing::{NOW, envelope_until, slots};
+
+    fn remote(dialed: bool) -> Remote {
+        Remote::new(Dialect::V6, NodeId([1; 64])).dialed(dialed)
+    }
 
     #[test]
     fn follows_the_peers_that_this_node_dialed() {
@@ -100,11 +131,11 @@ mod tests {
         let corrected = corrector.corrected();
         let ahead = [envelope_until(NOW + 250, 1)]; // sent 200 s from now
         for (slot, dialed) in slots::<3>().into_iter().zip([true, true, false]) {
-            assert!(!corrector.join(slot, dialed));
+            assert!(!corrector.join(slot, &remote(dialed)));
             assert!(!corrector.handle_envelopes(slot, &ahead), "too few peers");
         }
         let third = slots::<4>()[3];
-        assert!(corrector.join(third, true), "two of three peers are ahead");
+        assert!(corrector.join(third, &remote(true)), "two of three peers are ahead");
         assert!(!corrector.handle_envelopes(third, &ahead), "and the third agrees");
         assert_eq!((corrector.correction(), corrected.now()), (200, NOW + 200));
         assert_eq!(corrector.now(), NOW + 200);
@@ -114,9 +145,9 @@ mod tests {
     fn a_maximum_of_zero_turns_it_off() {
         let corrector = ClockCorrector::new(Clock::new(|| NOW), 0);
         for slot in slots::<3>() {
-            assert!(!corrector.join(slot, true));
+            assert!(!corrector.join(slot, &remote(true)));
             assert!(!corrector.handle_envelopes(slot, &[envelope_until(NOW + 250, 1)]));
         }
-        assert_eq!(corrector.correction(), 0);
+        assert_eq!((corrector.correction(), corrector.excess()), (0, 200));
     }
 }

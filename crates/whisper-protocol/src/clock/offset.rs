@@ -6,14 +6,14 @@
 //! more closely. If this node's clock is outside these limits, one of the two clocks is wrong. If more than half of the
 //! peers show that, this node's clock is.
 //!
-//! Only peers that this node dialed count: a single party can open many inbound connections and become the majority. A
-//! clock inside the limits, as every correct one is, is never changed.
+//! Only peers that this node dialed count: a single party can open many inbound connections and become the majority. If
+//! they are few, only static peers count, which the operator has chosen: one is enough. A clock inside the limits, as every correct one is, is never changed.
 
 use std::collections::HashMap;
 
 use crate::{relay::admission::SYNC_ALLOWANCE, relay::peer_slot::PeerSlot};
 
-/// Minimum number of peers for a correction.
+/// Minimum number of peers for a correction. Below it, only static peers count.
 const MIN_PEERS: usize = 3;
 
 /// Maximum time in seconds that an envelope is assumed to travel from the peer to this node.
@@ -61,10 +61,18 @@ impl OffsetRange {
     }
 }
 
+/// A connected peer that this node dialed.
+#[derive(Debug)]
+struct DialedPeer {
+    is_static: bool,
+    /// What its envelopes show; `None` if it sent none.
+    range: Option<OffsetRange>,
+}
+
 /// What the connected peers that this node dialed show about their clocks.
 #[derive(Debug)]
 pub(crate) struct OffsetEstimate {
-    peers: HashMap<PeerSlot, Option<OffsetRange>>,
+    peers: HashMap<PeerSlot, DialedPeer>,
     /// Maximum correction in seconds.
     max_secs: i64,
 }
@@ -75,8 +83,8 @@ impl OffsetEstimate {
     }
 
     /// A peer that this node dialed joined.
-    pub(crate) fn join(&mut self, slot: PeerSlot) {
-        self.peers.insert(slot, None);
+    pub(crate) fn join(&mut self, slot: PeerSlot, is_static: bool) {
+        self.peers.insert(slot, DialedPeer { is_static, range: None });
     }
 
     /// A peer left.
@@ -92,7 +100,7 @@ impl OffsetEstimate {
         from: PeerSlot,
         lifetimes: impl IntoIterator<Item = (u32, u32)>,
     ) -> bool {
-        let Some(range) = self.peers.get_mut(&from) else { return false };
+        let Some(DialedPeer { range, .. }) = self.peers.get_mut(&from) else { return false };
         let before = *range;
         for (sent, expiry) in lifetimes {
             let new = OffsetRange::new(own, sent, expiry);
@@ -112,15 +120,22 @@ impl OffsetEstimate {
         if (now + change).abs() <= self.max_secs { now + change } else { 0 }
     }
 
+    /// By how many seconds the peers' clocks are ahead of the node's own, if that is too much for a correction; otherwise 0.
+    pub(crate) fn excess(&self) -> i64 {
+        let offset = self.median_correction(0);
+        if offset.abs() > self.max_secs { offset } else { 0 }
+    }
+
     /// The median of the corrections that the peers show for a clock that is `ahead` of the node's own. If there are two
     /// middle values, the one closer to 0. Peers that sent nothing count as 0.
     fn median_correction(&self, ahead: i64) -> i64 {
-        if self.peers.len() < MIN_PEERS {
+        let is_few = self.peers.len() < MIN_PEERS;
+        let counted = self.peers.values().filter(|peer| peer.is_static || !is_few);
+        let correction = |peer: &DialedPeer| peer.range.map_or(0, |range| range.correction(ahead));
+        let mut all: Vec<i64> = counted.map(correction).collect();
+        if all.is_empty() {
             return 0;
         }
-        let values = self.peers.values();
-        let mut all: Vec<i64> =
-            values.map(|range| range.map_or(0, |range| range.correction(ahead))).collect();
         all.sort_unstable();
         let (low, high) = (all[(all.len() - 1) / 2], all[all.len() / 2]);
         if low > 0 { low } else { high.min(0) }
@@ -138,7 +153,7 @@ mod tests {
     fn corrected(peers: &[&[(i64, u32, u32)]]) -> i64 {
         let mut estimate = OffsetEstimate::new(600);
         for (slot, envelopes) in slots::<5>().into_iter().zip(peers) {
-            estimate.join(slot);
+            estimate.join(slot, false);
             let lifetimes = envelopes.iter().map(|(ahead, age, ttl)| {
                 let sent = u32::try_from(i64::from(NOW) + ahead).unwrap() - age;
                 (sent, sent + ttl)
@@ -191,16 +206,39 @@ mod tests {
     }
 
     #[test]
+    fn one_static_peer_is_enough_while_others_are_few() {
+        let (mut estimate, [a, b, c, ..]) = (OffsetEstimate::new(600), slots::<5>());
+        estimate.join(a, true);
+        assert_eq!(estimate.correction(0), 0, "it sent nothing");
+        estimate.join(b, false);
+        assert!(estimate.handle_envelopes(NOW - 300, a, [(NOW, NOW + 50)]));
+        assert_eq!(estimate.correction(0), 300);
+        estimate.join(c, false);
+        assert_eq!(estimate.correction(0), 0, "the others are the majority");
+    }
+
+    #[test]
+    fn a_difference_beyond_the_maximum_is_known() {
+        for (ahead, excess) in [(3600, 3600), (-3600, -3600), (600, 0), (0, 0)] {
+            let (mut estimate, [a, ..]) = (OffsetEstimate::new(600), slots::<5>());
+            estimate.join(a, true);
+            let own = NOW.checked_add_signed(-ahead).unwrap();
+            estimate.handle_envelopes(own, a, [(NOW, NOW + 50)]);
+            assert_eq!((estimate.correction(0) == 0, estimate.excess()), (ahead != 600, excess));
+        }
+    }
+
+    #[test]
     fn a_correction_stays_until_most_peers_contradict_it() {
         let (mut estimate, [a, b, c, d, e]) = (OffsetEstimate::new(600), slots::<5>());
         for slot in [a, b, c] {
-            estimate.join(slot);
+            estimate.join(slot, false);
             assert!(estimate.handle_envelopes(NOW - 300, slot, [(NOW, NOW + 50)]));
         }
         assert_eq!(estimate.correction(0), 300);
         // One peer is silent, and one allows both clocks.
-        estimate.join(d);
-        estimate.join(e);
+        estimate.join(d, false);
+        estimate.join(e, false);
         assert!(estimate.handle_envelopes(NOW - 300, e, [(NOW - 300, NOW + 50)]));
         estimate.leave(a);
         assert_eq!((estimate.correction(300), estimate.correction(0)), (300, 0));
@@ -224,7 +262,7 @@ mod tests {
             shown in prop::collection::vec((any::<u32>(), any::<u32>(), any::<u32>()), 0..50),
         ) {
             let (mut estimate, slots, mut correction) = (OffsetEstimate::new(600), slots::<5>(), 0);
-            slots.iter().for_each(|slot| estimate.join(*slot));
+            slots.iter().for_each(|slot| estimate.join(*slot, false));
             for (number, (own, sent, expiry)) in shown.into_iter().enumerate() {
                 estimate.handle_envelopes(own, slots[number % 5], [(sent, expiry)]);
                 correction = estimate.correction(correction);

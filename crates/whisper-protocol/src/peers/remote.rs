@@ -70,6 +70,11 @@ impl Remote {
         Self { ip, connection: Some(peer), ..remote }
     }
 
+    /// Whether the operator chose to dial the peer.
+    pub(crate) fn is_static(&self) -> bool {
+        self.connection.as_ref().is_some_and(Peer::is_static)
+    }
+
     /// Whether the peer ended the connection because of something that it was sent. The disconnect reason does not say
     /// which packet it was.
     pub(crate) fn has_disconnected_us(&self) -> bool {

@@ -36,7 +36,7 @@ impl ConnectedPeer {
         let slot = relays.join(remote.dialect, remote.id, theirs, told, rule);
         relays.count_memory(slot, memory);
         context.links.insert(slot, remote.id, link);
-        if context.corrector.join(slot, remote.dialed) {
+        if context.corrector.join(slot, remote) {
             context.relays.notify_expiry(); // an expiry may have come
         }
         context.tracker.handle_joined();
