@@ -21,6 +21,7 @@ use tokio_util::{
 };
 
 use crate::config::Discv4Config;
+use crate::counted::{Counted, counters};
 use crate::discovery::Discovery;
 use crate::event::{ClockOffset, ClockWitness, Event, LookupOutcome};
 use crate::node::Node;
@@ -71,8 +72,8 @@ pub struct Discv4 {
     events: broadcast::WeakSender<Event>,
     record: watch::Receiver<Record>,
     stats: watch::Receiver<(Stats, SocketStats)>,
-    tasks: TaskTracker,
     clock: watch::Receiver<Option<(ClockOffset, ClockWitness)>>,
+    tasks: TaskTracker,
     quit: CancellationToken,
     _stop_on_drop: Arc<DropGuard>,
 }
@@ -140,8 +141,8 @@ impl Discv4 {
             events: weak,
             record,
             stats,
-            tasks,
             clock,
+            tasks,
             quit,
             _stop_on_drop: stop_on_drop,
         })
@@ -196,7 +197,6 @@ impl Discv4 {
         self.ask(|done| Command::BootNode(node, done)).await?
     }
 
-    /// Contacts nodes that may be alive, for example those known from an earlier run.
     /// Adds a trusted witness of the time, such as a static node: see [`Discovery::add_clock_witness`].
     ///
     /// # Errors
@@ -213,6 +213,7 @@ impl Discv4 {
         *self.clock.borrow()
     }
 
+    /// Contacts nodes that may be alive, for example those known from an earlier run.
     ///
     /// # Errors
     ///
@@ -303,6 +304,13 @@ impl Discv4 {
         self.stats.borrow().clone()
     }
 
+    /// Calls `each` with every counter of the machine and the socket.
+    pub fn for_each_counter(&self, mut each: impl FnMut(&Counted<'_>)) {
+        let (stats, socket) = self.stats();
+        stats.for_each_counter(&mut each);
+        socket.for_each_counter(&mut each);
+    }
+
     /// Changes the own record. If its content changes, the sequence number rises.
     ///
     /// # Errors
@@ -366,14 +374,16 @@ impl fmt::Debug for Discv4 {
     }
 }
 
-/// Counters of the socket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SocketStats {
-    /// Failed reads. The task continues after each.
-    pub receive_errors: u64,
-    /// Failed writes, for example for lack of a route or because of a full buffer.
-    pub send_errors: u64,
+counters! {
+    /// Counters of the socket.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct SocketStats {
+        /// Failed reads. The task continues after each.
+        receive_errors: u64 = ("discv4_receive_errors_total", "Errors when receiving");
+        /// Failed writes, for example for lack of a route or because of a full buffer.
+        send_errors: u64 = ("discv4_send_errors_total", "Errors when sending");
+    }
 }
 
 /// Adds address and port of the socket to `content` where it names none.

@@ -88,6 +88,7 @@
 
 mod address;
 mod config;
+mod counted;
 mod discovery;
 #[cfg(feature = "tokio")]
 mod discv4;
@@ -105,6 +106,7 @@ mod token_bucket;
 pub mod v4;
 
 pub use config::{DatagramLimits, Discv4Config};
+pub use counted::Counted;
 pub use discovery::Discovery;
 #[cfg(feature = "tokio")]
 pub use discv4::{Candidates, Discv4, Discv4Error, RequestError, SocketStats};

@@ -19,7 +19,7 @@ pub use ban::{Ban, BanTarget, Bans};
 pub use net_restrict::{NetRestrict, NetRestrictError};
 pub(crate) use pending_handshakes::{Evicted, PendingHandshakes};
 pub(crate) use recent::Recent;
-pub use refuse_reason::{ExclusionReason, RefuseReason};
+pub use refuse_reason::{ExclusionReason, RefuseReason, RefuseStats};
 pub use throttle::InboundSettings;
 pub(crate) use throttle::Throttle;
 

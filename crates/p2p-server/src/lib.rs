@@ -156,7 +156,7 @@ pub use p2p_mux::{self as mux, identity, rlp, transport};
 
 pub use access::{
     Access, Ban, BanTarget, Bans, Exclusion, ExclusionReason, InboundSettings, NetRestrict,
-    NetRestrictError, RefuseReason,
+    NetRestrictError, RefuseReason, RefuseStats,
 };
 #[cfg(feature = "discovery")]
 pub use config::DiscoverySettings;
@@ -173,8 +173,9 @@ pub use nat::{
     Mapping, MappingError, Mechanism, Nat, NatEvent, NatParseError, NatStats, Transport,
 };
 pub use observed::{
-    DialState, Event, Events, FoundStats, InboundFailReason, InboundFailStats, Json, LastOutcomes,
-    MemoryUse, MessageEvent, Messages, Network, NodeInfo, PeerInfo, Ports, RefuseStats,
+    ClockError, Counted, DROP_SAMPLES, DialFailReason, DialFailStats, DialState, Dropped, Event,
+    Events, FoundStats, InboundFailReason, InboundFailStats, Json, LastOutcomes, MemoryUse,
+    MessageEvent, Messages, Network, NodeInfo, Occurrence, PeerInfo, Ports, ReasonName,
     RemovedStats, Stats,
 };
 #[cfg(feature = "discovery")]

@@ -3,7 +3,11 @@
 //! [`Observed`] is a value without tasks or channels: a method whose report concerns the subscribers
 //! returns the [`Event`] to send to them.
 
+mod clock_error;
+mod counted;
+mod dial_failures;
 mod dial_state;
+mod drop_log;
 mod event;
 mod inbound_failures;
 mod last_outcomes;
@@ -11,19 +15,30 @@ mod message_event;
 mod node_info;
 mod stats;
 
-use std::{net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::SystemTime};
 
-use p2p_mux::{CloseReason, identity::NodeId};
+use p2p_mux::{
+    CloseReason,
+    identity::{NodeId, causes},
+};
 
-use self::last_outcomes::{Outcome, OutcomeLog};
+pub(crate) use self::counted::{Count, counter, counters, gauge, reasons};
 pub use self::{
+    clock_error::ClockError,
+    counted::{Counted, ReasonName},
+    dial_failures::{DialFailReason, DialFailStats},
     dial_state::DialState,
+    drop_log::{DROP_SAMPLES, Dropped, Occurrence},
     event::{Event, Events},
     inbound_failures::{InboundFailReason, InboundFailStats},
     last_outcomes::LastOutcomes,
     message_event::{MessageEvent, Messages},
     node_info::{Json, Network, NodeInfo, PeerInfo, Ports},
-    stats::{FoundStats, MemoryUse, RefuseStats, RemovedStats, Stats},
+    stats::{FoundStats, MemoryUse, RemovedStats, Stats},
+};
+use self::{
+    drop_log::DropLog,
+    last_outcomes::{Outcome, OutcomeLog},
 };
 #[cfg(feature = "nat")]
 use crate::nat::NatStats;
@@ -38,6 +53,7 @@ pub(crate) struct Observed {
     /// The counters of the connections that have ended.
     ended: p2p_mux::ConnectionStats,
     outcomes: OutcomeLog,
+    drops: DropLog,
 }
 
 impl Observed {
@@ -47,20 +63,29 @@ impl Observed {
     }
 
     /// Accepting a socket failed.
-    pub(crate) fn accept_failed(&mut self) {
+    pub(crate) fn accept_failed(&mut self, error: &io::Error) {
         self.stats.accept_errors += 1;
+        let reason = ReasonName { group: "inbound", name: "accept_error" };
+        self.drops.record(reason, Occurrence::now().because(error));
     }
 
     /// An inbound connection failed in the handshake or the Hello exchange.
     /// Returns how many have failed for this reason.
-    pub(crate) fn inbound_failed(&mut self, reason: InboundFailReason) -> u64 {
-        self.stats.inbound_failed += 1;
+    pub(crate) fn inbound_failed(
+        &mut self,
+        reason: InboundFailReason,
+        remote_addr: SocketAddr,
+        error: &dyn fmt::Display,
+    ) -> u64 {
+        let occurrence = Occurrence::now().from(remote_addr).because(error);
+        self.drops.record(reason.full_name(), occurrence);
         self.stats.inbound_failures.count(reason)
     }
 
-    /// A connection was refused before the other end had proved its identity.
-    pub(crate) fn refused(&mut self, reason: RefuseReason) {
-        self.stats.refused.count(reason);
+    /// A connection was refused. Returns how many were refused for this reason.
+    pub(crate) fn refused(&mut self, reason: RefuseReason, occurrence: Occurrence) -> u64 {
+        self.drops.record(reason.full_name(), occurrence);
+        self.stats.refused.count(reason)
     }
 
     /// An inbound connection of a known node was refused.
@@ -70,13 +95,16 @@ impl Observed {
         remote_addr: SocketAddr,
         reason: RefuseReason,
     ) -> Event {
-        self.stats.refused.count(reason);
+        self.refused(reason, Occurrence::now().of(id).from(remote_addr));
         Event::Refused { id, remote_addr, reason }
     }
 
     /// A found node was added to the dial plan, or not.
-    pub(crate) fn found(&mut self, added: Result<(), NotAdded>) {
-        self.stats.found.count(added);
+    pub(crate) fn found(&mut self, id: NodeId, added: Result<(), NotAdded>) {
+        if let Some(name) = self.stats.found.count(added) {
+            let reason = ReasonName { group: "found", name };
+            self.drops.record(reason, Occurrence::now().of(id));
+        }
     }
 
     /// An attempt to reach a node begins.
@@ -92,9 +120,11 @@ impl Observed {
         error: DialError,
         at: SystemTime,
     ) -> Event {
-        self.stats.dials_failed += 1;
+        let (reason, occurrence) = (DialFailReason::from(&error), Occurrence::now().of(id));
+        self.stats.dial_failures.count(reason);
+        self.drops.record(reason.full_name(), occurrence.clone().because(&causes(&error)));
         if let DialError::Refused(reason) = &error {
-            self.stats.refused.count(*reason);
+            self.refused(*reason, occurrence);
         }
         let error = Arc::new(error);
         self.outcomes.record(id, Outcome::DialFailed(Arc::clone(&error)), at);
@@ -114,13 +144,17 @@ impl Observed {
     }
 
     /// A peer must leave because of the operator.
-    pub(crate) fn peer_expelled(&mut self) {
+    pub(crate) fn peer_expelled(&mut self, id: NodeId) {
         self.stats.removed.expelled += 1;
+        let reason = ReasonName { group: "peer", name: "expelled" };
+        self.drops.record(reason, Occurrence::now().of(id));
     }
 
     /// A peer must leave because another one has taken its slot.
-    pub(crate) fn peer_evicted(&mut self) {
+    pub(crate) fn peer_evicted(&mut self, id: NodeId) {
         self.stats.removed.evicted += 1;
+        let reason = ReasonName { group: "peer", name: "evicted" };
+        self.drops.record(reason, Occurrence::now().of(id));
     }
 
     /// A peer was dropped.
@@ -149,6 +183,11 @@ impl Observed {
     /// All counters except those of the memory.
     pub(crate) const fn stats(&self) -> Stats {
         self.stats
+    }
+
+    /// The last occurrences of a reason.
+    pub(crate) fn last_drops(&self, reason: ReasonName<'_>) -> Vec<Occurrence> {
+        self.drops.last(reason)
     }
 
     /// The counters of the connections that have ended.
@@ -193,8 +232,15 @@ mod tests {
         assert!(matches!(event, Event::Refused { reason: RefuseReason::Banned, .. }));
 
         let stats = observed.stats();
-        assert_eq!((stats.added, stats.dropped, stats.dials, stats.dials_failed), (1, 1, 1, 1));
+        assert_eq!(
+            (stats.added, stats.dropped, stats.dials, stats.dial_failures.total()),
+            (1, 1, 1, 1)
+        );
         assert_eq!(stats.refused.get(RefuseReason::Banned), 2, "outbound and inbound");
+        assert_eq!(stats.dial_failures.get(DialFailReason::Refused), 1);
+        let occurrences = observed.last_drops(RefuseReason::Banned.full_name());
+        let addrs: Vec<_> = occurrences.iter().map(|it| (it.node, it.addr)).collect();
+        assert_eq!(addrs, [(Some(id), Some(addr)), (Some(id), None)]);
         let last = observed.last(&id);
         assert_eq!(last.dropped, Some((at, closed)));
         assert_eq!(last.dial_failed.map(|(at, _)| at), Some(at));

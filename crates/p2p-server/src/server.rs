@@ -8,7 +8,7 @@ use std::{collections::HashSet, fmt, net::SocketAddr, sync::Arc, time::Duration}
 
 use futures_core::Stream;
 use p2p_mux::{
-    MAX_HELLO, Peer,
+    MAX_HELLO, Peer, Sample,
     identity::{Enode, NodeId},
 };
 use tokio::{
@@ -23,7 +23,10 @@ use crate::{
     context::Context,
     dial::NextAction,
     error::StartError,
-    observed::{DialState, Events, LastOutcomes, Messages, NodeInfo, PeerInfo, Stats},
+    observed::{
+        ClockError, Count as _, Counted, DialState, Dropped, Events, LastOutcomes, Messages,
+        NodeInfo, Occurrence, PeerInfo, Stats, gauge,
+    },
     tasks,
 };
 
@@ -142,6 +145,13 @@ impl Server {
         self.context.discovery.discv4.as_ref()
     }
 
+    /// By how much the clock of this machine is wrong; `None` if it is right, or nothing is known. One boot node or static
+    /// node is witness enough, if it answers discv4. Only with the feature `discovery` anything is known.
+    #[must_use]
+    pub fn clock_error(&self) -> Option<ClockError> {
+        self.context.discovery.clock_error()
+    }
+
     /// Accepts a stream that was opened to this node in a way of the caller's own
     /// ([`NodeDialer`](crate::NodeDialer)), like one from a listening socket: the same limits and counters
     /// apply. `remote_addr`: its other end, for the access rules and for [`PeerInfo`]. Returns at once. A
@@ -178,13 +188,15 @@ impl Server {
     /// [`Server::events`] and [`Server::next_action`] report the result. If the node is connected, it is only
     /// marked as static. This node itself is ignored, and counted as refused.
     pub fn add_peer(&self, enode: Enode) {
+        let id = enode.id;
         let mut state = self.context.state();
-        if let Err(reason) = state.peering.add_static(enode, now()) {
-            state.observed.refused(reason);
+        if let Err(reason) = state.peering.add_static(enode.clone(), now()) {
+            state.observed.refused(reason, Occurrence::now().of(id));
             return;
         }
         drop(state);
         self.context.wakers.wake_all();
+        tasks::discovery::add_clock_witness(&self.context, enode);
     }
 
     /// Removes a static or boot node and closes the connection with it within a second, even if it does not
@@ -270,6 +282,37 @@ impl Server {
     pub fn stats(&self) -> Stats {
         let memory = self.context.connections.memory_stats().into();
         Stats { memory, ..self.context.state().observed.stats() }
+    }
+
+    /// Calls `each` with every counter of the server, its connections and discovery, and with the number of peers.
+    pub fn for_each_counter(&self, mut each: impl FnMut(&Counted<'_>)) {
+        self.stats().visit(&mut each);
+        let peers = gauge("p2p_peers", "Connected peers");
+        let value = self.peer_count() as u64;
+        let sample = Sample { metric: peers, labels: &[], value };
+        each(&Counted { sample, reason: None });
+        self.traffic().for_each_sample(|sample| each(&Counted::of_connections(sample)));
+        self.context.discovery.for_each_counter(&mut each);
+    }
+
+    /// Every reason for which something is dropped, refused or cut, with its count and its last occurrences. The reasons
+    /// are those of [`Server::for_each_counter`].
+    #[must_use]
+    pub fn drops(&self) -> Vec<Dropped> {
+        let mut drops = Vec::new();
+        self.for_each_counter(|counted| {
+            let Some(reason) = counted.reason else { return };
+            let (name, count) = (reason.to_string(), counted.sample.value);
+            // Messages are counted for each sub-protocol.
+            match drops.iter_mut().find(|dropped: &&mut Dropped| dropped.reason == name) {
+                Some(dropped) => dropped.count += count,
+                None => {
+                    let last = self.context.state().observed.last_drops(reason);
+                    drops.push(Dropped { reason: name, count, last });
+                }
+            }
+        });
+        drops
     }
 
     /// The sum of the counters of all connections, including those that have ended. It only grows, except for

@@ -1,12 +1,10 @@
 //! The metrics of a node in the format of Prometheus, and the server for them.
 //!
-//! The names are a stable interface. Names of counters end in `_total`; the others are gauges. The counters of Whisper,
-//! of connections and of JSON-RPC have names and help texts in the tables of their crates. The other structs of counters
-//! are destructured here field by field, so that a missing field is a compile error.
+//! The names are a stable interface. Names of counters end in `_total`; the others are gauges. Names and help texts are in
+//! the tables of the crates that count, so a new counter needs no change here. Only the state of Whisper is destructured
+//! here field by field, so that a missing field is a compile error.
 
-mod discovery;
 mod exposition;
-mod network;
 mod serve;
 
 use p2p_server::Server;
@@ -35,12 +33,7 @@ impl Sources {
         let mut out = Exposition::default();
         info(&mut out, self.whisper.info());
         whisper(&mut out, &self.whisper.stats());
-        network::add(&mut out, self.server.stats(), self.server.peer_count());
-        self.server.traffic().for_each_sample(|sample| out.add(sample));
-        if let Some(discv4) = self.server.discv4() {
-            let (stats, socket) = discv4.stats();
-            discovery::add(&mut out, &stats, socket);
-        }
+        self.server.for_each_counter(|counted| out.add(&counted.sample));
         self.rpc.stats().for_each_sample(|sample| out.add(sample));
         out.finish()
     }
@@ -50,7 +43,6 @@ fn info(out: &mut Exposition, info: Info) {
     let Info {
         pool_bytes,
         envelopes,
-        clock_excess,
         min_work,
         max_message_size,
         filters,
@@ -58,11 +50,10 @@ fn info(out: &mut Exposition, info: Info) {
         queued_direct,
         light,
         clock_correction,
+        clock_excess,
     } = info;
     out.value(&gauge("whisper_pool_bytes", "Memory of the pool"), pool_bytes as f64);
     out.value(&gauge("whisper_pool_envelopes", "Envelopes in the pool"), envelopes as f64);
-    let help = "How far the clocks of the peers are ahead, if that is too much for a correction";
-    out.value(&gauge("whisper_clock_excess_seconds", help), clock_excess.into());
     out.value(&gauge("whisper_min_pow", "Minimum work of an accepted envelope"), min_work.get());
     let family = gauge("whisper_max_message_bytes", "Maximum size of an accepted envelope");
     out.value(&family, max_message_size.into());
@@ -70,6 +61,8 @@ fn info(out: &mut Exposition, info: Info) {
     out.value(&family, f64::from(u8::from(light)));
     let family = gauge("whisper_clock_correction_seconds", "Correction of the clock");
     out.value(&family, clock_correction.into());
+    let help = "How far the clocks of the peers are ahead, if that is too much for a correction";
+    out.value(&gauge("whisper_clock_excess_seconds", help), clock_excess.into());
     out.value(&gauge("whisper_filters", "Filters"), filters as f64);
     let family = gauge("whisper_queued_envelopes", "Envelopes waiting to be opened, by queue");
     out.sample(&family, &[("queue", "message")], queued as f64);

@@ -2,90 +2,57 @@
 
 use p2p_mux::DisconnectReason;
 
-/// Why a connection may not become a peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum RefuseReason {
-    /// The address is outside the allowed networks.
-    #[error("the address is outside the allowed networks")]
-    Restricted,
-    /// The node or its address is banned.
-    #[error("banned")]
-    Banned,
-    /// The operator listed the nodes that may be peers, and this node is not on the list.
-    #[error("not on the list of allowed nodes")]
-    NotAllowed,
-    /// The address connected a moment ago.
-    #[error("the address connects too often")]
-    Throttled,
-    /// Too many handshakes are in progress: the oldest one was evicted by a newer one.
-    #[error("too many handshakes in progress")]
-    TooManyPending,
-    /// Too many handshakes from one address are in progress.
-    #[error("too many handshakes in progress from one address")]
-    TooManyPendingPerIp,
-    /// The node is this node itself.
-    #[error("it is this node itself")]
-    SelfConnect,
-    /// The node is connected already, and that connection stays.
-    #[error("already connected")]
-    AlreadyConnected,
-    /// All peer slots are taken.
-    #[error("too many peers")]
-    TooManyPeers,
-    /// All peer slots for inbound peers are taken.
-    #[error("too many inbound peers")]
-    TooManyInbound,
-    /// All peer slots for found nodes that this node dials are taken.
-    #[error("too many dialed peers")]
-    TooManyDialed,
-    /// The node was removed while it was being dialed.
-    #[error("no longer wanted")]
-    Unwanted,
-    /// The server is stopping.
-    #[error("the server is stopping")]
-    Stopping,
+use crate::observed::{counter, reasons};
+
+reasons! {
+    /// Why a connection may not become a peer.
+    pub enum RefuseReason counted by RefuseStats
+        in "refused" as counter("p2p_refused_total", "Refused connections, by reason") =>
+    {
+        /// The address is outside the allowed networks.
+        #[error("the address is outside the allowed networks")]
+        Restricted = "restricted",
+        /// The node or its address is banned.
+        #[error("banned")]
+        Banned = "banned",
+        /// The operator listed the nodes that may be peers, and this node is not on the list.
+        #[error("not on the list of allowed nodes")]
+        NotAllowed = "not_allowed",
+        /// The address connected a moment ago.
+        #[error("the address connects too often")]
+        Throttled = "throttled",
+        /// Too many handshakes are in progress: the oldest one was evicted by a newer one.
+        #[error("too many handshakes in progress")]
+        TooManyPending = "too_many_pending",
+        /// Too many handshakes from one address are in progress.
+        #[error("too many handshakes in progress from one address")]
+        TooManyPendingPerIp = "too_many_pending_per_ip",
+        /// The node is this node itself.
+        #[error("it is this node itself")]
+        SelfConnect = "self_connect",
+        /// The node is connected already, and that connection stays.
+        #[error("already connected")]
+        AlreadyConnected = "already_connected",
+        /// All peer slots are taken.
+        #[error("too many peers")]
+        TooManyPeers = "too_many_peers",
+        /// All peer slots for inbound peers are taken.
+        #[error("too many inbound peers")]
+        TooManyInbound = "too_many_inbound",
+        /// All peer slots for found nodes that this node dials are taken. The name has the spelling of the published
+        /// metric.
+        #[error("too many dialed peers")]
+        TooManyDialed = "too_many_dialled",
+        /// The node was removed while it was being dialed.
+        #[error("no longer wanted")]
+        Unwanted = "unwanted",
+        /// The server is stopping.
+        #[error("the server is stopping")]
+        Stopping = "stopping",
+    }
 }
 
 impl RefuseReason {
-    /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 13] = [
-        Self::Restricted,
-        Self::Banned,
-        Self::NotAllowed,
-        Self::Throttled,
-        Self::TooManyPending,
-        Self::TooManyPendingPerIp,
-        Self::SelfConnect,
-        Self::AlreadyConnected,
-        Self::TooManyPeers,
-        Self::TooManyInbound,
-        Self::TooManyDialed,
-        Self::Unwanted,
-        Self::Stopping,
-    ];
-
-    /// A stable name for metrics and JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Restricted => "restricted",
-            Self::Banned => "banned",
-            Self::NotAllowed => "not_allowed",
-            Self::Throttled => "throttled",
-            Self::TooManyPending => "too_many_pending",
-            Self::TooManyPendingPerIp => "too_many_pending_per_ip",
-            Self::SelfConnect => "self_connect",
-            Self::AlreadyConnected => "already_connected",
-            Self::TooManyPeers => "too_many_peers",
-            Self::TooManyInbound => "too_many_inbound",
-            // The spelling of the published metric.
-            Self::TooManyDialed => "too_many_dialled",
-            Self::Unwanted => "unwanted",
-            Self::Stopping => "stopping",
-        }
-    }
-
     /// The reason in the Disconnect message to the other end.
     #[must_use]
     pub const fn disconnect_reason(self) -> DisconnectReason {

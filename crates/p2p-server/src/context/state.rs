@@ -97,7 +97,7 @@ impl ServerState {
     pub(crate) fn evict(&mut self, number: u64) {
         let evicted = self.peers.values().find(|connected| connected.number == number);
         if let Some(connected) = evicted.filter(|connected| !connected.leave.is_cancelled()) {
-            self.observed.peer_evicted();
+            self.observed.peer_evicted(connected.peer.id());
             connected.peer.disconnect(DisconnectReason::TooManyPeers);
             connected.leave.cancel();
         }
@@ -153,7 +153,7 @@ impl ServerState {
     pub(crate) fn expel(&mut self, id: &NodeId) -> bool {
         let Some(connected) = self.peers.get(id) else { return false };
         if !connected.leave.is_cancelled() {
-            self.observed.peer_expelled();
+            self.observed.peer_expelled(*id);
             connected.peer.disconnect(DisconnectReason::Requested);
             connected.leave.cancel();
         }

@@ -8,6 +8,8 @@ use p2p_mux::{
     identity::{Enode, NodeId, Record},
 };
 
+use crate::observed::{ClockError, Counted};
+
 /// No discovery.
 #[derive(Debug, Clone)]
 pub(crate) struct Discovery;
@@ -32,6 +34,12 @@ impl Discovery {
     }
 
     pub(crate) async fn set_capabilities(&self, _: &[Protocol]) {}
+
+    pub(crate) const fn for_each_counter(&self, _: &mut dyn FnMut(&Counted<'_>)) {}
+
+    pub(crate) const fn clock_error(&self) -> Option<ClockError> {
+        None
+    }
 
     pub(crate) const fn is_running(&self) -> bool {
         false

@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 
 use p2p_discovery::Discv4;
 use p2p_mux::{
-    Protocol,
+    Protocol, Sample,
     identity::{Enode, NodeId, Record},
 };
 
 use super::{ListenAddr, capabilities};
+use crate::observed::{ClockError, Counted, ReasonName, counter};
 #[cfg(feature = "store")]
 use crate::store::{self, NodeStore};
 
@@ -72,6 +73,22 @@ impl Discovery {
         let capabilities = capabilities(protocols);
         // If they do not fit, the record stays as it is.
         let _ = discv4.update_record(move |content| content.set("cap", &capabilities)).await;
+    }
+
+    /// Calls `each` with every counter of discovery.
+    pub(crate) fn for_each_counter(&self, each: &mut dyn FnMut(&Counted<'_>)) {
+        let Some(discv4) = &self.discv4 else { return };
+        discv4.for_each_counter(|counted| {
+            let metric = counter(counted.metric, counted.help);
+            let sample = Sample { metric, labels: counted.labels, value: counted.value };
+            let reason = counted.reason.map(|name| ReasonName { group: "discovery", name });
+            each(&Counted { sample, reason });
+        });
+    }
+
+    /// By how much the clock of this machine is wrong.
+    pub(crate) fn clock_error(&self) -> Option<ClockError> {
+        self.discv4.as_ref()?.clock_offset().map(ClockError::from)
     }
 
     /// Whether other nodes can be asked.

@@ -2,6 +2,10 @@
 
 use std::{fmt, io, net::Ipv4Addr, time::Duration};
 
+use p2p_mux::Metric;
+
+use crate::observed::{counter, counters};
+
 /// The transport protocol of a port. Displayed as `TCP` or `UDP`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
@@ -114,34 +118,38 @@ pub enum MappingError {
     Unreachable(io::ErrorKind),
 }
 
-/// Counters of gateways and mappings. All are 0 if [`Nat`](crate::Nat) needs no gateway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
-pub struct NatStats {
-    /// Gateways found.
-    pub found: u64,
-    /// Mappings made or moved to another external port.
-    pub mapped: u64,
-    /// Mappings renewed.
-    pub refreshed: u64,
-    /// Mappings that expired.
-    pub lost: u64,
-    /// Mappings removed when the server stopped.
-    pub removed: u64,
-    /// Mappings that the gateway did not remove in time when the server stopped; they expire.
-    pub left: u64,
-    /// Changes of the external address.
-    pub addresses: u64,
-    /// Restarts of the gateway, after which it had lost all mappings.
-    pub reboots: u64,
-    /// [`MappingError::NotFound`].
-    pub not_found: u64,
-    /// [`MappingError::Silent`] and [`MappingError::Unreachable`].
-    pub silent: u64,
-    /// [`MappingError::Malformed`].
-    pub malformed: u64,
-    /// All other refusals of a gateway.
-    pub refused: u64,
+const NAT: Metric = counter("p2p_nat_total", "Events of port mapping at the router");
+
+counters! {
+    /// Counters of gateways and mappings. All are 0 if [`Nat`](crate::Nat) needs no gateway.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+    pub struct NatStats {
+        /// Gateways found.
+        found: u64 = NAT, ["event" => "found"];
+        /// Mappings made or moved to another external port.
+        mapped: u64 = NAT, ["event" => "mapped"];
+        /// Mappings renewed.
+        refreshed: u64 = NAT, ["event" => "refreshed"];
+        /// Mappings that expired.
+        lost: u64 = NAT, ["event" => "lost"];
+        /// Mappings removed when the server stopped.
+        removed: u64 = NAT, ["event" => "removed"];
+        /// Mappings that the gateway did not remove in time when the server stopped; they expire.
+        left: u64 = NAT, ["event" => "left"];
+        /// Changes of the external address.
+        addresses: u64 = NAT, ["event" => "addresses"];
+        /// Restarts of the gateway, after which it had lost all mappings.
+        reboots: u64 = NAT, ["event" => "reboots"];
+        /// [`MappingError::NotFound`].
+        not_found: u64 = NAT, ["event" => "not_found"], reason "nat" "not_found";
+        /// [`MappingError::Silent`] and [`MappingError::Unreachable`].
+        silent: u64 = NAT, ["event" => "silent"], reason "nat" "silent";
+        /// [`MappingError::Malformed`].
+        malformed: u64 = NAT, ["event" => "malformed"], reason "nat" "malformed";
+        /// All other refusals of a gateway.
+        refused: u64 = NAT, ["event" => "refused"], reason "nat" "refused";
+    } and {}
 }
 
 impl NatStats {

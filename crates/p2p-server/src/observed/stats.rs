@@ -1,114 +1,137 @@
-//! Counters of a server since it started. They are plain numbers; names for a metrics system are chosen
-//! by the caller. The structs are exhaustive on purpose: a caller that names every counter learns of a
-//! new one from the compiler.
+//! Counters of a server since it started.
 
-use p2p_mux::MemoryStats;
+use p2p_mux::{MemoryStats, Metric};
 
-use super::InboundFailStats;
+use super::{
+    DialFailStats, InboundFailStats,
+    counted::{counter, counters, gauge},
+};
 use crate::{
-    access::{ExclusionReason, RefuseReason},
+    access::{ExclusionReason, RefuseStats},
     dial::OfferError,
     nat::NatStats,
     peering::NotAdded,
 };
 
-/// Counters of one server since its start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
-pub struct Stats {
-    /// Accepted sockets, with any outcome.
-    pub accepted: u64,
-    /// Failures to accept a socket, usually for lack of file descriptors. The listener goes on.
-    pub accept_errors: u64,
-    /// Inbound connections that failed in the handshake or the Hello exchange.
-    pub inbound_failed: u64,
-    /// The same, by reason.
-    pub inbound_failures: InboundFailStats,
-    /// Attempts to reach a node.
-    pub dials: u64,
-    /// Attempts that failed, for any reason.
-    pub dials_failed: u64,
-    /// Peers added, inbound and outbound.
-    pub added: u64,
-    /// Peers dropped, by either end or the network.
-    pub dropped: u64,
-    /// Peers that this node dropped by its rules; part of `dropped`.
-    #[cfg_attr(feature = "serde", serde(flatten))]
-    pub removed: RemovedStats,
-    /// Found nodes.
-    pub found: FoundStats,
-    /// Refused connections, by reason.
-    pub refused: RefuseStats,
-    /// The memory of all connections.
-    pub memory: MemoryUse,
-    /// Gateways and mappings.
-    pub nat: NatStats,
-}
+const FOUND: Metric =
+    counter("p2p_found_total", "Nodes found by discovery, by what became of them");
 
-/// Peers that this node dropped by its rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
-pub struct RemovedStats {
-    /// Dropped because the operator removed them or changed an access rule.
-    pub expelled: u64,
-    /// Inbound peers dropped because another one took their slot.
-    pub evicted: u64,
-}
-
-/// Nodes from the sources of found nodes ([`Server::add_candidates`](crate::Server::add_candidates)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
-pub struct FoundStats {
-    /// All found nodes.
-    pub seen: u64,
-    /// Added to the dial plan, for one attempt each.
-    pub taken: u64,
-    /// Not added: connected, being dialed, already planned, or this node itself.
-    pub known: u64,
-    /// Not added: dialed or lost lately
-    /// ([`DialSettings::found_cooldown`](crate::DialSettings::found_cooldown)).
-    pub recent: u64,
-    /// Not added: no TCP port.
-    pub no_port: u64,
-    /// Not added: outside the allowed networks.
-    pub restricted: u64,
-    /// Not added: banned.
-    pub banned: u64,
-    /// Not added: not on the list of allowed nodes.
-    pub not_allowed: u64,
-}
-
-impl FoundStats {
-    pub(super) fn count(&mut self, added: Result<(), NotAdded>) {
-        self.seen += 1;
-        *match added {
-            Ok(()) => &mut self.taken,
-            Err(NotAdded::Declined(error)) => match error {
-                OfferError::Known => &mut self.known,
-                OfferError::Recent => &mut self.recent,
-                OfferError::NoPort => &mut self.no_port,
-            },
-            Err(NotAdded::Excluded(exclusion)) => match exclusion.reason {
-                ExclusionReason::Restricted => &mut self.restricted,
-                ExclusionReason::Banned => &mut self.banned,
-                ExclusionReason::NotAllowed => &mut self.not_allowed,
-            },
-        } += 1;
+counters! {
+    /// Counters of one server since its start.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+    pub struct Stats {
+        /// Accepted sockets, with any outcome.
+        accepted: u64 = counter("p2p_accepted_total", "Accepted connections");
+        /// Failures to accept a socket, usually for lack of file descriptors. The listener goes on.
+        accept_errors: u64 = counter("p2p_accept_errors_total", "Errors when accepting connections"),
+            reason "inbound" "accept_error";
+        /// Attempts to reach a node.
+        dials: u64 = counter("p2p_dials_total", "Attempts to dial a node");
+        /// Peers added, inbound and outbound.
+        added: u64 = counter("p2p_peers_added_total", "Added peers");
+        /// Peers dropped, by either end or the network.
+        dropped: u64 = counter("p2p_peers_dropped_total", "Disconnected peers");
+    } and {
+        /// Inbound connections that failed in the handshake or the Hello exchange, by reason.
+        inbound_failures: InboundFailStats;
+        /// Attempts to reach a node that failed, by reason.
+        dial_failures: DialFailStats;
+        /// Peers that this node dropped by its rules; part of `dropped`.
+        #[cfg_attr(feature = "serde", serde(flatten))]
+        removed: RemovedStats;
+        /// Found nodes.
+        found: FoundStats;
+        /// Refused connections, by reason.
+        refused: RefuseStats;
+        /// The memory of all connections.
+        memory: MemoryUse;
+        /// Gateways and mappings.
+        nat: NatStats;
     }
 }
 
-/// The memory of all connections together. [`MemoryBudget`](p2p_mux::MemoryBudget) has the rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
-pub struct MemoryUse {
-    /// The memory budget, in bytes ([`ConnectionSettings::memory`](crate::ConnectionSettings::memory)).
-    pub limit: usize,
-    /// Bytes in use now.
-    pub used: usize,
-    /// Number of times that memory became short.
-    pub shortages: u64,
-    /// Peers that were disconnected because they used the most.
-    pub cut: u64,
+counters! {
+    /// Peers that this node dropped by its rules.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+    pub struct RemovedStats {
+        /// Dropped because the operator removed them or changed an access rule.
+        expelled: u64 = counter(
+            "p2p_peers_expelled_total",
+            "Peers disconnected because of bans and other rules of the operator",
+        ), reason "peer" "expelled";
+        /// Inbound peers dropped because another one took their slot.
+        evicted: u64 = counter(
+            "p2p_peers_evicted_total",
+            "Inbound peers disconnected because another one took their slot",
+        ), reason "peer" "evicted";
+    } and {}
+}
+
+counters! {
+    /// Nodes from the sources of found nodes ([`Server::add_candidates`](crate::Server::add_candidates)).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+    pub struct FoundStats {
+        /// All found nodes.
+        seen: u64 = FOUND, ["event" => "seen"];
+        /// Added to the dial plan, for one attempt each.
+        taken: u64 = FOUND, ["event" => "taken"];
+        /// Not added: connected, being dialed, already planned, or this node itself.
+        known: u64 = FOUND, ["event" => "known"];
+        /// Not added: dialed or lost lately
+        /// ([`DialSettings::found_cooldown`](crate::DialSettings::found_cooldown)).
+        recent: u64 = FOUND, ["event" => "recent"], reason "found" "recent";
+        /// Not added: no TCP port.
+        no_port: u64 = FOUND, ["event" => "no_port"], reason "found" "no_port";
+        /// Not added: outside the allowed networks.
+        restricted: u64 = FOUND, ["event" => "restricted"], reason "found" "restricted";
+        /// Not added: banned.
+        banned: u64 = FOUND, ["event" => "banned"], reason "found" "banned";
+        /// Not added: not on the list of allowed nodes.
+        not_allowed: u64 = FOUND, ["event" => "not_allowed"], reason "found" "not_allowed";
+    } and {}
+}
+
+impl FoundStats {
+    /// Counts a found node. Returns the name of the reason if it was not added, unless it is known already.
+    pub(super) fn count(&mut self, added: Result<(), NotAdded>) -> Option<&'static str> {
+        self.seen += 1;
+        let (count, reason) = match added {
+            Ok(()) => (&mut self.taken, None),
+            Err(NotAdded::Declined(OfferError::Known)) => (&mut self.known, None),
+            Err(NotAdded::Declined(OfferError::Recent)) => (&mut self.recent, Some("recent")),
+            Err(NotAdded::Declined(OfferError::NoPort)) => (&mut self.no_port, Some("no_port")),
+            Err(NotAdded::Excluded(exclusion)) => match exclusion.reason {
+                ExclusionReason::Restricted => (&mut self.restricted, Some("restricted")),
+                ExclusionReason::Banned => (&mut self.banned, Some("banned")),
+                ExclusionReason::NotAllowed => (&mut self.not_allowed, Some("not_allowed")),
+            },
+        };
+        *count += 1;
+        reason
+    }
+}
+
+counters! {
+    /// The memory of all connections together. [`MemoryBudget`](p2p_mux::MemoryBudget) has the rule.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
+    pub struct MemoryUse {
+        /// The memory budget, in bytes
+        /// ([`ConnectionSettings::memory`](crate::ConnectionSettings::memory)).
+        limit: usize = gauge("p2p_memory_limit_bytes", "Maximum memory for all connections");
+        /// Bytes in use now.
+        used: usize = gauge("p2p_memory_bytes", "Memory used by all connections");
+        /// Number of times that memory became short.
+        shortages: u64 =
+            counter("p2p_memory_shortages_total", "Times when the memory limit was reached");
+        /// Peers that were disconnected because they used the most.
+        cut: u64 =
+            counter("p2p_memory_cut_total", "Peers disconnected because they used the most memory"),
+            reason "peer" "memory";
+    } and {}
 }
 
 impl From<MemoryStats> for MemoryUse {
@@ -118,44 +141,61 @@ impl From<MemoryStats> for MemoryUse {
     }
 }
 
-/// Refused connections in both directions, by [`RefuseReason`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RefuseStats([u64; RefuseReason::ALL.len()]);
-
-impl RefuseStats {
-    pub(super) fn count(&mut self, reason: RefuseReason) {
-        self.0[reason as usize] += 1;
-    }
-
-    /// Connections refused for this reason.
-    #[must_use]
-    pub const fn get(&self, reason: RefuseReason) -> u64 {
-        self.0[reason as usize]
-    }
-
-    /// All reasons with their counters.
-    pub fn iter(&self) -> impl Iterator<Item = (RefuseReason, u64)> {
-        RefuseReason::ALL.into_iter().zip(self.0)
-    }
-
-    /// All refused connections.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
-    }
-}
-
-/// A map from [`RefuseReason::name`] to the counter.
-#[cfg(feature = "serde")]
-impl serde::Serialize for RefuseStats {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter().map(|(reason, count)| (reason.name(), count)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::{access::RefuseReason, observed::counted::Count as _};
+
+    fn counters_of(stats: &Stats) -> Vec<(String, u64, Option<String>)> {
+        let mut found = Vec::new();
+        stats.visit(&mut |counted| {
+            let sample = format!("{}{:?}", counted.sample.metric.name, counted.sample.labels);
+            let reason = counted.reason.map(|reason| reason.to_string());
+            found.push((sample, counted.sample.value, reason));
+        });
+        found
+    }
+
+    #[test]
+    fn every_sample_and_every_reason_appears_once() {
+        let counters = counters_of(&Stats::default());
+        let samples: BTreeSet<_> = counters.iter().map(|(sample, ..)| sample).collect();
+        assert_eq!(samples.len(), counters.len());
+        let reasons: Vec<_> = counters.iter().filter_map(|(.., reason)| reason.clone()).collect();
+        assert_eq!(reasons.iter().collect::<BTreeSet<_>>().len(), reasons.len());
+        for name in [
+            "refused.throttled",
+            "refused.banned",
+            "inbound.other_key",
+            "inbound.accept_error",
+            "dial.unanswered",
+            "found.not_allowed",
+            "peer.memory",
+        ] {
+            assert!(reasons.iter().any(|reason| reason == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_count_has_its_metric_and_its_reason() {
+        let mut stats = Stats { accepted: 7, ..Stats::default() };
+        stats.refused.count(RefuseReason::Banned);
+        stats.removed.evicted = 3;
+        let expected = [
+            (r#"p2p_accepted_total[]"#, 7, None),
+            (r#"p2p_peers_evicted_total[]"#, 3, Some("peer.evicted")),
+            (r#"p2p_refused_total[("reason", "banned")]"#, 1, Some("refused.banned")),
+        ];
+        let counters = counters_of(&stats);
+        let counted: Vec<_> = counters.iter().filter(|(_, value, _)| *value > 0).collect();
+        let counted: Vec<_> = counted
+            .into_iter()
+            .map(|(sample, value, reason)| (sample.as_str(), *value, reason.as_deref()))
+            .collect();
+        assert_eq!(counted, expected);
+    }
 
     #[test]
     fn every_reason_has_its_own_counter() {
@@ -166,7 +206,7 @@ mod tests {
             }
         }
         for (times, reason) in (1..).zip(RefuseReason::ALL) {
-            assert_eq!(stats.get(reason), times, "{reason:?}");
+            assert_eq!((stats.get(reason), reason as u64), (times, times - 1), "{reason:?}");
         }
         assert_eq!(stats.total(), (1..=RefuseReason::ALL.len() as u64).sum::<u64>());
     }

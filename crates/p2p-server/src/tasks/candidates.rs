@@ -34,9 +34,10 @@ async fn run(context: Arc<Context>, source: impl Stream<Item = Enode>) {
                 None => return,
             },
         };
+        let id = enode.id;
         let mut state = context.state();
         let added = state.peering.add_found(enode, now());
-        state.observed.found(added);
+        state.observed.found(id, added);
         drop(state);
         if added.is_ok() {
             context.wakers.wake_dialer();

@@ -29,6 +29,7 @@ const BOOT_NODE_RETRY: Duration = Duration::from_secs(30);
 pub(crate) struct Prepared {
     pub(crate) discovery: Discovery,
     boot: Vec<Enode>,
+    statics: Vec<Enode>,
     #[cfg(feature = "discv5")]
     discv5: Option<p2p_discovery::Discv5>,
     #[cfg(feature = "dns")]
@@ -75,6 +76,7 @@ pub(crate) async fn prepare(
             store,
         },
         boot: config.settings.nodes.boot.clone(),
+        statics: config.settings.nodes.statics.clone(),
         #[cfg(feature = "discv5")]
         discv5,
         #[cfg(feature = "dns")]
@@ -86,7 +88,7 @@ pub(crate) async fn prepare(
 impl Prepared {
     /// Starts the tasks.
     pub(crate) fn start(self, context: &Arc<Context>) {
-        let Self { discovery, boot, .. } = self;
+        let Self { discovery, boot, statics, .. } = self;
         #[cfg(feature = "dns")]
         if let Some(lists) = self.lists {
             candidates::add(context, listed(lists, self.network, discovery.discv4.clone()));
@@ -101,6 +103,9 @@ impl Prepared {
             candidates::add(context, store::seeds(store.clone(), discovery.discv4.clone()));
             let keep = store::keep(discovery.discv4.clone(), store.clone());
             context.lifecycle.spawn_until_stop(keep);
+        }
+        for enode in statics {
+            add_clock_witness(context, enode);
         }
         if let Some(discv4) = discovery.discv4 {
             let (members, network) = (Arc::clone(context), self.network);
@@ -183,6 +188,19 @@ fn first_record(
 }
 
 /// Adds the boot nodes. Those whose names do not resolve are tried again until they do.
+/// Makes a static node a witness of the time, if discv4 runs and the node has a port for it. If its name does not resolve,
+/// it is no witness. Nor is it if dials do not use TCP directly: over UDP it would see the address of this node.
+pub(crate) fn add_clock_witness(context: &Context, enode: Enode) {
+    let is_direct = context.proxy().is_none() && context.node_dialer().is_none();
+    let discv4 = context.discovery.discv4.clone().filter(|_| is_direct && enode.udp != 0);
+    let Some(discv4) = discv4 else { return };
+    context.lifecycle.spawn_until_stop(async move {
+        if let Err(error) = discv4.add_clock_witness(&enode).await {
+            tracing::debug!(%enode, error = %causes(&error), "the static node is no witness of the time");
+        }
+    });
+}
+
 async fn ping_boot_nodes(discv4: Discv4, mut boot: Vec<Enode>) {
     while !boot.is_empty() {
         let mut failed = Vec::new();

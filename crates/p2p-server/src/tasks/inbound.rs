@@ -13,7 +13,7 @@ use crate::{
     access::RefuseReason,
     clock::now,
     context::{Context, RoundTripHook},
-    observed::InboundFailReason,
+    observed::{InboundFailReason, Occurrence},
     slots::Direction,
 };
 
@@ -30,8 +30,8 @@ pub(crate) fn accept<Io>(
     let mut state = context.state();
     state.observed.accepted();
     if let Err(reason) = state.peering.check_inbound(remote_addr.ip(), now()) {
-        state.observed.refused(reason);
-        return;
+        drop(state);
+        return refused(context, reason, remote_addr);
     }
     let (number, evicted) = state.begin_handshake(remote_addr.ip());
     drop(state);
@@ -57,8 +57,8 @@ async fn run(
     match outcome {
         Ok(peer) => peer.run().await,
         Err(HandshakeError::Failed(reason, error)) => {
-            let count = context.state().observed.inbound_failed(reason);
             let error = causes(&*error);
+            let count = context.state().observed.inbound_failed(reason, remote_addr, &error);
             // Anyone can connect, so the log gets each time less of the same.
             if count.is_power_of_two() {
                 tracing::info!(%remote_addr, %error, "inbound connection failed ({count} so far): {reason}");
@@ -66,13 +66,22 @@ async fn run(
                 tracing::debug!(%remote_addr, %error, "inbound connection failed: {reason}");
             }
         }
-        Err(HandshakeError::Evicted(reason)) => context.state().observed.refused(reason),
+        Err(HandshakeError::Evicted(reason)) => refused(&context, reason, remote_addr),
         Err(HandshakeError::Refused(id, reason)) => {
             tracing::debug!(%id, %remote_addr, %reason, "connection refused");
             let mut state = context.state();
             let event = state.observed.peer_refused(id, remote_addr, reason);
             state.subscribers.send(event);
         }
+    }
+}
+
+/// A connection was refused before the other end had proved its identity.
+fn refused(context: &Context, reason: RefuseReason, remote_addr: SocketAddr) {
+    let occurrence = Occurrence::now().from(remote_addr);
+    let count = context.state().observed.refused(reason, occurrence);
+    if reason != RefuseReason::Stopping && count.is_power_of_two() {
+        tracing::info!(%remote_addr, "inbound connection refused ({count} so far): {reason}");
     }
 }
 

@@ -120,7 +120,7 @@ pub(crate) async fn accept_all(context: Arc<Context>, listener: TcpListener) {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                context.state().observed.accept_failed();
+                context.state().observed.accept_failed(&error);
                 tokio::select! {
                     () = context.lifecycle.stopping() => return,
                     () = tokio::time::sleep(ACCEPT_PAUSE) => {}

@@ -22,3 +22,5 @@ impl Prepared {
     #[expect(clippy::unused_self, reason = "as with the feature discovery")]
     pub(crate) fn start(self, _: &Arc<Context>) {}
 }
+
+pub(crate) fn add_clock_witness(_: &Context, _: Enode) {}

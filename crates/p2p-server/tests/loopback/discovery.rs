@@ -60,6 +60,52 @@ async fn a_server_can_be_the_boot_node() {
     until_connected(&second, &[id(1), id(3)]).await;
 }
 
+/// It is a witness of the time, which no message of a connection tells.
+#[tokio::test]
+async fn a_static_node_is_asked_over_discv4_too() {
+    let (first, listed) = (start(finds(1)).await, start(finds(3)).await);
+    let second = start(finds(2).static_node(listed.enode())).await;
+    second.add_peer(first.enode());
+    let discv4 = second.discv4().unwrap();
+    let mut events = discv4.events();
+    soon(async {
+        loop {
+            let known: HashSet<NodeId> =
+                discv4.nodes().await.unwrap().iter().map(|node| node.id).collect();
+            if [id(1), id(3)].iter().all(|id| known.contains(id)) {
+                return;
+            }
+            events.recv().await.unwrap();
+        }
+    })
+    .await;
+    assert_eq!(second.clock_error(), None);
+}
+
+/// The operator hides the address of this node from its static nodes.
+#[tokio::test]
+async fn a_static_node_behind_a_proxy_gets_no_datagram() {
+    let udp = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let listed = Enode::new(id(1), udp.local_addr().unwrap());
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("socks5://{}", closed.local_addr().unwrap()).parse().unwrap();
+    drop(closed);
+    let mut hidden = finds(2).static_node(listed);
+    hidden.settings.dialing.proxy = Some(proxy);
+    let server = start(hidden).await;
+    let mut events = server.events();
+    let mut failures = 0;
+    soon(async {
+        while failures < 5 {
+            let event = events.next().await.unwrap();
+            failures += u32::from(matches!(event, p2p_server::Event::DialFailed { .. }));
+        }
+    })
+    .await;
+    server.stop().await;
+    assert!(udp.try_recv_from(&mut [0; 1]).is_err(), "it sees the address of this node");
+}
+
 #[cfg(feature = "store")]
 #[tokio::test]
 async fn a_known_node_is_found_after_a_restart_without_a_boot_node() {

@@ -94,7 +94,10 @@ async fn a_connection_from_a_banned_network_is_closed_at_once() {
     hung_up(&mut connect_from([127, 0, 0, 1], addr(&a)).await.unwrap()).await;
     let after = a.stats();
     assert!(after.refused.get(RefuseReason::Banned) > before.refused.get(RefuseReason::Banned));
-    assert_eq!((after.inbound_failed, after.dials), (before.inbound_failed, before.dials));
+    assert_eq!(
+        (after.inbound_failures.total(), after.dials),
+        (before.inbound_failures.total(), before.dials)
+    );
     assert!(a.unban(&"127.0.0.7/29".parse().unwrap()));
     added(&mut events, b.id()).await;
 }

@@ -37,7 +37,7 @@ impl End {
     /// Whether every dial that began has ended, as a peer or as a failure.
     fn is_done(&self) -> bool {
         let stats = self.server.stats();
-        stats.dials == stats.dials_failed + self.outbound
+        stats.dials == stats.dial_failures.total() + self.outbound
     }
 }
 

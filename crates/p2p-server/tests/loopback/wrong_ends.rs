@@ -38,6 +38,17 @@ async fn another_key_at_the_address_is_named_at_both_ends() {
     assert!(text.contains("not the node with this id"), "{text}");
     failed_for(&b, InboundFailReason::OtherKey).await;
     assert!(InboundFailReason::OtherKey.to_string().contains("another key"));
+    // Both ends list it among what was dropped.
+    let listed = |server: &Server, reason: &str| {
+        let dropped = server.drops().into_iter().find(|dropped| dropped.reason == reason).unwrap();
+        (dropped.count > 0).then(|| dropped.last[0].clone())
+    };
+    let at_recipient = listed(&b, "inbound.other_key").unwrap();
+    assert_eq!(at_recipient.addr.unwrap().ip(), addr(&b).ip());
+    let at_dialer = listed(&a, "dial.unanswered").unwrap();
+    assert_eq!(at_dialer.node, Some(id(9)));
+    assert!(at_dialer.detail.unwrap().contains("not the node with this id"));
+    assert_eq!(listed(&a, "inbound.other_key"), None);
 }
 
 #[tokio::test]
@@ -74,7 +85,5 @@ async fn clients_of_other_services_are_counted_by_name() {
         socket.write_all(bytes).await.unwrap();
         failed_for(&server, reason).await;
     }
-    let stats = server.stats();
-    let sum: u64 = stats.inbound_failures.iter().map(|(_, count)| count).sum();
-    assert_eq!(sum, stats.inbound_failed);
+    assert_eq!(server.stats().inbound_failures.total(), 4);
 }
