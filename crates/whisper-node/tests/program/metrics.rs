@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use p2p_identity::SecretKey;
 use p2p_mux::Protocol;
-use p2p_server::{Config, Event, Server};
+use p2p_server::{Config, DialFailReason, Event, InboundFailReason, RefuseReason, Server};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use whisper_node::metrics::Sources;
 use whisper_protocol::{Whisper, Work};
@@ -18,6 +18,7 @@ use crate::running::{PROGRAM, Running};
 
 /// A running node.
 struct Node {
+    enode: String,
     http: String,
     metrics: String,
     _program: Running,
@@ -32,17 +33,22 @@ impl Node {
             .arg("--datadir")
             .arg(datadir.path())
             .args(["--addr", "127.0.0.1", "--port", "0", "--http.port", "0", "--ws.port", "0"])
-            .args(["--http.api", "admin,net,shh,web3", "--verbosity", "1"])
+            .args(["--http.api", "admin,debug,net,shh,web3", "--verbosity", "1"])
             .args(more);
         let mut program = Running::start(&mut command);
         let mut value = |name| program.value(name).trim_start_matches("http://").to_owned();
-        value("enode");
+        let enode = value("enode");
         let http = value("HTTP");
         value("WebSocket");
         value("IPC");
         value("access");
         let metrics = value("metrics");
-        Self { http, metrics, _program: program, _datadir: datadir }
+        Self { enode, http, metrics, _program: program, _datadir: datadir }
+    }
+
+    /// The address for peers.
+    fn peer_addr(&self) -> &str {
+        self.enode.split(['@', '?']).nth(1).unwrap()
     }
 
     /// Sends `request` unchanged. Returns the status line and the body of the response.
@@ -189,6 +195,73 @@ fn junk_on_the_discovery_port_is_counted_with_its_reason() {
     }
     // More than one is possible: a node of another test may still know the port by another node.
     assert!(node.scrape()[r#"discv4_datagrams_total{direction="in"}"#] >= 1.0);
+}
+
+/// The names of all reasons, and the metric that counts each.
+fn reasons() -> Vec<(String, String)> {
+    let named = |group: &str, metric: &str, names: &[&str]| {
+        let names = names.iter();
+        let pair = |name| (format!("{group}.{name}"), format!("{metric}{{reason=\"{name}\"}}"));
+        names.map(pair).collect::<Vec<_>>()
+    };
+    let discovery = p2p_server::p2p_discovery::DropReason::ALL.map(|reason| reason.name());
+    let mut all = [
+        named("refused", "p2p_refused_total", &RefuseReason::ALL.map(RefuseReason::name)),
+        named(
+            "inbound",
+            "p2p_inbound_failures_total",
+            &InboundFailReason::ALL.map(InboundFailReason::name),
+        ),
+        named("dial", "p2p_dial_failures_total", &DialFailReason::ALL.map(DialFailReason::name)),
+        named("discovery", "discv4_dropped_total", &discovery),
+    ]
+    .concat();
+    for (name, metric) in [
+        ("inbound.accept_error", "p2p_accept_errors_total"),
+        ("peer.expelled", "p2p_peers_expelled_total"),
+        ("peer.evicted", "p2p_peers_evicted_total"),
+        ("peer.memory", "p2p_memory_cut_total"),
+        ("found.banned", r#"p2p_found_total{event="banned"}"#),
+        ("found.not_allowed", r#"p2p_found_total{event="not_allowed"}"#),
+        ("nat.silent", r#"p2p_nat_total{event="silent"}"#),
+        ("rejected.low_work", r#"whisper_envelopes_rejected_total{reason="low_work"}"#),
+    ] {
+        all.push((name.to_owned(), metric.to_owned()));
+    }
+    all
+}
+
+#[test]
+fn every_reason_is_in_debug_drops_and_in_the_metrics() {
+    let node = Node::start(&["--metrics", "--metrics.port", "0"]);
+    let mut client = TcpStream::connect(node.peer_addr()).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap_or_default(), 0, "closed");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while node.scrape()[r#"p2p_inbound_failures_total{reason="http"}"#] < 1.0 {
+        assert!(Instant::now() < deadline, "the failure is not counted");
+    }
+    let (answer, metrics) = (node.answer("debug_drops", "[]"), node.scrape());
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let drops = answer["result"].as_array().unwrap();
+    for (reason, metric) in reasons() {
+        let listed = drops.iter().find(|dropped| dropped["reason"] == reason.as_str());
+        let listed = listed.unwrap_or_else(|| panic!("{reason}"));
+        let counted = metrics.get(&metric).unwrap_or_else(|| panic!("{metric}"));
+        let expected = f64::from(u8::from(reason == "inbound.http"));
+        // Other tests may send packets to the port for discovery.
+        if !reason.starts_with("discovery.") {
+            assert_eq!(
+                (listed["count"].as_f64().unwrap(), *counted),
+                (expected, expected),
+                "{reason}"
+            );
+        }
+    }
+    let http = drops.iter().find(|dropped| dropped["reason"] == "inbound.http").unwrap();
+    let address = http["last"][0]["address"].as_str().unwrap();
+    assert_eq!(address, client.local_addr().unwrap().to_string());
+    assert!(http["last"][0]["detail"].as_str().unwrap().contains("HTTP"), "{http}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod transports;
 mod unix_time;
 
 pub(crate) use context::AdminContext;
+pub(crate) use unix_time::of_system_time;
 
 use crate::call::error::CallError;
 use crate::declare::api::Api;

@@ -17,6 +17,7 @@ use crate::call::dispatch::ServedMethods;
 use crate::declare::openrpc::document;
 use crate::declare::signature::Signature;
 use crate::namespace::admin::AdminContext;
+use crate::namespace::debug::DebugContext;
 use crate::namespace::net::NetContext;
 use crate::namespace::rpc::RpcContext;
 use crate::namespace::shh::ShhContext;
@@ -64,7 +65,7 @@ impl Context {
         for namespace in served(api) {
             methods.merge(match namespace {
                 Namespace::Admin => admin::api().install(self.admin())?,
-                Namespace::Debug => debug::api().install(self.whisper.clone())?,
+                Namespace::Debug => debug::api().install(self.debug())?,
                 Namespace::Net => net::api().install(self.net())?,
                 Namespace::Rpc => rpc::api().install(RpcContext::new(api, &openrpc(api)))?,
                 Namespace::Shh => self.shh_methods(api.contains(&Namespace::Admin))?,
@@ -86,6 +87,10 @@ impl Context {
 
     fn admin(&self) -> AdminContext {
         AdminContext::new(self.server.clone(), &self.datadir, self.transports.clone())
+    }
+
+    fn debug(&self) -> DebugContext {
+        DebugContext { whisper: self.whisper.clone(), server: self.server.clone() }
     }
 
     fn net(&self) -> NetContext {

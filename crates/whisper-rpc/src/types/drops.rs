@@ -10,13 +10,13 @@ use crate::types::hex::HexBytes;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(JsonSchema), schemars(rename = "Dropped"))]
 pub struct DroppedJson {
-    /// The name of the reason, such as `rejected.low_work`. A newer node may have reasons that an older client does
-    /// not know.
-    #[cfg_attr(feature = "server", schemars(with = "whisper_protocol::Reason"))]
+    /// The name of the reason, such as `rejected.low_work` (Whisper), `refused.banned` (connections), `inbound.other_key`
+    /// and `dial.unanswered` (failed handshakes), `discovery.expired` (packets of discovery). A newer node may have
+    /// reasons that an older client does not know.
     pub reason: String,
     /// How often it occurred.
     pub count: u64,
-    /// The last occurrences, the latest first.
+    /// The last occurrences, the latest first. Always empty for packets of discovery and for messages of connections.
     pub last: Vec<OccurrenceJson>,
 }
 
@@ -29,10 +29,13 @@ pub struct OccurrenceJson {
     /// The public key of the peer, 64 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<HexBytes>,
+    /// The address of the other end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
     /// The hash of the envelope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<HexBytes>,
-    /// Values and limits, if an envelope was rejected.
+    /// Values and limits, if an envelope was rejected; the error with its causes, if a connection failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }

@@ -136,7 +136,13 @@ async fn drops_are_listed_if_debug_is_served() {
     let node = node().await;
     let drops = node.result("debug_drops", json!([])).await;
     let drops = drops.as_array().unwrap();
-    assert_eq!(drops.len(), whisper_protocol::Reason::ALL.len());
+    let reasons: Vec<_> = drops.iter().map(|dropped| dropped["reason"].as_str().unwrap()).collect();
+    for reason in whisper_protocol::Reason::ALL {
+        assert!(reasons.contains(&reason.name()), "{reason}");
+    }
+    for reason in p2p_server::RefuseReason::ALL {
+        assert!(reasons.contains(&&*format!("refused.{}", reason.name())), "{reason}");
+    }
     assert_eq!(drops[0], json!({ "reason": "rejected.zero_ttl", "count": 0, "last": [] }));
     let unserved = Node::start().await.call("debug_drops", json!([])).await;
     assert_eq!(unserved["error"]["code"], -32601);

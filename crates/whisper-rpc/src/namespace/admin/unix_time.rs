@@ -13,7 +13,7 @@ pub(super) fn of_instant(at: Instant) -> u64 {
 }
 
 /// Converts a time of the system clock. A time before 1970 becomes 0.
-pub(super) fn of_system_time(at: SystemTime) -> u64 {
+pub(crate) fn of_system_time(at: SystemTime) -> u64 {
     at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
