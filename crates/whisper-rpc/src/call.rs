@@ -14,3 +14,4 @@ pub(crate) mod stats;
 pub(crate) mod subscription_id;
 pub(crate) mod unknown_field;
 pub(crate) mod unmet_rules;
+pub(crate) mod wrong_clock;

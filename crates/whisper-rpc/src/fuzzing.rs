@@ -33,7 +33,8 @@ impl OfflineRpc {
     pub fn new(whisper: Whisper) -> Result<Self, RegisterMethodError> {
         let stop = CancellationToken::new();
         let max_pow_time = RpcLimits::default().pow_time;
-        let context = ShhContext { whisper, stop, key_export: true, max_pow_time };
+        let clock_error = Box::new(|| None);
+        let context = ShhContext { whisper, clock_error, stop, key_export: true, max_pow_time };
         let mut module = shh::api().install(context)?;
         // Their threads would accumulate.
         for name in ["shh_generateSymKeyFromPassword", "shh_explain"] {

@@ -12,6 +12,7 @@ use p2p_server::NetRestrictError;
 
 use crate::call::json::ValueError;
 use crate::call::unmet_rules::UnmetRules;
+use crate::call::wrong_clock::WrongClock;
 use crate::namespace::UnknownNamespace;
 use crate::namespace::node_name::NodeNameError;
 use crate::transport::error::{RpcError, Transport};
@@ -124,6 +125,8 @@ pub(crate) enum CallError {
     Post(#[from] PostError),
     #[error(transparent)]
     UnmetRules(#[from] UnmetRules),
+    #[error(transparent)]
+    WrongClock(#[from] WrongClock),
     #[error("server is shutting down")]
     Stopping,
 }
@@ -164,6 +167,7 @@ impl From<CallError> for ErrorObjectOwned {
     fn from(error: CallError) -> Self {
         let data = match &error {
             CallError::UnmetRules(unmet) => Some(unmet.data()),
+            CallError::WrongClock(clock) => Some(clock.data()),
             _ => None,
         };
         Self::owned(error.code(), causes(&error).to_string(), data)

@@ -98,8 +98,14 @@ impl Context {
     }
 
     fn shh(&self) -> ShhContext {
-        let (whisper, stop) = (self.whisper.clone(), self.stop.clone());
-        ShhContext { whisper, stop, key_export: self.key_export, max_pow_time: self.max_pow_time }
+        let server = self.server.clone();
+        ShhContext {
+            whisper: self.whisper.clone(),
+            clock_error: Box::new(move || server.clock_error()),
+            stop: self.stop.clone(),
+            key_export: self.key_export,
+            max_pow_time: self.max_pow_time,
+        }
     }
 }
 

@@ -33,7 +33,7 @@ variants!(
     NodeId, NoSuchPeer, NetRestrict, KeyExport, KeyChoice, NoSuchSymmetricKey, NoSuchKeyPair, KeyPairNotFound,
     SymmetricKeySize, PrivateKeySize, PrivateKeyZero, PrivateKeyTooLarge, InvalidPublicKey, InvalidSigningKey, BloomSize,
     HashSize, NoTopics, NoSuchFilter, FilterNotDeleted, Filter, InvalidWork, PowTime, MessageSize, Post, UnmetRules,
-    Stopping,
+    WrongClock, Stopping,
 );
 
 variants!(
@@ -290,6 +290,12 @@ fn messages() -> Vec<Documented> {
             PostError::OtherDialect { id: PEER, dialect: Dialect::V5 }.into(),
             "peer with ID ad3228b676f7d3cd4284a5443f17f1962b36e491b30a40b2405849e597ba5fb5 does not speak shh/5",
             "A post reaches\npeers that speak its dialect",
+        ),
+        (
+            WrongClock::example().into(),
+            "the message was posted, but peers refuse it: the clock of this machine is about 3600 s ahead of that of the \
+             boot node 1a2b3c4d…; set the clock",
+            "`the message was posted, but peers refuse it: the clock of this machine is about …; set the\n  clock`",
         ),
         (
             UnmetRules::example().into(),

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use p2p_server::ClockError;
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
 
 /// What the methods work on.
 pub(crate) struct ShhContext {
     pub(crate) whisper: Whisper,
+    /// By how much the clock is wrong, as discovery knows it.
+    pub(crate) clock_error: Box<dyn Fn() -> Option<ClockError> + Send + Sync>,
     /// Cancelled when the servers stop. It ends proofs of work, which would delay the stop.
     pub(crate) stop: CancellationToken,
     /// Whether clients may read keys.

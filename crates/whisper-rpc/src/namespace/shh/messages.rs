@@ -10,6 +10,7 @@ use super::keys::no_key_pair;
 use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::call::unmet_rules::UnmetRules;
+use crate::call::wrong_clock::WrongClock;
 use crate::config::RpcLimits;
 use crate::declare::api::Api;
 use crate::namespace::node_name::node_id;
@@ -42,7 +43,7 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
             ]
             .map(CallError::Post),
         )
-        .fails([UnmetRules::example().into()]);
+        .fails([UnmetRules::example().into(), WrongClock::example().into()]);
     api.call_by("shh_newMessageFilter", ["criteria"], |shh, caller, (criteria,): (Criteria,)| {
         let keys = shh.whisper.keys();
         let spec = filter_spec(criteria, caller, keys, CriteriaUse::Filter)?;
@@ -88,13 +89,22 @@ fn post(
             return Err(CallError::PowTime { seconds: message.pow_time, limit });
         }
         let post = Post { client, ..to_post(message, shh.whisper.keys())? };
+        let is_direct = post.target_peer.is_some();
+        let ttl = if post.ttl == 0 { Post::new(post.to).ttl } else { post.ttl };
         let post = shh.whisper.post(post);
         let receipt = shh.stop.run_until_cancelled(post).await.ok_or(CallError::Stopping)??;
-        match UnmetRules::of(&receipt) {
-            Some(unmet) => Err(unmet.into()),
-            None => Ok(receipt.hash().into()),
+        if let Some(unmet) = UnmetRules::of(&receipt) {
+            return Err(unmet.into());
         }
+        // A direct message is accepted whatever the time is.
+        let clock = (!is_direct).then(|| wrong_clock(&shh, receipt.hash(), ttl)).flatten();
+        clock.map_or_else(|| Ok(receipt.hash().into()), |wrong| Err(wrong.into()))
     }
+}
+
+/// The error for a post with this hash and time to live, if peers refuse it because of this node's clock.
+fn wrong_clock(shh: &ShhContext, hash: [u8; 32], ttl: u32) -> Option<WrongClock> {
+    WrongClock::of(&shh.whisper.info(), (shh.clock_error)(), hash, ttl)
 }
 
 /// Converts a message. Several mistakes are found in go-ethereum's order.
