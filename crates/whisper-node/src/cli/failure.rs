@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use p2p_identity::{Enode, HexError, KeyError, KeyFileError, RecordError, causes};
 use p2p_mux::rlp;
 use p2p_server::p2p_discovery::dns::{LinkError, ListsError, QueryError};
-use p2p_server::p2p_discovery::{BootNodeReason, ClockOffset, Discv4Error, RequestError};
+use p2p_server::p2p_discovery::{
+    BootNodeReason, ClockOffset, ClockWitness, Discv4Error, RequestError,
+};
 use p2p_server::{ProxyUrlError, StartError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
@@ -115,9 +117,12 @@ pub(crate) enum Failure {
     /// A boot node is of no use.
     #[error("cannot use the boot node {0} (--bootnodes): {1}")]
     BootNode(Box<Enode>, BootNodeReason),
+    /// A node is of no use.
+    #[error("cannot use the node {0}: {1}")]
+    Unusable(Box<Enode>, BootNodeReason),
     /// The clock of this machine is wrong.
-    #[error("the clock of this machine is about {0} that of the boot node: set it")]
-    Clock(ClockOffset),
+    #[error("the clock of this machine is about {0} that of {1}: set it")]
+    Clock(ClockOffset, ClockWitness),
     /// Boot nodes answer, but they are in another network.
     #[error("no boot node that answers is in the network (--networkid)")]
     ForeignBootNode,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use p2p_identity::{Content, Enode, Record};
 use p2p_server::p2p_discovery::{
-    Discv4, Discv4Config, Event, NetworkId, NoAnswerError, RequestError,
+    BootNodeReason, ClockWitness, Discv4, Discv4Config, Event, NetworkId, NoAnswerError,
+    RequestError,
 };
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::timeout;
@@ -116,9 +117,27 @@ async fn reason(mut events: Receiver<Event>) -> Failure {
             Ok(Event::BootNodeFailed(node, reason)) => {
                 return Failure::BootNode(Box::new(node.enode()), reason);
             }
-            Ok(Event::ClockOffset(offset, _)) => return Failure::Clock(offset),
+            Ok(Event::ClockOffset(offset, witness)) => return Failure::Clock(offset, witness),
             Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return Failure::NoBootNode,
         }
+    }
+}
+
+/// Why the node of a request does not answer. It must have been added as a boot node, and `events` be those since then.
+/// `error`: what the request said.
+pub(super) async fn explain(events: Receiver<Event>, error: RequestError) -> Failure {
+    if !matches!(error, RequestError::NoAnswer(NoAnswerError::Silent)) {
+        return error.into();
+    }
+    match timeout(REASON_TIMEOUT, reason(events)).await {
+        Ok(Failure::BootNode(node, reason)) if !matches!(reason, BootNodeReason::Silent { .. }) => {
+            Failure::Unusable(node, reason)
+        }
+        Ok(Failure::Clock(offset, ClockWitness::BootNode(id))) => {
+            Failure::Clock(offset, ClockWitness::Trusted(id))
+        }
+        Ok(clock @ Failure::Clock(..)) => clock,
+        _ => error.into(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use p2p_identity::{Enode, causes};
 
-use super::client::SocketFlags;
+use super::client::{SocketFlags, explain};
 use crate::cli::console;
 use crate::cli::failure::Failure;
 use crate::cli::flags::discovery_node;
@@ -31,6 +31,9 @@ impl Ping {
     /// Fails if no ping is answered.
     pub(super) async fn run(self) -> Result<(), Failure> {
         let discv4 = self.socket.open().await?;
+        // A boot node is pinged so that it also shows a wrong clock or another key.
+        let events = discv4.events();
+        discv4.add_boot_node(&self.node).await?;
         let mut last = None;
         let mut answered = 0;
         for number in 1..=self.count {
@@ -51,10 +54,11 @@ impl Ping {
                 }
             }
         }
-        discv4.stop().await;
-        match last {
-            Some(error) if answered == 0 => Err(error.into()),
+        let failure = match last {
+            Some(error) if answered == 0 => Err(explain(events, error).await),
             _ => Ok(()),
-        }
+        };
+        discv4.stop().await;
+        failure
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use p2p_identity::{Enode, NodeId, Record};
 use p2p_server::p2p_discovery::RequestError;
 
-use super::client::DiscoveryClient;
+use super::client::{DiscoveryClient, explain};
 use crate::cli::console;
 use crate::cli::failure::Failure;
 use crate::cli::flags::{NodeUrlError, node_url};
@@ -39,10 +39,16 @@ impl Resolve {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (record, discv4) = match &self.node {
             NodeName::Url(enode) => {
-                let (discv4, _) = self.client.start().await?;
+                let (discv4, events) = self.client.start().await?;
+                discv4.add_boot_node(enode).await?;
                 let record = match discv4.request_record(enode).await {
                     // Its address may have changed, so the network is asked.
-                    Err(RequestError::NoAnswer(_)) => discv4.resolve(enode.id).await?,
+                    Err(error @ RequestError::NoAnswer(_)) => {
+                        match discv4.resolve(enode.id).await {
+                            Ok(record) => record,
+                            Err(_) => return Err(explain(events, error).await),
+                        }
+                    }
                     record => record?,
                 };
                 (record, discv4)
