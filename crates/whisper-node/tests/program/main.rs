@@ -9,4 +9,6 @@ mod offline;
 #[cfg(unix)]
 mod operator;
 #[cfg(unix)]
+mod peer_slots;
+#[cfg(unix)]
 mod running;

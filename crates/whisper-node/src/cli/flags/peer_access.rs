@@ -41,6 +41,15 @@ pub(crate) struct PeerAccessFlags {
     /// Maximum number of unfinished handshakes from one address [default: half of --maxpendpeers]
     #[arg(long, value_name = "N")]
     pub(crate) maxpendperip: Option<NonZeroU32>,
+
+    /// Number of inbound peers from one address that keep their slots although other addresses want them [default: a
+    /// quarter of the slots for inbound peers]
+    #[arg(long, value_name = "N")]
+    pub(crate) maxpeersperip: Option<NonZeroU32>,
+
+    /// The same for one network, a /24 or for IPv6 a /48 [default: half of the slots for inbound peers]
+    #[arg(long, value_name = "N")]
+    pub(crate) maxpeerspernet: Option<NonZeroU32>,
 }
 
 /// The library's default.

@@ -137,6 +137,8 @@ fn set_access(settings: &mut p2p_server::ServerSettings, flags: PeerAccessFlags)
     let throttle = Duration::from_secs(flags.throttle.into());
     settings.inbound.throttle = (flags.throttle > 0).then_some(throttle);
     settings.inbound.max_pending_per_ip = flags.maxpendperip.map(|limit| size(limit.get()));
+    settings.inbound.max_peers_per_ip = flags.maxpeersperip.map(|limit| size(limit.get()));
+    settings.inbound.max_peers_per_network = flags.maxpeerspernet.map(|limit| size(limit.get()));
 }
 
 fn discovery_settings(flags: &NetworkFlags) -> DiscoverySettings {
