@@ -181,6 +181,13 @@ mod tests {
             let key = "AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2";
             ["a", "b"].map(|name| format!("enrtree://{key}@{name}.example.org"))
         };
+        let records = || {
+            [1, 2].map(|n| {
+                let key = p2p_identity::SecretKey::from_bytes(&[n; 32]).unwrap();
+                let content = p2p_identity::Content::new().ip([127, 0, 0, n].into()).udp(9);
+                p2p_identity::Record::sign(&key, 1, &content).unwrap().to_string()
+            })
+        };
         let names = || both("net", "shh");
         vec![
             ("", "addr", both("127.0.0.1", "::1")),
@@ -188,6 +195,7 @@ mod tests {
             ("", "ownnets", nets()),
             ("", "discovery.dns", lists()),
             ("", "bootnodes", nodes()),
+            ("", "bootnodesv5", records()),
             ("", "staticnodes", nodes()),
             ("", "trustednodes", nodes()),
             ("", "allow", ids()),

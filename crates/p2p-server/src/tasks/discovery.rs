@@ -164,6 +164,7 @@ async fn open_v5(
     for record in &settings.v5_boot {
         discv5.add_boot_node(record)?;
     }
+    tracing::info!(addr = %discv5.local_addr(), record = %discv5.record()?, "discv5 started");
     Ok(Some(discv5))
 }
 
@@ -187,7 +188,6 @@ fn first_record(
         .map_err(Discv4Error::Record)
 }
 
-/// Adds the boot nodes. Those whose names do not resolve are tried again until they do.
 /// Makes a static node a witness of the time, if discv4 runs and the node has a port for it. If its name does not resolve,
 /// it is no witness. Nor is it if dials do not use TCP directly: over UDP it would see the address of this node.
 pub(crate) fn add_clock_witness(context: &Context, enode: Enode) {
@@ -201,6 +201,7 @@ pub(crate) fn add_clock_witness(context: &Context, enode: Enode) {
     });
 }
 
+/// Adds the boot nodes. Those whose names do not resolve are tried again until they do.
 async fn ping_boot_nodes(discv4: Discv4, mut boot: Vec<Enode>) {
     while !boot.is_empty() {
         let mut failed = Vec::new();

@@ -183,6 +183,7 @@ fn server_hint(error: &StartError) -> Option<&'static str> {
     match error {
         StartError::AddressInUse { .. } => Some("choose another port with --port"),
         StartError::Listen { .. } | StartError::BadAddress { .. } => Some("see --addr and --port"),
+        StartError::Discv5(_) => Some("see --discovery.v5port and --bootnodesv5"),
         StartError::Discovery(_) => Some(
             "choose another port with --discovery.port, or turn discovery off with --nodiscover",
         ),

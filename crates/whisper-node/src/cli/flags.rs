@@ -30,7 +30,8 @@ pub(crate) use whisper::{RateFlags, WhisperFlags};
 /// only; and `--nat` is `none`, because a router is asked only if the operator wants it.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Flags {
-    /// Data directory: the node key and everything else that is kept between runs [default: ~/.whisper-node]
+    /// Data directory: the node key, which is made on the first start, and everything else that is kept between runs
+    /// [default: ~/.whisper-node]
     #[arg(long, value_name = "DIR")]
     pub(crate) datadir: Option<PathBuf>,
 

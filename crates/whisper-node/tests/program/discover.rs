@@ -1,7 +1,9 @@
 //! `whisper-node bootnode`, `whisper-node discover`, and nodes that find each other.
 
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -118,6 +120,74 @@ fn nodes_with_the_same_boot_node_find_each_other_and_connect() {
     assert!(zone.contains(" 60     IN TXT \"enrtree-root:v1 e="), "{zone}");
     let leaves = zone.lines().filter(|line| line.contains("IN TXT \"enr:")).count();
     assert_eq!((leaves, zone.lines().count()), (3, 2 + 1 + 1 + 3 + 1));
+}
+
+/// A node on loopback that logs to a file. Returns it, its URL, its HTTP address and the file.
+fn logging_node(datadir: &tempfile::TempDir, more: &[&str]) -> (Running, String, String, PathBuf) {
+    let log = datadir.path().join("log");
+    let mut command = Command::new(PROGRAM);
+    command.args(["--addr=127.0.0.1", "--port=0", "--http.port=0", "--ws=false", "--ipcdisable"]);
+    command.arg("--datadir").arg(datadir.path()).args(more).stderr(File::create(&log).unwrap());
+    let mut node = Running::start(&mut command);
+    let enode = node.value("enode");
+    let http = node.value("HTTP");
+    (node, enode, http, log)
+}
+
+/// Waits for a line of the log that contains `text`.
+fn logged(log: &Path, text: &str) -> String {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let lines = fs::read_to_string(log).unwrap();
+        // The last line may not be complete.
+        let complete = lines.rsplit_once('\n').map_or("", |(complete, _)| complete);
+        if let Some(line) = complete.lines().find(|line| line.contains(text)) {
+            return line.to_owned();
+        }
+        assert!(Instant::now() < deadline, "{text}: {lines}");
+    }
+}
+
+/// A connection does not tell the network. So it stays, and the log says it.
+#[test]
+fn a_static_node_of_another_network_connects_and_is_named() {
+    let datadirs: Vec<_> = (0..2).map(|_| tempfile::tempdir().unwrap()).collect();
+    let (_other, enode, ..) = logging_node(&datadirs[0], &["--networkid", "8"]);
+    let more = ["--networkid", "7", "--staticnodes", &enode];
+    let (_node, _, http, log) = logging_node(&datadirs[1], &more);
+    let warning = logged(&log, "its record names network 8");
+    assert!(warning.contains("WARN") && warning.contains(&enode), "{warning}");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !peer_count(&http).contains("\"0x1\"") {
+        assert!(Instant::now() < deadline, "the nodes do not connect");
+    }
+}
+
+#[test]
+fn nodes_find_each_other_over_discv5() {
+    let datadirs: Vec<_> = (0..2).map(|_| tempfile::tempdir().unwrap()).collect();
+    let v5 = ["--discovery.v4=false", "--discovery.v5"];
+    let (_first, _, _, log) = logging_node(&datadirs[0], &v5);
+    let record = logged(&log, "discv5 started");
+    let record = record.split("record=").nth(1).unwrap().split_whitespace().next().unwrap();
+    let more = [&v5[..], &["--bootnodesv5", record]].concat();
+    let (_second, _, http, _) = logging_node(&datadirs[1], &more);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !peer_count(&http).contains("\"0x1\"") {
+        assert!(Instant::now() < deadline, "the nodes do not connect");
+    }
+}
+
+/// A command without a data directory does not name one.
+#[test]
+fn the_help_of_a_command_names_only_what_it_takes() {
+    for command in ["ping", "resolve", "lookup", "crawl", "listen"] {
+        let help = printed(&[command, "--help"], "").to_lowercase();
+        assert!(
+            help.contains("--nodekey") && !help.contains("data directory"),
+            "{command}: {help}"
+        );
+    }
 }
 
 /// The response to `net_peerCount`.

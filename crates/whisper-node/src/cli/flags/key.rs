@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 /// The node key.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct KeyFlags {
-    /// File with the node key, 64 hex digits [default: a file in the data directory, made on the first start]
+    /// File with the node key, 64 hex digits
     #[arg(long, value_name = "FILE", conflicts_with = "nodekeyhex")]
     nodekey: Option<PathBuf>,
 

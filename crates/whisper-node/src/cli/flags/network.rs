@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr as _;
 
 use clap::{ArgAction, Args};
-use p2p_identity::{Enode, OwnNetworks};
+use p2p_identity::{Enode, OwnNetworks, Record};
 use p2p_server::p2p_discovery::dns::Link;
 use p2p_server::{Nat, NetRestrict, Proxy, ProxyUrlError, ServerSettings};
 
@@ -100,6 +100,18 @@ pub(crate) struct DiscoveryFlags {
     /// UDP port for discovery [default: the same as --port]
     #[arg(long = "discovery.port", value_name = "PORT")]
     pub(crate) discovery_port: Option<u16>,
+
+    /// Take part in discv5 too, over a UDP port of its own. Its record is logged at the start
+    #[arg(long = "discovery.v5", alias = "v5disc", value_name = "BOOL", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) discovery_v5: bool,
+
+    /// UDP port for discv5 [default: the one after the port for discovery]
+    #[arg(long = "discovery.v5port", value_name = "PORT")]
+    pub(crate) discovery_v5_port: Option<u16>,
+
+    /// Boot nodes of discv5, comma-separated records (enr:)
+    #[arg(long, value_name = "ENR", value_parser = list(Record::from_str))]
+    pub(crate) bootnodesv5: Vec<List<Record>>,
 
     /// Node lists in the DNS, comma-separated enrtree:// URLs
     #[arg(long = "discovery.dns", value_name = "ENRTREE", value_parser = list(Link::from_str))]

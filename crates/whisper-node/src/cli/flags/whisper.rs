@@ -25,8 +25,8 @@ pub(crate) struct WhisperFlags {
 
     /// Rules of work that own messages are sealed for, one envelope for each: peers (this node's rule and those of the
     /// connected peers), all (all that this node accepts), own (only this node's), or rules by name, comma-separated:
-    /// 1.8 (go-ethereum until 1.8), 1.9 (go-ethereum since 1.9), parity, nim. The first one is mandatory, and its
-    /// envelope has the hash that shh_post returns
+    /// 1.8 (go-ethereum until 1.8), 1.9 (go-ethereum since 1.9), parity, nim. One name alone: only that rule, for example
+    /// in a network of go-ethereum 1.8. The first one is mandatory, and its envelope has the hash that shh_post returns
     #[arg(long = "shh.seal", value_name = "RULES", value_parser = parse_sealing, default_value = "peers")]
     pub(crate) shh_seal: Sealing,
 

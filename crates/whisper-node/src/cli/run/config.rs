@@ -1,7 +1,7 @@
 //! Makes the configuration of a node from the flags.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -146,6 +146,14 @@ fn discovery_settings(flags: &NetworkFlags) -> DiscoverySettings {
     let first = List::joined(flags.addr.clone()).first().copied();
     let port = flags.discovery.discovery_port;
     settings.addr = port.zip(first).map(|(port, addr)| SocketAddr::new(addr, port));
+    let next = match port.unwrap_or(flags.port) {
+        0 => 0,
+        port => port.wrapping_add(1),
+    };
+    let v5_port = flags.discovery.discovery_v5_port.unwrap_or(next);
+    let v5_addr = first.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+    settings.v5 = flags.discovery.discovery_v5.then(|| SocketAddr::new(v5_addr, v5_port));
+    settings.v5_boot = List::joined(flags.discovery.bootnodesv5.clone());
     settings.config.network = flags.discovery.networkid.map(NetworkId);
     settings.lists = List::joined(flags.discovery.discovery_dns.clone());
     settings
