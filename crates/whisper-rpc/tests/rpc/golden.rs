@@ -28,7 +28,7 @@ async fn the_node_answers_as_go_ethereum_does() {
 #[test]
 fn every_recorded_exchange_is_replayed() {
     let exchanges = Exchange::all();
-    assert_eq!(exchanges.len(), 336, "as many as were recorded");
+    assert_eq!(exchanges.len(), 366, "as many as were recorded");
     for name in differences().iter().flat_map(|difference| difference.answers.keys()) {
         assert!(exchanges.iter().any(|exchange| exchange.name == *name), "{name}");
     }
