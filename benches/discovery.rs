@@ -64,6 +64,7 @@ const PLAN: Plan = Plan {
     churn: 0.2,
     time: Duration::from_secs(600),
     has_id: false,
+    subnet: None,
     lookups: 1000,
     seed: 1,
 };

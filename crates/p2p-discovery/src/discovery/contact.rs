@@ -88,8 +88,9 @@ impl Contact {
 pub(super) struct Contacts {
     contacts: HashMap<NodeId, Contact>,
     deadlines: BTreeSet<(Instant, NodeId)>,
-    /// The hashes of pings and record requests, with the node that is to answer.
-    awaited: HashMap<Digest, NodeId>,
+    /// The hashes of pings and record requests, with the nodes that are to answer. Requests to several
+    /// nodes may have the same hash: a record request contains only its expiration.
+    awaited: BTreeSet<(Digest, IpAddr, NodeId)>,
     /// The addresses from which neighbours are awaited, and from how many nodes each.
     finding: HashMap<IpAddr, u32>,
     strangers: BTreeMap<u64, NodeId>,
@@ -169,10 +170,10 @@ impl Contacts {
         let ip = contact.ip();
         self.deadlines.remove(&(old_deadline, *id));
         self.deadlines.insert((deadline, *id));
-        self.forget_awaited(old_phase, ip);
+        self.forget_awaited(old_phase, ip, *id);
         match phase {
             Phase::AwaitPong(hash, _) | Phase::AwaitRecord(hash) => {
-                self.awaited.insert(hash, *id);
+                self.awaited.insert((hash, ip, *id));
             }
             Phase::AwaitNeighbours(_) => *self.finding.entry(ip).or_default() += 1,
             Phase::Idle | Phase::AwaitPing => {}
@@ -182,16 +183,29 @@ impl Contacts {
     pub(super) fn remove(&mut self, id: &NodeId) -> Option<Contact> {
         let contact = self.contacts.remove(id)?;
         self.deadlines.remove(&(contact.deadline, *id));
-        self.forget_awaited(contact.phase, contact.ip());
+        self.forget_awaited(contact.phase, contact.ip(), *id);
         if let Some(number) = contact.stranger {
             self.strangers.remove(&number);
         }
         Some(contact)
     }
 
-    /// The contact that is to answer the request with this hash.
-    pub(super) fn awaiting(&self, hash: &Digest) -> Option<&Contact> {
-        self.contacts.get(self.awaited.get(hash)?)
+    /// Whether a node at `ip` is to answer a request with this hash.
+    pub(super) fn is_awaiting(&self, hash: &Digest, ip: IpAddr) -> bool {
+        self.awaited_at(hash, ip).next().is_some()
+    }
+
+    /// The contact at `ip` that is to answer the request with this hash: the node `id` if it is to answer,
+    /// otherwise another one.
+    pub(super) fn awaiting(&self, hash: &Digest, ip: IpAddr, id: NodeId) -> Option<&Contact> {
+        let is_asked = self.awaited.contains(&(*hash, ip, id));
+        let asked = if is_asked { Some(id) } else { self.awaited_at(hash, ip).next() };
+        self.contacts.get(&asked?)
+    }
+
+    fn awaited_at(&self, hash: &Digest, ip: IpAddr) -> impl Iterator<Item = NodeId> {
+        let all = (*hash, ip, NodeId([0; 64]))..=(*hash, ip, NodeId([0xff; 64]));
+        self.awaited.range(all).map(|(.., id)| *id)
     }
 
     /// Whether neighbours are awaited from a node at `ip`.
@@ -210,10 +224,10 @@ impl Contacts {
     }
 
     /// Removes what a contact in this phase waited for.
-    fn forget_awaited(&mut self, phase: Phase, ip: IpAddr) {
+    fn forget_awaited(&mut self, phase: Phase, ip: IpAddr, id: NodeId) {
         match phase {
             Phase::AwaitPong(hash, _) | Phase::AwaitRecord(hash) => {
-                self.awaited.remove(&hash);
+                self.awaited.remove(&(hash, ip, id));
             }
             Phase::AwaitNeighbours(_) => {
                 if let Some(count) = self.finding.get_mut(&ip) {
@@ -249,12 +263,33 @@ mod tests {
         let (mut contacts, id) = (Contacts::default(), node(1).id);
         assert!(contacts.add_task(now, node(1), Task::Check));
         contacts.set_phase(&id, Phase::AwaitPong([1; 32], now), later);
-        assert_eq!(contacts.awaiting(&[1; 32]).map(|contact| contact.node.id), Some(id));
+        let ip = [1, 1, 1, 1].into();
+        assert!(contacts.is_awaiting(&[1; 32], ip) && !contacts.is_awaiting(&[2; 32], ip));
         contacts.set_phase(&id, Phase::AwaitNeighbours(None), later);
-        assert!(contacts.awaiting(&[1; 32]).is_none() && contacts.is_finding([1, 1, 1, 1].into()));
+        assert!(!contacts.is_awaiting(&[1; 32], ip) && contacts.is_finding(ip));
         assert_eq!((contacts.due(now), contacts.due(later)), (None, Some(id)));
         assert!(contacts.remove(&id).is_some() && contacts.remove(&id).is_none());
-        assert!(!contacts.is_finding([1, 1, 1, 1].into()) && contacts.next_deadline().is_none());
+        assert!(!contacts.is_finding(ip) && contacts.next_deadline().is_none());
+    }
+
+    #[test]
+    fn several_nodes_may_be_asked_with_the_same_hash() {
+        let (now, hash) = (Instant::now(), [1; 32]);
+        let (mut contacts, ip) = (Contacts::default(), [1, 1, 1, 1].into());
+        let ids = [1, 2].map(|number| node(number).id);
+        for number in [1, 2] {
+            assert!(contacts.add_task(now, node(number), Task::Check));
+            contacts.set_phase(&node(number).id, Phase::AwaitRecord(hash), now);
+        }
+        let asked = |contacts: &Contacts, id| {
+            contacts.awaiting(&hash, ip, id).map(|contact| contact.node.id)
+        };
+        assert_eq!(ids.map(|id| asked(&contacts, id)), ids.map(Some));
+        assert_eq!(asked(&contacts, node(3).id), Some(ids[0]), "another key answers");
+        contacts.remove(&ids[0]);
+        assert!(contacts.is_awaiting(&hash, ip));
+        assert_eq!(asked(&contacts, ids[0]), Some(ids[1]));
+        assert!(!contacts.is_awaiting(&hash, [2, 2, 2, 2].into()));
     }
 
     #[test]

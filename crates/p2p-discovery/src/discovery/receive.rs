@@ -114,7 +114,7 @@ impl Discovery {
         packet: &Packet,
     ) -> Result<Option<SenderClass>, DropReason> {
         let ip = from.ip();
-        let answers = |hash| self.contacts.awaiting(hash).is_some_and(|asked| asked.ip() == ip);
+        let answers = |hash| self.contacts.is_awaiting(hash, ip);
         let is_known = self.proofs.has_proof_at(ip);
         match packet {
             Packet::Pong(pong) if answers(&pong.ping) => Ok(None),
@@ -230,7 +230,8 @@ impl Discovery {
         id: NodeId,
         pong: &Pong,
     ) -> Result<(), DropReason> {
-        let asked = self.contacts.awaiting(&pong.ping).ok_or(DropReason::Unsolicited)?;
+        let asked = self.contacts.awaiting(&pong.ping, from.ip(), id);
+        let asked = asked.ok_or(DropReason::Unsolicited)?;
         let (node, is_probe) = (asked.node.clone(), asked.is_probe);
         if node.id != id {
             let reason = BootNodeReason::OtherKey(id);

@@ -49,10 +49,21 @@ pub(crate) struct Plan {
     pub(crate) time: Duration,
     /// Whether the network has an id, so that nodes request each other's records.
     pub(crate) has_id: bool,
+    /// The subnet of all nodes. `None`: each node has its own.
+    pub(crate) subnet: Option<Subnet>,
     /// Number of lookups after that time, each by a random node for another one.
     pub(crate) lookups: usize,
     /// The seed of the random choices.
     pub(crate) seed: u64,
+}
+
+/// A subnet that all nodes are in, one address after another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subnet {
+    /// The address of the first node.
+    pub(crate) first: Ipv4Addr,
+    /// The networks that are listed as own ones, besides the private ones.
+    pub(crate) own: &'static str,
 }
 
 /// The results of a simulation.
@@ -225,13 +236,17 @@ impl Network {
     /// Adds a node that knows the first one.
     fn add(&mut self, plan: Plan, begin: Instant) {
         let number = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
-        // Each node has its own subnet.
-        let address = SocketAddr::from((Ipv4Addr::from_bits(0x2000_0001 + (number << 8)), 30303));
+        let ip = match plan.subnet {
+            Some(subnet) => subnet.first.to_bits() + number,
+            None => 0x2000_0001 + (number << 8),
+        };
+        let address = SocketAddr::from((Ipv4Addr::from_bits(ip), 30303));
         let mut seed = [0; 32];
         self.random.fill_bytes(&mut seed);
         let key = SecretKey::random(&mut StdRng::from_seed(seed));
         let record = Record::sign(&key, 1, &Content::new().tcp(30303)).expect("a short record");
-        let config = Discv4Config::new();
+        let own = plan.subnet.map_or("", |subnet| subnet.own);
+        let config = Discv4Config::new().own_networks(own.parse().expect("networks"));
         let config = if plan.has_id { config.network(NetworkId(7)) } else { config };
         let mut discovery =
             Discovery::new(begin, config, key, &record, seed).expect("the own record");

@@ -37,6 +37,18 @@ fn a_network_keeps_only_its_own_nodes() {
     assert_eq!(member.record.as_ref(), Some(world.node(2).record()));
 }
 
+/// Record requests of the same second are equal, byte for byte, so their answers refer to the same hash.
+#[test]
+fn the_records_of_many_nodes_are_read_in_the_same_second() {
+    let mut world = World::of(1..=16, &Discv4Config::new().network(NetworkId(7)));
+    for other in 2..=16 {
+        world.call(1, |one, now, unix| one.add_seed(now, unix, node(other))).unwrap();
+    }
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.node(1).nodes().count(), 15);
+    assert_eq!(world.drops(1, DropReason::Unsolicited), 0);
+}
+
 #[test]
 fn a_node_without_network_id_keeps_all_nodes() {
     let world = world();
