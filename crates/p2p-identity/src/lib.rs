@@ -43,11 +43,14 @@
 //! - `record` (default): [`Record`], signed node records. Adds the dependency `enr` and the system's random
 //!   source.
 //! - `serde` (default): serializes [`NodeId`], [`Enode`] and [`Record`] as strings.
+//! - `test-util`: a check for the tests of errors.
 
 mod causes;
 mod context;
 pub mod ecies;
 mod enode;
+#[cfg(test)]
+mod error_tests;
 mod hex_text;
 mod host;
 mod host_prefix;
@@ -61,6 +64,8 @@ mod secret_key;
 #[cfg(feature = "serde")]
 mod serde_text;
 mod signature;
+#[cfg(any(test, feature = "test-util"))]
+pub mod test_util;
 
 pub use causes::causes;
 pub use enode::{Enode, EnodeError, EnodeUseError};
@@ -75,3 +80,8 @@ pub use public_key::PublicKey;
 pub use record::{Content, MAX_RECORD, Record, RecordError};
 pub use secret_key::{KeyError, SecretKey};
 pub use signature::{Signature, SignatureError};
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

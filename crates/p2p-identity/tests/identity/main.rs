@@ -4,7 +4,6 @@
 
 mod ecies;
 mod enode;
-mod errors;
 mod key_file;
 mod keys;
 #[cfg(feature = "record")]

@@ -3,26 +3,15 @@
 //! The lists below have every variant that has a cause: a `match` over all variants says which ones have, so
 //! a new variant does not compile before it is added there.
 
-use std::{error::Error, io, iter::successors};
+use std::io;
 
+use p2p_identity::test_util::check_causes;
 use p2p_mux::{HelloExchangeError, transport::ConnectError};
 
 use crate::{
     DialError, ProxyError, ProxyRefuseReason, RefuseReason, StartError,
     access::{Exclusion, ExclusionReason},
 };
-
-/// Checks that no text of the chain contains a text below it. Returns the length of the chain.
-fn check(error: &(dyn Error + 'static)) -> usize {
-    let texts: Vec<String> =
-        successors(Some(error), |error| (**error).source()).map(ToString::to_string).collect();
-    for (index, text) in texts.iter().enumerate() {
-        for cause in &texts[index + 1..] {
-            assert!(!text.contains(cause.as_str()), "{text:?} contains its cause {cause:?}");
-        }
-    }
-    texts.len()
-}
 
 fn denied() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, "permission denied")
@@ -60,7 +49,7 @@ fn every_cause_of_a_proxy_error_is_printed_once() {
             | ProxyError::LoginRefused
             | ProxyError::NameTooLong => false,
         };
-        assert_eq!(check(&error) > 1, has_cause, "{error:?}");
+        assert_eq!(check_causes(&error) > 1, has_cause, "{error:?}");
     }
 }
 
@@ -86,7 +75,7 @@ fn every_cause_of_a_dial_error_is_printed_once() {
             | DialError::Refused(_) => true,
             DialError::Timeout | DialError::Panicked => false,
         };
-        assert_eq!(check(&error) > 1, has_cause, "{error:?}");
+        assert_eq!(check_causes(&error) > 1, has_cause, "{error:?}");
     }
 }
 
@@ -128,7 +117,7 @@ fn every_cause_of_a_start_error_is_printed_once() {
             | StartError::HelloTooLong { .. }
             | StartError::DuplicateProtocol(_) => panic!("{error:?} has no cause"),
         }
-        assert!(check(&error) > 1, "{error:?} does not return its cause");
+        assert!(check_causes(&error) > 1, "{error:?} does not return its cause");
     }
 }
 
