@@ -198,6 +198,7 @@ mod tests {
         }
     }
 
+    /// PROTOCOL.md §6.32.
     #[test]
     fn all_forms_of_other_clients_are_decoded() {
         for (wire, reason) in [
@@ -222,8 +223,16 @@ mod tests {
         }
     }
 
+    /// PROTOCOL.md §6.31: a number above 16 ends the process of a peer.
     #[test]
     fn unassigned_numbers_are_decoded_but_never_sent() {
+        for number in (0..=300).chain([u64::MAX]) {
+            let reason = DisconnectReason::from_code(number);
+            let is_assigned = ASSIGNED.iter().any(|code| u64::from(*code) == number);
+            let expected = if is_assigned { number } else { 0 };
+            assert_eq!(u64::from(reason.code()), expected);
+            assert_eq!(DisconnectReason::decode(&reason.encode()).code(), reason.code());
+        }
         for (wire, reason) in [
             (&[0xc1, 0x11][..], DisconnectReason::Unknown(0x11)),
             (&[0xc1, 0x0c], DisconnectReason::Unknown(0x0c)),

@@ -208,6 +208,7 @@ fn unassigned_base_codes_are_ignored_and_counted() {
     assert_eq!(end.machine.stats().base_ignored, 4);
 }
 
+/// PROTOCOL.md §6.33: a frame of one byte is refused by some peers, so the payloads are empty lists.
 #[test]
 fn pings_are_answered_sent_and_timed() {
     let now = Instant::now();
@@ -258,6 +259,7 @@ fn a_ping_flood_is_a_breach_and_queues_a_bounded_number_of_pongs() {
     assert_eq!(end.machine.closed(), Some(&CloseReason::Breach(ProtocolBreach::PingFlood)));
 }
 
+/// PROTOCOL.md §6.32, in frames.
 #[test]
 fn disconnect_in_every_encoding_with_and_without_snappy() {
     let bodies = [&[0xc1, 0x04][..], &[0x04], &[0x82, 0xc1, 0x04], &[0xc2, 0x04, 0x01]];

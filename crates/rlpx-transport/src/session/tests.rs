@@ -106,6 +106,18 @@ fn message_codes_are_canonical_integers() {
     assert_eq!(code(&[0xc0]), refused(ErrorKind::ExpectedBytes));
 }
 
+/// PROTOCOL.md §6.33: a peer that reads the code as one byte reads these codes, and Hello is written as `80`.
+#[test]
+fn a_code_below_128_is_written_as_one_byte() {
+    for (code, byte) in [(0, 0x80), (1, 0x01), (16, 0x10), (127, 0x7f)] {
+        let (mut sealer, mut opener) = pair();
+        let mut sealed = BytesMut::new();
+        sealer.seal(code, &[0xc0], &mut sealed).unwrap();
+        assert_eq!(sealed, framed(&mut pair().0, &[byte, 0xc0]));
+        assert_eq!(opener.open(&mut sealed).unwrap().unwrap().code, code);
+    }
+}
+
 #[test]
 fn a_zero_byte_is_the_code_zero_too() {
     let opened = open_framed(&[0x00, 0xc1, 0x04]).unwrap().unwrap();

@@ -1,5 +1,5 @@
 //! Behavior that was observed with go-ethereum (PROTOCOL.md §6, by section), as far as it concerns Whisper. Sections 6.17
-//! and 6.28 are tested in `two_dialects`; from 6.31 on the crates for connections have the tests.
+//! and 6.28 are tested in `two_dialects`; 6.31 to 6.33 in `p2p-mux` and `rlpx-transport`.
 
 use crate::support::{
     HandClock, NOW, RawPeer, TOPIC, amount, bundle, envelope, key, next, node, random_id, settings,
