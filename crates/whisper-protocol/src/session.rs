@@ -101,14 +101,14 @@ impl Session {
     async fn exchange(&self, mut receiver: Receiver, known: MemoryCharge) -> Result<(), Ended> {
         let ours = self.context.relays.relays().status(self.wire.dialect);
         self.send(PacketKind::Status, (self.wire.encode_status)(&ours)).await?;
-        let limit = self.context.settings.status_timeout;
+        let limit = self.context.status_timeout();
         let Some(theirs) = timeout(limit, self.read_status(&mut receiver))
             .await
             .map_err(|_| Fault::StatusTimeout)??
         else {
             return Ok(());
         };
-        if ours.light && theirs.light && self.context.settings.restrict_light {
+        if ours.light && theirs.light && self.context.restricts_light() {
             return Err(Fault::BothLight.into());
         }
         if ours.light && theirs.light {

@@ -1,6 +1,6 @@
 //! What the sessions of one node share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -26,4 +26,16 @@ pub(crate) struct SessionContext {
     pub(crate) tracker: Arc<PostTracker>,
     pub(crate) relays: Arc<RelayDriver>,
     pub(crate) mail: Arc<MailQueue>,
+}
+
+impl SessionContext {
+    /// Maximum time for a peer to send its status.
+    pub(crate) const fn status_timeout(&self) -> Duration {
+        self.settings.status_timeout
+    }
+
+    /// Whether a light client is refused while this node is one.
+    pub(crate) const fn restricts_light(&self) -> bool {
+        self.settings.restrict_light
+    }
 }
