@@ -2,14 +2,20 @@
 
 pub(crate) mod id;
 
-use std::{collections::HashMap, fmt, sync::RwLock};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Mutex, RwLock},
+};
 
 use p2p_identity::{PublicKey, SecretKey};
+use rand::{CryptoRng, SeedableRng as _, rngs::StdRng};
 use whisper_envelope::SymmetricKey;
+use zeroize::Zeroizing;
 
 use crate::{
     keys::id::KeyId,
-    lock::{read, write},
+    lock::{lock, read, write},
 };
 
 /// Key pairs and symmetric keys, each with a random [`KeyId`].
@@ -19,29 +25,41 @@ use crate::{
 /// print them.
 ///
 /// ```
-/// let keys = whisper_protocol::Keys::default();
+/// let keys = whisper_protocol::Keys::new(&mut rand::rng());
 /// let id = keys.new_key_pair();
 /// assert_eq!(keys.public_key(&id), keys.private_key(&id).map(|key| key.public_key()));
 /// assert!(keys.delete_key_pair(&id));
 /// assert!(!keys.has_key_pair(&id));
 /// ```
-#[derive(Default)]
 pub struct Keys {
+    /// The source of new keys and ids.
+    rng: Mutex<StdRng>,
     pairs: RwLock<HashMap<KeyId, SecretKey>>,
     symmetric: RwLock<HashMap<KeyId, SymmetricKey>>,
 }
 
 impl Keys {
+    /// Holds no keys yet. New keys and ids come from a generator that `rng` seeds, so the same `rng` gives the same
+    /// keys and ids.
+    #[must_use]
+    pub fn new(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *seed);
+        let rng = Mutex::new(StdRng::from_seed(*seed));
+        Self { rng, pairs: RwLock::default(), symmetric: RwLock::default() }
+    }
+
     /// Makes a new key pair.
     #[must_use]
     pub fn new_key_pair(&self) -> KeyId {
-        self.add_private_key(SecretKey::random(&mut rand::rng()))
+        let key = SecretKey::random(&mut *lock(&self.rng));
+        self.add_private_key(key)
     }
 
     /// Stores the key pair of this private key.
     #[must_use]
     pub fn add_private_key(&self, key: SecretKey) -> KeyId {
-        let id = KeyId::random();
+        let id = self.new_id();
         write(&self.pairs).insert(id, key);
         id
     }
@@ -72,13 +90,14 @@ impl Keys {
     /// Makes a new symmetric key.
     #[must_use]
     pub fn new_symmetric(&self) -> KeyId {
-        self.add_symmetric(SymmetricKey::random(&mut rand::rng()))
+        let key = SymmetricKey::random(&mut *lock(&self.rng));
+        self.add_symmetric(key)
     }
 
     /// Stores this symmetric key.
     #[must_use]
     pub fn add_symmetric(&self, key: SymmetricKey) -> KeyId {
-        let id = KeyId::random();
+        let id = self.new_id();
         write(&self.symmetric).insert(id, key);
         id
     }
@@ -109,6 +128,10 @@ impl Keys {
     pub fn delete_symmetric(&self, id: &KeyId) -> bool {
         write(&self.symmetric).remove(id).is_some()
     }
+
+    fn new_id(&self) -> KeyId {
+        KeyId::random(&mut *lock(&self.rng))
+    }
 }
 
 impl fmt::Debug for Keys {
@@ -127,9 +150,29 @@ mod tests {
     /// The key of the password "test", as go-ethereum 1.8.27 derives it.
     const OF_TEST: &str = "a82a520aff70f7a989098376e48ec128f25f767085e84d7fb995a9815eebff0a";
 
+    fn keys() -> Keys {
+        Keys::new(&mut StdRng::seed_from_u64(7))
+    }
+
+    #[test]
+    fn keys_and_ids_follow_from_the_random_numbers() {
+        let made = |keys: &Keys| {
+            let (pair, symmetric) = (keys.new_key_pair(), keys.new_symmetric());
+            (
+                pair,
+                keys.private_key(&pair),
+                symmetric,
+                keys.symmetric(&symmetric).unwrap().as_bytes().to_owned(),
+            )
+        };
+        assert_eq!(made(&keys()), made(&keys()));
+        let other = Keys::new(&mut StdRng::seed_from_u64(8));
+        assert_ne!(made(&keys()), made(&other));
+    }
+
     #[test]
     fn each_key_gets_its_own_id() {
-        let keys = Keys::default();
+        let keys = keys();
         let first = keys.symmetric_from_password("test");
         let second = keys.symmetric_from_password("test");
         assert_ne!(first, second);
@@ -142,7 +185,7 @@ mod tests {
 
     #[test]
     fn deletion_returns_whether_the_key_existed() {
-        let keys = Keys::default();
+        let keys = keys();
         let (pair, symmetric) = (keys.new_key_pair(), keys.new_symmetric());
         assert!(!keys.delete_key_pair(&symmetric), "the ids of the two kinds are separate");
         assert!(keys.delete_key_pair(&pair) && keys.delete_symmetric(&symmetric));
@@ -152,7 +195,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let keys = Keys::default();
+        let keys = keys();
         let id = keys.symmetric_from_password("test");
         let shown = format!("{keys:?}");
         assert!(!shown.contains(&OF_TEST[..8]) && !shown.contains(&id.to_string()[..8]), "{shown}");

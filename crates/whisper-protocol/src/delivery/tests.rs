@@ -70,7 +70,7 @@ fn offer(delivery: &Delivery, envelope: &Envelope) -> usize {
 
 /// Adds a filter when the node starts.
 fn insert(delivery: &Delivery, filter: Arc<Filter>, lasting: bool) -> FilterId {
-    let id = FilterId::random();
+    let id = FilterId::random(&mut rand::rng());
     delivery.insert(Duration::ZERO, id, filter, lasting);
     id
 }
@@ -83,7 +83,7 @@ fn an_envelope_goes_from_the_queue_to_the_mailbox() {
     let envelope = sealed(&key);
     assert_eq!(offer(&delivery, &envelope), 0, "no filter wants it");
 
-    let keys = Keys::default();
+    let keys = Keys::new(&mut rand::rng());
     let other = filter(&keys, SymmetricKey::random(&mut rand::rng()));
     let wanted = filter(&keys, key);
     for filter in [&other, &wanted] {
@@ -101,7 +101,7 @@ fn an_envelope_goes_from_the_queue_to_the_mailbox() {
 fn an_envelope_that_no_key_opens_is_counted() {
     let counters = Arc::new(Counters::default());
     let delivery = Delivery::new(&Config::default(), Arc::clone(&counters));
-    let other = filter(&Keys::default(), SymmetricKey::random(&mut rand::rng()));
+    let other = filter(&Keys::new(&mut rand::rng()), SymmetricKey::random(&mut rand::rng()));
     insert(&delivery, other, false);
     let envelope = sealed(&SymmetricKey::random(&mut rand::rng()));
     offer(&delivery, &envelope);
@@ -118,7 +118,7 @@ fn what_did_not_fit_is_delivered_later_if_the_pool_has_it() {
         Config { queues: QueueSettings { broadcast: one, direct: one }, ..Config::default() };
     let delivery = Delivery::new(&config, Arc::clone(&counters));
     let key = SymmetricKey::random(&mut rand::rng());
-    let wanted = filter(&Keys::default(), key.clone());
+    let wanted = filter(&Keys::new(&mut rand::rng()), key.clone());
     insert(&delivery, Arc::clone(&wanted), false);
     let envelopes = [(); 3].map(|()| sealed(&key));
     envelopes.iter().for_each(|envelope| _ = offer(&delivery, envelope));
@@ -138,7 +138,7 @@ fn an_envelope_that_expires_in_the_queue_is_counted() {
     let counters = Arc::new(Counters::default());
     let delivery = Delivery::new(&Config::default(), Arc::clone(&counters));
     let key = SymmetricKey::random(&mut rand::rng());
-    let wanted = filter(&Keys::default(), key.clone());
+    let wanted = filter(&Keys::new(&mut rand::rng()), key.clone());
     insert(&delivery, Arc::clone(&wanted), false);
     let envelope = sealed(&key);
     offer(&delivery, &envelope);
@@ -160,7 +160,7 @@ fn a_new_filter_is_fed_from_the_pool_on_request() {
             .collect(),
     );
     for (include_pooled, expected) in [(false, 0), (true, 40)] {
-        let keys = Keys::default();
+        let keys = Keys::new(&mut rand::rng());
         let spec = FilterSpec::new(FilterKey::Symmetric(keys.add_symmetric(key.clone())));
         let spec = FilterSpec { include_pooled, ..spec.topic(TOPIC) };
         let mailbox = Mailbox::new(FilterSettings::default().mailbox);
@@ -180,7 +180,7 @@ fn a_new_filter_is_fed_from_the_pool_on_request() {
 #[test]
 fn filters_of_one_owner_do_not_delay_those_of_another() {
     let delivery = Delivery::new(&Config::default(), Arc::new(Counters::default()));
-    let keys = Keys::default();
+    let keys = Keys::new(&mut rand::rng());
     for _ in 0..500 {
         let key = FilterKey::Private(keys.new_key_pair());
         let owner = Client { key: 1, weight: 1 };
@@ -210,7 +210,7 @@ fn idle_filters_are_removed_and_lasting_ones_stay() {
     let filters = FilterSettings { idle: Some(second), ..FilterSettings::default() };
     let config = Config { filters, ..Config::default() };
     let delivery = Delivery::new(&config, Arc::clone(&counters));
-    let keys = Keys::default();
+    let keys = Keys::new(&mut rand::rng());
     let make = || filter(&keys, SymmetricKey::random(&mut rand::rng()));
     let lasting = insert(&delivery, make(), true);
     assert_eq!(delivery.next_timeout(), None);

@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use rand::RngCore as _;
+use rand::CryptoRng;
 
 /// The text is not 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +20,9 @@ macro_rules! id {
 
         impl $name {
             /// A new random id.
-            pub(crate) fn random() -> Self {
+            pub(crate) fn random(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
                 let mut bytes = [0; 32];
-                rand::rng().fill_bytes(&mut bytes);
+                rng.fill_bytes(&mut bytes);
                 Self(bytes)
             }
         }
@@ -71,13 +71,13 @@ mod tests {
 
     #[test]
     fn a_debug_text_does_not_tell_the_id() {
-        let id = KeyId::random();
+        let id = KeyId::random(&mut rand::rng());
         assert_eq!(format!("{id:?}"), format!("KeyId({}..)", &id.to_string()[..4]));
     }
 
     #[test]
     fn prints_what_it_parses() {
-        let id = KeyId::random();
+        let id = KeyId::random(&mut rand::rng());
         assert_eq!(id.to_string().len(), 64);
         assert_eq!(id.to_string().parse::<KeyId>().unwrap(), id);
     }

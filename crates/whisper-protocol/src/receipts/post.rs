@@ -24,7 +24,7 @@ pub enum Recipient {
 ///
 /// ```
 /// use whisper_protocol::{Post, Recipient, Topic};
-/// # let keys = whisper_protocol::Keys::default();
+/// # let keys = whisper_protocol::Keys::new(&mut rand::rng());
 /// let post = Post {
 ///     topic: Topic(*b"chat"),
 ///     payload: b"hello".to_vec(),

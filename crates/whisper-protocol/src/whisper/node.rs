@@ -97,7 +97,7 @@ impl Node {
             publisher,
             subscriptions,
             direct,
-            keys: Keys::default(),
+            keys: Keys::new(&mut rand::rng()),
             miner,
             mailbox: filters.mailbox,
             tasks,

@@ -24,7 +24,7 @@ fn pool() -> Arc<dyn PoolReader> {
 }
 
 fn insert_filter(driver: &DeliveryDriver) {
-    let keys = Keys::default();
+    let keys = Keys::new(&mut rand::rng());
     let key = FilterKey::Symmetric(keys.add_symmetric(SymmetricKey::random(&mut rand::rng())));
     let spec = FilterSpec::new(key).topic(Topic(*b"test"));
     let mailbox = Mailbox::new(QueueLimits { items: 1, bytes: usize::MAX });

@@ -20,7 +20,7 @@ fn filter(keys: &Keys, key: KeyId, topics: &[&[u8]]) -> Arc<Filter> {
 }
 
 fn insert(filters: &mut Filters, keys: &Keys, key: KeyId, topics: &[&[u8]]) -> FilterId {
-    let id = FilterId::random();
+    let id = FilterId::random(&mut rand::rng());
     filters.insert(id, filter(keys, key, topics), None);
     id
 }
@@ -35,7 +35,7 @@ fn candidates(filters: &Filters, topic: &[u8; 4]) -> Vec<usize> {
 
 #[test]
 fn filters_are_found_by_topic_and_tried_by_key() {
-    let (mut filters, keys) = (Filters::default(), Keys::default());
+    let (mut filters, keys) = (Filters::default(), Keys::new(&mut rand::rng()));
     let (one, other) = (keys.new_symmetric(), keys.new_symmetric());
     insert(&mut filters, &keys, one, &[b"aaaa", b"bbbb"]);
     insert(&mut filters, &keys, one, &[b"aaaa", b"aaaa"]);
@@ -53,7 +53,7 @@ fn filters_are_found_by_topic_and_tried_by_key() {
 
 #[test]
 fn the_same_key_under_two_names_is_one_key() {
-    let (mut filters, keys) = (Filters::default(), Keys::default());
+    let (mut filters, keys) = (Filters::default(), Keys::new(&mut rand::rng()));
     for _ in 0..2 {
         let key = keys.add_symmetric(SymmetricKey::from_bytes([7; 32]));
         insert(&mut filters, &keys, key, &[b"aaaa"]);
@@ -63,7 +63,7 @@ fn the_same_key_under_two_names_is_one_key() {
 
 #[test]
 fn removing_leaves_nothing_behind() {
-    let (mut filters, keys) = (Filters::default(), Keys::default());
+    let (mut filters, keys) = (Filters::default(), Keys::new(&mut rand::rng()));
     let key = keys.new_symmetric();
     let ids = [
         insert(&mut filters, &keys, key, &[b"aaaa", b"aaaa", b"bbbb"]),
@@ -82,7 +82,7 @@ fn removing_leaves_nothing_behind() {
 
 #[test]
 fn a_filter_needs_a_key_that_exists() {
-    let keys = Keys::default();
+    let keys = Keys::new(&mut rand::rng());
     let (pair, symmetric) = (keys.new_key_pair(), keys.new_symmetric());
     let error = |key| Filter::new(FilterSpec::new(key), &keys, mailbox()).unwrap_err();
     assert_eq!(error(FilterKey::Symmetric(pair)), FilterError::NoSuchSymmetricKey);
@@ -94,7 +94,7 @@ fn a_filter_needs_a_key_that_exists() {
 
 #[test]
 fn the_beginning_of_a_topic_finds_the_filter_once() {
-    let (mut filters, keys) = (Filters::default(), Keys::default());
+    let (mut filters, keys) = (Filters::default(), Keys::new(&mut rand::rng()));
     let (one, other) = (keys.new_symmetric(), keys.new_symmetric());
     let whole = insert(&mut filters, &keys, one, &[b"abcd", b"ab", b"abc"]);
     insert(&mut filters, &keys, one, &[b"abc"]);
@@ -113,11 +113,11 @@ fn the_beginning_of_a_topic_finds_the_filter_once() {
 #[test]
 fn idle_filters_are_removed_and_used_ones_stay() {
     let second = Duration::from_secs;
-    let (mut filters, keys) = (Filters::default(), Keys::default());
+    let (mut filters, keys) = (Filters::default(), Keys::new(&mut rand::rng()));
     let key = keys.new_symmetric();
     let idle = second(60);
     let [used, unused, removed] = [(); 3].map(|()| {
-        let id = FilterId::random();
+        let id = FilterId::random(&mut rand::rng());
         filters.insert(id, filter(&keys, key, &[b"aaaa"]), Some(idle));
         id
     });
