@@ -25,6 +25,9 @@ use crate::{
 /// Time between attempts to add a boot node whose name does not resolve.
 const BOOT_NODE_RETRY: Duration = Duration::from_secs(30);
 
+/// Every how many of these attempts a boot node is reported: every ten minutes.
+const ATTEMPTS_PER_REPORT: usize = 20;
+
 /// What is prepared, to be started with the server.
 pub(crate) struct Prepared {
     pub(crate) discovery: Discovery,
@@ -203,19 +206,24 @@ pub(crate) fn add_clock_witness(context: &Context, enode: Enode) {
 
 /// Adds the boot nodes. Those whose names do not resolve are tried again until they do.
 async fn ping_boot_nodes(discv4: Discv4, mut boot: Vec<Enode>) {
-    while !boot.is_empty() {
+    for attempt in 0_usize.. {
         let mut failed = Vec::new();
         for enode in boot {
             if let Err(error) = discv4.add_boot_node(&enode).await {
                 let error = causes(&error);
-                tracing::warn!(%enode, %error, "cannot add a boot node, will retry");
+                if attempt.is_multiple_of(ATTEMPTS_PER_REPORT) {
+                    tracing::warn!(%enode, %error, "cannot add a boot node, will retry");
+                } else {
+                    tracing::debug!(%enode, %error, "cannot add a boot node, will retry");
+                }
                 failed.push(enode);
             }
         }
-        boot = failed;
-        if !boot.is_empty() {
-            time::sleep(BOOT_NODE_RETRY).await;
+        if failed.is_empty() {
+            return;
         }
+        boot = failed;
+        time::sleep(BOOT_NODE_RETRY).await;
     }
 }
 
