@@ -4,11 +4,17 @@
 #[cfg(unix)]
 mod discover;
 #[cfg(unix)]
+mod dns;
+#[cfg(unix)]
 mod metrics;
 mod offline;
 #[cfg(unix)]
 mod operator;
 #[cfg(unix)]
+mod output;
+#[cfg(unix)]
 mod peer_slots;
 #[cfg(unix)]
 mod running;
+#[cfg(unix)]
+mod unreachable;

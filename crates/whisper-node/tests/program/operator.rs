@@ -196,6 +196,34 @@ fn a_data_directory_is_used_by_one_node() {
     assert!(again.signal("-HUP").1, "SIGHUP stops like the other signals");
 }
 
+/// The directory under another name, and the key of a boot node.
+#[test]
+fn a_data_directory_is_used_by_one_node_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (datadir, link) = (folder.path().join("data"), folder.path().join("link"));
+    fs::create_dir(&datadir).unwrap();
+    std::os::unix::fs::symlink(&datadir, &link).unwrap();
+    let alone = ["--nodiscover", "--ipcdisable"];
+    let mut node = start(&datadir, &alone);
+    node.value("enode");
+    for other in [&link, &datadir.join("../data")] {
+        let second = failure(other, &alone);
+        assert!(second.contains("in use"), "{second}");
+    }
+    let boot = |datadir: &Path| {
+        let mut command = Command::new(PROGRAM);
+        command.args(["bootnode", "--addr", "127.0.0.1", "--port", "0", "--datadir"]).arg(datadir);
+        command
+    };
+    // A boot node has a key of its own.
+    let mut first = Running::start(boot(&datadir).args(["--verbosity", "1"]));
+    first.value("enode");
+    let second = boot(&link).output().unwrap();
+    let error = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success() && error.contains("in use"), "{error}");
+    assert!(first.signal("-TERM").1 && node.signal("-TERM").1);
+}
+
 #[test]
 fn a_key_file_that_others_may_read_is_warned_of_and_a_pipe_is_refused() {
     let datadir = tempfile::tempdir().unwrap();

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Instant;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_whisper-node");
 
@@ -54,4 +56,47 @@ impl Running {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
         self.child.wait().unwrap().success()
     }
+}
+
+/// The log of a program, line by line.
+pub(crate) struct Log(Receiver<String>);
+
+impl Log {
+    /// Starts the program and reads its log.
+    pub(crate) fn of(command: &mut Command) -> (Running, Self) {
+        let mut running = Running::start(command.stderr(Stdio::piped()));
+        let lines = BufReader::new(running.child.stderr.take().unwrap()).lines();
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        (running, Self(receiver))
+    }
+
+    /// Waits for the next line that contains all texts, until the deadline.
+    pub(crate) fn line(&self, texts: &[&str], deadline: Instant) -> String {
+        let mut others = String::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.0.recv_timeout(left) else {
+                panic!("no line with {texts:?} in time, only: {others}");
+            };
+            if texts.iter().all(|text| line.contains(text)) {
+                return line;
+            }
+            others += &format!("\n{line}");
+        }
+    }
+
+    /// The lines that have arrived and contain the text.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.0.try_iter().filter(|line| line.contains(text)).count()
+    }
+}
+
+/// Closes the reading end of the program's log, as in `whisper-node 2>&1 | head`.
+pub(crate) fn without_log(command: &mut Command) -> Running {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    Running::start(command.stderr(writer))
 }
