@@ -19,5 +19,6 @@ mod replay;
 mod slow;
 mod start;
 mod support;
+mod surrogates;
 mod texts;
 mod ws;
