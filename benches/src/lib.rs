@@ -138,3 +138,9 @@ mod tests {
         assert_ne!(bytes(100)[..50], bytes(100)[50..]);
     }
 }
+
+/// The examples in the README of the project compile. They are tested here, because a released crate does not contain
+/// that file.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

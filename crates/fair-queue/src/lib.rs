@@ -38,3 +38,8 @@ mod round_robin;
 pub use nested::NestedRoundRobin;
 pub use queue::{FairQueue, Job, Lane};
 pub use round_robin::RoundRobin;
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -76,3 +76,8 @@ pub use kernel::Kernel;
 pub use search::Search;
 pub use sponge::{Keccak256, keccak256};
 pub use zeros::Zeros;
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

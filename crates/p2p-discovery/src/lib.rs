@@ -120,3 +120,8 @@ pub use network::NetworkId;
 pub use node::Node;
 pub use stats::{DropReason, Drops, Stats};
 pub use table::log_distance;
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

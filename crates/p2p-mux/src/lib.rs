@@ -172,3 +172,8 @@ pub use protocol::{
 };
 #[cfg(feature = "tokio")]
 pub use requests::{RequestError, Requests, Responses, requests};
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -186,3 +186,8 @@ pub use server::Server;
 pub use slots::{Admission, Direction, Limits, Slots};
 #[cfg(feature = "store")]
 pub use store::StoreError;
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

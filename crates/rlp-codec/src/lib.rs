@@ -85,3 +85,8 @@ pub use item::Item;
 pub use limits::{Limits, MAX_DEPTH};
 pub use list::List;
 pub use uint::Uint;
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

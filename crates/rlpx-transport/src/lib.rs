@@ -94,3 +94,8 @@ pub use stream::{
     ConnectError, HANDSHAKE_LIMIT, Parts, Stream, StreamError, accept, accept_with, connect,
     connect_with,
 };
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

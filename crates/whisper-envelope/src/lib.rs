@@ -98,3 +98,8 @@ pub use {
 #[cfg(feature = "crypto")]
 #[doc(no_inline)]
 pub use p2p_identity::{PublicKey, SecretKey};
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(all(doctest, feature = "crypto"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -27,3 +27,8 @@ mod node;
 pub use node::{Node, NodeConfig, NodeError};
 #[doc(no_inline)]
 pub use {p2p_server, whisper_protocol, whisper_rpc};
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -79,3 +79,8 @@ pub use rule::{Preimage, Rule, Size, Zeros};
 pub use seal::{Found, Search, search};
 pub use task::Task;
 pub use work::{Work, WorkError, work, work_with_ttl};
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

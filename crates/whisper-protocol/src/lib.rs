@@ -111,3 +111,8 @@ pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, Topi
 #[doc(no_inline)]
 pub use whisper_pow::{Client, Policy, Work};
 pub use wire::packet;
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -98,3 +98,8 @@ pub use {
     transport::vhosts::VirtualHosts,
     web_name::{WebNameError, WebSetting},
 };
+
+/// The examples in the README compile and run like those of this documentation.
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
