@@ -224,6 +224,7 @@ fn reasons() -> Vec<(String, String)> {
         ("found.banned", r#"p2p_found_total{event="banned"}"#),
         ("found.not_allowed", r#"p2p_found_total{event="not_allowed"}"#),
         ("nat.silent", r#"p2p_nat_total{event="silent"}"#),
+        ("rpc.host", r#"rpc_refused_total{reason="host"}"#),
         ("rejected.low_work", r#"whisper_envelopes_rejected_total{reason="low_work"}"#),
     ] {
         all.push((name.to_owned(), metric.to_owned()));

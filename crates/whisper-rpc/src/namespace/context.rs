@@ -90,7 +90,11 @@ impl Context {
     }
 
     fn debug(&self) -> DebugContext {
-        DebugContext { whisper: self.whisper.clone(), server: self.server.clone() }
+        DebugContext {
+            whisper: self.whisper.clone(),
+            server: self.server.clone(),
+            transports: self.transports.clone(),
+        }
     }
 
     fn net(&self) -> NetContext {

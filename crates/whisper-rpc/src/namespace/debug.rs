@@ -2,11 +2,14 @@
 //!
 //! It is served only on request, because it names peers and envelopes.
 
+use std::sync::Weak;
+
 use p2p_server::Server;
 use whisper_protocol::{Dropped, Occurrence, Whisper};
 
 use crate::declare::api::Api;
 use crate::namespace::admin::of_system_time;
+use crate::transport::transports::Transports;
 use crate::types::drops::{DroppedJson, OccurrenceJson};
 use crate::types::hex::HexBytes;
 
@@ -14,6 +17,23 @@ use crate::types::hex::HexBytes;
 pub(crate) struct DebugContext {
     pub(crate) whisper: Whisper,
     pub(crate) server: Server,
+    /// They own the methods, so the methods do not keep them alive.
+    pub(crate) transports: Weak<Transports>,
+}
+
+impl DebugContext {
+    /// Every reason for which a request was refused, with its count.
+    fn refused_requests(&self) -> Vec<DroppedJson> {
+        let mut drops = Vec::new();
+        let Some(transports) = self.transports.upgrade() else { return drops };
+        transports.counters().read().for_each_sample(|sample| {
+            if let Some((_, name)) = sample.labels.iter().find(|(label, _)| *label == "reason") {
+                let (reason, count) = (format!("rpc.{name}"), sample.value);
+                drops.push(DroppedJson { reason, count, last: Vec::new() });
+            }
+        });
+        drops
+    }
 }
 
 /// The methods of `debug`.
@@ -22,11 +42,11 @@ pub(crate) fn api() -> Api<DebugContext> {
     api.call("debug_drops", [], |debug: &DebugContext, ()| {
         let whisper = debug.whisper.drops().into_iter().map(DroppedJson::from);
         let server = debug.server.drops().into_iter().map(DroppedJson::from);
-        Ok(whisper.chain(server).collect::<Vec<_>>())
+        Ok(whisper.chain(server).chain(debug.refused_requests()).collect::<Vec<_>>())
     })
     .about(
         "Returns every reason for which something is dropped, refused or cut, how often it occurred, and its last \
-         occurrences: those of Whisper, then those of connections, dials and discovery.",
+         occurrences: those of Whisper, then those of connections, dials, discovery and JSON-RPC.",
     );
     api
 }

@@ -16,7 +16,8 @@ pub struct DroppedJson {
     pub reason: String,
     /// How often it occurred.
     pub count: u64,
-    /// The last occurrences, the latest first. Always empty for packets of discovery and for messages of connections.
+    /// The last occurrences, the latest first. Always empty for packets of discovery, messages of
+    /// connections, port mappings and requests over JSON-RPC.
     pub last: Vec<OccurrenceJson>,
 }
 

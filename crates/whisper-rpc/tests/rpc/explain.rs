@@ -143,6 +143,7 @@ async fn drops_are_listed_if_debug_is_served() {
     for reason in p2p_server::RefuseReason::ALL {
         assert!(reasons.contains(&&*format!("refused.{}", reason.name())), "{reason}");
     }
+    assert!(reasons.contains(&"rpc.token") && reasons.contains(&"rpc.connections"));
     assert_eq!(drops[0], json!({ "reason": "rejected.zero_ttl", "count": 0, "last": [] }));
     let unserved = Node::start().await.call("debug_drops", json!([])).await;
     assert_eq!(unserved["error"]["code"], -32601);
