@@ -1,5 +1,10 @@
 //! An error and its causes as one line of text.
 
+#[cfg(any(test, feature = "test-util"))]
+pub mod test_util;
+#[cfg(test)]
+mod tests;
+
 use core::error::Error;
 use core::fmt;
 use core::iter::successors;

@@ -49,8 +49,6 @@ mod causes;
 mod context;
 pub mod ecies;
 mod enode;
-#[cfg(test)]
-mod error_tests;
 mod hex_text;
 mod host;
 mod host_prefix;
@@ -64,10 +62,10 @@ mod secret_key;
 #[cfg(feature = "serde")]
 mod serde_text;
 mod signature;
-#[cfg(any(test, feature = "test-util"))]
-pub mod test_util;
 
 pub use causes::causes;
+#[cfg(any(test, feature = "test-util"))]
+pub use causes::test_util;
 pub use enode::{Enode, EnodeError, EnodeUseError};
 pub use hex_text::HexError;
 pub use host::Host;

@@ -1,4 +1,4 @@
-//! The networks that belong to the operator of a node, or to nobody on the internet.
+//! The networks that belong to the operator of a node, and those that are not on the internet.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -22,16 +22,18 @@ use thiserror::Error;
 #[must_use]
 pub const fn is_private_network(ip: IpAddr) -> bool {
     match ip.to_canonical() {
-        IpAddr::V4(ip) => match ip.octets() {
-            [10 | 127, ..] | [172, 16..=31, ..] | [192, 168, ..] => true,
-            [100, 64..=127, ..] | [169, 254, ..] => true,
-            _ => false,
-        },
-        IpAddr::V6(ip) => match ip.segments() {
-            [0, 0, 0, 0, 0, 0, 0, 1] => true,
-            [0xfc00..=0xfdff | 0xfe80..=0xfebf, ..] => true,
-            _ => false,
-        },
+        IpAddr::V4(ip) => matches!(
+            ip.octets(),
+            [10 | 127, ..]
+                | [172, 16..=31, ..]
+                | [192, 168, ..]
+                | [100, 64..=127, ..]
+                | [169, 254, ..]
+        ),
+        IpAddr::V6(ip) => matches!(
+            ip.segments(),
+            [0, 0, 0, 0, 0, 0, 0, 1] | [0xfc00..=0xfdff | 0xfe80..=0xfebf, ..]
+        ),
     }
 }
 

@@ -223,7 +223,7 @@ proptest! {
     #[test]
     fn another_time_changes_nothing_but_the_expiry(unsealed in unsealed(), sent: u32) {
         let (expiry, topic) = (sent.saturating_add(unsealed.ttl()), unsealed.topic());
-        let anew = match unsealed.dialect() {
+        let computed = match unsealed.dialect() {
             Dialect::V5 => {
                 let version = u8::try_from(unsealed.version()).unwrap();
                 let nonce = unsealed.aes_nonce().copied();
@@ -231,7 +231,7 @@ proptest! {
             }
             Dialect::V6 => Unsealed::v6(expiry, unsealed.ttl(), topic, unsealed.data()),
         };
-        prop_assert_eq!(unsealed.sent_at(sent), anew);
+        prop_assert_eq!(unsealed.sent_at(sent), computed);
     }
 
     #[test]

@@ -133,7 +133,7 @@ fn numbers(number: usize) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn with_1_8_two_hundred_posts_arrive_each_way_whoever_dials() {
+async fn with_1_8_two_hundred_posts_arrive_each_way_whichever_end_dials() {
     const POSTS: usize = 200;
     let own = envelopes(Rule::GETH_1_8, POSTS).await;
     for we_dial in [true, false] {

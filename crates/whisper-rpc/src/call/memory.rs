@@ -238,7 +238,7 @@ mod tests {
         assert!(small_end.is_cancelled(), "650 bytes are more than 400");
         assert!(!large_end.is_cancelled());
         assert_eq!(budget.counters.read().out_of_memory, 1);
-        // What an ended client still occupies disconnects nobody else.
+        // What an ended client still occupies disconnects no other client.
         let request = large.request(100);
         assert!(!large_end.is_cancelled());
         assert_eq!(budget.counters.read().memory, 300 + 350 + 400 + 300);

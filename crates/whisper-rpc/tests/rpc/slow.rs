@@ -248,9 +248,9 @@ async fn an_address_with_most_connections_makes_room_for_others() {
     }
     assert!(proven(node.http(), greedy).await.is_none(), "it has all of them");
     let mut others = Vec::new();
-    for number in 0..2 {
+    for oldest in &mut held[..2] {
         others.push(proven(node.http(), other).await.expect("a connection"));
-        assert_eq!(read_to_end(&mut held[number]).await, "", "its oldest is closed");
+        assert_eq!(read_to_end(oldest).await, "", "its oldest is closed");
     }
     assert!(proven(node.http(), other).await.is_none(), "both have half of them");
 }

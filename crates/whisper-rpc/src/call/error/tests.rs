@@ -146,7 +146,7 @@ type Documented = (CallError, &'static str, &'static str);
 
 /// The errors with other texts.
 fn of_this_node() -> Vec<Documented> {
-    [arguments(), transports(), messages()].into_iter().flatten().collect()
+    [arguments(), transports(), keys(), posts()].into_iter().flatten().collect()
 }
 
 /// Errors about the method and its arguments.
@@ -242,9 +242,8 @@ fn transports() -> Vec<Documented> {
     ]
 }
 
-/// Errors about keys and messages.
-fn messages() -> Vec<Documented> {
-    let (needed, required) = (Work::new(0.2).unwrap(), Work::new(0.3).unwrap());
+/// Errors about keys.
+fn keys() -> Vec<Documented> {
     vec![
         (
             CallError::KeyExport,
@@ -266,6 +265,13 @@ fn messages() -> Vec<Documented> {
             "invalid id: there is no key pair to sign with",
             "`invalid id: there is no key pair",
         ),
+    ]
+}
+
+/// Errors about posts.
+fn posts() -> Vec<Documented> {
+    let (needed, required) = (Work::new(0.2).unwrap(), Work::new(0.3).unwrap());
+    vec![
         (
             CallError::HashSize { size: 31 },
             "invalid hash size: 31",

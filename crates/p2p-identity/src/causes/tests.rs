@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::test_util::check_causes;
+use super::test_util::check_causes;
 use crate::{EnodeError, HexError, KeyError, KeyFileError, causes};
 
 const HEX: HexError = HexError::Digit { at: 7 };
