@@ -171,7 +171,9 @@ pub use protocol::{
     TypedChannel, TypedReceiver, TypedSender,
 };
 #[cfg(feature = "tokio")]
-pub use requests::{RequestError, Requests, Responses, requests};
+pub use requests::{
+    RequestError, Requests, Responses, Service, ServiceError, ServiceLimits, ServicePeer, requests,
+};
 
 /// The examples in the README compile and run like those of this documentation.
 #[cfg(all(doctest, feature = "tokio"))]
