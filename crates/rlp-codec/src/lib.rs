@@ -1,7 +1,7 @@
 //! Strict RLP (Recursive Length Prefix, Ethereum's serialization) on top of [`alloy_rlp`].
 //!
-//! Encoding uses alloy's [`Encodable`] and derive macros, with [`Fields`] and [`encode_list`] for lists of
-//! different types. Decoding adds what a network node needs:
+//! Encoding uses alloy's [`Encodable`], with [`rlp_list`] for structs and enums, and [`Fields`] and [`encode_list`] for
+//! lists of different types. Decoding adds what a network node needs:
 //!
 //! - **zero copy**: [`Item`] borrows one item from the input, [`List`] is a cursor over the items of a list. Nothing
 //!   is copied or allocated;
@@ -66,6 +66,7 @@ mod header;
 mod item;
 mod limits;
 mod list;
+mod rlp_list;
 pub mod text;
 mod uint;
 mod validate;
@@ -84,6 +85,8 @@ pub use fields::Fields;
 pub use item::Item;
 pub use limits::{Limits, MAX_DEPTH};
 pub use list::List;
+#[doc(hidden)]
+pub use rlp_list::decode_fields;
 pub use uint::Uint;
 
 /// The examples in the README compile and run like those of this documentation.
