@@ -3,6 +3,8 @@
 use core::fmt;
 
 use rand_core::CryptoRng;
+#[cfg(feature = "std")]
+use rand_core::TryRngCore as _;
 use secp256k1::{Message, ecdh};
 use thiserror::Error;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
@@ -63,6 +65,17 @@ impl SecretKey {
                 return key;
             }
         }
+    }
+
+    /// A new key from the random source of the system.
+    ///
+    /// # Panics
+    ///
+    /// The system has no random source.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn generate() -> Self {
+        Self::random(&mut rand_core::OsRng.unwrap_err())
     }
 
     /// The key with this big-endian number.

@@ -56,7 +56,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! let (sender, mut pongs) = mpsc::channel(1);
-//! let peer = Peer::detached(SecretKey::random(&mut rand::rng()).id());
+//! let peer = Peer::detached(SecretKey::generate().id());
 //! let (here, there) = Channel::pipe();
 //! for end in [here, there] {
 //!     let (echo, peer) = (echo(sender.clone()), peer.clone());
@@ -69,8 +69,9 @@
 //! `examples/echo.rs` runs the same over TCP. `examples/two_teams.rs` runs a sub-protocol that
 //! crashes every second beside one that measures round trips.
 //!
-//! Messages can also be values of an enum ([`TypedMessage`], [`TypedChannel`]), and responses can be
-//! matched with their requests ([`requests`]).
+//! If peers ask each other and answer, use a [`Service`]: a handler on one end, one call on the other. Messages
+//! can also be values of an enum ([`TypedMessage`], [`TypedChannel`]), and responses can be matched with their
+//! requests ([`requests`]). [`rlp::rlp_list`] encodes structs and enums.
 //!
 //! # Isolation
 //!

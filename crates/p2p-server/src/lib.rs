@@ -34,7 +34,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (answers, mut numbers) = mpsc::channel(1);
-//! let (alice, bob) = (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
+//! let (alice, bob) = (SecretKey::generate(), SecretKey::generate());
 //!
 //! let listens = Config::new(bob).listen("127.0.0.1:0").protocol(echo(answers.clone()));
 //! let bob = Server::start(listens).await?;
@@ -143,6 +143,7 @@ mod discovery;
 mod error;
 mod nat;
 mod observed;
+mod pair;
 mod peering;
 mod proxy;
 mod server;
@@ -181,6 +182,7 @@ pub use observed::{
 #[cfg(feature = "discovery")]
 #[doc(no_inline)]
 pub use p2p_discovery;
+pub use pair::pair;
 pub use proxy::{Proxy, ProxyError, ProxyRefuseReason, ProxyUrlError};
 pub use server::Server;
 pub use slots::{Admission, Direction, Limits, Slots};

@@ -19,7 +19,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (here, there) = tokio::io::duplex(1024); // or a TcpStream on each side
-//! let (alice, bob) = (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
+//! let (alice, bob) = (SecretKey::generate(), SecretKey::generate());
 //!
 //! let server = async {
 //!     let mut stream = accept(there, &bob, HANDSHAKE_LIMIT).await?;

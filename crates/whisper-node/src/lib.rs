@@ -9,7 +9,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut config = NodeConfig::new(Config::new(SecretKey::random(&mut rand::rng())));
+//! let mut config = NodeConfig::new(Config::new(SecretKey::generate()));
 //! config.rpc = whisper_node::whisper_rpc::RpcConfig { http: None, ws: None, ..Default::default() };
 //! let node = Node::start(config).await?;
 //! println!("{} envelopes in the pool", node.whisper.info().envelopes);

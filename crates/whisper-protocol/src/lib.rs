@@ -31,7 +31,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (here, there) = (Whisper::new(Config::default()), Whisper::new(Config::default()));
 //! let (near, far) = Channel::pipe();
-//! let id = || SecretKey::random(&mut rand::rng()).id();
+//! let id = || SecretKey::generate().id();
 //! tokio::spawn(here.attach(id(), near));
 //! tokio::spawn(there.attach(id(), far));
 //!

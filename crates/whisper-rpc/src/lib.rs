@@ -18,7 +18,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let whisper = Whisper::new(whisper_protocol::Config::default());
-//! let key = p2p_identity::SecretKey::random(&mut rand::rng());
+//! let key = p2p_identity::SecretKey::generate();
 //! let server = Server::start(p2p_server::Config::new(key).protocols(whisper.protocols())).await?;
 //!
 //! // HTTP only, on any free port of this machine.

@@ -23,7 +23,7 @@ const HEAD: usize = HASH + SIGNATURE + 1;
 /// use p2p_discovery::v4::{Datagram, EnrRequest, Packet};
 /// use p2p_identity::SecretKey;
 ///
-/// let key = SecretKey::random(&mut rand::rng());
+/// let key = SecretKey::generate();
 /// let packet = Packet::EnrRequest(EnrRequest { expiration: 1_700_000_000 });
 /// let sealed = packet.seal(&key)?;
 ///

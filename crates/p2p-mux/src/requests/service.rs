@@ -38,7 +38,7 @@ use wire::{Frame, LENGTH};
 /// let (here, there) = (lengths(), lengths());
 ///
 /// // In a program, `Config::protocol(here.protocol())` of a server runs it on each connection.
-/// let peer = Peer::detached(SecretKey::random(&mut rand::rng()).id());
+/// let peer = Peer::detached(SecretKey::generate().id());
 /// for (service, end) in [&here, &there].into_iter().zip(<[Channel; 2]>::from(Channel::pipe())) {
 ///     let (protocol, peer) = (service.protocol(), peer.clone());
 ///     tokio::spawn(async move { protocol.run(peer, end).await });

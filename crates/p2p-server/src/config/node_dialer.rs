@@ -29,7 +29,7 @@ type Opening = Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send>>;
 /// let dialer = NodeDialer::new(|enode| async move {
 ///     TcpStream::connect((enode.host.to_string(), enode.tcp)).await
 /// });
-/// let config = Config::new(SecretKey::random(&mut rand::rng())).node_dialer(dialer);
+/// let config = Config::new(SecretKey::generate()).node_dialer(dialer);
 /// ```
 #[derive(Clone)]
 pub struct NodeDialer(Arc<dyn Fn(Enode) -> Opening + Send + Sync>);
