@@ -176,7 +176,7 @@ fn hello_errors_do_not_repeat_their_cause() {
 #[cfg(feature = "tokio")]
 mod over_tokio {
     use super::*;
-    use crate::{Capability, Exit, HelloExchangeError, RequestError};
+    use crate::{Capability, Exit, HelloExchangeError, RequestError, protocol::ExitError};
 
     #[test]
     fn hello_exchange_errors_do_not_repeat_their_cause() {
@@ -211,13 +211,13 @@ mod over_tokio {
         let decode = rlp_errors().into_iter().map(Exit::Decode);
         let send = send_errors().map(Exit::Send);
         let disconnect = Exit::Disconnect(DisconnectReason::Subprotocol);
-        let others = [Exit::UnexpectedCode(9), Exit::Abandoned, disconnect];
+        let others = [Exit::UnexpectedCode(9), disconnect, Exit::failed("a full disk")];
         for error in decode.chain(send).chain(others) {
             let has_cause = match error {
-                Exit::Decode(_) | Exit::Send(_) => true,
-                Exit::UnexpectedCode(_) | Exit::Abandoned | Exit::Disconnect(_) => false,
+                Exit::Decode(_) | Exit::Send(_) | Exit::Failed(_) => true,
+                Exit::UnexpectedCode(_) | Exit::Disconnect(_) => false,
             };
-            check(&error, has_cause);
+            check(&ExitError(error), has_cause);
         }
     }
 

@@ -168,8 +168,8 @@ pub use stats::{
 pub use hello::{HelloExchangeError, LocalNode, NegotiatedConnection, exchange_hello, refuse};
 #[cfg(feature = "tokio")]
 pub use protocol::{
-    Channel, Direction, Exit, ObservedMessage, Origin, Peer, Protocol, Receiver, Sender,
-    TypedChannel, TypedReceiver, TypedSender,
+    Channel, Direction, Exit, ExitCause, ObservedMessage, Origin, Peer, Protocol, ProtocolEnd,
+    Receiver, Sender, TypedChannel, TypedReceiver, TypedSender,
 };
 #[cfg(feature = "tokio")]
 pub use requests::{

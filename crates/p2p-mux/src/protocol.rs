@@ -5,6 +5,7 @@ mod exit;
 mod observed_message;
 mod peer;
 mod pipe;
+mod protocol_end;
 mod typed_channel;
 
 use core::fmt;
@@ -17,9 +18,12 @@ use tokio::sync::mpsc;
 use crate::{Capability, Offer, OnExit, OnOverload, QueueLimits, SlotSettings};
 pub use channel::{Channel, Receiver, Sender};
 pub(crate) use channel::{FreedTarget, SendTarget, SenderCore};
-pub use exit::Exit;
+#[cfg(test)]
+pub(crate) use exit::ExitError;
+pub use exit::{Exit, ExitCause};
 pub use observed_message::{Direction, ObservedMessage};
 pub use peer::{Origin, Peer};
+pub use protocol_end::ProtocolEnd;
 pub use typed_channel::{TypedChannel, TypedReceiver, TypedSender};
 
 /// A sub-protocol that runs on every connection to a peer that has it too.
@@ -32,6 +36,7 @@ pub struct Protocol {
     node_info: Option<Arc<NodeInfo>>,
     peer_info: Option<Arc<PeerInfo>>,
     observers: Vec<mpsc::Sender<ObservedMessage>>,
+    end_observers: Vec<mpsc::Sender<ProtocolEnd>>,
 }
 
 type Run = dyn Fn(Peer, Channel) -> BoxFuture<'static, Result<(), Exit>> + Send + Sync;
@@ -62,6 +67,7 @@ impl Protocol {
             node_info: None,
             peer_info: None,
             observers: Vec::new(),
+            end_observers: Vec::new(),
         }
     }
 
@@ -132,6 +138,14 @@ impl Protocol {
         self
     }
 
+    /// Adds an observer: it gets an event whenever this sub-protocol fails or panics, on every connection. If the queue
+    /// of the observer is full, it misses the event. A closed queue is ignored.
+    #[must_use]
+    pub fn observe_ends(mut self, observer: mpsc::Sender<ProtocolEnd>) -> Self {
+        self.end_observers.push(observer);
+        self
+    }
+
     /// Name and version.
     #[must_use]
     pub const fn capability(&self) -> &Capability {
@@ -170,6 +184,10 @@ impl Protocol {
 
     pub(crate) fn observers(&self) -> &[mpsc::Sender<ObservedMessage>] {
         &self.observers
+    }
+
+    pub(crate) fn end_observers(&self) -> &[mpsc::Sender<ProtocolEnd>] {
+        &self.end_observers
     }
 
     /// Runs it on `channel`. A connection does this itself; in a test, use

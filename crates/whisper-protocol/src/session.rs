@@ -79,7 +79,7 @@ pub(crate) async fn run(
             session.record(Reason::from(&fault));
             let error = causes(&fault).to_string();
             tracing::debug!(peer = %id, error, "whisper session ended by a fault");
-            Err(Exit::from(&fault))
+            Err(Fault::EXIT)
         }
     }
 }

@@ -6,7 +6,6 @@ use std::{
     time::Instant,
 };
 
-use p2p_identity::causes;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::{AbortHandle, JoinSet},
@@ -15,7 +14,7 @@ use tokio::{
 use super::{Collected, Freed, Outbox};
 use crate::{
     Channel, Direction, DisconnectReason, Exit, Message, ObservedMessage, Peer, Protocol,
-    QueueLimits, SharedCapability, SlotEndReason, SlotId,
+    ProtocolEnd, QueueLimits, SharedCapability, SlotEndReason, SlotId,
     memory::Share,
     protocol::{FreedTarget, SendTarget, SenderCore},
 };
@@ -43,6 +42,13 @@ struct SlotTask {
     freed: Arc<Freed>,
     permits: Arc<Semaphore>,
     task: AbortHandle,
+}
+
+/// Why a sub-protocol's task ended with an error.
+enum TaskError {
+    Exit(Exit),
+    /// What the panic says.
+    Panic(String),
 }
 
 /// What ends with a sub-protocol's task, and why.
@@ -112,15 +118,7 @@ impl SlotTasks {
         };
         let channel = Channel::new(Arc::new(sender), arrivals, freed_target);
         let (running, peer) = (protocol.clone(), self.peer.clone());
-        let task = self.tasks.spawn(async move {
-            let id = peer.id();
-            let end = running.run(peer, channel).await;
-            if let Err(exit) = &end {
-                let (protocol, error) = (running.capability(), causes(exit));
-                tracing::debug!(peer = ?id, %protocol, %error, "sub-protocol failed");
-            }
-            end
-        });
+        let task = self.tasks.spawn(async move { running.run(peer, channel).await });
         SlotTask { protocol, run, queue: Some(queue), freed, permits, task }
     }
 
@@ -227,19 +225,44 @@ impl SlotTasks {
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<(SlotId, TaskEnd)> {
         while let Poll::Ready(Some(joined)) = self.tasks.poll_join_next_with_id(cx) {
             let (task, end) = match joined {
-                Ok((task, Ok(()))) => (task, TaskEnd::Slot(SlotEndReason::Returned)),
-                Ok((task, Err(Exit::Disconnect(reason)))) => (task, TaskEnd::Connection(reason)),
-                Ok((task, Err(_))) => (task, TaskEnd::Slot(SlotEndReason::Failed)),
+                Ok((task, end)) => (task, end.map_err(TaskError::Exit)),
                 Err(error) if error.is_panic() => {
-                    (error.id(), TaskEnd::Slot(SlotEndReason::Panicked))
+                    (error.id(), Err(TaskError::Panic(error.to_string())))
                 }
                 Err(_) => continue,
             };
             if let Some(index) = self.slots.iter().position(|slot| slot.task.id() == task) {
-                return Poll::Ready((SlotId(index), end));
+                return Poll::Ready((SlotId(index), self.handle_end(index, end)));
             }
         }
         Poll::Pending
+    }
+
+    /// Tells the log and the observers of a sub-protocol if it has failed.
+    fn handle_end(&self, slot: usize, end: Result<(), TaskError>) -> TaskEnd {
+        let Err(error) = end else { return TaskEnd::Slot(SlotEndReason::Returned) };
+        let protocol = &self.slots[slot].protocol;
+        let (id, capability) = (self.peer.id(), protocol.capability());
+        let (reason, is_expected, text) = match &error {
+            TaskError::Exit(exit) => {
+                (SlotEndReason::Failed, exit.is_expected(), exit.with_causes())
+            }
+            TaskError::Panic(text) => (SlotEndReason::Panicked, false, text.clone()),
+        };
+        if is_expected {
+            tracing::debug!(peer = ?id, protocol = %capability, error = text, "sub-protocol ended");
+        } else {
+            tracing::warn!(peer = ?id, protocol = %capability, error = text, "sub-protocol failed");
+        }
+        for observer in protocol.end_observers() {
+            let (peer, capability, error) = (id, capability.clone(), text.clone());
+            // An error means that the queue is full or closed.
+            let _ = observer.try_send(ProtocolEnd { peer, capability, reason, error });
+        }
+        match error {
+            TaskError::Exit(Exit::Disconnect(reason)) => TaskEnd::Connection(reason),
+            _ => TaskEnd::Slot(reason),
+        }
     }
 
     /// Waits until every task has ended.

@@ -148,16 +148,6 @@ fn decode<M: TypedMessage>(message: Option<Message>) -> Result<Option<M>, Decode
     message.map(|message| M::decode(message.code, &message.payload)).transpose()
 }
 
-/// For `?` after receiving.
-impl From<DecodeError> for Exit {
-    fn from(error: DecodeError) -> Self {
-        match error {
-            DecodeError::UnknownCode(code) => Self::UnexpectedCode(code),
-            DecodeError::Payload(error) => Self::Decode(error),
-        }
-    }
-}
-
 // Not derived, because a derive would require the same trait of `M`.
 
 impl<M> Clone for TypedSender<M> {

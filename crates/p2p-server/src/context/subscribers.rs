@@ -49,8 +49,9 @@ impl Subscribers {
         (self.events, self.messages) = (None, None);
     }
 
-    /// The sub-protocol; if messages are on, with a task that sends its messages to the subscribers.
+    /// The sub-protocol, with tasks that send its failures and, if messages are on, its messages to the subscribers.
     pub(crate) fn observe(&self, protocol: Protocol, lifecycle: &Lifecycle) -> Protocol {
+        let protocol = self.observe_ends(protocol, lifecycle);
         let Some(messages) = self.messages.clone() else { return protocol };
         let capability = protocol.capability().clone();
         let (observer, mut traffic) = mpsc::channel::<ObservedMessage>(self.buffer);
@@ -67,5 +68,21 @@ impl Subscribers {
             stop.run_until_cancelled(forward).await;
         });
         protocol.observe(observer)
+    }
+
+    fn observe_ends(&self, protocol: Protocol, lifecycle: &Lifecycle) -> Protocol {
+        let Some(events) = self.events.clone() else { return protocol };
+        let (observer, mut ends) = mpsc::channel(self.buffer);
+        let stop = lifecycle.stop_token();
+        lifecycle.spawn(async move {
+            let forward = async {
+                while let Some(end) = ends.recv().await {
+                    // An error only means that there is no subscriber.
+                    let _ = events.send(Event::ProtocolFailed(end));
+                }
+            };
+            stop.run_until_cancelled(forward).await;
+        });
+        protocol.observe_ends(observer)
     }
 }

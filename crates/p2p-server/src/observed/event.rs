@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use p2p_mux::{CloseReason, identity::NodeId};
+use p2p_mux::{CloseReason, ProtocolEnd, identity::NodeId};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::{
@@ -36,6 +36,9 @@ pub enum Event {
         /// Which end closed the connection, and why.
         closed: CloseReason,
     },
+    /// A sub-protocol failed or panicked on the connection with a peer. The connection continues, unless the settings of
+    /// the sub-protocol say otherwise.
+    ProtocolFailed(ProtocolEnd),
     /// An attempt to reach a node failed. A static node is dialed again, a found one is not; see
     /// [`Server::next_action`](crate::Server::next_action).
     DialFailed {

@@ -7,6 +7,7 @@ mod admin;
 mod candidates;
 #[cfg(feature = "discovery")]
 mod discovery;
+mod failing;
 mod flood;
 mod hostile;
 #[cfg(feature = "dns")]

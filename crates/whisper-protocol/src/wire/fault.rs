@@ -34,11 +34,9 @@ pub(crate) enum Fault {
     OverLimit,
 }
 
-impl From<&Fault> for Exit {
-    /// There is one reason for all violations of a sub-protocol.
-    fn from(_: &Fault) -> Self {
-        Self::Disconnect(DisconnectReason::Subprotocol)
-    }
+impl Fault {
+    /// How the session ends. There is one reason for all violations of a sub-protocol.
+    pub(crate) const EXIT: Exit = Exit::Disconnect(DisconnectReason::Subprotocol);
 }
 
 #[cfg(test)]
