@@ -7,6 +7,9 @@ use rlp_codec::{BufMut, Encodable, Error, Item, encode_list, list_length};
 
 use crate::{base, slot::SlotSettings};
 
+/// Maximum number of characters of a name, by the specification.
+const MAX_NAME: usize = 8;
+
 /// The name and version of a sub-protocol, as announced in Hello: `shh/6`.
 ///
 /// The specification allows eight ASCII characters for the name; longer ones are accepted, up to
@@ -24,6 +27,14 @@ impl Capability {
     #[must_use]
     pub fn new(name: impl Into<String>, version: u64) -> Self {
         Self { name: name.into(), version }
+    }
+
+    /// Whether the name is one that the specification allows: 1 to 8 visible ASCII characters. Other implementations may
+    /// disconnect from a node that announces another name.
+    #[must_use]
+    pub fn has_valid_name(&self) -> bool {
+        (1..=MAX_NAME).contains(&self.name.len())
+            && self.name.bytes().all(|byte| byte.is_ascii_graphic())
     }
 
     /// Decodes `[name, version, ...]`.

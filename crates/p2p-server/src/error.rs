@@ -42,6 +42,9 @@ pub enum StartError {
     /// The external address is to come from a gateway, but this build has no feature `nat`.
     #[error("cannot ask a gateway ({0}): this build does not have the feature nat")]
     NatUnsupported(Nat),
+    /// The name of a sub-protocol is not one that the specification allows.
+    #[error("{:?} is no name of a sub-protocol: it must have 1 to 8 visible ASCII characters", .0.name)]
+    ProtocolName(Capability),
     /// The Hello of this node would be longer than other nodes accept
     /// ([`MAX_HELLO`](p2p_mux::MAX_HELLO)): its name is too long, or it has too many sub-protocols.
     #[error("the Hello would have {bytes} bytes; shorten the name or announce fewer sub-protocols")]
@@ -81,6 +84,9 @@ pub enum ProtocolError {
     /// No sub-protocol with this name and version is registered.
     #[error("sub-protocol {0} is not registered")]
     Unknown(Capability),
+    /// Its name is not one that the specification allows.
+    #[error("{:?} is no name of a sub-protocol: it must have 1 to 8 visible ASCII characters", .0.name)]
+    Name(Capability),
     /// With this sub-protocol the Hello of this node would be longer than other nodes accept
     /// ([`MAX_HELLO`](p2p_mux::MAX_HELLO)).
     #[error("with sub-protocol {capability} the Hello would have {bytes} bytes")]

@@ -357,6 +357,9 @@ fn check(config: &Config) -> Result<(), StartError> {
     }
     let mut seen = HashSet::new();
     for protocol in &config.protocols {
+        if !protocol.capability().has_valid_name() {
+            return Err(StartError::ProtocolName(protocol.capability().clone()));
+        }
         if !seen.insert(protocol.capability()) {
             return Err(StartError::DuplicateProtocol(protocol.capability().clone()));
         }

@@ -115,6 +115,7 @@ fn every_cause_of_a_start_error_is_printed_once() {
             StartError::AddressInUse { .. }
             | StartError::NatUnsupported(_)
             | StartError::HelloTooLong { .. }
+            | StartError::ProtocolName(_)
             | StartError::DuplicateProtocol(_) => panic!("{error:?} has no cause"),
         }
         assert!(check_causes(&error) > 1, "{error:?} does not return its cause");

@@ -17,12 +17,15 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// A sub-protocol with the same name and version is registered, or the Hello would be too long. Nothing
-    /// has changed then.
+    /// A sub-protocol with the same name and version is registered, its name is not valid
+    /// ([`Capability::has_valid_name`]), or the Hello would be too long. Nothing has changed then.
     pub fn add_protocol(&self, protocol: Protocol) -> Result<(), ProtocolError> {
         let capability = protocol.capability().clone();
         let Context { lifecycle, connections, .. } = &*self.context;
         let mut state = self.context.state();
+        if !capability.has_valid_name() {
+            return Err(ProtocolError::Name(capability));
+        }
         if state.announced.runs(&capability) {
             return Err(ProtocolError::Duplicate(capability));
         }

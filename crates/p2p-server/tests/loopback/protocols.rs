@@ -124,9 +124,13 @@ async fn a_refused_sub_protocol_changes_nothing() {
     let (a, _b) = pair(config(1), config(2)).await;
     let refused = a.add_protocol(quiet());
     assert_eq!(refused, Err(ProtocolError::Duplicate(Capability::new("quiet", 1))));
+    for name in ["", "ninechars", "a b", "\u{e4}"] {
+        let next = Protocol::new(name, 1, 1, |_, _| async { Ok(()) });
+        assert_eq!(a.add_protocol(next), Err(ProtocolError::Name(Capability::new(name, 1))));
+    }
     let mut last = Ok(());
     for version in 1..1000 {
-        let next = Protocol::new("a-name-that-takes-room", version, 1, |_, _| async { Ok(()) });
+        let next = Protocol::new("takeroom", version, 1, |_, _| async { Ok(()) });
         last = a.add_protocol(next);
         if last.is_err() {
             break;

@@ -35,6 +35,11 @@ async fn a_configuration_that_cannot_work_is_an_error() {
     }
     let error = Server::start(config(1).protocol(quiet())).await.unwrap_err();
     assert_eq!(error.to_string(), "sub-protocol quiet/1 is registered twice");
+    let long = p2p_server::mux::Protocol::new("ninechars", 1, 1, |_, _| async { Ok(()) });
+    let error = Server::start(config(1).protocol(long)).await.unwrap_err();
+    let text =
+        "\"ninechars\" is no name of a sub-protocol: it must have 1 to 8 visible ASCII characters";
+    assert_eq!(error.to_string(), text);
     let error = Server::start(config(1).name("n".repeat(2048))).await.unwrap_err();
     assert!(matches!(error, StartError::HelloTooLong { bytes } if bytes > 2048));
 }
