@@ -143,7 +143,6 @@ mod discovery;
 mod error;
 mod nat;
 mod observed;
-mod pair;
 mod peering;
 mod proxy;
 mod server;
@@ -182,9 +181,8 @@ pub use observed::{
 #[cfg(feature = "discovery")]
 #[doc(no_inline)]
 pub use p2p_discovery;
-pub use pair::pair;
 pub use proxy::{Proxy, ProxyError, ProxyRefuseReason, ProxyUrlError};
-pub use server::Server;
+pub use server::{Server, pair::pair};
 pub use slots::{Admission, Direction, Limits, Slots};
 #[cfg(feature = "store")]
 pub use store::StoreError;

@@ -2,6 +2,7 @@
 
 mod access;
 mod describe;
+pub(crate) mod pair;
 mod protocols;
 
 use std::{collections::HashSet, fmt, net::SocketAddr, sync::Arc, time::Duration};

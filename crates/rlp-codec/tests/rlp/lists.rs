@@ -79,7 +79,7 @@ fn lists_of_another_length_are_refused() {
     assert_eq!(kind(&[0xc1, b'a']), ErrorKind::Truncated);
     assert_eq!(kind(&[0xc3, b'a', 1, 2]), ErrorKind::Refused("extra list element"));
     assert_eq!(kind(&[0xc2, b'a', 1, 2]), ErrorKind::TrailingBytes);
-    assert_eq!(kind(&[b'a']), ErrorKind::ExpectedList);
+    assert_eq!(kind(b"a"), ErrorKind::ExpectedList);
     assert_eq!(kind(&[0xf8]), ErrorKind::Truncated);
 }
 

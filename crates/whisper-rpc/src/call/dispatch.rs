@@ -202,7 +202,8 @@ impl Dispatcher {
                 item => self.answer_one(item, caller).await,
             };
             let Some(response) = response else { continue };
-            occupied.grow(response.as_ref().len());
+            // The text of the answer doubles its capacity when it is full.
+            occupied.grow(2 * response.as_ref().len());
             if let Err(too_large) = responses.append(response) {
                 return Reply::Json(too_large.into_json());
             }
