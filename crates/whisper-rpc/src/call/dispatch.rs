@@ -16,7 +16,7 @@ use jsonrpsee::types::error::reject_too_many_subscriptions;
 use jsonrpsee::types::{ErrorCode, ErrorObject, Id, Params, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::yield_now;
 use whisper_protocol::Client;
 
@@ -81,8 +81,6 @@ pub(crate) struct PushSink {
     /// Where `jsonrpsee` sends the answers to subscriptions.
     pub(crate) subscribed: MethodSink,
     pub(crate) subscriptions: BoundedSubscriptions,
-    /// Held from waiting for room until a notification is in the outbox. So only one gets the room.
-    pub(crate) turn: Arc<Mutex<()>>,
 }
 
 /// What the client has not read yet.
@@ -95,8 +93,7 @@ pub(crate) struct Unread {
 
 impl Caller {
     /// Puts an answer or a notification into the outbox, if there is one.
-    pub(crate) fn push(&self, json: Box<RawValue>) {
-        let unread = Unread { occupied: self.memory.unread(json.get().len()), json };
+    pub(crate) fn push(&self, unread: Unread) {
         if let Some(push) = &self.push {
             // An error means that the connection has ended.
             let _ = push.outbox.send(unread);

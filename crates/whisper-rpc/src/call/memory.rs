@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Notify};
 use tokio_util::sync::CancellationToken;
@@ -23,120 +23,111 @@ pub(crate) struct MemoryBudget {
     limit: usize,
     /// From this many unread bytes on, a client gets nothing more until it reads.
     unread_limit: usize,
+    /// [`Counters::memory`] is the sum of all clients.
     counters: Arc<Counters>,
-    table: Mutex<UsageTable>,
-}
-
-#[derive(Debug, Default)]
-struct UsageTable {
-    next_id: u64,
-    total: usize,
-    clients: HashMap<u64, Usage>,
-}
-
-/// What one client occupies, in bytes.
-#[derive(Debug, Default)]
-struct Usage {
-    /// Of a request that has not arrived as a whole.
-    incomplete: usize,
-    /// Of requests that are carried out.
-    requests: usize,
-    /// Of answers and notifications that the client has not read.
-    unread: usize,
-    /// Ends the connection.
-    end: CancellationToken,
-}
-
-impl Usage {
-    fn bytes(&self) -> usize {
-        self.incomplete + self.requests + self.unread
-    }
+    clients: Mutex<HashMap<u64, Weak<ClientMemory>>>,
+    next_id: AtomicU64,
 }
 
 impl MemoryBudget {
     /// A budget of `limit` bytes. A client with `unread_limit` unread bytes gets nothing more until it reads.
     pub(crate) fn new(limit: usize, unread_limit: usize, counters: Arc<Counters>) -> Self {
-        Self { limit, unread_limit, counters, table: Mutex::default() }
+        let (clients, next_id) = (Mutex::default(), AtomicU64::new(0));
+        Self { limit, unread_limit, counters, clients, next_id }
     }
 
     /// The memory of a new client. Cancelling `end` must end its connection.
     pub(crate) fn client(self: &Arc<Self>, end: CancellationToken) -> Arc<ClientMemory> {
-        let mut table = self.lock();
-        let id = table.next_id;
-        table.next_id += 1;
-        table.clients.insert(id, Usage { end, ..Usage::default() });
-        Arc::new(ClientMemory {
+        let client = Arc::new(ClientMemory {
             budget: Arc::clone(self),
-            id,
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            end,
+            incomplete: AtomicUsize::new(0),
+            requests: AtomicUsize::new(0),
+            unread: AtomicUsize::new(0),
             has_read: Notify::new(),
             batch: AsyncMutex::default(),
-        })
+        });
+        self.lock().insert(client.id, Arc::downgrade(&client));
+        client
     }
 
-    fn change<R>(&self, id: u64, change: impl FnOnce(&mut Usage) -> R) -> Option<R> {
-        let mut table = self.lock();
-        let usage = table.clients.get_mut(&id)?;
-        let before = usage.bytes();
-        let result = change(usage);
-        let after = usage.bytes();
-        table.total = table.total + after - before;
-        self.counters.memory.store(table.total as u64, Ordering::Relaxed);
-        if after > before && table.total > self.limit {
-            self.end_largest(&table);
+    fn add(&self, bytes: usize) {
+        let bytes = bytes as u64;
+        let total = self.counters.memory.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if total > self.limit as u64 {
+            self.end_largest();
         }
-        Some(result)
+    }
+
+    fn subtract(&self, bytes: usize) {
+        self.counters.memory.fetch_sub(bytes as u64, Ordering::Relaxed);
     }
 
     /// Disconnects the largest clients until the others are within the limit.
-    fn end_largest(&self, table: &UsageTable) {
-        let mut staying: Vec<&Usage> =
-            table.clients.values().filter(|usage| !usage.end.is_cancelled()).collect();
-        staying.sort_unstable_by_key(|usage| usage.bytes());
-        let mut bytes: usize = staying.iter().map(|usage| usage.bytes()).sum();
-        while bytes > self.limit
-            && let Some(largest) = staying.pop()
+    fn end_largest(&self) {
+        let clients: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
+        let staying = clients.iter().filter(|client| !client.end.is_cancelled());
+        let mut staying: Vec<_> = staying.map(|client| (client.bytes(), client)).collect();
+        staying.sort_unstable_by_key(|(bytes, _)| *bytes);
+        let mut sum: usize = staying.iter().map(|(bytes, _)| bytes).sum();
+        while sum > self.limit
+            && let Some((bytes, largest)) = staying.pop()
         {
-            bytes -= largest.bytes();
+            sum -= bytes;
             largest.end.cancel();
-            self.counters.disconnect_for_memory(largest.bytes(), self.limit);
+            self.counters.disconnect_for_memory(bytes, self.limit);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, UsageTable> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Weak<ClientMemory>>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The memory of one client.
+/// The memory of one client, in bytes.
 #[derive(Debug)]
 pub(crate) struct ClientMemory {
     budget: Arc<MemoryBudget>,
     id: u64,
-    /// Notified when unread bytes become fewer.
+    /// Ends the connection.
+    end: CancellationToken,
+    /// Of a request that has not arrived as a whole.
+    incomplete: AtomicUsize,
+    /// Of requests that are carried out.
+    requests: AtomicUsize,
+    /// Of answers and notifications that the client has not read.
+    unread: AtomicUsize,
+    /// Notified when the client may get more.
     has_read: Notify,
     /// Locked while a batch of the client is answered.
     batch: AsyncMutex<()>,
 }
 
 impl ClientMemory {
+    fn bytes(&self) -> usize {
+        let parts = [&self.incomplete, &self.requests, &self.unread];
+        parts.into_iter().map(|part| part.load(Ordering::Relaxed)).sum()
+    }
+
     /// Records bytes that arrived. They are part of a request until [`request`](Self::request).
     pub(crate) fn arrived(&self, bytes: usize) {
-        self.budget.change(self.id, |usage| usage.incomplete += bytes);
+        self.incomplete.fetch_add(bytes, Ordering::Relaxed);
+        self.budget.add(bytes);
     }
 
     /// Records that at most `most` of the bytes that arrived are kept: the others were no part of a request.
     pub(crate) fn keep_at_most(&self, most: usize) {
-        self.budget.change(self.id, |usage| usage.incomplete = usage.incomplete.min(most));
+        let before = self.incomplete.fetch_min(most, Ordering::Relaxed);
+        self.budget.subtract(before.saturating_sub(most));
     }
 
     /// Records that a request has arrived as a whole. It occupies memory until the returned value is dropped.
     pub(crate) fn request(self: &Arc<Self>, bytes: usize) -> Occupied {
-        let bytes = bytes.saturating_mul(REQUEST_COPIES);
-        self.budget.change(self.id, |usage| {
-            usage.incomplete = 0;
-            usage.requests += bytes;
-        });
-        Occupied { memory: Arc::clone(self), bytes, is_unread: false }
+        self.keep_at_most(0);
+        let mut request = Occupied { memory: Arc::clone(self), bytes: 0, is_unread: false };
+        request.grow(bytes.saturating_mul(REQUEST_COPIES));
+        request
     }
 
     /// Records an answer or a notification. It is unread until the returned value is dropped.
@@ -146,10 +137,24 @@ impl ClientMemory {
         unread
     }
 
+    /// Same as [`unread`](Self::unread), if the client may get more.
+    pub(crate) fn unread_if_room(self: &Arc<Self>, bytes: usize) -> Option<Occupied> {
+        let unread_limit = self.budget.unread_limit;
+        let add = |unread: usize| (unread < unread_limit).then(|| unread.saturating_add(bytes));
+        self.unread.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
+        self.budget.add(bytes);
+        Some(Occupied { memory: Arc::clone(self), bytes, is_unread: true })
+    }
+
     /// Whether nothing more is to be read from the client for now.
     pub(crate) fn is_full(&self) -> bool {
-        let bytes = self.budget.change(self.id, |usage| usage.requests + usage.unread);
-        bytes.is_some_and(|bytes| bytes >= self.budget.unread_limit)
+        let [requests, unread] =
+            [&self.requests, &self.unread].map(|part| part.load(Ordering::Relaxed));
+        requests + unread >= self.budget.unread_limit
+    }
+
+    fn has_room(&self) -> bool {
+        self.unread.load(Ordering::Relaxed) < self.budget.unread_limit
     }
 
     /// Waits until the client may have another batch answered: one after the other, since the answer to a batch grows while
@@ -162,25 +167,20 @@ impl ClientMemory {
 
     /// Waits until the client has read enough to get more.
     pub(crate) async fn wait_for_room(&self) {
-        loop {
+        while !self.has_room() {
             let mut has_read = pin!(self.has_read.notified());
             has_read.as_mut().enable();
-            let unread = self.budget.change(self.id, |usage| usage.unread);
-            if unread.is_none_or(|unread| unread < self.budget.unread_limit) {
-                return;
+            if !self.has_room() {
+                has_read.await;
             }
-            has_read.await;
         }
     }
 }
 
 impl Drop for ClientMemory {
     fn drop(&mut self) {
-        let mut table = self.budget.lock();
-        if let Some(usage) = table.clients.remove(&self.id) {
-            table.total -= usage.bytes();
-            self.budget.counters.memory.store(table.total as u64, Ordering::Relaxed);
-        }
+        self.keep_at_most(0);
+        self.budget.lock().remove(&self.id);
     }
 }
 
@@ -196,18 +196,21 @@ impl Occupied {
     /// Adds bytes.
     pub(crate) fn grow(&mut self, bytes: usize) {
         self.bytes += bytes;
-        self.memory.budget.change(self.memory.id, |usage| *self.part(usage) += bytes);
+        self.part().fetch_add(bytes, Ordering::Relaxed);
+        self.memory.budget.add(bytes);
     }
 
-    fn part<'a>(&self, usage: &'a mut Usage) -> &'a mut usize {
-        if self.is_unread { &mut usage.unread } else { &mut usage.requests }
+    fn part(&self) -> &AtomicUsize {
+        if self.is_unread { &self.memory.unread } else { &self.memory.requests }
     }
 }
 
 impl Drop for Occupied {
     fn drop(&mut self) {
-        self.memory.budget.change(self.memory.id, |usage| *self.part(usage) -= self.bytes);
-        if self.is_unread {
+        let before = self.part().fetch_sub(self.bytes, Ordering::Relaxed);
+        self.memory.budget.subtract(self.bytes);
+        let limit = self.memory.budget.unread_limit;
+        if self.is_unread && before >= limit && before - self.bytes < limit {
             self.memory.has_read.notify_waiters();
         }
     }
@@ -245,7 +248,7 @@ mod tests {
         drop((kept, request));
         assert_eq!(budget.counters.read().memory, 350);
         drop(small);
-        assert_eq!(budget.lock().total, 0);
+        assert_eq!(budget.counters.read().memory, 0);
     }
 
     #[test]
@@ -255,13 +258,13 @@ mod tests {
         client.arrived(20);
         client.arrived(20);
         client.keep_at_most(30);
-        assert_eq!(budget.lock().total, 30);
+        assert_eq!(budget.counters.read().memory, 30);
         let request = client.request(40);
-        assert_eq!(budget.lock().total, 120);
+        assert_eq!(budget.counters.read().memory, 120);
         assert!(client.is_full());
         drop(request);
         assert!(!client.is_full());
-        assert_eq!(budget.lock().total, 0);
+        assert_eq!(budget.counters.read().memory, 0);
     }
 
     #[test]
@@ -276,7 +279,9 @@ mod tests {
         let second = client.unread(1);
         let mut waiting = pin!(client.wait_for_room());
         assert!(waiting.as_mut().now_or_never().is_none());
+        assert!(client.unread_if_room(1).is_none());
         drop(second);
+        assert!(client.unread_if_room(50).is_some_and(|unread| unread.bytes == 50));
         assert!(waiting.now_or_never().is_some());
     }
 }

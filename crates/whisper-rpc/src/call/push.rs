@@ -9,7 +9,7 @@ use jsonrpsee::types::{Params, SubscriptionPayload, SubscriptionResponse};
 use serde::Serialize;
 
 use crate::call::arguments::{Args, Arguments};
-use crate::call::dispatch::Caller;
+use crate::call::dispatch::{Caller, Unread};
 use crate::call::error::CallError;
 use crate::declare::signature::SubscriptionNames;
 
@@ -56,25 +56,39 @@ async fn forward(stream: impl Stream<Item: Serialize>, sink: SubscriptionSink, c
             () = sink.closed() => return,
         };
         let Some(item) = item else { return };
-        let _turn = match &caller.push {
-            Some(push) => Some(push.turn.lock().await),
-            None => None,
-        };
-        caller.memory.wait_for_room().await;
         let notification = SubscriptionResponse::new(
             sink.method_name().into(),
             SubscriptionPayload { subscription: sink.subscription_id(), result: item },
         );
-        let json = match to_json_raw_value(&notification) {
+        if push(&notification, &sink, caller).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Puts a notification into the outbox when there is room for it. `None` if the subscription has ended.
+async fn push(
+    notification: &impl Serialize,
+    sink: &SubscriptionSink,
+    caller: &Caller,
+) -> Option<()> {
+    loop {
+        caller.memory.wait_for_room().await;
+        if sink.is_closed() {
+            return None;
+        }
+        let json = match to_json_raw_value(notification) {
             Ok(json) => json,
             // Not expected: every field can be written as JSON.
             Err(error) => {
-                return tracing::error!(%error, "cannot write a notification as JSON");
+                tracing::error!(%error, "cannot write a notification as JSON");
+                return None;
             }
         };
-        if sink.is_closed() {
-            return;
+        // Another subscription may have got the room. Then the text is not kept while this waits, since it is not counted.
+        if let Some(occupied) = caller.memory.unread_if_room(json.get().len()) {
+            caller.push(Unread { json, occupied });
+            return Some(());
         }
-        caller.push(json);
     }
 }

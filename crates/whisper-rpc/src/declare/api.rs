@@ -118,7 +118,7 @@ impl<C: Send + Sync + 'static> Api<C> {
         open: impl Fn(&C, &Caller, A) -> Result<S, CallError> + Clone + Send + Sync + 'static,
     ) -> &mut Signature
     where
-        S: Stream<Item: Serialize + JsonSchema + Send> + Send + 'static,
+        S: Stream<Item: Serialize + JsonSchema + Send + Sync> + Send + 'static,
     {
         let end = Signature::of::<(String,), bool>(names.unsubscribe, ["subscription"]);
         self.push(end, |_| Ok(()))

@@ -78,7 +78,6 @@ pub(crate) async fn serve_requests<I, O>(
         outbox,
         subscribed: MethodSink::new(sink),
         subscriptions: BoundedSubscriptions::new(dispatcher.limits.subscriptions),
-        turn: Arc::default(),
     };
     let caller = dispatcher.connection(push, memory);
     let answered = CancellationToken::new();
@@ -157,7 +156,8 @@ async fn answer(
         Reply::Json(json) => (json, false),
         Reply::Unreadable(json) => (json, true),
     };
-    caller.push(json);
+    let occupied = caller.memory.unread(json.get().len());
+    caller.push(Unread { json, occupied });
     unreadable
 }
 
