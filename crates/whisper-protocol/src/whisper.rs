@@ -318,8 +318,8 @@ impl Whisper {
         Some(self.context().delivery.touch(id)?.mailbox.drain())
     }
 
-    /// All messages in the pool that match a filter, each once, including those that arrived before the filter was made. The mailbox
-    /// is not changed. `None` if there is no such filter. Expensive: it opens every pooled envelope of the filter's
+    /// All messages in the pool that match a filter, each once, including those that arrived before the filter was made.
+    /// The mailbox is not changed. `None` if there is no such filter. Expensive: it opens every pooled envelope of the filter's
     /// topics.
     #[must_use]
     pub fn all_messages(&self, id: &FilterId) -> Option<Vec<ReceivedMessage>> {

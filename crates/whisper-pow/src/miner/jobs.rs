@@ -16,7 +16,8 @@ use fair_queue::NestedRoundRobin;
 
 use crate::{Client, Found, Meter, Search, Task, seal::NONCES_PER_CHECK};
 
-/// Number of nonces in a block, a multiple of [`NONCES_PER_CHECK`]: less than a millisecond with the fastest kernel, tens of milliseconds with the slowest.
+/// Number of nonces in a block, a multiple of [`NONCES_PER_CHECK`]: less than a millisecond with the fastest kernel, tens
+/// of milliseconds with the slowest.
 const BLOCK: u32 = 8192;
 
 /// Memory that a job takes besides its envelope, in bytes.

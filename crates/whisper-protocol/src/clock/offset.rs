@@ -7,7 +7,8 @@
 //! peers show that, this node's clock is.
 //!
 //! Only peers that this node dialed count: a single party can open many inbound connections and become the majority. If
-//! they are few, only static peers count, which the operator has chosen: one is enough. A clock inside the limits, as every correct one is, is never changed.
+//! they are few, only static peers count, which the operator has chosen: one is enough. A clock inside the limits, as
+//! every correct one is, is never changed.
 
 use std::collections::HashMap;
 

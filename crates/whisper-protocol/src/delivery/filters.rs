@@ -63,7 +63,8 @@ pub(crate) struct Filters {
 }
 
 impl Filters {
-    /// Adds a filter under an id that is not in use. `check_at`: when it may be idle at the earliest; `None`: it does not end by being idle.
+    /// Adds a filter under an id that is not in use. `check_at`: when it may be idle at the earliest; `None`: it does not
+    /// end by being idle.
     pub(crate) fn insert(&mut self, id: FilterId, filter: Arc<Filter>, check_at: Option<Duration>) {
         let topics = filter.topics();
         for topic in &topics {

@@ -1,7 +1,8 @@
 //! The queues between the sessions and the workers that open envelopes: broadcast and direct.
 //!
 //! In each queue the owners of filters take turns, and so do the sources and topics of one owner. While few envelopes
-//! wait, they keep their order; while many wait, the one with the most work is first. A full queue drops the envelope with the least work of the source that holds the most.
+//! wait, they keep their order; while many wait, the one with the most work is first. A full queue drops the envelope
+//! with the least work of the source that holds the most.
 //!
 //! Direct messages are taken first, but not always: with a flood of them, a part of the workers' time is left for the
 //! others.

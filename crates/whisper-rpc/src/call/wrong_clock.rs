@@ -2,12 +2,9 @@
 
 use p2p_server::ClockError;
 use serde_json::{Value, json};
-use whisper_protocol::Info;
+use whisper_protocol::{Info, SYNC_ALLOWANCE};
 
 use crate::types::hex::HexBytes;
-
-/// An envelope that was sent by a clock this many seconds ahead is still accepted.
-const SYNC_ALLOWANCE_SECS: i64 = 10;
 
 /// A message was posted, but peers refuse it, because the clock of this machine is wrong.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -27,7 +24,7 @@ impl WrongClock {
         ttl: u32,
     ) -> Option<Self> {
         let is_refused =
-            |ahead: i64| ahead > SYNC_ALLOWANCE_SECS || ahead.saturating_add(ttl.into()) <= 0;
+            |ahead: i64| ahead > i64::from(SYNC_ALLOWANCE) || ahead.saturating_add(ttl.into()) <= 0;
         let excess = info.clock_excess;
         if excess != 0 {
             let side = if excess > 0 { "behind" } else { "ahead of" };
