@@ -48,6 +48,7 @@ const FLOORS: &[Standing] = &[
         6,
         "whisper-rpc",
         &[
+            "fair-queue",
             "keccak-lanes",
             "p2p-identity",
             "p2p-mux",

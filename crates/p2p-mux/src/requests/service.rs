@@ -74,7 +74,8 @@ pub struct ServiceLimits {
     /// Maximum number of requests of this end that wait for a response. Further ones wait until they can be sent.
     /// Default: 64.
     pub open: usize,
-    /// Maximum number of requests of the peer that are answered concurrently. Further ones are refused. Default: 64.
+    /// Maximum number of requests of the peer that are answered concurrently. Further ones are refused, or dropped if
+    /// they are to have no response. Default: 64.
     pub concurrent: usize,
     /// Maximum time for a request, including the time until it can be sent. Default: 10 s.
     pub timeout: Duration,

@@ -3,6 +3,8 @@
 //! `jsonrpsee` runs the methods and subscriptions. What is common to HTTP, WebSocket and IPC is here: batches,
 //! notifications, go-ethereum's error texts, limits, counters.
 
+mod turns;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use jsonrpsee::types::error::reject_too_many_subscriptions;
 use jsonrpsee::types::{ErrorCode, ErrorObject, Id, Params, Request};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use whisper_protocol::Client;
 
@@ -28,6 +30,7 @@ use crate::call::request::{ParsedRequest, RequestError, RequestItem, parse};
 use crate::call::stats::Counters;
 use crate::call::subscription_id::RandomId;
 use crate::config::RpcLimits;
+use turns::{Turn, Turns};
 
 /// Methods, and what their transport needs to know of the node.
 pub(crate) struct ServedMethods {
@@ -54,8 +57,8 @@ pub(crate) struct Dispatcher {
     pub(crate) counters: Arc<Counters>,
     pub(crate) clients: Arc<Clients>,
     connections: AtomicUsize,
-    /// One permit: only one batch computes, so that batches never occupy more than one thread.
-    batch_turns: Semaphore,
+    /// Only one batch computes, so that batches never occupy more than one thread.
+    batch_turns: Turns,
 }
 
 /// The client that calls.
@@ -119,8 +122,8 @@ impl Dispatcher {
         counters: Arc<Counters>,
         clients: Arc<Clients>,
     ) -> Self {
-        let connections = AtomicUsize::new(0);
-        Self { served, limits, counters, clients, connections, batch_turns: Semaphore::new(1) }
+        let (connections, batch_turns) = (AtomicUsize::new(0), Turns::default());
+        Self { served, limits, counters, clients, connections, batch_turns }
     }
 
     /// Maximum size of a request now, in bytes.
@@ -190,7 +193,7 @@ impl Dispatcher {
         for item in batch {
             // Other tasks have their turn: relaying, and the calls of other clients.
             yield_now().await;
-            let _turn = self.batch_turn(&item).await;
+            let _turn = self.batch_turn(&item, caller).await;
             let response = match item {
                 // `jsonrpsee` sends the answer to a subscription itself, so it would be sent twice.
                 RequestItem::Call(call) if caller.push.is_some() && self.is_subscription(&call) => {
@@ -211,16 +214,16 @@ impl Dispatcher {
         }
     }
 
-    /// Waits until no other batch of this transport computes; batches have turns call by call. A call that waits for
+    /// Waits until no other batch of this transport computes; clients have turns, call by call. A call that waits for
     /// something does not keep the turn.
-    async fn batch_turn(&self, item: &RequestItem<'_>) -> Option<SemaphorePermit<'_>> {
+    async fn batch_turn(&self, item: &RequestItem<'_>, caller: &Caller) -> Option<Turn> {
         let method = match item {
             RequestItem::Call(call) => &call.method,
             RequestItem::Notification(method, _) => method,
             RequestItem::Invalid(_) => return None,
         };
         match self.served.methods.method(method) {
-            Some(MethodCallback::Sync(_)) => self.batch_turns.acquire().await.ok(),
+            Some(MethodCallback::Sync(_)) => self.batch_turns.next(caller.client).await,
             _ => None,
         }
     }

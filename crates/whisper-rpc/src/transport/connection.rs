@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::pending;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use jsonrpsee::core::server::{BoundedSubscriptions, MethodSink};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
@@ -118,11 +118,7 @@ async fn receive(
                     }
                 }
                 None if settings.is_stream => break,
-                None => {
-                    // Answers that are ready are sent: one may say why the connection ends.
-                    while let Some(Some(_)) = answers.next().now_or_never() {}
-                    return;
-                }
+                None => return,
             },
             Some(unreadable) = answers.next(), if !answers.is_empty() => {
                 if unreadable && settings.is_stream {
