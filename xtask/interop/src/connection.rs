@@ -154,7 +154,8 @@ async fn send_envelope(
     let receipt = node.whisper.post(post).await?;
     let event = peer.event("envelope").await?;
     let envelope = Envelope::decode(Dialect::V6, peer::bytes(&event, "raw")?.into())?;
-    same("the hash at the peer", envelope.hash(), &receipt.hash())?;
+    // The rule of this peer is not known, so it may get the envelope of another rule than the first.
+    same("the post of the envelope", &node.whisper.receipt(envelope.hash()), &Some(receipt))?;
     let message = envelope.open_symmetric(key)?;
     same("the payload at the peer", &message.payload[..].as_ref(), &b"posted here".as_slice())?;
     passed("a message posted on our node reaches the peer");
