@@ -24,6 +24,7 @@ const fn on_floor(floor: u8, name: &'static str, may_use: &'static [&'static str
 const FLOORS: &[Standing] = &[
     on_floor(0, "fair-queue", &[]),
     on_floor(0, "keccak-lanes", &[]),
+    on_floor(0, "p2p-world", &[]),
     on_floor(1, "rlp-codec", &[]),
     on_floor(1, "p2p-identity", &["rlp-codec", "keccak-lanes"]),
     on_floor(2, "rlpx-transport", &["rlp-codec", "p2p-identity", "keccak-lanes"]),
