@@ -73,10 +73,7 @@ mod validate;
 mod walk;
 
 #[doc(no_inline)]
-pub use alloy_rlp::{
-    self, BufMut, Decodable, Encodable, Header, RlpDecodable, RlpDecodableWrapper, RlpEncodable,
-    RlpEncodableWrapper,
-};
+pub use alloy_rlp::{self, BufMut, Bytes, Decodable, Encodable, Header};
 
 pub use decode::{decode, decode_list, decode_open_list};
 pub use encode::{BigEndian, Raw, encode, encode_list, list_length};
@@ -86,7 +83,7 @@ pub use item::Item;
 pub use limits::{Limits, MAX_DEPTH};
 pub use list::List;
 #[doc(hidden)]
-pub use rlp_list::decode_fields;
+pub use rlp_list::field;
 pub use uint::Uint;
 
 /// The examples in the README compile and run like those of this documentation.

@@ -5,6 +5,7 @@
 mod lists;
 mod properties;
 mod refusals;
+mod rlp_list;
 mod text;
 mod tree;
 mod vectors;
