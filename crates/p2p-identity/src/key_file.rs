@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
+#[cfg(feature = "std")]
+use rand_core::TryRngCore as _;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -83,6 +85,20 @@ impl SecretKey {
             .map_err(|source| KeyFileError::Content { path: path.into(), source })
     }
 
+    /// Same as [`load_or_create`](Self::load_or_create), with the random source of the system.
+    ///
+    /// # Panics
+    ///
+    /// The system has no random source.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`load_or_create`](Self::load_or_create).
+    #[cfg(feature = "std")]
+    pub fn load_or_generate(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
+        Self::load_or_create(path, &mut rand_core::OsRng.unwrap_err())
+    }
+
     /// Reads the key from the file at `path`. If there is no such file, makes a key from `rng` and writes it
     /// there, readable by its owner only (mode 0600 on Unix). The folder must exist.
     ///
@@ -101,6 +117,7 @@ impl SecretKey {
     /// let path = folder.path().join("nodekey");
     /// let made = SecretKey::load_or_create(&path, &mut rand::rng())?;
     /// assert_eq!(SecretKey::load(&path)?, made);
+    /// assert_eq!(SecretKey::load_or_generate(&path)?, made);
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn load_or_create(
