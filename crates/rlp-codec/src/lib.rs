@@ -59,6 +59,7 @@
 extern crate alloc;
 
 mod decode;
+mod empty;
 mod encode;
 mod error;
 mod fields;
@@ -76,6 +77,7 @@ mod walk;
 pub use alloy_rlp::{self, BufMut, Bytes, Decodable, Encodable, Header};
 
 pub use decode::{decode, decode_list, decode_open_list};
+pub use empty::Empty;
 pub use encode::{BigEndian, Raw, encode, encode_list, list_length};
 pub use error::{Error, ErrorKind};
 pub use fields::Fields;
