@@ -201,6 +201,13 @@ impl Protocol {
     }
 }
 
+/// For functions that take one sub-protocol or several.
+impl From<Protocol> for Vec<Protocol> {
+    fn from(protocol: Protocol) -> Self {
+        vec![protocol]
+    }
+}
+
 impl fmt::Debug for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Protocol").field("offer", &self.offer).finish_non_exhaustive()

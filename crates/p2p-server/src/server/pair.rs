@@ -4,8 +4,8 @@ use p2p_mux::{Protocol, identity::SecretKey};
 
 use crate::{Config, Server, StartError};
 
-/// Starts two servers in this process, of which the first connects to the second over loopback. For tests of a
-/// sub-protocol and for examples.
+/// Starts two servers in this process, of which the first connects to the second over loopback. For tests of
+/// sub-protocols and for examples. Each server runs one [`Protocol`] or several.
 ///
 /// The servers may not be connected yet when this returns: [`Service::wait_for_peer`](p2p_mux::Service::wait_for_peer) and
 /// [`Event::Added`](crate::Event::Added) tell it.
@@ -29,9 +29,12 @@ use crate::{Config, Server, StartError};
 /// # Errors
 ///
 /// [`StartError`].
-pub async fn pair(first: Protocol, second: Protocol) -> Result<[Server; 2], StartError> {
-    let config = |protocol| Config::new(SecretKey::generate()).protocol(protocol);
-    let second = Server::start(config(second).listen("127.0.0.1:0")).await?;
-    let first = Server::start(config(first).static_node(second.enode())).await?;
+pub async fn pair(
+    first: impl Into<Vec<Protocol>>,
+    second: impl Into<Vec<Protocol>>,
+) -> Result<[Server; 2], StartError> {
+    let config = |protocols| Config::new(SecretKey::generate()).protocols(protocols);
+    let second = Server::start(config(second.into()).listen("127.0.0.1:0")).await?;
+    let first = Server::start(config(first.into()).static_node(second.enode())).await?;
     Ok([first, second])
 }
