@@ -4,6 +4,7 @@ mod partial;
 
 use std::{fmt, str::FromStr};
 
+use keccak_lanes::keccak256;
 use thiserror::Error;
 
 pub use partial::{PartialTopic, PartialTopicError};
@@ -30,6 +31,21 @@ pub struct Topic(pub [u8; 4]);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a topic is 0x and 8 hex digits")]
 pub struct TopicError;
+
+impl Topic {
+    /// The topic that applications use by convention for a name: the first four bytes of its Keccak-256 hash.
+    ///
+    /// ```
+    /// use whisper_envelope::Topic;
+    ///
+    /// assert_eq!(Topic::of_name("weather").to_string(), "0x00840d14");
+    /// ```
+    #[must_use]
+    pub fn of_name(name: &str) -> Self {
+        let [a, b, c, d, ..] = keccak256(name.as_bytes());
+        Self([a, b, c, d])
+    }
+}
 
 impl From<[u8; 4]> for Topic {
     fn from(bytes: [u8; 4]) -> Self {

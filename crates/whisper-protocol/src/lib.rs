@@ -83,6 +83,8 @@ pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
 pub use keys::Keys;
 pub use keys::id::{FilterId, KeyId, ParseIdError};
 pub use mail_server::{MailRequest, MailRequests};
+#[doc(no_inline)]
+pub use p2p_mux::{self as mux, identity};
 pub use peers::direct::DirectError;
 pub use peers::rate_limit::{AddressFilter, Rate, RateLimits};
 pub use peers::remote::Remote;
@@ -107,9 +109,9 @@ pub use whisper::explanation::{
 };
 pub use whisper::{Info, MessageSizeError, NoSuchPeer, Whisper};
 #[doc(no_inline)]
-pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, Topic};
+pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, SymmetricKey, Topic};
 #[doc(no_inline)]
-pub use whisper_pow::{Client, Policy, Work};
+pub use whisper_pow::{Client, Policy, Rule, Work};
 pub use wire::packet;
 
 /// The examples in the README compile and run like those of this documentation.
