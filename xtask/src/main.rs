@@ -4,6 +4,7 @@
 
 mod architecture;
 mod bench;
+mod book;
 mod command;
 mod fuzz;
 mod interop;
@@ -16,8 +17,14 @@ use std::process::ExitCode;
 use command::{Command, Failure};
 
 /// All commands, in the order in which a newcomer needs them.
-const COMMANDS: &[Command] =
-    &[test::COMMAND, architecture::COMMAND, interop::COMMAND, fuzz::COMMAND, bench::COMMAND];
+const COMMANDS: &[Command] = &[
+    test::COMMAND,
+    architecture::COMMAND,
+    book::COMMAND,
+    interop::COMMAND,
+    fuzz::COMMAND,
+    bench::COMMAND,
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -27,6 +27,7 @@ const KEPT: &[(&str, &str)] = &[
     ("crates/whisper-protocol/src/stats.rs", "as \"nobody\""),
     // A field and a state of a receipt in JSON-RPC.
     ("crates/whisper-rpc/RPC.md", "`nobody`"),
+    ("docs/book/src/publish-subscribe.md", "`nobody`"),
     ("crates/whisper-rpc/src/types/receipt.rs", "rename = \"nobody\""),
     ("crates/whisper-rpc/tests/rpc/explain.rs", "\"nobody\":"),
 ];

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::{archives, needs::Need, targets};
 use crate::{
-    architecture,
+    architecture, book,
     command::Failure,
     fuzz, interop,
     process::{self, cargo},
@@ -45,6 +45,7 @@ pub(super) const STEPS: &[Step] = &[
         "crates use lower floors only, files are short, and other rules of the architecture",
         |_| architecture::check(false),
     ),
+    step("book", "the links, the pages and the pictures of the book exist", |_| book::check()),
     step("clippy", "no target has a warning", |_| {
         here(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])
     })
