@@ -71,6 +71,7 @@
 mod error;
 mod frame;
 mod handshake;
+mod keystream;
 mod mac;
 mod message;
 mod secrets;

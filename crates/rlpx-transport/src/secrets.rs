@@ -3,26 +3,22 @@
 use std::sync::Arc;
 
 use aes::Aes256Enc;
-use aes::cipher::{BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, InnerIvInit, KeyInit};
-use ctr::{Ctr64BE, CtrCore};
+use aes::cipher::{BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit};
 use keccak_lanes::Keccak256;
 use p2p_identity::NodeId;
 use zeroize::Zeroizing;
 
 use crate::handshake::Nonce;
+use crate::keystream::Keystream;
 use crate::mac::Mac;
 use crate::session::{Opener, Sealer, Session};
-
-/// AES-256-CTR over all frames of one direction. The counter starts at zero: one of 64 bits, which is faster,
-/// equals one of 128 bits for the first 2^68 bytes.
-pub(crate) type FrameCipher = Ctr64BE<Key>;
 
 /// An AES-256 key, expanded once for both directions: an expanded key has 1 KiB.
 #[derive(Clone)]
 pub(crate) struct Key(Arc<Aes256Enc>);
 
 impl Key {
-    fn new(bytes: &[u8; 32]) -> Self {
+    pub(crate) fn new(bytes: &[u8; 32]) -> Self {
         Self(Arc::new(Aes256Enc::new(bytes.into())))
     }
 }
@@ -68,15 +64,14 @@ impl Secrets {
     /// begins with the receiver's nonce.
     pub(crate) fn session(&self, remote: NodeId, ours: &Half<'_>, theirs: &Half<'_>) -> Session {
         let (frames, tags) = (Key::new(&self.aes), Key::new(&self.mac));
-        // The protocol uses the same keystream for both directions. It does little harm only because
-        // the first bytes are headers and Hellos, which are not secret.
-        let cipher = |key| FrameCipher::from_core(CtrCore::inner_iv_init(key, &[0; 16].into()));
         let sealing = Mac::new(tags.clone(), self.chain(theirs.nonce, ours.packet));
         let opening = Mac::new(tags, self.chain(ours.nonce, theirs.packet));
         Session {
             remote,
-            sealer: Sealer::new(cipher(frames.clone()), sealing),
-            opener: Opener::new(cipher(frames), opening),
+            // The protocol uses the same keystream for both directions. It does little harm only because
+            // the first bytes are headers and Hellos, which are not secret.
+            sealer: Sealer::new(Keystream::new(frames.clone()), sealing),
+            opener: Opener::new(Keystream::new(frames), opening),
         }
     }
 

@@ -2,15 +2,14 @@
 
 use std::fmt;
 
-use aes::cipher::StreamCipher;
 use bytes::{Buf, Bytes, BytesMut};
 use rlp_codec::Item;
 
 use crate::frame::{
     self, HEADER_SIZE, MAX_CODE_SIZE, MAX_FRAME_SIZE, MAX_PAYLOAD, PIECE_BYTES, SEALED_HEADER_SIZE,
 };
+use crate::keystream::Keystream;
 use crate::mac::Mac;
-use crate::secrets::FrameCipher;
 use crate::snappy::{self, Inflater};
 use crate::{FrameError, Message};
 
@@ -24,7 +23,7 @@ const MAX_IDLE_BUFFER_BYTES: usize = 256 * 1024;
 /// Every error is final: frames depend on all before them, so all later ones are refused with
 /// [`FrameError::Failed`].
 pub struct Opener {
-    cipher: FrameCipher,
+    keystream: Keystream,
     mac: Mac,
     phase: Phase,
     inflater: Option<Inflater>,
@@ -40,8 +39,8 @@ enum Phase {
 }
 
 impl Opener {
-    pub(crate) const fn new(cipher: FrameCipher, mac: Mac) -> Self {
-        Self { cipher, mac, phase: Phase::Header, inflater: None, limit: MAX_PAYLOAD }
+    pub(crate) const fn new(keystream: Keystream, mac: Mac) -> Self {
+        Self { keystream, mac, phase: Phase::Header, inflater: None, limit: MAX_PAYLOAD }
     }
 
     /// Decompresses the payloads of all later messages. Call it when the remote Hello was opened and has
@@ -134,7 +133,7 @@ impl Opener {
         if !self.mac.header(&header).matches(tag) {
             return Err(FrameError::HeaderMac);
         }
-        self.cipher.apply_keystream(&mut header);
+        self.keystream.apply(&mut header);
         let (size, limit) = (frame::size(&header), self.frame_limit());
         match size {
             0 => Err(FrameError::Empty),
@@ -155,7 +154,7 @@ impl Opener {
         // Decrypted before the tag is checked; the buffer is dropped if the tag is wrong.
         for piece in body.chunks_mut(PIECE_BYTES) {
             self.mac.absorb(piece);
-            self.cipher.apply_keystream(piece);
+            self.keystream.apply(piece);
         }
         if !self.mac.body().matches(tag) {
             return Err(FrameError::BodyMac);

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use aes::cipher::StreamCipher;
 use bytes::{BufMut, BytesMut};
 use rlp_codec::Encodable;
 
@@ -10,20 +9,20 @@ use crate::FrameError;
 use crate::frame::{
     self, HEADER_SIZE, MAX_CODE_SIZE, MAX_FRAME_SIZE, MAX_PAYLOAD, PIECE_BYTES, SEALED_HEADER_SIZE,
 };
+use crate::keystream::Keystream;
 use crate::mac::Mac;
-use crate::secrets::FrameCipher;
 use crate::snappy::{self, deflate};
 
 /// Seals messages into frames, in the order in which they are sent.
 pub struct Sealer {
-    cipher: FrameCipher,
+    keystream: Keystream,
     mac: Mac,
     snappy: bool,
 }
 
 impl Sealer {
-    pub(crate) const fn new(cipher: FrameCipher, mac: Mac) -> Self {
-        Self { cipher, mac, snappy: false }
+    pub(crate) const fn new(keystream: Keystream, mac: Mac) -> Self {
+        Self { keystream, mac, snappy: false }
     }
 
     /// Compresses the payloads of all later messages. Call it when both Hellos are exchanged and the remote
@@ -80,7 +79,7 @@ impl Sealer {
     /// bytes; `rest` is the rest of that body.
     pub(super) fn frame(&mut self, start: usize, size: usize, rest: &[u8], out: &mut BytesMut) {
         let mut header = frame::header(size);
-        self.cipher.apply_keystream(&mut header);
+        self.keystream.apply(&mut header);
         let body = start + SEALED_HEADER_SIZE;
         out[start..start + HEADER_SIZE].copy_from_slice(&header);
         out[start + HEADER_SIZE..body].copy_from_slice(self.mac.header(&header).bytes());
@@ -99,7 +98,7 @@ impl Sealer {
             for piece in rest.chunks(PIECE_BYTES) {
                 let at = out.len();
                 out.put_bytes(0, piece.len());
-                self.cipher.apply_keystream_b2b(piece, &mut out[at..]);
+                self.keystream.apply_to(piece, &mut out[at..]);
                 self.mac.absorb(&out[at..]);
             }
             let at = out.len();
@@ -112,7 +111,7 @@ impl Sealer {
     /// Encrypts and hashes a part of a body.
     fn encrypt(&mut self, part: &mut [u8]) {
         for piece in part.chunks_mut(PIECE_BYTES) {
-            self.cipher.apply_keystream(piece);
+            self.keystream.apply(piece);
             self.mac.absorb(piece);
         }
     }
