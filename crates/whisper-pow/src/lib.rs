@@ -47,6 +47,7 @@
 //!
 //! - `miner` (default): [`Miner`], [`Meter`] and [`Rate`], with threads and a clock. Without it the crate only
 //!   computes.
+//! - `low-priority`: the miner's threads run at a lower priority than others, on Linux. Elsewhere it has no effect.
 
 // Without the feature, links to its items are broken.
 #![cfg_attr(not(feature = "miner"), expect(rustdoc::broken_intra_doc_links))]

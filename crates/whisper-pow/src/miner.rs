@@ -14,8 +14,8 @@ use workers::Workers;
 
 /// Seals envelopes on threads of its own, so that asynchronous code can await it.
 ///
-/// Threads exist only while something is being sealed, and run at a lower priority than others where the system allows
-/// it (Linux). A clone shares the threads.
+/// Threads exist only while something is being sealed. With the feature `low-priority` they run at a lower priority than
+/// others on Linux. A clone shares the threads.
 ///
 /// All envelopes that are being sealed make progress: their searches are cut into short blocks, and the [`Client`]s take
 /// turns, each with its envelopes in turn. An envelope that needs little work is therefore ready soon, whatever else is

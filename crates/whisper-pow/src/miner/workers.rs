@@ -20,7 +20,7 @@ use crate::Search;
 const MAX_BYTES: usize = 128 << 20;
 
 /// How much lower the priority of the threads is than that of others, as a Unix nice value.
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "low-priority", target_os = "linux"))]
 const NICE: i32 = 10;
 
 /// The threads, and the jobs they work on.
@@ -134,10 +134,10 @@ impl Drop for RemoveOnDrop<'_> {
     }
 }
 
-/// Lets other threads of the process go first. On Linux a priority is that of a thread; elsewhere it would be that of the
-/// whole process.
+/// Lets other threads of the process go first, with the feature for it. On Linux a priority is that of a thread;
+/// elsewhere it would be that of the whole process.
 fn lower_priority() {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(feature = "low-priority", target_os = "linux"))]
     // Not allowed to: then it runs at the normal priority.
     let _ = rustix::process::setpriority_process(None, NICE);
 }
