@@ -4,7 +4,7 @@ use aes::cipher::{InnerIvInit, StreamCipherCore, inout::InOutBuf};
 use ctr::{CtrCore, flavors::Ctr64BE};
 use zeroize::Zeroizing;
 
-use crate::secrets::Key;
+use crate::key::Key;
 
 /// The keystream is made in batches of this size, unless a larger part is needed at once.
 ///

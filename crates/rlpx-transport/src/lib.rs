@@ -71,6 +71,7 @@
 mod error;
 mod frame;
 mod handshake;
+mod key;
 mod keystream;
 mod mac;
 mod message;

@@ -7,7 +7,7 @@ use aes::cipher::{
 use keccak_lanes::Keccak256;
 use subtle::ConstantTimeEq;
 
-use crate::secrets::Key;
+use crate::key::Key;
 
 /// Number of bytes of a digest that are sent, and that the next step uses.
 pub(crate) const TAG_SIZE: usize = 16;
