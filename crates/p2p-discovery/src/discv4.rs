@@ -9,9 +9,8 @@ mod tests;
 use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use p2p_identity::{Content, Enode, Host, NodeId, Record, SecretKey};
-use rand_core::{OsRng, TryRngCore as _};
+use p2p_world::{Datagrams, SystemWorld, World, rng};
 use tokio::{
-    net::{UdpSocket, lookup_host},
     sync::{broadcast, mpsc, oneshot, watch},
     time,
 };
@@ -68,6 +67,7 @@ const MAX_EVENTS: usize = 1024;
 pub struct Discv4 {
     id: NodeId,
     addr: SocketAddr,
+    world: Arc<dyn World>,
     commands: mpsc::Sender<Command>,
     events: broadcast::WeakSender<Event>,
     record: watch::Receiver<Record>,
@@ -94,31 +94,30 @@ impl Discv4 {
         record: &Record,
         addr: SocketAddr,
     ) -> Result<Self, Discv4Error> {
-        let socket =
-            UdpSocket::bind(addr).await.map_err(|source| Discv4Error::Bind { addr, source })?;
-        Self::with_socket(config, key, record, socket)
+        let world = SystemWorld::shared();
+        let socket = world.bind(addr).map_err(|source| Discv4Error::Bind { addr, source })?;
+        Self::start_in(world, socket, config, key, record)
     }
 
-    /// Starts the task on an open socket; otherwise like [`start`](Self::start).
+    /// Starts the task in a world, on a socket of it; otherwise like [`start`](Self::start).
     ///
     /// # Errors
     ///
     /// [`Discv4Error`].
-    pub fn with_socket(
+    pub fn start_in(
+        world: Arc<dyn World>,
+        socket: Arc<dyn Datagrams>,
         config: Discv4Config,
         key: SecretKey,
         record: &Record,
-        socket: UdpSocket,
     ) -> Result<Self, Discv4Error> {
         let addr = socket.local_addr().map_err(Discv4Error::LocalAddr)?;
         let content = with_socket_addr(record.content(), addr);
         let record = record.update(&key, &content).map_err(Discv4Error::Record)?;
-        let mut seed = [0; 32];
-        OsRng.try_fill_bytes(&mut seed).map_err(|_| Discv4Error::Randomness)?;
         let now = time::Instant::now().into_std();
         let id = key.id();
-        let machine =
-            Discovery::new(now, config, key, &record, seed).map_err(Discv4Error::Record)?;
+        let machine = Discovery::new(now, config, key, &record, rng().bytes())
+            .map_err(Discv4Error::Record)?;
         let (commands, received) = mpsc::channel(MAX_COMMANDS);
         let events = broadcast::Sender::new(MAX_EVENTS);
         let (publish_record, record) = watch::channel(machine.record().clone());
@@ -129,14 +128,18 @@ impl Discv4 {
         let (publish_clock, clock) = watch::channel(None);
         let published =
             Published { record: publish_record, stats: publish_stats, clock: publish_clock };
-        let driver = Driver::new(machine, socket, received, events, published);
+        let driver = Driver::new(machine, Arc::clone(&world), socket, received, events, published);
         let ended = quit.clone();
-        tasks.spawn(async move { ended.run_until_cancelled(driver.run()).await });
+        let run = async move {
+            ended.run_until_cancelled(driver.run()).await;
+        };
+        world.spawn(Box::pin(tasks.track_future(run)));
         tasks.close();
         let stop_on_drop = Arc::new(quit.clone().drop_guard());
         Ok(Self {
             id,
             addr,
+            world,
             commands,
             events: weak,
             record,
@@ -146,6 +149,20 @@ impl Discv4 {
             quit,
             _stop_on_drop: stop_on_drop,
         })
+    }
+
+    /// The node of an enode URL. Resolves its host name.
+    async fn node_of(&self, enode: &Enode) -> Result<Node, RequestError> {
+        enode.check_discoverable()?;
+        if let Some(node) = Node::from_enode(enode) {
+            return Ok(node);
+        }
+        let Host::Name(name) = &enode.host else { return Err(RequestError::NotFound) };
+        let addrs = self.world.resolve(name, enode.udp).await.map_err(RequestError::Name)?;
+        let addr = addrs.first().copied();
+        let addr = addr.ok_or_else(|| RequestError::Name(io::ErrorKind::NotFound.into()))?;
+        let enode = Enode { tcp: enode.tcp, ..Enode::new(enode.id, addr) };
+        Node::from_enode(&enode).ok_or(RequestError::NotFound)
     }
 
     /// The id of this node.
@@ -193,7 +210,7 @@ impl Discv4 {
     /// [`RequestError::Address`], [`RequestError::Name`], and [`RequestError::Busy`] if there are 64 boot
     /// nodes.
     pub async fn add_boot_node(&self, enode: &Enode) -> Result<(), RequestError> {
-        let node = resolve(enode).await?;
+        let node = self.node_of(enode).await?;
         self.ask(|done| Command::BootNode(node, done)).await?
     }
 
@@ -203,7 +220,7 @@ impl Discv4 {
     ///
     /// [`RequestError::Address`], [`RequestError::Name`], and [`RequestError::Busy`] if there are 16 witnesses.
     pub async fn add_clock_witness(&self, enode: &Enode) -> Result<(), RequestError> {
-        let node = resolve(enode).await?;
+        let node = self.node_of(enode).await?;
         self.ask(|done| Command::ClockWitness(node, done)).await?
     }
 
@@ -234,7 +251,7 @@ impl Discv4 {
     ///
     /// [`RequestError`].
     pub async fn ping(&self, enode: &Enode) -> Result<Duration, RequestError> {
-        let node = resolve(enode).await?;
+        let node = self.node_of(enode).await?;
         self.ask(|done| Command::Ping(node, done)).await?
     }
 
@@ -244,7 +261,7 @@ impl Discv4 {
     ///
     /// [`RequestError`].
     pub async fn request_record(&self, enode: &Enode) -> Result<Record, RequestError> {
-        let node = resolve(enode).await?;
+        let node = self.node_of(enode).await?;
         self.ask(|done| Command::Record(node, done)).await?
     }
 
@@ -398,17 +415,4 @@ fn with_socket_addr(content: Content, addr: SocketAddr) -> Content {
         content = content.udp(addr.port());
     }
     content
-}
-
-/// The node of an enode URL. Resolves its host name.
-async fn resolve(enode: &Enode) -> Result<Node, RequestError> {
-    enode.check_discoverable()?;
-    if let Some(node) = Node::from_enode(enode) {
-        return Ok(node);
-    }
-    let Host::Name(name) = &enode.host else { return Err(RequestError::NotFound) };
-    let mut addrs = lookup_host((name.as_str(), enode.udp)).await.map_err(RequestError::Name)?;
-    let addr = addrs.next().ok_or_else(|| RequestError::Name(io::ErrorKind::NotFound.into()))?;
-    let enode = Enode { tcp: enode.tcp, ..Enode::new(enode.id, addr) };
-    Node::from_enode(&enode).ok_or(RequestError::NotFound)
 }

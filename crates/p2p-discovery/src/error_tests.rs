@@ -59,7 +59,6 @@ fn discv4_errors_do_not_repeat_their_cause() {
             Discv4Error::Bind { .. } | Discv4Error::LocalAddr(_) | Discv4Error::Record(_) => {
                 assert_chain(&error);
             }
-            Discv4Error::Randomness => unreachable!("it has no cause"),
         }
     }
     for error in [RequestError::Name(io()), RequestError::Record(RecordError::ForeignKey)] {

@@ -6,11 +6,11 @@ mod distance;
 mod tests;
 
 use core::net::IpAddr;
-use std::collections::HashMap;
 use std::time::Instant;
 
 use keccak_lanes::Digest;
 use p2p_identity::{NodeId, Record};
+use p2p_world::HashMap;
 
 use crate::address::{Subnet, SubnetLimits, may_relay};
 use crate::node::Node;
@@ -59,7 +59,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(local: Digest, limits: SubnetLimits) -> Self {
-        Self { local, buckets: Default::default(), limits, subnets: HashMap::new() }
+        Self { local, buckets: Default::default(), limits, subnets: HashMap::default() }
     }
 
     /// The entries, without replacements.

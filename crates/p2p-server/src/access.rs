@@ -11,9 +11,10 @@ mod recent;
 mod refuse_reason;
 mod throttle;
 
-use std::{collections::HashSet, net::IpAddr, time::Instant};
+use std::{net::IpAddr, time::Instant};
 
 use p2p_mux::identity::{Enode, Host, NodeId};
+use p2p_world::HashSet;
 
 pub use ban::{Ban, BanTarget, Bans};
 pub use net_restrict::{NetRestrict, NetRestrictError};
@@ -139,7 +140,7 @@ mod tests {
         let mut access = Access::default();
         assert_eq!(access.check(&id(1), ip("10.0.0.1"), now), Ok(()));
         access.networks = Some("10.0.0.0/8".parse().unwrap());
-        access.nodes = Some([id(1), id(2)].into());
+        access.nodes = Some([id(1), id(2)].into_iter().collect());
         access.bans.ban(BanTarget::Node(id(2)), Some(now + Duration::from_secs(1)));
         access.bans.ban("10.9.0.0/16".parse().unwrap(), None);
         assert_eq!(access.check(&id(1), ip("10.0.0.1"), now), Ok(()));
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_allows_no_node() {
-        let access = Access { nodes: Some(HashSet::new()), ..Access::default() };
+        let access = Access { nodes: Some(HashSet::default()), ..Access::default() };
         let checked = access.check_node(&id(1), Instant::now());
         assert_eq!(reason(checked), Some(ExclusionReason::NotAllowed));
     }

@@ -9,13 +9,14 @@ mod settings;
 #[cfg(feature = "serde")]
 mod text;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_core::Stream;
 use p2p_mux::{
     Protocol,
     identity::{Enode, NodeId, OwnNetworks, SecretKey},
 };
+use p2p_world::{SystemWorld, World};
 
 #[cfg(feature = "discovery")]
 pub use self::discovery::DiscoverySettings;
@@ -47,6 +48,8 @@ pub struct Config {
     pub protocols: Vec<Protocol>,
     /// The part that can be kept in a file.
     pub settings: ServerSettings,
+    /// The machine to run on. Default: that of the operating system. A simulation gives another one.
+    pub world: Arc<dyn World>,
     /// Opens the streams to other nodes. Default: TCP.
     pub node_dialer: Option<NodeDialer>,
     /// Sources of found nodes besides discovery. Default: none.
@@ -64,6 +67,7 @@ impl Config {
             key,
             protocols: Vec::new(),
             settings: ServerSettings::default(),
+            world: SystemWorld::shared(),
             node_dialer: None,
             sources: Vec::new(),
             #[cfg(feature = "nat")]
@@ -75,6 +79,13 @@ impl Config {
     #[must_use]
     pub fn settings(mut self, settings: ServerSettings) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// Sets the machine to run on.
+    #[must_use]
+    pub fn world(mut self, world: Arc<dyn World>) -> Self {
+        self.world = world;
         self
     }
 

@@ -8,11 +8,12 @@ mod state;
 mod subscribers;
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use p2p_mux::identity::{Enode, NodeId, SecretKey, causes};
+use p2p_world::{World, rng};
 use tokio::sync::{Notify, futures::Notified};
 
 pub use self::socket::prepare_socket;
@@ -39,6 +40,7 @@ pub(crate) struct Context {
     pub(crate) discovery: Discovery,
     pub(crate) wakers: Wakers,
     pub(crate) lifecycle: Lifecycle,
+    world: Arc<dyn World>,
     state: Mutex<ServerState>,
 }
 
@@ -83,7 +85,8 @@ impl Context {
             node_dialer: config.node_dialer,
             discovery,
             wakers: Wakers::default(),
-            lifecycle: Lifecycle::default(),
+            lifecycle: Lifecycle::new(Arc::clone(&config.world)),
+            world: config.world,
             state: Mutex::new(state),
         }
     }
@@ -91,6 +94,16 @@ impl Context {
     pub(crate) fn state(&self) -> MutexGuard<'_, ServerState> {
         // Poisoning is ignored: no change under the lock can be left half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The machine that the server runs on.
+    pub(crate) fn world(&self) -> &dyn World {
+        &*self.world
+    }
+
+    /// The clock of that machine.
+    pub(crate) fn unix_time(&self) -> SystemTime {
+        self.world.unix_time()
     }
 
     /// Whether the node dials at all.
@@ -123,8 +136,8 @@ impl Context {
     pub(crate) fn dial_failed(&self, id: NodeId, error: DialError) {
         tracing::debug!(%id, error = %causes(&error), "dial failed");
         let mut state = self.state();
-        let kind = state.peering.dial_failed(&id, now(), rand::random());
-        let event = state.observed.dial_failed(id, kind, error, SystemTime::now());
+        let kind = state.peering.dial_failed(&id, now(), rng().fraction());
+        let event = state.observed.dial_failed(id, kind, error);
         state.subscribers.send(event);
         drop(state);
         self.wakers.wake_all();

@@ -22,11 +22,11 @@ mod tests;
 
 use std::{
     cmp::Reverse,
-    collections::HashMap,
     time::{Duration, Instant},
 };
 
 use p2p_mux::identity::{Enode, NodeId};
+use p2p_world::HashMap;
 
 pub use action::{DialReason, NextAction, NodeKind, OfferError};
 pub use backoff::Backoff;
@@ -70,9 +70,9 @@ impl Dialer {
         Self {
             backoff,
             max_active,
-            planned: HashMap::new(),
-            dialing: HashMap::new(),
-            connected: HashMap::new(),
+            planned: HashMap::default(),
+            dialing: HashMap::default(),
+            connected: HashMap::default(),
             tried: Recent::new(Self::DEFAULT_FOUND_COOLDOWN),
         }
     }

@@ -15,12 +15,13 @@ mod message_event;
 mod node_info;
 mod stats;
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::SystemTime};
+use std::{fmt, io, net::SocketAddr, sync::Arc};
 
 use p2p_mux::{
     CloseReason,
     identity::{NodeId, causes},
 };
+use p2p_world::World;
 
 pub(crate) use self::counted::{Count, counter, counters, gauge, reasons};
 pub use self::{
@@ -47,8 +48,9 @@ use crate::{
 };
 
 /// The counters of one server and its last outcomes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Observed {
+    world: Arc<dyn World>,
     stats: Stats,
     /// The counters of the connections that have ended.
     ended: p2p_mux::ConnectionStats,
@@ -57,6 +59,17 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
+    /// Nothing is counted yet. The world tells the time of each drop.
+    pub(crate) fn new(world: Arc<dyn World>) -> Self {
+        let (stats, ended) = (Stats::default(), p2p_mux::ConnectionStats::default());
+        Self { world, stats, ended, outcomes: OutcomeLog::default(), drops: DropLog::default() }
+    }
+
+    /// Something that happens now.
+    fn occurrence(&self) -> Occurrence {
+        Occurrence::at(self.world.unix_time())
+    }
+
     /// A socket was accepted.
     pub(crate) fn accepted(&mut self) {
         self.stats.accepted += 1;
@@ -66,7 +79,8 @@ impl Observed {
     pub(crate) fn accept_failed(&mut self, error: &io::Error) {
         self.stats.accept_errors += 1;
         let reason = ReasonName { group: "inbound", name: "accept_error" };
-        self.drops.record(reason, Occurrence::now().because(error));
+        let occurrence = self.occurrence().because(error);
+        self.drops.record(reason, occurrence);
     }
 
     /// An inbound connection failed in the handshake or the Hello exchange.
@@ -77,7 +91,7 @@ impl Observed {
         remote_addr: SocketAddr,
         error: &dyn fmt::Display,
     ) -> u64 {
-        let occurrence = Occurrence::now().from(remote_addr).because(error);
+        let occurrence = self.occurrence().from(remote_addr).because(error);
         self.drops.record(reason.full_name(), occurrence);
         self.stats.inbound_failures.count(reason)
     }
@@ -95,7 +109,7 @@ impl Observed {
         remote_addr: SocketAddr,
         reason: RefuseReason,
     ) -> Event {
-        self.refused(reason, Occurrence::now().of(id).from(remote_addr));
+        self.refused(reason, self.occurrence().of(id).from(remote_addr));
         Event::Refused { id, remote_addr, reason }
     }
 
@@ -103,7 +117,8 @@ impl Observed {
     pub(crate) fn found(&mut self, id: NodeId, added: Result<(), NotAdded>) {
         if let Some(name) = self.stats.found.count(added) {
             let reason = ReasonName { group: "found", name };
-            self.drops.record(reason, Occurrence::now().of(id));
+            let occurrence = self.occurrence().of(id);
+            self.drops.record(reason, occurrence);
         }
     }
 
@@ -118,9 +133,9 @@ impl Observed {
         id: NodeId,
         kind: Option<NodeKind>,
         error: DialError,
-        at: SystemTime,
     ) -> Event {
-        let (reason, occurrence) = (DialFailReason::from(&error), Occurrence::now().of(id));
+        let (reason, occurrence) = (DialFailReason::from(&error), self.occurrence().of(id));
+        let at = occurrence.at;
         self.stats.dial_failures.count(reason);
         self.drops.record(reason.full_name(), occurrence.clone().because(&causes(&error)));
         if let DialError::Refused(reason) = &error {
@@ -147,23 +162,21 @@ impl Observed {
     pub(crate) fn peer_expelled(&mut self, id: NodeId) {
         self.stats.removed.expelled += 1;
         let reason = ReasonName { group: "peer", name: "expelled" };
-        self.drops.record(reason, Occurrence::now().of(id));
+        let occurrence = self.occurrence().of(id);
+        self.drops.record(reason, occurrence);
     }
 
     /// A peer must leave because another one has taken its slot.
     pub(crate) fn peer_evicted(&mut self, id: NodeId) {
         self.stats.removed.evicted += 1;
         let reason = ReasonName { group: "peer", name: "evicted" };
-        self.drops.record(reason, Occurrence::now().of(id));
+        let occurrence = self.occurrence().of(id);
+        self.drops.record(reason, occurrence);
     }
 
     /// A peer was dropped.
-    pub(crate) fn peer_dropped(
-        &mut self,
-        id: NodeId,
-        closed: CloseReason,
-        at: SystemTime,
-    ) -> Event {
+    pub(crate) fn peer_dropped(&mut self, id: NodeId, closed: CloseReason) -> Event {
+        let at = self.world.unix_time();
         self.stats.dropped += 1;
         self.outcomes.record(id, Outcome::Dropped(closed.clone()), at);
         Event::Dropped { id, closed }
@@ -209,24 +222,25 @@ impl Observed {
 #[cfg(test)]
 mod tests {
     use p2p_mux::DisconnectReason;
+    use p2p_world::SystemWorld;
 
     use super::*;
 
     #[test]
     fn what_is_reported_is_counted_remembered_and_sent() {
-        let (id, at) = (NodeId([1; 64]), SystemTime::UNIX_EPOCH);
+        let id = NodeId([1; 64]);
         let addr = SocketAddr::from(([192, 0, 2, 1], 30_303));
-        let mut observed = Observed::default();
+        let mut observed = Observed::new(SystemWorld::shared());
 
         let event = observed.peer_added(id, Direction::Inbound, addr, "test".into());
         assert!(matches!(event, Event::Added { id: added, .. } if added == id));
         let closed = CloseReason::ByPeer(DisconnectReason::Quitting);
-        let event = observed.peer_dropped(id, closed.clone(), at);
+        let event = observed.peer_dropped(id, closed.clone());
         assert!(matches!(event, Event::Dropped { closed: reported, .. } if reported == closed));
 
         observed.dial_started();
         let error = DialError::Refused(RefuseReason::Banned);
-        let event = observed.dial_failed(id, Some(NodeKind::Static), error, at);
+        let event = observed.dial_failed(id, Some(NodeKind::Static), error);
         assert!(matches!(event, Event::DialFailed { kind: Some(NodeKind::Static), .. }));
         let event = observed.peer_refused(id, addr, RefuseReason::Banned);
         assert!(matches!(event, Event::Refused { reason: RefuseReason::Banned, .. }));
@@ -242,8 +256,8 @@ mod tests {
         let addrs: Vec<_> = occurrences.iter().map(|it| (it.node, it.addr)).collect();
         assert_eq!(addrs, [(Some(id), Some(addr)), (Some(id), None)]);
         let last = observed.last(&id);
-        assert_eq!(last.dropped, Some((at, closed)));
-        assert_eq!(last.dial_failed.map(|(at, _)| at), Some(at));
+        assert_eq!(last.dropped.map(|(_, closed)| closed), Some(closed));
+        assert!(last.dial_failed.is_some());
         assert_eq!(observed.nodes().collect::<Vec<_>>(), [id, id]);
     }
 }

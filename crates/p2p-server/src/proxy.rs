@@ -5,8 +5,8 @@ mod socks5;
 use std::{fmt, io, str::FromStr};
 
 use p2p_mux::identity::Enode;
+use p2p_world::{Connection, World};
 use percent_encoding::percent_decode_str;
-use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
 /// The port of a proxy if its URL has none.
@@ -119,13 +119,30 @@ pub enum ProxyRefuseReason {
 
 impl Proxy {
     /// Opens a connection to the node.
-    pub(crate) async fn open(&self, node: &Enode) -> Result<TcpStream, ProxyError> {
-        let socket = TcpStream::connect((self.host.as_str(), self.port)).await;
-        let mut socket = socket.map_err(ProxyError::Unreachable)?;
-        // The packets of SOCKS5 are small, and each waits for an answer.
-        socket.set_nodelay(true).map_err(ProxyError::Unreachable)?;
+    pub(crate) async fn open(
+        &self,
+        world: &dyn World,
+        node: &Enode,
+    ) -> Result<Box<dyn Connection>, ProxyError> {
+        let mut socket = self.connect(world).await.map_err(ProxyError::Unreachable)?;
         socks5::connect(&mut socket, &node.host, node.tcp, self.login.as_ref()).await?;
         Ok(socket)
+    }
+
+    /// Connects with the proxy, at the first of its addresses that answers.
+    async fn connect(&self, world: &dyn World) -> io::Result<Box<dyn Connection>> {
+        let mut failure = io::Error::from(io::ErrorKind::NotFound);
+        for addr in world.resolve(&self.host, self.port).await? {
+            match world.connect(addr).await {
+                Ok(stream) => {
+                    // The packets of SOCKS5 are small, and each waits for an answer.
+                    stream.tcp().map_or(Ok(()), |socket| socket.set_nodelay(true))?;
+                    return Ok(stream);
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
     }
 
     #[cfg(feature = "serde")]

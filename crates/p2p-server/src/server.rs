@@ -5,13 +5,14 @@ mod describe;
 pub(crate) mod pair;
 mod protocols;
 
-use std::{collections::HashSet, fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_core::Stream;
 use p2p_mux::{
     MAX_HELLO, Peer, Sample,
     identity::{Enode, NodeId},
 };
+use p2p_world::HashSet;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time,
@@ -57,7 +58,7 @@ impl Server {
     /// [`StartError`]. Nothing is left running.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         check(&config)?;
-        let (listeners, addrs) = tasks::bind_all(&config.settings.listen).await?;
+        let (listeners, addrs) = tasks::bind_all(&*config.world, &config.settings.listen).await?;
         let enode = describe::listen_enode(&config, &addrs);
         warn_of_leaks(&config.settings);
         let discovery = tasks::discovery::prepare(&config, &enode, &addrs).await?;
@@ -192,7 +193,7 @@ impl Server {
         let id = enode.id;
         let mut state = self.context.state();
         if let Err(reason) = state.peering.add_static(enode.clone(), now()) {
-            state.observed.refused(reason, Occurrence::now().of(id));
+            state.observed.refused(reason, Occurrence::at(self.context.unix_time()).of(id));
             return;
         }
         drop(state);
@@ -356,7 +357,7 @@ fn check(config: &Config) -> Result<(), StartError> {
     if cfg!(not(feature = "nat")) && nat.needs_gateway() {
         return Err(StartError::NatUnsupported(nat));
     }
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     for protocol in &config.protocols {
         if !protocol.capability().has_valid_name() {
             return Err(StartError::ProtocolName(protocol.capability().clone()));

@@ -13,7 +13,7 @@ mod inbound_peers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use p2p_world::{HashMap, HashSet};
 
 use p2p_mux::identity::NodeId;
 
@@ -122,9 +122,9 @@ impl Slots {
             local,
             limits,
             reserve_outbound,
-            slots: HashMap::new(),
-            trusted: HashSet::new(),
-            statics: HashSet::new(),
+            slots: HashMap::default(),
+            trusted: HashSet::default(),
+            statics: HashSet::default(),
             last: 0,
         }
     }

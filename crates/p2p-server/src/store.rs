@@ -15,17 +15,17 @@ mod tests;
 
 use std::{
     cmp::Reverse,
-    collections::HashMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use p2p_mux::identity::{Enode, NodeId};
+use p2p_world::{File, HashMap, World};
 use redb::{
     Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-    WriteTransaction,
+    StorageBackend, WriteTransaction,
 };
 
 use dial_outcomes::DialOutcomes;
@@ -80,6 +80,7 @@ pub(crate) struct KnownNode {
 /// The database of known nodes; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeStore {
+    world: Arc<dyn World>,
     database: Arc<Database>,
     path: Arc<Path>,
     /// The outcomes to write with the next [`NodeStore::put`].
@@ -88,21 +89,21 @@ pub(crate) struct NodeStore {
 
 impl NodeStore {
     /// Opens or creates the file. A damaged file, or one of another format, is moved aside.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let opened = open(path).or_else(|error| {
+    pub(crate) fn open(world: Arc<dyn World>, path: &Path) -> Result<Self, StoreError> {
+        let opened = open(&*world, path).or_else(|error| {
             if !is_damage(&error) {
                 return Err(error);
             }
-            let aside = aside(path);
+            let aside = aside(&*world, path);
             tracing::warn!(
                 path = %path.display(), aside = %aside.display(), %error,
                 "the database of known nodes is damaged: it is moved aside and a new one is made"
             );
-            fs::rename(path, aside).map_err(redb::Error::Io)?;
-            open(path)
+            world.rename(path, &aside).map_err(redb::Error::Io)?;
+            open(&*world, path)
         });
         let database = Arc::new(opened.map_err(|source| failed(path, source))?);
-        Ok(Self { database, path: path.into(), outcomes: Arc::default() })
+        Ok(Self { world, database, path: path.into(), outcomes: Arc::default() })
     }
 
     /// Records the outcome of a dial in memory; the next [`NodeStore::put`] writes it.
@@ -203,8 +204,12 @@ fn make_room(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     Ok(())
 }
 
-fn open(path: &Path) -> Result<Database, redb::Error> {
-    let database = Database::create(path)?;
+fn open(world: &dyn World, path: &Path) -> Result<Database, redb::Error> {
+    let file = world.open_file(path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => redb::Error::DatabaseAlreadyOpen,
+        _ => redb::Error::Io(error),
+    })?;
+    let database = Database::builder().create_with_backend(DatabaseFile(file))?;
     let transaction = database.begin_write()?;
     let found = {
         transaction.open_table(NODES)?;
@@ -226,6 +231,32 @@ fn open(path: &Path) -> Result<Database, redb::Error> {
     Ok(database)
 }
 
+/// A file of the machine, as the database uses it. It is locked while it is open.
+#[derive(Debug)]
+struct DatabaseFile(Box<dyn File>);
+
+impl StorageBackend for DatabaseFile {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+}
+
 /// Whether the file is damaged, rather than inaccessible.
 fn is_damage(error: &redb::Error) -> bool {
     match error {
@@ -243,10 +274,10 @@ fn is_damage(error: &redb::Error) -> bool {
 }
 
 /// An unused name beside the file.
-fn aside(path: &Path) -> PathBuf {
+fn aside(world: &dyn World, path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let named = |number: u32| path.with_file_name(format!("{name}.damaged-{number}"));
-    (1..).map(named).find(|aside| !aside.exists()).unwrap_or_else(|| named(0))
+    (1..).map(named).find(|aside| !world.exists(aside)).unwrap_or_else(|| named(0))
 }
 
 fn failed(path: &Path, source: redb::Error) -> StoreError {

@@ -26,6 +26,13 @@ impl Rng {
         self.next_u64()
     }
 
+    /// A number from 0 to 1, without 1.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
+    pub fn fraction(self) -> f64 {
+        (self.number() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// This many random bytes.
     #[must_use]
     pub fn bytes<const N: usize>(mut self) -> [u8; N] {

@@ -12,7 +12,6 @@ use tokio::{
 
 use crate::{Connection, Datagrams, File, Listener, Pending, Task, World};
 use file::LockedFile;
-use socket::{TcpSockets, UdpSocket};
 
 /// The machine that the program runs on. Its tasks and sockets belong to the Tokio runtime of the caller.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,11 +58,11 @@ impl World for SystemWorld {
     }
 
     fn listen(&self, addr: SocketAddr, only_v6: bool) -> io::Result<Box<dyn Listener>> {
-        Ok(Box::new(TcpSockets::listen(addr, only_v6)?))
+        Ok(Box::new(socket::listen(addr, only_v6)?))
     }
 
     fn bind(&self, addr: SocketAddr) -> io::Result<Arc<dyn Datagrams>> {
-        Ok(Arc::new(UdpSocket::bind(addr)?))
+        Ok(Arc::new(socket::bind(addr)?))
     }
 
     fn open_file(&self, path: &Path) -> io::Result<Box<dyn File>> {

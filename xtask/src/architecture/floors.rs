@@ -28,11 +28,11 @@ const FLOORS: &[Standing] = &[
     on_floor(1, "rlp-codec", &[]),
     on_floor(1, "p2p-identity", &["rlp-codec", "keccak-lanes"]),
     on_floor(2, "rlpx-transport", &["rlp-codec", "p2p-identity", "keccak-lanes"]),
-    on_floor(2, "p2p-discovery", &["rlp-codec", "p2p-identity", "keccak-lanes"]),
+    on_floor(2, "p2p-discovery", &["rlp-codec", "p2p-identity", "p2p-world", "keccak-lanes"]),
     on_floor(2, "whisper-envelope", &["rlp-codec", "p2p-identity", "keccak-lanes"]),
     on_floor(3, "whisper-pow", &["fair-queue", "keccak-lanes", "whisper-envelope"]),
     on_floor(3, "p2p-mux", &["rlpx-transport", "rlp-codec", "p2p-identity", "keccak-lanes"]),
-    on_floor(4, "p2p-server", &["p2p-mux", "p2p-discovery"]),
+    on_floor(4, "p2p-server", &["p2p-mux", "p2p-discovery", "p2p-world"]),
     on_floor(
         5,
         "whisper-protocol",

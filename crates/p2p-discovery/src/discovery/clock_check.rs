@@ -2,10 +2,11 @@
 
 use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use p2p_identity::NodeId;
+use p2p_world::HashMap;
 
 use crate::event::{ClockOffset, ClockWitness};
 

@@ -1,11 +1,12 @@
 //! The nodes to which requests are in progress.
 
 use core::net::IpAddr;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use keccak_lanes::Digest;
 use p2p_identity::NodeId;
+use p2p_world::HashMap;
 
 use crate::event::LookupId;
 use crate::node::Node;

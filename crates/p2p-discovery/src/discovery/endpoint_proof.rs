@@ -2,10 +2,10 @@
 
 use core::net::IpAddr;
 use core::time::Duration;
-use std::collections::HashMap;
 use std::time::Instant;
 
 use p2p_identity::NodeId;
+use p2p_world::HashMap;
 
 /// How long a proof is valid (discv4: 12 hours).
 const PROOF_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);

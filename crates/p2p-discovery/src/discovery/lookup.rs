@@ -1,9 +1,10 @@
 //! Lookups: finding the nodes nearest to a target.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use keccak_lanes::Digest;
 use p2p_identity::NodeId;
+use p2p_world::{HashMap, HashSet};
 
 use crate::address::{Subnet, SubnetLimits};
 use crate::event::{LookupId, LookupOutcome};
@@ -117,8 +118,8 @@ impl Lookup {
             target,
             hash: target.hash(),
             candidates: Vec::new(),
-            seen: HashSet::from([local]),
-            subnets: HashMap::new(),
+            seen: HashSet::from_iter([local]),
+            subnets: HashMap::default(),
             limits,
             running: 0,
             asked: 0,
@@ -234,7 +235,7 @@ impl Lookup {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use p2p_world::HashMap;
     use std::net::Ipv4Addr;
 
     use super::*;
@@ -265,7 +266,7 @@ mod tests {
             SubnetLimits::default(),
             all.iter().step_by(50).cloned(),
         );
-        let (mut asked, mut most) = (HashMap::new(), 0);
+        let (mut asked, mut most) = (HashMap::default(), 0);
         while !lookup.is_finished() {
             while let Some(node) = lookup.poll_ask() {
                 assert!(asked.insert(node.id, node).is_none(), "asked twice");

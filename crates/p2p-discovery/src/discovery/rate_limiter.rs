@@ -3,10 +3,10 @@
 use core::hash::Hash;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use std::collections::HashMap;
 use std::time::Instant;
 
 use p2p_identity::{NodeId, host_prefix};
+use p2p_world::HashMap;
 
 use super::rng::SeededRng;
 use super::tick_budget::{Admission, Request, TickBudget};
@@ -149,7 +149,7 @@ struct Buckets<K> {
 
 impl<K: Hash + Eq> Buckets<K> {
     fn new(now: Instant) -> Self {
-        Self { buckets: HashMap::new(), overflow: TokenBucket::default(), next_sweep: now }
+        Self { buckets: HashMap::default(), overflow: TokenBucket::default(), next_sweep: now }
     }
 
     /// Takes a token of this key. Returns `false` if there is none.

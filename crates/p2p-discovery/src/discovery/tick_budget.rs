@@ -1,7 +1,7 @@
 //! The signature checks of one tick for one class of senders, given out at random.
 
 use core::net::{IpAddr, SocketAddr};
-use std::collections::HashMap;
+use p2p_world::HashMap;
 
 use p2p_identity::host_prefix;
 
@@ -95,7 +95,7 @@ impl TickBudget {
     /// Drops the request with the highest number among those of the hosts with the most requests, the
     /// new one included. Returns `false` if that is the new one.
     fn drop_worse_than(&mut self, host: IpAddr, number: u64) -> bool {
-        let mut counts: HashMap<IpAddr, usize> = HashMap::from([(host, 1)]);
+        let mut counts: HashMap<IpAddr, usize> = HashMap::from_iter([(host, 1)]);
         for waiting in &self.waiting {
             *counts.entry(waiting.host).or_default() += 1;
         }

@@ -77,6 +77,7 @@ impl Search {
                 return Some(node);
             }
             tokio::select! {
+                biased;
                 event = self.events.recv() => match event {
                     Ok(Event::Found(node)) => {
                         self.interval = MIN_LOOKUP_INTERVAL;

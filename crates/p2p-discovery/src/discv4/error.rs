@@ -26,9 +26,6 @@ pub enum Discv4Error {
     /// The record was not signed by the key, or has no room for port and address.
     #[error("cannot use the record of this node")]
     Record(#[source] RecordError),
-    /// The random source of the operating system failed.
-    #[error("the random source of the operating system failed")]
-    Randomness,
 }
 
 /// A request of a [`Discv4`](crate::Discv4) handle failed.

@@ -1,15 +1,19 @@
 //! The task of discv4: passes datagrams, time and commands to the machine, and its output on.
 
 use std::{
-    collections::HashMap,
+    future::poll_fn,
     io,
     net::{IpAddr, SocketAddr},
-    time::{Duration, Instant, SystemTime},
+    sync::Arc,
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
+use futures_util::FutureExt as _;
 use p2p_identity::{Content, NodeId, Record};
+use p2p_world::HashMap;
+use p2p_world::{Datagrams, World};
 use tokio::{
-    net::UdpSocket,
+    io::ReadBuf,
     sync::{broadcast, mpsc, oneshot, watch},
     time,
 };
@@ -54,7 +58,8 @@ struct PendingResults {
 
 pub(super) struct Driver {
     machine: Discovery,
-    socket: UdpSocket,
+    world: Arc<dyn World>,
+    socket: Arc<dyn Datagrams>,
     /// Whether the socket takes IPv4 addresses in IPv6 form.
     maps_ipv4: bool,
     commands: mpsc::Receiver<Command>,
@@ -74,14 +79,15 @@ pub(super) struct Published {
 impl Driver {
     pub(super) fn new(
         machine: Discovery,
-        socket: UdpSocket,
+        world: Arc<dyn World>,
+        socket: Arc<dyn Datagrams>,
         commands: mpsc::Receiver<Command>,
         events: broadcast::Sender<Event>,
         published: Published,
     ) -> Self {
         let maps_ipv4 = socket.local_addr().is_ok_and(|addr| addr.is_ipv6());
         let (pending, stats) = (PendingResults::default(), SocketStats::default());
-        Self { machine, socket, maps_ipv4, commands, pending, events, published, stats }
+        Self { machine, world, socket, maps_ipv4, commands, pending, events, published, stats }
     }
 
     /// Runs until all handles are dropped.
@@ -95,14 +101,19 @@ impl Driver {
             self.published.clock.send_replace(self.machine.clock_offset());
             let timeout = self.machine.poll_timeout();
             tokio::select! {
+                biased;
+                () = sleep_until(timeout) => self.machine.handle_timeout(now(), self.unix()),
+                read = receive(&*self.socket, &mut buffer) => {
+                    self.handle_read(&mut buffer, read).await;
+                    // A command is not kept waiting by many datagrams.
+                    if let Ok(command) = self.commands.try_recv() {
+                        self.handle_command(command);
+                    }
+                }
                 command = self.commands.recv() => match command {
                     Some(command) => self.handle_command(command),
                     None => return,
                 },
-                read = self.socket.recv_from(&mut buffer) => {
-                    self.handle_read(&mut buffer, read).await;
-                }
-                () = sleep_until(timeout) => self.machine.handle_timeout(now(), unix()),
             }
         }
     }
@@ -114,9 +125,8 @@ impl Driver {
             match read {
                 Ok((len, from)) => {
                     let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-                    self.machine.handle_datagram(now(), unix(), from, &buffer[..len]);
+                    self.machine.handle_datagram(now(), self.unix(), from, &buffer[..len]);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // Some systems report here that a datagram of ours was refused.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                     self.stats.receive_errors += 1;
@@ -128,12 +138,14 @@ impl Driver {
                     return;
                 }
             }
-            read = self.socket.try_recv_from(buffer);
+            // Only what has arrived already.
+            let Some(next) = receive(&*self.socket, buffer).now_or_never() else { return };
+            read = next;
         }
     }
 
     fn handle_command(&mut self, command: Command) {
-        let (now, unix) = (now(), unix());
+        let (now, unix) = (now(), self.unix());
         match command {
             Command::BootNode(node, done) => {
                 send_result(
@@ -194,11 +206,16 @@ impl Driver {
         }
         while let Some((to, datagram)) = self.machine.poll_transmit() {
             let to = SocketAddr::new(self.socket_ip(to.ip()), to.port());
-            if let Err(error) = self.socket.send_to(&datagram, to).await {
+            if let Err(error) = poll_fn(|cx| self.socket.poll_send(cx, &datagram, to)).await {
                 tracing::trace!(%to, %error, "cannot send a discovery packet");
                 self.stats.send_errors += 1;
             }
         }
+    }
+
+    /// Seconds since 1970, by the clock of this machine.
+    fn unix(&self) -> u64 {
+        self.world.unix_time().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
     }
 
     /// The address in the form that the socket takes.
@@ -263,9 +280,11 @@ fn now() -> Instant {
     time::Instant::now().into_std()
 }
 
-/// Seconds since 1970.
-fn unix() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+/// Waits for a datagram. Returns its length and where it came from.
+async fn receive(socket: &dyn Datagrams, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    let mut buffer = ReadBuf::new(buffer);
+    let from = poll_fn(|cx| socket.poll_receive(cx, &mut buffer)).await?;
+    Ok((buffer.filled().len(), from))
 }
 
 async fn sleep_until(timeout: Option<Instant>) {

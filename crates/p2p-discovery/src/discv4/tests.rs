@@ -137,7 +137,14 @@ async fn a_dual_stack_socket_reaches_both_families() {
     // Not every machine has IPv6.
     let Ok(both) = UdpSocket::bind("[::]:0").await else { return };
     let record = Record::sign(&key(1), 1, &Content::new()).unwrap();
-    let both = Discv4::with_socket(Discv4Config::new(), key(1), &record, both).unwrap();
+    let both = Discv4::start_in(
+        SystemWorld::shared(),
+        Arc::new(both),
+        Discv4Config::new(),
+        key(1),
+        &record,
+    )
+    .unwrap();
     let four = start(2).await;
     let port = both.local_addr().port();
     let at = |ip: &str| Enode::new(both.id(), SocketAddr::new(ip.parse().unwrap(), port));
@@ -145,7 +152,14 @@ async fn a_dual_stack_socket_reaches_both_families() {
     assert!(soon(both.ping(&four.enode())).await.is_ok());
     if let Ok(socket) = UdpSocket::bind("[::1]:0").await {
         let record = Record::sign(&key(3), 1, &Content::new()).unwrap();
-        let six = Discv4::with_socket(Discv4Config::new(), key(3), &record, socket).unwrap();
+        let six = Discv4::start_in(
+            SystemWorld::shared(),
+            Arc::new(socket),
+            Discv4Config::new(),
+            key(3),
+            &record,
+        )
+        .unwrap();
         assert!(soon(six.ping(&at("::1"))).await.is_ok());
     }
 }

@@ -8,12 +8,10 @@ mod stats;
 mod tests;
 mod walk;
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    time::Instant,
-};
+use std::{collections::VecDeque, time::Instant};
 
 use p2p_identity::Record;
+use p2p_world::{HashMap, HashSet};
 use rand_core::RngCore;
 
 use self::{
@@ -87,7 +85,7 @@ impl ListClient {
             cache: Cache::new(config.max_cached),
             config,
             lists: Vec::new(),
-            pending: HashMap::new(),
+            pending: HashMap::default(),
             next_number: 0,
             found: VecDeque::new(),
             stats: ListClientStats::default(),
@@ -388,7 +386,7 @@ impl ListClient {
     }
 
     fn remove_unlinked(&mut self) {
-        let mut reached: HashSet<&Link> = HashSet::new();
+        let mut reached: HashSet<&Link> = HashSet::default();
         let mut open: Vec<&List> = self.lists.iter().filter(|list| list.is_pinned).collect();
         while let Some(list) = open.pop() {
             if reached.insert(&list.link) {

@@ -18,7 +18,7 @@ use hickory_resolver::{
     system_conf::read_system_conf,
 };
 use p2p_identity::Record;
-use rand_core::{OsRng, TryRngCore as _};
+use p2p_world::rng;
 use thiserror::Error;
 use tokio::{
     sync::{mpsc, watch},
@@ -270,7 +270,7 @@ impl Reader {
                     return;
                 }
             }
-            while let Some(query) = self.client.poll_query(now(), &mut OsRng.unwrap_err()) {
+            while let Some(query) = self.client.poll_query(now(), &mut rng()) {
                 self.answers.spawn(self.resolver.clone().ask(query));
             }
             if let Some(record) = self.client.poll_record() {
@@ -284,6 +284,7 @@ impl Reader {
             self.publish.send_replace((self.client.progress(), self.client.stats()));
             let timeout = self.client.poll_timeout(now());
             tokio::select! {
+                biased;
                 Some(Ok((number, texts))) = self.answers.join_next() => self.handle_answer(number, texts),
                 () = sleep_until(timeout) => {}
                 () = self.records.closed() => return,

@@ -28,7 +28,7 @@ fn insert(table: &mut Table, node: Node) -> InsertOutcome {
 
 /// Asserts what must hold at any time.
 fn check(table: &Table) {
-    let mut counted: HashMap<Subnet, usize> = HashMap::new();
+    let mut counted: HashMap<Subnet, usize> = HashMap::default();
     for (index, bucket) in table.buckets.iter().enumerate() {
         assert!(bucket.entries.len() <= BUCKET_SIZE);
         assert!(bucket.replacements.len() <= MAX_REPLACEMENTS);
@@ -36,7 +36,7 @@ fn check(table: &Table) {
             bucket.replacements.is_empty() || bucket.is_full(),
             "a replacement could be an entry"
         );
-        let mut here: HashMap<Subnet, usize> = HashMap::new();
+        let mut here: HashMap<Subnet, usize> = HashMap::default();
         for entry in bucket.all() {
             assert_eq!(bucket_index(log_distance(&table.local, &entry.hash)), index);
             if let Some(subnet) = entry.subnet {

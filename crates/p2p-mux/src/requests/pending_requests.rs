@@ -1,6 +1,6 @@
 //! The table of open requests.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// A bounded table of open requests. Each has an id, which is never used again, and a value of type
 /// `T`.
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// It has no I/O and no timer. With tokio, use `requests`.
 #[derive(Debug)]
 pub struct PendingRequests<T> {
-    entries: HashMap<u64, T>,
+    entries: BTreeMap<u64, T>,
     next: u64,
     limit: usize,
 }
@@ -29,7 +29,7 @@ impl<T> PendingRequests<T> {
     /// An empty table for at most `limit` open requests.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { entries: HashMap::new(), next: 0, limit }
+        Self { entries: BTreeMap::new(), next: 0, limit }
     }
 
     /// Opens a request with `value` and returns its id.
@@ -64,7 +64,7 @@ impl<T> PendingRequests<T> {
     /// Cancels all requests and refuses further ones.
     pub fn close(&mut self) {
         self.limit = 0;
-        self.entries = HashMap::new();
+        self.entries = BTreeMap::new();
     }
 
     /// Number of open requests.

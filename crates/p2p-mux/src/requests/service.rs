@@ -4,7 +4,7 @@ mod handle;
 mod wire;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -63,7 +63,7 @@ struct ServiceData<Q, A> {
 struct PeerTable<Q, A> {
     next: u64,
     /// The peers, each with the number of its connection.
-    peers: HashMap<NodeId, (u64, ServicePeer<Q, A>)>,
+    peers: BTreeMap<NodeId, (u64, ServicePeer<Q, A>)>,
 }
 
 type Handler<Q, A> = dyn Fn(Peer, Q) -> BoxFuture<'static, Result<A, String>> + Send + Sync;
@@ -122,7 +122,7 @@ where
             let answer = handler(peer, request);
             async move { answer.await.map_err(|error| error.to_string()) }.boxed()
         });
-        let peers = Mutex::new(PeerTable { next: 0, peers: HashMap::new() });
+        let peers = Mutex::new(PeerTable { next: 0, peers: BTreeMap::new() });
         let connected = watch::Sender::new(());
         Self(Arc::new(ServiceData { name, version, limits, handler, peers, connected }))
     }
@@ -178,8 +178,10 @@ where
         let mut answers = FuturesUnordered::new();
         loop {
             let message = tokio::select! {
-                message = receiver.recv() => message,
+                biased;
+                // At most as many as there are open requests, so messages do not wait long.
                 Some(()) = answers.next(), if !answers.is_empty() => continue,
+                message = receiver.recv() => message,
             };
             let Some(message) = message else { return Ok(()) };
             let has_room = answers.len() < limits.concurrent;

@@ -1,15 +1,10 @@
 //! Bans of nodes and networks, with their ends.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    fmt,
-    net::IpAddr,
-    str::FromStr,
-    time::Instant,
-};
+use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr, time::Instant};
 
 use ipnet::IpNet;
 use p2p_mux::identity::{Enode, EnodeError, NodeId};
+use p2p_world::HashMap;
 
 use super::net_restrict::canonical;
 

@@ -1,10 +1,12 @@
 //! A set of keys seen within a fixed time.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     hash::Hash,
     time::{Duration, Instant},
 };
+
+use p2p_world::HashMap;
 
 /// Maximum number of keys; beyond it the oldest is forgotten early.
 const MAX_KEYS: usize = 4096;
@@ -20,7 +22,7 @@ pub(crate) struct Recent<K> {
 impl<K: Copy + Eq + Hash> Recent<K> {
     /// An empty set whose keys are forgotten after `keep`.
     pub(crate) fn new(keep: Duration) -> Self {
-        Self { keep, until: HashMap::new(), order: VecDeque::new() }
+        Self { keep, until: HashMap::default(), order: VecDeque::new() }
     }
 
     /// Sets the time after which keys inserted from now on are forgotten.

@@ -9,10 +9,8 @@ use p2p_mux::{
         ConnectError, HANDSHAKE_LIMIT, Stock, StockSize, Stream, accept_with, connect_with,
     },
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use p2p_world::{Connection, rng};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::socket::{handle_round_trip, prepare_socket};
 use crate::config::{ConnectionSettings, ReceiveBuffer};
@@ -57,7 +55,7 @@ impl Connections {
 
     /// Makes up to `max` ephemeral keys ahead.
     pub(crate) fn refill_stock(&self, max: usize) {
-        self.stock.refill(max, &mut rand::rng());
+        self.stock.refill(max, &mut rng());
     }
 
     /// Keeps the result of the work on the key of a node that is dialed again.
@@ -66,14 +64,15 @@ impl Connections {
     }
 
     /// Sets the options of a socket. An error is only logged. `round_trip`: to the other end, if it is known.
-    pub(crate) fn prepare(&self, socket: &TcpStream, round_trip: Option<Duration>) {
+    pub(crate) fn prepare(&self, stream: &dyn Connection, round_trip: Option<Duration>) {
+        let Some(socket) = stream.tcp() else { return };
         if let Err(error) = prepare_socket(socket, self.receive_buffer, round_trip) {
             tracing::debug!(%error, "cannot set the options of a socket");
         }
     }
 
-    /// What is to be told the round trip of a TCP connection.
-    pub(crate) fn tcp_round_trip_hook(&self) -> Option<RoundTripHook<TcpStream>> {
+    /// What is to be told the round trip of a connection of the machine.
+    pub(crate) fn tcp_round_trip_hook(&self) -> Option<RoundTripHook<Box<dyn Connection>>> {
         let automatic = self.receive_buffer == ReceiveBuffer::Automatic;
         automatic.then_some(handle_round_trip)
     }
@@ -83,7 +82,7 @@ impl Connections {
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
-        accept_with(io, &self.stock, HANDSHAKE_LIMIT).await
+        accept_with(io, &self.stock, HANDSHAKE_LIMIT, rng()).await
     }
 
     /// The handshake of an outbound connection with the node `id`.
@@ -91,7 +90,7 @@ impl Connections {
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
-        connect_with(io, &self.stock, id, HANDSHAKE_LIMIT).await
+        connect_with(io, &self.stock, id, HANDSHAKE_LIMIT, rng()).await
     }
 
     /// The Hello exchange.

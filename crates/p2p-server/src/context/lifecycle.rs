@@ -1,7 +1,8 @@
 //! The tasks of a server, and how they end.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
+use p2p_world::World;
 use tokio_util::{
     sync::{CancellationToken, DropGuard, WaitForCancellationFuture},
     task::TaskTracker,
@@ -9,23 +10,29 @@ use tokio_util::{
 
 /// The tasks of a server. They end in two stages: when the server stops, connections send their
 /// Disconnect; if that takes too long, what is left is dropped.
-#[derive(Default)]
 pub(crate) struct Lifecycle {
+    world: Arc<dyn World>,
     stop: CancellationToken,
     kill: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Lifecycle {
+    /// No task yet. The tasks will run in this world.
+    pub(crate) fn new(world: Arc<dyn World>) -> Self {
+        let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
+        Self { world, stop, kill, tasks: TaskTracker::new() }
+    }
+
     /// Runs a task that ends by itself when the server stops.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(task);
+        self.world.spawn(Box::pin(self.tasks.track_future(task)));
     }
 
     /// Runs a task that is dropped when the server stops.
     pub(crate) fn spawn_until_stop(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
-        self.tasks.spawn(async move {
+        self.spawn(async move {
             stop.run_until_cancelled(task).await;
         });
     }
@@ -81,11 +88,13 @@ impl Lifecycle {
 mod tests {
     use std::future::pending;
 
+    use p2p_world::SystemWorld;
+
     use super::*;
 
     #[tokio::test]
     async fn tasks_end_when_the_server_stops() {
-        let lifecycle = Lifecycle::default();
+        let lifecycle = Lifecycle::new(SystemWorld::shared());
         lifecycle.spawn_until_stop(pending());
         let token = lifecycle.stop_token();
         lifecycle.spawn(async move { token.cancelled().await });

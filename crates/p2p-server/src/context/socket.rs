@@ -3,6 +3,7 @@
 
 use std::{io, time::Duration};
 
+use p2p_world::Connection;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
@@ -35,7 +36,8 @@ pub fn prepare_socket(
 }
 
 /// Makes the receive buffer small if the peer has turned out to be near.
-pub(super) fn handle_round_trip(socket: &TcpStream, round_trip: Duration) {
+pub(super) fn handle_round_trip(stream: &Box<dyn Connection>, round_trip: Duration) {
+    let Some(socket) = stream.tcp() else { return };
     if let Err(error) = set_receive_buffer(socket, ReceiveBuffer::Automatic, Some(round_trip)) {
         tracing::debug!(%error, "cannot set the receive buffer of a socket");
     }
@@ -89,6 +91,8 @@ mod tests {
         let unchanged = size()?;
         prepare_socket(&socket, ReceiveBuffer::Automatic, None)?;
         prepare_socket(&socket, ReceiveBuffer::Automatic, Some(distant))?;
+        let socket: Box<dyn Connection> = Box::new(socket);
+        let size = || SockRef::from(socket.tcp().expect("a socket")).recv_buffer_size();
         handle_round_trip(&socket, distant);
         assert_eq!(size()?, unchanged);
         handle_round_trip(&socket, near);

@@ -1,11 +1,12 @@
 //! The part of a server that changes, behind one lock.
 
-use std::{collections::HashMap, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use p2p_mux::{
     DisconnectReason, LocalNode, Peer,
     identity::{Enode, NodeId},
 };
+use p2p_world::HashMap;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -47,10 +48,10 @@ impl ServerState {
         Self {
             announced: Announced::new(LocalNode { client, protocols, port, id }),
             peering: Peering::new(settings, id, now),
-            observed: Observed::default(),
+            observed: Observed::new(Arc::clone(&config.world)),
             subscribers: Subscribers::new(settings.events),
-            peers: HashMap::new(),
-            handshakes: HashMap::new(),
+            peers: HashMap::default(),
+            handshakes: HashMap::default(),
         }
     }
 

@@ -1,12 +1,12 @@
 //! The dial plan on virtual time.
 
 use std::{
-    collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
     time::{Duration, Instant},
 };
 
 use p2p_mux::identity::{Enode, NodeId};
+use p2p_world::HashMap;
 use proptest::prelude::*;
 
 use super::{Backoff, DialReason, Dialer, NextAction, NodeKind, OfferError};
@@ -322,7 +322,7 @@ proptest! {
         let mut now = Instant::now();
         let mut dialer = dialer(&[0, 1, 2, 3, 4, 5], 3, now);
         let mut attempts: Vec<NodeId> = Vec::new();
-        let mut connected: HashMap<NodeId, ()> = HashMap::new();
+        let mut connected: HashMap<NodeId, ()> = HashMap::default();
         for step in steps {
             match step {
                 PlanStep::Wait(ms) => now += Duration::from_millis(ms),

@@ -14,6 +14,7 @@ use igd_next::{
     RequestError, SearchError, SearchOptions,
     aio::tokio::{Tokio, search_gateway},
 };
+use p2p_world::rng;
 use rand::Rng as _;
 use tokio::time;
 
@@ -104,7 +105,7 @@ impl Upnp {
                     });
                 }
                 Err(AddPortError::PortInUse) => {
-                    external = rand::rng().random_range(1 << 15..=u16::MAX);
+                    external = rng().random_range(1 << 15..=u16::MAX);
                 }
                 Err(AddPortError::OnlyPermanentLeasesSupported) if seconds != 0 => seconds = 0,
                 Err(AddPortError::SamePortValuesRequired) if external != internal.port() => {

@@ -1,12 +1,9 @@
 //! What was dropped, refused or cut: the last occurrences of each reason.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    net::SocketAddr,
-    time::SystemTime,
-};
+use std::{collections::VecDeque, net::SocketAddr, time::SystemTime};
 
 use p2p_mux::identity::NodeId;
+use p2p_world::HashMap;
 
 use super::counted::ReasonName;
 
@@ -44,9 +41,9 @@ pub struct Occurrence {
 }
 
 impl Occurrence {
-    /// Now, with nothing known.
-    pub(crate) fn now() -> Self {
-        Self { at: SystemTime::now(), node: None, addr: None, detail: None }
+    /// At this time, with nothing else known.
+    pub(crate) const fn at(at: SystemTime) -> Self {
+        Self { at, node: None, addr: None, detail: None }
     }
 
     pub(crate) fn of(self, node: NodeId) -> Self {
@@ -92,10 +89,10 @@ mod tests {
     fn the_last_occurrences_of_each_reason_are_kept() {
         let reason = |name| ReasonName { group: "refused", name };
         let mut log = DropLog::default();
-        log.record(reason("banned"), Occurrence::now().of(NodeId([1; 64])));
+        log.record(reason("banned"), Occurrence::at(SystemTime::UNIX_EPOCH).of(NodeId([1; 64])));
         for port in 1..=100 {
             let addr = SocketAddr::from(([192, 0, 2, 1], port));
-            log.record(reason("throttled"), Occurrence::now().from(addr));
+            log.record(reason("throttled"), Occurrence::at(SystemTime::UNIX_EPOCH).from(addr));
         }
         let ports: Vec<_> =
             log.last(reason("throttled")).iter().map(|it| it.addr.unwrap().port()).collect();
@@ -106,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_detail_is_cut_between_characters() {
-        let detail = Occurrence::now().because(&"ü".repeat(1000)).detail.unwrap();
+        let detail =
+            Occurrence::at(SystemTime::UNIX_EPOCH).because(&"ü".repeat(1000)).detail.unwrap();
         assert_eq!(detail.chars().count(), MAX_DETAIL_BYTES / 2);
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    time::SystemTime,
 };
 
 use p2p_mux::{
@@ -59,7 +58,7 @@ pub(super) fn node_info(context: &Context, enode: &Enode, addrs: &[SocketAddr]) 
 
 /// The node's signed record: the one that discovery keeps, if it runs.
 fn record(context: &Context, enode: &Enode) -> Option<Record> {
-    let now = SystemTime::now();
+    let now = context.unix_time();
     let announced = || context.state().announced.record(&context.key, enode, now);
     context.discovery.record().or_else(announced)
 }

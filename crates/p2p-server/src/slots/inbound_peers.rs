@@ -1,12 +1,12 @@
 //! Which inbound peer loses its slot to a newcomer.
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::{Duration, Instant},
 };
 
 use p2p_mux::identity::{NodeId, host_prefix};
+use p2p_world::HashMap;
 
 /// Time for a new peer to do something useful, before another peer of its address can take its slot.
 ///
@@ -76,7 +76,7 @@ impl InboundPeers {
         Self {
             max_per_ip: max_per_ip.unwrap_or(slots / 4).max(1),
             max_per_network: max_per_network.unwrap_or(slots / 2).max(1),
-            peers: HashMap::new(),
+            peers: HashMap::default(),
         }
     }
 

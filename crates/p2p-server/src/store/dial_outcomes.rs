@@ -1,6 +1,6 @@
 //! The outcomes of dials since the last save.
 
-use std::collections::HashMap;
+use p2p_world::HashMap;
 
 use p2p_mux::identity::{Enode, Host, NodeId};
 

@@ -1,22 +1,17 @@
 //! Saving known nodes while the server runs, and reading them when it starts.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
 use p2p_discovery::{Discv4, Node};
 use p2p_mux::identity::{Enode, causes};
-use tokio::{task::spawn_blocking, time};
+use tokio::{sync::oneshot, time};
 
 use super::{KnownNode, MAX_SEED_AGE, MAX_SEEDS, NodeStore};
 
 /// Time between saves.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
-
-/// Seconds since 1970.
-pub(super) fn unix() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
 
 /// The known nodes that were reached over TCP, to be dialed. All known nodes are added to discv4, if it
 /// runs.
@@ -38,17 +33,17 @@ pub(crate) fn seeds(
 }
 
 async fn read(store: NodeStore) -> Vec<KnownNode> {
-    let oldest = unix().saturating_sub(MAX_SEED_AGE.as_secs());
-    match spawn_blocking(move || store.best(oldest, MAX_SEEDS)).await {
-        Ok(Ok(seeds)) => {
+    let oldest = store.unix().saturating_sub(MAX_SEED_AGE.as_secs());
+    match store.run(move |store| store.best(oldest, MAX_SEEDS)).await {
+        Some(Ok(seeds)) => {
             tracing::debug!(seeds = seeds.len(), "known nodes were read from the database");
             seeds
         }
-        Ok(Err(error)) => {
+        Some(Err(error)) => {
             tracing::warn!(error = %causes(&error), "cannot read the known nodes");
             Vec::new()
         }
-        Err(_) => Vec::new(), // the program ends
+        None => Vec::new(), // the program ends
     }
 }
 
@@ -68,15 +63,31 @@ pub(crate) async fn save(discv4: Option<&Discv4>, store: &NodeStore) {
         None => Vec::new(),
     };
     let enodes: Vec<Enode> = nodes.iter().map(Node::enode).collect();
-    let writing = store.clone();
-    if let Ok(Err(error)) = spawn_blocking(move || writing.put(unix(), &enodes)).await {
+    let unix = store.unix();
+    if let Some(Err(error)) = store.run(move |store| store.put(unix, &enodes)).await {
         tracing::warn!(error = %causes(&error), "cannot save the known nodes");
     }
 }
 
 impl NodeStore {
+    /// Seconds since 1970.
+    fn unix(&self) -> u64 {
+        self.world.unix_time().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
+
+    /// Runs work that reads or writes the file, where it does not hold up tasks. `None` if the program ends.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (store, (sender, done)) = (self.clone(), oneshot::channel());
+        let work = Box::new(move || drop(sender.send(work(&store))));
+        self.world.run_blocking(work).await;
+        done.await.ok()
+    }
+
     /// Records the outcome of a dial that has ended now.
     pub(crate) fn record_dial_now(&self, enode: &Enode, reached: bool) {
-        self.record_dial(enode, reached, unix());
+        self.record_dial(enode, reached, self.unix());
     }
 }

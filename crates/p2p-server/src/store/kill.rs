@@ -14,7 +14,7 @@ use std::{
 
 use rand::Rng as _;
 
-use super::{NodeStore, tests::node};
+use super::tests::{node, open_store};
 
 const KILLS: u32 = 25;
 
@@ -35,7 +35,7 @@ fn a_killed_writer_leaves_a_valid_file() {
     let mut last = 0;
     for kill in 0..kills.unwrap_or(KILLS) {
         let written = kill_while_writing(&path);
-        let store = NodeStore::open(&path).unwrap();
+        let store = open_store(&path).unwrap();
         let known = store.best(0, 1).unwrap();
         assert!(known[0].success >= written && written > last, "{kill}: {known:?}, {written}");
         last = known[0].success;
@@ -70,7 +70,7 @@ fn number(line: &str) -> Option<u64> {
 }
 
 fn write_without_end(path: &Path) {
-    let store = NodeStore::open(path).unwrap();
+    let store = open_store(path).unwrap();
     let first = store.best(0, 1).unwrap().first().map_or(1, |known| known.success + 1);
     for number in first.. {
         let some = u16::try_from(number % 500).unwrap();

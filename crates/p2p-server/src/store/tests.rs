@@ -1,8 +1,15 @@
 //! The database in a temporary directory.
 
+use std::fs;
+
 use p2p_mux::identity::SecretKey;
+use p2p_world::SystemWorld;
 
 use super::*;
+
+pub(super) fn open_store(path: &Path) -> Result<NodeStore, StoreError> {
+    NodeStore::open(SystemWorld::shared(), path)
+}
 
 pub(super) fn node(number: u16) -> Enode {
     let mut key = [1; 32];
@@ -20,11 +27,11 @@ fn latest(store: &NodeStore, oldest: u64, count: usize) -> Vec<Enode> {
 fn nodes_are_read_after_a_restart_the_latest_first() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nodes");
-    let store = NodeStore::open(&path).unwrap();
+    let store = open_store(&path).unwrap();
     store.put(100, &[node(1), node(2)]).unwrap();
     store.put(200, &[node(2), node(3)]).unwrap();
     drop(store);
-    let store = NodeStore::open(&path).unwrap();
+    let store = open_store(&path).unwrap();
     assert_eq!(latest(&store, 0, 9), [node(2), node(3), node(1)]);
     assert_eq!(latest(&store, 101, 9), [node(2), node(3)]);
     assert_eq!(latest(&store, 0, 1), [node(2)]);
@@ -33,7 +40,7 @@ fn nodes_are_read_after_a_restart_the_latest_first() {
 #[test]
 fn the_node_not_seen_for_the_longest_time_is_removed() {
     let dir = tempfile::tempdir().unwrap();
-    let store = NodeStore::open(&dir.path().join("nodes")).unwrap();
+    let store = open_store(&dir.path().join("nodes")).unwrap();
     let max = u16::try_from(MAX_NODES).unwrap();
     store.put(1, &[node(0)]).unwrap();
     store.put(2, &(1..=max).map(node).collect::<Vec<_>>()).unwrap();
@@ -48,11 +55,11 @@ fn a_damaged_file_is_moved_aside_and_one_in_use_is_an_error() {
     for number in 1..=2 {
         let garbage = vec![0xa5; 10_000];
         fs::write(&path, &garbage).unwrap();
-        let store = NodeStore::open(&path).unwrap();
+        let store = open_store(&path).unwrap();
         assert!(latest(&store, 0, 9).is_empty());
         let aside = dir.path().join(format!("nodes.damaged-{number}"));
         assert_eq!(fs::read(aside).unwrap(), garbage);
-        let again = NodeStore::open(&path).unwrap_err();
+        let again = open_store(&path).unwrap_err();
         assert!(matches!(*again.source, redb::Error::DatabaseAlreadyOpen), "{again:?}");
     }
 }
@@ -61,13 +68,13 @@ fn a_damaged_file_is_moved_aside_and_one_in_use_is_an_error() {
 fn a_truncated_file_opens() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nodes");
-    let store = NodeStore::open(&path).unwrap();
+    let store = open_store(&path).unwrap();
     store.put(1, &(0..200).map(node).collect::<Vec<_>>()).unwrap();
     drop(store);
     let whole = fs::read(&path).unwrap();
     for part in 1..32 {
         fs::write(&path, &whole[..whole.len() * part / 32]).unwrap();
-        let store = NodeStore::open(&path).unwrap();
+        let store = open_store(&path).unwrap();
         store.put(2, &[node(7)]).unwrap();
         assert!(latest(&store, 2, 9).contains(&node(7)), "{part}/32");
     }
@@ -82,7 +89,7 @@ fn a_file_of_another_format_is_moved_aside() {
     transaction.open_table(FORMAT).unwrap().insert("version", VERSION + 1).unwrap();
     transaction.commit().unwrap();
     drop(other);
-    assert!(latest(&NodeStore::open(&path).unwrap(), 0, 9).is_empty());
+    assert!(latest(&open_store(&path).unwrap(), 0, 9).is_empty());
     assert!(dir.path().join("nodes.damaged-1").exists());
 }
 
@@ -90,7 +97,7 @@ fn a_file_of_another_format_is_moved_aside() {
 fn dials_are_saved_and_decide_the_order() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nodes");
-    let store = NodeStore::open(&path).unwrap();
+    let store = open_store(&path).unwrap();
     store.put(100, &(1..=4).map(node).collect::<Vec<_>>()).unwrap();
     store.record_dial(&node(2), true, 110);
     store.record_dial(&node(3), true, 120);
@@ -103,7 +110,7 @@ fn dials_are_saved_and_decide_the_order() {
     store.put(140, &[]).unwrap();
     drop(store);
 
-    let store = NodeStore::open(&path).unwrap();
+    let store = open_store(&path).unwrap();
     assert_eq!(latest(&store, 0, 9), [node(2), node(7), node(1), node(4), node(3)]);
     let known = store.best(0, 9).unwrap();
     let of = |number| known.iter().find(|known| known.enode == node(number)).unwrap();

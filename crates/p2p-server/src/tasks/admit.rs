@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, MutexGuard},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use p2p_mux::{
@@ -14,6 +14,7 @@ use p2p_mux::{
     refuse,
     transport::Stream,
 };
+use p2p_world::rng;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::sleep,
@@ -168,6 +169,7 @@ impl AdmittedPeer {
             // A sub-protocol never sees two connections with the same peer at once.
             replaced.peer.disconnect(DisconnectReason::AlreadyConnected);
             tokio::select! {
+                biased;
                 () = replaced.ended.cancelled() => {}
                 () = leave.cancelled() => return,
                 () = context.lifecycle.killed() => return,
@@ -176,6 +178,7 @@ impl AdmittedPeer {
         guard.announce(direction, remote_addr);
         context.connections.refill_stock(STOCK_REFILL_KEYS);
         guard.closed = Some(tokio::select! {
+            biased;
             closed = run => closed,
             () = leave_timeout(&leave) => CloseReason::ByUs(DisconnectReason::Requested),
             () = context.lifecycle.killed() => CloseReason::ByUs(DisconnectReason::Quitting),
@@ -218,10 +221,10 @@ impl Drop for PeerGuard {
         stats.clear_queues();
         let mut state = self.context.state();
         state.observed.connection_ended(&stats);
-        state.remove_peer(&self.id, self.number, now(), rand::random());
+        state.remove_peer(&self.id, self.number, now(), rng().fraction());
         if let Some(closed) = self.closed.take() {
             tracing::debug!(id = %self.id, closed = %causes(&closed), "peer dropped");
-            let event = state.observed.peer_dropped(self.id, closed, SystemTime::now());
+            let event = state.observed.peer_dropped(self.id, closed);
             state.subscribers.send(event);
         }
         drop(state);

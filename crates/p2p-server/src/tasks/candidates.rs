@@ -28,6 +28,7 @@ async fn run(context: Arc<Context>, source: impl Stream<Item = Enode>) {
             poll_fn(|task| source.as_mut().poll_next(task)).await
         };
         let enode = tokio::select! {
+            biased;
             () = context.lifecycle.stopping() => return,
             next = next => match next {
                 Some(enode) => enode,

@@ -1,15 +1,11 @@
 //! Starting discovery: its sockets, its sources of found nodes, its tasks.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use p2p_discovery::{Discv4, Discv4Error, NetworkId};
 use p2p_mux::identity::{Content, Enode, Record, causes};
-use tokio::{net::UdpSocket, time};
+use tokio::time;
 
 use super::candidates;
 #[cfg(feature = "store")]
@@ -49,12 +45,12 @@ pub(crate) async fn prepare(
 ) -> Result<Prepared, StartError> {
     let settings = config.settings.discovery.as_ref().filter(|_| config.settings.discovers());
     let discv4 = match settings {
-        Some(settings) if settings.v4 => Some(open(config, settings, enode, addrs).await?),
+        Some(settings) if settings.v4 => Some(open(config, settings, enode, addrs)?),
         _ => None,
     };
     #[cfg(feature = "store")]
     let store = match settings.and_then(|settings| settings.store.as_deref()) {
-        Some(path) => Some(NodeStore::open(path)?),
+        Some(path) => Some(NodeStore::open(Arc::clone(&config.world), path)?),
         None => None,
     };
     #[cfg(feature = "discv5")]
@@ -126,7 +122,7 @@ impl Prepared {
     }
 }
 
-async fn open(
+fn open(
     config: &Config,
     settings: &DiscoverySettings,
     enode: &Enode,
@@ -135,21 +131,20 @@ async fn open(
     let bound = addrs.first().copied();
     let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
     let addr = settings.addr.or(bound).unwrap_or(unspecified);
-    let bind = async |addr| {
-        UdpSocket::bind(addr).await.map_err(|source| Discv4Error::Bind { addr, source })
-    };
+    let bind = |addr| config.world.bind(addr).map_err(|source| Discv4Error::Bind { addr, source });
     // If any TCP port would do, so does any UDP port.
     let any_port = settings.addr.is_none()
         && config.settings.listen.first().is_some_and(|at| at.ends_with(":0"));
-    let socket = match bind(addr).await {
-        Err(_) if any_port => bind(SocketAddr::new(addr.ip(), 0)).await?,
+    let socket = match bind(addr) {
+        Err(_) if any_port => bind(SocketAddr::new(addr.ip(), 0))?,
         opened => opened?,
     };
     let record = first_record(config, enode, bound)?;
     let follow = settings.config.follow_peers && config.settings.nat.external_ip().is_none();
     let own_networks = config.settings.own_networks.clone();
     let discv4_config = settings.config.clone().follow_peers(follow).own_networks(own_networks);
-    Ok(Discv4::with_socket(discv4_config, config.key.clone(), &record, socket)?)
+    let world = Arc::clone(&config.world);
+    Ok(Discv4::start_in(world, socket, discv4_config, config.key.clone(), &record)?)
 }
 
 /// Starts discv5 if it is configured.
@@ -184,7 +179,7 @@ fn first_record(
         address = address.without("ip").without("ip6");
     }
     let full = address.clone().set("cap", &capabilities(&config.protocols));
-    let sequence = first_sequence(SystemTime::now());
+    let sequence = first_sequence(config.world.unix_time());
     // An address and a port always fit.
     Record::sign(&config.key, sequence, &full)
         .or_else(|_| Record::sign(&config.key, sequence, &address))

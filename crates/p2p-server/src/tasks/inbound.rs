@@ -49,6 +49,7 @@ async fn run(
     evicted: oneshot::Receiver<RefuseReason>,
 ) {
     let outcome = tokio::select! {
+        biased;
         outcome = handshake => outcome,
         Ok(reason) = evicted => Err(HandshakeError::Evicted(reason)),
         () = context.lifecycle.stopping() => Err(HandshakeError::Evicted(RefuseReason::Stopping)),
@@ -78,7 +79,7 @@ async fn run(
 
 /// A connection was refused before the other end had proved its identity.
 fn refused(context: &Context, reason: RefuseReason, remote_addr: SocketAddr) {
-    let occurrence = Occurrence::now().from(remote_addr);
+    let occurrence = Occurrence::at(context.unix_time()).from(remote_addr);
     let count = context.state().observed.refused(reason, occurrence);
     if reason != RefuseReason::Stopping && count.is_power_of_two() {
         tracing::info!(%remote_addr, "inbound connection refused ({count} so far): {reason}");

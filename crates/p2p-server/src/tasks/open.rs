@@ -2,11 +2,12 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use p2p_mux::identity::Enode;
-use tokio::{net::TcpStream, time};
+use p2p_world::Connection;
+use tokio::time;
 
 use crate::{clock::now, config::Io, context::Context, error::DialError};
 
@@ -15,8 +16,8 @@ pub(crate) const UNSPECIFIED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::
 
 /// An open stream to a node, with the address of the node if it is known.
 pub(super) enum NodeStream {
-    /// TCP, perhaps through a proxy, with the time that it took to connect.
-    Tcp(TcpStream, SocketAddr, Duration),
+    /// A connection of the machine, perhaps through a proxy, with the time that it took to connect.
+    Tcp(Box<dyn Connection>, SocketAddr, Duration),
     /// Opened by a [`NodeDialer`](crate::NodeDialer).
     Custom(Box<dyn Io>, SocketAddr),
 }
@@ -38,10 +39,10 @@ async fn connect(context: &Context, node: Enode) -> Result<NodeStream, DialError
         let opened = dialer.open(node).await;
         return opened.map(|io| NodeStream::Custom(io, addr)).map_err(DialError::Connect);
     }
-    let start = Instant::now();
+    let start = now();
     let socket = match context.proxy() {
-        Some(proxy) => proxy.open(&node).await.map_err(DialError::Proxy)?,
-        None => TcpStream::connect(addr).await.map_err(DialError::Connect)?,
+        Some(proxy) => proxy.open(context.world(), &node).await.map_err(DialError::Proxy)?,
+        None => context.world().connect(addr).await.map_err(DialError::Connect)?,
     };
-    Ok(NodeStream::Tcp(socket, addr, start.elapsed()))
+    Ok(NodeStream::Tcp(socket, addr, now().duration_since(start)))
 }

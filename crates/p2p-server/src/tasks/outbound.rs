@@ -38,6 +38,7 @@ pub(crate) async fn follow_plan(context: Arc<Context>) {
             }
         };
         tokio::select! {
+            biased;
             () = context.lifecycle.stopping() => return,
             () = context.wakers.plan_changed() => {}
             () = sleep => {}
@@ -90,6 +91,7 @@ async fn run_attempt(context: Arc<Context>, enode: Enode) {
     // Boxed, so that the large state of the attempt is freed before the peer runs.
     let attempt = Box::pin(reach(&context, &enode));
     let outcome = tokio::select! {
+        biased;
         outcome = attempt => outcome,
         () = context.lifecycle.stopping() => Err(DialError::Refused(RefuseReason::Stopping)),
     };
@@ -156,7 +158,7 @@ async fn reach_at(
 ) -> Result<Box<AdmittedPeer>, DialError> {
     match open(context, node, limit).await? {
         NodeStream::Tcp(socket, remote_addr, round_trip) => {
-            context.connections.prepare(&socket, Some(round_trip));
+            context.connections.prepare(&*socket, Some(round_trip));
             let local_addr = socket.local_addr().map_err(DialError::Connect)?;
             let hook = context.connections.tcp_round_trip_hook();
             enter(context, socket, enode.clone(), local_addr, remote_addr, hook).await

@@ -10,6 +10,7 @@ use std::{
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use p2p_mux::identity::{SecretKey, causes};
+use p2p_world::rng;
 use tokio::time;
 
 use crate::{
@@ -101,6 +102,7 @@ impl PortMapper {
             self.publish().await;
             let mut action = Box::pin(self.act(step));
             let outcome = tokio::select! {
+                biased;
                 outcome = &mut action => outcome,
                 () = context.lifecycle.stopping() => {
                     // A mapping that is being made must be removed as well.
@@ -143,7 +145,7 @@ impl PortMapper {
     }
 
     fn handle(&mut self, outcome: StepOutcome) {
-        let (now, jitter) = (now(), rand::random());
+        let (now, jitter) = (now(), rng().fraction());
         let upkeep = &mut self.upkeep;
         match outcome {
             StepOutcome::Found(Ok(Found::Gateway(gateway, status))) => {

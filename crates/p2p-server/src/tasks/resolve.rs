@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use p2p_mux::identity::{Enode, Host};
-use tokio::{net::lookup_host, time};
+use tokio::time;
 
 use crate::{context::Context, error::DialError};
 
@@ -34,7 +34,7 @@ async fn look_up(context: &Context, enode: &Enode) -> io::Result<Vec<Enode>> {
     }
     let (mut addresses, mut failure) = (Vec::new(), None);
     for enode in listed {
-        match socket_addrs(&enode).await {
+        match socket_addrs(context, &enode).await {
             Ok(addrs) => addresses.extend(addrs.into_iter().map(|addr| Enode::new(enode.id, addr))),
             Err(error) => failure = Some(error),
         }
@@ -47,9 +47,9 @@ async fn look_up(context: &Context, enode: &Enode) -> io::Result<Vec<Enode>> {
     }
 }
 
-async fn socket_addrs(enode: &Enode) -> io::Result<Vec<SocketAddr>> {
+async fn socket_addrs(context: &Context, enode: &Enode) -> io::Result<Vec<SocketAddr>> {
     match &enode.host {
         Host::Ip(ip) => Ok(vec![SocketAddr::new(*ip, enode.tcp)]),
-        Host::Name(name) => Ok(lookup_host((name.as_str(), enode.tcp)).await?.collect()),
+        Host::Name(name) => context.world().resolve(name, enode.tcp).await,
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use socket2::SockRef;
 use tokio::{
     io::ReadBuf,
-    net::{self as async_net, TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream, UdpSocket},
 };
 
 use crate::{Connection, Datagrams, Listener};
@@ -27,56 +27,23 @@ impl Connection for TcpStream {
     }
 }
 
-/// A listening socket.
-#[derive(Debug)]
-pub(super) struct TcpSockets(TcpListener);
-
-impl TcpSockets {
-    pub(super) fn listen(addr: SocketAddr, only_v6: bool) -> io::Result<Self> {
-        let socket = match addr {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        if addr.is_ipv6() {
-            SockRef::from(&socket).set_only_v6(only_v6)?;
-        }
-        // So that a restarted node gets its port. On Windows this option would allow to take a used port.
-        #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
-        socket.bind(addr)?;
-        Ok(Self(socket.listen(BACKLOG)?))
-    }
-}
-
-impl Listener for TcpSockets {
+impl Listener for TcpListener {
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        Self::local_addr(self)
     }
 
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(Box<dyn Connection>, SocketAddr)>> {
-        let (stream, from) = ready!(self.0.poll_accept(cx))?;
+        let (stream, from) = ready!(Self::poll_accept(self, cx))?;
         Poll::Ready(Ok((Box::new(stream), from)))
-    }
-}
-
-/// A socket for datagrams.
-#[derive(Debug)]
-pub(super) struct UdpSocket(async_net::UdpSocket);
-
-impl UdpSocket {
-    pub(super) fn bind(addr: SocketAddr) -> io::Result<Self> {
-        let socket = net::UdpSocket::bind(addr)?;
-        socket.set_nonblocking(true)?;
-        Ok(Self(async_net::UdpSocket::from_std(socket)?))
     }
 }
 
 impl Datagrams for UdpSocket {
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        Self::local_addr(self)
     }
 
     fn poll_receive(
@@ -84,7 +51,7 @@ impl Datagrams for UdpSocket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<SocketAddr>> {
-        self.0.poll_recv_from(cx, buffer)
+        self.poll_recv_from(cx, buffer)
     }
 
     fn poll_send(
@@ -93,6 +60,27 @@ impl Datagrams for UdpSocket {
         datagram: &[u8],
         to: SocketAddr,
     ) -> Poll<io::Result<usize>> {
-        self.0.poll_send_to(cx, datagram, to)
+        self.poll_send_to(cx, datagram, to)
     }
+}
+
+pub(super) fn listen(addr: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
+    let socket = match addr {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if addr.is_ipv6() {
+        SockRef::from(&socket).set_only_v6(only_v6)?;
+    }
+    // So that a restarted node gets its port. On Windows this option would allow to take a used port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
+}
+
+pub(super) fn bind(addr: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = net::UdpSocket::bind(addr)?;
+    socket.set_nonblocking(true)?;
+    UdpSocket::from_std(socket)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use p2p_identity::{KeyError, NodeId, SecretKey};
+use rand_core::CryptoRng;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
@@ -70,7 +71,7 @@ where
     initiate(io, started, limit).await
 }
 
-/// [`connect`] for the node of this `stock`.
+/// [`connect`] for the node of this `stock`. `rng` as in [`Initiator::start`](crate::Initiator::start).
 ///
 /// # Errors
 ///
@@ -80,12 +81,13 @@ pub async fn connect_with<Io>(
     stock: &Stock,
     remote: &NodeId,
     limit: Duration,
+    mut rng: impl CryptoRng,
 ) -> Result<Stream<Io>, ConnectError>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let remote = remote.public_key().map_err(ConnectError::RemoteKey)?;
-    let started = Initiator::start_with(stock, &remote, &mut rand::rng());
+    let started = Initiator::start_with(stock, &remote, &mut rng);
     initiate(io, started, limit).await
 }
 
@@ -103,10 +105,10 @@ pub async fn accept<Io>(
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
-    answer(io, Recipient::new(local), limit).await
+    answer(io, Recipient::new(local), limit, || rand::rng()).await
 }
 
-/// [`accept`] for the node of this `stock`.
+/// [`accept`] for the node of this `stock`. `rng` as in [`Initiator::start`](crate::Initiator::start).
 ///
 /// # Errors
 ///
@@ -115,11 +117,12 @@ pub async fn accept_with<Io>(
     io: Io,
     stock: &Stock,
     limit: Duration,
+    rng: impl CryptoRng + Clone,
 ) -> Result<Stream<Io>, ConnectError>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
-    answer(io, Recipient::with_stock(stock), limit).await
+    answer(io, Recipient::with_stock(stock), limit, || rng.clone()).await
 }
 
 /// Sends auth and waits for ack.
@@ -162,10 +165,11 @@ fn unanswered(error: ConnectError, input: &BytesMut) -> ConnectError {
 }
 
 /// Waits for auth and sends ack.
-async fn answer<Io>(
+async fn answer<Io, R: CryptoRng>(
     mut io: Io,
     mut machine: Recipient,
     limit: Duration,
+    rng: impl Fn() -> R,
 ) -> Result<Stream<Io>, ConnectError>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
@@ -175,7 +179,7 @@ where
         loop {
             receive(&mut io, &mut input).await?;
             // A separate statement: the generator is not `Send` and must not live across an await.
-            let step = machine.handle(&mut input, &mut rand::rng())?;
+            let step = machine.handle(&mut input, &mut rng())?;
             machine = match step {
                 HandshakeStep::NeedMore(machine) => machine,
                 HandshakeStep::Done(accepted) => {

@@ -67,8 +67,8 @@ async fn a_stock_at_either_end_makes_no_difference_to_the_other() {
     let (near, far, id) = (filled(1), filled(2), key(2).id());
     let (here, there) = duplex(4096);
     let (mut a, mut b) = tokio::try_join!(
-        connect_with(here, &near, &id, HANDSHAKE_LIMIT),
-        accept_with(there, &far, HANDSHAKE_LIMIT)
+        connect_with(here, &near, &id, HANDSHAKE_LIMIT, rand::rng()),
+        accept_with(there, &far, HANDSHAKE_LIMIT, rand::rng())
     )
     .unwrap();
     assert_eq!((a.remote(), b.remote()), (key(2).id(), key(1).id()));
@@ -79,12 +79,12 @@ async fn a_stock_at_either_end_makes_no_difference_to_the_other() {
 
     let ((here, there), far) = (duplex(4096), key(2));
     tokio::try_join!(
-        connect_with(here, &near, &id, HANDSHAKE_LIMIT),
+        connect_with(here, &near, &id, HANDSHAKE_LIMIT, rand::rng()),
         accept(there, &far, HANDSHAKE_LIMIT)
     )
     .unwrap();
     let ((here, _there), invalid) = (duplex(4096), NodeId([0x11; 64]));
-    let refused = connect_with(here, &near, &invalid, HANDSHAKE_LIMIT).await;
+    let refused = connect_with(here, &near, &invalid, HANDSHAKE_LIMIT, rand::rng()).await;
     assert!(matches!(refused, Err(ConnectError::RemoteKey(KeyError::NotOnCurve))));
     assert_eq!(near.keys(), 28, "nothing was begun");
 }

@@ -1,6 +1,8 @@
 //! A cache of entries. When a list changes, most of its entries stay the same.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use p2p_world::HashMap;
 
 use crate::dns::{entry::TreeEntry, label::Label};
 
@@ -14,7 +16,7 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, entries: HashMap::new(), order: VecDeque::new() }
+        Self { limit, entries: HashMap::default(), order: VecDeque::new() }
     }
 
     pub(super) fn get(&self, label: &Label) -> Option<TreeEntry> {

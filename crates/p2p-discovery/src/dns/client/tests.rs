@@ -1,11 +1,9 @@
 //! The client with a simulated DNS, on virtual time.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use p2p_identity::{Content, NodeId, SecretKey};
+use p2p_world::HashMap;
 use rand::{SeedableRng, rngs::StdRng};
 
 use super::*;
@@ -33,7 +31,7 @@ struct World {
 impl World {
     fn new(config: ListClientConfig) -> Self {
         Self {
-            zones: HashMap::new(),
+            zones: HashMap::default(),
             asked: Vec::new(),
             client: ListClient::new(config),
             now: Instant::now(),

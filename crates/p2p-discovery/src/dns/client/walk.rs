@@ -1,7 +1,8 @@
 //! A walk through a tree: which labels are still to be asked for.
 
-use std::{collections::HashSet, time::Instant};
+use std::time::Instant;
 
+use p2p_world::HashSet;
 use rand_core::RngCore;
 
 use crate::dns::label::Label;
@@ -20,7 +21,7 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new(root: Label, now: Instant) -> Self {
-        let (open, seen) = (HashSet::new(), HashSet::from([root]));
+        let (open, seen) = (HashSet::default(), HashSet::from_iter([root]));
         Self { root, begun: now, waiting: vec![root], open, seen }
     }
 

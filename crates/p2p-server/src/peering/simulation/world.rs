@@ -1,11 +1,9 @@
 //! One scenario: its events in order, and what must hold after each.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use p2p_mux::identity::{Enode, NodeId};
+use p2p_world::HashMap;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 use super::{
@@ -75,7 +73,7 @@ impl World {
             max_active,
             life: 0,
             peers,
-            found: HashMap::new(),
+            found: HashMap::default(),
             summary: Summary::default(),
         };
         world.begin();
