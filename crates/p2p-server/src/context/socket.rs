@@ -36,6 +36,7 @@ pub fn prepare_socket(
 }
 
 /// Makes the receive buffer small if the peer has turned out to be near.
+#[expect(clippy::borrowed_box, reason = "the stream of a connection, as its hook gets it")]
 pub(super) fn handle_round_trip(stream: &Box<dyn Connection>, round_trip: Duration) {
     let Some(socket) = stream.tcp() else { return };
     if let Err(error) = set_receive_buffer(socket, ReceiveBuffer::Automatic, Some(round_trip)) {

@@ -105,7 +105,7 @@ pub async fn accept<Io>(
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
-    answer(io, Recipient::new(local), limit, || rand::rng()).await
+    answer(io, Recipient::new(local), limit, rand::rng).await
 }
 
 /// [`accept`] for the node of this `stock`. `rng` as in [`Initiator::start`](crate::Initiator::start).
