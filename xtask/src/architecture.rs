@@ -89,6 +89,7 @@ pub(crate) fn check(show_known: bool) -> Result<(), Failure> {
         (order.as_str(), 0, floors::violations(&packages)),
         ("crates can be published", 0, manifests::violations(&packages)?),
         ("crates bring few packages along", 0, dependencies::violations()?),
+        ("code in C is listed", 0, dependencies::native::violations(&tree)?),
     ];
     results.extend(RULES.iter().map(|rule| (rule.name, rule.known, (rule.check)(&tree))));
     let mut count = 0;

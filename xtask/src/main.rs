@@ -9,6 +9,7 @@ mod command;
 mod fuzz;
 mod interop;
 mod process;
+mod release;
 mod test;
 mod workspace;
 
@@ -24,6 +25,7 @@ const COMMANDS: &[Command] = &[
     interop::COMMAND,
     fuzz::COMMAND,
     bench::COMMAND,
+    release::COMMAND,
 ];
 
 fn main() -> ExitCode {

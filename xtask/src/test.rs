@@ -1,7 +1,9 @@
 //! The one test command: every check of the project, step by step, up to the first that fails.
 
 mod archives;
+pub(crate) mod deny;
 mod needs;
+mod oldest;
 mod plan;
 mod steps;
 mod targets;
@@ -17,23 +19,28 @@ use steps::{STEPS, Step};
 
 pub(crate) const COMMAND: Command = Command {
     name: "test",
-    usage: "[--only STEP]... [--skip STEP]... [--list]",
-    about: "run every check of the project, as CI does; --list shows the steps and the programs that they need",
+    usage: "[--only STEP]... [--skip STEP]... [--long] [--list]",
+    about: "run every check of the project, as CI does, and with --long also those that take long;\n\
+            --list shows the steps and the programs that they need",
     run,
 };
 
 fn run(args: &[String]) -> Result<(), Failure> {
     let mut args = Args::new(args);
     let list = args.flag("--list");
+    let long = args.flag("--long");
     let only = args.values("--only")?;
     let skip = args.values("--skip")?;
     args.rest(0)?;
-    let steps = chosen(&only, &skip)?;
+    let steps = chosen(&only, &skip, long)?;
     if steps.is_empty() {
         return Err(Failure::new("no step is left to run"));
     }
     let plan = plan::plan(&steps);
     print!("{}", plan::describe(&plan));
+    if only.is_empty() && !long {
+        println!("  with --long also: {}", long_names().join(", "));
+    }
     if list {
         return Ok(());
     }
@@ -43,18 +50,24 @@ fn run(args: &[String]) -> Result<(), Failure> {
     run_all(&plan, &Workspace::read()?)
 }
 
-/// The steps asked for, in their own order.
-fn chosen(only: &[String], skip: &[String]) -> Result<Vec<&'static Step>, Failure> {
+/// The steps asked for, in their own order. A long one must be named, or be asked for by `long`.
+fn chosen(only: &[String], skip: &[String], long: bool) -> Result<Vec<&'static Step>, Failure> {
     for name in only.iter().chain(skip) {
         if !STEPS.iter().any(|step| step.name == name) {
             return Err(Failure::new(format!("there is no step `{name}` (see --list)")));
         }
     }
     let wanted = |step: &&Step| {
-        (only.is_empty() || only.iter().any(|name| name == step.name))
+        let is_named = only.iter().any(|name| name == step.name);
+        (is_named || only.is_empty() && (long || !step.is_long))
             && !skip.iter().any(|name| name == step.name)
     };
     Ok(STEPS.iter().filter(wanted).collect())
+}
+
+/// The steps that only `--long` adds.
+fn long_names() -> Vec<&'static str> {
+    STEPS.iter().filter(|step| step.is_long).map(|step| step.name).collect()
 }
 
 /// The result of one step.
@@ -122,28 +135,38 @@ fn summarize(outcomes: Vec<Outcome>, plan: &[Planned<'_>], seconds: u64) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, Planned, STEPS, Step, Workspace, chosen, needs::Need, run_all};
+    use super::{
+        Failure, Planned, STEPS, Step, Workspace, chosen, long_names, needs::Need, run_all,
+    };
 
-    fn names(only: &[&str], skip: &[&str]) -> Vec<&'static str> {
+    fn names(only: &[&str], skip: &[&str], long: bool) -> Vec<&'static str> {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        chosen(&owned(only), &owned(skip)).unwrap().iter().map(|step| step.name).collect()
+        chosen(&owned(only), &owned(skip), long).unwrap().iter().map(|step| step.name).collect()
     }
 
     #[test]
     fn steps_can_be_chosen_and_left_out() {
-        assert_eq!(names(&[], &[]).len(), STEPS.len());
-        assert_eq!(names(&["docs", "format"], &[]), ["format", "docs"]);
-        assert!(!names(&[], &["interop"]).contains(&"interop"));
-        assert!(chosen(&["dcos".to_owned()], &[]).is_err());
+        assert_eq!(names(&[], &[], true).len(), STEPS.len());
+        assert_eq!(names(&["docs", "format"], &[], false), ["format", "docs"]);
+        assert!(!names(&[], &["interop"], false).contains(&"interop"));
+        assert!(chosen(&["dcos".to_owned()], &[], false).is_err());
     }
 
-    const GOOD: Step = Step { name: "good", about: "", needs: &[], run: |_| Ok(()) };
-    const BAD: Step = Step { name: "bad", about: "", needs: &[], run: |_| Err(Failure::new("no")) };
+    #[test]
+    fn long_steps_run_when_asked_for() {
+        let short = names(&[], &[], false);
+        assert_eq!(short.len() + long_names().len(), STEPS.len());
+        assert!(!short.contains(&"msrv"));
+        assert_eq!(names(&["msrv"], &[], false), ["msrv"]);
+        assert!(!names(&[], &["msrv"], true).contains(&"msrv"));
+    }
+
+    const GOOD: Step = Step { run: |_| Ok(()), ..Step::named("good") };
+    const BAD: Step = Step { run: |_| Err(Failure::new("no")), ..Step::named("bad") };
     const NEVER: Step = Step {
-        name: "never",
-        about: "",
         needs: &[Need::step("no-such-program")],
         run: |_| panic!("this step must not run"),
+        ..Step::named("never")
     };
 
     #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Workspace {
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
+    /// The oldest Rust that it compiles with.
+    pub(crate) rust_version: String,
     /// Whether it may be published.
     pub(crate) published: bool,
     pub(crate) manifest: PathBuf,
@@ -105,6 +107,7 @@ impl Package {
         Self {
             name: text_of(json, "name"),
             version: text_of(json, "version"),
+            rust_version: text_of(json, "rust_version"),
             // `publish = false` is an empty list of registries; everything else is null or names some.
             published: json["publish"].as_array().is_none_or(|registries| !registries.is_empty()),
             manifest: PathBuf::from(text_of(json, "manifest_path")),
@@ -145,7 +148,7 @@ impl Dependency {
     }
 }
 
-fn text_of(json: &Value, key: &str) -> String {
+pub(crate) fn text_of(json: &Value, key: &str) -> String {
     json[key].as_str().unwrap_or_default().to_owned()
 }
 
@@ -153,7 +156,7 @@ fn texts_of(json: &Value, key: &str) -> Vec<String> {
     list_of(json, key).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn list_of<'a>(json: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+pub(crate) fn list_of<'a>(json: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
     json[key].as_array().into_iter().flatten()
 }
 

@@ -36,6 +36,36 @@ pub(super) fn package(workspace: &Workspace) -> Result<(), Failure> {
     super::steps::run(&mut check)
 }
 
+/// A copy of the repository in the folder `name` of the target folder: what is committed, and what is not ignored.
+pub(super) fn copy_of_sources(workspace: &Workspace, name: &str) -> Result<PathBuf, Failure> {
+    let folder = workspace.target_dir.join(name);
+    remove(&folder)?;
+    for name in source_files()? {
+        copy_file(&name, &folder)?;
+    }
+    Ok(folder)
+}
+
+/// Removes a folder, if it is there.
+fn remove(folder: &Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(not_written(folder, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Copies the file `name` of the repository into `folder`, if it is not deleted.
+fn copy_file(name: &str, folder: &Path) -> Result<(), Failure> {
+    let (source, to) = (root().join(name), folder.join(name));
+    if !source.is_file() {
+        // Deleted, but not in the index yet.
+        return Ok(());
+    }
+    let parent = to.parent().unwrap_or(folder);
+    let copied = fs::create_dir_all(parent).and_then(|()| fs::copy(&source, &to));
+    copied.map(drop).map_err(|error| not_written(&to, &error))
+}
+
 /// The files that belong to the repository, committed or not, by their paths from its root.
 fn source_files() -> Result<Vec<String>, Failure> {
     let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
@@ -52,9 +82,7 @@ impl Copy {
     /// Makes the folder and unpacks the archives into it.
     fn new(workspace: &Workspace) -> Result<Self, Failure> {
         let folder = workspace.target_dir.join("archives");
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(|error| not_written(&folder, &error))?;
-        }
+        remove(&folder)?;
         for package in workspace.packages.iter().filter(|package| package.published) {
             let into = folder.join(package.folder());
             fs::create_dir_all(&into).map_err(|error| not_written(&into, &error))?;
@@ -68,23 +96,14 @@ impl Copy {
 
     /// Copies the file `name` of the repository, or fails if an archive should contain it and does not.
     fn add(&self, workspace: &Workspace, name: &str) -> Result<(), Failure> {
-        let source = root().join(name);
-        if !source.is_file() {
-            // Deleted, but not in the index yet.
-            return Ok(());
-        }
-        let to = self.folder.join(name);
         let of = workspace
             .packages
             .iter()
             .find(|package| package.published && Path::new(name).starts_with(package.folder()));
-        if let Some(package) = of {
-            // Tests and documentation may read every file of their crate.
-            return if to.is_file() { Ok(()) } else { Err(not_in_archive(package, name)) };
-        }
-        let folder = to.parent().unwrap_or(&self.folder);
-        let copied = fs::create_dir_all(folder).and_then(|()| fs::copy(&source, &to));
-        copied.map(drop).map_err(|error| not_written(&to, &error))
+        let Some(package) = of else { return copy_file(name, &self.folder) };
+        // Tests and documentation may read every file of their crate. A deleted one is perhaps still in the index.
+        let is_packed = self.folder.join(name).is_file() || !root().join(name).is_file();
+        if is_packed { Ok(()) } else { Err(not_in_archive(package, name)) }
     }
 
     /// Lets the manifests from the archives, which name versions only, find each other.

@@ -5,12 +5,13 @@
 
 use std::process::Command;
 
-use super::{archives, needs::Need, targets};
+use super::{archives, deny, needs::Need, oldest, targets};
 use crate::{
     architecture, book,
     command::Failure,
     fuzz, interop,
     process::{self, cargo},
+    release::semver,
     workspace::Workspace,
 };
 
@@ -20,6 +21,8 @@ pub(super) struct Step {
     pub(super) about: &'static str,
     /// Programs besides cargo.
     pub(super) needs: &'static [Need],
+    /// Whether it runs only when it is asked for: CI would wait for it too long.
+    pub(super) is_long: bool,
     pub(super) run: fn(&Workspace) -> Result<(), Failure>,
 }
 
@@ -28,12 +31,22 @@ const fn step(
     about: &'static str,
     run: fn(&Workspace) -> Result<(), Failure>,
 ) -> Step {
-    Step { name, about, needs: &[], run }
+    Step { name, about, needs: &[], is_long: false, run }
 }
 
 impl Step {
     const fn needs(self, needs: &'static [Need]) -> Self {
         Self { needs, ..self }
+    }
+
+    const fn long(self) -> Self {
+        Self { is_long: true, ..self }
+    }
+
+    /// A step that does nothing.
+    #[cfg(test)]
+    pub(super) const fn named(name: &'static str) -> Self {
+        step(name, "", |_| Ok(()))
     }
 }
 
@@ -46,6 +59,8 @@ pub(super) const STEPS: &[Step] = &[
         |_| architecture::check(false),
     ),
     step("book", "the links, the pages and the pictures of the book exist", |_| book::check()),
+    step("deny", "licences, sources and vulnerabilities of the packages", deny::check)
+        .needs(&[Need::step(deny::PROGRAM).optional_in_ci()]),
     step("clippy", "no target has a warning", |_| {
         here(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])
     })
@@ -86,6 +101,15 @@ pub(super) const STEPS: &[Step] = &[
         Need::step("npm"),
         Need::part("python3", "web3.py"),
     ]),
+    step("msrv", "the crates compile with the oldest Rust that they declare", oldest::compiler)
+        .needs(&[Need::step("rustup").optional_in_ci()])
+        .long(),
+    step("minimal", "the workspace compiles with the lowest versions it allows", oldest::packages)
+        .needs(&[Need::step("git"), Need::step("rustup").optional_in_ci()])
+        .long(),
+    step("semver", "no interface has an incompatible change since its release", semver::check_all)
+        .needs(&[Need::step("git"), Need::step(semver::PROGRAM).optional_in_ci()])
+        .long(),
 ];
 
 fn here(args: &[&str]) -> Result<(), Failure> {
