@@ -11,8 +11,8 @@ use bytes::BytesMut;
 use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use p2p_identity::SecretKey;
 use rlpx_transport::{
-    HANDSHAKE_LIMIT, HandshakeStep, Initiator, Recipient, Session, Stock, StockSize, Stream,
-    accept, connect,
+    HANDSHAKE_LIMIT, HandshakeStep, Initiator, Recipient, SecSettings, Session, Stock, StockSize,
+    Stream, accept, connect,
 };
 use secp256k1::{Message, Secp256k1, ecdh::shared_secret_point};
 use tokio::{
@@ -67,8 +67,11 @@ fn handshake(criterion: &mut Criterion) {
             || (at_near.refill(2, &mut rand::rng()), at_far.refill(2, &mut rand::rng())),
             |_| {
                 let rng = &mut rand::rng();
-                let started = Initiator::start_with(&at_near, &far.public_key(), rng);
-                finish(started, Recipient::with_stock(&at_far)).expect("a good handshake")
+                let started =
+                    Initiator::start_with(&at_near, &far.public_key(), &SecSettings::off(), rng)
+                        .expect("a good key");
+                finish(started, Recipient::with_stock(&at_far, &SecSettings::off()))
+                    .expect("a good handshake")
             },
             BatchSize::PerIteration,
         );

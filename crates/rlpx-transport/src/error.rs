@@ -4,7 +4,7 @@ use p2p_identity::ecies::EciesError;
 use p2p_identity::{KeyError, SignatureError};
 use thiserror::Error;
 
-use crate::{ForeignProtocol, Message};
+use crate::{ForeignProtocol, Message, PieceError, SecError};
 
 /// Why a handshake packet was refused.
 ///
@@ -47,6 +47,9 @@ pub enum HandshakeError {
     /// The hash of the ephemeral key in a plain auth message is not that of the key that signed it.
     #[error("the signature in a plain auth message is by another ephemeral key")]
     EphemeralKey,
+    /// The key agreement of `sec/1` failed, or is required and was not offered.
+    #[error("no agreement about sec/1")]
+    Sec(#[from] SecError),
 }
 
 /// Why a message could not be sealed, or why a frame was refused.
@@ -93,6 +96,13 @@ pub enum FrameError {
         /// Hello does not compress yet: the payload of a Disconnect may be plain.
         message: Message,
     },
+    /// A record of `sec/1` cannot be opened: it was changed, lost, repeated or moved, or the peer has other secrets.
+    /// Which of these is not known.
+    #[error("broken record")]
+    Record,
+    /// A record of `sec/1` is authentic, but its content is malformed.
+    #[error("malformed record")]
+    Pieces(#[from] PieceError),
     /// This [`Opener`](crate::Opener) refused an earlier frame, and opens no more.
     #[error("an earlier frame was refused")]
     Failed,

@@ -12,6 +12,8 @@ mod tests;
 
 pub use foreign::ForeignProtocol;
 pub use initiator::Initiator;
+#[cfg(feature = "tokio")]
+pub(crate) use key_source::KeySource;
 pub use packet::MAX_HANDSHAKE_SIZE;
 pub use recipient::{Accepted, Recipient};
 pub use stock::{Stock, StockSize};

@@ -75,6 +75,7 @@ mod key;
 mod keystream;
 mod mac;
 mod message;
+mod sec;
 mod secrets;
 mod session;
 mod snappy;
@@ -90,6 +91,10 @@ pub use handshake::{
     StockSize,
 };
 pub use message::Message;
+pub use sec::{
+    Link, MAX_PIECE, Part, Piece, PieceError, SecError, SecLibrary, SecPolicy, SecPolicyError,
+    SecSettings, Suite,
+};
 pub use session::{Opener, Sealer, Session};
 #[cfg(feature = "tokio")]
 pub use stream::{

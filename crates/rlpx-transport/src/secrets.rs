@@ -8,7 +8,7 @@ use crate::handshake::Nonce;
 use crate::key::Key;
 use crate::keystream::Keystream;
 use crate::mac::Mac;
-use crate::session::{Opener, Sealer, Session};
+use crate::session::{FrameOpener, FrameSealer, Session};
 
 /// What one side contributed to the handshake.
 pub(crate) struct Half<'a> {
@@ -46,8 +46,8 @@ impl Secrets {
             remote,
             // The protocol uses the same keystream for both directions. It does little harm only because
             // the first bytes are headers and Hellos, which are not secret.
-            sealer: Sealer::new(Keystream::new(frames.clone()), sealing),
-            opener: Opener::new(Keystream::new(frames), opening),
+            sealer: FrameSealer::new(Keystream::new(frames.clone()), sealing).into(),
+            opener: FrameOpener::new(Keystream::new(frames), opening).into(),
         }
     }
 

@@ -13,7 +13,7 @@ use p2p_identity::NodeId;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-use crate::{FrameError, Message, Session};
+use crate::{FrameError, Link, Message, Session};
 
 pub use connect::{ConnectError, HANDSHAKE_LIMIT, accept, accept_with, connect, connect_with};
 
@@ -92,9 +92,16 @@ impl<Io> Stream<Io> {
         self.session.opener.set_limit(max_payload);
     }
 
+    /// How the connection is encrypted.
+    #[must_use]
+    pub const fn link(&self) -> Link {
+        self.session.link()
+    }
+
     /// Splits the stream into its parts. Nothing is lost and nothing is written.
     pub fn into_parts(self) -> Parts<Io> {
-        let Self { io, session, received, unsent } = self;
+        let Self { io, mut session, received, mut unsent } = self;
+        session.sealer.finish(&mut unsent);
         Parts { io, session, received, unsent }
     }
 }
@@ -120,7 +127,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Stream<Io> {
     /// [`FrameError::TooLarge`], which leaves the stream as it was, and errors of the connection.
     pub async fn write(&mut self, code: u64, payload: &[u8]) -> Result<(), StreamError> {
         poll_fn(|cx| self.poll_drain(cx, HIGH_WATER_BYTES)).await?;
-        self.session.sealer.seal(code, payload, &mut self.unsent)?;
+        self.session.sealer.put(code, payload, &mut self.unsent)?;
         Ok(())
     }
 
@@ -182,6 +189,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Stream<Io> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        self.session.sealer.finish(&mut self.unsent);
         ready!(self.poll_drain(cx, 0))?;
         Pin::new(&mut self.io).poll_flush(cx).map_err(Into::into)
     }
@@ -213,7 +221,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> futures_sink::Sink<Message> for Stream<
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), StreamError> {
         let Self { session, unsent, .. } = &mut *self;
-        Ok(session.sealer.seal(message.code, &message.payload, unsent)?)
+        Ok(session.sealer.put(message.code, &message.payload, unsent)?)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {

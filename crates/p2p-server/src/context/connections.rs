@@ -6,7 +6,8 @@ use p2p_mux::{
     HelloExchangeError, LocalNode, MemoryBudget, MemoryStats, NegotiatedConnection, exchange_hello,
     identity::{NodeId, PublicKey, SecretKey},
     transport::{
-        ConnectError, HANDSHAKE_LIMIT, Stock, StockSize, Stream, accept_with, connect_with,
+        ConnectError, HANDSHAKE_LIMIT, SecSettings, Stock, StockSize, Stream, accept_with,
+        connect_with,
     },
 };
 use p2p_world::{Connection, rng};
@@ -82,7 +83,7 @@ impl Connections {
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
-        accept_with(io, &self.stock, HANDSHAKE_LIMIT, rng()).await
+        accept_with(io, &self.stock, |_| SecSettings::default(), HANDSHAKE_LIMIT, rng()).await
     }
 
     /// The handshake of an outbound connection with the node `id`.
@@ -90,7 +91,7 @@ impl Connections {
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
-        connect_with(io, &self.stock, id, HANDSHAKE_LIMIT, rng()).await
+        connect_with(io, &self.stock, id, &SecSettings::default(), HANDSHAKE_LIMIT, rng()).await
     }
 
     /// The Hello exchange.

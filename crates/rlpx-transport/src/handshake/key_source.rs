@@ -15,9 +15,9 @@ pub(super) struct Fresh {
 }
 
 /// A random generator and, optionally, a stock.
-pub(super) struct KeySource<'a, R: ?Sized> {
-    pub(super) stock: Option<&'a Stock>,
-    pub(super) rng: &'a mut R,
+pub(crate) struct KeySource<'a, R: ?Sized> {
+    pub(crate) stock: Option<&'a Stock>,
+    pub(crate) rng: &'a mut R,
 }
 
 impl<R: CryptoRng + ?Sized> KeySource<'_, R> {

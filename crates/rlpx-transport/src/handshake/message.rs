@@ -1,12 +1,13 @@
 //! The messages of the handshake, auth and ack: in the RLP form of EIP-8 and in the older plain form.
 
 use p2p_identity::{NodeId, PublicKey, SecretKey, Signature, ecies};
-use rlp_codec::{decode_open_list, encode_list};
+use rlp_codec::{Encodable, decode_open_list, encode_list};
 use zeroize::Zeroizing;
 
 use super::Nonce;
 use super::key_source::Fresh;
 use crate::HandshakeError;
+use crate::sec::find_shares;
 
 /// The version that is sent. A received version is ignored: higher ones are compatible (EIP-8).
 const VERSION: u64 = 4;
@@ -38,6 +39,8 @@ pub(super) struct Auth {
     pub(super) nonce: Nonce,
     /// The hash of the ephemeral key; only in the plain form.
     ephemeral_hash: Option<[u8; DIGEST]>,
+    /// The element of `sec/1`; only in the EIP-8 form.
+    pub(super) sec: Option<Vec<u8>>,
 }
 
 impl Auth {
@@ -48,6 +51,7 @@ impl Auth {
             key: local.public_key(),
             nonce: fresh.nonce,
             ephemeral_hash: None,
+            sec: None,
         }
     }
 
@@ -67,9 +71,8 @@ impl Auth {
     }
 
     pub(super) fn to_rlp(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        encode_list(&mut out, &[&self.signature.to_bytes(), &self.key.id(), &self.nonce, &VERSION]);
-        out
+        let signature = self.signature.to_bytes();
+        encode(&[&signature, &self.key.id(), &self.nonce, &VERSION], self.sec.as_deref())
     }
 }
 
@@ -83,7 +86,8 @@ impl Body for Auth {
         let ephemeral_hash = Some(*fields.next()?);
         let key = NodeId(*fields.next()?).public_key()?;
         let nonce = *fields.next()?;
-        Ok(Self { signature: Signature::from_bytes(signature)?, key, nonce, ephemeral_hash })
+        let signature = Signature::from_bytes(signature)?;
+        Ok(Self { signature, key, nonce, ephemeral_hash, sec: None })
     }
 
     fn from_rlp(rlp: &[u8]) -> Result<Self, HandshakeError> {
@@ -92,7 +96,7 @@ impl Body for Auth {
             let key = NodeId(list.array()?).public_key()?;
             let nonce = list.array()?;
             let _version: u64 = list.uint()?;
-            Ok(Self { signature, key, nonce, ephemeral_hash: None })
+            Ok(Self { signature, key, nonce, ephemeral_hash: None, sec: find_shares(list) })
         })
     }
 }
@@ -102,17 +106,17 @@ pub(super) struct Ack {
     /// The recipient's ephemeral key.
     pub(super) ephemeral: PublicKey,
     pub(super) nonce: Nonce,
+    /// The element of `sec/1`; only in the EIP-8 form.
+    pub(super) sec: Option<Vec<u8>>,
 }
 
 impl Ack {
     pub(super) fn new(fresh: &Fresh) -> Self {
-        Self { ephemeral: fresh.key.public_key(), nonce: fresh.nonce }
+        Self { ephemeral: fresh.key.public_key(), nonce: fresh.nonce, sec: None }
     }
 
     pub(super) fn to_rlp(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        encode_list(&mut out, &[&self.ephemeral.id(), &self.nonce, &VERSION]);
-        out
+        encode(&[&self.ephemeral.id(), &self.nonce, &VERSION], self.sec.as_deref())
     }
 
     /// The plain form, for an initiator that sent a plain auth.
@@ -127,7 +131,8 @@ impl Body for Ack {
 
     fn from_plain(plain: &[u8]) -> Result<Self, HandshakeError> {
         let mut fields = PlainFields(plain);
-        Ok(Self { ephemeral: NodeId(*fields.next()?).public_key()?, nonce: *fields.next()? })
+        let ephemeral = NodeId(*fields.next()?).public_key()?;
+        Ok(Self { ephemeral, nonce: *fields.next()?, sec: None })
     }
 
     fn from_rlp(rlp: &[u8]) -> Result<Self, HandshakeError> {
@@ -135,9 +140,19 @@ impl Body for Ack {
             let ephemeral = NodeId(list.array()?).public_key()?;
             let nonce = list.array()?;
             let _version: u64 = list.uint()?;
-            Ok(Self { ephemeral, nonce })
+            Ok(Self { ephemeral, nonce, sec: find_shares(list) })
         })
     }
+}
+
+/// The list of these items, with the element of `sec/1` after them.
+fn encode(items: &[&dyn Encodable], sec: Option<&[u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    match &sec {
+        None => encode_list(&mut out, items),
+        Some(sec) => encode_list(&mut out, &[items, &[sec]].concat()),
+    }
+    out
 }
 
 /// What the initiator signs: the shared secret of the static keys XOR the initiator's nonce.

@@ -30,6 +30,8 @@ fn eip8_initiator(vectors: &Vectors, auth: &str) -> Initiator {
         },
         auth: vectors.bytes(auth),
         reader: Reader::default(),
+        offer: None,
+        requires_sec: false,
     }
 }
 
@@ -98,7 +100,7 @@ fn the_secrets_of_eip8_come_out_at_both_ends() {
         &Half { nonce: &fresh.nonce, packet: &vectors.bytes("packets/ack2_eip8") },
         &Half { nonce: &auth.body.nonce, packet: &auth.bytes },
     );
-    let after_foo = at_b.opener.mac().digest_after(b"foo");
+    let after_foo = at_b.opener.frames().mac().digest_after(b"foo");
     assert_eq!(after_foo, vectors.array("handshake/ingress_mac_after_foo"));
 
     let a = eip8_initiator(&vectors, "packets/auth2_eip8");
@@ -239,11 +241,11 @@ fn the_secrets_of_geth_come_out_at_both_ends() {
         assert_eq!(*secrets.aes, vectors.array("aes_secret"));
         assert_eq!(*secrets.mac, vectors.array("mac_secret"));
         let egress = vectors.array("initiator_egress_mac_digest_initial");
-        assert_eq!(initiator.sealer.mac().digest_after(&[]), egress);
-        assert_eq!(recipient.opener.mac().digest_after(&[]), egress);
+        assert_eq!(initiator.sealer.frames().mac().digest_after(&[]), egress);
+        assert_eq!(recipient.opener.frames().mac().digest_after(&[]), egress);
         let ingress = vectors.array("initiator_ingress_mac_digest_initial");
-        assert_eq!(initiator.opener.mac().digest_after(&[]), ingress);
-        assert_eq!(recipient.sealer.mac().digest_after(&[]), ingress);
+        assert_eq!(initiator.opener.frames().mac().digest_after(&[]), ingress);
+        assert_eq!(recipient.sealer.frames().mac().digest_after(&[]), ingress);
     };
 
     let initiator = Initiator {
@@ -255,6 +257,8 @@ fn the_secrets_of_geth_come_out_at_both_ends() {
         },
         auth: vectors.bytes("auth"),
         reader: Reader::default(),
+        offer: None,
+        requires_sec: false,
     };
     let local = vectors.key("recipient_static");
     let fresh = Fresh {

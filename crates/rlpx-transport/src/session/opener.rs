@@ -13,16 +13,10 @@ use crate::mac::Mac;
 use crate::snappy::{self, Inflater};
 use crate::{FrameError, Message};
 
-/// Minimum room that [`Opener::reserve`] makes: about a hundred small messages.
-const MIN_READ_BYTES: usize = 16 * 1024;
-/// Maximum capacity that [`Opener::reserve`] leaves to an empty buffer.
-const MAX_IDLE_BUFFER_BYTES: usize = 256 * 1024;
-
 /// Opens frames, in the order in which they arrive.
 ///
-/// Every error is final: frames depend on all before them, so all later ones are refused with
-/// [`FrameError::Failed`].
-pub struct Opener {
+/// Every error is final.
+pub(crate) struct FrameOpener {
     keystream: Keystream,
     mac: Mac,
     phase: Phase,
@@ -38,70 +32,41 @@ enum Phase {
     Failed,
 }
 
-impl Opener {
+impl FrameOpener {
     pub(crate) const fn new(keystream: Keystream, mac: Mac) -> Self {
         Self { keystream, mac, phase: Phase::Header, inflater: None, limit: MAX_PAYLOAD }
     }
 
-    /// Decompresses the payloads of all later messages. Call it when the remote Hello was opened and has
-    /// version 5 or higher (EIP-706), before the next message. It cannot be turned off.
-    pub fn enable_snappy(&mut self) {
+    /// See [`Opener::enable_snappy`](crate::Opener::enable_snappy).
+    pub(crate) fn enable_snappy(&mut self) {
         self.inflater.get_or_insert_default();
     }
 
-    /// Refuses payloads of more than `max_payload` bytes from now on: when the frame's header or the declared
-    /// length of a compressed payload has been read, before memory is allocated. The default and the maximum
-    /// are [`MAX_PAYLOAD`].
-    pub fn set_limit(&mut self, max_payload: usize) {
+    /// See [`Opener::set_limit`](crate::Opener::set_limit).
+    pub(crate) fn set_limit(&mut self, max_payload: usize) {
         self.limit = max_payload.min(MAX_PAYLOAD);
     }
 
-    /// Whether a frame was refused, so that no more are opened.
-    #[must_use]
-    pub const fn is_failed(&self) -> bool {
+    /// Whether a frame was refused.
+    pub(crate) const fn is_failed(&self) -> bool {
         matches!(self.phase, Phase::Failed)
     }
 
-    /// Whether the last frame was complete. If the input is empty as well, the peer may close the connection
-    /// here.
-    #[must_use]
-    pub const fn is_between_frames(&self) -> bool {
+    /// Whether the last frame was complete.
+    pub(crate) const fn is_between_frames(&self) -> bool {
         matches!(self.phase, Phase::Header)
     }
 
     /// Number of bytes that `input` must have for [`open`](Self::open) to make progress.
-    #[must_use]
-    pub const fn needs(&self) -> usize {
+    pub(crate) const fn needs(&self) -> usize {
         match self.phase {
             Phase::Header | Phase::Failed => SEALED_HEADER_SIZE,
             Phase::Body { size } => frame::sealed(size),
         }
     }
 
-    /// Makes room in `input` for the next read: as many bytes as are missing, but at most as many as have
-    /// arrived (or 16 KiB), so that a frame that announces 16 MiB gets memory only as its bytes arrive. An empty
-    /// buffer of more than 256 KiB is freed.
-    pub fn reserve(&self, input: &mut BytesMut) {
-        let missing = self.needs().saturating_sub(input.len());
-        let room = missing.min(input.len()).max(MIN_READ_BYTES);
-        input.reserve(room);
-        if input.is_empty() && input.capacity() > MAX_IDLE_BUFFER_BYTES {
-            *input = BytesMut::with_capacity(room);
-        }
-    }
-
-    /// The next message, if its whole frame is in `input`; its bytes are removed. Decrypts in place and
-    /// copies nothing: the payload is a part of `input`'s buffer, unless it was decompressed. Call it until it
-    /// returns `None`, then read more.
-    ///
-    /// If messages are dropped before more is read, their memory is used again and none is allocated. The
-    /// exceptions are decompressed payloads over 64 KiB, and frames for which [`reserve`](Self::reserve) makes
-    /// more room than it leaves to an empty buffer.
-    ///
-    /// # Errors
-    ///
-    /// See [`FrameError`]. The peer is at fault, or an attacker who changed the bytes.
-    pub fn open(&mut self, input: &mut BytesMut) -> Result<Option<Message>, FrameError> {
+    /// The next message, if its whole frame is in `input`.
+    pub(crate) fn open(&mut self, input: &mut BytesMut) -> Result<Option<Message>, FrameError> {
         let opened = self.step(input);
         if opened.is_err() {
             self.phase = Phase::Failed;
@@ -180,9 +145,9 @@ impl Opener {
     }
 }
 
-impl fmt::Debug for Opener {
+impl fmt::Debug for FrameOpener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opener")
+        f.debug_struct("FrameOpener")
             .field("phase", &self.phase)
             .field("snappy", &self.inflater.is_some())
             .field("limit", &self.limit)

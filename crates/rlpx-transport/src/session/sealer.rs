@@ -14,34 +14,27 @@ use crate::mac::Mac;
 use crate::snappy::{self, deflate};
 
 /// Seals messages into frames, in the order in which they are sent.
-pub struct Sealer {
+pub(crate) struct FrameSealer {
     keystream: Keystream,
     mac: Mac,
     snappy: bool,
 }
 
-impl Sealer {
+impl FrameSealer {
     pub(crate) const fn new(keystream: Keystream, mac: Mac) -> Self {
         Self { keystream, mac, snappy: false }
     }
 
-    /// Compresses the payloads of all later messages. Call it when both Hellos are exchanged and the remote
-    /// one has version 5 or higher (EIP-706). It cannot be turned off.
-    pub const fn enable_snappy(&mut self) {
+    /// See [`Sealer::enable_snappy`](crate::Sealer::enable_snappy).
+    pub(crate) const fn enable_snappy(&mut self) {
         self.snappy = true;
     }
 
     /// Appends one frame with the message to `out`: the payload, one to nine bytes of code, and 48 to 63
     /// bytes of header, padding and tags.
     ///
-    /// A sealed frame must be sent, completely and in order: each depends on all before it. Nothing is
-    /// allocated if `out` has room (with Snappy, for the worst case of a compressed payload, a sixth more).
-    ///
-    /// # Errors
-    ///
-    /// [`FrameError::TooLarge`] if the message does not fit into a frame of 2^24 − 1 bytes, before or
-    /// after compression. `out` and the sealer are then unchanged.
-    pub fn seal(
+    /// Nothing is allocated if `out` has room (with Snappy, for the worst case of a compressed payload, a sixth more).
+    pub(crate) fn seal(
         &mut self,
         code: u64,
         payload: &[u8],
@@ -127,8 +120,8 @@ impl Sealer {
     }
 }
 
-impl fmt::Debug for Sealer {
+impl fmt::Debug for FrameSealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sealer").field("snappy", &self.snappy).finish_non_exhaustive()
+        f.debug_struct("FrameSealer").field("snappy", &self.snappy).finish_non_exhaustive()
     }
 }

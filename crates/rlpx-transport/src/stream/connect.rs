@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::Stream;
-use crate::{HandshakeError, HandshakeStep, Initiator, Recipient, Session, Stock};
+use crate::handshake::KeySource;
+use crate::{HandshakeError, HandshakeStep, Initiator, Recipient, SecSettings, Session, Stock};
 
 /// Default time limit of a handshake: 5 seconds, as in go-ethereum.
 pub const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
@@ -48,7 +49,8 @@ pub enum ConnectError {
     Handshake(#[from] HandshakeError),
 }
 
-/// Makes an encrypted connection to the node `remote` over `io`. The whole handshake takes at most `limit`.
+/// Makes an encrypted connection to the node `remote` over `io`, with `sec/1` if the node has it
+/// ([`SecPolicy::Prefer`](crate::SecPolicy::Prefer)). The whole handshake takes at most `limit`.
 ///
 /// It succeeds only if the peer has the secret key of `remote`: without it, the peer cannot decrypt our packet or derive
 /// the secrets.
@@ -66,12 +68,16 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let remote = remote.public_key().map_err(ConnectError::RemoteKey)?;
-    // A separate statement: the generator is not `Send` and must not live across an await.
-    let started = Initiator::start(local, &remote, &mut rand::rng());
+    // A block: the generator is not `Send` and must not live across an await.
+    let started = {
+        let source = &mut KeySource { stock: None, rng: &mut rand::rng() };
+        Initiator::offer(local, &remote, source, &SecSettings::default())?
+    };
     initiate(io, started, limit).await
 }
 
-/// [`connect`] for the node of this `stock`. `rng` as in [`Initiator::start`](crate::Initiator::start).
+/// [`connect`] for the node of this `stock`, with these settings for `sec/1`. `rng` as in
+/// [`Initiator::start`](crate::Initiator::start).
 ///
 /// # Errors
 ///
@@ -80,6 +86,7 @@ pub async fn connect_with<Io>(
     io: Io,
     stock: &Stock,
     remote: &NodeId,
+    sec: &SecSettings,
     limit: Duration,
     mut rng: impl CryptoRng,
 ) -> Result<Stream<Io>, ConnectError>
@@ -87,12 +94,12 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let remote = remote.public_key().map_err(ConnectError::RemoteKey)?;
-    let started = Initiator::start_with(stock, &remote, &mut rng);
+    let started = Initiator::start_with(stock, &remote, sec, &mut rng)?;
     initiate(io, started, limit).await
 }
 
-/// Waits for a handshake on `io` and answers it with the node key `local`. The whole handshake takes at most
-/// `limit`. [`Stream::remote`] is then the peer's id.
+/// Waits for a handshake on `io` and answers it with the node key `local`, with `sec/1` if the peer offers it
+/// ([`SecPolicy::Prefer`](crate::SecPolicy::Prefer)). The whole handshake takes at most `limit`. [`Stream::remote`] is then the peer's id.
 ///
 /// # Errors
 ///
@@ -105,10 +112,11 @@ pub async fn accept<Io>(
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
-    answer(io, Recipient::new(local), limit, rand::rng).await
+    answer(io, Recipient::new(local), |_| SecSettings::default(), limit, rand::rng).await
 }
 
-/// [`accept`] for the node of this `stock`. `rng` as in [`Initiator::start`](crate::Initiator::start).
+/// [`accept`] for the node of this `stock`, with settings for `sec/1` that depend on the node that connects. `rng`
+/// as in [`Initiator::start`](crate::Initiator::start).
 ///
 /// # Errors
 ///
@@ -116,13 +124,14 @@ where
 pub async fn accept_with<Io>(
     io: Io,
     stock: &Stock,
+    sec: impl Fn(&NodeId) -> SecSettings,
     limit: Duration,
     rng: impl CryptoRng + Clone,
 ) -> Result<Stream<Io>, ConnectError>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
-    answer(io, Recipient::with_stock(stock), limit, || rng.clone()).await
+    answer(io, Recipient::with_stock(stock, &SecSettings::off()), sec, limit, || rng.clone()).await
 }
 
 /// Sends auth and waits for ack.
@@ -168,6 +177,7 @@ fn unanswered(error: ConnectError, input: &BytesMut) -> ConnectError {
 async fn answer<Io, R: CryptoRng>(
     mut io: Io,
     mut machine: Recipient,
+    sec: impl Fn(&NodeId) -> SecSettings,
     limit: Duration,
     rng: impl Fn() -> R,
 ) -> Result<Stream<Io>, ConnectError>
@@ -179,7 +189,7 @@ where
         loop {
             receive(&mut io, &mut input).await?;
             // A separate statement: the generator is not `Send` and must not live across an await.
-            let step = machine.handle(&mut input, &mut rng())?;
+            let step = machine.handle_by(&mut input, &sec, &mut rng)?;
             machine = match step {
                 HandshakeStep::NeedMore(machine) => machine,
                 HandshakeStep::Done(accepted) => {

@@ -187,7 +187,7 @@ fn an_opener_says_what_it_needs() {
     let mut input = BytesMut::new();
     assert!(opener.is_between_frames());
     while !wire.is_empty() {
-        let missing = opener.needs() - input.len();
+        let missing = opener.needs(&input) - input.len();
         input.extend_from_slice(&wire.split_to(missing));
         let opened = opener.open(&mut input).unwrap();
         assert_eq!(opened.is_some(), wire.is_empty());

@@ -4,7 +4,7 @@ use crate::peers::{buffer, done, key, rng};
 use bytes::BytesMut;
 use p2p_identity::ecies;
 use proptest::prelude::*;
-use rlpx_transport::{Initiator, Recipient, Session, Stock, StockSize};
+use rlpx_transport::{Initiator, Recipient, SecSettings, Session, Stock, StockSize};
 
 /// The stock of the node `byte`, with `keys` keys in it.
 fn stock(byte: u8, keys: usize) -> Stock {
@@ -16,8 +16,11 @@ fn stock(byte: u8, keys: usize) -> Stock {
 /// A handshake between the owners of two stocks, with the packets that it took.
 fn shake(near: &Stock, far: &Stock, seed: u64) -> ([Session; 2], [Vec<u8>; 2]) {
     let rng = &mut rng(seed);
-    let (initiator, auth) = Initiator::start_with(near, &key(2).public_key(), rng);
-    let accepted = done(Recipient::with_stock(far).handle(&mut buffer(&auth), rng).unwrap());
+    let (initiator, auth) =
+        Initiator::start_with(near, &key(2).public_key(), &SecSettings::off(), rng).unwrap();
+    let accepted = done(
+        Recipient::with_stock(far, &SecSettings::off()).handle(&mut buffer(&auth), rng).unwrap(),
+    );
     let session = done(initiator.handle(&mut buffer(&accepted.ack)).unwrap());
     ([session, accepted.session], [auth, accepted.ack])
 }
@@ -77,7 +80,7 @@ fn the_peers_used_last_stay_known() {
         near.learn(&key(byte).public_key());
     }
     // Used: by a handshake, and by being learned.
-    let _ = Initiator::start_with(&near, &key(2).public_key(), &mut rng(1));
+    let _ = Initiator::start_with(&near, &key(2).public_key(), &SecSettings::off(), &mut rng(1));
     near.learn(&key(6).public_key());
     let known = |byte: u8| near.is_known(&key(byte).id());
     assert_eq!([2, 3, 4, 5, 6].map(known), [true, false, true, true, true]);
@@ -99,7 +102,11 @@ fn a_stranger_is_not_learned() {
     far.learn(&key(1).public_key());
     for byte in 10..20 {
         let (_, auth) = Initiator::start(&key(byte), &key(2).public_key(), &mut rng(1));
-        let _ = done(Recipient::with_stock(&far).handle(&mut buffer(&auth), &mut rng(2)).unwrap());
+        let _ = done(
+            Recipient::with_stock(&far, &SecSettings::off())
+                .handle(&mut buffer(&auth), &mut rng(2))
+                .unwrap(),
+        );
         assert!(!far.is_known(&key(byte).id()));
     }
     assert!(far.is_known(&key(1).id()));

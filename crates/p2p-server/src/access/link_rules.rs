@@ -1,0 +1,307 @@
+//! Which nodes are connected only over `sec/1`.
+//!
+//! A node that was connected over `sec/1` once is pinned: from then on it is neither dialed nor accepted over plain RLPx.
+//! So whoever stands between two nodes can only keep them from their first such connection.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use p2p_mux::{
+    identity::NodeId,
+    transport::{ConnectError, Link, SecLibrary, SecPolicy},
+};
+
+use crate::error::DialError;
+
+/// Maximum number of pins. Beyond it, the node that was seen least recently loses its pin.
+pub(crate) const MAX_PINS: usize = 16_384;
+
+/// Handshakes with an offer of `sec/1` that must break in a row, before one without it is tried.
+const BROKEN_BEFORE_FALLBACK: u32 = 2;
+
+/// For how long broken handshakes are remembered.
+const BROKEN_KEEP: Duration = Duration::from_secs(24 * 3600);
+
+/// Maximum number of nodes whose broken handshakes are remembered.
+const MAX_BROKEN: usize = 1024;
+
+/// A change of a pin is written again only if it was seen this much later, in seconds.
+const PIN_STEP_SECS: u64 = 24 * 3600;
+
+/// How connections are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
+pub struct LinkSettings {
+    /// When to use `sec/1`. Default [`SecPolicy::Prefer`], or [`SecPolicy::Off`] in a build without it.
+    pub sec: SecPolicy,
+    /// The nodes with another policy, in both directions. Default: none.
+    pub nodes: BTreeMap<NodeId, SecPolicy>,
+}
+
+/// A node that is connected only over `sec/1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pin {
+    pub(crate) id: NodeId,
+    /// When the node was last connected over `sec/1`, in seconds since 1970.
+    pub(crate) seen: u64,
+}
+
+/// How to dial a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DialLink {
+    pub(crate) policy: SecPolicy,
+    /// Whether `sec/1` is left out only because earlier handshakes broke.
+    pub(crate) is_fallback: bool,
+}
+
+/// The policies and pins of a node.
+#[derive(Debug)]
+pub(crate) struct LinkRules {
+    settings: LinkSettings,
+    pins: HashMap<NodeId, u64>,
+    /// Handshakes in a row that broke, and when the last one did.
+    broken: HashMap<NodeId, (u32, Instant)>,
+}
+
+impl LinkRules {
+    pub(crate) fn new(settings: &LinkSettings) -> Self {
+        Self { settings: settings.clone(), pins: HashMap::new(), broken: HashMap::new() }
+    }
+
+    /// Whether plain RLPx is refused for some node, though this build has no `sec/1`.
+    pub(crate) fn is_unsupported(settings: &LinkSettings) -> bool {
+        let mut policies = settings.nodes.values().chain([&settings.sec]);
+        SecLibrary::best().is_none() && policies.any(|policy| *policy == SecPolicy::Require)
+    }
+
+    /// The policy for a connection of this node, in either direction.
+    ///
+    /// A pin counts unless the operator has turned `sec/1` off.
+    pub(crate) fn policy(&self, id: &NodeId) -> SecPolicy {
+        match self.configured(id) {
+            SecPolicy::Prefer if self.is_pinned(id) => SecPolicy::Require,
+            policy => policy,
+        }
+    }
+
+    /// The policy for the next attempt to dial a node. A fallback is for one attempt.
+    pub(crate) fn next_dial(&mut self, id: &NodeId, now: Instant) -> DialLink {
+        let policy = self.policy(id);
+        let broken = self.broken.get(id).is_some_and(|&(times, last)| {
+            times >= BROKEN_BEFORE_FALLBACK && now.saturating_duration_since(last) < BROKEN_KEEP
+        });
+        if policy == SecPolicy::Prefer && broken {
+            self.broken.remove(id);
+            return DialLink { policy: SecPolicy::Off, is_fallback: true };
+        }
+        DialLink { policy, is_fallback: false }
+    }
+
+    /// An attempt to dial a node with this policy has failed.
+    pub(crate) fn handle_failed(
+        &mut self,
+        id: &NodeId,
+        policy: SecPolicy,
+        error: &DialError,
+        now: Instant,
+    ) {
+        if policy == SecPolicy::Off || !is_broken(error) {
+            return;
+        }
+        if self.broken.len() >= MAX_BROKEN && !self.broken.contains_key(id) {
+            let oldest = self.broken.iter().min_by_key(|(_, (_, last))| *last).map(|(id, _)| *id);
+            oldest.map(|id| self.broken.remove(&id));
+        }
+        let (times, last) = self.broken.entry(*id).or_insert((0, now));
+        (*times, *last) = (times.saturating_add(1), now);
+    }
+
+    /// A node has proved its identity over this link. Returns the pin to write, if it is new or much older in the file.
+    pub(crate) fn handle_connected(&mut self, id: &NodeId, link: Link, now: SystemTime) -> Option<Pin> {
+        if !link.is_sec() {
+            return None;
+        }
+        self.broken.remove(id);
+        let seen = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let before = self.pins.get(id).copied();
+        if before.is_some_and(|before| seen.saturating_sub(before) < PIN_STEP_SECS) {
+            return None;
+        }
+        let pin = Pin { id: *id, seen };
+        self.pin(pin);
+        Some(pin)
+    }
+
+    /// A node without `sec/1` in its handshake says in its Hello that it has it: somebody took it out.
+    pub(crate) fn handle_downgrade(&mut self, id: &NodeId, now: SystemTime) -> Option<Pin> {
+        self.handle_connected(id, Link::Sec(p2p_mux::transport::Suite::fastest()), now)
+    }
+
+    /// Adds a pin, which may replace the oldest.
+    pub(crate) fn pin(&mut self, pin: Pin) {
+        if self.pins.len() >= MAX_PINS && !self.pins.contains_key(&pin.id) {
+            let oldest = self.pins.iter().min_by_key(|(_, seen)| **seen).map(|(id, _)| *id);
+            oldest.map(|id| self.pins.remove(&id));
+        }
+        self.pins.insert(pin.id, pin.seen);
+    }
+
+    /// Removes a pin. Returns whether there was one.
+    pub(crate) fn unpin(&mut self, id: &NodeId) -> bool {
+        self.broken.remove(id);
+        self.pins.remove(id).is_some()
+    }
+
+    pub(crate) fn is_pinned(&self, id: &NodeId) -> bool {
+        self.pins.contains_key(id)
+    }
+
+    /// Number of pinned nodes.
+    pub(crate) fn pinned(&self) -> usize {
+        self.pins.len()
+    }
+
+    fn configured(&self, id: &NodeId) -> SecPolicy {
+        self.settings.nodes.get(id).copied().unwrap_or(self.settings.sec)
+    }
+}
+
+/// Whether a handshake ended as with a node that cannot read a longer auth packet: without an answer.
+fn is_broken(error: &DialError) -> bool {
+    matches!(
+        error,
+        DialError::Handshake(
+            ConnectError::Unanswered
+                | ConnectError::Closed
+                | ConnectError::Io(_)
+                | ConnectError::TimedOut(_)
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use p2p_mux::transport::Suite;
+
+    use super::*;
+    use SecPolicy::{Off, Prefer, Require};
+
+    const SEC: Link = Link::Sec(Suite::Aes256Gcm);
+
+    fn id(byte: u8) -> NodeId {
+        NodeId([byte; 64])
+    }
+
+    fn rules(sec: SecPolicy) -> LinkRules {
+        LinkRules::new(&LinkSettings { sec, nodes: BTreeMap::from([(id(9), Require)]) })
+    }
+
+    fn at(secs: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(secs)
+    }
+
+    fn broken() -> DialError {
+        DialError::Handshake(ConnectError::Unanswered)
+    }
+
+    #[test]
+    fn a_node_that_was_connected_over_sec_is_not_connected_without_it() {
+        let mut rules = rules(Prefer);
+        assert_eq!(rules.policy(&id(1)), Prefer);
+        assert_eq!(rules.handle_connected(&id(1), Link::Rlpx, at(5)), None);
+        assert_eq!(rules.policy(&id(1)), Prefer);
+        assert_eq!(rules.handle_connected(&id(1), SEC, at(5)), Some(Pin { id: id(1), seen: 5 }));
+        assert_eq!(rules.handle_connected(&id(1), SEC, at(6)), None, "it is written already");
+        assert_eq!((rules.policy(&id(1)), rules.policy(&id(2))), (Require, Prefer));
+        let later = at(5 + PIN_STEP_SECS);
+        assert!(rules.handle_connected(&id(1), SEC, later).is_some());
+        assert!(rules.unpin(&id(1)) && !rules.unpin(&id(1)));
+        assert_eq!(rules.policy(&id(1)), Prefer);
+    }
+
+    #[test]
+    fn the_policy_of_a_node_takes_precedence() {
+        for sec in [Require, Prefer, Off] {
+            let mut rules = rules(sec);
+            assert_eq!((rules.policy(&id(9)), rules.policy(&id(1))), (Require, sec));
+            rules.pin(Pin { id: id(1), seen: 1 });
+            let pinned = if sec == Off { Off } else { Require };
+            assert_eq!(rules.policy(&id(1)), pinned);
+        }
+    }
+
+    #[test]
+    fn two_broken_handshakes_allow_one_attempt_without() {
+        let now = Instant::now();
+        let mut rules = rules(Prefer);
+        let offered = DialLink { policy: Prefer, is_fallback: false };
+        for _ in 0..3 {
+            for _ in 0..BROKEN_BEFORE_FALLBACK {
+                assert_eq!(rules.next_dial(&id(1), now), offered);
+                rules.handle_failed(&id(1), Prefer, &broken(), now);
+            }
+            let fallback = DialLink { policy: Off, is_fallback: true };
+            assert_eq!(rules.next_dial(&id(1), now), fallback);
+            rules.handle_failed(&id(1), Off, &broken(), now);
+        }
+        // Other failures do not count, and a connection ends the count.
+        for _ in 0..9 {
+            rules.handle_failed(&id(2), Prefer, &DialError::Timeout, now);
+        }
+        assert_eq!(rules.next_dial(&id(2), now), offered);
+        rules.handle_failed(&id(1), Prefer, &broken(), now);
+        rules.handle_connected(&id(1), SEC, at(1));
+        rules.unpin(&id(1));
+        rules.handle_failed(&id(1), Prefer, &broken(), now);
+        assert_eq!(rules.next_dial(&id(1), now), offered);
+    }
+
+    #[test]
+    fn there_is_no_fallback_for_a_pinned_node_or_where_sec_is_required() {
+        let now = Instant::now();
+        let mut rules = rules(Prefer);
+        rules.pin(Pin { id: id(1), seen: 1 });
+        for node in [id(1), id(9)] {
+            for _ in 0..9 {
+                rules.handle_failed(&node, Require, &broken(), now);
+            }
+            let required = DialLink { policy: Require, is_fallback: false };
+            assert_eq!(rules.next_dial(&node, now), required);
+        }
+    }
+
+    #[test]
+    fn broken_handshakes_are_forgotten_after_a_day_and_bounded() {
+        let now = Instant::now();
+        let mut rules = rules(Prefer);
+        for _ in 0..2 {
+            rules.handle_failed(&id(1), Prefer, &broken(), now);
+        }
+        let tomorrow = now + BROKEN_KEEP;
+        assert!(!rules.next_dial(&id(1), tomorrow).is_fallback);
+        for node in 0..2 * MAX_BROKEN as u64 {
+            let mut bytes = [0; 64];
+            bytes[..8].copy_from_slice(&node.to_be_bytes());
+            rules.handle_failed(&NodeId(bytes), Prefer, &broken(), now);
+        }
+        assert_eq!(rules.broken.len(), MAX_BROKEN);
+    }
+
+    #[test]
+    fn the_oldest_pin_is_removed_for_a_new_one() {
+        let mut rules = rules(Prefer);
+        for node in 0..=MAX_PINS as u64 {
+            let mut bytes = [0; 64];
+            bytes[..8].copy_from_slice(&node.to_be_bytes());
+            rules.pin(Pin { id: NodeId(bytes), seen: node });
+        }
+        assert_eq!(rules.pinned(), MAX_PINS);
+        assert!(!rules.is_pinned(&NodeId([0; 64])));
+    }
+}
