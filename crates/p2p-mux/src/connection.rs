@@ -1,5 +1,6 @@
 //! One connection after the exchange of Hello, as a state machine without I/O.
 
+mod cutting;
 mod liveness;
 mod memory_use;
 mod pieces;
@@ -12,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use std::{task::Waker, time::Instant};
 
 use bytes::{Bytes, BytesMut};
-use rlpx_transport::{FrameError, Session};
+use rlpx_transport::{FrameError, Link, Session};
 
 #[cfg(feature = "tokio")]
 use crate::stats::Meters;
@@ -21,6 +22,7 @@ use crate::{
     Message, OnExit, SendError, SharedCapability, SlotEndReason, SlotId, SlotSettings, base,
     slot::memory_size,
 };
+use cutting::Cutting;
 use liveness::{Due, Liveness};
 use memory_use::MemoryUse;
 use receive::{Arrival, Held};
@@ -88,13 +90,17 @@ impl Connection {
         now: Instant,
     ) -> Self {
         session.opener.set_limit(config.max_message);
+        let mut schedule = Schedule::new(
+            slots.iter().map(|(_, settings)| (settings.weight, settings.outbound_capacity())),
+        );
+        if session.link().is_sec() {
+            schedule.set_cutting(Cutting::Records);
+        }
         Self {
             session,
             config: *config,
             slots: Slots::new(slots, now),
-            schedule: Schedule::new(
-                slots.iter().map(|(_, settings)| (settings.weight, settings.outbound_capacity())),
-            ),
+            schedule,
             liveness: Liveness::new(config, now),
             held: None,
             evicted: None,
@@ -115,11 +121,19 @@ impl Connection {
     }
 
     /// Sends large messages in pieces and accepts pieces, if both ends have `chunk/1`. Call it
-    /// before anything else.
+    /// before anything else. Not for `sec/1`, whose records have pieces already.
     #[must_use]
     pub fn with_chunks(mut self, chunks: Option<Chunks>) -> Self {
-        self.schedule.set_chunks(chunks);
+        if let Some(chunks) = chunks.filter(|_| !self.link().is_sec()) {
+            self.schedule.set_cutting(Cutting::Chunks(chunks));
+        }
         self
+    }
+
+    /// How the connection is encrypted.
+    #[must_use]
+    pub const fn link(&self) -> Link {
+        self.session.link()
     }
 
     /// Says whether the peer opened the connection. If it did, the peer sends the first ping.
@@ -221,15 +235,22 @@ impl Connection {
         self.closed.as_ref()
     }
 
-    /// Encrypts the next message and appends it to `out`. `None` if there is nothing to send.
+    /// Encrypts the next message or piece, and appends it to `out`. `None` if there is nothing to send.
+    ///
+    /// With `sec/1` small messages wait for others, to share a record with them: only the call that returns `None`
+    /// appends the last one.
     pub fn poll_transmit(&mut self, out: &mut BytesMut) -> Option<Transmit> {
         let before = self.schedule.memory_size();
-        let next = self.schedule.next()?;
+        let Some(next) = self.schedule.next() else {
+            self.session.sealer.finish(out);
+            self.slots.meters.counters.records_out.set(self.session.sealer.records());
+            return None;
+        };
         self.slots.memory.release(before - self.schedule.memory_size());
         let Next { slot, freed, code, length, .. } = next;
         let Some(id) = slot else {
             // A base message has at most two bytes: it fits.
-            let sealed = self.session.sealer.seal(code, &next.data, out);
+            let sealed = self.session.sealer.put(code, &next.data, out);
             debug_assert!(sealed.is_ok(), "{sealed:?}");
             return Some(Transmit { slot, freed, code, length: Some(length) });
         };
@@ -254,20 +275,28 @@ impl Connection {
     /// Encrypts a message of a slot, or a piece of one.
     fn seal(&mut self, slot: SlotId, next: &Next, out: &mut BytesMut) -> Result<(), FrameError> {
         let id = self.slots[slot].offset + next.code;
-        match self.schedule.chunks().filter(|_| next.is_piece()) {
-            None => self.session.sealer.seal(id, &next.data, out),
-            Some(chunks) => {
-                self.slots.meter(slot).counters.pieces_out.increment();
+        if next.is_piece() {
+            self.slots.meter(slot).counters.pieces_out.increment();
+        }
+        match self.schedule.cutting() {
+            Cutting::Records => self.session.sealer.put_piece(id, next.part(), &next.data, out),
+            Cutting::Chunks(chunks) if next.is_piece() => {
                 let (id, payload) = chunks.encode(id, &next.data, next.start, next.length);
-                self.session.sealer.seal(id, &payload, out)
+                self.session.sealer.put(id, &payload, out)
             }
+            Cutting::Chunks(_) | Cutting::Never => self.session.sealer.put(id, &next.data, out),
         }
     }
 
     /// Whether nothing is left to encrypt.
     #[must_use]
     pub fn is_flushed(&self) -> bool {
-        self.schedule.is_empty()
+        self.schedule.is_empty() && !self.session.sealer.has_unfinished()
+    }
+
+    /// Frees memory that is kept for the next record, if nothing waits to be sent.
+    pub fn shrink(&mut self) {
+        self.session.sealer.shrink();
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout); `None` once the connection has ended.

@@ -355,6 +355,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         if self.output.bytes.is_empty() {
             self.output.bytes = BytesMut::new();
             self.outgoing = Vec::new();
+            self.machine.shrink();
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{Capability, SlotEndReason};
 use counters::counters;
 pub(crate) use meters::{Meters, SlotMeter};
 use sample::metrics::{
-    BYTES, DROPPED, EXITS, MESSAGES, PIECES, QUEUED, RESTARTS, UNOBSERVED, counter,
+    BYTES, DROPPED, EXITS, MESSAGES, PIECES, QUEUED, RECORDS, RESTARTS, UNOBSERVED, counter,
 };
 pub use sample::{Metric, MetricKind, Sample};
 
@@ -43,6 +43,10 @@ counters! {
         /// How often the connection had to wait because memory was short and it exceeded its share
         /// ([`MemoryBudget`](crate::MemoryBudget)).
         memory_waits: counter("p2p_memory_waits_total", "Waits because memory was short"), [];
+        /// Records of `sec/1` that arrived; 0 with plain RLPx.
+        records_in: RECORDS, ["direction" => "in"];
+        /// Records of `sec/1` that were sent.
+        records_out: RECORDS, ["direction" => "out"];
     } and {
         /// Round trip of the last ping that was answered.
         round_trip: Option<Duration>,
@@ -55,7 +59,7 @@ counters! {
     /// The counters of one slot at one moment. Bytes are payload after decompression.
     #[derive(Clone, Debug, PartialEq, Eq)]
     SlotStats counted by SlotCounters {
-        /// Pieces of large messages that arrived (`chunk/1`). The message itself is counted in
+        /// Pieces of large messages that arrived (`chunk/1`, `sec/1`). The message itself is counted in
         /// `traffic` when it is complete.
         pieces_in: PIECES, ["direction" => "in"];
         /// Pieces of large messages that were sent.

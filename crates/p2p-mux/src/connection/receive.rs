@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use rlpx_transport::{FrameError, Message as Frame};
+use rlpx_transport::{FrameError, Message as Frame, Part, Piece as RecordPiece};
 
 use super::{Connection, pieces::Handled};
 use crate::{
@@ -98,9 +98,9 @@ impl Connection {
             }
         }
         while self.closed.is_none() && self.held.is_none() && self.may_decrypt() {
-            match self.session.opener.open(input) {
-                Ok(Some(frame)) => {
-                    if let Some(event) = self.handle_frame(now, frame) {
+            match self.session.opener.open_piece(input) {
+                Ok(Some(piece)) => {
+                    if let Some(event) = self.handle_piece(now, piece) {
                         return Some(event);
                     }
                 }
@@ -108,6 +108,7 @@ impl Connection {
                 Err(error) => self.handle_bad_frame(error),
             }
         }
+        self.slots.meters.counters.records_in.set(self.session.opener.records());
         None
     }
 
@@ -161,14 +162,28 @@ impl Connection {
         self.slots.discard(slot, message);
     }
 
+    /// Handles a frame, or a piece of a message in a record.
+    fn handle_piece(&mut self, now: Instant, piece: RecordPiece) -> Option<Event> {
+        let RecordPiece { code: id, part, data } = piece;
+        let piece = match part {
+            Part::Whole => return self.handle_frame(now, Frame { code: id, payload: data }),
+            Part::Begin { length } => Piece::Begin { id, length: length as u64, data },
+            Part::More => Piece::More { id, data },
+            Part::Abort => Piece::Abort { id },
+        };
+        self.liveness.restart_silence(now);
+        self.handle_chunk(now, Ok(piece))
+    }
+
     fn handle_frame(&mut self, now: Instant, frame: Frame) -> Option<Event> {
         self.liveness.restart_silence(now);
         if frame.code < base::LENGTH {
             self.handle_base(now, Base::decode(frame.code, &frame.payload));
             return None;
         }
-        if let Some(code) = self.schedule.chunks().and_then(|chunks| chunks.code(frame.code)) {
-            return self.handle_chunk(now, code, &frame.payload);
+        let chunks = self.schedule.cutting().chunks();
+        if let Some(code) = chunks.and_then(|chunks| chunks.code(frame.code)) {
+            return self.handle_chunk(now, Piece::decode(code, &frame.payload));
         }
         let Some((slot, code)) = self.slots.owner(frame.code) else {
             self.handle_breach(ProtocolBreach::UnknownCode { code: frame.code });
@@ -183,10 +198,9 @@ impl Connection {
         self.deliver(now, slot, message)
     }
 
-    /// Handles a message of `chunk/1`.
-    fn handle_chunk(&mut self, now: Instant, code: u64, payload: &Bytes) -> Option<Event> {
+    /// Handles a piece of a large message.
+    fn handle_chunk(&mut self, now: Instant, piece: Result<Piece, ChunkError>) -> Option<Event> {
         let limit = self.config.max_message.min(rlpx_transport::MAX_PAYLOAD);
-        let piece = Piece::decode(code, payload);
         match piece.and_then(|piece| self.slots.handle_piece(piece, limit)) {
             Ok(Handled::Incomplete) => None,
             Ok(Handled::Complete(slot, message)) => Some(Event::Message { slot, message }),

@@ -5,16 +5,17 @@
 //! next message is larger than what is left, it keeps the rest for the next round, as long as it has
 //! messages (Shreedhar and Varghese, "Efficient Fair Queuing Using Deficit Round Robin").
 //!
-//! If both ends have `chunk/1`, large messages are sent in pieces ([`chunk`](crate::chunk)). Messages
+//! With `chunk/1` ([`chunk`](crate::chunk)) or `sec/1`, large messages are sent in pieces. Messages
 //! of other lanes may be sent between two pieces; those of the same lane wait.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use rlpx_transport::Part;
 
+use super::cutting::Cutting;
 use crate::{
     Message, SlotId,
-    chunk::{Chunks, MAX_WHOLE, PIECE},
     slot::{memory_size, queue_size},
 };
 
@@ -37,8 +38,7 @@ pub(super) struct Schedule {
     turn: usize,
     /// Whether that lane has got its quantum for this round.
     topped_up: bool,
-    /// `None` if messages are never cut into pieces.
-    chunks: Option<Chunks>,
+    cutting: Cutting,
 }
 
 #[derive(Debug)]
@@ -88,18 +88,18 @@ impl Schedule {
             memory_size: 0,
             turn: 0,
             topped_up: false,
-            chunks: None,
+            cutting: Cutting::Never,
         }
     }
 
-    /// With `Some`, large messages are sent in pieces.
-    pub(super) const fn set_chunks(&mut self, chunks: Option<Chunks>) {
-        self.chunks = chunks;
+    /// Sets how large messages are cut into pieces.
+    pub(super) const fn set_cutting(&mut self, cutting: Cutting) {
+        self.cutting = cutting;
     }
 
-    /// The ids of `chunk/1`, if messages are sent in pieces.
-    pub(super) const fn chunks(&self) -> Option<Chunks> {
-        self.chunks
+    /// How large messages are cut into pieces.
+    pub(super) const fn cutting(&self) -> Cutting {
+        self.cutting
     }
 
     /// Queues a base message. `false` if the queue is full.
@@ -161,8 +161,7 @@ impl Schedule {
             self.topped_up = true;
         }
         let (length, start) = (head.payload.len(), lane.sent);
-        let cut = self.chunks.is_some() && length > MAX_WHOLE;
-        let end = if cut { length.min(start + PIECE) } else { length };
+        let end = length.min(start + self.cutting.piece_size(length));
         lane.credit = lane.credit.checked_sub((end - start).max(1))?;
         if end < length {
             lane.sent = end;
@@ -224,6 +223,15 @@ impl Next {
         self.data.len() < self.length
     }
 
+    /// Which part of the message it is, in a record.
+    pub(super) const fn part(&self) -> Part {
+        match self.start {
+            _ if !self.is_piece() => Part::Whole,
+            0 => Part::Begin { length: self.length },
+            _ => Part::More,
+        }
+    }
+
     /// Whether the message is complete with this part.
     pub(super) const fn is_last(&self) -> bool {
         self.start + self.data.len() == self.length
@@ -233,6 +241,7 @@ impl Next {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chunk::{Chunks, PIECE};
 
     fn message(length: usize) -> Message {
         Message { code: 0, payload: Bytes::from(vec![0; length]) }
@@ -313,7 +322,7 @@ mod tests {
     #[test]
     fn other_lanes_send_between_the_pieces_of_a_message() {
         let mut schedule = Schedule::new([(1, 1 << 20); 2]);
-        schedule.set_chunks(Some(Chunks::at(16)));
+        schedule.set_cutting(Cutting::Chunks(Chunks::at(16)));
         assert!(schedule.push(SlotId(0), message(10 * PIECE + 1)));
         assert!(schedule.push(SlotId(0), Message { code: 1, payload: Bytes::new() }));
         let full = schedule.queued(SlotId(0));

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, future::pending, sync::Arc, task::Waker, time::
 
 use bytes::BytesMut;
 use p2p_identity::NodeId;
-use rlpx_transport::{FrameError, Message as Frame, Opener, Parts, Session, Stream};
+use rlpx_transport::{FrameError, Link, Message as Frame, Opener, Parts, Session, Stream};
 use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -146,7 +146,7 @@ impl HelloExchangeError {
 }
 
 /// Sends and receives Hello within [`Config::hello_limit`], and negotiates the shared sub-protocols.
-/// Enables Snappy if the peer supports it.
+/// Enables Snappy if the peer supports it; with `sec/1` nothing is compressed, and `chunk/1` is not announced.
 ///
 /// # Errors
 ///
@@ -165,6 +165,8 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let mut wire = Wire::new(stream);
+    // Records of `sec/1` have pieces of their own.
+    let config = &Config { chunk: config.chunk && !wire.session.link().is_sec(), ..*config };
     let negotiated = match timeout(config.hello_limit, wire.exchange(&local.hello(config))).await {
         Ok(Ok(hello)) => negotiate_slots(hello, &wire.session.remote, local, config),
         Ok(Err(error)) => Err(error),
@@ -253,6 +255,12 @@ impl<Io> NegotiatedConnection<Io> {
         self
     }
 
+    /// How the connection is encrypted.
+    #[must_use]
+    pub const fn link(&self) -> Link {
+        self.wire.session.link()
+    }
+
     /// The shared sub-protocols, at least one, in the order of their message ids.
     #[must_use]
     pub fn shared(&self) -> &[Capability] {
@@ -296,7 +304,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> NegotiatedConnection<Io> {
         // In a box, because the ciphers are large and would be copied into several futures.
         let machine = Box::new(machine);
         let meters = Arc::clone(machine.meters());
-        let peer = Peer::new(hello, capabilities, origin, Arc::clone(&outbox), meters);
+        let link = machine.link();
+        let peer = Peer::new(hello, capabilities, origin, link, Arc::clone(&outbox), meters);
         let handle = peer.clone();
         let running = async move {
             let share = Arc::clone(machine.share());

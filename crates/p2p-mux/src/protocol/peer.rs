@@ -10,6 +10,7 @@ use std::{
 };
 
 use p2p_identity::NodeId;
+use rlpx_transport::Link;
 
 use crate::{
     Capability, CloseReason, ConnectionStats, DisconnectReason, Hello, P2P_VERSION, SlotId,
@@ -24,6 +25,7 @@ struct PeerData {
     hello: Hello,
     shared: Vec<Capability>,
     origin: Origin,
+    link: Link,
     trusted: AtomicBool,
     useful: AtomicBool,
     outbox: Arc<Outbox>,
@@ -50,6 +52,7 @@ impl Peer {
         hello: Hello,
         shared: Vec<Capability>,
         origin: Origin,
+        link: Link,
         outbox: Arc<Outbox>,
         meters: Arc<Meters>,
     ) -> Self {
@@ -58,6 +61,7 @@ impl Peer {
             hello,
             shared,
             origin,
+            link,
             trusted,
             useful: AtomicBool::new(false),
             outbox,
@@ -76,7 +80,8 @@ impl Peer {
             port: 0,
             id,
         };
-        Self::new(hello, Vec::new(), Origin::default(), Arc::default(), Arc::default())
+        let origin = Origin::default();
+        Self::new(hello, Vec::new(), origin, Link::Rlpx, Arc::default(), Arc::default())
     }
 
     /// The node id, which the peer has proved in the handshake.
@@ -89,6 +94,12 @@ impl Peer {
     #[must_use]
     pub fn client(&self) -> &str {
         &self.0.hello.client
+    }
+
+    /// How the connection is encrypted.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        self.0.link
     }
 
     /// The capabilities that the peer announced.

@@ -41,6 +41,8 @@ pub(super) mod metrics {
     pub(in crate::stats) const BYTES: Metric = counter("p2p_bytes_total", "Payload, decompressed");
     pub(in crate::stats) const PIECES: Metric =
         counter("p2p_pieces_total", "Pieces of large messages");
+    pub(in crate::stats) const RECORDS: Metric =
+        counter("p2p_records_total", "Records of sec/1, received and sent");
     pub(in crate::stats) const QUEUED: Metric = Metric {
         name: "p2p_queued_bytes",
         help: "Bytes that wait in queues",
