@@ -189,7 +189,7 @@ where
         loop {
             receive(&mut io, &mut input).await?;
             // A separate statement: the generator is not `Send` and must not live across an await.
-            let step = machine.handle_by(&mut input, &sec, &mut rng)?;
+            let step = machine.handle_by(&mut input, &sec, &mut rng())?;
             machine = match step {
                 HandshakeStep::NeedMore(machine) => machine,
                 HandshakeStep::Done(accepted) => {
