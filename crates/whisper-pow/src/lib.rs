@@ -11,7 +11,7 @@
 //! | [`works`], [`Policy::works`] | the same for many envelopes, hashed side by side |
 //! | [`Proof`], [`Policy::proofs`] | the zero bits that were counted, in 16 bytes; with them the work under any rule is computed without another hash |
 //! | [`Task`], [`search`] | the search for a nonce under one or several rules, on one thread, without a clock |
-//! | [`Miner`], [`Meter`] | asynchronous sealing on all cores with a time limit, and its progress |
+//! | [`Miner`], [`Meter`] | asynchronous sealing on all cores or in place, with a time limit, and its progress |
 //! | [`Rate`], [`Estimate`] | the speed of this machine, and the expected cost of a task |
 //!
 //! ```

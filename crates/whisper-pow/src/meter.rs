@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Work, rate::duration};
+use crate::{Miner, Work, rate::duration};
 
 /// Shows the progress of a [`Miner`](crate::Miner) with one envelope. Clones show the same search.
 ///
@@ -22,8 +22,36 @@ struct Readings {
     /// The bits of a `Work`. Because work is not negative, they have the same order.
     best: AtomicU64,
     /// When the search began, and the expected number of hashes, if known.
-    started: OnceLock<(Instant, Option<f64>)>,
+    started: OnceLock<(Stopwatch, Option<f64>)>,
     took: OnceLock<Duration>,
+}
+
+/// How the time of a search is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stopwatch {
+    /// By the machine's clock, from here on.
+    Running(Instant),
+    /// By the number of hashes.
+    Nominal,
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self::Running(Instant::now())
+    }
+
+    fn elapsed(self, hashes: u64) -> Duration {
+        match self {
+            Self::Running(start) => start.elapsed(),
+            Self::Nominal => nominal_time(hashes),
+        }
+    }
+}
+
+/// The time that a miner without a clock counts for this number of hashes.
+pub(crate) fn nominal_time(hashes: u64) -> Duration {
+    const NANOS_PER_HASH: u64 = 1_000_000_000 / Miner::NONCES_PER_SECOND as u64;
+    Duration::from_nanos(hashes.saturating_mul(NANOS_PER_HASH))
 }
 
 /// The progress of a search.
@@ -53,10 +81,10 @@ impl Meter {
     #[must_use]
     pub fn progress(&self) -> Progress {
         let Readings { hashes, best, started, took } = &*self.0;
-        let (start, expected) = started.get().copied().unzip();
-        let running = || start.map_or(Duration::ZERO, |start| start.elapsed());
-        let elapsed = took.get().copied().unwrap_or_else(running);
+        let (stopwatch, expected) = started.get().copied().unzip();
         let hashes = hashes.load(Relaxed);
+        let running = || stopwatch.map_or(Duration::ZERO, |stopwatch| stopwatch.elapsed(hashes));
+        let elapsed = took.get().copied().unwrap_or_else(running);
         #[expect(clippy::cast_precision_loss, reason = "a rate, not a count")]
         let rate = hashes as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
         Progress {
@@ -68,9 +96,9 @@ impl Meter {
         }
     }
 
-    pub(crate) fn begin(&self, expected: Option<f64>) {
+    pub(crate) fn begin(&self, stopwatch: Stopwatch, expected: Option<f64>) {
         // Only the first search counts.
-        let _ = self.0.started.set((Instant::now(), expected));
+        let _ = self.0.started.set((stopwatch, expected));
     }
 
     pub(crate) fn tried(&self, hashes: u64) {
@@ -82,8 +110,8 @@ impl Meter {
     }
 
     pub(crate) fn end(&self) {
-        if let Some((start, _)) = self.0.started.get() {
-            let _ = self.0.took.set(start.elapsed());
+        if let Some((stopwatch, _)) = self.0.started.get() {
+            let _ = self.0.took.set(stopwatch.elapsed(self.0.hashes.load(Relaxed)));
         }
     }
 }

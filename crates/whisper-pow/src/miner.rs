@@ -1,4 +1,4 @@
-//! Sealing on several threads, awaited by asynchronous code.
+//! Sealing on several threads or in place, awaited by asynchronous code.
 
 mod jobs;
 mod workers;
@@ -12,7 +12,7 @@ use crate::{Meter, Rule, Task, Work, WorkError};
 use jobs::Order;
 use workers::Workers;
 
-/// Seals envelopes on threads of its own, so that asynchronous code can await it.
+/// Seals envelopes, so that asynchronous code can await it: on threads of its own, or [in place](Self::in_place).
 ///
 /// Threads exist only while something is being sealed. With the feature `low-priority` they run at a lower priority than
 /// others on Linux. A clone shares the threads.
@@ -160,10 +160,26 @@ impl Miner {
     /// same task gives the same envelope.
     #[must_use]
     pub fn with_threads(threads: NonZeroUsize) -> Self {
-        Self { workers: Arc::new(Workers::new(threads)) }
+        Self { workers: Arc::new(Workers::with_threads(threads)) }
     }
 
-    /// Number of threads.
+    /// A miner without threads and without a clock: a future that is awaited searches itself, a block of 8192 nonces in
+    /// each poll, and lets other tasks run in between. For simulations, which must repeat themselves, and for machines
+    /// that have no threads, such as browsers.
+    ///
+    /// The time of a job counts in nonces, [`NONCES_PER_SECOND`](Self::NONCES_PER_SECOND): the same jobs in the same
+    /// order give the same envelopes on every machine. A [`Meter`] counts in the same way. A poll takes less than a
+    /// millisecond with the fastest instruction set and tens of milliseconds with the slowest.
+    #[must_use]
+    pub fn in_place() -> Self {
+        Self { workers: Arc::new(Workers::in_place()) }
+    }
+
+    /// Number of nonces that count as a second of work for a miner [in place](Self::in_place). A core tries between
+    /// a half and thirty times as many.
+    pub const NONCES_PER_SECOND: u32 = 1_000_000;
+
+    /// Number of threads; 1 for a miner [in place](Self::in_place).
     #[must_use]
     pub fn threads(&self) -> NonZeroUsize {
         self.workers.threads()
@@ -187,7 +203,8 @@ impl Miner {
     /// Finds a nonce for the task of a job.
     ///
     /// Begins when it is polled. Dropping the future ends the search: its threads are gone within a few milliseconds.
-    /// Needs no particular runtime, and hashes nothing on the thread that polls.
+    /// Needs no particular runtime. Unless the miner is [in place](Self::in_place), it hashes nothing on the thread that
+    /// polls.
     ///
     /// ```
     /// use std::time::Duration;
@@ -216,7 +233,8 @@ impl Miner {
             Target::AtLeast(work) => Some(task.bits_for(work).ok_or(SealError::Unreachable)?),
             Target::Best => None,
         };
-        meter.begin(enough.map(|bits| task.expected_hashes(bits)));
+        let stopwatch = self.workers.stopwatch();
+        meter.begin(stopwatch, enough.map(|bits| task.expected_hashes(bits)));
         let threads = u32::try_from(self.threads().get()).unwrap_or(u32::MAX);
         let order = Order {
             task: task.clone(),

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::{
-    future::Future as _,
+    future::Future,
     num::NonZeroUsize,
-    pin::pin,
-    task::{Context, Waker},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -227,4 +227,64 @@ fn dropping_the_future_ends_its_threads() {
         assert!(sealing.as_mut().poll(&mut context).is_pending());
     }
     wait_until_no_thread_is_left();
+}
+
+#[test]
+fn in_place_it_repeats_itself_and_needs_neither_threads_nor_time() {
+    let seal = |target, within| {
+        let (miner, unsealed) = (Miner::in_place(), unsealed());
+        let mut sealing = pin!(miner.seal(&unsealed, Rule::EIP_627, target, within));
+        polled(sealing.as_mut())
+    };
+    let (polls, sealed) = seal(at_least(2.0), FOREVER);
+    let sealed = sealed.unwrap();
+    assert_eq!(work(Rule::EIP_627, &sealed.envelope), Ok(sealed.work));
+    assert_eq!(polls, usize::try_from(sealed.hashes.div_ceil(8192)).unwrap() + 1);
+    // 41 blocks of 8192 nonces are the first that take a third of a second.
+    let within = Duration::from_secs(1) / 3;
+    let (_, best) = seal(Target::Best, within);
+    assert_eq!(best.as_ref().unwrap().hashes, 41 * 8192);
+    assert_eq!(seal(Target::Best, within).1, best);
+    let (_, late) = seal(at_least(1e30), within);
+    let best = best.unwrap().work;
+    assert_eq!(late, Err(SealError::OutOfTime { best, hashes: 41 * 8192 }));
+}
+
+#[test]
+fn in_place_a_meter_counts_in_nonces() {
+    let (miner, meter) = (Miner::in_place(), Meter::new());
+    let task = Task::new(Rule::EIP_627, &unsealed()).unwrap();
+    let job = SealJob::new(task, Target::Best, Duration::from_millis(100)).meter(&meter);
+    polled(pin!(miner.seal_job(job))).1.unwrap();
+    let progress = meter.progress();
+    assert_eq!(progress.hashes, 13 * 8192);
+    assert_eq!(progress.elapsed, Duration::from_micros(progress.hashes));
+}
+
+/// Jobs in place take turns: an endless one of another client does not hold up a short one, whose work its own future does.
+#[test]
+fn in_place_a_short_job_ends_beside_an_endless_one() {
+    let miner = Miner::in_place();
+    let task = Task::new(Rule::EIP_627, &unsealed()).unwrap();
+    let mut endless = pin!(miner.seal_job(SealJob::new(task.clone(), Target::Best, FOREVER)));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(endless.as_mut().poll(&mut context).is_pending());
+    let within = Duration::from_millis(80); // ten blocks
+    let short = SealJob::new(task, Target::Best, within).client(Client { key: 1, weight: 1 });
+    let (polls, sealed) = polled(pin!(miner.seal_job(short)));
+    assert_eq!(sealed.unwrap().hashes, 10 * 8192);
+    assert!(polls <= 21, "{polls} polls");
+    // The other one can go away in the middle.
+    assert!(endless.as_mut().poll(&mut context).is_pending());
+}
+
+/// Polls a future until it is ready, which nothing else has to do. The number of polls.
+fn polled<T>(mut future: Pin<&mut impl Future<Output = T>>) -> (usize, T) {
+    let mut context = Context::from_waker(Waker::noop());
+    for polls in 1.. {
+        if let Poll::Ready(ready) = future.as_mut().poll(&mut context) {
+            return (polls, ready);
+        }
+    }
+    unreachable!()
 }

@@ -16,6 +16,7 @@ const PLAIN: &[&[&str]] = &[
     &["--package", "keccak-lanes", "--no-default-features"],
     &["--package", "whisper-envelope", "--no-default-features"],
     &["--package", "whisper-pow", "--no-default-features"],
+    &["--package", "whisper-pow"],
 ];
 
 /// What contains libsecp256k1, and therefore needs a C compiler for the target.

@@ -1,20 +1,22 @@
-//! The threads of a miner.
+//! The jobs of a miner, and the threads that search them.
+
+mod in_place;
 
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
 
 use super::{
     SealError,
-    jobs::{Finished, JobId, Jobs, Order},
+    jobs::{Block, Finished, JobId, Jobs, Order},
 };
-use crate::Search;
+use crate::{Search, meter::Stopwatch};
 
 /// Maximum memory of all envelopes that are being sealed, in bytes.
 const MAX_BYTES: usize = 128 << 20;
@@ -23,10 +25,19 @@ const MAX_BYTES: usize = 128 << 20;
 #[cfg(all(feature = "low-priority", target_os = "linux"))]
 const NICE: i32 = 10;
 
-/// The threads, and the jobs they work on.
+/// Where a miner searches.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// On at most this number of threads.
+    Threads(NonZeroUsize),
+    /// Where its futures are polled.
+    InPlace,
+}
+
+/// The jobs, and who works on them.
 #[derive(Debug)]
 pub(super) struct Workers {
-    threads: NonZeroUsize,
+    place: Place,
     state: Mutex<State>,
 }
 
@@ -40,13 +51,33 @@ struct State {
 }
 
 impl Workers {
-    pub(super) fn new(threads: NonZeroUsize) -> Self {
-        let state = State { jobs: Jobs::new(MAX_BYTES), waiting: BTreeMap::new(), running: 0 };
-        Self { threads, state: Mutex::new(state) }
+    pub(super) fn with_threads(threads: NonZeroUsize) -> Self {
+        Self::new(Place::Threads(threads))
     }
 
+    pub(super) fn in_place() -> Self {
+        Self::new(Place::InPlace)
+    }
+
+    fn new(place: Place) -> Self {
+        let state = State { jobs: Jobs::new(MAX_BYTES), waiting: BTreeMap::new(), running: 0 };
+        Self { place, state: Mutex::new(state) }
+    }
+
+    /// Number of threads; 1 if there are none.
     pub(super) const fn threads(&self) -> NonZeroUsize {
-        self.threads
+        match self.place {
+            Place::Threads(threads) => threads,
+            Place::InPlace => NonZeroUsize::MIN,
+        }
+    }
+
+    /// The clock for the progress of a search.
+    pub(super) fn stopwatch(&self) -> Stopwatch {
+        match self.place {
+            Place::Threads(_) => Stopwatch::start(),
+            Place::InPlace => Stopwatch::Nominal,
+        }
     }
 
     /// Works on a job until it is finished. Dropping the future removes the job.
@@ -59,7 +90,10 @@ impl Workers {
             job
         };
         let _removed = RemoveOnDrop { workers: self, job };
-        self.add_thread()?;
+        match self.place {
+            Place::Threads(_) => self.add_thread()?,
+            Place::InPlace => self.work_until_ready(&receiver).await,
+        }
         receiver.await.map_err(|_| SealError::NoThread)
     }
 
@@ -67,7 +101,7 @@ impl Workers {
     fn add_thread(self: &Arc<Self>) -> Result<(), SealError> {
         {
             let mut state = self.lock();
-            if state.running >= self.threads.get() || state.jobs.is_idle() {
+            if state.running >= self.threads().get() || state.jobs.is_idle() {
                 return Ok(());
             }
             state.running += 1;
@@ -103,14 +137,18 @@ impl Workers {
             blocks = blocks.saturating_add(1);
             let started = Instant::now();
             let search = block.search();
-            let took = started.elapsed();
-            let mut state = self.lock();
-            if let Some(Finished { job, search }) = state.jobs.finish_block(&block, search, took)
-                && let Some(sender) = state.waiting.remove(&job)
-            {
-                // The receiver may be gone: the future was dropped.
-                let _ = sender.send(search);
-            }
+            self.finish_block(&block, search, started.elapsed());
+        }
+    }
+
+    /// Takes the result of a block that took `took`.
+    fn finish_block(&self, block: &Block, search: Search, took: Duration) {
+        let mut state = self.lock();
+        if let Some(Finished { job, search }) = state.jobs.finish_block(block, search, took)
+            && let Some(sender) = state.waiting.remove(&job)
+        {
+            // The receiver may be gone: the future was dropped.
+            let _ = sender.send(search);
         }
     }
 
