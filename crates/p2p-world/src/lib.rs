@@ -2,6 +2,7 @@
 //!
 //! - [`rng`], [`HashMap`] and [`HashSet`]: randomness of the operating system. With the feature `seeded`, a thread can use
 //!   a seed instead (`seed_thread`): then the same program makes the same choices again.
+//! - [`race`]: two futures side by side, without the random choice of `select!`.
 //! - `World`, with the feature `tokio`: the clock, tasks, names, connections, datagrams and files of one node. `SystemWorld`
 //!   is the one of the operating system. The crate `p2p-sim` has a simulated one for each host.
 //!
@@ -19,14 +20,20 @@
 //! ```
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "tokio")]
+mod clocked;
 mod hash;
+mod race;
 mod random;
 #[cfg(feature = "tokio")]
 mod system;
 #[cfg(feature = "tokio")]
 mod world;
 
+#[cfg(feature = "tokio")]
+pub use clocked::ClockedWorld;
 pub use hash::{HashMap, HashSet, HashState};
+pub use race::race;
 pub use random::{Rng, rng};
 #[cfg(feature = "seeded")]
 pub use random::{SeedGuard, seed_thread};
