@@ -1,12 +1,13 @@
 //! A whole Whisper session: a peer that sends any bytes, a node, and a second peer that gets what the node relays.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use p2p_mux::{Channel, Message, Receiver, Sender};
+use p2p_world::{ClockedWorld, SystemWorld};
 use rlp_codec::{Error, Item};
 use tokio::{join, runtime::Builder, time::timeout};
-use whisper_protocol::{Clock, Config, Dialect, FilterSettings, Remote, Whisper, Work};
+use whisper_protocol::{Config, Dialect, FilterSettings, Remote, Whisper, Work};
 
 use crate::fixture;
 
@@ -37,12 +38,13 @@ pub fn shh_packet(data: &[u8]) {
 
 async fn run(dialect: Dialect, data: &[u8]) {
     let packets = packets(data);
-    let clock = Clock::new(|| NOW);
+    let now = || SystemTime::UNIX_EPOCH + Duration::from_secs(NOW.into());
+    let world = ClockedWorld::shared(SystemWorld::shared(), now);
     let whisper = Whisper::new(Config {
         min_work: Work::ZERO,
         filters: FilterSettings { workers: 1, ..FilterSettings::default() },
         pool_bytes: POOL_BYTES,
-        clock,
+        world,
         ..Config::default()
     });
     let (sender_channel, sender_end) = Channel::pipe();

@@ -3,29 +3,33 @@
 pub(crate) mod corrector;
 pub(crate) mod offset;
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, sync::Arc, time::UNIX_EPOCH};
+
+use p2p_world::{SystemWorld, World};
 
 /// Where the node gets the time from, in seconds since 1970 (UTC).
 ///
-/// Whisper's time is whole seconds in 32 bits. The default is the system's clock; a simulation provides its own.
+/// Whisper's time is whole seconds in 32 bits.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> u32 + Send + Sync>);
 
 impl Clock {
     /// A clock that calls `now` each time it is read.
-    pub fn new(now: impl Fn() -> u32 + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(now: impl Fn() -> u32 + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The system's clock. It reads 0 before 1970 and [`u32::MAX`] after 2106.
+    /// The system's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self::new(|| {
-            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::of(SystemWorld::shared())
+    }
+
+    /// The clock of a machine. It reads 0 before 1970 and [`u32::MAX`] after 2106.
+    #[must_use]
+    pub fn of(world: Arc<dyn World>) -> Self {
+        Self::new(move || {
+            let since_1970 = world.unix_time().duration_since(UNIX_EPOCH).unwrap_or_default();
             u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX)
         })
     }

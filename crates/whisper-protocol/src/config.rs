@@ -1,8 +1,9 @@
 //! The configuration of a node, with defaults that suit a node of a private network.
 
-use std::{num::NonZeroUsize, thread, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
-use whisper_pow::Work;
+use p2p_world::{SystemWorld, World};
+use whisper_pow::{Miner, Work};
 
 use crate::{
     clock::Clock, delivery::interest::Interest, peers::rate_limit::RateLimits,
@@ -98,14 +99,38 @@ pub struct Config {
     /// Whether the node is a light client: it sends what is posted here, relays nothing, and says so in its status.
     /// Default false. [`Whisper::set_light`](crate::Whisper::set_light) changes it.
     pub light: bool,
-    /// The clock. Default: the system's.
-    pub clock: Clock,
+    /// The machine that the node runs on: its UNIX clock, and the tasks. Default: that of the operating system.
+    pub world: Arc<dyn World>,
+    /// Does the proof of work. Default: on threads of its own, on all cores.
+    pub miner: Miner,
 }
 
 const MIB: usize = 1024 * 1024;
 
 /// The default of [`Config::min_work`].
 const DEFAULT_MIN_WORK: f64 = 0.2;
+
+impl Config {
+    /// The configuration of a node in a simulation: as the default, but its machine is `world`, it has no threads, and nothing
+    /// depends on the number of cores.
+    ///
+    /// On a Tokio runtime of one thread with a paused clock, in a thread with a seed
+    /// ([`p2p_world`], feature `seeded`), such a node does the same each time.
+    #[must_use]
+    pub fn simulated(world: Arc<dyn World>) -> Self {
+        Self {
+            world,
+            miner: Miner::in_place(),
+            filters: FilterSettings { workers: 1, ..FilterSettings::default() },
+            ..Self::default()
+        }
+    }
+
+    /// The clock of the node.
+    pub(crate) fn clock(&self) -> Clock {
+        Clock::of(Arc::clone(&self.world))
+    }
+}
 
 impl Default for Config {
     fn default() -> Self {
@@ -120,7 +145,8 @@ impl Default for Config {
             receipts: ReceiptSettings::default(),
             peers: PeerSettings::default(),
             light: false,
-            clock: Clock::system(),
+            world: SystemWorld::shared(),
+            miner: Miner::new(),
         }
     }
 }

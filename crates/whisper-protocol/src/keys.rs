@@ -3,12 +3,12 @@
 pub(crate) mod id;
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Mutex, RwLock},
 };
 
 use p2p_identity::{PublicKey, SecretKey};
+use p2p_world::HashMap;
 use rand::{CryptoRng, SeedableRng as _, rngs::StdRng};
 use whisper_envelope::SymmetricKey;
 use zeroize::Zeroizing;

@@ -111,7 +111,7 @@ pub use whisper::{Info, MessageSizeError, NoSuchPeer, Whisper};
 #[doc(no_inline)]
 pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, SymmetricKey, Topic};
 #[doc(no_inline)]
-pub use whisper_pow::{Client, Policy, Rule, Work};
+pub use whisper_pow::{Client, Miner, Policy, Rule, Work};
 pub use wire::packet;
 
 /// The examples in the README compile and run like those of this documentation.

@@ -16,10 +16,11 @@ pub(crate) mod testing;
 pub(crate) mod trace;
 pub(crate) mod unsent_reason;
 
-use std::{collections::VecDeque, hash::RandomState};
+use std::collections::VecDeque;
 
 use p2p_identity::NodeId;
 use p2p_mux::MemoryCharge;
+use p2p_world::HashState;
 use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::{Rule, Work};
 
@@ -120,7 +121,7 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// `table_keys` must be random.
-    pub(crate) fn new(dialect: Dialect, config: &Config, table_keys: RandomState) -> Self {
+    pub(crate) fn new(dialect: Dialect, config: &Config, table_keys: HashState) -> Self {
         Self {
             dialect,
             pool: Pool::new(config.pool_bytes, table_keys),

@@ -17,6 +17,7 @@ use std::{
 use bytes::Bytes;
 use p2p_identity::causes;
 use p2p_mux::{Channel, Exit, MemoryCharge, Receiver, SendError};
+use p2p_world::race;
 use tokio::{sync::Notify, task::yield_now, time::timeout};
 
 use crate::{
@@ -124,10 +125,9 @@ impl Session {
         let link = PeerLink { sender: Arc::clone(&self.sender), wake: Arc::clone(&self.wake) };
         let peer = ConnectedPeer::join(&self.context, &self.remote, theirs, ours, link, known);
         self.context.counters.one(Counter::SessionsEstablished);
-        let ended = tokio::select! {
-            ended = self.read(peer.slot(), &theirs, &mut receiver) => ended,
-            ended = self.write(peer.slot(), theirs.confirmations && ours.confirmations) => ended,
-        };
+        let reading = self.read(peer.slot(), &theirs, &mut receiver);
+        let writing = self.write(peer.slot(), theirs.confirmations && ours.confirmations);
+        let ended = race(reading, writing).await;
         peer.learn_rule();
         ended
     }

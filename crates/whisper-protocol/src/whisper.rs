@@ -4,11 +4,12 @@ pub(crate) mod describe;
 pub(crate) mod explanation;
 mod node;
 
-use std::{collections::HashSet, future::Future, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
 use p2p_identity::NodeId;
 use p2p_mux::{Channel, Exit, Protocol};
+use p2p_world::HashSet;
 use tokio::time::Instant;
 use whisper_envelope::{Bloom, Envelope};
 use whisper_pow::{Client, Work};
@@ -216,7 +217,7 @@ impl Whisper {
     pub async fn post(&self, post: Post) -> Result<Receipt, PostError> {
         let SessionContext { corrector, relays, rules, counters, delivery, tracker, .. } =
             self.context();
-        let unsealed = post.encrypt(corrector.now(), &self.0.keys, &mut rand::rng())?;
+        let unsealed = post.encrypt(corrector.now(), &self.0.keys, &mut p2p_world::rng())?;
         let requirements = relays.relays().requirements();
         post.check(&unsealed, requirements.max_message_size(), requirements.min_work())?;
         let dialect = post.dialect;
@@ -329,7 +330,7 @@ impl Whisper {
             let wanted = filter.has_topic(topic) && filter.admits(dialect, work, false);
             wanted.then(|| (dialect, Bytes::copy_from_slice(entry.raw()), work))
         });
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         let open = |(dialect, raw, work)| {
             let envelope = Envelope::decode(dialect, raw).ok()?;
             if !seen.insert(ContentHash::of(&envelope)) {

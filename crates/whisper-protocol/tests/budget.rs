@@ -1,9 +1,12 @@
 //! Compares the memory that the pool counts with the memory that it allocates.
 
+use std::time::{Duration, SystemTime};
+
 use allocation_counter::measure;
+use p2p_world::{ClockedWorld, SystemWorld};
 use tokio::runtime;
 use whisper_envelope::{Envelope, Topic, Unsealed};
-use whisper_protocol::{Clock, Config, Whisper, Work};
+use whisper_protocol::{Config, Whisper, Work};
 
 const NOW: u32 = 1_700_000_000;
 
@@ -24,8 +27,9 @@ fn envelopes() -> Vec<Envelope> {
 fn the_pool_counts_the_memory_that_it_allocates() {
     let runtime = runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let _inside = runtime.enter();
-    let clock = Clock::new(|| NOW);
-    let node = Whisper::new(Config { min_work: Work::ZERO, clock, ..Config::default() });
+    let now = || SystemTime::UNIX_EPOCH + Duration::from_secs(NOW.into());
+    let world = ClockedWorld::shared(SystemWorld::shared(), now);
+    let node = Whisper::new(Config { min_work: Work::ZERO, world, ..Config::default() });
     let envelopes = envelopes();
     let taken = measure(|| drop(node.inject_all(&envelopes))).bytes_current;
     let taken = u64::try_from(taken).expect("it takes something") + ROUNDED * COUNT;

@@ -10,7 +10,7 @@
 //! they are few, only static peers count, which the operator has chosen: one is enough. A clock inside the limits, as
 //! every correct one is, is never changed.
 
-use std::collections::HashMap;
+use p2p_world::HashMap;
 
 use crate::{relay::admission::SYNC_ALLOWANCE, relay::peer_slot::PeerSlot};
 
@@ -80,7 +80,7 @@ pub(crate) struct OffsetEstimate {
 
 impl OffsetEstimate {
     pub(crate) fn new(max_secs: u32) -> Self {
-        Self { peers: HashMap::new(), max_secs: max_secs.into() }
+        Self { peers: HashMap::default(), max_secs: max_secs.into() }
     }
 
     /// A peer that this node dialed joined.

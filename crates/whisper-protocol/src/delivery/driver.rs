@@ -96,7 +96,7 @@ impl DeliveryDriver {
 
     /// Adds a filter under a new id. `lasting`: it is not removed when it is idle.
     pub(crate) fn insert(&self, filter: &Arc<Filter>, lasting: bool) -> FilterId {
-        let id = FilterId::random(&mut rand::rng());
+        let id = FilterId::random(&mut p2p_world::rng());
         self.delivery.insert(self.uptime(), id, Arc::clone(filter), lasting);
         self.inserted.notify_one();
         if self.delivery.feed_from_pool(self.clock.now(), id, filter) {

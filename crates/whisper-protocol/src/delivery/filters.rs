@@ -6,11 +6,12 @@
 //! delay another.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, btree_map, hash_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
 
+use p2p_world::HashMap;
 use whisper_envelope::{PartialTopic, Topic};
 use whisper_pow::Client;
 

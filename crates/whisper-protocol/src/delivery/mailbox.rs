@@ -3,11 +3,13 @@
 mod seen;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::VecDeque,
     future::poll_fn,
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
+
+use p2p_world::HashSet;
 
 use crate::{
     config::QueueLimits,

@@ -1,8 +1,9 @@
 //! How the connected peers are reached.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::sync::Mutex;
 
 use p2p_identity::NodeId;
+use p2p_world::HashMap;
 
 use crate::{lock::lock, relay::peer_slot::PeerSlot};
 

@@ -6,7 +6,6 @@
 pub(crate) mod bucket;
 
 use std::{
-    collections::HashMap,
     fmt,
     hash::Hash,
     net::IpAddr,
@@ -16,6 +15,7 @@ use std::{
 };
 
 use p2p_identity::{NodeId, host_prefix};
+use p2p_world::HashMap;
 
 use crate::{
     lock::lock,
@@ -202,7 +202,7 @@ struct Accounts<K> {
 
 impl<K> Default for Accounts<K> {
     fn default() -> Self {
-        Self { held: HashMap::new(), shared: Account::default(), next_sweep: Duration::ZERO }
+        Self { held: HashMap::default(), shared: Account::default(), next_sweep: Duration::ZERO }
     }
 }
 

@@ -1,11 +1,9 @@
 //! Which rule each peer applies to work, and which rules own envelopes must satisfy.
 
-use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    sync::Mutex,
-};
+use std::{collections::VecDeque, sync::Mutex};
 
 use p2p_identity::NodeId;
+use p2p_world::{HashMap, HashSet};
 use whisper_envelope::Dialect;
 use whisper_pow::{Policy, Rule};
 
@@ -83,7 +81,7 @@ impl RuleLearner {
                 None => (seal, Vec::new()),
             },
         };
-        let mut seen = HashSet::from([first]);
+        let mut seen: HashSet<_> = [first].into_iter().collect();
         others.retain(|rule| seen.insert(*rule));
         (first, others)
     }

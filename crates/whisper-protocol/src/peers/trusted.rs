@@ -1,8 +1,9 @@
 //! The peers whose direct messages are accepted.
 
-use std::{collections::HashSet, sync::Mutex};
+use std::sync::Mutex;
 
 use p2p_identity::NodeId;
+use p2p_world::HashSet;
 
 use crate::lock::lock;
 

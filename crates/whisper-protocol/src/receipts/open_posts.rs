@@ -6,11 +6,12 @@
 mod open_post;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
 use p2p_identity::NodeId;
+use p2p_world::HashMap;
 use whisper_pow::Rule;
 
 use crate::{
@@ -53,13 +54,13 @@ impl OpenPosts {
         };
         Self {
             settings,
-            open: HashMap::new(),
+            open: HashMap::default(),
             by_age: BTreeMap::new(),
             by_expiry: BTreeSet::new(),
             by_stay: BTreeSet::new(),
             serial: 0,
-            ended: HashMap::new(),
-            aliases: HashMap::new(),
+            ended: HashMap::default(),
+            aliases: HashMap::default(),
             ended_order: VecDeque::new(),
             news: VecDeque::new(),
         }

@@ -1,7 +1,8 @@
 //! Proof of work of a post: one envelope for each rule.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
+use p2p_world::HashSet;
 use whisper_envelope::{Envelope, Unsealed};
 use whisper_pow::{Miner, Rule, SealError, SealJob, Sealed, Target, Task, Work, work};
 

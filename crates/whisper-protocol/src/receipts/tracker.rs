@@ -1,14 +1,12 @@
 //! The open posts, shared by the sessions, the API and the timers.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use p2p_identity::NodeId;
+use p2p_world::HashMap;
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, timeout_at},
@@ -57,7 +55,7 @@ pub(crate) struct PostTracker {
 
 impl PostTracker {
     pub(crate) fn new(settings: ReceiptSettings, counters: Arc<Counters>) -> Self {
-        let tracked = Tracked { posts: OpenPosts::new(settings), watches: HashMap::new() };
+        let tracked = Tracked { posts: OpenPosts::new(settings), watches: HashMap::default() };
         Self {
             tracked: Mutex::new(tracked),
             open: AtomicUsize::new(0),

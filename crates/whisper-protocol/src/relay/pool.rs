@@ -13,10 +13,11 @@ mod slots;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    hash::{BuildHasher, RandomState},
+    hash::BuildHasher,
 };
 
 use hashbrown::HashTable;
+use p2p_world::HashState;
 use whisper_envelope::Envelope;
 
 use crate::{
@@ -45,7 +46,7 @@ pub(crate) struct Pool {
     slots: Slots,
     by_hash: HashTable<u32>,
     /// Random hash keys, so that peers cannot force collisions in the table.
-    table_keys: RandomState,
+    table_keys: HashState,
     by_work: BTreeMap<Rank, u32>,
     by_expiry: BTreeSet<(u32, u32)>,
     bytes: usize,
@@ -58,7 +59,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// An empty pool that never holds more than `budget` bytes, bookkeeping included. `table_keys` must be random.
-    pub(crate) fn new(budget: usize, table_keys: RandomState) -> Self {
+    pub(crate) fn new(budget: usize, table_keys: HashState) -> Self {
         Self {
             slots: Slots::default(),
             by_hash: HashTable::new(),

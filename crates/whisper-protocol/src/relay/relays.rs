@@ -4,7 +4,6 @@
 //! sending and opening after it is released: what is to be done then is returned as [`Effects`].
 
 use std::{
-    hash::RandomState,
     iter,
     sync::{Mutex, MutexGuard},
 };
@@ -12,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use p2p_identity::NodeId;
 use p2p_mux::MemoryCharge;
+use p2p_world::HashState;
 use whisper_envelope::{Bloom, Dialect, Envelope, Topic};
 use whisper_pow::{Policy, Rule, Work};
 
@@ -90,7 +90,7 @@ pub(crate) struct Relays {
 
 impl Relays {
     /// `table_keys` must be random.
-    pub(crate) fn new(config: &Config, table_keys: &RandomState) -> Self {
+    pub(crate) fn new(config: &Config, table_keys: &HashState) -> Self {
         let relay = |dialect| Mutex::new(Relay::new(dialect, config, table_keys.clone()));
         Self {
             relays: ByDialect::new(relay),
@@ -359,7 +359,7 @@ mod tests {
 
     fn relays() -> Relays {
         let config = Config { min_work: Work::ZERO, ..Config::default() };
-        Relays::new(&config, &RandomState::new())
+        Relays::new(&config, &HashState::default())
     }
 
     fn process(relays: &Relays, envelopes: &[Envelope]) -> (Vec<EnvelopeOutcome>, usize, Effects) {
@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn a_direct_message_is_checked_for_its_size_only() {
         let config = Config { max_message_size: 84, ..Config::default() };
-        let small = Relays::new(&config, &RandomState::new());
+        let small = Relays::new(&config, &HashState::default());
         let expired = envelope_until(NOW - 1000, 1);
         assert!(small.check_direct(&expired).is_ok());
         let _ = small.change(Dialect::V6, |relay| {

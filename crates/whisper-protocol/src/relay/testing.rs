@@ -1,6 +1,6 @@
 //! Envelopes for tests of the machines. Their content does not matter.
 
-use std::hash::RandomState;
+use p2p_world::HashState;
 
 use p2p_identity::NodeId;
 use whisper_envelope::{Dialect, Envelope, Topic, Unsealed};
@@ -53,6 +53,6 @@ pub(crate) fn eager() -> Status {
 
 /// The slots of `N` peers of one relay.
 pub(crate) fn slots<const N: usize>() -> [PeerSlot; N] {
-    let mut relay = Relay::new(Dialect::V6, &Config::default(), RandomState::new());
+    let mut relay = Relay::new(Dialect::V6, &Config::default(), HashState::default());
     [(); N].map(|()| relay.join(NodeId([0; 64]), eager(), eager(), PeerRuleState::ANY))
 }

@@ -12,7 +12,7 @@ use crate::{
 
 fn relay() -> Relay {
     let config = Config { min_work: Work::ZERO, pool_bytes: usize::MAX, ..Config::default() };
-    Relay::new(Dialect::V6, &config, RandomState::new())
+    Relay::new(Dialect::V6, &config, HashState::default())
 }
 
 fn join(relay: &mut Relay, theirs: Status) -> PeerSlot {
@@ -255,7 +255,7 @@ fn peer_slots_are_reused() {
 #[test]
 fn a_full_pool_rejects() {
     let config = Config { pool_bytes: 10, ..Config::default() };
-    let mut relay = Relay::new(Dialect::V6, &config, RandomState::new());
+    let mut relay = Relay::new(Dialect::V6, &config, HashState::default());
     let outcome = admit(&mut relay, None, 1, 1.0);
     assert_eq!(outcome, EnvelopeOutcome::Rejected(RejectReason::PoolFull));
 }

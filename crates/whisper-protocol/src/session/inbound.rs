@@ -50,11 +50,14 @@ impl Session {
     ) -> Result<(), Ended> {
         loop {
             let message = tokio::select! {
-                message = receiver.recv() => message,
+                biased;
+                // First, so that a peer that sends without pause does not delay it. It cannot delay the peer: when it was
+                // processed, nothing more is due until the clock goes on.
                 () = self.wait_for_due() => {
                     self.process_due(slot).await;
                     continue;
                 }
+                message = receiver.recv() => message,
             };
             let Some(message) = message else { return Ok(()) };
             let length = message.payload.len();

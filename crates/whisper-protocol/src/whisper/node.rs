@@ -1,7 +1,8 @@
 //! Builds the parts of a node and starts its tasks.
 
-use std::{hash::RandomState, sync::Arc};
+use std::sync::Arc;
 
+use p2p_world::{HashState, World};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -50,12 +51,12 @@ impl Node {
     pub(super) fn start(config: Config) -> Self {
         let counters = Arc::new(Counters::default());
         let max_correction = config.peers.clock_correction;
-        let corrector = Arc::new(ClockCorrector::new(config.clock.clone(), max_correction));
+        let corrector = Arc::new(ClockCorrector::new(config.clock(), max_correction));
         let delivery = Delivery::new(&config, Arc::clone(&counters));
         let delivery = Arc::new(DeliveryDriver::new(delivery, corrector.corrected()));
         let tracker = Arc::new(PostTracker::new(config.receipts, Arc::clone(&counters)));
         let links = Arc::new(Links::default());
-        let pools = Arc::new(Relays::new(&config, &RandomState::new()));
+        let pools = Arc::new(Relays::new(&config, &HashState::default()));
         let relays = Arc::new(RelayDriver::new(
             Arc::clone(&pools),
             Arc::clone(&corrector),
@@ -69,7 +70,7 @@ impl Node {
             Publisher::new(Arc::clone(&relays), Arc::clone(&tracker), Arc::clone(&direct));
         let subscriptions =
             Arc::new(Subscriptions::new(Arc::clone(&delivery), Arc::clone(&relays)));
-        let Config { work, peers, filters, .. } = config;
+        let Config { work, peers, filters, world, miner, .. } = config;
         let stop = CancellationToken::new();
         let context = SessionContext {
             stop: stop.clone(),
@@ -85,7 +86,7 @@ impl Node {
             relays,
             mail: Arc::new(MailQueue::new(Arc::clone(&direct))),
         };
-        let (tasks, miner) = (TaskTracker::new(), Miner::default());
+        let tasks = Tasks { world, tracker: TaskTracker::new() };
         for _ in 0..filters.workers.max(1) {
             let pools: Arc<dyn PoolReader> = Arc::clone(&pools) as _;
             tasks.spawn(Arc::clone(&context.delivery).run(pools));
@@ -97,25 +98,45 @@ impl Node {
             publisher,
             subscriptions,
             direct,
-            keys: Keys::new(&mut rand::rng()),
+            keys: Keys::new(&mut p2p_world::rng()),
             miner,
             mailbox: filters.mailbox,
-            tasks,
+            tasks: tasks.tracker,
             _stop: stop.drop_guard(),
         }
     }
 }
 
-/// Starts the tasks of a node. They end when `stop` is cancelled.
-fn spawn(tasks: &TaskTracker, context: &SessionContext, subscriptions: &Arc<Subscriptions>) {
-    let (expiry, stop) = (Arc::clone(&context.relays).run_expiry(), context.stop.clone());
-    tasks.spawn(async move { stop.run_until_cancelled(expiry).await });
-    let (idle, stop) = (Arc::clone(subscriptions).remove_idle(), context.stop.clone());
-    tasks.spawn(async move { stop.run_until_cancelled(idle).await });
-    let (timeouts, stop) = (Arc::clone(&context.tracker).run(), context.stop.clone());
-    tasks.spawn(async move { stop.run_until_cancelled(timeouts).await });
+/// Starts tasks, and knows which of them have not ended.
+struct Tasks {
+    world: Arc<dyn World>,
+    tracker: TaskTracker,
+}
+
+impl Tasks {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.world.spawn(Box::pin(self.tracker.track_future(task)));
+    }
+
+    /// Starts a task that ends when the node stops.
+    fn spawn_until(
+        &self,
+        stop: &CancellationToken,
+        task: impl Future<Output: Send> + Send + 'static,
+    ) {
+        let stop = stop.clone();
+        self.spawn(async move { _ = stop.run_until_cancelled(task).await });
+    }
+}
+
+/// Starts the tasks of a node.
+fn spawn(tasks: &Tasks, context: &SessionContext, subscriptions: &Arc<Subscriptions>) {
+    let stop = &context.stop;
+    tasks.spawn_until(stop, Arc::clone(&context.relays).run_expiry());
+    tasks.spawn_until(stop, Arc::clone(subscriptions).remove_idle());
+    tasks.spawn_until(stop, Arc::clone(&context.tracker).run());
     let (delivery, tracker) = (Arc::clone(&context.delivery), Arc::clone(&context.tracker));
-    let stop = context.stop.clone();
+    let stop = stop.clone();
     tasks.spawn(async move {
         stop.cancelled().await;
         delivery.close();
@@ -124,9 +145,8 @@ fn spawn(tasks: &TaskTracker, context: &SessionContext, subscriptions: &Arc<Subs
 }
 
 /// Starts the task that seals earlier posts for new peers.
-fn spawn_resealer(tasks: &TaskTracker, context: &SessionContext, miner: Miner) {
+fn spawn_resealer(tasks: &Tasks, context: &SessionContext, miner: Miner) {
     let SessionContext { relays, rules, tracker, stop, .. } = context;
     let (relays, rules, tracker) = (Arc::clone(relays), Arc::clone(rules), Arc::clone(tracker));
-    let (resealer, stop) = (Resealer::new(relays, rules, tracker, miner), stop.clone());
-    tasks.spawn(async move { stop.run_until_cancelled(resealer.run()).await });
+    tasks.spawn_until(stop, Resealer::new(relays, rules, tracker, miner).run());
 }

@@ -21,7 +21,7 @@ fn sent(ahead: i32, payload: &[u8]) -> Envelope {
 #[tokio::test(start_paused = true)]
 async fn an_early_envelope_is_processed_when_its_time_comes() {
     let clock = HandClock::new();
-    let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { world: clock.world(), ..settings() });
     let mut watch = watch(&node);
     let (mut sender, mut other) = (RawPeer::greeted(&node).await, RawPeer::greeted(&node).await);
     let (early, never) = (sent(60, b"early"), sent(601, b"never"));

@@ -93,7 +93,7 @@ async fn an_envelope_that_left_is_remembered_and_not_confused_with_its_successor
 #[tokio::test]
 async fn the_outcome_of_each_filter() {
     let clock = HandClock::new();
-    let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { world: clock.world(), ..settings() });
     let mut fetched = watch(&node);
     let subscribe = |spec| node.subscribe(spec).unwrap();
     let in_mailbox = subscribe(spec(&node));
@@ -130,7 +130,7 @@ async fn the_outcome_of_each_filter() {
 #[tokio::test]
 async fn rejected_envelopes_and_departed_ones() {
     let clock = HandClock::new();
-    let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { world: clock.world(), ..settings() });
     let peer = RawPeer::greeted(&node).await;
     let old = Unsealed::v6(NOW - 1, 50, TOPIC, &[0; 64]).seal(0);
     let short = Unsealed::v6(NOW + 5, 50, TOPIC, &[0; 64]).seal(0);

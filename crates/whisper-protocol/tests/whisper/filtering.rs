@@ -277,7 +277,7 @@ async fn the_bloom_follows_the_filters_both_ways_and_is_announced() {
 async fn the_topics_of_the_old_bloom_are_accepted_for_ten_seconds() {
     let clock = HandClock::new();
     let interest = Interest::Filters;
-    let node = Whisper::new(Config { interest, clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { interest, world: clock.world(), ..settings() });
     let id = node.subscribe(spec(&node)).unwrap();
     clock.advance(11);
     assert!(node.unsubscribe(&id));

@@ -78,7 +78,7 @@ async fn memory_stays_within_the_budget_and_high_work_survives() {
 #[tokio::test]
 async fn an_evicted_envelope_that_arrives_again_is_not_delivered_again() {
     let clock = HandClock::new();
-    let with_clock = |budget| Config { pool_bytes: budget, clock: clock.clock(), ..settings() };
+    let with_clock = |budget| Config { pool_bytes: budget, world: clock.world(), ..settings() };
     let (node, far) = (Whisper::new(with_clock(BUDGET)), Whisper::new(with_clock(usize::MAX)));
     let mut watch = watch(&node);
     let cheap = envelope(b"cheap");

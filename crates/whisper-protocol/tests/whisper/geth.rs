@@ -13,7 +13,7 @@ use whisper_protocol::{Clock, Config, Dialect, Envelope, Post, Whisper};
 
 use crate::{
     geth_peer::{GethPeer, NEW, OLD},
-    support::{TOPIC, amount, bundle, key, next, post, watch},
+    support::{TOPIC, amount, bundle, key, next, post, watch, world},
 };
 
 /// What go-ethereum requires by default.
@@ -49,7 +49,7 @@ fn the_peer_of_these_tests_judges_as_go_ethereum_does() {
             Envelope::decode(Dialect::V6, Bytes::from(hex::decode(raw).unwrap())).unwrap()
         };
         let envelopes: Vec<_> = case.envelopes.iter().map(envelope).collect();
-        let clock = Clock::new(move || case.now);
+        let clock = Clock::of(world(move || case.now));
         let (peer, mut kept) = GethPeer::new(rule(&case.rule), MIN_WORK, clock);
         let stays = peer.read(&bundle(envelopes.iter().map(|envelope| &envelope.raw()[..])));
         assert_eq!(stays, !case.disconnects, "{name}");

@@ -21,6 +21,7 @@ mod quirks;
 mod reasons;
 mod receipts;
 mod rejections;
+mod repeat;
 mod simulation;
 mod support;
 mod two_dialects;

@@ -195,7 +195,7 @@ async fn quirk_6_23_an_empty_bloom_is_a_full_one_in_the_status_only() {
 #[tokio::test]
 async fn quirk_6_24_the_old_required_work_is_tolerated_for_ten_seconds() {
     let clock = HandClock::new();
-    let node = Whisper::new(Config { min_work: Work::ZERO, clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { min_work: Work::ZERO, world: clock.world(), ..settings() });
     let worth = |number| Unsealed::v6(NOW + 50, 50, TOPIC, &[0; 64]).seal(number);
     node.set_min_work(amount(1e9));
     assert_eq!(node.inject(worth(1)), EnvelopeOutcome::New, "go-ethereum refuses at once");

@@ -6,7 +6,7 @@ use crate::support::{self, NOW, TOPIC, amount, node, post, settings, watch};
 use p2p_identity::SecretKey;
 use whisper_pow::{Policy, Rule};
 use whisper_protocol::{
-    Clock, Config, Post, PostError, Recipient, RejectReason, Topic, Whisper, WorkSettings,
+    Config, Post, PostError, Recipient, RejectReason, Topic, Whisper, WorkSettings,
 };
 
 fn demanding(min_work: f64) -> Whisper {
@@ -130,14 +130,13 @@ async fn the_node_may_reject_its_own_envelope() {
     // The clock passes the expiry while the message is sealed.
     let clock = support::HandClock::new();
     let ticking = {
-        let (clock, inner) = (clock.clone(), clock.clock());
-        Clock::new(move || {
-            let now = inner.now();
+        let clock = clock.clone();
+        support::world(move || {
             clock.advance(2);
-            now
+            clock.now() - 2
         })
     };
-    let node = Whisper::new(Config { clock: ticking, ..settings() });
+    let node = Whisper::new(Config { world: ticking, ..settings() });
     let refused = node.post(Post { ttl: 1, ..post(&node, b"x") }).await;
     assert_eq!(refused, Err(PostError::Rejected(RejectReason::Expired)));
 }

@@ -79,7 +79,7 @@ async fn quirk_6_3_the_bloom_and_its_tolerance_hold_from_the_start() {
     let (old, new) = (Topic([1, 2, 3, 0]), Topic([101, 102, 103, 0]));
     let clock = HandClock::new();
     let interest = Interest::Topics(Bloom::of(old));
-    let node = Whisper::new(Config { interest, clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { interest, world: clock.world(), ..settings() });
     let peer = RawPeer::greeted(&node).await;
     refused(&node, &peer, &about(new, 0)).await;
     node.set_bloom(Bloom::of(new));

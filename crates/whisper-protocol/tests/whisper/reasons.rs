@@ -110,7 +110,7 @@ async fn left_behind(reason: Reason) -> Whisper {
         }
         "relay.expired" => {
             let clock = HandClock::new();
-            let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
+            let node = Whisper::new(Config { world: clock.world(), ..settings() });
             assert_eq!(node.inject(of_times(NOW + 1, 50)), EnvelopeOutcome::New);
             clock.advance(2);
             assert_eq!(node.inject(envelope(b"another")), EnvelopeOutcome::New);
@@ -274,7 +274,7 @@ fn of_mailbox(mailbox: QueueLimits) -> Config {
 /// A node with an envelope that expires before a worker runs.
 fn expired_in_queue() -> Whisper {
     let clock = HandClock::new();
-    let node = in_order(Config { clock: clock.clock(), ..settings() });
+    let node = in_order(Config { world: clock.world(), ..settings() });
     node.subscribe(spec(&node)).unwrap();
     let envelope = envelope(b"late");
     let expiry = envelope.expiry();

@@ -26,7 +26,7 @@ fn asking(peers: usize) -> Whisper {
 fn confirming() -> (Whisper, HandClock) {
     let clock = HandClock::new();
     let receipts = ReceiptSettings { confirmations: true, ..ReceiptSettings::default() };
-    let settings = Config { receipts, clock: clock.clock(), ..settings() };
+    let settings = Config { receipts, world: clock.world(), ..settings() };
     (Whisper::new(settings), clock)
 }
 
@@ -63,7 +63,7 @@ async fn without_peers_a_post_is_unsent_until_one_connects() {
 #[tokio::test(start_paused = true)]
 async fn an_unsent_post_ends_at_its_expiry_with_the_reason() {
     let clock = HandClock::new();
-    let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { world: clock.world(), ..settings() });
     let _peer = RawPeer::new(&node).after(&narrow(&Bloom::of(Topic([1, 2, 3, 0])))).await;
     let mut receipt = node.post(Post { ttl: 5, ..post(&node, b"elsewhere") }).await.unwrap();
     let unsent = UnsentReason::Unwanted(SkippedPeers { bloom: 1, ..SkippedPeers::default() });
@@ -77,7 +77,7 @@ async fn an_unsent_post_ends_at_its_expiry_with_the_reason() {
 async fn a_post_that_too_few_peers_kept_expires() {
     let clock = HandClock::new();
     let receipts = ReceiptSettings { peers: 2, ..ReceiptSettings::default() };
-    let node = Whisper::new(Config { clock: clock.clock(), receipts, ..settings() });
+    let node = Whisper::new(Config { world: clock.world(), receipts, ..settings() });
     let mut peer = RawPeer::greeted(&node).await;
     let mut receipt = node.post(Post { ttl: 5, ..post(&node, b"for two") }).await.unwrap();
     assert_eq!(peer.receive().await.0, 1);
@@ -155,7 +155,7 @@ async fn direct_messages_have_receipts() {
 async fn a_direct_message_without_an_answer_expires() {
     let clock = HandClock::new();
     let receipts = ReceiptSettings { stay: Duration::from_secs(3600), ..Default::default() };
-    let node = Whisper::new(Config { receipts, clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { receipts, world: clock.world(), ..settings() });
     let peer = RawPeer::greeted(&node).await;
     let direct = Post { target_peer: Some(peer.id), ..post(&node, b"unheard") };
     let mut receipt = node.post(direct).await.unwrap();

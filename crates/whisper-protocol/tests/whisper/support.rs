@@ -1,18 +1,22 @@
 //! Nodes connected by pipes, and peers that the test controls.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, SystemTime},
 };
 
 use bytes::{Bytes, BytesMut};
 use p2p_identity::{NodeId, SecretKey};
 use p2p_mux::{Channel, Exit, rlp::Header};
+use p2p_world::{ClockedWorld, SystemWorld, World};
 use tokio::task::JoinHandle;
 use whisper_envelope::{Dialect, Draft, SymmetricKey, Unsealed};
 use whisper_protocol::{
-    Clock, Config, Envelope, FilterKey, FilterSpec, KeyId, Post, Recipient, Remote, Topic, Watch,
-    Whisper, Work,
+    Config, Envelope, FilterKey, FilterSpec, KeyId, Post, Recipient, Remote, Topic, Watch, Whisper,
+    Work,
 };
 
 /// The present of the tests.
@@ -35,14 +39,25 @@ impl HandClock {
         Self(Arc::new(AtomicU32::new(NOW)))
     }
 
-    pub(crate) fn clock(&self) -> Clock {
-        let now = Arc::clone(&self.0);
-        Clock::new(move || now.load(Ordering::SeqCst))
+    /// A machine with this clock.
+    pub(crate) fn world(&self) -> Arc<dyn World> {
+        let clock = self.clone();
+        world(move || clock.now())
+    }
+
+    pub(crate) fn now(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
     }
 
     pub(crate) fn advance(&self, seconds: u32) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
+}
+
+/// A machine whose clock shows these seconds since 1970.
+pub(crate) fn world(now: impl Fn() -> u32 + Send + Sync + 'static) -> Arc<dyn World> {
+    let since_1970 = move || Duration::from_secs(now().into());
+    ClockedWorld::shared(SystemWorld::shared(), move || SystemTime::UNIX_EPOCH + since_1970())
 }
 
 /// An amount of work.
@@ -52,7 +67,7 @@ pub(crate) fn amount(work: f64) -> Work {
 
 /// The configuration of a node that requires no work, with a clock that does not advance.
 pub(crate) fn settings() -> Config {
-    Config { min_work: Work::ZERO, clock: Clock::new(|| NOW), ..Config::default() }
+    Config { min_work: Work::ZERO, world: world(|| NOW), ..Config::default() }
 }
 
 /// A node that requires no work, with a clock that does not advance.

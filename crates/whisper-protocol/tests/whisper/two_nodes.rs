@@ -93,7 +93,7 @@ async fn in_a_ring_each_node_delivers_once() {
 #[tokio::test]
 async fn a_later_peer_gets_the_live_envelopes() {
     let clock = HandClock::new();
-    let late = || Whisper::new(Config { clock: clock.clock(), ..settings() });
+    let late = || Whisper::new(Config { world: clock.world(), ..settings() });
     let a = late();
     a.post(Post { ttl: 5, ..post(&a, b"short") }).await.unwrap();
     a.post(Post { ttl: 100, ..post(&a, b"long") }).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_later_peer_gets_the_live_envelopes() {
 #[tokio::test(start_paused = true)]
 async fn envelopes_leave_the_pool_at_their_expiry() {
     let clock = HandClock::new();
-    let node = Whisper::new(Config { clock: clock.clock(), ..settings() });
+    let node = Whisper::new(Config { world: clock.world(), ..settings() });
     assert_eq!(node.inject(envelope(b"lives 50 s")), EnvelopeOutcome::New);
     let held = node.info();
     assert!(held.envelopes == 1 && held.pool_bytes > 0, "{held:?}");

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 
 use crate::{
     geth_peer::{GethPeer, NEW, OLD},
-    support::{NOW, RawPeer, amount, bundle, next, post, random_id, settings, unsealed, watch},
+    support::{
+        NOW, RawPeer, amount, bundle, next, post, random_id, settings, unsealed, watch, world,
+    },
 };
 use p2p_mux::{Channel, Exit};
 use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
@@ -61,7 +63,7 @@ impl Strict {
         let remote = Remote::new(Dialect::V6, random_id()).client(client);
         let (near, far) = Channel::pipe();
         tokio::spawn(node.attach(remote, near));
-        let (peer, kept) = GethPeer::new(rule, REQUIRED, Clock::new(|| NOW));
+        let (peer, kept) = GethPeer::new(rule, REQUIRED, Clock::of(world(|| NOW)));
         let session = tokio::spawn(async move { peer.run(far, &[]).await });
         Self { client: client.to_owned(), kept, session }
     }

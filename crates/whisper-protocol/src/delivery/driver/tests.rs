@@ -16,11 +16,11 @@ fn driver() -> Arc<DeliveryDriver> {
     let queues = QueueSettings { broadcast: limits, direct: limits };
     let config = Config { queues, ..Config::default() };
     let delivery = Delivery::new(&config, Arc::new(Counters::default()));
-    Arc::new(DeliveryDriver::new(delivery, config.clock))
+    Arc::new(DeliveryDriver::new(delivery, config.clock()))
 }
 
 fn pool() -> Arc<dyn PoolReader> {
-    Arc::new(Relays::new(&Config::default(), &std::hash::RandomState::new()))
+    Arc::new(Relays::new(&Config::default(), &p2p_world::HashState::default()))
 }
 
 fn insert_filter(driver: &DeliveryDriver) {

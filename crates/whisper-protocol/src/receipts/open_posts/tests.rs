@@ -306,8 +306,8 @@ proptest! {
             start: Instant::now(),
             now: 0,
             peers: peers(),
-            began: HashMap::new(),
-            ended: HashMap::new(),
+            began: HashMap::default(),
+            ended: HashMap::default(),
         };
         for input in schedule {
             test.handle(input)?;

@@ -1,4 +1,6 @@
-use std::{hash::RandomState, time::Duration};
+use std::time::Duration;
+
+use p2p_world::HashState;
 
 use whisper_pow::{Policy, Work};
 
@@ -21,13 +23,13 @@ fn resealer(min_work: f64, accept: Vec<Rule>) -> Resealer {
     let policy = Policy { accept, ..Policy::default() };
     let work = WorkSettings { policy, ..WorkSettings::default() };
     let min_work = Work::new(min_work).unwrap();
-    let config = Config { min_work, work, clock: Clock::new(|| NOW), ..Config::default() };
+    let config = Config { min_work, work, ..Config::default() };
     let counters = Arc::new(Counters::default());
-    let corrector = Arc::new(ClockCorrector::new(config.clock.clone(), 0));
+    let corrector = Arc::new(ClockCorrector::new(Clock::new(|| NOW), 0));
     let delivery = Delivery::new(&config, Arc::clone(&counters));
     let delivery = Arc::new(DeliveryDriver::new(delivery, corrector.corrected()));
     let tracker = Arc::new(PostTracker::new(ReceiptSettings::default(), Arc::clone(&counters)));
-    let pools = Arc::new(Relays::new(&config, &RandomState::new()));
+    let pools = Arc::new(Relays::new(&config, &HashState::default()));
     let relays = RelayDriver::new(
         pools,
         corrector,

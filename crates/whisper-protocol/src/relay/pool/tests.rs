@@ -7,7 +7,7 @@ use super::*;
 use crate::relay::testing::{NOW, envelope, envelope_of_size, envelope_until, proven, work};
 
 fn pool() -> Pool {
-    Pool::new(usize::MAX, RandomState::new())
+    Pool::new(usize::MAX, HashState::default())
 }
 
 fn admit(pool: &mut Pool, number: u64, amount: f64) -> Admitted {
@@ -85,7 +85,7 @@ fn a_ticket_ends_with_its_envelope() {
 #[test]
 fn a_full_pool_admits_only_more_work() {
     let size = cost(envelope(0).raw());
-    let mut pool = Pool::new(2 * size, RandomState::new());
+    let mut pool = Pool::new(2 * size, HashState::default());
     admit(&mut pool, 1, 1.0);
     admit(&mut pool, 2, 2.0);
     assert_eq!(admit(&mut pool, 3, 1.0), Admitted::Full, "equal work is not enough");
@@ -96,7 +96,7 @@ fn a_full_pool_admits_only_more_work() {
 
 #[test]
 fn nothing_is_evicted_if_the_room_would_not_suffice() {
-    let mut pool = Pool::new(4 * cost(envelope(0).raw()), RandomState::new());
+    let mut pool = Pool::new(4 * cost(envelope(0).raw()), HashState::default());
     for (number, amount) in [(1, 1.0), (2, 5.0), (3, 1.0), (4, 1.0)] {
         admit(&mut pool, number, amount);
     }
@@ -151,7 +151,7 @@ proptest! {
         )
     ) {
         const BUDGET: usize = 3000;
-        let (mut pool, mut naive, mut now) = (Pool::new(BUDGET, RandomState::new()), Naive::default(), NOW);
+        let (mut pool, mut naive, mut now) = (Pool::new(BUDGET, HashState::default()), Naive::default(), NOW);
         let mut tickets = vec![Ticket::FIRST];
         for (passed, lives, number, size, amount) in arrivals {
             now += passed;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,7 +13,7 @@ use whisper_envelope::Dialect;
 use whisper_protocol::{Clock, Config, FilterId, FilterSettings, PeerSettings, Remote, Whisper};
 
 use super::Delivered;
-use crate::support::{NOW, random_id, settings, spec};
+use crate::support::{NOW, random_id, settings, spec, world};
 
 /// Clearly shorter than the second, which is the resolution of the clocks.
 const MOMENT: Duration = Duration::from_millis(1);
@@ -50,15 +51,15 @@ impl Network {
         let start = Instant::now();
         let node = |estimate: &i64| {
             let estimate = *estimate;
-            let clock =
-                Clock::new(move || true_time(start).checked_add_signed(skew_of(estimate)).unwrap());
+            let world =
+                world(move || true_time(start).checked_add_signed(skew_of(estimate)).unwrap());
+            let clock = Clock::of(Arc::clone(&world));
             let filters = FilterSettings { workers: 1, ..FilterSettings::default() };
             let mut peers = PeerSettings::default();
             if !corrects {
                 peers.clock_correction = 0;
             }
-            let clock_of = clock.clone();
-            let whisper = Whisper::new(Config { clock: clock_of, filters, peers, ..settings() });
+            let whisper = Whisper::new(Config { world, filters, peers, ..settings() });
             let filter = whisper.subscribe(spec(&whisper)).unwrap();
             Node { whisper, clock, filter }
         };
