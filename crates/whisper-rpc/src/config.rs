@@ -2,7 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use p2p_world::{SystemWorld, World};
 
 use crate::namespace::Namespace;
 use crate::transport::error::RpcError;
@@ -33,6 +36,9 @@ pub struct RpcConfig {
     pub datadir: PathBuf,
     /// The answer of `net_version`. Default: 1, as in go-ethereum.
     pub network_id: u64,
+    /// The machine that the node runs on: the UNIX clock of the methods, and names of hosts in their arguments. The servers
+    /// themselves always use that of the operating system. Default: that of the operating system.
+    pub world: Arc<dyn World>,
 }
 
 impl Default for RpcConfig {
@@ -47,6 +53,7 @@ impl Default for RpcConfig {
             limits: RpcLimits::default(),
             datadir: PathBuf::from("."),
             network_id: 1,
+            world: SystemWorld::shared(),
         }
     }
 }

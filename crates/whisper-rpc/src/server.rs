@@ -29,7 +29,7 @@ pub async fn serve(
     let stop = CancellationToken::new();
     let (key_export, network_id) = (config.key_export, config.network_id);
     let max_pow_time = config.limits.pow_time;
-    let (datadir, stopped) = (config.datadir.clone(), stop.clone());
+    let (datadir, stopped, world) = (config.datadir.clone(), stop.clone(), config.world.clone());
     let transports = Transports::start(config, stop, |transports| {
         let transports = transports.clone();
         let context = Context {
@@ -41,6 +41,7 @@ pub async fn serve(
             max_pow_time,
             datadir,
             network_id,
+            world,
         };
         Box::new(move |api| context.served(api))
     });

@@ -1,10 +1,11 @@
 //! Identifies clients, so that what they cost is shared fairly and what they made is shown only to them.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use p2p_identity::host_prefix;
+use p2p_world::HashState;
 use whisper_protocol::Client;
 
 /// Makes the keys of clients. The keys of connections and those of addresses differ, and neither is 0, the key of the
@@ -13,12 +14,12 @@ use whisper_protocol::Client;
 pub(crate) struct Clients {
     /// The key of the next connection. Even.
     next: AtomicU64,
-    addresses: RandomState,
+    addresses: HashState,
 }
 
 impl Default for Clients {
     fn default() -> Self {
-        Self { next: AtomicU64::new(2), addresses: RandomState::new() }
+        Self { next: AtomicU64::new(2), addresses: HashState::default() }
     }
 }
 

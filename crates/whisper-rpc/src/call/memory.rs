@@ -3,11 +3,11 @@
 //! All clients of all transports share one budget. If they exceed it, the client that occupies most is disconnected. A
 //! single client that does not read is slowed down before: see [`ClientMemory::wait_for_room`].
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use p2p_world::HashMap;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Notify};
 use tokio_util::sync::CancellationToken;
 

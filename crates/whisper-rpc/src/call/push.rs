@@ -52,8 +52,9 @@ async fn forward(stream: impl Stream<Item: Serialize>, sink: SubscriptionSink, c
     let mut stream = pin!(stream);
     loop {
         let item = tokio::select! {
-            item = stream.next() => item,
+            biased;
             () = sink.closed() => return,
+            item = stream.next() => item,
         };
         let Some(item) = item else { return };
         let notification = SubscriptionResponse::new(

@@ -2,6 +2,7 @@
 
 use jsonrpsee::core::traits::IdProvider;
 use jsonrpsee::types::SubscriptionId;
+use p2p_world::rng;
 
 /// Makes ids like go-ethereum: a random 128-bit number in hexadecimal, without leading zeros.
 ///
@@ -12,6 +13,6 @@ pub(crate) struct RandomId;
 
 impl IdProvider for RandomId {
     fn next_id(&self) -> SubscriptionId<'static> {
-        SubscriptionId::Str(format!("{:#x}", rand::random::<u128>()).into())
+        SubscriptionId::Str(format!("{:#x}", u128::from_le_bytes(rng().bytes())).into())
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::core::server::Methods;
 use p2p_server::Server;
+use p2p_world::World;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
@@ -38,6 +39,7 @@ pub(crate) struct Context {
     pub(crate) max_pow_time: Duration,
     pub(crate) datadir: PathBuf,
     pub(crate) network_id: u64,
+    pub(crate) world: Arc<dyn World>,
 }
 
 impl Context {
@@ -86,7 +88,8 @@ impl Context {
     }
 
     fn admin(&self) -> AdminContext {
-        AdminContext::new(self.server.clone(), &self.datadir, self.transports.clone())
+        let (server, transports) = (self.server.clone(), self.transports.clone());
+        AdminContext::new(server, &self.datadir, transports, Arc::clone(&self.world))
     }
 
     fn debug(&self) -> DebugContext {
@@ -183,6 +186,7 @@ mod tests {
             max_pow_time: Duration::from_secs(1),
             datadir: ".".into(),
             network_id: 1,
+            world: p2p_world::SystemWorld::shared(),
         };
         let registered = context.methods(&Namespace::ALL).unwrap();
         let document = openrpc(&Namespace::ALL);

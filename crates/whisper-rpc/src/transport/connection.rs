@@ -16,6 +16,7 @@ use futures_util::future::pending;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use jsonrpsee::core::server::{BoundedSubscriptions, MethodSink};
+use p2p_world::race;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
@@ -86,11 +87,9 @@ pub(crate) async fn serve_requests<I, O>(
         answered.cancel();
         pending::<()>().await;
     };
-    tokio::select! {
-        () = receiving => {}
-        // It ends when everything is sent, or when the client no longer reads.
-        () = send(outgoing_queue, outgoing, settings.ping_interval, &answered) => {}
-    }
+    // It ends when everything is sent, or when the client no longer reads.
+    let sending = send(outgoing_queue, outgoing, settings.ping_interval, &answered);
+    race(receiving, sending).await;
 }
 
 /// Answers requests until the connection ends, then finishes the answers in progress.
@@ -108,6 +107,14 @@ async fn receive(
     loop {
         let is_full = caller.memory.is_full();
         tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            // Before new requests: there are at most `limit` answers, so they cannot hold up the requests.
+            Some(unreadable) = answers.next(), if !answers.is_empty() => {
+                if unreadable && settings.is_stream {
+                    break;
+                }
+            }
             request = incoming.next(), if answers.len() < limit && !is_full => match request {
                 Some(request) => {
                     // Nothing that can be read follows an error.
@@ -120,13 +127,7 @@ async fn receive(
                 None if settings.is_stream => break,
                 None => return,
             },
-            Some(unreadable) = answers.next(), if !answers.is_empty() => {
-                if unreadable && settings.is_stream {
-                    break;
-                }
-            }
             () = caller.memory.wait_for_room(), if is_full && answers.is_empty() => {}
-            () = stop.cancelled() => break,
         }
     }
     // Answers that are not ready in time are cancelled.

@@ -165,11 +165,12 @@ pub(crate) async fn drive<S, F>(
     let mut connection = pin!(connection);
     // An error is caused by the client: it disconnected, was too slow, or did not send HTTP.
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        biased;
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        ended = connection.as_mut() => ended,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "an HTTP connection ended with an error");

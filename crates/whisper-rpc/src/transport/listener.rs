@@ -1,11 +1,12 @@
 //! A listening socket and its connections.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use p2p_world::HashMap;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
@@ -246,7 +247,7 @@ impl ConnectionLimit {
 
     /// The address that has more than half of all connections.
     fn large_address(&self) -> Option<IpAddr> {
-        let mut connections = HashMap::new();
+        let mut connections = HashMap::default();
         self.open.iter().filter_map(|open| open.peer).for_each(|peer| {
             *connections.entry(peer).or_insert(0) += 1;
         });

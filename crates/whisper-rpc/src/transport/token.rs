@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderValue};
+use p2p_world::rng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -87,7 +88,7 @@ impl Token {
     }
 
     fn create(path: &Path) -> Result<Self, TokenError> {
-        let random = Zeroizing::new(rand::random::<[u8; RANDOM_BYTES]>());
+        let random = Zeroizing::new(rng().bytes::<RANDOM_BYTES>());
         let token = Self(Zeroizing::new(hex::encode(*random)));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);

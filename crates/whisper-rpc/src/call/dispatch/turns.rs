@@ -1,11 +1,12 @@
 //! Which batch computes next: one at a time, fair over clients by the time that their calls take.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use fair_queue::RoundRobin;
+use p2p_world::HashMap;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use whisper_protocol::Client;
 
 /// What a client may compute in one turn, in microseconds.
@@ -34,7 +35,11 @@ pub(crate) struct Turn {
 impl Default for Turns {
     fn default() -> Self {
         let order = RoundRobin::new(QUANTUM_MICROS);
-        Self(Arc::new(Mutex::new(TurnState { is_taken: false, order, waiting: HashMap::new() })))
+        Self(Arc::new(Mutex::new(TurnState {
+            is_taken: false,
+            order,
+            waiting: HashMap::default(),
+        })))
     }
 }
 

@@ -6,15 +6,16 @@ use p2p_identity::NodeId;
 use p2p_server::{Ban, BanTarget, NetRestrict};
 
 use super::context::AdminContext;
-use super::unix_time::of_instant;
+use super::unix_time::Clocks;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::namespace::node_name::{banned, enode, node_id};
 use crate::types::access::BanJson;
 
-impl From<Ban> for BanJson {
-    fn from(ban: Ban) -> Self {
-        Self { who: ban.target.to_string(), until: ban.until.map(of_instant) }
+impl BanJson {
+    fn of(ban: &Ban, clocks: Clocks) -> Self {
+        let until = ban.until.map(|until| clocks.unix_time(until));
+        Self { who: ban.target.to_string(), until }
     }
 }
 
@@ -55,7 +56,9 @@ fn bans(api: &mut Api<AdminContext>) {
     .about("Removes a ban; returns whether there was one.")
     .fails(invalid_node());
     api.call("admin_bans", [], |admin: &AdminContext, ()| {
-        Ok(admin.server.bans().into_iter().map(BanJson::from).collect::<Vec<_>>())
+        let clocks = admin.clocks();
+        let bans = admin.server.bans();
+        Ok(bans.iter().map(|ban| BanJson::of(ban, clocks)).collect::<Vec<_>>())
     })
     .about("Returns the current bans.");
 }

@@ -6,23 +6,26 @@ use p2p_identity::causes;
 use p2p_server::{DialReason, DialState, Exclusion, ExclusionReason, NextAction, NodeKind};
 
 use super::context::AdminContext;
-use super::unix_time::{of_instant, of_system_time};
+use super::unix_time::{Clocks, of_system_time};
 use crate::declare::api::Api;
 use crate::namespace::node_name::hashed_id;
 use crate::types::dial_state::{DialKindJson, DialStateJson, NextActionJson, OutcomeJson};
 
 pub(super) fn declare(api: &mut Api<AdminContext>) {
     api.call("admin_dialState", [], |admin: &AdminContext, ()| {
-        Ok(admin.server.dial_states().into_iter().map(DialStateJson::from).collect::<Vec<_>>())
+        let (clocks, states) = (admin.clocks(), admin.server.dial_states());
+        let states = states.into_iter().map(|state| DialStateJson::of(state, clocks));
+        Ok(states.collect::<Vec<_>>())
     })
     .about("Returns every node that is dialed, connected or remembered: what the node does next, and how the last connection ended.");
 }
 
-impl From<DialState> for DialStateJson {
-    fn from(state: DialState) -> Self {
+impl DialStateJson {
+    fn of(state: DialState, clocks: Clocks) -> Self {
         let DialState { id, enode, kind, trusted, connected, next, last, .. } = state;
         let outcome = |at: SystemTime, why: String| OutcomeJson { at: of_system_time(at), why };
-        let (action, at, why) = next.map_or_else(|| (unplanned(connected), None, None), describe);
+        let (action, at, why) =
+            next.map_or_else(|| (unplanned(connected), None, None), |next| describe(next, clocks));
         Self {
             enode: enode.map_or_else(|| format!("enode://{id}"), |enode| enode.to_string()),
             id: hashed_id(&id),
@@ -55,7 +58,11 @@ impl From<NodeKind> for DialKindJson {
 }
 
 /// What the node does next, when, and why.
-fn describe(action: NextAction) -> (NextActionJson, Option<u64>, Option<&'static str>) {
+fn describe(
+    action: NextAction,
+    clocks: Clocks,
+) -> (NextActionJson, Option<u64>, Option<&'static str>) {
+    let of_instant = |at| clocks.unix_time(at);
     match action {
         NextAction::Dial { at, reason, .. } => {
             (NextActionJson::Dial, Some(of_instant(at)), Some(dial_reason(reason)))

@@ -108,6 +108,8 @@ impl PeerEvents {
                 }
             };
             let notification = tokio::select! {
+                biased;
+                // First, because it is rare: connections cannot be made as fast as messages.
                 event = self.events.next() => PeerEventJson::of_event(&event?),
                 message = messages.next() => match message {
                     Some(message) => PeerEventJson::of_message(&message),

@@ -69,7 +69,7 @@ async fn start_http(
     let transports = running(&admin)?;
     let configured = transports.config().http.clone().unwrap_or_default();
     let settings = HttpSettings {
-        addr: address(host, port, configured.addr).await?,
+        addr: address(&admin, host, port, configured.addr).await?,
         cors: names(cors).unwrap_or(configured.cors),
         api: namespaces(api)?.unwrap_or(configured.api),
         vhosts: names(vhosts).unwrap_or(configured.vhosts),
@@ -86,7 +86,7 @@ async fn start_ws(
     let transports = running(&admin)?;
     let configured = transports.config().ws.clone().unwrap_or_default();
     let settings = WsSettings {
-        addr: address(host, port, configured.addr).await?,
+        addr: address(&admin, host, port, configured.addr).await?,
         origins: names(origins).unwrap_or(configured.origins),
         api: namespaces(api)?.unwrap_or(configured.api),
     };
@@ -97,6 +97,7 @@ async fn start_ws(
 
 /// The address to listen on. The host may be a name, such as `localhost`.
 async fn address(
+    admin: &AdminContext,
     host: Option<String>,
     port: Option<u32>,
     configured: SocketAddr,
@@ -106,8 +107,8 @@ async fn address(
         Some(port) => port.try_into().map_err(|_| CallError::Port { port })?,
     };
     let Some(host) = host else { return Ok(SocketAddr::new(configured.ip(), port)) };
-    let found = tokio::net::lookup_host((host.as_str(), port)).await.ok();
-    found.and_then(|mut found| found.next()).ok_or_else(|| CallError::host(&host))
+    let found = admin.world.resolve(&host, port).await.ok();
+    found.and_then(|found| found.first().copied()).ok_or_else(|| CallError::host(&host))
 }
 
 /// The items of a comma-separated list. Empty items are ignored.

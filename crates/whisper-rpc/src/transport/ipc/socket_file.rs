@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt}
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use p2p_world::rng;
+
 use crate::transport::error::RpcError;
 
 /// The file of a listening socket. Dropping this removes the file, unless another file has replaced it.
@@ -80,7 +82,7 @@ fn check_length(path: &Path, socket: &Path) -> Result<(), RpcError> {
 
 /// Makes a folder beside `path` that only the user may enter. Returns it and the path of a socket in it.
 fn private_folder(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
-    let name = format!(".{:08x}", rand::random::<u32>());
+    let name = format!(".{:08x}", u32::from_le_bytes(rng().bytes()));
     let folder = path.parent().unwrap_or(Path::new("")).join(name);
     DirBuilder::new().mode(0o700).create(&folder)?;
     let socket = folder.join("s");
