@@ -6,18 +6,17 @@
 mod circles;
 mod dependencies;
 mod documents;
-mod fields;
 mod floors;
 mod guide;
 mod impls;
-mod lengths;
-mod levels;
 mod manifests;
 mod modules;
+mod sizes;
 mod tree;
 mod unsafe_code;
 mod violation;
 mod words;
+mod world;
 
 use crate::{
     command::{Args, Command, Failure},
@@ -64,16 +63,17 @@ const RULES: &[Rule] = &[
         floors::lists::violations,
     ),
     rule("unsafe code is in keccak-lanes only", unsafe_code::violations),
-    rule("a level has at most 15 modules", levels::crowded),
-    rule("no file is named mod.rs", levels::mod_files),
+    rule("a level has at most 15 modules", sizes::levels::crowded),
+    rule("no file is named mod.rs", sizes::levels::mod_files),
     rule("circles of imports are small", circles::violations),
     rule("impl blocks of one type are close together", impls::violations),
-    rule("a type has at most 12 fields", fields::violations),
-    rule("files are short", lengths::files),
-    rule("functions are short", lengths::functions),
+    rule("a type has at most 12 fields", sizes::fields::violations),
+    rule("files are short", sizes::lengths::files),
+    rule("functions are short", sizes::lengths::functions),
     rule("cited documents are in the repository", documents::violations),
     rule("files, functions and types named in guides exist", guide::violations),
     rule("words are plain", words::violations),
+    rule("below the program everything from outside is got from p2p-world", world::violations),
 ];
 
 /// Checks the workspace: its manifests and its files.
@@ -130,7 +130,7 @@ mod tests {
         let modules: String = (0..16).map(|index| format!("mod m{index};\n")).collect();
         let calls = "    g();\n".repeat(500);
         let lib = format!(
-            "//! {} reads {}.\nmod b;\n{modules}unsafe fn f() {{\n{calls}}}\nstruct A {{ {fields} }}",
+            "//! {} reads {}.\nuse std::fs;\nmod b;\n{modules}unsafe fn f() {{\n{calls}}}\nstruct A {{ {fields} }}",
             ["No", "body"].concat(),
             ["NOWHERE", "md"].join(".")
         );

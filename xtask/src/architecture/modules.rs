@@ -13,7 +13,8 @@ mod module;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tree::Tree;
-use module::{Module, Path, attributes, is_for_tests};
+use module::{Module, Path};
+pub(super) use module::{attributes, is_for_tests};
 
 /// Maximum number of imports to follow from one to the next. A circle of re-exports would have no end.
 const MAX_DEPTH: usize = 12;
@@ -96,6 +97,12 @@ impl<'a> Modules<'a> {
             }
         }
         index
+    }
+
+    /// The files with modules of this crate. A file is named once for each module in it.
+    pub(super) fn files(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let files: Vec<&str> = self.nodes.iter().map(|node| node.file).collect();
+        files.into_iter()
     }
 
     /// The items that files use of other files.

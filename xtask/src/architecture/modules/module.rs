@@ -205,7 +205,7 @@ fn names(path: &syn::Path) -> Path {
 }
 
 /// Whether an attribute restricts the item to tests: `#[cfg(test)]`, `#[cfg(all(test, …))]`, `#[test]`.
-pub(super) fn is_for_tests(attribute: &syn::Attribute) -> bool {
+pub(in crate::architecture) fn is_for_tests(attribute: &syn::Attribute) -> bool {
     if attribute.path().is_ident("test") {
         return true;
     }
@@ -223,7 +223,7 @@ pub(super) fn is_for_tests(attribute: &syn::Attribute) -> bool {
         }
 }
 
-pub(super) fn attributes(item: &syn::Item) -> &[syn::Attribute] {
+pub(in crate::architecture) fn attributes(item: &syn::Item) -> &[syn::Attribute] {
     match item {
         syn::Item::Const(item) => &item.attrs,
         syn::Item::Enum(item) => &item.attrs,

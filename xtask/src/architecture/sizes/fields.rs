@@ -2,7 +2,7 @@
 
 use syn::visit::{self, Visit};
 
-use super::{tree::Tree, violation::Violation};
+use crate::architecture::{tree::Tree, violation::Violation};
 
 /// Maximum number of fields of a struct, or of one variant of an enum.
 const MAX_FIELDS: usize = 12;
@@ -11,7 +11,7 @@ const MAX_FIELDS: usize = 12;
 const FLAGS: &str = "crates/whisper-node/src/cli";
 
 /// Every type with too many fields.
-pub(super) fn violations(tree: &Tree) -> Vec<Violation> {
+pub(in crate::architecture) fn violations(tree: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (file, syntax) in tree.rust().filter(|(file, _)| !file.name.starts_with(FLAGS)) {
         let mut large = Large(Vec::new());

@@ -3,7 +3,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
-use super::{tree::Tree, violation::Violation};
+use crate::architecture::{tree::Tree, violation::Violation};
 
 /// Maximum number of lines of a file, tests included.
 const MAX_FILE_LINES: usize = 445;
@@ -12,7 +12,7 @@ const MAX_FILE_LINES: usize = 445;
 const MAX_FUNCTION_LINES: usize = 60;
 
 /// Every Rust file that is too long.
-pub(super) fn files(tree: &Tree) -> Vec<Violation> {
+pub(in crate::architecture) fn files(tree: &Tree) -> Vec<Violation> {
     let long = tree.rust().filter(|(file, _)| file.text.lines().count() > MAX_FILE_LINES);
     long.map(|(file, _)| {
         let lines = file.text.lines().count();
@@ -26,7 +26,7 @@ pub(super) fn files(tree: &Tree) -> Vec<Violation> {
 }
 
 /// Every function that is too long.
-pub(super) fn functions(tree: &Tree) -> Vec<Violation> {
+pub(in crate::architecture) fn functions(tree: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (file, syntax) in tree.rust() {
         let long = lengths(syntax).into_iter().filter(|found| found.lines > MAX_FUNCTION_LINES);

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{tree::Tree, violation::Violation};
+use crate::architecture::{tree::Tree, violation::Violation};
 
 /// Maximum number of modules in one folder of `src`, without `lib.rs` and `main.rs`.
 const MAX_MODULES: usize = 15;
 
 /// Every folder in a `src` with too many modules.
-pub(super) fn crowded(tree: &Tree) -> Vec<Violation> {
+pub(in crate::architecture) fn crowded(tree: &Tree) -> Vec<Violation> {
     let mut modules = BTreeMap::<&str, usize>::new();
     for (file, _) in tree.rust() {
         let last = &file.name[file.folder().len()..];
@@ -30,7 +30,7 @@ pub(super) fn crowded(tree: &Tree) -> Vec<Violation> {
 }
 
 /// Every `mod.rs`.
-pub(super) fn mod_files(tree: &Tree) -> Vec<Violation> {
+pub(in crate::architecture) fn mod_files(tree: &Tree) -> Vec<Violation> {
     let named_mod = tree.rust().filter(|(file, _)| file.name.ends_with("/mod.rs"));
     named_mod
         .map(|(file, _)| {
