@@ -3,9 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 use std::{fs, net::TcpListener};
 
-use crate::running::{PROGRAM, Running};
+use crate::running::{Log, PROGRAM, Running};
 
 /// A node on free ports, with its data in `datadir`.
 fn command(datadir: &Path) -> Command {
@@ -320,4 +321,27 @@ fn a_node_that_listens_on_all_addresses_does_not_show_127_0_0_1() {
     let enode = node.value("enode");
     assert!(!has_network || !enode.contains("@127.0.0.1:"), "{enode}");
     assert!(node.signal("-INT").1);
+}
+
+/// A browser hides from a page why its WebSocket is refused, so the log is the only place that tells it.
+#[test]
+fn a_refused_web_page_is_logged_with_its_origin() {
+    use std::io::{Read as _, Write as _};
+
+    let datadir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.args(["--addr=127.0.0.1", "--port=0", "--http=false", "--ws.port=0", "--datadir"]);
+    let (mut node, log) = Log::of(command.arg(datadir.path()));
+    node.value("enode");
+    node.value("HTTP");
+    let url = node.value("WebSocket");
+    let mut page = std::net::TcpStream::connect(url.strip_prefix("ws://").unwrap()).unwrap();
+    let handshake = "GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\nConnection: close, Upgrade\r\n\
+                     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n\r\n";
+    page.write_all(handshake.as_bytes()).unwrap();
+    let mut answer = String::new();
+    page.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let warning = log.line(&["WARN", "\"null\""], Instant::now() + Duration::from_secs(15));
+    assert!(warning.contains("ws.origins"), "{warning}");
 }

@@ -8,6 +8,9 @@ use http_body_util::Full;
 
 use crate::call::stats::Counters;
 
+/// Maximum length of an origin that is logged, in bytes. A header can be much longer.
+const MAX_LOGGED_ORIGIN: usize = 256;
+
 /// A complete HTTP response.
 pub(crate) type HttpResponse = Response<Full<Bytes>>;
 
@@ -63,6 +66,24 @@ impl RefuseReason {
     /// Counts and logs the refusal, and returns the response for the client.
     pub(crate) fn refuse(self, counters: &Counters) -> HttpResponse {
         tracing::debug!(reason = %self, "JSON-RPC request refused");
+        self.count(counters);
+        self.response()
+    }
+
+    /// Like [`refuse`](Self::refuse), for a web page. Its browser does not show the response to a WebSocket handshake, so
+    /// the log is the only place that tells the reason. The 1st, 2nd, 4th, 8th, … is logged as a warning.
+    pub(crate) fn refuse_page(origin: Option<&HeaderValue>, counters: &Counters) -> HttpResponse {
+        let times = Self::Origin.count(counters);
+        if times.is_power_of_two() {
+            let origin = origin.filter(|origin| origin.len() <= MAX_LOGGED_ORIGIN);
+            let origin = origin.and_then(|origin| origin.to_str().ok());
+            tracing::warn!(origin, times, "JSON-RPC: web page refused: {}", Self::Origin);
+        }
+        Self::Origin.response()
+    }
+
+    /// Counts the refusal, and returns the number of refusals of its kind.
+    fn count(self, counters: &Counters) -> u64 {
         let counter = match self {
             Self::Host => &counters.refused_host,
             Self::Origin => &counters.refused_origin,
@@ -73,8 +94,7 @@ impl RefuseReason {
             Self::TooLarge { .. } | Self::Overflow { .. } => &counters.refused_size,
             Self::Slow | Self::Broken => &counters.refused_body,
         };
-        counter.fetch_add(1, Ordering::Relaxed);
-        self.response()
+        counter.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn status(self) -> StatusCode {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, Stream, StreamExt, stream};
 use http::Request;
-use http::header::SEC_WEBSOCKET_PROTOCOL;
+use http::header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
@@ -61,6 +61,10 @@ impl Ws {
     ) -> HttpResponse {
         let response = match self.check(&request) {
             Ok(response) => response,
+            Err(RefuseReason::Origin) => {
+                let origin = request.headers().get(ORIGIN);
+                return RefuseReason::refuse_page(origin, &self.dispatcher.counters);
+            }
             Err(reason) => return reason.refuse(&self.dispatcher.counters),
         };
         guard.prove();
