@@ -180,10 +180,17 @@ fn main() -> Result<(), Failure> {
     let session = connect(&mut wire, &alice, &bob_id)?;
     let mut connection = exchange_hello(&mut wire, session, alice.id())?;
     connection.send(ECHO, number(0, 0))?;
+    let mut count = 0;
     run(&mut wire, &mut connection, |pong| {
-        let count = pong.decode::<u64>()?;
+        count = pong.decode::<u64>()?;
         println!("bob counts to {count}");
         Ok((count < 3).then(|| number(0, count)))
     })?;
+    assert_eq!(count, 3);
     bobs_thread.join().map_err(|_| "bob panicked")?
+}
+
+#[test]
+fn bob_counts_to_three() {
+    main().unwrap();
 }

@@ -75,10 +75,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for _ in 0..2 {
         let (id, number) = pongs.recv().await.ok_or("both nodes have ended")?;
         println!("{id:?} answered {number}");
+        assert_eq!(number, 7);
     }
     stop.cancel();
     for connection in running {
         println!("closed {}", causes(&connection.await?));
     }
     Ok(())
+}
+
+#[test]
+fn both_nodes_answer() {
+    main().unwrap();
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use p2p_mux::{
-    Config, LocalNode, OnExit, Origin, Protocol, RestartSettings, exchange_hello,
+    Config, LocalNode, OnExit, Origin, Protocol, RestartSettings, SlotStats, exchange_hello,
     identity::{SecretKey, causes},
     transport::{HANDSHAKE_LIMIT, accept, connect},
 };
@@ -71,10 +71,14 @@ fn prober(report: mpsc::Sender<Duration>) -> Protocol {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let seconds = std::env::args().nth(1).map_or(Ok(3), |given| given.parse())?;
+    run(seconds).await
+}
+
+async fn run(seconds: u32) -> Result<(), Box<dyn Error>> {
     // One line without a backtrace: making a backtrace takes a tenth of a second of processor time,
     // which would disturb the measurement.
     std::panic::set_hook(Box::new(|panic| eprintln!("a panic: {panic}")));
-    let seconds = std::env::args().nth(1).map_or(Ok(3), |given| given.parse())?;
     let (report, mut reports) = mpsc::channel::<Duration>(1024);
     let (alice, bob) = (SecretKey::random(&mut rand::rng()), SecretKey::random(&mut rand::rng()));
     let local = |key: &SecretKey| LocalNode {
@@ -110,23 +114,35 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     for second in 1..=seconds {
         sleep(Duration::from_secs(1)).await;
-        let mut round_trips: Vec<_> = std::iter::from_fn(|| reports.try_recv().ok()).collect();
-        round_trips.sort_unstable();
-        let stats = peer.stats();
-        println!(
-            "second {second}: {} round trips, median {:?}, maximum {:?}; \
-             the other sub-protocol: {} panics, {} restarts",
-            round_trips.len(),
-            round_trips.get(round_trips.len() / 2).unwrap_or(&Duration::ZERO),
-            round_trips.last().unwrap_or(&Duration::ZERO),
-            stats.slots[0].exits.panicked,
-            stats.slots[0].restarts,
-        );
+        let round_trips = std::iter::from_fn(|| reports.try_recv().ok()).collect();
+        print(second, round_trips, &peer.stats().slots[0]);
     }
+    let crashes = peer.stats().slots[0].exits.panicked;
     println!("the connection is {}", if peer.is_closed() { "closed" } else { "open" });
+    assert!(!peer.is_closed() && (seconds < 2 || crashes > 0), "{crashes} crashes");
     stop.cancel();
     for connection in running {
         println!("closed {}", causes(&connection.await?));
     }
     Ok(())
+}
+
+/// Prints the round trips of one second, and what the other sub-protocol did so far.
+fn print(second: u32, mut round_trips: Vec<Duration>, other: &SlotStats) {
+    assert!(!round_trips.is_empty(), "the other team is not served");
+    round_trips.sort_unstable();
+    println!(
+        "second {second}: {} round trips, median {:?}, maximum {:?}; \
+         the other sub-protocol: {} panics, {} restarts",
+        round_trips.len(),
+        round_trips[round_trips.len() / 2],
+        round_trips[round_trips.len() - 1],
+        other.exits.panicked,
+        other.restarts,
+    );
+}
+
+#[tokio::test]
+async fn a_crash_does_not_disturb_the_other_team() {
+    run(2).await.unwrap();
 }

@@ -41,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     println!("bob reads {ping:?}");
+    assert_eq!((ping.code, &ping.payload[..]), (16, &b"ping"[..]));
 
     at_bob.sealer.seal(17, &ping.payload, &mut back.sent)?;
     let pong = loop {
@@ -50,6 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     println!("alice reads {pong:?}");
+    assert_eq!((pong.code, &pong.payload[..]), (17, &b"ping"[..]));
     Ok(())
 }
 
@@ -82,4 +84,9 @@ fn handshake(
         };
     };
     Ok((session, accepted.session))
+}
+
+#[test]
+fn both_ends_read_what_the_other_sends() {
+    main().unwrap();
 }
