@@ -87,7 +87,11 @@ pub(crate) fn check(show_known: bool) -> Result<(), Failure> {
     let order = format!("crates use lower floors only ({})", floors::names().join(", "));
     let mut results = vec![
         (order.as_str(), 0, floors::violations(&packages)),
-        ("crates can be published", 0, manifests::violations(&packages)?),
+        (
+            "crates can be published, and their examples are tested",
+            0,
+            manifests::violations(&packages)?,
+        ),
         ("crates bring few packages along", 0, dependencies::violations()?),
         ("code in C is listed", 0, dependencies::native::violations(&tree)?),
     ];

@@ -32,10 +32,20 @@ pub(crate) struct Package {
     pub(crate) binaries: Vec<String>,
     /// Benchmarks by name: the layers.
     pub(crate) benches: Vec<String>,
+    pub(crate) examples: Vec<Example>,
     /// Features by name, including `default`.
     pub(crate) features: Vec<String>,
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) listing: Listing,
+}
+
+/// A program in the folder `examples` of a package.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Example {
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
+    /// Whether `cargo test` runs its tests.
+    pub(crate) is_tested: bool,
 }
 
 /// What a registry shows of a package. A missing text is empty.
@@ -98,12 +108,11 @@ impl Package {
     }
 
     fn from_json(json: &Value) -> Self {
-        let targets = |kind: &str| {
+        let of_kind = |kind: &'static str| {
             list_of(json, "targets")
-                .filter(|target| list_of(target, "kind").any(|found| found == kind))
-                .map(|target| text_of(target, "name"))
-                .collect()
+                .filter(move |target| list_of(target, "kind").any(|found| found == kind))
         };
+        let targets = |kind| of_kind(kind).map(|target| text_of(target, "name")).collect();
         Self {
             name: text_of(json, "name"),
             version: text_of(json, "version"),
@@ -113,6 +122,7 @@ impl Package {
             manifest: PathBuf::from(text_of(json, "manifest_path")),
             binaries: targets("bin"),
             benches: targets("bench"),
+            examples: of_kind("example").map(Example::from_json).collect(),
             features: json["features"].as_object().map(names).unwrap_or_default(),
             dependencies: list_of(json, "dependencies").map(Dependency::from_json).collect(),
             listing: Listing::from_json(json),
@@ -122,6 +132,16 @@ impl Package {
 
 fn names(features: &serde_json::Map<String, Value>) -> Vec<String> {
     features.keys().cloned().collect()
+}
+
+impl Example {
+    fn from_json(json: &Value) -> Self {
+        Self {
+            name: text_of(json, "name"),
+            file: PathBuf::from(text_of(json, "src_path")),
+            is_tested: json["test"] == true,
+        }
+    }
 }
 
 impl Listing {

@@ -5,7 +5,7 @@ use std::fs;
 use super::violation::Violation;
 use crate::{
     command::Failure,
-    workspace::{Package, root},
+    workspace::{Example, Package, root},
 };
 
 /// Files in the folder of each published crate, which its archive then contains.
@@ -19,7 +19,7 @@ const MAX_KEYWORDS: usize = 5;
 ///
 /// # Errors
 ///
-/// A manifest or a licence cannot be read.
+/// A manifest, a licence or an example cannot be read.
 pub(super) fn violations(packages: &[Package]) -> Result<Vec<Violation>, Failure> {
     let mut violations = Vec::new();
     for package in packages {
@@ -27,6 +27,9 @@ pub(super) fn violations(packages: &[Package]) -> Result<Vec<Violation>, Failure
             Failure::new(format!("{} cannot be read: {error}", package.manifest.display()))
         })?;
         violations.extend(lints(&package.name, &manifest));
+        for example in &package.examples {
+            violations.extend(untested(&package.name, example)?);
+        }
         if package.published {
             violations.extend(listing(package));
             violations.extend(files(package)?);
@@ -45,6 +48,19 @@ fn lints(name: &str, manifest: &str) -> Option<Violation> {
             "write `[lints]` and `workspace = true` in its Cargo.toml",
         )
     })
+}
+
+/// An example that no test runs.
+fn untested(package: &str, example: &Example) -> Result<Option<Violation>, Failure> {
+    let text = fs::read_to_string(&example.file).map_err(|error| {
+        Failure::new(format!("{} cannot be read: {error}", example.file.display()))
+    })?;
+    let has_test = text.contains("#[test]") || text.contains("#[tokio::test");
+    Ok((!has_test || !example.is_tested).then(|| {
+        let fault = format!("its example `{}` is not tested", example.name);
+        let remedy = "write `test = true` in its manifest, and a test that runs the example";
+        Violation::new(package, fault, remedy)
+    }))
 }
 
 /// Missing entries that a registry shows.
@@ -101,10 +117,10 @@ fn files(package: &Package) -> Result<Vec<Violation>, Failure> {
 mod tests {
     use std::fs;
 
-    use super::{RELEASED_FILES, files, lints, listing, root};
+    use super::{RELEASED_FILES, files, lints, listing, root, untested};
     use crate::{
         architecture::violation::texts,
-        workspace::{Listing, Package},
+        workspace::{Example, Listing, Package},
     };
 
     fn package(folder: &str) -> Package {
@@ -129,6 +145,22 @@ mod tests {
         assert!(lints("p2p-mux", "[lints]\nworkspace = true\n").is_none());
         assert!(lints("p2p-mux", "[package]\n").is_some());
         assert!(lints("keccak-lanes", "[package]\n").is_none());
+    }
+
+    #[test]
+    fn an_example_has_a_test_that_runs() {
+        let is_violation = |text: &str, is_tested| {
+            let name = format!("xtask-example-{}.rs", std::process::id());
+            let file = std::env::temp_dir().join(name);
+            fs::write(&file, text).unwrap();
+            let example = Example { name: "chat".to_owned(), file, is_tested };
+            let violation = untested("p2p-mux", &example).unwrap();
+            fs::remove_file(example.file).unwrap();
+            violation.is_some()
+        };
+        assert!(!is_violation("fn main() {}\n#[test]\nfn runs() { main() }", true));
+        assert!(is_violation("fn main() {}\n#[test]\nfn runs() { main() }", false));
+        assert!(is_violation("fn main() {}", true));
     }
 
     #[test]
