@@ -1,4 +1,5 @@
-//! Interoperability: clients written by others, installed with npm and pip, talk to our node.
+//! Interoperability: clients written by others, installed with npm and pip, talk to our node; the examples talk to each
+//! other.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,8 @@ use crate::{
 pub(crate) const COMMAND: Command = Command {
     name: "interop",
     usage: "",
-    about: "check that @ethereumjs/devp2p, web3 and web3.py work with our node; needs node, npm and python3",
+    about: "check that @ethereumjs/devp2p, web3, web3.py and the chats in examples/ work with our node;\n\
+            needs node, npm and python3; go and chromium for two of the chats",
     run: |args| {
         Args::new(args).rest(0)?;
         run(&Workspace::read()?)

@@ -5,7 +5,6 @@
 
 use std::{error::Error, io, thread};
 
-use keccak_lanes::keccak256;
 use p2p_identity::SecretKey;
 use p2p_server::{Config, Server};
 use tokio::sync::mpsc;
@@ -44,8 +43,7 @@ async fn chat(
     show: impl Fn(String),
 ) -> Result<(), Failure> {
     let key = whisper.keys().symmetric_from_password(password);
-    let [a, b, c, d, ..] = keccak256(channel.as_bytes());
-    let topic = Topic([a, b, c, d]);
+    let topic = Topic::of_name(channel);
     let mut received = whisper.watch(FilterSpec::new(FilterKey::Symmetric(key)).topic(topic))?;
     show(format!("joined {channel}, type a message"));
     loop {

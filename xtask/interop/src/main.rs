@@ -1,9 +1,10 @@
 //! Clients written by others talk to our node: the devp2p peer and the discovery of ethereumjs, web3's package for
-//! Whisper, and web3.py.
+//! Whisper, and web3.py. The chats in the folder `examples/` talk to each other.
 //!
 //! `cargo xtask interop` runs it, after it has installed the clients and built `whisper-node`. Every wait has a limit;
 //! the error names what was waited for.
 
+mod chats;
 mod check;
 mod connection;
 mod discovery;
@@ -41,11 +42,10 @@ async fn all() -> Result<(), Failure> {
     match std::env::var_os("INTEROP_PYTHON") {
         Some(python) => {
             println!("web3.py uses whisper-node over HTTP, WebSocket and IPC:");
-            web3::check_python(&python).await
+            web3::check_python(&python).await?;
         }
-        None => {
-            println!("web3.py: SKIPPED, python3 is not in the PATH");
-            Ok(())
-        }
+        None => println!("web3.py: SKIPPED, python3 is not in the PATH"),
     }
+    println!("the chats in the folder examples/ talk to each other:");
+    chats::check().await
 }

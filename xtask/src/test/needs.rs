@@ -44,6 +44,9 @@ impl Need {
 
     /// Whether the program is there.
     pub(super) fn is_met(&self) -> bool {
-        works(&mut program(self.program, root(), &["--version"]))
+        // Go has a command in place of the option.
+        ["--version", "version"]
+            .iter()
+            .any(|version| works(&mut program(self.program, root(), &[version])))
     }
 }

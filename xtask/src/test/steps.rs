@@ -96,11 +96,14 @@ pub(super) const STEPS: &[Step] = &[
     }),
     step("package", "the archives of the crates are complete and compile", archives::package)
         .needs(&[Need::step("git"), Need::step("tar")]),
-    step("interop", "clients from npm and PyPI talk to our node", interop::run).needs(&[
-        Need::step("node"),
-        Need::step("npm"),
-        Need::part("python3", "web3.py"),
-    ]),
+    step("interop", "clients from npm and PyPI, and the examples, talk to our node", interop::run)
+        .needs(&[
+            Need::step("node"),
+            Need::step("npm"),
+            Need::part("python3", "web3.py and examples/chat.py"),
+            Need::part("go", "examples/chat.go").optional_in_ci(),
+            Need::part("chromium", "examples/chat.html").optional_in_ci(),
+        ]),
     step("msrv", "the crates compile with the oldest Rust that they declare", oldest::compiler)
         .needs(&[Need::step("rustup").optional_in_ci()])
         .long(),
