@@ -1,6 +1,7 @@
 //! The program `whisper-node`, run in processes of its own.
 #![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
+mod book;
 #[cfg(unix)]
 mod discover;
 #[cfg(unix)]
