@@ -53,7 +53,7 @@ pub(crate) fn check() -> Result<(), Failure> {
             println!("  ok: {} files of {PAGES}", pages.len());
             Ok(())
         }
-        number => Err(Failure::new(format!("the book has {number} faults"))),
+        number => Err(Failure::new(format!("faults in the book: {number}"))),
     }
 }
 
