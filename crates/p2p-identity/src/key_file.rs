@@ -5,8 +5,6 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rand_core::CryptoRng;
-#[cfg(feature = "std")]
-use rand_core::TryRngCore as _;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -96,7 +94,7 @@ impl SecretKey {
     /// Same as [`load_or_create`](Self::load_or_create).
     #[cfg(feature = "std")]
     pub fn load_or_generate(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
-        Self::load_or_create(path, &mut rand_core::OsRng.unwrap_err())
+        Self::load_or_store(path.as_ref(), Self::generate)
     }
 
     /// Reads the key from the file at `path`. If there is no such file, makes a key from `rng` and writes it
@@ -124,14 +122,17 @@ impl SecretKey {
         path: impl AsRef<Path>,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Self, KeyFileError> {
-        let path = path.as_ref();
+        Self::load_or_store(path.as_ref(), || Self::random(rng))
+    }
+
+    fn load_or_store(path: &Path, make: impl FnOnce() -> Self) -> Result<Self, KeyFileError> {
         match Self::load(path) {
             Err(KeyFileError::Missing { .. }) => {}
             loaded => return loaded,
         }
-        let key = Self::random(rng);
+        let key = make();
         let digits = Zeroizing::new(hex::encode(*key.to_bytes()));
-        match create(path, &digits, rng.next_u64()) {
+        match create(path, &digits, &hex::encode(&key.id().0[..8])) {
             Ok(()) => Ok(key),
             // Another process was faster: its key is used.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(path),
@@ -181,9 +182,9 @@ fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 
 /// Creates the file at `path` with this line, as a whole or not at all. Fails with `AlreadyExists` if it
 /// exists. `unique` distinguishes the temporary files of several processes.
-fn create(path: &Path, line: &str, unique: u64) -> io::Result<()> {
+fn create(path: &Path, line: &str, unique: &str) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{unique:016x}.tmp"));
+    name.push(format!(".{unique}.tmp"));
     let temporary = path.with_file_name(name);
     let created = write_new(&temporary, line).and_then(|()| publish(&temporary, path));
     // In every case: the key must not stay in the temporary file.
