@@ -43,8 +43,35 @@ pub(super) const ALLOWED: &[Allowed] = &[
     ),
     allow(
         "crates/p2p-identity/src/key_file.rs",
-        &["std::fs"],
+        &["rand_core::OsRng", "std::fs"],
         "a program's key, before its node is made",
+    ),
+    allow(
+        "crates/rlpx-transport/src/handshake/stock.rs",
+        &["std::collections::HashMap"],
+        "the order of its entries is not used: the one that is removed is the least recently used",
+    ),
+    allow(
+        "crates/rlpx-transport/src/stream/connect.rs",
+        &["rand::rng"],
+        "`connect` and `accept`, for programs; the server uses the functions that take a generator",
+    ),
+    // Simulated nodes have no discv5, no lists in the DNS and no router.
+    allow(
+        "crates/p2p-discovery/src/discv5.rs",
+        &["tokio::net"],
+        "the crate discv5 has sockets of its own",
+    ),
+    allow("crates/p2p-discovery/src/dns/lists.rs", &["tokio::spawn"], "reads lists from the DNS"),
+    allow(
+        "crates/p2p-server/src/nat*",
+        &["std::fs", "std::net::UdpSocket", "tokio::net"],
+        "talks to the router of this machine",
+    ),
+    allow(
+        "crates/p2p-server/src/context/socket.rs",
+        &["tokio::net::TcpStream"],
+        "sets options of a socket, if the connection has one",
     ),
     allow(
         "crates/whisper-pow/src/miner*",

@@ -38,7 +38,6 @@ fn each_thing_from_outside_is_found() {
         "tokio::task::spawn",
         "tokio::task::spawn_blocking",
         "tokio::task::spawn_local",
-        "tokio::task::JoinSet::new",
         "std::thread::spawn",
         "std::thread::available_parallelism",
         "tokio::net::TcpStream::connect",
