@@ -32,6 +32,7 @@ const ROUNDS: usize = 20;
 struct Trace {
     start: Instant,
     lines: Arc<Mutex<Vec<String>>>,
+    posted: Arc<Mutex<Vec<[u8; 32]>>>,
 }
 
 impl Trace {
@@ -57,7 +58,7 @@ pub(super) struct Network {
 impl Network {
     pub(super) fn new() -> Self {
         let start = Instant::now();
-        let trace = Trace { start, lines: Arc::default() };
+        let trace = Trace { start, lines: Arc::default(), posted: Arc::default() };
         let config = |node: usize| {
             let ahead = if node % 4 == 1 { 20 } else { 0 };
             let seconds = move || u32::try_from(start.elapsed().as_secs()).unwrap();
@@ -95,10 +96,13 @@ impl Network {
             }
             sleep(Duration::from_secs(1)).await;
         }
-        self.tasks.abort_all();
         for (number, node) in self.nodes.iter().enumerate() {
             let (stats, info) = (node.stats(), node.info());
             self.trace.add(number, &format!("{stats:?} {info:?}"));
+            // It lists the filters in the order of a hash map.
+            for hash in self.trace.posted.lock().unwrap().iter() {
+                self.trace.add(number, &format!("{:?}", node.explain(hash)));
+            }
             node.stop().await;
         }
         let lines = self.trace.lines.lock().unwrap();
@@ -136,6 +140,7 @@ impl Network {
             match node.post(post).await {
                 Ok(mut receipt) => {
                     trace.add(number, &format!("posted {}", hex(&receipt.hash())));
+                    trace.posted.lock().unwrap().push(receipt.hash());
                     let ending = receipt.ended().await;
                     trace.add(number, &format!("ended {} {ending:?}", hex(&receipt.hash())));
                 }
