@@ -15,8 +15,8 @@ use super::{modules::Modules, tree::Tree, violation::Violation};
 use allowed::ALLOWED;
 use uses::{Named, RANDOM_SELECT, named};
 
-/// The program, and the crate that code gets all this from.
-const EXEMPT: &[&str] = &["whisper-node", "p2p-world"];
+/// The program, the crate that code gets all this from, and the simulation, which makes worlds.
+const EXEMPT: &[&str] = &["whisper-node", "p2p-world", "p2p-sim"];
 
 /// Something that comes from the operating system, and what to use.
 struct Outside {

@@ -1,6 +1,6 @@
 //! Parts of a handshake that are computed in advance.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -88,7 +88,7 @@ struct StockContents {
 /// Shared secrets by node, each with the count of uses at its last use.
 #[derive(Default)]
 struct Known {
-    secrets: HashMap<NodeId, (StaticSecret, u64)>,
+    secrets: BTreeMap<NodeId, (StaticSecret, u64)>,
     uses: u64,
 }
 

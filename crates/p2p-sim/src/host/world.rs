@@ -1,0 +1,141 @@
+//! What a program on a simulated machine gets from it.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, ErrorKind},
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use p2p_world::{Connection, Datagrams, File, Listener, Pending, Task, World};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::file::SimFile;
+use crate::{
+    host_id::HostId,
+    net::{
+        datagrams::{Mailbox, SimDatagrams},
+        listener::{Backlog, SimListener},
+        wire::Wire,
+    },
+};
+
+/// A simulated machine, from its start until it stops.
+#[derive(Debug, Clone)]
+pub(crate) struct HostWorld {
+    wire: Wire,
+    host: HostId,
+    stop: CancellationToken,
+}
+
+impl HostWorld {
+    /// The machine as it runs now.
+    pub(crate) fn new(wire: Wire, host: HostId) -> Self {
+        let stop = wire.state().hosts.host(host).stop.clone();
+        Self { wire, host, stop }
+    }
+
+    /// Fails once the machine has stopped.
+    fn check(&self) -> io::Result<()> {
+        if self.stop.is_cancelled() { Err(ErrorKind::NetworkDown.into()) } else { Ok(()) }
+    }
+
+    /// The address to use, of this machine. Port 0 becomes a free one.
+    fn own_addr(&self, addr: SocketAddr) -> io::Result<SocketAddr> {
+        self.check()?;
+        let mut state = self.wire.state();
+        let host = state.hosts.host_mut(self.host);
+        if !addr.ip().is_unspecified() && addr.ip() != host.ip {
+            return Err(ErrorKind::AddrNotAvailable.into());
+        }
+        let port = if addr.port() == 0 { host.free_addr().port() } else { addr.port() };
+        Ok(SocketAddr::new(addr.ip(), port))
+    }
+}
+
+/// Adds a socket, unless another one has the port.
+fn occupy<T>(
+    sockets: &mut BTreeMap<u16, T>,
+    port: u16,
+    new: T,
+    is_closed: impl Fn(&T) -> bool,
+) -> io::Result<()> {
+    if sockets.get(&port).is_some_and(|present| !is_closed(present)) {
+        return Err(ErrorKind::AddrInUse.into());
+    }
+    sockets.insert(port, new);
+    Ok(())
+}
+
+impl World for HostWorld {
+    fn unix_time(&self) -> SystemTime {
+        let state = self.wire.state();
+        let elapsed = Instant::now() - state.start;
+        state.hosts.host(self.host).clock.read(elapsed)
+    }
+
+    fn spawn(&self, task: Task) {
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            stop.run_until_cancelled(task).await;
+        });
+    }
+
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> Task {
+        // It takes no virtual time.
+        work();
+        Box::pin(std::future::ready(()))
+    }
+
+    fn resolve(&self, host: &str, port: u16) -> Pending<'static, Vec<SocketAddr>> {
+        let ip = host.parse::<IpAddr>().ok();
+        let ip = ip.or_else(|| self.wire.state().hosts.named(host).map(HostId::ip));
+        let addr = ip.map(|ip| vec![SocketAddr::new(ip, port)]);
+        Box::pin(std::future::ready(addr.ok_or_else(|| ErrorKind::NotFound.into())))
+    }
+
+    fn connect(&self, addr: SocketAddr) -> Pending<'static, Box<dyn Connection>> {
+        let dialed = self.check().map(|()| self.wire.dial(self.host, addr));
+        Box::pin(async move {
+            let stream = dialed?.await.map_err(|_| ErrorKind::NetworkDown)??;
+            Ok(Box::new(stream) as Box<dyn Connection>)
+        })
+    }
+
+    fn listen(&self, addr: SocketAddr, _: bool) -> io::Result<Box<dyn Listener>> {
+        let addr = self.own_addr(addr)?;
+        let backlog = Backlog::default();
+        let mut state = self.wire.state();
+        let listeners = &mut state.hosts.host_mut(self.host).listeners;
+        occupy(listeners, addr.port(), backlog.clone(), Backlog::is_closed)?;
+        Ok(Box::new(SimListener::new(addr, backlog)))
+    }
+
+    fn bind(&self, addr: SocketAddr) -> io::Result<Arc<dyn Datagrams>> {
+        let addr = self.own_addr(addr)?;
+        let mailbox = Mailbox::default();
+        let mut state = self.wire.state();
+        let sockets = &mut state.hosts.host_mut(self.host).sockets;
+        occupy(sockets, addr.port(), mailbox.clone(), Mailbox::is_closed)?;
+        Ok(Arc::new(SimDatagrams::new(self.wire.clone(), self.host, addr, mailbox)))
+    }
+
+    fn open_file(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.check()?;
+        self.wire.state().hosts.host_mut(self.host).disk.lock(path)?;
+        let (wire, stop) = (self.wire.clone(), self.stop.clone());
+        Ok(Box::new(SimFile::new(wire, self.host, path.to_owned(), stop)))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.wire.state().hosts.host(self.host).disk.exists(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.check()?;
+        self.wire.state().hosts.host_mut(self.host).disk.rename(from, to)
+    }
+}

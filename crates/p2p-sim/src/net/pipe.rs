@@ -1,0 +1,165 @@
+//! One direction of a connection.
+
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Buf as _, Bytes};
+use tokio::{io::ReadBuf, time::Instant};
+
+use crate::host_id::HostId;
+
+/// Maximum number of bytes that were sent and not read. Then the writer waits, as with a TCP window.
+const WINDOW: usize = 4 * 1024 * 1024;
+
+/// One direction of a connection, as its two ends and the wire share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Pipe(Arc<Mutex<PipeState>>);
+
+/// Where the bytes come from and go to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) from: HostId,
+    pub(crate) to: HostId,
+}
+
+#[derive(Debug)]
+pub(crate) struct PipeState {
+    pub(crate) ends: Ends,
+    /// Has arrived and was not read.
+    inbox: VecDeque<Bytes>,
+    /// Bytes that were sent and not read.
+    unread: usize,
+    /// Bytes that were taken from the writer and have not left the host.
+    pub(crate) unsent: usize,
+    /// When the last part arrives: later parts do not overtake it.
+    pub(crate) last_arrival: Option<Instant>,
+    /// What could not pass because the line is blocked.
+    pub(crate) held: Vec<Part>,
+    end: Option<End>,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+/// What is on its way in a pipe.
+#[derive(Debug, Clone)]
+pub(crate) enum Part {
+    Bytes(Bytes),
+    End(End),
+}
+
+/// How a direction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The writer has finished.
+    Finished,
+    /// The other end was dropped before it had read everything, or its host stopped.
+    Reset,
+}
+
+impl Pipe {
+    pub(crate) fn new(ends: Ends) -> Self {
+        Self(Arc::new(Mutex::new(PipeState {
+            ends,
+            inbox: VecDeque::new(),
+            unread: 0,
+            unsent: 0,
+            last_arrival: None,
+            held: Vec::new(),
+            end: None,
+            reader: None,
+            writer: None,
+        })))
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, PipeState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nothing more comes through it.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.state().end.is_some()
+    }
+
+    /// A part has arrived.
+    pub(crate) fn arrive(&self, part: Part) {
+        let mut state = self.state();
+        match part {
+            // After a reset nothing is read.
+            Part::Bytes(bytes) if state.end.is_none() => state.inbox.push_back(bytes),
+            Part::Bytes(_) => {}
+            Part::End(End::Reset) => {
+                state.inbox.clear();
+                state.end = Some(End::Reset);
+            }
+            Part::End(End::Finished) => drop(state.end.get_or_insert(End::Finished)),
+        }
+        let wakers = [state.reader.take(), state.writer.take()];
+        drop(state);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// These bytes have left the sending host.
+    pub(crate) fn depart(&self, bytes: usize) {
+        let mut state = self.state();
+        state.unsent -= bytes;
+        let writer = state.writer.take();
+        drop(state);
+        writer.into_iter().for_each(Waker::wake);
+    }
+
+    /// Reads what has arrived. Nothing read means that the writer has finished.
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut state = self.state();
+        if state.end == Some(End::Reset) {
+            return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
+        }
+        let mut read = 0;
+        while buffer.remaining() > 0 {
+            let Some(first) = state.inbox.front_mut() else { break };
+            let part = first.split_to(first.len().min(buffer.remaining()));
+            buffer.put_slice(&part);
+            read += part.len();
+            if !first.has_remaining() {
+                state.inbox.pop_front();
+            }
+        }
+        if read == 0 && state.end.is_none() {
+            state.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        state.unread -= read;
+        let writer = if read > 0 { state.writer.take() } else { None };
+        drop(state);
+        writer.into_iter().for_each(Waker::wake);
+        Poll::Ready(Ok(()))
+    }
+
+    /// How many bytes the writer may send now, at most `limit` on their way out of the host.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<usize>> {
+        let mut state = self.state();
+        if state.end == Some(End::Reset) {
+            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+        }
+        let room = limit.saturating_sub(state.unsent).min(WINDOW.saturating_sub(state.unread));
+        if room == 0 {
+            state.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(room))
+    }
+
+    /// The writer sends these bytes.
+    pub(crate) fn send(&self, bytes: usize) {
+        let mut state = self.state();
+        state.unread += bytes;
+        state.unsent += bytes;
+    }
+}

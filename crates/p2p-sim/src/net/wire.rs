@@ -1,0 +1,272 @@
+//! The lines between the hosts, and the task that lets time pass on them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    host::Hosts,
+    host_id::HostId,
+    net::{
+        link::Link,
+        listener::Dialing,
+        pipe::{End, Ends, Part, Pipe},
+        queue::EventQueue,
+    },
+    trace::{Trace, TraceEvent},
+};
+
+/// How long after a repaired line a stream sends again what was held back.
+const RESEND: Duration = Duration::from_millis(200);
+
+/// Everything that the hosts share.
+#[derive(Clone)]
+pub(crate) struct Wire(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<WireState>,
+    /// An earlier event was added.
+    earlier: Notify,
+}
+
+/// The state of the network.
+pub(crate) struct WireState {
+    pub(crate) start: Instant,
+    pub(crate) link: Link,
+    pub(crate) hosts: Hosts,
+    pub(crate) trace: Trace,
+    pub(crate) rng: ChaCha8Rng,
+    queue: EventQueue<WireEvent>,
+    latencies: BTreeMap<(HostId, HostId), Duration>,
+    /// Lines that carry nothing in this direction.
+    blocked: BTreeSet<(HostId, HostId)>,
+    /// Pipes with parts that wait for a line.
+    held: Vec<Pipe>,
+    /// Number of events so far.
+    pub(crate) events: u64,
+}
+
+/// What happens at some time.
+pub(crate) enum WireEvent {
+    /// Bytes leave the sending host.
+    Depart(Pipe, usize),
+    /// A part of a stream arrives.
+    Arrive(Pipe, Part),
+    /// A datagram arrives.
+    Datagram { from: SocketAddr, to: SocketAddr, bytes: Bytes },
+    /// A request for a connection arrives.
+    Dial(Dialing),
+    /// The answer to such a request arrives.
+    Dialed(Dialing),
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl Wire {
+    /// A network without hosts. Must be called on the runtime of the simulation.
+    pub(crate) fn new(seed: u64) -> Self {
+        let state = WireState {
+            start: Instant::now(),
+            link: Link::default(),
+            hosts: Hosts::default(),
+            trace: Trace::default(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            queue: EventQueue::default(),
+            latencies: BTreeMap::new(),
+            blocked: BTreeSet::new(),
+            held: Vec::new(),
+            events: 0,
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), earlier: Notify::new() }))
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, WireState> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an event, and wakes the task of the wire if it is the first one.
+    pub(crate) fn add(&self, state: &mut WireState, at: Instant, event: WireEvent) {
+        if state.queue.add(at, event) {
+            self.0.earlier.notify_one();
+        }
+    }
+
+    /// The task: lets the events happen as their time comes.
+    pub(crate) async fn run(self) {
+        loop {
+            let next = self.state().queue.next();
+            let Some(next) = next else {
+                self.0.earlier.notified().await;
+                continue;
+            };
+            tokio::select! {
+                biased;
+                () = self.0.earlier.notified() => continue,
+                () = sleep_until(next) => {}
+            }
+            let now = Instant::now();
+            while let Some(event) = self.take_due(now) {
+                self.happen(now, event);
+            }
+        }
+    }
+
+    fn take_due(&self, now: Instant) -> Option<WireEvent> {
+        let mut state = self.state();
+        let event = state.queue.take_due(now)?;
+        state.events += 1;
+        Some(event)
+    }
+
+    fn happen(&self, now: Instant, event: WireEvent) {
+        match event {
+            WireEvent::Depart(pipe, bytes) => pipe.depart(bytes),
+            WireEvent::Arrive(pipe, part) => self.arrive(now, &pipe, part),
+            WireEvent::Datagram { from, to, bytes } => self.receive_datagram(now, from, to, &bytes),
+            WireEvent::Dial(dialing) => self.receive_dial(now, dialing),
+            WireEvent::Dialed(dialing) => dialing.finish(),
+        }
+    }
+
+    fn arrive(&self, now: Instant, pipe: &Pipe, part: Part) {
+        let ends = pipe.state().ends;
+        let mut state = self.state();
+        if state.is_blocked(ends.from, ends.to) {
+            let mut held = pipe.state();
+            if held.held.is_empty() {
+                state.held.push(pipe.clone());
+            }
+            held.held.push(part);
+            return;
+        }
+        let at = now - state.start;
+        let Ends { from, to } = ends;
+        let event = match &part {
+            Part::Bytes(bytes) => TraceEvent::Bytes { from, to, bytes },
+            Part::End(end) => TraceEvent::End { from, to, reset: *end == End::Reset },
+        };
+        state.trace.add(at, &event);
+        drop(state);
+        pipe.arrive(part);
+    }
+
+    /// Sends bytes through a pipe.
+    pub(crate) fn send(&self, pipe: &Pipe, bytes: Bytes) {
+        let (now, length) = (Instant::now(), bytes.len());
+        let ends = pipe.state().ends;
+        let mut state = self.state();
+        let departure = state.departure(ends.from, now, length);
+        let arrival = state.arrival(pipe, departure);
+        pipe.send(length);
+        if departure > now {
+            self.add(&mut state, departure, WireEvent::Depart(pipe.clone(), length));
+        } else {
+            pipe.depart(length);
+        }
+        self.add(&mut state, arrival, WireEvent::Arrive(pipe.clone(), Part::Bytes(bytes)));
+    }
+
+    /// Ends a pipe, after everything that was sent.
+    pub(crate) fn end(&self, pipe: &Pipe, end: End) {
+        let mut state = self.state();
+        let arrival = state.arrival(pipe, Instant::now());
+        self.add(&mut state, arrival, WireEvent::Arrive(pipe.clone(), Part::End(end)));
+    }
+
+    /// Tells the writer of a pipe that its other end reads no longer.
+    pub(crate) fn refuse(&self, pipe: &Pipe) {
+        let (ends, part) = (pipe.state().ends, Part::End(End::Reset));
+        let mut state = self.state();
+        let at = Instant::now() + state.latency(ends.to, ends.from);
+        self.add(&mut state, at, WireEvent::Arrive(pipe.clone(), part));
+    }
+
+    /// Blocks a line in one direction, or repairs it.
+    pub(crate) fn block(&self, from: HostId, to: HostId, blocked: bool) {
+        let mut state = self.state();
+        if blocked {
+            state.blocked.insert((from, to));
+            return;
+        }
+        state.blocked.remove(&(from, to));
+        let at = Instant::now() + RESEND + state.latency(from, to);
+        let repaired = |pipe: &mut Pipe| {
+            let ends = pipe.state().ends;
+            (ends.from, ends.to) == (from, to)
+        };
+        let pipes: Vec<Pipe> = state.held.extract_if(.., repaired).collect();
+        for pipe in pipes {
+            let parts = std::mem::take(&mut pipe.state().held);
+            for part in parts {
+                self.add(&mut state, at, WireEvent::Arrive(pipe.clone(), part));
+            }
+        }
+    }
+
+    /// Adds a line to the trace.
+    pub(crate) fn note(&self, event: &TraceEvent<'_>) {
+        let mut state = self.state();
+        let at = Instant::now() - state.start;
+        state.trace.add(at, event);
+    }
+}
+
+impl WireState {
+    pub(crate) fn is_blocked(&self, from: HostId, to: HostId) -> bool {
+        self.blocked.contains(&(from, to))
+    }
+
+    /// The latency between two hosts. It is drawn when it is first asked for.
+    pub(crate) fn latency(&mut self, from: HostId, to: HostId) -> Duration {
+        let pair = (from.min(to), from.max(to));
+        if let Some(latency) = self.latencies.get(&pair) {
+            return *latency;
+        }
+        let latency = self.link.draw_latency(&mut self.rng);
+        self.latencies.insert(pair, latency);
+        latency
+    }
+
+    /// Forgets the latencies, so that they are drawn from the new link.
+    pub(crate) fn set_link(&mut self, link: Link) {
+        self.link = link;
+        self.latencies.clear();
+    }
+
+    /// When the last of these bytes leaves a host that sends them now.
+    pub(crate) fn departure(&mut self, from: HostId, now: Instant, bytes: usize) -> Instant {
+        let time = self.link.sending_time(bytes);
+        let free = &mut self.hosts.host_mut(from).uplink_free;
+        let departure = free.map_or(now, |free| free.max(now)) + time;
+        *free = Some(departure);
+        departure
+    }
+
+    /// When a part that leaves its host at this time arrives, after all before it, and was worked on.
+    fn arrival(&mut self, pipe: &Pipe, departure: Instant) -> Instant {
+        let ends = pipe.state().ends;
+        let latency = self.latency(ends.from, ends.to);
+        let delay = self.link.stream_delay(latency, &mut self.rng);
+        let mut pipe = pipe.state();
+        let arrival =
+            pipe.last_arrival.map_or(departure + delay, |last| last.max(departure + delay));
+        pipe.last_arrival = Some(arrival);
+        arrival
+    }
+}

@@ -1,0 +1,418 @@
+//! A simulated network: its hosts, its faults, and the time that passes.
+
+use std::{
+    fmt,
+    future::Future,
+    io::{self, Write},
+    sync::Arc,
+    time::Duration,
+};
+
+use p2p_world::{World, seed_thread};
+use thiserror::Error;
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    fault::{Fault, Schedule},
+    host::HostWorld,
+    host_id::HostId,
+    net::{link::Link, pipe::End, wire::Wire},
+    trace::TraceEvent,
+};
+
+/// How often [`Network::run_until`] looks at its condition, in virtual time.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// How often the invariants are checked, in virtual time.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+type Program = Arc<dyn Fn(Host) -> p2p_world::Task>;
+type Check = Box<dyn FnMut(&Network) -> Result<(), String>>;
+
+/// A network of hosts in this thread. Time passes only in [`run_for`](Self::run_for) and its like, and only virtually: a quiet
+/// hour takes no time at all.
+///
+/// Everything that happens follows from the seed: the same program with the same seed does the same. A program on a host
+/// must get what it needs from its [`World`], from `p2p_world::rng` and from Tokio's timers, and its `tokio::select!` must be
+/// `biased`.
+///
+/// The resolution of time is one millisecond.
+pub struct Network {
+    runtime: Runtime,
+    wire: Wire,
+    seed: u64,
+    /// How often time passed: each time randomness begins with another number.
+    runs: u64,
+    programs: Vec<Program>,
+    /// How many programs were started.
+    started: usize,
+    /// What will go wrong, the last first.
+    faults: Schedule,
+    checks: Vec<(String, Check)>,
+    next_check: Instant,
+}
+
+/// A program's view of the host that it runs on.
+#[derive(Debug, Clone)]
+pub struct Host {
+    id: HostId,
+    wire: Wire,
+    world: Arc<dyn World>,
+}
+
+impl Host {
+    /// Its number.
+    #[must_use]
+    pub const fn id(&self) -> HostId {
+        self.id
+    }
+
+    /// What the program gets from the host.
+    #[must_use]
+    pub fn world(&self) -> Arc<dyn World> {
+        Arc::clone(&self.world)
+    }
+
+    /// Adds a line to the trace.
+    pub fn note(&self, text: &str) {
+        self.wire.note(&TraceEvent::Note { host: self.id, text });
+    }
+}
+
+/// An invariant does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("with seed {seed}, after {at:?}: {name} does not hold: {text}")]
+pub struct Violation {
+    /// The seed of the network.
+    pub seed: u64,
+    /// The name of the invariant.
+    pub name: String,
+    /// When it was seen, since the start.
+    pub at: Duration,
+    /// What the invariant said.
+    pub text: String,
+}
+
+/// Building.
+impl Network {
+    /// A network without hosts.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system does not let us make a runtime.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.expect("a runtime without sockets");
+        let wire = runtime.block_on(async { Wire::new(seed) });
+        runtime.spawn(wire.clone().run());
+        let next_check = wire.state().start + CHECK_EVERY;
+        Self {
+            runtime,
+            wire,
+            seed,
+            runs: 0,
+            programs: Vec::new(),
+            started: 0,
+            faults: Schedule::new(),
+            checks: Vec::new(),
+            next_check,
+        }
+    }
+
+    /// Adds a host with a program, which starts when time passes next, and again after a [`Fault::Restart`]. The host stays up
+    /// when the program has ended.
+    pub fn host<Run>(&mut self, program: impl Fn(Host) -> Run + 'static) -> HostId
+    where
+        Run: Future<Output = ()> + Send + 'static,
+    {
+        self.programs.push(Arc::new(move |host| Box::pin(program(host))));
+        self.wire.state().hosts.add()
+    }
+
+    /// Sets how the lines between the hosts behave from now on.
+    #[must_use]
+    pub fn link(self, link: Link) -> Self {
+        self.wire.state().set_link(link);
+        self
+    }
+
+    /// Puts a host behind a gateway: no one can connect with it, and it gets datagrams only from where it has sent some.
+    pub fn put_behind_nat(&mut self, host: HostId) {
+        self.wire.state().hosts.host_mut(host).behind_nat = true;
+    }
+
+    /// Adds what will go wrong, at times since the start.
+    #[must_use]
+    pub fn faults(mut self, schedule: Schedule) -> Self {
+        self.faults.extend(schedule);
+        // The last first; of the same time the one that was added first comes first.
+        self.faults.reverse();
+        self.faults.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        self
+    }
+
+    /// Adds an invariant: it is checked each second of virtual time, and at the end of each run.
+    #[must_use]
+    pub fn invariant(
+        mut self,
+        name: impl Into<String>,
+        check: impl FnMut(&Self) -> Result<(), String> + 'static,
+    ) -> Self {
+        self.checks.push((name.into(), Box::new(check)));
+        self
+    }
+
+    /// Writes each event that the filter wants as a line: milliseconds since the start, kind, details.
+    #[must_use]
+    pub fn trace_to(
+        self,
+        out: impl Write + Send + 'static,
+        filter: impl Fn(&TraceEvent<'_>) -> bool + Send + 'static,
+    ) -> Self {
+        self.wire.state().trace.write_to(Box::new(out), Box::new(filter));
+        self
+    }
+}
+
+/// Running.
+impl Network {
+    /// Lets this much time pass.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Violation`] of an invariant.
+    pub fn run_for(&mut self, time: Duration) -> Result<(), Violation> {
+        let now = self.start_time() + self.elapsed();
+        self.run_to(now + time)?;
+        self.check()
+    }
+
+    /// Lets time pass until the condition holds, at most this long. Returns whether it holds. It is looked at each 10 ms.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Violation`] of an invariant.
+    pub fn run_until(
+        &mut self,
+        most: Duration,
+        mut condition: impl FnMut(&Self) -> bool,
+    ) -> Result<bool, Violation> {
+        let start = self.start_time();
+        let end = start + self.elapsed() + most;
+        loop {
+            if condition(self) {
+                return Ok(true);
+            }
+            let next = (start + self.elapsed() + LOOK_EVERY).min(end);
+            if self.elapsed() >= end - start {
+                self.check()?;
+                return Ok(false);
+            }
+            self.run_to(next)?;
+        }
+    }
+
+    /// Lets time pass until a future is ready. Faults and invariants wait meanwhile.
+    pub fn block_on<T>(&mut self, future: impl Future<Output = T>) -> T {
+        self.start_programs();
+        self.enter(|runtime| runtime.block_on(future))
+    }
+
+    /// Causes a fault now, or repairs one.
+    pub fn cause(&mut self, fault: &Fault) {
+        // For the clock of the runtime.
+        let runtime = self.runtime.handle().clone();
+        let _context = runtime.enter();
+        self.wire.note(&TraceEvent::Fault(fault));
+        match fault {
+            Fault::Kill(host) => self.stop(*host, false),
+            Fault::PowerLoss(host) => self.stop(*host, true),
+            Fault::Restart(host) => self.restart(*host),
+            Fault::Block(from, to) => self.block(from, to, true),
+            Fault::Unblock(from, to) => self.block(from, to, false),
+            Fault::Clock(host, seconds) => {
+                let elapsed = self.elapsed();
+                self.wire.state().hosts.host_mut(*host).clock.set_offset(*seconds, elapsed);
+            }
+            Fault::Drift(host, drift) => {
+                let elapsed = self.elapsed();
+                self.wire.state().hosts.host_mut(*host).clock.set_drift(*drift, elapsed);
+            }
+            Fault::Capacity(host, bytes) => {
+                self.wire.state().hosts.host_mut(*host).disk.capacity = *bytes;
+            }
+            Fault::FlipBit(host) => {
+                let mut state = self.wire.state();
+                let state = &mut *state;
+                state.hosts.host_mut(*host).disk.flip_bit(&mut state.rng);
+            }
+        }
+    }
+
+    fn run_to(&mut self, end: Instant) -> Result<(), Violation> {
+        self.start_programs();
+        loop {
+            let start = self.start_time();
+            let fault = self.faults.last().map(|(at, _)| start + *at);
+            let next = fault.into_iter().chain([end, self.next_check]).min().unwrap_or(end);
+            self.enter(|runtime| runtime.block_on(async { sleep_until(next).await }));
+            while let Some((_, fault)) = self.faults.pop_if(|(at, _)| start + *at <= next) {
+                self.cause(&fault);
+            }
+            if next >= self.next_check {
+                self.next_check = next + CHECK_EVERY;
+                self.check()?;
+            }
+            if next >= end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn start_time(&self) -> Instant {
+        self.wire.state().start
+    }
+
+    /// Runs something on the runtime with randomness from the seed.
+    fn enter<T>(&mut self, run: impl FnOnce(&Runtime) -> T) -> T {
+        self.runs += 1;
+        // Far apart for neighbouring seeds.
+        let _seeded = seed_thread(self.seed.rotate_left(32) ^ self.runs);
+        run(&self.runtime)
+    }
+
+    fn start_programs(&mut self) {
+        while self.started < self.programs.len() {
+            let host = HostId(u32::try_from(self.started).unwrap_or(u32::MAX));
+            self.started += 1;
+            self.start(host);
+        }
+    }
+
+    fn start(&mut self, id: HostId) {
+        let runtime = self.runtime.handle().clone();
+        let _context = runtime.enter();
+        self.wire.state().hosts.host_mut(id).up = true;
+        self.wire.note(&TraceEvent::Started(id));
+        let world: Arc<dyn World> = Arc::new(HostWorld::new(self.wire.clone(), id));
+        let host = Host { id, wire: self.wire.clone(), world: Arc::clone(&world) };
+        let program = Arc::clone(&self.programs[id.index()]);
+        self.enter(|_| world.spawn(program(host)));
+    }
+
+    fn restart(&mut self, host: HostId) {
+        if !self.is_up(host) && host.index() < self.started {
+            self.start(host);
+        }
+    }
+
+    fn stop(&mut self, id: HostId, power_loss: bool) {
+        if !self.is_up(id) {
+            return;
+        }
+        let pipes = {
+            let mut state = self.wire.state();
+            let state = &mut *state;
+            let host = state.hosts.host_mut(id);
+            let pipes = host.switch_off();
+            if power_loss {
+                host.disk.fail(&mut state.rng);
+            } else {
+                host.disk.release();
+            }
+            pipes
+        };
+        // Its tasks end before it can start again.
+        self.enter(|runtime| runtime.block_on(tokio::task::yield_now()));
+        if !power_loss {
+            for (output, input) in pipes {
+                self.wire.end(&output, End::Reset);
+                self.wire.refuse(&input);
+            }
+        }
+    }
+
+    fn block(&self, from: &[HostId], to: &[HostId], blocked: bool) {
+        for near in from {
+            for far in to {
+                self.wire.block(*near, *far, blocked);
+            }
+        }
+    }
+
+    fn check(&mut self) -> Result<(), Violation> {
+        let mut checks = std::mem::take(&mut self.checks);
+        let failed = checks.iter_mut().find_map(|(name, check)| {
+            let text = check(self).err()?;
+            Some(Violation { seed: self.seed, name: name.clone(), at: self.elapsed(), text })
+        });
+        self.checks = checks;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// What is known.
+impl Network {
+    /// The seed.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// How much time has passed.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        let _context = self.runtime.enter();
+        Instant::now() - self.wire.state().start
+    }
+
+    /// The hosts, whether they are up or not.
+    pub fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
+        let hosts = u32::try_from(self.programs.len()).unwrap_or(u32::MAX);
+        (0..hosts).map(HostId)
+    }
+
+    /// Whether a host is up.
+    #[must_use]
+    pub fn is_up(&self, host: HostId) -> bool {
+        self.wire.state().hosts.host(host).up
+    }
+
+    /// Number of events of the network so far: parts of streams, datagrams, connections.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.wire.state().events
+    }
+
+    /// The hash of everything that has happened. Equal seeds give equal hashes.
+    #[must_use]
+    pub fn trace_hash(&self) -> u64 {
+        self.wire.state().trace.hash()
+    }
+
+    /// Writes what is left of the trace.
+    ///
+    /// # Errors
+    ///
+    /// The error that ended the writing of the trace.
+    pub fn flush_trace(&self) -> io::Result<()> {
+        self.wire.state().trace.flush()
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("seed", &self.seed)
+            .field("hosts", &self.programs.len())
+            .field("elapsed", &self.elapsed())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

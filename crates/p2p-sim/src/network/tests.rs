@@ -1,0 +1,224 @@
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use p2p_world::rng;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    time::sleep,
+};
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn ms(number: u64) -> Duration {
+    Duration::from_millis(number)
+}
+
+/// What the hosts of a test have seen, with the time in milliseconds.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<(u64, String)>>>);
+
+impl Log {
+    fn add(&self, host: &Host, text: impl fmt::Display) {
+        let at = Instant::now() - host.wire.state().start;
+        self.0.lock().unwrap().push((u64::try_from(at.as_millis()).unwrap(), text.to_string()));
+    }
+
+    fn take(&self) -> Vec<(u64, String)> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// A host that sends back what it receives, and one that sends a word each second and logs what comes back.
+fn echo_network(seed: u64, log: &Log) -> Network {
+    let mut network = Network::new(seed).link(Link::default().latency(ms(50)..ms(50)));
+    network.host(|host| async move {
+        let mut listener = host.world().listen((host.id().ip(), 7).into(), false).unwrap();
+        loop {
+            let next = std::future::poll_fn(|cx| listener.poll_accept(cx)).await;
+            let (mut stream, _) = next.unwrap();
+            host.world().spawn(Box::pin(async move {
+                let mut bytes = [0; 64];
+                while let Ok(read @ 1..) = stream.read(&mut bytes).await {
+                    stream.write_all(&bytes[..read]).await.ok();
+                }
+            }));
+        }
+    });
+    let log = log.clone();
+    network.host(move |host| {
+        let log = log.clone();
+        async move {
+            loop {
+                let stream = host.world().connect((HostId(0).ip(), 7).into()).await;
+                let Ok(mut stream) = stream else {
+                    log.add(&host, "no connection");
+                    continue;
+                };
+                log.add(&host, "connected");
+                let mut bytes = [0; 64];
+                loop {
+                    if stream.write_all(b"word").await.is_err() {
+                        break;
+                    }
+                    match stream.read(&mut bytes).await {
+                        Ok(read @ 1..) => log.add(&host, String::from_utf8_lossy(&bytes[..read])),
+                        end => {
+                            log.add(&host, format!("{:?}", end.map_err(|error| error.kind())));
+                            break;
+                        }
+                    }
+                    sleep(SECOND).await;
+                }
+            }
+        }
+    });
+    network
+}
+
+fn log_of(entries: &[(u64, &str)]) -> Vec<(u64, String)> {
+    entries.iter().map(|(at, text)| (*at, (*text).to_owned())).collect()
+}
+
+#[test]
+fn bytes_take_the_latency_of_the_line() {
+    let log = Log::default();
+    let mut network = echo_network(1, &log);
+    network.run_for(ms(1_500)).unwrap();
+    assert_eq!(log.take(), log_of(&[(100, "connected"), (200, "word"), (1_300, "word")]));
+    assert_eq!(network.elapsed(), ms(1_500));
+}
+
+#[test]
+fn the_other_end_of_a_killed_host_is_told_and_that_of_a_dead_one_is_not() {
+    let log = Log::default();
+    let mut network = echo_network(1, &log);
+    network.run_for(ms(500)).unwrap();
+    log.take();
+    network.cause(&Fault::Kill(HostId(0)));
+    network.run_for(ms(900)).unwrap();
+    assert_eq!(log.take(), log_of(&[]), "it is told, but it reads later");
+    network.cause(&Fault::Restart(HostId(0)));
+    network.run_for(6 * SECOND).unwrap();
+    let seen = log.take();
+    assert_eq!(seen[0].1, "connected", "{seen:?}");
+    network.cause(&Fault::PowerLoss(HostId(0)));
+    network.run_for(20 * SECOND).unwrap();
+    assert_eq!(log.take(), log_of(&[]));
+}
+
+#[test]
+fn a_blocked_line_holds_streams_until_it_is_repaired() {
+    let log = Log::default();
+    let (from, to) = (vec![HostId(0)], vec![HostId(1)]);
+    let faults = vec![
+        (ms(250), Fault::Block(from.clone(), to.clone())),
+        (ms(5_000), Fault::Unblock(from, to)),
+    ];
+    let mut network = echo_network(1, &log).faults(faults);
+    network.run_for(ms(5_400)).unwrap();
+    assert_eq!(log.take(), log_of(&[(100, "connected"), (200, "word"), (5_250, "word")]));
+}
+
+#[test]
+fn nothing_connects_with_a_host_that_is_off_or_behind_a_gateway() {
+    let log = Log::default();
+    let mut network = echo_network(1, &log);
+    network.put_behind_nat(HostId(0));
+    network.run_for(120 * SECOND).unwrap();
+    assert_eq!(log.take(), log_of(&[(63_050, "no connection")]));
+}
+
+#[test]
+fn equal_seeds_give_equal_traces() {
+    let run = |seed| {
+        let mut network = Network::new(seed).link(Link::default().latency(ms(5)..ms(90)).loss(0.1));
+        for _ in 0..4 {
+            network.host(|host| async move {
+                let world = host.world();
+                let socket = world.bind((host.id().ip(), 9).into()).unwrap();
+                loop {
+                    let to = HostId(u32::try_from(rng().number() % 4).unwrap());
+                    let word = rng().number().to_be_bytes();
+                    let to = (to.ip(), 9).into();
+                    std::future::poll_fn(|cx| socket.poll_send(cx, &word, to)).await.unwrap();
+                    sleep(ms(rng().number() % 50)).await;
+                }
+            });
+        }
+        network.run_for(10 * SECOND).unwrap();
+        (network.trace_hash(), network.events())
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1).0, run(2).0);
+    assert!(run(1).1 > 1000);
+}
+
+#[test]
+fn an_invariant_that_does_not_hold_ends_the_run() {
+    let count = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&count);
+    let mut network = Network::new(3).invariant("fewer than three", move |_| {
+        let seen = count.load(Ordering::Relaxed);
+        if seen < 3 { Ok(()) } else { Err(format!("{seen} seen")) }
+    });
+    network.host(move |_| {
+        let counted = Arc::clone(&counted);
+        async move {
+            loop {
+                sleep(ms(700)).await;
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    let violation = network.run_for(60 * SECOND).unwrap_err();
+    let text = "4 seen".to_owned();
+    let name = "fewer than three".to_owned();
+    assert_eq!(violation, Violation { seed: 3, name, at: 3 * SECOND, text });
+}
+
+#[test]
+fn files_survive_a_restart_as_far_as_they_were_synced() {
+    let log = Log::default();
+    let logged = log.clone();
+    let mut network = Network::new(1);
+    network.host(move |host| {
+        let log = logged.clone();
+        async move {
+            let world = host.world();
+            let file = world.open_file("state".as_ref()).unwrap();
+            log.add(&host, file.len().unwrap());
+            assert!(world.open_file("state".as_ref()).is_err(), "it is locked");
+            file.write(0, b"synced").unwrap();
+            file.sync().unwrap();
+            std::future::pending::<()>().await;
+        }
+    });
+    network.run_for(SECOND).unwrap();
+    for fault in [Fault::PowerLoss(HostId(0)), Fault::Restart(HostId(0))] {
+        network.cause(&fault);
+    }
+    network.run_for(SECOND).unwrap();
+    assert_eq!(log.take(), log_of(&[(0, "0"), (1_000, "6")]));
+}
+
+#[test]
+fn a_clock_is_wrong_as_a_fault_says() {
+    let mut network = Network::new(1);
+    let log = Log::default();
+    let logged = log.clone();
+    network.host(move |host| {
+        let log = logged.clone();
+        async move {
+            let begin = host.world().unix_time();
+            sleep(10 * SECOND).await;
+            log.add(&host, host.world().unix_time().duration_since(begin).unwrap().as_secs());
+        }
+    });
+    let faults = vec![(5 * SECOND, Fault::Clock(HostId(0), 3600.0))];
+    network.faults(faults).run_for(20 * SECOND).unwrap();
+    assert_eq!(log.take(), log_of(&[(10_000, "3610")]));
+}
