@@ -47,11 +47,6 @@ pub(super) const ALLOWED: &[Allowed] = &[
         "a program's key, before its node is made",
     ),
     allow(
-        "crates/rlpx-transport/src/handshake/stock.rs",
-        &["std::collections::HashMap"],
-        "the order of its entries is not used: the one that is removed is the least recently used",
-    ),
-    allow(
         "crates/rlpx-transport/src/stream/connect.rs",
         &["rand::rng"],
         "`connect` and `accept`, for programs; the server uses the functions that take a generator",
