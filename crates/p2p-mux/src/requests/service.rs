@@ -145,10 +145,21 @@ where
 
     /// Same as [`peer`](Self::peer), but waits until the peer is connected.
     pub async fn wait_for_peer(&self, id: &NodeId) -> ServicePeer<Q, A> {
+        self.wait_until(|| self.peer(id)).await
+    }
+
+    /// Same as [`peers`](Self::peers), but waits until at least this number of peers is connected. For a node whose peers
+    /// come from discovery.
+    pub async fn wait_for_peers(&self, number: usize) -> Vec<ServicePeer<Q, A>> {
+        self.wait_until(|| Some(self.peers()).filter(|peers| peers.len() >= number)).await
+    }
+
+    /// Waits until `find` finds something among the connected peers.
+    async fn wait_until<T>(&self, find: impl Fn() -> Option<T>) -> T {
         let mut connected = self.0.connected.subscribe();
         loop {
-            if let Some(peer) = self.peer(id) {
-                return peer;
+            if let Some(found) = find() {
+                return found;
             }
             // It cannot fail: `self` holds the sender.
             let _ = connected.changed().await;

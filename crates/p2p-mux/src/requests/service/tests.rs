@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
 use p2p_identity::SecretKey;
@@ -46,6 +46,18 @@ async fn both_ends_ask_and_answer() {
         let refused = ServiceError::Refused("an empty word".to_owned());
         assert_eq!(remote.request(&String::new()).await, Err(refused));
     }
+}
+
+#[tokio::test]
+async fn a_number_of_peers_can_be_waited_for() {
+    let here = lengths();
+    let [(first, _far), (second, _farther)] = [(); 2].map(|()| Channel::pipe_of(1, LENGTH));
+    let mut two = pin!(here.wait_for_peers(2));
+    let _first = run(&here, &peer(1), first);
+    here.wait_for_peer(&peer(1).id()).await;
+    assert!(two.as_mut().now_or_never().is_none());
+    let _second = run(&here, &peer(2), second);
+    assert_eq!(two.await.len(), 2);
 }
 
 #[tokio::test]
