@@ -10,6 +10,7 @@ mod fuzz;
 mod interop;
 mod process;
 mod release;
+mod sim;
 mod test;
 mod workspace;
 
@@ -23,6 +24,7 @@ const COMMANDS: &[Command] = &[
     architecture::COMMAND,
     book::COMMAND,
     interop::COMMAND,
+    sim::COMMAND,
     fuzz::COMMAND,
     bench::COMMAND,
     release::COMMAND,

@@ -31,6 +31,24 @@ pub enum Fault {
     FlipBit(HostId),
 }
 
+impl Fault {
+    /// Whether all hosts that it names are among the first `count`.
+    #[must_use]
+    pub fn hosts_below(&self, count: usize) -> bool {
+        let is_below = |host: &HostId| host.index() < count;
+        match self {
+            Self::Kill(host)
+            | Self::PowerLoss(host)
+            | Self::Restart(host)
+            | Self::Clock(host, _)
+            | Self::Drift(host, _)
+            | Self::Capacity(host, _)
+            | Self::FlipBit(host) => is_below(host),
+            Self::Block(from, to) | Self::Unblock(from, to) => from.iter().chain(to).all(is_below),
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |hosts: &[HostId]| {

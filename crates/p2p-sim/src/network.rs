@@ -219,7 +219,16 @@ impl Network {
     /// Lets time pass until a future is ready. Faults and invariants wait meanwhile.
     pub fn block_on<T>(&mut self, future: impl Future<Output = T>) -> T {
         self.start_programs();
-        self.enter(|runtime| runtime.block_on(future))
+        self.seeded(|runtime| runtime.block_on(future))
+    }
+
+    /// Calls a function as a program of this network would be called: with its clock, its tasks and its randomness. No time
+    /// passes.
+    pub fn call<T>(&mut self, function: impl FnOnce() -> T) -> T {
+        self.seeded(|runtime| {
+            let _context = runtime.enter();
+            function()
+        })
     }
 
     /// Causes a fault now, or repairs one.
@@ -259,7 +268,7 @@ impl Network {
             let start = self.start_time();
             let fault = self.faults.last().map(|(at, _)| start + *at);
             let next = fault.into_iter().chain([end, self.next_check]).min().unwrap_or(end);
-            self.enter(|runtime| runtime.block_on(async { sleep_until(next).await }));
+            self.seeded(|runtime| runtime.block_on(async { sleep_until(next).await }));
             while let Some((_, fault)) = self.faults.pop_if(|(at, _)| start + *at <= next) {
                 self.cause(&fault);
             }
@@ -278,7 +287,7 @@ impl Network {
     }
 
     /// Runs something on the runtime with randomness from the seed.
-    fn enter<T>(&mut self, run: impl FnOnce(&Runtime) -> T) -> T {
+    fn seeded<T>(&mut self, run: impl FnOnce(&Runtime) -> T) -> T {
         self.runs += 1;
         // Far apart for neighbouring seeds.
         let _seeded = seed_thread(self.seed.rotate_left(32) ^ self.runs);
@@ -301,7 +310,7 @@ impl Network {
         let world: Arc<dyn World> = Arc::new(HostWorld::new(self.wire.clone(), id));
         let host = Host { id, wire: self.wire.clone(), world: Arc::clone(&world) };
         let program = Arc::clone(&self.programs[id.index()]);
-        self.enter(|_| world.spawn(program(host)));
+        self.seeded(|_| world.spawn(program(host)));
     }
 
     fn restart(&mut self, host: HostId) {
@@ -327,7 +336,7 @@ impl Network {
             pipes
         };
         // Its tasks end before it can start again.
-        self.enter(|runtime| runtime.block_on(tokio::task::yield_now()));
+        self.seeded(|runtime| runtime.block_on(tokio::task::yield_now()));
         if !power_loss {
             for (output, input) in pipes {
                 self.wire.end(&output, End::Reset);

@@ -12,6 +12,7 @@ use p2p_mux::{
     identity::{Enode, NodeId, SecretKey},
 };
 use p2p_server::{Config, Event, Server};
+use p2p_world::World;
 use rand::{SeedableRng as _, seq::SliceRandom as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -35,6 +36,12 @@ impl Node {
     #[must_use]
     pub const fn index(&self) -> usize {
         self.index
+    }
+
+    /// What the node gets from its host.
+    #[must_use]
+    pub fn world(&self) -> Arc<dyn World> {
+        Arc::clone(&self.config.world)
     }
 
     /// Adds a sub-protocol.

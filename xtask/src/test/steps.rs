@@ -12,6 +12,7 @@ use crate::{
     fuzz, interop,
     process::{self, cargo},
     release::semver,
+    sim,
     workspace::Workspace,
 };
 
@@ -96,6 +97,7 @@ pub(super) const STEPS: &[Step] = &[
     }),
     step("package", "the archives of the crates are complete and compile", archives::package)
         .needs(&[Need::step("git"), Need::step("tar")]),
+    step("sim", "simulated networks keep their promises, and repeat themselves", sim::test),
     step("interop", "clients from npm and PyPI, and the examples, talk to our node", interop::run)
         .needs(&[
             Need::step("node"),

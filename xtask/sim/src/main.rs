@@ -1,0 +1,107 @@
+//! Whole Whisper networks in one thread, from one seed: `cargo xtask sim`.
+//!
+//! Each seed is a network of its own. Several seeds run side by side on several threads; that changes nothing in any of them.
+
+mod members;
+mod outcome;
+mod scenario;
+mod settings;
+
+use std::{
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use outcome::Outcome;
+use p2p_sim::{Scenario, Violation, shrink};
+use settings::Settings;
+
+/// How long a failing seed is made smaller.
+const SHRINK_LIMIT: Duration = Duration::from_secs(300);
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        println!("{}", settings::USAGE);
+        return ExitCode::SUCCESS;
+    }
+    let settings = match Settings::parse(&args) {
+        Ok(settings) => settings,
+        Err(text) => {
+            eprintln!("sim: {text}\n\n{}", settings::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match run_seeds(&settings) {
+        None => ExitCode::SUCCESS,
+        Some(violation) => {
+            eprintln!("\n{violation}");
+            if settings.shrink {
+                print_small(&settings, violation.seed);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs all seeds and prints a line for each. Returns the first violation, by seed.
+fn run_seeds(settings: &Settings) -> Option<Violation> {
+    let seeds = settings.first_seed..settings.first_seed.saturating_add(settings.seeds);
+    let (next, (sender, results)) = (AtomicU64::new(seeds.start), mpsc::channel());
+    let mut failures = Vec::new();
+    thread::scope(|scope| {
+        for _ in 0..settings.threads {
+            let (next, sender, end) = (&next, sender.clone(), seeds.end);
+            scope.spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end || sender.send(run_seed(settings, seed)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for (seed, took, outcome) in results {
+            match outcome {
+                Ok(outcome) => println!("seed {seed}: {outcome} in {:.1} s", took.as_secs_f64()),
+                Err(violation) => {
+                    println!("seed {seed}: FAILED: {violation}");
+                    failures.push(violation);
+                }
+            }
+        }
+    });
+    let hash = HASH.lock().unwrap_or_else(PoisonError::into_inner);
+    println!("seed {} trace {:016x}", seeds.end - 1, *hash);
+    failures.into_iter().min_by_key(|violation| violation.seed)
+}
+
+/// All traces together, in any order.
+static HASH: Mutex<u64> = Mutex::new(0);
+
+fn run_seed(settings: &Settings, seed: u64) -> (u64, Duration, Result<Outcome, Violation>) {
+    let begin = Instant::now();
+    let outcome = scenario::run(settings, &settings.scenario(seed), settings.trace.as_deref());
+    if let Ok(outcome) = &outcome {
+        let mut hash = HASH.lock().unwrap_or_else(PoisonError::into_inner);
+        *hash ^= outcome.trace_hash.rotate_left(u32::try_from(seed % 64).unwrap_or_default());
+    }
+    (seed, begin.elapsed(), outcome)
+}
+
+/// Makes a failing seed small and prints it.
+fn print_small(settings: &Settings, seed: u64) {
+    let whole = settings.scenario(seed);
+    let (nodes, faults) = (whole.nodes, whole.faults.len());
+    println!("seed {seed} has {nodes} nodes and {faults} faults; it is made smaller ...");
+    let fails = |scenario: &Scenario| scenario::run(settings, scenario, None).is_err();
+    let small = shrink(whole, SHRINK_LIMIT, fails);
+    println!("{} nodes and {} faults are left:\n\n{small}", small.nodes, small.faults.len());
+}

@@ -1,0 +1,104 @@
+//! What to simulate.
+
+use std::{path::PathBuf, time::Duration};
+
+use p2p_sim::{FaultMix, Scenario, random_faults};
+
+pub(crate) const USAGE: &str = "\
+cargo xtask sim [SCENARIO] [OPTION]...
+
+Scenarios:
+  faults    posts while hosts are killed, lose their power, are cut off, and have wrong clocks (default)
+  quiet     posts, and nothing goes wrong
+
+Options:
+  --seed N       the first seed (1)
+  --seeds K      number of seeds (1)
+  --nodes N      nodes (20)
+  --degree N     peers of each node (6)
+  --minutes M    virtual minutes (4)
+  --posts N      posts per minute, of all nodes together (60)
+  --threads N    seeds that run side by side (all cores)
+  --trace FILE   write what happens in the only seed, one line for each event
+  --no-shrink    do not make a failing seed smaller";
+
+/// What to simulate.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) faults: bool,
+    pub(crate) first_seed: u64,
+    pub(crate) seeds: u64,
+    pub(crate) nodes: usize,
+    pub(crate) degree: usize,
+    pub(crate) minutes: u64,
+    pub(crate) posts: u64,
+    pub(crate) threads: u64,
+    pub(crate) trace: Option<PathBuf>,
+    pub(crate) shrink: bool,
+}
+
+/// Time at the end of a run in which nothing goes wrong, so that everything can arrive.
+pub(crate) const SETTLE: Duration = Duration::from_secs(90);
+
+impl Settings {
+    pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+        let mut settings = Self {
+            faults: true,
+            first_seed: 1,
+            seeds: 1,
+            nodes: 20,
+            degree: 6,
+            minutes: 4,
+            posts: 60,
+            threads: cores,
+            trace: None,
+            shrink: true,
+        };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().ok_or(format!("{arg} needs a value"));
+            let mut number = || {
+                let text = value()?;
+                text.parse::<u64>().map_err(|_| format!("{arg} needs a number, not `{text}`"))
+            };
+            match arg.as_str() {
+                "faults" => settings.faults = true,
+                "quiet" => settings.faults = false,
+                "--seed" => settings.first_seed = number()?,
+                "--seeds" => settings.seeds = number()?.max(1),
+                "--nodes" => settings.nodes = usize::try_from(number()?).unwrap_or(usize::MAX),
+                "--degree" => settings.degree = usize::try_from(number()?).unwrap_or(usize::MAX),
+                "--minutes" => settings.minutes = number()?,
+                "--posts" => settings.posts = number()?,
+                "--threads" => settings.threads = number()?.max(1),
+                "--trace" => settings.trace = Some(value()?.into()),
+                "--no-shrink" => settings.shrink = false,
+                _ => return Err(format!("unexpected argument `{arg}`")),
+            }
+        }
+        if settings.nodes < 2 {
+            return Err("--nodes needs at least 2".to_owned());
+        }
+        if settings.trace.is_some() && settings.seeds > 1 {
+            return Err("--trace needs a single seed".to_owned());
+        }
+        Ok(settings)
+    }
+
+    /// The scenario of a seed.
+    pub(crate) fn scenario(&self, seed: u64) -> Scenario {
+        let time = Duration::from_secs(self.minutes * 60);
+        let mix = FaultMix {
+            every: Duration::from_secs(4),
+            repair: Duration::from_secs(40),
+            stops: true,
+            partitions: true,
+            clocks: 8.0,
+        };
+        let nodes = u32::try_from(self.nodes).unwrap_or(u32::MAX);
+        let faulty = if self.faults { time.saturating_sub(SETTLE) } else { Duration::ZERO };
+        let faults = random_faults(seed, nodes, faulty, &mix);
+        Scenario { seed, nodes: self.nodes, time, faults }
+    }
+}
