@@ -27,7 +27,7 @@ const fn limit(selection: &'static [&'static str], max_packages: usize) -> Limit
 
 const LIMITS: &[Limit] = &[
     // Each layer can be used alone. A limit may only become lower.
-    limit(&["--package", "rlp-codec"], 11),
+    limit(&["--package", "rlp-codec"], 9),
     limit(&["--package", "rlpx-transport"], 48),
     limit(&["--package", "whisper-envelope"], 44),
     limit(&["--package", "whisper-pow"], 17),
