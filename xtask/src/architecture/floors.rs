@@ -27,7 +27,7 @@ const FLOORS: &[Standing] = &[
     on_floor(0, "p2p-world", &[]),
     on_floor(1, "rlp-codec", &[]),
     on_floor(1, "p2p-identity", &["rlp-codec", "keccak-lanes"]),
-    on_floor(2, "rlpx-transport", &["rlp-codec", "p2p-identity", "keccak-lanes"]),
+    on_floor(2, "rlpx-transport", &["rlp-codec", "p2p-identity", "keccak-lanes", "p2p-world"]),
     on_floor(2, "p2p-discovery", &["rlp-codec", "p2p-identity", "p2p-world", "keccak-lanes"]),
     on_floor(2, "whisper-envelope", &["rlp-codec", "p2p-identity", "keccak-lanes"]),
     on_floor(3, "whisper-pow", &["fair-queue", "keccak-lanes", "whisper-envelope"]),

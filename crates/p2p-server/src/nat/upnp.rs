@@ -15,7 +15,6 @@ use igd_next::{
     aio::tokio::{Tokio, search_gateway},
 };
 use p2p_world::rng;
-use rand::Rng as _;
 use tokio::time;
 
 use super::{
@@ -105,7 +104,8 @@ impl Upnp {
                     });
                 }
                 Err(AddPortError::PortInUse) => {
-                    external = rng().random_range(1 << 15..=u16::MAX);
+                    // Of the upper half: many of the lower ports belong to services.
+                    external = u16::from_be_bytes(rng().bytes()) | 1 << 15;
                 }
                 Err(AddPortError::OnlyPermanentLeasesSupported) if seconds != 0 => seconds = 0,
                 Err(AddPortError::SamePortValuesRequired) if external != internal.port() => {

@@ -68,11 +68,8 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let remote = remote.public_key().map_err(ConnectError::RemoteKey)?;
-    // A block: the generator is not `Send` and must not live across an await.
-    let started = {
-        let source = &mut KeySource { stock: None, rng: &mut rand::rng() };
-        Initiator::offer(local, &remote, source, &SecSettings::default())?
-    };
+    let source = &mut KeySource { stock: None, rng: &mut p2p_world::rng() };
+    let started = Initiator::offer(local, &remote, source, &SecSettings::default())?;
     initiate(io, started, limit).await
 }
 
@@ -112,7 +109,7 @@ pub async fn accept<Io>(
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
-    answer(io, Recipient::new(local), |_| SecSettings::default(), limit, rand::rng).await
+    answer(io, Recipient::new(local), |_| SecSettings::default(), limit, p2p_world::rng).await
 }
 
 /// [`accept`] for the node of this `stock`, with settings for `sec/1` that depend on the node that connects. `rng`

@@ -46,11 +46,6 @@ pub(super) const ALLOWED: &[Allowed] = &[
         &["rand_core::OsRng", "std::fs"],
         "a program's key, before its node is made",
     ),
-    allow(
-        "crates/rlpx-transport/src/stream/connect.rs",
-        &["rand::rng"],
-        "`connect` and `accept`, for programs; the server uses the functions that take a generator",
-    ),
     // Simulated nodes have no discv5, no lists in the DNS and no router.
     allow(
         "crates/p2p-discovery/src/discv5.rs",
