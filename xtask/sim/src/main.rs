@@ -4,6 +4,7 @@
 
 mod members;
 mod outcome;
+mod replay;
 mod scenario;
 mod settings;
 
@@ -20,6 +21,7 @@ use std::{
 
 use outcome::Outcome;
 use p2p_sim::{Scenario, Violation, shrink};
+use scenario::Output;
 use settings::Settings;
 
 /// How long a failing seed is made smaller.
@@ -88,7 +90,7 @@ static HASH: Mutex<u64> = Mutex::new(0);
 
 fn run_seed(settings: &Settings, seed: u64) -> (u64, Duration, Result<Outcome, Violation>) {
     let begin = Instant::now();
-    let outcome = scenario::run(settings, &settings.scenario(seed), settings.trace.as_deref());
+    let outcome = scenario::run(settings, &settings.scenario(seed), settings.output());
     if let Ok(outcome) = &outcome {
         let mut hash = HASH.lock().unwrap_or_else(PoisonError::into_inner);
         *hash ^= outcome.trace_hash.rotate_left(u32::try_from(seed % 64).unwrap_or_default());
@@ -101,7 +103,7 @@ fn print_small(settings: &Settings, seed: u64) {
     let whole = settings.scenario(seed);
     let (nodes, faults) = (whole.nodes, whole.faults.len());
     println!("seed {seed} has {nodes} nodes and {faults} faults; it is made smaller ...");
-    let fails = |scenario: &Scenario| scenario::run(settings, scenario, None).is_err();
+    let fails = |scenario: &Scenario| scenario::run(settings, scenario, Output::Nothing).is_err();
     let small = shrink(whole, SHRINK_LIMIT, fails);
     println!("{} nodes and {} faults are left:\n\n{small}", small.nodes, small.faults.len());
 }

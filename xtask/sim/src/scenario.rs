@@ -17,6 +17,7 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use crate::{
     members::{Members, TTL, ending, host},
     outcome::Outcome,
+    replay::Recording,
     settings::{SETTLE, Settings},
 };
 
@@ -34,6 +35,16 @@ const END_MARGIN: Duration = Duration::from_secs(15);
 /// How long a message takes at most over all hops, when nothing goes wrong.
 const SPREAD: Duration = Duration::from_secs(20);
 
+/// What is written about a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Output<'a> {
+    Nothing,
+    /// A line for each event.
+    Trace(&'a Path),
+    /// A page that replays the run.
+    Page(&'a Path),
+}
+
 /// A ban of a peer by a node.
 struct Ban {
     node: usize,
@@ -46,7 +57,7 @@ struct Ban {
 pub(crate) fn run(
     settings: &Settings,
     scenario: &Scenario,
-    trace: Option<&Path>,
+    output: Output<'_>,
 ) -> Result<Outcome, Violation> {
     let link = Link::default()
         .latency(Duration::from_millis(20)..Duration::from_millis(150))
@@ -56,18 +67,30 @@ pub(crate) fn run(
     let known = |(_, fault): &(Duration, p2p_sim::Fault)| fault.hosts_below(scenario.nodes);
     let faults = scenario.faults.iter().filter(|fault| known(fault)).cloned().collect();
     let mut network = Network::new(scenario.seed).link(link).faults(faults);
-    if let Some(path) = trace {
-        network = match File::create(path) {
+    let recording = Recording::default();
+    network = match output {
+        Output::Nothing => network,
+        Output::Page(_) => network.trace_to(recording.clone(), Recording::wants),
+        Output::Trace(path) => match File::create(path) {
             Ok(file) => network.trace_to(BufWriter::new(file), |_: &TraceEvent<'_>| true),
             Err(error) => return Err(violation(&network, "trace", format!("{path:?}: {error}"))),
-        };
-    }
+        },
+    };
     let members = Members::new(&mut network, scenario.nodes, settings.degree);
     let bans = Rc::new(RefCell::new(Vec::new()));
     let network = with_invariants(network, &members, &bans);
     let mut run =
         Run { network, members, bans, rng: StdRng::seed_from_u64(scenario.seed), delivered: 0 };
-    run.go(settings, scenario)
+    let outcome = run.go(settings, scenario);
+    if let Output::Page(path) = output {
+        let summary = match &outcome {
+            Ok(outcome) => outcome.to_string(),
+            Err(violation) => violation.to_string(),
+        };
+        let written = recording.write_page(path, scenario.seed, &run.members.nodes, &summary);
+        written.map_err(|error| violation(&run.network, "page", format!("{path:?}: {error}")))?;
+    }
+    outcome
 }
 
 /// What must hold at each moment.

@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use p2p_sim::{FaultMix, Scenario, random_faults};
 
+use crate::scenario::Output;
+
 pub(crate) const USAGE: &str = "\
 cargo xtask sim [SCENARIO] [OPTION]...
 
@@ -20,6 +22,7 @@ Options:
   --posts N      posts per minute, of all nodes together (60)
   --threads N    seeds that run side by side (all cores)
   --trace FILE   write what happens in the only seed, one line for each event
+  --html FILE    write a page that replays the only seed in a browser
   --no-shrink    do not make a failing seed smaller";
 
 /// What to simulate.
@@ -33,7 +36,8 @@ pub(crate) struct Settings {
     pub(crate) minutes: u64,
     pub(crate) posts: u64,
     pub(crate) threads: u64,
-    pub(crate) trace: Option<PathBuf>,
+    trace: Option<PathBuf>,
+    html: Option<PathBuf>,
     pub(crate) shrink: bool,
 }
 
@@ -53,6 +57,7 @@ impl Settings {
             posts: 60,
             threads: cores,
             trace: None,
+            html: None,
             shrink: true,
         };
         let mut args = args.iter();
@@ -73,6 +78,7 @@ impl Settings {
                 "--posts" => settings.posts = number()?,
                 "--threads" => settings.threads = number()?.max(1),
                 "--trace" => settings.trace = Some(value()?.into()),
+                "--html" => settings.html = Some(value()?.into()),
                 "--no-shrink" => settings.shrink = false,
                 _ => return Err(format!("unexpected argument `{arg}`")),
             }
@@ -80,10 +86,22 @@ impl Settings {
         if settings.nodes < 2 {
             return Err("--nodes needs at least 2".to_owned());
         }
-        if settings.trace.is_some() && settings.seeds > 1 {
-            return Err("--trace needs a single seed".to_owned());
+        match (&settings.trace, &settings.html) {
+            (Some(_), Some(_)) => Err("--trace and --html are not possible together".to_owned())?,
+            (None, None) => {}
+            _ if settings.seeds > 1 => Err("--trace and --html need a single seed".to_owned())?,
+            _ => {}
         }
         Ok(settings)
+    }
+
+    /// What to write about the run.
+    pub(crate) fn output(&self) -> Output<'_> {
+        match (&self.trace, &self.html) {
+            (Some(path), _) => Output::Trace(path),
+            (None, Some(path)) => Output::Page(path),
+            (None, None) => Output::Nothing,
+        }
     }
 
     /// The scenario of a seed.
