@@ -38,6 +38,7 @@
 //! - **Hosts**: their clock (offset, drift, jumps), their disk (unsynced writes are lost or torn, a full disk, flipped bits),
 //!   crashes, restarts, gateways ([`Network::put_behind_nat`]).
 //! - **Faults** ([`Fault`]) as a schedule, or at random from a seed ([`random_faults`]).
+//! - **Hostile hosts** ([`Hostile`]): junk, floods, slowness, replays.
 //! - **A trace** of everything that happened ([`Network::trace_to`]), whose hash is equal for equal seeds.
 //! - **Invariants** ([`Network::invariant`]), checked each second of virtual time.
 //! - **Shrinking** ([`shrink()`]): a failing scenario becomes a small one.
@@ -47,6 +48,7 @@
 mod fault;
 mod host;
 mod host_id;
+mod hostile;
 mod net;
 mod network;
 mod nodes;
@@ -55,6 +57,7 @@ mod trace;
 
 pub use fault::{Fault, FaultMix, Schedule, random_faults};
 pub use host_id::HostId;
+pub use hostile::Hostile;
 pub use net::link::Link;
 pub use network::{Host, Network, Violation};
 pub use nodes::{Node, Nodes};
