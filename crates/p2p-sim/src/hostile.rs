@@ -5,10 +5,10 @@ use std::{io, net::SocketAddr, time::Duration};
 use p2p_mux::{
     Channel, Exit, Hello, LocalNode, MIN_P2P_VERSION, Protocol, base,
     identity::{Enode, NodeId, SecretKey},
-    transport::{Stream, connect},
 };
 use p2p_server::{Config, Server};
 use p2p_world::{Connection, rng};
+use rlpx_transport::{Stream, connect};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     time::sleep,

@@ -34,7 +34,7 @@ mod world;
 pub use clocked::ClockedWorld;
 pub use hash::{HashMap, HashSet, HashState};
 pub use race::race;
-pub use random::{Rng, rng};
+pub use random::{Rng, is_seeded, rng};
 #[cfg(feature = "seeded")]
 pub use random::{SeedGuard, seed_thread};
 #[cfg(feature = "tokio")]

@@ -10,6 +10,15 @@ pub const fn rng() -> Rng {
     Rng(())
 }
 
+/// Whether this thread has a seed (feature `seeded`): then nothing may use another source of randomness than [`rng`].
+#[must_use]
+pub fn is_seeded() -> bool {
+    #[cfg(feature = "seeded")]
+    return seeded::is_seeded();
+    #[cfg(not(feature = "seeded"))]
+    false
+}
+
 /// The source that [`rng`] returns. It holds nothing, so it can be kept and sent to other threads; each use asks the
 /// source of the present thread.
 ///
@@ -97,6 +106,11 @@ pub(crate) mod seeded {
         }
     }
 
+    /// Whether this thread has a seed.
+    pub(super) fn is_seeded() -> bool {
+        SOURCE.with_borrow(Option::is_some)
+    }
+
     /// Fills the bytes if this thread has a seed.
     pub(crate) fn fill(bytes: &mut [u8]) -> bool {
         SOURCE.with_borrow_mut(|source| {
@@ -122,6 +136,7 @@ mod tests {
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
+        assert!(!is_seeded());
         let before = draw(1);
         assert_ne!([rng().number(), rng().number()], before, "the operating system's again");
     }

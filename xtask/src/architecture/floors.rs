@@ -33,7 +33,7 @@ const FLOORS: &[Standing] = &[
     on_floor(3, "whisper-pow", &["fair-queue", "keccak-lanes", "whisper-envelope"]),
     on_floor(3, "p2p-mux", &["rlpx-transport", "rlp-codec", "p2p-identity", "keccak-lanes"]),
     on_floor(4, "p2p-server", &["p2p-mux", "p2p-discovery", "p2p-world"]),
-    on_floor(5, "p2p-sim", &["p2p-mux", "p2p-server", "p2p-world"]),
+    on_floor(5, "p2p-sim", &["p2p-mux", "p2p-server", "p2p-world", "rlpx-transport"]),
     on_floor(
         5,
         "whisper-protocol",

@@ -81,9 +81,13 @@ pub(super) struct Answered {
 
 impl SecLibrary {
     /// The faster of the libraries that this program was built with. `None` without the features `sec` and
-    /// `sec-portable`.
+    /// `sec-portable`. In a thread with a seed (`p2p_world::seed_thread`) the one that takes its keys from the seed, or none.
     #[must_use]
     pub fn best() -> Option<Self> {
+        #[cfg(feature = "tokio")]
+        if p2p_world::is_seeded() {
+            return Self::repeatable();
+        }
         #[cfg(all(feature = "sec", not(target_family = "wasm")))]
         return Some(Self::aws_lc());
         #[cfg(all(feature = "sec-portable", any(not(feature = "sec"), target_family = "wasm")))]
@@ -93,6 +97,15 @@ impl SecLibrary {
             feature = "sec-portable"
         )))]
         return None;
+    }
+
+    /// The library whose keys come from the generator that the caller gives, if this program was built with it.
+    #[cfg(feature = "tokio")]
+    fn repeatable() -> Option<Self> {
+        #[cfg(feature = "sec-portable")]
+        return Some(Self::rust_crypto());
+        #[cfg(not(feature = "sec-portable"))]
+        None
     }
 
     /// `aws-lc-rs` (feature `sec`), for every target with a C compiler. Its keys come from its own random generator,
