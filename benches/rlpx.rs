@@ -10,9 +10,10 @@ use std::{
 use bytes::BytesMut;
 use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use p2p_identity::SecretKey;
+use rand::TryRngCore;
 use rlpx_transport::{
     HANDSHAKE_LIMIT, HandshakeStep, Initiator, Recipient, SecSettings, Session, Stock, StockSize,
-    Stream, accept, connect,
+    Stream, accept, connect_with,
 };
 use secp256k1::{Message, Secp256k1, ecdh::shared_secret_point};
 use tokio::{
@@ -206,7 +207,11 @@ async fn connected() -> (Stream<TcpStream>, Stream<TcpStream>) {
     let dialing = async {
         let io = TcpStream::connect(addr).await.expect("a connection");
         io.set_nodelay(true).expect("a socket");
-        connect(io, &near, &id, HANDSHAKE_LIMIT).await.expect("a handshake")
+        let stock = Stock::new(&near, StockSize { keys: 0, peers: 0 });
+        let off = SecSettings::off();
+        connect_with(io, &stock, &id, &off, HANDSHAKE_LIMIT, rand::rngs::OsRng.unwrap_err())
+            .await
+            .expect("a handshake")
     };
     let listening = async {
         let (io, _) = listener.accept().await.expect("a connection");

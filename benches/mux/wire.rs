@@ -2,10 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use p2p_identity::SecretKey;
+use p2p_identity::{NodeId, SecretKey};
 use p2p_mux::{Channel, Config, LocalNode, Origin, Protocol, exchange_hello};
 use p2p_server::{ReceiveBuffer, prepare_socket};
-use rlpx_transport::{HANDSHAKE_LIMIT, Stream, accept, connect};
+use rand::TryRngCore;
+use rlpx_transport::{
+    HANDSHAKE_LIMIT, SecSettings, Stock, StockSize, Stream, accept_with, connect_with,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -23,37 +26,62 @@ pub(crate) struct Pair {
     pub(crate) tasks: JoinSet<()>,
 }
 
-/// Connects two nodes that have these sub-protocols, with three codes each.
+/// Connects two nodes over plain RLPx that have these sub-protocols, with three codes each.
 pub(crate) async fn pair(protocols: &[NameAndWeight], config: Config) -> Pair {
+    pair_over(SecSettings::off(), protocols, config).await
+}
+
+/// As [`pair`], over a link of the caller's choice.
+pub(crate) async fn pair_over(
+    sec: SecSettings,
+    protocols: &[NameAndWeight],
+    config: Config,
+) -> Pair {
     let (near_io, far_io, near, far) = sockets().await;
     let far_id = far.id();
     let (near_local, near_channels) = local(&near, protocols);
     let (far_local, far_channels) = local(&far, protocols);
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
-        let stream = accept(far_io, &far, HANDSHAKE_LIMIT).await.expect("a handshake");
+        let stream = answer(far_io, &far, sec).await;
         run(stream, far_local, config).await;
     });
     tasks.spawn(async move {
-        let stream = connect(near_io, &near, &far_id, HANDSHAKE_LIMIT).await.expect("a handshake");
+        let stream = dial(near_io, &near, far_id, sec).await;
         run(stream, near_local, config).await;
     });
     Pair { near: receive_all(near_channels).await, far: receive_all(far_channels).await, tasks }
 }
 
+async fn dial(io: TcpStream, key: &SecretKey, to: NodeId, sec: SecSettings) -> Stream<TcpStream> {
+    let stock = Stock::new(key, StockSize { keys: 0, peers: 0 });
+    connect_with(io, &stock, &to, &sec, HANDSHAKE_LIMIT, rand::rngs::OsRng.unwrap_err())
+        .await
+        .expect("a handshake")
+}
+
+async fn answer(io: TcpStream, key: &SecretKey, sec: SecSettings) -> Stream<TcpStream> {
+    let stock = Stock::new(key, StockSize { keys: 0, peers: 0 });
+    accept_with(io, &stock, |_| sec, HANDSHAKE_LIMIT, rand::rngs::OsRng.unwrap_err())
+        .await
+        .expect("a handshake")
+}
+
 /// Two ends of a transport connection with Snappy, without sub-protocols.
 pub(crate) async fn streams() -> (Stream<TcpStream>, Stream<TcpStream>) {
-    let (near_io, far_io, near, far) = sockets().await;
-    let far_id = far.id();
-    let (near, far) = tokio::join!(
-        async { connect(near_io, &near, &far_id, HANDSHAKE_LIMIT).await.expect("a handshake") },
-        async { accept(far_io, &far, HANDSHAKE_LIMIT).await.expect("a handshake") },
-    );
+    let (near, far) = streams_over(SecSettings::off()).await;
     let with_snappy = |mut stream: Stream<TcpStream>| {
         stream.enable_snappy();
         stream
     };
     (with_snappy(near), with_snappy(far))
+}
+
+/// As [`streams`], without Snappy, over a link of the caller's choice.
+pub(crate) async fn streams_over(sec: SecSettings) -> (Stream<TcpStream>, Stream<TcpStream>) {
+    let (near_io, far_io, near, far) = sockets().await;
+    let far_id = far.id();
+    tokio::join!(dial(near_io, &near, far_id, sec), answer(far_io, &far, sec))
 }
 
 async fn sockets() -> (TcpStream, TcpStream, SecretKey, SecretKey) {

@@ -16,6 +16,7 @@ mod packet;
 mod rlp;
 mod rlpx;
 mod rpc;
+mod sec;
 mod session;
 
 pub use chunk::chunk;
@@ -29,6 +30,7 @@ pub use packet::packet;
 pub use rlp::{rlp_item, rlp_roundtrip, rlp_text};
 pub use rlpx::{ack, auth, frame, snappy};
 pub use rpc::{rpc_request, rpc_values};
+pub use sec::{pieces, record, sec_ack, sec_auth};
 pub use session::shh_packet;
 
 /// The function of a target. It panics if a property does not hold.
@@ -49,6 +51,10 @@ pub const TARGETS: &[(&str, TargetFn)] = &[
     ("ack", ack),
     ("frame", frame),
     ("snappy", snappy),
+    ("sec_auth", sec_auth),
+    ("sec_ack", sec_ack),
+    ("record", record),
+    ("pieces", pieces),
     ("hello", hello),
     ("reason", reason),
     ("connection", connection),

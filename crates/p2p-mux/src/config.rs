@@ -64,6 +64,11 @@ pub struct Config {
     /// Whether to announce `chunk/1`. If the peer has it too, large messages are sent in pieces.
     /// Default `true`.
     pub chunk: bool,
+    /// Whether to announce `sec/1` in Hello over plain RLPx, and to refuse a peer that announces it too: it was taken
+    /// out of the handshake. Default `false`; [`exchange_hello`](crate::exchange_hello) cannot know whether the handshake
+    /// offered it.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub announce_sec: bool,
 }
 
 impl Default for Config {
@@ -77,6 +82,7 @@ impl Default for Config {
             close_limit: Duration::from_secs(2),
             max_message: MAX_PAYLOAD,
             chunk: true,
+            announce_sec: false,
         }
     }
 }

@@ -188,6 +188,7 @@ mod over_tokio {
             HelloExchangeError::Refused(DisconnectReason::TooManyPeers),
             HelloExchangeError::Unexpected { code: 2 },
             HelloExchangeError::Useless(vec![Capability::new("eth", 63)]),
+            HelloExchangeError::Downgraded,
             HelloExchangeError::OwnHello(3000),
         ];
         for error in hellos.chain(frames).chain(lost).chain(others) {
@@ -200,6 +201,7 @@ mod over_tokio {
                 | HelloExchangeError::Refused(_)
                 | HelloExchangeError::Unexpected { .. }
                 | HelloExchangeError::Useless(_)
+                | HelloExchangeError::Downgraded
                 | HelloExchangeError::OwnHello(_) => false,
             };
             check(&error, has_cause);

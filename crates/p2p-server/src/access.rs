@@ -5,6 +5,7 @@
 //! banned is neither dialed nor accepted.
 
 mod ban;
+mod link_rules;
 mod net_restrict;
 mod pending_handshakes;
 mod recent;
@@ -17,6 +18,10 @@ use p2p_mux::identity::{Enode, Host, NodeId};
 use p2p_world::HashSet;
 
 pub use ban::{Ban, BanTarget, Bans};
+pub use link_rules::LinkSettings;
+#[cfg(feature = "store")]
+pub(crate) use link_rules::MAX_PINS;
+pub(crate) use link_rules::{LinkRules, Pin};
 pub use net_restrict::{NetRestrict, NetRestrictError};
 pub(crate) use pending_handshakes::{Evicted, PendingHandshakes};
 pub(crate) use recent::Recent;

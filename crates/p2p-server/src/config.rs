@@ -15,6 +15,7 @@ use futures_core::Stream;
 use p2p_mux::{
     Protocol,
     identity::{Enode, NodeId, OwnNetworks, SecretKey},
+    transport::SecPolicy,
 };
 use p2p_world::{SystemWorld, World};
 
@@ -295,6 +296,20 @@ impl Config {
     #[must_use]
     pub fn receive_buffer(mut self, buffer: ReceiveBuffer) -> Self {
         self.settings.connection.receive_buffer = buffer;
+        self
+    }
+
+    /// Sets when to use `sec/1`.
+    #[must_use]
+    pub fn sec(mut self, policy: SecPolicy) -> Self {
+        self.settings.connection.links.sec = policy;
+        self
+    }
+
+    /// Sets when to use `sec/1` with this node, in both directions, whatever [`Config::sec`] says.
+    #[must_use]
+    pub fn sec_with(mut self, id: NodeId, policy: SecPolicy) -> Self {
+        self.settings.connection.links.nodes.insert(id, policy);
         self
     }
 

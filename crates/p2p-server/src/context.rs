@@ -12,7 +12,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use p2p_mux::identity::{Enode, NodeId, SecretKey, causes};
+use p2p_mux::{
+    identity::{Enode, NodeId, SecretKey, causes},
+    transport::{Link, SecPolicy},
+};
 use p2p_world::{World, rng};
 use tokio::sync::{Notify, futures::Notified};
 
@@ -24,6 +27,7 @@ pub(crate) use self::{
     state::{ConnectedPeer, ServerState},
 };
 use crate::{
+    access::Pin,
     clock::now,
     config::{Config, DialSettings, NodeDialer},
     discovery::Discovery,
@@ -77,7 +81,10 @@ impl Wakers {
 impl Context {
     /// The context of a server at its start. `port`: the listening port in the node's Hello, 0 for none.
     pub(crate) fn new(config: Config, discovery: Discovery, port: u16) -> Self {
-        let state = ServerState::new(&config, port, now());
+        let mut state = ServerState::new(&config, port, now());
+        for pin in discovery.pins() {
+            state.peering.links.pin(pin);
+        }
         Self {
             connections: Connections::new(&config.key, &config.settings.connection),
             key: config.key,
@@ -130,6 +137,56 @@ impl Context {
     pub(crate) fn enode(&self, enode: &Enode) -> Enode {
         let found = self.discovery.enode(enode);
         found.unwrap_or_else(|| self.state().announced.external_enode(enode))
+    }
+
+    /// The policy for the next attempt to dial a node.
+    pub(crate) fn next_link(&self, id: &NodeId) -> SecPolicy {
+        let mut state = self.state();
+        let link = state.peering.links.next_dial(id, now());
+        if link.is_fallback {
+            let count = state.observed.link_fallback();
+            drop(state);
+            tracing::warn!(
+                %id,
+                "two handshakes with sec/1 had no answer: the node is dialed once without it ({count} so far). An \
+                 attacker who resets connections can force this; `require` forbids it"
+            );
+        }
+        link.policy
+    }
+
+    /// A node has proved its identity over this link. Over `sec/1` it is pinned.
+    pub(crate) fn handle_link(&self, id: NodeId, link: Link) {
+        let pin = self.state().peering.links.handle_connected(&id, link, self.unix_time());
+        self.save_pin(pin);
+    }
+
+    /// A node that has `sec/1` was connected over plain RLPx. It is pinned.
+    pub(crate) fn handle_downgrade(&self, id: NodeId) {
+        let mut state = self.state();
+        let pin = state.peering.links.handle_downgrade(&id, self.unix_time());
+        let count = state.observed.link_downgraded();
+        drop(state);
+        tracing::warn!(
+            %id,
+            "both ends have sec/1, but the handshake was one without it: the connection is closed ({count} so far)"
+        );
+        self.save_pin(pin);
+    }
+
+    /// Removes the pin of a node. Returns whether there was one.
+    pub(crate) fn unpin(&self, id: NodeId) -> bool {
+        let pinned = self.state().peering.links.unpin(&id);
+        let discovery = self.discovery.clone();
+        self.lifecycle.spawn(async move { discovery.remove_pin(id).await });
+        pinned
+    }
+
+    fn save_pin(&self, pin: Option<Pin>) {
+        if let Some(pin) = pin {
+            let discovery = self.discovery.clone();
+            self.lifecycle.spawn(async move { discovery.save_pin(pin).await });
+        }
     }
 
     /// Reports that an attempt to reach a node failed.

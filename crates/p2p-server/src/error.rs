@@ -42,6 +42,9 @@ pub enum StartError {
     /// The external address is to come from a gateway, but this build has no feature `nat`.
     #[error("cannot ask a gateway ({0}): this build does not have the feature nat")]
     NatUnsupported(Nat),
+    /// `sec/1` is required, but this build has no feature `sec`.
+    #[error("sec/1 is required: this build does not have the feature sec")]
+    SecUnsupported,
     /// The name of a sub-protocol is not one that the specification allows.
     #[error("{:?} is no name of a sub-protocol: it must have 1 to 8 visible ASCII characters", .0.name)]
     ProtocolName(Capability),

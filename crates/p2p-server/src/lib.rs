@@ -155,8 +155,8 @@ mod tasks;
 pub use p2p_mux::{self as mux, identity, rlp, transport};
 
 pub use access::{
-    Access, Ban, BanTarget, Bans, Exclusion, ExclusionReason, InboundSettings, NetRestrict,
-    NetRestrictError, RefuseReason, RefuseStats,
+    Access, Ban, BanTarget, Bans, Exclusion, ExclusionReason, InboundSettings, LinkSettings,
+    NetRestrict, NetRestrictError, RefuseReason, RefuseStats,
 };
 #[cfg(feature = "discovery")]
 pub use config::DiscoverySettings;

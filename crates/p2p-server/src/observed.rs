@@ -20,6 +20,7 @@ use std::{fmt, io, net::SocketAddr, sync::Arc};
 use p2p_mux::{
     CloseReason,
     identity::{NodeId, causes},
+    transport::Link,
 };
 use p2p_world::World;
 
@@ -153,9 +154,22 @@ impl Observed {
         direction: Direction,
         remote_addr: SocketAddr,
         client: String,
+        link: Link,
     ) -> Event {
         self.stats.added += 1;
-        Event::Added { id, direction, remote_addr, client }
+        Event::Added { id, direction, remote_addr, client, link }
+    }
+
+    /// A node is dialed without `sec/1`, because handshakes with it broke. Returns how often that was.
+    pub(crate) fn link_fallback(&mut self) -> u64 {
+        self.stats.link_fallbacks += 1;
+        self.stats.link_fallbacks
+    }
+
+    /// A node that has `sec/1` was connected over plain RLPx. Returns how often that was.
+    pub(crate) fn link_downgraded(&mut self) -> u64 {
+        self.stats.link_downgrades += 1;
+        self.stats.link_downgrades
     }
 
     /// A peer must leave because of the operator.
@@ -232,7 +246,7 @@ mod tests {
         let addr = SocketAddr::from(([192, 0, 2, 1], 30_303));
         let mut observed = Observed::new(SystemWorld::shared());
 
-        let event = observed.peer_added(id, Direction::Inbound, addr, "test".into());
+        let event = observed.peer_added(id, Direction::Inbound, addr, "test".into(), Link::Rlpx);
         assert!(matches!(event, Event::Added { id: added, .. } if added == id));
         let closed = CloseReason::ByPeer(DisconnectReason::Quitting);
         let event = observed.peer_dropped(id, closed.clone());

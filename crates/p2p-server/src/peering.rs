@@ -15,7 +15,7 @@ use std::{net::IpAddr, time::Instant};
 use p2p_mux::identity::{Enode, Host, NodeId};
 
 use crate::{
-    access::{Access, Evicted, Exclusion, PendingHandshakes, RefuseReason, Throttle},
+    access::{Access, Evicted, Exclusion, LinkRules, PendingHandshakes, RefuseReason, Throttle},
     config::ServerSettings,
     dial::{Dialer, NextAction, NodeKind, OfferError},
     slots::{Admission, Direction, InboundPeers, Slots},
@@ -46,6 +46,8 @@ pub(crate) struct Peering {
     slots: Slots,
     inbound: InboundPeers,
     dialer: Dialer,
+    /// Over which link each node is connected.
+    pub(crate) links: LinkRules,
 }
 
 impl Peering {
@@ -70,6 +72,7 @@ impl Peering {
             ),
             dialer: Dialer::new(dialing.backoff, settings.max_active())
                 .found_cooldown(dialing.found_cooldown),
+            links: LinkRules::new(&settings.connection.links),
         };
         for enode in &settings.nodes.statics {
             // A listed node that is this node itself is ignored.

@@ -20,6 +20,7 @@ use tokio::{
 use tokio_util::sync::DropGuard;
 
 use crate::{
+    access::LinkRules,
     clock::now,
     config::{Config, ServerSettings},
     context::Context,
@@ -220,6 +221,18 @@ impl Server {
         self.set_trusted(*id, false)
     }
 
+    /// Lets a node connect without `sec/1` again, in both directions, although it was connected over it. It is pinned
+    /// again by its next connection over `sec/1`. Returns whether it was pinned.
+    pub fn unpin(&self, id: NodeId) -> bool {
+        self.context.unpin(id)
+    }
+
+    /// Whether a node is connected only over `sec/1`, because it was connected over it before.
+    #[must_use]
+    pub fn is_pinned(&self, id: &NodeId) -> bool {
+        self.context.state().peering.links.is_pinned(id)
+    }
+
     fn set_trusted(&self, id: NodeId, trusted: bool) -> bool {
         let mut state = self.context.state();
         if let Some(peer) = state.peer(&id) {
@@ -293,6 +306,15 @@ impl Server {
         let value = self.peer_count() as u64;
         let sample = Sample { metric: peers, labels: &[], value };
         each(&Counted { sample, reason: None });
+        let links = self.context.state().links();
+        for (link, peers) in links {
+            let metric = gauge("p2p_peers_by_link", "Connected peers, by how they are encrypted");
+            let sample = Sample { metric, labels: &[("link", link)], value: peers };
+            each(&Counted { sample, reason: None });
+        }
+        let pinned = gauge("p2p_pinned_nodes", "Nodes that are connected only over sec/1");
+        let value = self.context.state().peering.links.pinned() as u64;
+        each(&Counted { sample: Sample { metric: pinned, labels: &[], value }, reason: None });
         self.traffic().for_each_sample(|sample| each(&Counted::of_connections(sample)));
         self.context.discovery.for_each_counter(&mut each);
     }
@@ -356,6 +378,9 @@ fn check(config: &Config) -> Result<(), StartError> {
     let nat = config.settings.nat;
     if cfg!(not(feature = "nat")) && nat.needs_gateway() {
         return Err(StartError::NatUnsupported(nat));
+    }
+    if LinkRules::is_unsupported(&config.settings.connection.links) {
+        return Err(StartError::SecUnsupported);
     }
     let mut seen = HashSet::default();
     for protocol in &config.protocols {

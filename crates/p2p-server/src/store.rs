@@ -1,15 +1,17 @@
 //! The database of known nodes: after a restart the network is found again without boot nodes.
 //!
 //! The file is a `redb` database; its writes are atomic, even if the program is killed. It holds a format
-//! version and two tables. `nodes`: id → when the node was last seen, and its enode URL. `dials`: id → when
-//! it was last reached over TCP, when that last failed, and how often since the last success. Times are
-//! seconds since 1970, 0 means never. A damaged file is moved aside and a new one is made; only the start
-//! without boot nodes is lost.
+//! version and three tables. `nodes`: id → when the node was last seen, and its enode URL. `dials`: id → when
+//! it was last reached over TCP, when that last failed, and how often since the last success. `pins`: id → when
+//! the node was last connected over `sec/1`; it is not connected without any more. Times are seconds since 1970,
+//! 0 means never. A damaged file is moved aside and a new one is made; the start without boot nodes and the
+//! pins are lost.
 
 mod dial_outcomes;
 mod keep;
 #[cfg(test)]
 mod kill;
+mod pins;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +38,7 @@ type Table<K, V> = redb::TableDefinition<'static, K, V>;
 const FORMAT: Table<&str, u64> = Table::new("form");
 const NODES: Table<&[u8; 64], (u64, &str)> = Table::new("nodes");
 const DIALS: Table<&[u8; 64], (u64, u64, u64)> = Table::new("dials");
+const PINS: Table<&[u8; 64], u64> = Table::new("pins");
 
 /// The version of the file format.
 const VERSION: u64 = 1;
@@ -97,7 +100,8 @@ impl NodeStore {
             let aside = aside(&*world, path);
             tracing::warn!(
                 path = %path.display(), aside = %aside.display(), %error,
-                "the database of known nodes is damaged: it is moved aside and a new one is made"
+                "the database of known nodes is damaged: it is moved aside and a new one is made. Its pins are lost: nodes \
+                 that were connected over sec/1 are accepted without it, until they are connected over it again"
             );
             world.rename(path, &aside).map_err(redb::Error::Io)?;
             open(&*world, path)
@@ -214,6 +218,7 @@ fn open(world: &dyn World, path: &Path) -> Result<Database, redb::Error> {
     let found = {
         transaction.open_table(NODES)?;
         transaction.open_table(DIALS)?;
+        transaction.open_table(PINS)?;
         let mut format = transaction.open_table(FORMAT)?;
         let found = format.get("version")?.map(|version| version.value());
         if found.is_none() {

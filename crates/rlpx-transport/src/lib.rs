@@ -9,6 +9,9 @@
 //!   handshake takes less time. It is optional.
 //! - A finished handshake returns a [`Session`]. It has a [`Sealer`] for sending and an [`Opener`] for receiving.
 //!   The two are independent, so reading never waits for writing. Both use buffers of the caller.
+//! - Both ends use the records of `sec/1` (`SEC.md`) instead of frames if both have it, as their [`SecPolicy`] says:
+//!   with keys for each direction, and forward secrecy against a later quantum computer. [`Session::link`] says what
+//!   is used.
 //! - [`Stream`], [`connect`] and [`accept`] (feature `tokio`, on by default) run this over any
 //!   `AsyncRead + AsyncWrite`, with one deadline for the whole handshake.
 //!
@@ -66,6 +69,9 @@
 //!
 //! # Features
 //!
+//! - `sec` (default): `sec/1` with `aws-lc-rs`, which needs a C compiler; not for WebAssembly.
+//! - `sec-portable`: `sec/1` in Rust alone, and with random numbers that the caller gives.
+//! - `serde`: serialization of [`SecPolicy`].
 //! - `tokio` (default): [`Stream`], [`connect`], [`accept`], [`connect_with`], [`accept_with`].
 
 mod error;

@@ -17,6 +17,7 @@ mod link;
 mod opener;
 mod schedule;
 mod sealer;
+mod secrets;
 mod settings;
 mod shares;
 #[cfg(test)]

@@ -171,6 +171,8 @@ calls! {
         add_trusted_peer = "admin_addTrustedPeer"(url: &str) -> bool;
         /// Makes a node no longer trusted.
         remove_trusted_peer = "admin_removeTrustedPeer"(url: &str) -> bool;
+        /// Lets a node connect without `sec/1` again; returns whether it was pinned.
+        unpin_peer = "admin_unpinPeer"(node: &str) -> bool;
         /// Bans a node (by URL or id), an IP address or a network (CIDR), for a time or without end.
         ban_peer = "admin_banPeer"(who: &str, seconds: Option<u32>) -> bool;
         /// Removes a ban; returns whether there was one.

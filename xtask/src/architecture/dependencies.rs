@@ -28,10 +28,12 @@ const fn limit(selection: &'static [&'static str], max_packages: usize) -> Limit
 const LIMITS: &[Limit] = &[
     // Each layer can be used alone. A limit may only become lower.
     limit(&["--package", "rlp-codec"], 9),
-    limit(&["--package", "rlpx-transport"], 48),
+    // With `aws-lc-rs` and `aws-lc-sys` for `sec/1`, and without them.
+    limit(&["--package", "rlpx-transport"], 50),
+    limit(&["--package", "rlpx-transport", "--no-default-features", "--features", "tokio"], 48),
     limit(&["--package", "whisper-envelope"], 44),
     limit(&["--package", "whisper-pow"], 17),
-    limit(&["--package", "p2p-server"], 86),
+    limit(&["--package", "p2p-server"], 88),
     Limit {
         selection: &["--package", "whisper-protocol"],
         max_packages: 100,

@@ -106,6 +106,11 @@ pub(super) const STEPS: &[Step] = &[
             Need::part("go", "examples/chat.go").optional_in_ci(),
             Need::part("chromium", "examples/chat.html").optional_in_ci(),
         ]),
+    step("tampering", "100 000 attempts to change a handshake of sec/1 are refused", |_| {
+        let test = &["test", "--release", "--package", "rlpx-transport", "--lib", "tampering"];
+        run(cargo(test).env("RLPX_TAMPERINGS", "100000"))
+    })
+    .long(),
     step("msrv", "the crates compile with the oldest Rust that they declare", oldest::compiler)
         .needs(&[Need::step("rustup").optional_in_ci()])
         .long(),

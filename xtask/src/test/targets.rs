@@ -20,8 +20,10 @@ const PLAIN: &[&[&str]] = &[
 ];
 
 /// What contains libsecp256k1, and therefore needs a C compiler for the target.
-const WITH_C: &[&[&str]] =
-    &[&["--package", "whisper-envelope", "--no-default-features", "--features", "crypto"]];
+const WITH_C: &[&[&str]] = &[
+    &["--package", "whisper-envelope", "--no-default-features", "--features", "crypto"],
+    &["--package", "rlpx-transport", "--no-default-features", "--features", "sec-portable"],
+];
 
 /// The crate with NEON code, and one that uses it. Both compile without a C compiler.
 const WITH_NEON: &[&[&str]] = &[

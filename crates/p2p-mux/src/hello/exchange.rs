@@ -81,6 +81,9 @@ pub enum HelloExchangeError {
     /// No sub-protocol in common. The peer has these.
     #[error("no sub-protocol in common, the peer has {}", list(.0))]
     Useless(Vec<Capability>),
+    /// Both ends have `sec/1` ([`Config::announce_sec`]), but the handshake was one of plain RLPx.
+    #[error("both ends have sec/1, but the handshake was one without it")]
+    Downgraded,
     /// The first frame was invalid.
     #[error(transparent)]
     Frame(#[from] FrameError),
@@ -106,11 +109,12 @@ struct Wire<Io> {
 
 impl LocalNode {
     /// The Hello that this end sends. Capabilities are sorted and unique. They include `chunk/1` if
-    /// [`Config::chunk`] is set, unless a sub-protocol has that name.
+    /// [`Config::chunk`] is set, unless a sub-protocol has that name, and `sec/1` if [`Config::announce_sec`] is.
     #[must_use]
     pub fn hello(&self, config: &Config) -> Hello {
         let offers = self.offers(config).into_iter();
-        let capabilities: BTreeSet<_> = offers.map(|offer| offer.capability).collect();
+        let sec = config.announce_sec.then(sec_capability);
+        let capabilities: BTreeSet<_> = offers.map(|offer| offer.capability).chain(sec).collect();
         Hello {
             version: P2P_VERSION,
             client: self.client.clone(),
@@ -139,7 +143,9 @@ impl HelloExchangeError {
         match self {
             Self::Hello(error) => Some(error.reason()),
             Self::Useless(_) => Some(DisconnectReason::UselessPeer),
-            Self::Unexpected { .. } | Self::Frame(_) => Some(DisconnectReason::ProtocolBreach),
+            Self::Unexpected { .. } | Self::Frame(_) | Self::Downgraded => {
+                Some(DisconnectReason::ProtocolBreach)
+            }
             Self::Timeout | Self::Refused(_) | Self::Lost(_) | Self::OwnHello(_) => None,
         }
     }
@@ -166,7 +172,12 @@ where
 {
     let mut wire = Wire::new(stream);
     // Records of `sec/1` have pieces of their own.
-    let config = &Config { chunk: config.chunk && !wire.session.link().is_sec(), ..*config };
+    let plain = !wire.session.link().is_sec();
+    let config = &Config {
+        chunk: config.chunk && plain,
+        announce_sec: config.announce_sec && plain,
+        ..*config
+    };
     let negotiated = match timeout(config.hello_limit, wire.exchange(&local.hello(config))).await {
         Ok(Ok(hello)) => negotiate_slots(hello, &wire.session.remote, local, config),
         Ok(Err(error)) => Err(error),
@@ -204,6 +215,11 @@ where
     Wire::new(stream).refuse(reason).await;
 }
 
+/// What a node announces over plain RLPx that has `sec/1`. It is no sub-protocol.
+fn sec_capability() -> Capability {
+    Capability::new("sec", 1)
+}
+
 /// Checks the Hello of the peer, and negotiates the slots.
 fn negotiate_slots(
     hello: Hello,
@@ -212,6 +228,9 @@ fn negotiate_slots(
     config: &Config,
 ) -> Result<Negotiated, HelloExchangeError> {
     hello.check(remote)?;
+    if config.announce_sec && hello.capabilities.contains(&sec_capability()) {
+        return Err(HelloExchangeError::Downgraded);
+    }
     let offers = local.offers(config);
     let mut shared = negotiate(&offers, &hello.capabilities);
     // `chunk/1` is the last offer. It has no slot.

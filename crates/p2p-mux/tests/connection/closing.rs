@@ -132,7 +132,7 @@ async fn an_unknown_message_id_ends_the_connection_with_a_reason() {
 async fn bad_snappy_ends_the_connection_with_a_reason() {
     // The peer announces version 5 but does not compress.
     let hello = hello_of(&[idle("a", 1)]);
-    let (stream, mut raw) = streams(64 * 1024).await;
+    let (stream, mut raw) = support::plain_streams(64 * 1024).await;
     let here = local(1, &[idle("a", 1)]);
     let config = Config::default();
     let (greeted, ()) = tokio::join!(p2p_mux::exchange_hello(stream, &here, &config), async {
@@ -153,7 +153,7 @@ async fn bad_snappy_ends_the_connection_with_a_reason() {
 async fn a_disconnect_that_crosses_hello_is_decoded_compressed_or_not() {
     for snappy in [false, true] {
         let hello = hello_of(&[idle("a", 1)]);
-        let (stream, mut raw) = streams(64 * 1024).await;
+        let (stream, mut raw) = support::plain_streams(64 * 1024).await;
         let here = local(1, &[idle("a", 1)]);
         let config = Config::default();
         let (greeted, ()) = tokio::join!(p2p_mux::exchange_hello(stream, &here, &config), async {

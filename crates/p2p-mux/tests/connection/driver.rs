@@ -53,7 +53,7 @@ async fn the_highest_common_version_runs() {
         let running: Vec<_> = end.peer.shared().iter().map(ToString::to_string).collect();
         assert_eq!(running, ["echo/2", "other/1"]);
     }
-    assert_eq!(a.peer.capabilities().len(), 5, "the announced ones and chunk/1");
+    assert_eq!(a.peer.capabilities().len(), 4, "the announced ones");
     assert_eq!((a.peer.client(), a.peer.id()), ("node-2/test", support::key(2).id()));
 }
 

@@ -1,7 +1,7 @@
 //! Hello: test vectors, and every failure of its exchange.
 
 use crate::support::{
-    self, SECOND, handed_out, hello_of, idle, key, local, run, send_hello, streams,
+    self, SECOND, handed_out, hello_of, idle, key, local, plain_streams, run, send_hello, streams,
 };
 use p2p_mux::{
     Capability, Config, DisconnectReason, Hello, HelloError, HelloExchangeError, LostReason,
@@ -87,7 +87,7 @@ async fn chunk_1_alone_is_not_a_shared_sub_protocol() {
 async fn chunk_1_is_used_only_if_both_ends_have_it_and_is_invisible() {
     for both in [[true, true], [true, false], [false, true], [false, false]] {
         let (mut zeds, other) = (handed_out("zed"), handed_out("zed"));
-        let (a, b) = streams(1024).await;
+        let (a, b) = plain_streams(1024).await;
         let (here, there) = (local(1, &[zeds.0]), local(2, &[other.0]));
         let [ours, theirs] = both.map(|chunk| Config { chunk, ..Config::default() });
         let (a, b) =
@@ -306,7 +306,7 @@ async fn announcing_too_much_is_an_error_of_the_caller() {
 
 #[tokio::test(start_paused = true)]
 async fn two_ends_that_both_write_first_do_not_deadlock() {
-    let (a, b) = streams(16).await;
+    let (a, b) = plain_streams(16).await;
     let (here, there) = (local(1, &[idle("a", 1)]), local(2, &[idle("a", 1)]));
     let config = Config::default();
     let (a, b) =

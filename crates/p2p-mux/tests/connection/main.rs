@@ -12,6 +12,7 @@ mod kept_memory;
 mod machine;
 mod memory;
 mod properties;
+mod records;
 mod requests;
 mod restart;
 mod round_trip;

@@ -9,7 +9,10 @@ use p2p_mux::{
     Channel, CloseReason, Config, Exit, Hello, LocalNode, MemoryBudget, NegotiatedConnection,
     Origin, Peer, Protocol, base,
     identity::SecretKey,
-    transport::{self, HANDSHAKE_LIMIT, HandshakeStep, Initiator, Recipient, Session, Stream},
+    transport::{
+        self, HANDSHAKE_LIMIT, HandshakeStep, Initiator, Recipient, SecPolicy, SecSettings,
+        Session, Stock, StockSize, Stream,
+    },
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::{
@@ -43,6 +46,27 @@ pub(crate) fn sessions() -> (Session, Session) {
     (session, accepted.session)
 }
 
+/// As [`sessions`], over `sec/1`.
+pub(crate) fn sec_sessions() -> (Session, Session) {
+    let mut rng = StdRng::seed_from_u64(1);
+    let (stock, sec) =
+        (Stock::new(&key(1), StockSize::default()), SecSettings::new(SecPolicy::Require));
+    let (initiator, auth) =
+        Initiator::start_with(&stock, &key(2).public_key(), &sec, &mut rng).unwrap();
+    let recipient = Recipient::with_sec(&key(2), &sec);
+    let HandshakeStep::Done(accepted) =
+        recipient.handle(&mut BytesMut::from(&auth[..]), &mut rng).unwrap()
+    else {
+        panic!("auth is incomplete")
+    };
+    let HandshakeStep::Done(session) =
+        initiator.handle(&mut BytesMut::from(&accepted.ack[..])).unwrap()
+    else {
+        panic!("ack is incomplete")
+    };
+    (session, accepted.session)
+}
+
 /// Both ends of a transport stream over a pipe with room for `buffer` bytes, before Hello.
 pub(crate) async fn streams(buffer: usize) -> (Stream<DuplexStream>, Stream<DuplexStream>) {
     let (here, there) = tokio::io::duplex(buffer);
@@ -50,6 +74,22 @@ pub(crate) async fn streams(buffer: usize) -> (Stream<DuplexStream>, Stream<Dupl
     let bob_id = bob.id();
     tokio::join!(
         async { transport::connect(here, &alice, &bob_id, HANDSHAKE_LIMIT).await.unwrap() },
+        async { transport::accept(there, &bob, HANDSHAKE_LIMIT).await.unwrap() },
+    )
+}
+
+/// As [`streams`], over plain RLPx.
+pub(crate) async fn plain_streams(buffer: usize) -> (Stream<DuplexStream>, Stream<DuplexStream>) {
+    let (here, there) = tokio::io::duplex(buffer);
+    let (alice, bob) = (key(1), key(2));
+    let (stock, bob_id) = (Stock::new(&alice, StockSize::default()), bob.id());
+    let off = SecSettings::off();
+    tokio::join!(
+        async {
+            let rng = StdRng::seed_from_u64(1);
+            let limit = HANDSHAKE_LIMIT;
+            transport::connect_with(here, &stock, &bob_id, &off, limit, rng).await.unwrap()
+        },
         async { transport::accept(there, &bob, HANDSHAKE_LIMIT).await.unwrap() },
     )
 }

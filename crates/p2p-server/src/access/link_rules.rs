@@ -1,10 +1,10 @@
 //! Which nodes are connected only over `sec/1`.
 //!
 //! A node that was connected over `sec/1` once is pinned: from then on it is neither dialed nor accepted over plain RLPx.
-//! So whoever stands between two nodes can only keep them from their first such connection.
+//! So an attacker who stands between two nodes can only keep them from their first such connection.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -12,6 +12,8 @@ use p2p_mux::{
     identity::NodeId,
     transport::{ConnectError, Link, SecLibrary, SecPolicy},
 };
+
+use p2p_world::HashMap;
 
 use crate::error::DialError;
 
@@ -71,7 +73,7 @@ pub(crate) struct LinkRules {
 
 impl LinkRules {
     pub(crate) fn new(settings: &LinkSettings) -> Self {
-        Self { settings: settings.clone(), pins: HashMap::new(), broken: HashMap::new() }
+        Self { settings: settings.clone(), pins: HashMap::default(), broken: HashMap::default() }
     }
 
     /// Whether plain RLPx is refused for some node, though this build has no `sec/1`.
@@ -123,7 +125,12 @@ impl LinkRules {
     }
 
     /// A node has proved its identity over this link. Returns the pin to write, if it is new or much older in the file.
-    pub(crate) fn handle_connected(&mut self, id: &NodeId, link: Link, now: SystemTime) -> Option<Pin> {
+    pub(crate) fn handle_connected(
+        &mut self,
+        id: &NodeId,
+        link: Link,
+        now: SystemTime,
+    ) -> Option<Pin> {
         if !link.is_sec() {
             return None;
         }
@@ -138,7 +145,7 @@ impl LinkRules {
         Some(pin)
     }
 
-    /// A node without `sec/1` in its handshake says in its Hello that it has it: somebody took it out.
+    /// A node without `sec/1` in its handshake says in its Hello that it has it: it was taken out.
     pub(crate) fn handle_downgrade(&mut self, id: &NodeId, now: SystemTime) -> Option<Pin> {
         self.handle_connected(id, Link::Sec(p2p_mux::transport::Suite::fastest()), now)
     }

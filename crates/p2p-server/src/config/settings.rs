@@ -7,7 +7,7 @@ use p2p_mux::identity::{Enode, NodeId, OwnNetworks};
 
 use super::ReceiveBuffer;
 use crate::{
-    access::{Access, BanTarget, Bans, InboundSettings, NetRestrict},
+    access::{Access, BanTarget, Bans, InboundSettings, LinkSettings, NetRestrict},
     dial::{Backoff, Dialer},
     nat::Nat,
     proxy::Proxy,
@@ -156,6 +156,8 @@ pub struct ConnectionSettings {
     /// waits behind earlier ones, and also the throughput from a distant peer: one buffer per round
     /// trip. Default [`ReceiveBuffer::Automatic`].
     pub receive_buffer: ReceiveBuffer,
+    /// How connections are encrypted.
+    pub links: LinkSettings,
 }
 
 impl ConnectionSettings {
@@ -170,6 +172,7 @@ impl Default for ConnectionSettings {
             config: p2p_mux::Config::default(),
             memory: Self::DEFAULT_MEMORY,
             receive_buffer: ReceiveBuffer::default(),
+            links: LinkSettings::default(),
         }
     }
 }
@@ -260,6 +263,7 @@ fn default_name() -> String {
 
 #[cfg(all(test, feature = "serde"))]
 mod tests {
+    use p2p_mux::transport::SecPolicy;
     use serde_json::{Value, from_value, json, to_value};
 
     use super::*;
@@ -290,7 +294,10 @@ mod tests {
                 "bans": [id, "10.9.0.0/16"],
             },
             "nat": "extip:203.0.113.7",
-            "connection": { "config": { "stall_limit": "250ms" } },
+            "connection": {
+                "config": { "stall_limit": "250ms" },
+                "links": { "sec": "require", "nodes": { id.to_string(): "off" } },
+            },
         }))
         .unwrap();
         assert_eq!(read.nodes.statics[0].to_string(), url);
@@ -304,6 +311,8 @@ mod tests {
         );
         assert_eq!(read.dialing.backoff.cap, Duration::from_secs(90));
         assert_eq!(read.connection.config.stall_limit, Duration::from_millis(250));
+        let links = &read.connection.links;
+        assert_eq!((links.sec, links.nodes[&id]), (SecPolicy::Require, SecPolicy::Off));
         assert_eq!(read.nat.to_string(), "extip:203.0.113.7");
         assert_eq!(from_value::<ServerSettings>(to_value(&read).unwrap()).unwrap(), read);
     }

@@ -75,7 +75,8 @@ impl Announced {
 
     /// The length of the Hello, in bytes.
     pub(crate) fn hello_length(&self, connection: &p2p_mux::Config) -> usize {
-        self.local.hello(connection).encode().len()
+        let longest = p2p_mux::Config { announce_sec: true, ..*connection };
+        self.local.hello(&longest).encode().len()
     }
 
     /// The signed record of a node at this URL. It has the sub-protocols too if they fit. If the content

@@ -6,8 +6,8 @@ use p2p_mux::{
     HelloExchangeError, LocalNode, MemoryBudget, MemoryStats, NegotiatedConnection, exchange_hello,
     identity::{NodeId, PublicKey, SecretKey},
     transport::{
-        ConnectError, HANDSHAKE_LIMIT, SecSettings, Stock, StockSize, Stream, accept_with,
-        connect_with,
+        ConnectError, HANDSHAKE_LIMIT, SecLibrary, SecPolicy, SecSettings, Stock, StockSize,
+        Stream, accept_with, connect_with,
     },
 };
 use p2p_world::{Connection, rng};
@@ -78,31 +78,45 @@ impl Connections {
         automatic.then_some(handle_round_trip)
     }
 
-    /// The handshake of an inbound connection.
-    pub(crate) async fn accept<Io>(&self, io: Io) -> Result<Stream<Io>, ConnectError>
+    /// The handshake of an inbound connection. `policy`: that for the node which it names.
+    pub(crate) async fn accept<Io>(
+        &self,
+        io: Io,
+        policy: impl Fn(&NodeId) -> SecPolicy,
+    ) -> Result<Stream<Io>, ConnectError>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
-        accept_with(io, &self.stock, |_| SecSettings::default(), HANDSHAKE_LIMIT, rng()).await
+        let sec = |id: &NodeId| SecSettings::new(policy(id));
+        accept_with(io, &self.stock, sec, HANDSHAKE_LIMIT, rng()).await
     }
 
     /// The handshake of an outbound connection with the node `id`.
-    pub(crate) async fn connect<Io>(&self, io: Io, id: &NodeId) -> Result<Stream<Io>, ConnectError>
+    pub(crate) async fn connect<Io>(
+        &self,
+        io: Io,
+        id: &NodeId,
+        policy: SecPolicy,
+    ) -> Result<Stream<Io>, ConnectError>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
-        connect_with(io, &self.stock, id, &SecSettings::default(), HANDSHAKE_LIMIT, rng()).await
+        let sec = SecSettings::new(policy);
+        connect_with(io, &self.stock, id, &sec, HANDSHAKE_LIMIT, rng()).await
     }
 
-    /// The Hello exchange.
+    /// The Hello exchange. `policy`: that for the node.
     pub(crate) async fn exchange_hello<Io>(
         &self,
         stream: Stream<Io>,
         local: &LocalNode,
+        policy: SecPolicy,
     ) -> Result<NegotiatedConnection<Io>, HelloExchangeError>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
-        Ok(exchange_hello(stream, local, &self.config).await?.with_memory(&self.memory))
+        let announce_sec = policy != SecPolicy::Off && SecLibrary::best().is_some();
+        let config = p2p_mux::Config { announce_sec, ..self.config };
+        Ok(exchange_hello(stream, local, &config).await?.with_memory(&self.memory))
     }
 }

@@ -60,6 +60,12 @@ impl ServerState {
         self.peers.values()
     }
 
+    /// The number of peers over each kind of link.
+    pub(crate) fn links(&self) -> [(&'static str, u64); 2] {
+        let sec = self.peers().filter(|connected| connected.peer.link().is_sec()).count();
+        [("rlpx", (self.peers.len() - sec) as u64), ("sec/1", sec as u64)]
+    }
+
     pub(crate) fn peer_count(&self) -> usize {
         self.peers.len()
     }

@@ -8,6 +8,7 @@ use p2p_mux::{
     identity::{Enode, NodeId, Record},
 };
 
+use crate::access::Pin;
 use crate::observed::{ClockError, Counted};
 
 /// No discovery.
@@ -50,6 +51,14 @@ impl Discovery {
     }
 
     pub(crate) const fn record_dial(&self, _: &Enode, _: bool) {}
+
+    pub(crate) const fn pins(&self) -> Vec<Pin> {
+        Vec::new()
+    }
+
+    pub(crate) async fn save_pin(&self, _: Pin) {}
+
+    pub(crate) async fn remove_pin(&self, _: NodeId) {}
 
     pub(crate) async fn stop(&self) {}
 }

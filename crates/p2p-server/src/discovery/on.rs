@@ -10,6 +10,7 @@ use p2p_mux::{
 };
 
 use super::{ListenAddr, capabilities};
+use crate::access::Pin;
 use crate::observed::{ClockError, Counted, ReasonName, counter};
 #[cfg(feature = "store")]
 use crate::store::{self, NodeStore};
@@ -110,6 +111,43 @@ impl Discovery {
         #[cfg(feature = "store")]
         if let Some(store) = &self.store {
             store.record_dial_now(enode, reached);
+        }
+    }
+
+    /// The nodes that are connected only over `sec/1`, from the database.
+    #[cfg_attr(
+        not(feature = "store"),
+        expect(clippy::unused_self, reason = "used by the database")
+    )]
+    pub(crate) fn pins(&self) -> Vec<Pin> {
+        #[cfg(feature = "store")]
+        if let Some(store) = &self.store {
+            return store.read_pins();
+        }
+        Vec::new()
+    }
+
+    /// Writes that a node is connected only over `sec/1`, if there is a database.
+    #[cfg_attr(
+        not(feature = "store"),
+        expect(clippy::unused_async, unused_variables, reason = "used by the database")
+    )]
+    pub(crate) async fn save_pin(&self, pin: Pin) {
+        #[cfg(feature = "store")]
+        if let Some(store) = &self.store {
+            store.save_pin(pin).await;
+        }
+    }
+
+    /// Removes what [`save_pin`](Self::save_pin) has written.
+    #[cfg_attr(
+        not(feature = "store"),
+        expect(clippy::unused_async, unused_variables, reason = "used by the database")
+    )]
+    pub(crate) async fn remove_pin(&self, id: NodeId) {
+        #[cfg(feature = "store")]
+        if let Some(store) = &self.store {
+            store.remove_pin(id).await;
         }
     }
 

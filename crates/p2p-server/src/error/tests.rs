@@ -114,6 +114,7 @@ fn every_cause_of_a_start_error_is_printed_once() {
             StartError::Lists(_) => {}
             StartError::AddressInUse { .. }
             | StartError::NatUnsupported(_)
+            | StartError::SecUnsupported
             | StartError::HelloTooLong { .. }
             | StartError::ProtocolName(_)
             | StartError::DuplicateProtocol(_) => panic!("{error:?} has no cause"),

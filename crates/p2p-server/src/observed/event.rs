@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use p2p_mux::{CloseReason, ProtocolEnd, identity::NodeId};
+use p2p_mux::{CloseReason, ProtocolEnd, identity::NodeId, transport::Link};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::{
@@ -28,6 +28,8 @@ pub enum Event {
         /// The client name in its Hello. Chosen by the peer: do not trust it, and escape it before
         /// printing.
         client: String,
+        /// How the connection is encrypted.
+        link: Link,
     },
     /// A peer is no longer connected, and its sub-protocols have ended.
     Dropped {

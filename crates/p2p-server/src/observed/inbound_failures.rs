@@ -2,7 +2,7 @@
 
 use p2p_mux::{
     HelloExchangeError,
-    transport::{ConnectError, ForeignProtocol, HandshakeError},
+    transport::{ConnectError, ForeignProtocol, HandshakeError, SecError},
 };
 
 use super::counted::{counter, reasons};
@@ -49,6 +49,12 @@ reasons! {
         /// The Hello of the other end is invalid.
         #[error("the Hello of the other end is invalid")]
         BadHello = "bad_hello",
+        /// Only one end has `sec/1`, and it is required.
+        #[error("only one end has sec/1, which is required")]
+        NoSec = "no_sec",
+        /// Both ends have `sec/1`, but the handshake was one without it.
+        #[error("both ends have sec/1, but the handshake was one without it")]
+        Downgraded = "downgraded",
     }
 }
 
@@ -56,6 +62,7 @@ impl From<&ConnectError> for InboundFailReason {
     fn from(error: &ConnectError) -> Self {
         match error {
             ConnectError::Handshake(error) => match error {
+                HandshakeError::Sec(SecError::Required | SecError::Unavailable) => Self::NoSec,
                 HandshakeError::Sealed(_) => Self::OtherKey,
                 HandshakeError::Foreign(ForeignProtocol::Http) => Self::Http,
                 HandshakeError::Foreign(ForeignProtocol::Ssh) => Self::Ssh,
@@ -78,6 +85,7 @@ impl From<&HelloExchangeError> for InboundFailReason {
             HelloExchangeError::Refused(_) => Self::RefusedByPeer,
             HelloExchangeError::Useless(_) => Self::Useless,
             HelloExchangeError::Lost(_) => Self::Closed,
+            HelloExchangeError::Downgraded => Self::Downgraded,
             _ => Self::BadHello,
         }
     }

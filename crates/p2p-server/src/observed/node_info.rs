@@ -71,7 +71,7 @@ pub struct PeerInfo {
 }
 
 /// The connection with a peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Deserialize, serde::Serialize),
@@ -93,6 +93,9 @@ pub struct Network {
     /// Whether the node is static.
     #[cfg_attr(feature = "serde", serde(rename = "static"))]
     pub is_static: bool,
+    /// How the connection is encrypted: `rlpx`, or `sec/1` with its algorithms. Only this implementation has this field.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub link: String,
 }
 
 /// A JSON document from a sub-protocol, embedded unchanged when the whole is serialized as JSON.

@@ -32,6 +32,16 @@ counters! {
         added: u64 = counter("p2p_peers_added_total", "Added peers");
         /// Peers dropped, by either end or the network.
         dropped: u64 = counter("p2p_peers_dropped_total", "Disconnected peers");
+        /// Nodes that were dialed without `sec/1`, because two handshakes with it broke.
+        link_fallbacks: u64 = counter(
+            "p2p_link_fallbacks_total",
+            "Nodes dialed without sec/1 because handshakes with it broke",
+        );
+        /// Connections over plain RLPx that were closed, because both ends have `sec/1`.
+        link_downgrades: u64 = counter(
+            "p2p_link_downgrades_total",
+            "Connections without sec/1, closed because both ends have it",
+        );
     } and {
         /// Inbound connections that failed in the handshake or the Hello exchange, by reason.
         inbound_failures: InboundFailStats;

@@ -94,6 +94,7 @@ fn peer_info(state: &ServerState, connected: &ConnectedPeer) -> PeerInfo {
             inbound: peer.is_inbound(),
             trusted: state.peering.is_trusted(&id),
             is_static: state.peering.is_static(&id),
+            link: peer.link().to_string(),
         },
         protocols: BTreeMap::new(),
         node_id: id,

@@ -76,7 +76,7 @@ impl NodeStore {
     }
 
     /// Runs work that reads or writes the file, where it does not hold up tasks. `None` if the program ends.
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Option<T> {

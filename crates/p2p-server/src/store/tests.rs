@@ -6,6 +6,7 @@ use p2p_mux::identity::SecretKey;
 use p2p_world::SystemWorld;
 
 use super::*;
+use crate::access::Pin;
 
 pub(super) fn open_store(path: &Path) -> Result<NodeStore, StoreError> {
     NodeStore::open(SystemWorld::shared(), path)
@@ -129,4 +130,23 @@ fn dials_are_saved_and_decide_the_order() {
     store.put(150, &[]).unwrap();
     assert_eq!(store.best(0, 1).unwrap()[0].failures, 0);
     assert_eq!(latest(&store, 0, 9).len(), 5, "a host name is not stored");
+}
+
+#[test]
+fn pins_are_kept_until_they_are_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nodes");
+    let (store, pin) = (open_store(&path).unwrap(), |number| Pin { id: node(number).id, seen: 7 });
+    store.put_pin(pin(1)).unwrap();
+    store.put_pin(pin(2)).unwrap();
+    store.put_pin(Pin { seen: 9, ..pin(1) }).unwrap();
+    store.take_pin(&pin(2).id).unwrap();
+    drop(store);
+    let store = open_store(&path).unwrap();
+    assert_eq!(store.read_pins(), [Pin { seen: 9, ..pin(1) }]);
+    assert!(latest(&store, 0, 9).is_empty(), "a pinned node is not one to dial");
+    // A damaged file takes them along.
+    drop(store);
+    fs::write(&path, [0xa5; 10_000]).unwrap();
+    assert_eq!(open_store(&path).unwrap().read_pins(), []);
 }

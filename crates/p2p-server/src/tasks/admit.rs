@@ -75,9 +75,16 @@ where
         refuse(stream, reason.disconnect_reason()).await;
         return Err(AdmitError::Refused(reason));
     }
-    let local = context.state().announced.local().clone();
-    let negotiated = context.connections.exchange_hello(stream, &local).await;
+    let (local, policy) = {
+        let state = context.state();
+        (state.announced.local().clone(), state.peering.links.policy(&candidate.id))
+    };
+    let negotiated = context.connections.exchange_hello(stream, &local, policy).await;
+    if let Err(HelloExchangeError::Downgraded) = &negotiated {
+        context.handle_downgrade(candidate.id);
+    }
     let negotiated = negotiated.map_err(AdmitError::Hello)?;
+    context.handle_link(candidate.id, negotiated.link());
     let reason = {
         let mut state = context.state();
         let checked = check(context, &mut state, &candidate);
@@ -205,12 +212,13 @@ struct PeerGuard {
 
 impl PeerGuard {
     fn announce(&mut self, direction: Direction, remote_addr: SocketAddr) {
-        tracing::debug!(id = %self.id, "peer added");
+        let link = self.peer.link();
+        tracing::debug!(id = %self.id, %link, "peer added");
         // Reported if the task is dropped with the runtime.
         self.closed = Some(CloseReason::ByUs(DisconnectReason::Quitting));
         let mut state = self.context.state();
         let client = self.peer.client().to_owned();
-        let event = state.observed.peer_added(self.id, direction, remote_addr, client);
+        let event = state.observed.peer_added(self.id, direction, remote_addr, client, link);
         state.subscribers.send(event);
     }
 }

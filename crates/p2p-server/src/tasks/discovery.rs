@@ -34,6 +34,9 @@ pub(crate) struct Prepared {
     #[cfg(feature = "dns")]
     lists: Option<p2p_discovery::dns::Lists>,
     network: Option<NetworkId>,
+    /// Whether known nodes are dialed.
+    #[cfg(feature = "store")]
+    discovers: bool,
 }
 
 /// Opens the sockets and the database. Nothing else is left to undo if that fails. `enode`: the node's
@@ -49,7 +52,10 @@ pub(crate) async fn prepare(
         _ => None,
     };
     #[cfg(feature = "store")]
-    let store = match settings.and_then(|settings| settings.store.as_deref()) {
+    let stored = config.settings.discovery.as_ref().and_then(|settings| settings.store.as_deref());
+    // Without discovery it keeps the pins.
+    #[cfg(feature = "store")]
+    let store = match stored {
         Some(path) => Some(NodeStore::open(Arc::clone(&config.world), path)?),
         None => None,
     };
@@ -81,6 +87,8 @@ pub(crate) async fn prepare(
         #[cfg(feature = "dns")]
         lists,
         network: settings.and_then(|settings| settings.config.network),
+        #[cfg(feature = "store")]
+        discovers: settings.is_some(),
     })
 }
 
@@ -99,7 +107,9 @@ impl Prepared {
         }
         #[cfg(feature = "store")]
         if let Some(store) = &discovery.store {
-            candidates::add(context, store::seeds(store.clone(), discovery.discv4.clone()));
+            if self.discovers {
+                candidates::add(context, store::seeds(store.clone(), discovery.discv4.clone()));
+            }
             let keep = store::keep(discovery.discv4.clone(), store.clone());
             context.lifecycle.spawn_until_stop(keep);
         }

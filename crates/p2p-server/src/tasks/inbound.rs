@@ -106,7 +106,8 @@ async fn handshake<Io>(
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let accepted = context.connections.accept(io).await;
+    let policy = |id: &NodeId| context.state().peering.links.policy(id);
+    let accepted = context.connections.accept(io, policy).await;
     let stream =
         accepted.map_err(|error| HandshakeError::Failed((&error).into(), Box::new(error)))?;
     context.state().peering.set_key_proven(number);

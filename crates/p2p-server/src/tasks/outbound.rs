@@ -181,8 +181,13 @@ async fn enter<Io>(
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let connected = context.connections.connect(io, &enode.id).await;
-    let stream = connected.map_err(DialError::Handshake)?;
+    let policy = context.next_link(&enode.id);
+    let connected = context.connections.connect(io, &enode.id, policy).await;
+    let stream = connected.map_err(|error| {
+        let error = DialError::Handshake(error);
+        context.state().peering.links.handle_failed(&enode.id, policy, &error, now());
+        error
+    })?;
     let direction = Direction::Outbound;
     let connection = Connection { direction, local_addr, remote_addr, enode, on_round_trip };
     admit(context, stream, connection).await.map_err(|error| match error {

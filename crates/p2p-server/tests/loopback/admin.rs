@@ -92,13 +92,14 @@ async fn peer_info_has_the_shape_of_geth() {
         "enode": b.enode().to_string(),
         "id": hash,
         "name": "node-2",
-        "caps": ["chunk/1", "quiet/1", "talk/1"],
+        "caps": ["quiet/1", "talk/1"],
         "network": {
             "localAddress": outbound.network.local_address.to_string(),
             "remoteAddress": addr(&b).to_string(),
             "inbound": false,
             "trusted": false,
             "static": true,
+            "link": a.peer(&b.id()).unwrap().link().to_string(),
         },
         "protocols": {"quiet": "unknown", "talk": {"light": false}},
     });

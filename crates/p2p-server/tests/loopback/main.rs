@@ -10,6 +10,7 @@ mod discovery;
 mod failing;
 mod flood;
 mod hostile;
+mod links;
 #[cfg(feature = "dns")]
 mod lists;
 mod memory;

@@ -1,18 +1,12 @@
 //! The key agreements of both ends, from the elements of auth and ack to the secrets.
 
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 use super::library::{Answered, Generated, KeyPair, SecLibrary};
 use super::schedule::{Keys, Schedule, Transcript};
+use super::secrets::SharedSecrets;
 use super::shares::{Answer, Offer};
 use super::{RecordOpener, RecordSealer, SecError, SecSettings, Suite};
-
-/// The shared secrets of X25519 and of ML-KEM-768.
-pub(super) struct SharedSecrets {
-    pub(super) x25519: Zeroizing<[u8; 32]>,
-    pub(super) kem: Zeroizing<[u8; 32]>,
-}
 
 /// The initiator's part, whose answer has not arrived.
 pub(crate) struct PendingOffer {

@@ -9,8 +9,7 @@ use std::fmt;
 
 use rand_core::CryptoRng;
 
-use super::agreement::SharedSecrets;
-use super::schedule::Secret;
+use super::secrets::{Secret, SharedSecrets};
 use super::shares::{Answer, CIPHERTEXT, ENCAPSULATION_KEY, Offer};
 use super::{HEADER_SIZE, SecError, Suite, TAG_SIZE};
 

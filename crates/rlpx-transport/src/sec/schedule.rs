@@ -12,14 +12,11 @@ use p2p_identity::NodeId;
 use zeroize::Zeroizing;
 
 use super::Suite;
-use super::agreement::SharedSecrets;
 use super::library::{Library, RecordKey};
+use super::secrets::{Secret, SharedSecrets};
 
 /// Records that are sealed with one key: at most 16 GiB, far below the limits of both algorithms.
 pub(super) const RECORDS_PER_KEY: u32 = 1 << 20;
-
-/// The secret of one direction.
-pub(super) type Secret = Zeroizing<[u8; 32]>;
 
 /// What the keys are bound to.
 pub(crate) struct Transcript<'a> {

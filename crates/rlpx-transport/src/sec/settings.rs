@@ -9,6 +9,11 @@ use super::{SecLibrary, Suite};
 
 /// When to use `sec/1`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum SecPolicy {
     /// Only nodes with `sec/1` are connected.
     Require,

@@ -64,4 +64,11 @@ fn peers(api: &mut Api<AdminContext>) {
     })
     .about("Makes a node no longer trusted.")
     .fails(invalid());
+    api.call("admin_unpinPeer", ["node"], |admin, (node,): (String,)| {
+        Ok(admin.server.unpin(node_id(&node).map_err(CallError::Enode)?))
+    })
+    .about(
+        "Lets a node connect without sec/1 again, although it was connected over it; returns whether it was pinned.",
+    )
+    .fails(invalid());
 }

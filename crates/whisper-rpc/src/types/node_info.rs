@@ -77,4 +77,7 @@ pub struct NetworkJson {
     /// Whether the peer is a static node.
     #[serde(rename = "static")]
     pub is_static: bool,
+    /// How the connection is encrypted: `rlpx`, or `sec/1` with its algorithms. Empty from another program's node.
+    #[serde(default)]
+    pub link: String,
 }

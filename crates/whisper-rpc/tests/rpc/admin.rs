@@ -40,7 +40,11 @@ async fn events_of_peers_have_the_form_of_go_ethereum() {
     let mut client = subscribed(&node).await;
     node.result("admin_addPeer", json!([other.enode().to_string()])).await;
     let (text, added) = event(&mut client).await;
-    assert_eq!(added, json!({ "type": "add", "peer": hash(&other) }));
+    let link = node.server.peers()[0].network.link.clone();
+    assert!(link.starts_with("sec/1 (X25519 ML-KEM-768 "), "{link}");
+    assert_eq!(added, json!({ "type": "add", "peer": hash(&other), "link": link }));
+    let peers = node.result("admin_peers", json!([])).await;
+    assert_eq!(peers[0]["network"]["link"], json!(link));
     assert!(text.contains(r#""result":{"type":"add","peer":""#), "{text}");
     node.result("admin_removePeer", json!([other.enode().to_string()])).await;
     let (_, dropped) = event(&mut client).await;

@@ -11,8 +11,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{Answered, Generated, KeyPair, Library, Place, RecordKey, split};
-use crate::sec::agreement::SharedSecrets;
-use crate::sec::schedule::Secret;
+use crate::sec::secrets::{Secret, SharedSecrets};
 use crate::sec::shares::{Answer, Offer};
 use crate::sec::{SecError, Suite};
 

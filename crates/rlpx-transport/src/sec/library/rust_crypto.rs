@@ -13,8 +13,7 @@ use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
 use super::{Answered, Generated, KeyPair, Library, Place, RecordKey, split};
-use crate::sec::agreement::SharedSecrets;
-use crate::sec::schedule::Secret;
+use crate::sec::secrets::{Secret, SharedSecrets};
 use crate::sec::shares::{Answer, Offer};
 use crate::sec::{SecError, Suite, TAG_SIZE};
 

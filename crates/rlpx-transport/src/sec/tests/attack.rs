@@ -36,7 +36,7 @@ fn attack((mut near, mut far): (Session, Session)) -> bool {
 }
 
 #[test]
-fn whoever_knows_one_direction_of_rlpx_reads_the_other_and_nothing_of_sec() {
+fn known_bytes_in_one_direction_open_the_other_of_rlpx_and_not_of_sec() {
     let plain = connect(&SecSettings::off(), &settings(SecPolicy::Prefer), 1).unwrap();
     assert!(attack(plain), "the attack works, so it would find what it can");
     assert!(!attack(sessions(1)));

@@ -14,8 +14,8 @@ use crate::{Accepted, HandshakeError, HandshakeStep, Recipient, SecError, SecPol
 /// Attempts without `RLPX_TAMPERINGS`: a hundredth of those by `cargo xtask test --long`.
 const ATTEMPTS: u64 = 1000;
 
-/// What is done to a packet. The last five need the key of its receiver, as somebody has it who compels the owner, or
-/// breaks secp256k1.
+/// What is done to a packet. The last five need the key of its receiver: of an attacker who compels the owner, or breaks
+/// secp256k1.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Bit,

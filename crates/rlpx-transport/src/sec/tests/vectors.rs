@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use zeroize::Zeroizing;
 
-use super::super::agreement::SharedSecrets;
 use super::super::schedule::{Schedule, Transcript};
+use super::super::secrets::SharedSecrets;
 use super::super::{SecLibrary, SecPolicy, SecSettings, Suite};
 use crate::{HandshakeStep, Initiator, Recipient, Session, Stock, StockSize};
 

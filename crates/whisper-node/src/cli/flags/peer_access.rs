@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use clap::Args;
 use p2p_identity::{Enode, EnodeError, NodeId};
+use p2p_mux::transport::SecPolicy;
 use p2p_server::{BanTarget, ServerSettings};
 
 use super::list::{List, list};
@@ -20,6 +21,11 @@ pub(crate) struct PeerAccessFlags {
     /// Fraction of the peer slots for nodes that discovery found and this node dialed: 1/N
     #[arg(long, value_name = "N", default_value_t = default_dial_ratio(), value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) dialratio: u32,
+
+    /// Whether connections use sec/1, which RLPx nodes without it do not notice: `require` it of every peer, `prefer` it, or
+    /// `off`. A node that was connected over it once is then not accepted without
+    #[arg(long, value_name = "POLICY", default_value_t = SecPolicy::default())]
+    pub(crate) sec: SecPolicy,
 
     /// Do not dial, not even --staticnodes. Peers must connect to this node
     #[arg(long)]

@@ -131,6 +131,7 @@ fn set_access(settings: &mut p2p_server::ServerSettings, flags: PeerAccessFlags)
     let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     settings.nodes.trusted = List::joined(flags.trustednodes);
     settings.limits.dial_ratio = size(flags.dialratio);
+    settings.connection.links.sec = flags.sec;
     settings.dialing.enabled = !flags.nodial;
     settings.access.allow = flags.allow.map(List::joined).filter(|ids| !ids.is_empty());
     settings.access.bans = List::joined(flags.ban);

@@ -12,9 +12,9 @@ pub(crate) async fn log_events(events: &mut Events) {
     while let Some(event) = events.next().await {
         match event {
             // The peer chooses its client name. Debug escapes control characters.
-            Event::Added { id, direction, remote_addr, client } => {
+            Event::Added { id, direction, remote_addr, client, link } => {
                 failures.0.remove(&id);
-                tracing::info!(peer = ?id, ?direction, %remote_addr, ?client, "peer connected");
+                tracing::info!(peer = ?id, ?direction, %remote_addr, ?client, %link, "peer connected");
             }
             Event::Dropped { id, closed } => {
                 tracing::info!(peer = ?id, "peer disconnected: {}", causes(&closed));

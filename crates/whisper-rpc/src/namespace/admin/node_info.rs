@@ -43,6 +43,7 @@ impl From<Network> for NetworkJson {
             inbound: network.inbound,
             trusted: network.trusted,
             is_static: network.is_static,
+            link: network.link,
         }
     }
 }

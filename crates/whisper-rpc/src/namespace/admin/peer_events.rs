@@ -29,6 +29,9 @@ struct PeerEventJson {
     /// The peer's id, as in `admin_peers`.
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<String>,
+    /// How the connection with an added peer is encrypted, as in `admin_peers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
     /// Which end dropped the peer, and why; or that events were missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -45,7 +48,8 @@ struct PeerEventJson {
 
 impl PeerEventJson {
     fn new(kind: &'static str) -> Self {
-        Self { kind, peer: None, error: None, protocol: None, msg_code: None, msg_size: None }
+        let (peer, link, error, protocol) = (None, None, None, None);
+        Self { kind, peer, link, error, protocol, msg_code: None, msg_size: None }
     }
 
     fn about(kind: &'static str, peer: &NodeId) -> Self {
@@ -60,7 +64,9 @@ impl PeerEventJson {
     /// The notification about an event, if clients are told about it.
     fn of_event(event: &Event) -> Option<Self> {
         Some(match event {
-            Event::Added { id, .. } => Self::about("add", id),
+            Event::Added { id, link, .. } => {
+                Self { link: Some(link.to_string()), ..Self::about("add", id) }
+            }
             Event::Dropped { id, closed } => {
                 Self { error: Some(causes(closed).to_string()), ..Self::about("drop", id) }
             }

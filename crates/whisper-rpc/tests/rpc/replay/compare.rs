@@ -49,6 +49,10 @@ fn compare_fields(
     let names = |fields: &[(String, Json)]| -> Vec<String> {
         fields.iter().map(|(name, _)| name.clone()).collect()
     };
+    // The only field that this program adds to the answers of go-ethereum; see `RPC.md`.
+    let has_link =
+        path.ends_with("network") && answer.last().is_some_and(|(name, _)| name == "link");
+    let answer = if has_link { &answer[..answer.len() - 1] } else { answer };
     if names(expected) != names(answer) {
         return Err(format!("{path}: want the fields {:?}", names(expected)));
     }

@@ -1,0 +1,5 @@
+//! [`fuzz::pieces`] under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::pieces(data));
