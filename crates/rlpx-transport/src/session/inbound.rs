@@ -19,9 +19,10 @@ const MAX_IDLE_BUFFER_BYTES: usize = 256 * 1024;
 /// [`FrameError::Failed`].
 pub struct Opener(Kind);
 
+/// In boxes, because their sizes differ.
 enum Kind {
-    Frames(FrameOpener),
-    Records(RecordOpener),
+    Frames(Box<FrameOpener>),
+    Records(Box<RecordOpener>),
 }
 
 impl Opener {
@@ -138,13 +139,13 @@ impl Opener {
 
 impl From<FrameOpener> for Opener {
     fn from(opener: FrameOpener) -> Self {
-        Self(Kind::Frames(opener))
+        Self(Kind::Frames(Box::new(opener)))
     }
 }
 
 impl From<RecordOpener> for Opener {
     fn from(opener: RecordOpener) -> Self {
-        Self(Kind::Records(opener))
+        Self(Kind::Records(Box::new(opener)))
     }
 }
 

@@ -13,9 +13,10 @@ use crate::{FrameError, Link, Part};
 /// What it appends must be sent, completely and in order: each frame or record depends on all before it.
 pub struct Sealer(Kind);
 
+/// In boxes, because their sizes differ.
 enum Kind {
-    Frames(FrameSealer),
-    Records(RecordSealer),
+    Frames(Box<FrameSealer>),
+    Records(Box<RecordSealer>),
 }
 
 impl Sealer {
@@ -144,13 +145,13 @@ impl Sealer {
 
 impl From<FrameSealer> for Sealer {
     fn from(sealer: FrameSealer) -> Self {
-        Self(Kind::Frames(sealer))
+        Self(Kind::Frames(Box::new(sealer)))
     }
 }
 
 impl From<RecordSealer> for Sealer {
     fn from(sealer: RecordSealer) -> Self {
-        Self(Kind::Records(sealer))
+        Self(Kind::Records(Box::new(sealer)))
     }
 }
 

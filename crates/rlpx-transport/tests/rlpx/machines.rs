@@ -8,7 +8,6 @@ use proptest::prelude::*;
 use rlpx_transport::{HandshakeStep, Initiator, Recipient, Session};
 
 /// The state of one side.
-#[expect(clippy::large_enum_variant, reason = "there are two of them")]
 enum End {
     Initiator(Initiator),
     Recipient(Recipient),
