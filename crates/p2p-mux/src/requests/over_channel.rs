@@ -81,9 +81,14 @@ pub enum RequestError {
 /// ```
 #[must_use]
 pub fn requests<A>(limit: usize) -> (Requests<A>, Responses<A>) {
+    requests_from(limit, 0)
+}
+
+/// Same as [`requests`], with the first id `first`. Responses with lower ids are late.
+pub(super) fn requests_from<A>(limit: usize, first: u64) -> (Requests<A>, Responses<A>) {
     let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
     let table = Arc::new(RequestTable {
-        pending: Mutex::new(PendingRequests::new(limit)),
+        pending: Mutex::new(PendingRequests::starting_at(limit, first)),
         permits: Semaphore::new(limit),
     });
     (Requests(Arc::clone(&table)), Responses(table))

@@ -29,7 +29,13 @@ impl<T> PendingRequests<T> {
     /// An empty table for at most `limit` open requests.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { entries: BTreeMap::new(), next: 0, limit }
+        Self::starting_at(limit, 0)
+    }
+
+    /// Same as [`new`](Self::new), with the first id `first`. Responses with lower ids are late.
+    #[must_use]
+    pub(crate) const fn starting_at(limit: usize, first: u64) -> Self {
+        Self { entries: BTreeMap::new(), next: first, limit }
     }
 
     /// Opens a request with `value` and returns its id.

@@ -15,9 +15,15 @@ use p2p_identity::NodeId;
 use rlp_codec::{Decodable, Encodable};
 use tokio::sync::watch;
 
-use crate::{Channel, Exit, Peer, Protocol, ResponseMatch, Responses, Sender, requests};
+use super::over_channel::requests_from;
+use crate::{
+    Channel, Exit, OnExit, Peer, Protocol, ResponseMatch, Responses, RestartSettings, Sender,
+};
 pub use handle::{ServiceError, ServicePeer};
 use wire::{Frame, LENGTH};
+
+/// The ids of a run's requests begin at its number times 2^32.
+const RUN_SHIFT: u32 = 32;
 
 /// A sub-protocol of requests and responses, and a handle to all peers that speak it. Cheap to clone.
 ///
@@ -25,8 +31,11 @@ use wire::{Frame, LENGTH};
 /// requests, `A` that of responses. On the wire, a message is a list of an id and the encoded value.
 ///
 /// A request waits for at most [`ServiceLimits::timeout`]. A peer that sends more requests at once than
-/// [`ServiceLimits::concurrent`] gets an error for those above. A message that cannot be decoded ends the slot of the
-/// service on that connection.
+/// [`ServiceLimits::concurrent`] gets an error for those above.
+///
+/// A handler that panics, or a message that cannot be decoded, ends the run of the service on that connection. Its open
+/// requests end in both directions: those of this end fail, those of the peer time out. The service is started again after
+/// a delay ([`RestartSettings::default`]), and a [`ServicePeer`] of the earlier run is closed.
 ///
 /// ```
 /// use p2p_mux::{Channel, Peer, Service, identity::SecretKey};
@@ -61,8 +70,9 @@ struct ServiceData<Q, A> {
 }
 
 struct PeerTable<Q, A> {
+    /// The number of the next run. Each connection has one run, and another one after each restart.
     next: u64,
-    /// The peers, each with the number of its connection.
+    /// The peers, each with the number of its run.
     peers: BTreeMap<NodeId, (u64, ServicePeer<Q, A>)>,
 }
 
@@ -94,7 +104,7 @@ where
 {
     /// The service `name/version`, which answers each request with `handler`. The text of an error is sent to the peer.
     ///
-    /// A handler that panics ends the slot of the service on that connection.
+    /// A handler that panics ends the run of the service on that connection. After a delay it is started again.
     #[must_use]
     pub fn new<F, Fut, E>(name: &'static str, version: u64, handler: F) -> Self
     where
@@ -127,7 +137,8 @@ where
         Self(Arc::new(ServiceData { name, version, limits, handler, peers, connected }))
     }
 
-    /// The sub-protocol. Its settings can be changed; several servers can run it.
+    /// The sub-protocol. Its settings can be changed; several servers can run it. Different from other sub-protocols, it
+    /// is restarted when it ends: [`OnExit::Restart`] with the default delays. Use [`Protocol::on_exit`] to change it.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         let service = self.clone();
@@ -135,6 +146,7 @@ where
             let service = service.clone();
             async move { service.run(peer, channel).await }
         })
+        .on_exit(OnExit::Restart(RestartSettings::default()))
     }
 
     /// A connected peer that speaks the service.
@@ -183,9 +195,12 @@ where
     async fn run(&self, peer: Peer, channel: Channel) -> Result<(), Exit> {
         let limits = self.0.limits;
         let (sender, mut receiver) = channel.split();
-        let (requests, responses) = requests(limits.open);
+        let number = self.0.next_run();
+        // Ids differ between the runs on a connection: a response to an earlier run is late, and matches no request of
+        // this one.
+        let (requests, responses) = requests_from(limits.open, number << RUN_SHIFT);
         let remote = ServicePeer::new(peer.clone(), sender.clone(), requests, limits.timeout);
-        let _connected = self.0.connect(remote);
+        let _connected = self.0.connect(number, remote);
         let mut answers = FuturesUnordered::new();
         loop {
             let message = tokio::select! {
@@ -246,14 +261,18 @@ impl<Q, A> ServiceData<Q, A> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a peer to the table until the returned value is dropped.
-    fn connect(&self, remote: ServicePeer<Q, A>) -> Connected<'_, Q, A> {
-        let id = remote.id();
+    /// The number of a new run.
+    fn next_run(&self) -> u64 {
         let mut table = self.lock();
         let number = table.next;
         table.next += 1;
-        table.peers.insert(id, (number, remote));
-        drop(table);
+        number
+    }
+
+    /// Adds a peer to the table until the returned value is dropped.
+    fn connect(&self, number: u64, remote: ServicePeer<Q, A>) -> Connected<'_, Q, A> {
+        let id = remote.id();
+        self.lock().peers.insert(id, (number, remote));
         self.connected.send_replace(());
         Connected { service: self, id, number }
     }

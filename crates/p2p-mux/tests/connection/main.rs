@@ -16,6 +16,7 @@ mod records;
 mod requests;
 mod restart;
 mod round_trip;
+mod service;
 mod shares;
 mod support;
 mod traffic;
