@@ -73,7 +73,7 @@ async fn connect(dialer: Dialer, node: &mut Node, peer: &mut Peer) -> Result<(),
     same(
         "what we offer",
         &connected["capabilities"],
-        &json!(["chunk/1", "echo/1", "shh/5", "shh/6"]),
+        &json!(["chunk/1", "echo/1", "sec/1", "shh/5", "shh/6"]),
     )?;
     same("what the peer runs", &connected["running"], &json!(["Echo", "Shh"]))?;
     let ours = node.server.peer(&id).ok_or("our node does not list the connected peer")?;
