@@ -38,7 +38,7 @@ impl Default for StockSize {
 /// ```
 /// use bytes::BytesMut;
 /// use p2p_identity::SecretKey;
-/// use rlpx_transport::{Initiator, Recipient, HandshakeStep, Stock, StockSize};
+/// use rlpx_transport::{HandshakeStep, Initiator, Recipient, SecSettings, Stock, StockSize};
 ///
 /// let mut rng = rand::rng();
 /// let (local, remote) = (SecretKey::random(&mut rng), SecretKey::random(&mut rng));
@@ -46,7 +46,8 @@ impl Default for StockSize {
 /// stock.learn(&remote.public_key()); // for example a static node, which is dialed repeatedly
 /// stock.refill(usize::MAX, &mut rng); // while the node is idle
 ///
-/// let (initiator, auth) = Initiator::start_with(&stock, &remote.public_key(), &mut rng);
+/// let (peer, sec) = (remote.public_key(), SecSettings::default());
+/// let (initiator, auth) = Initiator::start_with(&stock, &peer, &sec, &mut rng)?;
 /// # let mut received = BytesMut::from(&auth[..]);
 /// # let HandshakeStep::Done(accepted) = Recipient::new(&remote).handle(&mut received, &mut rng)? else { panic!() };
 /// # assert_eq!(accepted.session.remote, local.id());
