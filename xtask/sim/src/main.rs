@@ -9,9 +9,10 @@ mod scenario;
 mod settings;
 
 use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     process::ExitCode,
     sync::{
-        Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
 fn run_seeds(settings: &Settings) -> Option<Violation> {
     let seeds = settings.first_seed..settings.first_seed.saturating_add(settings.seeds);
     let (next, (sender, results)) = (AtomicU64::new(seeds.start), mpsc::channel());
-    let mut failures = Vec::new();
+    let (mut failures, mut traces) = (Vec::new(), BTreeMap::new());
     thread::scope(|scope| {
         for _ in 0..settings.threads {
             let (next, sender, end) = (&next, sender.clone(), seeds.end);
@@ -72,7 +73,10 @@ fn run_seeds(settings: &Settings) -> Option<Violation> {
         drop(sender);
         for (seed, took, outcome) in results {
             match outcome {
-                Ok(outcome) => println!("seed {seed}: {outcome} in {:.1} s", took.as_secs_f64()),
+                Ok(outcome) => {
+                    println!("seed {seed}: {outcome} in {:.1} s", took.as_secs_f64());
+                    traces.insert(seed, outcome.trace_hash);
+                }
                 Err(violation) => {
                     println!("seed {seed}: FAILED: {violation}");
                     failures.push(violation);
@@ -80,21 +84,15 @@ fn run_seeds(settings: &Settings) -> Option<Violation> {
             }
         }
     });
-    let hash = HASH.lock().unwrap_or_else(PoisonError::into_inner);
-    println!("seed {} trace {:016x}", seeds.end - 1, *hash);
+    let mut hasher = DefaultHasher::new();
+    traces.hash(&mut hasher);
+    println!("seed {} trace {:016x}", seeds.end - 1, hasher.finish());
     failures.into_iter().min_by_key(|violation| violation.seed)
 }
-
-/// All traces together, in any order.
-static HASH: Mutex<u64> = Mutex::new(0);
 
 fn run_seed(settings: &Settings, seed: u64) -> (u64, Duration, Result<Outcome, Violation>) {
     let begin = Instant::now();
     let outcome = scenario::run(settings, &settings.scenario(seed), settings.output());
-    if let Ok(outcome) = &outcome {
-        let mut hash = HASH.lock().unwrap_or_else(PoisonError::into_inner);
-        *hash ^= outcome.trace_hash.rotate_left(u32::try_from(seed % 64).unwrap_or_default());
-    }
     (seed, begin.elapsed(), outcome)
 }
 

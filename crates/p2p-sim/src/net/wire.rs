@@ -64,6 +64,10 @@ pub(crate) enum WireEvent {
     Depart(Pipe, usize),
     /// A part of a stream arrives.
     Arrive(Pipe, Part),
+    /// What a blocked line has held back arrives.
+    Resent(Pipe),
+    /// The writer of a pipe is told that its other end reads no longer.
+    Refused(Pipe),
     /// A datagram arrives.
     Datagram { from: SocketAddr, to: SocketAddr, bytes: Bytes },
     /// A request for a connection arrives.
@@ -138,6 +142,8 @@ impl Wire {
         match event {
             WireEvent::Depart(pipe, bytes) => pipe.depart(bytes),
             WireEvent::Arrive(pipe, part) => self.arrive(now, &pipe, part),
+            WireEvent::Resent(pipe) => self.arrive_resent(now, &pipe),
+            WireEvent::Refused(pipe) => self.arrive_refused(now, pipe),
             WireEvent::Datagram { from, to, bytes } => self.receive_datagram(now, from, to, &bytes),
             WireEvent::Dial(dialing) => self.receive_dial(now, dialing),
             WireEvent::Dialed(dialing) => dialing.finish(),
@@ -147,16 +153,49 @@ impl Wire {
     fn arrive(&self, now: Instant, pipe: &Pipe, part: Part) {
         let ends = pipe.state().ends;
         let mut state = self.state();
-        if state.is_blocked(ends.from, ends.to) {
+        {
+            // Behind what is held back, so that the bytes stay in order.
             let mut held = pipe.state();
-            if held.held.is_empty() {
-                state.held.push(pipe.clone());
+            let is_first = held.held.is_empty();
+            if !is_first || state.is_blocked(ends.from, ends.to) {
+                held.held.push(part);
+                drop(held);
+                if is_first {
+                    state.held.push(pipe.clone());
+                }
+                return;
             }
-            held.held.push(part);
-            return;
         }
+        Self::deliver(now, state, pipe, part);
+    }
+
+    /// A repaired line carries what it has held back, unless it is blocked again.
+    fn arrive_resent(&self, now: Instant, pipe: &Pipe) {
+        let ends = pipe.state().ends;
+        let mut state = self.state();
+        if state.is_blocked(ends.from, ends.to) {
+            return state.held.push(pipe.clone());
+        }
+        drop(state);
+        let parts = std::mem::take(&mut pipe.state().held);
+        for part in parts {
+            Self::deliver(now, self.state(), pipe, part);
+        }
+    }
+
+    /// The other end of a pipe reads no longer. A blocked line is tried again.
+    fn arrive_refused(&self, now: Instant, pipe: Pipe) {
+        let ends = pipe.state().ends;
+        let mut state = self.state();
+        if state.is_blocked(ends.to, ends.from) {
+            return self.add(&mut state, now + RESEND, WireEvent::Refused(pipe));
+        }
+        Self::deliver(now, state, &pipe, Part::End(End::Reset));
+    }
+
+    fn deliver(now: Instant, mut state: MutexGuard<'_, WireState>, pipe: &Pipe, part: Part) {
+        let Ends { from, to } = pipe.state().ends;
         let at = now - state.start;
-        let Ends { from, to } = ends;
         let event = match &part {
             Part::Bytes(bytes) => TraceEvent::Bytes { from, to, bytes },
             Part::End(end) => TraceEvent::End { from, to, reset: *end == End::Reset },
@@ -191,10 +230,10 @@ impl Wire {
 
     /// Tells the writer of a pipe that its other end reads no longer.
     pub(crate) fn refuse(&self, pipe: &Pipe) {
-        let (ends, part) = (pipe.state().ends, Part::End(End::Reset));
+        let ends = pipe.state().ends;
         let mut state = self.state();
         let at = Instant::now() + state.latency(ends.to, ends.from);
-        self.add(&mut state, at, WireEvent::Arrive(pipe.clone(), part));
+        self.add(&mut state, at, WireEvent::Refused(pipe.clone()));
     }
 
     /// Blocks a line in one direction, or repairs it.
@@ -212,10 +251,7 @@ impl Wire {
         };
         let pipes: Vec<Pipe> = state.held.extract_if(.., repaired).collect();
         for pipe in pipes {
-            let parts = std::mem::take(&mut pipe.state().held);
-            for part in parts {
-                self.add(&mut state, at, WireEvent::Arrive(pipe.clone(), part));
-            }
+            self.add(&mut state, at, WireEvent::Resent(pipe));
         }
     }
 

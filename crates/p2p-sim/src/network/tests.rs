@@ -124,6 +124,41 @@ fn a_blocked_line_holds_streams_until_it_is_repaired() {
 }
 
 #[test]
+fn the_bytes_of_a_stream_stay_in_order_over_lines_that_are_blocked_again_and_again() {
+    let log = Log::default();
+    let mut network = Network::new(1).link(Link::default().latency(ms(30)..ms(30)).loss(0.1));
+    let logged = log.clone();
+    network.host(move |host| {
+        let log = logged.clone();
+        async move {
+            let mut listener = host.world().listen((host.id().ip(), 7).into(), false).unwrap();
+            let (mut stream, _) =
+                std::future::poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
+            while let Ok(number) = stream.read_u64().await {
+                log.add(&host, number);
+            }
+        }
+    });
+    network.host(|host| async move {
+        let mut stream = host.world().connect((HostId(0).ip(), 7).into()).await.unwrap();
+        for number in 0..2_000 {
+            stream.write_u64(number).await.unwrap();
+            sleep(ms(7)).await;
+        }
+        std::future::pending::<()>().await;
+    });
+    let (from, to) = (vec![HostId(1)], vec![HostId(0)]);
+    let faults = (1..40).flat_map(|step| {
+        let block = Fault::Block(from.clone(), to.clone());
+        let unblock = Fault::Unblock(from.clone(), to.clone());
+        [(ms(300 * step), block), (ms(300 * step + 90), unblock)]
+    });
+    network.faults(faults.collect()).run_for(60 * SECOND).unwrap();
+    let numbers: Vec<String> = log.take().into_iter().map(|(_, number)| number).collect();
+    assert_eq!(numbers, (0..2_000).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
 fn nothing_connects_with_a_host_that_is_off_or_behind_a_gateway() {
     let log = Log::default();
     let mut network = echo_network(1, &log);
