@@ -58,6 +58,10 @@ pub(super) trait RecordKey: Send + Sync {
 }
 
 /// The place of a record in its direction. A record cannot be opened at another one.
+#[cfg_attr(
+    not(any(test, feature = "sec-portable", all(feature = "sec", not(target_family = "wasm")))),
+    expect(dead_code, reason = "read by the libraries, of which this build has none")
+)]
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) nonce: [u8; 12],
@@ -143,6 +147,10 @@ impl fmt::Debug for SecLibrary {
 }
 
 /// The parts of `out`: those for data of `size` bytes, and for a directory and the tag.
+#[cfg_attr(
+    not(any(test, feature = "sec-portable", all(feature = "sec", not(target_family = "wasm")))),
+    expect(dead_code, reason = "read by the libraries, of which this build has none")
+)]
 fn split(out: &mut [u8], size: usize) -> (&mut [u8], &mut [u8]) {
     debug_assert!(out.len() >= size + TAG_SIZE);
     out.split_at_mut(size)
