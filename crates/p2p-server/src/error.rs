@@ -59,7 +59,7 @@ pub enum StartError {
     /// one is not an error, it is moved aside.
     #[cfg(feature = "store")]
     #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] crate::StoreError),
     /// Discv4 cannot start, usually because its UDP port is in use.
     #[cfg(feature = "discovery")]
     #[error(transparent)]

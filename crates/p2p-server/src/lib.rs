@@ -172,6 +172,8 @@ pub use nat::wire::{natpmp, pcp};
 pub use nat::{
     Mapping, MappingError, Mechanism, Nat, NatEvent, NatParseError, NatStats, Transport,
 };
+#[cfg(feature = "store")]
+pub use node_store::StoreError;
 pub use observed::{
     ClockError, Counted, DROP_SAMPLES, DialFailReason, DialFailStats, DialState, Dropped, Event,
     Events, FoundStats, InboundFailReason, InboundFailStats, Json, LastOutcomes, MemoryUse,
@@ -184,8 +186,6 @@ pub use p2p_discovery;
 pub use proxy::{Proxy, ProxyError, ProxyRefuseReason, ProxyUrlError};
 pub use server::{Server, pair::pair};
 pub use slots::{Admission, Direction, Limits, Slots};
-#[cfg(feature = "store")]
-pub use store::StoreError;
 
 /// The examples in the README compile and run like those of this documentation.
 #[cfg(doctest)]

@@ -85,9 +85,10 @@ fn start_errors() -> Vec<StartError> {
         StartError::BadAddress { given: "nowhere".into(), source: denied() },
         StartError::Listen { addr, source: denied() },
         #[cfg(feature = "store")]
-        StartError::Store(crate::StoreError {
+        StartError::Store(crate::StoreError::Failed {
+            what: "the database",
             path: "nodes".into(),
-            source: Box::new(redb::Error::DatabaseAlreadyOpen),
+            source: node_store::redb::Error::Io(denied()).into(),
         }),
         #[cfg(feature = "discovery")]
         StartError::Discovery(p2p_discovery::Discv4Error::Bind { addr, source: denied() }),

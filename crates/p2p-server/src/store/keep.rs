@@ -6,7 +6,7 @@ use futures_core::Stream;
 use futures_util::{StreamExt as _, stream};
 use p2p_discovery::{Discv4, Node};
 use p2p_mux::identity::{Enode, causes};
-use tokio::{sync::oneshot, time};
+use tokio::time;
 
 use super::{KnownNode, MAX_SEED_AGE, MAX_SEEDS, NodeStore};
 
@@ -72,7 +72,7 @@ pub(crate) async fn save(discv4: Option<&Discv4>, store: &NodeStore) {
 impl NodeStore {
     /// Seconds since 1970.
     fn unix(&self) -> u64 {
-        self.world.unix_time().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+        self.file.world().unix_time().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
     }
 
     /// Runs work that reads or writes the file, where it does not hold up tasks. `None` if the program ends.
@@ -80,10 +80,8 @@ impl NodeStore {
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Option<T> {
-        let (store, (sender, done)) = (self.clone(), oneshot::channel());
-        let work = Box::new(move || drop(sender.send(work(&store))));
-        self.world.run_blocking(work).await;
-        done.await.ok()
+        let store = self.clone();
+        self.file.run(move |_| work(&store)).await
     }
 
     /// Records the outcome of a dial that has ended now.

@@ -1,16 +1,18 @@
 //! The nodes that are connected only over `sec/1`.
 
+use node_store::{
+    StoreError,
+    redb::{ReadableTable as _, ReadableTableMetadata as _},
+};
 use p2p_mux::identity::{NodeId, causes};
-use redb::{ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _};
 
-use super::{NodeStore, PINS, failed};
+use super::{NodeStore, PINS};
 use crate::access::{MAX_PINS, Pin};
 
 impl NodeStore {
     /// All pins. An error is logged: then none is known.
     pub(crate) fn read_pins(&self) -> Vec<Pin> {
         self.pins().unwrap_or_else(|error| {
-            let error = failed(&self.path, error);
             tracing::warn!(error = %causes(&error), "cannot read the pins: nodes are accepted without sec/1");
             Vec::new()
         })
@@ -30,27 +32,26 @@ impl NodeStore {
     async fn change(
         &self,
         what: &str,
-        change: impl FnOnce(&Self) -> Result<(), redb::Error> + Send + 'static,
+        change: impl FnOnce(&Self) -> Result<(), StoreError> + Send + 'static,
     ) {
         if let Some(Err(error)) = self.run(change).await {
-            let error = failed(&self.path, error);
             tracing::warn!(error = %causes(&error), "cannot {what}");
         }
     }
 
-    fn pins(&self) -> Result<Vec<Pin>, redb::Error> {
-        let table = self.database.begin_read()?.open_table(PINS)?;
-        let mut pins = Vec::new();
-        for entry in table.iter()? {
-            let (id, seen) = entry?;
-            pins.push(Pin { id: NodeId(*id.value()), seen: seen.value() });
-        }
-        Ok(pins)
+    fn pins(&self) -> Result<Vec<Pin>, StoreError> {
+        self.file.read(|transaction| {
+            let mut pins = Vec::new();
+            for entry in transaction.open_table(PINS)?.iter()? {
+                let (id, seen) = entry?;
+                pins.push(Pin { id: NodeId(*id.value()), seen: seen.value() });
+            }
+            Ok(pins)
+        })
     }
 
-    pub(super) fn put_pin(&self, pin: Pin) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        {
+    pub(super) fn put_pin(&self, pin: Pin) -> Result<(), StoreError> {
+        self.file.write(|transaction| {
             let mut table = transaction.open_table(PINS)?;
             table.insert(&pin.id.0, pin.seen)?;
             if table.len()? > MAX_PINS as u64 {
@@ -64,13 +65,14 @@ impl NodeStore {
                     table.remove(&id)?;
                 }
             }
-        }
-        Ok(transaction.commit()?)
+            Ok(())
+        })
     }
 
-    pub(super) fn take_pin(&self, id: &NodeId) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        transaction.open_table(PINS)?.remove(&id.0)?;
-        Ok(transaction.commit()?)
+    pub(super) fn take_pin(&self, id: &NodeId) -> Result<(), StoreError> {
+        self.file.write(|transaction| {
+            transaction.open_table(PINS)?.remove(&id.0)?;
+            Ok(())
+        })
     }
 }

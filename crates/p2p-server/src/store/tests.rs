@@ -50,22 +50,6 @@ fn the_node_not_seen_for_the_longest_time_is_removed() {
 }
 
 #[test]
-fn a_damaged_file_is_moved_aside_and_one_in_use_is_an_error() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("nodes");
-    for number in 1..=2 {
-        let garbage = vec![0xa5; 10_000];
-        fs::write(&path, &garbage).unwrap();
-        let store = open_store(&path).unwrap();
-        assert!(latest(&store, 0, 9).is_empty());
-        let aside = dir.path().join(format!("nodes.damaged-{number}"));
-        assert_eq!(fs::read(aside).unwrap(), garbage);
-        let again = open_store(&path).unwrap_err();
-        assert!(matches!(*again.source, redb::Error::DatabaseAlreadyOpen), "{again:?}");
-    }
-}
-
-#[test]
 fn a_truncated_file_opens() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nodes");
@@ -79,19 +63,6 @@ fn a_truncated_file_opens() {
         store.put(2, &[node(7)]).unwrap();
         assert!(latest(&store, 2, 9).contains(&node(7)), "{part}/32");
     }
-}
-
-#[test]
-fn a_file_of_another_format_is_moved_aside() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("nodes");
-    let other = Database::create(&path).unwrap();
-    let transaction = other.begin_write().unwrap();
-    transaction.open_table(FORMAT).unwrap().insert("version", VERSION + 1).unwrap();
-    transaction.commit().unwrap();
-    drop(other);
-    assert!(latest(&open_store(&path).unwrap(), 0, 9).is_empty());
-    assert!(dir.path().join("nodes.damaged-1").exists());
 }
 
 #[test]

@@ -1,0 +1,216 @@
+//! A file with state.
+
+mod file;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use p2p_world::World;
+use redb::{
+    Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition,
+    WriteTransaction,
+};
+use tokio::sync::oneshot;
+
+use crate::{DatabaseError, Layout, OnDamage, StoreError};
+use file::DatabaseFile;
+
+/// The table with the version of the file.
+const FORMAT: TableDefinition<'_, &str, u64> = TableDefinition::new("form");
+const VERSION: &str = "version";
+
+/// A file with state. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    world: Arc<dyn World>,
+    database: Database,
+    what: &'static str,
+    path: PathBuf,
+}
+
+/// A file that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The file.
+    pub store: Store,
+    /// The file that was there before, if it could not be read.
+    pub moved_aside: Option<MovedAside>,
+}
+
+/// A file that could not be read, and that has another name now.
+#[derive(Debug)]
+pub struct MovedAside {
+    /// Its new name.
+    pub path: PathBuf,
+    /// Why it could not be read: [`StoreError::Damaged`] or [`StoreError::Newer`].
+    pub error: StoreError,
+}
+
+impl Store {
+    /// Opens a file, or creates it. An older file is upgraded. [`Layout::on_damage`] says what happens to one that is damaged
+    /// or of a newer version.
+    ///
+    /// This reads and writes the file at once: call it where it does not hold up tasks.
+    ///
+    /// # Errors
+    ///
+    /// All of [`StoreError`].
+    pub fn open(world: Arc<dyn World>, path: &Path, layout: &Layout) -> Result<Opened, StoreError> {
+        let mut moved_aside = None;
+        let opened = open(&*world, path, layout).or_else(|error| {
+            let unreadable = matches!(error, StoreError::Damaged { .. } | StoreError::Newer { .. });
+            if !unreadable || layout.on_damage == OnDamage::Refuse {
+                return Err(error);
+            }
+            let aside = aside(&*world, path);
+            let renamed = world.rename(path, &aside);
+            renamed.map_err(|error| failed(layout.what, path, redb::Error::Io(error)))?;
+            moved_aside = Some(MovedAside { path: aside, error });
+            open(&*world, path, layout)
+        });
+        let database = opened?;
+        let inner = Inner { world, database, what: layout.what, path: path.to_owned() };
+        Ok(Opened { store: Self(Arc::new(inner)), moved_aside })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// The machine that has the file.
+    #[must_use]
+    pub fn world(&self) -> &Arc<dyn World> {
+        &self.0.world
+    }
+
+    /// Reads the state after the last write. Writes go on meanwhile, and are not seen.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] and [`StoreError::Failed`].
+    pub fn read<T>(
+        &self,
+        read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.0.database.begin_read().map_err(redb::Error::from);
+        transaction.and_then(|transaction| read(&transaction)).map_err(|error| self.failed(error))
+    }
+
+    /// Changes the state. If `write` fails, nothing is changed. What is changed is on the disk when this returns.
+    ///
+    /// One write runs at a time; others wait.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] and [`StoreError::Failed`].
+    pub fn write<T>(
+        &self,
+        write: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        let run = || {
+            let transaction = self.0.database.begin_write()?;
+            let result = write(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        };
+        run().map_err(|error| self.failed(error))
+    }
+
+    /// Runs work that reads or writes the file, where it does not hold up tasks. `None` if the program ends.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (store, (sender, done)) = (self.clone(), oneshot::channel());
+        let work = Box::new(move || drop(sender.send(work(&store))));
+        self.0.world.run_blocking(work).await;
+        done.await.ok()
+    }
+
+    fn failed(&self, error: redb::Error) -> StoreError {
+        failed(self.0.what, &self.0.path, error)
+    }
+}
+
+fn open(world: &dyn World, path: &Path, layout: &Layout) -> Result<Database, StoreError> {
+    let opened = open_file(world, path).and_then(|database| {
+        let found = prepare(&database, layout)?;
+        Ok((database, found))
+    });
+    let (database, found) = opened.map_err(|error| failed(layout.what, path, error))?;
+    match found {
+        Prepared::Ready => Ok(database),
+        Prepared::Newer(found) => {
+            let (what, path, known) = (layout.what, path.to_owned(), layout.version);
+            Err(StoreError::Newer { what, path, found, known })
+        }
+    }
+}
+
+fn open_file(world: &dyn World, path: &Path) -> Result<Database, redb::Error> {
+    let file = world.open_file(path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => redb::Error::DatabaseAlreadyOpen,
+        _ => redb::Error::Io(error),
+    })?;
+    Ok(Database::builder().create_with_backend(DatabaseFile(file))?)
+}
+
+enum Prepared {
+    /// The file has the tables of this version.
+    Ready,
+    /// The file is of this newer version, and was not changed.
+    Newer(u64),
+}
+
+/// Creates or upgrades the tables, all at once.
+fn prepare(database: &Database, layout: &Layout) -> Result<Prepared, redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut format = transaction.open_table(FORMAT)?;
+        let found = format.get(VERSION)?.map(|version| version.value());
+        match found {
+            Some(newer) if newer > layout.version => return Ok(Prepared::Newer(newer)),
+            Some(0) => return Err(redb::Error::Corrupted("version 0".into())),
+            Some(found) => {
+                let done = usize::try_from(found - 1).unwrap_or(usize::MAX);
+                for (from, upgrade) in (1_u64..).zip(layout.upgrades).skip(done) {
+                    upgrade(&transaction)?;
+                    tracing::info!(what = layout.what, from, to = from + 1, "a file was upgraded");
+                }
+            }
+            None => {}
+        }
+        (layout.create)(&transaction)?;
+        format.insert(VERSION, layout.version)?;
+    }
+    transaction.commit()?;
+    Ok(Prepared::Ready)
+}
+
+/// An unused name beside the file.
+fn aside(world: &dyn World, path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let named = |number: u32| path.with_file_name(format!("{name}.damaged-{number}"));
+    (1..).map(named).find(|aside| !world.exists(aside)).unwrap_or_else(|| named(0))
+}
+
+fn failed(what: &'static str, path: &Path, error: redb::Error) -> StoreError {
+    let (path, source) = (path.to_owned(), DatabaseError::from(error));
+    if source.is_in_use() {
+        StoreError::InUse { what, path }
+    } else if source.is_damage() {
+        StoreError::Damaged { what, path, source }
+    } else {
+        StoreError::Failed { what, path, source }
+    }
+}

@@ -1,0 +1,218 @@
+//! Files in a temporary directory.
+
+use std::fs;
+
+use p2p_world::SystemWorld;
+use redb::{ReadableTableMetadata as _, TableDefinition};
+use tempfile::TempDir;
+
+use super::*;
+
+const NAMES: TableDefinition<'_, u64, &str> = TableDefinition::new("names");
+const LENGTHS: TableDefinition<'_, u64, u64> = TableDefinition::new("lengths");
+
+/// Version 1 has names only.
+const FIRST: Layout = Layout {
+    what: "the list of names",
+    version: 1,
+    create: |transaction| {
+        transaction.open_table(NAMES)?;
+        Ok(())
+    },
+    upgrades: &[],
+    on_damage: OnDamage::MoveAside,
+};
+
+/// Version 2 also has the length of each name.
+const SECOND: Layout = Layout {
+    version: 2,
+    create: |transaction| {
+        transaction.open_table(NAMES)?;
+        transaction.open_table(LENGTHS)?;
+        Ok(())
+    },
+    upgrades: &[|transaction| {
+        let names = transaction.open_table(NAMES)?;
+        let mut lengths = transaction.open_table(LENGTHS)?;
+        for entry in names.iter()? {
+            let (id, name) = entry?;
+            lengths.insert(id.value(), name.value().len() as u64)?;
+        }
+        Ok(())
+    }],
+    ..FIRST
+};
+
+/// A layout that is never moved aside.
+const fn kept(layout: Layout) -> Layout {
+    Layout { on_damage: OnDamage::Refuse, ..layout }
+}
+
+struct Place {
+    dir: TempDir,
+    path: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("names");
+        Self { dir, path }
+    }
+
+    fn open(&self, layout: &Layout) -> Result<Opened, StoreError> {
+        Store::open(SystemWorld::shared(), &self.path, layout)
+    }
+
+    fn files(&self) -> usize {
+        fs::read_dir(self.dir.path()).unwrap().count()
+    }
+}
+
+fn put(store: &Store, id: u64, name: &str) {
+    store
+        .write(|transaction| {
+            transaction.open_table(NAMES)?.insert(id, name)?;
+            Ok(())
+        })
+        .unwrap();
+}
+
+fn get(store: &Store, id: u64) -> Option<String> {
+    let read = |transaction: &ReadTransaction| {
+        let names = transaction.open_table(NAMES)?;
+        Ok(names.get(id)?.map(|name| name.value().to_owned()))
+    };
+    store.read(read).unwrap()
+}
+
+#[test]
+fn what_was_written_is_there_after_a_restart() {
+    let place = Place::new();
+    put(&place.open(&FIRST).unwrap().store, 1, "one");
+    let opened = place.open(&FIRST).unwrap();
+    assert_eq!(get(&opened.store, 1).as_deref(), Some("one"));
+    assert!(opened.moved_aside.is_none() && opened.store.path() == place.path);
+}
+
+#[test]
+fn a_write_that_fails_changes_nothing() {
+    let place = Place::new();
+    let store = place.open(&FIRST).unwrap().store;
+    let failed = store.write(|transaction| {
+        transaction.open_table(NAMES)?.insert(1, "one")?;
+        Err::<(), _>(redb::Error::Io(io::ErrorKind::StorageFull.into()))
+    });
+    assert!(matches!(failed, Err(StoreError::Failed { .. })), "{failed:?}");
+    assert_eq!(get(&store, 1), None);
+    put(&store, 1, "uno");
+    assert_eq!(get(&store, 1).as_deref(), Some("uno"));
+}
+
+#[test]
+fn an_older_file_is_upgraded_once() {
+    let place = Place::new();
+    put(&place.open(&FIRST).unwrap().store, 1, "three");
+    for _ in 0..2 {
+        let store = place.open(&SECOND).unwrap().store;
+        let length = store.read(|transaction| {
+            Ok(transaction.open_table(LENGTHS)?.get(1)?.map(|length| length.value()))
+        });
+        assert_eq!(length.unwrap(), Some(5));
+        // An upgrade that ran again would add the length of this name.
+        put(&store, 2, "two");
+        let lengths = store.read(|transaction| Ok(transaction.open_table(LENGTHS)?.len()?));
+        assert_eq!(lengths.unwrap(), 1);
+    }
+}
+
+#[test]
+fn an_upgrade_that_fails_leaves_the_old_file() {
+    const BROKEN: Layout = Layout {
+        upgrades: &[|transaction| {
+            transaction.delete_table(NAMES)?;
+            Err(redb::Error::Io(io::ErrorKind::StorageFull.into()))
+        }],
+        ..SECOND
+    };
+    let place = Place::new();
+    put(&place.open(&FIRST).unwrap().store, 1, "one");
+    assert!(matches!(place.open(&BROKEN), Err(StoreError::Failed { .. })));
+    assert_eq!(get(&place.open(&FIRST).unwrap().store, 1).as_deref(), Some("one"));
+    assert_eq!(place.files(), 1);
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_moved_aside_or_refused() {
+    let place = Place::new();
+    put(&place.open(&SECOND).unwrap().store, 1, "one");
+    let refused = place.open(&kept(FIRST)).unwrap_err();
+    assert!(matches!(refused, StoreError::Newer { found: 2, known: 1, .. }), "{refused:?}");
+    assert_eq!(get(&place.open(&SECOND).unwrap().store, 1).as_deref(), Some("one"), "unchanged");
+
+    let opened = place.open(&FIRST).unwrap();
+    assert_eq!(get(&opened.store, 1), None);
+    let aside = opened.moved_aside.unwrap();
+    assert!(matches!(aside.error, StoreError::Newer { found: 2, .. }), "{:?}", aside.error);
+    fs::rename(aside.path, place.path.with_file_name("again")).unwrap();
+    let again = Store::open(SystemWorld::shared(), &place.path.with_file_name("again"), &SECOND);
+    assert_eq!(get(&again.unwrap().store, 1).as_deref(), Some("one"), "nothing was lost");
+}
+
+#[test]
+fn a_damaged_file_is_moved_aside_or_refused() {
+    let place = Place::new();
+    let garbage = vec![0xa5; 10_000];
+    for number in 1..=2 {
+        fs::write(&place.path, &garbage).unwrap();
+        let refused = place.open(&kept(FIRST)).unwrap_err();
+        assert!(matches!(refused, StoreError::Damaged { .. }), "{refused:?}");
+        assert_eq!(fs::read(&place.path).unwrap(), garbage, "unchanged");
+
+        let opened = place.open(&FIRST).unwrap();
+        let aside = opened.moved_aside.unwrap();
+        assert_eq!(aside.path, place.dir.path().join(format!("names.damaged-{number}")));
+        assert_eq!(fs::read(&aside.path).unwrap(), garbage);
+        assert_eq!(get(&opened.store, 1), None);
+    }
+}
+
+#[test]
+fn a_file_in_use_is_refused_and_stays() {
+    let place = Place::new();
+    let opened = place.open(&FIRST).unwrap();
+    let second = place.open(&FIRST).unwrap_err();
+    assert!(matches!(second, StoreError::InUse { .. }), "{second:?}");
+    assert_eq!(place.files(), 1);
+    drop(opened);
+    place.open(&FIRST).unwrap();
+}
+
+#[test]
+fn a_table_of_another_type_is_damage() {
+    const OTHER: TableDefinition<'_, &str, &str> = TableDefinition::new("names");
+    let place = Place::new();
+    let other = Layout { create: |transaction| Ok(drop(transaction.open_table(OTHER)?)), ..FIRST };
+    drop(place.open(&other).unwrap());
+    let refused = place.open(&kept(FIRST)).unwrap_err();
+    assert!(matches!(refused, StoreError::Damaged { .. }), "{refused:?}");
+}
+
+#[test]
+fn a_directory_in_the_place_of_the_file_is_an_error() {
+    let place = Place::new();
+    fs::create_dir(&place.path).unwrap();
+    let refused = place.open(&FIRST).unwrap_err();
+    assert!(matches!(refused, StoreError::Failed { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn work_runs_beside_the_tasks() {
+    let place = Place::new();
+    let store = place.open(&FIRST).unwrap().store;
+    let name = store.run(|store| {
+        put(store, 1, "one");
+        get(store, 1)
+    });
+    assert_eq!(name.await.unwrap().as_deref(), Some("one"));
+}
