@@ -7,7 +7,7 @@ mod tests;
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use p2p_world::World;
@@ -31,8 +31,9 @@ pub struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     world: Arc<dyn World>,
-    database: Database,
-    what: &'static str,
+    /// `None` after an error of the disk, until the file is opened again.
+    database: RwLock<Option<Database>>,
+    layout: Layout,
     path: PathBuf,
 }
 
@@ -76,8 +77,8 @@ impl Store {
             moved_aside = Some(MovedAside { path: aside, error });
             open(&*world, path, layout)
         });
-        let database = opened?;
-        let inner = Inner { world, database, what: layout.what, path: path.to_owned() };
+        let database = RwLock::new(Some(opened?));
+        let inner = Inner { world, database, layout: *layout, path: path.to_owned() };
         Ok(Opened { store: Self(Arc::new(inner)), moved_aside })
     }
 
@@ -102,8 +103,7 @@ impl Store {
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        let transaction = self.0.database.begin_read().map_err(redb::Error::from);
-        transaction.and_then(|transaction| read(&transaction)).map_err(|error| self.failed(error))
+        self.with(|database| read(&database.begin_read()?))
     }
 
     /// Changes the state. If `write` fails, nothing is changed. What is changed is on the disk when this returns.
@@ -117,13 +117,12 @@ impl Store {
         &self,
         write: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        let run = || {
-            let transaction = self.0.database.begin_write()?;
+        self.with(|database| {
+            let transaction = database.begin_write()?;
             let result = write(&transaction)?;
             transaction.commit()?;
             Ok(result)
-        };
-        run().map_err(|error| self.failed(error))
+        })
     }
 
     /// Runs work that reads or writes the file, where it does not hold up tasks. `None` if the program ends.
@@ -137,8 +136,35 @@ impl Store {
         done.await.ok()
     }
 
-    fn failed(&self, error: redb::Error) -> StoreError {
-        failed(self.0.what, &self.0.path, error)
+    /// Runs work on the open file. After an error of the disk, such as a full one, the database takes nothing more until it
+    /// is opened again: the next call does so.
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, StoreError> {
+        let inner = &*self.0;
+        inner.ensure_open()?;
+        let database = inner.database.read().unwrap_or_else(PoisonError::into_inner);
+        // `None` if another call has just failed.
+        let result = database.as_ref().map_or(Err(redb::Error::PreviousIo), work);
+        drop(database);
+        if let Err(redb::Error::Io(_) | redb::Error::PreviousIo) = &result {
+            *inner.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        result.map_err(|error| failed(inner.layout.what, &inner.path, error))
+    }
+}
+
+impl Inner {
+    fn ensure_open(&self) -> Result<(), StoreError> {
+        if self.database.read().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Ok(());
+        }
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if database.is_none() {
+            *database = Some(open(&*self.world, &self.path, &self.layout)?);
+        }
+        Ok(())
     }
 }
 

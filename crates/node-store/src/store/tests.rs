@@ -1,12 +1,15 @@
 //! Files in a temporary directory.
 
-use std::fs;
+mod full_disk;
+
+use std::{fs, sync::atomic::Ordering::Relaxed};
 
 use p2p_world::SystemWorld;
 use redb::{ReadableTableMetadata as _, TableDefinition};
 use tempfile::TempDir;
 
 use super::*;
+use full_disk::FullDisk;
 
 const NAMES: TableDefinition<'_, u64, &str> = TableDefinition::new("names");
 const LENGTHS: TableDefinition<'_, u64, u64> = TableDefinition::new("lengths");
@@ -204,6 +207,27 @@ fn a_directory_in_the_place_of_the_file_is_an_error() {
     fs::create_dir(&place.path).unwrap();
     let refused = place.open(&FIRST).unwrap_err();
     assert!(matches!(refused, StoreError::Failed { .. }), "{refused:?}");
+}
+
+#[test]
+fn after_an_error_of_the_disk_the_file_is_opened_again() {
+    let place = Place::new();
+    let (world, full) = FullDisk::shared();
+    let store = Store::open(world, &place.path, &FIRST).unwrap().store;
+    put(&store, 1, "one");
+    full.store(true, Relaxed);
+    for _ in 0..2 {
+        let failed = store.write(|transaction| {
+            transaction.open_table(NAMES)?.insert(2, "two")?;
+            Ok(())
+        });
+        assert!(matches!(failed, Err(StoreError::Failed { .. })), "{failed:?}");
+    }
+    full.store(false, Relaxed);
+    assert_eq!(get(&store, 1).as_deref(), Some("one"));
+    assert_eq!(get(&store, 2), None, "what was not acknowledged is not there");
+    put(&store, 3, "three");
+    assert_eq!(get(&store, 3).as_deref(), Some("three"));
 }
 
 #[tokio::test]
