@@ -9,6 +9,7 @@ use redb::{ReadableTableMetadata as _, TableDefinition};
 use tempfile::TempDir;
 
 use super::*;
+use crate::Change;
 use full_disk::FullDisk;
 
 const NAMES: TableDefinition<'_, u64, &str> = TableDefinition::new("names");
@@ -195,7 +196,11 @@ fn a_file_in_use_is_refused_and_stays() {
 fn a_table_of_another_type_is_damage() {
     const OTHER: TableDefinition<'_, &str, &str> = TableDefinition::new("names");
     let place = Place::new();
-    let other = Layout { create: |transaction| Ok(drop(transaction.open_table(OTHER)?)), ..FIRST };
+    let create: Change = |transaction| {
+        transaction.open_table(OTHER)?;
+        Ok(())
+    };
+    let other = Layout { create, ..FIRST };
     drop(place.open(&other).unwrap());
     let refused = place.open(&kept(FIRST)).unwrap_err();
     assert!(matches!(refused, StoreError::Damaged { .. }), "{refused:?}");
