@@ -10,6 +10,8 @@
 mod error;
 mod layout;
 mod store;
+#[cfg(any(test, feature = "test-util"))]
+pub mod test_util;
 
 pub use error::{DatabaseError, StoreError};
 pub use layout::{Change, Layout, OnDamage};

@@ -56,6 +56,7 @@
 //!
 //! - `schema`: JSON schemas (`schemars`) of the types that appear in JSON-RPC answers.
 
+mod archive;
 mod clock;
 mod config;
 mod delivery;
@@ -71,6 +72,10 @@ mod stats;
 mod whisper;
 mod wire;
 
+pub use archive::{
+    Appended, Archive, ArchiveError, ArchiveFuture, ArchiveId, HistoryFilter, HistoryPage,
+    HistoryQuery, StoredEnvelope,
+};
 pub use clock::Clock;
 pub use config::{
     Config, FilterSettings, MAX_MESSAGE_SIZE, PeerSettings, QueueLimits, QueueSettings,

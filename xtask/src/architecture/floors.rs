@@ -48,6 +48,7 @@ const FLOORS: &[Standing] = &[
             "whisper-pow",
         ],
     ),
+    on_floor(6, "whisper-archive", &["whisper-protocol", "node-store", "p2p-world"]),
     on_floor(
         6,
         "whisper-rpc",

@@ -111,6 +111,16 @@ pub(super) const STEPS: &[Step] = &[
         run(cargo(test).env("RLPX_TAMPERINGS", "100000"))
     })
     .long(),
+    step(
+        "kills",
+        "files keep what was acknowledged when their writer is killed 1000 times",
+        |_| {
+            let packages = ["--package", "p2p-server", "--package", "whisper-archive"];
+            let test = ["test", "--release", "--features", "p2p-server/store"];
+            run(cargo(&test).args(packages).arg("kill").env("NODE_STORE_KILLS", "1000"))
+        },
+    )
+    .long(),
     step("msrv", "the crates compile with the oldest Rust that they declare", oldest::compiler)
         .needs(&[Need::step("rustup").optional_in_ci()])
         .long(),

@@ -46,6 +46,11 @@ pub(super) const ALLOWED: &[Allowed] = &[
         &["rand_core::OsRng", "std::fs"],
         "a program's key, before its node is made",
     ),
+    allow(
+        "crates/node-store/src/test_util.rs",
+        &["std::thread"],
+        "kills a process of this machine at a random time",
+    ),
     // Simulated nodes have no discv5, no lists in the DNS and no router.
     allow(
         "crates/p2p-discovery/src/discv5.rs",

@@ -1,0 +1,111 @@
+//! An archive in one file.
+
+mod append;
+mod group;
+mod page;
+mod prune;
+mod row;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+use node_store::{MovedAside, Store, StoreError};
+use p2p_world::{World, rng};
+use tokio::sync::{mpsc, watch};
+use whisper_protocol::{
+    Appended, Archive, ArchiveError, ArchiveFuture, ArchiveId, Envelope, HistoryPage, HistoryQuery,
+};
+
+use crate::Retention;
+use group::Request;
+use writer::Writer;
+
+/// An archive in one file. Clones share it.
+///
+/// Appends are grouped: they wait up to 50 ms for others, and are then written and synced together. When the last clone is
+/// dropped, what was appended before is still written; [`close`](Self::close) waits for that.
+#[derive(Debug, Clone)]
+pub struct EmbeddedArchive {
+    id: ArchiveId,
+    store: Store,
+    requests: mpsc::Sender<Request>,
+    newest: watch::Receiver<u64>,
+}
+
+/// An archive cannot be opened.
+pub type OpenError = StoreError;
+
+/// Number of appends that wait for the disk. Further ones wait in their callers.
+const QUEUE: usize = 64;
+
+impl EmbeddedArchive {
+    /// Opens the file, or creates it, and starts the task that writes it. Call it on a Tokio runtime.
+    ///
+    /// A damaged file is moved aside and an empty archive is made, with another id. The second value is the file that was
+    /// moved, if any.
+    ///
+    /// # Errors
+    ///
+    /// If the file is in use, or cannot be read or written.
+    pub async fn open(
+        world: Arc<dyn World>,
+        path: &Path,
+        retention: Retention,
+    ) -> Result<(Self, Option<MovedAside>), OpenError> {
+        let opened = Store::open(world, path, &tables::LAYOUT)?;
+        let (store, moved_aside) = (opened.store, opened.moved_aside);
+        let fresh = rng().bytes();
+        let (id, newest) = store.write(|transaction| tables::identify(transaction, fresh))?;
+        let (newest_sender, newest) = watch::channel(newest);
+        let (requests, receiver) = mpsc::channel(QUEUE);
+        let writer = Writer::new(store.clone(), retention, newest_sender);
+        store.world().spawn(Box::pin(writer.run(receiver)));
+        let archive = Self { id: ArchiveId(id), store, requests, newest };
+        Ok((archive, moved_aside))
+    }
+
+    /// Waits until everything that was appended is written, and the file is closed. It waits for the other clones, too.
+    pub async fn close(self) {
+        let Self { store, requests, mut newest, .. } = self;
+        drop((store, requests));
+        // The writer drops the other end last.
+        while newest.changed().await.is_ok() {}
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ArchiveError> {
+        let done = self.store.run(work).await;
+        done.ok_or_else(closed)?.map_err(ArchiveError::new)
+    }
+}
+
+impl Archive for EmbeddedArchive {
+    fn id(&self) -> ArchiveId {
+        self.id
+    }
+
+    fn append(&self, envelopes: Vec<Envelope>) -> ArchiveFuture<'_, Vec<Appended>> {
+        Box::pin(async move {
+            let (request, done) = Request::new(envelopes);
+            self.requests.send(request).await.map_err(|_| closed())?;
+            done.await.map_err(|_| closed())?
+        })
+    }
+
+    fn page(&self, query: HistoryQuery) -> ArchiveFuture<'_, HistoryPage> {
+        Box::pin(self.run(move |store| page::read(store, &query)))
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.newest.clone()
+    }
+}
+
+fn closed() -> ArchiveError {
+    ArchiveError::new("the program ends, or the task that writes the archive has failed")
+}

@@ -1,0 +1,69 @@
+//! An envelope in the log: its dialect in one byte, then its RLP.
+
+use bytes::Bytes;
+use node_store::redb;
+use whisper_protocol::{Dialect, Envelope, Topic};
+
+/// What the indices have of an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Keys {
+    pub(super) hash: u64,
+    pub(super) topic: u32,
+    pub(super) sent: u32,
+    pub(super) dialect: u8,
+}
+
+impl Keys {
+    pub(super) fn of(envelope: &Envelope) -> Self {
+        Self {
+            hash: hash_key(envelope.hash()),
+            topic: topic_key(envelope.topic()),
+            sent: sent(envelope),
+            dialect: dialect_byte(envelope.dialect()),
+        }
+    }
+}
+
+/// The time of sending. It is 0 for an envelope that lives longer than the clock counts.
+pub(super) fn sent(envelope: &Envelope) -> u32 {
+    envelope.expiry().saturating_sub(envelope.ttl())
+}
+
+pub(super) fn hash_key(hash: &[u8; 32]) -> u64 {
+    u64::from_be_bytes(std::array::from_fn(|index| hash[index]))
+}
+
+pub(super) fn topic_key(topic: Topic) -> u32 {
+    u32::from_be_bytes(topic.0)
+}
+
+pub(super) fn topic_of(key: u32) -> Topic {
+    Topic(key.to_be_bytes())
+}
+
+pub(super) fn dialect_byte(dialect: Dialect) -> u8 {
+    match dialect {
+        Dialect::V5 => 5,
+        Dialect::V6 => 6,
+    }
+}
+
+pub(super) fn encode(envelope: &Envelope, out: &mut Vec<u8>) {
+    out.clear();
+    out.push(dialect_byte(envelope.dialect()));
+    out.extend_from_slice(envelope.raw());
+}
+
+/// # Errors
+///
+/// A row that cannot be decoded is damage: it is not left out.
+pub(super) fn decode(arrival: u64, row: &[u8]) -> Result<Envelope, redb::Error> {
+    let damaged = |what: &str| redb::Error::Corrupted(format!("envelope {arrival}: {what}"));
+    let dialect = match row.first() {
+        Some(5) => Dialect::V5,
+        Some(6) => Dialect::V6,
+        _ => return Err(damaged("no such dialect")),
+    };
+    let raw = Bytes::copy_from_slice(&row[1..]);
+    Envelope::decode(dialect, raw).map_err(|error| damaged(&error.to_string()))
+}

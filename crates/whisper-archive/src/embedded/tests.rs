@@ -1,0 +1,202 @@
+//! What is particular to the file: its restarts, what it removes, and damage.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use node_store::redb::{ReadTransaction, ReadableTableMetadata as _};
+use p2p_world::{ClockedWorld, SystemWorld};
+use tempfile::TempDir;
+use tokio::time::sleep;
+use whisper_envelope::Unsealed;
+use whisper_protocol::{HistoryFilter, Topic};
+
+use super::*;
+
+const HOUR: u64 = 3600;
+
+fn envelope(number: u64) -> Envelope {
+    let topic = Topic([u8::try_from(number % 3).unwrap(), 1, 2, 3]);
+    Unsealed::v6(1_700_000_050, 50, topic, &[0; 64]).seal(number)
+}
+
+fn envelopes(numbers: std::ops::Range<u64>) -> Vec<Envelope> {
+    numbers.map(envelope).collect()
+}
+
+/// A directory, and the clock of its machine, in seconds since 1970.
+struct Place {
+    dir: TempDir,
+    clock: Arc<AtomicU64>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let clock = Arc::new(AtomicU64::new(1_700_000_000));
+        Self { dir: tempfile::tempdir().unwrap(), clock }
+    }
+
+    async fn open(&self, retention: Retention) -> (EmbeddedArchive, Option<MovedAside>) {
+        let clock = Arc::clone(&self.clock);
+        let now = move || std::time::UNIX_EPOCH + Duration::from_secs(clock.load(Relaxed));
+        let world = ClockedWorld::shared(SystemWorld::shared(), now);
+        EmbeddedArchive::open(world, &self.dir.path().join("archive"), retention).await.unwrap()
+    }
+}
+
+/// Everything that the archive has: its arrival numbers and the envelopes.
+async fn all(archive: &EmbeddedArchive) -> Vec<(u64, Envelope)> {
+    let query = HistoryQuery::new(HistoryFilter::All).limit(usize::MAX);
+    let page = archive.page(HistoryQuery { max_bytes: usize::MAX, ..query }).await.unwrap();
+    page.envelopes.into_iter().map(|stored| (stored.arrival, stored.envelope)).collect()
+}
+
+/// The numbers of the envelopes of each topic, by the index.
+async fn by_topics(archive: &EmbeddedArchive) -> Vec<u64> {
+    let topics = (0..3).map(|topic| Topic([topic, 1, 2, 3])).collect();
+    let query = HistoryQuery::new(HistoryFilter::Topics(topics)).limit(usize::MAX);
+    let page = archive.page(HistoryQuery { max_bytes: usize::MAX, ..query }).await.unwrap();
+    page.envelopes.into_iter().map(|stored| stored.arrival).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_goes_on_with_the_numbers() {
+    let place = Place::new();
+    let (archive, _) = place.open(Retention::default()).await;
+    let id = archive.id();
+    archive.append(envelopes(0..3)).await.unwrap();
+    archive.close().await;
+    let (archive, moved_aside) = place.open(Retention::default()).await;
+    assert!(archive.id() == id && moved_aside.is_none());
+    assert_eq!(*archive.newest().borrow(), 3);
+    let appended = archive.append(envelopes(2..4)).await.unwrap();
+    let numbers: Vec<_> = appended.iter().map(|one| (one.arrival, one.known)).collect();
+    assert_eq!(numbers, [(3, true), (4, false)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_archive_that_was_replaced_has_another_id() {
+    let place = Place::new();
+    let (archive, _) = place.open(Retention::default()).await;
+    let id = archive.id();
+    archive.append(envelopes(0..3)).await.unwrap();
+    archive.close().await;
+    std::fs::write(place.dir.path().join("archive"), [0xa5; 10_000]).unwrap();
+    let (archive, moved_aside) = place.open(Retention::default()).await;
+    assert!(archive.id() != id && moved_aside.is_some());
+    assert_eq!(*archive.newest().borrow(), 0);
+}
+
+/// The number of rows of the log and of each index.
+fn rows(archive: &EmbeddedArchive) -> [u64; 5] {
+    let count = |transaction: &ReadTransaction| {
+        Ok([
+            transaction.open_table(tables::LOG)?.len()?,
+            transaction.open_table(tables::HASHES)?.len()?,
+            transaction.open_table(tables::TOPICS)?.len()?,
+            transaction.open_table(tables::COUNTS)?.len()?,
+            transaction.open_table(tables::HOURS)?.len()?,
+        ])
+    };
+    archive.store.read(count).unwrap()
+}
+
+/// Waits until the archive has removed what it should have removed by now.
+async fn pruned() {
+    sleep(Duration::from_secs(70)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_old_is_removed() {
+    let place = Place::new();
+    let max_age = Some(Duration::from_secs(2 * HOUR));
+    let (archive, _) = place.open(Retention { max_age, max_bytes: None }).await;
+    archive.append(envelopes(0..1500)).await.unwrap();
+    place.clock.fetch_add(HOUR, Relaxed);
+    archive.append(envelopes(1500..1503)).await.unwrap();
+    pruned().await;
+    assert_eq!(all(&archive).await.len(), 1503);
+
+    place.clock.fetch_add(HOUR + 60, Relaxed);
+    pruned().await;
+    let left = all(&archive).await;
+    assert_eq!(left, (1501..).zip(envelopes(1500..1503)).collect::<Vec<_>>());
+    assert_eq!(by_topics(&archive).await, [1501, 1502, 1503]);
+    let page = archive.page(HistoryQuery::new(HistoryFilter::All).after(7)).await.unwrap();
+    assert_eq!(page.oldest, 1501, "the reader is told that it has missed some");
+
+    // They are new again, and the numbers go on even if everything is removed.
+    place.clock.fetch_add(3 * HOUR, Relaxed);
+    pruned().await;
+    assert_eq!(all(&archive).await, []);
+    assert_eq!(rows(&archive), [0; 5], "nothing is left in the indices");
+    let again = archive.append(envelopes(0..1)).await.unwrap();
+    assert_eq!(again, [Appended { arrival: 1504, known: false }]);
+    assert_eq!(by_topics(&archive).await, [1504]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_much_is_removed() {
+    let place = Place::new();
+    let size = envelope(1000).raw().len() as u64;
+    let max_age = Some(Duration::from_secs(HOUR));
+    let (archive, _) = place.open(Retention { max_age, max_bytes: Some(10 * size) }).await;
+    archive.append(envelopes(1000..1015)).await.unwrap();
+    pruned().await;
+    assert_eq!(by_topics(&archive).await, (6..=15).collect::<Vec<_>>());
+    pruned().await;
+    assert_eq!(all(&archive).await.len(), 10, "the age of what is left is known");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_envelope_whose_hash_begins_like_another_is_stored() {
+    let place = Place::new();
+    let (archive, _) = place.open(Retention::default()).await;
+    archive.append(envelopes(0..1)).await.unwrap();
+    let similar = archive.store.write(|transaction| {
+        let hash = row::hash_key(envelope(1).hash());
+        transaction.open_table(tables::HASHES)?.insert((hash, 1), ())?;
+        Ok(())
+    });
+    similar.unwrap();
+    let appended = archive.append(envelopes(1..2)).await.unwrap();
+    assert_eq!(appended, [Appended { arrival: 2, known: false }]);
+    let hashes = HistoryFilter::Hashes(vec![*envelope(1).hash()]);
+    let page = archive.page(HistoryQuery::new(hashes)).await.unwrap();
+    let stored: Vec<_> = page.envelopes.iter().map(|stored| &stored.envelope).collect();
+    assert_eq!(stored, [&envelope(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_cannot_be_read_is_not_left_out() {
+    let place = Place::new();
+    let (archive, _) = place.open(Retention::default()).await;
+    archive.append(envelopes(0..3)).await.unwrap();
+    let damaged = archive.store.write(|transaction| {
+        transaction.open_table(tables::LOG)?.insert(2, &[6, 0xc0][..])?;
+        Ok(())
+    });
+    damaged.unwrap();
+    let refused = archive.page(HistoryQuery::new(HistoryFilter::All)).await.unwrap_err();
+    let text = whisper_protocol::identity::causes(&refused).to_string();
+    assert!(text.contains("is damaged") && text.contains("envelope 2"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn appends_are_written_together_and_each_gets_its_own_answer() {
+    let place = Place::new();
+    let (archive, _) = place.open(Retention::default()).await;
+    archive.append(envelopes(0..1)).await.unwrap();
+    let appends = (0..20_u64).map(|number| {
+        let archive = archive.clone();
+        async move { archive.append(envelopes(number * 2..number * 2 + 2)).await.unwrap() }
+    });
+    let tasks: Vec<_> = appends.map(tokio::spawn).collect();
+    for (number, task) in (0..20).zip(tasks) {
+        let appended = task.await.unwrap();
+        let expected = [2 * number + 1, 2 * number + 2];
+        assert_eq!(appended.iter().map(|one| one.arrival).collect::<Vec<_>>(), expected);
+    }
+    assert_eq!(all(&archive).await.len(), 40);
+}
