@@ -1,22 +1,33 @@
-//! The relay of one dialect: the pool and the peers it is sent to. A pure machine without sockets, tasks or a clock.
+//! The relay of one dialect: the pool and the peers it is sent to. A machine without sockets, tasks or a clock.
 //!
-//! A new envelope is queued at once for each peer that wants it; there is no tick and no scan. Each peer's session
-//! takes its bundles out with [`Relay::poll_transmit`].
+//! A new envelope enters the pool and the [`Feed`]; there is no tick and no scan. Each peer reads the feed at its own
+//! pace: its session takes its bundles out with [`Relay::poll_transmit`]. The policy of what a peer is sent of the feed
+//! is in one place, [`PeerState`].
+//!
+//! Many sessions use the relay at once, so each part has a lock of its own: the pool, the feed, each peer, and the bundles
+//! that peers share. They are locked in the order peer, pool, feed; the others are locked alone. No lock is held while an
+//! envelope is copied, hashed or freed.
 
 pub(crate) mod admission;
 pub(crate) mod driver;
+pub(crate) mod feed;
 mod lookup;
 pub(crate) mod peer_slot;
 pub(crate) mod peer_state;
 pub(crate) mod pool;
 pub(crate) mod reject_reason;
 pub(crate) mod relays;
+mod roster;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod trace;
+mod transmit;
 pub(crate) mod unsent_reason;
 
-use std::collections::VecDeque;
+use std::sync::{
+    Arc, Mutex, MutexGuard, RwLock,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use p2p_identity::NodeId;
 use p2p_mux::MemoryCharge;
@@ -26,117 +37,85 @@ use whisper_pow::{Rule, Work};
 
 use crate::{
     config::Config,
+    lock::{lock, read, write},
     peers::peer_rule::PeerRuleState,
     relay::admission::{EnvelopeOutcome, Proven, Requirements},
+    relay::feed::Feed,
+    relay::feed::bundle::RecentBundles,
     relay::peer_slot::PeerSlot,
-    relay::peer_state::{PeerState, sample_of},
-    relay::pool::history::{ArrivalStamp, LostEnvelope},
-    relay::pool::{Admitted, Pool},
+    relay::peer_state::PeerState,
+    relay::pool::history::LostEnvelope,
+    relay::pool::{Admitted, Pool, PoolEntry, TableKeys},
     relay::reject_reason::RejectReason,
+    relay::roster::{RelayPeer, Roster},
+    relay::transmit::SentCounts,
     stats::RelayStats,
-    wire::PackedEnvelopes,
     wire::packet::Rates,
     wire::status::Status,
 };
 
-/// What to send to a peer next.
-#[derive(Debug)]
-pub(crate) enum Transmit {
-    /// The node's work requirement changed.
-    MinWork(Work),
-    /// The node's bloom changed.
-    Bloom(Bloom),
-    /// Envelopes, highest work first, together below the peer's packet limit; and the hashes of the node's own
-    /// envelopes among them.
-    Envelopes(PackedEnvelopes, Vec<[u8; 32]>),
-    /// Nothing was found yet: let other tasks run, then ask again.
-    Again,
-    /// As [`Idle`](Self::Idle), but for at most this number of seconds.
-    Later(u32),
-    /// Nothing to do until [`Relay::poll_wake`] returns the peer's slot.
-    Idle,
-}
+pub(crate) use transmit::{Transmit, Unsent};
 
-/// Number of former peers that are remembered.
-const MAX_FORMER_PEERS: usize = 1024;
+/// Number of envelopes that are admitted, or removed at their expiry, while the pool is locked.
+const MAX_LOCKED: usize = 32;
 
-/// Maximum number of oversized envelopes that wait to be reported.
-const MAX_UNSENT: usize = 64;
+/// Number of expired envelopes to remove before others get the pool.
+const MAX_EXPIRED: usize = 512;
 
-/// An envelope that is not sent to a peer because it alone exceeds the largest packet that every peer accepts.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Unsent {
-    pub(crate) hash: [u8; 32],
-    pub(crate) to: NodeId,
-}
-
-/// Which peer had a slot, and which arrivals fell into that time.
-#[derive(Debug, Clone, Copy)]
-struct FormerPeer {
-    id: NodeId,
-    index: usize,
-    /// The last arrival before the peer joined.
-    after: u64,
-    /// The last arrival before it left.
-    until: u64,
-}
-
-impl FormerPeer {
-    /// Whether this peer sent the envelope with this stamp.
-    fn covers(&self, stamp: ArrivalStamp) -> bool {
-        stamp.from.is_some_and(|from| from as usize == self.index)
-            && self.after < stamp.arrival
-            && stamp.arrival <= self.until
-    }
-}
-
-/// A connected peer, and what it was told about this node.
-#[derive(Debug)]
-struct OccupiedSlot {
-    peer: PeerState,
-    told: Status,
-    idle: bool,
-    id: NodeId,
-    /// The last arrival before the peer joined.
-    after: u64,
+/// What to do after a change of a relay.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Effects {
+    /// The peers that waited and now have something to be sent.
+    pub(crate) wakes: Vec<PeerSlot>,
+    /// What left the pool and is to be reported.
+    pub(crate) lost: Vec<LostEnvelope>,
+    /// Whether the earliest expiry moved forward.
+    pub(crate) expires_earlier: bool,
 }
 
 /// The pool of one dialect, the peers that speak it, and what the node requires of envelopes.
 #[derive(Debug)]
 pub(crate) struct Relay {
     dialect: Dialect,
-    pool: Pool,
-    requirements: Requirements,
-    slots: Vec<Option<OccupiedSlot>>,
-    wakes: Vec<PeerSlot>,
+    table_keys: TableKeys,
+    pool: Mutex<Pool>,
+    /// The pool's [`LiveBlocks::ended`](pool::live_blocks::LiveBlocks::ended).
+    ended_blocks: AtomicU64,
+    feed: Mutex<Feed>,
+    bundles: Mutex<RecentBundles>,
+    roster: RwLock<Roster>,
+    requirements: Mutex<Requirements>,
+    /// Changes whenever the peers are to be told something about the node.
+    version: AtomicU64,
     /// The node's status. Work requirement, bloom and light mode are filled in from the other fields.
     status: Status,
     /// Whether the node is a light client: only its own envelopes are sent.
-    light: bool,
-    /// The peers that left most recently, so that the source of an envelope can be named later.
-    former_peers: VecDeque<FormerPeer>,
-    unsent: Vec<Unsent>,
-    stats: RelayStats,
+    light: AtomicBool,
+    counts: SentCounts,
 }
 
 impl Relay {
     /// `table_keys` must be random.
     pub(crate) fn new(dialect: Dialect, config: &Config, table_keys: HashState) -> Self {
+        let table_keys = TableKeys::new(table_keys);
         Self {
             dialect,
-            pool: Pool::new(config.pool_bytes, table_keys),
-            requirements: Requirements::new(dialect, config),
-            slots: Vec::new(),
-            wakes: Vec::new(),
+            pool: Mutex::new(Pool::new(config.pool_bytes, table_keys.clone())),
+            table_keys,
+            ended_blocks: AtomicU64::new(0),
+            feed: Mutex::default(),
+            bundles: Mutex::default(),
+            roster: RwLock::default(),
+            requirements: Mutex::new(Requirements::new(dialect, config)),
+            version: AtomicU64::new(0),
             status: Status {
                 confirmations: config.receipts.confirmations,
                 rates: config.peers.rates.announced(),
                 ..Status::default()
             },
-            light: config.light,
-            former_peers: VecDeque::new(),
-            unsent: Vec::new(),
-            stats: RelayStats::default(),
+            light: AtomicBool::new(config.light),
+            counts: SentCounts::default(),
         }
     }
 
@@ -144,52 +123,55 @@ impl Relay {
         self.dialect
     }
 
-    pub(crate) fn pool(&self) -> &Pool {
-        &self.pool
+    /// The pool, locked.
+    pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
+        lock(&self.pool)
     }
 
-    pub(crate) fn requirements(&self) -> &Requirements {
-        &self.requirements
+    pub(crate) fn requirements(&self) -> Requirements {
+        lock(&self.requirements).clone()
     }
 
     /// The status that this node sends to a new peer.
     pub(crate) fn status(&self) -> Status {
+        let requirements = lock(&self.requirements);
         Status {
-            min_work: self.requirements.min_work(),
-            bloom: *self.requirements.bloom(),
-            light: self.light,
+            min_work: requirements.min_work(),
+            bloom: *requirements.bloom(),
+            light: self.is_light(),
             ..self.status
         }
     }
 
     pub(crate) fn stats(&self) -> RelayStats {
-        let deferred =
-            self.slots.iter().flatten().map(|occupied| occupied.peer.deferred()).sum::<u64>();
+        let peers: Vec<_> = read(&self.roster).iter().cloned().collect();
+        let deferred = peers.iter().map(|peer| lock(&peer.state).deferred()).sum::<u64>();
+        let counts = self.pool().counts();
+        let sent = self.counts.stats();
         RelayStats {
-            deferred: self.stats.deferred + deferred,
-            expired: self.pool.expired(),
-            evicted: self.pool.evicted(),
-            ..self.stats
+            deferred: sent.deferred + deferred,
+            expired: counts.expired,
+            evicted: counts.evicted,
+            ..sent
         }
     }
 
     /// Adds a peer after the exchange of status packets. `told`: the status that this node sent.
     pub(crate) fn join(
-        &mut self,
+        &self,
         id: NodeId,
         theirs: Status,
         told: Status,
         rule: PeerRuleState,
     ) -> PeerSlot {
-        let after = self.pool.last_arrival();
-        let peer = PeerState::new(theirs, rule);
-        let occupied = Some(OccupiedSlot { peer, told, idle: false, id, after });
-        if let Some(index) = self.slots.iter().position(Option::is_none) {
-            self.slots[index] = occupied;
-            return self.slot(index);
-        }
-        self.slots.push(occupied);
-        self.slot(self.slots.len() - 1)
+        let mut roster = write(&self.roster);
+        let mut feed = lock(&self.feed);
+        let state = PeerState::new(theirs, told, rule, feed.next());
+        let demand = state.demand();
+        let index =
+            roster.insert(RelayPeer { id, joined_at: feed.next(), state: Mutex::new(state) });
+        feed.join(index, &demand);
+        self.slot(index)
     }
 
     fn slot(&self, index: usize) -> PeerSlot {
@@ -197,207 +179,217 @@ impl Relay {
     }
 
     /// Removes a peer and everything that was queued for it.
-    pub(crate) fn leave(&mut self, slot: PeerSlot) {
-        if let Some(occupied) = self.slots.get_mut(slot.index).and_then(Option::take) {
-            self.stats.deferred += occupied.peer.deferred();
-            if self.former_peers.len() >= MAX_FORMER_PEERS {
-                self.former_peers.pop_front();
-            }
-            let (id, after, until) = (occupied.id, occupied.after, self.pool.last_arrival());
-            self.former_peers.push_back(FormerPeer { id, index: slot.index, after, until });
+    pub(crate) fn leave(&self, slot: PeerSlot) {
+        let peer = {
+            let mut roster = write(&self.roster);
+            let mut feed = lock(&self.feed);
+            feed.leave(slot.index);
+            roster.remove(slot.index, feed.next())
+        };
+        if let Some(peer) = peer {
+            self.counts.add_deferred(lock(&peer.state).deferred());
         }
-        self.wakes.retain(|woken| *woken != slot);
     }
 
-    /// The peer's last status.
-    pub(crate) fn peer_status(&self, slot: PeerSlot) -> Option<&Status> {
-        Some(self.slots.get(slot.index)?.as_ref()?.peer.status())
-    }
-
-    /// Which rule the peer applies to work.
-    pub(crate) fn peer_rule(&self, slot: PeerSlot) -> Option<&PeerRuleState> {
-        Some(self.slots.get(slot.index)?.as_ref()?.peer.rule())
+    /// The peer's last status, and which rule it applies to work.
+    pub(crate) fn peer(&self, slot: PeerSlot) -> Option<(Status, PeerRuleState)> {
+        let peer = self.find_peer(slot)?;
+        let state = lock(&peer.state);
+        Some((*state.status(), *state.rule()))
     }
 
     /// The rules that the peers that require work need. `accepted`: those that a peer with an unknown rule may need.
     pub(crate) fn peer_rules(&self, accepted: &[Rule]) -> Vec<Rule> {
-        let peers = self.slots.iter().flatten().map(|occupied| &occupied.peer);
-        let demanding = peers.filter(|peer| peer.status().min_work > Work::ZERO);
-        demanding.flat_map(move |peer| peer.rule().needed(accepted)).collect()
+        let peers: Vec<_> = read(&self.roster).iter().cloned().collect();
+        let needed = |peer: Arc<RelayPeer>| {
+            let state = lock(&peer.state);
+            let demands = state.status().min_work > Work::ZERO;
+            let needed = demands.then(|| state.rule().needed(accepted).collect::<Vec<_>>());
+            needed.unwrap_or_default()
+        };
+        peers.into_iter().flat_map(needed).collect()
     }
 
-    /// Returns whether the envelope is in the pool. If it is, the peer that sent it is not sent it back.
-    pub(crate) fn handle_known(&mut self, from: Option<PeerSlot>, envelope: &Envelope) -> bool {
-        let Some(ticket) = self.pool.find_same(envelope) else { return false };
-        if let Some(peer) = from.and_then(|slot| self.peer_mut(slot)) {
-            peer.handle_known(ticket);
-        }
-        true
+    /// Returns for each envelope whether it is in the pool. The peer that sent it is not sent it back.
+    pub(crate) fn handle_known(&self, from: Option<PeerSlot>, envelopes: &[Envelope]) -> Vec<bool> {
+        let tickets: Vec<_> = {
+            let pool = self.pool();
+            envelopes.iter().map(|envelope| pool.find_same(envelope)).collect()
+        };
+        let known = tickets.iter().flatten().map(|ticket| ticket.number());
+        self.handle_received(from, known);
+        tickets.iter().map(Option::is_some).collect()
     }
 
-    /// Admits an envelope that meets the [`Requirements`] to the pool, and queues it for all peers except the one
-    /// that sent it.
+    /// Admits envelopes that meet the [`Requirements`] to the pool and the feed. Returns one outcome for each. The peers to
+    /// wake are left for [`take_wakes`](Self::take_wakes).
     pub(crate) fn admit(
-        &mut self,
+        &self,
         now: u32,
         from: Option<PeerSlot>,
-        envelope: &Envelope,
-        proven: Proven,
-    ) -> EnvelopeOutcome {
-        let number = from.and_then(|slot| u32::try_from(slot.index).ok());
-        let ticket = match self.pool.admit(now, envelope, proven, number) {
-            Admitted::New(ticket) => ticket,
-            Admitted::Known(ticket) => {
-                if let Some(peer) = from.and_then(|slot| self.peer_mut(slot)) {
-                    peer.handle_known(ticket);
-                }
-                return EnvelopeOutcome::Known;
-            }
-            Admitted::Full => return EnvelopeOutcome::Rejected(RejectReason::PoolFull),
-        };
-        let offered = !self.light || from.is_none();
-        if let Some(entry) = self.pool.get(ticket) {
-            let sample = sample_of(entry.topic());
-            for (index, occupied) in self.slots.iter_mut().enumerate() {
-                let Some(occupied) = occupied else { continue };
-                let slot = PeerSlot { dialect: self.dialect, index };
-                let from_it = from == Some(slot);
-                if !offered {
-                    occupied.peer.handle_withheld(ticket, from_it);
-                } else if occupied.peer.handle_new(ticket, entry, &sample, from_it) {
-                    wake(&mut self.wakes, slot, occupied);
-                }
+        envelopes: &[(&Envelope, Proven)],
+    ) -> (Vec<EnvelopeOutcome>, Effects) {
+        let source = from.and_then(|slot| u32::try_from(slot.index).ok());
+        let mut outcomes = Vec::with_capacity(envelopes.len());
+        let mut received = Vec::new();
+        let mut effects = Effects::default();
+        for envelopes in envelopes.chunks(MAX_LOCKED) {
+            let entry = |(envelope, proven): &(&Envelope, Proven)| {
+                self.table_keys.entry(envelope, *proven, source)
+            };
+            let entries: Vec<PoolEntry> = envelopes.iter().map(entry).collect();
+            let admitted = self.admit_entries(now, from, entries, &mut effects);
+            for admitted in admitted {
+                let (number, outcome) = match admitted {
+                    Admitted::New(entry) => (Some(entry.number()), EnvelopeOutcome::New),
+                    Admitted::Known(ticket) => (Some(ticket.number()), EnvelopeOutcome::Known),
+                    Admitted::Full => (None, EnvelopeOutcome::Rejected(RejectReason::PoolFull)),
+                };
+                received.extend(number);
+                outcomes.push(outcome);
             }
         }
-        EnvelopeOutcome::New
+        self.handle_received(from, received);
+        (outcomes, effects)
+    }
+
+    fn admit_entries(
+        &self,
+        now: u32,
+        from: Option<PeerSlot>,
+        entries: Vec<PoolEntry>,
+        effects: &mut Effects,
+    ) -> Vec<Admitted> {
+        let mut pool = self.pool();
+        let before = pool.next_expiry();
+        let admitted: Vec<_> = entries.into_iter().map(|entry| pool.admit(now, entry)).collect();
+        let new = admitted.iter().filter_map(|admitted| match admitted {
+            Admitted::New(entry) => Some(Arc::clone(entry)),
+            Admitted::Known(_) | Admitted::Full => None,
+        });
+        let new: Vec<_> = new.collect();
+        // Before the pool is released, so that the feed has the order of the pool's numbers.
+        let offered = from.is_none() || !self.is_light();
+        lock(&self.feed).append(&new, from.map(|slot| slot.index), offered);
+        effects.lost.extend(pool.take_lost());
+        let after = pool.next_expiry();
+        effects.expires_earlier |=
+            after.is_some_and(|after| before.is_none_or(|before| after < before));
+        self.release(pool);
+        admitted
+    }
+
+    /// Releases the pool, and then frees what has left it.
+    fn release(&self, mut pool: MutexGuard<'_, Pool>) {
+        self.ended_blocks.store(pool.live_blocks().ended(), Ordering::Relaxed);
+        let removed = pool.take_removed();
+        drop(pool);
+        drop(removed);
+    }
+
+    /// The peer sent these envelopes, which are in the pool.
+    fn handle_received(&self, from: Option<PeerSlot>, numbers: impl IntoIterator<Item = u64>) {
+        if let Some(peer) = from.and_then(|slot| self.find_peer(slot)) {
+            lock(&peer.state).handle_received(numbers);
+        }
     }
 
     /// The peer announced another work requirement.
-    pub(crate) fn handle_min_work(&mut self, slot: PeerSlot, min_work: Work) {
+    pub(crate) fn handle_min_work(&self, slot: PeerSlot, min_work: Work) {
         self.change(slot, |peer| peer.handle_min_work(min_work));
     }
 
     /// The peer announced another bloom.
-    pub(crate) fn handle_bloom(&mut self, slot: PeerSlot, bloom: Bloom) {
+    pub(crate) fn handle_bloom(&self, slot: PeerSlot, bloom: Bloom) {
         self.change(slot, |peer| peer.handle_bloom(bloom));
     }
 
     /// Counts the memory of what is known about the peer.
-    pub(crate) fn count_memory(&mut self, slot: PeerSlot, memory: MemoryCharge) {
+    pub(crate) fn count_memory(&self, slot: PeerSlot, memory: MemoryCharge) {
         self.change(slot, |peer| peer.count_memory(memory));
     }
 
     /// The peer announced its rate limits.
-    pub(crate) fn handle_rates(&mut self, slot: PeerSlot, rates: Rates) {
+    pub(crate) fn handle_rates(&self, slot: PeerSlot, rates: Rates) {
         self.change(slot, |peer| peer.handle_rates(rates));
     }
 
     /// Changes the requirements of this node and tells all peers.
-    pub(crate) fn require(&mut self, change: impl FnOnce(&mut Requirements)) {
-        change(&mut self.requirements);
-        for (index, occupied) in self.slots.iter_mut().enumerate() {
-            if let Some(occupied) = occupied {
-                wake(&mut self.wakes, PeerSlot { dialect: self.dialect, index }, occupied);
-            }
-        }
+    pub(crate) fn require(&self, change: impl FnOnce(&mut Requirements)) {
+        change(&mut lock(&self.requirements));
+        self.handle_required();
     }
 
     /// Changes the topics that this node wants. Tells all peers if they differ from before.
-    pub(crate) fn set_bloom(&mut self, now: u32, bloom: Bloom) {
-        if *self.requirements.bloom() != bloom {
-            self.require(|requirements| requirements.set_bloom(now, bloom));
+    /// `bloom` is called while they are locked, so that the last call decides.
+    pub(crate) fn set_bloom(&self, now: u32, bloom: impl FnOnce() -> Bloom) {
+        {
+            let mut requirements = lock(&self.requirements);
+            let bloom = bloom();
+            if *requirements.bloom() == bloom {
+                return;
+            }
+            requirements.set_bloom(now, bloom);
         }
+        self.handle_required();
+    }
+
+    fn handle_required(&self) {
+        self.version.fetch_add(1, Ordering::Release);
+        lock(&self.feed).wake_all();
     }
 
     /// Whether the node is a light client, which sends only its own envelopes.
     pub(crate) fn is_light(&self) -> bool {
-        self.light
+        self.light.load(Ordering::Relaxed)
     }
 
     /// Makes the node a light client, or one that relays; in the latter case all peers are sent what is alive. The
     /// protocol has no message for this: connected peers are not told.
-    pub(crate) fn set_light(&mut self, light: bool) {
-        let relays_again = self.light && !light;
-        self.light = light;
-        for (index, occupied) in self.slots.iter_mut().enumerate() {
-            if relays_again && let Some(occupied) = occupied {
-                occupied.peer.start_over();
-                wake(&mut self.wakes, PeerSlot { dialect: self.dialect, index }, occupied);
+    pub(crate) fn set_light(&self, light: bool) {
+        let was_light = self.light.swap(light, Ordering::Relaxed);
+        if was_light && !light {
+            let peers: Vec<_> = read(&self.roster).iter().cloned().collect();
+            peers.iter().for_each(|peer| lock(&peer.state).start_over());
+            lock(&self.feed).wake_all();
+        }
+    }
+
+    /// Removes some of the expired envelopes. Returns the second after which the next one expires; if that has passed,
+    /// there are more. Let others run before the next call.
+    pub(crate) fn handle_timeout(&self, now: u32) -> (Option<u32>, Effects) {
+        let mut effects = Effects::default();
+        lock(&self.feed).expire(now);
+        lock(&self.bundles).clear();
+        let mut next = None;
+        for _ in 0..MAX_EXPIRED / MAX_LOCKED {
+            let mut pool = self.pool();
+            let more = pool.expire(now, MAX_LOCKED);
+            effects.lost.extend(pool.take_lost());
+            next = pool.next_expiry();
+            self.release(pool);
+            if !more {
+                break;
             }
         }
+        (next, effects)
     }
 
-    /// Removes expired envelopes. Returns when the next one expires.
-    pub(crate) fn handle_timeout(&mut self, now: u32) -> Option<u32> {
-        self.pool.expire(now);
-        self.pool.next_expiry()
+    /// The peers that waited and now have something to be sent.
+    pub(crate) fn take_wakes(&self) -> Vec<PeerSlot> {
+        let wakes = lock(&self.feed).take_wakes();
+        wakes.into_iter().map(|index| self.slot(index)).collect()
     }
 
-    /// A peer that was idle and now has something to be sent.
-    pub(crate) fn poll_wake(&mut self) -> Option<PeerSlot> {
-        self.wakes.pop()
+    fn find_peer(&self, slot: PeerSlot) -> Option<Arc<RelayPeer>> {
+        read(&self.roster).get(slot.index).cloned()
     }
 
-    /// What left the pool since the last call: all that was evicted, and a sample of what expired.
-    pub(crate) fn take_lost(&mut self) -> Vec<LostEnvelope> {
-        self.pool.take_lost()
-    }
-
-    /// The oversized envelopes that were skipped since the last call; at most a few.
-    pub(crate) fn take_unsent(&mut self) -> Vec<Unsent> {
-        std::mem::take(&mut self.unsent)
-    }
-
-    /// What to send to this peer next.
-    pub(crate) fn poll_transmit(&mut self, now: u32, slot: PeerSlot) -> Transmit {
-        let ours = self.status();
-        let Some(occupied) = self.slots.get_mut(slot.index).and_then(Option::as_mut) else {
-            return Transmit::Idle;
-        };
-        if occupied.told.min_work != ours.min_work {
-            occupied.told.min_work = ours.min_work;
-            return Transmit::MinWork(ours.min_work);
-        }
-        if occupied.told.bloom != ours.bloom {
-            occupied.told.bloom = ours.bloom;
-            return Transmit::Bloom(ours.bloom);
-        }
-        let bundle = occupied.peer.take_bundle(now, &self.pool, self.light);
-        if !bundle.oversized.is_empty() {
-            self.stats.oversized += bundle.oversized.len() as u64;
-            let room = MAX_UNSENT.saturating_sub(self.unsent.len());
-            let unsent = bundle.oversized.iter().take(room);
-            self.unsent.extend(unsent.map(|hash| Unsent { hash: *hash, to: occupied.id }));
-        }
-        if !bundle.envelopes.is_empty() {
-            self.stats.sent += bundle.envelopes.len() as u64;
-            self.stats.bundles += 1;
-            return Transmit::Envelopes(bundle.envelopes, bundle.own);
-        }
-        occupied.idle = !bundle.more;
-        match bundle.later {
-            _ if bundle.more => Transmit::Again,
-            Some(seconds) => Transmit::Later(seconds),
-            None => Transmit::Idle,
-        }
-    }
-
-    fn peer_mut(&mut self, slot: PeerSlot) -> Option<&mut PeerState> {
-        Some(&mut self.slots.get_mut(slot.index)?.as_mut()?.peer)
-    }
-
-    fn change(&mut self, slot: PeerSlot, change: impl FnOnce(&mut PeerState)) {
-        if let Some(occupied) = self.slots.get_mut(slot.index).and_then(Option::as_mut) {
-            change(&mut occupied.peer);
-            wake(&mut self.wakes, slot, occupied);
-        }
-    }
-}
-
-fn wake(wakes: &mut Vec<PeerSlot>, slot: PeerSlot, occupied: &mut OccupiedSlot) {
-    if occupied.idle {
-        occupied.idle = false;
-        wakes.push(slot);
+    fn change(&self, slot: PeerSlot, change: impl FnOnce(&mut PeerState)) {
+        let Some(peer) = self.find_peer(slot) else { return };
+        let mut state = lock(&peer.state);
+        change(&mut state);
+        lock(&self.feed).change_demand(slot.index, &state.demand());
     }
 }
 

@@ -155,15 +155,14 @@ impl Session {
                 Transmit::Bloom(bloom) => {
                     self.send(PacketKind::Bloom, wire::encode_bloom(&bloom)).await?;
                 }
-                Transmit::Envelopes(envelopes, own) => {
-                    let hashes = if confirmed { envelopes.hashes() } else { Vec::new() };
-                    for packet in (self.wire.encode_envelopes)(envelopes) {
+                Transmit::Envelopes(bundle) => {
+                    for packet in bundle.packets(self.wire) {
                         if confirmed {
-                            self.expect_ack(&packet, hashes.clone());
+                            self.expect_ack(packet, bundle.hashes().to_vec());
                         }
-                        self.send(PacketKind::Envelopes, packet).await?;
+                        self.send(PacketKind::Envelopes, packet.clone()).await?;
                     }
-                    self.context.tracker.handle_handed(&self.remote.id, confirmed, &own);
+                    self.context.tracker.handle_handed(&self.remote.id, confirmed, bundle.own());
                 }
                 Transmit::Again => yield_now().await,
                 Transmit::Later(seconds) => {

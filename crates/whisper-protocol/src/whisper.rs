@@ -33,6 +33,7 @@ use crate::{
     receipts::receipt::Receipt,
     receipts::sealing::PostSeals,
     relay::admission::{EnvelopeOutcome, Requirements},
+    relay::pool::PoolEntry,
     session::{self, context::SessionContext},
     stats::Stats,
     whisper::explanation::Explanation,
@@ -328,10 +329,11 @@ impl Whisper {
         let candidates = self.context().relays.relays().collect(|dialect, entry| {
             let (topic, work) = (entry.topic(), entry.work().get());
             let wanted = filter.has_topic(topic) && filter.admits(dialect, work, false);
-            wanted.then(|| (dialect, Bytes::copy_from_slice(entry.raw()), work))
+            wanted.then(|| (dialect, Arc::clone(entry), work))
         });
         let mut seen = HashSet::default();
-        let open = |(dialect, raw, work)| {
+        let open = |(dialect, entry, work): (_, Arc<PoolEntry>, _)| {
+            let raw = Bytes::copy_from_slice(entry.raw());
             let envelope = Envelope::decode(dialect, raw).ok()?;
             if !seen.insert(ContentHash::of(&envelope)) {
                 return None;

@@ -54,10 +54,10 @@ impl PoolReader for Pooled {
         limits: ScanLimits,
         wanted: &dyn Fn(Topic, Work) -> bool,
     ) -> Scan {
-        let number = |ticket: Ticket| usize::try_from(ticket.slot()).unwrap() + 1;
+        let number = |ticket: Ticket| usize::try_from(ticket.number()).unwrap() + 1;
         let start = after.map_or(0, number);
         let end = (start + limits.found).min(self.0.len());
-        let last = (end < self.0.len()).then(|| Ticket::at(u32::try_from(end - 1).unwrap()));
+        let last = (end < self.0.len()).then(|| Ticket::at(end as u64 - 1));
         let found = self.0[start..end].iter();
         let found = found.filter(|it| it.dialect() == dialect && wanted(it.topic(), Work::ZERO));
         Scan { found: found.map(|envelope| (envelope.clone(), Work::ZERO)).collect(), last }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use p2p_identity::NodeId;
-use tokio::{sync::Notify, time::timeout};
+use tokio::{sync::Notify, task::yield_now, time::timeout};
 use whisper_envelope::{Bloom, Envelope};
 
 use crate::{
@@ -17,8 +17,8 @@ use crate::{
     relay::admission::{EnvelopeOutcome, Requirements},
     relay::peer_slot::PeerSlot,
     relay::pool::history::LostEnvelope,
-    relay::relays::{Effects, Processed, Relays, dialects},
-    relay::{Relay, Transmit, Unsent},
+    relay::relays::{Processed, Relays, dialects},
+    relay::{Effects, Relay, Transmit, Unsent},
     stats::{Counter, Reason, counters::Counters},
 };
 
@@ -141,9 +141,8 @@ impl RelayDriver {
     }
 
     /// Changes the state of one peer.
-    pub(crate) fn change_peer(&self, slot: PeerSlot, change: impl FnOnce(&mut Relay)) {
-        let ((), effects) = self.relays.change(slot.dialect(), change);
-        self.apply(effects);
+    pub(crate) fn change_peer(&self, slot: PeerSlot, change: impl FnOnce(&Relay)) {
+        self.apply(self.relays.change(slot.dialect(), change));
     }
 
     /// Changes what the node requires, in all dialects. The sessions tell their peers.
@@ -157,16 +156,15 @@ impl RelayDriver {
         self.change_all(|relay| relay.set_light(light));
     }
 
-    /// Changes the topics that the node wants; `bloom` is called inside the lock of each relay.
+    /// Changes the topics that the node wants; `bloom` is called inside the lock of each relay's requirements.
     pub(crate) fn set_bloom(&self, bloom: impl Fn() -> Bloom) {
         let now = self.clock.now();
-        self.change_all(|relay| relay.set_bloom(now, bloom()));
+        self.change_all(|relay| relay.set_bloom(now, &bloom));
     }
 
-    fn change_all(&self, change: impl Fn(&mut Relay)) {
+    fn change_all(&self, change: impl Fn(&Relay)) {
         for dialect in dialects() {
-            let ((), effects) = self.relays.change(dialect, &change);
-            self.apply(effects);
+            self.apply(self.relays.change(dialect, &change));
         }
     }
 
@@ -190,8 +188,12 @@ impl RelayDriver {
                 self.apply(effects);
                 next
             });
-            let next = next.chain(self.tracker.next_expiry()).min();
-            let Some(expiry) = next else {
+            let next = next.min();
+            if next.is_some_and(|next| next < now) {
+                yield_now().await; // there is more to remove
+                continue;
+            }
+            let Some(expiry) = next.into_iter().chain(self.tracker.next_expiry()).min() else {
                 self.expiry.notified().await;
                 continue;
             };

@@ -1,11 +1,14 @@
 //! What the relay can tell about one envelope. It is worked out on request: nothing is stored for it.
 
-use super::{OccupiedSlot, Relay};
+use std::sync::Arc;
+
+use super::Relay;
 use crate::{
-    relay::peer_state::sample_of,
+    lock::{lock, read},
     relay::peer_state::skip_reason::SkipReason,
+    relay::pool::PoolEntry,
     relay::pool::history::ArrivalStamp,
-    relay::pool::{PoolEntry, Ticket},
+    relay::roster::RelayPeer,
     relay::trace::{DepartedTrace, EnvelopeSource, PeerTrace, PooledTrace},
     relay::unsent_reason::{SkippedPeers, UnsentReason},
 };
@@ -13,25 +16,25 @@ use crate::{
 impl Relay {
     /// An envelope in the pool, and what each peer has to do with it or with another envelope of its post.
     pub(crate) fn trace(&self, hash: &[u8; 32], post: &[[u8; 32]]) -> Option<PooledTrace> {
-        let ticket = self.pool.find(hash)?;
-        let entry = self.pool.get(ticket)?;
+        let entries = self.entries([hash].into_iter().chain(post));
+        let entry = entries.first().filter(|entry| entry.hash() == *hash)?;
         Some(PooledTrace {
             raw: entry.raw().to_vec(),
             source: self.source(entry.stamp()),
-            arrived: entry.stamp().second(),
+            arrived: entry.stamp().second,
             work: entry.work().get(),
             topic: entry.topic(),
             expiry: entry.expiry(),
-            peers: self.peers_of(&self.tickets([hash].into_iter().chain(post))),
+            peers: self.peers_of(&entries),
         })
     }
 
     /// An envelope that left the pool and is still remembered.
     pub(crate) fn departed(&self, hash: &[u8; 32]) -> Option<DepartedTrace> {
-        let departure = self.pool.departure(hash)?;
+        let departure = *self.pool().departure(hash)?;
         Some(DepartedTrace {
             source: self.source(departure.stamp),
-            arrived: departure.stamp.second(),
+            arrived: departure.stamp.second,
             left: departure.at,
             evicted: departure.evicted,
         })
@@ -39,11 +42,11 @@ impl Relay {
 
     /// Why no envelope of a post was sent to any peer; `None` if none of them is in the pool, or if a peer has one.
     pub(crate) fn unsent_reason(&self, hashes: &[[u8; 32]]) -> Option<UnsentReason> {
-        let tickets = self.tickets(hashes);
-        let peers = self.peers_of(&tickets);
-        if tickets.is_empty() {
+        let entries = self.entries(hashes);
+        if entries.is_empty() {
             return None;
         }
+        let peers = self.peers_of(&entries);
         if peers.is_empty() {
             return Some(UnsentReason::NoPeers);
         }
@@ -59,44 +62,39 @@ impl Relay {
         Some(UnsentReason::Unwanted(skipped))
     }
 
-    fn tickets<'a>(&self, hashes: impl IntoIterator<Item = &'a [u8; 32]>) -> Vec<Ticket> {
-        hashes.into_iter().filter_map(|hash| self.pool.find(hash)).collect()
+    /// Those of these envelopes that are in the pool.
+    fn entries<'a>(&self, hashes: impl IntoIterator<Item = &'a [u8; 32]>) -> Vec<Arc<PoolEntry>> {
+        let pool = self.pool();
+        hashes.into_iter().filter_map(|hash| pool.find(hash).cloned()).collect()
     }
 
     /// What each peer has to do with the envelopes of one message.
-    fn peers_of(&self, tickets: &[Ticket]) -> Vec<PeerTrace> {
-        let entries = tickets.iter().filter_map(|ticket| Some((*ticket, self.pool.get(*ticket)?)));
-        let entries: Vec<_> = entries.collect();
-        let trace = |occupied: &OccupiedSlot| {
-            let trace_one = |(ticket, entry)| self.trace_one(occupied, ticket, entry);
-            entries.iter().copied().map(trace_one).reduce(PeerTrace::merged_with)
+    fn peers_of(&self, entries: &[Arc<PoolEntry>]) -> Vec<PeerTrace> {
+        let peers: Vec<_> = read(&self.roster).iter().cloned().collect();
+        let trace = |peer: &Arc<RelayPeer>| {
+            let traces = entries.iter().map(|entry| self.trace_one(peer, entry));
+            traces.reduce(PeerTrace::merged_with)
         };
-        self.slots.iter().flatten().filter_map(trace).collect()
+        peers.iter().filter_map(trace).collect()
     }
 
-    fn trace_one(&self, occupied: &OccupiedSlot, ticket: Ticket, entry: &PoolEntry) -> PeerTrace {
-        let (sample, held_back) = (sample_of(entry.topic()), self.light && !entry.is_own());
-        let (exchange, skipped) = occupied.peer.explain(ticket, entry, &sample);
+    fn trace_one(&self, peer: &RelayPeer, entry: &PoolEntry) -> PeerTrace {
+        let held_back = self.is_light() && !entry.is_own();
+        let (exchange, skipped) = lock(&peer.state).explain(entry);
         let light = |reason| if held_back { SkipReason::LightClient } else { reason };
         PeerTrace {
-            peer: occupied.id,
+            peer: peer.id,
             sent: exchange.sent,
             received: exchange.received,
             skipped: skipped.map(light),
         }
     }
 
-    /// The peer in the slot that the stamp names, if it was there when the envelope arrived; otherwise the peer
-    /// that was.
     fn source(&self, stamp: ArrivalStamp) -> EnvelopeSource {
-        let Some(from) = stamp.from else { return EnvelopeSource::Here };
-        let occupied = self.slots.get(from as usize).and_then(Option::as_ref);
-        if let Some(occupied) = occupied
-            && occupied.after < stamp.arrival
-        {
-            return EnvelopeSource::Peer(occupied.id);
+        if stamp.from.is_none() {
+            return EnvelopeSource::Here;
         }
-        let former = self.former_peers.iter().rev().find(|former| former.covers(stamp));
-        former.map_or(EnvelopeSource::Forgotten, |former| EnvelopeSource::Peer(former.id))
+        let source = read(&self.roster).source(stamp);
+        source.map_or(EnvelopeSource::Forgotten, EnvelopeSource::Peer)
     }
 }

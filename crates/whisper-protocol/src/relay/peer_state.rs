@@ -4,7 +4,7 @@ pub(crate) mod known;
 pub(crate) mod rescan;
 pub(crate) mod skip_reason;
 
-use std::collections::BTreeSet;
+use std::{collections::BinaryHeap, sync::Arc};
 
 use p2p_mux::MemoryCharge;
 use whisper_envelope::{Bloom, Topic};
@@ -12,11 +12,12 @@ use whisper_pow::Work;
 
 use crate::{
     peers::peer_rule::{PeerRuleState, RuleCheck},
+    relay::feed::{BUNDLE_TARGET, Demand, Segment},
     relay::peer_state::known::{Exchange, KnownEnvelopes},
     relay::peer_state::rescan::Rescan,
     relay::peer_state::skip_reason::SkipReason,
+    relay::pool::live_blocks::LiveBlocks,
     relay::pool::{Pool, PoolEntry, Ticket},
-    wire::PackedEnvelopes,
     wire::packet::Rates,
     wire::status::Status,
 };
@@ -25,32 +26,41 @@ use crate::{
 /// limit, 1 MiB by default, and disconnects beyond it. The list's header needs a few bytes of that.
 pub(crate) const PACKET_LIMIT: usize = 1024 * 1024 - 16;
 
-/// A bundle is closed at this size in bytes, so that an envelope with more work that arrives meanwhile does not wait
-/// long, and other sub-protocols of the connection neither. With the list's header this is exactly what `chunk/1`
-/// sends in one piece, so that the other end has nothing to put together. A single envelope may exceed it, up to
-/// [`PACKET_LIMIT`].
-const BUNDLE_TARGET: usize = 32 * 1024 - 16;
-
-/// Maximum number of tickets that are queued for one peer. Beyond that the peer is sent the rest directly from the
-/// pool.
+/// Maximum number of tickets that are queued for one peer. Beyond that the lower half of them is found again in the pool.
 const PENDING_LIMIT: usize = 4096;
 
-/// Maximum number of tickets to examine in one call, so that others do not wait long for the lock.
+/// Maximum number of tickets to examine in one call, so that others do not wait long for the pool.
 const MAX_EXAMINED: usize = 512;
 
 /// The next envelopes for a peer.
 #[derive(Debug, Default)]
-pub(crate) struct Bundle {
+pub(crate) struct Chosen {
     /// Highest work first; together below the peer's packet limit.
-    pub(crate) envelopes: PackedEnvelopes,
-    /// The hashes of the node's own envelopes among them.
-    pub(crate) own: Vec<[u8; 32]>,
+    pub(crate) entries: Vec<Arc<PoolEntry>>,
     /// The hashes of envelopes that are skipped for good because each alone exceeds the limit.
     pub(crate) oversized: Vec<[u8; 32]>,
-    /// Whether there may be more to send.
-    pub(crate) more: bool,
-    /// Seconds until a rescan of the pool is allowed or due, if one is pending.
-    pub(crate) later: Option<u32>,
+    bytes: usize,
+}
+
+impl Chosen {
+    /// Whether another envelope of `size` bytes fits.
+    fn has_room(&self, size: usize) -> bool {
+        self.bytes == 0 || self.bytes + size <= BUNDLE_TARGET
+    }
+
+    fn push(&mut self, entry: &Arc<PoolEntry>) {
+        self.bytes += entry.raw().len();
+        self.entries.push(Arc::clone(entry));
+    }
+}
+
+/// What a peer may be sent at this moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// In seconds since 1970.
+    pub(crate) now: u32,
+    /// Only the node's own envelopes, because the node is a light client.
+    pub(crate) own_only: bool,
 }
 
 /// The relay's state of one connected peer. The connection is not here.
@@ -59,27 +69,36 @@ pub(crate) struct PeerState {
     /// The peer's last status: what it wants.
     status: Status,
     known: KnownEnvelopes,
-    /// New envelopes to send, highest work first.
-    pending: BTreeSet<Ticket>,
+    /// What was read from the feed and is still to be sent, if the peer is far behind.
+    pending: BinaryHeap<Ticket>,
     /// If set: envelopes in the pool at or below this ticket may have been neither sent nor queued. A new peer starts
     /// at the top.
     behind: Option<Ticket>,
+    /// The number of the first envelope that was not read from the feed.
+    cursor: u64,
     rescan: Rescan,
     deferred: u64,
     rule: PeerRuleState,
+    /// What the peer was told about this node.
+    told: Status,
+    /// The requirements of the node that the peer was told last.
+    told_version: Option<u64>,
 }
 
 impl PeerState {
-    /// A new peer. It is to be sent everything in the pool that it wants.
-    pub(crate) fn new(status: Status, rule: PeerRuleState) -> Self {
+    /// A new peer. It is to be sent everything in the pool that it wants. `cursor`: the number of the next envelope.
+    pub(crate) fn new(status: Status, told: Status, rule: PeerRuleState, cursor: u64) -> Self {
         Self {
             status,
             known: KnownEnvelopes::default(),
-            pending: BTreeSet::new(),
+            pending: BinaryHeap::new(),
             behind: Some(Ticket::FIRST),
+            cursor,
             rescan: Rescan::default(),
             deferred: 0,
             rule,
+            told,
+            told_version: None,
         }
     }
 
@@ -100,6 +119,32 @@ impl PeerState {
     /// How often an envelope was put off because too many were pending.
     pub(crate) fn deferred(&self) -> u64 {
         self.deferred
+    }
+
+    /// What the peer wants, as far as waiting peers are found by it. If it applies a rule of its own to work, it is found
+    /// by its bloom alone.
+    pub(crate) fn demand(&self) -> Demand {
+        let has_own_rule = self.rule.rule().is_some();
+        let min_work = if has_own_rule { Work::ZERO } else { self.status.min_work };
+        Demand { bloom: self.status.bloom, min_work }
+    }
+
+    /// What of `ours` the peer was not told yet. `version` changes whenever `ours` does.
+    pub(crate) fn untold(&mut self, version: u64, ours: impl FnOnce() -> Status) -> Option<Untold> {
+        if self.told_version == Some(version) {
+            return None;
+        }
+        let Status { min_work, bloom, .. } = ours();
+        if self.told.min_work != min_work {
+            self.told.min_work = min_work;
+            return Some(Untold::MinWork(min_work));
+        }
+        if self.told.bloom != bloom {
+            self.told.bloom = bloom;
+            return Some(Untold::Bloom(bloom));
+        }
+        self.told_version = Some(version);
+        None
     }
 
     /// The peer changed the work that it requires. If it requires less than before, it is sent what it did not want so
@@ -129,85 +174,124 @@ impl PeerState {
         self.status.rates = Some(rates);
     }
 
-    /// The peer sent an envelope that is already in the pool.
-    pub(crate) fn handle_known(&mut self, ticket: Ticket) {
-        self.known.add(ticket.slot(), Exchange::RECEIVED);
+    /// The peer sent envelopes that are in the pool.
+    pub(crate) fn handle_received(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        self.known.add(numbers, Exchange::RECEIVED);
     }
 
-    /// The envelope is new in the pool. `sample` is its bloom by [`sample_of`], the same for all peers. `from_it`: this
-    /// peer sent it. Returns whether there is something to send.
-    pub(crate) fn handle_new(
-        &mut self,
-        ticket: Ticket,
-        entry: &PoolEntry,
-        sample: &Bloom,
-        from_it: bool,
-    ) -> bool {
-        self.handle_withheld(ticket, from_it);
-        if from_it || !self.wants(entry, sample) {
-            return false;
-        }
-        self.pending.insert(ticket);
-        if self.pending.len() > PENDING_LIMIT {
-            // The lowest one is found again in the pool.
-            self.behind = self.behind.max(self.pending.pop_first());
-            self.deferred += 1;
-        }
-        true
+    /// Whether [`forget`](Self::forget) may free memory. `ended`: [`LiveBlocks::ended`].
+    pub(crate) fn is_outdated(&self, ended: u64) -> bool {
+        self.known.is_outdated(ended)
     }
 
-    /// The envelope is new in the pool, but is not to be sent at present.
-    pub(crate) fn handle_withheld(&mut self, ticket: Ticket, from_it: bool) {
-        let exchange = if from_it { Exchange::RECEIVED } else { Exchange::NOTHING };
-        self.known.set(ticket.slot(), exchange);
+    /// Forgets what is known about envelopes that left the pool.
+    pub(crate) fn forget(&mut self, live: &LiveBlocks) {
+        self.known.forget(live);
     }
 
-    /// Takes the next bundle, highest work first. No envelope is returned twice. `own`: only the node's own envelopes.
-    pub(crate) fn take_bundle(&mut self, now: u32, pool: &Pool, own: bool) -> Bundle {
-        let probed = self.rule.handle_clock(now);
-        if probed == Some(0) {
+    /// Does what is due at `now`. Call it before anything is chosen.
+    pub(crate) fn handle_clock(&mut self, now: u32) {
+        if self.rule.handle_clock(now) == Some(0) {
             self.rescan.request();
         }
         if self.rescan.take(now) {
             self.behind = Some(Ticket::FIRST);
         }
-        let mut bundle = Bundle::default();
-        let waiting = self.pending.len();
+    }
+
+    /// Where the peer reads on in the feed.
+    pub(crate) fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// Whether the peer has been sent everything that was read from the feed before.
+    pub(crate) fn is_current(&self) -> bool {
+        self.behind.is_none() && self.pending.is_empty()
+    }
+
+    /// Chooses what the peer wants of segments that fit into one bundle.
+    pub(crate) fn choose_from_feed(&mut self, terms: Terms, segments: &[Arc<Segment>]) -> Chosen {
+        let mut chosen = Chosen::default();
+        for segment in segments {
+            self.cursor = segment.end();
+            for entry in segment.entries() {
+                self.choose(terms, entry, &mut chosen);
+            }
+        }
+        if segments.len() > 1 {
+            chosen.entries.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.ticket()));
+        }
+        chosen
+    }
+
+    /// Queues what the peer wants of segments that it is not sent in the order of admission.
+    pub(crate) fn queue(&mut self, terms: Terms, segments: &[Arc<Segment>]) {
+        for segment in segments {
+            self.cursor = segment.end();
+            let wanted = segment.entries().iter().filter(|entry| self.is_due(terms, entry));
+            let wanted: Vec<Ticket> = wanted.map(|entry| entry.ticket()).collect();
+            self.pending.extend(wanted);
+        }
+        if self.pending.len() > PENDING_LIMIT {
+            let mut sorted = std::mem::take(&mut self.pending).into_sorted_vec();
+            let kept = sorted.split_off(sorted.len() - PENDING_LIMIT / 2);
+            self.deferred += sorted.len() as u64;
+            // The others are found again in the pool.
+            self.behind = self.behind.max(sorted.last().copied());
+            self.pending = kept.into();
+        }
+    }
+
+    /// This many envelopes, at most up to this number, left the feed before the peer read them: it finds them in the pool.
+    pub(crate) fn handle_gap(&mut self, missed: u64) {
+        self.deferred += missed;
+        self.behind = Some(Ticket::FIRST);
+    }
+
+    /// Chooses from what is queued and from the pool, highest work first. Returns whether there may be more.
+    pub(crate) fn choose_from_pool(&mut self, terms: Terms, pool: &Pool) -> (Chosen, bool) {
+        let mut chosen = Chosen::default();
         for _ in 0..MAX_EXAMINED {
             let Some(ticket) = self.peek(pool) else {
                 self.behind = None;
-                bundle.later = self.later(now);
-                return bundle;
+                return (chosen, false);
             };
-            if let Some(entry) = pool.get(ticket)
-                && entry.expiry() >= now
-                && (!own || entry.is_own())
-                && !self.known.contains(ticket.slot())
-                && self.wants(entry, &sample_of(entry.topic()))
-            {
-                let (bytes, size) = (bundle.envelopes.bytes(), entry.raw().len());
-                if size > PACKET_LIMIT {
-                    bundle.oversized.push(entry.hash());
-                } else if bytes > 0 && bytes + size > BUNDLE_TARGET {
+            if let Some(entry) = pool.get(ticket) {
+                let is_full = !chosen.has_room(entry.raw().len());
+                if is_full && self.is_due(terms, entry) {
                     break;
-                } else {
-                    let expected = waiting.saturating_mul(size).min(BUNDLE_TARGET);
-                    bundle.envelopes.push(entry.raw(), expected);
-                    if entry.is_own() {
-                        bundle.own.push(entry.hash());
-                    }
-                    self.rule.handle_sent(now, entry.proof(), self.status.min_work);
                 }
-                self.known.set(ticket.slot(), Exchange::SENT);
+                self.choose(terms, entry, &mut chosen);
             }
             self.skip(pool, ticket);
         }
-        bundle.more = true;
-        bundle
+        (chosen, true)
     }
 
-    /// Seconds until there may be more to send.
-    fn later(&mut self, now: u32) -> Option<u32> {
+    /// Chooses an envelope if the peer is to be sent it.
+    fn choose(&mut self, terms: Terms, entry: &Arc<PoolEntry>, chosen: &mut Chosen) {
+        if !self.is_due(terms, entry) {
+            return;
+        }
+        if entry.raw().len() > PACKET_LIMIT {
+            chosen.oversized.push(entry.hash());
+        } else {
+            chosen.push(entry);
+            self.rule.handle_sent(terms.now, entry.proof(), self.status.min_work);
+        }
+        // Also if it is too large, so that it is not examined again.
+        self.known.add([entry.number()], Exchange::SENT);
+    }
+
+    fn is_due(&self, terms: Terms, entry: &PoolEntry) -> bool {
+        entry.expiry() >= terms.now
+            && (!terms.own_only || entry.is_own())
+            && !self.known.contains(entry.number())
+            && self.wants(entry)
+    }
+
+    /// Seconds until there may be more to send without a new envelope.
+    pub(crate) fn later(&mut self, now: u32) -> Option<u32> {
         let probed = self.rule.handle_clock(now).filter(|wait| *wait > 0);
         self.rescan.wait(now).into_iter().chain(probed).min()
     }
@@ -215,24 +299,21 @@ impl PeerState {
     /// The ticket with the highest work, of those queued and those to be found in the pool.
     fn peek(&self, pool: &Pool) -> Option<Ticket> {
         let from_pool = self.behind.and_then(|behind| pool.at_or_below(behind));
-        self.pending.last().copied().max(from_pool)
+        self.pending.peek().copied().max(from_pool)
     }
 
     fn skip(&mut self, pool: &Pool, ticket: Ticket) {
-        self.pending.remove(&ticket);
+        if self.pending.peek() == Some(&ticket) {
+            self.pending.pop();
+        }
         if self.behind.is_some_and(|behind| behind >= ticket) {
             self.behind = pool.below(ticket);
         }
     }
 
     /// Whether the peer was sent, or sent, a pooled envelope; and if neither, why it was not sent it.
-    pub(crate) fn explain(
-        &self,
-        ticket: Ticket,
-        entry: &PoolEntry,
-        sample: &Bloom,
-    ) -> (Exchange, Option<SkipReason>) {
-        let exchange = self.known.get(ticket.slot());
+    pub(crate) fn explain(&self, entry: &PoolEntry) -> (Exchange, Option<SkipReason>) {
+        let exchange = self.known.get(entry.number());
         // Oversized envelopes are marked as sent, so that they are not examined again.
         if entry.raw().len() > PACKET_LIMIT && !exchange.received {
             return (Exchange::NOTHING, Some(SkipReason::Oversized));
@@ -240,7 +321,7 @@ impl PeerState {
         if exchange != Exchange::NOTHING {
             return (exchange, None);
         }
-        let reason = if !self.status.bloom.contains(sample) {
+        let reason = if !self.has_topic(entry.topic()) {
             SkipReason::OutsideBloom
         } else if self.rule.check(entry, self.status.min_work) == RuleCheck::TooLittle {
             SkipReason::LowWork
@@ -250,16 +331,23 @@ impl PeerState {
         (exchange, Some(reason))
     }
 
-    fn wants(&self, entry: &PoolEntry, sample: &Bloom) -> bool {
+    fn wants(&self, entry: &PoolEntry) -> bool {
         self.rule.check(entry, self.status.min_work) == RuleCheck::Enough
-            && self.status.bloom.contains(sample)
+            && self.has_topic(entry.topic())
+    }
+
+    /// Whether the peer's bloom contains that of the topic.
+    ///
+    /// If two bits of a bloom are in the same byte, go-ethereum overwrites one with the other, in the blooms of its peers
+    /// as well. The overwriting form is used here: its bits are a subset of the correct ones, so it is contained in both.
+    fn has_topic(&self, topic: Topic) -> bool {
+        self.status.bloom.contains(&Bloom::of_overwriting(topic))
     }
 }
 
-/// The bloom of an envelope that is compared to the peers' blooms.
-///
-/// If two bits of a bloom are in the same byte, go-ethereum overwrites one with the other, in the blooms of its peers
-/// as well. This is the overwriting form: its bits are a subset of the correct ones, so it is contained in both.
-pub(crate) fn sample_of(topic: Topic) -> Bloom {
-    Bloom::of_overwriting(topic)
+/// What a peer was not told yet about this node.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Untold {
+    MinWork(Work),
+    Bloom(Bloom),
 }

@@ -1,40 +1,73 @@
 //! The pool of live envelopes: limited in bytes, ordered by work, and emptied at expiry without a scan.
 //!
-//! Envelopes are in numbered slots, so that the table by hash, the orders by work and by expiry, and each peer's set of
-//! known envelopes store small numbers instead of hashes. The pool checks nothing except its budget: admission decides
-//! before what may enter.
+//! Envelopes are numbered in the order of admission, so that each peer's set of known envelopes stores numbers instead
+//! of hashes. The pool checks nothing except its budget: admission decides before what may enter.
 //!
-//! An envelope costs about 140 bytes besides its own: 64 for its [`PoolEntry`], about 30 in the order by work, 13 in
-//! the order by expiry, 6 to 12 in the table, and what the allocator rounds up.
+//! Nothing takes long, however many envelopes there are: the table by hash grows in small steps, and expired envelopes
+//! are removed a few at a time.
+//!
+//! An envelope costs 150 to 170 bytes besides its own: 88 for its [`PoolEntry`], 36 to 48 in the order by work, 10 in
+//! the order by expiry, 10 to 20 in the table; and what the allocator rounds up.
 
 mod entry;
+mod expiries;
+mod hash_table;
 pub(crate) mod history;
-mod slots;
+pub(crate) mod live_blocks;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    hash::BuildHasher,
-};
+use std::{collections::BTreeMap, hash::BuildHasher, mem::take, sync::Arc};
 
-use hashbrown::HashTable;
 use p2p_world::HashState;
 use whisper_envelope::Envelope;
 
 use crate::{
     relay::admission::Proven,
     relay::pool::history::{Departure, LostEnvelope, PoolHistory},
+    relay::pool::live_blocks::LiveBlocks,
 };
 
-pub(crate) use entry::{PoolEntry, Rank, Ticket};
-use slots::Slots;
+pub(crate) use entry::{PoolEntry, Ticket};
+use expiries::Expiries;
+use hash_table::EntryTable;
 
 /// Bytes that the bookkeeping of one envelope is counted with, so that a flood of tiny envelopes is limited as well.
-const OVERHEAD: usize = 160;
+const OVERHEAD: usize = 192;
+
+/// Number of expired envelopes that are removed for each new one, if the timer has not removed them yet.
+const EXPIRED_PER_ADMISSION: usize = 16;
+
+/// Random keys, so that peers cannot force collisions in the pool's table.
+#[derive(Debug, Clone)]
+pub(crate) struct TableKeys(HashState);
+
+impl TableKeys {
+    /// `keys` must be random.
+    pub(crate) fn new(keys: HashState) -> Self {
+        Self(keys)
+    }
+
+    /// The key of an envelope in the table: half of a hash.
+    #[expect(clippy::cast_possible_truncation, reason = "the half that is kept")]
+    fn of(&self, hash: &[u8; 32]) -> u32 {
+        self.0.hash_one(hash) as u32
+    }
+
+    /// An envelope before its admission. Copies its bytes; no lock is needed. `from`: the index of the slot of the peer
+    /// that sent it; `None` if it was made here.
+    pub(crate) fn entry(
+        &self,
+        envelope: &Envelope,
+        proven: Proven,
+        from: Option<u32>,
+    ) -> PoolEntry {
+        PoolEntry::new(envelope, proven, self.of(envelope.hash()), from)
+    }
+}
 
 /// The result of [`Pool::admit`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Admitted {
-    New(Ticket),
+    New(Arc<PoolEntry>),
     Known(Ticket),
     /// There is no room, and nothing in the pool has less work.
     Full,
@@ -43,128 +76,129 @@ pub(crate) enum Admitted {
 /// The live envelopes of one dialect.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    slots: Slots,
-    by_hash: HashTable<u32>,
-    /// Random hash keys, so that peers cannot force collisions in the table.
-    table_keys: HashState,
-    by_work: BTreeMap<Rank, u32>,
-    by_expiry: BTreeSet<(u32, u32)>,
+    by_hash: EntryTable,
+    table_keys: TableKeys,
+    by_work: BTreeMap<Ticket, Arc<PoolEntry>>,
+    by_expiry: Expiries,
+    live_blocks: LiveBlocks,
     bytes: usize,
     budget: usize,
-    last_arrival: u64,
-    expired: u64,
-    evicted: u64,
+    /// The number of the next envelope.
+    next_number: u64,
+    /// The second of the last arrival. It does not go back, also if the clock does.
+    last_arrival: u32,
+    counts: PoolCounts,
     history: PoolHistory,
+    /// What left the pool, to be dropped when its lock is released.
+    removed: Vec<Arc<PoolEntry>>,
+}
+
+/// How many envelopes left the pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct PoolCounts {
+    /// Removed at their expiry.
+    pub(crate) expired: u64,
+    /// Evicted for others with more work.
+    pub(crate) evicted: u64,
 }
 
 impl Pool {
-    /// An empty pool that never holds more than `budget` bytes, bookkeeping included. `table_keys` must be random.
-    pub(crate) fn new(budget: usize, table_keys: HashState) -> Self {
+    /// An empty pool that never holds more than `budget` bytes, bookkeeping included.
+    pub(crate) fn new(budget: usize, table_keys: TableKeys) -> Self {
         Self {
-            slots: Slots::default(),
-            by_hash: HashTable::new(),
+            by_hash: EntryTable::default(),
             table_keys,
             by_work: BTreeMap::new(),
-            by_expiry: BTreeSet::new(),
+            by_expiry: Expiries::default(),
+            live_blocks: LiveBlocks::default(),
             bytes: 0,
             budget,
+            next_number: 0,
             last_arrival: 0,
-            expired: 0,
-            evicted: 0,
+            counts: PoolCounts::default(),
             history: PoolHistory::default(),
+            removed: Vec::new(),
         }
     }
 
-    /// Adds an envelope, unless it is known or there is no room for one with this little work. `from`: the index of the
-    /// slot of the peer that sent it; `None` if it was made here.
-    pub(crate) fn admit(
-        &mut self,
-        now: u32,
-        envelope: &Envelope,
-        proven: Proven,
-        from: Option<u32>,
-    ) -> Admitted {
-        if let Some(ticket) = self.find_same(envelope) {
-            return Admitted::Known(ticket);
+    /// Adds an envelope, unless it is known or there is no room for one with this little work.
+    pub(crate) fn admit(&mut self, now: u32, entry: PoolEntry) -> Admitted {
+        let same = self.by_hash.find(entry.table_key(), |other| other.raw() == entry.raw());
+        if let Some(known) = same {
+            return Admitted::Known(known.ticket());
         }
-        self.expire(now);
-        let cost = cost(envelope.raw());
-        let rank = Rank::new(proven.work, self.next_arrival(now));
-        if !self.make_room(now, cost, rank) {
+        self.expire(now, EXPIRED_PER_ADMISSION);
+        let cost = cost(entry.raw());
+        if !self.make_room(now, cost, &entry) {
             return Admitted::Full;
         }
-        let table_key = self.table_key(envelope.hash());
-        let entry = PoolEntry::new(envelope, rank, proven.proof, table_key, from);
-        let Some(slot) = self.slots.put(entry) else { return Admitted::Full };
+        self.last_arrival = self.last_arrival.max(now);
+        let entry = Arc::new(entry.admitted(self.last_arrival, self.next_number));
+        self.next_number += 1;
         self.bytes += cost;
-        self.by_work.insert(rank, slot);
-        self.by_expiry.insert((envelope.expiry(), slot));
-        let slots = &self.slots;
-        self.by_hash.insert_unique(spread(table_key), slot, |slot| {
-            slots.get(*slot).map_or(0, |entry| spread(entry.table_key()))
-        });
-        Admitted::New(Ticket { rank, slot })
+        self.live_blocks.insert(entry.number());
+        self.by_work.insert(entry.ticket(), Arc::clone(&entry));
+        self.by_expiry.insert(Arc::clone(&entry));
+        self.by_hash.insert(Arc::clone(&entry));
+        Admitted::New(entry)
     }
 
     /// The ticket of exactly this envelope.
     pub(crate) fn find_same(&self, envelope: &Envelope) -> Option<Ticket> {
-        self.find_by(envelope.hash(), |entry| entry.raw() == envelope.raw().as_ref())
+        let is_it = |entry: &PoolEntry| entry.raw() == envelope.raw().as_ref();
+        let found = self.by_hash.find(self.table_keys.of(envelope.hash()), is_it);
+        found.map(|entry| entry.ticket())
     }
 
-    /// The ticket of the envelope with this hash. Hashes an envelope if it finds one: not for hot paths.
-    pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<Ticket> {
-        self.find_by(hash, |entry| entry.hash() == *hash)
-    }
-
-    fn find_by(&self, hash: &[u8; 32], is_it: impl Fn(&PoolEntry) -> bool) -> Option<Ticket> {
-        let table_key = self.table_key(hash);
-        let found = self.by_hash.find(spread(table_key), |slot| {
-            let entry = self.slots.get(*slot);
-            entry.is_some_and(|entry| entry.table_key() == table_key && is_it(entry))
-        });
-        let slot = *found?;
-        Some(Ticket { rank: self.slots.get(slot)?.rank(), slot })
+    /// The envelope with this hash. Hashes an envelope if it finds one: not for hot paths.
+    pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<&Arc<PoolEntry>> {
+        self.by_hash.find(self.table_keys.of(hash), |entry| entry.hash() == *hash)
     }
 
     /// The envelope of a ticket, while it is in the pool.
-    pub(crate) fn get(&self, ticket: Ticket) -> Option<&PoolEntry> {
-        self.slots.get(ticket.slot).filter(|entry| entry.rank() == ticket.rank)
+    pub(crate) fn get(&self, ticket: Ticket) -> Option<&Arc<PoolEntry>> {
+        self.by_work.get(&ticket)
     }
 
     /// The greatest ticket of the pool.
     pub(crate) fn highest(&self) -> Option<Ticket> {
-        self.by_work.last_key_value().map(Ticket::of)
+        self.by_work.last_key_value().map(|(ticket, _)| *ticket)
     }
 
     /// The greatest ticket of the pool that is not above this one.
     pub(crate) fn at_or_below(&self, ticket: Ticket) -> Option<Ticket> {
-        self.by_work.range(..=ticket.rank).next_back().map(Ticket::of)
+        self.by_work.range(..=ticket).next_back().map(|(ticket, _)| *ticket)
     }
 
     /// The greatest ticket of the pool below this one.
     pub(crate) fn below(&self, ticket: Ticket) -> Option<Ticket> {
-        self.by_work.range(..ticket.rank).next_back().map(Ticket::of)
+        self.by_work.range(..ticket).next_back().map(|(ticket, _)| *ticket)
     }
 
     /// All live envelopes, highest work first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &PoolEntry> {
-        self.by_work.values().rev().filter_map(|slot| self.slots.get(*slot))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<PoolEntry>> {
+        self.by_work.values().rev()
     }
 
-    /// Removes what expired before `now`. Costs nothing if nothing did.
-    pub(crate) fn expire(&mut self, now: u32) {
-        while let Some(&(expiry, slot)) = self.by_expiry.first() {
-            if expiry >= now {
-                break;
-            }
-            self.remove(slot, now, false);
-            self.expired += 1;
+    /// Removes up to `limit` envelopes that expired before `now`. Costs nothing if none did. Returns whether there may
+    /// be more.
+    pub(crate) fn expire(&mut self, now: u32, limit: usize) -> bool {
+        for _ in 0..limit {
+            let Some(entry) = self.by_expiry.pop_before(now) else { return false };
+            self.counts.expired += 1;
+            self.forget(entry, now, false);
         }
+        true
     }
 
     /// The second after which the next envelope expires.
     pub(crate) fn next_expiry(&self) -> Option<u32> {
-        self.by_expiry.first().map(|(expiry, _)| *expiry)
+        self.by_expiry.first()
+    }
+
+    /// What left the pool since the last call. Drop it when the pool's lock is released: freeing memory takes time.
+    pub(crate) fn take_removed(&mut self) -> Vec<Arc<PoolEntry>> {
+        take(&mut self.removed)
     }
 
     /// What left the pool since the last call: all that was evicted, and a sample of what expired.
@@ -174,12 +208,12 @@ impl Pool {
 
     /// When this envelope left the pool and where it came from, while that is remembered.
     pub(crate) fn departure(&self, hash: &[u8; 32]) -> Option<&Departure> {
-        self.history.find(self.table_key(hash))
+        self.history.find(self.table_keys.of(hash))
     }
 
-    /// The number of the latest arrival, as in [`ArrivalStamp`](crate::relay::pool::history::ArrivalStamp).
-    pub(crate) fn last_arrival(&self) -> u64 {
-        self.last_arrival
+    /// The blocks of numbers of which some are in the pool.
+    pub(crate) fn live_blocks(&self) -> &LiveBlocks {
+        &self.live_blocks
     }
 
     /// Number of envelopes in the pool.
@@ -192,69 +226,46 @@ impl Pool {
         self.bytes
     }
 
-    /// Number of envelopes removed at their expiry.
-    pub(crate) fn expired(&self) -> u64 {
-        self.expired
+    /// How many envelopes left the pool.
+    pub(crate) fn counts(&self) -> PoolCounts {
+        self.counts
     }
 
-    /// Number of envelopes evicted for others with more work.
-    pub(crate) fn evicted(&self) -> u64 {
-        self.evicted
-    }
-
-    /// The number of the next arrival: the second in the upper half, a counter in the lower. It only grows, also if the
-    /// clock is set back.
-    fn next_arrival(&mut self, now: u32) -> u64 {
-        self.last_arrival = (self.last_arrival + 1).max(u64::from(now) << 32);
-        self.last_arrival
-    }
-
-    /// Evicts envelopes with less work until `cost` more bytes fit: the lowest work first, of equals the latest. Evicts
-    /// nothing if that is impossible.
-    fn make_room(&mut self, now: u32, cost: usize, rank: Rank) -> bool {
+    /// Makes room for `cost` more bytes: removes what has expired, then evicts envelopes with less work than `entry`,
+    /// the lowest work first, of equals the latest. Evicts nothing if that is not enough.
+    fn make_room(&mut self, now: u32, cost: usize, entry: &PoolEntry) -> bool {
         let Some(allowed) = self.budget.checked_sub(cost) else { return false };
+        while self.bytes > allowed && self.expire(now, EXPIRED_PER_ADMISSION) {}
         let mut bytes = self.bytes;
         let mut victims = Vec::new();
-        for (lowest, slot) in &self.by_work {
+        for (lowest, victim) in &self.by_work {
             if bytes <= allowed {
                 break;
             }
-            let Some(entry) = self.slots.get(*slot) else { continue };
-            if lowest.work() >= rank.work() {
+            if lowest.work() >= entry.work() {
                 return false;
             }
-            bytes -= self::cost(entry.raw());
-            victims.push(*slot);
+            bytes -= self::cost(victim.raw());
+            victims.push(Arc::clone(victim));
         }
-        self.evicted += victims.len() as u64;
-        for slot in victims {
-            self.remove(slot, now, true);
+        self.counts.evicted += victims.len() as u64;
+        for victim in victims {
+            self.by_expiry.remove(&victim);
+            self.forget(victim, now, true);
         }
         bytes <= allowed
     }
 
-    fn remove(&mut self, slot: u32, now: u32, evicted: bool) {
-        let Some(entry) = self.slots.take(slot) else { return };
+    /// Removes an envelope that is no longer in the order by expiry.
+    fn forget(&mut self, entry: Arc<PoolEntry>, now: u32, evicted: bool) {
         let (table_key, stamp) = (entry.table_key(), entry.stamp());
         self.history.push(Departure { table_key, stamp, at: now, evicted }, || entry.hash());
-        if let Ok(found) = self.by_hash.find_entry(spread(table_key), |other| *other == slot) {
-            found.remove();
-        }
-        self.by_work.remove(&entry.rank());
-        self.by_expiry.remove(&(entry.expiry(), slot));
+        self.by_hash.remove(&entry);
+        self.by_work.remove(&entry.ticket());
+        self.live_blocks.remove(entry.number());
         self.bytes -= cost(entry.raw());
+        self.removed.push(entry);
     }
-
-    /// The key of an envelope in the table: half of a hash. [`spread`] computes the other half from it.
-    #[expect(clippy::cast_possible_truncation, reason = "the half that is kept")]
-    fn table_key(&self, hash: &[u8; 32]) -> u32 {
-        self.table_keys.hash_one(hash) as u32
-    }
-}
-
-/// The 64 bits that the table needs. The low bits of the key are random and stay; the high ones are computed from them.
-fn spread(table_key: u32) -> u64 {
-    u64::from(table_key).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 fn cost(raw: &[u8]) -> usize {

@@ -1,12 +1,9 @@
-//! The relays of all dialects, each behind its own lock.
+//! The relays of all dialects.
 //!
-//! A lock is held only for the relay's computations. Decoding, hashing and proof of work are done before it is taken,
-//! sending and opening after it is released: what is to be done then is returned as [`Effects`].
+//! Decoding, hashing and proof of work need no lock; what is to be done after a change, such as sending and opening, is
+//! returned as [`Effects`].
 
-use std::{
-    iter,
-    sync::{Mutex, MutexGuard},
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use p2p_identity::NodeId;
@@ -18,32 +15,18 @@ use whisper_pow::{Policy, Rule, Work};
 use crate::{
     config::Config,
     delivery::backfill::{PoolReader, Scan, ScanLimits},
-    lock::lock,
     peers::peer_rule::PeerRuleState,
-    relay::admission::{EnvelopeOutcome, Origin, Proven, Requirements},
+    relay::admission::{EnvelopeOutcome, Origin, Requirements},
     relay::peer_slot::PeerSlot,
-    relay::pool::history::LostEnvelope,
-    relay::pool::{Pool, PoolEntry, Ticket},
+    relay::pool::{PoolEntry, Ticket},
     relay::reject_reason::RejectReason,
     relay::trace::{DepartedTrace, PooledTrace},
     relay::unsent_reason::UnsentReason,
-    relay::{Relay, Transmit, Unsent},
+    relay::{Effects, Relay, Transmit, Unsent},
     stats::RelayStats,
     wire::status::Status,
     wire::{self, Wire},
 };
-
-/// What to do after a change of a relay, when its lock is released.
-#[derive(Debug, Default)]
-#[must_use]
-pub(crate) struct Effects {
-    /// The idle peers that now have something to be sent.
-    pub(crate) wakes: Vec<PeerSlot>,
-    /// What left the pool and is to be reported.
-    pub(crate) lost: Vec<LostEnvelope>,
-    /// Whether the earliest expiry moved forward.
-    pub(crate) expires_earlier: bool,
-}
 
 /// The result of [`Relays::process`].
 #[derive(Debug)]
@@ -84,14 +67,14 @@ impl<T> ByDialect<T> {
 /// seconds since 1970.
 #[derive(Debug)]
 pub(crate) struct Relays {
-    relays: ByDialect<Mutex<Relay>>,
+    relays: ByDialect<Relay>,
     policies: ByDialect<Policy>,
 }
 
 impl Relays {
     /// `table_keys` must be random.
     pub(crate) fn new(config: &Config, table_keys: &HashState) -> Self {
-        let relay = |dialect| Mutex::new(Relay::new(dialect, config, table_keys.clone()));
+        let relay = |dialect| Relay::new(dialect, config, table_keys.clone());
         Self {
             relays: ByDialect::new(relay),
             policies: ByDialect::new(|dialect| Wire::of(dialect).policy(&config.work.policy)),
@@ -108,49 +91,30 @@ impl Relays {
         envelopes: &'a [Envelope],
     ) -> Processed<'a> {
         let origin = if from.is_some() { Origin::Remote } else { Origin::Local };
-        let (known, requirements): (Vec<bool>, _) = {
-            let mut relay = self.relay(dialect);
-            let known = envelopes.iter().map(|envelope| relay.handle_known(from, envelope));
-            (known.collect(), relay.requirements().clone())
-        };
+        let relay = self.relay(dialect);
+        let known = relay.handle_known(from, envelopes);
         let unknown = envelopes.iter().zip(&known).filter(|(_, known)| !**known);
         let unknown: Vec<&Envelope> = unknown.map(|(envelope, _)| envelope).collect();
-        let checked = requirements.check(now, self.policy(dialect), &unknown, origin);
-        let Processed { outcomes, new, effects } =
-            self.admit(now, dialect, from, &unknown, checked);
-        let mut admitted = outcomes.into_iter();
-        let outcome = |known| if known { None } else { admitted.next() };
-        let outcomes = known.into_iter().map(outcome);
-        let outcomes = outcomes.map(|it| it.unwrap_or(EnvelopeOutcome::Known)).collect();
-        Processed { outcomes, new, effects }
-    }
-
-    /// Admits envelopes that were checked.
-    fn admit<'a>(
-        &self,
-        now: u32,
-        dialect: Dialect,
-        from: Option<PeerSlot>,
-        envelopes: &[&'a Envelope],
-        checked: Vec<Result<Proven, RejectReason>>,
-    ) -> Processed<'a> {
-        let mut outcomes = Vec::with_capacity(envelopes.len());
-        let mut new = Vec::new();
-        if envelopes.is_empty() {
-            return Processed { outcomes, new, effects: Effects::default() };
+        if unknown.is_empty() {
+            let outcomes = vec![EnvelopeOutcome::Known; envelopes.len()];
+            return Processed { outcomes, new: Vec::new(), effects: Effects::default() };
         }
-        let ((), effects) = self.change(dialect, |relay| {
-            for (&envelope, checked) in envelopes.iter().zip(checked) {
-                let outcome = match checked {
-                    Ok(proven) => relay.admit(now, from, envelope, proven),
-                    Err(reason) => EnvelopeOutcome::Rejected(reason),
-                };
-                outcomes.push(outcome);
-                if let (EnvelopeOutcome::New, Ok(proven)) = (outcome, checked) {
-                    new.push((envelope, proven.work));
-                }
-            }
-        });
+        let checked = relay.requirements().check(now, self.policy(dialect), &unknown, origin);
+        let good = unknown.into_iter().zip(&checked);
+        let good: Vec<_> =
+            good.filter_map(|(envelope, checked)| Some((envelope, checked.ok()?))).collect();
+        let (admitted, effects) = relay.admit(now, from, &good);
+        let effects = Effects { wakes: relay.take_wakes(), ..effects };
+        let new = good.iter().zip(&admitted);
+        let new = new.filter(|(_, outcome)| **outcome == EnvelopeOutcome::New);
+        let new = new.map(|((envelope, proven), _)| (*envelope, proven.work)).collect();
+        let (mut checked, mut admitted) = (checked.into_iter(), admitted.into_iter());
+        let mut outcome = |known: bool| match (!known).then(|| checked.next()).flatten() {
+            None => EnvelopeOutcome::Known,
+            Some(Err(reason)) => EnvelopeOutcome::Rejected(reason),
+            Some(Ok(_)) => admitted.next().unwrap_or(EnvelopeOutcome::Known),
+        };
+        let outcomes = known.into_iter().map(&mut outcome).collect();
         Processed { outcomes, new, effects }
     }
 
@@ -184,28 +148,20 @@ impl Relays {
 
     /// What to send to this peer next, and the oversized envelopes that were skipped.
     pub(crate) fn poll_transmit(&self, now: u32, slot: PeerSlot) -> (Transmit, Vec<Unsent>) {
-        let mut relay = self.relay(slot.dialect());
-        (relay.poll_transmit(now, slot), relay.take_unsent())
+        self.relay(slot.dialect()).poll_transmit(now, slot)
     }
 
-    /// Removes expired envelopes of a dialect. Returns when the next one expires.
+    /// Removes some of the expired envelopes of a dialect. Returns the second after which the next one expires; if that
+    /// has passed, there are more.
     pub(crate) fn handle_timeout(&self, now: u32, dialect: Dialect) -> (Option<u32>, Effects) {
-        self.change(dialect, |relay| relay.handle_timeout(now))
+        self.relay(dialect).handle_timeout(now)
     }
 
     /// Changes the relay of a dialect.
-    pub(crate) fn change<T>(
-        &self,
-        dialect: Dialect,
-        change: impl FnOnce(&mut Relay) -> T,
-    ) -> (T, Effects) {
-        let mut relay = self.relay(dialect);
-        let before = relay.pool().next_expiry();
-        let changed = change(&mut relay);
-        let wakes = iter::from_fn(|| relay.poll_wake()).collect();
-        let after = relay.pool().next_expiry();
-        let expires_earlier = after.is_some_and(|after| before.is_none_or(|before| after < before));
-        (changed, Effects { wakes, lost: relay.take_lost(), expires_earlier })
+    pub(crate) fn change(&self, dialect: Dialect, change: impl FnOnce(&Relay)) -> Effects {
+        let relay = self.relay(dialect);
+        change(relay);
+        Effects { wakes: relay.take_wakes(), ..Effects::default() }
     }
 
     /// The status that this node sends to a new peer.
@@ -215,7 +171,7 @@ impl Relays {
 
     /// What the node requires of envelopes. The values are the same in all dialects; shh/5 ignores the bloom.
     pub(crate) fn requirements(&self) -> Requirements {
-        self.relay(Dialect::V6).requirements().clone()
+        self.relay(Dialect::V6).requirements()
     }
 
     /// The topics that the node wants, as it announces them in shh/6.
@@ -230,33 +186,37 @@ impl Relays {
 
     /// The sum of the relays' counters.
     pub(crate) fn stats(&self) -> RelayStats {
-        let stats = self.relays.iter().map(|relay| lock(relay).stats());
+        let stats = self.relays.iter().map(Relay::stats);
         stats.fold(RelayStats::default(), RelayStats::plus)
     }
 
     /// Bytes and number of envelopes of all pools together.
     pub(crate) fn pool_size(&self) -> (usize, usize) {
-        let size = |pool: &Pool| (pool.bytes(), pool.len());
-        let sizes = self.relays.iter().map(|relay| size(lock(relay).pool()));
+        let size = |relay: &Relay| {
+            let pool = relay.pool();
+            (pool.bytes(), pool.len())
+        };
+        let sizes = self.relays.iter().map(size);
         sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
     }
 
     /// Calls `read` with each pooled envelope, highest work first in each dialect, and collects the results. Each pool is
     /// locked meanwhile.
-    pub(crate) fn collect<T>(&self, read: impl Fn(Dialect, &PoolEntry) -> Option<T>) -> Vec<T> {
+    pub(crate) fn collect<T>(
+        &self,
+        read: impl Fn(Dialect, &Arc<PoolEntry>) -> Option<T>,
+    ) -> Vec<T> {
         let mut found = Vec::new();
         for relay in self.relays.iter() {
-            let relay = lock(relay);
-            let entries = relay.pool().iter();
-            found.extend(entries.filter_map(|entry| read(relay.dialect(), entry)));
+            let pool = relay.pool();
+            found.extend(pool.iter().filter_map(|entry| read(relay.dialect(), entry)));
         }
         found
     }
 
     /// The last status of a peer, and which rule it applies to work.
     pub(crate) fn peer(&self, slot: PeerSlot) -> Option<(Status, PeerRuleState)> {
-        let relay = self.relay(slot.dialect());
-        Some((*relay.peer_status(slot)?, *relay.peer_rule(slot)?))
+        self.relay(slot.dialect()).peer(slot)
     }
 
     /// The rules that the connected peers that require work need.
@@ -266,12 +226,8 @@ impl Relays {
 
     /// An envelope that was made here, while it is in the pool of its dialect.
     pub(crate) fn own_envelope(&self, dialect: Dialect, hash: &[u8; 32]) -> Option<Envelope> {
-        let raw = {
-            let relay = self.relay(dialect);
-            let entry = relay.pool().get(relay.pool().find(hash)?)?;
-            entry.is_own().then(|| Bytes::copy_from_slice(entry.raw()))?
-        };
-        Envelope::decode(dialect, raw).ok()
+        let entry = self.relay(dialect).pool().find(hash).cloned()?;
+        entry.is_own().then(|| decode(dialect, &entry))?
     }
 
     /// A pooled envelope with its dialect, and what each peer has to do with it. `post`: the hashes of all envelopes of its
@@ -296,11 +252,11 @@ impl Relays {
 
     /// Asks the relays of all dialects, that of the newest first, until one has a result.
     fn find_in<T>(&self, find: impl Fn(&Relay) -> Option<T>) -> Option<T> {
-        self.relays.iter().find_map(|relay| find(&lock(relay)))
+        self.relays.iter().find_map(find)
     }
 
-    fn relay(&self, dialect: Dialect) -> MutexGuard<'_, Relay> {
-        lock(self.relays.get(dialect))
+    fn relay(&self, dialect: Dialect) -> &Relay {
+        self.relays.get(dialect)
     }
 
     fn policy(&self, dialect: Dialect) -> &Policy {
@@ -313,13 +269,16 @@ pub(crate) fn dialects() -> impl Iterator<Item = Dialect> {
     wire::ALL.iter().map(|wire| wire.dialect)
 }
 
+/// A copy of a pooled envelope.
+fn decode(dialect: Dialect, entry: &PoolEntry) -> Option<Envelope> {
+    Envelope::decode(dialect, Bytes::copy_from_slice(entry.raw())).ok()
+}
+
 impl PoolReader for Relays {
     fn find(&self, hash: &[u8; 32]) -> Option<(Envelope, Work)> {
-        let (dialect, raw, work) = self.find_in(|relay| {
-            let entry = relay.pool().get(relay.pool().find(hash)?)?;
-            Some((relay.dialect(), Bytes::copy_from_slice(entry.raw()), entry.work()))
-        })?;
-        Some((Envelope::decode(dialect, raw).ok()?, work))
+        let find = |relay: &Relay| Some((relay.dialect(), relay.pool().find(hash).cloned()?));
+        let (dialect, entry) = self.find_in(find)?;
+        Some((decode(dialect, &entry)?, entry.work()))
     }
 
     fn scan(
@@ -329,26 +288,25 @@ impl PoolReader for Relays {
         limits: ScanLimits,
         wanted: &dyn Fn(Topic, Work) -> bool,
     ) -> Scan {
-        let mut raw = Vec::new();
+        let mut found = Vec::new();
         let mut last = None;
         {
-            let relay = self.relay(dialect);
-            let pool = relay.pool();
+            let pool = self.relay(dialect).pool();
             let mut next = after.map_or_else(|| pool.highest(), |after| pool.below(after));
             for _ in 0..limits.scanned {
                 last = next;
                 let Some(ticket) = next else { break };
                 if let Some(entry) = pool.get(ticket).filter(|it| wanted(it.topic(), it.work())) {
-                    raw.push((Bytes::copy_from_slice(entry.raw()), entry.work()));
-                    if raw.len() == limits.found {
+                    found.push(Arc::clone(entry));
+                    if found.len() == limits.found {
                         break;
                     }
                 }
                 next = pool.below(ticket);
             }
         }
-        let decode = |(raw, work)| Some((Envelope::decode(dialect, raw).ok()?, work));
-        Scan { found: raw.into_iter().filter_map(decode).collect(), last }
+        let decode = |entry: &Arc<PoolEntry>| Some((decode(dialect, entry)?, entry.work()));
+        Scan { found: found.iter().filter_map(decode).collect(), last }
     }
 }
 

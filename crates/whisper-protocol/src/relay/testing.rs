@@ -1,5 +1,7 @@
 //! Envelopes for tests of the machines. Their content does not matter.
 
+use std::sync::Arc;
+
 use p2p_world::HashState;
 
 use p2p_identity::NodeId;
@@ -9,7 +11,10 @@ use whisper_pow::{Policy, Work};
 use crate::{
     config::Config,
     peers::peer_rule::PeerRuleState,
-    relay::{Relay, admission::Proven, peer_slot::PeerSlot},
+    relay::Relay,
+    relay::admission::Proven,
+    relay::peer_slot::PeerSlot,
+    relay::pool::{Admitted, Pool, PoolEntry, TableKeys},
     wire::status::Status,
 };
 
@@ -51,8 +56,20 @@ pub(crate) fn eager() -> Status {
     Status::default()
 }
 
+/// Envelopes with these numbers, as they are in a pool, made here.
+pub(crate) fn pooled(numbers: std::ops::Range<u64>) -> Vec<Arc<PoolEntry>> {
+    let mut pool = Pool::new(usize::MAX, TableKeys::new(HashState::default()));
+    let keys = TableKeys::new(HashState::default());
+    let entries = numbers.map(|number| keys.entry(&envelope(number), proven(1.0), None));
+    let admitted = entries.map(|entry| match pool.admit(NOW, entry) {
+        Admitted::New(entry) => entry,
+        other => panic!("not admitted: {other:?}"),
+    });
+    admitted.collect()
+}
+
 /// The slots of `N` peers of one relay.
 pub(crate) fn slots<const N: usize>() -> [PeerSlot; N] {
-    let mut relay = Relay::new(Dialect::V6, &Config::default(), HashState::default());
+    let relay = Relay::new(Dialect::V6, &Config::default(), HashState::default());
     [(); N].map(|()| relay.join(NodeId([0; 64]), eager(), eager(), PeerRuleState::ANY))
 }

@@ -4,10 +4,12 @@ use whisper_envelope::Topic;
 
 use super::*;
 use crate::{
+    relay::feed::bundle::Bundle,
     relay::peer_state::PACKET_LIMIT,
     relay::testing::{
         NOW, eager, envelope, envelope_about, envelope_of_size, envelope_until, proven, work,
     },
+    wire::V6,
 };
 
 fn relay() -> Relay {
@@ -15,26 +17,41 @@ fn relay() -> Relay {
     Relay::new(Dialect::V6, &config, HashState::default())
 }
 
-fn join(relay: &mut Relay, theirs: Status) -> PeerSlot {
+fn join(relay: &Relay, theirs: Status) -> PeerSlot {
     let ours = relay.status();
     relay.join(NodeId([0; 64]), theirs, ours, PeerRuleState::ANY)
 }
 
-fn admit(relay: &mut Relay, from: Option<PeerSlot>, number: u64, amount: f64) -> EnvelopeOutcome {
-    relay.admit(NOW, from, &envelope(number), proven(amount))
+fn admit(relay: &Relay, from: Option<PeerSlot>, number: u64, amount: f64) -> EnvelopeOutcome {
+    admit_one(relay, NOW, from, &envelope(number), proven(amount))
 }
 
-fn unpacked(bundle: PackedEnvelopes) -> Vec<Envelope> {
-    let raws = bundle.into_each().into_iter();
-    raws.map(|raw| Envelope::decode(Dialect::V6, raw).unwrap()).collect()
+fn admit_one(
+    relay: &Relay,
+    now: u32,
+    from: Option<PeerSlot>,
+    envelope: &Envelope,
+    proven: Proven,
+) -> EnvelopeOutcome {
+    let (outcomes, _) = relay.admit(now, from, &[(envelope, proven)]);
+    outcomes[0]
+}
+
+fn poll(relay: &Relay, slot: PeerSlot) -> Transmit {
+    relay.poll_transmit(NOW, slot).0
+}
+
+fn unpacked(bundle: &Bundle) -> Vec<Envelope> {
+    let [packet] = bundle.packets(&V6) else { panic!("not one packet") };
+    (V6.envelopes)(packet).unwrap().map(|it| it.unwrap().into_envelope()).collect()
 }
 
 /// All bundles that a peer is sent until it is idle.
-fn bundles(relay: &mut Relay, slot: PeerSlot) -> Vec<Vec<Envelope>> {
+fn bundles(relay: &Relay, slot: PeerSlot) -> Vec<Vec<Envelope>> {
     let mut bundles = Vec::new();
     loop {
-        match relay.poll_transmit(NOW, slot) {
-            Transmit::Envelopes(bundle, _) => bundles.push(unpacked(bundle)),
+        match poll(relay, slot) {
+            Transmit::Envelopes(bundle) => bundles.push(unpacked(&bundle)),
             Transmit::Again => {}
             Transmit::Idle => return bundles,
             other => panic!("not asked for: {other:?}"),
@@ -42,46 +59,46 @@ fn bundles(relay: &mut Relay, slot: PeerSlot) -> Vec<Vec<Envelope>> {
     }
 }
 
-fn nonces(relay: &mut Relay, slot: PeerSlot) -> Vec<u64> {
+fn nonces(relay: &Relay, slot: PeerSlot) -> Vec<u64> {
     bundles(relay, slot).concat().iter().map(Envelope::nonce).collect()
 }
 
 #[test]
 fn a_new_envelope_goes_to_all_peers_except_its_source() {
-    let mut relay = relay();
-    let [a, b, c] = [(); 3].map(|()| join(&mut relay, eager()));
-    assert_eq!(admit(&mut relay, Some(a), 1, 1.0), EnvelopeOutcome::New);
-    assert_eq!(admit(&mut relay, Some(b), 1, 1.0), EnvelopeOutcome::Known);
-    assert_eq!(nonces(&mut relay, a), [0; 0]);
-    assert_eq!(nonces(&mut relay, b), [0; 0], "it sent the envelope itself");
-    assert_eq!(nonces(&mut relay, c), [1]);
-    assert_eq!(nonces(&mut relay, c), [0; 0], "once");
+    let relay = relay();
+    let [a, b, c] = [(); 3].map(|()| join(&relay, eager()));
+    assert_eq!(admit(&relay, Some(a), 1, 1.0), EnvelopeOutcome::New);
+    assert_eq!(admit(&relay, Some(b), 1, 1.0), EnvelopeOutcome::Known);
+    assert_eq!(nonces(&relay, a), [0; 0]);
+    assert_eq!(nonces(&relay, b), [0; 0], "it sent the envelope itself");
+    assert_eq!(nonces(&relay, c), [1]);
+    assert_eq!(nonces(&relay, c), [0; 0], "once");
 }
 
 #[test]
 fn late_joiners_get_all_live_envelopes_highest_work_first() {
-    let mut relay = relay();
+    let relay = relay();
     for (number, amount) in [(1, 1.0), (2, 3.0), (3, 2.0)] {
-        admit(&mut relay, None, number, amount);
+        admit(&relay, None, number, amount);
     }
-    relay.admit(NOW - 5, None, &envelope_until(NOW - 1, 4), proven(9.0));
-    let slot = join(&mut relay, eager());
-    assert!(relay.handle_known(Some(slot), &envelope(3)), "the peer has this one already");
-    assert_eq!(nonces(&mut relay, slot), [2, 1]);
+    admit_one(&relay, NOW - 5, None, &envelope_until(NOW - 1, 4), proven(9.0));
+    let slot = join(&relay, eager());
+    assert!(relay.handle_known(Some(slot), &[envelope(3)])[0], "the peer has this one already");
+    assert_eq!(nonces(&relay, slot), [2, 1]);
 }
 
 #[test]
 fn envelopes_that_arrive_while_a_late_joiner_catches_up_are_sent_once_in_order() {
-    let mut relay = relay();
+    let relay = relay();
     for number in 0..2000 {
-        admit(&mut relay, None, number, 1.0 + number as f64);
+        admit(&relay, None, number, 1.0 + number as f64);
     }
-    let slot = join(&mut relay, eager());
-    let Transmit::Envelopes(first, _) = relay.poll_transmit(NOW, slot) else { panic!("nothing") };
-    let first = unpacked(first);
-    admit(&mut relay, None, 5000, 1e6);
-    admit(&mut relay, None, 5001, 0.5);
-    let rest = nonces(&mut relay, slot);
+    let slot = join(&relay, eager());
+    let Transmit::Envelopes(first) = poll(&relay, slot) else { panic!("nothing") };
+    let first = unpacked(&first);
+    admit(&relay, None, 5000, 1e6);
+    admit(&relay, None, 5001, 0.5);
+    let rest = nonces(&relay, slot);
     assert_eq!((rest.first(), rest.last()), (Some(&5000), Some(&5001)));
     let all: HashSet<_> = first.iter().map(Envelope::nonce).chain(rest.iter().copied()).collect();
     assert_eq!((all.len(), first.len() + rest.len()), (2002, 2002));
@@ -89,13 +106,13 @@ fn envelopes_that_arrive_while_a_late_joiner_catches_up_are_sent_once_in_order()
 
 #[test]
 fn bundles_stay_below_the_limit() {
-    let mut relay = relay();
-    let slot = join(&mut relay, eager());
+    let relay = relay();
+    let slot = join(&relay, eager());
     let sizes = [10, 30_000, 40_000, 64 * 1024, 500_000, PACKET_LIMIT - 64, 100, 100];
     for (number, size) in (0..).zip(sizes) {
-        relay.admit(NOW, None, &envelope_of_size(size, number), proven(1.0));
+        admit_one(&relay, NOW, None, &envelope_of_size(size, number), proven(1.0));
     }
-    let bundles = bundles(&mut relay, slot);
+    let bundles = bundles(&relay, slot);
     assert_eq!(bundles.concat().len(), sizes.len());
     for bundle in &bundles {
         let bytes: usize = bundle.iter().map(|envelope| envelope.raw().len()).sum();
@@ -105,83 +122,83 @@ fn bundles_stay_below_the_limit() {
 
 #[test]
 fn an_envelope_that_fits_into_no_packet_is_not_sent_and_is_counted() {
-    let mut relay = relay();
-    let slot = join(&mut relay, eager());
-    relay.admit(NOW, None, &envelope_of_size(PACKET_LIMIT, 1), proven(2.0));
-    admit(&mut relay, None, 2, 1.0);
-    assert_eq!(nonces(&mut relay, slot), [2]);
+    let relay = relay();
+    let slot = join(&relay, eager());
+    admit_one(&relay, NOW, None, &envelope_of_size(PACKET_LIMIT, 1), proven(2.0));
+    admit(&relay, None, 2, 1.0);
+    assert_eq!(nonces(&relay, slot), [2]);
     assert_eq!(relay.stats().oversized, 1);
 }
 
 #[test]
 fn a_peer_gets_what_it_wants_and_the_rest_when_it_requires_less() {
-    let mut relay = relay();
-    let slot = join(&mut relay, Status { min_work: work(2.0), ..eager() });
-    admit(&mut relay, None, 1, 1.0);
-    admit(&mut relay, None, 2, 2.0);
-    assert_eq!(nonces(&mut relay, slot), [2]);
+    let relay = relay();
+    let slot = join(&relay, Status { min_work: work(2.0), ..eager() });
+    admit(&relay, None, 1, 1.0);
+    admit(&relay, None, 2, 2.0);
+    assert_eq!(nonces(&relay, slot), [2]);
     relay.handle_min_work(slot, work(1.0));
-    assert_eq!(relay.poll_wake(), Some(slot));
-    assert_eq!(nonces(&mut relay, slot), [1]);
+    assert_eq!(relay.take_wakes(), [slot]);
+    assert_eq!(nonces(&relay, slot), [1]);
     relay.handle_min_work(slot, work(5.0));
-    admit(&mut relay, None, 3, 3.0);
-    assert_eq!(nonces(&mut relay, slot), [0; 0]);
+    admit(&relay, None, 3, 3.0);
+    assert_eq!(nonces(&relay, slot), [0; 0]);
 }
 
 #[test]
 fn a_peer_gets_the_topics_of_its_bloom_and_others_when_it_asks_for_them() {
     let (first, second) = (Topic([1, 2, 3, 0]), Topic([201, 202, 203, 0]));
-    let mut relay = relay();
-    let slot = join(&mut relay, Status { bloom: Bloom::of(first), ..eager() });
+    let relay = relay();
+    let slot = join(&relay, Status { bloom: Bloom::of(first), ..eager() });
     for (topic, number) in [(first, 1), (second, 2)] {
-        relay.admit(NOW, None, &envelope_about(topic, number), proven(1.0));
+        admit_one(&relay, NOW, None, &envelope_about(topic, number), proven(1.0));
     }
-    assert_eq!(nonces(&mut relay, slot), [1]);
+    assert_eq!(nonces(&relay, slot), [1]);
     relay.handle_bloom(slot, Bloom::of(second));
-    assert_eq!(nonces(&mut relay, slot), [2]);
+    assert_eq!(nonces(&relay, slot), [2]);
 }
 
 #[test]
 fn a_peer_that_keeps_changing_its_bloom_waits_and_misses_nothing() {
-    let mut relay = relay();
-    let slot = join(&mut relay, Status { bloom: Bloom::EMPTY, ..eager() });
-    admit(&mut relay, None, 1, 1.0);
-    let toggle = |relay: &mut Relay, now| {
+    let relay = relay();
+    let slot = join(&relay, Status { bloom: Bloom::EMPTY, ..eager() });
+    admit(&relay, None, 1, 1.0);
+    let toggle = |relay: &Relay, now| {
         relay.handle_bloom(slot, Bloom::of(Topic(*b"else")));
         relay.handle_bloom(slot, Bloom::EMPTY);
-        relay.poll_transmit(now, slot)
+        relay.poll_transmit(now, slot).0
     };
-    let served = (0..99).take_while(|_| !matches!(toggle(&mut relay, NOW), Transmit::Later(_)));
+    let served = (0..99).take_while(|_| !matches!(toggle(&relay, NOW), Transmit::Later(_)));
     assert!(served.count() < 10);
-    assert!(matches!(relay.poll_transmit(NOW, slot), Transmit::Later(1..)));
+    assert!(matches!(poll(&relay, slot), Transmit::Later(1..)));
     relay.handle_bloom(slot, Bloom::FULL);
-    let Transmit::Later(seconds) = relay.poll_transmit(NOW, slot) else { panic!("at once") };
-    let Transmit::Envelopes(bundle, _) = relay.poll_transmit(NOW + seconds, slot) else {
+    let Transmit::Later(seconds) = poll(&relay, slot) else { panic!("at once") };
+    let Transmit::Envelopes(bundle) = relay.poll_transmit(NOW + seconds, slot).0 else {
         panic!("not even after {seconds} s")
     };
-    assert_eq!(unpacked(bundle).len(), 1);
+    assert_eq!(unpacked(&bundle).len(), 1);
 }
 
 #[test]
 fn a_bloom_in_the_form_of_go_ethereum_is_served() {
     let topic = Topic([0, 1, 2, 0]);
-    let mut relay = relay();
-    let slot = join(&mut relay, Status { bloom: Bloom::of_overwriting(topic), ..eager() });
-    relay.admit(NOW, None, &envelope_about(topic, 1), proven(1.0));
-    assert_eq!(nonces(&mut relay, slot), [1]);
+    let relay = relay();
+    let slot = join(&relay, Status { bloom: Bloom::of_overwriting(topic), ..eager() });
+    admit_one(&relay, NOW, None, &envelope_about(topic, 1), proven(1.0));
+    assert_eq!(nonces(&relay, slot), [1]);
 }
 
 #[test]
 fn envelopes_for_a_peer_that_does_not_read_are_deferred_and_not_lost() {
     const MANY: u64 = 6000;
-    let mut relay = relay();
-    let slot = join(&mut relay, eager());
-    assert_eq!(nonces(&mut relay, slot), [0; 0], "it has caught up");
+    let relay = relay();
+    let slot = join(&relay, eager());
+    assert_eq!(nonces(&relay, slot), [0; 0], "it has caught up");
     for number in 0..MANY {
-        admit(&mut relay, None, number, (number % 100) as f64);
+        admit(&relay, None, number, (number % 100) as f64);
     }
+    let sent = nonces(&relay, slot);
     assert!(relay.stats().deferred > 0);
-    let sent = nonces(&mut relay, slot);
     assert_eq!(sent.len() as u64, MANY);
     assert_eq!(sent.iter().collect::<HashSet<_>>().len() as u64, MANY, "none twice");
     assert!(sent.is_sorted_by_key(|number| std::cmp::Reverse(number % 100)), "highest work first");
@@ -189,73 +206,73 @@ fn envelopes_for_a_peer_that_does_not_read_are_deferred_and_not_lost() {
 
 #[test]
 fn a_reused_pool_slot_does_not_count_as_known() {
-    let mut relay = relay();
-    let slot = join(&mut relay, eager());
-    relay.admit(NOW - 9, Some(slot), &envelope_until(NOW - 1, 1), proven(1.0));
-    assert_eq!(relay.handle_timeout(NOW), None);
-    admit(&mut relay, None, 2, 1.0);
-    assert_eq!(nonces(&mut relay, slot), [2]);
+    let relay = relay();
+    let slot = join(&relay, eager());
+    admit_one(&relay, NOW - 9, Some(slot), &envelope_until(NOW - 1, 1), proven(1.0));
+    assert_eq!(relay.handle_timeout(NOW).0, None);
+    admit(&relay, None, 2, 1.0);
+    assert_eq!(nonces(&relay, slot), [2]);
 }
 
 #[test]
 fn an_envelope_that_expired_in_the_queue_is_not_sent() {
-    let mut relay = relay();
-    let slot = join(&mut relay, eager());
-    relay.admit(NOW - 9, None, &envelope_until(NOW - 1, 1), proven(1.0));
-    assert_eq!(nonces(&mut relay, slot), [0; 0]);
+    let relay = relay();
+    let slot = join(&relay, eager());
+    admit_one(&relay, NOW - 9, None, &envelope_until(NOW - 1, 1), proven(1.0));
+    assert_eq!(nonces(&relay, slot), [0; 0]);
 }
 
 #[test]
 fn an_idle_peer_is_woken_once() {
-    let mut relay = relay();
-    let slot = join(&mut relay, eager());
-    admit(&mut relay, None, 1, 1.0);
-    assert_eq!(relay.poll_wake(), None, "it has not been idle yet");
-    nonces(&mut relay, slot);
-    admit(&mut relay, None, 2, 1.0);
-    admit(&mut relay, None, 3, 1.0);
-    assert_eq!((relay.poll_wake(), relay.poll_wake()), (Some(slot), None));
-    nonces(&mut relay, slot);
-    admit(&mut relay, Some(slot), 4, 1.0);
-    assert_eq!(relay.poll_wake(), None, "nothing to send");
+    let relay = relay();
+    let slot = join(&relay, eager());
+    admit(&relay, None, 1, 1.0);
+    assert_eq!(relay.take_wakes(), [], "it has not been idle yet");
+    nonces(&relay, slot);
+    admit(&relay, None, 2, 1.0);
+    admit(&relay, None, 3, 1.0);
+    assert_eq!(relay.take_wakes(), [slot]);
+    nonces(&relay, slot);
+    admit(&relay, Some(slot), 4, 1.0);
+    assert_eq!(relay.take_wakes(), [], "nothing to send");
 }
 
 #[test]
 fn changed_requirements_are_sent_to_peers_that_do_not_know_them() {
-    let mut relay = relay();
-    let slot = join(&mut relay, eager());
-    assert!(matches!(relay.poll_transmit(NOW, slot), Transmit::Idle));
+    let relay = relay();
+    let slot = join(&relay, eager());
+    assert!(matches!(poll(&relay, slot), Transmit::Idle));
     relay.require(|requirements| requirements.set_min_work(NOW, work(7.0)));
     relay.require(|requirements| requirements.set_min_work(NOW, work(8.0)));
     relay.require(|requirements| requirements.set_bloom(NOW, Bloom::EMPTY));
-    assert_eq!(relay.poll_wake(), Some(slot));
-    let told = relay.poll_transmit(NOW, slot);
+    assert_eq!(relay.take_wakes(), [slot]);
+    let told = poll(&relay, slot);
     assert!(matches!(told, Transmit::MinWork(least) if least == work(8.0)), "{told:?}");
-    let told = relay.poll_transmit(NOW, slot);
+    let told = poll(&relay, slot);
     assert!(matches!(told, Transmit::Bloom(Bloom::EMPTY)), "{told:?}");
-    assert!(matches!(relay.poll_transmit(NOW, slot), Transmit::Idle));
+    assert!(matches!(poll(&relay, slot), Transmit::Idle));
 
     let knows = relay.status();
     let slot = relay.join(NodeId([0; 64]), eager(), knows, PeerRuleState::ANY);
-    assert!(matches!(relay.poll_transmit(NOW, slot), Transmit::Idle));
+    assert!(matches!(poll(&relay, slot), Transmit::Idle));
 }
 
 #[test]
 fn peer_slots_are_reused() {
-    let mut relay = relay();
-    let [a, b] = [(); 2].map(|()| join(&mut relay, eager()));
-    admit(&mut relay, None, 1, 1.0);
+    let relay = relay();
+    let [a, b] = [(); 2].map(|()| join(&relay, eager()));
+    admit(&relay, None, 1, 1.0);
     relay.leave(a);
-    let c = join(&mut relay, eager());
+    let c = join(&relay, eager());
     assert_eq!(a, c);
-    assert_eq!(nonces(&mut relay, c), [1], "a new peer, not the old one's queue");
-    assert_eq!(nonces(&mut relay, b), [1]);
+    assert_eq!(nonces(&relay, c), [1], "a new peer, not the old one's queue");
+    assert_eq!(nonces(&relay, b), [1]);
 }
 
 #[test]
 fn a_full_pool_rejects() {
     let config = Config { pool_bytes: 10, ..Config::default() };
-    let mut relay = Relay::new(Dialect::V6, &config, HashState::default());
-    let outcome = admit(&mut relay, None, 1, 1.0);
+    let relay = Relay::new(Dialect::V6, &config, HashState::default());
+    let outcome = admit(&relay, None, 1, 1.0);
     assert_eq!(outcome, EnvelopeOutcome::Rejected(RejectReason::PoolFull));
 }

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use keccak_lanes::keccak256;
 use p2p_mux::rlp::Header;
 
 /// Bytes left free before the first envelope. The header of the list is written there at the end, so that no envelope
@@ -30,11 +29,6 @@ impl PackedEnvelopes {
         self.ends.push(self.buffer.len());
     }
 
-    /// Number of envelopes.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
     /// Number of bytes of all envelopes.
     pub(crate) fn bytes(&self) -> usize {
         self.buffer.len().saturating_sub(HEADROOM)
@@ -42,11 +36,6 @@ impl PackedEnvelopes {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_empty()
-    }
-
-    /// The hashes of all envelopes. They are computed on each call.
-    pub(crate) fn hashes(&self) -> Vec<[u8; 32]> {
-        self.spans().map(|span| keccak256(&self.buffer[span])).collect()
     }
 
     fn spans(&self) -> impl Iterator<Item = Range<usize>> {
@@ -108,8 +97,7 @@ mod tests {
     fn each_is_what_was_pushed() {
         let raws = [vec![1; 300], vec![2; 10], vec![3; 1000]];
         let packed = packed(&raws);
-        assert_eq!((packed.len(), packed.bytes()), (3, 1310));
-        assert_eq!(packed.hashes(), raws.each_ref().map(|raw| keccak256(raw)));
+        assert_eq!(packed.bytes(), 1310);
         assert_eq!(packed.into_each(), raws);
         assert_eq!(PackedEnvelopes::default().into_each().len(), 0);
     }

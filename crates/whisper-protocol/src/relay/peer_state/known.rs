@@ -1,6 +1,13 @@
-//! Which pooled envelopes a peer has, and who sent them: two bits for each.
+//! Which pooled envelopes a peer has, and who sent them.
+
+mod plane;
+
+use std::collections::BTreeMap;
 
 use p2p_mux::MemoryCharge;
+
+use crate::relay::pool::live_blocks::{BLOCK, LiveBlocks};
+use plane::Plane;
 
 /// Which of two ways an envelope went between this node and a peer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -15,24 +22,30 @@ impl Exchange {
     pub(crate) const NOTHING: Self = Self { sent: false, received: false };
     pub(crate) const SENT: Self = Self { sent: true, received: false };
     pub(crate) const RECEIVED: Self = Self { sent: false, received: true };
-
-    fn bits(self) -> u64 {
-        u64::from(self.sent) | u64::from(self.received) << 1
-    }
-
-    fn of(bits: u64) -> Self {
-        Self { sent: bits & 1 != 0, received: bits & 2 != 0 }
-    }
 }
 
-/// The exchange of each pool slot with one peer.
+/// What was exchanged with the peer of one block of numbers.
+#[derive(Debug, Default)]
+struct Block {
+    sent: Plane,
+    received: Plane,
+}
+
+/// Bytes of a block besides what its sets keep on the heap; a tree is about two thirds full.
+const BLOCK_BYTES: usize = (size_of::<u64>() + size_of::<Block>()) * 3 / 2;
+
+/// The exchange of each pooled envelope with one peer, by the number of the envelope.
 ///
-/// It grows with the highest slot of the pool: 250 KB for a million envelopes. That counts in the memory budget of the
-/// peer's connection. A slot's bits are overwritten when the
-/// slot is reused, so nothing has to be cleared when envelopes leave the pool.
+/// A peer that is sent nearly all envelopes, and sends few of them itself, takes about 30 bytes for a thousand of them; one
+/// that is sent and sends every second one, 250. That counts in the memory budget of the peer's connection. What is known
+/// about envelopes that left the pool is forgotten a block at a time.
 #[derive(Debug, Default)]
 pub(crate) struct KnownEnvelopes {
-    words: Vec<u64>,
+    blocks: BTreeMap<u64, Block>,
+    /// Bytes that the sets of all blocks keep on the heap.
+    heap: usize,
+    /// [`LiveBlocks::ended`] when blocks were forgotten last.
+    forgotten_at: u64,
     memory: MemoryCharge,
 }
 
@@ -44,42 +57,63 @@ impl KnownEnvelopes {
     }
 
     fn update_memory(&mut self) {
-        self.memory.set(self.words.capacity() * size_of::<u64>());
+        let bytes = self.blocks.len() * BLOCK_BYTES + self.heap;
+        if bytes != self.memory.bytes() {
+            self.memory.set(bytes);
+        }
     }
 
-    pub(crate) fn get(&self, slot: u32) -> Exchange {
-        let (word, shift) = position(slot);
-        Exchange::of(self.words.get(word).map_or(0, |bits| bits >> shift))
+    pub(crate) fn get(&self, number: u64) -> Exchange {
+        let (block, number) = position(number);
+        let Some(Block { sent, received }) = self.blocks.get(&block) else {
+            return Exchange::NOTHING;
+        };
+        Exchange { sent: sent.contains(number), received: received.contains(number) }
     }
 
     /// Whether the peer has the envelope.
-    pub(crate) fn contains(&self, slot: u32) -> bool {
-        self.get(slot) != Exchange::NOTHING
+    pub(crate) fn contains(&self, number: u64) -> bool {
+        self.get(number) != Exchange::NOTHING
     }
 
-    /// Replaces what was recorded for the slot.
-    pub(crate) fn set(&mut self, slot: u32, exchange: Exchange) {
-        let (word, shift) = position(slot);
-        if word >= self.words.len() {
-            if exchange == Exchange::NOTHING {
-                return;
+    /// Adds to what was recorded for these envelopes.
+    pub(crate) fn add(&mut self, numbers: impl IntoIterator<Item = u64>, exchange: Exchange) {
+        for number in numbers {
+            let (block, number) = position(number);
+            let Block { sent, received } = self.blocks.entry(block).or_default();
+            for (plane, changed) in [(sent, exchange.sent), (received, exchange.received)] {
+                if changed {
+                    let before = plane.heap();
+                    plane.insert(number);
+                    self.heap = self.heap - before + plane.heap();
+                }
             }
-            self.words.resize(word + 1, 0);
-            self.update_memory();
         }
-        self.words[word] = self.words[word] & !(3 << shift) | exchange.bits() << shift;
+        self.update_memory();
     }
 
-    /// Adds to what was recorded for the slot.
-    pub(crate) fn add(&mut self, slot: u32, exchange: Exchange) {
-        let before = self.get(slot);
-        let sent = before.sent || exchange.sent;
-        self.set(slot, Exchange { sent, received: before.received || exchange.received });
+    /// Whether [`forget`](Self::forget) may free memory. `ended`: [`LiveBlocks::ended`].
+    pub(crate) fn is_outdated(&self, ended: u64) -> bool {
+        self.forgotten_at != ended && !self.blocks.is_empty()
+    }
+
+    /// Forgets the blocks that have no envelope in the pool any more.
+    pub(crate) fn forget(&mut self, live: &LiveBlocks) {
+        self.forgotten_at = live.ended();
+        self.blocks.retain(|block, Block { sent, received }| {
+            let is_live = live.contains(*block);
+            if !is_live {
+                self.heap -= sent.heap() + received.heap();
+            }
+            is_live
+        });
+        self.update_memory();
     }
 }
 
-fn position(slot: u32) -> (usize, u32) {
-    (slot as usize / 32, slot % 32 * 2)
+/// The block of a number, and the number within the block.
+fn position(number: u64) -> (u64, u16) {
+    (number / BLOCK, u16::try_from(number % BLOCK).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -90,37 +124,56 @@ mod tests {
 
     use super::*;
 
+    fn heap(known: &KnownEnvelopes) -> usize {
+        known.blocks.values().map(|block| block.sent.heap() + block.received.heap()).sum()
+    }
+
     #[test]
     fn its_memory_is_counted() {
         let mut known = KnownEnvelopes::default();
-        known.set(9, Exchange::SENT);
+        known.add([9], Exchange::SENT);
         known.count_memory(MemoryCharge::default());
-        assert!((8..1000).contains(&known.memory.bytes()));
-        known.set(1_000_000, Exchange::RECEIVED);
-        assert!((250_000..=500_100).contains(&known.memory.bytes()), "{}", known.memory.bytes());
+        assert!((100..400).contains(&known.memory.bytes()), "{}", known.memory.bytes());
+        known.add((0..BLOCK).step_by(2), Exchange::RECEIVED);
+        assert!((512..1000).contains(&known.memory.bytes()), "{}", known.memory.bytes());
+        known.forget(&LiveBlocks::default());
+        assert_eq!(known.memory.bytes(), 0);
+    }
+
+    #[test]
+    fn a_peer_that_gets_nearly_all_envelopes_takes_little_memory() {
+        let mut known = KnownEnvelopes::default();
+        let from_it = |number: &u64| number.is_multiple_of(250);
+        known.add((0..1_000_000).filter(from_it), Exchange::RECEIVED);
+        known.add((0..1_000_000).filter(|number| !from_it(number)), Exchange::SENT);
+        assert!(known.memory.bytes() < 250_000 / 4, "{}", known.memory.bytes());
+        assert_eq!(known.get(999_750), Exchange::RECEIVED);
+        assert_eq!(known.get(999_751), Exchange::SENT);
     }
 
     proptest! {
         #[test]
-        fn slots_do_not_affect_each_other(
-            changes in prop::collection::vec((0_u32..300, 0_u64..4, any::<bool>()), 0..200)
+        fn numbers_do_not_affect_each_other(
+            runs in prop::collection::vec((0_u64..9000, 1_u64..5000, any::<bool>()), 0..12),
         ) {
             let mut known = KnownEnvelopes::default();
             let mut oracle = HashMap::new();
-            for (slot, bits, add) in changes {
-                let before = oracle.entry(slot).or_insert(0);
-                if add {
-                    known.add(slot, Exchange::of(bits));
-                    *before |= bits;
-                } else {
-                    known.set(slot, Exchange::of(bits));
-                    *before = bits;
+            for (first, length, sent) in runs {
+                let exchange = if sent { Exchange::SENT } else { Exchange::RECEIVED };
+                known.add(first..first + length, exchange);
+                for number in first..first + length {
+                    let before = oracle.entry(number).or_insert(Exchange::NOTHING);
+                    *before = Exchange {
+                        sent: before.sent || exchange.sent,
+                        received: before.received || exchange.received,
+                    };
                 }
+                prop_assert_eq!(known.heap, heap(&known));
             }
-            for slot in 0..400 {
-                let bits = oracle.get(&slot).copied().unwrap_or(0);
-                prop_assert_eq!(known.get(slot), Exchange::of(bits));
-                prop_assert_eq!(known.contains(slot), bits != 0);
+            for number in 0..15_000 {
+                let exchange = oracle.get(&number).copied().unwrap_or(Exchange::NOTHING);
+                prop_assert_eq!(known.get(number), exchange);
+                prop_assert_eq!(known.contains(number), exchange != Exchange::NOTHING);
             }
         }
     }

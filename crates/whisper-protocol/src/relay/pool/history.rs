@@ -8,7 +8,7 @@ const MAX_DEPARTURES: usize = 32_768;
 /// Maximum number of envelopes that wait to be reported with their hashes.
 const MAX_UNREAD: usize = 4096;
 
-/// Number of envelopes that are reported with their hashes of those that expire together.
+/// Number of envelopes that are reported with their hashes of those that leave in one second because they expired.
 const MAX_EXPIRED_SAMPLES: usize = 16;
 
 /// When an envelope arrived, and from which peer slot.
@@ -16,15 +16,10 @@ const MAX_EXPIRED_SAMPLES: usize = 16;
 pub(crate) struct ArrivalStamp {
     /// The index of the slot of the peer that sent it; `None` if it was made here.
     pub(crate) from: Option<u32>,
-    /// The pool's arrival number: the second is in the upper half.
-    pub(crate) arrival: u64,
-}
-
-impl ArrivalStamp {
+    /// How many envelopes were admitted before.
+    pub(crate) number: u64,
     /// The second of the arrival, since 1970.
-    pub(crate) fn second(self) -> u32 {
-        u32::try_from(self.arrival >> 32).unwrap_or(u32::MAX)
-    }
+    pub(crate) second: u32,
 }
 
 /// An envelope that left the pool.
@@ -53,8 +48,9 @@ pub(crate) struct LostEnvelope {
 pub(crate) struct PoolHistory {
     departures: VecDeque<Departure>,
     unread: Vec<LostEnvelope>,
-    /// How many of the unread ones expired.
+    /// How many expired ones of the second `sampled_at` were reported.
     expired_samples: usize,
+    sampled_at: u32,
 }
 
 impl PoolHistory {
@@ -66,6 +62,9 @@ impl PoolHistory {
         }
         self.departures.push_back(departure);
         let Departure { at, evicted, .. } = departure;
+        if at != self.sampled_at {
+            (self.sampled_at, self.expired_samples) = (at, 0);
+        }
         let is_reported = evicted || self.expired_samples < MAX_EXPIRED_SAMPLES;
         if is_reported && self.unread.len() < MAX_UNREAD {
             self.expired_samples += usize::from(!evicted);
@@ -75,7 +74,6 @@ impl PoolHistory {
 
     /// Takes the envelopes to report since the last call.
     pub(crate) fn take_unread(&mut self) -> Vec<LostEnvelope> {
-        self.expired_samples = 0;
         std::mem::take(&mut self.unread)
     }
 
@@ -90,7 +88,7 @@ mod tests {
     use super::*;
 
     fn departure(number: u32, evicted: bool) -> Departure {
-        let stamp = ArrivalStamp { from: None, arrival: u64::from(number) << 32 };
+        let stamp = ArrivalStamp { from: None, number: number.into(), second: number };
         Departure { table_key: number, stamp, at: number, evicted }
     }
 
@@ -102,15 +100,15 @@ mod tests {
         assert_eq!(history.find(1), None);
         assert_eq!(history.find(2), Some(&departure(2, false)));
         let last = history.find(most + 1);
-        assert_eq!(last.map(|departure| departure.stamp.second()), Some(most + 1));
+        assert_eq!(last.map(|departure| departure.stamp.second), Some(most + 1));
     }
 
     #[test]
     fn reports_all_evicted_envelopes_once_and_a_few_expired_ones() {
         let mut history = PoolHistory::default();
-        for number in 0..100 {
-            history.push(departure(number, false), || [1; 32]);
-            history.push(departure(number, true), || [2; 32]);
+        for _ in 0..100 {
+            history.push(departure(7, false), || [1; 32]);
+            history.push(departure(7, true), || [2; 32]);
         }
         let unread = history.take_unread();
         let evicted = unread.iter().filter(|lost| lost.evicted && lost.hash == [2; 32]).count();

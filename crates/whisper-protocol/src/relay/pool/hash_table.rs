@@ -1,0 +1,79 @@
+//! The pool's entries by hash.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::PoolEntry;
+
+/// Number of parts. The table of a million envelopes then grows in steps of 4000.
+const PARTS: usize = 256;
+
+/// A part that is not fuller than one in this many gives memory back.
+const SPARSE: usize = 8;
+
+/// Smallest part that gives memory back.
+const MIN_CAPACITY: usize = 16;
+
+/// The pool's entries by hash, in many small tables: one table of a million entries would stop the relay for as long as
+/// it takes to move them to a larger one.
+#[derive(Debug)]
+pub(super) struct EntryTable {
+    parts: Box<[HashTable<Arc<PoolEntry>>]>,
+    len: usize,
+}
+
+impl Default for EntryTable {
+    fn default() -> Self {
+        Self { parts: (0..PARTS).map(|_| HashTable::new()).collect(), len: 0 }
+    }
+}
+
+impl EntryTable {
+    /// Number of entries.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds an entry that is not in the table.
+    pub(super) fn insert(&mut self, entry: Arc<PoolEntry>) {
+        let hash = spread(entry.table_key());
+        self.parts[part(hash)].insert_unique(hash, entry, rehash);
+        self.len += 1;
+    }
+
+    /// The entry with this key for which `is_it` returns true.
+    pub(super) fn find(
+        &self,
+        table_key: u32,
+        is_it: impl Fn(&PoolEntry) -> bool,
+    ) -> Option<&Arc<PoolEntry>> {
+        let hash = spread(table_key);
+        self.parts[part(hash)].find(hash, |entry| entry.table_key() == table_key && is_it(entry))
+    }
+
+    pub(super) fn remove(&mut self, entry: &Arc<PoolEntry>) {
+        let hash = spread(entry.table_key());
+        let table = &mut self.parts[part(hash)];
+        let Ok(found) = table.find_entry(hash, |other| Arc::ptr_eq(entry, other)) else { return };
+        found.remove();
+        self.len -= 1;
+        if table.capacity() > MIN_CAPACITY && table.len() * SPARSE < table.capacity() {
+            table.shrink_to(2 * table.len(), rehash);
+        }
+    }
+}
+
+/// The 64 bits that a table needs. The key is half of a hash; the high bits are computed from it.
+fn spread(table_key: u32) -> u64 {
+    u64::from(table_key).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// The part for a hash. Its bits are not those that the part itself uses, the lowest and the highest.
+fn part(hash: u64) -> usize {
+    (hash >> 40) as usize % PARTS
+}
+
+fn rehash(entry: &Arc<PoolEntry>) -> u64 {
+    spread(entry.table_key())
+}
