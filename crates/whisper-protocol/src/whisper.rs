@@ -369,7 +369,7 @@ impl Whisper {
         let spoken = direct.dialect(&peer).ok_or(DirectError::NoSuchPeer(peer))?;
         let dialect = match &request {
             Request::Sealed(envelope) => envelope.dialect(),
-            Request::Open(_) => spoken,
+            Request::Open { .. } => spoken,
         };
         self.context().trusted.insert(peer);
         direct.send(peer, dialect, PacketKind::Request, request.encode()).await

@@ -21,6 +21,7 @@ use whisper_envelope::EnvelopeError;
 
 mod ack;
 mod completion;
+mod query;
 mod rates;
 mod request;
 mod response;
@@ -28,8 +29,9 @@ mod sync;
 
 pub use ack::Ack;
 pub use completion::{Completion, Cursor};
+pub use query::{Query, QueryForm};
 pub use rates::Rates;
-pub use request::{Query, Request};
+pub use request::Request;
 pub use response::{RefusedEnvelope, Response};
 pub use sync::{SyncRequest, SyncResponse};
 
@@ -60,6 +62,12 @@ pub enum PacketError {
     Limit {
         /// The requested number.
         limit: u64,
+    },
+    /// A [`Query`] that is neither RLP nor of a valid length.
+    #[error("the query has {length} bytes; 8 and at least 72 are valid")]
+    Query {
+        /// Its length in bytes.
+        length: usize,
     },
     /// A [`Completion`] of an invalid length.
     #[error("the completion has an invalid length of {length} bytes")]

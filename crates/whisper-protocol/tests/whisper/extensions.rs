@@ -181,11 +181,11 @@ async fn each_ignored_kind_of_packet_has_a_counter() {
     let (cursor, bloom) = (Bytes::new(), Bloom::FULL);
     let sync = SyncRequest { lower: 0, upper: 1, bloom, limit: 1, cursor: cursor.clone() };
     peer.send(123, &sync.encode()).await;
-    peer.send(124, &SyncResponse::new(&[], cursor.clone(), true, "").encode()).await;
+    peer.send(124, &SyncResponse::new(&[], cursor, true, "").encode()).await;
     let done = Completion::Done { request: [1; 32], last: None, cursor: None };
     peer.send(125, &done.encode()).await;
-    let query = Query { id: [1; 32], from: 0, to: 1, limit: 0, cursor, bloom: None };
-    peer.send(126, &Request::Open(query).encode()).await;
+    let query = Query { to: 1, ..Query::default() };
+    peer.send(126, &Request::Open { id: [1; 32], query }.encode()).await;
     peer.send(126, envelope(b"sealed").raw()).await;
     peer.send_envelopes(&[&envelope(b"good")]).await;
     assert_eq!(next(&mut watch).await, b"good", "the session goes on");

@@ -57,16 +57,17 @@ async fn an_unencrypted_request_is_answered_with_a_completion() {
     let mut requests = node.mail_requests(8);
     let mut peer = RawPeer::greeted(&node).await;
     let query = Query {
-        id: [7; 32],
         from: NOW - 3600,
         to: NOW,
+        topics: vec![whisper_protocol::Topic(*b"news")],
         limit: 10,
-        cursor: Vec::new().into(),
-        bloom: None,
+        batch: true,
+        ..Query::default()
     };
-    peer.send(126, &Request::Open(query.clone()).encode()).await;
+    let asked = Request::Open { id: [7; 32], query };
+    peer.send(126, &asked.encode()).await;
     let request = requests.next().await.unwrap();
-    assert_eq!(request.request, Request::Open(query));
+    assert_eq!(request.request, asked);
     let done = Completion::Done { request: [7; 32], last: None, cursor: None };
     request.complete(&done).await.unwrap();
     assert_eq!(peer.receive().await, (125, done.encode()));
