@@ -7,6 +7,7 @@
 mod error;
 mod page;
 mod query;
+pub(crate) mod recorder;
 
 use std::{fmt, future::Future, pin::Pin};
 

@@ -105,8 +105,8 @@ pub use relay::reject_reason::RejectReason;
 pub use relay::trace::{EnvelopeSource, PeerTrace};
 pub use relay::unsent_reason::{SkippedPeers, UnsentReason};
 pub use stats::{
-    DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, PostStats, Reason,
-    RejectedStats, RelayStats, SessionStats, Stats, StatsCounter, StatsGroup, WorkStats,
+    ArchiveStats, DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, PostStats,
+    Reason, RejectedStats, RelayStats, SessionStats, Stats, StatsCounter, StatsGroup, WorkStats,
 };
 pub use whisper::describe::rule_name;
 pub use whisper::explanation::{

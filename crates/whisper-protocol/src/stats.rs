@@ -140,6 +140,20 @@ stats! {
         }
     }
 
+    /// The archive of this node.
+    archive: ArchiveStats = "whisper_archive_total" by "event" {
+        count {
+            /// Envelopes that were stored in the archive and were not there before.
+            stored: ArchivedNew,
+            /// Attempts to store envelopes that failed. They are repeated.
+            failed: ArchiveFailed,
+        }
+        drop {
+            /// An envelope was not stored because too much waited for the archive.
+            lost: Unarchived,
+        }
+    }
+
     /// Limits on what peers send and are sent.
     limits: LimitStats = "whisper_limits_total" by "event" {
         count {

@@ -7,6 +7,7 @@ use tokio::{sync::Notify, task::yield_now, time::timeout};
 use whisper_envelope::{Bloom, Envelope};
 
 use crate::{
+    archive::recorder::Recorder,
     clock::{Clock, corrector::ClockCorrector},
     delivery::arrival::{Arrival, Source},
     delivery::driver::DeliveryDriver,
@@ -38,6 +39,7 @@ pub(crate) struct RelayDriver {
     delivery: Arc<DeliveryDriver>,
     tracker: Arc<PostTracker>,
     counters: Arc<Counters>,
+    recorder: Arc<Recorder>,
     /// Notified when the earliest expiry moves forward.
     expiry: Notify,
 }
@@ -52,11 +54,16 @@ impl RelayDriver {
         counters: Arc<Counters>,
     ) -> Self {
         let (clock, expiry) = (corrector.corrected(), Notify::new());
-        Self { relays, clock, corrector, links, delivery, tracker, counters, expiry }
+        let recorder = Arc::new(Recorder::new(Arc::clone(&counters)));
+        Self { relays, clock, corrector, links, delivery, tracker, counters, recorder, expiry }
     }
 
     pub(crate) fn relays(&self) -> &Relays {
         &self.relays
+    }
+
+    pub(crate) fn recorder(&self) -> &Arc<Recorder> {
+        &self.recorder
     }
 
     /// Processes a batch of envelopes from a peer. Returns one outcome for each, in order.
@@ -108,6 +115,7 @@ impl RelayDriver {
             self.relays.process(now, first.dialect(), from, envelopes);
         self.apply(effects);
         self.delivery.offer_new(from.into(), &new);
+        self.recorder.offer(now, from.into(), new.iter().map(|(envelope, _)| *envelope));
         self.record_rejected(now, from, envelopes, &outcomes);
         let known = outcomes.iter().filter(|outcome| **outcome == EnvelopeOutcome::Known);
         self.counters.add(Counter::EnvelopesNew, count_new(&outcomes));

@@ -115,7 +115,7 @@ impl Session {
         let mut refused = Vec::new();
         let deadline = Instant::now() + MAX_QUEUE_WAIT;
         loop {
-            self.context.delivery.wait_for_room(Source::Peer(slot), deadline).await;
+            self.wait_for_room(slot, deadline).await;
             let (batch, rest) = next_batch(&mut envelopes);
             let outcomes = self.context.relays.receive(slot, &batch);
             self.recognize(&outcomes);
@@ -128,6 +128,12 @@ impl Session {
             }
             yield_now().await;
         }
+    }
+
+    /// Waits for room where new envelopes go.
+    async fn wait_for_room(&self, slot: PeerSlot, deadline: Instant) {
+        self.context.delivery.wait_for_room(Source::Peer(slot), deadline).await;
+        self.context.relays.recorder().wait_for_room(deadline).await;
     }
 
     /// A peer that brings a new envelope is worth its place: the envelope has cost work.
@@ -204,7 +210,7 @@ impl Session {
             if batch.is_empty() {
                 return;
             }
-            self.context.delivery.wait_for_room(Source::Peer(slot), deadline).await;
+            self.wait_for_room(slot, deadline).await;
             let outcomes = self.context.relays.receive_due(slot, &batch);
             self.recognize(&outcomes);
             yield_now().await;

@@ -133,6 +133,7 @@ impl Tasks {
 fn spawn(tasks: &Tasks, context: &SessionContext, subscriptions: &Arc<Subscriptions>) {
     let stop = &context.stop;
     tasks.spawn_until(stop, Arc::clone(&context.relays).run_expiry());
+    tasks.spawn(Arc::clone(context.relays.recorder()).run(stop.clone()));
     tasks.spawn_until(stop, Arc::clone(subscriptions).remove_idle());
     tasks.spawn_until(stop, Arc::clone(&context.tracker).run());
     let (delivery, tracker) = (Arc::clone(&context.delivery), Arc::clone(&context.tracker));

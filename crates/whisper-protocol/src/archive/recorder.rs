@@ -1,0 +1,173 @@
+//! Passes every admitted envelope to the archive of this node.
+
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use fair_queue::{FairQueue, Lane};
+use p2p_identity::causes;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use whisper_envelope::Envelope;
+
+use super::Archive;
+use crate::{
+    delivery::arrival::Source,
+    drops::Occurrence,
+    lock::lock,
+    stats::{Counter, Reason, counters::Counters},
+};
+
+/// Maximum number of bytes that wait for the archive. Beyond it, the source that holds the most loses its newest envelope.
+const MAX_BYTES: usize = 32 << 20;
+
+/// Bytes that wait from which on the sessions wait for room.
+const MANY_BYTES: usize = MAX_BYTES / 2;
+
+/// What an envelope takes beside its bytes.
+const OVERHEAD: usize = 256;
+
+/// Maximum number of envelopes of one append.
+const MAX_APPEND: usize = 1024;
+
+/// Time after which a failed append is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+type Queue = FairQueue<Source, (), (), Envelope>;
+
+/// The envelopes that wait for the archive of this node. While there is no archive, it takes none.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    state: Mutex<State>,
+    /// Notified when there is something to append, or an archive.
+    arrived: Notify,
+    /// Notified when something was appended.
+    room: Notify,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug)]
+struct State {
+    archive: Option<Arc<dyn Archive>>,
+    queue: Queue,
+}
+
+impl Recorder {
+    pub(crate) fn new(counters: Arc<Counters>) -> Self {
+        // An envelope of the largest size is one turn.
+        let queue = Queue::new(1 << 20, MAX_BYTES);
+        let state = Mutex::new(State { archive: None, queue });
+        Self { state, arrived: Notify::new(), room: Notify::new(), counters }
+    }
+
+    /// Envelopes go to this archive from now on.
+    pub(crate) fn set_archive(&self, archive: Arc<dyn Archive>) {
+        lock(&self.state).archive = Some(archive);
+        self.arrived.notify_one();
+    }
+
+    /// Queues new envelopes.
+    pub(crate) fn offer<'a>(
+        &self,
+        now: u32,
+        source: Source,
+        new: impl Iterator<Item = &'a Envelope>,
+    ) {
+        let mut state = lock(&self.state);
+        if state.archive.is_none() {
+            return;
+        }
+        for envelope in new {
+            let lane = Lane { group: source, weight: 1, key: () };
+            let size = envelope.raw().len() + OVERHEAD;
+            for lost in state.queue.push(lane, (), size, envelope.detached()) {
+                let peer = match lost.lane.group {
+                    Source::Direct(id) => Some(id),
+                    Source::Own | Source::Peer(_) | Source::Pool => None,
+                };
+                let occurrence = Occurrence::at(now).by(peer).of(lost.item.hash());
+                self.counters.record(Reason::Unarchived, occurrence);
+            }
+        }
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Waits while much waits for the archive, at most until `deadline`: relaying must not depend on a disk.
+    pub(crate) async fn wait_for_room(&self, deadline: Instant) {
+        let _ = timeout_at(deadline, self.room()).await;
+    }
+
+    async fn room(&self) {
+        loop {
+            let mut room = pin!(self.room.notified());
+            room.as_mut().enable(); // before the check, so that no notification is missed
+            if lock(&self.state).queue.bytes() < MANY_BYTES {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// Appends what is queued, until the node stops. What is queued then is still appended.
+    pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            match self.take() {
+                Some((archive, envelopes)) => self.append(&*archive, envelopes, &stop).await,
+                None if stop.is_cancelled() => return,
+                None => {
+                    _ = stop.run_until_cancelled(self.arrived.notified()).await;
+                }
+            }
+        }
+    }
+
+    fn take(&self) -> Option<(Arc<dyn Archive>, Vec<Envelope>)> {
+        let mut state = lock(&self.state);
+        let archive = Arc::clone(state.archive.as_ref()?);
+        let mut envelopes = Vec::new();
+        while envelopes.len() < MAX_APPEND {
+            let Some(job) = state.queue.pop() else { break };
+            state.queue.charge(&job.lane, u32::try_from(job.size).unwrap_or(u32::MAX));
+            envelopes.push(job.item);
+        }
+        (!envelopes.is_empty()).then_some((archive, envelopes))
+    }
+
+    /// Appends until it succeeds, or fails after the node has stopped: nothing is lost while the disk is full for a moment.
+    async fn append(
+        &self,
+        archive: &dyn Archive,
+        envelopes: Vec<Envelope>,
+        stop: &CancellationToken,
+    ) {
+        loop {
+            let error = match archive.append(envelopes.clone()).await {
+                Ok(appended) => {
+                    let new = appended.iter().filter(|appended| !appended.known).count();
+                    self.counters.add(Counter::ArchivedNew, new);
+                    self.room.notify_waiters();
+                    return;
+                }
+                Err(error) => causes(&error).to_string(),
+            };
+            self.counters.one(Counter::ArchiveFailed);
+            let count = envelopes.len();
+            if stop.is_cancelled() {
+                tracing::error!(error, count, "cannot store the last envelopes in the archive");
+                return;
+            }
+            tracing::warn!(
+                error,
+                count,
+                "cannot store envelopes in the archive: this is repeated until it works"
+            );
+            _ = stop.run_until_cancelled(sleep(RETRY)).await;
+        }
+    }
+}
