@@ -1,12 +1,21 @@
 //! Requests for old envelopes: from peers to a mail server on this node, and from this node to a peer that is one.
 //!
-//! Whisper only transports the requests. What a request asks for, and whether to answer it, is up to the mail server.
+//! [`MailRequests`] passes the requests on, and its reader decides what to answer. [`MailServer`] answers them from an archive.
+
+mod cursor;
+mod refusal;
+mod server;
+mod settings;
+mod turns;
 
 use std::sync::{Arc, Mutex};
 
 use p2p_identity::NodeId;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use whisper_envelope::{Dialect, Envelope};
+
+pub use server::MailServer;
+pub use settings::{MailServerSettings, OpenRequests};
 
 use crate::{
     lock::lock,
@@ -69,6 +78,16 @@ impl MailRequest {
     /// If the peer has disconnected, or speaks another dialect than that of the envelope.
     pub async fn answer(&self, envelope: &Envelope) -> Result<(), DirectError> {
         self.direct.send_envelope(self.peer, envelope).await
+    }
+
+    /// Sends several envelopes in one packet, as [`answer`](Self::answer) does. go-ethereum's clients understand only packets of
+    /// one: use it only for a request that allows it ([`packet::Query::batch`](crate::packet::Query::batch)).
+    ///
+    /// # Errors
+    ///
+    /// As [`answer`](Self::answer).
+    pub async fn answer_all(&self, envelopes: &[Envelope]) -> Result<(), DirectError> {
+        self.direct.send_envelopes(self.peer, self.dialect, envelopes).await
     }
 
     /// Tells the peer that the answer is complete. Only status-im's nodes understand it; others ignore it.

@@ -10,7 +10,7 @@ use crate::{
     peers::links::Links,
     peers::peer_sender::PeerLink,
     stats::{Counter, counters::Counters},
-    wire::{PacketKind, Wire},
+    wire::{PackedEnvelopes, PacketKind, Wire},
 };
 
 /// Why a packet could not be sent to one peer.
@@ -56,6 +56,24 @@ impl DirectSender {
         let raw = envelope.raw().clone();
         self.send(id, envelope.dialect(), PacketKind::Direct, raw).await?;
         self.counters.one(Counter::DirectSent);
+        Ok(())
+    }
+
+    /// Sends several envelopes as one direct message.
+    pub(crate) async fn send_envelopes(
+        &self,
+        id: NodeId,
+        dialect: Dialect,
+        envelopes: &[Envelope],
+    ) -> Result<(), DirectError> {
+        if envelopes.iter().any(|envelope| envelope.dialect() != dialect) {
+            return Err(DirectError::OtherDialect { id, dialect });
+        }
+        let bytes = envelopes.iter().map(|envelope| envelope.raw().len()).sum();
+        let mut packed = PackedEnvelopes::default();
+        envelopes.iter().for_each(|envelope| packed.push(envelope.raw(), bytes));
+        self.send(id, dialect, PacketKind::Direct, packed.into_list()).await?;
+        self.counters.add(Counter::DirectSent, envelopes.len());
         Ok(())
     }
 

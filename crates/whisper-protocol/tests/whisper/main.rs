@@ -16,6 +16,7 @@ mod historic;
 mod hostile;
 mod light;
 mod limits;
+mod mail_server;
 mod observed;
 mod posting;
 mod quirks;
