@@ -2,7 +2,8 @@
 //!
 //! - [`rng`], [`HashMap`] and [`HashSet`]: randomness of the operating system. With the feature `seeded`, a thread can use
 //!   a seed instead (`seed_thread`): then the same program makes the same choices again.
-//! - [`race`]: two futures side by side, without the random choice of `select!`.
+//! - [`race`]: two futures side by side, without the random choice of `select!`. [`when_woken`]: a future that is polled only
+//!   after it was woken.
 //! - `World`, with the feature `tokio`: the clock, tasks, names, connections, datagrams and files of one node. `SystemWorld`
 //!   is the one of the operating system. The crate `p2p-sim` has a simulated one for each host.
 //!
@@ -27,6 +28,7 @@ mod race;
 mod random;
 #[cfg(feature = "tokio")]
 mod system;
+mod wake_gate;
 #[cfg(feature = "tokio")]
 mod world;
 
@@ -39,5 +41,6 @@ pub use random::{Rng, is_seeded, rng};
 pub use random::{SeedGuard, seed_thread};
 #[cfg(feature = "tokio")]
 pub use system::SystemWorld;
+pub use wake_gate::{WakeGate, when_woken};
 #[cfg(feature = "tokio")]
 pub use world::{Connection, Datagrams, File, Listener, Pending, Task, World};
