@@ -6,6 +6,7 @@
 
 mod hang_up;
 mod outbox;
+mod output;
 mod round_trips;
 mod slot_tasks;
 
@@ -19,13 +20,14 @@ use std::{
     time::Instant,
 };
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
+use p2p_world::when_woken;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     task::yield_now,
     time::{Sleep, sleep_until, timeout, timeout_at},
 };
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     CloseReason, Config, Connection, Direction, DisconnectReason, Event, LostReason, Message,
@@ -34,6 +36,7 @@ use crate::{
 
 pub(crate) use hang_up::hang_up;
 pub(crate) use outbox::{Collected, Freed, Outbox, Outgoing};
+use output::Output;
 pub(crate) use round_trips::RoundTrips;
 pub(crate) use slot_tasks::SlotTasks;
 use slot_tasks::TaskEnd;
@@ -64,19 +67,9 @@ pub(crate) struct Driver<Io> {
     outgoing: Vec<Outgoing>,
     timer: Timer,
     round_trips: RoundTrips<Io>,
-    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Polled only when it was woken, not in each pass.
+    stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     config: Config,
-}
-
-/// Encrypted bytes that wait to be written.
-#[derive(Default)]
-struct Output {
-    bytes: BytesMut,
-    flushing: bool,
-    /// When the connection is lost, unless the network accepts some bytes before.
-    deadline: Option<Instant>,
-    /// Writing has failed. Reading continues, because it may show why the peer closed the connection.
-    failed: bool,
 }
 
 /// One timer for all deadlines. It may fire too early, but never too late.
@@ -111,7 +104,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             outgoing: Vec::new(),
             timer: Timer { sleep: Box::pin(sleep_until(now().into())), armed: None },
             round_trips,
-            stop: Box::pin(stop.cancelled_owned()),
+            stop: Box::pin(when_woken(stop.cancelled_owned())),
             config,
         })
     }
@@ -133,9 +126,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
                 return closed;
             }
             poll_fn(|cx| self.poll_progress(cx)).await;
-            if sealed {
-                // Slots that now have room must get to fill it. Otherwise the size of their messages
-                // would decide their shares.
+            if sealed && !self.machine.is_flushed() {
+                // Slots that now have room must get to fill it before the next message is chosen. Otherwise
+                // the size of their messages would decide their shares.
                 yield_now().await;
             }
         }
@@ -385,40 +378,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         let _ = tokio::join!(peer, slots);
         // Tasks are cancelled at once, except those that block their thread: they are left behind.
         let _ = timeout(self.config.close_limit, self.tasks.shutdown()).await;
-    }
-}
-
-impl Output {
-    /// Writes and flushes. Ready unless the network accepts nothing; then, whether it accepted any
-    /// bytes.
-    fn poll(&mut self, io: &mut (impl AsyncWrite + Unpin), cx: &mut Context<'_>) -> Poll<bool> {
-        let mut moved = false;
-        while !self.bytes.is_empty() && !self.failed {
-            match Pin::new(&mut *io).poll_write(cx, &self.bytes) {
-                Poll::Ready(Ok(written @ 1..)) => {
-                    self.bytes.advance(written);
-                    self.flushing = true;
-                    self.deadline = None;
-                    moved = true;
-                }
-                Poll::Ready(Ok(0) | Err(_)) => self.fail(),
-                Poll::Pending => return if moved { Poll::Ready(true) } else { Poll::Pending },
-            }
-        }
-        if self.flushing {
-            match Pin::new(io).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.flushing = false,
-                Poll::Ready(Err(_)) => self.fail(),
-                Poll::Pending => {}
-            }
-        }
-        Poll::Ready(moved)
-    }
-
-    fn fail(&mut self) {
-        self.failed = true;
-        self.flushing = false;
-        self.bytes = BytesMut::new();
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use p2p_identity::causes;
 use p2p_mux::{Channel, Exit, MemoryCharge, Receiver, SendError};
-use p2p_world::race;
+use p2p_world::{race, when_woken};
 use tokio::{sync::Notify, task::yield_now, time::timeout};
 
 use crate::{
@@ -72,8 +72,13 @@ pub(crate) async fn run(
         unconfirmed: Mutex::default(),
         early: EarlyEnvelopes::new(early),
     };
-    let ended = context.stop.run_until_cancelled(session.exchange(receiver, known)).await;
-    match ended.unwrap_or(Ok(())) {
+    let ended = tokio::select! {
+        biased;
+        // Seldom woken, unlike the session.
+        () = when_woken(context.stop.cancelled()) => Ok(()),
+        ended = session.exchange(receiver, known) => ended,
+    };
+    match ended {
         Ok(()) | Err(Ended::Send(SendError::Closed)) => Ok(()),
         Err(Ended::Send(error)) => Err(error.into()),
         Err(Ended::Fault(fault)) => {
@@ -127,7 +132,7 @@ impl Session {
         self.context.counters.one(Counter::SessionsEstablished);
         let reading = self.read(peer.slot(), &theirs, &mut receiver);
         let writing = self.write(peer.slot(), theirs.confirmations && ours.confirmations);
-        let ended = race(reading, writing).await;
+        let ended = race(when_woken(reading), when_woken(writing)).await;
         peer.learn_rule();
         ended
     }

@@ -32,7 +32,11 @@ const FLOORS: &[Standing] = &[
     on_floor(2, "p2p-discovery", &["rlp-codec", "p2p-identity", "p2p-world", "keccak-lanes"]),
     on_floor(2, "whisper-envelope", &["rlp-codec", "p2p-identity", "keccak-lanes"]),
     on_floor(3, "whisper-pow", &["fair-queue", "keccak-lanes", "whisper-envelope"]),
-    on_floor(3, "p2p-mux", &["rlpx-transport", "rlp-codec", "p2p-identity", "keccak-lanes"]),
+    on_floor(
+        3,
+        "p2p-mux",
+        &["rlpx-transport", "rlp-codec", "p2p-identity", "p2p-world", "keccak-lanes"],
+    ),
     on_floor(4, "p2p-server", &["p2p-mux", "p2p-discovery", "p2p-world", "node-store"]),
     on_floor(5, "p2p-sim", &["p2p-mux", "p2p-server", "p2p-world", "rlpx-transport"]),
     on_floor(

@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use p2p_world::WakeGate;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::{AbortHandle, JoinSet},
@@ -30,6 +31,8 @@ pub(crate) struct SlotTasks {
     /// Tasks of removed slots, each with the time at which it is cancelled.
     retired: Vec<(Instant, AbortHandle)>,
     tasks: JoinSet<Result<(), Exit>>,
+    /// Lets the tasks be asked whether one has ended only when one has.
+    ends: WakeGate,
 }
 
 #[derive(Debug)]
@@ -75,6 +78,7 @@ impl SlotTasks {
             slots: Vec::with_capacity(slots.len()),
             retired: Vec::new(),
             tasks: JoinSet::new(),
+            ends: WakeGate::new(),
         };
         for (index, (_, protocol)) in slots.iter().enumerate() {
             let room = protocol.settings().outbound_capacity();
@@ -119,6 +123,7 @@ impl SlotTasks {
         let channel = Channel::new(Arc::new(sender), arrivals, freed_target);
         let (running, peer) = (protocol.clone(), self.peer.clone());
         let task = self.tasks.spawn(async move { running.run(peer, channel).await });
+        self.ends.open();
         SlotTask { protocol, run, queue: Some(queue), freed, permits, task }
     }
 
@@ -223,7 +228,9 @@ impl SlotTasks {
 
     /// Returns a task that has ended, once. Cancelled tasks are not returned.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<(SlotId, TaskEnd)> {
-        while let Poll::Ready(Some(joined)) = self.tasks.poll_join_next_with_id(cx) {
+        while let Poll::Ready(Some(joined)) =
+            self.ends.poll(cx, |cx| self.tasks.poll_join_next_with_id(cx))
+        {
             let (task, end) = match joined {
                 Ok((task, end)) => (task, end.map_err(TaskError::Exit)),
                 Err(error) if error.is_panic() => {

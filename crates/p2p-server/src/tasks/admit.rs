@@ -14,7 +14,7 @@ use p2p_mux::{
     refuse,
     transport::Stream,
 };
-use p2p_world::rng;
+use p2p_world::{rng, when_woken};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::sleep,
@@ -187,9 +187,18 @@ impl AdmittedPeer {
         guard.closed = Some(tokio::select! {
             biased;
             closed = run => closed,
-            () = leave_timeout(&leave) => CloseReason::ByUs(DisconnectReason::Requested),
-            () = context.lifecycle.killed() => CloseReason::ByUs(DisconnectReason::Quitting),
+            // Seldom woken, unlike the connection.
+            reason = when_woken(cut_off(&context, &leave)) => CloseReason::ByUs(reason),
         });
+    }
+}
+
+/// Completes when the connection must be dropped, with the reason.
+async fn cut_off(context: &Context, leave: &CancellationToken) -> DisconnectReason {
+    tokio::select! {
+        biased;
+        () = leave_timeout(leave) => DisconnectReason::Requested,
+        () = context.lifecycle.killed() => DisconnectReason::Quitting,
     }
 }
 
