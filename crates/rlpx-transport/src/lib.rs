@@ -71,9 +71,11 @@
 //!
 //! - `sec` (default): `sec/1` with `aws-lc-rs`, which needs a C compiler; not for WebAssembly.
 //! - `sec-portable`: `sec/1` in Rust alone, and with random numbers that the caller gives.
+//! - `null`: a thread can leave out all cryptography. For simulations only.
 //! - `serde`: serialization of [`SecPolicy`].
 //! - `tokio` (default): [`Stream`], [`connect`], [`accept`], [`connect_with`], [`accept_with`].
 
+mod curve;
 mod error;
 mod frame;
 mod handshake;
@@ -81,6 +83,8 @@ mod key;
 mod keystream;
 mod mac;
 mod message;
+#[cfg(feature = "null")]
+mod null;
 mod sec;
 mod secrets;
 mod session;
@@ -97,6 +101,8 @@ pub use handshake::{
     StockSize,
 };
 pub use message::Message;
+#[cfg(feature = "null")]
+pub use null::{NullGuard, null_cryptography};
 pub use sec::{
     Link, MAX_PIECE, Part, Piece, PieceError, SecError, SecLibrary, SecPolicy, SecPolicyError,
     SecSettings, Suite,

@@ -150,7 +150,7 @@ impl Initiator {
             ));
         };
         let agreement = offer.finish(element)?;
-        let ephemeral = self.fresh.key.ecdh(&ack.body.ephemeral);
+        let ephemeral = self.fresh.agree(&ack.body.ephemeral);
         let transcript = Transcript {
             initiator: self.local.id(),
             recipient: self.remote.id(),
@@ -163,7 +163,7 @@ impl Initiator {
 
     /// The secrets of plain RLPx.
     pub(super) fn secrets(&self, ack: &Packet<Ack>) -> Secrets {
-        let shared = self.fresh.key.ecdh(&ack.body.ephemeral);
+        let shared = self.fresh.agree(&ack.body.ephemeral);
         Secrets::derive(&shared, &self.fresh.nonce, &ack.body.nonce)
     }
 }

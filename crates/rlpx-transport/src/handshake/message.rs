@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::Nonce;
 use super::key_source::Fresh;
 use crate::HandshakeError;
+use crate::curve;
 use crate::sec::find_shares;
 
 /// The version that is sent. A received version is ignored: higher ones are compatible (EIP-8).
@@ -47,7 +48,7 @@ impl Auth {
     /// The message of the node with the key `local`; `secret` is the shared secret of the static keys.
     pub(super) fn new(local: &SecretKey, secret: Zeroizing<[u8; 32]>, fresh: &Fresh) -> Self {
         Self {
-            signature: fresh.key.sign(&challenge(secret, &fresh.nonce)),
+            signature: curve::sign(&fresh.key, &challenge(secret, &fresh.nonce)),
             key: local.public_key(),
             nonce: fresh.nonce,
             ephemeral_hash: None,
@@ -63,7 +64,7 @@ impl Auth {
         &self,
         secret: Zeroizing<[u8; 32]>,
     ) -> Result<PublicKey, HandshakeError> {
-        let ephemeral = self.signature.recover(&challenge(secret, &self.nonce))?;
+        let ephemeral = curve::recover(&self.signature, &challenge(secret, &self.nonce))?;
         if self.ephemeral_hash.is_some_and(|hash| hash != ephemeral.id().hash()) {
             return Err(HandshakeError::EphemeralKey);
         }

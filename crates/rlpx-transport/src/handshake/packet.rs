@@ -8,6 +8,7 @@ use super::foreign::ForeignProtocol;
 use super::key_source::KeySource;
 use super::message::Body;
 use crate::HandshakeError;
+use crate::curve;
 
 /// Maximum size in the prefix of an EIP-8 handshake packet, in bytes. Packets in use have 300 to 700; the
 /// prefix could say 65 535.
@@ -58,7 +59,7 @@ impl Reader {
         let Some(&prefix) = input.first_chunk::<PREFIX>() else { return Ok(None) };
         if prefix[0] == UNCOMPRESSED && !self.not_plain {
             let Some(packet) = input.get(..T::PLAIN_PACKET) else { return Ok(None) };
-            if let Ok(plain) = ecies::open(key, packet, &[]) {
+            if let Ok(plain) = curve::open(key, packet, &[]) {
                 let bytes = input.split_to(T::PLAIN_PACKET).freeze();
                 return Ok(Some(Packet { body: T::from_plain(&plain)?, form: Form::Plain, bytes }));
             }
@@ -76,7 +77,7 @@ impl Reader {
             return Err(HandshakeError::Undersized { size });
         }
         let Some(packet) = input.get(PREFIX..PREFIX + size) else { return Ok(None) };
-        let rlp = ecies::open(key, packet, &prefix)?;
+        let rlp = curve::open(key, packet, &prefix)?;
         let bytes = input.split_to(PREFIX + size).freeze();
         Ok(Some(Packet { body: T::from_rlp(&rlp)?, form: Form::Eip8, bytes }))
     }

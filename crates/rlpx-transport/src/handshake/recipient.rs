@@ -110,7 +110,7 @@ impl Recipient {
             Some(agreement) => {
                 let (initiator, recipient) = (remote, self.local.id());
                 let transcript = Transcript { initiator, recipient, auth: &auth.bytes, ack: &ack };
-                let shared = fresh.key.ecdh(&ephemeral);
+                let shared = fresh.agree(&ephemeral);
                 let (sealer, opener) = agreement.directions(&shared, &transcript, false);
                 Session { remote, sealer: sealer.into(), opener: opener.into() }
             }
@@ -154,5 +154,5 @@ fn seal<R: CryptoRng + ?Sized>(
 
 /// The secrets, derived by the recipient.
 pub(super) fn secrets(fresh: &Fresh, auth: &Auth, ephemeral: &PublicKey) -> Secrets {
-    Secrets::derive(&fresh.key.ecdh(ephemeral), &auth.nonce, &fresh.nonce)
+    Secrets::derive(&fresh.agree(ephemeral), &auth.nonce, &fresh.nonce)
 }

@@ -8,6 +8,8 @@ use p2p_identity::{NodeId, PublicKey, SecretKey};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use crate::curve;
+
 /// The shared secret of two static keys. In an `Arc`, so that it is in memory once.
 type StaticSecret = Arc<Zeroizing<[u8; 32]>>;
 
@@ -109,7 +111,7 @@ impl Stock {
         let mut made = 0;
         while made < most && self.keys() < self.0.size.keys {
             // Made before the lock is taken, so that no handshake waits for it.
-            let key = Box::new(SecretKey::random(rng));
+            let key = Box::new(curve::new_key(rng));
             let mut keys = lock(&self.0.keys);
             if keys.len() >= self.0.size.keys {
                 break; // another thread refilled it
@@ -136,7 +138,7 @@ impl Stock {
         if self.0.size.peers == 0 || self.is_known(&id) {
             return;
         }
-        let secret = Arc::new(self.0.local.ecdh(peer));
+        let secret = Arc::new(curve::agree(&self.0.local, peer));
         lock(&self.0.known).insert(id, secret, self.0.size.peers);
     }
 

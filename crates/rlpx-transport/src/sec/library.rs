@@ -2,6 +2,8 @@
 
 #[cfg(all(feature = "sec", not(target_family = "wasm")))]
 mod aws_lc;
+#[cfg(feature = "null")]
+mod null;
 #[cfg(any(test, feature = "sec-portable"))]
 mod rust_crypto;
 
@@ -59,7 +61,12 @@ pub(super) trait RecordKey: Send + Sync {
 
 /// The place of a record in its direction. A record cannot be opened at another one.
 #[cfg_attr(
-    not(any(test, feature = "sec-portable", all(feature = "sec", not(target_family = "wasm")))),
+    not(any(
+        test,
+        feature = "null",
+        feature = "sec-portable",
+        all(feature = "sec", not(target_family = "wasm"))
+    )),
     expect(dead_code, reason = "read by the libraries, of which this build has none")
 )]
 #[derive(Clone, Copy)]
@@ -87,6 +94,10 @@ impl SecLibrary {
     /// `sec-portable`. In a thread with a seed (`p2p_world::seed_thread`) the one that takes its keys from the seed, or none.
     #[must_use]
     pub fn best() -> Option<Self> {
+        #[cfg(feature = "null")]
+        if crate::null::is_on() {
+            return Some(Self(&null::Null));
+        }
         #[cfg(feature = "tokio")]
         if p2p_world::is_seeded() {
             return Self::repeatable();
@@ -148,7 +159,12 @@ impl fmt::Debug for SecLibrary {
 
 /// The parts of `out`: those for data of `size` bytes, and for a directory and the tag.
 #[cfg_attr(
-    not(any(test, feature = "sec-portable", all(feature = "sec", not(target_family = "wasm")))),
+    not(any(
+        test,
+        feature = "null",
+        feature = "sec-portable",
+        all(feature = "sec", not(target_family = "wasm"))
+    )),
     expect(dead_code, reason = "read by the libraries, of which this build has none")
 )]
 fn split(out: &mut [u8], size: usize) -> (&mut [u8], &mut [u8]) {
