@@ -3,6 +3,7 @@
 mod clock;
 mod disk;
 mod file;
+mod tasks;
 mod world;
 
 use std::{
@@ -11,9 +12,13 @@ use std::{
 };
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{clock::HostClock, disk::Disk, world::HostWorld};
+pub(crate) use self::{
+    clock::HostClock,
+    disk::Disk,
+    tasks::{HostTasks, Running},
+    world::HostWorld,
+};
 use crate::{
     host_id::HostId,
     net::{datagrams::Mailbox, listener::Backlog, pipe::Pipe},
@@ -74,8 +79,7 @@ pub(crate) struct HostState {
     pub(crate) contacted: BTreeSet<SocketAddr>,
     pub(crate) clock: HostClock,
     pub(crate) disk: Disk,
-    /// Ends its tasks.
-    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: HostTasks,
     /// Both directions of its connections: what it sends, and what it receives.
     pipes: Vec<(Pipe, Pipe)>,
     next_port: u16,
@@ -93,7 +97,7 @@ impl HostState {
             contacted: BTreeSet::new(),
             clock: HostClock::default(),
             disk: Disk::default(),
-            stop: CancellationToken::new(),
+            tasks: HostTasks::default(),
             pipes: Vec::new(),
             next_port: FIRST_FREE_PORT,
         }
@@ -118,14 +122,13 @@ impl HostState {
         self.pipes.push((output.clone(), input.clone()));
     }
 
-    /// The host stops: its sockets are gone. Returns its connections.
-    pub(crate) fn switch_off(&mut self) -> Vec<(Pipe, Pipe)> {
+    /// The host stops: its sockets are gone. Returns its tasks, which are to be cancelled, and its connections.
+    pub(crate) fn switch_off(&mut self) -> (HostTasks, Vec<(Pipe, Pipe)>) {
         self.up = false;
         self.listeners.clear();
         self.sockets.clear();
         self.contacted.clear();
-        std::mem::take(&mut self.stop).cancel();
-        std::mem::take(&mut self.pipes)
+        (self.tasks.end(), std::mem::take(&mut self.pipes))
     }
 }
 

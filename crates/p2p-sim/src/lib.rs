@@ -43,6 +43,9 @@
 //! - **Invariants** ([`Network::invariant`]), checked each second of virtual time.
 //! - **Shrinking** ([`shrink()`]): a failing scenario becomes a small one.
 //!
+//! Handshakes and encryption are real, unless a network of thousands of nodes leaves them out
+//! ([`Network::null_cryptography`]).
+//!
 //! Processor time is not simulated: whatever a program computes takes no virtual time.
 
 mod fault;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use p2p_world::{World, seed_thread};
+use rlpx_transport::null_cryptography;
 use thiserror::Error;
 use tokio::{
     runtime::{Builder, Runtime},
@@ -44,6 +45,8 @@ pub struct Network {
     runtime: Runtime,
     wire: Wire,
     seed: u64,
+    /// Whether connections compute no cryptography.
+    null: bool,
     /// How often time passed: each time randomness begins with another number.
     runs: u64,
     programs: Vec<Program>,
@@ -114,6 +117,7 @@ impl Network {
             runtime,
             wire,
             seed,
+            null: false,
             runs: 0,
             programs: Vec::new(),
             started: 0,
@@ -137,6 +141,14 @@ impl Network {
     #[must_use]
     pub fn link(self, link: Link) -> Self {
         self.wire.state().set_link(link);
+        self
+    }
+
+    /// Leaves out the cryptography of handshakes and sessions: connections carry as many bytes, in the same form, and compute
+    /// nothing. For networks of thousands of nodes; call it before time passes. Without it, the cryptography is real.
+    #[must_use]
+    pub const fn null_cryptography(mut self) -> Self {
+        self.null = true;
         self
     }
 
@@ -291,6 +303,7 @@ impl Network {
         self.runs += 1;
         // Far apart for neighbouring seeds.
         let _seeded = seed_thread(self.seed.rotate_left(32) ^ self.runs);
+        let _null = self.null.then(null_cryptography);
         run(&self.runtime)
     }
 
@@ -323,20 +336,20 @@ impl Network {
         if !self.is_up(id) {
             return;
         }
-        let pipes = {
+        let (tasks, pipes) = {
             let mut state = self.wire.state();
             let state = &mut *state;
             let host = state.hosts.host_mut(id);
-            let pipes = host.switch_off();
+            let stopped = host.switch_off();
             if power_loss {
                 host.disk.fail(&mut state.rng);
             } else {
                 host.disk.release();
             }
-            pipes
+            stopped
         };
         // Its tasks end before it can start again.
-        self.seeded(|runtime| runtime.block_on(tokio::task::yield_now()));
+        self.seeded(|runtime| runtime.block_on(tasks.cancel()));
         if !power_loss {
             for (output, input) in pipes {
                 self.wire.end(&output, End::Reset);

@@ -42,6 +42,24 @@ fn equal_seeds_give_equal_traces_of_servers() -> Result<(), Violation> {
 }
 
 #[test]
+fn nodes_connect_without_cryptography() -> Result<(), Violation> {
+    let run = || {
+        let (network, nodes) = network(11);
+        let mut network = network.null_cryptography();
+        network.run_for(40 * SECOND)?;
+        assert!(network.run_until(120 * SECOND, |_| nodes.are_connected())?);
+        Ok::<_, Violation>(network.trace_hash())
+    };
+    let (mut encrypted, nodes) = network(11);
+    encrypted.run_for(40 * SECOND)?;
+    assert!(encrypted.run_until(120 * SECOND, |_| nodes.are_connected())?);
+    let first = run()?;
+    assert_eq!(first, run()?);
+    assert_ne!(first, encrypted.trace_hash(), "the bytes differ");
+    Ok(())
+}
+
+#[test]
 fn all_are_connected_again_when_everything_is_repaired() -> Result<(), Violation> {
     let (mut network, nodes) = network(3);
     network.run_for(40 * SECOND)?;

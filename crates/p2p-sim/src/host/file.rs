@@ -2,10 +2,9 @@
 
 use std::{io, path::PathBuf};
 
-use p2p_world::File;
-use tokio_util::sync::CancellationToken;
-
+use super::Running;
 use crate::{host_id::HostId, net::wire::Wire};
+use p2p_world::File;
 
 /// An open file. After its machine was stopped it can no longer be used.
 #[derive(Debug)]
@@ -13,16 +12,16 @@ pub(crate) struct SimFile {
     wire: Wire,
     host: HostId,
     path: PathBuf,
-    stop: CancellationToken,
+    running: Running,
 }
 
 impl SimFile {
-    pub(crate) fn new(wire: Wire, host: HostId, path: PathBuf, stop: CancellationToken) -> Self {
-        Self { wire, host, path, stop }
+    pub(crate) fn new(wire: Wire, host: HostId, path: PathBuf, running: Running) -> Self {
+        Self { wire, host, path, running }
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.stop.is_cancelled() { Err(io::ErrorKind::NotConnected.into()) } else { Ok(()) }
+        if self.running.has_ended() { Err(io::ErrorKind::NotConnected.into()) } else { Ok(()) }
     }
 }
 
@@ -55,7 +54,7 @@ impl File for SimFile {
 
 impl Drop for SimFile {
     fn drop(&mut self) {
-        if !self.stop.is_cancelled() {
+        if !self.running.has_ended() {
             self.wire.state().hosts.host_mut(self.host).disk.unlock(&self.path);
         }
     }

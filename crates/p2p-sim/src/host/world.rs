@@ -11,9 +11,8 @@ use std::{
 
 use p2p_world::{Connection, Datagrams, File, Listener, Pending, Task, World};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use super::file::SimFile;
+use super::{Running, file::SimFile};
 use crate::{
     host_id::HostId,
     net::{
@@ -28,19 +27,19 @@ use crate::{
 pub(crate) struct HostWorld {
     wire: Wire,
     host: HostId,
-    stop: CancellationToken,
+    running: Running,
 }
 
 impl HostWorld {
     /// The machine as it runs now.
     pub(crate) fn new(wire: Wire, host: HostId) -> Self {
-        let stop = wire.state().hosts.host(host).stop.clone();
-        Self { wire, host, stop }
+        let running = wire.state().hosts.host(host).tasks.running();
+        Self { wire, host, running }
     }
 
     /// Fails once the machine has stopped.
     fn check(&self) -> io::Result<()> {
-        if self.stop.is_cancelled() { Err(ErrorKind::NetworkDown.into()) } else { Ok(()) }
+        if self.running.has_ended() { Err(ErrorKind::NetworkDown.into()) } else { Ok(()) }
     }
 
     /// The address to use, of this machine. Port 0 becomes a free one.
@@ -78,10 +77,11 @@ impl World for HostWorld {
     }
 
     fn spawn(&self, task: Task) {
-        let stop = self.stop.clone();
-        tokio::spawn(async move {
-            stop.run_until_cancelled(task).await;
-        });
+        if self.running.has_ended() {
+            return;
+        }
+        let task = tokio::spawn(task).abort_handle();
+        self.wire.state().hosts.host_mut(self.host).tasks.add(task);
     }
 
     fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> Task {
@@ -126,8 +126,8 @@ impl World for HostWorld {
     fn open_file(&self, path: &Path) -> io::Result<Box<dyn File>> {
         self.check()?;
         self.wire.state().hosts.host_mut(self.host).disk.lock(path)?;
-        let (wire, stop) = (self.wire.clone(), self.stop.clone());
-        Ok(Box::new(SimFile::new(wire, self.host, path.to_owned(), stop)))
+        let (wire, running) = (self.wire.clone(), self.running.clone());
+        Ok(Box::new(SimFile::new(wire, self.host, path.to_owned(), running)))
     }
 
     fn exists(&self, path: &Path) -> bool {

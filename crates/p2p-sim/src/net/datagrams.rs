@@ -21,6 +21,14 @@ use crate::{
 /// Maximum number of bytes that wait to be read, as in Linux. What comes then is lost.
 const MAX_WAITING: usize = 208 * 1024;
 
+/// A datagram on its way.
+#[derive(Debug)]
+pub(crate) struct Datagram {
+    from: SocketAddr,
+    to: SocketAddr,
+    bytes: Bytes,
+}
+
 /// The datagrams that have arrived at one socket.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Mailbox(Arc<Mutex<Arrived>>);
@@ -124,17 +132,13 @@ impl Wire {
             return state.trace.add(at, &TraceEvent::DatagramLost { from, to });
         };
         let bytes = Bytes::copy_from_slice(datagram);
-        self.add(&mut state, departure + delay, WireEvent::Datagram { from, to, bytes });
+        let datagram = Box::new(Datagram { from, to, bytes });
+        self.add(&mut state, departure + delay, WireEvent::Datagram(datagram));
     }
 
     /// A datagram arrives at its host.
-    pub(crate) fn receive_datagram(
-        &self,
-        now: Instant,
-        from: SocketAddr,
-        to: SocketAddr,
-        bytes: &Bytes,
-    ) {
+    pub(crate) fn receive_datagram(&self, now: Instant, datagram: &Datagram) {
+        let Datagram { from, to, ref bytes } = *datagram;
         let mut state = self.state();
         let at = now - state.start;
         let (Some(sender), Some(target)) = (state.hosts.at(from.ip()), state.hosts.at(to.ip()))

@@ -146,12 +146,12 @@ impl Wire {
         let wire = self.clone();
         let dialing = Dialing { wire, from: local, to, hosts, attempts: 0, answer, outcome: None };
         let at = Instant::now() + state.latency(from, host);
-        self.add(&mut state, at, WireEvent::Dial(dialing));
+        self.add(&mut state, at, WireEvent::Dial(Box::new(dialing)));
         answered
     }
 
     /// A request for a connection arrives at its host.
-    pub(crate) fn receive_dial(&self, now: Instant, mut dialing: Dialing) {
+    pub(crate) fn receive_dial(&self, now: Instant, mut dialing: Box<Dialing>) {
         let Ends { from, to } = dialing.hosts;
         let mut state = self.state();
         let lost = state.is_blocked(from, to) || state.is_blocked(to, from);

@@ -33,8 +33,12 @@ pub(crate) struct PipeState {
     inbox: VecDeque<Bytes>,
     /// Bytes that were sent and not read.
     unread: usize,
-    /// Bytes that were taken from the writer and have not left the host.
-    pub(crate) unsent: usize,
+    /// Bytes that were taken from the writer and have not left the host, by the time at which they do.
+    departing: VecDeque<(Instant, usize)>,
+    /// Their number.
+    unsent: usize,
+    /// Whether the writer will be woken when some of them leave.
+    awaits_departure: bool,
     /// When the last part arrives: later parts do not overtake it.
     pub(crate) last_arrival: Option<Instant>,
     /// What could not pass because the line is blocked.
@@ -66,7 +70,9 @@ impl Pipe {
             ends,
             inbox: VecDeque::new(),
             unread: 0,
+            departing: VecDeque::new(),
             unsent: 0,
+            awaits_departure: false,
             last_arrival: None,
             held: Vec::new(),
             end: None,
@@ -102,10 +108,10 @@ impl Pipe {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
-    /// These bytes have left the sending host.
-    pub(crate) fn depart(&self, bytes: usize) {
+    /// Bytes have left the sending host: the writer may go on.
+    pub(crate) fn depart(&self) {
         let mut state = self.state();
-        state.unsent -= bytes;
+        state.awaits_departure = false;
         let writer = state.writer.take();
         drop(state);
         writer.into_iter().for_each(Waker::wake);
@@ -142,24 +148,55 @@ impl Pipe {
         Poll::Ready(Ok(()))
     }
 
-    /// How many bytes the writer may send now, at most `limit` on their way out of the host.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>, limit: usize) -> Poll<io::Result<usize>> {
+    /// How many bytes the writer may send now, at most `limit` on their way out of the host. If none, the
+    /// writer is woken when there may be room again.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>, limit: usize) -> io::Result<Room> {
         let mut state = self.state();
         if state.end == Some(End::Reset) {
-            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+            return Err(ErrorKind::BrokenPipe.into());
         }
-        let room = limit.saturating_sub(state.unsent).min(WINDOW.saturating_sub(state.unread));
-        if room == 0 {
-            state.writer = Some(cx.waker().clone());
-            return Poll::Pending;
+        state.forget_departed(Instant::now());
+        let leaving = limit.saturating_sub(state.unsent);
+        let room = leaving.min(WINDOW.saturating_sub(state.unread));
+        if room > 0 {
+            return Ok(Room::Bytes(room));
         }
-        Poll::Ready(Ok(room))
+        state.writer = Some(cx.waker().clone());
+        if leaving > 0 || state.awaits_departure {
+            return Ok(Room::None);
+        }
+        let Some((at, _)) = state.departing.front().copied() else { return Ok(Room::None) };
+        state.awaits_departure = true;
+        Ok(Room::From(at))
     }
 
-    /// The writer sends these bytes.
-    pub(crate) fn send(&self, bytes: usize) {
+    /// The writer sends these bytes, which leave the host at `departure`.
+    pub(crate) fn send(&self, bytes: usize, now: Instant, departure: Instant) {
         let mut state = self.state();
         state.unread += bytes;
-        state.unsent += bytes;
+        if departure > now {
+            state.unsent += bytes;
+            state.departing.push_back((departure, bytes));
+        }
+    }
+}
+
+/// Whether a writer may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// This many bytes.
+    Bytes(usize),
+    /// Not before this time, when the pipe must be told that bytes have left the host.
+    From(Instant),
+    /// Not before the writer is woken.
+    None,
+}
+
+impl PipeState {
+    fn forget_departed(&mut self, now: Instant) {
+        while let Some((_, bytes)) = self.departing.front().filter(|(at, _)| *at <= now) {
+            self.unsent -= bytes;
+            self.departing.pop_front();
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::net::{
-    pipe::{End, Pipe},
+    pipe::{End, Pipe, Room},
     wire::Wire,
 };
 
@@ -70,7 +70,14 @@ impl AsyncWrite for SimStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let room = ready!(self.output.poll_room(cx, MAX_UNSENT))?;
+        let room = match self.output.poll_room(cx, MAX_UNSENT)? {
+            Room::Bytes(room) => room,
+            Room::From(at) => {
+                self.wire.depart(&self.output, at);
+                return Poll::Pending;
+            }
+            Room::None => return Poll::Pending,
+        };
         let length = bytes.len().min(room).min(MAX_PART);
         self.wire.send(&self.output, Bytes::copy_from_slice(&bytes[..length]));
         Poll::Ready(Ok(length))

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -20,6 +19,7 @@ use crate::{
     host::Hosts,
     host_id::HostId,
     net::{
+        datagrams::Datagram,
         link::Link,
         listener::Dialing,
         pipe::{End, Ends, Part, Pipe},
@@ -58,10 +58,10 @@ pub(crate) struct WireState {
     pub(crate) events: u64,
 }
 
-/// What happens at some time.
+/// What happens at some time. The rare ones are in boxes, so that all are small.
 pub(crate) enum WireEvent {
-    /// Bytes leave the sending host.
-    Depart(Pipe, usize),
+    /// Bytes leave the sending host, for which a writer waits.
+    Depart(Pipe),
     /// A part of a stream arrives.
     Arrive(Pipe, Part),
     /// What a blocked line has held back arrives.
@@ -69,11 +69,11 @@ pub(crate) enum WireEvent {
     /// The writer of a pipe is told that its other end reads no longer.
     Refused(Pipe),
     /// A datagram arrives.
-    Datagram { from: SocketAddr, to: SocketAddr, bytes: Bytes },
+    Datagram(Box<Datagram>),
     /// A request for a connection arrives.
-    Dial(Dialing),
+    Dial(Box<Dialing>),
     /// The answer to such a request arrives.
-    Dialed(Dialing),
+    Dialed(Box<Dialing>),
 }
 
 impl fmt::Debug for Wire {
@@ -140,11 +140,11 @@ impl Wire {
 
     fn happen(&self, now: Instant, event: WireEvent) {
         match event {
-            WireEvent::Depart(pipe, bytes) => pipe.depart(bytes),
+            WireEvent::Depart(pipe) => pipe.depart(),
             WireEvent::Arrive(pipe, part) => self.arrive(now, &pipe, part),
             WireEvent::Resent(pipe) => self.arrive_resent(now, &pipe),
             WireEvent::Refused(pipe) => self.arrive_refused(now, pipe),
-            WireEvent::Datagram { from, to, bytes } => self.receive_datagram(now, from, to, &bytes),
+            WireEvent::Datagram(datagram) => self.receive_datagram(now, &datagram),
             WireEvent::Dial(dialing) => self.receive_dial(now, dialing),
             WireEvent::Dialed(dialing) => dialing.finish(),
         }
@@ -212,13 +212,14 @@ impl Wire {
         let mut state = self.state();
         let departure = state.departure(ends.from, now, length);
         let arrival = state.arrival(pipe, departure);
-        pipe.send(length);
-        if departure > now {
-            self.add(&mut state, departure, WireEvent::Depart(pipe.clone(), length));
-        } else {
-            pipe.depart(length);
-        }
+        pipe.send(length, now, departure);
         self.add(&mut state, arrival, WireEvent::Arrive(pipe.clone(), Part::Bytes(bytes)));
+    }
+
+    /// Wakes the writer of a pipe when bytes leave the host.
+    pub(crate) fn depart(&self, pipe: &Pipe, at: Instant) {
+        let mut state = self.state();
+        self.add(&mut state, at, WireEvent::Depart(pipe.clone()));
     }
 
     /// Ends a pipe, after everything that was sent.
