@@ -67,6 +67,9 @@ pub(crate) fn run(
     let known = |(_, fault): &(Duration, p2p_sim::Fault)| fault.hosts_below(scenario.nodes);
     let faults = scenario.faults.iter().filter(|fault| known(fault)).cloned().collect();
     let mut network = Network::new(scenario.seed).link(link).faults(faults);
+    if settings.null {
+        network = network.null_cryptography();
+    }
     let recording = Recording::default();
     network = match output {
         Output::Nothing => network,

@@ -6,7 +6,8 @@ use p2p_sim::{FaultMix, Scenario, random_faults};
 
 use crate::scenario::Output;
 
-pub(crate) const USAGE: &str = "\
+/// What `--help` prints.
+pub const USAGE: &str = "\
 cargo xtask sim [SCENARIO] [OPTION]...
 
 Scenarios:
@@ -20,6 +21,7 @@ Options:
   --degree N     peers of each node (6)
   --minutes M    virtual minutes (4)
   --posts N      posts per minute, of all nodes together (60)
+  --null         connections without cryptography, for thousands of nodes
   --threads N    seeds that run side by side (all cores)
   --trace FILE   write what happens in the only seed, one line for each event
   --html FILE    write a page that replays the only seed in a browser
@@ -35,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) degree: usize,
     pub(crate) minutes: u64,
     pub(crate) posts: u64,
+    /// Whether connections compute no cryptography.
+    pub(crate) null: bool,
     pub(crate) threads: u64,
     trace: Option<PathBuf>,
     html: Option<PathBuf>,
@@ -55,6 +59,7 @@ impl Settings {
             degree: 6,
             minutes: 4,
             posts: 60,
+            null: false,
             threads: cores,
             trace: None,
             html: None,
@@ -76,6 +81,7 @@ impl Settings {
                 "--degree" => settings.degree = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "--minutes" => settings.minutes = number()?,
                 "--posts" => settings.posts = number()?,
+                "--null" => settings.null = true,
                 "--threads" => settings.threads = number()?.max(1),
                 "--trace" => settings.trace = Some(value()?.into()),
                 "--html" => settings.html = Some(value()?.into()),
