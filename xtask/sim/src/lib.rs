@@ -58,6 +58,17 @@ pub fn run(args: &[String]) -> ExitCode {
     }
 }
 
+/// The time that a quiet network takes, and the number of its events: of degree 8, with one message a second of all nodes
+/// together, without cryptography.
+///
+/// # Errors
+///
+/// What did not hold.
+pub fn measure(nodes: usize, minutes: u64) -> Result<(Duration, u64), Violation> {
+    let (_, took, outcome) = run_seed(&Settings::measured(nodes, minutes), 1);
+    Ok((took, outcome?.events))
+}
+
 /// Runs all seeds and prints a line for each. Returns the first violation, by seed.
 fn run_seeds(settings: &Settings) -> Option<Violation> {
     let seeds = settings.first_seed..settings.first_seed.saturating_add(settings.seeds);

@@ -49,22 +49,13 @@ pub(crate) struct Settings {
 pub(crate) const SETTLE: Duration = Duration::from_secs(90);
 
 impl Settings {
+    /// The network of the benchmark.
+    pub(crate) fn measured(nodes: usize, minutes: u64) -> Self {
+        Self { faults: false, nodes, degree: 8, minutes, null: true, ..Self::default() }
+    }
+
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-        let mut settings = Self {
-            faults: true,
-            first_seed: 1,
-            seeds: 1,
-            nodes: 20,
-            degree: 6,
-            minutes: 4,
-            posts: 60,
-            null: false,
-            threads: cores,
-            trace: None,
-            html: None,
-            shrink: true,
-        };
+        let mut settings = Self::default();
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or(format!("{arg} needs a value"));
@@ -124,5 +115,24 @@ impl Settings {
         let faulty = if self.faults { time.saturating_sub(SETTLE) } else { Duration::ZERO };
         let faults = random_faults(seed, nodes, faulty, &mix);
         Scenario { seed, nodes: self.nodes, time, faults }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            faults: true,
+            first_seed: 1,
+            seeds: 1,
+            nodes: 20,
+            degree: 6,
+            minutes: 4,
+            posts: 60,
+            null: false,
+            threads: std::thread::available_parallelism().map_or(1, usize::from) as u64,
+            trace: None,
+            html: None,
+            shrink: true,
+        }
     }
 }

@@ -72,6 +72,9 @@ const fn printed(name: &'static str, unit: &'static str) -> Case {
 /// Nonces in one iteration of the benchmarks of the search.
 const NONCES: f64 = 4096.0;
 
+/// Layers that take up to an hour. They run in the first pass only.
+pub(super) const HEAVY: &[&str] = &["sim"];
+
 /// All cases, grouped by layer.
 pub(super) const CASES: &[Case] = &[
     speed("keccak.one_64k_vs_sha3", "keccak/one_64k", "keccak/sha3_64k"),
@@ -283,12 +286,21 @@ pub(super) const CASES: &[Case] = &[
     printed("rpc.ipc_messages_rps", "1/s"),
     printed("rpc.ipc_messages_p99_ms", "ms"),
     printed("rpc.subscribers_1000_ms", "ms"),
+    printed("sim.n1000_hour_s", "s"),
+    printed("sim.n1000_gib", "GiB"),
+    printed("sim.events_per_s", "1/s"),
+    printed("sim.n10000_10min_s", "s"),
 ];
 
 impl Case {
     /// The layer that the case belongs to.
     pub(super) fn layer(&self) -> &'static str {
         self.name.split_once('.').map_or(self.name, |(layer, _)| layer)
+    }
+
+    /// Whether it is measured in the first pass only.
+    pub(super) fn is_heavy(&self) -> bool {
+        HEAVY.contains(&self.layer())
     }
 
     /// The figure in one pass.

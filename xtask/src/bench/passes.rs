@@ -8,6 +8,7 @@ use std::{
 
 use serde_json::Value;
 
+use super::cases::HEAVY;
 use crate::{
     command::Failure,
     process::{self, cargo, program},
@@ -72,7 +73,7 @@ impl Pass {
     }
 }
 
-/// Builds the benchmarks of the layers, then runs each once in every pass.
+/// Builds the benchmarks of the layers, then runs each once in every pass, heavy ones in the first pass only.
 pub(super) fn run(
     workspace: &Workspace,
     layers: &[&str],
@@ -92,7 +93,8 @@ pub(super) fn run(
             fs::remove_dir_all(&home).map_err(|error| unreadable(&home, &error))?;
         }
         let mut pass = Pass::default();
-        for (layer, binary) in layers.iter().zip(&binaries) {
+        let due = |layer: &&str| number == 1 || !HEAVY.contains(layer);
+        for (layer, binary) in layers.iter().zip(&binaries).filter(|(layer, _)| due(layer)) {
             eprintln!("pass {number} of {passes}: {layer}");
             let mut bench = program(&binary.to_string_lossy(), root(), CRITERION);
             let text = process::output(bench.env("CRITERION_HOME", &home))?;
