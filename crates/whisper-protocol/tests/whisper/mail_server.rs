@@ -27,7 +27,7 @@ fn password() -> SymmetricKey {
     SymmetricKey::from_bytes([9; 32])
 }
 
-/// An envelope that was sent so many seconds ago and expired since.
+/// An envelope that was sent `ago` seconds before the present. It may have expired.
 fn stored(topic: Topic, ago: u32, number: u64) -> Envelope {
     Unsealed::v6(NOW - ago + 50, 50, topic, &[0; 64]).seal(number)
 }
