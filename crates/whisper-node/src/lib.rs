@@ -24,9 +24,9 @@
 pub mod metrics;
 mod node;
 
-pub use node::{Node, NodeConfig, NodeError};
+pub use node::{ArchiveConfig, Node, NodeConfig, NodeError};
 #[doc(no_inline)]
-pub use {p2p_server, whisper_protocol, whisper_rpc};
+pub use {p2p_server, whisper_archive, whisper_protocol, whisper_rpc};
 
 /// The examples in the README compile and run like those of this documentation.
 #[cfg(doctest)]

@@ -1,9 +1,15 @@
 //! A whole node: Whisper, the network, JSON-RPC and the metrics.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use p2p_identity::causes;
 use p2p_server::{Events, Server, StartError};
-use whisper_protocol::{Config, Whisper};
+use p2p_world::World;
+use whisper_archive::{EmbeddedArchive, OpenError, Retention};
+use whisper_protocol::{Archive, Config, MailServer, MailServerSettings, Whisper};
 use whisper_rpc::{RpcConfig, RpcError, RpcServer};
 
 use crate::metrics::{self, MetricsError, MetricsServer, Sources};
@@ -19,13 +25,32 @@ pub struct NodeConfig {
     pub rpc: RpcConfig,
     /// Address at which the metrics are served. Default: `None`, they are not served.
     pub metrics: Option<SocketAddr>,
+    /// The archive. Default: `None`, envelopes are not stored.
+    pub archive: Option<ArchiveConfig>,
+}
+
+/// An archive: every envelope is stored, and requests for old ones are answered.
+#[derive(Clone, Debug)]
+pub struct ArchiveConfig {
+    /// The file.
+    pub path: PathBuf,
+    /// How long and how much it keeps.
+    pub retention: Retention,
+    /// Who may ask for old envelopes.
+    pub mail: MailServerSettings,
 }
 
 impl NodeConfig {
     /// A configuration with this network and the defaults of everything else.
     #[must_use]
     pub fn new(server: p2p_server::Config) -> Self {
-        Self { server, whisper: Config::default(), rpc: RpcConfig::default(), metrics: None }
+        Self {
+            server,
+            whisper: Config::default(),
+            rpc: RpcConfig::default(),
+            metrics: None,
+            archive: None,
+        }
     }
 }
 
@@ -40,7 +65,14 @@ pub struct Node {
     pub events: Events,
     rpc: RpcServer,
     metrics: Option<MetricsServer>,
+    archive: Option<EmbeddedArchive>,
 }
+
+/// Maximum time to wait for the end of the archive. What was admitted is on the disk before.
+const ARCHIVE_STOP: Duration = Duration::from_secs(2);
+
+/// Number of peers' requests that wait for the mail server.
+const MAIL_QUEUE: usize = 64;
 
 /// Why a node did not start. All parts that had started are stopped.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +87,9 @@ pub enum NodeError {
     /// The metrics server did not start.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+    /// The archive cannot be opened.
+    #[error(transparent)]
+    Archive(#[from] OpenError),
 }
 
 impl Node {
@@ -65,7 +100,15 @@ impl Node {
     ///
     /// A part did not start, for example because its port is taken. The parts that had started are stopped.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
+        let world = Arc::clone(&config.whisper.world);
         let whisper = Whisper::new(config.whisper);
+        let archive = match start_archive(world, config.archive, &whisper).await {
+            Ok(archive) => archive,
+            Err(error) => {
+                whisper.stop().await;
+                return Err(error.into());
+            }
+        };
         let server = match Server::start(config.server.protocols(whisper.protocols())).await {
             Ok(server) => server,
             Err(error) => {
@@ -75,7 +118,7 @@ impl Node {
         };
         let events = server.events();
         match serve(config.rpc, config.metrics, &whisper, &server).await {
-            Ok((rpc, metrics)) => Ok(Self { whisper, server, events, rpc, metrics }),
+            Ok((rpc, metrics)) => Ok(Self { whisper, server, events, rpc, metrics, archive }),
             Err(error) => {
                 server.stop().await;
                 whisper.stop().await;
@@ -104,7 +147,36 @@ impl Node {
         }
         tokio::join!(self.rpc.stop(), self.server.stop());
         self.whisper.stop().await;
+        if let Some(archive) = self.archive {
+            // Another part of the program may still use it.
+            let _ = tokio::time::timeout(ARCHIVE_STOP, archive.close()).await;
+        }
     }
+}
+
+/// Opens the archive, if there is to be one. From now on envelopes are stored in it, and peers' requests are answered from it.
+async fn start_archive(
+    world: Arc<dyn World>,
+    config: Option<ArchiveConfig>,
+    whisper: &Whisper,
+) -> Result<Option<EmbeddedArchive>, OpenError> {
+    let Some(ArchiveConfig { path, retention, mail }) = config else { return Ok(None) };
+    let opened = EmbeddedArchive::open(Arc::clone(&world), &path, retention).await?;
+    let (archive, moved_aside) = opened;
+    if let Some(aside) = moved_aside {
+        tracing::warn!(
+            error = %causes(&aside.error), aside = %aside.path.display(),
+            "the archive is moved aside and an empty one is made: clients begin again"
+        );
+    }
+    let stored = *archive.newest().borrow();
+    tracing::info!(path = %path.display(), stored, "envelopes are stored in the archive");
+    let shared: Arc<dyn Archive> = Arc::new(archive.clone());
+    whisper.record(Arc::clone(&shared));
+    let server = MailServer::new(Arc::clone(&world), shared, mail);
+    let requests = whisper.mail_requests(MAIL_QUEUE);
+    world.spawn(Box::pin(async move { server.run(requests).await }));
+    Ok(Some(archive))
 }
 
 /// Starts JSON-RPC and the metrics server.
@@ -151,6 +223,8 @@ mod tests {
             NodeError::Metrics(MetricsError { address, source: source() }),
         ] {
             match error {
+                // `node-store` tests the error of the archive.
+                NodeError::Archive(_) => {}
                 NodeError::Server(_) | NodeError::Rpc(_) | NodeError::Metrics(_) => {}
             }
             let text = error.to_string();

@@ -47,7 +47,7 @@ pub struct MailRequests {
 }
 
 impl MailRequests {
-    /// Waits for the next request; `None` if another reader has replaced this one, or the node no longer exists.
+    /// Waits for the next request; `None` if another reader has replaced this one, or the node has stopped.
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<MailRequest> {
         self.receiver.recv().await
@@ -118,6 +118,11 @@ impl MailQueue {
         let (sender, receiver) = mpsc::channel(capacity.max(1));
         *lock(&self.reader) = Some(sender);
         MailRequests { receiver }
+    }
+
+    /// The reader gets no more requests.
+    pub(crate) fn close(&self) {
+        *lock(&self.reader) = None;
     }
 
     /// Passes a peer's request to the reader. The error is the reason for dropping it.

@@ -403,6 +403,7 @@ impl Whisper {
     /// Ends the sessions, the filters and the tasks, and waits for them.
     pub async fn stop(&self) {
         self.context().stop.cancel();
+        self.context().mail.close();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }

@@ -48,6 +48,15 @@ pub(crate) enum Failure {
     /// `--shh.maxmessagesize`.
     #[error("--shh.maxmessagesize {0} is too large: the maximum is {1} bytes")]
     MaxMessageSize(u32, u32),
+    /// `--archive`.
+    #[error("cannot make the directory {} of the archive (--archive)", path.display())]
+    ArchiveDir { path: PathBuf, source: io::Error },
+    /// `--archive.password-file`.
+    #[error("cannot read the password of the archive in {} (--archive.password-file)", path.display())]
+    ArchivePassword { path: PathBuf, source: io::Error },
+    /// `--archive.password-file` has no password.
+    #[error("the first line of {} is empty: write the password of the archive there (--archive.password-file)", path.display())]
+    NoArchivePassword { path: PathBuf },
     /// `--rpc.token-file`.
     #[error(transparent)]
     Token(#[from] TokenError),

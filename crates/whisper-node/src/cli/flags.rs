@@ -2,6 +2,7 @@
 //!
 //! Only this program knows flags. The libraries have settings, and their defaults are the defaults of the flags.
 
+mod archive;
 mod key;
 mod list;
 mod network;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+pub(crate) use archive::ArchiveFlags;
 pub(crate) use key::KeyFlags;
 pub(crate) use list::{List, list};
 pub(crate) use network::NetworkFlags;
@@ -50,6 +52,9 @@ pub(crate) struct Flags {
 
     #[command(flatten)]
     pub(crate) whisper: WhisperFlags,
+
+    #[command(flatten)]
+    pub(crate) archive: ArchiveFlags,
 
     /// As in go-ethereum, where it turns Whisper on. Here it is always on
     #[arg(long, hide = true)]

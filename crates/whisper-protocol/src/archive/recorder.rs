@@ -114,12 +114,15 @@ impl Recorder {
         }
     }
 
-    /// Appends what is queued, until the node stops. What is queued then is still appended.
+    /// Appends what is queued, until the node stops. What is queued then is still appended; then the archive is released.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         loop {
             match self.take() {
                 Some((archive, envelopes)) => self.append(&*archive, envelopes, &stop).await,
-                None if stop.is_cancelled() => return,
+                None if stop.is_cancelled() => {
+                    lock(&self.state).archive = None;
+                    return;
+                }
                 None => {
                     _ = stop.run_until_cancelled(self.arrived.notified()).await;
                 }

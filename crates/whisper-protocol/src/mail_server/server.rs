@@ -90,7 +90,7 @@ impl MailServer {
         Self(Arc::new(Inner { world, archive, settings, turns }))
     }
 
-    /// Answers requests until there is another reader of them, or the node no longer exists.
+    /// Answers requests until there is another reader of them, or the node stops.
     pub async fn run(&self, mut requests: MailRequests) {
         while let Some(request) = requests.next().await {
             let turn = lock(&self.0.turns).begin(request.peer, Instant::now());

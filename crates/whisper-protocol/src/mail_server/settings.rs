@@ -8,7 +8,7 @@ use whisper_envelope::SymmetricKey;
 use whisper_pow::Work;
 
 /// Who may ask a mail server, and for how much. By default only requests in the open are answered, to any peer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MailServerSettings {
     /// The key that sealed requests are encrypted with, from a password that clients share. `None` refuses them.
     pub password: Option<SymmetricKey>,

@@ -41,6 +41,7 @@ pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, 
             ..flags.rpc.config(datadir)?
         },
         metrics: flags.metrics.addr(),
+        archive: flags.archive.config()?,
     })
 }
 
