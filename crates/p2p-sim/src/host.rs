@@ -3,6 +3,7 @@
 mod clock;
 mod disk;
 mod file;
+mod load;
 mod tasks;
 mod world;
 
@@ -11,8 +12,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use tokio::time::Instant;
-
+use self::load::Load;
 pub(crate) use self::{
     clock::HostClock,
     disk::Disk,
@@ -71,8 +71,7 @@ pub(crate) struct HostState {
     pub(crate) up: bool,
     /// Whether it cannot be reached from outside, except at the addresses that it has sent datagrams to.
     pub(crate) behind_nat: bool,
-    /// When its uplink has sent everything.
-    pub(crate) uplink_free: Option<Instant>,
+    pub(crate) load: Load,
     pub(crate) listeners: BTreeMap<u16, Backlog>,
     pub(crate) sockets: BTreeMap<u16, Mailbox>,
     /// Where it has sent datagrams to.
@@ -91,7 +90,7 @@ impl HostState {
             ip,
             up: false,
             behind_nat: false,
-            uplink_free: None,
+            load: Load::default(),
             listeners: BTreeMap::new(),
             sockets: BTreeMap::new(),
             contacted: BTreeSet::new(),
@@ -125,6 +124,7 @@ impl HostState {
     /// The host stops: its sockets are gone. Returns its tasks, which are to be cancelled, and its connections.
     pub(crate) fn switch_off(&mut self) -> (HostTasks, Vec<(Pipe, Pipe)>) {
         self.up = false;
+        self.load.end();
         self.listeners.clear();
         self.sockets.clear();
         self.contacted.clear();

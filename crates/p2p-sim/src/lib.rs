@@ -46,7 +46,7 @@
 //! Handshakes and encryption are real, unless a network of thousands of nodes leaves them out
 //! ([`Network::null_cryptography`]).
 //!
-//! Processor time is not simulated: whatever a program computes takes no virtual time.
+//! What a program computes takes no virtual time, unless its host was made slow ([`Network::slow_down`]).
 
 mod fault;
 mod host;
@@ -57,15 +57,17 @@ mod network;
 mod nodes;
 mod shrink;
 mod trace;
+mod violation;
 
 pub use fault::{Fault, FaultMix, Schedule, random_faults};
 pub use host_id::HostId;
 pub use hostile::Hostile;
 pub use net::link::Link;
-pub use network::{Host, Network, Violation};
+pub use network::{Host, Network};
 pub use nodes::{Node, Nodes};
 pub use shrink::{Scenario, shrink};
 pub use trace::TraceEvent;
+pub use violation::Violation;
 
 /// The examples in the README compile and run like those of this documentation.
 #[cfg(doctest)]

@@ -10,7 +10,6 @@ use std::{
 
 use p2p_world::{World, seed_thread};
 use rlpx_transport::null_cryptography;
-use thiserror::Error;
 use tokio::{
     runtime::{Builder, Runtime},
     time::{Instant, sleep_until},
@@ -22,6 +21,7 @@ use crate::{
     host_id::HostId,
     net::{link::Link, pipe::End, wire::Wire},
     trace::TraceEvent,
+    violation::Violation,
 };
 
 /// How often [`Network::run_until`] looks at its condition, in virtual time.
@@ -85,20 +85,6 @@ impl Host {
     }
 }
 
-/// An invariant does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("with seed {seed}, after {at:?}: {name} does not hold: {text}")]
-pub struct Violation {
-    /// The seed of the network.
-    pub seed: u64,
-    /// The name of the invariant.
-    pub name: String,
-    /// When it was seen, since the start.
-    pub at: Duration,
-    /// What the invariant said.
-    pub text: String,
-}
-
 /// Building.
 impl Network {
     /// A network without hosts.
@@ -155,6 +141,12 @@ impl Network {
     /// Puts a host behind a gateway: no one can connect with it, and it gets datagrams only from where it has sent some.
     pub fn put_behind_nat(&mut self, host: HostId) {
         self.wire.state().hosts.host_mut(host).behind_nat = true;
+    }
+
+    /// Makes a host slow: its processor works this long on each part of a stream, of at most 16 KiB, and on each datagram, one
+    /// after the other, before its program gets it. By default nothing that a host computes takes time.
+    pub fn slow_down(&mut self, host: HostId, work: Duration) {
+        self.wire.state().set_work(host, work);
     }
 
     /// Adds what will go wrong, at times since the start.

@@ -25,7 +25,7 @@ const MAX_WAITING: usize = 208 * 1024;
 #[derive(Debug)]
 pub(crate) struct Datagram {
     from: SocketAddr,
-    to: SocketAddr,
+    pub(crate) to: SocketAddr,
     bytes: Bytes,
 }
 

@@ -54,6 +54,8 @@ pub(crate) struct WireState {
     blocked: BTreeSet<(HostId, HostId)>,
     /// Pipes with parts that wait for a line.
     held: Vec<Pipe>,
+    /// Whether the processor of some host takes time.
+    has_slow_hosts: bool,
     /// Number of events so far.
     pub(crate) events: u64,
 }
@@ -70,6 +72,8 @@ pub(crate) enum WireEvent {
     Refused(Pipe),
     /// A datagram arrives.
     Datagram(Box<Datagram>),
+    /// A slow host has worked on what has arrived.
+    Worked(Box<Self>),
     /// A request for a connection arrives.
     Dial(Box<Dialing>),
     /// The answer to such a request arrives.
@@ -95,6 +99,7 @@ impl Wire {
             latencies: BTreeMap::new(),
             blocked: BTreeSet::new(),
             held: Vec::new(),
+            has_slow_hosts: false,
             events: 0,
         };
         Self(Arc::new(Shared { state: Mutex::new(state), earlier: Notify::new() }))
@@ -139,6 +144,30 @@ impl Wire {
     }
 
     fn happen(&self, now: Instant, event: WireEvent) {
+        if let Some(event) = self.work_on(now, event) {
+            self.reach(now, event);
+        }
+    }
+
+    /// A slow host works on what arrives before its program gets it. Returns everything else.
+    fn work_on(&self, now: Instant, event: WireEvent) -> Option<WireEvent> {
+        let mut state = self.state();
+        if !state.has_slow_hosts {
+            return Some(event);
+        }
+        let host = match &event {
+            WireEvent::Arrive(pipe, _) => Some(pipe.state().ends.to),
+            WireEvent::Datagram(datagram) => state.hosts.at(datagram.to.ip()),
+            _ => None,
+        };
+        let done = host.and_then(|host| state.hosts.host_mut(host).load.receive(now));
+        let Some(done) = done else { return Some(event) };
+        self.add(&mut state, done, WireEvent::Worked(Box::new(event)));
+        None
+    }
+
+    /// An event has its effect.
+    fn reach(&self, now: Instant, event: WireEvent) {
         match event {
             WireEvent::Depart(pipe) => pipe.depart(),
             WireEvent::Arrive(pipe, part) => self.arrive(now, &pipe, part),
@@ -147,6 +176,7 @@ impl Wire {
             WireEvent::Datagram(datagram) => self.receive_datagram(now, &datagram),
             WireEvent::Dial(dialing) => self.receive_dial(now, dialing),
             WireEvent::Dialed(dialing) => dialing.finish(),
+            WireEvent::Worked(arrived) => self.reach(now, *arrived),
         }
     }
 
@@ -286,13 +316,16 @@ impl WireState {
         self.latencies.clear();
     }
 
+    /// Sets how long a host works on what arrives.
+    pub(crate) fn set_work(&mut self, host: HostId, work: Duration) {
+        self.has_slow_hosts = true;
+        self.hosts.host_mut(host).load.set_work(work);
+    }
+
     /// When the last of these bytes leaves a host that sends them now.
     pub(crate) fn departure(&mut self, from: HostId, now: Instant, bytes: usize) -> Instant {
         let time = self.link.sending_time(bytes);
-        let free = &mut self.hosts.host_mut(from).uplink_free;
-        let departure = free.map_or(now, |free| free.max(now)) + time;
-        *free = Some(departure);
-        departure
+        self.hosts.host_mut(from).load.send(now, time)
     }
 
     /// When a part that leaves its host at this time arrives, after all before it, and was worked on.

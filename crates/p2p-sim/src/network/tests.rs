@@ -93,6 +93,39 @@ fn bytes_take_the_latency_of_the_line() {
 }
 
 #[test]
+fn a_slow_host_works_on_one_thing_after_the_other() {
+    let log = Log::default();
+    let mut network = Network::new(1).link(Link::default().latency(ms(50)..ms(50)));
+    let logged = log.clone();
+    let receiver = network.host(move |host| {
+        let log = logged.clone();
+        async move {
+            let socket = host.world().bind((host.id().ip(), 9).into()).unwrap();
+            loop {
+                let mut bytes = [0; 8];
+                let mut buffer = tokio::io::ReadBuf::new(&mut bytes);
+                std::future::poll_fn(|cx| socket.poll_receive(cx, &mut buffer)).await.unwrap();
+                log.add(&host, "received");
+            }
+        }
+    });
+    network.host(|host| async move {
+        let socket = host.world().bind((host.id().ip(), 9).into()).unwrap();
+        for _ in 0..3 {
+            let to = (HostId(0).ip(), 9).into();
+            std::future::poll_fn(|cx| socket.poll_send(cx, b"word", to)).await.unwrap();
+        }
+    });
+    network.slow_down(receiver, ms(20));
+    network.run_for(SECOND).unwrap();
+    assert_eq!(log.take(), log_of(&[(70, "received"), (90, "received"), (110, "received")]));
+    let mut slow = echo_network(1, &log);
+    slow.slow_down(HostId(0), ms(30));
+    slow.run_for(SECOND).unwrap();
+    assert_eq!(log.take(), log_of(&[(100, "connected"), (230, "word")]));
+}
+
+#[test]
 fn the_other_end_of_a_killed_host_is_told_and_that_of_a_dead_one_is_not() {
     let log = Log::default();
     let mut network = echo_network(1, &log);
