@@ -7,7 +7,7 @@ pub(super) mod lists;
 mod tests;
 
 use super::violation::Violation;
-use crate::workspace::Package;
+use crate::workspace::{Dependency, Package};
 
 /// The floor of a crate, and the crates of this workspace that it may use.
 struct Standing {
@@ -95,6 +95,12 @@ const BESIDE: (&str, &str) = ("p2p-identity", "rlp-codec");
 /// The edge that must be without features: proof of work needs no cryptography of envelopes.
 const WITHOUT_FEATURES: (&str, &str) = ("whisper-pow", "whisper-envelope");
 
+/// Features that only a simulation turns on: randomness that can be foreseen, and no cryptography.
+const SIMULATED: &[(&str, &str)] = &[("p2p-world", "seeded"), ("rlpx-transport", "null")];
+
+/// The crate that may turn them on. No published crate uses it.
+const SIMULATOR: &str = "p2p-sim";
+
 /// A fault of one package or of one of its dependencies.
 #[derive(Debug, PartialEq, Eq)]
 enum Fault {
@@ -110,6 +116,8 @@ enum Fault {
     Unpublished { from: String, to: String },
     /// The edge has features, but must have none.
     Features { from: String, to: String },
+    /// The edge turns on what is for simulations only.
+    Simulated { from: String, to: String },
 }
 
 impl From<Fault> for Violation {
@@ -142,6 +150,11 @@ impl From<Fault> for Violation {
                 from,
                 format!("uses {to} with features"),
                 "set `default-features = false` and no features",
+            ),
+            Fault::Simulated { from, to } => Self::new(
+                from,
+                format!("uses a feature of {to} that is for simulations only"),
+                "use it in tests, or in p2p-sim",
             ),
         }
     }
@@ -190,6 +203,8 @@ fn faults_of(package: &Package, packages: &[Package]) -> Vec<Fault> {
             // Tests may use every lower floor.
         } else if !own.may_use.contains(&other.name) {
             faults.push(Fault::NotInTable { from, to });
+        } else if own.name != SIMULATOR && is_simulated(dependency) {
+            faults.push(Fault::Simulated { from, to });
         } else if edge == WITHOUT_FEATURES
             && (dependency.default_features || !dependency.features.is_empty())
         {
@@ -201,4 +216,11 @@ fn faults_of(package: &Package, packages: &[Package]) -> Vec<Fault> {
 
 fn find(name: &str) -> Option<&'static Standing> {
     FLOORS.iter().find(|standing| standing.name == name)
+}
+
+fn is_simulated(dependency: &Dependency) -> bool {
+    let turned_on = |(name, feature): &(&str, &str)| {
+        dependency.name == *name && dependency.features.iter().any(|found| found == feature)
+    };
+    SIMULATED.iter().any(turned_on)
 }

@@ -1,6 +1,6 @@
 //! The table itself, and workspaces that break it.
 
-use super::{BESIDE, FLOORS, Fault, find};
+use super::{BESIDE, FLOORS, Fault, SIMULATED, SIMULATOR, find};
 use crate::workspace::{Dependency, Package};
 
 fn package(name: &str, dependencies: &[Dependency]) -> Package {
@@ -85,6 +85,19 @@ fn proof_of_work_uses_envelopes_without_cryptography() {
     assert_eq!(faults("whisper-pow", with_defaults), refused());
     let with_crypto = Dependency { features: vec!["crypto".to_owned()], ..on("whisper-envelope") };
     assert_eq!(faults("whisper-pow", with_crypto), refused());
+}
+
+#[test]
+fn only_the_simulator_turns_off_cryptography_and_chance() {
+    for (name, feature) in SIMULATED {
+        let with_feature = |dev| Dependency { dev, features: vec![(*feature).into()], ..on(name) };
+        let (from, to) = names("p2p-mux", name);
+        assert_eq!(faults("p2p-mux", with_feature(false)), [Fault::Simulated { from, to }]);
+        assert_eq!(faults("p2p-mux", with_feature(true)), []);
+        assert_eq!(faults(SIMULATOR, with_feature(false)), []);
+    }
+    let users = FLOORS.iter().filter(|standing| standing.may_use.contains(&SIMULATOR));
+    assert_eq!(users.count(), 0);
 }
 
 #[test]
