@@ -53,6 +53,9 @@ impl RecordSealer {
             self.put_piece(code, Part::Whole, payload, out);
             return Ok(());
         }
+        // At once, so that the sealed bytes are not copied from buffer to buffer.
+        let records = length.div_ceil(MAX_PIECE) + 1;
+        out.reserve(records * (HEADER_SIZE + MAX_PLAINTEXT + TAG_SIZE));
         let mut part = Part::Begin { length };
         for data in payload.chunks(MAX_PIECE) {
             self.put_piece(code, part, data, out);
@@ -72,9 +75,6 @@ impl RecordSealer {
         if self.data.is_empty() && !self.directory.has_room(data.len(), 0) {
             self.seal(data, out);
             return;
-        }
-        if self.data.capacity() == 0 && data.len() > SMALL {
-            self.data.reserve_exact(MAX_PLAINTEXT);
         }
         self.data.extend_from_slice(data);
     }
@@ -113,6 +113,3 @@ impl RecordSealer {
         self.records += 1;
     }
 }
-
-/// A message of at most this size alone gets no buffer for a whole record.
-const SMALL: usize = 64;
