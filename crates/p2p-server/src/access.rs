@@ -7,7 +7,9 @@
 mod ban;
 mod link_rules;
 mod net_restrict;
+mod network;
 mod pending_handshakes;
+mod pins;
 mod recent;
 mod refuse_reason;
 mod throttle;
@@ -19,11 +21,11 @@ use p2p_world::HashSet;
 
 pub use ban::{Ban, BanTarget, Bans};
 pub use link_rules::LinkSettings;
-#[cfg(feature = "store")]
-pub(crate) use link_rules::MAX_PINS;
-pub(crate) use link_rules::{LinkRules, Pin};
+pub(crate) use link_rules::{LinkRules, PinChange};
 pub use net_restrict::{NetRestrict, NetRestrictError};
+pub(crate) use network::network;
 pub(crate) use pending_handshakes::{Evicted, PendingHandshakes};
+pub(crate) use pins::{Pin, PinRank};
 pub(crate) use recent::Recent;
 pub use refuse_reason::{ExclusionReason, RefuseReason, RefuseStats};
 pub use throttle::InboundSettings;

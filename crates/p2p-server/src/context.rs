@@ -27,11 +27,12 @@ pub(crate) use self::{
     state::{ConnectedPeer, ServerState},
 };
 use crate::{
-    access::Pin,
+    access::PinChange,
     clock::now,
     config::{Config, DialSettings, NodeDialer},
     discovery::Discovery,
     error::DialError,
+    peering::Candidate,
     proxy::Proxy,
 };
 
@@ -155,23 +156,27 @@ impl Context {
         link.policy
     }
 
-    /// A node has proved its identity over this link. Over `sec/1` it is pinned.
-    pub(crate) fn handle_link(&self, id: NodeId, link: Link) {
-        let pin = self.state().peering.links.handle_connected(&id, link, self.unix_time());
-        self.save_pin(pin);
+    /// The candidate has proved its identity over this link. Over `sec/1` it is pinned.
+    pub(crate) fn handle_link(&self, candidate: &Candidate, link: Link) {
+        let mut state = self.state();
+        let pin = state.peering.pin(candidate, self.unix_time());
+        let change = state.peering.links.handle_connected(pin, link);
+        drop(state);
+        self.save_pin(change);
     }
 
-    /// A node that has `sec/1` was connected over plain RLPx. It is pinned.
-    pub(crate) fn handle_downgrade(&self, id: NodeId) {
+    /// The candidate has `sec/1` and was connected over plain RLPx. It is pinned.
+    pub(crate) fn handle_downgrade(&self, candidate: &Candidate) {
         let mut state = self.state();
-        let pin = state.peering.links.handle_downgrade(&id, self.unix_time());
+        let pin = state.peering.pin(candidate, self.unix_time());
+        let change = state.peering.links.pin(pin);
         let count = state.observed.link_downgraded();
         drop(state);
         tracing::warn!(
-            %id,
+            id = %candidate.id,
             "both ends have sec/1, but the handshake was one without it: the connection is closed ({count} so far)"
         );
-        self.save_pin(pin);
+        self.save_pin(change);
     }
 
     /// Removes the pin of a node. Returns whether there was one.
@@ -182,10 +187,10 @@ impl Context {
         pinned
     }
 
-    fn save_pin(&self, pin: Option<Pin>) {
-        if let Some(pin) = pin {
+    fn save_pin(&self, change: Option<PinChange>) {
+        if let Some(change) = change {
             let discovery = self.discovery.clone();
-            self.lifecycle.spawn(async move { discovery.save_pin(pin).await });
+            self.lifecycle.spawn(async move { discovery.save_pin(change).await });
         }
     }
 

@@ -10,12 +10,18 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
-use std::{net::IpAddr, time::Instant};
+use std::{
+    net::IpAddr,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 use p2p_mux::identity::{Enode, Host, NodeId};
 
 use crate::{
-    access::{Access, Evicted, Exclusion, LinkRules, PendingHandshakes, RefuseReason, Throttle},
+    access::{
+        Access, Evicted, Exclusion, LinkRules, PendingHandshakes, Pin, PinRank, RefuseReason,
+        Throttle, network,
+    },
     config::ServerSettings,
     dial::{Dialer, NextAction, NodeKind, OfferError},
     slots::{Admission, Direction, InboundPeers, Slots},
@@ -171,6 +177,19 @@ impl Peering {
         }
         self.dialer.handle_connected(id, direction == Direction::Outbound, now);
         Ok(admission)
+    }
+
+    /// What pins the candidate, if it has `sec/1`. `unix_time`: the time now.
+    pub(crate) fn pin(&self, candidate: &Candidate, unix_time: SystemTime) -> Pin {
+        let Candidate { id, ip, direction } = candidate;
+        let is_allowed = self.access.nodes.as_ref().is_some_and(|allowed| allowed.contains(id));
+        let rank = match direction {
+            _ if is_allowed || self.is_static(id) || self.is_trusted(id) => PinRank::Listed,
+            Direction::Outbound => PinRank::Dialed,
+            Direction::Inbound => PinRank::Inbound,
+        };
+        let seen = unix_time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Pin { id: *id, rank, network: network(*ip), seen }
     }
 
     /// A connection has ended: frees its slot. Returns `false` if another connection with the same node

@@ -1,9 +1,10 @@
 //! The database of known nodes: after a restart the network is found again without boot nodes.
 //!
-//! The file is a [`Store`]; its writes are atomic, even if the program is killed. It has three tables. `nodes`: id → when the node was last seen, and its enode URL. `dials`: id → when
-//! it was last reached over TCP, when that last failed, and how often since the last success. `pins`: id → when
-//! the node was last connected over `sec/1`; it is not connected without any more. Times are seconds since 1970,
-//! 0 means never. A damaged file is moved aside and a new one is made; the start without boot nodes and the
+//! The file is a [`Store`]; its writes are atomic, even if the program is killed. It has three tables. `nodes`: id →
+//! when the node was last seen, and its enode URL. `dials`: id → when it was last reached over TCP, when that last
+//! failed, and how often since the last success. `pins`: id → the rank, the network and the last connection of a node
+//! with `sec/1`; it is not connected without any more. Times are seconds since 1970, 0 means never. A damaged file is
+//! moved aside and a new one is made; the start without boot nodes and the
 //! pins are lost.
 
 mod dial_outcomes;
@@ -37,18 +38,18 @@ type Table<K, V> = redb::TableDefinition<'static, K, V>;
 
 const NODES: Table<&[u8; 64], (u64, &str)> = Table::new("nodes");
 const DIALS: Table<&[u8; 64], (u64, u64, u64)> = Table::new("dials");
-const PINS: Table<&[u8; 64], u64> = Table::new("pins");
+const PINS: Table<&[u8; 64], (u8, u128, u64)> = Table::new("pins");
 
 const LAYOUT: Layout = Layout {
     what: "the database of known nodes",
-    version: 1,
+    version: 2,
     create: |transaction| {
         transaction.open_table(NODES)?;
         transaction.open_table(DIALS)?;
         transaction.open_table(PINS)?;
         Ok(())
     },
-    upgrades: &[],
+    upgrades: &[pins::upgrade],
     on_damage: OnDamage::MoveAside,
 };
 

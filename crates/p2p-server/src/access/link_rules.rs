@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use p2p_mux::{
@@ -15,10 +15,8 @@ use p2p_mux::{
 
 use p2p_world::HashMap;
 
+use super::pins::{Pin, Pins};
 use crate::error::DialError;
-
-/// Maximum number of pins. Beyond it, the node that was seen least recently loses its pin.
-pub(crate) const MAX_PINS: usize = 16_384;
 
 /// Handshakes with an offer of `sec/1` that must break in a row, before one without it is tried.
 const BROKEN_BEFORE_FALLBACK: u32 = 2;
@@ -46,12 +44,12 @@ pub struct LinkSettings {
     pub nodes: BTreeMap<NodeId, SecPolicy>,
 }
 
-/// A node that is connected only over `sec/1`.
+/// A changed pin, to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pin {
-    pub(crate) id: NodeId,
-    /// When the node was last connected over `sec/1`, in seconds since 1970.
-    pub(crate) seen: u64,
+pub(crate) struct PinChange {
+    pub(crate) pin: Pin,
+    /// The node that has lost its pin for it.
+    pub(crate) displaced: Option<NodeId>,
 }
 
 /// How to dial a node.
@@ -66,14 +64,14 @@ pub(crate) struct DialLink {
 #[derive(Debug)]
 pub(crate) struct LinkRules {
     settings: LinkSettings,
-    pins: HashMap<NodeId, u64>,
+    pins: Pins,
     /// Handshakes in a row that broke, and when the last one did.
     broken: HashMap<NodeId, (u32, Instant)>,
 }
 
 impl LinkRules {
     pub(crate) fn new(settings: &LinkSettings) -> Self {
-        Self { settings: settings.clone(), pins: HashMap::default(), broken: HashMap::default() }
+        Self { settings: settings.clone(), pins: Pins::default(), broken: HashMap::default() }
     }
 
     /// Whether plain RLPx is refused for some node, though this build has no `sec/1`.
@@ -124,49 +122,35 @@ impl LinkRules {
         (*times, *last) = (times.saturating_add(1), now);
     }
 
-    /// A node has proved its identity over this link. Returns the pin to write, if it is new or much older in the file.
-    pub(crate) fn handle_connected(
-        &mut self,
-        id: &NodeId,
-        link: Link,
-        now: SystemTime,
-    ) -> Option<Pin> {
-        if !link.is_sec() {
-            return None;
-        }
-        self.broken.remove(id);
-        let seen = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let before = self.pins.get(id).copied();
-        if before.is_some_and(|before| seen.saturating_sub(before) < PIN_STEP_SECS) {
-            return None;
-        }
-        let pin = Pin { id: *id, seen };
-        self.pin(pin);
-        Some(pin)
+    /// A node has proved its identity over this link. `pin`: what pins it, if that is `sec/1`. Returns what must be written:
+    /// not every time at which it was seen.
+    pub(crate) fn handle_connected(&mut self, pin: Pin, link: Link) -> Option<PinChange> {
+        if link.is_sec() { self.pin(pin) } else { None }
     }
 
-    /// A node without `sec/1` in its handshake says in its Hello that it has it: it was taken out.
-    pub(crate) fn handle_downgrade(&mut self, id: &NodeId, now: SystemTime) -> Option<Pin> {
-        self.handle_connected(id, Link::Sec(p2p_mux::transport::Suite::fastest()), now)
-    }
-
-    /// Adds a pin, which may replace the oldest.
-    pub(crate) fn pin(&mut self, pin: Pin) {
-        if self.pins.len() >= MAX_PINS && !self.pins.contains_key(&pin.id) {
-            let oldest = self.pins.iter().min_by_key(|(_, seen)| **seen).map(|(id, _)| *id);
-            oldest.map(|id| self.pins.remove(&id));
+    /// A node without `sec/1` in its handshake says in its Hello that it has it: it was taken out. See
+    /// [`handle_connected`](Self::handle_connected).
+    pub(crate) fn pin(&mut self, pin: Pin) -> Option<PinChange> {
+        self.broken.remove(&pin.id);
+        let before = self.pins.get(&pin.id).copied();
+        let pin = Pin { rank: before.map_or(pin.rank, |before| before.rank.max(pin.rank)), ..pin };
+        if before.is_some_and(|before| {
+            before.rank == pin.rank && pin.seen.saturating_sub(before.seen) < PIN_STEP_SECS
+        }) {
+            return None;
         }
-        self.pins.insert(pin.id, pin.seen);
+        let displaced = self.pins.insert(pin);
+        (displaced != Some(pin.id)).then_some(PinChange { pin, displaced })
     }
 
     /// Removes a pin. Returns whether there was one.
     pub(crate) fn unpin(&mut self, id: &NodeId) -> bool {
         self.broken.remove(id);
-        self.pins.remove(id).is_some()
+        self.pins.remove(id)
     }
 
     pub(crate) fn is_pinned(&self, id: &NodeId) -> bool {
-        self.pins.contains_key(id)
+        self.pins.get(id).is_some()
     }
 
     /// Number of pinned nodes.
@@ -194,9 +178,11 @@ fn is_broken(error: &DialError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use p2p_mux::transport::Suite;
 
-    use super::*;
+    use super::{super::pins::PinRank, *};
     use SecPolicy::{Off, Prefer, Require};
 
     const SEC: Link = Link::Sec(Suite::Aes256Gcm);
@@ -209,8 +195,13 @@ mod tests {
         LinkRules::new(&LinkSettings { sec, nodes: BTreeMap::from([(id(9), Require)]) })
     }
 
-    fn at(secs: u64) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(secs)
+    fn pin(byte: u8, seen: u64) -> Pin {
+        let network = Ipv4Addr::LOCALHOST.into();
+        Pin { id: id(byte), rank: PinRank::Inbound, network, seen }
+    }
+
+    fn written(pin: Pin) -> Option<PinChange> {
+        Some(PinChange { pin, displaced: None })
     }
 
     fn broken() -> DialError {
@@ -221,13 +212,13 @@ mod tests {
     fn a_node_that_was_connected_over_sec_is_not_connected_without_it() {
         let mut rules = rules(Prefer);
         assert_eq!(rules.policy(&id(1)), Prefer);
-        assert_eq!(rules.handle_connected(&id(1), Link::Rlpx, at(5)), None);
+        assert_eq!(rules.handle_connected(pin(1, 5), Link::Rlpx), None);
         assert_eq!(rules.policy(&id(1)), Prefer);
-        assert_eq!(rules.handle_connected(&id(1), SEC, at(5)), Some(Pin { id: id(1), seen: 5 }));
-        assert_eq!(rules.handle_connected(&id(1), SEC, at(6)), None, "it is written already");
+        assert_eq!(rules.handle_connected(pin(1, 5), SEC), written(pin(1, 5)));
+        assert_eq!(rules.handle_connected(pin(1, 6), SEC), None, "it is written already");
         assert_eq!((rules.policy(&id(1)), rules.policy(&id(2))), (Require, Prefer));
-        let later = at(5 + PIN_STEP_SECS);
-        assert!(rules.handle_connected(&id(1), SEC, later).is_some());
+        let later = pin(1, 5 + PIN_STEP_SECS);
+        assert_eq!(rules.handle_connected(later, SEC), written(later));
         assert!(rules.unpin(&id(1)) && !rules.unpin(&id(1)));
         assert_eq!(rules.policy(&id(1)), Prefer);
     }
@@ -237,7 +228,7 @@ mod tests {
         for sec in [Require, Prefer, Off] {
             let mut rules = rules(sec);
             assert_eq!((rules.policy(&id(9)), rules.policy(&id(1))), (Require, sec));
-            rules.pin(Pin { id: id(1), seen: 1 });
+            rules.pin(pin(1, 1));
             let pinned = if sec == Off { Off } else { Require };
             assert_eq!(rules.policy(&id(1)), pinned);
         }
@@ -263,7 +254,7 @@ mod tests {
         }
         assert_eq!(rules.next_dial(&id(2), now), offered);
         rules.handle_failed(&id(1), Prefer, &broken(), now);
-        rules.handle_connected(&id(1), SEC, at(1));
+        rules.handle_connected(pin(1, 1), SEC);
         rules.unpin(&id(1));
         rules.handle_failed(&id(1), Prefer, &broken(), now);
         assert_eq!(rules.next_dial(&id(1), now), offered);
@@ -273,7 +264,7 @@ mod tests {
     fn there_is_no_fallback_for_a_pinned_node_or_where_sec_is_required() {
         let now = Instant::now();
         let mut rules = rules(Prefer);
-        rules.pin(Pin { id: id(1), seen: 1 });
+        rules.pin(pin(1, 1));
         for node in [id(1), id(9)] {
             for _ in 0..9 {
                 rules.handle_failed(&node, Require, &broken(), now);
@@ -301,14 +292,13 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_pin_is_removed_for_a_new_one() {
+    fn a_pin_keeps_its_highest_rank() {
         let mut rules = rules(Prefer);
-        for node in 0..=MAX_PINS as u64 {
-            let mut bytes = [0; 64];
-            bytes[..8].copy_from_slice(&node.to_be_bytes());
-            rules.pin(Pin { id: NodeId(bytes), seen: node });
-        }
-        assert_eq!(rules.pinned(), MAX_PINS);
-        assert!(!rules.is_pinned(&NodeId([0; 64])));
+        let dialed = Pin { rank: PinRank::Dialed, ..pin(1, 6) };
+        assert_eq!(rules.handle_connected(pin(1, 5), SEC), written(pin(1, 5)));
+        assert_eq!(rules.handle_connected(dialed, SEC), written(dialed), "it is written at once");
+        let later = 6 + PIN_STEP_SECS;
+        let expected = Pin { seen: later, ..dialed };
+        assert_eq!(rules.handle_connected(pin(1, later), SEC), written(expected));
     }
 }

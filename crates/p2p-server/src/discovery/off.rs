@@ -8,7 +8,7 @@ use p2p_mux::{
     identity::{Enode, NodeId, Record},
 };
 
-use crate::access::Pin;
+use crate::access::{Pin, PinChange};
 use crate::observed::{ClockError, Counted};
 
 /// No discovery.
@@ -56,7 +56,7 @@ impl Discovery {
         Vec::new()
     }
 
-    pub(crate) async fn save_pin(&self, _: Pin) {}
+    pub(crate) async fn save_pin(&self, _: PinChange) {}
 
     pub(crate) async fn remove_pin(&self, _: NodeId) {}
 

@@ -10,7 +10,7 @@ use p2p_mux::{
 };
 
 use super::{ListenAddr, capabilities};
-use crate::access::Pin;
+use crate::access::{Pin, PinChange};
 use crate::observed::{ClockError, Counted, ReasonName, counter};
 #[cfg(feature = "store")]
 use crate::store::{self, NodeStore};
@@ -132,10 +132,10 @@ impl Discovery {
         not(feature = "store"),
         expect(clippy::unused_async, unused_variables, reason = "used by the database")
     )]
-    pub(crate) async fn save_pin(&self, pin: Pin) {
+    pub(crate) async fn save_pin(&self, change: PinChange) {
         #[cfg(feature = "store")]
         if let Some(store) = &self.store {
-            store.save_pin(pin).await;
+            store.save_pin(change).await;
         }
     }
 

@@ -172,3 +172,23 @@ fn found_nodes_are_added_while_there_is_room() {
     assert!(!peering.has_room_for_found(), "a third of six slots");
     assert!(!peering.should_resolve(&id(1)), "not a listed node");
 }
+
+#[test]
+fn a_stranger_is_pinned_less_firmly_than_a_node_that_was_dialed_or_named() {
+    let now = Instant::now();
+    let mut peering = peering(&ServerSettings::default(), now);
+    let unix_time = UNIX_EPOCH + Duration::from_secs(7);
+    let rank = |peering: &Peering, n, direction| {
+        let pin = peering.pin(&candidate(n, direction), unix_time);
+        assert_eq!((pin.id, pin.network, pin.seen), (id(n), IpAddr::from([127, 0, 0, 0]), 7));
+        pin.rank
+    };
+    peering.add_static(enode(1), now).unwrap();
+    peering.set_trusted(id(2), true);
+    assert_eq!(rank(&peering, 9, Direction::Inbound), PinRank::Inbound);
+    assert_eq!(rank(&peering, 9, Direction::Outbound), PinRank::Dialed);
+    peering.access_mut().nodes = Some([id(3)].into_iter().collect());
+    for n in [1, 2, 3] {
+        assert_eq!(rank(&peering, n, Direction::Inbound), PinRank::Listed);
+    }
+}

@@ -1,12 +1,14 @@
 //! Which inbound peer loses its slot to a newcomer.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
 use p2p_mux::identity::{NodeId, host_prefix};
 use p2p_world::HashMap;
+
+use crate::access::network;
 
 /// Time for a new peer to do something useful, before another peer of its address can take its slot.
 ///
@@ -50,18 +52,13 @@ struct InboundPeer {
 struct Place {
     /// The address, or for IPv6 its /64.
     host: IpAddr,
-    /// The /24, or for IPv6 the /48.
+    /// Its [`network`].
     network: IpAddr,
 }
 
 impl Place {
     fn of(ip: IpAddr) -> Self {
-        let host = host_prefix(ip);
-        let network = match host {
-            IpAddr::V4(ip) => Ipv4Addr::from_bits(ip.to_bits() >> 8 << 8).into(),
-            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 80 << 80).into(),
-        };
-        Self { host, network }
+        Self { host: host_prefix(ip), network: network(ip) }
     }
 }
 

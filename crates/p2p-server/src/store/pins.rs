@@ -1,13 +1,18 @@
 //! The nodes that are connected only over `sec/1`.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use node_store::{
     StoreError,
-    redb::{ReadableTable as _, ReadableTableMetadata as _},
+    redb::{self, ReadableTable as _, WriteTransaction},
 };
 use p2p_mux::identity::{NodeId, causes};
 
-use super::{NodeStore, PINS};
-use crate::access::{MAX_PINS, Pin};
+use super::{NodeStore, PINS, Table};
+use crate::access::{Pin, PinChange, PinRank};
+
+/// The pins of version 1: id → when the node was last connected.
+pub(super) const PINS_OF_1: Table<&[u8; 64], u64> = Table::new("pins");
 
 impl NodeStore {
     /// All pins. An error is logged: then none is known.
@@ -18,9 +23,9 @@ impl NodeStore {
         })
     }
 
-    /// Writes a pin, which may replace the oldest.
-    pub(crate) async fn save_pin(&self, pin: Pin) {
-        self.change("save a pin", move |store| store.put_pin(pin)).await;
+    /// Writes a pin, and removes the one that was lost for it.
+    pub(crate) async fn save_pin(&self, change: PinChange) {
+        self.change("save a pin", move |store| store.put_pin(change)).await;
     }
 
     /// Removes a pin.
@@ -43,27 +48,26 @@ impl NodeStore {
         self.file.read(|transaction| {
             let mut pins = Vec::new();
             for entry in transaction.open_table(PINS)?.iter()? {
-                let (id, seen) = entry?;
-                pins.push(Pin { id: NodeId(*id.value()), seen: seen.value() });
+                let (id, value) = entry?;
+                let (rank, network, seen) = value.value();
+                let network = Ipv6Addr::from_bits(network).to_canonical();
+                pins.push(Pin { id: NodeId(*id.value()), rank: rank_of(rank), network, seen });
             }
             Ok(pins)
         })
     }
 
-    pub(super) fn put_pin(&self, pin: Pin) -> Result<(), StoreError> {
+    pub(super) fn put_pin(&self, change: PinChange) -> Result<(), StoreError> {
+        let PinChange { pin: Pin { id, rank, network, seen }, displaced } = change;
+        let network = match network {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
         self.file.write(|transaction| {
             let mut table = transaction.open_table(PINS)?;
-            table.insert(&pin.id.0, pin.seen)?;
-            if table.len()? > MAX_PINS as u64 {
-                let mut oldest: Option<(u64, [u8; 64])> = None;
-                for entry in table.iter()? {
-                    let (id, seen) = entry?;
-                    let this = (seen.value(), *id.value());
-                    oldest = Some(oldest.map_or(this, |oldest| oldest.min(this)));
-                }
-                if let Some((_, id)) = oldest {
-                    table.remove(&id)?;
-                }
+            table.insert(&id.0, (number_of(rank), network.to_bits(), seen))?;
+            if let Some(displaced) = displaced {
+                table.remove(&displaced.0)?;
             }
             Ok(())
         })
@@ -74,5 +78,36 @@ impl NodeStore {
             transaction.open_table(PINS)?.remove(&id.0)?;
             Ok(())
         })
+    }
+}
+
+/// From version 1 to 2. The rank and the network are not known: a rank that strangers do not displace, and no network.
+pub(super) fn upgrade(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    let mut old = Vec::new();
+    for entry in transaction.open_table(PINS_OF_1)?.iter()? {
+        let (id, seen) = entry?;
+        old.push((*id.value(), seen.value()));
+    }
+    transaction.delete_table(PINS_OF_1)?;
+    let (mut table, network) = (transaction.open_table(PINS)?, Ipv6Addr::UNSPECIFIED.to_bits());
+    for (id, seen) in old {
+        table.insert(&id, (number_of(PinRank::Dialed), network, seen))?;
+    }
+    Ok(())
+}
+
+const fn number_of(rank: PinRank) -> u8 {
+    match rank {
+        PinRank::Inbound => 0,
+        PinRank::Dialed => 1,
+        PinRank::Listed => 2,
+    }
+}
+
+const fn rank_of(number: u8) -> PinRank {
+    match number {
+        0 => PinRank::Inbound,
+        1 => PinRank::Dialed,
+        _ => PinRank::Listed,
     }
 }

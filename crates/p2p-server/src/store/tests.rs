@@ -6,7 +6,7 @@ use p2p_mux::identity::SecretKey;
 use p2p_world::SystemWorld;
 
 use super::*;
-use crate::access::Pin;
+use crate::access::{Pin, PinChange, PinRank};
 
 pub(super) fn open_store(path: &Path) -> Result<NodeStore, StoreError> {
     NodeStore::open(SystemWorld::shared(), path)
@@ -107,17 +107,57 @@ fn dials_are_saved_and_decide_the_order() {
 fn pins_are_kept_until_they_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nodes");
-    let (store, pin) = (open_store(&path).unwrap(), |number| Pin { id: node(number).id, seen: 7 });
-    store.put_pin(pin(1)).unwrap();
-    store.put_pin(pin(2)).unwrap();
-    store.put_pin(Pin { seen: 9, ..pin(1) }).unwrap();
-    store.take_pin(&pin(2).id).unwrap();
+    let store = open_store(&path).unwrap();
+    let pin = |number, rank, network: &str| Pin {
+        id: node(number).id,
+        rank,
+        network: network.parse().unwrap(),
+        seen: 7,
+    };
+    let save = |pin, displaced| store.put_pin(PinChange { pin, displaced }).unwrap();
+    let kept = [
+        Pin { seen: 9, ..pin(1, PinRank::Inbound, "192.0.2.0") },
+        pin(3, PinRank::Dialed, "2001:db8::"),
+        pin(4, PinRank::Listed, "0.0.0.0"),
+    ];
+    save(pin(1, PinRank::Inbound, "198.51.100.0"), None);
+    save(pin(2, PinRank::Inbound, "192.0.2.0"), None);
+    save(pin(5, PinRank::Inbound, "192.0.2.0"), None);
+    for pin in kept {
+        save(pin, Some(node(5).id));
+    }
+    store.take_pin(&node(2).id).unwrap();
     drop(store);
     let store = open_store(&path).unwrap();
-    assert_eq!(store.read_pins(), [Pin { seen: 9, ..pin(1) }]);
+    let mut read = store.read_pins();
+    read.sort_by_key(|pin| pin.rank);
+    assert_eq!(read, kept);
     assert!(latest(&store, 0, 9).is_empty(), "a pinned node is not one to dial");
     // A damaged file takes them along.
     drop(store);
     fs::write(&path, [0xa5; 10_000]).unwrap();
     assert_eq!(open_store(&path).unwrap().read_pins(), []);
+}
+
+#[test]
+fn the_pins_of_an_older_file_are_kept() {
+    const OLDER: Layout = Layout {
+        version: 1,
+        create: |transaction| transaction.open_table(pins::PINS_OF_1).map(drop).map_err(Into::into),
+        upgrades: &[],
+        ..LAYOUT
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nodes");
+    let older = Store::open(SystemWorld::shared(), &path, &OLDER).unwrap().store;
+    older
+        .write(|transaction| {
+            transaction.open_table(pins::PINS_OF_1)?.insert(&node(1).id.0, 7)?;
+            Ok(())
+        })
+        .unwrap();
+    drop(older);
+    let network = std::net::Ipv6Addr::UNSPECIFIED.into();
+    let pin = Pin { id: node(1).id, rank: PinRank::Dialed, network, seen: 7 };
+    assert_eq!(open_store(&path).unwrap().read_pins(), [pin]);
 }

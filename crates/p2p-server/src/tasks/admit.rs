@@ -81,10 +81,10 @@ where
     };
     let negotiated = context.connections.exchange_hello(stream, &local, policy).await;
     if let Err(HelloExchangeError::Downgraded) = &negotiated {
-        context.handle_downgrade(candidate.id);
+        context.handle_downgrade(&candidate);
     }
     let negotiated = negotiated.map_err(AdmitError::Hello)?;
-    context.handle_link(candidate.id, negotiated.link());
+    context.handle_link(&candidate, negotiated.link());
     let reason = {
         let mut state = context.state();
         let checked = check(context, &mut state, &candidate);

@@ -108,6 +108,28 @@ async fn a_pinned_node_is_not_connected_without_sec() {
     assert_eq!(dialing.peer_count(), 0);
 }
 
+#[cfg(feature = "store")]
+#[tokio::test]
+async fn a_pin_outlives_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let keeps = |n| {
+        let discovery = p2p_server::DiscoverySettings::new().v4(false);
+        config(n).discovery(discovery.store(dir.path().join(n.to_string())))
+    };
+    let (a, b) = connected(keeps(1), keeps(2)).await;
+    for server in [&a, &b] {
+        soon(server.stop()).await;
+    }
+    drop((a, b));
+    let (a, b) = (start(keeps(1)).await, start(keeps(2).sec(Off)).await);
+    assert!(a.is_pinned(&id(2)) && b.is_pinned(&id(1)), "both the dialing and the dialed node");
+    assert_eq!(dial_error(&a, &b).await, DialFailReason::NoSec);
+    assert!(a.unpin(id(2)));
+    soon(a.stop()).await;
+    drop(a);
+    assert!(!start(keeps(1)).await.is_pinned(&id(2)), "a removed pin does not come back");
+}
+
 /// A listener that cuts every handshake whose auth is long, as a node that breaks on it would.
 async fn cut_long_auths(listener: TcpListener, to: std::net::SocketAddr) {
     loop {
