@@ -199,6 +199,7 @@ mod tests {
             ("", "staticnodes", nodes()),
             ("", "trustednodes", nodes()),
             ("", "allow", ids()),
+            ("", "secnodes", ids().map(|id| format!("{id}=off"))),
             ("", "ban", both("10.0.0.0/8", "192.0.2.1")),
             ("", "http.api", names()),
             ("", "http.corsdomain", both("https://a.example", "http://localhost:1")),

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use clap::Args;
 use p2p_identity::{Enode, EnodeError, NodeId};
-use p2p_mux::transport::SecPolicy;
+use p2p_mux::transport::{SecPolicy, SecPolicyError};
 use p2p_server::{BanTarget, ServerSettings};
 
 use super::list::{List, list};
@@ -26,6 +26,11 @@ pub(crate) struct PeerAccessFlags {
     /// `off`. A node that was connected over it once is then not accepted without
     #[arg(long, value_name = "POLICY", default_value_t = SecPolicy::default())]
     pub(crate) sec: SecPolicy,
+
+    /// Nodes with a policy of their own for sec/1, in place of --sec. Comma-separated ids or enode URLs, each with its
+    /// policy: NODE=require,NODE=off
+    #[arg(long, value_name = "NODE=POLICY", value_parser = list(node_policy))]
+    pub(crate) secnodes: Vec<List<(NodeId, SecPolicy)>>,
 
     /// Do not dial, not even --staticnodes. Peers must connect to this node
     #[arg(long)]
@@ -77,6 +82,26 @@ fn node_id(text: &str) -> Result<NodeId, NodeUrlError> {
     }
 }
 
+/// The policy of one node cannot be read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NodePolicyError {
+    /// There is no `=`.
+    #[error("expected NODE=POLICY")]
+    NoPolicy,
+    /// The part before the last `=` is no node.
+    #[error(transparent)]
+    Node(#[from] NodeUrlError),
+    /// The part after it is no policy.
+    #[error(transparent)]
+    Policy(#[from] SecPolicyError),
+}
+
+/// Reads a node and its policy. An enode URL may contain a `=` too.
+fn node_policy(text: &str) -> Result<(NodeId, SecPolicy), NodePolicyError> {
+    let (node, policy) = text.rsplit_once('=').ok_or(NodePolicyError::NoPolicy)?;
+    Ok((node_id(node)?, policy.parse()?))
+}
+
 /// Reads a node id, an enode URL, an IP address or a network.
 fn banned(text: &str) -> Result<BanTarget, NodeUrlError> {
     text.parse().map_err(NodeUrlError::Enode)
@@ -93,5 +118,17 @@ mod tests {
             assert_eq!(node_id(&text), Ok(id));
         }
         assert_eq!(node_id("10.0.0.0/8"), Err(NodeUrlError::Enode(EnodeError::Scheme)));
+    }
+
+    #[test]
+    fn a_policy_is_given_with_its_node() {
+        let id = p2p_identity::SecretKey::from_bytes(&[7; 32]).unwrap().id();
+        for node in [id.to_string(), format!("enode://{id}@10.0.0.1:1?discport=2")] {
+            assert_eq!(node_policy(&format!("{node}=off")), Ok((id, SecPolicy::Off)));
+            let always = node_policy(&format!("{node}=always"));
+            assert_eq!(always, Err(NodePolicyError::Policy(SecPolicyError)));
+        }
+        assert_eq!(node_policy(&id.to_string()), Err(NodePolicyError::NoPolicy));
+        assert!(matches!(node_policy("10.0.0.1=off"), Err(NodePolicyError::Node(_))));
     }
 }

@@ -133,6 +133,7 @@ fn set_access(settings: &mut p2p_server::ServerSettings, flags: PeerAccessFlags)
     settings.nodes.trusted = List::joined(flags.trustednodes);
     settings.limits.dial_ratio = size(flags.dialratio);
     settings.connection.links.sec = flags.sec;
+    settings.connection.links.nodes = List::joined(flags.secnodes).into_iter().collect();
     settings.dialing.enabled = !flags.nodial;
     settings.access.allow = flags.allow.map(List::joined).filter(|ids| !ids.is_empty());
     settings.access.bans = List::joined(flags.ban);
@@ -164,6 +165,7 @@ fn discovery_settings(flags: &NetworkFlags) -> DiscoverySettings {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use p2p_mux::transport::SecPolicy;
 
     use super::*;
 
@@ -194,5 +196,15 @@ mod tests {
         settings.name.clone_from(&defaults.name);
         settings.listen.clone_from(&defaults.listen);
         assert_eq!(settings, defaults);
+    }
+
+    #[test]
+    fn a_node_can_have_a_policy_of_its_own() {
+        let key = SecretKey::from_bytes(&[7; 32]).unwrap();
+        let given = format!("--secnodes={}=off", key.id());
+        let flags = Command::try_parse_from(["whisper-node", "--sec=require", &given]);
+        let config = server_config(key.clone(), flags.unwrap().flags.network, "nodes".into());
+        let links = config.unwrap().settings.connection.links;
+        assert_eq!((links.sec, links.nodes[&key.id()]), (SecPolicy::Require, SecPolicy::Off));
     }
 }
