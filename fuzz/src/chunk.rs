@@ -1,4 +1,4 @@
-//! Messages in pieces (`chunk/1`), compared with a simple model that joins the pieces.
+//! Messages in pieces (`chunk/1`, `sec/1`), compared with a simple model that joins the pieces.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -8,9 +8,9 @@ use p2p_mux::{
     SlotSettings,
 };
 use rlp_codec::{Encodable, encode_list};
-use rlpx_transport::Sealer;
+use rlpx_transport::{Part, Sealer, SecSettings, Session};
 
-use crate::rlpx::sessions;
+use crate::handshake::{repeatable_sec, sessions};
 
 // The message ids: `chunk/1` has 16 to 18, `echo/1` 19 to 21, `shh/6` 22 to 24.
 const CHUNK: u64 = 16;
@@ -20,11 +20,47 @@ const LENGTH: u64 = 3;
 /// The unfinished message of each slot: its id, its length, and the bytes so far.
 type Model = BTreeMap<u64, (u64, u64, Vec<u8>)>;
 
+/// A peer, which sends pieces as messages of `chunk/1`, or in the records of `sec/1`.
+struct Peer {
+    sealer: Sealer,
+    has_records: bool,
+}
+
+impl Peer {
+    /// Sends a whole message.
+    fn whole(&mut self, id: u64, payload: &[u8], out: &mut BytesMut) {
+        let sealed = self.sealer.seal(id, payload, out);
+        sealed.unwrap_or_else(|error| panic!("a payload within the limit: {error}"));
+    }
+
+    /// Sends a piece of the message `id`.
+    fn piece(&mut self, id: u64, part: Part, data: &[u8], out: &mut BytesMut) {
+        if self.has_records {
+            let put = self.sealer.put_piece(id, part, data, out);
+            put.unwrap_or_else(|error| panic!("a piece within the limit: {error}"));
+            return self.sealer.finish(out);
+        }
+        match part {
+            Part::Whole => self.whole(id, data, out),
+            Part::Begin { length } => {
+                self.whole(CHUNK, &list(&[&id, &(length as u64), &data]), out);
+            }
+            Part::More => self.whole(CHUNK + 1, &list(&[&id, &data]), out),
+            Part::Abort => self.whole(CHUNK + 2, &list(&[&id]), out),
+        }
+    }
+}
+
 /// The input is a list of messages of a peer: pieces, whole messages, and in the end any bytes as a piece. The slots get
-/// the messages of the model, and the connection ends at the first error of the model.
+/// the messages of the model, and the connection ends at the first error of the model. Over both links.
 pub fn chunk(data: &[u8]) {
-    let (near, far) = sessions();
-    let (mut connection, mut peer) = (connection(near), far.sealer);
+    for (sec, has_records) in [(SecSettings::off(), false), (repeatable_sec(), true)] {
+        let (near, far) = sessions(&sec);
+        run(data, connection(near), Peer { sealer: far.sealer, has_records });
+    }
+}
+
+fn run(data: &[u8], mut connection: Connection, mut peer: Peer) {
     let mut model = Model::new();
     let (now, mut input) = (Instant::now(), BytesMut::new());
     let mut script = data;
@@ -58,7 +94,7 @@ pub fn chunk(data: &[u8]) {
     while connection.poll_transmit(&mut input).is_some() {}
 }
 
-fn connection(session: rlpx_transport::Session) -> Connection {
+fn connection(session: Session) -> Connection {
     let settings = SlotSettings {
         inbound: QueueLimits { bytes: 1 << 20, items: 4 },
         ..SlotSettings::default()
@@ -84,40 +120,36 @@ fn send(
     step: u8,
     argument: &[u8],
     model: &mut Model,
-    peer: &mut Sealer,
+    peer: &mut Peer,
     input: &mut BytesMut,
 ) -> Option<Result<Option<Received>, ()>> {
     let (first, rest) = argument.split_first().unwrap_or((&0, &[]));
     // One id below the slots, six in them, one above.
     let id = ECHO - 1 + u64::from(first % 8);
     let slot = (id.checked_sub(ECHO).map(|code| code / LENGTH)).filter(|&slot| slot < 2);
-    let mut seal = |id: u64, payload: &[u8]| {
-        peer.seal(id, payload, input)
-            .unwrap_or_else(|error| panic!("a payload within the limit: {error}"));
-    };
     match step {
         0 | 1 => {
-            let (length, data) = rest.split_first().unwrap_or((&0, &[]));
-            seal(CHUNK, &list(&[&id, length, &data]));
-            Some(begin(model, slot.ok_or(()), id, u64::from(*length), data))
+            let (&length, data) = rest.split_first().unwrap_or((&0, &[]));
+            peer.piece(id, Part::Begin { length: length.into() }, data, input);
+            Some(begin(model, slot.ok_or(()), id, length.into(), data))
         }
         2..=4 => {
-            seal(CHUNK + 1, &list(&[&id, &rest]));
+            peer.piece(id, Part::More, rest, input);
             Some(add_piece(model, slot.ok_or(()), id, rest))
         }
         5 => {
-            seal(CHUNK + 2, &list(&[&id]));
+            peer.piece(id, Part::Abort, &[], input);
             let unfinished = slot.and_then(|slot| model.remove(&slot));
             Some(unfinished.filter(|(begun, ..)| *begun == id).map(|_| None).ok_or(()))
         }
         // The id below the slots is an empty list where a piece should be.
         6 => {
-            seal(id, rest);
+            peer.whole(id, rest, input);
             let fits = slot.filter(|slot| !model.contains_key(slot));
             Some(fits.map(|_| Some((id, rest.to_vec()))).ok_or(()))
         }
         _ => {
-            seal(CHUNK + u64::from(first % 3), rest);
+            peer.whole(CHUNK + u64::from(first % 3), rest, input);
             None
         }
     }

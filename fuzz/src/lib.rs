@@ -9,6 +9,7 @@ mod discovery;
 mod discv4;
 mod envelope;
 mod fixture;
+mod handshake;
 mod identity;
 mod mux;
 mod nat;

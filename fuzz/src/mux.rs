@@ -10,9 +10,9 @@ use p2p_mux::{
     Capability, Chunks, Config, Connection, DisconnectReason, Event, Hello, MemoryBudget, Message,
     Offer, OnExit, QueueLimits, RestartSettings, SlotEndReason, SlotId, SlotSettings,
 };
-use rlpx_transport::Sealer;
+use rlpx_transport::{Sealer, SecSettings};
 
-use crate::rlpx::sessions;
+use crate::handshake::sessions;
 
 /// A decoded Hello, encoded again, decodes to the same value, and is within the limits.
 pub fn hello(data: &[u8]) {
@@ -116,7 +116,7 @@ pub fn connection(data: &[u8]) {
 }
 
 fn run_script(data: &[u8], chunked: bool, memory: &MemoryBudget) {
-    let (near, far) = sessions();
+    let (near, far) = sessions(&SecSettings::off());
     let mut offers = vec![offer("echo/1"), offer("shh/6")];
     offers.extend(chunked.then(Chunks::offer));
     let remote: Vec<Capability> = offers.iter().map(|offer| offer.capability.clone()).collect();
