@@ -1,6 +1,8 @@
 //! One connection with sub-protocols, over loopback: from `Channel::send` on one node to `Channel::recv` on the other,
 //! compared with the transport alone; and the effect of sub-protocols on each other.
 
+#[path = "shared/channel.rs"]
+mod channel;
 #[path = "mux/deaf.rs"]
 mod deaf;
 #[path = "mux/hostile.rs"]
@@ -10,76 +12,33 @@ mod hostile;
 mod link;
 #[path = "mux/neighbours.rs"]
 mod neighbours;
+#[path = "shared/ping.rs"]
+mod ping;
+#[path = "shared/stream.rs"]
+mod stream;
 #[cfg(target_os = "linux")]
 #[path = "mux/wan.rs"]
 mod wan;
 #[cfg(not(target_os = "linux"))]
 #[path = "mux/no_wan.rs"]
 mod wan;
-#[path = "mux/wire.rs"]
-mod wire;
-
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
-use p2p_mux::Config;
-use tokio::{runtime::Runtime, task::JoinSet};
+use rlpx_transport::SecSettings;
+use tokio::runtime::Runtime;
 
-use wire::{Pair, pair, streams};
+use stream::streams;
 
 /// The sizes of the messages, in bytes.
 const SIZES: [(usize, &str); 3] = [(64, "64b"), (1024, "1k"), (64 * 1024, "64k")];
 
-/// The time from the first send to the arrival of the last message.
-fn channel(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &Bytes) {
-    bencher.iter_custom(|messages| {
-        runtime.block_on(async {
-            let Pair { mut near, mut far, mut tasks } =
-                pair(&[("bench", 1)], Config::default()).await;
-            let (near, mut far) = (near.remove(0), far.remove(0));
-            let clock = Instant::now();
-            let payload = payload.clone();
-            tasks.spawn(async move {
-                for _ in 0..messages {
-                    near.send_raw(0, payload.clone()).await.expect("the connection is open");
-                }
-                std::future::pending::<()>().await;
-            });
-            for _ in 0..messages {
-                far.recv().await.expect("the connection is open");
-            }
-            let spent = clock.elapsed();
-            tasks.shutdown().await;
-            spent.max(Duration::from_nanos(1))
-        })
-    });
-}
-
-/// As [`channel`], with the transport alone.
+/// The transport with Snappy, as `Channel` uses it.
 fn transport(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &Bytes) {
-    bencher.iter_custom(|messages| {
-        runtime.block_on(async {
-            let (mut near, mut far) = streams().await;
-            let mut tasks = JoinSet::new();
-            let clock = Instant::now();
-            let payload = payload.clone();
-            tasks.spawn(async move {
-                for _ in 0..messages {
-                    near.write(16, &payload).await.expect("the connection is open");
-                }
-                near.flush().await.expect("the connection is open");
-                std::future::pending::<()>().await;
-            });
-            for _ in 0..messages {
-                let message = far.read().await.expect("the connection is open");
-                assert!(message.is_some(), "not the end");
-            }
-            let spent = clock.elapsed();
-            tasks.shutdown().await;
-            spent.max(Duration::from_nanos(1))
-        })
-    });
+    let (mut near, mut far) = runtime.block_on(streams(SecSettings::off()));
+    near.enable_snappy();
+    far.enable_snappy();
+    stream::throughput(bencher, runtime, (near, far), payload);
 }
 
 fn throughput(criterion: &mut Criterion) {
@@ -91,7 +50,7 @@ fn throughput(criterion: &mut Criterion) {
         let payload = Bytes::from(benches::bytes(size));
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_function(format!("channel_{name}"), |bencher| {
-            channel(bencher, &runtime, &payload);
+            channel::throughput(bencher, &runtime, SecSettings::off(), &payload);
         });
         group.bench_function(format!("transport_{name}"), |bencher| {
             transport(bencher, &runtime, &payload);

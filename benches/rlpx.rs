@@ -1,25 +1,24 @@
 //! RLPx: the handshake compared with its curve operations, frames compared with the Keccak of the same bytes (the MAC),
 //! and a whole connection over loopback.
 
+#[path = "shared/handshake.rs"]
+mod handshake;
+#[path = "shared/stream.rs"]
+mod stream;
+
 use std::{
     hint::black_box,
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use p2p_identity::SecretKey;
-use rand::TryRngCore;
-use rlpx_transport::{
-    HANDSHAKE_LIMIT, HandshakeStep, Initiator, Recipient, SecSettings, Session, Stock, StockSize,
-    Stream, accept, connect_with,
-};
+use rlpx_transport::{Initiator, Recipient, SecSettings, Session, Stock, StockSize};
 use secp256k1::{Message, Secp256k1, ecdh::shared_secret_point};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    runtime::{Builder, Runtime},
-};
+
+use handshake::finish;
+use stream::{keys, streams};
 
 /// Maximum number of frames that are sealed before a measured run of opening them.
 const MAX_FRAMES_AHEAD: u64 = 64;
@@ -27,34 +26,18 @@ const MAX_FRAMES_AHEAD: u64 = 64;
 const MAX_BYTES_AHEAD: usize = 4 << 20;
 
 /// A whole handshake in memory, both ends.
-fn handshake_in_memory(near: &SecretKey, far: &SecretKey) -> Option<(Session, Session)> {
+fn handshake_in_memory(near: &SecretKey, far: &SecretKey) -> (Session, Session) {
     let rng = &mut rand::rng();
     finish(Initiator::start(near, &far.public_key(), rng), Recipient::new(far))
 }
 
-fn finish(
-    (initiator, auth): (Initiator, Vec<u8>),
-    recipient: Recipient,
-) -> Option<(Session, Session)> {
-    let accepted = recipient.handle(&mut BytesMut::from(&auth[..]), &mut rand::rng()).ok()?;
-    let HandshakeStep::Done(accepted) = accepted else { return None };
-    let HandshakeStep::Done(session) =
-        initiator.handle(&mut BytesMut::from(&accepted.ack[..])).ok()?
-    else {
-        return None;
-    };
-    Some((session, accepted.session))
-}
-
 fn sessions() -> (Session, Session) {
-    let mut rng = benches::rng();
-    handshake_in_memory(&SecretKey::random(&mut rng), &SecretKey::random(&mut rng))
-        .expect("a good handshake")
+    let (near, far) = keys();
+    handshake_in_memory(&near, &far)
 }
 
-fn handshake(criterion: &mut Criterion) {
-    let mut rng = benches::rng();
-    let (near, far) = (SecretKey::random(&mut rng), SecretKey::random(&mut rng));
+fn handshakes(criterion: &mut Criterion) {
+    let (near, far) = keys();
     let mut group = criterion.benchmark_group("rlpx");
     group.bench_function("handshake", |bencher| bencher.iter(|| handshake_in_memory(&near, &far)));
     group.bench_function("primitives", primitives);
@@ -72,7 +55,6 @@ fn handshake(criterion: &mut Criterion) {
                     Initiator::start_with(&at_near, &far.public_key(), &SecSettings::off(), rng)
                         .expect("a good key");
                 finish(started, Recipient::with_stock(&at_far, &SecSettings::off()))
-                    .expect("a good handshake")
             },
             BatchSize::PerIteration,
         );
@@ -162,63 +144,17 @@ fn open(bencher: &mut Bencher<'_>, payload: &[u8], snappy: bool) {
 
 /// One direction of a connection over loopback, with both ends on one thread.
 fn tcp(criterion: &mut Criterion) {
-    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = benches::one_thread();
     let mut group = criterion.benchmark_group("rlpx");
     for (size, name) in [(64, "64b"), (1024, "1k"), (64 * 1024, "64k"), (1024 * 1024, "1m")] {
-        let payload = benches::bytes(size);
+        let payload = Bytes::from(benches::bytes(size));
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_function(format!("tcp_{name}"), |bencher| {
-            stream(bencher, &runtime, &payload);
+            let streams = runtime.block_on(streams(SecSettings::off()));
+            stream::throughput(bencher, &runtime, streams, &payload);
         });
     }
 }
 
-/// The time from the first send to the arrival of the last message.
-fn stream(bencher: &mut Bencher<'_>, runtime: &Runtime, payload: &[u8]) {
-    let (mut near, mut far) = runtime.block_on(connected());
-    bencher.iter_custom(|messages| {
-        runtime.block_on(async {
-            let clock = Instant::now();
-            let sending = async {
-                for _ in 0..messages {
-                    near.write(16, payload).await.expect("the connection is open");
-                }
-                near.flush().await.expect("the connection is open");
-            };
-            let receiving = async {
-                for _ in 0..messages {
-                    let message = far.read().await.expect("the connection is open");
-                    assert_eq!(message.expect("a message").payload.len(), payload.len());
-                }
-            };
-            tokio::join!(sending, receiving);
-            clock.elapsed()
-        })
-    });
-}
-
-async fn connected() -> (Stream<TcpStream>, Stream<TcpStream>) {
-    let mut rng = benches::rng();
-    let (near, far) = (SecretKey::random(&mut rng), SecretKey::random(&mut rng));
-    let id = far.id();
-    let listener =
-        TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a free port");
-    let addr = listener.local_addr().expect("it listens");
-    let dialing = async {
-        let io = TcpStream::connect(addr).await.expect("a connection");
-        io.set_nodelay(true).expect("a socket");
-        let stock = Stock::new(&near, StockSize { keys: 0, peers: 0 });
-        let off = SecSettings::off();
-        connect_with(io, &stock, &id, &off, HANDSHAKE_LIMIT, rand::rngs::OsRng.unwrap_err())
-            .await
-            .expect("a handshake")
-    };
-    let listening = async {
-        let (io, _) = listener.accept().await.expect("a connection");
-        accept(io, &far, HANDSHAKE_LIMIT).await.expect("a handshake")
-    };
-    tokio::join!(dialing, listening)
-}
-
-criterion_group!(benches, handshake, frames, tcp);
+criterion_group!(benches, handshakes, frames, tcp);
 criterion_main!(benches);

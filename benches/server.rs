@@ -1,24 +1,25 @@
 //! Many connections: the time until a new node has its first peer, and the cost of a thousand idle peers.
 
-#[path = "server/crowd.rs"]
+#[path = "shared/crowd.rs"]
 mod crowd;
 
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use p2p_mux::{Protocol, identity::SecretKey};
+use p2p_mux::identity::SecretKey;
 use p2p_server::{Config, Event, Server};
+use rlpx_transport::SecPolicy;
 use tokio::runtime::Runtime;
 
-/// A sub-protocol that sends nothing and runs until the connection ends.
-fn quiet() -> Protocol {
-    Protocol::new("bench", 1, 1, |_, mut channel| async move {
-        while channel.recv().await.is_some() {}
-        Ok(())
-    })
-}
+use crowd::{Crowd, quiet};
 
-/// A node with that sub-protocol.
+/// Time before the measurement of idle peers, for the first pings and until the memory of the handshakes is freed.
+const SETTLE_TIME: Duration = Duration::from_secs(20);
+
+/// Time of that measurement: two rounds of pings in each direction.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// A node with a sub-protocol that sends nothing.
 fn config() -> Config {
     Config::new(SecretKey::random(&mut rand::rng())).listen("127.0.0.1:0").protocol(quiet())
 }
@@ -58,7 +59,20 @@ fn connect(criterion: &mut Criterion) {
 }
 
 fn idle(_: &mut Criterion) {
-    crowd::measure(&Runtime::new().expect("a runtime"));
+    let (peers, settle, idle_time) = match benches::measuring() {
+        true => (1000, SETTLE_TIME, IDLE_TIME),
+        false => (10, Duration::ZERO, Duration::from_millis(100)),
+    };
+    let runtime = Runtime::new().expect("a runtime");
+    let mut crowd = Crowd::gather(&runtime, peers, SecPolicy::default());
+    benches::measured("server.accept_1000_s", crowd.gathered.as_secs_f64());
+    std::thread::sleep(settle);
+    benches::measured("server.idle_peer_kib", crowd.kib_each());
+    let before = crowd.usage().seconds;
+    std::thread::sleep(idle_time);
+    let spent = crowd.usage().seconds - before;
+    benches::measured("server.idle_cpu_share", spent / idle_time.as_secs_f64());
+    crowd.stop();
 }
 
 criterion_group!(benches, connect, idle);

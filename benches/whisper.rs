@@ -20,6 +20,8 @@ mod node;
 mod raw_peer;
 #[path = "whisper/throughput.rs"]
 mod throughput;
+#[path = "shared/whisper_node.rs"]
+mod whisper_node;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;

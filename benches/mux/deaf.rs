@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use p2p_mux::Config;
+use rlpx_transport::SecSettings;
 use tokio::{runtime::Runtime, time::Instant};
 
-use crate::wire::{Pair, pair};
+use crate::channel::{Pair, pair};
 
 /// Number of measurements of each of the two, in turn.
 const ROUNDS: usize = 3;
@@ -34,7 +35,8 @@ pub(crate) fn throughput_share(runtime: &Runtime) {
 /// Messages per second of the good sub-protocol.
 async fn messages(neighbour_reads: bool) -> f64 {
     let config = Config { stall_limit: STALL_LIMIT, ..Config::default() };
-    let Pair { mut near, mut far, mut tasks } = pair(&[("bad", 1), ("good", 1)], config).await;
+    let slots = [("bad", 1), ("good", 1)];
+    let Pair { mut near, mut far, mut tasks } = pair(SecSettings::off(), &slots, config).await;
     let (mut good, mut bad) = (far.remove(1), far.remove(0));
     let payload = Bytes::from(benches::bytes(4096));
     for channel in near.drain(..) {

@@ -1,5 +1,6 @@
-//! Shared by the benchmarks of the layers, which are in the folder above, one file for each layer. `cargo xtask bench`
-//! runs them in interleaved passes and makes the table; it has a list of all cases.
+//! Shared by the benchmarks of the layers, which are in the folder above, one file for each layer. Nodes and connections
+//! that several of them measure are in `shared/`. `cargo xtask bench` runs them in interleaved passes and makes the
+//! table; it has a list of all cases.
 //!
 //! Inputs are random but the same in every run, so that passes can be compared, and incompressible, so that Snappy does
 //! not distort the figures.
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use keccak_lanes::Kernel;
 use rand::{RngCore as _, SeedableRng as _, rngs::StdRng};
+use tokio::runtime::{Builder, Runtime};
 
 pub use node_process::NodeProcess;
 
@@ -25,6 +27,16 @@ pub fn bytes(count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
     rng().fill_bytes(&mut bytes);
     bytes
+}
+
+/// A runtime with one thread, so that all tasks share a core.
+///
+/// # Panics
+///
+/// The system has no resources for it.
+#[must_use]
+pub fn one_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
 /// Prints a figure that is not a time per iteration: a percentile, a share, a number of bytes. `case`: its name.

@@ -8,7 +8,7 @@ use whisper_protocol::{
     Config, EnvelopeOutcome, FilterKey, FilterSettings, FilterSpec, Keys, Topic, Watch, Whisper,
 };
 
-use crate::node::{TOPIC, message, message_on, one_thread, settings};
+use crate::node::{TOPIC, message, message_on, settings};
 
 /// Number of envelopes, of whose times the median is taken.
 const ENVELOPES: u64 = 100;
@@ -43,7 +43,7 @@ pub(crate) fn times() {
 
 /// The median time from a post to its delivery, in microseconds. Each filter has another key.
 fn median(filters: u32) -> f64 {
-    one_thread().block_on(async {
+    benches::one_thread().block_on(async {
         let node = node();
         let key = SymmetricKey::random(&mut rand::rng());
         let mut watch = watch(&node, node.keys().add_symmetric(key.clone()), TOPIC);
@@ -67,7 +67,7 @@ fn median(filters: u32) -> f64 {
 /// The median time for trying this number of keys on an envelope that none of them opens, and then delivering the
 /// message after it, in microseconds.
 fn failed_trials(keys: u32) -> f64 {
-    one_thread().block_on(async {
+    benches::one_thread().block_on(async {
         let node = node();
         let (key, foreign) =
             (SymmetricKey::random(&mut rand::rng()), SymmetricKey::random(&mut rand::rng()));

@@ -16,7 +16,7 @@ use tokio::task::yield_now;
 use whisper_envelope::Dialect;
 use whisper_protocol::{Config, Remote, Whisper};
 
-use crate::node::{envelopes, one_thread, settings};
+use crate::node::{envelopes, settings};
 
 const PEERS: usize = 50;
 
@@ -50,7 +50,7 @@ fn fill(node: &Whisper, count: u64) -> usize {
 
 #[expect(clippy::cast_precision_loss, reason = "bytes")]
 fn overhead(count: u64) -> f64 {
-    let runtime = one_thread();
+    let runtime = benches::one_thread();
     let _inside = runtime.enter();
     let node = node();
     let mut own = 0;
@@ -62,7 +62,7 @@ fn overhead(count: u64) -> f64 {
 /// The bytes for each envelope and peer, after all envelopes were sent to all peers.
 #[expect(clippy::cast_precision_loss, reason = "bytes")]
 fn per_peer(count: u64) -> f64 {
-    let runtime = one_thread();
+    let runtime = benches::one_thread();
     let (node, own) = {
         let _inside = runtime.enter();
         let node = node();

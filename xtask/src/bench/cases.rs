@@ -142,8 +142,10 @@ pub(super) const CASES: &[Case] = &[
     printed("sec.rlpx_ping_p50_ms_beside_flood", "ms"),
     printed("sec.flood_mbs", "MB/s"),
     printed("sec.rlpx_flood_mbs", "MB/s"),
-    printed("sec.relay_eps", "1/s"),
-    printed("sec.rlpx_relay_eps", "1/s"),
+    printed("sec.whisper_throughput_eps", "1/s"),
+    printed("sec.rlpx_whisper_throughput_eps", "1/s"),
+    printed("sec.whisper_throughput_vs_rlpx", "ratio"),
+    // Goal at most 2 KiB more than with plain RLPx.
     printed("sec.idle_peer_kib", "KiB"),
     printed("sec.rlpx_idle_peer_kib", "KiB"),
     printed("discovery.sim1000_found_share", "share"),

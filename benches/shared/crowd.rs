@@ -1,7 +1,4 @@
-//! A node with a thousand idle peers: the memory for each, the processor time for all, and the time until all are
-//! connected.
-//!
-//! The node runs in another process ([`NodeProcess`]).
+//! A node with many idle peers. It runs in another process ([`NodeProcess`]).
 
 use std::{
     env, fs,
@@ -11,61 +8,68 @@ use std::{
 
 use benches::NodeProcess;
 use p2p_mux::{
-    Config as ConnectionConfig, LocalNode, NegotiatedConnection, Origin, exchange_hello,
+    Config as ConnectionConfig, LocalNode, NegotiatedConnection, Origin, Protocol, exchange_hello,
     identity::SecretKey,
 };
 use p2p_server::{Config, Server};
-use rlpx_transport::{HANDSHAKE_LIMIT, connect};
+use rlpx_transport::{HANDSHAKE_LIMIT, SecPolicy, connect};
 use tokio::{net::TcpStream, runtime::Runtime, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// The environment variable of the process that is the node: its number of peers.
-const NODE: &str = "BENCH_SERVER_CROWD_NODE";
+/// The environment variable of the process that is the node: its number of peers, and its policy for `sec/1`.
+const NODE: &str = "BENCH_CROWD_NODE";
 
 /// Maximum number of peers that connect at the same time.
 const MAX_CONNECTING: usize = 16;
 
-/// Time before the measurement, for the first pings and until the memory of the handshakes is freed.
-const SETTLE_TIME: Duration = Duration::from_secs(20);
-
-/// Time of the measurement: two rounds of pings in each direction.
-const IDLE_TIME: Duration = Duration::from_secs(30);
-
-/// Measures and reports the figures.
-pub(crate) fn measure(runtime: &Runtime) {
-    let (peers, settle, idle_time) = match benches::measuring() {
-        true => (1000, SETTLE_TIME, IDLE_TIME),
-        false => (10, Duration::ZERO, Duration::from_millis(100)),
-    };
-    let mut node = NodeProcess::start(NODE, &peers.to_string(), &[]);
-    let addr = node.line().parse().expect("an address");
-    let before = usage(&mut node, "now");
-    let clock = Instant::now();
-    let crowd = runtime.block_on(gather(addr, peers));
-    usage(&mut node, "full");
-    benches::measured("server.accept_1000_s", clock.elapsed().as_secs_f64());
-    std::thread::sleep(settle);
-    let idle = usage(&mut node, "now");
-    std::thread::sleep(idle_time);
-    let later = usage(&mut node, "now");
-    benches::measured("server.idle_peer_kib", (idle.bytes - before.bytes) / number(peers) / 1024.0);
-    let spent = later.seconds - idle.seconds;
-    benches::measured("server.idle_cpu_share", spent / idle_time.as_secs_f64());
-    drop(crowd);
-    node.stop();
+/// A node in another process, and its idle peers in this one.
+pub(crate) struct Crowd {
+    node: NodeProcess,
+    peers: usize,
+    /// What the node used without peers.
+    before: Usage,
+    /// The time until the node had all peers.
+    pub(crate) gathered: Duration,
+    tasks: JoinSet<()>,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a count of peers, or of bytes in memory")]
-const fn number(count: usize) -> f64 {
-    count as f64
+impl Crowd {
+    /// Starts a node and connects the peers. `sec`: the policy of the node; its peers have the default.
+    pub(crate) fn gather(runtime: &Runtime, peers: usize, sec: SecPolicy) -> Self {
+        let mut node = NodeProcess::start(NODE, &format!("{peers} {sec}"), &[]);
+        let addr = node.line().parse().expect("an address");
+        let before = usage(&mut node, "now");
+        let clock = Instant::now();
+        let tasks = runtime.block_on(gather(addr, peers));
+        usage(&mut node, "full");
+        Self { node, peers, before, gathered: clock.elapsed(), tasks }
+    }
+
+    /// The resident memory of the node for each peer, in KiB.
+    pub(crate) fn kib_each(&mut self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a count of peers")]
+        let peers = self.peers as f64;
+        (self.usage().bytes - self.before.bytes) / peers / 1024.0
+    }
+
+    /// What the node uses now.
+    pub(crate) fn usage(&mut self) -> Usage {
+        usage(&mut self.node, "now")
+    }
+
+    /// Ends the connections and the node.
+    pub(crate) fn stop(self) {
+        drop(self.tasks);
+        self.node.stop();
+    }
 }
 
 /// The resources that the node uses.
-struct Usage {
+pub(crate) struct Usage {
     /// Resident memory, in bytes.
     bytes: f64,
     /// Processor time since the start, in seconds.
-    seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 /// The resources that the node uses: now, or as soon as it is "full".
@@ -96,11 +100,19 @@ async fn connect_peer(addr: SocketAddr) -> NegotiatedConnection<TcpStream> {
     let key = SecretKey::random(&mut rand::rng());
     let io = TcpStream::connect(addr).await.expect("the node listens");
     let stream = connect(io, &key, &node_key().id(), HANDSHAKE_LIMIT).await.expect("a handshake");
-    let (client, protocols) = ("bench".into(), vec![super::quiet()]);
+    let (client, protocols) = ("bench".into(), vec![quiet()]);
     let local = LocalNode { client, protocols, port: 0, id: key.id() };
     exchange_hello(stream, &local, &ConnectionConfig::default())
         .await
         .expect("a common sub-protocol")
+}
+
+/// A sub-protocol that sends nothing and runs until the connection ends.
+pub(crate) fn quiet() -> Protocol {
+    Protocol::new("bench", 1, 1, |_, mut channel| async move {
+        while channel.recv().await.is_some() {}
+        Ok(())
+    })
 }
 
 /// The node's key, which its peers know.
@@ -110,19 +122,20 @@ fn node_key() -> SecretKey {
 
 /// Runs the node and exits, if this process was started as the node.
 pub(crate) fn run_node_if_asked() {
-    if let Some(peers) = env::var_os(NODE) {
-        let peers = peers.to_str().and_then(|peers| peers.parse().ok()).expect("a number");
-        Runtime::new().expect("a runtime").block_on(node(peers));
+    if let Ok(asked) = env::var(NODE) {
+        let (peers, sec) = asked.split_once(' ').expect("a number and a policy");
+        let node = node(peers.parse().expect("a number"), sec.parse().expect("a policy"));
+        Runtime::new().expect("a runtime").block_on(node);
         std::process::exit(0);
     }
 }
 
 #[expect(clippy::print_stdout, reason = "the process that started this one reads it")]
-async fn node(peers: usize) {
+async fn node(peers: usize, sec: SecPolicy) {
     // All peers have one address. With the default limit their handshakes could be evicted.
     let config = Config::new(node_key()).max_peers(peers).max_pending(2 * peers);
     let config = config.listen("127.0.0.1:0");
-    let server = Server::start(config.protocol(super::quiet())).await.expect("a free port");
+    let server = Server::start(config.sec(sec).protocol(quiet())).await.expect("a free port");
     println!("{}", server.listen_addr().expect("it listens"));
     let mut events = server.events();
     loop {
