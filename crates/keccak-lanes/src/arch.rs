@@ -70,6 +70,18 @@ macro_rules! impl_kernel {
                 // SAFETY: `self` is the witness that the processor has the instructions.
                 unsafe { batch(self, messages, digests) }
             }
+
+            /// Hashes messages, and the same without their last `cut` bytes.
+            pub(crate) fn batch_cut(
+                self,
+                messages: &[&[u8]],
+                cut: usize,
+                digests: &mut [$crate::block::Digest],
+                of_cut: &mut [$crate::block::Digest],
+            ) {
+                // SAFETY: `self` is the witness that the processor has the instructions.
+                unsafe { batch_cut(self, messages, cut, digests, of_cut) }
+            }
         }
 
         #[target_feature(enable = $features)]
@@ -90,6 +102,23 @@ macro_rules! impl_kernel {
             digests: &mut [$crate::block::Digest],
         ) -> Option<$crate::side_by_side::Unfinished<'a>> {
             $crate::side_by_side::side_by_side::<Vector>(witness.into(), messages, digests)
+        }
+
+        #[target_feature(enable = $features)]
+        fn batch_cut(
+            witness: $witness,
+            messages: &[&[u8]],
+            cut: usize,
+            digests: &mut [$crate::block::Digest],
+            of_cut: &mut [$crate::block::Digest],
+        ) {
+            $crate::side_by_side::side_by_side_cut::<Vector>(
+                witness.into(),
+                messages,
+                cut,
+                digests,
+                of_cut,
+            );
         }
     };
 }

@@ -8,7 +8,7 @@ use crate::arch::{avx2::Avx2, avx512::Avx512};
 use crate::arch::{neon::Neon, neon_sha3::NeonSha3};
 use crate::{
     arch::portable,
-    batch::one_by_one,
+    batch::{one_by_one, one_by_one_cut},
     block::{Block, Digest},
     permutation::State,
     scan::NonceRun,
@@ -172,6 +172,21 @@ impl Kernel {
             },
             witness => witness.batch(messages, digests)
         )
+    }
+
+    /// Hashes messages, and the same without their last `cut` bytes.
+    pub(crate) fn batch_cut(
+        self,
+        messages: &[&[u8]],
+        cut: usize,
+        digests: &mut [Digest],
+        of_cut: &mut [Digest],
+    ) {
+        dispatch!(
+            self,
+            one_by_one_cut(self, messages, cut, digests, of_cut),
+            witness => witness.batch_cut(messages, cut, digests, of_cut)
+        );
     }
 }
 

@@ -26,7 +26,7 @@
 //! | | |
 //! |---|---|
 //! | [`Keccak256`], [`keccak256`] | one message |
-//! | [`keccak256_batch`] | many messages side by side |
+//! | [`keccak256_batch`], [`keccak256_batch_cut`] | many messages side by side |
 //! | [`Search`] | one message that ends with a nonce; many nonces are tried side by side |
 //!
 //! On a processor with AVX-512, one state is about 1.4 times as fast as the best scalar code. A search is eight to ten
@@ -70,7 +70,9 @@ mod side_by_side;
 mod sponge;
 mod zeros;
 
-pub use batch::{keccak256_batch, keccak256_batch_with};
+pub use batch::{
+    keccak256_batch, keccak256_batch_cut, keccak256_batch_cut_with, keccak256_batch_with,
+};
 pub use block::Digest;
 pub use kernel::Kernel;
 pub use search::Search;

@@ -1,6 +1,9 @@
 //! Hashing many messages side by side, with every kernel that this machine can run, compared with the `sha3` crate.
 
-use keccak_lanes::{Digest, Kernel, keccak256_batch, keccak256_batch_with};
+use keccak_lanes::{
+    Digest, Kernel, keccak256_batch, keccak256_batch_cut, keccak256_batch_cut_with,
+    keccak256_batch_with,
+};
 use proptest::prelude::*;
 
 /// The digest as the `sha3` crate computes it.
@@ -14,6 +17,24 @@ fn compare(messages: &[&[u8]]) {
         let mut digests = vec![[0; 32]; messages.len()];
         keccak256_batch_with(kernel, messages, &mut digests);
         assert_eq!(digests, expected, "{kernel}");
+    }
+    for cut in [0, 1, 8, 136, 300] {
+        compare_cut(messages, cut);
+    }
+}
+
+/// Compares those messages that are long enough.
+fn compare_cut(messages: &[&[u8]], cut: usize) {
+    let long = messages.iter().copied().filter(|message| message.len() >= cut);
+    let messages: Vec<&[u8]> = long.collect();
+    let expected: Vec<Digest> = messages.iter().map(|message| oracle(message)).collect();
+    let short = messages.iter().map(|message| oracle(&message[..message.len() - cut]));
+    let short: Vec<Digest> = short.collect();
+    for kernel in Kernel::available() {
+        let mut digests = [vec![[0; 32]; messages.len()], vec![[0; 32]; messages.len()]];
+        let [whole, of_cut] = &mut digests;
+        keccak256_batch_cut_with(kernel, &messages, cut, whole, of_cut);
+        assert_eq!(digests, [expected.clone(), short.clone()], "{kernel}, {cut}");
     }
 }
 
@@ -50,6 +71,12 @@ fn one_long_message_beside_short_ones() {
 #[should_panic(expected = "as many digests as messages")]
 fn fewer_digests_than_messages_panics() {
     keccak256_batch(&[b"one", b"another"], &mut [[0; 32]]);
+}
+
+#[test]
+#[should_panic(expected = "no message is shorter")]
+fn a_message_that_is_too_short_to_be_cut_panics() {
+    keccak256_batch_cut(&[b"one"], 4, &mut [[0; 32]], &mut [[0; 32]]);
 }
 
 proptest! {

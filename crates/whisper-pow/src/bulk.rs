@@ -1,6 +1,6 @@
 //! The work of many envelopes at once.
 
-use keccak_lanes::{Digest, keccak256_batch};
+use keccak_lanes::{Digest, keccak256_batch, keccak256_batch_cut};
 use whisper_envelope::Envelope;
 
 use crate::{Policy, Preimage, Proof, Rule, Work, WorkError};
@@ -56,23 +56,27 @@ struct Hashes {
 }
 
 impl Hashes {
-    /// Both kinds in one batch, so that a few envelopes fill the lanes.
+    /// Both kinds together: what an envelope has before its nonce is absorbed once.
     fn of(envelopes: &[(&Envelope, u32)], wanted: impl Fn(Preimage) -> bool) -> Self {
         const NONCE: usize = size_of::<u64>();
-        let (plain, hashed) = (wanted(Preimage::Plain), wanted(Preimage::Hashed));
         let (bytes, ends) = preimages(envelopes);
-        let mut messages = Vec::with_capacity(2 * ends.len());
-        let starts = || [0].into_iter().chain(ends.iter().copied()).zip(&ends);
-        if plain {
-            messages.extend(starts().map(|(start, end)| &bytes[start..*end]));
-        }
-        if hashed {
-            messages.extend(starts().map(|(start, end)| &bytes[start..*end - NONCE]));
-        }
-        let mut plain_digests = batch(&messages);
-        let hashed_digests = plain_digests.split_off(if plain { ends.len() } else { 0 });
-        let hashed = if hashed { with_nonces(&hashed_digests, envelopes) } else { hashed_digests };
-        Self { plain: plain_digests, hashed }
+        let starts = [0].into_iter().chain(ends.iter().copied()).zip(&ends);
+        let messages: Vec<&[u8]> = starts.map(|(start, end)| &bytes[start..*end]).collect();
+        let (plain, hashed) = match (wanted(Preimage::Plain), wanted(Preimage::Hashed)) {
+            (true, true) => {
+                let mut digests = [(); 2].map(|()| vec![[0; 32]; messages.len()]);
+                let [plain, hashed] = &mut digests;
+                keccak256_batch_cut(&messages, NONCE, plain, hashed);
+                digests.into()
+            }
+            (plain, hashed) => {
+                let cut = |message: &&'_ [u8]| message.len() - NONCE;
+                let without_nonce = || messages.iter().map(|it| &it[..cut(it)]).collect::<Vec<_>>();
+                let plain = if plain { batch(&messages) } else { Vec::new() };
+                (plain, if hashed { batch(&without_nonce()) } else { Vec::new() })
+            }
+        };
+        Self { plain, hashed: with_nonces(&hashed, envelopes) }
     }
 
     fn all(&self, preimage: Preimage) -> &[Digest] {
