@@ -72,11 +72,13 @@ pub(crate) async fn run(
         unconfirmed: Mutex::default(),
         early: EarlyEnvelopes::new(early),
     };
+    // In a box, as what it runs: otherwise this future would contain a copy at each level of `async`.
+    let exchange = Box::pin(session.exchange(receiver, known));
     let ended = tokio::select! {
         biased;
         // Seldom woken, unlike the session.
         () = when_woken(context.stop.cancelled()) => Ok(()),
-        ended = session.exchange(receiver, known) => ended,
+        ended = exchange => ended,
     };
     match ended {
         Ok(()) | Err(Ended::Send(SendError::Closed)) => Ok(()),
@@ -130,8 +132,9 @@ impl Session {
         let link = PeerLink { sender: Arc::clone(&self.sender), wake: Arc::clone(&self.wake) };
         let peer = ConnectedPeer::join(&self.context, &self.remote, theirs, ours, link, known);
         self.context.counters.one(Counter::SessionsEstablished);
-        let reading = self.read(peer.slot(), &theirs, &mut receiver);
-        let writing = self.write(peer.slot(), theirs.confirmations && ours.confirmations);
+        let confirmed = theirs.confirmations && ours.confirmations;
+        let reading = Box::pin(self.read(peer.slot(), &theirs, &mut receiver));
+        let writing = Box::pin(self.write(peer.slot(), confirmed));
         let ended = race(when_woken(reading), when_woken(writing)).await;
         peer.learn_rule();
         ended
