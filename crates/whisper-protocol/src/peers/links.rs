@@ -1,31 +1,34 @@
 //! How the connected peers are reached.
 
-use std::sync::Mutex;
+use std::sync::RwLock;
 
 use p2p_identity::NodeId;
 use p2p_world::HashMap;
 
-use crate::{lock::lock, relay::peer_slot::PeerSlot};
+use crate::{
+    lock::{read, write},
+    relay::peer_slot::PeerSlot,
+};
 
 /// The connected peers by slot, each with its id and a link: whatever is needed to reach it.
 #[derive(Debug)]
-pub(crate) struct Links<L>(Mutex<HashMap<PeerSlot, (NodeId, L)>>);
+pub(crate) struct Links<L>(RwLock<HashMap<PeerSlot, (NodeId, L)>>);
 
 impl<L> Default for Links<L> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(RwLock::default())
     }
 }
 
 impl<L: Clone> Links<L> {
     /// A peer got this slot.
     pub(crate) fn insert(&self, slot: PeerSlot, id: NodeId, link: L) {
-        lock(&self.0).insert(slot, (id, link));
+        write(&self.0).insert(slot, (id, link));
     }
 
     /// The peer leaves this slot.
     pub(crate) fn remove(&self, slot: PeerSlot) {
-        lock(&self.0).remove(&slot);
+        write(&self.0).remove(&slot);
     }
 
     /// Calls `visit` with the link of each of these slots that is occupied.
@@ -33,20 +36,20 @@ impl<L: Clone> Links<L> {
         if slots.is_empty() {
             return;
         }
-        let links = lock(&self.0);
+        let links = read(&self.0);
         slots.iter().filter_map(|slot| links.get(slot)).map(|(_, link)| link).for_each(visit);
     }
 
     /// The slot and the link of a connected peer. Searches all peers.
     pub(crate) fn find(&self, id: &NodeId) -> Option<(PeerSlot, L)> {
-        let links = lock(&self.0);
+        let links = read(&self.0);
         let found = links.iter().find(|(_, (other, _))| other == id);
         found.map(|(slot, (_, link))| (*slot, link.clone()))
     }
 
     /// The id of the peer in this slot.
     pub(crate) fn id(&self, slot: PeerSlot) -> Option<NodeId> {
-        lock(&self.0).get(&slot).map(|(id, _)| *id)
+        read(&self.0).get(&slot).map(|(id, _)| *id)
     }
 }
 

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use p2p_identity::NodeId;
-use tokio::{sync::Notify, task::yield_now, time::timeout};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 use whisper_envelope::{Bloom, Envelope};
 
 use crate::{
@@ -28,6 +31,9 @@ pub(crate) const MAX_BATCH: usize = 128;
 
 /// Longest wait for an expiry in seconds: the clock may be set meanwhile.
 const MAX_EXPIRY_WAIT_SECS: u32 = 60;
+
+/// Pause while more expired envelopes are to be removed than at once, so that others get the pool: a lock is not fair.
+const EXPIRY_PAUSE: Duration = Duration::from_millis(1);
 
 /// The relays, and everything that follows from a change of them.
 #[derive(Debug)]
@@ -198,7 +204,7 @@ impl RelayDriver {
             });
             let next = next.min();
             if next.is_some_and(|next| next < now) {
-                yield_now().await; // there is more to remove
+                sleep(EXPIRY_PAUSE).await; // there is more to remove
                 continue;
             }
             let Some(expiry) = next.into_iter().chain(self.tracker.next_expiry()).min() else {

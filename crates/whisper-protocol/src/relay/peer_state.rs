@@ -242,9 +242,10 @@ impl PeerState {
         }
     }
 
-    /// This many envelopes, at most up to this number, left the feed before the peer read them: it finds them in the pool.
+    /// The next envelopes, this many, left the feed before the peer read them: it finds them in the pool.
     pub(crate) fn handle_gap(&mut self, missed: u64) {
         self.deferred += missed;
+        self.cursor += missed;
         self.behind = Some(Ticket::FIRST);
     }
 

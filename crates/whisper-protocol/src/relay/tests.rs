@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::mpsc, thread, time::Duration};
 
 use whisper_envelope::Topic;
 
@@ -223,6 +223,18 @@ fn an_envelope_that_expired_in_the_queue_is_not_sent() {
 }
 
 #[test]
+fn a_peer_that_did_not_read_before_all_expired_has_nothing_to_do() {
+    let relay = relay();
+    let slot = join(&relay, eager());
+    admit_one(&relay, NOW - 9, None, &envelope_until(NOW - 1, 1), proven(1.0));
+    let _ = relay.handle_timeout(NOW);
+    assert_eq!(nonces(&relay, slot), [0; 0]);
+    assert_eq!(relay.stats().deferred, 1);
+    admit(&relay, None, 2, 1.0);
+    assert_eq!((relay.take_wakes(), nonces(&relay, slot)), (vec![slot], vec![2]));
+}
+
+#[test]
 fn an_idle_peer_is_woken_once() {
     let relay = relay();
     let slot = join(&relay, eager());
@@ -275,4 +287,76 @@ fn a_full_pool_rejects() {
     let relay = Relay::new(Dialect::V6, &config, HashState::default());
     let outcome = admit(&relay, None, 1, 1.0);
     assert_eq!(outcome, EnvelopeOutcome::Rejected(RejectReason::PoolFull));
+}
+
+#[test]
+fn peers_that_are_sent_the_same_share_a_bundle() {
+    let relay = relay();
+    let [a, b, c] = [(); 3].map(|()| join(&relay, eager()));
+    for slot in [a, b, c] {
+        assert_eq!(nonces(&relay, slot), [0; 0], "it has caught up");
+    }
+    let [one, two] = [envelope(1), envelope(2)];
+    let _ = relay.admit(NOW, Some(c), &[(&one, proven(1.0)), (&two, proven(2.0))]);
+    let Transmit::Envelopes(first) = poll(&relay, a) else { panic!("nothing for a") };
+    admit(&relay, Some(c), 3, 9.0);
+    let Transmit::Envelopes(second) = poll(&relay, b) else { panic!("nothing for b") };
+    assert!(Arc::ptr_eq(&first, &second), "although more has come meanwhile");
+    let sent: Vec<_> = unpacked(&first).iter().map(Envelope::nonce).collect();
+    assert_eq!((sent, nonces(&relay, b), nonces(&relay, c)), (vec![2, 1], vec![3], vec![]));
+}
+
+#[test]
+fn many_expired_envelopes_are_removed_a_few_at_a_time() {
+    let relay = relay();
+    let count = 3 * MAX_EXPIRED;
+    for number in 0..count as u64 {
+        admit_one(&relay, NOW - 9, None, &envelope_until(NOW - 1, number), proven(1.0));
+    }
+    let mut calls = 0;
+    while let (Some(next), _) = relay.handle_timeout(NOW) {
+        assert!(next < NOW, "there is more to remove");
+        calls += 1;
+        assert_eq!(relay.pool().len(), count - calls * MAX_EXPIRED);
+    }
+    assert_eq!((calls, relay.stats().expired), (2, count as u64));
+}
+
+/// Threads that admit, and one for each peer that takes bundles out and waits to be woken.
+#[test]
+fn peers_on_other_threads_get_everything_once() {
+    const EACH: u64 = 400;
+    let relay = relay();
+    let slots = [(); 3].map(|()| join(&relay, eager()));
+    let (wakes, waits): (Vec<_>, Vec<_>) = slots.map(|_| mpsc::channel()).into_iter().unzip();
+    let admit = |first: u64| {
+        for number in first..first + EACH {
+            let from = (number % 4 == 0).then_some(slots[0]);
+            admit(&relay, from, number, (number % 7) as f64);
+            for slot in relay.take_wakes() {
+                wakes[slot.index].send(()).expect("it waits");
+            }
+        }
+    };
+    let take = |slot: PeerSlot, wait: &mpsc::Receiver<()>, count: usize| {
+        let mut all = Vec::new();
+        while all.len() < count {
+            match poll(&relay, slot) {
+                Transmit::Envelopes(bundle) => all.extend(unpacked(&bundle)),
+                Transmit::Again => {}
+                _ => wait.recv_timeout(Duration::from_secs(60)).expect("it is woken"),
+            }
+        }
+        all.iter().map(Envelope::nonce).collect::<HashSet<u64>>().len()
+    };
+    let total = usize::try_from(4 * EACH).unwrap();
+    thread::scope(|scope| {
+        for part in 0..4 {
+            scope.spawn(move || admit(part * EACH));
+        }
+        for (slot, wait) in slots.into_iter().zip(waits) {
+            let count = if slot == slots[0] { total * 3 / 4 } else { total };
+            scope.spawn(move || assert_eq!(take(slot, &wait, count), count, "none twice"));
+        }
+    });
 }
