@@ -19,8 +19,9 @@ pub(crate) use waiting::{Demand, WaitingPeers};
 pub(crate) const BUNDLE_TARGET: usize = 32 * 1024 - 16;
 
 /// A peer that is behind by at most this many bytes is sent segment after segment, so that peers share bundles. One that
-/// is further behind is sent the highest work first.
-const WINDOW: u64 = 4 * BUNDLE_TARGET as u64;
+/// is further behind is sent the highest work first. A few senders that send without pause may put as much into the feed
+/// before the receivers have their turns.
+const WINDOW: u64 = 16 * BUNDLE_TARGET as u64;
 
 /// Maximum number of envelopes in the feed.
 const MAX_ENVELOPES: u64 = 4096;

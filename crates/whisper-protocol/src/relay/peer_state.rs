@@ -61,6 +61,9 @@ pub(crate) struct Terms {
     pub(crate) now: u32,
     /// Only the node's own envelopes, because the node is a light client.
     pub(crate) own_only: bool,
+    /// The index of the peer's slot. What came from it is not sent back. The feed has nothing of an earlier peer in it
+    /// that is still to be read.
+    pub(crate) index: usize,
 }
 
 /// The relay's state of one connected peer. The connection is not here.
@@ -215,7 +218,9 @@ impl PeerState {
         for segment in segments {
             self.cursor = segment.end();
             for entry in segment.entries() {
-                self.choose(terms, entry, &mut chosen);
+                if !entry.is_from(terms.index) && self.is_due(terms, entry) {
+                    self.choose(terms, entry, &mut chosen);
+                }
             }
         }
         if segments.len() > 1 {
@@ -228,7 +233,8 @@ impl PeerState {
     pub(crate) fn queue(&mut self, terms: Terms, segments: &[Arc<Segment>]) {
         for segment in segments {
             self.cursor = segment.end();
-            let wanted = segment.entries().iter().filter(|entry| self.is_due(terms, entry));
+            let others = segment.entries().iter().filter(|entry| !entry.is_from(terms.index));
+            let wanted = others.filter(|entry| self.is_due(terms, entry));
             let wanted: Vec<Ticket> = wanted.map(|entry| entry.ticket()).collect();
             self.pending.extend(wanted);
         }
@@ -257,9 +263,8 @@ impl PeerState {
                 self.behind = None;
                 return (chosen, false);
             };
-            if let Some(entry) = pool.get(ticket) {
-                let is_full = !chosen.has_room(entry.raw().len());
-                if is_full && self.is_due(terms, entry) {
+            if let Some(entry) = pool.get(ticket).filter(|entry| self.is_due(terms, entry)) {
+                if !chosen.has_room(entry.raw().len()) {
                     break;
                 }
                 self.choose(terms, entry, &mut chosen);
@@ -269,11 +274,8 @@ impl PeerState {
         (chosen, true)
     }
 
-    /// Chooses an envelope if the peer is to be sent it.
+    /// Chooses an envelope that is due.
     fn choose(&mut self, terms: Terms, entry: &Arc<PoolEntry>, chosen: &mut Chosen) {
-        if !self.is_due(terms, entry) {
-            return;
-        }
         if entry.raw().len() > PACKET_LIMIT {
             chosen.oversized.push(entry.hash());
         } else {
@@ -284,6 +286,7 @@ impl PeerState {
         self.known.add([entry.number()], Exchange::SENT);
     }
 
+    /// Whether the peer is to be sent an envelope.
     fn is_due(&self, terms: Terms, entry: &PoolEntry) -> bool {
         entry.expiry() >= terms.now
             && (!terms.own_only || entry.is_own())

@@ -328,6 +328,9 @@ fn peers_on_other_threads_get_everything_once() {
     const EACH: u64 = 400;
     let relay = relay();
     let slots = [(); 3].map(|()| join(&relay, eager()));
+    for slot in slots {
+        assert_eq!(nonces(&relay, slot), [0; 0], "it has caught up");
+    }
     let (wakes, waits): (Vec<_>, Vec<_>) = slots.map(|_| mpsc::channel()).into_iter().unzip();
     let admit = |first: u64| {
         for number in first..first + EACH {

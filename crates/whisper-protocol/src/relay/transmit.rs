@@ -89,7 +89,7 @@ impl Relay {
             state.forget(self.pool().live_blocks());
         }
         state.handle_clock(now);
-        let terms = Terms { now, own_only: self.is_light() };
+        let terms = Terms { now, own_only: self.is_light(), index: slot.index };
         let mut unsent = Vec::new();
         loop {
             let (bundle, more) = self.choose(terms, &peer, &mut state, &mut unsent);

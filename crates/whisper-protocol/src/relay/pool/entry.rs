@@ -139,6 +139,11 @@ impl PoolEntry {
         self.from == HERE
     }
 
+    /// Whether a peer in the slot with this index sent the envelope.
+    pub(crate) fn is_from(&self, index: usize) -> bool {
+        !self.is_own() && self.from as usize == index
+    }
+
     /// When the envelope arrived, and from which peer slot. Another peer may have that slot now.
     pub(crate) fn stamp(&self) -> ArrivalStamp {
         let from = (!self.is_own()).then_some(self.from);
