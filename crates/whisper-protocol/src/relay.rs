@@ -60,7 +60,7 @@ pub(crate) use transmit::{Transmit, Unsent};
 const MAX_LOCKED: usize = 32;
 
 /// Number of expired envelopes to remove before others get the pool.
-const MAX_EXPIRED: usize = 1024;
+const MAX_EXPIRED: usize = 512;
 
 /// What to do after a change of a relay.
 #[derive(Debug, Default)]
