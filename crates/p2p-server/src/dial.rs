@@ -26,7 +26,10 @@ use std::{
 };
 
 use p2p_mux::identity::{Enode, NodeId};
-use p2p_world::HashMap;
+use p2p_world::{
+    HashMap,
+    planted::{self, Bug},
+};
 
 pub use action::{DialReason, NextAction, NodeKind, OfferError};
 pub use backoff::Backoff;
@@ -208,6 +211,9 @@ impl Dialer {
     /// from the beginning of the attempt.
     pub fn handle_failed(&mut self, id: &NodeId, now: Instant, jitter: f64) {
         let Some(began) = self.dialing.remove(id) else { return };
+        if planted::is(Bug::DialForgotten) {
+            self.dialing.insert(*id, began);
+        }
         // A found node that connected from the other end in the meantime stays planned.
         if !self.connected.contains_key(id) && self.retire(id, now) {
             return;

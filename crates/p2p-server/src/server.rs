@@ -12,7 +12,10 @@ use p2p_mux::{
     MAX_HELLO, Peer, Sample,
     identity::{Enode, NodeId},
 };
-use p2p_world::HashSet;
+use p2p_world::{
+    HashSet,
+    planted::{self, Bug},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time,
@@ -207,7 +210,7 @@ impl Server {
     pub fn remove_peer(&self, id: &NodeId) -> bool {
         let mut state = self.context.state();
         let planned = state.peering.remove(id);
-        planned | state.expel(id)
+        planned | (!planted::is(Bug::RemovedPeerStays) && state.expel(id))
     }
 
     /// Marks a node as trusted: from now on it is admitted even if all peer slots are taken. Returns whether

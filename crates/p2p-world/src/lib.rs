@@ -24,6 +24,8 @@
 #[cfg(feature = "tokio")]
 mod clocked;
 mod hash;
+#[doc(hidden)]
+pub mod planted;
 mod race;
 mod random;
 #[cfg(feature = "tokio")]

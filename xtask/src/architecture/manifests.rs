@@ -27,6 +27,7 @@ pub(super) fn violations(packages: &[Package]) -> Result<Vec<Violation>, Failure
             Failure::new(format!("{} cannot be read: {error}", package.manifest.display()))
         })?;
         violations.extend(lints(&package.name, &manifest));
+        violations.extend(planted(&package.name, &manifest));
         for example in &package.examples {
             violations.extend(untested(&package.name, example)?);
         }
@@ -47,6 +48,21 @@ fn lints(name: &str, manifest: &str) -> Option<Violation> {
             "does not inherit the lints of the workspace",
             "write `[lints]` and `workspace = true` in its Cargo.toml",
         )
+    })
+}
+
+/// A manifest that selects planted bugs. Only the simulations may, and not by default: no other build can contain them.
+fn planted(name: &str, manifest: &str) -> Option<Violation> {
+    let allowed: &[&str] = match name {
+        "p2p-world" => &["planted = []"],
+        "sim" => &[r#"planted = ["p2p-world/planted"]"#],
+        _ => &[],
+    };
+    let lines = manifest.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let selects = |line: &&str| line.contains("planted") && !allowed.contains(line);
+    lines.into_iter().find(selects).map(|line| {
+        let remedy = "leave planted bugs to `cargo xtask sim planted`";
+        Violation::new(name, format!("selects planted bugs: `{line}`"), remedy)
     })
 }
 
@@ -117,7 +133,7 @@ fn files(package: &Package) -> Result<Vec<Violation>, Failure> {
 mod tests {
     use std::fs;
 
-    use super::{RELEASED_FILES, files, lints, listing, root, untested};
+    use super::{RELEASED_FILES, files, lints, listing, planted, root, untested};
     use crate::{
         architecture::violation::texts,
         workspace::{Example, Listing, Package},
@@ -145,6 +161,16 @@ mod tests {
         assert!(lints("p2p-mux", "[lints]\nworkspace = true\n").is_none());
         assert!(lints("p2p-mux", "[package]\n").is_some());
         assert!(lints("keccak-lanes", "[package]\n").is_none());
+    }
+
+    #[test]
+    fn planted_bugs_are_selected_by_the_simulations_only() {
+        let selects = "[features]\nplanted = [\"p2p-world/planted\"]\n";
+        assert!(planted("sim", selects).is_none());
+        assert!(planted("sim", "default = [\"planted\"]").is_some());
+        assert!(planted("whisper-node", selects).is_some());
+        assert!(planted("p2p-world", "# planted\nplanted = []").is_none());
+        assert!(planted("p2p-world", "default = [\"planted\"]").is_some());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use p2p_world::planted::{self, Bug};
+
 use crate::Config;
 
 /// Maximum number of pings from a peer within [`FLOOD_WINDOW`]. A node needs one in 15 s; some
@@ -46,7 +48,8 @@ impl Liveness {
     pub(super) fn new(config: &Config, now: Instant) -> Self {
         Self {
             ping_interval: config.ping_interval,
-            silence_limit: config.silence_limit,
+            silence_limit: config.silence_limit
+                * if planted::is(Bug::SilentPeerStays) { 999 } else { 1 },
             silent_since: now,
             next_ping: now + config.ping_interval,
             turn_delay: turn_delay(config),

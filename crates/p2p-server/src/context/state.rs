@@ -6,7 +6,10 @@ use p2p_mux::{
     DisconnectReason, LocalNode, Peer,
     identity::{Enode, NodeId},
 };
-use p2p_world::HashMap;
+use p2p_world::{
+    HashMap,
+    planted::{self, Bug},
+};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -150,7 +153,7 @@ impl ServerState {
             allowed.is_err().then_some(*id)
         };
         let excluded: Vec<NodeId> = self.peers.iter().filter_map(excluded).collect();
-        for id in excluded {
+        for id in excluded.into_iter().filter(|_| !planted::is(Bug::BanKeepsPeer)) {
             self.expel(&id);
         }
         outcome

@@ -9,7 +9,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use p2p_world::HashSet;
+use p2p_world::{
+    HashSet,
+    planted::{self, Bug},
+};
 
 use crate::{
     config::QueueLimits,
@@ -80,7 +83,7 @@ impl Mailbox {
         let before = contents.lost;
         contents.lost += dropped.len();
         let lost = contents.lost;
-        let waker = contents.waker.take();
+        let waker = contents.waker.take().filter(|_| !planted::is(Bug::WatchNotWoken));
         drop(contents);
         waker.into_iter().for_each(Waker::wake);
         // Logs the first drop, then at every doubling.
@@ -133,7 +136,9 @@ impl Mailbox {
 
 impl Contents {
     fn is_new(&mut self, content: ContentHash, message: &ReceivedMessage) -> bool {
-        message.direct || self.seen.insert(message.expiry(), content)
+        message.direct
+            || planted::is(Bug::DeliveredTwice)
+            || self.seen.insert(message.expiry(), content)
     }
 
     fn take(&mut self) -> Option<Arc<ReceivedMessage>> {

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use fair_queue::{FairQueue, Job, Lane};
+use p2p_world::planted::{self, Bug};
 use whisper_envelope::Topic;
 use whisper_pow::{Client, Work};
 
@@ -216,6 +217,9 @@ impl TaskQueues {
         let (hash, work) = (*arrival.envelope.hash(), arrival.work);
         if arrival.is_direct() {
             return Some((Reason::DirectQueueFull, Some(hash)));
+        }
+        if planted::is(Bug::QueueDropsSilently) {
+            return None;
         }
         let owner = Client { key: job.lane.group, weight: job.lane.weight };
         let lost = self.missed.insert(MissedEnvelope { hash, owner, work })?;

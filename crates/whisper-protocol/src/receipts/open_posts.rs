@@ -11,7 +11,10 @@ use std::{
 };
 
 use p2p_identity::NodeId;
-use p2p_world::HashMap;
+use p2p_world::{
+    HashMap,
+    planted::{self, Bug},
+};
 use whisper_pow::Rule;
 
 use crate::{
@@ -253,6 +256,7 @@ impl OpenPosts {
     pub(crate) fn handle_clock(&mut self, now: u32, unsent: impl Fn(&[Hash]) -> UnsentReason) {
         while let Some(&(expiry, serial)) = self.by_expiry.first()
             && expiry < now
+            && !planted::is(Bug::ExpiredPostStays)
         {
             let Some(hash) = self.by_age.get(&serial).copied() else { break };
             let Some(open) = self.open.get(&hash) else { break };
@@ -335,6 +339,7 @@ impl OpenPosts {
         self.ended.insert(hash, (ending.clone(), seals));
         self.ended_order.push_back(hash);
         self.news.push_back((hash, ending));
+        self.news.extend(planted::is(Bug::EndsTwice).then_some((hash, Ending::Untracked)));
     }
 
     fn remove(&mut self, hash: &Hash) -> Option<OpenPost> {

@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use p2p_identity::NodeId;
-use p2p_world::HashMap;
+use p2p_world::{
+    HashMap,
+    planted::{self, Bug},
+};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, timeout_at},
@@ -251,7 +254,8 @@ impl PostTracker {
         }
         self.open.store(tracked.posts.len(), Ordering::Release);
         let after = tracked.posts.poll_timeout();
-        if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
+        let is_earlier = after.is_some_and(|after| before.is_none_or(|before| after < before));
+        if is_earlier && !planted::is(Bug::StayTimerLost) {
             self.timer.notify_one();
         }
         changed

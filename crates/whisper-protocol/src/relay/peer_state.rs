@@ -7,6 +7,7 @@ pub(crate) mod skip_reason;
 use std::{collections::BinaryHeap, sync::Arc};
 
 use p2p_mux::MemoryCharge;
+use p2p_world::planted::{self, Bug};
 use whisper_envelope::{Bloom, Topic};
 use whisper_pow::Work;
 
@@ -95,7 +96,7 @@ impl PeerState {
             status,
             known: KnownEnvelopes::default(),
             pending: BinaryHeap::new(),
-            behind: Some(Ticket::FIRST),
+            behind: (!planted::is(Bug::RejoinForgets)).then_some(Ticket::FIRST),
             cursor,
             rescan: Rescan::default(),
             deferred: 0,
@@ -138,11 +139,11 @@ impl PeerState {
             return None;
         }
         let Status { min_work, bloom, .. } = ours();
-        if self.told.min_work != min_work {
+        if self.told.min_work != min_work && !planted::is(Bug::WorkNotSent) {
             self.told.min_work = min_work;
             return Some(Untold::MinWork(min_work));
         }
-        if self.told.bloom != bloom {
+        if self.told.bloom != bloom && !planted::is(Bug::BloomNotSent) {
             self.told.bloom = bloom;
             return Some(Untold::Bloom(bloom));
         }
@@ -161,7 +162,7 @@ impl PeerState {
 
     /// The peer changed its bloom. If the old one does not contain the new one, it is sent what it did not want so far.
     pub(crate) fn handle_bloom(&mut self, bloom: Bloom) {
-        if !self.status.bloom.contains(&bloom) {
+        if !self.status.bloom.contains(&bloom) && !planted::is(Bug::BloomWithoutRescan) {
             self.rescan.request();
         }
         self.status.bloom = bloom;

@@ -11,6 +11,7 @@ use std::{
 };
 
 use p2p_mux::MemoryCharge;
+use p2p_world::planted::{self, Bug};
 use whisper_envelope::Envelope;
 
 use crate::{
@@ -98,7 +99,7 @@ impl Kept {
         {
             let envelope = first.remove();
             self.bytes -= envelope.raw().len();
-            due.push(envelope);
+            due.extend((!planted::is(Bug::EarlyLost)).then_some(envelope));
         }
         self.update_memory();
         due

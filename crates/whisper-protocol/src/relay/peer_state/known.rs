@@ -5,6 +5,7 @@ mod plane;
 use std::collections::BTreeMap;
 
 use p2p_mux::MemoryCharge;
+use p2p_world::planted::{self, Bug};
 
 use crate::relay::pool::live_blocks::{BLOCK, LiveBlocks};
 use plane::Plane;
@@ -113,7 +114,8 @@ impl KnownEnvelopes {
 
 /// The block of a number, and the number within the block.
 fn position(number: u64) -> (u64, u16) {
-    (number / BLOCK, u16::try_from(number % BLOCK).unwrap_or_default())
+    let numbers = if planted::is(Bug::KnownMixedUp) { 64 } else { BLOCK };
+    (number / BLOCK, u16::try_from(number % numbers).unwrap_or_default())
 }
 
 #[cfg(test)]

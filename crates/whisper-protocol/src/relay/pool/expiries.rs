@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use p2p_world::planted::{self, Bug};
+
 use super::PoolEntry;
 
 /// A list that is not fuller than one in this many gives memory back.
@@ -40,7 +42,7 @@ impl Expiries {
     /// Removes an entry that expired before `now`.
     pub(super) fn pop_before(&mut self, now: u32) -> Option<Arc<PoolEntry>> {
         let mut first = self.seconds.first_entry()?;
-        if *first.key() >= now {
+        if first.key().saturating_add(planted::is(Bug::LateExpiry).into()) >= now {
             return None;
         }
         let entry = first.get_mut().pop();
