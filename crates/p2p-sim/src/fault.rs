@@ -133,9 +133,47 @@ pub fn random_faults(seed: u64, hosts: u32, time: Duration, mix: &FaultMix) -> S
     schedule
 }
 
+/// What repairs, at this time, everything that a schedule breaks: hosts start, lines carry, clocks are right, disks have room.
+/// What works already stays as it is.
+#[must_use]
+pub fn repairs(schedule: &Schedule, at: Duration) -> Schedule {
+    let repair = |(_, fault): &(Duration, Fault)| {
+        Some(match fault {
+            Fault::Kill(host) | Fault::PowerLoss(host) => Fault::Restart(*host),
+            Fault::Block(from, to) => Fault::Unblock(from.clone(), to.clone()),
+            Fault::Clock(host, _) => Fault::Clock(*host, 0.0),
+            Fault::Drift(host, _) => Fault::Drift(*host, 0.0),
+            Fault::Capacity(host, _) => Fault::Capacity(*host, None),
+            Fault::Restart(_) | Fault::Unblock(..) | Fault::FlipBit(_) => return None,
+        })
+    };
+    // A clock has its right rate first.
+    let (rates, others): (Vec<_>, Vec<_>) =
+        schedule.iter().filter_map(repair).partition(|fault| matches!(fault, Fault::Drift(..)));
+    rates.into_iter().chain(others).map(|fault| (at, fault)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_breaks_is_repaired() {
+        let (host, at) = (HostId(1), Duration::from_secs(9));
+        let lines = || (vec![HostId(0)], vec![host]);
+        let schedule = [
+            Fault::Kill(host),
+            Fault::Clock(host, 3.0),
+            Fault::Drift(host, 0.1),
+            Fault::Block(lines().0, lines().1),
+            Fault::FlipBit(host),
+        ];
+        let schedule = schedule.map(|fault| (Duration::ZERO, fault)).into();
+        let repairs: Vec<Fault> = repairs(&schedule, at).into_iter().map(|it| it.1).collect();
+        let unblock = Fault::Unblock(lines().0, lines().1);
+        let (right, restart) = (Fault::Clock(host, 0.0), Fault::Restart(host));
+        assert_eq!(repairs, [Fault::Drift(host, 0.0), restart, right, unblock]);
+    }
 
     #[test]
     fn a_seed_gives_the_same_faults_and_all_are_repaired() {

@@ -59,7 +59,7 @@ mod shrink;
 mod trace;
 mod violation;
 
-pub use fault::{Fault, FaultMix, Schedule, random_faults};
+pub use fault::{Fault, FaultMix, Schedule, random_faults, repairs};
 pub use host_id::HostId;
 pub use hostile::Hostile;
 pub use net::link::Link;

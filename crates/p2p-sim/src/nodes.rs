@@ -62,7 +62,7 @@ impl Node {
 #[derive(Clone)]
 pub struct Nodes {
     hosts: Rc<[HostId]>,
-    ids: Rc<[NodeId]>,
+    enodes: Rc<[Enode]>,
     servers: Servers,
     dials: Rc<RefCell<Vec<Vec<usize>>>>,
 }
@@ -88,6 +88,7 @@ impl Nodes {
         let first = network.hosts().count();
         let enodes: Rc<[Enode]> =
             (first..).zip(&keys).map(|(host, key)| enode(host, key)).collect();
+        let all = Rc::clone(&enodes);
         let hosts = (0..count).map(|index| {
             let (key, enodes, configure) =
                 (keys[index].clone(), Rc::clone(&enodes), Rc::clone(&configure));
@@ -104,8 +105,7 @@ impl Nodes {
             })
         });
         let hosts = hosts.collect();
-        let ids = keys.iter().map(SecretKey::id).collect();
-        Self { hosts, ids, servers, dials }
+        Self { hosts, enodes: all, servers, dials }
     }
 
     /// The hosts of the nodes.
@@ -117,7 +117,13 @@ impl Nodes {
     /// The id of a node.
     #[must_use]
     pub fn id(&self, index: usize) -> NodeId {
-        self.ids[index]
+        self.enodes[index].id
+    }
+
+    /// The URL of a node, with the address on which it listens.
+    #[must_use]
+    pub fn enode(&self, index: usize) -> Enode {
+        self.enodes[index].clone()
     }
 
     /// The server of a node; `None` while its host is off, and before it has started.
