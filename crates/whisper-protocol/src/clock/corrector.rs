@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicI32, Ordering},
 };
 
+use tokio::time::Instant;
 use whisper_envelope::Envelope;
 
 use crate::{
@@ -17,6 +18,32 @@ use crate::{
 /// Smallest change of the correction that is logged, in seconds.
 const MIN_LOGGED_CHANGE_SECS: u32 = 10;
 
+/// By how many seconds the own clock may differ from the time that has passed without having been set.
+const MAX_OWN_DRIFT_SECS: u64 = 3;
+
+/// What the peers show, and when the own clock was read for it.
+#[derive(Debug)]
+struct Observed {
+    estimate: OffsetEstimate,
+    /// The last reading of the own clock, and when that was.
+    read: Option<(u32, Instant)>,
+}
+
+impl Observed {
+    /// Whether the own clock was set since the last call. Then what the peers showed is out of date.
+    fn was_set(&mut self, own: u32, now: Instant) -> bool {
+        let before = self.read.replace((own, now));
+        let was_set = before.is_some_and(|(before, at)| {
+            let passed = now.saturating_duration_since(at).as_secs();
+            (u64::from(before) + passed).abs_diff(own.into()) > MAX_OWN_DRIFT_SECS
+        });
+        if was_set {
+            self.estimate.handle_clock_set();
+        }
+        was_set
+    }
+}
+
 /// The node's own clock, and its correction.
 #[derive(Debug)]
 pub(crate) struct ClockCorrector {
@@ -24,14 +51,15 @@ pub(crate) struct ClockCorrector {
     correction: Arc<AtomicI32>,
     /// By how many seconds the peers' clocks are ahead, if that is too much for a correction; otherwise 0.
     excess: AtomicI32,
-    estimate: Mutex<OffsetEstimate>,
+    observed: Mutex<Observed>,
 }
 
 impl ClockCorrector {
     /// `max_secs`: maximum correction in seconds; 0 turns it off.
     pub(crate) fn new(own: Clock, max_secs: u32) -> Self {
-        let estimate = Mutex::new(OffsetEstimate::new(max_secs));
-        Self { own, correction: Arc::default(), excess: AtomicI32::new(0), estimate }
+        let observed = Observed { estimate: OffsetEstimate::new(max_secs), read: None };
+        let (excess, observed) = (AtomicI32::new(0), Mutex::new(observed));
+        Self { own, correction: Arc::default(), excess, observed }
     }
 
     /// The corrected clock. All of the node uses it.
@@ -61,16 +89,16 @@ impl ClockCorrector {
         if !remote.dialed {
             return false;
         }
-        let mut estimate = lock(&self.estimate);
+        let estimate = &mut lock(&self.observed).estimate;
         estimate.join(slot, remote.is_static());
-        self.correct(&estimate)
+        self.correct(estimate)
     }
 
     /// A peer is about to leave. Returns whether the correction changed.
     pub(crate) fn leave(&self, slot: PeerSlot) -> bool {
-        let mut estimate = lock(&self.estimate);
+        let estimate = &mut lock(&self.observed).estimate;
         estimate.leave(slot);
-        self.correct(&estimate)
+        self.correct(estimate)
     }
 
     /// A peer sent these envelopes just now. Returns whether the correction changed.
@@ -78,8 +106,13 @@ impl ClockCorrector {
         let own = self.own.now();
         let lifetime = |envelope: &Envelope| Some((envelope.sent()?, envelope.expiry()));
         let lifetimes = envelopes.iter().filter_map(lifetime);
-        let mut estimate = lock(&self.estimate);
-        estimate.handle_envelopes(own, from, lifetimes) && self.correct(&estimate)
+        let mut observed = lock(&self.observed);
+        // Who sets a clock sets it right, so the correction ends. If not, the envelopes show it.
+        let was_set = observed.was_set(own, Instant::now());
+        let before = if was_set { self.correction.swap(0, Ordering::Relaxed) } else { 0 };
+        let is_news = observed.estimate.handle_envelopes(own, from, lifetimes);
+        let has_changed = is_news && self.correct(&observed.estimate);
+        has_changed || before != 0
     }
 
     fn correct(&self, estimate: &OffsetEstimate) -> bool {
@@ -139,6 +172,25 @@ mod tests {
         assert!(!corrector.handle_envelopes(third, &ahead), "and the third agrees");
         assert_eq!((corrector.correction(), corrected.now()), (200, NOW + 200));
         assert_eq!(corrector.now(), NOW + 200);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_right_is_not_corrected_any_more() {
+        let own = Arc::new(AtomicI32::new(0));
+        let read = Arc::clone(&own);
+        let clock = Clock::new(move || NOW.saturating_add_signed(read.load(Ordering::Relaxed)));
+        let corrector = ClockCorrector::new(clock, 600);
+        own.store(-25, Ordering::Relaxed);
+        let fresh = [envelope_until(NOW + 50, 1)]; // sent just now
+        for slot in slots::<3>() {
+            corrector.join(slot, &remote(true));
+            corrector.handle_envelopes(slot, &fresh);
+        }
+        assert_eq!((corrector.correction(), corrector.now()), (25, NOW));
+        own.store(0, Ordering::Relaxed);
+        let [first, ..] = slots::<3>();
+        assert!(corrector.handle_envelopes(first, &fresh), "an expiry may have come");
+        assert_eq!((corrector.correction(), corrector.now()), (0, NOW));
     }
 
     #[test]

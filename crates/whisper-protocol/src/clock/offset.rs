@@ -93,6 +93,11 @@ impl OffsetEstimate {
         self.peers.remove(&slot);
     }
 
+    /// The node's own clock was set: nothing is known about the differences any more.
+    pub(crate) fn handle_clock_set(&mut self) {
+        self.peers.values_mut().for_each(|peer| peer.range = None);
+    }
+
     /// A peer sent envelopes at `own` by this node's own clock; `lifetimes` are their times of sending and expiry.
     /// Returns whether they change what is known about the peer's clock. Peers that did not join are ignored.
     pub(crate) fn handle_envelopes(
