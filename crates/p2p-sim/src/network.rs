@@ -359,6 +359,9 @@ impl Network {
     }
 
     fn check(&mut self) -> Result<(), Violation> {
+        // For the clock of the runtime.
+        let runtime = self.runtime.handle().clone();
+        let _context = runtime.enter();
         let mut checks = std::mem::take(&mut self.checks);
         let failed = checks.iter_mut().find_map(|(name, check)| {
             let text = check(self).err()?;
