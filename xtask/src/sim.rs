@@ -8,15 +8,38 @@ use crate::{
 
 pub(crate) const COMMAND: Command = Command {
     name: "sim",
-    usage: "[SCENARIO] [--seed N] [--seeds K] [--nodes N] [--minutes M] [--trace FILE] ...",
+    usage: "[SCENARIO | planted [BUG]...] [--seed N] [--seeds K] [--nodes N] [--minutes M] [--trace FILE] ...",
     about: "simulate a network of Whisper nodes in one thread, on virtual time, from one seed;\n\
             `cargo run --package sim -- --help` shows all scenarios and options",
     run,
 };
 
 fn run(args: &[String]) -> Result<(), Failure> {
-    let mut command = cargo(&["run", "--quiet", "--release", "--package", "sim", "--"]);
-    process::run(command.args(args))
+    let mut command = cargo(&["run", "--quiet", "--release", "--package", "sim"]);
+    if args.iter().any(|arg| arg == "planted") {
+        command.args(["--features", "planted"]);
+    }
+    process::run(command.arg("--").args(args))
+}
+
+/// Bugs that CI plants: a few that are found soon.
+const BUGS: &[&str] = &["planted", "lost-wakeup", "known-mixed-up", "ban-keeps-peer"];
+
+/// Plants bugs that the simulated networks must find. `all`: every bug, each reduced to a small scenario.
+pub(crate) fn planted(workspace: &Workspace, all: bool) -> Result<(), Failure> {
+    if all {
+        return run(&["planted".to_owned()]);
+    }
+    // An example selects the features of all packages that tests have.
+    let build = ["build", "--workspace", "--bin", "sim", "--example", "hundred_nodes"];
+    process::run(cargo(&build).args(["--features", "sim/planted"]))?;
+    let mut command = std::process::Command::new(debug_program(workspace));
+    process::run(command.args(BUGS).args(&SIZE[3..]).arg("--no-shrink"))
+}
+
+fn debug_program(workspace: &Workspace) -> std::path::PathBuf {
+    let name = format!("sim{}", std::env::consts::EXE_SUFFIX);
+    workspace.target_dir.join("debug").join(name)
 }
 
 /// The networks of the test: small, since they run twice and without optimization.
@@ -27,8 +50,7 @@ const SIZE: &[&str] =
 pub(crate) fn test(workspace: &Workspace) -> Result<(), Failure> {
     // As for interoperability: examples select the same features as tests.
     process::run(&mut cargo(&["build", "--workspace", "--bins", "--examples"]))?;
-    let name = format!("sim{}", std::env::consts::EXE_SUFFIX);
-    let program = workspace.target_dir.join("debug").join(name);
+    let program = debug_program(workspace);
     let run = |threads| {
         let mut command = std::process::Command::new(&program);
         process::output(command.args(SIZE).args(["--threads", threads]))

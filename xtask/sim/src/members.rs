@@ -1,4 +1,8 @@
-//! The nodes of a run: each with Whisper and an application that wants every message.
+//! The nodes of a run: each with Whisper and an application that wants messages.
+
+mod inbox;
+mod posted;
+mod traits;
 
 use std::{
     cell::{Ref, RefCell},
@@ -11,42 +15,77 @@ use std::{
 use p2p_sim::{HostId, Network, Node, Nodes};
 use p2p_world::World;
 use whisper_protocol::{
-    Config, Ending, FilterId, FilterKey, FilterSpec, KeyId, Post, Receipt, ReceiptState, Recipient,
+    Config, FilterKey, FilterSpec, Interest, KeyId, Post, QueueLimits, QueueSettings, Recipient,
     SymmetricKey, Topic, Whisper, Work,
 };
+use whisper_rpc::fuzzing::OfflineRpc;
 
-/// The topic of all messages.
-const TOPIC: Topic = Topic(*b"simu");
+use crate::{members::inbox::Inbox, probe::Probe};
 
-/// The time to live of all messages, in seconds.
+pub(crate) use posted::{Posted, ending};
+pub(crate) use traits::Traits;
+
+/// The topics of all messages. Some nodes do not want the second one.
+pub(crate) const TOPICS: [Topic; 2] = [Topic(*b"simu"), Topic(*b"some")];
+
+/// The longest time to live of a message, in seconds.
 pub(crate) const TTL: u32 = 120;
 
 /// The work that a node requires: found at once.
-const MIN_WORK: f64 = 0.001;
+pub(crate) const MIN_WORK: f64 = 0.001;
 
 /// A node as it runs since its last start.
 pub(crate) struct Member {
-    whisper: Whisper,
-    world: Arc<dyn World>,
-    filter: FilterId,
+    pub(crate) whisper: Whisper,
+    pub(crate) world: Arc<dyn World>,
+    pub(crate) probe: Arc<Probe>,
+    rpc: OfflineRpc,
+    traits: Traits,
     key: KeyId,
-    /// The numbers of the messages that it has received since its start.
-    pub(crate) received: BTreeSet<u64>,
+    inbox: Inbox,
     /// How often it was started.
     pub(crate) starts: u32,
 }
 
-/// A message that was posted.
-#[derive(Debug, Clone)]
-pub(crate) struct Posted {
-    pub(crate) number: u64,
+impl Member {
+    /// Whether the node asks for a topic.
+    pub(crate) fn wants(&self, topic: usize) -> bool {
+        topic == 0 || !self.traits.is_narrow || self.inbox.has_more()
+    }
+
+    /// The numbers of the messages that it has received since its start.
+    pub(crate) fn received(&self) -> BTreeSet<u64> {
+        self.inbox.received()
+    }
+
+    /// A node that does not want all topics subscribes to the second one, or no longer.
+    pub(crate) fn change_topics(&mut self) {
+        if self.traits.is_narrow {
+            let spec = FilterSpec { include_pooled: true, ..self.filter(TOPICS[1]) };
+            self.inbox.change(&self.whisper, spec);
+        }
+    }
+
+    /// The earliest expiry of the messages in its pool, in seconds since 1970.
+    pub(crate) fn oldest_expiry(&self) -> Option<u32> {
+        let pooled = self.whisper.all_messages(&self.inbox.id())?;
+        pooled.iter().map(|message| message.sent.saturating_add(message.ttl)).min()
+    }
+
+    fn filter(&self, topic: Topic) -> FilterSpec {
+        FilterSpec::new(FilterKey::Symmetric(self.key)).topic(topic)
+    }
+}
+
+/// A message to post.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewPost {
     pub(crate) node: usize,
-    /// The start of the node, as [`Member::starts`].
-    pub(crate) start: u32,
-    /// When, since the start of the network.
-    pub(crate) at: Duration,
-    /// `None` until it is sealed; an error if it was refused here.
-    pub(crate) receipt: Option<Result<Receipt, String>>,
+    pub(crate) number: u64,
+    /// The index in [`TOPICS`].
+    pub(crate) topic: usize,
+    /// In seconds.
+    pub(crate) ttl: u32,
 }
 
 /// All nodes, and what they have posted.
@@ -58,13 +97,21 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Adds the nodes to the network.
-    pub(crate) fn new(network: &mut Network, count: usize, degree: usize) -> Self {
+    /// Adds the nodes to the network. `varied`: they differ from each other.
+    pub(crate) fn new(network: &mut Network, count: usize, degree: usize, varied: bool) -> Self {
         let members = Rc::new(RefCell::new(Vec::new()));
         members.borrow_mut().resize_with(count, || None);
-        let of_nodes = Rc::clone(&members);
-        let nodes = Nodes::new(network, count, degree, move |node| start(node, &of_nodes));
+        let (of_nodes, seed) = (Rc::clone(&members), network.seed());
+        let nodes = Nodes::new(network, count, degree, move |node| {
+            let traits = if varied { Traits::of(seed, node.index()) } else { Traits::default() };
+            start(node, traits, &of_nodes)
+        });
         Self { nodes, members, posts: Arc::default() }
+    }
+
+    /// Number of nodes.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.hosts().len()
     }
 
     /// A node, unless it is off.
@@ -73,19 +120,37 @@ impl Members {
         Ref::filter_map(self.members.borrow(), |members| members[index].as_ref()).ok()
     }
 
-    /// Posts a message with this number.
-    pub(crate) fn post(&self, index: usize, number: u64, at: Duration) {
-        let Some(member) = self.member(index) else { return };
-        let posted = Posted { number, node: index, start: member.starts, at, receipt: None };
+    /// Changes a node, unless it is off.
+    pub(crate) fn change(&self, index: usize, change: impl FnOnce(&mut Member)) {
+        if self.nodes.server(index).is_some()
+            && let Some(member) = self.members.borrow_mut()[index].as_mut()
+        {
+            change(member);
+        }
+    }
+
+    /// Which start of a node it is; `None` while it is off.
+    pub(crate) fn starts(&self, index: usize) -> Option<u32> {
+        self.member(index).map(|member| member.starts)
+    }
+
+    /// Posts a message. `at`: the time since the start of the network.
+    pub(crate) fn post(&self, new: NewPost, at: Duration) {
+        let Some(member) = self.member(new.node) else { return };
         let place = {
             let mut posts = self.posts();
-            posts.push(posted);
+            posts.push(Posted::new(new, member.starts, at));
             posts.len() - 1
         };
+        if member.traits.uses_rpc {
+            let receipt = posted::over_rpc(&member.rpc, &member.whisper, &member.key, new);
+            self.posts()[place].receipt = Some(receipt);
+            return;
+        }
         let post = Post {
-            topic: TOPIC,
-            ttl: TTL,
-            payload: number.to_be_bytes().to_vec(),
+            topic: TOPICS[new.topic],
+            ttl: new.ttl,
+            payload: new.number.to_be_bytes().to_vec(),
             pow_target: 2.0 * MIN_WORK,
             ..Post::new(Recipient::Symmetric(member.key))
         };
@@ -101,26 +166,19 @@ impl Members {
         self.posts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the messages from the mailboxes. Returns how many there were.
+    /// Takes the messages that have come. Returns how many there were.
     ///
     /// # Errors
     ///
     /// A message came twice.
     pub(crate) fn receive(&self) -> Result<usize, String> {
         let mut count = 0;
-        for (index, member) in self.members.borrow_mut().iter_mut().enumerate() {
-            let Some(member) = member.as_mut().filter(|_| self.nodes.server(index).is_some())
-            else {
-                continue;
-            };
-            for message in member.whisper.take_messages(&member.filter).unwrap_or_default() {
-                let payload =
-                    message.message.payload[..].try_into().map_err(|_| "a strange payload")?;
-                let number = u64::from_be_bytes(payload);
-                if !member.received.insert(number) {
-                    return Err(format!("node {index} received message {number} twice"));
-                }
-                count += 1;
+        for (index, member) in self.members.borrow().iter().enumerate() {
+            if self.nodes.server(index).is_some()
+                && let Some(Member { inbox, whisper, .. }) = member
+            {
+                let received = inbox.receive(whisper);
+                count += received.map_err(|text| format!("node {index} received {text}"))?;
             }
         }
         Ok(count)
@@ -128,37 +186,41 @@ impl Members {
 }
 
 /// Starts Whisper on a node.
-fn start(node: Node, members: &RefCell<Vec<Option<Member>>>) -> Node {
+fn start(node: Node, traits: Traits, members: &RefCell<Vec<Option<Member>>>) -> Node {
     let (index, world) = (node.index(), node.world());
-    let min_work = Work::new(MIN_WORK).unwrap_or_default();
-    let whisper = Whisper::new(Config { min_work, ..Config::simulated(Arc::clone(&world)) });
+    let whisper = Whisper::new(config(traits, &world));
     let key = whisper.keys().add_symmetric(SymmetricKey::from_bytes([7; 32]));
-    let spec = FilterSpec::new(FilterKey::Symmetric(key)).topic(TOPIC);
-    let filter = whisper.subscribe(spec).expect("the key is there");
+    let topics = if traits.is_narrow { &TOPICS[..1] } else { &TOPICS };
+    let spec = FilterSpec::new(FilterKey::Symmetric(key));
+    let spec = topics.iter().fold(spec, |spec, topic| spec.topic(*topic));
+    let inbox = Inbox::new(&whisper, spec, traits.watches.then_some(&*world));
+    let rpc = OfflineRpc::new(whisper.clone()).expect("each method has its own name");
+    let probe = Arc::new(Probe::default());
     let protocols = whisper.protocols();
     let starts = members.borrow()[index].as_ref().map_or(0, |member| member.starts + 1);
-    let member = Member { whisper, world, filter, key, received: BTreeSet::new(), starts };
+    let of_node = Arc::clone(&probe);
+    let member = Member { whisper, world, probe, rpc, traits, key, inbox, starts };
     let before = members.borrow_mut()[index].replace(member);
     drop(before);
-    node.config(|config| config.protocols(protocols))
+    node.config(|config| {
+        let config = config.protocols(protocols);
+        if traits.has_probe { config.protocol(of_node.protocol()) } else { config }
+    })
 }
 
-/// The name of the end of a post; `None` while it has none.
-pub(crate) fn ending(posted: &Posted) -> Option<&'static str> {
-    match &posted.receipt {
-        None => None,
-        Some(Err(_)) => Some("refused here"),
-        Some(Ok(receipt)) => match receipt.state() {
-            ReceiptState::Pending(_) => None,
-            ReceiptState::Ended(ending) => Some(match ending {
-                Ending::Delivered { .. } => "delivered",
-                Ending::Refused { .. } | Ending::Left { .. } => "refused",
-                Ending::Expired { .. } | Ending::Evicted { .. } => "expired",
-                Ending::Unsent(_) => "unsent",
-                Ending::Untracked | Ending::Stopped => "unknown",
-            }),
-        },
+fn config(traits: Traits, world: &Arc<dyn World>) -> Config {
+    let mut config = Config {
+        min_work: Work::new(MIN_WORK).unwrap_or_default(),
+        ..Config::simulated(Arc::clone(world))
+    };
+    if traits.is_narrow {
+        config.interest = Interest::Filters;
     }
+    if traits.has_small_queue {
+        let broadcast = QueueLimits { items: 4, bytes: 1 << 20 };
+        config.queues = QueueSettings { broadcast, ..config.queues };
+    }
+    config
 }
 
 /// The host of a node.

@@ -1,6 +1,6 @@
 //! What to simulate.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt::Write as _, path::PathBuf, time::Duration};
 
 use p2p_sim::{FaultMix, Scenario, random_faults};
 
@@ -13,6 +13,9 @@ cargo xtask sim [SCENARIO] [OPTION]...
 Scenarios:
   faults    posts while hosts are killed, lose their power, are cut off, and have wrong clocks (default)
   quiet     posts, and nothing goes wrong
+  calibrate a network that is simulated and over real sockets, which must agree
+  planted [BUG]...
+            `faults` with one planted bug after the other, each of which must be found within the seeds (1000)
 
 Options:
   --seed N       the first seed (1)
@@ -22,14 +25,30 @@ Options:
   --minutes M    virtual minutes (4)
   --posts N      posts per minute, of all nodes together (60)
   --null         connections without cryptography, for thousands of nodes
+  --hostile N    hosts that attack nodes in the first 45 seconds (4)
   --threads N    seeds that run side by side (all cores)
   --trace FILE   write what happens in the only seed, one line for each event
   --html FILE    write a page that replays the only seed in a browser
   --no-shrink    do not make a failing seed smaller";
 
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Run seeds of a scenario.
+    Scenario,
+    /// Plant bugs that the scenario must find.
+    Planted,
+    /// Compare a simulated network with a real one.
+    Calibrate,
+}
+
 /// What to simulate.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
+    pub(crate) mode: Mode,
+    /// The names of the bugs to plant; all if empty.
+    #[cfg_attr(not(feature = "planted"), expect(dead_code, reason = "no bug can be planted"))]
+    pub(crate) bugs: Vec<String>,
     pub(crate) faults: bool,
     pub(crate) first_seed: u64,
     pub(crate) seeds: u64,
@@ -39,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) posts: u64,
     /// Whether connections compute no cryptography.
     pub(crate) null: bool,
+    pub(crate) hostile: usize,
     pub(crate) threads: u64,
     trace: Option<PathBuf>,
     html: Option<PathBuf>,
@@ -66,6 +86,8 @@ impl Settings {
             match arg.as_str() {
                 "faults" => settings.faults = true,
                 "quiet" => settings.faults = false,
+                "calibrate" => settings.mode = Mode::Calibrate,
+                "planted" => (settings.mode, settings.seeds) = (Mode::Planted, 1000),
                 "--seed" => settings.first_seed = number()?,
                 "--seeds" => settings.seeds = number()?.max(1),
                 "--nodes" => settings.nodes = usize::try_from(number()?).unwrap_or(usize::MAX),
@@ -73,10 +95,14 @@ impl Settings {
                 "--minutes" => settings.minutes = number()?,
                 "--posts" => settings.posts = number()?,
                 "--null" => settings.null = true,
+                "--hostile" => settings.hostile = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "--threads" => settings.threads = number()?.max(1),
                 "--trace" => settings.trace = Some(value()?.into()),
                 "--html" => settings.html = Some(value()?.into()),
                 "--no-shrink" => settings.shrink = false,
+                bug if settings.mode == Mode::Planted && !bug.starts_with('-') => {
+                    settings.bugs.push(bug.to_owned());
+                }
                 _ => return Err(format!("unexpected argument `{arg}`")),
             }
         }
@@ -101,6 +127,21 @@ impl Settings {
         }
     }
 
+    /// A test that runs a scenario with these settings, as Rust source.
+    pub(crate) fn test(&self, scenario: &Scenario) -> String {
+        let kind = if self.faults { "faults" } else { "quiet" };
+        let Self { degree, posts, hostile, .. } = self;
+        let mut test = format!("#[test]\nfn seed_{}() {{\n    let scenario = ", scenario.seed);
+        for (index, line) in scenario.to_string().lines().enumerate() {
+            let _ = write!(test, "{}{line}", if index == 0 { "" } else { "\n    " });
+        }
+        let _ = write!(
+            test,
+            ";\n    check(\"{kind} --degree {degree} --posts {posts} --hostile {hostile}\", &scenario);\n}}\n"
+        );
+        test
+    }
+
     /// The scenario of a seed.
     pub(crate) fn scenario(&self, seed: u64) -> Scenario {
         let time = Duration::from_secs(self.minutes * 60);
@@ -109,7 +150,7 @@ impl Settings {
             repair: Duration::from_secs(40),
             stops: true,
             partitions: true,
-            clocks: 8.0,
+            clocks: 40.0,
         };
         let nodes = u32::try_from(self.nodes).unwrap_or(u32::MAX);
         let faulty = if self.faults { time.saturating_sub(SETTLE) } else { Duration::ZERO };
@@ -121,6 +162,8 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            mode: Mode::Scenario,
+            bugs: Vec::new(),
             faults: true,
             first_seed: 1,
             seeds: 1,
@@ -129,6 +172,7 @@ impl Default for Settings {
             minutes: 4,
             posts: 60,
             null: false,
+            hostile: 4,
             threads: std::thread::available_parallelism().map_or(1, usize::from) as u64,
             trace: None,
             html: None,

@@ -98,6 +98,9 @@ pub(super) const STEPS: &[Step] = &[
     step("package", "the archives of the crates are complete and compile", archives::package)
         .needs(&[Need::step("git"), Need::step("tar")]),
     step("sim", "simulated networks keep their promises, and repeat themselves", sim::test),
+    step("planted", "simulated networks find bugs that are planted in them", |workspace| {
+        sim::planted(workspace, false)
+    }),
     step("interop", "clients from npm and PyPI, and the examples, talk to our node", interop::run)
         .needs(&[
             Need::step("node"),
@@ -120,6 +123,10 @@ pub(super) const STEPS: &[Step] = &[
             run(cargo(&test).args(packages).arg("kill").env("NODE_STORE_KILLS", "1000"))
         },
     )
+    .long(),
+    step("bugs", "simulated networks find every planted bug, and reduce it", |workspace| {
+        sim::planted(workspace, true)
+    })
     .long(),
     step("msrv", "the crates compile with the oldest Rust that they declare", oldest::compiler)
         .needs(&[Need::step("rustup").optional_in_ci()])

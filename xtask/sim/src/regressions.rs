@@ -1,0 +1,42 @@
+//! Scenarios that once failed. `cargo xtask sim` prints such a test for a seed that fails.
+
+use std::time::Duration;
+
+use p2p_sim::{Fault, HostId, Scenario};
+
+use crate::{
+    scenario::{self, Output},
+    settings::Settings,
+};
+
+/// Runs a scenario with these arguments of `cargo xtask sim`.
+fn check(args: &str, scenario: &Scenario) {
+    let args: Vec<String> = args.split_whitespace().map(str::to_owned).collect();
+    let settings = Settings::parse(&args).expect("arguments of the program");
+    let outcome = scenario::run(&settings, scenario, Output::Nothing);
+    assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+}
+
+#[test]
+fn a_test_is_printed_as_it_is_here() {
+    let at = Duration::from_millis;
+    let kill = vec![(at(1500), Fault::Kill(HostId(1))), (at(2500), Fault::Restart(HostId(1)))];
+    let scenario = Scenario { seed: 7, nodes: 3, time: at(100_000), faults: kill };
+    let args: Vec<String> = ["faults", "--degree", "4"].map(str::to_owned).into();
+    let test = Settings::parse(&args).expect("arguments").test(&scenario);
+    assert!(include_str!("regressions.rs").contains(&test), "{test}");
+}
+
+#[test]
+fn seed_7() {
+    let scenario = Scenario {
+        seed: 7,
+        nodes: 3,
+        time: Duration::from_millis(100000),
+        faults: vec![
+            (Duration::from_millis(1500), Fault::Kill(HostId(1))),
+            (Duration::from_millis(2500), Fault::Restart(HostId(1))),
+        ],
+    };
+    check("faults --degree 4 --posts 60 --hostile 4", &scenario);
+}
