@@ -37,6 +37,11 @@ pub(crate) fn planted(workspace: &Workspace, all: bool) -> Result<(), Failure> {
     process::run(command.args(BUGS).args(&SIZE[3..]).arg("--no-shrink"))
 }
 
+/// Compares a simulated network with one over real sockets.
+pub(crate) fn calibrate() -> Result<(), Failure> {
+    run(&["calibrate".to_owned()])
+}
+
 fn debug_program(workspace: &Workspace) -> std::path::PathBuf {
     let name = format!("sim{}", std::env::consts::EXE_SUFFIX);
     workspace.target_dir.join("debug").join(name)

@@ -124,6 +124,7 @@ pub(super) const STEPS: &[Step] = &[
         },
     )
     .long(),
+    step("calibrate", "a simulated network does what a real one does", |_| sim::calibrate()).long(),
     step("bugs", "simulated networks find every planted bug, and reduce it", |workspace| {
         sim::planted(workspace, true)
     })
