@@ -29,8 +29,9 @@ impl fmt::Display for Scenario {
         writeln!(f, "    time: Duration::from_millis({}),", self.time.as_millis())?;
         writeln!(f, "    faults: vec![")?;
         for (at, fault) in &self.faults {
-            let at = at.as_millis();
-            writeln!(f, "        (Duration::from_millis({at}), Fault::{fault:?}),")?;
+            // Lists are the only brackets.
+            let (at, fault) = (at.as_millis(), format!("{fault:?}").replace('[', "vec!["));
+            writeln!(f, "        (Duration::from_millis({at}), Fault::{fault}),")?;
         }
         write!(f, "    ],\n}}")
     }
@@ -109,5 +110,14 @@ mod tests {
         assert!(small.time < second * 40);
         let text = small.to_string();
         assert!(text.contains("(Duration::from_millis(3000), Fault::Kill(HostId(3))),"), "{text}");
+    }
+
+    #[test]
+    fn hosts_are_printed_as_lists() {
+        let block = Fault::Block(vec![HostId(1)], vec![HostId(0), HostId(2)]);
+        let faults = vec![(Duration::ZERO, block)];
+        let text = Scenario { seed: 1, nodes: 3, time: Duration::ZERO, faults }.to_string();
+        let line = "Fault::Block(vec![HostId(1)], vec![HostId(0), HostId(2)])";
+        assert!(text.contains(line), "{text}");
     }
 }

@@ -78,7 +78,7 @@ impl HostileWhisper {
                 let config = config.protocol(protocol).static_node(target);
                 // It has nothing that could fail.
                 let _server = Server::start(config).await;
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         })
     }

@@ -20,8 +20,11 @@ fn check(args: &str, scenario: &Scenario) {
 #[test]
 fn a_test_is_printed_as_it_is_here() {
     let at = Duration::from_millis;
-    let kill = vec![(at(1500), Fault::Kill(HostId(1))), (at(2500), Fault::Restart(HostId(1)))];
-    let scenario = Scenario { seed: 7, nodes: 3, time: at(100_000), faults: kill };
+    let faults = vec![
+        (at(1500), Fault::Kill(HostId(1))),
+        (at(2000), Fault::Block(vec![HostId(0)], vec![HostId(2)])),
+    ];
+    let scenario = Scenario { seed: 7, nodes: 3, time: at(100_000), faults };
     let args: Vec<String> = ["faults", "--degree", "4"].map(str::to_owned).into();
     let test = Settings::parse(&args).expect("arguments").test(&scenario);
     assert!(include_str!("regressions.rs").contains(&test), "{test}");
@@ -35,7 +38,7 @@ fn seed_7() {
         time: Duration::from_millis(100000),
         faults: vec![
             (Duration::from_millis(1500), Fault::Kill(HostId(1))),
-            (Duration::from_millis(2500), Fault::Restart(HostId(1))),
+            (Duration::from_millis(2000), Fault::Block(vec![HostId(0)], vec![HostId(2)])),
         ],
     };
     check("faults --degree 4 --posts 60 --hostile 4", &scenario);

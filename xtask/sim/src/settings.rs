@@ -47,7 +47,6 @@ pub(crate) enum Mode {
 pub(crate) struct Settings {
     pub(crate) mode: Mode,
     /// The names of the bugs to plant; all if empty.
-    #[cfg_attr(not(feature = "planted"), expect(dead_code, reason = "no bug can be planted"))]
     pub(crate) bugs: Vec<String>,
     pub(crate) faults: bool,
     pub(crate) first_seed: u64,

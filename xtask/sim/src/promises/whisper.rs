@@ -25,15 +25,19 @@ const END_MARGIN: Duration = Duration::from_secs(70);
 pub(crate) struct Repaired {
     pub(crate) at: Duration,
     wrong_clocks: BTreeSet<HostId>,
+    /// Those whose clocks were set at all: timers of the protocol notice it late.
+    set_clocks: BTreeSet<HostId>,
 }
 
 impl Repaired {
     pub(crate) fn new(scenario: &Scenario, at: Duration) -> Self {
-        let wrong = scenario.faults.iter().filter_map(|(_, fault)| match fault {
-            Fault::Clock(host, by) if by.abs() > TOLERATED_CLOCK => Some(*host),
+        let set = scenario.faults.iter().filter_map(|(_, fault)| match fault {
+            Fault::Clock(host, by) => Some((*host, by.abs())),
             _ => None,
         });
-        Self { at, wrong_clocks: wrong.collect() }
+        let wrong = set.clone().filter(|(_, by)| *by > TOLERATED_CLOCK);
+        let hosts = |(host, _)| host;
+        Self { at, wrong_clocks: wrong.map(hosts).collect(), set_clocks: set.map(hosts).collect() }
     }
 
     /// Whether a message of this time must reach a node.
@@ -47,12 +51,12 @@ impl Repaired {
 /// What holds at each moment.
 pub(crate) fn register(network: Network, members: &Members, repaired: &Repaired) -> Network {
     let (pools, posts) = (members.clone(), members.clone());
-    let wrong_clocks = repaired.wrong_clocks.clone();
+    let set_clocks = repaired.set_clocks.clone();
     network
         .invariant("a pool has nothing that has expired", move |network| {
             let index = usize::try_from(network.elapsed().as_secs()).unwrap_or(0) % pools.len();
             let Some(member) = pools.member(index) else { return Ok(()) };
-            if wrong_clocks.contains(&host(index)) || member.whisper.info().clock_correction != 0 {
+            if set_clocks.contains(&host(index)) || member.whisper.info().clock_correction != 0 {
                 return Ok(());
             }
             let now = member.world.unix_time().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -42,7 +42,7 @@ impl Expiries {
     /// Removes an entry that expired before `now`.
     pub(super) fn pop_before(&mut self, now: u32) -> Option<Arc<PoolEntry>> {
         let mut first = self.seconds.first_entry()?;
-        if first.key().saturating_add(planted::is(Bug::LateExpiry).into()) >= now {
+        if last_second(*first.key()) >= now {
             return None;
         }
         let entry = first.get_mut().pop();
@@ -54,8 +54,13 @@ impl Expiries {
 
     /// The earliest second in which an entry expires.
     pub(super) fn first(&self) -> Option<u32> {
-        self.seconds.first_key_value().map(|(second, _)| *second)
+        self.seconds.first_key_value().map(|(second, _)| last_second(*second))
     }
+}
+
+/// The last second of an envelope in the pool.
+fn last_second(expiry: u32) -> u32 {
+    expiry.saturating_add(planted::is(Bug::LateExpiry).into())
 }
 
 /// Positions are below 2^32: an envelope takes over a hundred bytes.
