@@ -48,8 +48,19 @@ fn debug_program(workspace: &Workspace) -> std::path::PathBuf {
 }
 
 /// The networks of the test: small, since they run twice and without optimization.
-const SIZE: &[&str] =
-    &["faults", "--seeds", "20", "--nodes", "8", "--degree", "4", "--minutes", "3"];
+const SIZE: &[&str] = &[
+    "faults",
+    "--seeds",
+    "20",
+    "--nodes",
+    "8",
+    "--degree",
+    "4",
+    "--minutes",
+    "3",
+    "--hostile",
+    "2",
+];
 
 /// Simulates some networks on one thread and again on two. Both must do the same.
 pub(crate) fn test(workspace: &Workspace) -> Result<(), Failure> {

@@ -82,8 +82,12 @@ pub(crate) fn run(
     let repaired = Repaired::new(scenario, repaired_at);
     let operations = Operations::new(members.clone());
     network = mux::register(network, &members);
-    network = server::register(network, &members, &operations.exclusions);
-    network = whisper::register(network, &members, &repaired);
+    if settings.faults {
+        // They look at every node and post each second, too often for thousands of nodes.
+        network = mux::register_slots(network, &members);
+        network = server::register(network, &members, &operations.exclusions);
+        network = whisper::register(network, &members, &repaired);
+    }
     let mut run = Run { network, members, operations, hostile, repaired, rng, delivered: 0 };
     let outcome = run.go(settings, scenario);
     if let Output::Page(path) = output {

@@ -10,25 +10,29 @@ const IDLE_CONNECTION: usize = 128 * 1024;
 
 /// What holds at each moment.
 pub(crate) fn register(network: Network, members: &Members) -> Network {
-    let (memory, slots) = (members.clone(), members.clone());
-    network
-        .invariant("the memory budget", move |_| {
-            for index in 0..memory.len() {
-                let Some(server) = memory.nodes.server(index) else { continue };
-                let used = server.stats().memory;
-                if used.used > used.limit {
-                    return Err(format!("node {index} uses {} of {}", used.used, used.limit));
-                }
+    let members = members.clone();
+    network.invariant("the memory budget", move |_| {
+        for index in 0..members.len() {
+            let Some(server) = members.nodes.server(index) else { continue };
+            let used = server.stats().memory;
+            if used.used > used.limit {
+                return Err(format!("node {index} uses {} of {}", used.used, used.limit));
             }
-            Ok(())
-        })
-        .invariant("a closed slot gets no message and its task ends", move |_| {
-            for index in 0..slots.len() {
-                let Some(member) = slots.member(index) else { continue };
-                member.probe.check().map_err(|text| format!("node {index}: {text}"))?;
-            }
-            Ok(())
-        })
+        }
+        Ok(())
+    })
+}
+
+/// What holds at each moment for a sub-protocol that was removed.
+pub(crate) fn register_slots(network: Network, members: &Members) -> Network {
+    let members = members.clone();
+    network.invariant("a closed slot gets no message and its task ends", move |_| {
+        for index in 0..members.len() {
+            let Some(member) = members.member(index) else { continue };
+            member.probe.check().map_err(|text| format!("node {index}: {text}"))?;
+        }
+        Ok(())
+    })
 }
 
 /// Idle connections use little memory, and those that have ended none.
