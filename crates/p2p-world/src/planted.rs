@@ -70,7 +70,7 @@ bugs! {
     RemovedPeerStays = "removed-peer-stays",
     /// The slot of a peer that has left stays taken.
     PeerSlotKept = "peer-slot-kept",
-    /// A node that could not be reached counts as being dialed for ever.
+    /// A node that could not be reached counts as being dialed until the end.
     DialForgotten = "dial-forgotten",
     /// The sub-protocol of a removed slot is not told.
     SlotNotClosed = "slot-not-closed",

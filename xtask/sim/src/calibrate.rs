@@ -164,6 +164,6 @@ impl Arrivals {
 
 /// Which node posts which message.
 fn posts(settings: &Settings) -> Vec<usize> {
-    let mut rng = StdRng::seed_from_u64(settings.first_seed);
+    let mut rng = StdRng::seed_from_u64(settings.seeds.first);
     (0..POSTS).map(|_| rng.random_range(0..settings.nodes)).collect()
 }

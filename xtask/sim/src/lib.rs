@@ -34,9 +34,9 @@ pub fn run(args: &[String]) -> ExitCode {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    let done = Settings::parse(args).and_then(|settings| match settings.mode {
+    let done = Settings::parse(args).and_then(|settings| match &settings.mode {
         Mode::Scenario => Ok(run_seeds(&settings)),
-        Mode::Planted => planted(&settings),
+        Mode::Planted(bugs) => planted(&settings, bugs),
         Mode::Calibrate => calibrate::run(&settings),
     });
     match done {
@@ -86,11 +86,11 @@ fn print_small(settings: &Settings, violation: &Violation) {
 }
 
 #[cfg(feature = "planted")]
-fn planted(settings: &Settings) -> Result<bool, String> {
-    planted::run(settings)
+fn planted(settings: &Settings, bugs: &[String]) -> Result<bool, String> {
+    planted::run(settings, bugs)
 }
 
 #[cfg(not(feature = "planted"))]
-fn planted(_: &Settings) -> Result<bool, String> {
+fn planted(_: &Settings, _: &[String]) -> Result<bool, String> {
     Err("`planted` needs the feature of this name; `cargo xtask sim planted` selects it".to_owned())
 }

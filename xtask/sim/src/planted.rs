@@ -20,9 +20,9 @@ const MAX_FAULTS: usize = 30;
 /// # Errors
 ///
 /// There is no bug with one of the names.
-pub(crate) fn run(settings: &Settings) -> Result<bool, String> {
+pub(crate) fn run(settings: &Settings, names: &[String]) -> Result<bool, String> {
     let mut bugs = Vec::new();
-    for name in &settings.bugs {
+    for name in names {
         let bug = Bug::ALL.iter().find(|bug| bug.name() == name);
         bugs.push(*bug.ok_or_else(|| format!("there is no bug `{name}`"))?);
     }
@@ -42,7 +42,7 @@ pub(crate) fn run(settings: &Settings) -> Result<bool, String> {
         let good = match found {
             Some(violation) => report(settings, bug, took, &violation),
             None => {
-                println!("{:22} NOT FOUND in {} seeds", bug.name(), settings.seeds);
+                println!("{:22} NOT FOUND in {} seeds", bug.name(), settings.seeds.count);
                 false
             }
         };
@@ -66,7 +66,7 @@ fn report(settings: &Settings, bug: Bug, took: Duration, violation: &Violation) 
         Ok(_) => "none: it does not fail again".to_owned(),
     };
     let (seeds, nodes, faults) =
-        (violation.seed - settings.first_seed + 1, small.nodes, small.faults.len());
+        (violation.seed - settings.seeds.first + 1, small.nodes, small.faults.len());
     let (took, reduced) = (took.as_secs_f64(), reduced.as_secs_f64());
     println!(
         "{:22} {seeds:6} {took:8.1}  {nodes:5} {faults:6} {reduced:8.1}  {promise}",

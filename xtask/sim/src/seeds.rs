@@ -74,12 +74,12 @@ pub(crate) fn reduce(settings: &Settings, violation: &Violation) -> Scenario {
 }
 
 fn end(settings: &Settings) -> u64 {
-    settings.first_seed.saturating_add(settings.seeds)
+    settings.seeds.first.saturating_add(settings.seeds.count)
 }
 
 /// Runs seeds on several threads, in order, up to `end`, which may become smaller meanwhile.
 fn side_by_side(settings: &Settings, end: &AtomicU64, mut done: impl FnMut(Done)) {
-    let (next, (sender, results)) = (AtomicU64::new(settings.first_seed), mpsc::channel());
+    let (next, (sender, results)) = (AtomicU64::new(settings.seeds.first), mpsc::channel());
     let work = |sender: mpsc::Sender<Done>| {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -90,11 +90,11 @@ fn side_by_side(settings: &Settings, end: &AtomicU64, mut done: impl FnMut(Done)
         }
     };
     thread::scope(|scope| {
-        if settings.seeds == 1 {
+        if settings.seeds.count == 1 {
             // Only the memory of the first thread is in large pages.
             work(sender);
         } else {
-            for _ in 0..settings.threads {
+            for _ in 0..settings.seeds.threads {
                 let sender = sender.clone();
                 scope.spawn(|| work(sender));
             }

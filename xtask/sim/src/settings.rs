@@ -32,25 +32,38 @@ Options:
   --no-shrink    do not make a failing seed smaller";
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Run seeds of a scenario.
     Scenario,
-    /// Plant bugs that the scenario must find.
-    Planted,
+    /// Plant bugs that the scenario must find: those with these names, or all if there are none.
+    Planted(Vec<String>),
     /// Compare a simulated network with a real one.
     Calibrate,
+}
+
+/// Which seeds to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Seeds {
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    /// How many run side by side.
+    pub(crate) threads: u64,
+}
+
+impl Default for Seeds {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+        Self { first: 1, count: 1, threads }
+    }
 }
 
 /// What to simulate.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) mode: Mode,
-    /// The names of the bugs to plant; all if empty.
-    pub(crate) bugs: Vec<String>,
     pub(crate) faults: bool,
-    pub(crate) first_seed: u64,
-    pub(crate) seeds: u64,
+    pub(crate) seeds: Seeds,
     pub(crate) nodes: usize,
     pub(crate) degree: usize,
     pub(crate) minutes: u64,
@@ -58,7 +71,6 @@ pub(crate) struct Settings {
     /// Whether connections compute no cryptography.
     pub(crate) null: bool,
     pub(crate) hostile: usize,
-    pub(crate) threads: u64,
     trace: Option<PathBuf>,
     html: Option<PathBuf>,
     pub(crate) shrink: bool,
@@ -86,23 +98,25 @@ impl Settings {
                 "faults" => settings.faults = true,
                 "quiet" => settings.faults = false,
                 "calibrate" => settings.mode = Mode::Calibrate,
-                "planted" => (settings.mode, settings.seeds) = (Mode::Planted, 1000),
-                "--seed" => settings.first_seed = number()?,
-                "--seeds" => settings.seeds = number()?.max(1),
+                "planted" => {
+                    (settings.mode, settings.seeds.count) = (Mode::Planted(Vec::new()), 1000);
+                }
+                "--seed" => settings.seeds.first = number()?,
+                "--seeds" => settings.seeds.count = number()?.max(1),
                 "--nodes" => settings.nodes = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "--degree" => settings.degree = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "--minutes" => settings.minutes = number()?,
                 "--posts" => settings.posts = number()?,
                 "--null" => settings.null = true,
                 "--hostile" => settings.hostile = usize::try_from(number()?).unwrap_or(usize::MAX),
-                "--threads" => settings.threads = number()?.max(1),
+                "--threads" => settings.seeds.threads = number()?.max(1),
                 "--trace" => settings.trace = Some(value()?.into()),
                 "--html" => settings.html = Some(value()?.into()),
                 "--no-shrink" => settings.shrink = false,
-                bug if settings.mode == Mode::Planted && !bug.starts_with('-') => {
-                    settings.bugs.push(bug.to_owned());
-                }
-                _ => return Err(format!("unexpected argument `{arg}`")),
+                bug => match &mut settings.mode {
+                    Mode::Planted(bugs) if !bug.starts_with('-') => bugs.push(bug.to_owned()),
+                    _ => return Err(format!("unexpected argument `{arg}`")),
+                },
             }
         }
         if settings.nodes < 2 {
@@ -111,7 +125,9 @@ impl Settings {
         match (&settings.trace, &settings.html) {
             (Some(_), Some(_)) => Err("--trace and --html are not possible together".to_owned())?,
             (None, None) => {}
-            _ if settings.seeds > 1 => Err("--trace and --html need a single seed".to_owned())?,
+            _ if settings.seeds.count > 1 => {
+                Err("--trace and --html need a single seed".to_owned())?
+            }
             _ => {}
         }
         Ok(settings)
@@ -162,17 +178,14 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             mode: Mode::Scenario,
-            bugs: Vec::new(),
             faults: true,
-            first_seed: 1,
-            seeds: 1,
+            seeds: Seeds::default(),
             nodes: 20,
             degree: 6,
             minutes: 4,
             posts: 60,
             null: false,
             hostile: 4,
-            threads: std::thread::available_parallelism().map_or(1, usize::from) as u64,
             trace: None,
             html: None,
             shrink: true,

@@ -25,7 +25,8 @@ pub(super) fn run(settings: &Settings) -> Result<Measured, Violation> {
         false
     };
     let link = Link::default().latency(LATENCY..LATENCY);
-    let mut network = Network::new(settings.first_seed).link(link).trace_to(std::io::sink(), count);
+    let mut network =
+        Network::new(settings.seeds.first).link(link).trace_to(std::io::sink(), count);
     let participants = Rc::new(RefCell::new(Vec::new()));
     let (of_nodes, of_network) = (Rc::clone(&participants), arrivals.clone());
     let _nodes = Nodes::new(&mut network, settings.nodes, settings.degree, move |node| {
@@ -45,7 +46,7 @@ pub(super) fn run(settings: &Settings) -> Result<Measured, Violation> {
 
 /// Which other nodes each node dials: the same as in [`run`].
 pub(super) fn dials(settings: &Settings) -> Vec<Vec<usize>> {
-    let mut network = Network::new(settings.first_seed);
+    let mut network = Network::new(settings.seeds.first);
     let nodes = Nodes::new(&mut network, settings.nodes, settings.degree, |node| node);
     (0..settings.nodes).map(|index| nodes.dials(index)).collect()
 }
