@@ -126,7 +126,7 @@ impl Settings {
             (Some(_), Some(_)) => Err("--trace and --html are not possible together".to_owned())?,
             (None, None) => {}
             _ if settings.seeds.count > 1 => {
-                Err("--trace and --html need a single seed".to_owned())?
+                Err("--trace and --html need a single seed".to_owned())?;
             }
             _ => {}
         }
