@@ -18,8 +18,9 @@ use crate::{
 /// Smallest change of the correction that is logged, in seconds.
 const MIN_LOGGED_CHANGE_SECS: u32 = 10;
 
-/// By how many seconds the own clock may differ from the time that has passed without having been set.
-const MAX_OWN_DRIFT_SECS: u64 = 3;
+/// By how many seconds the own clock may differ from the time that has passed without having been set. The protocol tolerates
+/// as much.
+const MAX_OWN_DRIFT_SECS: u64 = 9;
 
 /// What the peers show, and when the own clock was read for it.
 #[derive(Debug)]
