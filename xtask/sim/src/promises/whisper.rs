@@ -115,6 +115,8 @@ pub(crate) fn check_arrived(
                 let missing = part.iter().find(|node| {
                     !received[**node].contains(&posted.new.number)
                         && repaired.must_reach(posted, **node)
+                        && !is_corrected(members, **node)
+                        && !is_corrected(members, posted.new.node)
                 });
                 if let Some(node) = missing {
                     let Posted { new, at, .. } = posted;
@@ -126,6 +128,11 @@ pub(crate) fn check_arrived(
         }
     }
     Ok(())
+}
+
+/// Whether a node follows the clocks of its peers. It may have followed wrong ones.
+fn is_corrected(members: &Members, node: usize) -> bool {
+    members.member(node).is_some_and(|member| member.whisper.info().clock_correction != 0)
 }
 
 /// What a node and its peers know about a message that has not arrived.
