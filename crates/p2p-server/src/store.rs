@@ -9,8 +9,6 @@
 
 mod dial_outcomes;
 mod keep;
-#[cfg(test)]
-mod kill;
 mod pins;
 #[cfg(test)]
 mod tests;

@@ -196,6 +196,7 @@ mod tests {
             ("", "discovery.dns", lists()),
             ("", "bootnodes", nodes()),
             ("", "bootnodesv5", records()),
+            ("", "archive.clients", ids()),
             ("", "staticnodes", nodes()),
             ("", "trustednodes", nodes()),
             ("", "allow", ids()),
@@ -231,6 +232,7 @@ mod tests {
             "discover dns fetch" => {
                 "enrtree://AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2@c.example.org"
             }
+            "" if flag == "archive.clients" => "--archive dir",
             _ => "",
         };
         words.extend(more.split_whitespace());

@@ -118,9 +118,9 @@ pub(super) const STEPS: &[Step] = &[
         "kills",
         "files keep what was acknowledged when their writer is killed 1000 times",
         |_| {
-            let packages = ["--package", "p2p-server", "--package", "whisper-archive"];
-            let test = ["test", "--release", "--features", "p2p-server/store"];
-            run(cargo(&test).args(packages).arg("kill").env("NODE_STORE_KILLS", "1000"))
+            let packages = ["--package", "node-store", "--package", "whisper-archive"];
+            let test = ["test", "--release", "--test", "kill"];
+            run(cargo(&test).args(packages).env("NODE_STORE_KILLS", "1000"))
         },
     )
     .long(),

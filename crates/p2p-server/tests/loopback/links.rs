@@ -117,11 +117,14 @@ async fn a_pin_outlives_a_restart() {
         config(n).discovery(discovery.store(dir.path().join(n.to_string())))
     };
     let (a, b) = connected(keeps(1), keeps(2)).await;
+    let listened = b.enode().tcp;
     for server in [&a, &b] {
         soon(server.stop()).await;
     }
     drop((a, b));
-    let (a, b) = (start(keeps(1)).await, start(keeps(2).sec(Off)).await);
+    // First, and where it was: the other one remembers the address and dials it at once.
+    let b = start(keeps(2).sec(Off).listen(format!("127.0.0.1:{listened}"))).await;
+    let a = start(keeps(1)).await;
     assert!(a.is_pinned(&id(2)) && b.is_pinned(&id(1)), "both the dialing and the dialed node");
     assert_eq!(dial_error(&a, &b).await, DialFailReason::NoSec);
     assert!(a.unpin(id(2)));

@@ -12,6 +12,7 @@ use whisper_node::ArchiveConfig;
 use whisper_protocol::{MailServerSettings, OpenRequests, SymmetricKey};
 
 use super::key::{require_regular_file, warn_if_exposed};
+use super::list::{List, list};
 use crate::cli::failure::Failure;
 
 /// Whether and how this node stores envelopes.
@@ -35,15 +36,15 @@ pub(crate) struct ArchiveFlags {
     #[arg(long = "archive.password-file", value_name = "FILE", requires = "archive")]
     archive_password_file: Option<PathBuf>,
 
-    /// Whose unencrypted requests are answered: any, none, or node ids, comma-separated (128 hex digits each)
+    /// Answer unencrypted requests of these nodes only: ids, comma-separated (128 hex digits each); an empty list: of none
+    /// [default: of any peer]
     #[arg(
-        long = "archive.open",
-        value_name = "WHO",
-        value_parser = parse_open,
-        default_value = "any",
+        long = "archive.clients",
+        value_name = "IDS",
+        value_parser = list(NodeId::from_str),
         requires = "archive"
     )]
-    archive_open: OpenRequests,
+    archive_clients: Vec<List<NodeId>>,
 }
 
 impl ArchiveFlags {
@@ -58,7 +59,11 @@ impl ArchiveFlags {
         };
         let max_bytes = self.archive_size.map(|size| size.saturating_mul(1 << 20));
         let password = self.archive_password_file.as_deref().map(read_password).transpose()?;
-        let (open, defaults) = (self.archive_open, MailServerSettings::default());
+        let open = match self.archive_clients {
+            lists if lists.is_empty() => OpenRequests::Any,
+            lists => OpenRequests::Of(List::joined(lists).into_iter().collect()),
+        };
+        let defaults = MailServerSettings::default();
         Ok(Some(ArchiveConfig {
             path: dir.join("archive"),
             retention: Retention { max_age, max_bytes },
@@ -76,18 +81,5 @@ fn read_password(path: &Path) -> Result<SymmetricKey, Failure> {
     match text.lines().next() {
         None | Some("") => Err(Failure::NoArchivePassword { path: path.to_owned() }),
         Some(password) => Ok(SymmetricKey::from_password(password.as_bytes())),
-    }
-}
-
-fn parse_open(text: &str) -> Result<OpenRequests, String> {
-    match text {
-        "any" => Ok(OpenRequests::Any),
-        "none" => Ok(OpenRequests::Refused),
-        ids => {
-            let ids = ids.split(',').map(|id| NodeId::from_str(id.trim()));
-            let ids: Result<_, _> = ids.collect();
-            let ids = ids.map_err(|error| format!("expected any, none or node ids: {error}"))?;
-            Ok(OpenRequests::Of(ids))
-        }
     }
 }
