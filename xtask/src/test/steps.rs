@@ -119,7 +119,8 @@ pub(super) const STEPS: &[Step] = &[
         "files keep what was acknowledged when their writer is killed 1000 times",
         |_| {
             let packages = ["--package", "node-store", "--package", "whisper-archive"];
-            let test = ["test", "--release", "--test", "kill"];
+            let test =
+                ["test", "--release", "--test", "kill", "--features", "node-store/test-util"];
             run(cargo(&test).args(packages).env("NODE_STORE_KILLS", "1000"))
         },
     )
