@@ -42,7 +42,8 @@ pub type OpenError = StoreError;
 const QUEUE: usize = 64;
 
 impl EmbeddedArchive {
-    /// Opens the file, or creates it, and starts the task that writes it. Call it on a Tokio runtime.
+    /// Opens the file, or creates it, and starts the task that writes it. Call it on a Tokio runtime. It
+    /// reads and writes the file at once.
     ///
     /// A damaged file is moved aside and an empty archive is made, with another id. The second value is the file that was
     /// moved, if any.
@@ -50,7 +51,7 @@ impl EmbeddedArchive {
     /// # Errors
     ///
     /// If the file is in use, or cannot be read or written.
-    pub async fn open(
+    pub fn open(
         world: Arc<dyn World>,
         path: &Path,
         retention: Retention,

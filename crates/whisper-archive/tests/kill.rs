@@ -14,8 +14,8 @@ fn envelope(number: u64) -> Envelope {
     Unsealed::v6(1_700_000_050, 50, topic, &number.to_be_bytes()).seal(1)
 }
 
-async fn open(path: &Path) -> EmbeddedArchive {
-    let opened = EmbeddedArchive::open(SystemWorld::shared(), path, Retention::default()).await;
+fn open(path: &Path) -> EmbeddedArchive {
+    let opened = EmbeddedArchive::open(SystemWorld::shared(), path, Retention::default());
     let (archive, moved_aside) = opened.unwrap();
     assert!(moved_aside.is_none(), "{moved_aside:?}");
     archive
@@ -32,7 +32,7 @@ async fn a_killed_writer_loses_nothing() {
     let mut before = 0;
     for kill in 0..killed.times() {
         let acknowledged = killed.kill_while_writing(&path);
-        let archive = open(&path).await;
+        let archive = open(&path);
         let newest = *archive.newest().borrow();
         assert!(
             newest >= acknowledged && acknowledged > before,
@@ -61,7 +61,7 @@ async fn check(archive: &EmbeddedArchive, after: u64, newest: u64) {
 }
 
 async fn append_without_end(path: &Path) {
-    let archive = open(path).await;
+    let archive = open(path);
     let first = *archive.newest().borrow() + 1;
     for number in (first..).step_by(50) {
         archive.append((number..number + 50).map(envelope).collect()).await.unwrap();

@@ -102,7 +102,7 @@ impl Node {
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let world = Arc::clone(&config.whisper.world);
         let whisper = Whisper::new(config.whisper);
-        let archive = match start_archive(world, config.archive, &whisper).await {
+        let archive = match start_archive(&world, config.archive, &whisper) {
             Ok(archive) => archive,
             Err(error) => {
                 whisper.stop().await;
@@ -155,13 +155,13 @@ impl Node {
 }
 
 /// Opens the archive, if there is to be one. From now on envelopes are stored in it, and peers' requests are answered from it.
-async fn start_archive(
-    world: Arc<dyn World>,
+fn start_archive(
+    world: &Arc<dyn World>,
     config: Option<ArchiveConfig>,
     whisper: &Whisper,
 ) -> Result<Option<EmbeddedArchive>, OpenError> {
     let Some(ArchiveConfig { path, retention, mail }) = config else { return Ok(None) };
-    let opened = EmbeddedArchive::open(Arc::clone(&world), &path, retention).await?;
+    let opened = EmbeddedArchive::open(Arc::clone(world), &path, retention)?;
     let (archive, moved_aside) = opened;
     if let Some(aside) = moved_aside {
         tracing::warn!(
@@ -173,7 +173,7 @@ async fn start_archive(
     tracing::info!(path = %path.display(), stored, "envelopes are stored in the archive");
     let shared: Arc<dyn Archive> = Arc::new(archive.clone());
     whisper.record(Arc::clone(&shared));
-    let server = MailServer::new(Arc::clone(&world), shared, mail);
+    let server = MailServer::new(Arc::clone(world), shared, mail);
     let requests = whisper.mail_requests(MAIL_QUEUE);
     world.spawn(Box::pin(async move { server.run(requests).await }));
     Ok(Some(archive))

@@ -37,11 +37,11 @@ impl Place {
         Self { dir: tempfile::tempdir().unwrap(), clock }
     }
 
-    async fn open(&self, retention: Retention) -> (EmbeddedArchive, Option<MovedAside>) {
+    fn open(&self, retention: Retention) -> (EmbeddedArchive, Option<MovedAside>) {
         let clock = Arc::clone(&self.clock);
         let now = move || std::time::UNIX_EPOCH + Duration::from_secs(clock.load(Relaxed));
         let world = ClockedWorld::shared(SystemWorld::shared(), now);
-        EmbeddedArchive::open(world, &self.dir.path().join("archive"), retention).await.unwrap()
+        EmbeddedArchive::open(world, &self.dir.path().join("archive"), retention).unwrap()
     }
 }
 
@@ -63,11 +63,11 @@ async fn by_topics(archive: &EmbeddedArchive) -> Vec<u64> {
 #[tokio::test(start_paused = true)]
 async fn a_restart_goes_on_with_the_numbers() {
     let place = Place::new();
-    let (archive, _) = place.open(Retention::default()).await;
+    let (archive, _) = place.open(Retention::default());
     let id = archive.id();
     archive.append(envelopes(0..3)).await.unwrap();
     archive.close().await;
-    let (archive, moved_aside) = place.open(Retention::default()).await;
+    let (archive, moved_aside) = place.open(Retention::default());
     assert!(archive.id() == id && moved_aside.is_none());
     assert_eq!(*archive.newest().borrow(), 3);
     let appended = archive.append(envelopes(2..4)).await.unwrap();
@@ -78,12 +78,12 @@ async fn a_restart_goes_on_with_the_numbers() {
 #[tokio::test(start_paused = true)]
 async fn an_archive_that_was_replaced_has_another_id() {
     let place = Place::new();
-    let (archive, _) = place.open(Retention::default()).await;
+    let (archive, _) = place.open(Retention::default());
     let id = archive.id();
     archive.append(envelopes(0..3)).await.unwrap();
     archive.close().await;
     std::fs::write(place.dir.path().join("archive"), [0xa5; 10_000]).unwrap();
-    let (archive, moved_aside) = place.open(Retention::default()).await;
+    let (archive, moved_aside) = place.open(Retention::default());
     assert!(archive.id() != id && moved_aside.is_some());
     assert_eq!(*archive.newest().borrow(), 0);
 }
@@ -111,7 +111,7 @@ async fn pruned() {
 async fn what_is_too_old_is_removed() {
     let place = Place::new();
     let max_age = Some(Duration::from_secs(2 * HOUR));
-    let (archive, _) = place.open(Retention { max_age, max_bytes: None }).await;
+    let (archive, _) = place.open(Retention { max_age, max_bytes: None });
     archive.append(envelopes(0..1500)).await.unwrap();
     place.clock.fetch_add(HOUR, Relaxed);
     archive.append(envelopes(1500..1503)).await.unwrap();
@@ -141,7 +141,7 @@ async fn what_is_too_much_is_removed() {
     let place = Place::new();
     let size = envelope(1000).raw().len() as u64;
     let max_age = Some(Duration::from_secs(HOUR));
-    let (archive, _) = place.open(Retention { max_age, max_bytes: Some(10 * size) }).await;
+    let (archive, _) = place.open(Retention { max_age, max_bytes: Some(10 * size) });
     archive.append(envelopes(1000..1015)).await.unwrap();
     pruned().await;
     assert_eq!(by_topics(&archive).await, (6..=15).collect::<Vec<_>>());
@@ -152,7 +152,7 @@ async fn what_is_too_much_is_removed() {
 #[tokio::test(start_paused = true)]
 async fn an_envelope_whose_hash_begins_like_another_is_stored() {
     let place = Place::new();
-    let (archive, _) = place.open(Retention::default()).await;
+    let (archive, _) = place.open(Retention::default());
     archive.append(envelopes(0..1)).await.unwrap();
     let similar = archive.store.write(|transaction| {
         let hash = row::hash_key(envelope(1).hash());
@@ -169,9 +169,36 @@ async fn an_envelope_whose_hash_begins_like_another_is_stored() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn appends_without_pause_do_not_prevent_the_removal() {
+    let place = Place::new();
+    let max_age = Some(Duration::from_secs(HOUR));
+    let (archive, _) = place.open(Retention { max_age, max_bytes: None });
+    archive.append(envelopes(0..3)).await.unwrap();
+    place.clock.fetch_add(2 * HOUR, Relaxed);
+    // One append always waits while another is written.
+    let appending = (0..2).map(|half| {
+        let archive = archive.clone();
+        tokio::spawn(async move {
+            for number in 0..3000 {
+                archive.append(vec![envelope(10 + 2 * number + half)]).await.unwrap();
+                let query = HistoryQuery::new(HistoryFilter::All).limit(1);
+                if archive.page(query).await.unwrap().oldest > 3 {
+                    return true;
+                }
+            }
+            false
+        })
+    });
+    let appending: Vec<_> = appending.collect();
+    for appended in appending {
+        assert!(appended.await.unwrap(), "the old ones are still there");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_row_that_cannot_be_read_is_not_left_out() {
     let place = Place::new();
-    let (archive, _) = place.open(Retention::default()).await;
+    let (archive, _) = place.open(Retention::default());
     archive.append(envelopes(0..3)).await.unwrap();
     let damaged = archive.store.write(|transaction| {
         transaction.open_table(tables::LOG)?.insert(2, &[6, 0xc0][..])?;
@@ -186,7 +213,7 @@ async fn a_row_that_cannot_be_read_is_not_left_out() {
 #[tokio::test(start_paused = true)]
 async fn appends_are_written_together_and_each_gets_its_own_answer() {
     let place = Place::new();
-    let (archive, _) = place.open(Retention::default()).await;
+    let (archive, _) = place.open(Retention::default());
     archive.append(envelopes(0..1)).await.unwrap();
     let appends = (0..20_u64).map(|number| {
         let archive = archive.clone();

@@ -46,15 +46,16 @@ impl Writer {
         loop {
             tokio::select! {
                 biased;
-                request = requests.recv() => {
-                    let Some(request) = request else { return };
-                    let group = self.collect(request, &mut requests).await;
-                    self.write(group).await;
-                }
+                // First, so that appends without pause do not prevent it. It removes a slice at a time.
                 () = sleep_until(self.next_prune) => {
                     if self.prune().await.is_break() {
                         return;
                     }
+                }
+                request = requests.recv() => {
+                    let Some(request) = request else { return };
+                    let group = self.collect(request, &mut requests).await;
+                    self.write(group).await;
                 }
             }
         }

@@ -10,10 +10,10 @@ use whisper_archive::{EmbeddedArchive, Retention};
 use crate::promises;
 
 /// A new archive, in a directory that is removed with it.
-async fn fresh() -> (EmbeddedArchive, TempDir) {
+fn fresh() -> (EmbeddedArchive, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("archive");
-    let opened = EmbeddedArchive::open(SystemWorld::shared(), &path, Retention::default()).await;
+    let opened = EmbeddedArchive::open(SystemWorld::shared(), &path, Retention::default());
     (opened.unwrap().0, dir)
 }
 
@@ -28,7 +28,7 @@ macro_rules! promises {
         $(#[test]
         fn $name() {
             run(async {
-                let (archive, _dir) = fresh().await;
+                let (archive, _dir) = fresh();
                 promises::$name(&archive).await;
             });
         })*
@@ -52,7 +52,7 @@ proptest! {
         queries in prop::collection::vec(promises::queries(), 1..40),
     ) {
         run(async {
-            let (archive, _dir) = fresh().await;
+            let (archive, _dir) = fresh();
             promises::it_answers_as_a_list(&archive, batches, queries).await;
         });
     }

@@ -18,9 +18,8 @@ use whisper_envelope::Envelope;
 use super::Archive;
 use crate::{
     delivery::arrival::Source,
-    drops::Occurrence,
     lock::lock,
-    stats::{Counter, Reason, counters::Counters},
+    stats::{Counter, counters::Counters},
 };
 
 /// Maximum number of bytes that wait for the archive. Beyond it, the source that holds the most loses its newest envelope.
@@ -71,31 +70,27 @@ impl Recorder {
         self.arrived.notify_one();
     }
 
-    /// Queues new envelopes.
+    /// Queues new envelopes. Returns those that lose their place, each with its source and its hash.
+    #[must_use]
     pub(crate) fn offer<'a>(
         &self,
-        now: u32,
         source: Source,
         new: impl Iterator<Item = &'a Envelope>,
-    ) {
+    ) -> Vec<(Source, [u8; 32])> {
         let mut state = lock(&self.state);
         if state.archive.is_none() {
-            return;
+            return Vec::new();
         }
+        let mut lost = Vec::new();
         for envelope in new {
             let lane = Lane { group: source, weight: 1, key: () };
             let size = envelope.raw().len() + OVERHEAD;
-            for lost in state.queue.push(lane, (), size, envelope.detached()) {
-                let peer = match lost.lane.group {
-                    Source::Direct(id) => Some(id),
-                    Source::Own | Source::Peer(_) | Source::Pool => None,
-                };
-                let occurrence = Occurrence::at(now).by(peer).of(lost.item.hash());
-                self.counters.record(Reason::Unarchived, occurrence);
-            }
+            let losers = state.queue.push(lane, (), size, envelope.detached());
+            lost.extend(losers.into_iter().map(|job| (job.lane.group, *job.item.hash())));
         }
         drop(state);
         self.arrived.notify_one();
+        lost
     }
 
     /// Waits while much waits for the archive, at most until `deadline`: relaying must not depend on a disk.

@@ -17,6 +17,8 @@ pub(super) enum Refusal {
     NotAllowed,
     #[error("query range is invalid: lower > upper")]
     Range,
+    #[error("invalid request: {count} topics; {limit} are allowed")]
+    Topics { count: usize, limit: usize },
     #[error("rate limit exceeded")]
     TooOften,
     #[error("invalid request: the cursor is not one of this request")]

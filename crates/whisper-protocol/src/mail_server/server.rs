@@ -8,7 +8,7 @@ use std::{
 use p2p_identity::causes;
 use p2p_world::World;
 use tokio::time::{Instant, timeout};
-use whisper_envelope::{Envelope, Message};
+use whisper_envelope::{Dialect, Envelope, Message};
 use whisper_pow::Policy;
 
 use super::{
@@ -29,6 +29,9 @@ const HANDOVER: Duration = Duration::from_secs(60);
 
 /// Maximum number of envelopes that are read from the archive at once.
 const PAGE: usize = 100;
+
+/// Maximum number of topics of a request: each of them is looked up.
+const MAX_TOPICS: usize = 4096;
 
 /// Maximum bytes of envelopes in one packet.
 const BUNDLE: usize = 256 * 1024;
@@ -139,6 +142,8 @@ impl Inner {
         let query = self.query(request).map_err(Stopped::Refused)?;
         let mut history = self.history(request, &query).map_err(Stopped::Refused)?;
         let mut left = self.limit(&query);
+        // Clients of shh/5 read only packets of one.
+        let batch = query.batch && request.dialect == Dialect::V6;
         let mut last = None;
         loop {
             history.limit = left.min(PAGE);
@@ -150,7 +155,7 @@ impl Inner {
             left -= envelopes.len().min(left);
             last = envelopes.last().map(|stored| *stored.envelope.hash()).or(last);
             let envelopes: Vec<_> = envelopes.into_iter().map(|stored| stored.envelope).collect();
-            send(request, query.batch, &envelopes).await?;
+            send(request, batch, &envelopes).await?;
             if !more || left == 0 {
                 let cursor = more.then(|| cursor::encode(end, self.archive.id(), &query));
                 return Ok(Answered { last, cursor });
@@ -193,6 +198,9 @@ impl Inner {
         let to = if query.to == 0 { u32::MAX } else { query.to };
         if query.from > to {
             return Err(Refusal::Range);
+        }
+        if query.topics.len() > MAX_TOPICS {
+            return Err(Refusal::Topics { count: query.topics.len(), limit: MAX_TOPICS });
         }
         let filter = match (&query.topics[..], query.bloom) {
             ([], None) => HistoryFilter::All,

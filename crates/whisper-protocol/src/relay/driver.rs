@@ -122,12 +122,25 @@ impl RelayDriver {
             self.relays.process(now, first.dialect(), from, envelopes);
         self.apply(effects);
         self.delivery.offer_new(from.into(), &new);
-        self.recorder.offer(now, from.into(), new.iter().map(|(envelope, _)| *envelope));
+        let new = new.iter().map(|(envelope, _)| *envelope);
+        self.record_unarchived(now, self.recorder.offer(from.into(), new));
         self.record_rejected(now, from, envelopes, &outcomes);
         let known = outcomes.iter().filter(|outcome| **outcome == EnvelopeOutcome::Known);
         self.counters.add(Counter::EnvelopesNew, count_new(&outcomes));
         self.counters.add(Counter::EnvelopesKnown, known.count());
         outcomes
+    }
+
+    /// Records envelopes that the archive does not get, with the peers that sent them.
+    fn record_unarchived(&self, now: u32, lost: Vec<(Source, [u8; 32])>) {
+        for (source, hash) in lost {
+            let peer = match source {
+                Source::Peer(slot) => self.links.id(slot),
+                Source::Direct(id) => Some(id),
+                Source::Own | Source::Pool => None,
+            };
+            self.counters.record(Reason::Unarchived, Occurrence::at(now).by(peer).of(&hash));
+        }
     }
 
     fn record_rejected(

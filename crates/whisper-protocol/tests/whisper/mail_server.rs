@@ -120,6 +120,14 @@ async fn a_client_of_shh_5_is_answered_without_an_end() {
     let message = [0_u32.to_be_bytes(), NOW.to_be_bytes()].concat();
     peer.send(3, seal(Dialect::V5, &message).raw()).await;
     assert_eq!(peer.receive().await, (2, old.raw().clone()), "only of its own dialect");
+
+    let other = Unsealed::v5(0, NOW - 10, 50, NEWS, Some([1; 12]), &[0; 64]).seal(2);
+    served.archive.append(vec![other.clone()]).await.unwrap();
+    let query = Query { batch: true, ..Query::default() }.encode(QueryForm::SixFields);
+    peer.send(3, seal(Dialect::V5, &query).raw()).await;
+    for single in [old, other] {
+        assert_eq!(peer.receive().await, (2, single.raw().clone()), "no lists in shh/5");
+    }
 }
 
 #[tokio::test]
@@ -210,6 +218,9 @@ async fn what_cannot_be_answered_is_refused_with_a_reason() {
 
     let short = refusal(&mut peer, seal(Dialect::V6, &[0; 7]).raw()).await;
     assert!(short.contains("7 bytes"), "{short}");
+    let many = Query { topics: vec![NEWS; 4097], ..Query::default() };
+    let many = seal(Dialect::V6, &many.encode(QueryForm::SevenFields));
+    assert!(refusal(&mut peer, many.raw()).await.contains("4097 topics"));
     let reversed = Query { from: NOW, to: NOW - 1, ..Query::default() };
     let reversed = seal(Dialect::V6, &reversed.encode(QueryForm::SixFields));
     assert!(refusal(&mut peer, reversed.raw()).await.contains("lower > upper"));
