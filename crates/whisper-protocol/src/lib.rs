@@ -87,7 +87,10 @@ pub use delivery::watch::Watch;
 pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
 pub use keys::Keys;
 pub use keys::id::{FilterId, KeyId, ParseIdError};
-pub use mail_server::{MailRequest, MailRequests, MailServer, MailServerSettings, OpenRequests};
+pub use mail_server::{
+    MailAnswer, MailAsk, MailAskError, MailRequest, MailRequests, MailSeal, MailServer,
+    MailServerSettings, OpenRequests,
+};
 #[doc(no_inline)]
 pub use p2p_mux::{self as mux, identity};
 pub use peers::direct::DirectError;

@@ -2,6 +2,8 @@
 //!
 //! [`MailRequests`] passes the requests on, and its reader decides what to answer. [`MailServer`] answers them from an archive.
 
+pub(crate) mod ask;
+pub(crate) mod awaited;
 mod cursor;
 mod refusal;
 mod server;
@@ -14,6 +16,8 @@ use p2p_identity::NodeId;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use whisper_envelope::{Dialect, Envelope};
 
+pub use ask::{MailAnswer, MailAsk, MailAskError, MailSeal};
+use awaited::AwaitedAnswers;
 pub use server::MailServer;
 pub use settings::{MailServerSettings, OpenRequests};
 
@@ -101,16 +105,18 @@ impl MailRequest {
     }
 }
 
-/// The queue between the sessions and the reader of requests.
+/// What the sessions have to do with mail servers: the queue between them and the reader of requests, and the answers to this
+/// node's own requests.
 #[derive(Debug)]
 pub(crate) struct MailQueue {
     reader: Mutex<Option<mpsc::Sender<MailRequest>>>,
     direct: Arc<DirectSender>,
+    pub(crate) awaited: AwaitedAnswers,
 }
 
 impl MailQueue {
     pub(crate) fn new(direct: Arc<DirectSender>) -> Self {
-        Self { reader: Mutex::default(), direct }
+        Self { reader: Mutex::default(), direct, awaited: AwaitedAnswers::default() }
     }
 
     /// Replaces the reader by a new one.

@@ -2,6 +2,7 @@
 
 pub(crate) mod describe;
 pub(crate) mod explanation;
+mod mail;
 mod node;
 
 use std::{future::Future, sync::Arc};

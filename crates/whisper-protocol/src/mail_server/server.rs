@@ -113,10 +113,7 @@ impl MailServer {
 impl Inner {
     /// Answers a request, and tells the client how the answer ended.
     async fn serve(&self, request: &MailRequest, turn: Turn) {
-        let id = match &request.request {
-            Request::Sealed(envelope) => *envelope.hash(),
-            Request::Open { id, .. } => *id,
-        };
+        let id = request.request.id();
         let outcome = match turn {
             Turn::Answered => self.answer(request).await,
             Turn::Refused | Turn::Ignored => Err(Stopped::Refused(Refusal::TooOften)),

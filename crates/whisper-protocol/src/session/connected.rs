@@ -71,6 +71,7 @@ impl Drop for ConnectedPeer {
         }
         context.relays.relays().leave(*slot);
         let reason = remote.has_disconnected_us().then_some(REFUSED);
+        context.mail.awaited.handle_left(&remote.id);
         context.tracker.handle_left(&remote.id, reason.as_ref());
     }
 }

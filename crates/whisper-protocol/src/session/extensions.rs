@@ -54,8 +54,10 @@ impl Session {
                 self.record(Reason::SyncResponseIgnored);
             }
             PacketKind::Completion => {
-                Completion::decode(payload)?;
-                self.record(Reason::CompletionIgnored);
+                let (completion, peer) = (Completion::decode(payload)?, &self.remote.id);
+                if !self.context.mail.awaited.handle_completion(peer, completion) {
+                    self.record(Reason::CompletionIgnored);
+                }
             }
             PacketKind::Request => {
                 let request = Request::decode(self.wire.dialect, payload)?;

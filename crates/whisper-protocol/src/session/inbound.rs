@@ -145,19 +145,22 @@ impl Session {
 
     fn handle_direct(&self, code: u64, payload: &Bytes) -> Result<(), Fault> {
         let malformed = |source| Fault::MalformedPacket { code, source };
+        let mut received = 0;
         for envelope in self.wire.direct(payload).map_err(malformed)? {
             let envelope = envelope.map_err(Fault::MalformedEnvelope)?.into_envelope();
             self.context.relays.receive_direct(self.remote.id, &envelope);
+            received += 1;
         }
+        self.context.mail.awaited.handle_direct(&self.remote.id, received);
         Ok(())
     }
 
     /// Whether a packet is to be read. A packet beyond the limits is dropped, with two exceptions: what the peer says
-    /// about itself, because without it the node would have a wrong picture of the peer, and it costs little; and direct
-    /// messages of trusted peers.
+    /// about itself, because without it the node would have a wrong picture of the peer, and it costs little; and answers of
+    /// trusted peers: direct messages, and their end.
     fn is_within_limits(&self, message: &Message) -> Result<bool, Fault> {
         let kind = self.wire.kind(message.code);
-        if kind == Some(PacketKind::Direct) && self.is_trusted() {
+        if matches!(kind, Some(PacketKind::Direct | PacketKind::Completion)) && self.is_trusted() {
             return Ok(true);
         }
         let (uptime, bytes) = (self.context.delivery.uptime(), message.payload.len());

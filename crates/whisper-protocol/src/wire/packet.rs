@@ -10,7 +10,7 @@
 //! | 20 | [`Rates`] | the rate limits of a peer; also in its status |
 //! | 123 | [`SyncRequest`] | between mail servers; counted and ignored |
 //! | 124 | [`SyncResponse`] | between mail servers; counted and ignored |
-//! | 125 | [`Completion`] | a mail server has answered; counted and ignored |
+//! | 125 | [`Completion`] | a mail server has answered |
 //! | 126 | [`Request`] | a request to a mail server |
 //!
 //! Not here: the packets of EIP-627 itself, which the session reads, and direct messages (127), which contain only

@@ -20,25 +20,25 @@ use crate::{
     support::{NOW, RawPeer, amount, node},
 };
 
-const NEWS: Topic = Topic(*b"news");
+pub(crate) const NEWS: Topic = Topic(*b"news");
 const CHAT: Topic = Topic(*b"chat");
 
-fn password() -> SymmetricKey {
+pub(crate) fn password() -> SymmetricKey {
     SymmetricKey::from_bytes([9; 32])
 }
 
 /// An envelope that was sent `ago` seconds before the present. It may have expired.
-fn stored(topic: Topic, ago: u32, number: u64) -> Envelope {
+pub(crate) fn stored(topic: Topic, ago: u32, number: u64) -> Envelope {
     Unsealed::v6(NOW - ago + 50, 50, topic, &[0; 64]).seal(number)
 }
 
 /// A node that is a mail server, and its archive.
-struct Served {
-    node: Whisper,
-    archive: Arc<MemoryArchive>,
+pub(crate) struct Served {
+    pub(crate) node: Whisper,
+    pub(crate) archive: Arc<MemoryArchive>,
 }
 
-async fn serve(settings: MailServerSettings, envelopes: Vec<Envelope>) -> Served {
+pub(crate) async fn serve(settings: MailServerSettings, envelopes: Vec<Envelope>) -> Served {
     let (node, archive) = (node(), MemoryArchive::new());
     archive.append(envelopes).await.unwrap();
     let server = MailServer::new(SystemWorld::shared(), Arc::clone(&archive) as _, settings);
@@ -47,7 +47,7 @@ async fn serve(settings: MailServerSettings, envelopes: Vec<Envelope>) -> Served
     Served { node, archive }
 }
 
-fn settings() -> MailServerSettings {
+pub(crate) fn settings() -> MailServerSettings {
     let interval = Duration::ZERO;
     MailServerSettings { password: Some(password()), interval, ..MailServerSettings::default() }
 }

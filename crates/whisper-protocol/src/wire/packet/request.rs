@@ -40,6 +40,15 @@ impl Request {
         Ok(Self::Sealed(Envelope::decode(dialect, payload.slice_ref(packet.raw()))?))
     }
 
+    /// The id by which the [end](super::Completion) of the answer names the request.
+    #[must_use]
+    pub fn id(&self) -> [u8; 32] {
+        match self {
+            Self::Sealed(envelope) => *envelope.hash(),
+            Self::Open { id, .. } => *id,
+        }
+    }
+
     /// Encodes the body of the packet.
     #[must_use]
     pub fn encode(&self) -> Bytes {

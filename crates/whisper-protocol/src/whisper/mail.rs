@@ -1,0 +1,74 @@
+//! Asks mail servers.
+
+use p2p_identity::{NodeId, SecretKey};
+use whisper_envelope::{Dialect, Draft, Envelope, Recipient};
+use whisper_pow::Target;
+
+use super::Whisper;
+use crate::{
+    mail_server::ask::{MailAnswer, MailAsk, MailAskError, MailSeal},
+    peers::direct::DirectError,
+    wire::packet::{QueryForm, Request},
+};
+
+impl Whisper {
+    /// Requests old messages from a peer that is a mail server, and waits for the end of its answer. The messages come as
+    /// direct messages, to the filters that allow those. The peer is trusted from now on, as by
+    /// [`mark_trusted`](Self::mark_trusted).
+    ///
+    /// A peer is sent one request at a time; another one waits for the end of the one before. If the answer has a cursor, ask
+    /// again with it. Dropping the future does not recall the request.
+    ///
+    /// # Errors
+    ///
+    /// [`MailAskError`]. go-ethereum's servers do not answer a request with a wrong password at all
+    /// ([`MailAskError::Unanswered`]).
+    pub async fn request_messages(
+        &self,
+        peer: NodeId,
+        ask: MailAsk,
+    ) -> Result<MailAnswer, MailAskError> {
+        let unconnected = DirectError::NoSuchPeer(peer);
+        let dialect = self.0.direct.dialect(&peer);
+        let dialect = dialect.ok_or(MailAskError::Unsent(unconnected))?;
+        let confirms = dialect == Dialect::V6
+            && (matches!(ask.seal, MailSeal::Open) || ask.form != QueryForm::Binary);
+        let timeout = ask.timeout;
+        let mut awaited = self.context().mail.awaited.begin(peer).await;
+        let request = self.mail_request(dialect, ask).await?;
+        awaited.expect(request.id());
+        self.request_mail(peer, request).await.map_err(MailAskError::Unsent)?;
+        awaited.answer(timeout, confirms).await
+    }
+
+    async fn mail_request(&self, dialect: Dialect, ask: MailAsk) -> Result<Request, MailAskError> {
+        let to = match &ask.seal {
+            MailSeal::Open => {
+                let id = p2p_world::rng().bytes();
+                return Ok(Request::Open { id, query: ask.query });
+            }
+            MailSeal::Password(key) => Recipient::Symmetric(key),
+            MailSeal::Server(key) => Recipient::Asymmetric(key),
+        };
+        Ok(Request::Sealed(self.seal_request(dialect, to, &ask).await?))
+    }
+
+    /// Servers demand a signature, but do not check whose it is: each request has a key of its own, so that it does not show
+    /// who asks.
+    async fn seal_request(
+        &self,
+        dialect: Dialect,
+        to: Recipient<'_>,
+        ask: &MailAsk,
+    ) -> Result<Envelope, MailAskError> {
+        let mut rng = p2p_world::rng();
+        let signer = SecretKey::random(&mut rng);
+        let message = ask.query.encode(ask.form);
+        let draft = Draft::new(dialect, to, self.context().corrector.now()).payload(&message);
+        let unsealed = draft.sign(&signer).encrypt(&mut rng).map_err(MailAskError::Unencrypted)?;
+        let (rule, _) = self.context().rules.seal_rules(dialect, || []);
+        let target = Target::AtLeast(ask.min_work);
+        let sealed = self.0.miner.seal(&unsealed, rule, target, ask.timeout).await;
+        Ok(sealed.map_err(MailAskError::Unsealed)?.envelope)
+    }
+}

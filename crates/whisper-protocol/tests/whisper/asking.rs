@@ -1,0 +1,195 @@
+//! A node that asks mail servers: its own kind, and those of go-ethereum, which never say that an answer has ended.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+use p2p_identity::NodeId;
+use tokio::task::yield_now;
+use whisper_envelope::{Dialect, SymmetricKey};
+use whisper_protocol::{
+    DirectError, Envelope, MailAnswer, MailAsk, MailAskError, MailSeal, MailServerSettings,
+    OpenRequests, Whisper, Work,
+    packet::{Completion, Query, QueryForm, Request},
+};
+
+use crate::{
+    mail_server::{NEWS, Served, password, serve, settings, stored},
+    support::{self, NOW, RawPeer, amount, node, random_id},
+};
+
+/// The envelopes of the tests: five of the last hour.
+fn five() -> Vec<Envelope> {
+    (0..5).map(|number| stored(NEWS, 60, number)).collect()
+}
+
+/// A node that is connected to a mail server, and the id of that.
+async fn client_of(served: &Served) -> (Whisper, NodeId) {
+    let client = node();
+    let joined = support::join(&client, &served.node);
+    while client.stats().sessions.established + served.node.stats().sessions.established < 2 {
+        yield_now().await;
+    }
+    (client, joined.ids[0])
+}
+
+fn ask(seal: MailSeal) -> MailAsk {
+    let query = Query { from: NOW - 3600, topics: vec![NEWS], limit: 2, ..Query::default() };
+    MailAsk { min_work: Work::ZERO, ..MailAsk::new(query, seal) }
+}
+
+fn by_password() -> MailAsk {
+    ask(MailSeal::Password(password()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_are_asked_for_until_nothing_is_left() {
+    for (seal, form) in [
+        (MailSeal::Open, QueryForm::Binary),
+        (MailSeal::Password(password()), QueryForm::Binary),
+        (MailSeal::Password(password()), QueryForm::SevenFields),
+    ] {
+        let served = serve(settings(), five()).await;
+        let (client, server) = client_of(&served).await;
+        let mut ask = MailAsk { form, ..ask(seal) };
+        let mut pages = Vec::new();
+        loop {
+            let answer = client.request_messages(server, ask.clone()).await.unwrap();
+            assert!(answer.is_confirmed);
+            pages.push((answer.received, answer.last));
+            let Some(cursor) = answer.cursor else { break };
+            ask.query.cursor = cursor.to_vec().into();
+        }
+        let last = [1, 3, 4].map(|index: usize| Some(*five()[index].hash()));
+        assert_eq!(pages, [(2, last[0]), (2, last[1]), (1, last[2])], "{form:?}");
+        while client.stats().sessions.direct_received < 5 {
+            yield_now().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_answer_is_an_answer() {
+    let served = serve(settings(), Vec::new()).await;
+    let (client, server) = client_of(&served).await;
+    let answer = client.request_messages(server, ask(MailSeal::Open)).await.unwrap();
+    let MailAnswer { received, last, cursor, is_confirmed, .. } = answer;
+    assert_eq!((received, last, cursor, is_confirmed), (0, None, None, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_password_is_refused_with_a_reason() {
+    let closed = MailServerSettings { open: OpenRequests::Refused, ..settings() };
+    let served = serve(closed, five()).await;
+    let (client, server) = client_of(&served).await;
+    let wrong = ask(MailSeal::Password(SymmetricKey::from_bytes([1; 32])));
+    let refused = client.request_messages(server, wrong).await.unwrap_err();
+    assert_eq!(refused, MailAskError::Refused("failed to decrypt p2p request".into()));
+    let refused = client.request_messages(server, ask(MailSeal::Open)).await.unwrap_err();
+    assert!(matches!(&refused, MailAskError::Refused(text) if text.contains("unencrypted")));
+}
+
+/// A node, and a peer of it that the test controls, after the exchange of status packets.
+async fn with_peer() -> (Whisper, RawPeer) {
+    let node = node();
+    let peer = RawPeer::greeted(&node).await;
+    while node.stats().sessions.established == 0 {
+        yield_now().await;
+    }
+    (node, peer)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_of_go_ethereum_is_taken_to_have_ended_when_it_is_silent() {
+    let (node, mut peer) = with_peer().await;
+    let id = peer.id;
+    let server = async {
+        let (code, payload) = peer.receive().await;
+        let request = Request::decode(Dialect::V6, &payload).unwrap();
+        assert!(code == 126 && matches!(request, Request::Sealed(_)), "{code}: {request:?}");
+        for envelope in five() {
+            // Each comes within the time, all of them together do not.
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            peer.send(127, envelope.raw()).await;
+        }
+        request.id()
+    };
+    let (answer, asked) = join(node.request_messages(id, by_password()), server).await;
+    let none = (None, None, false);
+    let MailAnswer { last, cursor, is_confirmed, received, .. } = answer.clone().unwrap();
+    assert_eq!((last, cursor, is_confirmed), none);
+    assert_eq!((received, answer.unwrap().id), (5, asked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_and_half_an_answer_are_errors() {
+    let (node, peer) = with_peer().await;
+    let silence = node.request_messages(peer.id, by_password()).await;
+    assert_eq!(silence, Err(MailAskError::Unanswered(Duration::from_secs(10))));
+
+    let (node, mut peer) = with_peer().await;
+    let id = peer.id;
+    let server = async {
+        peer.receive().await;
+        peer.send(127, five()[0].raw()).await;
+        // The end of another answer.
+        let other = Completion::Done { request: [9; 32], last: None, cursor: None };
+        peer.send(125, &other.encode()).await;
+    };
+    let (half, ()) = join(node.request_messages(id, ask(MailSeal::Open)), server).await;
+    let timeout = Duration::from_secs(10);
+    assert_eq!(half, Err(MailAskError::Stalled { received: 1, timeout }));
+    assert_eq!(node.stats().extensions.completions_ignored, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_not_there_or_goes_is_an_error() {
+    let stranger = random_id();
+    let unsent = node().request_messages(stranger, by_password()).await;
+    assert_eq!(unsent, Err(MailAskError::Unsent(DirectError::NoSuchPeer(stranger))));
+
+    let (node, mut peer) = with_peer().await;
+    let id = peer.id;
+    let stats = || node.stats().sessions;
+    let server = async move {
+        peer.receive().await;
+        peer.send(127, five()[0].raw()).await;
+        while stats().direct_received == 0 {
+            yield_now().await;
+        }
+        drop(peer);
+    };
+    let (gone, ()) = join(node.request_messages(id, by_password()), server).await;
+    assert_eq!(gone, Err(MailAskError::Disconnected { received: 1 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_server_is_not_asked_again() {
+    let (node, mut peer) = with_peer().await;
+    let asked = |limit| {
+        let mut ask = ask(MailSeal::Open);
+        ask.query.limit = limit;
+        node.request_messages(peer.id, ask)
+    };
+    let (first, second) = (asked(1), asked(2));
+    let server = async {
+        for limit in [1, 2] {
+            let (_, payload) = peer.receive().await;
+            let request = Request::decode(Dialect::V6, &payload).unwrap();
+            assert!(matches!(&request, Request::Open { query, .. } if query.limit == limit));
+            tokio::time::sleep(Duration::from_secs(9)).await;
+            let done = Completion::Done { request: request.id(), last: None, cursor: None };
+            peer.send(125, &done.encode()).await;
+        }
+    };
+    let ((first, second), ()) = join(join(first, second), server).await;
+    assert!(first.is_ok() && second.is_ok(), "{first:?}, {second:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_much_work_is_an_error() {
+    let (node, peer) = with_peer().await;
+    let timeout = Duration::from_millis(1);
+    let dear = MailAsk { min_work: amount(1e12), timeout, ..by_password() };
+    let unsealed = node.request_messages(peer.id, dear).await;
+    assert!(matches!(unsealed, Err(MailAskError::Unsealed(_))), "{unsealed:?}");
+}
