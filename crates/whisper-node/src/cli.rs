@@ -210,6 +210,8 @@ mod tests {
             ("", "shh.seal", both("1.8", "1.9")),
             ("", "shh.unlimited", ids()),
             ("", "shh.unlimitednets", nets()),
+            ("", "log.levels", both("p2p_server=debug", "whisper_protocol::relay=5")),
+            ("bootnode", "log.levels", both("p2p_discovery=debug", "p2p_identity=off")),
             ("bootnode", "bootnodes", nodes()),
             ("discover crawl", "bootnodes", nodes()),
             ("discover listen", "bootnodes", nodes()),

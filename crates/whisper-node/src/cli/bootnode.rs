@@ -11,7 +11,7 @@ use p2p_server::{Nat, NatParseError};
 
 use super::console;
 use super::failure::Failure;
-use super::flags::{KeyFlags, List, Verbosity, discovery_node, list};
+use super::flags::{KeyFlags, List, LogFlags, discovery_node, list};
 use super::own_address;
 use super::run::{DataLock, data_dir};
 use super::stop_signal::stop_signal;
@@ -46,15 +46,14 @@ pub(crate) struct Bootnode {
     #[arg(long, value_name = "NODE", value_parser = list(discovery_node))]
     bootnodes: Vec<List<Enode>>,
 
-    /// Log level: 0 silent, 1 error, 2 warn, 3 info, 4 debug, 5 trace
-    #[arg(long, value_name = "0-5", default_value_t)]
-    verbosity: Verbosity,
+    #[command(flatten)]
+    log: LogFlags,
 }
 
 impl Bootnode {
     /// Runs until Ctrl-C (or, on Unix, SIGTERM).
     pub(super) async fn run(self) -> Result<(), Failure> {
-        self.verbosity.log_to_stderr();
+        self.log.settings().start();
         let stop = stop_signal().map_err(Failure::Signals)?;
         let _lock = self.lock()?;
         let discv4 = self.start().await?;

@@ -5,11 +5,11 @@
 mod archive;
 mod key;
 mod list;
+mod log;
 mod network;
 mod node_url;
 mod peer_access;
 mod rpc;
-mod verbosity;
 mod whisper;
 mod work_rules;
 
@@ -21,11 +21,11 @@ use clap::Args;
 pub(crate) use archive::ArchiveFlags;
 pub(crate) use key::KeyFlags;
 pub(crate) use list::{List, list};
+pub(crate) use log::LogFlags;
 pub(crate) use network::NetworkFlags;
 pub(crate) use node_url::{NodeUrlError, discovery_node, node_url};
 pub(crate) use peer_access::PeerAccessFlags;
 pub(crate) use rpc::RpcFlags;
-pub(crate) use verbosity::Verbosity;
 pub(crate) use whisper::{RateFlags, WhisperFlags};
 
 /// All flags of a node. Names and defaults are go-ethereum's, with two exceptions: HTTP and WebSocket are on, on loopback
@@ -37,9 +37,8 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "DIR")]
     pub(crate) datadir: Option<PathBuf>,
 
-    /// Log level: 0 silent, 1 error, 2 warn, 3 info, 4 debug, 5 trace
-    #[arg(long, value_name = "0-5", default_value_t)]
-    pub(crate) verbosity: Verbosity,
+    #[command(flatten)]
+    pub(crate) log: LogFlags,
 
     #[command(flatten)]
     pub(crate) network: NetworkFlags,

@@ -20,7 +20,7 @@ pub(super) use data_lock::DataLock;
 
 /// Runs a node until Ctrl-C (or, on Unix, SIGTERM or SIGHUP).
 pub(crate) async fn run(flags: Flags) -> Result<(), Failure> {
-    flags.verbosity.log_to_stderr();
+    flags.log.settings().start();
     let stop = stop_signal().map_err(Failure::Signals)?;
     let datadir = data_dir(flags.datadir.clone())?;
     // Before anything in the directory is read or made.

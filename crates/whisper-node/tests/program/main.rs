@@ -7,6 +7,7 @@ mod discover;
 #[cfg(unix)]
 mod dns;
 #[cfg(unix)]
+mod logs;
 mod metrics;
 mod offline;
 #[cfg(unix)]
