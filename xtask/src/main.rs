@@ -11,6 +11,8 @@ mod interop;
 mod process;
 mod release;
 mod sim;
+#[cfg(unix)]
+mod soak;
 mod test;
 mod workspace;
 
@@ -25,6 +27,8 @@ const COMMANDS: &[Command] = &[
     book::COMMAND,
     interop::COMMAND,
     sim::COMMAND,
+    #[cfg(unix)]
+    soak::COMMAND,
     fuzz::COMMAND,
     bench::COMMAND,
     release::COMMAND,

@@ -12,7 +12,7 @@ use crate::{
     fuzz, interop,
     process::{self, cargo},
     release::semver,
-    sim,
+    sim, soak,
     workspace::Workspace,
 };
 
@@ -101,6 +101,7 @@ pub(super) const STEPS: &[Step] = &[
     step("planted", "simulated networks find bugs that are planted in them", |workspace| {
         sim::planted(workspace, false)
     }),
+    step("soak", "nodes under load and churn work for a minute", soak::test),
     step("interop", "clients from npm and PyPI, and the examples, talk to our node", interop::run)
         .needs(&[
             Need::step("node"),
