@@ -66,8 +66,8 @@ pub struct PeerSettings {
     ///
     /// What a peer sends is alive by the peer's clock. The node's own clock is taken to be wrong if more than half of the
     /// peers that this node dialed, and at least three of them, send what cannot be alive by it. Then the node uses the
-    /// peers' time, until their envelopes fit its own clock again. A clock by which the envelopes are alive when they
-    /// arrive is not corrected. Inbound peers do not count.
+    /// peers' time, or one up to eight seconds closer to its own, as long as the envelopes of the last minute need it. A clock
+    /// by which the envelopes are alive when they arrive is not corrected. Inbound peers do not count.
     pub clock_correction: u32,
 }
 
