@@ -32,6 +32,9 @@ pub(crate) const SPREAD: Duration = Duration::from_secs(20);
 /// Longest time, beyond the settling, until all nodes are connected again.
 const RECONNECT: Duration = Duration::from_secs(90);
 
+/// Longest time until no node follows clocks any more that were wrong. Nodes that follow each other come back step by step.
+const FOLLOW: Duration = Duration::from_secs(600);
+
 /// Time without posts at the end, in which everything expires. A clock that was wrong makes it longer.
 const DRAIN: Duration = Duration::from_secs(TTL as u64 + 75);
 
@@ -88,7 +91,8 @@ pub(crate) fn run(
         network = server::register(network, &members, &operations.exclusions);
         network = whisper::register(network, &members, &repaired);
     }
-    let mut run = Run { network, members, operations, hostile, repaired, rng, delivered: 0 };
+    let mut run =
+        Run { network, members, operations, hostile, repaired, rng, due: 0, delivered: 0 };
     let outcome = run.go(settings, scenario);
     if let Output::Page(path) = output {
         let summary = match &outcome {
@@ -108,20 +112,16 @@ struct Run {
     hostile: Vec<HostId>,
     repaired: Repaired,
     rng: StdRng,
+    /// Sixtieths of a post that are due.
+    due: u64,
     delivered: usize,
 }
 
 impl Run {
     fn go(&mut self, settings: &Settings, scenario: &Scenario) -> Result<Outcome, Violation> {
-        let mut due = 0;
         for second in 0..scenario.time.as_secs() {
-            self.pass(SECOND)?;
+            self.pass_second(settings)?;
             let now = self.network.elapsed();
-            due += settings.posts;
-            while due >= 60 {
-                due -= 60;
-                self.post(now, settings.faults);
-            }
             if settings.faults {
                 self.operations.undo_due(&mut self.network);
                 if second % OPERATION_EVERY == 0 && now + LASTS < self.repaired.at {
@@ -137,6 +137,17 @@ impl Run {
         let flushed = self.network.flush_trace();
         flushed.map_err(|error| violation(&self.network, ("trace", error.to_string())))?;
         Ok(self.outcome())
+    }
+
+    /// Lets a second pass, and posts what is due.
+    fn pass_second(&mut self, settings: &Settings) -> Result<(), Violation> {
+        self.pass(SECOND)?;
+        self.due += settings.posts;
+        while self.due >= 60 {
+            self.due -= 60;
+            self.post(self.network.elapsed(), settings.faults);
+        }
+        Ok(())
     }
 
     fn post(&mut self, at: Duration, varied: bool) {
@@ -170,6 +181,14 @@ impl Run {
         if !self.network.run_until(RECONNECT, connected)? {
             let text = "a node does not reach one that it dials".to_owned();
             return Err(self.broken(("all are connected again", text)));
+        }
+        let corrected_until = self.network.elapsed() + FOLLOW;
+        while settings.faults && whisper::check_clocks(&self.members).is_err() {
+            if self.network.elapsed() >= corrected_until {
+                let checked = whisper::check_clocks(&self.members);
+                checked.map_err(|broken| self.broken(broken))?;
+            }
+            self.pass_second(settings)?;
         }
         self.pass(SPREAD)?;
         let now = self.network.elapsed();

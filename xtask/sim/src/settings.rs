@@ -146,13 +146,14 @@ impl Settings {
     pub(crate) fn test(&self, scenario: &Scenario) -> String {
         let kind = if self.faults { "faults" } else { "quiet" };
         let Self { degree, posts, hostile, .. } = self;
+        let null = if self.null { " --null" } else { "" };
         let mut test = format!("#[test]\nfn seed_{}() {{\n    let scenario = ", scenario.seed);
         for (index, line) in scenario.to_string().lines().enumerate() {
             let _ = write!(test, "{}{line}", if index == 0 { "" } else { "\n    " });
         }
         let _ = write!(
             test,
-            ";\n    check(\"{kind} --degree {degree} --posts {posts} --hostile {hostile}\", &scenario);\n}}\n"
+            ";\n    check(\"{kind} --degree {degree} --posts {posts} --hostile {hostile}{null}\", &scenario);\n}}\n"
         );
         test
     }

@@ -1,7 +1,9 @@
 //! What whisper-protocol promises.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    rc::Rc,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -20,13 +22,15 @@ const TOLERATED_CLOCK: f64 = 9.0;
 /// How long after its expiry a post must have ended.
 const END_MARGIN: Duration = Duration::from_secs(70);
 
-/// The moment from which nothing goes wrong, and the nodes whose clocks were wrong before.
+/// The moment from which nothing goes wrong, and what was wrong with clocks before.
 #[derive(Debug, Clone)]
 pub(crate) struct Repaired {
     pub(crate) at: Duration,
     wrong_clocks: BTreeSet<HostId>,
     /// Those whose clocks were set at all: timers of the protocol notice it late.
     set_clocks: BTreeSet<HostId>,
+    /// When a node followed the clocks of its peers last, by its index.
+    corrected: Rc<RefCell<BTreeMap<usize, Duration>>>,
 }
 
 impl Repaired {
@@ -37,21 +41,43 @@ impl Repaired {
         });
         let wrong = set.clone().filter(|(_, by)| *by > TOLERATED_CLOCK);
         let hosts = |(host, _)| host;
-        Self { at, wrong_clocks: wrong.map(hosts).collect(), set_clocks: set.map(hosts).collect() }
+        Self {
+            at,
+            wrong_clocks: wrong.map(hosts).collect(),
+            set_clocks: set.map(hosts).collect(),
+            corrected: Rc::default(),
+        }
     }
 
-    /// Whether a message of this time must reach a node.
+    /// Whether a message of this time must reach a node. It need not while one of the two has a wrong clock, or follows peers
+    /// whose clocks are or were wrong: it takes a live message for expired, or posts one that has expired for others.
     fn must_reach(&self, posted: &Posted, node: usize) -> bool {
-        let of_wrong_clock =
-            [posted.new.node, node].into_iter().any(|node| self.wrong_clocks.contains(&host(node)));
-        posted.at > self.at + Duration::from_secs(15) || !of_wrong_clock
+        [posted.new.node, node].into_iter().all(|node| {
+            let was_wrong = self.wrong_clocks.contains(&host(node));
+            let wrong_until = was_wrong.then_some(self.at + Duration::from_secs(15));
+            let followed_until = self.corrected.borrow().get(&node).copied();
+            wrong_until.max(followed_until).is_none_or(|until| posted.at > until)
+        })
     }
+
+    /// Remembers which nodes follow the clocks of their peers.
+    fn note_corrected(&self, members: &Members, now: Duration) {
+        let all = 0..members.len();
+        self.corrected
+            .borrow_mut()
+            .extend(all.filter(|node| correction(members, *node) != 0).map(|node| (node, now)));
+    }
+}
+
+/// By how many seconds a node corrects its clock.
+fn correction(members: &Members, node: usize) -> i32 {
+    members.member(node).map_or(0, |member| member.whisper.info().clock_correction)
 }
 
 /// What holds at each moment.
 pub(crate) fn register(network: Network, members: &Members, repaired: &Repaired) -> Network {
     let (pools, posts) = (members.clone(), members.clone());
-    let set_clocks = repaired.set_clocks.clone();
+    let (set_clocks, noted) = (repaired.set_clocks.clone(), repaired.clone());
     network
         .invariant("a pool has nothing that has expired", move |network| {
             let index = usize::try_from(network.elapsed().as_secs()).unwrap_or(0) % pools.len();
@@ -65,7 +91,8 @@ pub(crate) fn register(network: Network, members: &Members, repaired: &Repaired)
                 None => Ok(()),
             }
         })
-        .invariant("a post ends once", move |_| {
+        .invariant("a post ends once", move |network| {
+            noted.note_corrected(&posts, network.elapsed());
             for posted in posts.posts().iter_mut() {
                 posted.look()?;
             }
@@ -115,8 +142,6 @@ pub(crate) fn check_arrived(
                 let missing = part.iter().find(|node| {
                     !received[**node].contains(&posted.new.number)
                         && repaired.must_reach(posted, **node)
-                        && !is_corrected(members, **node)
-                        && !is_corrected(members, posted.new.node)
                 });
                 if let Some(node) = missing {
                     let Posted { new, at, .. } = posted;
@@ -130,9 +155,16 @@ pub(crate) fn check_arrived(
     Ok(())
 }
 
-/// Whether a node follows the clocks of its peers. It may have followed wrong ones.
-fn is_corrected(members: &Members, node: usize) -> bool {
-    members.member(node).is_some_and(|member| member.whisper.info().clock_correction != 0)
+/// No node follows clocks that were wrong.
+pub(crate) fn check_clocks(members: &Members) -> Result<(), Broken> {
+    for node in 0..members.len() {
+        let seconds = correction(members, node);
+        if seconds != 0 {
+            let text = format!("node {node} corrects its clock by {seconds} s");
+            return Err(("a right clock is not corrected", text));
+        }
+    }
+    Ok(())
 }
 
 /// What a node and its peers know about a message that has not arrived.
