@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use p2p_identity::PublicKey;
 use whisper_envelope::{DraftError, SymmetricKey};
-use whisper_pow::{SealError, Work};
+use whisper_pow::{Rule, SealError, Work};
 
 use crate::{
     peers::direct::DirectError,
@@ -24,7 +24,7 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct MailAsk {
-    /// What is asked for.
+    /// What is asked for. If its upper limit of the time is 0, there is none.
     pub query: Query,
     /// How the request is encrypted.
     pub seal: MailSeal,
@@ -33,6 +33,9 @@ pub struct MailAsk {
     pub form: QueryForm,
     /// The least work of the envelope of an encrypted request. Default 0.2, which go-ethereum's `wnode` requires.
     pub min_work: Work,
+    /// The rule under which it is work. Default `None`: that of the server, if it is known; else [`Rule::GETH_1_8`] in the binary
+    /// form, and this node's own in the others.
+    pub rule: Option<Rule>,
     /// Maximum time for the proof of work, and maximum time without anything from the server. Default 10 s, as in status-go.
     pub timeout: Duration,
 }
@@ -40,7 +43,7 @@ pub struct MailAsk {
 /// How a request to a mail server is encrypted.
 #[derive(Debug, Clone)]
 pub enum MailSeal {
-    /// Not at all. go-ethereum's servers ignore such requests.
+    /// Not at all. go-ethereum's servers disconnect a client that sends such a request.
     Open,
     /// With the password that the clients of the server share.
     Password(SymmetricKey),
@@ -57,6 +60,7 @@ impl MailAsk {
             seal,
             form: QueryForm::Binary,
             min_work: Work::new(0.2).unwrap_or(Work::ZERO),
+            rule: None,
             timeout: Duration::from_secs(10),
         }
     }
@@ -114,7 +118,8 @@ pub enum MailAskError {
     Refused(String),
     /// The connection has ended before the answer.
     #[error(
-        "the mail server has disconnected after {received} envelopes: connect again, and ask again"
+        "the mail server has disconnected after {received} envelopes: connect again, and ask again (go-ethereum's servers \
+         disconnect after an unencrypted request)"
     )]
     Disconnected {
         /// Number of envelopes that have come.

@@ -2,14 +2,18 @@
 
 use p2p_identity::{NodeId, SecretKey};
 use whisper_envelope::{Dialect, Draft, Envelope, Recipient};
-use whisper_pow::Target;
+use whisper_pow::{Rule, Target};
 
 use super::Whisper;
 use crate::{
     mail_server::ask::{MailAnswer, MailAsk, MailAskError, MailSeal},
     peers::direct::DirectError,
+    session::context::SessionContext,
     wire::packet::{QueryForm, Request},
 };
+
+/// "No upper limit of the time of sending" in the forms in which 0 means 1970. One more overflows in go-ethereum's servers.
+const NO_UPPER_LIMIT: u32 = u32::MAX - 1;
 
 impl Whisper {
     /// Requests old messages from a peer that is a mail server, and waits for the end of its answer. The messages come as
@@ -35,13 +39,22 @@ impl Whisper {
             && (matches!(ask.seal, MailSeal::Open) || ask.form != QueryForm::Binary);
         let timeout = ask.timeout;
         let mut awaited = self.context().mail.awaited.begin(peer).await;
-        let request = self.mail_request(dialect, ask).await?;
+        let request = self.mail_request(&peer, dialect, ask).await?;
         awaited.expect(request.id());
         self.request_mail(peer, request).await.map_err(MailAskError::Unsent)?;
         awaited.answer(timeout, confirms).await
     }
 
-    async fn mail_request(&self, dialect: Dialect, ask: MailAsk) -> Result<Request, MailAskError> {
+    async fn mail_request(
+        &self,
+        peer: &NodeId,
+        dialect: Dialect,
+        mut ask: MailAsk,
+    ) -> Result<Request, MailAskError> {
+        let is_rlp = ask.form != QueryForm::Binary && !matches!(ask.seal, MailSeal::Open);
+        if ask.query.to == 0 && !is_rlp {
+            ask.query.to = NO_UPPER_LIMIT;
+        }
         let to = match &ask.seal {
             MailSeal::Open => {
                 let id = p2p_world::rng().bytes();
@@ -50,13 +63,14 @@ impl Whisper {
             MailSeal::Password(key) => Recipient::Symmetric(key),
             MailSeal::Server(key) => Recipient::Asymmetric(key),
         };
-        Ok(Request::Sealed(self.seal_request(dialect, to, &ask).await?))
+        Ok(Request::Sealed(self.seal_request(peer, dialect, to, &ask).await?))
     }
 
     /// Servers demand a signature, but do not check whose it is: each request has a key of its own, so that it does not show
     /// who asks.
     async fn seal_request(
         &self,
+        peer: &NodeId,
         dialect: Dialect,
         to: Recipient<'_>,
         ask: &MailAsk,
@@ -66,9 +80,18 @@ impl Whisper {
         let message = ask.query.encode(ask.form);
         let draft = Draft::new(dialect, to, self.context().corrector.now()).payload(&message);
         let unsealed = draft.sign(&signer).encrypt(&mut rng).map_err(MailAskError::Unencrypted)?;
-        let (rule, _) = self.context().rules.seal_rules(dialect, || []);
+        let rule = ask.rule.unwrap_or_else(|| self.request_rule(peer, dialect, ask.form));
         let target = Target::AtLeast(ask.min_work);
         let sealed = self.0.miner.seal(&unsealed, rule, target, ask.timeout).await;
         Ok(sealed.map_err(MailAskError::Unsealed)?.envelope)
+    }
+    fn request_rule(&self, peer: &NodeId, dialect: Dialect, form: QueryForm) -> Rule {
+        let SessionContext { links, relays, rules, .. } = self.context();
+        let state = links.find(peer).and_then(|(slot, _)| relays.relays().peer(slot));
+        let known = state.and_then(|(_, state)| state.rule());
+        known.unwrap_or_else(|| match form {
+            QueryForm::Binary => Rule::GETH_1_8,
+            _ => rules.seal_rules(dialect, || []).0,
+        })
     }
 }
