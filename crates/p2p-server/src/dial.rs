@@ -80,6 +80,11 @@ impl Dialer {
         }
     }
 
+    /// Replaces the number of attempts that may run at once. Those that run go on.
+    pub(crate) fn set_max_active(&mut self, max_active: usize) {
+        self.max_active = max_active;
+    }
+
     /// Sets for how long a found node is not dialed again after an attempt or a lost connection. Default
     /// [`Dialer::DEFAULT_FOUND_COOLDOWN`], at most one day.
     #[must_use]

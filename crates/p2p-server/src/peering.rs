@@ -19,12 +19,12 @@ use p2p_mux::identity::{Enode, Host, NodeId};
 
 use crate::{
     access::{
-        Access, Evicted, Exclusion, LinkRules, PendingHandshakes, Pin, PinRank, RefuseReason,
+        Access, Evicted, Exclusion, InboundSettings, LinkRules, PendingHandshakes, Pin, PinRank, RefuseReason,
         Throttle, network,
     },
     config::ServerSettings,
     dial::{Dialer, NextAction, NodeKind, OfferError},
-    slots::{Admission, Direction, InboundPeers, Slots},
+    slots::{Admission, Direction, InboundPeers, Limits, Slots},
 };
 
 /// A connection whose other end has proved its identity.
@@ -52,8 +52,18 @@ pub(crate) struct Peering {
     slots: Slots,
     inbound: InboundPeers,
     dialer: Dialer,
+    dialing: DialBounds,
     /// Over which link each node is connected.
     pub(crate) links: LinkRules,
+}
+
+/// The settings of dialing that bound other limits.
+#[derive(Debug)]
+struct DialBounds {
+    /// Whether the node looks for peers by itself.
+    finds_peers: bool,
+    enabled: bool,
+    max_active: Option<usize>,
 }
 
 impl Peering {
@@ -78,6 +88,11 @@ impl Peering {
             ),
             dialer: Dialer::new(dialing.backoff, settings.max_active())
                 .found_cooldown(dialing.found_cooldown),
+            dialing: DialBounds {
+                finds_peers,
+                enabled: dialing.enabled,
+                max_active: dialing.max_active,
+            },
             links: LinkRules::new(&settings.connection.links),
         };
         for enode in &settings.nodes.statics {
@@ -95,6 +110,21 @@ impl Peering {
             peering.slots.set_trusted(enode.id, true);
         }
         peering
+    }
+
+    /// Replaces the limits. They apply to new connections: peers and handshakes in progress stay.
+    pub(crate) fn set_limits(&mut self, limits: Limits, inbound: &InboundSettings) {
+        let DialBounds { finds_peers, enabled, max_active } = self.dialing;
+        self.throttle.set_interval(inbound);
+        self.pending.set_limits(limits.max_pending, inbound.max_pending_per_ip);
+        self.slots.set_limits(limits);
+        self.inbound.set_shares(
+            limits.max_inbound(finds_peers),
+            inbound.max_peers_per_ip,
+            inbound.max_peers_per_network,
+        );
+        let max_active = max_active.unwrap_or(limits.max_pending).max(1);
+        self.dialer.set_max_active(if enabled { max_active } else { 0 });
     }
 
     // Inbound handshakes.

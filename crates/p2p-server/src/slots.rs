@@ -132,6 +132,11 @@ impl Slots {
         }
     }
 
+    /// Replaces the limits. Peers beyond them stay.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Whether a connection with `id` would be admitted now.
     ///
     /// # Errors

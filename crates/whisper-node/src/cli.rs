@@ -1,6 +1,7 @@
 //! The command line: parses it and runs the command.
 
 mod bootnode;
+mod config;
 mod console;
 mod demo;
 mod discover;
@@ -12,7 +13,9 @@ mod progress;
 mod run;
 mod stop_signal;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use console::print_error;
 pub(crate) use failure::Failure;
@@ -34,6 +37,9 @@ pub(crate) struct Cli {
 enum Command {
     /// Run a node until Ctrl-C (the default command)
     Run(Box<Flags>),
+    /// Check, show or print a configuration
+    #[command(subcommand)]
+    Config(config::Command),
     /// Run a boot node until Ctrl-C: it only answers discovery, so that other nodes find each other
     Bootnode(bootnode::Bootnode),
     /// Use discovery: ping, resolve, lookup, crawl, listen, and node lists in the DNS
@@ -55,12 +61,42 @@ enum Command {
     Pow(pow::Command),
 }
 
-impl Cli {
+/// A command line that was parsed.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    cli: Cli,
+    matches: ArgMatches,
+}
+
+/// The whole command line.
+fn command() -> clap::Command {
+    fn with_switches(command: clap::Command) -> clap::Command {
+        let names: Vec<_> =
+            command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+        names.iter().fold(config::with_switches(command), |command, name| {
+            command.mut_subcommand(name, with_switches)
+        })
+    }
+    with_switches(Cli::command())
+}
+
+impl Invocation {
+    /// Parses the words of a command line. The first one is the name of the program.
+    pub(crate) fn parse<W: Into<OsString> + Clone>(
+        words: impl IntoIterator<Item = W>,
+    ) -> Result<Self, clap::Error> {
+        let matches = command().try_get_matches_from(words)?;
+        Ok(Self { cli: Cli::from_arg_matches(&matches)?, matches })
+    }
+
     /// Runs the command.
     pub(crate) async fn execute(self) -> Result<(), Failure> {
-        match self.command {
-            None => run::run(self.flags).await,
-            Some(Command::Run(flags)) => run::run(*flags).await,
+        let inner = self.matches.subcommand().map_or(&self.matches, |(_, inner)| inner);
+        match self.cli.command {
+            None | Some(Command::Run(_)) => {
+                run::run(config::Sources::new(&config::Settings::of_a_node(), inner)).await
+            }
+            Some(Command::Config(command)) => command.run(inner),
             Some(Command::Bootnode(bootnode)) => bootnode.run().await,
             Some(Command::Discover(command)) => command.run().await,
             Some(Command::Demo) => demo::run().await,
@@ -296,8 +332,8 @@ mod tests {
         }
         let mut found = Vec::new();
         find(&Cli::command(), "", &mut found);
-        // `run` has the flags of the default command.
-        found.retain(|(command, _)| command != "run");
+        // These have the flags of the default command.
+        found.retain(|(command, _)| command != "run" && !command.starts_with("config "));
         found.sort();
         let listed = list_flags().into_iter();
         let mut listed: Vec<_> =

@@ -8,10 +8,12 @@ mod logs;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let invocation = match cli::Invocation::parse(std::env::args_os()) {
+        Ok(invocation) => invocation,
+        // Help and the version are such errors as well.
+        Err(error) => error.exit(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -19,7 +21,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(cli.execute()) {
+    match runtime.block_on(invocation.execute()) {
         Ok(()) | Err(cli::Failure::ReaderGone) => ExitCode::SUCCESS,
         Err(failure) => {
             cli::print_error(&format!("whisper-node: {}", failure.report()));

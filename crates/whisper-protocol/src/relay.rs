@@ -92,7 +92,7 @@ pub(crate) struct Relay {
     /// Changes whenever the peers are to be told something about the node.
     version: AtomicU64,
     /// The node's status. Work requirement, bloom and light mode are filled in from the other fields.
-    status: Status,
+    status: Mutex<Status>,
     /// Whether the node is a light client: only its own envelopes are sent.
     light: AtomicBool,
     counts: SentCounts,
@@ -112,11 +112,11 @@ impl Relay {
             roster: RwLock::default(),
             requirements: Mutex::new(Requirements::new(dialect, config)),
             version: AtomicU64::new(0),
-            status: Status {
+            status: Mutex::new(Status {
                 confirmations: config.receipts.confirmations,
                 rates: config.peers.rates.announced(),
                 ..Status::default()
-            },
+            }),
             light: AtomicBool::new(config.light),
             counts: SentCounts::default(),
         }
@@ -142,7 +142,7 @@ impl Relay {
             min_work: requirements.min_work(),
             bloom: *requirements.bloom(),
             light: self.is_light(),
-            ..self.status
+            ..*lock(&self.status)
         }
     }
 
@@ -345,6 +345,11 @@ impl Relay {
     /// Whether the node is a light client, which sends only its own envelopes.
     pub(crate) fn is_light(&self) -> bool {
         self.light.load(Ordering::Relaxed)
+    }
+
+    /// Announces these limits to new peers.
+    pub(crate) fn set_rates(&self, rates: Option<Rates>) {
+        lock(&self.status).rates = rates;
     }
 
     /// Makes the node a light client, or one that relays; in the latter case all peers are sent what is alive. The

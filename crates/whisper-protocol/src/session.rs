@@ -43,8 +43,6 @@ struct Session {
     remote: Remote,
     sender: Arc<PeerSender>,
     wake: Arc<Notify>,
-    /// Whether limits apply to what this peer sends.
-    limited: bool,
     /// The bundles that the peer has not acknowledged.
     unconfirmed: Mutex<UnconfirmedBundles>,
     /// The envelopes that arrived before their time.
@@ -65,7 +63,6 @@ pub(crate) async fn run(
     let session = Session {
         context: Arc::clone(&context),
         wire,
-        limited: context.limiter.applies_to(&id, remote.ip),
         remote,
         sender: Arc::new(PeerSender::new(sender)),
         wake: Arc::default(),

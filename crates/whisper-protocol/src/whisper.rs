@@ -30,6 +30,7 @@ use crate::{
     keys::id::FilterId,
     mail_server::MailRequests,
     peers::direct::DirectError,
+    peers::rate_limit::RateLimits,
     peers::remote::Remote,
     receipts::post::{Post, PostError},
     receipts::receipt::Receipt,
@@ -185,6 +186,13 @@ impl Whisper {
     #[must_use]
     pub fn bloom(&self) -> Bloom {
         self.context().relays.relays().bloom()
+    }
+
+    /// Changes how much peers may send. What a peer has used of the old limits counts for the new ones. New peers are told;
+    /// connected ones keep the announcement that they got, and packets beyond the new limits are dropped.
+    pub fn set_rate_limits(&self, limits: RateLimits) {
+        self.context().relays.set_rates(limits.announced());
+        self.context().limiter.set(limits);
     }
 
     /// Makes the node a light client, which sends what is posted here and relays nothing, or makes it relay again what is

@@ -40,9 +40,15 @@ impl PendingHandshakes {
     /// `max`: all handshakes. `max_per_ip`: those of one address, half of `max` if `None`. Both count as
     /// at least 1.
     pub(crate) fn new(max: usize, max_per_ip: Option<usize>) -> Self {
-        let max = max.max(1);
-        let max_per_ip = max_per_ip.unwrap_or(max.div_ceil(2)).max(1);
-        Self { max, max_per_ip, entries: VecDeque::new(), last: 0 }
+        let mut pending = Self { max: 1, max_per_ip: 1, entries: VecDeque::new(), last: 0 };
+        pending.set_limits(max, max_per_ip);
+        pending
+    }
+
+    /// Replaces the limits, which apply to the next handshake.
+    pub(crate) fn set_limits(&mut self, max: usize, max_per_ip: Option<usize>) {
+        self.max = max.max(1);
+        self.max_per_ip = max_per_ip.unwrap_or(self.max.div_ceil(2)).max(1);
     }
 
     /// Adds a handshake with an address. Returns its number, and the handshake that is evicted for it.

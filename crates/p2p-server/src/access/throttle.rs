@@ -75,6 +75,12 @@ impl Throttle {
         Self { recent, lan: settings.throttle_lan, own_networks, members }
     }
 
+    /// Replaces the time between connections of one address. It counts from the next connection on.
+    pub(crate) fn set_interval(&mut self, settings: &InboundSettings) {
+        self.recent = settings.throttle.map(Recent::new);
+        self.lan = settings.throttle_lan;
+    }
+
     /// A node at `ip` has proved that it is in the separate network of this node.
     #[cfg(any(test, feature = "discovery"))]
     pub(crate) fn add_member(&mut self, ip: IpAddr, now: Instant) {

@@ -6,8 +6,9 @@ use p2p_mux::identity::NodeId;
 
 use super::Server;
 use crate::{
-    access::{Access, Ban, BanTarget, NetRestrict},
+    access::{Access, Ban, BanTarget, InboundSettings, NetRestrict},
     clock::now,
+    slots::Limits,
 };
 
 /// The access rules. A change applies as soon as the method returns, to connections in progress, to later
@@ -80,6 +81,14 @@ impl Server {
     #[must_use]
     pub fn net_restrict(&self) -> Option<NetRestrict> {
         self.read_access(|access| access.networks.clone())
+    }
+
+    /// Replaces the limits of peers and of inbound connections. They apply to new connections: no peer is disconnected
+    /// for them.
+    pub fn set_limits(&self, limits: Limits, inbound: InboundSettings) {
+        self.context.state().peering.set_limits(limits, &inbound);
+        // There may be a free slot now.
+        self.context.wakers.wake_all();
     }
 
     fn read_access<T>(&self, read: impl FnOnce(&Access) -> T) -> T {

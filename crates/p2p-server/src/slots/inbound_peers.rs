@@ -70,11 +70,20 @@ impl InboundPeers {
         max_per_ip: Option<usize>,
         max_per_network: Option<usize>,
     ) -> Self {
-        Self {
-            max_per_ip: max_per_ip.unwrap_or(slots / 4).max(1),
-            max_per_network: max_per_network.unwrap_or(slots / 2).max(1),
-            peers: HashMap::default(),
-        }
+        let mut peers = Self { max_per_ip: 1, max_per_network: 1, peers: HashMap::default() };
+        peers.set_shares(slots, max_per_ip, max_per_network);
+        peers
+    }
+
+    /// Replaces the shares, as in [`InboundPeers::new`]. No peer loses its slot before a newcomer needs it.
+    pub(crate) fn set_shares(
+        &mut self,
+        slots: usize,
+        max_per_ip: Option<usize>,
+        max_per_network: Option<usize>,
+    ) {
+        self.max_per_ip = max_per_ip.unwrap_or(slots / 4).max(1);
+        self.max_per_network = max_per_network.unwrap_or(slots / 2).max(1);
     }
 
     /// Adds a peer with the number of its connection, in place of an earlier connection with it.

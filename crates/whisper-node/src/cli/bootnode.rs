@@ -78,12 +78,12 @@ impl Bootnode {
 
     /// Locks the key in the data directory, unless another key is given.
     fn lock(&self) -> Result<Option<DataLock>, Failure> {
-        let lock = || DataLock::acquire(&data_dir(self.datadir.clone())?, "bootkey.lock");
+        let lock = || DataLock::acquire(&data_dir(self.datadir.as_deref())?, "bootkey.lock");
         self.key.is_default().then(lock).transpose()
     }
 
     async fn start(&self) -> Result<Discv4, Failure> {
-        let file = || Ok(data_dir(self.datadir.clone())?.join("bootkey"));
+        let file = || Ok(data_dir(self.datadir.as_deref())?.join("bootkey"));
         let key = self.key.read_or_create(file)?;
         let external_ip = self.nat.external_ip();
         let content = external_ip.into_iter().fold(Content::new(), Content::ip);

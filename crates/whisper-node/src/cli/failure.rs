@@ -15,6 +15,8 @@ use whisper_node::NodeError;
 use whisper_pow::SealError;
 use whisper_rpc::{RpcError, TlsContent, TlsError, TokenError, Transport, WebSetting};
 
+use super::config::ConfigError;
+
 /// Why the program ends with an error. The operator reads one line: the error, its causes, and the flag to change.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -24,6 +26,12 @@ pub(crate) enum Failure {
     /// The data directory cannot be made.
     #[error("cannot make the data directory {} (--datadir)", path.display())]
     DataDir { path: PathBuf, source: io::Error },
+    /// `--config`.
+    #[error("cannot read the configuration file {} (--config)", path.display())]
+    ConfigFile { path: PathBuf, source: io::Error },
+    /// Values in the file, the environment or on the command line.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// Another process uses the data directory.
     #[error("the data directory {} is in use: another node runs with it; stop that node, or choose another --datadir", path.display())]
     DataDirInUse { path: PathBuf },

@@ -37,6 +37,11 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "DIR")]
     pub(crate) datadir: Option<PathBuf>,
 
+    /// Configuration file, in TOML. Its keys are the names of these flags; `config default` prints one
+    /// [default: whisper-node.toml in the data directory, if it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) log: LogFlags,
 

@@ -3,6 +3,8 @@
 
 mod book;
 #[cfg(unix)]
+mod config;
+#[cfg(unix)]
 mod discover;
 #[cfg(unix)]
 mod dns;

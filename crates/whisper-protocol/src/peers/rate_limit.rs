@@ -10,7 +10,10 @@ use std::{
     hash::Hash,
     net::IpAddr,
     num::NonZeroU32,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,7 +21,7 @@ use p2p_identity::{NodeId, host_prefix};
 use p2p_world::HashMap;
 
 use crate::{
-    lock::lock,
+    lock::{lock, read, write},
     peers::rate_limit::bucket::{BURST, Bucket, inflow},
     wire::packet::Rates,
 };
@@ -118,9 +121,13 @@ impl Default for RateLimits {
 }
 
 impl RateLimits {
+    fn is_limited(&self) -> bool {
+        self.peer.is_limited() || self.ip.is_limited()
+    }
+
     /// Whether any limit applies to a peer of this id and address.
-    pub(crate) fn apply_to(&self, id: &NodeId, ip: Option<IpAddr>) -> bool {
-        (self.peer.is_limited() || self.ip.is_limited())
+    fn apply_to(&self, id: &NodeId, ip: Option<IpAddr>) -> bool {
+        self.is_limited()
             && !self.exempt.contains(id)
             && !ip.is_some_and(|ip| self.exempt_addresses.matches(ip))
     }
@@ -228,18 +235,26 @@ struct AllAccounts {
 /// Applies the limits to the peers' packets.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
-    limits: RateLimits,
+    /// Whether there is any limit: read for every packet.
+    is_limited: AtomicBool,
+    limits: RwLock<Arc<RateLimits>>,
     accounts: Mutex<AllAccounts>,
 }
 
 impl RateLimiter {
     pub(crate) fn new(limits: RateLimits) -> Self {
-        Self { limits, accounts: Mutex::default() }
+        Self {
+            is_limited: AtomicBool::new(limits.is_limited()),
+            limits: RwLock::new(Arc::new(limits)),
+            accounts: Mutex::default(),
+        }
     }
 
-    /// Whether any limit applies to a peer of this id and address.
-    pub(crate) fn applies_to(&self, id: &NodeId, ip: Option<IpAddr>) -> bool {
-        self.limits.apply_to(id, ip)
+    /// Replaces the limits. What a sender has used of the old ones counts for the new ones.
+    pub(crate) fn set(&self, limits: RateLimits) {
+        let is_limited = limits.is_limited();
+        *write(&self.limits) = Arc::new(limits);
+        self.is_limited.store(is_limited, Ordering::Relaxed);
     }
 
     /// A packet of `bytes` bytes arrived. It is charged only if it is within the limits.
@@ -250,8 +265,14 @@ impl RateLimiter {
         ip: Option<IpAddr>,
         bytes: usize,
     ) -> Result<(), Excess> {
-        let Self { limits, accounts } = self;
-        let mut accounts = lock(accounts);
+        if !self.is_limited.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let limits = Arc::clone(&*read(&self.limits));
+        if !limits.apply_to(id, ip) {
+            return Ok(());
+        }
+        let mut accounts = lock(&self.accounts);
         let AllAccounts { peers, ips } = &mut *accounts;
         let peer = peers.of(now, *id);
         let mut network = ip.map(|ip| ips.of(now, host_prefix(ip)));

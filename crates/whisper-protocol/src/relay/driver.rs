@@ -25,6 +25,7 @@ use crate::{
     relay::relays::{Processed, Relays, dialects},
     relay::{Effects, Relay, Transmit, Unsent},
     stats::{Counter, Reason, counters::Counters},
+    wire::packet::Rates,
 };
 
 /// Maximum number of envelopes to process at once, so that others do not wait long for the lock.
@@ -177,6 +178,11 @@ impl RelayDriver {
     pub(crate) fn require(&self, change: impl Fn(u32, &mut Requirements)) {
         let now = self.clock.now();
         self.change_all(|relay| relay.require(|requirements| change(now, requirements)));
+    }
+
+    /// Announces these limits to new peers.
+    pub(crate) fn set_rates(&self, rates: Option<Rates>) {
+        self.change_all(|relay| relay.set_rates(rates));
     }
 
     /// Makes the node a light client, or one that relays.

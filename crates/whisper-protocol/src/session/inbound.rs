@@ -64,7 +64,7 @@ impl Session {
             if length > MAX_PACKET {
                 return Err(Fault::PacketTooLarge { length, limit: MAX_PACKET }.into());
             }
-            if self.limited && !self.is_within_limits(&message)? {
+            if !self.is_within_limits(&message)? {
                 continue;
             }
             self.handle_packet(slot, theirs, message).await?;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use p2p_identity::SecretKey;
@@ -18,12 +18,17 @@ use whisper_rpc::RpcConfig;
 use crate::cli::failure::Failure;
 use crate::cli::flags::{Flags, List, NetworkFlags, PeerAccessFlags, RateFlags, WhisperFlags};
 
+/// The path of the data directory.
+pub(crate) fn data_dir_path(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    match given {
+        Some(datadir) => Ok(datadir.to_owned()),
+        None => Ok(std::env::home_dir().ok_or(Failure::NoHome)?.join(".whisper-node")),
+    }
+}
+
 /// The data directory, which is made if it does not exist.
-pub(crate) fn data_dir(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    let datadir = match given {
-        Some(datadir) => datadir,
-        None => std::env::home_dir().ok_or(Failure::NoHome)?.join(".whisper-node"),
-    };
+pub(crate) fn data_dir(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    let datadir = data_dir_path(given)?;
     fs::create_dir_all(&datadir)
         .map_err(|source| Failure::DataDir { path: datadir.clone(), source })?;
     Ok(datadir)
@@ -43,6 +48,13 @@ pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, 
         metrics: flags.metrics.addr(),
         archive: flags.archive.config()?,
     })
+}
+
+/// Checks the values that are wrong only for a node, without reading or making a file.
+pub(crate) fn check(flags: &Flags) -> Result<(), Failure> {
+    whisper_config(&flags.whisper)?;
+    let key = SecretKey::random(&mut rand::rng());
+    server_config(key, flags.network.clone(), PathBuf::new()).map(drop)
 }
 
 fn whisper_config(flags: &WhisperFlags) -> Result<Config, Failure> {
