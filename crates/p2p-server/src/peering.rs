@@ -19,8 +19,8 @@ use p2p_mux::identity::{Enode, Host, NodeId};
 
 use crate::{
     access::{
-        Access, Evicted, Exclusion, InboundSettings, LinkRules, PendingHandshakes, Pin, PinRank, RefuseReason,
-        Throttle, network,
+        Access, Evicted, Exclusion, InboundSettings, LinkRules, PendingHandshakes, Pin, PinRank,
+        RefuseReason, Throttle, network,
     },
     config::ServerSettings,
     dial::{Dialer, NextAction, NodeKind, OfferError},

@@ -23,8 +23,10 @@
 
 pub mod metrics;
 mod node;
+mod reload;
 
 pub use node::{ArchiveConfig, Node, NodeConfig, NodeError};
+pub use reload::ReloadError;
 #[doc(no_inline)]
 pub use {p2p_server, whisper_archive, whisper_protocol, whisper_rpc};
 

@@ -49,10 +49,6 @@ pub(crate) struct LogControl(reload::Handle<Targets, Registry>);
 
 impl LogControl {
     /// Sets the level of all modules, and the levels of single modules. Replaces all levels set before.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the reload of the configuration will call it")
-    )]
     pub(crate) fn set(&self, verbosity: Verbosity, levels: &[ModuleLevel]) {
         if let Err(error) = self.0.reload(targets(verbosity, levels)) {
             tracing::warn!(%error, "the log levels do not change");

@@ -139,6 +139,11 @@ impl Node {
         &self.rpc
     }
 
+    /// Replaces the metrics server. Returns the one that ran before.
+    pub(crate) fn replace_metrics(&mut self, new: Option<MetricsServer>) -> Option<MetricsServer> {
+        std::mem::replace(&mut self.metrics, new)
+    }
+
     /// Stops all parts and waits for their end. JSON-RPC takes at most 2 s and the network at most 2.25 s, in parallel,
     /// whatever clients and peers do.
     pub async fn stop(self) {

@@ -52,7 +52,7 @@ use serde_json::Value;
 
 use crate::types::{
     BanJson, Criteria, DialStateJson, DroppedJson, ExplanationJson, HexBytes, InfoJson,
-    MessageJson, NewMessage, NodeInfoJson, PeerInfoJson, Quantity, ReceiptJson,
+    MessageJson, NewMessage, NodeInfoJson, PeerInfoJson, Quantity, ReceiptJson, ReloadReport,
 };
 
 /// Defines the calls of a namespace. Each has the name of the method, the parameters by position, and the type of the
@@ -163,6 +163,8 @@ calls! {
         peers = "admin_peers"() -> Vec<PeerInfoJson>;
         /// Returns the data directory of the node.
         datadir = "admin_datadir"() -> String;
+        /// Reads the configuration again. Changes what can change while the node runs, and names the rest.
+        reload = "admin_reload"() -> ReloadReport;
         /// Connects to a node, and connects again whenever the connection is lost.
         add_peer = "admin_addPeer"(url: &str) -> bool;
         /// Disconnects a node, and no longer connects to it as a static node.

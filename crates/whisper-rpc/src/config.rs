@@ -8,6 +8,7 @@ use std::time::Duration;
 use p2p_world::{SystemWorld, World};
 
 use crate::namespace::Namespace;
+use crate::reload::Reloader;
 use crate::transport::error::RpcError;
 use crate::transport::tls::Tls;
 use crate::transport::token::Token;
@@ -36,6 +37,8 @@ pub struct RpcConfig {
     pub datadir: PathBuf,
     /// The answer of `net_version`. Default: 1, as in go-ethereum.
     pub network_id: u64,
+    /// Reads the configuration again, for `admin_reload`. Default: `None`, the method answers with an error.
+    pub reload: Option<Reloader>,
     /// The machine that the node runs on: the UNIX clock of the methods, and names of hosts in their arguments. The servers
     /// themselves always use that of the operating system. Default: that of the operating system.
     pub world: Arc<dyn World>,
@@ -53,6 +56,7 @@ impl Default for RpcConfig {
             limits: RpcLimits::default(),
             datadir: PathBuf::from("."),
             network_id: 1,
+            reload: None,
             world: SystemWorld::shared(),
         }
     }

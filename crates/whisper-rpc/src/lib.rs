@@ -78,6 +78,8 @@ pub mod fuzzing;
 #[cfg(feature = "server")]
 mod namespace;
 #[cfg(feature = "server")]
+mod reload;
+#[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod transport;
@@ -91,6 +93,7 @@ pub use {
     config::{HttpSettings, RpcConfig, RpcLimits, WsSettings},
     namespace::context::openrpc,
     namespace::{Namespace, UnknownNamespace},
+    reload::{ReloadOutcome, Reloader},
     server::{RpcMeter, RpcServer, serve},
     transport::error::{RpcError, Transport},
     transport::tls::{Tls, TlsContent, TlsError},

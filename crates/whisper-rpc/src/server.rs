@@ -28,7 +28,7 @@ pub async fn serve(
     config.ws.as_ref().map_or(Ok(()), WsSettings::check)?;
     let stop = CancellationToken::new();
     let (key_export, network_id) = (config.key_export, config.network_id);
-    let max_pow_time = config.limits.pow_time;
+    let (max_pow_time, reload) = (config.limits.pow_time, config.reload.clone());
     let (datadir, stopped, world) = (config.datadir.clone(), stop.clone(), config.world.clone());
     let transports = Transports::start(config, stop, |transports| {
         let transports = transports.clone();
@@ -41,6 +41,7 @@ pub async fn serve(
             max_pow_time,
             datadir,
             network_id,
+            reload,
             world,
         };
         Box::new(move |api| context.served(api))

@@ -11,6 +11,7 @@ pub(crate) mod hex;
 pub(crate) mod message;
 pub(crate) mod node_info;
 pub(crate) mod receipt;
+pub(crate) mod reload;
 pub(crate) mod sealed;
 pub(crate) mod topic;
 
@@ -25,6 +26,7 @@ pub use hex::{HexBytes, HexBytesError, Quantity};
 pub use message::{Criteria, InfoJson, MessageJson, NewMessage};
 pub use node_info::{NetworkJson, NodeInfoJson, PeerInfoJson, PortsJson};
 pub use receipt::{PostState, ReceiptJson, UnsentReasonJson};
+pub use reload::ReloadReport;
 pub use sealed::SealedJson;
 #[doc(no_inline)]
 pub use whisper_envelope::{Dialect, PartialTopic, Topic};

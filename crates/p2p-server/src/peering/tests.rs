@@ -192,3 +192,33 @@ fn a_stranger_is_pinned_less_firmly_than_a_node_that_was_dialed_or_named() {
         assert_eq!(rank(&peering, n, Direction::Inbound), PinRank::Listed);
     }
 }
+
+#[test]
+fn new_limits_apply_to_the_next_connections_and_no_peer_loses_its_slot() {
+    let now = Instant::now();
+    let mut peering = peering(&ServerSettings::default(), now);
+    let from = |n: u8| Candidate { ip: [n, 1, 1, 1].into(), ..candidate(n, Direction::Inbound) };
+    for n in 1..=3 {
+        peering.admit(&from(n), now).unwrap();
+    }
+    let mut settings = ServerSettings::default();
+    settings.limits.max_peers = 2;
+    settings.inbound.throttle = None;
+    settings.inbound.max_pending_per_ip = Some(1);
+    let ip = IpAddr::from([192, 0, 2, 1]);
+    assert!(peering.check_inbound(ip, now).is_ok());
+    assert_eq!(peering.check_inbound(ip, now), Err(RefuseReason::Throttled));
+    assert!(
+        [peering.begin_handshake(ip).1, peering.begin_handshake(ip).1].iter().all(Option::is_none)
+    );
+
+    peering.set_limits(settings.limits, &settings.inbound);
+    assert_eq!(peering.admit(&from(4), now), Err(RefuseReason::TooManyPeers));
+    assert!(peering.check_inbound(ip, now).is_ok() && peering.check_inbound(ip, now).is_ok());
+    let evicted = peering.begin_handshake(ip).1.map(|evicted| evicted.reason);
+    assert_eq!(evicted, Some(RefuseReason::TooManyPendingPerIp));
+
+    settings.limits.max_peers = 4;
+    peering.set_limits(settings.limits, &settings.inbound);
+    assert!(peering.admit(&from(4), now).is_ok());
+}

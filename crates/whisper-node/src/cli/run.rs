@@ -4,8 +4,10 @@ mod access_summary;
 mod data_lock;
 mod event_log;
 mod node_config;
+mod reload;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 
 use whisper_node::Node;
 
@@ -14,30 +16,46 @@ use super::console;
 use super::failure::Failure;
 use super::flags::List;
 use super::own_address;
-use super::stop_signal::stop_signal;
+use super::stop_signal::{OnHangup, signals};
 use access_summary::AccessSummary;
 pub(super) use data_lock::DataLock;
 pub(super) use node_config::{check, data_dir, data_dir_path};
+use reload::Reload;
 
-/// Runs a node until Ctrl-C (or, on Unix, SIGTERM or SIGHUP).
+/// Runs a node until Ctrl-C, or on Unix SIGTERM. SIGHUP stops it too, or makes it read its configuration again: see
+/// [`OnHangup`].
 pub(crate) async fn run(sources: Sources) -> Result<(), Failure> {
     let configuration = sources.read()?;
     let flags = configuration.flags;
-    flags.log.settings().start();
+    let log = flags.log.settings().start();
     configuration.unknown_variables.iter().for_each(|unknown| tracing::warn!("{unknown}"));
-    let stop = stop_signal().map_err(Failure::Signals)?;
+    let on_hangup = OnHangup::with_file(configuration.file.is_some());
+    let (stop, mut hangups) = signals(on_hangup).map_err(Failure::Signals)?;
     let datadir = data_dir(flags.datadir.as_deref())?;
     // Before anything in the directory is read or made.
     let _lock = DataLock::acquire(&datadir, "lock")?;
     let listens_on = List::joined(flags.network.addr.clone());
     let listens_on = listens_on.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let config = node_config::node_config(flags, datadir)?;
+    let mut config = node_config::node_config(flags, datadir)?;
     let access = AccessSummary::of(&config.rpc);
-    let mut node = Node::start(config).await?;
+    let (reloader, mut requests) = reload::requests();
+    config.rpc.reload = Some(reloader);
+    let mut node = Node::start(config.clone()).await?;
+    let mut reload = Reload { sources, given: configuration.given, config, log };
     console::announce(&banner(&node, &access, listens_on));
-    tokio::select! {
-        () = stop => {}
-        () = event_log::log_events(&mut node.events) => {}
+    let mut events = std::mem::replace(&mut node.events, node.server.events());
+    let mut logged = pin!(event_log::log_events(&mut events));
+    let mut stop = pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            () = &mut logged => break,
+            () = hangups.next() => drop(reload.run(&mut node).await),
+            Some(request) = requests.recv() => {
+                // The caller may have gone.
+                let _ = request.send(reload.run(&mut node).await);
+            }
+        }
     }
     console::announce("stopping");
     node.stop().await;

@@ -19,6 +19,8 @@ mod output;
 #[cfg(unix)]
 mod peer_slots;
 #[cfg(unix)]
+mod reload;
+#[cfg(unix)]
 mod running;
 #[cfg(unix)]
 mod unreachable;

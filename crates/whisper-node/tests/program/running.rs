@@ -36,11 +36,15 @@ impl Running {
         line.strip_prefix(name).unwrap_or_else(|| panic!("no {name} in {line:?}")).trim().to_owned()
     }
 
+    /// Sends the signal.
+    pub(crate) fn send(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
     /// Sends the signal and waits for the end. Returns the rest of the output, and whether the program succeeded.
     pub(crate) fn signal(mut self, signal: &str) -> (String, bool) {
-        let sent =
-            Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        self.send(signal);
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         (rest, self.child.wait().unwrap().success())
@@ -52,8 +56,7 @@ impl Running {
         // The pipe is closed by replacing its reading end.
         let (reader, _) = std::io::pipe().unwrap();
         self.stdout = BufReader::new(std::os::fd::OwnedFd::from(reader).into());
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        self.send(signal);
         self.child.wait().unwrap().success()
     }
 }

@@ -65,6 +65,12 @@ pub(crate) enum CallError {
     #[error(transparent)]
     Transport(#[from] RpcError),
 
+    // The configuration.
+    #[error("this node has no configuration to read again")]
+    NoReload,
+    #[error("nothing was changed: {reason}")]
+    Reload { reason: String },
+
     // Nodes.
     #[error("invalid enode: {0}")]
     Enode(NodeNameError),

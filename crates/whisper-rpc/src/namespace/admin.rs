@@ -11,6 +11,8 @@ mod unix_time;
 pub(crate) use context::AdminContext;
 pub(crate) use unix_time::of_system_time;
 
+use std::sync::Arc;
+
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::namespace::node_name::{enode, node_id, static_node};
@@ -29,6 +31,12 @@ pub(crate) fn api() -> Api<AdminContext> {
     .about("Returns the connected peers.");
     api.call("admin_datadir", [], |admin, ()| Ok(admin.datadir.to_string_lossy().into_owned()))
         .about("Returns the data directory.");
+    api.task("admin_reload", [], |admin: Arc<AdminContext>, ()| async move {
+        let reload = admin.reload.as_ref().ok_or(CallError::NoReload)?;
+        reload.run().await.map_err(|reason| CallError::Reload { reason })
+    })
+    .about("Reads the configuration again. Changes what can change while the node runs, and names the rest.")
+    .fails([CallError::NoReload, CallError::Reload { reason: "node.toml:1: not TOML".to_owned() }]);
     peers(&mut api);
     access::declare(&mut api);
     dial_state::declare(&mut api);

@@ -23,6 +23,7 @@ use crate::namespace::net::NetContext;
 use crate::namespace::rpc::RpcContext;
 use crate::namespace::shh::ShhContext;
 use crate::namespace::{Namespace, admin, debug, net, rpc, shh, web3};
+use crate::reload::Reloader;
 use crate::transport::transports::Transports;
 
 /// What the methods of all namespaces work on.
@@ -39,6 +40,7 @@ pub(crate) struct Context {
     pub(crate) max_pow_time: Duration,
     pub(crate) datadir: PathBuf,
     pub(crate) network_id: u64,
+    pub(crate) reload: Option<Reloader>,
     pub(crate) world: Arc<dyn World>,
 }
 
@@ -89,7 +91,8 @@ impl Context {
 
     fn admin(&self) -> AdminContext {
         let (server, transports) = (self.server.clone(), self.transports.clone());
-        AdminContext::new(server, &self.datadir, transports, Arc::clone(&self.world))
+        let (reload, world) = (self.reload.clone(), Arc::clone(&self.world));
+        AdminContext::new(server, &self.datadir, transports, reload, world)
     }
 
     fn debug(&self) -> DebugContext {
@@ -186,6 +189,7 @@ mod tests {
             max_pow_time: Duration::from_secs(1),
             datadir: ".".into(),
             network_id: 1,
+            reload: None,
             world: p2p_world::SystemWorld::shared(),
         };
         let registered = context.methods(&Namespace::ALL).unwrap();

@@ -45,6 +45,11 @@ impl Given {
         Self { flag: setting.flag.clone(), key: setting.key.clone(), values, source }
     }
 
+    /// The value as one text: the entries of a repeated list, joined.
+    pub(crate) fn value(&self) -> String {
+        self.values.join(",")
+    }
+
     /// The words of the command line that mean the same.
     pub(super) fn words(&self) -> impl Iterator<Item = String> {
         self.values.iter().map(|value| format!("--{}={value}", self.flag))

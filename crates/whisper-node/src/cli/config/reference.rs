@@ -36,7 +36,7 @@ pub(super) fn shown(settings: &Settings, given: &[Given]) -> String {
                 format!("#{name} is a secret # {}\n", given.source)
             }
             Some(given) => {
-                let value = value(setting, &given.values.join(","));
+                let value = value(setting, &given.value());
                 format!("{name} = {value} # {}\n", given.source)
             }
             None => match setting.default() {

@@ -77,6 +77,11 @@ impl Settings {
         self.all.iter()
     }
 
+    /// The default of the setting with this key.
+    pub(crate) fn default_of(&self, key: &str) -> Option<String> {
+        self.by_key(key)?.default()
+    }
+
     /// The setting with this key.
     pub(super) fn by_key(&self, key: &str) -> Option<&Setting> {
         self.all.iter().find(|setting| setting.key == key)

@@ -128,3 +128,20 @@ fn accounts_are_limited_and_those_of_quiet_senders_removed() {
     assert_eq!(passing(&limiter, millis(2000), (&id, ip("9.9.9.9")), 1), 1);
     assert_eq!(lock(&limiter.accounts).ips.held.len(), 1);
 }
+
+#[test]
+fn new_limits_count_what_was_sent_under_the_old_ones() {
+    let (limiter, id) = (RateLimiter::new(RateLimits::default()), id());
+    let limits = |messages| RateLimits {
+        peer: Rate { messages: NonZeroU32::new(messages), bytes: None },
+        ..RateLimits::default()
+    };
+    assert_eq!(passing(&limiter, millis(0), (&id, None), 20), 20, "no limit");
+    limiter.set(limits(5));
+    assert_eq!(passing(&limiter, millis(0), (&id, None), 20), 5);
+    limiter.set(limits(10));
+    assert_eq!(passing(&limiter, millis(0), (&id, None), 20), 0, "the second is used up");
+    assert_eq!(passing(&limiter, millis(1000), (&id, None), 20), 10);
+    limiter.set(RateLimits::default());
+    assert_eq!(passing(&limiter, millis(1000), (&id, None), 20), 20);
+}

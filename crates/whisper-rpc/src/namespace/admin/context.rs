@@ -7,6 +7,7 @@ use p2p_server::Server;
 use p2p_world::World;
 
 use super::unix_time::Clocks;
+use crate::reload::Reloader;
 use crate::transport::transports::Transports;
 
 /// What the methods work on.
@@ -15,6 +16,7 @@ pub(crate) struct AdminContext {
     pub(super) datadir: PathBuf,
     /// The transports to start and stop. They own the methods, so the methods do not keep them alive.
     pub(super) transports: Weak<Transports>,
+    pub(super) reload: Option<Reloader>,
     pub(super) world: Arc<dyn World>,
 }
 
@@ -23,11 +25,12 @@ impl AdminContext {
         server: Server,
         datadir: &Path,
         transports: Weak<Transports>,
+        reload: Option<Reloader>,
         world: Arc<dyn World>,
     ) -> Self {
         // Clients need an absolute path. If the current directory was removed, the path stays relative.
         let datadir = std::path::absolute(datadir).unwrap_or_else(|_| datadir.to_owned());
-        Self { server, datadir, transports, world }
+        Self { server, datadir, transports, reload, world }
     }
 
     pub(super) fn clocks(&self) -> Clocks {

@@ -1,0 +1,115 @@
+//! Changes the configuration of a running node.
+
+use p2p_identity::{Enode, NodeId};
+use p2p_server::ServerSettings;
+use p2p_world::HashSet;
+use whisper_protocol::{Config, MessageSizeError};
+
+use crate::metrics::{self, MetricsError, Sources};
+use crate::node::{Node, NodeConfig};
+
+/// Why a configuration was not applied. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// The metrics cannot be served at the new address.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// The largest envelope is larger than the protocol allows.
+    #[error(transparent)]
+    MessageSize(#[from] MessageSizeError),
+}
+
+impl Node {
+    /// Applies what differs between the configuration `old`, which the node has, and `new`: static, trusted, allowed and
+    /// banned nodes, allowed networks, limits of peers and handshakes, work, size, rates, light mode and topics of Whisper,
+    /// and the address of the metrics. Everything else in `new` is ignored.
+    ///
+    /// What was changed by other means, such as a ban over JSON-RPC, stays unless the same thing differs between the two.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was changed.
+    pub async fn reload(&mut self, old: &NodeConfig, new: &NodeConfig) -> Result<(), ReloadError> {
+        let size = (old.whisper.max_message_size, new.whisper.max_message_size);
+        // What can fail comes first.
+        let metrics = match (old.metrics == new.metrics, new.metrics) {
+            (true, _) => None,
+            (false, None) => Some(None),
+            (false, Some(address)) => {
+                let sources = Sources {
+                    whisper: self.whisper.clone(),
+                    server: self.server.clone(),
+                    rpc: self.rpc().meter(),
+                };
+                Some(Some(metrics::serve(address, sources).await?))
+            }
+        };
+        if size.0 != size.1 {
+            self.whisper.set_max_message_size(size.1)?;
+        }
+        if let Some(metrics) = metrics
+            && let Some(old) = self.replace_metrics(metrics)
+        {
+            old.stop().await;
+        }
+        self.reload_whisper(&old.whisper, &new.whisper);
+        self.reload_server(&old.server.settings, &new.server.settings);
+        Ok(())
+    }
+
+    fn reload_whisper(&self, old: &Config, new: &Config) {
+        if old.min_work != new.min_work {
+            self.whisper.set_min_work(new.min_work);
+        }
+        if old.light != new.light {
+            self.whisper.set_light(new.light);
+        }
+        if old.interest != new.interest {
+            self.whisper.set_interest(new.interest.clone());
+        }
+        if old.peers.rates != new.peers.rates {
+            self.whisper.set_rate_limits(new.peers.rates.clone());
+        }
+    }
+
+    fn reload_server(&self, old: &ServerSettings, new: &ServerSettings) {
+        let server = &self.server;
+        let (nodes, listed) = (&new.nodes, &old.nodes);
+        // Rules first, so that a node that is added is not dialed against them.
+        if old.access.allow != new.access.allow {
+            server.set_allowed(new.access.allow.clone());
+        }
+        if old.access.net_restrict != new.access.net_restrict {
+            server.set_net_restrict(new.access.net_restrict.clone());
+        }
+        for target in missing(&old.access.bans, &new.access.bans) {
+            server.unban(target);
+        }
+        missing(&new.access.bans, &old.access.bans).for_each(|target| server.ban(*target, None));
+        if (old.limits, old.inbound) != (new.limits, new.inbound) {
+            server.set_limits(new.limits, new.inbound);
+        }
+        for id in removed(&listed.trusted, &nodes.trusted) {
+            server.remove_trusted(&id);
+        }
+        for enode in missing(&nodes.trusted, &listed.trusted) {
+            server.add_trusted(enode.id);
+        }
+        for id in removed(&listed.statics, &nodes.statics) {
+            server.remove_peer(&id);
+        }
+        missing(&nodes.statics, &listed.statics).for_each(|enode| server.add_peer(enode.clone()));
+    }
+}
+
+/// What is in the first list and not in the second.
+fn missing<'a, T: PartialEq>(list: &'a [T], other: &'a [T]) -> impl Iterator<Item = &'a T> {
+    list.iter().filter(|entry| !other.contains(entry))
+}
+
+/// The nodes of the old list that are not in the new one, whatever their addresses.
+fn removed(old: &[Enode], new: &[Enode]) -> Vec<NodeId> {
+    let kept: HashSet<NodeId> = new.iter().map(|enode| enode.id).collect();
+    old.iter().map(|enode| enode.id).filter(|id| !kept.contains(id)).collect()
+}
