@@ -3,6 +3,7 @@
 mod bootnode;
 mod config;
 mod console;
+mod data_dir;
 mod demo;
 mod discover;
 mod failure;
@@ -39,7 +40,7 @@ enum Command {
     Run(Box<Flags>),
     /// Check, show or print a configuration
     #[command(subcommand)]
-    Config(config::Command),
+    Config(offline::config::Command),
     /// Run a boot node until Ctrl-C: it only answers discovery, so that other nodes find each other
     Bootnode(bootnode::Bootnode),
     /// Use discovery: ping, resolve, lookup, crawl, listen, and node lists in the DNS

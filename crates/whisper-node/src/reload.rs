@@ -66,7 +66,7 @@ impl Node {
             self.whisper.set_light(new.light);
         }
         if old.interest != new.interest {
-            self.whisper.set_interest(new.interest.clone());
+            self.whisper.set_interest(new.interest);
         }
         if old.peers.rates != new.peers.rates {
             self.whisper.set_rate_limits(new.peers.rates.clone());

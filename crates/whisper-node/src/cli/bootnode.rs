@@ -10,10 +10,10 @@ use p2p_server::p2p_discovery::{Discv4, Discv4Config, Event, NetworkId};
 use p2p_server::{Nat, NatParseError};
 
 use super::console;
+use super::data_dir::{DataLock, data_dir};
 use super::failure::Failure;
 use super::flags::{KeyFlags, List, LogFlags, discovery_node, list};
 use super::own_address;
-use super::run::{DataLock, data_dir};
 use super::stop_signal::stop_signal;
 
 /// The flags of a boot node.

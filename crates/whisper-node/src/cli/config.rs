@@ -4,12 +4,12 @@
 //! arguments that `clap` knows ([`Settings`]). A stronger source replaces the whole value of a weaker one: flag, variable,
 //! file, default.
 
-mod command;
+mod check;
 mod environment;
 mod file;
 mod given;
 mod merge;
-mod problem;
+pub(crate) mod problem;
 mod reference;
 mod settings;
 
@@ -17,12 +17,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, FromArgMatches as _};
 
+use super::data_dir::data_dir_path;
 use super::failure::Failure;
 use super::flags::Flags;
-use super::run;
-pub(crate) use command::Command;
 pub(crate) use given::{Given, Source};
-pub(crate) use problem::{ConfigError, Problem};
+use problem::{ConfigError, Problem};
+pub(crate) use reference::{default_file, shown};
 pub(crate) use settings::{Settings, with_switches};
 
 /// The name of the configuration file in the data directory.
@@ -84,7 +84,7 @@ impl Sources {
         let given = merge::strongest(&settings, [self.on_command_line.clone(), variables, in_file]);
         let matches = settings.parse(given.iter().flat_map(Given::words));
         let flags = matches.and_then(|matches| Flags::from_arg_matches(&matches));
-        let flags = flags.map_err(|error| ConfigError(vec![Problem::of_all(&error)]))?;
+        let flags = flags.map_err(|error| ConfigError(vec![check::all_together(&error)]))?;
         let file = found.map(|found| found.path);
         Ok(Configuration { flags, given, file, unknown_variables })
     }
@@ -105,7 +105,7 @@ fn find_file<'a>(
     if let Some(path) = value("config") {
         return Ok(Some(Found { path: PathBuf::from(path), in_datadir: false }));
     }
-    let datadir = run::data_dir_path(value("datadir").map(Path::new))?;
+    let datadir = data_dir_path(value("datadir").map(Path::new))?;
     let path = datadir.join(FILE_NAME);
     Ok(path.exists().then_some(Found { path, in_datadir: true }))
 }

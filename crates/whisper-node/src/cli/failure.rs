@@ -15,7 +15,7 @@ use whisper_node::NodeError;
 use whisper_pow::SealError;
 use whisper_rpc::{RpcError, TlsContent, TlsError, TokenError, Transport, WebSetting};
 
-use super::config::ConfigError;
+use super::config::problem::ConfigError;
 
 /// Why the program ends with an error. The operator reads one line: the error, its causes, and the flag to change.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! Commands that need no network.
 
+pub(super) mod config;
 pub(super) mod envelope;
 pub(super) mod pow;
 pub(super) mod rlp;

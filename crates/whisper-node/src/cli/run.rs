@@ -1,7 +1,6 @@
 //! `whisper-node run`: runs a node until it is stopped.
 
 mod access_summary;
-mod data_lock;
 mod event_log;
 mod node_config;
 mod reload;
@@ -13,13 +12,13 @@ use whisper_node::Node;
 
 use super::config::Sources;
 use super::console;
+use super::data_dir::{DataLock, data_dir};
 use super::failure::Failure;
 use super::flags::List;
 use super::own_address;
 use super::stop_signal::{OnHangup, signals};
 use access_summary::AccessSummary;
-pub(super) use data_lock::DataLock;
-pub(super) use node_config::{check, data_dir, data_dir_path};
+pub(super) use node_config::check;
 use reload::Reload;
 
 /// Runs a node until Ctrl-C, or on Unix SIGTERM. SIGHUP stops it too, or makes it read its configuration again: see

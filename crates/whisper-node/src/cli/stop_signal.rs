@@ -37,7 +37,7 @@ impl Hangups {
             hangup.recv().await;
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The settings in the environment.
 
+use super::check;
 use super::given::{Given, Source};
 use super::problem::Problem;
 use super::settings::{Settings, VARIABLE_PREFIX};
@@ -16,12 +17,12 @@ pub(super) fn given(
         let source = Source::Variable(name.clone());
         match settings.by_variable(name) {
             Some(setting) => {
-                problems.extend(Problem::of_value(settings, setting, value, &source));
-                given.push(Given::new(setting, vec![value.clone()], source));
+                problems.extend(check::value(settings, setting, value, &source));
+                given.push(setting.given(vec![value.clone()], source));
             }
             None => {
                 let known = settings.iter().map(|setting| setting.variable.as_str());
-                unknown.push(Problem::unknown(source, name, known));
+                unknown.push(check::unknown(source, name, known));
             }
         }
     }

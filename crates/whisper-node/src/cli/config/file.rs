@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Found;
+use super::check;
 use super::given::{Given, Source};
 use super::problem::Problem;
 use super::settings::{Setting, Settings};
@@ -76,7 +77,7 @@ impl Reader<'_> {
                 }
                 (None, _) => {
                     let known = self.settings.iter().map(|setting| setting.key.as_str());
-                    self.problems.push(Problem::unknown(source, &key, known));
+                    self.problems.push(check::unknown(source, &key, known));
                 }
                 (Some(setting), value) => self.setting(setting, value, source),
             }
@@ -105,9 +106,9 @@ impl Reader<'_> {
             self.problems.push(Problem::new(source, what));
             return;
         };
-        match Problem::of_value(self.settings, setting, &text, &source) {
+        match check::value(self.settings, setting, &text, &source) {
             Some(problem) => self.problems.push(problem),
-            None => self.given.push(Given::new(setting, vec![text], source)),
+            None => self.given.push(setting.given(vec![text], source)),
         }
     }
 }

@@ -4,8 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::settings::Setting;
-
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -41,10 +39,6 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    pub(super) fn new(setting: &Setting, values: Vec<String>, source: Source) -> Self {
-        Self { flag: setting.flag.clone(), key: setting.key.clone(), values, source }
-    }
-
     /// The value as one text: the entries of a repeated list, joined.
     pub(crate) fn value(&self) -> String {
         self.values.join(",")

@@ -18,7 +18,7 @@ pub(super) fn on_command_line(settings: &Settings, matches: &ArgMatches) -> Vec<
             let values = occurrences.map(|mut raw| {
                 raw.next().map_or("true".into(), |value| value.to_string_lossy().into_owned())
             });
-            Given::new(setting, values.collect(), Source::CommandLine)
+            setting.given(values.collect(), Source::CommandLine)
         })
         .collect()
 }

@@ -12,7 +12,7 @@ const HEAD: &str = "The configuration of whisper-node. Every key is also a flag 
      Remove the # in front of a key to set it. A value that is shown is the default.";
 
 /// A file with all settings, and no value: the defaults are comments.
-pub(super) fn default_file(settings: &Settings) -> String {
+pub(crate) fn default_file(settings: &Settings) -> String {
     let mut text = comment(HEAD);
     text.push('\n');
     for_each_in_tables(settings, &mut text, |setting, name, text| {
@@ -28,7 +28,7 @@ pub(super) fn default_file(settings: &Settings) -> String {
 }
 
 /// The settings of a node: those that are given, each with its source, and the defaults as comments.
-pub(super) fn shown(settings: &Settings, given: &[Given]) -> String {
+pub(crate) fn shown(settings: &Settings, given: &[Given]) -> String {
     let mut text = String::new();
     for_each_in_tables(settings, &mut text, |setting, name, text| {
         let line = match given.iter().find(|given| given.key == setting.key) {

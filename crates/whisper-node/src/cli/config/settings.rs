@@ -2,6 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, Parser};
 
+use super::given::{Given, Source};
 use crate::cli::flags::Flags;
 
 /// The beginning of the name of every variable.
@@ -123,6 +124,11 @@ impl Setting {
         let variable = flag.to_uppercase().replace(['.', '-'], "_");
         let variable = format!("{VARIABLE_PREFIX}{variable}");
         Some(Self { arg: arg.clone(), flag, key, variable })
+    }
+
+    /// The setting with values from a source.
+    pub(super) fn given(&self, values: Vec<String>, source: Source) -> Given {
+        Given { flag: self.flag.clone(), key: self.key.clone(), values, source }
     }
 
     /// The id of the argument in `clap`.

@@ -1,8 +1,7 @@
 //! Makes the configuration of a node from the flags.
 
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use p2p_identity::SecretKey;
@@ -17,22 +16,6 @@ use whisper_rpc::RpcConfig;
 
 use crate::cli::failure::Failure;
 use crate::cli::flags::{Flags, List, NetworkFlags, PeerAccessFlags, RateFlags, WhisperFlags};
-
-/// The path of the data directory.
-pub(crate) fn data_dir_path(given: Option<&Path>) -> Result<PathBuf, Failure> {
-    match given {
-        Some(datadir) => Ok(datadir.to_owned()),
-        None => Ok(std::env::home_dir().ok_or(Failure::NoHome)?.join(".whisper-node")),
-    }
-}
-
-/// The data directory, which is made if it does not exist.
-pub(crate) fn data_dir(given: Option<&Path>) -> Result<PathBuf, Failure> {
-    let datadir = data_dir_path(given)?;
-    fs::create_dir_all(&datadir)
-        .map_err(|source| Failure::DataDir { path: datadir.clone(), source })?;
-    Ok(datadir)
-}
 
 /// The configuration of the node. Reads the node key in the data directory, and makes it if needed.
 pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, Failure> {

@@ -29,7 +29,7 @@ macro_rules! variants {
 variants!(
     CALL_ERRORS, name_of_call_error, CallError:
     NoSuchMethod, NotServedHere, NotAList, TooManyArguments, MissingArgument, Argument, NotificationsUnsupported,
-    NoSuchSubscription, SubscriptionInBatch, AlreadyServed, NotServed, Port, Host, Namespace, Transport, Enode, TargetPeer,
+    NoSuchSubscription, SubscriptionInBatch, AlreadyServed, NotServed, Port, Host, Namespace, Transport, NoReload, Reload, Enode, TargetPeer,
     NodeId, NoSuchPeer, NetRestrict, KeyExport, KeyChoice, NoSuchSymmetricKey, NoSuchKeyPair, KeyPairNotFound,
     SymmetricKeySize, PrivateKeySize, PrivateKeyZero, PrivateKeyTooLarge, InvalidPublicKey, InvalidSigningKey, BloomSize,
     HashSize, NoTopics, NoSuchFilter, FilterNotDeleted, Filter, InvalidWork, PowTime, MessageSize, Post, UnmetRules,
@@ -146,7 +146,20 @@ type Documented = (CallError, &'static str, &'static str);
 
 /// The errors with other texts.
 fn of_this_node() -> Vec<Documented> {
-    [arguments(), transports(), keys(), posts()].into_iter().flatten().collect()
+    [arguments(), transports(), keys(), posts(), reloads()].into_iter().flatten().collect()
+}
+
+/// Errors of `admin_reload`, which go-ethereum does not have.
+fn reloads() -> Vec<Documented> {
+    let reason = "node.toml:1: not TOML".to_owned();
+    vec![
+        (CallError::NoReload, "this node has no configuration to read again", "`admin_reload`"),
+        (
+            CallError::Reload { reason },
+            "nothing was changed: node.toml:1: not TOML",
+            "`admin_reload`",
+        ),
+    ]
 }
 
 /// Errors about the method and its arguments.

@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Subcommand};
 
-use super::{Configuration, Given, Settings, Source, Sources, reference};
+use crate::cli::config::{Configuration, Given, Settings, Source, Sources, default_file, shown};
 use crate::cli::console;
 use crate::cli::failure::Failure;
 use crate::cli::flags::Flags;
@@ -28,8 +28,8 @@ impl Command {
             Sources::new(&settings, flags).read()
         };
         match self {
-            Self::Default => console::print(&reference::default_file(&settings)),
-            Self::Show(_) => console::print(&reference::shown(&settings, &read()?.given)),
+            Self::Default => console::print(&default_file(&settings)),
+            Self::Show(_) => console::print(&shown(&settings, &read()?.given)),
             Self::Check(_) => {
                 let configuration = read()?;
                 run::check(&configuration.flags)?;
