@@ -1,5 +1,7 @@
 //! The packets beyond EIP-627: a decoded packet, encoded again, decodes to the same value.
 
+mod archive;
+
 use core::fmt::Debug;
 
 use bytes::Bytes;
@@ -10,6 +12,8 @@ use whisper_protocol::{
         SyncResponse,
     },
 };
+
+pub use archive::{archive_message, history_cursor};
 
 /// The input is a byte that selects the kind of packet, and its body.
 pub fn packet(data: &[u8]) {

@@ -4,10 +4,18 @@
 //! up to some number misses nothing if it goes on after it, however late an envelope arrives. The time of sending, which the
 //! sender chooses, is not an order.
 
+mod asking;
 mod error;
+mod fault;
+pub(crate) mod history;
 mod page;
+pub(crate) mod peers;
 mod query;
 pub(crate) mod recorder;
+mod serving;
+mod session;
+mod settings;
+pub mod wire;
 
 use std::{fmt, future::Future, pin::Pin};
 
@@ -17,6 +25,7 @@ use whisper_envelope::Envelope;
 pub use error::ArchiveError;
 pub use page::{HistoryPage, StoredEnvelope};
 pub use query::{HistoryFilter, HistoryQuery};
+pub use settings::ArchiveSettings;
 
 /// Identifies an archive and its content: 8 random bytes. An archive that was replaced by an empty one has another id, and
 /// its arrival numbers mean something else.

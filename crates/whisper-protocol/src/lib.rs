@@ -72,9 +72,14 @@ mod stats;
 mod whisper;
 mod wire;
 
+pub use archive::history::{
+    History, HistoryCursor, HistoryEnvelope, HistoryError, HistoryEvent, HistoryPart,
+    HistoryProgress, HistoryRequest, ParseCursorError,
+};
+pub use archive::wire as archive_1;
 pub use archive::{
-    Appended, Archive, ArchiveError, ArchiveFuture, ArchiveId, HistoryFilter, HistoryPage,
-    HistoryQuery, StoredEnvelope,
+    Appended, Archive, ArchiveError, ArchiveFuture, ArchiveId, ArchiveSettings, HistoryFilter,
+    HistoryPage, HistoryQuery, StoredEnvelope,
 };
 pub use clock::Clock;
 pub use config::{
@@ -115,6 +120,7 @@ pub use whisper::describe::rule_name;
 pub use whisper::explanation::{
     EXPLAINED_FILTERS, EnvelopeState, Explanation, FilterOutcome, FilterTrace, PooledEnvelope,
 };
+pub use whisper::history::StoredMessages;
 pub use whisper::{Info, MessageSizeError, NoSuchPeer, Whisper};
 #[doc(no_inline)]
 pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, SymmetricKey, Topic};

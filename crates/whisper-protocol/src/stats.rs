@@ -147,6 +147,10 @@ stats! {
             stored: ArchivedNew,
             /// Attempts to store envelopes that failed. They are repeated.
             failed: ArchiveFailed,
+            /// Queries of clients over archive/1, with those that were refused.
+            queries: ArchiveQueries,
+            /// Envelopes that were sent to clients over archive/1.
+            sent: ArchiveSent,
         }
         drop {
             /// An envelope was not stored because too much waited for the archive.

@@ -2,6 +2,7 @@
 
 pub(crate) mod describe;
 pub(crate) mod explanation;
+pub(crate) mod history;
 mod mail;
 mod node;
 
@@ -413,6 +414,7 @@ impl Whisper {
     pub async fn stop(&self) {
         self.context().stop.cancel();
         self.context().mail.close();
+        self.0.archives.close();
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }

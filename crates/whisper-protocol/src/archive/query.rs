@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use whisper_envelope::{Bloom, Dialect, Topic};
+use whisper_envelope::{Bloom, Dialect, Envelope, Topic};
 
 /// Which envelopes are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,19 @@ pub enum HistoryFilter {
     Bloom(Box<Bloom>),
     /// Those with one of these hashes.
     Hashes(Vec<[u8; 32]>),
+}
+
+impl HistoryFilter {
+    /// Whether an envelope is wanted.
+    #[must_use]
+    pub fn lets_through(&self, envelope: &Envelope) -> bool {
+        match self {
+            Self::All => true,
+            Self::Topics(topics) => topics.contains(&envelope.topic()),
+            Self::Bloom(bloom) => bloom.contains(&Bloom::of(envelope.topic())),
+            Self::Hashes(hashes) => hashes.contains(envelope.hash()),
+        }
+    }
 }
 
 /// A question to an archive. [`HistoryQuery::new`] has no restrictions but the filter.

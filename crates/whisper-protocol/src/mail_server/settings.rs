@@ -37,7 +37,7 @@ pub enum OpenRequests {
 }
 
 impl OpenRequests {
-    pub(super) fn allows(&self, peer: &NodeId) -> bool {
+    pub(crate) fn allows(&self, peer: &NodeId) -> bool {
         match self {
             Self::Any => true,
             Self::Of(peers) => peers.contains(peer),

@@ -10,6 +10,7 @@ use tokio_util::{
 use whisper_pow::Miner;
 
 use crate::{
+    archive::peers::ArchivePeers,
     clock::corrector::ClockCorrector,
     config::{Config, QueueLimits},
     delivery::Delivery,
@@ -38,6 +39,7 @@ pub(super) struct Node {
     pub(super) publisher: Publisher,
     pub(super) subscriptions: Arc<Subscriptions>,
     pub(super) direct: Arc<DirectSender>,
+    pub(super) archives: Arc<ArchivePeers>,
     pub(super) keys: Keys,
     pub(super) miner: Miner,
     /// The limits of each filter's mailbox.
@@ -94,6 +96,7 @@ impl Node {
         spawn(&tasks, &context, &subscriptions);
         spawn_resealer(&tasks, &context, miner.clone());
         Self {
+            archives: tasks.archives(&context),
             context: Arc::new(context),
             publisher,
             subscriptions,
@@ -116,6 +119,12 @@ struct Tasks {
 impl Tasks {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.world.spawn(Box::pin(self.tracker.track_future(task)));
+    }
+
+    fn archives(&self, context: &SessionContext) -> Arc<ArchivePeers> {
+        let (world, tracker) = (Arc::clone(&self.world), self.tracker.clone());
+        let counters = Arc::clone(&context.counters);
+        Arc::new(ArchivePeers::new(world, tracker, context.stop.clone(), counters))
     }
 
     /// Starts a task that ends when the node stops.

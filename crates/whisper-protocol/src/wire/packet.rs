@@ -81,7 +81,7 @@ pub enum PacketError {
 const MAX_TEXT: usize = 256;
 
 /// Reads a peer's text: invalid UTF-8 is replaced, and a long text is cut. It may be any text, so it must be quoted.
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     let kept = bytes.get(..MAX_TEXT).unwrap_or(bytes);
     let mut text = String::from_utf8_lossy(kept).into_owned();
     // The replacement character is longer than the byte that it replaces.

@@ -17,6 +17,7 @@ use crate::support::{RawPeer, envelope, node, unsealed_in};
 /// An archive in memory, which can fail.
 #[derive(Debug)]
 pub(crate) struct MemoryArchive {
+    id: ArchiveId,
     stored: Mutex<Vec<Envelope>>,
     pub(crate) fails: AtomicBool,
     newest: watch::Sender<u64>,
@@ -24,8 +25,13 @@ pub(crate) struct MemoryArchive {
 
 impl MemoryArchive {
     pub(crate) fn new() -> Arc<Self> {
+        Self::with_id([7; 8])
+    }
+
+    pub(crate) fn with_id(id: [u8; 8]) -> Arc<Self> {
+        let (id, stored) = (ArchiveId(id), Mutex::default());
         let newest = watch::Sender::new(0);
-        Arc::new(Self { stored: Mutex::default(), fails: AtomicBool::new(false), newest })
+        Arc::new(Self { id, stored, fails: AtomicBool::new(false), newest })
     }
 
     pub(crate) fn stored(&self) -> Vec<Envelope> {
@@ -57,6 +63,7 @@ impl MemoryArchive {
         let stored = self.stored();
         let matching = (1..).zip(&stored).filter(|(arrival, envelope)| {
             *arrival > query.after
+                && *arrival <= query.until
                 && query.dialect.is_none_or(|dialect| dialect == envelope.dialect())
                 && query.sent.contains(&envelope.sent().unwrap())
                 && match &query.filter {
@@ -66,20 +73,26 @@ impl MemoryArchive {
                     HistoryFilter::Hashes(hashes) => hashes.contains(envelope.hash()),
                 }
         });
-        let mut envelopes: Vec<_> = matching
-            .map(|(arrival, envelope)| StoredEnvelope { arrival, envelope: envelope.clone() })
-            .collect();
-        let more = envelopes.len() > query.limit;
-        envelopes.truncate(query.limit);
+        let (mut envelopes, mut bytes, mut more) = (Vec::new(), 0, false);
+        for (arrival, envelope) in matching {
+            bytes += envelope.raw().len();
+            more = envelopes.len() == query.limit
+                || (bytes > query.max_bytes && !envelopes.is_empty());
+            if more {
+                break;
+            }
+            envelopes.push(StoredEnvelope { arrival, envelope: envelope.clone() });
+        }
         let last = envelopes.last().map_or(query.after, |stored| stored.arrival);
-        let end = if more { last } else { (stored.len() as u64).max(query.after) };
+        let newest = query.until.min(stored.len() as u64);
+        let end = if more { last } else { newest.max(query.after) };
         Ok(HistoryPage { envelopes, end, more, oldest: 1 })
     }
 }
 
 impl Archive for MemoryArchive {
     fn id(&self) -> ArchiveId {
-        ArchiveId([7; 8])
+        self.id
     }
 
     fn append(&self, envelopes: Vec<Envelope>) -> ArchiveFuture<'_, Vec<Appended>> {

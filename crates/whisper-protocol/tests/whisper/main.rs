@@ -14,6 +14,7 @@ mod flood;
 mod geth;
 mod geth_peer;
 mod historic;
+mod history;
 mod hostile;
 mod light;
 mod limits;

@@ -1,0 +1,348 @@
+//! Reads archives: a stream of all envelopes that a filter lets through, each once.
+
+mod cursor;
+mod doubts;
+mod event;
+mod follower;
+mod merge;
+mod request;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::{Stream, future::BoxFuture, stream};
+use p2p_identity::NodeId;
+use tokio::sync::{mpsc, oneshot};
+
+pub use cursor::{HistoryCursor, ParseCursorError};
+pub use event::{HistoryEnvelope, HistoryEvent, HistoryPart, HistoryProgress};
+pub use request::{HistoryError, HistoryRequest};
+
+use super::{
+    peers::{ArchivePeer, ArchivePeers},
+    wire::{ArchivePage, ArchiveQuery, ArchiveRefusal, PageState, RefusalCode},
+};
+use crate::{ArchiveId, StoredEnvelope, clock::corrector::ClockCorrector};
+use doubts::{Verdict, Witness};
+use follower::{Followed, Follower, Target};
+use merge::{Merge, Sorted};
+use request::Asked;
+
+/// How many bytes an archive may send before they were taken.
+const CREDIT: u32 = 1 << 20;
+
+/// Number of archives that are read if none are named.
+const ANY: usize = 2;
+
+/// The envelopes that archives have, in the order of their arrival, made by [`Whisper::history`](crate::Whisper::history).
+///
+/// Several archives are merged: each envelope is delivered once. An archive that is away, behind, or was replaced is named;
+/// the others are read. The stream bounds its memory: what is not taken waits in the archives.
+pub struct History {
+    peers: Arc<ArchivePeers>,
+    corrector: Arc<ClockCorrector>,
+    asked: Asked,
+    merge: Merge,
+    followed: Vec<Source>,
+    events: mpsc::Receiver<(usize, Followed)>,
+    told: VecDeque<HistoryEvent>,
+    /// A page that waits for the verdict about its doubtful envelopes.
+    checking: Option<BoxFuture<'static, Checked>>,
+    /// A page that is being delivered.
+    page: Option<Page>,
+    is_caught_up: bool,
+}
+
+/// An archive that is followed.
+#[derive(Debug, Default)]
+struct Source {
+    peer: Option<ArchivePeer>,
+    newest: u64,
+    state: SourceState,
+    is_behind: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum SourceState {
+    /// It may still come.
+    #[default]
+    Awaited,
+    Reading,
+    CaughtUp,
+    Away,
+}
+
+/// A page with what is to be delivered of it.
+#[derive(Debug)]
+struct Page {
+    index: usize,
+    archive: ArchiveId,
+    envelopes: VecDeque<(StoredEnvelope, bool)>,
+    end: u64,
+    state: PageState,
+}
+
+struct Checked {
+    page: Page,
+    doubtful: Vec<StoredEnvelope>,
+    verdict: Verdict,
+}
+
+impl History {
+    pub(crate) fn start(
+        peers: &Arc<ArchivePeers>,
+        corrector: &Arc<ClockCorrector>,
+        request: HistoryRequest,
+    ) -> Result<Self, HistoryError> {
+        let (asked, cursor, nodes) = request.asked()?;
+        let targets = targets(&nodes);
+        let (sender, events) = mpsc::channel(1);
+        let followed = targets.iter().map(|_| Source::default()).collect();
+        for (index, target) in targets.into_iter().enumerate() {
+            let (peers, password) = (Arc::clone(peers), asked.password.clone());
+            let follower = Follower { index, target, peers, password, events: sender.clone() };
+            follower.peers.clone().spawn(follower.run());
+        }
+        Ok(Self {
+            peers: Arc::clone(peers),
+            corrector: Arc::clone(corrector),
+            merge: Merge::new(corrector.now(), &cursor),
+            asked,
+            followed,
+            events,
+            told: VecDeque::new(),
+            checking: None,
+            page: None,
+            is_caught_up: false,
+        })
+    }
+
+    /// Waits for the next event; `None` at the end, or if the node has stopped. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<HistoryEvent> {
+        self.next_at_most(usize::MAX).await
+    }
+
+    /// As [`next`](Self::next), with at most this number of envelopes, which must not be 0.
+    pub async fn next_at_most(&mut self, count: usize) -> Option<HistoryEvent> {
+        loop {
+            if let Some(part) = self.take_part(count) {
+                return Some(HistoryEvent::Envelopes(part));
+            }
+            if let Some(event) = self.told.pop_front() {
+                return Some(event);
+            }
+            if let Some(checking) = &mut self.checking {
+                let checked = checking.await;
+                self.checking = None;
+                self.handle_checked(checked);
+                continue;
+            }
+            let (index, event) = self.events.recv().await?;
+            self.handle_followed(index, event);
+        }
+    }
+
+    /// The events as a stream.
+    pub fn into_stream(self) -> impl Stream<Item = HistoryEvent> + Send {
+        stream::unfold(self, |mut history| async move { Some((history.next().await?, history)) })
+    }
+
+    /// Where to go on: after everything that was delivered.
+    #[must_use]
+    pub fn cursor(&self) -> HistoryCursor {
+        self.merge.cursor(self.asked.question)
+    }
+
+    /// How far each archive that is connected was read.
+    pub fn progress(&self) -> impl Iterator<Item = HistoryProgress> {
+        self.followed.iter().filter_map(|source| {
+            let peer = source.peer.as_ref()?;
+            let end = self.merge.end(peer.summary.id);
+            Some(HistoryProgress { node: peer.id, end, newest: source.newest.max(end) })
+        })
+    }
+
+    fn handle_followed(&mut self, index: usize, event: Followed) {
+        match event {
+            Followed::Began(peer, reply) => self.begin(index, peer, reply),
+            Followed::Page(page) => self.handle_page(index, page),
+            Followed::Refused(refusal) => self.handle_refused(index, refusal),
+            Followed::Away(node) => {
+                let source = &mut self.followed[index];
+                (source.peer, source.state) = (None, SourceState::Away);
+                match node {
+                    Some(node) => self.told.push_back(HistoryEvent::Away { node }),
+                    // A second archive need not be there.
+                    None if self.followed.iter().all(Source::is_away) => {
+                        self.told.push_back(HistoryEvent::NoArchive);
+                    }
+                    None => {}
+                }
+                self.tell_if_caught_up();
+            }
+        }
+    }
+
+    fn begin(&mut self, index: usize, peer: ArchivePeer, reply: oneshot::Sender<ArchiveQuery>) {
+        let (node, new) = (peer.id, peer.summary.id);
+        let tag = std::array::from_fn(|index| node.0[index]);
+        if let Some(old) = self.merge.add(new, tag) {
+            self.told.push_back(HistoryEvent::Replaced { node, old, new });
+        }
+        let after = self.merge.end(new);
+        let (oldest, newest) = (peer.summary.oldest, peer.summary.newest);
+        if oldest > after + 1 && after > 0 {
+            let arrivals = oldest - after - 1;
+            self.told.push_back(HistoryEvent::Removed { node, arrivals });
+        }
+        let state = SourceState::Reading;
+        self.followed[index] = Source { peer: Some(peer), newest, state, is_behind: false };
+        // Without a receiver the node has stopped.
+        let _ = reply.send(ArchiveQuery { archive: Some(new), after, ..self.asked.query.clone() });
+    }
+
+    fn handle_page(&mut self, index: usize, page: ArchivePage) {
+        let source = &mut self.followed[index];
+        let Some(peer) = &source.peer else { return };
+        let archive = peer.summary.id;
+        source.newest = page.newest;
+        let Sorted { new, doubtful } = self.merge.sort(archive, page.envelopes);
+        let envelopes = new.into_iter().map(|stored| (stored, false)).collect();
+        let page = Page { index, archive, envelopes, end: page.end, state: page.state };
+        if doubtful.is_empty() {
+            self.page = Some(page);
+            return;
+        }
+        let connected = self.peers.all();
+        let find = |id| connected.iter().find(|peer| peer.summary.id == id).cloned();
+        let others = self.merge.others(archive);
+        let witnesses: Vec<_> = others.map(|(id, end)| Witness { peer: find(id), end }).collect();
+        let password = self.asked.password.clone();
+        self.checking = Some(Box::pin(async move {
+            let verdict = doubts::ask(witnesses, &doubtful, password.as_ref()).await;
+            Checked { page, doubtful, verdict }
+        }));
+    }
+
+    fn handle_checked(&mut self, checked: Checked) {
+        let Checked { mut page, doubtful, verdict } = checked;
+        let not_delivered = doubtful
+            .into_iter()
+            .filter(|stored| !verdict.delivered.contains(stored.envelope.hash()))
+            .map(|stored| (stored, verdict.is_unsure));
+        page.envelopes.extend(not_delivered);
+        page.envelopes.make_contiguous().sort_unstable_by_key(|(stored, _)| stored.arrival);
+        self.page = Some(page);
+    }
+
+    fn handle_refused(&mut self, index: usize, refusal: ArchiveRefusal) {
+        let source = &mut self.followed[index];
+        let Some(peer) = source.peer.take() else { return };
+        let (node, archive) = (peer.id, peer.summary.id);
+        match refusal.code {
+            // The node says so when it is connected again.
+            RefusalCode::Replaced => {}
+            RefusalCode::Ahead => {
+                self.merge.restart(archive);
+                let event = HistoryEvent::Replaced { node, old: archive, new: archive };
+                self.told.push_back(event);
+            }
+            code => {
+                source.state = SourceState::Away;
+                let text = refusal.text;
+                self.told.push_back(HistoryEvent::Refused { node, code, text });
+                self.tell_if_caught_up();
+            }
+        }
+    }
+
+    /// Takes the next envelopes of the page that is being delivered.
+    fn take_part(&mut self, count: usize) -> Option<HistoryPart> {
+        let page = self.page.as_mut()?;
+        let count = count.max(1).min(page.envelopes.len());
+        let taken: Vec<_> = page.envelopes.drain(..count).collect();
+        let is_whole = page.envelopes.is_empty();
+        let last = taken.last().map_or(0, |(stored, _)| stored.arrival);
+        let (archive, index) = (page.archive, page.index);
+        let end = if is_whole { page.end } else { last };
+        let node = self.followed[index].peer.as_ref().map_or(NodeId([0; 64]), |peer| peer.id);
+        let (delivered, maybe_repeated): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
+        self.merge.deliver(self.corrector.now(), archive, &delivered, end);
+        if let Some(page) = self.page.take_if(|_| is_whole) {
+            self.handle_delivered(index, page.state, archive);
+        }
+        if delivered.is_empty() {
+            return None;
+        }
+        let envelopes = delivered.into_iter().zip(maybe_repeated);
+        let envelopes = envelopes.map(|(StoredEnvelope { arrival, envelope }, maybe_repeated)| {
+            HistoryEnvelope { envelope, node, arrival, maybe_repeated }
+        });
+        Some(HistoryPart { envelopes: envelopes.collect(), cursor: self.cursor() })
+    }
+
+    /// A page of an archive is delivered.
+    fn handle_delivered(&mut self, index: usize, state: PageState, archive: ArchiveId) {
+        let source = &mut self.followed[index];
+        if state == PageState::More {
+            source.state = SourceState::Reading;
+            return;
+        }
+        source.state = SourceState::CaughtUp;
+        if let Some(missing) = self.merge.handle_caught_up(self.corrector.now(), archive) {
+            let was_behind = std::mem::replace(&mut source.is_behind, missing > 0);
+            if let Some(peer) = source.peer.as_ref().filter(|_| missing > 0 && !was_behind) {
+                self.told.push_back(HistoryEvent::Behind { node: peer.id, missing });
+            }
+        }
+        self.tell_if_caught_up();
+    }
+
+    fn tell_if_caught_up(&mut self) {
+        let is = |state| move |source: &&Source| source.state == state;
+        let caught_up = self.followed.iter().filter(is(SourceState::CaughtUp));
+        let nodes: Vec<_> =
+            caught_up.filter_map(|source| source.peer.as_ref()).map(|peer| peer.id).collect();
+        let is_complete = !nodes.is_empty() && !self.is_pending();
+        if is_complete && !self.is_caught_up {
+            self.told.push_back(HistoryEvent::CaughtUp { nodes });
+        }
+        self.is_caught_up = is_complete;
+        if !self.asked.query.tail && !self.is_pending() {
+            self.events.close(); // What was told is still delivered.
+        }
+    }
+
+    /// Whether an archive is still to be waited for.
+    fn is_pending(&self) -> bool {
+        let is_any = self.followed.iter().any(|source| source.peer.is_some());
+        self.followed.iter().any(|source| match source.state {
+            SourceState::Reading => true,
+            // Only a named archive, or the first one, must be there.
+            SourceState::Awaited => self.asked.names_nodes || !is_any,
+            SourceState::CaughtUp | SourceState::Away => false,
+        })
+    }
+}
+
+impl Source {
+    fn is_away(&self) -> bool {
+        self.state == SourceState::Away
+    }
+}
+
+impl std::fmt::Debug for History {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("History").field("asked", &self.asked).finish_non_exhaustive()
+    }
+}
+
+fn targets(nodes: &[NodeId]) -> Vec<Target> {
+    if nodes.is_empty() {
+        let claimed: Arc<Mutex<_>> = Arc::default();
+        return vec![Target::Any(claimed); ANY];
+    }
+    nodes.iter().map(|node| Target::Node(*node)).collect()
+}

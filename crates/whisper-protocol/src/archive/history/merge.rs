@@ -1,0 +1,220 @@
+//! Merges what several archives have: each envelope is delivered once, whichever archive has it first.
+//!
+//! An archive is read in the order of its arrival numbers. What was delivered is therefore what any archive has up to the
+//! number up to which it was read. For each archive the merge remembers the envelopes that came from others and that it has
+//! not shown itself: they are expected from it, and are left out when they come.
+//!
+//! It forgets what an archive will not bring any more: an archive that was read to its newest envelope stores none that has
+//! expired. If one comes nevertheless, or if too many were expected to remember all, the envelope is in doubt. The other
+//! archives are then asked whether they have it in the part that was read.
+//!
+//! It has no clock and no connection.
+
+use p2p_world::HashMap;
+
+use super::cursor::{ArchivePlace, HashKey, HistoryCursor, MAX_ARCHIVES, MAX_EXPECTED, NodeTag};
+use crate::{ArchiveId, Envelope, StoredEnvelope};
+
+/// Maximum number of expected envelopes of an archive in memory.
+const MAX_IN_MEMORY: usize = 1 << 17;
+
+/// Seconds after its expiry for which an envelope may still reach an archive: nodes accept late ones, and clocks differ.
+const LATE: u32 = 120;
+
+/// Seconds after which an archive that has been read to its newest envelope should have what others have.
+pub(super) const BEHIND: u32 = 60;
+
+/// What several archives have, as far as they were read.
+#[derive(Debug)]
+pub(super) struct Merge {
+    latest_expiry: u32,
+    archives: Vec<Merged>,
+}
+
+#[derive(Debug)]
+struct Merged {
+    id: ArchiveId,
+    node: NodeTag,
+    end: u64,
+    horizon: u32,
+    /// Expected envelopes: their expiry, and when they were delivered, in seconds since 1970.
+    expected: HashMap<HashKey, (u32, u32)>,
+    /// The time after which expected envelopes are looked through.
+    next_check: u32,
+}
+
+/// What a page means.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Sorted {
+    /// Was not delivered yet.
+    pub(super) new: Vec<StoredEnvelope>,
+    /// May have been delivered. The other archives know, in the part that was read.
+    pub(super) doubtful: Vec<StoredEnvelope>,
+}
+
+impl Merge {
+    /// Goes on at a cursor. `now`: seconds since 1970.
+    pub(super) fn new(now: u32, cursor: &HistoryCursor) -> Self {
+        let restore = |place: &ArchivePlace| {
+            let expected = place.expected.iter().map(|(key, expiry)| (*key, (*expiry, now)));
+            Merged {
+                id: place.id,
+                node: place.node,
+                end: place.end,
+                horizon: place.horizon,
+                expected: expected.collect(),
+                next_check: 0,
+            }
+        };
+        let archives = cursor.archives.iter().map(restore).collect();
+        Self { latest_expiry: cursor.latest_expiry, archives }
+    }
+
+    /// Adds the archive of a node, if it is not there. What was delivered before is in doubt when it comes from it. Returns the
+    /// archive that the node had before, which is forgotten.
+    pub(super) fn add(&mut self, id: ArchiveId, node: NodeTag) -> Option<ArchiveId> {
+        if let Some(known) = self.archives.iter_mut().find(|merged| merged.id == id) {
+            known.node = node;
+            return None;
+        }
+        let replaced = self.archives.iter().position(|merged| merged.node == node);
+        let replaced = replaced.map(|index| self.archives.remove(index).id);
+        if self.archives.len() >= MAX_ARCHIVES {
+            self.archives.remove(0);
+        }
+        let (horizon, expected) = (self.latest_expiry, HashMap::default());
+        self.archives.push(Merged { id, node, end: 0, horizon, expected, next_check: 0 });
+        replaced
+    }
+
+    /// An archive has lost its newest envelopes: it is read from the beginning, and everything is in doubt.
+    pub(super) fn restart(&mut self, id: ArchiveId) {
+        let horizon = self.latest_expiry;
+        if let Some(merged) = self.archives.iter_mut().find(|merged| merged.id == id) {
+            (merged.end, merged.horizon) = (0, horizon);
+        }
+    }
+
+    /// The arrival number up to which an archive was read.
+    pub(super) fn end(&self, id: ArchiveId) -> u64 {
+        self.find(id).map_or(0, |merged| merged.end)
+    }
+
+    /// The other archives that have been read, with the arrival number up to which they were.
+    pub(super) fn others(&self, id: ArchiveId) -> impl Iterator<Item = (ArchiveId, u64)> {
+        let others = self.archives.iter().filter(move |merged| merged.id != id && merged.end > 0);
+        others.map(|merged| (merged.id, merged.end))
+    }
+
+    /// An archive has these envelopes after what was read of it.
+    pub(super) fn sort(&mut self, id: ArchiveId, envelopes: Vec<StoredEnvelope>) -> Sorted {
+        let mut sorted = Sorted::default();
+        let Some(merged) = self.archives.iter_mut().find(|merged| merged.id == id) else {
+            return sorted;
+        };
+        for stored in envelopes {
+            if merged.expected.remove(&key(&stored.envelope)).is_some() {
+                continue;
+            }
+            let is_new = stored.envelope.expiry() > merged.horizon;
+            let list = if is_new { &mut sorted.new } else { &mut sorted.doubtful };
+            list.push(stored);
+        }
+        sorted
+    }
+
+    /// An archive was read up to an arrival number, and these of its envelopes are delivered now. The other archives are
+    /// expected to bring them, too. `now`: seconds since 1970.
+    pub(super) fn deliver(
+        &mut self,
+        now: u32,
+        id: ArchiveId,
+        delivered: &[StoredEnvelope],
+        end: u64,
+    ) {
+        for merged in &mut self.archives {
+            if merged.id == id {
+                merged.end = merged.end.max(end);
+                continue;
+            }
+            let expected = delivered
+                .iter()
+                .map(|stored| (key(&stored.envelope), (stored.envelope.expiry(), now)));
+            merged.expected.extend(expected);
+            merged.limit(MAX_IN_MEMORY);
+        }
+        let expiries = delivered.iter().map(|stored| stored.envelope.expiry());
+        self.latest_expiry = expiries.fold(self.latest_expiry, u32::max);
+    }
+
+    /// An archive was read to its newest envelope. Returns how many envelopes it should have, and does not. `now`: seconds
+    /// since 1970.
+    pub(super) fn handle_caught_up(&mut self, now: u32, id: ArchiveId) -> Option<usize> {
+        let merged = self.archives.iter_mut().find(|merged| merged.id == id)?;
+        if now < merged.next_check {
+            return None;
+        }
+        merged.next_check = now.saturating_add(10);
+        let is_overdue = |(_, delivered): &(u32, u32)| delivered.saturating_add(BEHIND) < now;
+        let missing = merged.expected.values().filter(|expected| is_overdue(expected)).count();
+        let mut horizon = merged.horizon;
+        merged.expected.retain(|_, (expiry, _)| {
+            let is_awaited = expiry.saturating_add(LATE) >= now;
+            if !is_awaited {
+                horizon = horizon.max(*expiry);
+            }
+            is_awaited
+        });
+        merged.horizon = horizon;
+        Some(missing)
+    }
+
+    /// Where to go on.
+    pub(super) fn cursor(&self, question: [u8; 8]) -> HistoryCursor {
+        HistoryCursor {
+            question: Some(question),
+            latest_expiry: self.latest_expiry,
+            archives: self.archives.iter().map(Merged::place).collect(),
+        }
+    }
+
+    fn find(&self, id: ArchiveId) -> Option<&Merged> {
+        self.archives.iter().find(|merged| merged.id == id)
+    }
+}
+
+impl Merged {
+    /// Forgets the expected envelopes that expire first, if there are more than `max`.
+    fn limit(&mut self, max: usize) {
+        let excess = self.expected.len().saturating_sub(max);
+        if excess == 0 {
+            return;
+        }
+        let mut expiries: Vec<u32> = self.expected.values().map(|(expiry, _)| *expiry).collect();
+        // A part more than is needed, so that this is not done for each envelope.
+        let index = (excess + max / 8).min(expiries.len() - 1);
+        let (_, horizon, _) = expiries.select_nth_unstable(index);
+        let horizon = *horizon;
+        self.horizon = self.horizon.max(horizon);
+        self.expected.retain(|_, (expiry, _)| *expiry > horizon);
+    }
+
+    fn place(&self) -> ArchivePlace {
+        let entries = self.expected.iter().map(|(key, (expiry, _))| (*key, *expiry));
+        let (mut horizon, mut expected): (_, Vec<_>) = (self.horizon, entries.collect());
+        if expected.len() > MAX_EXPECTED {
+            expected.sort_unstable_by_key(|(_, expiry)| std::cmp::Reverse(*expiry));
+            let forgotten = expected.split_off(MAX_EXPECTED);
+            horizon = forgotten.first().map_or(horizon, |(_, expiry)| horizon.max(*expiry));
+        }
+        expected.sort_unstable();
+        ArchivePlace { id: self.id, node: self.node, end: self.end, horizon, expected }
+    }
+}
+
+fn key(envelope: &Envelope) -> HashKey {
+    std::array::from_fn(|index| envelope.hash()[index])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! Several archives, each with its own order, kept up in any order, with readers that stop and go on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use whisper_envelope::{Topic, Unsealed};
+
+use super::*;
+
+const NOW: u32 = 1_700_000_000;
+
+fn stored(arrival: u64, number: u64, ttl: u32) -> StoredEnvelope {
+    let envelope = Unsealed::v6(NOW + ttl, 50, Topic([1; 4]), b"").seal(number);
+    StoredEnvelope { arrival, envelope }
+}
+
+fn id(index: usize) -> ArchiveId {
+    ArchiveId([u8::try_from(index).unwrap() + 1; 8])
+}
+
+fn index(arrival: u64) -> usize {
+    usize::try_from(arrival).unwrap()
+}
+
+/// The archives, and a reader that keeps only its cursor when it stops.
+struct World {
+    archives: Vec<Vec<StoredEnvelope>>,
+    merge: Merge,
+    delivered: BTreeMap<u64, usize>,
+    doubts: usize,
+}
+
+impl World {
+    fn new(count: usize) -> Self {
+        let merge = Merge::new(NOW, &HistoryCursor::default());
+        let archives = vec![Vec::new(); count];
+        Self { archives, merge, delivered: BTreeMap::new(), doubts: 0 }
+    }
+
+    fn append(&mut self, archive: usize, number: u64) {
+        let known = |stored: &StoredEnvelope| stored.envelope.nonce() == number;
+        if !self.archives[archive].iter().any(known) {
+            let arrival = self.archives[archive].len() as u64 + 1;
+            // Some expire soon.
+            let ttl = if number.is_multiple_of(3) { 10 } else { 5000 };
+            self.archives[archive].push(stored(arrival, number, ttl));
+        }
+    }
+
+    /// Reads up to `count` envelopes of an archive.
+    fn read(&mut self, archive: usize, count: usize, now: u32) {
+        let id = id(archive);
+        self.merge.add(id, id.0);
+        let after = self.merge.end(id);
+        let page: Vec<_> =
+            self.archives[archive].iter().skip(index(after)).take(count).cloned().collect();
+        let end = after + page.len() as u64;
+        let Sorted { mut new, doubtful } = self.merge.sort(id, page);
+        self.doubts += doubtful.len();
+        for doubt in doubtful {
+            let others: Vec<_> = self.merge.others(id).collect();
+            let had = others.into_iter().any(|(other, end)| {
+                let other = &self.archives[usize::from(other.0[0]) - 1];
+                other[..index(end)].iter().any(|stored| stored.envelope == doubt.envelope)
+            });
+            if !had {
+                new.push(doubt);
+            }
+        }
+        for stored in &new {
+            *self.delivered.entry(stored.envelope.nonce()).or_default() += 1;
+        }
+        self.merge.deliver(now, id, &new, end);
+        if end == self.archives[archive].len() as u64 {
+            self.merge.handle_caught_up(now, id);
+        }
+    }
+
+    /// The reader is killed. It has its cursor, as text.
+    fn restart(&mut self, now: u32) {
+        let cursor = self.merge.cursor([1; 8]).to_string();
+        self.merge = Merge::new(now, &cursor.parse().unwrap());
+    }
+
+    fn check(&self) {
+        let all = self.archives.iter().flatten().map(|stored| stored.envelope.nonce());
+        let all: BTreeSet<u64> = all.collect();
+        assert_eq!(self.delivered.keys().copied().collect::<BTreeSet<_>>(), all, "missed");
+        assert!(self.delivered.values().all(|times| *times == 1), "{:?}", self.delivered);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append(usize, u64),
+    Read(usize, usize),
+    Restart,
+    Wait(u32),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (0..3_usize, 0..40_u64).prop_map(|(archive, number)| Step::Append(archive, number)),
+        4 => (0..3_usize, 1..6_usize).prop_map(|(archive, count)| Step::Read(archive, count)),
+        1 => Just(Step::Restart),
+        1 => (0..100_u32).prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 0..120)
+}
+
+proptest! {
+    #[test]
+    fn each_envelope_is_delivered_once(steps in steps()) {
+        let (mut world, mut now) = (World::new(3), NOW);
+        for step in steps {
+            match step {
+                Step::Append(archive, number) => world.append(archive, number),
+                Step::Read(archive, count) => world.read(archive, count, now),
+                Step::Restart => world.restart(now),
+                Step::Wait(seconds) => now += seconds,
+            }
+        }
+        for archive in 0..3 {
+            world.read(archive, usize::MAX, now);
+        }
+        world.check();
+    }
+}
+
+#[test]
+fn what_comes_from_two_archives_is_delivered_once_without_asking() {
+    let mut world = World::new(2);
+    world.read(0, 9, NOW);
+    world.read(1, 9, NOW);
+    for number in [1, 2, 4, 5] {
+        world.append(0, number);
+    }
+    for number in [5, 2, 7, 1, 4] {
+        world.append(1, number);
+    }
+    for _ in 0..5 {
+        world.read(0, 1, NOW);
+        world.restart(NOW);
+        world.read(1, 1, NOW);
+    }
+    world.check();
+    assert_eq!(world.doubts, 0);
+}
+
+#[test]
+fn a_cursor_forgets_what_an_archive_will_not_bring_any_more() {
+    let mut world = World::new(2);
+    world.read(1, 9, NOW);
+    for number in 0..60 {
+        world.append(0, number);
+    }
+    world.read(0, 100, NOW);
+    let expected = |world: &World| world.merge.cursor([1; 8]).archives[0].expected.len();
+    assert_eq!(expected(&world), 60);
+    world.read(1, 9, NOW + 10 + LATE);
+    assert_eq!(expected(&world), 60, "they may still come");
+    world.read(1, 9, NOW + 21 + LATE);
+    assert_eq!(expected(&world), 40, "a third has expired");
+    world.append(1, 3);
+    world.append(1, 100);
+    world.read(1, 9, NOW + 21 + LATE);
+    assert_eq!(world.doubts, 1, "it comes nevertheless: the other archive knows");
+    world.check();
+}
+
+#[test]
+fn too_many_expected_envelopes_are_in_doubt_and_not_lost() {
+    let mut world = World::new(2);
+    world.read(1, 9, NOW);
+    let count = u32::try_from(MAX_EXPECTED).unwrap() + 500;
+    for number in 1..=count {
+        world.archives[0].push(stored(number.into(), number.into(), 1000 + number));
+    }
+    world.read(0, usize::MAX, NOW);
+    world.restart(NOW);
+    let place = &world.merge.cursor([1; 8]).archives[0];
+    assert_eq!((place.expected.len(), place.horizon), (MAX_EXPECTED, NOW + 1500));
+    world.archives[1] = world.archives[0].clone();
+    world.read(1, usize::MAX, NOW);
+    assert_eq!(world.doubts, 500);
+    world.check();
+}
+
+#[test]
+fn an_archive_that_lacks_what_others_have_is_noticed() {
+    let mut merge = Merge::new(NOW, &HistoryCursor::default());
+    merge.add(id(0), [0; 8]);
+    merge.add(id(1), [1; 8]);
+    let [first, second] = [stored(1, 1, 5000), stored(2, 2, 5000)];
+    merge.deliver(NOW, id(0), &[first.clone(), second], 2);
+    assert_eq!(merge.handle_caught_up(NOW + BEHIND, id(1)), Some(0), "it has some time");
+    assert_eq!(merge.handle_caught_up(NOW + BEHIND + 9, id(1)), None, "looked at a moment ago");
+    assert_eq!(merge.handle_caught_up(NOW + BEHIND + 10, id(1)), Some(2));
+    assert_eq!(merge.handle_caught_up(NOW + BEHIND + 10, id(0)), Some(0));
+    assert_eq!(merge.sort(id(1), vec![first]), Sorted::default());
+    assert_eq!(merge.handle_caught_up(NOW + BEHIND + 20, id(1)), Some(1));
+}
+
+#[test]
+fn a_node_with_another_archive_is_noticed() {
+    let mut merge = Merge::new(NOW, &HistoryCursor::default());
+    assert_eq!(merge.add(id(0), [7; 8]), None);
+    merge.deliver(NOW, id(0), &[stored(1, 1, 50)], 1);
+    assert_eq!(merge.add(id(0), [8; 8]), None, "the archive has moved to another node");
+    assert_eq!(merge.end(id(0)), 1);
+    assert_eq!(merge.add(id(1), [8; 8]), Some(id(0)));
+    assert_eq!((merge.end(id(0)), merge.end(id(1))), (0, 0));
+    let sorted = merge.sort(id(1), vec![stored(1, 1, 50), stored(2, 2, 51)]);
+    assert_eq!((sorted.new.len(), sorted.doubtful.len()), (1, 1), "it may have been delivered");
+}

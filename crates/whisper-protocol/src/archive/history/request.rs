@@ -1,0 +1,121 @@
+//! What to read from archives.
+
+use std::ops::RangeInclusive;
+
+use p2p_identity::NodeId;
+use whisper_envelope::{Dialect, SymmetricKey};
+
+use super::{
+    CREDIT,
+    cursor::{self, HistoryCursor},
+};
+use crate::{
+    HistoryFilter,
+    archive::wire::{ArchiveQuery, MAX_VALUES},
+};
+
+/// What is asked.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// From the beginning and without an id.
+    pub(super) query: ArchiveQuery,
+    pub(super) password: Option<SymmetricKey>,
+    /// A digest of what is asked, for the cursors.
+    pub(super) question: [u8; 8],
+    /// Whether the archives were named.
+    pub(super) names_nodes: bool,
+}
+
+/// What to read from archives.
+#[derive(Debug, Clone)]
+pub struct HistoryRequest {
+    /// Which envelopes are wanted.
+    pub filter: HistoryFilter,
+    /// Only envelopes of this dialect; `None`: of both.
+    pub dialect: Option<Dialect>,
+    /// Only envelopes that were sent at this time, in seconds since 1970, as their senders say.
+    pub sent: RangeInclusive<u32>,
+    /// Where to go on. It must have been given out for the same filter, dialect and time.
+    pub cursor: HistoryCursor,
+    /// Whether to go on with what arrives later. Default: false, the stream ends when everything stored was delivered.
+    pub live: bool,
+    /// The nodes whose archives are read. Empty: two of this node and of its connected peers that have one.
+    pub nodes: Vec<NodeId>,
+    /// The password of the archives.
+    pub password: Option<SymmetricKey>,
+}
+
+impl HistoryRequest {
+    /// Everything that a filter lets through, after a cursor.
+    #[must_use]
+    pub const fn new(filter: HistoryFilter, cursor: HistoryCursor) -> Self {
+        Self {
+            filter,
+            dialect: None,
+            sent: 0..=u32::MAX,
+            cursor,
+            live: false,
+            nodes: Vec::new(),
+            password: None,
+        }
+    }
+
+    /// Goes on with what arrives later.
+    #[must_use]
+    pub fn live(mut self) -> Self {
+        self.live = true;
+        self
+    }
+
+    /// Reads the archives of these nodes.
+    #[must_use]
+    pub fn nodes(mut self, nodes: impl Into<Vec<NodeId>>) -> Self {
+        self.nodes = nodes.into();
+        self
+    }
+
+    /// The question, if it is valid.
+    pub(super) fn asked(self) -> Result<(Asked, HistoryCursor, Vec<NodeId>), HistoryError> {
+        let count = match &self.filter {
+            HistoryFilter::Topics(topics) => topics.len(),
+            HistoryFilter::Hashes(hashes) => hashes.len(),
+            HistoryFilter::All | HistoryFilter::Bloom(_) => 1,
+        };
+        if !(1..=MAX_VALUES).contains(&count) {
+            return Err(HistoryError::Values { count });
+        }
+        let question = ArchiveQuery {
+            dialect: self.dialect,
+            sent: self.sent,
+            ..ArchiveQuery::new(0, self.filter)
+        };
+        let digest = cursor::question(&question);
+        if self.cursor.question.is_some_and(|asked| asked != digest) {
+            return Err(HistoryError::OtherQuestion);
+        }
+        let asked = Asked {
+            query: ArchiveQuery { credit: CREDIT, tail: self.live, ..question },
+            password: self.password,
+            question: digest,
+            names_nodes: !self.nodes.is_empty(),
+        };
+        Ok((asked, self.cursor, self.nodes))
+    }
+}
+
+/// A history cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HistoryError {
+    /// The cursor belongs to another question: it would leave out what only this question asks for.
+    #[error(
+        "the cursor was given out for another filter, version or time: begin without a cursor, or ask the same"
+    )]
+    OtherQuestion,
+    /// The filter names no topic or hash, or more than an archive accepts.
+    #[error("the filter names {count} topics or hashes; 1 to {MAX_VALUES} are allowed")]
+    Values {
+        /// How many there are.
+        count: usize,
+    },
+}

@@ -1,0 +1,106 @@
+//! Archives: that of this node, and those of its peers.
+
+use std::sync::Arc;
+
+use p2p_identity::NodeId;
+use p2p_mux::{Channel, Exit, Protocol};
+use whisper_envelope::Envelope;
+use whisper_pow::Policy;
+
+use super::Whisper;
+use crate::{
+    archive::{
+        Archive, ArchiveSettings,
+        history::{History, HistoryError, HistoryRequest},
+        wire::{LENGTH, NAME, VERSION},
+    },
+    delivery::filter::{Filter, FilterError, FilterSpec},
+    delivery::mailbox::Mailbox,
+    delivery::message::ReceivedMessage,
+};
+
+/// Opens stored envelopes as a filter would, made by [`Whisper::stored_messages`].
+#[derive(Debug)]
+pub struct StoredMessages(Filter);
+
+impl StoredMessages {
+    /// The message in an envelope; `None` if the criteria are not met, or the key does not open it.
+    #[must_use]
+    pub fn open(&self, envelope: &Envelope) -> Option<ReceivedMessage> {
+        let filter = &self.0;
+        let work = Policy::default().work(envelope).map_or(0.0, |work| work.get());
+        let is_wanted =
+            filter.has_topic(envelope.topic()) && filter.admits(envelope.dialect(), work, false);
+        let message = is_wanted.then(|| filter.open(envelope).ok()).flatten()?;
+        filter.wants(&message).then(|| filter.received(envelope, work, false, message))
+    }
+}
+
+impl Whisper {
+    /// The sub-protocol `archive/1`, for a server: peers read the archive of this node, and this node those of its peers.
+    /// `own`: the id of this node. It keeps the node alive.
+    #[must_use]
+    pub fn archive_protocol(&self, own: NodeId) -> Protocol {
+        let whisper = self.clone();
+        Protocol::new(NAME, VERSION, LENGTH, move |peer, channel| {
+            let whisper = whisper.clone();
+            async move { whisper.attach_archive(own, peer.id(), channel).await }
+        })
+    }
+
+    /// Runs `archive/1` with a peer over a channel, until the channel closes, the node stops or the peer violates the protocol.
+    /// `own`: the id of this node.
+    pub fn attach_archive(
+        &self,
+        own: NodeId,
+        peer: NodeId,
+        channel: Channel,
+    ) -> impl Future<Output = Result<(), Exit>> + Send + use<> {
+        let archives = Arc::clone(&self.0.archives);
+        self.0.tasks.track_future(archives.run(own, peer, channel))
+    }
+
+    /// Lets peers and this node read an archive over `archive/1`. Call it before peers connect. It does not store anything:
+    /// see [`record`](Self::record).
+    pub fn serve_archive(&self, archive: Arc<dyn Archive>, settings: ArchiveSettings) {
+        self.0.archives.serve(archive, settings);
+    }
+
+    /// Reads archives: everything that was stored, then, if asked for, what arrives.
+    ///
+    /// ```
+    /// # use whisper_protocol::{HistoryCursor, HistoryError, Topic, Whisper};
+    /// use whisper_protocol::{HistoryEvent, HistoryFilter, HistoryRequest};
+    ///
+    /// # async fn read(whisper: Whisper, cursor: HistoryCursor) -> Result<(), HistoryError> {
+    /// let chat = HistoryFilter::Topics(vec![Topic(*b"chat")]);
+    /// let mut history = whisper.history(HistoryRequest::new(chat, cursor).live())?;
+    /// while let Some(event) = history.next().await {
+    ///     match event {
+    ///         HistoryEvent::Envelopes(part) => {
+    ///             println!("{} envelopes", part.envelopes.len());
+    ///             println!("next time, go on at {}", part.cursor);
+    ///         }
+    ///         other => println!("{other:?}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`HistoryError`]: the question is not valid.
+    pub fn history(&self, request: HistoryRequest) -> Result<History, HistoryError> {
+        History::start(&self.0.archives, &self.context().corrector, request)
+    }
+
+    /// Opens stored envelopes as a filter with these criteria would.
+    ///
+    /// # Errors
+    ///
+    /// If its key does not exist.
+    pub fn stored_messages(&self, spec: FilterSpec) -> Result<StoredMessages, FilterError> {
+        Ok(StoredMessages(Filter::new(spec, &self.0.keys, Mailbox::new(self.0.mailbox))?))
+    }
+}
