@@ -1,14 +1,13 @@
 //! An archive in one file.
 
 mod append;
-mod group;
 mod page;
 mod prune;
 mod row;
+mod sink;
 mod tables;
 #[cfg(test)]
 mod tests;
-mod writer;
 
 use std::{path::Path, sync::Arc};
 
@@ -19,9 +18,12 @@ use whisper_protocol::{
     Appended, Archive, ArchiveError, ArchiveFuture, ArchiveId, Envelope, HistoryPage, HistoryQuery,
 };
 
-use crate::Retention;
-use group::Request;
-use writer::Writer;
+use crate::{
+    Retention,
+    group::Request,
+    writer::{Newest, QUEUE, Writer},
+};
+use sink::FileSink;
 
 /// An archive in one file. Clones share it.
 ///
@@ -37,9 +39,6 @@ pub struct EmbeddedArchive {
 
 /// An archive cannot be opened.
 pub type OpenError = StoreError;
-
-/// Number of appends that wait for the disk. Further ones wait in their callers.
-const QUEUE: usize = 64;
 
 impl EmbeddedArchive {
     /// Opens the file, or creates it, and starts the task that writes it. Call it on a Tokio runtime. It
@@ -60,9 +59,9 @@ impl EmbeddedArchive {
         let (store, moved_aside) = (opened.store, opened.moved_aside);
         let fresh = rng().bytes();
         let (id, newest) = store.write(|transaction| tables::identify(transaction, fresh))?;
-        let (newest_sender, newest) = watch::channel(newest);
+        let (raised, newest) = Newest::new(newest);
         let (requests, receiver) = mpsc::channel(QUEUE);
-        let writer = Writer::new(store.clone(), retention, newest_sender);
+        let writer = Writer::new(FileSink { store: store.clone(), retention }, raised);
         store.world().spawn(Box::pin(writer.run(receiver)));
         let archive = Self { id: ArchiveId(id), store, requests, newest };
         Ok((archive, moved_aside))

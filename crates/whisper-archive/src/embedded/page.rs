@@ -8,6 +8,8 @@ use node_store::{
 };
 use whisper_protocol::{Bloom, HistoryFilter, HistoryPage, HistoryQuery, StoredEnvelope, Topic};
 
+use crate::keys;
+
 use super::{
     row,
     tables::{COUNTS, HASHES, HOURS, LOG, META, NEWEST, REMOVED, TOPICS, number},
@@ -54,7 +56,7 @@ impl Page<'_> {
             _ if arrivals.is_empty() => Room::Left,
             HistoryFilter::All => self.read_log(arrivals)?,
             HistoryFilter::Topics(topics) => {
-                let mut topics: Vec<u32> = topics.iter().copied().map(row::topic_key).collect();
+                let mut topics: Vec<u32> = topics.iter().copied().map(keys::topic_key).collect();
                 topics.sort_unstable();
                 topics.dedup();
                 self.read_topics(transaction, &topics, arrivals)?
@@ -144,7 +146,7 @@ impl Page<'_> {
             let (key, value) = entry?;
             let (sent, dialect) = value.value();
             let wanted =
-                self.query.dialect.is_none_or(|wanted| row::dialect_byte(wanted) == dialect);
+                self.query.dialect.is_none_or(|wanted| keys::dialect_byte(wanted) == dialect);
             if wanted && self.query.sent.contains(&sent) {
                 return Ok(Some(key.value().1));
             }
@@ -193,7 +195,7 @@ impl Page<'_> {
         let envelope = row::decode(arrival, row)?;
         let query = self.query;
         let wanted = query.dialect.is_none_or(|dialect| dialect == envelope.dialect())
-            && query.sent.contains(&row::sent(&envelope));
+            && query.sent.contains(&keys::sent(&envelope));
         if !wanted {
             return Ok(Room::Left);
         }
@@ -216,9 +218,9 @@ fn topics_in(
 ) -> Result<Option<Vec<u32>>, redb::Error> {
     let (mut topics, mut all) = (Vec::new(), true);
     for entry in transaction.open_table(COUNTS)?.iter()? {
-        let topic: Topic = row::topic_of(entry?.0.value());
+        let topic: Topic = keys::topic_of(entry?.0.value());
         if bloom.contains(&Bloom::of(topic)) {
-            topics.push(row::topic_key(topic));
+            topics.push(keys::topic_key(topic));
         } else {
             all = false;
         }

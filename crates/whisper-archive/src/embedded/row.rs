@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use node_store::redb;
-use whisper_protocol::{Dialect, Envelope, Topic};
+use whisper_protocol::{Dialect, Envelope};
+
+use crate::keys::{dialect_byte, sent, topic_key};
 
 /// What the indices have of an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,28 +26,8 @@ impl Keys {
     }
 }
 
-/// The time of sending. It is 0 for an envelope that lives longer than the clock counts.
-pub(super) fn sent(envelope: &Envelope) -> u32 {
-    envelope.expiry().saturating_sub(envelope.ttl())
-}
-
 pub(super) fn hash_key(hash: &[u8; 32]) -> u64 {
     u64::from_be_bytes(std::array::from_fn(|index| hash[index]))
-}
-
-pub(super) fn topic_key(topic: Topic) -> u32 {
-    u32::from_be_bytes(topic.0)
-}
-
-pub(super) fn topic_of(key: u32) -> Topic {
-    Topic(key.to_be_bytes())
-}
-
-pub(super) fn dialect_byte(dialect: Dialect) -> u8 {
-    match dialect {
-        Dialect::V5 => 5,
-        Dialect::V6 => 6,
-    }
 }
 
 pub(super) fn encode(envelope: &Envelope, out: &mut Vec<u8>) {

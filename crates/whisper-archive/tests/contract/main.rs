@@ -3,5 +3,9 @@
 
 mod embedded;
 mod model;
+#[cfg(feature = "postgres")]
+mod nodes;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod promises;
 mod samples;

@@ -1,23 +1,14 @@
-//! The task that writes the file.
+//! The task that writes a store.
 
-use std::{
-    ops::ControlFlow,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
-use node_store::{Store, StoreError};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until},
 };
-use whisper_protocol::{Appended, ArchiveError};
+use whisper_protocol::ArchiveError;
 
-use super::{
-    append,
-    group::{Group, Request},
-    prune,
-};
-use crate::Retention;
+use crate::group::{Answer, Group, Request};
 
 /// Least time between two writes. An append waits at most this long for the write, which syncs the disk.
 const GROUP_TIME: Duration = Duration::from_millis(50);
@@ -25,24 +16,55 @@ const GROUP_TIME: Duration = Duration::from_millis(50);
 /// Time between two searches for what is to be removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
-/// Writes the file, and removes what is too old.
-pub(super) struct Writer {
-    store: Store,
-    retention: Retention,
-    next_write: Instant,
-    next_prune: Instant,
-    /// Dropped after the file, because who closes the archive waits for it.
-    newest: watch::Sender<u64>,
+/// Number of appends that wait for the disk. Further ones wait in their callers.
+pub(crate) const QUEUE: usize = 64;
+
+/// What a writer writes to.
+pub(crate) trait Sink: Send + 'static {
+    /// Stores the envelopes of a group, all of them or none. `None` if the program ends.
+    fn append(&mut self, group: Group) -> impl Future<Output = Option<(Group, Answer)>> + Send;
+
+    /// Removes a slice of what is too old. Returns whether there may be more; `None` if the program ends.
+    fn prune(&mut self) -> impl Future<Output = Option<Result<bool, ArchiveError>>> + Send;
 }
 
-impl Writer {
-    pub(super) fn new(store: Store, retention: Retention, newest: watch::Sender<u64>) -> Self {
+/// The newest arrival number, as readers see it.
+#[derive(Debug, Clone)]
+pub(crate) struct Newest(Arc<watch::Sender<u64>>);
+
+impl Newest {
+    pub(crate) fn new(newest: u64) -> (Self, watch::Receiver<u64>) {
+        let (sender, receiver) = watch::channel(newest);
+        (Self(Arc::new(sender)), receiver)
+    }
+
+    /// Up to this number everything can be read.
+    pub(crate) fn raise(&self, newest: u64) {
+        self.0.send_if_modified(|last| {
+            let later = newest > *last;
+            *last = newest.max(*last);
+            later
+        });
+    }
+}
+
+/// Writes a store, and removes what is too old.
+pub(crate) struct Writer<S> {
+    sink: S,
+    next_write: Instant,
+    next_prune: Instant,
+    /// Dropped after the sink, because who closes the archive waits for it.
+    newest: Newest,
+}
+
+impl<S: Sink> Writer<S> {
+    pub(crate) fn new(sink: S, newest: Newest) -> Self {
         let now = Instant::now();
-        Self { store, retention, next_write: now, next_prune: now, newest }
+        Self { sink, next_write: now, next_prune: now, newest }
     }
 
     /// Runs until the last clone of the archive is dropped, or the program ends.
-    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+    pub(crate) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         loop {
             tokio::select! {
                 biased;
@@ -81,47 +103,26 @@ impl Writer {
     }
 
     async fn write(&mut self, group: Group) {
-        let minute = self.minute();
-        let written = self.store.run(move |store| {
-            let outcome: Result<Vec<Appended>, StoreError> =
-                store.write(|transaction| append::write(transaction, minute, group.envelopes()));
-            (group, outcome)
-        });
-        let Some((group, outcome)) = written.await else { return };
+        let Some((group, outcome)) = self.sink.append(group).await else { return };
         if let Ok(appended) = &outcome {
-            let newest = appended.iter().map(|appended| appended.arrival).max().unwrap_or(0);
-            self.newest.send_if_modified(|last| {
-                let later = newest > *last;
-                *last = newest.max(*last);
-                later
-            });
+            self.newest.raise(appended.iter().map(|one| one.arrival).max().unwrap_or(0));
         }
-        group.answer(outcome.map_err(ArchiveError::new));
+        group.answer(outcome);
         self.next_write = Instant::now() + GROUP_TIME;
     }
 
     /// Removes a slice of what is too old. Breaks if the program ends.
     async fn prune(&mut self) -> ControlFlow<()> {
-        let (minute, retention) = (self.minute(), self.retention);
-        let pruned = self.store.run(move |store| {
-            store.write(|transaction| prune::prune(transaction, minute, &retention))
-        });
-        let more = match pruned.await {
+        let more = match self.sink.prune().await {
             None => return ControlFlow::Break(()),
             Some(Ok(more)) => more,
             Some(Err(error)) => {
-                let error = ArchiveError::new(error);
-                tracing::warn!(error = %whisper_protocol::identity::causes(&error), "cannot remove old envelopes");
+                let error = whisper_protocol::identity::causes(&error);
+                tracing::warn!(%error, "cannot remove old envelopes");
                 false
             }
         };
         self.next_prune = Instant::now() + if more { GROUP_TIME } else { PRUNE_EVERY };
         ControlFlow::Continue(())
-    }
-
-    /// The present, in minutes since 1970.
-    fn minute(&self) -> u64 {
-        let now = self.store.world().unix_time();
-        now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / 60
     }
 }

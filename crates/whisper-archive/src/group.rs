@@ -3,17 +3,17 @@
 use tokio::sync::oneshot;
 use whisper_protocol::{Appended, ArchiveError, Envelope};
 
-type Answer = Result<Vec<Appended>, ArchiveError>;
+pub(crate) type Answer = Result<Vec<Appended>, ArchiveError>;
 
 /// One append that waits for the disk.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     envelopes: Vec<Envelope>,
     done: oneshot::Sender<Answer>,
 }
 
 impl Request {
-    pub(super) fn new(envelopes: Vec<Envelope>) -> (Self, oneshot::Receiver<Answer>) {
+    pub(crate) fn new(envelopes: Vec<Envelope>) -> (Self, oneshot::Receiver<Answer>) {
         let (done, answer) = oneshot::channel();
         (Self { envelopes, done }, answer)
     }
@@ -22,29 +22,34 @@ impl Request {
 /// Maximum number of envelopes that are written together. More wait for the next time.
 const MAX_ENVELOPES: usize = 4096;
 
+/// Maximum bytes of the envelopes that are written together.
+const MAX_BYTES: usize = 16 << 20;
+
 /// Appends that are written together.
 #[derive(Debug, Default)]
-pub(super) struct Group {
+pub(crate) struct Group {
     requests: Vec<Request>,
     envelopes: usize,
+    bytes: usize,
 }
 
 impl Group {
-    pub(super) fn push(&mut self, request: Request) {
+    pub(crate) fn push(&mut self, request: Request) {
         self.envelopes += request.envelopes.len();
+        self.bytes += request.envelopes.iter().map(|envelope| envelope.raw().len()).sum::<usize>();
         self.requests.push(request);
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.envelopes >= MAX_ENVELOPES
+    pub(crate) fn is_full(&self) -> bool {
+        self.envelopes >= MAX_ENVELOPES || self.bytes >= MAX_BYTES
     }
 
-    pub(super) fn envelopes(&self) -> impl Iterator<Item = &Envelope> {
+    pub(crate) fn envelopes(&self) -> impl Iterator<Item = &Envelope> {
         self.requests.iter().flat_map(|request| &request.envelopes)
     }
 
     /// Tells each caller the outcome of its envelopes.
-    pub(super) fn answer(self, outcome: Answer) {
+    pub(crate) fn answer(self, outcome: Answer) {
         let mut outcome = outcome.map(Vec::into_iter);
         for request in self.requests {
             let part = match &mut outcome {

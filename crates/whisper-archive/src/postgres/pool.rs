@@ -1,0 +1,77 @@
+//! The connections that read.
+
+use std::sync::Mutex;
+
+use tokio::sync::Semaphore;
+use whisper_protocol::{HistoryPage, HistoryQuery};
+
+use super::{
+    error::PostgresError,
+    page::{ReadError, Reader},
+    session::Connector,
+};
+
+/// Maximum number of connections that read. Further readers wait.
+const READERS: usize = 4;
+
+/// The connections that read. They are opened when they are needed.
+#[derive(Debug)]
+pub(super) struct Pool {
+    connector: Connector,
+    idle: Mutex<Vec<Reader>>,
+    permits: Semaphore,
+}
+
+impl Pool {
+    pub(super) fn new(connector: Connector) -> Self {
+        Self { connector, idle: Mutex::default(), permits: Semaphore::new(READERS) }
+    }
+
+    /// Reads a page. A connection that has ended since it was used last is replaced.
+    pub(super) async fn page(&self, query: &HistoryQuery) -> Result<HistoryPage, PostgresError> {
+        // It is never closed.
+        let _permit = self.permits.acquire().await;
+        if let Some(reader) = self.take()
+            && let Some(page) = self.try_page(reader, query).await?
+        {
+            return Ok(page);
+        }
+        let connector = &self.connector;
+        let client = connector.connect().await?;
+        let reader = Reader::new(client).await.map_err(|error| connector.error(error))?;
+        match self.try_page(reader, query).await? {
+            Some(page) => Ok(page),
+            None => Err(PostgresError::Lost { target: connector.target().clone() }),
+        }
+    }
+
+    /// An open connection.
+    fn take(&self) -> Option<Reader> {
+        let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        idle.retain(|reader| !reader.is_closed());
+        idle.pop()
+    }
+
+    /// `None` if the connection has ended.
+    async fn try_page(
+        &self,
+        reader: Reader,
+        query: &HistoryQuery,
+    ) -> Result<Option<HistoryPage>, PostgresError> {
+        let page = reader.page(query).await;
+        if reader.is_closed() && page.is_err() {
+            return Ok(None);
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        idle.push(reader);
+        drop(idle);
+        match page {
+            Ok(page) => Ok(Some(page)),
+            Err(ReadError::Database(error)) => Err(self.connector.error(error)),
+            Err(ReadError::Damaged(what)) => {
+                let target = self.connector.target().clone();
+                Err(PostgresError::Damaged { target, what })
+            }
+        }
+    }
+}
