@@ -399,6 +399,12 @@ impl Network {
         self.wire.state().hosts.host(host).up
     }
 
+    /// Whether the line from one host to another one is blocked.
+    #[must_use]
+    pub fn is_blocked(&self, from: HostId, to: HostId) -> bool {
+        self.wire.state().is_blocked(from, to)
+    }
+
     /// Number of events of the network so far: parts of streams, datagrams, connections.
     #[must_use]
     pub fn events(&self) -> u64 {

@@ -7,7 +7,7 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 
 use crate::{
     hostile,
-    members::{Members, NewPost, TTL, ending},
+    members::{Members, NewPost, TTLS, ending},
     operations::{LASTS, Operations},
     outcome::Outcome,
     promises::{
@@ -36,7 +36,13 @@ const RECONNECT: Duration = Duration::from_secs(90);
 const FOLLOW: Duration = Duration::from_secs(600);
 
 /// Time without posts at the end, in which everything expires. A clock that was wrong makes it longer.
-const DRAIN: Duration = Duration::from_secs(TTL as u64 + 75);
+const DRAIN: Duration = Duration::from_secs(TTLS[2] as u64 + 75);
+
+/// The time to live of all messages where nothing goes wrong, in seconds.
+const QUIET_TTL: u32 = 120;
+
+/// How long operations go on after everything is repaired.
+const OPERATE_ON: Duration = Duration::from_secs(55);
 
 /// What is written about a run.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +71,7 @@ pub(crate) fn run(
         |(at, fault): &&(Duration, Fault)| *at < repaired_at && fault.hosts_below(scenario.nodes);
     let mut faults: Schedule = scenario.faults.iter().filter(possible).cloned().collect();
     faults.extend(repairs(&faults, repaired_at));
-    let mut network = Network::new(scenario.seed).link(link).faults(faults);
+    let mut network = Network::new(scenario.seed).link(link).faults(faults.clone());
     if settings.null {
         network = network.null_cryptography();
     }
@@ -88,6 +94,7 @@ pub(crate) fn run(
     if settings.faults {
         // They look at every node and post each second, too often for thousands of nodes.
         network = mux::register_slots(network, &members);
+        network = mux::register_silence(network, &members, faults.into());
         network = server::register(network, &members, &operations.exclusions);
         network = whisper::register(network, &members, &repaired);
     }
@@ -124,7 +131,7 @@ impl Run {
             let now = self.network.elapsed();
             if settings.faults {
                 self.operations.undo_due(&mut self.network);
-                if second % OPERATION_EVERY == 0 && now + LASTS < self.repaired.at {
+                if second % OPERATION_EVERY == 0 && now + LASTS < self.repaired.at + OPERATE_ON {
                     self.operations.begin(&mut self.network, &mut self.rng);
                 }
             }
@@ -155,10 +162,10 @@ impl Run {
         let number = self.members.posts().len() as u64;
         let new = if varied {
             let topic = usize::from(self.rng.random_ratio(1, 3));
-            let ttl = *[TTL / 4, TTL / 2, TTL].choose(&mut self.rng).unwrap_or(&TTL);
+            let ttl = *TTLS.choose(&mut self.rng).unwrap_or(&QUIET_TTL);
             NewPost { node, number, topic, ttl }
         } else {
-            NewPost { node, number, topic: 0, ttl: TTL }
+            NewPost { node, number, topic: 0, ttl: QUIET_TTL }
         };
         let members = self.members.clone();
         self.network.call(|| members.post(new, at));
@@ -169,8 +176,9 @@ impl Run {
         self.network.run_for(time)?;
         let members = self.members.clone();
         let received = self.network.call(|| members.receive());
-        self.delivered +=
-            received.map_err(|text| self.broken(("each message comes once", text)))?;
+        self.delivered += received.map_err(|text| {
+            self.broken(("messages come once and say when they were sent", text))
+        })?;
         Ok(())
     }
 

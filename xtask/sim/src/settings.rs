@@ -162,8 +162,8 @@ impl Settings {
     pub(crate) fn scenario(&self, seed: u64) -> Scenario {
         let time = Duration::from_secs(self.minutes * 60);
         let mix = FaultMix {
-            every: Duration::from_secs(4),
-            repair: Duration::from_secs(40),
+            every: Duration::from_secs(5),
+            repair: Duration::from_secs(60),
             stops: true,
             partitions: true,
             clocks: 40.0,

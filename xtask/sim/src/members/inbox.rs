@@ -21,8 +21,10 @@ pub(super) struct Inbox {
 #[derive(Default)]
 struct Seen {
     numbers: BTreeSet<u64>,
-    /// How many came since the last look.
-    new: usize,
+    /// Those that the filter received that comes and goes, since it is there.
+    of_more: BTreeSet<u64>,
+    /// Those that came since the last look, and when they say that they were sent.
+    new: Vec<(usize, u32)>,
     failed: Option<String>,
 }
 
@@ -38,7 +40,7 @@ impl Inbox {
         let (filter, of_task) = (watch.id(), Arc::clone(&seen));
         world.spawn(Box::pin(async move {
             while let Some(message) = watch.next().await {
-                lock(&of_task).add(&message);
+                lock(&of_task).add(&message, false);
             }
         }));
         Self { filter, watches: true, more: None, seen }
@@ -56,13 +58,17 @@ impl Inbox {
 
     /// Adds that filter, or removes it.
     pub(super) fn change(&mut self, whisper: &Whisper, spec: FilterSpec) {
-        match self.more.take() {
+        match self.more {
             Some(filter) => {
                 // What it still has is not missed.
                 self.fetch(whisper, filter);
+                self.more = None;
                 whisper.unsubscribe(&filter);
             }
-            None => self.more = Some(whisper.subscribe(spec).expect("the key is there")),
+            None => {
+                lock(&self.seen).of_more.clear();
+                self.more = Some(whisper.subscribe(spec).expect("the key is there"));
+            }
         }
     }
 
@@ -71,12 +77,12 @@ impl Inbox {
         lock(&self.seen).numbers.clone()
     }
 
-    /// Fetches what has come. Returns how many there were since the last call.
+    /// Fetches what has come. Returns the numbers of the messages since the last call, and when they say that they were sent.
     ///
     /// # Errors
     ///
     /// A message came twice.
-    pub(super) fn receive(&self, whisper: &Whisper) -> Result<usize, String> {
+    pub(super) fn receive(&self, whisper: &Whisper) -> Result<Vec<(usize, u32)>, String> {
         for filter in (!self.watches).then_some(self.filter).into_iter().chain(self.more) {
             self.fetch(whisper, filter);
         }
@@ -90,19 +96,25 @@ impl Inbox {
     fn fetch(&self, whisper: &Whisper, filter: FilterId) {
         let messages = whisper.take_messages(&filter).unwrap_or_default();
         let mut seen = lock(&self.seen);
-        messages.iter().for_each(|message| seen.add(message));
+        let is_more = self.more == Some(filter);
+        messages.iter().for_each(|message| seen.add(message, is_more));
     }
 }
 
 impl Seen {
-    fn add(&mut self, message: &ReceivedMessage) {
+    /// `is_more`: the filter that comes and goes has received it.
+    fn add(&mut self, message: &ReceivedMessage, is_more: bool) {
         let Ok(payload) = message.message.payload[..].try_into() else {
             self.failed = Some("a strange payload".to_owned());
             return;
         };
         let number = u64::from_be_bytes(payload);
-        self.new += 1;
-        if !self.numbers.insert(number) {
+        let is_new = self.numbers.insert(number);
+        if is_new {
+            self.new.push((usize::try_from(number).unwrap_or(usize::MAX), message.sent));
+        }
+        // A new filter receives what is in the pool.
+        if !(if is_more { self.of_more.insert(number) } else { is_new }) {
             self.failed = Some(format!("message {number} twice"));
         }
     }

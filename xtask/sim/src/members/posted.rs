@@ -7,6 +7,9 @@ use whisper_rpc::fuzzing::OfflineRpc;
 
 use super::{MIN_WORK, NewPost, TOPICS};
 
+/// Longest time from the call of an application until the time of sending is in the envelope.
+const MAX_SEAL_SECS: u32 = 2;
+
 /// A message that was posted.
 #[derive(Debug, Clone)]
 pub(crate) struct Posted {
@@ -15,6 +18,8 @@ pub(crate) struct Posted {
     pub(crate) start: u32,
     /// When, since the start of the network.
     pub(crate) at: Duration,
+    /// When, by the corrected clock of the node, in seconds since 1970.
+    clock: u32,
     /// `None` until it is sealed; an error if it was refused here.
     pub(crate) receipt: Option<Result<Receipt, String>>,
     /// How it ended, when that was first seen.
@@ -22,13 +27,25 @@ pub(crate) struct Posted {
 }
 
 impl Posted {
-    pub(super) const fn new(new: NewPost, start: u32, at: Duration) -> Self {
-        Self { new, start, at, receipt: None, ended: None }
+    pub(super) const fn new(new: NewPost, start: u32, at: Duration, clock: u32) -> Self {
+        Self { new, start, at, clock, receipt: None, ended: None }
     }
 
     /// When it expires, by a right clock.
     pub(crate) fn expiry(&self) -> Duration {
         self.at + Duration::from_secs(self.new.ttl.into())
+    }
+
+    /// Checks when it was sent, as it says itself.
+    pub(super) fn check_sent(&self, sent: u32) -> Result<(), String> {
+        if sent.abs_diff(self.clock) <= MAX_SEAL_SECS {
+            return Ok(());
+        }
+        let Self { new, clock, .. } = self;
+        Err(format!(
+            "message {} of node {} was sent at {clock} and says {sent}",
+            new.number, new.node
+        ))
     }
 
     /// Looks how it ended.

@@ -186,7 +186,9 @@ fn what_is_known(members: &Members, posted: &Posted, node: usize) -> String {
         };
         format!("node {index} {text} {drops:?}")
     };
-    let near = (0..members.len()).filter(|other| is_connected(members, node, *other));
+    let is_of_interest =
+        |other: &usize| *other == posted.new.node || is_connected(members, node, *other);
+    let near = (0..members.len()).filter(is_of_interest);
     std::iter::once(node).chain(near).map(explain).collect::<Vec<_>>().join("; ")
 }
 
