@@ -160,8 +160,8 @@ pub use slot::{
     SlotSettings,
 };
 pub use stats::{
-    CodeStats, ConnectionStats, DropStats, ExitStats, Metric, MetricKind, Sample, SlotStats,
-    TrafficStats,
+    CodeStats, ConnectionStats, DropStats, ExitStats, Histogram, HistogramSample,
+    HistogramSnapshot, Metric, MetricKind, Sample, SlotStats, TrafficStats,
 };
 
 #[cfg(feature = "tokio")]

@@ -7,6 +7,7 @@
 //! which it is published.
 
 mod counters;
+mod histogram;
 mod meters;
 mod sample;
 mod sum;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use crate::{Capability, SlotEndReason};
 use counters::counters;
+pub use histogram::{Histogram, HistogramSample, HistogramSnapshot};
 pub(crate) use meters::{Meters, SlotMeter};
 use sample::metrics::{
     BYTES, DROPPED, EXITS, MESSAGES, PIECES, QUEUED, RECORDS, RESTARTS, UNOBSERVED, counter,

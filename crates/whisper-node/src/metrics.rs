@@ -1,19 +1,27 @@
 //! The metrics of a node in the format of Prometheus, and the server for them.
 //!
-//! The names are a stable interface. Names of counters end in `_total`; the others are gauges. Names and help texts are in
-//! the tables of the crates that count, so a new counter needs no change here. Only the state of Whisper is destructured
-//! here field by field, so that a missing field is a compile error.
+//! The names are a stable interface. Names of counters end in `_total`, those of histograms in `_duration_seconds`; the
+//! others are gauges. Names and help texts are in the tables of the crates that count, so a new counter needs no change
+//! here. Only the state of Whisper is destructured here field by field, so that a missing field is a compile error.
 
 mod exposition;
+mod process;
 mod serve;
 
+use p2p_mux::Metric;
 use p2p_server::Server;
-use whisper_protocol::{Info, Stats, Whisper};
+use whisper_protocol::{Info, Whisper};
 use whisper_rpc::RpcMeter;
 
-use exposition::{Exposition, counter, gauge};
+use exposition::Exposition;
 
 pub use serve::{MetricsError, MetricsServer, serve};
+
+/// The commit that the program was built from. `cargo xtask dist` sets it.
+const REVISION: &str = match option_env!("WHISPER_BUILD_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
 
 /// The parts of a node that have metrics.
 #[derive(Debug, Clone)]
@@ -31,12 +39,23 @@ impl Sources {
     #[must_use]
     pub fn render(&self) -> String {
         let mut out = Exposition::default();
+        build(&mut out);
+        process::add(&mut out);
         info(&mut out, self.whisper.info());
-        whisper(&mut out, &self.whisper.stats());
+        self.whisper.stats().for_each_sample(|sample| out.add(sample));
+        self.whisper.for_each_histogram(|sample| out.histogram(sample));
         self.server.for_each_counter(|counted| out.add(&counted.sample));
         self.rpc.stats().for_each_sample(|sample| out.add(sample));
+        self.rpc.for_each_histogram(|sample| out.histogram(sample));
         out.finish()
     }
+}
+
+/// Which program this is.
+fn build(out: &mut Exposition) {
+    let help = "1; the labels say which program this is";
+    let labels = [("version", env!("CARGO_PKG_VERSION")), ("revision", REVISION)];
+    out.sample(&Metric::gauge("whisper_build_info", help), &labels, 1.0);
 }
 
 fn info(out: &mut Exposition, info: Info) {
@@ -52,28 +71,23 @@ fn info(out: &mut Exposition, info: Info) {
         clock_correction,
         clock_excess,
     } = info;
-    out.value(&gauge("whisper_pool_bytes", "Memory of the pool"), pool_bytes as f64);
-    out.value(&gauge("whisper_pool_envelopes", "Envelopes in the pool"), envelopes as f64);
-    out.value(&gauge("whisper_min_pow", "Minimum work of an accepted envelope"), min_work.get());
-    let family = gauge("whisper_max_message_bytes", "Maximum size of an accepted envelope");
+    out.value(&Metric::gauge("whisper_pool_bytes", "Memory of the pool"), pool_bytes as f64);
+    out.value(&Metric::gauge("whisper_pool_envelopes", "Envelopes in the pool"), envelopes as f64);
+    out.value(
+        &Metric::gauge("whisper_min_pow", "Minimum work of an accepted envelope"),
+        min_work.get(),
+    );
+    let family = Metric::gauge("whisper_max_message_bytes", "Maximum size of an accepted envelope");
     out.value(&family, max_message_size.into());
-    let family = gauge("whisper_light_client", "1 if the node does not relay");
+    let family = Metric::gauge("whisper_light_client", "1 if the node does not relay");
     out.value(&family, f64::from(u8::from(light)));
-    let family = gauge("whisper_clock_correction_seconds", "Correction of the clock");
+    let family = Metric::gauge("whisper_clock_correction_seconds", "Correction of the clock");
     out.value(&family, clock_correction.into());
     let help = "How far the clocks of the peers are ahead, if that is too much for a correction";
-    out.value(&gauge("whisper_clock_excess_seconds", help), clock_excess.into());
-    out.value(&gauge("whisper_filters", "Filters"), filters as f64);
-    let family = gauge("whisper_queued_envelopes", "Envelopes waiting to be opened, by queue");
+    out.value(&Metric::gauge("whisper_clock_excess_seconds", help), clock_excess.into());
+    out.value(&Metric::gauge("whisper_filters", "Filters"), filters as f64);
+    let family =
+        Metric::gauge("whisper_queued_envelopes", "Envelopes waiting to be opened, by queue");
     out.sample(&family, &[("queue", "message")], queued as f64);
     out.sample(&family, &[("queue", "p2p")], queued_direct as f64);
-}
-
-fn whisper(out: &mut Exposition, stats: &Stats) {
-    for group in stats.groups() {
-        let family = counter(group.metric, group.help);
-        for counted in group.counters {
-            out.sample(&family, &[(group.label, counted.name)], counted.value as f64);
-        }
-    }
 }

@@ -35,7 +35,7 @@ use crate::{
     drops::Occurrence,
     keys::id::FilterId,
     lock::{lock, read, write},
-    stats::{Counter, Reason, counters::Counters},
+    stats::{Counter, Reason, counters::Counters, timings::Uptime},
 };
 
 /// Maximum number of dropped envelopes that are queued again in one turn.
@@ -72,13 +72,21 @@ impl Delivery {
 
     /// Queues the new envelopes that a filter may want. They are copied: a small envelope must not keep the large packet
     /// alive that it came in. Returns how many tasks were queued.
-    pub(crate) fn offer_new(&self, now: u32, source: Source, new: &[(&Envelope, Work)]) -> usize {
+    pub(crate) fn offer_new(
+        &self,
+        now: u32,
+        uptime: Duration,
+        source: Source,
+        new: &[(&Envelope, Work)],
+    ) -> usize {
+        let arrived = Some(uptime);
         let wanted: Vec<_> = {
             let filters = read(&self.filters);
             let owners = |&(envelope, work): &(&Envelope, Work)| {
                 let owners = filters.owners(envelope.topic());
                 let wanted = !owners.is_empty();
-                wanted.then(|| (owners, Arrival { envelope: envelope.detached(), work, source }))
+                let arrival = || Arrival { envelope: envelope.detached(), work, source, arrived };
+                wanted.then(|| (owners, arrival()))
             };
             new.iter().filter_map(owners).collect()
         };
@@ -97,7 +105,7 @@ impl Delivery {
 
     /// Does the next task for at most one turn: tries keys on an envelope, or on the pool for a new filter. Returns false
     /// if there is nothing to do.
-    pub(crate) fn serve(&self, now: u32, pool: &dyn PoolReader) -> bool {
+    pub(crate) fn serve(&self, now: u32, uptime: Uptime<'_>, pool: &dyn PoolReader) -> bool {
         let (missed, job) = {
             let mut queues = lock(&self.queues);
             (queues.take_missed(MAX_RETRIED), queues.pop())
@@ -115,9 +123,9 @@ impl Delivery {
             Task::Arrival(arrival) => {
                 let candidates =
                     read(&self.filters).candidates(arrival.envelope.topic(), lane.group);
-                self.open(now, Opening::new(arrival, candidates))
+                self.open(now, uptime, Opening::new(arrival, candidates))
             }
-            Task::Opening(opening) => self.open(now, opening),
+            Task::Opening(opening) => self.open(now, uptime, opening),
             Task::Backfill(backfill) => self.feed(now, pool, &lane, backfill),
         };
         let lost = {
@@ -129,8 +137,8 @@ impl Delivery {
         true
     }
 
-    fn open(&self, now: u32, mut opening: Opening) -> (u32, Option<Task>) {
-        let Progress { cost, finished } = opening.advance(now, &self.counters, QUANTUM);
+    fn open(&self, now: u32, uptime: Uptime<'_>, mut opening: Opening) -> (u32, Option<Task>) {
+        let Progress { cost, finished } = opening.advance(now, uptime, &self.counters, QUANTUM);
         (cost.max(1), (!finished).then_some(Task::Opening(opening)))
     }
 
@@ -156,7 +164,7 @@ impl Delivery {
                 continue;
             };
             self.counters.one(Counter::QueueRetried);
-            let arrival = Arrival { envelope, work, source: Source::Pool };
+            let arrival = Arrival { envelope, work, source: Source::Pool, arrived: None };
             let lost = lock(&self.queues).push(missed.owner, false, arrival);
             self.record(now, lost);
         }

@@ -28,6 +28,7 @@ use std::sync::{
     Arc, Mutex, MutexGuard, RwLock,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
+use std::time::Duration;
 
 use p2p_identity::NodeId;
 use p2p_mux::MemoryCharge;
@@ -44,6 +45,7 @@ use crate::{
     peers::peer_rule::PeerRuleState,
     relay::admission::{EnvelopeOutcome, Proven, Requirements},
     relay::feed::Feed,
+    relay::feed::arrivals::Arrivals,
     relay::feed::bundle::RecentBundles,
     relay::peer_slot::PeerSlot,
     relay::peer_state::PeerState,
@@ -124,6 +126,11 @@ impl Relay {
 
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// When the last envelopes arrived.
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.counts.arrivals
     }
 
     /// The pool, locked.
@@ -229,6 +236,7 @@ impl Relay {
     pub(crate) fn admit(
         &self,
         now: u32,
+        uptime: Duration,
         from: Option<PeerSlot>,
         envelopes: &[(&Envelope, Proven)],
     ) -> (Vec<EnvelopeOutcome>, Effects) {
@@ -241,7 +249,7 @@ impl Relay {
                 self.table_keys.entry(envelope, *proven, source)
             };
             let entries: Vec<PoolEntry> = envelopes.iter().map(entry).collect();
-            let admitted = self.admit_entries(now, from, entries, &mut effects);
+            let admitted = self.admit_entries(now, uptime, from, entries, &mut effects);
             for admitted in admitted {
                 let (number, outcome) = match admitted {
                     Admitted::New(entry) => (Some(entry.number()), EnvelopeOutcome::New),
@@ -259,6 +267,7 @@ impl Relay {
     fn admit_entries(
         &self,
         now: u32,
+        uptime: Duration,
         from: Option<PeerSlot>,
         entries: Vec<PoolEntry>,
         effects: &mut Effects,
@@ -271,6 +280,7 @@ impl Relay {
             Admitted::Known(_) | Admitted::Full => None,
         });
         let new: Vec<_> = new.collect();
+        new.iter().for_each(|entry| self.arrivals().insert(entry.number(), uptime));
         // Before the pool is released, so that the feed has the order of the pool's numbers.
         let offered = from.is_none() || !self.is_light();
         lock(&self.feed).append(&new, from.map(|slot| slot.index), offered);

@@ -167,6 +167,7 @@ impl Session {
                         }
                         self.send(PacketKind::Envelopes, packet.clone()).await?;
                     }
+                    self.context.relays.handle_handed(slot, &bundle);
                     self.context.tracker.handle_handed(&self.remote.id, confirmed, bundle.own());
                 }
                 Transmit::Again => yield_now().await,

@@ -6,9 +6,11 @@
 
 pub(crate) mod counters;
 mod table;
+pub(crate) mod timings;
 
+use p2p_mux::{Metric, Sample};
 use serde::Serialize;
-use table::{name, stats};
+use table::{label, metric, metric_help, name, stats};
 
 /// One group of counters with their present values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +18,8 @@ use table::{name, stats};
 pub struct StatsGroup {
     /// The field of [`Stats`].
     pub name: &'static str,
-    /// The name of the group as a metric.
-    pub metric: &'static str,
-    /// The label that tells the counters of the metric apart.
-    pub label: &'static str,
+    /// The label that tells the counters apart if they are one metric; `None` if each is a metric of its own.
+    pub label: Option<&'static str>,
     /// What is counted, in one line.
     pub help: &'static str,
     /// The counters of the group.
@@ -34,8 +34,22 @@ pub struct StatsCounter {
     pub name: &'static str,
     /// What is counted, in one line.
     pub help: &'static str,
+    /// The metric under which it is published.
+    pub metric: Metric,
     /// How often it happened since the node started.
     pub value: u64,
+}
+
+impl Stats {
+    /// Calls `each` with every counter, as metrics systems publish it.
+    pub fn for_each_sample(&self, mut each: impl FnMut(&Sample<'_>)) {
+        for group in self.groups() {
+            for StatsCounter { name, metric, value, .. } in group.counters {
+                let label = group.label.map(|label| (label, name));
+                each(&Sample { metric, labels: label.as_slice(), value });
+            }
+        }
+    }
 }
 
 /// A doc comment as a line without a period.
@@ -45,7 +59,7 @@ fn help(doc: &'static str) -> &'static str {
 
 stats! {
     /// Envelopes by what became of them on arrival.
-    envelopes: EnvelopeStats = "whisper_envelopes_total" by "event" {
+    envelopes: EnvelopeStats = "whisper_envelopes" by each {
         count {
             /// Envelopes that arrived from peers in bundles, well formed.
             received: EnvelopesReceived,
@@ -87,7 +101,7 @@ stats! {
     }
 
     /// What the relay and the pool did.
-    relay: RelayStats = "whisper_relay_total" by "event" {
+    relay: RelayStats = "whisper_relay" by each {
         kept {
             /// Envelopes sent to peers, counted for each peer.
             sent,
@@ -107,7 +121,7 @@ stats! {
     }
 
     /// Sessions, and packets that were ignored.
-    sessions: SessionStats = "whisper_sessions_total" by "event" {
+    sessions: SessionStats = "whisper_sessions" by each {
         count {
             /// Sessions that began.
             opened: SessionsOpened,
@@ -141,7 +155,7 @@ stats! {
     }
 
     /// The archive of this node.
-    archive: ArchiveStats = "whisper_archive_total" by "event" {
+    archive: ArchiveStats = "whisper_archive" by each {
         count {
             /// Envelopes that were stored in the archive and were not there before.
             stored: ArchivedNew,
@@ -159,7 +173,7 @@ stats! {
     }
 
     /// Limits on what peers send and are sent.
-    limits: LimitStats = "whisper_limits_total" by "event" {
+    limits: LimitStats = "whisper_limits" by each {
         count {
             /// Well-formed envelopes in the packets that were dropped.
             envelopes: LimitEnvelopes,
@@ -177,7 +191,7 @@ stats! {
     }
 
     /// Work under the rules of peers.
-    work: WorkStats = "whisper_work_total" by "event" {
+    work: WorkStats = "whisper_work" by each {
         count {
             /// Peers whose rule was learned when they disconnected.
             learned: WorkLearned,
@@ -189,7 +203,7 @@ stats! {
     }
 
     /// Packets beyond EIP-627.
-    extensions: ExtensionStats = "whisper_extensions_total" by "event" {
+    extensions: ExtensionStats = "whisper_extensions" by each {
         count {
             /// Bundles that peers acknowledged.
             acks: Acks,
@@ -247,7 +261,7 @@ stats! {
     }
 
     /// Opening of envelopes and delivery to mailboxes.
-    delivery: DeliveryStats = "whisper_delivery_total" by "event" {
+    delivery: DeliveryStats = "whisper_delivery" by each {
         count {
             /// Envelopes opened with the key of a filter.
             opened: Opened,

@@ -10,7 +10,7 @@ use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
 use p2p_identity::NodeId;
-use p2p_mux::{Channel, Exit, Protocol};
+use p2p_mux::{Channel, Exit, HistogramSample, Protocol};
 use p2p_world::HashSet;
 use tokio::time::Instant;
 use whisper_envelope::{Bloom, Envelope};
@@ -229,6 +229,7 @@ impl Whisper {
     pub async fn post(&self, post: Post) -> Result<Receipt, PostError> {
         let SessionContext { corrector, relays, rules, counters, delivery, tracker, .. } =
             self.context();
+        let start = Instant::now();
         let unsealed = post.encrypt(corrector.now(), &self.0.keys, &mut p2p_world::rng())?;
         let requirements = relays.relays().requirements();
         post.check(&unsealed, requirements.max_message_size(), requirements.min_work())?;
@@ -238,11 +239,13 @@ impl Whisper {
         let now = || corrector.now();
         if let Some(id) = post.target_peer {
             let sealed = post.seal(unsealed, first, &[], &self.0.miner, counters, now).await?;
-            return Ok(self.0.publisher.send_direct(id, first, &sealed.first.1).await?);
+            let sent = self.0.publisher.send_direct(id, first, &sealed.first.1).await;
+            return Ok(sent.inspect(|_| counters.timings.post.record(start.elapsed()))?);
         }
         let sealed = post.seal(unsealed, first, &others, &self.0.miner, counters, now).await?;
         delivery.wait_for_room(Source::Own, Instant::now() + MAX_QUEUE_WAIT).await;
         let receipt = self.0.publisher.publish(sealed).map_err(PostError::Rejected)?;
+        counters.timings.post.record(start.elapsed());
         if needed().1.iter().any(|rule| !others.contains(rule)) {
             tracker.handle_joined(); // a peer joined while the message was being sealed
         }
@@ -400,6 +403,11 @@ impl Whisper {
     pub fn stats(&self) -> Stats {
         let SessionContext { relays, counters, .. } = self.context();
         counters.snapshot(relays.relays().stats())
+    }
+
+    /// Calls `each` with every histogram of durations.
+    pub fn for_each_histogram(&self, mut each: impl FnMut(&HistogramSample<'_>)) {
+        self.context().counters.timings.for_each(&mut each);
     }
 
     /// Why anything was dropped, rejected or disconnected since the start: every reason, how often it occurred, and its

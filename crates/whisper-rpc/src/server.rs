@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use p2p_mux::HistogramSample;
 use p2p_server::Server;
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
@@ -106,5 +107,10 @@ impl RpcMeter {
     #[must_use]
     pub fn stats(&self) -> RpcStats {
         self.0.read()
+    }
+
+    /// Calls `each` with every histogram: how long calls take, by method.
+    pub fn for_each_histogram(&self, mut each: impl FnMut(&HistogramSample<'_>)) {
+        self.0.timings.for_each(&mut each);
     }
 }

@@ -28,6 +28,8 @@ const KEPT: &[(&str, &str)] = &[
     // A field and a state of a receipt in JSON-RPC.
     ("crates/whisper-rpc/RPC.md", "`nobody`"),
     ("docs/book/src/publish-subscribe.md", "`nobody`"),
+    ("docs/book/src/runbook.md", "`nobody`"),
+    ("docs/book/src/metrics.md", "`nobody`"),
     ("crates/whisper-rpc/src/types/receipt.rs", "rename = \"nobody\""),
     ("crates/whisper-rpc/tests/rpc/explain.rs", "\"nobody\":"),
 ];

@@ -9,17 +9,39 @@ pub struct Metric {
     pub name: &'static str,
     /// One-line description.
     pub help: &'static str,
-    /// Counter or gauge.
+    /// Counter, gauge or histogram.
     pub kind: MetricKind,
 }
 
-/// Whether a value can decrease.
+/// What the values of a metric are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
     /// It only increases.
     Counter,
     /// It increases and decreases.
     Gauge,
+    /// It counts durations in buckets, in seconds.
+    Histogram,
+}
+
+impl Metric {
+    /// A metric that only increases. Its name ends in `_total`.
+    #[must_use]
+    pub const fn counter(name: &'static str, help: &'static str) -> Self {
+        Self { name, help, kind: MetricKind::Counter }
+    }
+
+    /// A metric that increases and decreases.
+    #[must_use]
+    pub const fn gauge(name: &'static str, help: &'static str) -> Self {
+        Self { name, help, kind: MetricKind::Gauge }
+    }
+
+    /// A metric of durations. Its name ends in `_seconds`.
+    #[must_use]
+    pub const fn histogram(name: &'static str, help: &'static str) -> Self {
+        Self { name, help, kind: MetricKind::Histogram }
+    }
 }
 
 /// One value of a [`ConnectionStats`], with its metric.

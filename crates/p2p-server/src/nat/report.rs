@@ -118,7 +118,8 @@ pub enum MappingError {
     Unreachable(io::ErrorKind),
 }
 
-const NAT: Metric = counter("p2p_nat_total", "Events of port mapping at the router");
+const FAILURES: Metric =
+    counter("p2p_nat_failures_total", "Requests to the router that failed, by reason");
 
 counters! {
     /// Counters of gateways and mappings. All are 0 if [`Nat`](crate::Nat) needs no gateway.
@@ -126,29 +127,29 @@ counters! {
     #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
     pub struct NatStats {
         /// Gateways found.
-        found: u64 = NAT, ["event" => "found"];
+        found: u64 = counter("p2p_nat_gateways_found_total", "Routers found");
         /// Mappings made or moved to another external port.
-        mapped: u64 = NAT, ["event" => "mapped"];
+        mapped: u64 = counter("p2p_nat_mappings_made_total", "Ports mapped at the router, or mapped to another port");
         /// Mappings renewed.
-        refreshed: u64 = NAT, ["event" => "refreshed"];
+        refreshed: u64 = counter("p2p_nat_mappings_renewed_total", "Mappings renewed at the router");
         /// Mappings that expired.
-        lost: u64 = NAT, ["event" => "lost"];
+        lost: u64 = counter("p2p_nat_mappings_expired_total", "Mappings that expired because they could not be renewed");
         /// Mappings removed when the server stopped.
-        removed: u64 = NAT, ["event" => "removed"];
+        removed: u64 = counter("p2p_nat_mappings_removed_total", "Mappings removed when the server stopped");
         /// Mappings that the gateway did not remove in time when the server stopped; they expire.
-        left: u64 = NAT, ["event" => "left"];
+        left: u64 = counter("p2p_nat_mappings_left_total", "Mappings that the router did not remove in time; they expire");
         /// Changes of the external address.
-        addresses: u64 = NAT, ["event" => "addresses"];
+        addresses: u64 = counter("p2p_nat_address_changes_total", "Changes of the external address");
         /// Restarts of the gateway, after which it had lost all mappings.
-        reboots: u64 = NAT, ["event" => "reboots"];
+        reboots: u64 = counter("p2p_nat_gateway_restarts_total", "Restarts of the router, after which it had no mappings");
         /// [`MappingError::NotFound`].
-        not_found: u64 = NAT, ["event" => "not_found"], reason "nat" "not_found";
+        not_found: u64 = FAILURES, ["reason" => "not_found"], reason "nat" "not_found";
         /// [`MappingError::Silent`] and [`MappingError::Unreachable`].
-        silent: u64 = NAT, ["event" => "silent"], reason "nat" "silent";
+        silent: u64 = FAILURES, ["reason" => "silent"], reason "nat" "silent";
         /// [`MappingError::Malformed`].
-        malformed: u64 = NAT, ["event" => "malformed"], reason "nat" "malformed";
+        malformed: u64 = FAILURES, ["reason" => "malformed"], reason "nat" "malformed";
         /// All other refusals of a gateway.
-        refused: u64 = NAT, ["event" => "refused"], reason "nat" "refused";
+        refused: u64 = FAILURES, ["reason" => "refused"], reason "nat" "refused";
     } and {}
 }
 

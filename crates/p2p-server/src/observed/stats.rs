@@ -13,8 +13,10 @@ use crate::{
     peering::NotAdded,
 };
 
-const FOUND: Metric =
-    counter("p2p_found_total", "Nodes found by discovery, by what became of them");
+const FOUND_SKIPPED: Metric = counter(
+    "p2p_found_skipped_total",
+    "Found nodes that were not added to the dial plan, by reason",
+);
 
 counters! {
     /// Counters of one server since its start.
@@ -85,22 +87,22 @@ counters! {
     #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "camelCase"))]
     pub struct FoundStats {
         /// All found nodes.
-        seen: u64 = FOUND, ["event" => "seen"];
+        seen: u64 = counter("p2p_found_nodes_total", "Nodes found by discovery");
         /// Added to the dial plan, for one attempt each.
-        taken: u64 = FOUND, ["event" => "taken"];
+        taken: u64 = counter("p2p_found_added_total", "Found nodes added to the dial plan");
         /// Not added: connected, being dialed, already planned, or this node itself.
-        known: u64 = FOUND, ["event" => "known"];
+        known: u64 = FOUND_SKIPPED, ["reason" => "known"];
         /// Not added: dialed or lost lately
         /// ([`DialSettings::found_cooldown`](crate::DialSettings::found_cooldown)).
-        recent: u64 = FOUND, ["event" => "recent"], reason "found" "recent";
+        recent: u64 = FOUND_SKIPPED, ["reason" => "recent"], reason "found" "recent";
         /// Not added: no TCP port.
-        no_port: u64 = FOUND, ["event" => "no_port"], reason "found" "no_port";
+        no_port: u64 = FOUND_SKIPPED, ["reason" => "no_port"], reason "found" "no_port";
         /// Not added: outside the allowed networks.
-        restricted: u64 = FOUND, ["event" => "restricted"], reason "found" "restricted";
+        restricted: u64 = FOUND_SKIPPED, ["reason" => "restricted"], reason "found" "restricted";
         /// Not added: banned.
-        banned: u64 = FOUND, ["event" => "banned"], reason "found" "banned";
+        banned: u64 = FOUND_SKIPPED, ["reason" => "banned"], reason "found" "banned";
         /// Not added: not on the list of allowed nodes.
-        not_allowed: u64 = FOUND, ["event" => "not_allowed"], reason "found" "not_allowed";
+        not_allowed: u64 = FOUND_SKIPPED, ["reason" => "not_allowed"], reason "found" "not_allowed";
     } and {}
 }
 

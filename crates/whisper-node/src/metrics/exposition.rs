@@ -4,17 +4,7 @@
 
 use std::fmt::Write as _;
 
-use p2p_mux::{Metric, MetricKind, Sample};
-
-/// A metric that only grows while the process runs.
-pub(super) const fn counter(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, help, kind: MetricKind::Counter }
-}
-
-/// A metric that grows and shrinks.
-pub(super) const fn gauge(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, help, kind: MetricKind::Gauge }
-}
+use p2p_mux::{HistogramSample, Metric, MetricKind, Sample};
 
 /// Collects samples, in any order. In the format, the samples of a metric are together.
 #[derive(Debug, Default)]
@@ -26,6 +16,18 @@ impl Exposition {
         self.sample(&sample.metric, sample.labels, sample.value as f64);
     }
 
+    /// Adds a histogram: its buckets, the sum in seconds, and the count.
+    pub(super) fn histogram(&mut self, sample: &HistogramSample<'_>) {
+        let HistogramSample { metric, labels, value } = sample;
+        for (bound, count) in value.cumulative() {
+            let bound = bound.map_or("+Inf".to_owned(), |bound| bound.as_secs_f64().to_string());
+            let labels = [*labels, &[("le", bound.as_str())]].concat();
+            self.line(metric, "_bucket", &labels, count as f64);
+        }
+        self.line(metric, "_sum", labels, value.sum().as_secs_f64());
+        self.line(metric, "_count", labels, value.count() as f64);
+    }
+
     /// Adds the only sample of a metric.
     pub(super) fn value(&mut self, metric: &Metric, value: f64) {
         self.sample(metric, &[], value);
@@ -33,8 +35,14 @@ impl Exposition {
 
     /// Adds one sample of a metric.
     pub(super) fn sample(&mut self, metric: &Metric, labels: &[(&str, &str)], value: f64) {
+        self.line(metric, "", labels, value);
+    }
+
+    /// Adds a line. `suffix`: what follows the name of the metric.
+    fn line(&mut self, metric: &Metric, suffix: &str, labels: &[(&str, &str)], value: f64) {
         let lines = self.lines(metric);
         lines.push_str(metric.name);
+        lines.push_str(suffix);
         for (index, (label, text)) in labels.iter().enumerate() {
             lines.push(if index == 0 { '{' } else { ',' });
             lines.push_str(label);
@@ -55,6 +63,7 @@ impl Exposition {
             let kind = match kind {
                 MetricKind::Counter => "counter",
                 MetricKind::Gauge => "gauge",
+                MetricKind::Histogram => "histogram",
             };
             let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{lines}");
         }
@@ -84,14 +93,43 @@ fn escape(text: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use p2p_mux::Histogram;
+
     use super::*;
+
+    #[test]
+    fn a_histogram_has_cumulative_buckets_a_sum_and_a_count() {
+        let histogram = Histogram::default();
+        histogram.record(Duration::from_millis(2));
+        histogram.record(Duration::from_secs(200));
+        let mut out = Exposition::default();
+        out.histogram(&HistogramSample {
+            metric: Metric::histogram("d_seconds", "Durations"),
+            labels: &[("method", "m")],
+            value: histogram.snapshot(),
+        });
+        let text = out.finish();
+        for line in [
+            "# HELP d_seconds Durations\n# TYPE d_seconds histogram\n",
+            "\nd_seconds_bucket{method=\"m\",le=\"0.00001\"} 0\n",
+            "\nd_seconds_bucket{method=\"m\",le=\"0.0025\"} 1\n",
+            "\nd_seconds_bucket{method=\"m\",le=\"100\"} 1\n",
+            "\nd_seconds_bucket{method=\"m\",le=\"+Inf\"} 2\n",
+            "\nd_seconds_sum{method=\"m\"} 200.002\n",
+            "\nd_seconds_count{method=\"m\"} 2\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
+    }
 
     #[test]
     fn samples_are_grouped_by_metric_and_labels_are_escaped() {
         let mut out = Exposition::default();
-        let by_reason = counter("c_total", "By reason");
+        let by_reason = Metric::counter("c_total", "By reason");
         out.sample(&by_reason, &[("reason", "a\"\\\nb"), ("way", "in")], 1e12);
-        out.value(&gauge("b", "Work"), 0.25);
+        out.value(&Metric::gauge("b", "Work"), 0.25);
         out.sample(&by_reason, &[("reason", "z")], 7.0);
         assert_eq!(
             out.finish(),

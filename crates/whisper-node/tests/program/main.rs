@@ -1,6 +1,7 @@
 //! The program `whisper-node`, run in processes of its own.
 #![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
+mod alerts;
 mod book;
 #[cfg(unix)]
 mod config;
@@ -11,6 +12,8 @@ mod dns;
 #[cfg(unix)]
 mod logs;
 mod metrics;
+#[cfg(target_os = "linux")]
+mod metrics_page;
 mod offline;
 #[cfg(unix)]
 mod operator;

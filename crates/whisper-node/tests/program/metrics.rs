@@ -17,8 +17,8 @@ use whisper_rpc::RpcConfig;
 use crate::running::{PROGRAM, Running};
 
 /// A running node.
-struct Node {
-    enode: String,
+pub(crate) struct Node {
+    pub(crate) enode: String,
     http: String,
     metrics: String,
     _program: Running,
@@ -26,7 +26,7 @@ struct Node {
 }
 
 impl Node {
-    fn start(more: &[&str]) -> Self {
+    pub(crate) fn start(more: &[&str]) -> Self {
         let datadir = tempfile::tempdir().unwrap();
         let mut command = Command::new(PROGRAM);
         command
@@ -61,7 +61,7 @@ impl Node {
         (head.lines().next().unwrap().to_owned(), body.to_owned())
     }
 
-    fn get(&self, path: &str) -> (String, String) {
+    pub(crate) fn get(&self, path: &str) -> (String, String) {
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         Self::raw(&self.metrics, &request)
     }
@@ -79,7 +79,7 @@ impl Node {
     }
 
     /// Calls a method that returns a string.
-    fn call(&self, method: &str, params: &str) -> String {
+    pub(crate) fn call(&self, method: &str, params: &str) -> String {
         let body = self.answer(method, params);
         let (_, rest) = body.split_once("\"result\":\"").unwrap_or_else(|| panic!("{body}"));
         rest.split_once('"').unwrap().0.to_owned()
@@ -106,7 +106,7 @@ fn counters_and_gauges_follow_a_post() {
     for name in ["whisper_pool_envelopes", "rpc_calls_total", "p2p_peers"] {
         assert_eq!(before[name], 0.0, "{name}");
     }
-    assert_eq!(before[r#"whisper_envelopes_total{event="posted"}"#], 0.0);
+    assert_eq!(before["whisper_envelopes_posted_total"], 0.0);
 
     let key = node.call("shh_newSymKey", "[]");
     let post = format!(
@@ -117,7 +117,7 @@ fn counters_and_gauges_follow_a_post() {
     let after = node.scrape();
     assert_eq!(after["rpc_calls_total"], 2.0);
     assert_eq!(after["whisper_pool_envelopes"], 1.0);
-    assert_eq!(after[r#"whisper_envelopes_total{event="posted"}"#], 1.0);
+    assert_eq!(after["whisper_envelopes_posted_total"], 1.0);
     assert!(after["whisper_pool_bytes"] > 256.0);
 }
 
@@ -221,9 +221,9 @@ fn reasons() -> Vec<(String, String)> {
         ("peer.expelled", "p2p_peers_expelled_total"),
         ("peer.evicted", "p2p_peers_evicted_total"),
         ("peer.memory", "p2p_memory_cut_total"),
-        ("found.banned", r#"p2p_found_total{event="banned"}"#),
-        ("found.not_allowed", r#"p2p_found_total{event="not_allowed"}"#),
-        ("nat.silent", r#"p2p_nat_total{event="silent"}"#),
+        ("found.banned", r#"p2p_found_skipped_total{reason="banned"}"#),
+        ("found.not_allowed", r#"p2p_found_skipped_total{reason="not_allowed"}"#),
+        ("nat.silent", r#"p2p_nat_failures_total{reason="silent"}"#),
         ("rpc.host", r#"rpc_refused_total{reason="host"}"#),
         ("rejected.low_work", r#"whisper_envelopes_rejected_total{reason="low_work"}"#),
     ] {

@@ -1,5 +1,7 @@
 //! An envelope on its way to the filters.
 
+use std::time::Duration;
+
 use p2p_identity::NodeId;
 use whisper_envelope::Envelope;
 use whisper_pow::Work;
@@ -31,6 +33,8 @@ pub(crate) struct Arrival {
     pub(crate) envelope: Envelope,
     pub(crate) work: Work,
     pub(crate) source: Source,
+    /// The uptime at which it arrived; `None` if it was taken from the pool.
+    pub(crate) arrived: Option<Duration>,
 }
 
 impl Arrival {

@@ -92,7 +92,7 @@ impl Backfill {
         let cost = u32::try_from(found.len()).unwrap_or(u32::MAX).saturating_mul(trial_cost).max(1);
         for (envelope, work) in found {
             let outcome = self.filter.try_open(&envelope);
-            let arrival = Arrival { envelope, work, source: Source::Pool };
+            let arrival = Arrival { envelope, work, source: Source::Pool, arrived: None };
             match outcome {
                 OpenOutcome::Message(message) => {
                     counters.one(Counter::Opened);

@@ -73,7 +73,7 @@ impl DeliveryDriver {
         if new.is_empty() {
             return;
         }
-        let queued = self.delivery.offer_new(self.clock.now(), source, new);
+        let queued = self.delivery.offer_new(self.clock.now(), self.uptime(), source, new);
         (0..queued).for_each(|_| self.arrived.notify_one());
     }
 
@@ -145,7 +145,7 @@ impl DeliveryDriver {
                 self.arrived.notify_one(); // for the next worker
                 return;
             }
-            if !self.delivery.serve(self.clock.now(), &*pool) {
+            if !self.delivery.serve(self.clock.now(), &|| self.uptime(), &*pool) {
                 self.arrived.notified().await;
                 continue;
             }

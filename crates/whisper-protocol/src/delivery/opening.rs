@@ -1,6 +1,6 @@
 //! Opens one envelope with the keys of one owner's filters, a few trials at a time.
 
-use std::{sync::Arc, vec};
+use std::{sync::Arc, time::Duration, vec};
 
 use whisper_envelope::Message;
 
@@ -11,7 +11,7 @@ use crate::{
     delivery::mailbox::PutOutcome,
     delivery::message::ContentHash,
     drops::Occurrence,
-    stats::{Counter, Reason, counters::Counters},
+    stats::{Counter, Reason, counters::Counters, timings::Uptime},
 };
 
 /// An envelope, and the filters to try on it.
@@ -21,6 +21,8 @@ pub(crate) struct Opening {
     candidates: vec::IntoIter<SameKey>,
     /// Whether any key was tried.
     tried: bool,
+    /// The time of the trials so far.
+    spent: Duration,
 }
 
 /// What was done in one turn.
@@ -34,7 +36,7 @@ pub(crate) struct Progress {
 
 impl Opening {
     pub(crate) fn new(arrival: Arrival, candidates: Vec<SameKey>) -> Self {
-        Self { arrival, candidates: candidates.into_iter(), tried: false }
+        Self { arrival, candidates: candidates.into_iter(), tried: false, spent: Duration::ZERO }
     }
 
     /// The envelope.
@@ -43,7 +45,29 @@ impl Opening {
     }
 
     /// Tries keys until they cost `budget`, or until one opens the envelope. Then the message goes to the mailboxes.
-    pub(crate) fn advance(&mut self, now: u32, counters: &Counters, budget: u32) -> Progress {
+    pub(crate) fn advance(
+        &mut self,
+        now: u32,
+        uptime: Uptime<'_>,
+        counters: &Counters,
+        budget: u32,
+    ) -> Progress {
+        let start = uptime();
+        let progress = self.try_keys(now, uptime, counters, budget);
+        self.spent += uptime().saturating_sub(start);
+        if progress.finished && self.tried {
+            counters.timings.open.record(self.spent);
+        }
+        progress
+    }
+
+    fn try_keys(
+        &mut self,
+        now: u32,
+        uptime: Uptime<'_>,
+        counters: &Counters,
+        budget: u32,
+    ) -> Progress {
         let mut cost = 0_u32;
         while cost < budget {
             let Some(same_key) = self.candidates.next() else {
@@ -59,7 +83,11 @@ impl Opening {
                 OpenOutcome::Message(message) => {
                     counters.one(Counter::Opened);
                     let filters = same_key.iter().filter(admitted);
-                    store(now, counters, &self.arrival, &message, filters);
+                    let stored = store(now, counters, &self.arrival, &message, filters);
+                    if let Some(arrived) = self.arrival.arrived {
+                        let age = uptime().saturating_sub(arrived);
+                        counters.timings.delivery.record_many(age, stored);
+                    }
                     return Progress { cost, finished: true };
                 }
                 OpenOutcome::Malformed => {
@@ -73,16 +101,16 @@ impl Opening {
     }
 }
 
-/// Puts an opened message into the mailboxes of the filters that want it.
+/// Puts an opened message into the mailboxes of the filters that want it. Returns into how many.
 pub(crate) fn store<'a>(
     now: u32,
     counters: &Counters,
     arrival: &Arrival,
     message: &Message,
     filters: impl IntoIterator<Item = &'a Arc<Filter>>,
-) {
+) -> u64 {
     let content = ContentHash::of(&arrival.envelope);
-    let mut received = None;
+    let (mut received, mut stored) = (None, 0);
     for filter in filters {
         if !filter.wants(message) {
             record(now, counters, arrival, Reason::NotMatching);
@@ -95,6 +123,7 @@ pub(crate) fn store<'a>(
         match filter.mailbox.put(content, Arc::clone(received)) {
             PutOutcome::Stored { dropped } => {
                 counters.one(Counter::Delivered);
+                stored += 1;
                 for oldest in dropped {
                     counters.record(Reason::MailboxFull, Occurrence::at(now).of(&oldest));
                 }
@@ -103,6 +132,7 @@ pub(crate) fn store<'a>(
             PutOutcome::TooLarge => record(now, counters, arrival, Reason::MailboxFull),
         }
     }
+    stored
 }
 
 fn is_admitted(arrival: &Arrival, filter: &Filter) -> bool {

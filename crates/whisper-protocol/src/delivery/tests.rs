@@ -16,6 +16,11 @@ use crate::{
 
 const TOPIC: Topic = Topic(*b"test");
 
+/// An uptime that does not change.
+fn still() -> Duration {
+    Duration::from_secs(1)
+}
+
 fn sealed(key: &SymmetricKey) -> Envelope {
     let draft = Draft::new(whisper_envelope::Dialect::V6, Recipient::Symmetric(key), NOW);
     draft.topic(TOPIC).payload(b"hello").encrypt(&mut rand::rng()).unwrap().seal(0)
@@ -65,7 +70,7 @@ impl PoolReader for Pooled {
 }
 
 fn offer(delivery: &Delivery, envelope: &Envelope) -> usize {
-    delivery.offer_new(NOW, Source::Own, &[(envelope, Work::ZERO)])
+    delivery.offer_new(NOW, Duration::ZERO, Source::Own, &[(envelope, Work::ZERO)])
 }
 
 /// Adds a filter when the node starts.
@@ -91,10 +96,30 @@ fn an_envelope_goes_from_the_queue_to_the_mailbox() {
     }
     assert_eq!(offer(&delivery, &envelope), 1);
     assert!(delivery.is_queued(envelope.hash()));
-    assert!(delivery.serve(NOW, &EMPTY));
+    assert!(delivery.serve(NOW, &still, &EMPTY));
     assert!(holds(&wanted, &envelope) && !holds(&other, &envelope));
     assert_eq!((stats(&counters).delivery.opened, stats(&counters).delivery.delivered), (1, 1));
-    assert!(!delivery.serve(NOW, &EMPTY));
+    assert!(!delivery.serve(NOW, &still, &EMPTY));
+}
+
+#[test]
+fn a_delivery_is_measured_from_the_arrival_of_the_envelope() {
+    let counters = Arc::new(Counters::default());
+    let delivery = Delivery::new(&Config::default(), Arc::clone(&counters));
+    let key = SymmetricKey::random(&mut rand::rng());
+    let keys = Keys::new(&mut rand::rng());
+    // Two filters with the same key: one opening, two messages.
+    for wanted in [filter(&keys, key.clone()), filter(&keys, key.clone())] {
+        insert(&delivery, wanted, false);
+    }
+    offer(&delivery, &sealed(&key));
+    // Each look at the clock is a second later.
+    let seconds = std::cell::Cell::new(9);
+    let uptime = || Duration::from_secs(seconds.replace(seconds.get() + 1));
+    assert!(delivery.serve(NOW, &uptime, &EMPTY));
+    let (open, delivery) = (counters.timings.open.snapshot(), counters.timings.delivery.snapshot());
+    assert_eq!((open.count(), open.sum()), (1, Duration::from_secs(2)));
+    assert_eq!((delivery.count(), delivery.sum()), (2, Duration::from_secs(20)));
 }
 
 #[test]
@@ -105,7 +130,7 @@ fn an_envelope_that_no_key_opens_is_counted() {
     insert(&delivery, other, false);
     let envelope = sealed(&SymmetricKey::random(&mut rand::rng()));
     offer(&delivery, &envelope);
-    assert!(delivery.serve(NOW, &EMPTY));
+    assert!(delivery.serve(NOW, &still, &EMPTY));
     assert_eq!(stats(&counters).delivery.not_opened, 1);
 }
 
@@ -123,7 +148,7 @@ fn what_did_not_fit_is_delivered_later_if_the_pool_has_it() {
     let envelopes = [(); 3].map(|()| sealed(&key));
     envelopes.iter().for_each(|envelope| _ = offer(&delivery, envelope));
     let pool = Pooled(envelopes[..2].to_vec());
-    while delivery.serve(NOW, &pool) {}
+    while delivery.serve(NOW, &still, &pool) {}
     let delivered = envelopes.iter().filter(|envelope| holds(&wanted, envelope));
     assert!(delivered.count() >= 2);
     let delivery = stats(&counters).delivery;
@@ -142,7 +167,7 @@ fn an_envelope_that_expires_in_the_queue_is_counted() {
     insert(&delivery, Arc::clone(&wanted), false);
     let envelope = sealed(&key);
     offer(&delivery, &envelope);
-    assert!(delivery.serve(envelope.expiry() + 1, &EMPTY));
+    assert!(delivery.serve(envelope.expiry() + 1, &still, &EMPTY));
     assert!(!holds(&wanted, &envelope));
     assert_eq!(stats(&counters).delivery.queue_expired, 1);
 }
@@ -167,10 +192,10 @@ fn a_new_filter_is_fed_from_the_pool_on_request() {
         let filter = Arc::new(Filter::new(spec, &keys, mailbox).unwrap());
         let id = insert(&delivery, Arc::clone(&filter), false);
         delivery.feed_from_pool(NOW, id, &filter);
-        while delivery.serve(NOW, &pool) {}
+        while delivery.serve(NOW, &still, &pool) {}
         assert_eq!(filter.mailbox.drain().len(), expected);
         offer(&delivery, &pool.0[0]);
-        while delivery.serve(NOW, &pool) {}
+        while delivery.serve(NOW, &still, &pool) {}
         assert_eq!(filter.mailbox.drain().len(), usize::from(!include_pooled), "each message once");
         delivery.remove(&id);
     }
@@ -197,7 +222,7 @@ fn filters_of_one_owner_do_not_delay_those_of_another() {
     let envelope = sealed(&key);
     offer(&delivery, &envelope);
     let turns = (1..).find(|_| {
-        delivery.serve(NOW, &EMPTY);
+        delivery.serve(NOW, &still, &EMPTY);
         holds(&wanted, &envelope)
     });
     assert!(turns <= Some(4), "{turns:?} turns");

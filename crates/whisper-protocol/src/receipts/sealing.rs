@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use p2p_world::HashSet;
+use tokio::time::Instant;
 use whisper_envelope::{Envelope, Unsealed};
 use whisper_pow::{Miner, Rule, SealError, SealJob, Sealed, Target, Task, Work, work};
 
@@ -139,7 +140,11 @@ impl Post {
             async move { miner.seal_job(job?.client(client)).await }
         };
         let search_first = |unsealed: &Unsealed, within| search(first, unsealed, within);
-        let mut post = match stamped(unsealed, target, within, now, search_first).await {
+        let work_time = &counters.timings.proof_of_work;
+        let start = Instant::now();
+        let found = stamped(unsealed, target, within, now, search_first).await;
+        work_time.record(start.elapsed());
+        let mut post = match found {
             Ok(sealed) => SealedPost::of(first, sealed.envelope, again),
             Err(SealError::OutOfTime { .. }) => {
                 return Err(PostError::PowTimeTooShort(self.pow_time));
@@ -152,7 +157,10 @@ impl Post {
                 post.met.push(*rule);
                 continue;
             }
-            match search(*rule, &unsealed, within).await {
+            let start = Instant::now();
+            let found = search(*rule, &unsealed, within).await;
+            work_time.record(start.elapsed());
+            match found {
                 Ok(sealed) => post.others.push((*rule, sealed.envelope)),
                 Err(_) => post.unmet.push(*rule),
             }

@@ -20,6 +20,7 @@ use crate::{
     peers::peer_sender::PeerLink,
     receipts::tracker::PostTracker,
     relay::admission::{EnvelopeOutcome, Requirements},
+    relay::feed::bundle::Bundle,
     relay::peer_slot::PeerSlot,
     relay::pool::history::LostEnvelope,
     relay::relays::{Processed, Relays, dialects},
@@ -112,15 +113,18 @@ impl RelayDriver {
             return self.counters.record(Reason::DirectTooLarge, occurrence);
         };
         let source = Source::Direct(from);
-        self.delivery.offer(&Arrival { envelope: envelope.detached(), work, source });
+        let arrived = Some(self.delivery.uptime());
+        self.delivery.offer(&Arrival { envelope: envelope.detached(), work, source, arrived });
     }
 
     /// Processes envelopes of one dialect. Returns one outcome for each, in order.
     fn process(&self, from: Option<PeerSlot>, envelopes: &[Envelope]) -> Vec<EnvelopeOutcome> {
         let Some(first) = envelopes.first() else { return Vec::new() };
         let now = self.clock.now();
+        // Before the checks: they are a part of the time that a hop takes.
+        let uptime = self.delivery.uptime();
         let Processed { outcomes, new, effects } =
-            self.relays.process(now, first.dialect(), from, envelopes);
+            self.relays.process(now, uptime, first.dialect(), from, envelopes);
         self.apply(effects);
         self.delivery.offer_new(from.into(), &new);
         let new = new.iter().map(|(envelope, _)| *envelope);
@@ -210,6 +214,13 @@ impl RelayDriver {
             self.counters.record(Reason::Oversized, Occurrence::at(now).by(to).of(&hash));
         }
         transmit
+    }
+
+    /// A bundle is in the queue of this peer: counts how long its envelopes were on their way through this node.
+    pub(crate) fn handle_handed(&self, slot: PeerSlot, bundle: &Bundle) {
+        let uptime = self.delivery.uptime();
+        let hop = &self.counters.timings.hop;
+        self.relays.ages(slot.dialect(), uptime, bundle, |age, count| hop.record_many(age, count));
     }
 
     /// Ends posts and removes envelopes as they expire. Never returns.

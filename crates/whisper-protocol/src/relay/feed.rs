@@ -4,6 +4,7 @@
 //! whatever the number of peers, and finds those that wait and want it. A peer that falls too far behind the feed finds
 //! what it missed in the pool.
 
+pub(crate) mod arrivals;
 pub(crate) mod bundle;
 mod waiting;
 

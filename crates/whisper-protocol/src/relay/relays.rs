@@ -4,6 +4,7 @@
 //! returned as [`Effects`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use p2p_identity::NodeId;
@@ -17,6 +18,7 @@ use crate::{
     delivery::backfill::{PoolReader, Scan, ScanLimits},
     peers::peer_rule::PeerRuleState,
     relay::admission::{EnvelopeOutcome, Origin, Requirements},
+    relay::feed::bundle::Bundle,
     relay::peer_slot::PeerSlot,
     relay::pool::{PoolEntry, Ticket},
     relay::reject_reason::RejectReason,
@@ -86,6 +88,7 @@ impl Relays {
     pub(crate) fn process<'a>(
         &self,
         now: u32,
+        uptime: Duration,
         dialect: Dialect,
         from: Option<PeerSlot>,
         envelopes: &'a [Envelope],
@@ -103,7 +106,7 @@ impl Relays {
         let good = unknown.into_iter().zip(&checked);
         let good: Vec<_> =
             good.filter_map(|(envelope, checked)| Some((envelope, checked.ok()?))).collect();
-        let (admitted, effects) = relay.admit(now, from, &good);
+        let (admitted, effects) = relay.admit(now, uptime, from, &good);
         let effects = Effects { wakes: relay.take_wakes(), ..effects };
         let new = good.iter().zip(&admitted);
         let new = new.filter(|(_, outcome)| **outcome == EnvelopeOutcome::New);
@@ -149,6 +152,34 @@ impl Relays {
     /// What to send to this peer next, and the oversized envelopes that were skipped.
     pub(crate) fn poll_transmit(&self, now: u32, slot: PeerSlot) -> (Transmit, Vec<Unsent>) {
         self.relay(slot.dialect()).poll_transmit(now, slot)
+    }
+
+    /// Calls `each` with the time since the arrival of envelopes of a bundle, and their number. Left out are envelopes that
+    /// were made here, that waited for a peer, or that arrived long ago.
+    pub(crate) fn ages(
+        &self,
+        dialect: Dialect,
+        uptime: Duration,
+        bundle: &Bundle,
+        mut each: impl FnMut(Duration, u64),
+    ) {
+        let arrivals = self.relay(dialect).arrivals();
+        let ages = bundle.live_numbers().filter_map(|number| arrivals.age(number, uptime));
+        // Envelopes of one packet have the same age.
+        let mut last: Option<(Duration, u64)> = None;
+        for age in ages {
+            match &mut last {
+                Some((same, count)) if *same == age => *count += 1,
+                _ => {
+                    if let Some((age, count)) = last.replace((age, 1)) {
+                        each(age, count);
+                    }
+                }
+            }
+        }
+        if let Some((age, count)) = last {
+            each(age, count);
+        }
     }
 
     /// Removes some of the expired envelopes of a dialect. Returns the second after which the next one expires; if that
@@ -322,7 +353,7 @@ mod tests {
 
     fn process(relays: &Relays, envelopes: &[Envelope]) -> (Vec<EnvelopeOutcome>, usize, Effects) {
         let Processed { outcomes, new, effects } =
-            relays.process(NOW, Dialect::V6, None, envelopes);
+            relays.process(NOW, Duration::ZERO, Dialect::V6, None, envelopes);
         (outcomes, new.len(), effects)
     }
 
@@ -351,6 +382,33 @@ mod tests {
         assert_eq!((effects.wakes, effects.expires_earlier), (vec![], false));
         let (next, effects) = relays.handle_timeout(NOW + 21, Dialect::V6);
         assert_eq!((next, effects.lost.len()), (Some(NOW + 30), 1));
+    }
+
+    #[test]
+    fn a_hop_is_measured_from_the_arrival_if_the_envelope_did_not_wait_for_the_peer() {
+        let relays = relays();
+        let second = Duration::from_secs(1);
+        let join =
+            || relays.join(Dialect::V6, NodeId([0; 64]), eager(), eager(), PeerRuleState::ANY);
+        let ages = |slot| loop {
+            match relays.poll_transmit(NOW, slot).0 {
+                Transmit::Envelopes(bundle) => {
+                    let mut ages = Vec::new();
+                    relays.ages(Dialect::V6, 5 * second, &bundle, |age, count| {
+                        ages.push((age, count));
+                    });
+                    return ages;
+                }
+                Transmit::Again => {}
+                other => panic!("no envelopes: {other:?}"),
+            }
+        };
+        let (from, to) = (join(), join());
+        while !matches!(relays.poll_transmit(NOW, to).0, Transmit::Idle) {}
+        let _ = relays.process(NOW, second, Dialect::V6, Some(from), &[envelope(1), envelope(2)]);
+        let _ = relays.process(NOW, 3 * second, Dialect::V6, None, &[envelope(3)]);
+        assert_eq!(ages(to), [(4 * second, 2)], "the third one is from here");
+        assert_eq!(ages(join()), [], "the peer came later");
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn admit_one(
     envelope: &Envelope,
     proven: Proven,
 ) -> EnvelopeOutcome {
-    let (outcomes, _) = relay.admit(now, from, &[(envelope, proven)]);
+    let (outcomes, _) = relay.admit(now, Duration::ZERO, from, &[(envelope, proven)]);
     outcomes[0]
 }
 
@@ -297,7 +297,7 @@ fn peers_that_are_sent_the_same_share_a_bundle() {
         assert_eq!(nonces(&relay, slot), [0; 0], "it has caught up");
     }
     let [one, two] = [envelope(1), envelope(2)];
-    let _ = relay.admit(NOW, Some(c), &[(&one, proven(1.0)), (&two, proven(2.0))]);
+    let _ = relay.admit(NOW, Duration::ZERO, Some(c), &[(&one, proven(1.0)), (&two, proven(2.0))]);
     let Transmit::Envelopes(first) = poll(&relay, a) else { panic!("nothing for a") };
     admit(&relay, Some(c), 3, 9.0);
     let Transmit::Envelopes(second) = poll(&relay, b) else { panic!("nothing for b") };

@@ -16,6 +16,7 @@ use super::Relay;
 use crate::{
     lock::lock,
     relay::feed::Unread,
+    relay::feed::arrivals::Arrivals,
     relay::feed::bundle::Bundle,
     relay::peer_slot::PeerSlot,
     relay::peer_state::{Chosen, PeerState, Terms, Untold},
@@ -47,7 +48,7 @@ pub(crate) struct Unsent {
     pub(crate) to: NodeId,
 }
 
-/// What was sent to all peers.
+/// What was sent to all peers, and when it had arrived.
 #[derive(Debug, Default)]
 pub(crate) struct SentCounts {
     envelopes: AtomicU64,
@@ -55,6 +56,7 @@ pub(crate) struct SentCounts {
     oversized: AtomicU64,
     /// Of the peers that left.
     deferred: AtomicU64,
+    pub(super) arrivals: Arrivals,
 }
 
 impl SentCounts {

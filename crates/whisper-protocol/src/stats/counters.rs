@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     drops::{DropLog, Dropped, Occurrence},
-    stats::{Counter, Reason, RelayStats, Stats},
+    stats::{Counter, Reason, RelayStats, Stats, timings::Timings},
 };
 
 /// One counter. Relaxed: no other memory access depends on it.
@@ -24,16 +24,18 @@ impl Count {
     }
 }
 
-/// All counters of a node, and the last occurrences of each drop reason.
+/// All counters and timings of a node, and the last occurrences of each drop reason.
 #[derive(Debug)]
 pub(crate) struct Counters {
     counts: [Count; Counter::ALL.len()],
     drops: DropLog,
+    pub(crate) timings: Timings,
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        Self { counts: array::from_fn(|_| Count::default()), drops: DropLog::default() }
+        let (drops, timings) = (DropLog::default(), Timings::default());
+        Self { counts: array::from_fn(|_| Count::default()), drops, timings }
     }
 }
 

@@ -8,10 +8,13 @@
 ///
 /// Lines under `kept` are counted by the owner of the group itself. `as` sets another name for JSON and metrics than
 /// that of the field. Doc comments are also the help texts of the metrics.
+///
+/// `by` a label: the group is one metric, and the label tells its counters apart. The sum of such counters has a meaning.
+/// `by each`: each counter is a metric, whose name begins with that of the group.
 macro_rules! stats {
     ($(
         $(#[doc = $about:literal])+
-        $group:ident: $Group:ident = $metric:literal by $label:literal {
+        $group:ident: $Group:ident = $metric:literal by $label:tt {
             $(kept { $($(#[doc = $kept_help:literal])+ $kept:ident,)* })?
             $(count {
                 $($(#[doc = $count_help:literal])+ $count:ident $(as $alias:literal)?: $Counter:ident,)*
@@ -84,28 +87,42 @@ macro_rules! stats {
             /// All groups with all counters, for programs that show them without knowing each one.
             #[must_use]
             pub fn groups(&self) -> Vec<StatsGroup> {
-                vec![$(StatsGroup {
-                    name: stringify!($group),
-                    metric: $metric,
-                    label: $label,
-                    help: help(concat!($($about),+)),
-                    counters: vec![
-                        $($(StatsCounter {
-                            name: stringify!($kept),
-                            help: help(concat!($($kept_help),+)),
-                            value: self.$group.$kept,
-                        },)*)?
-                        $($(StatsCounter {
-                            name: name!($count $($alias)?),
-                            help: help(concat!($($count_help),+)),
-                            value: self.$group.$count,
-                        },)*)?
-                        $($(StatsCounter {
-                            name: stringify!($drop),
-                            help: help(concat!($($drop_help),+)),
-                            value: self.$group.$drop,
-                        },)*)?
-                    ],
+                vec![$({
+                    let about = help(concat!($($about),+));
+                    StatsGroup {
+                        name: stringify!($group),
+                        label: label!($label),
+                        help: about,
+                        counters: vec![
+                            $($(StatsCounter {
+                                name: stringify!($kept),
+                                help: help(concat!($($kept_help),+)),
+                                metric: Metric::counter(
+                                    metric!($label, $metric, stringify!($kept)),
+                                    metric_help!($label, about, help(concat!($($kept_help),+))),
+                                ),
+                                value: self.$group.$kept,
+                            },)*)?
+                            $($(StatsCounter {
+                                name: name!($count $($alias)?),
+                                help: help(concat!($($count_help),+)),
+                                metric: Metric::counter(
+                                    metric!($label, $metric, name!($count $($alias)?)),
+                                    metric_help!($label, about, help(concat!($($count_help),+))),
+                                ),
+                                value: self.$group.$count,
+                            },)*)?
+                            $($(StatsCounter {
+                                name: stringify!($drop),
+                                help: help(concat!($($drop_help),+)),
+                                metric: Metric::counter(
+                                    metric!($label, $metric, stringify!($drop)),
+                                    metric_help!($label, about, help(concat!($($drop_help),+))),
+                                ),
+                                value: self.$group.$drop,
+                            },)*)?
+                        ],
+                    }
                 },)*]
             }
         }
@@ -122,4 +139,34 @@ macro_rules! name {
     };
 }
 
-pub(super) use {name, stats};
+/// The label that tells the counters of a group apart, if they are one metric.
+macro_rules! label {
+    (each) => {
+        None
+    };
+    ($label:literal) => {
+        Some($label)
+    };
+}
+
+/// The name of the metric of a counter.
+macro_rules! metric {
+    (each, $metric:literal, $name:expr) => {
+        concat!($metric, "_", $name, "_total")
+    };
+    ($label:literal, $metric:literal, $name:expr) => {
+        $metric
+    };
+}
+
+/// The help text of the metric of a counter: that of the group if all counters are one metric.
+macro_rules! metric_help {
+    (each, $group:expr, $counter:expr) => {
+        $counter
+    };
+    ($label:literal, $group:expr, $counter:expr) => {
+        $group
+    };
+}
+
+pub(super) use {label, metric, metric_help, name, stats};

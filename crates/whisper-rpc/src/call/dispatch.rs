@@ -20,6 +20,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
+use tokio::time::Instant;
 use whisper_protocol::Client;
 
 use crate::call::arguments::Arguments;
@@ -28,6 +29,7 @@ use crate::call::error::CallError;
 use crate::call::memory::{ClientMemory, Occupied};
 use crate::call::request::{ParsedRequest, RequestError, RequestItem, parse};
 use crate::call::stats::Counters;
+use crate::call::stats::timings::MethodTimings;
 use crate::call::subscription_id::RandomId;
 use crate::config::RpcLimits;
 use turns::{Turn, Turns};
@@ -57,6 +59,7 @@ pub(crate) struct Dispatcher {
     pub(crate) counters: Arc<Counters>,
     pub(crate) clients: Arc<Clients>,
     connections: AtomicUsize,
+    timings: MethodTimings,
     /// Only one batch computes, so that batches never occupy more than one thread.
     batch_turns: Turns,
 }
@@ -123,7 +126,8 @@ impl Dispatcher {
         clients: Arc<Clients>,
     ) -> Self {
         let (connections, batch_turns) = (AtomicUsize::new(0), Turns::default());
-        Self { served, limits, counters, clients, connections, batch_turns }
+        let timings = counters.timings.of(served.methods.method_names());
+        Self { served, limits, counters, clients, connections, timings, batch_turns }
     }
 
     /// Maximum size of a request now, in bytes.
@@ -231,7 +235,12 @@ impl Dispatcher {
     async fn call(&self, call: Request<'_>, caller: &Caller) -> MethodResponse {
         let _in_progress = self.counters.begin();
         let id = call.id.clone();
-        match self.dispatch(call, caller).await {
+        let (timing, start) = (self.timings.get(call.method.as_ref()), Instant::now());
+        let result = self.dispatch(call, caller).await;
+        if let Some(timing) = timing {
+            timing.record(start.elapsed());
+        }
+        match result {
             Ok(response) => {
                 self.counters.count_call(response.is_error());
                 response

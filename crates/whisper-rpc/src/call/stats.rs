@@ -1,8 +1,12 @@
-//! Counters of the servers.
+//! Counters of the servers, and the time that calls take.
+
+pub(crate) mod timings;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use p2p_mux::{Metric, MetricKind, Sample};
+use p2p_mux::{Metric, Sample};
+
+use timings::CallTimings;
 
 /// Makes the running counters, [`RpcStats`] and the metrics from one table. Each line is a counter: its metric and, if
 /// the metric has several samples, its label.
@@ -18,6 +22,8 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
             $(pub(crate) $name: AtomicU64,)+
+            /// How long the calls take.
+            pub(crate) timings: CallTimings,
         }
 
         impl Counters {
@@ -42,13 +48,13 @@ macro_rules! counters {
 
 counters! {
     /// Answered calls, notifications included.
-    calls: counter("rpc_calls_total", "Answered calls");
+    calls: Metric::counter("rpc_calls_total", "Answered calls");
     /// The part of `calls` that was answered with an error.
-    errors: counter("rpc_errors_total", "Calls answered with an error");
+    errors: Metric::counter("rpc_errors_total", "Calls answered with an error");
     /// Calls that are being answered now. A call ends without an answer when its client disconnects.
-    in_progress: gauge("rpc_in_progress", "Calls in progress");
+    in_progress: Metric::gauge("rpc_in_progress", "Calls in progress");
     /// Bytes of requests, and of answers and notifications that clients have not read.
-    memory: gauge("rpc_memory_bytes", "Memory that clients occupy");
+    memory: Metric::gauge("rpc_memory_bytes", "Memory that clients occupy");
     /// Clients disconnected because all together occupied more than [`RpcLimits::memory`](crate::RpcLimits::memory), and
     /// they most of it.
     out_of_memory: DISCONNECTED, "reason" = "memory";
@@ -68,18 +74,12 @@ counters! {
     turned_away: REFUSED, "reason" = "connections";
 }
 
-const REFUSED: Metric =
-    counter("rpc_refused_total", "Requests and connections refused before their JSON was read");
+const REFUSED: Metric = Metric::counter(
+    "rpc_refused_total",
+    "Requests and connections refused before their JSON was read",
+);
 
-const DISCONNECTED: Metric = counter("rpc_disconnected_total", "Clients disconnected");
-
-const fn counter(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, help, kind: MetricKind::Counter }
-}
-
-const fn gauge(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, help, kind: MetricKind::Gauge }
-}
+const DISCONNECTED: Metric = Metric::counter("rpc_disconnected_total", "Clients disconnected");
 
 /// A call in progress. Dropped when it is answered or cancelled.
 pub(crate) struct InProgress<'a>(&'a AtomicU64);

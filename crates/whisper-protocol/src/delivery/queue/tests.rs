@@ -12,7 +12,7 @@ fn queues(limits: QueueLimits) -> TaskQueues {
 }
 
 fn arrival(envelope: Envelope, amount: f64, source: Source) -> Arrival {
-    Arrival { envelope, work: work(amount), source }
+    Arrival { envelope, work: work(amount), source, arrived: None }
 }
 
 fn peer() -> Source {

@@ -24,15 +24,23 @@ const MAX_RECENT_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Bundle {
     entries: Vec<Arc<PoolEntry>>,
+    /// Whether the envelopes did not wait for a peer, for example because it connected later.
+    is_live: bool,
     packets: OnceLock<Vec<Bytes>>,
     hashes: OnceLock<Vec<[u8; 32]>>,
     own: OnceLock<Vec<[u8; 32]>>,
 }
 
 impl Bundle {
+    /// A bundle of envelopes that have waited in the pool.
     pub(crate) fn new(entries: Vec<Arc<PoolEntry>>) -> Self {
         let (packets, hashes, own) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { entries, packets, hashes, own }
+        Self { entries, is_live: false, packets, hashes, own }
+    }
+
+    /// A bundle of envelopes of the feed, in the order of their arrival.
+    fn live(entries: Vec<Arc<PoolEntry>>) -> Self {
+        Self { is_live: true, ..Self::new(entries) }
     }
 
     /// Number of envelopes.
@@ -65,6 +73,12 @@ impl Bundle {
             let own = self.entries.iter().filter(|entry| entry.is_own());
             own.map(|entry| entry.hash()).collect()
         })
+    }
+
+    /// The numbers in the pool of the envelopes that peers sent, if they did not wait for a peer.
+    pub(crate) fn live_numbers(&self) -> impl Iterator<Item = u64> {
+        let of_peers = self.entries.iter().filter(|entry| self.is_live && !entry.is_own());
+        of_peers.map(|entry| entry.number())
     }
 
     fn has(&self, entries: &[Arc<PoolEntry>]) -> bool {
@@ -105,7 +119,7 @@ impl RecentBundles {
         if let Some(same) = self.recent.iter().rev().find(is_it) {
             return Arc::clone(&same.bundle);
         }
-        let bundle = Arc::new(Bundle::new(entries));
+        let bundle = Arc::new(Bundle::live(entries));
         self.bytes += bundle.bytes();
         self.recent.push_back(Recent { start, end, bundle: Arc::clone(&bundle) });
         while self.recent.len() > MAX_RECENT || self.bytes > MAX_RECENT_BYTES {
