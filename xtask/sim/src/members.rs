@@ -38,6 +38,9 @@ const CLIENT: &str = "WhisperNode/simulated";
 /// The work that a node requires: found at once.
 pub(crate) const MIN_WORK: f64 = 0.001;
 
+/// How long a node searches for the work of a message: much longer than it takes, unless a message needs work that none has.
+const SEAL_TIME: Duration = Duration::from_millis(50);
+
 /// A node as it runs since its last start.
 pub(crate) struct Member {
     pub(crate) whisper: Whisper,
@@ -163,6 +166,7 @@ impl Members {
             ttl: new.ttl,
             payload: new.number.to_be_bytes().to_vec(),
             pow_target: 2.0 * MIN_WORK,
+            pow_time: SEAL_TIME,
             ..Post::new(Recipient::Symmetric(member.key))
         };
         let (whisper, posts) = (member.whisper.clone(), Arc::clone(&self.posts));

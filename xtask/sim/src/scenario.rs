@@ -63,7 +63,7 @@ pub(crate) fn run(
     let link = Link::default()
         .latency(Duration::from_millis(20)..Duration::from_millis(150))
         .jitter(Duration::from_millis(10))
-        .bandwidth(12_500_000);
+        .bandwidth(1_250_000);
     let link = if settings.faults { link.loss(0.005) } else { link };
     // A reduced scenario may lack what repairs a fault, and be shorter.
     let repaired_at = scenario.time.saturating_sub(SETTLE);

@@ -96,7 +96,7 @@ pub(super) fn over_rpc(
     let (ttl, work) = (new.ttl, 2.0 * MIN_WORK);
     let request = format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"shh_post","params":[{{"symKeyID":"{key}","topic":"{topic}",
-           "payload":"{payload}","ttl":{ttl},"powTarget":{work},"powTime":5}}]}}"#
+           "payload":"{payload}","ttl":{ttl},"powTarget":{work},"powTime":1}}]}}"#
     );
     let answer = rpc.answer(request.as_bytes()).ok_or("shh_post was not answered")?;
     let hash = answer.split(r#""result":"0x"#).nth(1).and_then(|rest| rest.get(..64));
