@@ -8,7 +8,7 @@ use std::{
 };
 
 use p2p_sim::{Fault, HostId, Network, Scenario};
-use whisper_protocol::{EnvelopeState, PostStats, SkipReason};
+use whisper_protocol::{EnvelopeState, PostStats, Reason, SkipReason};
 
 use super::Broken;
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
 
 /// By how many seconds a clock may be wrong so that nothing is lost: the protocol tolerates 10.
 const TOLERATED_CLOCK: f64 = 9.0;
+
+/// By how much two clocks differ at most, of which one or both are wrong or corrected.
+const ALL_CLOCKS: Duration = Duration::from_secs(100);
 
 /// Every how many seconds one looks at what takes long to look at.
 const LOOK_EVERY: usize = 4;
@@ -52,15 +55,17 @@ impl Repaired {
         }
     }
 
-    /// Whether a message of this time must reach a node. It need not while one of the two has a wrong clock, or follows peers
-    /// whose clocks are or were wrong: it takes a live message for expired, or posts one that has expired for others.
-    fn must_reach(&self, posted: &Posted, node: usize) -> bool {
-        [posted.new.node, node].into_iter().all(|node| {
-            let was_wrong = self.wrong_clocks.contains(&host(node));
-            let wrong_until = was_wrong.then_some(self.at + Duration::from_secs(15));
-            let followed_until = self.corrected.borrow().get(&node).copied();
-            wrong_until.max(followed_until).is_none_or(|until| posted.at > until)
-        })
+    /// Whether a message must have reached a node by now. While one of the two has a wrong clock, or follows peers whose clocks
+    /// are or were wrong, it takes a live message for expired, or posts one that has expired for others. So only messages that
+    /// are alive by all these clocks need arrive then.
+    fn must_reach(&self, members: &Members, posted: &Posted, node: usize, now: Duration) -> bool {
+        (posted.expiry() > now + ALL_CLOCKS && !was_refused(members, posted))
+            || [posted.new.node, node].into_iter().all(|node| {
+                let was_wrong = self.wrong_clocks.contains(&host(node));
+                let wrong_until = was_wrong.then_some(self.at + Duration::from_secs(15));
+                let followed_until = self.corrected.borrow().get(&node).copied();
+                wrong_until.max(followed_until).is_none_or(|until| posted.at > until)
+            })
     }
 
     /// Remembers which nodes follow the clocks of their peers.
@@ -152,7 +157,7 @@ pub(crate) fn check_arrived(
             for posted in alive.iter().filter(reached) {
                 let missing = part.iter().find(|node| {
                     !received[**node].contains(&posted.new.number)
-                        && repaired.must_reach(posted, **node)
+                        && repaired.must_reach(members, posted, **node, now)
                 });
                 if let Some(node) = missing {
                     let Posted { new, at, .. } = posted;
@@ -176,6 +181,16 @@ pub(crate) fn check_clocks(members: &Members) -> Result<(), Broken> {
         }
     }
     Ok(())
+}
+
+/// Whether a node refused a message that it kept until its time had come, because it required more work or wanted fewer topics by
+/// then. Its peers do not send it again.
+fn was_refused(members: &Members, posted: &Posted) -> bool {
+    let Some(Ok(receipt)) = &posted.receipt else { return false };
+    (0..members.len()).filter_map(|index| members.member(index)).any(|member| {
+        let drops = member.whisper.explain(&receipt.hash()).drops;
+        drops.iter().any(|(reason, _)| *reason != Reason::FromTheFuture)
+    })
 }
 
 /// What a node and its peers know about a message that has not arrived.
