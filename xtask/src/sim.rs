@@ -33,6 +33,8 @@ pub(crate) fn planted(workspace: &Workspace, all: bool) -> Result<(), Failure> {
     // An example selects the features of all packages that tests have.
     let build = ["build", "--workspace", "--bin", "sim", "--example", "hundred_nodes"];
     process::run(cargo(&build).args(["--features", "sim/planted"]))?;
+    let printed = ["test", "--workspace", "--test", "printed", "--example", "hundred_nodes"];
+    process::run(cargo(&printed).args(["--features", "sim/planted"]))?;
     let mut command = std::process::Command::new(debug_program(workspace));
     process::run(command.args(BUGS).args(&SIZE[3..]).arg("--no-shrink"))
 }

@@ -21,7 +21,8 @@ mod settings;
 
 use std::{process::ExitCode, time::Duration};
 
-use p2p_sim::Violation;
+use p2p_sim::{Scenario, Violation};
+use scenario::Output;
 use settings::{Mode, Settings};
 
 pub use huge_pages::restart_with_huge_pages;
@@ -58,6 +59,34 @@ pub fn run(args: &[String]) -> ExitCode {
 pub fn measure(nodes: usize, minutes: u64) -> Result<(Duration, u64), Violation> {
     let done = seeds::run_one(&Settings::measured(nodes, minutes), 1);
     Ok((done.took, done.outcome?.events))
+}
+
+/// Runs a scenario with arguments of the program.
+///
+/// # Errors
+///
+/// What did not hold.
+///
+/// # Panics
+///
+/// The arguments are none.
+pub fn check(args: &str, scenario: &Scenario) -> Result<(), Violation> {
+    scenario::run(&parse(args), scenario, Output::Nothing).map(|_| ())
+}
+
+/// The test that is printed for a scenario.
+///
+/// # Panics
+///
+/// The arguments are none.
+#[must_use]
+pub fn printed_test(args: &str, scenario: &Scenario) -> String {
+    parse(args).test(scenario)
+}
+
+fn parse(args: &str) -> Settings {
+    let args: Vec<String> = args.split_whitespace().map(str::to_owned).collect();
+    Settings::parse(&args).expect("arguments of the program")
 }
 
 /// Runs the seeds. Returns whether every promise holds.
