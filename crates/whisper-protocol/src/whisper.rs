@@ -3,6 +3,7 @@
 pub(crate) mod describe;
 pub(crate) mod explanation;
 pub(crate) mod history;
+mod info;
 mod mail;
 mod node;
 
@@ -45,6 +46,7 @@ use crate::{
     wire::packet::Request,
     wire::{self, PacketKind},
 };
+pub use info::Info;
 
 /// A Whisper node: pool, peers, keys and filters. A handle; clones are the same node.
 ///
@@ -53,32 +55,6 @@ use crate::{
 /// [`attach`](Self::attach) a channel.
 #[derive(Debug, Clone)]
 pub struct Whisper(Arc<Node>);
-
-/// The node in figures, as `shh_info` reports them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Info {
-    /// Bytes of the pools, bookkeeping included.
-    pub pool_bytes: usize,
-    /// Number of envelopes in the pools.
-    pub envelopes: usize,
-    /// The work that the node requires.
-    pub min_work: Work,
-    /// The largest envelope that the node accepts, in bytes.
-    pub max_message_size: u32,
-    /// Number of filters.
-    pub filters: usize,
-    /// Envelopes in the message queue, which wait to be opened.
-    pub queued: usize,
-    /// Direct messages in the p2p queue.
-    pub queued_direct: usize,
-    /// Whether the node is a light client.
-    pub light: bool,
-    /// The correction of the clock in seconds, positive if it is set forward
-    /// ([`PeerSettings::clock_correction`](crate::PeerSettings::clock_correction)).
-    pub clock_correction: i32,
-    /// By how many seconds the peers' clocks are ahead of this node's, if that is too much for a correction; otherwise 0.
-    pub clock_excess: i32,
-}
 
 /// A message size beyond [`MAX_MESSAGE_SIZE`]. The text is go-ethereum's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
