@@ -5,6 +5,8 @@
 mod call_sites;
 mod levels;
 mod line_limit;
+#[cfg(feature = "otel")]
+mod traces;
 
 use std::io::{self, IsTerminal as _};
 
@@ -45,13 +47,25 @@ pub(crate) struct LogSettings {
 
 /// Changes the levels of the running log.
 #[derive(Clone, Debug)]
-pub(crate) struct LogControl(reload::Handle<Targets, Registry>);
+pub(crate) struct LogControl {
+    levels: reload::Handle<Targets, Registry>,
+    #[cfg(feature = "otel")]
+    traces: Option<traces::Traces>,
+}
 
 impl LogControl {
     /// Sets the level of all modules, and the levels of single modules. Replaces all levels set before.
     pub(crate) fn set(&self, verbosity: Verbosity, levels: &[ModuleLevel]) {
-        if let Err(error) = self.0.reload(targets(verbosity, levels)) {
+        if let Err(error) = self.levels.reload(targets(verbosity, levels)) {
             tracing::warn!(%error, "the log levels do not change");
+        }
+    }
+
+    /// Sends what waits for a collector of traces. The log goes on.
+    pub(crate) fn stop(&self) {
+        #[cfg(feature = "otel")]
+        if let Some(traces) = &self.traces {
+            traces.stop();
         }
     }
 }
@@ -66,9 +80,25 @@ impl LogSettings {
         let (levels, control) = reload::Layer::new(targets(self.verbosity, &self.levels));
         let limit = LineLimit::new(self.limit);
         let lines = lines(self.format).with_filter(levels.and(limit.clone()));
-        tracing_subscriber::registry().with(lines).init();
+        #[cfg(feature = "otel")]
+        let (traces, failed) = match traces::Traces::start() {
+            Ok(traces) => (traces, None),
+            Err(error) => (None, Some(error)),
+        };
+        let subscriber = tracing_subscriber::registry().with(lines);
+        #[cfg(feature = "otel")]
+        let subscriber = subscriber.with(traces.as_ref().map(traces::Traces::layer));
+        subscriber.init();
+        #[cfg(feature = "otel")]
+        if let Some(error) = failed {
+            tracing::error!(%error, "no traces are sent: see the variables OTEL_EXPORTER_OTLP_…");
+        }
         tokio::spawn(limit.report());
-        LogControl(control)
+        LogControl {
+            levels: control,
+            #[cfg(feature = "otel")]
+            traces,
+        }
     }
 }
 
@@ -95,7 +125,11 @@ mod tests {
     fn the_levels_change_while_the_log_runs() {
         let (levels, control) = reload::Layer::new(targets(Verbosity::default(), &[]));
         let lines = layer().with_writer(io::sink).with_filter(levels);
-        let control = LogControl(control);
+        let control = LogControl {
+            levels: control,
+            #[cfg(feature = "otel")]
+            traces: None,
+        };
         with_default(tracing_subscriber::registry().with(lines), || {
             let enabled = || {
                 (

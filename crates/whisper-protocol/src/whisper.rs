@@ -14,6 +14,7 @@ use p2p_identity::NodeId;
 use p2p_mux::{Channel, Exit, HistogramSample, Protocol};
 use p2p_world::HashSet;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use whisper_envelope::{Bloom, Envelope};
 use whisper_pow::{Client, Work};
 
@@ -203,6 +204,10 @@ impl Whisper {
     ///
     /// [`PostError`]. Then nothing is sent.
     pub async fn post(&self, post: Post) -> Result<Receipt, PostError> {
+        self.seal_and_send(post).instrument(tracing::debug_span!("post")).await
+    }
+
+    async fn seal_and_send(&self, post: Post) -> Result<Receipt, PostError> {
         let SessionContext { corrector, relays, rules, counters, delivery, tracker, .. } =
             self.context();
         let start = Instant::now();

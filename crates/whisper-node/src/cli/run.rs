@@ -58,6 +58,7 @@ pub(crate) async fn run(sources: Sources) -> Result<(), Failure> {
     }
     console::announce("stopping");
     node.stop().await;
+    reload.log.stop();
     Ok(())
 }
 

@@ -52,6 +52,7 @@ impl Opening {
         counters: &Counters,
         budget: u32,
     ) -> Progress {
+        let _span = tracing::trace_span!("open", keys = self.candidates.len()).entered();
         let start = uptime();
         let progress = self.try_keys(now, uptime, counters, budget);
         self.spent += uptime().saturating_sub(start);

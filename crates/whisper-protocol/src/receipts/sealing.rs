@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use p2p_world::HashSet;
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 use whisper_envelope::{Envelope, Unsealed};
 use whisper_pow::{Miner, Rule, SealError, SealJob, Sealed, Target, Task, Work, work};
 
@@ -142,7 +143,8 @@ impl Post {
         let search_first = |unsealed: &Unsealed, within| search(first, unsealed, within);
         let work_time = &counters.timings.proof_of_work;
         let start = Instant::now();
-        let found = stamped(unsealed, target, within, now, search_first).await;
+        let found = stamped(unsealed, target, within, now, search_first);
+        let found = found.instrument(span(first)).await;
         work_time.record(start.elapsed());
         let mut post = match found {
             Ok(sealed) => SealedPost::of(first, sealed.envelope, again),
@@ -158,7 +160,7 @@ impl Post {
                 continue;
             }
             let start = Instant::now();
-            let found = search(*rule, &unsealed, within).await;
+            let found = search(*rule, &unsealed, within).instrument(span(*rule)).await;
             work_time.record(start.elapsed());
             match found {
                 Ok(sealed) => post.others.push((*rule, sealed.envelope)),
@@ -182,6 +184,11 @@ impl Post {
         let work = Work::new(self.pow_target).ok_or(PostError::InvalidPow(self.pow_target))?;
         Ok((Target::AtLeast(work), self.pow_time))
     }
+}
+
+/// The span of the search under a rule.
+fn span(rule: Rule) -> Span {
+    tracing::debug_span!("seal", rule = ?rule)
 }
 
 /// Searches in steps of [`STAMP_TIME`], each with a new time stamp. The best nonce within a time is searched in one step.

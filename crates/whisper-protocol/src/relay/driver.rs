@@ -120,6 +120,8 @@ impl RelayDriver {
     /// Processes envelopes of one dialect. Returns one outcome for each, in order.
     fn process(&self, from: Option<PeerSlot>, envelopes: &[Envelope]) -> Vec<EnvelopeOutcome> {
         let Some(first) = envelopes.first() else { return Vec::new() };
+        let of_peer = from.is_some();
+        let _span = tracing::trace_span!("relay", envelopes = envelopes.len(), of_peer).entered();
         let now = self.clock.now();
         // Before the checks: they are a part of the time that a hop takes.
         let uptime = self.delivery.uptime();

@@ -21,6 +21,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use whisper_protocol::Client;
 
 use crate::call::arguments::Arguments;
@@ -236,7 +237,8 @@ impl Dispatcher {
         let _in_progress = self.counters.begin();
         let id = call.id.clone();
         let (timing, start) = (self.timings.get(call.method.as_ref()), Instant::now());
-        let result = self.dispatch(call, caller).await;
+        let span = tracing::debug_span!("rpc.call", method = %call.method);
+        let result = self.dispatch(call, caller).instrument(span).await;
         if let Some(timing) = timing {
             timing.record(start.elapsed());
         }
