@@ -6,6 +6,7 @@ mod architecture;
 mod bench;
 mod book;
 mod command;
+mod dist;
 mod fuzz;
 mod interop;
 mod process;
@@ -31,6 +32,7 @@ const COMMANDS: &[Command] = &[
     soak::COMMAND,
     fuzz::COMMAND,
     bench::COMMAND,
+    dist::COMMAND,
     release::COMMAND,
 ];
 

@@ -21,7 +21,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 pub(crate) use console::print_error;
 pub(crate) use failure::Failure;
 use flags::Flags;
-use offline::{envelope, pow, rlp, rpc};
+use offline::{envelope, manual, pow, rlp, rpc};
 
 /// A Whisper node: encrypted publish and subscribe over devp2p, driven through JSON-RPC.
 #[derive(Debug, Parser)]
@@ -60,6 +60,10 @@ enum Command {
     /// Measure the proof of work
     #[command(subcommand)]
     Pow(pow::Command),
+    /// Write the man pages into a folder
+    Man(manual::Man),
+    /// Print completions of commands and flags for a shell
+    Completions(manual::Completions),
 }
 
 /// A command line that was parsed.
@@ -105,6 +109,8 @@ impl Invocation {
             Some(Command::Rlp(command)) => command.run(),
             Some(Command::Rpc(command)) => command.run(),
             Some(Command::Pow(command)) => command.run(),
+            Some(Command::Man(man)) => man.run(command()),
+            Some(Command::Completions(completions)) => completions.run(command()),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{archives, deny, needs::Need, oldest, targets};
 use crate::{
     architecture, book,
     command::Failure,
-    fuzz, interop,
+    dist, fuzz, interop,
     process::{self, cargo},
     release::semver,
     sim, soak,
@@ -137,6 +137,24 @@ pub(super) const STEPS: &[Step] = &[
     step("minimal", "the workspace compiles with the lowest versions it allows", oldest::packages)
         .needs(&[Need::step("git"), Need::step("rustup").optional_in_ci()])
         .long(),
+    step("otel", "a collector of OpenTelemetry gets the spans of a post", |_| {
+        here(&["test", "--package", "whisper-node", "--features", "otel", "--test", "otel"])
+    })
+    .long(),
+    step(
+        "dist",
+        "the packages for operators are complete, and survive kills and an upgrade",
+        dist::check,
+    )
+    .needs(&[
+        Need::step("git"),
+        Need::step("strip"),
+        Need::part("cargo-deb", "the Debian package").optional_in_ci(),
+        Need::part("dpkg", "unpacking it").optional_in_ci(),
+        Need::part("systemd-analyze", "the check of the unit").optional_in_ci(),
+        Need::part("musl-gcc", "the static program").optional_in_ci(),
+    ])
+    .long(),
     step("semver", "no interface has an incompatible change since its release", semver::check_all)
         .needs(&[Need::step("git"), Need::step(semver::PROGRAM).optional_in_ci()])
         .long(),

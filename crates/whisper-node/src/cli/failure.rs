@@ -56,6 +56,9 @@ pub(crate) enum Failure {
     /// `--shh.maxmessagesize`.
     #[error("--shh.maxmessagesize {0} is too large: the maximum is {1} bytes")]
     MaxMessageSize(u32, u32),
+    /// The man pages cannot be written.
+    #[error("cannot write the man pages into {}", path.display())]
+    ManPages { path: PathBuf, source: io::Error },
     /// `--archive`.
     #[error("cannot make the directory {} of the archive (--archive)", path.display())]
     ArchiveDir { path: PathBuf, source: io::Error },

@@ -2,6 +2,7 @@
 
 pub(super) mod config;
 pub(super) mod envelope;
+pub(super) mod manual;
 pub(super) mod pow;
 pub(super) mod rlp;
 pub(super) mod rpc;
