@@ -73,8 +73,8 @@ mod whisper;
 mod wire;
 
 pub use archive::history::{
-    History, HistoryCursor, HistoryEnvelope, HistoryError, HistoryEvent, HistoryPart,
-    HistoryProgress, HistoryRequest, ParseCursorError,
+    History, HistoryCursor, HistoryEnvelope, HistoryError, HistoryEvent, HistoryProgress,
+    HistoryRequest, ParseCursorError,
 };
 pub use archive::wire as archive_1;
 pub use archive::{

@@ -19,7 +19,6 @@ use whisper_envelope::{Bloom, Envelope};
 use whisper_pow::{Client, Work};
 
 use crate::{
-    archive::Archive,
     config::{Config, MAX_MESSAGE_SIZE},
     delivery::arrival::Source,
     delivery::driver::MAX_QUEUE_WAIT,
@@ -337,15 +336,6 @@ impl Whisper {
             Some(filter.received(&envelope, work, false, message))
         };
         Some(candidates.into_iter().filter_map(open).collect())
-    }
-
-    /// Stores every envelope that is admitted from now on in an archive: those that peers relay, and posts. Direct messages
-    /// are not stored. An earlier archive gets no more of them.
-    ///
-    /// Relaying does not wait for the archive for long. If the archive stays slower than the network, the source that sends the
-    /// most loses envelopes, which are counted ([`Reason::Unarchived`](crate::Reason::Unarchived)).
-    pub fn record(&self, archive: Arc<dyn Archive>) {
-        self.context().relays.recorder().set_archive(archive);
     }
 
     /// Starts to read the peers' requests for old envelopes. An earlier reader gets no more of them.

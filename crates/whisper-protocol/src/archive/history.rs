@@ -5,6 +5,7 @@ mod doubts;
 mod event;
 mod follower;
 mod merge;
+mod reader;
 mod request;
 
 use std::{
@@ -14,10 +15,13 @@ use std::{
 
 use futures_util::{Stream, future::BoxFuture, stream};
 use p2p_identity::NodeId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 pub use cursor::{HistoryCursor, ParseCursorError};
-pub use event::{HistoryEnvelope, HistoryEvent, HistoryPart, HistoryProgress};
+pub use event::{HistoryEnvelope, HistoryEvent, HistoryProgress};
 pub use request::{HistoryError, HistoryRequest};
 
 use super::{
@@ -25,10 +29,11 @@ use super::{
     wire::{ArchivePage, ArchiveQuery, ArchiveRefusal, PageState, RefusalCode},
 };
 use crate::{ArchiveId, StoredEnvelope, clock::corrector::ClockCorrector};
-use doubts::{Verdict, Witness};
+use doubts::{Sightings, Verdict};
 use follower::{Followed, Follower, Target};
 use merge::{Merge, Sorted};
-use request::Asked;
+use reader::Reader;
+use request::{Asked, Start};
 
 /// How many bytes an archive may send before they were taken.
 const CREDIT: u32 = 1 << 20;
@@ -45,7 +50,9 @@ pub struct History {
     corrector: Arc<ClockCorrector>,
     asked: Asked,
     merge: Merge,
+    reader: Option<Reader>,
     followed: Vec<Source>,
+    sightings: Sightings,
     events: mpsc::Receiver<(usize, Followed)>,
     told: VecDeque<HistoryEvent>,
     /// A page that waits for the verdict about its doubtful envelopes.
@@ -96,7 +103,7 @@ impl History {
         corrector: &Arc<ClockCorrector>,
         request: HistoryRequest,
     ) -> Result<Self, HistoryError> {
-        let (asked, cursor, nodes) = request.asked()?;
+        let (asked, Start { cursor, nodes, reader }) = request.asked()?;
         let targets = targets(&nodes);
         let (sender, events) = mpsc::channel(1);
         let followed = targets.iter().map(|_| Source::default()).collect();
@@ -110,7 +117,9 @@ impl History {
             corrector: Arc::clone(corrector),
             merge: Merge::new(corrector.now(), &cursor),
             asked,
+            reader,
             followed,
+            sightings: Sightings::new(Instant::now()),
             events,
             told: VecDeque::new(),
             checking: None,
@@ -127,8 +136,10 @@ impl History {
     /// As [`next`](Self::next), with at most this number of envelopes, which must not be 0.
     pub async fn next_at_most(&mut self, count: usize) -> Option<HistoryEvent> {
         loop {
-            if let Some(part) = self.take_part(count) {
-                return Some(HistoryEvent::Envelopes(part));
+            while self.page.is_some() {
+                if let Some(part) = self.take_part(count) {
+                    return Some(HistoryEvent::Envelopes(part));
+                }
             }
             if let Some(event) = self.told.pop_front() {
                 return Some(event);
@@ -144,15 +155,19 @@ impl History {
         }
     }
 
-    /// The events as a stream.
-    pub fn into_stream(self) -> impl Stream<Item = HistoryEvent> + Send {
-        stream::unfold(self, |mut history| async move { Some((history.next().await?, history)) })
+    /// The events as a stream, each with the cursor after it.
+    pub fn into_stream(self) -> impl Stream<Item = (HistoryEvent, HistoryCursor)> + Send {
+        stream::unfold(self, |mut history| async move {
+            let event = history.next().await?;
+            Some(((event, history.cursor()), history))
+        })
     }
 
-    /// Where to go on: after everything that was delivered.
+    /// Where to go on: after everything that [`next`](Self::next) has returned.
     #[must_use]
     pub fn cursor(&self) -> HistoryCursor {
-        self.merge.cursor(self.asked.question)
+        let seen = self.reader.as_ref().map(Reader::seen).unwrap_or_default();
+        HistoryCursor { seen, ..self.merge.cursor(self.asked.question) }
     }
 
     /// How far each archive that is connected was read.
@@ -171,7 +186,10 @@ impl History {
             Followed::Refused(refusal) => self.handle_refused(index, refusal),
             Followed::Away(node) => {
                 let source = &mut self.followed[index];
-                (source.peer, source.state) = (None, SourceState::Away);
+                source.state = SourceState::Away;
+                if let Some(peer) = source.peer.take() {
+                    self.sightings.handle_seen(Instant::now(), peer.summary.id);
+                }
                 match node {
                     Some(node) => self.told.push_back(HistoryEvent::Away { node }),
                     // A second archive need not be there.
@@ -215,13 +233,13 @@ impl History {
             self.page = Some(page);
             return;
         }
-        let connected = self.peers.all();
-        let find = |id| connected.iter().find(|peer| peer.summary.id == id).cloned();
+        let (peers, now) = (Arc::clone(&self.peers), Instant::now());
         let others = self.merge.others(archive);
-        let witnesses: Vec<_> = others.map(|(id, end)| Witness { peer: find(id), end }).collect();
+        let witnesses: Vec<_> =
+            others.map(|(id, end)| self.sightings.witness(&peers, now, id, end)).collect();
         let password = self.asked.password.clone();
         self.checking = Some(Box::pin(async move {
-            let verdict = doubts::ask(witnesses, &doubtful, password.as_ref()).await;
+            let verdict = doubts::ask(&peers, witnesses, &doubtful, password.as_ref()).await;
             Checked { page, doubtful, verdict }
         }));
     }
@@ -259,7 +277,7 @@ impl History {
     }
 
     /// Takes the next envelopes of the page that is being delivered.
-    fn take_part(&mut self, count: usize) -> Option<HistoryPart> {
+    fn take_part(&mut self, count: usize) -> Option<Vec<HistoryEnvelope>> {
         let page = self.page.as_mut()?;
         let count = count.max(1).min(page.envelopes.len());
         let taken: Vec<_> = page.envelopes.drain(..count).collect();
@@ -273,14 +291,26 @@ impl History {
         if let Some(page) = self.page.take_if(|_| is_whole) {
             self.handle_delivered(index, page.state, archive);
         }
-        if delivered.is_empty() {
-            return None;
-        }
-        let envelopes = delivered.into_iter().zip(maybe_repeated);
-        let envelopes = envelopes.map(|(StoredEnvelope { arrival, envelope }, maybe_repeated)| {
-            HistoryEnvelope { envelope, node, arrival, maybe_repeated }
-        });
-        Some(HistoryPart { envelopes: envelopes.collect(), cursor: self.cursor() })
+        let delivered = delivered.into_iter().zip(maybe_repeated);
+        let envelopes: Vec<_> = delivered
+            .filter_map(|(stored, maybe_repeated)| self.deliver(node, stored, maybe_repeated))
+            .collect();
+        (!envelopes.is_empty()).then_some(envelopes)
+    }
+
+    /// An envelope as it is delivered; `None` if only messages are, and there is no new one in it.
+    fn deliver(
+        &mut self,
+        node: NodeId,
+        stored: StoredEnvelope,
+        maybe_repeated: bool,
+    ) -> Option<HistoryEnvelope> {
+        let StoredEnvelope { arrival, envelope } = stored;
+        let message = match &mut self.reader {
+            Some(reader) => Some(Box::new(reader.open(&envelope)?)),
+            None => None,
+        };
+        Some(HistoryEnvelope { envelope, node, arrival, message, maybe_repeated })
     }
 
     /// A page of an archive is delivered.
@@ -291,6 +321,9 @@ impl History {
             return;
         }
         source.state = SourceState::CaughtUp;
+        if let Some(reader) = &mut self.reader {
+            reader.forget(self.corrector.now());
+        }
         if let Some(missing) = self.merge.handle_caught_up(self.corrector.now(), archive) {
             let was_behind = std::mem::replace(&mut source.is_behind, missing > 0);
             if let Some(peer) = source.peer.as_ref().filter(|_| missing > 0 && !was_behind) {

@@ -214,6 +214,11 @@ impl Filter {
             && (!direct || self.spec.allow_p2p)
     }
 
+    /// The dialect of the envelopes that it wants; `None`: both.
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        self.spec.dialect
+    }
+
     /// Whether the filter wants envelopes of this dialect.
     pub(crate) fn has_dialect(&self, dialect: Dialect) -> bool {
         self.spec.dialect.is_none_or(|wanted| wanted == dialect)

@@ -19,6 +19,11 @@ impl ContentHash {
         Self(hash.finalize())
     }
 
+    /// The first bytes: enough that two contents with the same cannot be found.
+    pub(crate) fn prefix(&self) -> [u8; 16] {
+        std::array::from_fn(|index| self.0[index])
+    }
+
     #[cfg(test)]
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

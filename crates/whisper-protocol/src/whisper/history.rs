@@ -4,27 +4,46 @@ use std::sync::Arc;
 
 use p2p_identity::NodeId;
 use p2p_mux::{Channel, Exit, Protocol};
-use whisper_envelope::Envelope;
+use whisper_envelope::{Dialect, Envelope, Topic};
 use whisper_pow::Policy;
 
 use super::Whisper;
 use crate::{
     archive::{
-        Archive, ArchiveSettings,
+        Archive, ArchiveSettings, HistoryFilter,
         history::{History, HistoryError, HistoryRequest},
         wire::{LENGTH, NAME, VERSION},
     },
     delivery::filter::{Filter, FilterError, FilterSpec},
     delivery::mailbox::Mailbox,
     delivery::message::ReceivedMessage,
+    keys::id::FilterId,
 };
 
 /// Opens stored envelopes as a filter would, made by [`Whisper::stored_messages`].
-#[derive(Debug)]
-pub struct StoredMessages(Filter);
+#[derive(Debug, Clone)]
+pub struct StoredMessages(Arc<Filter>);
 
 impl StoredMessages {
-    /// The message in an envelope; `None` if the criteria are not met, or the key does not open it.
+    /// What to ask archives for. Topics that are given by their beginning cannot be asked for: then it is everything.
+    #[must_use]
+    pub fn filter(&self) -> HistoryFilter {
+        let topics = self.0.topics();
+        let whole = topics.iter().map(|topic| topic.as_bytes().try_into().ok().map(Topic));
+        match whole.collect::<Option<Vec<_>>>() {
+            Some(topics) if !topics.is_empty() => HistoryFilter::Topics(topics),
+            _ => HistoryFilter::All,
+        }
+    }
+
+    /// The dialect of the wanted envelopes; `None`: both.
+    #[must_use]
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.0.dialect()
+    }
+
+    /// The message in an envelope; `None` if the criteria are not met, or the key does not open it. A message that was sealed
+    /// under several rules has several envelopes.
     #[must_use]
     pub fn open(&self, envelope: &Envelope) -> Option<ReceivedMessage> {
         let filter = &self.0;
@@ -37,6 +56,15 @@ impl StoredMessages {
 }
 
 impl Whisper {
+    /// Stores every envelope that is admitted from now on in an archive: those that peers relay, and posts. Direct messages
+    /// are not stored. An earlier archive gets no more of them.
+    ///
+    /// Relaying does not wait for the archive for long. If the archive stays slower than the network, the source that sends the
+    /// most loses envelopes, which are counted ([`Reason::Unarchived`](crate::Reason::Unarchived)).
+    pub fn record(&self, archive: Arc<dyn Archive>) {
+        self.context().relays.recorder().set_archive(archive);
+    }
+
     /// The sub-protocol `archive/1`, for a server: peers read the archive of this node, and this node those of its peers.
     /// `own`: the id of this node. It keeps the node alive.
     #[must_use]
@@ -77,9 +105,9 @@ impl Whisper {
     /// let mut history = whisper.history(HistoryRequest::new(chat, cursor).live())?;
     /// while let Some(event) = history.next().await {
     ///     match event {
-    ///         HistoryEvent::Envelopes(part) => {
-    ///             println!("{} envelopes", part.envelopes.len());
-    ///             println!("next time, go on at {}", part.cursor);
+    ///         HistoryEvent::Envelopes(envelopes) => {
+    ///             println!("{} envelopes", envelopes.len());
+    ///             println!("next time, go on at {}", history.cursor());
     ///         }
     ///         other => println!("{other:?}"),
     ///     }
@@ -95,12 +123,19 @@ impl Whisper {
         History::start(&self.0.archives, &self.context().corrector, request)
     }
 
+    /// Opens stored envelopes as a filter of this node does; `None` if there is no such filter.
+    #[must_use]
+    pub fn stored_messages_of(&self, id: &FilterId) -> Option<StoredMessages> {
+        Some(StoredMessages(self.context().delivery.touch(id)?))
+    }
+
     /// Opens stored envelopes as a filter with these criteria would.
     ///
     /// # Errors
     ///
     /// If its key does not exist.
     pub fn stored_messages(&self, spec: FilterSpec) -> Result<StoredMessages, FilterError> {
-        Ok(StoredMessages(Filter::new(spec, &self.0.keys, Mailbox::new(self.0.mailbox))?))
+        let filter = Filter::new(spec, &self.0.keys, Mailbox::new(self.0.mailbox))?;
+        Ok(StoredMessages(Arc::new(filter)))
     }
 }

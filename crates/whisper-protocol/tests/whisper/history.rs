@@ -15,7 +15,7 @@ use whisper_protocol::{
 
 use crate::{
     archive::MemoryArchive,
-    support::{NOW, TOPIC, envelope, key, node},
+    support::{NOW, TOPIC, key, node, unsealed},
 };
 
 const CLIENT: NodeId = NodeId([9; 64]);
@@ -77,9 +77,9 @@ fn sealed(numbers: std::ops::Range<u64>) -> Vec<Envelope> {
 async fn numbers(history: &mut History) -> (Vec<u64>, HistoryCursor) {
     match history.next().await.unwrap() {
         HistoryEvent::Envelopes(part) => {
-            assert!(part.envelopes.iter().all(|envelope| !envelope.maybe_repeated));
-            let nonces = part.envelopes.iter().map(|it| it.envelope.nonce());
-            (nonces.collect(), part.cursor)
+            assert!(part.iter().all(|envelope| !envelope.maybe_repeated));
+            let nonces = part.iter().map(|it| it.envelope.nonce());
+            (nonces.collect(), history.cursor())
         }
         other => panic!("{other:?}"),
     }
@@ -91,7 +91,7 @@ async fn rest(mut history: History) -> (Vec<u64>, Vec<HistoryEvent>) {
     while let Some(event) = history.next().await {
         match event {
             HistoryEvent::Envelopes(part) => {
-                numbers.extend(part.envelopes.iter().map(|it| it.envelope.nonce()));
+                numbers.extend(part.iter().map(|it| it.envelope.nonce()));
             }
             other => events.push(other),
         }
@@ -197,8 +197,7 @@ async fn an_archive_that_was_replaced_is_read_from_the_beginning() {
     let (node, [old, new]) = (old.id, [1, 2].map(|id| ArchiveId([id; 8])));
     assert_eq!(history.next().await, Some(HistoryEvent::Replaced { node, old, new }));
     let Some(HistoryEvent::Envelopes(part)) = history.next().await else { panic!() };
-    let read: Vec<_> =
-        part.envelopes.iter().map(|it| (it.envelope.nonce(), it.maybe_repeated)).collect();
+    let read: Vec<_> = part.iter().map(|it| (it.envelope.nonce(), it.maybe_repeated)).collect();
     assert_eq!(read, [(2, true), (3, true), (4, true)]);
 }
 
@@ -219,7 +218,7 @@ async fn an_older_copy_of_an_archive_is_read_from_the_beginning() {
     let replaced = HistoryEvent::Replaced { node, old, new: old };
     assert_eq!(history.next().await, Some(replaced));
     let Some(HistoryEvent::Envelopes(part)) = history.next().await else { panic!() };
-    assert!(part.envelopes.len() == 1 && part.envelopes[0].maybe_repeated);
+    assert!(part.len() == 1 && part[0].maybe_repeated);
 }
 
 #[tokio::test(start_paused = true)]
@@ -306,8 +305,8 @@ async fn a_slow_reader_is_not_overrun() {
     let mut read = Vec::new();
     while read.len() < 100 {
         let Some(HistoryEvent::Envelopes(part)) = history.next_at_most(1).await else { panic!() };
-        assert_eq!(part.envelopes.len(), 1);
-        read.push(part.envelopes[0].envelope.nonce());
+        assert_eq!(part.len(), 1);
+        read.push(part[0].envelope.nonce());
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
@@ -328,8 +327,8 @@ async fn a_reader_can_stop_after_each_envelope() {
     for expected in 0..5 {
         let mut history = client.history(request(cursor)).unwrap();
         let Some(HistoryEvent::Envelopes(part)) = history.next_at_most(1).await else { panic!() };
-        assert_eq!(part.envelopes[0].envelope.nonce(), expected);
-        cursor = part.cursor;
+        assert_eq!(part[0].envelope.nonce(), expected);
+        cursor = history.cursor();
     }
     assert_eq!(rest(client.history(request(cursor)).unwrap()).await.0, [0; 0]);
 }
@@ -337,17 +336,24 @@ async fn a_reader_can_stop_after_each_envelope() {
 #[tokio::test(start_paused = true)]
 async fn stored_messages_are_opened_as_a_filter_would() {
     let (server, client) = (Server::new(1), node());
-    server.append(&[envelope(b"hello")]).await;
+    let hello = unsealed(b"hello");
+    server.append(&[hello.seal(0), hello.seal(1)]).await;
     server.append(&sealed(0..1)).await;
     let _connection = server.connect(&client);
     let key = FilterKey::Symmetric(client.keys().add_symmetric(key()));
     let messages = client.stored_messages(FilterSpec::new(key).topic(TOPIC)).unwrap();
-    let mut history = client.history(request(HistoryCursor::default())).unwrap();
+    let read = |cursor| HistoryRequest::messages(messages.clone(), cursor);
+    let mut history = client.history(read(HistoryCursor::default())).unwrap();
     let Some(HistoryEvent::Envelopes(part)) = history.next().await else { panic!() };
-    let opened: Vec<_> =
-        part.envelopes.iter().filter_map(|it| messages.open(&it.envelope)).collect();
-    assert_eq!(opened.len(), 1, "of {}", part.envelopes.len());
-    assert_eq!(opened[0].message.payload, &b"hello"[..]);
+    assert_eq!(part.len(), 1);
+    let message = part[0].message.as_ref().unwrap();
+    assert_eq!(message.message.payload, &b"hello"[..]);
+    // The same message in another envelope, after a restart.
+    server.append(&[hello.seal(2), unsealed(b"more").seal(0)]).await;
+    let mut history = client.history(read(history.cursor())).unwrap();
+    let Some(HistoryEvent::Envelopes(part)) = history.next().await else { panic!() };
+    let message = part[0].message.as_ref().unwrap();
+    assert_eq!((part.len(), &message.message.payload[..]), (1, &b"more"[..]));
 }
 
 /// A peer that sends nonsense loses the sub-protocol, and the reader is told that it is away.

@@ -20,6 +20,9 @@ pub struct HistoryCursor {
     /// The latest expiry of all envelopes that were delivered.
     pub(super) latest_expiry: u32,
     pub(super) archives: Vec<ArchivePlace>,
+    /// Messages that were delivered and may come again in another envelope: the beginning of the hash of their content, and
+    /// their expiry; ascending.
+    pub(super) seen: Vec<(HashKey, u32)>,
 }
 
 /// How far one archive has been read.
@@ -81,7 +84,11 @@ impl HistoryCursor {
         }
         let question = self.question.as_ref().map_or(&[][..], |question| question);
         let mut out = Vec::new();
-        encode_list(&mut out, &[&VERSION, &question, &self.latest_expiry, &self.archives]);
+        let seen = joined(&self.seen);
+        encode_list(
+            &mut out,
+            &[&VERSION, &question, &self.latest_expiry, &self.archives, &&seen[..]],
+        );
         out
     }
 
@@ -108,9 +115,12 @@ fn read(bytes: &[u8]) -> Result<Option<HistoryCursor>, Error> {
     let question = if question.bytes()?.is_empty() { None } else { Some(question.array()?) };
     let latest_expiry = list.uint()?;
     let archives = list.list(|list| list.each(|list| list.list(place)))?;
+    let seen = split(list.bytes()?);
     list.finish()?;
     let places = archives.into_iter().collect::<Option<Vec<_>>>();
-    let cursor = places.map(|archives| HistoryCursor { question, latest_expiry, archives });
+    let cursor = places.zip(seen);
+    let cursor =
+        cursor.map(|(archives, seen)| HistoryCursor { question, latest_expiry, archives, seen });
     Ok(cursor.filter(|cursor| {
         let mut ids: Vec<_> = cursor.archives().collect();
         ids.sort_unstable();
@@ -124,27 +134,36 @@ fn read(bytes: &[u8]) -> Result<Option<HistoryCursor>, Error> {
 fn place(list: &mut List<'_>) -> Result<Option<ArchivePlace>, Error> {
     let (id, node) = (ArchiveId(list.array()?), list.array()?);
     let (end, horizon) = (list.uint()?, list.uint()?);
-    let (chunks, rest) = list.bytes()?.as_chunks::<EXPECTED>();
+    let expected = split(list.bytes()?);
+    Ok(expected.map(|expected| ArchivePlace { id, node, end, horizon, expected }))
+}
+
+/// Expected envelopes, or seen messages, from their bytes.
+fn split(bytes: &[u8]) -> Option<Vec<(HashKey, u32)>> {
+    let (chunks, rest) = bytes.as_chunks::<EXPECTED>();
     let is_valid = rest.is_empty()
         && chunks.len() <= MAX_EXPECTED
         && chunks.windows(2).all(|pair| pair[0] < pair[1]);
-    let expected = chunks.iter().map(split).collect();
-    Ok(is_valid.then_some(ArchivePlace { id, node, end, horizon, expected }))
+    let one = |chunk: &[u8; EXPECTED]| {
+        let expiry = std::array::from_fn(|index| chunk[16 + index]);
+        (std::array::from_fn(|index| chunk[index]), u32::from_be_bytes(expiry))
+    };
+    is_valid.then(|| chunks.iter().map(one).collect())
 }
 
-/// An expected envelope from its bytes.
-fn split(chunk: &[u8; EXPECTED]) -> (HashKey, u32) {
-    let expiry = std::array::from_fn(|index| chunk[16 + index]);
-    (std::array::from_fn(|index| chunk[index]), u32::from_be_bytes(expiry))
+/// The opposite of [`split`].
+fn joined(entries: &[(HashKey, u32)]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(EXPECTED * entries.len());
+    for (key, expiry) in entries {
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(&expiry.to_be_bytes());
+    }
+    bytes
 }
 
 impl ArchivePlace {
     fn with<T>(&self, write: impl FnOnce(&[&dyn Encodable]) -> T) -> T {
-        let mut expected = Vec::with_capacity(EXPECTED * self.expected.len());
-        for (key, expiry) in &self.expected {
-            expected.extend_from_slice(key);
-            expected.extend_from_slice(&expiry.to_be_bytes());
-        }
+        let expected = joined(&self.expected);
         write(&[&self.id.0, &self.node, &self.end, &self.horizon, &&expected[..]])
     }
 }
@@ -192,6 +211,7 @@ mod tests {
             question: Some([3; 8]),
             latest_expiry: 1_700_000_000,
             archives: vec![place(ArchiveId([1; 8])), place(ArchiveId([2; 8]))],
+            seen: vec![([4; 16], 5)],
         }
     }
 
@@ -217,10 +237,11 @@ mod tests {
                 horizon: 0,
                 expected: Vec::new(),
             }],
+            seen: Vec::new(),
         };
         assert_eq!(
             small.to_string(),
-            "e401880303030303030303820100d6d5880101010101010101880202020202020202058080"
+            "e501880303030303030303820100d6d588010101010101010188020202020202020205808080"
         );
     }
 

@@ -2,15 +2,15 @@
 
 use p2p_identity::NodeId;
 
-use super::cursor::HistoryCursor;
-use crate::{ArchiveId, Envelope, archive::wire::RefusalCode};
+use crate::{ArchiveId, Envelope, ReceivedMessage, archive::wire::RefusalCode};
 
 /// What a reader of archives is told. `node` is the node with the archive, which is all zeros for this node itself.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum HistoryEvent {
-    /// Envelopes that were not delivered before.
-    Envelopes(HistoryPart),
+    /// Envelopes that were not delivered before, in the order in which one archive has received them. After them,
+    /// [`History::cursor`](super::History::cursor) says where to go on once they were processed.
+    Envelopes(Vec<HistoryEnvelope>),
     /// Everything that was stored is delivered, as far as these archives have it. Without
     /// [`live`](super::HistoryRequest::live), nothing follows.
     CaughtUp {
@@ -59,15 +59,6 @@ pub enum HistoryEvent {
     },
 }
 
-/// Envelopes, and where to go on after them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HistoryPart {
-    /// The envelopes, in the order in which one archive has received them.
-    pub envelopes: Vec<HistoryEnvelope>,
-    /// Where to go on once these envelopes were processed.
-    pub cursor: HistoryCursor,
-}
-
 /// An envelope from an archive.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryEnvelope {
@@ -77,6 +68,8 @@ pub struct HistoryEnvelope {
     pub node: NodeId,
     /// Its arrival number there.
     pub arrival: u64,
+    /// The message in it, if messages are read.
+    pub message: Option<Box<ReceivedMessage>>,
     /// Whether it may have been delivered before. This is so only if an archive is away or has removed envelopes, and the
     /// cursor does not tell.
     pub maybe_repeated: bool,

@@ -175,6 +175,7 @@ impl Merge {
             question: Some(question),
             latest_expiry: self.latest_expiry,
             archives: self.archives.iter().map(Merged::place).collect(),
+            seen: Vec::new(),
         }
     }
 

@@ -8,9 +8,10 @@ use whisper_envelope::{Dialect, SymmetricKey};
 use super::{
     CREDIT,
     cursor::{self, HistoryCursor},
+    reader::Reader,
 };
 use crate::{
-    HistoryFilter,
+    HistoryFilter, StoredMessages,
     archive::wire::{ArchiveQuery, MAX_VALUES},
 };
 
@@ -24,6 +25,13 @@ pub(super) struct Asked {
     pub(super) question: [u8; 8],
     /// Whether the archives were named.
     pub(super) names_nodes: bool,
+}
+
+/// Where to start.
+pub(super) struct Start {
+    pub(super) cursor: HistoryCursor,
+    pub(super) nodes: Vec<NodeId>,
+    pub(super) reader: Option<Reader>,
 }
 
 /// What to read from archives.
@@ -41,6 +49,9 @@ pub struct HistoryRequest {
     pub live: bool,
     /// The nodes whose archives are read. Empty: two of this node and of its connected peers that have one.
     pub nodes: Vec<NodeId>,
+    /// Opens the envelopes. Those that it does not open are left out, and a message that has several envelopes is delivered once.
+    /// Default: `None`, envelopes are delivered as they are.
+    pub messages: Option<StoredMessages>,
     /// The password of the archives.
     pub password: Option<SymmetricKey>,
 }
@@ -56,6 +67,7 @@ impl HistoryRequest {
             cursor,
             live: false,
             nodes: Vec::new(),
+            messages: None,
             password: None,
         }
     }
@@ -74,8 +86,15 @@ impl HistoryRequest {
         self
     }
 
+    /// The messages that these criteria let through, after a cursor.
+    #[must_use]
+    pub fn messages(messages: StoredMessages, cursor: HistoryCursor) -> Self {
+        let (filter, dialect) = (messages.filter(), messages.dialect());
+        Self { dialect, messages: Some(messages), ..Self::new(filter, cursor) }
+    }
+
     /// The question, if it is valid.
-    pub(super) fn asked(self) -> Result<(Asked, HistoryCursor, Vec<NodeId>), HistoryError> {
+    pub(super) fn asked(self) -> Result<(Asked, Start), HistoryError> {
         let count = match &self.filter {
             HistoryFilter::Topics(topics) => topics.len(),
             HistoryFilter::Hashes(hashes) => hashes.len(),
@@ -99,7 +118,8 @@ impl HistoryRequest {
             question: digest,
             names_nodes: !self.nodes.is_empty(),
         };
-        Ok((asked, self.cursor, self.nodes))
+        let reader = self.messages.map(|messages| Reader::new(messages, &self.cursor.seen));
+        Ok((asked, Start { cursor: self.cursor, nodes: self.nodes, reader }))
     }
 }
 
