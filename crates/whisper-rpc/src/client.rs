@@ -51,8 +51,9 @@ use jsonrpsee::core::params::ArrayParams;
 use serde_json::Value;
 
 use crate::types::{
-    BanJson, Criteria, DialStateJson, DroppedJson, ExplanationJson, HexBytes, InfoJson,
-    MessageJson, NewMessage, NodeInfoJson, PeerInfoJson, Quantity, ReceiptJson, ReloadReport,
+    BanJson, Criteria, DialStateJson, DroppedJson, ExplanationJson, HexBytes, HistoryCriteria,
+    HistoryPartJson, InfoJson, MessageJson, MessagesRequest, NewMessage, NodeInfoJson,
+    PeerInfoJson, Quantity, ReceiptJson, ReloadReport,
 };
 
 /// Defines the calls of a namespace. Each has the name of the method, the parameters by position, and the type of the
@@ -151,6 +152,8 @@ calls! {
         /// Returns what happened to an envelope at the node. Lists the filters that were made on this connection, and
         /// those with the ids `filters`.
         explain = "shh_explain"(hash: &HexBytes, filters: Option<&[String]>) -> ExplanationJson;
+        /// Requests old messages from a peer that is a mail server; returns the id of the request when the server has answered.
+        request_messages = "shh_requestMessages"(request: &MessagesRequest) -> HexBytes;
     }
 }
 
@@ -207,6 +210,22 @@ calls! {
         start_ws = "admin_startWS"(host: Option<&str>, port: Option<u32>, origins: Option<&str>, apis: Option<&str>) -> bool;
         /// Stops WebSocket.
         stop_ws = "admin_stopWS"() -> bool;
+    }
+}
+
+calls! {
+    /// The namespace `history`: archives.
+    HistoryClient, HISTORY {
+        /// Returns what archives have, in the order of arrival, with a cursor to go on.
+        query = "history_query"(criteria: &HistoryCriteria) -> HistoryPartJson;
+    }
+}
+
+calls! {
+    /// The namespace `shhext`: requests to mail servers, as status-go names them.
+    ShhextClient, SHHEXT {
+        /// The same as [`request_messages`](ShhClient::request_messages).
+        ext_request_messages = "shhext_requestMessages"(request: &MessagesRequest) -> HexBytes;
     }
 }
 
@@ -268,6 +287,25 @@ pub trait ShhSubscriptions: SubscriptionClientT + Sync {
 
 impl<C: SubscriptionClientT + Sync> ShhSubscriptions for C {}
 
+/// Subscriptions of the namespace `history`. HTTP does not support them.
+pub trait HistorySubscriptions: SubscriptionClientT + Sync {
+    /// Subscribes to what archives have and then to what arrives. Dropping the result ends the subscription. A later one goes on
+    /// with the cursor of the last part that was processed.
+    fn history(
+        &self,
+        criteria: &HistoryCriteria,
+    ) -> impl Future<Output = Result<Subscription<HistoryPartJson>, Error>> + Send {
+        async move {
+            let mut params = ArrayParams::new();
+            params.insert("messages")?;
+            params.insert(criteria)?;
+            self.subscribe("history_subscribe", params, "history_unsubscribe").await
+        }
+    }
+}
+
+impl<C: SubscriptionClientT + Sync> HistorySubscriptions for C {}
+
 #[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
@@ -275,7 +313,7 @@ mod tests {
 
     #[test]
     fn every_method_can_be_called_with_its_parameters() {
-        let tables = [SHH, ADMIN, NET, WEB3, RPC, DEBUG];
+        let tables = [SHH, SHHEXT, HISTORY, ADMIN, NET, WEB3, RPC, DEBUG];
         let called: BTreeMap<_, _> = tables.into_iter().flatten().copied().collect();
         let document = openrpc(&Namespace::ALL);
         let methods = document["methods"].as_array().unwrap().iter();

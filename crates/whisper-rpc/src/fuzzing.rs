@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use futures_util::FutureExt;
 use jsonrpsee::core::RegisterMethodError;
+use p2p_world::SystemWorld;
 use tokio_util::codec::Decoder;
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
@@ -16,6 +17,7 @@ use crate::call::dispatch::{Caller, Dispatcher, Reply, ServedMethods};
 use crate::call::memory::MemoryBudget;
 use crate::call::splitter::ValueSplitter;
 use crate::config::RpcLimits;
+use crate::namespace::history::HistoryContext;
 use crate::namespace::shh::{self, ShhContext};
 
 /// Answers calls of `shh` without a transport and a network. Methods that run on threads of their own are left out.
@@ -34,7 +36,9 @@ impl OfflineRpc {
         let stop = CancellationToken::new();
         let max_pow_time = RpcLimits::default().pow_time;
         let clock_error = Box::new(|| None);
-        let context = ShhContext { whisper, clock_error, stop, key_export: true, max_pow_time };
+        let (world, key_export) = (SystemWorld::shared(), true);
+        let history = HistoryContext { whisper: whisper.clone(), stop: stop.clone(), world };
+        let context = ShhContext { whisper, clock_error, stop, history, key_export, max_pow_time };
         let mut module = shh::api().install(context)?;
         // Their threads would accumulate.
         for name in ["shh_generateSymKeyFromPassword", "shh_explain"] {

@@ -3,10 +3,12 @@
 pub(crate) mod admin;
 pub(crate) mod context;
 pub(crate) mod debug;
+pub(crate) mod history;
 pub(crate) mod net;
 pub(crate) mod node_name;
 pub(crate) mod rpc;
 pub(crate) mod shh;
+pub(crate) mod shhext;
 pub(crate) mod web3;
 
 use std::collections::BTreeMap;
@@ -20,19 +22,25 @@ pub enum Namespace {
     Admin,
     /// What the node dropped, and why. The answers name peers and envelopes.
     Debug,
+    /// Archives: what was stored while an application was away, and what arrives.
+    History,
     /// The network id and the number of peers.
     Net,
     /// Which methods are served. This namespace is always served.
     Rpc,
     /// Whisper. A client that may call these methods can read the node's Whisper keys.
     Shh,
+    /// Requests to mail servers, as status-go names them.
+    Shhext,
     /// The version of the node's program, and a hash function.
     Web3,
 }
 
 /// The name of a namespace that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown API namespace {name:?}, want some of admin, debug, net, rpc, shh, web3")]
+#[error(
+    "unknown API namespace {name:?}, want some of admin, debug, history, net, rpc, shh, shhext, web3"
+)]
 pub struct UnknownNamespace {
     /// The name as given.
     pub name: String,
@@ -40,11 +48,19 @@ pub struct UnknownNamespace {
 
 impl Namespace {
     /// All namespaces.
-    pub const ALL: [Self; 6] =
-        [Self::Admin, Self::Debug, Self::Net, Self::Rpc, Self::Shh, Self::Web3];
+    pub const ALL: [Self; 8] = [
+        Self::Admin,
+        Self::Debug,
+        Self::History,
+        Self::Net,
+        Self::Rpc,
+        Self::Shh,
+        Self::Shhext,
+        Self::Web3,
+    ];
 
     /// The namespaces that are served by default: those that neither control the node nor show its inner state.
-    pub const DEFAULT: [Self; 3] = [Self::Net, Self::Shh, Self::Web3];
+    pub const DEFAULT: [Self; 4] = [Self::History, Self::Net, Self::Shh, Self::Web3];
 
     /// The name.
     #[must_use]
@@ -52,9 +68,11 @@ impl Namespace {
         match self {
             Self::Admin => "admin",
             Self::Debug => "debug",
+            Self::History => "history",
             Self::Net => "net",
             Self::Rpc => "rpc",
             Self::Shh => "shh",
+            Self::Shhext => "shhext",
             Self::Web3 => "web3",
         }
     }

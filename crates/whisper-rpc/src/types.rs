@@ -8,6 +8,7 @@ pub(crate) mod dialect;
 pub(crate) mod drops;
 pub(crate) mod explanation;
 pub(crate) mod hex;
+pub(crate) mod history;
 pub(crate) mod message;
 pub(crate) mod node_info;
 pub(crate) mod receipt;
@@ -23,6 +24,10 @@ pub use explanation::{
     NotSentJson, PeerTraceJson, PooledJson, SourceKind,
 };
 pub use hex::{HexBytes, HexBytesError, Quantity};
+pub use history::{
+    HistoryCriteria, HistoryEnvelopeJson, HistoryMessageJson, HistoryNoticeJson, HistoryNoticeKind,
+    HistoryPartJson, MessagesRequest,
+};
 pub use message::{Criteria, InfoJson, MessageJson, NewMessage};
 pub use node_info::{NetworkJson, NodeInfoJson, PeerInfoJson, PortsJson};
 pub use receipt::{PostState, ReceiptJson, UnsentReasonJson};

@@ -16,7 +16,10 @@ use crate::call::wrong_clock::WrongClock;
 use crate::namespace::UnknownNamespace;
 use crate::namespace::node_name::NodeNameError;
 use crate::transport::error::{RpcError, Transport};
-use whisper_protocol::{FilterError, MessageSizeError, NoSuchPeer, PostError};
+use whisper_protocol::{
+    FilterError, HistoryError, MailAskError, MessageSizeError, NoSuchPeer, ParseCursorError,
+    PostError,
+};
 
 /// Why a call failed.
 ///
@@ -135,6 +138,26 @@ pub(crate) enum CallError {
     WrongClock(#[from] WrongClock),
     #[error("server is shutting down")]
     Stopping,
+
+    // Archives and mail servers.
+    #[error("give either topics, bloom or hashes, and only without a filter")]
+    HistoryChoice,
+    #[error(transparent)]
+    Cursor(#[from] ParseCursorError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    #[error("at most {limit} nodes can be read, {count} are given")]
+    HistoryNodes { count: usize, limit: usize },
+    #[error(
+        "the limit is {limit}; at most {most} envelopes are read at once: go on with the cursor"
+    )]
+    HistoryLimit { limit: u32, most: u32 },
+    #[error("invalid mailServerPeer value: {0}")]
+    MailServerPeer(NodeNameError),
+    #[error("the request failed: {}", causes(.0))]
+    MailServer(MailAskError),
+    #[error("Query range is invalid: from > to ({from} > {to})")]
+    MailRange { from: u32, to: u32 },
 }
 
 /// Maximum number of characters of an argument that an error repeats.

@@ -19,10 +19,11 @@ use crate::declare::openrpc::document;
 use crate::declare::signature::Signature;
 use crate::namespace::admin::AdminContext;
 use crate::namespace::debug::DebugContext;
+use crate::namespace::history::HistoryContext;
 use crate::namespace::net::NetContext;
 use crate::namespace::rpc::RpcContext;
 use crate::namespace::shh::ShhContext;
-use crate::namespace::{Namespace, admin, debug, net, rpc, shh, web3};
+use crate::namespace::{Namespace, admin, debug, history, net, rpc, shh, shhext, web3};
 use crate::reload::Reloader;
 use crate::transport::transports::Transports;
 
@@ -70,9 +71,11 @@ impl Context {
             methods.merge(match namespace {
                 Namespace::Admin => admin::api().install(self.admin())?,
                 Namespace::Debug => debug::api().install(self.debug())?,
+                Namespace::History => history::api().install(self.history())?,
                 Namespace::Net => net::api().install(self.net())?,
                 Namespace::Rpc => rpc::api().install(RpcContext::new(api, &openrpc(api)))?,
                 Namespace::Shh => self.shh_methods(api.contains(&Namespace::Admin))?,
+                Namespace::Shhext => shhext::api().install(self.history())?,
                 Namespace::Web3 => web3::api().install(self.server.clone())?,
             })?;
         }
@@ -103,6 +106,11 @@ impl Context {
         }
     }
 
+    fn history(&self) -> HistoryContext {
+        let (whisper, world) = (self.whisper.clone(), Arc::clone(&self.world));
+        HistoryContext { whisper, stop: self.stop.clone(), world }
+    }
+
     fn net(&self) -> NetContext {
         NetContext { server: self.server.clone(), network_id: self.network_id }
     }
@@ -114,6 +122,7 @@ impl Context {
             clock_error: Box::new(move || server.clock_error()),
             stop: self.stop.clone(),
             key_export: self.key_export,
+            history: self.history(),
             max_pow_time: self.max_pow_time,
         }
     }
@@ -134,9 +143,11 @@ fn signatures(namespace: Namespace) -> Vec<Signature> {
     match namespace {
         Namespace::Admin => admin::api().signatures(),
         Namespace::Debug => debug::api().signatures(),
+        Namespace::History => history::api().signatures(),
         Namespace::Net => net::api().signatures(),
         Namespace::Rpc => rpc::api().signatures(),
         Namespace::Shh => shh::api().signatures(),
+        Namespace::Shhext => shhext::api().signatures(),
         Namespace::Web3 => web3::api().signatures(),
     }
 }

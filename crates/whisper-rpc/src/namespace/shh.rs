@@ -12,6 +12,7 @@ mod subscription;
 pub(crate) use context::ShhContext;
 
 use crate::declare::api::Api;
+use crate::namespace::history::mail;
 
 /// The methods of `shh`.
 pub(crate) fn api() -> Api<ShhContext> {
@@ -21,6 +22,7 @@ pub(crate) fn api() -> Api<ShhContext> {
     messages::declare(&mut api);
     receipt::declare(&mut api);
     explanation::declare(&mut api);
+    mail::declare(&mut api, "shh_requestMessages", |shh: &ShhContext| shh.history.clone());
     subscription::declare(&mut api);
     api
 }

@@ -25,7 +25,7 @@ async fn all_namespaces_are_served() {
     let node = Node::start().await;
     let mut client = node.connect_ipc().await;
     let modules = parsed(&client.ask(request("rpc_modules", json!([]))).await)["result"].clone();
-    for namespace in ["admin", "debug", "net", "rpc", "shh", "web3"] {
+    for namespace in ["admin", "debug", "history", "net", "rpc", "shh", "shhext", "web3"] {
         assert_eq!(modules[namespace], "1.0", "{modules}");
     }
     let drops = client.ask(request("debug_drops", json!([]))).await;

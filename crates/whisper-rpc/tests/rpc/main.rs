@@ -10,6 +10,7 @@ mod discover;
 mod explain;
 #[cfg(unix)]
 mod golden;
+mod history;
 #[cfg(unix)]
 mod ipc;
 mod limits;

@@ -33,7 +33,7 @@ variants!(
     NodeId, NoSuchPeer, NetRestrict, KeyExport, KeyChoice, NoSuchSymmetricKey, NoSuchKeyPair, KeyPairNotFound,
     SymmetricKeySize, PrivateKeySize, PrivateKeyZero, PrivateKeyTooLarge, InvalidPublicKey, InvalidSigningKey, BloomSize,
     HashSize, NoTopics, NoSuchFilter, FilterNotDeleted, Filter, InvalidWork, PowTime, MessageSize, Post, UnmetRules,
-    WrongClock, Stopping,
+    WrongClock, Stopping, HistoryChoice, Cursor, History, HistoryNodes, HistoryLimit, MailServerPeer, MailServer, MailRange,
 );
 
 variants!(
@@ -146,7 +146,10 @@ type Documented = (CallError, &'static str, &'static str);
 
 /// The errors with other texts.
 fn of_this_node() -> Vec<Documented> {
-    [arguments(), transports(), keys(), posts(), reloads()].into_iter().flatten().collect()
+    [arguments(), transports(), keys(), posts(), reloads(), archives()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Errors of `admin_reload`, which go-ethereum does not have.
@@ -239,7 +242,7 @@ fn transports() -> Vec<Documented> {
         ),
         (
             "personal".parse::<Namespace>().unwrap_err().into(),
-            "unknown API namespace \"personal\", want some of admin, debug, net, rpc, shh, web3",
+            "unknown API namespace \"personal\", want some of admin, debug, history, net, rpc, shh, shhext, web3",
             "a namespace that does not exist",
         ),
         (
@@ -321,6 +324,54 @@ fn posts() -> Vec<Documented> {
             "specified pow time was insufficient for the rule geth-1.8; the message was sent to the peers of the other \
              rules",
             "specified pow time was insufficient for the rule …`",
+        ),
+    ]
+}
+
+/// Errors about archives and mail servers.
+fn archives() -> Vec<Documented> {
+    let query = "`history_query(criteria)`";
+    let request = "`shh_requestMessages(request)`";
+    vec![
+        (
+            CallError::HistoryChoice,
+            "give either topics, bloom or hashes, and only without a filter",
+            query,
+        ),
+        (
+            CallError::Cursor(ParseCursorError),
+            "not a cursor of this version: use it as it was given out, or an empty text for the beginning",
+            query,
+        ),
+        (
+            CallError::History(HistoryError::OtherQuestion),
+            "the cursor was given out for another filter, version or time: begin without a cursor, or ask the same",
+            "-32000 `the cursor was given out for another filter",
+        ),
+        (
+            CallError::HistoryNodes { count: 9, limit: 8 },
+            "at most 8 nodes can be read, 9 are given",
+            query,
+        ),
+        (
+            CallError::HistoryLimit { limit: 1001, most: 1000 },
+            "the limit is 1001; at most 1000 envelopes are read at once: go on with the cursor",
+            "at most 1000",
+        ),
+        (
+            CallError::MailServerPeer(node_id("x").unwrap_err()),
+            "invalid mailServerPeer value: invalid URL scheme, want \"enode\"",
+            request,
+        ),
+        (
+            CallError::MailRange { from: 2, to: 1 },
+            "Query range is invalid: from > to (2 > 1)",
+            request,
+        ),
+        (
+            CallError::MailServer(MailAskError::Refused("no".to_owned())),
+            "the request failed: the mail server has refused the request: \"no\"",
+            request,
         ),
     ]
 }

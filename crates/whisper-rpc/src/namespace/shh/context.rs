@@ -6,6 +6,8 @@ use p2p_server::ClockError;
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
 
+use crate::namespace::history::HistoryContext;
+
 /// What the methods work on.
 pub(crate) struct ShhContext {
     pub(crate) whisper: Whisper,
@@ -13,6 +15,8 @@ pub(crate) struct ShhContext {
     pub(crate) clock_error: Box<dyn Fn() -> Option<ClockError> + Send + Sync>,
     /// Cancelled when the servers stop. It ends proofs of work, which would delay the stop.
     pub(crate) stop: CancellationToken,
+    /// For requests to mail servers.
+    pub(crate) history: HistoryContext,
     /// Whether clients may read keys.
     pub(crate) key_export: bool,
     /// Maximum time for the proof of work of a post.

@@ -1,0 +1,118 @@
+//! `shh_requestMessages` and `shhext_requestMessages`: requests to mail servers, in status-go's form.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use p2p_identity::NodeId;
+use whisper_protocol::packet::{Cursor, Query};
+use whisper_protocol::{
+    Bloom, DirectError, MailAnswer, MailAsk, MailAskError, MailSeal, ParseCursorError, Topic,
+};
+
+use super::HistoryContext;
+use super::question::password;
+use crate::call::error::CallError;
+use crate::declare::api::Api;
+use crate::namespace::node_name::node_id;
+use crate::types::hex::HexBytes;
+use crate::types::history::MessagesRequest;
+
+/// Seconds before `to` from which on messages are asked for, if no beginning is given, as in status-go.
+const DAY: u32 = 24 * 3600;
+
+/// Maximum time to wait for anything from the server.
+const MAX_TIMEOUT: u32 = 600;
+
+/// Maximum number of answers of one call.
+const MAX_ANSWERS: usize = 1000;
+
+/// Declares the method under this name. `context` gets what it works on.
+pub(crate) fn declare<C: Send + Sync + 'static>(
+    api: &mut Api<C>,
+    name: &'static str,
+    context: fn(&C) -> HistoryContext,
+) {
+    api.task(name, ["request"], move |shared: Arc<C>, (wanted,): (MessagesRequest,)| {
+        let context = context(&shared);
+        async move {
+            let stop = context.stop.clone();
+            let request = request(&context, wanted);
+            stop.run_until_cancelled(request).await.ok_or(CallError::Stopping)?
+        }
+    })
+    .about(
+        "Requests old messages from a peer that is a mail server of go-ethereum, status-go or this project, and returns the \
+         id of the request when the server has answered. The messages go to the filters with allowP2P.",
+    )
+    .fails(node_id("nonsense").err().map(CallError::MailServerPeer))
+    .fails([
+        CallError::NoSuchSymmetricKey,
+        CallError::MailRange { from: 2, to: 1 },
+        CallError::Cursor(ParseCursorError),
+        CallError::MailServer(MailAskError::Unsent(DirectError::NoSuchPeer(NodeId([0; 64])))),
+        CallError::MailServer(MailAskError::Unanswered(Duration::from_secs(10))),
+    ]);
+}
+
+/// Asks until the answer is complete, or once if there is a limit. Returns the id of the first request.
+async fn request(context: &HistoryContext, wanted: MessagesRequest) -> Result<HexBytes, CallError> {
+    let peer = node_id(&wanted.mail_server_peer).map_err(CallError::MailServerPeer)?;
+    let mut ask = ask(context, &wanted)?;
+    let mut first = None;
+    for _ in 0..MAX_ANSWERS {
+        let answer = context.whisper.request_messages(peer, ask.clone()).await;
+        let MailAnswer { id, cursor, .. } = answer.map_err(CallError::MailServer)?;
+        first.get_or_insert(id);
+        match cursor {
+            Some(cursor) if wanted.limit == 0 => ask.query.cursor = cursor.to_vec().into(),
+            _ => break,
+        }
+    }
+    Ok(first.unwrap_or_default().into())
+}
+
+fn ask(context: &HistoryContext, wanted: &MessagesRequest) -> Result<MailAsk, CallError> {
+    let now = unix_time(context);
+    let to = if wanted.to == 0 { now } else { wanted.to };
+    let from = if wanted.from == 0 { to.saturating_sub(DAY) } else { wanted.from };
+    if from > to {
+        return Err(CallError::MailRange { from, to });
+    }
+    let one = (wanted.topic != Topic([0; 4])).then_some(wanted.topic);
+    let topics: Vec<Topic> = one.into_iter().chain(wanted.topics.iter().copied()).collect();
+    let bloom = topics.iter().copied().map(Bloom::of).reduce(Bloom::union).unwrap_or(Bloom::FULL);
+    let query = Query {
+        from,
+        to,
+        bloom: Some(bloom),
+        topics,
+        limit: wanted.limit,
+        cursor: cursor(&wanted.cursor)?.map(|cursor| cursor.to_vec().into()).unwrap_or_default(),
+        batch: true,
+    };
+    let seal = match password(&context.whisper, &wanted.sym_key_id)? {
+        Some(key) => MailSeal::Password(key),
+        None => MailSeal::Open,
+    };
+    let ask = MailAsk::new(query, seal);
+    Ok(match wanted.timeout {
+        0 => ask,
+        seconds => MailAsk { timeout: Duration::from_secs(seconds.min(MAX_TIMEOUT).into()), ..ask },
+    })
+}
+
+/// The cursor of an answer; `None` at the beginning.
+fn cursor(text: &str) -> Result<Option<Cursor>, CallError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let bytes = hex::decode(text.trim_start_matches("0x")).ok();
+    let cursor = bytes.and_then(|bytes| bytes.try_into().ok());
+    cursor.map(Some).ok_or(CallError::Cursor(ParseCursorError))
+}
+
+/// The present, in seconds since 1970.
+fn unix_time(context: &HistoryContext) -> u32 {
+    let since_1970 = context.world.unix_time().duration_since(std::time::UNIX_EPOCH);
+    since_1970.map_or(0, |time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,11 @@
+//! The namespace `shhext`: requests to mail servers, as status-go names them.
+
+use crate::declare::api::Api;
+use crate::namespace::history::{HistoryContext, mail};
+
+/// The methods of `shhext`.
+pub(crate) fn api() -> Api<HistoryContext> {
+    let mut api = Api::new();
+    mail::declare(&mut api, "shhext_requestMessages", |context: &HistoryContext| context.clone());
+    api
+}
