@@ -8,6 +8,7 @@ mod demo;
 mod discover;
 mod failure;
 mod flags;
+mod history;
 mod offline;
 mod own_address;
 mod progress;
@@ -48,6 +49,8 @@ enum Command {
     Discover(discover::Command),
     /// Start three nodes in a line, send one message, and show the time of each hop
     Demo,
+    /// Show what archives have stored: everything, or what was missed since the last call
+    History(Box<history::HistoryCommand>),
     /// Inspect, open and make envelopes, without a network
     #[command(subcommand)]
     Envelope(envelope::Command),
@@ -105,6 +108,7 @@ impl Invocation {
             Some(Command::Bootnode(bootnode)) => bootnode.run().await,
             Some(Command::Discover(command)) => command.run().await,
             Some(Command::Demo) => demo::run().await,
+            Some(Command::History(history)) => history.run().await,
             Some(Command::Envelope(command)) => command.run().await,
             Some(Command::Rlp(command)) => command.run(),
             Some(Command::Rpc(command)) => command.run(),

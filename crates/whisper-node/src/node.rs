@@ -9,7 +9,7 @@ use p2p_identity::causes;
 use p2p_server::{Events, Server, StartError};
 use p2p_world::World;
 use whisper_archive::{EmbeddedArchive, OpenError, Retention};
-use whisper_protocol::{Archive, Config, MailServer, MailServerSettings, Whisper};
+use whisper_protocol::{Archive, ArchiveSettings, Config, MailServer, MailServerSettings, Whisper};
 use whisper_rpc::{RpcConfig, RpcError, RpcServer};
 
 use crate::metrics::{self, MetricsError, MetricsServer, Sources};
@@ -36,7 +36,7 @@ pub struct ArchiveConfig {
     pub path: PathBuf,
     /// How long and how much it keeps.
     pub retention: Retention,
-    /// Who may ask for old envelopes.
+    /// Who may ask for old envelopes. Its password and its clients are also those of `archive/1`.
     pub mail: MailServerSettings,
 }
 
@@ -109,7 +109,9 @@ impl Node {
                 return Err(error.into());
             }
         };
-        let server = match Server::start(config.server.protocols(whisper.protocols())).await {
+        let archive_protocol = whisper.archive_protocol(config.server.key.id());
+        let protocols = config.server.protocols(whisper.protocols()).protocol(archive_protocol);
+        let server = match Server::start(protocols).await {
             Ok(server) => server,
             Err(error) => {
                 whisper.stop().await;
@@ -178,6 +180,9 @@ fn start_archive(
     tracing::info!(path = %path.display(), stored, "envelopes are stored in the archive");
     let shared: Arc<dyn Archive> = Arc::new(archive.clone());
     whisper.record(Arc::clone(&shared));
+    let (open, password) = (mail.open.clone(), mail.password.clone());
+    let settings = ArchiveSettings { open, password, ..ArchiveSettings::default() };
+    whisper.serve_archive(Arc::clone(&shared), settings);
     let server = MailServer::new(Arc::clone(world), shared, mail);
     let requests = whisper.mail_requests(MAIL_QUEUE);
     world.spawn(Box::pin(async move { server.run(requests).await }));

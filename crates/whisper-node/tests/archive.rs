@@ -1,4 +1,4 @@
-//! A node with an archive answers requests after it was restarted.
+//! A node with an archive is asked after it was restarted, over archive/1 and as a mail server.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::path::Path;
@@ -8,7 +8,8 @@ use whisper_node::{
     p2p_server::{Config, Event, identity::SecretKey},
     whisper_archive::Retention,
     whisper_protocol::{
-        FilterKey, FilterSpec, MailServerSettings, Post, Recipient, SymmetricKey, Topic, Whisper,
+        FilterKey, FilterSpec, History, HistoryCursor, HistoryEvent, HistoryRequest,
+        MailServerSettings, Post, Recipient, SymmetricKey, Topic, Whisper,
         packet::{Query, Request},
     },
     whisper_rpc::RpcConfig,
@@ -61,6 +62,60 @@ async fn a_client_gets_what_was_posted_before_the_node_was_restarted() {
     let received = watch.next().await.unwrap();
     assert_eq!(received.message.payload, &b"said yesterday"[..]);
     assert!(received.direct);
+    client.stop().await;
+    node.stop().await;
+}
+
+/// Reads the messages after a cursor.
+fn read(whisper: &Whisper, cursor: HistoryCursor) -> History {
+    let spec = FilterSpec::new(FilterKey::Symmetric(key(whisper))).topic(NEWS);
+    let messages = whisper.stored_messages(spec).unwrap();
+    whisper.history(HistoryRequest::messages(messages, cursor).live()).unwrap()
+}
+
+/// The payload of the next message, and the cursor after it.
+async fn next(history: &mut History) -> (Vec<u8>, HistoryCursor) {
+    loop {
+        let event = history.next_at_most(1).await.unwrap();
+        let HistoryEvent::Envelopes(mut part) = event else { continue };
+        let message = part.pop().unwrap().message.unwrap();
+        return (message.message.payload.to_vec(), history.cursor());
+    }
+}
+
+async fn post(node: &Node, payload: &[u8]) {
+    let to = Recipient::Symmetric(key(&node.whisper));
+    let payload = payload.to_vec();
+    node.whisper.post(Post { topic: NEWS, payload, ..Post::new(to) }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_goes_on_after_the_archive_and_itself_were_restarted() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start_with_archive(dir.path()).await;
+    post(&node, b"first").await;
+    let network = Config::new(SecretKey::generate());
+    let client = start(network.clone().static_node(node.server.enode()), None).await;
+    let mut reader = read(&client.whisper, HistoryCursor::default());
+    assert_eq!(next(&mut reader).await.0, b"first");
+    post(&node, b"second").await;
+    let (payload, cursor) = next(&mut reader).await;
+    assert_eq!(payload, b"second");
+    drop(reader);
+    client.stop().await;
+    post(&node, b"third").await;
+    node.stop().await;
+
+    let node = start_with_archive(dir.path()).await;
+    let client = start(network.static_node(node.server.enode()), None).await;
+    let mut reader = read(&client.whisper, cursor.to_string().parse().unwrap());
+    assert_eq!(next(&mut reader).await.0, b"third");
+    // A node reads its own archive in the same way.
+    let mut own = read(&node.whisper, HistoryCursor::default());
+    for expected in [&b"first"[..], b"second", b"third"] {
+        assert_eq!(next(&mut own).await.0, expected);
+    }
+    drop((reader, own));
     client.stop().await;
     node.stop().await;
 }

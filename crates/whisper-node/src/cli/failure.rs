@@ -13,6 +13,7 @@ use p2p_server::{ProxyUrlError, StartError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
 use whisper_pow::SealError;
+use whisper_protocol::{HistoryError, ParseCursorError};
 use whisper_rpc::{RpcError, TlsContent, TlsError, TokenError, Transport, WebSetting};
 
 use super::config::problem::ConfigError;
@@ -62,12 +63,12 @@ pub(crate) enum Failure {
     /// `--archive`.
     #[error("cannot make the directory {} of the archive (--archive)", path.display())]
     ArchiveDir { path: PathBuf, source: io::Error },
-    /// `--archive.password-file`.
-    #[error("cannot read the password of the archive in {} (--archive.password-file)", path.display())]
-    ArchivePassword { path: PathBuf, source: io::Error },
-    /// `--archive.password-file` has no password.
-    #[error("the first line of {} is empty: write the password of the archive there (--archive.password-file)", path.display())]
-    NoArchivePassword { path: PathBuf },
+    /// A file with a password.
+    #[error("cannot read the password in {} ({flag})", path.display())]
+    PasswordFile { flag: &'static str, path: PathBuf, source: io::Error },
+    /// A file without a password.
+    #[error("the first line of {} is empty: write the password there ({flag})", path.display())]
+    NoPassword { flag: &'static str, path: PathBuf },
     /// `--rpc.token-file`.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -170,6 +171,18 @@ pub(crate) enum Failure {
     /// The node's own record cannot be made.
     #[error("cannot make the node's record")]
     OwnRecord(#[source] RecordError),
+    /// `--cursor`.
+    #[error("cannot use the file {} of the cursor (--cursor)", path.display())]
+    CursorFile { path: PathBuf, source: io::Error },
+    /// `--cursor` has something else.
+    #[error("the file {} has no cursor (--cursor): choose another file, or delete it to start over", path.display())]
+    Cursor { path: PathBuf, source: ParseCursorError },
+    /// The history cannot be read.
+    #[error("cannot read the archives")]
+    History(#[source] HistoryError),
+    /// No archive has answered completely.
+    #[error("no archive was read completely: see the lines above")]
+    NoHistory,
     /// The demonstration failed.
     #[error("the demonstration failed: {0}")]
     Demo(&'static str),
@@ -185,6 +198,9 @@ impl Failure {
             Self::Token(_) => Some("see --rpc.token-file"),
             Self::Tls(error) => Some(tls_hint(error)),
             Self::Discovery(_) => Some("see --addr and --port"),
+            Self::History(HistoryError::OtherQuestion) => {
+                Some("use another file with --cursor for other topics, keys or times")
+            }
             _ => None,
         }
     }

@@ -18,12 +18,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-pub(crate) use archive::ArchiveFlags;
+pub(crate) use archive::{ArchiveFlags, read_password};
 pub(crate) use key::KeyFlags;
 pub(crate) use list::{List, list};
 pub(crate) use log::LogFlags;
 pub(crate) use network::NetworkFlags;
-pub(crate) use node_url::{NodeUrlError, discovery_node, node_url};
+pub(crate) use node_url::{NodeUrlError, discovery_node, node_url, static_node};
 pub(crate) use peer_access::PeerAccessFlags;
 pub(crate) use rpc::RpcFlags;
 pub(crate) use whisper::{RateFlags, WhisperFlags};

@@ -25,6 +25,28 @@ impl Progress {
         Self(bar)
     }
 
+    /// A bar that shows how much of a total is done.
+    pub(super) fn with_total(command: &'static str) -> Self {
+        let progress = Self::new(command);
+        let template = "{spinner} {prefix}: [{bar:32}] {percent}% {msg} [{elapsed}]";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            progress.0.set_style(style);
+        }
+        progress
+    }
+
+    /// Shows that `done` of `total` is done.
+    pub(super) fn move_to(&self, done: u64, total: u64, message: String) {
+        self.0.set_length(total);
+        self.0.set_position(done);
+        self.0.set_message(message);
+    }
+
+    /// Removes the line.
+    pub(super) fn hide(&self) {
+        self.0.finish_and_clear();
+    }
+
     /// Sets the message.
     pub(super) fn show(&self, message: String) {
         self.0.set_message(message);

@@ -11,7 +11,7 @@ use serde_json::Value;
 const STARTS: &[&str] = &["whisper-node", "cargo run --release --", "cargo run --release"];
 
 /// The namespaces of JSON-RPC.
-const NAMESPACES: &[&str] = &["admin", "debug", "net", "rpc", "shh", "web3"];
+const NAMESPACES: &[&str] = &["admin", "debug", "history", "net", "rpc", "shh", "shhext", "web3"];
 
 /// The texts to check, with their names. The archive of this crate has none.
 fn pages() -> Vec<(String, String)> {
@@ -99,7 +99,7 @@ fn the_command_lines_of_the_book_are_accepted() {
 fn the_flags_that_the_book_names_exist() {
     for (name, text) in pages() {
         for flag in named_flags(&text) {
-            let commands = [&[][..], &["bootnode"], &["discover", "crawl"]];
+            let commands = [&[][..], &["bootnode"], &["discover", "crawl"], &["history"]];
             let refused =
                 commands.iter().all(|command| refusal(&[command, &[flag][..]].concat()).is_some());
             assert!(!refused, "{name}: {flag}");

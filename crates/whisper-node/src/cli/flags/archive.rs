@@ -58,7 +58,11 @@ impl ArchiveFlags {
             days => Some(Duration::from_secs(u64::from(days) * 24 * 3600)),
         };
         let max_bytes = self.archive_size.map(|size| size.saturating_mul(1 << 20));
-        let password = self.archive_password_file.as_deref().map(read_password).transpose()?;
+        let password = self
+            .archive_password_file
+            .as_deref()
+            .map(|file| read_password("--archive.password-file", file))
+            .transpose()?;
         let open = match self.archive_clients {
             lists if lists.is_empty() => OpenRequests::Any,
             lists => OpenRequests::Of(List::joined(lists).into_iter().collect()),
@@ -73,13 +77,14 @@ impl ArchiveFlags {
 }
 
 /// The key of the password in the first line of a file.
-fn read_password(path: &Path) -> Result<SymmetricKey, Failure> {
-    require_regular_file("--archive.password-file", path)?;
+pub(crate) fn read_password(flag: &'static str, path: &Path) -> Result<SymmetricKey, Failure> {
+    require_regular_file(flag, path)?;
     warn_if_exposed(path);
     let text = fs::read_to_string(path);
-    let text = text.map_err(|source| Failure::ArchivePassword { path: path.to_owned(), source })?;
+    let text =
+        text.map_err(|source| Failure::PasswordFile { flag, path: path.to_owned(), source })?;
     match text.lines().next() {
-        None | Some("") => Err(Failure::NoArchivePassword { path: path.to_owned() }),
+        None | Some("") => Err(Failure::NoPassword { flag, path: path.to_owned() }),
         Some(password) => Ok(SymmetricKey::from_password(password.as_bytes())),
     }
 }

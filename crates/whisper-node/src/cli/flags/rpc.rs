@@ -15,7 +15,7 @@ use super::list::{List, list};
 use crate::cli::failure::Failure;
 
 /// The namespaces that HTTP and WebSocket serve: [`Namespace::DEFAULT`], which a test compares.
-const DEFAULT_API: &str = "net,shh,web3";
+const DEFAULT_API: &str = "history,net,shh,web3";
 
 /// Where JSON-RPC is served, and access control.
 #[derive(Args, Clone, Debug)]

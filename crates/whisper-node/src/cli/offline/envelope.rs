@@ -74,7 +74,7 @@ impl EnvelopeArgs {
 }
 
 /// Parses a symmetric key: 64 hexadecimal digits.
-fn symmetric_key(digits: &str) -> Result<SymmetricKey, Failure> {
+pub(crate) fn symmetric_key(digits: &str) -> Result<SymmetricKey, Failure> {
     let mut key = zeroize::Zeroizing::new([0; SymmetricKey::LEN]);
     hex::decode_to_slice(digits.strip_prefix("0x").unwrap_or(digits), &mut *key)
         .map_err(Failure::SymmetricKey)?;
