@@ -15,21 +15,41 @@ use crate::{
     workspace::{Workspace, root},
 };
 
-pub(crate) use check::check;
-
 pub(crate) const COMMAND: Command = Command {
     name: "dist",
-    usage: "[--no-static]",
+    usage: "[--program FILE] [--no-static] [--check]",
     about: "make everything that is given to operators, in target/dist: the stripped program, a Debian package\n\
             (needs cargo-deb), a static program (needs musl-gcc), a list of all parts (CycloneDX) and checksums;\n\
-            what a missing program would make is skipped",
-    run: |args| {
-        let mut args = Args::new(args);
-        let is_static = !args.flag("--no-static");
-        args.rest(0)?;
-        make(&Workspace::read()?, is_static).map(drop)
-    },
+            what a missing tool would make is skipped. FILE: a built program; --check: tries all of it",
+    run,
 };
+
+fn run(args: &[String]) -> Result<(), Failure> {
+    let mut args = Args::new(args);
+    let plan = Plan {
+        program: args.values("--program")?.pop().map(PathBuf::from),
+        is_static: !args.flag("--no-static"),
+    };
+    let is_checked = args.flag("--check");
+    args.rest(0)?;
+    let workspace = Workspace::read()?;
+    let dist = make(&workspace, &plan)?;
+    if is_checked { check::run(&workspace, &dist) } else { Ok(()) }
+}
+
+/// Makes everything and tries it.
+pub(crate) fn check(workspace: &Workspace) -> Result<(), Failure> {
+    let dist = make(workspace, &Plan { program: None, is_static: true })?;
+    check::run(workspace, &dist)
+}
+
+/// What to make.
+struct Plan {
+    /// A program that was built; otherwise one is built.
+    program: Option<PathBuf>,
+    /// Whether to make the static program.
+    is_static: bool,
+}
 
 /// The target of the static program.
 const STATIC: &str = "x86_64-unknown-linux-musl";
@@ -42,36 +62,46 @@ const COMPLETIONS: &[(&str, &str)] =
 pub(super) struct Dist {
     /// The folder.
     dir: PathBuf,
+    /// The stripped program.
+    program: PathBuf,
     /// The Debian package, if cargo-deb is there.
     deb: Option<PathBuf>,
 }
 
 /// Makes everything in `target/dist`, which is emptied before.
-fn make(workspace: &Workspace, is_static: bool) -> Result<Dist, Failure> {
+fn make(workspace: &Workspace, plan: &Plan) -> Result<Dist, Failure> {
     let dir = workspace.target_dir.join("dist");
     if dir.exists() {
         fs::remove_dir_all(&dir).map_err(|error| failed(&dir, &error))?;
     }
-    fs::create_dir_all(dir.join("completions")).map_err(|error| failed(&dir, &error))?;
-    build(&["build", "--release", "--package", "whisper-node"])?;
-    let built = workspace.target_dir.join("release").join("whisper-node");
-    write_manual(&built, &dir)?;
+    for folder in ["bin", "completions"] {
+        fs::create_dir_all(dir.join(folder)).map_err(|error| failed(&dir, &error))?;
+    }
+    let built = match &plan.program {
+        Some(program) => program.clone(),
+        None => {
+            build(&["build", "--release", "--package", "whisper-node"])?;
+            workspace.target_dir.join("release").join("whisper-node")
+        }
+    };
+    let program = strip(&built, &dir.join("bin").join("whisper-node"))?;
+    write_manual(&program, &dir)?;
     let version = &workspace.package("whisper-node")?.version;
-    let name =
-        format!("whisper-node-{version}-{}-{}", std::env::consts::OS, std::env::consts::ARCH);
-    let mut files = vec![stripped(&built, &dir.join(&name))?];
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    let name = format!("whisper-node-{version}-{os}-{arch}");
+    let mut files = vec![copy(&program, &dir.join(&name))?];
     files.push(parts::write(&dir.join(format!("whisper-node-{version}.cdx.json")))?);
     let deb = debian(&dir)?;
     files.extend(deb.clone());
-    if is_static {
+    if plan.is_static {
         files.extend(static_program(workspace, &dir.join(format!("{name}-static")))?);
     }
     let sums = checksums(&dir, &files)?;
     for file in files.iter().chain(&sums) {
         let bytes = fs::metadata(file).map_or(0, |metadata| metadata.len());
-        println!("  {:9} KiB  {}", bytes / 1024, file.display());
+        println!("  {:7} KiB  {}", bytes / 1024, file.display());
     }
-    Ok(Dist { dir, deb })
+    Ok(Dist { dir, program, deb })
 }
 
 /// Runs cargo. The program shows the commit as a label of its metric `whisper_build_info`.
@@ -96,8 +126,13 @@ fn write_manual(program: &Path, dir: &Path) -> Result<(), Failure> {
 }
 
 /// Copies a program without the information for debuggers.
-fn stripped(built: &Path, to: &Path) -> Result<PathBuf, Failure> {
+fn strip(built: &Path, to: &Path) -> Result<PathBuf, Failure> {
     process::run(Process::new("strip").arg("-o").arg(to).arg(built))?;
+    Ok(to.to_owned())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<PathBuf, Failure> {
+    fs::copy(from, to).map_err(|error| failed(to, &error))?;
     Ok(to.to_owned())
 }
 
@@ -124,7 +159,7 @@ fn static_program(workspace: &Workspace, to: &Path) -> Result<Option<PathBuf>, F
     }
     build(&["build", "--release", "--package", "whisper-node", "--target", STATIC])?;
     let built = workspace.target_dir.join(STATIC).join("release").join("whisper-node");
-    stripped(&built, to).map(Some)
+    strip(&built, to).map(Some)
 }
 
 /// Writes the checksums of the files, if the program for that is there.

@@ -3,7 +3,7 @@
 //! A few nodes run all the time and are measured. Others join, and leave by a signal or by `kill -9`. All are processes on
 //! this machine. Messages are posted, subscribed to and fetched; strangers connect and send junk.
 
-mod call;
+pub(crate) mod call;
 mod load;
 mod node;
 mod slope;

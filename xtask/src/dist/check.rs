@@ -5,17 +5,28 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
-use super::{Dist, failed, make};
+use serde_json::json;
+
+use super::{Dist, failed};
 use crate::{
     command::Failure,
     process::{self, cargo, program},
+    soak::call::call,
     workspace::{Workspace, root},
 };
 
 /// Environment variable with an older program, instead of the one of the commit before.
 const OLDER: &str = "WHISPER_OLDER_PROGRAM";
+
+/// Maximum time for a node to find a peer.
+const PEER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Time between two looks at the number of peers.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What the package must contain.
 const FILES: &[&str] = &[
@@ -27,17 +38,16 @@ const FILES: &[&str] = &[
     "usr/share/fish/vendor_completions.d/whisper-node.fish",
 ];
 
-/// Makes the packages and tries them. Without cargo-deb or dpkg, the program itself is tried.
-pub(crate) fn check(workspace: &Workspace) -> Result<(), Failure> {
-    let dist = make(workspace, true)?;
+/// Tries the package. Without cargo-deb or dpkg, the program itself is tried.
+pub(super) fn run(workspace: &Workspace, dist: &Dist) -> Result<(), Failure> {
     let scratch = dist.dir.join("scratch");
     fs::create_dir_all(&scratch).map_err(|error| failed(&scratch, &error))?;
-    let program = match unpacked(&dist, &scratch)? {
+    let program = match unpacked(dist, &scratch)? {
         Some(root) => {
             check_unit(&root)?;
             root.join("usr/bin/whisper-node")
         }
-        None => workspace.target_dir.join("release").join("whisper-node"),
+        None => dist.program.clone(),
     };
     let older = older(workspace)?;
     upgrade(&older, &program, &scratch.join("data"))?;
@@ -109,23 +119,22 @@ fn older(workspace: &Workspace) -> Result<PathBuf, Failure> {
     Ok(target.join("debug").join("whisper-node"))
 }
 
-/// Runs the older program and kills it, then the new one twice. The node stays the same, and keeps the nodes that it knew.
+/// Runs the older program until it has a peer, and stops it: then it saves the nodes that it knows. The new one stays the
+/// same node, and finds that peer again, although it is told no node. So it does after it was killed.
 fn upgrade(older: &Path, newer: &Path, data: &Path) -> Result<(), Failure> {
-    let nodes = data.join("nodes");
-    let first = Node::start(older, data)?.kill()?;
-    let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let known = size(&nodes);
-    let upgraded = Node::start(newer, data)?.kill()?;
-    let again = Node::start(newer, data)?.kill()?;
-    if [&upgraded, &again].into_iter().any(|id| *id != first) {
-        return Err(Failure::new(format!("the node was {first}, then {upgraded} and {again}")));
-    }
-    let aside = fs::read_dir(data).map_err(|error| failed(data, &error))?;
-    let names =
-        aside.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
-    let damaged: Vec<String> = names.filter(|name| name.contains("damaged")).collect();
-    if !damaged.is_empty() || size(&nodes) < known {
-        return Err(Failure::new(format!("the nodes were lost: {damaged:?}")));
+    // It does not dial, so the node must find it.
+    let other = Node::start(newer, &data.join("other"), &["--nodial"])?;
+    let data = data.join("node");
+    let first = Node::start(older, &data, &["--bootnodes", &other.enode])?;
+    first.wait_for_peer()?;
+    let id = first.stop()?;
+    for _ in 0..2 {
+        let node = Node::start(newer, &data, &[])?;
+        node.wait_for_peer()?;
+        let now = node.kill()?;
+        if now != id {
+            return Err(Failure::new(format!("the node was {id}, and is {now}")));
+        }
     }
     Ok(())
 }
@@ -133,35 +142,69 @@ fn upgrade(older: &Path, newer: &Path, data: &Path) -> Result<(), Failure> {
 /// A running node. It is killed when it is dropped.
 struct Node {
     child: Child,
-    /// Its public key.
-    id: String,
-    _stdout: BufReader<ChildStdout>,
+    enode: String,
+    /// Address of JSON-RPC over HTTP.
+    http: String,
+    /// Kept open, because the program prints to it until it ends.
+    stdout: BufReader<ChildStdout>,
 }
 
 impl Node {
-    fn start(program: &Path, data: &Path) -> Result<Self, Failure> {
-        let not_started = |error: String| Failure::new(format!("{}: {error}", program.display()));
+    fn start(program: &Path, data: &Path, more: &[&str]) -> Result<Self, Failure> {
+        let not_started = |error: &str| Failure::new(format!("{}: {error}", program.display()));
         let mut command = Command::new(program);
         command.arg("--datadir").arg(data).args(["--addr", "127.0.0.1", "--port", "0"]);
-        command.args(["--http.port", "0", "--ws.port", "0"]).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| not_started(error.to_string()))?;
-        let stdout = child.stdout.take().ok_or_else(|| not_started("no output".to_owned()))?;
-        let mut node = Self { child, id: String::new(), _stdout: BufReader::new(stdout) };
-        let mut line = String::new();
+        command.args(["--netrestrict", "127.0.0.0/8", "--http.port", "0", "--ws.port", "0"]);
+        command.args(["--verbosity", "2"]).args(more).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| not_started(&error.to_string()))?;
+        let stdout = child.stdout.take().ok_or_else(|| not_started("no output"))?;
+        let (enode, http) = (String::new(), String::new());
+        let mut node = Self { child, enode, http, stdout: BufReader::new(stdout) };
         // A node that did not start has said why on the terminal.
-        let _ = node._stdout.read_line(&mut line);
-        let enode = line.strip_prefix("enode").map(str::trim).unwrap_or_default();
-        match enode.split_once('@') {
-            Some((id, _)) => id.clone_into(&mut node.id),
-            None => return Err(not_started("it did not start".to_owned())),
-        }
+        node.enode = node.value("enode").ok_or_else(|| not_started("it did not start"))?;
+        node.http = node.value("HTTP").ok_or_else(|| not_started("it did not start"))?;
         Ok(node)
+    }
+
+    /// The value in the next line of the output, which must begin with this name.
+    fn value(&mut self, name: &str) -> Option<String> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).ok()?;
+        let value = line.strip_prefix(name)?.trim();
+        Some(value.trim_start_matches("http://").to_owned())
+    }
+
+    /// Waits until the node has a peer.
+    fn wait_for_peer(&self) -> Result<(), Failure> {
+        let deadline = Instant::now() + PEER_TIMEOUT;
+        while call(&self.http, "net_peerCount", &json!([]))? == "0x0" {
+            if Instant::now() > deadline {
+                return Err(Failure::new(format!("{} finds no peer", self.enode)));
+            }
+            thread::sleep(POLL_INTERVAL);
+        }
+        Ok(())
+    }
+
+    /// Stops the node by a signal. Returns its public key.
+    fn stop(mut self) -> Result<String, Failure> {
+        process::run(Command::new("kill").args(["-TERM", &self.child.id().to_string()]))?;
+        let status = self.child.wait().map_err(|error| Failure::new(error.to_string()))?;
+        match status.success() {
+            true => Ok(self.id()),
+            false => Err(Failure::new(format!("{} ended with {status}", self.enode))),
+        }
     }
 
     /// Kills the node without a warning. Returns its public key.
     fn kill(mut self) -> Result<String, Failure> {
         self.child.kill().map_err(|error| Failure::new(error.to_string()))?;
-        Ok(std::mem::take(&mut self.id))
+        Ok(self.id())
+    }
+
+    /// Its public key.
+    fn id(&self) -> String {
+        self.enode.split('@').next().unwrap_or_default().to_owned()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::command::Failure;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Calls a method of the node at `addr`.
-pub(super) fn call(addr: &str, method: &str, params: &Value) -> Result<Value, Failure> {
+pub(crate) fn call(addr: &str, method: &str, params: &Value) -> Result<Value, Failure> {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
     let failed = |reason: String| Failure::new(format!("{method} at {addr}: {reason}"));
     let answer = post(addr, &body).map_err(|error| failed(error.to_string()))?;
