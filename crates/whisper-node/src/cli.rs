@@ -2,6 +2,7 @@
 
 mod bootnode;
 mod config;
+mod connection;
 mod console;
 mod data_dir;
 mod demo;
@@ -9,6 +10,7 @@ mod discover;
 mod failure;
 mod flags;
 mod history;
+mod network;
 mod offline;
 mod own_address;
 mod progress;
@@ -42,6 +44,9 @@ enum Command {
     /// Check, show or print a configuration
     #[command(subcommand)]
     Config(offline::config::Command),
+    /// Make a private network, run it on this machine as a trial, and look at it
+    #[command(subcommand)]
+    Network(network::Command),
     /// Run a boot node until Ctrl-C: it only answers discovery, so that other nodes find each other
     Bootnode(bootnode::Bootnode),
     /// Use discovery: ping, resolve, lookup, crawl, listen, and node lists in the DNS
@@ -105,6 +110,7 @@ impl Invocation {
                 run::run(config::Sources::new(&config::Settings::of_a_node(), inner)).await
             }
             Some(Command::Config(command)) => command.run(inner),
+            Some(Command::Network(command)) => command.run().await,
             Some(Command::Bootnode(bootnode)) => bootnode.run().await,
             Some(Command::Discover(command)) => command.run().await,
             Some(Command::Demo) => demo::run().await,

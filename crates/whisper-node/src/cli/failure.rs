@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use jsonrpsee::core::client::Error as ClientError;
 use p2p_identity::{Enode, HexError, KeyError, KeyFileError, RecordError, causes};
 use p2p_mux::rlp;
 use p2p_server::p2p_discovery::dns::{LinkError, ListsError, QueryError};
@@ -30,6 +31,41 @@ pub(crate) enum Failure {
     /// `--config`.
     #[error("cannot read the configuration file {} (--config)", path.display())]
     ConfigFile { path: PathBuf, source: io::Error },
+    /// `--rpc`: no node answers.
+    #[error("no node answers at {place} (--rpc, --datadir)")]
+    NoNode { place: String, source: ClientError },
+    /// `--rpc`: the scheme is unknown.
+    #[error("--rpc {0}: expected the path of a socket, or an http:// or ws:// URL")]
+    Scheme(String),
+    /// `--rpc.token-file` of a command.
+    #[error("cannot read the token in {} (--rpc.token-file)", path.display())]
+    TokenFile { path: PathBuf, source: io::Error },
+    /// A node answered a call with an error.
+    #[error("the node answers with an error")]
+    Call(#[source] ClientError),
+    /// A file of a network.
+    #[error("cannot use {}", path.display())]
+    NetworkFile { path: PathBuf, source: io::Error },
+    /// The plan of a network.
+    #[error("{} is not the plan of a network", path.display())]
+    NetworkPlan { path: PathBuf, source: toml::de::Error },
+    /// The plan cannot be written.
+    #[error("cannot write the plan of the network")]
+    Plan(#[source] toml::ser::Error),
+    /// `--hosts`.
+    #[error(
+        "--hosts names {hosts} machines, and --nodes {nodes} nodes: name one machine for each node"
+    )]
+    Hosts { hosts: usize, nodes: usize },
+    /// Nodes of a network have no peers.
+    #[error("a node has no peer after a minute: see the logs of the nodes")]
+    NetworkApart,
+    /// A node of a network ended.
+    #[error("{0} has ended: see its log")]
+    NodeEnded(String),
+    /// An answer cannot be printed as JSON.
+    #[error("cannot print JSON")]
+    Json(#[source] serde_json::Error),
     /// Values in the file, the environment or on the command line.
     #[error(transparent)]
     Config(#[from] ConfigError),

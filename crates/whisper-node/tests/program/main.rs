@@ -14,6 +14,8 @@ mod logs;
 mod metrics;
 #[cfg(target_os = "linux")]
 mod metrics_page;
+#[cfg(unix)]
+mod network;
 mod offline;
 #[cfg(unix)]
 mod operator;

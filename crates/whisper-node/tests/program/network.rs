@@ -1,0 +1,99 @@
+//! A private network: its files, a trial on this machine, and its state.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::running::{PROGRAM, Running};
+
+fn network(dir: &Path, words: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(PROGRAM);
+    let Output { status, stdout, stderr } =
+        command.current_dir(dir).arg("network").args(words).output().unwrap();
+    match status.success() {
+        true => Ok(String::from_utf8(stdout).unwrap()),
+        false => Err(String::from_utf8(stderr).unwrap()),
+    }
+}
+
+/// Gives every node of the network ports that are free.
+fn use_free_ports(dir: &Path) {
+    let file = dir.join("network.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let mut held = Vec::new();
+    let lines = text.lines().map(|line| match line.split_once(" = ") {
+        Some((name @ ("peers" | "http" | "ws" | "metrics"), _)) => {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            held.push(listener);
+            format!("{name} = {port}\n")
+        }
+        _ => format!("{line}\n"),
+    });
+    let text: String = lines.collect();
+    assert!(!held.is_empty());
+    fs::write(file, text).unwrap();
+}
+
+#[test]
+fn a_network_runs_on_one_machine_and_its_state_is_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = network(dir.path(), &["init", "acme", "--nodes", "3"]).unwrap();
+    assert!(made.contains("network up ./acme"), "{made}");
+    let again = network(dir.path(), &["init", "acme"]).unwrap_err();
+    assert!(again.contains("cannot use ./acme: File exists"), "keys are not overwritten: {again}");
+    let acme = dir.path().join("acme");
+    use_free_ports(&acme);
+    let state = |json: bool| {
+        let more: &[&str] = if json { &["--json"] } else { &[] };
+        network(dir.path(), &[&["status", "acme"], more].concat()).unwrap()
+    };
+    assert!(state(false).contains("no node answers at acme/node1/whisper-node.ipc"));
+
+    let mut command = Command::new(PROGRAM);
+    let up = Running::start(command.current_dir(dir.path()).args(["network", "up", "acme"]));
+    let mut up = up;
+    for name in ["node1", "node2", "node3", "network"] {
+        up.value(name);
+    }
+    let lines: Value = serde_json::from_str(&state(true)).unwrap();
+    for line in lines.as_array().unwrap() {
+        let (peers, version) = (&line["state"]["peers"], line["state"]["version"].as_str());
+        assert!(
+            peers.as_u64() >= Some(1) && version.unwrap().starts_with("WhisperNode/node"),
+            "{line}"
+        );
+    }
+    let (_, success) = up.signal("-INT");
+    assert!(success);
+    assert!(state(false).contains("no node answers"));
+}
+
+#[test]
+fn every_machine_gets_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let hosts = "10.0.0.1, node2.example.org,fd00::3";
+    network(dir.path(), &["init", "acme", "--nodes", "3", "--hosts", hosts]).unwrap();
+    let acme = dir.path().join("acme");
+    let read = |file: &str| fs::read_to_string(acme.join(file)).unwrap();
+    let first = read("node1/whisper-node.toml");
+    assert!(first.contains("@node2.example.org:30303") && first.contains("@[fd00::3]:30303"));
+    for node in ["node1", "node2", "node3"] {
+        let file = acme.join(node).join("whisper-node.toml");
+        let mut command = Command::new(PROGRAM);
+        let checked = command.args(["config", "check", "--config"]).arg(file).output().unwrap();
+        assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+        assert!(read("compose.yaml").contains(&format!("./{node}:/var/lib/whisper-node")));
+    }
+    assert!(read("whisper-node.service").contains("ExecReload=/bin/kill -HUP $MAINPID"));
+    assert!(read("docker/Dockerfile").contains("COPY whisper-node"));
+    assert!(acme.join("docker/whisper-node").exists());
+
+    let few = network(dir.path(), &["init", "two", "--nodes", "2", "--hosts", "a"]).unwrap_err();
+    assert!(few.contains("--hosts names 1 machines, and --nodes 2 nodes"), "{few}");
+    assert!(!dir.path().join("two").exists());
+    assert!(network(dir.path(), &["init", "../x"]).is_err());
+}
