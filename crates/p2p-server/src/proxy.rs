@@ -118,6 +118,12 @@ pub enum ProxyRefuseReason {
 }
 
 impl Proxy {
+    /// The host, an IP address or a name, and the port.
+    #[must_use]
+    pub fn address(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
     /// Opens a connection to the node.
     pub(crate) async fn open(
         &self,

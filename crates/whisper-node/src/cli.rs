@@ -1,21 +1,21 @@
 //! The command line: parses it and runs the command.
 
+mod backup;
 mod bootnode;
+mod client;
 mod config;
-mod connection;
 mod console;
-mod data_dir;
 mod demo;
 mod discover;
+mod doctor;
 mod failure;
 mod flags;
 mod history;
 mod network;
 mod offline;
-mod own_address;
+mod process;
 mod progress;
 mod run;
-mod stop_signal;
 
 use std::ffi::OsString;
 
@@ -47,6 +47,16 @@ enum Command {
     /// Make a private network, run it on this machine as a trial, and look at it
     #[command(subcommand)]
     Network(network::Command),
+    /// Copy what a stopped node keeps: its key, its configuration, its known nodes, its archive
+    Backup(backup::Backup),
+    /// Check a backup, and copy it into an empty data directory
+    Restore(backup::Restore),
+    /// Say why there are no peers or no messages, and what to do
+    Doctor(doctor::Doctor),
+    /// Send a message over a running node, and wait until peers have it
+    Send(client::send::Send),
+    /// Print the messages that a running node receives, one JSON object a line
+    Listen(client::listen::Listen),
     /// Run a boot node until Ctrl-C: it only answers discovery, so that other nodes find each other
     Bootnode(bootnode::Bootnode),
     /// Use discovery: ping, resolve, lookup, crawl, listen, and node lists in the DNS
@@ -111,6 +121,11 @@ impl Invocation {
             }
             Some(Command::Config(command)) => command.run(inner),
             Some(Command::Network(command)) => command.run().await,
+            Some(Command::Backup(command)) => command.run(),
+            Some(Command::Restore(command)) => command.run(),
+            Some(Command::Doctor(doctor)) => doctor.run().await,
+            Some(Command::Send(command)) => command.run().await,
+            Some(Command::Listen(command)) => command.run().await,
             Some(Command::Bootnode(bootnode)) => bootnode.run().await,
             Some(Command::Discover(command)) => command.run().await,
             Some(Command::Demo) => demo::run().await,

@@ -10,11 +10,11 @@ use p2p_server::p2p_discovery::{Discv4, Discv4Config, Event, NetworkId};
 use p2p_server::{Nat, NatParseError};
 
 use super::console;
-use super::data_dir::{DataLock, data_dir};
 use super::failure::Failure;
 use super::flags::{KeyFlags, List, LogFlags, discovery_node, list};
-use super::own_address;
-use super::stop_signal::stop_signal;
+use super::process::data_dir::{DataLock, data_dir};
+use super::process::stop_signal::stop_signal;
+use super::run::shown_address;
 
 /// The flags of a boot node.
 #[derive(Args, Clone, Debug)]
@@ -59,7 +59,7 @@ impl Bootnode {
         let discv4 = self.start().await?;
         console::announce(&format!(
             "enode      {}\nrecord     {}\nCtrl-C stops the node.",
-            own_address::shown(&discv4.enode(), self.addr),
+            shown_address(&discv4.enode(), self.addr),
             discv4.record()
         ));
         for enode in &List::joined(self.bootnodes.clone()) {

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, FromArgMatches as _};
 
-use super::data_dir::data_dir_path;
 use super::failure::Failure;
 use super::flags::Flags;
+use super::process::data_dir::data_dir_path;
 pub(crate) use given::{Given, Source};
 use problem::{ConfigError, Problem};
 pub(crate) use reference::{default_file, shown};
@@ -59,6 +59,17 @@ impl Sources {
             on_command_line: merge::on_command_line(settings, matches),
             variables: variables.collect(),
         }
+    }
+
+    /// A configuration file and a data directory, as if the command line of a node named them, and the environment.
+    pub(crate) fn of_files(config: &Option<PathBuf>, datadir: &Option<PathBuf>) -> Self {
+        let settings = Settings::of_a_node();
+        let word = |flag: &str, path: &Option<PathBuf>| {
+            path.as_ref().map(|path| format!("--{flag}={}", path.display()))
+        };
+        let words = [word("config", config), word("datadir", datadir)].into_iter().flatten();
+        let matches = settings.parse(words).unwrap_or_default();
+        Self::new(&settings, &matches)
     }
 
     /// Reads all sources.

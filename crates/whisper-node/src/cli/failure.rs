@@ -43,6 +43,36 @@ pub(crate) enum Failure {
     /// A node answered a call with an error.
     #[error("the node answers with an error")]
     Call(#[source] ClientError),
+    /// `--password-file`.
+    #[error("cannot read the password in {} (--password-file)", path.display())]
+    PasswordFile { path: PathBuf, source: io::Error },
+    /// No password for a topic.
+    #[error("no password: give --password-file, or set the variable WHISPER_PASSWORD")]
+    NoPassword,
+    /// A message is not known to have arrived.
+    #[error("not delivered: {0}")]
+    NotDelivered(String),
+    /// The connection to a node has ended.
+    #[error("the node has closed the connection")]
+    NodeGone,
+    /// The doctor found errors.
+    #[error("the doctor found {0} errors")]
+    Ill(usize),
+    /// There is nothing to back up.
+    #[error("there is no data directory {} (--datadir)", path.display())]
+    NoData { path: PathBuf },
+    /// A file of a backup.
+    #[error("cannot use {}", path.display())]
+    Backup { path: PathBuf, source: io::Error },
+    /// The list of a backup.
+    #[error("{} is not the list of a backup", path.display())]
+    BackupList { path: PathBuf, source: toml::de::Error },
+    /// A file of a backup has changed.
+    #[error("{} is not as it was backed up: use another backup", path.display())]
+    BackupChanged { path: PathBuf },
+    /// The data directory is used.
+    #[error("the data directory {} is not empty: move its files away, or choose another --datadir", path.display())]
+    DataDirNotEmpty { path: PathBuf },
     /// A file of a network.
     #[error("cannot use {}", path.display())]
     NetworkFile { path: PathBuf, source: io::Error },

@@ -3,6 +3,7 @@
 mod access_summary;
 mod event_log;
 mod node_config;
+mod own_address;
 mod reload;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,13 +13,13 @@ use whisper_node::Node;
 
 use super::config::Sources;
 use super::console;
-use super::data_dir::{DataLock, data_dir};
 use super::failure::Failure;
 use super::flags::List;
-use super::own_address;
-use super::stop_signal::{OnHangup, signals};
+use super::process::data_dir::{DataLock, data_dir};
+use super::process::stop_signal::{OnHangup, signals};
 use access_summary::AccessSummary;
 pub(super) use node_config::check;
+pub(super) use own_address::shown as shown_address;
 use reload::Reload;
 
 /// Runs a node until Ctrl-C, or on Unix SIGTERM. SIGHUP stops it too, or makes it read its configuration again: see

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 mod alerts;
+#[cfg(unix)]
+mod backup;
 mod book;
 #[cfg(unix)]
 mod config;
@@ -9,6 +11,8 @@ mod config;
 mod discover;
 #[cfg(unix)]
 mod dns;
+#[cfg(unix)]
+mod doctor;
 #[cfg(unix)]
 mod logs;
 mod metrics;

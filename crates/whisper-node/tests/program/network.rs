@@ -4,10 +4,11 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::running::{PROGRAM, Running};
+use crate::running::{Log, PROGRAM, Running};
 
 fn network(dir: &Path, words: &[&str]) -> Result<String, String> {
     let mut command = Command::new(PROGRAM);
@@ -54,8 +55,7 @@ fn a_network_runs_on_one_machine_and_its_state_is_shown() {
     assert!(state(false).contains("no node answers at acme/node1/whisper-node.ipc"));
 
     let mut command = Command::new(PROGRAM);
-    let up = Running::start(command.current_dir(dir.path()).args(["network", "up", "acme"]));
-    let mut up = up;
+    let mut up = Running::start(command.current_dir(dir.path()).args(["network", "up", "acme"]));
     for name in ["node1", "node2", "node3", "network"] {
         up.value(name);
     }
@@ -67,9 +67,36 @@ fn a_network_runs_on_one_machine_and_its_state_is_shown() {
             "{line}"
         );
     }
+    a_message_passes(&acme);
     let (_, success) = up.signal("-INT");
     assert!(success);
     assert!(state(false).contains("no node answers"));
+}
+
+/// Two clients at two nodes of the network exchange a message.
+fn a_message_passes(acme: &Path) {
+    let client = |words: &[&str], node: &str| {
+        let mut command = Command::new(PROGRAM);
+        command.args(words).args(["--topic", "news", "--datadir"]).arg(acme.join(node));
+        command.env("WHISPER_PASSWORD", "swordfish");
+        command
+    };
+    let mut listen = client(&["listen", "--count", "1"], "node3");
+    let (mut listening, log) = Log::of(&mut listen);
+    log.line(&["listening"], Instant::now() + Duration::from_secs(30));
+    let sent = client(&["send", "hello, acme"], "node1").output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&sent.stdout), String::from_utf8_lossy(&sent.stderr));
+    assert!(sent.status.success() && out.contains("\"state\":\"delivered\""), "{out}{err}");
+    let line: Value = serde_json::from_str(&listening.value("")).unwrap();
+    assert_eq!(line["text"], "hello, acme");
+    let sent: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(line["hash"], sent["hash"]);
+
+    let unknown = client(&["send", "x"], "node9").output().unwrap();
+    assert!(!unknown.status.success() && unknown.stdout.is_empty());
+    let no_password = client(&["send", "x"], "node1").env_remove("WHISPER_PASSWORD").output();
+    let error = no_password.unwrap().stderr;
+    assert!(String::from_utf8_lossy(&error).contains("no password: give --password-file"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use super::client::DiscoveryClient;
 use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::stop_signal::stop_signal;
+use crate::cli::process::stop_signal::stop_signal;
 
 #[derive(Args, Debug)]
 pub(crate) struct Listen {

@@ -45,6 +45,11 @@ impl KeyFlags {
         self.nodekey.is_none() && self.nodekeyhex.is_none()
     }
 
+    /// The given key, without a warning.
+    pub(crate) fn read_given(&self) -> Result<Option<SecretKey>, Failure> {
+        self.given()
+    }
+
     fn given(&self) -> Result<Option<SecretKey>, Failure> {
         Ok(match (&self.nodekeyhex, &self.nodekey) {
             (Some(hex), _) => Some(SecretKey::from_hex(hex).map_err(Failure::KeyHex)?),

@@ -32,6 +32,10 @@ pub(crate) struct PeerAccessFlags {
     #[arg(long, value_name = "NODE=POLICY", value_parser = list(node_policy))]
     pub(crate) secnodes: Vec<List<(NodeId, SecPolicy)>>,
 
+    /// Use plain devp2p and Whisper only, for a canary or a bad day: no sec/1, no chunk/1, no archive/1. Stronger than --sec
+    #[arg(long)]
+    pub(crate) plain: bool,
+
     /// Do not dial, not even --staticnodes. Peers must connect to this node
     #[arg(long)]
     pub(crate) nodial: bool,

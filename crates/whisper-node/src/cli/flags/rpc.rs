@@ -171,6 +171,34 @@ impl RpcFlags {
     }
 }
 
+/// What the doctor checks.
+impl RpcFlags {
+    /// The file with the token.
+    pub(crate) fn token_file(&self) -> Option<&Path> {
+        self.security.rpc_token_file.as_deref()
+    }
+
+    /// The file with the certificate.
+    pub(crate) fn tls_cert(&self) -> Option<&Path> {
+        self.security.rpc_tls_cert.as_deref()
+    }
+
+    /// The address of HTTP, if it is to be served.
+    pub(crate) fn http_addr(&self) -> Option<SocketAddr> {
+        self.http.clone().settings().map(|http| http.addr)
+    }
+
+    /// The address of WebSocket, if it is to be served.
+    pub(crate) fn ws_addr(&self) -> Option<SocketAddr> {
+        self.ws.clone().settings().map(|ws| ws.addr)
+    }
+
+    /// The path of the socket, if it is to be served.
+    pub(crate) fn ipc_path(&self, datadir: &Path) -> Option<PathBuf> {
+        self.ipc.path(datadir)
+    }
+}
+
 impl HttpFlags {
     fn settings(self) -> Option<HttpSettings> {
         self.http.then(|| HttpSettings {

@@ -6,7 +6,7 @@ use clap::Args;
 use whisper_rpc::client::{AdminClient as _, DebugClient as _, ShhClient as _};
 
 use super::plan::{Plan, PlannedNode};
-use crate::cli::connection::Connection;
+use crate::cli::client::connection::Connection;
 use crate::cli::console;
 use crate::cli::failure::Failure;
 

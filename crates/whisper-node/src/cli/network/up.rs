@@ -11,11 +11,11 @@ use tokio::time::sleep;
 use whisper_rpc::client::AdminClient as _;
 
 use super::plan::{Plan, PlannedNode};
+use crate::cli::client::connection::Connection;
 use crate::cli::config::FILE_NAME;
-use crate::cli::connection::Connection;
 use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::stop_signal::stop_signal;
+use crate::cli::process::stop_signal::stop_signal;
 
 /// Maximum time until all nodes have peers.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);

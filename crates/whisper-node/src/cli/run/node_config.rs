@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use p2p_identity::SecretKey;
+use p2p_mux::transport::SecPolicy;
 use p2p_server::p2p_discovery::NetworkId;
-use p2p_server::{DiscoverySettings, NetRestrict};
+use p2p_server::{DiscoverySettings, LinkSettings, NetRestrict};
 use whisper_node::NodeConfig;
 use whisper_protocol::{
     AddressFilter, Config, FilterSettings, Interest, MAX_MESSAGE_SIZE, PeerSettings, Rate,
@@ -129,6 +130,10 @@ fn set_access(settings: &mut p2p_server::ServerSettings, flags: PeerAccessFlags)
     settings.limits.dial_ratio = size(flags.dialratio);
     settings.connection.links.sec = flags.sec;
     settings.connection.links.nodes = List::joined(flags.secnodes).into_iter().collect();
+    if flags.plain {
+        settings.connection.links = LinkSettings { sec: SecPolicy::Off, ..LinkSettings::default() };
+        settings.connection.config.chunk = false;
+    }
     settings.dialing.enabled = !flags.nodial;
     settings.access.allow = flags.allow.map(List::joined).filter(|ids| !ids.is_empty());
     settings.access.bans = List::joined(flags.ban);
@@ -160,7 +165,6 @@ fn discovery_settings(flags: &NetworkFlags) -> DiscoverySettings {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use p2p_mux::transport::SecPolicy;
 
     use super::*;
 
@@ -201,5 +205,21 @@ mod tests {
         let config = server_config(key.clone(), flags.unwrap().flags.network, "nodes".into());
         let links = config.unwrap().settings.connection.links;
         assert_eq!((links.sec, links.nodes[&key.id()]), (SecPolicy::Require, SecPolicy::Off));
+    }
+
+    #[test]
+    fn plain_turns_off_everything_that_go_ethereum_does_not_have() {
+        let key = SecretKey::from_bytes(&[7; 32]).unwrap();
+        let words = [
+            "whisper-node",
+            "--plain",
+            "--sec=require",
+            &format!("--secnodes={}=prefer", key.id()),
+        ];
+        let flags = Command::try_parse_from(words).unwrap().flags;
+        let connection =
+            server_config(key, flags.network, "nodes".into()).unwrap().settings.connection;
+        assert_eq!((connection.links.sec, connection.links.nodes.len()), (SecPolicy::Off, 0));
+        assert!(!connection.config.chunk);
     }
 }

@@ -6,7 +6,7 @@ use tokio::signal;
 
 /// What SIGHUP means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnHangup {
+pub(crate) enum OnHangup {
     /// The terminal has closed: stop.
     Stop,
     /// Read the configuration again.
@@ -15,7 +15,7 @@ pub(super) enum OnHangup {
 
 impl OnHangup {
     /// The meaning for a node: a service, which has no terminal, reads its configuration file again.
-    pub(super) fn with_file(has_file: bool) -> Self {
+    pub(crate) fn with_file(has_file: bool) -> Self {
         if has_file && !has_terminal() { Self::Reload } else { Self::Stop }
     }
 }
@@ -27,11 +27,11 @@ fn has_terminal() -> bool {
 
 /// The signals that make a node read its configuration again.
 #[derive(Debug)]
-pub(super) struct Hangups(#[cfg(unix)] Option<signal::unix::Signal>);
+pub(crate) struct Hangups(#[cfg(unix)] Option<signal::unix::Signal>);
 
 impl Hangups {
     /// Waits for the next one; without end if there is none.
-    pub(super) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         #[cfg(unix)]
         if let Some(hangup) = &mut self.0 {
             hangup.recv().await;
@@ -42,7 +42,7 @@ impl Hangups {
 }
 
 /// The signal to stop of a program without a configuration file.
-pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     signals(OnHangup::Stop).map(|(stop, _)| stop)
 }
 
@@ -51,7 +51,7 @@ pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 ///
 /// SIGHUP that stops is ignored if the program was started with it ignored (`nohup`).
 #[cfg(unix)]
-pub(super) fn signals(on_hangup: OnHangup) -> io::Result<(impl Future<Output = ()>, Hangups)> {
+pub(crate) fn signals(on_hangup: OnHangup) -> io::Result<(impl Future<Output = ()>, Hangups)> {
     use signal::unix::{SignalKind, signal};
     let hangup = || signal(SignalKind::hangup());
     // `nohup` is asked before the handler is set, which ends ignoring.
@@ -85,7 +85,7 @@ fn ignores_hangup() -> bool {
 
 /// Waits for a signal to stop. Signals are received from this call on, not only from the first poll.
 #[cfg(windows)]
-pub(super) fn signals(_: OnHangup) -> io::Result<(impl Future<Output = ()>, Hangups)> {
+pub(crate) fn signals(_: OnHangup) -> io::Result<(impl Future<Output = ()>, Hangups)> {
     let mut interrupt = signal::windows::ctrl_c()?;
     let stop = async move {
         interrupt.recv().await;

@@ -5,7 +5,7 @@ mod data_lock;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::failure::Failure;
+use crate::cli::failure::Failure;
 pub(crate) use data_lock::DataLock;
 
 /// The path of the data directory.

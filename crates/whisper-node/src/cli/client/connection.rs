@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use clap::Args;
 use http::{HeaderMap, HeaderValue, header};
-use jsonrpsee::core::client::{BatchResponse, Client, ClientT, Error};
+use jsonrpsee::core::client::{
+    BatchResponse, Client, ClientT, Error, Subscription, SubscriptionClientT,
+};
 use jsonrpsee::core::params::BatchRequestBuilder;
 use jsonrpsee::core::traits::ToRpcParams;
 use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
 use jsonrpsee_ws_client::WsClientBuilder;
 use serde::de::DeserializeOwned;
 
-use super::data_dir::data_dir_path;
-use super::failure::Failure;
+use crate::cli::failure::Failure;
+use crate::cli::process::data_dir::data_dir_path;
 
 /// Maximum time of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -143,6 +145,30 @@ impl ClientT for Connection {
         match self {
             Self::Stream(client) => client.batch_request(batch).await,
             Self::Http(client) => client.batch_request(batch).await,
+        }
+    }
+}
+
+impl SubscriptionClientT for Connection {
+    async fn subscribe<'a, N: DeserializeOwned, P: ToRpcParams + Send>(
+        &self,
+        subscribe: &'a str,
+        params: P,
+        unsubscribe: &'a str,
+    ) -> Result<Subscription<N>, Error> {
+        match self {
+            Self::Stream(client) => client.subscribe(subscribe, params, unsubscribe).await,
+            Self::Http(client) => client.subscribe(subscribe, params, unsubscribe).await,
+        }
+    }
+
+    async fn subscribe_to_method<N: DeserializeOwned>(
+        &self,
+        method: &str,
+    ) -> Result<Subscription<N>, Error> {
+        match self {
+            Self::Stream(client) => client.subscribe_to_method(method).await,
+            Self::Http(client) => client.subscribe_to_method(method).await,
         }
     }
 }

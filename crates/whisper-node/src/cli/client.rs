@@ -1,0 +1,6 @@
+//! Commands that use a running node over JSON-RPC.
+
+mod channel;
+pub(super) mod connection;
+pub(super) mod listen;
+pub(super) mod send;

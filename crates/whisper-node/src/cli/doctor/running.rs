@@ -1,0 +1,92 @@
+//! Asks the running node.
+
+use std::path::Path;
+
+use jsonrpsee::core::client::Error as ClientError;
+use p2p_identity::causes;
+use whisper_rpc::client::{AdminClient as _, DebugClient as _, ShhClient as _};
+
+use super::Doctor;
+use super::finding::{Finding, error, warning};
+use super::peers::{self, State};
+use crate::cli::client::connection::Connection;
+use crate::cli::failure::Failure;
+use crate::cli::flags::Flags;
+
+/// The running node, or why it cannot be asked.
+pub(super) enum Running {
+    /// It answers.
+    Yes(Box<Connection>),
+    /// Nothing answers at its socket.
+    No,
+    /// It does not answer as it should.
+    Unreachable(Finding),
+}
+
+impl Running {
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self, Self::Yes(_))
+    }
+}
+
+/// Connects to the node: as the command says, or at its socket.
+pub(super) async fn connect(doctor: &Doctor, flags: &Flags, datadir: &Path) -> Running {
+    let socket = flags.rpc.ipc_path(datadir);
+    let socket = socket.map(|path| path.display().to_string());
+    let Some(place) = doctor.rpc.clone().or(socket) else { return Running::No };
+    let token = match doctor.token_file.as_deref().or(flags.rpc.token_file()) {
+        Some(file) => std::fs::read_to_string(file).ok().map(|text| text.trim().to_owned()),
+        None => None,
+    };
+    match Connection::open(&place, token.as_deref()).await {
+        Ok(connection) => Running::Yes(Box::new(connection)),
+        Err(Failure::NoNode { .. }) if doctor.rpc.is_none() => Running::No,
+        Err(failure) => Running::Unreachable(error(failure.report(), refused(&failure))),
+    }
+}
+
+/// What to do if a node does not answer.
+fn refused(failure: &Failure) -> &'static str {
+    match failure.report().contains("401") {
+        true => "give the token of the node with rpc.token-file: it refuses this one",
+        false => "start the node, or correct --rpc",
+    }
+}
+
+/// Checks the running node.
+pub(super) async fn check(node: Running, flags: &Flags) -> Vec<Finding> {
+    let node = match node {
+        Running::Yes(node) => node,
+        Running::No => {
+            let what =
+                "the node does not run: only its configuration and this machine were checked";
+            return vec![warning(what, "start it, and call the doctor again")];
+        }
+        Running::Unreachable(finding) => return vec![finding],
+    };
+    match state(&node).await {
+        Ok(state) => peers::check(&state, flags),
+        Err(source) => {
+            let failure = Failure::Call(source);
+            vec![error(
+                format!("the node does not answer: {}", causes(&failure)),
+                match failure.report().contains("401") {
+                    true => "give the token of the node with rpc.token-file: it refuses this one",
+                    false => {
+                        "use its socket, which serves all methods, or serve admin and debug (http.api)"
+                    }
+                },
+            )]
+        }
+    }
+}
+
+async fn state(node: &Connection) -> Result<State, ClientError> {
+    Ok(State {
+        node: node.node_info().await?,
+        peers: node.peers().await?,
+        dials: node.dial_state().await?,
+        whisper: node.info().await?,
+        drops: node.drops().await?,
+    })
+}

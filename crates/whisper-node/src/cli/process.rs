@@ -1,0 +1,4 @@
+//! What a node has of its machine: the data directory, and the signals.
+
+pub(crate) mod data_dir;
+pub(crate) mod stop_signal;
