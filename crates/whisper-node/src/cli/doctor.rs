@@ -76,7 +76,7 @@ impl Doctor {
         let mut findings = lists::check(&flags, &datadir);
         findings.extend(machine::check(&flags, &datadir, node.is_running()));
         findings.extend(reach::check(&flags).await);
-        findings.extend(running::check(node, &flags).await);
+        findings.extend(running::check(node).await);
         Ok(findings)
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use p2p_identity::{Content, NodeId, Record, SecretKey};
 use p2p_server::p2p_discovery::{Discv4, Discv4Config, NetworkId};
-use p2p_world::{ClockedWorld, SystemWorld, World as _};
+use p2p_world::{ClockedWorld, SystemWorld};
 use serde_json::Value;
 
 use crate::running::{PROGRAM, Running};

@@ -4,7 +4,6 @@ use serde_json::Value;
 use whisper_rpc::types::{DialStateJson, DroppedJson, InfoJson, NodeInfoJson, PeerInfoJson};
 
 use super::finding::{Finding, error, warning};
-use crate::cli::flags::Flags;
 
 /// What a running node says.
 pub(super) struct State {
@@ -48,7 +47,7 @@ const CAUSED: [(&str, &str, &str); 8] = [
 ];
 
 /// Applies the rules.
-pub(super) fn check(state: &State, flags: &Flags) -> Vec<Finding> {
+pub(super) fn check(state: &State) -> Vec<Finding> {
     let mut findings = Vec::new();
     if state.peers.is_empty() {
         findings.push(error(
@@ -65,7 +64,8 @@ pub(super) fn check(state: &State, flags: &Flags) -> Vec<Finding> {
             findings.push(warning(format!("{what} ({reason}: {count})"), to_do));
         }
     }
-    if state.peers.iter().all(|peer| !peer.network.inbound) && flags.network.port != 0 {
+    let has_inbound = state.peers.iter().any(|peer| peer.network.inbound);
+    if !has_inbound && !state.node.listen_addr.is_empty() {
         findings.push(warning(
             format!("no other node has connected to this one at {}", state.node.listen_addr),
             "if they should, open the port in the firewall, and forward it on the router (nat)",

@@ -54,7 +54,7 @@ fn refused(failure: &Failure) -> &'static str {
 }
 
 /// Checks the running node.
-pub(super) async fn check(node: Running, flags: &Flags) -> Vec<Finding> {
+pub(super) async fn check(node: Running) -> Vec<Finding> {
     let node = match node {
         Running::Yes(node) => node,
         Running::No => {
@@ -65,7 +65,7 @@ pub(super) async fn check(node: Running, flags: &Flags) -> Vec<Finding> {
         Running::Unreachable(finding) => return vec![finding],
     };
     match state(&node).await {
-        Ok(state) => peers::check(&state, flags),
+        Ok(state) => peers::check(&state),
         Err(source) => {
             let failure = Failure::Call(source);
             vec![error(
