@@ -1,6 +1,5 @@
 //! The command line: parses it and runs the command.
 
-mod backup;
 mod bootnode;
 mod client;
 mod config;
@@ -48,9 +47,9 @@ enum Command {
     #[command(subcommand)]
     Network(network::Command),
     /// Copy what a stopped node keeps: its key, its configuration, its known nodes, its archive
-    Backup(backup::Backup),
+    Backup(process::backup::Backup),
     /// Check a backup, and copy it into an empty data directory
-    Restore(backup::Restore),
+    Restore(process::backup::Restore),
     /// Say why there are no peers or no messages, and what to do
     Doctor(doctor::Doctor),
     /// Send a message over a running node, and wait until peers have it

@@ -43,12 +43,9 @@ pub(crate) enum Failure {
     /// A node answered a call with an error.
     #[error("the node answers with an error")]
     Call(#[source] ClientError),
-    /// `--password-file`.
-    #[error("cannot read the password in {} (--password-file)", path.display())]
-    PasswordFile { path: PathBuf, source: io::Error },
     /// No password for a topic.
     #[error("no password: give --password-file, or set the variable WHISPER_PASSWORD")]
-    NoPassword,
+    PasswordMissing,
     /// A message is not known to have arrived.
     #[error("not delivered: {0}")]
     NotDelivered(String),

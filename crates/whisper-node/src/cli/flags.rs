@@ -10,6 +10,7 @@ mod network;
 mod node_url;
 mod peer_access;
 mod rpc;
+mod topic;
 mod whisper;
 mod work_rules;
 
@@ -26,6 +27,7 @@ pub(crate) use network::NetworkFlags;
 pub(crate) use node_url::{NodeUrlError, discovery_node, node_url, static_node};
 pub(crate) use peer_access::PeerAccessFlags;
 pub(crate) use rpc::RpcFlags;
+pub(crate) use topic::topic;
 pub(crate) use whisper::{RateFlags, WhisperFlags};
 
 /// All flags of a node. Names and defaults are go-ethereum's, with two exceptions: HTTP and WebSocket are on, on loopback

@@ -16,10 +16,10 @@ use whisper_protocol::{
 
 use super::console::print_error;
 use super::failure::Failure;
-use super::flags::{KeyFlags, read_password, static_node};
+use super::flags::{KeyFlags, read_password, static_node, topic};
 use super::offline::envelope::symmetric_key;
+use super::process::stop_signal::stop_signal;
 use super::progress::Progress;
-use super::stop_signal::stop_signal;
 use cursor_file::CursorFile;
 use output::{Format, notice};
 
@@ -212,16 +212,5 @@ impl Client {
     async fn stop(self) {
         self.server.stop().await;
         self.whisper.stop().await;
-    }
-}
-
-/// A topic: 0x and 8 hex digits, or a name.
-fn topic(text: &str) -> Result<Topic, String> {
-    match text {
-        digits if digits.starts_with("0x") => {
-            digits.parse().map_err(|error: whisper_envelope::TopicError| error.to_string())
-        }
-        "" => Err("the topic is empty".to_owned()),
-        name => Ok(Topic::of_name(name)),
     }
 }

@@ -1,4 +1,5 @@
 //! What a node has of its machine: the data directory, and the signals.
 
+pub(crate) mod backup;
 pub(crate) mod data_dir;
 pub(crate) mod stop_signal;

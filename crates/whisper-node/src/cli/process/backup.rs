@@ -9,9 +9,9 @@ use clap::Args;
 use keccak_lanes::Keccak256;
 use serde::{Deserialize, Serialize};
 
-use super::console;
-use super::failure::Failure;
-use super::process::data_dir::{DataLock, data_dir, data_dir_path};
+use super::data_dir::{DataLock, data_dir, data_dir_path};
+use crate::cli::console;
+use crate::cli::failure::Failure;
 
 /// The file in a backup that lists the others.
 const LIST: &str = "backup.toml";
