@@ -27,6 +27,8 @@ pub struct NodeConfig {
     pub metrics: Option<SocketAddr>,
     /// The archive. Default: `None`, envelopes are not stored.
     pub archive: Option<ArchiveConfig>,
+    /// Whether the node speaks `archive/1`, with which nodes read each other's archives. Default: true.
+    pub archive_protocol: bool,
 }
 
 /// An archive: every envelope is stored, and requests for old ones are answered.
@@ -50,6 +52,7 @@ impl NodeConfig {
             rpc: RpcConfig::default(),
             metrics: None,
             archive: None,
+            archive_protocol: true,
         }
     }
 }
@@ -109,9 +112,12 @@ impl Node {
                 return Err(error.into());
             }
         };
-        let archive_protocol = whisper.archive_protocol(config.server.key.id());
-        let protocols = config.server.protocols(whisper.protocols()).protocol(archive_protocol);
-        let server = match Server::start(protocols).await {
+        let mut network = config.server.protocols(whisper.protocols());
+        if config.archive_protocol {
+            let id = network.key.id();
+            network = network.protocol(whisper.archive_protocol(id));
+        }
+        let server = match Server::start(network).await {
             Ok(server) => server,
             Err(error) => {
                 whisper.stop().await;

@@ -41,6 +41,7 @@ impl Planted {
     /// Starts the node.
     fn start(&self) -> (Running, String) {
         let mut command = Command::new(PROGRAM);
+        command.stderr(std::process::Stdio::null());
         let mut node = Running::start(command.arg("--datadir").arg(self.path()));
         let enode = node.value("enode");
         (node, enode)

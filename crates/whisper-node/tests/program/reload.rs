@@ -76,3 +76,16 @@ fn a_reload_changes_live_peers_and_a_bad_file_changes_nothing() {
     wait(&log, &["peer connected"]);
     assert!(node.signal("-TERM").1);
 }
+
+#[test]
+fn a_plain_node_has_only_what_go_ethereum_has() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (_node, log, enode) = start(one.path(), "");
+    let statics = format!("staticnodes = [\"{enode}\"]\nplain = true\n");
+    let (_plain, ..) = start(other.path(), &statics);
+    wait(&log, &["peer connected"]);
+    let answer = call(one.path(), "admin_peers", &json!([]));
+    let peer = &answer["result"][0];
+    assert_eq!(peer["caps"], json!(["shh/5", "shh/6"]));
+    assert_eq!(peer["network"]["link"], "rlpx");
+}
