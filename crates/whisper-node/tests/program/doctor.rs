@@ -225,7 +225,9 @@ fn a_running_node_has_no_messages() {
     let (one, other) = (Planted::new("shh.pow = 5.0\nshh.filtered = true\n"), Planted::new(""));
     let (_one, enode) = one.start();
     let file = other.path().join("whisper-node.toml");
-    fs::write(&file, format!("{HEALTHY}nodiscover = true\nstaticnodes = [\"{enode}\"]\n")).unwrap();
+    let anywhere = HEALTHY.replace("addr = \"127.0.0.1\"", "addr = \"0.0.0.0\"");
+    fs::write(&file, format!("{anywhere}nodiscover = true\nstaticnodes = [\"{enode}\"]\n"))
+        .unwrap();
     let mut command = Command::new(PROGRAM);
     let log = command.arg("--datadir").arg(other.path());
     let (mut node, log) = crate::running::Log::of(log);

@@ -1,6 +1,6 @@
 //! Checks the configuration against itself: the nodes that it names, and who may be a peer.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::path::Path;
 
 use p2p_identity::{Enode, Host, NodeId, SecretKey};
@@ -34,11 +34,22 @@ pub(super) fn named_nodes(flags: &Flags) -> Vec<(&'static str, Enode)> {
 fn own_key(flags: &Flags, datadir: &Path, named: &[(&str, Enode)]) -> Option<Finding> {
     let id = own_id(flags, datadir)?;
     let (setting, enode) = named.iter().find(|(_, enode)| enode.id == id)?;
-    Some(error(
-        format!("the key of this node is that of {} in {setting}", place(enode)),
-        "give each node a key of its own: remove the file nodekey in the data directory, or correct nodekey; or remove \
-         this node from the list",
-    ))
+    let what = format!("the key of this node is that of {} in {setting}", place(enode));
+    let to_do = "give each node a key of its own: remove the file nodekey in the data directory, or correct nodekey";
+    match enode.host {
+        // A list that all nodes share contains this one as well.
+        Host::Ip(ip) if is_own(ip) && enode.tcp == flags.network.port => None,
+        Host::Ip(ip) if is_own(ip) => Some(error(what, to_do)),
+        _ => Some(warning(
+            what,
+            format!("nothing if that is the address of this node; otherwise {to_do}"),
+        )),
+    }
+}
+
+/// Whether this machine has the address.
+fn is_own(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
 }
 
 /// The id of the node, if it has a key already.

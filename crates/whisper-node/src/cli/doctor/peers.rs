@@ -1,5 +1,7 @@
 //! Rules about what a running node says of itself and its peers.
 
+use std::net::SocketAddr;
+
 use serde_json::Value;
 use whisper_rpc::types::{DialStateJson, DroppedJson, InfoJson, NodeInfoJson, PeerInfoJson};
 
@@ -65,7 +67,8 @@ pub(super) fn check(state: &State) -> Vec<Finding> {
         }
     }
     let has_inbound = state.peers.iter().any(|peer| peer.network.inbound);
-    if !has_inbound && !state.node.listen_addr.is_empty() {
+    let listens = state.node.listen_addr.parse::<SocketAddr>();
+    if !has_inbound && listens.is_ok_and(|addr| !addr.ip().is_loopback()) {
         findings.push(warning(
             format!("no other node has connected to this one at {}", state.node.listen_addr),
             "if they should, open the port in the firewall, and forward it on the router (nat)",

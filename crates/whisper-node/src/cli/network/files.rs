@@ -20,7 +20,7 @@ ENTRYPOINT [\"/usr/bin/whisper-node\", \"run\", \"--datadir\", \"/var/lib/whispe
 pub(super) fn configuration(plan: &Plan, index: usize) -> String {
     let node = &plan.nodes[index];
     let ids: Vec<_> = plan.nodes.iter().map(|node| node.id.to_string()).collect();
-    let boot = match plan.boot_nodes() {
+    let boot = match plan.boot_nodes(index) {
         boot if boot.is_empty() => String::new(),
         boot => format!("bootnodes = {}\n", list(&boot)),
     };

@@ -110,10 +110,12 @@ impl Plan {
         next.map(|next| self.nodes[next].enode()).collect()
     }
 
-    /// The enode URLs of the boot nodes, the first two: for discovery, which needs IP addresses.
-    pub(super) fn boot_nodes(&self) -> Vec<String> {
-        let boot = self.nodes.iter().take(2).filter(|node| node.host.parse::<IpAddr>().is_ok());
-        boot.map(PlannedNode::enode).collect()
+    /// The enode URLs of the boot nodes of the node with this index: the first two others. Discovery needs IP addresses, so
+    /// nodes with names are left out.
+    pub(super) fn boot_nodes(&self, index: usize) -> Vec<String> {
+        let others = self.nodes.iter().enumerate().filter(|(other, _)| *other != index);
+        let boot = others.take(2).filter(|(_, node)| node.host.parse::<IpAddr>().is_ok());
+        boot.map(|(_, node)| node.enode()).collect()
     }
 }
 
@@ -176,8 +178,8 @@ mod tests {
     fn a_plan_is_read_as_it_was_written() {
         let plan = plan(3, &["10.0.0.1", "fd00::1", "c.example"]);
         assert_eq!(toml::from_str::<Plan>(&toml::to_string(&plan).unwrap()).unwrap(), plan);
-        assert!(plan.boot_nodes()[1].contains("@[fd00::1]:30303"), "{:?}", plan.boot_nodes());
-        assert_eq!(plan.boot_nodes().len(), 2);
+        assert!(plan.boot_nodes(2)[1].contains("@[fd00::1]:30303"), "{:?}", plan.boot_nodes(2));
+        assert_eq!((plan.boot_nodes(0).len(), plan.boot_nodes(2).len()), (1, 2));
         assert_eq!(plan.on_this_machine().nodes[2].ports.peers, 30323);
     }
 }

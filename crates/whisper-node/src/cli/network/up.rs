@@ -108,7 +108,7 @@ fn start(plan: &Plan, index: usize, dir: &Path) -> Result<Child, Failure> {
         ("addr", node.host.clone()),
         ("port", node.ports.peers.to_string()),
         ("staticnodes", plan.dialed(index).join(",")),
-        ("bootnodes", plan.boot_nodes().join(",")),
+        ("bootnodes", plan.boot_nodes(index).join(",")),
         ("http.port", node.ports.http.to_string()),
         ("ws.port", node.ports.ws.to_string()),
         ("metrics.port", node.ports.metrics.to_string()),
