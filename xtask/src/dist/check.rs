@@ -51,7 +51,9 @@ pub(super) fn run(workspace: &Workspace, dist: &Dist) -> Result<(), Failure> {
     };
     let older = older(workspace)?;
     upgrade(&older, &program, &scratch.join("data"))?;
-    println!("  ok: it keeps its key and its nodes over a kill and an upgrade");
+    println!(
+        "  ok: messages pass between the older program and this one, and the data survives a kill, an upgrade and a downgrade"
+    );
     Ok(())
 }
 
@@ -119,17 +121,20 @@ fn older(workspace: &Workspace) -> Result<PathBuf, Failure> {
     Ok(target.join("debug").join("whisper-node"))
 }
 
-/// Runs the older program until it has a peer, and stops it: then it saves the nodes that it knows. The new one stays the
-/// same node, and finds that peer again, although it is told no node. So it does after it was killed.
+/// Runs the older program until it has a peer, exchanges messages with it, and stops it: then it saves the nodes that it
+/// knows. The new one stays the same node, and finds that peer again, although it is told no node. So it does after it was
+/// killed, and so does the older one with the data that the new one has left.
 fn upgrade(older: &Path, newer: &Path, data: &Path) -> Result<(), Failure> {
     // It does not dial, so the node must find it.
     let other = Node::start(newer, &data.join("other"), &["--nodial"])?;
     let data = data.join("node");
     let first = Node::start(older, &data, &["--bootnodes", &other.enode])?;
     first.wait_for_peer()?;
+    message(&first, &other)?;
+    message(&other, &first)?;
     let id = first.stop()?;
-    for _ in 0..2 {
-        let node = Node::start(newer, &data, &[])?;
+    for program in [newer, newer, older] {
+        let node = Node::start(program, &data, &[])?;
         node.wait_for_peer()?;
         let now = node.kill()?;
         if now != id {
@@ -137,6 +142,33 @@ fn upgrade(older: &Path, newer: &Path, data: &Path) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Posts a message at one node, and waits for it at the other.
+fn message(from: &Node, to: &Node) -> Result<(), Failure> {
+    let key =
+        |node: &Node| call(&node.http, "shh_generateSymKeyFromPassword", &json!(["swordfish"]));
+    let criteria = json!([{ "symKeyID": key(to)?, "topics": ["0x6e657773"] }]);
+    let filter = call(&to.http, "shh_newMessageFilter", &criteria)?;
+    let post = json!([{
+        "symKeyID": key(from)?, "topic": "0x6e657773", "payload": "0x68656c6c6f", "ttl": 60, "powTime": 10,
+        "powTarget": 0.2,
+    }]);
+    call(&from.http, "shh_post", &post)?;
+    let deadline = Instant::now() + PEER_TIMEOUT;
+    loop {
+        let found = call(&to.http, "shh_getFilterMessages", &json!([filter]))?;
+        if found.as_array().is_some_and(|messages| !messages.is_empty()) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(Failure::new(format!(
+                "a message of {} does not reach {}",
+                from.enode, to.enode
+            )));
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
 }
 
 /// A running node. It is killed when it is dropped.
@@ -154,6 +186,7 @@ impl Node {
         let not_started = |error: &str| Failure::new(format!("{}: {error}", program.display()));
         let mut command = Command::new(program);
         command.arg("--datadir").arg(data).args(["--addr", "127.0.0.1", "--port", "0"]);
+        command.arg("--archive").arg(data.join("archive"));
         command.args(["--netrestrict", "127.0.0.0/8", "--http.port", "0", "--ws.port", "0"]);
         command.args(["--verbosity", "2"]).args(more).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| not_started(&error.to_string()))?;
