@@ -8,6 +8,7 @@ mod cursor;
 mod refusal;
 mod server;
 mod settings;
+mod sync;
 mod turns;
 
 use std::sync::{Arc, Mutex};
@@ -26,7 +27,7 @@ use crate::{
     peers::direct::{DirectError, DirectSender},
     stats::Reason,
     wire::PacketKind,
-    wire::packet::{Completion, Request},
+    wire::packet::{Completion, Request, SyncResponse},
 };
 
 /// Peers' requests for old envelopes, made by [`Whisper::mail_requests`](crate::Whisper::mail_requests).
@@ -102,6 +103,16 @@ impl MailRequest {
     pub async fn complete(&self, completion: &Completion) -> Result<(), DirectError> {
         let (peer, dialect) = (self.peer, self.dialect);
         self.direct.send(peer, dialect, PacketKind::Completion, completion.encode()).await
+    }
+
+    /// Sends another mail server a part of the answer to a [`Request::Sync`].
+    ///
+    /// # Errors
+    ///
+    /// As [`complete`](Self::complete).
+    pub async fn respond(&self, response: &SyncResponse) -> Result<(), DirectError> {
+        let (peer, dialect) = (self.peer, self.dialect);
+        self.direct.send(peer, dialect, PacketKind::SyncResponse, response.encode()).await
     }
 }
 

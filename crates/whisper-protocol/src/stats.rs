@@ -219,7 +219,7 @@ stats! {
             unexpected: Unexpected,
             /// An acknowledgement that was not sent because the send queue was full.
             acks_unsent: AckUnsent,
-            /// A request of a mail server to copy from this node.
+            /// A request of a mail server to copy from this node, which is none.
             sync_requests_ignored: SyncRequestIgnored,
             /// A response to such a request, which this node never makes.
             sync_responses_ignored: SyncResponseIgnored,

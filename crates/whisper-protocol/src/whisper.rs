@@ -363,10 +363,14 @@ impl Whisper {
         let spoken = direct.dialect(&peer).ok_or(DirectError::NoSuchPeer(peer))?;
         let dialect = match &request {
             Request::Sealed(envelope) => envelope.dialect(),
-            Request::Open { .. } => spoken,
+            Request::Open { .. } | Request::Sync(_) => spoken,
+        };
+        let kind = match &request {
+            Request::Sync(_) => PacketKind::SyncRequest,
+            Request::Open { .. } | Request::Sealed(_) => PacketKind::Request,
         };
         self.context().trusted.insert(peer);
-        direct.send(peer, dialect, PacketKind::Request, request.encode()).await
+        direct.send(peer, dialect, kind, request.encode()).await
     }
 
     /// All counters.

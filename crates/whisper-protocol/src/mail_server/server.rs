@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use p2p_identity::causes;
 use p2p_world::World;
 use tokio::time::{Instant, timeout};
@@ -15,13 +16,14 @@ use super::{
     MailRequest, MailRequests, cursor,
     refusal::Refusal,
     settings::MailServerSettings,
+    sync,
     turns::{Turn, Turns},
 };
 use crate::{
     Archive, HistoryFilter, HistoryPage, HistoryQuery,
     lock::lock,
     peers::direct::DirectError,
-    wire::packet::{Completion, Query, Request},
+    wire::packet::{Completion, Query, Request, SyncResponse},
 };
 
 /// Maximum time to hand a packet over to a peer. A slower one gets no more, and no completion.
@@ -41,6 +43,7 @@ const BUNDLE: usize = 256 * 1024;
 /// - The answer has the envelopes that were sent in the time that is asked for, of the topics that are asked for, in the
 ///   order in which this node received them.
 /// - A client of shh/6 is told the end of each answer, with a cursor if there is more, or the reason why there is none.
+/// - Another mail server of status-go may copy envelopes, if it may ask in the open.
 /// - One request of a peer is answered at a time.
 ///
 /// ```no_run
@@ -113,26 +116,22 @@ impl MailServer {
 impl Inner {
     /// Answers a request, and tells the client how the answer ended.
     async fn serve(&self, request: &MailRequest, turn: Turn) {
-        let id = request.request.id();
         let outcome = match turn {
             Turn::Answered => self.answer(request).await,
             Turn::Refused | Turn::Ignored => Err(Stopped::Refused(Refusal::TooOften)),
         };
-        let completion = match outcome {
-            Ok(Answered { last, cursor }) => {
-                // status-go expects a hash even if nothing was sent.
-                Completion::Done { request: id, last: Some(last.unwrap_or_default()), cursor }
-            }
+        let end = match outcome {
+            Ok(answered) => Ok(answered),
             Err(Stopped::Refused(refusal)) => {
                 tracing::debug!(peer = %request.peer, %refusal, "a request to the mail server is refused");
-                Completion::Failed { request: id, text: refusal.to_string() }
+                Err(refusal.to_string())
             }
             Err(Stopped::Gone) => {
                 return tracing::debug!(peer = %request.peer, "a client does not read the answer of the mail server");
             }
         };
         // Clients of shh/5 know no completions, and one that is gone needs none.
-        let _ = timeout(HANDOVER, request.complete(&completion)).await;
+        let _ = timeout(HANDOVER, finish(request, end)).await;
     }
 
     async fn answer(&self, request: &MailRequest) -> Result<Answered, Stopped> {
@@ -167,7 +166,10 @@ impl Inner {
             Request::Open { query, .. } if self.settings.open.allows(&request.peer) => {
                 Ok(query.clone())
             }
-            Request::Open { .. } => Err(Refusal::NotAllowed),
+            Request::Sync(sync) if self.settings.open.allows(&request.peer) => {
+                Ok(sync::query(sync))
+            }
+            Request::Open { .. } | Request::Sync(_) => Err(Refusal::NotAllowed),
             Request::Sealed(envelope) => {
                 let required = self.settings.min_work.get();
                 let work = Policy::default().work(envelope).map_or(0.0, |work| work.get());
@@ -220,15 +222,35 @@ impl Inner {
     }
 }
 
+/// Tells a client how its answer has ended.
+async fn finish(request: &MailRequest, end: Result<Answered, String>) -> Result<(), DirectError> {
+    if let Request::Sync(_) = &request.request {
+        let end = end.as_ref().map(|answered| answered.cursor).map_err(String::as_str);
+        return request.respond(&sync::end(end)).await;
+    }
+    let id = request.request.id();
+    let completion = match end {
+        Ok(Answered { last, cursor }) => {
+            // status-go expects a hash even if nothing was sent.
+            Completion::Done { request: id, last: Some(last.unwrap_or_default()), cursor }
+        }
+        Err(text) => Completion::Failed { request: id, text },
+    };
+    request.complete(&completion).await
+}
+
 /// Sends envelopes one by one, or in packets of several.
 async fn send(request: &MailRequest, batch: bool, envelopes: &[Envelope]) -> Result<(), Stopped> {
     let mut rest = envelopes;
     while !rest.is_empty() {
         let (bundle, after) = rest.split_at(if batch { bundle(rest) } else { 1 });
         let sent = timeout(HANDOVER, async {
-            match bundle {
-                [one] => request.answer(one).await,
-                several => request.answer_all(several).await,
+            match (&request.request, bundle) {
+                (Request::Sync(_), part) => {
+                    request.respond(&SyncResponse::new(part, Bytes::new(), false, "")).await
+                }
+                (_, [one]) => request.answer(one).await,
+                (_, several) => request.answer_all(several).await,
             }
         });
         match sent.await {

@@ -14,7 +14,7 @@ pub struct MailServerSettings {
     pub password: Option<SymmetricKey>,
     /// The key of sealed requests that are encrypted to this server alone. `None` refuses them.
     pub key: Option<SecretKey>,
-    /// Whose unencrypted requests are answered.
+    /// Whose unencrypted requests are answered. Those of other mail servers, which copy, are among them.
     pub open: OpenRequests,
     /// The least work of the envelope of a sealed request.
     pub min_work: Work,

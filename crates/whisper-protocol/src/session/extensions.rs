@@ -46,8 +46,12 @@ impl Session {
                 self.context.counters.one(Counter::RatesReceived);
             }
             PacketKind::SyncRequest => {
-                SyncRequest::decode(payload)?;
-                self.record(Reason::SyncRequestIgnored);
+                let request = Request::Sync(SyncRequest::decode(payload)?);
+                match self.context.mail.push(self.remote.id, self.wire.dialect, request) {
+                    Ok(()) => self.context.counters.one(Counter::RequestsTaken),
+                    Err(Reason::RequestIgnored) => self.record(Reason::SyncRequestIgnored),
+                    Err(reason) => self.record(reason),
+                }
             }
             PacketKind::SyncResponse => {
                 SyncResponse::decode(payload)?;

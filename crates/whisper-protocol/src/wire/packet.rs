@@ -8,8 +8,8 @@
 //! | 11 | [`Ack`] | a peer has read a bundle |
 //! | 12 | [`Response`] | a peer lists the envelopes of a bundle that it refused, with the reasons |
 //! | 20 | [`Rates`] | the rate limits of a peer; also in its status |
-//! | 123 | [`SyncRequest`] | between mail servers; counted and ignored |
-//! | 124 | [`SyncResponse`] | between mail servers; counted and ignored |
+//! | 123 | [`SyncRequest`] | a mail server copies from another |
+//! | 124 | [`SyncResponse`] | its answer; counted and ignored |
 //! | 125 | [`Completion`] | a mail server has answered |
 //! | 126 | [`Request`] | a request to a mail server |
 //!

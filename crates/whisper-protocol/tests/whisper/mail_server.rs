@@ -53,14 +53,14 @@ pub(crate) fn settings() -> MailServerSettings {
 }
 
 /// Seals a request as clients do: signed, with the password.
-fn seal(dialect: Dialect, message: &[u8]) -> Envelope {
+pub(crate) fn seal(dialect: Dialect, message: &[u8]) -> Envelope {
     let (key, signer) = (password(), SecretKey::from_bytes(&[5; 32]).unwrap());
     let draft = Draft::new(dialect, Recipient::Symmetric(&key), NOW).payload(message);
     draft.sign(&signer).encrypt(&mut rand::rng()).unwrap().seal(0)
 }
 
 /// Everything that a peer is sent until the end of an answer: the envelopes as they came, and the end.
-async fn answer(peer: &mut RawPeer) -> (Vec<Bytes>, Completion) {
+pub(crate) async fn answer(peer: &mut RawPeer) -> (Vec<Bytes>, Completion) {
     let mut packets = Vec::new();
     loop {
         match peer.receive().await {
@@ -190,7 +190,7 @@ async fn an_empty_answer_has_an_end() {
 }
 
 /// The text of the refusal of a request.
-async fn refusal(peer: &mut RawPeer, request: &[u8]) -> String {
+pub(crate) async fn refusal(peer: &mut RawPeer, request: &[u8]) -> String {
     peer.send(126, request).await;
     match answer(peer).await {
         (packets, Completion::Failed { text, .. }) if packets.is_empty() => text,

@@ -9,6 +9,7 @@ mod direct;
 mod errors;
 mod explain;
 mod extensions;
+mod failures;
 mod filtering;
 mod flood;
 mod geth;

@@ -1,12 +1,12 @@
-//! Code 126 (in shh/5: 3): a request to a mail server.
+//! Code 126 (in shh/5: 3): a request to a mail server. Code 123: a request of another mail server.
 
 use bytes::Bytes;
 use p2p_mux::rlp::Item;
 use whisper_envelope::{Bloom, Dialect, Envelope};
 
-use super::{PacketError, Query};
+use super::{PacketError, Query, SyncRequest};
 
-/// A request to a mail server, in one of its two forms.
+/// A request to a mail server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Encrypted in an envelope to a key of the server, as in go-ethereum.
@@ -18,10 +18,12 @@ pub enum Request {
         /// What is asked for.
         query: Query,
     },
+    /// Of another mail server, which copies. It has its own code, and no id.
+    Sync(SyncRequest),
 }
 
 impl Request {
-    /// Reads the body of a packet. Bytes after it are ignored.
+    /// Reads the body of a packet with code 126. Bytes after it are ignored.
     ///
     /// The first element distinguishes the two forms: an id of 32 bytes cannot be the expiry or the version of an
     /// envelope.
@@ -40,12 +42,13 @@ impl Request {
         Ok(Self::Sealed(Envelope::decode(dialect, payload.slice_ref(packet.raw()))?))
     }
 
-    /// The id by which the [end](super::Completion) of the answer names the request.
+    /// The id by which the [end](super::Completion) of the answer names the request; zeros for one that has none.
     #[must_use]
     pub fn id(&self) -> [u8; 32] {
         match self {
             Self::Sealed(envelope) => *envelope.hash(),
             Self::Open { id, .. } => *id,
+            Self::Sync(_) => [0; 32],
         }
     }
 
@@ -55,6 +58,7 @@ impl Request {
         match self {
             Self::Sealed(envelope) => envelope.raw().clone(),
             Self::Open { id, query } => query.encode_open(id),
+            Self::Sync(request) => request.encode(),
         }
     }
 }

@@ -16,7 +16,7 @@ pub struct SyncRequest {
     pub lower: u32,
     /// Upper limit of the time of sending.
     pub upper: u32,
-    /// The wanted topics.
+    /// The wanted topics. An empty one is read as all topics.
     pub bloom: Bloom,
     /// Maximum number of envelopes, 1 to 1000.
     pub limit: u32,
@@ -33,7 +33,11 @@ impl SyncRequest {
     pub fn decode(payload: &[u8]) -> Result<Self, PacketError> {
         let (packet, _) = Item::parse_prefix(payload)?;
         let mut list = packet.items()?;
-        let (lower, upper, bloom) = (list.uint()?, list.uint()?, bloom(list.bytes()?)?);
+        let (lower, upper) = (list.uint()?, list.uint()?);
+        let bloom = match list.bytes()? {
+            [] => Bloom::FULL,
+            bytes => bloom(bytes)?,
+        };
         let asked: u64 = list.uint()?;
         let limit = u32::try_from(asked).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
         let limit = limit.ok_or(PacketError::Limit { limit: asked })?;
@@ -145,7 +149,10 @@ mod tests {
         }
         let mut out = Vec::new();
         rlp::encode_list(&mut out, &[&1_u8, &2_u8, &"", &1_u8, &""]);
-        assert_eq!(SyncRequest::decode(&out), Err(PacketError::Bloom { length: 0 }));
+        assert_eq!(SyncRequest::decode(&out).unwrap().bloom, Bloom::FULL);
+        out.clear();
+        rlp::encode_list(&mut out, &[&1_u8, &2_u8, &"short", &1_u8, &""]);
+        assert_eq!(SyncRequest::decode(&out), Err(PacketError::Bloom { length: 5 }));
     }
 
     #[test]
