@@ -23,6 +23,9 @@ const LAYOUT: Layout = Layout {
     on_damage: OnDamage::MoveAside,
 };
 
+/// Kills with one file. Then there is a new one, because a larger file takes longer.
+const PER_FILE: u32 = 50;
+
 fn open(path: &Path) -> Store {
     let opened = Store::open(SystemWorld::shared(), path, &LAYOUT).unwrap();
     assert!(opened.moved_aside.is_none(), "{:?}", opened.moved_aside);
@@ -45,10 +48,13 @@ fn a_killed_writer_loses_nothing() {
     if let Some(path) = killed.writer() {
         return write_without_end(&path);
     }
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("numbers");
+    let mut dir = tempfile::tempdir().unwrap();
     let mut before = 0;
     for kill in 0..killed.times() {
+        if kill % PER_FILE == 0 {
+            (dir, before) = (tempfile::tempdir().unwrap(), 0);
+        }
+        let path = dir.path().join("numbers");
         let acknowledged = killed.kill_while_writing(&path);
         let (last, count) = newest(&open(&path));
         assert!(last >= acknowledged && acknowledged > before, "{kill}: {last}, {acknowledged}");

@@ -9,6 +9,9 @@ use whisper_archive::{EmbeddedArchive, Retention};
 use whisper_envelope::Unsealed;
 use whisper_protocol::{Archive as _, Envelope, HistoryFilter, HistoryQuery, Topic};
 
+/// Kills with one file. Then there is a new one, because a larger file takes longer.
+const PER_FILE: u32 = 50;
+
 fn envelope(number: u64) -> Envelope {
     let topic = Topic([u8::try_from(number % 7).unwrap(), 1, 2, 3]);
     Unsealed::v6(1_700_000_050, 50, topic, &number.to_be_bytes()).seal(1)
@@ -27,10 +30,13 @@ async fn a_killed_writer_loses_nothing() {
     if let Some(path) = killed.writer() {
         return append_without_end(&path).await;
     }
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("archive");
+    let mut dir = tempfile::tempdir().unwrap();
     let mut before = 0;
     for kill in 0..killed.times() {
+        if kill % PER_FILE == 0 {
+            (dir, before) = (tempfile::tempdir().unwrap(), 0);
+        }
+        let path = dir.path().join("archive");
         let acknowledged = killed.kill_while_writing(&path);
         let archive = open(&path);
         let newest = *archive.newest().borrow();

@@ -17,6 +17,12 @@ pub(crate) struct Disk {
     files: BTreeMap<PathBuf, FileState>,
     /// Maximum number of bytes of all files; `None` for no limit.
     pub(crate) capacity: Option<u64>,
+    /// Number of operations that changed something: writes, changes of a length, syncs, renames.
+    operations: u64,
+    /// The operation during which the power fails, if it is to fail.
+    fails_at: Option<u64>,
+    /// A rename during which the power has failed.
+    half_renamed: Option<(PathBuf, PathBuf)>,
 }
 
 /// One file.
@@ -44,6 +50,7 @@ impl Disk {
 
     /// Locks a file, which is made if it is not there.
     pub(crate) fn lock(&mut self, path: &Path) -> io::Result<()> {
+        self.check_power()?;
         let file = self.files.entry(path.to_owned()).or_default();
         if file.locked {
             return Err(ErrorKind::WouldBlock.into());
@@ -58,14 +65,45 @@ impl Disk {
         }
     }
 
+    /// Lets the power fail during an operation from now on; the next one is number 1. Nothing can be read or written then,
+    /// until [`fail`](Self::fail).
+    pub(crate) fn fail_at(&mut self, operation: u64) {
+        self.fails_at = Some(self.operations + operation);
+    }
+
+    /// Whether the power has failed.
+    pub(crate) fn is_off(&self) -> bool {
+        self.fails_at.is_some_and(|operation| self.operations >= operation)
+    }
+
+    fn check_power(&self) -> io::Result<()> {
+        if self.is_off() { Err(io::Error::other("the power has failed")) } else { Ok(()) }
+    }
+
+    /// Counts an operation. An error if the power fails during it.
+    fn operate(&mut self) -> io::Result<()> {
+        self.operations += 1;
+        self.check_power()
+    }
+
     /// A new name is durable at once, as on a file system with a journal.
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        self.check_power()?;
+        if let Err(failed) = self.operate() {
+            self.half_renamed = Some((from.to_owned(), to.to_owned()));
+            return Err(failed);
+        }
+        self.finish_rename(from, to)
+    }
+
+    fn finish_rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let file = self.files.remove(from).ok_or(ErrorKind::NotFound)?;
         self.files.insert(to.to_owned(), file);
         Ok(())
     }
 
     pub(crate) fn file(&self, path: &Path) -> io::Result<&FileState> {
+        self.check_power()?;
         self.files.get(path).ok_or_else(|| ErrorKind::NotFound.into())
     }
 
@@ -83,6 +121,8 @@ impl Disk {
     }
 
     pub(crate) fn sync(&mut self, path: &Path) -> io::Result<()> {
+        self.check_power()?;
+        self.operate()?;
         let file = self.files.get_mut(path).ok_or(ErrorKind::NotFound)?;
         for change in file.unsynced.drain(..) {
             change.apply(&mut file.durable);
@@ -92,6 +132,11 @@ impl Disk {
 
     /// The power fails. Of what was not synced, some is lost, some is written in part, in any order.
     pub(crate) fn fail(&mut self, rng: &mut impl Rng) {
+        self.fails_at = None;
+        if let Some((from, to)) = self.half_renamed.take().filter(|_| rng.random()) {
+            // The file was there when it was renamed.
+            let _ = self.finish_rename(&from, &to);
+        }
         for file in self.files.values_mut() {
             file.locked = false;
             let mut changes = std::mem::take(&mut file.unsynced);
@@ -140,10 +185,12 @@ impl Disk {
     }
 
     fn change(&mut self, path: &Path, change: Change) -> io::Result<()> {
+        self.check_power()?;
         let file = self.files.get_mut(path).ok_or(ErrorKind::NotFound)?;
         change.apply(&mut file.content);
         file.unsynced.push(change);
-        Ok(())
+        // Of a change during which the power fails, a part may be written.
+        self.operate()
     }
 }
 

@@ -46,6 +46,11 @@ impl HostTasks {
         std::mem::take(self)
     }
 
+    /// Cancels the tasks. They are gone soon.
+    pub(crate) fn abort(self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+
     /// Cancels the tasks, and waits until they are gone.
     pub(crate) async fn cancel(self) {
         self.tasks.iter().for_each(AbortHandle::abort);

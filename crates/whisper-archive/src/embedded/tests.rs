@@ -10,7 +10,7 @@ use p2p_world::{ClockedWorld, SystemWorld};
 use tempfile::TempDir;
 use tokio::time::sleep;
 use whisper_envelope::Unsealed;
-use whisper_protocol::{HistoryFilter, Topic};
+use whisper_protocol::{Bloom, HistoryFilter, Topic};
 
 use super::*;
 
@@ -205,6 +205,23 @@ async fn a_row_that_cannot_be_read_is_not_left_out() {
     let refused = archive.page(HistoryQuery::new(HistoryFilter::All)).await.unwrap_err();
     let text = whisper_protocol::identity::causes(&refused).to_string();
     assert!(text.contains("is damaged") && text.contains("envelope 2"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bloom_reads_no_envelope_of_another_topic() {
+    let place = Place::new();
+    let (archive, _) = place.open(Retention::default());
+    archive.append(envelopes(0..3)).await.unwrap();
+    // Who reads this row fails.
+    let damaged = archive.store.write(|transaction| {
+        transaction.open_table(tables::LOG)?.insert(2, &[6, 0xc0][..])?;
+        Ok(())
+    });
+    damaged.unwrap();
+    let bloom = |topic| HistoryFilter::Bloom(Box::new(Bloom::of(Topic([topic, 1, 2, 3]))));
+    let page = archive.page(HistoryQuery::new(bloom(0))).await.unwrap();
+    assert_eq!((page.envelopes.len(), page.end), (1, 3));
+    assert!(archive.page(HistoryQuery::new(bloom(1))).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
