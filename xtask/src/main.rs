@@ -9,6 +9,8 @@ mod command;
 mod dist;
 mod fuzz;
 mod interop;
+#[cfg(unix)]
+mod postgres;
 mod process;
 mod release;
 mod sim;

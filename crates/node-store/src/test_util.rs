@@ -82,7 +82,7 @@ impl Killed {
     #[must_use]
     pub fn kill_while_writing(self, path: &Path) -> u64 {
         let mut writer = Command::new(env::current_exe().expect("a test has a program"))
-            .args(["--exact", self.test, "--nocapture"])
+            .args(["--exact", self.test, "--nocapture", "--include-ignored"])
             .env(WRITES_TO, path)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -21,11 +21,13 @@
 // Printing panics if the reader has gone.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod archive;
 pub mod metrics;
 mod node;
 mod reload;
 
-pub use node::{ArchiveConfig, Node, NodeConfig, NodeError};
+pub use archive::{ArchiveConfig, ArchiveOpenError, ArchiveStore};
+pub use node::{Node, NodeConfig, NodeError};
 pub use reload::ReloadError;
 #[doc(no_inline)]
 pub use {p2p_server, whisper_archive, whisper_protocol, whisper_rpc};

@@ -1,17 +1,14 @@
 //! A whole node: Whisper, the network, JSON-RPC and the metrics.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use p2p_identity::causes;
 use p2p_server::{Events, Server, StartError};
-use p2p_world::World;
-use whisper_archive::{EmbeddedArchive, OpenError, Retention};
-use whisper_protocol::{Archive, ArchiveSettings, Config, MailServer, MailServerSettings, Whisper};
+use whisper_protocol::{Config, Whisper};
 use whisper_rpc::{RpcConfig, RpcError, RpcServer};
 
+use crate::archive::{self, ArchiveConfig, ArchiveOpenError, OpenArchive};
 use crate::metrics::{self, MetricsError, MetricsServer, Sources};
 
 /// The configuration of a node. Only the node key, in [`p2p_server::Config::new`], has no default.
@@ -29,17 +26,6 @@ pub struct NodeConfig {
     pub archive: Option<ArchiveConfig>,
     /// Whether the node speaks `archive/1`, with which nodes read each other's archives. Default: true.
     pub archive_protocol: bool,
-}
-
-/// An archive: every envelope is stored, and requests for old ones are answered.
-#[derive(Clone, Debug)]
-pub struct ArchiveConfig {
-    /// The file.
-    pub path: PathBuf,
-    /// How long and how much it keeps.
-    pub retention: Retention,
-    /// Who may ask for old envelopes. Its password and its clients are also those of `archive/1`.
-    pub mail: MailServerSettings,
 }
 
 impl NodeConfig {
@@ -68,14 +54,11 @@ pub struct Node {
     pub events: Events,
     rpc: RpcServer,
     metrics: Option<MetricsServer>,
-    archive: Option<EmbeddedArchive>,
+    archive: Option<OpenArchive>,
 }
 
 /// Maximum time to wait for the end of the archive. What was admitted is on the disk before.
 const ARCHIVE_STOP: Duration = Duration::from_secs(2);
-
-/// Number of peers' requests that wait for the mail server.
-const MAIL_QUEUE: usize = 64;
 
 /// Why a node did not start. All parts that had started are stopped.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +75,7 @@ pub enum NodeError {
     Metrics(#[from] MetricsError),
     /// The archive cannot be opened.
     #[error(transparent)]
-    Archive(#[from] OpenError),
+    Archive(#[from] ArchiveOpenError),
 }
 
 impl Node {
@@ -105,12 +88,15 @@ impl Node {
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let world = Arc::clone(&config.whisper.world);
         let whisper = Whisper::new(config.whisper);
-        let archive = match start_archive(&world, config.archive, &whisper) {
-            Ok(archive) => archive,
-            Err(error) => {
-                whisper.stop().await;
-                return Err(error.into());
-            }
+        let archive = match config.archive {
+            None => None,
+            Some(config) => match archive::start(&world, config, &whisper).await {
+                Ok(archive) => Some(archive),
+                Err(error) => {
+                    whisper.stop().await;
+                    return Err(error.into());
+                }
+            },
         };
         let mut network = config.server.protocols(whisper.protocols());
         if config.archive_protocol {
@@ -167,34 +153,6 @@ impl Node {
     }
 }
 
-/// Opens the archive, if there is to be one. From now on envelopes are stored in it, and peers' requests are answered from it.
-fn start_archive(
-    world: &Arc<dyn World>,
-    config: Option<ArchiveConfig>,
-    whisper: &Whisper,
-) -> Result<Option<EmbeddedArchive>, OpenError> {
-    let Some(ArchiveConfig { path, retention, mail }) = config else { return Ok(None) };
-    let opened = EmbeddedArchive::open(Arc::clone(world), &path, retention)?;
-    let (archive, moved_aside) = opened;
-    if let Some(aside) = moved_aside {
-        tracing::warn!(
-            error = %causes(&aside.error), aside = %aside.path.display(),
-            "the archive is moved aside and an empty one is made: clients begin again"
-        );
-    }
-    let stored = *archive.newest().borrow();
-    tracing::info!(path = %path.display(), stored, "envelopes are stored in the archive");
-    let shared: Arc<dyn Archive> = Arc::new(archive.clone());
-    whisper.record(Arc::clone(&shared));
-    let (open, password) = (mail.open.clone(), mail.password.clone());
-    let settings = ArchiveSettings { open, password, ..ArchiveSettings::default() };
-    whisper.serve_archive(Arc::clone(&shared), settings);
-    let server = MailServer::new(Arc::clone(world), shared, mail);
-    let requests = whisper.mail_requests(MAIL_QUEUE);
-    world.spawn(Box::pin(async move { server.run(requests).await }));
-    Ok(Some(archive))
-}
-
 /// Starts JSON-RPC and the metrics server.
 async fn serve(
     rpc: RpcConfig,
@@ -239,7 +197,7 @@ mod tests {
             NodeError::Metrics(MetricsError { address, source: source() }),
         ] {
             match error {
-                // `node-store` tests the error of the archive.
+                // `node-store` and `whisper-archive` test the errors of the archive.
                 NodeError::Archive(_) => {}
                 NodeError::Server(_) | NodeError::Rpc(_) | NodeError::Metrics(_) => {}
             }

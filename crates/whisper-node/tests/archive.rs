@@ -1,10 +1,8 @@
 //! A node with an archive is asked after it was restarted, over archive/1 and as a mail server.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::path::Path;
-
 use whisper_node::{
-    ArchiveConfig, Node, NodeConfig,
+    ArchiveConfig, ArchiveStore, Node, NodeConfig,
     p2p_server::{Config, Event, identity::SecretKey},
     whisper_archive::Retention,
     whisper_protocol::{
@@ -22,12 +20,16 @@ async fn start(config: Config, archive: Option<ArchiveConfig>) -> Node {
     Node::start(NodeConfig { rpc, archive, ..NodeConfig::new(config) }).await.unwrap()
 }
 
-async fn start_with_archive(dir: &Path) -> Node {
+async fn start_with_archive(store: ArchiveStore) -> Node {
     let config = Config::new(SecretKey::from_bytes(&[1; 32]).unwrap()).listen("127.0.0.1:0");
     let mail = MailServerSettings::default();
-    let archive =
-        ArchiveConfig { path: dir.join("archive"), retention: Retention::default(), mail };
+    let archive = ArchiveConfig { store, retention: Retention::default(), mail };
     start(config, Some(archive)).await
+}
+
+/// An archive in this directory.
+fn file(dir: &tempfile::TempDir) -> ArchiveStore {
+    ArchiveStore::File(dir.path().join("archive"))
 }
 
 fn key(whisper: &Whisper) -> whisper_node::whisper_protocol::KeyId {
@@ -37,13 +39,24 @@ fn key(whisper: &Whisper) -> whisper_node::whisper_protocol::KeyId {
 #[tokio::test]
 async fn a_client_gets_what_was_posted_before_the_node_was_restarted() {
     let dir = tempfile::tempdir().unwrap();
-    let node = start_with_archive(dir.path()).await;
+    restart(file(&dir)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server: cargo xtask test --only postgres"]
+async fn a_client_gets_what_was_stored_in_a_database() {
+    let address = std::env::var("WHISPER_TEST_POSTGRES").unwrap();
+    restart(ArchiveStore::Database(address.parse().unwrap())).await;
+}
+
+async fn restart(store: ArchiveStore) {
+    let node = start_with_archive(store.clone()).await;
     let to = Recipient::Symmetric(key(&node.whisper));
     let payload = b"said yesterday".to_vec();
     node.whisper.post(Post { topic: NEWS, payload, ..Post::new(to) }).await.unwrap();
     node.stop().await;
 
-    let node = start_with_archive(dir.path()).await;
+    let node = start_with_archive(store).await;
     assert_eq!(node.whisper.info().envelopes, 0, "it is only in the archive");
     let network = Config::new(SecretKey::generate()).static_node(node.server.enode());
     let mut client = start(network, None).await;
@@ -92,7 +105,7 @@ async fn post(node: &Node, payload: &[u8]) {
 #[tokio::test]
 async fn a_reader_goes_on_after_the_archive_and_itself_were_restarted() {
     let dir = tempfile::tempdir().unwrap();
-    let node = start_with_archive(dir.path()).await;
+    let node = start_with_archive(file(&dir)).await;
     post(&node, b"first").await;
     let network = Config::new(SecretKey::generate());
     let client = start(network.clone().static_node(node.server.enode()), None).await;
@@ -106,7 +119,7 @@ async fn a_reader_goes_on_after_the_archive_and_itself_were_restarted() {
     post(&node, b"third").await;
     node.stop().await;
 
-    let node = start_with_archive(dir.path()).await;
+    let node = start_with_archive(file(&dir)).await;
     let client = start(network.static_node(node.server.enode()), None).await;
     let mut reader = read(&client.whisper, cursor.to_string().parse().unwrap());
     assert_eq!(next(&mut reader).await.0, b"third");

@@ -14,17 +14,24 @@ pub(super) struct Need {
     part: Option<&'static str>,
     /// Whether CI fails without it, instead of skipping.
     pub(super) required_in_ci: bool,
+    /// Looks for it elsewhere than in the `PATH`.
+    find: Option<fn() -> bool>,
 }
 
 impl Need {
     /// The step cannot run without it.
     pub(super) const fn step(program: &'static str) -> Self {
-        Self { program, part: None, required_in_ci: true }
+        Self { program, part: None, required_in_ci: true, find: None }
     }
 
     /// Only a part of the step needs it.
     pub(super) const fn part(program: &'static str, part: &'static str) -> Self {
-        Self { program, part: Some(part), required_in_ci: true }
+        Self { program, part: Some(part), required_in_ci: true, find: None }
+    }
+
+    /// It is looked for with this function.
+    pub(super) const fn found_by(self, find: fn() -> bool) -> Self {
+        Self { find: Some(find), ..self }
     }
 
     /// CI does not fail without it.
@@ -44,6 +51,9 @@ impl Need {
 
     /// Whether the program is there.
     pub(super) fn is_met(&self) -> bool {
+        if let Some(find) = self.find {
+            return find();
+        }
         // Go has a command in place of the option.
         ["--version", "version"]
             .iter()

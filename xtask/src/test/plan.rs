@@ -39,7 +39,7 @@ pub(super) fn describe(plan: &[Planned<'_>]) -> String {
         text.push('\n');
         for need in missing {
             let (program, skipped) = (need.program, need.skipped());
-            let _ = writeln!(text, "  {:14} {program} is not in the PATH: skips {skipped}", "");
+            let _ = writeln!(text, "  {:14} {program} is not installed: skips {skipped}", "");
         }
     }
     text
@@ -57,7 +57,7 @@ pub(super) fn require(plan: &[Planned<'_>]) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "CI skips no step, but these are not in the PATH: {}",
+        "CI skips no step, but these are not installed: {}",
         missing.join(", ")
     )))
 }
@@ -86,9 +86,9 @@ mod tests {
             lines,
             [
                 "all            does something (needs cargo, no-such-program)",
-                "no-such-program is not in the PATH: skips the whole step",
+                "no-such-program is not installed: skips the whole step",
                 "part           does something (needs no-such-program)",
-                "no-such-program is not in the PATH: skips half of it",
+                "no-such-program is not installed: skips half of it",
             ]
         );
     }

@@ -9,7 +9,7 @@ use super::{archives, deny, needs::Need, oldest, targets};
 use crate::{
     architecture, book,
     command::Failure,
-    dist, fuzz, interop,
+    dist, fuzz, interop, postgres,
     process::{self, cargo},
     release::semver,
     sim, soak,
@@ -87,6 +87,12 @@ pub(super) const STEPS: &[Step] = &[
     step("doctests", "the examples in the documentation run", |_| {
         here(&["test", "--workspace", "--doc"])
     }),
+    step(
+        "postgres",
+        "the archive in a PostgreSQL database keeps its promises, on a server of its own",
+        |_| with_postgres(&["--workspace", "--test", "contract", "--test", "archive"]),
+    )
+    .needs(&[Need::step("postgres").found_by(postgres::is_installed).optional_in_ci()]),
     step("docs", "the documentation builds without a warning", |_| {
         run(cargo(&["doc", "--workspace", "--no-deps", "--lib"])
             .env("RUSTDOCFLAGS", "--deny warnings"))
@@ -126,6 +132,11 @@ pub(super) const STEPS: &[Step] = &[
         },
     )
     .long(),
+    step("power", "files keep what was acknowledged when the power fails 10 000 times", |_| {
+        let test = ["test", "--release", "--package", "sim", "--test", "power"];
+        run(cargo(&test).env("POWER_FAILURES", "10000"))
+    })
+    .long(),
     step("calibrate", "a simulated network does what a real one does", |_| sim::calibrate()).long(),
     step("bugs", "simulated networks find every planted bug, and reduce it", |workspace| {
         sim::planted(workspace, true)
@@ -162,6 +173,16 @@ pub(super) const STEPS: &[Step] = &[
 
 fn here(args: &[&str]) -> Result<(), Failure> {
     run(&mut cargo(args))
+}
+
+/// Runs the ignored tests of a selection with the address of a PostgreSQL server, one after another: one of them lets the server
+/// crash.
+fn with_postgres(selection: &[&str]) -> Result<(), Failure> {
+    let server = postgres::PostgresServer::start()?;
+    let server = server.ok_or_else(|| Failure::new("PostgreSQL is not installed"))?;
+    let mut tests = cargo(&["test"]);
+    tests.args(selection).args(["--", "--ignored", "--test-threads=1"]);
+    run(tests.env(postgres::VARIABLE, server.address()))
 }
 
 pub(super) fn run(cargo: &mut Command) -> Result<(), Failure> {

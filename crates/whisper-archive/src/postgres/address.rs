@@ -29,7 +29,7 @@ const TCP_TIMEOUT: Duration = Duration::from_secs(20);
 /// ```
 #[derive(Clone)]
 pub struct PostgresAddress {
-    pub(super) config: Config,
+    pub(super) config: Box<Config>,
     pub(super) target: Target,
 }
 
@@ -75,7 +75,7 @@ impl FromStr for PostgresAddress {
         }
         config.keepalives_idle(TCP_TIMEOUT);
         let target = Target::of(&config);
-        Ok(Self { config, target })
+        Ok(Self { config: Box::new(config), target })
     }
 }
 

@@ -59,7 +59,8 @@ impl Pool {
         query: &HistoryQuery,
     ) -> Result<Option<HistoryPage>, PostgresError> {
         let page = reader.page(query).await;
-        if reader.is_closed() && page.is_err() {
+        let is_lost = |error: &tokio_postgres::Error| error.is_closed() || reader.is_closed();
+        if matches!(&page, Err(ReadError::Database(error)) if is_lost(error)) {
             return Ok(None);
         }
         let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

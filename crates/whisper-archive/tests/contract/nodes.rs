@@ -1,12 +1,13 @@
 //! What is particular to a database: several nodes, days, restarts of the server, and refusals.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
+use node_store::test_util::Killed;
 use p2p_world::SystemWorld;
 use tokio_postgres::NoTls;
 use whisper_archive::{PostgresAddress, PostgresArchive, PostgresError, Retention};
 use whisper_protocol::{
-    Archive as _, Envelope, HistoryFilter, HistoryQuery, Topic, identity::causes,
+    Archive as _, ArchiveFuture, Envelope, HistoryFilter, HistoryQuery, Topic, identity::causes,
 };
 
 use crate::{
@@ -122,6 +123,16 @@ fn a_writer_that_is_gone_within_a_transaction_holds_nothing_up() {
     });
 }
 
+/// Repeats work until it succeeds.
+async fn again<'a, T>(work: impl Fn() -> ArchiveFuture<'a, T>) -> T {
+    loop {
+        match work().await {
+            Ok(done) => return done,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
 #[test]
 #[ignore = "needs a PostgreSQL server: cargo xtask test --only postgres"]
 fn a_server_that_crashes_has_everything_that_was_acknowledged() {
@@ -129,17 +140,16 @@ fn a_server_that_crashes_has_everything_that_was_acknowledged() {
         let address = fresh().await;
         let (archive, other) = (open(&address).await, open(&address).await);
         archive.append(batch(1, 0..5)).await.unwrap();
-        let client = connect(&address).await;
+        let [client, witness] = [connect(&address).await, connect(&address).await];
         // A killed process of the server makes it end all others, and recover.
         let _ = client.batch_execute("COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID'").await;
+        while !witness.is_closed() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         // Clients repeat what has failed.
-        let appended = loop {
-            match archive.append(batch(1, 4..8)).await {
-                Ok(appended) => break appended,
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        };
+        let appended = again(|| archive.append(batch(1, 4..8))).await;
         assert_eq!(appended.iter().map(|one| one.arrival).collect::<Vec<_>>(), [5, 6, 7, 8]);
+        again(|| archive.page(HistoryQuery::new(HistoryFilter::All))).await;
         other.newest().wait_for(|newest| *newest == 8).await.unwrap();
         assert_eq!(numbers(&other, HistoryFilter::All).await, (1..=8).collect::<Vec<_>>());
     });
@@ -226,9 +236,9 @@ fn what_is_wrong_with_a_database_is_said() {
         let place = server.rsplit_once('@').unwrap().1.to_owned();
         let nothing = refusal("postgres://user:secret@127.0.0.1:1/none").await;
         assert!(matches!(nothing, PostgresError::Unreachable { .. }), "{nothing:?}");
-        let wrong = refusal(&format!("postgres://nobody:secret@{place}")).await;
+        let wrong = refusal(&format!("postgres://stranger:secret@{place}")).await;
         assert!(matches!(wrong, PostgresError::WrongPassword { .. }), "{wrong:?}");
-        let none = refusal(&format!("postgres://nobody@{place}")).await;
+        let none = refusal(&format!("postgres://stranger@{place}")).await;
         assert!(matches!(none, PostgresError::WrongPassword { .. }), "{none:?}");
         let absent = refusal(&format!("{}/absent", server.rsplit_once('/').unwrap().0)).await;
         assert!(matches!(absent, PostgresError::NoDatabase { .. }), "{absent:?}");
@@ -269,4 +279,43 @@ fn a_restart_goes_on_with_the_numbers_and_a_damaged_row_is_not_left_out() {
         let text = causes(&refused).to_string();
         assert!(text.contains("is damaged") && text.contains("envelope 2"), "{text}");
     });
+}
+
+#[test]
+#[ignore = "needs a PostgreSQL server: cargo xtask test --only postgres"]
+fn a_killed_writer_of_a_database_loses_nothing() {
+    let killed = Killed::test("nodes::a_killed_writer_of_a_database_loses_nothing");
+    run(async move {
+        if let Some(address) = killed.writer() {
+            return append_without_end(address.to_str().unwrap()).await;
+        }
+        let address = fresh().await;
+        let archive = open(&address).await;
+        let mut before = 0;
+        for kill in 0..killed.times() {
+            let path = address.clone();
+            let killing =
+                tokio::task::spawn_blocking(move || killed.kill_while_writing(Path::new(&path)));
+            let acknowledged = killing.await.unwrap();
+            // A writer that was killed within a transaction does not hold this one up.
+            let own = archive.append(batch(2, kill.into()..u64::from(kill) + 1)).await.unwrap();
+            let newest = own[0].arrival;
+            assert!(newest > acknowledged && acknowledged > before, "{kill}: {acknowledged}");
+            let query = HistoryQuery::new(HistoryFilter::All).after(before).limit(usize::MAX);
+            let page = archive.page(HistoryQuery { max_bytes: usize::MAX, ..query }).await.unwrap();
+            let stored = page.envelopes.iter().map(|stored| stored.arrival);
+            assert!(stored.eq(before + 1..=newest), "{kill}: none is missing");
+            before = newest;
+        }
+    });
+}
+
+async fn append_without_end(address: &str) {
+    let archive = open(address).await;
+    for number in (0..).step_by(50) {
+        let process = u64::from(std::process::id()) << 32;
+        let numbers = process + number..process + number + 50;
+        let appended = archive.append(batch(1, numbers)).await.unwrap();
+        Killed::acknowledge(appended.last().unwrap().arrival);
+    }
 }

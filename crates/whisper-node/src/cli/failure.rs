@@ -11,6 +11,7 @@ use p2p_server::p2p_discovery::{
     BootNodeReason, ClockOffset, ClockWitness, Discv4Error, RequestError,
 };
 use p2p_server::{ProxyUrlError, StartError};
+use whisper_archive::PostgresError;
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
 use whisper_pow::SealError;
@@ -126,6 +127,14 @@ pub(crate) enum Failure {
     /// `--archive`.
     #[error("cannot make the directory {} of the archive (--archive)", path.display())]
     ArchiveDir { path: PathBuf, source: io::Error },
+    /// `--archive`.
+    #[error("--archive is not the URL of a database")]
+    ArchiveUrl(#[source] PostgresError),
+    /// `--archive.db-password-file` with a directory.
+    #[error(
+        "--archive.db-password-file is for a database, but --archive is a directory: leave one of them out"
+    )]
+    ArchiveWithoutDatabase,
     /// A file with a password.
     #[error("cannot read the password in {} ({flag})", path.display())]
     PasswordFile { flag: &'static str, path: PathBuf, source: io::Error },

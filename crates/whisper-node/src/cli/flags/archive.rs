@@ -1,5 +1,7 @@
 //! The flags about the archive.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,9 +9,10 @@ use std::time::Duration;
 
 use clap::Args;
 use p2p_identity::NodeId;
-use whisper_archive::Retention;
-use whisper_node::ArchiveConfig;
+use whisper_archive::{PostgresAddress, Retention};
+use whisper_node::{ArchiveConfig, ArchiveStore};
 use whisper_protocol::{MailServerSettings, OpenRequests, SymmetricKey};
+use zeroize::Zeroizing;
 
 use super::key::{require_regular_file, warn_if_exposed};
 use super::list::{List, list};
@@ -19,10 +22,11 @@ use crate::cli::failure::Failure;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Archive")]
 pub(crate) struct ArchiveFlags {
-    /// Store every envelope in this directory, and answer requests for old ones: those of status-go, and with
-    /// --archive.password-file those of go-ethereum
-    #[arg(long, value_name = "DIR")]
-    archive: Option<PathBuf>,
+    /// Store every envelope in this directory or PostgreSQL database (postgres://USER@HOST/DATABASE), and answer requests for
+    /// old ones: those of status-go, and with --archive.password-file those of go-ethereum. The password of the database is
+    /// best in PGPASSWORD or in a file
+    #[arg(long, value_name = "DIR|URL")]
+    archive: Option<Store>,
 
     /// Days for which an envelope is stored; 0: forever
     #[arg(long = "archive.days", value_name = "DAYS", default_value_t = 30, requires = "archive")]
@@ -36,6 +40,10 @@ pub(crate) struct ArchiveFlags {
     #[arg(long = "archive.password-file", value_name = "FILE", requires = "archive")]
     archive_password_file: Option<PathBuf>,
 
+    /// Take the password of the database from the first line of this file
+    #[arg(long = "archive.db-password-file", value_name = "FILE", requires = "archive")]
+    archive_db_password_file: Option<PathBuf>,
+
     /// Answer unencrypted requests of these nodes only: ids, comma-separated (128 hex digits each); an empty list: of none
     /// [default: of any peer]
     #[arg(
@@ -47,12 +55,27 @@ pub(crate) struct ArchiveFlags {
     archive_clients: Vec<List<NodeId>>,
 }
 
+/// The value of `--archive`. Its `Debug` text does not show it, because a URL can contain a password.
+#[derive(Clone)]
+struct Store(OsString);
+
+impl From<OsString> for Store {
+    fn from(value: OsString) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Store")
+    }
+}
+
 impl ArchiveFlags {
     /// The archive, if there is to be one. Makes its directory, and reads the password.
     pub(crate) fn config(self) -> Result<Option<ArchiveConfig>, Failure> {
-        let Some(dir) = self.archive else { return Ok(None) };
-        fs::create_dir_all(&dir)
-            .map_err(|source| Failure::ArchiveDir { path: dir.clone(), source })?;
+        let Some(store) = self.archive else { return Ok(None) };
+        let store = open_store(&store, self.archive_db_password_file.as_deref())?;
         let max_age = match self.archive_days {
             0 => None,
             days => Some(Duration::from_secs(u64::from(days) * 24 * 3600)),
@@ -69,22 +92,51 @@ impl ArchiveFlags {
         };
         let defaults = MailServerSettings::default();
         Ok(Some(ArchiveConfig {
-            path: dir.join("archive"),
+            store,
             retention: Retention { max_age, max_bytes },
             mail: MailServerSettings { password, open, ..defaults },
         }))
     }
 }
 
-/// The key of the password in the first line of a file.
+/// Where the archive is. Makes the directory, or finds the password of the database.
+fn open_store(store: &Store, password_file: Option<&Path>) -> Result<ArchiveStore, Failure> {
+    let url = store.0.to_str().filter(|text| {
+        ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
+    });
+    let Some(url) = url else {
+        if password_file.is_some() {
+            return Err(Failure::ArchiveWithoutDatabase);
+        }
+        let dir = Path::new(&store.0);
+        fs::create_dir_all(dir)
+            .map_err(|source| Failure::ArchiveDir { path: dir.to_owned(), source })?;
+        return Ok(ArchiveStore::File(dir.join("archive")));
+    };
+    let address: PostgresAddress = url.parse().map_err(Failure::ArchiveUrl)?;
+    let address = match password_file {
+        Some(path) => address.password(&read_secret("--archive.db-password-file", path)?),
+        None => address.password_from_env(),
+    };
+    Ok(ArchiveStore::Database(address))
+}
+
+/// The key of the password in the first line of the file of a flag.
 pub(crate) fn read_password(flag: &'static str, path: &Path) -> Result<SymmetricKey, Failure> {
+    Ok(SymmetricKey::from_password(read_secret(flag, path)?.as_bytes()))
+}
+
+/// The password in the first line of the file of a flag.
+fn read_secret(flag: &'static str, path: &Path) -> Result<Zeroizing<String>, Failure> {
     require_regular_file(flag, path)?;
     warn_if_exposed(path);
-    let text = fs::read_to_string(path);
-    let text =
-        text.map_err(|source| Failure::PasswordFile { flag, path: path.to_owned(), source })?;
-    match text.lines().next() {
-        None | Some("") => Err(Failure::NoPassword { flag, path: path.to_owned() }),
-        Some(password) => Ok(SymmetricKey::from_password(password.as_bytes())),
+    let text = fs::read_to_string(path).map(Zeroizing::new);
+    let path = path.to_owned();
+    match text {
+        Err(source) => Err(Failure::PasswordFile { flag, path, source }),
+        Ok(text) => match text.lines().next() {
+            None | Some("") => Err(Failure::NoPassword { flag, path }),
+            Some(password) => Ok(Zeroizing::new(password.to_owned())),
+        },
     }
 }
