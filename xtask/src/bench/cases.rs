@@ -73,7 +73,7 @@ const fn printed(name: &'static str, unit: &'static str) -> Case {
 const NONCES: f64 = 4096.0;
 
 /// Layers that take up to an hour. They run in the first pass only.
-pub(super) const HEAVY: &[&str] = &["sim"];
+pub(super) const HEAVY: &[&str] = &["sim", "archive", "archive-pg"];
 
 /// All cases, grouped by layer.
 pub(super) const CASES: &[Case] = &[
@@ -292,6 +292,19 @@ pub(super) const CASES: &[Case] = &[
     printed("sim.n1000_gib", "GiB"),
     printed("sim.events_per_s", "1/s"),
     printed("sim.n10000_10min_s", "s"),
+    printed("archive.append_eps", "1/s"),
+    printed("archive.page_p99_ms", "ms"),
+    printed("archive.page_10m_vs_100k", "times"),
+    printed("archive.bloom_p99_ms", "ms"),
+    printed("archive.bloom_10m_vs_100k", "times"),
+    printed("archive.bytes_per_envelope", "bytes"),
+    printed("archive.catch_up_100k_s", "s"),
+    printed("archive-pg.append_eps", "1/s"),
+    printed("archive-pg.page_p99_ms", "ms"),
+    printed("archive-pg.page_10m_vs_100k", "times"),
+    printed("archive-pg.bloom_p99_ms", "ms"),
+    printed("archive-pg.bloom_10m_vs_100k", "times"),
+    printed("archive-pg.bytes_per_envelope", "bytes"),
 ];
 
 impl Case {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::cases::HEAVY;
 use crate::{
     command::Failure,
+    postgres::{self, PostgresServer},
     process::{self, cargo, program},
     workspace::{Workspace, root},
 };
@@ -24,6 +25,9 @@ const CRITERION: &[&str] = &[
     "--sample-size=10",
     "--nresamples=1000",
 ];
+
+/// The layer that needs a PostgreSQL server.
+const POSTGRES: &str = "archive-pg";
 
 /// A line that a benchmark prints itself begins with this word. Name and value follow.
 const PRINTED: &str = "measured ";
@@ -86,6 +90,7 @@ pub(super) fn run(
     }
     let binaries = layers.iter().map(|layer| build(layer)).collect::<Result<Vec<_>, _>>()?;
     let results = workspace.target_dir.join("xtask-bench");
+    let database = if layers.contains(&POSTGRES) { PostgresServer::start()? } else { None };
     let mut samples = Vec::new();
     for number in 1..=passes {
         let home = results.join(format!("pass-{number}"));
@@ -97,6 +102,9 @@ pub(super) fn run(
         for (layer, binary) in layers.iter().zip(&binaries).filter(|(layer, _)| due(layer)) {
             eprintln!("pass {number} of {passes}: {layer}");
             let mut bench = program(&binary.to_string_lossy(), root(), CRITERION);
+            if let Some(database) = &database {
+                bench.env(postgres::VARIABLE, database.address());
+            }
             let text = process::output(bench.env("CRITERION_HOME", &home))?;
             pass.printed.extend(printed_lines(&text));
             pass.skipped.extend(skipped_lines(&text));
