@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use p2p_world::World;
+use p2p_world::{File, World};
 use redb::{
     Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _, TableDefinition,
     WriteTransaction,
@@ -169,7 +169,8 @@ impl Inner {
 }
 
 fn open(world: &dyn World, path: &Path, layout: &Layout) -> Result<Database, StoreError> {
-    let opened = open_file(world, path).and_then(|database| {
+    let made = if world.exists(path) { Ok(()) } else { make(world, path, layout) };
+    let opened = made.and_then(|()| open_file(world, path)).and_then(|database| {
         let found = prepare(&database, layout)?;
         Ok((database, found))
     });
@@ -183,12 +184,32 @@ fn open(world: &dyn World, path: &Path, layout: &Layout) -> Result<Database, Sto
     }
 }
 
+/// Makes an empty file under another name, which it keeps until it is complete. Otherwise a file of which the power has left a half
+/// would be taken for a damaged one.
+fn make(world: &dyn World, path: &Path, layout: &Layout) -> Result<(), redb::Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!("{name}.new"));
+    let file = lock_file(world, &new)?;
+    if world.exists(path) {
+        return Ok(()); // another program was faster
+    }
+    file.set_len(0)?;
+    let database = Database::builder().create_with_backend(DatabaseFile(file))?;
+    prepare(&database, layout)?;
+    drop(database);
+    Ok(world.rename(&new, path)?)
+}
+
 fn open_file(world: &dyn World, path: &Path) -> Result<Database, redb::Error> {
-    let file = world.open_file(path).map_err(|error| match error.kind() {
+    let file = lock_file(world, path)?;
+    Ok(Database::builder().create_with_backend(DatabaseFile(file))?)
+}
+
+fn lock_file(world: &dyn World, path: &Path) -> Result<Box<dyn File>, redb::Error> {
+    world.open_file(path).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => redb::Error::DatabaseAlreadyOpen,
         _ => redb::Error::Io(error),
-    })?;
-    Ok(Database::builder().create_with_backend(DatabaseFile(file))?)
+    })
 }
 
 enum Prepared {

@@ -91,6 +91,16 @@ fn get(store: &Store, id: u64) -> Option<String> {
 }
 
 #[test]
+fn a_file_that_was_not_completed_is_made_again() {
+    let place = Place::new();
+    // As if the power had failed while the file was made.
+    fs::write(place.dir.path().join("names.new"), [0xa5; 10_000]).unwrap();
+    let opened = place.open(&kept(FIRST)).unwrap();
+    assert!(opened.moved_aside.is_none());
+    assert_eq!(place.files(), 1, "nothing else is left");
+}
+
+#[test]
 fn what_was_written_is_there_after_a_restart() {
     let place = Place::new();
     put(&place.open(&FIRST).unwrap().store, 1, "one");
