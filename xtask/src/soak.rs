@@ -28,10 +28,10 @@ use verdict::{Quantity, Verdict};
 
 pub(crate) const COMMAND: Command = Command {
     name: "soak",
-    usage: "[--minutes M] [--warm-up M] [--nodes N] [--churning N] [--program FILE]",
+    usage: "[--minutes M] [--warm-up M] [--nodes N] [--churning N] [--posts N] [--program FILE]",
     about: "run nodes under load for M minutes (120) and judge the growth of memory, descriptors and disk\n\
-            after a warm-up (a quarter of the time): N nodes run all the time (3), N come and go (2);\n\
-            Linux only",
+            after a warm-up (a quarter of the time): N nodes run all the time (3), N come and go (2), N posts\n\
+            a second (25); Linux only",
     run,
 };
 
@@ -53,6 +53,9 @@ struct Plan {
     warm_up: Duration,
     nodes: u32,
     churning: u32,
+    /// Number of posts in a second. With 25, a node has filled its tables of bounded size after 22 minutes: 4096 posts, and
+    /// 32 768 envelopes that have left the pool. Until then its memory grows.
+    posts: u32,
     program: PathBuf,
 }
 
@@ -64,6 +67,7 @@ impl Plan {
         let warm_up = u64::from(args.number("--warm-up", 0)?) * 60;
         let warm_up = if warm_up == 0 { seconds / 4 } else { warm_up };
         let (nodes, churning) = (args.number("--nodes", 3)?, args.number("--churning", 2)?);
+        let posts = args.number("--posts", 25)?;
         let program = args.values("--program")?.pop();
         args.rest(0)?;
         if nodes < 2 || churning < 1 || warm_up >= seconds {
@@ -76,7 +80,7 @@ impl Plan {
             None => built()?,
         };
         let (duration, warm_up) = (Duration::from_secs(seconds), Duration::from_secs(warm_up));
-        Ok(Self { duration, warm_up, nodes, churning, program })
+        Ok(Self { duration, warm_up, nodes, churning, posts, program })
     }
 }
 
@@ -157,7 +161,7 @@ impl Soak {
             )
         });
         let churning = churning.collect::<Result<Vec<_>, _>>()?;
-        let load = Load::new(&steady)?;
+        let load = Load::new(&steady, plan.posts)?;
         let samples = steady.iter().map(|_| Vec::new()).collect();
         Ok(Self { steady, churning, load, samples, restarts: 0 })
     }

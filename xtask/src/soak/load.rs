@@ -10,7 +10,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{call::call, node::Node};
+use super::{
+    call::{batch, call},
+    node::Node,
+};
 use crate::command::Failure;
 
 /// The topic of all messages.
@@ -34,6 +37,8 @@ pub(super) struct Load {
     keys: Vec<Value>,
     /// The filter of the last steady node, and its messages so far.
     filter: Value,
+    /// Number of posts in a round.
+    rate: u32,
     posted: u64,
     arrived: u64,
     /// A connection with a subscription.
@@ -42,12 +47,12 @@ pub(super) struct Load {
 
 impl Load {
     /// Makes the keys, and the filter that all messages must pass.
-    pub(super) fn new(steady: &[Node]) -> Result<Self, Failure> {
+    pub(super) fn new(steady: &[Node], rate: u32) -> Result<Self, Failure> {
         let key =
             |node: &Node| call(node.http(), "shh_generateSymKeyFromPassword", &json!([PASSWORD]));
         let keys = steady.iter().map(key).collect::<Result<Vec<_>, _>>()?;
         let filter = new_filter(&steady[steady.len() - 1], &keys[steady.len() - 1])?;
-        Ok(Self { keys, filter, posted: 0, arrived: 0, subscription: None })
+        Ok(Self { keys, filter, rate, posted: 0, arrived: 0, subscription: None })
     }
 
     /// One second of load.
@@ -78,22 +83,27 @@ impl Load {
         Ok(())
     }
 
-    /// Posts one message of a few bytes, and every eighth of some kilobytes.
+    /// Posts messages of some hundred bytes, and in every eighth round one of 50 kB among them.
     fn post(&mut self, round: u64, node: &Node, key: &Value) -> Result<(), Failure> {
-        let bytes = if round.is_multiple_of(8) { 50_000 } else { 200 + 37 * (round % 50) };
-        let payload = "5a".repeat(usize::try_from(bytes).unwrap_or_default());
-        let message = json!([{
-            "symKeyID": key, "topic": TOPIC, "ttl": TTL_SECS, "powTime": 2, "powTarget": 0.001,
-            "payload": format!("0x{round:016x}{payload}"),
-        }]);
-        call(node.http(), "shh_post", &message)?;
-        self.posted += 1;
+        let message = |index: u64| {
+            let is_large = index == 0 && round.is_multiple_of(8);
+            let bytes = if is_large { 50_000 } else { 100 + 7 * ((round + index) % 50) };
+            let payload = "5a".repeat(usize::try_from(bytes).unwrap_or_default());
+            json!([{
+                "symKeyID": key, "topic": TOPIC, "ttl": TTL_SECS, "powTime": 2, "powTarget": 0.001,
+                "payload": format!("0x{round:016x}{index:016x}{payload}"),
+            }])
+        };
+        let messages: Vec<Value> = (0..self.rate.into()).map(message).collect();
+        batch(node.http(), "shh_post", &messages)?;
+        self.posted += u64::from(self.rate);
         Ok(())
     }
 
     /// Why the nodes did not work.
     pub(super) fn fault(&self) -> Option<String> {
-        let is_fault = (self.arrived as f64) < self.posted as f64 * MIN_ARRIVED - 5.0;
+        let is_fault =
+            (self.arrived as f64) < self.posted as f64 * MIN_ARRIVED - 5.0 * f64::from(self.rate);
         is_fault.then(|| format!("messages are missing: {self}"))
     }
 }
