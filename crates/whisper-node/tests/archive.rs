@@ -96,10 +96,14 @@ async fn next(history: &mut History) -> (Vec<u8>, HistoryCursor) {
     }
 }
 
+/// Posts a message, and waits until it is in the archive.
 async fn post(node: &Node, payload: &[u8]) {
     let to = Recipient::Symmetric(key(&node.whisper));
-    let payload = payload.to_vec();
+    let (payload, stored) = (payload.to_vec(), node.whisper.stats().archive.stored);
     node.whisper.post(Post { topic: NEWS, payload, ..Post::new(to) }).await.unwrap();
+    while node.whisper.stats().archive.stored == stored {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
@@ -130,5 +134,54 @@ async fn a_reader_goes_on_after_the_archive_and_itself_were_restarted() {
     }
     drop((reader, own));
     client.stop().await;
+    node.stop().await;
+}
+
+/// Runs the command `history`, and returns what it prints.
+async fn run_history(args: Vec<String>) -> (bool, String, String) {
+    let run = move || {
+        let program = env!("CARGO_BIN_EXE_whisper-node");
+        std::process::Command::new(program).arg("history").args(args).output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn one_command_shows_what_was_missed_since_the_last_call() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start_with_archive(dir.path()).await;
+    let cursor = dir.path().join("cursor").display().to_string();
+    let args = |more: &[&str]| -> Vec<String> {
+        let key = "07".repeat(32);
+        let enode = node.server.enode().to_string();
+        let args = [enode.as_str(), "--sym-key", &key, "--topic", "0x6e657773"];
+        args.iter().chain(more).map(ToString::to_string).collect()
+    };
+    post(&node, b"first").await;
+    let with_cursor = ["--cursor", &cursor];
+    let (ok, out, err) = run_history(args(&with_cursor)).await;
+    assert!(ok && out.ends_with("  0x6e657773  first\n"), "{out}{err}");
+    assert_eq!(err, "1 found\n");
+    post(&node, b"second").await;
+    post(&node, b"two\nlines").await;
+    let (ok, out, err) = run_history(args(&with_cursor)).await;
+    assert!(ok && !out.contains("first") && out.contains("  second\n"), "{out}{err}");
+    assert!(out.contains("  0x74776f0a6c696e6573\n"), "a terminal is not controlled: {out}");
+    let (ok, out, _) = run_history(args(&with_cursor)).await;
+    assert!(ok && out.is_empty(), "{out}");
+
+    let (ok, out, err) = run_history(args(&["--json"])).await;
+    let lines: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(ok && err.is_empty(), "{err}");
+    assert_eq!((lines.len(), &lines[0]["arrival"]), (3, &1.into()));
+    assert_eq!(lines[0]["payload"], "0x6669727374");
+
+    // The cursor belongs to the question.
+    let other = ["--cursor", cursor.as_str(), "--topic", "weather"];
+    let (ok, _, err) = run_history(args(&other)).await;
+    assert!(!ok && err.contains("use another file with --cursor"), "{err}");
     node.stop().await;
 }
