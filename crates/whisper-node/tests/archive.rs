@@ -151,7 +151,7 @@ async fn run_history(args: Vec<String>) -> (bool, String, String) {
 #[tokio::test]
 async fn one_command_shows_what_was_missed_since_the_last_call() {
     let dir = tempfile::tempdir().unwrap();
-    let node = start_with_archive(dir.path()).await;
+    let node = start_with_archive(file(&dir)).await;
     let cursor = dir.path().join("cursor").display().to_string();
     let args = |more: &[&str]| -> Vec<String> {
         let key = "07".repeat(32);

@@ -2,6 +2,7 @@
 //!
 //! Each seed is a network of its own. Several seeds run side by side on several threads; that changes nothing in any of them.
 
+mod archive;
 mod calibrate;
 mod hostile;
 mod huge_pages;
@@ -35,11 +36,10 @@ pub fn run(args: &[String]) -> ExitCode {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    let done = Settings::parse(args).and_then(|settings| match &settings.mode {
-        Mode::Scenario => Ok(run_seeds(&settings)),
-        Mode::Planted(bugs) => planted(&settings, bugs),
-        Mode::Calibrate => calibrate::run(&settings),
-    });
+    let done = match args.split_first() {
+        Some((first, rest)) if first == "archive" => archive::run(rest),
+        _ => run_scenario(args),
+    };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -48,6 +48,14 @@ pub fn run(args: &[String]) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn run_scenario(args: &[String]) -> Result<bool, String> {
+    Settings::parse(args).and_then(|settings| match &settings.mode {
+        Mode::Scenario => Ok(run_seeds(&settings)),
+        Mode::Planted(bugs) => planted(&settings, bugs),
+        Mode::Calibrate => calibrate::run(&settings),
+    })
 }
 
 /// The time that a quiet network takes, and the number of its events: of degree 8, with one message a second of all nodes

@@ -14,6 +14,8 @@ Scenarios:
   faults    posts while hosts are killed, lose their power, are cut off, and have wrong clocks (default)
   quiet     posts, and nothing goes wrong
   calibrate a network that is simulated and over real sockets, which must agree
+  archive   two archives and their readers, with late envelopes, kills and power losses, and an archive away for an hour;
+            options: --seed, --envelopes N (10000), --kills N (10), --readers N (2), --hours N (2)
   planted [BUG]...
             `faults` with one planted bug after the other, each of which must be found within the seeds (1000)
 

@@ -137,6 +137,12 @@ pub(super) const STEPS: &[Step] = &[
         run(cargo(&test).env("POWER_FAILURES", "10000"))
     })
     .long(),
+    step(
+        "history",
+        "readers of archives miss nothing of a million envelopes, in 1000 kills",
+        |_| sim::archives(),
+    )
+    .long(),
     step("calibrate", "a simulated network does what a real one does", |_| sim::calibrate()).long(),
     step("bugs", "simulated networks find every planted bug, and reduce it", |workspace| {
         sim::planted(workspace, true)
