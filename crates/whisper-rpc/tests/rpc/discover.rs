@@ -24,8 +24,8 @@ async fn every_method_reads_the_described_parameters() {
     for method in document["methods"].as_array().unwrap() {
         let name = method["name"].as_str().unwrap();
         let params = method["params"].as_array().unwrap();
-        if name.starts_with("admin_stop") {
-            // They would stop the transport of this test.
+        if name.starts_with("admin_stop") || name == "admin_reload" {
+            // They would stop the transport of this test, or read a configuration that it does not have.
             continue;
         }
         if params.is_empty() {
