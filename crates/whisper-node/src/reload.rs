@@ -1,9 +1,11 @@
 //! Changes the configuration of a running node.
 
+use std::net::SocketAddr;
+
 use p2p_identity::{Enode, NodeId};
 use p2p_server::ServerSettings;
 use p2p_world::HashSet;
-use whisper_protocol::{Config, MessageSizeError};
+use whisper_protocol::{Config, MAX_MESSAGE_SIZE, MessageSizeError};
 
 use crate::metrics::{self, MetricsError, Sources};
 use crate::node::{Node, NodeConfig};
@@ -31,31 +33,58 @@ impl Node {
     ///
     /// Nothing was changed.
     pub async fn reload(&mut self, old: &NodeConfig, new: &NodeConfig) -> Result<(), ReloadError> {
-        let size = (old.whisper.max_message_size, new.whisper.max_message_size);
         // What can fail comes first.
-        let metrics = match (old.metrics == new.metrics, new.metrics) {
-            (true, _) => None,
-            (false, None) => Some(None),
-            (false, Some(address)) => {
-                let sources = Sources {
-                    whisper: self.whisper.clone(),
-                    server: self.server.clone(),
-                    rpc: self.rpc().meter(),
-                };
-                Some(Some(metrics::serve(address, sources).await?))
-            }
-        };
+        let size = (old.whisper.max_message_size, new.whisper.max_message_size);
+        if size.1 > MAX_MESSAGE_SIZE {
+            return Err(MessageSizeError(size.1).into());
+        }
+        if old.metrics != new.metrics {
+            self.move_metrics(old.metrics, new.metrics).await?;
+        }
         if size.0 != size.1 {
             self.whisper.set_max_message_size(size.1)?;
-        }
-        if let Some(metrics) = metrics
-            && let Some(old) = self.replace_metrics(metrics)
-        {
-            old.stop().await;
         }
         self.reload_whisper(&old.whisper, &new.whisper);
         self.reload_server(&old.server.settings, &new.server.settings);
         Ok(())
+    }
+
+    /// Serves the metrics at another address, or no longer. If that fails, they stay where they are.
+    async fn move_metrics(
+        &mut self,
+        from: Option<SocketAddr>,
+        to: Option<SocketAddr>,
+    ) -> Result<(), MetricsError> {
+        // One port cannot be bound for one address and for all addresses at the same time.
+        let same_port = from.zip(to).is_some_and(|(from, to)| from.port() == to.port());
+        if same_port && let Some(old) = self.replace_metrics(None) {
+            old.stop().await;
+        }
+        let sources = || Sources {
+            whisper: self.whisper.clone(),
+            server: self.server.clone(),
+            rpc: self.rpc().meter(),
+        };
+        let new = match to {
+            Some(address) => metrics::serve(address, sources()).await.map(Some),
+            None => Ok(None),
+        };
+        match new {
+            Ok(new) => {
+                if let Some(old) = self.replace_metrics(new) {
+                    old.stop().await;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                if same_port && let Some(address) = from {
+                    // It was free a moment ago. If it is taken now, there are no metrics, and the error is the same.
+                    let again = metrics::serve(address, sources()).await?;
+                    self.replace_metrics(Some(again));
+                }
+                Err(error)
+            }
+        }
     }
 
     fn reload_whisper(&self, old: &Config, new: &Config) {

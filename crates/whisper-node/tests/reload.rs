@@ -149,6 +149,13 @@ async fn settings_of_whisper_and_the_metrics_change() {
     assert!(node.node.whisper.info().light);
     assert_eq!(node.node.metrics_addr(), Some(served));
 
+    // The same port at all addresses: it cannot be bound while the old one listens. A taken port leaves the old one.
+    let everywhere = std::net::SocketAddr::from(([0, 0, 0, 0], served.port()));
+    node.config.metrics = Some(served);
+    node.change(|config| config.metrics = Some(everywhere)).await.unwrap();
+    assert_eq!(node.node.metrics_addr(), Some(everywhere));
+    tokio::net::TcpStream::connect(served).await.unwrap();
+
     node.change(|config| config.metrics = None).await.unwrap();
     assert_eq!(node.node.metrics_addr(), None);
     assert!(tokio::net::TcpStream::connect(served).await.is_err());

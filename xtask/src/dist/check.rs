@@ -102,7 +102,7 @@ fn check_unit(root: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The program of the commit before, built in a work tree of its own.
+/// The program of the last release, or of the commit before, built in a work tree of its own.
 fn older(workspace: &Workspace) -> Result<PathBuf, Failure> {
     if let Some(older) = std::env::var_os(OLDER) {
         return Ok(older.into());
@@ -111,7 +111,8 @@ fn older(workspace: &Workspace) -> Result<PathBuf, Failure> {
     let name = tree.to_string_lossy().into_owned();
     // What is left of an earlier run.
     process::works(&mut program("git", root(), &["worktree", "remove", "--force", &name]));
-    let mut add = program("git", root(), &["worktree", "add", "--detach", &name, "HEAD~1"]);
+    let before = last_release();
+    let mut add = program("git", root(), &["worktree", "add", "--detach", &name, &before]);
     process::run(&mut add)?;
     let target = workspace.target_dir.join("before-target");
     let mut build = cargo(&["build", "--package", "whisper-node"]);
@@ -119,6 +120,16 @@ fn older(workspace: &Workspace) -> Result<PathBuf, Failure> {
     process::run(&mut program("git", root(), &["worktree", "remove", "--force", &name]))?;
     built?;
     Ok(target.join("debug").join("whisper-node"))
+}
+
+/// The tag of the last release; without one, the commit before.
+fn last_release() -> String {
+    let mut describe = program("git", root(), &["describe", "--tags", "--abbrev=0", "HEAD~1"]);
+    let tag = process::output(&mut describe).unwrap_or_default();
+    match tag.trim() {
+        "" => "HEAD~1".to_owned(),
+        tag => tag.to_owned(),
+    }
 }
 
 /// Runs the older program until it has a peer, exchanges messages with it, and stops it: then it saves the nodes that it

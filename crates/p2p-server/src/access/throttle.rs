@@ -58,6 +58,7 @@ impl Default for InboundSettings {
 /// Counts the connections of each address.
 #[derive(Debug)]
 pub(crate) struct Throttle {
+    interval: Option<Duration>,
     recent: Option<Recent<IpAddr>>,
     lan: bool,
     own_networks: OwnNetworks,
@@ -72,12 +73,17 @@ impl Throttle {
     pub(crate) fn new(settings: &InboundSettings, own_networks: OwnNetworks) -> Self {
         let recent = settings.throttle.map(Recent::new);
         let members = Recent::new(MEMBER_LIFETIME);
-        Self { recent, lan: settings.throttle_lan, own_networks, members }
+        let (interval, lan) = (settings.throttle, settings.throttle_lan);
+        Self { interval, recent, lan, own_networks, members }
     }
 
-    /// Replaces the time between connections of one address. It counts from the next connection on.
+    /// Replaces the time between connections of one address.
     pub(crate) fn set_interval(&mut self, settings: &InboundSettings) {
-        self.recent = settings.throttle.map(Recent::new);
+        // The addresses that have connected are forgotten only if the time changes.
+        if self.interval != settings.throttle {
+            self.interval = settings.throttle;
+            self.recent = settings.throttle.map(Recent::new);
+        }
         self.lan = settings.throttle_lan;
     }
 

@@ -15,7 +15,7 @@ mod settings;
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgMatches, FromArgMatches as _};
+use clap::ArgMatches;
 
 use super::failure::Failure;
 use super::flags::Flags;
@@ -93,8 +93,7 @@ impl Sources {
             return Err(ConfigError(problems).into());
         }
         let given = merge::strongest(&settings, [self.on_command_line.clone(), variables, in_file]);
-        let matches = settings.parse(given.iter().flat_map(Given::words));
-        let flags = matches.and_then(|matches| Flags::from_arg_matches(&matches));
+        let flags = settings.flags(given.iter().flat_map(Given::words).collect());
         let flags = flags.map_err(|error| ConfigError(vec![check::all_together(&error)]))?;
         let file = found.map(|found| found.path);
         Ok(Configuration { flags, given, file, unknown_variables })
@@ -118,5 +117,8 @@ fn find_file<'a>(
     }
     let datadir = data_dir_path(value("datadir").map(Path::new))?;
     let path = datadir.join(FILE_NAME);
-    Ok(path.exists().then_some(Found { path, in_datadir: true }))
+    match path.try_exists() {
+        Ok(exists) => Ok(exists.then_some(Found { path, in_datadir: true })),
+        Err(source) => Err(Failure::ConfigFile { path, source }),
+    }
 }

@@ -74,8 +74,8 @@ impl Doctor {
         let datadir = data_dir_path(flags.datadir.as_deref())?;
         let node = running::connect(self, &flags, &datadir).await;
         let mut findings = lists::check(&flags, &datadir);
-        findings.extend(machine::check(&flags, &datadir, node.is_running()));
-        findings.extend(reach::check(&flags).await);
+        findings.extend(machine::check(&flags, &datadir, node.may_run()));
+        findings.extend(reach::check(&flags, &node.peers().await).await);
         findings.extend(running::check(node).await);
         Ok(findings)
     }

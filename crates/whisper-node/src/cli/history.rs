@@ -65,8 +65,9 @@ pub(crate) struct HistoryCommand {
 #[derive(Args, Debug)]
 #[group(multiple = false)]
 struct OpenerArgs {
-    /// Open with the symmetric key that is derived from this password
-    #[arg(long, value_name = "TEXT")]
+    /// Open with the symmetric key that is derived from this password. Other users of the machine can read the command
+    /// line, but not the variable
+    #[arg(long, value_name = "TEXT", env = "WHISPER_PASSWORD", hide_env_values = true)]
     password: Option<String>,
 
     /// Open with the password in the first line of this file

@@ -41,7 +41,8 @@ pub(crate) async fn run(sources: Sources) -> Result<(), Failure> {
     let (reloader, mut requests) = reload::requests();
     config.rpc.reload = Some(reloader);
     let mut node = Node::start(config.clone()).await?;
-    let mut reload = Reload { sources, given: configuration.given, config, log };
+    let (given, file) = (configuration.given, configuration.file);
+    let mut reload = Reload { sources, file, given, config, log };
     console::announce(&banner(&node, &access, listens_on));
     let mut events = std::mem::replace(&mut node.events, node.server.events());
     let mut logged = pin!(event_log::log_events(&mut events));

@@ -99,7 +99,14 @@ fn the_command_lines_of_the_book_are_accepted() {
 fn the_flags_that_the_book_names_exist() {
     for (name, text) in pages() {
         for flag in named_flags(&text) {
-            let commands = [&[][..], &["bootnode"], &["discover", "crawl"], &["history"]];
+            let commands = [
+                &[][..],
+                &["bootnode"],
+                &["discover", "crawl"],
+                &["history"],
+                &["network", "init"],
+                &["network", "status"],
+            ];
             let refused =
                 commands.iter().all(|command| refusal(&[command, &[flag][..]].concat()).is_some());
             assert!(!refused, "{name}: {flag}");

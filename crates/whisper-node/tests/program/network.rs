@@ -116,11 +116,19 @@ fn every_machine_gets_its_files() {
         assert!(read("compose.yaml").contains(&format!("./{node}:/var/lib/whisper-node")));
     }
     assert!(read("whisper-node.service").contains("ExecReload=/bin/kill -HUP $MAINPID"));
+    let checked = Command::new("sh").args(["-n"]).arg(acme.join("install.sh")).status().unwrap();
+    assert!(checked.success());
     assert!(read("docker/Dockerfile").contains("COPY whisper-node"));
     assert!(acme.join("docker/whisper-node").exists());
 
     let few = network(dir.path(), &["init", "two", "--nodes", "2", "--hosts", "a"]).unwrap_err();
     assert!(few.contains("--hosts names 1 machines, and --nodes 2 nodes"), "{few}");
+    for (hosts, why) in
+        [("a:30303,b", "neither an IP address nor a name"), ("a,a", "is there twice")]
+    {
+        let bad = network(dir.path(), &["init", "two", "--nodes", "2", "--hosts", hosts]);
+        assert!(bad.as_ref().unwrap_err().contains(why), "{bad:?}");
+    }
     assert!(!dir.path().join("two").exists());
     assert!(network(dir.path(), &["init", "../x"]).is_err());
 }

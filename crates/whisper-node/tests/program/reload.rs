@@ -63,6 +63,12 @@ fn a_reload_changes_live_peers_and_a_bad_file_changes_nothing() {
         assert_eq!(call(one.path(), "admin_bans", &json!([]))["result"], json!([]));
     }
 
+    // A file that is gone for a moment, because it is being saved, opens nothing.
+    fs::remove_file(&file).unwrap();
+    let gone = call(one.path(), "admin_reload", &json!([]))["error"]["message"].to_string();
+    assert!(gone.contains("is gone"), "{gone}");
+    assert_eq!(peers(one.path()), 1);
+
     write("ban = [\"127.0.0.1\"]\nmaxpeers = 7\nidentity = \"new\"\nverbosity = 4\n");
     let answer = call(one.path(), "admin_reload", &json!([]));
     let applied = json!(["verbosity", "maxpeers", "ban"]);

@@ -15,6 +15,9 @@ pub(super) fn node(context: &SessionContext) -> String {
     let requirements = context.relays.relays().requirements();
     let versions = wire::ALL.map(|wire| format!("{}.0", wire.version));
     let info = json!({
+        "clockCorrection": context.corrector.correction(),
+        "clockExcess": context.corrector.excess(),
+        "filters": context.delivery.delivery().filter_count(),
         "maxMessageSize": requirements.max_message_size(),
         "minimumPoW": requirements.min_work().get(),
         "version": versions[0],

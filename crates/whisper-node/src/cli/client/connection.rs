@@ -63,7 +63,8 @@ impl Target {
     }
 }
 
-fn read_token(file: &Path) -> Result<String, Failure> {
+/// The token in a file.
+pub(crate) fn read_token(file: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(file);
     let text = text.map_err(|source| Failure::TokenFile { path: file.to_owned(), source })?;
     Ok(text.trim().to_owned())

@@ -1,6 +1,6 @@
 //! The table of all settings: the flags of `whisper-node run`, with their keys and variables.
 
-use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, Parser};
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser};
 
 use super::given::{Given, Source};
 use crate::cli::flags::Flags;
@@ -101,6 +101,11 @@ impl Settings {
             excluded.into_iter().any(|arg| self.by_key(other).is_some_and(|it| it.arg == *arg))
         };
         excludes(one, other) || excludes(other, one)
+    }
+
+    /// The flags of a node in these words.
+    pub(crate) fn flags(&self, words: Vec<String>) -> Result<Flags, clap::Error> {
+        Flags::from_arg_matches(&self.parse(words)?)
     }
 
     /// Parses flags of a node.

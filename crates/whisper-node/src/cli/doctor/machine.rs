@@ -19,13 +19,14 @@ const OWN_FILES: u64 = 256;
 /// Time before its end at which a certificate is reported.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 
-/// Checks this machine.
-pub(super) fn check(flags: &Flags, datadir: &Path, runs: bool) -> Vec<Finding> {
+/// Checks this machine. `may_run`: whether the node runs, or it is not known.
+pub(super) fn check(flags: &Flags, datadir: &Path, may_run: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
-    findings.extend(writable(datadir));
     findings.extend(free_space(datadir));
-    findings.extend(descriptors(flags));
-    if !runs {
+    // A running node has its ports, and perhaps another user and other limits.
+    if !may_run {
+        findings.extend(writable(datadir));
+        findings.extend(descriptors(flags));
         findings.extend(ports(flags));
     }
     findings.extend(token(flags));
@@ -36,8 +37,8 @@ pub(super) fn check(flags: &Flags, datadir: &Path, runs: bool) -> Vec<Finding> {
 /// The data directory, or the first folder above it that exists, can be written.
 fn writable(datadir: &Path) -> Option<Finding> {
     let existing = datadir.ancestors().find(|path| path.exists())?;
-    let probe = existing.join(".whisper-node-doctor");
-    let tried = fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe));
+    let probe = existing.join(format!(".whisper-node-doctor-{}", std::process::id()));
+    let tried = fs::File::create_new(&probe).and_then(|_| fs::remove_file(&probe));
     tried.err().map(|source| {
         error(
             format!("the data directory {} cannot be written: {source}", datadir.display()),

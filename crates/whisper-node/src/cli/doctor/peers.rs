@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use whisper_rpc::types::{DialStateJson, DroppedJson, InfoJson, NodeInfoJson, PeerInfoJson};
+use whisper_rpc::types::{
+    DialStateJson, DroppedJson, InfoJson, NodeInfoJson, OccurrenceJson, PeerInfoJson,
+};
 
 use super::finding::{Finding, error, warning};
 
@@ -25,7 +27,7 @@ const CAUSED: [(&str, &str, &str); 8] = [
     ),
     ("rejected.too_large", "envelopes that are too large were dropped", "raise shh.maxmessagesize"),
     (
-        "rejected.future",
+        "rejected.from_the_future",
         "envelopes from the future were dropped: the clock of this node or of its peers is wrong",
         "set the clocks, with NTP",
     ),
@@ -48,9 +50,13 @@ const CAUSED: [(&str, &str, &str); 8] = [
     ("refused.too_many_peers", "nodes were refused because all slots are taken", "raise maxpeers"),
 ];
 
-/// Applies the rules.
-pub(super) fn check(state: &State) -> Vec<Finding> {
+/// Time after which a drop no longer tells something about now, in seconds.
+const RECENT_SECS: u64 = 3600;
+
+/// Applies the rules. `now`: seconds since 1970.
+pub(super) fn check(state: &State, now: u64) -> Vec<Finding> {
     let mut findings = Vec::new();
+    findings.extend(own(state));
     if state.peers.is_empty() {
         findings.push(error(
             "the node has no peer: its messages reach no other node",
@@ -60,9 +66,13 @@ pub(super) fn check(state: &State) -> Vec<Finding> {
     findings.extend(state.dials.iter().filter_map(dial));
     findings.extend(state.peers.iter().filter_map(|peer| demands(state, peer)));
     for (reason, what, to_do) in CAUSED {
-        let count =
-            state.drops.iter().find(|dropped| dropped.reason == reason).map_or(0, |it| it.count);
-        if count > 0 {
+        let Some(dropped) = state.drops.iter().find(|dropped| dropped.reason == reason) else {
+            continue;
+        };
+        let is_recent =
+            |last: &OccurrenceJson| u64::from(last.at).saturating_add(RECENT_SECS) > now;
+        if dropped.last.first().is_some_and(is_recent) {
+            let count = dropped.count;
             findings.push(warning(format!("{what} ({reason}: {count})"), to_do));
         }
     }
@@ -72,6 +82,30 @@ pub(super) fn check(state: &State) -> Vec<Finding> {
         findings.push(warning(
             format!("no other node has connected to this one at {}", state.node.listen_addr),
             "if they should, open the port in the firewall, and forward it on the router (nat)",
+        ));
+    }
+    findings
+}
+
+/// What the node says of its clock and its filters.
+fn own(state: &State) -> Vec<Finding> {
+    let whisper = state.node.protocols.get("shh");
+    let whisper = whisper.and_then(|document| serde_json::from_str::<Value>(document.get()).ok());
+    let number = |name: &str| whisper.as_ref()?.get(name)?.as_i64();
+    let mut findings = Vec::new();
+    let clock = [number("clockExcess"), number("clockCorrection")];
+    if let Some(seconds) = clock.into_iter().flatten().find(|seconds| *seconds != 0) {
+        findings.push(error(
+            format!(
+                "the clock of this machine differs by {seconds} s from the clocks of the peers"
+            ),
+            "set the clock, and keep it right with NTP",
+        ));
+    }
+    if number("filters") == Some(0) {
+        findings.push(warning(
+            "there is no filter at the node: it gives no messages to applications",
+            "subscribe, or make a filter; filters are gone after a restart",
         ));
     }
     findings
@@ -109,4 +143,26 @@ fn demands(state: &State, peer: &PeerInfoJson) -> Option<Finding> {
             "make a filter there, or remove its shh.filtered",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use p2p_identity::SecretKey;
+    use p2p_server::{Config, Server};
+    use whisper_protocol::Whisper;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_reason_that_is_looked_for_exists() {
+        let whisper = Whisper::new(whisper_protocol::Config::default());
+        let server = Server::start(Config::new(SecretKey::generate())).await.unwrap();
+        let of_whisper = whisper.drops().into_iter().map(|dropped| dropped.reason.to_string());
+        let of_server = server.drops().into_iter().map(|dropped| dropped.reason);
+        let names: Vec<String> = of_whisper.chain(of_server).collect();
+        for (reason, ..) in CAUSED {
+            assert!(names.iter().any(|name| name == reason), "{reason} is none of {names:?}");
+        }
+        server.stop().await;
+    }
 }

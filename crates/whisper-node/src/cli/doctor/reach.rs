@@ -9,6 +9,7 @@ use p2p_mux::Protocol;
 use p2p_server::p2p_discovery::{BootNodeReason, Discv4, Discv4Config, Event, NetworkId};
 use p2p_server::{Config, DialError, Event as ServerEvent, Server};
 use tokio::net::TcpStream;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
 
 use super::finding::{Finding, error};
@@ -21,8 +22,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 /// Maximum time for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Asks all nodes at the same time.
-pub(super) async fn check(flags: &Flags) -> Vec<Finding> {
+/// Asks all nodes at the same time, but not the static ones that are `peers` of the running node.
+pub(super) async fn check(flags: &Flags, peers: &[String]) -> Vec<Finding> {
     let named = named_nodes(flags);
     let of = |wanted: &str| {
         let nodes = named.iter().filter(|(setting, _)| *setting == wanted);
@@ -33,7 +34,8 @@ pub(super) async fn check(flags: &Flags) -> Vec<Finding> {
     let boot = boot.iter().filter(|_| discovers).map(|enode| boot_node(flags, enode));
     // Through a proxy, only the proxy is reached from here.
     let dials = flags.network.proxy.is_none() && !flags.network.access.nodial;
-    let statics = statics.iter().filter(|_| dials).map(static_node);
+    let is_peer = |enode: &&Enode| peers.iter().any(|peer| peer.contains(&enode.id.to_string()));
+    let statics = statics.iter().filter(|enode| dials && !is_peer(enode)).map(static_node);
     let (boot, statics, proxy) = tokio::join!(join_all(boot), join_all(statics), proxy(flags));
     let mut findings: Vec<_> = boot.into_iter().chain(statics).flatten().chain(proxy).collect();
     // Several nodes tell the same of the clock.
@@ -83,7 +85,8 @@ async fn boot_node(flags: &Flags, enode: &Enode) -> Option<Finding> {
                         return finding;
                     }
                 }
-                Ok(_) | Err(_) => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => std::future::pending().await,
             }
         }
     };
@@ -134,7 +137,8 @@ async fn static_node(enode: &Enode) -> Option<Finding> {
     reason.map(|reason| {
         error(
             format!("the static node {} cannot be reached: {reason}", place(enode)),
-            "correct it in staticnodes, start it, or open its TCP port in the firewall",
+            "correct it in staticnodes, start it, or open its TCP port in the firewall; if it closes the connection, it may have \
+             had another one from this address within half a minute (throttle): try again then",
         )
     })
 }

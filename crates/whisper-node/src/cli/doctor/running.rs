@@ -24,8 +24,16 @@ pub(super) enum Running {
 }
 
 impl Running {
-    pub(super) fn is_running(&self) -> bool {
-        matches!(self, Self::Yes(_))
+    /// Whether it runs, or it is not known.
+    pub(super) fn may_run(&self) -> bool {
+        !matches!(self, Self::No)
+    }
+
+    /// The enode URLs of its peers, as far as it tells them.
+    pub(super) async fn peers(&self) -> Vec<String> {
+        let Self::Yes(node) = self else { return Vec::new() };
+        let peers = node.peers().await.unwrap_or_default();
+        peers.into_iter().map(|peer| peer.enode).collect()
     }
 }
 
@@ -40,9 +48,23 @@ pub(super) async fn connect(doctor: &Doctor, flags: &Flags, datadir: &Path) -> R
     };
     match Connection::open(&place, token.as_deref()).await {
         Ok(connection) => Running::Yes(Box::new(connection)),
-        Err(Failure::NoNode { .. }) if doctor.rpc.is_none() => Running::No,
+        Err(Failure::NoNode { source, .. }) if doctor.rpc.is_none() && is_absent(&source) => {
+            Running::No
+        }
+        Err(failure) if doctor.rpc.is_none() => Running::Unreachable(error(
+            failure.report(),
+            "call the doctor as the user of the node: its socket serves only that user",
+        )),
         Err(failure) => Running::Unreachable(error(failure.report(), refused(&failure))),
     }
+}
+
+/// Whether nothing listens at the socket.
+fn is_absent(error: &ClientError) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, NotFound};
+    let ClientError::Transport(cause) = error else { return false };
+    let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    matches!(kind, Some(ConnectionRefused | NotFound))
 }
 
 /// What to do if a node does not answer.
@@ -65,7 +87,7 @@ pub(super) async fn check(node: Running) -> Vec<Finding> {
         Running::Unreachable(finding) => return vec![finding],
     };
     match state(&node).await {
-        Ok(state) => peers::check(&state),
+        Ok(state) => peers::check(&state, now()),
         Err(source) => {
             let failure = Failure::Call(source);
             vec![error(
@@ -79,6 +101,12 @@ pub(super) async fn check(node: Running) -> Vec<Finding> {
             )]
         }
     }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
 }
 
 async fn state(node: &Connection) -> Result<State, ClientError> {

@@ -5,14 +5,31 @@ use super::plan::{Plan, PlannedNode};
 /// The service of a node, the same for every machine.
 pub(super) const UNIT: &str = include_str!("../../../packaging/whisper-node.service");
 
+/// Installs a node on its machine.
+pub(super) const INSTALL: &str = "\
+#!/bin/sh
+# Installs a node of this network as a service on this machine, as root: `sh install.sh node1`.
+set -eu
+cd \"$(dirname \"$0\")\"
+node=$1
+id whisper-node >/dev/null 2>&1 || useradd --system --home-dir /var/lib/whisper-node --shell /usr/sbin/nologin whisper-node
+install -D -m 755 docker/whisper-node /usr/bin/whisper-node
+install -d -m 700 -o whisper-node -g whisper-node /var/lib/whisper-node
+install -m 600 -o whisper-node -g whisper-node \"$node/nodekey\" /var/lib/whisper-node/nodekey
+install -d -m 755 /etc/whisper-node
+install -m 640 -g whisper-node \"$node/whisper-node.toml\" /etc/whisper-node/whisper-node.toml
+install -m 644 whisper-node.service /etc/systemd/system/whisper-node.service
+systemctl daemon-reload
+systemctl enable --now whisper-node
+";
+
 /// The image: the program of this machine on a small Debian.
 pub(super) const DOCKERFILE: &str = "\
 # An image with the program `whisper-node` of the machine that made this network. A program that was built on a newer system
 # than Debian stable does not start in it: choose a newer base then.
 FROM debian:stable-slim
-RUN useradd --system --home-dir /var/lib/whisper-node --create-home --uid 7000 whisper-node
 COPY whisper-node /usr/bin/whisper-node
-USER whisper-node
+USER 7000
 ENTRYPOINT [\"/usr/bin/whisper-node\", \"run\", \"--datadir\", \"/var/lib/whisper-node\"]
 ";
 
@@ -57,8 +74,8 @@ pub(super) fn configuration(plan: &Plan, index: usize) -> String {
     )
 }
 
-/// The compose file: every node in a container of its own, with JSON-RPC on this machine only.
-pub(super) fn compose(plan: &Plan) -> String {
+/// The compose file. `user` owns the folders, as UID:GID. Every node in a container of its own, with JSON-RPC on this machine only.
+pub(super) fn compose(plan: &Plan, user: &str) -> String {
     let name_of = |node: &PlannedNode| PlannedNode { host: node.name.clone(), ..node.clone() };
     let inside = Plan { nodes: plan.nodes.iter().map(name_of).collect(), ..plan.clone() };
     let trial = plan.on_this_machine();
@@ -68,6 +85,7 @@ pub(super) fn compose(plan: &Plan) -> String {
             "  {name}:\n    \
                build: docker\n    \
                restart: on-failure\n    \
+               user: \"{user}\"\n    \
                volumes:\n      \
                  - ./{name}:/var/lib/whisper-node\n    \
                environment:\n      \
@@ -94,8 +112,7 @@ pub(super) fn compose(plan: &Plan) -> String {
     };
     let services: String = plan.nodes.iter().enumerate().map(service).collect();
     format!(
-        "# The network {name} in containers: `docker compose up`. The folders of the nodes belong to the user 7000 there:\n\
-         # `chown -R 7000 node*`.\n\
+        "# The network {name} in containers: `docker compose up`. They run as the user that owns the folders of the nodes.\n\
          name: {name}\nservices:\n{services}",
         name = plan.name
     )

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use p2p_identity::SecretKey;
+use p2p_identity::{Enode, SecretKey};
 use rand::Rng as _;
 
 use super::files;
@@ -57,6 +58,7 @@ impl Init {
         if !hosts.is_empty() && hosts.len() != nodes {
             return Err(Failure::Hosts { hosts: hosts.len(), nodes });
         }
+        check_hosts(&hosts)?;
         let dir = self.dir.join(&self.name);
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -86,13 +88,47 @@ impl Init {
         for (file, text) in [
             (dir.join(plan::FILE), text),
             (dir.join("whisper-node.service"), files::UNIT.to_owned()),
-            (dir.join("compose.yaml"), files::compose(&plan)),
+            (dir.join("install.sh"), files::INSTALL.to_owned()),
+            (dir.join("compose.yaml"), files::compose(&plan, &owner(&dir).map_err(failed(&dir))?)),
             (docker.join("Dockerfile"), files::DOCKERFILE.to_owned()),
         ] {
             fs::write(&file, text).map_err(failed(&file))?;
         }
         console::print(&next_steps(&plan, &dir))
     }
+}
+
+/// The user and the group that own a folder.
+fn owner(dir: &Path) -> io::Result<String> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let found = fs::metadata(dir)?;
+        Ok(format!("{}:{}", found.uid(), found.gid()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = dir;
+        Ok("0:0".to_owned())
+    }
+}
+
+/// Each machine is the host of an enode URL, and is named once.
+fn check_hosts(hosts: &[String]) -> Result<(), Failure> {
+    let id = SecretKey::random(&mut rand::rng()).id();
+    for (index, host) in hosts.iter().enumerate() {
+        let is_name = || {
+            !host.contains(['@', ':', '?'])
+                && format!("enode://{id}@{host}:1").parse::<Enode>().is_ok()
+        };
+        if host.parse::<IpAddr>().is_err() && !is_name() {
+            return Err(Failure::Host(host.clone()));
+        }
+        if hosts[..index].contains(host) {
+            return Err(Failure::HostTwice(host.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// The entries of a comma-separated list.
@@ -113,8 +149,7 @@ fn next_steps(plan: &Plan, dir: &Path) -> String {
     let (dir, nodes) = (dir.display(), plan.nodes.len());
     let machines = match plan.nodes.first() {
         Some(first) if first.host != plan::THIS_MACHINE => format!(
-            "on its machine: copy {dir}/{name}/ to /var/lib/whisper-node and its whisper-node.toml to /etc/whisper-node/,\n\
-             \x20               and install {dir}/whisper-node.service; the same for the other nodes",
+            "on machines:    copy {dir} to each, and there, as root: sh install.sh {name} (its own name)",
             name = first.name
         ),
         _ => {

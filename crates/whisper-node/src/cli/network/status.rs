@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use futures_util::future::join_all;
 use whisper_rpc::client::{AdminClient as _, DebugClient as _, ShhClient as _};
 
 use super::plan::{Plan, PlannedNode};
-use crate::cli::client::connection::Connection;
+use crate::cli::client::connection::{Connection, read_token};
 use crate::cli::console;
 use crate::cli::failure::Failure;
 
@@ -15,6 +16,10 @@ use crate::cli::failure::Failure;
 pub(crate) struct Status {
     /// Folder of the network
     dir: PathBuf,
+
+    /// File with the token of the nodes on other machines, whose URLs are in network.toml (rpc)
+    #[arg(long = "rpc.token-file", value_name = "FILE")]
+    token_file: Option<PathBuf>,
 
     /// Print JSON: one object for each node, in an array
     #[arg(long)]
@@ -47,10 +52,9 @@ impl Status {
     /// Prints the state of each node.
     pub(super) async fn run(self) -> Result<(), Failure> {
         let plan = Plan::read(&self.dir)?;
-        let mut lines = Vec::new();
-        for node in &plan.nodes {
-            lines.push(line(node, &self.dir).await);
-        }
+        let token = self.token_file.as_deref().map(read_token).transpose()?;
+        let lines = plan.nodes.iter().map(|node| line(node, &self.dir, token.as_deref()));
+        let lines = join_all(lines).await;
         match self.json {
             true => console::print(&serde_json::to_string(&lines).map_err(Failure::Json)?),
             false => console::print(&table(&plan, &lines)),
@@ -58,18 +62,18 @@ impl Status {
     }
 }
 
-async fn line(node: &PlannedNode, dir: &Path) -> Line {
+async fn line(node: &PlannedNode, dir: &Path, token: Option<&str>) -> Line {
     let socket = dir.join(&node.name).join("whisper-node.ipc").display().to_string();
     let place = node.rpc.clone().unwrap_or(socket);
-    let (state, error) = match state(&place).await {
+    let (state, error) = match state(&place, token).await {
         Ok(state) => (Some(state), None),
         Err(failure) => (None, Some(failure.report())),
     };
     Line { name: node.name.clone(), host: node.host.clone(), state, error }
 }
 
-async fn state(place: &str) -> Result<State, Failure> {
-    let node = Connection::open(place, None).await?;
+async fn state(place: &str, token: Option<&str>) -> Result<State, Failure> {
+    let node = Connection::open(place, token).await?;
     let info = node.node_info().await.map_err(Failure::Call)?;
     let peers = node.peers().await.map_err(Failure::Call)?.len();
     let whisper = node.info().await.map_err(Failure::Call)?;

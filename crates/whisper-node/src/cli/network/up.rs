@@ -41,17 +41,18 @@ impl Up {
             nodes.0.push((node.name.clone(), start(&plan, index, &self.dir)?));
         }
         let wanted = usize::from(plan.nodes.len() > 1);
-        tokio::select! {
-            connected = connected(&plan, &self.dir, wanted) => connected?,
-            ended = nodes.any_ended() => return Err(ended),
-        }
-        console::print(&summary(&plan, &self.dir, begin.elapsed()))?;
-        tokio::select! {
-            () = stop => {}
-            ended = nodes.any_ended() => return Err(ended),
-        }
+        let work = async {
+            connected(&plan, &self.dir, wanted).await?;
+            console::print(&summary(&plan, &self.dir, begin.elapsed()))?;
+            std::future::pending().await
+        };
+        let ended = tokio::select! {
+            () = stop => Ok(()),
+            ended = work => ended,
+            ended = nodes.any_ended() => Err(ended),
+        };
         nodes.stop().await;
-        Ok(())
+        ended
     }
 }
 

@@ -36,6 +36,19 @@ pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, 
     })
 }
 
+/// The configuration of a running node with new settings: those of the network, of Whisper and of the metrics. No file is read
+/// or made for them. Everything else stays as it is.
+pub(super) fn reloaded(flags: Flags, running: &NodeConfig) -> Result<NodeConfig, Failure> {
+    let whisper = whisper_config(&flags.whisper)?;
+    let nodes = running.rpc.datadir.join("nodes");
+    Ok(NodeConfig {
+        server: server_config(running.server.key.clone(), flags.network, nodes)?,
+        whisper,
+        metrics: flags.metrics.addr(),
+        ..running.clone()
+    })
+}
+
 /// Checks the values that are wrong only for a node, without reading or making a file.
 pub(crate) fn check(flags: &Flags) -> Result<(), Failure> {
     whisper_config(&flags.whisper)?;
