@@ -1,5 +1,6 @@
 //! Hosts that attack a Whisper node. p2p-sim has those that attack what is below.
 
+pub(crate) mod eclipse;
 mod packets;
 
 use std::{sync::Arc, time::Duration};

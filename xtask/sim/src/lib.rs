@@ -53,6 +53,7 @@ pub fn run(args: &[String]) -> ExitCode {
 fn run_scenario(args: &[String]) -> Result<bool, String> {
     Settings::parse(args).and_then(|settings| match &settings.mode {
         Mode::Scenario => Ok(run_seeds(&settings)),
+        Mode::Eclipse => Ok(hostile::eclipse::run(&settings)),
         Mode::Planted(bugs) => planted(&settings, bugs),
         Mode::Calibrate => calibrate::run(&settings),
     })

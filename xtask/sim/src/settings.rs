@@ -13,6 +13,7 @@ cargo xtask sim [SCENARIO] [OPTION]...
 Scenarios:
   faults    posts while hosts are killed, lose their power, are cut off, and have wrong clocks (default)
   quiet     posts, and nothing goes wrong
+  eclipse   nodes that know a boot node find each other while a host with many ids attacks the tables of all
   calibrate a network that is simulated and over real sockets, which must agree
   archive   two archives and their readers, with late envelopes, kills and power losses, and an archive away for an hour;
             options: --seed, --envelopes N (10000), --kills N (10), --readers N (2), --hours N (2)
@@ -40,6 +41,8 @@ pub(crate) enum Mode {
     Scenario,
     /// Plant bugs that the scenario must find: those with these names, or all if there are none.
     Planted(Vec<String>),
+    /// Discover nodes while a hostile host wants to fill all tables.
+    Eclipse,
     /// Compare a simulated network with a real one.
     Calibrate,
 }
@@ -100,6 +103,7 @@ impl Settings {
                 "faults" => settings.faults = true,
                 "quiet" => settings.faults = false,
                 "calibrate" => settings.mode = Mode::Calibrate,
+                "eclipse" => settings.mode = Mode::Eclipse,
                 "planted" => {
                     (settings.mode, settings.seeds.count) = (Mode::Planted(Vec::new()), 1000);
                 }

@@ -55,7 +55,7 @@ fn lints(name: &str, manifest: &str) -> Option<Violation> {
 fn planted(name: &str, manifest: &str) -> Option<Violation> {
     let allowed: &[&str] = match name {
         "p2p-world" => &["planted = []"],
-        "sim" => &[r#"planted = ["p2p-world/planted"]"#],
+        "sim" => &[r#"planted = ["p2p-world/planted"]"#, r#"required-features = ["planted"]"#],
         _ => &[],
     };
     let lines = manifest.lines().map(str::trim).filter(|line| !line.starts_with('#'));
