@@ -6,8 +6,6 @@
 #[cfg(test)]
 mod crossed_dials;
 #[cfg(test)]
-mod simulation;
-#[cfg(test)]
 mod tests;
 
 use std::{

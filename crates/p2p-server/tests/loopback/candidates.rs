@@ -41,12 +41,6 @@ fn source() -> (mpsc::UnboundedSender<Enode>, Source, Arc<AtomicUsize>) {
 }
 
 /// A source of one node.
-pub(crate) fn once(node: Enode) -> impl Stream<Item = Enode> {
-    let (nodes, source, _) = source();
-    nodes.send(node).unwrap();
-    source
-}
-
 async fn others(numbers: std::ops::Range<u8>) -> Vec<Server> {
     let mut others = Vec::new();
     for n in numbers {
