@@ -73,11 +73,11 @@ impl Member {
         }
     }
 
-    /// The time by the corrected clock of its machine, in seconds since 1970.
-    fn clock(&self) -> u32 {
+    /// The time by the clock of its machine and by the corrected one, in seconds since 1970.
+    fn clocks(&self) -> [u32; 2] {
         let time = self.world.unix_time().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-        seconds.saturating_add_signed(self.whisper.info().clock_correction)
+        [seconds, seconds.saturating_add_signed(self.whisper.info().clock_correction)]
     }
 
     /// The earliest expiry of the messages in its pool, in seconds since 1970.
@@ -153,7 +153,7 @@ impl Members {
         let Some(member) = self.member(new.node) else { return };
         let place = {
             let mut posts = self.posts();
-            posts.push(Posted::new(new, member.starts, at, member.clock()));
+            posts.push(Posted::new(new, member.starts, at, member.clocks()));
             posts.len() - 1
         };
         if member.traits.uses_rpc {

@@ -18,8 +18,8 @@ pub(crate) struct Posted {
     pub(crate) start: u32,
     /// When, since the start of the network.
     pub(crate) at: Duration,
-    /// When, by the corrected clock of the node, in seconds since 1970.
-    clock: u32,
+    /// When, by the clock of the node and by the corrected one, in seconds since 1970. A correction may end in this moment.
+    clocks: [u32; 2],
     /// `None` until it is sealed; an error if it was refused here.
     pub(crate) receipt: Option<Result<Receipt, String>>,
     /// How it ended, when that was first seen.
@@ -27,8 +27,8 @@ pub(crate) struct Posted {
 }
 
 impl Posted {
-    pub(super) const fn new(new: NewPost, start: u32, at: Duration, clock: u32) -> Self {
-        Self { new, start, at, clock, receipt: None, ended: None }
+    pub(super) const fn new(new: NewPost, start: u32, at: Duration, clocks: [u32; 2]) -> Self {
+        Self { new, start, at, clocks, receipt: None, ended: None }
     }
 
     /// When it expires, by a right clock.
@@ -38,12 +38,12 @@ impl Posted {
 
     /// Checks when it was sent, as it says itself.
     pub(super) fn check_sent(&self, sent: u32) -> Result<(), String> {
-        if sent.abs_diff(self.clock) <= MAX_SEAL_SECS {
+        if self.clocks.iter().any(|clock| sent.abs_diff(*clock) <= MAX_SEAL_SECS) {
             return Ok(());
         }
-        let Self { new, clock, .. } = self;
+        let Self { new, clocks, .. } = self;
         Err(format!(
-            "message {} of node {} was sent at {clock} and says {sent}",
+            "message {} of node {} was sent at {clocks:?} and says {sent}",
             new.number, new.node
         ))
     }
