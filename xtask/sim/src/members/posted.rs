@@ -18,7 +18,8 @@ pub(crate) struct Posted {
     pub(crate) start: u32,
     /// When, since the start of the network.
     pub(crate) at: Duration,
-    /// When, by the clock of the node and by the corrected one, in seconds since 1970. A correction may end in this moment.
+    /// When, by the clock of the node and by the corrected one, in seconds since 1970. The correction
+    /// may become smaller in this moment.
     clocks: [u32; 2],
     /// `None` until it is sealed; an error if it was refused here.
     pub(crate) receipt: Option<Result<Receipt, String>>,
@@ -38,7 +39,9 @@ impl Posted {
 
     /// Checks when it was sent, as it says itself.
     pub(super) fn check_sent(&self, sent: u32) -> Result<(), String> {
-        if self.clocks.iter().any(|clock| sent.abs_diff(*clock) <= MAX_SEAL_SECS) {
+        let [one, other] = self.clocks;
+        let between = one.min(other) - MAX_SEAL_SECS..=one.max(other) + MAX_SEAL_SECS;
+        if between.contains(&sent) {
             return Ok(());
         }
         let Self { new, clocks, .. } = self;
