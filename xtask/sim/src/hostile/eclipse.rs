@@ -19,7 +19,7 @@ const JOIN: Duration = Duration::from_secs(60);
 /// to them, so a host with many ids fills the tables of a network without an id.
 const NETWORK: NetworkId = NetworkId(7);
 
-/// Number of honest peers that each node must have, if there are so many.
+/// Number of honest peers that each node must have, or all others if they are fewer.
 const PEERS: usize = 3;
 
 /// Runs the seeds. Returns whether the nodes found each other in all of them.
