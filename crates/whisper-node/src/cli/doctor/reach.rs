@@ -9,11 +9,12 @@ use p2p_mux::Protocol;
 use p2p_server::p2p_discovery::{BootNodeReason, Discv4, Discv4Config, Event, NetworkId};
 use p2p_server::{Config, DialError, Event as ServerEvent, Server};
 use tokio::net::TcpStream;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::timeout;
 
 use super::finding::{Finding, error};
 use super::lists::{named_nodes, place};
+use crate::cli::failure::Failure;
 use crate::cli::flags::Flags;
 
 /// Maximum time for an answer of a boot node: several pings, and its record.
@@ -45,51 +46,14 @@ pub(super) async fn check(flags: &Flags, peers: &[String]) -> Vec<Finding> {
 
 /// Pings a boot node.
 async fn boot_node(flags: &Flags, enode: &Enode) -> Option<Finding> {
-    let failed = |reason: String| {
-        let what = format!("the boot node {} cannot be used: {reason}", place(enode));
-        Some(error(what, "correct it in bootnodes, start it, or open its UDP port in the firewall"))
-    };
-    let key = SecretKey::random(&mut rand::rng());
-    let record = Record::sign(&key, 1, &Content::new()).ok()?;
-    let mut config = Discv4Config::new();
-    config.network = flags.network.discovery.networkid.map(NetworkId);
-    let any = match enode.host {
-        Host::Ip(ip) if ip.is_ipv6() => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-        _ => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-    };
-    let discv4 = match Discv4::start(config, key, &record, any).await {
+    let discv4 = match start_discovery(flags, enode).await {
         Ok(discv4) => discv4,
-        Err(source) => return failed(causes(&source).to_string()),
+        Err(source) => return Some(unusable(enode, &causes(&source).to_string())),
     };
-    let mut events = discv4.events();
+    let events = discv4.events();
     if let Err(source) = discv4.add_boot_node(enode).await {
-        return failed(causes(&source).to_string());
+        return Some(unusable(enode, &causes(&source).to_string()));
     }
-    let problem = async {
-        loop {
-            match events.recv().await {
-                Ok(
-                    Event::BootNodeFailed(_, BootNodeReason::WrongClock(offset))
-                    | Event::ClockOffset(offset, _),
-                ) => {
-                    return error(
-                        format!(
-                            "the clock of this machine is about {offset} that of the boot node {}",
-                            place(enode)
-                        ),
-                        "set the clock, and keep it right with NTP",
-                    );
-                }
-                Ok(Event::BootNodeFailed(_, reason)) => {
-                    if let Some(finding) = failed(reason.to_string()) {
-                        return finding;
-                    }
-                }
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => std::future::pending().await,
-            }
-        }
-    };
     let answered = async {
         match config_network(flags) {
             None => discv4.ping(enode).await.is_ok(),
@@ -99,11 +63,56 @@ async fn boot_node(flags: &Flags, enode: &Enode) -> Option<Finding> {
         }
     };
     let finding = tokio::select! {
-        finding = timeout(ANSWER_TIMEOUT, problem) => finding.ok().or_else(|| failed("no answer".to_owned())),
+        finding = timeout(ANSWER_TIMEOUT, problem(events, enode)) => {
+            Some(finding.unwrap_or_else(|_| unusable(enode, "no answer")))
+        }
         true = answered => None,
     };
     discv4.stop().await;
     finding
+}
+
+/// Takes part in discovery under an identity of its own.
+async fn start_discovery(flags: &Flags, enode: &Enode) -> Result<Discv4, Failure> {
+    let key = SecretKey::random(&mut rand::rng());
+    let record = Record::sign(&key, 1, &Content::new()).map_err(Failure::OwnRecord)?;
+    let mut config = Discv4Config::new();
+    config.network = config_network(flags);
+    let any = match enode.host {
+        Host::Ip(ip) if ip.is_ipv6() => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+        _ => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+    };
+    Ok(Discv4::start(config, key, &record, any).await?)
+}
+
+/// Waits until discovery says what is wrong with a boot node.
+async fn problem(mut events: Receiver<Event>, enode: &Enode) -> Finding {
+    loop {
+        match events.recv().await {
+            Ok(
+                Event::BootNodeFailed(_, BootNodeReason::WrongClock(offset))
+                | Event::ClockOffset(offset, _),
+            ) => {
+                let place = place(enode);
+                return error(
+                    format!(
+                        "the clock of this machine is about {offset} that of the boot node {place}"
+                    ),
+                    "set the clock, and keep it right with NTP",
+                );
+            }
+            Ok(Event::BootNodeFailed(_, reason)) => return unusable(enode, &reason.to_string()),
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+fn unusable(enode: &Enode, reason: &str) -> Finding {
+    error(
+        format!("the boot node {} cannot be used: {reason}", place(enode)),
+        "correct it in bootnodes, start it, or open its UDP port in the firewall",
+    )
 }
 
 fn config_network(flags: &Flags) -> Option<NetworkId> {
