@@ -287,6 +287,7 @@ mod tests {
             ("discover dns sign", "links", lists()),
             ("discover dns fetch", "server", both("127.0.0.1:53", "[::1]:53")),
             ("rpc discover", "api", names()),
+            ("network init", "hosts", both("10.0.0.1", "node.example.org")),
         ]
     }
 
@@ -302,6 +303,7 @@ mod tests {
                 "enrtree://AM5FCQLWIZX2QFPNJAP7VUERCCRNGRHWZG3YYHIUV7BVDQ5FDPRT2@c.example.org"
             }
             "" if flag == "archive.clients" => "--archive dir",
+            "network init" => "acme",
             _ => "",
         };
         words.extend(more.split_whitespace());

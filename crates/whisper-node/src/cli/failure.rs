@@ -71,9 +71,6 @@ pub(crate) enum Failure {
     /// The data directory is used.
     #[error("the data directory {} is not empty: move its files away, or choose another --datadir", path.display())]
     DataDirNotEmpty { path: PathBuf },
-    /// `--hosts`: an entry is no host.
-    #[error("--hosts: {0:?} is neither an IP address nor a name; the port is 30303")]
-    Host(String),
     /// `--hosts`: an entry is there twice.
     #[error("--hosts: {0} is there twice: each node needs a machine of its own")]
     HostTwice(String),

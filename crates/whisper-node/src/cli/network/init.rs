@@ -14,6 +14,7 @@ use super::plan::{self, Plan};
 use crate::cli::config::FILE_NAME;
 use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::{List, list};
 
 /// Maximum number of nodes: their ports must fit on one machine.
 const MAX_NODES: i64 = 200;
@@ -30,8 +31,8 @@ pub(crate) struct Init {
     nodes: u32,
 
     /// The machines of the nodes, IP addresses or names, comma-separated [default: this machine]
-    #[arg(long, value_name = "HOSTS")]
-    hosts: Option<String>,
+    #[arg(long, value_name = "HOSTS", value_parser = list(host))]
+    hosts: Vec<List<String>>,
 
     /// Folder in which the folder of the network is made
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -53,12 +54,15 @@ fn name(text: &str) -> Result<String, &'static str> {
 impl Init {
     /// Makes the network.
     pub(super) fn run(self) -> Result<(), Failure> {
-        let hosts: Vec<String> = self.hosts.as_deref().map(entries).unwrap_or_default();
+        let hosts = List::joined(self.hosts);
         let nodes = usize::try_from(self.nodes).unwrap_or(usize::MAX);
         if !hosts.is_empty() && hosts.len() != nodes {
             return Err(Failure::Hosts { hosts: hosts.len(), nodes });
         }
-        check_hosts(&hosts)?;
+        let twice = hosts.iter().enumerate().find(|(index, host)| hosts[..*index].contains(host));
+        if let Some((_, host)) = twice {
+            return Err(Failure::HostTwice(host.clone()));
+        }
         let dir = self.dir.join(&self.name);
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -113,28 +117,22 @@ fn owner(dir: &Path) -> io::Result<String> {
     }
 }
 
-/// Each machine is the host of an enode URL, and is named once.
-fn check_hosts(hosts: &[String]) -> Result<(), Failure> {
-    let id = SecretKey::random(&mut rand::rng()).id();
-    for (index, host) in hosts.iter().enumerate() {
-        let is_name = || {
-            !host.contains(['@', ':', '?'])
-                && format!("enode://{id}@{host}:1").parse::<Enode>().is_ok()
-        };
-        if host.parse::<IpAddr>().is_err() && !is_name() {
-            return Err(Failure::Host(host.clone()));
-        }
-        if hosts[..index].contains(host) {
-            return Err(Failure::HostTwice(host.clone()));
-        }
-    }
-    Ok(())
-}
+/// A machine is neither an IP address nor a name.
+#[derive(Debug, thiserror::Error)]
+#[error("neither an IP address nor a name; the port is {}", plan::PEER_PORT)]
+struct HostError;
 
-/// The entries of a comma-separated list.
-fn entries(text: &str) -> Vec<String> {
-    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    entries.map(str::to_owned).collect()
+/// Reads a machine: the host of an enode URL.
+fn host(text: &str) -> Result<String, HostError> {
+    let is_name = || {
+        let Ok(key) = SecretKey::from_bytes(&[1; 32]) else { return false };
+        let id = key.id();
+        !text.contains(['@', ':', '?']) && format!("enode://{id}@{text}:1").parse::<Enode>().is_ok()
+    };
+    match text.parse::<IpAddr>().is_ok() || is_name() {
+        true => Ok(text.to_owned()),
+        false => Err(HostError),
+    }
 }
 
 /// Copies the running program, for the image.

@@ -12,8 +12,11 @@ use crate::cli::failure::Failure;
 /// The file of the plan in the folder of a network.
 pub(super) const FILE: &str = "network.toml";
 
-/// The port for peers, and of JSON-RPC over HTTP, of a node that has a machine of its own.
-const PORTS: Ports = Ports { peers: 30303, http: 8545, ws: 8546, metrics: 6060 };
+/// The port for peers of a node that has a machine of its own.
+pub(super) const PEER_PORT: u16 = 30303;
+
+/// The ports of a node that has a machine of its own.
+const PORTS: Ports = Ports { peers: PEER_PORT, http: 8545, ws: 8546, metrics: 6060 };
 
 /// Distance of the ports of two nodes on one machine.
 const PORT_STEP: u16 = 10;

@@ -65,12 +65,12 @@ mod tests {
     #[test]
     fn it_says_from_where_the_node_can_be_called() {
         let mut config = RpcConfig::default();
-        let default = "HTTP from this machine (net,shh,web3), WebSocket from this machine (net,shh,web3), no token, no TLS";
+        let default = "HTTP from this machine (history,net,shh,web3), WebSocket from this machine (history,net,shh,web3), no token, no TLS";
         assert_eq!(AccessSummary::of(&config).to_string(), default);
         config.ws = None;
         config.http.as_mut().unwrap().addr = "0.0.0.0:8545".parse().unwrap();
         let open = AccessSummary { token: true, ..AccessSummary::of(&config) };
-        assert_eq!(open.to_string(), "HTTP from anywhere (net,shh,web3), token, no TLS");
+        assert_eq!(open.to_string(), "HTTP from anywhere (history,net,shh,web3), token, no TLS");
         config.http = None;
         assert_eq!(AccessSummary::of(&config).to_string(), "none");
         config.ipc = Some("node.ipc".into());
