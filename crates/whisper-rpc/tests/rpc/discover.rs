@@ -59,7 +59,7 @@ async fn ask(client: &mut WsClient, method: &str, params: Value) -> Value {
 /// An argument of the right type for the method.
 fn argument(method: &str) -> &'static str {
     match method {
-        "shh_subscribe" => "messages",
+        "shh_subscribe" | "history_subscribe" => "messages",
         "admin_subscribe" => "peerEvents",
         _ => "0x00",
     }
