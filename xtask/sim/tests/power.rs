@@ -97,9 +97,12 @@ fn check_numbers(store: &Store, acknowledged: u64) -> Result<u64, StoreError> {
         let numbers = transaction.open_table(NUMBERS)?;
         let last = numbers.last()?.map_or(0, |(number, _)| number.value());
         assert!(last >= acknowledged, "{last} of {acknowledged} numbers");
-        for (expected, row) in (1..).zip(numbers.iter()?) {
+        for (expected, row) in (1u64..).zip(numbers.iter()?) {
             let (number, value) = row?;
-            assert_eq!((number.value(), value.value()), (expected, &[expected as u8; 700][..]));
+            assert_eq!(
+                (number.value(), value.value()),
+                (expected, &[expected.to_le_bytes()[0]; 700][..])
+            );
         }
         Ok(last)
     })
@@ -112,7 +115,7 @@ fn write_numbers(store: &Store, mut last: u64, rng: &mut StdRng) -> u64 {
         let written = store.write(|transaction| {
             let mut numbers = transaction.open_table(NUMBERS)?;
             for number in last + 1..=next {
-                numbers.insert(number, &[number as u8; 700][..])?;
+                numbers.insert(number, &[number.to_le_bytes()[0]; 700][..])?;
             }
             Ok(())
         });
@@ -125,7 +128,7 @@ fn write_numbers(store: &Store, mut last: u64, rng: &mut StdRng) -> u64 {
 
 fn envelope(number: u64) -> Envelope {
     let topic = Topic([(number % 7) as u8, 1, 2, 3]);
-    Unsealed::v6(1_700_000_050, 50, topic, &[number as u8; 200]).seal(number)
+    Unsealed::v6(1_700_000_050, 50, topic, &[number.to_le_bytes()[0]; 200]).seal(number)
 }
 
 fn open(machine: &Machine) -> Option<EmbeddedArchive> {

@@ -28,7 +28,7 @@ pub(crate) fn run(settings: &Settings) -> bool {
     for seed in first..first.saturating_add(settings.seeds.count) {
         match run_one(settings, seed) {
             Ok((time, trace)) => {
-                println!("seed {seed}: found after {time:.1?}, trace {trace:016x}")
+                println!("seed {seed}: found after {time:.1?}, trace {trace:016x}");
             }
             Err(violation) => {
                 good = false;
