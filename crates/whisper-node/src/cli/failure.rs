@@ -74,6 +74,9 @@ pub(crate) enum Failure {
     /// `--hosts`: an entry is there twice.
     #[error("--hosts: {0} is there twice: each node needs a machine of its own")]
     HostTwice(String),
+    /// `--cursor`: the file is empty.
+    #[error("the file {} is empty: put the last cursor back, or remove it to read everything (--cursor)", path.display())]
+    EmptyCursor { path: PathBuf },
     /// A file of a network.
     #[error("cannot use {}", path.display())]
     NetworkFile { path: PathBuf, source: io::Error },

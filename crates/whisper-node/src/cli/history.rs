@@ -153,7 +153,8 @@ impl HistoryCommand {
                 file.write(&history.cursor())?;
             }
             let (end, newest) = history.progress().fold((0, 0), |(end, newest), archive| {
-                (end + archive.end, newest + archive.newest)
+                let sum = |one: u64, other: u64| one.saturating_add(other);
+                (sum(end, archive.end), sum(newest, archive.newest))
             });
             progress.move_to(end, newest, format!("{count} found"));
         }

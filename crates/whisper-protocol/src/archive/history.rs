@@ -210,11 +210,7 @@ impl History {
             self.told.push_back(HistoryEvent::Replaced { node, old, new });
         }
         let after = self.merge.end(new);
-        let (oldest, newest) = (peer.summary.oldest, peer.summary.newest);
-        if oldest > after + 1 && after > 0 {
-            let arrivals = oldest - after - 1;
-            self.told.push_back(HistoryEvent::Removed { node, arrivals });
-        }
+        let newest = peer.summary.newest;
         let state = SourceState::Reading;
         self.followed[index] = Source { peer: Some(peer), newest, state, is_behind: false };
         // Without a receiver the node has stopped.
@@ -224,8 +220,14 @@ impl History {
     fn handle_page(&mut self, index: usize, page: ArchivePage) {
         let source = &mut self.followed[index];
         let Some(peer) = &source.peer else { return };
-        let archive = peer.summary.id;
+        let (node, archive) = (peer.id, peer.summary.id);
         source.newest = page.newest;
+        // An archive also removes envelopes while it is connected.
+        let after = self.merge.end(archive);
+        let removed = page.oldest.saturating_sub(after.saturating_add(1));
+        if after > 0 && removed > 0 {
+            self.told.push_back(HistoryEvent::Removed { node, arrivals: removed });
+        }
         let Sorted { new, doubtful } = self.merge.sort(archive, page.envelopes);
         let envelopes = new.into_iter().map(|stored| (stored, false)).collect();
         let page = Page { index, archive, envelopes, end: page.end, state: page.state };

@@ -151,7 +151,7 @@ impl Serving {
         let newest = self.archive?.newest;
         let is_due = |query: &Answering| query.credit > 0 && query.has_more(newest);
         let (after, before) =
-            (self.queries.range(self.last + 1..), self.queries.range(..=self.last));
+            (self.queries.range(self.last.saturating_add(1)..), self.queries.range(..=self.last));
         let (id, query) = after.chain(before).find(|(_, query)| is_due(query))?;
         (self.last, self.reading) = (*id, Some(*id));
         let max_bytes = usize::try_from(query.credit.min(MAX_PAGE)).unwrap_or(0);

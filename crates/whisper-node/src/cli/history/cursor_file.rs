@@ -1,7 +1,7 @@
 //! The file in which a reader of archives keeps its cursor.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use whisper_protocol::HistoryCursor;
@@ -19,6 +19,8 @@ impl CursorFile {
     /// Reads the cursor. Without a file, it is the beginning.
     pub(super) fn open(path: PathBuf) -> Result<Self, Failure> {
         let text = match fs::read_to_string(&path) {
+            // What was missed is not known. It must not be taken for a new reader, which gets everything.
+            Ok(text) if text.trim().is_empty() => return Err(Failure::EmptyCursor { path }),
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(source) => return Err(Failure::CursorFile { path, source }),
@@ -39,7 +41,10 @@ impl CursorFile {
         let failed = |source| Failure::CursorFile { path: self.path.clone(), source };
         let mut name = self.path.clone().into_os_string();
         name.push(".new");
-        fs::write(&name, format!("{cursor}\n")).map_err(failed)?;
+        let mut file = File::create(&name).map_err(failed)?;
+        file.write_all(format!("{cursor}\n").as_bytes()).map_err(failed)?;
+        // Its content is on the disk before its name is.
+        file.sync_all().map_err(failed)?;
         fs::rename(&name, &self.path).map_err(failed)
     }
 }
@@ -58,6 +63,8 @@ mod tests {
         let cursor: HistoryCursor = text.parse().unwrap();
         file.write(&cursor).unwrap();
         assert_eq!(CursorFile::open(path.clone()).unwrap().cursor(), cursor);
+        fs::write(&path, "").unwrap();
+        assert!(matches!(CursorFile::open(path.clone()), Err(Failure::EmptyCursor { .. })));
         fs::write(&path, "nonsense").unwrap();
         assert!(matches!(CursorFile::open(path), Err(Failure::Cursor { .. })));
     }

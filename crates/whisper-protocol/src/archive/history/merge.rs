@@ -10,6 +10,8 @@
 //!
 //! It has no clock and no connection.
 
+use std::collections::VecDeque;
+
 use p2p_world::HashMap;
 
 use super::cursor::{ArchivePlace, HashKey, HistoryCursor, MAX_ARCHIVES, MAX_EXPECTED, NodeTag};
@@ -39,6 +41,9 @@ struct Merged {
     horizon: u32,
     /// Expected envelopes: their expiry, and when they were delivered, in seconds since 1970.
     expected: HashMap<HashKey, (u32, u32)>,
+    /// The expected envelopes in the page that is being delivered, in the order of their arrival. They stay expected until the
+    /// reader is past them: it may stop in the middle of the page, and its cursor must still know them.
+    met: VecDeque<(u64, HashKey)>,
     /// The time after which expected envelopes are looked through.
     next_check: u32,
 }
@@ -63,6 +68,7 @@ impl Merge {
                 end: place.end,
                 horizon: place.horizon,
                 expected: expected.collect(),
+                met: VecDeque::new(),
                 next_check: 0,
             }
         };
@@ -83,7 +89,8 @@ impl Merge {
             self.archives.remove(0);
         }
         let (horizon, expected) = (self.latest_expiry, HashMap::default());
-        self.archives.push(Merged { id, node, end: 0, horizon, expected, next_check: 0 });
+        let met = VecDeque::new();
+        self.archives.push(Merged { id, node, end: 0, horizon, expected, met, next_check: 0 });
         replaced
     }
 
@@ -112,8 +119,11 @@ impl Merge {
         let Some(merged) = self.archives.iter_mut().find(|merged| merged.id == id) else {
             return sorted;
         };
+        merged.met.clear();
         for stored in envelopes {
-            if merged.expected.remove(&key(&stored.envelope)).is_some() {
+            let key = key(&stored.envelope);
+            if merged.expected.contains_key(&key) {
+                merged.met.push_back((stored.arrival, key));
                 continue;
             }
             let is_new = stored.envelope.expiry() > merged.horizon;
@@ -134,7 +144,7 @@ impl Merge {
     ) {
         for merged in &mut self.archives {
             if merged.id == id {
-                merged.end = merged.end.max(end);
+                merged.pass(end);
                 continue;
             }
             let expected = delivered
@@ -185,6 +195,15 @@ impl Merge {
 }
 
 impl Merged {
+    /// The archive was read up to this arrival number: what it was expected to bring up to there has come.
+    fn pass(&mut self, end: u64) {
+        self.end = self.end.max(end);
+        let passed = self.met.iter().take_while(|(arrival, _)| *arrival <= end).count();
+        for (_, key) in self.met.drain(..passed) {
+            self.expected.remove(&key);
+        }
+    }
+
     /// Forgets the expected envelopes that expire first, if there are more than `max`.
     fn limit(&mut self, max: usize) {
         let excess = self.expected.len().saturating_sub(max);

@@ -49,6 +49,11 @@ impl World {
 
     /// Reads up to `count` envelopes of an archive.
     fn read(&mut self, archive: usize, count: usize, now: u32) {
+        self.read_part(archive, count, usize::MAX, now);
+    }
+
+    /// As [`World::read`], and stops after `part` envelopes that are new, as a reader with a limit does.
+    fn read_part(&mut self, archive: usize, count: usize, part: usize, now: u32) {
         let id = id(archive);
         self.merge.add(id, id.0);
         let after = self.merge.end(id);
@@ -67,6 +72,13 @@ impl World {
                 new.push(doubt);
             }
         }
+        new.sort_unstable_by_key(|stored| stored.arrival);
+        let end = if part < new.len() {
+            new.truncate(part);
+            new.last().map_or(after, |stored| stored.arrival)
+        } else {
+            end
+        };
         for stored in &new {
             *self.delivered.entry(stored.envelope.nonce()).or_default() += 1;
         }
@@ -94,6 +106,8 @@ impl World {
 enum Step {
     Append(usize, u64),
     Read(usize, usize),
+    /// Stops within a page, and goes on from the cursor.
+    ReadPart(usize, usize, usize),
     Restart,
     Wait(u32),
 }
@@ -102,6 +116,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => (0..3_usize, 0..40_u64).prop_map(|(archive, number)| Step::Append(archive, number)),
         4 => (0..3_usize, 1..6_usize).prop_map(|(archive, count)| Step::Read(archive, count)),
+        2 => (0..3_usize, 1..9_usize, 0..3_usize)
+            .prop_map(|(archive, count, part)| Step::ReadPart(archive, count, part)),
         1 => Just(Step::Restart),
         1 => (0..100_u32).prop_map(Step::Wait),
     ];
@@ -116,6 +132,10 @@ proptest! {
             match step {
                 Step::Append(archive, number) => world.append(archive, number),
                 Step::Read(archive, count) => world.read(archive, count, now),
+                Step::ReadPart(archive, count, part) => {
+                    world.read_part(archive, count, part, now);
+                    world.restart(now);
+                }
                 Step::Restart => world.restart(now),
                 Step::Wait(seconds) => now += seconds,
             }
@@ -198,6 +218,7 @@ fn an_archive_that_lacks_what_others_have_is_noticed() {
     assert_eq!(merge.handle_caught_up(NOW + BEHIND + 10, id(1)), Some(2));
     assert_eq!(merge.handle_caught_up(NOW + BEHIND + 10, id(0)), Some(0));
     assert_eq!(merge.sort(id(1), vec![first]), Sorted::default());
+    merge.deliver(NOW, id(1), &[], 1);
     assert_eq!(merge.handle_caught_up(NOW + BEHIND + 20, id(1)), Some(1));
 }
 
