@@ -28,10 +28,10 @@ use super::{
     peers::{ArchivePeer, ArchivePeers},
     wire::{ArchivePage, ArchiveQuery, ArchiveRefusal, PageState, RefusalCode},
 };
-use crate::{ArchiveId, StoredEnvelope, clock::corrector::ClockCorrector};
+use crate::{StoredEnvelope, clock::corrector::ClockCorrector};
 use doubts::{Sightings, Verdict};
 use follower::{Followed, Follower, Target};
-use merge::{Merge, Sorted};
+use merge::{ArchiveAt, Merge, Sorted};
 use reader::Reader;
 use request::{Asked, Start};
 
@@ -85,7 +85,7 @@ enum SourceState {
 #[derive(Debug)]
 struct Page {
     index: usize,
-    archive: ArchiveId,
+    at: ArchiveAt,
     envelopes: VecDeque<(StoredEnvelope, bool)>,
     end: u64,
     state: PageState,
@@ -95,6 +95,12 @@ struct Checked {
     page: Page,
     doubtful: Vec<StoredEnvelope>,
     verdict: Verdict,
+}
+
+/// The archive of a peer, at that peer.
+fn place(peer: &ArchivePeer) -> ArchiveAt {
+    let node = std::array::from_fn(|index| peer.id.0[index]);
+    ArchiveAt { id: peer.summary.id, node }
 }
 
 impl History {
@@ -174,7 +180,7 @@ impl History {
     pub fn progress(&self) -> impl Iterator<Item = HistoryProgress> {
         self.followed.iter().filter_map(|source| {
             let peer = source.peer.as_ref()?;
-            let end = self.merge.end(peer.summary.id);
+            let end = self.merge.end(place(peer));
             Some(HistoryProgress { node: peer.id, end, newest: source.newest.max(end) })
         })
     }
@@ -205,11 +211,11 @@ impl History {
 
     fn begin(&mut self, index: usize, peer: ArchivePeer, reply: oneshot::Sender<ArchiveQuery>) {
         let (node, new) = (peer.id, peer.summary.id);
-        let tag = std::array::from_fn(|index| node.0[index]);
-        if let Some(old) = self.merge.add(new, tag) {
+        let at = place(&peer);
+        if let Some(old) = self.merge.add(at) {
             self.told.push_back(HistoryEvent::Replaced { node, old, new });
         }
-        let after = self.merge.end(new);
+        let after = self.merge.end(at);
         let newest = peer.summary.newest;
         let state = SourceState::Reading;
         self.followed[index] = Source { peer: Some(peer), newest, state, is_behind: false };
@@ -220,23 +226,23 @@ impl History {
     fn handle_page(&mut self, index: usize, page: ArchivePage) {
         let source = &mut self.followed[index];
         let Some(peer) = &source.peer else { return };
-        let (node, archive) = (peer.id, peer.summary.id);
+        let (node, at) = (peer.id, place(peer));
         source.newest = page.newest;
         // An archive also removes envelopes while it is connected.
-        let after = self.merge.end(archive);
+        let after = self.merge.end(at);
         let removed = page.oldest.saturating_sub(after.saturating_add(1));
         if after > 0 && removed > 0 {
             self.told.push_back(HistoryEvent::Removed { node, arrivals: removed });
         }
-        let Sorted { new, doubtful } = self.merge.sort(archive, page.envelopes);
+        let Sorted { new, doubtful } = self.merge.sort(at, page.envelopes);
         let envelopes = new.into_iter().map(|stored| (stored, false)).collect();
-        let page = Page { index, archive, envelopes, end: page.end, state: page.state };
+        let page = Page { index, at, envelopes, end: page.end, state: page.state };
         if doubtful.is_empty() {
             self.page = Some(page);
             return;
         }
         let (peers, now) = (Arc::clone(&self.peers), Instant::now());
-        let others = self.merge.others(archive);
+        let others = self.merge.others(at);
         let witnesses: Vec<_> =
             others.map(|(id, end)| self.sightings.witness(&peers, now, id, end)).collect();
         let password = self.asked.password.clone();
@@ -265,7 +271,7 @@ impl History {
             // The node says so when it is connected again.
             RefusalCode::Replaced => {}
             RefusalCode::Ahead => {
-                self.merge.restart(archive);
+                self.merge.restart(place(&peer));
                 let event = HistoryEvent::Replaced { node, old: archive, new: archive };
                 self.told.push_back(event);
             }
@@ -285,13 +291,13 @@ impl History {
         let taken: Vec<_> = page.envelopes.drain(..count).collect();
         let is_whole = page.envelopes.is_empty();
         let last = taken.last().map_or(0, |(stored, _)| stored.arrival);
-        let (archive, index) = (page.archive, page.index);
+        let (at, index) = (page.at, page.index);
         let end = if is_whole { page.end } else { last };
         let node = self.followed[index].peer.as_ref().map_or(NodeId([0; 64]), |peer| peer.id);
         let (delivered, maybe_repeated): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
-        self.merge.deliver(self.corrector.now(), archive, &delivered, end);
+        self.merge.deliver(self.corrector.now(), at, &delivered, end);
         if let Some(page) = self.page.take_if(|_| is_whole) {
-            self.handle_delivered(index, page.state, archive);
+            self.handle_delivered(index, page.state, at);
         }
         let delivered = delivered.into_iter().zip(maybe_repeated);
         let envelopes: Vec<_> = delivered
@@ -316,7 +322,7 @@ impl History {
     }
 
     /// A page of an archive is delivered.
-    fn handle_delivered(&mut self, index: usize, state: PageState, archive: ArchiveId) {
+    fn handle_delivered(&mut self, index: usize, state: PageState, at: ArchiveAt) {
         let source = &mut self.followed[index];
         if state == PageState::More {
             source.state = SourceState::Reading;
@@ -326,7 +332,7 @@ impl History {
         if let Some(reader) = &mut self.reader {
             reader.forget(self.corrector.now());
         }
-        if let Some(missing) = self.merge.handle_caught_up(self.corrector.now(), archive) {
+        if let Some(missing) = self.merge.handle_caught_up(self.corrector.now(), at) {
             let was_behind = std::mem::replace(&mut source.is_behind, missing > 0);
             if let Some(peer) = source.peer.as_ref().filter(|_| missing > 0 && !was_behind) {
                 self.told.push_back(HistoryEvent::Behind { node: peer.id, missing });

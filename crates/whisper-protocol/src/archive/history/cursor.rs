@@ -67,11 +67,11 @@ impl HistoryCursor {
     /// The arrival number up to which an archive has been read; 0 if it has not been.
     #[must_use]
     pub fn end(&self, archive: ArchiveId) -> u64 {
-        let place = self.archives.iter().find(|place| place.id == archive);
-        place.map_or(0, |place| place.end)
+        let places = self.archives.iter().filter(|place| place.id == archive);
+        places.map(|place| place.end).max().unwrap_or(0)
     }
 
-    /// The archives that have been read.
+    /// The archives that have been read. One that was read at two nodes is there twice.
     pub fn archives(&self) -> impl Iterator<Item = ArchiveId> {
         self.archives.iter().map(|place| place.id)
     }
@@ -122,11 +122,12 @@ fn read(bytes: &[u8]) -> Result<Option<HistoryCursor>, Error> {
     let cursor =
         cursor.map(|(archives, seen)| HistoryCursor { question, latest_expiry, archives, seen });
     Ok(cursor.filter(|cursor| {
-        let mut ids: Vec<_> = cursor.archives().collect();
-        ids.sort_unstable();
-        ids.dedup();
+        let mut places: Vec<_> =
+            cursor.archives.iter().map(|place| (place.id, place.node)).collect();
+        places.sort_unstable();
+        places.dedup();
         cursor.archives.len() <= MAX_ARCHIVES
-            && ids.len() == cursor.archives.len()
+            && places.len() == cursor.archives.len()
             && *cursor != HistoryCursor::default()
     }))
 }
@@ -252,7 +253,7 @@ mod tests {
             assert_eq!(HistoryCursor::from_bytes(&whole[..length]), Err(ParseCursorError));
         }
         let mut twice = cursor();
-        twice.archives[1].id = twice.archives[0].id;
+        twice.archives[1] = twice.archives[0].clone();
         let mut unsorted = cursor();
         unsorted.archives[0].expected.reverse();
         let mut many = cursor();

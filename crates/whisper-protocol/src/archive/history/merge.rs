@@ -33,10 +33,17 @@ pub(super) struct Merge {
     archives: Vec<Merged>,
 }
 
+/// An archive at a node. The same archive at two nodes is read twice, each at its own pace, and a node that only claims to have
+/// an archive does not change how far the right one was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ArchiveAt {
+    pub(super) id: ArchiveId,
+    pub(super) node: NodeTag,
+}
+
 #[derive(Debug)]
 struct Merged {
-    id: ArchiveId,
-    node: NodeTag,
+    at: ArchiveAt,
     end: u64,
     horizon: u32,
     /// Expected envelopes: their expiry, and when they were delivered, in seconds since 1970.
@@ -63,8 +70,7 @@ impl Merge {
         let restore = |place: &ArchivePlace| {
             let expected = place.expected.iter().map(|(key, expiry)| (*key, (*expiry, now)));
             Merged {
-                id: place.id,
-                node: place.node,
+                at: ArchiveAt { id: place.id, node: place.node },
                 end: place.end,
                 horizon: place.horizon,
                 expected: expected.collect(),
@@ -78,45 +84,49 @@ impl Merge {
 
     /// Adds the archive of a node, if it is not there. What was delivered before is in doubt when it comes from it. Returns the
     /// archive that the node had before, which is forgotten.
-    pub(super) fn add(&mut self, id: ArchiveId, node: NodeTag) -> Option<ArchiveId> {
-        if let Some(known) = self.archives.iter_mut().find(|merged| merged.id == id) {
-            known.node = node;
+    pub(super) fn add(&mut self, at: ArchiveAt) -> Option<ArchiveId> {
+        if self.find(at).is_some() {
             return None;
         }
-        let replaced = self.archives.iter().position(|merged| merged.node == node);
-        let replaced = replaced.map(|index| self.archives.remove(index).id);
+        // The same archive at another node, such as a second one with the same database: it goes on where that one is.
+        let same = self.archives.iter().find(|merged| merged.at.id == at.id);
+        let (end, horizon, expected) = match same {
+            Some(same) => (same.end, same.horizon, same.expected.clone()),
+            None => (0, self.latest_expiry, HashMap::default()),
+        };
+        let replaced = self.archives.iter().position(|merged| merged.at.node == at.node);
+        let replaced = replaced.map(|index| self.archives.remove(index).at.id);
         if self.archives.len() >= MAX_ARCHIVES {
             self.archives.remove(0);
         }
-        let (horizon, expected) = (self.latest_expiry, HashMap::default());
         let met = VecDeque::new();
-        self.archives.push(Merged { id, node, end: 0, horizon, expected, met, next_check: 0 });
+        self.archives.push(Merged { at, end, horizon, expected, met, next_check: 0 });
         replaced
     }
 
     /// An archive has lost its newest envelopes: it is read from the beginning, and everything is in doubt.
-    pub(super) fn restart(&mut self, id: ArchiveId) {
+    pub(super) fn restart(&mut self, at: ArchiveAt) {
         let horizon = self.latest_expiry;
-        if let Some(merged) = self.archives.iter_mut().find(|merged| merged.id == id) {
+        if let Some(merged) = self.archives.iter_mut().find(|merged| merged.at == at) {
             (merged.end, merged.horizon) = (0, horizon);
         }
     }
 
     /// The arrival number up to which an archive was read.
-    pub(super) fn end(&self, id: ArchiveId) -> u64 {
-        self.find(id).map_or(0, |merged| merged.end)
+    pub(super) fn end(&self, at: ArchiveAt) -> u64 {
+        self.find(at).map_or(0, |merged| merged.end)
     }
 
     /// The other archives that have been read, with the arrival number up to which they were.
-    pub(super) fn others(&self, id: ArchiveId) -> impl Iterator<Item = (ArchiveId, u64)> {
-        let others = self.archives.iter().filter(move |merged| merged.id != id && merged.end > 0);
-        others.map(|merged| (merged.id, merged.end))
+    pub(super) fn others(&self, at: ArchiveAt) -> impl Iterator<Item = (ArchiveId, u64)> {
+        let is_other = move |merged: &&Merged| merged.at.id != at.id && merged.end > 0;
+        self.archives.iter().filter(is_other).map(|merged| (merged.at.id, merged.end))
     }
 
     /// An archive has these envelopes after what was read of it.
-    pub(super) fn sort(&mut self, id: ArchiveId, envelopes: Vec<StoredEnvelope>) -> Sorted {
+    pub(super) fn sort(&mut self, at: ArchiveAt, envelopes: Vec<StoredEnvelope>) -> Sorted {
         let mut sorted = Sorted::default();
-        let Some(merged) = self.archives.iter_mut().find(|merged| merged.id == id) else {
+        let Some(merged) = self.archives.iter_mut().find(|merged| merged.at == at) else {
             return sorted;
         };
         merged.met.clear();
@@ -138,12 +148,12 @@ impl Merge {
     pub(super) fn deliver(
         &mut self,
         now: u32,
-        id: ArchiveId,
+        at: ArchiveAt,
         delivered: &[StoredEnvelope],
         end: u64,
     ) {
         for merged in &mut self.archives {
-            if merged.id == id {
+            if merged.at == at {
                 merged.pass(end);
                 continue;
             }
@@ -159,8 +169,8 @@ impl Merge {
 
     /// An archive was read to its newest envelope. Returns how many envelopes it should have, and does not. `now`: seconds
     /// since 1970.
-    pub(super) fn handle_caught_up(&mut self, now: u32, id: ArchiveId) -> Option<usize> {
-        let merged = self.archives.iter_mut().find(|merged| merged.id == id)?;
+    pub(super) fn handle_caught_up(&mut self, now: u32, at: ArchiveAt) -> Option<usize> {
+        let merged = self.archives.iter_mut().find(|merged| merged.at == at)?;
         if now < merged.next_check {
             return None;
         }
@@ -189,8 +199,8 @@ impl Merge {
         }
     }
 
-    fn find(&self, id: ArchiveId) -> Option<&Merged> {
-        self.archives.iter().find(|merged| merged.id == id)
+    fn find(&self, at: ArchiveAt) -> Option<&Merged> {
+        self.archives.iter().find(|merged| merged.at == at)
     }
 }
 
@@ -228,7 +238,8 @@ impl Merged {
             horizon = forgotten.first().map_or(horizon, |(_, expiry)| horizon.max(*expiry));
         }
         expected.sort_unstable();
-        ArchivePlace { id: self.id, node: self.node, end: self.end, horizon, expected }
+        let ArchiveAt { id, node } = self.at;
+        ArchivePlace { id, node, end: self.end, horizon, expected }
     }
 }
 

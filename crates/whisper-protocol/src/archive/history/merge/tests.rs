@@ -14,8 +14,10 @@ fn stored(arrival: u64, number: u64, ttl: u32) -> StoredEnvelope {
     StoredEnvelope { arrival, envelope }
 }
 
-fn id(index: usize) -> ArchiveId {
-    ArchiveId([u8::try_from(index).unwrap() + 1; 8])
+/// An archive at a node of its own.
+fn id(index: usize) -> ArchiveAt {
+    let id = [u8::try_from(index).unwrap() + 1; 8];
+    ArchiveAt { id: ArchiveId(id), node: id }
 }
 
 fn index(arrival: u64) -> usize {
@@ -55,7 +57,7 @@ impl World {
     /// As [`World::read`], and stops after `part` envelopes that are new, as a reader with a limit does.
     fn read_part(&mut self, archive: usize, count: usize, part: usize, now: u32) {
         let id = id(archive);
-        self.merge.add(id, id.0);
+        self.merge.add(id);
         let after = self.merge.end(id);
         let page: Vec<_> =
             self.archives[archive].iter().skip(index(after)).take(count).cloned().collect();
@@ -209,8 +211,8 @@ fn too_many_expected_envelopes_are_in_doubt_and_not_lost() {
 #[test]
 fn an_archive_that_lacks_what_others_have_is_noticed() {
     let mut merge = Merge::new(NOW, &HistoryCursor::default());
-    merge.add(id(0), [0; 8]);
-    merge.add(id(1), [1; 8]);
+    merge.add(id(0));
+    merge.add(id(1));
     let [first, second] = [stored(1, 1, 5000), stored(2, 2, 5000)];
     merge.deliver(NOW, id(0), &[first.clone(), second], 2);
     assert_eq!(merge.handle_caught_up(NOW + BEHIND, id(1)), Some(0), "it has some time");
@@ -225,12 +227,30 @@ fn an_archive_that_lacks_what_others_have_is_noticed() {
 #[test]
 fn a_node_with_another_archive_is_noticed() {
     let mut merge = Merge::new(NOW, &HistoryCursor::default());
-    assert_eq!(merge.add(id(0), [7; 8]), None);
+    assert_eq!(merge.add(id(0)), None);
     merge.deliver(NOW, id(0), &[stored(1, 1, 50)], 1);
-    assert_eq!(merge.add(id(0), [8; 8]), None, "the archive has moved to another node");
-    assert_eq!(merge.end(id(0)), 1);
-    assert_eq!(merge.add(id(1), [8; 8]), Some(id(0)));
-    assert_eq!((merge.end(id(0)), merge.end(id(1))), (0, 0));
-    let sorted = merge.sort(id(1), vec![stored(1, 1, 50), stored(2, 2, 51)]);
+    let other = ArchiveAt { id: id(1).id, node: id(0).node };
+    assert_eq!(merge.add(other), Some(id(0).id));
+    assert_eq!((merge.end(id(0)), merge.end(other)), (0, 0));
+    let sorted = merge.sort(other, vec![stored(1, 1, 50), stored(2, 2, 51)]);
     assert_eq!((sorted.new.len(), sorted.doubtful.len()), (1, 1), "it may have been delivered");
+}
+
+/// Two nodes with one database, or a node that moved, or one that lies.
+#[test]
+fn an_archive_at_two_nodes_comes_once_and_neither_changes_how_far_the_other_was_read() {
+    let mut merge = Merge::new(NOW, &HistoryCursor::default());
+    let (one, other) = (id(0), ArchiveAt { node: [9; 8], ..id(0) });
+    merge.add(one);
+    merge.deliver(NOW, one, &[stored(1, 1, 50)], 1);
+    assert_eq!(merge.add(other), None);
+    assert_eq!(merge.end(other), 1, "it goes on there");
+    let next = || vec![stored(2, 2, 50), stored(3, 3, 50)];
+    assert_eq!(merge.sort(one, next()).new.len(), 2);
+    merge.deliver(NOW, one, &next(), 3);
+    assert_eq!(merge.sort(other, next()), Sorted::default(), "both have delivered them");
+    merge.deliver(NOW, other, &[], 5000);
+    let cursor: HistoryCursor = merge.cursor([1; 8]).to_string().parse().unwrap();
+    let merge = Merge::new(NOW, &cursor);
+    assert_eq!((merge.end(one), merge.end(other)), (3, 5000));
 }
