@@ -214,14 +214,15 @@ async fn a_bloom_reads_no_envelope_of_another_topic() {
     archive.append(envelopes(0..3)).await.unwrap();
     // Who reads this row fails.
     let damaged = archive.store.write(|transaction| {
-        transaction.open_table(tables::LOG)?.insert(2, &[6, 0xc0][..])?;
+        transaction.open_table(tables::LOG)?.insert(3, &[6, 0xc0][..])?;
         Ok(())
     });
     damaged.unwrap();
     let bloom = |topic| HistoryFilter::Bloom(Box::new(Bloom::of(Topic([topic, 1, 2, 3]))));
     let page = archive.page(HistoryQuery::new(bloom(0))).await.unwrap();
-    assert_eq!((page.envelopes.len(), page.end), (1, 3));
-    assert!(archive.page(HistoryQuery::new(bloom(1))).await.is_err());
+    // The bits of the topic of the second envelope are among those of the first.
+    assert_eq!((page.envelopes.len(), page.end), (2, 3));
+    assert!(archive.page(HistoryQuery::new(bloom(2))).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ pub(crate) mod problem;
 mod reference;
 mod settings;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
@@ -119,6 +120,8 @@ fn find_file<'a>(
     let path = datadir.join(FILE_NAME);
     match path.try_exists() {
         Ok(exists) => Ok(exists.then_some(Found { path, in_datadir: true })),
+        // The data directory cannot be one: that is said when it is made.
+        Err(source) if source.kind() == io::ErrorKind::NotADirectory => Ok(None),
         Err(source) => Err(Failure::ConfigFile { path, source }),
     }
 }

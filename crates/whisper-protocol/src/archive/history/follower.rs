@@ -31,7 +31,10 @@ const SILENCE: Duration = Duration::from_secs(4 * HEARTBEAT.as_secs());
 /// Time to wait before an archive that failed is asked again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The same, if it refused to answer.
+/// Pause before a replaced archive is read from its beginning. A peer that says so each time must not keep this end busy.
+const RETRY_ANEW: Duration = Duration::from_millis(500);
+
+/// Time to wait before an archive that refused to answer is asked again.
 const RETRY_REFUSED: Duration = Duration::from_secs(60);
 
 /// Which archive is followed.
@@ -105,7 +108,7 @@ impl Follower {
                 }
                 Ok(Some(Answer::Refused(refusal))) => {
                     let pause = match refusal.code {
-                        RefusalCode::Replaced | RefusalCode::Ahead => Duration::ZERO,
+                        RefusalCode::Replaced | RefusalCode::Ahead => RETRY_ANEW,
                         RefusalCode::Unreadable | RefusalCode::TooMany => RETRY,
                         _ => RETRY_REFUSED,
                     };
