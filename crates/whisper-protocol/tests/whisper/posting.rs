@@ -162,7 +162,8 @@ async fn the_protocol_describes_node_and_peers() {
     assert_eq!((of_old.capability().to_string(), of_old.length()), ("shh/5".into(), 64));
     let described: serde_json::Value =
         serde_json::from_str(&protocol.describe_node().unwrap()).unwrap();
-    let expected = r#"{"maxMessageSize":1048576,"minimumPoW":0.2,"version":"6.0",
+    let expected = r#"{"clockCorrection":0,"clockExcess":0,"filters":0,"maxMessageSize":1048576,
+        "minimumPoW":0.2,"version":"6.0",
         "versions":["6.0","5.0"]}"#;
     assert_eq!(described, serde_json::from_str::<serde_json::Value>(expected).unwrap());
     assert_eq!(protocol.describe_peer(&support::random_id()), None);

@@ -26,5 +26,5 @@ fn the_same_seed_gives_the_same_trace() {
     // Something happened: messages reached their filters, and posts ended.
     let count = |what: &str| first.iter().filter(|line| line.contains(what)).count();
     let counts = ["packet", "message", "posted", "ended"].map(count);
-    assert!(counts[0] > 500 && counts[1] > 500 && counts[2] > 10 && counts[3] > 10, "{counts:?}");
+    assert!(counts[0] > 300 && counts[1] > 300 && counts[2] > 10 && counts[3] > 10, "{counts:?}");
 }
