@@ -32,7 +32,7 @@ const SILENCE: Duration = Duration::from_secs(4 * HEARTBEAT.as_secs());
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Pause before a replaced archive is read from its beginning. A peer that says so each time must not keep this end busy.
-const RETRY_ANEW: Duration = Duration::from_millis(500);
+const RETRY_FROM_BEGINNING: Duration = Duration::from_millis(500);
 
 /// Time to wait before an archive that refused to answer is asked again.
 const RETRY_REFUSED: Duration = Duration::from_secs(60);
@@ -108,7 +108,7 @@ impl Follower {
                 }
                 Ok(Some(Answer::Refused(refusal))) => {
                     let pause = match refusal.code {
-                        RefusalCode::Replaced | RefusalCode::Ahead => RETRY_ANEW,
+                        RefusalCode::Replaced | RefusalCode::Ahead => RETRY_FROM_BEGINNING,
                         RefusalCode::Unreadable | RefusalCode::TooMany => RETRY,
                         _ => RETRY_REFUSED,
                     };
