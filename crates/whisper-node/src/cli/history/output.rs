@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use p2p_identity::NodeId;
 use whisper_protocol::{HistoryEnvelope, HistoryEvent};
-use whisper_rpc::types::{HexBytes, HistoryEnvelopeJson, HistoryMessageJson, MessageJson};
+use whisper_rpc::types::{HistoryEnvelopeJson, HistoryMessageJson};
 
 use crate::cli::console;
 use crate::cli::failure::Failure;
@@ -20,7 +20,7 @@ pub(super) enum Format {
 pub(super) fn print(format: Format, stored: &HistoryEnvelope) -> Result<(), Failure> {
     console::print(&match format {
         Format::Text => text(stored),
-        Format::Json => json(stored),
+        Format::Json => json(stored)?,
     })
 }
 
@@ -39,28 +39,12 @@ fn text(stored: &HistoryEnvelope) -> String {
     format!("{}  {}  {content}{again}", humantime::format_rfc3339_seconds(sent), envelope.topic())
 }
 
-fn json(stored: &HistoryEnvelope) -> String {
-    let HistoryEnvelope { envelope, node, arrival, message, maybe_repeated } = stored;
-    let (node, arrival, maybe_repeated) = (HexBytes::from(node.0), *arrival, *maybe_repeated);
-    let line = match message {
-        Some(message) => {
-            let message = MessageJson::from(&**message);
-            serde_json::to_string(&HistoryMessageJson { message, node, arrival, maybe_repeated })
-        }
-        None => serde_json::to_string(&HistoryEnvelopeJson {
-            hash: (*envelope.hash()).into(),
-            topic: envelope.topic(),
-            timestamp: envelope.sent().unwrap_or_default(),
-            ttl: envelope.ttl(),
-            dialect: envelope.dialect().version(),
-            raw: envelope.raw().as_ref().into(),
-            node,
-            arrival,
-            maybe_repeated,
-        }),
+fn json(stored: &HistoryEnvelope) -> Result<String, Failure> {
+    let line = match HistoryMessageJson::of(stored) {
+        Some(message) => serde_json::to_string(&message),
+        None => serde_json::to_string(&HistoryEnvelopeJson::from(stored)),
     };
-    // Strings, numbers and bytes can always be written.
-    line.unwrap_or_default()
+    line.map_err(Failure::Json)
 }
 
 /// A line about an archive, if something is wrong with it.

@@ -16,7 +16,7 @@ impl HistoryPartJson {
             HistoryEvent::Envelopes(envelopes) => {
                 let sizes = envelopes.iter().map(|stored| stored.envelope.raw().len());
                 let bytes = sizes.sum();
-                envelopes.into_iter().for_each(|stored| self.push(stored));
+                envelopes.iter().for_each(|stored| self.push(stored));
                 return bytes;
             }
             HistoryEvent::CaughtUp { .. } => {
@@ -33,25 +33,39 @@ impl HistoryPartJson {
         0
     }
 
-    fn push(&mut self, stored: HistoryEnvelope) {
-        let HistoryEnvelope { envelope, node, arrival, message, maybe_repeated } = stored;
-        let node = node.0.into();
-        if let Some(message) = message {
-            let message = MessageJson::from(&*message);
-            self.messages.push(HistoryMessageJson { message, node, arrival, maybe_repeated });
-            return;
+    fn push(&mut self, stored: &HistoryEnvelope) {
+        match HistoryMessageJson::of(stored) {
+            Some(message) => self.messages.push(message),
+            None => self.envelopes.push(HistoryEnvelopeJson::from(stored)),
         }
-        self.envelopes.push(HistoryEnvelopeJson {
+    }
+}
+
+impl HistoryMessageJson {
+    /// The message in an envelope; `None` if it was not opened.
+    #[must_use]
+    pub fn of(stored: &HistoryEnvelope) -> Option<Self> {
+        let HistoryEnvelope { node, arrival, message, maybe_repeated, .. } = stored;
+        let message = MessageJson::from(&**message.as_ref()?);
+        let (node, arrival, maybe_repeated) = (node.0.into(), *arrival, *maybe_repeated);
+        Some(Self { message, node, arrival, maybe_repeated })
+    }
+}
+
+impl From<&HistoryEnvelope> for HistoryEnvelopeJson {
+    fn from(stored: &HistoryEnvelope) -> Self {
+        let HistoryEnvelope { envelope, node, arrival, maybe_repeated, .. } = stored;
+        Self {
             hash: (*envelope.hash()).into(),
             topic: envelope.topic(),
             timestamp: envelope.sent().unwrap_or_default(),
             ttl: envelope.ttl(),
             dialect: envelope.dialect().version(),
             raw: envelope.raw().as_ref().into(),
-            node,
-            arrival,
-            maybe_repeated,
-        });
+            node: node.0.into(),
+            arrival: *arrival,
+            maybe_repeated: *maybe_repeated,
+        }
     }
 }
 
