@@ -24,7 +24,7 @@ use crate::{
 use load::Load;
 use node::{Node, Role};
 use usage::Usage;
-use verdict::{Quantity, Verdict};
+use verdict::Quantity;
 
 pub(crate) const COMMAND: Command = Command {
     name: "soak",
@@ -239,9 +239,10 @@ impl Soak {
                     .collect();
                 let (line, verdict) = verdict::judge(quantity, &points);
                 println!("  {:10} {line}", node.name());
-                if is_judged && verdict == Verdict::Grows {
-                    failed.push(format!("{}: {} grows", node.name(), quantity.name()));
-                }
+                let fault = verdict.fault().filter(|_| is_judged);
+                failed.extend(
+                    fault.map(|fault| format!("{}: {} {fault}", node.name(), quantity.name())),
+                );
             }
             let excess = samples.iter().find_map(|sample| sample.usage.excess());
             failed.extend(excess.map(|excess| format!("{}: {excess}", node.name())));

@@ -65,6 +65,17 @@ pub(super) enum Verdict {
     Unclear,
 }
 
+impl Verdict {
+    /// Why a soak fails with it. Samples that fit growth, too, show nothing.
+    pub(super) fn fault(self) -> Option<&'static str> {
+        match self {
+            Self::Steady => None,
+            Self::Grows => Some("grows"),
+            Self::Unclear => Some("may grow: a longer soak would tell"),
+        }
+    }
+}
+
 /// Judges the samples of a quantity. Returns a line with the slope and the verdict.
 pub(super) fn judge(quantity: Quantity, points: &[(f64, f64)]) -> (String, Verdict) {
     let (name, unit, allowed) = (quantity.name(), quantity.unit(), quantity.allowed());
@@ -114,5 +125,7 @@ mod tests {
     fn noise_is_no_leak_and_no_proof_of_the_contrary() {
         assert_eq!(verdict(Quantity::Memory, 0.0, 5.0), Verdict::Unclear);
         assert_eq!(judge(Quantity::Memory, &[]).1, Verdict::Unclear);
+        assert!(Verdict::Unclear.fault().is_some() && Verdict::Grows.fault().is_some());
+        assert_eq!(Verdict::Steady.fault(), None);
     }
 }
