@@ -7,8 +7,12 @@ mod finding;
 mod lists;
 mod machine;
 mod peers;
+mod process;
 mod reach;
 mod running;
+#[cfg(test)]
+mod samples;
+mod versions;
 
 use std::path::PathBuf;
 
@@ -76,7 +80,7 @@ impl Doctor {
         let mut findings = lists::check(&flags, &datadir);
         findings.extend(machine::check(&flags, &datadir, node.may_run()));
         findings.extend(reach::check(&flags, &node.peers().await).await);
-        findings.extend(running::check(node).await);
+        findings.extend(running::check(node, &flags).await);
         Ok(findings)
     }
 }

@@ -67,14 +67,19 @@ fn low_space(datadir: &Path, free: u64) -> Option<Finding> {
     })
 }
 
+/// Number of files that a node with all its peers may need.
+pub(super) fn needed_files(flags: &Flags) -> Option<u64> {
+    let network = &flags.network;
+    let peers = u64::try_from(network.maxpeers.saturating_add(network.maxpendpeers)).ok()?;
+    Some(peers.saturating_add(OWN_FILES))
+}
+
 /// Enough file descriptors for all peers.
 fn descriptors(flags: &Flags) -> Option<Finding> {
     #[cfg(unix)]
     {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
-        let network = &flags.network;
-        let peers = u64::try_from(network.maxpeers.saturating_add(network.maxpendpeers)).ok()?;
-        let needed = peers.saturating_add(OWN_FILES);
+        let needed = needed_files(flags)?;
         (limit < needed).then(|| {
             error(
                 format!("this process may open {limit} files, and the node may need {needed}"),

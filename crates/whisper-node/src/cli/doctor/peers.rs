@@ -1,7 +1,8 @@
 //! Rules about what a running node says of itself and its peers.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use p2p_identity::is_private_network;
 use serde_json::Value;
 use whisper_rpc::types::{
     DialStateJson, DroppedJson, InfoJson, NodeInfoJson, OccurrenceJson, PeerInfoJson,
@@ -76,15 +77,35 @@ pub(super) fn check(state: &State, now: u64) -> Vec<Finding> {
             findings.push(warning(format!("{what} ({reason}: {count})"), to_do));
         }
     }
-    let has_inbound = state.peers.iter().any(|peer| peer.network.inbound);
-    let listens = state.node.listen_addr.parse::<SocketAddr>();
-    if !has_inbound && listens.is_ok_and(|addr| !addr.ip().is_loopback()) {
-        findings.push(warning(
-            format!("no other node has connected to this one at {}", state.node.listen_addr),
-            "if they should, open the port in the firewall, and forward it on the router (nat)",
+    findings.extend(reachable(&state.node, &state.peers));
+    findings
+}
+
+/// Whether other nodes can connect to this one.
+fn reachable(node: &NodeInfoJson, peers: &[PeerInfoJson]) -> Option<Finding> {
+    let listens = node.listen_addr.parse::<SocketAddr>().ok();
+    listens.filter(|addr| !addr.ip().is_loopback())?;
+    let own = node.ip.parse::<IpAddr>().ok()?;
+    let remotes = peers.iter().map(|peer| peer.network.remote_address.parse::<SocketAddr>());
+    let remotes: Vec<IpAddr> = remotes.flatten().map(|addr| addr.ip().to_canonical()).collect();
+    let is_outside = |ip: &&IpAddr| match own {
+        _ if own.is_loopback() => !ip.is_loopback(),
+        _ if is_private_network(own) => !ip.is_loopback() && !is_private_network(**ip),
+        _ => false,
+    };
+    if let Some(peer) = remotes.iter().find(is_outside) {
+        return Some(warning(
+            format!("the node tells others the address {own}, which the peer {peer} cannot dial"),
+            "set nat: extip: with the address of this node for others, or upnp or pmp if the router can forward the port",
         ));
     }
-    findings
+    let has_inbound = peers.iter().any(|peer| peer.network.inbound);
+    (!has_inbound).then(|| {
+        warning(
+            format!("no other node has connected to this one at {}", node.listen_addr),
+            "if they should, open the port in the firewall, and forward it on the router (nat)",
+        )
+    })
 }
 
 /// What the node says of its clock and its filters.
@@ -151,7 +172,26 @@ mod tests {
     use p2p_server::{Config, Server};
     use whisper_protocol::Whisper;
 
+    use super::super::samples;
     use super::*;
+
+    #[test]
+    fn a_node_that_others_cannot_dial_is_found() {
+        let found = |own: &str, listens: &str, peer: &str, is_inbound: bool| {
+            let peers = [samples::peer("", &[], peer, is_inbound)];
+            let finding = reachable(&samples::node("", own, listens), &peers);
+            finding.map(|finding| finding.what).unwrap_or_default()
+        };
+        let any = "0.0.0.0:30303";
+        assert!(
+            found("127.0.0.1", any, "10.0.0.7:4000", true).contains("address 127.0.0.1, which")
+        );
+        assert!(found("10.0.0.1", any, "8.8.8.8:4000", true).contains("8.8.8.8 cannot dial"));
+        assert!(found("10.0.0.1", any, "10.0.0.7:4000", false).contains("no other node has"));
+        assert_eq!(found("10.0.0.1", any, "10.0.0.7:4000", true), "");
+        assert_eq!(found("8.8.4.4", any, "8.8.8.8:4000", true), "");
+        assert_eq!(found("127.0.0.1", "127.0.0.1:30303", "8.8.8.8:4000", false), "");
+    }
 
     #[tokio::test]
     async fn every_reason_that_is_looked_for_exists() {

@@ -1,6 +1,6 @@
 //! Asks the running node.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jsonrpsee::core::client::Error as ClientError;
 use p2p_identity::causes;
@@ -9,14 +9,15 @@ use whisper_rpc::client::{AdminClient as _, DebugClient as _, ShhClient as _};
 use super::Doctor;
 use super::finding::{Finding, error, warning};
 use super::peers::{self, State};
+use super::{machine, process, versions};
 use crate::cli::client::connection::Connection;
 use crate::cli::failure::Failure;
 use crate::cli::flags::Flags;
 
 /// The running node, or why it cannot be asked.
 pub(super) enum Running {
-    /// It answers.
-    Yes(Box<Connection>),
+    /// It answers. The path of its socket, if that was used.
+    Yes(Box<Connection>, Option<PathBuf>),
     /// Nothing answers at its socket.
     No,
     /// It does not answer as it should.
@@ -31,7 +32,7 @@ impl Running {
 
     /// The enode URLs of its peers, as far as it tells them.
     pub(super) async fn peers(&self) -> Vec<String> {
-        let Self::Yes(node) = self else { return Vec::new() };
+        let Self::Yes(node, _) = self else { return Vec::new() };
         let peers = node.peers().await.unwrap_or_default();
         peers.into_iter().map(|peer| peer.enode).collect()
     }
@@ -47,7 +48,10 @@ pub(super) async fn connect(doctor: &Doctor, flags: &Flags, datadir: &Path) -> R
         None => None,
     };
     match Connection::open(&place, token.as_deref()).await {
-        Ok(connection) => Running::Yes(Box::new(connection)),
+        Ok(connection) => {
+            let socket = (!place.contains("://")).then(|| PathBuf::from(&place));
+            Running::Yes(Box::new(connection), socket)
+        }
         Err(Failure::NoNode { source, .. }) if doctor.rpc.is_none() && is_absent(&source) => {
             Running::No
         }
@@ -76,9 +80,9 @@ fn refused(failure: &Failure) -> &'static str {
 }
 
 /// Checks the running node.
-pub(super) async fn check(node: Running) -> Vec<Finding> {
-    let node = match node {
-        Running::Yes(node) => node,
+pub(super) async fn check(node: Running, flags: &Flags) -> Vec<Finding> {
+    let (node, socket) = match node {
+        Running::Yes(node, socket) => (node, socket),
         Running::No => {
             let what =
                 "the node does not run: only its configuration and this machine were checked";
@@ -86,8 +90,16 @@ pub(super) async fn check(node: Running) -> Vec<Finding> {
         }
         Running::Unreachable(finding) => return vec![finding],
     };
+    let files = match (socket, machine::needed_files(flags)) {
+        (Some(socket), Some(needed)) => process::check(&socket, needed).await,
+        _ => None,
+    };
     match state(&node).await {
-        Ok(state) => peers::check(&state, now()),
+        Ok(state) => {
+            let findings = peers::check(&state, now());
+            let versions = versions::check(&state.node, &state.peers);
+            findings.into_iter().chain(versions).chain(files).collect()
+        }
         Err(source) => {
             let failure = Failure::Call(source);
             vec![error(
