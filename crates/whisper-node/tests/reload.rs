@@ -6,7 +6,9 @@ use std::num::NonZeroU32;
 use whisper_node::{
     Node, NodeConfig, ReloadError,
     p2p_server::{BanTarget, Config, Event, identity::SecretKey},
-    whisper_protocol::{Interest, MAX_MESSAGE_SIZE, Rate, Work},
+    whisper_protocol::{
+        Interest, MAX_MESSAGE_SIZE, Post, Rate, RateLimits, Recipient, Topic, Work,
+    },
     whisper_rpc::RpcConfig,
 };
 
@@ -108,6 +110,37 @@ async fn listed_nodes_and_limits_act_on_live_peers() {
     for other in others {
         other.node.stop().await;
     }
+    node.node.stop().await;
+}
+
+#[tokio::test]
+async fn rates_act_on_a_live_peer_that_floods() {
+    let mut node = Running::start(config()).await;
+    let peer = Running::start(config().static_node(node.node.server.enode())).await;
+    node.peer_comes(true).await;
+    // The peer was told of no limit, so it does not hold back.
+    node.change(|config| {
+        let messages = NonZeroU32::new(1);
+        let peer = Rate { messages, bytes: None };
+        config.whisper.peers.rates =
+            RateLimits { peer, tolerance: Some(3), ..RateLimits::default() };
+    })
+    .await
+    .unwrap();
+    let key = peer.node.whisper.keys().new_symmetric();
+    let flood = async {
+        loop {
+            let to = Recipient::Symmetric(key.clone());
+            let post = Post { topic: Topic([1; 4]), payload: vec![1; 100], ..Post::new(to) };
+            peer.node.whisper.post(post).await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = flood => {}
+        () = node.peer_comes(false) => {}
+    }
+    assert!(node.node.whisper.stats().limits.over_peer > 0);
+    peer.node.stop().await;
     node.node.stop().await;
 }
 
