@@ -2,44 +2,14 @@
 // page shows is printed. Arguments: `disk` or `server`, where the browser gets the page; channel; password; name; the
 // node's URL.
 
-import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import readline from 'node:readline'
+
+import { openBrowser } from './browser.mjs'
 
 const page = new URL('../../examples/chat.html', import.meta.url)
 const [source, channel, password, name, url] = process.argv.slice(2)
-
-// The browser, with the DevTools protocol on two pipes: messages in JSON, each with a zero byte behind it.
-const profile = mkdtempSync(join(tmpdir(), 'chat-page-'))
-const options = ['--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-dev-shm-usage']
-const browser = spawn('chromium', [...options, `--user-data-dir=${profile}`, '--remote-debugging-pipe'], {
-  stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
-})
-const waiting = new Map()
-let calls = 0
-let session
-const call = (method, params = {}) =>
-  new Promise((resolve, reject) => {
-    waiting.set(++calls, { resolve, reject })
-    browser.stdio[3].write(`${JSON.stringify({ id: calls, method, params, sessionId: session })}\0`)
-  })
-const events = new Map()
-const event = (method) => new Promise((resolve) => events.set(method, resolve))
-let rest = ''
-browser.stdio[4].setEncoding('utf8').on('data', (data) => {
-  const messages = (rest + data).split('\0')
-  rest = messages.pop()
-  for (const { id, result, error, method, params } of messages.map((message) => JSON.parse(message))) {
-    if (error) waiting.get(id).reject(new Error(error.message))
-    else if (id) waiting.get(id).resolve(result)
-    else if (method === 'Runtime.consoleAPICalled') console.log(params.args.map(({ value }) => value).join(' '))
-    else if (method === 'Runtime.exceptionThrown') console.error(params.exceptionDetails)
-    else events.get(method)?.(params)
-  }
-})
 
 const address = async () => {
   if (source === 'disk') return page.href
@@ -48,35 +18,26 @@ const address = async () => {
   return `http://localhost:${server.address().port}/chat.html`
 }
 
-// Types a text into a field, as a person does.
+const browser = await openBrowser()
+browser.on('Runtime.consoleAPICalled', ({ args }) => console.log(args.map(({ value }) => value).join(' ')))
+browser.on('Runtime.exceptionThrown', ({ exceptionDetails }) => console.error(exceptionDetails))
+
+// Types a text into a field.
 const type = async (field, text) => {
-  await call('Runtime.evaluate', { expression: `document.getElementById('${field}').select()` })
-  await call('Input.insertText', { text })
-}
-const enter = async () => {
-  for (const type of ['keyDown', 'keyUp']) {
-    await call('Input.dispatchKeyEvent', { type, key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 13, text: '\r' })
-  }
+  await browser.evaluate(`document.getElementById('${field}').select()`)
+  await browser.type(text)
 }
 
-const { targetId } = await call('Target.createTarget', { url: 'about:blank' })
-session = (await call('Target.attachToTarget', { targetId, flatten: true })).sessionId
-await Promise.all(['Page.enable', 'Runtime.enable'].map((method) => call(method)))
-const loaded = event('Page.loadEventFired')
-await call('Page.navigate', { url: await address() })
-await loaded
+await browser.open(await address())
 // Each change of the status and each message goes to the console, which is printed above.
-const observe = `new MutationObserver((changes) => {
+await browser.evaluate(`new MutationObserver((changes) => {
   for (const { addedNodes } of changes) addedNodes.forEach((node) => console.log(node.textContent))
-}).observe(document.querySelector('main'), { childList: true, subtree: true })`
-await call('Runtime.evaluate', { expression: observe })
+}).observe(document.querySelector('main'), { childList: true, subtree: true })`)
 for (const [field, text] of Object.entries({ channel, password, name, url })) await type(field, text)
-await enter()
+await browser.press('Enter')
 for await (const line of readline.createInterface({ input: process.stdin })) {
   await type('text', line)
-  await enter()
+  await browser.press('Enter')
 }
-browser.kill()
-await new Promise((closed) => browser.on('close', closed))
-rmSync(profile, { recursive: true })
+await browser.close()
 process.exit()

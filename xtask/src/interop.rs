@@ -13,7 +13,7 @@ pub(crate) const COMMAND: Command = Command {
     name: "interop",
     usage: "",
     about: "check that @ethereumjs/devp2p, web3, web3.py and the chats in examples/ work with our node;\n\
-            needs node, npm and python3; go and chromium for two of the chats",
+            needs node, npm and python3; go for a chat, and chromium for another one and the dashboard",
     run: |args| {
         Args::new(args).rest(0)?;
         run(&Workspace::read()?)

@@ -22,6 +22,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod archive;
+mod dashboard;
 pub mod metrics;
 mod node;
 mod reload;

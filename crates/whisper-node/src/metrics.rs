@@ -8,8 +8,11 @@ mod exposition;
 mod process;
 mod serve;
 
+use std::sync::Arc;
+
 use p2p_mux::Metric;
 use p2p_server::Server;
+use p2p_world::World;
 use whisper_protocol::{Info, Whisper};
 use whisper_rpc::RpcMeter;
 
@@ -32,6 +35,8 @@ pub struct Sources {
     pub server: Server,
     /// JSON-RPC.
     pub rpc: RpcMeter,
+    /// The clock of the node.
+    pub world: Arc<dyn World>,
 }
 
 impl Sources {
@@ -61,6 +66,7 @@ fn build(out: &mut Exposition) {
 fn info(out: &mut Exposition, info: Info) {
     let Info {
         pool_bytes,
+        pool_limit,
         envelopes,
         min_work,
         max_message_size,
@@ -72,6 +78,8 @@ fn info(out: &mut Exposition, info: Info) {
         clock_excess,
     } = info;
     out.value(&Metric::gauge("whisper_pool_bytes", "Memory of the pool"), pool_bytes as f64);
+    let family = Metric::gauge("whisper_pool_limit_bytes", "Maximum memory of the pool");
+    out.value(&family, pool_limit as f64);
     out.value(&Metric::gauge("whisper_pool_envelopes", "Envelopes in the pool"), envelopes as f64);
     out.value(
         &Metric::gauge("whisper_min_pow", "Minimum work of an accepted envelope"),

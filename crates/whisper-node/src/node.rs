@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use p2p_server::{Events, Server, StartError};
+use p2p_world::World;
 use whisper_protocol::{Config, Whisper};
 use whisper_rpc::{RpcConfig, RpcError, RpcServer};
 
@@ -55,6 +56,7 @@ pub struct Node {
     rpc: RpcServer,
     metrics: Option<MetricsServer>,
     archive: Option<OpenArchive>,
+    world: Arc<dyn World>,
 }
 
 /// Maximum time to wait for the end of the archive. What was admitted is on the disk before.
@@ -111,8 +113,10 @@ impl Node {
             }
         };
         let events = server.events();
-        match serve(config.rpc, config.metrics, &whisper, &server).await {
-            Ok((rpc, metrics)) => Ok(Self { whisper, server, events, rpc, metrics, archive }),
+        match serve(config.rpc, config.metrics, &whisper, &server, &world).await {
+            Ok((rpc, metrics)) => {
+                Ok(Self { whisper, server, events, rpc, metrics, archive, world })
+            }
             Err(error) => {
                 server.stop().await;
                 whisper.stop().await;
@@ -131,6 +135,16 @@ impl Node {
     #[must_use]
     pub fn rpc(&self) -> &RpcServer {
         &self.rpc
+    }
+
+    /// What the metrics server shows.
+    pub(crate) fn sources(&self) -> Sources {
+        Sources {
+            whisper: self.whisper.clone(),
+            server: self.server.clone(),
+            rpc: self.rpc.meter(),
+            world: Arc::clone(&self.world),
+        }
     }
 
     /// Replaces the metrics server. Returns the one that ran before.
@@ -159,10 +173,12 @@ async fn serve(
     metrics: Option<SocketAddr>,
     whisper: &Whisper,
     server: &Server,
+    world: &Arc<dyn World>,
 ) -> Result<(RpcServer, Option<MetricsServer>), NodeError> {
     let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await?;
     let Some(address) = metrics else { return Ok((rpc, None)) };
-    let sources = Sources { whisper: whisper.clone(), server: server.clone(), rpc: rpc.meter() };
+    let (whisper, server, world) = (whisper.clone(), server.clone(), Arc::clone(world));
+    let sources = Sources { whisper, server, rpc: rpc.meter(), world };
     match metrics::serve(address, sources).await {
         Ok(metrics) => Ok((rpc, Some(metrics))),
         Err(error) => {

@@ -7,7 +7,7 @@ use p2p_server::ServerSettings;
 use p2p_world::HashSet;
 use whisper_protocol::{Config, MAX_MESSAGE_SIZE, MessageSizeError};
 
-use crate::metrics::{self, MetricsError, Sources};
+use crate::metrics::{self, MetricsError};
 use crate::node::{Node, NodeConfig};
 
 /// Why a configuration was not applied. Nothing was changed.
@@ -60,13 +60,8 @@ impl Node {
         if same_port && let Some(old) = self.replace_metrics(None) {
             old.stop().await;
         }
-        let sources = || Sources {
-            whisper: self.whisper.clone(),
-            server: self.server.clone(),
-            rpc: self.rpc().meter(),
-        };
         let new = match to {
-            Some(address) => metrics::serve(address, sources()).await.map(Some),
+            Some(address) => metrics::serve(address, self.sources()).await.map(Some),
             None => Ok(None),
         };
         match new {
@@ -79,7 +74,7 @@ impl Node {
             Err(error) => {
                 if same_port && let Some(address) = from {
                     // It was free a moment ago. If it is taken now, there are no metrics, and the error is the same.
-                    let again = metrics::serve(address, sources()).await?;
+                    let again = metrics::serve(address, self.sources()).await?;
                     self.replace_metrics(Some(again));
                 }
                 Err(error)

@@ -117,6 +117,7 @@ impl Whisper {
         let [queued, queued_direct] = delivery.delivery().queued();
         Info {
             pool_bytes,
+            pool_limit: relays.relays().pool_budget(),
             envelopes,
             min_work: requirements.min_work(),
             max_message_size: requirements.max_message_size(),
@@ -237,6 +238,13 @@ impl Whisper {
     #[must_use]
     pub fn receipt(&self, hash: &[u8; 32]) -> Option<Receipt> {
         self.0.publisher.receipt(hash)
+    }
+
+    /// The receipts of at most `count` posts of this node, the newest first, while they are remembered
+    /// ([`ReceiptSettings::tracked`](crate::ReceiptSettings::tracked)).
+    #[must_use]
+    pub fn latest_posts(&self, count: usize) -> Vec<Receipt> {
+        self.0.publisher.latest(count)
     }
 
     /// What happened to an envelope on this node: where it came from, which peers have it and why others were not sent

@@ -92,18 +92,18 @@ pub(crate) async fn check() -> Result<(), Failure> {
     let start = |name, command, url| Chat::start(name, command, PASSWORD, url);
     let mut chats =
         vec![start("rust", Command::new(rust()?), &enode)?, start("web3", web3(), &ws)?];
-    let has_browser = has("chromium", "--version").await;
-    if has("node", WEBSOCKET).await {
+    let has_browser = script::has("chromium", "--version").await;
+    if script::has("node", WEBSOCKET).await {
         chats.push(start("websocket", websocket(), &ws)?);
     } else {
         skipped("chat.mjs", "this version of node has no WebSocket; version 20.10 has");
     }
-    if has("python3", "--version").await {
+    if script::has("python3", "--version").await {
         chats.push(start("python", script("python3", "chat.py"), &http)?);
     } else {
         skipped("chat.py", "python3 is not in the PATH");
     }
-    if has("go", "version").await {
+    if script::has("go", "version").await {
         chats.push(start("go", Command::new(build_go().await?), &http)?);
     } else {
         skipped("chat.go", "go is not in the PATH");
@@ -205,11 +205,4 @@ async fn build_go() -> Result<PathBuf, Failure> {
     let mut build = Command::new("go");
     let built = build.args(["build", "-o"]).arg(&program).arg(example("chat.go")).status().await?;
     if built.success() { Ok(program) } else { Err("chat.go does not compile (see above)".into()) }
-}
-
-/// Whether a program starts with this argument and succeeds. It gets no input.
-async fn has(program: &str, argument: &str) -> bool {
-    let mut command = Command::new(program);
-    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().await.is_ok_and(|status| status.success())
 }

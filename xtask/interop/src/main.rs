@@ -7,6 +7,7 @@
 mod chats;
 mod check;
 mod connection;
+mod dashboard;
 mod discovery;
 mod node;
 mod peer;
@@ -47,5 +48,7 @@ async fn all() -> Result<(), Failure> {
         None => println!("web3.py: SKIPPED, python3 is not in the PATH"),
     }
     println!("the chats in the folder examples/ talk to each other:");
-    chats::check().await
+    chats::check().await?;
+    println!("the dashboard shows a node in a browser:");
+    dashboard::check().await
 }

@@ -22,13 +22,19 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start() -> Result<Self, Failure> {
+        Self::start_with(&[])
+    }
+
+    /// Like [`start`](Self::start), with further flags.
+    pub(crate) fn start_with(flags: &[&str]) -> Result<Self, Failure> {
         let datadir = TempDir::new()?;
         let binary = binary()?;
         let mut process = Command::new(&binary)
             .args(["run", "--addr", "127.0.0.1", "--port", "0", "--nodiscover"])
             .args(["--http.port", "0", "--http.api", API, "--ws.port", "0", "--ws.api", API])
-            .args(["--verbosity", "2", "--datadir"])
+            .args(["--metrics", "--metrics.port", "0", "--verbosity", "2", "--datadir"])
             .arg(datadir.path())
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -38,7 +44,7 @@ impl Program {
         Ok(Self { process, lines: BufReader::new(stdout).lines(), _datadir: datadir })
     }
 
-    /// The address of a transport as the program prints it: `HTTP`, `WebSocket` or `IPC`. Addresses must be asked for in
+    /// The address of a transport as the program prints it: `HTTP`, `WebSocket`, `IPC` or `metrics`. Addresses must be asked for in
     /// that order.
     pub(crate) async fn address(&mut self, of: &str) -> Result<String, Failure> {
         within(&format!("the address of {of} from whisper-node"), self.find(of)).await?

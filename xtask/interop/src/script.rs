@@ -38,3 +38,10 @@ pub(crate) async fn run(interpreter: &OsStr, args: &[&str]) -> Result<(), Failur
     }
     Err(format!("{script} ended with {status} (see above)").into())
 }
+
+/// Whether a program starts with this argument and succeeds. It gets no input.
+pub(crate) async fn has(program: &str, argument: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().await.is_ok_and(|status| status.success())
+}

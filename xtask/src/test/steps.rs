@@ -114,7 +114,7 @@ pub(super) const STEPS: &[Step] = &[
             Need::step("npm"),
             Need::part("python3", "web3.py and examples/chat.py"),
             Need::part("go", "examples/chat.go").optional_in_ci(),
-            Need::part("chromium", "examples/chat.html").optional_in_ci(),
+            Need::part("chromium", "the dashboard and examples/chat.html").optional_in_ci(),
         ]),
     step("tampering", "100 000 attempts to change a handshake of sec/1 are refused", |_| {
         let test = &["test", "--release", "--package", "rlpx-transport", "--lib", "tampering"];

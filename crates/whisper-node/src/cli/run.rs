@@ -73,11 +73,12 @@ fn banner(node: &Node, access: &AccessSummary, listens_on: IpAddr) -> String {
     let (rpc, (http, ws)) = (node.rpc(), access.schemes());
     format!(
         "enode      {}\nHTTP       {}\nWebSocket  {}\nIPC        {}\naccess     {access}\nmetrics    {}\n\
-         Ctrl-C stops the node.",
+         dashboard  {}\nCtrl-C stops the node.",
         own_address::shown(&node.server.enode(), listens_on),
         url(http, rpc.http_addr()),
         url(ws, rpc.ws_addr()),
         rpc.ipc_path().map_or_else(off, |path| path.display().to_string()),
         url("http", node.metrics_addr()),
+        node.metrics_addr().map_or_else(off, |addr| format!("http://{addr}/, from this machine")),
     )
 }

@@ -1,4 +1,4 @@
-//! The HTTP server from which Prometheus reads the metrics.
+//! The HTTP server from which Prometheus reads the metrics, and browsers the dashboard.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use whisper_rpc::VirtualHosts;
 
 use super::Sources;
+use crate::dashboard::Dashboard;
 
 /// The paths of the metrics: the default of Prometheus, and the path in go-ethereum.
 const PATHS: [&str; 2] = ["/metrics", "/debug/metrics/prometheus"];
@@ -69,7 +71,8 @@ pub struct MetricsServer {
 /// (`/readyz?peers=N`: with at least N), otherwise 503.
 ///
 /// All programs that reach the port can read the metrics, which contain no secrets. Web pages cannot read them, because
-/// the `Host` header must be `localhost` or an IP address.
+/// the `Host` header must be `localhost` or an IP address. The dashboard, a web page at `/`, names peers and envelopes: it
+/// is served only to this machine.
 ///
 /// # Errors
 ///
@@ -79,8 +82,10 @@ pub async fn serve(address: SocketAddr, sources: Sources) -> Result<MetricsServe
     let listener = TcpListener::bind(address).await.map_err(bind_error)?;
     let addr = listener.local_addr().map_err(bind_error)?;
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let dashboard = Dashboard::new(sources.clone(), tasks.clone(), stop.clone());
     let connections = Connections { tasks: tasks.clone(), stop: stop.clone() };
-    tasks.spawn(connections.accept(listener, sources));
+    let hosts = VirtualHosts::new(&["localhost".to_owned()]);
+    tasks.spawn(connections.accept(listener, Context { sources, dashboard, hosts }));
     Ok(MetricsServer { addr, tasks, stop })
 }
 
@@ -105,6 +110,13 @@ impl Drop for MetricsServer {
     }
 }
 
+/// What is served, and under which names.
+struct Context {
+    sources: Sources,
+    dashboard: Dashboard,
+    hosts: VirtualHosts,
+}
+
 /// Accepts connections until the server stops.
 struct Connections {
     tasks: TaskTracker,
@@ -112,14 +124,16 @@ struct Connections {
 }
 
 impl Connections {
-    async fn accept(self, listener: TcpListener, sources: Sources) {
-        let context = Arc::new((sources, VirtualHosts::new(&["localhost".to_owned()])));
+    async fn accept(self, listener: TcpListener, context: Context) {
+        let context = Arc::new(context);
         let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let accept = async || {
             loop {
                 let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
                 match listener.accept().await {
-                    Ok((stream, _)) => self.spawn(answer(stream, Arc::clone(&context)), permit),
+                    Ok((stream, client)) => {
+                        self.spawn(answer(stream, client, Arc::clone(&context)), permit);
+                    }
                     // Most often there are no file descriptors left. Retry when other connections may have ended.
                     Err(error) => {
                         tracing::debug!(%error, "cannot accept a connection for metrics");
@@ -145,15 +159,16 @@ impl Connections {
     }
 }
 
-/// Answers one request. The connection is then closed, so that it does not keep others waiting.
-async fn answer(stream: TcpStream, context: Arc<(Sources, VirtualHosts)>) {
+/// Answers one request. The connection is then closed, so that it does not keep others waiting, unless it becomes the
+/// WebSocket of a dashboard.
+async fn answer(stream: TcpStream, client: SocketAddr, context: Arc<Context>) {
     if SystemTime::now() < SystemTime::UNIX_EPOCH {
         // The HTTP library panics.
         tracing::warn!("metrics are not served: the system clock is before 1970");
         return;
     }
-    let service = service_fn(move |request| {
-        let response = respond(&request, &context.0, &context.1);
+    let service = service_fn(move |mut request| {
+        let response = context.respond(&mut request, client);
         async move { Ok::<_, Infallible>(response) }
     });
     // The error is ignored: the client disconnected, or sent no HTTP.
@@ -163,30 +178,36 @@ async fn answer(stream: TcpStream, context: Arc<(Sources, VirtualHosts)>) {
         .max_buf_size(MAX_HEAD_BYTES)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
 }
 
-fn respond<B>(
-    request: &Request<B>,
-    sources: &Sources,
-    hosts: &VirtualHosts,
-) -> Response<Full<Bytes>> {
-    if !hosts.allow(request) {
-        let accepted = "invalid host specified: use localhost, or an IP address of the node\n";
-        return text(StatusCode::FORBIDDEN, accepted);
-    }
-    let path = request.uri().path();
-    if !PATHS.contains(&path) && ![HEALTH_PATH, READY_PATH].contains(&path) {
-        let paths = "the metrics are at /metrics, the state of the node at /healthz and /readyz\n";
-        return text(StatusCode::NOT_FOUND, paths);
-    }
-    if *request.method() != Method::GET {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "GET is the only method\n");
-    }
-    match path {
-        HEALTH_PATH => healthy(sources),
-        READY_PATH => ready(sources, request.uri().query()),
-        _ => text(StatusCode::OK, sources.render()),
+impl Context {
+    fn respond(
+        &self,
+        request: &mut Request<Incoming>,
+        client: SocketAddr,
+    ) -> Response<Full<Bytes>> {
+        if !self.hosts.allow(request) {
+            let accepted = "invalid host specified: use localhost, or an IP address of the node\n";
+            return text(StatusCode::FORBIDDEN, accepted);
+        }
+        if let Some(answer) = self.dashboard.respond(request, client) {
+            return answer;
+        }
+        let path = request.uri().path();
+        if !PATHS.contains(&path) && ![HEALTH_PATH, READY_PATH].contains(&path) {
+            let paths = "the metrics are at /metrics, the state of the node at /healthz and /readyz, the dashboard at /\n";
+            return text(StatusCode::NOT_FOUND, paths);
+        }
+        if *request.method() != Method::GET {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "GET is the only method\n");
+        }
+        match path {
+            HEALTH_PATH => healthy(&self.sources),
+            READY_PATH => ready(&self.sources, request.uri().query()),
+            _ => text(StatusCode::OK, self.sources.render()),
+        }
     }
 }
 

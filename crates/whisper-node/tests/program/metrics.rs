@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use p2p_identity::SecretKey;
 use p2p_mux::Protocol;
 use p2p_server::{Config, DialFailReason, Event, InboundFailReason, RefuseReason, Server};
+use p2p_world::SystemWorld;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use whisper_node::metrics::Sources;
 use whisper_protocol::{Whisper, Work};
@@ -132,7 +133,9 @@ async fn the_counts_of_a_connection_remain_after_its_end() {
     let mut events = server.events();
     let rpc = RpcConfig { http: None, ws: None, ..RpcConfig::default() };
     let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
-    let sources = Sources { whisper: whisper.clone(), server: server.clone(), rpc: rpc.meter() };
+    let (of_whisper, of_server) = (whisper.clone(), server.clone());
+    let world = SystemWorld::shared();
+    let sources = Sources { whisper: of_whisper, server: of_server, rpc: rpc.meter(), world };
 
     // It waits for the status packet of the node, and disconnects.
     let brief = Protocol::new("shh", 6, 128, |_, mut channel| async move {
@@ -159,7 +162,8 @@ async fn an_idle_client_does_not_delay_the_stop() {
     let server = Server::start(Config::new(SecretKey::random(&mut rand::rng()))).await.unwrap();
     let rpc = RpcConfig { http: None, ws: None, ..RpcConfig::default() };
     let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
-    let sources = Sources { whisper, server: server.clone(), rpc: rpc.meter() };
+    let world = SystemWorld::shared();
+    let sources = Sources { whisper, server: server.clone(), rpc: rpc.meter(), world };
     let metrics = whisper_node::metrics::serve("127.0.0.1:0".parse().unwrap(), sources);
     let metrics = metrics.await.unwrap();
     let mut idle = tokio::net::TcpStream::connect(metrics.addr()).await.unwrap();
@@ -269,7 +273,9 @@ fn every_reason_is_in_debug_drops_and_in_the_metrics() {
 fn other_requests_are_refused() {
     let node = Node::start(&["--metrics", "--metrics.port", "0"]);
     assert_eq!(node.get("/debug/metrics/prometheus").0, "HTTP/1.1 200 OK");
-    assert_eq!(node.get("/").0, "HTTP/1.1 404 Not Found");
+    assert_eq!(node.get("/").0, "HTTP/1.1 200 OK");
+    assert_eq!(node.get("/live").0, "HTTP/1.1 400 Bad Request");
+    assert_eq!(node.get("/else").0, "HTTP/1.1 404 Not Found");
     let ask = |request: &str| Node::raw(&node.metrics, request).0;
     let rebound = "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n";
     assert_eq!(ask(rebound), "HTTP/1.1 403 Forbidden");

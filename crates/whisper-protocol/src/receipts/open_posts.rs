@@ -74,6 +74,12 @@ impl OpenPosts {
         self.open.len()
     }
 
+    /// The first hashes of at most `count` posts, the newest first: the open ones, then those that ended last.
+    pub(crate) fn latest(&self, count: usize) -> Vec<Hash> {
+        let open = self.by_age.values().rev();
+        open.chain(self.ended_order.iter().rev()).take(count).copied().collect()
+    }
+
     /// The progress of an open post.
     pub(crate) fn progress(&self, hash: &Hash) -> Option<Progress> {
         self.open.get(self.first(hash)).map(OpenPost::progress)

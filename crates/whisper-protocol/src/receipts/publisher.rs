@@ -125,6 +125,12 @@ impl Publisher {
         Some(Receipt::new(seals, Arc::clone(&self.states), ending))
     }
 
+    /// The receipts of at most `count` posts, the newest first.
+    pub(crate) fn latest(&self, count: usize) -> Vec<Receipt> {
+        let hashes = self.tracker.latest(count);
+        hashes.iter().filter_map(|hash| self.receipt(hash)).collect()
+    }
+
     /// The envelopes of an earlier post by any of its hashes, while it is remembered.
     pub(crate) fn seals(&self, hash: &[u8; 32]) -> Option<PostSeals> {
         self.states.seals(hash)

@@ -128,6 +128,11 @@ impl PostTracker {
         self.with(|tracked| tracked.posts.handle_unmet(first, rule));
     }
 
+    /// The first hashes of at most `count` posts, the newest first.
+    pub(crate) fn latest(&self, count: usize) -> Vec<Hash> {
+        lock(&self.tracked).posts.latest(count)
+    }
+
     /// The envelopes of a post by any of its hashes, while the post is remembered.
     pub(crate) fn seals(&self, hash: &Hash) -> Option<PostSeals> {
         lock(&self.tracked).posts.seals(hash).cloned()

@@ -229,6 +229,11 @@ impl Pool {
         self.bytes
     }
 
+    /// Maximum of [`bytes`](Self::bytes).
+    pub(crate) fn budget(&self) -> usize {
+        self.budget
+    }
+
     /// How many envelopes left the pool.
     pub(crate) fn counts(&self) -> PoolCounts {
         self.counts

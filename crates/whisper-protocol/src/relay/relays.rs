@@ -231,6 +231,12 @@ impl Relays {
         sizes.fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1))
     }
 
+    /// Maximum bytes of all pools together.
+    pub(crate) fn pool_budget(&self) -> usize {
+        let budgets = self.relays.iter().map(|relay| relay.pool().budget());
+        budgets.fold(0, usize::saturating_add)
+    }
+
     /// Calls `read` with each pooled envelope, highest work first in each dialect, and collects the results. Each pool is
     /// locked meanwhile.
     pub(crate) fn collect<T>(

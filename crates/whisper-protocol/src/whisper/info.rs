@@ -7,6 +7,8 @@ use whisper_pow::Work;
 pub struct Info {
     /// Bytes of the pools, bookkeeping included.
     pub pool_bytes: usize,
+    /// Maximum bytes of the pools: [`Config::pool_bytes`](crate::Config::pool_bytes) for each version of Whisper.
+    pub pool_limit: usize,
     /// Number of envelopes in the pools.
     pub envelopes: usize,
     /// The work that the node requires.

@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use p2p_identity::causes;
-use p2p_server::{DialReason, DialState, Exclusion, ExclusionReason, NextAction, NodeKind};
+use p2p_server::{DialReason, DialState, Exclusion, ExclusionReason, NextAction, NodeKind, Server};
+use p2p_world::World;
 
 use super::context::AdminContext;
 use super::unix_time::{Clocks, of_system_time};
@@ -13,14 +14,19 @@ use crate::types::dial_state::{DialKindJson, DialStateJson, NextActionJson, Outc
 
 pub(super) fn declare(api: &mut Api<AdminContext>) {
     api.call("admin_dialState", [], |admin: &AdminContext, ()| {
-        let (clocks, states) = (admin.clocks(), admin.server.dial_states());
-        let states = states.into_iter().map(|state| DialStateJson::of(state, clocks));
-        Ok(states.collect::<Vec<_>>())
+        Ok(DialStateJson::all(&admin.server, &*admin.world))
     })
     .about("Returns every node that is dialed, connected or remembered: what the node does next, and how the last connection ended.");
 }
 
 impl DialStateJson {
+    /// Every node that a server dials, is connected to, or remembers.
+    #[must_use]
+    pub fn all(server: &Server, world: &dyn World) -> Vec<Self> {
+        let clocks = Clocks::read(world);
+        server.dial_states().into_iter().map(|state| Self::of(state, clocks)).collect()
+    }
+
     fn of(state: DialState, clocks: Clocks) -> Self {
         let DialState { id, enode, kind, trusted, connected, next, last, .. } = state;
         let outcome = |at: SystemTime, why: String| OutcomeJson { at: of_system_time(at), why };
