@@ -21,7 +21,16 @@ pub(super) struct Asking {
     queries: BTreeMap<u64, Asked>,
     /// The greatest id that was used. Answers to earlier ones may be late.
     last: u64,
-    outbox: VecDeque<(u64, Bytes)>,
+    outbox: VecDeque<Waiting>,
+}
+
+/// A message that was not sent yet.
+#[derive(Debug)]
+struct Waiting {
+    /// The query that it is about.
+    id: u64,
+    is_query: bool,
+    message: (u64, Bytes),
 }
 
 /// An open query.
@@ -36,8 +45,7 @@ impl Asking {
     /// Asks. The ids grow.
     pub(super) fn ask(&mut self, query: ArchiveQuery) {
         self.last = self.last.max(query.id);
-        let message = ArchiveMessage::Query(Box::new(query.clone()));
-        self.outbox.push_back(message.encode());
+        self.send(query.id, &ArchiveMessage::Query(Box::new(query.clone())));
         let credit = query.credit.into();
         self.queries.insert(query.id, Asked { query, credit });
     }
@@ -46,13 +54,22 @@ impl Asking {
     pub(super) fn grant(&mut self, id: u64, bytes: u32) {
         let Some(asked) = self.queries.get_mut(&id) else { return };
         asked.credit = asked.credit.saturating_add(bytes.into());
-        self.outbox.push_back(ArchiveMessage::Credit(ArchiveCredit { id, bytes }).encode());
+        self.send(id, &ArchiveMessage::Credit(ArchiveCredit { id, bytes }));
     }
 
-    /// No more of an answer is wanted.
+    /// No more of an answer is wanted. What was not sent for the query is not sent any more: what waits for a peer that does not
+    /// read is bounded by the open queries.
     pub(super) fn cancel(&mut self, id: u64) {
-        if self.queries.remove(&id).is_some() {
-            self.outbox.push_back(ArchiveMessage::Cancel(ArchiveCancel { id }).encode());
+        if self.queries.remove(&id).is_none() {
+            return;
+        }
+        let mut is_sent = true;
+        self.outbox.retain(|waiting| {
+            is_sent &= waiting.id != id || !waiting.is_query;
+            waiting.id != id
+        });
+        if is_sent {
+            self.send(id, &ArchiveMessage::Cancel(ArchiveCancel { id }));
         }
     }
 
@@ -99,7 +116,12 @@ impl Asking {
 
     /// The next message to the peer.
     pub(super) fn poll_transmit(&mut self) -> Option<(u64, Bytes)> {
-        self.outbox.pop_front()
+        self.outbox.pop_front().map(|waiting| waiting.message)
+    }
+
+    fn send(&mut self, id: u64, message: &ArchiveMessage) {
+        let is_query = matches!(message, ArchiveMessage::Query(_));
+        self.outbox.push_back(Waiting { id, is_query, message: message.encode() });
     }
 }
 

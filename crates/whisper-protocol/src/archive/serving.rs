@@ -36,8 +36,8 @@ pub(super) struct Serving {
     queries: BTreeMap<u64, Answering>,
     /// The query that was read last.
     last: u64,
-    /// The query for which a page is being read. It may have been cancelled.
-    reading: Option<u64>,
+    /// The query for which a page is being read; within, `None` if it was cancelled: then its id may be used again.
+    reading: Option<Option<u64>>,
     outbox: VecDeque<(u64, Bytes)>,
 }
 
@@ -133,6 +133,7 @@ impl Serving {
     /// The peer wants no more of an answer.
     pub(super) fn handle_cancel(&mut self, id: u64) {
         self.queries.remove(&id);
+        self.reading = self.reading.map(|reading| reading.filter(|reading| *reading != id));
     }
 
     /// The archive has stored something.
@@ -153,7 +154,7 @@ impl Serving {
         let (after, before) =
             (self.queries.range(self.last.saturating_add(1)..), self.queries.range(..=self.last));
         let (id, query) = after.chain(before).find(|(_, query)| is_due(query))?;
-        (self.last, self.reading) = (*id, Some(*id));
+        (self.last, self.reading) = (*id, Some(Some(*id)));
         let max_bytes = usize::try_from(query.credit.min(MAX_PAGE)).unwrap_or(0);
         let limit = usize::try_from(query.left.min(MAX_ENVELOPES)).unwrap_or(0);
         Some(HistoryQuery { limit, max_bytes, ..query.query.clone() })
@@ -191,7 +192,7 @@ impl Serving {
 
     /// The query for which something was read, if it is still open.
     fn read_query(&mut self) -> Option<(u64, &mut Answering)> {
-        let id = self.reading.take()?;
+        let id = self.reading.take()??;
         Some((id, self.queries.get_mut(&id)?))
     }
 

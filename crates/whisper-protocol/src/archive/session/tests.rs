@@ -12,7 +12,7 @@ use crate::{
     ArchiveId, Envelope, StoredEnvelope,
     archive::{
         serving::HEARTBEAT,
-        wire::{ArchivePage, ArchiveRefusal, PageState, RefusalCode},
+        wire::{ArchiveCancel, ArchivePage, ArchiveRefusal, PageState, RefusalCode},
     },
 };
 
@@ -401,4 +401,49 @@ fn an_archive_that_breaks_its_word_is_cut_off() {
     assert!(asking.handle_page(page(1, 11, 11), 60).unwrap().is_some());
     asking.cancel(1);
     assert_eq!(asking.handle_page(page(1, 12, 12), 60), Ok(None), "it was under way");
+}
+
+/// A page that is read for a cancelled query is not an answer to the next one.
+#[test]
+fn an_id_that_is_used_again_does_not_mix_two_answers() {
+    let mut pair = Pair::new();
+    pair.append(1, 10);
+    pair.append(2, 10);
+    let only = |topic| HistoryFilter::Topics(vec![Topic([topic; 4])]);
+    let ask = |topic| ArchiveQuery { id: 5, ..ArchiveQuery { filter: only(topic), ..all() } };
+    pair.serving.handle_query(pair.now, ask(1), Access::Granted).unwrap();
+    let reading = pair.serving.poll_read().unwrap();
+    pair.serving.handle_cancel(5);
+    pair.serving.handle_query(pair.now, ask(2), Access::Granted).unwrap();
+    let page = pair.page(&reading);
+    pair.serving.handle_page(pair.now, page);
+    assert_eq!(pair.serving.poll_transmit(), None, "that page is for no one");
+    let reading = pair.serving.poll_read().unwrap();
+    let page = pair.page(&reading);
+    pair.serving.handle_page(pair.now, page);
+    let (code, payload) = pair.serving.poll_transmit().unwrap();
+    let ArchiveMessage::Page(page) = ArchiveMessage::decode(code, &payload).unwrap() else {
+        panic!("code {code}")
+    };
+    let arrivals: Vec<_> = page.envelopes.iter().map(|stored| stored.arrival).collect();
+    assert_eq!(arrivals, [2]);
+}
+
+/// What waits for an archive that does not read is no more than the open queries.
+#[test]
+fn a_query_that_is_cancelled_before_it_was_sent_is_not_sent() {
+    let mut asking = Asking::default();
+    for id in 1..100 {
+        asking.ask(ArchiveQuery { id, ..all() });
+        asking.grant(id, 10);
+        asking.cancel(id);
+    }
+    assert_eq!(asking.poll_transmit(), None);
+    asking.ask(ArchiveQuery { id: 100, ..all() });
+    assert!(asking.poll_transmit().is_some());
+    asking.grant(100, 10);
+    asking.cancel(100);
+    let cancel = ArchiveMessage::Cancel(ArchiveCancel { id: 100 }).encode();
+    assert_eq!(asking.poll_transmit(), Some(cancel), "it was sent, so it is cancelled");
+    assert_eq!(asking.poll_transmit(), None, "it needs no more credit");
 }
