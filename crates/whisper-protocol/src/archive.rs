@@ -4,6 +4,7 @@
 //! up to some number misses nothing if it goes on after it, however late an envelope arrives. The time of sending, which the
 //! sender chooses, is not an order.
 
+mod answers;
 mod asking;
 mod error;
 mod fault;

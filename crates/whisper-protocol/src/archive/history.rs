@@ -1,8 +1,10 @@
 //! Reads archives: a stream of all envelopes that a filter lets through, each once.
 
+mod candidates;
 mod cursor;
 mod doubts;
 mod event;
+mod expected;
 mod follower;
 mod merge;
 mod reader;
@@ -20,6 +22,7 @@ use tokio::{
     time::Instant,
 };
 
+use cursor::NodeTag;
 pub use cursor::{HistoryCursor, ParseCursorError};
 pub use event::{HistoryEnvelope, HistoryEvent, HistoryProgress};
 pub use request::{HistoryError, HistoryRequest};
@@ -29,8 +32,9 @@ use super::{
     wire::{ArchivePage, ArchiveQuery, ArchiveRefusal, PageState, RefusalCode},
 };
 use crate::{StoredEnvelope, clock::corrector::ClockCorrector};
-use doubts::{Sightings, Verdict};
-use follower::{Followed, Follower, Target};
+use candidates::Candidates;
+use doubts::{Verdict, Witnesses};
+use follower::{Followed, Follower, Next, Target};
 use merge::{ArchiveAt, Merge, Sorted};
 use reader::Reader;
 use request::{Asked, Start};
@@ -52,7 +56,7 @@ pub struct History {
     merge: Merge,
     reader: Option<Reader>,
     followed: Vec<Source>,
-    sightings: Sightings,
+    witnesses: Witnesses,
     events: mpsc::Receiver<(usize, Followed)>,
     told: VecDeque<HistoryEvent>,
     /// A page that waits for the verdict about its doubtful envelopes.
@@ -69,6 +73,8 @@ struct Source {
     newest: u64,
     state: SourceState,
     is_behind: bool,
+    /// Whether it was read from its beginning again, and has not sent a page since.
+    is_restarted: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +105,11 @@ struct Checked {
 
 /// The archive of a peer, at that peer.
 fn place(peer: &ArchivePeer) -> ArchiveAt {
-    let node = std::array::from_fn(|index| peer.id.0[index]);
-    ArchiveAt { id: peer.summary.id, node }
+    ArchiveAt { id: peer.summary.id, node: tag(&peer.id) }
+}
+
+fn tag(node: &NodeId) -> NodeTag {
+    std::array::from_fn(|index| node.0[index])
 }
 
 impl History {
@@ -109,13 +118,15 @@ impl History {
         corrector: &Arc<ClockCorrector>,
         request: HistoryRequest,
     ) -> Result<Self, HistoryError> {
-        let (asked, Start { cursor, nodes, reader }) = request.asked()?;
-        let targets = targets(&nodes);
+        let (asked, Start { cursor, reader }) = request.asked()?;
+        let targets = targets(&asked.nodes);
+        let candidates: Arc<Mutex<Candidates>> = Arc::default();
         let (sender, events) = mpsc::channel(1);
         let followed = targets.iter().map(|_| Source::default()).collect();
         for (index, target) in targets.into_iter().enumerate() {
-            let (peers, password) = (Arc::clone(peers), asked.password.clone());
-            let follower = Follower { index, target, peers, password, events: sender.clone() };
+            let (peers, candidates) = (Arc::clone(peers), Arc::clone(&candidates));
+            let (password, events) = (asked.password.clone(), sender.clone());
+            let follower = Follower { index, target, candidates, peers, password, events };
             follower.peers.clone().spawn(follower.run());
         }
         Ok(Self {
@@ -125,7 +136,7 @@ impl History {
             asked,
             reader,
             followed,
-            sightings: Sightings::new(Instant::now()),
+            witnesses: Witnesses::new(Instant::now()),
             events,
             told: VecDeque::new(),
             checking: None,
@@ -189,17 +200,18 @@ impl History {
         match event {
             Followed::Began(peer, reply) => self.begin(index, peer, reply),
             Followed::Page(page) => self.handle_page(index, page),
-            Followed::Refused(refusal) => self.handle_refused(index, refusal),
+            Followed::Refused { refusal, next } => self.handle_refused(index, refusal, next),
+            Followed::Lost { node, next } => {
+                self.leave(index, next);
+                self.told.push_back(HistoryEvent::Away { node });
+                self.tell_if_caught_up();
+            }
             Followed::Away(node) => {
-                let source = &mut self.followed[index];
-                source.state = SourceState::Away;
-                if let Some(peer) = source.peer.take() {
-                    self.sightings.handle_seen(Instant::now(), peer.summary.id);
-                }
+                self.leave(index, Next::Waits);
                 match node {
                     Some(node) => self.told.push_back(HistoryEvent::Away { node }),
-                    // A second archive need not be there.
-                    None if self.followed.iter().all(Source::is_away) => {
+                    // A second archive need not be there, and one that refuses is.
+                    None if self.is_without_archive() => {
                         self.told.push_back(HistoryEvent::NoArchive);
                     }
                     None => {}
@@ -209,16 +221,32 @@ impl History {
         }
     }
 
+    /// The archive of a source is not read any more. Returns the archive.
+    fn leave(&mut self, index: usize, next: Next) -> Option<ArchivePeer> {
+        let source = &mut self.followed[index];
+        source.state = match next {
+            Next::Other => SourceState::Reading,
+            Next::Waits => SourceState::Away,
+        };
+        let peer = source.peer.take()?;
+        self.witnesses.handle_seen(Instant::now(), place(&peer).node);
+        Some(peer)
+    }
+
     fn begin(&mut self, index: usize, peer: ArchivePeer, reply: oneshot::Sender<ArchiveQuery>) {
         let (node, new) = (peer.id, peer.summary.id);
         let at = place(&peer);
-        if let Some(old) = self.merge.add(at) {
+        let followed = self.followed.iter().filter_map(|source| source.peer.as_ref());
+        let followed = followed.map(|peer| place(peer).node);
+        let followed: Vec<_> = followed.chain(self.asked.nodes.iter().map(tag)).collect();
+        if let Some(old) = self.merge.add(at, |node| followed.contains(node)) {
             self.told.push_back(HistoryEvent::Replaced { node, old, new });
         }
         let after = self.merge.end(at);
         let newest = peer.summary.newest;
-        let state = SourceState::Reading;
-        self.followed[index] = Source { peer: Some(peer), newest, state, is_behind: false };
+        let source = &mut self.followed[index];
+        (source.peer, source.newest) = (Some(peer), newest);
+        (source.state, source.is_behind) = (SourceState::Reading, false);
         // Without a receiver the node has stopped.
         let _ = reply.send(ArchiveQuery { archive: Some(new), after, ..self.asked.query.clone() });
     }
@@ -227,7 +255,7 @@ impl History {
         let source = &mut self.followed[index];
         let Some(peer) = &source.peer else { return };
         let (node, at) = (peer.id, place(peer));
-        source.newest = page.newest;
+        (source.newest, source.is_restarted) = (page.newest, false);
         // An archive also removes envelopes while it is connected.
         let after = self.merge.end(at);
         let removed = page.oldest.saturating_sub(after.saturating_add(1));
@@ -242,9 +270,7 @@ impl History {
             return;
         }
         let (peers, now) = (Arc::clone(&self.peers), Instant::now());
-        let others = self.merge.others(at);
-        let witnesses: Vec<_> =
-            others.map(|(id, end)| self.sightings.witness(&peers, now, id, end)).collect();
+        let witnesses = self.witnesses.witnesses(&peers, now, self.merge.others(at));
         let password = self.asked.password.clone();
         self.checking = Some(Box::pin(async move {
             let verdict = doubts::ask(&peers, witnesses, &doubtful, password.as_ref()).await;
@@ -254,6 +280,7 @@ impl History {
 
     fn handle_checked(&mut self, checked: Checked) {
         let Checked { mut page, doubtful, verdict } = checked;
+        self.witnesses.handle_verdict(Instant::now(), &verdict);
         let not_delivered = doubtful
             .into_iter()
             .filter(|stored| !verdict.delivered.contains(stored.envelope.hash()))
@@ -263,20 +290,23 @@ impl History {
         self.page = Some(page);
     }
 
-    fn handle_refused(&mut self, index: usize, refusal: ArchiveRefusal) {
-        let source = &mut self.followed[index];
-        let Some(peer) = source.peer.take() else { return };
+    fn handle_refused(&mut self, index: usize, refusal: ArchiveRefusal, next: Next) {
+        let state = self.followed[index].state;
+        let Some(peer) = self.leave(index, next) else { return };
         let (node, archive) = (peer.id, peer.summary.id);
+        let source = &mut self.followed[index];
         match refusal.code {
-            // The node says so when it is connected again.
-            RefusalCode::Replaced => {}
-            RefusalCode::Ahead => {
-                self.merge.restart(place(&peer));
-                let event = HistoryEvent::Replaced { node, old: archive, new: archive };
-                self.told.push_back(event);
+            // It is read from its beginning soon, unless it has said so of its beginning.
+            RefusalCode::Replaced | RefusalCode::Ahead if !source.is_restarted => {
+                (source.state, source.is_restarted) = (state, true);
+                // After `Replaced`, the node says so when it is connected again.
+                if refusal.code == RefusalCode::Ahead {
+                    self.merge.restart(place(&peer));
+                    let event = HistoryEvent::Replaced { node, old: archive, new: archive };
+                    self.told.push_back(event);
+                }
             }
             code => {
-                source.state = SourceState::Away;
                 let text = refusal.text;
                 self.told.push_back(HistoryEvent::Refused { node, code, text });
                 self.tell_if_caught_up();
@@ -356,21 +386,20 @@ impl History {
         }
     }
 
+    fn is_without_archive(&self) -> bool {
+        let is_away = |source: &Source| source.state == SourceState::Away;
+        self.followed.iter().all(is_away) && self.peers.all().is_empty()
+    }
+
     /// Whether an archive is still to be waited for.
     fn is_pending(&self) -> bool {
         let is_any = self.followed.iter().any(|source| source.peer.is_some());
         self.followed.iter().any(|source| match source.state {
             SourceState::Reading => true,
             // Only a named archive, or the first one, must be there.
-            SourceState::Awaited => self.asked.names_nodes || !is_any,
+            SourceState::Awaited => !self.asked.nodes.is_empty() || !is_any,
             SourceState::CaughtUp | SourceState::Away => false,
         })
-    }
-}
-
-impl Source {
-    fn is_away(&self) -> bool {
-        self.state == SourceState::Away
     }
 }
 
@@ -382,8 +411,7 @@ impl std::fmt::Debug for History {
 
 fn targets(nodes: &[NodeId]) -> Vec<Target> {
     if nodes.is_empty() {
-        let claimed: Arc<Mutex<_>> = Arc::default();
-        return vec![Target::Any(claimed); ANY];
+        return vec![Target::Any; ANY];
     }
     nodes.iter().map(|node| Target::Node(*node)).collect()
 }

@@ -14,11 +14,13 @@ use p2p_world::World;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use super::answers::Answer;
 use super::{
     Archive,
+    answers::{self, AnswerReceiver},
     session::{Command, Role, Session},
     settings::{ArchiveSettings, Ends, prove},
-    wire::{ArchivePage, ArchiveQuery, ArchiveRefusal, ArchiveSummary},
+    wire::{ArchiveQuery, ArchiveSummary},
 };
 use crate::{SymmetricKey, lock::lock, stats::counters::Counters};
 
@@ -172,21 +174,11 @@ impl ArchivePeers {
     }
 }
 
-/// A part of an answer.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    /// A page, and its bytes on the wire.
-    Page(ArchivePage, u32),
-    /// The end, without a complete answer.
-    Refused(ArchiveRefusal),
-}
-
 /// A query to an archive. It is cancelled on drop.
 #[derive(Debug)]
 pub(crate) struct OpenQuery {
     id: u64,
-    /// Bounded by the credit.
-    answers: mpsc::UnboundedReceiver<Answer>,
+    answers: AnswerReceiver,
     commands: mpsc::UnboundedSender<Command>,
     /// Bytes of the page that was taken last. They become credit again when the next one is wanted.
     taken: u32,
@@ -195,7 +187,7 @@ pub(crate) struct OpenQuery {
 impl ArchivePeer {
     /// Asks. The id of the query is chosen here; `password` is used if it is needed.
     pub(crate) fn ask(&self, query: ArchiveQuery, password: Option<&SymmetricKey>) -> OpenQuery {
-        let (sender, answers) = mpsc::unbounded_channel();
+        let (sender, answers) = answers::queue(query.credit);
         let id = self.next_query.fetch_add(1, Relaxed);
         let proof = password.map(|key| prove(key, &self.ends));
         let query = Box::new(ArchiveQuery { id, proof, ..query });
@@ -212,11 +204,11 @@ impl OpenQuery {
         if bytes > 0 {
             let _ = self.commands.send(Command::Grant { id: self.id, bytes });
         }
-        let answer = self.answers.recv().await;
-        if let Some(Answer::Page(_, bytes)) = &answer {
-            self.taken = *bytes;
+        let (answer, bytes) = self.answers.next().await?;
+        if matches!(answer, Answer::Page(_)) {
+            self.taken = u32::try_from(bytes).unwrap_or(u32::MAX);
         }
-        answer
+        Some(answer)
     }
 }
 

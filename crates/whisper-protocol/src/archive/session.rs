@@ -13,12 +13,13 @@ use tokio::{
 
 use super::{
     ArchiveError, HistoryFilter, HistoryPage, HistoryQuery,
+    answers::{Answer, AnswerSender, Full},
     asking::Asking,
     fault::ArchiveFault,
-    peers::{Answer, ArchivePeers, Served},
+    peers::{ArchivePeers, Served},
     serving::{Access, Serving},
     settings::Ends,
-    wire::{ArchiveMessage, ArchiveQuery, ArchiveStatus, ArchiveSummary},
+    wire::{ArchiveMessage, ArchiveQuery, ArchiveStatus, ArchiveSummary, PageState},
 };
 use crate::stats::Counter;
 use p2p_world::HashMap;
@@ -37,7 +38,7 @@ pub(super) enum Role {
 /// What a client of this node wants from the other end.
 #[derive(Debug)]
 pub(super) enum Command {
-    Ask { query: Box<ArchiveQuery>, answers: mpsc::UnboundedSender<Answer> },
+    Ask { query: Box<ArchiveQuery>, answers: AnswerSender },
     Grant { id: u64, bytes: u32 },
     Cancel { id: u64 },
 }
@@ -50,7 +51,7 @@ pub(super) struct Session {
     serving: Serving,
     asking: Asking,
     /// Who waits for the answers to the open queries.
-    waiting: HashMap<u64, mpsc::UnboundedSender<Answer>>,
+    waiting: HashMap<u64, AnswerSender>,
     /// The number of the connection in the table of archives, if the other end is one.
     connection: Option<u64>,
     /// Whether the other end has sent its status.
@@ -108,7 +109,7 @@ impl Session {
         commands: mpsc::UnboundedSender<Command>,
     ) -> Self {
         let summary = match &served {
-            Some(served) => summary(served).await,
+            Some(served) => Some(summary(served).await),
             None => None,
         };
         let max_queries = served.as_ref().map_or(0, |served| served.settings.max_queries);
@@ -189,14 +190,13 @@ impl Session {
             ArchiveMessage::Page(page) => {
                 let page = self.asking.handle_page(page, bytes)?;
                 if let Some(page) = page {
-                    let is_last = page.state == super::wire::PageState::Last;
-                    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-                    self.answer(page.id, Answer::Page(page, bytes), is_last);
+                    let (id, is_last) = (page.id, page.state == PageState::Last);
+                    self.answer(id, Answer::Page(page), bytes, is_last)?;
                 }
             }
             ArchiveMessage::Refusal(refusal) => {
                 if let Some(refusal) = self.asking.handle_refusal(refusal)? {
-                    self.answer(refusal.id, Answer::Refused(refusal), true);
+                    self.answer(refusal.id, Answer::Refused(refusal), bytes, true)?;
                 }
             }
         }
@@ -216,13 +216,20 @@ impl Session {
     }
 
     /// Gives a part of an answer to who waits for it.
-    fn answer(&mut self, id: u64, answer: Answer, is_last: bool) {
+    fn answer(
+        &mut self,
+        id: u64,
+        answer: Answer,
+        bytes: usize,
+        is_last: bool,
+    ) -> Result<(), ArchiveFault> {
         if let Some(waiting) = self.waiting.get(&id) {
-            let _ = waiting.send(answer);
+            waiting.send(answer, bytes).map_err(|Full| ArchiveFault::Overrun { id, bytes })?;
         }
         if is_last {
             self.waiting.remove(&id);
         }
+        Ok(())
     }
 
     fn access(&self, query: &ArchiveQuery) -> Access {
@@ -254,20 +261,19 @@ impl Drop for Session {
     }
 }
 
-/// What the archive of this node has. `None` if it cannot be read now.
-async fn summary(served: &Served) -> Option<ArchiveSummary> {
+/// What the archive of this node has. If it cannot be read now, `oldest` is 0: a client asks nevertheless, is told so, and asks
+/// again later.
+async fn summary(served: &Served) -> ArchiveSummary {
     let archive = &served.archive;
     let page = archive.page(HistoryQuery::new(HistoryFilter::All).limit(0)).await;
-    match page {
-        Ok(page) => {
-            let newest = *archive.newest().borrow();
-            Some(ArchiveSummary { id: archive.id(), oldest: page.oldest, newest })
-        }
-        Err(error) => {
+    let oldest = page.map_or_else(
+        |error| {
             tracing::warn!(error = %causes(&error), "the archive cannot be read for a peer");
-            None
-        }
-    }
+            0
+        },
+        |page| page.oldest,
+    );
+    ArchiveSummary { id: archive.id(), oldest, newest: *archive.newest().borrow() }
 }
 
 fn send(sender: Sender, code: u64, payload: Bytes) -> BoxFuture<'static, Result<(), SendError>> {

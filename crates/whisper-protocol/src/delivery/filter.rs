@@ -187,6 +187,19 @@ impl Filter {
         &self.fingerprint
     }
 
+    /// Identifies what it opens: its key and its criteria, except for the dialect. It does not reveal the key.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let signer = self.spec.signer.map_or([0; 65], |signer| signer.to_uncompressed());
+        let work = self.spec.min_work.get().to_be_bytes();
+        let hash = Keccak256::new().chain(&self.fingerprint).chain(&signer).chain(&work);
+        let topics = self.topics();
+        let topics = topics.iter().map(PartialTopic::as_bytes);
+        // The length of each, at most 4, so that two lists are not taken for one another.
+        topics
+            .fold(hash, |hash, topic| hash.chain(&(topic.len() as u64).to_be_bytes()).chain(topic))
+            .finalize()
+    }
+
     /// The topics, without duplicates and without topics that a shorter one includes; empty: any topic.
     pub(crate) fn topics(&self) -> Vec<PartialTopic> {
         let mut topics = self.spec.topics.clone();

@@ -42,6 +42,11 @@ impl StoredMessages {
         self.0.dialect()
     }
 
+    /// Identifies what is opened: the key and the criteria, except for the dialect.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        self.0.digest()
+    }
+
     /// The message in an envelope; `None` if the criteria are not met, or the key does not open it. A message that was sealed
     /// under several rules has several envelopes.
     #[must_use]

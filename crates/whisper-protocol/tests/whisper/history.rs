@@ -18,37 +18,37 @@ use crate::{
     support::{NOW, TOPIC, key, node, unsealed},
 };
 
-const CLIENT: NodeId = NodeId([9; 64]);
+pub(crate) const CLIENT: NodeId = NodeId([9; 64]);
 
 /// A node with an archive.
-struct Server {
-    id: NodeId,
-    node: Whisper,
-    archive: Arc<MemoryArchive>,
+pub(crate) struct Server {
+    pub(crate) id: NodeId,
+    pub(crate) node: Whisper,
+    pub(crate) archive: Arc<MemoryArchive>,
 }
 
 /// A connection between a client and a server. It ends on drop.
-struct Connection {
+pub(crate) struct Connection {
     _cut: oneshot::Sender<()>,
     _ends: [JoinHandle<()>; 2],
 }
 
 impl Server {
-    fn new(number: u8) -> Self {
+    pub(crate) fn new(number: u8) -> Self {
         Self::with(number, ArchiveSettings::default())
     }
 
-    fn with(number: u8, settings: ArchiveSettings) -> Self {
+    pub(crate) fn with(number: u8, settings: ArchiveSettings) -> Self {
         let (node, archive) = (node(), MemoryArchive::with_id([number; 8]));
         node.serve_archive(Arc::clone(&archive) as _, settings);
         Self { id: NodeId([number; 64]), node, archive }
     }
 
-    async fn append(&self, envelopes: &[Envelope]) {
+    pub(crate) async fn append(&self, envelopes: &[Envelope]) {
         self.archive.append(envelopes.to_vec()).await.unwrap();
     }
 
-    fn connect(&self, client: &Whisper) -> Connection {
+    pub(crate) fn connect(&self, client: &Whisper) -> Connection {
         let (near, far) = Channel::pipe();
         let (cut, mut is_cut) = oneshot::channel();
         let asking = client.attach_archive(CLIENT, self.id, near);
@@ -64,17 +64,17 @@ impl Server {
     }
 }
 
-fn request(cursor: HistoryCursor) -> HistoryRequest {
+pub(crate) fn request(cursor: HistoryCursor) -> HistoryRequest {
     HistoryRequest::new(HistoryFilter::Topics(vec![TOPIC]), cursor)
 }
 
 /// Envelopes that no key opens, which do not expire soon.
-fn sealed(numbers: std::ops::Range<u64>) -> Vec<Envelope> {
+pub(crate) fn sealed(numbers: std::ops::Range<u64>) -> Vec<Envelope> {
     numbers.map(|number| Unsealed::v6(NOW + 5000, 5000, TOPIC, &[0; 40]).seal(number)).collect()
 }
 
 /// The numbers of the next envelopes, and the cursor after them.
-async fn numbers(history: &mut History) -> (Vec<u64>, HistoryCursor) {
+pub(crate) async fn numbers(history: &mut History) -> (Vec<u64>, HistoryCursor) {
     match history.next().await.unwrap() {
         HistoryEvent::Envelopes(part) => {
             assert!(part.iter().all(|envelope| !envelope.maybe_repeated));
@@ -86,7 +86,7 @@ async fn numbers(history: &mut History) -> (Vec<u64>, HistoryCursor) {
 }
 
 /// All numbers until the end, and the other events.
-async fn rest(mut history: History) -> (Vec<u64>, Vec<HistoryEvent>) {
+pub(crate) async fn rest(mut history: History) -> (Vec<u64>, Vec<HistoryEvent>) {
     let (mut numbers, mut events) = (Vec::new(), Vec::new());
     while let Some(event) = history.next().await {
         match event {
@@ -291,6 +291,38 @@ async fn a_cursor_of_another_question_is_refused() {
     assert!(client.history(request(cursor).live()).is_ok());
     let none = HistoryRequest::new(HistoryFilter::Topics(Vec::new()), HistoryCursor::default());
     assert_eq!(client.history(none).unwrap_err(), HistoryError::Values { count: 0 });
+}
+
+/// What one key does not open is left out, and what it does not want: another question would miss it.
+#[tokio::test(start_paused = true)]
+async fn a_cursor_of_another_key_or_criteria_is_refused() {
+    let (server, client) = (Server::new(1), node());
+    server.append(&[unsealed(b"hello").seal(0)]).await;
+    let _connection = server.connect(&client);
+    let spec = |bytes: [u8; 32]| {
+        let key = client.keys().add_symmetric(SymmetricKey::from_bytes(bytes));
+        FilterSpec::new(FilterKey::Symmetric(key)).topic(TOPIC)
+    };
+    let messages = |spec| client.stored_messages(spec).unwrap();
+    let read = |spec, cursor| HistoryRequest::messages(messages(spec), cursor);
+    let mut history = client.history(read(spec([5; 32]), HistoryCursor::default())).unwrap();
+    while history.next().await.is_some() {}
+    let cursor = history.cursor();
+    let signer = Some(p2p_identity::SecretKey::random(&mut rand::rng()).public_key());
+    let others = [
+        spec([6; 32]),
+        FilterSpec { signer, ..spec([5; 32]) },
+        FilterSpec { min_work: crate::support::amount(0.1), ..spec([5; 32]) },
+        spec([5; 32]).topic(Topic(*b"else")),
+    ];
+    for other in others {
+        let refused = client.history(read(other, cursor.clone()));
+        assert_eq!(refused.unwrap_err(), HistoryError::OtherQuestion);
+    }
+    let undecrypted = client.history(request(cursor.clone())).unwrap_err();
+    assert_eq!(undecrypted, HistoryError::OtherQuestion);
+    // The same key under another id, as after a restart of the node.
+    assert!(client.history(read(spec([5; 32]), cursor)).is_ok());
 }
 
 /// A reader that takes one envelope at a time gets all of them, and what it does not take waits in the archive.

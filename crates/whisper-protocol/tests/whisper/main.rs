@@ -23,6 +23,7 @@ mod mail_server;
 mod observed;
 mod posting;
 mod quirks;
+mod readers;
 mod reasons;
 mod receipts;
 mod rejections;

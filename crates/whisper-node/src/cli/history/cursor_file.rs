@@ -59,7 +59,7 @@ mod tests {
         let path = dir.path().join("cursor");
         let file = CursorFile::open(path.clone()).unwrap();
         assert_eq!(file.cursor(), HistoryCursor::default());
-        let text = "e501880303030303030303820100d6d588010101010101010188020202020202020205808080";
+        let text = "ea0288030303030303030382010081ffd9d888010101010101010188020202020202020205800180808080";
         let cursor: HistoryCursor = text.parse().unwrap();
         file.write(&cursor).unwrap();
         assert_eq!(CursorFile::open(path.clone()).unwrap().cursor(), cursor);

@@ -2,23 +2,24 @@
 
 use std::{fmt, str::FromStr};
 
-use keccak_lanes::keccak256;
+use keccak_lanes::Keccak256;
 use p2p_mux::rlp::{BufMut, Encodable, Error, Item, List, encode_list, list_length};
 
-use crate::{ArchiveId, archive::wire::ArchiveQuery};
+use super::expected::Bound;
+use crate::{ArchiveId, StoredMessages, archive::wire::ArchiveQuery};
 
 /// Where a reader of archives goes on: for each archive, up to which arrival number it has been read. A default one is the
 /// beginning.
 ///
 /// A reader keeps it, for example as the text that `to_string` makes and `parse` reads. It also remembers which envelopes came
-/// from one archive and are still to come from another, so that they are not delivered twice. Therefore it grows by 20 bytes
-/// for each of them, up to 80 KiB for an archive.
+/// from one archive and are still to come from another, so that they are not delivered twice. Therefore it grows by 21 bytes
+/// for each of them, up to 84 KiB for an archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryCursor {
     /// What was asked; `None` at the beginning.
     pub(super) question: Option<[u8; 8]>,
-    /// The latest expiry of all envelopes that were delivered.
-    pub(super) latest_expiry: u32,
+    /// Of everything that was delivered.
+    pub(super) latest: Bound,
     pub(super) archives: Vec<ArchivePlace>,
     /// Messages that were delivered and may come again in another envelope: the beginning of the hash of their content, and
     /// their expiry; ascending.
@@ -33,10 +34,20 @@ pub(super) struct ArchivePlace {
     pub(super) node: NodeTag,
     /// The archive was read up to this arrival number.
     pub(super) end: u64,
-    /// Envelopes that expire later are in `expected` if they came from other archives only. Earlier ones may be missing.
+    /// Envelopes that expire later and are not within `forgotten` are in `expected` if they came from other archives only.
     pub(super) horizon: u32,
-    /// Envelopes that came from other archives and not from this one, with their expiry; ascending.
-    pub(super) expected: Vec<(HashKey, u32)>,
+    pub(super) forgotten: Bound,
+    /// Envelopes that came from other archives and not from this one; ascending.
+    pub(super) expected: Vec<ExpectedPlace>,
+}
+
+/// An envelope that came from another archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ExpectedPlace {
+    pub(super) key: HashKey,
+    pub(super) expiry: u32,
+    /// The index of that archive in the cursor, or [`NO_SOURCE`].
+    pub(super) source: u8,
 }
 
 /// The beginning of a hash: long enough that two envelopes with the same cannot be found.
@@ -45,8 +56,11 @@ pub(super) type HashKey = [u8; 16];
 /// The beginning of a node id: enough to notice that a node has another archive.
 pub(super) type NodeTag = [u8; 8];
 
-/// Bytes of an expected envelope: the beginning of its hash, and its expiry.
-const EXPECTED: usize = 20;
+/// Bytes of a hash key and an expiry.
+const ENTRY: usize = 20;
+
+/// The source of what came from an archive that is not in the cursor any more.
+pub(super) const NO_SOURCE: u8 = 255;
 
 /// Maximum number of expected envelopes of an archive in a cursor.
 pub(super) const MAX_EXPECTED: usize = 4096;
@@ -54,7 +68,7 @@ pub(super) const MAX_EXPECTED: usize = 4096;
 /// Maximum number of archives in a cursor.
 pub(super) const MAX_ARCHIVES: usize = 16;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A text that is not a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -87,7 +101,14 @@ impl HistoryCursor {
         let seen = joined(&self.seen);
         encode_list(
             &mut out,
-            &[&VERSION, &question, &self.latest_expiry, &self.archives, &&seen[..]],
+            &[
+                &VERSION,
+                &question,
+                &self.latest.expiry,
+                &self.latest.sent,
+                &self.archives,
+                &&seen[..],
+            ],
         );
         out
     }
@@ -113,14 +134,13 @@ fn read(bytes: &[u8]) -> Result<Option<HistoryCursor>, Error> {
     }
     let question = list.item()?;
     let question = if question.bytes()?.is_empty() { None } else { Some(question.array()?) };
-    let latest_expiry = list.uint()?;
+    let latest = bound(&mut list)?;
     let archives = list.list(|list| list.each(|list| list.list(place)))?;
     let seen = split(list.bytes()?);
     list.finish()?;
     let places = archives.into_iter().collect::<Option<Vec<_>>>();
     let cursor = places.zip(seen);
-    let cursor =
-        cursor.map(|(archives, seen)| HistoryCursor { question, latest_expiry, archives, seen });
+    let cursor = cursor.map(|(archives, seen)| HistoryCursor { question, latest, archives, seen });
     Ok(cursor.filter(|cursor| {
         let mut places: Vec<_> =
             cursor.archives.iter().map(|place| (place.id, place.node)).collect();
@@ -132,20 +152,32 @@ fn read(bytes: &[u8]) -> Result<Option<HistoryCursor>, Error> {
     }))
 }
 
+fn bound(list: &mut List<'_>) -> Result<Bound, Error> {
+    Ok(Bound { expiry: list.uint()?, sent: list.uint()? })
+}
+
 fn place(list: &mut List<'_>) -> Result<Option<ArchivePlace>, Error> {
     let (id, node) = (ArchiveId(list.array()?), list.array()?);
-    let (end, horizon) = (list.uint()?, list.uint()?);
-    let expected = split(list.bytes()?);
-    Ok(expected.map(|expected| ArchivePlace { id, node, end, horizon, expected }))
+    let (end, horizon, forgotten) = (list.uint()?, list.uint()?, bound(list)?);
+    let (entries, sources) = (split(list.bytes()?), list.bytes()?);
+    let is_source = |source: &u8| usize::from(*source) < MAX_ARCHIVES || *source == NO_SOURCE;
+    let entries =
+        entries.filter(|entries| entries.len() == sources.len() && sources.iter().all(is_source));
+    Ok(entries.map(|entries| {
+        let one =
+            |((key, expiry), source): (_, &u8)| ExpectedPlace { key, expiry, source: *source };
+        let expected = entries.into_iter().zip(sources).map(one).collect();
+        ArchivePlace { id, node, end, horizon, forgotten, expected }
+    }))
 }
 
 /// Expected envelopes, or seen messages, from their bytes.
 fn split(bytes: &[u8]) -> Option<Vec<(HashKey, u32)>> {
-    let (chunks, rest) = bytes.as_chunks::<EXPECTED>();
+    let (chunks, rest) = bytes.as_chunks::<ENTRY>();
     let is_valid = rest.is_empty()
         && chunks.len() <= MAX_EXPECTED
         && chunks.windows(2).all(|pair| pair[0] < pair[1]);
-    let one = |chunk: &[u8; EXPECTED]| {
+    let one = |chunk: &[u8; ENTRY]| {
         let expiry = std::array::from_fn(|index| chunk[16 + index]);
         (std::array::from_fn(|index| chunk[index]), u32::from_be_bytes(expiry))
     };
@@ -154,7 +186,7 @@ fn split(bytes: &[u8]) -> Option<Vec<(HashKey, u32)>> {
 
 /// The opposite of [`split`].
 fn joined(entries: &[(HashKey, u32)]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(EXPECTED * entries.len());
+    let mut bytes = Vec::with_capacity(ENTRY * entries.len());
     for (key, expiry) in entries {
         bytes.extend_from_slice(key);
         bytes.extend_from_slice(&expiry.to_be_bytes());
@@ -164,8 +196,20 @@ fn joined(entries: &[(HashKey, u32)]) -> Vec<u8> {
 
 impl ArchivePlace {
     fn with<T>(&self, write: impl FnOnce(&[&dyn Encodable]) -> T) -> T {
-        let expected = joined(&self.expected);
-        write(&[&self.id.0, &self.node, &self.end, &self.horizon, &&expected[..]])
+        let entries: Vec<_> = self.expected.iter().map(|one| (one.key, one.expiry)).collect();
+        let sources: Vec<_> = self.expected.iter().map(|one| one.source).collect();
+        let Bound { expiry, sent } = &self.forgotten;
+        let entries = joined(&entries);
+        write(&[
+            &self.id.0,
+            &self.node,
+            &self.end,
+            &self.horizon,
+            expiry,
+            sent,
+            &&entries[..],
+            &&sources[..],
+        ])
     }
 }
 
@@ -193,9 +237,14 @@ impl FromStr for HistoryCursor {
     }
 }
 
-/// A digest of what is asked: with another filter, a cursor would leave out what the other filter lets through.
-pub(super) fn question(asked: &ArchiveQuery) -> [u8; 8] {
-    let digest = keccak256(&asked.encode());
+/// A digest of what is asked: with another question, a cursor would leave out what only that one asks for. `messages`: what
+/// opens the envelopes; what it did not want was left out as well.
+pub(super) fn question(asked: &ArchiveQuery, messages: Option<&StoredMessages>) -> [u8; 8] {
+    let mut hash = Keccak256::new().chain(&asked.encode());
+    if let Some(messages) = messages {
+        hash = hash.chain(&messages.digest());
+    }
+    let digest = hash.finalize();
     std::array::from_fn(|index| digest[index])
 }
 
@@ -204,13 +253,18 @@ mod tests {
     use super::*;
 
     fn cursor() -> HistoryCursor {
-        let expected = vec![([1; 16], 8), ([2; 16], 9)];
-        let (node, expected) = ([5; 8], &expected);
-        let place =
-            |id| ArchivePlace { id, node, end: 300, horizon: 7, expected: expected.clone() };
+        let one = |key, source| ExpectedPlace { key: [key; 16], expiry: 8, source };
+        let place = |id| ArchivePlace {
+            id,
+            node: [5; 8],
+            end: 300,
+            horizon: 7,
+            forgotten: Bound { expiry: 8, sent: 9 },
+            expected: vec![one(1, 0), one(2, NO_SOURCE)],
+        };
         HistoryCursor {
             question: Some([3; 8]),
-            latest_expiry: 1_700_000_000,
+            latest: Bound { expiry: 1_700_000_000, sent: 1_600_000_000 },
             archives: vec![place(ArchiveId([1; 8])), place(ArchiveId([2; 8]))],
             seen: vec![([4; 16], 5)],
         }
@@ -230,19 +284,21 @@ mod tests {
     fn the_format_does_not_change() {
         let small = HistoryCursor {
             question: Some([3; 8]),
-            latest_expiry: 256,
+            latest: Bound { expiry: 256, sent: 255 },
             archives: vec![ArchivePlace {
                 id: ArchiveId([1; 8]),
                 node: [2; 8],
                 end: 5,
                 horizon: 0,
-                expected: Vec::new(),
+                forgotten: Bound { expiry: 1, sent: 0 },
+                expected: vec![ExpectedPlace { key: [4; 16], expiry: 6, source: 0 }],
             }],
             seen: Vec::new(),
         };
         assert_eq!(
             small.to_string(),
-            "e501880303030303030303820100d6d588010101010101010188020202020202020205808080"
+            "f83e0288030303030303030382010081ffedec88010101010101010188020202020202020205\
+             8001809404040404040404040404040404040404000000060080"
         );
     }
 
@@ -259,7 +315,9 @@ mod tests {
         let mut many = cursor();
         let one = |id| ArchivePlace { id: ArchiveId([id; 8]), ..cursor().archives[0].clone() };
         many.archives = (0..=16).map(one).collect();
-        for bad in [twice, unsorted, many] {
+        let mut unknown = cursor();
+        unknown.archives[0].expected[0].source = 16;
+        for bad in [twice, unsorted, many, unknown] {
             assert_eq!(HistoryCursor::from_bytes(&bad.to_bytes()), Err(ParseCursorError));
         }
         for text in ["nonsense", "c0", "c102", "0"] {

@@ -6,12 +6,12 @@ use std::{
 };
 
 use p2p_identity::NodeId;
-use p2p_world::HashSet;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{sleep, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
+use super::candidates::{Candidates, Claim};
 use crate::{
     SymmetricKey,
     archive::{
@@ -38,12 +38,12 @@ const RETRY_FROM_BEGINNING: Duration = Duration::from_millis(500);
 const RETRY_REFUSED: Duration = Duration::from_secs(60);
 
 /// Which archive is followed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Target {
     /// That of this node.
     Node(NodeId),
     /// That of any connected peer, or of this node, that no other follower has.
-    Any(Arc<Mutex<HashSet<NodeId>>>),
+    Any,
 }
 
 /// What happened to an archive.
@@ -52,15 +52,34 @@ pub(super) enum Followed {
     /// It is connected. The answer is the query, from the place where it is to go on.
     Began(ArchivePeer, oneshot::Sender<ArchiveQuery>),
     Page(ArchivePage),
-    Refused(ArchiveRefusal),
-    /// It is not connected, or does not answer; `None` if there is no archive at all.
+    /// It does not answer the question.
+    Refused {
+        refusal: ArchiveRefusal,
+        next: Next,
+    },
+    /// It is not connected any more, or silent.
+    Lost {
+        node: NodeId,
+        next: Next,
+    },
+    /// It is not connected; `None` if there is no archive at all.
     Away(Option<NodeId>),
+}
+
+/// What a follower does when its archive has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It asks another archive at once.
+    Other,
+    /// It waits.
+    Waits,
 }
 
 /// Follows one archive.
 pub(super) struct Follower {
     pub(super) index: usize,
     pub(super) target: Target,
+    pub(super) candidates: Arc<Mutex<Candidates>>,
     pub(super) peers: Arc<ArchivePeers>,
     pub(super) password: Option<SymmetricKey>,
     pub(super) events: mpsc::Sender<(usize, Followed)>,
@@ -68,6 +87,12 @@ pub(super) struct Follower {
 
 /// The reader of the history is gone.
 struct NoReader;
+
+/// Why an answer ended early.
+enum Failure {
+    Refused(ArchiveRefusal),
+    Lost,
+}
 
 impl Follower {
     /// Runs until the answer is complete, or there is no reader.
@@ -83,73 +108,87 @@ impl Follower {
     }
 
     async fn follow(&self) -> Result<(), NoReader> {
+        // When the reader is told that there is none; `None` if it knows.
+        let mut away_at = Some(Instant::now() + PATIENCE);
         loop {
-            let claim = self.claim().await?;
+            let claim = self.claim(away_at).await?;
             let (reply, query) = oneshot::channel();
             self.tell(Followed::Began(claim.peer.clone(), reply)).await?;
             let query = query.await.map_err(|_| NoReader)?;
             let mut open = claim.peer.ask(query, self.password.as_ref());
-            let Some(pause) = self.read(&mut open, claim.peer.id).await? else { return Ok(()) };
-            drop((open, claim));
-            sleep(pause).await;
+            let Some(failure) = self.read(&mut open, &claim).await? else { return Ok(()) };
+            drop(open);
+            let next = self.handle_failure(claim, failure).await?;
+            away_at = (next == Next::Other).then(|| Instant::now() + PATIENCE);
         }
     }
 
-    /// Passes pages on. Returns how long to wait before asking again; `None` if the answer is complete.
-    async fn read(&self, open: &mut OpenQuery, node: NodeId) -> Result<Option<Duration>, NoReader> {
+    /// Passes pages on. Returns why the answer ended early; `None` if it is complete.
+    async fn read(&self, open: &mut OpenQuery, claim: &Claim) -> Result<Option<Failure>, NoReader> {
         loop {
             match timeout(SILENCE, open.next()).await {
-                Ok(Some(Answer::Page(page, _))) => {
+                Ok(Some(Answer::Page(page))) => {
                     let is_last = page.state == PageState::Last;
+                    claim.handle_page();
                     self.tell(Followed::Page(page)).await?;
                     if is_last {
                         return Ok(None);
                     }
                 }
-                Ok(Some(Answer::Refused(refusal))) => {
-                    let pause = match refusal.code {
-                        RefusalCode::Replaced | RefusalCode::Ahead => RETRY_FROM_BEGINNING,
-                        RefusalCode::Unreadable | RefusalCode::TooMany => RETRY,
-                        _ => RETRY_REFUSED,
-                    };
-                    self.tell(Followed::Refused(refusal)).await?;
-                    return Ok(Some(pause));
-                }
-                Ok(None) | Err(_) => {
-                    self.tell(Followed::Away(Some(node))).await?;
-                    return Ok(Some(RETRY));
-                }
+                Ok(Some(Answer::Refused(refusal))) => return Ok(Some(Failure::Refused(refusal))),
+                Ok(None) | Err(_) => return Ok(Some(Failure::Lost)),
             }
         }
     }
 
-    /// Waits for an archive.
-    async fn claim(&self) -> Result<Claim, NoReader> {
+    /// Leaves an archive alone for a while.
+    async fn handle_failure(&self, claim: Claim, failure: Failure) -> Result<Next, NoReader> {
+        let (now, node) = (Instant::now(), claim.peer.id);
+        let pause = match &failure {
+            Failure::Lost => RETRY,
+            Failure::Refused(refusal) => match refusal.code {
+                RefusalCode::Replaced | RefusalCode::Ahead => RETRY_FROM_BEGINNING,
+                RefusalCode::Unreadable | RefusalCode::TooMany => RETRY,
+                _ => RETRY_REFUSED,
+            },
+        };
+        claim.handle_failure(now, pause);
+        drop(claim);
+        let has_other = lock(&self.candidates).has_able(now, &self.connected());
+        let next = if has_other { Next::Other } else { Next::Waits };
+        self.tell(match failure {
+            Failure::Refused(refusal) => Followed::Refused { refusal, next },
+            Failure::Lost => Followed::Lost { node, next },
+        })
+        .await?;
+        Ok(next)
+    }
+
+    /// Waits for an archive. The reader is told at `away_at` that there is none.
+    async fn claim(&self, mut away_at: Option<Instant>) -> Result<Claim, NoReader> {
         let mut changes = self.peers.changes();
-        let mut is_told = false;
         loop {
-            if let Some(claim) = self.try_claim() {
-                return Ok(claim);
-            }
-            // It cannot fail: `peers` has the sender.
-            if is_told {
-                let _ = changes.changed().await;
-            } else if timeout(PATIENCE, changes.changed()).await.is_err() {
-                is_told = true;
+            let now = Instant::now();
+            let until = match Candidates::claim(&self.candidates, now, self.connected()) {
+                Ok(claim) => return Ok(claim),
+                Err(until) => until,
+            };
+            if away_at.take_if(|away_at| *away_at <= now).is_some() {
                 self.tell(Followed::Away(self.target.node())).await?;
             }
+            // It cannot fail: `peers` has the sender.
+            match until.into_iter().chain(away_at).min() {
+                Some(at) => _ = timeout_at(at, changes.changed()).await,
+                None => _ = changes.changed().await,
+            }
         }
     }
 
-    fn try_claim(&self) -> Option<Claim> {
+    /// The archives that can be followed.
+    fn connected(&self) -> Vec<ArchivePeer> {
         match &self.target {
-            Target::Node(id) => self.peers.find(id).map(|peer| Claim { peer, claimed: None }),
-            Target::Any(claimed) => {
-                let mut taken = lock(claimed);
-                let peer = self.peers.all().into_iter().find(|peer| !taken.contains(&peer.id))?;
-                taken.insert(peer.id);
-                Some(Claim { peer, claimed: Some(Arc::clone(claimed)) })
-            }
+            Target::Node(id) => self.peers.find(id).into_iter().collect(),
+            Target::Any => self.peers.all(),
         }
     }
 
@@ -159,24 +198,10 @@ impl Follower {
 }
 
 impl Target {
-    fn node(&self) -> Option<NodeId> {
+    fn node(self) -> Option<NodeId> {
         match self {
-            Self::Node(id) => Some(*id),
-            Self::Any(_) => None,
-        }
-    }
-}
-
-/// An archive that one follower has. Others can take it after the drop.
-struct Claim {
-    peer: ArchivePeer,
-    claimed: Option<Arc<Mutex<HashSet<NodeId>>>>,
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        if let Some(claimed) = &self.claimed {
-            lock(claimed).remove(&self.peer.id);
+            Self::Node(id) => Some(id),
+            Self::Any => None,
         }
     }
 }

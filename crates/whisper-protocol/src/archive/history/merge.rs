@@ -6,30 +6,30 @@
 //!
 //! It forgets what an archive will not bring any more: an archive that was read to its newest envelope stores none that has
 //! expired. If one comes nevertheless, or if too many were expected to remember all, the envelope is in doubt. The other
-//! archives are then asked whether they have it in the part that was read.
+//! archives are then asked whether they have it in the part that was read. What was sent after all that was forgotten is not
+//! in doubt: an archive that brings too much has no say about it.
 //!
 //! It has no clock and no connection.
 
 use std::collections::VecDeque;
 
-use p2p_world::HashMap;
-
-use super::cursor::{ArchivePlace, HashKey, HistoryCursor, MAX_ARCHIVES, MAX_EXPECTED, NodeTag};
-use crate::{ArchiveId, Envelope, StoredEnvelope};
+use super::{
+    cursor::{
+        ArchivePlace, ExpectedPlace, HashKey, HistoryCursor, MAX_ARCHIVES, MAX_EXPECTED, NO_SOURCE,
+        NodeTag,
+    },
+    expected::{Bound, Entry, Expected, key},
+};
+use crate::{ArchiveId, StoredEnvelope};
 
 /// Maximum number of expected envelopes of an archive in memory.
 const MAX_IN_MEMORY: usize = 1 << 17;
 
-/// Seconds after its expiry for which an envelope may still reach an archive: nodes accept late ones, and clocks differ.
-const LATE: u32 = 120;
-
-/// Seconds after which an archive that has been read to its newest envelope should have what others have.
-pub(super) const BEHIND: u32 = 60;
-
 /// What several archives have, as far as they were read.
 #[derive(Debug)]
 pub(super) struct Merge {
-    latest_expiry: u32,
+    /// Of everything that was delivered.
+    latest: Bound,
     archives: Vec<Merged>,
 }
 
@@ -45,9 +45,11 @@ pub(super) struct ArchiveAt {
 struct Merged {
     at: ArchiveAt,
     end: u64,
+    /// What expires later was not forgotten for having expired.
     horizon: u32,
-    /// Expected envelopes: their expiry, and when they were delivered, in seconds since 1970.
-    expected: HashMap<HashKey, (u32, u32)>,
+    /// Of what was forgotten for other reasons, and what was delivered before the archive was first read.
+    forgotten: Bound,
+    expected: Expected,
     /// The expected envelopes in the page that is being delivered, in the order of their arrival. They stay expected until the
     /// reader is past them: it may stop in the middle of the page, and its cursor must still know them.
     met: VecDeque<(u64, HashKey)>,
@@ -67,48 +69,59 @@ pub(super) struct Sorted {
 impl Merge {
     /// Goes on at a cursor. `now`: seconds since 1970.
     pub(super) fn new(now: u32, cursor: &HistoryCursor) -> Self {
-        let restore = |place: &ArchivePlace| {
-            let expected = place.expected.iter().map(|(key, expiry)| (*key, (*expiry, now)));
-            Merged {
-                at: ArchiveAt { id: place.id, node: place.node },
-                end: place.end,
-                horizon: place.horizon,
-                expected: expected.collect(),
-                met: VecDeque::new(),
-                next_check: 0,
-            }
+        let node = |index: u8| cursor.archives.get(usize::from(index)).map(|place| place.node);
+        let entry = |place: &ExpectedPlace| {
+            let source = node(place.source);
+            (place.key, Entry { expiry: place.expiry, delivered: now, source })
+        };
+        let restore = |place: &ArchivePlace| Merged {
+            at: ArchiveAt { id: place.id, node: place.node },
+            end: place.end,
+            horizon: place.horizon,
+            forgotten: place.forgotten,
+            expected: Expected::new(place.expected.iter().map(entry)),
+            met: VecDeque::new(),
+            next_check: 0,
         };
         let archives = cursor.archives.iter().map(restore).collect();
-        Self { latest_expiry: cursor.latest_expiry, archives }
+        Self { latest: cursor.latest, archives }
     }
 
     /// Adds the archive of a node, if it is not there. What was delivered before is in doubt when it comes from it. Returns the
     /// archive that the node had before, which is forgotten.
-    pub(super) fn add(&mut self, at: ArchiveAt) -> Option<ArchiveId> {
+    ///
+    /// If there are too many, one of a node that is not followed is forgotten.
+    pub(super) fn add(
+        &mut self,
+        at: ArchiveAt,
+        is_followed: impl Fn(&NodeTag) -> bool,
+    ) -> Option<ArchiveId> {
         if self.find(at).is_some() {
             return None;
         }
         // The same archive at another node, such as a second one with the same database: it goes on where that one is.
         let same = self.archives.iter().find(|merged| merged.at.id == at.id);
-        let (end, horizon, expected) = match same {
-            Some(same) => (same.end, same.horizon, same.expected.clone()),
-            None => (0, self.latest_expiry, HashMap::default()),
+        let (end, horizon, forgotten, expected) = match same {
+            Some(same) => (same.end, same.horizon, same.forgotten, same.expected.clone()),
+            None => (0, 0, self.latest, Expected::default()),
         };
         let replaced = self.archives.iter().position(|merged| merged.at.node == at.node);
         let replaced = replaced.map(|index| self.archives.remove(index).at.id);
         if self.archives.len() >= MAX_ARCHIVES {
-            self.archives.remove(0);
+            let unused = self.archives.iter().position(|merged| !is_followed(&merged.at.node));
+            self.archives.remove(unused.unwrap_or(0));
         }
-        let met = VecDeque::new();
-        self.archives.push(Merged { at, end, horizon, expected, met, next_check: 0 });
+        let (met, next_check) = (VecDeque::new(), 0);
+        self.archives.push(Merged { at, end, horizon, forgotten, expected, met, next_check });
         replaced
     }
 
     /// An archive has lost its newest envelopes: it is read from the beginning, and everything is in doubt.
     pub(super) fn restart(&mut self, at: ArchiveAt) {
-        let horizon = self.latest_expiry;
+        let latest = self.latest;
         if let Some(merged) = self.archives.iter_mut().find(|merged| merged.at == at) {
-            (merged.end, merged.horizon) = (0, horizon);
+            merged.end = 0;
+            merged.forgotten.include(latest);
         }
     }
 
@@ -118,9 +131,9 @@ impl Merge {
     }
 
     /// The other archives that have been read, with the arrival number up to which they were.
-    pub(super) fn others(&self, at: ArchiveAt) -> impl Iterator<Item = (ArchiveId, u64)> {
+    pub(super) fn others(&self, at: ArchiveAt) -> impl Iterator<Item = (ArchiveAt, u64)> {
         let is_other = move |merged: &&Merged| merged.at.id != at.id && merged.end > 0;
-        self.archives.iter().filter(is_other).map(|merged| (merged.at.id, merged.end))
+        self.archives.iter().filter(is_other).map(|merged| (merged.at, merged.end))
     }
 
     /// An archive has these envelopes after what was read of it.
@@ -132,12 +145,14 @@ impl Merge {
         merged.met.clear();
         for stored in envelopes {
             let key = key(&stored.envelope);
-            if merged.expected.contains_key(&key) {
+            if merged.expected.contains(&key) {
                 merged.met.push_back((stored.arrival, key));
                 continue;
             }
-            let is_new = stored.envelope.expiry() > merged.horizon;
-            let list = if is_new { &mut sorted.new } else { &mut sorted.doubtful };
+            let envelope = &stored.envelope;
+            let is_doubtful =
+                envelope.expiry() <= merged.horizon || merged.forgotten.contains(envelope);
+            let list = if is_doubtful { &mut sorted.doubtful } else { &mut sorted.new };
             list.push(stored);
         }
         sorted
@@ -152,19 +167,17 @@ impl Merge {
         delivered: &[StoredEnvelope],
         end: u64,
     ) {
+        self.latest.extend(now, delivered);
         for merged in &mut self.archives {
             if merged.at == at {
                 merged.pass(end);
                 continue;
             }
-            let expected = delivered
-                .iter()
-                .map(|stored| (key(&stored.envelope), (stored.envelope.expiry(), now)));
-            merged.expected.extend(expected);
-            merged.limit(MAX_IN_MEMORY);
+            merged.expected.add(now, at.node, delivered);
+            if let Some(expiry) = merged.expected.limit(MAX_IN_MEMORY) {
+                merged.forgotten.include(Bound { expiry, sent: self.latest.sent });
+            }
         }
-        let expiries = delivered.iter().map(|stored| stored.envelope.expiry());
-        self.latest_expiry = expiries.fold(self.latest_expiry, u32::max);
     }
 
     /// An archive was read to its newest envelope. Returns how many envelopes it should have, and does not. `now`: seconds
@@ -175,28 +188,17 @@ impl Merge {
             return None;
         }
         merged.next_check = now.saturating_add(10);
-        let is_overdue = |(_, delivered): &(u32, u32)| delivered.saturating_add(BEHIND) < now;
-        let missing = merged.expected.values().filter(|expected| is_overdue(expected)).count();
-        let mut horizon = merged.horizon;
-        merged.expected.retain(|_, (expiry, _)| {
-            let is_awaited = expiry.saturating_add(LATE) >= now;
-            if !is_awaited {
-                horizon = horizon.max(*expiry);
-            }
-            is_awaited
-        });
-        merged.horizon = horizon;
+        let missing = merged.expected.overdue(now);
+        merged.horizon = merged.horizon.max(merged.expected.forget_expired(now));
         Some(missing)
     }
 
     /// Where to go on.
     pub(super) fn cursor(&self, question: [u8; 8]) -> HistoryCursor {
-        HistoryCursor {
-            question: Some(question),
-            latest_expiry: self.latest_expiry,
-            archives: self.archives.iter().map(Merged::place).collect(),
-            seen: Vec::new(),
-        }
+        let nodes: Vec<_> = self.archives.iter().map(|merged| merged.at.node).collect();
+        let places = self.archives.iter().map(|merged| merged.place(self.latest.sent, &nodes));
+        let (latest, archives) = (self.latest, places.collect());
+        HistoryCursor { question: Some(question), latest, archives, seen: Vec::new() }
     }
 
     fn find(&self, at: ArchiveAt) -> Option<&Merged> {
@@ -214,37 +216,23 @@ impl Merged {
         }
     }
 
-    /// Forgets the expected envelopes that expire first, if there are more than `max`.
-    fn limit(&mut self, max: usize) {
-        let excess = self.expected.len().saturating_sub(max);
-        if excess == 0 {
-            return;
+    /// `latest_sent`: all that was delivered was sent until then. `nodes`: the nodes of all archives, in order.
+    fn place(&self, latest_sent: u32, nodes: &[NodeTag]) -> ArchivePlace {
+        let (entries, latest_expiry) = self.expected.first(MAX_EXPECTED);
+        let mut forgotten = self.forgotten;
+        if let Some(expiry) = latest_expiry {
+            forgotten.include(Bound { expiry, sent: latest_sent });
         }
-        let mut expiries: Vec<u32> = self.expected.values().map(|(expiry, _)| *expiry).collect();
-        // A part more than is needed, so that this is not done for each envelope.
-        let index = (excess + max / 8).min(expiries.len() - 1);
-        let (_, horizon, _) = expiries.select_nth_unstable(index);
-        let horizon = *horizon;
-        self.horizon = self.horizon.max(horizon);
-        self.expected.retain(|_, (expiry, _)| *expiry > horizon);
-    }
-
-    fn place(&self) -> ArchivePlace {
-        let entries = self.expected.iter().map(|(key, (expiry, _))| (*key, *expiry));
-        let (mut horizon, mut expected): (_, Vec<_>) = (self.horizon, entries.collect());
-        if expected.len() > MAX_EXPECTED {
-            expected.sort_unstable_by_key(|(_, expiry)| std::cmp::Reverse(*expiry));
-            let forgotten = expected.split_off(MAX_EXPECTED);
-            horizon = forgotten.first().map_or(horizon, |(_, expiry)| horizon.max(*expiry));
-        }
+        let source = |node: Option<NodeTag>| nodes.iter().position(|other| Some(*other) == node);
+        let one = |(key, entry): (HashKey, Entry)| {
+            let source = source(entry.source).and_then(|index| u8::try_from(index).ok());
+            ExpectedPlace { key, expiry: entry.expiry, source: source.unwrap_or(NO_SOURCE) }
+        };
+        let mut expected: Vec<_> = entries.into_iter().map(one).collect();
         expected.sort_unstable();
-        let ArchiveAt { id, node } = self.at;
-        ArchivePlace { id, node, end: self.end, horizon, expected }
+        let (ArchiveAt { id, node }, end, horizon) = (self.at, self.end, self.horizon);
+        ArchivePlace { id, node, end, horizon, forgotten, expected }
     }
-}
-
-fn key(envelope: &Envelope) -> HashKey {
-    std::array::from_fn(|index| envelope.hash()[index])
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::ops::RangeInclusive;
 
 use p2p_identity::NodeId;
+use p2p_world::HashSet;
 use whisper_envelope::{Dialect, SymmetricKey};
 
 use super::{
     CREDIT,
-    cursor::{self, HistoryCursor},
+    cursor::{self, HistoryCursor, MAX_ARCHIVES},
     reader::Reader,
 };
 use crate::{
@@ -23,14 +24,13 @@ pub(super) struct Asked {
     pub(super) password: Option<SymmetricKey>,
     /// A digest of what is asked, for the cursors.
     pub(super) question: [u8; 8],
-    /// Whether the archives were named.
-    pub(super) names_nodes: bool,
+    /// The nodes whose archives are read; empty: any.
+    pub(super) nodes: Vec<NodeId>,
 }
 
 /// Where to start.
 pub(super) struct Start {
     pub(super) cursor: HistoryCursor,
-    pub(super) nodes: Vec<NodeId>,
     pub(super) reader: Option<Reader>,
 }
 
@@ -43,11 +43,11 @@ pub struct HistoryRequest {
     pub dialect: Option<Dialect>,
     /// Only envelopes that were sent at this time, in seconds since 1970, as their senders say.
     pub sent: RangeInclusive<u32>,
-    /// Where to go on. It must have been given out for the same filter, dialect and time.
+    /// Where to go on. It must have been given out for the same filter, dialect, time and [`messages`](Self::messages).
     pub cursor: HistoryCursor,
     /// Whether to go on with what arrives later. Default: false, the stream ends when everything stored was delivered.
     pub live: bool,
-    /// The nodes whose archives are read. Empty: two of this node and of its connected peers that have one.
+    /// The nodes whose archives are read, at most 16. Empty: two of this node and of its connected peers that have one.
     pub nodes: Vec<NodeId>,
     /// Opens the envelopes. Those that it does not open are left out, and a message that has several envelopes is delivered once.
     /// Default: `None`, envelopes are delivered as they are.
@@ -103,12 +103,18 @@ impl HistoryRequest {
         if !(1..=MAX_VALUES).contains(&count) {
             return Err(HistoryError::Values { count });
         }
+        let mut nodes = self.nodes;
+        let mut named = HashSet::default();
+        nodes.retain(|node| named.insert(*node));
+        if nodes.len() > MAX_ARCHIVES {
+            return Err(HistoryError::Nodes { count: nodes.len() });
+        }
         let question = ArchiveQuery {
             dialect: self.dialect,
             sent: self.sent,
             ..ArchiveQuery::new(0, self.filter)
         };
-        let digest = cursor::question(&question);
+        let digest = cursor::question(&question, self.messages.as_ref());
         if self.cursor.question.is_some_and(|asked| asked != digest) {
             return Err(HistoryError::OtherQuestion);
         }
@@ -116,10 +122,10 @@ impl HistoryRequest {
             query: ArchiveQuery { credit: CREDIT, tail: self.live, ..question },
             password: self.password,
             question: digest,
-            names_nodes: !self.nodes.is_empty(),
+            nodes,
         };
         let reader = self.messages.map(|messages| Reader::new(messages, &self.cursor.seen));
-        Ok((asked, Start { cursor: self.cursor, nodes: self.nodes, reader }))
+        Ok((asked, Start { cursor: self.cursor, reader }))
     }
 }
 
@@ -129,13 +135,21 @@ impl HistoryRequest {
 pub enum HistoryError {
     /// The cursor belongs to another question: it would leave out what only this question asks for.
     #[error(
-        "the cursor was given out for another filter, version or time: begin without a cursor, or ask the same"
+        "the cursor was given out for another filter, key, version or time: begin without a cursor, or ask the same"
     )]
     OtherQuestion,
     /// The filter names no topic or hash, or more than an archive accepts.
     #[error("the filter names {count} topics or hashes; 1 to {MAX_VALUES} are allowed")]
     Values {
         /// How many there are.
+        count: usize,
+    },
+    /// More nodes than a reader follows.
+    #[error(
+        "{count} nodes are named; at most {MAX_ARCHIVES} archives are read at once: leave some out"
+    )]
+    Nodes {
+        /// How many there are, each counted once.
         count: usize,
     },
 }

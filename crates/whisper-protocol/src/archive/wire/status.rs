@@ -18,7 +18,7 @@ pub struct ArchiveStatus {
 pub struct ArchiveSummary {
     /// Which archive it is.
     pub id: ArchiveId,
-    /// The least arrival number that it still has.
+    /// The least arrival number that it still has; 0 if it cannot be read now.
     pub oldest: u64,
     /// Its newest arrival number; 0 if nothing was ever stored.
     pub newest: u64,

@@ -6,12 +6,22 @@ use proptest::prelude::*;
 use whisper_envelope::{Topic, Unsealed};
 
 use super::*;
+use crate::archive::history::expected::{BEHIND, LATE};
 
 const NOW: u32 = 1_700_000_000;
 
 fn stored(arrival: u64, number: u64, ttl: u32) -> StoredEnvelope {
-    let envelope = Unsealed::v6(NOW + ttl, 50, Topic([1; 4]), b"").seal(number);
+    sent_at(NOW, arrival, number, ttl)
+}
+
+fn sent_at(sent: u32, arrival: u64, number: u64, ttl: u32) -> StoredEnvelope {
+    let envelope = Unsealed::v6(sent + ttl, ttl, Topic([1; 4]), b"").seal(number);
     StoredEnvelope { arrival, envelope }
+}
+
+/// Whether the node of an archive is followed: none is.
+fn none(_: &NodeTag) -> bool {
+    false
 }
 
 /// An archive at a node of its own.
@@ -57,7 +67,7 @@ impl World {
     /// As [`World::read`], and stops after `part` envelopes that are new, as a reader with a limit does.
     fn read_part(&mut self, archive: usize, count: usize, part: usize, now: u32) {
         let id = id(archive);
-        self.merge.add(id);
+        self.merge.add(id, none);
         let after = self.merge.end(id);
         let page: Vec<_> =
             self.archives[archive].iter().skip(index(after)).take(count).cloned().collect();
@@ -67,7 +77,7 @@ impl World {
         for doubt in doubtful {
             let others: Vec<_> = self.merge.others(id).collect();
             let had = others.into_iter().any(|(other, end)| {
-                let other = &self.archives[usize::from(other.0[0]) - 1];
+                let other = &self.archives[usize::from(other.node[0]) - 1];
                 other[..index(end)].iter().any(|stored| stored.envelope == doubt.envelope)
             });
             if !had {
@@ -201,7 +211,7 @@ fn too_many_expected_envelopes_are_in_doubt_and_not_lost() {
     world.read(0, usize::MAX, NOW);
     world.restart(NOW);
     let place = &world.merge.cursor([1; 8]).archives[0];
-    assert_eq!((place.expected.len(), place.horizon), (MAX_EXPECTED, NOW + 1500));
+    assert_eq!((place.expected.len(), place.forgotten.expiry), (MAX_EXPECTED, NOW + 1500));
     world.archives[1] = world.archives[0].clone();
     world.read(1, usize::MAX, NOW);
     assert_eq!(world.doubts, 500);
@@ -211,8 +221,8 @@ fn too_many_expected_envelopes_are_in_doubt_and_not_lost() {
 #[test]
 fn an_archive_that_lacks_what_others_have_is_noticed() {
     let mut merge = Merge::new(NOW, &HistoryCursor::default());
-    merge.add(id(0));
-    merge.add(id(1));
+    merge.add(id(0), none);
+    merge.add(id(1), none);
     let [first, second] = [stored(1, 1, 5000), stored(2, 2, 5000)];
     merge.deliver(NOW, id(0), &[first.clone(), second], 2);
     assert_eq!(merge.handle_caught_up(NOW + BEHIND, id(1)), Some(0), "it has some time");
@@ -227,10 +237,10 @@ fn an_archive_that_lacks_what_others_have_is_noticed() {
 #[test]
 fn a_node_with_another_archive_is_noticed() {
     let mut merge = Merge::new(NOW, &HistoryCursor::default());
-    assert_eq!(merge.add(id(0)), None);
+    assert_eq!(merge.add(id(0), none), None);
     merge.deliver(NOW, id(0), &[stored(1, 1, 50)], 1);
     let other = ArchiveAt { id: id(1).id, node: id(0).node };
-    assert_eq!(merge.add(other), Some(id(0).id));
+    assert_eq!(merge.add(other, none), Some(id(0).id));
     assert_eq!((merge.end(id(0)), merge.end(other)), (0, 0));
     let sorted = merge.sort(other, vec![stored(1, 1, 50), stored(2, 2, 51)]);
     assert_eq!((sorted.new.len(), sorted.doubtful.len()), (1, 1), "it may have been delivered");
@@ -241,9 +251,9 @@ fn a_node_with_another_archive_is_noticed() {
 fn an_archive_at_two_nodes_comes_once_and_neither_changes_how_far_the_other_was_read() {
     let mut merge = Merge::new(NOW, &HistoryCursor::default());
     let (one, other) = (id(0), ArchiveAt { node: [9; 8], ..id(0) });
-    merge.add(one);
+    merge.add(one, none);
     merge.deliver(NOW, one, &[stored(1, 1, 50)], 1);
-    assert_eq!(merge.add(other), None);
+    assert_eq!(merge.add(other, none), None);
     assert_eq!(merge.end(other), 1, "it goes on there");
     let next = || vec![stored(2, 2, 50), stored(3, 3, 50)];
     assert_eq!(merge.sort(one, next()).new.len(), 2);
@@ -253,4 +263,52 @@ fn an_archive_at_two_nodes_comes_once_and_neither_changes_how_far_the_other_was_
     let cursor: HistoryCursor = merge.cursor([1; 8]).to_string().parse().unwrap();
     let merge = Merge::new(NOW, &cursor);
     assert_eq!((merge.end(one), merge.end(other)), (3, 5000));
+}
+
+/// An archive that is read for the first time, and one that lies about times.
+#[test]
+fn what_was_sent_after_everything_that_was_forgotten_is_not_in_doubt() {
+    let mut merge = Merge::new(NOW, &HistoryCursor::default());
+    merge.add(id(0), none);
+    let forever = Unsealed::v6(u32::MAX, 5, Topic([1; 4]), b"").seal(1);
+    let forever = StoredEnvelope { arrival: 1, envelope: forever };
+    merge.deliver(NOW, id(0), &[forever, sent_at(NOW, 2, 2, u32::MAX - NOW)], 2);
+    merge.add(id(1), none);
+    let hours = |hours: u32| sent_at(NOW + hours * 3600, hours.into(), hours.into(), 50);
+    let cursor = merge.cursor([1; 8]).to_string();
+    let mut merge = Merge::new(NOW, &cursor.parse().unwrap());
+    let sorted = merge.sort(id(1), vec![hours(1), hours(2), hours(3)]);
+    assert_eq!((sorted.doubtful, sorted.new), (vec![hours(1)], vec![hours(2), hours(3)]));
+}
+
+/// What one archive brings does not make a reader forget what the others brought, however late it expires.
+#[test]
+fn an_archive_that_brings_too_much_is_forgotten_before_the_others() {
+    let mut merge = Merge::new(NOW, &HistoryCursor::default());
+    for index in 0..3 {
+        merge.add(id(index), none);
+    }
+    let honest: Vec<_> = (1..=1000).map(|number| stored(number, number, 50)).collect();
+    merge.deliver(NOW, id(0), &honest, 1000);
+    let flood = |number: u64| sent_at(NOW, number, 1_000_000 + number, u32::MAX - NOW);
+    for part in 0..3 {
+        let part: Vec<_> = (0..60_000).map(|number| flood(part * 60_000 + number)).collect();
+        merge.deliver(NOW, id(1), &part, 1);
+        let cursor = merge.cursor([1; 8]).to_string();
+        merge = Merge::new(NOW, &cursor.parse().unwrap());
+    }
+    assert_eq!(merge.sort(id(2), honest), Sorted::default(), "all of them are known");
+}
+
+#[test]
+fn an_archive_that_is_followed_is_not_forgotten_for_another_one() {
+    let mut merge = Merge::new(NOW, &HistoryCursor::default());
+    for index in 0..MAX_ARCHIVES {
+        merge.add(id(index), none);
+        merge.deliver(NOW, id(index), &[], 7);
+    }
+    let is_followed = |node: &NodeTag| *node == id(0).node;
+    merge.add(id(MAX_ARCHIVES), is_followed);
+    let ends = [0, 1, 2, MAX_ARCHIVES].map(|index| merge.end(id(index)));
+    assert_eq!(ends, [7, 0, 7, 0]);
 }
