@@ -156,6 +156,15 @@ pub(crate) enum CallError {
     MailServerPeer(NodeNameError),
     #[error("the request failed: {}", causes(.0))]
     MailServer(MailAskError),
+    #[error(
+        "the mail server repeats its answer: it ignores cursors. The first {received} envelopes have come: ask for shorter \
+         times, one after the other"
+    )]
+    MailRepeats { received: u64 },
+    #[error(
+        "the mail server has not finished its answer: ask for the rest with the cursor {cursor:?}"
+    )]
+    MailUnfinished { cursor: String },
     #[error("Query range is invalid: from > to ({from} > {to})")]
     MailRange { from: u32, to: u32 },
 }

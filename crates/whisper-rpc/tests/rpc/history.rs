@@ -1,12 +1,14 @@
 //! What archives have, over JSON-RPC.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use jsonrpsee_ws_client::{WsClient, WsClientBuilder};
 use p2p_world::SystemWorld;
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use whisper_protocol::packet::Completion;
 use whisper_protocol::{ArchiveSettings, MailServer, MailServerSettings, SymmetricKey};
 use whisper_rpc::Namespace;
 use whisper_rpc::client::{
@@ -218,6 +220,35 @@ async fn a_mail_server_is_asked_in_the_form_of_status_go() {
     let ext = at_server.ext_request_messages(&unknown).await.unwrap_err().to_string();
     assert!(ext.contains("invalid mailServerPeer value"), "{ext}");
     drop((at_server, client));
+    node.stop().await;
+    server.stop().await;
+}
+
+/// A server that sends its first page again and again, whatever cursor it is asked with.
+#[tokio::test]
+async fn a_mail_server_that_ignores_cursors_is_not_asked_for_ever() {
+    let (server, node) = (Node::start().await, Node::start().await);
+    let client = connect(&node).await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (counter, mut requests) = (Arc::clone(&asked), server.whisper.mail_requests(8));
+    tokio::spawn(async move {
+        while let Some(asked) = requests.next().await {
+            counter.fetch_add(1, Relaxed);
+            let (request, last, cursor) = (asked.request.id(), Some([1; 32]), Some([2; 36]));
+            asked.complete(&Completion::Done { request, last, cursor }).await.unwrap();
+        }
+    });
+    node.server.add_peer(server.enode());
+    let mail_server_peer = server.enode().to_string();
+    let request = MessagesRequest { mail_server_peer, ..MessagesRequest::default() };
+    let error = eventually("an answer", async || {
+        let error = client.request_messages(&request).await.unwrap_err().to_string();
+        (!error.contains("cannot be sent")).then_some(error)
+    })
+    .await;
+    assert!(error.contains("ignores cursors"), "{error}");
+    assert_eq!(asked.load(Relaxed), 2);
+    drop(client);
     node.stop().await;
     server.stop().await;
 }

@@ -33,7 +33,7 @@ variants!(
     NodeId, NoSuchPeer, NetRestrict, KeyExport, KeyChoice, NoSuchSymmetricKey, NoSuchKeyPair, KeyPairNotFound,
     SymmetricKeySize, PrivateKeySize, PrivateKeyZero, PrivateKeyTooLarge, InvalidPublicKey, InvalidSigningKey, BloomSize,
     HashSize, NoTopics, NoSuchFilter, FilterNotDeleted, Filter, InvalidWork, PowTime, MessageSize, Post, UnmetRules,
-    WrongClock, Stopping, HistoryChoice, Cursor, History, HistoryNodes, HistoryLimit, MailServerPeer, MailServer, MailRange,
+    WrongClock, Stopping, HistoryChoice, Cursor, History, HistoryNodes, HistoryLimit, MailServerPeer, MailServer, MailRepeats, MailUnfinished, MailRange,
 );
 
 variants!(
@@ -345,7 +345,7 @@ fn archives() -> Vec<Documented> {
         ),
         (
             CallError::History(HistoryError::OtherQuestion),
-            "the cursor was given out for another filter, version or time: begin without a cursor, or ask the same",
+            "the cursor was given out for another filter, key, version or time: begin without a cursor, or ask the same",
             "-32000 `the cursor was given out for another filter",
         ),
         (
@@ -367,6 +367,17 @@ fn archives() -> Vec<Documented> {
             CallError::MailRange { from: 2, to: 1 },
             "Query range is invalid: from > to (2 > 1)",
             request,
+        ),
+        (
+            CallError::MailRepeats { received: 1000 },
+            "the mail server repeats its answer: it ignores cursors. The first 1000 envelopes have come: ask for shorter \
+             times, one after the other",
+            "-32000 `the mail server repeats its answer",
+        ),
+        (
+            CallError::MailUnfinished { cursor: "01".to_owned() },
+            "the mail server has not finished its answer: ask for the rest with the cursor \"01\"",
+            "-32000 `the mail server has not finished",
         ),
         (
             CallError::MailServer(MailAskError::Refused("no".to_owned())),

@@ -1,9 +1,11 @@
 //! `shh_requestMessages` and `shhext_requestMessages`: requests to mail servers, in status-go's form.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use p2p_identity::NodeId;
+use tokio::time::{Instant, timeout_at};
 use whisper_protocol::packet::{Cursor, Query};
 use whisper_protocol::{
     Bloom, DirectError, MailAnswer, MailAsk, MailAskError, MailSeal, ParseCursorError, Topic,
@@ -20,8 +22,11 @@ use crate::types::history::MessagesRequest;
 /// Seconds before `to` from which on messages are asked for, if no beginning is given, as in status-go.
 const DAY: u32 = 24 * 3600;
 
-/// Maximum time to wait for anything from the server.
+/// Maximum time to wait for anything from the server, in seconds.
 const MAX_TIMEOUT: u32 = 600;
+
+/// Maximum time of a call. A server that sends a little again and again would hold it up for ever.
+const MAX_TIME: Duration = Duration::from_secs(1200);
 
 /// Maximum number of answers of one call.
 const MAX_ANSWERS: usize = 1000;
@@ -51,24 +56,53 @@ pub(crate) fn declare<C: Send + Sync + 'static>(
         CallError::Cursor(ParseCursorError),
         CallError::MailServer(MailAskError::Unsent(DirectError::NoSuchPeer(NodeId([0; 64])))),
         CallError::MailServer(MailAskError::Unanswered(Duration::from_secs(10))),
+        CallError::MailRepeats { received: 1000 },
+        CallError::MailUnfinished { cursor: String::new() },
     ]);
+}
+
+/// The answers of a server, page by page.
+#[derive(Default)]
+struct Pages {
+    /// The id of the first request.
+    first: Option<[u8; 32]>,
+    /// Number of envelopes.
+    received: u64,
+    /// The cursors and the last envelopes of the pages.
+    cursors: BTreeSet<Cursor>,
+    last: BTreeSet<[u8; 32]>,
+}
+
+impl Pages {
+    /// Adds a page. Fails if it was there before: the server has ignored the cursor.
+    fn add(&mut self, answer: &MailAnswer) -> Result<(), CallError> {
+        let is_repeated = answer.cursor.is_some_and(|cursor| !self.cursors.insert(cursor))
+            || answer.last.is_some_and(|last| !self.last.insert(last));
+        if is_repeated {
+            return Err(CallError::MailRepeats { received: self.received });
+        }
+        self.first.get_or_insert(answer.id);
+        self.received += answer.received;
+        Ok(())
+    }
 }
 
 /// Asks until the answer is complete, or once if there is a limit. Returns the id of the first request.
 async fn request(context: &HistoryContext, wanted: MessagesRequest) -> Result<HexBytes, CallError> {
     let peer = node_id(&wanted.mail_server_peer).map_err(CallError::MailServerPeer)?;
     let mut ask = ask(context, &wanted)?;
-    let mut first = None;
+    let (mut pages, deadline) = (Pages::default(), Instant::now() + MAX_TIME);
     for _ in 0..MAX_ANSWERS {
-        let answer = context.whisper.request_messages(peer, ask.clone()).await;
-        let MailAnswer { id, cursor, .. } = answer.map_err(CallError::MailServer)?;
-        first.get_or_insert(id);
-        match cursor {
+        let answer = context.whisper.request_messages(peer, ask.clone());
+        let Ok(answer) = timeout_at(deadline, answer).await else { break };
+        let answer = answer.map_err(CallError::MailServer)?;
+        pages.add(&answer)?;
+        match answer.cursor {
             Some(cursor) if wanted.limit == 0 => ask.query.cursor = cursor.to_vec().into(),
-            _ => break,
+            _ => return Ok(pages.first.unwrap_or_default().into()),
         }
     }
-    Ok(first.unwrap_or_default().into())
+    Err(CallError::MailUnfinished { cursor: hex::encode(&ask.query.cursor) })
 }
 
 fn ask(context: &HistoryContext, wanted: &MessagesRequest) -> Result<MailAsk, CallError> {
@@ -115,4 +149,30 @@ fn cursor(text: &str) -> Result<Option<Cursor>, CallError> {
 fn unix_time(context: &HistoryContext) -> u32 {
     let since_1970 = context.world.unix_time().duration_since(std::time::UNIX_EPOCH);
     since_1970.map_or(0, |time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(cursor: Option<u8>, last: Option<u8>) -> MailAnswer {
+        let (cursor, last) = (cursor.map(|byte| [byte; 36]), last.map(|byte| [byte; 32]));
+        MailAnswer { id: [7; 32], received: 10, last, cursor, is_confirmed: true }
+    }
+
+    #[test]
+    fn a_page_that_was_there_before_is_noticed() {
+        let repeats = |answers: &[MailAnswer]| {
+            let mut pages = Pages::default();
+            answers.iter().find_map(|answer| pages.add(answer).err()).map(|error| error.to_string())
+        };
+        let first = answer(Some(1), Some(1));
+        assert_eq!(repeats(&[first, answer(Some(2), Some(2)), answer(None, Some(3))]), None);
+        assert_eq!(repeats(&[answer(Some(1), None), answer(Some(2), None)]), None);
+        for again in [first, answer(Some(1), None), answer(Some(2), Some(1)), answer(None, Some(1))]
+        {
+            let error = repeats(&[first, again]).unwrap();
+            assert!(error.contains("ignores cursors") && error.contains("10 envelopes"), "{error}");
+        }
+    }
 }
