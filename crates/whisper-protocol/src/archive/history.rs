@@ -1,5 +1,6 @@
 //! Reads archives: a stream of all envelopes that a filter lets through, each once.
 
+mod bound;
 mod candidates;
 mod cursor;
 mod doubts;

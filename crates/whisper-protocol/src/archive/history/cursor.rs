@@ -5,8 +5,8 @@ use std::{fmt, str::FromStr};
 use keccak_lanes::Keccak256;
 use p2p_mux::rlp::{BufMut, Encodable, Error, Item, List, encode_list, list_length};
 
-use super::expected::Bound;
-use crate::{ArchiveId, StoredMessages, archive::wire::ArchiveQuery};
+use super::bound::Bound;
+use crate::{ArchiveId, archive::wire::ArchiveQuery};
 
 /// Where a reader of archives goes on: for each archive, up to which arrival number it has been read. A default one is the
 /// beginning.
@@ -237,14 +237,11 @@ impl FromStr for HistoryCursor {
     }
 }
 
-/// A digest of what is asked: with another question, a cursor would leave out what only that one asks for. `messages`: what
-/// opens the envelopes; what it did not want was left out as well.
-pub(super) fn question(asked: &ArchiveQuery, messages: Option<&StoredMessages>) -> [u8; 8] {
-    let mut hash = Keccak256::new().chain(&asked.encode());
-    if let Some(messages) = messages {
-        hash = hash.chain(&messages.digest());
-    }
-    let digest = hash.finalize();
+/// A digest of what is asked: with another question, a cursor would leave out what only that one asks for. `messages`: a
+/// digest of what opens the envelopes; what it did not want was left out as well.
+pub(super) fn question(asked: &ArchiveQuery, messages: Option<[u8; 32]>) -> [u8; 8] {
+    let hash = Keccak256::new().chain(&asked.encode());
+    let digest = messages.iter().fold(hash, |hash, messages| hash.chain(messages)).finalize();
     std::array::from_fn(|index| digest[index])
 }
 

@@ -14,11 +14,12 @@
 use std::collections::VecDeque;
 
 use super::{
+    bound::Bound,
     cursor::{
         ArchivePlace, ExpectedPlace, HashKey, HistoryCursor, MAX_ARCHIVES, MAX_EXPECTED, NO_SOURCE,
         NodeTag,
     },
-    expected::{Bound, Entry, Expected, key},
+    expected::{Entry, Expected, key},
 };
 use crate::{ArchiveId, StoredEnvelope};
 

@@ -114,7 +114,8 @@ impl HistoryRequest {
             sent: self.sent,
             ..ArchiveQuery::new(0, self.filter)
         };
-        let digest = cursor::question(&question, self.messages.as_ref());
+        let digest =
+            cursor::question(&question, self.messages.as_ref().map(StoredMessages::digest));
         if self.cursor.question.is_some_and(|asked| asked != digest) {
             return Err(HistoryError::OtherQuestion);
         }
