@@ -226,7 +226,7 @@ async fn a_mail_server_is_asked_in_the_form_of_status_go() {
 
 /// A server that sends its first page again and again, whatever cursor it is asked with.
 #[tokio::test]
-async fn a_mail_server_that_ignores_cursors_is_not_asked_for_ever() {
+async fn a_mail_server_that_ignores_cursors_is_noticed() {
     let (server, node) = (Node::start().await, Node::start().await);
     let client = connect(&node).await;
     let asked = Arc::new(AtomicUsize::new(0));

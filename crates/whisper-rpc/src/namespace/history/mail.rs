@@ -25,7 +25,7 @@ const DAY: u32 = 24 * 3600;
 /// Maximum time to wait for anything from the server, in seconds.
 const MAX_TIMEOUT: u32 = 600;
 
-/// Maximum time of a call. A server that sends a little again and again would hold it up for ever.
+/// Maximum time of a call. A server that sends a little again and again would not let it end.
 const MAX_TIME: Duration = Duration::from_secs(1200);
 
 /// Maximum number of answers of one call.
