@@ -2,10 +2,10 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicBool, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use whisper_envelope::Dialect;
 use whisper_protocol::{
     Appended, Archive, ArchiveError, ArchiveFuture, ArchiveId, Bloom, Envelope, HistoryFilter,
@@ -14,12 +14,18 @@ use whisper_protocol::{
 
 use crate::support::{RawPeer, envelope, node, unsealed_in};
 
-/// An archive in memory, which can fail.
+/// An archive in memory, which can fail and be slow.
 #[derive(Debug)]
 pub(crate) struct MemoryArchive {
     id: ArchiveId,
     stored: Mutex<Vec<Envelope>>,
     pub(crate) fails: AtomicBool,
+    /// The arrival number of an envelope that cannot be read; 0: none.
+    pub(crate) damaged: AtomicU64,
+    /// Pages are read while it can be locked for reading.
+    pub(crate) gate: RwLock<()>,
+    /// Number of pages that were asked for.
+    pub(crate) asked: AtomicUsize,
     newest: watch::Sender<u64>,
 }
 
@@ -30,8 +36,9 @@ impl MemoryArchive {
 
     pub(crate) fn with_id(id: [u8; 8]) -> Arc<Self> {
         let (id, stored) = (ArchiveId(id), Mutex::default());
-        let newest = watch::Sender::new(0);
-        Arc::new(Self { id, stored, fails: AtomicBool::new(false), newest })
+        let (fails, damaged) = (AtomicBool::new(false), AtomicU64::new(0));
+        let (gate, asked, newest) = (RwLock::new(()), AtomicUsize::new(0), watch::Sender::new(0));
+        Arc::new(Self { id, stored, fails, damaged, gate, asked, newest })
     }
 
     pub(crate) fn stored(&self) -> Vec<Envelope> {
@@ -81,6 +88,9 @@ impl MemoryArchive {
             if more {
                 break;
             }
+            if arrival == self.damaged.load(Relaxed) {
+                return Err(ArchiveError::new("a damaged row"));
+            }
             envelopes.push(StoredEnvelope { arrival, envelope: envelope.clone() });
         }
         let last = envelopes.last().map_or(query.after, |stored| stored.arrival);
@@ -100,7 +110,11 @@ impl Archive for MemoryArchive {
     }
 
     fn page(&self, query: HistoryQuery) -> ArchiveFuture<'_, HistoryPage> {
-        Box::pin(async move { self.page_now(&query) })
+        self.asked.fetch_add(1, Relaxed);
+        Box::pin(async move {
+            let _may_read = self.gate.read().await;
+            self.page_now(&query)
+        })
     }
 
     fn newest(&self) -> watch::Receiver<u64> {

@@ -5,18 +5,18 @@
 //! | 1 | what arrives late falls behind the cursor | `failure_1_…`, `pages_go_on_after_the_cursor_and_late_envelopes_are_not_missed`; in `whisper-archive`: `what_arrives_late_is_not_missed` |
 //! | 2 | a cursor although nothing is left | `failure_2_…`; in `whisper-archive`: `a_full_page_is_not_always_followed_by_another` |
 //! | 3 | a slow client is told that it has everything | `failure_3_…` |
-//! | 4 | a row that cannot be read is left out | in `whisper-archive`: `a_row_that_cannot_be_read_is_not_left_out`, `a_restart_goes_on_with_the_numbers_and_a_damaged_row_is_not_left_out` |
+//! | 4 | a row that cannot be read is left out | `failure_4_…`; in `whisper-archive`: `a_row_that_cannot_be_read_is_not_left_out`, `a_restart_goes_on_with_the_numbers_and_a_damaged_row_is_not_left_out` |
 //! | 5 | a failed read looks like the end | `failure_5_…` |
-//! | 6 | a read that cannot begin is not answered | `failure_5_…` (the first page), for each form |
-//! | 7 | the direction of pages depends on the store | in `whisper-archive`: one body of tests for each store (`tests/contract`) |
+//! | 6 | a read that cannot begin is not answered | `failure_6_…`, for each form |
+//! | 7 | the direction of pages depends on the store | `failure_7_…`, for each form; in `whisper-archive`: one body of tests for each store (`tests/contract`) |
 //! | 8 | limits, topics and cursors mean something else in each version | `failure_8_…`, `clients_of_status_go_are_answered_in_each_of_their_forms`; in `packet`: `every_form_is_read` |
 //! | 9 | a mail server that copies gets nothing | `failure_9_…` |
 //! | 10 | topics are ignored, all that the bloom lets through is sent | `failure_10_…` |
 //! | 11 | a bloom reads every row | in `whisper-archive`: `a_bloom_reads_no_envelope_of_another_topic`; `cargo xtask bench archive` |
-//! | 12 | clients ask again while the server is busy | `failure_12_…`; for clients: `a_busy_server_is_not_asked_again`; for `archive/1`, the tests of its credit |
-//! | 13 | anybody reads and copies | `failure_13_…` |
+//! | 12 | clients ask again while the server is busy | `failure_12_…` (two); for clients: `a_busy_server_is_not_asked_again`; for `archive/1`, the tests of its credit |
+//! | 13 | anybody reads and copies | `failure_13_…`; for `archive/1`: `only_some_clients_may_ask` |
 //! | 14 | the greatest time answers nothing | `failure_14_…` |
-//! | 15 | the end does not say what it covers | `archive/1`: its pages say up to which number they are complete (`tests/whisper/history.rs`); in `whisper-archive`: `what_arrives_late_is_not_missed` |
+//! | 15 | the end does not say what it covers | `failure_15_…`; in `whisper-archive`: `what_arrives_late_is_not_missed` |
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
@@ -24,13 +24,15 @@ use bytes::Bytes;
 use p2p_mux::rlp::Item;
 use whisper_envelope::{Dialect, Draft, Recipient};
 use whisper_protocol::{
-    Archive as _, Bloom, Envelope, MailServerSettings, OpenRequests, Topic,
+    Archive as _, ArchiveId, Bloom, Envelope, HistoryCursor, HistoryEvent, MailServerSettings,
+    OpenRequests, Topic,
     packet::{Completion, Query, QueryForm, Request, SyncRequest, SyncResponse},
 };
 
 use crate::{
+    history,
     mail_server::{NEWS, Served, answer, password, refusal, seal, serve, settings, stored},
-    support::{NOW, RawPeer},
+    support::{NOW, RawPeer, node},
 };
 
 fn five() -> Vec<Envelope> {
@@ -103,8 +105,45 @@ async fn failure_3_a_client_that_reads_too_slowly_is_not_told_that_it_has_everyt
     assert!(received < 200, "it has not received everything");
 }
 
+/// The envelopes of an answer, and why it ended early.
+async fn cut_off(peer: &mut RawPeer, request: &Request) -> (usize, String) {
+    peer.send(126, &request.encode()).await;
+    let (packets, end) = answer(peer).await;
+    let Completion::Failed { text, .. } = end else { panic!("{end:?}") };
+    (packets.iter().map(count).sum(), text)
+}
+
 #[tokio::test]
-async fn failure_5_a_failed_read_is_told_in_each_form() {
+async fn failure_4_a_row_that_cannot_be_read_is_not_left_out() {
+    let (served, mut peer) = served(five()).await;
+    served.archive.damaged.store(3, Relaxed);
+    let (_, text) = cut_off(&mut peer, &open(query())).await;
+    assert!(text.contains("failed to read all envelopes"), "{text}");
+    let before = Query { limit: 2, ..query() };
+    assert_eq!(page(&mut peer, &open(before)).await.0, 2, "what comes before it can be read");
+    served.archive.damaged.store(0, Relaxed);
+    assert_eq!(page(&mut peer, &open(query())).await, (5, None));
+}
+
+#[tokio::test]
+async fn failure_5_a_read_that_fails_in_the_middle_is_not_the_end() {
+    let many = (0..250).map(|number| stored(NEWS, 60, number)).collect();
+    let (served, mut peer) = served(many).await;
+    served.archive.damaged.store(150, Relaxed);
+    for form in [QueryForm::Binary, QueryForm::SixFields, QueryForm::SevenFields] {
+        let request = Request::Sealed(seal(Dialect::V6, &query().encode(form)));
+        let (count, text) = cut_off(&mut peer, &request).await;
+        assert_eq!(count, 100, "{form:?}");
+        assert!(text.contains("failed to read all envelopes"), "{form:?}: {text}");
+    }
+    assert_eq!(cut_off(&mut peer, &open(query())).await.0, 100);
+    let (copied, end) = copy(&mut peer, &SyncRequest { limit: 1000, ..sync() }).await;
+    assert_eq!((copied.len(), end.cursor.len()), (100, 0));
+    assert!(end.error.contains("failed to read all envelopes"), "{end:?}");
+}
+
+#[tokio::test]
+async fn failure_6_a_read_that_cannot_begin_is_answered_in_each_form() {
     let (served, mut peer) = served(five()).await;
     served.archive.fails.store(true, Relaxed);
     for form in [QueryForm::Binary, QueryForm::SixFields, QueryForm::SevenFields] {
@@ -114,6 +153,37 @@ async fn failure_5_a_failed_read_is_told_in_each_form() {
     }
     let text = refusal(&mut peer, &open(query()).encode()).await;
     assert!(text.contains("failed to read all envelopes"), "{text}");
+    let (none, end) = copy(&mut peer, &sync()).await;
+    assert!(none.is_empty() && end.error.contains("failed to read all envelopes"), "{end:?}");
+}
+
+/// What was sent first arrived last.
+#[tokio::test]
+async fn failure_7_pages_have_one_direction_in_each_form() {
+    let archived: Vec<_> =
+        (0..5).map(|number| stored(NEWS, 60 + 10 * number, number.into())).collect();
+    let (_served, mut peer) = served(archived.clone()).await;
+    let seal = |query: &Query, form| Request::Sealed(seal(Dialect::V6, &query.encode(form)));
+    let forms: [&dyn Fn(&Query) -> Request; 4] = [
+        &|query| open(query.clone()),
+        &|query| seal(query, QueryForm::Binary),
+        &|query| seal(query, QueryForm::SixFields),
+        &|query| seal(query, QueryForm::SevenFields),
+    ];
+    for request in forms {
+        let (mut asked, mut last) = (Query { limit: 2, ..query() }, Vec::new());
+        loop {
+            peer.send(126, &request(&asked).encode()).await;
+            let (_, Completion::Done { last: Some(hash), cursor, .. }) = answer(&mut peer).await
+            else {
+                panic!("no end")
+            };
+            last.push(hash);
+            let Some(cursor) = cursor else { break };
+            asked.cursor = cursor.to_vec().into();
+        }
+        assert_eq!(last, [1, 3, 4].map(|index: usize| *archived[index].hash()));
+    }
 }
 
 #[tokio::test]
@@ -191,6 +261,22 @@ async fn failure_12_a_client_that_asks_again_at_once_is_refused() {
     }
 }
 
+/// While the archive is slow, a peer that asks again does not make it slower.
+#[tokio::test]
+async fn failure_12_a_busy_server_reads_for_one_request_of_a_peer_at_a_time() {
+    let (served, mut peer) = served(five()).await;
+    let busy = served.archive.gate.write().await;
+    peer.send(126, &open(query()).encode()).await;
+    for _ in 0..50 {
+        assert_eq!(refusal(&mut peer, &open(query()).encode()).await, "rate limit exceeded");
+    }
+    assert_eq!(served.archive.asked.load(Relaxed), 1);
+    drop(busy);
+    let (packets, end) = answer(&mut peer).await;
+    assert_eq!(packets.iter().map(count).sum::<usize>(), 5);
+    assert!(matches!(end, Completion::Done { cursor: None, .. }), "{end:?}");
+}
+
 #[tokio::test]
 async fn failure_13_strangers_neither_read_nor_copy() {
     let closed =
@@ -221,4 +307,36 @@ async fn failure_14_the_greatest_time_is_no_limit() {
         let request = Request::Sealed(seal(Dialect::V6, &binary));
         assert_eq!(page(&mut peer, &request).await.0, 5, "{to}");
     }
+}
+
+/// Over `archive/1`, a reader knows how far it is complete, also for what it did not ask for, and although the connection ends.
+#[tokio::test(start_paused = true)]
+async fn failure_15_an_answer_says_what_it_covers() {
+    let (server, client) = (history::Server::new(1), node());
+    let archive = ArchiveId([1; 8]);
+    server.append(&[history::sealed(0..2), five()].concat()).await;
+    server.archive.damaged.store(2, Relaxed);
+    let connection = server.connect(&client);
+    let request = || history::request(HistoryCursor::default());
+    let mut reader = client.history(request().live()).unwrap();
+    let Some(HistoryEvent::Refused { .. }) = reader.next().await else { panic!() };
+    assert_eq!(reader.cursor().end(archive), 0, "it does not claim what it could not read");
+    server.archive.damaged.store(0, Relaxed);
+    assert_eq!(history::numbers(&mut reader).await.0, [0, 1]);
+    assert_eq!(reader.cursor().end(archive), 7, "and of nothing else there is anything");
+    drop(connection);
+    server.append(&history::sealed(2..3)).await;
+    let progress: Vec<_> = reader.progress().map(|it| (it.end, it.newest)).collect();
+    assert_eq!(progress, [(7, 7)], "what was stored since is not covered");
+    let _connection = server.connect(&client);
+    loop {
+        match reader.next().await.unwrap() {
+            HistoryEvent::Envelopes(part) => {
+                assert_eq!(part.iter().map(|it| it.arrival).collect::<Vec<_>>(), [8]);
+                break;
+            }
+            event => assert!(!matches!(event, HistoryEvent::Replaced { .. }), "{event:?}"),
+        }
+    }
+    assert_eq!(reader.cursor().end(archive), 8);
 }
