@@ -11,12 +11,16 @@ use crate::{
 
 pub(crate) const COMMAND: Command = Command {
     name: "interop",
-    usage: "",
+    usage: "[--picture]",
     about: "check that @ethereumjs/devp2p, web3, web3.py and the chats in examples/ work with our node;\n\
-            needs node, npm and python3; go for a chat, and chromium for another one and the dashboard",
+            needs node, npm and python3; go for a chat, and chromium for another one and the dashboard;\n\
+            --picture: take the picture of the dashboard for README and the book instead",
     run: |args| {
-        Args::new(args).rest(0)?;
-        run(&Workspace::read()?)
+        let mut args = Args::new(args);
+        let takes_picture = args.flag("--picture");
+        args.rest(0)?;
+        let workspace = Workspace::read()?;
+        if takes_picture { picture(&workspace) } else { run(&workspace) }
     },
 };
 
@@ -44,6 +48,16 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
         None => interop.env_remove(PYTHON),
     };
     process::run(&mut interop)
+}
+
+/// Takes the picture of the dashboard, from the demo of the program.
+fn picture(workspace: &Workspace) -> Result<(), Failure> {
+    process::run(&mut cargo(&["build", "--workspace", "--bins", "--examples"]))?;
+    let name = format!("whisper-node{}", std::env::consts::EXE_SUFFIX);
+    let here = root().join("xtask").join("interop");
+    let mut take = program("node", &here, &["picture.mjs"]);
+    take.arg(workspace.target_dir.join("debug").join(name));
+    process::run(take.arg(root().join("docs").join("book").join("src").join("dashboard.png")))
 }
 
 /// Environment variable with the path of a Python that has web3.py.

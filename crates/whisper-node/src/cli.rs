@@ -61,8 +61,8 @@ enum Command {
     /// Use discovery: ping, resolve, lookup, crawl, listen, and node lists in the DNS
     #[command(subcommand)]
     Discover(discover::Command),
-    /// Start three nodes in a line, send one message, and show the time of each hop
-    Demo,
+    /// Start three nodes in a line, send one message, and show the time of each hop; or show a network in a browser
+    Demo(demo::Demo),
     /// Show what archives have stored: everything, or what was missed since the last call
     History(Box<history::HistoryCommand>),
     /// Inspect, open and make envelopes, without a network
@@ -127,7 +127,7 @@ impl Invocation {
             Some(Command::Listen(command)) => command.run().await,
             Some(Command::Bootnode(bootnode)) => bootnode.run().await,
             Some(Command::Discover(command)) => command.run().await,
-            Some(Command::Demo) => demo::run().await,
+            Some(Command::Demo(demo)) => demo.run().await,
             Some(Command::History(history)) => history.run().await,
             Some(Command::Envelope(command)) => command.run().await,
             Some(Command::Rlp(command)) => command.run(),

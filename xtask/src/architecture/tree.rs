@@ -10,6 +10,8 @@ const SKIPPED_FOLDERS: &[&str] = &["target", "node_modules", "corpus", "vectors"
 /// The files of the repository, sorted by name.
 pub(super) struct Tree {
     files: Vec<File>,
+    /// The names of the other files, such as pictures.
+    others: Vec<String>,
 }
 
 /// One text file.
@@ -22,16 +24,16 @@ pub(super) struct File {
 }
 
 impl Tree {
-    /// Reads all files below `root`, without those that are not UTF-8.
+    /// Reads all files below `root`. Of those that are not UTF-8, only the names are kept.
     ///
     /// # Errors
     ///
     /// A file cannot be read, or a Rust file cannot be parsed.
     pub(super) fn read(root: &Path) -> Result<Self, Failure> {
-        let mut files = Vec::new();
-        read_folder(root, "", &mut files)?;
-        files.sort_by(|left, right| left.name.cmp(&right.name));
-        Ok(Self { files })
+        let mut tree = Self { files: Vec::new(), others: Vec::new() };
+        tree.read_folder(root, "")?;
+        tree.files.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(tree)
     }
 
     /// A tree of these names and texts.
@@ -39,7 +41,8 @@ impl Tree {
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
         let file =
             |(name, text): &(&str, &str)| File::parse((*name).to_owned(), (*text).to_owned());
-        Self { files: files.iter().map(file).collect::<Result<_, _>>().unwrap() }
+        let files = files.iter().map(file).collect::<Result<_, _>>().unwrap();
+        Self { files, others: Vec::new() }
     }
 
     pub(super) fn files(&self) -> impl Iterator<Item = &File> {
@@ -59,8 +62,32 @@ impl Tree {
     /// Whether `path` is a file, or a folder with files in it. With a `/` at the end, only a folder.
     pub(super) fn has(&self, path: &str) -> bool {
         let folder = format!("{}/", path.trim_end_matches('/'));
-        (!path.ends_with('/') && self.get(path).is_some())
+        let is_other = || self.others.iter().any(|name| name == path);
+        (!path.ends_with('/') && (self.get(path).is_some() || is_other()))
             || self.files.iter().any(|file| file.name.starts_with(&folder))
+    }
+
+    fn read_folder(&mut self, folder: &Path, prefix: &str) -> Result<(), Failure> {
+        let unreadable =
+            |error| Failure::new(format!("{} cannot be read: {error}", folder.display()));
+        for entry in fs::read_dir(folder).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let Ok(last) = entry.file_name().into_string() else { continue };
+            let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
+            let name = format!("{prefix}{last}");
+            if kind.is_dir() {
+                // `.target-*` is another target folder; see .gitignore.
+                if !SKIPPED_FOLDERS.contains(&last.as_str()) && !last.starts_with(".target") {
+                    self.read_folder(&path, &format!("{name}/"))?;
+                }
+            } else if kind.is_file() {
+                match String::from_utf8(fs::read(&path).map_err(unreadable)?) {
+                    Ok(text) => self.files.push(File::parse(name, text)?),
+                    Err(_) => self.others.push(name),
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -86,28 +113,6 @@ impl File {
     }
 }
 
-fn read_folder(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<(), Failure> {
-    let unreadable = |error| Failure::new(format!("{} cannot be read: {error}", folder.display()));
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let Ok(last) = entry.file_name().into_string() else { continue };
-        let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
-        let name = format!("{prefix}{last}");
-        if kind.is_dir() {
-            // `.target-*` is another target folder; see .gitignore.
-            if !SKIPPED_FOLDERS.contains(&last.as_str()) && !last.starts_with(".target") {
-                read_folder(&path, &format!("{name}/"), files)?;
-            }
-        } else if kind.is_file() {
-            let bytes = fs::read(&path).map_err(unreadable)?;
-            if let Ok(text) = String::from_utf8(bytes) {
-                files.push(File::parse(name, text)?);
-            }
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::Tree;
@@ -118,6 +123,7 @@ mod tests {
         let tree = Tree::read(root()).unwrap();
         assert!(tree.get("xtask/src/architecture/tree.rs").unwrap().syntax.is_some());
         assert!(tree.get("README.md").unwrap().syntax.is_none());
+        assert!(tree.has("docs/book/src/dashboard.png"));
         assert!(tree.files().all(|file| !file.name.starts_with("target/")));
     }
 

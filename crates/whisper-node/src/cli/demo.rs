@@ -1,7 +1,10 @@
-//! `whisper-node demo`: sends one message along a line of three nodes over real sockets.
+//! `whisper-node demo`: sends one message along a line of three nodes over real sockets, or shows a network in a browser.
+
+mod web;
 
 use std::time::Duration;
 
+use clap::Args;
 use p2p_identity::SecretKey;
 use p2p_server::{Event, Events};
 use tokio::time::{Instant, timeout};
@@ -23,8 +26,31 @@ const TOPIC: Topic = Topic(*b"demo");
 const PASSWORD: &str = "a word that anna, bert and carl share";
 const TEXT: &str = "hello from the other end";
 
+/// The flags of the command.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Demo {
+    /// Run eight nodes that talk until Ctrl-C, and open the dashboard of one of them in a browser
+    #[arg(long)]
+    web: bool,
+
+    /// With --web: print the address of the dashboard, and open no browser
+    #[arg(long, requires = "web")]
+    no_open: bool,
+}
+
+impl Demo {
+    /// Runs the demo.
+    ///
+    /// # Errors
+    ///
+    /// A node did not start, or a message did not arrive.
+    pub(crate) async fn run(self) -> Result<(), Failure> {
+        if self.web { web::run(!self.no_open).await } else { run().await }
+    }
+}
+
 /// Starts three nodes, sends a message from the first to the last, and prints when each of them had it.
-pub(crate) async fn run() -> Result<(), Failure> {
+async fn run() -> Result<(), Failure> {
     print("Three nodes in this process, each with a key, a port and peers of its own:")?;
     let start = Instant::now();
     let nodes = line().await?;
