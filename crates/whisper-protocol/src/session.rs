@@ -5,9 +5,9 @@
 
 mod connected;
 pub(crate) mod context;
-mod early;
 mod extensions;
 mod inbound;
+mod kept;
 
 use std::{
     sync::{Arc, Mutex},
@@ -29,7 +29,7 @@ use crate::{
     relay::peer_slot::PeerSlot,
     session::connected::ConnectedPeer,
     session::context::SessionContext,
-    session::early::EarlyEnvelopes,
+    session::kept::{KeptEnvelopes, Wanted},
     stats::{Counter, Reason, counters::Counters},
     wire::fault::Fault,
     wire::status::Status,
@@ -45,8 +45,8 @@ struct Session {
     wake: Arc<Notify>,
     /// The bundles that the peer has not acknowledged.
     unconfirmed: Mutex<UnconfirmedBundles>,
-    /// The envelopes that arrived before their time.
-    early: EarlyEnvelopes,
+    /// The envelopes that were rejected and may be admitted later.
+    kept: KeptEnvelopes,
 }
 
 /// Runs a session until the channel closes, the node stops, or the peer violates the protocol.
@@ -57,7 +57,7 @@ pub(crate) async fn run(
 ) -> Result<(), Exit> {
     context.counters.one(Counter::SessionsOpened);
     let _ended = CountOnDrop(&context.counters);
-    let (early, known) = (channel.memory_charge(), channel.memory_charge());
+    let (kept, known) = (channel.memory_charge(), channel.memory_charge());
     let (sender, receiver) = channel.split();
     let (wire, id) = (Wire::of(remote.dialect), remote.id);
     let session = Session {
@@ -67,7 +67,7 @@ pub(crate) async fn run(
         sender: Arc::new(PeerSender::new(sender)),
         wake: Arc::default(),
         unconfirmed: Mutex::default(),
-        early: EarlyEnvelopes::new(early),
+        kept: KeptEnvelopes::new(kept),
     };
     // In a box, as what it runs: otherwise this future would contain a copy at each level of `async`.
     let exchange = Box::pin(session.exchange(receiver, known));
@@ -105,6 +105,7 @@ impl Session {
     /// Exchanges status packets, then reads and writes.
     async fn exchange(&self, mut receiver: Receiver, known: MemoryCharge) -> Result<(), Ended> {
         let ours = self.context.relays.relays().status(self.wire.dialect);
+        self.kept.handle_told(Wanted::of(&ours));
         self.send(PacketKind::Status, (self.wire.encode_status)(&ours)).await?;
         let limit = self.context.status_timeout();
         let Some(theirs) = timeout(limit, self.read_status(&mut receiver))
@@ -155,9 +156,11 @@ impl Session {
             }
             match self.context.relays.poll_transmit(slot) {
                 Transmit::MinWork(min_work) => {
+                    self.kept.handle_told(Wanted { min_work, ..self.wanted() });
                     self.send(PacketKind::MinWork, wire::encode_min_work(min_work)).await?;
                 }
                 Transmit::Bloom(bloom) => {
+                    self.kept.handle_told(Wanted { bloom, ..self.wanted() });
                     self.send(PacketKind::Bloom, wire::encode_bloom(&bloom)).await?;
                 }
                 Transmit::Envelopes(bundle) => {

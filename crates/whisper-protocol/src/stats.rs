@@ -71,7 +71,10 @@ stats! {
             posted: EnvelopesPosted,
             /// Envelopes from the future that are kept until their time comes, among `rejected.from_the_future`.
             early: EnvelopesEarly,
-            /// Envelopes that were kept until their time had come and were new then, among `new`.
+            /// Envelopes that are kept in case the node requires less work or wants more topics, among `rejected.low_work` and
+            /// `rejected.outside_bloom`.
+            held: EnvelopesHeld,
+            /// Envelopes of these two kinds that were new when they were processed again, among `new`.
             late: EnvelopesLate,
         }
     }

@@ -28,6 +28,30 @@ fn nodes_that_followed_a_wrong_clock_come_back() {
     check("faults --degree 4 --posts 60 --hostile 2 --null", &scenario);
 }
 
+/// Runs a seed of the main scenario.
+fn check_main(seed: u64) {
+    let args = "faults --null --nodes 6 --degree 4 --minutes 3 --hostile 1 --posts 40";
+    check(args, &crate::parse(args).scenario(seed));
+}
+
+/// A message came late over a line that had been cut, when its recipient required more work for a while.
+#[test]
+fn seed_1217_a_message_that_was_refused_for_its_work_arrives() {
+    check_main(1217);
+}
+
+/// The same, with a message that was kept until its time had come.
+#[test]
+fn seed_1644_a_message_that_was_early_and_refused_for_its_work_arrives() {
+    check_main(1644);
+}
+
+/// The same with topics: a node wanted one no longer, and then again.
+#[test]
+fn seed_1430_a_message_that_was_early_and_about_an_unwanted_topic_arrives() {
+    check_main(1430);
+}
+
 /// Nodes kept a correction that they had no reason for any more, and lost messages.
 #[test]
 fn seed_92_as_a_whole() {

@@ -20,6 +20,7 @@ use crate::{
     relay::driver::MAX_BATCH,
     relay::peer_slot::PeerSlot,
     session::extensions::{self, MAX_REPORTED, Refused},
+    session::kept::Wanted,
     stats::{Counter, Reason},
     wire::fault::Fault,
     wire::status::Status,
@@ -37,8 +38,8 @@ const MAX_PACKET: usize = MAX_MESSAGE_SIZE as usize;
 /// How often to check for due envelopes within their last second. Clocks only show whole seconds.
 const DUE_POLL: Duration = Duration::from_millis(50);
 
-/// How often to check for due envelopes before that: the clock may be set.
-const EARLY_POLL: Duration = Duration::from_secs(1);
+/// How often to check for due envelopes before that: the clock may be set, and the node may require less.
+const KEPT_POLL: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Reads packets until the channel closes or the peer violates the protocol.
@@ -119,8 +120,7 @@ impl Session {
             let (batch, rest) = next_batch(&mut envelopes);
             let outcomes = self.context.relays.receive(slot, &batch);
             self.recognize(&outcomes);
-            let early = self.early.keep(&batch, &outcomes);
-            self.context.counters.add(Counter::EnvelopesEarly, early);
+            self.keep(&batch, &outcomes);
             let room = MAX_REPORTED.saturating_sub(refused.len());
             refused.extend(extensions::refused(&batch, &outcomes).take(room));
             if let ControlFlow::Break(end) = rest {
@@ -128,6 +128,13 @@ impl Session {
             }
             yield_now().await;
         }
+    }
+
+    /// Keeps what was rejected and may be admitted later.
+    fn keep(&self, batch: &[Envelope], outcomes: &[EnvelopeOutcome]) {
+        let (early, refused) = self.kept.keep(batch, outcomes);
+        self.context.counters.add(Counter::EnvelopesEarly, early);
+        self.context.counters.add(Counter::EnvelopesHeld, refused);
     }
 
     /// Waits for room where new envelopes go.
@@ -193,31 +200,38 @@ impl Session {
         self.context.trusted.contains(&self.remote.id)
     }
 
-    /// Waits until the time of an early envelope has come. Never returns while there is none.
+    /// Waits until a kept envelope is to be processed. Never returns while none is kept.
     async fn wait_for_due(&self) {
-        loop {
-            let Some(due) = self.early.next_due() else { return pending().await };
-            match due.saturating_sub(self.context.corrector.now()) {
-                0 => return,
-                1 => sleep(DUE_POLL).await,
-                _ => sleep(EARLY_POLL).await,
+        while !self.kept.is_empty() {
+            match self.kept.wait(self.context.corrector.now(), &self.wanted()) {
+                None => break,
+                Some(0) => return,
+                Some(1) => sleep(DUE_POLL).await,
+                Some(_) => sleep(KEPT_POLL).await,
             }
         }
+        pending::<()>().await;
     }
 
-    /// Processes the early envelopes whose time has come, as if the peer sent them now.
+    /// Processes the kept envelopes whose time has come, or that the node no longer refuses, as if the peer sent them now.
     async fn process_due(&self, slot: PeerSlot) {
         let deadline = Instant::now() + MAX_QUEUE_WAIT;
         loop {
-            let batch = self.early.take_due(self.context.corrector.now());
+            let batch = self.kept.take_due(self.context.corrector.now(), &self.wanted());
             if batch.is_empty() {
                 return;
             }
             self.wait_for_room(slot, deadline).await;
             let outcomes = self.context.relays.receive_due(slot, &batch);
+            self.keep(&batch, &outcomes);
             self.recognize(&outcomes);
             yield_now().await;
         }
+    }
+
+    /// What the node requires of envelopes of this dialect.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted::of(&self.context.relays.relays().status(self.wire.dialect))
     }
 }
 

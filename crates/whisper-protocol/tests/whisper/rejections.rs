@@ -1,12 +1,14 @@
 //! Every reason to reject an envelope: it is counted, and the session continues.
 
 use crate::support::{
-    self, NOW, RawPeer, TOPIC, amount, bundle, envelope, next, node, settings, unsealed, watch,
+    self, HandClock, NOW, RawPeer, TOPIC, amount, bundle, envelope, next, node, settings, unsealed,
+    watch,
 };
 use whisper_envelope::Unsealed;
 use whisper_pow::{Policy, Rule};
 use whisper_protocol::{
-    Bloom, Config, Envelope, EnvelopeOutcome, Interest, RejectReason, RejectedStats, Topic, Whisper,
+    Bloom, Config, Envelope, EnvelopeOutcome, Interest, RejectReason, RejectedStats,
+    SYNC_ALLOWANCE, Topic, Whisper,
 };
 
 /// An envelope with these times that no key opens.
@@ -85,6 +87,26 @@ async fn low_work() {
     assert_eq!(node.stats().rejected.low_work, 1);
     assert!(!peer.session.is_finished(), "the rules differ, so it may be a misunderstanding");
     assert!(matches!(node.inject(low), EnvelopeOutcome::Rejected(RejectReason::LowWork { .. })));
+}
+
+/// A peer that kept to what it was told does not send an envelope again.
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_for_its_work_is_admitted_when_less_is_required() {
+    let clock = HandClock::new();
+    let node = Whisper::new(Config { world: clock.world(), ..settings() });
+    let mut watch = watch(&node);
+    let mut peer = RawPeer::greeted(&node).await;
+    node.set_min_work(amount(1e6));
+    assert_eq!(peer.receive().await.0, 2, "the new requirement");
+    clock.advance(SYNC_ALLOWANCE + 1);
+    peer.send_envelopes(&[&envelope(b"late")]).await;
+    while node.stats().rejected.low_work == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((node.stats().envelopes.held, node.stats().envelopes.late), (1, 0));
+    node.set_min_work(amount(0.0));
+    assert_eq!(next(&mut watch).await, b"late");
+    assert_eq!((node.stats().rejected.low_work, node.stats().envelopes.late), (1, 1));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use p2p_sim::{Fault, HostId, Network, Scenario};
-use whisper_protocol::{EnvelopeState, PostStats, Reason, SkipReason};
+use whisper_protocol::{EnvelopeState, PostStats, SkipReason};
 
 use super::Broken;
 use crate::{
@@ -58,8 +58,8 @@ impl Repaired {
     /// Whether a message must have reached a node by now. While one of the two has a wrong clock, or follows peers whose clocks
     /// are or were wrong, it takes a live message for expired, or posts one that has expired for others. So only messages that
     /// are alive by all these clocks need arrive then.
-    fn must_reach(&self, members: &Members, posted: &Posted, node: usize, now: Duration) -> bool {
-        (posted.expiry() > now + ALL_CLOCKS && !was_refused(members, posted))
+    fn must_reach(&self, posted: &Posted, node: usize, now: Duration) -> bool {
+        posted.expiry() > now + ALL_CLOCKS
             || [posted.new.node, node].into_iter().all(|node| {
                 let was_wrong = self.wrong_clocks.contains(&host(node));
                 let wrong_until = was_wrong.then_some(self.at + Duration::from_secs(15));
@@ -157,7 +157,7 @@ pub(crate) fn check_arrived(
             for posted in alive.iter().filter(reached) {
                 let missing = part.iter().find(|node| {
                     !received[**node].contains(&posted.new.number)
-                        && repaired.must_reach(members, posted, **node, now)
+                        && repaired.must_reach(posted, **node, now)
                 });
                 if let Some(node) = missing {
                     let Posted { new, at, .. } = posted;
@@ -181,16 +181,6 @@ pub(crate) fn check_clocks(members: &Members) -> Result<(), Broken> {
         }
     }
     Ok(())
-}
-
-/// Whether a node refused a message that it kept until its time had come, because it required more work or wanted fewer topics by
-/// then. Its peers do not send it again.
-fn was_refused(members: &Members, posted: &Posted) -> bool {
-    let Some(Ok(receipt)) = &posted.receipt else { return false };
-    (0..members.len()).filter_map(|index| members.member(index)).any(|member| {
-        let drops = member.whisper.explain(&receipt.hash()).drops;
-        drops.iter().any(|(reason, _)| *reason != Reason::FromTheFuture)
-    })
 }
 
 /// What a node and its peers know about a message that has not arrived.
