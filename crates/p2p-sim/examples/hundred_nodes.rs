@@ -36,6 +36,7 @@ fn main() -> Result<(), Violation> {
         every: 5 * second,
         repair: 30 * second,
         stops: true,
+        moves: true,
         partitions: true,
         clocks: 0.0,
     };

@@ -17,6 +17,8 @@ pub enum Fault {
     PowerLoss(HostId),
     /// A host that is off starts its program again.
     Restart(HostId),
+    /// A host that is off has another address from now on. Its name, `host-0` for the first one, leads there.
+    Move(HostId),
     /// Nothing passes from any of the first hosts to any of the second ones. To cut a line in both directions, cause it twice.
     Block(Vec<HostId>, Vec<HostId>),
     /// What the same [`Fault::Block`] has cut is repaired.
@@ -40,6 +42,7 @@ impl Fault {
             Self::Kill(host)
             | Self::PowerLoss(host)
             | Self::Restart(host)
+            | Self::Move(host)
             | Self::Clock(host, _)
             | Self::Drift(host, _)
             | Self::Capacity(host, _)
@@ -58,6 +61,7 @@ impl fmt::Display for Fault {
             Self::Kill(host) => write!(f, "kill {}", host.0),
             Self::PowerLoss(host) => write!(f, "power-loss {}", host.0),
             Self::Restart(host) => write!(f, "restart {}", host.0),
+            Self::Move(host) => write!(f, "move {}", host.0),
             Self::Block(from, to) => write!(f, "block {} {}", list(from), list(to)),
             Self::Unblock(from, to) => write!(f, "unblock {} {}", list(from), list(to)),
             Self::Clock(host, seconds) => write!(f, "clock {} {seconds}", host.0),
@@ -81,6 +85,8 @@ pub struct FaultMix {
     pub repair: Duration,
     /// Programs are killed, and hosts lose their power.
     pub stops: bool,
+    /// Every second host that stops has another address when it starts again.
+    pub moves: bool,
     /// The network is divided, in one or both directions.
     pub partitions: bool,
     /// Clocks are wrong by up to this many seconds.
@@ -103,7 +109,11 @@ pub fn random_faults(seed: u64, hosts: u32, time: Duration, mix: &FaultMix) -> S
         match rng.random_range(0..4) {
             0 if mix.stops => {
                 let stop = if rng.random() { Fault::Kill(host) } else { Fault::PowerLoss(host) };
-                schedule.extend([(at, stop), (repaired, Fault::Restart(host))]);
+                schedule.push((at, stop));
+                if mix.moves && rng.random() {
+                    schedule.push((repaired, Fault::Move(host)));
+                }
+                schedule.push((repaired, Fault::Restart(host)));
             }
             1 | 2 if mix.partitions => {
                 let everyone = (0..hosts).map(HostId);
@@ -144,7 +154,9 @@ pub fn repairs(schedule: &Schedule, at: Duration) -> Schedule {
             Fault::Clock(host, _) => Fault::Clock(*host, 0.0),
             Fault::Drift(host, _) => Fault::Drift(*host, 0.0),
             Fault::Capacity(host, _) => Fault::Capacity(*host, None),
-            Fault::Restart(_) | Fault::Unblock(..) | Fault::FlipBit(_) => return None,
+            Fault::Restart(_) | Fault::Move(_) | Fault::Unblock(..) | Fault::FlipBit(_) => {
+                return None;
+            }
         })
     };
     // A clock has its right rate first.
@@ -181,6 +193,7 @@ mod tests {
             every: Duration::from_secs(2),
             repair: Duration::from_secs(20),
             stops: true,
+            moves: true,
             partitions: true,
             clocks: 10.0,
         };
@@ -194,6 +207,8 @@ mod tests {
         let stopped = count(|fault| matches!(fault, Fault::Kill(_) | Fault::PowerLoss(_)));
         assert!(stopped > 10);
         assert_eq!(stopped, count(|fault| matches!(fault, Fault::Restart(_))));
+        let moved = count(|fault| matches!(fault, Fault::Move(_)));
+        assert!((5..stopped).contains(&moved));
         let blocked = count(|fault| matches!(fault, Fault::Block(..)));
         assert!(blocked > 10);
         assert_eq!(blocked, count(|fault| matches!(fault, Fault::Unblock(..))));

@@ -9,7 +9,7 @@ mod world;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use self::load::Load;
@@ -27,39 +27,64 @@ use crate::{
 /// The first port that a host chooses by itself.
 const FIRST_FREE_PORT: u16 = 49_152;
 
+/// The address of the first machine that moves. Later ones follow downwards.
+const LAST_ADDRESS: u32 = u32::from_be_bytes([10, 255, 255, 254]);
+
 /// All machines.
 #[derive(Debug, Default)]
-pub(crate) struct Hosts(Vec<HostState>);
+pub(crate) struct Hosts {
+    hosts: Vec<HostState>,
+    /// The machines at addresses that they have moved to.
+    moved: BTreeMap<IpAddr, HostId>,
+    /// How often a machine has moved.
+    moves: u32,
+}
 
 impl Hosts {
     /// Adds a machine that is switched off.
     pub(crate) fn add(&mut self) -> HostId {
-        let number = u32::try_from(self.0.len()).expect("no more hosts than addresses");
+        let number = u32::try_from(self.hosts.len()).expect("no more hosts than addresses");
         let id = HostId(number);
-        self.0.push(HostState::new(id.ip()));
+        self.hosts.push(HostState::new(id.ip()));
         id
     }
 
     pub(crate) fn host(&self, id: HostId) -> &HostState {
-        &self.0[id.index()]
+        &self.hosts[id.index()]
     }
 
     pub(crate) fn host_mut(&mut self, id: HostId) -> &mut HostState {
-        &mut self.0[id.index()]
+        &mut self.hosts[id.index()]
+    }
+
+    /// Gives a machine that is off an address that no machine had before.
+    pub(crate) fn move_away(&mut self, id: HostId) {
+        if self.host(id).up {
+            return;
+        }
+        let ip = Ipv4Addr::from_bits(LAST_ADDRESS - self.moves).into();
+        self.moves += 1;
+        let left = std::mem::replace(&mut self.host_mut(id).ip, ip);
+        self.moved.remove(&left);
+        self.moved.insert(ip, id);
     }
 
     /// The machine with this address.
     pub(crate) fn at(&self, ip: IpAddr) -> Option<HostId> {
-        let IpAddr::V4(ip) = ip.to_canonical() else { return None };
-        let [10, a, b, c] = ip.octets() else { return None };
-        let number = u32::from_be_bytes([0, a, b, c]).checked_sub(1)?;
-        (number as usize).lt(&self.0.len()).then_some(HostId(number))
+        let ip = ip.to_canonical();
+        let first = || {
+            let IpAddr::V4(ip) = ip else { return None };
+            let [10, a, b, c] = ip.octets() else { return None };
+            Some(HostId(u32::from_be_bytes([0, a, b, c]).checked_sub(1)?))
+        };
+        let id = self.moved.get(&ip).copied().or_else(first)?;
+        self.hosts.get(id.index()).filter(|host| host.ip == ip).map(|_| id)
     }
 
     /// The machine with this name: `host-0` is the first one.
     pub(crate) fn named(&self, name: &str) -> Option<HostId> {
         let number: u32 = name.strip_prefix("host-")?.parse().ok()?;
-        (number as usize).lt(&self.0.len()).then_some(HostId(number))
+        (number as usize).lt(&self.hosts.len()).then_some(HostId(number))
     }
 }
 
@@ -142,11 +167,27 @@ mod tests {
         let ids: Vec<HostId> = (0..300).map(|_| hosts.add()).collect();
         for id in ids {
             assert_eq!(hosts.at(id.ip()), Some(id));
-            assert_eq!(hosts.named(&format!("host-{}", id.0)), Some(id));
+            assert_eq!(hosts.named(&id.name()), Some(id));
         }
         assert_eq!(hosts.at([10, 0, 0, 0].into()), None);
         assert_eq!(hosts.at(HostId(300).ip()), None);
         assert_eq!(hosts.at([192, 0, 2, 1].into()), None);
         assert_eq!(hosts.named("host-300"), None);
+    }
+
+    #[test]
+    fn a_host_that_has_moved_is_found_by_its_new_address_and_by_its_name() {
+        let mut hosts = Hosts::default();
+        let (first, second) = (hosts.add(), hosts.add());
+        for _ in 0..2 {
+            let left = hosts.host(second).ip;
+            hosts.move_away(second);
+            let ip = hosts.host(second).ip;
+            assert_eq!((hosts.at(left), hosts.at(ip)), (None, Some(second)));
+        }
+        hosts.move_away(first);
+        assert_ne!(hosts.host(first).ip, hosts.host(second).ip);
+        assert_eq!(hosts.at(second.ip()), None);
+        assert_eq!(hosts.named(&second.name()), Some(second));
     }
 }

@@ -10,11 +10,17 @@ use std::{
 pub struct HostId(pub u32);
 
 impl HostId {
-    /// Its only address: `10.0.0.1` for the first one.
+    /// Its address until it [moves](crate::Fault::Move): `10.0.0.1` for the first one.
     #[must_use]
     pub fn ip(self) -> IpAddr {
         let [_, a, b, c] = (self.0 + 1).to_be_bytes();
         Ipv4Addr::new(10, a, b, c).into()
+    }
+
+    /// Its name, which leads to its address: `host-0` for the first one.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("host-{}", self.0)
     }
 
     /// Its place in a list of all hosts.

@@ -1,5 +1,7 @@
 //! A simulated network: its hosts, its faults, and the time that passes.
 
+mod host;
+
 use std::{
     fmt,
     future::Future,
@@ -23,6 +25,8 @@ use crate::{
     trace::TraceEvent,
     violation::Violation,
 };
+
+pub use host::Host;
 
 /// How often [`Network::run_until`] looks at its condition, in virtual time.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -56,33 +60,6 @@ pub struct Network {
     faults: Schedule,
     checks: Vec<(String, Check)>,
     next_check: Instant,
-}
-
-/// A program's view of the host that it runs on.
-#[derive(Debug, Clone)]
-pub struct Host {
-    id: HostId,
-    wire: Wire,
-    world: Arc<dyn World>,
-}
-
-impl Host {
-    /// Its number.
-    #[must_use]
-    pub const fn id(&self) -> HostId {
-        self.id
-    }
-
-    /// What the program gets from the host.
-    #[must_use]
-    pub fn world(&self) -> Arc<dyn World> {
-        Arc::clone(&self.world)
-    }
-
-    /// Adds a line to the trace.
-    pub fn note(&self, text: &str) {
-        self.wire.note(&TraceEvent::Note { host: self.id, text });
-    }
 }
 
 /// Building.
@@ -245,6 +222,7 @@ impl Network {
             Fault::Kill(host) => self.stop(*host, false),
             Fault::PowerLoss(host) => self.stop(*host, true),
             Fault::Restart(host) => self.restart(*host),
+            Fault::Move(host) => self.wire.state().hosts.move_away(*host),
             Fault::Block(from, to) => self.block(from, to, true),
             Fault::Unblock(from, to) => self.block(from, to, false),
             Fault::Clock(host, seconds) => {
@@ -313,7 +291,7 @@ impl Network {
         self.wire.state().hosts.host_mut(id).up = true;
         self.wire.note(&TraceEvent::Started(id));
         let world: Arc<dyn World> = Arc::new(HostWorld::new(self.wire.clone(), id));
-        let host = Host { id, wire: self.wire.clone(), world: Arc::clone(&world) };
+        let host = Host::new(id, self.wire.clone(), Arc::clone(&world));
         let program = Arc::clone(&self.programs[id.index()]);
         self.seeded(|_| world.spawn(program(host)));
     }

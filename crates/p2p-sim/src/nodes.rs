@@ -9,7 +9,7 @@ use std::{
 
 use p2p_mux::{
     Protocol,
-    identity::{Enode, NodeId, SecretKey},
+    identity::{self, Enode, NodeId, SecretKey},
 };
 use p2p_server::{Config, Event, Server};
 use p2p_world::World;
@@ -73,8 +73,8 @@ impl Nodes {
     /// Adds this many nodes to the network, each connected with `degree` others or a few less. `configure` is called at each
     /// start of each node.
     ///
-    /// The nodes form rings in random order, so that all are connected. Each listens, and dials its neighbours as static nodes;
-    /// discovery is off.
+    /// The nodes form rings in random order, so that all are connected. Each listens, and dials its neighbours as static nodes, by
+    /// the names of their hosts; discovery is off.
     pub fn new(
         network: &mut Network,
         count: usize,
@@ -88,24 +88,25 @@ impl Nodes {
         let first = network.hosts().count();
         let enodes: Rc<[Enode]> =
             (first..).zip(&keys).map(|(host, key)| enode(host, key)).collect();
-        let all = Rc::clone(&enodes);
+        let named: Rc<[Enode]> =
+            (first..).zip(&*enodes).map(|(host, enode)| named(host, enode)).collect();
         let hosts = (0..count).map(|index| {
-            let (key, enodes, configure) =
-                (keys[index].clone(), Rc::clone(&enodes), Rc::clone(&configure));
+            let (key, named, configure) =
+                (keys[index].clone(), Rc::clone(&named), Rc::clone(&configure));
             let (servers, dials) = (Arc::clone(&servers), Rc::clone(&dials));
             network.host(move |host| {
                 let config = Config::new(key.clone()).name("p2p-sim").world(host.world());
-                let config = config.listen(format!("{}:{PORT}", host.id().ip()));
+                let config = config.listen(format!("{}:{PORT}", host.ip()));
                 let peers = &dials.borrow()[index];
                 let config = peers
                     .iter()
-                    .fold(config, |config, peer| config.static_node(enodes[*peer].clone()));
+                    .fold(config, |config, peer| config.static_node(named[*peer].clone()));
                 let Node { config, .. } = configure(Node { index, config });
                 run(host, config, index, Arc::clone(&servers))
             })
         });
         let hosts = hosts.collect();
-        Self { hosts, enodes: all, servers, dials }
+        Self { hosts, enodes, servers, dials }
     }
 
     /// The hosts of the nodes.
@@ -120,7 +121,7 @@ impl Nodes {
         self.enodes[index].id
     }
 
-    /// The URL of a node, with the address on which it listens.
+    /// The URL of a node, with the address on which it listens until it [moves](crate::Fault::Move).
     #[must_use]
     pub fn enode(&self, index: usize) -> Enode {
         self.enodes[index].clone()
@@ -209,6 +210,12 @@ fn key(seed: u64, index: usize) -> SecretKey {
 fn enode(host: usize, key: &SecretKey) -> Enode {
     let host = HostId(u32::try_from(host).unwrap_or(u32::MAX));
     Enode { udp: 0, ..Enode::new(key.id(), (host.ip(), PORT).into()) }
+}
+
+/// The same node at the name of its host.
+fn named(host: usize, enode: &Enode) -> Enode {
+    let host = HostId(u32::try_from(host).unwrap_or(u32::MAX));
+    Enode { host: identity::Host::Name(host.name()), ..enode.clone() }
 }
 
 /// Whom each node dials: the next one in some rings, each of which has all nodes in random order.

@@ -4,17 +4,19 @@
 //! `P2P_SIM_RUNS` sets the number of seeds, `P2P_SIM_SEED` replays one.
 
 use std::{
+    cell::OnceCell,
     collections::BTreeMap,
     env,
     ops::Range,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use futures_core::Stream;
 use p2p_server::{
-    Backoff, RefuseReason, Server,
+    Backoff, Config, RefuseReason, Server,
     identity::{Enode, NodeId},
     mux::{Service, rlp::Empty},
 };
@@ -86,6 +88,7 @@ fn network(seed: u64) -> (Network, Nodes, Schedule, Duration) {
         every: SECOND * 20,
         repair: SECOND * 60,
         stops: true,
+        moves: true,
         partitions: true,
         clocks: 0.0,
     };
@@ -148,6 +151,29 @@ fn a_static_peer_that_can_be_reached_is_connected_in_time() -> Result<(), Violat
         network.run_for(FAULTY + cap + 60 * SECOND)?;
         assert!(nodes.are_connected(), "seed {seed}");
     }
+    Ok(())
+}
+
+/// Node 1 moves while it is off. Node 0 dials it at its name, node 2 at its old address.
+#[test]
+fn a_node_that_has_moved_is_reached_at_its_name_only() -> Result<(), Violation> {
+    let mut network = Network::new(1).null_cryptography();
+    let old: Rc<OnceCell<Enode>> = Rc::default();
+    let of_nodes = Rc::clone(&old);
+    let nodes = Nodes::new(&mut network, 3, 0, move |node| {
+        let dialed = of_nodes.get().cloned().filter(|_| node.index() == 2);
+        quiet(node).config(|config| dialed.into_iter().fold(config, Config::static_node))
+    });
+    nodes.set_dials(0, vec![1]);
+    let _ = old.set(nodes.enode(1));
+    let peers = || [0, 1, 2].map(|node| nodes.server(node).map_or(0, |it| it.peer_count()));
+    assert!(network.run_until(10 * SECOND, |_| peers() == [1, 2, 1])?, "{:?}", peers());
+    let moved = nodes.hosts()[1];
+    for fault in [Fault::Kill(moved), Fault::Move(moved), Fault::Restart(moved)] {
+        network.cause(&fault);
+    }
+    network.run_for(120 * SECOND)?;
+    assert_eq!(peers(), [1, 1, 0]);
     Ok(())
 }
 

@@ -18,6 +18,7 @@ fn network(seed: u64) -> (Network, Nodes) {
         every: 2 * SECOND,
         repair: 5 * SECOND,
         stops: true,
+        moves: false,
         partitions: true,
         clocks: 60.0,
     };

@@ -171,6 +171,7 @@ impl Settings {
             every: Duration::from_secs(5),
             repair: Duration::from_secs(60),
             stops: true,
+            moves: false,
             partitions: true,
             clocks: 40.0,
         };

@@ -91,8 +91,11 @@ impl World for HostWorld {
     }
 
     fn resolve(&self, host: &str, port: u16) -> Pending<'static, Vec<SocketAddr>> {
-        let ip = host.parse::<IpAddr>().ok();
-        let ip = ip.or_else(|| self.wire.state().hosts.named(host).map(HostId::ip));
+        let named = || {
+            let state = self.wire.state();
+            state.hosts.named(host).map(|id| state.hosts.host(id).ip)
+        };
+        let ip = host.parse::<IpAddr>().ok().or_else(named);
         let addr = ip.map(|ip| vec![SocketAddr::new(ip, port)]);
         Box::pin(std::future::ready(addr.ok_or_else(|| ErrorKind::NotFound.into())))
     }

@@ -156,7 +156,8 @@ impl Wire {
         let mut state = self.state();
         let lost = state.is_blocked(from, to) || state.is_blocked(to, from);
         let target = state.hosts.host_mut(to);
-        let silent = lost || !target.up || target.behind_nat;
+        let has_moved = target.ip != dialing.to.ip();
+        let silent = lost || !target.up || has_moved || target.behind_nat;
         if silent && dialing.attempts < MAX_ATTEMPTS {
             let pause = Duration::from_secs(1 << dialing.attempts);
             dialing.attempts += 1;
