@@ -55,6 +55,7 @@ fn run_scenario(args: &[String]) -> Result<bool, String> {
         Mode::Scenario => Ok(run_seeds(&settings)),
         Mode::Eclipse => Ok(hostile::eclipse::run(&settings)),
         Mode::Planted(bugs) => planted(&settings, bugs),
+        Mode::Clocks => Ok(scenario::clocks::run(&settings)),
         Mode::Calibrate => calibrate::run(&settings),
     })
 }

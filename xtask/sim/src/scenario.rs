@@ -1,5 +1,7 @@
 //! A run: posts, operations and faults, and what must hold meanwhile and at the end.
 
+pub(crate) mod clocks;
+
 use std::{collections::BTreeMap, fs::File, io::BufWriter, path::Path, time::Duration};
 
 use p2p_sim::{Fault, HostId, Link, Network, Scenario, Schedule, TraceEvent, Violation, repairs};

@@ -14,6 +14,7 @@ Scenarios:
   faults    posts while hosts are killed, lose their power, are cut off, and have wrong clocks (default)
   quiet     posts, and nothing goes wrong
   eclipse   nodes that know a boot node find each other while a host with many ids attacks the tables of all
+  clocks    every fifth clock is wrong by up to five minutes, and connections end all the time
   calibrate a network that is simulated and over real sockets, which must agree
   archive   two archives and their readers, with late envelopes, kills and power losses, and an archive away for an hour;
             options: --seed, --envelopes N (10000), --kills N (10), --readers N (2), --hours N (2)
@@ -43,6 +44,8 @@ pub(crate) enum Mode {
     Planted(Vec<String>),
     /// Discover nodes while a hostile host wants to fill all tables.
     Eclipse,
+    /// Post while many clocks are wrong.
+    Clocks,
     /// Compare a simulated network with a real one.
     Calibrate,
 }
@@ -102,6 +105,7 @@ impl Settings {
             match arg.as_str() {
                 "faults" => settings.faults = true,
                 "quiet" => settings.faults = false,
+                "clocks" => settings.mode = Mode::Clocks,
                 "calibrate" => settings.mode = Mode::Calibrate,
                 "eclipse" => settings.mode = Mode::Eclipse,
                 "planted" => {

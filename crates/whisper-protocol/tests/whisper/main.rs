@@ -27,8 +27,6 @@ mod readers;
 mod reasons;
 mod receipts;
 mod rejections;
-mod repeat;
-mod simulation;
 mod support;
 mod two_dialects;
 mod two_nodes;
