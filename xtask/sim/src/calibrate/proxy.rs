@@ -4,7 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -23,21 +23,29 @@ use tokio::{
 /// Parts of a stream that are held back at most.
 const HELD: usize = 4096;
 
-/// Lines with the same latency, and the bytes on all of them.
+/// Lines with the same latency, the bytes on all of them, and how long these really took.
 #[derive(Debug)]
 pub(super) struct Proxy {
     latency: Duration,
     bytes: AtomicU64,
+    took: Mutex<Vec<Duration>>,
 }
 
 impl Proxy {
     pub(super) fn new(latency: Duration) -> Self {
-        Self { latency, bytes: AtomicU64::new(0) }
+        Self { latency, bytes: AtomicU64::new(0), took: Mutex::default() }
     }
 
     /// Bytes in both directions so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How long the lines really took (median): a timer fires late, the more so on a busy machine.
+    pub(super) fn took(&self) -> Duration {
+        let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        took.sort_unstable();
+        took.get(took.len() / 2).copied().unwrap_or(self.latency)
     }
 
     /// Opens an address that leads to `addr`.
@@ -63,18 +71,20 @@ impl Proxy {
     async fn carry(self: Arc<Self>, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
         let (held, mut due) = mpsc::channel::<(Instant, Vec<u8>)>(HELD);
         let latency = self.latency;
+        let line = Arc::clone(&self);
         tokio::spawn(async move {
-            while let Some((at, bytes)) = due.recv().await {
-                sleep_until(at).await;
+            while let Some((read, bytes)) = due.recv().await {
+                sleep_until(read + latency).await;
                 if to.write_all(&bytes).await.is_err() {
                     return;
                 }
+                line.took.lock().unwrap_or_else(PoisonError::into_inner).push(read.elapsed());
             }
         });
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
             self.bytes.fetch_add(length as u64, Ordering::Relaxed);
-            let part = (Instant::now() + latency, buffer[..length].to_vec());
+            let part = (Instant::now(), buffer[..length].to_vec());
             if held.send(part).await.is_err() {
                 return;
             }

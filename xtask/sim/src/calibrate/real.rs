@@ -23,14 +23,14 @@ use crate::settings::Settings;
 /// Longest time until all nodes are connected.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
-/// Runs the network.
-pub(super) fn run(settings: &Settings) -> io::Result<Measured> {
+/// Runs the network. Returns also how long its lines really took.
+pub(super) fn run(settings: &Settings) -> io::Result<(Measured, Duration)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let dials = simulated::dials(settings);
     runtime.block_on(network(settings, &dials))
 }
 
-async fn network(settings: &Settings, dials: &[Vec<usize>]) -> io::Result<Measured> {
+async fn network(settings: &Settings, dials: &[Vec<usize>]) -> io::Result<(Measured, Duration)> {
     let (arrivals, world) = (Arrivals::default(), SystemWorld::shared());
     let keys: Vec<SecretKey> = (0..settings.nodes).map(|_| SecretKey::random(&mut rng())).collect();
     let begin = Instant::now();
@@ -69,5 +69,5 @@ async fn network(settings: &Settings, dials: &[Vec<usize>]) -> io::Result<Measur
         sleep_until(begin + POST_EVERY * sent).await;
     }
     sleep(SETTLE).await;
-    Ok(arrivals.measured(proxy.bytes()))
+    Ok((arrivals.measured(proxy.bytes()), proxy.took()))
 }

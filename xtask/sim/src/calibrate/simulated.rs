@@ -7,15 +7,16 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use p2p_sim::{Link, Network, Nodes, TraceEvent, Violation};
 
-use super::{Arrivals, CONNECT, LATENCY, Measured, POST_EVERY, Participant, SETTLE, posts};
+use super::{Arrivals, CONNECT, Measured, POST_EVERY, Participant, SETTLE, posts};
 use crate::settings::Settings;
 
-/// Runs the network.
-pub(super) fn run(settings: &Settings) -> Result<Measured, Violation> {
+/// Runs the network with lines that take this long.
+pub(super) fn run(settings: &Settings, line: Duration) -> Result<Measured, Violation> {
     let (bytes, arrivals) = (Arc::new(AtomicU64::new(0)), Arrivals::default());
     let counted = Arc::clone(&bytes);
     let count = move |event: &TraceEvent<'_>| {
@@ -24,7 +25,7 @@ pub(super) fn run(settings: &Settings) -> Result<Measured, Violation> {
         }
         false
     };
-    let link = Link::default().latency(LATENCY..LATENCY);
+    let link = Link::default().latency(line..line);
     let mut network =
         Network::new(settings.seeds.first).link(link).trace_to(std::io::sink(), count);
     let participants = Rc::new(RefCell::new(Vec::new()));
