@@ -1,5 +1,7 @@
 //! Simulated networks: `cargo xtask sim`.
 
+use std::path::{Path, PathBuf};
+
 use crate::{
     command::{Command, Failure},
     process::{self, cargo},
@@ -44,9 +46,13 @@ pub(crate) fn calibrate() -> Result<(), Failure> {
     run(&["calibrate".to_owned()])
 }
 
-fn debug_program(workspace: &Workspace) -> std::path::PathBuf {
+fn debug_program(workspace: &Workspace) -> PathBuf {
+    program(workspace, "debug")
+}
+
+fn program(workspace: &Workspace, profile: &str) -> PathBuf {
     let name = format!("sim{}", std::env::consts::EXE_SUFFIX);
-    workspace.target_dir.join("debug").join(name)
+    workspace.target_dir.join(profile).join(name)
 }
 
 /// The networks of the test: small, since they run twice and without optimization.
@@ -66,24 +72,40 @@ const SIZE: &[&str] = &[
 
 /// Simulates some networks on one thread and again on two. Both must do the same.
 pub(crate) fn test(workspace: &Workspace) -> Result<(), Failure> {
-    // As for interoperability: examples select the same features as tests.
-    process::run(&mut cargo(&["build", "--workspace", "--bins", "--examples"]))?;
-    let program = debug_program(workspace);
-    let run = |threads| {
-        let mut command = std::process::Command::new(&program);
-        process::output(command.args(SIZE).args(["--threads", threads]))
-    };
-    let (one, two) = (run("1")?, run("2")?);
-    print!("{two}");
-    let last = |text: &str| text.lines().last().unwrap_or_default().to_owned();
-    let (one, two) = (last(&one), last(&two));
-    if one != two {
-        return Err(Failure::new(format!(
-            "the same seeds did not do the same: `{one}` and `{two}`"
-        )));
-    }
+    let program = build_debug(workspace)?;
+    let (one, two) = (traces(&program, "1")?, traces(&program, "2")?);
+    same(&one, &two)?;
     // A hundredth of what `archives` simulates.
     process::run(std::process::Command::new(&program).args(["archive", "--kills", "10"]))
+}
+
+/// Simulates the same networks with the optimized program. It must do the same.
+pub(crate) fn optimized(workspace: &Workspace) -> Result<(), Failure> {
+    let debug = traces(&build_debug(workspace)?, "2")?;
+    process::run(&mut cargo(&["build", "--release", "--package", "sim"]))?;
+    same(&debug, &traces(&program(workspace, "release"), "2")?)
+}
+
+fn build_debug(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    // As for interoperability: examples select the same features as tests.
+    process::run(&mut cargo(&["build", "--workspace", "--bins", "--examples"]))?;
+    Ok(debug_program(workspace))
+}
+
+/// The hash of the traces of the networks.
+fn traces(program: &Path, threads: &str) -> Result<String, Failure> {
+    let mut command = std::process::Command::new(program);
+    let printed = process::output(command.args(SIZE).args(["--threads", threads]))?;
+    print!("{printed}");
+    Ok(printed.lines().last().unwrap_or_default().to_owned())
+}
+
+fn same(one: &str, other: &str) -> Result<(), Failure> {
+    if one == other {
+        return Ok(());
+    }
+    let text = format!("the same seeds did not do the same: `{one}` and `{other}`");
+    Err(Failure::new(text))
 }
 
 /// Archives and their readers, with as much going wrong as in years.

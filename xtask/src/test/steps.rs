@@ -143,6 +143,8 @@ pub(super) const STEPS: &[Step] = &[
         |_| sim::archives(),
     )
     .long(),
+    step("optimized", "the optimized simulator does what the other one does", sim::optimized)
+        .long(),
     step("calibrate", "a simulated network does what a real one does", |_| sim::calibrate()).long(),
     step("bugs", "simulated networks find every planted bug, and reduce it", |workspace| {
         sim::planted(workspace, true)
