@@ -73,13 +73,6 @@ impl Member {
         }
     }
 
-    /// The time by the clock of its machine and by the corrected one, in seconds since 1970.
-    fn clocks(&self) -> [u32; 2] {
-        let time = self.world.unix_time().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-        [seconds, seconds.saturating_add_signed(self.whisper.info().clock_correction)]
-    }
-
     /// The earliest expiry of the messages in its pool, in seconds since 1970.
     pub(crate) fn oldest_expiry(&self) -> Option<u32> {
         let pooled = self.whisper.all_messages(&self.inbox.id())?;
@@ -153,12 +146,18 @@ impl Members {
         let Some(member) = self.member(new.node) else { return };
         let place = {
             let mut posts = self.posts();
-            posts.push(Posted::new(new, member.starts, at, member.clocks()));
+            posts.push(Posted::new(
+                new,
+                member.starts,
+                at,
+                clocks(&*member.world, &member.whisper),
+            ));
             posts.len() - 1
         };
         if member.traits.uses_rpc {
             let receipt = posted::over_rpc(&member.rpc, &member.whisper, &member.key, new);
-            self.posts()[place].receipt = Some(receipt);
+            let clocks = clocks(&*member.world, &member.whisper);
+            self.posts()[place].handle_sealed(clocks, receipt);
             return;
         }
         let post = Post {
@@ -170,9 +169,12 @@ impl Members {
             ..Post::new(Recipient::Symmetric(member.key))
         };
         let (whisper, posts) = (member.whisper.clone(), Arc::clone(&self.posts));
+        let world = Arc::clone(&member.world);
         member.world.spawn(Box::pin(async move {
             let receipt = whisper.post(post).await.map_err(|error| error.to_string());
-            posts.lock().unwrap_or_else(PoisonError::into_inner)[place].receipt = Some(receipt);
+            let clocks = clocks(&*world, &whisper);
+            posts.lock().unwrap_or_else(PoisonError::into_inner)[place]
+                .handle_sealed(clocks, receipt);
         }));
     }
 
@@ -201,6 +203,13 @@ impl Members {
         }
         Ok(count)
     }
+}
+
+/// The time by the clock of a machine and by the corrected one of its node, in seconds since 1970.
+fn clocks(world: &dyn World, whisper: &Whisper) -> [u32; 2] {
+    let time = world.unix_time().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    [seconds, seconds.saturating_add_signed(whisper.info().clock_correction)]
 }
 
 /// Starts Whisper on a node.

@@ -52,6 +52,12 @@ fn seed_1430_a_message_that_was_early_and_about_an_unwanted_topic_arrives() {
     check_main(1430);
 }
 
+/// A node began to correct its clock while it sealed a message.
+#[test]
+fn seed_3278_a_message_has_the_time_at_which_it_was_sealed() {
+    check_main(3278);
+}
+
 /// Nodes kept a correction that they had no reason for any more, and lost messages.
 #[test]
 fn seed_92_as_a_whole() {

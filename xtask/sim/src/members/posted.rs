@@ -18,9 +18,10 @@ pub(crate) struct Posted {
     pub(crate) start: u32,
     /// When, since the start of the network.
     pub(crate) at: Duration,
-    /// When, by the clock of the node and by the corrected one, in seconds since 1970. The correction
-    /// may become smaller in this moment.
-    clocks: [u32; 2],
+    /// When, by the clock of the node and by the corrected one, in seconds since 1970.
+    before: [u32; 2],
+    /// The same when it was sealed: the node may correct its clock in this moment, or no longer.
+    after: [u32; 2],
     /// `None` until it is sealed; an error if it was refused here.
     pub(crate) receipt: Option<Result<Receipt, String>>,
     /// How it ended, when that was first seen.
@@ -29,7 +30,12 @@ pub(crate) struct Posted {
 
 impl Posted {
     pub(super) const fn new(new: NewPost, start: u32, at: Duration, clocks: [u32; 2]) -> Self {
-        Self { new, start, at, clocks, receipt: None, ended: None }
+        Self { new, start, at, before: clocks, after: clocks, receipt: None, ended: None }
+    }
+
+    /// It was sealed, or refused here, when the clocks showed this.
+    pub(super) fn handle_sealed(&mut self, clocks: [u32; 2], receipt: Result<Receipt, String>) {
+        (self.after, self.receipt) = (clocks, Some(receipt));
     }
 
     /// When it expires, by a right clock.
@@ -39,12 +45,15 @@ impl Posted {
 
     /// Checks when it was sent, as it says itself.
     pub(super) fn check_sent(&self, sent: u32) -> Result<(), String> {
-        let [one, other] = self.clocks;
-        let between = one.min(other) - MAX_SEAL_SECS..=one.max(other) + MAX_SEAL_SECS;
+        let clocks = [self.before, self.after];
+        let (first, last) =
+            (clocks.as_flattened().iter().min(), clocks.as_flattened().iter().max());
+        let first = first.map_or(0, |first| first.saturating_sub(MAX_SEAL_SECS));
+        let between = first..=last.map_or(0, |last| last.saturating_add(MAX_SEAL_SECS));
         if between.contains(&sent) {
             return Ok(());
         }
-        let Self { new, clocks, .. } = self;
+        let new = self.new;
         Err(format!(
             "message {} of node {} was sent at {clocks:?} and says {sent}",
             new.number, new.node
