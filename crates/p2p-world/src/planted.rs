@@ -78,6 +78,25 @@ bugs! {
     MemoryNotReleased = "memory-not-released",
     /// A silent peer is taken for alive.
     SilentPeerStays = "silent-peer-stays",
+    /// The cursor of a reader of archives is after a page of which only a part was delivered.
+    CursorAhead = "cursor-ahead",
+    /// An archive that is connected again is asked for the last envelope that it has sent once more.
+    PageTwice = "page-twice",
+    /// A query is not woken by what arrives after everything stored was sent.
+    TailNotWoken = "tail-not-woken",
+    /// A cursor does not tell which envelopes are still to come from another archive.
+    ExpectedForgotten = "expected-forgotten",
+}
+
+impl Bug {
+    /// Whether the scenario with archives finds it; no other one has any.
+    #[must_use]
+    pub const fn is_of_archives(self) -> bool {
+        matches!(
+            self,
+            Self::CursorAhead | Self::PageTwice | Self::TailNotWoken | Self::ExpectedForgotten
+        )
+    }
 }
 
 /// The number of the planted bug plus one; 0 for none.

@@ -4,6 +4,8 @@
 //! lose their power, and one archive is away for an hour. A reader keeps its cursor together with what it has processed.
 
 mod feed;
+#[cfg(feature = "planted")]
+pub(crate) mod planted;
 mod reader;
 mod settings;
 
@@ -16,7 +18,7 @@ use p2p_server::{
     Config, Server,
     mux::identity::{Enode, SecretKey},
 };
-use p2p_sim::{Fault, Host, HostId, Link, Network, Schedule};
+use p2p_sim::{Fault, Host, HostId, Link, Network, Schedule, Violation};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use whisper_protocol::{Config as WhisperConfig, Whisper};
 
@@ -36,48 +38,75 @@ const AWAY: Duration = Duration::from_secs(3600);
 /// Longest time from the last envelope until every reader has all of them.
 const DRAIN: Duration = Duration::from_secs(1800);
 
+/// What was found.
+#[derive(Debug)]
+struct Outcome {
+    readers: Vec<Arc<Mutex<Reader>>>,
+    feed: Arc<Mutex<Feed>>,
+    missed: usize,
+    doubled: usize,
+    /// What did not hold but that.
+    violation: Option<Violation>,
+    trace_hash: u64,
+}
+
 /// Runs the scenario. Returns whether every promise holds.
 pub(crate) fn run(args: &[String]) -> Result<bool, String> {
     let settings = Settings::parse(args)?;
     let began = Instant::now();
+    let outcome = simulate(&settings);
+    report(&settings, &outcome, began.elapsed());
+    Ok(outcome.broken_promise().is_none())
+}
+
+fn simulate(settings: &Settings) -> Outcome {
     let mut network = Network::new(settings.seed)
         .link(Link::default().latency(Duration::from_millis(20)..Duration::from_millis(80)))
         .null_cryptography()
-        .faults(faults(&settings));
-    let feed = Arc::new(Mutex::new(Feed::new(&settings)));
+        .faults(faults(settings));
+    let feed = Arc::new(Mutex::new(Feed::new(settings)));
     for index in 0..ARCHIVES {
         let feed = Arc::clone(&feed);
         network.host(move |host| feed::run(host, index, Arc::clone(&feed)));
     }
     let readers: Vec<_> =
-        (0..settings.readers).map(|_| Arc::new(Mutex::new(Reader::new(&settings)))).collect();
+        (0..settings.readers).map(|_| Arc::new(Mutex::new(Reader::new(settings)))).collect();
     for (index, reader) in readers.iter().enumerate() {
         let reader = Arc::clone(reader);
         network.host(move |host| reader::run(host, ARCHIVES + index, Arc::clone(&reader)));
     }
-    let time = settings.time + feed::DELAY;
-    let failed = |violation: p2p_sim::Violation| violation.to_string();
-    network.run_for(time).map_err(failed)?;
-    let done =
-        network.run_until(DRAIN, |_| readers.iter().all(|reader| lock(reader).has(&lock(&feed))));
-    done.map_err(failed)?;
-    // A late copy would come now.
-    network.run_for(Duration::from_secs(60)).map_err(failed)?;
-    Ok(report(&settings, &lock(&feed), &readers, began.elapsed(), network.trace_hash()))
+    let have_all = || readers.iter().all(|reader| lock(reader).has(&lock(&feed)));
+    let violation = network
+        .run_for(settings.time + feed::DELAY)
+        .and_then(|()| network.run_until(DRAIN, |_| have_all()))
+        // A late copy would come now.
+        .and_then(|_| network.run_for(Duration::from_secs(60)));
+    let found = readers.iter().map(|reader| lock(reader).compare(&lock(&feed)));
+    let (missed, doubled) = found
+        .fold((0, 0), |(missed, doubled), found| (missed + found.missed, doubled + found.doubled));
+    let (violation, trace_hash) = (violation.err(), network.trace_hash());
+    Outcome { readers, feed, missed, doubled, violation, trace_hash }
 }
 
-/// Prints what was found. Returns whether every promise holds.
-fn report(
-    settings: &Settings,
-    feed: &Feed,
-    readers: &[Arc<Mutex<Reader>>],
-    took: Duration,
-    hash: u64,
-) -> bool {
-    let (mut missed, mut doubled) = (0, 0);
-    for (index, reader) in readers.iter().enumerate() {
+impl Outcome {
+    /// The promise that does not hold, if there is one.
+    fn broken_promise(&self) -> Option<String> {
+        if self.doubled > 0 {
+            return Some("nothing comes twice".to_owned());
+        }
+        if self.missed > 0 {
+            return Some("what is stored comes".to_owned());
+        }
+        self.violation.as_ref().map(|violation| violation.name.clone())
+    }
+}
+
+/// Prints what was found.
+fn report(settings: &Settings, outcome: &Outcome, took: Duration) {
+    let feed = lock(&outcome.feed);
+    for (index, reader) in outcome.readers.iter().enumerate() {
         let reader = lock(reader);
-        let found = reader.compare(feed);
+        let found = reader.compare(&feed);
         println!(
             "reader {index}: {} envelopes, {} missed, {} doubled; {} starts, away {}, behind {}, perhaps repeated {}",
             found.received,
@@ -88,18 +117,21 @@ fn report(
             reader.behind,
             reader.doubtful
         );
-        missed += found.missed;
-        doubled += found.doubled;
+    }
+    if let Some(violation) = &outcome.violation {
+        println!("{violation}");
     }
     println!(
-        "{} envelopes, {} stored, {} kills, {} h of virtual time in {} s: {missed} missed, {doubled} doubled, {hash:016x}",
+        "{} envelopes, {} stored, {} kills, {} h of virtual time in {} s: {} missed, {} doubled, {:016x}",
         settings.envelopes,
         feed.stored(),
         settings.kills,
         settings.time.as_secs() / 3600,
         took.as_secs(),
+        outcome.missed,
+        outcome.doubled,
+        outcome.trace_hash,
     );
-    (missed, doubled) == (0, 0)
 }
 
 /// Kills at random times, and one archive away for an hour. Everything is repaired in the end.

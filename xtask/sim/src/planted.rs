@@ -6,6 +6,7 @@ use p2p_sim::{Scenario, Violation};
 use p2p_world::planted::{Bug, plant};
 
 use crate::{
+    archive,
     scenario::{self, Output},
     seeds,
     settings::Settings,
@@ -35,6 +36,10 @@ pub(crate) fn run(settings: &Settings, names: &[String]) -> Result<bool, String>
     );
     let mut all = true;
     for bug in bugs {
+        if bug.is_of_archives() {
+            all &= run_archives(settings, bug);
+            continue;
+        }
         plant(Some(bug));
         let begin = Instant::now();
         let found = seeds::find(settings);
@@ -50,6 +55,27 @@ pub(crate) fn run(settings: &Settings, names: &[String]) -> Result<bool, String>
     }
     plant(None);
     Ok(all)
+}
+
+/// Plants a bug that the scenario with archives must find, and prints a line for it. Returns whether it was found.
+fn run_archives(settings: &Settings, bug: Bug) -> bool {
+    let Some(found) = archive::planted::find(bug, settings.seeds.first, settings.seeds.count)
+    else {
+        println!("{:22} NOT FOUND in {} seeds", bug.name(), settings.seeds.count);
+        return false;
+    };
+    let (seeds, took, begin) = (found.seeds, found.took.as_secs_f64(), Instant::now());
+    let reduced = found.reduce(bug, settings.shrink);
+    let archive::planted::Reduced { nodes, kills, promise, fails_without } = reduced;
+    println!(
+        "{:22} {seeds:6} {took:8.1}  {nodes:5} {kills:6} {:8.1}  {promise}",
+        bug.name(),
+        begin.elapsed().as_secs_f64()
+    );
+    if fails_without {
+        println!("{:22} FAILS WITHOUT IT", bug.name());
+    }
+    !fails_without
 }
 
 /// Reduces a seed that found a bug. Returns whether it is small, and does not fail without the bug.

@@ -19,7 +19,7 @@ Scenarios:
   archive   two archives and their readers, with late envelopes, kills and power losses, and an archive away for an hour;
             options: --seed, --envelopes N (10000), --kills N (10), --readers N (2), --hours N (2)
   planted [BUG]...
-            `faults` with one planted bug after the other, each of which must be found within the seeds (1000)
+            `faults`, or `archive`, with one planted bug after the other, each of which must be found within the seeds (1000)
 
 Options:
   --seed N       the first seed (1)

@@ -18,6 +18,7 @@ use std::{
 
 use futures_util::{Stream, future::BoxFuture, stream};
 use p2p_identity::NodeId;
+use p2p_world::planted::{self, Bug};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -243,7 +244,7 @@ impl History {
         if let Some(old) = self.merge.add(at, |node| followed.contains(node)) {
             self.told.push_back(HistoryEvent::Replaced { node, old, new });
         }
-        let after = self.merge.end(at);
+        let after = self.merge.end(at).saturating_sub(planted::is(Bug::PageTwice).into());
         let newest = peer.summary.newest;
         let source = &mut self.followed[index];
         (source.peer, source.newest) = (Some(peer), newest);
@@ -323,7 +324,7 @@ impl History {
         let is_whole = page.envelopes.is_empty();
         let last = taken.last().map_or(0, |(stored, _)| stored.arrival);
         let (at, index) = (page.at, page.index);
-        let end = if is_whole { page.end } else { last };
+        let end = if is_whole || planted::is(Bug::CursorAhead) { page.end } else { last };
         let node = self.followed[index].peer.as_ref().map_or(NodeId([0; 64]), |peer| peer.id);
         let (delivered, maybe_repeated): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
         self.merge.deliver(self.corrector.now(), at, &delivered, end);

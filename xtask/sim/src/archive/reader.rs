@@ -6,7 +6,7 @@ use std::{
 };
 
 use p2p_sim::Host;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use whisper_protocol::{HistoryCursor, HistoryEvent, HistoryFilter, HistoryRequest};
 
 use super::{
@@ -18,6 +18,9 @@ use super::{
 /// How often a reader commits what it has processed, together with its cursor.
 const COMMIT: Duration = Duration::from_secs(1);
 
+/// One part of the time in which a reader is busy: it commits, and is killed, while it has a part of a page.
+const BUSY: u32 = 4;
+
 /// What a reader has on its disk, and what was counted.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -26,6 +29,8 @@ pub(crate) struct Reader {
     /// The cursor after that.
     cursor: String,
     received: usize,
+    /// How long it works on an envelope.
+    pause: Duration,
     pub(crate) starts: u32,
     pub(crate) away: u32,
     pub(crate) behind: u32,
@@ -44,8 +49,8 @@ pub(crate) struct Compared {
 impl Reader {
     pub(crate) fn new(settings: &Settings) -> Self {
         let times = vec![0; settings.envelopes as usize];
-        let cursor = String::new();
-        Self { times, cursor, received: 0, starts: 0, away: 0, behind: 0, doubtful: 0 }
+        let (cursor, pause) = (String::new(), settings.time / settings.envelopes.max(1) / BUSY);
+        Self { times, cursor, received: 0, pause, starts: 0, away: 0, behind: 0, doubtful: 0 }
     }
 
     /// Whether it has processed everything that is stored.
@@ -94,24 +99,26 @@ async fn read(host: &Host, index: usize, reader: &Mutex<Reader>) -> Result<(), S
     let mut numbers = Vec::new();
     let mut commit = Instant::now() + COMMIT;
     loop {
-        match timeout_at(commit, history.next()).await {
+        if commit <= Instant::now() {
+            if !numbers.is_empty() {
+                lock(reader).commit(&numbers, &history.cursor());
+                numbers.clear();
+            }
+            commit = Instant::now() + COMMIT;
+        }
+        match timeout_at(commit, history.next_at_most(1)).await {
             Ok(Some(HistoryEvent::Envelopes(envelopes))) => {
                 let doubtful = envelopes.iter().filter(|it| it.maybe_repeated).count();
                 lock(reader).doubtful += u32::try_from(doubtful).unwrap_or(u32::MAX);
                 numbers.extend(envelopes.iter().map(|it| it.envelope.nonce()));
+                let pause = lock(reader).pause;
+                sleep(pause).await;
             }
             Ok(Some(HistoryEvent::Away { .. })) => lock(reader).away += 1,
             Ok(Some(HistoryEvent::Behind { .. })) => lock(reader).behind += 1,
-            Ok(Some(HistoryEvent::CaughtUp { .. })) => {}
+            Ok(Some(HistoryEvent::CaughtUp { .. })) | Err(_) => {}
             Ok(Some(other)) => return Err(format!("{other:?}")),
             Ok(None) => return Ok(()),
-            Err(_) => {
-                if !numbers.is_empty() {
-                    lock(reader).commit(&numbers, &history.cursor());
-                    numbers.clear();
-                }
-                commit = Instant::now() + COMMIT;
-            }
         }
     }
 }

@@ -14,15 +14,16 @@ pub(crate) struct Settings {
     pub(crate) time: Duration,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        let time = Duration::from_secs(2 * 3600);
+        Self { seed: 1, envelopes: 10_000, kills: 10, readers: 2, time }
+    }
+}
+
 impl Settings {
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
-        let mut settings = Self {
-            seed: 1,
-            envelopes: 10_000,
-            kills: 10,
-            readers: 2,
-            time: Duration::from_secs(2 * 3600),
-        };
+        let mut settings = Self::default();
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let text = args.next().ok_or(format!("{arg} needs a value"))?;

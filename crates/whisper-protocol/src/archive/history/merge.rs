@@ -13,6 +13,8 @@
 
 use std::collections::VecDeque;
 
+use p2p_world::planted::{self, Bug};
+
 use super::{
     bound::Bound,
     cursor::{
@@ -229,7 +231,8 @@ impl Merged {
             let source = source(entry.source).and_then(|index| u8::try_from(index).ok());
             ExpectedPlace { key, expiry: entry.expiry, source: source.unwrap_or(NO_SOURCE) }
         };
-        let mut expected: Vec<_> = entries.into_iter().map(one).collect();
+        let known = entries.into_iter().filter(|_| !planted::is(Bug::ExpectedForgotten));
+        let mut expected: Vec<_> = known.map(one).collect();
         expected.sort_unstable();
         let (ArchiveAt { id, node }, end, horizon) = (self.at, self.end, self.horizon);
         ArchivePlace { id, node, end, horizon, forgotten, expected }
