@@ -25,8 +25,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
 }
 
 /// Bugs that CI plants: a few that are found soon.
-const BUGS: &[&str] =
-    &["planted", "lost-wakeup", "known-mixed-up", "ban-keeps-peer", "page-twice"];
+const BUGS: &[&str] = &["planted", "lost-wakeup", "known-mixed-up", "ban-keeps-peer", "page-twice"];
 
 /// Plants bugs that the simulated networks must find. `all`: every bug, each reduced to a small scenario.
 pub(crate) fn planted(workspace: &Workspace, all: bool) -> Result<(), Failure> {
