@@ -9,6 +9,7 @@ mod asking;
 mod error;
 mod fault;
 pub(crate) mod history;
+mod memory;
 mod page;
 pub(crate) mod peers;
 mod query;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use whisper_envelope::Envelope;
 
 pub use error::ArchiveError;
+pub use memory::MemoryArchive;
 pub use page::{HistoryPage, StoredEnvelope};
 pub use query::{HistoryFilter, HistoryQuery};
 pub use settings::ArchiveSettings;

@@ -79,7 +79,7 @@ pub use archive::history::{
 pub use archive::wire as archive_1;
 pub use archive::{
     Appended, Archive, ArchiveError, ArchiveFuture, ArchiveId, ArchiveSettings, HistoryFilter,
-    HistoryPage, HistoryQuery, StoredEnvelope,
+    HistoryPage, HistoryQuery, MemoryArchive, StoredEnvelope,
 };
 pub use clock::Clock;
 pub use config::{

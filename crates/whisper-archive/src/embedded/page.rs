@@ -78,6 +78,7 @@ impl Page<'_> {
             envelopes: self.envelopes,
             end,
             oldest: self.oldest,
+            newest: self.newest,
         })
     }
 

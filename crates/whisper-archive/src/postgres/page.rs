@@ -163,7 +163,7 @@ impl Reader {
             None if more => query.after, // a limit of 0
             _ => query.until.min(newest).max(query.after),
         };
-        Ok(HistoryPage { envelopes, end, more, oldest: removed + 1 })
+        Ok(HistoryPage { envelopes, end, more, oldest: removed + 1, newest })
     }
 
     /// The arrival numbers among which all answers are, and their days.

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod embedded;
-mod model;
+mod memory;
 #[cfg(feature = "postgres")]
 mod nodes;
 #[cfg(feature = "postgres")]

@@ -22,4 +22,7 @@ pub struct HistoryPage {
     pub more: bool,
     /// The least arrival number that the archive still has; what arrived before was removed. 1 if nothing was.
     pub oldest: u64,
+    /// The newest arrival number of the archive when the page was read; 0 if nothing was ever stored. It is less than
+    /// [`HistoryQuery::after`](super::HistoryQuery::after) if an older copy of the archive was restored.
+    pub newest: u64,
 }

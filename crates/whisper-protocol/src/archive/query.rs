@@ -71,6 +71,16 @@ impl HistoryQuery {
         self
     }
 
+    /// Whether an envelope with this arrival number is asked for. The limits of a page are left out.
+    #[must_use]
+    pub fn asks_for(&self, arrival: u64, envelope: &Envelope) -> bool {
+        arrival > self.after
+            && arrival <= self.until
+            && self.dialect.is_none_or(|dialect| dialect == envelope.dialect())
+            && self.sent.contains(&envelope.sent().unwrap_or(0))
+            && self.filter.lets_through(envelope)
+    }
+
     /// At most this many envelopes.
     #[must_use]
     pub const fn limit(mut self, limit: usize) -> Self {

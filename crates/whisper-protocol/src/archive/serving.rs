@@ -110,10 +110,6 @@ impl Serving {
             let text = format!("the archive {asked} was replaced by {}: start over", archive.id);
             return Err((RefusalCode::Replaced, text));
         }
-        if query.after > archive.newest {
-            let text = "the archive was replaced by an older copy: start over";
-            return refuse(RefusalCode::Ahead, text);
-        }
         if self.queries.contains_key(&query.id) {
             return refuse(RefusalCode::SameId, "an open query has the same id");
         }
@@ -162,8 +158,18 @@ impl Serving {
     }
 
     /// The page was read.
-    pub(super) fn handle_page(&mut self, now: Instant, page: HistoryPage) {
-        let Some((id, query)) = self.read_query() else { return };
+    pub(super) fn handle_page(
+        &mut self,
+        now: Instant,
+        page: HistoryPage,
+    ) -> Result<(), ArchiveFault> {
+        let Some((id, query)) = self.read_query() else { return Ok(()) };
+        // The store says so itself: what this node has heard of it may be older than the cursor, from another node.
+        if page.newest < query.query.after {
+            self.queries.remove(&id);
+            let text = "the archive was replaced by an older copy: start over".to_owned();
+            return self.refuse(id, RefusalCode::Ahead, text);
+        }
         let was_complete = !query.more;
         query.query.after = page.end;
         query.left -= page.envelopes.len() as u64;
@@ -175,12 +181,13 @@ impl Serving {
             (false, false, true) => PageState::Tail,
         };
         if let Some(archive) = &mut self.archive {
-            (archive.oldest, archive.newest) = (page.oldest, archive.newest.max(page.end));
+            (archive.oldest, archive.newest) = (page.oldest, archive.newest.max(page.newest));
         }
         if state == PageState::Tail && was_complete && page.envelopes.is_empty() {
-            return; // The next heartbeat says so.
+            return Ok(()); // The next heartbeat says so.
         }
         self.send_page(now, id, page, state);
+        Ok(())
     }
 
     /// The archive could not be read.
@@ -210,12 +217,12 @@ impl Serving {
         if !self.outbox.is_empty() {
             return; // The peer does not read, and needs no sign of life.
         }
-        let Some(ArchiveSummary { oldest, .. }) = self.archive else { return };
+        let Some(ArchiveSummary { oldest, newest, .. }) = self.archive else { return };
         let is_due = |query: &Answering| now >= query.sent + HEARTBEAT;
         let waiting = self.waiting().filter(|(_, query)| is_due(query));
         let due: Vec<_> = waiting.map(|(id, query)| (id, query.query.after)).collect();
         for (id, end) in due {
-            let page = HistoryPage { envelopes: Vec::new(), end, more: false, oldest };
+            let page = HistoryPage { envelopes: Vec::new(), end, more: false, oldest, newest };
             self.send_page(now, id, page, PageState::Tail);
         }
     }

@@ -149,8 +149,7 @@ impl Session {
         match page {
             Ok(page) => {
                 self.peers.counters.add(Counter::ArchiveSent, page.envelopes.len());
-                self.serving.handle_page(Instant::now(), page);
-                Ok(())
+                self.serving.handle_page(Instant::now(), page)
             }
             Err(error) => {
                 tracing::warn!(error = %causes(&error), "the archive cannot be read for a peer");

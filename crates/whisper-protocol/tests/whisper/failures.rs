@@ -145,7 +145,7 @@ async fn failure_5_a_read_that_fails_in_the_middle_is_not_the_end() {
 #[tokio::test]
 async fn failure_6_a_read_that_cannot_begin_is_answered_in_each_form() {
     let (served, mut peer) = served(five()).await;
-    served.archive.fails.store(true, Relaxed);
+    served.archive.set_failing(true);
     for form in [QueryForm::Binary, QueryForm::SixFields, QueryForm::SevenFields] {
         let request = seal(Dialect::V6, &query().encode(form));
         let text = refusal(&mut peer, request.raw()).await;

@@ -14,7 +14,7 @@ use whisper_protocol::{
 };
 
 use crate::{
-    archive::MemoryArchive,
+    archive::TestArchive,
     support::{NOW, TOPIC, key, node, unsealed},
 };
 
@@ -24,7 +24,7 @@ pub(crate) const CLIENT: NodeId = NodeId([9; 64]);
 pub(crate) struct Server {
     pub(crate) id: NodeId,
     pub(crate) node: Whisper,
-    pub(crate) archive: Arc<MemoryArchive>,
+    pub(crate) archive: Arc<TestArchive>,
 }
 
 /// A connection between a client and a server. It ends on drop.
@@ -39,7 +39,7 @@ impl Server {
     }
 
     pub(crate) fn with(number: u8, settings: ArchiveSettings) -> Self {
-        let (node, archive) = (node(), MemoryArchive::with_id([number; 8]));
+        let (node, archive) = (node(), TestArchive::with_id([number; 8]));
         node.serve_archive(Arc::clone(&archive) as _, settings);
         Self { id: NodeId([number; 64]), node, archive }
     }
@@ -272,10 +272,10 @@ async fn an_archive_that_cannot_be_read_is_asked_again() {
     assert_eq!(numbers(&mut history).await.0, [0, 1]);
     assert!(matches!(history.next().await, Some(HistoryEvent::CaughtUp { .. })));
     server.append(&sealed(2..3)).await;
-    server.archive.fails.store(true, Relaxed);
+    server.archive.set_failing(true);
     let Some(HistoryEvent::Refused { code, .. }) = history.next().await else { panic!() };
     assert_eq!(code, RefusalCode::Unreadable);
-    server.archive.fails.store(false, Relaxed);
+    server.archive.set_failing(false);
     assert_eq!(numbers(&mut history).await.0, [2], "nothing is missed");
 }
 

@@ -16,7 +16,7 @@ use whisper_protocol::{
 };
 
 use crate::{
-    archive::MemoryArchive,
+    archive::TestArchive,
     support::{NOW, RawPeer, amount, node},
 };
 
@@ -35,11 +35,11 @@ pub(crate) fn stored(topic: Topic, ago: u32, number: u64) -> Envelope {
 /// A node that is a mail server, and its archive.
 pub(crate) struct Served {
     pub(crate) node: Whisper,
-    pub(crate) archive: Arc<MemoryArchive>,
+    pub(crate) archive: Arc<TestArchive>,
 }
 
 pub(crate) async fn serve(settings: MailServerSettings, envelopes: Vec<Envelope>) -> Served {
-    let (node, archive) = (node(), MemoryArchive::new());
+    let (node, archive) = (node(), TestArchive::new());
     archive.append(envelopes).await.unwrap();
     let server = MailServer::new(SystemWorld::shared(), Arc::clone(&archive) as _, settings);
     let requests = node.mail_requests(8);
@@ -229,7 +229,7 @@ async fn what_cannot_be_answered_is_refused_with_a_reason() {
     let replaced = seal(Dialect::V6, &query.encode(QueryForm::SixFields));
     assert!(refusal(&mut peer, replaced.raw()).await.contains("replaced"));
 
-    served.archive.fails.store(true, Relaxed);
+    served.archive.set_failing(true);
     let good = seal(Dialect::V6, &Query::default().encode(QueryForm::SixFields));
     assert!(refusal(&mut peer, good.raw()).await.contains("archive"));
 }

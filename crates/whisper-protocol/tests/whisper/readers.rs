@@ -265,12 +265,12 @@ async fn each_node_is_followed_once_and_not_too_many() {
 async fn an_archive_that_could_not_be_read_at_first_is_read_later() {
     let (server, client) = (Server::new(1), node());
     server.append(&sealed(0..2)).await;
-    server.archive.fails.store(true, Relaxed);
+    server.archive.set_failing(true);
     let _connection = server.connect(&client);
     let mut history = client.history(request(HistoryCursor::default()).live()).unwrap();
     let Some(HistoryEvent::Refused { node, code, .. }) = history.next().await else { panic!() };
     assert_eq!((node, code), (server.id, RefusalCode::Unreadable));
-    server.archive.fails.store(false, Relaxed);
+    server.archive.set_failing(false);
     assert_eq!(numbers(&mut history).await.0, [0, 1]);
     // The node itself reads it as well.
     let own = server.node.history(request(HistoryCursor::default())).unwrap();

@@ -1,6 +1,6 @@
 //! Every drop reason: each is triggered here, counted, and recorded with the peer or the envelope that it concerns.
 
-use crate::archive::MemoryArchive;
+use crate::archive::TestArchive;
 use crate::support::{
     HandClock, NOW, RawPeer, TOPIC, amount, bundle, envelope, node, random_id, settings, spec,
     unsealed,
@@ -177,7 +177,7 @@ async fn put_aside(reason: Reason) -> Whisper {
         "archive.lost" => {
             let node = node();
             node.set_max_message_size(MAX_MESSAGE_SIZE).unwrap();
-            node.record(MemoryArchive::new());
+            node.record(TestArchive::new());
             // Before the archive has its turn.
             for number in 0..5 {
                 let large = Unsealed::v6(NOW + 50, 50, TOPIC, &vec![0; 8 << 20]).seal(number);

@@ -9,7 +9,9 @@ use p2p_world::SystemWorld;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use whisper_protocol::packet::Completion;
-use whisper_protocol::{ArchiveSettings, MailServer, MailServerSettings, SymmetricKey};
+use whisper_protocol::{
+    ArchiveId, ArchiveSettings, MailServer, MailServerSettings, MemoryArchive, SymmetricKey,
+};
 use whisper_rpc::Namespace;
 use whisper_rpc::client::{
     HistoryClient as _, HistorySubscriptions as _, ShhClient as _, ShhextClient as _, Subscription,
@@ -18,7 +20,6 @@ use whisper_rpc::types::{
     Criteria, HexBytes, HistoryCriteria, HistoryPartJson, MessagesRequest, NewMessage, Topic,
 };
 
-use crate::support::archive::MemoryArchive;
 use crate::support::eventually::{PATIENCE, eventually};
 use crate::support::node::{Node, config};
 
@@ -30,7 +31,7 @@ async fn start() -> Node {
     config.http.as_mut().unwrap().api = Namespace::ALL.to_vec();
     config.ws.as_mut().unwrap().api = Namespace::ALL.to_vec();
     let node = Node::start_with(config).await;
-    let archive = MemoryArchive::new();
+    let archive = Arc::new(MemoryArchive::new(ArchiveId([7; 8])));
     node.whisper.record(Arc::clone(&archive) as _);
     node.whisper.serve_archive(Arc::clone(&archive) as _, ArchiveSettings::default());
     let settings = MailServerSettings {

@@ -1,7 +1,6 @@
 //! A node with JSON-RPC in this process, and clients that send exactly the bytes they are told to.
 #![allow(unreachable_pub, reason = "a module of one test target")]
 
-pub mod archive;
 pub mod client;
 pub mod eventually;
 pub mod http;

@@ -9,7 +9,7 @@ use whisper_envelope::{Topic, Unsealed};
 
 use super::*;
 use crate::{
-    ArchiveId, Envelope, StoredEnvelope,
+    ArchiveId, Envelope, MemoryArchive, StoredEnvelope,
     archive::{
         serving::HEARTBEAT,
         wire::{ArchiveCancel, ArchivePage, ArchiveRefusal, PageState, RefusalCode},
@@ -28,6 +28,7 @@ fn envelope(topic: u8, size: usize, number: u64) -> Envelope {
 /// Two connected machines and the archive behind one of them.
 struct Pair {
     now: Instant,
+    archive: MemoryArchive,
     stored: Vec<Envelope>,
     serving: Serving,
     asking: Asking,
@@ -57,6 +58,7 @@ impl Pair {
         let summary = ArchiveSummary { id: ARCHIVE, oldest: 1, newest: 0 };
         let mut pair = Self {
             now: Instant::now(),
+            archive: MemoryArchive::new(ARCHIVE),
             stored: Vec::new(),
             serving: Serving::new(Some(summary), 3),
             asking: Asking::default(),
@@ -72,7 +74,9 @@ impl Pair {
     }
 
     fn append(&mut self, topic: u8, size: usize) {
-        self.stored.push(envelope(topic, size, self.stored.len() as u64));
+        let envelope = envelope(topic, size, self.stored.len() as u64);
+        self.archive.append_now([envelope.clone()]).unwrap();
+        self.stored.push(envelope);
         self.serving.handle_newest(self.stored.len() as u64);
     }
 
@@ -93,30 +97,6 @@ impl Pair {
         };
         self.asked.insert(self.next, reader);
         self.next
-    }
-
-    /// What the archive answers.
-    fn page(&self, query: &HistoryQuery) -> HistoryPage {
-        let (mut envelopes, mut bytes, mut more) = (Vec::new(), 0, false);
-        for (arrival, envelope) in (1..).zip(&self.stored) {
-            let wanted = arrival > query.after
-                && arrival <= query.until
-                && query.filter.lets_through(envelope);
-            if !wanted {
-                continue;
-            }
-            bytes += envelope.raw().len();
-            more = envelopes.len() == query.limit
-                || (bytes > query.max_bytes && !envelopes.is_empty());
-            if more {
-                break;
-            }
-            envelopes.push(StoredEnvelope { arrival, envelope: envelope.clone() });
-        }
-        let newest = self.stored.len() as u64;
-        let last = envelopes.last().map_or(query.after, |stored| stored.arrival);
-        let end = if more { last } else { query.until.min(newest).max(query.after) };
-        HistoryPage { envelopes, end, more, oldest: 1 }
     }
 
     /// One message goes from the client to the archive, if there is one.
@@ -168,8 +148,8 @@ impl Pair {
     /// A page is read, in two steps: something may happen in between.
     fn read(&mut self) -> bool {
         if let Some(query) = self.reading.take() {
-            let page = self.page(&query);
-            self.serving.handle_page(self.now, page);
+            let page = self.archive.page_now(&query).unwrap();
+            self.serving.handle_page(self.now, page).unwrap();
             return true;
         }
         self.reading = self.serving.poll_read();
@@ -319,6 +299,17 @@ fn a_cursor_of_another_archive_is_refused() {
     pair.settle();
     assert_eq!(codes(&pair), [RefusalCode::Replaced, RefusalCode::Ahead]);
     assert_eq!(pair.asked[&3].state, PageState::Last);
+}
+
+/// Several nodes can serve one archive. One of them may hear late of what another has stored.
+#[test]
+fn a_cursor_beyond_what_the_node_has_heard_of_is_good_if_the_store_has_it() {
+    let mut pair = Pair::new();
+    pair.archive.append_now([envelope(1, 10, 1), envelope(1, 10, 2)]).unwrap();
+    let id = pair.ask(ArchiveQuery { archive: Some(ARCHIVE), after: 1, ..all() });
+    pair.settle();
+    assert_eq!(codes(&pair), []);
+    assert_eq!((&pair.asked[&id].taken[..], pair.asked[&id].end), (&[2][..], 2));
 }
 
 #[test]
