@@ -20,6 +20,7 @@ use whisper_protocol::{
 
 use crate::{
     Retention,
+    effort::MAX_SKIPPED,
     group::Request,
     writer::{Newest, QUEUE, Writer},
 };
@@ -98,7 +99,7 @@ impl Archive for EmbeddedArchive {
     }
 
     fn page(&self, query: HistoryQuery) -> ArchiveFuture<'_, HistoryPage> {
-        Box::pin(self.run(move |store| page::read(store, &query)))
+        Box::pin(self.run(move |store| page::read(store, &query, MAX_SKIPPED)))
     }
 
     fn newest(&self) -> watch::Receiver<u64> {

@@ -8,15 +8,25 @@ use node_store::{
 };
 use whisper_protocol::{Bloom, HistoryFilter, HistoryPage, HistoryQuery, StoredEnvelope, Topic};
 
-use crate::keys;
+use crate::{
+    effort::{Effort, End, MAX_LISTED, MAX_TOPICS},
+    keys,
+};
 
 use super::{
-    row,
+    row::{self, Keys},
     tables::{COUNTS, HASHES, HOURS, LOG, META, NEWEST, REMOVED, TOPICS, number},
 };
 
-/// The answer to a query.
-pub(super) fn read(store: &Store, query: &HistoryQuery) -> Result<HistoryPage, StoreError> {
+/// Bytes of a row of the log that cost as much as another row: it is read as a whole.
+const ROW_BYTES: usize = 1024;
+
+/// The answer to a query, for which at most `max_skipped` rows are read that are not asked for.
+pub(super) fn read(
+    store: &Store,
+    query: &HistoryQuery,
+    max_skipped: usize,
+) -> Result<HistoryPage, StoreError> {
     store.read(|transaction| {
         let meta = transaction.open_table(META)?;
         let newest = number(&meta, NEWEST)?;
@@ -25,6 +35,7 @@ pub(super) fn read(store: &Store, query: &HistoryQuery) -> Result<HistoryPage, S
             query,
             envelopes: Vec::new(),
             bytes: 0,
+            effort: Effort::new(max_skipped),
             oldest: number(&meta, REMOVED)? + 1,
             newest,
         };
@@ -38,22 +49,26 @@ struct Page<'a> {
     query: &'a HistoryQuery,
     envelopes: Vec<StoredEnvelope>,
     bytes: usize,
+    effort: Effort,
     oldest: u64,
     newest: u64,
 }
 
-/// Whether the page has room for more.
+/// Whether an envelope found room.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Room {
     Left,
     None,
 }
 
+/// The next row of a topic: its arrival number, its time of sending and its dialect.
+type Head = (u64, u32, u8);
+
 impl Page<'_> {
     fn read(mut self, transaction: &ReadTransaction) -> Result<HistoryPage, redb::Error> {
         let arrivals = self.arrivals(transaction)?;
-        let room = match &self.query.filter {
-            _ if arrivals.is_empty() => Room::Left,
+        let end = match &self.query.filter {
+            _ if arrivals.is_empty() => End::Whole,
             HistoryFilter::All => self.read_log(arrivals)?,
             HistoryFilter::Topics(topics) => {
                 let mut topics: Vec<u32> = topics.iter().copied().map(keys::topic_key).collect();
@@ -67,16 +82,17 @@ impl Page<'_> {
             },
             HistoryFilter::Hashes(hashes) => self.read_hashes(transaction, hashes, arrivals)?,
         };
-        let end = match (room, self.envelopes.last()) {
-            (Room::None, Some(last)) => last.arrival,
-            // A limit of 0.
-            (Room::None, None) => self.query.after,
-            (Room::Left, _) => self.query.until.min(self.newest).max(self.query.after),
-        };
+        let query = self.query;
+        let whole = query.until.min(self.newest).max(query.after);
         Ok(HistoryPage {
-            more: room == Room::None,
+            end: match end {
+                End::Whole => whole,
+                // Without an envelope, its limit is 0.
+                End::Full => self.envelopes.last().map_or(query.after, |last| last.arrival),
+                End::Enough(last) => last,
+            },
+            more: end != End::Whole,
             envelopes: self.envelopes,
-            end,
             oldest: self.oldest,
             newest: self.newest,
         })
@@ -85,28 +101,37 @@ impl Page<'_> {
     /// The arrival numbers among which all answers are.
     fn arrivals(&self, transaction: &ReadTransaction) -> Result<RangeInclusive<u64>, redb::Error> {
         let query = self.query;
-        let mut first = query.after.saturating_add(1).max(self.oldest);
-        let mut last = query.until.min(self.newest);
-        if query.sent != (0..=u32::MAX) {
-            let (mut least, mut greatest) = (u64::MAX, 0);
-            let hours = query.sent.start() / 3600..=query.sent.end() / 3600;
-            for entry in transaction.open_table(HOURS)?.range(hours)? {
-                let (from, to) = entry?.1.value();
-                (least, greatest) = (least.min(from), greatest.max(to));
-            }
-            (first, last) = (first.max(least), last.min(greatest));
+        let first = query.after.saturating_add(1).max(self.oldest);
+        let last = query.until.min(self.newest);
+        if query.sent == (0..=u32::MAX) {
+            return Ok(first..=last);
         }
-        Ok(first..=last)
+        let (mut least, mut greatest) = (u64::MAX, 0);
+        let hours = query.sent.start() / 3600..=query.sent.end() / 3600;
+        for (count, entry) in transaction.open_table(HOURS)?.range(hours)?.enumerate() {
+            if count == MAX_LISTED {
+                return Ok(first..=last); // It would cost more than it saves.
+            }
+            let (from, to) = entry?.1.value();
+            (least, greatest) = (least.min(from), greatest.max(to));
+        }
+        Ok(first.max(least)..=last.min(greatest))
     }
 
-    fn read_log(&mut self, arrivals: RangeInclusive<u64>) -> Result<Room, redb::Error> {
+    fn read_log(&mut self, arrivals: RangeInclusive<u64>) -> Result<End, redb::Error> {
         for entry in self.log.range(arrivals)? {
             let (arrival, row) = entry?;
-            if self.put(arrival.value(), row.value())? == Room::None {
-                return Ok(Room::None);
+            let (arrival, row) = (arrival.value(), row.value());
+            let envelope = row::decode(arrival, row)?;
+            if self.query.asks_for(arrival, &envelope) {
+                if self.put(StoredEnvelope { arrival, envelope }) == Room::None {
+                    return Ok(End::Full);
+                }
+            } else if !self.effort.skip(1 + row.len() / ROW_BYTES) {
+                return Ok(End::Enough(arrival));
             }
         }
-        Ok(Room::Left)
+        Ok(End::Whole)
     }
 
     /// Merges the envelopes of the topics, in the order of their arrival.
@@ -115,44 +140,31 @@ impl Page<'_> {
         transaction: &ReadTransaction,
         topics: &[u32],
         arrivals: RangeInclusive<u64>,
-    ) -> Result<Room, redb::Error> {
+    ) -> Result<End, redb::Error> {
         let table = transaction.open_table(TOPICS)?;
         let (first, last) = arrivals.into_inner();
         let mut ranges = Vec::with_capacity(topics.len());
         let mut heads = BinaryHeap::with_capacity(topics.len());
         for &topic in topics {
             let mut range = table.range((topic, first)..=(topic, last))?;
-            if let Some(arrival) = self.next_of(&mut range)? {
-                heads.push(Reverse((arrival, ranges.len())));
+            if let Some(head) = next_of(&mut range)? {
+                heads.push(Reverse((head, ranges.len())));
                 ranges.push(range);
             }
         }
-        while let Some(Reverse((arrival, index))) = heads.pop() {
-            if self.put_arrival(arrival)? == Room::None {
-                return Ok(Room::None);
+        while let Some(Reverse(((arrival, sent, dialect), index))) = heads.pop() {
+            if self.is_wanted(sent, dialect) {
+                if self.put_arrival(arrival)? == Room::None {
+                    return Ok(End::Full);
+                }
+            } else if !self.effort.skip(1) {
+                return Ok(End::Enough(arrival));
             }
-            if let Some(next) = self.next_of(&mut ranges[index])? {
+            if let Some(next) = next_of(&mut ranges[index])? {
                 heads.push(Reverse((next, index)));
             }
         }
-        Ok(Room::Left)
-    }
-
-    /// The next arrival number of a topic that has the right time and dialect.
-    fn next_of(
-        &self,
-        range: &mut redb::Range<'_, (u32, u64), (u32, u8)>,
-    ) -> Result<Option<u64>, redb::Error> {
-        for entry in range {
-            let (key, value) = entry?;
-            let (sent, dialect) = value.value();
-            let wanted =
-                self.query.dialect.is_none_or(|wanted| keys::dialect_byte(wanted) == dialect);
-            if wanted && self.query.sent.contains(&sent) {
-                return Ok(Some(key.value().1));
-            }
-        }
-        Ok(None)
+        Ok(End::Whole)
     }
 
     fn read_hashes(
@@ -160,7 +172,7 @@ impl Page<'_> {
         transaction: &ReadTransaction,
         hashes: &[[u8; 32]],
         arrivals: RangeInclusive<u64>,
-    ) -> Result<Room, redb::Error> {
+    ) -> Result<End, redb::Error> {
         let table = transaction.open_table(HASHES)?;
         let mut found = Vec::new();
         for hash in hashes {
@@ -176,54 +188,70 @@ impl Page<'_> {
         found.dedup();
         for (arrival, hash) in found {
             let Some(stored) = self.log.get(arrival)? else { continue };
-            if row::decode(arrival, stored.value())?.hash() == hash
-                && self.put(arrival, stored.value())? == Room::None
+            let envelope = row::decode(arrival, stored.value())?;
+            let Keys { sent, dialect, .. } = Keys::of(&envelope);
+            if envelope.hash() == hash
+                && self.is_wanted(sent, dialect)
+                && self.put(StoredEnvelope { arrival, envelope }) == Room::None
             {
-                return Ok(Room::None);
+                return Ok(End::Full);
             }
         }
-        Ok(Room::Left)
+        Ok(End::Whole)
+    }
+
+    /// Whether an envelope has the time and the dialect that are asked for.
+    fn is_wanted(&self, sent: u32, dialect: u8) -> bool {
+        let query = self.query;
+        query.dialect.is_none_or(|wanted| keys::dialect_byte(wanted) == dialect)
+            && query.sent.contains(&sent)
     }
 
     fn put_arrival(&mut self, arrival: u64) -> Result<Room, redb::Error> {
         let stored = self.log.get(arrival)?;
         let missing = || redb::Error::Corrupted(format!("envelope {arrival} is missing"));
-        self.put(arrival, stored.ok_or_else(missing)?.value())
+        let envelope = row::decode(arrival, stored.ok_or_else(missing)?.value())?;
+        Ok(self.put(StoredEnvelope { arrival, envelope }))
     }
 
-    /// Puts an envelope into the page, if it was asked for.
-    fn put(&mut self, arrival: u64, row: &[u8]) -> Result<Room, redb::Error> {
-        let envelope = row::decode(arrival, row)?;
-        let query = self.query;
-        let wanted = query.dialect.is_none_or(|dialect| dialect == envelope.dialect())
-            && query.sent.contains(&keys::sent(&envelope));
-        if !wanted {
-            return Ok(Room::Left);
-        }
-        let bytes = self.bytes + envelope.raw().len();
-        let full = self.envelopes.len() >= query.limit
-            || (bytes > query.max_bytes && !self.envelopes.is_empty());
+    /// Puts an envelope that is asked for into the page.
+    fn put(&mut self, stored: StoredEnvelope) -> Room {
+        let bytes = self.bytes + stored.envelope.raw().len();
+        let full = self.envelopes.len() >= self.query.limit
+            || (bytes > self.query.max_bytes && !self.envelopes.is_empty());
         if full {
-            return Ok(Room::None);
+            return Room::None;
         }
         self.bytes = bytes;
-        self.envelopes.push(StoredEnvelope { arrival, envelope });
-        Ok(Room::Left)
+        self.envelopes.push(stored);
+        Room::Left
     }
 }
 
-/// The topics of the archive that are in a bloom; `None` if all are.
+/// The next row of a topic.
+fn next_of(
+    range: &mut redb::Range<'_, (u32, u64), (u32, u8)>,
+) -> Result<Option<Head>, redb::Error> {
+    let Some((key, value)) = range.next().transpose()? else { return Ok(None) };
+    let ((_, arrival), (sent, dialect)) = (key.value(), value.value());
+    Ok(Some((arrival, sent, dialect)))
+}
+
+/// The topics of the archive that are in a bloom; `None` if all of them are, or so many that it is better to read the log.
 fn topics_in(
     transaction: &ReadTransaction,
     bloom: &Bloom,
 ) -> Result<Option<Vec<u32>>, redb::Error> {
     let (mut topics, mut all) = (Vec::new(), true);
-    for entry in transaction.open_table(COUNTS)?.iter()? {
+    for (count, entry) in transaction.open_table(COUNTS)?.iter()?.enumerate() {
         let topic: Topic = keys::topic_of(entry?.0.value());
         if bloom.contains(&Bloom::of(topic)) {
             topics.push(keys::topic_key(topic));
         } else {
             all = false;
+        }
+        if count == MAX_LISTED || topics.len() > MAX_TOPICS {
+            return Ok(None);
         }
     }
     Ok((!all).then_some(topics))

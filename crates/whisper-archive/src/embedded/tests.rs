@@ -242,3 +242,30 @@ async fn appends_are_written_together_and_each_gets_its_own_answer() {
     }
     assert_eq!(all(&archive).await.len(), 40);
 }
+
+/// Who asks for what hardly anyone sends does not make the archive read everything at once.
+#[tokio::test(start_paused = true)]
+async fn a_page_ends_when_enough_was_read_and_says_how_far_it_is_complete() {
+    let place = Place::new();
+    let (archive, _) = place.open(Retention::default());
+    archive.append(envelopes(0..300)).await.unwrap();
+    let topic = Topic([0, 1, 2, 3]);
+    let rare = Unsealed::v5(0, 1_700_000_050, 50, topic, Some([1; 12]), &[0; 64]).seal(1);
+    archive.append(vec![rare.clone()]).await.unwrap();
+    for filter in [
+        HistoryFilter::All,
+        HistoryFilter::Topics((0..3).map(|topic| Topic([topic, 1, 2, 3])).collect()),
+        HistoryFilter::Bloom(Box::new(Bloom::FULL)),
+    ] {
+        let mut query = HistoryQuery::new(filter);
+        query.dialect = Some(whisper_protocol::Dialect::V5);
+        for end in [70, 140, 210, 280] {
+            let page = page::read(&archive.store, &query, 70).unwrap();
+            assert_eq!((page.envelopes.len(), page.end, page.more), (0, end, true), "{query:?}");
+            query = query.after(end);
+        }
+        let page = page::read(&archive.store, &query, 70).unwrap();
+        assert_eq!((page.end, page.more, page.newest), (301, false, 301));
+        assert_eq!(page.envelopes[0].envelope, rare);
+    }
+}
