@@ -3,11 +3,13 @@
 mod address;
 mod append;
 mod error;
+mod identity;
 mod merge;
 mod migration;
 mod page;
 mod pool;
 mod prune;
+mod selection;
 mod session;
 mod sink;
 
@@ -31,6 +33,7 @@ use crate::{
     group::Request,
     writer::{Newest, QUEUE, Writer},
 };
+use identity::{Head, Identity};
 use pool::Pool;
 use session::Connector;
 use sink::DatabaseSink;
@@ -59,7 +62,7 @@ const RECONNECT: Duration = Duration::from_secs(1);
 /// ```
 #[derive(Debug, Clone)]
 pub struct PostgresArchive {
-    id: ArchiveId,
+    head: Head,
     pool: Arc<Pool>,
     requests: mpsc::Sender<Request>,
     newest: watch::Receiver<u64>,
@@ -82,26 +85,27 @@ impl PostgresArchive {
     ) -> Result<Self, PostgresError> {
         let connector = Connector { world, address };
         let mut client = connector.connect().await?;
-        let (id, newest) = migration::migrate(&connector, &mut client, rng().bytes()).await?;
+        let identity = migration::migrate(&connector, &mut client, rng().bytes()).await?;
         warn_if_unsafe(&connector, &client).await?;
-        let (raised, newest) = Newest::new(newest);
+        let (raised, newest) = Newest::new(identity.newest);
+        let head = Head::new(identity, raised.clone());
         let (requests, receiver) = mpsc::channel(QUEUE);
         let stop = CancellationToken::new();
-        let channel = channel(id);
-        let listener = listen(connector.clone(), channel.clone(), raised.clone());
+        let listener = listen(connector.clone(), head.clone());
         let stopped = stop.clone();
         connector.world.spawn(Box::pin(async move {
             stopped.run_until_cancelled(listener).await;
         }));
-        let sink = DatabaseSink::new(connector.clone(), retention, channel, stop.drop_guard());
+        let sink = DatabaseSink::new(connector.clone(), retention, head.clone(), stop.drop_guard());
         connector.world.spawn(Box::pin(Writer::new(sink, raised).run(receiver)));
-        Ok(Self { id, pool: Arc::new(Pool::new(connector)), requests, newest })
+        let pool = Arc::new(Pool::new(connector, head.clone()));
+        Ok(Self { head, pool, requests, newest })
     }
 
     /// Waits until everything that was appended is written. It waits for the other clones, too.
     pub async fn close(self) {
-        let Self { requests, pool, mut newest, .. } = self;
-        drop((requests, pool));
+        let Self { requests, pool, head, mut newest } = self;
+        drop((requests, pool, head));
         // The writer and the listener drop the other end last.
         while newest.changed().await.is_ok() {}
     }
@@ -109,7 +113,7 @@ impl PostgresArchive {
 
 impl Archive for PostgresArchive {
     fn id(&self) -> ArchiveId {
-        self.id
+        self.head.id()
     }
 
     fn append(&self, envelopes: Vec<Envelope>) -> ArchiveFuture<'_, Vec<Appended>> {
@@ -133,11 +137,6 @@ fn closed() -> ArchiveError {
     ArchiveError::new("the program ends, or the task that writes the archive has failed")
 }
 
-/// The channel of the notifications of an archive.
-fn channel(id: ArchiveId) -> String {
-    format!("whisper_archive_{id}")
-}
-
 /// A server without `fsync` can lose what it has acknowledged.
 async fn warn_if_unsafe(
     connector: &Connector,
@@ -152,9 +151,9 @@ async fn warn_if_unsafe(
 }
 
 /// Learns of what other nodes append, without end.
-async fn listen(connector: Connector, channel: String, newest: Newest) {
+async fn listen(connector: Connector, head: Head) {
     loop {
-        if let Err(error) = listen_once(&connector, &channel, &newest).await {
+        if let Err(error) = listen_once(&connector, &head).await {
             let error = whisper_protocol::identity::causes(&error);
             tracing::warn!(%error, "what other nodes store in the archive is seen only when the database answers again");
         }
@@ -163,17 +162,18 @@ async fn listen(connector: Connector, channel: String, newest: Newest) {
 }
 
 /// Returns when the connection has ended.
-async fn listen_once(
-    connector: &Connector,
-    channel: &str,
-    newest: &Newest,
-) -> Result<(), PostgresError> {
+async fn listen_once(connector: &Connector, head: &Head) -> Result<(), PostgresError> {
+    const CHANNEL: &str = "SELECT 'whisper_archive_' || tableoid FROM whisper_archive";
+    const NOW: &str = "SELECT id, newest FROM whisper_archive";
     let failed = |error| connector.error(error);
-    let (client, ended) = connector.listen(newest.clone()).await?;
-    client.batch_execute(&format!("LISTEN {channel}")).await.map_err(failed)?;
-    // What was appended before.
-    let row = client.query_one("SELECT newest FROM whisper_archive", &[]).await.map_err(failed)?;
-    newest.raise(row.get::<_, i64>(0).cast_unsigned());
+    let (client, ended) = connector.listen(head.clone()).await?;
+    let channel = client.query_one(CHANNEL, &[]).await.map_err(failed)?;
+    client.batch_execute(&format!("LISTEN {}", channel.get::<_, &str>(0))).await.map_err(failed)?;
+    // What happened before.
+    let row = client.query_one(NOW, &[]).await.map_err(failed)?;
+    if let Some(identity) = Identity::of(&row) {
+        head.set(identity);
+    }
     let _ = ended.await;
     Ok(())
 }

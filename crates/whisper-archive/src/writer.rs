@@ -38,6 +38,17 @@ impl Newest {
         (Self(Arc::new(sender)), receiver)
     }
 
+    #[cfg(feature = "postgres")]
+    pub(crate) fn get(&self) -> u64 {
+        *self.0.borrow()
+    }
+
+    /// The archive is another one, with this newest number.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn reset(&self, newest: u64) {
+        self.0.send_replace(newest);
+    }
+
     /// Up to this number everything can be read.
     pub(crate) fn raise(&self, newest: u64) {
         self.0.send_if_modified(|last| {

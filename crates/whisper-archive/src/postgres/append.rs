@@ -45,16 +45,18 @@ const DAYS: &str = "
 
 const HOURS: &str = "
     INSERT INTO whisper_hours SELECT * FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BIGINT[])
-    ON CONFLICT (hour) DO UPDATE SET last = EXCLUDED.last";
+    ON CONFLICT (hour) DO UPDATE SET last = greatest(whisper_hours.last, EXCLUDED.last)";
 
 const TOPICS: &str = "
     INSERT INTO whisper_topics SELECT unnest($1::INT[]), $2
     ON CONFLICT (topic) DO UPDATE SET day = EXCLUDED.day WHERE whisper_topics.day < EXCLUDED.day";
 
-/// `$1`: the channel of notifications.
+/// Other nodes are notified.
 const NEWEST: &str = "
-    WITH changed AS (UPDATE whisper_archive SET newest = $2, day = $3)
-    SELECT pg_notify($1, $2::BIGINT::TEXT)";
+    WITH changed AS (
+        UPDATE whisper_archive SET newest = greatest(newest, $1), day = $2 RETURNING tableoid, id, newest
+    )
+    SELECT pg_notify('whisper_archive_' || tableoid, encode(id, 'hex') || ' ' || newest) FROM changed";
 
 /// The envelopes that are not there yet, as columns.
 #[derive(Default)]
@@ -88,11 +90,7 @@ impl Appender {
     }
 
     /// Writes the envelopes that are not there yet. They are on the disk of the server when this returns.
-    pub(super) async fn append(
-        &mut self,
-        channel: &str,
-        envelopes: &[&Envelope],
-    ) -> Result<Vec<Appended>, Error> {
+    pub(super) async fn append(&mut self, envelopes: &[&Envelope]) -> Result<Vec<Appended>, Error> {
         let Self { client, lock, known, insert, days, hours, topics, newest } = self;
         let transaction = client.transaction().await?;
         let hashes: Vec<&[u8]> = envelopes.iter().map(|one| &one.hash()[..]).collect();
@@ -116,7 +114,7 @@ impl Appender {
             transaction.execute(&*days, &[&day, &last, &bytes]),
             transaction.execute(&*hours, &[&of_hours, &first, &latest]),
             transaction.execute(&*topics, &[&distinct, &day]),
-            transaction.execute(&*newest, &[&channel, &last, &day]),
+            transaction.execute(&*newest, &[&last, &day]),
         ])
         .await?;
         transaction.commit().await?;

@@ -88,6 +88,12 @@ pub enum PostgresError {
         /// The error.
         source: Error,
     },
+    /// The archive has just got another id, because it may lack envelopes that it had.
+    #[error("the archive in {target} is another one than a moment ago: ask again")]
+    Renewed {
+        /// The database.
+        target: Target,
+    },
     /// A row of the archive is not as it was written.
     #[error("the archive in {target} is damaged: {what}; restore a backup")]
     Damaged {

@@ -1,29 +1,32 @@
 //! The versions of the tables.
 
 use tokio_postgres::Client;
-use whisper_protocol::ArchiveId;
 
-use super::{error::PostgresError, session::Connector};
+use super::{
+    error::PostgresError,
+    identity::{Identity, identify},
+    session::Connector,
+};
 
 /// The steps from each version to the next.
-const MIGRATIONS: &[&str] = &[include_str!("1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("1.sql"), include_str!("2.sql")];
 
 /// Other nodes wait here while one of them changes the tables of this schema.
 const LOCK: &str =
     "SELECT pg_advisory_xact_lock(hashtext('whisper_archive'), hashtext(current_schema()))";
 
 const FOUND: &str = "SELECT to_regclass('whisper_archive') IS NOT NULL";
-const VERSION: &str = "SELECT version, id, newest FROM whisper_archive";
+const VERSION: &str = "SELECT version FROM whisper_archive";
 const FIRST: &str = "INSERT INTO whisper_archive (version, id) VALUES (0, $1)";
 const MIGRATED: &str = "UPDATE whisper_archive SET version = $1";
 
-/// Makes the tables, or brings them to the present version. Returns the id of the archive, which is `fresh` if it is new, and
-/// the newest arrival number.
+/// Makes the tables, or brings them to the present version. Returns the identity of the archive, whose id is `fresh` if it is
+/// new.
 pub(super) async fn migrate(
     connector: &Connector,
     client: &mut Client,
     fresh: [u8; 8],
-) -> Result<(ArchiveId, u64), PostgresError> {
+) -> Result<Identity, PostgresError> {
     let known = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
     let failed = |error| connector.error(error);
     let transaction = client.transaction().await.map_err(failed)?;
@@ -48,12 +51,7 @@ pub(super) async fn migrate(
     if !is_there || !steps.is_empty() {
         transaction.execute(MIGRATED, &[&known]).await.map_err(failed)?;
     }
-    let row = transaction.query_one(VERSION, &[]).await.map_err(failed)?;
-    let (id, newest): (&[u8], i64) = (row.get(1), row.get(2));
-    let id = id.try_into().map_err(|_| PostgresError::Damaged {
-        target: connector.target().clone(),
-        what: format!("its id has {} bytes instead of 8", id.len()),
-    })?;
+    let identity = identify(connector, &transaction, None, fresh).await?;
     transaction.commit().await.map_err(failed)?;
-    Ok((ArchiveId(id), newest.cast_unsigned()))
+    Ok(identity)
 }

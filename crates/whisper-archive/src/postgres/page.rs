@@ -2,13 +2,25 @@
 
 use bytes::Bytes;
 use futures_util::future::{try_join, try_join_all};
-use tokio_postgres::{Client, Error, Statement};
+use tokio_postgres::{Client, Error, Statement, types::ToSql};
 use whisper_protocol::{
-    Bloom, Dialect, Envelope, HistoryFilter, HistoryPage, HistoryQuery, StoredEnvelope,
+    ArchiveId, Bloom, Dialect, Envelope, HistoryFilter, HistoryPage, HistoryQuery, StoredEnvelope,
 };
 
-use super::merge::Merge;
-use crate::keys;
+use super::{
+    merge::Merge,
+    selection::{Found, Row, Selection, Wanted},
+};
+use crate::{
+    effort::{End, MAX_LISTED, MAX_SKIPPED, MAX_TOPICS},
+    keys,
+};
+
+/// How often a page is read again because something was removed meanwhile. Then nothing is removed while it is read.
+const TRIES: usize = 2;
+
+/// Maximum number of rows that are read at once.
+const MAX_ROWS: usize = MAX_SKIPPED;
 
 /// What a connection needs to read.
 #[derive(Debug)]
@@ -29,6 +41,8 @@ pub(super) enum ReadError {
     Database(Error),
     /// A row cannot be decoded. It is not left out.
     Damaged(String),
+    /// The archive has got another id.
+    Renewed,
 }
 
 impl From<Error> for ReadError {
@@ -37,7 +51,10 @@ impl From<Error> for ReadError {
     }
 }
 
-const STATE: &str = "SELECT newest, removed FROM whisper_archive";
+const STATE: &str = "SELECT newest, removed, id FROM whisper_archive";
+
+/// Holds up who removes, and who appends, until the end of the transaction.
+const HOLD: &str = "BEGIN; SELECT FROM whisper_archive FOR SHARE";
 
 /// The days that can have an answer.
 const DAYS: &str = "SELECT day FROM whisper_days WHERE last > $1 AND first <= $2 ORDER BY day";
@@ -46,29 +63,24 @@ const HOURS: &str = "
     SELECT min(first), max(last) FROM whisper_hours WHERE hour BETWEEN $1 AND $2";
 
 /// The topics that have been seen since a day.
-const TOPICS: &str = "SELECT topic FROM whisper_topics WHERE day >= $1";
+const TOPICS: &str = "SELECT topic FROM whisper_topics WHERE day >= $1 LIMIT $2";
 
 const LOG: &str = "
-    SELECT arrival FROM whisper_envelopes
-    WHERE day = $1 AND arrival > $2 AND arrival <= $3 AND sent BETWEEN $4 AND $5
-        AND ($6::SMALLINT IS NULL OR dialect = $6)
-    ORDER BY arrival LIMIT $7";
+    SELECT arrival, sent, dialect, topic FROM whisper_envelopes
+    WHERE day = $1 AND arrival > $2 AND arrival <= $3 ORDER BY arrival LIMIT $4";
 
 const HASHES: &str = "
-    SELECT arrival, day FROM whisper_envelopes
-    WHERE hash = ANY($1) AND arrival > $2 AND arrival <= $3 AND sent BETWEEN $4 AND $5
-        AND ($6::SMALLINT IS NULL OR dialect = $6)
-    ORDER BY arrival LIMIT $7";
+    SELECT arrival, sent, dialect, day FROM whisper_envelopes
+    WHERE hash = ANY($1) AND arrival > $2 AND arrival <= $3 ORDER BY arrival";
 
 /// For each topic the next arrival numbers after one of its own.
 const MERGE: &str = "
-    SELECT wanted.position, found.arrival
+    SELECT wanted.position, found.arrival, found.sent, found.dialect
     FROM unnest($1::INT[], $2::BIGINT[]) WITH ORDINALITY AS wanted (topic, after, position)
     CROSS JOIN LATERAL (
-        SELECT arrival FROM whisper_envelopes
+        SELECT arrival, sent, dialect FROM whisper_envelopes
         WHERE day = $3 AND topic = wanted.topic AND arrival > wanted.after AND arrival <= $4
-            AND sent BETWEEN $5 AND $6 AND ($7::SMALLINT IS NULL OR dialect = $7)
-        ORDER BY arrival LIMIT $8
+        ORDER BY arrival LIMIT $5
     ) AS found";
 
 /// The envelopes with these numbers, which arrived in these days, up to a number of bytes; the first one in any case.
@@ -78,21 +90,12 @@ const FETCH: &str = "
         FROM whisper_envelopes WHERE day BETWEEN $1 AND $2 AND arrival = ANY($3)
     ) AS wanted WHERE bytes <= $4 OR arrival = $5 ORDER BY arrival";
 
-/// What is asked for, in the types of the database.
-pub(super) struct Wanted {
-    pub(super) after: i64,
-    pub(super) until: i64,
-    pub(super) sent: [i64; 2],
-    pub(super) dialect: Option<i16>,
-    /// One more than the page may have: then there is more.
-    pub(super) count: usize,
-}
-
-/// An envelope that is asked for.
+/// The numbers of the archive.
 #[derive(Clone, Copy)]
-pub(super) struct Found {
-    pub(super) arrival: i64,
-    pub(super) day: i32,
+struct State {
+    newest: u64,
+    /// The greatest arrival number that was removed.
+    removed: u64,
 }
 
 impl Reader {
@@ -114,67 +117,93 @@ impl Reader {
         &self.client
     }
 
-    /// The answer to a query. What is removed while it is read is not left out silently: then it is read again.
-    pub(super) async fn page(&self, query: &HistoryQuery) -> Result<HistoryPage, ReadError> {
-        loop {
-            let (newest, removed) = self.state().await?;
-            let page = self.page_of(query, newest, removed).await?;
-            if self.state().await?.1 == removed {
+    /// The answer to a query, from the archive with this id. What is removed while it is read is not left out silently: then it
+    /// is read again.
+    pub(super) async fn page(
+        &self,
+        id: ArchiveId,
+        query: &HistoryQuery,
+    ) -> Result<HistoryPage, ReadError> {
+        for _ in 0..TRIES {
+            let before = self.state(id).await?;
+            let page = self.page_of(query, before).await?;
+            if self.state(id).await?.removed == before.removed {
                 return Ok(page);
             }
         }
+        self.client.batch_execute(HOLD).await?;
+        let page = async { self.page_of(query, self.state(id).await?).await }.await;
+        self.client.batch_execute(if page.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        page
     }
 
-    /// The newest arrival number, and the greatest one that was removed.
-    async fn state(&self) -> Result<(u64, u64), Error> {
+    async fn state(&self, id: ArchiveId) -> Result<State, ReadError> {
         let row = self.client.query_one(&self.state, &[]).await?;
+        if row.get::<_, &[u8]>(2) != id.0 {
+            return Err(ReadError::Renewed);
+        }
         let (newest, removed): (i64, i64) = (row.get(0), row.get(1));
-        Ok((newest.cast_unsigned(), removed.cast_unsigned()))
+        Ok(State { newest: newest.cast_unsigned(), removed: removed.cast_unsigned() })
     }
 
-    async fn page_of(
+    async fn page_of(&self, query: &HistoryQuery, state: State) -> Result<HistoryPage, ReadError> {
+        let State { newest, removed } = state;
+        let (wanted, days) = self.wanted(query, state).await?;
+        let mut selection = Selection::new(&wanted);
+        if wanted.after < wanted.until {
+            self.select(&query.filter, &days, &mut selection).await?;
+        }
+        let Selection { found, end, .. } = selection;
+        let fetched = found.get(..query.limit).unwrap_or(&found);
+        let envelopes = self.fetch(fetched, query.max_bytes).await?;
+        let end = if envelopes.len() < found.len() { End::Full } else { end };
+        Ok(HistoryPage {
+            end: match end {
+                End::Whole => query.until.min(newest).max(query.after),
+                // Without an envelope, its limit is 0.
+                End::Full => envelopes.last().map_or(query.after, |last| last.arrival),
+                End::Enough(last) => last,
+            },
+            more: end != End::Whole,
+            envelopes,
+            oldest: removed + 1,
+            newest,
+        })
+    }
+
+    /// Finds what a filter lets through.
+    async fn select(
         &self,
-        query: &HistoryQuery,
-        newest: u64,
-        removed: u64,
-    ) -> Result<HistoryPage, ReadError> {
-        let (wanted, days) = self.wanted(query, newest, removed).await?;
-        let found = match &query.filter {
-            _ if wanted.after >= wanted.until => Vec::new(),
-            HistoryFilter::All => self.read_log(&days, &wanted).await?,
+        filter: &HistoryFilter,
+        days: &[i32],
+        selection: &mut Selection<'_>,
+    ) -> Result<(), ReadError> {
+        match filter {
+            HistoryFilter::All => self.read_log(None, days, selection).await?,
             HistoryFilter::Topics(topics) => {
                 let mut topics: Vec<i32> =
                     topics.iter().map(|topic| keys::topic_key(*topic).cast_signed()).collect();
                 topics.sort_unstable();
                 topics.dedup();
-                self.read_topics(topics, &days, &wanted).await?
+                self.read_topics(&topics, days, selection).await?;
             }
-            HistoryFilter::Bloom(bloom) => match self.topics_in(bloom, &days).await? {
-                None => self.read_log(&days, &wanted).await?,
-                Some(topics) => self.read_topics(topics, &days, &wanted).await?,
+            HistoryFilter::Bloom(bloom) => match self.topics_in(bloom, days).await? {
+                None => self.read_log(Some(bloom), days, selection).await?,
+                Some(topics) => self.read_topics(&topics, days, selection).await?,
             },
-            HistoryFilter::Hashes(hashes) => self.read_hashes(hashes, &wanted).await?,
-        };
-        let fetched = found.get(..query.limit).unwrap_or(&found);
-        let envelopes = self.fetch(fetched, query.max_bytes).await?;
-        let more = envelopes.len() < found.len();
-        let end = match envelopes.last() {
-            Some(last) if more => last.arrival,
-            None if more => query.after, // a limit of 0
-            _ => query.until.min(newest).max(query.after),
-        };
-        Ok(HistoryPage { envelopes, end, more, oldest: removed + 1, newest })
+            HistoryFilter::Hashes(hashes) => self.read_hashes(hashes, selection).await?,
+        }
+        Ok(())
     }
 
     /// The arrival numbers among which all answers are, and their days.
     async fn wanted(
         &self,
         query: &HistoryQuery,
-        newest: u64,
-        removed: u64,
+        state: State,
     ) -> Result<(Wanted, Vec<i32>), Error> {
-        let mut after = number(query.after.max(removed));
-        let mut until = number(query.until.min(newest));
+        let mut after = number(query.after.max(state.removed));
+        let mut until = number(query.until.min(state.newest));
         let sent = [i64::from(*query.sent.start()), i64::from(*query.sent.end())];
         let all = query.sent == (0..=u32::MAX);
         let hours = [sent[0] / 3600, sent[1] / 3600];
@@ -194,60 +223,81 @@ impl Reader {
         Ok((Wanted { after, until, sent, dialect, count }, days))
     }
 
-    async fn read_log(&self, days: &[i32], wanted: &Wanted) -> Result<Vec<Found>, Error> {
-        let Wanted { after, until, sent: [from, to], dialect, count } = wanted;
-        let mut found = Vec::new();
+    /// Reads all envelopes, or those whose topic is in a bloom.
+    async fn read_log(
+        &self,
+        bloom: Option<&Bloom>,
+        days: &[i32],
+        selection: &mut Selection<'_>,
+    ) -> Result<(), Error> {
+        let Wanted { after, until, count, .. } = *selection.wanted;
+        let mut rows = count.min(MAX_ROWS);
         for day in days {
-            let room = limit(count - found.len());
-            let rows = self
-                .client
-                .query(&self.log, &[day, after, until, from, to, dialect, &room])
-                .await?;
-            found.extend(rows.iter().map(|row| Found { arrival: row.get(0), day: *day }));
-            if found.len() >= *count {
-                break;
+            let mut after = after;
+            loop {
+                let parameters: [&(dyn ToSql + Sync); 4] = [day, &after, &until, &limit(rows)];
+                let read = self.client.query(&self.log, &parameters).await?;
+                for row in &read {
+                    let topic = keys::topic_of(row.get::<_, i32>(3).cast_unsigned());
+                    let is_asked = bloom.is_none_or(|bloom| bloom.contains(&Bloom::of(topic)));
+                    let row = row_at(row, 0);
+                    after = row.arrival;
+                    if !selection.examine(*day, &row, is_asked) {
+                        return Ok(());
+                    }
+                }
+                if read.len() < rows {
+                    break;
+                }
+                rows = (2 * rows).min(MAX_ROWS);
             }
         }
-        Ok(found)
+        Ok(())
     }
 
-    async fn read_hashes(&self, hashes: &[[u8; 32]], wanted: &Wanted) -> Result<Vec<Found>, Error> {
-        let Wanted { after, until, sent: [from, to], dialect, count } = wanted;
+    async fn read_hashes(
+        &self,
+        hashes: &[[u8; 32]],
+        selection: &mut Selection<'_>,
+    ) -> Result<(), Error> {
+        let Wanted { after, until, .. } = selection.wanted;
         let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
-        let room = limit(*count);
-        let rows = self
-            .client
-            .query(&self.hashes, &[&hashes, after, until, from, to, dialect, &room])
-            .await?;
-        Ok(rows.iter().map(|row| Found { arrival: row.get(0), day: row.get(1) }).collect())
+        let rows = self.client.query(&self.hashes, &[&hashes, after, until]).await?;
+        let mut rows = rows.iter();
+        while let Some(row) = rows.next().filter(|_| selection.is_open()) {
+            selection.examine(row.get(3), &row_at(row, 0), true);
+        }
+        Ok(())
     }
 
     async fn read_topics(
         &self,
-        topics: Vec<i32>,
+        topics: &[i32],
         days: &[i32],
-        wanted: &Wanted,
-    ) -> Result<Vec<Found>, Error> {
-        let mut found = Vec::new();
+        selection: &mut Selection<'_>,
+    ) -> Result<(), Error> {
         for day in days {
-            Merge::new(&topics, *day, wanted).read(self, &mut found).await?;
-            if found.len() >= wanted.count {
+            Merge::new(topics, *day, selection.wanted).read(self, selection).await?;
+            if !selection.is_open() {
                 break;
             }
         }
-        Ok(found)
+        Ok(())
     }
 
-    /// The topics that are in a bloom and have been seen since the first of the days; `None` if all of them are in it.
+    /// The topics that are in a bloom and have been seen since the first of the days; `None` if all of them are in it, or so
+    /// many that it is better to read all envelopes.
     async fn topics_in(&self, bloom: &Bloom, days: &[i32]) -> Result<Option<Vec<i32>>, Error> {
         let since = days.first().copied().unwrap_or(i32::MAX);
-        let rows = self.client.query(&self.topics, &[&since]).await?;
+        let rows = self.client.query(&self.topics, &[&since, &limit(MAX_LISTED + 1)]).await?;
         let topics = rows
             .iter()
             .map(|row| row.get::<_, i32>(0))
             .filter(|topic| bloom.contains(&Bloom::of(keys::topic_of(topic.cast_unsigned()))));
         let topics: Vec<i32> = topics.collect();
-        Ok((topics.len() < rows.len()).then_some(topics))
+        let is_better =
+            topics.len() < rows.len() && topics.len() <= MAX_TOPICS && rows.len() <= MAX_LISTED;
+        Ok(is_better.then_some(topics))
     }
 
     async fn fetch(
@@ -287,6 +337,11 @@ impl Reader {
 /// An arrival number of the database. No archive has more than fit.
 fn number(arrival: u64) -> i64 {
     i64::try_from(arrival).unwrap_or(i64::MAX)
+}
+
+/// Arrival number, time of sending and dialect, in three columns from this one on.
+pub(super) fn row_at(row: &tokio_postgres::Row, column: usize) -> Row {
+    Row { arrival: row.get(column), sent: row.get(column + 1), dialect: row.get(column + 2) }
 }
 
 pub(super) fn limit(count: usize) -> i64 {

@@ -7,6 +7,7 @@ use whisper_protocol::{HistoryPage, HistoryQuery};
 
 use super::{
     error::PostgresError,
+    identity::Head,
     page::{ReadError, Reader},
     session::Connector,
 };
@@ -18,13 +19,14 @@ const READERS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Pool {
     connector: Connector,
+    head: Head,
     idle: Mutex<Vec<Reader>>,
     permits: Semaphore,
 }
 
 impl Pool {
-    pub(super) fn new(connector: Connector) -> Self {
-        Self { connector, idle: Mutex::default(), permits: Semaphore::new(READERS) }
+    pub(super) fn new(connector: Connector, head: Head) -> Self {
+        Self { connector, head, idle: Mutex::default(), permits: Semaphore::new(READERS) }
     }
 
     /// Reads a page. A connection that has ended since it was used last is replaced.
@@ -58,7 +60,7 @@ impl Pool {
         reader: Reader,
         query: &HistoryQuery,
     ) -> Result<Option<HistoryPage>, PostgresError> {
-        let page = reader.page(query).await;
+        let page = reader.page(self.head.id(), query).await;
         let is_lost = |error: &tokio_postgres::Error| error.is_closed() || reader.is_closed();
         if matches!(&page, Err(ReadError::Database(error)) if is_lost(error)) {
             return Ok(None);
@@ -72,6 +74,9 @@ impl Pool {
             Err(ReadError::Damaged(what)) => {
                 let target = self.connector.target().clone();
                 Err(PostgresError::Damaged { target, what })
+            }
+            Err(ReadError::Renewed) => {
+                Err(PostgresError::Renewed { target: self.connector.target().clone() })
             }
         }
     }

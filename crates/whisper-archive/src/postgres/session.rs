@@ -8,8 +8,8 @@ use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket, tls::NoTls
 use super::{
     address::{PostgresAddress, Target},
     error::PostgresError,
+    identity::{Head, Identity},
 };
-use crate::writer::Newest;
 
 /// What each connection begins with. What is acknowledged must be on the disk, whatever is the default of the server. A
 /// transaction whose node is gone ends by itself: it keeps others from appending.
@@ -50,28 +50,28 @@ impl Connector {
         Ok(client)
     }
 
-    /// Opens a connection that raises `newest` at each notification. The channel closes when the connection ends.
+    /// Opens a connection that takes over what each notification says. The channel closes when the connection ends.
     pub(super) async fn listen(
         &self,
-        newest: Newest,
+        head: Head,
     ) -> Result<(Client, tokio::sync::oneshot::Receiver<()>), PostgresError> {
         let connected = self.address.config.connect(NoTls).await;
         let (client, connection) = connected.map_err(|error| self.error(error))?;
         let (open, ended) = tokio::sync::oneshot::channel();
         self.world.spawn(Box::pin(async move {
-            receive(connection, newest).await;
+            receive(connection, head).await;
             drop(open);
         }));
         Ok((client, ended))
     }
 }
 
-async fn receive(mut connection: Connection<Socket, NoTlsStream>, newest: Newest) {
+async fn receive(mut connection: Connection<Socket, NoTlsStream>, head: Head) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
         if let AsyncMessage::Notification(notification) = message
-            && let Ok(number) = notification.payload().parse()
+            && let Some(identity) = Identity::parse(notification.payload())
         {
-            newest.raise(number);
+            head.set(identity);
         }
     }
 }

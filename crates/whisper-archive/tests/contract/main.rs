@@ -8,4 +8,6 @@ mod nodes;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod promises;
+#[cfg(feature = "postgres")]
+mod renewal;
 mod samples;
