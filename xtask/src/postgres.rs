@@ -1,4 +1,4 @@
-//! A PostgreSQL server of its own for tests and benchmarks: in a temporary folder, on a free port.
+//! A PostgreSQL server of its own for tests and benchmarks: in a temporary folder, on a free port, with TLS.
 
 use std::{
     env, fs,
@@ -18,10 +18,15 @@ use std::{
 use crate::{
     command::Failure,
     process::{output, works},
+    workspace::root,
 };
 
 /// The variable with the address of the server: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. The user may do everything.
 pub(crate) const VARIABLE: &str = "WHISPER_TEST_POSTGRES";
+
+/// The folder with the certificate of the server and its key, which nobody else may read.
+const CERTIFICATES: &str = "crates/whisper-archive/tests/tls";
+const CERTIFICATE: [&str; 2] = ["server.pem", "server-key.pem"];
 
 /// Maximum time until the server answers.
 const START_TIME: Duration = Duration::from_secs(60);
@@ -62,12 +67,19 @@ impl PostgresServer {
         make.args(["--username=postgres", "--auth=scram-sha-256", "--no-sync", "--no-locale"]);
         make.args(["--encoding=UTF8", "--pgdata=data"]).arg("--pwfile").arg(file);
         output(&mut make)?;
+        for name in CERTIFICATE {
+            let text = fs::read_to_string(root().join(CERTIFICATES).join(name));
+            text.and_then(|text| folder.write(name, &text)).map_err(failed)?;
+        }
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let port = port.map_err(failed)?.port();
         let log = fs::File::create(folder.path.join("log")).map_err(failed)?;
         let mut server = folder.command("postgres");
         server.args(["-D", "data", "-c", "listen_addresses=127.0.0.1", "-c"]);
         server.arg(format!("unix_socket_directories={}", folder.path.display()));
+        let [certificate, key] = CERTIFICATE.map(|name| folder.path.join(name));
+        server.args(["-c", "ssl=on", "-c"]).arg(format!("ssl_cert_file={}", certificate.display()));
+        server.arg("-c").arg(format!("ssl_key_file={}", key.display()));
         server.args(["-p", &port.to_string()]).stdin(Stdio::null());
         let process = server.stderr(log).spawn().map_err(failed)?;
         let address = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
@@ -135,6 +147,7 @@ impl Folder {
     fn write(&self, name: &str, text: &str) -> io::Result<PathBuf> {
         let file = self.path.join(name);
         fs::write(&file, text)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
         self.give(&file)?;
         Ok(file)
     }

@@ -12,6 +12,7 @@ mod prune;
 mod selection;
 mod session;
 mod sink;
+mod tls;
 
 use std::{sync::Arc, time::Duration};
 
@@ -83,7 +84,7 @@ impl PostgresArchive {
         address: PostgresAddress,
         retention: Retention,
     ) -> Result<Self, PostgresError> {
-        let connector = Connector { world, address };
+        let connector = Connector::new(world, address)?;
         let mut client = connector.connect().await?;
         let identity = migration::migrate(&connector, &mut client, rng().bytes()).await?;
         warn_if_unsafe(&connector, &client).await?;

@@ -2,12 +2,12 @@
 
 use std::{env, fmt, str::FromStr, sync::Arc, time::Duration};
 
-use tokio_postgres::{
-    Config,
-    config::{Host, SslMode},
-};
+use tokio_postgres::{Config, config::Host};
 
-use super::error::PostgresError;
+use super::{
+    error::PostgresError,
+    tls::{self, Trust},
+};
 
 /// Maximum time to connect, unless the address has another one (`connect_timeout`).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,7 +17,13 @@ const TCP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where a database is, and who uses it: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
 ///
-/// The parameters after `?` are those of `libpq`. With `options=-csearch_path%3DNAME`, the archive is in the schema of that
+/// The parameters after `?` are those of `libpq`. `sslmode` is one of
+///
+/// - `disable`: no TLS; `prefer`, the default: TLS if the server has it; `require`: always TLS. The certificate of the server
+///   is not checked.
+/// - `verify-full`: its certificate must be valid for the name of the host, by the certificates of this machine or by those in
+///   the file `sslrootcert`.
+/// With `options=-csearch_path%3DNAME`, the archive is in the schema of that
 /// name, so that there can be several in one database. The password is not in the text of this type.
 ///
 /// ```
@@ -31,6 +37,7 @@ const TCP_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct PostgresAddress {
     pub(super) config: Box<Config>,
     pub(super) target: Target,
+    pub(super) trust: Trust,
 }
 
 /// A database as errors and the log name it, without the password.
@@ -59,11 +66,8 @@ impl FromStr for PostgresAddress {
     type Err = PostgresError;
 
     fn from_str(text: &str) -> Result<Self, PostgresError> {
+        let (text, trust) = tls::split(text)?;
         let mut config: Config = text.parse().map_err(PostgresError::Address)?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(PostgresError::Tls);
-        }
-        config.ssl_mode(SslMode::Disable);
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
@@ -75,7 +79,7 @@ impl FromStr for PostgresAddress {
         }
         config.keepalives_idle(TCP_TIMEOUT);
         let target = Target::of(&config);
-        Ok(Self { config: Box::new(config), target })
+        Ok(Self { config: Box::new(config), target, trust })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why a database cannot be used.
 
-use std::{error::Error as _, io};
+use std::{error::Error as _, io, path::PathBuf};
 
 use tokio_postgres::{Error, error::SqlState};
 
@@ -15,12 +15,37 @@ pub enum PostgresError {
         "the address of the database is wrong: it has the form postgres://USER@HOST:PORT/DATABASE"
     )]
     Address(#[source] Error),
-    /// The address demands an encrypted connection.
+    /// The address has settings of TLS that are not supported.
     #[error(
-        "the address of the database demands TLS (sslmode=require), which is not supported: use a database on this machine or \
-         in a private network, or a tunnel"
+        "the address of the database has settings of TLS that are not supported: sslmode is disable, prefer, require or \
+         verify-full, and sslrootcert, a file with certificates, goes with verify-full only"
     )]
-    Tls,
+    TlsSettings,
+    /// The certificates that are trusted cannot be read.
+    #[error(
+        "the file of sslrootcert, {}, cannot be used: it has one or more certificates in PEM form",
+        .path.display()
+    )]
+    RootCertificates {
+        /// The file.
+        path: PathBuf,
+        /// The error.
+        source: io::Error,
+    },
+    /// TLS cannot be used at all.
+    #[error("TLS cannot be used")]
+    TlsVersions(#[source] tokio_rustls::rustls::Error),
+    /// The server does not use TLS, or has another certificate than the address demands.
+    #[error(
+        "the connection to {target} cannot be encrypted as sslmode demands: see that the server has `ssl = on` and, with \
+         verify-full, that its certificate is valid for the name in the address and signed by one of sslrootcert"
+    )]
+    Tls {
+        /// The database.
+        target: Target,
+        /// The error.
+        source: Error,
+    },
     /// There is no connection, or it has ended.
     #[error(
         "there is no connection to {target}: see that the server runs, and accepts connections from here"
@@ -118,7 +143,9 @@ impl PostgresError {
         let target = target.clone();
         let Some(state) = source.code() else {
             let cause = source.source();
-            return if source.is_closed() || cause.is_some_and(|cause| cause.is::<io::Error>()) {
+            return if source.to_string().starts_with("error performing TLS handshake") {
+                Self::Tls { target, source }
+            } else if source.is_closed() || cause.is_some_and(|cause| cause.is::<io::Error>()) {
                 Self::Unreachable { target, source }
             } else if cause.is_some_and(|cause| cause.to_string() == "password missing") {
                 Self::WrongPassword { target, source }

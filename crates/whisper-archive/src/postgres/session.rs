@@ -1,14 +1,16 @@
 //! Connections to a database.
 
-use std::{future::poll_fn, sync::Arc};
+use std::{fmt, future::poll_fn, sync::Arc};
 
 use p2p_world::World;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket, tls::NoTlsStream};
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket, tls::TlsStream};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     address::{PostgresAddress, Target},
     error::PostgresError,
     identity::{Head, Identity},
+    tls,
 };
 
 /// What each connection begins with. What is acknowledged must be on the disk, whatever is the default of the server. A
@@ -22,13 +24,28 @@ const BEGIN: &str = "
     SET default_transaction_isolation = 'read committed'";
 
 /// Opens connections to one database.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Connector {
     pub(super) world: Arc<dyn World>,
     pub(super) address: PostgresAddress,
+    tls: MakeRustlsConnect,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Connector {
+    pub(super) fn new(
+        world: Arc<dyn World>,
+        address: PostgresAddress,
+    ) -> Result<Self, PostgresError> {
+        let tls = tls::connector(&address.trust, Arc::clone(&world))?;
+        Ok(Self { world, address, tls })
+    }
+
     pub(super) fn target(&self) -> &Target {
         &self.address.target
     }
@@ -39,7 +56,7 @@ impl Connector {
 
     /// Opens a connection. It ends when the client is dropped.
     pub(super) async fn connect(&self) -> Result<Client, PostgresError> {
-        let connected = self.address.config.connect(NoTls).await;
+        let connected = self.address.config.connect(self.tls.clone()).await;
         let (client, connection) = connected.map_err(|error| self.error(error))?;
         self.world.spawn(Box::pin(async move {
             if let Err(error) = connection.await {
@@ -55,7 +72,7 @@ impl Connector {
         &self,
         head: Head,
     ) -> Result<(Client, tokio::sync::oneshot::Receiver<()>), PostgresError> {
-        let connected = self.address.config.connect(NoTls).await;
+        let connected = self.address.config.connect(self.tls.clone()).await;
         let (client, connection) = connected.map_err(|error| self.error(error))?;
         let (open, ended) = tokio::sync::oneshot::channel();
         self.world.spawn(Box::pin(async move {
@@ -66,7 +83,7 @@ impl Connector {
     }
 }
 
-async fn receive(mut connection: Connection<Socket, NoTlsStream>, head: Head) {
+async fn receive<S: TlsStream + Unpin>(mut connection: Connection<Socket, S>, head: Head) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
         if let AsyncMessage::Notification(notification) = message
             && let Some(identity) = Identity::parse(notification.payload())

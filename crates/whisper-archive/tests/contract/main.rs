@@ -11,3 +11,5 @@ mod promises;
 #[cfg(feature = "postgres")]
 mod renewal;
 mod samples;
+#[cfg(feature = "postgres")]
+mod tls;
