@@ -49,7 +49,8 @@ pub struct Appended {
 
 /// Stores envelopes, and finds them again.
 pub trait Archive: fmt::Debug + Send + Sync + 'static {
-    /// Which archive it is.
+    /// Which archive it is. It can change, with a change of [`newest`](Self::newest): when a database was restored from an older
+    /// copy, for example. No page has envelopes of both.
     fn id(&self) -> ArchiveId;
 
     /// Stores envelopes. An envelope that is there already is not stored again. When the answer comes, all of them are on the

@@ -23,7 +23,7 @@ use crate::lock::lock;
 /// It keeps everything that is appended, and a page costs as much as is stored: it is no store for a node.
 #[derive(Clone, Debug)]
 pub struct MemoryArchive {
-    id: ArchiveId,
+    id: Arc<Mutex<ArchiveId>>,
     state: Arc<Mutex<State>>,
     newest: Arc<watch::Sender<u64>>,
     fails: Arc<AtomicBool>,
@@ -42,7 +42,7 @@ impl MemoryArchive {
     #[must_use]
     pub fn new(id: ArchiveId) -> Self {
         Self {
-            id,
+            id: Arc::new(Mutex::new(id)),
             state: Arc::default(),
             newest: Arc::new(watch::Sender::new(0)),
             fails: Arc::default(),
@@ -52,6 +52,12 @@ impl MemoryArchive {
     /// Lets every call fail, as if the disk were gone, or work again.
     pub fn set_failing(&self, fails: bool) {
         self.fails.store(fails, Relaxed);
+    }
+
+    /// Gives it another id, as a database gets one that was restored.
+    pub fn renew(&self, id: ArchiveId) {
+        *lock(&self.id) = id;
+        self.newest.send_modify(|_| {});
     }
 
     /// Everything that is stored, in the order of the arrival numbers.
@@ -130,7 +136,7 @@ impl State {
 
 impl Archive for MemoryArchive {
     fn id(&self) -> ArchiveId {
-        self.id
+        *lock(&self.id)
     }
 
     fn append(&self, envelopes: Vec<Envelope>) -> ArchiveFuture<'_, Vec<Appended>> {

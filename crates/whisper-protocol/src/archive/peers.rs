@@ -38,6 +38,8 @@ pub(crate) struct ArchivePeers {
     /// Notified when an archive comes or goes.
     changed: watch::Sender<()>,
     pub(super) reads: Arc<Semaphore>,
+    /// Those that this node reads for itself.
+    pub(super) own_reads: Arc<Semaphore>,
     pub(super) counters: Arc<Counters>,
     pub(super) stop: CancellationToken,
     world: Arc<dyn World>,
@@ -84,6 +86,7 @@ impl ArchivePeers {
             table: Mutex::default(),
             changed: watch::Sender::new(()),
             reads: Arc::new(Semaphore::new(MAX_READS)),
+            own_reads: Arc::new(Semaphore::new(MAX_READS)),
             counters,
             stop,
             world,
@@ -94,15 +97,17 @@ impl ArchivePeers {
     /// Peers may ask this archive from now on, and this node as well. Connections that are open already do not see it.
     pub(crate) fn serve(self: &Arc<Self>, archive: Arc<dyn Archive>, settings: ArchiveSettings) {
         *lock(&self.served) = Some(Served { archive, settings });
-        let (near, far) = Channel::pipe();
         let ends = Ends { archive: LOCAL, client: LOCAL, is_local: true };
-        for (role, end) in [(Role::Client(ends), near), (Role::Archive(ends), far)] {
-            let peers = Arc::clone(self);
-            self.spawn(async move {
-                // The connection within this node ends when the node stops.
-                let _ = Session::run(peers, role, end).await;
-            });
-        }
+        let peers = Arc::clone(self);
+        self.spawn(async move {
+            // The connection within this node ends when the node stops, or the archive gets another id.
+            while peers.served().is_some() && !peers.stop.is_cancelled() {
+                let (near, far) = Channel::pipe();
+                let asking = Session::run(Arc::clone(&peers), Role::Client(ends), near);
+                let answering = Session::run(Arc::clone(&peers), Role::Archive(ends), far);
+                let _ = tokio::join!(asking, answering);
+            }
+        });
     }
 
     /// This node's archive is released.

@@ -15,7 +15,7 @@ use super::{
         PageState, RefusalCode,
     },
 };
-use crate::{HistoryPage, HistoryQuery};
+use crate::{ArchiveId, HistoryPage, HistoryQuery};
 
 /// Time after which a query that waits for new envelopes is sent an empty page: how far it is complete, and that it lives.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -78,6 +78,11 @@ impl Serving {
         };
         serving.send(&ArchiveMessage::Status(ArchiveStatus { archive }));
         serving
+    }
+
+    /// The id that the peer was told.
+    pub(super) fn id(&self) -> Option<ArchiveId> {
+        self.archive.map(|archive| archive.id)
     }
 
     /// The peer asks.

@@ -5,14 +5,14 @@ use std::{future::pending, sync::Arc};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use p2p_identity::{NodeId, causes};
-use p2p_mux::{Channel, Exit, Message, SendError, Sender};
+use p2p_mux::{Channel, DisconnectReason, Exit, Message, SendError, Sender};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 
 use super::{
-    ArchiveError, HistoryFilter, HistoryPage, HistoryQuery,
+    Archive, ArchiveError, HistoryFilter, HistoryPage, HistoryQuery,
     answers::{Answer, AnswerSender, Full},
     asking::Asking,
     fault::ArchiveFault,
@@ -23,6 +23,9 @@ use super::{
 };
 use crate::stats::Counter;
 use p2p_world::HashMap;
+
+/// Maximum number of queries of this node to its own archive. They take no place of the peers.
+const MAX_OWN_QUERIES: usize = 1024;
 
 /// What an end of a connection does.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +80,10 @@ impl Session {
         let stop = session.peers.stop.clone();
         let (mut sending, mut reading) = (Sending::None, Reading::None);
         loop {
+            if session.is_replaced() {
+                // The status of a new connection has the new id.
+                return Err(Exit::Disconnect(DisconnectReason::Requested));
+            }
             session.serving.handle_timeout(Instant::now());
             session.start(&sender, &mut sending, &mut reading);
             let timeout = session.serving.poll_timeout();
@@ -112,7 +119,11 @@ impl Session {
             Some(served) => Some(summary(served).await),
             None => None,
         };
-        let max_queries = served.as_ref().map_or(0, |served| served.settings.max_queries);
+        let max_queries = match (&role, &served) {
+            (_, None) => 0,
+            (Role::Archive(_), Some(_)) => MAX_OWN_QUERIES,
+            (_, Some(served)) => served.settings.max_queries,
+        };
         Self {
             peers,
             role,
@@ -136,13 +147,37 @@ impl Session {
             && let Some(served) = &self.served
             && let Some(query) = self.serving.poll_read()
         {
-            let (reads, archive) = (Arc::clone(&self.peers.reads), Arc::clone(&served.archive));
-            *reading = Some(Box::pin(async move {
-                // It is never closed.
-                let _permit = reads.acquire_owned().await;
-                archive.page(query).await
-            }));
+            *reading = Some(self.read(Arc::clone(&served.archive), query));
         }
+    }
+
+    /// Reads a page, to its end even if the peer goes away: otherwise one that asks and leaves would keep more readers busy than
+    /// there may be.
+    fn read(
+        &self,
+        archive: Arc<dyn Archive>,
+        query: HistoryQuery,
+    ) -> BoxFuture<'static, Result<HistoryPage, ArchiveError>> {
+        let reads = match self.role {
+            Role::Archive(_) => Arc::clone(&self.peers.own_reads),
+            _ => Arc::clone(&self.peers.reads),
+        };
+        let (sender, page) = oneshot::channel();
+        self.peers.spawn(async move {
+            // It is never closed.
+            let _permit = reads.acquire_owned().await;
+            // Who asked may be gone.
+            let _ = sender.send(archive.page(query).await);
+        });
+        Box::pin(async move {
+            page.await.unwrap_or_else(|_| Err(ArchiveError::new("the program ends")))
+        })
+    }
+
+    /// Whether the archive has got another id than the peer was told.
+    fn is_replaced(&self) -> bool {
+        let id = self.serving.id();
+        id.is_some_and(|id| self.served.as_ref().is_some_and(|served| served.archive.id() != id))
     }
 
     fn handle_read(&mut self, page: Result<HistoryPage, ArchiveError>) -> Result<(), ArchiveFault> {
@@ -264,6 +299,7 @@ impl Drop for Session {
 /// again later.
 async fn summary(served: &Served) -> ArchiveSummary {
     let archive = &served.archive;
+    let id = archive.id();
     let page = archive.page(HistoryQuery::new(HistoryFilter::All).limit(0)).await;
     let oldest = page.map_or_else(
         |error| {
@@ -272,7 +308,7 @@ async fn summary(served: &Served) -> ArchiveSummary {
         },
         |page| page.oldest,
     );
-    ArchiveSummary { id: archive.id(), oldest, newest: *archive.newest().borrow() }
+    ArchiveSummary { id, oldest, newest: *archive.newest().borrow() }
 }
 
 fn send(sender: Sender, code: u64, payload: Bytes) -> BoxFuture<'static, Result<(), SendError>> {

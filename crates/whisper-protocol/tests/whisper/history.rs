@@ -1,9 +1,9 @@
 //! A node reads the archives of its peers over `archive/1`.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use p2p_identity::NodeId;
-use p2p_mux::{Channel, Exit};
+use p2p_mux::{Channel, DisconnectReason, Exit};
 use tokio::{sync::oneshot, task::JoinHandle};
 use whisper_envelope::{SymmetricKey, Unsealed};
 use whisper_protocol::{
@@ -199,6 +199,33 @@ async fn an_archive_that_was_replaced_is_read_from_the_beginning() {
     let Some(HistoryEvent::Envelopes(part)) = history.next().await else { panic!() };
     let read: Vec<_> = part.iter().map(|it| (it.envelope.nonce(), it.maybe_repeated)).collect();
     assert_eq!(read, [(2, true), (3, true), (4, true)]);
+}
+
+/// A database that was restored gets another id while the node runs.
+#[tokio::test(start_paused = true)]
+async fn an_archive_that_gets_another_id_is_read_from_the_beginning() {
+    let server = Server::new(1);
+    server.append(&sealed(0..2)).await;
+    let mut own = server.node.history(request(HistoryCursor::default()).live()).unwrap();
+    assert_eq!(numbers(&mut own).await.0, [0, 1]);
+    assert!(matches!(own.next().await, Some(HistoryEvent::CaughtUp { .. })));
+    let (near, _far) = Channel::pipe();
+    let session = tokio::spawn(server.node.attach_archive(server.id, CLIENT, near));
+    tokio::task::yield_now().await;
+    server.archive.renew(ArchiveId([2; 8]));
+    let ended = session.await.unwrap().unwrap_err();
+    assert_eq!(ended, Exit::Disconnect(DisconnectReason::Requested), "the peer comes again");
+    let mut events = Vec::new();
+    let again = loop {
+        match own.next().await.unwrap() {
+            HistoryEvent::Envelopes(part) => break part,
+            other => events.push(other),
+        }
+    };
+    let [old, new] = [1, 2].map(|id| ArchiveId([id; 8]));
+    let node = NodeId([0; 64]);
+    assert!(events.contains(&HistoryEvent::Replaced { node, old, new }), "{events:?}");
+    assert_eq!(again.iter().map(|it| it.envelope.nonce()).collect::<Vec<_>>(), [0, 1]);
 }
 
 #[tokio::test(start_paused = true)]
