@@ -1,4 +1,4 @@
-//! Tests that kill a process while it writes a file.
+//! Tests that kill a process while it writes a file, and a file that shows what was lost.
 //!
 //! A killed process must leave a file with everything that it has acknowledged. The process is the test itself, run again:
 //!
@@ -25,11 +25,15 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
     thread,
     time::Duration,
 };
 
-use p2p_world::rng;
+use p2p_world::{World, rng};
+use redb::{ReadableTable as _, TableDefinition};
+
+use crate::{Layout, OnDamage, Store, StoreError};
 
 /// The variable with the file that the process writes.
 const WRITES_TO: &str = "NODE_STORE_WRITES_TO";
@@ -104,6 +108,81 @@ impl Killed {
         }
         last
     }
+}
+
+const NUMBERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("numbers");
+
+const LAYOUT: Layout = Layout {
+    what: "the numbers",
+    version: 1,
+    create: |transaction| {
+        transaction.open_table(NUMBERS)?;
+        Ok(())
+    },
+    upgrades: &[],
+    on_damage: OnDamage::MoveAside,
+};
+
+/// A file with the numbers from 1 on, which shows whether something was lost.
+#[derive(Debug)]
+pub struct Numbers(Store);
+
+impl Numbers {
+    /// Opens the file, or creates it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::open`].
+    ///
+    /// # Panics
+    ///
+    /// If the file is damaged.
+    pub fn open(world: Arc<dyn World>, path: &Path) -> Result<Self, StoreError> {
+        let opened = Store::open(world, path, &LAYOUT)?;
+        assert!(opened.moved_aside.is_none(), "{:?}", opened.moved_aside);
+        Ok(Self(opened.store))
+    }
+
+    /// Writes the numbers after `last` up to `next`, at once.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::write`].
+    pub fn write(&self, last: u64, next: u64) -> Result<(), StoreError> {
+        self.0.write(|transaction| {
+            let mut numbers = transaction.open_table(NUMBERS)?;
+            for number in last + 1..=next {
+                numbers.insert(number, &content(number)[..])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The greatest number in the file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::read`].
+    ///
+    /// # Panics
+    ///
+    /// If a smaller one is missing, or is not as it was written.
+    pub fn last(&self) -> Result<u64, StoreError> {
+        self.0.read(|transaction| {
+            let numbers = transaction.open_table(NUMBERS)?;
+            let mut last = 0;
+            for (expected, row) in (1..).zip(numbers.iter()?) {
+                let (number, value) = row?;
+                assert_eq!((number.value(), value.value()), (expected, &content(expected)[..]));
+                last = expected;
+            }
+            Ok(last)
+        })
+    }
+}
+
+fn content(number: u64) -> [u8; 700] {
+    [number.to_le_bytes()[0]; 700]
 }
 
 /// The number in a line, which may be cut off.
