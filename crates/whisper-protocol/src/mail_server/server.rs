@@ -8,7 +8,10 @@ use std::{
 use bytes::Bytes;
 use p2p_identity::causes;
 use p2p_world::World;
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 use whisper_envelope::{Dialect, Envelope, Message};
 use whisper_pow::Policy;
 
@@ -20,7 +23,7 @@ use super::{
     turns::{Turn, Turns},
 };
 use crate::{
-    Archive, HistoryFilter, HistoryPage, HistoryQuery,
+    Archive, ArchiveError, HistoryFilter, HistoryPage, HistoryQuery,
     lock::lock,
     peers::direct::DirectError,
     wire::packet::{Completion, Query, Request, SyncResponse},
@@ -28,6 +31,9 @@ use crate::{
 
 /// Maximum time to hand a packet over to a peer. A slower one gets no more, and no completion.
 const HANDOVER: Duration = Duration::from_secs(60);
+
+/// Maximum number of pages that are read for requests at the same time.
+const MAX_READS: usize = 8;
 
 /// Maximum number of envelopes that are read from the archive at once.
 const PAGE: usize = 100;
@@ -68,6 +74,8 @@ struct Inner {
     archive: Arc<dyn Archive>,
     settings: MailServerSettings,
     turns: Mutex<Turns>,
+    /// For each page that may be read at the same time.
+    reads: Semaphore,
 }
 
 /// How an answer ended.
@@ -93,7 +101,8 @@ impl MailServer {
         settings: MailServerSettings,
     ) -> Self {
         let turns = Mutex::new(Turns::new(settings.interval));
-        Self(Arc::new(Inner { world, archive, settings, turns }))
+        let reads = Semaphore::new(MAX_READS);
+        Self(Arc::new(Inner { world, archive, settings, turns, reads }))
     }
 
     /// Answers requests until there is another reader of them, or the node stops.
@@ -144,7 +153,7 @@ impl Inner {
         loop {
             history.limit = left.min(PAGE);
             let HistoryPage { envelopes, end, more, .. } =
-                self.archive.page(history.clone()).await.map_err(|error| {
+                self.page(history.clone()).await.map_err(|error| {
                     tracing::warn!(error = %causes(&error), "the mail server cannot read the archive");
                     Stopped::Refused(Refusal::Archive)
                 })?;
@@ -158,6 +167,13 @@ impl Inner {
             }
             history.after = end;
         }
+    }
+
+    /// Reads a page when it has its turn.
+    async fn page(&self, query: HistoryQuery) -> Result<HistoryPage, ArchiveError> {
+        // It is never closed.
+        let _permit = self.reads.acquire().await;
+        self.archive.page(query).await
     }
 
     /// What a request asks for, if the peer may ask.

@@ -8,11 +8,18 @@ use std::{
     },
 };
 
-use tokio::sync::{RwLock, watch};
+use p2p_identity::NodeId;
+use p2p_mux::Channel;
+use tokio::{
+    sync::{RwLock, Semaphore, watch},
+    task::yield_now,
+};
 use whisper_envelope::Dialect;
 use whisper_protocol::{
-    Appended, Archive, ArchiveError, ArchiveFuture, ArchiveId, Envelope, HistoryPage, HistoryQuery,
+    Appended, Archive, ArchiveError, ArchiveFuture, ArchiveId, ArchiveSettings, Envelope,
+    HistoryCursor, HistoryEvent, HistoryFilter, HistoryPage, HistoryQuery, HistoryRequest,
     MemoryArchive,
+    archive_1::{ArchiveMessage, ArchiveQuery, ArchiveStatus},
 };
 
 use crate::support::{RawPeer, envelope, node, unsealed_in};
@@ -119,4 +126,91 @@ async fn what_is_queued_when_the_node_stops_is_stored() {
     _ = node.inject(last.clone());
     node.stop().await;
     assert_eq!(archive.stored(), [last]);
+}
+
+/// An archive on a slow disk: what was begun goes on, whoever waits for it.
+#[derive(Clone, Debug)]
+struct SlowArchive {
+    archive: MemoryArchive,
+    /// Pages that are being read.
+    reading: Arc<AtomicUsize>,
+    disk: Arc<Semaphore>,
+}
+
+impl Archive for SlowArchive {
+    fn id(&self) -> ArchiveId {
+        self.archive.id()
+    }
+
+    fn append(&self, envelopes: Vec<Envelope>) -> ArchiveFuture<'_, Vec<Appended>> {
+        self.archive.append(envelopes)
+    }
+
+    fn page(&self, query: HistoryQuery) -> ArchiveFuture<'_, HistoryPage> {
+        if query.limit == 0 {
+            return self.archive.page(query);
+        }
+        let slow = self.clone();
+        slow.reading.fetch_add(1, Relaxed);
+        let reading = tokio::spawn(async move {
+            let _turn = slow.disk.acquire().await;
+            slow.reading.fetch_sub(1, Relaxed);
+            slow.archive.page_now(&query)
+        });
+        Box::pin(async move { reading.await.unwrap() })
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.archive.newest()
+    }
+}
+
+#[tokio::test]
+async fn peers_that_ask_and_leave_do_not_make_more_readers_than_there_may_be() {
+    let (disk, node) = (Arc::new(Semaphore::new(0)), node());
+    let memory = MemoryArchive::new(ArchiveId([7; 8]));
+    let archive = SlowArchive { archive: memory, reading: Arc::default(), disk };
+    archive.append(vec![envelope(b"stored")]).await.unwrap();
+    node.serve_archive(Arc::new(archive.clone()), ArchiveSettings::default());
+    let query = ArchiveQuery { credit: 1000, ..ArchiveQuery::new(1, HistoryFilter::All) };
+    let messages = [
+        ArchiveMessage::Status(ArchiveStatus { archive: None }),
+        ArchiveMessage::Query(Box::new(query)),
+    ];
+    for number in 10..30 {
+        let (near, far) = Channel::pipe();
+        let id = |number| NodeId([number; 64]);
+        let session = tokio::spawn(node.attach_archive(id(1), id(number), near));
+        for message in &messages {
+            let (code, payload) = message.encode();
+            far.send_raw(code, payload).await.unwrap();
+        }
+        for _ in 0..50 {
+            yield_now().await;
+        }
+        drop(far);
+        let _ = session.await.unwrap();
+    }
+    assert_eq!(archive.reading.load(Relaxed), 8);
+    // Those who wait for a reader get one.
+    archive.disk.add_permits(Semaphore::MAX_PERMITS);
+    while archive.reading.load(Relaxed) > 0 {
+        yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reads_of_a_node_are_not_limited_like_those_of_a_peer() {
+    let (node, archive) = (node(), MemoryArchive::new(ArchiveId([7; 8])));
+    archive.append_now([envelope(b"stored")]).unwrap();
+    let settings = ArchiveSettings { max_queries: 2, ..ArchiveSettings::default() };
+    node.serve_archive(Arc::new(archive), settings);
+    let mut readers = Vec::new();
+    for _ in 0..20 {
+        let request = HistoryRequest::new(HistoryFilter::All, HistoryCursor::default()).live();
+        let mut reader = node.history(request).unwrap();
+        let first = reader.next().await.unwrap();
+        assert!(matches!(first, HistoryEvent::Envelopes(_)), "{first:?}");
+        readers.push(reader);
+    }
 }
