@@ -11,9 +11,9 @@ mod tests;
 
 use std::{path::Path, sync::Arc};
 
-use node_store::{MovedAside, Store, StoreError};
+use node_store::{Layout, MovedAside, OnDamage, Store, StoreError};
 use p2p_world::{World, rng};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use whisper_protocol::{
     Appended, Archive, ArchiveError, ArchiveFuture, ArchiveId, Envelope, HistoryPage, HistoryQuery,
 };
@@ -21,8 +21,8 @@ use whisper_protocol::{
 use crate::{
     Retention,
     effort::MAX_SKIPPED,
-    group::Request,
-    writer::{Newest, QUEUE, Writer},
+    group::{Appends, closed},
+    writer::{Newest, Writer},
 };
 use sink::FileSink;
 
@@ -34,7 +34,7 @@ use sink::FileSink;
 pub struct EmbeddedArchive {
     id: ArchiveId,
     store: Store,
-    requests: mpsc::Sender<Request>,
+    appends: Appends,
     newest: watch::Receiver<u64>,
 }
 
@@ -61,17 +61,32 @@ impl EmbeddedArchive {
         let fresh = rng().bytes();
         let (id, newest) = store.write(|transaction| tables::identify(transaction, fresh))?;
         let (raised, newest) = Newest::new(newest);
-        let (requests, receiver) = mpsc::channel(QUEUE);
+        let (appends, receiver) = Appends::new();
         let writer = Writer::new(FileSink { store: store.clone(), retention }, raised);
         store.world().spawn(Box::pin(writer.run(receiver)));
-        let archive = Self { id: ArchiveId(id), store, requests, newest };
+        let archive = Self { id: ArchiveId(id), store, appends, newest };
         Ok((archive, moved_aside))
+    }
+
+    /// Gives the archive in a file another id, and returns it. Do this with a file that was restored from a copy: what the
+    /// archive has received since would get arrival numbers that clients have read before, and they would leave it out. Now they
+    /// begin again.
+    ///
+    /// # Errors
+    ///
+    /// If the file is in use, damaged, of a newer version, or cannot be read or written.
+    pub fn renew(world: Arc<dyn World>, path: &Path) -> Result<ArchiveId, OpenError> {
+        let layout = Layout { on_damage: OnDamage::Refuse, ..tables::LAYOUT };
+        let store = Store::open(world, path, &layout)?.store;
+        let fresh = rng().bytes();
+        store.write(|transaction| tables::renew(transaction, fresh))?;
+        Ok(ArchiveId(fresh))
     }
 
     /// Waits until everything that was appended is written, and the file is closed. It waits for the other clones, too.
     pub async fn close(self) {
-        let Self { store, requests, mut newest, .. } = self;
-        drop((store, requests));
+        let Self { store, appends, mut newest, .. } = self;
+        drop((store, appends));
         // The writer drops the other end last.
         while newest.changed().await.is_ok() {}
     }
@@ -91,11 +106,7 @@ impl Archive for EmbeddedArchive {
     }
 
     fn append(&self, envelopes: Vec<Envelope>) -> ArchiveFuture<'_, Vec<Appended>> {
-        Box::pin(async move {
-            let (request, done) = Request::new(envelopes);
-            self.requests.send(request).await.map_err(|_| closed())?;
-            done.await.map_err(|_| closed())?
-        })
+        Box::pin(self.appends.append(envelopes))
     }
 
     fn page(&self, query: HistoryQuery) -> ArchiveFuture<'_, HistoryPage> {
@@ -105,8 +116,4 @@ impl Archive for EmbeddedArchive {
     fn newest(&self) -> watch::Receiver<u64> {
         self.newest.clone()
     }
-}
-
-fn closed() -> ArchiveError {
-    ArchiveError::new("the program ends, or the task that writes the archive has failed")
 }

@@ -1,22 +1,41 @@
-//! Appends that are written together.
+//! Appends that wait for the task that writes, and are written together.
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use whisper_protocol::{Appended, ArchiveError, Envelope};
 
 pub(crate) type Answer = Result<Vec<Appended>, ArchiveError>;
+
+/// Number of appends that wait for the disk. Further ones wait in their callers.
+const QUEUE: usize = 64;
+
+/// Passes appends to the task that writes. It ends when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Appends(mpsc::Sender<Request>);
+
+impl Appends {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Request>) {
+        let (requests, receiver) = mpsc::channel(QUEUE);
+        (Self(requests), receiver)
+    }
+
+    /// Waits until the envelopes are on the disk.
+    pub(crate) async fn append(&self, envelopes: Vec<Envelope>) -> Answer {
+        let (done, answer) = oneshot::channel();
+        self.0.send(Request { envelopes, done }).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+/// The task that writes has ended.
+pub(crate) fn closed() -> ArchiveError {
+    ArchiveError::new("the program ends, or the task that writes the archive has failed")
+}
 
 /// One append that waits for the disk.
 #[derive(Debug)]
 pub(crate) struct Request {
     envelopes: Vec<Envelope>,
     done: oneshot::Sender<Answer>,
-}
-
-impl Request {
-    pub(crate) fn new(envelopes: Vec<Envelope>) -> (Self, oneshot::Receiver<Answer>) {
-        let (done, answer) = oneshot::channel();
-        (Self { envelopes, done }, answer)
-    }
 }
 
 /// Maximum number of envelopes that are written together. More wait for the next time.

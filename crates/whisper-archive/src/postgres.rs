@@ -17,10 +17,7 @@ mod tls;
 use std::{sync::Arc, time::Duration};
 
 use p2p_world::{World, rng};
-use tokio::{
-    sync::{mpsc, watch},
-    time::sleep,
-};
+use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::{
     Appended, Archive, ArchiveError, ArchiveFuture, ArchiveId, Envelope, HistoryPage, HistoryQuery,
@@ -31,8 +28,8 @@ pub use error::PostgresError;
 
 use crate::{
     Retention,
-    group::Request,
-    writer::{Newest, QUEUE, Writer},
+    group::Appends,
+    writer::{Newest, Writer},
 };
 use identity::{Head, Identity};
 use pool::Pool;
@@ -65,7 +62,7 @@ const RECONNECT: Duration = Duration::from_secs(1);
 pub struct PostgresArchive {
     head: Head,
     pool: Arc<Pool>,
-    requests: mpsc::Sender<Request>,
+    appends: Appends,
     newest: watch::Receiver<u64>,
 }
 
@@ -90,7 +87,7 @@ impl PostgresArchive {
         warn_if_unsafe(&connector, &client).await?;
         let (raised, newest) = Newest::new(identity.newest);
         let head = Head::new(identity, raised.clone());
-        let (requests, receiver) = mpsc::channel(QUEUE);
+        let (appends, receiver) = Appends::new();
         let stop = CancellationToken::new();
         let listener = listen(connector.clone(), head.clone());
         let stopped = stop.clone();
@@ -100,13 +97,13 @@ impl PostgresArchive {
         let sink = DatabaseSink::new(connector.clone(), retention, head.clone(), stop.drop_guard());
         connector.world.spawn(Box::pin(Writer::new(sink, raised).run(receiver)));
         let pool = Arc::new(Pool::new(connector, head.clone()));
-        Ok(Self { head, pool, requests, newest })
+        Ok(Self { head, pool, appends, newest })
     }
 
     /// Waits until everything that was appended is written. It waits for the other clones, too.
     pub async fn close(self) {
-        let Self { requests, pool, head, mut newest } = self;
-        drop((requests, pool, head));
+        let Self { appends, pool, head, mut newest } = self;
+        drop((appends, pool, head));
         // The writer and the listener drop the other end last.
         while newest.changed().await.is_ok() {}
     }
@@ -118,11 +115,7 @@ impl Archive for PostgresArchive {
     }
 
     fn append(&self, envelopes: Vec<Envelope>) -> ArchiveFuture<'_, Vec<Appended>> {
-        Box::pin(async move {
-            let (request, done) = Request::new(envelopes);
-            self.requests.send(request).await.map_err(|_| closed())?;
-            done.await.map_err(|_| closed())?
-        })
+        Box::pin(self.appends.append(envelopes))
     }
 
     fn page(&self, query: HistoryQuery) -> ArchiveFuture<'_, HistoryPage> {
@@ -132,10 +125,6 @@ impl Archive for PostgresArchive {
     fn newest(&self) -> watch::Receiver<u64> {
         self.newest.clone()
     }
-}
-
-fn closed() -> ArchiveError {
-    ArchiveError::new("the program ends, or the task that writes the archive has failed")
 }
 
 /// A server without `fsync` can lose what it has acknowledged.

@@ -16,9 +16,6 @@ const GROUP_TIME: Duration = Duration::from_millis(50);
 /// Time between two searches for what is to be removed.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
-/// Number of appends that wait for the disk. Further ones wait in their callers.
-pub(crate) const QUEUE: usize = 64;
-
 /// What a writer writes to.
 pub(crate) trait Sink: Send + 'static {
     /// Stores the envelopes of a group, all of them or none. `None` if the program ends.

@@ -67,6 +67,12 @@ pub(super) fn identify(
     Ok((fresh, newest))
 }
 
+/// Gives the archive another id.
+pub(super) fn renew(transaction: &WriteTransaction, fresh: [u8; 8]) -> Result<(), redb::Error> {
+    transaction.open_table(META)?.insert(ID, u64::from_be_bytes(fresh))?;
+    Ok(())
+}
+
 /// A number in [`META`]; 0 if it is not there.
 pub(super) fn number(
     meta: &impl redb::ReadableTable<&'static str, u64>,

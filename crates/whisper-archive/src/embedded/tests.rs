@@ -88,6 +88,23 @@ async fn an_archive_that_was_replaced_has_another_id() {
     assert_eq!(*archive.newest().borrow(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_was_renewed_has_another_id_and_the_same_envelopes() {
+    let place = Place::new();
+    let (archive, _) = place.open(Retention::default());
+    let id = archive.id();
+    archive.append(envelopes(0..3)).await.unwrap();
+    let path = place.dir.path().join("archive");
+    let renew = || EmbeddedArchive::renew(SystemWorld::shared(), &path);
+    assert!(matches!(renew(), Err(OpenError::InUse { .. })));
+    archive.close().await;
+    let fresh = renew().unwrap();
+    assert!(fresh != id);
+    let (archive, moved_aside) = place.open(Retention::default());
+    assert!(archive.id() == fresh && moved_aside.is_none());
+    assert_eq!(all(&archive).await.len(), 3);
+}
+
 /// The number of rows of the log and of each index.
 fn rows(archive: &EmbeddedArchive) -> [u64; 5] {
     let count = |transaction: &ReadTransaction| {

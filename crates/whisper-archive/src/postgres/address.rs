@@ -23,8 +23,9 @@ const TCP_TIMEOUT: Duration = Duration::from_secs(20);
 ///   is not checked.
 /// - `verify-full`: its certificate must be valid for the name of the host, by the certificates of this machine or by those in
 ///   the file `sslrootcert`.
-/// With `options=-csearch_path%3DNAME`, the archive is in the schema of that
-/// name, so that there can be several in one database. The password is not in the text of this type.
+///
+/// With `options=-csearch_path%3DNAME`, the archive is in the schema of that name, so that there can be several in one database.
+/// The password is not in the text of this type.
 ///
 /// ```
 /// use whisper_archive::PostgresAddress;
