@@ -11,7 +11,7 @@ use p2p_server::p2p_discovery::{
     BootNodeReason, ClockOffset, ClockWitness, Discv4Error, RequestError,
 };
 use p2p_server::{ProxyUrlError, StartError};
-use whisper_archive::PostgresError;
+use whisper_archive::{OpenError as ArchiveFileError, PostgresError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
 use whisper_pow::SealError;
@@ -133,6 +133,11 @@ pub(crate) enum Failure {
     /// `--archive`.
     #[error("cannot make the directory {} of the archive (--archive)", path.display())]
     ArchiveDir { path: PathBuf, source: io::Error },
+    /// `restore`.
+    #[error(
+        "the archive was restored, but cannot get another id: do not use it, and restore it again"
+    )]
+    RestoredArchive(#[source] ArchiveFileError),
     /// `--archive`.
     #[error("--archive is not the URL of a database")]
     ArchiveUrl(#[source] PostgresError),

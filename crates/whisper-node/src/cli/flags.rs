@@ -2,7 +2,7 @@
 //!
 //! Only this program knows flags. The libraries have settings, and their defaults are the defaults of the flags.
 
-mod archive;
+pub(crate) mod archive;
 mod key;
 mod list;
 mod log;

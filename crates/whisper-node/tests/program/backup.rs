@@ -43,6 +43,7 @@ fn a_restored_node_is_the_same_node() {
     assert!(again.contains("File exists"), "a backup is not overwritten: {again}");
     let done = run(&["restore"], &copy, &restored).unwrap();
     assert!(done.contains("files are in"), "{done}");
+    assert!(done.contains("has the new id"), "clients may have read more of the archive: {done}");
     assert_eq!(
         fs::read(data.join("nodekey")).unwrap(),
         fs::read(restored.join("nodekey")).unwrap()

@@ -18,6 +18,9 @@ use super::key::{require_regular_file, warn_if_exposed};
 use super::list::{List, list};
 use crate::cli::failure::Failure;
 
+/// The file in the directory of an archive.
+pub(crate) const ARCHIVE_FILE: &str = "archive";
+
 /// Whether and how this node stores envelopes.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Archive")]
@@ -111,7 +114,7 @@ fn open_store(store: &Store, password_file: Option<&Path>) -> Result<ArchiveStor
         let dir = Path::new(&store.0);
         fs::create_dir_all(dir)
             .map_err(|source| Failure::ArchiveDir { path: dir.to_owned(), source })?;
-        return Ok(ArchiveStore::File(dir.join("archive")));
+        return Ok(ArchiveStore::File(dir.join(ARCHIVE_FILE)));
     };
     let address: PostgresAddress = url.parse().map_err(Failure::ArchiveUrl)?;
     let address = match password_file {

@@ -1,17 +1,21 @@
 //! `whisper-node backup` and `restore`: copies what a node keeps.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use keccak_lanes::Keccak256;
+use p2p_world::SystemWorld;
 use serde::{Deserialize, Serialize};
+use whisper_archive::{EmbeddedArchive, OpenError};
 
 use super::data_dir::{DataLock, data_dir, data_dir_path};
 use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::archive::ARCHIVE_FILE;
 
 /// The file in a backup that lists the others.
 const LIST: &str = "backup.toml";
@@ -112,8 +116,24 @@ impl Restore {
         for name in contents.files.keys() {
             let (from, to) = (self.from.join(name), datadir.join(name));
             copy(&from, &to).map_err(failed(&to))?;
+            if to.file_name() == Some(OsStr::new(ARCHIVE_FILE)) {
+                renew(&to)?;
+            }
         }
         console::print(&format!("{} files are in {}", contents.files.len(), datadir.display()))
+    }
+}
+
+/// Gives a restored archive another id: clients may have read more of it than the backup has, and begin again.
+fn renew(path: &Path) -> Result<(), Failure> {
+    match EmbeddedArchive::renew(SystemWorld::shared(), path) {
+        Ok(id) => console::print(&format!(
+            "The archive {} has the new id {id}: its clients read it from the beginning.",
+            path.display(),
+        )),
+        // The node makes a new one.
+        Err(OpenError::Damaged { .. }) => Ok(()),
+        Err(error) => Err(Failure::RestoredArchive(error)),
     }
 }
 
