@@ -34,7 +34,7 @@ pub struct MailAsk {
     /// The least work of the envelope of an encrypted request. Default 0.2, which go-ethereum's `wnode` requires.
     pub min_work: Work,
     /// The rule under which it is work. Default `None`: that of the server, if it is known; else [`Rule::GETH_1_8`] in the binary
-    /// form, and this node's own in the others.
+    /// form, and this node's own in the others. A server that then refuses the work is asked once more, under another rule.
     pub rule: Option<Rule>,
     /// Maximum time for the proof of work, and maximum time without anything from the server. Default 10 s, as in status-go.
     pub timeout: Duration,

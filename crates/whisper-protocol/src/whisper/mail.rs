@@ -35,6 +35,27 @@ impl Whisper {
         let unconnected = DirectError::NoSuchPeer(peer);
         let dialect = self.0.direct.dialect(&peer);
         let dialect = dialect.ok_or(MailAskError::Unsent(unconnected))?;
+        if ask.rule.is_some() || matches!(ask.seal, MailSeal::Open) {
+            return self.ask_once(peer, dialect, ask).await;
+        }
+        let rule = self.request_rule(&peer, dialect, ask.form);
+        let first = MailAsk { rule: Some(rule), ..ask.clone() };
+        match self.ask_once(peer, dialect, first).await {
+            // No server says by which rule it counts. Those of status-go refuse what is none by theirs.
+            Err(MailAskError::Refused(text)) if text.contains("PoW") => {
+                let other = if rule == Rule::GETH_1_8 { Rule::EIP_627 } else { Rule::GETH_1_8 };
+                self.ask_once(peer, dialect, MailAsk { rule: Some(other), ..ask }).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn ask_once(
+        &self,
+        peer: NodeId,
+        dialect: Dialect,
+        ask: MailAsk,
+    ) -> Result<MailAnswer, MailAskError> {
         let confirms = dialect == Dialect::V6
             && (matches!(ask.seal, MailSeal::Open) || ask.form != QueryForm::Binary);
         let timeout = ask.timeout;

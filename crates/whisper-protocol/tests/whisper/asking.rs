@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 use whisper_envelope::{Dialect, SymmetricKey};
 use whisper_protocol::{
     DirectError, Envelope, MailAnswer, MailAsk, MailAskError, MailSeal, MailServerSettings,
-    OpenRequests, Whisper, Work,
+    OpenRequests, Rule, Whisper, Work,
     packet::{Completion, Query, QueryForm, Request},
 };
 
@@ -160,6 +160,32 @@ async fn a_server_that_is_not_there_or_goes_is_an_error() {
     };
     let (gone, ()) = join(node.request_messages(id, by_password()), server).await;
     assert_eq!(gone, Err(MailAskError::Disconnected { received: 1 }));
+}
+
+/// Servers of status-go count work by another rule than those of go-ethereum 1.8, and say so only when they refuse.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_the_work_is_asked_under_another_rule() {
+    let (node, mut peer) = with_peer().await;
+    let work = Work::new(0.2).unwrap();
+    let ask = MailAsk { min_work: work, ..by_password() };
+    let id = peer.id;
+    let server = async {
+        let (_, payload) = peer.receive().await;
+        let first = Request::decode(Dialect::V6, &payload).unwrap();
+        let text = "PoW() is too low".to_owned();
+        peer.send(125, &Completion::Failed { request: first.id(), text }.encode()).await;
+        let (_, payload) = peer.receive().await;
+        let second = Request::decode(Dialect::V6, &payload).unwrap();
+        let done = Completion::Done { request: second.id(), last: None, cursor: None };
+        peer.send(125, &done.encode()).await;
+        [first, second]
+    };
+    let (answer, requests) = join(node.request_messages(id, ask), server).await;
+    assert!(answer.is_ok(), "{answer:?}");
+    for (request, rule) in requests.iter().zip([Rule::GETH_1_8, Rule::EIP_627]) {
+        let Request::Sealed(envelope) = request else { panic!("{request:?}") };
+        assert!(whisper_pow::work(rule, envelope).unwrap() >= work, "{rule:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
