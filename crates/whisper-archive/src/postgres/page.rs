@@ -1,7 +1,7 @@
 //! Reading envelopes.
 
 use bytes::Bytes;
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{try_join, try_join_all, try_join3};
 use tokio_postgres::{Client, Error, Statement, types::ToSql};
 use whisper_protocol::{
     ArchiveId, Bloom, Dialect, Envelope, HistoryFilter, HistoryPage, HistoryQuery, StoredEnvelope,
@@ -125,16 +125,15 @@ impl Reader {
         query: &HistoryQuery,
     ) -> Result<HistoryPage, ReadError> {
         for _ in 0..TRIES {
-            let before = self.state(id).await?;
-            let page = self.page_of(query, before).await?;
-            if self.state(id).await?.removed == before.removed {
+            let (page, after) = self.read(id, query).await?;
+            if after.removed + 1 == page.oldest {
                 return Ok(page);
             }
         }
         self.client.batch_execute(HOLD).await?;
-        let page = async { self.page_of(query, self.state(id).await?).await }.await;
-        self.client.batch_execute(if page.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
-        page
+        let read = self.read(id, query).await;
+        self.client.batch_execute(if read.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        Ok(read?.0)
     }
 
     async fn state(&self, id: ArchiveId) -> Result<State, ReadError> {
@@ -146,18 +145,24 @@ impl Reader {
         Ok(State { newest: newest.cast_unsigned(), removed: removed.cast_unsigned() })
     }
 
-    async fn page_of(&self, query: &HistoryQuery, state: State) -> Result<HistoryPage, ReadError> {
-        let State { newest, removed } = state;
-        let (wanted, days) = self.wanted(query, state).await?;
+    /// Reads a page, and the numbers of the archive after it.
+    async fn read(
+        &self,
+        id: ArchiveId,
+        query: &HistoryQuery,
+    ) -> Result<(HistoryPage, State), ReadError> {
+        let (State { newest, removed }, wanted, days) = self.wanted(id, query).await?;
         let mut selection = Selection::new(&wanted);
         if wanted.after < wanted.until {
             self.select(&query.filter, &days, &mut selection).await?;
         }
         let Selection { found, end, .. } = selection;
         let fetched = found.get(..query.limit).unwrap_or(&found);
-        let envelopes = self.fetch(fetched, query.max_bytes).await?;
+        // Both are on their way at once; the server answers them in this order.
+        let (envelopes, after) =
+            try_join(self.fetch(fetched, query.max_bytes), self.state(id)).await?;
         let end = if envelopes.len() < found.len() { End::Full } else { end };
-        Ok(HistoryPage {
+        let page = HistoryPage {
             end: match end {
                 End::Whole => query.until.min(newest).max(query.after),
                 // Without an envelope, its limit is 0.
@@ -168,7 +173,8 @@ impl Reader {
             envelopes,
             oldest: removed + 1,
             newest,
-        })
+        };
+        Ok((page, after))
     }
 
     /// Finds what a filter lets through.
@@ -196,31 +202,37 @@ impl Reader {
         Ok(())
     }
 
-    /// The arrival numbers among which all answers are, and their days.
+    /// The numbers of the archive, the arrival numbers among which all answers are, and their days.
     async fn wanted(
         &self,
+        id: ArchiveId,
         query: &HistoryQuery,
-        state: State,
-    ) -> Result<(Wanted, Vec<i32>), Error> {
-        let mut after = number(query.after.max(state.removed));
-        let mut until = number(query.until.min(state.newest));
+    ) -> Result<(State, Wanted, Vec<i32>), ReadError> {
+        let (mut after, mut until) = (number(query.after), number(query.until));
         let sent = [i64::from(*query.sent.start()), i64::from(*query.sent.end())];
-        let all = query.sent == (0..=u32::MAX);
-        let hours = [sent[0] / 3600, sent[1] / 3600];
-        let (days, hours) = try_join(
-            self.client.query(&self.days, &[&after, &until]),
-            self.client.query_one(&self.hours, &[&hours[0], &hours[1]]),
-        )
-        .await?;
-        if !all {
-            let (first, last): (Option<i64>, Option<i64>) = (hours.get(0), hours.get(1));
-            after = after.max(first.map_or(i64::MAX, |first| first - 1));
-            until = until.min(last.unwrap_or(0));
+        let days = async { Ok(self.client.query(&self.days, &[&after, &until]).await?) };
+        let (state, days, hours) = try_join3(self.state(id), days, self.hours(query)).await?;
+        after = after.max(number(state.removed));
+        until = until.min(number(state.newest));
+        if let Some((first, last)) = hours {
+            (after, until) = (after.max(first - 1), until.min(last));
         }
         let dialect = query.dialect.map(|dialect| keys::dialect_byte(dialect).into());
         let count = query.limit.saturating_add(1);
         let days = days.iter().map(|row| row.get(0)).collect();
-        Ok((Wanted { after, until, sent, dialect, count }, days))
+        Ok((state, Wanted { after, until, sent, dialect, count }, days))
+    }
+
+    /// The first and the last arrival number of those that were sent at this time; `None` if it does not matter.
+    async fn hours(&self, query: &HistoryQuery) -> Result<Option<(i64, i64)>, ReadError> {
+        if query.sent == (0..=u32::MAX) {
+            return Ok(None);
+        }
+        let [first, last] =
+            [query.sent.start(), query.sent.end()].map(|sent| i64::from(*sent / 3600));
+        let row = self.client.query_one(&self.hours, &[&first, &last]).await?;
+        let (first, last): (Option<i64>, Option<i64>) = (row.get(0), row.get(1));
+        Ok(Some((first.unwrap_or(i64::MAX), last.unwrap_or(0))))
     }
 
     /// Reads all envelopes, or those whose topic is in a bloom.
@@ -285,8 +297,8 @@ impl Reader {
         Ok(())
     }
 
-    /// The topics that are in a bloom and have been seen since the first of the days; `None` if all of them are in it, or so
-    /// many that it is better to read all envelopes.
+    /// The topics that are in a bloom and have been seen since the first of the days; `None` if all of them are in it, or if to
+    /// read all envelopes costs less.
     async fn topics_in(&self, bloom: &Bloom, days: &[i32]) -> Result<Option<Vec<i32>>, Error> {
         let since = days.first().copied().unwrap_or(i32::MAX);
         let rows = self.client.query(&self.topics, &[&since, &limit(MAX_LISTED + 1)]).await?;
