@@ -24,7 +24,7 @@ use crate::{
 /// The variable with the address of the server: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. The user may do everything.
 pub(crate) const VARIABLE: &str = "WHISPER_TEST_POSTGRES";
 
-/// The folder with the certificate of the server and its key, which nobody else may read.
+/// The folder with the certificate of the server and its key, which only the user of the server may read.
 const CERTIFICATES: &str = "crates/whisper-archive/tests/tls";
 const CERTIFICATE: [&str; 2] = ["server.pem", "server-key.pem"];
 

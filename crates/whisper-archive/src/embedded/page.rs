@@ -237,7 +237,7 @@ fn next_of(
     Ok(Some((arrival, sent, dialect)))
 }
 
-/// The topics of the archive that are in a bloom; `None` if all of them are, or so many that it is better to read the log.
+/// The topics of the archive that are in a bloom; `None` if all of them are, or if to read the log costs less.
 fn topics_in(
     transaction: &ReadTransaction,
     bloom: &Bloom,

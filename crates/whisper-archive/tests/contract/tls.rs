@@ -42,7 +42,7 @@ fn connections_are_encrypted_as_the_address_says() {
         let verified = format!("sslmode=verify-full&sslrootcert={AUTHORITY}");
         let [encrypted, plain] = used("localhost", &verified).await.unwrap();
         assert!(encrypted >= 2 && plain == 0);
-        // The certificate is for another name, and nobody on this machine vouches for it.
+        // The certificate is for another name, and this machine does not trust its authority.
         for (host, parameters) in
             [("127.0.0.1", &verified[..]), ("localhost", "sslmode=verify-full")]
         {

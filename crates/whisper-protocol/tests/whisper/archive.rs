@@ -128,7 +128,7 @@ async fn what_is_queued_when_the_node_stops_is_stored() {
     assert_eq!(archive.stored(), [last]);
 }
 
-/// An archive on a slow disk: what was begun goes on, whoever waits for it.
+/// An archive on a slow disk: a page that was begun is read to its end.
 #[derive(Clone, Debug)]
 struct SlowArchive {
     archive: MemoryArchive,

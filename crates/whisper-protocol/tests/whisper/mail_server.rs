@@ -1,9 +1,6 @@
 //! A mail server over an archive, asked in the words of each client.
 
-use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use p2p_identity::SecretKey;
