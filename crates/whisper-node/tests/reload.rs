@@ -130,7 +130,7 @@ async fn rates_act_on_a_live_peer_that_floods() {
     let key = peer.node.whisper.keys().new_symmetric();
     let flood = async {
         loop {
-            let to = Recipient::Symmetric(key.clone());
+            let to = Recipient::Symmetric(key);
             let post = Post { topic: Topic([1; 4]), payload: vec![1; 100], ..Post::new(to) };
             peer.node.whisper.post(post).await.unwrap();
         }
