@@ -182,6 +182,14 @@ impl<G: Ord + Clone, K: Ord + Clone, P: Ord + Copy, T> FairQueue<G, K, P, T> {
         self.lanes.values().flat_map(|content| content.jobs.values().map(|job| &job.item))
     }
 
+    /// All jobs that wait, each with the group that it is in, in no order of service.
+    pub fn jobs(&self) -> impl Iterator<Item = (&G, &T)> {
+        let lanes = self.lanes.iter();
+        lanes.flat_map(|((group, _), content)| {
+            content.jobs.values().map(move |job| (group, &job.item))
+        })
+    }
+
     /// Takes the job that `pick` removes from a lane.
     fn take(
         &mut self,

@@ -190,9 +190,9 @@ impl Delivery {
         lock(&self.queues).is_full_for(source)
     }
 
-    /// Whether an envelope waits in one of the queues. Searches both.
-    pub(crate) fn is_queued(&self, hash: &[u8; 32]) -> bool {
-        lock(&self.queues).holds(hash)
+    /// Whether an envelope waits in one of the queues, for this owner or for any. Searches both.
+    pub(crate) fn is_queued(&self, hash: &[u8; 32], owner: Option<u64>) -> bool {
+        lock(&self.queues).holds(hash, owner)
     }
 
     /// Changes which topics the node asks its peers for.
@@ -241,16 +241,19 @@ impl Delivery {
         Some(filter)
     }
 
-    /// The first `limit` filters on the topic of an envelope, and how many more there are.
+    /// The first `limit` filters on the topic of an envelope, of this owner or of any, and how many more there are.
     pub(crate) fn filters_for(
         &self,
         envelope: &Envelope,
         limit: usize,
+        owner: Option<u64>,
         wanted: &dyn Fn(&FilterId, Client) -> bool,
     ) -> (Vec<(FilterId, Arc<Filter>)>, usize) {
         let filters = read(&self.filters);
         let (mut first, mut more) = (Vec::new(), 0);
-        for (id, filter) in filters.iter().filter(|(_, it)| it.has_topic(envelope.topic())) {
+        let is_seen = |filter: &Filter| owner.is_none_or(|owner| filter.owner().key == owner);
+        let seen = filters.iter().filter(|(_, it)| is_seen(it) && it.has_topic(envelope.topic()));
+        for (id, filter) in seen {
             if first.len() < limit && wanted(id, filter.owner()) {
                 first.push((*id, Arc::clone(filter)));
             } else {
@@ -258,6 +261,11 @@ impl Delivery {
             }
         }
         (first, more)
+    }
+
+    /// Whether there is a filter with this id. It does not count as used.
+    pub(crate) fn has_filter(&self, id: &FilterId) -> bool {
+        read(&self.filters).get(id).is_some()
     }
 
     /// Removes a filter and closes its mailbox; false if there is none with this id.

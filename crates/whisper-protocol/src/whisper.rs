@@ -41,7 +41,7 @@ use crate::{
     relay::pool::PoolEntry,
     session::{self, context::SessionContext},
     stats::Stats,
-    whisper::explanation::Explanation,
+    whisper::explanation::{Explanation, FilterView},
     whisper::node::Node,
     wire::packet::Request,
     wire::{self, PacketKind},
@@ -53,8 +53,13 @@ pub use info::Info;
 /// It starts its tasks on the Tokio runtime it is made in. The tasks end with [`stop`](Self::stop), or when the last
 /// handle is dropped. It has no socket: pass its [`protocols`](Self::protocols) to a server, or
 /// [`attach`](Self::attach) a channel.
+///
+/// The ids of keys in posts and filters are those of [`keys`](Self::keys), which a handle of its own may have.
 #[derive(Debug, Clone)]
-pub struct Whisper(Arc<Node>);
+pub struct Whisper {
+    node: Arc<Node>,
+    keys: Arc<Keys>,
+}
 
 /// A message size beyond [`MAX_MESSAGE_SIZE`]. The text is go-ethereum's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +79,14 @@ impl Whisper {
     /// Outside of a Tokio runtime.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self(Arc::new(Node::start(config)))
+        let keys = Keys::new(&mut p2p_world::rng());
+        Self { node: Arc::new(Node::start(config)), keys: Arc::new(keys) }
+    }
+
+    /// The same node for an application with keys of its own: it cannot use the keys of others, whatever ids it gives.
+    #[must_use]
+    pub fn with_keys(&self, keys: Keys) -> Self {
+        Self { node: Arc::clone(&self.node), keys: Arc::new(keys) }
     }
 
     /// The sub-protocols shh/6 and shh/5, for a server. A connection runs the highest version that the peer has as well.
@@ -98,14 +110,14 @@ impl Whisper {
         remote: R,
         channel: Channel,
     ) -> impl Future<Output = Result<(), Exit>> + Send + use<R> {
-        let session = session::run(Arc::clone(&self.0.context), remote.into(), channel);
-        self.0.tasks.track_future(session)
+        let session = session::run(Arc::clone(&self.node.context), remote.into(), channel);
+        self.node.tasks.track_future(session)
     }
 
     /// The keys that the node holds for its applications.
     #[must_use]
     pub fn keys(&self) -> &Keys {
-        &self.0.keys
+        &self.keys
     }
 
     /// The node in figures.
@@ -157,7 +169,7 @@ impl Whisper {
 
     /// Changes the topics that the node asks for, and tells the peers.
     pub fn set_interest(&self, interest: Interest) {
-        self.0.subscriptions.set_interest(interest);
+        self.node.subscriptions.set_interest(interest);
     }
 
     /// The topics that the node asks for, as it announces them in shh/6.
@@ -211,7 +223,7 @@ impl Whisper {
         let SessionContext { corrector, relays, rules, counters, delivery, tracker, .. } =
             self.context();
         let start = Instant::now();
-        let unsealed = post.encrypt(corrector.now(), &self.0.keys, &mut p2p_world::rng())?;
+        let unsealed = post.encrypt(corrector.now(), &self.keys, &mut p2p_world::rng())?;
         let requirements = relays.relays().requirements();
         post.check(&unsealed, requirements.max_message_size(), requirements.min_work())?;
         let dialect = post.dialect;
@@ -219,13 +231,13 @@ impl Whisper {
         let (first, others) = needed();
         let now = || corrector.now();
         if let Some(id) = post.target_peer {
-            let sealed = post.seal(unsealed, first, &[], &self.0.miner, counters, now).await?;
-            let sent = self.0.publisher.send_direct(id, first, &sealed.first.1).await;
+            let sealed = post.seal(unsealed, first, &[], &self.node.miner, counters, now).await?;
+            let sent = self.node.publisher.send_direct(id, first, &sealed.first.1).await;
             return Ok(sent.inspect(|_| counters.timings.post.record(start.elapsed()))?);
         }
-        let sealed = post.seal(unsealed, first, &others, &self.0.miner, counters, now).await?;
+        let sealed = post.seal(unsealed, first, &others, &self.node.miner, counters, now).await?;
         delivery.wait_for_room(Source::Own, Instant::now() + MAX_QUEUE_WAIT).await;
-        let receipt = self.0.publisher.publish(sealed).map_err(PostError::Rejected)?;
+        let receipt = self.node.publisher.publish(sealed).map_err(PostError::Rejected)?;
         counters.timings.post.record(start.elapsed());
         if needed().1.iter().any(|rule| !others.contains(rule)) {
             tracker.handle_joined(); // a peer joined while the message was being sealed
@@ -237,14 +249,14 @@ impl Whisper {
     /// ([`ReceiptSettings::tracked`](crate::ReceiptSettings::tracked)).
     #[must_use]
     pub fn receipt(&self, hash: &[u8; 32]) -> Option<Receipt> {
-        self.0.publisher.receipt(hash)
+        self.node.publisher.receipt(hash)
     }
 
     /// The receipts of at most `count` posts of this node, the newest first, while they are remembered
     /// ([`ReceiptSettings::tracked`](crate::ReceiptSettings::tracked)).
     #[must_use]
     pub fn latest_posts(&self, count: usize) -> Vec<Receipt> {
-        self.0.publisher.latest(count)
+        self.node.publisher.latest(count)
     }
 
     /// What happened to an envelope on this node: where it came from, which peers have it and why others were not sent
@@ -254,26 +266,29 @@ impl Whisper {
     /// Nothing is stored for it in advance.
     #[must_use]
     pub fn explain(&self, hash: &[u8; 32]) -> Explanation {
-        self.explain_to(hash, &|_, _| true)
+        self.explain_to(hash, None, &|_, _| true)
     }
 
     /// Like [`explain`](Self::explain), for an application that may not learn the ids of all filters: only the filters
-    /// that are `wanted`, by their id and [owner](FilterSpec::owner), are tried and listed. The others are counted.
+    /// that are `wanted`, by their id and [owner](FilterSpec::owner), are tried and listed. The others are counted. With
+    /// the key of an `owner`, filters of other owners are not even counted, and it does not matter what waits for them.
     #[must_use]
     pub fn explain_to(
         &self,
         hash: &[u8; 32],
+        owner: Option<u64>,
         wanted: &dyn Fn(&FilterId, Client) -> bool,
     ) -> Explanation {
         let SessionContext { relays, delivery, counters, .. } = self.context();
-        let seals = self.0.publisher.seals(hash);
+        let seals = self.node.publisher.seals(hash);
         let envelopes: Vec<_> = seals.iter().flat_map(PostSeals::envelopes).copied().collect();
         let hashes: Vec<_> = envelopes.iter().map(|envelope| envelope.hash).collect();
+        let view = FilterView { owner, wanted };
         Explanation {
             hash: *hash,
-            state: explanation::state(relays.relays(), delivery.delivery(), hash, &hashes, wanted),
+            state: explanation::state(relays.relays(), delivery.delivery(), hash, &hashes, view),
             drops: counters.about(hash),
-            receipt: self.0.publisher.state(hash),
+            receipt: self.node.publisher.state(hash),
             envelopes,
         }
     }
@@ -308,12 +323,12 @@ impl Whisper {
     /// If its key does not exist.
     pub fn watch(&self, spec: FilterSpec) -> Result<Watch, FilterError> {
         let (id, filter) = self.insert(spec, true)?;
-        Ok(Watch::new(id, filter, Arc::clone(&self.0.subscriptions)))
+        Ok(Watch::new(id, filter, Arc::clone(&self.node.subscriptions)))
     }
 
     /// Removes a filter and its mailbox; false if there is none with this id.
     pub fn unsubscribe(&self, id: &FilterId) -> bool {
-        self.0.subscriptions.remove(id)
+        self.node.subscriptions.remove(id)
     }
 
     /// Takes all messages out of a filter's mailbox, the oldest first. `None` if there is no such filter.
@@ -367,7 +382,7 @@ impl Whisper {
         peer: NodeId,
         request: impl Into<Request>,
     ) -> Result<(), DirectError> {
-        let (direct, request) = (&self.0.direct, request.into());
+        let (direct, request) = (&self.node.direct, request.into());
         let spoken = direct.dialect(&peer).ok_or(DirectError::NoSuchPeer(peer))?;
         let dialect = match &request {
             Request::Sealed(envelope) => envelope.dialect(),
@@ -405,9 +420,9 @@ impl Whisper {
     pub async fn stop(&self) {
         self.context().stop.cancel();
         self.context().mail.close();
-        self.0.archives.close();
-        self.0.tasks.close();
-        self.0.tasks.wait().await;
+        self.node.archives.close();
+        self.node.tasks.close();
+        self.node.tasks.wait().await;
     }
 
     fn insert(
@@ -415,9 +430,9 @@ impl Whisper {
         spec: FilterSpec,
         lasting: bool,
     ) -> Result<(FilterId, Arc<Filter>), FilterError> {
-        let filter = Filter::new(spec, &self.0.keys, Mailbox::new(self.0.mailbox))?;
+        let filter = Filter::new(spec, &self.keys, Mailbox::new(self.node.mailbox))?;
         let filter = Arc::new(filter.made_at(self.context().corrector.now()));
-        let id = self.0.subscriptions.insert(&filter, lasting);
+        let id = self.node.subscriptions.insert(&filter, lasting);
         if self.context().stop.is_cancelled() {
             filter.mailbox.close(); // the other mailboxes were closed when the node stopped
         }
@@ -425,6 +440,6 @@ impl Whisper {
     }
 
     fn context(&self) -> &SessionContext {
-        &self.0.context
+        &self.node.context
     }
 }

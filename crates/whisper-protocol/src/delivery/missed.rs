@@ -39,9 +39,10 @@ impl MissedEnvelopes {
         std::iter::from_fn(take).take(max).collect()
     }
 
-    /// Whether an envelope is among them. Searches all.
-    pub(crate) fn holds(&self, hash: &[u8; 32]) -> bool {
-        self.by_work.values().any(|missed| missed.hash == *hash)
+    /// Whether an envelope is among them, for an owner whose key is asked about. Searches all.
+    pub(crate) fn holds(&self, hash: &[u8; 32], is_asked: impl Fn(u64) -> bool) -> bool {
+        let mut missed = self.by_work.values();
+        missed.any(|missed| missed.hash == *hash && is_asked(missed.owner.key))
     }
 
     /// Whether there are none.

@@ -249,11 +249,13 @@ impl TaskQueues {
         self.queue(&lane.key).tasks.charge(lane, cost);
     }
 
-    /// Whether an envelope waits in one of the queues, or is to be tried again. Searches all.
-    pub(crate) fn holds(&self, hash: &[u8; 32]) -> bool {
-        let mut tasks = self.direct.tasks.iter().chain(self.broadcast.tasks.iter());
+    /// Whether an envelope waits in one of the queues, or is to be tried again, for this owner or for any. Searches all.
+    pub(crate) fn holds(&self, hash: &[u8; 32], owner: Option<u64>) -> bool {
+        let is_seen = |key: u64| owner.is_none_or(|owner| owner == key);
+        let mut tasks = self.direct.tasks.jobs().chain(self.broadcast.tasks.jobs());
         let is_it = |task: &Task| task.arrival().is_some_and(|it| it.envelope.hash() == hash);
-        tasks.any(is_it) || self.missed.holds(hash)
+        tasks.any(|(owner, task)| is_seen(*owner) && is_it(task))
+            || self.missed.holds(hash, is_seen)
     }
 
     /// Number of tasks in the message queue and in the p2p queue.

@@ -95,7 +95,7 @@ fn an_envelope_goes_from_the_queue_to_the_mailbox() {
         insert(&delivery, Arc::clone(filter), false);
     }
     assert_eq!(offer(&delivery, &envelope), 1);
-    assert!(delivery.is_queued(envelope.hash()));
+    assert!(delivery.is_queued(envelope.hash(), None));
     assert!(delivery.serve(NOW, &still, &EMPTY));
     assert!(holds(&wanted, &envelope) && !holds(&other, &envelope));
     assert_eq!((stats(&counters).delivery.opened, stats(&counters).delivery.delivered), (1, 1));

@@ -122,19 +122,26 @@ pub enum FilterOutcome {
     MadeLater,
 }
 
+/// Which filters an explanation tells about.
+#[derive(Clone, Copy)]
+pub(crate) struct FilterView<'a> {
+    /// The key of the only owner whose filters are listed or counted; `None`: those of all.
+    pub(crate) owner: Option<u64>,
+    /// Which of them are tried and listed. The others are counted.
+    pub(crate) wanted: &'a dyn Fn(&FilterId, Client) -> bool,
+}
+
 /// Works out whether an envelope is or was in the pool. `post`: the hashes of all envelopes of its post.
-///
-/// Only the filters that are `wanted` are tried.
 pub(super) fn state(
     relays: &Relays,
     delivery: &Delivery,
     hash: &[u8; 32],
     post: &[[u8; 32]],
-    wanted: &dyn Fn(&FilterId, Client) -> bool,
+    view: FilterView<'_>,
 ) -> EnvelopeState {
     let pooled = || {
         let (dialect, trace) = relays.trace(hash, post)?;
-        Some(EnvelopeState::Pooled(Box::new(pooled(delivery, dialect, trace, wanted)?)))
+        Some(EnvelopeState::Pooled(Box::new(pooled(delivery, dialect, trace, view)?)))
     };
     let left = || {
         let trace = relays.departed(hash)?;
@@ -148,11 +155,12 @@ fn pooled(
     delivery: &Delivery,
     dialect: Dialect,
     trace: PooledTrace,
-    wanted: &dyn Fn(&FilterId, Client) -> bool,
+    view: FilterView<'_>,
 ) -> Option<PooledEnvelope> {
     let PooledTrace { raw, source, arrived, work, topic, expiry, peers } = trace;
     let envelope = Envelope::decode(dialect, Bytes::from(raw)).ok()?;
-    let (filters, more_filters) = delivery.filters_for(&envelope, EXPLAINED_FILTERS, wanted);
+    let (filters, more_filters) =
+        delivery.filters_for(&envelope, EXPLAINED_FILTERS, view.owner, view.wanted);
     let trace = |(id, filter): (_, Arc<Filter>)| FilterTrace {
         id,
         outcome: outcome(&filter, &envelope, work, arrived),
@@ -166,7 +174,7 @@ fn pooled(
         size: envelope.raw().len(),
         work,
         peers,
-        queued: delivery.is_queued(envelope.hash()),
+        queued: delivery.is_queued(envelope.hash(), view.owner),
         filters: filters.into_iter().map(trace).collect(),
         more_filters,
     })

@@ -89,14 +89,14 @@ impl Whisper {
         peer: NodeId,
         channel: Channel,
     ) -> impl Future<Output = Result<(), Exit>> + Send + use<> {
-        let archives = Arc::clone(&self.0.archives);
-        self.0.tasks.track_future(archives.run(own, peer, channel))
+        let archives = Arc::clone(&self.node.archives);
+        self.node.tasks.track_future(archives.run(own, peer, channel))
     }
 
     /// Lets peers and this node read an archive over `archive/1`. Call it before peers connect. It does not store anything:
     /// see [`record`](Self::record).
     pub fn serve_archive(&self, archive: Arc<dyn Archive>, settings: ArchiveSettings) {
-        self.0.archives.serve(archive, settings);
+        self.node.archives.serve(archive, settings);
     }
 
     /// Reads archives: everything that was stored, then, if asked for, what arrives.
@@ -125,7 +125,13 @@ impl Whisper {
     ///
     /// [`HistoryError`]: the question is not valid.
     pub fn history(&self, request: HistoryRequest) -> Result<History, HistoryError> {
-        History::start(&self.0.archives, &self.context().corrector, request)
+        History::start(&self.node.archives, &self.context().corrector, request)
+    }
+
+    /// Whether there is a filter with this id. It does not count as used.
+    #[must_use]
+    pub fn has_filter(&self, id: &FilterId) -> bool {
+        self.context().delivery.delivery().has_filter(id)
     }
 
     /// Opens stored envelopes as a filter of this node does; `None` if there is no such filter.
@@ -140,7 +146,7 @@ impl Whisper {
     ///
     /// If its key does not exist.
     pub fn stored_messages(&self, spec: FilterSpec) -> Result<StoredMessages, FilterError> {
-        let filter = Filter::new(spec, &self.0.keys, Mailbox::new(self.0.mailbox))?;
+        let filter = Filter::new(spec, &self.keys, Mailbox::new(self.node.mailbox))?;
         Ok(StoredMessages(Arc::new(filter)))
     }
 }

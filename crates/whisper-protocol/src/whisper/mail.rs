@@ -33,7 +33,7 @@ impl Whisper {
         ask: MailAsk,
     ) -> Result<MailAnswer, MailAskError> {
         let unconnected = DirectError::NoSuchPeer(peer);
-        let dialect = self.0.direct.dialect(&peer);
+        let dialect = self.node.direct.dialect(&peer);
         let dialect = dialect.ok_or(MailAskError::Unsent(unconnected))?;
         if ask.rule.is_some() || matches!(ask.seal, MailSeal::Open) {
             return self.ask_once(peer, dialect, ask).await;
@@ -103,7 +103,7 @@ impl Whisper {
         let unsealed = draft.sign(&signer).encrypt(&mut rng).map_err(MailAskError::Unencrypted)?;
         let rule = ask.rule.unwrap_or_else(|| self.request_rule(peer, dialect, ask.form));
         let target = Target::AtLeast(ask.min_work);
-        let sealed = self.0.miner.seal(&unsealed, rule, target, ask.timeout).await;
+        let sealed = self.node.miner.seal(&unsealed, rule, target, ask.timeout).await;
         Ok(sealed.map_err(MailAskError::Unsealed)?.envelope)
     }
     fn request_rule(&self, peer: &NodeId, dialect: Dialect, form: QueryForm) -> Rule {

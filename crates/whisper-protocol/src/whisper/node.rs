@@ -17,7 +17,6 @@ use crate::{
     delivery::backfill::PoolReader,
     delivery::driver::DeliveryDriver,
     delivery::subscriptions::Subscriptions,
-    keys::Keys,
     mail_server::MailQueue,
     peers::direct::DirectSender,
     peers::links::Links,
@@ -40,7 +39,6 @@ pub(super) struct Node {
     pub(super) subscriptions: Arc<Subscriptions>,
     pub(super) direct: Arc<DirectSender>,
     pub(super) archives: Arc<ArchivePeers>,
-    pub(super) keys: Keys,
     pub(super) miner: Miner,
     /// The limits of each filter's mailbox.
     pub(super) mailbox: QueueLimits,
@@ -101,7 +99,6 @@ impl Node {
             publisher,
             subscriptions,
             direct,
-            keys: Keys::new(&mut p2p_world::rng()),
             miner,
             mailbox: filters.mailbox,
             tasks: tasks.tracker,

@@ -238,10 +238,11 @@ impl FromStr for HistoryCursor {
 }
 
 /// A digest of what is asked: with another question, a cursor would leave out what only that one asks for. `messages`: a
-/// digest of what opens the envelopes; what it did not want was left out as well.
-pub(super) fn question(asked: &ArchiveQuery, messages: Option<[u8; 32]>) -> [u8; 8] {
+/// digest of what opens the envelopes; what it did not want was left out as well. `label`: whose cursor it is.
+pub(super) fn question(asked: &ArchiveQuery, messages: Option<[u8; 32]>, label: &str) -> [u8; 8] {
     let hash = Keccak256::new().chain(&asked.encode());
-    let digest = messages.iter().fold(hash, |hash, messages| hash.chain(messages)).finalize();
+    let hash = messages.iter().fold(hash, |hash, messages| hash.chain(messages));
+    let digest = hash.chain(label.as_bytes()).finalize();
     std::array::from_fn(|index| digest[index])
 }
 

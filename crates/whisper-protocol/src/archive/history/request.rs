@@ -54,6 +54,8 @@ pub struct HistoryRequest {
     pub messages: Option<StoredMessages>,
     /// The password of the archives.
     pub password: Option<SymmetricKey>,
+    /// Whose cursors these are: a cursor that was given out under another label is refused. Default: empty.
+    pub label: String,
 }
 
 impl HistoryRequest {
@@ -69,6 +71,7 @@ impl HistoryRequest {
             nodes: Vec::new(),
             messages: None,
             password: None,
+            label: String::new(),
         }
     }
 
@@ -114,8 +117,8 @@ impl HistoryRequest {
             sent: self.sent,
             ..ArchiveQuery::new(0, self.filter)
         };
-        let digest =
-            cursor::question(&question, self.messages.as_ref().map(StoredMessages::digest));
+        let messages = self.messages.as_ref().map(StoredMessages::digest);
+        let digest = cursor::question(&question, messages, &self.label);
         if self.cursor.question.is_some_and(|asked| asked != digest) {
             return Err(HistoryError::OtherQuestion);
         }

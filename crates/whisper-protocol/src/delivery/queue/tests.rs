@@ -113,7 +113,10 @@ fn what_does_not_fit_is_tried_again_when_there_is_room() {
         assert!(lost.is_empty(), "the pool has them");
     }
     let hashes = |numbers: [u64; 2]| numbers.map(|number| *envelope(number).hash());
-    assert!(queues.holds(envelope(4).hash()) && queues.take_missed(9).is_empty(), "no room yet");
+    assert!(
+        queues.holds(envelope(4).hash(), None) && queues.take_missed(9).is_empty(),
+        "no room yet"
+    );
     assert_eq!([(); 2].map(|()| pop(&mut queues)), [Some(0), Some(7)]);
     let missed: Vec<_> = queues.take_missed(2).iter().map(|missed| missed.hash).collect();
     assert_eq!(missed, hashes([4, 3]), "the most work first");

@@ -39,7 +39,7 @@ fn explain(
 ) -> Result<ExplanationJson, CallError> {
     let given: BTreeSet<FilterId> =
         filters.unwrap_or_default().iter().filter_map(|id| id.parse().ok()).collect();
-    let explanation = shh.whisper.explain_to(&envelope_hash(&hash)?, &|id, owner| {
+    let explanation = shh.whisper.explain_to(&envelope_hash(&hash)?, None, &|id, owner| {
         given.contains(id) || (caller.is_only && owner.key == caller.client.key)
     });
     Ok(ExplanationJson::from(explanation))
