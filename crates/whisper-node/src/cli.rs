@@ -23,7 +23,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 pub(crate) use console::print_error;
 pub(crate) use failure::Failure;
 use flags::Flags;
-use offline::{envelope, manual, pow, rlp, rpc};
+use offline::{envelope, manual, pow, rlp, rpc, team};
 
 /// A Whisper node: encrypted publish and subscribe over devp2p, driven through JSON-RPC.
 #[derive(Debug, Parser)]
@@ -74,6 +74,9 @@ enum Command {
     /// Describe the JSON-RPC methods
     #[command(subcommand)]
     Rpc(rpc::Command),
+    /// Make teams that share a node, and their tokens
+    #[command(subcommand)]
+    Team(team::Command),
     /// Measure the proof of work
     #[command(subcommand)]
     Pow(pow::Command),
@@ -132,6 +135,7 @@ impl Invocation {
             Some(Command::Envelope(command)) => command.run().await,
             Some(Command::Rlp(command)) => command.run(),
             Some(Command::Rpc(command)) => command.run(),
+            Some(Command::Team(command)) => command.run(),
             Some(Command::Pow(command)) => command.run(),
             Some(Command::Man(man)) => man.run(command()),
             Some(Command::Completions(completions)) => completions.run(command()),

@@ -52,8 +52,8 @@ use serde_json::Value;
 
 use crate::types::{
     BanJson, Criteria, DialStateJson, DroppedJson, ExplanationJson, HexBytes, HistoryCriteria,
-    HistoryPartJson, InfoJson, MessageJson, MessagesRequest, NewMessage, NodeInfoJson,
-    PeerInfoJson, Quantity, ReceiptJson, ReloadReport,
+    HistoryPartJson, InfoJson, MessageJson, MessagesRequest, NewMessage, NewTeamTokenJson,
+    NodeInfoJson, PeerInfoJson, Quantity, ReceiptJson, ReloadReport, TeamJson, TeamSettings,
 };
 
 /// Defines the calls of a namespace. Each has the name of the method, the parameters by position, and the type of the
@@ -198,6 +198,18 @@ calls! {
         set_net_restrict = "admin_setNetRestrict"(networks: Option<&str>) -> bool;
         /// Returns every node that is dialed, connected or remembered, and what the node does next about it.
         dial_state = "admin_dialState"() -> Vec<DialStateJson>;
+        /// Returns the teams whose clients share the node.
+        teams = "admin_teams"() -> Vec<TeamJson>;
+        /// Adds a team; returns its first token.
+        add_team = "admin_addTeam"(name: &str, settings: Option<&TeamSettings>) -> NewTeamTokenJson;
+        /// Changes what a team may do. It acts on open connections as well.
+        set_team = "admin_setTeam"(name: &str, settings: &TeamSettings) -> bool;
+        /// Removes a team and everything that its clients made; returns whether there was one.
+        remove_team = "admin_removeTeam"(name: &str) -> bool;
+        /// Adds a token to a team, for a time or without end; returns it.
+        add_team_token = "admin_addTeamToken"(name: &str, seconds: Option<u32>) -> NewTeamTokenJson;
+        /// Removes a token of a team, by its id; returns whether there was one.
+        remove_team_token = "admin_removeTeamToken"(name: &str, id: &str) -> bool;
         /// Starts HTTP. Missing arguments are taken from the node's configuration. Lists are comma-separated.
         start_http = "admin_startHTTP"(host: Option<&str>, port: Option<u32>, cors: Option<&str>, apis: Option<&str>, vhosts: Option<&str>) -> bool;
         /// Stops HTTP.

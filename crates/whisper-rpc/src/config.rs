@@ -9,6 +9,8 @@ use p2p_world::{SystemWorld, World};
 
 use crate::namespace::Namespace;
 use crate::reload::Reloader;
+use crate::team::Teams;
+use crate::team::keeper::TeamKeeper;
 use crate::transport::error::RpcError;
 use crate::transport::tls::Tls;
 use crate::transport::token::Token;
@@ -24,8 +26,8 @@ pub struct RpcConfig {
     /// Path of the Unix socket for JSON-RPC over IPC. It serves all namespaces, and only the user that runs the node
     /// can connect. Default: `None`, not served. On systems without Unix sockets it cannot be served.
     pub ipc: Option<PathBuf>,
-    /// The token that clients of HTTP and WebSocket must send. Default: `None`, no token.
-    pub token: Option<Token>,
+    /// What clients of HTTP and WebSocket must send. Default: [`RpcAccess::Open`].
+    pub access: RpcAccess,
     /// The certificate for HTTP and WebSocket. Default: `None`, no encryption.
     pub tls: Option<Tls>,
     /// Whether clients may read the keys that the node stores, with `shh_getPrivateKey` and `shh_getSymKey`. It applies
@@ -50,7 +52,7 @@ impl Default for RpcConfig {
             http: Some(HttpSettings::default()),
             ws: Some(WsSettings::default()),
             ipc: None,
-            token: None,
+            access: RpcAccess::Open,
             tls: None,
             key_export: true,
             limits: RpcLimits::default(),
@@ -58,6 +60,46 @@ impl Default for RpcConfig {
             network_id: 1,
             reload: None,
             world: SystemWorld::shared(),
+        }
+    }
+}
+
+/// What clients of HTTP and WebSocket must send, and what they may do then.
+#[derive(Clone, Debug, Default)]
+pub enum RpcAccess {
+    /// Nothing. All clients may do everything.
+    #[default]
+    Open,
+    /// This token. Then they may do everything.
+    Token(Token),
+    /// A token of a team. What one team makes does not exist for another.
+    Teams(TeamsSettings),
+}
+
+/// The teams whose clients share a node.
+#[derive(Clone, Debug, Default)]
+pub struct TeamsSettings {
+    /// The teams.
+    pub teams: Teams,
+    /// Keeps the changes of teams that administrators make. Default: `None`, they last until the servers stop.
+    pub keeper: Option<TeamKeeper>,
+}
+
+impl RpcAccess {
+    /// The token, if all clients have the same.
+    pub(crate) fn token(&self) -> Option<&Token> {
+        match self {
+            Self::Token(token) => Some(token),
+            Self::Open | Self::Teams(_) => None,
+        }
+    }
+
+    /// The teams, if there are any.
+    #[must_use]
+    pub fn teams(&self) -> Option<&TeamsSettings> {
+        match self {
+            Self::Teams(teams) => Some(teams),
+            Self::Open | Self::Token(_) => None,
         }
     }
 }

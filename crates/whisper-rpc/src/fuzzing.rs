@@ -19,6 +19,7 @@ use crate::call::splitter::ValueSplitter;
 use crate::config::RpcLimits;
 use crate::namespace::history::HistoryContext;
 use crate::namespace::shh::{self, ShhContext};
+use crate::team::accounts::Accounts;
 
 /// Answers calls of `shh` without a transport and a network. Methods that run on threads of their own are left out.
 pub struct OfflineRpc {
@@ -37,7 +38,8 @@ impl OfflineRpc {
         let max_pow_time = RpcLimits::default().pow_time;
         let clock_error = Box::new(|| None);
         let (world, key_export) = (SystemWorld::shared(), true);
-        let history = HistoryContext { whisper: whisper.clone(), stop: stop.clone(), world };
+        let accounts = Accounts::new(whisper.clone(), Arc::clone(&world), None);
+        let history = HistoryContext { stop: stop.clone(), world };
         let context = ShhContext { whisper, clock_error, stop, history, key_export, max_pow_time };
         let mut module = shh::api().install(context)?;
         // Their threads would accumulate.
@@ -49,11 +51,12 @@ impl OfflineRpc {
             elsewhere: BTreeMap::new(),
             max_message_size: Box::new(|| 1 << 20),
         };
-        let dispatcher =
-            Dispatcher::new(served, RpcLimits::default(), Arc::default(), Arc::default());
+        let pass = accounts.enter_ipc();
+        let (limits, accounts) = (RpcLimits::default(), Arc::new(accounts));
+        let dispatcher = Dispatcher::new(served, limits, Arc::default(), accounts);
         let memory = MemoryBudget::new(usize::MAX, usize::MAX, Arc::default());
         let client = Arc::new(memory).client(CancellationToken::new());
-        let caller = dispatcher.request_from(None, client);
+        let caller = dispatcher.request_from(pass, None, client);
         Ok(Self { dispatcher, caller })
     }
 

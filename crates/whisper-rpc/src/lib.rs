@@ -82,6 +82,8 @@ mod reload;
 #[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
+mod team;
+#[cfg(feature = "server")]
 mod transport;
 pub mod types;
 #[cfg(feature = "server")]
@@ -90,11 +92,16 @@ mod web_name;
 #[cfg(feature = "server")]
 pub use {
     call::stats::RpcStats,
-    config::{HttpSettings, RpcConfig, RpcLimits, WsSettings},
+    config::{HttpSettings, RpcAccess, RpcConfig, RpcLimits, TeamsSettings, WsSettings},
     namespace::context::openrpc,
     namespace::{Namespace, UnknownNamespace},
     reload::{ReloadOutcome, Reloader},
     server::{RpcMeter, RpcServer, serve},
+    team::keeper::TeamKeeper,
+    team::name::{TeamName, TeamNameError},
+    team::scopes::{MethodName, MethodNameError, Scopes},
+    team::token_hash::{TokenHash, TokenHashError},
+    team::{Team, TeamToken, Teams},
     transport::error::{RpcError, Transport},
     transport::tls::{Tls, TlsContent, TlsError},
     transport::token::{Token, TokenError},

@@ -10,8 +10,11 @@ use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
 
 use crate::call::stats::{Counters, RpcStats};
-use crate::config::{HttpSettings, RpcConfig, WsSettings};
+use crate::config::{HttpSettings, RpcConfig, TeamsSettings, WsSettings};
 use crate::namespace::context::Context;
+use crate::team::Teams;
+use crate::team::accounts::Accounts;
+use crate::team::change::TeamEditor;
 use crate::transport::error::RpcError;
 use crate::transport::transports::Transports;
 
@@ -31,7 +34,13 @@ pub async fn serve(
     let (key_export, network_id) = (config.key_export, config.network_id);
     let (max_pow_time, reload) = (config.limits.pow_time, config.reload.clone());
     let (datadir, stopped, world) = (config.datadir.clone(), stop.clone(), config.world.clone());
-    let transports = Transports::start(config, stop, |transports| {
+    let (teams, keeper) = match config.access.teams().cloned() {
+        Some(TeamsSettings { teams, keeper }) => (Some(teams), keeper),
+        None => (None, None),
+    };
+    let accounts = Arc::new(Accounts::new(whisper.clone(), world.clone(), teams));
+    let editor = TeamEditor::new(Arc::clone(&accounts), keeper);
+    let transports = Transports::start(config, accounts, stop, |transports| {
         let transports = transports.clone();
         let context = Context {
             whisper,
@@ -43,6 +52,7 @@ pub async fn serve(
             datadir,
             network_id,
             reload,
+            editor: Arc::new(editor),
             world,
         };
         Box::new(move |api| context.served(api))
@@ -77,6 +87,13 @@ impl RpcServer {
     #[must_use]
     pub fn stats(&self) -> RpcStats {
         self.0.counters().read()
+    }
+
+    /// Replaces the teams. A team keeps what its clients made as long as there is one with its name. Within a second,
+    /// connections, calls and subscriptions end that are no longer allowed. Without effect if the servers were started
+    /// without teams.
+    pub fn set_teams(&self, teams: Teams) {
+        self.0.accounts().set(teams);
     }
 
     /// A handle that only reads the counters.

@@ -14,6 +14,7 @@ pub(crate) mod node_info;
 pub(crate) mod receipt;
 pub(crate) mod reload;
 pub(crate) mod sealed;
+pub(crate) mod team;
 pub(crate) mod topic;
 
 pub use access::BanJson;
@@ -33,5 +34,6 @@ pub use node_info::{NetworkJson, NodeInfoJson, PeerInfoJson, PortsJson};
 pub use receipt::{PostState, ReceiptJson, UnsentReasonJson};
 pub use reload::ReloadReport;
 pub use sealed::SealedJson;
+pub use team::{NewTeamTokenJson, TeamJson, TeamSettings, TeamTokenJson};
 #[doc(no_inline)]
 pub use whisper_envelope::{Dialect, PartialTopic, Topic};

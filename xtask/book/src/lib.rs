@@ -24,6 +24,7 @@ pages! {
     history "history.md",
     private_network "private-network.md",
     configuration "configuration.md",
+    teams "teams.md",
     install "install.md",
     metrics "metrics.md",
     runbook "runbook.md",

@@ -132,6 +132,11 @@ pub(super) const STEPS: &[Step] = &[
         },
     )
     .long(),
+    step("teams", "1 000 000 random calls of two teams show nothing of one to the other", |_| {
+        let test = ["test", "--release", "--package", "whisper-rpc", "--test", "rpc", "random"];
+        run(cargo(&test).env("RPC_TEAM_CALLS", "1000000"))
+    })
+    .long(),
     step("power", "files keep what was acknowledged when the power fails 10 000 times", |_| {
         let test = ["test", "--release", "--package", "sim", "--test", "power"];
         run(cargo(&test).env("POWER_FAILURES", "10000"))

@@ -12,6 +12,7 @@ mod merge;
 pub(crate) mod problem;
 mod reference;
 mod settings;
+mod teams;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub(crate) use given::{Given, Source};
 use problem::{ConfigError, Problem};
 pub(crate) use reference::{default_file, shown};
 pub(crate) use settings::{Settings, with_switches};
+pub(crate) use teams::{keep_team, read_teams, teams_settings};
 
 /// The name of the configuration file in the data directory.
 pub(crate) const FILE_NAME: &str = "whisper-node.toml";

@@ -32,6 +32,12 @@ pub(crate) enum Failure {
     /// `--config`.
     #[error("cannot read the configuration file {} (--config)", path.display())]
     ConfigFile { path: PathBuf, source: io::Error },
+    /// `--teams`.
+    #[error("cannot read the file of the teams {} (--teams)", path.display())]
+    TeamsFile { path: PathBuf, source: io::Error },
+    /// `team`: the change cannot be made.
+    #[error("{0}")]
+    Team(String),
     /// `--rpc`: no node answers.
     #[error("no node answers at {place} (--rpc, --datadir)")]
     NoNode { place: String, source: ClientError },

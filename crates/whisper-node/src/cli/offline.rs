@@ -6,3 +6,4 @@ pub(super) mod manual;
 pub(super) mod pow;
 pub(super) mod rlp;
 pub(super) mod rpc;
+pub(super) mod team;

@@ -7,6 +7,7 @@ mod own_address;
 mod reload;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::pin::pin;
 
 use whisper_node::Node;
@@ -36,13 +37,14 @@ pub(crate) async fn run(sources: Sources) -> Result<(), Failure> {
     let _lock = DataLock::acquire(&datadir, "lock")?;
     let listens_on = List::joined(flags.network.addr.clone());
     let listens_on = listens_on.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let teams = flags.rpc.teams_file().map(Path::to_owned);
     let mut config = node_config::node_config(flags, datadir)?;
     let access = AccessSummary::of(&config.rpc);
     let (reloader, mut requests) = reload::requests();
     config.rpc.reload = Some(reloader);
     let mut node = Node::start(config.clone()).await?;
     let (given, file) = (configuration.given, configuration.file);
-    let mut reload = Reload { sources, file, given, config, log };
+    let mut reload = Reload { sources, file, given, config, teams, log };
     console::announce(&banner(&node, &access, listens_on));
     let mut events = std::mem::replace(&mut node.events, node.server.events());
     let mut logged = pin!(event_log::log_events(&mut events));

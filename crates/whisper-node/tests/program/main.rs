@@ -32,4 +32,6 @@ mod reload;
 #[cfg(unix)]
 mod running;
 #[cfg(unix)]
+mod teams;
+#[cfg(unix)]
 mod unreachable;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::running::{Log, PROGRAM, Running};
 
 /// Calls the node with this data directory over IPC.
-fn call(datadir: &Path, method: &str, params: &Value) -> Value {
+pub(crate) fn call(datadir: &Path, method: &str, params: &Value) -> Value {
     let mut stream = UnixStream::connect(datadir.join("whisper-node.ipc")).unwrap();
     let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
     writeln!(stream, "{request}").unwrap();

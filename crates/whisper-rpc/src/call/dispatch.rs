@@ -21,11 +21,11 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
-use whisper_protocol::Client;
+use whisper_protocol::{Client, PartialTopic};
 
 use crate::call::arguments::Arguments;
-use crate::call::clients::Clients;
 use crate::call::error::CallError;
 use crate::call::memory::{ClientMemory, Occupied};
 use crate::call::request::{ParsedRequest, RequestError, RequestItem, parse};
@@ -33,6 +33,11 @@ use crate::call::stats::Counters;
 use crate::call::stats::timings::MethodTimings;
 use crate::call::subscription_id::RandomId;
 use crate::config::RpcLimits;
+use crate::team::account::TeamAccount;
+use crate::team::accounts::Accounts;
+use crate::team::method_rule::MethodRule;
+use crate::team::pass::Pass;
+use crate::team::permit::Permit;
 use turns::{Turn, Turns};
 
 /// Methods, and what their transport needs to know of the node.
@@ -58,7 +63,7 @@ pub(crate) struct Dispatcher {
     served: ServedMethods,
     pub(crate) limits: RpcLimits,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) clients: Arc<Clients>,
+    accounts: Arc<Accounts>,
     connections: AtomicUsize,
     timings: MethodTimings,
     /// Only one batch computes, so that batches never occupy more than one thread.
@@ -74,6 +79,10 @@ pub(crate) struct Caller {
     pub(crate) client: Client,
     /// Whether no other caller has the same [`client`](Self::client).
     pub(crate) is_only: bool,
+    /// What admits it, and its team.
+    pub(crate) pass: Pass,
+    /// Whether the call is allowed. `None` between two calls.
+    permit: Option<Arc<Permit>>,
     /// What the client occupies.
     pub(crate) memory: Arc<ClientMemory>,
     /// Where notifications go; `None` if the transport does not carry them.
@@ -88,6 +97,8 @@ pub(crate) struct PushSink {
     /// Where `jsonrpsee` sends the answers to subscriptions.
     pub(crate) subscribed: MethodSink,
     pub(crate) subscriptions: BoundedSubscriptions,
+    /// Cancelled to end the connection.
+    pub(crate) end: CancellationToken,
 }
 
 /// What the client has not read yet.
@@ -99,6 +110,33 @@ pub(crate) struct Unread {
 }
 
 impl Caller {
+    /// The team of the caller.
+    pub(crate) fn team(&self) -> &TeamAccount {
+        &self.pass.account
+    }
+
+    /// The call uses these topics; none: all topics.
+    pub(crate) fn use_topics(&self, topics: Vec<PartialTopic>) -> Result<(), CallError> {
+        let used = self.permit.as_ref().map(|permit| permit.use_topics(topics));
+        Ok(used.unwrap_or(Ok(()))?)
+    }
+
+    /// Waits until the call is no longer allowed.
+    pub(crate) async fn not_permitted(&self) -> CallError {
+        match &self.permit {
+            Some(permit) => permit.lost().await.into(),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The caller of one call of this method, if it is allowed.
+    fn of_call(&self, method: &str) -> Result<Self, CallError> {
+        // Every method has a rule.
+        let rule = MethodRule::of(method);
+        let permit = rule.map(|rule| Permit::new(self.pass.clone(), rule)).transpose()?;
+        Ok(Self { permit: permit.map(Arc::new), ..self.clone() })
+    }
+
     /// Puts an answer or a notification into the outbox, if there is one.
     pub(crate) fn push(&self, unread: Unread) {
         if let Some(push) = &self.push {
@@ -124,11 +162,11 @@ impl Dispatcher {
         served: ServedMethods,
         limits: RpcLimits,
         counters: Arc<Counters>,
-        clients: Arc<Clients>,
+        accounts: Arc<Accounts>,
     ) -> Self {
         let (connections, batch_turns) = (AtomicUsize::new(0), Turns::default());
         let timings = counters.timings.of(served.methods.method_names());
-        Self { served, limits, counters, clients, connections, timings, batch_turns }
+        Self { served, limits, counters, accounts, connections, timings, batch_turns }
     }
 
     /// Maximum size of a request now, in bytes.
@@ -138,21 +176,30 @@ impl Dispatcher {
     }
 
     /// The caller of all requests on one connection that carries notifications.
-    pub(crate) fn connection(&self, push: PushSink, memory: Arc<ClientMemory>) -> Caller {
-        let client = self.clients.connection();
+    pub(crate) fn connection(
+        &self,
+        pass: Pass,
+        push: PushSink,
+        memory: Arc<ClientMemory>,
+    ) -> Caller {
+        let client = pass.account.client().unwrap_or_else(|| self.accounts.clients.connection());
         let connection = self.next_connection();
-        Caller { connection, client, is_only: true, memory, push: Some(push) }
+        Caller { connection, client, is_only: true, pass, permit: None, memory, push: Some(push) }
     }
 
     /// The caller of one HTTP request from this address.
     pub(crate) fn request_from(
         &self,
+        pass: Pass,
         address: Option<IpAddr>,
         memory: Arc<ClientMemory>,
     ) -> Caller {
-        let client = self.clients.address(address);
+        let team = pass.account.client();
+        let client = team.unwrap_or_else(|| self.accounts.clients.address(address));
         let connection = self.next_connection();
-        Caller { connection, client, is_only: false, memory, push: None }
+        // The clients of a team tell each other everything.
+        let is_only = team.is_some();
+        Caller { connection, client, is_only, pass, permit: None, memory, push: None }
     }
 
     fn next_connection(&self) -> ConnectionId {
@@ -267,18 +314,26 @@ impl Dispatcher {
         let Request { id, method, params, .. } = call;
         let text = params.as_deref().map(RawValue::get);
         let (params, limit) = (Params::new(text), self.response_limit());
-        let push = || caller.push.as_ref().ok_or(CallError::NotificationsUnsupported);
+        let push = |caller: &Caller| caller.push.clone().ok_or(CallError::NotificationsUnsupported);
         let connection = caller.connection;
+        let Some(callback) = self.served.methods.method(&method) else {
+            return Err(self.no_such_method(method.into_owned()));
+        };
+        let caller = caller.of_call(&method)?;
         let mut extensions = Extensions::new();
         extensions.insert(caller.clone());
-        match self.served.methods.method(&method) {
-            None => Err(self.no_such_method(method.into_owned())),
-            Some(MethodCallback::Sync(call)) => Ok(call(id, params, limit, extensions)),
-            Some(MethodCallback::Async(call)) => {
-                Ok(call(id.into_owned(), params.into_owned(), connection, limit, extensions).await)
+        match callback {
+            MethodCallback::Sync(call) => Ok(call(id, params, limit, extensions)),
+            MethodCallback::Async(call) => {
+                let (id, params) = (id.into_owned(), params.into_owned());
+                tokio::select! {
+                    biased;
+                    error = caller.not_permitted() => Err(error),
+                    response = call(id, params, connection, limit, extensions) => Ok(response),
+                }
             }
-            Some(MethodCallback::Subscription(subscribe)) => {
-                let PushSink { subscribed, subscriptions, .. } = push()?.clone();
+            MethodCallback::Subscription(subscribe) => {
+                let PushSink { subscribed, subscriptions, .. } = push(&caller)?;
                 let Some(subscription_permit) = subscriptions.acquire() else {
                     let error = reject_too_many_subscriptions(subscriptions.max());
                     return Ok(MethodResponse::error(id, error));
@@ -290,10 +345,10 @@ impl Dispatcher {
                 };
                 Ok(subscribe(id, params, subscribed, state, extensions).await)
             }
-            Some(MethodCallback::Unsubscription(unsubscribe)) => {
+            MethodCallback::Unsubscription(unsubscribe) => {
                 // The argument must be a string; whether it names a subscription is checked below.
                 Arguments::parse(text, 1)?.required::<String>()?;
-                push()?;
+                push(&caller)?;
                 let response = unsubscribe(id, params, connection, limit, extensions);
                 match was_subscribed(&response) {
                     true => Ok(response),

@@ -15,6 +15,10 @@ use crate::call::unmet_rules::UnmetRules;
 use crate::call::wrong_clock::WrongClock;
 use crate::namespace::UnknownNamespace;
 use crate::namespace::node_name::NodeNameError;
+use crate::team::change::TeamChangeError;
+use crate::team::name::TeamNameError;
+use crate::team::refusal::Refusal;
+use crate::team::scopes::MethodNameError;
 use crate::transport::error::{RpcError, Transport};
 use whisper_protocol::{
     FilterError, HistoryError, MailAskError, MessageSizeError, NoSuchPeer, ParseCursorError,
@@ -43,6 +47,16 @@ pub(crate) enum CallError {
     MissingArgument { index: usize },
     #[error("invalid argument {index}: {error}")]
     Argument { index: usize, error: ValueError },
+
+    // Teams.
+    #[error(transparent)]
+    NotPermitted(#[from] Refusal),
+    #[error(transparent)]
+    TeamName(#[from] TeamNameError),
+    #[error("methods: {name:?}: {error}")]
+    MethodName { name: String, error: MethodNameError },
+    #[error(transparent)]
+    TeamChange(#[from] TeamChangeError),
 
     // Subscriptions.
     #[error("notifications not supported")]
@@ -169,6 +183,9 @@ pub(crate) enum CallError {
     MailRange { from: u32, to: u32 },
 }
 
+/// The code of a call that the caller's team may not make.
+const NOT_PERMITTED_CODE: i32 = -32004;
+
 /// Maximum number of characters of an argument that an error repeats.
 const MAX_SHOWN_CHARS: usize = 255;
 
@@ -188,10 +205,16 @@ impl CallError {
         Self::Host { host: shown(host) }
     }
 
+    /// A team cannot be given this method.
+    pub(crate) fn method_name(name: &str, error: MethodNameError) -> Self {
+        Self::MethodName { name: shown(name), error }
+    }
+
     /// The JSON-RPC code of this error.
     pub(crate) fn code(&self) -> i32 {
         match self {
             Self::NoSuchMethod { .. } | Self::NotServedHere { .. } => METHOD_NOT_FOUND_CODE,
+            Self::NotPermitted(_) => NOT_PERMITTED_CODE,
             Self::NotAList
             | Self::TooManyArguments { .. }
             | Self::MissingArgument { .. }

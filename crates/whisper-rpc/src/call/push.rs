@@ -54,6 +54,13 @@ async fn forward(stream: impl Stream<Item: Serialize>, sink: SubscriptionSink, c
         let item = tokio::select! {
             biased;
             () = sink.closed() => return,
+            _ = caller.not_permitted() => {
+                // A subscription has no message for its end, so the client learns it by the end of the connection.
+                if let Some(push) = &caller.push {
+                    push.end.cancel();
+                }
+                return;
+            }
             item = stream.next() => item,
         };
         let Some(item) = item else { return };

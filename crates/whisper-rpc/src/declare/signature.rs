@@ -40,8 +40,6 @@ pub(crate) struct Signature {
     pub(crate) result: SchemaOf,
     /// Examples of its errors, other than those about its arguments.
     pub(crate) errors: Vec<CallError>,
-    /// Whether it changes the whole node. Then it is served only where `admin` is.
-    pub(crate) node_wide: bool,
     /// The notifications that follow, if it subscribes.
     pub(crate) notifications: Option<Notifications>,
 }
@@ -70,7 +68,6 @@ impl Signature {
             params: A::params(params),
             result: |schemas| schemas.subschema_for::<R>(),
             errors: Vec::new(),
-            node_wide: false,
             notifications: None,
         }
     }
@@ -78,12 +75,6 @@ impl Signature {
     /// Sets what it does.
     pub(crate) fn about(&mut self, about: &'static str) -> &mut Self {
         self.about = about;
-        self
-    }
-
-    /// Serves it only where `admin` is served, because it changes the node for all clients.
-    pub(crate) fn node_wide(&mut self) -> &mut Self {
-        self.node_wide = true;
         self
     }
 

@@ -5,6 +5,7 @@ mod context;
 mod dial_state;
 mod node_info;
 mod peer_events;
+mod teams;
 mod transports;
 mod unix_time;
 
@@ -41,6 +42,7 @@ pub(crate) fn api() -> Api<AdminContext> {
     access::declare(&mut api);
     dial_state::declare(&mut api);
     peer_events::declare(&mut api);
+    teams::declare(&mut api);
     transports::declare(&mut api);
     api
 }

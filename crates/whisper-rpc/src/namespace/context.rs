@@ -25,6 +25,8 @@ use crate::namespace::rpc::RpcContext;
 use crate::namespace::shh::ShhContext;
 use crate::namespace::{Namespace, admin, debug, history, net, rpc, shh, shhext, web3};
 use crate::reload::Reloader;
+use crate::team::change::TeamEditor;
+use crate::team::method_rule::{MethodClass, MethodRule};
 use crate::transport::transports::Transports;
 
 /// What the methods of all namespaces work on.
@@ -42,6 +44,7 @@ pub(crate) struct Context {
     pub(crate) datadir: PathBuf,
     pub(crate) network_id: u64,
     pub(crate) reload: Option<Reloader>,
+    pub(crate) editor: Arc<TeamEditor>,
     pub(crate) world: Arc<dyn World>,
 }
 
@@ -53,7 +56,7 @@ impl Context {
         let mut elsewhere = BTreeMap::new();
         for namespace in Namespace::ALL {
             for signature in signatures(namespace) {
-                let needed = if signature.node_wide { Namespace::Admin } else { namespace };
+                let needed = needed(namespace, &signature);
                 if needed != Namespace::Rpc && !api.contains(&needed) {
                     elsewhere.insert(signature.name, needed.name());
                 }
@@ -85,7 +88,7 @@ impl Context {
     fn shh_methods(&self, node_wide: bool) -> Result<RpcModule<()>, RegisterMethodError> {
         let mut module = shh::api().install(self.shh())?;
         for signature in signatures(Namespace::Shh) {
-            if signature.node_wide && !node_wide {
+            if !node_wide && needed(Namespace::Shh, &signature) == Namespace::Admin {
                 module.remove_method(signature.name);
             }
         }
@@ -95,7 +98,8 @@ impl Context {
     fn admin(&self) -> AdminContext {
         let (server, transports) = (self.server.clone(), self.transports.clone());
         let (reload, world) = (self.reload.clone(), Arc::clone(&self.world));
-        AdminContext::new(server, &self.datadir, transports, reload, world)
+        let editor = Arc::clone(&self.editor);
+        AdminContext::new(server, &self.datadir, transports, reload, editor, world)
     }
 
     fn debug(&self) -> DebugContext {
@@ -107,8 +111,7 @@ impl Context {
     }
 
     fn history(&self) -> HistoryContext {
-        let (whisper, world) = (self.whisper.clone(), Arc::clone(&self.world));
-        HistoryContext { whisper, stop: self.stop.clone(), world }
+        HistoryContext { stop: self.stop.clone(), world: Arc::clone(&self.world) }
     }
 
     fn net(&self) -> NetContext {
@@ -135,8 +138,22 @@ impl Context {
 /// OpenRPC does not know: the `method` of the notifications that follow, and the schema of their `params`.
 #[must_use]
 pub fn openrpc(api: &[Namespace]) -> Value {
-    let is_served = |signature: &Signature| !signature.node_wide || api.contains(&Namespace::Admin);
-    document(served(api).flat_map(signatures).filter(is_served))
+    let admin = api.contains(&Namespace::Admin);
+    let of = |namespace| {
+        let all = signatures(namespace).into_iter();
+        all.filter(move |signature| admin || needed(namespace, signature) == namespace)
+    };
+    document(served(api).flat_map(of))
+}
+
+/// The namespace that must be configured for a method. A method of `shh` that changes the whole node is served only where
+/// `admin` is.
+fn needed(namespace: Namespace, signature: &Signature) -> Namespace {
+    let class = MethodRule::of(signature.name).map(|rule| rule.class);
+    match namespace {
+        Namespace::Shh if class == Some(MethodClass::Administration) => Namespace::Admin,
+        _ => namespace,
+    }
 }
 
 fn signatures(namespace: Namespace) -> Vec<Signature> {
@@ -162,6 +179,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use p2p_server::Config;
+
+    use crate::team::accounts::Accounts;
 
     use super::*;
 
@@ -191,7 +210,10 @@ mod tests {
         let whisper = Whisper::new(whisper_protocol::Config::default());
         let key = p2p_identity::SecretKey::random(&mut rand::rng());
         let server = Server::start(Config::new(key)).await.unwrap();
+        let world = p2p_world::SystemWorld::shared();
+        let accounts = Accounts::new(whisper.clone(), Arc::clone(&world), None);
         let context = Context {
+            editor: Arc::new(TeamEditor::new(accounts.into(), None)),
             whisper,
             server: server.clone(),
             transports: Weak::new(),
@@ -201,7 +223,7 @@ mod tests {
             datadir: ".".into(),
             network_id: 1,
             reload: None,
-            world: p2p_world::SystemWorld::shared(),
+            world,
         };
         let registered = context.methods(&Namespace::ALL).unwrap();
         let document = openrpc(&Namespace::ALL);

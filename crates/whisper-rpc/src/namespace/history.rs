@@ -13,8 +13,9 @@ use p2p_identity::NodeId;
 use p2p_world::World;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use whisper_protocol::{History, HistoryError, HistoryEvent, ParseCursorError, Whisper};
+use whisper_protocol::{History, HistoryError, HistoryEvent, ParseCursorError};
 
+use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::declare::signature::SubscriptionNames;
@@ -25,7 +26,6 @@ use question::{MAX_NODES, question};
 /// What the methods work on.
 #[derive(Clone)]
 pub(crate) struct HistoryContext {
-    pub(crate) whisper: Whisper,
     /// Cancelled when the servers stop.
     pub(crate) stop: CancellationToken,
     pub(crate) world: Arc<dyn World>,
@@ -58,7 +58,7 @@ const MAX_NOTIFIED: usize = 100;
 pub(crate) fn api() -> Api<HistoryContext> {
     let mut api = Api::new();
     api.task_by("history_query", ["criteria"], |context: Arc<HistoryContext>, caller, (criteria,): (HistoryCriteria,)| {
-        let opened = open(&context.whisper, caller.client, &criteria, false);
+        let opened = open(caller, &criteria, false);
         async move {
             let (history, limit) = opened?;
             let query = query(history, limit);
@@ -70,8 +70,8 @@ pub(crate) fn api() -> Api<HistoryContext> {
          connected for 10 seconds, and ends after 30 seconds.",
     )
     .fails(errors());
-    api.subscription(MESSAGES, ["criteria"], |context, caller, (criteria,): (HistoryCriteria,)| {
-        let (history, _) = open(&context.whisper, caller.client, &criteria, true)?;
+    api.subscription(MESSAGES, ["criteria"], |_, caller, (criteria,): (HistoryCriteria,)| {
+        let (history, _) = open(caller, &criteria, true)?;
         Ok(stream::unfold(history, |mut history| async {
             let part = next_part(&mut history).await?;
             Some((part, history))
@@ -108,8 +108,7 @@ fn errors() -> Vec<CallError> {
 
 /// Opens a history. Returns it with the maximum number of envelopes of a query.
 fn open(
-    whisper: &Whisper,
-    client: whisper_protocol::Client,
+    caller: &Caller,
     criteria: &HistoryCriteria,
     live: bool,
 ) -> Result<(History, usize), CallError> {
@@ -118,9 +117,9 @@ fn open(
         limit @ 1..=MAX_LIMIT => limit,
         limit => return Err(CallError::HistoryLimit { limit, most: MAX_LIMIT }),
     };
-    let mut request = question(whisper, client, criteria)?;
+    let mut request = question(caller, criteria)?;
     request.live = live;
-    let history = whisper.history(request)?;
+    let history = caller.team().whisper.history(request)?;
     Ok((history, usize::try_from(limit).unwrap_or(usize::MAX)))
 }
 

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::dispatch::{Caller, Dispatcher, PushSink, Reply, Unread};
 use crate::call::memory::{ClientMemory, Occupied};
 use crate::call::request::RequestError;
+use crate::team::pass::Pass;
 
 /// Maximum time for answers in progress after the client has stopped sending, or the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,12 +67,14 @@ pub(crate) async fn serve_requests<I, O>(
     incoming: I,
     outgoing: O,
     settings: ConnectionSettings,
+    pass: Pass,
     client: ClientEnd,
 ) where
     I: Stream<Item = Result<Bytes, RequestError>> + Send,
     O: Sink<Outgoing> + Send,
 {
     let ClientEnd { memory, stop } = client;
+    let end = CancellationToken::new();
     let (outbox, queued) = mpsc::unbounded_channel();
     let (sink, subscribed) = mpsc::channel(SUBSCRIBED_ANSWERS);
     let outgoing_queue = Outbox { queued, subscribed, next: None, memory: Arc::clone(&memory) };
@@ -79,16 +82,21 @@ pub(crate) async fn serve_requests<I, O>(
         outbox,
         subscribed: MethodSink::new(sink),
         subscriptions: BoundedSubscriptions::new(dispatcher.limits.subscriptions),
+        end: end.clone(),
     };
-    let caller = dispatcher.connection(push, memory);
+    let caller = dispatcher.connection(pass, push, memory);
     let answered = CancellationToken::new();
     let receiving = async {
-        receive(dispatcher, &caller, incoming, settings, &stop).await;
+        tokio::select! {
+            biased;
+            () = caller.pass.ended() => end.cancel(),
+            () = receive(dispatcher, &caller, incoming, settings, &stop) => {}
+        }
         answered.cancel();
         pending::<()>().await;
     };
     // It ends when everything is sent, or when the client no longer reads.
-    let sending = send(outgoing_queue, outgoing, settings.ping_interval, &answered);
+    let sending = send(outgoing_queue, outgoing, settings.ping_interval, &answered, &end);
     race(receiving, sending).await;
 }
 
@@ -201,6 +209,7 @@ async fn send(
     outgoing: impl Sink<Outgoing>,
     ping_interval: Option<Duration>,
     answered: &CancellationToken,
+    end: &CancellationToken,
 ) {
     let mut outgoing = pin!(outgoing);
     let mut pings = ping_interval.map(pings);
@@ -210,6 +219,8 @@ async fn send(
     while is_open || written.is_some() {
         let next = tokio::select! {
             biased;
+            // What is not sent yet is for a client that may no longer have it.
+            () = end.cancelled() => break,
             sent = outgoing.flush(), if written.is_some() => match sent {
                 Ok(()) => {
                     written = None;

@@ -24,10 +24,11 @@ use tower_http::cors::CorsLayer;
 use crate::call::dispatch::{Dispatcher, Reply};
 use crate::call::memory::Occupied;
 use crate::config::RpcLimits;
+use crate::team::door::Door;
+use crate::team::pass::Pass;
 use crate::transport::clock;
 use crate::transport::listener::ConnectionGuard;
 use crate::transport::refuse_reason::{HttpResponse, RefuseReason};
-use crate::transport::token::Token;
 use crate::transport::vhosts::VirtualHosts;
 
 /// Maximum size of the head of a request.
@@ -42,8 +43,7 @@ pub(crate) struct Http {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) vhosts: VirtualHosts,
     pub(crate) cors: CorsLayer,
-    /// The token that clients must send, if there is one.
-    pub(crate) token: Option<Token>,
+    pub(crate) door: Arc<Door>,
 }
 
 impl Http {
@@ -84,14 +84,14 @@ impl Http {
     async fn answer(&self, request: Request<Incoming>, guard: &ConnectionGuard) -> HttpResponse {
         let (step_time, limit) =
             (self.dispatcher.limits.step_time, self.dispatcher.request_limit());
-        if self.token.as_ref().is_some_and(|token| !token.is_in_request(request.headers())) {
+        let Some(pass) = self.door.enter(request.headers()) else {
             return self.refuse(RefuseReason::Token);
-        }
+        };
         guard.prove();
         match purpose(&request, limit) {
             Ok(Purpose::Options) => Response::default(),
             Ok(Purpose::Call) => match read(request.into_body(), limit, step_time).await {
-                Ok(body) => self.call(&body, guard).await,
+                Ok(body) => self.call(&body, pass, guard).await,
                 Err(reason) => self.refuse(reason),
             },
             Err(reason) => self.refuse(reason),
@@ -102,9 +102,9 @@ impl Http {
         reason.refuse(&self.dispatcher.counters)
     }
 
-    async fn call(&self, body: &[u8], guard: &ConnectionGuard) -> HttpResponse {
+    async fn call(&self, body: &[u8], pass: Pass, guard: &ConnectionGuard) -> HttpResponse {
         let _request = guard.memory.request(body.len());
-        let caller = self.dispatcher.request_from(guard.peer, Arc::clone(&guard.memory));
+        let caller = self.dispatcher.request_from(pass, guard.peer, Arc::clone(&guard.memory));
         match self.dispatcher.answer(body, &caller).await {
             // JSON-RPC does not answer a notification, but HTTP needs a response.
             Reply::Nothing => Response::default(),

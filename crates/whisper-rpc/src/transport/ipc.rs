@@ -12,6 +12,7 @@ pub(crate) use socket_file::SocketFile;
 use crate::call::dispatch::Dispatcher;
 use crate::call::request::RequestError;
 use crate::call::splitter::{SplitError, ValueSplitter};
+use crate::team::pass::Pass;
 use crate::transport::connection::{ClientEnd, ConnectionSettings, Outgoing, serve_requests};
 
 /// No pings: the system reports when a local client has ended.
@@ -21,6 +22,7 @@ const SETTINGS: ConnectionSettings = ConnectionSettings { ping_interval: None, i
 pub(crate) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send,
     dispatcher: &Dispatcher,
+    pass: Pass,
     client: ClientEnd,
 ) {
     let (reader, writer) = tokio::io::split(stream);
@@ -34,7 +36,7 @@ pub(crate) async fn serve(
         Ok::<_, std::io::Error>(writer)
     });
     let incoming = requests(reader, dispatcher.request_limit());
-    serve_requests(dispatcher, incoming, outgoing, SETTINGS, client).await;
+    serve_requests(dispatcher, incoming, outgoing, SETTINGS, pass, client).await;
 }
 
 /// The requests of the client. An error is the last item.

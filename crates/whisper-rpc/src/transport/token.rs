@@ -11,6 +11,8 @@ use p2p_world::rng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::team::token_hash::TokenHash;
+
 /// Number of random bytes in a generated token.
 const RANDOM_BYTES: usize = 32;
 
@@ -88,8 +90,7 @@ impl Token {
     }
 
     fn create(path: &Path) -> Result<Self, TokenError> {
-        let random = Zeroizing::new(rng().bytes::<RANDOM_BYTES>());
-        let token = Self(Zeroizing::new(hex::encode(*random)));
+        let token = Self::random();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -105,23 +106,39 @@ impl Token {
         }
     }
 
-    /// Whether a request carries the token.
-    pub(crate) fn is_in_request(&self, headers: &HeaderMap) -> bool {
-        let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        shown.and_then(bearer).is_some_and(|shown| self.is(shown))
+    /// A random token of 64 hexadecimal digits.
+    #[must_use]
+    pub fn random() -> Self {
+        let random = Zeroizing::new(rng().bytes::<RANDOM_BYTES>());
+        Self(Zeroizing::new(hex::encode(*random)))
     }
 
-    /// Whether a WebSocket handshake carries the token in its list of sub-protocols.
-    pub(crate) fn is_in_sub_protocols(&self, headers: &HeaderMap) -> bool {
-        sub_protocols(headers)
-            .filter_map(|name| name.strip_prefix(SUB_PROTOCOL))
-            .any(|shown| self.is(shown))
+    /// The hash by which a team knows the token.
+    #[must_use]
+    pub fn hash(&self) -> TokenHash {
+        TokenHash::of(&self.0)
+    }
+
+    /// The secret text, for the client that is to send it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
     }
 
     /// Compares in constant time, so that the time does not tell how many characters are right.
-    fn is(&self, shown: &str) -> bool {
+    pub(crate) fn is(&self, shown: &str) -> bool {
         self.0.as_bytes().ct_eq(shown.as_bytes()).into()
     }
+}
+
+/// The token that a request carries.
+pub(crate) fn shown(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer)
+}
+
+/// The tokens that a WebSocket handshake carries in its list of sub-protocols.
+pub(crate) fn shown_in_sub_protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    sub_protocols(headers).filter_map(|name| name.strip_prefix(SUB_PROTOCOL))
 }
 
 /// The sub-protocol to accept in a handshake: the first that is not a token, or else the token. Browsers close the
@@ -162,8 +179,9 @@ mod tests {
     #[test]
     fn only_the_exact_token_is_accepted() {
         let token = Token::new("0123456789abcdef").unwrap();
+        let carries = |headers: &HeaderMap| shown(headers).is_some_and(|shown| token.is(shown));
         for shown in ["Bearer 0123456789abcdef", "bearer  0123456789abcdef "] {
-            assert!(token.is_in_request(&headers(AUTHORIZATION, shown)), "{shown}");
+            assert!(carries(&headers(AUTHORIZATION, shown)), "{shown}");
         }
         for other in [
             "",
@@ -175,22 +193,24 @@ mod tests {
             "Basic 0123456789abcdef",
             "0123456789abcdef",
         ] {
-            assert!(!token.is_in_request(&headers(AUTHORIZATION, other)), "{other}");
+            assert!(!carries(&headers(AUTHORIZATION, other)), "{other}");
         }
-        assert!(!token.is_in_request(&HeaderMap::new()));
+        assert!(!carries(&HeaderMap::new()));
     }
 
     #[test]
     fn a_page_sends_the_token_as_a_sub_protocol() {
         let token = Token::new("0123456789abcdef").unwrap();
+        let carries =
+            |headers: &HeaderMap| shown_in_sub_protocols(headers).any(|shown| token.is(shown));
         let both = headers(SEC_WEBSOCKET_PROTOCOL, "bearer.0123456789abcdef, jsonrpc");
-        assert!(token.is_in_sub_protocols(&both));
+        assert!(carries(&both));
         assert_eq!(accepted_sub_protocol(&both).unwrap(), "jsonrpc");
         let alone = headers(SEC_WEBSOCKET_PROTOCOL, "bearer.0123456789abcdef");
-        assert!(token.is_in_sub_protocols(&alone));
+        assert!(carries(&alone));
         assert_eq!(accepted_sub_protocol(&alone).unwrap(), "bearer.0123456789abcdef");
-        assert!(!token.is_in_sub_protocols(&headers(SEC_WEBSOCKET_PROTOCOL, "0123456789abcdef")));
-        assert!(!token.is_in_sub_protocols(&HeaderMap::new()));
+        assert!(!carries(&headers(SEC_WEBSOCKET_PROTOCOL, "0123456789abcdef")));
+        assert!(!carries(&HeaderMap::new()));
         assert_eq!(accepted_sub_protocol(&HeaderMap::new()), None);
     }
 

@@ -14,13 +14,14 @@ use tokio_util::either::Either;
 use tokio_util::net::Listener as Accept;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::clients::Clients;
 use crate::call::dispatch::{Dispatcher, ServedMethods};
 use crate::call::error::CallError;
 use crate::call::memory::MemoryBudget;
 use crate::call::stats::Counters;
-use crate::config::{HttpSettings, RpcConfig, RpcLimits, WsSettings};
+use crate::config::{HttpSettings, RpcAccess, RpcConfig, RpcLimits, WsSettings};
 use crate::namespace::Namespace;
+use crate::team::accounts::Accounts;
+use crate::team::door::Door;
 use crate::transport::client_stream::ClientStream;
 use crate::transport::cors::cors;
 use crate::transport::error::{RpcError, Transport};
@@ -47,7 +48,7 @@ pub(crate) struct Transports {
     methods: MakeMethods,
     counters: Arc<Counters>,
     memory: Arc<MemoryBudget>,
-    clients: Arc<Clients>,
+    door: Arc<Door>,
     stop: CancellationToken,
     http: Mutex<Option<Listener<SocketAddr>>>,
     ws: Mutex<Option<Listener<SocketAddr>>>,
@@ -65,18 +66,21 @@ impl Transports {
     /// Starts the configured transports. `methods` gets a reference to them, for the methods that start and stop them.
     pub(crate) fn start(
         config: RpcConfig,
+        accounts: Arc<Accounts>,
         stop: CancellationToken,
         methods: impl FnOnce(&Weak<Self>) -> MakeMethods,
     ) -> Result<Arc<Self>, RpcError> {
         let counters = Arc::<Counters>::default();
         let RpcLimits { memory, unread_bytes, .. } = config.limits;
         let unread_bytes = usize::try_from(unread_bytes).unwrap_or(usize::MAX);
+        let token = config.access.token().cloned();
+        let door = Arc::new(Door { token, accounts });
         let transports = Arc::new_cyclic(|this| Self {
             config,
             methods: methods(this),
             memory: Arc::new(MemoryBudget::new(memory, unread_bytes, Arc::clone(&counters))),
             counters,
-            clients: Arc::default(),
+            door,
             stop,
             http: Mutex::default(),
             ws: Mutex::default(),
@@ -149,6 +153,10 @@ impl Transports {
         lock(&self.ws).as_ref().map(Listener::addr)
     }
 
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.door.accounts
+    }
+
     pub(crate) fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
@@ -168,8 +176,8 @@ impl Transports {
 
     fn dispatcher(&self, api: &[Namespace]) -> Result<Dispatcher, RpcError> {
         let served = (self.methods)(api)?;
-        let (counters, clients) = (Arc::clone(&self.counters), Arc::clone(&self.clients));
-        Ok(Dispatcher::new(served, self.config.limits, counters, clients))
+        let (counters, accounts) = (Arc::clone(&self.counters), Arc::clone(&self.door.accounts));
+        Ok(Dispatcher::new(served, self.config.limits, counters, accounts))
     }
 
     fn serve_http(&self, settings: &HttpSettings) -> Result<Listener<SocketAddr>, RpcError> {
@@ -177,7 +185,7 @@ impl Transports {
             dispatcher: self.dispatcher(&settings.api)?,
             vhosts: VirtualHosts::new(&settings.vhosts),
             cors: cors(&settings.cors)?,
-            token: self.config.token.clone(),
+            door: Arc::clone(&self.door),
         });
         let serve = move |stream, guard| Arc::clone(&http).serve(stream, guard);
         self.listen_tcp(Transport::Http, settings.addr, serve)
@@ -187,7 +195,7 @@ impl Transports {
         let ws = Arc::new(Ws {
             dispatcher: self.dispatcher(&settings.api)?,
             origins: Origins::new(&settings.origins),
-            token: self.config.token.clone(),
+            door: Arc::clone(&self.door),
         });
         let serve = move |stream, guard| Arc::clone(&ws).serve(stream, guard);
         self.listen_tcp(Transport::Ws, settings.addr, serve)
@@ -222,7 +230,7 @@ impl Transports {
         if addr.ip().is_loopback() {
             return;
         }
-        if self.config.token.is_none() {
+        if matches!(self.config.access, RpcAccess::Open) {
             tracing::warn!(%addr, "JSON-RPC over {transport} is reachable from other machines and asks for no token");
         } else if self.config.tls.is_none() {
             tracing::warn!(%addr, "the token for JSON-RPC over {transport} is sent without encryption");
@@ -263,12 +271,14 @@ impl Transports {
         let listener = tokio::net::UnixListener::from_std(listener)
             .map_err(|source| RpcError::IpcBind { path: path.clone(), source })?;
         let dispatcher = Arc::new(self.dispatcher(&Namespace::ALL)?);
+        let door = Arc::clone(&self.door);
         let serve = move |stream, guard: ConnectionGuard| {
-            let dispatcher = Arc::clone(&dispatcher);
+            let (dispatcher, door) = (Arc::clone(&dispatcher), Arc::clone(&door));
             async move {
+                let Some(pass) = door.accounts.enter_ipc() else { return };
                 guard.prove();
                 let stream = ClientStream::new(stream, guard.clone(), None);
-                crate::transport::ipc::serve(stream, &dispatcher, guard.client_end()).await;
+                crate::transport::ipc::serve(stream, &dispatcher, pass, guard.client_end()).await;
             }
         };
         *lock(&self.ipc) = Some(self.listen(listener, Arc::new(file), serve));

@@ -22,12 +22,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::call::dispatch::Dispatcher;
 use crate::call::memory::ClientMemory;
 use crate::call::request::RequestError;
+use crate::team::door::Door;
+use crate::team::pass::Pass;
 use crate::transport::connection::{ClientEnd, ConnectionSettings, Outgoing, serve_requests};
 use crate::transport::http::drive;
 use crate::transport::listener::ConnectionGuard;
 use crate::transport::origins::Origins;
 use crate::transport::refuse_reason::{HttpResponse, RefuseReason};
-use crate::transport::token::{self, Token};
+use crate::transport::token;
 
 /// Size of the read and write buffers of an idle connection.
 const BUFFER_BYTES: usize = 4096;
@@ -36,8 +38,7 @@ const BUFFER_BYTES: usize = 4096;
 pub(crate) struct Ws {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) origins: Origins,
-    /// The token that clients must send, if there is one.
-    pub(crate) token: Option<Token>,
+    pub(crate) door: Arc<Door>,
 }
 
 impl Ws {
@@ -59,8 +60,8 @@ impl Ws {
         mut request: Request<Incoming>,
         guard: &ConnectionGuard,
     ) -> HttpResponse {
-        let response = match self.check(&request) {
-            Ok(response) => response,
+        let (response, pass) = match self.check(&request) {
+            Ok(accepted) => accepted,
             Err(RefuseReason::Origin) => {
                 let origin = request.headers().get(ORIGIN);
                 return RefuseReason::refuse_page(origin, &self.dispatcher.counters);
@@ -73,31 +74,27 @@ impl Ws {
         guard.spawn(async move {
             // An error means that the client has disconnected.
             if let Ok(upgraded) = upgrade.await {
-                self.serve_socket(upgraded, client).await;
+                self.serve_socket(upgraded, pass, client).await;
             }
         });
         response
     }
 
-    fn check(&self, request: &Request<Incoming>) -> Result<HttpResponse, RefuseReason> {
+    fn check(&self, request: &Request<Incoming>) -> Result<(HttpResponse, Pass), RefuseReason> {
         if !self.origins.allow(request) {
             return Err(RefuseReason::Origin);
         }
         let headers = request.headers();
-        let has =
-            |token: &Token| token.is_in_request(headers) || token.is_in_sub_protocols(headers);
-        if self.token.as_ref().is_some_and(|token| !has(token)) {
-            return Err(RefuseReason::Token);
-        }
+        let pass = self.door.enter_ws(headers).ok_or(RefuseReason::Token)?;
         let answer = create_response_with_body(request, Full::default);
         let mut answer = answer.map_err(|_| RefuseReason::Handshake)?;
         if let Some(accepted) = token::accepted_sub_protocol(headers) {
             answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, accepted);
         }
-        Ok(answer)
+        Ok((answer, pass))
     }
 
-    async fn serve_socket(&self, upgraded: Upgraded, client: ClientEnd) {
+    async fn serve_socket(&self, upgraded: Upgraded, pass: Pass, client: ClientEnd) {
         let (limits, request_limit) = (&self.dispatcher.limits, self.dispatcher.request_limit());
         let socket = TokioIo::new(upgraded);
         let socket = WebSocketStream::from_raw_socket(
@@ -116,7 +113,7 @@ impl Ws {
             ConnectionSettings { ping_interval: Some(limits.step_time), is_stream: false };
         let memory = Arc::clone(&client.memory);
         let incoming = requests(incoming, 2 * limits.step_time, request_limit, memory);
-        serve_requests(&self.dispatcher, incoming, outgoing, settings, client).await;
+        serve_requests(&self.dispatcher, incoming, outgoing, settings, pass, client).await;
     }
 }
 

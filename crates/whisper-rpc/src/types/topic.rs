@@ -21,6 +21,17 @@ where
     Cow::<str>::deserialize(from)?.parse().map_err(D::Error::custom)
 }
 
+/// Writes a list of topics that may be absent.
+pub(super) fn serialize_partial<T: Display, S: Serializer>(
+    topics: &Option<Vec<T>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match topics {
+        Some(topics) => serialize_all(topics, to),
+        None => to.serialize_none(),
+    }
+}
+
 /// Writes a list of topics.
 pub(super) fn serialize_all<T: Display, S: Serializer>(
     topics: &[T],

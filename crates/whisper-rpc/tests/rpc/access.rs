@@ -20,12 +20,12 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use whisper_rpc::TlsContent::{Certificate, PrivateKey};
-use whisper_rpc::{RpcConfig, Tls, TlsError, Token};
+use whisper_rpc::{RpcAccess, RpcConfig, Tls, TlsError, Token};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
 fn guarded() -> RpcConfig {
-    RpcConfig { token: Some(Token::new(TOKEN).unwrap()), ..config() }
+    RpcConfig { access: RpcAccess::Token(Token::new(TOKEN).unwrap()), ..config() }
 }
 
 fn tls_file(name: &str) -> PathBuf {

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use whisper_protocol::{Config, Work};
-use whisper_rpc::{HttpSettings, RpcConfig, RpcLimits, WsSettings};
+use whisper_rpc::{HttpSettings, RpcAccess, RpcConfig, RpcLimits, WsSettings};
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -112,9 +112,10 @@ fn with_method(method: &str, post: &[u8]) -> Vec<u8> {
 async fn a_refusal_is_read_by_a_client_that_sends_everything_first() {
     const BODY: usize = 6 << 20;
     let limits = RpcLimits { request_bytes: Some(1000), ..RpcLimits::default() };
-    let token = Some(whisper_rpc::Token::new("correct-horse-battery-staple").unwrap());
+    let token = whisper_rpc::Token::new("correct-horse-battery-staple").unwrap();
+    let access = RpcAccess::Token(token);
     let node = Node::start_with(RpcConfig { limits, ..config() }).await;
-    let guarded = Node::start_with(RpcConfig { token, ..config() }).await;
+    let guarded = Node::start_with(RpcConfig { access, ..config() }).await;
     let json = "content-type: application/json\r\n";
     let of = |host: &str, more: &str| {
         let head =

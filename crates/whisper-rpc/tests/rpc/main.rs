@@ -21,5 +21,6 @@ mod slow;
 mod start;
 mod support;
 mod surrogates;
+mod teams;
 mod texts;
 mod ws;

@@ -8,4 +8,5 @@ pub mod http;
 pub mod ipc;
 pub mod json;
 pub mod node;
+pub mod teams;
 pub mod ws;

@@ -18,14 +18,18 @@ pub(super) fn unknown<'a>(
     name: &str,
     known: impl Iterator<Item = &'a str>,
 ) -> Problem {
-    let near = known.map(|known| (strsim::normalized_damerau_levenshtein(known, name), known));
-    let near = near.filter(|(likeness, _)| *likeness >= MIN_LIKENESS);
-    let near = near.max_by(|one, other| one.0.total_cmp(&other.0));
-    let what = match near {
-        Some((_, nearest)) => format!("there is no setting {name}; did you mean {nearest}?"),
+    let what = match nearest(name, known) {
+        Some(nearest) => format!("there is no setting {name}; did you mean {nearest}?"),
         None => format!("there is no setting {name}; `config default` lists all"),
     };
     Problem::new(source, what)
+}
+
+/// The name that was probably meant, if there is one.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = known.map(|known| (strsim::normalized_damerau_levenshtein(known, name), known));
+    let near = near.filter(|(likeness, _)| *likeness >= MIN_LIKENESS);
+    near.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, nearest)| nearest)
 }
 
 /// Why the value of a setting cannot be used, if so.

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 use whisper_rpc::{
-    HttpSettings, Namespace, RpcConfig, RpcLimits, Tls, Token, WebNameError, WebSetting, WsSettings,
+    HttpSettings, Namespace, RpcAccess, RpcConfig, RpcLimits, Tls, Token, WebNameError, WebSetting,
+    WsSettings,
 };
 
 use super::key::{require_regular_file, warn_if_exposed};
 use super::list::{List, list};
+use crate::cli::config::teams_settings;
 use crate::cli::failure::Failure;
 
 /// The namespaces that HTTP and WebSocket serve: [`Namespace::DEFAULT`], which a test compares.
@@ -117,6 +119,11 @@ struct SecurityFlags {
     #[arg(long = "rpc.token-file", value_name = "FILE")]
     rpc_token_file: Option<PathBuf>,
 
+    /// File with the teams whose clients share this node, in TOML. Each client of HTTP and WebSocket must send a token of
+    /// a team. What one team makes does not exist for another
+    #[arg(long, value_name = "FILE", conflicts_with = "rpc_token_file")]
+    teams: Option<PathBuf>,
+
     /// Serve HTTP and WebSocket over TLS with the certificate in this PEM file
     #[arg(long = "rpc.tls-cert", value_name = "FILE", requires = "rpc_tls_key")]
     rpc_tls_cert: Option<PathBuf>,
@@ -145,6 +152,7 @@ impl RpcFlags {
         let ipc = self.ipc.path(&datadir);
         let SecurityFlags {
             rpc_token_file,
+            teams,
             rpc_tls_cert,
             rpc_tls_key,
             rpc_max_pow_time,
@@ -152,13 +160,18 @@ impl RpcFlags {
         } = self.security;
         for (flag, file) in [
             ("--rpc.token-file", &rpc_token_file),
+            ("--teams", &teams),
             ("--rpc.tls-cert", &rpc_tls_cert),
             ("--rpc.tls-key", &rpc_tls_key),
         ] {
             file.as_deref().map_or(Ok(()), |file| require_regular_file(flag, file))?;
         }
         [&rpc_token_file, &rpc_tls_key].into_iter().flatten().for_each(warn_if_exposed);
-        let token = rpc_token_file.as_ref().map(Token::load_or_create).transpose()?;
+        let access = match (&rpc_token_file, &teams) {
+            (Some(file), _) => RpcAccess::Token(Token::load_or_create(file)?),
+            (None, Some(file)) => RpcAccess::Teams(teams_settings(file)?),
+            (None, None) => RpcAccess::Open,
+        };
         let tls = match (&rpc_tls_cert, &rpc_tls_key) {
             (Some(certificates), Some(key)) => Some(Tls::load(certificates, key)?),
             _ => None,
@@ -167,15 +180,20 @@ impl RpcFlags {
         let memory = usize::try_from(rpc_memory).unwrap_or(usize::MAX).saturating_mul(1 << 20);
         let pow_time = Duration::from_secs(rpc_max_pow_time);
         let limits = RpcLimits { pow_time, memory, ..RpcLimits::default() };
-        Ok(RpcConfig { http, ws, ipc, token, tls, limits, datadir, ..RpcConfig::default() })
+        Ok(RpcConfig { http, ws, ipc, access, tls, limits, datadir, ..RpcConfig::default() })
     }
 }
 
-/// What the doctor checks.
+/// What other parts of the program need to know.
 impl RpcFlags {
     /// The file with the token.
     pub(crate) fn token_file(&self) -> Option<&Path> {
         self.security.rpc_token_file.as_deref()
+    }
+
+    /// The file with the teams.
+    pub(crate) fn teams_file(&self) -> Option<&Path> {
+        self.security.teams.as_deref()
     }
 
     /// The file with the certificate.

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use whisper_rpc::{Namespace, RpcConfig};
+use whisper_rpc::{Namespace, RpcAccess, RpcConfig};
 
 /// Who can call the node over JSON-RPC, and which namespaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AccessSummary {
     ports: Vec<Port>,
     ipc: bool,
-    token: bool,
+    credential: &'static str,
     tls: bool,
 }
 
@@ -31,7 +31,11 @@ impl AccessSummary {
         Self {
             ports: ports.map(|(transport, addr, api)| Port { transport, addr, api }).collect(),
             ipc: config.ipc.is_some(),
-            token: config.token.is_some(),
+            credential: match config.access {
+                RpcAccess::Open => "no token",
+                RpcAccess::Token(_) => "token",
+                RpcAccess::Teams(_) => "tokens of teams",
+            },
             tls: config.tls.is_some(),
         }
     }
@@ -49,11 +53,11 @@ impl fmt::Display for AccessSummary {
             let api: Vec<_> = api.iter().map(|namespace| namespace.name()).collect();
             write!(f, "{transport} from {from} ({}), ", api.join(","))?;
         }
-        let or_no = |has: bool, what: &str| format!("{}{what}", if has { "" } else { "no " });
+        let tls = if self.tls { "TLS" } else { "no TLS" };
         match (self.ports.is_empty(), self.ipc) {
             (true, true) => f.write_str("this user only"),
             (true, false) => f.write_str("none"),
-            (false, _) => write!(f, "{}, {}", or_no(self.token, "token"), or_no(self.tls, "TLS")),
+            (false, _) => write!(f, "{}, {tls}", self.credential),
         }
     }
 }
@@ -69,7 +73,7 @@ mod tests {
         assert_eq!(AccessSummary::of(&config).to_string(), default);
         config.ws = None;
         config.http.as_mut().unwrap().addr = "0.0.0.0:8545".parse().unwrap();
-        let open = AccessSummary { token: true, ..AccessSummary::of(&config) };
+        let open = AccessSummary { credential: "token", ..AccessSummary::of(&config) };
         assert_eq!(open.to_string(), "HTTP from anywhere (history,net,shh,web3), token, no TLS");
         config.http = None;
         assert_eq!(AccessSummary::of(&config).to_string(), "none");

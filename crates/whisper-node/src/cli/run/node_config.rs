@@ -15,6 +15,7 @@ use whisper_protocol::{
 };
 use whisper_rpc::RpcConfig;
 
+use crate::cli::config::read_teams;
 use crate::cli::failure::Failure;
 use crate::cli::flags::{Flags, List, NetworkFlags, PeerAccessFlags, RateFlags, WhisperFlags};
 
@@ -49,9 +50,10 @@ pub(super) fn reloaded(flags: Flags, running: &NodeConfig) -> Result<NodeConfig,
     })
 }
 
-/// Checks the values that are wrong only for a node, without reading or making a file.
+/// Checks the values that are wrong only for a node, and the file of the teams. Other files are not read or made.
 pub(crate) fn check(flags: &Flags) -> Result<(), Failure> {
     whisper_config(&flags.whisper)?;
+    flags.rpc.teams_file().map(read_teams).transpose()?;
     let key = SecretKey::random(&mut rand::rng());
     server_config(key, flags.network.clone(), PathBuf::new()).map(drop)
 }

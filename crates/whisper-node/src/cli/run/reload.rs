@@ -6,10 +6,10 @@ use p2p_identity::causes;
 use tokio::sync::{mpsc, oneshot};
 use whisper_node::{Node, NodeConfig};
 use whisper_rpc::types::ReloadReport;
-use whisper_rpc::{ReloadOutcome, Reloader};
+use whisper_rpc::{ReloadOutcome, Reloader, RpcAccess};
 
 use super::node_config;
-use crate::cli::config::{Given, Settings, Sources};
+use crate::cli::config::{Given, Settings, Sources, read_teams};
 use crate::cli::failure::Failure;
 use crate::logs::LogControl;
 
@@ -75,6 +75,8 @@ pub(super) struct Reload {
     /// What the sources gave.
     pub(super) given: Vec<Given>,
     pub(super) config: NodeConfig,
+    /// The file with the teams, as it was named when the node started.
+    pub(super) teams: Option<PathBuf>,
     pub(super) log: LogControl,
 }
 
@@ -101,9 +103,18 @@ impl Reload {
         if let (Some(file), None) = (&self.file, &read.file) {
             return Err(format!("the configuration file {} is gone", file.display()));
         }
-        let report = differences(&self.given, &read.given);
+        let mut report = differences(&self.given, &read.given);
         let log = read.flags.log.clone();
-        let config = node_config::reloaded(read.flags, &self.config).map_err(text)?;
+        let mut config = node_config::reloaded(read.flags, &self.config).map_err(text)?;
+        if let RpcAccess::Teams(running) = &mut config.rpc.access
+            && let Some(file) = &self.teams
+        {
+            let teams = read_teams(file).map_err(text)?;
+            if teams != running.teams {
+                report.applied.push("teams".to_owned());
+            }
+            running.teams = teams;
+        }
         node.reload(&self.config, &config).await.map_err(|error| causes(&error).to_string())?;
         self.log.set(log.verbosity, &log.levels());
         self.take_over(config, read.given, read.file);

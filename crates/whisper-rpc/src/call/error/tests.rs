@@ -1,5 +1,7 @@
 //! Every text that a call can fail with: it is go-ethereum's, or `RPC.md` says how it differs.
 
+mod teams;
+
 use std::collections::BTreeSet;
 
 use p2p_identity::NodeId;
@@ -28,7 +30,8 @@ macro_rules! variants {
 
 variants!(
     CALL_ERRORS, name_of_call_error, CallError:
-    NoSuchMethod, NotServedHere, NotAList, TooManyArguments, MissingArgument, Argument, NotificationsUnsupported,
+    NoSuchMethod, NotServedHere, NotAList, TooManyArguments, MissingArgument, Argument, NotPermitted, TeamName,
+    MethodName, TeamChange,     NotificationsUnsupported,
     NoSuchSubscription, SubscriptionInBatch, AlreadyServed, NotServed, Port, Host, Namespace, Transport, NoReload, Reload, Enode, TargetPeer,
     NodeId, NoSuchPeer, NetRestrict, KeyExport, KeyChoice, NoSuchSymmetricKey, NoSuchKeyPair, KeyPairNotFound,
     SymmetricKeySize, PrivateKeySize, PrivateKeyZero, PrivateKeyTooLarge, InvalidPublicKey, InvalidSigningKey, BloomSize,
@@ -146,7 +149,7 @@ type Documented = (CallError, &'static str, &'static str);
 
 /// The errors with other texts.
 fn of_this_node() -> Vec<Documented> {
-    [arguments(), transports(), keys(), posts(), reloads(), archives()]
+    [arguments(), transports(), keys(), posts(), reloads(), archives(), teams::errors()]
         .into_iter()
         .flatten()
         .collect()

@@ -8,6 +8,7 @@ use p2p_world::World;
 
 use super::unix_time::Clocks;
 use crate::reload::Reloader;
+use crate::team::change::TeamEditor;
 use crate::transport::transports::Transports;
 
 /// What the methods work on.
@@ -17,6 +18,7 @@ pub(crate) struct AdminContext {
     /// The transports to start and stop. They own the methods, so the methods do not keep them alive.
     pub(super) transports: Weak<Transports>,
     pub(super) reload: Option<Reloader>,
+    pub(super) editor: Arc<TeamEditor>,
     pub(super) world: Arc<dyn World>,
 }
 
@@ -26,11 +28,12 @@ impl AdminContext {
         datadir: &Path,
         transports: Weak<Transports>,
         reload: Option<Reloader>,
+        editor: Arc<TeamEditor>,
         world: Arc<dyn World>,
     ) -> Self {
         // Clients need an absolute path. If the current directory was removed, the path stays relative.
         let datadir = std::path::absolute(datadir).unwrap_or_else(|_| datadir.to_owned());
-        Self { server, datadir, transports, reload, world }
+        Self { server, datadir, transports, reload, editor, world }
     }
 
     pub(super) fn clocks(&self) -> Clocks {

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use whisper_protocol::packet::{Cursor, Query};
 use whisper_protocol::{
     Bloom, DirectError, MailAnswer, MailAsk, MailAskError, MailSeal, ParseCursorError, Topic,
+    Whisper,
 };
 
 use super::HistoryContext;
@@ -37,11 +38,11 @@ pub(crate) fn declare<C: Send + Sync + 'static>(
     name: &'static str,
     context: fn(&C) -> HistoryContext,
 ) {
-    api.task(name, ["request"], move |shared: Arc<C>, (wanted,): (MessagesRequest,)| {
-        let context = context(&shared);
+    api.task_by(name, ["request"], move |shared: Arc<C>, caller, (wanted,): (MessagesRequest,)| {
+        let (context, whisper) = (context(&shared), caller.team().whisper.clone());
         async move {
             let stop = context.stop.clone();
-            let request = request(&context, wanted);
+            let request = request(&context, &whisper, wanted);
             stop.run_until_cancelled(request).await.ok_or(CallError::Stopping)?
         }
     })
@@ -88,12 +89,16 @@ impl Pages {
 }
 
 /// Asks until the answer is complete, or once if there is a limit. Returns the id of the first request.
-async fn request(context: &HistoryContext, wanted: MessagesRequest) -> Result<HexBytes, CallError> {
+async fn request(
+    context: &HistoryContext,
+    whisper: &Whisper,
+    wanted: MessagesRequest,
+) -> Result<HexBytes, CallError> {
     let peer = node_id(&wanted.mail_server_peer).map_err(CallError::MailServerPeer)?;
-    let mut ask = ask(context, &wanted)?;
+    let mut ask = ask(context, whisper, &wanted)?;
     let (mut pages, deadline) = (Pages::default(), Instant::now() + MAX_TIME);
     for _ in 0..MAX_ANSWERS {
-        let answer = context.whisper.request_messages(peer, ask.clone());
+        let answer = whisper.request_messages(peer, ask.clone());
         let Ok(answer) = timeout_at(deadline, answer).await else { break };
         let answer = answer.map_err(CallError::MailServer)?;
         pages.add(&answer)?;
@@ -105,7 +110,11 @@ async fn request(context: &HistoryContext, wanted: MessagesRequest) -> Result<He
     Err(CallError::MailUnfinished { cursor: hex::encode(&ask.query.cursor) })
 }
 
-fn ask(context: &HistoryContext, wanted: &MessagesRequest) -> Result<MailAsk, CallError> {
+fn ask(
+    context: &HistoryContext,
+    whisper: &Whisper,
+    wanted: &MessagesRequest,
+) -> Result<MailAsk, CallError> {
     let now = unix_time(context);
     let to = if wanted.to == 0 { now } else { wanted.to };
     let from = if wanted.from == 0 { to.saturating_sub(DAY) } else { wanted.from };
@@ -124,7 +133,7 @@ fn ask(context: &HistoryContext, wanted: &MessagesRequest) -> Result<MailAsk, Ca
         cursor: cursor(&wanted.cursor)?.map(|cursor| cursor.to_vec().into()).unwrap_or_default(),
         batch: true,
     };
-    let seal = match password(&context.whisper, &wanted.sym_key_id)? {
+    let seal = match password(whisper, &wanted.sym_key_id)? {
         Some(key) => MailSeal::Password(key),
         None => MailSeal::Open,
     };

@@ -1,10 +1,11 @@
 //! Converts criteria into a question to archives.
 
 use whisper_protocol::{
-    Bloom, Client, FilterKey, FilterSpec, HistoryCursor, HistoryFilter, HistoryRequest, KeyId,
+    Bloom, FilterKey, FilterSpec, HistoryCursor, HistoryFilter, HistoryRequest, KeyId,
     StoredMessages, SymmetricKey, Whisper,
 };
 
+use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::namespace::node_name::node_id;
 use crate::types::history::HistoryCriteria;
@@ -14,18 +15,24 @@ pub(super) const MAX_NODES: usize = 8;
 
 /// The question, not live.
 pub(super) fn question(
-    whisper: &Whisper,
-    client: Client,
+    caller: &Caller,
     criteria: &HistoryCriteria,
 ) -> Result<HistoryRequest, CallError> {
+    let whisper = &caller.team().whisper;
     let cursor: HistoryCursor = criteria.cursor.trim_start_matches("0x").parse()?;
-    let messages = messages(whisper, client, criteria)?;
+    let messages = messages(caller, criteria)?;
     let filter = match (filter(criteria)?, &messages) {
         (Some(_), Some(_)) if !criteria.filter.is_empty() => return Err(CallError::HistoryChoice),
         (Some(filter), _) => filter,
         (None, Some(messages)) => messages.filter(),
         (None, None) => HistoryFilter::All,
     };
+    if messages.is_none() {
+        caller.use_topics(match &filter {
+            HistoryFilter::Topics(topics) => topics.iter().copied().map(Into::into).collect(),
+            _ => Vec::new(),
+        })?;
+    }
     let dialect = messages.as_ref().and_then(StoredMessages::dialect);
     let to = if criteria.to == 0 { u32::MAX } else { criteria.to };
     if criteria.from > to {
@@ -42,6 +49,7 @@ pub(super) fn question(
         nodes: nodes.map_err(CallError::NodeId)?,
         messages,
         password: password(whisper, &criteria.archive_key_id)?,
+        label: caller.team().cursor_label(),
         ..HistoryRequest::new(filter, cursor)
     })
 }
@@ -69,18 +77,19 @@ fn filter(criteria: &HistoryCriteria) -> Result<Option<HistoryFilter>, CallError
 
 /// What opens the envelopes; `None` if neither a filter nor a key is given.
 fn messages(
-    whisper: &Whisper,
-    client: Client,
+    caller: &Caller,
     criteria: &HistoryCriteria,
 ) -> Result<Option<StoredMessages>, CallError> {
+    let (team, whisper) = (caller.team(), &caller.team().whisper);
     let HistoryCriteria { filter, sym_key_id, private_key_id, .. } = criteria;
     let has_key = !sym_key_id.is_empty() || !private_key_id.is_empty();
     if !filter.is_empty() {
         if has_key {
             return Err(CallError::KeyChoice);
         }
-        let messages = filter.parse().ok().and_then(|id| whisper.stored_messages_of(&id));
-        return messages.map(Some).ok_or(CallError::NoSuchFilter);
+        let id = filter.parse().map_err(|_| CallError::NoSuchFilter)?;
+        caller.use_topics(team.filter_topics(&id).ok_or(CallError::NoSuchFilter)?)?;
+        return whisper.stored_messages_of(&id).map(Some).ok_or(CallError::NoSuchFilter);
     }
     let keys = whisper.keys();
     let known = |id: &str, is_known: &dyn Fn(&KeyId) -> bool| id.parse().ok().filter(is_known);
@@ -94,8 +103,9 @@ fn messages(
             .ok_or_else(|| CallError::no_key_pair(id))?,
         _ => return Err(CallError::KeyChoice),
     };
-    let topics = criteria.topics.iter().copied().map(Into::into).collect();
-    let spec = FilterSpec { topics, owner: client, ..FilterSpec::new(key) };
+    let topics: Vec<_> = criteria.topics.iter().copied().map(Into::into).collect();
+    caller.use_topics(topics.clone())?;
+    let spec = FilterSpec { topics, owner: caller.client, ..FilterSpec::new(key) };
     Ok(Some(whisper.stored_messages(spec)?))
 }
 

@@ -32,17 +32,49 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
 
 /// With the id of a filter one can read and delete it. So a caller is told only ids that it has already: those that it
 /// gives, and those that were returned on its connection. HTTP has no connections that belong to one caller.
+///
+/// A team is told nothing of others: neither of their filters nor of their posts, which are like unknown envelopes.
 fn explain(
-    shh: &ShhContext,
+    _: &ShhContext,
     caller: &Caller,
     (hash, filters): (HexBytes, Option<Vec<String>>),
 ) -> Result<ExplanationJson, CallError> {
     let given: BTreeSet<FilterId> =
         filters.unwrap_or_default().iter().filter_map(|id| id.parse().ok()).collect();
-    let explanation = shh.whisper.explain_to(&envelope_hash(&hash)?, None, &|id, owner| {
+    let (hash, team) = (envelope_hash(&hash)?, caller.team());
+    let owner = team.client().map(|client| client.key);
+    let explanation = team.whisper.explain_to(&hash, owner, &|id, owner| {
         given.contains(id) || (caller.is_only && owner.key == caller.client.key)
     });
-    Ok(ExplanationJson::from(explanation))
+    Ok(ExplanationJson::from(for_team(explanation, caller)?))
+}
+
+/// What the caller's team may know of an envelope.
+fn for_team(mut explanation: Explanation, caller: &Caller) -> Result<Explanation, CallError> {
+    let team = caller.team();
+    if team.client().is_none() || team.receipt(&explanation.hash).is_some() {
+        return Ok(explanation);
+    }
+    let (source, topics) = match &explanation.state {
+        EnvelopeState::Pooled(pooled) => (Some(pooled.source), vec![pooled.topic.into()]),
+        EnvelopeState::Left { source, .. } => (Some(*source), Vec::new()),
+        EnvelopeState::Unknown => (None, Vec::new()),
+    };
+    let is_of_others = explanation.receipt.is_some() || source == Some(EnvelopeSource::Here);
+    let scopes = &caller.pass.check()?.scopes;
+    if is_of_others || scopes.permit_topics(&topics).is_err() {
+        explanation.state = EnvelopeState::Unknown;
+        explanation.drops.clear();
+        explanation.receipt = None;
+        explanation.envelopes.clear();
+    }
+    // What happened on the way to a filter may have happened to a filter of another team.
+    explanation.drops.retain(|(reason, _)| !is_of_filters(*reason));
+    Ok(explanation)
+}
+
+fn is_of_filters(reason: Reason) -> bool {
+    reason.name().starts_with("delivery.")
 }
 
 impl From<Explanation> for ExplanationJson {

@@ -5,10 +5,11 @@ use whisper_envelope::SymmetricKey;
 use zeroize::Zeroizing;
 
 use super::context::ShhContext;
+use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::types::hex::HexBytes;
-use whisper_protocol::KeyId;
+use whisper_protocol::{KeyId, Keys};
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
     declare_pairs(api);
@@ -16,10 +17,10 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
 }
 
 fn declare_pairs(api: &mut Api<ShhContext>) {
-    api.call("shh_newKeyPair", [], |shh, ()| Ok(shh.whisper.keys().new_key_pair().to_string()))
+    api.call_by("shh_newKeyPair", [], |_, caller, ()| Ok(keys(caller).new_key_pair().to_string()))
         .about("Makes a key pair; returns its id.");
-    api.call("shh_addPrivateKey", ["key"], |shh, (key,): (HexBytes,)| {
-        Ok(shh.whisper.keys().add_private_key(secret_key(&key)?).to_string())
+    api.call_by("shh_addPrivateKey", ["key"], |_, caller, (key,): (HexBytes,)| {
+        Ok(keys(caller).add_private_key(secret_key(&key)?).to_string())
     })
     .about("Stores a private key of 32 bytes; returns the id of the key pair.")
     .fails([
@@ -27,24 +28,24 @@ fn declare_pairs(api: &mut Api<ShhContext>) {
         CallError::PrivateKeyZero,
         CallError::PrivateKeyTooLarge,
     ]);
-    api.call("shh_hasKeyPair", ["id"], |shh, (name,): (String,)| {
-        Ok(id(&name).is_some_and(|id| shh.whisper.keys().has_key_pair(&id)))
+    api.call_by("shh_hasKeyPair", ["id"], |_, caller, (name,): (String,)| {
+        Ok(id(&name).is_some_and(|id| keys(caller).has_key_pair(&id)))
     })
     .about("Returns whether a key pair with this id is stored.");
-    api.call("shh_getPublicKey", ["id"], |shh, (name,): (String,)| {
-        let key = id(&name).and_then(|id| shh.whisper.keys().public_key(&id));
+    api.call_by("shh_getPublicKey", ["id"], |_, caller, (name,): (String,)| {
+        let key = id(&name).and_then(|id| keys(caller).public_key(&id));
         Ok(HexBytes::from(key.ok_or_else(|| CallError::no_key_pair(&name))?.to_uncompressed()))
     })
     .about("Returns the public key of a key pair, uncompressed, 65 bytes.")
     .fails([no_key_pair()]);
-    api.call("shh_getPrivateKey", ["id"], |shh, (name,): (String,)| {
-        let key = exported(shh, &name)?.and_then(|id| shh.whisper.keys().private_key(&id));
+    api.call_by("shh_getPrivateKey", ["id"], |shh, caller, (name,): (String,)| {
+        let key = exported(shh, &name)?.and_then(|id| keys(caller).private_key(&id));
         Ok(HexBytes::from(key.ok_or_else(|| CallError::no_key_pair(&name))?.to_bytes().as_slice()))
     })
     .about("Returns the private key of a key pair, 32 bytes.")
     .fails([no_key_pair(), CallError::KeyExport]);
-    api.call("shh_deleteKeyPair", ["id"], |shh, (name,): (String,)| {
-        match id(&name).is_some_and(|id| shh.whisper.keys().delete_key_pair(&id)) {
+    api.call_by("shh_deleteKeyPair", ["id"], |_, caller, (name,): (String,)| {
+        match id(&name).is_some_and(|id| keys(caller).delete_key_pair(&id)) {
             true => Ok(true),
             false => Err(CallError::KeyPairNotFound { name }),
         }
@@ -54,13 +55,13 @@ fn declare_pairs(api: &mut Api<ShhContext>) {
 }
 
 fn declare_symmetric(api: &mut Api<ShhContext>) {
-    api.call("shh_newSymKey", [], |shh, ()| Ok(shh.whisper.keys().new_symmetric().to_string()))
+    api.call_by("shh_newSymKey", [], |_, caller, ()| Ok(keys(caller).new_symmetric().to_string()))
         .about("Makes a symmetric key; returns its id.");
-    api.call("shh_addSymKey", ["key"], |shh, (bytes,): (HexBytes,)| {
+    api.call_by("shh_addSymKey", ["key"], |_, caller, (bytes,): (HexBytes,)| {
         let size = bytes.as_slice().len();
         let key = Zeroizing::new(bytes.array().ok_or(CallError::SymmetricKeySize { size })?);
         let key = SymmetricKey::from_bytes(*key);
-        Ok(shh.whisper.keys().add_symmetric(key).to_string())
+        Ok(keys(caller).add_symmetric(key).to_string())
     })
     .about("Stores a symmetric key of 32 bytes; returns its id.")
     .fails([CallError::SymmetricKeySize { size: 31 }]);
@@ -68,25 +69,25 @@ fn declare_symmetric(api: &mut Api<ShhContext>) {
     api.blocking(
         "shh_generateSymKeyFromPassword",
         ["password"],
-        |shh, _, (password,): (String,)| {
+        |_, caller, (password,): (String,)| {
             let password = Zeroizing::new(password);
-            Ok(shh.whisper.keys().symmetric_from_password(&password).to_string())
+            Ok(keys(caller).symmetric_from_password(&password).to_string())
         },
     )
     .about("Derives a symmetric key from a password and stores it; returns its id.");
-    api.call("shh_hasSymKey", ["id"], |shh, (name,): (String,)| {
-        Ok(id(&name).is_some_and(|id| shh.whisper.keys().has_symmetric(&id)))
+    api.call_by("shh_hasSymKey", ["id"], |_, caller, (name,): (String,)| {
+        Ok(id(&name).is_some_and(|id| keys(caller).has_symmetric(&id)))
     })
     .about("Returns whether a symmetric key with this id is stored.");
-    api.call("shh_getSymKey", ["id"], |shh, (name,): (String,)| {
-        let key = exported(shh, &name)?.and_then(|id| shh.whisper.keys().symmetric(&id));
+    api.call_by("shh_getSymKey", ["id"], |shh, caller, (name,): (String,)| {
+        let key = exported(shh, &name)?.and_then(|id| keys(caller).symmetric(&id));
         let key = key.ok_or(CallError::NoSuchSymmetricKey)?;
         Ok(HexBytes::from(key.as_bytes().as_slice()))
     })
     .about("Returns a symmetric key, 32 bytes.")
     .fails([CallError::NoSuchSymmetricKey, CallError::KeyExport]);
-    api.call("shh_deleteSymKey", ["id"], |shh, (name,): (String,)| {
-        Ok(id(&name).is_some_and(|id| shh.whisper.keys().delete_symmetric(&id)))
+    api.call_by("shh_deleteSymKey", ["id"], |_, caller, (name,): (String,)| {
+        Ok(id(&name).is_some_and(|id| keys(caller).delete_symmetric(&id)))
     })
     .about("Deletes a symmetric key; returns whether it was stored. Filters that were made with it keep working.");
 }
@@ -94,6 +95,11 @@ fn declare_symmetric(api: &mut Api<ShhContext>) {
 /// An example of the error about the id of a key pair.
 pub(super) fn no_key_pair() -> CallError {
     CallError::no_key_pair(&"00".repeat(32))
+}
+
+/// The keys of the caller's team.
+fn keys(caller: &Caller) -> &Keys {
+    caller.team().whisper.keys()
 }
 
 /// The id of a key. An invalid id is treated like the id of a key that is not stored.

@@ -44,26 +44,28 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
             .map(CallError::Post),
         )
         .fails([UnmetRules::example().into(), WrongClock::example().into()]);
-    api.call_by("shh_newMessageFilter", ["criteria"], |shh, caller, (criteria,): (Criteria,)| {
-        let keys = shh.whisper.keys();
-        let spec = filter_spec(criteria, caller, keys, CriteriaUse::Filter)?;
-        Ok(shh.whisper.subscribe(spec)?.to_string())
+    api.call_by("shh_newMessageFilter", ["criteria"], |_, caller, (criteria,): (Criteria,)| {
+        let spec = filter_spec(criteria, caller, CriteriaUse::Filter)?;
+        Ok(caller.team().add_filter(spec)?.to_string())
     })
     .about("Makes a filter that collects messages that meet the criteria; returns its id.")
     .fails(criteria_errors())
     .fails([no_key_pair()]);
-    api.call("shh_getFilterMessages", ["id"], |shh, (id,): (String,)| {
-        let messages = filter_id(&id).and_then(|id| shh.whisper.take_messages(&id));
-        let messages = messages.ok_or(CallError::NoSuchFilter)?;
+    api.call_by("shh_getFilterMessages", ["id"], |_, caller, (id,): (String,)| {
+        let id = filter_id(&id).ok_or(CallError::NoSuchFilter)?;
+        caller.use_topics(caller.team().filter_topics(&id).ok_or(CallError::NoSuchFilter)?)?;
+        let messages = caller.team().take_messages(&id).ok_or(CallError::NoSuchFilter)?;
         Ok(messages.iter().map(|received| MessageJson::from(&**received)).collect::<Vec<_>>())
     })
     .about("Returns the messages that a filter has collected since the last call.")
     .fails([CallError::NoSuchFilter]);
-    api.call("shh_deleteMessageFilter", ["id"], |shh, (id,): (String,)| {
-        match filter_id(&id).is_some_and(|id| shh.whisper.unsubscribe(&id)) {
-            true => Ok(true),
-            false => Err(CallError::FilterNotDeleted),
-        }
+    api.call_by("shh_deleteMessageFilter", ["id"], |_, caller, (id,): (String,)| match filter_id(
+        &id,
+    )
+    .is_some_and(|id| caller.team().remove_filter(&id))
+    {
+        true => Ok(true),
+        false => Err(CallError::FilterNotDeleted),
     })
     .about("Deletes a filter.")
     .fails([CallError::FilterNotDeleted]);
@@ -82,17 +84,20 @@ fn post(
     caller: &Caller,
     (message,): (NewMessage,),
 ) -> impl Future<Output = Result<HexBytes, CallError>> + use<> {
-    let client = caller.client;
+    let caller = caller.clone();
     async move {
+        let (client, team) = (caller.client, caller.team());
         let limit = shh.max_pow_time;
         if Duration::from_secs(message.pow_time.into()) > limit {
             return Err(CallError::PowTime { seconds: message.pow_time, limit });
         }
-        let post = Post { client, ..to_post(message, shh.whisper.keys())? };
+        let post = Post { client, ..to_post(message, team.whisper.keys())? };
+        caller.use_topics(vec![post.topic.into()])?;
         let is_direct = post.target_peer.is_some();
         let ttl = if post.ttl == 0 { Post::new(post.to).ttl } else { post.ttl };
-        let post = shh.whisper.post(post);
+        let post = team.whisper.post(post);
         let receipt = shh.stop.run_until_cancelled(post).await.ok_or(CallError::Stopping)??;
+        team.add_post(&receipt);
         if let Some(unmet) = UnmetRules::of(&receipt) {
             return Err(unmet.into());
         }
@@ -157,9 +162,9 @@ pub(super) enum CriteriaUse {
 pub(super) fn filter_spec(
     criteria: Criteria,
     caller: &Caller,
-    keys: &Keys,
     used_for: CriteriaUse,
 ) -> Result<FilterSpec, CallError> {
+    let keys = caller.team().whisper.keys();
     let is_symmetric = !criteria.sym_key_id.is_empty();
     if is_symmetric != criteria.private_key_id.is_empty() {
         return Err(CallError::KeyChoice);
@@ -181,6 +186,7 @@ pub(super) fn filter_spec(
         };
         FilterKey::Private(key_pair(keys, id).ok_or_else(unknown)?)
     };
+    caller.use_topics(criteria.topics.clone())?;
     Ok(FilterSpec {
         key,
         signer,

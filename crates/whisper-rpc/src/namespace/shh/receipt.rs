@@ -9,6 +9,7 @@ use whisper_protocol::{
 };
 
 use super::context::ShhContext;
+use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::types::hex::HexBytes;
@@ -19,7 +20,7 @@ use crate::types::sealed::SealedJson;
 const MAX_WAIT_SECS: u32 = 600;
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
-    api.task("shh_receipt", ["hash", "seconds"], receipt)
+    api.task_by("shh_receipt", ["hash", "seconds"], receipt)
         .about(
             "Returns what became of a post, by the hash that shh_post returned; null if the node has forgotten it. \
              Waits at most `seconds` (maximum: 600) for the post to end.",
@@ -30,19 +31,23 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
 /// What became of a post. Waits at most `seconds` for it to end; if absent, it does not wait.
 ///
 /// This future is dropped when the client disconnects. That does not affect the post.
-async fn receipt(
+fn receipt(
     shh: Arc<ShhContext>,
+    caller: &Caller,
     (hash, seconds): (HexBytes, Option<u32>),
-) -> Result<Option<ReceiptJson>, CallError> {
-    let Some(mut receipt) = shh.whisper.receipt(&envelope_hash(&hash)?) else { return Ok(None) };
-    let seconds = seconds.unwrap_or(0);
-    if seconds > 0 {
-        let limit = Duration::from_secs(seconds.min(MAX_WAIT_SECS).into());
-        // The result does not matter: the state tells whether the post has ended.
-        let _ = shh.stop.run_until_cancelled(timeout(limit, receipt.ended())).await;
+) -> impl Future<Output = Result<Option<ReceiptJson>, CallError>> + use<> {
+    let receipt = envelope_hash(&hash).map(|hash| caller.team().receipt(&hash));
+    async move {
+        let Some(mut receipt) = receipt? else { return Ok(None) };
+        let seconds = seconds.unwrap_or(0);
+        if seconds > 0 {
+            let limit = Duration::from_secs(seconds.min(MAX_WAIT_SECS).into());
+            // The result does not matter: the state tells whether the post has ended.
+            let _ = shh.stop.run_until_cancelled(timeout(limit, receipt.ended())).await;
+        }
+        let envelopes = several(&receipt.envelopes());
+        Ok(Some(ReceiptJson { envelopes, ..ReceiptJson::from(&receipt.state()) }))
     }
-    let envelopes = several(&receipt.envelopes());
-    Ok(Some(ReceiptJson { envelopes, ..ReceiptJson::from(&receipt.state()) }))
 }
 
 /// Reads the hash of an envelope, 32 bytes.

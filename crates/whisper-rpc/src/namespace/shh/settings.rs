@@ -24,28 +24,22 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
         Ok(true)
     })
     .about("Sets the maximum size of an accepted envelope, in bytes.")
-    .node_wide()
     .fails([MessageSizeError(MAX_MESSAGE_SIZE + 1).into()]);
     api.call("shh_setMinPoW", ["work"], |shh, (work,): (f64,)| {
         shh.whisper.set_min_work(Work::new(work).ok_or(CallError::InvalidWork { work })?);
         Ok(true)
     })
     .about("Sets the minimum work of an accepted envelope, and tells the peers.")
-    .node_wide()
     .fails([CallError::InvalidWork { work: -1.0 }]);
     api.call("shh_setBloomFilter", ["bloom"], |shh, (bloom,): (HexBytes,)| set_bloom(shh, &bloom))
         .about("Sets the bloom filter of the topics that the node wants, 64 bytes, and tells the peers.")
-        .node_wide()
         .fails([CallError::BloomSize { size: 63 }]);
     api.call("shh_makeLightClient", [], |shh, ()| Ok(set_light(shh, true)))
-        .about("Makes the node a light client: it sends only its own posts and relays nothing.")
-        .node_wide();
+        .about("Makes the node a light client: it sends only its own posts and relays nothing.");
     api.call("shh_cancelLightClient", [], |shh, ()| Ok(set_light(shh, false)))
-        .about("Makes the node a full client again, which relays.")
-        .node_wide();
+        .about("Makes the node a full client again, which relays.");
     api.call("shh_markTrustedPeer", ["url"], |shh, (url,): (String,)| mark_trusted(shh, &url))
         .about("Makes a connected peer trusted: it may send direct messages, which need no work.")
-        .node_wide()
         .fails(node_id("nonsense").err().map(CallError::NodeId))
         .fails([NoSuchPeer(NodeId([0; 64])).into()]);
 }

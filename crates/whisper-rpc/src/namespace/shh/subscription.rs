@@ -18,10 +18,9 @@ const MESSAGES: SubscriptionNames = SubscriptionNames {
 };
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
-    api.subscription(MESSAGES, ["criteria"], |shh, caller, (criteria,): (Criteria,)| {
-        let keys = shh.whisper.keys();
-        let spec = filter_spec(criteria, caller, keys, CriteriaUse::Subscription)?;
-        let watch = shh.whisper.watch(spec)?;
+    api.subscription(MESSAGES, ["criteria"], |_: &ShhContext, caller, (criteria,): (Criteria,)| {
+        let spec = filter_spec(criteria, caller, CriteriaUse::Subscription)?;
+        let watch = caller.team().whisper.watch(spec)?;
         Ok(stream::unfold(watch, |mut watch| async {
             let received = watch.next().await?;
             Some((MessageJson::from(&*received), watch))

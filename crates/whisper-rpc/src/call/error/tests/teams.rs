@@ -1,0 +1,61 @@
+//! The texts about teams.
+
+use super::{CallError, Documented, MethodNameError, TeamChangeError, TeamNameError};
+use crate::team::name::TeamName;
+use crate::team::refusal::Refusal;
+
+/// Errors about what a team may do.
+pub(super) fn errors() -> Vec<Documented> {
+    let topic = "0x6e65".parse().unwrap();
+    let refusals = [
+        (
+            Refusal::Token,
+            "the token is no longer valid: it was revoked or has expired; ask the operator of the node for another one",
+        ),
+        (
+            Refusal::Method { method: "shh_x" },
+            "this team may not call shh_x: it is not among the methods of the team",
+        ),
+        (Refusal::Post, "this team may not post messages"),
+        (Refusal::History, "this team may not read archives"),
+        (
+            Refusal::Administer { method: "admin_x" },
+            "this team may not administer the node: admin_x is for administrators",
+        ),
+        (
+            Refusal::Topic { topic },
+            "this team may not use the topic 0x6e65: it is not among the topics of the team",
+        ),
+        (Refusal::AllTopics, "this team may use some topics only: name the topics"),
+    ];
+    let refusals = refusals.map(|(refusal, text)| (refusal.into(), text, "-32004"));
+    refusals.into_iter().chain(team_changes()).collect()
+}
+
+/// Errors about changes of teams.
+fn team_changes() -> Vec<Documented> {
+    let name = || "weather".parse::<TeamName>().unwrap();
+    let changes = [
+        (
+            TeamNameError::Form.into(),
+            "a name of a team has 1 to 32 lower-case letters, digits and hyphens, and begins with a letter",
+        ),
+        (
+            TeamNameError::Operator.into(),
+            "the name operator is that of the clients of IPC: choose another one",
+        ),
+        (
+            CallError::method_name("shh_psot", MethodNameError),
+            "methods: \"shh_psot\": there is no method and no namespace of this name",
+        ),
+        (TeamChangeError::NoTeams.into(), "this node has no teams: start it with a file of teams"),
+        (TeamChangeError::Exists(name()).into(), "there is a team weather already"),
+        (TeamChangeError::NoSuchTeam(name()).into(), "there is no team weather"),
+        (
+            TeamChangeError::OfIpc(name()).into(),
+            "clients of IPC are in the team weather: give IPC another team first",
+        ),
+        (TeamChangeError::Kept("no disk".to_owned()).into(), "nothing was changed: no disk"),
+    ];
+    changes.map(|(error, text)| (error, text, "`admin_addTeam(name, settings?)`")).into()
+}

@@ -1,0 +1,164 @@
+//! The methods of `admin` that show and change teams.
+
+use serde_json::value::RawValue;
+
+use super::context::AdminContext;
+use super::unix_time::of_system_time;
+use crate::call::error::CallError;
+use crate::call::json::{Fields, FromJson, ValueError};
+use crate::declare::api::Api;
+use crate::team::change::TeamChangeError;
+use crate::team::name::{TeamName, TeamNameError};
+use crate::team::scopes::{MethodName, MethodNameError, Scopes};
+use crate::team::{Team, TeamToken};
+use crate::transport::token::Token;
+use crate::types::team::{NewTeamTokenJson, TeamJson, TeamSettings, TeamTokenJson};
+
+/// The fields of the settings.
+const SETTINGS_FIELDS: &[&str] = &["methods", "topics", "post", "history", "admin"];
+
+/// Declares the methods. Those that change something may wait for a disk.
+pub(super) fn declare(api: &mut Api<AdminContext>) {
+    api.call("admin_teams", [], |admin: &AdminContext, ()| {
+        let teams = admin.editor.teams();
+        let json = |team: &Team| TeamJson::of(team, teams.ipc.as_ref() == Some(&team.name));
+        Ok(teams.teams.iter().map(json).collect::<Vec<_>>())
+    })
+    .about("Returns the teams whose clients share the node, without their tokens.");
+    api.blocking(
+        "admin_addTeam",
+        ["name", "settings"],
+        |admin, _, (name, settings): (String, Option<TeamSettings>)| {
+            let (token, mut team) = (Token::random(), Team::new(name_of(&name)?));
+            settings.unwrap_or_default().apply(&mut team.scopes)?;
+            team.tokens.push(TeamToken { hash: token.hash(), expires: None });
+            admin.editor.add(&team)?;
+            Ok(NewTeamTokenJson::from(&token))
+        },
+    )
+    .about("Adds a team; returns its first token.")
+    .fails(errors())
+    .fails([CallError::MethodName { name: "shh_psot".to_owned(), error: MethodNameError }])
+    .fails([TeamChangeError::Exists(example()).into()]);
+    api.blocking(
+        "admin_setTeam",
+        ["name", "settings"],
+        |admin, _, (name, settings): (String, TeamSettings)| {
+            let set = |team: &mut Team| settings.apply(&mut team.scopes);
+            admin.editor.change(&name_of(&name)?, set)??;
+            Ok(true)
+        },
+    )
+    .about("Changes what a team may do. It acts on open connections as well.")
+    .fails(errors())
+    .fails([CallError::MethodName { name: "shh_psot".to_owned(), error: MethodNameError }])
+    .fails([TeamChangeError::NoSuchTeam(example()).into()]);
+    api.blocking("admin_removeTeam", ["name"], |admin, _, (name,): (String,)| {
+        Ok(admin.editor.remove(&name_of(&name)?)?)
+    })
+    .about("Removes a team and everything that its clients made; returns whether there was one.")
+    .fails(errors())
+    .fails([TeamChangeError::OfIpc(example()).into()]);
+    tokens(api);
+}
+
+fn tokens(api: &mut Api<AdminContext>) {
+    api.blocking(
+        "admin_addTeamToken",
+        ["name", "seconds"],
+        |admin, _, (name, seconds): (String, Option<u32>)| {
+            let now = of_system_time(admin.world.unix_time());
+            let expires = seconds.map(|seconds| now.saturating_add(seconds.into()));
+            let token = Token::random();
+            let name = name_of(&name)?;
+            admin.editor.add_token(&name, token.hash(), expires)?;
+            Ok(NewTeamTokenJson::from(&token))
+        },
+    )
+    .about("Adds a token to a team, for a time or without end; returns it.")
+    .fails(errors())
+    .fails([TeamChangeError::NoSuchTeam(example()).into()]);
+    api.blocking("admin_removeTeamToken", ["name", "id"], |admin, _, (name, id): (String, String)| {
+        Ok(admin.editor.remove_token(&name_of(&name)?, &id)?)
+    })
+    .about(
+        "Removes a token of a team, by the id that `admin_teams` shows; returns whether there was one. Connections that \
+         showed it are closed.",
+    )
+    .fails(errors())
+    .fails([TeamChangeError::NoSuchTeam(example()).into()]);
+}
+
+/// Errors that all changes have in common.
+fn errors() -> [CallError; 3] {
+    [
+        TeamNameError::Form.into(),
+        TeamChangeError::NoTeams.into(),
+        TeamChangeError::Kept("teams.toml:3: not TOML".to_owned()).into(),
+    ]
+}
+
+/// The name of a team in examples.
+fn example() -> TeamName {
+    // It is only shown.
+    "weather".parse().unwrap_or_else(|_| TeamName::operator())
+}
+
+fn name_of(name: &str) -> Result<TeamName, CallError> {
+    Ok(name.parse::<TeamName>()?)
+}
+
+impl TeamSettings {
+    /// Changes what is given.
+    fn apply(self, scopes: &mut Scopes) -> Result<(), CallError> {
+        if let Some(methods) = self.methods {
+            let parse =
+                |name: String| name.parse().map_err(|error| CallError::method_name(&name, error));
+            scopes.methods = methods.into_iter().map(parse).collect::<Result<_, _>>()?;
+        }
+        if let Some(topics) = self.topics {
+            scopes.topics = topics;
+        }
+        scopes.post = self.post.unwrap_or(scopes.post);
+        scopes.history = self.history.unwrap_or(scopes.history);
+        scopes.admin = self.admin.unwrap_or(scopes.admin);
+        Ok(())
+    }
+}
+
+impl FromJson for TeamSettings {
+    fn from_json(json: &RawValue) -> Result<Self, ValueError> {
+        let fields = Fields::of(json, SETTINGS_FIELDS)?;
+        Ok(Self {
+            methods: fields.get("methods")?,
+            topics: fields.get("topics")?,
+            post: fields.get("post")?,
+            history: fields.get("history")?,
+            admin: fields.get("admin")?,
+        })
+    }
+}
+
+impl TeamJson {
+    fn of(team: &Team, ipc: bool) -> Self {
+        let Scopes { methods, topics, post, history, admin } = &team.scopes;
+        let token =
+            |token: &TeamToken| TeamTokenJson { id: token.hash.id(), expires: token.expires };
+        Self {
+            name: team.name.to_string(),
+            tokens: team.tokens.iter().map(token).collect(),
+            methods: methods.iter().map(MethodName::to_string).collect(),
+            topics: topics.iter().map(ToString::to_string).collect(),
+            post: *post,
+            history: *history,
+            admin: *admin,
+            ipc,
+        }
+    }
+}
+
+impl From<&Token> for NewTeamTokenJson {
+    fn from(token: &Token) -> Self {
+        Self { id: token.hash().id(), token: token.reveal().to_owned() }
+    }
+}

@@ -1,0 +1,149 @@
+//! A team while the node runs: its settings, which can change, and what its clients made.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use p2p_world::rng;
+use whisper_protocol::{
+    Client, FilterError, FilterId, FilterSpec, Keys, PartialTopic, Receipt, ReceivedMessage,
+    Whisper,
+};
+
+use crate::team::Team;
+use crate::team::objects::Objects;
+use crate::team::token_hash::TokenHash;
+
+/// A team while the node runs.
+#[derive(Debug)]
+pub(crate) struct TeamAccount {
+    /// The node, with the keys of this team.
+    pub(crate) whisper: Whisper,
+    /// Who the team is where work and time are shared; `None` if each client is on its own.
+    client: Option<Client>,
+    settings: RwLock<Settings>,
+    objects: Objects,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
+    team: Arc<Team>,
+    /// Whether clients without a token are in this team.
+    without_token: bool,
+}
+
+impl TeamAccount {
+    /// The team of all clients of a node without teams. It has the keys of the node, and its clients share nothing but
+    /// what they tell each other: with the id of a filter, a client can use it.
+    pub(crate) fn of_everybody(whisper: Whisper, team: Team) -> Self {
+        Self::with(whisper, None, team, true)
+    }
+
+    /// A team among others, with keys of its own.
+    pub(crate) fn new(whisper: &Whisper, client: Client, team: Team) -> Self {
+        let whisper = whisper.with_keys(Keys::new(&mut rng()));
+        Self::with(whisper, Some(client), team, false)
+    }
+
+    fn with(whisper: Whisper, client: Option<Client>, team: Team, without_token: bool) -> Self {
+        let settings = RwLock::new(Settings { team: Arc::new(team), without_token });
+        Self { whisper, client, settings, objects: Objects::default() }
+    }
+
+    /// The settings now.
+    pub(crate) fn team(&self) -> Arc<Team> {
+        self.read().team
+    }
+
+    /// Changes the settings.
+    pub(crate) fn set(&self, team: Team, without_token: bool) {
+        let settings = Settings { team: Arc::new(team), without_token };
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// Whether a client that showed this token, or none, is in the team, and until when, in seconds since 1970.
+    pub(crate) fn admits(&self, token: Option<&TokenHash>, now: u64) -> Option<Admission> {
+        let Settings { team, without_token } = self.read();
+        let until = match token {
+            None if without_token => None,
+            None => return None,
+            Some(hash) => team.tokens.iter().find(|token| token.hash == *hash)?.expires,
+        };
+        until.is_none_or(|until| until > now).then_some(Admission { team, until })
+    }
+
+    fn read(&self) -> Settings {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who the team is where work and time are shared; `None` if each client is on its own.
+    pub(crate) fn client(&self) -> Option<Client> {
+        self.client
+    }
+
+    /// What tells its history cursors from those of other teams.
+    pub(crate) fn cursor_label(&self) -> String {
+        self.client.map(|_| self.team().name.to_string()).unwrap_or_default()
+    }
+
+    /// The team is gone: removes what its clients made, and admits no client any more.
+    pub(crate) fn close(&self) {
+        let team = Team { tokens: Vec::new(), ..Team::clone(&self.team()) };
+        self.set(team, false);
+        self.objects.take_filters().iter().for_each(|id| _ = self.whisper.unsubscribe(id));
+    }
+}
+
+/// A client is in the team.
+pub(crate) struct Admission {
+    /// The settings of the team now.
+    pub(crate) team: Arc<Team>,
+    /// When the token ends, in seconds since 1970.
+    pub(crate) until: Option<u64>,
+}
+
+/// The objects of the team. An object of another team is not found.
+impl TeamAccount {
+    /// Makes a filter with a mailbox.
+    pub(crate) fn add_filter(&self, spec: FilterSpec) -> Result<FilterId, FilterError> {
+        let topics = spec.topics.clone();
+        let id = self.whisper.subscribe(spec)?;
+        if self.client.is_some() {
+            self.objects.add_filter(&self.whisper, id, topics);
+        }
+        Ok(id)
+    }
+
+    /// The topics of a filter of this team; empty: all. `None` if there is no such filter. Without teams, every filter
+    /// counts as one of all topics.
+    pub(crate) fn filter_topics(&self, id: &FilterId) -> Option<Vec<PartialTopic>> {
+        match self.client {
+            None => Some(Vec::new()),
+            Some(_) => self.objects.filter_topics(id),
+        }
+    }
+
+    /// Takes the messages out of the mailbox of a filter.
+    pub(crate) fn take_messages(&self, id: &FilterId) -> Option<Vec<Arc<ReceivedMessage>>> {
+        self.filter_topics(id)?;
+        self.whisper.take_messages(id)
+    }
+
+    /// Deletes a filter. Returns whether there was one.
+    pub(crate) fn remove_filter(&self, id: &FilterId) -> bool {
+        let is_own = self.client.is_none() || self.objects.remove_filter(id);
+        is_own && self.whisper.unsubscribe(id)
+    }
+
+    /// A client of the team has posted a message.
+    pub(crate) fn add_post(&self, receipt: &Receipt) {
+        if self.client.is_some() {
+            self.objects.add_post(receipt.hash());
+        }
+    }
+
+    /// The receipt of a post of this team.
+    pub(crate) fn receipt(&self, hash: &[u8; 32]) -> Option<Receipt> {
+        let is_own =
+            |receipt: &Receipt| self.client.is_none() || self.objects.has_post(&receipt.hash());
+        self.whisper.receipt(hash).filter(is_own)
+    }
+}

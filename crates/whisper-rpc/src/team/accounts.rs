@@ -1,0 +1,136 @@
+//! All teams while the node runs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::UNIX_EPOCH;
+
+use p2p_world::{HashMap, World};
+use tokio::sync::watch;
+use whisper_protocol::Whisper;
+
+use crate::call::clients::Clients;
+use crate::team::account::TeamAccount;
+use crate::team::name::TeamName;
+use crate::team::pass::Pass;
+use crate::team::scopes::Scopes;
+use crate::team::token_hash::TokenHash;
+use crate::team::{Team, Teams};
+
+/// All teams while the node runs. They can change; [`Pass`] says how that reaches the clients.
+#[derive(Debug)]
+pub(crate) struct Accounts {
+    whisper: Whisper,
+    world: Arc<dyn World>,
+    /// Identifies clients where work and time are shared.
+    pub(crate) clients: Clients,
+    /// Everybody, if the node has no teams.
+    everybody: Option<Arc<TeamAccount>>,
+    state: RwLock<State>,
+    /// Told of every change.
+    changed: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    by_name: BTreeMap<TeamName, Arc<TeamAccount>>,
+    by_token: HashMap<TokenHash, Arc<TeamAccount>>,
+    ipc: Option<Arc<TeamAccount>>,
+}
+
+impl Accounts {
+    /// The accounts of these teams; `None`: the node has no teams, and everybody may do everything.
+    pub(crate) fn new(whisper: Whisper, world: Arc<dyn World>, teams: Option<Teams>) -> Self {
+        let everybody = teams.is_none().then(|| {
+            let team = Team { scopes: Scopes::all(), ..Team::new(TeamName::operator()) };
+            Arc::new(TeamAccount::of_everybody(whisper.clone(), team))
+        });
+        let accounts = Self {
+            whisper,
+            world,
+            clients: Clients::default(),
+            everybody,
+            state: RwLock::default(),
+            changed: watch::Sender::default(),
+        };
+        if let Some(teams) = teams {
+            accounts.set(teams);
+        }
+        accounts
+    }
+
+    /// Whether the node has teams.
+    pub(crate) fn has_teams(&self) -> bool {
+        self.everybody.is_none()
+    }
+
+    /// Replaces the teams. A team keeps what its clients made as long as there is a team with its name. Connections end,
+    /// and calls and subscriptions fail, as far as they are no longer allowed. Without effect on a node without teams.
+    pub(crate) fn set(&self, teams: Teams) {
+        if !self.has_teams() {
+            return;
+        }
+        let ipc = teams.ipc.clone().unwrap_or_else(TeamName::operator);
+        let operator = Team { scopes: Scopes::all(), ..Team::new(TeamName::operator()) };
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let mut old = std::mem::take(&mut *state);
+        for team in teams.teams.into_iter().chain([operator]) {
+            let (name, without_token) = (team.name.clone(), team.name == ipc);
+            let account = old.by_name.remove(&name);
+            let account = account.or_else(|| state.by_name.remove(&name)).unwrap_or_else(|| {
+                Arc::new(TeamAccount::new(&self.whisper, self.clients.connection(), team.clone()))
+            });
+            let tokens = team.tokens.iter();
+            state.by_token.extend(tokens.map(|token| (token.hash, Arc::clone(&account))));
+            account.set(team, without_token);
+            if without_token {
+                state.ipc = Some(Arc::clone(&account));
+            }
+            state.by_name.insert(name, account);
+        }
+        drop(state);
+        old.by_name.into_values().for_each(|gone| gone.close());
+        self.changed.send_replace(());
+    }
+
+    /// The teams now.
+    pub(crate) fn teams(&self) -> Teams {
+        let operator = TeamName::operator();
+        let state = self.read();
+        let named = state.by_name.iter().filter(|(name, _)| **name != operator);
+        let ipc = state.ipc.as_ref().map(|account| account.team().name.clone());
+        Teams {
+            teams: named.map(|(_, account)| Team::clone(&account.team())).collect(),
+            ipc: ipc.filter(|name| *name != operator),
+        }
+    }
+
+    /// The pass of a client of HTTP or WebSocket that shows these tokens. `None` if none of them is valid now.
+    pub(crate) fn enter(&self, tokens: &[&str]) -> Option<Pass> {
+        if let Some(everybody) = &self.everybody {
+            return Some(self.pass(everybody, None));
+        }
+        let found = tokens.iter().find_map(|token| {
+            let hash = TokenHash::of(token);
+            let account = self.read().by_token.get(&hash).cloned()?;
+            Some(self.pass(&account, Some(hash)))
+        })?;
+        found.check().is_ok().then_some(found)
+    }
+
+    /// The pass of a client of IPC. `None` if the team that they are in is gone.
+    pub(crate) fn enter_ipc(&self) -> Option<Pass> {
+        let account = self.everybody.clone().or_else(|| self.read().ipc.clone())?;
+        Some(self.pass(&account, None))
+    }
+
+    fn pass(&self, account: &Arc<TeamAccount>, token: Option<TokenHash>) -> Pass {
+        let world = Arc::clone(&self.world);
+        let now =
+            move || world.unix_time().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        Pass::new(Arc::clone(account), token, self.changed.subscribe(), Arc::new(now))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,117 @@
+//! Changes of the teams that administrators make while the node runs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::team::accounts::Accounts;
+use crate::team::keeper::TeamKeeper;
+use crate::team::name::TeamName;
+use crate::team::token_hash::TokenHash;
+use crate::team::{Team, TeamToken, Teams};
+
+/// Why the teams cannot be changed. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TeamChangeError {
+    #[error("this node has no teams: start it with a file of teams")]
+    NoTeams,
+    #[error("there is a team {0} already")]
+    Exists(TeamName),
+    #[error("there is no team {0}")]
+    NoSuchTeam(TeamName),
+    #[error("clients of IPC are in the team {0}: give IPC another team first")]
+    OfIpc(TeamName),
+    #[error("nothing was changed: {0}")]
+    Kept(String),
+}
+
+/// Changes the teams of a node, one change after the other.
+#[derive(Debug)]
+pub(crate) struct TeamEditor {
+    accounts: Arc<Accounts>,
+    keeper: Option<TeamKeeper>,
+    /// Held during a change.
+    turn: Mutex<()>,
+}
+
+impl TeamEditor {
+    /// Changes are kept by this keeper. Without one, they last until the node stops.
+    pub(crate) fn new(accounts: Arc<Accounts>, keeper: Option<TeamKeeper>) -> Self {
+        Self { accounts, keeper, turn: Mutex::default() }
+    }
+
+    /// The teams now.
+    pub(crate) fn teams(&self) -> Teams {
+        self.accounts.teams()
+    }
+
+    /// Adds a team.
+    pub(crate) fn add(&self, team: &Team) -> Result<(), TeamChangeError> {
+        self.edit(&team.name, |found| match found {
+            Some(found) => Err(TeamChangeError::Exists(found.name.clone())),
+            None => Ok((Some(team.clone()), ())),
+        })
+    }
+
+    /// Changes a team.
+    pub(crate) fn change<T>(
+        &self,
+        name: &TeamName,
+        change: impl FnOnce(&mut Team) -> T,
+    ) -> Result<T, TeamChangeError> {
+        self.edit(name, |found| {
+            let mut team =
+                found.cloned().ok_or_else(|| TeamChangeError::NoSuchTeam(name.clone()))?;
+            let done = change(&mut team);
+            Ok((Some(team), done))
+        })
+    }
+
+    /// Removes a team. Returns whether there was one.
+    pub(crate) fn remove(&self, name: &TeamName) -> Result<bool, TeamChangeError> {
+        if self.accounts.teams().ipc.as_ref() == Some(name) {
+            return Err(TeamChangeError::OfIpc(name.clone()));
+        }
+        self.edit(name, |found| Ok((None, found.is_some())))
+    }
+
+    /// Removes the token whose hash begins with this id. Returns whether there was one.
+    pub(crate) fn remove_token(&self, name: &TeamName, id: &str) -> Result<bool, TeamChangeError> {
+        self.change(name, |team| {
+            let before = team.tokens.len();
+            team.tokens.retain(|token| token.hash.id() != id);
+            team.tokens.len() < before
+        })
+    }
+
+    /// Adds a token.
+    pub(crate) fn add_token(
+        &self,
+        name: &TeamName,
+        hash: TokenHash,
+        expires: Option<u64>,
+    ) -> Result<(), TeamChangeError> {
+        self.change(name, |team| team.tokens.push(TeamToken { hash, expires }))
+    }
+
+    /// Replaces a team by what `edit` makes of it; `None` removes it.
+    fn edit<T>(
+        &self,
+        name: &TeamName,
+        edit: impl FnOnce(Option<&Team>) -> Result<(Option<Team>, T), TeamChangeError>,
+    ) -> Result<T, TeamChangeError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.accounts.has_teams() {
+            return Err(TeamChangeError::NoTeams);
+        }
+        let mut teams = self.accounts.teams();
+        let found = teams.teams.iter().position(|team| team.name == *name);
+        let (new, done) = edit(found.map(|index| &teams.teams[index]))?;
+        if found.is_some() || new.is_some() {
+            let keep = |keeper: &TeamKeeper| keeper.keep(name, new.as_ref());
+            self.keeper.as_ref().map_or(Ok(()), keep).map_err(TeamChangeError::Kept)?;
+            teams.teams.retain(|team| team.name != *name);
+            teams.teams.extend(new);
+            self.accounts.set(teams);
+        }
+        Ok(done)
+    }
+}

@@ -1,0 +1,107 @@
+//! What the clients of a team made: filters, and posts.
+//!
+//! Keys are in the [`Whisper`] handle of the team. A subscription is known only on its connection.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use p2p_world::{HashMap, HashSet};
+use whisper_protocol::{FilterId, PartialTopic, Whisper};
+
+/// Maximum number of posts whose receipts a team can ask for. The node itself remembers about as many.
+const MAX_POSTS: usize = 4096;
+
+/// Number of filters from which on those that have ended by themselves are forgotten.
+const FIRST_SWEEP: usize = 64;
+
+/// The objects of one team.
+#[derive(Debug, Default)]
+pub(crate) struct Objects {
+    filters: Mutex<Filters>,
+    posts: Mutex<Posts>,
+}
+
+#[derive(Debug, Default)]
+struct Filters {
+    /// The topics of each filter; empty: all.
+    topics: HashMap<FilterId, Vec<PartialTopic>>,
+    /// Number of filters at which the next sweep is due.
+    sweep_at: usize,
+}
+
+#[derive(Debug, Default)]
+struct Posts {
+    hashes: HashSet<[u8; 32]>,
+    by_age: VecDeque<[u8; 32]>,
+}
+
+impl Objects {
+    /// A filter was made for these topics.
+    pub(crate) fn add_filter(&self, whisper: &Whisper, id: FilterId, topics: Vec<PartialTopic>) {
+        let mut filters = lock(&self.filters);
+        if filters.topics.len() >= filters.sweep_at.max(FIRST_SWEEP) {
+            // A filter that no client uses ends by itself.
+            filters.topics.retain(|id, _| whisper.has_filter(id));
+            filters.sweep_at = 2 * filters.topics.len();
+        }
+        filters.topics.insert(id, topics);
+    }
+
+    /// The topics of a filter of this team; `None` if it has no such filter.
+    pub(crate) fn filter_topics(&self, id: &FilterId) -> Option<Vec<PartialTopic>> {
+        lock(&self.filters).topics.get(id).cloned()
+    }
+
+    /// A filter was deleted. Returns whether the team had it.
+    pub(crate) fn remove_filter(&self, id: &FilterId) -> bool {
+        lock(&self.filters).topics.remove(id).is_some()
+    }
+
+    /// Removes all filters, and returns them.
+    pub(crate) fn take_filters(&self) -> Vec<FilterId> {
+        std::mem::take(&mut lock(&self.filters).topics).into_keys().collect()
+    }
+
+    /// A message was posted: the hash of its first envelope.
+    pub(crate) fn add_post(&self, hash: [u8; 32]) {
+        let mut posts = lock(&self.posts);
+        if posts.hashes.insert(hash) {
+            posts.by_age.push_back(hash);
+        }
+        if posts.by_age.len() > MAX_POSTS
+            && let Some(oldest) = posts.by_age.pop_front()
+        {
+            posts.hashes.remove(&oldest);
+        }
+    }
+
+    /// Whether the post whose first envelope has this hash is one of the team.
+    pub(crate) fn has_post(&self, hash: &[u8; 32]) -> bool {
+        lock(&self.posts).hashes.contains(hash)
+    }
+}
+
+/// Poisoning is ignored: the data is always consistent.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_post_is_forgotten() {
+        let objects = Objects::default();
+        let hash = |number: usize| {
+            let mut hash = [0; 32];
+            hash[..8].copy_from_slice(&number.to_be_bytes());
+            hash
+        };
+        (0..=MAX_POSTS).for_each(|number| objects.add_post(hash(number)));
+        objects.add_post(hash(1));
+        assert!(!objects.has_post(&hash(0)) && objects.has_post(&hash(1)));
+        assert!(objects.has_post(&hash(MAX_POSTS)));
+        assert_eq!(lock(&objects.posts).hashes.len(), MAX_POSTS);
+    }
+}

@@ -1,0 +1,7 @@
+//! Teams: what one makes does not exist for another, and changes act on open connections.
+
+mod admin;
+mod changes;
+mod objects;
+mod random;
+mod scopes;
