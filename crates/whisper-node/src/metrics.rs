@@ -52,6 +52,7 @@ impl Sources {
         self.server.for_each_counter(|counted| out.add(&counted.sample));
         self.rpc.stats().for_each_sample(|sample| out.add(sample));
         self.rpc.for_each_histogram(|sample| out.histogram(sample));
+        self.rpc.for_each_team_sample(|sample| out.add(sample));
         out.finish()
     }
 }

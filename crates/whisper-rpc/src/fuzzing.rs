@@ -40,7 +40,9 @@ impl OfflineRpc {
         let (world, key_export) = (SystemWorld::shared(), true);
         let accounts = Accounts::new(whisper.clone(), Arc::clone(&world), None);
         let history = HistoryContext { stop: stop.clone(), world };
-        let context = ShhContext { whisper, clock_error, stop, history, key_export, max_pow_time };
+        let unix_time = Box::new(|| 0);
+        let context =
+            ShhContext { whisper, clock_error, unix_time, stop, history, key_export, max_pow_time };
         let mut module = shh::api().install(context)?;
         // Their threads would accumulate.
         for name in ["shh_generateSymKeyFromPassword", "shh_explain"] {

@@ -99,6 +99,7 @@ pub use {
     server::{RpcMeter, RpcServer, serve},
     team::keeper::TeamKeeper,
     team::name::{TeamName, TeamNameError},
+    team::quotas::Quotas,
     team::scopes::{MethodName, MethodNameError, Scopes},
     team::token_hash::{TokenHash, TokenHashError},
     team::{Team, TeamToken, Teams},

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use p2p_mux::HistogramSample;
+use p2p_mux::{HistogramSample, Sample};
 use p2p_server::Server;
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
@@ -15,6 +15,7 @@ use crate::namespace::context::Context;
 use crate::team::Teams;
 use crate::team::accounts::Accounts;
 use crate::team::change::TeamEditor;
+use crate::team::usage;
 use crate::transport::error::RpcError;
 use crate::transport::transports::Transports;
 
@@ -99,7 +100,10 @@ impl RpcServer {
     /// A handle that only reads the counters.
     #[must_use]
     pub fn meter(&self) -> RpcMeter {
-        RpcMeter(Arc::clone(self.0.counters()))
+        RpcMeter {
+            counters: Arc::clone(self.0.counters()),
+            accounts: Arc::clone(self.0.accounts()),
+        }
     }
 
     /// Stops listening, cancels proofs of work, and finishes the other answers. It takes at most two seconds, whatever
@@ -117,17 +121,26 @@ impl Drop for RpcServer {
 
 /// Reads the counters of the JSON-RPC servers. It does not keep the servers running.
 #[derive(Clone, Debug)]
-pub struct RpcMeter(Arc<Counters>);
+pub struct RpcMeter {
+    counters: Arc<Counters>,
+    accounts: Arc<Accounts>,
+}
 
 impl RpcMeter {
     /// See [`RpcServer::stats`].
     #[must_use]
     pub fn stats(&self) -> RpcStats {
-        self.0.read()
+        self.counters.read()
     }
 
     /// Calls `each` with every histogram: how long calls take, by method.
     pub fn for_each_histogram(&self, mut each: impl FnMut(&HistogramSample<'_>)) {
-        self.0.timings.for_each(&mut each);
+        self.counters.timings.for_each(&mut each);
+    }
+
+    /// Calls `each` with every counter of every team. The label `team` is its name; of more than 100 teams, those behind the
+    /// 100th by name are counted together as `others`.
+    pub fn for_each_team_sample(&self, each: impl FnMut(&Sample<'_>)) {
+        usage::for_each_sample(&self.accounts.all(), each);
     }
 }

@@ -5,19 +5,24 @@
 
 pub(crate) mod account;
 pub(crate) mod accounts;
+pub(crate) mod bucket;
 pub(crate) mod change;
 pub(crate) mod door;
 pub(crate) mod keeper;
+pub(crate) mod meter;
 pub(crate) mod method_rule;
 pub(crate) mod name;
 pub(crate) mod objects;
 pub(crate) mod pass;
 pub(crate) mod permit;
+pub(crate) mod quotas;
 pub(crate) mod refusal;
 pub(crate) mod scopes;
 pub(crate) mod token_hash;
+pub(crate) mod usage;
 
 use name::TeamName;
+use quotas::Quotas;
 use scopes::Scopes;
 use token_hash::TokenHash;
 
@@ -30,13 +35,15 @@ pub struct Team {
     pub tokens: Vec<TeamToken>,
     /// What its clients may do.
     pub scopes: Scopes,
+    /// How much of the node they may use together.
+    pub quotas: Quotas,
 }
 
 impl Team {
-    /// A team without tokens that may do everything except administer the node.
+    /// A team without tokens and quotas that may do everything except administer the node.
     #[must_use]
     pub fn new(name: TeamName) -> Self {
-        Self { name, tokens: Vec::new(), scopes: Scopes::default() }
+        Self { name, tokens: Vec::new(), scopes: Scopes::default(), quotas: Quotas::default() }
     }
 }
 

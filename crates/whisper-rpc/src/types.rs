@@ -34,6 +34,8 @@ pub use node_info::{NetworkJson, NodeInfoJson, PeerInfoJson, PortsJson};
 pub use receipt::{PostState, ReceiptJson, UnsentReasonJson};
 pub use reload::ReloadReport;
 pub use sealed::SealedJson;
-pub use team::{NewTeamTokenJson, TeamJson, TeamSettings, TeamTokenJson};
+pub use team::{
+    NewTeamTokenJson, QuotasJson, TeamJson, TeamSettings, TeamTokenJson, TeamUsageJson,
+};
 #[doc(no_inline)]
 pub use whisper_envelope::{Dialect, PartialTopic, Topic};

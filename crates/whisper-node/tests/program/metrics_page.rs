@@ -36,10 +36,23 @@ fn families() -> BTreeMap<String, Family> {
     loop {
         let text = node.get("/metrics").1;
         if text.contains("\nwhisper_delivery_delivered_total 1\n") {
-            return parse(&text);
+            let mut families = parse(&text);
+            families.extend(of_teams());
+            return families;
         }
         assert!(Instant::now() < deadline, "no message arrived: {text}");
     }
+}
+
+/// The metrics that only a node with teams has.
+fn of_teams() -> impl Iterator<Item = (String, Family)> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("teams.toml");
+    fs::write(&file, "[team.weather]\n").unwrap();
+    let file = file.to_str().unwrap();
+    let node = Node::start(&["--metrics", "--metrics.port", "0", "--nodiscover", "--teams", file]);
+    let all = parse(&node.get("/metrics").1);
+    all.into_iter().filter(|(name, _)| name.starts_with("rpc_team_"))
 }
 
 fn parse(text: &str) -> BTreeMap<String, Family> {

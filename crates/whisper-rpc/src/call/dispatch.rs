@@ -38,6 +38,7 @@ use crate::team::accounts::Accounts;
 use crate::team::method_rule::MethodRule;
 use crate::team::pass::Pass;
 use crate::team::permit::Permit;
+use crate::team::quotas::OverQuota;
 use turns::{Turn, Turns};
 
 /// Methods, and what their transport needs to know of the node.
@@ -228,10 +229,26 @@ impl Dispatcher {
     }
 
     async fn answer_one(&self, item: RequestItem<'_>, caller: &Caller) -> Option<MethodResponse> {
+        match begin(&item, caller).await {
+            Ok(()) => self.carry_out(item, caller).await,
+            Err(error) => self.over_quota(item, error),
+        }
+    }
+
+    /// The answer to an item of a team that is over a quota.
+    fn over_quota(&self, item: RequestItem<'_>, error: OverQuota) -> Option<MethodResponse> {
+        match item {
+            RequestItem::Call(call) => Some(self.fail(call.id, CallError::from(error))),
+            RequestItem::Notification(..) => None,
+            RequestItem::Invalid(id) => Some(self.fail(id, CallError::from(error))),
+        }
+    }
+
+    async fn carry_out(&self, item: RequestItem<'_>, caller: &Caller) -> Option<MethodResponse> {
         match item {
             RequestItem::Call(call) => Some(self.call(call, caller).await),
             RequestItem::Notification(method, params) => {
-                self.carry_out(&method, params.as_deref(), caller).await;
+                self.carry_out_silently(&method, params.as_deref(), caller).await;
                 None
             }
             RequestItem::Invalid(id) => Some(self.fail(id, ErrorCode::InvalidRequest)),
@@ -245,13 +262,18 @@ impl Dispatcher {
         for item in batch {
             // Other tasks have their turn: relaying, and the calls of other clients.
             yield_now().await;
+            // A team that has to wait does not keep the turn meanwhile.
+            let begun = begin(&item, caller).await;
             let _turn = self.batch_turn(&item, caller).await;
             let response = match item {
+                item if begun.is_err() => {
+                    begun.err().and_then(|error| self.over_quota(item, error))
+                }
                 // `jsonrpsee` sends the answer to a subscription itself, so it would be sent twice.
                 RequestItem::Call(call) if caller.push.is_some() && self.is_subscription(&call) => {
                     Some(self.fail(call.id, CallError::SubscriptionInBatch))
                 }
-                item => self.answer_one(item, caller).await,
+                item => self.carry_out(item, caller).await,
             };
             let Some(response) = response else { continue };
             // The text of the answer doubles its capacity when it is full.
@@ -286,6 +308,10 @@ impl Dispatcher {
         let (timing, start) = (self.timings.get(call.method.as_ref()), Instant::now());
         let span = tracing::debug_span!("rpc.call", method = %call.method);
         let result = self.dispatch(call, caller).instrument(span).await;
+        if let Ok(response) = &result {
+            let team = caller.team();
+            team.meter.count_bytes(&team.quotas(), response.as_ref().len());
+        }
         if let Some(timing) = timing {
             timing.record(start.elapsed());
         }
@@ -299,7 +325,7 @@ impl Dispatcher {
     }
 
     /// Carries out a notification and ignores the result.
-    async fn carry_out(&self, method: &str, params: Option<&RawValue>, caller: &Caller) {
+    async fn carry_out_silently(&self, method: &str, params: Option<&RawValue>, caller: &Caller) {
         let callback = self.served.methods.method(method);
         if matches!(callback, Some(MethodCallback::Sync(_) | MethodCallback::Async(_))) {
             self.call(Request::borrowed(method, params, Id::Null), caller).await;
@@ -377,6 +403,17 @@ impl Dispatcher {
     fn response_limit(&self) -> usize {
         usize::try_from(self.limits.response_bytes).unwrap_or(usize::MAX)
     }
+}
+
+/// A call begins. Waits if the caller's team is a little ahead of its quotas.
+async fn begin(item: &RequestItem<'_>, caller: &Caller) -> Result<(), OverQuota> {
+    let params = match item {
+        RequestItem::Call(call) => call.params.as_deref(),
+        RequestItem::Notification(_, params) => params.as_deref(),
+        RequestItem::Invalid(_) => None,
+    };
+    let bytes = params.map_or(0, |params| params.get().len());
+    caller.team().meter.begin_call(&caller.team().quotas(), bytes).await
 }
 
 /// Whether the answer to an unsubscribe call is `true`.

@@ -9,6 +9,7 @@ use jsonrpsee::types::error::{
 };
 use p2p_identity::causes;
 use p2p_server::NetRestrictError;
+use serde_json::json;
 
 use crate::call::json::ValueError;
 use crate::call::unmet_rules::UnmetRules;
@@ -17,6 +18,7 @@ use crate::namespace::UnknownNamespace;
 use crate::namespace::node_name::NodeNameError;
 use crate::team::change::TeamChangeError;
 use crate::team::name::TeamNameError;
+use crate::team::quotas::OverQuota;
 use crate::team::refusal::Refusal;
 use crate::team::scopes::MethodNameError;
 use crate::transport::error::{RpcError, Transport};
@@ -51,6 +53,8 @@ pub(crate) enum CallError {
     // Teams.
     #[error(transparent)]
     NotPermitted(#[from] Refusal),
+    #[error(transparent)]
+    OverQuota(#[from] OverQuota),
     #[error(transparent)]
     TeamName(#[from] TeamNameError),
     #[error("methods: {name:?}: {error}")]
@@ -186,6 +190,9 @@ pub(crate) enum CallError {
 /// The code of a call that the caller's team may not make.
 const NOT_PERMITTED_CODE: i32 = -32004;
 
+/// The code of a call whose team is over a quota.
+const OVER_QUOTA_CODE: i32 = -32005;
+
 /// Maximum number of characters of an argument that an error repeats.
 const MAX_SHOWN_CHARS: usize = 255;
 
@@ -215,6 +222,7 @@ impl CallError {
         match self {
             Self::NoSuchMethod { .. } | Self::NotServedHere { .. } => METHOD_NOT_FOUND_CODE,
             Self::NotPermitted(_) => NOT_PERMITTED_CODE,
+            Self::OverQuota(_) => OVER_QUOTA_CODE,
             Self::NotAList
             | Self::TooManyArguments { .. }
             | Self::MissingArgument { .. }
@@ -229,6 +237,9 @@ impl From<CallError> for ErrorObjectOwned {
         let data = match &error {
             CallError::UnmetRules(unmet) => Some(unmet.data()),
             CallError::WrongClock(clock) => Some(clock.data()),
+            CallError::OverQuota(over) => {
+                Some(json!({ "quota": over.quota.name(), "retryAfter": over.retry_after }))
+            }
             _ => None,
         };
         Self::owned(error.code(), causes(&error).to_string(), data)

@@ -81,6 +81,8 @@ async fn push(
     caller: &Caller,
 ) -> Option<()> {
     loop {
+        let team = caller.team();
+        team.meter.wait_to_push(&team.quotas()).await;
         caller.memory.wait_for_room().await;
         if sink.is_closed() {
             return None;
@@ -95,6 +97,7 @@ async fn push(
         };
         // Another subscription may have got the room. Then the text is not kept while this waits, since it is not counted.
         if let Some(occupied) = caller.memory.unread_if_room(json.get().len()) {
+            team.meter.count_bytes(&team.quotas(), json.get().len());
             caller.push(Unread { json, occupied });
             return Some(());
         }

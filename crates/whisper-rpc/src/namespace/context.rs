@@ -119,8 +119,9 @@ impl Context {
     }
 
     fn shh(&self) -> ShhContext {
-        let server = self.server.clone();
+        let (server, world) = (self.server.clone(), Arc::clone(&self.world));
         ShhContext {
+            unix_time: Box::new(move || admin::of_system_time(world.unix_time())),
             whisper: self.whisper.clone(),
             clock_error: Box::new(move || server.clock_error()),
             stop: self.stop.clone(),

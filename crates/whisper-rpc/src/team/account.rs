@@ -9,7 +9,9 @@ use whisper_protocol::{
 };
 
 use crate::team::Team;
+use crate::team::meter::TeamMeter;
 use crate::team::objects::Objects;
+use crate::team::quotas::{OverQuota, Quotas};
 use crate::team::token_hash::TokenHash;
 
 /// A team while the node runs.
@@ -21,6 +23,8 @@ pub(crate) struct TeamAccount {
     client: Option<Client>,
     settings: RwLock<Settings>,
     objects: Objects,
+    /// What the team uses.
+    pub(crate) meter: TeamMeter,
 }
 
 #[derive(Clone, Debug)]
@@ -45,12 +49,17 @@ impl TeamAccount {
 
     fn with(whisper: Whisper, client: Option<Client>, team: Team, without_token: bool) -> Self {
         let settings = RwLock::new(Settings { team: Arc::new(team), without_token });
-        Self { whisper, client, settings, objects: Objects::default() }
+        Self { whisper, client, settings, objects: Objects::default(), meter: TeamMeter::default() }
     }
 
     /// The settings now.
     pub(crate) fn team(&self) -> Arc<Team> {
         self.read().team
+    }
+
+    /// The quotas now.
+    pub(crate) fn quotas(&self) -> Quotas {
+        self.team().quotas
     }
 
     /// Changes the settings.
@@ -88,7 +97,7 @@ impl TeamAccount {
     pub(crate) fn close(&self) {
         let team = Team { tokens: Vec::new(), ..Team::clone(&self.team()) };
         self.set(team, false);
-        self.objects.take_filters().iter().for_each(|id| _ = self.whisper.unsubscribe(id));
+        self.objects.close().iter().for_each(|id| _ = self.whisper.unsubscribe(id));
     }
 }
 
@@ -102,14 +111,22 @@ pub(crate) struct Admission {
 
 /// The objects of the team. An object of another team is not found.
 impl TeamAccount {
-    /// Makes a filter with a mailbox.
-    pub(crate) fn add_filter(&self, spec: FilterSpec) -> Result<FilterId, FilterError> {
-        let topics = spec.topics.clone();
-        let id = self.whisper.subscribe(spec)?;
-        if self.client.is_some() {
-            self.objects.add_filter(&self.whisper, id, topics);
+    /// Makes a filter with a mailbox, if the team may have another one.
+    pub(crate) fn add_filter(
+        &self,
+        spec: FilterSpec,
+    ) -> Result<Result<FilterId, FilterError>, OverQuota> {
+        if self.client.is_none() {
+            return Ok(self.whisper.subscribe(spec));
         }
-        Ok(id)
+        let quotas = self.quotas();
+        let admit = |filters| self.meter.admit_filter(&quotas, filters);
+        self.objects.add_filter(&self.whisper, quotas.filters, spec, admit)
+    }
+
+    /// Number of filters that the team has.
+    pub(crate) fn filters(&self) -> usize {
+        self.objects.filters(&self.whisper)
     }
 
     /// The topics of a filter of this team; empty: all. `None` if there is no such filter. Without teams, every filter

@@ -92,6 +92,14 @@ impl Accounts {
         self.changed.send_replace(());
     }
 
+    /// The accounts of the teams now, without that of the operator.
+    pub(crate) fn all(&self) -> Vec<Arc<TeamAccount>> {
+        let operator = TeamName::operator();
+        let state = self.read();
+        let named = state.by_name.iter().filter(|(name, _)| **name != operator);
+        named.map(|(_, account)| Arc::clone(account)).collect()
+    }
+
     /// The teams now.
     pub(crate) fn teams(&self) -> Teams {
         let operator = TeamName::operator();

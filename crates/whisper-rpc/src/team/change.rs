@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::team::account::TeamAccount;
 use crate::team::accounts::Accounts;
 use crate::team::keeper::TeamKeeper;
 use crate::team::name::TeamName;
@@ -41,6 +42,11 @@ impl TeamEditor {
     /// The teams now.
     pub(crate) fn teams(&self) -> Teams {
         self.accounts.teams()
+    }
+
+    /// The teams now, with what they use.
+    pub(crate) fn accounts(&self) -> Vec<Arc<TeamAccount>> {
+        self.accounts.all()
     }
 
     /// Adds a team.

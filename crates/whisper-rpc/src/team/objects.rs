@@ -3,10 +3,13 @@
 //! Keys are in the [`Whisper`] handle of the team. A subscription is known only on its connection.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use p2p_world::{HashMap, HashSet};
-use whisper_protocol::{FilterId, PartialTopic, Whisper};
+use whisper_protocol::{FilterError, FilterId, FilterSpec, PartialTopic, Whisper};
+
+use crate::team::quotas::OverQuota;
 
 /// Maximum number of posts whose receipts a team can ask for. The node itself remembers about as many.
 const MAX_POSTS: usize = 4096;
@@ -27,6 +30,8 @@ struct Filters {
     topics: HashMap<FilterId, Vec<PartialTopic>>,
     /// Number of filters at which the next sweep is due.
     sweep_at: usize,
+    /// The team is gone: a filter that a last call still makes is removed at once.
+    is_closed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -35,16 +40,44 @@ struct Posts {
     by_age: VecDeque<[u8; 32]>,
 }
 
+impl Filters {
+    /// Forgets the filters that have ended by themselves, because no client used them.
+    fn sweep(&mut self, whisper: &Whisper) {
+        self.topics.retain(|id, _| whisper.has_filter(id));
+        self.sweep_at = 2 * self.topics.len();
+    }
+}
+
 impl Objects {
-    /// A filter was made for these topics.
-    pub(crate) fn add_filter(&self, whisper: &Whisper, id: FilterId, topics: Vec<PartialTopic>) {
+    /// Makes a filter, if `admit` admits it beside the others, whose number it gets. `limit`: their maximum number.
+    pub(crate) fn add_filter(
+        &self,
+        whisper: &Whisper,
+        limit: Option<NonZeroU32>,
+        spec: FilterSpec,
+        admit: impl FnOnce(usize) -> Result<(), OverQuota>,
+    ) -> Result<Result<FilterId, FilterError>, OverQuota> {
         let mut filters = lock(&self.filters);
-        if filters.topics.len() >= filters.sweep_at.max(FIRST_SWEEP) {
-            // A filter that no client uses ends by itself.
-            filters.topics.retain(|id, _| whisper.has_filter(id));
-            filters.sweep_at = 2 * filters.topics.len();
+        let limit = limit.map_or(usize::MAX, |limit| limit.get().try_into().unwrap_or(usize::MAX));
+        if filters.topics.len() >= filters.sweep_at.max(FIRST_SWEEP).min(limit) {
+            filters.sweep(whisper);
         }
-        filters.topics.insert(id, topics);
+        admit(filters.topics.len())?;
+        let topics = spec.topics.clone();
+        let made = whisper.subscribe(spec);
+        match made {
+            Ok(id) if filters.is_closed => _ = whisper.unsubscribe(&id),
+            Ok(id) => _ = filters.topics.insert(id, topics),
+            Err(_) => {}
+        }
+        Ok(made)
+    }
+
+    /// Number of filters.
+    pub(crate) fn filters(&self, whisper: &Whisper) -> usize {
+        let mut filters = lock(&self.filters);
+        filters.sweep(whisper);
+        filters.topics.len()
     }
 
     /// The topics of a filter of this team; `None` if it has no such filter.
@@ -57,9 +90,11 @@ impl Objects {
         lock(&self.filters).topics.remove(id).is_some()
     }
 
-    /// Removes all filters, and returns them.
-    pub(crate) fn take_filters(&self) -> Vec<FilterId> {
-        std::mem::take(&mut lock(&self.filters).topics).into_keys().collect()
+    /// Removes all filters, and returns them. There are none from now on.
+    pub(crate) fn close(&self) -> Vec<FilterId> {
+        let mut filters = lock(&self.filters);
+        filters.is_closed = true;
+        std::mem::take(&mut filters.topics).into_keys().collect()
     }
 
     /// A message was posted: the hash of its first envelope.

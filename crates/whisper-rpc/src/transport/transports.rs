@@ -153,7 +153,7 @@ impl Transports {
         lock(&self.ws).as_ref().map(Listener::addr)
     }
 
-    pub(crate) fn accounts(&self) -> &Accounts {
+    pub(crate) fn accounts(&self) -> &Arc<Accounts> {
         &self.door.accounts
     }
 

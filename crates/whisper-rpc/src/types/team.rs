@@ -28,6 +28,41 @@ pub struct TeamSettings {
     /// Whether it may administer the node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin: Option<bool>,
+    /// Its quotas. All of them are replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quotas: Option<QuotasJson>,
+}
+
+/// How much of the node a team may use. An absent or zero quota is no limit. The server refuses other fields.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "server", derive(JsonSchema))]
+#[cfg_attr(feature = "server", schemars(default, deny_unknown_fields, rename = "Quotas"))]
+pub struct QuotasJson {
+    /// Maximum number of calls a second.
+    pub calls: Option<u32>,
+    /// Maximum number of bytes a second: arguments, answers and notifications.
+    pub bytes: Option<u32>,
+    /// Maximum number of filters at a time.
+    pub filters: Option<u32>,
+    /// Maximum number of bytes of posts that have not expired.
+    pub post_bytes: Option<u32>,
+}
+
+/// What a team has used since the node started, or since the team was added.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(JsonSchema), schemars(rename = "TeamUsage"))]
+pub struct TeamUsageJson {
+    /// Calls, with those that were refused.
+    pub calls: u64,
+    /// Bytes of arguments, answers and notifications.
+    pub bytes: u64,
+    /// Posts that were accepted.
+    pub posts: u64,
+    /// Filters that it has now.
+    pub filters: usize,
+    /// Calls that were refused because of a quota.
+    pub refused: u64,
 }
 
 /// A team, as `admin_teams` lists it.
@@ -50,6 +85,10 @@ pub struct TeamJson {
     pub admin: bool,
     /// Whether clients of IPC are in this team.
     pub ipc: bool,
+    /// How much of the node it may use.
+    pub quotas: QuotasJson,
+    /// What it has used.
+    pub usage: TeamUsageJson,
 }
 
 /// A token of a team, as `admin_teams` lists it.

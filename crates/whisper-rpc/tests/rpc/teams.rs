@@ -3,5 +3,6 @@
 mod admin;
 mod changes;
 mod objects;
+mod quotas;
 mod random;
 mod scopes;

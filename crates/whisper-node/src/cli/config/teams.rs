@@ -5,6 +5,7 @@ mod moment;
 
 use std::fmt::Display;
 use std::fs;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;
@@ -13,7 +14,8 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use whisper_rpc::{
-    MethodName, Scopes, Team, TeamKeeper, TeamName, TeamToken, Teams, TeamsSettings, TokenHash,
+    MethodName, Quotas, Scopes, Team, TeamKeeper, TeamName, TeamToken, Teams, TeamsSettings,
+    TokenHash,
 };
 
 use super::check::nearest;
@@ -26,7 +28,10 @@ pub(crate) use edit::keep as keep_team;
 const FILE_KEYS: &[&str] = &["ipc", "team"];
 
 /// The keys of a team.
-const TEAM_KEYS: &[&str] = &["tokens", "methods", "topics", "post", "history", "admin"];
+const TEAM_KEYS: &[&str] = &["tokens", "methods", "topics", "post", "history", "admin", "quota"];
+
+/// The keys of the quotas of a team.
+pub(crate) const QUOTA_KEYS: [&str; 4] = ["calls", "bytes", "filters", "postbytes"];
 
 /// The keys of a token that is a table.
 const TOKEN_KEYS: &[&str] = &["hash", "expires"];
@@ -156,10 +161,49 @@ impl Reader<'_> {
                 "post" => self.switch(&key, value, post),
                 "history" => self.switch(&key, value, history),
                 "admin" => self.switch(&key, value, admin),
+                "quota" => team.quotas = self.quotas(&key, value),
                 other => self.unknown(name.span(), other, TEAM_KEYS),
             }
         }
         team
+    }
+
+    fn quotas(&mut self, key: &str, value: &Value<'_>) -> Quotas {
+        let mut quotas = Quotas::default();
+        let DeValue::Table(table) = value.get_ref() else {
+            self.kind(key, value, "a table");
+            return quotas;
+        };
+        let Quotas { calls, bytes, filters, post_bytes } = &mut quotas;
+        for (name, value) in table {
+            let into = match &**name.get_ref() {
+                "calls" => &mut *calls,
+                "bytes" => &mut *bytes,
+                "filters" => &mut *filters,
+                "postbytes" => &mut *post_bytes,
+                other => {
+                    self.unknown(name.span(), other, &QUOTA_KEYS);
+                    continue;
+                }
+            };
+            *into = self.limit(&format!("{key}.{}", name.get_ref()), value);
+        }
+        quotas
+    }
+
+    /// A number of at least 1.
+    fn limit(&mut self, key: &str, value: &Value<'_>) -> Option<NonZeroU32> {
+        let DeValue::Integer(number) = value.get_ref() else {
+            self.kind(key, value, "a number");
+            return None;
+        };
+        let text = number.as_str().replace('_', "");
+        let limit = (number.radix() == 10).then(|| text.parse().ok()).flatten();
+        if limit.is_none() {
+            let what = format!("{key}: {text} cannot be used: expected 1 to {}", u32::MAX);
+            self.problem(value.span(), what);
+        }
+        limit
     }
 
     /// A token: its hash, or a table with the hash and when it ends.
@@ -283,7 +327,7 @@ mod tests {
         let text = format!(
             "ipc = \"alarms\"\n[team.weather]\ntokens = [\"{}\", {{ hash = \"{}\", expires = 1970-01-02 }}]\n\
              methods = [\"net\", \"shh_post\"]\ntopics = [\"0x6e65\"]\npost = false\nhistory = false\nadmin = true\n\
-             [team.alarms]\n",
+             [team.weather.quota]\ncalls = 10\nbytes = 1_000_000\n[team.alarms]\n",
             hash('1'),
             hash('2')
         );
@@ -302,6 +346,11 @@ mod tests {
                 history: false,
                 admin: true,
             },
+            quotas: Quotas {
+                calls: NonZeroU32::new(10),
+                bytes: NonZeroU32::new(1_000_000),
+                ..Quotas::default()
+            },
         };
         assert_eq!(weather, expected);
     }
@@ -310,7 +359,7 @@ mod tests {
     fn every_error_has_its_line_and_the_nearest_name() {
         let text = format!(
             "ipc = \"basic\"\nteams = 1\n[team.weather]\ntoken = 1\ntokens = [\"x\", {{ expires = 10:00:00 }}, 7]\n\
-             methods = [\"shh_psot\"]\ntopics = \"0x00\"\npost = 1\n[team.One]\n[team.alarms]\n\
+             methods = [\"shh_psot\"]\ntopics = \"0x00\"\npost = 1\nquota = {{ calls = 0, call = 1 }}\n[team.One]\n[team.alarms]\n\
              tokens = [\"{0}\", \"{0}\"]\n[team.basics]\ntokens = [\"{0}\"]\n",
             hash('1')
         );
@@ -329,10 +378,12 @@ mod tests {
                 "teams.toml:6: team.weather.methods: there is no method or namespace shh_psot; did you mean shh_post?",
                 "teams.toml:7: team.weather.topics: expected an array, found a string",
                 "teams.toml:8: team.weather.post: expected true or false, found a integer",
-                "teams.toml:9: team.One: a name of a team has 1 to 32 lower-case letters, digits and hyphens, and \
+                "teams.toml:9: team.weather.quota.calls: 0 cannot be used: expected 1 to 4294967295",
+                "teams.toml:9: there is no setting call here; did you mean calls?",
+                "teams.toml:10: team.One: a name of a team has 1 to 32 lower-case letters, digits and hyphens, and \
                  begins with a letter",
-                "teams.toml:11: team.alarms.tokens: the token 11111111… is there twice",
-                "teams.toml:13: team.basics.tokens: the token 11111111… is one of the team alarms already",
+                "teams.toml:12: team.alarms.tokens: the token 11111111… is there twice",
+                "teams.toml:14: team.basics.tokens: the token 11111111… is one of the team alarms already",
             ]
         );
         assert_eq!(errors("a = 1\na = 2\n"), ["teams.toml:2: not TOML: duplicate key"]);

@@ -30,7 +30,7 @@ macro_rules! variants {
 
 variants!(
     CALL_ERRORS, name_of_call_error, CallError:
-    NoSuchMethod, NotServedHere, NotAList, TooManyArguments, MissingArgument, Argument, NotPermitted, TeamName,
+    NoSuchMethod, NotServedHere, NotAList, TooManyArguments, MissingArgument, Argument, NotPermitted, OverQuota, TeamName,
     MethodName, TeamChange,     NotificationsUnsupported,
     NoSuchSubscription, SubscriptionInBatch, AlreadyServed, NotServed, Port, Host, Namespace, Transport, NoReload, Reload, Enode, TargetPeer,
     NodeId, NoSuchPeer, NetRestrict, KeyExport, KeyChoice, NoSuchSymmetricKey, NoSuchKeyPair, KeyPairNotFound,

@@ -1,5 +1,8 @@
 //! The methods of `admin` that show and change teams.
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 
 use super::context::AdminContext;
@@ -7,30 +10,40 @@ use super::unix_time::of_system_time;
 use crate::call::error::CallError;
 use crate::call::json::{Fields, FromJson, ValueError};
 use crate::declare::api::Api;
+use crate::team::account::TeamAccount;
 use crate::team::change::TeamChangeError;
 use crate::team::name::{TeamName, TeamNameError};
+use crate::team::quotas::Quotas;
 use crate::team::scopes::{MethodName, MethodNameError, Scopes};
 use crate::team::{Team, TeamToken};
 use crate::transport::token::Token;
-use crate::types::team::{NewTeamTokenJson, TeamJson, TeamSettings, TeamTokenJson};
+use crate::types::team::{
+    NewTeamTokenJson, QuotasJson, TeamJson, TeamSettings, TeamTokenJson, TeamUsageJson,
+};
 
 /// The fields of the settings.
-const SETTINGS_FIELDS: &[&str] = &["methods", "topics", "post", "history", "admin"];
+const SETTINGS_FIELDS: &[&str] = &["methods", "topics", "post", "history", "admin", "quotas"];
+
+/// The fields of the quotas.
+const QUOTA_FIELDS: &[&str] = &["calls", "bytes", "filters", "postBytes"];
 
 /// Declares the methods. Those that change something may wait for a disk.
 pub(super) fn declare(api: &mut Api<AdminContext>) {
     api.call("admin_teams", [], |admin: &AdminContext, ()| {
-        let teams = admin.editor.teams();
-        let json = |team: &Team| TeamJson::of(team, teams.ipc.as_ref() == Some(&team.name));
-        Ok(teams.teams.iter().map(json).collect::<Vec<_>>())
+        let ipc = admin.editor.teams().ipc;
+        let json = |account: Arc<TeamAccount>| {
+            let is_ipc = ipc.as_ref() == Some(&account.team().name);
+            TeamJson::of(&account, is_ipc)
+        };
+        Ok(admin.editor.accounts().into_iter().map(json).collect::<Vec<_>>())
     })
-    .about("Returns the teams whose clients share the node, without their tokens.");
+    .about("Returns the teams whose clients share the node, without their tokens, and what they have used.");
     api.blocking(
         "admin_addTeam",
         ["name", "settings"],
         |admin, _, (name, settings): (String, Option<TeamSettings>)| {
             let (token, mut team) = (Token::random(), Team::new(name_of(&name)?));
-            settings.unwrap_or_default().apply(&mut team.scopes)?;
+            settings.unwrap_or_default().apply(&mut team)?;
             team.tokens.push(TeamToken { hash: token.hash(), expires: None });
             admin.editor.add(&team)?;
             Ok(NewTeamTokenJson::from(&token))
@@ -44,7 +57,7 @@ pub(super) fn declare(api: &mut Api<AdminContext>) {
         "admin_setTeam",
         ["name", "settings"],
         |admin, _, (name, settings): (String, TeamSettings)| {
-            let set = |team: &mut Team| settings.apply(&mut team.scopes);
+            let set = |team: &mut Team| settings.apply(team);
             admin.editor.change(&name_of(&name)?, set)??;
             Ok(true)
         },
@@ -110,7 +123,8 @@ fn name_of(name: &str) -> Result<TeamName, CallError> {
 
 impl TeamSettings {
     /// Changes what is given.
-    fn apply(self, scopes: &mut Scopes) -> Result<(), CallError> {
+    fn apply(self, team: &mut Team) -> Result<(), CallError> {
+        let scopes = &mut team.scopes;
         if let Some(methods) = self.methods {
             let parse =
                 |name: String| name.parse().map_err(|error| CallError::method_name(&name, error));
@@ -122,6 +136,11 @@ impl TeamSettings {
         scopes.post = self.post.unwrap_or(scopes.post);
         scopes.history = self.history.unwrap_or(scopes.history);
         scopes.admin = self.admin.unwrap_or(scopes.admin);
+        if let Some(QuotasJson { calls, bytes, filters, post_bytes }) = self.quotas {
+            let [calls, bytes, filters, post_bytes] =
+                [calls, bytes, filters, post_bytes].map(|limit| limit.and_then(NonZeroU32::new));
+            team.quotas = Quotas { calls, bytes, filters, post_bytes };
+        }
         Ok(())
     }
 }
@@ -135,12 +154,27 @@ impl FromJson for TeamSettings {
             post: fields.get("post")?,
             history: fields.get("history")?,
             admin: fields.get("admin")?,
+            quotas: fields.get("quotas")?,
+        })
+    }
+}
+
+impl FromJson for QuotasJson {
+    fn from_json(json: &RawValue) -> Result<Self, ValueError> {
+        let fields = Fields::of(json, QUOTA_FIELDS)?;
+        Ok(Self {
+            calls: fields.get("calls")?,
+            bytes: fields.get("bytes")?,
+            filters: fields.get("filters")?,
+            post_bytes: fields.get("postBytes")?,
         })
     }
 }
 
 impl TeamJson {
-    fn of(team: &Team, ipc: bool) -> Self {
+    fn of(account: &TeamAccount, ipc: bool) -> Self {
+        let (team, usage) = (account.team(), account.meter.usage());
+        let Quotas { calls, bytes, filters, post_bytes } = team.quotas;
         let Scopes { methods, topics, post, history, admin } = &team.scopes;
         let token =
             |token: &TeamToken| TeamTokenJson { id: token.hash.id(), expires: token.expires };
@@ -153,6 +187,19 @@ impl TeamJson {
             history: *history,
             admin: *admin,
             ipc,
+            quotas: QuotasJson {
+                calls: calls.map(NonZeroU32::get),
+                bytes: bytes.map(NonZeroU32::get),
+                filters: filters.map(NonZeroU32::get),
+                post_bytes: post_bytes.map(NonZeroU32::get),
+            },
+            usage: TeamUsageJson {
+                calls: usage.calls,
+                bytes: usage.bytes,
+                posts: usage.posts,
+                filters: account.filters(),
+                refused: usage.refused.iter().map(|(_, count)| count).sum(),
+            },
         }
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct ShhContext {
     pub(crate) whisper: Whisper,
     /// By how much the clock is wrong, as discovery knows it.
     pub(crate) clock_error: Box<dyn Fn() -> Option<ClockError> + Send + Sync>,
+    /// The time, in seconds since 1970.
+    pub(crate) unix_time: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Cancelled when the servers stop. It ends proofs of work, which would delay the stop.
     pub(crate) stop: CancellationToken,
     /// For requests to mail servers.

@@ -46,7 +46,7 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
         .fails([UnmetRules::example().into(), WrongClock::example().into()]);
     api.call_by("shh_newMessageFilter", ["criteria"], |_, caller, (criteria,): (Criteria,)| {
         let spec = filter_spec(criteria, caller, CriteriaUse::Filter)?;
-        Ok(caller.team().add_filter(spec)?.to_string())
+        Ok(caller.team().add_filter(spec)??.to_string())
     })
     .about("Makes a filter that collects messages that meet the criteria; returns its id.")
     .fails(criteria_errors())
@@ -95,6 +95,11 @@ fn post(
         caller.use_topics(vec![post.topic.into()])?;
         let is_direct = post.target_peer.is_some();
         let ttl = if post.ttl == 0 { Post::new(post.to).ttl } else { post.ttl };
+        if !is_direct {
+            let bytes = post.payload.len() + post.padding.as_ref().map_or(0, Vec::len);
+            let now = (shh.unix_time)();
+            team.meter.admit_post(&team.quotas(), now, now + u64::from(ttl), bytes)?;
+        }
         let post = team.whisper.post(post);
         let receipt = shh.stop.run_until_cancelled(post).await.ok_or(CallError::Stopping)??;
         team.add_post(&receipt);

@@ -34,6 +34,10 @@ async fn a_team_is_added_changed_and_removed() {
     let expected = json!({
         "name": "new", "tokens": tokens, "methods": ["net", "shh_post"], "topics": ["0x6e65"],
         "post": false, "history": true, "admin": false, "ipc": false,
+        "quotas": { "calls": null, "bytes": null, "filters": null, "postBytes": null },
+        "usage": {
+            "calls": 1, "bytes": shown["usage"]["bytes"], "posts": 0, "filters": 0, "refused": 0,
+        },
     });
     assert_eq!(shown, expected);
     result(&node, "admins", "admin_setTeam", json!(["new", { "methods": [], "post": true }])).await;

@@ -5,10 +5,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
-use whisper_rpc::{Scopes, Team, TeamName, TeamToken};
+use whisper_rpc::{Quotas, Scopes, Team, TeamName, TeamToken};
 
 use super::moment::of_unix_time;
-use super::parse;
+use super::{QUOTA_KEYS, parse};
 
 /// Replaces the table of a team in the file; `None` removes it. An error is one line of text.
 pub(crate) fn keep(path: &Path, name: &TeamName, team: Option<&Team>) -> Result<(), String> {
@@ -68,6 +68,19 @@ fn fill(table: &mut dyn toml_edit::TableLike, team: &Team) {
     set("post", switch(*post, default.post));
     set("history", switch(*history, default.history));
     set("admin", switch(*admin, default.admin));
+    let Quotas { calls, bytes, filters, post_bytes } = team.quotas;
+    let limits = QUOTA_KEYS.iter().zip([calls, bytes, filters, post_bytes]);
+    let given = limits.filter_map(|(key, limit)| Some((*key, i64::from(limit?.get()))));
+    let given: Vec<(&str, i64)> = given.collect();
+    // A table with a header stays one.
+    match table.get_mut("quota").and_then(Item::as_table_mut) {
+        Some(old) if !given.is_empty() => {
+            old.retain(|key, _| given.iter().any(|(name, _)| *name == key));
+            given.into_iter().for_each(|(key, limit)| _ = old.insert(key, value(limit)));
+        }
+        _ if given.is_empty() => _ = table.remove("quota"),
+        _ => _ = table.insert("quota", value(given.into_iter().collect::<InlineTable>())),
+    }
 }
 
 fn token(token: &TeamToken) -> toml_edit::Value {
@@ -132,11 +145,12 @@ mod tests {
     fn teams_are_added_and_removed() {
         let mut new = team("new");
         new.scopes.admin = true;
+        new.quotas.calls = std::num::NonZeroU32::new(7);
         let added = edited(FILE, &new.name, Some(&new)).unwrap();
-        assert_eq!(added, format!("{FILE}\n[team.new]\nadmin = true\n"));
+        assert_eq!(added, format!("{FILE}\n[team.new]\nadmin = true\nquota = {{ calls = 7 }}\n"));
         assert_eq!(edited(&added, &new.name, None).unwrap(), FILE);
         let first = edited("", &new.name, Some(&new)).unwrap();
-        assert_eq!(first, "[team.new]\nadmin = true\n");
+        assert_eq!(first, "[team.new]\nadmin = true\nquota = { calls = 7 }\n");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{CallError, Documented, MethodNameError, TeamChangeError, TeamNameError};
 use crate::team::name::TeamName;
+use crate::team::quotas::{OverQuota, Quota};
 use crate::team::refusal::Refusal;
 
 /// Errors about what a team may do.
@@ -29,7 +30,19 @@ pub(super) fn errors() -> Vec<Documented> {
         (Refusal::AllTopics, "this team may use some topics only: name the topics"),
     ];
     let refusals = refusals.map(|(refusal, text)| (refusal.into(), text, "-32004"));
-    refusals.into_iter().chain(team_changes()).collect()
+    let over = |quota, retry_after| OverQuota { quota, limit: 7, retry_after }.into();
+    let quotas = [
+        (
+            over(Quota::Calls, Some(3)),
+            "this team is over its quota calls, which is 7: try again in 3 s",
+        ),
+        (
+            over(Quota::Filters, None),
+            "this team is over its quota filters, which is 7: delete some first",
+        ),
+    ];
+    let quotas = quotas.map(|(error, text)| (error, text, "-32005"));
+    refusals.into_iter().chain(quotas).chain(team_changes()).collect()
 }
 
 /// Errors about changes of teams.
