@@ -23,6 +23,7 @@ fn start(datadir: &Path, teams: &str) -> (Running, Log, String) {
     command.arg(PROGRAM).arg("--datadir").arg(datadir).arg("--teams").arg(file);
     command.args(["--addr=127.0.0.1", "--port=0", "--nodiscover", "--http.port=0", "--ws=false"]);
     let (mut node, log) = Log::of(&mut command);
+    node.value("enode");
     let address = node.value("HTTP").replace("http://", "");
     (node, log, address)
 }

@@ -378,8 +378,8 @@ mod tests {
                 "teams.toml:6: team.weather.methods: there is no method or namespace shh_psot; did you mean shh_post?",
                 "teams.toml:7: team.weather.topics: expected an array, found a string",
                 "teams.toml:8: team.weather.post: expected true or false, found a integer",
-                "teams.toml:9: team.weather.quota.calls: 0 cannot be used: expected 1 to 4294967295",
                 "teams.toml:9: there is no setting call here; did you mean calls?",
+                "teams.toml:9: team.weather.quota.calls: 0 cannot be used: expected 1 to 4294967295",
                 "teams.toml:10: team.One: a name of a team has 1 to 32 lower-case letters, digits and hyphens, and \
                  begins with a letter",
                 "teams.toml:12: team.alarms.tokens: the token 11111111… is there twice",

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
-use whisper_rpc::{Quotas, Scopes, Team, TeamName, TeamToken};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, value};
+use whisper_rpc::{Quotas, Scopes, Team, TeamName, TeamToken, TokenHash};
 
 use super::moment::of_unix_time;
 use super::{QUOTA_KEYS, parse};
@@ -14,6 +14,7 @@ use super::{QUOTA_KEYS, parse};
 pub(crate) fn keep(path: &Path, name: &TeamName, team: Option<&Team>) -> Result<(), String> {
     let failed = |error: io::Error| format!("{}: {error}", path.display());
     let text = fs::read_to_string(path).map_err(failed)?;
+    parse(path, &text).map_err(|error| error.to_string())?;
     let edited =
         edited(&text, name, team).map_err(|error| format!("{}: {error}", path.display()))?;
     // What is written must be readable.
@@ -28,6 +29,9 @@ fn edited(
     team: Option<&Team>,
 ) -> Result<String, toml_edit::TomlError> {
     let mut file = text.parse::<DocumentMut>()?;
+    let before = parse(Path::new(""), text).unwrap_or_default();
+    let old = before.teams.into_iter().find(|team| team.name == *name);
+    let old = old.unwrap_or_else(|| Team::new(name.clone()));
     let mut all = Table::new();
     all.set_implicit(true);
     let teams = file.entry("team").or_insert(Item::Table(all));
@@ -37,7 +41,7 @@ fn edited(
             Some(team) => {
                 let table = teams.entry(name.as_str()).or_insert(Item::Table(Table::new()));
                 if let Some(table) = table.as_table_like_mut() {
-                    fill(table, team);
+                    fill(table, &old, team);
                 }
             }
         }
@@ -45,34 +49,73 @@ fn edited(
     Ok(file.to_string())
 }
 
-/// Sets the keys of a team. A key that has its default is removed.
-fn fill(table: &mut dyn toml_edit::TableLike, team: &Team) {
-    let (Scopes { methods, topics, post, history, admin }, default) =
-        (&team.scopes, Scopes::default());
-    let mut set = |key: &str, item: Option<Item>| match item {
-        None => _ = table.remove(key),
-        Some(item) => match table.get_mut(key) {
-            // The comment behind a value stays.
-            Some(old) if old.to_string().trim() == item.to_string().trim() => {}
-            _ => _ = table.insert(key, item),
-        },
-    };
-    let strings = |texts: Vec<String>| {
-        (!texts.is_empty()).then(|| value(texts.into_iter().collect::<Array>()))
+/// Sets the keys of a team that differ from those before. A key that has its default is removed.
+fn fill(table: &mut dyn TableLike, old: &Team, new: &Team) {
+    let default = Scopes::default();
+    let (was, is) = (&old.scopes, &new.scopes);
+    let mut set = |key: &str, item: Option<Item>| match (item, table.get_mut(key)) {
+        (None, _) => _ = table.remove(key),
+        (Some(item), None) => _ = table.insert(key, item),
+        (Some(mut item), Some(found)) => {
+            // The comment behind the value stays.
+            if let (Some(found), Some(item)) = (found.as_value(), item.as_value_mut()) {
+                *item.decor_mut() = found.decor().clone();
+            }
+            *found = item;
+        }
     };
     let switch = |on: bool, default: bool| (on != default).then(|| value(on));
-    let tokens: Array = team.tokens.iter().map(token).collect();
-    set("tokens", (!tokens.is_empty()).then(|| value(tokens)));
-    set("methods", strings(methods.iter().map(ToString::to_string).collect()));
-    set("topics", strings(topics.iter().map(ToString::to_string).collect()));
-    set("post", switch(*post, default.post));
-    set("history", switch(*history, default.history));
-    set("admin", switch(*admin, default.admin));
-    let Quotas { calls, bytes, filters, post_bytes } = team.quotas;
+    if was.methods != is.methods {
+        set("methods", strings(is.methods.iter().map(ToString::to_string)));
+    }
+    if was.topics != is.topics {
+        set("topics", strings(is.topics.iter().map(ToString::to_string)));
+    }
+    if was.post != is.post {
+        set("post", switch(is.post, default.post));
+    }
+    if was.history != is.history {
+        set("history", switch(is.history, default.history));
+    }
+    if was.admin != is.admin {
+        set("admin", switch(is.admin, default.admin));
+    }
+    if old.tokens != new.tokens {
+        fill_tokens(table, old, new);
+    }
+    if old.quotas != new.quotas {
+        fill_quotas(table, new.quotas);
+    }
+}
+
+/// An array of these texts; `None` if there are none.
+fn strings(texts: impl Iterator<Item = String>) -> Option<Item> {
+    let array: Array = texts.collect();
+    (!array.is_empty()).then(|| value(array))
+}
+
+/// Removes and adds tokens. The others stay as they are, with their comments.
+fn fill_tokens(table: &mut dyn TableLike, old: &Team, new: &Team) {
+    let added = new.tokens.iter().filter(|token| !old.tokens.contains(token)).map(token);
+    match table.get_mut("tokens").and_then(Item::as_array_mut) {
+        Some(array) => {
+            array.retain(|item| {
+                let text = item.as_str().or_else(|| item.as_inline_table()?.get("hash")?.as_str());
+                let hash = text.and_then(|text| text.parse::<TokenHash>().ok());
+                new.tokens.iter().any(|token| Some(token.hash) == hash)
+            });
+            added.for_each(|token| array.push(token));
+        }
+        None => _ = table.insert("tokens", value(added.collect::<Array>())),
+    }
+}
+
+/// Sets the quotas. A table with a header stays one.
+fn fill_quotas(table: &mut dyn TableLike, quotas: Quotas) {
+    let Quotas { calls, bytes, filters, post_bytes } = quotas;
     let limits = QUOTA_KEYS.iter().zip([calls, bytes, filters, post_bytes]);
     let given = limits.filter_map(|(key, limit)| Some((*key, i64::from(limit?.get()))));
     let given: Vec<(&str, i64)> = given.collect();
-    // A table with a header stays one.
     match table.get_mut("quota").and_then(Item::as_table_mut) {
         Some(old) if !given.is_empty() => {
             old.retain(|key, _| given.iter().any(|(name, _)| *name == key));
