@@ -13,9 +13,8 @@ use crate::call::stats::{Counters, RpcStats};
 use crate::config::{HttpSettings, RpcConfig, TeamsSettings, WsSettings};
 use crate::namespace::context::Context;
 use crate::team::Teams;
-use crate::team::accounts::Accounts;
+use crate::team::accounts::{Accounts, usage};
 use crate::team::change::TeamEditor;
-use crate::team::usage;
 use crate::transport::error::RpcError;
 use crate::transport::transports::Transports;
 

@@ -5,7 +5,6 @@
 
 pub(crate) mod account;
 pub(crate) mod accounts;
-pub(crate) mod bucket;
 pub(crate) mod change;
 pub(crate) mod door;
 pub(crate) mod keeper;
@@ -19,7 +18,6 @@ pub(crate) mod quotas;
 pub(crate) mod refusal;
 pub(crate) mod scopes;
 pub(crate) mod token_hash;
-pub(crate) mod usage;
 
 use name::TeamName;
 use quotas::Quotas;

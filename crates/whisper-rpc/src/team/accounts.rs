@@ -1,5 +1,7 @@
 //! All teams while the node runs.
 
+pub(crate) mod usage;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::UNIX_EPOCH;

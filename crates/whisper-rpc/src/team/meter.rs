@@ -1,5 +1,7 @@
 //! What a team uses, and whether it may use more.
 
+mod bucket;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,8 +9,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::team::bucket::Bucket;
 use crate::team::quotas::{OverQuota, Quota, Quotas};
+use bucket::Bucket;
 
 /// What a team uses. Everything is counted, whether it is limited or not.
 #[derive(Debug, Default)]
