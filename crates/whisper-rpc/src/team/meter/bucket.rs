@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_use_is_paid_by_the_next_ones_but_not_for_ever() {
+    fn a_large_use_is_paid_by_the_next_ones_within_a_limit() {
         let (mut bucket, now) = (Bucket::default(), Instant::now());
         assert_eq!(bucket.take(now, 10, 40), Ok(Duration::ZERO));
         assert_eq!(bucket.wait(now), Duration::from_secs(3));
