@@ -443,6 +443,7 @@ function ask() {
 // --- The connection ---
 
 let socket = null
+let token = '' // a node with teams asks for one
 
 function show(state, text) {
   const of = $('state')
@@ -453,7 +454,12 @@ function show(state, text) {
 }
 
 function connect() {
-  socket = new WebSocket(`ws://${location.host}/live`)
+  socket = new WebSocket(`ws://${location.host}/live`, token ? [`bearer.${token}`] : [])
+  let isOpen = false
+  socket.addEventListener('open', () => {
+    isOpen = true
+    $('entry').hidden = true
+  })
   socket.addEventListener('message', ({ data }) => {
     const { snapshot, explanation, refused } = JSON.parse(data)
     if (snapshot) {
@@ -463,11 +469,26 @@ function connect() {
     } else if (explanation) explained(explanation)
     else $('explanation').textContent = refused
   })
-  socket.addEventListener('close', () => {
+  socket.addEventListener('close', async () => {
     show('lost', 'no connection')
     before = null
-    setTimeout(connect, RETRY)
+    // A WebSocket does not tell why it was refused.
+    if (!isOpen && (await refusal()) === 401) {
+      show('closed', token ? 'the token is not that of an administrator' : 'needs a token')
+      token = ''
+      $('entry').hidden = false
+      $('token').focus()
+    } else setTimeout(connect, RETRY)
   })
+}
+
+/** The status of the node for a request without a handshake; 0 if it does not answer. */
+async function refusal() {
+  try {
+    return (await fetch('/live')).status
+  } catch {
+    return 0
+  }
 }
 
 function start() {
@@ -495,6 +516,12 @@ function start() {
   $('explain').addEventListener('submit', (event) => {
     event.preventDefault()
     ask()
+  })
+  $('entry').addEventListener('submit', (event) => {
+    event.preventDefault()
+    token = $('token').value.trim()
+    $('token').value = ''
+    connect()
   })
   connect()
 }
