@@ -1,7 +1,8 @@
 //! The dashboard: a web page that shows what the node does. It changes nothing.
 //!
 //! The metrics server serves it at `/`. The page opens one WebSocket at `/live`, over which it gets a snapshot each
-//! second, and asks what happened to an envelope. It shows peers and their addresses, so it is served only to this machine.
+//! second, and asks what happened to an envelope. It shows peers and their addresses, so it is served only to this machine. A
+//! node with teams asks for the token of an administrator.
 
 mod live;
 mod snapshot;
@@ -77,6 +78,10 @@ impl Dashboard {
                 refuse(StatusCode::METHOD_NOT_ALLOWED, "GET is the only method\n")
             }
             Some((_, kind, content)) => page(kind, content),
+            None if !self.sources.rpc.may_see_all(request.headers()) => {
+                let why = "the node has teams: show the token of an administrator\n";
+                refuse(StatusCode::UNAUTHORIZED, why)
+            }
             None => self.open(request),
         })
     }
@@ -95,11 +100,12 @@ impl Dashboard {
             return refuse(StatusCode::BAD_REQUEST, "the dashboard reads this path by WebSocket\n");
         };
         let (dashboard, stop) = (self.clone(), self.stop.clone());
+        let headers = request.headers().clone();
         self.tasks.spawn(async move {
             let _permit = permit;
             // An error means that the client has disconnected.
             if let Ok(upgraded) = upgrade.await {
-                stop.run_until_cancelled(live::serve(&dashboard, upgraded)).await;
+                stop.run_until_cancelled(live::serve(&dashboard, upgraded, &headers)).await;
             }
         });
         answer
@@ -146,7 +152,9 @@ mod tests {
     use p2p_server::{Config, Server};
     use p2p_world::SystemWorld;
     use whisper_protocol::Whisper;
-    use whisper_rpc::RpcConfig;
+    use whisper_rpc::{
+        RpcAccess, RpcConfig, RpcServer, Scopes, Team, TeamToken, Teams, TeamsSettings, TokenHash,
+    };
 
     use super::*;
 
@@ -170,15 +178,21 @@ mod tests {
         assert!(!is_same_origin(&no_host.body(()).unwrap()));
     }
 
-    #[tokio::test]
-    async fn the_dashboard_is_served_only_to_this_machine_and_to_its_own_page() {
+    /// A node whose JSON-RPC is only in this process.
+    async fn node(access: RpcAccess) -> (Dashboard, RpcServer, Server) {
         let whisper = Whisper::new(whisper_protocol::Config::default());
         let server = Server::start(Config::new(SecretKey::generate())).await.unwrap();
-        let rpc = RpcConfig { http: None, ws: None, ..RpcConfig::default() };
+        let rpc = RpcConfig { http: None, ws: None, access, ..RpcConfig::default() };
         let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
         let world = SystemWorld::shared();
         let sources = Sources { whisper, server: server.clone(), rpc: rpc.meter(), world };
         let dashboard = Dashboard::new(sources, TaskTracker::new(), CancellationToken::new());
+        (dashboard, rpc, server)
+    }
+
+    #[tokio::test]
+    async fn the_dashboard_is_served_only_to_this_machine_and_to_its_own_page() {
+        let (dashboard, rpc, server) = node(RpcAccess::Open).await;
         let answer = |method, path: &str, origin: &str, client: &str| {
             let request = Request::builder().method(method).uri(path);
             let request = request.header(header::HOST, "127.0.0.1:6060");
@@ -200,6 +214,36 @@ mod tests {
         assert_eq!(foreign, StatusCode::FORBIDDEN);
         assert_eq!(status(Method::GET, "/live", own, here), StatusCode::BAD_REQUEST);
         assert!(answer(Method::GET, "/metrics", own, here).is_none());
+        rpc.stop().await;
+        server.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_node_with_teams_shows_itself_to_administrators_only() {
+        let team = |name: &str, token: &str, admin| Team {
+            tokens: vec![TeamToken { hash: TokenHash::of(token), expires: None }],
+            scopes: Scopes { admin, ..Scopes::default() },
+            ..Team::new(name.parse().unwrap())
+        };
+        let (operators, payments) = ("operators-token-1", "payments-token-1");
+        let all = vec![team("operators", operators, true), team("payments", payments, false)];
+        let teams = Teams { teams: all.clone(), ipc: None };
+        let access = RpcAccess::Teams(TeamsSettings { teams, keeper: None });
+        let (dashboard, rpc, server) = node(access).await;
+        let status = |protocols: &str| {
+            let request = Request::builder().uri("/live").header(header::HOST, "127.0.0.1:6060");
+            let request = request.header(header::SEC_WEBSOCKET_PROTOCOL, protocols);
+            let mut request = request.body(()).unwrap();
+            dashboard.respond(&mut request, "127.0.0.1:4000".parse().unwrap()).unwrap().status()
+        };
+        let with = |token: &str| status(&format!("bearer.{token}"));
+        for token in ["", "another-token-16", payments] {
+            assert_eq!(with(token), StatusCode::UNAUTHORIZED, "{token}");
+        }
+        // It is no handshake, but it may enter.
+        assert_eq!(with(operators), StatusCode::BAD_REQUEST);
+        rpc.set_teams(Teams { teams: all[1..].to_vec(), ipc: None });
+        assert_eq!(with(operators), StatusCode::UNAUTHORIZED);
         rpc.stop().await;
         server.stop().await;
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use p2p_mux::{HistogramSample, Sample};
 use p2p_server::Server;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use crate::team::Teams;
 use crate::team::accounts::{Accounts, usage};
 use crate::team::change::TeamEditor;
 use crate::transport::error::RpcError;
+use crate::transport::token::shown_in_handshake;
 use crate::transport::transports::Transports;
 
 /// Starts the JSON-RPC servers of a node, given by its Whisper and its peers.
@@ -135,6 +137,15 @@ impl RpcMeter {
     /// Calls `each` with every histogram: how long calls take, by method.
     pub fn for_each_histogram(&self, mut each: impl FnMut(&HistogramSample<'_>)) {
         self.counters.timings.for_each(&mut each);
+    }
+
+    /// Whether a request may see all of the node: the node has no teams, or the request shows the token of a team that
+    /// administers it, in the header `Authorization` or as the sub-protocol of a WebSocket.
+    #[must_use]
+    pub fn may_see_all(&self, headers: &HeaderMap) -> bool {
+        let pass = || self.accounts.enter(&shown_in_handshake(headers));
+        !self.accounts.has_teams()
+            || pass().and_then(|pass| pass.check().ok()).is_some_and(|team| team.scopes.admin)
     }
 
     /// Calls `each` with every counter of every team. The label `team` is its name; of more than 100 teams, those behind the

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::Request;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+use http::{HeaderMap, Request};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -51,12 +52,16 @@ enum News {
 
 /// The answer to a handshake, and the connection after it; `None` if it is no handshake.
 pub(super) fn accept<B>(request: &mut Request<B>) -> Option<(Answer, OnUpgrade)> {
-    let answer = create_response_with_body(request, Full::<Bytes>::default).ok()?;
+    let mut answer = create_response_with_body(request, Full::<Bytes>::default).ok()?;
+    // The token, which is shown as a sub-protocol. Browsers close the connection if none is accepted.
+    if let Some(asked) = request.headers().get(SEC_WEBSOCKET_PROTOCOL) {
+        answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, asked.clone());
+    }
     Some((answer, hyper::upgrade::on(request)))
 }
 
-/// Sends snapshots and answers until the page is closed.
-pub(super) async fn serve(dashboard: &Dashboard, upgraded: Upgraded) {
+/// Sends snapshots and answers until the page is closed, or may no longer see the node. `headers`: those of the handshake.
+pub(super) async fn serve(dashboard: &Dashboard, upgraded: Upgraded, headers: &HeaderMap) {
     let config = WebSocketConfig::default()
         .read_buffer_size(4096)
         .max_message_size(Some(MAX_QUESTION))
@@ -74,7 +79,7 @@ pub(super) async fn serve(dashboard: &Dashboard, upgraded: Upgraded) {
                 Some(Ok(_)) => continue,
             },
         };
-        if send(&mut socket, &news).await.is_err() {
+        if !dashboard.sources.rpc.may_see_all(headers) || send(&mut socket, &news).await.is_err() {
             return;
         }
     }

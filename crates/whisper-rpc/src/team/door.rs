@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use crate::team::accounts::Accounts;
 use crate::team::pass::Pass;
-use crate::transport::token::{Token, shown, shown_in_sub_protocols};
+use crate::transport::token::{Token, shown, shown_in_handshake};
 
 /// Which requests and connections may enter, and in which team they are.
 #[derive(Debug)]
@@ -24,9 +24,7 @@ impl Door {
 
     /// The pass of a WebSocket handshake. A web page shows its token as a sub-protocol.
     pub(crate) fn enter_ws(&self, headers: &HeaderMap) -> Option<Pass> {
-        let all: Vec<_> =
-            shown(headers).into_iter().chain(shown_in_sub_protocols(headers)).collect();
-        self.enter_with(&all)
+        self.enter_with(&shown_in_handshake(headers))
     }
 
     fn enter_with(&self, tokens: &[&str]) -> Option<Pass> {

@@ -137,8 +137,13 @@ pub(crate) fn shown(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The tokens that a WebSocket handshake carries in its list of sub-protocols.
-pub(crate) fn shown_in_sub_protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+fn shown_in_sub_protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     sub_protocols(headers).filter_map(|name| name.strip_prefix(SUB_PROTOCOL))
+}
+
+/// All tokens that a WebSocket handshake carries.
+pub(crate) fn shown_in_handshake(headers: &HeaderMap) -> Vec<&str> {
+    shown(headers).into_iter().chain(shown_in_sub_protocols(headers)).collect()
 }
 
 /// The sub-protocol to accept in a handshake: the first that is not a token, or else the token. Browsers close the
