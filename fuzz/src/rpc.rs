@@ -14,7 +14,7 @@ pub fn rpc_request(data: &[u8]) {
     let runtime = runtime.unwrap_or_else(|error| panic!("a runtime: {error}"));
     let _inside = runtime.enter();
     let whisper = Whisper::new(Config::default());
-    let rpc = OfflineRpc::new(whisper).unwrap_or_else(|error| panic!("{error}"));
+    let rpc = OfflineRpc::new(whisper).expect("each method has its own name");
     let Some(answer) = rpc.answer(data) else {
         let calls = match serde_json::from_slice::<Vec<&RawValue>>(data) {
             Ok(batch) => batch,

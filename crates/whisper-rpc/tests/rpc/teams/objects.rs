@@ -1,6 +1,9 @@
 //! Objects of one team do not exist for another.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use whisper_protocol::{ArchiveId, ArchiveSettings, MemoryArchive};
 
 use crate::support::client::Client as _;
 use crate::support::eventually::eventually;
@@ -150,11 +153,10 @@ async fn an_explanation_counts_no_filters_of_another_team() {
 
 #[tokio::test]
 async fn a_cursor_of_another_team_is_refused() {
-    use crate::support::archive::MemoryArchive;
     let node = two_teams().await;
-    let archive = MemoryArchive::new();
-    node.whisper.record(std::sync::Arc::clone(&archive) as _);
-    node.whisper.serve_archive(archive, whisper_protocol::ArchiveSettings::default());
+    let archive = Arc::new(MemoryArchive::new(ArchiveId([7; 8])));
+    node.whisper.record(Arc::clone(&archive) as _);
+    node.whisper.serve_archive(archive, ArchiveSettings::default());
     let key = result(&node, "weather", "shh_newSymKey", json!([])).await;
     result(&node, "weather", "shh_post", json!([message(&key, TOPIC)])).await;
     let read = json!([{ "topics": [TOPIC] }]);
