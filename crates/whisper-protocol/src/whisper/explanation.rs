@@ -86,7 +86,7 @@ pub struct PooledEnvelope {
     /// Whether it waits to be opened.
     pub queued: bool,
     /// The filters on its topic, tried again for this explanation; at most
-    /// [`EXPLAINED_FILTERS`](crate::EXPLAINED_FILTERS).
+    /// [`EXPLAINED_FILTERS`].
     pub filters: Vec<FilterTrace>,
     /// Number of further filters on its topic.
     pub more_filters: usize,
