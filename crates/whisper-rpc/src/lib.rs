@@ -76,6 +76,8 @@ mod error_tests;
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(feature = "server")]
+mod lock;
+#[cfg(feature = "server")]
 mod namespace;
 #[cfg(feature = "server")]
 mod reload;

@@ -81,13 +81,7 @@ macro_rules! promises {
     };
 }
 
-promises! {
-    an_envelope_is_stored_once,
-    what_arrives_late_is_not_missed,
-    a_full_page_is_not_always_followed_by_another,
-    an_append_wakes_readers,
-    pages_have_limits
-}
+crate::promises::every!(promises);
 
 proptest! {
     // Few cases: each append waits for its group in real time.

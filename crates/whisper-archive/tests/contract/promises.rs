@@ -9,6 +9,20 @@ use whisper_protocol::{
 
 use crate::samples::{SENT, envelope, sample};
 
+/// Calls a macro with the names of the promises below.
+macro_rules! every {
+    ($macro:ident) => {
+        $macro! {
+            an_envelope_is_stored_once,
+            what_arrives_late_is_not_missed,
+            a_full_page_is_not_always_followed_by_another,
+            an_append_wakes_readers,
+            pages_have_limits
+        }
+    };
+}
+pub(crate) use every;
+
 /// Envelopes keep the number that they got first.
 pub(crate) async fn an_envelope_is_stored_once(archive: &dyn Archive) {
     let twice = vec![envelope(1, 1), envelope(1, 2), envelope(1, 1)];

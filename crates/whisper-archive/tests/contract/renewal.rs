@@ -1,7 +1,5 @@
 //! A database that is a copy, and may lack what the archive had.
 
-use std::time::Duration;
-
 use whisper_archive::PostgresArchive;
 use whisper_protocol::{Archive as _, HistoryFilter, HistoryQuery};
 
@@ -10,11 +8,9 @@ use crate::{
     samples::envelope,
 };
 
-/// Waits until the archive has another id than this one.
+/// Waits until the archive has another id than this one. It tells of that as of an arrival.
 async fn renewed(archive: &PostgresArchive, id: whisper_protocol::ArchiveId) {
-    while archive.id() == id {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    archive.newest().wait_for(|_| archive.id() != id).await.unwrap();
 }
 
 #[test]

@@ -132,10 +132,8 @@ impl Caller {
 
     /// The caller of one call of this method, if it is allowed.
     fn of_call(&self, method: &str) -> Result<Self, CallError> {
-        // Every method has a rule.
-        let rule = MethodRule::of(method);
-        let permit = rule.map(|rule| Permit::new(self.pass.clone(), rule)).transpose()?;
-        Ok(Self { permit: permit.map(Arc::new), ..self.clone() })
+        let permit = Permit::new(self.pass.clone(), MethodRule::of(method))?;
+        Ok(Self { permit: Some(Arc::new(permit)), ..self.clone() })
     }
 
     /// Puts an answer or a notification into the outbox, if there is one.

@@ -5,13 +5,14 @@
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use p2p_world::HashMap;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard, Notify};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::stats::Counters;
+use crate::lock::lock;
 
 /// How often a request is in memory while it is carried out: its JSON, its arguments, and their values.
 const REQUEST_COPIES: usize = 3;
@@ -81,7 +82,7 @@ impl MemoryBudget {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Weak<ClientMemory>>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.clients)
     }
 }
 

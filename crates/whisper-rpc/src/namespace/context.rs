@@ -150,9 +150,9 @@ pub fn openrpc(api: &[Namespace]) -> Value {
 /// The namespace that must be configured for a method. A method of `shh` that changes the whole node is served only where
 /// `admin` is.
 fn needed(namespace: Namespace, signature: &Signature) -> Namespace {
-    let class = MethodRule::of(signature.name).map(|rule| rule.class);
+    let class = MethodRule::of(signature.name).class;
     match namespace {
-        Namespace::Shh if class == Some(MethodClass::Administration) => Namespace::Admin,
+        Namespace::Shh if class == MethodClass::Administration => Namespace::Admin,
         _ => namespace,
     }
 }

@@ -1,7 +1,8 @@
 //! Changes of the teams that administrators make while the node runs.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::lock::lock;
 use crate::team::account::TeamAccount;
 use crate::team::accounts::Accounts;
 use crate::team::keeper::TeamKeeper;
@@ -104,7 +105,7 @@ impl TeamEditor {
         name: &TeamName,
         edit: impl FnOnce(Option<&Team>) -> Result<(Option<Team>, T), TeamChangeError>,
     ) -> Result<T, TeamChangeError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(&self.turn);
         if !self.accounts.has_teams() {
             return Err(TeamChangeError::NoTeams);
         }

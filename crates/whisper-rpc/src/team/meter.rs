@@ -3,12 +3,13 @@
 mod bucket;
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use crate::lock::lock;
 use crate::team::quotas::{OverQuota, Quota, Quotas};
 use bucket::Bucket;
 
@@ -165,11 +166,6 @@ impl AlivePosts {
             enough(left).then_some(*expiry)
         })
     }
-}
-
-/// Poisoning is ignored: the data is always consistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use p2p_world::{HashMap, HashSet};
 use whisper_protocol::{FilterError, FilterId, FilterSpec, PartialTopic, Whisper};
 
+use crate::lock::lock;
 use crate::team::quotas::OverQuota;
 
 /// Maximum number of posts whose receipts a team can ask for. The node itself remembers about as many.
@@ -114,11 +115,6 @@ impl Objects {
     pub(crate) fn has_post(&self, hash: &[u8; 32]) -> bool {
         lock(&self.posts).hashes.contains(hash)
     }
-}
-
-/// Poisoning is ignored: the data is always consistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Whether a call is allowed, when it begins and while it lasts.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use whisper_protocol::PartialTopic;
 
+use crate::lock::lock;
 use crate::team::Team;
 use crate::team::method_rule::MethodRule;
 use crate::team::pass::Pass;
@@ -28,7 +29,7 @@ impl Permit {
     /// The call uses these topics; none: all topics.
     pub(crate) fn use_topics(&self, topics: Vec<PartialTopic>) -> Result<(), Refusal> {
         self.pass.check()?.scopes.permit_topics(&topics)?;
-        *self.topics.lock().unwrap_or_else(PoisonError::into_inner) = Some(topics);
+        *lock(&self.topics) = Some(topics);
         Ok(())
     }
 
@@ -39,7 +40,7 @@ impl Permit {
 
     fn check(&self, team: &Team) -> Result<(), Refusal> {
         team.scopes.permit(self.rule)?;
-        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let topics = lock(&self.topics);
         topics.as_ref().map_or(Ok(()), |topics| team.scopes.permit_topics(topics))
     }
 }

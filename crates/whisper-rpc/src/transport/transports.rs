@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use jsonrpsee::core::RegisterMethodError;
@@ -19,6 +19,7 @@ use crate::call::error::CallError;
 use crate::call::memory::MemoryBudget;
 use crate::call::stats::Counters;
 use crate::config::{HttpSettings, RpcAccess, RpcConfig, RpcLimits, WsSettings};
+use crate::lock::lock;
 use crate::namespace::Namespace;
 use crate::team::accounts::Accounts;
 use crate::team::door::Door;
@@ -347,9 +348,4 @@ async fn secure(
         None => Some(Either::Left(stream)),
         Some(tls) => tls.accept(stream, limits).await.map(Either::Right),
     }
-}
-
-/// Poisoning is ignored: the data behind these locks is always consistent.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

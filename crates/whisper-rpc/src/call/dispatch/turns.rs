@@ -1,13 +1,15 @@
 //! Which batch computes next: one at a time, fair over clients by the time that their calls take.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use fair_queue::RoundRobin;
 use p2p_world::HashMap;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use whisper_protocol::Client;
+
+use crate::lock::lock;
 
 /// What a client may compute in one turn, in microseconds.
 const QUANTUM_MICROS: u32 = 1000;
@@ -83,7 +85,7 @@ impl Turns {
     }
 
     fn lock(&self) -> MutexGuard<'_, TurnState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

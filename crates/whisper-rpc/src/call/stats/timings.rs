@@ -1,9 +1,11 @@
 //! How long calls take, by method.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use p2p_mux::{Histogram, HistogramSample, Metric};
+
+use crate::lock::lock;
 
 const CALL_DURATION: Metric =
     Metric::histogram("rpc_call_duration_seconds", "Time to answer a call, by method");
@@ -19,13 +21,13 @@ pub(crate) struct CallTimings(Mutex<MethodTimings>);
 impl CallTimings {
     /// The histograms of these methods.
     pub(crate) fn of(&self, methods: impl Iterator<Item = &'static str>) -> MethodTimings {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.0);
         methods.map(|method| (method, Arc::clone(all.entry(method).or_default()))).collect()
     }
 
     /// Calls `each` with the histogram of every method that was called.
     pub(crate) fn for_each(&self, each: &mut dyn FnMut(&HistogramSample<'_>)) {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let all = lock(&self.0).clone();
         for (method, histogram) in all {
             let value = histogram.snapshot();
             if value.count() > 0 {
