@@ -20,7 +20,8 @@ pub enum Ending {
         /// How many of them acknowledged it.
         acknowledged: usize,
     },
-    /// No peer kept it, and at least one refused it. This is the last refusal.
+    /// No peer kept it, and at least one refused it. This is the last refusal. A peer that refused it for its work or topic may
+    /// still take it later, when it asks for less: it keeps such an envelope for a while.
     Refused {
         /// The peer that refused it.
         peer: NodeId,

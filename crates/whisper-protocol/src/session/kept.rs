@@ -9,7 +9,8 @@
 //!   peer sent it. The peer was not told yet, the line was slow, or the envelope was early. It is processed again when
 //!   the node requires less work or wants more topics.
 //!
-//! Both share one room for each peer. If the session ends before, nothing is lost: peers send all live envelopes that the node
+//! Both share one room for each peer. If it is full, an early envelope takes the place of refused ones: they may never be
+//! wanted again, and it will be. If the session ends before, nothing is lost: peers send all live envelopes that the node
 //! wants to a new connection.
 
 use std::{
@@ -167,11 +168,20 @@ impl Kept {
         self.len() < MAX_KEPT && self.bytes + envelope.raw().len() <= MAX_KEPT_BYTES
     }
 
+    /// Makes room for an early envelope: forgets refused ones, those that live longest first. Returns whether there is room.
+    fn make_room(&mut self, envelope: &Envelope) -> bool {
+        while !self.has_room(envelope) {
+            let Some((_, (refused, _))) = self.refused.pop_last() else { return false };
+            self.bytes -= refused.raw().len();
+        }
+        true
+    }
+
     /// Keeps an envelope that was sent `ahead` seconds in the future. Returns whether it was kept.
     fn keep_early(&mut self, envelope: &Envelope, ahead: u32) -> bool {
         let Some(sent) = envelope.sent().filter(|_| ahead <= MAX_AHEAD_SECS) else { return false };
         let key = (sent, *envelope.hash());
-        if !self.has_room(envelope) || self.early.contains_key(&key) {
+        if self.early.contains_key(&key) || !self.make_room(envelope) {
             return false;
         }
         self.bytes += envelope.raw().len();
@@ -191,8 +201,8 @@ impl Kept {
         }
         self.bytes += envelope.raw().len();
         self.refused.insert(key, (envelope.detached(), obstacle));
-        // The node may require less since the envelope was refused.
-        self.examined = None;
+        // The node may require less since the envelope was refused. Otherwise the others need not be examined again.
+        self.examined = self.examined.filter(|wanted| !obstacle.is_met_by(envelope, wanted));
         self.update_memory();
         true
     }
