@@ -91,13 +91,14 @@ fn simulate(settings: &Settings) -> Outcome {
 impl Outcome {
     /// The promise that does not hold, if there is one.
     fn broken_promise(&self) -> Option<String> {
+        // A run that a violation ended says nothing about what would have come later.
+        if let Some(violation) = &self.violation {
+            return Some(violation.name.clone());
+        }
         if self.doubled > 0 {
             return Some("nothing comes twice".to_owned());
         }
-        if self.missed > 0 {
-            return Some("what is stored comes".to_owned());
-        }
-        self.violation.as_ref().map(|violation| violation.name.clone())
+        (self.missed > 0).then(|| "what is stored comes".to_owned())
     }
 }
 

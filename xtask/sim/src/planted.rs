@@ -75,7 +75,17 @@ fn run_archives(settings: &Settings, bug: Bug) -> bool {
     if fails_without {
         println!("{:22} FAILS WITHOUT IT", bug.name());
     }
-    !fails_without
+    let faults = usize::try_from(kills).unwrap_or(usize::MAX);
+    is_small(settings, bug, nodes, faults) && !fails_without
+}
+
+/// Whether a reduced scenario is small. If it is not, says so.
+fn is_small(settings: &Settings, bug: Bug, nodes: usize, faults: usize) -> bool {
+    let is_small = nodes <= MAX_NODES && faults <= MAX_FAULTS;
+    if settings.shrink && !is_small {
+        println!("{:22} NOT SMALL: at most {MAX_NODES} nodes and {MAX_FAULTS} faults", bug.name());
+    }
+    !settings.shrink || is_small
 }
 
 /// Reduces a seed that found a bug. Returns whether it is small, and does not fail without the bug.
@@ -98,8 +108,7 @@ fn report(settings: &Settings, bug: Bug, took: Duration, violation: &Violation) 
         "{:22} {seeds:6} {took:8.1}  {nodes:5} {faults:6} {reduced:8.1}  {promise}",
         bug.name()
     );
-    let is_small = !settings.shrink || nodes <= MAX_NODES && faults <= MAX_FAULTS;
-    is_small && holds_without(settings, bug, &small)
+    is_small(settings, bug, nodes, faults) && holds_without(settings, bug, &small)
 }
 
 fn holds_without(settings: &Settings, bug: Bug, small: &Scenario) -> bool {

@@ -132,7 +132,15 @@ impl Settings {
         if settings.nodes < 2 {
             return Err("--nodes needs at least 2".to_owned());
         }
+        if settings.mode == Mode::Clocks && settings.minutes < 2 {
+            return Err(
+                "clocks needs at least --minutes 2: nothing is posted in the last".to_owned()
+            );
+        }
         match (&settings.trace, &settings.html) {
+            (Some(_) | None, Some(_)) | (Some(_), None) if settings.mode != Mode::Scenario => {
+                Err("--trace and --html are for the scenarios faults and quiet".to_owned())?;
+            }
             (Some(_), Some(_)) => Err("--trace and --html are not possible together".to_owned())?,
             (None, None) => {}
             _ if settings.seeds.count > 1 => {

@@ -48,9 +48,11 @@ impl Found {
         for try_settings in smaller.into_iter().filter(|_| shrink) {
             let kills = try_settings.kills.min(small.kills);
             let readers = try_settings.readers.min(small.readers);
+            if (kills, readers) == (small.kills, small.readers) {
+                continue;
+            }
             let settings = Settings { kills, readers, ..try_settings };
-            let is_smaller = (kills, readers) != (small.kills, small.readers);
-            if let Some(broken) = simulate(&settings).broken_promise().filter(|_| is_smaller) {
+            if let Some(broken) = simulate(&settings).broken_promise() {
                 (small, promise) = (settings, broken);
             }
         }

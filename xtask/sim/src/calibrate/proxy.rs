@@ -75,10 +75,11 @@ impl Proxy {
         tokio::spawn(async move {
             while let Some((read, bytes)) = due.recv().await {
                 sleep_until(read + latency).await;
+                // Without the time to write: only the lateness of the timer belongs to the line.
+                line.took.lock().unwrap_or_else(PoisonError::into_inner).push(read.elapsed());
                 if to.write_all(&bytes).await.is_err() {
                     return;
                 }
-                line.took.lock().unwrap_or_else(PoisonError::into_inner).push(read.elapsed());
             }
         });
         let mut buffer = vec![0; 64 * 1024];

@@ -32,6 +32,9 @@ const TTLS: [u32; 2] = [50, 500];
 /// The most seconds by which a clock may be ahead and not be proven wrong: what is left of the usual time to live.
 const UNSEEN: i32 = 55;
 
+/// The most seconds by which a clock may be behind and not be proven wrong: envelopes may come so much from the future.
+const BEHIND: i32 = 10;
+
 /// Until then some clocks are not corrected yet.
 const LEARNT: Duration = Duration::from_secs(60);
 
@@ -118,7 +121,8 @@ fn check_clocks(members: &Members, clocks: &[i32]) -> Result<(), Broken> {
     for (node, wrong) in clocks.iter().enumerate() {
         let correction = members.member(node).map_or(0, |it| it.whisper.info().clock_correction);
         let left = wrong + correction;
-        if left.abs() > if *wrong == 0 { 0 } else { UNSEEN } {
+        let allowed = if *wrong == 0 { 0..=0 } else { -BEHIND..=UNSEEN };
+        if !allowed.contains(&left) {
             let text = format!(
                 "the clock of node {node} is wrong by {wrong} s, corrected by {correction} s"
             );
