@@ -159,7 +159,12 @@ fn static_program(workspace: &Workspace, to: &Path) -> Result<Option<PathBuf>, F
     }
     build(&["build", "--release", "--package", "whisper-node", "--target", STATIC])?;
     let built = workspace.target_dir.join(STATIC).join("release").join("whisper-node");
-    strip(&built, to).map(Some)
+    let file = strip(&built, to)?;
+    // A linker from the environment can make a program that needs a library after all, and then does not start.
+    if !process::works(&mut program(&file.to_string_lossy(), root(), &["demo"])) {
+        return Err(Failure::new(format!("{} does not run", file.display())));
+    }
+    Ok(Some(file))
 }
 
 /// Writes the checksums of the files, if the program for that is there.
