@@ -1,6 +1,6 @@
 //! The handle of a running server.
 
-mod access;
+pub(crate) mod access;
 mod describe;
 pub(crate) mod pair;
 mod protocols;
@@ -175,7 +175,14 @@ impl Server {
     /// The connected peers, ordered by [`PeerInfo::id`].
     #[must_use]
     pub fn peers(&self) -> Vec<PeerInfo> {
-        describe::peers(&self.context)
+        describe::peers(&self.context).into_iter().map(|(info, _)| info).collect()
+    }
+
+    /// The connected peers with the counters of their connections, ordered by [`PeerInfo::id`].
+    #[must_use]
+    pub fn peers_with_stats(&self) -> Vec<(PeerInfo, p2p_mux::ConnectionStats)> {
+        let peers = describe::peers(&self.context).into_iter();
+        peers.map(|(info, peer)| (info, peer.stats())).collect()
     }
 
     /// Number of connected peers.
@@ -326,8 +333,15 @@ impl Server {
     /// are those of [`Server::for_each_counter`].
     #[must_use]
     pub fn drops(&self) -> Vec<Dropped> {
+        self.drops_and_counters(|_| {})
+    }
+
+    /// The [drops](Self::drops). Calls `each` with [every counter](Self::for_each_counter), in the same walk over all
+    /// connections.
+    pub fn drops_and_counters(&self, mut each: impl FnMut(&Counted<'_>)) -> Vec<Dropped> {
         let mut drops = Vec::new();
         self.for_each_counter(|counted| {
+            each(counted);
             let Some(reason) = counted.reason else { return };
             let (name, count) = (reason.to_string(), counted.sample.value);
             // Messages are counted for each sub-protocol.

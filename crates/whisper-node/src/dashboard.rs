@@ -4,8 +4,11 @@
 //! second, and asks what happened to an envelope. It shows peers and their addresses, so it is served only to this machine. A
 //! node with teams asks for the token of an administrator.
 
+mod feed;
 mod live;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::metrics::Sources;
+use feed::Feed;
 
 /// The files of the page: path, media type, content.
 const FILES: [(&str, &str, &str); 3] = [
@@ -46,15 +50,19 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 #[derive(Clone, Debug)]
 pub(crate) struct Dashboard {
     sources: Sources,
+    feed: Feed,
     pages: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Dashboard {
-    /// `tasks` gets a task for each open page, which ends with `stop`.
+    /// `tasks` gets a task for the snapshots and one for each open page, which end with `stop`.
     pub(crate) fn new(sources: Sources, tasks: TaskTracker, stop: CancellationToken) -> Self {
-        Self { sources, pages: Arc::new(Semaphore::new(MAX_PAGES)), tasks, stop }
+        let feed = Feed::default();
+        let (snapshots, until) = (feed.clone().run(sources.clone()), stop.clone());
+        tasks.spawn(async move { _ = until.run_until_cancelled(snapshots).await });
+        Self { sources, feed, pages: Arc::new(Semaphore::new(MAX_PAGES)), tasks, stop }
     }
 
     /// Answers a request for the page or its WebSocket; `None` if the path is none of theirs. `client`: the other end of
@@ -144,121 +152,4 @@ fn refuse(status: StatusCode, why: impl Into<Bytes>) -> Answer {
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     answer
-}
-
-#[cfg(test)]
-mod tests {
-    use p2p_identity::SecretKey;
-    use p2p_server::{Config, Server};
-    use p2p_world::SystemWorld;
-    use whisper_protocol::Whisper;
-    use whisper_rpc::{
-        RpcAccess, RpcConfig, RpcServer, Scopes, Team, TeamToken, Teams, TeamsSettings, TokenHash,
-    };
-
-    use super::*;
-
-    #[test]
-    fn only_the_page_itself_and_programs_may_connect() {
-        let from = |origin: Option<&str>| {
-            let request = Request::builder().header(header::HOST, "127.0.0.1:6060");
-            let request = match origin {
-                Some(origin) => request.header(header::ORIGIN, origin),
-                None => request,
-            };
-            is_same_origin(&request.body(()).unwrap())
-        };
-        assert!(from(None) && from(Some("http://127.0.0.1:6060")));
-        for other in
-            ["http://127.0.0.1:6061", "https://127.0.0.1:6060", "http://evil.example", "null"]
-        {
-            assert!(!from(Some(other)), "{other}");
-        }
-        let no_host = Request::builder().header(header::ORIGIN, "http://127.0.0.1:6060");
-        assert!(!is_same_origin(&no_host.body(()).unwrap()));
-    }
-
-    /// A node whose JSON-RPC is only in this process.
-    async fn node(access: RpcAccess) -> (Dashboard, RpcServer, Server) {
-        let whisper = Whisper::new(whisper_protocol::Config::default());
-        let server = Server::start(Config::new(SecretKey::generate())).await.unwrap();
-        let rpc = RpcConfig { http: None, ws: None, access, ..RpcConfig::default() };
-        let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
-        let world = SystemWorld::shared();
-        let sources = Sources { whisper, server: server.clone(), rpc: rpc.meter(), world };
-        let dashboard = Dashboard::new(sources, TaskTracker::new(), CancellationToken::new());
-        (dashboard, rpc, server)
-    }
-
-    #[tokio::test]
-    async fn the_dashboard_is_served_only_to_this_machine_and_to_its_own_page() {
-        let (dashboard, rpc, server) = node(RpcAccess::Open).await;
-        let answer = |method, path: &str, origin: &str, client: &str| {
-            let request = Request::builder().method(method).uri(path);
-            let request = request.header(header::HOST, "127.0.0.1:6060");
-            let mut request = request.header(header::ORIGIN, origin).body(()).unwrap();
-            dashboard.respond(&mut request, client.parse().unwrap())
-        };
-        let status = |method, path: &str, origin: &str, client: &str| {
-            answer(method, path, origin, client).unwrap().status()
-        };
-        let (own, here) = ("http://127.0.0.1:6060", "127.0.0.1:4000");
-        let page = answer(Method::GET, "/", own, "[::ffff:127.0.0.1]:4000").unwrap();
-        assert_eq!(page.status(), StatusCode::OK);
-        assert_eq!(page.headers()[header::CONTENT_SECURITY_POLICY], POLICY);
-        for path in ["/", "/dashboard.js", "/live"] {
-            assert_eq!(status(Method::GET, path, own, "10.0.0.7:4000"), StatusCode::FORBIDDEN);
-            assert_eq!(status(Method::POST, path, own, here), StatusCode::METHOD_NOT_ALLOWED);
-        }
-        let foreign = status(Method::GET, "/live", "http://evil.example", here);
-        assert_eq!(foreign, StatusCode::FORBIDDEN);
-        assert_eq!(status(Method::GET, "/live", own, here), StatusCode::BAD_REQUEST);
-        assert!(answer(Method::GET, "/metrics", own, here).is_none());
-        rpc.stop().await;
-        server.stop().await;
-    }
-
-    #[tokio::test]
-    async fn a_node_with_teams_shows_itself_to_administrators_only() {
-        let team = |name: &str, token: &str, admin| Team {
-            tokens: vec![TeamToken { hash: TokenHash::of(token), expires: None }],
-            scopes: Scopes { admin, ..Scopes::default() },
-            ..Team::new(name.parse().unwrap())
-        };
-        let (operators, payments) = ("operators-token-1", "payments-token-1");
-        let all = vec![team("operators", operators, true), team("payments", payments, false)];
-        let teams = Teams { teams: all.clone(), ipc: None };
-        let access = RpcAccess::Teams(TeamsSettings { teams, keeper: None });
-        let (dashboard, rpc, server) = node(access).await;
-        let status = |protocols: &str| {
-            let request = Request::builder().uri("/live").header(header::HOST, "127.0.0.1:6060");
-            let request = request.header(header::SEC_WEBSOCKET_PROTOCOL, protocols);
-            let mut request = request.body(()).unwrap();
-            dashboard.respond(&mut request, "127.0.0.1:4000".parse().unwrap()).unwrap().status()
-        };
-        let with = |token: &str| status(&format!("bearer.{token}"));
-        for token in ["", "another-token-16", payments] {
-            assert_eq!(with(token), StatusCode::UNAUTHORIZED, "{token}");
-        }
-        // It is no handshake, but it may enter.
-        assert_eq!(with(operators), StatusCode::BAD_REQUEST);
-        rpc.set_teams(Teams { teams: all[1..].to_vec(), ipc: None });
-        assert_eq!(with(operators), StatusCode::UNAUTHORIZED);
-        rpc.stop().await;
-        server.stop().await;
-    }
-
-    #[test]
-    fn the_page_needs_nothing_but_its_own_files() {
-        for (path, _, content) in FILES {
-            for foreign in ["http://", "https://", "//cdn", "@import", "url("] {
-                let found = content.replace("http://www.w3.org/2000/svg", "").contains(foreign);
-                assert!(!found, "{path} has {foreign}");
-            }
-            // Names of peers and messages are text, not HTML.
-            for unsafe_call in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write"] {
-                assert!(!content.contains(unsafe_call), "{path} has {unsafe_call}");
-            }
-        }
-    }
 }

@@ -107,7 +107,7 @@ pub use {
     team::{Team, TeamToken, Teams},
     transport::error::{RpcError, Transport},
     transport::tls::{Tls, TlsContent, TlsError},
-    transport::token::{Token, TokenError},
+    transport::token::{Token, TokenError, accepted_sub_protocol},
     transport::vhosts::VirtualHosts,
     web_name::{WebNameError, WebSetting},
 };

@@ -63,8 +63,8 @@ fn record(context: &Context, enode: &Enode) -> Option<Record> {
     context.discovery.record().or_else(announced)
 }
 
-/// All peers, ordered by [`PeerInfo::id`].
-pub(super) fn peers(context: &Context) -> Vec<PeerInfo> {
+/// All peers, ordered by [`PeerInfo::id`], with their connections.
+pub(super) fn peers(context: &Context) -> Vec<(PeerInfo, Peer)> {
     let state = context.state();
     let describe =
         |connected: &ConnectedPeer| (peer_info(&state, connected), connected.peer.clone());
@@ -75,7 +75,7 @@ pub(super) fn peers(context: &Context) -> Vec<PeerInfo> {
     let finish = |(mut info, peer): (PeerInfo, Peer)| {
         // Outside the lock, since this runs code of the sub-protocols.
         info.protocols = peer_protocols(&protocols, &peer);
-        info
+        (info, peer)
     };
     peers.into_iter().map(finish).collect()
 }

@@ -10,18 +10,17 @@ use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use whisper_rpc::accepted_sub_protocol;
 use whisper_rpc::types::ExplanationJson;
 
 use super::snapshot::{Snapshot, explain};
 use super::{Answer, Dashboard};
-
-/// Time between two snapshots.
-const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Maximum time to send a snapshot. A page that does not read is closed.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,7 +42,7 @@ struct Question {
 /// What the page is sent.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum News {
+pub(super) enum News {
     Snapshot(Box<Snapshot>),
     Explanation(Box<ExplanationJson>),
     /// Why a question has no answer.
@@ -53,9 +52,8 @@ enum News {
 /// The answer to a handshake, and the connection after it; `None` if it is no handshake.
 pub(super) fn accept<B>(request: &mut Request<B>) -> Option<(Answer, OnUpgrade)> {
     let mut answer = create_response_with_body(request, Full::<Bytes>::default).ok()?;
-    // The token, which is shown as a sub-protocol. Browsers close the connection if none is accepted.
-    if let Some(asked) = request.headers().get(SEC_WEBSOCKET_PROTOCOL) {
-        answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, asked.clone());
+    if let Some(accepted) = accepted_sub_protocol(request.headers()) {
+        answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, accepted);
     }
     Some((answer, hyper::upgrade::on(request)))
 }
@@ -68,32 +66,44 @@ pub(super) async fn serve(dashboard: &Dashboard, upgraded: Upgraded, headers: &H
         .max_frame_size(Some(MAX_QUESTION));
     let io = TokioIo::new(upgraded);
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let mut ticks = interval(INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut snapshots = dashboard.feed.subscribe();
     loop {
         let news = tokio::select! {
-            _ = ticks.tick() => News::Snapshot(Box::new(Snapshot::of(&dashboard.sources))),
+            changed = snapshots.changed() => match changed {
+                Ok(()) => snapshots.borrow_and_update().clone(),
+                Err(_) => return,
+            },
             message = socket.next() => match message {
-                Some(Ok(Message::Text(text))) => answer(dashboard, &text).await,
+                Some(Ok(Message::Text(text))) => match json(&answer(dashboard, &text).await) {
+                    Some(json) => json,
+                    None => return,
+                },
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => continue,
             },
         };
-        if !dashboard.sources.rpc.may_see_all(headers) || send(&mut socket, &news).await.is_err() {
+        if !dashboard.sources.rpc.may_see_all(headers) || send(&mut socket, news).await.is_err() {
             return;
         }
     }
 }
 
-async fn send(socket: &mut WebSocketStream<TokioIo<Upgraded>>, news: &News) -> Result<(), Error> {
-    let json = match serde_json::to_string(news) {
-        Ok(json) => json,
+/// The text of an answer.
+fn json(answer: &News) -> Option<Utf8Bytes> {
+    match serde_json::to_string(answer) {
+        Ok(json) => Some(json.into()),
         Err(error) => {
-            tracing::error!(%error, "a snapshot for the dashboard cannot be written as JSON");
-            return Err(Error::ConnectionClosed);
+            tracing::error!(%error, "an answer for the dashboard cannot be written as JSON");
+            None
         }
-    };
-    match timeout(SEND_TIMEOUT, socket.send(Message::text(json))).await {
+    }
+}
+
+async fn send<Io: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<Io>,
+    json: Utf8Bytes,
+) -> Result<(), Error> {
+    match timeout(SEND_TIMEOUT, socket.send(Message::Text(json))).await {
         Ok(sent) => sent,
         Err(_) => {
             tracing::debug!("a dashboard does not read: it is closed");
@@ -132,6 +142,32 @@ fn hash(text: &str) -> Result<[u8; 32], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_does_not_read_is_closed() {
+        let (near, mut far) = tokio::io::duplex(1000);
+        let mut socket = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let start = tokio::time::Instant::now();
+        let mut sent = 0;
+        while send(&mut socket, "x".repeat(400).into()).await.is_ok() {
+            sent += 1;
+            assert!(sent < 10, "nobody has read them");
+        }
+        assert_eq!(start.elapsed(), SEND_TIMEOUT);
+        // One that reads is sent more.
+        let (near, mut reading) = tokio::io::duplex(1000);
+        let mut socket = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let read = async { tokio::io::copy(&mut reading, &mut tokio::io::sink()).await };
+        let write = async {
+            for _ in 0..100 {
+                send(&mut socket, "x".repeat(400).into()).await.unwrap();
+            }
+            drop(socket);
+        };
+        let (read, ()) = tokio::join!(read, write);
+        assert!(read.unwrap() > 40_000);
+        tokio::io::AsyncWriteExt::shutdown(&mut far).await.unwrap();
+    }
 
     #[test]
     fn a_question_is_a_hash() {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use p2p_mux::Sample;
-use p2p_server::{PeerInfo, Server};
+use p2p_mux::{ConnectionStats, Sample, SlotStats};
+use p2p_server::PeerInfo;
 use serde::Serialize;
 use whisper_protocol::Whisper;
 use whisper_rpc::types::{
@@ -63,32 +63,26 @@ struct PostRow {
 impl Snapshot {
     pub(super) fn of(sources: &Sources) -> Self {
         let Sources { whisper, server, world, .. } = sources;
-        let dials = DialStateJson::all(server, &**world).into_iter();
+        let (metrics, drops) = counted(sources);
         let at = world.unix_time().duration_since(std::time::UNIX_EPOCH);
         Self {
             at: at.map_or(0, |since| since.as_secs()),
             node: server.node_info().into(),
-            peers: server.peers().into_iter().map(|info| PeerRow::of(info, server)).collect(),
-            dials: dials.filter(|dial| !dial.connected).take(MAX_ROWS).collect(),
-            drops: drops(whisper, server),
+            peers: server.peers_with_stats().into_iter().map(PeerRow::of).collect(),
+            dials: DialStateJson::not_connected(server, &**world, MAX_ROWS),
+            drops,
             posts: whisper.latest_posts(MAX_ROWS).iter().map(PostRow::of).collect(),
-            metrics: metrics(sources),
+            metrics,
         }
     }
 }
 
 impl PeerRow {
-    fn of(info: PeerInfo, server: &Server) -> Self {
-        let key = format!("0x{}", info.node_id);
-        let stats = server.peer(&info.node_id).map(|peer| peer.stats());
-        let slots = stats.as_ref().map_or_else(Default::default, |stats| &stats.slots[..]);
-        let sum = |of: fn(&p2p_mux::SlotStats) -> u64| slots.iter().map(of).sum();
+    fn of((info, stats): (PeerInfo, ConnectionStats)) -> Self {
+        let sum = |of: fn(&SlotStats) -> u64| stats.slots.iter().map(of).sum();
         Self {
-            key,
-            round_trip: stats
-                .as_ref()
-                .and_then(|stats| stats.round_trip)
-                .map(|time| time.as_secs_f64() * 1000.0),
+            key: format!("0x{}", info.node_id),
+            round_trip: stats.round_trip.map(|time| time.as_secs_f64() * 1000.0),
             bytes_in: sum(|slot| slot.traffic.bytes_in),
             bytes_out: sum(|slot| slot.traffic.bytes_out),
             queued: sum(|slot| slot.queued_out),
@@ -104,19 +98,14 @@ impl PostRow {
     }
 }
 
-fn drops(whisper: &Whisper, server: &Server) -> Vec<DroppedJson> {
-    let whisper = whisper.drops().into_iter().map(DroppedJson::from);
-    let server = server.drops().into_iter().map(DroppedJson::from);
-    whisper.chain(server).filter(|dropped| dropped.count > 0).collect()
-}
-
-fn metrics(sources: &Sources) -> BTreeMap<String, u64> {
+/// The counters and gauges, and the reasons that occurred. The connections are walked once for both.
+fn counted(sources: &Sources) -> (BTreeMap<String, u64>, Vec<DroppedJson>) {
     let mut metrics = BTreeMap::new();
     let mut add = |sample: &Sample<'_>| {
         metrics.insert(name(sample), sample.value);
     };
     sources.whisper.stats().for_each_sample(&mut add);
-    sources.server.for_each_counter(|counted| add(&counted.sample));
+    let of_server = sources.server.drops_and_counters(|counted| add(&counted.sample));
     sources.rpc.stats().for_each_sample(&mut add);
     let info = sources.whisper.info();
     let gauges = [
@@ -126,7 +115,9 @@ fn metrics(sources: &Sources) -> BTreeMap<String, u64> {
         ("whisper_filters", info.filters as u64),
     ];
     metrics.extend(gauges.map(|(name, value)| (name.to_owned(), value)));
-    metrics
+    let of_whisper = sources.whisper.drops().into_iter().map(DroppedJson::from);
+    let drops = of_whisper.chain(of_server.into_iter().map(DroppedJson::from));
+    (metrics, drops.filter(|dropped| dropped.count > 0).collect())
 }
 
 /// The name with its labels, as in `/metrics`.

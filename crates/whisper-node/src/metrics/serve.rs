@@ -168,7 +168,11 @@ async fn answer(stream: TcpStream, client: SocketAddr, context: Arc<Context>) {
         return;
     }
     let service = service_fn(move |mut request| {
-        let response = context.respond(&mut request, client);
+        let mut response = context.respond(&mut request, client);
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
         async move { Ok::<_, Infallible>(response) }
     });
     // The error is ignored: the client disconnected, or sent no HTTP.
@@ -176,7 +180,6 @@ async fn answer(stream: TcpStream, client: SocketAddr, context: Arc<Context>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
-        .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await;

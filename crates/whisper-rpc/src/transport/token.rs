@@ -146,9 +146,10 @@ pub(crate) fn shown_in_handshake(headers: &HeaderMap) -> Vec<&str> {
     shown(headers).into_iter().chain(shown_in_sub_protocols(headers)).collect()
 }
 
-/// The sub-protocol to accept in a handshake: the first that is not a token, or else the token. Browsers close the
-/// connection if a page asks for sub-protocols and none is accepted.
-pub(crate) fn accepted_sub_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
+/// The sub-protocol to accept in the handshake of a WebSocket that may show a token: the first that is not a token, or else the
+/// token. Browsers close the connection if a page asks for sub-protocols and none is accepted.
+#[must_use]
+pub fn accepted_sub_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
     let plain = sub_protocols(headers).find(|name| !name.starts_with(SUB_PROTOCOL));
     let name = plain.or_else(|| sub_protocols(headers).next())?;
     HeaderValue::from_str(name).ok()

@@ -9,7 +9,7 @@ use whisper_node::{Node, NodeConfig};
 use whisper_protocol::{FilterKey, FilterSpec, Post, Recipient, Topic};
 use whisper_rpc::RpcConfig;
 
-use crate::cli::console::print;
+use crate::cli::console::{announce, print};
 use crate::cli::failure::Failure;
 
 /// The nodes. Each is connected to the next one and to the one after it.
@@ -61,8 +61,13 @@ async fn talk(nodes: &[Node], opens: bool) -> Result<(), Failure> {
     print(&format!(
         "{count} nodes in this process post one message a second. The dashboard of {name}:\n  {url}\nCtrl-C stops them."
     ))?;
-    if opens && !open(&url).await {
-        print("(No browser could be opened from here: open the page yourself.)")?;
+    if opens {
+        // Beside the posts: some openers run the browser themselves, and end with it.
+        tokio::spawn(async move {
+            if !open(&url).await {
+                announce("(No browser could be opened from here: open the page yourself.)");
+            }
+        });
     }
     let mut watches = Vec::new();
     for node in nodes {

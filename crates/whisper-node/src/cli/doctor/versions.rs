@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use whisper_rpc::types::{NodeInfoJson, PeerInfoJson};
 
 use super::finding::{Finding, warning};
+use crate::cli::console::one_line;
 
 /// The version of this program, as in the name of a node.
 const OWN: &str = concat!("v", env!("CARGO_PKG_VERSION"));
@@ -26,7 +27,10 @@ pub(super) fn check(node: &NodeInfoJson, peers: &[PeerInfoJson]) -> Vec<Finding>
     }
     findings.extend(others.into_iter().map(|(other, count)| {
         warning(
-            format!("the node runs version {running}, and {count} of its peers run {other}"),
+            format!(
+                "the node runs version {running}, and {count} of its peers run {}",
+                one_line(other)
+            ),
             "upgrade the older ones: until then both use what both have",
         )
     }));
@@ -46,7 +50,9 @@ fn speaks_whisper(peer: &PeerInfoJson) -> bool {
 
 fn without_whisper(peer: &PeerInfoJson) -> Finding {
     let id = peer.id.get(..8).unwrap_or(&peer.id);
-    let (name, offered) = (&peer.name, peer.caps.join(", "));
+    // The peer chose both.
+    let offered = peer.caps.join(", ");
+    let (name, offered) = (one_line(&peer.name), one_line(&offered));
     warning(
         format!("the peer {id}… ({name}) does not speak Whisper: it offers {offered}"),
         "switch Whisper on there (go-ethereum: --shh), or do without its messages",
@@ -82,5 +88,12 @@ mod tests {
         let what =
             "the peer 01234567… (Geth/v1.9.6) does not speak Whisper: it offers eth/63, les/2";
         assert_eq!(found, [what]);
+
+        // Text that would clear the screen, and look like findings.
+        let found = findings(&own, &[("x\u{1b}[2J\nerror: y", &["eth/63\n"])]);
+        let what = "the peer 01234567… (x\\u001b[2J\\u000aerror: y) does not speak Whisper: it offers eth/63\\u000a";
+        assert_eq!(found, [what]);
+        let found = findings(&own, &[("WhisperNode/v1\n/linux", whisper)]);
+        assert!(found[0].ends_with("1 of its peers run v1\\u000a"), "{found:?}");
     }
 }

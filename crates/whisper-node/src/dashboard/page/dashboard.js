@@ -453,8 +453,21 @@ function show(state, text) {
   }
 }
 
+function askForToken(why) {
+  show('closed', why)
+  token = ''
+  $('entry').hidden = false
+  $('token').focus()
+}
+
 function connect() {
-  socket = new WebSocket(`ws://${location.host}/live`, token ? [`bearer.${token}`] : [])
+  try {
+    socket = new WebSocket(`ws://${location.host}/live`, token ? [`bearer.${token}`] : [])
+  } catch {
+    // It is sent as the name of a sub-protocol, which may not have all characters of a token.
+    askForToken('a browser cannot send a token with / or = : make another one')
+    return
+  }
   let isOpen = false
   socket.addEventListener('open', () => {
     isOpen = true
@@ -470,24 +483,26 @@ function connect() {
     else $('explanation').textContent = refused
   })
   socket.addEventListener('close', async () => {
-    show('lost', 'no connection')
     before = null
     // A WebSocket does not tell why it was refused.
-    if (!isOpen && (await refusal()) === 401) {
-      show('closed', token ? 'the token is not that of an administrator' : 'needs a token')
-      token = ''
-      $('entry').hidden = false
-      $('token').focus()
-    } else setTimeout(connect, RETRY)
+    const { status, text } = isOpen ? {} : await refusal()
+    if (status === 401) {
+      askForToken(token ? 'the token is not that of an administrator' : 'needs a token')
+      return
+    }
+    if (status === 403 || status === 503) show('refused', text)
+    else show('lost', 'no connection')
+    setTimeout(connect, RETRY)
   })
 }
 
-/** The status of the node for a request without a handshake; 0 if it does not answer. */
+/** What the node says to the same request without a handshake; the status is 0 if it does not answer. */
 async function refusal() {
   try {
-    return (await fetch('/live')).status
+    const answer = await fetch('/live', { headers: token ? { Authorization: `Bearer ${token}` } : {} })
+    return { status: answer.status, text: (await answer.text()).trim() }
   } catch {
-    return 0
+    return { status: 0, text: '' }
   }
 }
 

@@ -27,6 +27,14 @@ impl DialStateJson {
         server.dial_states().into_iter().map(|state| Self::of(state, clocks)).collect()
     }
 
+    /// Nodes that are not connected, at most `most`.
+    #[must_use]
+    pub fn not_connected(server: &Server, world: &dyn World, most: usize) -> Vec<Self> {
+        let clocks = Clocks::read(world);
+        let states = server.dial_states().into_iter().filter(|state| !state.connected);
+        states.take(most).map(|state| Self::of(state, clocks)).collect()
+    }
+
     fn of(state: DialState, clocks: Clocks) -> Self {
         let DialState { id, enode, kind, trusted, connected, next, last, .. } = state;
         let outcome = |at: SystemTime, why: String| OutcomeJson { at: of_system_time(at), why };

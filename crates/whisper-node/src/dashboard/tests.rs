@@ -1,0 +1,309 @@
+//! The page and its WebSocket, as a browser opens them.
+
+use std::net::SocketAddr;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use p2p_identity::SecretKey;
+use p2p_server::{Config, Server};
+use p2p_world::SystemWorld;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+use whisper_protocol::{FilterKey, FilterSpec, Post, Recipient, Topic, Whisper};
+use whisper_rpc::{
+    RpcAccess, RpcConfig, RpcServer, Scopes, Team, TeamToken, Teams, TeamsSettings, TokenHash,
+};
+
+use super::*;
+use crate::metrics::{self, MetricsServer};
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// A node whose JSON-RPC is only in this process.
+struct Running {
+    whisper: Whisper,
+    server: Server,
+    rpc: RpcServer,
+    metrics: MetricsServer,
+}
+
+impl Running {
+    async fn start(access: RpcAccess) -> Self {
+        let whisper = Whisper::new(whisper_protocol::Config::default());
+        let server = Server::start(Config::new(SecretKey::generate())).await.unwrap();
+        let rpc = RpcConfig { http: None, ws: None, access, ..RpcConfig::default() };
+        let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
+        let sources = Sources {
+            whisper: whisper.clone(),
+            server: server.clone(),
+            rpc: rpc.meter(),
+            world: SystemWorld::shared(),
+        };
+        let metrics = metrics::serve(([127, 0, 0, 1], 0).into(), sources).await.unwrap();
+        Self { whisper, server, rpc, metrics }
+    }
+
+    fn sources(&self) -> Sources {
+        Sources {
+            whisper: self.whisper.clone(),
+            server: self.server.clone(),
+            rpc: self.rpc.meter(),
+            world: SystemWorld::shared(),
+        }
+    }
+
+    /// A dashboard without a socket.
+    fn dashboard(&self) -> Dashboard {
+        Dashboard::new(self.sources(), TaskTracker::new(), CancellationToken::new())
+    }
+
+    /// Opens the WebSocket of the page. `protocols`: those that it asks for.
+    async fn open(&self, protocols: &str) -> Result<(Socket, Option<String>), Error> {
+        open(self.metrics.addr(), protocols).await
+    }
+
+    async fn stop(self) {
+        self.metrics.stop().await;
+        self.rpc.stop().await;
+        self.server.stop().await;
+        self.whisper.stop().await;
+    }
+}
+
+async fn open(addr: SocketAddr, protocols: &str) -> Result<(Socket, Option<String>), Error> {
+    let mut request = format!("ws://{addr}/live").into_client_request()?;
+    if !protocols.is_empty() {
+        let protocols = HeaderValue::from_str(protocols).unwrap();
+        request.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocols);
+    }
+    let (socket, answer) = client_async(request, TcpStream::connect(addr).await?).await?;
+    let accepted = answer.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
+    Ok((socket, accepted.map(|name| name.to_str().unwrap().to_owned())))
+}
+
+/// The next text; `None` at the end of the connection.
+async fn next(socket: &mut Socket) -> Option<Value> {
+    loop {
+        match socket.next().await? {
+            Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+            Ok(Message::Close(_)) | Err(_) => return None,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// The next snapshot, or explanation.
+async fn next_of(socket: &mut Socket, kind: &str) -> Value {
+    loop {
+        let news = next(socket).await.expect("the connection is open");
+        if let Some(found) = news.get(kind) {
+            return found.clone();
+        }
+    }
+}
+
+fn team(name: &str, token: &str, admin: bool) -> Team {
+    Team {
+        tokens: vec![TeamToken { hash: TokenHash::of(token), expires: None }],
+        scopes: Scopes { admin, ..Scopes::default() },
+        ..Team::new(name.parse().unwrap())
+    }
+}
+
+const OPERATORS: &str = "operators-token-1";
+const PAYMENTS: &str = "payments-token-1";
+
+fn teams() -> Teams {
+    let all = vec![team("operators", OPERATORS, true), team("payments", PAYMENTS, false)];
+    Teams { teams: all, ipc: None }
+}
+
+fn access() -> RpcAccess {
+    RpcAccess::Teams(TeamsSettings { teams: teams(), keeper: None })
+}
+
+#[tokio::test]
+async fn all_pages_get_the_same_snapshots_each_second() {
+    let node = Running::start(RpcAccess::Open).await;
+    let (mut one, _) = node.open("").await.unwrap();
+    let first = next_of(&mut one, "snapshot").await;
+    assert_eq!(first["node"]["enode"], node.server.enode().to_string());
+    assert_eq!(first["peers"], serde_json::json!([]));
+    assert_eq!(first["metrics"]["p2p_peers"], 0);
+    let (mut other, _) = node.open("").await.unwrap();
+    let (of_one, of_other) =
+        tokio::join!(next_of(&mut one, "snapshot"), next_of(&mut other, "snapshot"));
+    assert_eq!(of_one, of_other);
+    // When the last page has gone and another one comes, it gets them again.
+    drop((one, other));
+    let (mut third, _) = node.open("").await.unwrap();
+    next_of(&mut third, "snapshot").await;
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn an_explanation_shortens_the_ids_of_filters() {
+    let node = Running::start(RpcAccess::Open).await;
+    let key = node.whisper.keys().symmetric_from_password("swordfish");
+    let spec = FilterSpec::new(FilterKey::Symmetric(key)).topic(Topic(*b"dash"));
+    let filter = node.whisper.subscribe(spec).unwrap().to_string();
+    let post = Post { topic: Topic(*b"dash"), ..Post::new(Recipient::Symmetric(key)) };
+    let receipt = node.whisper.post(post).await.unwrap();
+    let (mut page, _) = node.open("").await.unwrap();
+    let question = format!("{{\"explain\":\"0x{}\"}}", hex::encode(receipt.hash()));
+    page.send(Message::text(question)).await.unwrap();
+    let explanation = next_of(&mut page, "explanation").await;
+    let shown = explanation["pooled"]["filters"][0]["id"].as_str().unwrap().to_owned();
+    assert!(shown.len() == 8 && filter.starts_with(&shown), "{shown} of {filter}");
+    assert!(!explanation.to_string().contains(&filter));
+    page.send(Message::text("{\"explain\":\"0x07\"}")).await.unwrap();
+    let refused = next_of(&mut page, "refused").await;
+    assert!(refused.as_str().unwrap().contains("64 hexadecimal digits"), "{refused}");
+    // A question that is too long ends the connection.
+    page.send(Message::text("x".repeat(1000))).await.unwrap();
+    while next(&mut page).await.is_some() {}
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_revoked_token_closes_an_open_page() {
+    let node = Running::start(access()).await;
+    let (mut page, accepted) = node.open(&format!("bearer.{OPERATORS}, other")).await.unwrap();
+    assert_eq!(accepted.as_deref(), Some("other"), "one of those that were asked for");
+    next_of(&mut page, "snapshot").await;
+    node.rpc.set_teams(Teams { teams: teams().teams.split_off(1), ipc: None });
+    while next(&mut page).await.is_some() {}
+    let Err(Error::Http(answer)) = node.open(&format!("bearer.{OPERATORS}")).await else {
+        panic!("the token is revoked");
+    };
+    assert_eq!(answer.status(), 401);
+    node.stop().await;
+}
+
+/// A page that reads nothing must not hold up the end of the node.
+#[tokio::test]
+async fn stopping_closes_open_pages_even_if_they_do_not_read() {
+    let node = Running::start(RpcAccess::Open).await;
+    let (mut page, _) = node.open("").await.unwrap();
+    next_of(&mut page, "snapshot").await;
+    let (silent, _) = node.open("").await.unwrap();
+    let (addr, stopped) = (node.metrics.addr(), node.stop());
+    let ((), ended) = tokio::join!(stopped, async {
+        while next(&mut page).await.is_some() {}
+        true
+    });
+    assert!(ended && open(addr, "").await.is_err());
+    drop(silent);
+}
+
+/// One page that does not read must not delay the others, and its place is free when it is closed.
+#[tokio::test]
+async fn a_page_that_does_not_read_delays_no_other() {
+    let node = Running::start(RpcAccess::Open).await;
+    let mut silent = Vec::new();
+    for _ in 1..MAX_PAGES {
+        silent.push(node.open("").await.unwrap().0);
+    }
+    let (mut page, _) = node.open("").await.unwrap();
+    for _ in 0..3 {
+        next_of(&mut page, "snapshot").await;
+    }
+    let Err(Error::Http(answer)) = node.open("").await else { panic!("{MAX_PAGES} are open") };
+    assert_eq!(answer.status(), 503);
+    silent.pop().unwrap().close(None).await.unwrap();
+    // The node frees the place when it has read that.
+    let reopened = async {
+        loop {
+            if let Ok((page, _)) = node.open("").await {
+                break page;
+            }
+            next_of(&mut page, "snapshot").await;
+        }
+    };
+    next_of(&mut reopened.await, "snapshot").await;
+    node.stop().await;
+}
+
+#[test]
+fn only_the_page_itself_and_programs_may_connect() {
+    let from = |origin: Option<&str>| {
+        let request = Request::builder().header(header::HOST, "127.0.0.1:6060");
+        let request = match origin {
+            Some(origin) => request.header(header::ORIGIN, origin),
+            None => request,
+        };
+        is_same_origin(&request.body(()).unwrap())
+    };
+    assert!(from(None) && from(Some("http://127.0.0.1:6060")));
+    for other in ["http://127.0.0.1:6061", "https://127.0.0.1:6060", "http://evil.example", "null"]
+    {
+        assert!(!from(Some(other)), "{other}");
+    }
+    let no_host = Request::builder().header(header::ORIGIN, "http://127.0.0.1:6060");
+    assert!(!is_same_origin(&no_host.body(()).unwrap()));
+}
+
+#[tokio::test]
+async fn the_dashboard_is_served_only_to_this_machine_and_to_its_own_page() {
+    let node = Running::start(RpcAccess::Open).await;
+    let dashboard = node.dashboard();
+    let answer = |method, path: &str, origin: &str, client: &str| {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(header::HOST, "127.0.0.1:6060");
+        let mut request = request.header(header::ORIGIN, origin).body(()).unwrap();
+        dashboard.respond(&mut request, client.parse().unwrap())
+    };
+    let status = |method, path: &str, origin: &str, client: &str| {
+        answer(method, path, origin, client).unwrap().status()
+    };
+    let (own, here) = ("http://127.0.0.1:6060", "127.0.0.1:4000");
+    let page = answer(Method::GET, "/", own, "[::ffff:127.0.0.1]:4000").unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    assert_eq!(page.headers()[header::CONTENT_SECURITY_POLICY], POLICY);
+    for path in ["/", "/dashboard.js", "/live"] {
+        assert_eq!(status(Method::GET, path, own, "10.0.0.7:4000"), StatusCode::FORBIDDEN);
+        assert_eq!(status(Method::POST, path, own, here), StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let foreign = status(Method::GET, "/live", "http://evil.example", here);
+    assert_eq!(foreign, StatusCode::FORBIDDEN);
+    assert_eq!(status(Method::GET, "/live", own, here), StatusCode::BAD_REQUEST);
+    assert!(answer(Method::GET, "/metrics", own, here).is_none());
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_with_teams_shows_itself_to_administrators_only() {
+    let node = Running::start(access()).await;
+    let dashboard = node.dashboard();
+    let status = |protocols: &str| {
+        let request = Request::builder().uri("/live").header(header::HOST, "127.0.0.1:6060");
+        let request = request.header(header::SEC_WEBSOCKET_PROTOCOL, protocols);
+        let mut request = request.body(()).unwrap();
+        dashboard.respond(&mut request, "127.0.0.1:4000".parse().unwrap()).unwrap().status()
+    };
+    let with = |token: &str| status(&format!("bearer.{token}"));
+    for token in ["", "another-token-16", PAYMENTS] {
+        assert_eq!(with(token), StatusCode::UNAUTHORIZED, "{token}");
+    }
+    // It is no handshake, but it may enter.
+    assert_eq!(with(OPERATORS), StatusCode::BAD_REQUEST);
+    node.rpc.set_teams(Teams { teams: teams().teams.split_off(1), ipc: None });
+    assert_eq!(with(OPERATORS), StatusCode::UNAUTHORIZED);
+    node.stop().await;
+}
+
+#[test]
+fn the_page_needs_nothing_but_its_own_files() {
+    for (path, _, content) in FILES {
+        for foreign in ["http://", "https://", "//cdn", "@import", "url("] {
+            let found = content.replace("http://www.w3.org/2000/svg", "").contains(foreign);
+            assert!(!found, "{path} has {foreign}");
+        }
+        // Names of peers and messages are text, not HTML.
+        for unsafe_call in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write"] {
+            assert!(!content.contains(unsafe_call), "{path} has {unsafe_call}");
+        }
+    }
+}
