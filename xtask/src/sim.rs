@@ -76,7 +76,9 @@ pub(crate) fn test(workspace: &Workspace) -> Result<(), Failure> {
     let (one, two) = (traces(&program, "1")?, traces(&program, "2")?);
     same(&one, &two)?;
     // A hundredth of what `archives` simulates.
-    process::run(std::process::Command::new(&program).args(["archive", "--kills", "10"]))
+    process::run(std::process::Command::new(&program).args(["archive", "--kills", "10"]))?;
+    // A hundredth of what `traced` simulates.
+    process::run(std::process::Command::new(&program).args(["trace", "--posts", "100"]))
 }
 
 /// Simulates the same networks with the optimized program. It must do the same.
@@ -106,6 +108,11 @@ fn same(one: &str, other: &str) -> Result<(), Failure> {
     }
     let text = format!("the same seeds did not do the same: `{one}` and `{other}`");
     Err(Failure::new(text))
+}
+
+/// 10 000 messages are traced under faults, and every answer is true.
+pub(crate) fn traced() -> Result<(), Failure> {
+    run(&["trace", "--posts", "10000"].map(str::to_owned))
 }
 
 /// Archives and their readers, with as much going wrong as in years.

@@ -184,7 +184,7 @@ pub use observed::{
 #[doc(no_inline)]
 pub use p2p_discovery;
 pub use proxy::{Proxy, ProxyError, ProxyRefuseReason, ProxyUrlError};
-pub use server::{Server, pair::pair};
+pub use server::{Server, access::NamedNodes, pair::pair};
 pub use slots::{Admission, Direction, Limits, Slots};
 
 /// The examples in the README compile and run like those of this documentation.

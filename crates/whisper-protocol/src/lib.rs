@@ -114,13 +114,16 @@ pub use relay::trace::{EnvelopeSource, PeerTrace};
 pub use relay::unsent_reason::{SkippedPeers, UnsentReason};
 pub use stats::{
     ArchiveStats, DeliveryStats, EnvelopeStats, ExtensionStats, FaultStats, LimitStats, PostStats,
-    Reason, RejectedStats, RelayStats, SessionStats, Stats, StatsCounter, StatsGroup, WorkStats,
+    Reason, RejectedStats, RelayStats, SessionStats, Stats, StatsCounter, StatsGroup, TraceStats,
+    WorkStats,
 };
 pub use whisper::describe::rule_name;
 pub use whisper::explanation::{
     EXPLAINED_FILTERS, EnvelopeState, Explanation, FilterOutcome, FilterTrace, PooledEnvelope,
 };
 pub use whisper::history::StoredMessages;
+pub use whisper::trace::wire as trace_1;
+pub use whisper::trace::{NotSent, Trace, TraceOff, TraceSettings, TracedNode};
 pub use whisper::{Info, MessageSizeError, NoSuchPeer, Whisper};
 #[doc(no_inline)]
 pub use whisper_envelope::{Bloom, Dialect, Envelope, Message, PartialTopic, SymmetricKey, Topic};

@@ -175,6 +175,18 @@ stats! {
         }
     }
 
+    /// Questions of peers what happened to an envelope, over trace/1.
+    trace: TraceStats = "whisper_trace" by each {
+        count {
+            /// Questions that were answered.
+            answered: TraceAnswered,
+        }
+        drop {
+            /// A question of a peer that asks too much, answered with nothing.
+            refused: TraceRefused,
+        }
+    }
+
     /// Limits on what peers send and are sent.
     limits: LimitStats = "whisper_limits" by each {
         count {

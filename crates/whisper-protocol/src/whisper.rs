@@ -6,6 +6,7 @@ pub(crate) mod history;
 mod info;
 mod mail;
 mod node;
+pub(crate) mod trace;
 
 use std::{future::Future, sync::Arc};
 
@@ -252,8 +253,7 @@ impl Whisper {
         self.node.publisher.receipt(hash)
     }
 
-    /// The receipts of at most `count` posts of this node, the newest first, while they are remembered
-    /// ([`ReceiptSettings::tracked`](crate::ReceiptSettings::tracked)).
+    /// The receipts of at most `count` posts of this node, the newest first, as far as they are remembered.
     #[must_use]
     pub fn latest_posts(&self, count: usize) -> Vec<Receipt> {
         self.node.publisher.latest(count)

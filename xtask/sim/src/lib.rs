@@ -38,6 +38,7 @@ pub fn run(args: &[String]) -> ExitCode {
     }
     let done = match args.split_first() {
         Some((first, rest)) if first == "archive" => archive::run(rest),
+        Some((first, rest)) if first == "trace" => scenario::trace::run(rest),
         _ => run_scenario(args),
     };
     match done {

@@ -18,6 +18,8 @@ Scenarios:
   calibrate a network that is simulated and over real sockets, which must agree
   archive   two archives and their readers, with late envelopes, kills and power losses, and an archive away for an hour;
             options: --seed, --envelopes N (10000), --kills N (10), --readers N (2), --hours N (2)
+  trace     nodes say where messages are while others are killed and lines are cut; their answers are compared with the truth;
+            options: --seed, --posts N (100), --nodes N (20), --degree N (6)
   planted [BUG]...
             `faults`, or `archive`, with one planted bug after the other, each of which must be found within the seeds (1000)
 

@@ -148,6 +148,8 @@ pub(super) const STEPS: &[Step] = &[
         |_| sim::archives(),
     )
     .long(),
+    step("traced", "10 000 traces of messages are true, while nodes are killed", |_| sim::traced())
+        .long(),
     step("optimized", "the optimized simulator does what the other one does", sim::optimized)
         .long(),
     step("calibrate", "a simulated network does what a real one does", |_| sim::calibrate()).long(),

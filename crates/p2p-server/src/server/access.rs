@@ -1,6 +1,10 @@
 //! The access rules of a running server.
 
-use std::time::Duration;
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use p2p_mux::identity::NodeId;
 
@@ -8,8 +12,32 @@ use super::Server;
 use crate::{
     access::{Access, Ban, BanTarget, InboundSettings, NetRestrict},
     clock::now,
+    context::Context,
     slots::Limits,
 };
+
+/// Says which nodes the operator of a server has named: as allowed, or as trusted. It does not keep the server running, so a
+/// sub-protocol may own it.
+#[derive(Clone)]
+pub struct NamedNodes(Weak<Context>);
+
+impl NamedNodes {
+    /// Whether a node is on the list of allowed nodes, or is trusted. Without a list all nodes may be peers, but none is named by
+    /// it. False after the end of the server.
+    #[must_use]
+    pub fn contains(&self, id: &NodeId) -> bool {
+        let Some(context) = self.0.upgrade() else { return false };
+        let state = context.state();
+        let allowed = state.peering.access().nodes.as_ref();
+        state.peering.is_trusted(id) || allowed.is_some_and(|nodes| nodes.contains(id))
+    }
+}
+
+impl fmt::Debug for NamedNodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NamedNodes")
+    }
+}
 
 /// The access rules. A change applies as soon as the method returns, to connections in progress, to later
 /// ones and to peers. Excluded peers get the reason and are gone within a second.
@@ -89,6 +117,12 @@ impl Server {
         self.context.state().peering.set_limits(limits, &inbound);
         // There may be a free slot now.
         self.context.wakers.wake_all();
+    }
+
+    /// Says which nodes the operator has named.
+    #[must_use]
+    pub fn named_nodes(&self) -> NamedNodes {
+        NamedNodes(Arc::downgrade(&self.context))
     }
 
     fn read_access<T>(&self, read: impl FnOnce(&Access) -> T) -> T {

@@ -1,6 +1,6 @@
-//! Archives: that of this node, and those of its peers.
+//! What nodes ask each other beside Whisper: what archives have, and what happened to an envelope.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use p2p_identity::NodeId;
 use p2p_mux::{Channel, Exit, Protocol};
@@ -18,6 +18,7 @@ use crate::{
     delivery::mailbox::Mailbox,
     delivery::message::ReceivedMessage,
     keys::id::FilterId,
+    whisper::trace::{self, Trace, TraceOff, TraceSettings},
 };
 
 /// Opens stored envelopes as a filter would, made by [`Whisper::stored_messages`].
@@ -148,5 +149,43 @@ impl Whisper {
     pub fn stored_messages(&self, spec: FilterSpec) -> Result<StoredMessages, FilterError> {
         let filter = Filter::new(spec, &self.keys, Mailbox::new(self.node.mailbox))?;
         Ok(StoredMessages(Arc::new(filter)))
+    }
+
+    /// The sub-protocol `trace/1`, for a server: nodes ask each other what happened to an envelope. It keeps the node alive.
+    /// From now on [`trace`](Self::trace) asks the peers with this sub-protocol.
+    #[must_use]
+    pub fn trace_protocol(&self, settings: TraceSettings) -> Protocol {
+        self.node.traces.set(settings);
+        let whisper = self.clone();
+        Protocol::new(
+            trace::wire::NAME,
+            trace::wire::VERSION,
+            trace::wire::LENGTH,
+            move |peer, channel| whisper.attach_trace(peer.id(), channel),
+        )
+    }
+
+    /// Runs `trace/1` with a peer over a channel, until the channel closes, the node stops or the peer violates the protocol. At
+    /// once over if the peer may not trace, or without [`trace_protocol`](Self::trace_protocol).
+    pub fn attach_trace(
+        &self,
+        peer: NodeId,
+        channel: Channel,
+    ) -> impl Future<Output = Result<(), Exit>> + Send + use<> {
+        let traces = Arc::clone(&self.node.traces);
+        self.node.tasks.track_future(traces.run(peer, channel))
+    }
+
+    /// Asks all nodes that consent what happened to an envelope: the peers, their peers, and so on. It takes as long as the
+    /// slowest of them, at most `time`, which is at most ten seconds. At the end of that time, what has come is returned.
+    ///
+    /// It follows this envelope: the others of the same post ([`Explanation::envelopes`](crate::Explanation::envelopes)) are
+    /// envelopes of their own.
+    ///
+    /// # Errors
+    ///
+    /// [`TraceOff`]: the node does not speak `trace/1`.
+    pub async fn trace(&self, hash: [u8; 32], time: Duration) -> Result<Trace, TraceOff> {
+        self.node.traces.ask(hash, time).await
     }
 }

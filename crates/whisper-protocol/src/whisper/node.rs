@@ -29,6 +29,7 @@ use crate::{
     relay::relays::Relays,
     session::context::SessionContext,
     stats::counters::Counters,
+    whisper::trace::{LocalRecord, peers::TracePeers},
 };
 
 /// All parts of a node. Its tasks end when this is dropped.
@@ -39,6 +40,7 @@ pub(super) struct Node {
     pub(super) subscriptions: Arc<Subscriptions>,
     pub(super) direct: Arc<DirectSender>,
     pub(super) archives: Arc<ArchivePeers>,
+    pub(super) traces: Arc<TracePeers>,
     pub(super) miner: Miner,
     /// The limits of each filter's mailbox.
     pub(super) mailbox: QueueLimits,
@@ -95,6 +97,7 @@ impl Node {
         spawn_resealer(&tasks, &context, miner.clone());
         Self {
             archives: tasks.archives(&context),
+            traces: tasks.traces(&context, pools),
             context: Arc::new(context),
             publisher,
             subscriptions,
@@ -122,6 +125,15 @@ impl Tasks {
         let (world, tracker) = (Arc::clone(&self.world), self.tracker.clone());
         let counters = Arc::clone(&context.counters);
         Arc::new(ArchivePeers::new(world, tracker, context.stop.clone(), counters))
+    }
+
+    fn traces(&self, context: &SessionContext, relays: Arc<Relays>) -> Arc<TracePeers> {
+        let (counters, stop) = (Arc::clone(&context.counters), context.stop.clone());
+        let local = LocalRecord::new(relays, Arc::clone(&counters));
+        let clock = context.corrector.corrected();
+        let traces = Arc::new(TracePeers::new(local, counters, clock, stop.clone()));
+        self.spawn_until(&stop, Arc::clone(&traces).run_timeouts());
+        traces
     }
 
     /// Starts a task that ends when the node stops.

@@ -28,6 +28,7 @@ mod reasons;
 mod receipts;
 mod rejections;
 mod support;
+mod tracing;
 mod two_dialects;
 mod two_nodes;
 mod two_worlds;

@@ -8,14 +8,17 @@ use crate::support::{
 use std::num::NonZeroU32;
 
 use bytes::Bytes;
-use p2p_identity::SecretKey;
+use p2p_identity::{NodeId, SecretKey};
+use p2p_mux::Channel;
 use tokio::task::yield_now;
 use whisper_envelope::{Ciphertext, Dialect, Draft, Unsealed};
 use whisper_pow::Policy;
 use whisper_protocol::{
     Bloom, Config, Dropped, Envelope, EnvelopeOutcome, FilterKey, FilterSettings, FilterSpec,
     Interest, MAX_MESSAGE_SIZE, PeerSettings, QueueLimits, QueueSettings, Rate, RateLimits, Reason,
-    Remote, Topic, Whisper, packet::SyncRequest,
+    Remote, Topic, TraceSettings, Whisper,
+    packet::SyncRequest,
+    trace_1::{QuestionId, TraceMessage, TraceQuestion, TraceStatus},
 };
 
 fn dropped(node: &Whisper, reason: Reason) -> Dropped {
@@ -53,6 +56,29 @@ async fn after_direct(node: Whisper, envelope: &Envelope, times: usize) -> Whisp
     }
     drop(peer.channel);
     let _ = peer.session.await.unwrap();
+    node
+}
+
+/// A node that a peer has asked too much over `trace/1`.
+async fn after_questions() -> Whisper {
+    let node = node();
+    let may_trace: std::sync::Arc<dyn Fn(&NodeId) -> bool + Send + Sync> =
+        std::sync::Arc::new(|_| true);
+    let _ = node.trace_protocol(TraceSettings { own: random_id(), network: 0, may_trace });
+    let (near, far) = Channel::pipe();
+    let session = tokio::spawn(node.attach_trace(random_id(), near));
+    let send = async |message: TraceMessage| {
+        let (code, payload) = message.encode();
+        far.send_raw(code, payload).await.unwrap();
+    };
+    send(TraceMessage::Status(TraceStatus { network: 0 })).await;
+    for number in 0..70 {
+        let id = QuestionId([number; 16]);
+        let question = TraceQuestion { id, hash: [2; 32], hops: 1, time: 1000, limit: 10 };
+        send(TraceMessage::Question(question)).await;
+    }
+    drop(far);
+    let _ = session.await.unwrap();
     node
 }
 
@@ -157,6 +183,7 @@ async fn put_aside(reason: Reason) -> Whisper {
         }
         "limits.over_peer" => after_flood(limited(Some(1), None, Some(100))).await,
         "limits.over_ip" => after_flood(limited(None, Some(1), Some(100))).await,
+        "trace.refused" => after_questions().await,
         "extensions.unexpected" => after(node(), 11, &hash_of_nothing()).await,
         "extensions.acks_unsent" => after_unread_acks().await,
         "extensions.sync_requests_ignored" => {

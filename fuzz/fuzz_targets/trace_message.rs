@@ -1,0 +1,5 @@
+//! [`fuzz::trace_message`] under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::trace_message(data));

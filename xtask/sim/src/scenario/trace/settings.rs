@@ -1,0 +1,30 @@
+//! What to simulate.
+
+/// What to simulate.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) seed: u64,
+    /// Number of messages. Each is traced, or an earlier one.
+    pub(crate) posts: usize,
+    pub(crate) nodes: usize,
+    pub(crate) degree: usize,
+}
+
+impl Settings {
+    pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
+        let mut settings = Self { seed: 1, posts: 100, nodes: 20, degree: 6 };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let text = args.next().ok_or(format!("{arg} needs a value"))?;
+            let wrong = |_| format!("{arg} needs a number, not `{text}`");
+            match arg.as_str() {
+                "--seed" => settings.seed = text.parse().map_err(wrong)?,
+                "--posts" => settings.posts = text.parse().map_err(wrong)?,
+                "--nodes" => settings.nodes = text.parse().map_err(wrong)?,
+                "--degree" => settings.degree = text.parse().map_err(wrong)?,
+                _ => return Err(format!("unexpected argument `{arg}`")),
+            }
+        }
+        Ok(settings)
+    }
+}
