@@ -2,11 +2,13 @@
 //!
 //! The metrics server serves it at `/`. The page opens one WebSocket at `/live`, over which it gets a snapshot each
 //! second, and asks what happened to an envelope. It shows peers and their addresses, so it is served only to this machine. A
-//! node with teams asks for the token of an administrator.
+//! node with teams asks for a token: it shows administrators the node, and the clients of another team what belongs to the team.
 
 mod feed;
 mod live;
+mod pages;
 mod snapshot;
+mod team;
 #[cfg(test)]
 mod tests;
 
@@ -16,12 +18,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use whisper_rpc::RpcView;
 
 use crate::metrics::Sources;
 use feed::Feed;
+use pages::{MAX_PAGES, Pages};
 
 /// The files of the page: path, media type, content.
 const FILES: [(&str, &str, &str); 3] = [
@@ -37,9 +40,6 @@ const FILES: [(&str, &str, &str); 3] = [
 /// The path of the WebSocket.
 const LIVE_PATH: &str = "/live";
 
-/// Maximum number of open pages.
-const MAX_PAGES: usize = 8;
-
 /// What the page may do: nothing but load its own files and connect to its own origin.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -51,7 +51,7 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 pub(crate) struct Dashboard {
     sources: Sources,
     feed: Feed,
-    pages: Arc<Semaphore>,
+    pages: Arc<Pages>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -62,7 +62,7 @@ impl Dashboard {
         let feed = Feed::default();
         let (snapshots, until) = (feed.clone().run(sources.clone()), stop.clone());
         tasks.spawn(async move { _ = until.run_until_cancelled(snapshots).await });
-        Self { sources, feed, pages: Arc::new(Semaphore::new(MAX_PAGES)), tasks, stop }
+        Self { sources, feed, pages: Arc::default(), tasks, stop }
     }
 
     /// Answers a request for the page or its WebSocket; `None` if the path is none of theirs. `client`: the other end of
@@ -86,21 +86,23 @@ impl Dashboard {
                 refuse(StatusCode::METHOD_NOT_ALLOWED, "GET is the only method\n")
             }
             Some((_, kind, content)) => page(kind, content),
-            None if !self.sources.rpc.may_see_all(request.headers()) => {
-                let why = "the node has teams: show the token of an administrator\n";
-                refuse(StatusCode::UNAUTHORIZED, why)
-            }
-            None => self.open(request),
+            None => match self.sources.rpc.view(request.headers()) {
+                Some(view) => self.open(request, view),
+                None => {
+                    let why = "the node has teams: show the token of one\n";
+                    refuse(StatusCode::UNAUTHORIZED, why)
+                }
+            },
         })
     }
 
     /// Opens the WebSocket.
-    fn open<B>(&self, request: &mut Request<B>) -> Answer {
+    fn open<B>(&self, request: &mut Request<B>, view: RpcView) -> Answer {
         if !is_same_origin(request) {
             let why = "another web page may not read the dashboard\n";
             return refuse(StatusCode::FORBIDDEN, why);
         }
-        let Ok(permit) = Arc::clone(&self.pages).try_acquire_owned() else {
+        let Some(permit) = self.pages.open(&view) else {
             let why = format!("{MAX_PAGES} pages are open: close one\n");
             return refuse(StatusCode::SERVICE_UNAVAILABLE, why);
         };
@@ -113,7 +115,8 @@ impl Dashboard {
             let _permit = permit;
             // An error means that the client has disconnected.
             if let Ok(upgraded) = upgrade.await {
-                stop.run_until_cancelled(live::serve(&dashboard, upgraded, &headers)).await;
+                let served = live::serve(&dashboard, upgraded, &headers, view);
+                stop.run_until_cancelled(served).await;
             }
         });
         answer

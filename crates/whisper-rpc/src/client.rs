@@ -54,6 +54,7 @@ use crate::types::{
     BanJson, Criteria, DialStateJson, DroppedJson, ExplanationJson, HexBytes, HistoryCriteria,
     HistoryPartJson, InfoJson, MessageJson, MessagesRequest, NewMessage, NewTeamTokenJson,
     NodeInfoJson, PeerInfoJson, Quantity, ReceiptJson, ReloadReport, TeamJson, TeamSettings,
+    TraceJson,
 };
 
 /// Defines the calls of a namespace. Each has the name of the method, the parameters by position, and the type of the
@@ -152,6 +153,8 @@ calls! {
         /// Returns what happened to an envelope at the node. Lists the filters that were made on this connection, and
         /// those with the ids `filters`.
         explain = "shh_explain"(hash: &HexBytes, filters: Option<&[String]>) -> ExplanationJson;
+        /// Asks the nodes that consent what happened to an envelope. Waits at most `seconds`.
+        trace = "shh_trace"(hash: &HexBytes, seconds: Option<u32>) -> TraceJson;
         /// Requests old messages from a peer that is a mail server; returns the id of the request when the server has answered.
         request_messages = "shh_requestMessages"(request: &MessagesRequest) -> HexBytes;
     }

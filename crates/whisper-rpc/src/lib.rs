@@ -78,6 +78,8 @@ pub mod fuzzing;
 #[cfg(feature = "server")]
 mod lock;
 #[cfg(feature = "server")]
+mod meter;
+#[cfg(feature = "server")]
 mod namespace;
 #[cfg(feature = "server")]
 mod reload;
@@ -95,10 +97,11 @@ mod web_name;
 pub use {
     call::stats::RpcStats,
     config::{HttpSettings, RpcAccess, RpcConfig, RpcLimits, TeamsSettings, WsSettings},
+    meter::{RpcMeter, RpcView, TeamView},
     namespace::context::openrpc,
     namespace::{Namespace, UnknownNamespace},
     reload::{ReloadOutcome, Reloader},
-    server::{RpcMeter, RpcServer, serve},
+    server::{RpcServer, serve},
     team::keeper::TeamKeeper,
     team::name::{TeamName, TeamNameError},
     team::quotas::Quotas,

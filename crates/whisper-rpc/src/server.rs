@@ -4,20 +4,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use http::HeaderMap;
-use p2p_mux::{HistogramSample, Sample};
 use p2p_server::Server;
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
 
-use crate::call::stats::{Counters, RpcStats};
+use crate::call::stats::RpcStats;
 use crate::config::{HttpSettings, RpcConfig, TeamsSettings, WsSettings};
+use crate::meter::RpcMeter;
 use crate::namespace::context::Context;
 use crate::team::Teams;
-use crate::team::accounts::{Accounts, usage};
+use crate::team::accounts::Accounts;
 use crate::team::change::TeamEditor;
 use crate::transport::error::RpcError;
-use crate::transport::token::shown_in_handshake;
 use crate::transport::transports::Transports;
 
 /// Starts the JSON-RPC servers of a node, given by its Whisper and its peers.
@@ -101,10 +99,7 @@ impl RpcServer {
     /// A handle that only reads the counters.
     #[must_use]
     pub fn meter(&self) -> RpcMeter {
-        RpcMeter {
-            counters: Arc::clone(self.0.counters()),
-            accounts: Arc::clone(self.0.accounts()),
-        }
+        RpcMeter::new(Arc::clone(self.0.counters()), Arc::clone(self.0.accounts()))
     }
 
     /// Stops listening, cancels proofs of work, and finishes the other answers. It takes at most two seconds, whatever
@@ -117,40 +112,5 @@ impl RpcServer {
 impl Drop for RpcServer {
     fn drop(&mut self) {
         self.0.cancel();
-    }
-}
-
-/// Reads the counters of the JSON-RPC servers. It does not keep the servers running.
-#[derive(Clone, Debug)]
-pub struct RpcMeter {
-    counters: Arc<Counters>,
-    accounts: Arc<Accounts>,
-}
-
-impl RpcMeter {
-    /// See [`RpcServer::stats`].
-    #[must_use]
-    pub fn stats(&self) -> RpcStats {
-        self.counters.read()
-    }
-
-    /// Calls `each` with every histogram: how long calls take, by method.
-    pub fn for_each_histogram(&self, mut each: impl FnMut(&HistogramSample<'_>)) {
-        self.counters.timings.for_each(&mut each);
-    }
-
-    /// Whether a request may see all of the node: the node has no teams, or the request shows the token of a team that
-    /// administers it, in the header `Authorization` or as the sub-protocol of a WebSocket.
-    #[must_use]
-    pub fn may_see_all(&self, headers: &HeaderMap) -> bool {
-        let pass = || self.accounts.enter(&shown_in_handshake(headers));
-        !self.accounts.has_teams()
-            || pass().and_then(|pass| pass.check().ok()).is_some_and(|team| team.scopes.admin)
-    }
-
-    /// Calls `each` with every counter of every team. The label `team` is its name; of more than 100 teams, those behind the
-    /// 100th by name are counted together as `others`.
-    pub fn for_each_team_sample(&self, each: impl FnMut(&Sample<'_>)) {
-        usage::for_each_sample(&self.accounts.all(), each);
     }
 }

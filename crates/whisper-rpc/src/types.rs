@@ -20,6 +20,7 @@ pub(crate) mod topic;
 pub use access::BanJson;
 pub use dial_state::{DialKindJson, DialStateJson, NextActionJson, OutcomeJson};
 pub use drops::{DroppedJson, OccurrenceJson};
+pub use explanation::trace::{NotSentToJson, TraceDropJson, TraceJson, TracedNodeJson};
 pub use explanation::{
     ArrivalJson, DropJson, EnvelopeStateJson, ExplanationJson, FilterOutcomeJson, FilterTraceJson,
     NotSentJson, PeerTraceJson, PooledJson, SourceKind,

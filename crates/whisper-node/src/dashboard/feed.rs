@@ -13,7 +13,7 @@ use super::snapshot::Snapshot;
 use crate::metrics::Sources;
 
 /// Time between two snapshots.
-const INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Gives every page the same snapshots.
 #[derive(Clone, Debug, Default)]

@@ -11,15 +11,18 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use whisper_rpc::accepted_sub_protocol;
 use whisper_rpc::types::ExplanationJson;
+use whisper_rpc::{RpcView, TeamView, accepted_sub_protocol};
 
+use super::feed::{Feed, INTERVAL};
 use super::snapshot::{Snapshot, explain};
+use super::team::{self, TeamSnapshot};
 use super::{Answer, Dashboard};
 
 /// Maximum time to send a snapshot. A page that does not read is closed.
@@ -44,6 +47,7 @@ struct Question {
 #[serde(rename_all = "camelCase")]
 pub(super) enum News {
     Snapshot(Box<Snapshot>),
+    Team(Box<TeamSnapshot>),
     Explanation(Box<ExplanationJson>),
     /// Why a question has no answer.
     Refused(String),
@@ -58,31 +62,74 @@ pub(super) fn accept<B>(request: &mut Request<B>) -> Option<(Answer, OnUpgrade)>
     Some((answer, hyper::upgrade::on(request)))
 }
 
-/// Sends snapshots and answers until the page is closed, or may no longer see the node. `headers`: those of the handshake.
-pub(super) async fn serve(dashboard: &Dashboard, upgraded: Upgraded, headers: &HeaderMap) {
+/// What a page is shown.
+enum Shown {
+    /// The whole node.
+    Node(watch::Receiver<Utf8Bytes>),
+    /// One team.
+    Team(TeamView, Interval),
+}
+
+impl Shown {
+    fn new(view: RpcView, feed: &Feed) -> Self {
+        match view {
+            RpcView::Node => Self::Node(feed.subscribe()),
+            RpcView::Team(team) => {
+                let mut ticks = interval(INTERVAL);
+                ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                Self::Team(team, ticks)
+            }
+        }
+    }
+
+    /// The next snapshot, as JSON; `None` at the end. Dropping the future loses nothing.
+    async fn next(&mut self, dashboard: &Dashboard) -> Option<Utf8Bytes> {
+        match self {
+            Self::Node(snapshots) => {
+                snapshots.changed().await.ok()?;
+                Some(snapshots.borrow_and_update().clone())
+            }
+            Self::Team(team, ticks) => {
+                ticks.tick().await;
+                json(&News::Team(Box::new(TeamSnapshot::of(team, &dashboard.sources))))
+            }
+        }
+    }
+
+    /// Whether the page may still see it.
+    fn is_permitted(&self, dashboard: &Dashboard, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Node(_) => dashboard.sources.rpc.may_see_all(headers),
+            Self::Team(team, _) => team.is_valid(),
+        }
+    }
+}
+
+/// Sends snapshots and answers until the page is closed, or may no longer see what it shows. `headers`: those of the handshake.
+pub(super) async fn serve(
+    dashboard: &Dashboard,
+    upgraded: Upgraded,
+    headers: &HeaderMap,
+    view: RpcView,
+) {
     let config = WebSocketConfig::default()
         .read_buffer_size(4096)
         .max_message_size(Some(MAX_QUESTION))
         .max_frame_size(Some(MAX_QUESTION));
     let io = TokioIo::new(upgraded);
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let mut snapshots = dashboard.feed.subscribe();
+    let mut shown = Shown::new(view, &dashboard.feed);
     loop {
         let news = tokio::select! {
-            changed = snapshots.changed() => match changed {
-                Ok(()) => snapshots.borrow_and_update().clone(),
-                Err(_) => return,
-            },
+            snapshot = shown.next(dashboard) => snapshot,
             message = socket.next() => match message {
-                Some(Ok(Message::Text(text))) => match json(&answer(dashboard, &text).await) {
-                    Some(json) => json,
-                    None => return,
-                },
+                Some(Ok(Message::Text(text))) => json(&answer(dashboard, &shown, &text).await),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => continue,
             },
         };
-        if !dashboard.sources.rpc.may_see_all(headers) || send(&mut socket, news).await.is_err() {
+        let Some(news) = news else { return };
+        if !shown.is_permitted(dashboard, headers) || send(&mut socket, news).await.is_err() {
             return;
         }
     }
@@ -113,17 +160,25 @@ async fn send<Io: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Answers a question. Questions of one page are answered one after another.
-async fn answer(dashboard: &Dashboard, text: &str) -> News {
+async fn answer(dashboard: &Dashboard, shown: &Shown, text: &str) -> News {
     let hash = match hash(text) {
         Ok(hash) => hash,
         Err(why) => return News::Refused(why),
     };
     let whisper = dashboard.sources.whisper.clone();
+    let team = match shown {
+        Shown::Node(_) => None,
+        Shown::Team(team, _) => Some(team.clone()),
+    };
     // It tries filters, which takes time.
-    let explained = tokio::task::spawn_blocking(move || explain(&whisper, &hash));
+    let explained = tokio::task::spawn_blocking(move || match team {
+        Some(team) => team::explain(&team, &hash),
+        None => Some(explain(&whisper, &hash)),
+    });
     let (explained, ()) = tokio::join!(explained, tokio::time::sleep(ANSWER_INTERVAL));
     match explained {
-        Ok(explanation) => News::Explanation(Box::new(explanation)),
+        Ok(Some(explanation)) => News::Explanation(Box::new(explanation)),
+        Ok(None) => News::Refused("the token is no longer valid".to_owned()),
         Err(_) => News::Refused("the node stops, or the explanation failed".to_owned()),
     }
 }
@@ -151,7 +206,7 @@ mod tests {
         let mut sent = 0;
         while send(&mut socket, "x".repeat(400).into()).await.is_ok() {
             sent += 1;
-            assert!(sent < 10, "nobody has read them");
+            assert!(sent < 10, "the other end does not read");
         }
         assert_eq!(start.elapsed(), SEND_TIMEOUT);
         // One that reads is sent more.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use p2p_mux::{ConnectionStats, Sample, SlotStats};
 use p2p_server::PeerInfo;
+use p2p_world::World;
 use serde::Serialize;
 use whisper_protocol::Whisper;
 use whisper_rpc::types::{
@@ -13,7 +14,7 @@ use whisper_rpc::types::{
 use crate::metrics::Sources;
 
 /// Maximum number of posts and of dialed nodes that are shown.
-const MAX_ROWS: usize = 100;
+pub(super) const MAX_ROWS: usize = 100;
 
 /// Number of digits of a filter's id that are shown. With the whole id one could read the filter.
 const SHOWN_ID: usize = 8;
@@ -54,7 +55,7 @@ struct PeerRow {
 
 /// A post of this node.
 #[derive(Debug, Serialize)]
-struct PostRow {
+pub(super) struct PostRow {
     hash: String,
     #[serde(flatten)]
     receipt: ReceiptJson,
@@ -64,9 +65,8 @@ impl Snapshot {
     pub(super) fn of(sources: &Sources) -> Self {
         let Sources { whisper, server, world, .. } = sources;
         let (metrics, drops) = counted(sources);
-        let at = world.unix_time().duration_since(std::time::UNIX_EPOCH);
         Self {
-            at: at.map_or(0, |since| since.as_secs()),
+            at: now(&**world),
             node: server.node_info().into(),
             peers: server.peers_with_stats().into_iter().map(PeerRow::of).collect(),
             dials: DialStateJson::not_connected(server, &**world, MAX_ROWS),
@@ -92,7 +92,7 @@ impl PeerRow {
 }
 
 impl PostRow {
-    fn of(receipt: &whisper_protocol::Receipt) -> Self {
+    pub(super) fn of(receipt: &whisper_protocol::Receipt) -> Self {
         let hash = format!("0x{}", hex::encode(receipt.hash()));
         Self { hash, receipt: (&receipt.state()).into() }
     }
@@ -107,6 +107,7 @@ fn counted(sources: &Sources) -> (BTreeMap<String, u64>, Vec<DroppedJson>) {
     sources.whisper.stats().for_each_sample(&mut add);
     let of_server = sources.server.drops_and_counters(|counted| add(&counted.sample));
     sources.rpc.stats().for_each_sample(&mut add);
+    sources.rpc.for_each_team_sample(&mut add);
     let info = sources.whisper.info();
     let gauges = [
         ("whisper_pool_bytes", info.pool_bytes as u64),
@@ -120,8 +121,14 @@ fn counted(sources: &Sources) -> (BTreeMap<String, u64>, Vec<DroppedJson>) {
     (metrics, drops.filter(|dropped| dropped.count > 0).collect())
 }
 
+/// Seconds since 1970.
+pub(super) fn now(world: &dyn World) -> u64 {
+    let since_1970 = world.unix_time().duration_since(std::time::UNIX_EPOCH);
+    since_1970.map_or(0, |since| since.as_secs())
+}
+
 /// The name with its labels, as in `/metrics`.
-fn name(sample: &Sample<'_>) -> String {
+pub(super) fn name(sample: &Sample<'_>) -> String {
     let labels: Vec<String> =
         sample.labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
     match labels.is_empty() {
@@ -132,7 +139,11 @@ fn name(sample: &Sample<'_>) -> String {
 
 /// What happened to an envelope at the node. The ids of filters are shortened.
 pub(super) fn explain(whisper: &Whisper, hash: &[u8; 32]) -> ExplanationJson {
-    let mut explanation = ExplanationJson::from(whisper.explain(hash));
+    shorten(whisper.explain(hash).into())
+}
+
+/// An explanation with shortened ids of filters.
+pub(super) fn shorten(mut explanation: ExplanationJson) -> ExplanationJson {
     for filter in explanation.pooled.iter_mut().flat_map(|pooled| &mut pooled.filters) {
         filter.id.truncate(SHOWN_ID);
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use jsonrpsee_http_client::{HttpClient, HttpClientBuilder};
 use p2p_identity::SecretKey;
 use p2p_server::{Config, Server};
 use p2p_world::SystemWorld;
@@ -12,8 +13,11 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use whisper_protocol::{FilterKey, FilterSpec, Post, Recipient, Topic, Whisper};
+use whisper_rpc::client::ShhClient as _;
+use whisper_rpc::types::{Criteria, NewMessage};
 use whisper_rpc::{
-    RpcAccess, RpcConfig, RpcServer, Scopes, Team, TeamToken, Teams, TeamsSettings, TokenHash,
+    HttpSettings, RpcAccess, RpcConfig, RpcServer, Scopes, Team, TeamToken, Teams, TeamsSettings,
+    TokenHash,
 };
 
 use super::*;
@@ -33,7 +37,8 @@ impl Running {
     async fn start(access: RpcAccess) -> Self {
         let whisper = Whisper::new(whisper_protocol::Config::default());
         let server = Server::start(Config::new(SecretKey::generate())).await.unwrap();
-        let rpc = RpcConfig { http: None, ws: None, access, ..RpcConfig::default() };
+        let http = HttpSettings { addr: ([127, 0, 0, 1], 0).into(), ..HttpSettings::default() };
+        let rpc = RpcConfig { http: Some(http), ws: None, access, ..RpcConfig::default() };
         let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
         let sources = Sources {
             whisper: whisper.clone(),
@@ -62,6 +67,14 @@ impl Running {
     /// Opens the WebSocket of the page. `protocols`: those that it asks for.
     async fn open(&self, protocols: &str) -> Result<(Socket, Option<String>), Error> {
         open(self.metrics.addr(), protocols).await
+    }
+
+    /// The typed client of a team.
+    fn client(&self, token: &str) -> HttpClient {
+        let bearer = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+        let headers = [(header::AUTHORIZATION, bearer)].into_iter().collect();
+        let url = format!("http://{}", self.rpc.http_addr().unwrap());
+        HttpClientBuilder::default().set_headers(headers).build(url).unwrap()
     }
 
     async fn stop(self) {
@@ -114,9 +127,14 @@ fn team(name: &str, token: &str, admin: bool) -> Team {
 
 const OPERATORS: &str = "operators-token-1";
 const PAYMENTS: &str = "payments-token-1";
+const ALARMS: &str = "alarms-token-123";
 
 fn teams() -> Teams {
-    let all = vec![team("operators", OPERATORS, true), team("payments", PAYMENTS, false)];
+    let all = vec![
+        team("operators", OPERATORS, true),
+        team("payments", PAYMENTS, false),
+        team("alarms", ALARMS, false),
+    ];
     Teams { teams: all, ipc: None }
 }
 
@@ -179,6 +197,91 @@ async fn a_revoked_token_closes_an_open_page() {
         panic!("the token is revoked");
     };
     assert_eq!(answer.status(), 401);
+    node.stop().await;
+}
+
+/// What a page is told of one team must have nothing of another one.
+#[tokio::test]
+async fn a_team_sees_its_own_posts_and_a_stranger_nothing() {
+    let node = Running::start(access()).await;
+    let mut posts = Vec::new();
+    for token in [PAYMENTS, ALARMS] {
+        let client = node.client(token);
+        let key = client.new_sym_key().await.unwrap();
+        let criteria = Criteria {
+            sym_key_id: key.clone(),
+            topics: vec![Topic(*b"dash").into()],
+            ..Criteria::default()
+        };
+        let filter = client.new_message_filter(&criteria).await.unwrap();
+        let message = NewMessage {
+            sym_key_id: key,
+            topic: Topic(*b"dash"),
+            ttl: 60,
+            pow_time: 5,
+            pow_target: 0.2,
+            payload: token.as_bytes().to_vec().into(),
+            ..NewMessage::default()
+        };
+        let hash = client.post(&message).await.unwrap();
+        posts.push((format!("0x{}", hex::encode(hash.as_slice())), filter));
+    }
+    for (token, name, own, foreign) in [(PAYMENTS, "payments", 0, 1), (ALARMS, "alarms", 1, 0)]
+        .map(|(token, name, own, foreign)| (token, name, &posts[own], &posts[foreign]))
+    {
+        let (mut page, _) = node.open(&format!("bearer.{token}")).await.unwrap();
+        let snapshot = next_of(&mut page, "team").await;
+        assert_eq!(
+            (&snapshot["team"], &snapshot["posts"][0]["hash"]),
+            (&name.into(), &own.0.clone().into())
+        );
+        assert_eq!(snapshot["metrics"][format!("rpc_team_posts_total{{team=\"{name}\"}}")], 1);
+        let fields: Vec<_> = snapshot.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, ["at", "metrics", "posts", "team"], "nothing of the node");
+        let other = if name == "alarms" { "payments" } else { "alarms" };
+        let text = snapshot.to_string();
+        assert!(!text.contains(other) && !text.contains(&foreign.0), "{text}");
+        let mut ask = async |hash: &str| {
+            page.send(Message::text(format!("{{\"explain\":\"{hash}\"}}"))).await.unwrap();
+            next_of(&mut page, "explanation").await
+        };
+        let explained = ask(&own.0).await;
+        assert_eq!(explained["state"], "pooled");
+        let filters = explained["pooled"]["filters"].as_array().unwrap();
+        assert!(filters.len() == 1 && own.1.starts_with(filters[0]["id"].as_str().unwrap()));
+        let unknown = format!("0x{}", "5a".repeat(32));
+        let of_foreign = ask(&foreign.0).await.to_string().replace(&foreign.0, &unknown);
+        assert_eq!(of_foreign, ask(&unknown).await.to_string(), "as one that is unknown");
+    }
+    let (mut whole, _) = node.open(&format!("bearer.{OPERATORS}")).await.unwrap();
+    let snapshot = next_of(&mut whole, "snapshot").await;
+    assert_eq!(snapshot["posts"].as_array().unwrap().len(), 2);
+    assert_eq!(snapshot["metrics"]["rpc_team_posts_total{team=\"alarms\"}"], 1);
+    for stranger in ["", "bearer.the-token-of-no-team", &format!("bearer.{PAYMENTS}x")] {
+        let Err(Error::Http(answer)) = node.open(stranger).await else { panic!("{stranger}") };
+        assert_eq!(answer.status(), 401);
+        let body = String::from_utf8(answer.body().clone().unwrap_or_default()).unwrap();
+        assert!(!posts.iter().any(|(hash, _)| body.contains(hash)), "{body}");
+    }
+    node.stop().await;
+}
+
+/// A team that opens many pages takes the places of no other.
+#[tokio::test]
+async fn each_team_has_places_of_its_own() {
+    let node = Running::start(access()).await;
+    let mut open = Vec::new();
+    for _ in 0..MAX_PAGES {
+        open.push(node.open(&format!("bearer.{PAYMENTS}")).await.unwrap().0);
+    }
+    let Err(Error::Http(answer)) = node.open(&format!("bearer.{PAYMENTS}")).await else {
+        panic!("{MAX_PAGES} are open");
+    };
+    assert_eq!(answer.status(), 503);
+    for token in [ALARMS, OPERATORS] {
+        open.push(node.open(&format!("bearer.{token}")).await.unwrap().0);
+    }
+    drop(open);
     node.stop().await;
 }
 
@@ -274,7 +377,7 @@ async fn the_dashboard_is_served_only_to_this_machine_and_to_its_own_page() {
 }
 
 #[tokio::test]
-async fn a_node_with_teams_shows_itself_to_administrators_only() {
+async fn a_node_with_teams_asks_for_a_token() {
     let node = Running::start(access()).await;
     let dashboard = node.dashboard();
     let status = |protocols: &str| {
@@ -284,11 +387,12 @@ async fn a_node_with_teams_shows_itself_to_administrators_only() {
         dashboard.respond(&mut request, "127.0.0.1:4000".parse().unwrap()).unwrap().status()
     };
     let with = |token: &str| status(&format!("bearer.{token}"));
-    for token in ["", "another-token-16", PAYMENTS] {
+    for token in ["", "another-token-16"] {
         assert_eq!(with(token), StatusCode::UNAUTHORIZED, "{token}");
     }
     // It is no handshake, but it may enter.
     assert_eq!(with(OPERATORS), StatusCode::BAD_REQUEST);
+    assert_eq!(with(PAYMENTS), StatusCode::BAD_REQUEST);
     node.rpc.set_teams(Teams { teams: teams().teams.split_off(1), ipc: None });
     assert_eq!(with(OPERATORS), StatusCode::UNAUTHORIZED);
     node.stop().await;

@@ -156,6 +156,8 @@ pub(crate) enum CallError {
     WrongClock(#[from] WrongClock),
     #[error("server is shutting down")]
     Stopping,
+    #[error("this node does not speak trace/1: start it without --plain")]
+    TraceOff,
 
     // Archives and mail servers.
     #[error("give either topics, bloom or hashes, and only without a filter")]

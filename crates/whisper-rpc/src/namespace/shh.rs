@@ -8,8 +8,10 @@ mod messages;
 mod receipt;
 mod settings;
 mod subscription;
+mod trace;
 
 pub(crate) use context::ShhContext;
+pub(crate) use explanation::explanation_for;
 
 use crate::declare::api::Api;
 use crate::namespace::history::mail;
@@ -22,6 +24,7 @@ pub(crate) fn api() -> Api<ShhContext> {
     messages::declare(&mut api);
     receipt::declare(&mut api);
     explanation::declare(&mut api);
+    trace::declare(&mut api);
     mail::declare(&mut api, "shh_requestMessages", |shh: &ShhContext| shh.history.clone());
     subscription::declare(&mut api);
     api

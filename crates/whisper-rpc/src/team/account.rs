@@ -157,6 +157,12 @@ impl TeamAccount {
         }
     }
 
+    /// The receipts of the posts of this team, the newest first, at most `most`.
+    pub(crate) fn latest_posts(&self, most: usize) -> Vec<Receipt> {
+        let hashes = self.objects.latest_posts(most);
+        hashes.iter().filter_map(|hash| self.whisper.receipt(hash)).collect()
+    }
+
     /// The receipt of a post of this team.
     pub(crate) fn receipt(&self, hash: &[u8; 32]) -> Option<Receipt> {
         let is_own =

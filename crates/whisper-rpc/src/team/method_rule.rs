@@ -129,6 +129,7 @@ pub(crate) const RULES: &[MethodRule] = &[
     administration("shh_setMaxMessageSize"),
     administration("shh_setMinPoW"),
     own("shh_subscribe"),
+    own("shh_trace"),
     own("shh_unsubscribe"),
     shared("shh_version"),
     rule("shhext_requestMessages", MethodClass::Shared, Right::Administer),

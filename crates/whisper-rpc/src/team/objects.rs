@@ -111,6 +111,11 @@ impl Objects {
         }
     }
 
+    /// The hashes of the newest posts, the newest first, at most `most`.
+    pub(crate) fn latest_posts(&self, most: usize) -> Vec<[u8; 32]> {
+        lock(&self.posts).by_age.iter().rev().take(most).copied().collect()
+    }
+
     /// Whether the post whose first envelope has this hash is one of the team.
     pub(crate) fn has_post(&self, hash: &[u8; 32]) -> bool {
         lock(&self.posts).hashes.contains(hash)

@@ -1,5 +1,7 @@
 //! What happened to an envelope at the node.
 
+pub(crate) mod trace;
+
 #[cfg(feature = "server")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -67,7 +69,7 @@ pub enum SourceKind {
 }
 
 /// Where an envelope came from, and when.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(JsonSchema), schemars(rename = "Arrival"))]
 pub struct ArrivalJson {
     /// When it arrived, in seconds since 1970.

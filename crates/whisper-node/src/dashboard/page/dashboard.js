@@ -113,7 +113,16 @@ function samples(name) {
 
 // --- Drawing ---
 
+/** A page of a team has no sections about the node. */
+function drawTeam() {
+  $('identity').textContent = `team ${latest.team}`
+  tiles()
+  posts()
+}
+
 function draw() {
+  document.body.dataset.view = latest.team === undefined ? 'node' : 'team'
+  if (latest.team !== undefined) return drawTeam()
   const { node } = latest
   $('identity').textContent = `${node.name} · ${short(node.id, 16)} · ${node.listenAddr || 'does not listen'}`
   $('identity').title = node.enode
@@ -121,6 +130,7 @@ function draw() {
   peers()
   topology()
   protocols()
+  teams()
   budgets()
   fates()
   posts()
@@ -128,9 +138,21 @@ function draw() {
   dials()
 }
 
-function tiles() {
-  const dropped = latest.drops.reduce((sum, drop) => sum + drop.count, 0)
-  const values = [
+const sum = (name) => samples(name).reduce((total, { value }) => total + value, 0)
+
+function teamTiles() {
+  return [
+    ['Calls', number(sum('rpc_team_calls_total'))],
+    ['Bytes', bytes(sum('rpc_team_bytes_total'))],
+    ['Posts', number(sum('rpc_team_posts_total'))],
+    ['Filters', number(sum('rpc_team_filters'))],
+    ['Refused for quotas', number(sum('rpc_team_refused_total'))],
+  ]
+}
+
+function nodeTiles() {
+  const dropped = latest.drops.reduce((total, drop) => total + drop.count, 0)
+  return [
     ['Peers', number(latest.peers.length)],
     ['New envelopes a second', rate(growth('whisper_envelopes_new_total'))],
     ['Delivered a second', rate(growth('whisper_delivery_delivered_total'))],
@@ -139,6 +161,10 @@ function tiles() {
     ['Posts', number(metric('whisper_envelopes_posted_total'))],
     ['Drops', number(dropped)],
   ]
+}
+
+function tiles() {
+  const values = latest.team === undefined ? nodeTiles() : teamTiles()
   const list = $('tiles')
   values.forEach(([name, value], index) => {
     let tile = list.children[index]
@@ -265,6 +291,21 @@ function protocols() {
   rows(document.querySelector('#traffic tbody'), list, 'no traffic')
 }
 
+function teams() {
+  const list = samples('rpc_team_calls_total').map(({ labels: { team } }) => {
+    const value = (name) => metric(`${name}{team="${team}"}`)
+    const refused = samples('rpc_team_refused_total').filter(({ labels }) => labels.team === team)
+    const now = growth(`rpc_team_bytes_total{team="${team}"}`)
+    const cells = [
+      team, count(value('rpc_team_calls_total')), size(value('rpc_team_bytes_total')), { text: `${bytes(now)}/s`, kind: 'number' },
+      count(value('rpc_team_posts_total')), count(value('rpc_team_filters')), count(refused.reduce((total, { value }) => total + value, 0)),
+    ]
+    return { key: team, cells }
+  })
+  $('teams').hidden = list.length === 0
+  rows(document.querySelector('#teams tbody'), list, '')
+}
+
 function spark(name) {
   let svg = sparks.get(name)
   if (!svg) {
@@ -388,7 +429,7 @@ const SKIPPED = {
 }
 
 function peerName(key) {
-  const peer = latest?.peers.find((of) => of.key === key)
+  const peer = latest?.peers?.find((of) => of.key === key)
   return peer ? `${short(peer.name, 24)} at ${peer.network.remoteAddress}` : `the peer ${short(key, 12)}`
 }
 
@@ -447,7 +488,7 @@ let token = '' // a node with teams asks for one
 
 function show(state, text) {
   const of = $('state')
-  if (of.dataset.state !== state) {
+  if (of.dataset.state !== state || of.textContent !== text) {
     of.dataset.state = state
     of.textContent = text
   }
@@ -474,9 +515,9 @@ function connect() {
     $('entry').hidden = true
   })
   socket.addEventListener('message', ({ data }) => {
-    const { snapshot, explanation, refused } = JSON.parse(data)
-    if (snapshot) {
-      ;[before, latest] = [latest, snapshot]
+    const { snapshot, team, explanation, refused } = JSON.parse(data)
+    if (snapshot ?? team) {
+      ;[before, latest] = [latest, snapshot ?? team]
       show('live', 'live')
       draw()
     } else if (explanation) explained(explanation)
@@ -487,7 +528,7 @@ function connect() {
     // A WebSocket does not tell why it was refused.
     const { status, text } = isOpen ? {} : await refusal()
     if (status === 401) {
-      askForToken(token ? 'the token is not that of an administrator' : 'needs a token')
+      askForToken(token ? 'the token is not that of a team' : 'needs a token')
       return
     }
     if (status === 403 || status === 503) show('refused', text)

@@ -36,7 +36,7 @@ variants!(
     NodeId, NoSuchPeer, NetRestrict, KeyExport, KeyChoice, NoSuchSymmetricKey, NoSuchKeyPair, KeyPairNotFound,
     SymmetricKeySize, PrivateKeySize, PrivateKeyZero, PrivateKeyTooLarge, InvalidPublicKey, InvalidSigningKey, BloomSize,
     HashSize, NoTopics, NoSuchFilter, FilterNotDeleted, Filter, InvalidWork, PowTime, MessageSize, Post, UnmetRules,
-    WrongClock, Stopping, HistoryChoice, Cursor, History, HistoryNodes, HistoryLimit, MailServerPeer, MailServer, MailRepeats, MailUnfinished, MailRange,
+    WrongClock, Stopping, TraceOff, HistoryChoice, Cursor, History, HistoryNodes, HistoryLimit, MailServerPeer, MailServer, MailRepeats, MailUnfinished, MailRange,
 );
 
 variants!(
@@ -264,6 +264,11 @@ fn transports() -> Vec<Documented> {
 /// Errors about keys.
 fn keys() -> Vec<Documented> {
     vec![
+        (
+            CallError::TraceOff,
+            "this node does not speak trace/1: start it without --plain",
+            "`shh_trace` fails with -32000",
+        ),
         (
             CallError::KeyExport,
             "this node does not export its keys",

@@ -73,6 +73,7 @@ async fn start_http(
         cors: names(cors).unwrap_or(configured.cors),
         api: namespaces(api)?.unwrap_or(configured.api),
         vhosts: names(vhosts).unwrap_or(configured.vhosts),
+        chat: configured.chat,
     };
     settings.check()?;
     transports.start_http(&settings)?;

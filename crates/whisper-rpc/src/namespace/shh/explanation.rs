@@ -12,6 +12,8 @@ use super::receipt::{envelope_hash, hash_errors, several};
 use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
+use crate::team::account::TeamAccount;
+use crate::team::scopes::Scopes;
 use crate::types::drops::OccurrenceJson;
 use crate::types::explanation::{
     ArrivalJson, DropJson, EnvelopeStateJson, ExplanationJson, FilterOutcomeJson, FilterTraceJson,
@@ -46,14 +48,24 @@ fn explain(
     let explanation = team.whisper.explain_to(&hash, owner, &|id, owner| {
         given.contains(id) || (caller.is_only && owner.key == caller.client.key)
     });
-    Ok(ExplanationJson::from(for_team(explanation, caller)?))
+    Ok(for_team(explanation, team, &caller.pass.check()?.scopes).into())
 }
 
-/// What the caller's team may know of an envelope.
-fn for_team(mut explanation: Explanation, caller: &Caller) -> Result<Explanation, CallError> {
-    let team = caller.team();
+/// What a team may know of an envelope, with all filters of the team. Not for others than the team: it has their ids.
+pub(crate) fn explanation_for(
+    team: &TeamAccount,
+    scopes: &Scopes,
+    hash: &[u8; 32],
+) -> ExplanationJson {
+    let owner = team.client().map(|client| client.key);
+    let explanation = team.whisper.explain_to(hash, owner, &|_, _| true);
+    for_team(explanation, team, scopes).into()
+}
+
+/// What a team may know of an envelope.
+fn for_team(mut explanation: Explanation, team: &TeamAccount, scopes: &Scopes) -> Explanation {
     if team.client().is_none() || team.receipt(&explanation.hash).is_some() {
-        return Ok(explanation);
+        return explanation;
     }
     let (source, topics) = match &explanation.state {
         EnvelopeState::Pooled(pooled) => (Some(pooled.source), vec![pooled.topic.into()]),
@@ -61,7 +73,6 @@ fn for_team(mut explanation: Explanation, caller: &Caller) -> Result<Explanation
         EnvelopeState::Unknown => (None, Vec::new()),
     };
     let is_of_others = explanation.receipt.is_some() || source == Some(EnvelopeSource::Here);
-    let scopes = &caller.pass.check()?.scopes;
     if is_of_others || scopes.permit_topics(&topics).is_err() {
         explanation.state = EnvelopeState::Unknown;
         explanation.drops.clear();
@@ -70,7 +81,7 @@ fn for_team(mut explanation: Explanation, caller: &Caller) -> Result<Explanation
     }
     // What happened on the way to a filter may have happened to a filter of another team.
     explanation.drops.retain(|(reason, _)| !is_of_filters(*reason));
-    Ok(explanation)
+    explanation
 }
 
 fn is_of_filters(reason: Reason) -> bool {
@@ -108,7 +119,7 @@ impl From<Explanation> for ExplanationJson {
     }
 }
 
-fn arrival(at: u32, source: EnvelopeSource) -> ArrivalJson {
+pub(super) fn arrival(at: u32, source: EnvelopeSource) -> ArrivalJson {
     let (from, peer) = match source {
         EnvelopeSource::Here => (SourceKind::Here, None),
         EnvelopeSource::Peer(peer) => (SourceKind::Peer, Some(peer.0.into())),

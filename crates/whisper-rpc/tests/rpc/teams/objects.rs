@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use whisper_protocol::{ArchiveId, ArchiveSettings, MemoryArchive};
+use whisper_protocol::{ArchiveId, ArchiveSettings, MemoryArchive, TraceSettings};
 
 use crate::support::client::Client as _;
 use crate::support::eventually::eventually;
@@ -107,7 +107,10 @@ async fn posts_of_another_team_are_unknown() {
     let key = result(&node, "weather", "shh_newSymKey", json!([])).await;
     let hash = result(&node, "weather", "shh_post", json!([message(&key, TOPIC)])).await;
     let unknown = json!(format!("0x{}", "5a".repeat(32)));
-    for method in ["shh_receipt", "shh_explain"] {
+    let own = node.server.id();
+    let settings = TraceSettings { own, network: 0, may_trace: Arc::new(|_| true) };
+    let _ = node.whisper.trace_protocol(settings);
+    for method in ["shh_receipt", "shh_explain", "shh_trace"] {
         let of_other = result(&node, "alarms", method, json!([hash])).await.to_string();
         let of_nothing = result(&node, "alarms", method, json!([unknown])).await.to_string();
         let text = of_other.replace(hash.as_str().unwrap(), unknown.as_str().unwrap());
@@ -117,6 +120,9 @@ async fn posts_of_another_team_are_unknown() {
     assert_eq!(own["state"], "pending");
     let own = result(&node, "weather", "shh_explain", json!([hash])).await;
     assert_eq!(own["state"], "pooled");
+    let own = result(&node, "weather", "shh_trace", json!([hash])).await;
+    assert_eq!(own["nodes"][0]["arrival"]["from"], "here");
+    assert_eq!(own["nodes"].as_array().unwrap().len(), 1);
     node.stop().await;
 }
 
