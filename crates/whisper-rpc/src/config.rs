@@ -116,6 +116,8 @@ pub struct HttpSettings {
     /// The accepted names in the `Host` header; `*`: any name. IP addresses are always accepted, because only a name
     /// can be rebound by a hostile DNS server. Default: `localhost`.
     pub vhosts: Vec<String>,
+    /// Whether the chat page is served at `/`: an application in a browser, which calls JSON-RPC at the same address. Default: false.
+    pub chat: bool,
 }
 
 impl Default for HttpSettings {
@@ -125,6 +127,7 @@ impl Default for HttpSettings {
             api: Namespace::DEFAULT.to_vec(),
             cors: Vec::new(),
             vhosts: vec!["localhost".to_owned()],
+            chat: false,
         }
     }
 }

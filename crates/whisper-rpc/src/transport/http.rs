@@ -1,5 +1,7 @@
 //! JSON-RPC over HTTP: checks requests, and makes responses.
 
+mod chat;
+
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
@@ -44,6 +46,8 @@ pub(crate) struct Http {
     pub(crate) vhosts: VirtualHosts,
     pub(crate) cors: CorsLayer,
     pub(crate) door: Arc<Door>,
+    /// Whether the chat page is served.
+    pub(crate) chat: bool,
 }
 
 impl Http {
@@ -67,6 +71,9 @@ impl Http {
     ) -> Result<HttpResponse, Infallible> {
         if !self.vhosts.allow(&request) {
             return Ok(self.refuse(RefuseReason::Host));
+        }
+        if let Some(page) = self.chat.then(|| chat::page(&request)).flatten() {
+            return Ok(page);
         }
         let (cors, method) = (self.cors.clone(), request.method().clone());
         let answer = tower::service_fn(move |request| {

@@ -187,6 +187,7 @@ impl Transports {
             vhosts: VirtualHosts::new(&settings.vhosts),
             cors: cors(&settings.cors)?,
             door: Arc::clone(&self.door),
+            chat: settings.chat,
         });
         let serve = move |stream, guard| Arc::clone(&http).serve(stream, guard);
         self.listen_tcp(Transport::Http, settings.addr, serve)
