@@ -56,6 +56,13 @@ enum Command {
     Send(client::send::Send),
     /// Print the messages that a running node receives, one JSON object a line
     Listen(client::listen::Listen),
+    /// Show what a running node does, again each second
+    Top(client::top::Top),
+    /// Send a file over a running node, or receive one; an interrupted transfer goes on where it stopped
+    #[command(subcommand)]
+    File(client::file::Command),
+    /// Ask the nodes that consent where an envelope is, which way it took, and where it stopped
+    Trace(client::trace::Trace),
     /// Run a boot node until Ctrl-C: it only answers discovery, so that other nodes find each other
     Bootnode(bootnode::Bootnode),
     /// Use discovery: ping, resolve, lookup, crawl, listen, and node lists in the DNS
@@ -128,6 +135,9 @@ impl Invocation {
             Some(Command::Doctor(doctor)) => doctor.run().await,
             Some(Command::Send(command)) => command.run().await,
             Some(Command::Listen(command)) => command.run().await,
+            Some(Command::Top(command)) => command.run().await,
+            Some(Command::File(command)) => command.run().await,
+            Some(Command::Trace(command)) => command.run().await,
             Some(Command::Bootnode(bootnode)) => bootnode.run().await,
             Some(Command::Discover(command)) => command.run().await,
             Some(Command::Demo(demo)) => demo.run().await,

@@ -1,12 +1,13 @@
 //! A whole node: Whisper, the network, JSON-RPC and the metrics.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use p2p_server::{Events, Server, StartError};
+use p2p_server::p2p_discovery::NetworkId;
+use p2p_server::{Events, NamedNodes, Server, StartError};
 use p2p_world::World;
-use whisper_protocol::{Config, Whisper};
+use whisper_protocol::{Config, TraceSettings, Whisper};
 use whisper_rpc::{RpcConfig, RpcError, RpcServer};
 
 use crate::archive::{self, ArchiveConfig, ArchiveOpenError, OpenArchive};
@@ -27,6 +28,9 @@ pub struct NodeConfig {
     pub archive: Option<ArchiveConfig>,
     /// Whether the node speaks `archive/1`, with which nodes read each other's archives. Default: true.
     pub archive_protocol: bool,
+    /// Whether the node speaks `trace/1`, with which nodes ask each other what happened to an envelope. It answers only nodes that
+    /// the operator has named, as allowed or as trusted, and that are in the same network. Default: true.
+    pub trace_protocol: bool,
 }
 
 impl NodeConfig {
@@ -40,6 +44,7 @@ impl NodeConfig {
             metrics: None,
             archive: None,
             archive_protocol: true,
+            trace_protocol: true,
         }
     }
 }
@@ -105,6 +110,11 @@ impl Node {
             let id = network.key.id();
             network = network.protocol(whisper.archive_protocol(id));
         }
+        let named = Arc::new(OnceLock::new());
+        if config.trace_protocol {
+            let settings = trace_settings(&network, &named);
+            network = network.protocol(whisper.trace_protocol(settings));
+        }
         let server = match Server::start(network).await {
             Ok(server) => server,
             Err(error) => {
@@ -112,6 +122,7 @@ impl Node {
                 return Err(error.into());
             }
         };
+        named.get_or_init(|| server.named_nodes());
         let events = server.events();
         match serve(config.rpc, config.metrics, &whisper, &server, &world).await {
             Ok((rpc, metrics)) => {
@@ -164,6 +175,21 @@ impl Node {
             // Another part of the program may still use it.
             let _ = tokio::time::timeout(ARCHIVE_STOP, archive.close()).await;
         }
+    }
+}
+
+/// Who may trace envelopes: nodes that the operator has named, in the same network. `named` is set when the server has started.
+fn trace_settings(
+    network: &p2p_server::Config,
+    named: &Arc<OnceLock<NamedNodes>>,
+) -> TraceSettings {
+    let discovery = network.settings.discovery.as_ref();
+    let number = discovery.and_then(|discovery| discovery.config.network);
+    let named = Arc::clone(named);
+    TraceSettings {
+        own: network.key.id(),
+        network: number.map_or(0, |NetworkId(number)| number),
+        may_trace: Arc::new(move |id| named.get().is_some_and(|named| named.contains(id))),
     }
 }
 

@@ -2,5 +2,8 @@
 
 mod channel;
 pub(super) mod connection;
+pub(super) mod file;
 pub(super) mod listen;
 pub(super) mod send;
+pub(super) mod top;
+pub(super) mod trace;

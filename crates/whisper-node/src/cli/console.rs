@@ -42,6 +42,13 @@ pub(super) fn print(lines: &str) -> Result<(), Failure> {
     })
 }
 
+/// Prints lines in place of all that the terminal shows.
+pub(super) fn print_page(lines: &str) -> Result<(), Failure> {
+    let cleared = write!(io::stdout(), "\u{1b}[H\u{1b}[2J");
+    cleared.map_err(Failure::Output)?;
+    print(lines)
+}
+
 /// Prints lines of a node, which goes on without standard output.
 pub(super) fn announce(lines: &str) {
     match print(lines) {

@@ -56,6 +56,37 @@ pub(crate) enum Failure {
     /// A message is not known to have arrived.
     #[error("not delivered: {0}")]
     NotDelivered(String),
+    /// A file that is sent or received.
+    #[error("cannot use {}", path.display())]
+    TransferFile { path: PathBuf, source: io::Error },
+    /// There is such a file already.
+    #[error("{} is there already: move it away, or choose another folder", path.display())]
+    TransferExists { path: PathBuf },
+    /// The file is too large.
+    #[error("the file has {size} bytes: at most {most} are received (--max-size)")]
+    TransferSize { size: u64, most: u64 },
+    /// The name of the file.
+    #[error(
+        "the file is offered under a name that is none here: the sender must rename it (letters, digits and ._-()+,=@)"
+    )]
+    TransferName,
+    /// What was received is not what was offered.
+    #[error(
+        "the content is not what was offered, and was removed: the file changed while it was sent, or somebody else has the password"
+    )]
+    TransferChanged,
+    /// A signal to stop.
+    #[error("stopped; the same command goes on with it")]
+    TransferStopped,
+    /// No receiver.
+    #[error("no receiver asked for {0} s (--wait)")]
+    NoReceiver(u32),
+    /// No sender.
+    #[error("nothing came for {0} s (--wait)")]
+    NoSender(u32),
+    /// No node has the envelope.
+    #[error("none of the {0} nodes that answered has the envelope, or remembers it")]
+    NotTraced(usize),
     /// The connection to a node has ended.
     #[error("the node has closed the connection")]
     NodeGone,

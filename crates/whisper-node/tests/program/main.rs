@@ -13,6 +13,7 @@ mod discover;
 mod dns;
 #[cfg(unix)]
 mod doctor;
+mod file;
 #[cfg(unix)]
 mod logs;
 mod metrics;
@@ -33,5 +34,6 @@ mod reload;
 mod running;
 #[cfg(unix)]
 mod teams;
+mod terminal;
 #[cfg(unix)]
 mod unreachable;

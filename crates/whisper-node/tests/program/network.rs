@@ -91,12 +91,35 @@ fn a_message_passes(acme: &Path) {
     assert_eq!(line["text"], "hello, acme");
     let sent: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(line["hash"], sent["hash"]);
+    the_message_is_traced(acme, sent["hash"].as_str().unwrap());
 
     let unknown = client(&["send", "x"], "node9").output().unwrap();
     assert!(!unknown.status.success() && unknown.stdout.is_empty());
     let no_password = client(&["send", "x"], "node1").env_remove("WHISPER_PASSWORD").output();
     let error = no_password.unwrap().stderr;
     assert!(String::from_utf8_lossy(&error).contains("no password: give --password-file"));
+}
+
+/// The nodes of a private network say where it is.
+fn the_message_is_traced(acme: &Path, hash: &str) {
+    let trace = |hash: &str, more: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.args(["trace", hash, "--datadir"]).arg(acme.join("node2")).args(more);
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (status.success(), text(stdout), text(stderr))
+    };
+    let (success, text, error) = trace(hash, &[]);
+    assert!(success && text.contains("posted here") && text.contains("└─ "), "{text}{error}");
+    assert!(text.ends_with("3 nodes answered: all that could be asked\n"), "{text}");
+    let (_, json, _) = trace(hash, &["--json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let nodes = json["nodes"].as_array().unwrap();
+    assert_eq!((nodes.len(), &nodes[0]["depth"]), (3, &Value::from(0)));
+    assert!(nodes[1..].iter().all(|node| node["state"] == "pooled" && node["parent"].is_u64()));
+    let (success, text, error) = trace(&"5a".repeat(32), &[]);
+    assert!(!success && text.contains("Nodes that do not have it"), "{text}");
+    assert!(error.contains("none of the 3 nodes that answered has the envelope"), "{error}");
 }
 
 #[test]

@@ -32,7 +32,8 @@ pub(crate) struct PeerAccessFlags {
     #[arg(long, value_name = "NODE=POLICY", value_parser = list(node_policy))]
     pub(crate) secnodes: Vec<List<(NodeId, SecPolicy)>>,
 
-    /// Use plain devp2p and Whisper only, for a canary or a bad day: no sec/1, no chunk/1, no archive/1. Stronger than --sec
+    /// Use plain devp2p and Whisper only, for a canary or a bad day: no sec/1, chunk/1, archive/1 and trace/1. Stronger than
+    /// --sec
     #[arg(long)]
     pub(crate) plain: bool,
 

@@ -70,6 +70,10 @@ struct HttpFlags {
     /// Accepted host names in requests, comma-separated, or *
     #[arg(long = "http.vhosts", alias = "rpcvhosts", value_name = "NAMES", value_parser = list(web_name(WebSetting::VirtualHosts)), default_value = "localhost")]
     http_vhosts: Vec<List<String>>,
+
+    /// Serve a chat page at / of the HTTP port, an example of an application
+    #[arg(long = "http.chat")]
+    http_chat: bool,
 }
 
 /// JSON-RPC over WebSocket.
@@ -224,6 +228,7 @@ impl HttpFlags {
             api: List::joined(self.http_api),
             cors: List::joined(self.http_corsdomain),
             vhosts: List::joined(self.http_vhosts),
+            chat: self.http_chat,
         })
     }
 }

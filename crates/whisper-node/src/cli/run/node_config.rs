@@ -22,7 +22,7 @@ use crate::cli::flags::{Flags, List, NetworkFlags, PeerAccessFlags, RateFlags, W
 /// The configuration of the node. Reads the node key in the data directory, and makes it if needed.
 pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, Failure> {
     let whisper = whisper_config(&flags.whisper)?;
-    let archive_protocol = !flags.network.access.plain;
+    let extensions = !flags.network.access.plain;
     let key = flags.network.key.read_or_create(|| Ok(datadir.join("nodekey")))?;
     Ok(NodeConfig {
         server: server_config(key, flags.network, datadir.join("nodes"))?,
@@ -33,7 +33,8 @@ pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, 
         },
         metrics: flags.metrics.addr(),
         archive: flags.archive.config()?,
-        archive_protocol,
+        archive_protocol: extensions,
+        trace_protocol: extensions,
     })
 }
 
