@@ -2,68 +2,14 @@
 // With the environment variable SCREENSHOTS, pictures of the page are written into that folder.
 
 import assert from 'node:assert'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 
-import { openBrowser } from './browser.mjs'
+import { faults, picture, rpc, tabTo, text, until, watch as watchPage } from './watched.mjs'
 
-const [metrics, rpc] = process.argv.slice(2)
+const [metrics, url] = process.argv.slice(2)
 const origin = `http://${metrics}`
-const pictures = process.env.SCREENSHOTS
-
-const call = async (method, ...params) => {
-  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })
-  const response = await fetch(rpc, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
-  const { result, error } = await response.json()
-  assert.equal(error, undefined, `${method}: ${JSON.stringify(error)}`)
-  return result
-}
-
-// What the page must not do.
-const faults = []
-const watch = async () => {
-  const browser = await openBrowser()
-  browser.on('Runtime.consoleAPICalled', ({ type, args }) => faults.push(`console.${type}: ${JSON.stringify(args)}`))
-  browser.on('Runtime.exceptionThrown', ({ exceptionDetails }) => faults.push(JSON.stringify(exceptionDetails)))
-  browser.on('Log.entryAdded', ({ entry }) => faults.push(`${entry.level}: ${entry.text}`))
-  browser.on('Network.requestWillBeSent', ({ request }) => {
-    if (!request.url.startsWith(`${origin}/`) && !request.url.startsWith('data:')) faults.push(`a request to ${request.url}`)
-  })
-  return browser
-}
-
-// Waits until an expression is true on the page. It is tried again after each change of the page.
-const until = (browser, expression) =>
-  browser.evaluate(`new Promise((resolve, reject) => {
-    const check = () => { if (${expression}) { observer.disconnect(); clearTimeout(limit); resolve(true) } }
-    const observer = new MutationObserver(check)
-    const limit = setTimeout(() => {
-      observer.disconnect()
-      reject(new Error(${JSON.stringify(expression)} + ' is not true after 60 s: ' + document.body.innerText))
-    }, 60000)
-    observer.observe(document.body, { attributes: true, characterData: true, childList: true, subtree: true })
-    check()
-  })`)
-
-const picture = async (browser, name, scheme = 'light') => {
-  if (!pictures) return
-  await browser.call('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] })
-  const options = { captureBeyondViewport: true, format: 'png' }
-  const { data } = await browser.call('Page.captureScreenshot', options)
-  writeFileSync(join(pictures, `${name}.png`), Buffer.from(data, 'base64'))
-}
-
-const text = (selector) => `(document.querySelector('${selector}')?.textContent ?? '')`
+const call = (method, ...params) => rpc(url, '', method, ...params)
+const watch = () => watchPage(origin)
 const LIVE = `document.getElementById('state').dataset.state === 'live'`
-
-// Presses Tab until an element has the focus. Nothing on the page may catch it.
-const tabTo = async (browser, condition) => {
-  for (let presses = 0; presses < 300; presses += 1) {
-    if (await browser.evaluate(`Boolean(document.activeElement && (${condition}))`)) return
-    await browser.press('Tab')
-  }
-  assert.fail(`the keyboard does not reach ${condition}`)
-}
 
 const followsAPost = async () => {
   const browser = await watch()

@@ -22,5 +22,33 @@ pub(crate) async fn check() -> Result<(), Failure> {
     passed("a post is followed to its filter, with the keyboard alone");
     passed("1000 peers are drawn, and the page makes no error and no foreign request");
     peer.interrupt().await?;
+    node.interrupt().await?;
+    of_a_team().await?;
+    chat().await
+}
+
+/// A team sees its own posts only.
+async fn of_a_team() -> Result<(), Failure> {
+    let dir = tempfile::TempDir::new()?;
+    let file = dir.path().join("teams.toml").display().to_string();
+    let token = |name: &'static str| Program::output(["team", "add", name, "--teams", &file]);
+    let (weather, alarms) = (token("weather").await?, token("alarms").await?);
+    let mut node = Program::start_with(&["--teams", &file])?;
+    let (http, metrics) = (node.address("HTTP").await?, node.address("metrics").await?);
+    let metrics = metrics.trim_start_matches("http://").split('/').next().unwrap_or_default();
+    script::run("node".as_ref(), &["team.mjs", metrics, &http, &weather, &alarms]).await?;
+    passed("the dashboard shows a team what belongs to it, and nothing of another one");
+    node.interrupt().await
+}
+
+/// The chat page of a node with an archive.
+async fn chat() -> Result<(), Failure> {
+    let dir = tempfile::TempDir::new()?;
+    let archive = dir.path().display().to_string();
+    let flags = ["--http.chat", "--http.api", "history", "--archive", &archive];
+    let mut node = Program::start_with(&flags)?;
+    let http = node.address("HTTP").await?;
+    script::run("node".as_ref(), &["chatpage.mjs", &http]).await?;
+    passed("the chat page sends and receives, and shows what an archive has");
     node.interrupt().await
 }

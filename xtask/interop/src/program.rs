@@ -44,6 +44,16 @@ impl Program {
         Ok(Self { process, lines: BufReader::new(stdout).lines(), _datadir: datadir })
     }
 
+    /// What the program prints with these arguments.
+    pub(crate) async fn output(args: [&str; 5]) -> Result<String, Failure> {
+        let output = Command::new(binary()?).args(args).output().await?;
+        if !output.status.success() {
+            let error = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("whisper-node {args:?}: {error}").into());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     /// The address of a transport as the program prints it: `HTTP`, `WebSocket`, `IPC` or `metrics`. Addresses must be asked for in
     /// that order.
     pub(crate) async fn address(&mut self, of: &str) -> Result<String, Failure> {
