@@ -72,7 +72,7 @@ pub(crate) enum Failure {
     TransferName,
     /// What was received is not what was offered.
     #[error(
-        "the content is not what was offered, and was removed: the file changed while it was sent, or somebody else has the password"
+        "the content is not what was offered, and was removed: the file changed while it was sent, or another one has the password"
     )]
     TransferChanged,
     /// A signal to stop.

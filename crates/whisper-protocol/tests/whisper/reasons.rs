@@ -65,7 +65,7 @@ async fn after_questions() -> Whisper {
     let may_trace: std::sync::Arc<dyn Fn(&NodeId) -> bool + Send + Sync> =
         std::sync::Arc::new(|_| true);
     let _ = node.trace_protocol(TraceSettings { own: random_id(), network: 0, may_trace });
-    let (near, far) = Channel::pipe();
+    let (near, mut far) = Channel::pipe();
     let session = tokio::spawn(node.attach_trace(random_id(), near));
     let send = async |message: TraceMessage| {
         let (code, payload) = message.encode();
@@ -76,6 +76,10 @@ async fn after_questions() -> Whisper {
         let id = QuestionId([number; 16]);
         let question = TraceQuestion { id, hash: [2; 32], hops: 1, time: 1000, limit: 10 };
         send(TraceMessage::Question(question)).await;
+    }
+    // Its status, and an answer to each.
+    for _ in 0..=70 {
+        far.recv().await.unwrap();
     }
     drop(far);
     let _ = session.await.unwrap();

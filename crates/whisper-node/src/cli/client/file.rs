@@ -33,7 +33,7 @@ const READ_BYTES: usize = 64 * 1024;
 /// The commands about files.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Send a file to whoever receives on the topic, until one of them has it
+    /// Send a file to those who receive on the topic, until one of them has it
     Send(send::Send),
     /// Receive the next file that is offered on the topic, or go on with one
     Receive(receive::Receive),

@@ -68,17 +68,20 @@ struct State {
 struct PeerQueue {
     messages: mpsc::Sender<(u64, Bytes)>,
     bytes: Arc<AtomicUsize>,
+    overrun: CancellationToken,
 }
 
-/// The end of a queue from which the session sends. The messages end if the peer does not read.
+/// The end of a queue from which the session sends.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     messages: mpsc::Receiver<(u64, Bytes)>,
     bytes: Arc<AtomicUsize>,
+    /// Cancelled when too much waits: the peer does not read.
+    pub(super) overrun: CancellationToken,
 }
 
 impl Outgoing {
-    /// The next message; `None` if the peer let too many wait.
+    /// The next message; `None` if too much waited.
     pub(super) async fn next(&mut self) -> Option<(u64, Bytes)> {
         let message = self.messages.recv().await?;
         self.bytes.fetch_sub(message.1.len(), Relaxed);
@@ -158,9 +161,11 @@ impl TracePeers {
         let mut state = lock(&self.state);
         state.next += 1;
         let connection = state.next;
-        state.queues.insert(connection, PeerQueue { messages, bytes: Arc::clone(&bytes) });
+        let overrun = CancellationToken::new();
+        let queue = PeerQueue { messages, bytes: Arc::clone(&bytes), overrun: overrun.clone() };
+        state.queues.insert(connection, queue);
         state.tracer.handle_peer(Instant::now(), connection, peer);
-        (connection, Outgoing { messages: receiver, bytes })
+        (connection, Outgoing { messages: receiver, bytes, overrun })
     }
 
     /// A connection has ended.
@@ -232,6 +237,7 @@ impl State {
         let bytes = message.1.len();
         let is_full = queue.bytes.load(Relaxed) >= MAX_QUEUED_BYTES;
         if is_full || queue.messages.try_send(message).is_err() {
+            queue.overrun.cancel();
             self.queues.remove(&to);
             return;
         }

@@ -33,8 +33,11 @@ pub(super) async fn run(
         }
         let (connection, outgoing) = peers.insert(peer);
         let entry = Entry { peers, connection };
+        let overrun = outgoing.overrun.clone();
         tokio::select! {
             biased;
+            // Sending waits for a peer that does not read.
+            () = overrun.cancelled() => Err(Ended::Fault(TraceFault::Flood)),
             sent = send_all(&sender, outgoing) => sent,
             read = read_all(&entry, &settings, &peer, &mut receiver) => read,
         }
