@@ -69,15 +69,13 @@ impl Topic {
         Ok(Self { node, key, channel, pow })
     }
 
-    /// The messages from now on, and, if wanted, those in the pool.
+    /// The messages from now on. What an earlier transfer has left in the pool is not for this one.
     async fn messages(
         &self,
-        include_pooled: bool,
     ) -> Result<jsonrpsee::core::client::Subscription<MessageJson>, Failure> {
         let criteria = Criteria {
             sym_key_id: self.key.clone(),
             topics: vec![self.channel.topic().into()],
-            include_pooled,
             ..Criteria::default()
         };
         self.node.messages(&criteria).await.map_err(Failure::Call)

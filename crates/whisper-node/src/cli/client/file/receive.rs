@@ -82,7 +82,7 @@ impl Receive {
     }
 
     async fn receive(&self, topic: &Topic) -> Result<Line, Failure> {
-        let mut messages = topic.messages(true).await?;
+        let mut messages = topic.messages().await?;
         console::print_error("waiting for a file");
         let offered = self.offer(&mut messages).await?;
         let path = self.dir.join(&offered.name);

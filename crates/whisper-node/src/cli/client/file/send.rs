@@ -78,8 +78,7 @@ impl Send {
         size: u64,
     ) -> Result<u64, Failure> {
         let progress = Progress::with_total("file send");
-        // What an earlier transfer has left in the pool is not for this one.
-        let mut messages = topic.messages(false).await?;
+        let mut messages = topic.messages().await?;
         let mut offers = interval(OFFER_INTERVAL);
         offers.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let patience = Duration::from_secs(self.wait.into());

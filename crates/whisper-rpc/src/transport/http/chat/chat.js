@@ -19,7 +19,7 @@ async function call(method, ...params) {
   const body = JSON.stringify({ jsonrpc: '2.0', id: ++calls, method, params })
   const response = await fetch('/', { method: 'POST', headers, body })
   if (response.status === 401) {
-    $('token-entry').hidden = false
+    $('entry').hidden = false
     $('token').focus()
     throw new Error('this node asks for a token')
   }
@@ -120,9 +120,16 @@ function draw() {
 
 const failed = (error) => say(error.message)
 
-$('join').addEventListener('submit', (event) => {
+$('entry').addEventListener('submit', (event) => {
   event.preventDefault()
   token = $('token').value.trim()
+  $('token').value = ''
+  $('entry').hidden = true
+  $('join').requestSubmit()
+})
+
+$('join').addEventListener('submit', (event) => {
+  event.preventDefault()
   join($('topic').value.trim(), $('password').value).catch(failed)
 })
 
