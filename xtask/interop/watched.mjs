@@ -18,7 +18,8 @@ export const watch = async (origin, { refused = false } = {}) => {
   browser.on('Runtime.consoleAPICalled', ({ type, args }) => faults.push(`console.${type}: ${JSON.stringify(args)}`))
   browser.on('Runtime.exceptionThrown', ({ exceptionDetails }) => faults.push(JSON.stringify(exceptionDetails)))
   browser.on('Log.entryAdded', ({ entry }) => {
-    if (!refused || !entry.text.includes('401')) faults.push(`${entry.level}: ${entry.text}`)
+    const isRefusal = /401|HTTP Authentication failed/.test(entry.text)
+    if (!refused || !isRefusal) faults.push(`${entry.level}: ${entry.text}`)
   })
   browser.on('Network.requestWillBeSent', ({ request }) => {
     if (!request.url.startsWith(`${origin}/`) && !request.url.startsWith('data:')) faults.push(`a request to ${request.url}`)
