@@ -50,10 +50,11 @@ fn a_file_passes_and_an_interrupted_transfer_goes_on() {
     let (_other, _) = node(dirs[1].path(), &["--staticnodes", &enode]);
     let work = tempfile::tempdir().unwrap();
     // Not a multiple of the size of a piece, and no two pieces are equal.
-    let mut content: Vec<u8> = (0..PIECE * 20 + 77).map(|at| (at / 251 * 7 + at) as u8).collect();
+    let mut content: Vec<u8> =
+        (0..PIECE * 20 + 77).map(|at| (at / 251 * 7 + at).to_le_bytes()[0]).collect();
     let source = work.path().join("picture.png");
-    for known in [0, 12] {
-        content[0] = known as u8;
+    for known in [0_usize, 12] {
+        content[0] = known.to_le_bytes()[0];
         fs::write(&source, &content).unwrap();
         let target = work.path().join(format!("after{known}"));
         fs::create_dir(&target).unwrap();
