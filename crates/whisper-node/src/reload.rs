@@ -25,7 +25,10 @@ pub enum ReloadError {
 impl Node {
     /// Applies what differs between the configuration `old`, which the node has, and `new`: static, trusted, allowed and
     /// banned nodes, allowed networks, limits of peers and handshakes, work, size, rates, light mode and topics of Whisper,
-    /// the teams, and the address of the metrics. Everything else in `new` is ignored.
+    /// and the address of the metrics. Everything else in `new` is ignored.
+    ///
+    /// The teams are not part of it, because clients change them too: replace them with
+    /// [`RpcServer::hold_teams`](whisper_rpc::RpcServer::hold_teams).
     ///
     /// What was changed by other means, such as a ban over JSON-RPC, stays unless the same thing differs between the two.
     ///
@@ -46,9 +49,6 @@ impl Node {
         }
         self.reload_whisper(&old.whisper, &new.whisper);
         self.reload_server(&old.server.settings, &new.server.settings);
-        if let Some(settings) = new.rpc.access.teams() {
-            self.rpc().set_teams(settings.teams.clone());
-        }
         Ok(())
     }
 

@@ -12,9 +12,8 @@ use crate::call::stats::RpcStats;
 use crate::config::{HttpSettings, RpcConfig, TeamsSettings, WsSettings};
 use crate::meter::RpcMeter;
 use crate::namespace::context::Context;
-use crate::team::Teams;
 use crate::team::accounts::Accounts;
-use crate::team::change::TeamEditor;
+use crate::team::change::{HeldTeams, TeamEditor};
 use crate::transport::error::RpcError;
 use crate::transport::transports::Transports;
 
@@ -39,7 +38,8 @@ pub async fn serve(
         None => (None, None),
     };
     let accounts = Arc::new(Accounts::new(whisper.clone(), world.clone(), teams));
-    let editor = TeamEditor::new(Arc::clone(&accounts), keeper);
+    let editor = Arc::new(TeamEditor::new(Arc::clone(&accounts), keeper));
+    let of_methods = Arc::clone(&editor);
     let transports = Transports::start(config, accounts, stop, |transports| {
         let transports = transports.clone();
         let context = Context {
@@ -52,65 +52,71 @@ pub async fn serve(
             datadir,
             network_id,
             reload,
-            editor: Arc::new(editor),
+            editor: of_methods,
             world,
         };
         Box::new(move |api| context.served(api))
     });
-    transports.map(RpcServer)
+    transports.map(|transports| RpcServer { transports, editor })
 }
 
 /// The running JSON-RPC servers. Dropping it stops them in the background.
 #[derive(Debug)]
-pub struct RpcServer(Arc<Transports>);
+pub struct RpcServer {
+    transports: Arc<Transports>,
+    editor: Arc<TeamEditor>,
+}
 
 impl RpcServer {
     /// The address of HTTP, with the actual port if the configured one was 0.
     #[must_use]
     pub fn http_addr(&self) -> Option<SocketAddr> {
-        self.0.http_addr()
+        self.transports.http_addr()
     }
 
     /// The address of WebSocket, with the actual port if the configured one was 0.
     #[must_use]
     pub fn ws_addr(&self) -> Option<SocketAddr> {
-        self.0.ws_addr()
+        self.transports.ws_addr()
     }
 
     /// The path of the IPC socket.
     #[must_use]
     pub fn ipc_path(&self) -> Option<PathBuf> {
-        self.0.ipc_path()
+        self.transports.ipc_path()
     }
 
     /// Counters of the servers.
     #[must_use]
     pub fn stats(&self) -> RpcStats {
-        self.0.counters().read()
+        self.transports.counters().read()
     }
 
-    /// Replaces the teams. A team keeps what its clients made as long as there is one with its name. Within a second,
-    /// connections, calls and subscriptions end that are no longer allowed. Without effect if the servers were started
-    /// without teams.
-    pub fn set_teams(&self, teams: Teams) {
-        self.0.accounts().set(teams);
+    /// Holds the teams, so that they can be read and replaced while nobody else changes them. It waits for a change in
+    /// progress, which may wait for a disk.
+    ///
+    /// What a change is based on, such as a file, must be read after this returns: what an administrator changed over
+    /// JSON-RPC before is in that file then, and cannot be undone by mistake.
+    pub async fn hold_teams(&self) -> HeldTeams {
+        self.editor.hold().await
     }
 
     /// A handle that only reads the counters.
     #[must_use]
     pub fn meter(&self) -> RpcMeter {
-        RpcMeter::new(Arc::clone(self.0.counters()), Arc::clone(self.0.accounts()))
+        let transports = &self.transports;
+        RpcMeter::new(Arc::clone(transports.counters()), Arc::clone(transports.accounts()))
     }
 
     /// Stops listening, cancels proofs of work, and finishes the other answers. It takes at most two seconds, whatever
     /// clients do.
     pub async fn stop(self) {
-        self.0.stop().await;
+        self.transports.stop().await;
     }
 }
 
 impl Drop for RpcServer {
     fn drop(&mut self) {
-        self.0.cancel();
+        self.transports.cancel();
     }
 }

@@ -191,7 +191,7 @@ async fn a_revoked_token_closes_an_open_page() {
     let (mut page, accepted) = node.open(&format!("bearer.{OPERATORS}, other")).await.unwrap();
     assert_eq!(accepted.as_deref(), Some("other"), "one of those that were asked for");
     next_of(&mut page, "snapshot").await;
-    node.rpc.set_teams(Teams { teams: teams().teams.split_off(1), ipc: None });
+    node.rpc.hold_teams().await.set(Teams { teams: teams().teams.split_off(1), ipc: None });
     while next(&mut page).await.is_some() {}
     let Err(Error::Http(answer)) = node.open(&format!("bearer.{OPERATORS}")).await else {
         panic!("the token is revoked");
@@ -399,7 +399,7 @@ async fn a_node_with_teams_asks_for_a_token() {
     // It is no handshake, but it may enter.
     assert_eq!(with(OPERATORS), StatusCode::BAD_REQUEST);
     assert_eq!(with(PAYMENTS), StatusCode::BAD_REQUEST);
-    node.rpc.set_teams(Teams { teams: teams().teams.split_off(1), ipc: None });
+    node.rpc.hold_teams().await.set(Teams { teams: teams().teams.split_off(1), ipc: None });
     assert_eq!(with(OPERATORS), StatusCode::UNAUTHORIZED);
     node.stop().await;
 }

@@ -61,8 +61,11 @@ fn teams_are_read_again_and_changes_are_kept() {
     let kept = fs::read_to_string(&file).unwrap();
     assert!(kept.starts_with(&text) && kept.contains("[team.alarms]"), "{kept}");
     assert!(!kept.contains(&alarms), "the token itself is not kept");
-    let report = call(dir.path(), "admin_reload", &json!([]))["result"].take();
-    assert_eq!(report, json!({ "applied": ["teams"], "needsRestart": [] }));
+    let reload = || call(dir.path(), "admin_reload", &json!([]))["result"].take();
+    assert_eq!(reload(), json!({ "applied": [], "needsRestart": [] }), "the node has it already");
+    fs::write(&file, kept.replace("# ours", "[team.extra]")).unwrap();
+    assert_eq!(reload(), json!({ "applied": ["teams"], "needsRestart": [] }));
+    fs::write(&file, &kept).unwrap();
     assert_eq!((version(TOKEN), version(&alarms)), (200, 200));
 
     // A bad file changes nothing, and says where it is bad.

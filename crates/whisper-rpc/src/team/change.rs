@@ -1,8 +1,9 @@
 //! Changes of the teams that administrators make while the node runs.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use crate::lock::lock;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
 use crate::team::account::TeamAccount;
 use crate::team::accounts::Accounts;
 use crate::team::keeper::TeamKeeper;
@@ -30,14 +31,43 @@ pub(crate) enum TeamChangeError {
 pub(crate) struct TeamEditor {
     accounts: Arc<Accounts>,
     keeper: Option<TeamKeeper>,
-    /// Held during a change.
-    turn: Mutex<()>,
+    /// Held during a change, from what it is based on until it is kept and in force.
+    turn: Arc<Mutex<()>>,
+}
+
+/// The teams of a node while nobody else can change them: calls of `admin_setTeam` and the like wait. Get it from
+/// [`RpcServer::hold_teams`](crate::RpcServer::hold_teams), and drop it soon.
+#[derive(Debug)]
+pub struct HeldTeams {
+    accounts: Arc<Accounts>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl HeldTeams {
+    /// The teams now. None if the node was started without teams.
+    #[must_use]
+    pub fn teams(&self) -> Teams {
+        self.accounts.teams()
+    }
+
+    /// Replaces the teams. A team keeps what its clients made as long as there is one with its name. Within a second,
+    /// connections, calls and subscriptions end that are no longer allowed. Without effect if the servers were started
+    /// without teams.
+    pub fn set(&self, teams: Teams) {
+        self.accounts.set(teams);
+    }
 }
 
 impl TeamEditor {
-    /// Changes are kept by this keeper. Without one, they last until the node stops.
+    /// Changes are kept by this keeper, before they are in force. Without one, they last until the node stops.
     pub(crate) fn new(accounts: Arc<Accounts>, keeper: Option<TeamKeeper>) -> Self {
-        Self { accounts, keeper, turn: Mutex::default() }
+        Self { accounts, keeper, turn: Arc::default() }
+    }
+
+    /// Waits for the change in progress, and lets no other begin until the returned value is dropped.
+    pub(crate) async fn hold(&self) -> HeldTeams {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        HeldTeams { accounts: Arc::clone(&self.accounts), _turn: turn }
     }
 
     /// The teams now.
@@ -74,10 +104,10 @@ impl TeamEditor {
 
     /// Removes a team. Returns whether there was one.
     pub(crate) fn remove(&self, name: &TeamName) -> Result<bool, TeamChangeError> {
-        if self.accounts.teams().ipc.as_ref() == Some(name) {
-            return Err(TeamChangeError::OfIpc(name.clone()));
-        }
-        self.edit(name, |found| Ok((None, found.is_some())))
+        self.edit(name, |found| match self.accounts.teams().ipc.as_ref() == Some(name) {
+            true => Err(TeamChangeError::OfIpc(name.clone())),
+            false => Ok((None, found.is_some())),
+        })
     }
 
     /// Removes the token whose hash begins with this id. Returns whether there was one.
@@ -99,13 +129,13 @@ impl TeamEditor {
         self.change(name, |team| team.tokens.push(TeamToken { hash, expires }))
     }
 
-    /// Replaces a team by what `edit` makes of it; `None` removes it.
+    /// Replaces a team by what `edit` makes of it; `None` removes it. Must not be called on a thread that runs tasks.
     fn edit<T>(
         &self,
         name: &TeamName,
         edit: impl FnOnce(Option<&Team>) -> Result<(Option<Team>, T), TeamChangeError>,
     ) -> Result<T, TeamChangeError> {
-        let _turn = lock(&self.turn);
+        let _turn = self.turn.blocking_lock();
         if !self.accounts.has_teams() {
             return Err(TeamChangeError::NoTeams);
         }

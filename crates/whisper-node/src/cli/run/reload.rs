@@ -6,7 +6,7 @@ use p2p_identity::causes;
 use tokio::sync::{mpsc, oneshot};
 use whisper_node::{Node, NodeConfig};
 use whisper_rpc::types::ReloadReport;
-use whisper_rpc::{ReloadOutcome, Reloader, RpcAccess};
+use whisper_rpc::{ReloadOutcome, Reloader};
 
 use super::node_config;
 use crate::cli::config::{Given, Settings, Sources, read_teams};
@@ -105,17 +105,16 @@ impl Reload {
         }
         let mut report = differences(&self.given, &read.given);
         let log = read.flags.log.clone();
-        let mut config = node_config::reloaded(read.flags, &self.config).map_err(text)?;
-        if let RpcAccess::Teams(running) = &mut config.rpc.access
-            && let Some(file) = &self.teams
-        {
-            let teams = read_teams(file).map_err(text)?;
-            if teams != running.teams {
-                report.applied.push("teams".to_owned());
-            }
-            running.teams = teams;
-        }
+        let config = node_config::reloaded(read.flags, &self.config).map_err(text)?;
+        // The file is read while no administrator changes it.
+        let held = node.rpc().hold_teams().await;
+        let teams = self.teams.as_deref().map(read_teams).transpose().map_err(text)?;
         node.reload(&self.config, &config).await.map_err(|error| causes(&error).to_string())?;
+        if let Some(teams) = teams.filter(|teams| *teams != held.teams()) {
+            held.set(teams);
+            report.applied.push("teams".to_owned());
+        }
+        drop(held);
         self.log.set(log.verbosity, &log.levels());
         self.take_over(config, read.given, read.file);
         Ok(report)

@@ -42,7 +42,7 @@ async fn revoked_in_a_call(node: &Node, without: Teams) -> Value {
     let key = result(node, "weather", "shh_newSymKey", json!([])).await;
     let revoke = async {
         in_progress(node, 1).await;
-        node.rpc.set_teams(without);
+        node.rpc.hold_teams().await.set(without);
     };
     tokio::join!(call(node, "weather", "shh_post", endless(&key)), revoke).0
 }
@@ -74,7 +74,7 @@ async fn a_removed_team_loses_everything() {
     is_refused(&answer, "the token is no longer valid");
     assert_eq!(node.whisper.info().filters, 0);
     // A team of the same name is another one.
-    node.rpc.set_teams(teams([team("weather")]));
+    node.rpc.hold_teams().await.set(teams([team("weather")]));
     assert_eq!(result(&node, "weather", "shh_hasSymKey", json!([key])).await, false);
     let answer = call(&node, "weather", "shh_getFilterMessages", json!([filter])).await;
     assert_eq!(answer["error"]["message"], "filter not found");
@@ -94,7 +94,7 @@ async fn a_token_ends_at_its_time() {
     subscribe(&mut client).await;
     assert_eq!(client.next().await, None);
     assert_eq!(send(&node, &token("weather"), "net_version", json!([])).await.status, 401);
-    node.rpc.set_teams(until(now + 3600));
+    node.rpc.hold_teams().await.set(until(now + 3600));
     assert_eq!(result(&node, "weather", "net_version", json!([])).await, "1");
     node.stop().await;
 }
@@ -117,7 +117,7 @@ async fn a_smaller_scope_ends_what_it_no_longer_covers() {
     // What it may do goes on, on the same connection.
     assert_eq!(idle.call("net_version", json!([])).await["result"], "1");
     // A wider scope ends nothing.
-    node.rpc.set_teams(teams([team("weather")]));
+    node.rpc.hold_teams().await.set(teams([team("weather")]));
     assert_eq!(idle.call("shh_getFilterMessages", json!([filter])).await["result"], json!([]));
     node.stop().await;
 }
@@ -135,16 +135,16 @@ async fn clients_of_ipc_are_in_the_team_that_is_named() {
     assert_eq!(result(&node, "weather", "shh_hasSymKey", json!([key])).await, true);
     let text = client.ask(request("admin_peers", json!([]))).await;
     is_refused(&serde_json::from_str(&text).unwrap(), "this team may not administer");
-    node.rpc.set_teams(ipc(Some("weather")));
+    node.rpc.hold_teams().await.set(ipc(Some("weather")));
     result(&node, "weather", "shh_post", json!([message(&key, TOPIC)])).await;
     assert!(client.next().await.unwrap().contains("shh_subscription"));
     // Now they are the operator: the connection of the team ends.
-    node.rpc.set_teams(ipc(None));
+    node.rpc.hold_teams().await.set(ipc(None));
     assert_eq!(client.next().await, None);
     let text = node.connect_ipc().await.ask(request("admin_peers", json!([]))).await;
     assert!(text.contains("\"result\":[]"), "{text}");
     // No team of this name: no client may connect.
-    node.rpc.set_teams(ipc(Some("missing")));
+    node.rpc.hold_teams().await.set(ipc(Some("missing")));
     assert_eq!(node.connect_ipc().await.next().await, None);
     node.stop().await;
 }

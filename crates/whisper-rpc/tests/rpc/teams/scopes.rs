@@ -36,7 +36,7 @@ async fn only_an_administrator_administers() {
         assert_eq!(text, expected);
     }
     let admin = Scopes { admin: true, ..Scopes::default() };
-    node.rpc.set_teams(teams([Team { scopes: admin, ..team("weather") }]));
+    node.rpc.hold_teams().await.set(teams([Team { scopes: admin, ..team("weather") }]));
     assert_eq!(result(&node, "weather", "admin_peers", json!([])).await, json!([]));
     // Clients of IPC are the operator.
     let answer = node.connect_ipc().await.ask(request("admin_peers", json!([]))).await;
@@ -55,7 +55,7 @@ async fn methods_posts_and_archives_can_be_taken_away() {
     );
     assert_eq!(refusal(&node, "shh_post", json!([{}])).await, "this team may not post messages");
     let scopes = Scopes { history: false, ..Scopes::default() };
-    node.rpc.set_teams(teams([Team { scopes, ..team("weather") }]));
+    node.rpc.hold_teams().await.set(teams([Team { scopes, ..team("weather") }]));
     let text = refusal(&node, "history_query", json!([{}])).await;
     assert_eq!(text, "this team may not read archives");
     node.stop().await;
