@@ -9,7 +9,7 @@ use thiserror::Error;
 use whisper_envelope::{Envelope, Unsealed};
 
 use crate::{Meter, Rule, Task, Work, WorkError};
-use jobs::Order;
+use jobs::{CoreTime, Order};
 use workers::Workers;
 
 /// Seals envelopes, so that asynchronous code can await it: on threads of its own, or [in place](Self::in_place).
@@ -42,6 +42,8 @@ use workers::Workers;
 #[derive(Clone, Debug)]
 pub struct Miner {
     workers: Arc<Workers>,
+    /// What the searches of this handle and its clones took.
+    core_time: CoreTime,
 }
 
 /// When a search ends.
@@ -160,7 +162,7 @@ impl Miner {
     /// same task gives the same envelope.
     #[must_use]
     pub fn with_threads(threads: NonZeroUsize) -> Self {
-        Self { workers: Arc::new(Workers::with_threads(threads)) }
+        Self::of(Arc::new(Workers::with_threads(threads)))
     }
 
     /// A miner without threads and without a clock: a future that is awaited searches itself, a block of 8192 nonces in
@@ -172,7 +174,24 @@ impl Miner {
     /// millisecond with the fastest instruction set and tens of milliseconds with the slowest.
     #[must_use]
     pub fn in_place() -> Self {
-        Self { workers: Arc::new(Workers::in_place()) }
+        Self::of(Arc::new(Workers::in_place()))
+    }
+
+    fn of(workers: Arc<Workers>) -> Self {
+        Self { workers, core_time: CoreTime::default() }
+    }
+
+    /// The same miner, which shares its threads with this one, with a [`core_time`](Self::core_time) of its own.
+    #[must_use]
+    pub fn counted(&self) -> Self {
+        Self::of(Arc::clone(&self.workers))
+    }
+
+    /// The time that cores have worked for this handle and its clones, whether their searches ended or not. A second on two
+    /// threads counts as two. It grows with each block of 8192 nonces.
+    #[must_use]
+    pub fn core_time(&self) -> Duration {
+        self.core_time.get()
     }
 
     /// Number of nonces that count as a second of work for a miner [in place](Self::in_place). A core tries between
@@ -241,6 +260,7 @@ impl Miner {
             enough: enough.unwrap_or(u32::MAX),
             budget: within.saturating_mul(threads),
             meter: meter.clone(),
+            core_time: self.core_time.clone(),
             client,
         };
         let search = self.workers.search(order).await?;

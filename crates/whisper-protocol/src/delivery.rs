@@ -12,6 +12,7 @@ pub(crate) mod missed;
 pub(crate) mod opening;
 pub(crate) mod queue;
 pub(crate) mod subscriptions;
+pub(crate) mod usage;
 pub(crate) mod watch;
 
 use std::{
@@ -32,6 +33,7 @@ use crate::{
     delivery::missed::MissedEnvelope,
     delivery::opening::{Opening, Progress},
     delivery::queue::{Lost, QUANTUM, Task, TaskLane, TaskQueues},
+    delivery::usage::ClientUsage,
     drops::Occurrence,
     keys::id::FilterId,
     lock::{lock, read, write},
@@ -51,6 +53,19 @@ pub(crate) struct Delivery {
     idle: Option<Duration>,
     interest: Mutex<Interest>,
     counters: Arc<Counters>,
+}
+
+/// What was done for an owner in one turn.
+struct Done {
+    cost: u32,
+    /// What is left to do.
+    unfinished: Option<Task>,
+    /// Where the cost counts.
+    usage: Option<ClientUsage>,
+}
+
+impl Done {
+    const NOTHING: Self = Self { cost: 1, unfinished: None, usage: None };
 }
 
 impl Delivery {
@@ -114,11 +129,11 @@ impl Delivery {
         self.retry(now, pool, missed);
         let Some(job) = job else { return has_missed };
         let lane = job.lane;
-        let (cost, unfinished) = match job.item {
+        let Done { cost, unfinished, usage } = match job.item {
             Task::Arrival(arrival) if arrival.is_expired(now) => {
                 let occurrence = Occurrence::at(now).of(arrival.envelope.hash());
                 self.counters.record(Reason::QueueExpired, occurrence);
-                (1, None)
+                Done::NOTHING
             }
             Task::Arrival(arrival) => {
                 let candidates =
@@ -128,6 +143,7 @@ impl Delivery {
             Task::Opening(opening) => self.open(now, uptime, opening),
             Task::Backfill(backfill) => self.feed(now, pool, &lane, backfill),
         };
+        let cost = usage.map_or(cost, |usage| usage.count_trials(uptime(), cost));
         let lost = {
             let mut queues = lock(&self.queues);
             queues.charge(&lane, cost);
@@ -137,9 +153,10 @@ impl Delivery {
         true
     }
 
-    fn open(&self, now: u32, uptime: Uptime<'_>, mut opening: Opening) -> (u32, Option<Task>) {
+    fn open(&self, now: u32, uptime: Uptime<'_>, mut opening: Opening) -> Done {
         let Progress { cost, finished } = opening.advance(now, uptime, &self.counters, QUANTUM);
-        (cost.max(1), (!finished).then_some(Task::Opening(opening)))
+        let usage = opening.usage().cloned();
+        Done { cost: cost.max(1), unfinished: (!finished).then_some(Task::Opening(opening)), usage }
     }
 
     fn feed(
@@ -148,12 +165,13 @@ impl Delivery {
         pool: &dyn PoolReader,
         lane: &TaskLane,
         mut backfill: Backfill,
-    ) -> (u32, Option<Task>) {
+    ) -> Done {
         if lane.key.filter().is_none_or(|id| read(&self.filters).get(id).is_none()) {
-            return (1, None);
+            return Done::NOTHING;
         }
         let Progress { cost, finished } = backfill.advance(now, pool, &self.counters, QUANTUM);
-        (cost, (!finished).then_some(Task::Backfill(backfill)))
+        let usage = Some(backfill.usage().clone());
+        Done { cost, unfinished: (!finished).then_some(Task::Backfill(backfill)), usage }
     }
 
     /// Queues envelopes again that were dropped from a full queue, if the pool still has them.

@@ -88,6 +88,7 @@ pub use config::{
 pub use delivery::filter::{FilterError, FilterKey, FilterSpec};
 pub use delivery::interest::Interest;
 pub use delivery::message::ReceivedMessage;
+pub use delivery::usage::{Usage, UsageLimits};
 pub use delivery::watch::Watch;
 pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
 pub use keys::Keys;

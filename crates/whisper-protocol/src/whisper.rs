@@ -17,7 +17,7 @@ use p2p_world::HashSet;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 use whisper_envelope::{Bloom, Envelope};
-use whisper_pow::{Client, Work};
+use whisper_pow::{Client, Miner, Work};
 
 use crate::{
     config::{Config, MAX_MESSAGE_SIZE},
@@ -27,12 +27,11 @@ use crate::{
     delivery::interest::Interest,
     delivery::mailbox::Mailbox,
     delivery::message::{ContentHash, ReceivedMessage},
+    delivery::usage::{ClientUsage, Usage, UsageLimits},
     delivery::watch::Watch,
     drops::Dropped,
     keys::Keys,
     keys::id::FilterId,
-    mail_server::MailRequests,
-    peers::direct::DirectError,
     peers::rate_limit::RateLimits,
     peers::remote::Remote,
     receipts::post::{Post, PostError},
@@ -44,8 +43,7 @@ use crate::{
     stats::Stats,
     whisper::explanation::{Explanation, FilterView},
     whisper::node::Node,
-    wire::packet::Request,
-    wire::{self, PacketKind},
+    wire,
 };
 pub use info::Info;
 
@@ -60,6 +58,9 @@ pub use info::Info;
 pub struct Whisper {
     node: Arc<Node>,
     keys: Arc<Keys>,
+    /// The miner of the node, with a count of what this application uses.
+    miner: Miner,
+    usage: ClientUsage,
 }
 
 /// A message size beyond [`MAX_MESSAGE_SIZE`]. The text is go-ethereum's.
@@ -80,14 +81,33 @@ impl Whisper {
     /// Outside of a Tokio runtime.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let keys = Keys::new(&mut p2p_world::rng());
-        Self { node: Arc::new(Node::start(config)), keys: Arc::new(keys) }
+        let (keys, node) = (Keys::new(&mut p2p_world::rng()), Node::start(config));
+        Self::of(Arc::new(node), keys)
     }
 
-    /// The same node for an application with keys of its own: it cannot use the keys of others, whatever ids it gives.
+    fn of(node: Arc<Node>, keys: Keys) -> Self {
+        let (miner, usage) = (node.miner.counted(), ClientUsage::default());
+        Self { node, keys: Arc::new(keys), miner, usage }
+    }
+
+    /// The same node for an application with keys of its own: it cannot use the keys of others, whatever ids it gives. What
+    /// it uses of the node is counted on its own ([`usage`](Self::usage)).
     #[must_use]
     pub fn with_keys(&self, keys: Keys) -> Self {
-        Self { node: Arc::clone(&self.node), keys: Arc::new(keys) }
+        Self::of(Arc::clone(&self.node), keys)
+    }
+
+    /// What the application that has this handle and its clones uses of the node.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let core_time = self.miner.core_time();
+        Usage { core_time, ..self.usage.read(self.context().delivery.uptime()) }
+    }
+
+    /// Limits what the application that has this handle and its clones may use of the node. It applies to filters that it
+    /// has already, too.
+    pub fn limit_usage(&self, limits: UsageLimits) {
+        self.usage.set_limits(limits);
     }
 
     /// The sub-protocols shh/6 and shh/5, for a server. A connection runs the highest version that the peer has as well.
@@ -232,11 +252,11 @@ impl Whisper {
         let (first, others) = needed();
         let now = || corrector.now();
         if let Some(id) = post.target_peer {
-            let sealed = post.seal(unsealed, first, &[], &self.node.miner, counters, now).await?;
+            let sealed = post.seal(unsealed, first, &[], &self.miner, counters, now).await?;
             let sent = self.node.publisher.send_direct(id, first, &sealed.first.1).await;
             return Ok(sent.inspect(|_| counters.timings.post.record(start.elapsed()))?);
         }
-        let sealed = post.seal(unsealed, first, &others, &self.node.miner, counters, now).await?;
+        let sealed = post.seal(unsealed, first, &others, &self.miner, counters, now).await?;
         delivery.wait_for_room(Source::Own, Instant::now() + MAX_QUEUE_WAIT).await;
         let receipt = self.node.publisher.publish(sealed).map_err(PostError::Rejected)?;
         counters.timings.post.record(start.elapsed());
@@ -361,41 +381,6 @@ impl Whisper {
         Some(candidates.into_iter().filter_map(open).collect())
     }
 
-    /// Starts to read the peers' requests for old envelopes. An earlier reader gets no more of them.
-    ///
-    /// `capacity`: maximum number of requests that wait, at least 1. Further ones are dropped and counted
-    /// ([`Reason::RequestsFull`](crate::Reason::RequestsFull)). Without a reader, requests are counted and ignored.
-    #[must_use]
-    pub fn mail_requests(&self, capacity: usize) -> MailRequests {
-        self.context().mail.open(capacity)
-    }
-
-    /// Requests old envelopes from a peer that is a mail server. The peer answers with direct messages, which only filters
-    /// that allow them receive. The peer is trusted from now on, as by [`mark_trusted`](Self::mark_trusted): otherwise its
-    /// answer would be ignored.
-    ///
-    /// # Errors
-    ///
-    /// If no such peer is connected, or a sealed request is of another dialect than the peer speaks.
-    pub async fn request_mail(
-        &self,
-        peer: NodeId,
-        request: impl Into<Request>,
-    ) -> Result<(), DirectError> {
-        let (direct, request) = (&self.node.direct, request.into());
-        let spoken = direct.dialect(&peer).ok_or(DirectError::NoSuchPeer(peer))?;
-        let dialect = match &request {
-            Request::Sealed(envelope) => envelope.dialect(),
-            Request::Open { .. } | Request::Sync(_) => spoken,
-        };
-        let kind = match &request {
-            Request::Sync(_) => PacketKind::SyncRequest,
-            Request::Open { .. } | Request::Sealed(_) => PacketKind::Request,
-        };
-        self.context().trusted.insert(peer);
-        direct.send(peer, dialect, kind, request.encode()).await
-    }
-
     /// All counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -430,13 +415,17 @@ impl Whisper {
         spec: FilterSpec,
         lasting: bool,
     ) -> Result<(FilterId, Arc<Filter>), FilterError> {
-        let filter = Filter::new(spec, &self.keys, Mailbox::new(self.node.mailbox))?;
+        let filter = Filter::new(spec, &self.keys, self.mailbox())?;
         let filter = Arc::new(filter.made_at(self.context().corrector.now()));
         let id = self.node.subscriptions.insert(&filter, lasting);
         if self.context().stop.is_cancelled() {
             filter.mailbox.close(); // the other mailboxes were closed when the node stopped
         }
         Ok((id, filter))
+    }
+
+    fn mailbox(&self) -> Mailbox {
+        Mailbox::new(self.node.mailbox).counted(&self.usage)
     }
 
     fn context(&self) -> &SessionContext {

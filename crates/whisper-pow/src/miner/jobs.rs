@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -47,7 +47,22 @@ pub(super) struct Order {
     /// Maximum time of work on it, on all threads together.
     pub(super) budget: Duration,
     pub(super) meter: Meter,
+    pub(super) core_time: CoreTime,
     pub(super) client: Client,
+}
+
+/// The time that cores have worked on several jobs together. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CoreTime(Arc<AtomicU64>);
+
+impl CoreTime {
+    pub(super) fn get(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Relaxed))
+    }
+
+    fn add(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -184,6 +199,8 @@ impl Jobs {
         search: Search,
         took: Duration,
     ) -> Option<Finished> {
+        // Also if its job is no longer wanted.
+        block.order.core_time.add(took);
         let job = self.jobs.get_mut(&block.job)?;
         job.running -= 1;
         job.spent = job.spent.saturating_add(took);
@@ -248,6 +265,7 @@ mod tests {
             enough,
             budget,
             meter: Meter::new(),
+            core_time: CoreTime::default(),
             client: Client { key: client, weight: 1 },
         }
     }
@@ -333,6 +351,19 @@ mod tests {
         let finished = jobs.finish_block(&other, search, TICK).unwrap();
         assert_eq!(finished.job, id);
         assert!(jobs.jobs.is_empty() && jobs.bytes == 0);
+    }
+
+    #[test]
+    fn core_time_counts_for_the_handle_that_asked_even_if_its_job_is_gone() {
+        let mut jobs = Jobs::new(1 << 20);
+        let [one, other] = [1, 2].map(|client| order(client, NEVER, Duration::MAX));
+        let (time_of_one, time_of_other) = (one.core_time.clone(), other.core_time.clone());
+        let id = jobs.insert(one).unwrap();
+        let block = jobs.next_block().unwrap();
+        jobs.insert(other).unwrap();
+        jobs.remove(id);
+        jobs.finish_block(&block, Search::NOTHING, 3 * TICK);
+        assert_eq!((time_of_one.get(), time_of_other.get()), (3 * TICK, Duration::ZERO));
     }
 
     #[test]

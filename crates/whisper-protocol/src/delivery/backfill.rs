@@ -9,6 +9,7 @@ use crate::{
     delivery::arrival::{Arrival, Source},
     delivery::filter::{Filter, OpenOutcome},
     delivery::opening::{self, Progress},
+    delivery::usage::ClientUsage,
     relay::pool::Ticket,
     stats::{Counter, Reason, counters::Counters},
 };
@@ -64,6 +65,11 @@ impl Backfill {
         let dialects = [Dialect::V5, Dialect::V6].into_iter();
         let dialects = dialects.filter(|dialect| filter.has_dialect(*dialect)).collect();
         Self { filter, dialects, after: None }
+    }
+
+    /// Whose filter it is.
+    pub(crate) fn usage(&self) -> &ClientUsage {
+        self.filter.mailbox.usage()
     }
 
     /// Tries envelopes until they cost `budget`.

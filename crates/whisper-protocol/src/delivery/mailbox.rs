@@ -17,6 +17,7 @@ use p2p_world::{
 use crate::{
     config::QueueLimits,
     delivery::message::{ContentHash, ReceivedMessage},
+    delivery::usage::ClientUsage,
     lock::lock,
 };
 use seen::SeenMessages;
@@ -28,7 +29,7 @@ pub(crate) enum PutOutcome {
     Stored { dropped: Vec<[u8; 32]> },
     /// The message is or was already in the mailbox.
     Repeated,
-    /// The message alone exceeds the limits of the mailbox.
+    /// The message alone exceeds the limits of the mailbox, or with other mailboxes the limit of the application.
     TooLarge,
 }
 
@@ -53,11 +54,23 @@ struct Contents {
 pub(crate) struct Mailbox {
     contents: Mutex<Contents>,
     limits: QueueLimits,
+    /// Where its messages count, together with those of other mailboxes.
+    usage: ClientUsage,
 }
 
 impl Mailbox {
     pub(crate) fn new(limits: QueueLimits) -> Self {
-        Self { contents: Mutex::default(), limits }
+        Self { contents: Mutex::default(), limits, usage: ClientUsage::default() }
+    }
+
+    /// Counts its messages for this application, whose limit they share.
+    pub(crate) fn counted(self, usage: &ClientUsage) -> Self {
+        Self { contents: Mutex::default(), limits: self.limits, usage: usage.clone() }
+    }
+
+    /// Where its messages count.
+    pub(crate) fn usage(&self) -> &ClientUsage {
+        &self.usage
     }
 
     /// Stores a message. Drops the oldest ones if there is no room.
@@ -67,17 +80,23 @@ impl Mailbox {
             return PutOutcome::TooLarge;
         }
         let mut contents = lock(&self.contents);
+        if !self.usage.has_room(size, contents.bytes) {
+            return PutOutcome::TooLarge;
+        }
         if contents.waiting.contains(&content) || !contents.is_new(content, &message) {
             return PutOutcome::Repeated;
         }
-        contents.waiting.insert(content);
         let mut dropped = Vec::new();
         while contents.messages.len() >= self.limits.items
             || contents.bytes + size > self.limits.bytes
+            || !self.usage.has_room(size, 0)
         {
             let Some(oldest) = contents.take() else { break };
+            self.usage.remove_messages(oldest.size());
             dropped.push(oldest.hash);
         }
+        contents.waiting.insert(content);
+        self.usage.add_message(size);
         contents.bytes += size;
         contents.messages.push_back((content, message));
         let before = contents.lost;
@@ -101,7 +120,7 @@ impl Mailbox {
     /// Takes all messages out, the oldest first.
     pub(crate) fn drain(&self) -> Vec<Arc<ReceivedMessage>> {
         let mut contents = lock(&self.contents);
-        contents.bytes = 0;
+        self.usage.remove_messages(std::mem::take(&mut contents.bytes));
         contents.waiting.clear();
         contents.messages.drain(..).map(|(_, message)| message).collect()
     }
@@ -114,6 +133,7 @@ impl Mailbox {
     fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Arc<ReceivedMessage>>> {
         let mut contents = lock(&self.contents);
         if let Some(message) = contents.take() {
+            self.usage.remove_messages(message.size());
             return Poll::Ready(Some(message));
         }
         if contents.closed {
@@ -131,6 +151,13 @@ impl Mailbox {
             contents.waker.take()
         };
         waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// What is left is no longer counted.
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        self.usage.remove_messages(lock(&self.contents).bytes);
     }
 }
 

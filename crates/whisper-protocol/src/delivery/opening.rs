@@ -10,6 +10,7 @@ use crate::{
     delivery::filters::SameKey,
     delivery::mailbox::PutOutcome,
     delivery::message::ContentHash,
+    delivery::usage::ClientUsage,
     drops::Occurrence,
     stats::{Counter, Reason, counters::Counters, timings::Uptime},
 };
@@ -19,6 +20,8 @@ use crate::{
 pub(crate) struct Opening {
     arrival: Arrival,
     candidates: vec::IntoIter<SameKey>,
+    /// Whose keys they are; `None` if there are none.
+    usage: Option<ClientUsage>,
     /// Whether any key was tried.
     tried: bool,
     /// The time of the trials so far.
@@ -36,7 +39,15 @@ pub(crate) struct Progress {
 
 impl Opening {
     pub(crate) fn new(arrival: Arrival, candidates: Vec<SameKey>) -> Self {
-        Self { arrival, candidates: candidates.into_iter(), tried: false, spent: Duration::ZERO }
+        let first = candidates.first().and_then(|same_key| same_key.first());
+        let usage = first.map(|filter| filter.mailbox.usage().clone());
+        let (candidates, spent) = (candidates.into_iter(), Duration::ZERO);
+        Self { arrival, candidates, usage, tried: false, spent }
+    }
+
+    /// Whose keys are tried.
+    pub(crate) fn usage(&self) -> Option<&ClientUsage> {
+        self.usage.as_ref()
     }
 
     /// The envelope.

@@ -15,7 +15,6 @@ use crate::{
         wire::{LENGTH, NAME, VERSION},
     },
     delivery::filter::{Filter, FilterError, FilterSpec},
-    delivery::mailbox::Mailbox,
     delivery::message::ReceivedMessage,
     keys::id::FilterId,
     whisper::trace::{self, Trace, TraceOff, TraceSettings},
@@ -147,7 +146,7 @@ impl Whisper {
     ///
     /// If its key does not exist.
     pub fn stored_messages(&self, spec: FilterSpec) -> Result<StoredMessages, FilterError> {
-        let filter = Filter::new(spec, &self.keys, Mailbox::new(self.node.mailbox))?;
+        let filter = Filter::new(spec, &self.keys, self.mailbox())?;
         Ok(StoredMessages(Arc::new(filter)))
     }
 

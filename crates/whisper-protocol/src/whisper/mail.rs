@@ -6,9 +6,11 @@ use whisper_pow::{Rule, Target};
 
 use super::Whisper;
 use crate::{
+    mail_server::MailRequests,
     mail_server::ask::{MailAnswer, MailAsk, MailAskError, MailSeal},
     peers::direct::DirectError,
     session::context::SessionContext,
+    wire::PacketKind,
     wire::packet::{QueryForm, Request},
 };
 
@@ -16,6 +18,41 @@ use crate::{
 const NO_UPPER_LIMIT: u32 = u32::MAX - 1;
 
 impl Whisper {
+    /// Starts to read the peers' requests for old envelopes. An earlier reader gets no more of them.
+    ///
+    /// `capacity`: maximum number of requests that wait, at least 1. Further ones are dropped and counted
+    /// ([`Reason::RequestsFull`](crate::Reason::RequestsFull)). Without a reader, requests are counted and ignored.
+    #[must_use]
+    pub fn mail_requests(&self, capacity: usize) -> MailRequests {
+        self.context().mail.open(capacity)
+    }
+
+    /// Requests old envelopes from a peer that is a mail server. The peer answers with direct messages, which only filters
+    /// that allow them receive. The peer is trusted from now on, as by [`mark_trusted`](Self::mark_trusted): otherwise its
+    /// answer would be ignored.
+    ///
+    /// # Errors
+    ///
+    /// If no such peer is connected, or a sealed request is of another dialect than the peer speaks.
+    pub async fn request_mail(
+        &self,
+        peer: NodeId,
+        request: impl Into<Request>,
+    ) -> Result<(), DirectError> {
+        let (direct, request) = (&self.node.direct, request.into());
+        let spoken = direct.dialect(&peer).ok_or(DirectError::NoSuchPeer(peer))?;
+        let dialect = match &request {
+            Request::Sealed(envelope) => envelope.dialect(),
+            Request::Open { .. } | Request::Sync(_) => spoken,
+        };
+        let kind = match &request {
+            Request::Sync(_) => PacketKind::SyncRequest,
+            Request::Open { .. } | Request::Sealed(_) => PacketKind::Request,
+        };
+        self.context().trusted.insert(peer);
+        direct.send(peer, dialect, kind, request.encode()).await
+    }
+
     /// Requests old messages from a peer that is a mail server, and waits for the end of its answer. The messages come as
     /// direct messages, to the filters that allow those. The peer is trusted from now on, as by
     /// [`mark_trusted`](Self::mark_trusted).
@@ -103,7 +140,7 @@ impl Whisper {
         let unsealed = draft.sign(&signer).encrypt(&mut rng).map_err(MailAskError::Unencrypted)?;
         let rule = ask.rule.unwrap_or_else(|| self.request_rule(peer, dialect, ask.form));
         let target = Target::AtLeast(ask.min_work);
-        let sealed = self.node.miner.seal(&unsealed, rule, target, ask.timeout).await;
+        let sealed = self.miner.seal(&unsealed, rule, target, ask.timeout).await;
         Ok(sealed.map_err(MailAskError::Unsealed)?.envelope)
     }
     fn request_rule(&self, peer: &NodeId, dialect: Dialect, form: QueryForm) -> Rule {

@@ -103,3 +103,28 @@ async fn next_waits_and_ends() {
     assert_eq!(mailbox.next().await.unwrap().hash[0], 2, "stored messages can still be fetched");
     assert!(mailbox.next().await.is_none());
 }
+
+#[test]
+fn the_mailboxes_of_an_application_share_a_limit() {
+    use crate::delivery::usage::{ClientUsage, UsageLimits};
+    let (usage, size) = (ClientUsage::default(), message(0, 0).size());
+    let limit = u32::try_from(3 * size).ok().and_then(std::num::NonZeroU32::new);
+    usage.set_limits(UsageLimits { mailbox_bytes: limit, ..UsageLimits::default() });
+    let limits = QueueLimits { items: 9, bytes: usize::MAX };
+    let [full, other] = [(); 2].map(|()| Mailbox::new(limits).counted(&usage));
+    let free = Mailbox::new(limits);
+    for number in 0..3 {
+        assert_eq!(dropped(put(&full, message(number, 0))), [0; 0]);
+    }
+    // One drops its own oldest message, never that of another one; without any, the new one is not stored.
+    assert_eq!(dropped(put(&full, message(3, 0))), [0]);
+    assert_eq!(put(&other, message(4, 0)), PutOutcome::TooLarge);
+    assert_eq!(dropped(put(&free, message(4, 0))), [0; 0]);
+    let bytes = || usage.read(Duration::ZERO).mailbox_bytes;
+    assert_eq!(bytes(), 3 * size as u64);
+    assert_eq!(numbers(&full), [1, 2, 3]);
+    assert_eq!(bytes(), 0);
+    assert_eq!(dropped(put(&other, message(4, 0))), [0; 0], "it was not marked as seen");
+    drop(other);
+    assert_eq!(bytes(), 0, "what was in a mailbox that is gone is free");
+}
