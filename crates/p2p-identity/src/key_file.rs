@@ -1,5 +1,8 @@
 //! A secret key kept in a file, as go-ethereum's `nodekey`: 64 hexadecimal digits.
 
+#[cfg(feature = "keystore")]
+pub(crate) mod keystore;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};

@@ -32,8 +32,7 @@
 //!
 //! # What is not here
 //!
-//! Sockets, name resolution (a host name in an enode URL is resolved by the crate that dials), protocols,
-//! encrypted key stores.
+//! Sockets, name resolution (a host name in an enode URL is resolved by the crate that dials), protocols.
 //!
 //! # Features
 //!
@@ -43,6 +42,7 @@
 //! - `record` (default): [`Record`], signed node records. Adds the dependency `enr` and the system's random
 //!   source.
 //! - `serde` (default): serializes [`NodeId`], [`Enode`] and [`Record`] as strings.
+//! - `keystore`: [`Keystore`], files with a key that is encrypted with a password, as Ethereum's wallets have them.
 //! - `test-util`: a check for the tests of errors.
 
 mod causes;
@@ -71,6 +71,8 @@ pub use hex_text::HexError;
 pub use host::Host;
 pub use host_prefix::host_prefix;
 pub use id::NodeId;
+#[cfg(feature = "keystore")]
+pub use key_file::keystore::{Keystore, KeystoreCost, KeystoreError, MAX_KEYSTORE};
 pub use key_file::{KeyFileError, secret_file_exposure};
 pub use own_networks::{OwnNetworks, OwnNetworksError, is_private_network};
 pub use public_key::PublicKey;

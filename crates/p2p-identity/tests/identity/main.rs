@@ -6,6 +6,8 @@ mod ecies;
 mod enode;
 mod key_file;
 mod keys;
+#[cfg(feature = "keystore")]
+mod keystore;
 #[cfg(feature = "record")]
 mod record;
 mod vectors;
