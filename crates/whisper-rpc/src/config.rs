@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use p2p_world::{SystemWorld, World};
 
+use crate::audit::AuditSink;
 use crate::namespace::Namespace;
 use crate::reload::Reloader;
 use crate::team::Teams;
@@ -41,6 +42,8 @@ pub struct RpcConfig {
     pub network_id: u64,
     /// Reads the configuration again, for `admin_reload`. Default: `None`, the method answers with an error.
     pub reload: Option<Reloader>,
+    /// Gets what administrators do, what is refused to teams, and how teams change. Default: `None`.
+    pub audit: Option<AuditSink>,
     /// The machine that the node runs on: the UNIX clock of the methods, and names of hosts in their arguments. The servers
     /// themselves always use that of the operating system. Default: that of the operating system.
     pub world: Arc<dyn World>,
@@ -59,6 +62,7 @@ impl Default for RpcConfig {
             datadir: PathBuf::from("."),
             network_id: 1,
             reload: None,
+            audit: None,
             world: SystemWorld::shared(),
         }
     }

@@ -51,7 +51,7 @@ impl OfflineRpc {
         };
         let pass = accounts.enter_ipc()?;
         let (limits, accounts) = (RpcLimits::default(), Arc::new(accounts));
-        let dispatcher = Dispatcher::new(served, limits, Arc::default(), accounts);
+        let dispatcher = Dispatcher::new(served, limits, Arc::default(), accounts, None);
         let memory = MemoryBudget::new(usize::MAX, usize::MAX, Arc::default());
         let client = Arc::new(memory).client(CancellationToken::new());
         let caller = dispatcher.request_from(pass, None, client);

@@ -63,6 +63,8 @@
 )]
 
 #[cfg(feature = "server")]
+mod audit;
+#[cfg(feature = "server")]
 mod call;
 #[cfg(feature = "client")]
 pub mod client;
@@ -95,6 +97,9 @@ mod web_name;
 
 #[cfg(feature = "server")]
 pub use {
+    audit::chain::{AuditChain, AuditError, MAX_AUDIT_LINE},
+    audit::limiter::AuditLimiter,
+    audit::{AuditActor, AuditEvent, AuditSink},
     call::stats::RpcStats,
     config::{HttpSettings, RpcAccess, RpcConfig, RpcLimits, TeamsSettings, WsSettings},
     meter::{RpcMeter, RpcView, TeamView},

@@ -38,7 +38,8 @@ pub async fn serve(
         None => (None, None),
     };
     let accounts = Arc::new(Accounts::new(whisper.clone(), world.clone(), teams));
-    let editor = Arc::new(TeamEditor::new(Arc::clone(&accounts), keeper));
+    let audit = config.audit.clone();
+    let editor = Arc::new(TeamEditor::new(Arc::clone(&accounts), keeper, audit));
     let of_methods = Arc::clone(&editor);
     let transports = Transports::start(config, accounts, stop, |transports| {
         let transports = transports.clone();
@@ -92,7 +93,7 @@ impl RpcServer {
         self.transports.counters().read()
     }
 
-    /// Holds the teams, so that they can be read and replaced while nobody else changes them. It waits for a change in
+    /// Holds the teams, so that they can be read and replaced while no other change is made. It waits for a change in
     /// progress, which may wait for a disk.
     ///
     /// What a change is based on, such as a file, must be read after this returns: what an administrator changed over

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use whisper_protocol::{Client, PartialTopic};
 
+use crate::audit::AuditSink;
 use crate::call::arguments::Arguments;
 use crate::call::error::CallError;
 use crate::call::memory::{ClientMemory, Occupied};
@@ -65,6 +66,7 @@ pub(crate) struct Dispatcher {
     pub(crate) limits: RpcLimits,
     pub(crate) counters: Arc<Counters>,
     accounts: Arc<Accounts>,
+    audit: Option<AuditSink>,
     connections: AtomicUsize,
     timings: MethodTimings,
     /// Only one batch computes, so that batches never occupy more than one thread.
@@ -162,10 +164,11 @@ impl Dispatcher {
         limits: RpcLimits,
         counters: Arc<Counters>,
         accounts: Arc<Accounts>,
+        audit: Option<AuditSink>,
     ) -> Self {
         let (connections, batch_turns) = (AtomicUsize::new(0), Turns::default());
         let timings = counters.timings.of(served.methods.method_names());
-        Self { served, limits, counters, accounts, connections, timings, batch_turns }
+        Self { served, limits, counters, accounts, audit, connections, timings, batch_turns }
     }
 
     /// Maximum size of a request now, in bytes.
@@ -302,10 +305,13 @@ impl Dispatcher {
 
     async fn call(&self, call: Request<'_>, caller: &Caller) -> MethodResponse {
         let _in_progress = self.counters.begin();
-        let id = call.id.clone();
+        let (id, rule) = (call.id.clone(), MethodRule::of(call.method.as_ref()));
         let (timing, start) = (self.timings.get(call.method.as_ref()), Instant::now());
         let span = tracing::debug_span!("rpc.call", method = %call.method);
         let result = self.dispatch(call, caller).instrument(span).await;
+        if let Some(audit) = &self.audit {
+            audit.call(rule, &caller.pass, &result);
+        }
         if let Ok(response) = &result {
             let team = caller.team();
             team.meter.count_bytes(&team.quotas(), response.as_ref().len());

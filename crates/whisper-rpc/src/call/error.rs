@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee::core::server::MethodResponse;
 use jsonrpsee::types::error::{
     CALL_EXECUTION_FAILED_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE,
 };
+use jsonrpsee::types::{ErrorObjectOwned, Id};
 use p2p_identity::causes;
 use p2p_server::NetRestrictError;
 use serde_json::json;
@@ -190,7 +191,7 @@ pub(crate) enum CallError {
 }
 
 /// The code of a call that the caller's team may not make.
-const NOT_PERMITTED_CODE: i32 = -32004;
+pub(crate) const NOT_PERMITTED_CODE: i32 = -32004;
 
 /// The code of a call whose team is over a quota.
 const OVER_QUOTA_CODE: i32 = -32005;
@@ -246,6 +247,11 @@ impl From<CallError> for ErrorObjectOwned {
         };
         Self::owned(error.code(), causes(&error).to_string(), data)
     }
+}
+
+/// The answer to a request that was not read, as JSON.
+pub(crate) fn error_without_id(error: CallError) -> String {
+    MethodResponse::error(Id::Null, ErrorObjectOwned::from(error)).as_ref().to_owned()
 }
 
 #[cfg(test)]

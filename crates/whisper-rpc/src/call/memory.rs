@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::stats::Counters;
 use crate::lock::lock;
+use crate::team::meter::BytesGuard;
 
 /// How often a request is in memory while it is carried out: its JSON, its arguments, and their values.
 const REQUEST_COPIES: usize = 3;
@@ -126,14 +127,16 @@ impl ClientMemory {
     /// Records that a request has arrived as a whole. It occupies memory until the returned value is dropped.
     pub(crate) fn request(self: &Arc<Self>, bytes: usize) -> Occupied {
         self.keep_at_most(0);
-        let mut request = Occupied { memory: Arc::clone(self), bytes: 0, is_unread: false };
+        let mut request =
+            Occupied { memory: Arc::clone(self), bytes: 0, is_unread: false, of_team: None };
         request.grow(bytes.saturating_mul(REQUEST_COPIES));
         request
     }
 
     /// Records an answer or a notification. It is unread until the returned value is dropped.
     pub(crate) fn unread(self: &Arc<Self>, bytes: usize) -> Occupied {
-        let mut unread = Occupied { memory: Arc::clone(self), bytes: 0, is_unread: true };
+        let mut unread =
+            Occupied { memory: Arc::clone(self), bytes: 0, is_unread: true, of_team: None };
         unread.grow(bytes);
         unread
     }
@@ -144,7 +147,7 @@ impl ClientMemory {
         let add = |unread: usize| (unread < unread_limit).then(|| unread.saturating_add(bytes));
         self.unread.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
         self.budget.add(bytes);
-        Some(Occupied { memory: Arc::clone(self), bytes, is_unread: true })
+        Some(Occupied { memory: Arc::clone(self), bytes, is_unread: true, of_team: None })
     }
 
     /// Whether nothing more is to be read from the client for now.
@@ -191,9 +194,18 @@ pub(crate) struct Occupied {
     memory: Arc<ClientMemory>,
     bytes: usize,
     is_unread: bool,
+    /// Its part of what a team may have unread.
+    of_team: Option<BytesGuard>,
 }
 
 impl Occupied {
+    /// It is part of what a team may have unread as well.
+    pub(crate) fn of_team(self, bytes: BytesGuard) -> Self {
+        let mut occupied = self;
+        occupied.of_team = Some(bytes);
+        occupied
+    }
+
     /// Adds bytes.
     pub(crate) fn grow(&mut self, bytes: usize) {
         self.bytes += bytes;

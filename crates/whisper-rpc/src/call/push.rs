@@ -83,6 +83,7 @@ async fn push(
     loop {
         let team = caller.team();
         team.meter.wait_to_push(&team.quotas()).await;
+        team.meter.wait_for_outbox(|| team.quotas()).await;
         caller.memory.wait_for_room().await;
         if sink.is_closed() {
             return None;
@@ -98,6 +99,7 @@ async fn push(
         // Another subscription may have got the room. Then the text is not kept while this waits, since it is not counted.
         if let Some(occupied) = caller.memory.unread_if_room(json.get().len()) {
             team.meter.count_bytes(&team.quotas(), json.get().len());
+            let occupied = occupied.of_team(team.meter.add_to_outbox(json.get().len()));
             caller.push(Unread { json, occupied });
             return Some(());
         }

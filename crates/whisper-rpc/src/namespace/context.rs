@@ -214,7 +214,7 @@ mod tests {
         let world = p2p_world::SystemWorld::shared();
         let accounts = Accounts::new(whisper.clone(), Arc::clone(&world), None);
         let context = Context {
-            editor: Arc::new(TeamEditor::new(accounts.into(), None)),
+            editor: Arc::new(TeamEditor::new(accounts.into(), None, None)),
             whisper,
             server: server.clone(),
             transports: Weak::new(),

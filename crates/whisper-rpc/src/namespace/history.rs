@@ -58,11 +58,14 @@ const MAX_NOTIFIED: usize = 100;
 pub(crate) fn api() -> Api<HistoryContext> {
     let mut api = Api::new();
     api.task_by("history_query", ["criteria"], |context: Arc<HistoryContext>, caller, (criteria,): (HistoryCriteria,)| {
-        let opened = open(caller, &criteria, false);
+        let (opened, caller) = (open(caller, &criteria, false), caller.clone());
         async move {
-            let (history, limit) = opened?;
-            let query = query(history, limit);
-            context.stop.run_until_cancelled(query).await.ok_or(CallError::Stopping)
+            let ((history, limit), team) = (opened?, caller.team());
+            team.meter.begin_reading(&team.quotas()).await?;
+            let query = context.stop.run_until_cancelled(query(history, limit)).await;
+            let part = query.ok_or(CallError::Stopping)?;
+            team.meter.count_read(&team.quotas(), part.len());
+            Ok(part)
         }
     })
     .about(
@@ -72,9 +75,12 @@ pub(crate) fn api() -> Api<HistoryContext> {
     .fails(errors());
     api.subscription(MESSAGES, ["criteria"], |_, caller, (criteria,): (HistoryCriteria,)| {
         let (history, _) = open(caller, &criteria, true)?;
-        Ok(stream::unfold(history, |mut history| async {
+        Ok(stream::unfold((history, caller.clone()), |(mut history, caller)| async {
+            let team = caller.team();
+            team.meter.wait_to_read(&team.quotas()).await;
             let part = next_part(&mut history).await?;
-            Some((part, history))
+            team.meter.count_read(&team.quotas(), part.len());
+            Some((part, (history, caller)))
         }))
     })
     .about(
@@ -128,7 +134,7 @@ async fn query(mut history: History, limit: usize) -> HistoryPartJson {
     let deadline = Instant::now() + MAX_TIME;
     let (mut part, mut bytes) = (HistoryPartJson::default(), 0);
     loop {
-        let left = limit.saturating_sub(part.messages.len() + part.envelopes.len());
+        let left = limit.saturating_sub(part.len());
         if left == 0 || bytes >= MAX_BYTES {
             break;
         }

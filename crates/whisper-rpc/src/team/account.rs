@@ -5,13 +5,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use p2p_world::rng;
 use whisper_protocol::{
     Client, FilterError, FilterId, FilterSpec, Keys, PartialTopic, Receipt, ReceivedMessage,
-    Whisper,
+    UsageLimits, Watch, Whisper,
 };
 
 use crate::team::Team;
-use crate::team::meter::TeamMeter;
+use crate::team::meter::{InUseGuard, TeamMeter};
 use crate::team::objects::Objects;
-use crate::team::quotas::{OverQuota, Quotas};
+use crate::team::quotas::{OverQuota, Quota, Quotas};
 use crate::team::token_hash::TokenHash;
 
 /// A team while the node runs.
@@ -48,6 +48,7 @@ impl TeamAccount {
     }
 
     fn with(whisper: Whisper, client: Option<Client>, team: Team, without_token: bool) -> Self {
+        whisper.limit_usage(usage_limits(&team.quotas));
         let settings = RwLock::new(Settings { team: Arc::new(team), without_token });
         Self { whisper, client, settings, objects: Objects::default(), meter: TeamMeter::default() }
     }
@@ -64,6 +65,7 @@ impl TeamAccount {
 
     /// Changes the settings.
     pub(crate) fn set(&self, team: Team, without_token: bool) {
+        self.whisper.limit_usage(usage_limits(&team.quotas));
         let settings = Settings { team: Arc::new(team), without_token };
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
     }
@@ -101,6 +103,14 @@ impl TeamAccount {
     }
 }
 
+/// The quotas that are kept where messages arrive.
+fn usage_limits(quotas: &Quotas) -> UsageLimits {
+    UsageLimits {
+        mailbox_bytes: quotas.get(Quota::MailboxBytes),
+        trials: quotas.get(Quota::Trials),
+    }
+}
+
 /// A client is in the team.
 pub(crate) struct Admission {
     /// The settings of the team now.
@@ -119,9 +129,26 @@ impl TeamAccount {
         if self.client.is_none() {
             return Ok(self.whisper.subscribe(spec));
         }
-        let quotas = self.quotas();
-        let admit = |filters| self.meter.admit_filter(&quotas, filters);
-        self.objects.add_filter(&self.whisper, quotas.filters, spec, admit)
+        let (quotas, ahead) = (self.quotas(), self.whisper.usage().trials_ahead);
+        let admit = |filters| self.meter.admit_filter(&quotas, filters, ahead);
+        self.objects.add_filter(&self.whisper, self.room_for_filters(&quotas), spec, admit)
+    }
+
+    /// Subscribes to messages, if the team may have another subscription. It counts until the second value is dropped.
+    pub(crate) fn watch(
+        &self,
+        spec: FilterSpec,
+    ) -> Result<Result<(Watch, Option<InUseGuard>), FilterError>, OverQuota> {
+        let (quotas, ahead) = (self.quotas(), self.whisper.usage().trials_ahead);
+        let admit = |filters| self.meter.admit_subscription(&quotas, filters, ahead);
+        let admitted = self.objects.admit(&self.whisper, self.room_for_filters(&quotas), admit)?;
+        Ok(self.whisper.watch(spec).map(|watch| (watch, admitted)))
+    }
+
+    /// Number of filters with mailboxes that the team may have beside its subscriptions.
+    fn room_for_filters(&self, quotas: &Quotas) -> Option<u64> {
+        let limit = u64::from(quotas.get(Quota::Filters)?.get());
+        Some(limit.saturating_sub(self.meter.usage().subscriptions))
     }
 
     /// Number of filters that the team has.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use crate::audit::{AuditActor, AuditSink};
 use crate::team::account::TeamAccount;
 use crate::team::accounts::Accounts;
 use crate::team::keeper::TeamKeeper;
@@ -31,15 +32,17 @@ pub(crate) enum TeamChangeError {
 pub(crate) struct TeamEditor {
     accounts: Arc<Accounts>,
     keeper: Option<TeamKeeper>,
+    audit: Option<AuditSink>,
     /// Held during a change, from what it is based on until it is kept and in force.
     turn: Arc<Mutex<()>>,
 }
 
-/// The teams of a node while nobody else can change them: calls of `admin_setTeam` and the like wait. Get it from
+/// The teams of a node while no other change is made: calls of `admin_setTeam` and the like wait. Get it from
 /// [`RpcServer::hold_teams`](crate::RpcServer::hold_teams), and drop it soon.
 #[derive(Debug)]
 pub struct HeldTeams {
     accounts: Arc<Accounts>,
+    audit: Option<AuditSink>,
     _turn: OwnedMutexGuard<()>,
 }
 
@@ -54,20 +57,28 @@ impl HeldTeams {
     /// connections, calls and subscriptions end that are no longer allowed. Without effect if the servers were started
     /// without teams.
     pub fn set(&self, teams: Teams) {
+        let old = self.accounts.teams();
+        if let Some(audit) = self.audit.as_ref().filter(|_| old != teams) {
+            audit.teams(None, &old, &teams);
+        }
         self.accounts.set(teams);
     }
 }
 
 impl TeamEditor {
     /// Changes are kept by this keeper, before they are in force. Without one, they last until the node stops.
-    pub(crate) fn new(accounts: Arc<Accounts>, keeper: Option<TeamKeeper>) -> Self {
-        Self { accounts, keeper, turn: Arc::default() }
+    pub(crate) fn new(
+        accounts: Arc<Accounts>,
+        keeper: Option<TeamKeeper>,
+        audit: Option<AuditSink>,
+    ) -> Self {
+        Self { accounts, keeper, audit, turn: Arc::default() }
     }
 
     /// Waits for the change in progress, and lets no other begin until the returned value is dropped.
     pub(crate) async fn hold(&self) -> HeldTeams {
         let turn = Arc::clone(&self.turn).lock_owned().await;
-        HeldTeams { accounts: Arc::clone(&self.accounts), _turn: turn }
+        HeldTeams { accounts: Arc::clone(&self.accounts), audit: self.audit.clone(), _turn: turn }
     }
 
     /// The teams now.
@@ -81,8 +92,8 @@ impl TeamEditor {
     }
 
     /// Adds a team.
-    pub(crate) fn add(&self, team: &Team) -> Result<(), TeamChangeError> {
-        self.edit(&team.name, |found| match found {
+    pub(crate) fn add(&self, by: &AuditActor, team: &Team) -> Result<(), TeamChangeError> {
+        self.edit(by, &team.name, |found| match found {
             Some(found) => Err(TeamChangeError::Exists(found.name.clone())),
             None => Ok((Some(team.clone()), ())),
         })
@@ -91,10 +102,11 @@ impl TeamEditor {
     /// Changes a team.
     pub(crate) fn change<T>(
         &self,
+        by: &AuditActor,
         name: &TeamName,
         change: impl FnOnce(&mut Team) -> T,
     ) -> Result<T, TeamChangeError> {
-        self.edit(name, |found| {
+        self.edit(by, name, |found| {
             let mut team =
                 found.cloned().ok_or_else(|| TeamChangeError::NoSuchTeam(name.clone()))?;
             let done = change(&mut team);
@@ -103,16 +115,21 @@ impl TeamEditor {
     }
 
     /// Removes a team. Returns whether there was one.
-    pub(crate) fn remove(&self, name: &TeamName) -> Result<bool, TeamChangeError> {
-        self.edit(name, |found| match self.accounts.teams().ipc.as_ref() == Some(name) {
+    pub(crate) fn remove(&self, by: &AuditActor, name: &TeamName) -> Result<bool, TeamChangeError> {
+        self.edit(by, name, |found| match self.accounts.teams().ipc.as_ref() == Some(name) {
             true => Err(TeamChangeError::OfIpc(name.clone())),
             false => Ok((None, found.is_some())),
         })
     }
 
     /// Removes the token whose hash begins with this id. Returns whether there was one.
-    pub(crate) fn remove_token(&self, name: &TeamName, id: &str) -> Result<bool, TeamChangeError> {
-        self.change(name, |team| {
+    pub(crate) fn remove_token(
+        &self,
+        by: &AuditActor,
+        name: &TeamName,
+        id: &str,
+    ) -> Result<bool, TeamChangeError> {
+        self.change(by, name, |team| {
             let before = team.tokens.len();
             team.tokens.retain(|token| token.hash.id() != id);
             team.tokens.len() < before
@@ -122,16 +139,18 @@ impl TeamEditor {
     /// Adds a token.
     pub(crate) fn add_token(
         &self,
+        by: &AuditActor,
         name: &TeamName,
         hash: TokenHash,
         expires: Option<u64>,
     ) -> Result<(), TeamChangeError> {
-        self.change(name, |team| team.tokens.push(TeamToken { hash, expires }))
+        self.change(by, name, |team| team.tokens.push(TeamToken { hash, expires }))
     }
 
     /// Replaces a team by what `edit` makes of it; `None` removes it. Must not be called on a thread that runs tasks.
     fn edit<T>(
         &self,
+        by: &AuditActor,
         name: &TeamName,
         edit: impl FnOnce(Option<&Team>) -> Result<(Option<Team>, T), TeamChangeError>,
     ) -> Result<T, TeamChangeError> {
@@ -145,8 +164,12 @@ impl TeamEditor {
         if found.is_some() || new.is_some() {
             let keep = |keeper: &TeamKeeper| keeper.keep(name, new.as_ref());
             self.keeper.as_ref().map_or(Ok(()), keep).map_err(TeamChangeError::Kept)?;
+            let old = teams.clone();
             teams.teams.retain(|team| team.name != *name);
             teams.teams.extend(new);
+            if let Some(audit) = &self.audit {
+                audit.teams(Some(by.clone()), &old, &teams);
+            }
             self.accounts.set(teams);
         }
         Ok(done)

@@ -1,8 +1,10 @@
 //! What a team uses, and whether it may use more.
 
 mod bucket;
+mod posts;
+mod shared;
 
-use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,7 +13,16 @@ use tokio::time::{Instant, sleep};
 
 use crate::lock::lock;
 use crate::team::quotas::{OverQuota, Quota, Quotas};
-use bucket::Bucket;
+use bucket::{Bucket, Rate};
+use posts::AlivePosts;
+pub(crate) use shared::{BytesGuard, InUseGuard};
+use shared::{InUse, InUseBytes};
+
+/// How often the work of a post in progress is looked at.
+const WORK_CHECK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Maximum time of posts in progress beyond the quota of work, as the time in which the quota gives it.
+const MAX_WORK_AHEAD: Duration = Duration::from_secs(60);
 
 /// What a team uses. Everything is counted, whether it is limited or not.
 #[derive(Debug, Default)]
@@ -19,23 +30,27 @@ pub(crate) struct TeamMeter {
     calls: AtomicU64,
     bytes: AtomicU64,
     posts: AtomicU64,
+    /// Envelopes that were read from archives.
+    read: AtomicU64,
     refused: [AtomicU64; Quota::ALL.len()],
     rates: Mutex<Rates>,
     alive: Mutex<AlivePosts>,
+    /// Connections that are open.
+    connections: InUse,
+    /// Subscriptions to messages that are open.
+    subscriptions: InUse,
+    /// Notifications that clients have not read.
+    outbox: InUseBytes,
 }
 
 #[derive(Debug, Default)]
 struct Rates {
     calls: Bucket,
     bytes: Bucket,
-}
-
-/// The posts that have not expired.
-#[derive(Debug, Default)]
-struct AlivePosts {
-    bytes: u64,
-    /// The bytes that are free again at a time, in seconds since 1970.
-    by_expiry: BTreeMap<u64, u64>,
+    history: Bucket,
+    work: Bucket,
+    /// The core time that is in the bucket of work.
+    worked: Duration,
 }
 
 /// What a team has used so far.
@@ -44,6 +59,10 @@ pub(crate) struct TeamUsage {
     pub(crate) calls: u64,
     pub(crate) bytes: u64,
     pub(crate) posts: u64,
+    pub(crate) read: u64,
+    pub(crate) connections: u64,
+    pub(crate) subscriptions: u64,
+    pub(crate) outbox_bytes: u64,
     /// Refused calls, by quota.
     pub(crate) refused: [(Quota, u64); Quota::ALL.len()],
 }
@@ -55,57 +74,146 @@ impl TeamMeter {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         let now = Instant::now();
         let wait = {
-            let mut rates = lock(&self.rates);
-            let for_calls = quotas.calls.map_or(Ok(Duration::ZERO), |limit| {
-                let taken = rates.calls.take(now, limit.get(), 1);
-                taken.map_err(|wait| (Quota::Calls, limit.get(), wait))
-            });
-            let for_bytes = quotas.bytes.map_or(Ok(Duration::ZERO), |limit| {
-                let taken = rates.bytes.take(now, limit.get(), bytes as u64);
-                taken.map_err(|wait| (Quota::Bytes, limit.get(), wait))
-            });
-            for_calls.and_then(|calls| for_bytes.map(|bytes| calls.max(bytes)))
+            let rates = &mut *lock(&self.rates);
+            take(&mut rates.calls, now, quotas, Quota::Calls, 1).and_then(|calls| {
+                let bytes = take(&mut rates.bytes, now, quotas, Quota::Bytes, bytes as u64)?;
+                Ok(calls.max(bytes))
+            })
         };
-        match wait {
-            Ok(wait) => {
-                if !wait.is_zero() {
-                    sleep(wait).await;
-                }
-                Ok(())
-            }
-            Err((quota, limit, wait)) => {
-                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                Err(self.refuse(quota, limit, Some(seconds.max(1))))
-            }
-        }
+        self.wait(wait).await
     }
 
     /// Bytes were answered or pushed.
     pub(crate) fn count_bytes(&self, quotas: &Quotas, bytes: usize) {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        if let Some(limit) = quotas.bytes {
-            lock(&self.rates).bytes.charge(Instant::now(), limit.get(), bytes as u64);
+        if let Some(rate) = rate(quotas, Quota::Bytes) {
+            lock(&self.rates).bytes.charge(Instant::now(), rate, bytes as u64);
         }
     }
 
     /// Waits until the team may be pushed more.
     pub(crate) async fn wait_to_push(&self, quotas: &Quotas) {
-        if quotas.bytes.is_some() {
-            let wait = lock(&self.rates).bytes.wait(Instant::now());
+        if let Some(rate) = rate(quotas, Quota::Bytes) {
+            let wait = lock(&self.rates).bytes.wait(Instant::now(), rate);
             if !wait.is_zero() {
                 sleep(wait).await;
             }
         }
     }
 
-    /// Whether the team, which has this number of filters, may have another one.
-    pub(crate) fn admit_filter(&self, quotas: &Quotas, filters: usize) -> Result<(), OverQuota> {
-        match quotas.filters {
-            Some(limit) if filters as u64 >= u64::from(limit.get()) => {
-                Err(self.refuse(Quota::Filters, limit.get(), None))
+    /// A reading of archives begins. Waits if the team is a little ahead of its quota.
+    pub(crate) async fn begin_reading(&self, quotas: &Quotas) -> Result<(), OverQuota> {
+        let now = Instant::now();
+        let wait = take(&mut lock(&self.rates).history, now, quotas, Quota::History, 0);
+        self.wait(wait).await
+    }
+
+    /// Envelopes were read from archives.
+    pub(crate) fn count_read(&self, quotas: &Quotas, envelopes: usize) {
+        self.read.fetch_add(envelopes as u64, Ordering::Relaxed);
+        if let Some(rate) = rate(quotas, Quota::History) {
+            lock(&self.rates).history.charge(Instant::now(), rate, envelopes as u64);
+        }
+    }
+
+    /// Waits until the team may read more from archives.
+    pub(crate) async fn wait_to_read(&self, quotas: &Quotas) {
+        if let Some(rate) = rate(quotas, Quota::History) {
+            let wait = lock(&self.rates).history.wait(Instant::now(), rate);
+            if !wait.is_zero() {
+                sleep(wait).await;
+            }
+        }
+    }
+
+    /// A proof of work begins. `core_time`: the time that cores have worked for the team so far. Waits if the team is a
+    /// little ahead of its quota.
+    pub(crate) async fn begin_work(
+        &self,
+        quotas: &Quotas,
+        core_time: Duration,
+    ) -> Result<(), OverQuota> {
+        let now = Instant::now();
+        let wait = {
+            let mut rates = lock(&self.rates);
+            rates.count_work(now, quotas, core_time);
+            take(&mut rates.work, now, quotas, Quota::Work, 0)
+        };
+        self.wait(wait).await
+    }
+
+    /// Waits until the posts in progress are far beyond the quota of work. Both parameters return what is true at the time.
+    pub(crate) async fn over_work(
+        &self,
+        quotas: impl Fn() -> Quotas,
+        core_time: impl Fn() -> Duration,
+    ) -> OverQuota {
+        loop {
+            sleep(WORK_CHECK_INTERVAL).await;
+            let (quotas, now) = (quotas(), Instant::now());
+            let mut rates = lock(&self.rates);
+            rates.count_work(now, &quotas, core_time());
+            let Some((limit, rate)) = quotas.get(Quota::Work).zip(rate(&quotas, Quota::Work))
+            else {
+                continue;
+            };
+            let wait = rates.work.wait(now, rate);
+            if wait > MAX_WORK_AHEAD {
+                drop(rates);
+                return self.refuse(OverQuota::until(Quota::Work, limit.get(), wait));
+            }
+        }
+    }
+
+    /// Whether the team, which has this number of filters with mailboxes, may have another filter or subscription.
+    /// `ahead`: how far it is ahead of its quota of trials.
+    pub(crate) fn admit_filter(
+        &self,
+        quotas: &Quotas,
+        filters: usize,
+        ahead: Duration,
+    ) -> Result<(), OverQuota> {
+        if let Some(limit) = quotas.get(Quota::Trials)
+            && ahead > Duration::from_secs(1)
+        {
+            return Err(self.refuse(OverQuota::until(Quota::Trials, limit.get(), ahead)));
+        }
+        match quotas.get(Quota::Filters) {
+            Some(limit) if filters as u64 + self.subscriptions.get() >= limit.get().into() => {
+                let limit = limit.get();
+                Err(self.refuse(OverQuota { quota: Quota::Filters, limit, retry_after: None }))
             }
             _ => Ok(()),
         }
+    }
+
+    /// As [`admit_filter`](Self::admit_filter), for a subscription, which is open until the returned value is dropped.
+    pub(crate) fn admit_subscription(
+        &self,
+        quotas: &Quotas,
+        filters: usize,
+        ahead: Duration,
+    ) -> Result<Option<InUseGuard>, OverQuota> {
+        self.admit_filter(quotas, filters, ahead)?;
+        Ok(self.subscriptions.add(None))
+    }
+
+    /// Adds a connection, which is open until the returned value is dropped.
+    pub(crate) fn admit_connection(&self, quotas: &Quotas) -> Result<InUseGuard, OverQuota> {
+        let limit = quotas.get(Quota::Connections).map_or(u32::MAX, NonZeroU32::get);
+        let over = OverQuota { quota: Quota::Connections, limit, retry_after: None };
+        self.connections.add(Some(limit.into())).ok_or_else(|| self.refuse(over))
+    }
+
+    /// Waits until the clients of the team have read enough of their notifications to get more.
+    pub(crate) async fn wait_for_outbox(&self, quotas: impl Fn() -> Quotas) {
+        let limit = || quotas().get(Quota::OutboxBytes).map(|limit| limit.get().into());
+        self.outbox.wait_below(limit).await;
+    }
+
+    /// A notification of this size waits for its client until the returned value is dropped.
+    pub(crate) fn add_to_outbox(&self, bytes: usize) -> BytesGuard {
+        self.outbox.add(bytes)
     }
 
     /// Whether the team may post this number of bytes, which live until `expiry`. They count from now on. Times are in seconds
@@ -117,25 +225,30 @@ impl TeamMeter {
         expiry: u64,
         bytes: usize,
     ) -> Result<(), OverQuota> {
-        let mut alive = lock(&self.alive);
-        alive.remove_expired(now);
-        let bytes = bytes as u64;
-        if let Some(limit) = quotas.post_bytes
-            && alive.bytes + bytes > u64::from(limit.get())
-        {
-            let free_at = alive.free_at(bytes, limit.get().into());
-            let after = free_at.map(|free| free.saturating_sub(now).max(1));
-            return Err(self.refuse(Quota::PostBytes, limit.get(), after));
-        }
-        alive.bytes += bytes;
-        *alive.by_expiry.entry(expiry).or_default() += bytes;
+        let limit = quotas.get(Quota::PostBytes).map(|limit| limit.get());
+        let added = lock(&self.alive).add(now, expiry, bytes as u64, limit.map(Into::into));
+        added.map_err(|free_at| {
+            let retry_after = free_at.map(|free| free.saturating_sub(now).max(1));
+            let limit = limit.unwrap_or_default();
+            self.refuse(OverQuota { quota: Quota::PostBytes, limit, retry_after })
+        })?;
         self.posts.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    fn refuse(&self, quota: Quota, limit: u32, retry_after: Option<u64>) -> OverQuota {
-        self.refused[quota as usize].fetch_add(1, Ordering::Relaxed);
-        OverQuota { quota, limit, retry_after }
+    /// Waits, or counts the refusal.
+    async fn wait(&self, wait: Result<Duration, OverQuota>) -> Result<(), OverQuota> {
+        let wait = wait.map_err(|over| self.refuse(over))?;
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+        Ok(())
+    }
+
+    /// Counts a refusal.
+    fn refuse(&self, over: OverQuota) -> OverQuota {
+        self.refused[over.quota as usize].fetch_add(1, Ordering::Relaxed);
+        over
     }
 
     /// What was used so far.
@@ -145,66 +258,50 @@ impl TeamMeter {
             calls: read(&self.calls),
             bytes: read(&self.bytes),
             posts: read(&self.posts),
+            read: read(&self.read),
+            connections: self.connections.get(),
+            subscriptions: self.subscriptions.get(),
+            outbox_bytes: self.outbox.get(),
             refused: Quota::ALL.map(|quota| (quota, read(&self.refused[quota as usize]))),
         }
     }
 }
 
-impl AlivePosts {
-    fn remove_expired(&mut self, now: u64) {
-        let alive = self.by_expiry.split_off(&(now + 1));
-        let expired = std::mem::replace(&mut self.by_expiry, alive);
-        self.bytes -= expired.into_values().sum::<u64>();
+impl Rates {
+    /// Charges the work since the last time. `core_time`: all work so far.
+    fn count_work(&mut self, now: Instant, quotas: &Quotas, core_time: Duration) {
+        let new = core_time.saturating_sub(self.worked);
+        self.worked = self.worked.max(core_time);
+        if let Some(rate) = rate(quotas, Quota::Work) {
+            let millis = u64::try_from(new.as_millis()).unwrap_or(u64::MAX);
+            self.work.charge(now, rate, millis);
+        }
     }
+}
 
-    /// When there is room for `bytes` more; `None` if there never is.
-    fn free_at(&self, bytes: u64, limit: u64) -> Option<u64> {
-        let mut left = self.bytes;
-        let enough = |left: u64| left + bytes <= limit;
-        self.by_expiry.iter().find_map(|(expiry, freed)| {
-            left -= freed;
-            enough(left).then_some(*expiry)
-        })
-    }
+/// The rate of a quota, if it is limited.
+fn rate(quotas: &Quotas, quota: Quota) -> Option<Rate> {
+    let limit = quotas.get(quota)?;
+    Some(match quota {
+        Quota::History => Rate::a_minute(limit),
+        Quota::Work => Rate::a_minute(limit).in_thousandths(),
+        _ => Rate::a_second(limit),
+    })
+}
+
+/// Takes from a bucket, if the quota is limited. Returns how long to wait.
+fn take(
+    bucket: &mut Bucket,
+    now: Instant,
+    quotas: &Quotas,
+    quota: Quota,
+    cost: u64,
+) -> Result<Duration, OverQuota> {
+    let Some((limit, rate)) = quotas.get(quota).zip(rate(quotas, quota)) else {
+        return Ok(Duration::ZERO);
+    };
+    bucket.take(now, rate, cost).map_err(|wait| OverQuota::until(quota, limit.get(), wait))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::num::NonZeroU32;
-
-    use super::*;
-
-    #[test]
-    fn posts_count_until_they_expire() {
-        let meter = TeamMeter::default();
-        let quotas = Quotas { post_bytes: NonZeroU32::new(100), ..Quotas::default() };
-        let post = |now, expiry, bytes| meter.admit_post(&quotas, now, expiry, bytes);
-        assert_eq!(post(1000, 1010, 60), Ok(()));
-        assert_eq!(post(1000, 1030, 40), Ok(()));
-        let over =
-            |retry_after| Err(OverQuota { quota: Quota::PostBytes, limit: 100, retry_after });
-        assert_eq!(post(1001, 1010, 50), over(Some(9)));
-        assert_eq!(post(1001, 1010, 70), over(Some(29)));
-        assert_eq!(post(1001, 1010, 101), over(None));
-        assert_eq!(post(1010, 1020, 60), Ok(()));
-        assert_eq!((meter.usage().posts, meter.usage().refused[3]), (3, (Quota::PostBytes, 3)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_are_slowed_and_then_refused() {
-        let meter = TeamMeter::default();
-        let quotas = Quotas { calls: NonZeroU32::new(10), ..Quotas::default() };
-        let (mut refused, start) = (0, Instant::now());
-        for _ in 0..50 {
-            // One after the other, so a wait lets the bucket fill.
-            refused += u64::from(meter.begin_call(&quotas, 0).await.is_err());
-        }
-        assert_eq!((refused, start.elapsed().as_secs()), (0, 3));
-        let at_once = (0..50).map(|_| meter.begin_call(&quotas, 0));
-        let ends = futures_util::future::join_all(at_once).await;
-        let error = OverQuota { quota: Quota::Calls, limit: 10, retry_after: Some(1) };
-        let over = ends.iter().filter(|end| **end == Err(error)).count();
-        assert!((35..45).contains(&over), "{over}");
-        assert_eq!((meter.usage().calls, meter.usage().refused[0].1), (100, over as u64));
-    }
-}
+mod tests;

@@ -178,6 +178,44 @@ mod tests {
         assert_eq!(MethodRule::of("shh_nothing").right, Right::Administer);
     }
 
+    /// Everything that a team without `admin` may call, written out: a method that moves here opens the door for all teams.
+    #[test]
+    fn a_team_that_does_not_administer_may_call_these_only() {
+        let of = |right: Right| -> Vec<_> {
+            RULES.iter().filter(|rule| rule.right == right).map(|rule| rule.name).collect()
+        };
+        assert_eq!(of(Right::Post), ["shh_post"]);
+        assert_eq!(of(Right::History), ["history_query", "history_subscribe"]);
+        let keys = [
+            "shh_addPrivateKey",
+            "shh_addSymKey",
+            "shh_deleteKeyPair",
+            "shh_deleteMessageFilter",
+            "shh_deleteSymKey",
+            "shh_explain",
+            "shh_generateSymKeyFromPassword",
+            "shh_getFilterMessages",
+            "shh_getPrivateKey",
+            "shh_getPublicKey",
+            "shh_getSymKey",
+            "shh_hasKeyPair",
+            "shh_hasSymKey",
+            "shh_info",
+            "shh_newKeyPair",
+            "shh_newMessageFilter",
+            "shh_newSymKey",
+            "shh_receipt",
+            "shh_subscribe",
+            "shh_unsubscribe",
+            "shh_version",
+        ];
+        let (net, rpc) =
+            (["net_listening", "net_peerCount", "net_version"], ["rpc_discover", "rpc_modules"]);
+        let web3 = ["web3_clientVersion", "web3_sha3"];
+        let used = [&["history_unsubscribe"][..], &net, &rpc, &keys, &web3].concat();
+        assert_eq!(of(Right::Use), used);
+    }
+
     /// A method of the whole node must not be callable by a team that may only use it.
     #[test]
     fn the_node_is_changed_by_administrators_only() {

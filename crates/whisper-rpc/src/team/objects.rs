@@ -3,7 +3,6 @@
 //! Keys are in the [`Whisper`] handle of the team. A subscription is known only on its connection.
 
 use std::collections::VecDeque;
-use std::num::NonZeroU32;
 use std::sync::Mutex;
 
 use p2p_world::{HashMap, HashSet};
@@ -42,6 +41,15 @@ struct Posts {
 }
 
 impl Filters {
+    /// Number of filters. It is exact if it could be at the limit.
+    fn count(&mut self, whisper: &Whisper, limit: Option<u64>) -> usize {
+        let limit = limit.map_or(usize::MAX, |limit| limit.try_into().unwrap_or(usize::MAX));
+        if self.topics.len() >= self.sweep_at.max(FIRST_SWEEP).min(limit) {
+            self.sweep(whisper);
+        }
+        self.topics.len()
+    }
+
     /// Forgets the filters that have ended by themselves, because no client used them.
     fn sweep(&mut self, whisper: &Whisper) {
         self.topics.retain(|id, _| whisper.has_filter(id));
@@ -50,20 +58,17 @@ impl Filters {
 }
 
 impl Objects {
-    /// Makes a filter, if `admit` admits it beside the others, whose number it gets. `limit`: their maximum number.
+    /// Makes a filter, if `admit` admits it beside the others, whose number it gets. `limit`: the number from which on it may
+    /// not.
     pub(crate) fn add_filter(
         &self,
         whisper: &Whisper,
-        limit: Option<NonZeroU32>,
+        limit: Option<u64>,
         spec: FilterSpec,
         admit: impl FnOnce(usize) -> Result<(), OverQuota>,
     ) -> Result<Result<FilterId, FilterError>, OverQuota> {
         let mut filters = lock(&self.filters);
-        let limit = limit.map_or(usize::MAX, |limit| limit.get().try_into().unwrap_or(usize::MAX));
-        if filters.topics.len() >= filters.sweep_at.max(FIRST_SWEEP).min(limit) {
-            filters.sweep(whisper);
-        }
-        admit(filters.topics.len())?;
+        admit(filters.count(whisper, limit))?;
         let topics = spec.topics.clone();
         let made = whisper.subscribe(spec);
         match made {
@@ -72,6 +77,18 @@ impl Objects {
             Err(_) => {}
         }
         Ok(made)
+    }
+
+    /// What `admit` returns, which gets the number of filters. None is made meanwhile. `limit`: see
+    /// [`add_filter`](Self::add_filter).
+    pub(crate) fn admit<T>(
+        &self,
+        whisper: &Whisper,
+        limit: Option<u64>,
+        admit: impl FnOnce(usize) -> T,
+    ) -> T {
+        let mut filters = lock(&self.filters);
+        admit(filters.count(whisper, limit))
     }
 
     /// Number of filters.
@@ -124,7 +141,21 @@ impl Objects {
 
 #[cfg(test)]
 mod tests {
+    use whisper_protocol::{Config, FilterKey};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_filter_that_a_last_call_makes_after_the_end_of_the_team_is_removed() {
+        let (whisper, objects) = (Whisper::new(Config::default()), Objects::default());
+        let key = whisper.keys().new_symmetric();
+        let spec = || FilterSpec::new(FilterKey::Symmetric(key));
+        let made = objects.add_filter(&whisper, None, spec(), |_| Ok(())).unwrap().unwrap();
+        assert_eq!(objects.close(), [made]);
+        let late = objects.add_filter(&whisper, None, spec(), |_| Ok(())).unwrap().unwrap();
+        assert!(whisper.has_filter(&made) && !whisper.has_filter(&late));
+        assert_eq!(objects.filters(&whisper), 0);
+    }
 
     #[test]
     fn the_oldest_post_is_forgotten() {

@@ -40,6 +40,11 @@ impl Pass {
         Self { account, token, changed, now }
     }
 
+    /// The beginning of the hash of the token, if there is one.
+    pub(crate) fn token_id(&self) -> Option<String> {
+        self.token.as_ref().map(TokenHash::id)
+    }
+
     /// The settings of the team, if the pass is valid now.
     pub(crate) fn check(&self) -> Result<Arc<Team>, Refusal> {
         let admission = self.account.admits(self.token.as_ref(), (self.now)());

@@ -30,7 +30,7 @@ use crate::team::door::Door;
 use crate::team::pass::Pass;
 use crate::transport::clock;
 use crate::transport::listener::ConnectionGuard;
-use crate::transport::refuse_reason::{HttpResponse, RefuseReason};
+use crate::transport::refuse_reason::{HttpResponse, RefuseReason, over_quota};
 use crate::transport::vhosts::VirtualHosts;
 
 /// Maximum size of the head of a request.
@@ -94,7 +94,9 @@ impl Http {
         let Some(pass) = self.door.enter(request.headers()) else {
             return self.refuse(RefuseReason::Token);
         };
-        guard.prove();
+        if let Err(over) = guard.join(&pass.account) {
+            return over_quota(over);
+        }
         match purpose(&request, limit) {
             Ok(Purpose::Options) => Response::default(),
             Ok(Purpose::Call) => match read(request.into_body(), limit, step_time).await {

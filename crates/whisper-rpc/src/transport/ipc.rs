@@ -10,9 +10,11 @@ use tokio_util::codec::FramedRead;
 pub(crate) use socket_file::SocketFile;
 
 use crate::call::dispatch::Dispatcher;
+use crate::call::error::{CallError, error_without_id};
 use crate::call::request::RequestError;
 use crate::call::splitter::{SplitError, ValueSplitter};
 use crate::team::pass::Pass;
+use crate::team::quotas::OverQuota;
 use crate::transport::connection::{ClientEnd, ConnectionSettings, Outgoing, serve_requests};
 
 /// No pings: the system reports when a local client has ended.
@@ -37,6 +39,13 @@ pub(crate) async fn serve(
     });
     let incoming = requests(reader, dispatcher.request_limit());
     serve_requests(dispatcher, incoming, outgoing, SETTINGS, pass, client).await;
+}
+
+/// Refuses a client whose team has too many connections.
+pub(crate) async fn refuse(mut stream: impl AsyncWrite + Unpin, over: OverQuota) {
+    let error = error_without_id(CallError::from(over));
+    // The buffer of a new socket has room, so this does not wait for the client. An error means that it has gone.
+    let _ = stream.write_all(format!("{error}\n").as_bytes()).await;
 }
 
 /// The requests of the client. An error is the last item.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use p2p_world::HashMap;
@@ -17,6 +17,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::memory::{ClientMemory, MemoryBudget};
 use crate::call::stats::Counters;
+use crate::lock::lock;
+use crate::team::account::TeamAccount;
+use crate::team::meter::InUseGuard;
+use crate::team::quotas::OverQuota;
 use crate::transport::connection::ClientEnd;
 
 /// The pause after an accept error. The usual cause is a lack of file descriptors, so other connections must end first.
@@ -88,6 +92,8 @@ pub(crate) struct ConnectionGuard {
 struct ConnectionSlot {
     /// Whether the client has made a valid request.
     is_proven: AtomicBool,
+    /// The team of its client, among whose connections it counts.
+    team: Mutex<Option<(Weak<TeamAccount>, InUseGuard)>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -108,9 +114,18 @@ impl ConnectionGuard {
         ClientEnd { memory: Arc::clone(&self.memory), stop: self.stop.clone() }
     }
 
-    /// Keeps the connection when others need its place: its client has made a valid request.
-    pub(crate) fn prove(&self) {
+    /// The client has shown that it is in a team: the connection counts as one of this team, and is kept when others need its
+    /// place.
+    pub(crate) fn join(&self, account: &Arc<TeamAccount>) -> Result<(), OverQuota> {
+        let mut team = lock(&self.slot.team);
+        let is_in =
+            team.as_ref().is_some_and(|(joined, _)| joined.as_ptr() == Arc::as_ptr(account));
+        if !is_in {
+            let counted = account.meter.admit_connection(&account.quotas())?;
+            *team = Some((Arc::downgrade(account), counted));
+        }
         self.slot.is_proven.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether the connection ends because the node stops, or for another connection.
@@ -222,7 +237,8 @@ impl ConnectionLimit {
                 permits.acquire_owned().await.ok()?
             }
         };
-        let slot = Arc::new(ConnectionSlot { is_proven: AtomicBool::new(false), _permit: permit });
+        let (is_proven, team) = (AtomicBool::new(false), Mutex::default());
+        let slot = Arc::new(ConnectionSlot { is_proven, team, _permit: permit });
         let (weak, evicted) = (Arc::downgrade(&slot), evicted.clone());
         self.open.push_back(OpenConnection { slot: weak, peer, evicted });
         // Entries of ended connections do not accumulate.

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
+use crate::call::error::{CallError, error_without_id};
 use crate::call::stats::Counters;
+use crate::team::quotas::OverQuota;
 
 /// Maximum length of an origin that is logged, in bytes. A header can be much longer.
 const MAX_LOGGED_ORIGIN: usize = 256;
@@ -125,6 +127,16 @@ impl RefuseReason {
         }
         response
     }
+}
+
+/// The response to a client whose team has too many connections: the error of JSON-RPC with status 429.
+pub(crate) fn over_quota(over: OverQuota) -> HttpResponse {
+    tracing::debug!(%over, "JSON-RPC connection refused");
+    let mut response = Response::new(Full::from(error_without_id(CallError::from(over))));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
 }
 
 #[cfg(test)]

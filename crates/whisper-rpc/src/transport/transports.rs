@@ -178,7 +178,8 @@ impl Transports {
     fn dispatcher(&self, api: &[Namespace]) -> Result<Dispatcher, RpcError> {
         let served = (self.methods)(api)?;
         let (counters, accounts) = (Arc::clone(&self.counters), Arc::clone(&self.door.accounts));
-        Ok(Dispatcher::new(served, self.config.limits, counters, accounts))
+        let audit = self.config.audit.clone();
+        Ok(Dispatcher::new(served, self.config.limits, counters, accounts, audit))
     }
 
     fn serve_http(&self, settings: &HttpSettings) -> Result<Listener<SocketAddr>, RpcError> {
@@ -278,7 +279,9 @@ impl Transports {
             let (dispatcher, door) = (Arc::clone(&dispatcher), Arc::clone(&door));
             async move {
                 let Some(pass) = door.accounts.enter_ipc() else { return };
-                guard.prove();
+                if let Err(over) = guard.join(&pass.account) {
+                    return crate::transport::ipc::refuse(stream, over).await;
+                }
                 let stream = ClientStream::new(stream, guard.clone(), None);
                 crate::transport::ipc::serve(stream, &dispatcher, pass, guard.client_end()).await;
             }

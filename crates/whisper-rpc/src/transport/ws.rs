@@ -28,7 +28,7 @@ use crate::transport::connection::{ClientEnd, ConnectionSettings, Outgoing, serv
 use crate::transport::http::drive;
 use crate::transport::listener::ConnectionGuard;
 use crate::transport::origins::Origins;
-use crate::transport::refuse_reason::{HttpResponse, RefuseReason};
+use crate::transport::refuse_reason::{HttpResponse, RefuseReason, over_quota};
 use crate::transport::token;
 
 /// Size of the read and write buffers of an idle connection.
@@ -68,7 +68,9 @@ impl Ws {
             }
             Err(reason) => return reason.refuse(&self.dispatcher.counters),
         };
-        guard.prove();
+        if let Err(over) = guard.join(&pass.account) {
+            return over_quota(over);
+        }
         let upgrade = hyper::upgrade::on(&mut request);
         let client = guard.client_end();
         guard.spawn(async move {

@@ -43,14 +43,27 @@ pub struct QuotasJson {
     pub calls: Option<u32>,
     /// Maximum number of bytes a second: arguments, answers and notifications.
     pub bytes: Option<u32>,
-    /// Maximum number of filters at a time.
+    /// Maximum number of filters and subscriptions to messages at a time.
     pub filters: Option<u32>,
     /// Maximum number of bytes of posts that have not expired.
     pub post_bytes: Option<u32>,
+    /// Maximum number of core-seconds of proof of work a minute.
+    pub work: Option<u32>,
+    /// Maximum number of keys that are tried on envelopes a second. A private key counts as 150.
+    pub trials: Option<u32>,
+    /// Maximum number of bytes of the messages in all mailboxes together.
+    pub mailbox_bytes: Option<u32>,
+    /// Maximum number of connections at a time.
+    pub connections: Option<u32>,
+    /// Maximum number of envelopes that are read from archives a minute.
+    pub history: Option<u32>,
+    /// Maximum number of bytes of notifications that clients have not read.
+    pub outbox_bytes: Option<u32>,
 }
 
 /// What a team has used since the node started, or since the team was added.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "server", derive(JsonSchema), schemars(rename = "TeamUsage"))]
 pub struct TeamUsageJson {
     /// Calls, with those that were refused.
@@ -61,6 +74,20 @@ pub struct TeamUsageJson {
     pub posts: u64,
     /// Filters that it has now.
     pub filters: usize,
+    /// Subscriptions to messages that it has now.
+    pub subscriptions: u64,
+    /// Connections that it has now.
+    pub connections: u64,
+    /// Milliseconds that cores have worked on its proofs of work.
+    pub work_millis: u64,
+    /// Keys that were tried on envelopes for it. A private key counts as 150.
+    pub trials: u64,
+    /// Bytes of the messages in its mailboxes now.
+    pub mailbox_bytes: u64,
+    /// Bytes of notifications that its clients have not read now.
+    pub outbox_bytes: u64,
+    /// Envelopes that it has read from archives.
+    pub history: u64,
     /// Calls that were refused because of a quota.
     pub refused: u64,
 }

@@ -1,6 +1,7 @@
 //! Teams: what one makes does not exist for another, and changes act on open connections.
 
 mod admin;
+mod audit;
 mod changes;
 mod objects;
 mod quotas;

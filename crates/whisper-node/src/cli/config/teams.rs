@@ -14,7 +14,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use whisper_rpc::{
-    MethodName, Quotas, Scopes, Team, TeamKeeper, TeamName, TeamToken, Teams, TeamsSettings,
+    MethodName, Quota, Quotas, Scopes, Team, TeamKeeper, TeamName, TeamToken, Teams, TeamsSettings,
     TokenHash,
 };
 
@@ -29,9 +29,6 @@ const FILE_KEYS: &[&str] = &["ipc", "team"];
 
 /// The keys of a team.
 const TEAM_KEYS: &[&str] = &["tokens", "methods", "topics", "post", "history", "admin", "quota"];
-
-/// The keys of the quotas of a team.
-pub(crate) const QUOTA_KEYS: [&str; 4] = ["calls", "bytes", "filters", "postbytes"];
 
 /// The keys of a token that is a table.
 const TOKEN_KEYS: &[&str] = &["hash", "expires"];
@@ -174,19 +171,12 @@ impl Reader<'_> {
             self.kind(key, value, "a table");
             return quotas;
         };
-        let Quotas { calls, bytes, filters, post_bytes } = &mut quotas;
         for (name, value) in table {
-            let into = match &**name.get_ref() {
-                "calls" => &mut *calls,
-                "bytes" => &mut *bytes,
-                "filters" => &mut *filters,
-                "postbytes" => &mut *post_bytes,
-                other => {
-                    self.unknown(name.span(), other, &QUOTA_KEYS);
-                    continue;
-                }
-            };
-            *into = self.limit(&format!("{key}.{}", name.get_ref()), value);
+            let given: &str = name.get_ref();
+            match Quota::ALL.into_iter().find(|quota| quota.name() == given) {
+                Some(quota) => quotas.set(quota, self.limit(&format!("{key}.{given}"), value)),
+                None => self.unknown(name.span(), given, &Quota::ALL.map(Quota::name)),
+            }
         }
         quotas
     }
@@ -327,7 +317,7 @@ mod tests {
         let text = format!(
             "ipc = \"alarms\"\n[team.weather]\ntokens = [\"{}\", {{ hash = \"{}\", expires = 1970-01-02 }}]\n\
              methods = [\"net\", \"shh_post\"]\ntopics = [\"0x6e65\"]\npost = false\nhistory = false\nadmin = true\n\
-             [team.weather.quota]\ncalls = 10\nbytes = 1_000_000\n[team.alarms]\n",
+             [team.weather.quota]\ncalls = 10\nbytes = 1_000_000\nmailboxbytes = 7\n[team.alarms]\n",
             hash('1'),
             hash('2')
         );
@@ -346,11 +336,10 @@ mod tests {
                 history: false,
                 admin: true,
             },
-            quotas: Quotas {
-                calls: NonZeroU32::new(10),
-                bytes: NonZeroU32::new(1_000_000),
-                ..Quotas::default()
-            },
+            quotas: Quotas::default()
+                .with(Quota::Calls, NonZeroU32::new(10))
+                .with(Quota::Bytes, NonZeroU32::new(1_000_000))
+                .with(Quota::MailboxBytes, NonZeroU32::new(7)),
         };
         assert_eq!(weather, expected);
     }

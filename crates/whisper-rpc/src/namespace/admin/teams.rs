@@ -7,13 +7,15 @@ use serde_json::value::RawValue;
 
 use super::context::AdminContext;
 use super::unix_time::of_system_time;
+use crate::audit::AuditActor;
+use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::call::json::{Fields, FromJson, ValueError};
 use crate::declare::api::Api;
 use crate::team::account::TeamAccount;
 use crate::team::change::TeamChangeError;
 use crate::team::name::{TeamName, TeamNameError};
-use crate::team::quotas::Quotas;
+use crate::team::quotas::{Quota, Quotas};
 use crate::team::scopes::{MethodName, MethodNameError, Scopes};
 use crate::team::{Team, TeamToken};
 use crate::transport::token::Token;
@@ -25,7 +27,18 @@ use crate::types::team::{
 const SETTINGS_FIELDS: &[&str] = &["methods", "topics", "post", "history", "admin", "quotas"];
 
 /// The fields of the quotas.
-const QUOTA_FIELDS: &[&str] = &["calls", "bytes", "filters", "postBytes"];
+const QUOTA_FIELDS: &[&str] = &[
+    "calls",
+    "bytes",
+    "filters",
+    "postBytes",
+    "work",
+    "trials",
+    "mailboxBytes",
+    "connections",
+    "history",
+    "outboxBytes",
+];
 
 /// Declares the methods. Those that change something may wait for a disk.
 pub(super) fn declare(api: &mut Api<AdminContext>) {
@@ -41,11 +54,11 @@ pub(super) fn declare(api: &mut Api<AdminContext>) {
     api.blocking(
         "admin_addTeam",
         ["name", "settings"],
-        |admin, _, (name, settings): (String, Option<TeamSettings>)| {
+        |admin, caller, (name, settings): (String, Option<TeamSettings>)| {
             let (token, mut team) = (Token::random(), Team::new(name_of(&name)?));
             settings.unwrap_or_default().apply(&mut team)?;
             team.tokens.push(TeamToken { hash: token.hash(), expires: None });
-            admin.editor.add(&team)?;
+            admin.editor.add(&actor(caller), &team)?;
             Ok(NewTeamTokenJson::from(&token))
         },
     )
@@ -56,9 +69,9 @@ pub(super) fn declare(api: &mut Api<AdminContext>) {
     api.blocking(
         "admin_setTeam",
         ["name", "settings"],
-        |admin, _, (name, settings): (String, TeamSettings)| {
+        |admin, caller, (name, settings): (String, TeamSettings)| {
             let set = |team: &mut Team| settings.apply(team);
-            admin.editor.change(&name_of(&name)?, set)??;
+            admin.editor.change(&actor(caller), &name_of(&name)?, set)??;
             Ok(true)
         },
     )
@@ -66,8 +79,8 @@ pub(super) fn declare(api: &mut Api<AdminContext>) {
     .fails(errors())
     .fails([CallError::MethodName { name: "shh_psot".to_owned(), error: MethodNameError }])
     .fails([TeamChangeError::NoSuchTeam(example()).into()]);
-    api.blocking("admin_removeTeam", ["name"], |admin, _, (name,): (String,)| {
-        Ok(admin.editor.remove(&name_of(&name)?)?)
+    api.blocking("admin_removeTeam", ["name"], |admin, caller, (name,): (String,)| {
+        Ok(admin.editor.remove(&actor(caller), &name_of(&name)?)?)
     })
     .about("Removes a team and everything that its clients made; returns whether there was one.")
     .fails(errors())
@@ -79,20 +92,20 @@ fn tokens(api: &mut Api<AdminContext>) {
     api.blocking(
         "admin_addTeamToken",
         ["name", "seconds"],
-        |admin, _, (name, seconds): (String, Option<u32>)| {
+        |admin, caller, (name, seconds): (String, Option<u32>)| {
             let now = of_system_time(admin.world.unix_time());
             let expires = seconds.map(|seconds| now.saturating_add(seconds.into()));
             let token = Token::random();
             let name = name_of(&name)?;
-            admin.editor.add_token(&name, token.hash(), expires)?;
+            admin.editor.add_token(&actor(caller), &name, token.hash(), expires)?;
             Ok(NewTeamTokenJson::from(&token))
         },
     )
     .about("Adds a token to a team, for a time or without end; returns it.")
     .fails(errors())
     .fails([TeamChangeError::NoSuchTeam(example()).into()]);
-    api.blocking("admin_removeTeamToken", ["name", "id"], |admin, _, (name, id): (String, String)| {
-        Ok(admin.editor.remove_token(&name_of(&name)?, &id)?)
+    api.blocking("admin_removeTeamToken", ["name", "id"], |admin, caller, (name, id): (String, String)| {
+        Ok(admin.editor.remove_token(&actor(caller), &name_of(&name)?, &id)?)
     })
     .about(
         "Removes a token of a team, by the id that `admin_teams` shows; returns whether there was one. Connections that \
@@ -117,6 +130,11 @@ fn example() -> TeamName {
     "weather".parse().unwrap_or_else(|_| TeamName::operator())
 }
 
+/// Who calls.
+fn actor(caller: &Caller) -> AuditActor {
+    AuditActor::of(&caller.pass)
+}
+
 fn name_of(name: &str) -> Result<TeamName, CallError> {
     Ok(name.parse::<TeamName>()?)
 }
@@ -136,10 +154,10 @@ impl TeamSettings {
         scopes.post = self.post.unwrap_or(scopes.post);
         scopes.history = self.history.unwrap_or(scopes.history);
         scopes.admin = self.admin.unwrap_or(scopes.admin);
-        if let Some(QuotasJson { calls, bytes, filters, post_bytes }) = self.quotas {
-            let [calls, bytes, filters, post_bytes] =
-                [calls, bytes, filters, post_bytes].map(|limit| limit.and_then(NonZeroU32::new));
-            team.quotas = Quotas { calls, bytes, filters, post_bytes };
+        if let Some(mut json) = self.quotas {
+            for quota in Quota::ALL {
+                team.quotas.set(quota, json.field(quota).and_then(NonZeroU32::new));
+            }
         }
         Ok(())
     }
@@ -162,19 +180,62 @@ impl FromJson for TeamSettings {
 impl FromJson for QuotasJson {
     fn from_json(json: &RawValue) -> Result<Self, ValueError> {
         let fields = Fields::of(json, QUOTA_FIELDS)?;
-        Ok(Self {
-            calls: fields.get("calls")?,
-            bytes: fields.get("bytes")?,
-            filters: fields.get("filters")?,
-            post_bytes: fields.get("postBytes")?,
-        })
+        let mut quotas = Self::default();
+        for (quota, name) in Quota::ALL.into_iter().zip(QUOTA_FIELDS) {
+            *quotas.field(quota) = fields.get(name)?;
+        }
+        Ok(quotas)
+    }
+}
+
+impl QuotasJson {
+    fn of(quotas: &Quotas) -> Self {
+        let mut json = Self::default();
+        for quota in Quota::ALL {
+            *json.field(quota) = quotas.get(quota).map(NonZeroU32::get);
+        }
+        json
+    }
+
+    fn field(&mut self, quota: Quota) -> &mut Option<u32> {
+        match quota {
+            Quota::Calls => &mut self.calls,
+            Quota::Bytes => &mut self.bytes,
+            Quota::Filters => &mut self.filters,
+            Quota::PostBytes => &mut self.post_bytes,
+            Quota::Work => &mut self.work,
+            Quota::Trials => &mut self.trials,
+            Quota::MailboxBytes => &mut self.mailbox_bytes,
+            Quota::Connections => &mut self.connections,
+            Quota::History => &mut self.history,
+            Quota::OutboxBytes => &mut self.outbox_bytes,
+        }
+    }
+}
+
+impl TeamUsageJson {
+    fn of(account: &TeamAccount) -> Self {
+        let (usage, of_node) = (account.meter.usage(), account.whisper.usage());
+        Self {
+            calls: usage.calls,
+            bytes: usage.bytes,
+            posts: usage.posts,
+            filters: account.filters(),
+            subscriptions: usage.subscriptions,
+            connections: usage.connections,
+            work_millis: u64::try_from(of_node.core_time.as_millis()).unwrap_or(u64::MAX),
+            trials: of_node.trials,
+            mailbox_bytes: of_node.mailbox_bytes,
+            outbox_bytes: usage.outbox_bytes,
+            history: usage.read,
+            refused: usage.refused.iter().map(|(_, count)| count).sum(),
+        }
     }
 }
 
 impl TeamJson {
     fn of(account: &TeamAccount, ipc: bool) -> Self {
-        let (team, usage) = (account.team(), account.meter.usage());
-        let Quotas { calls, bytes, filters, post_bytes } = team.quotas;
+        let team = account.team();
         let Scopes { methods, topics, post, history, admin } = &team.scopes;
         let token =
             |token: &TeamToken| TeamTokenJson { id: token.hash.id(), expires: token.expires };
@@ -187,19 +248,8 @@ impl TeamJson {
             history: *history,
             admin: *admin,
             ipc,
-            quotas: QuotasJson {
-                calls: calls.map(NonZeroU32::get),
-                bytes: bytes.map(NonZeroU32::get),
-                filters: filters.map(NonZeroU32::get),
-                post_bytes: post_bytes.map(NonZeroU32::get),
-            },
-            usage: TeamUsageJson {
-                calls: usage.calls,
-                bytes: usage.bytes,
-                posts: usage.posts,
-                filters: account.filters(),
-                refused: usage.refused.iter().map(|(_, count)| count).sum(),
-            },
+            quotas: QuotasJson::of(&team.quotas),
+            usage: TeamUsageJson::of(account),
         }
     }
 }

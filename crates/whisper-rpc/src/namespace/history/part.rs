@@ -33,6 +33,11 @@ impl HistoryPartJson {
         0
     }
 
+    /// Number of envelopes in it.
+    pub(super) fn len(&self) -> usize {
+        self.messages.len() + self.envelopes.len()
+    }
+
     fn push(&mut self, stored: &HistoryEnvelope) {
         match HistoryMessageJson::of(stored) {
             Some(message) => self.messages.push(message),

@@ -100,8 +100,14 @@ fn post(
             let now = (shh.unix_time)();
             team.meter.admit_post(&team.quotas(), now, now + u64::from(ttl), bytes)?;
         }
-        let post = team.whisper.post(post);
-        let receipt = shh.stop.run_until_cancelled(post).await.ok_or(CallError::Stopping)??;
+        let core_time = || team.whisper.usage().core_time;
+        team.meter.begin_work(&team.quotas(), core_time()).await?;
+        let post = shh.stop.run_until_cancelled(team.whisper.post(post));
+        let receipt = tokio::select! {
+            biased;
+            posted = post => posted.ok_or(CallError::Stopping)??,
+            over = team.meter.over_work(|| team.quotas(), core_time) => return Err(over.into()),
+        };
         team.add_post(&receipt);
         if let Some(unmet) = UnmetRules::of(&receipt) {
             return Err(unmet.into());

@@ -20,10 +20,10 @@ const MESSAGES: SubscriptionNames = SubscriptionNames {
 pub(super) fn declare(api: &mut Api<ShhContext>) {
     api.subscription(MESSAGES, ["criteria"], |_: &ShhContext, caller, (criteria,): (Criteria,)| {
         let spec = filter_spec(criteria, caller, CriteriaUse::Subscription)?;
-        let watch = caller.team().whisper.watch(spec)?;
-        Ok(stream::unfold(watch, |mut watch| async {
+        let watch = caller.team().watch(spec)??;
+        Ok(stream::unfold(watch, |(mut watch, counted)| async {
             let received = watch.next().await?;
-            Some((MessageJson::from(&*received), watch))
+            Some((MessageJson::from(&*received), (watch, counted)))
         }))
     })
     .about("Subscribes to messages that meet the criteria; returns the id of the subscription.")

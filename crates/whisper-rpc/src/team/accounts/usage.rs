@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use p2p_mux::{Metric, Sample};
+use whisper_protocol::Usage;
 
 use crate::team::account::TeamAccount;
+use crate::team::meter::TeamUsage;
 
 /// Maximum number of teams with samples of their own: each is a time series of every metric.
 const MAX_LABELS: usize = 100;
@@ -17,6 +19,23 @@ const BYTES: Metric =
     Metric::counter("rpc_team_bytes_total", "Arguments, answers and notifications of a team");
 const POSTS: Metric = Metric::counter("rpc_team_posts_total", "Posts of a team");
 const FILTERS: Metric = Metric::gauge("rpc_team_filters", "Filters of a team");
+const CONNECTIONS: Metric = Metric::gauge("rpc_team_connections", "Connections of a team");
+const SUBSCRIPTIONS: Metric =
+    Metric::gauge("rpc_team_subscriptions", "Subscriptions of a team to messages");
+const OUTBOX: Metric =
+    Metric::gauge("rpc_team_outbox_bytes", "Notifications that clients of a team have not read");
+const MAILBOXES: Metric =
+    Metric::gauge("rpc_team_mailbox_bytes", "Messages in the mailboxes of a team");
+const TRIALS: Metric = Metric::counter(
+    "rpc_team_trials_total",
+    "Keys that were tried on envelopes for a team; a private key counts as 150",
+);
+const CORE_TIME: Metric = Metric::counter(
+    "rpc_team_work_seconds_total",
+    "Time that cores have worked on proofs of work of a team",
+);
+const READ: Metric =
+    Metric::counter("rpc_team_history_envelopes_total", "Envelopes that a team read from archives");
 const REFUSED: Metric = Metric::counter(
     "rpc_team_refused_total",
     "Calls that were refused because their team was over a quota",
@@ -36,12 +55,21 @@ pub(crate) fn for_each_sample(teams: &[Arc<TeamAccount>], mut each: impl FnMut(&
 /// The sums of these teams under one label.
 fn samples(label: &str, teams: &[Arc<TeamAccount>], each: &mut impl FnMut(&Sample<'_>)) {
     let usages: Vec<_> = teams.iter().map(|team| team.meter.usage()).collect();
-    let filters = teams.iter().map(|team| team.filters() as u64).sum();
+    let of_node: Vec<_> = teams.iter().map(|team| team.whisper.usage()).collect();
+    let sum = |of: fn(&TeamUsage) -> u64| usages.iter().map(of).sum::<u64>();
+    let sum_of_node = |of: fn(&Usage) -> u64| of_node.iter().map(of).sum::<u64>();
     for (metric, value) in [
-        (CALLS, usages.iter().map(|usage| usage.calls).sum()),
-        (BYTES, usages.iter().map(|usage| usage.bytes).sum()),
-        (POSTS, usages.iter().map(|usage| usage.posts).sum()),
-        (FILTERS, filters),
+        (CALLS, sum(|usage| usage.calls)),
+        (BYTES, sum(|usage| usage.bytes)),
+        (POSTS, sum(|usage| usage.posts)),
+        (READ, sum(|usage| usage.read)),
+        (CONNECTIONS, sum(|usage| usage.connections)),
+        (SUBSCRIPTIONS, sum(|usage| usage.subscriptions)),
+        (OUTBOX, sum(|usage| usage.outbox_bytes)),
+        (FILTERS, teams.iter().map(|team| team.filters() as u64).sum()),
+        (MAILBOXES, sum_of_node(|usage| usage.mailbox_bytes)),
+        (TRIALS, sum_of_node(|usage| usage.trials)),
+        (CORE_TIME, sum_of_node(|usage| usage.core_time.as_secs())),
     ] {
         each(&Sample { metric, labels: &[("team", label)], value });
     }

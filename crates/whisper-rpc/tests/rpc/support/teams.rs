@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use whisper_protocol::{Config, Work};
 use whisper_rpc::{
-    HttpSettings, Namespace, RpcAccess, RpcConfig, Team, TeamKeeper, TeamToken, Teams,
+    AuditSink, HttpSettings, Namespace, RpcAccess, RpcConfig, Team, TeamKeeper, TeamToken, Teams,
     TeamsSettings, Token, WsSettings,
 };
 
@@ -45,12 +45,17 @@ pub async fn node(teams: Teams) -> Node {
 
 /// The same node, with a keeper of changes.
 pub async fn keeping(teams: Teams, keeper: Option<TeamKeeper>) -> Node {
+    node_with(teams, keeper, None).await
+}
+
+/// The same node, with an audit log.
+pub async fn node_with(teams: Teams, keeper: Option<TeamKeeper>, audit: Option<AuditSink>) -> Node {
     let api = Namespace::ALL.to_vec();
     let http = Some(HttpSettings { addr: FREE, api: api.clone(), ..HttpSettings::default() });
     let ws = Some(WsSettings { addr: FREE, api, ..WsSettings::default() });
     let settings = Config { min_work: Work::ZERO, ..Config::default() };
     let access = RpcAccess::Teams(TeamsSettings { teams, keeper });
-    Node::start_from(RpcConfig { http, ws, access, ..config() }, settings).await
+    Node::start_from(RpcConfig { http, ws, access, audit, ..config() }, settings).await
 }
 
 /// Sends a request over HTTP with a token.
@@ -89,14 +94,26 @@ impl TeamSocket {
         Self::connect_with(addr, &token(team)).await
     }
 
+    /// Tries to connect as a team. Returns the status of the answer that refuses it.
+    pub async fn refused(addr: SocketAddr, team: &str) -> u16 {
+        match Self::try_connect(addr, &token(team)).await {
+            Err(tungstenite::Error::Http(response)) => response.status().as_u16(),
+            other => panic!("not refused: {:?}", other.map(drop)),
+        }
+    }
+
     /// Connects with this token.
     pub async fn connect_with(addr: SocketAddr, token: &str) -> Self {
+        Self::try_connect(addr, token).await.unwrap()
+    }
+
+    async fn try_connect(addr: SocketAddr, token: &str) -> Result<Self, tungstenite::Error> {
         let mut request = "ws://localhost/".into_client_request().unwrap();
         let bearer = format!("Bearer {token}").parse().unwrap();
         request.headers_mut().insert("authorization", bearer);
         let stream = TcpStream::connect(addr).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self(client_async(request, stream).await.unwrap().0)
+        Ok(Self(client_async(request, stream).await?.0))
     }
 
     /// Calls a method. Returns the whole answer.

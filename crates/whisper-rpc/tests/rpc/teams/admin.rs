@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use tokio::sync::{Notify, oneshot};
 use whisper_rpc::{Scopes, Team, TeamKeeper, Teams};
 
 use crate::support::node::Node;
-use crate::support::teams::{TeamSocket, call, keeping, node, result, send, team, teams};
+use crate::support::teams::{TeamSocket, call, keeping, node, result, send, team, teams, token};
 
 use crate::support::client::Client as _;
 
@@ -34,9 +35,14 @@ async fn a_team_is_added_changed_and_removed() {
     let expected = json!({
         "name": "new", "tokens": tokens, "methods": ["net", "shh_post"], "topics": ["0x6e65"],
         "post": false, "history": true, "admin": false, "ipc": false,
-        "quotas": { "calls": null, "bytes": null, "filters": null, "postBytes": null },
+        "quotas": {
+            "calls": null, "bytes": null, "filters": null, "postBytes": null, "work": null, "trials": null,
+            "mailboxBytes": null, "connections": null, "history": null, "outboxBytes": null,
+        },
         "usage": {
-            "calls": 1, "bytes": shown["usage"]["bytes"], "posts": 0, "filters": 0, "refused": 0,
+            "calls": 1, "bytes": shown["usage"]["bytes"], "posts": 0, "filters": 0, "subscriptions": 0,
+            "connections": shown["usage"]["connections"], "workMillis": 0, "trials": 0, "mailboxBytes": 0,
+            "outboxBytes": 0, "history": 0, "refused": 0,
         },
     });
     assert_eq!(shown, expected);
@@ -125,5 +131,47 @@ async fn a_change_that_cannot_be_kept_changes_nothing() {
     result(&node, "admins", "admin_addTeam", json!(["new"])).await;
     result(&node, "admins", "admin_removeTeam", json!(["new"])).await;
     assert_eq!(*kept.lock().unwrap(), [("new".to_owned(), Some(1)), ("new".to_owned(), None)]);
+    node.stop().await;
+}
+
+/// A reload reads the file, and an administrator writes it. Whatever comes first, the token that was taken back stays
+/// revoked, and the team that the operator added to the file is there.
+#[tokio::test]
+async fn a_reload_and_a_change_at_the_same_time_lose_nothing() {
+    // The file already has a team that the node has not read.
+    let file = Arc::new(Mutex::new([two().teams, vec![team("alarms")]].concat()));
+    let (begun, has_begun) = oneshot::channel();
+    let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
+    let gate = Mutex::new(Some((begun, may_go_on)));
+    let kept = Arc::clone(&file);
+    let keep = TeamKeeper::new(move |name, team| {
+        let (begun, may_go_on) = gate.lock().unwrap().take().unwrap();
+        begun.send(()).unwrap();
+        may_go_on.recv().unwrap();
+        let mut file = kept.lock().unwrap();
+        file.retain(|kept| kept.name != *name);
+        file.extend(team.cloned());
+        Ok(())
+    });
+    let node = keeping(two(), Some(keep)).await;
+    let id = result(&node, "admins", "admin_teams", json!([])).await[1]["tokens"][0]["id"].clone();
+    let revoke = result(&node, "admins", "admin_removeTeamToken", json!(["weather", id]));
+    let tried = Notify::new();
+    let reload = async {
+        has_begun.await.unwrap();
+        tried.notify_one();
+        let held = node.rpc.hold_teams().await;
+        let read = file.lock().unwrap().clone();
+        held.set(teams(read));
+    };
+    // The change is written after the reload has begun.
+    let write = async {
+        tried.notified().await;
+        go_on.send(()).unwrap();
+    };
+    let (revoked, (), ()) = tokio::join!(revoke, reload, write);
+    assert_eq!(revoked, true);
+    assert_eq!(status(&node, &json!(token("weather"))).await, 401);
+    assert_eq!(status(&node, &json!(token("alarms"))).await, 200);
     node.stop().await;
 }

@@ -89,9 +89,11 @@ async fn a_token_ends_at_its_time() {
         let tokens = vec![TeamToken { hash, expires: Some(expires) }];
         teams([Team { tokens, ..team("weather") }])
     };
-    let node = node(until(now + 2)).await;
+    let node = node(until(now + 3600)).await;
     let mut client = TeamSocket::connect(node.ws(), "weather").await;
     subscribe(&mut client).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    node.rpc.hold_teams().await.set(until(now + 2));
     assert_eq!(client.next().await, None);
     assert_eq!(send(&node, &token("weather"), "net_version", json!([])).await.status, 401);
     node.rpc.hold_teams().await.set(until(now + 3600));

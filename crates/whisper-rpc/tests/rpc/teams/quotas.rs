@@ -1,13 +1,16 @@
 //! A team that is over a quota is slowed down, then refused. Other teams are not affected.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
-use whisper_rpc::{Quotas, Team};
+use whisper_protocol::{ArchiveId, ArchiveSettings, MemoryArchive, Reason};
+use whisper_rpc::{Quota, Quotas, Team, Teams};
 
 use crate::support::client::Client as _;
+use crate::support::eventually::eventually;
 use crate::support::node::{Node, request};
-use crate::support::teams::{TeamSocket, call, message, node, result, team, teams};
+use crate::support::teams::{TeamSocket, call, message, node, result, send, team, teams, token};
 
 const TOPIC: &str = "0x74657374";
 
@@ -16,8 +19,8 @@ async fn with_quotas(quotas: Quotas) -> Node {
     node(teams([Team { quotas, ..team("greedy") }, team("modest")])).await
 }
 
-fn limit(number: u32) -> Option<NonZeroU32> {
-    NonZeroU32::new(number)
+fn quota(quota: Quota, limit: u32) -> Quotas {
+    Quotas::default().with(quota, NonZeroU32::new(limit))
 }
 
 /// Code, quota and time of the error.
@@ -28,7 +31,7 @@ fn over(answer: &Value) -> (&Value, &Value, &Value) {
 
 #[tokio::test]
 async fn calls_beyond_the_rate_are_refused_and_others_go_on() {
-    let node = with_quotas(Quotas { calls: limit(1), ..Quotas::default() }).await;
+    let node = with_quotas(quota(Quota::Calls, 1)).await;
     let mut client = TeamSocket::connect(node.ws(), "greedy").await;
     // Many at once: a second's worth passes, a second's worth waits, the rest is refused.
     for _ in 0..50 {
@@ -54,7 +57,7 @@ async fn calls_beyond_the_rate_are_refused_and_others_go_on() {
 
 #[tokio::test]
 async fn bytes_of_answers_count() {
-    let node = with_quotas(Quotas { bytes: limit(100), ..Quotas::default() }).await;
+    let node = with_quotas(quota(Quota::Bytes, 100)).await;
     // The document is much larger, and is paid by the calls after it.
     result(&node, "greedy", "rpc_discover", json!([])).await;
     let answer = call(&node, "greedy", "net_version", json!([])).await;
@@ -66,7 +69,7 @@ async fn bytes_of_answers_count() {
 
 #[tokio::test]
 async fn filters_and_posts_are_limited() {
-    let quotas = Quotas { filters: limit(2), post_bytes: limit(12), ..Quotas::default() };
+    let quotas = quota(Quota::Filters, 2).with(Quota::PostBytes, NonZeroU32::new(12));
     let node = with_quotas(quotas).await;
     let key = result(&node, "greedy", "shh_newSymKey", json!([])).await;
     let criteria = json!([{ "symKeyID": key, "topics": [TOPIC] }]);
@@ -99,7 +102,7 @@ async fn filters_and_posts_are_limited() {
 #[cfg(unix)]
 #[tokio::test]
 async fn quotas_change_while_the_node_runs() {
-    let node = with_quotas(Quotas { filters: limit(1), ..Quotas::default() }).await;
+    let node = with_quotas(quota(Quota::Filters, 1)).await;
     let key = result(&node, "greedy", "shh_newSymKey", json!([])).await;
     let criteria = json!([{ "symKeyID": key, "topics": [TOPIC] }]);
     result(&node, "greedy", "shh_newMessageFilter", criteria.clone()).await;
@@ -109,8 +112,157 @@ async fn quotas_change_while_the_node_runs() {
     result(&node, "greedy", "shh_newMessageFilter", criteria).await;
     let shown = node.connect_ipc().await.ask(request("admin_teams", json!([]))).await;
     let shown: Value = serde_json::from_str(&shown).unwrap();
-    let quotas = json!({ "calls": null, "bytes": null, "filters": 3, "postBytes": null });
-    assert_eq!(shown["result"][0]["quotas"], quotas);
+    let quotas = &shown["result"][0]["quotas"];
+    assert_eq!((&quotas["filters"], &quotas["calls"]), (&json!(3), &Value::Null));
     assert_eq!(shown["result"][0]["usage"]["filters"], 2);
+    node.stop().await;
+}
+
+/// A post whose proof of work takes longer than any test.
+fn endless(key: &Value) -> Value {
+    json!([{
+        "symKeyID": key, "topic": TOPIC, "payload": "0x00", "ttl": 60, "powTarget": 1e9, "powTime": 60,
+    }])
+}
+
+#[tokio::test]
+async fn work_beyond_the_quota_ends_and_is_counted() {
+    let node = with_quotas(quota(Quota::Work, 1)).await;
+    let key = result(&node, "greedy", "shh_newSymKey", json!([])).await;
+    let answer = call(&node, "greedy", "shh_post", endless(&key)).await;
+    let (code, name, after) = over(&answer);
+    assert_eq!((code, name), (&json!(-32005), &json!("work")));
+    assert!(after.as_u64().unwrap() >= 60, "{answer}");
+    // Until then, nothing that needs work.
+    let answer = call(&node, "greedy", "shh_post", json!([message(&key, TOPIC)])).await;
+    assert_eq!(over(&answer).1, "work");
+    let key = result(&node, "modest", "shh_newSymKey", json!([])).await;
+    result(&node, "modest", "shh_post", json!([message(&key, TOPIC)])).await;
+    let mut worked = Vec::new();
+    node.rpc.meter().for_each_team_sample(|sample| {
+        if sample.metric.name == "rpc_team_work_seconds_total" {
+            worked.push(sample.value);
+        }
+    });
+    let [greedy, modest] = worked.try_into().unwrap();
+    assert!(greedy >= 1 && modest < greedy, "{greedy} s, {modest} s");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn subscriptions_count_as_filters() {
+    let node = with_quotas(quota(Quota::Filters, 1)).await;
+    let mut client = TeamSocket::connect(node.ws(), "greedy").await;
+    let key = client.call("shh_newSymKey", json!([])).await["result"].take();
+    let criteria = json!({ "symKeyID": key, "topics": [TOPIC] });
+    let subscribe = json!(["messages", criteria]);
+    let id = client.call("shh_subscribe", subscribe.clone()).await["result"].take();
+    assert!(id.is_string());
+    let answer = client.call("shh_subscribe", subscribe.clone()).await;
+    assert_eq!(over(&answer), (&json!(-32005), &json!("filters"), &Value::Null));
+    let answer = client.call("shh_newMessageFilter", json!([criteria])).await;
+    assert_eq!(over(&answer).1, "filters");
+    // Its stream ends in the background.
+    assert_eq!(client.call("shh_unsubscribe", json!([id])).await["result"], true);
+    let again = eventually("room for a subscription", async || {
+        let answer = client.call("shh_subscribe", subscribe.clone()).await;
+        answer["result"].is_string().then_some(())
+    });
+    again.await;
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn connections_beyond_the_quota_are_refused_on_every_transport() {
+    let node = with_quotas(quota(Quota::Connections, 1)).await;
+    let client = TeamSocket::connect(node.ws(), "greedy").await;
+    let refused = send(&node, &token("greedy"), "net_version", json!([])).await;
+    assert_eq!(refused.status, 429);
+    let answer: Value = serde_json::from_str(&refused.body).unwrap();
+    assert_eq!(over(&answer), (&json!(-32005), &json!("connections"), &Value::Null));
+    assert_eq!(TeamSocket::refused(node.ws(), "greedy").await, 429);
+    assert_eq!(result(&node, "modest", "net_version", json!([])).await, "1");
+    // A place is free when a connection has ended.
+    drop(client);
+    let free = eventually("a free place", async || {
+        let response = send(&node, &token("greedy"), "net_version", json!([])).await;
+        (response.status == 200).then_some(())
+    });
+    free.await;
+    node.stop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_client_of_ipc_is_told_that_there_are_too_many_connections() {
+    let greedy = Team { quotas: quota(Quota::Connections, 1), ..team("greedy") };
+    let node = node(Teams { ipc: Some(greedy.name.clone()), ..teams([greedy]) }).await;
+    let mut first = node.connect_ipc().await;
+    assert!(first.ask(request("net_version", json!([]))).await.contains("\"result\":\"1\""));
+    let mut second = node.connect_ipc().await;
+    let told = second.next().await.unwrap();
+    assert!(told.contains("-32005") && told.contains("connections"), "{told}");
+    assert_eq!(second.next().await, None);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn reading_beyond_the_quota_of_history_is_refused() {
+    let node = with_quotas(quota(Quota::History, 1)).await;
+    let archive = Arc::new(MemoryArchive::new(ArchiveId([7; 8])));
+    node.whisper.record(Arc::clone(&archive) as _);
+    node.whisper.serve_archive(archive, ArchiveSettings::default());
+    let read = json!([{ "topics": [TOPIC] }]);
+    let key = result(&node, "modest", "shh_newSymKey", json!([])).await;
+    for _ in 0..5 {
+        result(&node, "modest", "shh_post", json!([message(&key, TOPIC)])).await;
+    }
+    let stored = eventually("stored envelopes", async || {
+        let part = result(&node, "modest", "history_query", read.clone()).await;
+        part["envelopes"].as_array().is_some_and(|all| all.len() == 5).then_some(())
+    });
+    stored.await;
+    // The first reading may be more than the quota; it is paid by the next ones.
+    result(&node, "greedy", "history_query", read.clone()).await;
+    let answer = call(&node, "greedy", "history_query", read).await;
+    let (code, name, after) = over(&answer);
+    assert_eq!((code, name), (&json!(-32005), &json!("history")));
+    assert!(after.as_u64().unwrap() > 60, "{answer}");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn all_mailboxes_of_a_team_share_a_limit() {
+    let node = with_quotas(quota(Quota::MailboxBytes, 2000)).await;
+    let key = result(&node, "greedy", "shh_newSymKey", json!([])).await;
+    let criteria = json!([{ "symKeyID": key, "topics": [TOPIC] }]);
+    let mut filters = Vec::new();
+    for _ in 0..3 {
+        filters.push(result(&node, "greedy", "shh_newMessageFilter", criteria.clone()).await);
+    }
+    for _ in 0..20 {
+        result(&node, "greedy", "shh_post", json!([message(&key, TOPIC)])).await;
+    }
+    let dropped = eventually("full mailboxes", async || {
+        let drops = node.whisper.drops();
+        drops
+            .iter()
+            .any(|drop| drop.reason == Reason::MailboxFull && drop.count >= 40)
+            .then_some(())
+    });
+    dropped.await;
+    let mut waiting = None;
+    node.rpc.meter().for_each_team_sample(|sample| {
+        if sample.metric.name == "rpc_team_mailbox_bytes" && sample.labels[0].1 == "greedy" {
+            waiting = Some(sample.value);
+        }
+    });
+    assert!((1..=2000).contains(&waiting.unwrap()), "{waiting:?}");
+    let mut left = 0;
+    for filter in filters {
+        let messages = result(&node, "greedy", "shh_getFilterMessages", json!([filter])).await;
+        left += messages.as_array().unwrap().len();
+    }
+    assert!((1..20).contains(&left), "{left} of 60 messages");
     node.stop().await;
 }

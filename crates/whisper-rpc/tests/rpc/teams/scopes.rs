@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use whisper_rpc::{Scopes, Team};
 
 use crate::support::client::Client as _;
+use crate::support::eventually::eventually;
 use crate::support::node::{Node, request};
 use crate::support::teams::{call, message, node, result, team, teams};
 
@@ -84,4 +85,28 @@ async fn a_team_is_kept_to_its_topics() {
         assert_eq!(refusal(&node, method, params).await, text, "{method}");
     }
     node.stop().await;
+}
+
+/// An envelope from elsewhere, on a topic that the team may not use, is like an unknown one.
+#[tokio::test]
+async fn envelopes_on_other_topics_are_not_explained() {
+    let scopes = Scopes { topics: vec!["0x6e65".parse().unwrap()], ..Scopes::default() };
+    let node = node(teams([Team { scopes, ..team("weather") }, team("alarms")])).await;
+    let other = with_scopes(Scopes::default()).await;
+    let added = json!([other.enode().to_string()]);
+    node.connect_ipc().await.ask(request("admin_addPeer", added)).await;
+    eventually("connection", async || (node.server.peer_count() > 0).then_some(())).await;
+    let key = result(&other, "weather", "shh_newSymKey", json!([])).await;
+    for (topic, state) in [(MINE, "pooled"), (OTHER, "unknown")] {
+        let hash = result(&other, "weather", "shh_post", json!([message(&key, topic)])).await;
+        let seen = eventually("envelope", async || {
+            let told = result(&node, "alarms", "shh_explain", json!([hash])).await;
+            (told["state"] == "pooled").then_some(())
+        });
+        seen.await;
+        let told = result(&node, "weather", "shh_explain", json!([hash])).await;
+        assert_eq!(told["state"], state, "{topic}");
+    }
+    node.stop().await;
+    other.stop().await;
 }

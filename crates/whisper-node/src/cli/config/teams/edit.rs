@@ -5,10 +5,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, value};
-use whisper_rpc::{Quotas, Scopes, Team, TeamName, TeamToken, TokenHash};
+use whisper_rpc::{Quota, Quotas, Scopes, Team, TeamName, TeamToken, TokenHash};
 
 use super::moment::of_unix_time;
-use super::{QUOTA_KEYS, parse};
+use super::parse;
 
 /// Replaces the table of a team in the file; `None` removes it. An error is one line of text.
 pub(crate) fn keep(path: &Path, name: &TeamName, team: Option<&Team>) -> Result<(), String> {
@@ -112,10 +112,8 @@ fn fill_tokens(table: &mut dyn TableLike, old: &Team, new: &Team) {
 
 /// Sets the quotas. A table with a header stays one.
 fn fill_quotas(table: &mut dyn TableLike, quotas: Quotas) {
-    let Quotas { calls, bytes, filters, post_bytes } = quotas;
-    let limits = QUOTA_KEYS.iter().zip([calls, bytes, filters, post_bytes]);
-    let given = limits.filter_map(|(key, limit)| Some((*key, i64::from(limit?.get()))));
-    let given: Vec<(&str, i64)> = given.collect();
+    let limit = |quota| Some((Quota::name(quota), i64::from(quotas.get(quota)?.get())));
+    let given: Vec<(&str, i64)> = Quota::ALL.into_iter().filter_map(limit).collect();
     match table.get_mut("quota").and_then(Item::as_table_mut) {
         Some(old) if !given.is_empty() => {
             old.retain(|key, _| given.iter().any(|(name, _)| *name == key));
@@ -188,7 +186,7 @@ mod tests {
     fn teams_are_added_and_removed() {
         let mut new = team("new");
         new.scopes.admin = true;
-        new.quotas.calls = std::num::NonZeroU32::new(7);
+        new.quotas.set(Quota::Calls, std::num::NonZeroU32::new(7));
         let added = edited(FILE, &new.name, Some(&new)).unwrap();
         assert_eq!(added, format!("{FILE}\n[team.new]\nadmin = true\nquota = {{ calls = 7 }}\n"));
         assert_eq!(edited(&added, &new.name, None).unwrap(), FILE);

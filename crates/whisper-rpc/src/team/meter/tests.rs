@@ -1,0 +1,113 @@
+use std::num::NonZeroU32;
+
+use super::*;
+
+fn limited(quota: Quota, limit: u32) -> Quotas {
+    Quotas::default().with(quota, NonZeroU32::new(limit))
+}
+
+#[test]
+fn posts_count_until_they_expire() {
+    let meter = TeamMeter::default();
+    let quotas = limited(Quota::PostBytes, 100);
+    let post = |now, expiry, bytes| meter.admit_post(&quotas, now, expiry, bytes);
+    assert_eq!(post(1000, 1010, 60), Ok(()));
+    assert_eq!(post(1000, 1030, 40), Ok(()));
+    let over = |retry_after| Err(OverQuota { quota: Quota::PostBytes, limit: 100, retry_after });
+    assert_eq!(post(1001, 1010, 50), over(Some(9)));
+    assert_eq!(post(1001, 1010, 70), over(Some(29)));
+    assert_eq!(post(1001, 1010, 101), over(None));
+    assert_eq!(post(1010, 1020, 60), Ok(()));
+    assert_eq!((meter.usage().posts, meter.usage().refused[3]), (3, (Quota::PostBytes, 3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_slowed_and_then_refused() {
+    let meter = TeamMeter::default();
+    let quotas = limited(Quota::Calls, 10);
+    let (mut refused, start) = (0, Instant::now());
+    for _ in 0..50 {
+        // One after the other, so a wait lets the bucket fill.
+        refused += u64::from(meter.begin_call(&quotas, 0).await.is_err());
+    }
+    assert_eq!((refused, start.elapsed().as_secs()), (0, 3));
+    let at_once = (0..50).map(|_| meter.begin_call(&quotas, 0));
+    let ends = futures_util::future::join_all(at_once).await;
+    let error = OverQuota { quota: Quota::Calls, limit: 10, retry_after: Some(1) };
+    let over = ends.iter().filter(|end| **end == Err(error)).count();
+    assert!((35..45).contains(&over), "{over}");
+    assert_eq!((meter.usage().calls, meter.usage().refused[0].1), (100, over as u64));
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_is_slowed_then_refused_and_posts_in_progress_end() {
+    let meter = TeamMeter::default();
+    let quotas = limited(Quota::Work, 6);
+    let seconds = Duration::from_secs;
+    // What was done before the quota was set does not count.
+    assert_eq!(meter.begin_work(&Quotas::default(), seconds(100)).await, Ok(()));
+    assert_eq!(meter.begin_work(&quotas, seconds(106)).await, Ok(()));
+    let start = Instant::now();
+    assert_eq!(meter.begin_work(&quotas, seconds(106) + Duration::from_millis(50)).await, Ok(()));
+    assert_eq!(start.elapsed(), Duration::from_millis(500));
+    let over = |after| OverQuota { quota: Quota::Work, limit: 6, retry_after: Some(after) };
+    // A second of work is given in ten.
+    assert_eq!(meter.begin_work(&quotas, Duration::from_millis(108_050)).await, Err(over(19)));
+    // A minute's worth beyond the quota: posts in progress end.
+    let done = || Duration::from_millis(112_200) + start.elapsed();
+    let ended = meter.over_work(|| quotas, done).await;
+    assert_eq!((ended.quota, start.elapsed()), (Quota::Work, Duration::from_millis(750)));
+    assert_eq!(meter.usage().refused[Quota::Work as usize].1, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_is_slowed_and_then_refused() {
+    let meter = TeamMeter::default();
+    let quotas = limited(Quota::History, 60);
+    assert_eq!(meter.begin_reading(&quotas).await, Ok(()));
+    meter.count_read(&quotas, 180);
+    let over = OverQuota { quota: Quota::History, limit: 60, retry_after: Some(119) };
+    assert_eq!(meter.begin_reading(&quotas).await, Err(over));
+    let start = Instant::now();
+    meter.wait_to_read(&quotas).await;
+    assert_eq!((start.elapsed().as_secs(), meter.usage().read), (120, 180));
+    assert_eq!(meter.begin_reading(&quotas).await, Ok(()));
+}
+
+#[test]
+fn filters_subscriptions_and_connections_are_counted_together() {
+    let meter = TeamMeter::default();
+    let quotas = limited(Quota::Filters, 2).with(Quota::Connections, NonZeroU32::new(1));
+    let subscription = meter.admit_subscription(&quotas, 1, Duration::ZERO).unwrap();
+    let over = |quota, limit| OverQuota { quota, limit, retry_after: None };
+    let more = meter.admit_filter(&quotas, 1, Duration::ZERO);
+    assert_eq!(more, Err(over(Quota::Filters, 2)));
+    drop(subscription);
+    assert_eq!(meter.admit_filter(&quotas, 1, Duration::ZERO), Ok(()));
+    let connection = meter.admit_connection(&quotas).unwrap();
+    assert_eq!(meter.admit_connection(&quotas).unwrap_err(), over(Quota::Connections, 1));
+    drop(connection);
+    assert!(meter.admit_connection(&quotas).is_ok());
+    let quotas = limited(Quota::Trials, 9);
+    assert_eq!(meter.admit_filter(&quotas, 0, Duration::from_secs(1)), Ok(()));
+    let over = OverQuota { quota: Quota::Trials, limit: 9, retry_after: Some(7) };
+    assert_eq!(meter.admit_filter(&quotas, 0, Duration::from_millis(6001)), Err(over));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_outbox_waits_until_it_is_read_or_may_be_larger() {
+    use futures_util::FutureExt as _;
+    let meter = TeamMeter::default();
+    let quotas = std::cell::Cell::new(limited(Quota::OutboxBytes, 10));
+    let waits = || meter.wait_for_outbox(|| quotas.get());
+    let [first, second] = [9, 9].map(|bytes| meter.add_to_outbox(bytes));
+    let mut waiting = Box::pin(waits());
+    assert!(waiting.as_mut().now_or_never().is_none());
+    drop(first);
+    waiting.await;
+    let _third = meter.add_to_outbox(9);
+    quotas.set(limited(Quota::OutboxBytes, 100));
+    waits().await;
+    drop(second);
+    assert_eq!(meter.usage().outbox_bytes, 9);
+}
