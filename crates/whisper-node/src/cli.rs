@@ -23,7 +23,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 pub(crate) use console::print_error;
 pub(crate) use failure::Failure;
 use flags::Flags;
-use offline::{envelope, manual, pow, rlp, rpc, team};
+use offline::{audit, envelope, key, manual, pow, rlp, rpc, team};
 
 /// A Whisper node: encrypted publish and subscribe over devp2p, driven through JSON-RPC.
 #[derive(Debug, Parser)]
@@ -81,6 +81,12 @@ enum Command {
     /// Describe the JSON-RPC methods
     #[command(subcommand)]
     Rpc(rpc::Command),
+    /// Work with private keys in files: keystore files of version 3, and node keys
+    #[command(subcommand)]
+    Key(Box<key::Command>),
+    /// Check an audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Make teams that share a node, and their tokens
     #[command(subcommand)]
     Team(team::Command),
@@ -145,6 +151,8 @@ impl Invocation {
             Some(Command::Envelope(command)) => command.run().await,
             Some(Command::Rlp(command)) => command.run(),
             Some(Command::Rpc(command)) => command.run(),
+            Some(Command::Key(command)) => command.run(),
+            Some(Command::Audit(command)) => command.run(),
             Some(Command::Team(command)) => command.run(),
             Some(Command::Pow(command)) => command.run(),
             Some(Command::Man(man)) => man.run(command()),

@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use jsonrpsee::core::client::Error as ClientError;
-use p2p_identity::{Enode, HexError, KeyError, KeyFileError, RecordError, causes};
+use p2p_identity::{
+    Enode, HexError, KeyError, KeyFileError, KeystoreError, RecordError, SignatureError, causes,
+};
 use p2p_mux::rlp;
 use p2p_server::p2p_discovery::dns::{LinkError, ListsError, QueryError};
 use p2p_server::p2p_discovery::{
@@ -16,7 +18,7 @@ use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
 use whisper_pow::SealError;
 use whisper_protocol::{HistoryError, ParseCursorError};
-use whisper_rpc::{RpcError, TlsContent, TlsError, TokenError, Transport, WebSetting};
+use whisper_rpc::{AuditError, RpcError, TlsContent, TlsError, TokenError, Transport, WebSetting};
 
 use super::config::problem::ConfigError;
 
@@ -53,6 +55,67 @@ pub(crate) enum Failure {
     /// No password for a topic.
     #[error("no password: give --password-file, or set the variable WHISPER_PASSWORD")]
     PasswordMissing,
+    /// A secret in a variable.
+    #[error("cannot read a secret in the variable {name} ({flag})")]
+    SecretVariable { flag: &'static str, name: String, source: std::env::VarError },
+    /// An empty secret.
+    #[error("the secret is empty ({flag})")]
+    SecretEmpty { flag: &'static str },
+    /// A secret cannot be asked for.
+    #[error(
+        "there is no terminal to ask for a secret ({flag}): give file:PATH or env:NAME, or set its variable"
+    )]
+    NoTerminal { flag: &'static str },
+    /// A new password was typed twice.
+    #[error("the two passwords differ: nothing was written")]
+    PasswordsDiffer,
+    /// A keystore file.
+    #[error("cannot use the keystore file")]
+    Keystore(#[source] KeystoreError),
+    /// A file with a key cannot be written.
+    #[error("cannot write the key file {}", path.display())]
+    KeyFileWrite { path: PathBuf, source: io::Error },
+    /// A message to sign.
+    #[error("cannot read the message in {}", path.display())]
+    MessageFile { path: PathBuf, source: io::Error },
+    /// A signature of a wrong length.
+    #[error("a signature has 130 hex digits")]
+    SignatureLength,
+    /// A signature that is of no key.
+    #[error("this is no signature")]
+    Signature(#[source] SignatureError),
+    /// A signer of a wrong length.
+    #[error("a signer is an address of 40 hex digits, or a public key of 128 or 130")]
+    SignerLength,
+    /// Another key has signed.
+    #[error("the message was signed by another key, that of {address}")]
+    OtherSigner { address: String },
+    /// The audit log.
+    #[error("cannot use the audit log {} (--audit)", path.display())]
+    AuditFile { path: PathBuf, source: io::Error },
+    /// Two nodes with one audit log.
+    #[error("another node writes the audit log {}: choose another one (--audit)", path.display())]
+    AuditInUse { path: PathBuf },
+    /// The end of the audit log.
+    #[error(
+        "the audit log {} cannot be continued, because its end is damaged: check it with `audit verify`, and move it \
+         aside (--audit)",
+        path.display()
+    )]
+    AuditEnd { path: PathBuf, source: AuditError },
+    /// A line of an audit log.
+    #[error("{}: line {number} is wrong, or the one before it", path.display())]
+    AuditLine { path: PathBuf, number: u64, source: AuditError },
+    /// The last line of an audit log has no end.
+    #[error(
+        "{}: line {number} is incomplete: the machine stopped while it was written. A node that is started with this log \
+         removes it",
+        path.display()
+    )]
+    AuditIncomplete { path: PathBuf, number: u64 },
+    /// The audit log does not contain a hash that it should contain.
+    #[error("{}: no line has this hash: the log was replaced, or its end was cut off", path.display())]
+    AuditHash { path: PathBuf },
     /// A message is not known to have arrived.
     #[error("not delivered: {0}")]
     NotDelivered(String),

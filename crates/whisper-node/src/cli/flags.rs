@@ -10,6 +10,7 @@ mod network;
 mod node_url;
 mod peer_access;
 mod rpc;
+mod secret;
 mod topic;
 mod whisper;
 mod work_rules;
@@ -20,13 +21,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 pub(crate) use archive::{ArchiveFlags, read_password};
-pub(crate) use key::KeyFlags;
+pub(crate) use key::{KeyFlags, require_regular_file};
 pub(crate) use list::{List, list};
 pub(crate) use log::LogFlags;
 pub(crate) use network::NetworkFlags;
 pub(crate) use node_url::{NodeUrlError, discovery_node, node_url, static_node};
 pub(crate) use peer_access::PeerAccessFlags;
 pub(crate) use rpc::RpcFlags;
+pub(crate) use secret::{KEY_PASSWORD, PASSWORD, Secret, open_keystore, read_file};
 pub(crate) use topic::topic;
 pub(crate) use whisper::{RateFlags, WhisperFlags};
 

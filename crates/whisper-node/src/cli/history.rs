@@ -16,7 +16,7 @@ use whisper_protocol::{
 
 use super::console::print_error;
 use super::failure::Failure;
-use super::flags::{KeyFlags, read_password, static_node, topic};
+use super::flags::{KeyFlags, Secret, read_password, static_node, topic};
 use super::offline::envelope::symmetric_key;
 use super::process::stop_signal::stop_signal;
 use super::progress::Progress;
@@ -74,13 +74,13 @@ struct OpenerArgs {
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 
-    /// Open with this symmetric key, 64 hex digits
-    #[arg(long, value_name = "HEX")]
-    sym_key: Option<String>,
+    /// Open with this symmetric key, 64 hex digits; or file:PATH, env:NAME, ask
+    #[arg(long, value_name = "SECRET")]
+    sym_key: Option<Secret>,
 
-    /// Open with this private key, 64 hex digits
-    #[arg(long, value_name = "HEX")]
-    private_key: Option<String>,
+    /// Open with this private key, 64 hex digits; or file:PATH, env:NAME, ask. A keystore file is possible, too
+    #[arg(long, value_name = "SECRET")]
+    private_key: Option<Secret>,
 }
 
 /// A client of archives: connections, and no other sub-protocol.
@@ -185,12 +185,12 @@ impl OpenerArgs {
                 let key: SymmetricKey = read_password("--password-file", file)?;
                 FilterKey::Symmetric(keys.add_symmetric(key))
             }
-            Self { sym_key: Some(digits), .. } => {
-                FilterKey::Symmetric(keys.add_symmetric(symmetric_key(digits)?))
+            Self { sym_key: Some(key), .. } => {
+                let digits = key.read("--sym-key", "The symmetric key, 64 hex digits")?;
+                FilterKey::Symmetric(keys.add_symmetric(symmetric_key(digits.trim())?))
             }
-            Self { private_key: Some(digits), .. } => {
-                let key = SecretKey::from_hex(digits).map_err(Failure::Key)?;
-                FilterKey::Private(keys.add_private_key(key))
+            Self { private_key: Some(key), .. } => {
+                FilterKey::Private(keys.add_private_key(key.read_key("--private-key")?))
             }
             _ => return Ok(None),
         };

@@ -1,6 +1,7 @@
 //! `whisper-node run`: runs a node until it is stopped.
 
 mod access_summary;
+mod audit;
 mod event_log;
 mod node_config;
 mod own_address;
@@ -19,6 +20,7 @@ use super::flags::List;
 use super::process::data_dir::{DataLock, data_dir};
 use super::process::stop_signal::{OnHangup, signals};
 use access_summary::AccessSummary;
+use audit::AuditLog;
 pub(super) use node_config::check;
 pub(super) use own_address::shown as shown_address;
 use reload::Reload;
@@ -38,10 +40,12 @@ pub(crate) async fn run(sources: Sources) -> Result<(), Failure> {
     let listens_on = List::joined(flags.network.addr.clone());
     let listens_on = listens_on.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let teams = flags.rpc.teams_file().map(Path::to_owned);
+    let audit = flags.rpc.audit_file().map(AuditLog::start).transpose()?;
     let mut config = node_config::node_config(flags, datadir)?;
     let access = AccessSummary::of(&config.rpc);
     let (reloader, mut requests) = reload::requests();
     config.rpc.reload = Some(reloader);
+    config.rpc.audit = audit.as_ref().map(AuditLog::sink);
     let mut node = Node::start(config.clone()).await?;
     let (given, file) = (configuration.given, configuration.file);
     let mut reload = Reload { sources, file, given, config, teams, log };
@@ -62,6 +66,9 @@ pub(crate) async fn run(sources: Sources) -> Result<(), Failure> {
     }
     console::announce("stopping");
     node.stop().await;
+    if let Some(audit) = audit {
+        audit.stop();
+    }
     reload.log.stop();
     Ok(())
 }

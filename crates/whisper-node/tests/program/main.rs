@@ -3,6 +3,8 @@
 
 mod alerts;
 #[cfg(unix)]
+mod audit;
+#[cfg(unix)]
 mod backup;
 mod book;
 #[cfg(unix)]
@@ -14,6 +16,8 @@ mod dns;
 #[cfg(unix)]
 mod doctor;
 mod file;
+#[cfg(unix)]
+mod keys;
 #[cfg(unix)]
 mod logs;
 mod metrics;

@@ -196,6 +196,8 @@ fn errors_of_the_envelope_commands_name_the_mistake() {
         (&["inspect", "c0"][..], "not an envelope"),
         (&["inspect", "--dialect", "5", "c0"], "not an envelope"),
         (&["open", "c0", "--sym-key", &key], "not an envelope"),
+        (&["open", "c0"], "not an envelope"),
+        (&["seal"], "no terminal to ask"),
         (&["seal", "--sym-key", "42"], "--sym-key"),
         (&["seal", "--pub-key", "42"], "--pub-key"),
         (&["seal", "--pub-key", &id], "curve"),
@@ -211,9 +213,7 @@ fn errors_of_the_envelope_commands_name_the_mistake() {
     }
     // A command line that cannot be parsed is refused, with a hint.
     for args in [
-        &["open", "c0"][..],
-        &["open", "c0", "--key", &key, "--password", "x"],
-        &["seal"],
+        &["open", "c0", "--key", &key, "--password", "x"][..],
         &["seal", "--sym-key", &key, "--topic", "0x12"],
         &["seal", "--sym-key", &key, "--text", "a", "--payload", "61"],
     ] {

@@ -1,18 +1,15 @@
 //! A channel of messages: its topic, and the password from which its key is derived.
 
-use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::Args;
 use whisper_envelope::Topic;
 use whisper_protocol::SymmetricKey;
 use whisper_rpc::client::ShhClient as _;
-use zeroize::Zeroizing;
 
 use super::connection::Connection;
-use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::flags::{read_password, topic};
+use crate::cli::flags::{PASSWORD, Secret, read_password, topic};
 
 /// The flags of a channel.
 #[derive(Args, Clone, Debug)]
@@ -36,24 +33,18 @@ impl Channel {
     pub(super) async fn add_key(&self, node: &Connection) -> Result<String, Failure> {
         let key = match &self.password_file {
             Some(file) => read_password("--password-file", file)?,
-            None => SymmetricKey::from_password(password()?.as_bytes()),
+            None => {
+                let password = Secret::variable_or_ask(PASSWORD);
+                let password = password.read("--password-file", "Password of the topic");
+                let password = password.map_err(|failure| match failure {
+                    Failure::NoTerminal { .. } | Failure::SecretEmpty { .. } => {
+                        Failure::PasswordMissing
+                    }
+                    other => other,
+                })?;
+                SymmetricKey::from_password(password.as_bytes())
+            }
         };
         node.add_sym_key(&key.as_bytes().to_vec().into()).await.map_err(Failure::Call)
-    }
-}
-
-/// The password in the environment, or the one that the user types.
-fn password() -> Result<Zeroizing<String>, Failure> {
-    let text = match std::env::var("WHISPER_PASSWORD") {
-        Ok(password) => password,
-        Err(_) if io::stdin().is_terminal() => {
-            console::print_error("Password of the topic:");
-            rpassword::read_password().map_err(Failure::Input)?
-        }
-        Err(_) => String::new(),
-    };
-    match text.is_empty() {
-        true => Err(Failure::PasswordMissing),
-        false => Ok(Zeroizing::new(text)),
     }
 }

@@ -12,10 +12,9 @@ use p2p_identity::NodeId;
 use whisper_archive::{PostgresAddress, Retention};
 use whisper_node::{ArchiveConfig, ArchiveStore};
 use whisper_protocol::{MailServerSettings, OpenRequests, SymmetricKey};
-use zeroize::Zeroizing;
 
-use super::key::{require_regular_file, warn_if_exposed};
 use super::list::{List, list};
+use super::secret::first_line;
 use crate::cli::failure::Failure;
 
 /// The file in the directory of an archive.
@@ -118,7 +117,7 @@ fn open_store(store: &Store, password_file: Option<&Path>) -> Result<ArchiveStor
     };
     let address: PostgresAddress = url.parse().map_err(Failure::ArchiveUrl)?;
     let address = match password_file {
-        Some(path) => address.password(&read_secret("--archive.db-password-file", path)?),
+        Some(path) => address.password(&first_line("--archive.db-password-file", path)?),
         None => address.password_from_env(),
     };
     Ok(ArchiveStore::Database(address))
@@ -126,20 +125,5 @@ fn open_store(store: &Store, password_file: Option<&Path>) -> Result<ArchiveStor
 
 /// The key of the password in the first line of the file of a flag.
 pub(crate) fn read_password(flag: &'static str, path: &Path) -> Result<SymmetricKey, Failure> {
-    Ok(SymmetricKey::from_password(read_secret(flag, path)?.as_bytes()))
-}
-
-/// The password in the first line of the file of a flag.
-fn read_secret(flag: &'static str, path: &Path) -> Result<Zeroizing<String>, Failure> {
-    require_regular_file(flag, path)?;
-    warn_if_exposed(path);
-    let text = fs::read_to_string(path).map(Zeroizing::new);
-    let path = path.to_owned();
-    match text {
-        Err(source) => Err(Failure::PasswordFile { flag, path, source }),
-        Ok(text) => match text.lines().next() {
-            None | Some("") => Err(Failure::NoPassword { flag, path }),
-            Some(password) => Ok(Zeroizing::new(password.to_owned())),
-        },
-    }
+    Ok(SymmetricKey::from_password(first_line(flag, path)?.as_bytes()))
 }

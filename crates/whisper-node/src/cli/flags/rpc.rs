@@ -128,6 +128,11 @@ struct SecurityFlags {
     #[arg(long, value_name = "FILE", conflicts_with = "rpc_token_file")]
     teams: Option<PathBuf>,
 
+    /// File to which administration, refused calls and changes of teams are appended, a line of JSON for each, bound to the
+    /// one before by its hash; made if it does not exist
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
+
     /// Serve HTTP and WebSocket over TLS with the certificate in this PEM file
     #[arg(long = "rpc.tls-cert", value_name = "FILE", requires = "rpc_tls_key")]
     rpc_tls_cert: Option<PathBuf>,
@@ -157,6 +162,7 @@ impl RpcFlags {
         let SecurityFlags {
             rpc_token_file,
             teams,
+            audit: _,
             rpc_tls_cert,
             rpc_tls_key,
             rpc_max_pow_time,
@@ -198,6 +204,11 @@ impl RpcFlags {
     /// The file with the teams.
     pub(crate) fn teams_file(&self) -> Option<&Path> {
         self.security.teams.as_deref()
+    }
+
+    /// The file of the audit log.
+    pub(crate) fn audit_file(&self) -> Option<&Path> {
+        self.security.audit.as_deref()
     }
 
     /// The file with the certificate.

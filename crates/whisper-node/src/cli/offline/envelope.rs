@@ -11,6 +11,7 @@ use whisper_envelope::{Dialect, Envelope, SymmetricKey};
 
 use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::{PASSWORD, Secret};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -71,6 +72,16 @@ impl EnvelopeArgs {
             None => read(Dialect::V5).or_else(|_| read(Dialect::V6))?,
         })
     }
+}
+
+/// A symmetric key, given or derived from a password. Without both, from the password in the environment, or one that is
+/// asked for.
+fn symmetric(key: Option<Secret>, password: Option<Secret>) -> Result<SymmetricKey, Failure> {
+    if let Some(key) = key {
+        return symmetric_key(key.read("--sym-key", "The symmetric key, 64 hex digits")?.trim());
+    }
+    let password = password.unwrap_or_else(|| Secret::variable_or_ask(PASSWORD));
+    Ok(SymmetricKey::from_password(password.read("--password", "Password")?.as_bytes()))
 }
 
 /// Parses a symmetric key: 64 hexadecimal digits.

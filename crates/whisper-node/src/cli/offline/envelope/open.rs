@@ -1,12 +1,12 @@
 //! Opens an envelope.
 
 use clap::Args;
-use p2p_identity::SecretKey;
-use whisper_envelope::{Message, SymmetricKey};
+use whisper_envelope::Message;
 
-use super::{EnvelopeArgs, symmetric_key};
+use super::{EnvelopeArgs, symmetric};
 use crate::cli::console::{hex, print};
 use crate::cli::failure::Failure;
+use crate::cli::flags::Secret;
 
 #[derive(Args, Debug)]
 pub(crate) struct Open {
@@ -17,36 +17,31 @@ pub(crate) struct Open {
     key: KeyArgs,
 }
 
-/// The key. Other users of the machine can read the command line.
+/// The key. Each can be given as file:PATH, env:NAME or ask, too: other users of the machine can read the command line.
 #[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct KeyArgs {
-    /// The symmetric key, 64 hex digits
-    #[arg(long, value_name = "HEX")]
-    sym_key: Option<String>,
+    /// The symmetric key, 64 hex digits; or file:PATH, env:NAME, ask
+    #[arg(long, value_name = "SECRET")]
+    sym_key: Option<Secret>,
 
-    /// The password from which the symmetric key is derived
-    #[arg(long, value_name = "TEXT")]
-    password: Option<String>,
+    /// The password from which the symmetric key is derived; or file:PATH, env:NAME, ask [default, if no key is given: the
+    /// variable WHISPER_PASSWORD, or it is asked for]
+    #[arg(long, value_name = "SECRET")]
+    password: Option<Secret>,
 
-    /// The private key, 64 hex digits
-    #[arg(long, value_name = "HEX")]
-    key: Option<String>,
+    /// The private key, 64 hex digits; or file:PATH, env:NAME, ask. A keystore file is possible, too
+    #[arg(long, value_name = "SECRET")]
+    key: Option<Secret>,
 }
 
 impl Open {
     pub(super) fn run(self) -> Result<(), Failure> {
         let envelope = self.envelope.envelope()?;
         let message = match self.key {
-            KeyArgs { sym_key: Some(digits), .. } => {
-                envelope.open_symmetric(&symmetric_key(&digits)?)?
-            }
-            KeyArgs { password: Some(password), .. } => {
-                envelope.open_symmetric(&SymmetricKey::from_password(password.as_bytes()))?
-            }
-            KeyArgs { key, .. } => {
-                let digits = key.unwrap_or_default();
-                envelope.open_asymmetric(&SecretKey::from_hex(&digits).map_err(Failure::Key)?)?
+            KeyArgs { key: Some(key), .. } => envelope.open_asymmetric(&key.read_key("--key")?)?,
+            KeyArgs { sym_key, password, .. } => {
+                envelope.open_symmetric(&symmetric(sym_key, password)?)?
             }
         };
         print(&describe(&message))

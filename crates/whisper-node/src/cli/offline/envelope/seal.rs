@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use p2p_identity::{NodeId, PublicKey, SecretKey};
+use p2p_identity::{NodeId, PublicKey};
 use whisper_envelope::{Dialect, Draft, Padding, Recipient, SymmetricKey, Topic};
 use whisper_pow::{Miner, Target, Work};
 use whisper_protocol::Clock;
 
 use super::rule_name::RuleName;
-use super::{DialectName, symmetric_key};
+use super::{DialectName, symmetric};
 use crate::cli::console::{hex, parse_hex, print};
 use crate::cli::failure::Failure;
+use crate::cli::flags::Secret;
 
 #[derive(Args, Debug)]
 pub(crate) struct Seal {
@@ -25,9 +26,10 @@ pub(crate) struct Seal {
     #[command(flatten)]
     payload: PayloadArgs,
 
-    /// The private key to sign with, 64 hex digits [default: not signed]
-    #[arg(long, value_name = "HEX")]
-    sign: Option<String>,
+    /// The private key to sign with, 64 hex digits; or file:PATH, env:NAME, ask. A keystore file is possible, too [default:
+    /// not signed]
+    #[arg(long, value_name = "SECRET")]
+    sign: Option<Secret>,
 
     /// The topic, which is not encrypted
     #[arg(long, value_name = "0x…", default_value = "0x00000000")]
@@ -49,17 +51,18 @@ pub(crate) struct Seal {
     work: WorkArgs,
 }
 
-/// The recipient. Other users of the machine can read the command line.
+/// The recipient. Secrets can be given as file:PATH, env:NAME or ask: other users of the machine can read the command line.
 #[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct RecipientArgs {
-    /// Encrypt with this symmetric key, 64 hex digits
-    #[arg(long, value_name = "HEX")]
-    sym_key: Option<String>,
+    /// Encrypt with this symmetric key, 64 hex digits; or file:PATH, env:NAME, ask
+    #[arg(long, value_name = "SECRET")]
+    sym_key: Option<Secret>,
 
-    /// Encrypt with the symmetric key that is derived from this password
-    #[arg(long, value_name = "TEXT")]
-    password: Option<String>,
+    /// Encrypt with the symmetric key that is derived from this password; or file:PATH, env:NAME, ask [default, if no
+    /// recipient is given: the variable WHISPER_PASSWORD, or it is asked for]
+    #[arg(long, value_name = "SECRET")]
+    password: Option<Secret>,
 
     /// Encrypt for this public key, 128 hex digits or 0x04 and 128 hex digits
     #[arg(long, value_name = "HEX")]
@@ -110,8 +113,7 @@ impl Seal {
         };
         let payload = self.payload.bytes()?;
         let padding = self.padding.as_deref().map(parse_hex).transpose()?;
-        let signer = self.sign.as_deref().map(SecretKey::from_hex).transpose();
-        let signer = signer.map_err(Failure::Key)?;
+        let signer = self.sign.as_ref().map(|key| key.read_key("--sign")).transpose()?;
 
         let sent = self.sent.unwrap_or_else(|| Clock::system().now());
         let mut draft = Draft::new(Dialect::from(self.dialect), recipient, sent)
@@ -134,20 +136,14 @@ impl Seal {
 }
 
 impl RecipientArgs {
-    fn key(&self) -> Result<RecipientKey, Failure> {
-        Ok(match (&self.sym_key, &self.password) {
-            (Some(digits), _) => RecipientKey::Symmetric(symmetric_key(digits)?),
-            (_, Some(text)) => {
-                RecipientKey::Symmetric(SymmetricKey::from_password(text.as_bytes()))
-            }
-            (None, None) => {
-                let digits = self.pub_key.as_deref().unwrap_or_default();
-                // go-ethereum writes a leading byte that means "uncompressed".
-                let bare = digits.strip_prefix("0x04").filter(|rest| rest.len() == 128);
-                let id: NodeId = bare.unwrap_or(digits).parse().map_err(Failure::PublicKey)?;
-                RecipientKey::Public(id.public_key().map_err(Failure::Key)?)
-            }
-        })
+    fn key(self) -> Result<RecipientKey, Failure> {
+        let Some(digits) = &self.pub_key else {
+            return symmetric(self.sym_key, self.password).map(RecipientKey::Symmetric);
+        };
+        // go-ethereum writes a leading byte that means "uncompressed".
+        let bare = digits.strip_prefix("0x04").filter(|rest| rest.len() == 128);
+        let id: NodeId = bare.unwrap_or(digits).parse().map_err(Failure::PublicKey)?;
+        Ok(RecipientKey::Public(id.public_key().map_err(Failure::Key)?))
     }
 }
 
