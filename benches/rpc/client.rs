@@ -4,6 +4,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{WebSocketStream, client_async};
 use whisper_rpc::RpcServer;
 
@@ -16,22 +17,36 @@ pub(crate) enum Transport {
 
 /// A persistent connection.
 pub(crate) enum Client {
-    Http(BufReader<TcpStream>),
+    Http(BufReader<TcpStream>, Option<String>),
     Ws(Box<WebSocketStream<TcpStream>>),
     Ipc(BufReader<UnixStream>),
 }
 
 impl Client {
     pub(crate) async fn connect(transport: Transport, rpc: &RpcServer) -> Self {
+        Self::connect_with(transport, rpc, None).await
+    }
+
+    /// Connects with the token of a team.
+    pub(crate) async fn connect_with(
+        transport: Transport,
+        rpc: &RpcServer,
+        token: Option<&str>,
+    ) -> Self {
+        let bearer = token.map(|token| format!("Bearer {token}"));
         match transport {
             Transport::Http => {
                 let addr = rpc.http_addr().expect("the transport is on");
-                Self::Http(BufReader::new(tcp(addr).await))
+                Self::Http(BufReader::new(tcp(addr).await), bearer)
             }
             Transport::Ws => {
                 let stream = tcp(rpc.ws_addr().expect("the transport is on")).await;
-                let (socket, _) =
-                    client_async("ws://localhost/", stream).await.expect("a handshake");
+                let mut request = "ws://localhost/".into_client_request().expect("a request");
+                if let Some(bearer) = bearer {
+                    let bearer = bearer.parse().expect("a header");
+                    request.headers_mut().insert("authorization", bearer);
+                }
+                let (socket, _) = client_async(request, stream).await.expect("a handshake");
                 Self::Ws(Box::new(socket))
             }
             Transport::Ipc => {
@@ -44,18 +59,29 @@ impl Client {
     /// The bytes of a request, for repeated use with [`ask`](Self::ask).
     pub(crate) fn prepare(&self, json: &str) -> String {
         match self {
-            Self::Http(_) => format!(
-                "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{json}",
-                json.len()
-            ),
+            Self::Http(_, bearer) => {
+                let bearer = bearer.as_ref().map(|bearer| format!("authorization: {bearer}\r\n"));
+                format!(
+                    "POST / HTTP/1.1\r\nhost: localhost\r\n{}content-type: application/json\r\ncontent-length: {}\r\n\r\n\
+                     {json}",
+                    bearer.unwrap_or_default(),
+                    json.len()
+                )
+            }
             _ => json.to_owned(),
         }
     }
 
     /// Sends a prepared request and waits for the next message.
     pub(crate) async fn ask(&mut self, request: &str) -> String {
+        self.send(request).await;
+        self.next().await
+    }
+
+    /// Sends a prepared request.
+    pub(crate) async fn send(&mut self, request: &str) {
         match self {
-            Self::Http(stream) => {
+            Self::Http(stream, _) => {
                 stream.write_all(request.as_bytes()).await.expect("the request is sent");
             }
             Self::Ipc(stream) => {
@@ -65,13 +91,12 @@ impl Client {
                 socket.send(Message::text(request)).await.expect("the request is sent");
             }
         }
-        self.next().await
     }
 
     /// The next message.
     pub(crate) async fn next(&mut self) -> String {
         match self {
-            Self::Http(stream) => body(stream).await,
+            Self::Http(stream, _) => body(stream).await,
             Self::Ipc(stream) => {
                 let mut line = String::new();
                 stream.read_line(&mut line).await.expect("a line");

@@ -1,6 +1,6 @@
 //! Enode URLs, node records and the ECIES box.
 
-use p2p_identity::{Content, Enode, MAX_RECORD, Record, SecretKey, ecies};
+use p2p_identity::{Content, Enode, Keystore, MAX_RECORD, Record, SecretKey, ecies};
 
 use crate::fixture;
 
@@ -74,4 +74,13 @@ pub fn ecies_open(data: &[u8]) {
 
 fn seal(key: &SecretKey, plaintext: &[u8]) -> Vec<u8> {
     ecies::seal_with(&fixture::key(2), [3; 16], &key.public_key(), plaintext, b"shared")
+}
+
+/// The input is a keystore file. What is read is written, and read again, as the same. Its costs are within the limits, so it is
+/// not opened here: that takes a second.
+pub fn keystore(data: &[u8]) {
+    let Ok(read) = Keystore::from_json(data) else { return };
+    let written = read.to_json();
+    assert_eq!(Keystore::from_json(written.as_bytes()).as_ref(), Ok(&read));
+    assert!(!read.derivation().is_empty());
 }

@@ -24,13 +24,13 @@ pub use chunk::chunk;
 pub use discovery::dns_entry;
 pub use discv4::{discv4_machine, discv4_packet};
 pub use envelope::{envelope_v5, envelope_v6, open, payload_v5, payload_v6};
-pub use identity::{ecies_open, enode, enr};
+pub use identity::{ecies_open, enode, enr, keystore};
 pub use mux::{connection, hello, reason};
 pub use nat::{natpmp, pcp};
 pub use packet::{archive_message, history_cursor, packet, trace_message};
 pub use rlp::{rlp_item, rlp_roundtrip, rlp_text};
 pub use rlpx::{ack, auth, frame, snappy};
-pub use rpc::{rpc_request, rpc_values};
+pub use rpc::{audit_log, rpc_request, rpc_values};
 pub use sec::{pieces, record, sec_ack, sec_auth};
 pub use session::shh_packet;
 
@@ -74,4 +74,6 @@ pub const TARGETS: &[(&str, TargetFn)] = &[
     ("trace_message", trace_message),
     ("rpc_request", rpc_request),
     ("rpc_values", rpc_values),
+    ("keystore", keystore),
+    ("audit_log", audit_log),
 ];

@@ -6,6 +6,7 @@ use serde_json::{Deserializer, Value, value::RawValue};
 use tokio::runtime::Builder;
 use whisper_protocol::{Config, Whisper};
 use whisper_rpc::fuzzing::{OfflineRpc, split};
+use whisper_rpc::{AuditChain, AuditEvent};
 
 /// The input is a request. The answer is one response, or one for each call of a batch, each with a result or an error.
 /// Only notifications have no answer.
@@ -73,4 +74,27 @@ pub fn rpc_values(data: &[u8]) {
     for (value, cut) in parsed.map_while(Result::ok).zip(&whole.0) {
         assert_eq!(value.get().as_bytes(), cut.as_slice());
     }
+}
+
+/// The input is an audit log. It is read line by line; a log that is whole can be continued, and is whole again.
+pub fn audit_log(data: &[u8]) {
+    let mut chain = AuditChain::default();
+    let mut last = None;
+    for line in data.split(|byte| *byte == b'\n') {
+        let before = chain.clone();
+        match chain.follow(line) {
+            Ok(()) => last = Some(line),
+            Err(_) => {
+                assert_eq!(chain, before, "a wrong line changes nothing");
+                break;
+            }
+        }
+    }
+    if let Some(line) = last {
+        assert_eq!(AuditChain::after(line).as_ref(), Ok(&chain));
+    }
+    let mut other = chain.clone();
+    let next = other.append(0, &AuditEvent::Lost { count: 1 });
+    assert_eq!(chain.follow(next.as_bytes()), Ok(()));
+    assert_eq!(chain, other);
 }

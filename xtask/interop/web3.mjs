@@ -1,13 +1,21 @@
 // An application that uses a node through web3's package for Whisper, over HTTP or WebSocket. It calls every method.
-// Arguments: the node's URL for one of the transports, and the HTTP URL of a second node. It prints each step, and ends
-// with an error at the first answer that differs from go-ethereum's.
+// Arguments: the node's URL for one of the transports, the HTTP URL of a second node, and the token of a team if the node has
+// teams. It prints each step, and ends with an error at the first answer that differs from go-ethereum's.
 
 import assert from 'node:assert/strict'
 import Shh from 'web3-shh'
 
 const STEP_LIMIT_MS = 20_000
-const [url, other] = process.argv.slice(2)
+const [url, other, token] = process.argv.slice(2)
 const transport = url.startsWith('ws') ? 'WebSocket' : 'HTTP'
+
+// web3 sends a token in a header of its provider.
+const withToken = (url) => {
+  const authorization = `Bearer ${token}`
+  return url.startsWith('ws')
+    ? new Shh.providers.WebsocketProvider(url, { headers: { authorization } })
+    : new Shh.providers.HttpProvider(url, { headers: [{ name: 'Authorization', value: authorization }] })
+}
 
 // A node, with the methods of the namespace `admin` that this script calls.
 const connect = (url) => {
@@ -22,7 +30,7 @@ const connect = (url) => {
   })
   return shh
 }
-const shh = connect(url)
+const shh = connect(token ? withToken(url) : url)
 const far = connect(other)
 
 // Waits for a promise with a limit. The error contains `what`.
@@ -35,7 +43,7 @@ const within = (what, promise) => {
 }
 const step = async (what, action) => {
   const result = await within(what, action())
-  console.log(`  web3 over ${transport}: ${what}`)
+  console.log(`  web3 over ${transport}${token ? ' with a token' : ''}: ${what}`)
   return result
 }
 const utf8ToHex = (text) => `0x${Buffer.from(text, 'utf8').toString('hex')}`

@@ -25,6 +25,7 @@ pages! {
     private_network "private-network.md",
     configuration "configuration.md",
     teams "teams.md",
+    keys "keys.md",
     install "install.md",
     metrics "metrics.md",
     runbook "runbook.md",

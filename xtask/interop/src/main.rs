@@ -44,6 +44,8 @@ async fn all() -> Result<(), Failure> {
         Some(python) => {
             println!("web3.py uses whisper-node over HTTP, WebSocket and IPC:");
             web3::check_python(&python).await?;
+            println!("eth-keyfile and eth-account use keys of whisper-node:");
+            web3::check_keys(&python).await?;
         }
         None => println!("web3.py: SKIPPED, python3 is not in the PATH"),
     }

@@ -85,8 +85,17 @@ impl Program {
     }
 }
 
+/// Runs a command of the program. Returns what it prints.
+pub(crate) async fn run(arguments: &[&str]) -> Result<String, Failure> {
+    let output = Command::new(binary()?).args(arguments).stdin(Stdio::null()).output().await?;
+    match output.status.success() {
+        true => Ok(String::from_utf8(output.stdout)?.trim().to_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned().into()),
+    }
+}
+
 /// The path of the program. It is in the folder of this one.
-fn binary() -> Result<PathBuf, Failure> {
+pub(crate) fn binary() -> Result<PathBuf, Failure> {
     let here = std::env::current_exe()?;
     let binary = here.with_file_name(format!("whisper-node{}", std::env::consts::EXE_SUFFIX));
     if binary.is_file() {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use crate::{
     check::{Failure, passed},
-    program::Program,
+    program::{self, Program},
     script,
 };
 
@@ -17,7 +17,12 @@ struct Nodes {
 
 impl Nodes {
     async fn start() -> Result<Self, Failure> {
-        let (near, mut far) = (Program::start()?, Program::start()?);
+        Self::start_with(&[]).await
+    }
+
+    /// The first one has these flags.
+    async fn start_with(flags: &[&str]) -> Result<Self, Failure> {
+        let (near, mut far) = (Program::start_with(flags)?, Program::start()?);
         let far_http = far.address("HTTP").await?;
         Ok(Self { near, far, far_http })
     }
@@ -36,9 +41,37 @@ pub(crate) async fn check_javascript() -> Result<(), Failure> {
         script::run("node".as_ref(), &["web3.mjs", &url, &nodes.far_http]).await?;
         nodes.stop().await?;
     }
+    check_team().await?;
     passed(
         "keys, filters, subscriptions, posts, direct messages, mistakes; Ctrl-C ends the program",
     );
+    Ok(())
+}
+
+/// web3 with a token, as one team of two. It administers the node, since the script uses `admin` to connect the nodes.
+async fn check_team() -> Result<(), Failure> {
+    let folder = tempfile::TempDir::new()?;
+    let file = folder.path().join("teams.toml");
+    let file = file.to_str().ok_or("a folder whose name is no text")?;
+    let token = program::run(&["team", "add", "weather", "--teams", file]).await?;
+    program::run(&["team", "add", "alarms", "--teams", file]).await?;
+    let text = std::fs::read_to_string(file)?;
+    std::fs::write(file, text.replace("[team.weather]", "[team.weather]\nadmin = true"))?;
+    for transport in ["HTTP", "WebSocket"] {
+        let mut nodes = Nodes::start_with(&["--teams", file]).await?;
+        let url = nodes.near.address(transport).await?;
+        script::run("node".as_ref(), &["web3.mjs", &url, &nodes.far_http, &token]).await?;
+        nodes.stop().await?;
+    }
+    Ok(())
+}
+
+/// Python's `eth-keyfile` and `eth-account` read the keystore files and signatures of the program, and the other way round.
+pub(crate) async fn check_keys(python: &OsStr) -> Result<(), Failure> {
+    let program = program::binary()?;
+    let program = program.to_str().ok_or("a path that is no text")?;
+    script::run(python, &["keys.py", program]).await?;
+    passed("keystore files with scrypt and PBKDF2, signatures");
     Ok(())
 }
 
