@@ -9,7 +9,7 @@ use p2p_world::{SystemWorld, World};
 
 use crate::audit::AuditSink;
 use crate::namespace::Namespace;
-use crate::reload::Reloader;
+use crate::namespace::reload::Reloader;
 use crate::team::Teams;
 use crate::team::keeper::TeamKeeper;
 use crate::transport::error::RpcError;

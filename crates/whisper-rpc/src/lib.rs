@@ -84,8 +84,6 @@ mod meter;
 #[cfg(feature = "server")]
 mod namespace;
 #[cfg(feature = "server")]
-mod reload;
-#[cfg(feature = "server")]
 mod server;
 #[cfg(feature = "server")]
 mod team;
@@ -104,8 +102,8 @@ pub use {
     config::{HttpSettings, RpcAccess, RpcConfig, RpcLimits, TeamsSettings, WsSettings},
     meter::{RpcMeter, RpcView, TeamView},
     namespace::context::openrpc,
+    namespace::reload::{ReloadOutcome, Reloader},
     namespace::{Namespace, UnknownNamespace},
-    reload::{ReloadOutcome, Reloader},
     server::{RpcServer, serve},
     team::change::HeldTeams,
     team::keeper::TeamKeeper,

@@ -6,6 +6,7 @@ pub(crate) mod debug;
 pub(crate) mod history;
 pub(crate) mod net;
 pub(crate) mod node_name;
+pub(crate) mod reload;
 pub(crate) mod rpc;
 pub(crate) mod shh;
 pub(crate) mod shhext;

@@ -206,6 +206,7 @@ mod tests {
             "shh_newSymKey",
             "shh_receipt",
             "shh_subscribe",
+            "shh_trace",
             "shh_unsubscribe",
             "shh_version",
         ];

@@ -7,7 +7,7 @@ use p2p_server::Server;
 use p2p_world::World;
 
 use super::unix_time::Clocks;
-use crate::reload::Reloader;
+use crate::namespace::reload::Reloader;
 use crate::team::change::TeamEditor;
 use crate::transport::transports::Transports;
 
