@@ -106,6 +106,9 @@ impl Node {
             },
         };
         let mut network = config.server.protocols(whisper.protocols());
+        if let Some(lazy) = whisper.lazy_protocol() {
+            network = network.protocol(lazy);
+        }
         if config.archive_protocol {
             let id = network.key.id();
             network = network.protocol(whisper.archive_protocol(id));

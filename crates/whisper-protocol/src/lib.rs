@@ -108,6 +108,7 @@ pub use receipts::receipt::Receipt;
 pub use receipts::sealing::PostEnvelope;
 pub use receipts::settings::ReceiptSettings;
 pub use relay::admission::{EnvelopeOutcome, SYNC_ALLOWANCE};
+pub use relay::lazy::wire as lazy_1;
 pub use relay::peer_state::skip_reason::SkipReason;
 pub use relay::reject_reason::RejectReason;
 pub use relay::trace::{EnvelopeSource, PeerTrace};

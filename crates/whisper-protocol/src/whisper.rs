@@ -29,8 +29,7 @@ use crate::{
     delivery::message::{ContentHash, ReceivedMessage},
     delivery::watch::Watch,
     drops::Dropped,
-    keys::Keys,
-    keys::id::FilterId,
+    keys::{Keys, id::FilterId},
     mail_server::MailRequests,
     peers::direct::DirectError,
     peers::rate_limit::RateLimits,
@@ -51,7 +50,7 @@ pub use info::Info;
 
 /// A Whisper node: pool, peers, keys and filters. A handle; clones are the same node.
 ///
-/// It starts its tasks on the Tokio runtime it is made in. The tasks end with [`stop`](Self::stop), or when the last
+/// It starts its tasks on the Tokio runtime it is made in. They end with [`stop`](Self::stop), or when the last
 /// handle is dropped. It has no socket: pass its [`protocols`](Self::protocols) to a server, or
 /// [`attach`](Self::attach) a channel.
 ///

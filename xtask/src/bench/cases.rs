@@ -73,7 +73,7 @@ const fn printed(name: &'static str, unit: &'static str) -> Case {
 const NONCES: f64 = 4096.0;
 
 /// Layers that take up to an hour. They run in the first pass only.
-pub(super) const HEAVY: &[&str] = &["sim", "archive", "archive-pg"];
+pub(super) const HEAVY: &[&str] = &["sim", "lazy", "archive", "archive-pg"];
 
 /// All cases, grouped by layer.
 pub(super) const CASES: &[Case] = &[
@@ -292,6 +292,11 @@ pub(super) const CASES: &[Case] = &[
     printed("sim.n1000_gib", "GiB"),
     printed("sim.events_per_s", "1/s"),
     printed("sim.n10000_10min_s", "s"),
+    printed("lazy.copies_d25_1k", "copies"),
+    printed("lazy.bytes_d25_1k", "bytes"),
+    printed("lazy.bytes_ratio_d25_64k", "ratio"),
+    printed("lazy.p50_ratio_64k", "ratio"),
+    printed("lazy.p50_ratio_idle", "ratio"),
     printed("archive.append_eps", "1/s"),
     printed("archive.page_p99_ms", "ms"),
     printed("archive.page_10m_vs_100k", "times"),

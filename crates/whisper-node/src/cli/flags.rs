@@ -28,7 +28,7 @@ pub(crate) use node_url::{NodeUrlError, discovery_node, node_url, static_node};
 pub(crate) use peer_access::PeerAccessFlags;
 pub(crate) use rpc::RpcFlags;
 pub(crate) use topic::topic;
-pub(crate) use whisper::{RateFlags, WhisperFlags};
+pub(crate) use whisper::{OnOff, RateFlags, WhisperFlags};
 
 /// All flags of a node. Names and defaults are go-ethereum's, with two exceptions: HTTP and WebSocket are on, on loopback
 /// only; and `--nat` is `none`, because a router is asked only if the operator wants it.
