@@ -15,7 +15,7 @@ use whisper_protocol::{
     },
 };
 
-pub use archive::{archive_message, history_cursor};
+pub use archive::{archive_message, history_cursor, state_record};
 pub use lazy::lazy_message;
 pub use trace::trace_message;
 

@@ -11,6 +11,7 @@ pub(crate) mod message;
 pub(crate) mod missed;
 pub(crate) mod opening;
 pub(crate) mod queue;
+pub(crate) mod state;
 pub(crate) mod subscriptions;
 pub(crate) mod watch;
 
@@ -272,7 +273,7 @@ impl Delivery {
     pub(crate) fn remove(&self, id: &FilterId) -> bool {
         let removed = write(&self.filters).remove(id);
         if let Some(filter) = &removed {
-            filter.mailbox.close();
+            filter.discard();
         }
         removed.is_some()
     }
@@ -286,7 +287,7 @@ impl Delivery {
     pub(crate) fn remove_idle(&self, uptime: Duration) -> bool {
         let Some(idle) = self.idle else { return false };
         let removed = write(&self.filters).handle_timeout(uptime, idle);
-        removed.iter().for_each(|filter| filter.mailbox.close());
+        removed.iter().for_each(|filter| filter.discard());
         self.counters.add(Counter::IdleFilters, removed.len());
         !removed.is_empty()
     }

@@ -88,6 +88,10 @@ pub use config::{
 pub use delivery::filter::{FilterError, FilterKey, FilterSpec};
 pub use delivery::interest::Interest;
 pub use delivery::message::ReceivedMessage;
+pub use delivery::state::{
+    ApplicationState, FilterState, StateChange, StateError, StateFuture, StateStore, StoredFilter,
+    StoredKey, StoredMessage,
+};
 pub use delivery::watch::Watch;
 pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
 pub use keys::Keys;
@@ -123,6 +127,7 @@ pub use whisper::explanation::{
     EXPLAINED_FILTERS, EnvelopeState, Explanation, FilterOutcome, FilterTrace, PooledEnvelope,
 };
 pub use whisper::history::StoredMessages;
+pub use whisper::state::{ApplicationStore, NotAcknowledgedError};
 pub use whisper::trace::wire as trace_1;
 pub use whisper::trace::{NotSent, Trace, TraceOff, TraceSettings, TracedNode};
 pub use whisper::{Info, MessageSizeError, NoSuchPeer, Whisper};

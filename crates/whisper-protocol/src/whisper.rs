@@ -6,14 +6,15 @@ pub(crate) mod history;
 mod info;
 mod mail;
 mod node;
+mod pooled;
+pub(crate) mod state;
 pub(crate) mod trace;
 
 use std::{future::Future, sync::Arc};
 
-use bytes::Bytes;
 use p2p_identity::NodeId;
 use p2p_mux::{Channel, Exit, HistogramSample, Protocol};
-use p2p_world::HashSet;
+use p2p_world::rng;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 use whisper_envelope::{Bloom, Envelope};
@@ -26,7 +27,7 @@ use crate::{
     delivery::filter::{Filter, FilterError, FilterSpec},
     delivery::interest::Interest,
     delivery::mailbox::Mailbox,
-    delivery::message::{ContentHash, ReceivedMessage},
+    delivery::message::ReceivedMessage,
     delivery::watch::Watch,
     drops::Dropped,
     keys::{Keys, id::FilterId},
@@ -38,11 +39,11 @@ use crate::{
     receipts::receipt::Receipt,
     receipts::sealing::PostSeals,
     relay::admission::{EnvelopeOutcome, Requirements},
-    relay::pool::PoolEntry,
     session::{self, context::SessionContext},
     stats::Stats,
     whisper::explanation::{Explanation, FilterView},
     whisper::node::Node,
+    whisper::state::ApplicationStore,
     wire::packet::Request,
     wire::{self, PacketKind},
 };
@@ -59,6 +60,8 @@ pub use info::Info;
 pub struct Whisper {
     node: Arc<Node>,
     keys: Arc<Keys>,
+    /// The name under which keys and filters are kept.
+    application: Arc<str>,
 }
 
 /// A message size beyond [`MAX_MESSAGE_SIZE`]. The text is go-ethereum's.
@@ -79,14 +82,24 @@ impl Whisper {
     /// Outside of a Tokio runtime.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let keys = Keys::new(&mut p2p_world::rng());
-        Self { node: Arc::new(Node::start(config)), keys: Arc::new(keys) }
+        let keys = Keys::new(&mut rng());
+        Self { node: Arc::new(Node::start(config)), keys: Arc::new(keys), application: "".into() }
     }
 
     /// The same node for an application with keys of its own: it cannot use the keys of others, whatever ids it gives.
     #[must_use]
     pub fn with_keys(&self, keys: Keys) -> Self {
-        Self { node: Arc::clone(&self.node), keys: Arc::new(keys) }
+        Self { keys: Arc::new(keys), ..self.clone() }
+    }
+
+    /// The same node for an application with keys of its own, under whose name its keys and filters are kept.
+    pub fn for_application(&self, name: impl Into<Arc<str>>, keys: Keys) -> Self {
+        Self { application: name.into(), ..self.with_keys(keys) }
+    }
+
+    /// What is kept of the application.
+    pub const fn state(&self) -> ApplicationStore<'_> {
+        ApplicationStore::new(self)
     }
 
     /// The sub-protocols shh/6 and shh/5, for a server. A connection runs the highest version that the peer has as well.
@@ -330,10 +343,10 @@ impl Whisper {
         self.node.subscriptions.remove(id)
     }
 
-    /// Takes all messages out of a filter's mailbox, the oldest first. `None` if there is no such filter.
+    /// Fetches messages as [`ApplicationStore::fetch`] does, without waiting for a store. `None` if there is no such filter.
     #[must_use]
     pub fn take_messages(&self, id: &FilterId) -> Option<Vec<Arc<ReceivedMessage>>> {
-        Some(self.context().delivery.touch(id)?.mailbox.drain())
+        Some(self.context().delivery.touch(id)?.take_messages())
     }
 
     /// All messages in the pool that match a filter, each once, including those that arrived before the filter was made.
@@ -342,22 +355,7 @@ impl Whisper {
     #[must_use]
     pub fn all_messages(&self, id: &FilterId) -> Option<Vec<ReceivedMessage>> {
         let filter = self.context().delivery.touch(id)?;
-        let candidates = self.context().relays.relays().collect(|dialect, entry| {
-            let (topic, work) = (entry.topic(), entry.work().get());
-            let wanted = filter.has_topic(topic) && filter.admits(dialect, work, false);
-            wanted.then(|| (dialect, Arc::clone(entry), work))
-        });
-        let mut seen = HashSet::default();
-        let open = |(dialect, entry, work): (_, Arc<PoolEntry>, _)| {
-            let raw = Bytes::copy_from_slice(entry.raw());
-            let envelope = Envelope::decode(dialect, raw).ok()?;
-            if !seen.insert(ContentHash::of(&envelope)) {
-                return None;
-            }
-            let message = filter.open(&envelope).ok().filter(|message| filter.wants(message))?;
-            Some(filter.received(&envelope, work, false, message))
-        };
-        Some(candidates.into_iter().filter_map(open).collect())
+        Some(pooled::messages(self.context().relays.relays(), &filter))
     }
 
     /// Starts to read the peers' requests for old envelopes. An earlier reader gets no more of them.
@@ -429,9 +427,11 @@ impl Whisper {
         spec: FilterSpec,
         lasting: bool,
     ) -> Result<(FilterId, Arc<Filter>), FilterError> {
+        let id = FilterId::random(&mut rng());
         let filter = Filter::new(spec, &self.keys, Mailbox::new(self.node.mailbox))?;
-        let filter = Arc::new(filter.made_at(self.context().corrector.now()));
-        let id = self.node.subscriptions.insert(&filter, lasting);
+        let filter = filter.made_at(self.context().corrector.now());
+        let filter = if lasting { Arc::new(filter) } else { self.state().keep_filter(id, filter) };
+        self.node.subscriptions.insert(id, &filter, lasting);
         if self.context().stop.is_cancelled() {
             filter.mailbox.close(); // the other mailboxes were closed when the node stopped
         }

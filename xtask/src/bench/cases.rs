@@ -304,6 +304,8 @@ pub(super) const CASES: &[Case] = &[
     printed("archive.bloom_10m_vs_100k", "times"),
     printed("archive.bytes_per_envelope", "bytes"),
     printed("archive.catch_up_100k_s", "s"),
+    printed("store.restore_100k_s", "s"),
+    printed("store.new_key_ms", "ms"),
     printed("archive-pg.append_eps", "1/s"),
     printed("archive-pg.page_p99_ms", "ms"),
     printed("archive-pg.page_10m_vs_100k", "times"),

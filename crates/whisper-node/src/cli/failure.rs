@@ -14,6 +14,8 @@ use p2p_server::{ProxyUrlError, StartError};
 use whisper_archive::{OpenError as ArchiveFileError, PostgresError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
+use whisper_node::StoreOpenError;
+use whisper_node::whisper_store::{OpenError as StoreFileError, SecretError};
 use whisper_pow::SealError;
 use whisper_protocol::{HistoryError, ParseCursorError};
 use whisper_rpc::{RpcError, TlsContent, TlsError, TokenError, Transport, WebSetting};
@@ -53,6 +55,18 @@ pub(crate) enum Failure {
     /// No password for a topic.
     #[error("no password: give --password-file, or set the variable WHISPER_PASSWORD")]
     PasswordMissing,
+    /// No secret for the store.
+    #[error(
+        "no passphrase of the store: give --store.passphrase-file or --store.key-file, or set the variable \
+         WHISPER_STORE_PASSPHRASE"
+    )]
+    StorePassphraseMissing,
+    /// The passphrase of a new store was typed differently.
+    #[error("the two passphrases differ: nothing was made")]
+    StorePassphrasesDiffer,
+    /// `--store.key-file`.
+    #[error("no key in {} (--store.key-file)", path.display())]
+    StoreKey { path: PathBuf, source: SecretError },
     /// A message is not known to have arrived.
     #[error("not delivered: {0}")]
     NotDelivered(String),
@@ -315,6 +329,7 @@ impl Failure {
             Self::Node(NodeError::Server(error)) => server_hint(error),
             Self::Node(NodeError::Rpc(error)) => rpc_hint(error),
             Self::Node(NodeError::Metrics(_)) => Some("see --metrics.addr and --metrics.port"),
+            Self::Node(NodeError::Store(StoreOpenError::Open(error))) => store_hint(error),
             Self::Token(_) => Some("see --rpc.token-file"),
             Self::Tls(error) => Some(tls_hint(error)),
             Self::Discovery(_) => Some("see --addr and --port"),
@@ -342,6 +357,19 @@ fn server_hint(error: &StartError) -> Option<&'static str> {
         StartError::Discv5(_) => Some("see --discovery.v5port and --bootnodesv5"),
         StartError::Discovery(_) => Some(
             "choose another port with --discovery.port, or turn discovery off with --nodiscover",
+        ),
+        _ => None,
+    }
+}
+
+fn store_hint(error: &StoreFileError) -> Option<&'static str> {
+    match error {
+        StoreFileError::WrongSecret { .. } => {
+            Some("see --store.passphrase-file, --store.key-file and WHISPER_STORE_PASSPHRASE")
+        }
+        error if error.is_damage() => Some(
+            "the node does not start without it. `whisper-node restore` puts a backup into an empty data directory; to begin \
+             without keys, move the file away",
         ),
         _ => None,
     }

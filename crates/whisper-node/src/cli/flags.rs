@@ -10,6 +10,7 @@ mod network;
 mod node_url;
 mod peer_access;
 mod rpc;
+mod store;
 mod topic;
 mod whisper;
 mod work_rules;
@@ -27,6 +28,7 @@ pub(crate) use network::NetworkFlags;
 pub(crate) use node_url::{NodeUrlError, discovery_node, node_url, static_node};
 pub(crate) use peer_access::PeerAccessFlags;
 pub(crate) use rpc::RpcFlags;
+pub(crate) use store::StoreFlags;
 pub(crate) use topic::topic;
 pub(crate) use whisper::{OnOff, RateFlags, WhisperFlags};
 
@@ -61,6 +63,9 @@ pub(crate) struct Flags {
 
     #[command(flatten)]
     pub(crate) archive: ArchiveFlags,
+
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
 
     /// As in go-ethereum, where it turns Whisper on. Here it is always on
     #[arg(long, hide = true)]

@@ -123,6 +123,7 @@ pub(crate) fn store<'a>(
         });
         match filter.mailbox.put(content, Arc::clone(received)) {
             PutOutcome::Stored { dropped } => {
+                filter.handle_change();
                 counters.one(Counter::Delivered);
                 stored += 1;
                 for oldest in dropped {

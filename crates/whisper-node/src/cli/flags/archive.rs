@@ -130,7 +130,7 @@ pub(crate) fn read_password(flag: &'static str, path: &Path) -> Result<Symmetric
 }
 
 /// The password in the first line of the file of a flag.
-fn read_secret(flag: &'static str, path: &Path) -> Result<Zeroizing<String>, Failure> {
+pub(super) fn read_secret(flag: &'static str, path: &Path) -> Result<Zeroizing<String>, Failure> {
     require_regular_file(flag, path)?;
     warn_if_exposed(path);
     let text = fs::read_to_string(path).map(Zeroizing::new);

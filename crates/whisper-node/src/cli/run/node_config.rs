@@ -26,6 +26,7 @@ pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, 
     let plain = flags.network.access.plain;
     let whisper = whisper_config(&flags.whisper)?;
     let whisper = without_lazy(whisper, plain);
+    let store = flags.store.config(&datadir)?;
     let key = flags.network.key.read_or_create(|| Ok(datadir.join("nodekey")))?;
     Ok(NodeConfig {
         server: server_config(key, flags.network, datadir.join("nodes"))?,
@@ -36,6 +37,7 @@ pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, 
         },
         metrics: flags.metrics.addr(),
         archive: flags.archive.config()?,
+        store,
         archive_protocol: !plain,
         trace_protocol: !plain,
     })
