@@ -27,7 +27,9 @@ pub use envelope::{envelope_v5, envelope_v6, open, payload_v5, payload_v6};
 pub use identity::{ecies_open, enode, enr, keystore};
 pub use mux::{connection, hello, reason};
 pub use nat::{natpmp, pcp};
-pub use packet::{archive_message, history_cursor, packet, trace_message};
+pub use packet::{
+    archive_message, history_cursor, lazy_message, packet, state_record, trace_message,
+};
 pub use rlp::{rlp_item, rlp_roundtrip, rlp_text};
 pub use rlpx::{ack, auth, frame, snappy};
 pub use rpc::{audit_log, rpc_request, rpc_values};
@@ -71,7 +73,9 @@ pub const TARGETS: &[(&str, TargetFn)] = &[
     ("shh_packet", shh_packet),
     ("archive_message", archive_message),
     ("history_cursor", history_cursor),
+    ("state_record", state_record),
     ("trace_message", trace_message),
+    ("lazy_message", lazy_message),
     ("rpc_request", rpc_request),
     ("rpc_values", rpc_values),
     ("keystore", keystore),

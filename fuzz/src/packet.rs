@@ -1,6 +1,7 @@
 //! The packets beyond EIP-627: a decoded packet, encoded again, decodes to the same value.
 
 mod archive;
+mod lazy;
 mod trace;
 
 use core::fmt::Debug;
@@ -14,7 +15,8 @@ use whisper_protocol::{
     },
 };
 
-pub use archive::{archive_message, history_cursor};
+pub use archive::{archive_message, history_cursor, state_record};
+pub use lazy::lazy_message;
 pub use trace::trace_message;
 
 /// The input is a byte that selects the kind of packet, and its body.

@@ -18,7 +18,7 @@ pub(crate) const COMMAND: Command = Command {
     name: "bench",
     usage: "[LAYER] [--json] [--passes N]",
     about: "run the benchmarks of one layer, or all, in N interleaved passes (default and minimum 5; one\n\
-            for `sim` and the archives, which take up to an hour);\n\
+            for `sim`, `lazy` and the archives, which take up to an hour);\n\
             prints a table, or with --json one object for each case",
     run,
 };

@@ -26,12 +26,14 @@ mod dashboard;
 pub mod metrics;
 mod node;
 mod reload;
+mod store;
 
 pub use archive::{ArchiveConfig, ArchiveOpenError, ArchiveStore};
 pub use node::{Node, NodeConfig, NodeError};
 pub use reload::ReloadError;
+pub use store::{StoreConfig, StoreOpenError};
 #[doc(no_inline)]
-pub use {p2p_server, whisper_archive, whisper_protocol, whisper_rpc};
+pub use {p2p_server, whisper_archive, whisper_protocol, whisper_rpc, whisper_store};
 
 /// The examples in the README compile and run like those of this documentation.
 #[cfg(doctest)]

@@ -9,9 +9,11 @@ use p2p_server::{Events, NamedNodes, Server, StartError};
 use p2p_world::World;
 use whisper_protocol::{Config, TraceSettings, Whisper};
 use whisper_rpc::{RpcConfig, RpcError, RpcServer};
+use whisper_store::{EncryptedStore, StoreSecret};
 
 use crate::archive::{self, ArchiveConfig, ArchiveOpenError, OpenArchive};
 use crate::metrics::{self, MetricsError, MetricsServer, Sources};
+use crate::store::{self, StoreConfig, StoreOpenError};
 
 /// The configuration of a node. Only the node key, in [`p2p_server::Config::new`], has no default.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct NodeConfig {
     pub metrics: Option<SocketAddr>,
     /// The archive. Default: `None`, envelopes are not stored.
     pub archive: Option<ArchiveConfig>,
+    /// Where keys, filters and waiting messages of JSON-RPC clients are kept. Default: `None`, they are in memory only.
+    pub store: Option<StoreConfig>,
     /// Whether the node speaks `archive/1`, with which nodes read each other's archives. Default: true.
     pub archive_protocol: bool,
     /// Whether the node speaks `trace/1`, with which nodes ask each other what happened to an envelope. It answers only nodes that
@@ -43,6 +47,7 @@ impl NodeConfig {
             rpc: RpcConfig::default(),
             metrics: None,
             archive: None,
+            store: None,
             archive_protocol: true,
             trace_protocol: true,
         }
@@ -61,6 +66,7 @@ pub struct Node {
     rpc: RpcServer,
     metrics: Option<MetricsServer>,
     archive: Option<OpenArchive>,
+    store: Option<EncryptedStore>,
     world: Arc<dyn World>,
 }
 
@@ -83,6 +89,9 @@ pub enum NodeError {
     /// The archive cannot be opened.
     #[error(transparent)]
     Archive(#[from] ArchiveOpenError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreOpenError),
 }
 
 impl Node {
@@ -95,6 +104,16 @@ impl Node {
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let world = Arc::clone(&config.whisper.world);
         let whisper = Whisper::new(config.whisper);
+        let store = match config.store {
+            None => None,
+            Some(config) => match store::start(&world, config, &whisper).await {
+                Ok(store) => Some(store),
+                Err(error) => {
+                    whisper.stop().await;
+                    return Err(error.into());
+                }
+            },
+        };
         let archive = match config.archive {
             None => None,
             Some(config) => match archive::start(&world, config, &whisper).await {
@@ -106,6 +125,9 @@ impl Node {
             },
         };
         let mut network = config.server.protocols(whisper.protocols());
+        if let Some(lazy) = whisper.lazy_protocol() {
+            network = network.protocol(lazy);
+        }
         if config.archive_protocol {
             let id = network.key.id();
             network = network.protocol(whisper.archive_protocol(id));
@@ -126,7 +148,7 @@ impl Node {
         let events = server.events();
         match serve(config.rpc, config.metrics, &whisper, &server, &world).await {
             Ok((rpc, metrics)) => {
-                Ok(Self { whisper, server, events, rpc, metrics, archive, world })
+                Ok(Self { whisper, server, events, rpc, metrics, archive, store, world })
             }
             Err(error) => {
                 server.stop().await;
@@ -161,6 +183,18 @@ impl Node {
     /// Replaces the metrics server. Returns the one that ran before.
     pub(crate) fn replace_metrics(&mut self, new: Option<MetricsServer>) -> Option<MetricsServer> {
         std::mem::replace(&mut self.metrics, new)
+    }
+
+    /// From now on this secret opens the store, and the one before does not. Without effect if there is no store.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be written. Then the secret before is still the right one.
+    pub async fn change_store_secret(&self, secret: StoreSecret) -> Result<(), StoreOpenError> {
+        match &self.store {
+            Some(store) => store::change_secret(&self.world, store, secret).await,
+            None => Ok(()),
+        }
     }
 
     /// Stops all parts and waits for their end. JSON-RPC takes at most 2 s and the network at most 2.25 s, in parallel,
@@ -239,8 +273,8 @@ mod tests {
             NodeError::Metrics(MetricsError { address, source: source() }),
         ] {
             match error {
-                // `node-store` and `whisper-archive` test the errors of the archive.
-                NodeError::Archive(_) => {}
+                // `node-store`, `whisper-archive` and `whisper-store` test these.
+                NodeError::Archive(_) | NodeError::Store(_) => {}
                 NodeError::Server(_) | NodeError::Rpc(_) | NodeError::Metrics(_) => {}
             }
             let text = error.to_string();

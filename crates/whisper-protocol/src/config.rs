@@ -69,6 +69,10 @@ pub struct PeerSettings {
     /// peers' time, or one up to eight seconds closer to its own, as long as the envelopes of the last minute need it. A clock
     /// by which the envelopes are alive when they arrive is not corrected. Inbound peers do not count.
     pub clock_correction: u32,
+    /// Whether envelopes are announced to peers that have `lazy/1`, and fetched once, instead of being sent by every peer.
+    /// Default false. It needs [`Whisper::lazy_protocol`](crate::Whisper::lazy_protocol) on the connections; other peers do not
+    /// notice.
+    pub lazy: bool,
 }
 
 /// Configuration of [`Whisper`](crate::Whisper). All fields have defaults; change single fields of
@@ -177,6 +181,7 @@ impl Default for PeerSettings {
             restrict_light: false,
             rates: RateLimits::default(),
             clock_correction: 600,
+            lazy: false,
         }
     }
 }

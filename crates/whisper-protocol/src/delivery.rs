@@ -11,8 +11,8 @@ pub(crate) mod message;
 pub(crate) mod missed;
 pub(crate) mod opening;
 pub(crate) mod queue;
+pub(crate) mod state;
 pub(crate) mod subscriptions;
-pub(crate) mod usage;
 pub(crate) mod watch;
 
 use std::{
@@ -30,10 +30,10 @@ use crate::{
     delivery::filter::Filter,
     delivery::filters::{Filters, WantingOwner},
     delivery::interest::Interest,
+    delivery::mailbox::usage::ClientUsage,
     delivery::missed::MissedEnvelope,
     delivery::opening::{Opening, Progress},
     delivery::queue::{Lost, QUANTUM, Task, TaskLane, TaskQueues},
-    delivery::usage::ClientUsage,
     drops::Occurrence,
     keys::id::FilterId,
     lock::{lock, read, write},
@@ -170,7 +170,7 @@ impl Delivery {
             return Done::NOTHING;
         }
         let Progress { cost, finished } = backfill.advance(now, pool, &self.counters, QUANTUM);
-        let usage = Some(backfill.usage().clone());
+        let usage = Some(backfill.usage());
         Done { cost, unfinished: (!finished).then_some(Task::Backfill(backfill)), usage }
     }
 
@@ -290,7 +290,7 @@ impl Delivery {
     pub(crate) fn remove(&self, id: &FilterId) -> bool {
         let removed = write(&self.filters).remove(id);
         if let Some(filter) = &removed {
-            filter.mailbox.close();
+            filter.discard();
         }
         removed.is_some()
     }
@@ -304,7 +304,7 @@ impl Delivery {
     pub(crate) fn remove_idle(&self, uptime: Duration) -> bool {
         let Some(idle) = self.idle else { return false };
         let removed = write(&self.filters).handle_timeout(uptime, idle);
-        removed.iter().for_each(|filter| filter.mailbox.close());
+        removed.iter().for_each(|filter| filter.discard());
         self.counters.add(Counter::IdleFilters, removed.len());
         !removed.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The keys that the node holds for its applications, by id. They are only in memory: they are lost when the node stops.
+//! The keys that the node holds for its applications, by id. They are in memory; a store can keep them.
 
 pub(crate) mod id;
 
@@ -64,6 +64,11 @@ impl Keys {
         id
     }
 
+    /// Stores a key pair under the id that it had before.
+    pub fn restore_key_pair(&self, id: KeyId, key: SecretKey) {
+        write(&self.pairs).insert(id, key);
+    }
+
     /// Whether there is a key pair with this id.
     #[must_use]
     pub fn has_key_pair(&self, id: &KeyId) -> bool {
@@ -100,6 +105,11 @@ impl Keys {
         let id = self.new_id();
         write(&self.symmetric).insert(id, key);
         id
+    }
+
+    /// Stores a symmetric key under the id that it had before.
+    pub fn restore_symmetric(&self, id: KeyId, key: SymmetricKey) {
+        write(&self.symmetric).insert(id, key);
     }
 
     /// Derives a symmetric key from a password, as go-ethereum does. The same password gives the same key on every node.

@@ -87,8 +87,12 @@ pub use config::{
 };
 pub use delivery::filter::{FilterError, FilterKey, FilterSpec};
 pub use delivery::interest::Interest;
+pub use delivery::mailbox::usage::{Usage, UsageLimits};
 pub use delivery::message::ReceivedMessage;
-pub use delivery::usage::{Usage, UsageLimits};
+pub use delivery::state::{
+    ApplicationState, FilterState, StateChange, StateError, StateFuture, StateStore, StoredFilter,
+    StoredKey, StoredMessage,
+};
 pub use delivery::watch::Watch;
 pub use drops::{DROP_SAMPLES, Dropped, Occurrence};
 pub use keys::Keys;
@@ -109,6 +113,7 @@ pub use receipts::receipt::Receipt;
 pub use receipts::sealing::PostEnvelope;
 pub use receipts::settings::ReceiptSettings;
 pub use relay::admission::{EnvelopeOutcome, SYNC_ALLOWANCE};
+pub use relay::lazy::wire as lazy_1;
 pub use relay::peer_state::skip_reason::SkipReason;
 pub use relay::reject_reason::RejectReason;
 pub use relay::trace::{EnvelopeSource, PeerTrace};
@@ -123,6 +128,7 @@ pub use whisper::explanation::{
     EXPLAINED_FILTERS, EnvelopeState, Explanation, FilterOutcome, FilterTrace, PooledEnvelope,
 };
 pub use whisper::history::StoredMessages;
+pub use whisper::state::{ApplicationStore, NotAcknowledgedError};
 pub use whisper::trace::wire as trace_1;
 pub use whisper::trace::{NotSent, Trace, TraceOff, TraceSettings, TracedNode};
 pub use whisper::{Info, MessageSizeError, NoSuchPeer, Whisper};

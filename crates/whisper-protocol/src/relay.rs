@@ -11,7 +11,7 @@
 pub(crate) mod admission;
 pub(crate) mod driver;
 pub(crate) mod feed;
-mod lookup;
+pub(crate) mod lazy;
 pub(crate) mod peer_slot;
 pub(crate) mod peer_state;
 pub(crate) mod pool;
@@ -47,6 +47,7 @@ use crate::{
     relay::feed::Feed,
     relay::feed::arrivals::Arrivals,
     relay::feed::bundle::RecentBundles,
+    relay::lazy::exchange::{Arrival, Exchange, LazyRelay},
     relay::peer_slot::PeerSlot,
     relay::peer_state::PeerState,
     relay::pool::history::LostEnvelope,
@@ -77,6 +78,17 @@ pub(crate) struct Effects {
     pub(crate) lost: Vec<LostEnvelope>,
     /// Whether the earliest expiry moved forward.
     pub(crate) expires_earlier: bool,
+    /// The peers to which there is something to be sent over `lazy/1`.
+    pub(crate) lazy_wakes: Vec<PeerSlot>,
+}
+
+/// What changes while the node runs and is read without a lock.
+#[derive(Debug)]
+struct Changes {
+    /// Changes whenever the peers are to be told something about the node.
+    version: AtomicU64,
+    /// Whether the node is a light client: only its own envelopes are sent.
+    light: AtomicBool,
 }
 
 /// The pool of one dialect, the peers that speak it, and what the node requires of envelopes.
@@ -91,13 +103,12 @@ pub(crate) struct Relay {
     bundles: Mutex<RecentBundles>,
     roster: RwLock<Roster>,
     requirements: Mutex<Requirements>,
-    /// Changes whenever the peers are to be told something about the node.
-    version: AtomicU64,
+    changes: Changes,
     /// The node's status. Work requirement, bloom and light mode are filled in from the other fields.
     status: Mutex<Status>,
-    /// Whether the node is a light client: only its own envelopes are sent.
-    light: AtomicBool,
     counts: SentCounts,
+    /// `None` if the node does not use `lazy/1`.
+    lazy: Option<LazyRelay>,
 }
 
 impl Relay {
@@ -113,14 +124,14 @@ impl Relay {
             bundles: Mutex::default(),
             roster: RwLock::default(),
             requirements: Mutex::new(Requirements::new(dialect, config)),
-            version: AtomicU64::new(0),
+            changes: Changes { version: AtomicU64::new(0), light: AtomicBool::new(config.light) },
             status: Mutex::new(Status {
                 confirmations: config.receipts.confirmations,
                 rates: config.peers.rates.announced(),
                 ..Status::default()
             }),
-            light: AtomicBool::new(config.light),
             counts: SentCounts::default(),
+            lazy: config.peers.lazy.then(LazyRelay::default),
         }
     }
 
@@ -154,6 +165,7 @@ impl Relay {
     }
 
     pub(crate) fn stats(&self) -> RelayStats {
+        let (announced, fetched) = self.lazy.as_ref().map(LazyRelay::counts).unwrap_or_default();
         let peers: Vec<_> = read(&self.roster).iter().cloned().collect();
         let deferred = peers.iter().map(|peer| lock(&peer.state).deferred()).sum::<u64>();
         let counts = self.pool().counts();
@@ -162,6 +174,9 @@ impl Relay {
             deferred: sent.deferred + deferred,
             expired: counts.expired,
             evicted: counts.evicted,
+            announced,
+            asked: fetched.asked,
+            unanswered: fetched.unanswered,
             ..sent
         }
     }
@@ -196,6 +211,7 @@ impl Relay {
             feed.leave(slot.index);
             roster.remove(slot.index, feed.next())
         };
+        self.lazy.iter().for_each(|lazy| lazy.leave(slot.index));
         if let Some(peer) = peer {
             self.counts.add_deferred(lock(&peer.state).deferred());
         }
@@ -249,7 +265,12 @@ impl Relay {
                 self.table_keys.entry(envelope, *proven, source)
             };
             let entries: Vec<PoolEntry> = envelopes.iter().map(entry).collect();
-            let admitted = self.admit_entries(now, uptime, from, entries, &mut effects);
+            let lazy = self.lazy.as_ref();
+            let announcers =
+                lazy.map(|lazy| lazy.handle_arrived(from, envelopes)).unwrap_or_default();
+            let arrival = Arrival { uptime, from, announcers: &announcers };
+            let admitted = self.admit_entries(now, arrival, entries, &mut effects);
+            self.exchange().handle_admitted(now, from, envelopes, &admitted, &announcers);
             for admitted in admitted {
                 let (number, outcome) = match admitted {
                     Admitted::New(entry) => (Some(entry.number()), EnvelopeOutcome::New),
@@ -267,11 +288,11 @@ impl Relay {
     fn admit_entries(
         &self,
         now: u32,
-        uptime: Duration,
-        from: Option<PeerSlot>,
+        Arrival { uptime, from, announcers }: Arrival<'_>,
         entries: Vec<PoolEntry>,
         effects: &mut Effects,
     ) -> Vec<Admitted> {
+        let from = from.map(|slot| slot.index);
         let mut pool = self.pool();
         let before = pool.next_expiry();
         let admitted: Vec<_> = entries.into_iter().map(|entry| pool.admit(now, entry)).collect();
@@ -281,9 +302,10 @@ impl Relay {
         });
         let new: Vec<_> = new.collect();
         new.iter().for_each(|entry| self.arrivals().insert(entry.number(), uptime));
+        self.lazy.iter().for_each(|lazy| lazy.handle_new(&admitted, from, announcers));
         // Before the pool is released, so that the feed has the order of the pool's numbers.
         let offered = from.is_none() || !self.is_light();
-        lock(&self.feed).append(&new, from.map(|slot| slot.index), offered);
+        lock(&self.feed).append(&new, from, offered);
         effects.lost.extend(pool.take_lost());
         let after = pool.next_expiry();
         effects.expires_earlier |=
@@ -348,13 +370,13 @@ impl Relay {
     }
 
     fn handle_required(&self) {
-        self.version.fetch_add(1, Ordering::Release);
+        self.changes.version.fetch_add(1, Ordering::Release);
         lock(&self.feed).wake_all();
     }
 
     /// Whether the node is a light client, which sends only its own envelopes.
     pub(crate) fn is_light(&self) -> bool {
-        self.light.load(Ordering::Relaxed)
+        self.changes.light.load(Ordering::Relaxed)
     }
 
     /// Announces these limits to new peers.
@@ -365,7 +387,7 @@ impl Relay {
     /// Makes the node a light client, or one that relays; in the latter case all peers are sent what is alive. The
     /// protocol has no message for this: connected peers are not told.
     pub(crate) fn set_light(&self, light: bool) {
-        let was_light = self.light.swap(light, Ordering::Relaxed);
+        let was_light = self.changes.light.swap(light, Ordering::Relaxed);
         if was_light && !light && !planted::is(Bug::LightStays) {
             let peers: Vec<_> = read(&self.roster).iter().cloned().collect();
             peers.iter().for_each(|peer| lock(&peer.state).start_over());
@@ -379,6 +401,7 @@ impl Relay {
         let mut effects = Effects::default();
         lock(&self.feed).expire(now);
         lock(&self.bundles).clear();
+        self.lazy.iter().for_each(|lazy| lazy.expire(now));
         let mut next = None;
         for _ in 0..MAX_EXPIRED / MAX_LOCKED {
             let mut pool = self.pool();
@@ -391,6 +414,11 @@ impl Relay {
             }
         }
         (next, effects)
+    }
+
+    /// What concerns `lazy/1`.
+    pub(crate) fn exchange(&self) -> Exchange<'_> {
+        Exchange(self)
     }
 
     /// The peers that waited and now have something to be sent.

@@ -36,6 +36,9 @@ use crate::{
     wire::{self, PacketKind, Wire},
 };
 
+/// Longest wait for `lazy/1` to start on a connection that has it: both begin at the same time.
+const LAZY_START: Duration = Duration::from_secs(1);
+
 /// One session.
 struct Session {
     context: Arc<SessionContext>,
@@ -47,6 +50,8 @@ struct Session {
     unconfirmed: Mutex<UnconfirmedBundles>,
     /// The envelopes that were rejected and may be admitted later.
     kept: KeptEnvelopes,
+    /// Notified when `lazy/1` has started on the connection.
+    lazy_started: Arc<Notify>,
 }
 
 /// Runs a session until the channel closes, the node stops, or the peer violates the protocol.
@@ -68,6 +73,7 @@ pub(crate) async fn run(
         wake: Arc::default(),
         unconfirmed: Mutex::default(),
         kept: KeptEnvelopes::new(kept),
+        lazy_started: Arc::default(),
     };
     // In a box, as what it runs: otherwise this future would contain a copy at each level of `async`.
     let exchange = Box::pin(session.exchange(receiver, known));
@@ -127,7 +133,12 @@ impl Session {
         if let Some(rates) = &theirs.rates {
             self.sender.set_rates(rates);
         }
-        let link = PeerLink { sender: Arc::clone(&self.sender), wake: Arc::clone(&self.wake) };
+        let link = PeerLink {
+            sender: Arc::clone(&self.sender),
+            wake: Arc::clone(&self.wake),
+            lazy_wake: Arc::default(),
+            lazy_started: Arc::clone(&self.lazy_started),
+        };
         let peer = ConnectedPeer::join(&self.context, &self.remote, theirs, ours, link, known);
         self.context.counters.one(Counter::SessionsEstablished);
         let confirmed = theirs.confirmations && ours.confirmations;
@@ -149,12 +160,16 @@ impl Session {
 
     /// Sends what the relay has for this peer, the highest work first. `confirmed`: the peer acknowledges its bundles.
     async fn write(&self, slot: PeerSlot, confirmed: bool) -> Result<(), Ended> {
+        if self.remote.has_lazy() || self.context.relays.meetings().is_awaited(&self.remote.id) {
+            // What is in the pool is announced, not sent. If it does not start, it is sent.
+            let _ = timeout(LAZY_START, self.lazy_started.notified()).await;
+        }
         loop {
             // Before the bundle is made, so that envelopes that arrive meanwhile are sorted in by work.
             if self.sender.wait_for_room().await {
                 self.context.counters.one(Counter::LimitWaits);
             }
-            match self.context.relays.poll_transmit(slot) {
+            match self.context.relays.poll_transmit(slot, self.sender.queued()) {
                 Transmit::MinWork(min_work) => {
                     self.kept.handle_told(Wanted { min_work, ..self.wanted() });
                     self.send(PacketKind::MinWork, wire::encode_min_work(min_work)).await?;

@@ -112,6 +112,12 @@ stats! {
             bundles,
             /// Envelopes put off because a peer's queue was full. They are sent later if they are still alive.
             deferred,
+            /// Envelopes announced to peers over lazy/1, counted for each peer.
+            announced,
+            /// Announced envelopes that peers were asked for.
+            asked,
+            /// Requests for announced envelopes that were not answered in time.
+            unanswered,
         }
         drop {
             /// The envelope was not sent to a peer because it alone exceeds what every peer accepts in one packet.
@@ -338,6 +344,9 @@ impl RelayStats {
             sent: self.sent + other.sent,
             bundles: self.bundles + other.bundles,
             deferred: self.deferred + other.deferred,
+            announced: self.announced + other.announced,
+            asked: self.asked + other.asked,
+            unanswered: self.unanswered + other.unanswered,
             oversized: self.oversized + other.oversized,
             expired: self.expired + other.expired,
             evicted: self.evicted + other.evicted,

@@ -6,14 +6,15 @@ pub(crate) mod history;
 mod info;
 mod mail;
 mod node;
+mod pooled;
+pub(crate) mod state;
 pub(crate) mod trace;
 
 use std::{future::Future, sync::Arc};
 
-use bytes::Bytes;
 use p2p_identity::NodeId;
 use p2p_mux::{Channel, Exit, HistogramSample, Protocol};
-use p2p_world::HashSet;
+use p2p_world::rng;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 use whisper_envelope::{Bloom, Envelope};
@@ -26,30 +27,29 @@ use crate::{
     delivery::filter::{Filter, FilterError, FilterSpec},
     delivery::interest::Interest,
     delivery::mailbox::Mailbox,
-    delivery::message::{ContentHash, ReceivedMessage},
-    delivery::usage::{ClientUsage, Usage, UsageLimits},
+    delivery::mailbox::usage::{ClientUsage, Usage, UsageLimits},
+    delivery::message::ReceivedMessage,
     delivery::watch::Watch,
     drops::Dropped,
-    keys::Keys,
-    keys::id::FilterId,
+    keys::{Keys, id::FilterId},
     peers::rate_limit::RateLimits,
     peers::remote::Remote,
     receipts::post::{Post, PostError},
     receipts::receipt::Receipt,
     receipts::sealing::PostSeals,
     relay::admission::{EnvelopeOutcome, Requirements},
-    relay::pool::PoolEntry,
     session::{self, context::SessionContext},
     stats::Stats,
     whisper::explanation::{Explanation, FilterView},
     whisper::node::Node,
+    whisper::state::ApplicationStore,
     wire,
 };
 pub use info::Info;
 
 /// A Whisper node: pool, peers, keys and filters. A handle; clones are the same node.
 ///
-/// It starts its tasks on the Tokio runtime it is made in. The tasks end with [`stop`](Self::stop), or when the last
+/// It starts its tasks on the Tokio runtime it is made in. They end with [`stop`](Self::stop), or when the last
 /// handle is dropped. It has no socket: pass its [`protocols`](Self::protocols) to a server, or
 /// [`attach`](Self::attach) a channel.
 ///
@@ -58,6 +58,8 @@ pub use info::Info;
 pub struct Whisper {
     node: Arc<Node>,
     keys: Arc<Keys>,
+    /// The name under which keys and filters are kept.
+    application: Arc<str>,
     /// The miner of the node, with a count of what this application uses.
     miner: Miner,
     usage: ClientUsage,
@@ -81,20 +83,22 @@ impl Whisper {
     /// Outside of a Tokio runtime.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let (keys, node) = (Keys::new(&mut p2p_world::rng()), Node::start(config));
-        Self::of(Arc::new(node), keys)
-    }
-
-    fn of(node: Arc<Node>, keys: Keys) -> Self {
+        let (keys, node) = (Arc::new(Keys::new(&mut rng())), Arc::new(Node::start(config)));
         let (miner, usage) = (node.miner.counted(), ClientUsage::default());
-        Self { node, keys: Arc::new(keys), miner, usage }
+        Self { node, keys, application: "".into(), miner, usage }
     }
 
     /// The same node for an application with keys of its own: it cannot use the keys of others, whatever ids it gives. What
     /// it uses of the node is counted on its own ([`usage`](Self::usage)).
     #[must_use]
     pub fn with_keys(&self, keys: Keys) -> Self {
-        Self::of(Arc::clone(&self.node), keys)
+        let (miner, usage) = (self.node.miner.counted(), ClientUsage::default());
+        Self { keys: Arc::new(keys), miner, usage, ..self.clone() }
+    }
+
+    /// The same node for an application with keys of its own, under whose name its keys and filters are kept.
+    pub fn for_application(&self, name: impl Into<Arc<str>>, keys: Keys) -> Self {
+        Self { application: name.into(), ..self.with_keys(keys) }
     }
 
     /// What the application that has this handle and its clones uses of the node.
@@ -108,6 +112,11 @@ impl Whisper {
     /// has already, too.
     pub fn limit_usage(&self, limits: UsageLimits) {
         self.usage.set_limits(limits);
+    }
+
+    /// What is kept of the application.
+    pub const fn state(&self) -> ApplicationStore<'_> {
+        ApplicationStore::new(self)
     }
 
     /// The sub-protocols shh/6 and shh/5, for a server. A connection runs the highest version that the peer has as well.
@@ -351,10 +360,10 @@ impl Whisper {
         self.node.subscriptions.remove(id)
     }
 
-    /// Takes all messages out of a filter's mailbox, the oldest first. `None` if there is no such filter.
+    /// Fetches messages as [`ApplicationStore::fetch`] does, without waiting for a store. `None` if there is no such filter.
     #[must_use]
     pub fn take_messages(&self, id: &FilterId) -> Option<Vec<Arc<ReceivedMessage>>> {
-        Some(self.context().delivery.touch(id)?.mailbox.drain())
+        Some(self.context().delivery.touch(id)?.take_messages())
     }
 
     /// All messages in the pool that match a filter, each once, including those that arrived before the filter was made.
@@ -363,22 +372,7 @@ impl Whisper {
     #[must_use]
     pub fn all_messages(&self, id: &FilterId) -> Option<Vec<ReceivedMessage>> {
         let filter = self.context().delivery.touch(id)?;
-        let candidates = self.context().relays.relays().collect(|dialect, entry| {
-            let (topic, work) = (entry.topic(), entry.work().get());
-            let wanted = filter.has_topic(topic) && filter.admits(dialect, work, false);
-            wanted.then(|| (dialect, Arc::clone(entry), work))
-        });
-        let mut seen = HashSet::default();
-        let open = |(dialect, entry, work): (_, Arc<PoolEntry>, _)| {
-            let raw = Bytes::copy_from_slice(entry.raw());
-            let envelope = Envelope::decode(dialect, raw).ok()?;
-            if !seen.insert(ContentHash::of(&envelope)) {
-                return None;
-            }
-            let message = filter.open(&envelope).ok().filter(|message| filter.wants(message))?;
-            Some(filter.received(&envelope, work, false, message))
-        };
-        Some(candidates.into_iter().filter_map(open).collect())
+        Some(pooled::messages(self.context().relays.relays(), &filter))
     }
 
     /// All counters.
@@ -415,9 +409,11 @@ impl Whisper {
         spec: FilterSpec,
         lasting: bool,
     ) -> Result<(FilterId, Arc<Filter>), FilterError> {
+        let id = FilterId::random(&mut rng());
         let filter = Filter::new(spec, &self.keys, self.mailbox())?;
-        let filter = Arc::new(filter.made_at(self.context().corrector.now()));
-        let id = self.node.subscriptions.insert(&filter, lasting);
+        let filter = filter.made_at(self.context().corrector.now());
+        let filter = if lasting { Arc::new(filter) } else { self.state().keep_filter(id, filter) };
+        self.node.subscriptions.insert(id, &filter, lasting);
         if self.context().stop.is_cancelled() {
             filter.mailbox.close(); // the other mailboxes were closed when the node stopped
         }

@@ -146,6 +146,10 @@ calls! {
         new_message_filter = "shh_newMessageFilter"(criteria: &Criteria) -> String;
         /// Returns the messages that a filter has collected since the last call.
         get_filter_messages = "shh_getFilterMessages"(id: &str) -> Vec<MessageJson>;
+        /// Returns all messages that wait in a filter that was made with `acknowledge`, also those that were fetched before.
+        get_unacknowledged = "shh_getUnacknowledged"(id: &str) -> Vec<MessageJson>;
+        /// Acknowledges messages by the hashes of their envelopes: they do not wait any more. Returns how many did.
+        ack = "shh_ack"(id: &str, hashes: &[HexBytes]) -> usize;
         /// Deletes a filter.
         delete_message_filter = "shh_deleteMessageFilter"(id: &str) -> bool;
         /// Returns what became of a post. Waits at most `seconds` for it to end.

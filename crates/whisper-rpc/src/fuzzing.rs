@@ -34,11 +34,19 @@ impl OfflineRpc {
         let max_pow_time = RpcLimits::default().pow_time;
         let clock_error = Box::new(|| None);
         let (world, key_export) = (SystemWorld::shared(), true);
-        let accounts = Accounts::new(whisper.clone(), Arc::clone(&world), None);
-        let history = HistoryContext { stop: stop.clone(), world };
+        let accounts = Accounts::new(whisper.clone(), Arc::clone(&world), None, Vec::new());
+        let history = HistoryContext { stop: stop.clone(), world: Arc::clone(&world) };
         let unix_time = Box::new(|| 0);
-        let context =
-            ShhContext { whisper, clock_error, unix_time, stop, history, key_export, max_pow_time };
+        let context = ShhContext {
+            whisper,
+            clock_error,
+            unix_time,
+            stop,
+            history,
+            key_export,
+            world,
+            max_pow_time,
+        };
         let mut module = shh::api().install(context).ok()?;
         // Their threads would accumulate.
         for name in ["shh_generateSymKeyFromPassword", "shh_explain"] {

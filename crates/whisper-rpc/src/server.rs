@@ -17,11 +17,12 @@ use crate::team::change::{HeldTeams, TeamEditor};
 use crate::transport::error::RpcError;
 use crate::transport::transports::Transports;
 
-/// Starts the JSON-RPC servers of a node, given by its Whisper and its peers.
+/// Starts the JSON-RPC servers of a node, given by its Whisper and its peers. If Whisper [keeps](whisper_protocol::ApplicationStore::keep) its state, clients find what
+/// they had before.
 ///
 /// # Errors
 ///
-/// A port or a socket cannot be bound, or a virtual host or an origin is invalid. Then nothing is left running.
+/// A port or a socket cannot be bound, a virtual host or an origin is invalid, or the state cannot be read. Then nothing is left running.
 pub async fn serve(
     config: RpcConfig,
     whisper: Whisper,
@@ -37,7 +38,11 @@ pub async fn serve(
         Some(TeamsSettings { teams, keeper }) => (Some(teams), keeper),
         None => (None, None),
     };
-    let accounts = Arc::new(Accounts::new(whisper.clone(), world.clone(), teams));
+    let states = match whisper.state().store() {
+        Some(store) => store.load().await?,
+        None => Vec::new(),
+    };
+    let accounts = Arc::new(Accounts::new(whisper.clone(), world.clone(), teams, states));
     let audit = config.audit.clone();
     let editor = Arc::new(TeamEditor::new(Arc::clone(&accounts), keeper, audit));
     let of_methods = Arc::clone(&editor);

@@ -17,3 +17,8 @@ pub fn history_cursor(data: &[u8]) {
     assert_eq!(written, data, "there is one encoding of a cursor");
     assert_eq!(cursor.to_string().parse(), Ok(cursor));
 }
+
+/// The content of a record of the store of keys, filters and messages, of any kind: what is read has one form.
+pub fn state_record(data: &[u8]) {
+    whisper_store::fuzzing::read_records(data);
+}

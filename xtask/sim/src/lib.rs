@@ -27,6 +27,7 @@ use scenario::Output;
 use settings::{Mode, Settings};
 
 pub use huge_pages::restart_with_huge_pages;
+pub use scenario::lazy::{LazyCase, LazyMeasured, measure as measure_lazy};
 pub use settings::USAGE;
 
 /// The program, with these arguments: see [`USAGE`].
@@ -39,6 +40,7 @@ pub fn run(args: &[String]) -> ExitCode {
     let done = match args.split_first() {
         Some((first, rest)) if first == "archive" => archive::run(rest),
         Some((first, rest)) if first == "trace" => scenario::trace::run(rest),
+        Some((first, rest)) if first == "lazy" => scenario::lazy::run(rest),
         _ => run_scenario(args),
     };
     match done {

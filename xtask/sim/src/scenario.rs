@@ -1,6 +1,7 @@
 //! A run: posts, operations and faults, and what must hold meanwhile and at the end.
 
 pub(crate) mod clocks;
+pub(crate) mod lazy;
 pub(crate) mod trace;
 
 use std::{collections::BTreeMap, fs::File, io::BufWriter, path::Path, time::Duration};

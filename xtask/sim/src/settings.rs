@@ -20,6 +20,9 @@ Scenarios:
             options: --seed, --envelopes N (10000), --kills N (10), --readers N (2), --hours N (2)
   trace     nodes say where messages are while others are killed and lines are cut; their answers are compared with the truth;
             options: --seed, --posts N (100), --nodes N (20), --degree N (6)
+  lazy      announcing, or with --flood flooding: copies, bytes and times; options: --nodes N (500), --degree N (25),
+            --size BYTES (1024), --posts N (100), --warm-up N (60), --flood, --seed, and the shares --liars, --plain and
+            --churn (of connections in a minute), --divided
   planted [BUG]...
             `faults`, or `archive`, with one planted bug after the other, each of which must be found within the seeds (1000)
 

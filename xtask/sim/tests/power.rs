@@ -10,7 +10,10 @@ use p2p_sim::Machine;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use whisper_archive::{EmbeddedArchive, Retention};
 use whisper_envelope::Unsealed;
-use whisper_protocol::{Archive as _, Envelope, HistoryFilter, HistoryQuery, Topic};
+use whisper_protocol::{
+    Archive as _, Config, Envelope, HistoryFilter, HistoryQuery, StateError, Topic,
+};
+use whisper_store::test_util::Client;
 
 /// Failures of one disk. Then there is a new one, because a larger file takes longer.
 const PER_DISK: u64 = 50;
@@ -157,4 +160,34 @@ async fn append(archive: &EmbeddedArchive, mut last: u64, rng: &mut StdRng) -> u
         assert_eq!(appended.last().unwrap().arrival, next);
         last = next;
     }
+}
+
+#[test]
+fn an_application_finds_what_was_acknowledged_when_the_power_fails() {
+    each_disk(|seed, count| async move {
+        let (machine, mut rng) = (Machine::new(seed), StdRng::seed_from_u64(seed));
+        let (mut acknowledged, mut checked, mut failures) = (0, 0, Failures::default());
+        for _ in 0..count {
+            machine.fail_at(rng.random_range(1..=MAX_OPERATIONS));
+            let client = start_client(&machine).await;
+            failures.count(client.is_ok());
+            if let Ok(mut client) = client {
+                let mut round = client.next_round();
+                while client.work(round).await.is_ok() {
+                    (acknowledged, round) = (round, round + 1);
+                }
+            }
+            assert!(machine.is_off(), "nothing else ends it");
+            machine.restart();
+            let client = start_client(&machine).await.unwrap();
+            checked = client.check(acknowledged, checked).await;
+            client.stop().await;
+        }
+        failures.check(count);
+    });
+}
+
+async fn start_client(machine: &Machine) -> Result<Client, StateError> {
+    let config = Config::simulated(machine.world());
+    Client::start(machine.world(), Path::new("state"), config).await
 }

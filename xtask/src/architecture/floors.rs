@@ -55,6 +55,11 @@ const FLOORS: &[Standing] = &[
     on_floor(6, "whisper-archive", &["whisper-protocol", "node-store", "p2p-world"]),
     on_floor(
         6,
+        "whisper-store",
+        &["node-store", "p2p-world", "rlp-codec", "whisper-envelope", "whisper-protocol"],
+    ),
+    on_floor(
+        6,
         "whisper-rpc",
         &[
             "fair-queue",
@@ -84,6 +89,7 @@ const FLOORS: &[Standing] = &[
             "p2p-server",
             "whisper-protocol",
             "whisper-archive",
+            "whisper-store",
             "whisper-rpc",
         ],
     ),

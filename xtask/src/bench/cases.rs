@@ -73,7 +73,7 @@ const fn printed(name: &'static str, unit: &'static str) -> Case {
 const NONCES: f64 = 4096.0;
 
 /// Layers that take up to an hour. They run in the first pass only.
-pub(super) const HEAVY: &[&str] = &["sim", "archive", "archive-pg"];
+pub(super) const HEAVY: &[&str] = &["sim", "lazy", "archive", "archive-pg"];
 
 /// All cases, grouped by layer.
 pub(super) const CASES: &[Case] = &[
@@ -296,6 +296,11 @@ pub(super) const CASES: &[Case] = &[
     printed("sim.n1000_gib", "GiB"),
     printed("sim.events_per_s", "1/s"),
     printed("sim.n10000_10min_s", "s"),
+    printed("lazy.copies_d25_1k", "copies"),
+    printed("lazy.bytes_d25_1k", "bytes"),
+    printed("lazy.bytes_ratio_d25_64k", "ratio"),
+    printed("lazy.p50_ratio_64k", "ratio"),
+    printed("lazy.p50_ratio_idle", "ratio"),
     printed("archive.append_eps", "1/s"),
     printed("archive.page_p99_ms", "ms"),
     printed("archive.page_10m_vs_100k", "times"),
@@ -303,6 +308,8 @@ pub(super) const CASES: &[Case] = &[
     printed("archive.bloom_10m_vs_100k", "times"),
     printed("archive.bytes_per_envelope", "bytes"),
     printed("archive.catch_up_100k_s", "s"),
+    printed("store.restore_100k_s", "s"),
+    printed("store.new_key_ms", "ms"),
     printed("archive-pg.append_eps", "1/s"),
     printed("archive-pg.page_p99_ms", "ms"),
     printed("archive-pg.page_10m_vs_100k", "times"),

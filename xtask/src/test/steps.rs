@@ -125,9 +125,10 @@ pub(super) const STEPS: &[Step] = &[
         "kills",
         "files keep what was acknowledged when their writer is killed 1000 times",
         |_| {
-            let packages = ["--package", "node-store", "--package", "whisper-archive"];
-            let test =
-                ["test", "--release", "--test", "kill", "--features", "node-store/test-util"];
+            let packages = ["node-store", "whisper-archive", "whisper-store"];
+            let packages = packages.iter().flat_map(|name| ["--package", name]);
+            let features = "node-store/test-util,whisper-store/test-util";
+            let test = ["test", "--release", "--test", "kill", "--features", features];
             run(cargo(&test).args(packages).env("NODE_STORE_KILLS", "1000"))
         },
     )

@@ -180,6 +180,12 @@ impl Sender {
         self.0.push(message)
     }
 
+    /// Bytes in the slot's outbound queue, as its limit counts them.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.0.capacity.saturating_sub(self.0.permits.available_permits())
+    }
+
     /// Whether the slot or the connection has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Why the program ends with an error.
 
+mod hints;
+
 use std::io;
 use std::path::PathBuf;
 
@@ -16,11 +18,14 @@ use p2p_server::{ProxyUrlError, StartError};
 use whisper_archive::{OpenError as ArchiveFileError, PostgresError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
+use whisper_node::StoreOpenError;
+use whisper_node::whisper_store::{OpenError as StoreFileError, SecretError};
 use whisper_pow::SealError;
 use whisper_protocol::{HistoryError, ParseCursorError};
-use whisper_rpc::{AuditError, RpcError, TlsContent, TlsError, TokenError, Transport, WebSetting};
+use whisper_rpc::{AuditError, RpcError, TlsError, TokenError};
 
 use super::config::problem::ConfigError;
+use hints::{rpc_hint, server_hint, store_hint, tls_hint};
 
 /// Why the program ends with an error. The operator reads one line: the error, its causes, and the flag to change.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +121,18 @@ pub(crate) enum Failure {
     /// The audit log does not contain a hash that it should contain.
     #[error("{}: no line has this hash: the log was replaced, or its end was cut off", path.display())]
     AuditHash { path: PathBuf },
+    /// No secret for the store.
+    #[error(
+        "no passphrase of the store: give --store.passphrase-file or --store.key-file, or set the variable \
+         WHISPER_STORE_PASSPHRASE"
+    )]
+    StorePassphraseMissing,
+    /// The passphrase of a new store was typed differently.
+    #[error("the two passphrases differ: nothing was made")]
+    StorePassphrasesDiffer,
+    /// `--store.key-file`.
+    #[error("no key in {} (--store.key-file)", path.display())]
+    StoreKey { path: PathBuf, source: SecretError },
     /// A message is not known to have arrived.
     #[error("not delivered: {0}")]
     NotDelivered(String),
@@ -378,6 +395,7 @@ impl Failure {
             Self::Node(NodeError::Server(error)) => server_hint(error),
             Self::Node(NodeError::Rpc(error)) => rpc_hint(error),
             Self::Node(NodeError::Metrics(_)) => Some("see --metrics.addr and --metrics.port"),
+            Self::Node(NodeError::Store(StoreOpenError::Open(error))) => store_hint(error),
             Self::Token(_) => Some("see --rpc.token-file"),
             Self::Tls(error) => Some(tls_hint(error)),
             Self::Discovery(_) => Some("see --addr and --port"),
@@ -395,50 +413,5 @@ impl Failure {
             Some(hint) => format!("{line}; {hint}"),
             None => line,
         }
-    }
-}
-
-fn server_hint(error: &StartError) -> Option<&'static str> {
-    match error {
-        StartError::AddressInUse { .. } => Some("choose another port with --port"),
-        StartError::Listen { .. } | StartError::BadAddress { .. } => Some("see --addr and --port"),
-        StartError::Discv5(_) => Some("see --discovery.v5port and --bootnodesv5"),
-        StartError::Discovery(_) => Some(
-            "choose another port with --discovery.port, or turn discovery off with --nodiscover",
-        ),
-        _ => None,
-    }
-}
-
-fn rpc_hint(error: &RpcError) -> Option<&'static str> {
-    Some(match error {
-        RpcError::AddressInUse { transport: Transport::Http, .. } => {
-            "choose another port with --http.port"
-        }
-        RpcError::AddressInUse { transport: Transport::Ws, .. } => {
-            "choose another port with --ws.port"
-        }
-        RpcError::Bind { transport: Transport::Http, .. } => "see --http.addr and --http.port",
-        RpcError::Bind { transport: Transport::Ws, .. } => "see --ws.addr and --ws.port",
-        RpcError::IpcInUse { .. } => {
-            "choose another --ipcpath or --datadir, or turn IPC off with --ipcdisable"
-        }
-        RpcError::IpcNotASocket { .. } => "choose another --ipcpath",
-        RpcError::IpcPath { .. } => "choose a shorter --ipcpath",
-        RpcError::IpcBind { .. } => "see --ipcpath",
-        RpcError::WebName { setting: WebSetting::Cors, .. } => "see --http.corsdomain",
-        RpcError::WebName { setting: WebSetting::VirtualHosts, .. } => "see --http.vhosts",
-        RpcError::WebName { setting: WebSetting::WsOrigins, .. } => "see --ws.origins",
-        _ => return None,
-    })
-}
-
-const fn tls_hint(error: &TlsError) -> &'static str {
-    match error {
-        TlsError::Read { content: TlsContent::Certificate, .. }
-        | TlsError::Pem { content: TlsContent::Certificate, .. } => "see --rpc.tls-cert",
-        TlsError::Read { content: TlsContent::PrivateKey, .. }
-        | TlsError::Pem { content: TlsContent::PrivateKey, .. } => "see --rpc.tls-key",
-        _ => "see --rpc.tls-cert and --rpc.tls-key",
     }
 }

@@ -11,6 +11,7 @@ mod node_url;
 mod peer_access;
 mod rpc;
 mod secret;
+mod store;
 mod topic;
 mod whisper;
 mod work_rules;
@@ -29,8 +30,9 @@ pub(crate) use node_url::{NodeUrlError, discovery_node, node_url, static_node};
 pub(crate) use peer_access::PeerAccessFlags;
 pub(crate) use rpc::RpcFlags;
 pub(crate) use secret::{KEY_PASSWORD, PASSWORD, Secret, open_keystore, read_file};
+pub(crate) use store::StoreFlags;
 pub(crate) use topic::topic;
-pub(crate) use whisper::{RateFlags, WhisperFlags};
+pub(crate) use whisper::{OnOff, RateFlags, WhisperFlags};
 
 /// All flags of a node. Names and defaults are go-ethereum's, with two exceptions: HTTP and WebSocket are on, on loopback
 /// only; and `--nat` is `none`, because a router is asked only if the operator wants it.
@@ -63,6 +65,9 @@ pub(crate) struct Flags {
 
     #[command(flatten)]
     pub(crate) archive: ArchiveFlags,
+
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
 
     /// As in go-ethereum, where it turns Whisper on. Here it is always on
     #[arg(long, hide = true)]

@@ -17,6 +17,7 @@ use super::config::Sources;
 use super::console;
 use super::failure::Failure;
 use super::flags::List;
+use super::process::core_dump::forbid_core_dumps;
 use super::process::data_dir::{DataLock, data_dir};
 use super::process::stop_signal::{OnHangup, signals};
 use access_summary::AccessSummary;
@@ -41,6 +42,10 @@ pub(crate) async fn run(sources: Sources) -> Result<(), Failure> {
     let listens_on = listens_on.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let teams = flags.rpc.teams_file().map(Path::to_owned);
     let audit = flags.rpc.audit_file().map(AuditLog::start).transpose()?;
+    let store = flags.store.clone();
+    if store.is_on() {
+        forbid_core_dumps();
+    }
     let mut config = node_config::node_config(flags, datadir)?;
     let access = AccessSummary::of(&config.rpc);
     let (reloader, mut requests) = reload::requests();
@@ -48,7 +53,7 @@ pub(crate) async fn run(sources: Sources) -> Result<(), Failure> {
     config.rpc.audit = audit.as_ref().map(AuditLog::sink);
     let mut node = Node::start(config.clone()).await?;
     let (given, file) = (configuration.given, configuration.file);
-    let mut reload = Reload { sources, file, given, config, teams, log };
+    let mut reload = Reload { sources, file, given, config, teams, store, log };
     console::announce(&banner(&node, &access, listens_on));
     let mut events = std::mem::replace(&mut node.events, node.server.events());
     let mut logged = pin!(event_log::log_events(&mut events));

@@ -37,6 +37,8 @@ mod reload;
 #[cfg(unix)]
 mod running;
 #[cfg(unix)]
+mod store;
+#[cfg(unix)]
 mod teams;
 mod terminal;
 #[cfg(unix)]

@@ -8,8 +8,8 @@ use whisper_pow::Work;
 use crate::{
     delivery::arrival::{Arrival, Source},
     delivery::filter::{Filter, OpenOutcome},
+    delivery::mailbox::usage::ClientUsage,
     delivery::opening::{self, Progress},
-    delivery::usage::ClientUsage,
     relay::pool::Ticket,
     stats::{Counter, Reason, counters::Counters},
 };
@@ -68,7 +68,7 @@ impl Backfill {
     }
 
     /// Whose filter it is.
-    pub(crate) fn usage(&self) -> &ClientUsage {
+    pub(crate) fn usage(&self) -> ClientUsage {
         self.filter.mailbox.usage()
     }
 

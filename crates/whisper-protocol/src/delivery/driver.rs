@@ -94,15 +94,20 @@ impl DeliveryDriver {
         }
     }
 
-    /// Adds a filter under a new id. `lasting`: it is not removed when it is idle.
-    pub(crate) fn insert(&self, filter: &Arc<Filter>, lasting: bool) -> FilterId {
-        let id = FilterId::random(&mut p2p_world::rng());
+    /// Adds a filter under an id that is not in use. `lasting`: it is not removed when it is idle.
+    pub(crate) fn insert(&self, id: FilterId, filter: &Arc<Filter>, lasting: bool) {
         self.delivery.insert(self.uptime(), id, Arc::clone(filter), lasting);
         self.inserted.notify_one();
         if self.delivery.feed_from_pool(self.clock.now(), id, filter) {
             self.arrived.notify_one();
         }
-        id
+    }
+
+    /// Adds filters that were kept. They have received before what they wanted of the pool.
+    pub(crate) fn restore(&self, filters: impl Iterator<Item = (FilterId, Arc<Filter>)>) {
+        let uptime = self.uptime();
+        filters.for_each(|(id, filter)| self.delivery.insert(uptime, id, filter, false));
+        self.inserted.notify_one();
     }
 
     /// The filter with this id. It counts as used now.

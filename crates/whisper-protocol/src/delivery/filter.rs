@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,7 +15,13 @@ use whisper_envelope::{Dialect, Envelope, Message, OpenError, PartialTopic, Symm
 use whisper_pow::{Client, Work};
 
 use crate::{
-    delivery::mailbox::Mailbox, delivery::message::ReceivedMessage, keys::Keys, keys::id::KeyId,
+    config::QueueLimits,
+    delivery::mailbox::Mailbox,
+    delivery::message::ReceivedMessage,
+    delivery::state::keeping::{Keeper, Kept},
+    delivery::state::{FilterState, StateChange, StoredFilter, StoredKey},
+    keys::Keys,
+    keys::id::KeyId,
 };
 
 /// The key that a filter opens envelopes with.
@@ -44,6 +53,9 @@ pub struct FilterSpec {
     pub allow_p2p: bool,
     /// Whether matching envelopes that are in the pool already are delivered as well. Default false, as in go-ethereum.
     pub include_pooled: bool,
+    /// Whether a message stays in the mailbox until it is acknowledged ([`ApplicationStore::acknowledge`](crate::ApplicationStore::acknowledge)).
+    /// Default false, as in go-ethereum: it leaves the mailbox when it is fetched.
+    pub acknowledge: bool,
     /// Whose filter it is. The node's time for opening envelopes is shared over owners, so that the filters of one do not
     /// delay the messages of another. Default: all filters have one owner.
     pub owner: Client,
@@ -61,6 +73,7 @@ impl FilterSpec {
             min_work: Work::ZERO,
             allow_p2p: false,
             include_pooled: false,
+            acknowledge: false,
             owner: Client::default(),
         }
     }
@@ -113,6 +126,23 @@ impl Opener {
         }
     }
 
+    fn restored(key: StoredKey) -> Self {
+        match key {
+            StoredKey::Symmetric(key) => Self::Symmetric(key),
+            StoredKey::Pair(secret) => {
+                let public = secret.public_key();
+                Self::Private(Box::new((secret, public)))
+            }
+        }
+    }
+
+    fn stored(&self) -> StoredKey {
+        match self {
+            Self::Symmetric(key) => StoredKey::Symmetric(key.clone()),
+            Self::Private(pair) => StoredKey::Pair(pair.0.clone()),
+        }
+    }
+
     fn fingerprint(&self) -> Fingerprint {
         let hash = Keccak256::new();
         match self {
@@ -142,6 +172,8 @@ pub(crate) struct Filter {
     used: AtomicU64,
     /// When it was made, in seconds since 1970.
     made: u32,
+    /// Who keeps it, if it is kept.
+    kept: Option<Kept>,
 }
 
 impl Filter {
@@ -150,9 +182,73 @@ impl Filter {
         keys: &Keys,
         mailbox: Mailbox,
     ) -> Result<Self, FilterError> {
-        let opener = Opener::new(spec.key, keys)?;
-        let fingerprint = opener.fingerprint();
-        Ok(Self { fingerprint, opener, spec, mailbox, used: AtomicU64::new(0), made: 0 })
+        Ok(Self::with(Opener::new(spec.key, keys)?, spec, mailbox))
+    }
+
+    fn with(opener: Opener, spec: FilterSpec, mailbox: Mailbox) -> Self {
+        let (fingerprint, mailbox) = (opener.fingerprint(), mailbox.acknowledged(spec.acknowledge));
+        let used = AtomicU64::new(0);
+        Self { fingerprint, opener, spec, mailbox, used, made: 0, kept: None }
+    }
+
+    /// A filter as it was kept, with its mailbox.
+    pub(crate) fn restored(
+        state: FilterState,
+        owner: Client,
+        limits: QueueLimits,
+        keeper: Arc<Keeper>,
+    ) -> Self {
+        let FilterState { filter, fetched, messages } = state;
+        let StoredFilter { id, application, spec, key, made } = filter;
+        let spec = FilterSpec { owner, ..spec };
+        let filter = Self::with(Opener::restored(key), spec, Mailbox::new(limits)).made_at(made);
+        filter.mailbox.restore(fetched, messages);
+        Self { kept: Some(Kept::new(id, application, keeper)), ..filter }
+    }
+
+    /// The filter, which is kept from now on.
+    pub(crate) fn kept(self, kept: Kept) -> Self {
+        self.mailbox.keep();
+        Self { kept: Some(kept), ..self }
+    }
+
+    /// Whether it is kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// The filter or its mailbox has changed.
+    pub(crate) fn handle_change(self: &Arc<Self>) {
+        if let Some(kept) = &self.kept {
+            kept.handle_change(self);
+        }
+    }
+
+    /// Fetches messages, without waiting for a store.
+    pub(crate) fn take_messages(self: &Arc<Self>) -> Vec<Arc<ReceivedMessage>> {
+        let fetched = self.mailbox.fetch(false);
+        self.handle_change();
+        fetched.messages()
+    }
+
+    /// Closes the mailbox of a filter that is removed.
+    pub(crate) fn discard(&self) {
+        self.mailbox.discard();
+        self.kept.iter().for_each(Kept::handle_removal);
+    }
+
+    /// What must be written of it.
+    pub(crate) fn take_changes(&self) -> Vec<StateChange> {
+        let Some(kept) = &self.kept else { return Vec::new() };
+        let Some(mailbox) = self.mailbox.take_changes(kept.id()) else { return Vec::new() };
+        let mut changes = mailbox.changes;
+        if mailbox.everything {
+            let (spec, key) = (self.spec.clone(), self.opener.stored());
+            let (id, application, made) = (kept.id(), kept.application(), self.made);
+            let filter = StoredFilter { id, application, spec, key, made };
+            changes.insert(0, StateChange::PutFilter(Box::new(filter)));
+        }
+        changes
     }
 
     /// Sets the time when it was made, in seconds since 1970.

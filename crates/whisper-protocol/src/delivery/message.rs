@@ -24,9 +24,12 @@ impl ContentHash {
         std::array::from_fn(|index| self.0[index])
     }
 
-    #[cfg(test)]
-    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    pub(crate) const fn to_bytes(self) -> [u8; 32] {
+        self.0
     }
 }
 

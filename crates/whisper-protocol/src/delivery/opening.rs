@@ -9,8 +9,8 @@ use crate::{
     delivery::filter::{Filter, OpenOutcome},
     delivery::filters::SameKey,
     delivery::mailbox::PutOutcome,
+    delivery::mailbox::usage::ClientUsage,
     delivery::message::ContentHash,
-    delivery::usage::ClientUsage,
     drops::Occurrence,
     stats::{Counter, Reason, counters::Counters, timings::Uptime},
 };
@@ -40,7 +40,7 @@ pub(crate) struct Progress {
 impl Opening {
     pub(crate) fn new(arrival: Arrival, candidates: Vec<SameKey>) -> Self {
         let first = candidates.first().and_then(|same_key| same_key.first());
-        let usage = first.map(|filter| filter.mailbox.usage().clone());
+        let usage = first.map(|filter| filter.mailbox.usage());
         let (candidates, spent) = (candidates.into_iter(), Duration::ZERO);
         Self { arrival, candidates, usage, tried: false, spent }
     }
@@ -134,6 +134,7 @@ pub(crate) fn store<'a>(
         });
         match filter.mailbox.put(content, Arc::clone(received)) {
             PutOutcome::Stored { dropped } => {
+                filter.handle_change();
                 counters.one(Counter::Delivered);
                 stored += 1;
                 for oldest in dropped {

@@ -19,11 +19,16 @@ impl Subscriptions {
         Self { delivery, relays }
     }
 
-    /// Adds a filter. `lasting`: it is not removed when it is idle.
-    pub(crate) fn insert(&self, filter: &Arc<Filter>, lasting: bool) -> FilterId {
-        let id = self.delivery.insert(filter, lasting);
+    /// Adds a filter under an id that is not in use. `lasting`: it is not removed when it is idle.
+    pub(crate) fn insert(&self, id: FilterId, filter: &Arc<Filter>, lasting: bool) {
+        self.delivery.insert(id, filter, lasting);
         self.announce();
-        id
+    }
+
+    /// Adds filters that were kept.
+    pub(crate) fn restore(&self, filters: impl Iterator<Item = (FilterId, Arc<Filter>)>) {
+        self.delivery.restore(filters);
+        self.announce();
     }
 
     /// Removes a filter; false if there is none with this id.

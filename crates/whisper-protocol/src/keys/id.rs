@@ -19,6 +19,18 @@ macro_rules! id {
         pub struct $name([u8; 32]);
 
         impl $name {
+            /// The id with these bytes, which were returned by [`to_bytes`](Self::to_bytes).
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes, which are as secret as the id.
+            #[must_use]
+            pub const fn to_bytes(self) -> [u8; 32] {
+                self.0
+            }
+
             /// A new random id.
             pub(crate) fn random(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
                 let mut bytes = [0; 32];

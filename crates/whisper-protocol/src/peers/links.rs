@@ -40,6 +40,11 @@ impl<L: Clone> Links<L> {
         slots.iter().filter_map(|slot| links.get(slot)).map(|(_, link)| link).for_each(visit);
     }
 
+    /// The link of the peer in this slot.
+    pub(crate) fn get(&self, slot: PeerSlot) -> Option<L> {
+        read(&self.0).get(&slot).map(|(_, link)| link.clone())
+    }
+
     /// The slot and the link of a connected peer. Searches all peers.
     pub(crate) fn find(&self, id: &NodeId) -> Option<(PeerSlot, L)> {
         let links = read(&self.0);

@@ -20,6 +20,10 @@ pub(crate) struct PeerLink {
     pub(crate) sender: Arc<PeerSender>,
     /// Wakes the session when there is something to send.
     pub(crate) wake: Arc<Notify>,
+    /// Wakes the session of `lazy/1` when there is something to announce or to ask for.
+    pub(crate) lazy_wake: Arc<Notify>,
+    /// Tells the session of shh that `lazy/1` has started.
+    pub(crate) lazy_started: Arc<Notify>,
 }
 
 /// The sender of one peer and its pace. Shared by the peer's session and by direct messages.
@@ -57,6 +61,11 @@ impl PeerSender {
     pub(crate) async fn send(&self, code: u64, payload: Bytes) -> Result<(), SendError> {
         lock(&self.pace).handle_sent(self.now());
         self.sender.send_raw(code, payload).await
+    }
+
+    /// Bytes that wait to be sent to the peer.
+    pub(crate) fn queued(&self) -> usize {
+        self.sender.queued()
     }
 
     /// As [`send`](Self::send), but fails instead of waiting if the send queue is full.

@@ -6,6 +6,8 @@ use p2p_identity::NodeId;
 use p2p_mux::{CloseReason, DisconnectReason, Peer};
 use whisper_envelope::Dialect;
 
+use crate::relay::lazy::wire::{NAME, VERSION};
+
 /// The other end of a session, as far as it is known before the first Whisper packet.
 ///
 /// Made from an id alone, it speaks shh/6:
@@ -68,6 +70,12 @@ impl Remote {
         let remote = Self::new(dialect, peer.id()).client(peer.client()).dialed(!peer.is_inbound());
         let ip = peer.remote_addr().map(|addr| addr.ip());
         Self { ip, connection: Some(peer), ..remote }
+    }
+
+    /// Whether the connection has `lazy/1`.
+    pub(crate) fn has_lazy(&self) -> bool {
+        let shared = self.connection.as_ref().map_or(&[][..], Peer::shared);
+        shared.iter().any(|shared| shared.name == NAME && shared.version == VERSION)
     }
 
     /// Whether the operator chose to dial the peer.

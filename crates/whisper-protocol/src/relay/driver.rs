@@ -21,6 +21,8 @@ use crate::{
     receipts::tracker::PostTracker,
     relay::admission::{EnvelopeOutcome, Requirements},
     relay::feed::bundle::Bundle,
+    relay::lazy::meetings::Meetings,
+    relay::lazy::wire::LazyMessage,
     relay::peer_slot::PeerSlot,
     relay::pool::history::LostEnvelope,
     relay::relays::{Processed, Relays, dialects},
@@ -51,6 +53,8 @@ pub(crate) struct RelayDriver {
     recorder: Arc<Recorder>,
     /// Notified when the earliest expiry moves forward.
     expiry: Notify,
+    /// Where sessions of `lazy/1` find those of shh.
+    meetings: Meetings,
 }
 
 impl RelayDriver {
@@ -63,12 +67,28 @@ impl RelayDriver {
         counters: Arc<Counters>,
     ) -> Self {
         let (clock, expiry) = (corrector.corrected(), Notify::new());
+        let meetings = Meetings::default();
         let recorder = Arc::new(Recorder::new(Arc::clone(&counters)));
-        Self { relays, clock, corrector, links, delivery, tracker, counters, recorder, expiry }
+        Self {
+            relays,
+            clock,
+            corrector,
+            links,
+            delivery,
+            tracker,
+            counters,
+            recorder,
+            expiry,
+            meetings,
+        }
     }
 
     pub(crate) fn relays(&self) -> &Relays {
         &self.relays
+    }
+
+    pub(crate) fn meetings(&self) -> &Meetings {
+        &self.meetings
     }
 
     pub(crate) fn recorder(&self) -> &Arc<Recorder> {
@@ -209,13 +229,33 @@ impl RelayDriver {
     }
 
     /// What to send to this peer next.
-    pub(crate) fn poll_transmit(&self, slot: PeerSlot) -> Transmit {
+    /// `queued`: bytes in the queue to this peer.
+    pub(crate) fn poll_transmit(&self, slot: PeerSlot, queued: usize) -> Transmit {
         let now = self.clock.now();
-        let (transmit, unsent) = self.relays.poll_transmit(now, slot);
+        let (transmit, unsent) = self.relays.poll_transmit(now, slot, queued);
+        self.wake_lazy(&self.relays.relay(slot.dialect()).exchange().take_lazy_wakes());
         for Unsent { hash, to } in unsent {
             self.counters.record(Reason::Oversized, Occurrence::at(now).by(to).of(&hash));
         }
         transmit
+    }
+
+    /// The next message of `lazy/1` to this peer, and when to ask again if there is none. Others may have to be asked for
+    /// what this peer did not send.
+    pub(crate) fn poll_lazy(
+        &self,
+        uptime: Duration,
+        slot: PeerSlot,
+    ) -> (Option<LazyMessage>, Option<Duration>) {
+        let relay = self.relays.relay(slot.dialect()).exchange();
+        let polled = relay.poll_lazy(uptime, slot);
+        self.wake_lazy(&relay.take_lazy_wakes());
+        polled
+    }
+
+    /// Wakes the sessions of `lazy/1` of these peers.
+    fn wake_lazy(&self, slots: &[PeerSlot]) {
+        self.links.visit(slots, |link| link.lazy_wake.notify_one());
     }
 
     /// A bundle is in the queue of this peer: counts how long its envelopes were on their way through this node.
@@ -256,7 +296,8 @@ impl RelayDriver {
     }
 
     fn apply(&self, effects: Effects) {
-        let Effects { wakes, lost, expires_earlier } = effects;
+        let Effects { wakes, lost, expires_earlier, lazy_wakes } = effects;
+        self.wake_lazy(&lazy_wakes);
         if expires_earlier {
             self.notify_expiry();
         }

@@ -8,7 +8,10 @@ pub(crate) mod arrivals;
 pub(crate) mod bundle;
 mod waiting;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+};
 
 use crate::relay::pool::PoolEntry;
 
@@ -39,9 +42,17 @@ pub(crate) struct Segment {
     /// Bytes of these envelopes, and of all earlier ones.
     bytes: usize,
     before: u64,
+    /// The hashes of the envelopes. Made when they are first announced to a peer, and shared.
+    hashes: OnceLock<Vec<[u8; 32]>>,
 }
 
 impl Segment {
+    /// The hash of the envelope at this place of [`entries`](Self::entries).
+    pub(crate) fn hash(&self, index: usize) -> [u8; 32] {
+        let hashes = || self.entries.iter().map(|entry| entry.hash()).collect();
+        self.hashes.get_or_init(hashes)[index]
+    }
+
     /// The number after the last one.
     pub(crate) fn end(&self) -> u64 {
         self.first + self.entries.len() as u64
@@ -110,7 +121,8 @@ impl Feed {
         let mut entries = admitted.to_vec();
         entries.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.ticket()));
         let bytes = entries.iter().map(|entry| entry.raw().len()).sum();
-        let segment = Segment { first: self.next, entries, bytes, before: self.total };
+        let (before, hashes) = (self.total, OnceLock::new());
+        let segment = Segment { first: self.next, entries, bytes, before, hashes };
         self.next = segment.end();
         self.total += bytes as u64;
         self.segments.push_back(Arc::new(segment));
@@ -171,7 +183,8 @@ impl Feed {
         self.wakes.retain(|woken| *woken != index);
     }
 
-    fn wake(&mut self, index: usize) {
+    /// Wakes a peer if it waits.
+    pub(crate) fn wake(&mut self, index: usize) {
         if self.waiting.remove(index) {
             self.wakes.push(index);
         }

@@ -1,6 +1,7 @@
 //! What the relay knows about one peer, and what it has still to send to it.
 
 pub(crate) mod known;
+mod lazy;
 pub(crate) mod rescan;
 pub(crate) mod skip_reason;
 
@@ -14,6 +15,8 @@ use whisper_pow::Work;
 use crate::{
     peers::peer_rule::{PeerRuleState, RuleCheck},
     relay::feed::{BUNDLE_TARGET, Demand, Segment},
+    relay::lazy::announcing::Announcing,
+    relay::lazy::spread::Spread,
     relay::peer_state::known::{Exchange, KnownEnvelopes},
     relay::peer_state::rescan::Rescan,
     relay::peer_state::skip_reason::SkipReason,
@@ -57,7 +60,7 @@ impl Chosen {
 
 /// What a peer may be sent at this moment.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Terms {
+pub(crate) struct Terms<'a> {
     /// In seconds since 1970.
     pub(crate) now: u32,
     /// Only the node's own envelopes, because the node is a light client.
@@ -65,6 +68,12 @@ pub(crate) struct Terms {
     /// The index of the peer's slot. What came from it is not sent back. The feed has nothing of an earlier peer in it
     /// that is still to be read.
     pub(crate) index: usize,
+    /// Number of peers.
+    pub(crate) peers: usize,
+    /// Bytes in the queue to this peer.
+    pub(crate) queued: usize,
+    /// How many peers have each envelope; `None` if the node does not use `lazy/1`.
+    pub(crate) spread: Option<&'a Spread>,
 }
 
 /// The relay's state of one connected peer. The connection is not here.
@@ -87,6 +96,8 @@ pub(crate) struct PeerState {
     told: Status,
     /// The requirements of the node that the peer was told last.
     told_version: Option<u64>,
+    /// What the peer was announced, if it has `lazy/1`.
+    lazy: Option<Box<Announcing>>,
 }
 
 impl PeerState {
@@ -103,6 +114,7 @@ impl PeerState {
             rule,
             told,
             told_version: None,
+            lazy: None,
         }
     }
 
@@ -186,11 +198,13 @@ impl PeerState {
     /// Whether [`forget`](Self::forget) may free memory. `ended`: [`LiveBlocks::ended`].
     pub(crate) fn is_outdated(&self, ended: u64) -> bool {
         self.known.is_outdated(ended)
+            || self.lazy.as_ref().is_some_and(|lazy| lazy.marks().is_outdated(ended))
     }
 
     /// Forgets what is known about envelopes that left the pool.
     pub(crate) fn forget(&mut self, live: &LiveBlocks) {
         self.known.forget(live);
+        self.lazy.iter_mut().for_each(|lazy| lazy.forget(live));
     }
 
     /// Does what is due at `now`. Call it before anything is chosen.
@@ -214,12 +228,20 @@ impl PeerState {
     }
 
     /// Chooses what the peer wants of segments that fit into one bundle.
-    pub(crate) fn choose_from_feed(&mut self, terms: Terms, segments: &[Arc<Segment>]) -> Chosen {
+    pub(crate) fn choose_from_feed(
+        &mut self,
+        terms: Terms<'_>,
+        segments: &[Arc<Segment>],
+    ) -> Chosen {
         let mut chosen = Chosen::default();
         for segment in segments {
             self.cursor = segment.end();
-            for entry in segment.entries() {
-                if !entry.is_from(terms.index) && self.is_due(terms, entry) {
+            for (index, entry) in segment.entries().iter().enumerate() {
+                if entry.is_from(terms.index) || !self.is_due(terms, entry) {
+                    continue;
+                }
+                let holders = terms.spread.and_then(|spread| spread.get(entry.number()));
+                if !self.announces(terms, entry, holders, || segment.hash(index)) {
                     self.choose(terms, entry, &mut chosen);
                 }
             }
@@ -231,7 +253,7 @@ impl PeerState {
     }
 
     /// Queues what the peer wants of segments that it is not sent in the order of admission.
-    pub(crate) fn queue(&mut self, terms: Terms, segments: &[Arc<Segment>]) {
+    pub(crate) fn queue(&mut self, terms: Terms<'_>, segments: &[Arc<Segment>]) {
         for segment in segments {
             self.cursor = segment.end();
             let others = segment.entries().iter().filter(|entry| !entry.is_from(terms.index));
@@ -257,7 +279,7 @@ impl PeerState {
     }
 
     /// Chooses from what is queued and from the pool, highest work first. Returns whether there may be more.
-    pub(crate) fn choose_from_pool(&mut self, terms: Terms, pool: &Pool) -> (Chosen, bool) {
+    pub(crate) fn choose_from_pool(&mut self, terms: Terms<'_>, pool: &Pool) -> (Chosen, bool) {
         let mut chosen = Chosen::default();
         for _ in 0..MAX_EXAMINED {
             let Some(ticket) = self.peek(pool) else {
@@ -265,10 +287,12 @@ impl PeerState {
                 return (chosen, false);
             };
             if let Some(entry) = pool.get(ticket).filter(|entry| self.is_due(terms, entry)) {
-                if !chosen.has_room(entry.raw().len()) {
-                    break;
+                if !self.announces(terms, entry, None, || entry.hash()) {
+                    if !chosen.has_room(entry.raw().len()) {
+                        break;
+                    }
+                    self.choose(terms, entry, &mut chosen);
                 }
-                self.choose(terms, entry, &mut chosen);
             }
             self.skip(pool, ticket);
         }
@@ -276,7 +300,7 @@ impl PeerState {
     }
 
     /// Chooses an envelope that is due.
-    fn choose(&mut self, terms: Terms, entry: &Arc<PoolEntry>, chosen: &mut Chosen) {
+    fn choose(&mut self, terms: Terms<'_>, entry: &Arc<PoolEntry>, chosen: &mut Chosen) {
         if entry.raw().len() > PACKET_LIMIT {
             chosen.oversized.push(entry.hash());
         } else {
@@ -288,10 +312,11 @@ impl PeerState {
     }
 
     /// Whether the peer is to be sent an envelope.
-    fn is_due(&self, terms: Terms, entry: &PoolEntry) -> bool {
+    fn is_due(&self, terms: Terms<'_>, entry: &PoolEntry) -> bool {
         entry.expiry() >= terms.now
             && (!terms.own_only || entry.is_own())
             && !self.known.contains(entry.number())
+            && !self.is_announced(entry.number())
             && self.wants(entry)
     }
 
@@ -323,10 +348,17 @@ impl PeerState {
         if entry.raw().len() > PACKET_LIMIT && !exchange.received {
             return (Exchange::NOTHING, Some(SkipReason::Oversized));
         }
-        if exchange != Exchange::NOTHING {
+        let by_peer = self.lazy.as_ref().is_some_and(|it| it.marks().get(entry.number()).received);
+        if exchange != Exchange::NOTHING || by_peer {
+            let exchange = Exchange { received: exchange.received || by_peer, ..exchange };
             return (exchange, None);
         }
-        let reason = if !self.has_topic(entry.topic()) {
+        let lazy = self.lazy.as_ref();
+        let reason = if lazy.is_some_and(|lazy| lazy.is_wanted(entry.ticket())) {
+            SkipReason::Asked
+        } else if self.is_announced(entry.number()) {
+            SkipReason::Announced
+        } else if !self.has_topic(entry.topic()) {
             SkipReason::OutsideBloom
         } else if self.rule.check(entry, self.status.min_work) == RuleCheck::TooLittle {
             SkipReason::LowWork

@@ -103,11 +103,14 @@ impl Relays {
             return Processed { outcomes, new: Vec::new(), effects: Effects::default() };
         }
         let checked = relay.requirements().check(now, self.policy(dialect), &unknown, origin);
+        let bad = unknown.iter().zip(&checked).filter(|(_, checked)| checked.is_err());
+        relay.exchange().handle_rejected(now, bad.map(|(envelope, _)| *envelope));
         let good = unknown.into_iter().zip(&checked);
         let good: Vec<_> =
             good.filter_map(|(envelope, checked)| Some((envelope, checked.ok()?))).collect();
         let (admitted, effects) = relay.admit(now, uptime, from, &good);
-        let effects = Effects { wakes: relay.take_wakes(), ..effects };
+        let (wakes, lazy_wakes) = (relay.take_wakes(), relay.exchange().take_lazy_wakes());
+        let effects = Effects { wakes, lazy_wakes, ..effects };
         let new = good.iter().zip(&admitted);
         let new = new.filter(|(_, outcome)| **outcome == EnvelopeOutcome::New);
         let new = new.map(|((envelope, proven), _)| (*envelope, proven.work)).collect();
@@ -150,8 +153,14 @@ impl Relays {
     }
 
     /// What to send to this peer next, and the oversized envelopes that were skipped.
-    pub(crate) fn poll_transmit(&self, now: u32, slot: PeerSlot) -> (Transmit, Vec<Unsent>) {
-        self.relay(slot.dialect()).poll_transmit(now, slot)
+    /// `queued`: bytes in the queue to this peer.
+    pub(crate) fn poll_transmit(
+        &self,
+        now: u32,
+        slot: PeerSlot,
+        queued: usize,
+    ) -> (Transmit, Vec<Unsent>) {
+        self.relay(slot.dialect()).poll_transmit(now, slot, queued)
     }
 
     /// Calls `each` with the time since the arrival of envelopes of a bundle, and their number. Left out are envelopes that
@@ -192,7 +201,8 @@ impl Relays {
     pub(crate) fn change(&self, dialect: Dialect, change: impl FnOnce(&Relay)) -> Effects {
         let relay = self.relay(dialect);
         change(relay);
-        Effects { wakes: relay.take_wakes(), ..Effects::default() }
+        let (wakes, lazy_wakes) = (relay.take_wakes(), relay.exchange().take_lazy_wakes());
+        Effects { wakes, lazy_wakes, ..Effects::default() }
     }
 
     /// The status that this node sends to a new peer.
@@ -292,7 +302,8 @@ impl Relays {
         self.relays.iter().find_map(find)
     }
 
-    fn relay(&self, dialect: Dialect) -> &Relay {
+    /// The relay of a dialect.
+    pub(crate) fn relay(&self, dialect: Dialect) -> &Relay {
         self.relays.get(dialect)
     }
 
@@ -381,7 +392,7 @@ mod tests {
         let relays = relays();
         let rule = PeerRuleState::ANY;
         let slot = relays.join(Dialect::V6, NodeId([0; 64]), eager(), eager(), rule);
-        while !matches!(relays.poll_transmit(NOW, slot).0, Transmit::Idle) {}
+        while !matches!(relays.poll_transmit(NOW, slot, 0).0, Transmit::Idle) {}
         let (_, _, effects) = process(&relays, &[envelope_until(NOW + 20, 1)]);
         assert_eq!((effects.wakes, effects.expires_earlier), (vec![slot], true));
         let (_, _, effects) = process(&relays, &[envelope_until(NOW + 30, 2)]);
@@ -397,7 +408,7 @@ mod tests {
         let join =
             || relays.join(Dialect::V6, NodeId([0; 64]), eager(), eager(), PeerRuleState::ANY);
         let ages = |slot| loop {
-            match relays.poll_transmit(NOW, slot).0 {
+            match relays.poll_transmit(NOW, slot, 0).0 {
                 Transmit::Envelopes(bundle) => {
                     let mut ages = Vec::new();
                     relays.ages(Dialect::V6, 5 * second, &bundle, |age, count| {
@@ -410,7 +421,7 @@ mod tests {
             }
         };
         let (from, to) = (join(), join());
-        while !matches!(relays.poll_transmit(NOW, to).0, Transmit::Idle) {}
+        while !matches!(relays.poll_transmit(NOW, to, 0).0, Transmit::Idle) {}
         let _ = relays.process(NOW, second, Dialect::V6, Some(from), &[envelope(1), envelope(2)]);
         let _ = relays.process(NOW, 3 * second, Dialect::V6, None, &[envelope(3)]);
         assert_eq!(ages(to), [(4 * second, 2)], "the third one is from here");

@@ -35,6 +35,7 @@ struct FormerPeer {
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     slots: Vec<Option<Arc<RelayPeer>>>,
+    len: usize,
     former: VecDeque<FormerPeer>,
 }
 
@@ -42,6 +43,7 @@ impl Roster {
     /// Puts a peer into the first free slot. Returns its index.
     pub(crate) fn insert(&mut self, peer: RelayPeer) -> usize {
         let peer = Some(Arc::new(peer));
+        self.len += 1;
         if let Some(index) = self.slots.iter().position(Option::is_none) {
             self.slots[index] = peer;
             return index;
@@ -53,6 +55,7 @@ impl Roster {
     /// Removes a peer. `now`: the number of the next envelope.
     pub(crate) fn remove(&mut self, index: usize, now: u64) -> Option<Arc<RelayPeer>> {
         let peer = self.slots.get_mut(index)?.take()?;
+        self.len -= 1;
         if self.former.len() >= MAX_FORMER_PEERS {
             self.former.pop_front();
         }
@@ -63,6 +66,11 @@ impl Roster {
 
     pub(crate) fn get(&self, index: usize) -> Option<&Arc<RelayPeer>> {
         self.slots.get(index)?.as_ref()
+    }
+
+    /// Number of connected peers.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     /// All connected peers.

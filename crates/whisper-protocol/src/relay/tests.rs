@@ -38,7 +38,7 @@ fn admit_one(
 }
 
 fn poll(relay: &Relay, slot: PeerSlot) -> Transmit {
-    relay.poll_transmit(NOW, slot).0
+    relay.poll_transmit(NOW, slot, 0).0
 }
 
 fn unpacked(bundle: &Bundle) -> Vec<Envelope> {
@@ -166,14 +166,14 @@ fn a_peer_that_keeps_changing_its_bloom_waits_and_misses_nothing() {
     let toggle = |relay: &Relay, now| {
         relay.handle_bloom(slot, Bloom::of(Topic(*b"else")));
         relay.handle_bloom(slot, Bloom::EMPTY);
-        relay.poll_transmit(now, slot).0
+        relay.poll_transmit(now, slot, 0).0
     };
     let served = (0..99).take_while(|_| !matches!(toggle(&relay, NOW), Transmit::Later(_)));
     assert!(served.count() < 10);
     assert!(matches!(poll(&relay, slot), Transmit::Later(1..)));
     relay.handle_bloom(slot, Bloom::FULL);
     let Transmit::Later(seconds) = poll(&relay, slot) else { panic!("at once") };
-    let Transmit::Envelopes(bundle) = relay.poll_transmit(NOW + seconds, slot).0 else {
+    let Transmit::Envelopes(bundle) = relay.poll_transmit(NOW + seconds, slot, 0).0 else {
         panic!("not even after {seconds} s")
     };
     assert_eq!(unpacked(&bundle).len(), 1);

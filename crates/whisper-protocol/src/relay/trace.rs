@@ -1,5 +1,7 @@
 //! What the relay can tell about one envelope.
 
+mod lookup;
+
 use p2p_identity::NodeId;
 use whisper_envelope::Topic;
 
@@ -35,7 +37,7 @@ impl PeerTrace {
     pub(crate) fn merged_with(self, other: Self) -> Self {
         let (sent, received) = (self.sent || other.sent, self.received || other.received);
         let skipped = self.skipped.zip(other.skipped).map(|reasons| match reasons {
-            (_, SkipReason::Pending) => SkipReason::Pending,
+            (_, next @ (SkipReason::Pending | SkipReason::Announced | SkipReason::Asked)) => next,
             (reason, _) => reason,
         });
         Self { peer: self.peer, sent, received, skipped }

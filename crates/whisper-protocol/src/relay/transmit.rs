@@ -14,7 +14,7 @@ use whisper_pow::Work;
 
 use super::Relay;
 use crate::{
-    lock::lock,
+    lock::{lock, read},
     relay::feed::Unread,
     relay::feed::arrivals::Arrivals,
     relay::feed::bundle::Bundle,
@@ -78,10 +78,16 @@ impl SentCounts {
 
 impl Relay {
     /// What to send to this peer next, and the oversized envelopes that were skipped.
-    pub(crate) fn poll_transmit(&self, now: u32, slot: PeerSlot) -> (Transmit, Vec<Unsent>) {
+    /// `queued`: bytes in the queue to this peer.
+    pub(crate) fn poll_transmit(
+        &self,
+        now: u32,
+        slot: PeerSlot,
+        queued: usize,
+    ) -> (Transmit, Vec<Unsent>) {
         let Some(peer) = self.find_peer(slot) else { return (Transmit::Idle, Vec::new()) };
         let mut state = lock(&peer.state);
-        let version = self.version.load(Acquire);
+        let version = self.changes.version.load(Acquire);
         match state.untold(version, || self.status()) {
             Some(Untold::MinWork(min_work)) => return (Transmit::MinWork(min_work), Vec::new()),
             Some(Untold::Bloom(bloom)) => return (Transmit::Bloom(bloom), Vec::new()),
@@ -91,21 +97,32 @@ impl Relay {
             state.forget(self.pool().live_blocks());
         }
         state.handle_clock(now);
-        let terms = Terms { now, own_only: self.is_light(), index: slot.index };
+        let terms = Terms {
+            now,
+            own_only: self.is_light(),
+            index: slot.index,
+            peers: read(&self.roster).len(),
+            queued,
+            spread: self.lazy.as_ref().map(|lazy| &lazy.spread),
+        };
         let mut unsent = Vec::new();
+        if let Some(bundle) = self.choose_wanted(terms, &mut state) {
+            return (self.transmit(bundle), unsent);
+        }
         loop {
             let (bundle, more) = self.choose(terms, &peer, &mut state, &mut unsent);
+            if let Some(lazy) = self.lazy.as_ref().filter(|_| state.has_announcements()) {
+                lazy.wake(slot.index);
+            }
             if let Some(bundle) = bundle {
-                self.counts.envelopes.fetch_add(bundle.len() as u64, Relaxed);
-                self.counts.bundles.fetch_add(1, Relaxed);
-                return (Transmit::Envelopes(bundle), unsent);
+                return (self.transmit(bundle), unsent);
             }
             if more {
                 return (Transmit::Again, unsent);
             }
             if lock(&self.feed).wait(slot.index, state.cursor()) {
                 // It may have changed before the peer waited, and then nothing wakes it.
-                if self.version.load(Acquire) != version {
+                if self.changes.version.load(Acquire) != version {
                     return (Transmit::Again, unsent);
                 }
                 let later = state.later(now);
@@ -114,10 +131,23 @@ impl Relay {
         }
     }
 
+    fn transmit(&self, bundle: Arc<Bundle>) -> Transmit {
+        self.counts.envelopes.fetch_add(bundle.len() as u64, Relaxed);
+        self.counts.bundles.fetch_add(1, Relaxed);
+        Transmit::Envelopes(bundle)
+    }
+
+    /// Chooses what a peer has asked for.
+    fn choose_wanted(&self, terms: Terms<'_>, state: &mut PeerState) -> Option<Arc<Bundle>> {
+        state.next_wanted()?;
+        let Chosen { entries, .. } = state.choose_wanted(terms, &self.pool());
+        (!entries.is_empty()).then(|| Arc::new(Bundle::new(entries)))
+    }
+
     /// Chooses the next bundle for a peer. Returns also whether there may be more.
     fn choose(
         &self,
-        terms: Terms,
+        terms: Terms<'_>,
         peer: &RelayPeer,
         state: &mut PeerState,
         unsent: &mut Vec<Unsent>,

@@ -39,6 +39,7 @@ impl ConnectedPeer {
         if context.corrector.join(slot, remote) {
             context.relays.notify_expiry(); // an expiry may have come
         }
+        context.relays.meetings().join(&remote.id, slot);
         context.tracker.handle_joined();
         Self { context: Arc::clone(context), slot, remote: remote.clone() }
     }
@@ -65,6 +66,7 @@ impl Drop for ConnectedPeer {
     fn drop(&mut self) {
         // The relay comes after the others: it gives the slot to another peer.
         let Self { context, slot, remote } = self;
+        context.relays.meetings().leave(&remote.id, *slot);
         context.links.remove(*slot);
         if context.corrector.leave(*slot) {
             context.relays.notify_expiry(); // an expiry may have come

@@ -1,4 +1,4 @@
-//! What nodes ask each other beside Whisper: what archives have, and what happened to an envelope.
+//! What nodes ask each other beside Whisper: what archives have, what happened to an envelope, and which envelopes there are.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +17,8 @@ use crate::{
     delivery::filter::{Filter, FilterError, FilterSpec},
     delivery::message::ReceivedMessage,
     keys::id::FilterId,
+    peers::remote::Remote,
+    relay::lazy,
     whisper::trace::{self, Trace, TraceOff, TraceSettings},
 };
 
@@ -68,6 +70,28 @@ impl Whisper {
     /// most loses envelopes, which are counted ([`Reason::Unarchived`](crate::Reason::Unarchived)).
     pub fn record(&self, archive: Arc<dyn Archive>) {
         self.context().relays.recorder().set_archive(archive);
+    }
+
+    /// The sub-protocol `lazy/1`, for a server, beside [`protocols`](Self::protocols): to peers that have it, envelopes are
+    /// announced, and fetched once. Other peers do not notice. `None` if [`PeerSettings::lazy`](crate::PeerSettings::lazy) is off.
+    #[must_use]
+    pub fn lazy_protocol(&self) -> Option<Protocol> {
+        self.context().relays.relays().relay(Dialect::V6).exchange().lazy_salt()?;
+        let sessions = self.clone();
+        Some(Protocol::new(
+            lazy::wire::NAME,
+            lazy::wire::VERSION,
+            lazy::wire::LENGTH,
+            move |peer, channel| {
+                // The highest version that both ends have is the one that runs.
+                let versions = peer.shared().iter().filter(|shared| shared.name == "shh");
+                let is_v5 = versions.map(|shared| shared.version).max() == Some(5);
+                let dialect = if is_v5 { Dialect::V5 } else { Dialect::V6 };
+                let context = Arc::clone(&sessions.node.context);
+                let session = lazy::session::run(context, Remote::of(dialect, peer), channel);
+                sessions.node.tasks.track_future(session)
+            },
+        ))
     }
 
     /// The sub-protocol `archive/1`, for a server: peers read the archive of this node, and this node those of its peers.

@@ -1,6 +1,6 @@
 //! Builds the parts of a node and starts its tasks.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use p2p_world::{HashState, World};
 use tokio_util::{
@@ -16,6 +16,7 @@ use crate::{
     delivery::Delivery,
     delivery::backfill::PoolReader,
     delivery::driver::DeliveryDriver,
+    delivery::state::keeping::Keeper,
     delivery::subscriptions::Subscriptions,
     mail_server::MailQueue,
     peers::direct::DirectSender,
@@ -45,6 +46,9 @@ pub(super) struct Node {
     /// The limits of each filter's mailbox.
     pub(super) mailbox: QueueLimits,
     pub(super) tasks: TaskTracker,
+    /// Keeps filters and keys, if there is a store.
+    pub(super) keeper: OnceLock<Arc<Keeper>>,
+    pub(super) world: Arc<dyn World>,
     _stop: DropGuard,
 }
 
@@ -105,6 +109,8 @@ impl Node {
             miner,
             mailbox: filters.mailbox,
             tasks: tasks.tracker,
+            keeper: OnceLock::new(),
+            world: tasks.world,
             _stop: stop.drop_guard(),
         }
     }

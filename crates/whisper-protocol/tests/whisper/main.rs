@@ -17,6 +17,7 @@ mod geth_peer;
 mod historic;
 mod history;
 mod hostile;
+mod lazy;
 mod light;
 mod limits;
 mod mail_server;

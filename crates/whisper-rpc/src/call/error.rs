@@ -24,8 +24,8 @@ use crate::team::refusal::Refusal;
 use crate::team::scopes::MethodNameError;
 use crate::transport::error::{RpcError, Transport};
 use whisper_protocol::{
-    FilterError, HistoryError, MailAskError, MessageSizeError, NoSuchPeer, ParseCursorError,
-    PostError,
+    FilterError, HistoryError, MailAskError, MessageSizeError, NoSuchPeer, NotAcknowledgedError,
+    ParseCursorError, PostError, StateError,
 };
 
 /// Why a call failed.
@@ -143,6 +143,12 @@ pub(crate) enum CallError {
     FilterNotDeleted,
     #[error(transparent)]
     Filter(#[from] FilterError),
+    #[error("messages of a subscription are not acknowledged: use a filter")]
+    AcknowledgedSubscription,
+    #[error(transparent)]
+    NotAcknowledged(#[from] NotAcknowledgedError),
+    #[error("nothing was changed: {}", causes(.0))]
+    State(StateError),
     #[error("invalid PoW: {work:.6}")]
     InvalidWork { work: f64 },
     #[error("powTime is {seconds} seconds, the limit is {} seconds", limit.as_secs())]
@@ -232,6 +238,12 @@ impl CallError {
             | Self::Argument { .. } => INVALID_PARAMS_CODE,
             _ => CALL_EXECUTION_FAILED_CODE,
         }
+    }
+}
+
+impl From<StateError> for CallError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
     }
 }
 

@@ -121,6 +121,7 @@ impl Context {
     fn shh(&self) -> ShhContext {
         let (server, world) = (self.server.clone(), Arc::clone(&self.world));
         ShhContext {
+            world: Arc::clone(&self.world),
             unix_time: Box::new(move || admin::of_system_time(world.unix_time())),
             whisper: self.whisper.clone(),
             clock_error: Box::new(move || server.clock_error()),
@@ -212,7 +213,7 @@ mod tests {
         let key = p2p_identity::SecretKey::random(&mut rand::rng());
         let server = Server::start(Config::new(key)).await.unwrap();
         let world = p2p_world::SystemWorld::shared();
-        let accounts = Accounts::new(whisper.clone(), Arc::clone(&world), None);
+        let accounts = Accounts::new(whisper.clone(), Arc::clone(&world), None, Vec::new());
         let context = Context {
             editor: Arc::new(TeamEditor::new(accounts.into(), None, None)),
             whisper,

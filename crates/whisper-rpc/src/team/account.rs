@@ -4,8 +4,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use p2p_world::rng;
 use whisper_protocol::{
-    Client, FilterError, FilterId, FilterSpec, Keys, PartialTopic, Receipt, ReceivedMessage,
-    UsageLimits, Watch, Whisper,
+    ApplicationState, Client, FilterError, FilterId, FilterSpec, Keys, PartialTopic, Receipt,
+    StateError, StoredFilter, UsageLimits, Watch, Whisper,
 };
 
 use crate::team::Team;
@@ -41,9 +41,23 @@ impl TeamAccount {
         Self::with(whisper, None, team, true)
     }
 
+    /// The name under which what the clients of this team make is kept.
+    pub(crate) fn application(&self) -> String {
+        self.client.map(|_| self.team().name.to_string()).unwrap_or_default()
+    }
+
+    /// Puts back what was kept.
+    pub(crate) fn restore(&self, state: ApplicationState) {
+        for filter in &state.filters {
+            let StoredFilter { id, spec, .. } = &filter.filter;
+            self.objects.restore_filter(*id, spec.topics.clone());
+        }
+        self.whisper.state().restore(state, self.client.unwrap_or_default());
+    }
+
     /// A team among others, with keys of its own.
     pub(crate) fn new(whisper: &Whisper, client: Client, team: Team) -> Self {
-        let whisper = whisper.with_keys(Keys::new(&mut rng()));
+        let whisper = whisper.for_application(team.name.to_string(), Keys::new(&mut rng()));
         Self::with(whisper, Some(client), team, false)
     }
 
@@ -92,7 +106,7 @@ impl TeamAccount {
 
     /// What tells its history cursors from those of other teams.
     pub(crate) fn cursor_label(&self) -> String {
-        self.client.map(|_| self.team().name.to_string()).unwrap_or_default()
+        self.application()
     }
 
     /// The team is gone: removes what its clients made, and admits no client any more.
@@ -100,6 +114,7 @@ impl TeamAccount {
         let team = Team { tokens: Vec::new(), ..Team::clone(&self.team()) };
         self.set(team, false);
         self.objects.close().iter().for_each(|id| _ = self.whisper.unsubscribe(id));
+        self.whisper.state().forget_application();
     }
 }
 
@@ -165,10 +180,13 @@ impl TeamAccount {
         }
     }
 
-    /// Takes the messages out of the mailbox of a filter.
-    pub(crate) fn take_messages(&self, id: &FilterId) -> Option<Vec<Arc<ReceivedMessage>>> {
-        self.filter_topics(id)?;
-        self.whisper.take_messages(id)
+    /// Returns when a new filter is kept. If it cannot be, it is deleted.
+    pub(crate) async fn keep_filter(&self, id: &FilterId) -> Result<(), StateError> {
+        let kept = self.whisper.state().flush().await;
+        if kept.is_err() {
+            self.remove_filter(id);
+        }
+        kept
     }
 
     /// Deletes a filter. Returns whether there was one.

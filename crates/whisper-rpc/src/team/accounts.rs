@@ -3,14 +3,15 @@
 pub(crate) mod usage;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::UNIX_EPOCH;
 
 use p2p_world::{HashMap, World};
 use tokio::sync::watch;
-use whisper_protocol::Whisper;
+use whisper_protocol::{ApplicationState, Whisper};
 
 use crate::call::clients::Clients;
+use crate::lock::lock;
 use crate::team::account::TeamAccount;
 use crate::team::name::TeamName;
 use crate::team::pass::Pass;
@@ -28,6 +29,8 @@ pub(crate) struct Accounts {
     /// Everybody, if the node has no teams.
     everybody: Option<Arc<TeamAccount>>,
     state: RwLock<State>,
+    /// What was kept of teams that there are not now, by their names.
+    kept: Mutex<HashMap<Arc<str>, ApplicationState>>,
     /// Told of every change.
     changed: watch::Sender<()>,
 }
@@ -40,8 +43,14 @@ struct State {
 }
 
 impl Accounts {
-    /// The accounts of these teams; `None`: the node has no teams, and everybody may do everything.
-    pub(crate) fn new(whisper: Whisper, world: Arc<dyn World>, teams: Option<Teams>) -> Self {
+    /// The accounts of these teams; `None`: the node has no teams, and everybody may do everything. `kept`: what was kept of
+    /// what clients made.
+    pub(crate) fn new(
+        whisper: Whisper,
+        world: Arc<dyn World>,
+        teams: Option<Teams>,
+        kept: Vec<ApplicationState>,
+    ) -> Self {
         let everybody = teams.is_none().then(|| {
             let team = Team { scopes: Scopes::all(), ..Team::new(TeamName::operator()) };
             Arc::new(TeamAccount::of_everybody(whisper.clone(), team))
@@ -52,12 +61,26 @@ impl Accounts {
             clients: Clients::default(),
             everybody,
             state: RwLock::default(),
+            kept: Mutex::new(
+                kept.into_iter().map(|state| (Arc::clone(&state.name), state)).collect(),
+            ),
             changed: watch::Sender::default(),
         };
+        accounts.everybody.iter().for_each(|everybody| accounts.restore(everybody));
         if let Some(teams) = teams {
             accounts.set(teams);
         }
+        for unused in lock(&accounts.kept).values() {
+            let (team, keys, filters) = (&unused.name, unused.keys.len(), unused.filters.len());
+            tracing::warn!(%team, keys, filters, "there is no such team now: what was kept of it stays in the store");
+        }
         accounts
+    }
+
+    /// Puts back what was kept of a team.
+    fn restore(&self, account: &TeamAccount) {
+        let kept = lock(&self.kept).remove(account.application().as_str());
+        kept.into_iter().for_each(|state| account.restore(state));
     }
 
     /// Whether the node has teams.
@@ -79,7 +102,10 @@ impl Accounts {
             let (name, without_token) = (team.name.clone(), team.name == ipc);
             let account = old.by_name.remove(&name);
             let account = account.or_else(|| state.by_name.remove(&name)).unwrap_or_else(|| {
-                Arc::new(TeamAccount::new(&self.whisper, self.clients.connection(), team.clone()))
+                let client = self.clients.connection();
+                let account = TeamAccount::new(&self.whisper, client, team.clone());
+                self.restore(&account);
+                Arc::new(account)
             });
             let tokens = team.tokens.iter();
             state.by_token.extend(tokens.map(|token| (token.hash, Arc::clone(&account))));

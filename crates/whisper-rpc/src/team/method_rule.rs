@@ -101,6 +101,7 @@ pub(crate) const RULES: &[MethodRule] = &[
     shared("net_version"),
     shared("rpc_discover"),
     shared("rpc_modules"),
+    own("shh_ack"),
     own("shh_addPrivateKey"),
     own("shh_addSymKey"),
     administration("shh_cancelLightClient"),
@@ -113,6 +114,7 @@ pub(crate) const RULES: &[MethodRule] = &[
     own("shh_getPrivateKey"),
     own("shh_getPublicKey"),
     own("shh_getSymKey"),
+    own("shh_getUnacknowledged"),
     own("shh_hasKeyPair"),
     own("shh_hasSymKey"),
     shared("shh_info"),
@@ -187,6 +189,7 @@ mod tests {
         assert_eq!(of(Right::Post), ["shh_post"]);
         assert_eq!(of(Right::History), ["history_query", "history_subscribe"]);
         let keys = [
+            "shh_ack",
             "shh_addPrivateKey",
             "shh_addSymKey",
             "shh_deleteKeyPair",

@@ -91,6 +91,11 @@ impl Objects {
         admit(filters.count(whisper, limit))
     }
 
+    /// A filter is there again that was kept.
+    pub(crate) fn restore_filter(&self, id: FilterId, topics: Vec<PartialTopic>) {
+        lock(&self.filters).topics.insert(id, topics);
+    }
+
     /// Number of filters.
     pub(crate) fn filters(&self, whisper: &Whisper) -> usize {
         let mut filters = lock(&self.filters);

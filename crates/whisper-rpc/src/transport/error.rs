@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use jsonrpsee::core::RegisterMethodError;
+use whisper_protocol::StateError;
 
 use crate::web_name::{WebNameError, WebSetting};
 
@@ -86,6 +87,9 @@ pub enum RpcError {
         /// What is wrong with it.
         source: WebNameError,
     },
+    /// What clients had before cannot be read.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// Two methods have the same name. This is a bug in this crate.
     #[error("two methods have the same name")]
     Methods(#[from] RegisterMethodError),

@@ -140,6 +140,12 @@ pub enum NotSentJson {
     /// This node is a light client, which sends only its own posts.
     #[serde(rename = "light")]
     LightClient,
+    /// It was announced to the peer over lazy/1, and the peer has not asked for it: it has it, or asked another one.
+    #[serde(rename = "announced")]
+    Announced,
+    /// The peer has asked for what was announced. It is queued.
+    #[serde(rename = "asked")]
+    Asked,
     /// It is queued: others have more work, or the peer reads slowly.
     #[serde(rename = "pending")]
     Pending,

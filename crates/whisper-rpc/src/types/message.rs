@@ -69,6 +69,9 @@ pub struct Criteria {
     /// Whether messages that the node already has in its pool are wanted as well. Otherwise only those that arrive later
     /// are delivered, as in go-ethereum, which does not have this field.
     pub include_pooled: bool,
+    /// Whether messages wait until they are acknowledged with `shh_ack`. Otherwise they are gone once they are fetched, as in
+    /// go-ethereum, which does not have this field. Not for subscriptions.
+    pub acknowledge: bool,
     /// The version of Whisper, 5 or 6. Messages of the other version do not match. Not in go-ethereum.
     #[serde(serialize_with = "dialect::serialize")]
     #[cfg_attr(feature = "server", schemars(schema_with = "dialect::schema"))]

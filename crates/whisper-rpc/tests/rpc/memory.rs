@@ -29,7 +29,7 @@ fn frugal() -> RpcConfig {
 
 /// A request with a large answer.
 fn large_batch() -> String {
-    format!("[{}]", vec![request("rpc_discover", json!([])); 120].join(","))
+    format!("[{}]", vec![request("rpc_discover", json!([])); 90].join(","))
 }
 
 /// Connects deaf clients until one of them was disconnected for its memory.

@@ -149,6 +149,8 @@ fn stopped(node: &TracedNodeJson) -> Vec<String> {
             NotSentJson::LowWork => "they demand more work",
             NotSentJson::Oversized => "it is larger than they accept",
             NotSentJson::LightClient => "the node is a light client",
+            NotSentJson::Announced => "it was announced to them, and they have not asked for it",
+            NotSentJson::Asked => "they have asked for it, and it is queued",
             NotSentJson::Pending => "not yet",
         };
         by_reason.entry(why).or_default().push(short(&not_sent.peer));

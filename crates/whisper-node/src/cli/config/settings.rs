@@ -10,10 +10,11 @@ pub(super) const VARIABLE_PREFIX: &str = "WHISPER_NODE_";
 
 /// Flags whose name is also the first word of other flags, and their keys. In the file that word is a table, so the flag
 /// is a key in it. A test holds this against the flags.
-const KEYS_IN_OWN_TABLE: [(&str, &str); 4] = [
+const KEYS_IN_OWN_TABLE: [(&str, &str); 5] = [
     ("archive", "archive.store"),
     ("http", "http.enabled"),
     ("metrics", "metrics.enabled"),
+    ("store", "store.enabled"),
     ("ws", "ws.enabled"),
 ];
 

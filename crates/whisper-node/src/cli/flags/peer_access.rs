@@ -32,8 +32,8 @@ pub(crate) struct PeerAccessFlags {
     #[arg(long, value_name = "NODE=POLICY", value_parser = list(node_policy))]
     pub(crate) secnodes: Vec<List<(NodeId, SecPolicy)>>,
 
-    /// Use plain devp2p and Whisper only, for a canary or a bad day: no sec/1, chunk/1, archive/1 and trace/1. Stronger than
-    /// --sec
+    /// Use plain devp2p and Whisper only, for a canary or a bad day: no sec/1, chunk/1, archive/1, trace/1 and lazy/1.
+    /// Stronger than --sec and --shh.lazy
     #[arg(long)]
     pub(crate) plain: bool,
 

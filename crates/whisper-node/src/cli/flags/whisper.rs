@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::str::FromStr as _;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use p2p_identity::NodeId;
 use p2p_server::NetRestrict;
 use whisper_protocol::{Config, Sealing};
@@ -72,6 +72,23 @@ pub(crate) struct LightFlags {
     /// Ask peers only for the topics of this node's filters, not for everything
     #[arg(long = "shh.filtered")]
     pub(crate) shh_filtered: bool,
+
+    /// Whether envelopes are announced to peers that have lazy/1, and fetched once, instead of being sent by every peer.
+    /// Other peers do not notice
+    #[arg(long = "shh.lazy", value_name = "ON|OFF", value_enum, default_value_t = default_lazy())]
+    pub(crate) shh_lazy: OnOff,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnOff {
+    On,
+    Off,
+}
+
+/// The library's default.
+fn default_lazy() -> OnOff {
+    if Config::default().peers.lazy { OnOff::On } else { OnOff::Off }
 }
 
 /// How much peers may send.

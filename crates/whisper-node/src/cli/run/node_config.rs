@@ -17,12 +17,16 @@ use whisper_rpc::RpcConfig;
 
 use crate::cli::config::read_teams;
 use crate::cli::failure::Failure;
-use crate::cli::flags::{Flags, List, NetworkFlags, PeerAccessFlags, RateFlags, WhisperFlags};
+use crate::cli::flags::{
+    Flags, List, NetworkFlags, OnOff, PeerAccessFlags, RateFlags, WhisperFlags,
+};
 
 /// The configuration of the node. Reads the node key in the data directory, and makes it if needed.
 pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, Failure> {
+    let plain = flags.network.access.plain;
     let whisper = whisper_config(&flags.whisper)?;
-    let extensions = !flags.network.access.plain;
+    let whisper = without_lazy(whisper, plain);
+    let store = flags.store.config(&datadir)?;
     let key = flags.network.key.read_or_create(|| Ok(datadir.join("nodekey")))?;
     Ok(NodeConfig {
         server: server_config(key, flags.network, datadir.join("nodes"))?,
@@ -33,8 +37,9 @@ pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, 
         },
         metrics: flags.metrics.addr(),
         archive: flags.archive.config()?,
-        archive_protocol: extensions,
-        trace_protocol: extensions,
+        store,
+        archive_protocol: !plain,
+        trace_protocol: !plain,
     })
 }
 
@@ -42,6 +47,7 @@ pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, 
 /// or made for them. Everything else stays as it is.
 pub(super) fn reloaded(flags: Flags, running: &NodeConfig) -> Result<NodeConfig, Failure> {
     let whisper = whisper_config(&flags.whisper)?;
+    let whisper = without_lazy(whisper, flags.network.access.plain);
     let nodes = running.rpc.datadir.join("nodes");
     Ok(NodeConfig {
         server: server_config(running.server.key.clone(), flags.network, nodes)?,
@@ -57,6 +63,12 @@ pub(crate) fn check(flags: &Flags) -> Result<(), Failure> {
     flags.rpc.teams_file().map(read_teams).transpose()?;
     let key = SecretKey::random(&mut rand::rng());
     server_config(key, flags.network.clone(), PathBuf::new()).map(drop)
+}
+
+/// The same without `lazy/1` if the node is plain.
+fn without_lazy(mut whisper: Config, plain: bool) -> Config {
+    whisper.peers.lazy &= !plain;
+    whisper
 }
 
 fn whisper_config(flags: &WhisperFlags) -> Result<Config, Failure> {
@@ -83,6 +95,7 @@ fn whisper_config(flags: &WhisperFlags) -> Result<Config, Failure> {
             restrict_light: flags.light.shh_restrict_light,
             rates: rate_limits(&flags.rates),
             clock_correction: flags.shh_clock_correction,
+            lazy: flags.light.shh_lazy == OnOff::On,
             ..defaults.peers
         },
         ..defaults

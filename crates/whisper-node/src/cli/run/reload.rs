@@ -11,6 +11,7 @@ use whisper_rpc::{ReloadOutcome, Reloader};
 use super::node_config;
 use crate::cli::config::{Given, Settings, Sources, read_teams};
 use crate::cli::failure::Failure;
+use crate::cli::flags::StoreFlags;
 use crate::logs::LogControl;
 
 /// The settings that change while the node runs. All others need a restart.
@@ -77,6 +78,8 @@ pub(super) struct Reload {
     pub(super) config: NodeConfig,
     /// The file with the teams, as it was named when the node started.
     pub(super) teams: Option<PathBuf>,
+    /// The store, as it was named when the node started. Its secret is read again.
+    pub(super) store: StoreFlags,
     pub(super) log: LogControl,
 }
 
@@ -105,16 +108,25 @@ impl Reload {
         }
         let mut report = differences(&self.given, &read.given);
         let log = read.flags.log.clone();
-        let config = node_config::reloaded(read.flags, &self.config).map_err(text)?;
+        let mut config = node_config::reloaded(read.flags, &self.config).map_err(text)?;
         // The file is read while no administrator changes it.
         let held = node.rpc().hold_teams().await;
         let teams = self.teams.as_deref().map(read_teams).transpose().map_err(text)?;
+        let secret = self.store.secret_in_file().map_err(text)?;
         node.reload(&self.config, &config).await.map_err(|error| causes(&error).to_string())?;
         if let Some(teams) = teams.filter(|teams| *teams != held.teams()) {
             held.set(teams);
             report.applied.push("teams".to_owned());
         }
         drop(held);
+        if let (Some(store), Some(secret)) = (&mut config.store, secret)
+            && store.secret != secret
+        {
+            let changed = node.change_store_secret(secret.clone()).await;
+            changed.map_err(|error| causes(&error).to_string())?;
+            store.secret = secret;
+            report.applied.push("store".to_owned());
+        }
         self.log.set(log.verbosity, &log.levels());
         self.take_over(config, read.given, read.file);
         Ok(report)

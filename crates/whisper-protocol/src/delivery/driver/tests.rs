@@ -28,7 +28,8 @@ fn insert_filter(driver: &DeliveryDriver) {
     let key = FilterKey::Symmetric(keys.add_symmetric(SymmetricKey::random(&mut rand::rng())));
     let spec = FilterSpec::new(key).topic(Topic(*b"test"));
     let mailbox = Mailbox::new(QueueLimits { items: 1, bytes: usize::MAX });
-    driver.insert(&Arc::new(Filter::new(spec, &keys, mailbox).unwrap()), true);
+    let id = FilterId::random(&mut p2p_world::rng());
+    driver.insert(id, &Arc::new(Filter::new(spec, &keys, mailbox).unwrap()), true);
 }
 
 #[tokio::test(start_paused = true)]

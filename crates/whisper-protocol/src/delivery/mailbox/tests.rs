@@ -1,3 +1,5 @@
+mod keeping;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +27,7 @@ fn put(mailbox: &Mailbox, message: Arc<ReceivedMessage>) -> PutOutcome {
 }
 
 fn numbers(mailbox: &Mailbox) -> Vec<u8> {
-    mailbox.drain().iter().map(|message| message.hash[0]).collect()
+    mailbox.fetch(false).messages().iter().map(|message| message.hash[0]).collect()
 }
 
 fn dropped(put: PutOutcome) -> Vec<u8> {
@@ -53,7 +55,7 @@ fn a_broadcast_message_is_delivered_once_and_a_direct_one_each_time() {
     for (message, again) in [(message(1, 0), PutOutcome::Repeated), (direct, stored.clone())] {
         assert_eq!(put(&mailbox, Arc::clone(&message)), stored);
         assert_eq!(put(&mailbox, Arc::clone(&message)), PutOutcome::Repeated, "it is stored");
-        mailbox.drain();
+        mailbox.fetch(false);
         assert_eq!(put(&mailbox, message), again, "it was fetched");
     }
 }
@@ -106,7 +108,7 @@ async fn next_waits_and_ends() {
 
 #[test]
 fn the_mailboxes_of_an_application_share_a_limit() {
-    use crate::delivery::usage::{ClientUsage, UsageLimits};
+    use crate::delivery::mailbox::usage::{ClientUsage, UsageLimits};
     let (usage, size) = (ClientUsage::default(), message(0, 0).size());
     let limit = u32::try_from(3 * size).ok().and_then(std::num::NonZeroU32::new);
     usage.set_limits(UsageLimits { mailbox_bytes: limit, ..UsageLimits::default() });
@@ -127,4 +129,48 @@ fn the_mailboxes_of_an_application_share_a_limit() {
     assert_eq!(dropped(put(&other, message(4, 0))), [0; 0], "it was not marked as seen");
     drop(other);
     assert_eq!(bytes(), 0, "what was in a mailbox that is gone is free");
+}
+
+fn acknowledge(mailbox: &Mailbox, numbers: &[u8]) -> Option<usize> {
+    mailbox.acknowledge(&numbers.iter().map(|number| [*number; 32]).collect())
+}
+
+#[tokio::test]
+async fn messages_wait_until_they_are_acknowledged() {
+    let limits = QueueLimits { items: 3, bytes: usize::MAX };
+    let mailbox = Mailbox::new(limits).acknowledged(true);
+    for number in 1..=2 {
+        put(&mailbox, message(number, 0));
+    }
+    let again = |mailbox: &Mailbox| -> Vec<u8> {
+        mailbox.fetch(true).messages().iter().map(|message| message.hash[0]).collect()
+    };
+    assert_eq!(numbers(&mailbox), [1, 2]);
+    assert_eq!(numbers(&mailbox), [0; 0], "nothing comes twice unless it is asked for");
+    assert_eq!(again(&mailbox), [1, 2]);
+    assert_eq!((acknowledge(&mailbox, &[1, 7]), acknowledge(&mailbox, &[1])), (Some(1), Some(0)));
+    put(&mailbox, message(3, 0));
+    assert_eq!(mailbox.next().await.unwrap().hash[0], 3, "only what is new");
+    assert_eq!((numbers(&mailbox), again(&mailbox)), (vec![], vec![2, 3]));
+    assert_eq!(put(&mailbox, message(1, 0)), PutOutcome::Repeated, "it was acknowledged");
+    put(&mailbox, message(4, 0));
+    assert_eq!(dropped(put(&mailbox, message(5, 0))), [2], "the mailbox is full");
+    assert_eq!(again(&mailbox), [3, 4, 5]);
+    let other = Mailbox::new(limits);
+    put(&other, message(1, 0));
+    assert_eq!(acknowledge(&other, &[1]), None);
+}
+
+#[test]
+fn a_fetch_that_is_undone_is_made_again() {
+    for acknowledged in [false, true] {
+        let limits = QueueLimits { items: 3, bytes: usize::MAX };
+        let mailbox = Mailbox::new(limits).acknowledged(acknowledged);
+        put(&mailbox, message(1, 0));
+        let fetched = mailbox.fetch(false);
+        put(&mailbox, message(2, 0));
+        mailbox.undo(fetched);
+        assert_eq!(numbers(&mailbox), [1, 2], "{acknowledged}");
+        assert_eq!(numbers(&mailbox), [0; 0], "{acknowledged}");
+    }
 }

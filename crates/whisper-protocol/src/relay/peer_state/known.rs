@@ -93,6 +93,13 @@ impl KnownEnvelopes {
         self.update_memory();
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.blocks.clear();
+        self.heap = 0;
+        self.update_memory();
+    }
+
     /// Whether [`forget`](Self::forget) may free memory. `ended`: [`LiveBlocks::ended`].
     pub(crate) fn is_outdated(&self, ended: u64) -> bool {
         self.forgotten_at != ended && !self.blocks.is_empty()

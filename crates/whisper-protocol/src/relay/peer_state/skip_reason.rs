@@ -11,6 +11,10 @@ pub enum SkipReason {
     Oversized,
     /// This node is a light client, which sends only its own envelopes.
     LightClient,
+    /// The envelope was announced to the peer over `lazy/1`, and the peer has not asked for it: it has it, or asked another one.
+    Announced,
+    /// The peer has asked for the announced envelope, which is still queued.
+    Asked,
     /// The envelope is still queued: others have more work, or the peer reads slowly.
     Pending,
 }

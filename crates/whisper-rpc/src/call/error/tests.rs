@@ -1,5 +1,6 @@
 //! Every text that a call can fail with: it is go-ethereum's, or `RPC.md` says how it differs.
 
+mod stored;
 mod teams;
 
 use std::collections::BTreeSet;
@@ -35,7 +36,7 @@ variants!(
     NoSuchSubscription, SubscriptionInBatch, AlreadyServed, NotServed, Port, Host, Namespace, Transport, NoReload, Reload, Enode, TargetPeer,
     NodeId, NoSuchPeer, NetRestrict, KeyExport, KeyChoice, NoSuchSymmetricKey, NoSuchKeyPair, KeyPairNotFound,
     SymmetricKeySize, PrivateKeySize, PrivateKeyZero, PrivateKeyTooLarge, InvalidPublicKey, InvalidSigningKey, BloomSize,
-    HashSize, NoTopics, NoSuchFilter, FilterNotDeleted, Filter, InvalidWork, PowTime, MessageSize, Post, UnmetRules,
+    HashSize, NoTopics, NoSuchFilter, FilterNotDeleted, Filter, AcknowledgedSubscription, NotAcknowledged, State, InvalidWork, PowTime, MessageSize, Post, UnmetRules,
     WrongClock, Stopping, TraceOff, HistoryChoice, Cursor, History, HistoryNodes, HistoryLimit, MailServerPeer, MailServer, MailRepeats, MailUnfinished, MailRange,
 );
 
@@ -149,10 +150,19 @@ type Documented = (CallError, &'static str, &'static str);
 
 /// The errors with other texts.
 fn of_this_node() -> Vec<Documented> {
-    [arguments(), transports(), keys(), posts(), reloads(), archives(), teams::errors()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        arguments(),
+        transports(),
+        keys(),
+        posts(),
+        reloads(),
+        archives(),
+        stored::errors(),
+        teams::errors(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Errors of `admin_reload`, which go-ethereum does not have.

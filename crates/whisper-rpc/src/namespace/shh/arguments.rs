@@ -22,7 +22,7 @@ const MESSAGE_FIELDS: &[&str] = &[
     "dialect",
 ];
 
-/// The fields of criteria. go-ethereum has all except the last two.
+/// The fields of criteria. go-ethereum has all except the last three.
 const CRITERIA_FIELDS: &[&str] = &[
     "symKeyID",
     "privateKeyID",
@@ -31,6 +31,7 @@ const CRITERIA_FIELDS: &[&str] = &[
     "topics",
     "allowP2P",
     "includePooled",
+    "acknowledge",
     "dialect",
 ];
 
@@ -65,6 +66,7 @@ impl FromJson for Criteria {
             topics: topics(&fields, dialect)?,
             allow_p2p: fields.or_default("allowP2P")?,
             include_pooled: fields.or_default("includePooled")?,
+            acknowledge: fields.or_default("acknowledge")?,
             dialect,
         })
     }

@@ -1,8 +1,10 @@
 //! What the methods of the namespace work on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use p2p_server::ClockError;
+use p2p_world::World;
 use tokio_util::sync::CancellationToken;
 use whisper_protocol::Whisper;
 
@@ -21,6 +23,8 @@ pub(crate) struct ShhContext {
     pub(crate) history: HistoryContext,
     /// Whether clients may read keys.
     pub(crate) key_export: bool,
+    /// Runs what takes long.
+    pub(crate) world: Arc<dyn World>,
     /// Maximum time for the proof of work of a post.
     pub(crate) max_pow_time: Duration,
 }

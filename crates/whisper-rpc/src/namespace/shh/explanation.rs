@@ -162,6 +162,8 @@ impl From<SkipReason> for NotSentJson {
             SkipReason::LowWork => Self::LowWork,
             SkipReason::Oversized => Self::Oversized,
             SkipReason::LightClient => Self::LightClient,
+            SkipReason::Announced => Self::Announced,
+            SkipReason::Asked => Self::Asked,
             SkipReason::Pending => Self::Pending,
         }
     }

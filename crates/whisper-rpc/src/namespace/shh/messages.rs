@@ -1,4 +1,6 @@
-//! Posts, and filters that collect messages until a client fetches them.
+//! Posts, and the criteria for messages.
+
+mod filters;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +17,9 @@ use crate::config::RpcLimits;
 use crate::declare::api::Api;
 use crate::namespace::node_name::node_id;
 use crate::types::hex::HexBytes;
-use crate::types::message::{Criteria, MessageJson, NewMessage};
+use crate::types::message::{Criteria, NewMessage};
 use whisper_protocol::{
-    Config, Dialect, FilterId, FilterKey, FilterSpec, KeyId, Keys, Post, PostError,
-    ReceivedMessage, Recipient, Topic, Work,
+    Config, Dialect, FilterKey, FilterSpec, KeyId, Keys, Post, PostError, Recipient, Topic, Work,
 };
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
@@ -44,31 +45,7 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
             .map(CallError::Post),
         )
         .fails([UnmetRules::example().into(), WrongClock::example().into()]);
-    api.call_by("shh_newMessageFilter", ["criteria"], |_, caller, (criteria,): (Criteria,)| {
-        let spec = filter_spec(criteria, caller, CriteriaUse::Filter)?;
-        Ok(caller.team().add_filter(spec)??.to_string())
-    })
-    .about("Makes a filter that collects messages that meet the criteria; returns its id.")
-    .fails(criteria_errors())
-    .fails([no_key_pair()]);
-    api.call_by("shh_getFilterMessages", ["id"], |_, caller, (id,): (String,)| {
-        let id = filter_id(&id).ok_or(CallError::NoSuchFilter)?;
-        caller.use_topics(caller.team().filter_topics(&id).ok_or(CallError::NoSuchFilter)?)?;
-        let messages = caller.team().take_messages(&id).ok_or(CallError::NoSuchFilter)?;
-        Ok(messages.iter().map(|received| MessageJson::from(&**received)).collect::<Vec<_>>())
-    })
-    .about("Returns the messages that a filter has collected since the last call.")
-    .fails([CallError::NoSuchFilter]);
-    api.call_by("shh_deleteMessageFilter", ["id"], |_, caller, (id,): (String,)| match filter_id(
-        &id,
-    )
-    .is_some_and(|id| caller.team().remove_filter(&id))
-    {
-        true => Ok(true),
-        false => Err(CallError::FilterNotDeleted),
-    })
-    .about("Deletes a filter.")
-    .fails([CallError::FilterNotDeleted]);
+    filters::declare(api);
 }
 
 /// Examples of the errors about criteria.
@@ -197,6 +174,9 @@ pub(super) fn filter_spec(
         };
         FilterKey::Private(key_pair(keys, id).ok_or_else(unknown)?)
     };
+    if criteria.acknowledge && used_for == CriteriaUse::Subscription {
+        return Err(CallError::AcknowledgedSubscription);
+    }
     caller.use_topics(criteria.topics.clone())?;
     Ok(FilterSpec {
         key,
@@ -207,6 +187,7 @@ pub(super) fn filter_spec(
         min_work: Work::new(criteria.min_pow).unwrap_or_default(),
         allow_p2p: criteria.allow_p2p,
         include_pooled: criteria.include_pooled,
+        acknowledge: criteria.acknowledge,
         owner: caller.client,
     })
 }
@@ -224,25 +205,4 @@ fn key_pair(keys: &Keys, id: &str) -> Option<KeyId> {
 
 fn public_key(bytes: &HexBytes) -> Option<PublicKey> {
     PublicKey::from_uncompressed(&bytes.array()?).ok()
-}
-
-fn filter_id(name: &str) -> Option<FilterId> {
-    name.parse().ok()
-}
-
-impl From<&ReceivedMessage> for MessageJson {
-    fn from(received: &ReceivedMessage) -> Self {
-        let key = |key: &PublicKey| HexBytes::from(key.to_uncompressed());
-        Self {
-            sig: received.signer().map(key),
-            ttl: received.ttl,
-            timestamp: received.sent,
-            topic: received.topic,
-            payload: received.message.payload.as_ref().into(),
-            padding: received.message.padding.as_ref().into(),
-            pow: received.work,
-            hash: received.hash.into(),
-            recipient_public_key: received.recipient.as_ref().map(key),
-        }
-    }
 }

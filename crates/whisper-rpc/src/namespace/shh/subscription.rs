@@ -28,5 +28,6 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
     })
     .about("Subscribes to messages that meet the criteria; returns the id of the subscription.")
     .fails(criteria_errors())
-    .fails([CallError::NoTopics, CallError::InvalidPublicKey]);
+    .fails([CallError::NoTopics, CallError::InvalidPublicKey])
+    .fails([CallError::AcknowledgedSubscription]);
 }

@@ -183,11 +183,14 @@ impl Model {
     async fn make_receiver(&mut self, side: usize) {
         let key = self.id(Kind::Symmetric);
         let is_owned = self.sides[side].has.contains(&(Kind::Symmetric, key.clone()));
-        let criteria = json!({ "symKeyID": key, "topics": [TOPIC] });
+        let mut criteria = json!({ "symKeyID": key, "topics": [TOPIC] });
         let count = |kind| self.sides[side].has.iter().filter(|(of, _)| *of == kind).count();
         let (kind, method, params) = match count(Kind::Subscription) < MAX_SUBSCRIPTIONS {
             true => (Kind::Subscription, "shh_subscribe", json!(["messages", criteria])),
-            false => (Kind::Filter, "shh_newMessageFilter", json!([criteria])),
+            false => {
+                criteria["acknowledge"] = true.into();
+                (Kind::Filter, "shh_newMessageFilter", json!([criteria]))
+            }
         };
         let answer = self.sides[side].call(method, params).await;
         self.known_only_if_owned(is_owned, &answer, NO_KEY, &key);
@@ -207,7 +210,15 @@ impl Model {
             return;
         }
         let is_owned = self.sides[side].has.contains(&owned);
-        let answer = self.sides[side].call("shh_getFilterMessages", json!([id])).await;
+        if self.rng.random_ratio(1, 8) {
+            let post = self.id(Kind::Post);
+            let answer = self.sides[side].call("shh_ack", json!([id, [post]])).await;
+            self.known_only_if_owned(is_owned, &answer, "filter not found", &id);
+            return;
+        }
+        let methods = ["shh_getFilterMessages", "shh_getUnacknowledged"];
+        let method = methods.choose(&mut self.rng).unwrap();
+        let answer = self.sides[side].call(method, json!([id])).await;
         self.known_only_if_owned(is_owned, &answer, "filter not found", &id);
         for message in answer["result"].as_array().into_iter().flatten() {
             self.sides[side].is_own_message(&id, message["hash"].as_str().unwrap());

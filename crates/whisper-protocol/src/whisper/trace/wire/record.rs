@@ -109,7 +109,8 @@ impl PeerFate {
             Self::NotSent(SkipReason::LowWork) => 4,
             Self::NotSent(SkipReason::Oversized) => 5,
             Self::NotSent(SkipReason::LightClient) => 6,
-            Self::NotSent(SkipReason::Pending) => 7,
+            // What was announced over `lazy/1` waits for the peer.
+            Self::NotSent(SkipReason::Pending | SkipReason::Announced | SkipReason::Asked) => 7,
         }
     }
 

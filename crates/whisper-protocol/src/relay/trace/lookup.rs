@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Relay;
 use crate::{
     lock::{lock, read},
+    relay::Relay,
     relay::peer_state::skip_reason::SkipReason,
     relay::pool::PoolEntry,
     relay::pool::history::ArrivalStamp,
@@ -56,7 +56,10 @@ impl Relay {
                 SkipReason::OutsideBloom => skipped.bloom += 1,
                 SkipReason::LowWork => skipped.work += 1,
                 SkipReason::Oversized => skipped.size += 1,
-                SkipReason::LightClient | SkipReason::Pending => skipped.pending += 1,
+                SkipReason::LightClient
+                | SkipReason::Announced
+                | SkipReason::Asked
+                | SkipReason::Pending => skipped.pending += 1,
             }
         }
         Some(UnsentReason::Unwanted(skipped))

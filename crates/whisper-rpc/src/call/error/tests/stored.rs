@@ -1,0 +1,24 @@
+//! The texts about messages that are acknowledged, and about the store.
+
+use super::{CallError, Documented, NotAcknowledgedError, StateError};
+
+/// Errors about messages that are acknowledged, and about the store.
+pub(super) fn errors() -> Vec<Documented> {
+    vec![
+        (
+            CallError::AcknowledgedSubscription,
+            "messages of a subscription are not acknowledged: use a filter",
+            "`messages of a subscription are not acknowledged",
+        ),
+        (
+            NotAcknowledgedError.into(),
+            "messages of this filter are not acknowledged: make the filter with acknowledge",
+            "`messages of this filter are not acknowledged",
+        ),
+        (
+            StateError::new("the disk is full").into(),
+            "nothing was changed: the store of keys, filters and messages cannot be used: the disk is full",
+            "`nothing was changed: the store of keys, filters and messages cannot be used",
+        ),
+    ]
+}

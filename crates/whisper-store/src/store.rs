@@ -1,0 +1,171 @@
+//! The store.
+
+use std::{
+    mem,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::UNIX_EPOCH,
+};
+
+use node_store::{Store, StoreError, redb};
+use p2p_world::{World, rng};
+use whisper_protocol::{ApplicationState, StateChange, StateError, StateFuture, StateStore};
+use zeroize::Zeroizing;
+
+use crate::{
+    data_key::DataKey,
+    error::OpenError,
+    index::{Index, Writer},
+    load::{self, Loaded},
+    secret::{Kind, StoreSecret},
+    tables::{LAYOUT, META, WRAPPED},
+    wrapped_key::WrappedKey,
+};
+
+/// Keys, filters and waiting messages in an encrypted file. Clones share it.
+///
+/// Each record is encrypted with XChaCha20-Poly1305 under a random data key, which is in the file, encrypted under a key that
+/// follows from the [`StoreSecret`]. The file is never moved aside: if it is damaged, it cannot be opened.
+#[derive(Debug, Clone)]
+pub struct EncryptedStore(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    key: DataKey,
+    /// The data key, to encrypt it under another secret.
+    key_bytes: Zeroizing<[u8; 32]>,
+    /// `None` after a write that has failed, because it is not known what is in the file.
+    index: Mutex<Option<Index>>,
+    /// What the file had when it was opened, until it is asked for.
+    loaded: Mutex<Vec<ApplicationState>>,
+}
+
+impl EncryptedStore {
+    /// Opens the file, or makes it. It reads everything, and takes a fraction of a second if the secret is a passphrase: call it
+    /// where it does not hold up tasks.
+    ///
+    /// # Errors
+    ///
+    /// All of [`OpenError`]. The file is not changed then.
+    pub fn open(
+        world: Arc<dyn World>,
+        path: &Path,
+        secret: &StoreSecret,
+    ) -> Result<Self, OpenError> {
+        let now = world.unix_time().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let store = Store::open(world, path, &LAYOUT)?.store;
+        let key_bytes = match wrapped_key(&store)? {
+            Some(wrapped) => {
+                wrapped.unwrap(secret).ok_or_else(|| wrong_secret(&store, &wrapped, secret))?
+            }
+            None => {
+                let fresh = Zeroizing::new(rng().bytes());
+                write_key(&store, &fresh, secret)?;
+                fresh
+            }
+        };
+        let key = DataKey::new(&key_bytes);
+        let Loaded { applications, index, expired } = load::load(&store, &key, now)?;
+        load::remove_messages(&store, &expired)?;
+        let (index, loaded) = (Mutex::new(Some(index)), Mutex::new(applications));
+        Ok(Self(Arc::new(Inner { store, key, key_bytes, index, loaded })))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.store.path()
+    }
+
+    /// Whether this secret opens the file. Takes a fraction of a second if it is a passphrase.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub fn is_opened_by(&self, secret: &StoreSecret) -> Result<bool, OpenError> {
+        let wrapped = wrapped_key(&self.0.store)?;
+        Ok(wrapped.is_some_and(|wrapped| wrapped.unwrap(secret).is_some()))
+    }
+
+    /// From now on this secret opens the file, and the one before does not. Everything else stays as it is. Takes a fraction of a
+    /// second if it is a passphrase.
+    ///
+    /// Copies of the file that were made before are opened by the secret that they were made with.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written. Then the secret before is still the right one.
+    pub fn change_secret(&self, secret: &StoreSecret) -> Result<(), OpenError> {
+        Ok(write_key(&self.0.store, &self.0.key_bytes, secret)?)
+    }
+}
+
+impl Inner {
+    fn write(&self, changes: &[StateChange]) -> Result<(), OpenError> {
+        let mut place = lock(&self.index);
+        let mut index = match place.take() {
+            Some(index) => index,
+            None => load::load(&self.store, &self.key, 0)?.index,
+        };
+        self.store.write(|transaction| {
+            let mut writer = Writer::new(&mut index, &self.key, transaction)?;
+            changes.iter().try_for_each(|change| writer.apply(change))
+        })?;
+        *place = Some(index);
+        Ok(())
+    }
+}
+
+impl StateStore for EncryptedStore {
+    fn load(&self) -> StateFuture<'_, Vec<ApplicationState>> {
+        let loaded = mem::take(&mut *lock(&self.0.loaded));
+        Box::pin(async { Ok(loaded) })
+    }
+
+    fn write(&self, changes: Vec<StateChange>) -> StateFuture<'_, ()> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            let store = inner.store.clone();
+            let written = store.run(move |_| inner.write(&changes)).await;
+            written.ok_or_else(|| StateError::new("the program ends"))?.map_err(StateError::new)
+        })
+    }
+}
+
+/// The data key as it is in the file; `None` if the file is new.
+fn wrapped_key(store: &Store) -> Result<Option<WrappedKey>, OpenError> {
+    let bytes = store.read(|transaction| {
+        Ok(transaction.open_table(META)?.get(WRAPPED)?.map(|bytes| bytes.value().to_vec()))
+    })?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let damaged =
+        |source| OpenError::Damaged { path: store.path().to_owned(), table: "meta", source };
+    WrappedKey::decode(&bytes).map(Some).map_err(damaged)
+}
+
+fn write_key(store: &Store, key: &[u8; 32], secret: &StoreSecret) -> Result<(), StoreError> {
+    let wrapped = WrappedKey::wrap(key, secret).encode();
+    store.write(|transaction| {
+        transaction.open_table(META)?.insert(WRAPPED, &*wrapped)?;
+        Ok::<_, redb::Error>(())
+    })
+}
+
+fn wrong_secret(store: &Store, wrapped: &WrappedKey, secret: &StoreSecret) -> OpenError {
+    let given = match secret.kind() {
+        Kind::Passphrase(_) => "passphrase",
+        Kind::Key(_) => "key",
+    };
+    let needed = match (wrapped.needs_passphrase(), secret.kind()) {
+        (true, Kind::Passphrase(_)) => "another passphrase",
+        (true, Kind::Key(_)) => "a passphrase",
+        (false, Kind::Key(_)) => "another key",
+        (false, Kind::Passphrase(_)) => "a key",
+    };
+    OpenError::WrongSecret { path: store.path().to_owned(), given, needed }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

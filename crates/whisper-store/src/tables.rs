@@ -1,0 +1,53 @@
+//! The tables in the file. Rows have numbers that mean nothing outside of the file: ids of keys and filters are secret.
+
+use node_store::{
+    Layout, OnDamage,
+    redb::{TableDefinition, WriteTransaction},
+};
+
+/// The name and the type of a table whose values are encrypted.
+pub(crate) type Sealed<K> = TableDefinition<'static, K, &'static [u8]>;
+
+/// The data key, encrypted under a key that follows from the secret of the operator: [`WRAPPED`].
+pub(crate) const META: Sealed<&str> = TableDefinition::new("meta");
+/// In [`META`]: the data key.
+pub(crate) const WRAPPED: &str = "data key";
+
+/// Row → a key, with its id and its application.
+pub(crate) const KEYS: Sealed<u64> = TableDefinition::new("keys");
+
+/// Row → a filter, with its id and its application.
+pub(crate) const FILTERS: Sealed<u64> = TableDefinition::new("filters");
+
+/// Row of a filter, and number in its mailbox → a message.
+pub(crate) const MESSAGES: Sealed<(u64, u64)> = TableDefinition::new("messages");
+
+/// Row of a filter → the number of the last message that was fetched.
+pub(crate) const FETCHED: Sealed<u64> = TableDefinition::new("fetched");
+
+pub(crate) const LAYOUT: Layout = Layout {
+    what: "the store of keys, filters and messages",
+    version: 1,
+    create,
+    upgrades: &[],
+    // Never moved aside: what is in it is nowhere else.
+    on_damage: OnDamage::Refuse,
+};
+
+fn create(transaction: &WriteTransaction) -> Result<(), node_store::redb::Error> {
+    transaction.open_table(META)?;
+    transaction.open_table(KEYS)?;
+    transaction.open_table(FILTERS)?;
+    transaction.open_table(MESSAGES)?;
+    transaction.open_table(FETCHED)?;
+    Ok(())
+}
+
+/// Where a record belongs: its table, and its row. The third number is that in a mailbox, otherwise 0.
+pub(crate) fn place(table: &str, row: u64, number: u64) -> Vec<u8> {
+    let mut place = table.as_bytes().to_vec();
+    place.push(0);
+    place.extend_from_slice(&row.to_be_bytes());
+    place.extend_from_slice(&number.to_be_bytes());
+    place
+}
