@@ -8,6 +8,7 @@
 //! against B, too. The figures are therefore upper limits.
 
 #[path = "rpc/client.rs"]
+#[expect(dead_code, reason = "other transports are measured elsewhere")]
 mod client;
 
 use std::num::NonZeroU32;

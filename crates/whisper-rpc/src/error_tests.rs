@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jsonrpsee::RpcModule;
 use p2p_identity::test_util::check_causes;
+use whisper_protocol::StateError;
 
 use crate::{RpcError, Tls, TlsError, Token, TokenError, Transport, WebNameError, WebSetting};
 
@@ -26,6 +27,10 @@ fn start_errors_do_not_repeat_their_cause() {
         RpcError::Bind { transport: Transport::Http, address, source: io() },
         RpcError::IpcBind { path: "node.ipc".into(), source: io() },
         RpcError::Methods(twice),
+        RpcError::State(StateError::new(RpcError::IpcBind {
+            path: "node.ipc".into(),
+            source: io(),
+        })),
         RpcError::WebName {
             setting: WebSetting::Cors,
             name: "x".to_owned(),
@@ -36,6 +41,7 @@ fn start_errors_do_not_repeat_their_cause() {
             RpcError::Bind { .. }
             | RpcError::IpcBind { .. }
             | RpcError::Methods(_)
+            | RpcError::State(_)
             | RpcError::WebName { .. } => {
                 assert_chain(&error);
             }

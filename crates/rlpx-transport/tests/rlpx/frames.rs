@@ -143,7 +143,7 @@ fn corrupt_snappy_is_refused() {
     // A copy from before the beginning.
     assert_eq!(cause(&[8, 0x00, 0xaa, 0x0d, 0x09]), SnappyError::Corrupt);
     assert_eq!(inflate(&[4, 3 << 2, 1, 2, 3, 4]).unwrap()[..], [1, 2, 3, 4]);
-    assert_eq!(inflate(&[0]).unwrap()[..], []);
+    assert!(inflate(&[0]).unwrap().is_empty());
 }
 
 /// A Disconnect that crossed our Hello is not compressed. It cannot be inflated, so it comes as it

@@ -10,19 +10,19 @@ use p2p_identity::{
     Enode, HexError, KeyError, KeyFileError, KeystoreError, RecordError, SignatureError, causes,
 };
 use p2p_mux::rlp;
+use p2p_server::ProxyUrlError;
 use p2p_server::p2p_discovery::dns::{LinkError, ListsError, QueryError};
 use p2p_server::p2p_discovery::{
     BootNodeReason, ClockOffset, ClockWitness, Discv4Error, RequestError,
 };
-use p2p_server::{ProxyUrlError, StartError};
 use whisper_archive::{OpenError as ArchiveFileError, PostgresError};
 use whisper_envelope::{DraftError, EnvelopeError, OpenError};
 use whisper_node::NodeError;
 use whisper_node::StoreOpenError;
-use whisper_node::whisper_store::{OpenError as StoreFileError, SecretError};
+use whisper_node::whisper_store::SecretError;
 use whisper_pow::SealError;
 use whisper_protocol::{HistoryError, ParseCursorError};
-use whisper_rpc::{AuditError, RpcError, TlsError, TokenError};
+use whisper_rpc::{AuditError, TlsError, TokenError};
 
 use super::config::problem::ConfigError;
 use hints::{rpc_hint, server_hint, store_hint, tls_hint};
