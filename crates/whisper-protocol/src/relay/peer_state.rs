@@ -286,13 +286,13 @@ impl PeerState {
                 self.behind = None;
                 return (chosen, false);
             };
-            if let Some(entry) = pool.get(ticket).filter(|entry| self.is_due(terms, entry)) {
-                if !self.announces(terms, entry, None, || entry.hash()) {
-                    if !chosen.has_room(entry.raw().len()) {
-                        break;
-                    }
-                    self.choose(terms, entry, &mut chosen);
+            if let Some(entry) = pool.get(ticket).filter(|entry| self.is_due(terms, entry))
+                && !self.announces(terms, entry, None, || entry.hash())
+            {
+                if !chosen.has_room(entry.raw().len()) {
+                    break;
                 }
+                self.choose(terms, entry, &mut chosen);
             }
             self.skip(pool, ticket);
         }

@@ -103,10 +103,12 @@ impl Choice {
 
 /// Up to which size in bytes a node with this many peers asks the best one to push, the second best, and so on.
 pub(crate) fn push_limits(peers: usize) -> &'static [u32] {
-    match peers {
-        0..=FEW_PEERS => &[],
-        ..=SOME_PEERS => LIMITS_FOR_SOME,
-        _ => LIMITS_FOR_MANY,
+    if peers <= FEW_PEERS {
+        &[]
+    } else if peers <= SOME_PEERS {
+        LIMITS_FOR_SOME
+    } else {
+        LIMITS_FOR_MANY
     }
 }
 

@@ -144,7 +144,7 @@ impl Session {
         match LazyMessage::decode(message.code, &message.payload)? {
             LazyMessage::Start(_) => return Err(LazyFault::SecondStart),
             LazyMessage::Have(_) if !is_read => {
-                relays.change_peer(slot, |it| it.exchange().handle_unread(slot))
+                relays.change_peer(slot, |it| it.exchange().handle_unread(slot));
             }
             LazyMessage::Have(announced) => self.handle_have(&announced),
             LazyMessage::Want(ids) if is_read => {
@@ -167,7 +167,7 @@ impl Session {
         let mut here = Vec::new();
         let relays = &self.context.relays;
         relays.change_peer(self.slot, |relay| {
-            here = relay.exchange().handle_have(self.slot, announced)
+            here = relay.exchange().handle_have(self.slot, announced);
         });
         if !here.is_empty() && !self.context.tracker.is_idle() {
             let own = self.relay().exchange().own_hashes(&here);
