@@ -54,10 +54,10 @@ pub(crate) async fn change_secret(
     let changed = run(world, move || store.change_secret(&secret)).await?;
     match &changed {
         Ok(()) => {
-            tracing::info!("the store has another secret: only it opens the file from now on")
+            tracing::info!("the store has another secret: only it opens the file from now on");
         }
         Err(error) => {
-            tracing::error!(error = %causes(error), "the secret of the store stays as it was")
+            tracing::error!(error = %causes(error), "the secret of the store stays as it was");
         }
     }
     Ok(changed?)

@@ -36,7 +36,7 @@ fn a_key_comes_back_only_with_its_password() {
     let key = SecretKey::random(&mut rng);
     let sealed = Keystore::seal(&key, "swordfish", KeystoreCost::Light, &mut rng);
     let text = sealed.to_json();
-    assert!(!text.contains(&hex::encode(&*key.to_bytes())));
+    assert!(!text.contains(&hex::encode(*key.to_bytes())));
     assert!(text.contains(&hex::encode(key.public_key().address())));
     let read = Keystore::from_json(text.as_bytes()).unwrap();
     assert_eq!(read, sealed);

@@ -224,8 +224,8 @@ impl Running {
         bytes: u64,
     ) -> LazyMeasured {
         let latencies = self.arrivals.latencies(expected);
-        let at = |share: f64| {
-            let index = (latencies.len() as f64 * share) as usize;
+        let at = |percent: usize| {
+            let index = latencies.len() * percent / 100;
             latencies.get(index).map_or(f64::NAN, |it| it.as_secs_f64() * 1e3)
         };
         let each = case.nodes as f64 * case.posts as f64;
@@ -233,8 +233,8 @@ impl Running {
         LazyMeasured {
             copies: (self.copies() - copies) as f64 / each,
             bytes: bytes as f64 / each,
-            p50_ms: at(0.5),
-            p99_ms: at(0.99),
+            p50_ms: at(50),
+            p99_ms: at(99),
             missing: self.arrivals.missing(expected),
             unanswered: stats().map(|it| it.relay.unanswered).sum(),
             faults: stats().map(|it| it.faults.malformed_packet + it.faults.not_status).sum(),

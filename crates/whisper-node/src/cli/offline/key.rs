@@ -168,7 +168,7 @@ impl NewPassword {
         let given = self.password.or_else(|| {
             std::env::var_os(KEY_PASSWORD).map(|_| Secret::Variable(KEY_PASSWORD.to_owned()))
         });
-        Ok(self.cost.seal(key, &*new_password_of(given)?))
+        Ok(self.cost.seal(key, &new_password_of(given)?))
     }
 }
 
