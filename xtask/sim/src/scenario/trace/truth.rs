@@ -121,21 +121,32 @@ fn check_node(
     if parent != expected && !is_beginning {
         return wrong("the parent");
     }
-    if known.is_old {
-        return Ok(());
+    match wrongly_described(node, known, index, lasting) {
+        Some(peer) => wrong(&format!("the peer {peer}, which must be {:?}", known.refuses[peer])),
+        None => Ok(()),
     }
-    for (_, peer) in lasting.range((index, 0)..=(index, usize::MAX)) {
-        let not_sent =
-            node.not_sent.iter().find(|not_sent| not_sent.node == Some(known.ids[*peer]));
+}
+
+/// The first peer of a node of which it says something else than why it was not sent the envelope.
+fn wrongly_described(
+    node: &TracedNode,
+    known: &Known,
+    index: usize,
+    lasting: &BTreeSet<(usize, usize)>,
+) -> Option<usize> {
+    if known.is_old {
+        return None;
+    }
+    let mut peers = lasting.range((index, 0)..=(index, usize::MAX)).map(|(_, peer)| *peer);
+    let is_wrong = |peer: &usize| {
+        let not_sent = node.not_sent.iter().find(|it| it.node == Some(known.ids[*peer]));
         let said = not_sent.map(|not_sent| not_sent.reason);
         // What was expected of a peer that posted it, or brought it, is that it has it.
         // It may wait: on a line that was cut a while ago, or for a session of a node that has just started again.
         let waits = said == Some(SkipReason::Pending);
-        if said != known.refuses[*peer] && !waits && known.arrivals[*peer] != Some(None) {
-            return wrong(&format!("the peer {peer}, which must be {:?}", known.refuses[*peer]));
-        }
-    }
-    Ok(())
+        said != known.refuses[*peer] && !waits && known.arrivals[*peer] != Some(None)
+    };
+    peers.find(is_wrong)
 }
 
 /// From whom a node says that it has the envelope.
