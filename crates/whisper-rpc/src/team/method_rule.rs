@@ -201,6 +201,7 @@ mod tests {
             "shh_getPrivateKey",
             "shh_getPublicKey",
             "shh_getSymKey",
+            "shh_getUnacknowledged",
             "shh_hasKeyPair",
             "shh_hasSymKey",
             "shh_info",
