@@ -19,7 +19,8 @@ fn encode(record: &impl Record) -> Vec<u8> {
 }
 
 fn pair(byte: u8) -> SecretKey {
-    SecretKey::from_bytes(&[byte.max(1); 32]).unwrap()
+    // 32 bytes 0xff are above the order of the curve.
+    SecretKey::from_bytes(&[byte.clamp(1, 0xfe); 32]).unwrap()
 }
 
 fn key(byte: u8) -> StoredKey {
