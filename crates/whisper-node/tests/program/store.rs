@@ -1,6 +1,7 @@
 //! A node that keeps what its applications have: restarts, kills, changes of the passphrase, damage, and what is on the disk.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -181,6 +182,17 @@ fn the_passphrase_changes_while_the_node_runs() {
     let (node, _log) = place.start();
     let key = place.call("shh_newSymKey", &json!([]));
     place.set_passphrase("another passphrase");
+
+    // What cannot be applied as a whole changes nothing: the port of the metrics is taken.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = place.data().join("whisper-node.toml");
+    let port = taken.local_addr().unwrap().port();
+    fs::write(&config, format!("[metrics]\nenabled = true\nport = {port}\n")).unwrap();
+    let error = call(&place.data(), "admin_reload", &json!([]))["error"]["message"].to_string();
+    assert!(error.contains("nothing was changed: "), "{error}");
+    fs::remove_file(&config).unwrap();
+
+    // The passphrase was put back with the rest, so it is changed now.
     let report = place.call("admin_reload", &json!([]));
     assert_eq!(report, json!({ "applied": ["store"], "needsRestart": [] }));
     let later = place.call("shh_newSymKey", &json!([]));

@@ -6,7 +6,10 @@ use std::{borrow::Cow, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{relay::reject_reason::RejectReason, stats::Reason, wire::fault::Fault};
+use crate::{
+    peers::rate_limit::LimitScope, relay::reject_reason::RejectReason, stats::Reason,
+    wire::fault::Fault,
+};
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,6 +46,15 @@ impl JsonSchema for Reason {
             "type": "string",
             "enum": names,
         })
+    }
+}
+
+impl From<LimitScope> for Reason {
+    fn from(scope: LimitScope) -> Self {
+        match scope {
+            LimitScope::Peer => Self::OverPeerLimit,
+            LimitScope::Ip => Self::OverIpLimit,
+        }
     }
 }
 

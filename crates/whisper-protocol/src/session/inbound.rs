@@ -15,7 +15,6 @@ use crate::{
     config::MAX_MESSAGE_SIZE,
     delivery::arrival::Source,
     delivery::driver::MAX_QUEUE_WAIT,
-    peers::rate_limit::LimitScope,
     relay::admission::EnvelopeOutcome,
     relay::driver::MAX_BATCH,
     relay::peer_slot::PeerSlot,
@@ -183,10 +182,7 @@ impl Session {
             self.context.counters.one(Counter::LimitSpared);
             return Ok(true);
         }
-        self.record(match excess.scope {
-            LimitScope::Peer => Reason::OverPeerLimit,
-            LimitScope::Ip => Reason::OverIpLimit,
-        });
+        self.record(excess.scope.into());
         if kind == Some(PacketKind::Envelopes)
             && let Ok(envelopes) = (self.wire.envelopes)(&message.payload)
         {

@@ -46,6 +46,7 @@ impl AuditLog {
             limiter: AuditLimiter::default(),
             lost: Arc::clone(&lost),
             failures: 0,
+            whole: None,
         };
         let run = move || {
             writer.write(&[AuditEvent::Started { removed_bytes }]);
@@ -126,6 +127,8 @@ struct Writer {
     lost: Arc<AtomicU64>,
     /// Number of times that the file could not be written.
     failures: u64,
+    /// Where the last whole line ends, if a write that failed may have left something after it.
+    whole: Option<u64>,
 }
 
 impl Writer {
@@ -145,6 +148,21 @@ impl Writer {
         }
     }
 
+    /// Appends text, and waits until it is on the disk. What a failure leaves is removed before anything is written after it: a
+    /// part of a line would damage the log.
+    fn append(&mut self, text: &[u8]) -> io::Result<()> {
+        if let Some(whole) = self.whole {
+            self.file.set_len(whole)?;
+            self.whole = None;
+        }
+        let whole = self.file.metadata()?.len();
+        let written = self.file.write_all(text).and_then(|()| self.file.sync_data());
+        if written.is_err() && self.file.set_len(whole).is_err() {
+            self.whole = Some(whole);
+        }
+        written
+    }
+
     /// Appends lines, and waits until they are on the disk.
     fn write(&mut self, events: &[AuditEvent]) {
         let count = self.lost.swap(0, Ordering::Relaxed);
@@ -155,13 +173,9 @@ impl Writer {
         if text.is_empty() {
             return;
         }
-        let start = self.file.metadata().map(|found| found.len());
-        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
-        match written {
+        match self.append(text.as_bytes()) {
             Ok(()) => self.chain = chain,
             Err(error) => {
-                // A part of a line must not stay: the next one would be bound to it.
-                let _ = start.and_then(|start| self.file.set_len(start));
                 self.lost.fetch_add(count + events.len() as u64, Ordering::Relaxed);
                 self.failures += 1;
                 if self.failures.is_power_of_two() {
@@ -221,11 +235,14 @@ mod tests {
         let (file, chain, _) = open(&path).unwrap();
         let read_only = File::open(&path).unwrap();
         let (limiter, lost) = (AuditLimiter::default(), Arc::default());
+        let (failures, whole) = (0, None);
         let mut writer =
-            Writer { path: path.clone(), file: read_only, chain, limiter, lost, failures: 0 };
+            Writer { path: path.clone(), file: read_only, chain, limiter, lost, failures, whole };
         let event = AuditEvent::Started { removed_bytes: 0 };
         writer.write(std::slice::from_ref(&event));
         writer.write(std::slice::from_ref(&event));
+        // What a failed write leaves on a full disk, and could not remove.
+        fs::write(&path, "{\"n\":1,\"ti").unwrap();
         writer.file = file;
         writer.write(std::slice::from_ref(&event));
         assert_eq!(events(&path), ["lost", "started"]);

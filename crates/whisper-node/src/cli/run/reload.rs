@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use p2p_identity::causes;
 use tokio::sync::{mpsc, oneshot};
+use whisper_node::whisper_store::StoreSecret;
 use whisper_node::{Node, NodeConfig};
 use whisper_rpc::types::ReloadReport;
 use whisper_rpc::{ReloadOutcome, Reloader};
@@ -113,20 +114,19 @@ impl Reload {
         let held = node.rpc().hold_teams().await;
         let teams = self.teams.as_deref().map(read_teams).transpose().map_err(text)?;
         let secret = self.store.secret_in_file().map_err(text)?;
-        node.reload(&self.config, &config).await.map_err(|error| causes(&error).to_string())?;
+        let before = change_secret(node, &mut config, secret).await?;
+        if let Err(error) = node.reload(&self.config, &config).await {
+            if let Some(before) = before {
+                change_secret(node, &mut config, Some(before)).await?;
+            }
+            return Err(causes(&error).to_string());
+        }
+        report.applied.extend(before.map(|_| "store".to_owned()));
         if let Some(teams) = teams.filter(|teams| *teams != held.teams()) {
             held.set(teams);
             report.applied.push("teams".to_owned());
         }
         drop(held);
-        if let (Some(store), Some(secret)) = (&mut config.store, secret)
-            && store.secret != secret
-        {
-            let changed = node.change_store_secret(secret.clone()).await;
-            changed.map_err(|error| causes(&error).to_string())?;
-            store.secret = secret;
-            report.applied.push("store".to_owned());
-        }
         self.log.set(log.verbosity, &log.levels());
         self.take_over(config, read.given, read.file);
         Ok(report)
@@ -140,6 +140,21 @@ impl Reload {
         self.given.retain(|given| !is_reloaded(given));
         self.given.extend(given.into_iter().filter(is_reloaded));
     }
+}
+
+/// Gives the store the secret that was read, if it is another one. Returns the secret before it.
+async fn change_secret(
+    node: &Node,
+    config: &mut NodeConfig,
+    secret: Option<StoreSecret>,
+) -> Result<Option<StoreSecret>, String> {
+    let (Some(store), Some(secret)) = (&mut config.store, secret) else { return Ok(None) };
+    if store.secret == secret {
+        return Ok(None);
+    }
+    let changed = node.change_store_secret(secret.clone()).await;
+    changed.map_err(|error| causes(&error).to_string())?;
+    Ok(Some(std::mem::replace(&mut store.secret, secret)))
 }
 
 /// The settings that differ, by whether they change while the node runs.

@@ -18,7 +18,6 @@ use tokio::{
 use crate::{
     drops::Occurrence,
     lock::lock,
-    peers::rate_limit::LimitScope,
     peers::remote::Remote,
     relay::Relay,
     relay::lazy::fault::LazyFault,
@@ -27,7 +26,6 @@ use crate::{
     relay::lazy::wire::{Announced, LazyMessage},
     relay::peer_slot::PeerSlot,
     session::context::SessionContext,
-    stats::Reason,
 };
 
 /// One connection.
@@ -186,12 +184,8 @@ impl Session {
         if excess.intolerable {
             return Err(LazyFault::OverLimit);
         }
-        let reason = match excess.scope {
-            LimitScope::Peer => Reason::OverPeerLimit,
-            LimitScope::Ip => Reason::OverIpLimit,
-        };
         let occurrence = Occurrence::at(self.context.corrector.now()).by(self.remote.id);
-        self.context.counters.record(reason, occurrence);
+        self.context.counters.record(excess.scope.into(), occurrence);
         Ok(false)
     }
 
