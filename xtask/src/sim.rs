@@ -11,7 +11,7 @@ use crate::{
 pub(crate) const COMMAND: Command = Command {
     name: "sim",
     usage: "[SCENARIO | archive | lazy | planted [BUG]...] [--seed N] [--seeds K] [--nodes N] [--minutes M] [--trace FILE] ...",
-    about: "simulate a network of Whisper nodes in one thread, on virtual time, from one seed;\n\
+    about: "simulate a network of Whisper nodes on virtual time, from one seed;\n\
             `cargo run --package sim -- --help` shows all scenarios and options",
     run,
 };

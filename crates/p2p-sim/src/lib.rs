@@ -1,4 +1,4 @@
-//! A peer-to-peer network of many nodes in one thread, on virtual time, from one seed.
+//! A peer-to-peer network of many nodes on virtual time, from one seed, in one thread or in several.
 //!
 //! A test of a sub-protocol on a hundred nodes: real handshakes and frames, lines with latency and loss, hosts that lose their
 //! power. The same seed does the same again.

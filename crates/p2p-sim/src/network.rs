@@ -1,6 +1,7 @@
 //! A simulated network: its hosts, its faults, and the time that passes.
 
 mod host;
+mod regions;
 
 use std::{
     fmt,
@@ -10,19 +11,15 @@ use std::{
     time::Duration,
 };
 
-use p2p_world::{World, seed_thread};
-use rlpx_transport::null_cryptography;
-use tokio::{
-    runtime::{Builder, Runtime},
-    time::{Instant, sleep_until},
-};
+use p2p_world::World;
 
+use self::regions::Regions;
 use crate::{
     fault::{Fault, Schedule},
-    host::HostWorld,
+    host::{HostState, HostWorld},
     host_id::HostId,
-    net::{link::Link, pipe::End, wire::Wire},
-    trace::TraceEvent,
+    net::{link::Link, pipe::End},
+    trace::{TraceEvent, TraceWriter, combined_hash},
     violation::Violation,
 };
 
@@ -37,7 +34,7 @@ const CHECK_EVERY: Duration = Duration::from_secs(1);
 type Program = Arc<dyn Fn(Host) -> p2p_world::Task>;
 type Check = Box<dyn FnMut(&Network) -> Result<(), String>>;
 
-/// A network of hosts in this thread. Time passes only in [`run_for`](Self::run_for) and its like, and only virtually: a quiet
+/// A network of hosts. Time passes only in [`run_for`](Self::run_for) and its like, and only virtually: a quiet
 /// hour takes no time at all.
 ///
 /// Everything that happens follows from the seed: the same program with the same seed does the same. A program on a host
@@ -46,20 +43,15 @@ type Check = Box<dyn FnMut(&Network) -> Result<(), String>>;
 ///
 /// The resolution of time is one millisecond.
 pub struct Network {
-    runtime: Runtime,
-    wire: Wire,
-    seed: u64,
-    /// Whether connections compute no cryptography.
-    null: bool,
-    /// How often time passed: each time randomness begins with another number.
-    runs: u64,
+    regions: Regions,
     programs: Vec<Program>,
     /// How many programs were started.
     started: usize,
     /// What will go wrong, the last first.
     faults: Schedule,
     checks: Vec<(String, Check)>,
-    next_check: Instant,
+    /// The time since the start.
+    next_check: Duration,
 }
 
 /// Building.
@@ -71,23 +63,37 @@ impl Network {
     /// If the operating system does not let us make a runtime.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
-        let runtime = runtime.expect("a runtime without sockets");
-        let wire = runtime.block_on(async { Wire::new(seed) });
-        runtime.spawn(wire.clone().run());
-        let next_check = wire.state().start + CHECK_EVERY;
+        Self::in_regions(seed, 1)
+    }
+
+    /// A network without hosts that runs on several threads. Its hosts are spread over this many regions, and each region may run
+    /// on a thread of its own.
+    ///
+    /// What happens follows from the seed and the number of regions; the number of threads changes nothing. Regions that rest wait
+    /// for each other after each shortest latency of a line, so lines between hosts should have one of several milliseconds.
+    /// Programs of different hosts must not share anything that they change.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system does not let us make a runtime.
+    #[must_use]
+    pub fn in_regions(seed: u64, regions: usize) -> Self {
         Self {
-            runtime,
-            wire,
-            seed,
-            null: false,
-            runs: 0,
+            regions: Regions::new(seed, regions),
             programs: Vec::new(),
             started: 0,
             faults: Schedule::new(),
             checks: Vec::new(),
-            next_check,
+            next_check: CHECK_EVERY,
         }
+    }
+
+    /// Sets on how many threads the regions run; by default on all cores. A network of one region runs on the thread that lets time
+    /// pass.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.regions.set_threads(threads);
+        self
     }
 
     /// Adds a host with a program, which starts when time passes next, and again after a [`Fault::Restart`]. The host stays up
@@ -97,13 +103,18 @@ impl Network {
         Run: Future<Output = ()> + Send + 'static,
     {
         self.programs.push(Arc::new(move |host| Box::pin(program(host))));
-        self.wire.state().hosts.add()
+        let added: Vec<HostId> =
+            self.regions.wires().map(|wire| wire.state().hosts.add()).collect();
+        added[0]
     }
 
     /// Sets how the lines between the hosts behave from now on.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "a builder takes what it keeps")]
     pub fn link(self, link: Link) -> Self {
-        self.wire.state().set_link(link);
+        for wire in self.regions.wires() {
+            wire.state().set_link(&link);
+        }
         self
     }
 
@@ -111,19 +122,19 @@ impl Network {
     /// nothing. For networks of thousands of nodes; call it before time passes. Without it, the cryptography is real.
     #[must_use]
     pub const fn null_cryptography(mut self) -> Self {
-        self.null = true;
+        self.regions.null = true;
         self
     }
 
     /// Puts a host behind a gateway: no one can connect with it, and it gets datagrams only from where it has sent some.
     pub fn put_behind_nat(&mut self, host: HostId) {
-        self.wire.state().hosts.host_mut(host).behind_nat = true;
+        self.regions.of(host).wire.state().hosts.host_mut(host).behind_nat = true;
     }
 
     /// Makes a host slow: its processor works this long on each part of a stream, of at most 16 KiB, and on each datagram, one
     /// after the other, before its program gets it. By default nothing that a host computes takes time.
     pub fn slow_down(&mut self, host: HostId, work: Duration) {
-        self.wire.state().set_work(host, work);
+        self.regions.of(host).wire.state().set_work(host, work);
     }
 
     /// Adds what will go wrong, at times since the start.
@@ -147,15 +158,17 @@ impl Network {
         self
     }
 
-    /// Writes each event that the filter wants as a line: milliseconds since the start, kind, details.
+    /// Writes each event that the filter wants as a line: milliseconds since the start, kind, details. The network then runs on one
+    /// thread. Lines of several regions are in the order of time only as far as each region goes.
     #[must_use]
     pub fn trace_to(
         self,
         out: impl Write + Send + 'static,
         filter: impl Fn(&TraceEvent<'_>) -> bool + Send + 'static,
     ) -> Self {
-        self.wire.state().trace.write_to(Box::new(out), Box::new(filter));
-        self
+        let writer = TraceWriter::shared(Box::new(out), Box::new(filter));
+        self.regions.wires().for_each(|wire| wire.state().trace.write_to(Arc::clone(&writer)));
+        self.threads(1)
     }
 }
 
@@ -167,8 +180,7 @@ impl Network {
     ///
     /// The first [`Violation`] of an invariant.
     pub fn run_for(&mut self, time: Duration) -> Result<(), Violation> {
-        let now = self.start_time() + self.elapsed();
-        self.run_to(now + time)?;
+        self.run_to(self.elapsed() + time)?;
         self.check()
     }
 
@@ -182,14 +194,13 @@ impl Network {
         most: Duration,
         mut condition: impl FnMut(&Self) -> bool,
     ) -> Result<bool, Violation> {
-        let start = self.start_time();
-        let end = start + self.elapsed() + most;
+        let end = self.elapsed() + most;
         loop {
             if condition(self) {
                 return Ok(true);
             }
-            let next = (start + self.elapsed() + LOOK_EVERY).min(end);
-            if self.elapsed() >= end - start {
+            let next = (self.elapsed() + LOOK_EVERY).min(end);
+            if self.elapsed() >= end {
                 self.check()?;
                 return Ok(false);
             }
@@ -197,16 +208,21 @@ impl Network {
         }
     }
 
-    /// Lets time pass until a future is ready. Faults and invariants wait meanwhile.
+    /// Lets time pass until a future is ready. Faults and invariants wait meanwhile. For a network of one region.
     pub fn block_on<T>(&mut self, future: impl Future<Output = T>) -> T {
         self.start_programs();
-        self.seeded(|runtime| runtime.block_on(future))
+        self.regions.seeded(HostId(0), |runtime| runtime.block_on(future))
     }
 
     /// Calls a function as a program of this network would be called: with its clock, its tasks and its randomness. No time
-    /// passes.
+    /// passes. In a network of several regions as a program of the first one: see [`call_on`](Self::call_on).
     pub fn call<T>(&mut self, function: impl FnOnce() -> T) -> T {
-        self.seeded(|runtime| {
+        self.call_on(HostId(0), function)
+    }
+
+    /// Calls a function as a program of this host would be called. No time passes.
+    pub fn call_on<T>(&mut self, host: HostId, function: impl FnOnce() -> T) -> T {
+        self.regions.seeded(host, |runtime| {
             let _context = runtime.enter();
             function()
         })
@@ -214,44 +230,47 @@ impl Network {
 
     /// Causes a fault now, or repairs one.
     pub fn cause(&mut self, fault: &Fault) {
-        // For the clock of the runtime.
-        let runtime = self.runtime.handle().clone();
-        let _context = runtime.enter();
-        self.wire.note(&TraceEvent::Fault(fault));
+        // Once for all regions.
+        self.regions.first().note(&TraceEvent::Fault(fault));
         match fault {
             Fault::Kill(host) => self.stop(*host, false),
             Fault::PowerLoss(host) => self.stop(*host, true),
             Fault::Restart(host) => self.restart(*host),
-            Fault::Move(host) => self.wire.state().hosts.move_away(*host),
+            Fault::Move(host) => {
+                self.regions.wires().for_each(|wire| wire.state().hosts.move_away(*host));
+            }
             Fault::Block(from, to) => self.block(from, to, true),
             Fault::Unblock(from, to) => self.block(from, to, false),
             Fault::Clock(host, seconds) => {
-                let elapsed = self.elapsed();
-                self.wire.state().hosts.host_mut(*host).clock.set_offset(*seconds, elapsed);
+                self.change(*host, |state, elapsed| state.clock.set_offset(*seconds, elapsed));
             }
             Fault::Drift(host, drift) => {
-                let elapsed = self.elapsed();
-                self.wire.state().hosts.host_mut(*host).clock.set_drift(*drift, elapsed);
+                self.change(*host, |state, elapsed| state.clock.set_drift(*drift, elapsed));
             }
             Fault::Capacity(host, bytes) => {
-                self.wire.state().hosts.host_mut(*host).disk.capacity = *bytes;
+                self.change(*host, |state, _| state.disk.capacity = *bytes);
             }
             Fault::FlipBit(host) => {
-                let mut state = self.wire.state();
+                let mut state = self.regions.of(*host).wire.state();
                 let state = &mut *state;
                 state.hosts.host_mut(*host).disk.flip_bit(&mut state.rng);
             }
         }
     }
 
-    fn run_to(&mut self, end: Instant) -> Result<(), Violation> {
+    /// Changes a host. The function gets the time since the start as well.
+    fn change(&self, host: HostId, change: impl FnOnce(&mut HostState, Duration)) {
+        let elapsed = self.elapsed();
+        change(self.regions.of(host).wire.state().hosts.host_mut(host), elapsed);
+    }
+
+    fn run_to(&mut self, end: Duration) -> Result<(), Violation> {
         self.start_programs();
         loop {
-            let start = self.start_time();
-            let fault = self.faults.last().map(|(at, _)| start + *at);
+            let fault = self.faults.last().map(|(at, _)| *at);
             let next = fault.into_iter().chain([end, self.next_check]).min().unwrap_or(end);
-            self.seeded(|runtime| runtime.block_on(async { sleep_until(next).await }));
-            while let Some((_, fault)) = self.faults.pop_if(|(at, _)| start + *at <= next) {
+            self.regions.run_to(next);
+            while let Some((_, fault)) = self.faults.pop_if(|(at, _)| *at <= next) {
                 self.cause(&fault);
             }
             if next >= self.next_check {
@@ -264,19 +283,6 @@ impl Network {
         }
     }
 
-    fn start_time(&self) -> Instant {
-        self.wire.state().start
-    }
-
-    /// Runs something on the runtime with randomness from the seed.
-    fn seeded<T>(&mut self, run: impl FnOnce(&Runtime) -> T) -> T {
-        self.runs += 1;
-        // Far apart for neighbouring seeds.
-        let _seeded = seed_thread(self.seed.rotate_left(32) ^ self.runs);
-        let _null = self.null.then(null_cryptography);
-        run(&self.runtime)
-    }
-
     fn start_programs(&mut self) {
         while self.started < self.programs.len() {
             let host = HostId(u32::try_from(self.started).unwrap_or(u32::MAX));
@@ -286,14 +292,13 @@ impl Network {
     }
 
     fn start(&mut self, id: HostId) {
-        let runtime = self.runtime.handle().clone();
-        let _context = runtime.enter();
-        self.wire.state().hosts.host_mut(id).up = true;
-        self.wire.note(&TraceEvent::Started(id));
-        let world: Arc<dyn World> = Arc::new(HostWorld::new(self.wire.clone(), id));
-        let host = Host::new(id, self.wire.clone(), Arc::clone(&world));
+        let wire = self.regions.of(id).wire.clone();
+        wire.state().hosts.host_mut(id).up = true;
+        wire.note(&TraceEvent::Started(id));
+        let world: Arc<dyn World> = Arc::new(HostWorld::new(wire.clone(), id));
+        let host = Host::new(id, wire, Arc::clone(&world));
         let program = Arc::clone(&self.programs[id.index()]);
-        self.seeded(|_| world.spawn(program(host)));
+        self.call_on(id, || world.spawn(program(host)));
     }
 
     fn restart(&mut self, host: HostId) {
@@ -306,8 +311,9 @@ impl Network {
         if !self.is_up(id) {
             return;
         }
+        let wire = self.regions.of(id).wire.clone();
         let (tasks, pipes) = {
-            let mut state = self.wire.state();
+            let mut state = wire.state();
             let state = &mut *state;
             let host = state.hosts.host_mut(id);
             let stopped = host.switch_off();
@@ -319,31 +325,34 @@ impl Network {
             stopped
         };
         // Its tasks end before it can start again.
-        self.seeded(|runtime| runtime.block_on(tasks.cancel()));
+        self.regions.seeded(id, |runtime| runtime.block_on(tasks.cancel()));
         if !power_loss {
-            for (output, input) in pipes {
-                self.wire.end(&output, End::Reset);
-                self.wire.refuse(&input);
-            }
+            self.regions.enter(id, || {
+                for (output, input) in pipes {
+                    wire.end(&output, End::Reset);
+                    wire.refuse(&input);
+                }
+            });
         }
     }
 
     fn block(&self, from: &[HostId], to: &[HostId], blocked: bool) {
         for near in from {
             for far in to {
-                self.wire.block(*near, *far, blocked);
+                // What arrives is held back in the region of the recipient.
+                self.regions.wires().for_each(|wire| wire.block(*near, *far, blocked));
             }
         }
     }
 
     fn check(&mut self) -> Result<(), Violation> {
-        // For the clock of the runtime.
-        let runtime = self.runtime.handle().clone();
-        let _context = runtime.enter();
         let mut checks = std::mem::take(&mut self.checks);
-        let failed = checks.iter_mut().find_map(|(name, check)| {
-            let text = check(self).err()?;
-            Some(Violation { seed: self.seed, name: name.clone(), at: self.elapsed(), text })
+        let failed = self.regions.enter(HostId(0), || {
+            checks.iter_mut().find_map(|(name, check)| {
+                let text = check(self).err()?;
+                let (seed, name, at) = (self.seed(), name.clone(), self.elapsed());
+                Some(Violation { seed, name, at, text })
+            })
         });
         self.checks = checks;
         failed.map_or(Ok(()), Err)
@@ -355,14 +364,13 @@ impl Network {
     /// The seed.
     #[must_use]
     pub const fn seed(&self) -> u64 {
-        self.seed
+        self.regions.seed()
     }
 
     /// How much time has passed.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        let _context = self.runtime.enter();
-        Instant::now() - self.wire.state().start
+        self.regions.elapsed()
     }
 
     /// The hosts, whether they are up or not.
@@ -374,25 +382,25 @@ impl Network {
     /// Whether a host is up.
     #[must_use]
     pub fn is_up(&self, host: HostId) -> bool {
-        self.wire.state().hosts.host(host).up
+        self.regions.of(host).wire.state().hosts.host(host).up
     }
 
     /// Whether the line from one host to another one is blocked.
     #[must_use]
     pub fn is_blocked(&self, from: HostId, to: HostId) -> bool {
-        self.wire.state().is_blocked(from, to)
+        self.regions.first().state().is_blocked(from, to)
     }
 
     /// Number of events of the network so far: parts of streams, datagrams, connections.
     #[must_use]
     pub fn events(&self) -> u64 {
-        self.wire.state().events
+        self.regions.wires().map(|wire| wire.state().events).sum()
     }
 
     /// The hash of everything that has happened. Equal seeds give equal hashes.
     #[must_use]
     pub fn trace_hash(&self) -> u64 {
-        self.wire.state().trace.hash()
+        combined_hash(self.regions.wires().map(|wire| wire.state().trace.hash()))
     }
 
     /// Writes what is left of the trace.
@@ -401,14 +409,14 @@ impl Network {
     ///
     /// The error that ended the writing of the trace.
     pub fn flush_trace(&self) -> io::Result<()> {
-        self.wire.state().trace.flush()
+        self.regions.wires().try_for_each(|wire| wire.state().trace.flush())
     }
 }
 
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Network")
-            .field("seed", &self.seed)
+            .field("seed", &self.seed())
             .field("hosts", &self.programs.len())
             .field("elapsed", &self.elapsed())
             .finish_non_exhaustive()

@@ -5,6 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     io::{self, Write},
     net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -96,24 +97,20 @@ impl fmt::Display for TraceEvent<'_> {
 #[derive(Default)]
 pub(crate) struct Trace {
     hasher: DefaultHasher,
-    writer: Option<TraceWriter>,
+    writer: Option<Arc<Mutex<TraceWriter>>>,
 }
 
 /// Where the lines go. An error ends it.
-struct TraceWriter {
+pub(crate) struct TraceWriter {
     out: Box<dyn Write + Send>,
     filter: Box<dyn Fn(&TraceEvent<'_>) -> bool + Send>,
     failed: Option<io::Error>,
 }
 
 impl Trace {
-    /// Writes the events that the filter wants, one line each: milliseconds, kind, details.
-    pub(crate) fn write_to(
-        &mut self,
-        out: Box<dyn Write + Send>,
-        filter: Box<dyn Fn(&TraceEvent<'_>) -> bool + Send>,
-    ) {
-        self.writer = Some(TraceWriter { out, filter, failed: None });
+    /// Writes events from now on.
+    pub(crate) fn write_to(&mut self, writer: Arc<Mutex<TraceWriter>>) {
+        self.writer = Some(writer);
     }
 
     pub(crate) fn add(&mut self, at: Duration, event: &TraceEvent<'_>) {
@@ -130,11 +127,8 @@ impl Trace {
             }
             other => other.to_string().hash(&mut self.hasher),
         }
-        if let Some(writer) = &mut self.writer
-            && writer.failed.is_none()
-            && (writer.filter)(event)
-        {
-            writer.failed = writeln!(writer.out, "{} {event}", at.as_millis()).err();
+        if let Some(writer) = &self.writer {
+            lock(writer).write(at, event);
         }
     }
 
@@ -144,11 +138,42 @@ impl Trace {
     }
 
     /// Writes what is still in memory. Returns the error that ended the writing.
-    pub(crate) fn flush(&mut self) -> io::Result<()> {
-        let Some(writer) = &mut self.writer else { return Ok(()) };
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        let mut writer = lock(writer);
         match writer.failed.take() {
             Some(error) => Err(error),
             None => writer.out.flush(),
         }
     }
+}
+
+impl TraceWriter {
+    /// Writes the events that the filter wants, one line each: milliseconds, kind, details.
+    pub(crate) fn shared(
+        out: Box<dyn Write + Send>,
+        filter: Box<dyn Fn(&TraceEvent<'_>) -> bool + Send>,
+    ) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self { out, filter, failed: None }))
+    }
+
+    fn write(&mut self, at: Duration, event: &TraceEvent<'_>) {
+        if self.failed.is_none() && (self.filter)(event) {
+            self.failed = writeln!(self.out, "{} {event}", at.as_millis()).err();
+        }
+    }
+}
+
+fn lock(writer: &Mutex<TraceWriter>) -> MutexGuard<'_, TraceWriter> {
+    writer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One hash of those of all regions. That of a single region is its own.
+pub(crate) fn combined_hash(mut hashes: impl Iterator<Item = u64>) -> u64 {
+    let first = hashes.next().unwrap_or_default();
+    hashes.fold(first, |before, hash| {
+        let mut hasher = DefaultHasher::new();
+        (before, hash).hash(&mut hasher);
+        hasher.finish()
+    })
 }

@@ -1,6 +1,7 @@
-//! Whole Whisper networks in one thread, from one seed: `cargo xtask sim`.
+//! Whole Whisper networks on virtual time, from one seed: `cargo xtask sim`.
 //!
-//! Each seed is a network of its own. Several seeds run side by side on several threads; that changes nothing in any of them.
+//! Each seed is a network of its own. Several seeds run side by side on several threads; that changes nothing in any of them. A
+//! large network can run on several threads itself.
 
 mod archive;
 mod calibrate;

@@ -1,4 +1,4 @@
-//! Whole Whisper networks in one thread, from one seed: `cargo xtask sim`.
+//! Whole Whisper networks on virtual time, from one seed: `cargo xtask sim`.
 
 use std::process::ExitCode;
 

@@ -14,6 +14,7 @@ use std::{
 
 use p2p_sim::{HostId, Network, Node, Nodes};
 use p2p_world::World;
+use tokio::runtime::Handle;
 use whisper_protocol::{
     Config, FilterKey, FilterSpec, Interest, KeyId, Post, QueueLimits, QueueSettings, Recipient,
     SymmetricKey, Topic, Whisper, Work,
@@ -50,6 +51,8 @@ pub(crate) struct Member {
     traits: Traits,
     key: KeyId,
     inbox: Inbox,
+    /// Where its host runs.
+    runtime: Handle,
     /// How often it was started.
     pub(crate) starts: u32,
 }
@@ -192,8 +195,9 @@ impl Members {
         let mut count = 0;
         for (index, member) in self.members.borrow().iter().enumerate() {
             if self.nodes.server(index).is_some()
-                && let Some(Member { inbox, whisper, .. }) = member
+                && let Some(Member { inbox, whisper, runtime, .. }) = member
             {
+                let _context = runtime.enter();
                 let received = inbox.receive(whisper);
                 let received = received.map_err(|text| format!("node {index} received {text}"))?;
                 let posts = self.posts();
@@ -226,7 +230,8 @@ fn start(node: Node, traits: Traits, members: &RefCell<Vec<Option<Member>>>) -> 
     let protocols = whisper.protocols();
     let starts = members.borrow()[index].as_ref().map_or(0, |member| member.starts + 1);
     let of_node = Arc::clone(&probe);
-    let member = Member { whisper, world, probe, rpc, traits, key, inbox, starts };
+    let runtime = Handle::current();
+    let member = Member { whisper, world, probe, rpc, traits, key, inbox, runtime, starts };
     let before = members.borrow_mut()[index].replace(member);
     drop(before);
     node.config(|config| {

@@ -8,7 +8,7 @@ use rand::{Rng as _, rngs::StdRng};
 use whisper_protocol::Work;
 
 use crate::{
-    members::{MIN_WORK, Members},
+    members::{MIN_WORK, Members, host},
     probe::Probe,
 };
 
@@ -64,7 +64,7 @@ impl Operations {
         let Some(operation) = self.choose(node, kind, draw) else { return };
         let now = network.elapsed();
         self.exclude(node, start, &operation, now);
-        network.call(|| self.apply(node, &operation));
+        network.call_on(host(node), || self.apply(node, &operation));
         self.begun.push((now, node, start, operation));
     }
 
@@ -76,7 +76,7 @@ impl Operations {
         for (_, node, start, operation) in due {
             // A restart has undone it already.
             if self.members.starts(node) == Some(start) {
-                network.call(|| self.undo(node, &operation));
+                network.call_on(host(node), || self.undo(node, &operation));
             }
         }
     }

@@ -11,7 +11,7 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 
 use crate::{
     hostile,
-    members::{Members, NewPost, TTLS, ending},
+    members::{Members, NewPost, TTLS, ending, host},
     operations::{LASTS, Operations},
     outcome::Outcome,
     promises::{
@@ -75,7 +75,9 @@ pub(crate) fn run(
         |(at, fault): &&(Duration, Fault)| *at < repaired_at && fault.hosts_below(scenario.nodes);
     let mut faults: Schedule = scenario.faults.iter().filter(possible).cloned().collect();
     faults.extend(repairs(&faults, repaired_at));
-    let mut network = Network::new(scenario.seed).link(link).faults(faults.clone());
+    let network = Network::in_regions(scenario.seed, settings.regions);
+    let threads = usize::try_from(settings.seeds.threads).unwrap_or(usize::MAX);
+    let mut network = network.threads(threads).link(link).faults(faults.clone());
     if settings.null {
         network = network.null_cryptography();
     }
@@ -172,7 +174,7 @@ impl Run {
             NewPost { node, number, topic: 0, ttl: QUIET_TTL }
         };
         let members = self.members.clone();
-        self.network.call(|| members.post(new, at));
+        self.network.call_on(host(node), || members.post(new, at));
     }
 
     /// Lets time pass and takes the messages that have come.

@@ -110,3 +110,23 @@ pub(crate) fn run_one(settings: &Settings, seed: u64) -> Done {
     let outcome = scenario::run(settings, &settings.scenario(seed), settings.output());
     Done { seed, took: begin.elapsed(), outcome }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::Settings;
+
+    fn trace(threads: u64) -> u64 {
+        let args = "quiet --null --nodes 9 --degree 4 --minutes 1 --regions 3 --threads";
+        let args = format!("{args} {threads}");
+        let args: Vec<String> = args.split_whitespace().map(str::to_owned).collect();
+        let settings = Settings::parse(&args).expect("known arguments");
+        let outcome = super::run_one(&settings, 1).outcome.expect("everything holds");
+        assert!(outcome.delivered > 9 * 50, "{outcome}");
+        outcome.trace_hash
+    }
+
+    #[test]
+    fn a_network_in_regions_does_the_same_on_one_thread_and_on_two() {
+        assert_eq!(trace(1), trace(2));
+    }
+}

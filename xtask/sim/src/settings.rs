@@ -35,7 +35,8 @@ Options:
   --posts N      posts per minute, of all nodes together (60)
   --null         connections without cryptography, for thousands of nodes
   --hostile N    hosts that attack nodes in the first 45 seconds (4)
-  --threads N    seeds that run side by side (all cores)
+  --threads N    threads for seeds, or for the regions of one seed, that run side by side (all cores)
+  --regions N    parts of a quiet network that can run side by side (1)
   --trace FILE   write what happens in the only seed, one line for each event
   --html FILE    write a page that replays the only seed in a browser
   --no-shrink    do not make a failing seed smaller";
@@ -84,6 +85,8 @@ pub(crate) struct Settings {
     /// Whether connections compute no cryptography.
     pub(crate) null: bool,
     pub(crate) hostile: usize,
+    /// Parts of the network that run side by side.
+    pub(crate) regions: usize,
     trace: Option<PathBuf>,
     html: Option<PathBuf>,
     pub(crate) shrink: bool,
@@ -92,10 +95,21 @@ pub(crate) struct Settings {
 /// Time at the end of a run in which nothing goes wrong, so that everything can arrive.
 pub(crate) const SETTLE: Duration = Duration::from_secs(90);
 
+/// The regions of the network of the benchmark: more than threads, so that none waits long for the others.
+const MEASURED_REGIONS: usize = 8;
+
 impl Settings {
     /// The network of the benchmark.
     pub(crate) fn measured(nodes: usize, minutes: u64) -> Self {
-        Self { faults: false, nodes, degree: 8, minutes, null: true, ..Self::default() }
+        Self {
+            faults: false,
+            nodes,
+            degree: 8,
+            minutes,
+            null: true,
+            regions: MEASURED_REGIONS,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
@@ -124,6 +138,9 @@ impl Settings {
                 "--posts" => settings.posts = number()?,
                 "--null" => settings.null = true,
                 "--hostile" => settings.hostile = usize::try_from(number()?).unwrap_or(usize::MAX),
+                "--regions" => {
+                    settings.regions = usize::try_from(number()?.clamp(1, 64)).unwrap_or(1);
+                }
                 "--threads" => settings.seeds.threads = number()?.max(1),
                 "--trace" => settings.trace = Some(value()?.into()),
                 "--html" => settings.html = Some(value()?.into()),
@@ -141,6 +158,9 @@ impl Settings {
             return Err(
                 "clocks needs at least --minutes 2: nothing is posted in the last".to_owned()
             );
+        }
+        if settings.regions > 1 && (settings.faults || settings.mode != Mode::Scenario) {
+            return Err("--regions is for the scenario quiet".to_owned());
         }
         match (&settings.trace, &settings.html) {
             (Some(_) | None, Some(_)) | (Some(_), None) if settings.mode != Mode::Scenario => {
@@ -211,6 +231,7 @@ impl Default for Settings {
             posts: 60,
             null: false,
             hostile: 4,
+            regions: 1,
             trace: None,
             html: None,
             shrink: true,

@@ -10,7 +10,6 @@ use std::{
 };
 
 use p2p_world::{Connection, Datagrams, File, Listener, Pending, Task, World};
-use tokio::time::Instant;
 
 use super::{Running, file::SimFile};
 use crate::{
@@ -71,16 +70,15 @@ fn occupy<T>(
 
 impl World for HostWorld {
     fn unix_time(&self) -> SystemTime {
-        let state = self.wire.state();
-        let elapsed = Instant::now() - state.start;
-        state.hosts.host(self.host).clock.read(elapsed)
+        let elapsed = self.wire.elapsed();
+        self.wire.state().hosts.host(self.host).clock.read(elapsed)
     }
 
     fn spawn(&self, task: Task) {
         if self.running.has_ended() {
             return;
         }
-        let task = tokio::spawn(task).abort_handle();
+        let task = self.wire.spawn(task);
         self.wire.state().hosts.host_mut(self.host).tasks.add(task);
     }
 

@@ -133,7 +133,7 @@ impl Wire {
         };
         let bytes = Bytes::copy_from_slice(datagram);
         let datagram = Box::new(Datagram { from, to, bytes });
-        self.add(&mut state, departure + delay, WireEvent::Datagram(datagram));
+        self.add(&mut state, target, departure + delay, WireEvent::Datagram(datagram));
     }
 
     /// A datagram arrives at its host.

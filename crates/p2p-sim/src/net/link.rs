@@ -65,6 +65,11 @@ impl Link {
         self
     }
 
+    /// The shortest latency.
+    pub(crate) const fn min_latency(&self) -> Duration {
+        self.latency.start
+    }
+
     /// The latency of a new pair of hosts.
     pub(crate) fn draw_latency(&self, rng: &mut impl Rng) -> Duration {
         between(rng, self.latency.start, self.latency.end)

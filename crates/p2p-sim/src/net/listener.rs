@@ -38,15 +38,17 @@ pub(crate) struct Dialing {
     hosts: Ends,
     attempts: u32,
     answer: oneshot::Sender<io::Result<SimStream>>,
-    outcome: Option<io::Result<SimStream>>,
+    /// Both directions, the one to the listener first.
+    outcome: Option<io::Result<[Pipe; 2]>>,
 }
 
 impl Dialing {
     /// Passes the outcome to the one who waits for it. A connection for which no one waits is dropped.
     pub(crate) fn finish(self) {
-        if let Some(outcome) = self.outcome {
-            let _ = self.answer.send(outcome);
-        }
+        let Some(outcome) = self.outcome else { return };
+        let addrs = [self.from, self.to];
+        let stream = |[there, back]: [Pipe; 2]| SimStream::new(self.wire, addrs, there, back);
+        let _ = self.answer.send(outcome.map(stream));
     }
 }
 
@@ -146,7 +148,7 @@ impl Wire {
         let wire = self.clone();
         let dialing = Dialing { wire, from: local, to, hosts, attempts: 0, answer, outcome: None };
         let at = Instant::now() + state.latency(from, host);
-        self.add(&mut state, at, WireEvent::Dial(Box::new(dialing)));
+        self.add(&mut state, host, at, WireEvent::Dial(Box::new(dialing)));
         answered
     }
 
@@ -161,15 +163,15 @@ impl Wire {
         if silent && dialing.attempts < MAX_ATTEMPTS {
             let pause = Duration::from_secs(1 << dialing.attempts);
             dialing.attempts += 1;
-            return self.add(&mut state, now + pause, WireEvent::Dial(dialing));
+            return self.add(&mut state, to, now + pause, WireEvent::Dial(dialing));
         }
         let backlog = target.listeners.get(&dialing.to.port()).cloned();
         let latency = state.latency(to, from);
         if silent {
             dialing.outcome = Some(Err(ErrorKind::TimedOut.into()));
-            return self.add(&mut state, now, WireEvent::Dialed(dialing));
+            return self.add(&mut state, from, now, WireEvent::Dialed(dialing));
         }
-        let (there, back) = (Pipe::new(dialing.hosts), Pipe::new(Ends { from: to, to: from }));
+        let (there, back) = (self.pipe(dialing.hosts), self.pipe(Ends { from: to, to: from }));
         let (near, far) = (dialing.from, dialing.to);
         drop(state);
         let outcome = match backlog {
@@ -179,7 +181,7 @@ impl Wire {
                 if backlog.offer(accepted, near) {
                     let at = now.duration_since(self.state().start);
                     self.state().trace.add(at, &TraceEvent::Connected { from: near, to: far });
-                    Ok(SimStream::new(dialing.wire.clone(), [near, far], there, back))
+                    Ok([there, back])
                 } else {
                     Err(ErrorKind::ConnectionRefused.into())
                 }
@@ -188,6 +190,6 @@ impl Wire {
         };
         dialing.outcome = Some(outcome);
         let mut state = self.state();
-        self.add(&mut state, now + latency, WireEvent::Dialed(dialing));
+        self.add(&mut state, from, now + latency, WireEvent::Dialed(dialing));
     }
 }

@@ -17,7 +17,16 @@ const WINDOW: usize = 4 * 1024 * 1024;
 
 /// One direction of a connection, as its two ends and the wire share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Pipe(Arc<Mutex<PipeState>>);
+pub(crate) struct Pipe(Arc<PipeShared>);
+
+#[derive(Debug)]
+struct PipeShared {
+    ends: Ends,
+    /// Whether its ends are in different regions, which may run on different threads. Then no end sees what the other one does
+    /// before both regions have [settled](Pipe::settle).
+    crosses: bool,
+    state: Mutex<PipeState>,
+}
 
 /// Where the bytes come from and go to.
 #[derive(Debug, Clone, Copy)]
@@ -28,11 +37,12 @@ pub(crate) struct Ends {
 
 #[derive(Debug)]
 pub(crate) struct PipeState {
-    pub(crate) ends: Ends,
     /// Has arrived and was not read.
     inbox: VecDeque<Bytes>,
-    /// Bytes that were sent and not read.
+    /// Bytes that were sent and not read, as far as the writer knows.
     unread: usize,
+    /// Bytes that were read since the regions settled.
+    read: usize,
     /// Bytes that were taken from the writer and have not left the host, by the time at which they do.
     departing: VecDeque<(Instant, usize)>,
     /// Their number.
@@ -43,7 +53,12 @@ pub(crate) struct PipeState {
     pub(crate) last_arrival: Option<Instant>,
     /// What could not pass because the line is blocked.
     pub(crate) held: Vec<Part>,
+    /// How it has ended for the reader.
     end: Option<End>,
+    /// Whether the writer was told that the other end reads no longer.
+    refused: bool,
+    /// Whether both ends may know that it has ended.
+    ended: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -65,32 +80,44 @@ pub(crate) enum End {
 }
 
 impl Pipe {
-    pub(crate) fn new(ends: Ends) -> Self {
-        Self(Arc::new(Mutex::new(PipeState {
-            ends,
+    /// `crosses`: whether its ends are in different regions.
+    pub(crate) fn new(ends: Ends, crosses: bool) -> Self {
+        let state = Mutex::new(PipeState {
             inbox: VecDeque::new(),
             unread: 0,
+            read: 0,
             departing: VecDeque::new(),
             unsent: 0,
             awaits_departure: false,
             last_arrival: None,
             held: Vec::new(),
             end: None,
+            refused: false,
+            ended: false,
             reader: None,
             writer: None,
-        })))
+        });
+        Self(Arc::new(PipeShared { ends, crosses, state }))
+    }
+
+    pub(crate) fn ends(&self) -> Ends {
+        self.0.ends
+    }
+
+    pub(crate) fn crosses(&self) -> bool {
+        self.0.crosses
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, PipeState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether nothing more comes through it.
     pub(crate) fn is_ended(&self) -> bool {
-        self.state().end.is_some()
+        self.state().ended
     }
 
-    /// A part has arrived.
+    /// A part has arrived. Only the end that has the part for it is woken if the pipe crosses regions.
     pub(crate) fn arrive(&self, part: Part) {
         let mut state = self.state();
         match part {
@@ -103,18 +130,38 @@ impl Pipe {
             }
             Part::End(End::Finished) => drop(state.end.get_or_insert(End::Finished)),
         }
+        if self.0.crosses {
+            return wake(state, |state| state.reader.take());
+        }
+        state.ended = state.end.is_some();
         let wakers = [state.reader.take(), state.writer.take()];
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// The writer is told that the other end reads no longer.
+    pub(crate) fn refuse(&self) {
+        if !self.0.crosses {
+            return self.arrive(Part::End(End::Reset));
+        }
+        let mut state = self.state();
+        state.refused = true;
+        wake(state, |state| state.writer.take());
+    }
+
+    /// Both regions rest: each end sees what the other one has done.
+    pub(crate) fn settle(&self) {
+        let mut state = self.state();
+        state.ended = state.end.is_some() || state.refused;
+        state.unread -= std::mem::take(&mut state.read);
+        wake(state, |state| state.writer.take());
     }
 
     /// Bytes have left the sending host: the writer may go on.
     pub(crate) fn depart(&self) {
         let mut state = self.state();
         state.awaits_departure = false;
-        let writer = state.writer.take();
-        drop(state);
-        writer.into_iter().for_each(Waker::wake);
+        wake(state, |state| state.writer.take());
     }
 
     /// Reads what has arrived. Nothing read means that the writer has finished.
@@ -141,10 +188,12 @@ impl Pipe {
             state.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
+        if self.0.crosses {
+            state.read += read;
+            return Poll::Ready(Ok(()));
+        }
         state.unread -= read;
-        let writer = if read > 0 { state.writer.take() } else { None };
-        drop(state);
-        writer.into_iter().for_each(Waker::wake);
+        wake(state, |state| if read > 0 { state.writer.take() } else { None });
         Poll::Ready(Ok(()))
     }
 
@@ -152,7 +201,8 @@ impl Pipe {
     /// writer is woken when there may be room again.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>, limit: usize) -> io::Result<Room> {
         let mut state = self.state();
-        if state.end == Some(End::Reset) {
+        let is_reset = !self.0.crosses && state.end == Some(End::Reset);
+        if is_reset || state.refused {
             return Err(ErrorKind::BrokenPipe.into());
         }
         state.forget_departed(Instant::now());
@@ -179,6 +229,13 @@ impl Pipe {
             state.departing.push_back((departure, bytes));
         }
     }
+}
+
+/// Wakes a task after the lock is free.
+fn wake(mut state: MutexGuard<'_, PipeState>, who: impl FnOnce(&mut PipeState) -> Option<Waker>) {
+    let waker = who(&mut state);
+    drop(state);
+    waker.into_iter().for_each(Waker::wake);
 }
 
 /// Whether a writer may send.

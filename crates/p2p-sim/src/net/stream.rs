@@ -39,7 +39,7 @@ pub(crate) struct SimStream {
 
 impl SimStream {
     pub(crate) fn new(wire: Wire, addrs: [SocketAddr; 2], output: Pipe, input: Pipe) -> Self {
-        wire.state().hosts.host_mut(output.state().ends.from).add_pipes(&output, &input);
+        wire.state().hosts.host_mut(output.ends().from).add_pipes(&output, &input);
         Self { wire, addrs, output, input, finished: false }
     }
 }
@@ -60,7 +60,12 @@ impl AsyncRead for SimStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.input.poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let polled = self.input.poll_read(cx, buffer);
+        if self.input.crosses() && buffer.filled().len() > before {
+            self.wire.state().touch(&self.input);
+        }
+        polled
     }
 }
 

@@ -23,7 +23,7 @@ struct Log(Arc<Mutex<Vec<(u64, String)>>>);
 
 impl Log {
     fn add(&self, host: &Host, text: impl fmt::Display) {
-        let at = Instant::now() - host.wire.state().start;
+        let at = host.wire.elapsed();
         self.0.lock().unwrap().push((u64::try_from(at.as_millis()).unwrap(), text.to_string()));
     }
 
@@ -289,4 +289,84 @@ fn a_clock_is_wrong_as_a_fault_says() {
     let faults = vec![(5 * SECOND, Fault::Clock(HostId(0), 3600.0))];
     network.faults(faults).run_for(20 * SECOND).unwrap();
     assert_eq!(log.take(), log_of(&[(10_000, "3610")]));
+}
+
+/// What a network of four hosts does: each sends to the next one, and one is killed and comes back.
+fn ring_in_regions(regions: usize, threads: usize) -> (u64, u64, Vec<(u64, String)>) {
+    let log = Log::default();
+    let link = Link::default().latency(ms(20)..ms(60)).jitter(ms(5)).bandwidth(50_000_000);
+    let mut network = Network::in_regions(7, regions).threads(threads).link(link);
+    for number in 0..4 {
+        let (log, next) = (log.clone(), HostId((number + 1) % 4));
+        network.host(move |host| ring_member(host, next, (number == 0).then(|| log.clone())));
+    }
+    let faults = vec![
+        (ms(500), Fault::Kill(HostId(2))),
+        (ms(800), Fault::Restart(HostId(2))),
+        (ms(1_000), Fault::Block(vec![HostId(3)], vec![HostId(0)])),
+        (ms(1_300), Fault::Unblock(vec![HostId(3)], vec![HostId(0)])),
+    ];
+    let mut network = network.faults(faults.into_iter().collect());
+    network.run_for(2 * SECOND).unwrap();
+    (network.trace_hash(), network.events(), log.take())
+}
+
+/// Reads all that comes, and sends more than a window to the next host, again when that fails.
+async fn ring_member(host: Host, next: HostId, log: Option<Log>) {
+    let mut listener = host.world().listen((host.id().ip(), 7).into(), false).unwrap();
+    let of_reader = host.clone();
+    host.world().spawn(Box::pin(async move {
+        while let Ok((mut stream, _)) = std::future::poll_fn(|cx| listener.poll_accept(cx)).await {
+            let (host, log) = (of_reader.clone(), log.clone());
+            of_reader.world().spawn(Box::pin(async move {
+                let (mut bytes, mut total) = (vec![0; 8192], 0);
+                while let Ok(read @ 1..) = stream.read(&mut bytes).await {
+                    total += read;
+                    if let Some(log) = &log {
+                        log.add(&host, total);
+                    }
+                    sleep(ms(rng().number() % 3)).await;
+                }
+            }));
+        }
+    }));
+    loop {
+        if let Ok(mut stream) = host.world().connect((next.ip(), 7).into()).await {
+            while stream.write_all(&[1; 50_000]).await.is_ok() {}
+        }
+        sleep(ms(100)).await;
+    }
+}
+
+#[test]
+fn regions_do_the_same_on_any_number_of_threads() {
+    let one = ring_in_regions(4, 1);
+    assert!(one.2.len() > 100, "{}", one.2.len());
+    for threads in [2, 3] {
+        assert_eq!(ring_in_regions(4, threads), one, "{threads}");
+    }
+}
+
+#[test]
+fn bytes_between_regions_take_the_latency_of_the_line() {
+    let log = Log::default();
+    let mut network = Network::in_regions(3, 2).link(Link::default().latency(ms(50)..ms(50)));
+    network.host(|host| async move {
+        let mut listener = host.world().listen((host.id().ip(), 7).into(), false).unwrap();
+        let (mut stream, _) = std::future::poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
+        stream.write_all(b"word").await.unwrap();
+    });
+    let of_host = log.clone();
+    network.host(move |host| {
+        let log = of_host.clone();
+        async move {
+            let mut stream = host.world().connect((HostId(0).ip(), 7).into()).await.unwrap();
+            log.add(&host, "connected");
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await.unwrap();
+            log.add(&host, text);
+        }
+    });
+    network.run_for(SECOND).unwrap();
+    assert_eq!(log.take(), [(100, "connected".to_owned()), (100, "word".to_owned())]);
 }
