@@ -75,7 +75,7 @@ pub(crate) fn run(
         |(at, fault): &&(Duration, Fault)| *at < repaired_at && fault.hosts_below(scenario.nodes);
     let mut faults: Schedule = scenario.faults.iter().filter(possible).cloned().collect();
     faults.extend(repairs(&faults, repaired_at));
-    let network = Network::in_regions(scenario.seed, settings.regions);
+    let network = Network::in_regions(scenario.seed, settings.seeds.regions);
     let threads = usize::try_from(settings.seeds.threads).unwrap_or(usize::MAX);
     let mut network = network.threads(threads).link(link).faults(faults.clone());
     if settings.null {

@@ -56,19 +56,21 @@ pub(crate) enum Mode {
     Calibrate,
 }
 
-/// Which seeds to run.
+/// Which seeds to run, and on how many threads.
 #[derive(Debug, Clone)]
 pub(crate) struct Seeds {
     pub(crate) first: u64,
     pub(crate) count: u64,
     /// How many run side by side.
     pub(crate) threads: u64,
+    /// Parts of a network that run side by side.
+    pub(crate) regions: usize,
 }
 
 impl Default for Seeds {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-        Self { first: 1, count: 1, threads }
+        Self { first: 1, count: 1, threads, regions: 1 }
     }
 }
 
@@ -85,8 +87,6 @@ pub(crate) struct Settings {
     /// Whether connections compute no cryptography.
     pub(crate) null: bool,
     pub(crate) hostile: usize,
-    /// Parts of the network that run side by side.
-    pub(crate) regions: usize,
     trace: Option<PathBuf>,
     html: Option<PathBuf>,
     pub(crate) shrink: bool,
@@ -101,15 +101,8 @@ const MEASURED_REGIONS: usize = 8;
 impl Settings {
     /// The network of the benchmark.
     pub(crate) fn measured(nodes: usize, minutes: u64) -> Self {
-        Self {
-            faults: false,
-            nodes,
-            degree: 8,
-            minutes,
-            null: true,
-            regions: MEASURED_REGIONS,
-            ..Self::default()
-        }
+        let seeds = Seeds { regions: MEASURED_REGIONS, ..Seeds::default() };
+        Self { faults: false, nodes, degree: 8, minutes, null: true, seeds, ..Self::default() }
     }
 
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
@@ -139,7 +132,7 @@ impl Settings {
                 "--null" => settings.null = true,
                 "--hostile" => settings.hostile = usize::try_from(number()?).unwrap_or(usize::MAX),
                 "--regions" => {
-                    settings.regions = usize::try_from(number()?.clamp(1, 64)).unwrap_or(1);
+                    settings.seeds.regions = usize::try_from(number()?.clamp(1, 64)).unwrap_or(1);
                 }
                 "--threads" => settings.seeds.threads = number()?.max(1),
                 "--trace" => settings.trace = Some(value()?.into()),
@@ -151,29 +144,34 @@ impl Settings {
                 },
             }
         }
-        if settings.nodes < 2 {
+        settings.check()
+    }
+
+    /// Says what is not possible together.
+    fn check(self) -> Result<Self, String> {
+        if self.nodes < 2 {
             return Err("--nodes needs at least 2".to_owned());
         }
-        if settings.mode == Mode::Clocks && settings.minutes < 2 {
+        if self.mode == Mode::Clocks && self.minutes < 2 {
             return Err(
                 "clocks needs at least --minutes 2: nothing is posted in the last".to_owned()
             );
         }
-        if settings.regions > 1 && (settings.faults || settings.mode != Mode::Scenario) {
+        if self.seeds.regions > 1 && (self.faults || self.mode != Mode::Scenario) {
             return Err("--regions is for the scenario quiet".to_owned());
         }
-        match (&settings.trace, &settings.html) {
-            (Some(_) | None, Some(_)) | (Some(_), None) if settings.mode != Mode::Scenario => {
+        match (&self.trace, &self.html) {
+            (Some(_) | None, Some(_)) | (Some(_), None) if self.mode != Mode::Scenario => {
                 Err("--trace and --html are for the scenarios faults and quiet".to_owned())?;
             }
             (Some(_), Some(_)) => Err("--trace and --html are not possible together".to_owned())?,
             (None, None) => {}
-            _ if settings.seeds.count > 1 => {
+            _ if self.seeds.count > 1 => {
                 Err("--trace and --html need a single seed".to_owned())?;
             }
             _ => {}
         }
-        Ok(settings)
+        Ok(self)
     }
 
     /// What to write about the run.
@@ -231,7 +229,6 @@ impl Default for Settings {
             posts: 60,
             null: false,
             hostile: 4,
-            regions: 1,
             trace: None,
             html: None,
             shrink: true,

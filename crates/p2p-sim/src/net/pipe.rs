@@ -53,14 +53,20 @@ pub(crate) struct PipeState {
     pub(crate) last_arrival: Option<Instant>,
     /// What could not pass because the line is blocked.
     pub(crate) held: Vec<Part>,
-    /// How it has ended for the reader.
-    end: Option<End>,
-    /// Whether the writer was told that the other end reads no longer.
-    refused: bool,
-    /// Whether both ends may know that it has ended.
-    ended: bool,
+    ending: Ending,
     reader: Option<Waker>,
     writer: Option<Waker>,
+}
+
+/// How a direction has ended, as each side knows it.
+#[derive(Debug, Default)]
+struct Ending {
+    /// For the reader.
+    read: Option<End>,
+    /// Whether the writer was told that the other end reads no longer.
+    refused: bool,
+    /// Whether both may know it.
+    settled: bool,
 }
 
 /// What is on its way in a pipe.
@@ -91,9 +97,7 @@ impl Pipe {
             awaits_departure: false,
             last_arrival: None,
             held: Vec::new(),
-            end: None,
-            refused: false,
-            ended: false,
+            ending: Ending::default(),
             reader: None,
             writer: None,
         });
@@ -114,7 +118,7 @@ impl Pipe {
 
     /// Whether nothing more comes through it.
     pub(crate) fn is_ended(&self) -> bool {
-        self.state().ended
+        self.state().ending.settled
     }
 
     /// A part has arrived. Only the end that has the part for it is woken if the pipe crosses regions.
@@ -122,18 +126,18 @@ impl Pipe {
         let mut state = self.state();
         match part {
             // After a reset nothing is read.
-            Part::Bytes(bytes) if state.end.is_none() => state.inbox.push_back(bytes),
+            Part::Bytes(bytes) if state.ending.read.is_none() => state.inbox.push_back(bytes),
             Part::Bytes(_) => {}
             Part::End(End::Reset) => {
                 state.inbox.clear();
-                state.end = Some(End::Reset);
+                state.ending.read = Some(End::Reset);
             }
-            Part::End(End::Finished) => drop(state.end.get_or_insert(End::Finished)),
+            Part::End(End::Finished) => drop(state.ending.read.get_or_insert(End::Finished)),
         }
         if self.0.crosses {
             return wake(state, |state| state.reader.take());
         }
-        state.ended = state.end.is_some();
+        state.ending.settled = state.ending.read.is_some();
         let wakers = [state.reader.take(), state.writer.take()];
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
@@ -145,14 +149,14 @@ impl Pipe {
             return self.arrive(Part::End(End::Reset));
         }
         let mut state = self.state();
-        state.refused = true;
+        state.ending.refused = true;
         wake(state, |state| state.writer.take());
     }
 
     /// Both regions rest: each end sees what the other one has done.
     pub(crate) fn settle(&self) {
         let mut state = self.state();
-        state.ended = state.end.is_some() || state.refused;
+        state.ending.settled = state.ending.read.is_some() || state.ending.refused;
         state.unread -= std::mem::take(&mut state.read);
         wake(state, |state| state.writer.take());
     }
@@ -171,7 +175,7 @@ impl Pipe {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut state = self.state();
-        if state.end == Some(End::Reset) {
+        if state.ending.read == Some(End::Reset) {
             return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
         }
         let mut read = 0;
@@ -184,7 +188,7 @@ impl Pipe {
                 state.inbox.pop_front();
             }
         }
-        if read == 0 && state.end.is_none() {
+        if read == 0 && state.ending.read.is_none() {
             state.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
@@ -201,8 +205,8 @@ impl Pipe {
     /// writer is woken when there may be room again.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>, limit: usize) -> io::Result<Room> {
         let mut state = self.state();
-        let is_reset = !self.0.crosses && state.end == Some(End::Reset);
-        if is_reset || state.refused {
+        let is_reset = !self.0.crosses && state.ending.read == Some(End::Reset);
+        if is_reset || state.ending.refused {
             return Err(ErrorKind::BrokenPipe.into());
         }
         state.forget_departed(Instant::now());

@@ -61,14 +61,19 @@ pub(crate) struct WireState {
     blocked: BTreeSet<(HostId, HostId)>,
     /// Pipes with parts that wait for a line.
     held: Vec<Pipe>,
-    /// What happens next in other regions.
-    leaving: Vec<Leaving>,
-    /// Pipes from and to other regions that were read or have ended.
-    touched: Vec<Pipe>,
+    outside: Outside,
     /// Whether the processor of some host takes time.
     has_slow_hosts: bool,
     /// Number of events so far.
     pub(crate) events: u64,
+}
+
+/// What other regions learn when all rest.
+#[derive(Default)]
+struct Outside {
+    leaving: Vec<Leaving>,
+    /// Pipes from and to other regions that were read or have ended.
+    touched: Vec<Pipe>,
 }
 
 /// An event in another region.
@@ -120,8 +125,7 @@ impl Wire {
             latencies: BTreeMap::new(),
             blocked: BTreeSet::new(),
             held: Vec::new(),
-            leaving: Vec::new(),
-            touched: Vec::new(),
+            outside: Outside::default(),
             has_slow_hosts: false,
             events: 0,
         };
@@ -163,7 +167,7 @@ impl Wire {
         let region = self.region_of(host);
         if region != self.0.region.0 {
             let at = at - state.start;
-            return state.leaving.push(Leaving { region, at, event });
+            return state.outside.leaving.push(Leaving { region, at, event });
         }
         if state.queue.add(at, event) {
             self.0.earlier.notify_one();
@@ -172,11 +176,7 @@ impl Wire {
 
     /// All regions rest: what has happened in this one for others comes to them.
     pub(crate) fn exchange(&self, wires: &[&Self]) {
-        let (leaving, touched) = {
-            let mut state = self.state();
-            let state = &mut *state;
-            (std::mem::take(&mut state.leaving), std::mem::take(&mut state.touched))
-        };
+        let Outside { leaving, touched } = std::mem::take(&mut self.state().outside);
         touched.iter().for_each(Pipe::settle);
         for Leaving { region, at, event } in leaving {
             let Shared { state, earlier, .. } = &*wires[region].0;
@@ -382,7 +382,7 @@ impl Wire {
 impl WireState {
     /// A pipe from or to another region was read or has ended.
     pub(crate) fn touch(&mut self, pipe: &Pipe) {
-        self.touched.push(pipe.clone());
+        self.outside.touched.push(pipe.clone());
     }
 
     pub(crate) fn is_blocked(&self, from: HostId, to: HostId) -> bool {
