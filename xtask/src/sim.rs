@@ -75,8 +75,9 @@ pub(crate) fn test(workspace: &Workspace) -> Result<(), Failure> {
     let program = build_debug(workspace)?;
     let (one, two) = (traces(&program, "1")?, traces(&program, "2")?);
     same(&one, &two)?;
-    // A hundredth of what `archives` simulates.
-    process::run(std::process::Command::new(&program).args(["archive", "--kills", "10"]))?;
+    // Of what `archives` simulates a hundredth of the kills.
+    let archive = ["archive", "--envelopes", "2000", "--kills", "10"];
+    process::run(std::process::Command::new(&program).args(archive))?;
     // A hundredth of what `traced` simulates.
     process::run(std::process::Command::new(&program).args(["trace", "--posts", "100"]))
 }
