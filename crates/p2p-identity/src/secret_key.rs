@@ -84,9 +84,19 @@ impl SecretKey {
     ///
     /// [`KeyError::Zero`], [`KeyError::AboveOrder`].
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
-        let scalar = secp256k1::SecretKey::from_byte_array(bytes)
-            .map_err(|_| if *bytes == [0; 32] { KeyError::Zero } else { KeyError::AboveOrder })?;
+        let scalar = scalar(bytes)?;
         Ok(Self { scalar, public: PublicKey::from_point(scalar.public_key(context())) })
+    }
+
+    /// The key with this big-endian number, whose public key is known: computing it takes most of the time of
+    /// [`from_bytes`](Self::from_bytes). That the two belong together is not checked: both must come from one place that
+    /// nobody else can write.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Zero`], [`KeyError::AboveOrder`].
+    pub fn with_public_key(bytes: &[u8; 32], public: PublicKey) -> Result<Self, KeyError> {
+        Ok(Self { scalar: scalar(bytes)?, public })
     }
 
     /// The key written as 64 hexadecimal digits in either case, with or without `0x`.
@@ -140,6 +150,11 @@ impl SecretKey {
         x.copy_from_slice(&point[..32]);
         x
     }
+}
+
+fn scalar(bytes: &[u8; 32]) -> Result<secp256k1::SecretKey, KeyError> {
+    secp256k1::SecretKey::from_byte_array(bytes)
+        .map_err(|_| if *bytes == [0; 32] { KeyError::Zero } else { KeyError::AboveOrder })
 }
 
 impl Drop for SecretKey {

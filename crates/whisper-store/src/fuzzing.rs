@@ -1,12 +1,11 @@
 //! Entry points for the fuzz targets.
 
-use p2p_world::HashMap;
 use whisper_protocol::StoredMessage;
 
 use crate::{
     record::{
-        FilterRecord, KeyRecord, MessageRecord, Record, read_filter, read_key, read_message,
-        read_number,
+        CursorRecord, FilterRecord, KeyRecord, MessageRecord, Record, read_cursor, read_filter,
+        read_key, read_message, read_number,
     },
     wrapped_key::WrappedKey,
 };
@@ -18,11 +17,20 @@ use crate::{
 /// If it is not.
 pub fn read_records(bytes: &[u8]) {
     if let Ok((application, id, key)) = read_key(bytes) {
+        // A private key of version 1 is written with its public key.
         let written = encode(&KeyRecord { application, id, key: &key });
-        assert_eq!(written, bytes, "a key has one form");
+        let (application, id, key) = read_key(&written).expect("what was written is read");
+        let again = encode(&KeyRecord { application, id, key: &key });
+        assert_eq!(again, written, "a key has one form");
     }
-    if let Ok(filter) = read_filter(bytes, &HashMap::default()) {
-        assert_eq!(encode(&FilterRecord(&filter)), bytes, "a filter has one form");
+    if let Ok(filter) = read_filter(bytes) {
+        let written = encode(&FilterRecord(&filter));
+        let read = read_filter(&written).expect("what was written is read");
+        assert_eq!(encode(&FilterRecord(&read)), written, "a filter has one form");
+    }
+    if let Ok((application, name, cursor)) = read_cursor(bytes) {
+        let written = encode(&CursorRecord { application, name, cursor });
+        assert_eq!(written, bytes, "a place in a history has one form");
     }
     if let Ok(message) = read_message(7, bytes) {
         let StoredMessage { number, .. } = message;

@@ -8,8 +8,8 @@ use whisper_protocol::{FilterId, KeyId, StateChange};
 
 use crate::{
     data_key::DataKey,
-    record::{FilterRecord, KeyRecord, MessageRecord, NumberRecord, Record},
-    tables::{FETCHED, FILTERS, KEYS, MESSAGES, place},
+    record::{CursorRecord, FilterRecord, KeyRecord, MessageRecord, NumberRecord, Record},
+    tables::{CURSORS, FETCHED, FILTERS, KEYS, MESSAGES, place},
 };
 
 /// In which row something is, and whose it is.
@@ -24,6 +24,8 @@ struct Row {
 pub(crate) struct Index {
     keys: HashMap<KeyId, Row>,
     filters: HashMap<FilterId, Row>,
+    /// The rows of the places in histories, by application and name.
+    cursors: HashMap<(Arc<str>, Arc<str>), u64>,
     /// The next row. Rows are not used again as long as the store is open.
     next: u64,
 }
@@ -41,6 +43,12 @@ impl Index {
         self.filters.insert(id, Row { number, application });
     }
 
+    /// A place in a history was found in a row.
+    pub(crate) fn add_cursor(&mut self, application: Arc<str>, name: Arc<str>, number: u64) {
+        self.next = self.next.max(number.saturating_add(1));
+        self.cursors.insert((application, name), number);
+    }
+
     /// The row of something that has `known` already, or the next one.
     fn row(&mut self, known: Option<&Row>, application: &Arc<str>) -> Row {
         let number = known.map_or(self.next, |row| row.number);
@@ -54,6 +62,7 @@ impl fmt::Debug for Index {
         f.debug_struct("Index")
             .field("keys", &self.keys.len())
             .field("filters", &self.filters.len())
+            .field("cursors", &self.cursors.len())
             .finish_non_exhaustive()
     }
 }
@@ -66,6 +75,7 @@ pub(crate) struct Writer<'a> {
     filters: Table<'a, u64, &'static [u8]>,
     messages: Table<'a, (u64, u64), &'static [u8]>,
     fetched: Table<'a, u64, &'static [u8]>,
+    cursors: Table<'a, u64, &'static [u8]>,
 }
 
 impl<'a> Writer<'a> {
@@ -81,6 +91,7 @@ impl<'a> Writer<'a> {
             filters: transaction.open_table(FILTERS)?,
             messages: transaction.open_table(MESSAGES)?,
             fetched: transaction.open_table(FETCHED)?,
+            cursors: transaction.open_table(CURSORS)?,
         })
     }
 
@@ -122,14 +133,34 @@ impl<'a> Writer<'a> {
                 let sealed = seal(self.key, "fetched", row.number, 0, &NumberRecord(*number));
                 self.fetched.insert(row.number, &*sealed)?;
             }
-            StateChange::DeleteApplication(name) => {
-                for id in of(&self.index.keys, name) {
-                    self.delete_key(id)?;
-                }
-                for id in of(&self.index.filters, name) {
-                    self.delete_filter(id)?;
+            StateChange::PutCursor { application, name, cursor } => {
+                let key = (Arc::clone(application), Arc::clone(name));
+                let row = self.index.cursors.get(&key).copied().unwrap_or(self.index.next);
+                let record = CursorRecord { application, name, cursor };
+                let sealed = seal(self.key, "cursors", row, 0, &record);
+                self.cursors.insert(row, &*sealed)?;
+                self.index.add_cursor(key.0, key.1, row);
+            }
+            StateChange::DeleteCursor { application, name } => {
+                let key = (Arc::clone(application), Arc::clone(name));
+                if let Some(row) = self.index.cursors.remove(&key) {
+                    self.cursors.remove(row)?;
                 }
             }
+            StateChange::DeleteApplication(name) => self.delete_application(name)?,
+        }
+        Ok(())
+    }
+
+    fn delete_application(&mut self, name: &Arc<str>) -> Result<(), redb::Error> {
+        for id in of(&self.index.keys, name) {
+            self.delete_key(id)?;
+        }
+        for id in of(&self.index.filters, name) {
+            self.delete_filter(id)?;
+        }
+        for (_, row) in self.index.cursors.extract_if(|(of, _), _| of == name) {
+            self.cursors.remove(row)?;
         }
         Ok(())
     }

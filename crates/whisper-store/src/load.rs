@@ -7,17 +7,14 @@ use node_store::{
     redb::{self, ReadTransaction, ReadableTable as _},
 };
 use p2p_world::HashMap;
-use whisper_protocol::identity::SecretKey;
-use whisper_protocol::{
-    ApplicationState, FilterKey, FilterState, KeyId, StoredFilter, StoredKey, StoredMessage,
-};
+use whisper_protocol::{ApplicationState, FilterState, KeyId, StoredKey, StoredMessage};
 
 use crate::{
     data_key::{DataKey, NotAuthentic},
     error::{OpenError, RecordError},
     index::Index,
-    record::{read_filter, read_key, read_message, read_number},
-    tables::{FETCHED, FILTERS, KEYS, MESSAGES, Sealed, place},
+    record::{read_cursor, read_filter, read_key, read_message, read_number},
+    tables::{CURSORS, FETCHED, FILTERS, KEYS, MESSAGES, Sealed, place},
 };
 
 /// For how long after its expiry a message is recognized when it comes again, in seconds. Clocks differ.
@@ -62,8 +59,7 @@ struct Loader<'a> {
     expired: Vec<(u64, u64)>,
     keys: Vec<(Arc<str>, KeyId, StoredKey)>,
     filters: Vec<FilterState>,
-    /// The key pairs of filters.
-    pairs: HashMap<KeyId, SecretKey>,
+    cursors: Vec<(Arc<str>, Arc<str>, Vec<u8>)>,
     /// The places of the filters in the list, by row.
     by_row: HashMap<u64, usize>,
     names: HashMap<String, Arc<str>>,
@@ -78,7 +74,7 @@ impl<'a> Loader<'a> {
             expired: Vec::new(),
             keys: Vec::new(),
             filters: Vec::new(),
-            pairs: HashMap::default(),
+            cursors: Vec::new(),
             by_row: HashMap::default(),
             names: HashMap::default(),
         }
@@ -106,6 +102,16 @@ impl<'a> Loader<'a> {
         if messages.is_err() {
             return Ok(messages);
         }
+        let cursors = each(
+            transaction,
+            CURSORS,
+            |row| (row, 0),
+            key,
+            |row, record| self.cursor(row, record),
+        )?;
+        if cursors.is_err() {
+            return Ok(cursors);
+        }
         each(
             transaction,
             FETCHED,
@@ -127,8 +133,7 @@ impl<'a> Loader<'a> {
     }
 
     fn filter(&mut self, (row, _): (u64, u64), record: &[u8]) -> Result<(), RecordError> {
-        let mut filter = read_filter(record, &self.pairs)?;
-        self.remember(&filter);
+        let mut filter = read_filter(record)?;
         filter.application = self.name(&filter.application);
         self.index.add_filter(filter.id, row, Arc::clone(&filter.application));
         self.by_row.insert(row, self.filters.len());
@@ -136,11 +141,12 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// Remembers the key pair of a filter. Others may have the same.
-    fn remember(&mut self, filter: &StoredFilter) {
-        if let (FilterKey::Private(id), StoredKey::Pair(key)) = (filter.spec.key, &filter.key) {
-            self.pairs.insert(id, key.clone());
-        }
+    fn cursor(&mut self, (row, _): (u64, u64), record: &[u8]) -> Result<(), RecordError> {
+        let (application, name, cursor) = read_cursor(record)?;
+        let (application, name) = (self.name(application), Arc::<str>::from(name));
+        self.index.add_cursor(Arc::clone(&application), Arc::clone(&name), row);
+        self.cursors.push((application, name, cursor.to_vec()));
+        Ok(())
     }
 
     fn message(&mut self, (row, number): (u64, u64), record: &[u8]) -> Result<(), RecordError> {
@@ -175,6 +181,9 @@ impl<'a> Loader<'a> {
         }
         for filter in self.filters {
             state(&mut applications, &filter.filter.application).filters.push(filter);
+        }
+        for (application, name, cursor) in self.cursors {
+            state(&mut applications, &application).cursors.push((name, cursor));
         }
         let applications = applications.into_values().collect();
         Loaded { applications, index: self.index, expired: self.expired }
@@ -220,7 +229,10 @@ fn each<K: redb::Key + 'static>(
 
 /// The name as errors show it.
 fn table_name(name: &str) -> &'static str {
-    ["keys", "filters", "messages"].into_iter().find(|known| *known == name).unwrap_or("fetched")
+    ["keys", "filters", "messages", "cursors"]
+        .into_iter()
+        .find(|known| *known == name)
+        .unwrap_or("fetched")
 }
 
 /// Removes rows of messages.

@@ -1,5 +1,6 @@
 //! The content of the records: RLP lists.
 
+mod cursor;
 mod filter;
 mod key;
 mod message;
@@ -7,6 +8,7 @@ mod message;
 use rlp_codec::{Item, List};
 use whisper_protocol::identity::PublicKey;
 
+pub(crate) use cursor::{CursorRecord, read_cursor};
 pub(crate) use filter::{FilterRecord, read_filter};
 pub(crate) use key::{KeyRecord, read_key};
 pub(crate) use message::{MessageRecord, read_message};

@@ -25,11 +25,15 @@ pub(crate) const MESSAGES: Sealed<(u64, u64)> = TableDefinition::new("messages")
 /// Row of a filter → the number of the last message that was fetched.
 pub(crate) const FETCHED: Sealed<u64> = TableDefinition::new("fetched");
 
+/// Row → a place in a history, with its name and its application.
+pub(crate) const CURSORS: Sealed<u64> = TableDefinition::new("cursors");
+
 pub(crate) const LAYOUT: Layout = Layout {
     what: "the store of keys, filters and messages",
-    version: 1,
+    version: 2,
     create,
-    upgrades: &[],
+    // Version 1 had no places in histories, and no public keys beside private ones: both are read.
+    upgrades: &[|_| Ok(())],
     // Never moved aside: what is in it is nowhere else.
     on_damage: OnDamage::Refuse,
 };
@@ -40,6 +44,7 @@ fn create(transaction: &WriteTransaction) -> Result<(), node_store::redb::Error>
     transaction.open_table(FILTERS)?;
     transaction.open_table(MESSAGES)?;
     transaction.open_table(FETCHED)?;
+    transaction.open_table(CURSORS)?;
     Ok(())
 }
 

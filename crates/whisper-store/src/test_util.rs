@@ -21,8 +21,8 @@ const TTL: u32 = 2_900_000_000;
 /// Maximum time to wait for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An application that works in rounds. In each it makes a key, receives a message in two filters, and deletes and acknowledges what is
-/// older. So it is known what must be there after any round.
+/// An application that works in rounds. In each it makes a key, receives a message in two filters, deletes and acknowledges what is
+/// older, and acknowledges a place in a history. So it is known what must be there after any round.
 #[derive(Debug)]
 pub struct Client {
     whisper: Whisper,
@@ -32,6 +32,8 @@ pub struct Client {
     keys: Vec<(u64, KeyId)>,
     /// Whether the filters were there.
     had_filters: bool,
+    /// The round of the place in a history; 0 if there was none.
+    place: u64,
 }
 
 impl Client {
@@ -58,8 +60,10 @@ impl Client {
         let state = store.load().await?.pop();
         let whisper = Whisper::new(Config { world, min_work: Work::ZERO, ..config });
         whisper.state().keep(Arc::new(store));
-        let (mut keys, mut found) = (Vec::new(), [None; 2]);
+        let (mut keys, mut found, mut place) = (Vec::new(), [None; 2], 0);
         if let Some(state) = state {
+            place = state.cursors.first().map_or(0, |(_, place)| round_of_place(place));
+            assert!(state.cursors.len() <= 1, "a place is there twice: {:?}", state.cursors);
             keys.extend(state.keys.iter().map(|(id, key)| (round_of(key), *id)));
             for filter in &state.filters {
                 found[usize::from(!filter.filter.spec.acknowledge)] = Some(filter.filter.id);
@@ -72,7 +76,7 @@ impl Client {
             Self::filter(&whisper, found[0], true).await?,
             Self::filter(&whisper, found[1], false).await?,
         ];
-        Ok(Self { whisper, filters, keys, had_filters })
+        Ok(Self { whisper, filters, keys, had_filters, place })
     }
 
     async fn filter(
@@ -124,6 +128,8 @@ impl Client {
             timeout(PATIENCE, received).await.expect("the message arrives")?;
         }
         self.acknowledge_before(round - 1).await?;
+        let place = round.to_be_bytes().to_vec();
+        self.whisper.state().keep_cursor(PLACE.into(), Some(place)).await?;
         while let Some(&(first, id)) = self.keys.first()
             && first + 2 < round
         {
@@ -158,9 +164,11 @@ impl Client {
     /// If something was lost, or came twice.
     pub async fn check(&self, acknowledged: u64, checked: u64) -> u64 {
         assert!(self.had_filters || acknowledged == 0, "a filter was lost");
+        assert!(self.place >= acknowledged, "the place {} after {acknowledged}", self.place);
         let rounds: BTreeSet<_> = self.keys.iter().map(|(round, _)| *round).collect();
         assert_eq!(rounds.len(), self.keys.len(), "a key is there twice");
         let last = rounds.last().copied().unwrap_or(0);
+        assert!(self.place <= last, "the place {} of {last}", self.place);
         assert!(last >= acknowledged.max(checked), "{last} after {acknowledged} and {checked}");
         let mut kept = last.max(3) - 2..=last;
         assert!(kept.all(|round| rounds.contains(&round)), "a key was lost: {rounds:?}");
@@ -209,6 +217,9 @@ impl Client {
     }
 }
 
+/// The name of the place in a history.
+const PLACE: &str = "reader";
+
 const TOPIC: Topic = Topic(*b"test");
 
 /// The key of a round.
@@ -221,6 +232,10 @@ fn key(round: u64) -> SymmetricKey {
 fn round_of(key: &StoredKey) -> u64 {
     let StoredKey::Symmetric(key) = key else { panic!("{key:?}") };
     u64::from_be_bytes(std::array::from_fn(|index| key.as_bytes()[index]))
+}
+
+fn round_of_place(place: &[u8]) -> u64 {
+    u64::from_be_bytes(place.try_into().expect("eight bytes"))
 }
 
 /// The envelope of a round, always the same.

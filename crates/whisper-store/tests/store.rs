@@ -37,6 +37,8 @@ const PRIVATE: [u8; 32] = *b"a private key, as long as others";
 const PAYLOAD: &[u8] = b"the payload of a secret message";
 const KEY_ID: [u8; 32] = *b"the id of a key is a capability.";
 const FILTER_ID: [u8; 32] = *b"the id of a filter is one, too..";
+const CURSOR_NAME: &str = "the-name-of-a-place";
+const PLACE: &[u8] = b"a place in a history";
 const TEAM: &str = "the-secret-team-of-the-company";
 
 fn key(application: &str, id: [u8; 32]) -> StateChange {
@@ -51,6 +53,11 @@ fn filter(application: &str, id: [u8; 32]) -> StateChange {
         (FilterId::from_bytes(id), StoredKey::Symmetric(SymmetricKey::from_bytes(SYMMETRIC)));
     let application = application.into();
     StateChange::PutFilter(Box::new(StoredFilter { id, application, spec, key, made: 7 }))
+}
+
+fn cursor(application: &str, name: &str, place: &[u8]) -> StateChange {
+    let (application, name) = (application.into(), name.into());
+    StateChange::PutCursor { application, name, cursor: place.to_vec() }
 }
 
 fn message(id: [u8; 32], number: u64) -> StateChange {
@@ -85,6 +92,11 @@ async fn what_is_written_is_there_when_the_file_is_opened_again() {
         StateChange::SetFetched { filter: first, number: 1 },
         filter("others", [2; 32]),
         message([3; 32], 1), // no such filter
+        cursor(TEAM, "reader", b"first"),
+        cursor("others", "reader", b"another"),
+        cursor(TEAM, "reader", b"second"),
+        cursor(TEAM, "gone", b"third"),
+        StateChange::DeleteCursor { application: TEAM.into(), name: "gone".into() },
     ];
     store.write(changes).await.unwrap();
     assert!(store.load().await.unwrap().is_empty(), "what is there since it was opened");
@@ -92,6 +104,8 @@ async fn what_is_written_is_there_when_the_file_is_opened_again() {
     let state = load(&path).await;
     let [others, team] = state.as_slice() else { panic!("{state:?}") };
     assert_eq!((&*team.name, team.keys.len(), others.keys.len()), (TEAM, 1, 1));
+    assert_eq!(team.cursors, [("reader".into(), b"second".to_vec())]);
+    assert_eq!(others.cursors, [("reader".into(), b"another".to_vec())]);
     assert!(
         matches!(&team.keys[0], (id, StoredKey::Pair(key)) if *id == KeyId::from_bytes(KEY_ID) && *key.to_bytes() == PRIVATE)
     );
@@ -113,6 +127,13 @@ async fn what_is_written_is_there_when_the_file_is_opened_again() {
     let [team] = state.as_slice() else { panic!("{state:?}") };
     assert_eq!((team.filters[0].fetched, team.filters[0].messages.len()), (0, 1));
     let store = open(&path, &secret(1)).unwrap();
+    // A place that was there when the file was opened is replaced, not added.
+    store.write(vec![cursor(TEAM, "reader", b"fourth")]).await.unwrap();
+    drop(store);
+    assert_eq!(load(&path).await[0].cursors, [("reader".into(), b"fourth".to_vec())]);
+    let store = open(&path, &secret(1)).unwrap();
+    let reader = StateChange::DeleteCursor { application: TEAM.into(), name: "reader".into() };
+    store.write(vec![reader]).await.unwrap();
     let gone = [StateChange::DeleteFilter(first), StateChange::DeleteFilter(other)];
     store.write(gone.into()).await.unwrap();
     store.write(vec![StateChange::DeleteKey(KeyId::from_bytes(KEY_ID))]).await.unwrap();
@@ -214,10 +235,13 @@ async fn no_secret_is_in_the_file() {
     let other = StateChange::PutKey { application: TEAM.into(), id, key: symmetric };
     store.write(vec![key(TEAM, KEY_ID), other]).await.unwrap();
     store.write(vec![filter(TEAM, FILTER_ID), message(FILTER_ID, 1)]).await.unwrap();
+    store.write(vec![cursor(TEAM, CURSOR_NAME, PLACE)]).await.unwrap();
     store.change_secret(&passphrase("another passphrase")).unwrap();
     let file = fs::read(&path).unwrap();
     let shown = format!("{store:?}");
-    let secrets: [&[u8]; 9] = [
+    let secrets: [&[u8]; 11] = [
+        PLACE,
+        CURSOR_NAME.as_bytes(),
         &SYMMETRIC,
         &PRIVATE,
         PAYLOAD,

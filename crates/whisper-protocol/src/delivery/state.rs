@@ -18,7 +18,7 @@ use crate::{
 /// The outcome of a call of a [`StateStore`], which may take time. Dropping it does not undo a write.
 pub type StateFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StateError>> + Send + 'a>>;
 
-/// Keeps the keys, the filters and the waiting messages of the applications of a node.
+/// Keeps the keys, the filters, the waiting messages and the places in histories of the applications of a node.
 pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// Everything that is kept. A second call returns nothing.
     ///
@@ -126,13 +126,16 @@ pub struct ApplicationState {
     pub keys: Vec<(KeyId, StoredKey)>,
     /// Its filters.
     pub filters: Vec<FilterState>,
+    /// Its places in histories, by their names.
+    pub cursors: Vec<(Arc<str>, Vec<u8>)>,
 }
 
 impl ApplicationState {
     /// An application that has nothing.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), keys: Vec::new(), filters: Vec::new() }
+        let (keys, filters, cursors) = (Vec::new(), Vec::new(), Vec::new());
+        Self { name: name.into(), keys, filters, cursors }
     }
 }
 
@@ -175,6 +178,22 @@ pub enum StateChange {
         /// The number of the last one.
         number: u64,
     },
-    /// The application is gone, with its keys and filters.
+    /// This is the application's place in a history.
+    PutCursor {
+        /// The application that it belongs to.
+        application: Arc<str>,
+        /// Its name, which the application has chosen.
+        name: Arc<str>,
+        /// The place: [`HistoryCursor::to_bytes`](crate::HistoryCursor::to_bytes), not interpreted here.
+        cursor: Vec<u8>,
+    },
+    /// The application has no place of this name.
+    DeleteCursor {
+        /// The application that it belongs to.
+        application: Arc<str>,
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// The application is gone, with its keys, filters and places.
     DeleteApplication(Arc<str>),
 }

@@ -10,7 +10,9 @@ use crate::{
     delivery::filter::Filter,
     delivery::message::ReceivedMessage,
     delivery::state::keeping::{Keeper, Kept},
-    delivery::state::{ApplicationState, StateError, StateStore, StoredFilter, StoredKey},
+    delivery::state::{
+        ApplicationState, StateChange, StateError, StateStore, StoredFilter, StoredKey,
+    },
     keys::id::{FilterId, KeyId},
 };
 
@@ -58,7 +60,7 @@ impl<'a> ApplicationStore<'a> {
         filter
     }
 
-    /// Puts back what a store has of this application. `owner`: the [owner](crate::FilterSpec::owner) of its filters.
+    /// Puts back the keys and filters that a store has of this application. `owner`: the [owner](crate::FilterSpec::owner) of its filters.
     ///
     /// Without effect on filters if there is no store.
     pub fn restore(&self, state: ApplicationState, owner: Client) {
@@ -88,7 +90,9 @@ impl<'a> ApplicationStore<'a> {
         let pair = || self.0.keys.private_key(&id).map(StoredKey::Pair);
         let symmetric = || self.0.keys.symmetric(&id).map(StoredKey::Symmetric);
         let Some(key) = pair().or_else(symmetric) else { return Ok(()) };
-        let written = keeper.write_key(Arc::clone(&self.0.application), id, key).await;
+        let application = Arc::clone(&self.0.application);
+        let change = StateChange::PutKey { application, id, key };
+        let written = keeper.write_of(&self.0.application, change).await;
         if written.is_err() {
             let _ = self.0.keys.delete_key_pair(&id) || self.0.keys.delete_symmetric(&id);
         }
@@ -106,6 +110,26 @@ impl<'a> ApplicationStore<'a> {
             Some(keeper) => keeper.delete_key(id).await,
             None => Ok(()),
         }
+    }
+
+    /// Returns when a place of this application in a history is on the disk, or is deleted there: `None`. Without a store, at
+    /// once. [`ApplicationState::cursors`] has it when the store is opened again; what it is now, the application remembers itself.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written. Then the place before is on the disk.
+    pub async fn keep_cursor(
+        &self,
+        name: Arc<str>,
+        cursor: Option<Vec<u8>>,
+    ) -> Result<(), StateError> {
+        let Some(keeper) = self.0.node.keeper.get() else { return Ok(()) };
+        let application = Arc::clone(&self.0.application);
+        let change = match cursor {
+            Some(cursor) => StateChange::PutCursor { application, name, cursor },
+            None => StateChange::DeleteCursor { application, name },
+        };
+        keeper.write_of(&self.0.application, change).await
     }
 
     /// Everything of this application is deleted where it is kept. Call [`flush`](Self::flush) to wait for that. What it has in

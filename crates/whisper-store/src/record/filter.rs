@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use p2p_world::HashMap;
 use rlp_codec::{BufMut, Encodable, List};
-use whisper_protocol::identity::SecretKey;
 use whisper_protocol::{
     Client, Dialect, FilterId, FilterKey, FilterSpec, KeyId, PartialTopic, StoredFilter, StoredKey,
     Work,
@@ -35,7 +33,7 @@ impl Record for FilterRecord<'_> {
             made,
             &key_id.to_bytes(),
             &kind,
-            &*secret,
+            &secret.as_slice(),
             &signer.as_slice(),
             &Topics(&spec.topics),
             &spec.dialect.map_or(0, Dialect::version),
@@ -46,15 +44,12 @@ impl Record for FilterRecord<'_> {
     }
 }
 
-/// Reads the record of a filter. `known`: key pairs that were read before.
-pub(crate) fn read_filter(
-    record: &[u8],
-    known: &HashMap<KeyId, SecretKey>,
-) -> Result<StoredFilter, RecordError> {
+/// Reads the record of a filter.
+pub(crate) fn read_filter(record: &[u8]) -> Result<StoredFilter, RecordError> {
     read_list(record, |list| {
         let (application, id) = (Arc::from(list.str()?), FilterId::from_bytes(list.array()?));
         let (made, key_id) = (list.uint()?, KeyId::from_bytes(list.array()?));
-        let key = read_secret(list, known.get(&key_id))?;
+        let key = read_secret(list)?;
         let spec = FilterSpec {
             key: match key {
                 StoredKey::Pair(_) => FilterKey::Private(key_id),

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     delivery::filter::Filter,
-    delivery::state::{StateChange, StateError, StateStore, StoredKey},
+    delivery::state::{StateChange, StateError, StateStore},
     keys::id::{FilterId, KeyId},
     lock::lock,
 };
@@ -74,18 +74,17 @@ impl Keeper {
         &self.store
     }
 
-    /// Writes a key of an application, and everything that has changed before.
-    pub(crate) async fn write_key(
+    /// Writes a change of what an application has, and everything that has changed before.
+    pub(crate) async fn write_of(
         &self,
-        application: Arc<str>,
-        id: KeyId,
-        key: StoredKey,
+        application: &Arc<str>,
+        change: StateChange,
     ) -> Result<(), StateError> {
         let mut is_gone = false;
         let ticket = self.ask(|work| {
-            is_gone = work.gone.iter().any(|gone| Arc::ptr_eq(gone, &application));
+            is_gone = work.gone.iter().any(|gone| Arc::ptr_eq(gone, application));
             if !is_gone {
-                work.changes.push(StateChange::PutKey { application, id, key });
+                work.changes.push(change);
             }
         });
         if is_gone {
