@@ -90,7 +90,7 @@ impl SecretKey {
 
     /// The key with this big-endian number, whose public key is known: computing it takes most of the time of
     /// [`from_bytes`](Self::from_bytes). That the two belong together is not checked: both must come from one place that
-    /// nobody else can write.
+    /// only the caller can write.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use thiserror::Error;
 use whisper_envelope::{Envelope, Unsealed};
 
 use crate::{Meter, Rule, Task, Work, WorkError};
-use jobs::{CoreTime, Order};
+use jobs::{Account, Order};
 use workers::Workers;
 
 /// Seals envelopes, so that asynchronous code can await it: on threads of its own, or [in place](Self::in_place).
@@ -42,8 +42,8 @@ use workers::Workers;
 #[derive(Clone, Debug)]
 pub struct Miner {
     workers: Arc<Workers>,
-    /// What the searches of this handle and its clones took.
-    core_time: CoreTime,
+    /// What the searches of this handle and its clones have in common.
+    account: Account,
 }
 
 /// When a search ends.
@@ -178,7 +178,7 @@ impl Miner {
     }
 
     fn of(workers: Arc<Workers>) -> Self {
-        Self { workers, core_time: CoreTime::default() }
+        Self { workers, account: Account::default() }
     }
 
     /// The same miner, which shares its threads with this one, with a [`core_time`](Self::core_time) of its own.
@@ -191,7 +191,13 @@ impl Miner {
     /// threads counts as two. It grows with each block of 8192 nonces.
     #[must_use]
     pub fn core_time(&self) -> Duration {
-        self.core_time.get()
+        self.account.worked()
+    }
+
+    /// Lets the searches of this handle and its clones wait, those in progress and later ones, or go on. Others go on meanwhile.
+    /// The time does not count. A miner [in place](Self::in_place) cannot wait.
+    pub fn pause(&self, paused: bool) {
+        self.workers.pause(&self.account, paused);
     }
 
     /// Number of nonces that count as a second of work for a miner [in place](Self::in_place). A core tries between
@@ -260,7 +266,7 @@ impl Miner {
             enough: enough.unwrap_or(u32::MAX),
             budget: within.saturating_mul(threads),
             meter: meter.clone(),
-            core_time: self.core_time.clone(),
+            account: self.account.clone(),
             client,
         };
         let search = self.workers.search(order).await?;

@@ -114,6 +114,11 @@ impl Whisper {
         self.usage.set_limits(limits);
     }
 
+    /// Lets the proofs of work of the application that has this handle and its clones wait, or go on.
+    pub fn pause_work(&self, paused: bool) {
+        self.miner.pause(paused);
+    }
+
     /// What is kept of the application.
     pub const fn state(&self) -> ApplicationStore<'_> {
         ApplicationStore::new(self)

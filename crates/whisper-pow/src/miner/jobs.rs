@@ -47,21 +47,35 @@ pub(super) struct Order {
     /// Maximum time of work on it, on all threads together.
     pub(super) budget: Duration,
     pub(super) meter: Meter,
-    pub(super) core_time: CoreTime,
+    pub(super) account: Account,
     pub(super) client: Client,
 }
 
-/// The time that cores have worked on several jobs together. Clones count together.
+/// What the jobs of one handle of a miner have in common. Clones are the same account.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CoreTime(Arc<AtomicU64>);
+pub(super) struct Account(Arc<AccountState>);
 
-impl CoreTime {
-    pub(super) fn get(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Relaxed))
+#[derive(Debug, Default)]
+struct AccountState {
+    /// The time that cores have worked on its jobs, in nanoseconds.
+    worked: AtomicU64,
+    /// Whether its jobs have no turns.
+    is_paused: AtomicBool,
+}
+
+impl Account {
+    /// The time that cores have worked on its jobs.
+    pub(super) fn worked(&self) -> Duration {
+        Duration::from_nanos(self.0.worked.load(Relaxed))
     }
 
     fn add(&self, time: Duration) {
-        self.0.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.0.worked.fetch_add(nanos, Relaxed);
+    }
+
+    fn is_paused(&self) -> bool {
+        self.0.is_paused.load(Relaxed)
     }
 }
 
@@ -121,6 +135,11 @@ impl Block {
 }
 
 impl Job {
+    /// Whether it can have turns.
+    fn has_more(&self) -> bool {
+        !self.stop.load(Relaxed) && self.nonces().is_some()
+    }
+
     /// The first nonce of the next block and the number of its nonces, if there are any left.
     fn nonces(&self) -> Option<(u64, u64)> {
         let start = self.next.checked_mul(BLOCK.into())?;
@@ -156,7 +175,9 @@ impl Jobs {
         let id = self.next_id;
         self.next_id += 1;
         self.bytes += size;
-        self.turns.activate(client.key, client.weight, id);
+        if !order.account.is_paused() {
+            self.turns.activate(client.key, client.weight, id);
+        }
         self.jobs.insert(
             id,
             Job {
@@ -169,6 +190,22 @@ impl Jobs {
             },
         );
         Some(id)
+    }
+
+    /// From now on the jobs of an account have no turns, or have them again.
+    pub(super) fn pause(&mut self, account: &Account, paused: bool) {
+        if account.0.is_paused.swap(paused, Relaxed) == paused {
+            return;
+        }
+        let is_own = |job: &Job| Arc::ptr_eq(&job.order.account.0, &account.0);
+        for (id, job) in self.jobs.iter().filter(|(_, job)| is_own(job)) {
+            let Client { key, weight } = job.order.client;
+            if paused {
+                self.turns.deactivate(&key, id);
+            } else if job.has_more() {
+                self.turns.activate(key, weight, *id);
+            }
+        }
     }
 
     /// The next block to be searched. `None` if no job has nonces left to try.
@@ -200,7 +237,7 @@ impl Jobs {
         took: Duration,
     ) -> Option<Finished> {
         // Also if its job is no longer wanted.
-        block.order.core_time.add(took);
+        block.order.account.add(took);
         let job = self.jobs.get_mut(&block.job)?;
         job.running -= 1;
         job.spent = job.spent.saturating_add(took);
@@ -249,142 +286,4 @@ impl Jobs {
 }
 
 #[cfg(test)]
-mod tests {
-    use whisper_envelope::{Topic, Unsealed};
-
-    use super::*;
-    use crate::{Rule, search};
-
-    const NEVER: u32 = u32::MAX;
-    const TICK: Duration = Duration::from_millis(1);
-
-    fn order(client: u64, enough: u32, budget: Duration) -> Order {
-        let unsealed = Unsealed::v6(1_700_000_050, 50, Topic(*b"news"), &[7; 100]);
-        Order {
-            task: Task::new(Rule::GETH_1_8, &unsealed).unwrap(),
-            enough,
-            budget,
-            meter: Meter::new(),
-            core_time: CoreTime::default(),
-            client: Client { key: client, weight: 1 },
-        }
-    }
-
-    /// Pretends to search blocks of one tick each, in one thread, until `job` is finished; the number of blocks.
-    fn blocks_until(jobs: &mut Jobs, job: JobId) -> usize {
-        for blocks in 1.. {
-            let block = jobs.next_block().unwrap();
-            let finished = jobs.finish_block(&block, Search::NOTHING, TICK);
-            if finished.is_some_and(|finished| finished.job == job) {
-                return blocks;
-            }
-        }
-        unreachable!()
-    }
-
-    #[test]
-    fn a_short_job_ends_early_beside_endless_ones_of_another_client() {
-        let mut jobs = Jobs::new(1 << 20);
-        for _ in 0..40 {
-            jobs.insert(order(1, NEVER, Duration::MAX)).unwrap();
-        }
-        (0..1000).for_each(|_| {
-            let block = jobs.next_block().unwrap();
-            jobs.finish_block(&block, Search::NOTHING, TICK);
-        });
-        let short = jobs.insert(order(2, NEVER, 10 * TICK)).unwrap();
-        let blocks = blocks_until(&mut jobs, short);
-        assert!(blocks <= 21, "{blocks} blocks for a job of 10");
-    }
-
-    #[test]
-    fn jobs_of_one_client_take_turns() {
-        let mut jobs = Jobs::new(1 << 20);
-        for _ in 0..3 {
-            jobs.insert(order(1, NEVER, Duration::MAX)).unwrap();
-        }
-        let short = jobs.insert(order(1, NEVER, 10 * TICK)).unwrap();
-        let blocks = blocks_until(&mut jobs, short);
-        assert!(blocks <= 41, "{blocks} blocks");
-    }
-
-    #[test]
-    fn a_weight_is_a_share() {
-        let mut jobs = Jobs::new(1 << 20);
-        let heavy =
-            Order { client: Client { key: 2, weight: 3 }, ..order(2, NEVER, Duration::MAX) };
-        let light = jobs.insert(order(1, NEVER, Duration::MAX)).unwrap();
-        jobs.insert(heavy).unwrap();
-        let light = (0..400).filter(|_| jobs.next_block().unwrap().job == light).count();
-        assert!((98..=102).contains(&light), "{light} of 400");
-    }
-
-    #[test]
-    fn blocks_cover_all_nonces_once() {
-        const BLOCKS: u64 = 3;
-        let mut jobs = Jobs::new(1 << 20);
-        let id = jobs.insert(order(1, NEVER, Duration::MAX)).unwrap();
-        let first = u64::MAX / u64::from(BLOCK) + 1 - BLOCKS;
-        jobs.jobs.get_mut(&id).unwrap().next = first;
-        let blocks: Vec<_> = std::iter::from_fn(|| jobs.next_block()).collect();
-        assert!(jobs.is_idle());
-        let mut finished = None;
-        for block in blocks.iter().rev() {
-            assert!(finished.is_none(), "the job ends with the last block");
-            finished = jobs.finish_block(block, block.search(), TICK);
-        }
-        let task = order(1, NEVER, TICK).task;
-        let all = search(&task, first * u64::from(BLOCK)..=u64::MAX, NEVER, || false);
-        assert_eq!(finished.unwrap().search, all);
-        assert_eq!(all.hashes, BLOCKS * u64::from(BLOCK));
-    }
-
-    #[test]
-    fn a_found_nonce_stops_the_other_blocks_of_the_job() {
-        let mut jobs = Jobs::new(1 << 20);
-        let id = jobs.insert(order(1, 4, Duration::MAX)).unwrap();
-        let [one, other] = [(); 2].map(|()| jobs.next_block().unwrap());
-        assert!(jobs.finish_block(&one, one.search(), TICK).is_none(), "the other one is running");
-        assert!(jobs.next_block().is_none(), "no more blocks are begun");
-        let search = other.search();
-        assert_eq!(search.hashes, NONCES_PER_CHECK.min(search.hashes), "it stops at the next step");
-        let finished = jobs.finish_block(&other, search, TICK).unwrap();
-        assert_eq!(finished.job, id);
-        assert!(jobs.jobs.is_empty() && jobs.bytes == 0);
-    }
-
-    #[test]
-    fn core_time_counts_for_the_handle_that_asked_even_if_its_job_is_gone() {
-        let mut jobs = Jobs::new(1 << 20);
-        let [one, other] = [1, 2].map(|client| order(client, NEVER, Duration::MAX));
-        let (time_of_one, time_of_other) = (one.core_time.clone(), other.core_time.clone());
-        let id = jobs.insert(one).unwrap();
-        let block = jobs.next_block().unwrap();
-        jobs.insert(other).unwrap();
-        jobs.remove(id);
-        jobs.finish_block(&block, Search::NOTHING, 3 * TICK);
-        assert_eq!((time_of_one.get(), time_of_other.get()), (3 * TICK, Duration::ZERO));
-    }
-
-    #[test]
-    fn a_removed_job_leaves_nothing() {
-        let mut jobs = Jobs::new(1 << 20);
-        let id = jobs.insert(order(1, NEVER, Duration::MAX)).unwrap();
-        let block = jobs.next_block().unwrap();
-        jobs.remove(id);
-        assert!(jobs.is_idle() && jobs.turns.is_empty() && jobs.bytes == 0);
-        assert!(block.search().hashes <= NONCES_PER_CHECK);
-        assert!(jobs.finish_block(&block, Search::NOTHING, TICK).is_none());
-    }
-
-    #[test]
-    fn a_client_that_fills_the_memory_leaves_room_for_others() {
-        let size = order(1, NEVER, TICK).memory_size();
-        let mut jobs = Jobs::new(100 * size);
-        let inserted = (0..200).map_while(|_| jobs.insert(order(1, NEVER, TICK))).count();
-        assert!((50..=60).contains(&inserted), "{inserted}");
-        for client in 2..5 {
-            assert!(jobs.insert(order(client, NEVER, TICK)).is_some());
-        }
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{
     SealError,
-    jobs::{Block, Finished, JobId, Jobs, Order},
+    jobs::{Account, Block, Finished, JobId, Jobs, Order},
 };
 use crate::{Search, meter::Stopwatch};
 
@@ -95,6 +95,15 @@ impl Workers {
             Place::InPlace => self.work_until_ready(&receiver).await,
         }
         receiver.await.map_err(|_| SealError::NoThread)
+    }
+
+    /// The jobs of an account wait, or go on. Without threads, those who wait for a job would have to be woken.
+    pub(super) fn pause(self: &Arc<Self>, account: &Account, paused: bool) {
+        if let Place::Threads(_) = self.place {
+            self.lock().jobs.pause(account, paused);
+            // Without a thread now, the next job that is added starts one.
+            let _ = self.add_thread();
+        }
     }
 
     /// Starts a thread if there is work for it. An error only if there is no other thread either.
