@@ -6,6 +6,7 @@ mod tests;
 
 use std::{
     io,
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -103,7 +104,7 @@ impl Store {
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        self.with(|database| read(&database.begin_read()?))
+        self.with(|database| caught(|| read(&database.begin_read()?)))
     }
 
     /// Changes the state. If `write` fails, nothing is changed. What is changed is on the disk when this returns.
@@ -170,9 +171,12 @@ impl Inner {
 
 fn open(world: &dyn World, path: &Path, layout: &Layout) -> Result<Database, StoreError> {
     let made = if world.exists(path) { Ok(()) } else { make(world, path, layout) };
-    let opened = made.and_then(|()| open_file(world, path)).and_then(|database| {
-        let found = prepare(&database, layout)?;
-        Ok((database, found))
+    let opened = made.and_then(|()| {
+        caught(|| {
+            let database = open_file(world, path)?;
+            let found = prepare(&database, layout)?;
+            Ok((database, found))
+        })
     });
     let (database, found) = opened.map_err(|error| failed(layout.what, path, error))?;
     match found {
@@ -182,6 +186,16 @@ fn open(world: &dyn World, path: &Path, layout: &Layout) -> Result<Database, Sto
             Err(StoreError::Newer { what, path, found, known })
         }
     }
+}
+
+/// Runs work that finds damage, if there is any. In builds for development, the database panics at some damage that it returns as an
+/// error otherwise.
+fn caught<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(redb::Error::Corrupted(text.unwrap_or("the database cannot be read").to_owned()))
+    })
 }
 
 /// Makes an empty file under another name, which it keeps until it is complete. Otherwise a file of which the power has left a half

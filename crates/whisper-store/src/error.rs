@@ -32,6 +32,12 @@ pub enum RecordError {
     /// The record was encrypted with another key or for another place, or it was changed.
     #[error("it is not authentic")]
     NotAuthentic,
+    /// Records are not there that should be.
+    #[error("{count} records are missing")]
+    Missing {
+        /// Their number.
+        count: u64,
+    },
     /// The record belongs to a filter that is not there.
     #[error("its filter is missing")]
     NoFilter,

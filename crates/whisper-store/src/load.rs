@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use node_store::{
     Store, StoreError,
-    redb::{self, ReadTransaction, ReadableTable as _},
+    redb::{self, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _},
 };
 use p2p_world::HashMap;
 use whisper_protocol::{ApplicationState, FilterState, KeyId, StoredKey, StoredMessage};
@@ -213,7 +213,9 @@ fn each<K: redb::Key + 'static>(
 ) -> Read<()> {
     let name = redb::TableHandle::name(&table).to_owned();
     let rows = transaction.open_table(table)?;
+    let mut missing = rows.len()?;
     for entry in rows.iter()? {
+        missing = missing.saturating_sub(1);
         let (row, record) = entry?;
         let (row, number) = row_of(row.value());
         let opened = key.open(&place(&name, row, number), record.value());
@@ -223,6 +225,11 @@ fn each<K: redb::Key + 'static>(
         if let Err(error) = read {
             return Ok(Err(Fault { table: table_name(&name), error }));
         }
+    }
+    // A damaged page can hide records.
+    if missing > 0 {
+        let error = RecordError::Missing { count: missing };
+        return Ok(Err(Fault { table: table_name(&name), error }));
     }
     Ok(Ok(()))
 }

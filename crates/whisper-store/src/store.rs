@@ -9,16 +9,17 @@ use std::{
 
 use node_store::{Store, StoreError, redb};
 use p2p_world::{World, rng};
+use whisper_protocol::identity::SecretKey;
 use whisper_protocol::{ApplicationState, StateChange, StateError, StateFuture, StateStore};
 use zeroize::Zeroizing;
 
 use crate::{
-    data_key::DataKey,
-    error::OpenError,
+    data_key::{DataKey, NotAuthentic},
+    error::{OpenError, RecordError},
     index::{Index, Writer},
     load::{self, Loaded},
     secret::{Kind, StoreSecret},
-    tables::{LAYOUT, META, WRAPPED},
+    tables::{LAYOUT, META, NODE_KEY, WRAPPED, place},
     wrapped_key::WrappedKey,
 };
 
@@ -54,22 +55,62 @@ impl EncryptedStore {
         secret: &StoreSecret,
     ) -> Result<Self, OpenError> {
         let now = world.unix_time().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let store = Store::open(world, path, &LAYOUT)?.store;
-        let key_bytes = match wrapped_key(&store)? {
-            Some(wrapped) => {
-                wrapped.unwrap(secret).ok_or_else(|| wrong_secret(&store, &wrapped, secret))?
-            }
-            None => {
-                let fresh = Zeroizing::new(rng().bytes());
-                write_key(&store, &fresh, secret)?;
-                fresh
-            }
-        };
+        let (store, key_bytes) = unlocked(world, path, secret)?;
         let key = DataKey::new(&key_bytes);
         let Loaded { applications, index, expired } = load::load(&store, &key, now)?;
         load::remove_messages(&store, &expired)?;
         let (index, loaded) = (Mutex::new(Some(index)), Mutex::new(applications));
         Ok(Self(Arc::new(Inner { store, key, key_bytes, index, loaded })))
+    }
+
+    /// The private key of the node in the file, which is made if it does not exist. If there is none, `first` is put into it. It
+    /// takes a fraction of a second if the secret is a passphrase.
+    ///
+    /// # Errors
+    ///
+    /// All of [`OpenError`].
+    pub fn node_key(
+        world: Arc<dyn World>,
+        path: &Path,
+        secret: &StoreSecret,
+        first: SecretKey,
+    ) -> Result<SecretKey, OpenError> {
+        let (store, key_bytes) = unlocked(world, path, secret)?;
+        let key = DataKey::new(&key_bytes);
+        let damaged = |source| OpenError::Damaged { path: path.to_owned(), table: "meta", source };
+        let record = store.read(|transaction| {
+            Ok(transaction.open_table(META)?.get(NODE_KEY)?.map(|bytes| bytes.value().to_vec()))
+        })?;
+        let place = place("meta", 0, 0);
+        if let Some(record) = record {
+            let bytes = key.open(&place, &record);
+            let bytes = bytes.map_err(|NotAuthentic| damaged(RecordError::NotAuthentic))?;
+            let bytes = bytes.as_slice().try_into().map_err(|_| damaged(RecordError::Key))?;
+            return SecretKey::from_bytes(bytes).map_err(|_| damaged(RecordError::Key));
+        }
+        let bytes = first.to_bytes();
+        let sealed = key.seal(&place, bytes.len(), |out| out.extend_from_slice(&*bytes));
+        store.write(|transaction| {
+            transaction.open_table(META)?.insert(NODE_KEY, &*sealed)?;
+            Ok(())
+        })?;
+        Ok(first)
+    }
+
+    /// From now on `new` opens the file, and `old` does not. Everything else stays as it is, and is not read. It takes a fraction of a
+    /// second for each that is a passphrase.
+    ///
+    /// # Errors
+    ///
+    /// All of [`OpenError`]. Then `old` is still the right one.
+    pub fn replace_secret(
+        world: Arc<dyn World>,
+        path: &Path,
+        old: &StoreSecret,
+        new: &StoreSecret,
+    ) -> Result<(), OpenError> {
+        let (store, key) = unlocked(world, path, old)?;
+        Ok(write_key(&store, &key, new)?)
     }
 
     /// The file.
@@ -131,6 +172,26 @@ impl StateStore for EncryptedStore {
             written.ok_or_else(|| StateError::new("the program ends"))?.map_err(StateError::new)
         })
     }
+}
+
+/// Opens the file, or makes it. Returns it with the data key.
+fn unlocked(
+    world: Arc<dyn World>,
+    path: &Path,
+    secret: &StoreSecret,
+) -> Result<(Store, Zeroizing<[u8; 32]>), OpenError> {
+    let store = Store::open(world, path, &LAYOUT)?.store;
+    let key = match wrapped_key(&store)? {
+        Some(wrapped) => {
+            wrapped.unwrap(secret).ok_or_else(|| wrong_secret(&store, &wrapped, secret))?
+        }
+        None => {
+            let fresh = Zeroizing::new(rng().bytes());
+            write_key(&store, &fresh, secret)?;
+            fresh
+        }
+    };
+    Ok((store, key))
 }
 
 /// The data key as it is in the file; `None` if the file is new.

@@ -2,7 +2,7 @@
 
 use node_store::{
     Layout, OnDamage,
-    redb::{TableDefinition, WriteTransaction},
+    redb::{self, TableDefinition, TableHandle as _, WriteTransaction},
 };
 
 /// The name and the type of a table whose values are encrypted.
@@ -12,6 +12,9 @@ pub(crate) type Sealed<K> = TableDefinition<'static, K, &'static [u8]>;
 pub(crate) const META: Sealed<&str> = TableDefinition::new("meta");
 /// In [`META`]: the data key.
 pub(crate) const WRAPPED: &str = "data key";
+
+/// In [`META`]: the private key of the node, if the store has it.
+pub(crate) const NODE_KEY: &str = "node key";
 
 /// Row → a key, with its id and its application.
 pub(crate) const KEYS: Sealed<u64> = TableDefinition::new("keys");
@@ -33,12 +36,22 @@ pub(crate) const LAYOUT: Layout = Layout {
     version: 2,
     create,
     // Version 1 had no places in histories, and no public keys beside private ones: both are read.
-    upgrades: &[|_| Ok(())],
+    upgrades: &[|transaction| {
+        transaction.open_table(CURSORS)?;
+        Ok(())
+    }],
     // Never moved aside: what is in it is nowhere else.
     on_damage: OnDamage::Refuse,
 };
 
-fn create(transaction: &WriteTransaction) -> Result<(), node_store::redb::Error> {
+/// Makes the tables of a new file. If a file lacks some of them, their names are damaged: it must not go on without what is in them.
+fn create(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    let names =
+        [META.name(), KEYS.name(), FILTERS.name(), MESSAGES.name(), FETCHED.name(), CURSORS.name()];
+    let found = transaction.list_tables()?.filter(|table| names.contains(&table.name())).count();
+    if found > 0 && found < names.len() {
+        return Err(redb::Error::Corrupted("a table is missing".to_owned()));
+    }
     transaction.open_table(META)?;
     transaction.open_table(KEYS)?;
     transaction.open_table(FILTERS)?;

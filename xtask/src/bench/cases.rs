@@ -309,6 +309,7 @@ pub(super) const CASES: &[Case] = &[
     printed("archive.bytes_per_envelope", "bytes"),
     printed("archive.catch_up_100k_s", "s"),
     printed("store.restore_100k_s", "s"),
+    printed("store.restore_100k_pairs_s", "s"),
     printed("store.new_key_ms", "ms"),
     printed("archive-pg.append_eps", "1/s"),
     printed("archive-pg.page_p99_ms", "ms"),
